@@ -1,0 +1,23 @@
+/** Chance, as everything in the core knows it. */
+export interface Random {
+  /** A whole number from 0 to `bound` − 1, each as likely. `bound` is at least 1 and at most 2^32. */
+  below(bound: number): number;
+  /** `length` bytes that nobody can guess (peer ids, tracker keys). */
+  bytes(length: number): Buffer;
+}
+
+/** Puts the elements of `items` in a random order, in place. */
+export function shuffle<T>(random: Random, items: T[]): T[] {
+  for (let last = items.length - 1; last > 0; last -= 1) {
+    const other = random.below(last + 1);
+    const held = items[last] as T;
+    items[last] = items[other] as T;
+    items[other] = held;
+  }
+  return items;
+}
+
+/** One of `items`, or undefined when there are none. */
+export function pick<T>(random: Random, items: readonly T[]): T | undefined {
+  return items.length === 0 ? undefined : items[random.below(items.length)];
+}

@@ -1,0 +1,54 @@
+/** The contract between the Rerequester, which decides when to announce, and whoever carries the announce. */
+
+/** What we tell a tracker (BEP 3, BEP 7). Counts are bytes of this session. */
+export interface AnnounceRequest {
+  readonly url: string;
+  readonly infoHash: Buffer;
+  readonly peerId: Buffer;
+  /** Where we listen, 1 to 65535. */
+  readonly port: number;
+  readonly uploaded: number;
+  readonly downloaded: number;
+  readonly left: number;
+  readonly event: 'started' | 'completed' | 'stopped' | null;
+  /** How many peers we would like; 0 for none. */
+  readonly numwant: number;
+  /** 8 hexadecimal digits that prove who we are when our address changes. */
+  readonly key: string;
+  readonly trackerId: string | null;
+}
+
+/** A peer as a tracker names it. `host` is an IP literal; names and nonsense are left out before this. */
+export interface TrackerPeer {
+  readonly host: string;
+  readonly port: number;
+  /** 20 bytes, from answers that are not compact; null when unknown. */
+  readonly peerId: Buffer | null;
+}
+
+export interface AnnounceResponse {
+  /** Seconds until the next regular announce, clamped to sane bounds. */
+  readonly interval: number;
+  /** Seconds before which we must not announce again. */
+  readonly minInterval: number | null;
+  readonly peers: readonly TrackerPeer[];
+  readonly seeds: number | null;
+  readonly leeches: number | null;
+  readonly warning: string | null;
+  readonly trackerId: string | null;
+}
+
+export type AnnounceOutcome =
+  | { readonly ok: true; readonly response: AnnounceResponse }
+  /** 'refused': the tracker gave a `failure reason`, which `message` shows in full. */
+  | {
+      readonly ok: false;
+      readonly code: 'refused' | 'timeout' | 'unreachable' | 'bad-answer' | 'forbidden';
+      readonly message: string;
+      readonly retryAfter?: number;
+    };
+
+export interface TrackerClient {
+  /** Answers exactly once, later, on the timeline; never after `cancel()`. */
+  announce(request: AnnounceRequest, answered: (outcome: AnnounceOutcome) => void): { cancel(): void };
+}

@@ -1,0 +1,91 @@
+/**
+ * The contract of a torrent's bytes on a disk. The file adapter keeps it with a worker that hashes and writes; tests
+ * keep it in memory. Every answer comes later, on the timeline of whoever built the storage, never within the call.
+ */
+import type { BtgetError } from '../base/failure.js';
+import type { PieceIndex } from '../metainfo/piece-layout.js';
+
+/** A run of bytes within one piece. */
+export interface BlockSpan {
+  readonly piece: PieceIndex;
+  readonly begin: number;
+  readonly length: number;
+}
+
+/** Memory that holds one piece while it arrives; comes from a `SlotPool`. */
+export interface PieceSlot {
+  /** At least as long as the piece. */
+  readonly data: Buffer;
+}
+
+/** A bounded amount of memory for pieces, shared by all torrents of a process. */
+export interface SlotPool {
+  /** The longest piece that gets a slot; longer ones are written block by block. Bytes. */
+  readonly maxLength: number;
+  /** A slot of `length` bytes, or undefined when that would go beyond the bound. */
+  take(length: number): PieceSlot | undefined;
+  giveBack(slot: PieceSlot): void;
+}
+
+export type CheckOutcome =
+  | { readonly ok: true; readonly matches: boolean }
+  | { readonly ok: false; readonly failure: BtgetError };
+
+export type ReadOutcome =
+  | { readonly ok: true; readonly blocks: readonly Buffer[] }
+  | { readonly ok: false; readonly failure: BtgetError };
+
+export type DoneOutcome = { readonly ok: true } | { readonly ok: false; readonly failure: BtgetError };
+
+/** What was on the disk for one file before we touched anything. Pad files and links are always 'absent'. */
+export interface FileSurvey {
+  /** 'part': under its `.part` name; 'final': under its own. A file under both counts as 'part'. */
+  readonly found: 'absent' | 'part' | 'final';
+  /** Length on the disk; 0 when absent. */
+  readonly length: number;
+  /** 'final' beside 'part': a file of the final name exists as well, and is not ours until proved. */
+  readonly finalBeside: boolean;
+}
+
+export type SurveyOutcome =
+  | { readonly ok: true; readonly files: readonly FileSurvey[] }
+  | { readonly ok: false; readonly failure: BtgetError };
+
+export interface Storage {
+  /** Looks which files are there and of what length. Writes nothing. */
+  survey(answered: (outcome: SurveyOutcome) => void): void;
+
+  /**
+   * Hashes the slot's first `lengthOf(piece)` bytes and, when they are right, writes them. The slot must not be
+   * touched until the answer, and is the caller's again after it. `matches` false: nothing was written.
+   */
+  commitPiece(piece: PieceIndex, slot: PieceSlot, answered: (outcome: CheckOutcome) => void): void;
+
+  /** Writes an unverified run of a piece that has no slot. `data` is copied before the call returns. */
+  writeBlock(piece: PieceIndex, begin: number, data: Buffer, answered: (outcome: DoneOutcome) => void): void;
+
+  /** Hashes what the disk holds for the piece. Bytes that are not there make `matches` false; that is no failure. */
+  checkPiece(piece: PieceIndex, answered: (outcome: CheckOutcome) => void): void;
+
+  /** Reads each span, all or nothing. Spans that follow one another are read in one go. Buffers belong to the caller. */
+  readBlocks(spans: readonly BlockSpan[], answered: (outcome: ReadOutcome) => void): void;
+
+  /**
+   * A file found under its final name turned out to be incomplete, but ours: it gets its `.part` name back.
+   * `file` is an index in the metainfo.
+   */
+  demoteFile(file: number, answered: (outcome: DoneOutcome) => void): void;
+
+  /**
+   * The last piece of the file has been verified: flushes it (fdatasync), sets its length and mode, and gives it its
+   * final name. Empty files and links are made here. A foreign file of that name is replaced only when the storage was
+   * built with `overwrite`, or when its bytes are the same; else the answer is a 'foreign-file' failure.
+   */
+  finishFile(file: number, answered: (outcome: DoneOutcome) => void): void;
+
+  /** Flushes everything written so far. */
+  sync(answered: (outcome: DoneOutcome) => void): void;
+
+  /** Ends what is under way, closes every file, answers once; nothing may be asked afterwards. */
+  close(answered: () => void): void;
+}

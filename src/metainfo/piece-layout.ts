@@ -1,0 +1,52 @@
+/** Which pieces and blocks a torrent is cut into. The only maker of `PieceIndex`. */
+import type { Metainfo } from './metainfo.js';
+
+/** An index that is known to lie below the torrent's piece count. */
+export type PieceIndex = number & { readonly __brand: 'PieceIndex' };
+
+// BEP 3: "All current implementations use 2^14 (16 kiB), and close connections which request an amount greater than that."
+export const BLOCK_LENGTH = 16 * 1024;
+
+export class PieceLayout {
+  readonly pieceCount: number;
+  readonly pieceLength: number;
+  /** All bytes, padding included. */
+  readonly length: number;
+  readonly #hashes: Buffer;
+
+  constructor(metainfo: Pick<Metainfo, 'pieceCount' | 'pieceLength' | 'length' | 'pieces'>) {
+    this.pieceCount = metainfo.pieceCount;
+    this.pieceLength = metainfo.pieceLength;
+    this.length = metainfo.length;
+    this.#hashes = metainfo.pieces;
+  }
+
+  /** The proof that `index` is a piece of this torrent, or undefined when it is not. */
+  pieceIndex(index: number): PieceIndex | undefined {
+    return Number.isInteger(index) && index >= 0 && index < this.pieceCount ? (index as PieceIndex) : undefined;
+  }
+
+  /** Offset of the piece's first byte in the torrent. */
+  beginOf(piece: PieceIndex): number {
+    return piece * this.pieceLength;
+  }
+
+  /** `pieceLength`, or less for the last piece. */
+  lengthOf(piece: PieceIndex): number {
+    return Math.min(this.pieceLength, this.length - piece * this.pieceLength);
+  }
+
+  /** SHA-1 that the piece must have, 20 bytes. */
+  hashOf(piece: PieceIndex): Buffer {
+    return this.#hashes.subarray(piece * 20, piece * 20 + 20);
+  }
+
+  blockCount(piece: PieceIndex): number {
+    return Math.ceil(this.lengthOf(piece) / BLOCK_LENGTH);
+  }
+
+  /** Length of the block with this number in its piece: 16 KiB, or less for the piece's last. */
+  blockLength(piece: PieceIndex, block: number): number {
+    return Math.min(BLOCK_LENGTH, this.lengthOf(piece) - block * BLOCK_LENGTH);
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * The seam between the table of connections (Encoder, Connection) and what is said over them (Connecter). The two sides
+ * know each other only by these interfaces.
+ */
+import type { PeerAddress } from '../net/raw-server.js';
+import type { Refusal } from '../wire/refusal.js';
+
+/** A connection whose handshake is finished. */
+export interface PeerConnection {
+  readonly address: PeerAddress;
+  /** 20 bytes. */
+  readonly peerId: Buffer;
+  readonly locallyInitiated: boolean;
+  /** The peer's eight reserved bytes. */
+  readonly reserved: Buffer;
+  /** Bytes written that the kernel has not taken yet. */
+  readonly unsentLength: number;
+  readonly closed: boolean;
+  /** Queues whole messages (length prefix included), which leave together and in order. */
+  send(chunks: readonly Buffer[]): void;
+  isFlushed(): boolean;
+  pauseReading(): void;
+  resumeReading(): void;
+  /** Ends the connection for a fault of the peer, or one of the other reasons of `Refusal`. */
+  refuse(reason: Refusal): void;
+}
+
+/** What the side above is told. For each connection: made, any number of frames and flushes, lost. */
+export interface PeerEvents {
+  connectionMade(connection: PeerConnection): void;
+  /** A whole message without its length prefix, at least one byte: a keep-alive is not passed on. Valid during the call. */
+  gotFrame(connection: PeerConnection, frame: Buffer): void;
+  connectionFlushed(connection: PeerConnection): void;
+  /** The connection is out of the table, whoever ended it. Called once for each `connectionMade`. */
+  connectionLost(connection: PeerConnection): void;
+}

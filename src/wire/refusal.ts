@@ -1,0 +1,29 @@
+/**
+ * Why we end a peer's connection. A closed union: a test lists every code with a peer that provokes it, and logs and
+ * statistics can tell what a silent close would hide.
+ */
+export type Refusal =
+  | { readonly code: 'not-bittorrent' }
+  | { readonly code: 'unknown-info-hash' }
+  | { readonly code: 'own-peer-id' }
+  | { readonly code: 'duplicate-peer' }
+  | { readonly code: 'unexpected-peer-id' }
+  | { readonly code: 'connect-timeout' }
+  | { readonly code: 'handshake-timeout' }
+  | { readonly code: 'idle' }
+  | { readonly code: 'table-full' }
+  | { readonly code: 'banned' }
+  | { readonly code: 'message-too-long'; readonly length: number }
+  | { readonly code: 'malformed-message'; readonly id: number; readonly length: number }
+  | { readonly code: 'bitfield-not-first' }
+  | { readonly code: 'malformed-bitfield'; readonly length: number }
+  | { readonly code: 'piece-out-of-range'; readonly piece: number }
+  | { readonly code: 'block-out-of-range'; readonly piece: number; readonly begin: number; readonly length: number }
+  | { readonly code: 'request-too-long'; readonly length: number }
+  | { readonly code: 'too-many-requests'; readonly count: number }
+  | { readonly code: 'too-much-junk'; readonly count: number }
+  | { readonly code: 'too-many-flaps'; readonly count: number }
+  | { readonly code: 'both-complete' }
+  | { readonly code: 'shutting-down' };
+
+export type RefusalCode = Refusal['code'];
