@@ -1,8 +1,78 @@
 import type { Refusal } from './refusal.js';
 
-/** Given exactly the bytes that were asked for; the frame is valid during the call. Says what comes next. */
+/** Given exactly the bytes that were asked for, valid during the call. Says what comes next. */
 export type NextFunc = (frame: Buffer) => Step;
 
 export type Step =
   | { readonly kind: 'read'; readonly nextLen: number; readonly nextFunc: NextFunc }
   | { readonly kind: 'refuse'; readonly reason: Refusal };
+
+const NOTHING: Buffer = Buffer.alloc(0);
+
+/**
+ * Cuts a stream of bytes into the frames that its readers ask for. A frame that lies in one chunk is passed as a view;
+ * one that spans chunks is gathered in a buffer of its own length. A frame of length zero is delivered too, at once.
+ *
+ * After a refusal, or once `stop()` was called, it delivers nothing more: a frame may end its own connection.
+ */
+export class Framer {
+  readonly #refused: (reason: Refusal) => void;
+  #nextLen: number;
+  #nextFunc: NextFunc;
+  /** The beginning of a frame whose rest has not come yet: `#gathered` bytes of `#partial`. */
+  #partial: Buffer = NOTHING;
+  #gathered = 0;
+  #stopped = false;
+
+  constructor(nextLen: number, nextFunc: NextFunc, refused: (reason: Refusal) => void) {
+    this.#nextLen = nextLen;
+    this.#nextFunc = nextFunc;
+    this.#refused = refused;
+  }
+
+  /** Feeds what came in. `chunk` may be used again afterwards: what is kept of it is copied. */
+  dataCameIn(chunk: Buffer): void {
+    let begin = 0;
+    if (this.#gathered > 0) {
+      const taken = chunk.copy(
+        this.#partial,
+        this.#gathered,
+        0,
+        Math.min(chunk.length, this.#nextLen - this.#gathered),
+      );
+      this.#gathered += taken;
+      begin = taken;
+      if (this.#gathered < this.#nextLen) return;
+      const frame = this.#partial;
+      this.#partial = NOTHING;
+      this.#gathered = 0;
+      this.#deliver(frame);
+    }
+    while (!this.#stopped && chunk.length - begin >= this.#nextLen) {
+      const end = begin + this.#nextLen;
+      this.#deliver(chunk.subarray(begin, end));
+      begin = end;
+    }
+    if (this.#stopped || begin === chunk.length) return;
+    this.#partial = Buffer.allocUnsafeSlow(this.#nextLen);
+    this.#gathered = chunk.copy(this.#partial, 0, begin);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#partial = NOTHING;
+    this.#gathered = 0;
+  }
+
+  #deliver(frame: Buffer): void {
+    const step = this.#nextFunc(frame);
+    if (this.#stopped) return;
+    if (step.kind === 'refuse') {
+      this.stop();
+      this.#refused(step.reason);
+      return;
+    }
+    this.#nextLen = step.nextLen;
+    this.#nextFunc = step.nextFunc;
+  }
+}

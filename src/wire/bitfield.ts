@@ -1,0 +1,104 @@
+const WORD_BITS = 32;
+
+/**
+ * Which pieces somebody has. Kept in 32-bit words, most significant bit first, so that two bitfields can be compared
+ * a word at a time; on the wire the high bit of the first byte is piece 0 (BEP 3).
+ */
+export class Bitfield {
+  readonly length: number;
+  readonly #words: Uint32Array;
+  #count: number;
+
+  /** `length` bits, all of them clear, or as in `words`, whose spare bits must be clear. */
+  constructor(length: number, words: Uint32Array = new Uint32Array(Math.ceil(length / WORD_BITS))) {
+    this.length = length;
+    this.#words = words;
+    this.#count = words.reduce((sum, word) => sum + bitsSet(word), 0);
+  }
+
+  /** How many bits are set. */
+  get count(): number {
+    return this.#count;
+  }
+
+  get isComplete(): boolean {
+    return this.#count === this.length;
+  }
+
+  get isEmpty(): boolean {
+    return this.#count === 0;
+  }
+
+  /** 32 bits, the first of them the highest: bit `32 × word` onward. Beyond the end they are clear. */
+  word(word: number): number {
+    return this.#words[word] ?? 0;
+  }
+
+  get wordCount(): number {
+    return this.#words.length;
+  }
+
+  has(index: number): boolean {
+    return (((this.#words[index >>> 5] ?? 0) >>> (31 - (index & 31))) & 1) === 1;
+  }
+
+  /** True when the bit was clear before. */
+  set(index: number): boolean {
+    if (index < 0 || index >= this.length) throw new RangeError(`bit ${index} of ${this.length}`);
+    if (this.has(index)) return false;
+    this.#words[index >>> 5] = ((this.#words[index >>> 5] as number) | (1 << (31 - (index & 31)))) >>> 0;
+    this.#count += 1;
+    return true;
+  }
+
+  /** True when the bit was set before. */
+  clear(index: number): boolean {
+    if (!this.has(index)) return false;
+    this.#words[index >>> 5] = ((this.#words[index >>> 5] as number) & ~(1 << (31 - (index & 31)))) >>> 0;
+    this.#count -= 1;
+    return true;
+  }
+
+  /** How many bits are set here that are clear in `other`. */
+  countMissingFrom(other: Bitfield): number {
+    let count = 0;
+    for (let word = 0; word < this.#words.length; word += 1) {
+      count += bitsSet(((this.#words[word] as number) & ~other.word(word)) >>> 0);
+    }
+    return count;
+  }
+
+  toWire(): Buffer {
+    const bytes = Buffer.alloc(Math.ceil(this.length / 8));
+    for (let index = 0; index < bytes.length; index += 1) {
+      bytes[index] = (this.#words[index >> 2] as number) >>> (24 - (index & 3) * 8);
+    }
+    return bytes;
+  }
+}
+
+/** The bitfield of a message, or undefined when its size is wrong or a spare bit is set (BEP 3: both close the connection). */
+export function decodeBitfield(bytes: Buffer, length: number): Bitfield | undefined {
+  if (bytes.length !== Math.ceil(length / 8)) return undefined;
+  const spare = bytes.length * 8 - length;
+  if (spare > 0 && ((bytes[bytes.length - 1] as number) & ((1 << spare) - 1)) !== 0) return undefined;
+  const words = new Uint32Array(Math.ceil(length / WORD_BITS));
+  for (const [index, byte] of bytes.entries()) {
+    words[index >> 2] = ((words[index >> 2] as number) | (byte << (24 - (index & 3) * 8))) >>> 0;
+  }
+  return new Bitfield(length, words);
+}
+
+/** A bitfield of `length` bits, all of them set. */
+export function fullBitfield(length: number): Bitfield {
+  const words = new Uint32Array(Math.ceil(length / WORD_BITS)).fill(0xffffffff);
+  const spare = words.length * WORD_BITS - length;
+  if (spare > 0) words[words.length - 1] = (0xffffffff << spare) >>> 0;
+  return new Bitfield(length, words);
+}
+
+function bitsSet(word: number): number {
+  let bits = word - ((word >>> 1) & 0x55555555);
+  bits = (bits & 0x33333333) + ((bits >>> 2) & 0x33333333);
+  return Math.imul((bits + (bits >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}

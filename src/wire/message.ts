@@ -1,0 +1,134 @@
+import type { Refusal } from './refusal.js';
+
+/** A message as it stands on the wire. Indices and lengths are whatever the peer wrote: nobody has checked them yet. */
+export type PeerMessage =
+  // BEP 3
+  | { readonly type: 'choke' }
+  | { readonly type: 'unchoke' }
+  | { readonly type: 'interested' }
+  | { readonly type: 'notInterested' }
+  | { readonly type: 'have'; readonly piece: number }
+  | { readonly type: 'bitfield'; readonly bits: Buffer }
+  | { readonly type: 'request'; readonly piece: number; readonly begin: number; readonly length: number }
+  | { readonly type: 'piece'; readonly piece: number; readonly begin: number; readonly block: Buffer }
+  | { readonly type: 'cancel'; readonly piece: number; readonly begin: number; readonly length: number }
+  /** An id that we do not speak. It is no fault: clients send what they were told nobody must mind. */
+  | { readonly type: 'unknown'; readonly id: number; readonly length: number };
+
+const CHOKE = 0;
+const UNCHOKE = 1;
+const INTERESTED = 2;
+const NOT_INTERESTED = 3;
+const HAVE = 4;
+const BITFIELD = 5;
+const REQUEST = 6;
+const PIECE = 7;
+const CANCEL = 8;
+
+const LENGTH_PREFIX = 4;
+/** Length prefix, id, piece and begin: what stands before a block. */
+export const PIECE_HEADER_LENGTH = LENGTH_PREFIX + 9;
+/** Length prefix, id, piece, begin and length. */
+export const REQUEST_MESSAGE_LENGTH = LENGTH_PREFIX + 13;
+
+export type DecodeOutcome =
+  | { readonly ok: true; readonly message: PeerMessage }
+  | { readonly ok: false; readonly refusal: Refusal };
+
+/** Reads a frame: a message without its length prefix, at least one byte. Views in the message share the frame's memory. */
+export function decodeMessage(frame: Buffer): DecodeOutcome {
+  const message = readMessage(frame);
+  if (message !== undefined) return { ok: true, message };
+  return { ok: false, refusal: { code: 'malformed-message', id: frame[0] ?? -1, length: frame.length } };
+}
+
+function readMessage(frame: Buffer): PeerMessage | undefined {
+  switch (frame[0]) {
+    case CHOKE:
+      return frame.length === 1 ? { type: 'choke' } : undefined;
+    case UNCHOKE:
+      return frame.length === 1 ? { type: 'unchoke' } : undefined;
+    case INTERESTED:
+      return frame.length === 1 ? { type: 'interested' } : undefined;
+    case NOT_INTERESTED:
+      return frame.length === 1 ? { type: 'notInterested' } : undefined;
+    case HAVE:
+      return frame.length === 5 ? { type: 'have', piece: frame.readUInt32BE(1) } : undefined;
+    case BITFIELD:
+      return { type: 'bitfield', bits: frame.subarray(1) };
+    case REQUEST:
+      return frame.length === 13 ? { type: 'request', ...readSpan(frame) } : undefined;
+    case PIECE:
+      if (frame.length <= 9) return undefined;
+      return { type: 'piece', piece: frame.readUInt32BE(1), begin: frame.readUInt32BE(5), block: frame.subarray(9) };
+    case CANCEL:
+      return frame.length === 13 ? { type: 'cancel', ...readSpan(frame) } : undefined;
+    case undefined:
+      return undefined;
+    default:
+      return { type: 'unknown', id: frame[0], length: frame.length };
+  }
+}
+
+function readSpan(frame: Buffer): { piece: number; begin: number; length: number } {
+  return { piece: frame.readUInt32BE(1), begin: frame.readUInt32BE(5), length: frame.readUInt32BE(9) };
+}
+
+/** An empty message (BEP 3: length zero). */
+export const KEEP_ALIVE: Buffer = Buffer.alloc(LENGTH_PREFIX);
+
+/** What we say, length prefix included. A block is sent as `encodePieceHeader` and the block itself, without a copy. */
+export function encodeMessage(message: Exclude<PeerMessage, { type: 'unknown' }>): Buffer {
+  switch (message.type) {
+    case 'choke':
+      return bare(CHOKE);
+    case 'unchoke':
+      return bare(UNCHOKE);
+    case 'interested':
+      return bare(INTERESTED);
+    case 'notInterested':
+      return bare(NOT_INTERESTED);
+    case 'have': {
+      const bytes = head(HAVE, 4);
+      bytes.writeUInt32BE(message.piece, 5);
+      return bytes;
+    }
+    case 'bitfield':
+      return Buffer.concat([head(BITFIELD, message.bits.length).subarray(0, 5), message.bits]);
+    case 'request':
+      return span(REQUEST, message.piece, message.begin, message.length);
+    case 'cancel':
+      return span(CANCEL, message.piece, message.begin, message.length);
+    case 'piece':
+      return Buffer.concat([encodePieceHeader(message.piece, message.begin, message.block.length), message.block]);
+  }
+}
+
+/** What stands before a block of `length` bytes. */
+export function encodePieceHeader(piece: number, begin: number, length: number): Buffer {
+  const bytes = Buffer.allocUnsafe(PIECE_HEADER_LENGTH);
+  bytes.writeUInt32BE(9 + length, 0);
+  bytes[4] = PIECE;
+  bytes.writeUInt32BE(piece, 5);
+  bytes.writeUInt32BE(begin, 9);
+  return bytes;
+}
+
+function bare(id: number): Buffer {
+  return head(id, 0);
+}
+
+function span(id: number, piece: number, begin: number, length: number): Buffer {
+  const bytes = head(id, 12);
+  bytes.writeUInt32BE(piece, 5);
+  bytes.writeUInt32BE(begin, 9);
+  bytes.writeUInt32BE(length, 13);
+  return bytes;
+}
+
+function head(id: number, payloadLength: number): Buffer {
+  const bytes = Buffer.allocUnsafe(LENGTH_PREFIX + 1 + payloadLength);
+  bytes.writeUInt32BE(1 + payloadLength, 0);
+  bytes[4] = id;
+  return bytes;
+}
