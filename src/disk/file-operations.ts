@@ -110,8 +110,14 @@ export const systemReadOperations: ReadOperations = {
 };
 
 function lookUp(path: string): FileFacts | undefined {
-  const stats = fs.lstatSync(path, { throwIfNoEntry: false });
-  return stats === undefined ? undefined : factsOf(stats);
+  try {
+    const stats = fs.lstatSync(path, { throwIfNoEntry: false });
+    return stats === undefined ? undefined : factsOf(stats);
+  } catch (error) {
+    // A file lies where a folder would have to: below it there is no name.
+    if (error instanceof Error && 'code' in error && error.code === 'ENOTDIR') return undefined;
+    throw error;
+  }
 }
 
 function factsOf(stats: fs.Stats): FileFacts {

@@ -15,6 +15,8 @@ interface OurFile {
   readonly id: string;
   /** It was at least this long when we last looked: shorter means that somebody cut it. */
   extent: number;
+  /** Somebody took it from us; what it held is gone. A file that comes to its place may even get its `id`. */
+  lost: BtgetError | null;
 }
 
 export interface FoundFile {
@@ -100,7 +102,7 @@ export class StorageFiles {
 
   /** From here on the file under `path`, one of its names, is ours to write to. */
   claim(names: FileNames, path: string, facts: FileFacts): void {
-    this.#ours.set(names.part, { path, id: facts.id, extent: facts.length });
+    this.#ours.set(names.part, { path, id: facts.id, extent: facts.length, lost: null });
   }
 
   /** The file has been given another name, or is gone. */
@@ -169,17 +171,21 @@ export class StorageFiles {
   }
 
   #folderChanged(folder: string): void {
-    if (this.#operations.flushesFolders) this.#unflushedFolders.add(folder);
+    if (!this.#operations.flushesFolders) return;
+    // Flushing follows no link, and a folder may be reached by one.
+    this.#unflushedFolders.add(about(folder, () => this.#operations.realPath(folder)));
   }
 
   /** A part from before is ours. A file under the final name is only when it was claimed. */
   #openOurs(names: FileNames): { file: OurFile; open: OpenFile } {
     const { root } = this.place;
     const known = this.#ours.get(names.part) ?? this.#takeUp(names);
+    if (known.lost !== null) throw known.lost;
     const open = this.#pool.open(root, known.path);
     if (open === undefined || open.facts.id !== known.id || open.facts.length < known.extent) {
-      const what = open === undefined ? 'removed' : open.facts.id === known.id ? 'cut short' : 'replaced';
-      throw new BtgetError('io', `cannot write ${below(root, known.path)}: somebody has ${what} it meanwhile`);
+      const what = open === undefined ? 'removed it' : open.facts.id === known.id ? 'cut it short' : 'replaced it';
+      known.lost = new BtgetError('io', `cannot write ${below(root, known.path)}: somebody has ${what} meanwhile`);
+      throw known.lost;
     }
     return { file: known, open };
   }
