@@ -34,9 +34,9 @@ export class RoomWait {
     this.#task ??= this.#timers.addTask(() => this.#look(true), this.#interval);
   }
 
-  /** Memory was had: nobody waits any more. */
+  /** Memory was had: the wait begins anew for the others, who are still told when there is more. */
   granted(): void {
-    this.#since = undefined;
+    if (this.#since !== undefined) this.#since = this.#timers.now();
   }
 
   /** Some memory came back. Several at once count as one. */
