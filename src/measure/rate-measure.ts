@@ -32,14 +32,12 @@ export class RateMeasure {
   }
 
   dataCameIn(amount: number, now: Millis): void {
-    if (this.#begun) {
-      this.#update(amount, now);
-      return;
+    if (!this.#begun) {
+      this.#begun = true;
+      this.#since = now - HEAD_START;
+      this.#last = this.#since;
     }
-    this.#begun = true;
-    this.#since = now - HEAD_START;
-    this.#last = this.#since;
-    this.#left -= amount;
+    this.#update(amount, now);
   }
 
   /** `amount` bytes that came in were wrong and are to come again. */
