@@ -9,6 +9,7 @@ import type {
   SocketHandler,
   StreamAddress,
 } from '../net/raw-server.js';
+import { RefusalLog } from '../swarm/refusal-log.js';
 import type { Refusal, RefusalCode } from '../wire/refusal.js';
 import { type HandshakeOwner, IncomingHandshake, type Taker } from './incoming-handshake.js';
 
@@ -55,12 +56,13 @@ export class PortListener implements ListenHandler, HandshakeOwner {
   /** The oldest comes first. */
   readonly #unfinished = new Set<IncomingHandshake>();
   readonly #hosts = new Map<string, number>();
-  readonly #refusals = new Map<RefusalCode, number>();
+  readonly #refusals: RefusalLog;
   #listener: Listener | null = null;
   #closed = false;
 
   constructor(parts: PortListenerParts) {
     this.#parts = parts;
+    this.#refusals = new RefusalLog(parts.refused);
   }
 
   /** Connections that have not named their torrent yet. */
@@ -70,7 +72,7 @@ export class PortListener implements ListenHandler, HandshakeOwner {
 
   /** How many were turned away before a torrent had them, by reason. */
   get refusals(): ReadonlyMap<RefusalCode, number> {
-    return this.#refusals;
+    return this.#refusals.counts;
   }
 
   /** Listens on the first port of `range` that is free, at `host` or at all addresses, and answers on the timeline. */
@@ -89,7 +91,7 @@ export class PortListener implements ListenHandler, HandshakeOwner {
   acceptsConnection(address: StreamAddress): boolean {
     if (this.#closed || !('host' in address)) return false;
     if ((this.#hosts.get(address.host) ?? 0) < this.#parts.options.maxUnfinishedPerHost) return true;
-    this.#countRefusal(address, { code: 'table-full' });
+    this.#refusals.add(address, { code: 'table-full' });
     return false;
   }
 
@@ -115,7 +117,7 @@ export class PortListener implements ListenHandler, HandshakeOwner {
     this.#unfinished.delete(handshake);
     if (left > 0) this.#hosts.set(host, left);
     else this.#hosts.delete(host);
-    if (reason !== null) this.#countRefusal(handshake.address, reason);
+    if (reason !== null) this.#refusals.add(handshake.address, reason);
   }
 
   #tryPort(port: number, last: number, host: string | null, answered: (outcome: ListenOutcome) => void): void {
@@ -130,10 +132,5 @@ export class PortListener implements ListenHandler, HandshakeOwner {
       else this.#listener = outcome.listener;
       answered(outcome);
     });
-  }
-
-  #countRefusal(address: PeerAddress, reason: Refusal): void {
-    this.#refusals.set(reason.code, (this.#refusals.get(reason.code) ?? 0) + 1);
-    this.#parts.refused(address, reason);
   }
 }

@@ -21,6 +21,7 @@ import type { EncoderOptions } from './encoder-options.js';
 import type { HalfOpen } from './half-open.js';
 import { Liveness } from './liveness.js';
 import type { PeerEvents } from './peer-connection.js';
+import { RefusalLog } from './refusal-log.js';
 import { newcomerStays } from './simultaneous-dial.js';
 import { type Spare, Spares } from './spares.js';
 
@@ -44,7 +45,7 @@ export class Encoder implements ConnectionOwner {
   readonly #spares: Spares;
   readonly #liveness: Liveness;
   readonly #banned = new Set<string>();
-  readonly #refusals = new Map<RefusalCode, number>();
+  readonly #refusals: RefusalLog;
   readonly #losses = new Map<SocketFailure['code'], number>();
   /** Runs when the next spare has waited long enough. */
   #retry: Task | null = null;
@@ -56,6 +57,7 @@ export class Encoder implements ConnectionOwner {
     this.#events = events;
     this.#spares = new Spares(parts.options);
     this.#liveness = new Liveness(parts.rawServer, parts.options);
+    this.#refusals = new RefusalLog(parts.refused);
   }
 
   /** Connections whose handshake is finished. */
@@ -81,7 +83,7 @@ export class Encoder implements ConnectionOwner {
 
   /** How many were refused, by reason, since the beginning. */
   get refusals(): ReadonlyMap<RefusalCode, number> {
-    return this.#refusals;
+    return this.#refusals.counts;
   }
 
   /** How many connections, half-open ones included, were lost without our doing. */
@@ -101,7 +103,7 @@ export class Encoder implements ConnectionOwner {
     const reason = this.#reasonAgainst(incoming.address.host);
     if (reason !== undefined) {
       socket.close();
-      this.#countRefusal(incoming.address, reason);
+      this.#refusals.add(incoming.address, reason);
       return;
     }
     const { rawServer } = this.#parts;
@@ -139,6 +141,7 @@ export class Encoder implements ConnectionOwner {
     const { myId } = this.#parts.identity;
     if (connection.locallyInitiated) this.#spares.answered(address, peerId);
     if (peerId.equals(myId)) return { code: 'own-peer-id' };
+    // BEP 3: "If the receiving side's peer id doesn't match the one the initiating side expects, it severs the connection."
     if (expectedId !== null && !peerId.equals(expectedId)) return { code: 'unexpected-peer-id' };
     const earlier = this.#table.withPeerId(peerId);
     if (earlier === undefined) return undefined;
@@ -166,7 +169,7 @@ export class Encoder implements ConnectionOwner {
     this.#table.delete(connection);
     this.#liveness.unwatch(connection);
     this.#leaveHalfOpen(connection);
-    if (ending.by === 'us') this.#countRefusal(connection.address, ending.reason);
+    if (ending.by === 'us') this.#refusals.add(connection.address, ending.reason);
     else this.#losses.set(ending.failure.code, (this.#losses.get(ending.failure.code) ?? 0) + 1);
     if (connection.locallyInitiated) this.#thinkOfRetrying(connection, ending);
     if (connection.completeSince !== null) this.#events.connectionLost(connection);
@@ -249,11 +252,6 @@ export class Encoder implements ConnectionOwner {
     }
     if (isWorthRetrying(ending)) this.#spares.failed(address, this.#now());
     else if (isHopeless(ending)) this.#spares.condemn(address);
-  }
-
-  #countRefusal(address: PeerAddress, reason: Refusal): void {
-    this.#refusals.set(reason.code, (this.#refusals.get(reason.code) ?? 0) + 1);
-    this.#parts.refused(address, reason);
   }
 
   #now(): Millis {

@@ -5,8 +5,8 @@
 import type { Step } from './framer.js';
 import { RESERVED_LENGTH } from './reserved.js';
 
-// BEP 3: "The peer wire protocol consists of a handshake followed by a never-ending stream of length-prefixed messages.
-// The handshake starts with character ninteen (decimal) followed by the string 'BitTorrent protocol'."
+// BEP 3: "The leading character is a length prefix, put there in the hope that other new protocols may do the same and
+// thus be trivially distinguishable from each other."
 const NAME: Buffer = Buffer.from('BitTorrent protocol', 'latin1');
 
 /** A v2 info-hash is cut to this length on the wire. */
