@@ -116,7 +116,6 @@ export class Encoder implements ConnectionOwner {
   /** Ends every connection with `host`, and neither dials it nor lets it in from here on. */
   banHost(host: string): void {
     this.#banned.add(host);
-    this.#spares.dropHost(host);
     for (const connection of this.#table.all()) {
       if (connection.address.host === host) connection.refuse({ code: 'banned' });
     }
@@ -133,7 +132,6 @@ export class Encoder implements ConnectionOwner {
 
   dialDone(connection: Connection): void {
     this.#leaveHalfOpen(connection);
-    this.#refill();
   }
 
   judgePeerId(connection: Connection): Refusal | undefined {

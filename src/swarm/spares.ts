@@ -92,10 +92,6 @@ export class Spares {
     this.#waiting.delete(addressKey(spare.address));
   }
 
-  dropHost(host: string): void {
-    for (const [key, spare] of this.#waiting) if (spare.address.host === host) this.#waiting.delete(key);
-  }
-
   /** `spare` is being dialled. */
   dialled(spare: Spare, now: Millis): void {
     const key = addressKey(spare.address);

@@ -1,3 +1,4 @@
+import type { Millis } from '../../src/base/clock.js';
 import type {
   Listener,
   ListenHandler,
@@ -15,6 +16,10 @@ export class FakePeer implements ListenHandler {
   readonly #rawServer: RawServer;
   readonly #identity: FakeIdentity;
   readonly #script: FakeScript;
+  /** When somebody knocked, let in or not. */
+  readonly knocks: Millis[] = [];
+  /** False: whoever dials is turned away before the first byte. */
+  letsIn = true;
   #listener: Listener | null = null;
 
   constructor(rawServer: RawServer, identity: FakeIdentity, script: FakeScript = {}) {
@@ -57,7 +62,8 @@ export class FakePeer implements ListenHandler {
   }
 
   acceptsConnection(): boolean {
-    return true;
+    this.knocks.push(this.#rawServer.now());
+    return this.letsIn;
   }
 
   externalConnectionMade(socket: SingleSocket): SocketHandler {

@@ -111,15 +111,6 @@ describe('the spares', () => {
     assert.equal(book.next(0, anybody)?.address.port, 1);
   });
 
-  it('of a host go together', () => {
-    const book = spares();
-    book.add(at(1, '10.0.0.1'), null, 0);
-    book.add(at(2, '10.0.0.2'), null, 0);
-    book.add(at(3, '10.0.0.1'), null, 0);
-    book.dropHost('10.0.0.1');
-    assert.deepEqual(dialAll(book, 0), [2]);
-  });
-
   it('know who answered, and never come back when condemned', () => {
     const book = spares();
     const peerId = Buffer.alloc(20, 'p');
