@@ -5,18 +5,13 @@ import { type BencodeRules, CANONICAL, TOLERANT } from '../bencode/guard.js';
 import { checkHybrid } from './file-tree.js';
 import { infoHashV1, infoHashV2 } from './info-hash.js';
 import { invalid } from './invalid.js';
+import { MAX_PIECE_COUNT, MAX_PIECE_LENGTH, MAX_TORRENT_LENGTH } from './limits.js';
 import type { Metainfo, TorrentFile } from './metainfo.js';
 import { parseFiles, type RawFile } from './parse-files.js';
 import { parseNodes, parseTrackers, parseWebSeeds } from './parse-sources.js';
 import { pathElement, torrentName } from './path-element.js';
 import { distinctPaths } from './path-policy.js';
 import { resolveSymlinks } from './symlinks.js';
-
-/** Bytes of a whole .torrent. */
-export const MAX_TORRENT_LENGTH = 32 * 1024 * 1024;
-/** Bytes of a piece: 512 MiB. */
-export const MAX_PIECE_LENGTH = 512 * 1024 * 1024;
-export const MAX_PIECE_COUNT = 2_097_152;
 
 const HASH_LENGTH = 20;
 const RULES: BencodeRules = { ...TOLERANT, rawKey: 'info' };
