@@ -2,9 +2,10 @@
  * Many torrents on one event loop, behind one listening socket, with one upload limit, one memory for pieces and one name
  * in every swarm. A torrent fails alone.
  */
+
+import { toHex } from '../base/bytes.js';
 import { BtgetError } from '../base/failure.js';
 import type { Random } from '../base/random.js';
-import { toHex } from '../base/bytes.js';
 import type { TrackerClient } from '../discovery/tracker-client.js';
 import type { OpenStorage, SlotPool } from '../disk/storage.js';
 import type { Metainfo } from '../metainfo/metainfo.js';

@@ -1,5 +1,4 @@
 import type { Timers } from '../base/clock.js';
-import type { PieceIndex } from '../metainfo/piece-layout.js';
 import type {
   BlockSpan,
   CheckOutcome,
@@ -9,6 +8,7 @@ import type {
   Storage,
   SurveyOutcome,
 } from '../disk/storage.js';
+import type { PieceIndex } from '../metainfo/piece-layout.js';
 
 /**
  * A storage whose answers come as tasks of one torrent's context: a bug in what they set off ends that torrent and

@@ -14,19 +14,17 @@ import { RateMeasure } from '../measure/rate-measure.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { type PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import type { RawServer, RawServerContext } from '../net/raw-server.js';
-import { FileProgress } from '../pieces/file-progress.js';
 import type { Identity } from '../swarm/connection.js';
 import type { Encoder } from '../swarm/encoder.js';
 import type { HalfOpen } from '../swarm/half-open.js';
-import type { Peer } from '../swarm/peer.js';
 import type { RateLimiter } from '../swarm/rate-limiter.js';
+import { Completion } from './completion.js';
 import { ContentProgress } from './content-progress.js';
+import { countPeers } from './count-peers.js';
 import { createRerequester } from './create-rerequester.js';
 import { ExistingData, type ExistingDataFound } from './existing-data.js';
-import { FileFinisher } from './file-finisher.js';
 import { GuardedStorage } from './guarded-storage.js';
 import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
-import { SeedGoalWatch } from './seed-goal-watch.js';
 import type { TorrentEvents, TorrentState, TorrentStatus } from './status.js';
 import type { TorrentOptions } from './torrent-options.js';
 
@@ -56,18 +54,15 @@ export class Torrent {
   readonly #context: RawServerContext;
   readonly #layout: PieceLayout;
   readonly #progress: ContentProgress;
-  readonly #files: FileProgress;
   readonly #swarm: JoinedSwarm;
   readonly #existing: ExistingData;
-  readonly #finisher: FileFinisher;
+  readonly #completion: Completion;
   readonly #rerequester: Rerequester;
   #stage: 'new' | 'checking' | 'running' | 'stopped' = 'new';
   #checking = { checked: 0, length: 0 };
   #timeLeft: RateMeasure | null = null;
   /** When a piece was last verified. */
   #progressedAt: Millis = 0;
-  #doneTold = false;
-  #goalWatch: SeedGoalWatch | null = null;
 
   constructor(parts: TorrentParts, metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents) {
     this.metainfo = metainfo;
@@ -89,7 +84,6 @@ export class Torrent {
       this.#context,
     );
     this.#progress = new ContentProgress(metainfo, layout);
-    this.#files = new FileProgress(metainfo.files, layout);
     this.#swarm = joinSwarm({
       context: this.#context,
       random: parts.random,
@@ -121,9 +115,15 @@ export class Torrent {
         else this.#fail(outcome.failure);
       },
     );
-    this.#finisher = new FileFinisher({
-      finishFile: (file, answered) => storage.finishFile(file, answered),
-      finished: (file) => this.#fileFinished(file),
+    this.#completion = new Completion({
+      timers: this.#context,
+      metainfo,
+      layout,
+      storage,
+      options,
+      events,
+      amountLeft: () => this.#swarm.store.amountLeft,
+      ratio: () => this.#swarm.uploader.total / Math.max(1, this.#progress.length),
       failed: (failure) => this.#fail(failure),
     });
     this.#rerequester = createRerequester({
@@ -208,24 +208,17 @@ export class Torrent {
     for (const piece of verified) {
       store.markVerified(piece);
       picker.completePiece(piece);
+      this.#progress.pieceVerified(piece);
     }
-    const found = verified.flatMap((piece) => this.#countPiece(piece));
     if (this.#options.mode === 'seed') this.#wantNothingMore();
     this.#timeLeft = new RateMeasure(store.amountLeft);
     this.#progressedAt = this.#context.now();
     this.#events.started();
-    const named = found.filter((file) => whole.has(file));
-    for (const file of named) this.#tellFile(file);
-    if (this.#options.mode === 'download') {
-      this.#finisher.finish([...this.#files.wholeAtOnce, ...found.filter((file) => !whole.has(file))]);
-    }
-    if (this.#isDone() && this.#options.seedGoal === null && this.#options.mode === 'download') {
-      this.#tellIfDone();
-      return;
-    }
+    this.#completion.begin(verified, whole);
+    // Whoever was complete before it began, and has nothing to give, has nothing to say to trackers and peers.
+    if (this.#completion.isDone && this.#options.seedGoal === null) return;
     for (const address of this.#options.peers) encoder.startConnection(address, null);
     this.#rerequester.begin();
-    this.#tellIfDone();
   }
 
   #wantNothingMore(): void {
@@ -240,48 +233,9 @@ export class Torrent {
   #pieceVerified(piece: PieceIndex): void {
     this.#progressedAt = this.#context.now();
     this.#timeLeft?.dataCameIn(this.#layout.lengthOf(piece), this.#progressedAt);
-    this.#finisher.finish(this.#countPiece(piece));
-    if (this.#swarm.store.amountLeft === 0) this.#rerequester.completed();
-  }
-
-  /** The files that are whole by this piece. */
-  #countPiece(piece: PieceIndex): readonly number[] {
     this.#progress.pieceVerified(piece);
-    return this.#files.pieceVerified(piece);
-  }
-
-  #fileFinished(file: number): void {
-    this.#tellFile(file);
-    this.#tellIfDone();
-  }
-
-  #tellFile(index: number): void {
-    const file = this.metainfo.files[index];
-    if (file === undefined || file.padding) return;
-    const [, ...below] = file.path;
-    const top = this.#options.outputName ?? file.path[0] ?? '';
-    this.#events.fileDone(file, [this.#options.dir, top, ...below].join('/'));
-  }
-
-  #isDone(): boolean {
-    return this.#stage === 'running' && this.#swarm.store.amountLeft === 0 && this.#finisher.isDone;
-  }
-
-  #tellIfDone(): void {
-    if (this.#doneTold || !this.#isDone()) return;
-    this.#doneTold = true;
-    this.#events.done();
-    const { seedGoal } = this.#options;
-    if (seedGoal === null) {
-      this.#events.goalReached();
-      return;
-    }
-    this.#goalWatch = new SeedGoalWatch(
-      this.#context,
-      seedGoal,
-      () => this.#swarm.uploader.total / Math.max(1, this.#progress.length),
-      () => this.#events.goalReached(),
-    );
+    this.#completion.pieceVerified(piece);
+    if (this.#swarm.store.amountLeft === 0) this.#rerequester.completed();
   }
 
   /** The world's fault: the torrent cannot go on. What is on the disk stays as it is. */
@@ -303,20 +257,8 @@ export class Torrent {
 
   #closeSwarm(): void {
     this.#existing.stop();
-    this.#goalWatch?.stop();
+    this.#completion.stop();
     this.#swarm.encoder.close();
     this.#swarm.connecter.stop();
   }
-}
-
-function countPeers(peers: Iterable<Peer>): Pick<TorrentStatus, 'peers' | 'seeds' | 'unchokedBy'> {
-  let count = 0;
-  let seeds = 0;
-  let unchokedBy = 0;
-  for (const { download } of peers) {
-    count += 1;
-    if (download.has.isComplete) seeds += 1;
-    if (!download.choked) unchokedBy += 1;
-  }
-  return { peers: count, seeds, unchokedBy };
 }
