@@ -154,7 +154,7 @@ export class StorageWrapper {
     for (const open of refused) this.#settle(open);
   }
 
-  /** Lets the disk end what is under way, gives back all memory, and closes the storage. Pieces settled on the way count. */
+  /** Closes the storage and gives back all memory, once. What the disk has not answered for comes to nothing. */
   close(answered: () => void): void {
     this.#closing = true;
     this.#wait.close();

@@ -37,6 +37,8 @@ export interface MemoryStorageOptions {
 
 export const memoryStorageDefaults: MemoryStorageOptions = { latency: 0, overwrite: false, content: null, log: null };
 
+const DONE = { ok: true } as const;
+
 /** What lies on the disk under one name: `length` bytes of `bytes`. */
 interface Body {
   readonly bytes: Buffer;
@@ -59,8 +61,6 @@ export class MemoryStorage implements Storage {
   readonly #files: readonly MemoryFile[];
   readonly #failures = new Map<StorageOperation, BtgetError[]>();
   #busyUntil: Millis = 0;
-  #pending = 0;
-  #closing: (() => void) | undefined;
   #closed = false;
 
   constructor(metainfo: Metainfo, timers: Timers, options: MemoryStorageOptions) {
@@ -133,7 +133,7 @@ export class MemoryStorage implements Storage {
     const copy = Buffer.from(data);
     this.#run('writeBlock', `${piece} ${begin}`, answered, () => {
       this.#write(this.#layout.beginOf(piece) + begin, copy);
-      return { ok: true };
+      return DONE;
     });
   }
 
@@ -160,12 +160,14 @@ export class MemoryStorage implements Storage {
   }
 
   demoteFile(file: number, answered: (outcome: DoneOutcome) => void): void {
-    this.#run('demoteFile', file, answered, () => {
+    this.#run<DoneOutcome>('demoteFile', file, answered, () => {
       const entry = this.#file(file);
-      if (entry.final === null || entry.part !== null) throw new Error(`file ${file} cannot be demoted`);
+      if (entry.final === null || entry.part !== null) {
+        return { ok: false, failure: new BtgetError('io', `cannot take back file ${file}: it is not under its name`) };
+      }
       this.putPart(file, entry.final.bytes.subarray(0, entry.final.length));
       entry.final = null;
-      return { ok: true };
+      return DONE;
     });
   }
 
@@ -174,32 +176,32 @@ export class MemoryStorage implements Storage {
   }
 
   sync(answered: (outcome: DoneOutcome) => void): void {
-    this.#run('sync', '', answered, () => ({ ok: true }));
+    this.#run('sync', '', answered, () => DONE);
   }
 
   close(answered: () => void): void {
     this.#assertOpen();
-    this.#closing = answered;
-    this.#timers.addTask(() => this.#closeWhenIdle(), 0);
+    this.#closed = true;
+    this.#timers.addTask(answered, Math.max(0, this.#busyUntil - this.#timers.now()));
   }
 
   #finish(entry: MemoryFile): DoneOutcome {
-    const { file, final } = entry;
-    if (file.padding) throw new Error(`${file.path.join('/')} is padding`);
-    const part = entry.part ?? (isOnDisk(file) ? null : { bytes: Buffer.alloc(0), length: 0 });
-    if (part === null) {
-      if (final === null) throw new Error(`${file.path.join('/')} is not there to be finished`);
-      final.length = Math.min(final.length, file.length);
-      return { ok: true };
+    const { file, part, final } = entry;
+    if (file.padding || file.symlink !== null) return DONE;
+    const name = file.path.join('/');
+    const made = part ?? (file.length === 0 && final?.length !== 0 ? { bytes: Buffer.alloc(0), length: 0 } : null);
+    const found = made ?? final;
+    if (found === null || found.length < file.length) {
+      return { ok: false, failure: new BtgetError('io', `cannot finish ${name}: it has ${found?.length ?? 0} bytes`) };
     }
-    const ours = part.bytes.subarray(0, file.length);
-    if (final !== null && !this.#options.overwrite && !final.bytes.subarray(0, final.length).equals(ours)) {
-      const message = `${file.path.join('/')} exists and is not this torrent's`;
-      return { ok: false, failure: new BtgetError('foreign-file', message) };
+    const ours = found.bytes.subarray(0, file.length);
+    const foreign = made !== null && final !== null && !final.bytes.subarray(0, final.length).equals(ours);
+    if (foreign && !this.#options.overwrite) {
+      return { ok: false, failure: new BtgetError('foreign-file', `${name} exists and is not this torrent's`) };
     }
     entry.final = { bytes: ours, length: file.length };
     entry.part = null;
-    return { ok: true };
+    return DONE;
   }
 
   #run<T extends { readonly ok: boolean }>(
@@ -213,24 +215,14 @@ export class MemoryStorage implements Storage {
     const failure = this.#failures.get(operation)?.shift();
     const now = this.#timers.now();
     this.#busyUntil = Math.max(now, this.#busyUntil) + this.#options.latency;
-    this.#pending += 1;
     this.#timers.addTask(() => {
-      this.#pending -= 1;
-      answered(failure === undefined ? work() : { ok: false, failure });
-      this.#closeWhenIdle();
+      const outcome = failure === undefined ? work() : ({ ok: false, failure } as const);
+      if (!this.#closed) answered(outcome);
     }, this.#busyUntil - now);
   }
 
   #assertOpen(): void {
-    if (this.#closing !== undefined || this.#closed) throw new Error('the storage is closed');
-  }
-
-  #closeWhenIdle(): void {
-    if (this.#closing === undefined || this.#pending > 0) return;
-    const answered = this.#closing;
-    this.#closing = undefined;
-    this.#closed = true;
-    answered();
+    if (this.#closed) throw new Error('the storage is closed');
   }
 
   #file(file: number): MemoryFile {
@@ -243,7 +235,7 @@ export class MemoryStorage implements Storage {
     for (const entry of this.#files) {
       const { from, to } = overlap(entry.file, begin, data.length);
       if (from >= to) continue;
-      const body = entry.part ?? entry.final ?? this.#createPart(entry);
+      const body = entry.part ?? this.#createPart(entry);
       const at = from - entry.file.begin;
       data.copy(body.bytes, at, from - begin, to - begin);
       body.length = Math.max(body.length, at + to - from);
