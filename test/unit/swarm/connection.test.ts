@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { Connection } from '../../../src/swarm/connection.js';
+import { DEFAULT_ENCODER_OPTIONS } from '../../../src/swarm/encoder-options.js';
 import { encodeHandshake } from '../../../src/wire/handshake.js';
 import { encodeMessage, KEEP_ALIVE } from '../../../src/wire/message.js';
 import { encodeReserved } from '../../../src/wire/reserved.js';
@@ -161,6 +163,31 @@ describe('a connection', () => {
     world.run(100);
     assert.deepEqual(talk.log, [`handshake ${'a'.repeat(20)}`, 'interested', 'have 1', 'lost: ended']);
     assert.equal(connection?.closed, true);
+  });
+
+  it('reads what came with the info-hash before anything that comes later, even in the same instant', () => {
+    const world = new EncoderWorld();
+    const log: string[] = [];
+    const behind = Buffer.concat([idOf('b'), Buffer.of(0, 0, 0, 3, 20)]);
+    const connection = new Connection(
+      {
+        dialDone: () => log.push('dialled'),
+        judgePeerId: () => undefined,
+        completed: ({ peerId }) => log.push(`made ${peerId.toString('latin1', 0, 1)}`),
+        gotFrame: (_connection, frame) => log.push(`frame ${frame.toString('hex')}`),
+        connectionFlushed: () => undefined,
+        severed: () => log.push('severed'),
+      },
+      world.timeline,
+      { infoHash: INFO_HASH, myId: idOf('a') },
+      DEFAULT_ENCODER_OPTIONS,
+      { kind: 'external', address: at(B), reserved: encodeReserved([]), rest: behind, acceptedAt: 0 },
+      (handler) => world.host(A).startConnection(at(B), handler),
+    );
+    behind.fill(0);
+    assert.deepEqual(log, []);
+    connection.dataCameIn(world.host(A).startConnection(at(B), connection), Buffer.of(1, 2));
+    assert.deepEqual(log, ['made b', 'frame 140102']);
   });
 
   it('hears nothing while reading is paused, and everything afterwards', () => {

@@ -28,6 +28,20 @@ describe('dialling', () => {
     assert.equal(client.peers, 'b');
   });
 
+  it('knows a host by any spelling of its address, and dials nothing that no single host can have', () => {
+    const world = new EncoderWorld();
+    const client = world.client(A, 'a');
+    const [b, c] = ['b', 'c'].map((letter, index) => world.polite(host(index), letter));
+    client.encoder.banHost(host(1));
+    for (const named of [host(0), `::ffff:${host(0)}`, `::ffff:${host(1)}`, '224.0.0.1', '0.0.0.0', 'localhost', '']) {
+      client.encoder.startConnection(at(named), null);
+    }
+    assert.equal(client.encoder.spareCount, 0);
+    world.run(5 * MINUTE);
+    assert.deepEqual([b?.knocks.length, c?.knocks.length, client.peers], [1, 0, 'b']);
+    assert.deepEqual([...client.encoder.losses], []);
+  });
+
   it('does not dial again an address at which somebody sits who reached us another way', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a');
