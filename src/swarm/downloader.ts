@@ -124,8 +124,8 @@ export class Downloader implements DownloadOwner {
   /** True when that is news. */
   gotHave(download: Download, piece: PieceIndex): boolean {
     if (download.has.has(piece)) return false;
-    download.gotHave(piece, !this.#parts.store.have.has(piece));
     this.#parts.availability.gotHave(piece);
+    download.gotHave(piece, !this.#parts.store.have.has(piece));
     return true;
   }
 
@@ -141,8 +141,7 @@ export class Downloader implements DownloadOwner {
   pieceVerified(piece: PieceIndex, data: Buffer | null): void {
     this.#ban(this.#parts.blame.pieceVerified(piece, data));
     this.#parts.requests.pieceVerified(piece);
-    if (this.#parts.store.amountLeft === 0) this.wantsChanged();
-    else this.#wakeSoon();
+    this.#wakeSoon();
   }
 
   /** `data` as in `PieceEvents`. */
