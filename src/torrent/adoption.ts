@@ -1,0 +1,76 @@
+/**
+ * What to make of data that lies in the target folder before the download: which pieces are worth hashing, and, once they
+ * are hashed, whose each file is. Pure: the torrent asks the disk and carries out the verdicts.
+ */
+import type { FileSurvey } from '../disk/storage.js';
+import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
+import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+
+/** The part of the torrent that decides. */
+type Content = Pick<Metainfo, 'files'>;
+
+/**
+ * The pieces that may be whole on the disk: every byte of them lies in a pad file or within the present length of its
+ * file. All others cannot match their hash, so nobody need read them.
+ */
+export function piecesToCheck(content: Content, layout: PieceLayout, survey: readonly FileSurvey[]): PieceIndex[] {
+  const impossible = new Set<number>();
+  for (const [index, file] of content.files.entries()) {
+    if (file.length === 0 || file.padding) continue;
+    const present = Math.min(survey[index]?.length ?? 0, file.length);
+    if (present === file.length) continue;
+    const first = Math.floor((file.begin + present) / layout.pieceLength);
+    const last = Math.floor((file.begin + file.length - 1) / layout.pieceLength);
+    for (let piece = first; piece <= last; piece += 1) impossible.add(piece);
+  }
+  const pieces: PieceIndex[] = [];
+  for (let index = 0; index < layout.pieceCount; index += 1) {
+    const piece = layout.pieceIndex(index);
+    if (piece !== undefined && !impossible.has(index)) pieces.push(piece);
+  }
+  return pieces;
+}
+
+/**
+ * - `whole`: verified to the last byte under its final name.
+ * - `demote`: part of it is verified; it goes on growing under its `.part` name.
+ * - `foreign`: it was looked at and shares nothing with the torrent. It is left alone.
+ * - `unproved`: nothing of it could be looked at alone, because its pieces reach into files that are not there. It is left
+ *   alone, and compared when the download has its own copy.
+ * - `ours`: absent, or under its `.part` name already.
+ */
+export type Verdict = 'whole' | 'demote' | 'foreign' | 'unproved' | 'ours';
+
+/** One verdict for each file, in the order of the metainfo. */
+export function judgeFiles(
+  content: Content,
+  layout: PieceLayout,
+  survey: readonly FileSurvey[],
+  wasChecked: (piece: number) => boolean,
+  isVerified: (piece: number) => boolean,
+): Verdict[] {
+  return content.files.map((file, index) => judgeFile(file, layout, survey[index], wasChecked, isVerified));
+}
+
+function judgeFile(
+  file: TorrentFile,
+  layout: PieceLayout,
+  found: FileSurvey | undefined,
+  wasChecked: (piece: number) => boolean,
+  isVerified: (piece: number) => boolean,
+): Verdict {
+  if (found?.found !== 'final') return 'ours';
+  // An empty file proves nothing; one of the right length is as good as made by us.
+  if (file.length === 0) return found.length === 0 ? 'whole' : 'foreign';
+  const first = Math.floor(file.begin / layout.pieceLength);
+  const last = Math.floor((file.begin + file.length - 1) / layout.pieceLength);
+  let verified = 0;
+  let checked = 0;
+  for (let piece = first; piece <= last; piece += 1) {
+    if (isVerified(piece)) verified += 1;
+    if (wasChecked(piece)) checked += 1;
+  }
+  if (verified === last - first + 1) return found.length === file.length ? 'whole' : 'demote';
+  if (verified > 0) return 'demote';
+  return checked === 0 && found.length === file.length ? 'unproved' : 'foreign';
+}

@@ -1,0 +1,52 @@
+import type { Millis } from '../base/clock.js';
+import type { PeerAddress } from '../net/raw-server.js';
+
+/** When a complete torrent stops seeding. Whatever comes first; null for never. */
+export interface SeedGoal {
+  /** Uploaded ÷ size of the torrent. */
+  readonly ratio: number | null;
+  readonly time: Millis | null;
+}
+
+/** What one torrent is to do. The command line makes it from its options; the defaults stand below. */
+export interface TorrentOptions {
+  /** Folder that holds the torrent's file or top folder. */
+  readonly dir: string;
+  /** Name instead of the torrent's own, or null. */
+  readonly outputName: string | null;
+  /** 'download' fetches what is missing; 'seed' only serves what is there, and writes nothing. */
+  readonly mode: 'download' | 'seed';
+  /** Null: stop when everything is done. */
+  readonly seedGoal: SeedGoal | null;
+  /** Pieces in order instead of rarest first. */
+  readonly sequential: boolean;
+  /** Replace a file of the torrent's name that is not the torrent's. */
+  readonly overwrite: boolean;
+  /** Files grow under `NAME.part` and get their name when they are whole. */
+  readonly partNames: boolean;
+  /** Connections at once. */
+  readonly maxPeers: number;
+  /** Peers served at once; null: by upload rate. */
+  readonly uploadSlots: number | null;
+  /** Peers to try besides those that trackers name. */
+  readonly peers: readonly PeerAddress[];
+  /** Trackers to announce to besides the torrent's own, each a tier of its own before them. */
+  readonly trackers: readonly string[];
+  /** False: announce to none of the torrent's own trackers. */
+  readonly useTorrentTrackers: boolean;
+}
+
+export const DEFAULT_TORRENT_OPTIONS: TorrentOptions = {
+  dir: '.',
+  outputName: null,
+  mode: 'download',
+  seedGoal: null,
+  sequential: false,
+  overwrite: false,
+  partNames: true,
+  maxPeers: 80,
+  uploadSlots: null,
+  peers: [],
+  trackers: [],
+  useTorrentTrackers: true,
+};

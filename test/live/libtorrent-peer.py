@@ -1,0 +1,32 @@
+"""One libtorrent client for the live tests: libtorrent-peer.py TORRENT DIR HOST PORT [PEER_HOST:PORT ...]
+
+Prints a JSON line when it listens, then one a second with its progress; ends when its standard input ends.
+Discovery is off: it knows the torrent's trackers and the peers on its command line, nothing else.
+"""
+import json
+import select
+import sys
+import libtorrent as lt
+
+torrent, save_path, host, port = sys.argv[1:5]
+session = lt.session({
+    'listen_interfaces': f'{host}:{port}',
+    'outgoing_interfaces': host,
+    'enable_dht': False, 'enable_lsd': False, 'enable_upnp': False, 'enable_natpmp': False,
+    'enable_incoming_utp': False, 'enable_outgoing_utp': False,
+    'allow_multiple_connections_per_ip': True,
+    'alert_mask': 0,
+})
+info = lt.torrent_info(torrent)
+handle = session.add_torrent({'ti': info, 'save_path': save_path})
+for peer in sys.argv[5:]:
+    peer_host, peer_port = peer.rsplit(':', 1)
+    handle.connect_peer((peer_host, int(peer_port)))
+print(json.dumps({'port': session.listen_port()}), flush=True)
+while True:
+    readable, _, _ = select.select([sys.stdin], [], [], 0.2)
+    if readable and not sys.stdin.read(1):
+        break
+    status = handle.status()
+    print(json.dumps({'state': str(status.state), 'progress': status.progress, 'peers': status.num_peers,
+                      'uploaded': status.total_payload_upload}), flush=True)

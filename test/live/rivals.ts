@@ -1,0 +1,149 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { isInstalled, LIBTORRENT_PEER, Program } from './support.js';
+
+export interface RivalTask {
+  readonly torrent: string;
+  /** Where the content lies, or shall lie. */
+  readonly dir: string;
+  readonly host: string;
+  /** Peers to dial, `HOST:PORT`. */
+  readonly peers: readonly string[];
+}
+
+/** Another client. It serves what lies in the folder and fetches what does not, until the test ends. */
+export interface Rival {
+  readonly name: string;
+  readonly installed: boolean;
+  /** What to install when it is not there. */
+  readonly package: string;
+  /** Can be told of a peer without a tracker. */
+  readonly dials: boolean;
+  /** Resolves when it listens, to `HOST:PORT`, and to a promise of its having everything. */
+  start(test: TestContext, task: RivalTask): Promise<{ address: string; complete: Promise<unknown> }>;
+}
+
+const aria2: Rival = {
+  name: 'aria2',
+  installed: isInstalled('aria2c', '--version'),
+  package: 'aria2',
+  dials: false,
+  async start(test, { torrent, dir, host }) {
+    const program = new Program(test, 'aria2c', [
+      `--dir=${dir}`,
+      `--interface=${host}`,
+      '--listen-port=21000-21999',
+      '--check-integrity=true',
+      '--seed-ratio=0.0',
+      '--enable-dht=false',
+      '--enable-dht6=false',
+      '--bt-enable-lpd=false',
+      '--enable-peer-exchange=false',
+      '--disable-ipv6=true',
+      '--console-log-level=info',
+      '--summary-interval=1',
+      '--file-allocation=none',
+      '--no-conf=true',
+      '--bt-hash-check-seed=true',
+      torrent,
+    ]);
+    const port = await program.until((output) => /[Ll]istening on TCP port (\d+)/.exec(output)?.[1]);
+    return {
+      address: `${host}:${port}`,
+      complete: program.until((output) => /Download complete|seeding begins|SEED\(/i.exec(output)),
+    };
+  },
+};
+
+const libtorrent: Rival = {
+  name: 'libtorrent',
+  installed: isInstalled('/usr/bin/python3', '-c', 'import libtorrent'),
+  package: 'python3-libtorrent',
+  dials: true,
+  async start(test, { torrent, dir, host, peers }) {
+    const program = new Program(test, '/usr/bin/python3', [LIBTORRENT_PEER, torrent, dir, host, '22000', ...peers]);
+    const port = await program.until((output) => /"port": (\d+)/.exec(output)?.[1]);
+    return { address: `${host}:${port}`, complete: program.until((output) => /"state": "seeding"/.exec(output)) };
+  },
+};
+
+const transmission: Rival = {
+  name: 'transmission',
+  installed: isInstalled('transmission-daemon', '--version'),
+  package: 'transmission-daemon',
+  dials: false,
+  async start(test, { torrent, dir, host }) {
+    const config = join(dir, '..', 'transmission');
+    mkdirSync(config, { recursive: true });
+    writeFileSync(
+      join(config, 'settings.json'),
+      JSON.stringify({
+        'bind-address-ipv4': host,
+        'dht-enabled': false,
+        'lpd-enabled': false,
+        'utp-enabled': false,
+        'pex-enabled': false,
+        'port-forwarding-enabled': false,
+        'peer-port': 23000,
+        'download-dir': dir,
+        'rpc-bind-address': '127.0.0.1',
+        'rpc-port': 23001,
+        'rpc-whitelist-enabled': false,
+        'watch-dir-enabled': false,
+        'start-added-torrents': true,
+        'speed-limit-up-enabled': false,
+      }),
+    );
+    const program = new Program(test, 'transmission-daemon', [
+      '--foreground',
+      '--config-dir',
+      config,
+      '--log-level=info',
+    ]);
+    await program.until((output) => /rpc.*listening|Serving RPC|Started/i.exec(output));
+    const rpc = await connectRpc('http://127.0.0.1:23001/transmission/rpc', program);
+    await rpc('torrent-add', { filename: torrent, 'download-dir': dir });
+    return { address: `${host}:23000`, complete: untilComplete(rpc) };
+  },
+};
+
+type Rpc = (method: string, args: Record<string, unknown>) => Promise<Record<string, unknown>>;
+
+/** Transmission answers 409 with a session id that every later call must carry. */
+async function connectRpc(url: string, program: Program): Promise<Rpc> {
+  let session = '';
+  const call: Rpc = async (method, args) => {
+    for (;;) {
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: { 'X-Transmission-Session-Id': session },
+        body: JSON.stringify({ method, arguments: args }),
+      });
+      if (response.status !== 409) return ((await response.json()) as { arguments: Record<string, unknown> }).arguments;
+      session = response.headers.get('X-Transmission-Session-Id') ?? '';
+    }
+  };
+  for (;;) {
+    try {
+      await call('session-get', {});
+      return call;
+    } catch (error) {
+      if (program.child.exitCode !== null) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+async function untilComplete(rpc: Rpc): Promise<void> {
+  for (;;) {
+    const { torrents } = (await rpc('torrent-get', { fields: ['leftUntilDone', 'status', 'sizeWhenDone'] })) as {
+      torrents: { leftUntilDone: number; status: number; sizeWhenDone: number }[];
+    };
+    const SEEDING = 6;
+    if (torrents[0] !== undefined && torrents[0].leftUntilDone === 0 && torrents[0].status === SEEDING) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+export const RIVALS: readonly Rival[] = [aria2, libtorrent, transmission];

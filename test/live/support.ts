@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { seededRandom } from '../support/seeded-random.js';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const BTGET = join(ROOT, 'bin', 'btget.js');
+export const LIBTORRENT_PEER = join(ROOT, 'test', 'live', 'libtorrent-peer.py');
+
+/** Addresses of the test's own network namespace, one for each role. */
+export const HOSTS = { tracker: '10.9.0.1', btget: '10.9.0.2', rival: '10.9.0.3', other: '10.9.0.4' } as const;
+
+/** A folder that goes when the test ends. */
+export function scratch(test: TestContext): string {
+  const dir = mkdtempSync(join(tmpdir(), 'btget-live-'));
+  test.after(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+/** Writes files of seeded noise below `dir`. */
+export function writeNoise(dir: string, files: Readonly<Record<string, number>>): void {
+  const random = seededRandom(1);
+  const noise = random.bytes(1 << 20);
+  for (const [path, length] of Object.entries(files)) {
+    mkdirSync(dirname(join(dir, path)), { recursive: true });
+    const file = openSync(join(dir, path), 'w');
+    for (let left = length; left > 0; ) {
+      noise.writeUInt32BE(random.below(0xffffffff), random.below(noise.length - 4));
+      left -= writeSync(file, noise, 0, Math.min(left, noise.length));
+    }
+    closeSync(file);
+  }
+}
+
+/** Path → hash of every file below `dir`: two folders are equal when these are. */
+export function fingerprint(dir: string): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const entry of readdirSync(dir, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile()) found[relative(dir, path)] = createHash('sha1').update(readFileSync(path)).digest('hex');
+  }
+  return Object.fromEntries(Object.entries(found).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+export function lengthOf(path: string): number {
+  return statSync(path).size;
+}
+
+export function isInstalled(command: string, ...args: string[]): boolean {
+  return spawnSync(command, args, { stdio: 'ignore' }).error === undefined;
+}
+
+/** A program that a test started: it is ended by its own process id when the test ends. */
+export class Program {
+  readonly child: ChildProcessWithoutNullStreams;
+  readonly ended: Promise<number | null>;
+  stdout = '';
+  stderr = '';
+  readonly #name: string;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(test: TestContext, command: string, args: readonly string[], cwd?: string) {
+    this.#name = `${command} ${args.join(' ')}`;
+    this.child = spawn(command, args, cwd === undefined ? {} : { cwd });
+    this.child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text;
+      this.#wake();
+    });
+    this.child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+      this.#wake();
+    });
+    this.ended = new Promise((resolve, reject) => {
+      this.child.on('error', reject);
+      this.child.on('close', (code) => {
+        resolve(code);
+        this.#wake();
+      });
+    });
+    test.after(async () => {
+      this.child.kill('SIGKILL');
+      await this.ended;
+    });
+  }
+
+  /** What `find` makes of the output so far, as soon as it makes something of it. */
+  async until<T>(find: (output: string) => T | null | undefined): Promise<T> {
+    for (;;) {
+      const found = find(this.stdout + this.stderr);
+      if (found !== null && found !== undefined) return found;
+      if (this.child.exitCode !== null)
+        throw new Error(`${this.#name} ended with ${this.child.exitCode}: ${this.stdout}${this.stderr}`);
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  /** Asks it to end, as Ctrl-C does, and waits for it. */
+  async interrupt(): Promise<number | null> {
+    this.child.kill('SIGINT');
+    return this.ended;
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
+
+export function btget(test: TestContext, ...args: string[]): Program {
+  return new Program(test, process.execPath, [BTGET, ...args]);
+}
+
+/** Runs btget to its end and asserts its exit code. */
+export async function btgetEnds(test: TestContext, exitCode: number, ...args: string[]): Promise<Program> {
+  const program = btget(test, ...args);
+  const code = await program.ended;
+  assert.equal(code, exitCode, `btget ${args.join(' ')}\n${program.stdout}${program.stderr}`);
+  return program;
+}
+
+/** Starts `btget tracker`; resolves to its announce URL. */
+export async function startTracker(test: TestContext, host: string): Promise<string> {
+  const tracker = btget(test, 'tracker', '--bind', host, '--port', '0', '--interval', '5');
+  return tracker.until((output) => /http:\/\/\S+\/announce/.exec(output)?.[0]);
+}
+
+/** Starts `btget seed`; resolves to the address at which it listens. */
+export async function startSeed(
+  test: TestContext,
+  host: string,
+  torrent: string,
+  dir: string,
+  ...more: string[]
+): Promise<string> {
+  const seed = btget(test, 'seed', torrent, '-d', dir, '--bind', host, ...more);
+  const port = await seed.until((output) => /listening on \S*?:(\d+)[\s\S]*seeding/.exec(output)?.[1]);
+  return `${host}:${port}`;
+}

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { FileSurvey } from '../../../src/disk/storage.js';
+import type { TorrentFile } from '../../../src/metainfo/metainfo.js';
+import { PieceLayout } from '../../../src/metainfo/piece-layout.js';
+import { judgeFiles, piecesToCheck } from '../../../src/torrent/adoption.js';
+
+const PIECE = 100;
+
+/** Files of the given lengths, one after another, in pieces of 100 bytes; a negative length is a pad file. */
+function content(...lengths: number[]): { files: TorrentFile[]; layout: PieceLayout } {
+  let begin = 0;
+  const files = lengths.map((length, index): TorrentFile => {
+    const file = {
+      path: ['t', `${index}`],
+      begin,
+      length: Math.abs(length),
+      padding: length < 0,
+      executable: false,
+      hidden: false,
+      symlink: null,
+    };
+    begin += file.length;
+    return file;
+  });
+  const pieceCount = Math.ceil(begin / PIECE);
+  return {
+    files,
+    layout: new PieceLayout({ pieceCount, pieceLength: PIECE, length: begin, pieces: Buffer.alloc(20 * pieceCount) }),
+  };
+}
+
+const absent: FileSurvey = { found: 'absent', length: 0, finalBeside: false };
+const part = (length: number): FileSurvey => ({ found: 'part', length, finalBeside: false });
+const final = (length: number): FileSurvey => ({ found: 'final', length, finalBeside: false });
+
+function verdicts(lengths: number[], survey: FileSurvey[], verified: number[]): string[] {
+  const { files, layout } = content(...lengths);
+  const checked = new Set<number>(piecesToCheck({ files }, layout, survey));
+  for (const piece of verified) assert.ok(checked.has(piece), `piece ${piece} cannot be verified: it is not checked`);
+  return judgeFiles(
+    { files },
+    layout,
+    survey,
+    (piece) => checked.has(piece),
+    (piece) => verified.includes(piece),
+  );
+}
+
+test('nothing is hashed when nothing is there', () => {
+  const { files, layout } = content(250, 50);
+  assert.deepEqual(piecesToCheck({ files }, layout, [absent, absent]), []);
+});
+
+test('only pieces all of whose bytes are there are hashed, pad files counting as there', () => {
+  const { files, layout } = content(250, -50, 150, 100);
+  assert.deepEqual(piecesToCheck({ files }, layout, [final(250), absent, part(120), absent]), [0, 1, 2, 3]);
+  assert.deepEqual(piecesToCheck({ files }, layout, [final(249), absent, part(99), absent]), [0, 1]);
+});
+
+test('a file is whole when all its pieces are verified and its length is right', () => {
+  assert.deepEqual(verdicts([200], [final(200)], [0, 1]), ['whole']);
+});
+
+test('a file longer than it should be is ours, but not whole', () => {
+  assert.deepEqual(verdicts([200], [final(260)], [0, 1]), ['demote']);
+});
+
+test('a file of which a part is verified is ours', () => {
+  assert.deepEqual(verdicts([200], [final(200)], [1]), ['demote']);
+  assert.deepEqual(verdicts([300], [final(130)], [0]), ['demote']);
+});
+
+test('a file that shares no verified piece is foreign, whatever its length', () => {
+  assert.deepEqual(verdicts([200], [final(200)], []), ['foreign']);
+  assert.deepEqual(verdicts([200], [final(7)], []), ['foreign']);
+  assert.deepEqual(verdicts([200], [final(0)], []), ['foreign']);
+});
+
+test('a file whose only piece reaches into an absent one is left unproved when its length is right', () => {
+  assert.deepEqual(verdicts([30, 70], [final(30), absent], []), ['unproved', 'ours']);
+  assert.deepEqual(verdicts([30, 70], [final(31), absent], []), ['unproved', 'ours'].with(0, 'foreign'));
+});
+
+test('an empty file is whole when it is empty', () => {
+  assert.deepEqual(verdicts([0, 100], [final(0), part(100)], [0]), ['whole', 'ours']);
+  assert.deepEqual(verdicts([0, 100], [final(5), part(100)], [0]), ['foreign', 'ours']);
+});
