@@ -1,10 +1,11 @@
 import type { Millis, Timers } from '../base/clock.js';
 import type { BtgetError } from '../base/failure.js';
 import type { BlockSpan, ReadOutcome } from '../disk/storage.js';
+import { Measure } from '../measure/measure.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import type { PeerConnection } from './peer-connection.js';
 import type { RateLimiter } from './rate-limiter.js';
-import { Upload, type UploadMeasure, type UploadOptions, type UploadOwner } from './upload.js';
+import { Upload, type UploadOptions, type UploadOwner } from './upload.js';
 
 /** What we have, and its bytes (pieces/storage-wrapper.ts). */
 export interface BlockSource {
@@ -19,8 +20,7 @@ export class Uploader implements UploadOwner {
   readonly #timers: Timers;
   readonly #layout: PieceLayout;
   readonly #source: BlockSource;
-  readonly #createMeasure: () => UploadMeasure;
-  readonly #measure: UploadMeasure;
+  readonly #measure: Measure;
   readonly #gotReadFailure: (failure: BtgetError) => void;
   #total = 0;
 
@@ -29,7 +29,6 @@ export class Uploader implements UploadOwner {
     layout: PieceLayout,
     source: BlockSource,
     limiter: RateLimiter,
-    createMeasure: () => UploadMeasure,
     options: UploadOptions,
     gotReadFailure: (failure: BtgetError) => void,
   ) {
@@ -38,13 +37,12 @@ export class Uploader implements UploadOwner {
     this.#timers = timers;
     this.#layout = layout;
     this.#source = source;
-    this.#createMeasure = createMeasure;
-    this.#measure = createMeasure();
+    this.#measure = new Measure(options.measure, timers.now());
     this.#gotReadFailure = gotReadFailure;
   }
 
   createUpload(connection: PeerConnection): Upload {
-    return new Upload(connection, this, this.#createMeasure());
+    return new Upload(connection, this);
   }
 
   /** Bytes of blocks a second, to all peers. */
@@ -81,7 +79,7 @@ export class Uploader implements UploadOwner {
 
   uploaded(length: number): void {
     this.#total += length;
-    this.#measure.update(this.#timers.now(), length);
+    this.#measure.add(length, this.#timers.now());
   }
 
   readFailed(outcome: Extract<ReadOutcome, { ok: false }>): void {
