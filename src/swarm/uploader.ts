@@ -13,32 +13,29 @@ export interface BlockSource {
   readBlocks(spans: readonly BlockSpan[], answered: (outcome: ReadOutcome) => void): void;
 }
 
+/** What the Uploader is joined with. */
+export interface UploaderParts {
+  readonly timers: Timers;
+  readonly layout: PieceLayout;
+  readonly source: BlockSource;
+  readonly limiter: RateLimiter;
+  /** The disk did not give what we have. Nothing else has happened: the requests of that read are dropped. */
+  readonly gotReadFailure: (failure: BtgetError) => void;
+}
+
 /** What all uploads of a torrent share. */
 export class Uploader implements UploadOwner {
   readonly options: UploadOptions;
   readonly limiter: RateLimiter;
-  readonly #timers: Timers;
-  readonly #layout: PieceLayout;
-  readonly #source: BlockSource;
+  readonly #parts: UploaderParts;
   readonly #measure: Measure;
-  readonly #gotReadFailure: (failure: BtgetError) => void;
   #total = 0;
 
-  constructor(
-    timers: Timers,
-    layout: PieceLayout,
-    source: BlockSource,
-    limiter: RateLimiter,
-    options: UploadOptions,
-    gotReadFailure: (failure: BtgetError) => void,
-  ) {
+  constructor(parts: UploaderParts, options: UploadOptions) {
     this.options = options;
-    this.limiter = limiter;
-    this.#timers = timers;
-    this.#layout = layout;
-    this.#source = source;
-    this.#measure = new Measure(options.measure, timers.now());
-    this.#gotReadFailure = gotReadFailure;
+    this.limiter = parts.limiter;
+    this.#parts = parts;
+    this.#measure = new Measure(options.measure, parts.timers.now());
   }
 
   createUpload(connection: PeerConnection): Upload {
@@ -47,7 +44,7 @@ export class Uploader implements UploadOwner {
 
   /** Bytes of blocks a second, to all peers. */
   get rate(): number {
-    return this.#measure.rate(this.#timers.now());
+    return this.#measure.rate(this.#parts.timers.now());
   }
 
   /** Bytes of blocks sent in this run. */
@@ -56,33 +53,33 @@ export class Uploader implements UploadOwner {
   }
 
   now(): Millis {
-    return this.#timers.now();
+    return this.#parts.timers.now();
   }
 
   pieceOf(piece: number, begin: number, length: number): PieceIndex | undefined {
-    const index = this.#layout.pieceIndex(piece);
-    if (index === undefined || length === 0 || begin + length > this.#layout.lengthOf(index)) return undefined;
+    const index = this.#parts.layout.pieceIndex(piece);
+    if (index === undefined || length === 0 || begin + length > this.#parts.layout.lengthOf(index)) return undefined;
     return index;
   }
 
   have(piece: PieceIndex): boolean {
-    return this.#source.have.has(piece);
+    return this.#parts.source.have.has(piece);
   }
 
   position(piece: PieceIndex, begin: number): number {
-    return this.#layout.beginOf(piece) + begin;
+    return this.#parts.layout.beginOf(piece) + begin;
   }
 
   readBlocks(spans: readonly BlockSpan[], answered: (outcome: ReadOutcome) => void): void {
-    this.#source.readBlocks(spans, answered);
+    this.#parts.source.readBlocks(spans, answered);
   }
 
   uploaded(length: number): void {
     this.#total += length;
-    this.#measure.add(length, this.#timers.now());
+    this.#measure.add(length, this.#parts.timers.now());
   }
 
   readFailed(outcome: Extract<ReadOutcome, { ok: false }>): void {
-    this.#gotReadFailure(outcome.failure);
+    this.#parts.gotReadFailure(outcome.failure);
   }
 }
