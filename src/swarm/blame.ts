@@ -75,6 +75,11 @@ export class Blame<Sender extends object> {
     return [...guilty];
   }
 
+  /** The blocks are gone, through nobody's fault. */
+  pieceDropped(piece: PieceIndex): void {
+    this.#senders.delete(piece);
+  }
+
   /** Hashed blocks that are remembered, at most `maxSuspects` or those of one piece. */
   get suspectCount(): number {
     return this.#suspectCount;

@@ -112,10 +112,14 @@ export class Connecter implements PeerEvents {
   pieceVerified(piece: PieceIndex): void {
     this.#verified.push(piece);
     this.#haveTask ??= this.#parts.timers.addTask(() => this.#sendHaves(), this.#options.haveDelay);
-    if (this.#parts.store.amountLeft === 0) {
-      this.#parts.choker.ruleChanged();
-      this.#partFromSeedsLater();
-    }
+    if (this.#parts.store.amountLeft === 0) this.wantsChanged();
+  }
+
+  /** We want other pieces than before, lost some, or have everything. */
+  wantsChanged(): void {
+    this.#parts.downloader.wantsChanged();
+    this.#parts.choker.ruleChanged();
+    if (this.#parts.store.amountLeft === 0) this.#partFromSeedsLater();
   }
 
   /** Withdraws every task. Connections are the Encoder's to close. */

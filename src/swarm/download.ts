@@ -1,5 +1,6 @@
 import type { Millis } from '../base/clock.js';
 import type { BlockSpan } from '../disk/storage.js';
+import { Measure, type MeasureOptions } from '../measure/measure.js';
 import { BLOCK_LENGTH, type PieceIndex } from '../metainfo/piece-layout.js';
 import type { Bitfield } from '../wire/bitfield.js';
 import { encodeMessage } from '../wire/message.js';
@@ -23,6 +24,8 @@ export interface DownloadOptions {
   /** However fast all peers are together, each is asked for what it sends in this time. */
   readonly minQueueTime: Millis;
   readonly backlog: BacklogOptions;
+  /** How rates are measured. */
+  readonly measure: MeasureOptions;
 }
 
 /** What a Download needs of the side that all downloads of a torrent share. */
@@ -36,7 +39,7 @@ export interface DownloadOwner {
   /** The next block to ask this peer for; it counts as asked for from then on. */
   take(download: Download): BlockSpan | undefined;
   howManyAsked(download: Download): number;
-  /** What was asked of this peer will not come; others may have it. */
+  /** What was asked of this peer will not come; others may have it. Called even when nothing was asked: it may hold pieces. */
   giveBackAll(download: Download): void;
   /** There was nothing to take; the download wants to be woken when that may have changed. */
   gotNothing(download: Download): void;
@@ -44,12 +47,6 @@ export interface DownloadOwner {
   blockCameIn(download: Download, piece: number, begin: number, block: Buffer): 'wanted' | 'duplicate' | 'unasked';
   /** How much of its own sending time a peer may be asked for in advance. */
   queueTime(): Millis;
-}
-
-/** A rate that is told of each amount (measure/). */
-export interface DownloadMeasure {
-  update(now: Millis, amount: number): void;
-  rate(now: Millis): number;
 }
 
 // Requests are gathered until an eighth of the backlog is free, so that not every block costs a write.
@@ -63,7 +60,7 @@ const MAX_ROUND = 32;
 export class Download implements RateWaiter {
   readonly connection: PeerConnection;
   readonly #owner: DownloadOwner;
-  readonly #measure: DownloadMeasure;
+  readonly #measure: Measure;
   readonly #backlog: Backlog;
   #has: Bitfield;
   #choked = true;
@@ -71,17 +68,15 @@ export class Download implements RateWaiter {
   // A peer that never sent a block counts as snubbed: otherwise every newcomer would take a slot from one who delivers.
   #lastBlockAt: Millis = Number.NEGATIVE_INFINITY;
   #owesSince: Millis = Number.NEGATIVE_INFINITY;
-  /** Requests that we withdrew and whose blocks may have been on their way: so many unasked blocks are no fault. */
-  #withdrawn = 0;
   #total = 0;
   #wasted = 0;
 
   /** `has`: an empty bitfield of the torrent's length. */
-  constructor(connection: PeerConnection, has: Bitfield, owner: DownloadOwner, measure: DownloadMeasure) {
+  constructor(connection: PeerConnection, has: Bitfield, owner: DownloadOwner) {
     this.connection = connection;
     this.#has = has;
     this.#owner = owner;
-    this.#measure = measure;
+    this.#measure = new Measure(owner.options.measure, owner.now());
     this.#backlog = new Backlog(owner.options.backlog, () => owner.queueTime());
   }
 
@@ -168,16 +163,13 @@ export class Download implements RateWaiter {
     if (verdict === 'wanted') {
       this.#lastBlockAt = now;
       this.#total += block.length;
-      this.#measure.update(now, block.length);
+      this.#measure.add(block.length, now);
       this.#backlog.blockCameIn(now, block.length);
       this.requestMore();
       return FINE;
     }
     this.#wasted += block.length;
-    if (verdict === 'unasked') {
-      if (this.#withdrawn === 0) return JUNK;
-      this.#withdrawn -= 1;
-    }
+    if (verdict === 'unasked') return JUNK;
     this.#lastBlockAt = now;
     this.requestMore();
     return FINE;
@@ -185,7 +177,6 @@ export class Download implements RateWaiter {
 
   /** Somebody else has sent a block that we had asked this peer for too. */
   blockCameFromElsewhere(span: BlockSpan): void {
-    this.#withdrawn += 1;
     this.connection.send([encodeMessage({ type: 'cancel', ...span })]);
     this.requestMore();
   }
@@ -264,11 +255,8 @@ export class Download implements RateWaiter {
 
   #withdrawAll(): void {
     this.#owner.limiter.leave(this);
-    const count = this.inFlight;
-    if (count === 0) return;
-    this.#withdrawn += count;
     // They will not come, so they have cost nothing.
-    this.#owner.limiter.spend(-count * BLOCK_LENGTH);
+    this.#owner.limiter.spend(-this.inFlight * BLOCK_LENGTH);
     this.#owner.giveBackAll(this);
   }
 }

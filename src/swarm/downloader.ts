@@ -1,10 +1,14 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
 import type { BlockSpan } from '../disk/storage.js';
+import { Measure, measureDefaults } from '../measure/measure.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+import type { PiecePicker } from '../pieces/piece-picker.js';
+import type { Arrival, RequestBook } from '../pieces/request-book.js';
+import type { StorageWrapper } from '../pieces/storage-wrapper.js';
 import { Bitfield } from '../wire/bitfield.js';
 import { DEFAULT_BACKLOG_OPTIONS } from './backlog.js';
 import type { Blame } from './blame.js';
-import { Download, type DownloadMeasure, type DownloadOptions, type DownloadOwner } from './download.js';
+import { Download, type DownloadOptions, type DownloadOwner } from './download.js';
 import type { PeerConnection } from './peer-connection.js';
 import type { RateLimiter } from './rate-limiter.js';
 
@@ -16,50 +20,18 @@ export const DEFAULT_DOWNLOAD_OPTIONS: DownloadOptions = {
   maxOutstanding: 16 * 1024 * 1024,
   minQueueTime: 500,
   backlog: DEFAULT_BACKLOG_OPTIONS,
+  measure: measureDefaults,
 };
-
-export type Arrival =
-  | { readonly verdict: 'unasked' }
-  | { readonly verdict: 'duplicate' }
-  | { readonly verdict: 'wanted'; readonly span: BlockSpan; readonly alsoAskedOf: readonly Download[] };
-
-/** Which blocks are free, asked for and of whom (pieces/request-book.ts). */
-export interface Requests {
-  readonly isEndgame: boolean;
-  take(asker: Download, peerHas: Bitfield): BlockSpan | undefined;
-  giveBackAll(asker: Download): void;
-  howManyAsked(asker: Download): number;
-  blockCameIn(asker: Download, piece: number, begin: number, length: number): Arrival;
-  restartPiece(piece: PieceIndex): void;
-  pieceVerified(piece: PieceIndex): void;
-  isInteresting(peerHas: Bitfield): boolean;
-}
-
-/** Who has what (pieces/piece-picker.ts). */
-export interface Availability {
-  peerJoined(has: Bitfield): void;
-  peerLeft(has: Bitfield): void;
-  gotHave(piece: PieceIndex): void;
-}
-
-/** What we have, and where blocks go (pieces/storage-wrapper.ts). */
-export interface BlockStore {
-  readonly have: Bitfield;
-  /** Bytes that we want and do not have. */
-  readonly amountLeft: number;
-  storeBlock(piece: PieceIndex, begin: number, block: Buffer): void;
-}
 
 /** What the Downloader is joined with. */
 export interface DownloaderParts {
   readonly timers: Timers;
   readonly layout: PieceLayout;
-  readonly requests: Requests;
-  readonly availability: Availability;
-  readonly store: BlockStore;
+  readonly picker: PiecePicker;
+  readonly requests: RequestBook<Download>;
+  readonly storage: StorageWrapper;
   readonly blame: Blame<PeerConnection>;
   readonly limiter: RateLimiter;
-  readonly createMeasure: () => DownloadMeasure;
   /** This peer has sent wrong data beyond doubt. Called in a task of its own, where connections may be closed. */
   readonly ban: (connection: PeerConnection) => void;
 }
@@ -75,7 +47,7 @@ export class Downloader implements DownloadOwner {
   readonly options: DownloadOptions;
   readonly limiter: RateLimiter;
   readonly #parts: DownloaderParts;
-  readonly #measure: DownloadMeasure;
+  readonly #measure: Measure;
   readonly #downloads = new Map<PeerConnection, Download>();
   #idle = new Set<Download>();
   #wakeTask: Task | null = null;
@@ -88,14 +60,14 @@ export class Downloader implements DownloadOwner {
     this.options = options;
     this.limiter = parts.limiter;
     this.#parts = parts;
-    this.#measure = parts.createMeasure();
+    this.#measure = new Measure(options.measure, parts.timers.now());
   }
 
   createDownload(connection: PeerConnection): Download {
     const has = new Bitfield(this.#parts.layout.pieceCount);
-    const download = new Download(connection, has, this, this.#parts.createMeasure());
+    const download = new Download(connection, has, this);
     this.#downloads.set(connection, download);
-    this.#parts.availability.peerJoined(has);
+    this.#parts.picker.peerJoined(has);
     this.#sweepLater();
     return download;
   }
@@ -110,22 +82,22 @@ export class Downloader implements DownloadOwner {
     return this.#total;
   }
 
-  /** Bytes that were of no use: unasked, duplicate, or of pieces that failed. */
+  /** Bytes that were of no use: unasked, duplicate, or of pieces that failed or that the disk lost. */
   get wasted(): number {
     return this.#wasted;
   }
 
   gotBitfield(download: Download, has: Bitfield): void {
-    this.#parts.availability.peerLeft(download.has);
-    this.#parts.availability.peerJoined(has);
+    this.#parts.picker.peerLeft(download.has);
+    this.#parts.picker.peerJoined(has);
     download.gotBitfield(has);
   }
 
   /** True when that is news. */
   gotHave(download: Download, piece: PieceIndex): boolean {
     if (download.has.has(piece)) return false;
-    download.gotHave(piece, !this.#parts.store.have.has(piece));
-    this.#parts.availability.gotHave(piece);
+    this.#parts.picker.gotHave(piece);
+    download.gotHave(piece, !this.#parts.storage.have.has(piece));
     return true;
   }
 
@@ -133,7 +105,7 @@ export class Downloader implements DownloadOwner {
     download.connectionLost();
     this.#idle.delete(download);
     this.#downloads.delete(download.connection);
-    this.#parts.availability.peerLeft(download.has);
+    this.#parts.picker.peerLeft(download.has);
     if (this.#downloads.size === 0) this.stop();
   }
 
@@ -141,8 +113,7 @@ export class Downloader implements DownloadOwner {
   pieceVerified(piece: PieceIndex, data: Buffer | null): void {
     this.#ban(this.#parts.blame.pieceVerified(piece, data));
     this.#parts.requests.pieceVerified(piece);
-    if (this.#parts.store.amountLeft === 0) this.wantsChanged();
-    else this.#wakeSoon();
+    this.#wakeSoon();
   }
 
   /** `data` as in `PieceEvents`. */
@@ -150,6 +121,14 @@ export class Downloader implements DownloadOwner {
     this.#wasted += this.#parts.layout.lengthOf(piece);
     this.#ban(this.#parts.blame.pieceFailed(piece, data));
     this.#parts.requests.restartPiece(piece);
+    this.#wakeSoon();
+  }
+
+  /** The disk lost what had come of the piece: it starts over, and nobody is to blame. */
+  pieceDropped(piece: PieceIndex): void {
+    this.#wasted += this.#parts.layout.lengthOf(piece);
+    this.#parts.blame.pieceDropped(piece);
+    this.#parts.requests.dropPiece(piece);
     this.#wakeSoon();
   }
 
@@ -206,16 +185,16 @@ export class Downloader implements DownloadOwner {
     this.#idle.add(download);
   }
 
-  blockCameIn(download: Download, piece: number, begin: number, block: Buffer): Arrival['verdict'] {
+  blockCameIn(download: Download, piece: number, begin: number, block: Buffer): Arrival<Download>['verdict'] {
     const arrival = this.#parts.requests.blockCameIn(download, piece, begin, block.length);
     if (arrival.verdict !== 'wanted') {
       this.#wasted += block.length;
       return arrival.verdict;
     }
     this.#total += block.length;
-    this.#measure.update(this.now(), block.length);
+    this.#measure.add(block.length, this.now());
     this.#parts.blame.blockCameIn(download.connection, arrival.span.piece, begin);
-    this.#parts.store.storeBlock(arrival.span.piece, begin, block);
+    this.#parts.storage.storeBlock(arrival.span.piece, begin, block);
     for (const other of arrival.alsoAskedOf) other.blockCameFromElsewhere(arrival.span);
     return 'wanted';
   }
@@ -241,7 +220,7 @@ export class Downloader implements DownloadOwner {
   }
 
   #sweepLater(): void {
-    if (this.#downloads.size === 0 || this.#parts.store.amountLeft === 0) return;
+    if (this.#downloads.size === 0 || this.#parts.storage.amountLeft === 0) return;
     this.#sweepTask ??= this.#parts.timers.addTask(() => {
       this.#sweepTask = null;
       for (const download of this.#downloads.values()) {

@@ -1,5 +1,6 @@
 import type { Millis } from '../base/clock.js';
 import type { BlockSpan, ReadOutcome } from '../disk/storage.js';
+import { Measure, type MeasureOptions, measureDefaults } from '../measure/measure.js';
 import type { PieceIndex } from '../metainfo/piece-layout.js';
 import { encodeMessage, encodePieceHeader } from '../wire/message.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
@@ -19,6 +20,8 @@ export interface UploadOptions {
   readonly maxBatch: number;
   /** Between those two, a batch is what the peer takes in this time: a choke or a cancel then still has an effect. */
   readonly batchTime: Millis;
+  /** How rates are measured. */
+  readonly measure: MeasureOptions;
 }
 
 export const DEFAULT_UPLOAD_OPTIONS: UploadOptions = {
@@ -27,6 +30,7 @@ export const DEFAULT_UPLOAD_OPTIONS: UploadOptions = {
   minBatch: 64 * 1024,
   maxBatch: 1024 * 1024,
   batchTime: 500,
+  measure: measureDefaults,
 };
 
 /** What an Upload needs of the side that all uploads of a torrent share. */
@@ -46,12 +50,6 @@ export interface UploadOwner {
   readFailed(outcome: Extract<ReadOutcome, { ok: false }>): void;
 }
 
-/** A rate that is told of each amount (measure/). */
-export interface UploadMeasure {
-  update(now: Millis, amount: number): void;
-  rate(now: Millis): number;
-}
-
 /** By position of their first byte: a second request for the same place replaces the first. In the order of asking. */
 type Requests = Map<number, BlockSpan>;
 
@@ -63,7 +61,7 @@ type Requests = Map<number, BlockSpan>;
 export class Upload implements RateWaiter {
   readonly #connection: PeerConnection;
   readonly #owner: UploadOwner;
-  readonly #measure: UploadMeasure;
+  readonly #measure: Measure;
   readonly #queue: Requests = new Map();
   /** Requests that are being read and are still wanted. */
   readonly #inRead: Requests = new Map();
@@ -72,10 +70,10 @@ export class Upload implements RateWaiter {
   #interested = false;
   #total = 0;
 
-  constructor(connection: PeerConnection, owner: UploadOwner, measure: UploadMeasure) {
+  constructor(connection: PeerConnection, owner: UploadOwner) {
     this.#connection = connection;
     this.#owner = owner;
-    this.#measure = measure;
+    this.#measure = new Measure(owner.options.measure, owner.now());
   }
 
   get choked(): boolean {
@@ -222,7 +220,7 @@ export class Upload implements RateWaiter {
     }
     if (length === 0) return 0;
     this.#total += length;
-    this.#measure.update(this.#owner.now(), length);
+    this.#measure.add(length, this.#owner.now());
     this.#owner.uploaded(length);
     this.#connection.send(chunks);
     return length;
