@@ -1,0 +1,138 @@
+/**
+ * Where a URL's host may lead. Names are resolved here, and what comes back is checked and dialled as it is: a name that
+ * means one address to a check and another to a dial (DNS rebinding) gains nothing.
+ */
+import { lookup, Resolver } from 'node:dns';
+import { type BindAddresses, passFence } from '../net/fence.js';
+import { parseIp } from '../net/ip-address.js';
+import { type Reach, reachesAsFar, reachOf } from './reach.js';
+
+/** An address that may be dialled. */
+export interface Destination {
+  readonly host: string;
+  readonly reach: Reach;
+  /** Our own address for the socket; undefined when there is no fence. */
+  readonly localAddress: string | undefined;
+}
+
+export type DestinationOutcome =
+  | { readonly ok: true; readonly destinations: readonly [Destination, ...Destination[]] }
+  | { readonly ok: false; readonly code: 'forbidden' | 'unreachable'; readonly message: string };
+
+// A name may have any number of addresses; each that is dead costs the time of a dial.
+const MAX_DESTINATIONS = 4;
+
+/**
+ * The addresses of `host` (a URL's host name, IPv6 in brackets) that the fence `bind` lets us reach and that reach at least
+ * as far as `floor`: a redirect from the world must not lead into this machine or its network. Answers once, perhaps at
+ * once; not after `cancel()`.
+ *
+ * Behind a loopback fence no name is resolved: no packet leaves, not even to a name server.
+ */
+export function findDestinations(
+  host: string,
+  bind: BindAddresses | null,
+  floor: Reach,
+  answered: (outcome: DestinationOutcome) => void,
+): { cancel(): void } {
+  const name = host.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
+  const found = (addresses: readonly string[]) => answered(choose(name, addresses, bind, floor));
+  const failed = (message: string) => answered({ ok: false, code: 'unreachable', message });
+  if (parseIp(name) !== undefined) found([name]);
+  // RFC 6761: "Name resolution APIs and libraries SHOULD recognize localhost names as special and SHOULD always return
+  // the IP loopback address for address queries".
+  else if (name === 'localhost') found(['127.0.0.1', '::1']);
+  else if (bind === null) return lookUp(name, found, failed);
+  else if (isLoopbackFence(bind)) {
+    answered({ ok: false, code: 'forbidden', message: `bound to loopback, so ${name} is not looked up` });
+  } else return lookUpWithinFence(name, bind, found, failed);
+  return { cancel: () => undefined };
+}
+
+function choose(
+  name: string,
+  addresses: readonly string[],
+  bind: BindAddresses | null,
+  floor: Reach,
+): DestinationOutcome {
+  const destinations: Destination[] = [];
+  let refusal = `${name} has no address`;
+  for (const address of addresses) {
+    const reach = reachOf(address);
+    const passage = passFence(bind, address);
+    if (reach === 'nowhere') refusal = `${address} is no address to connect to`;
+    else if (!reachesAsFar(reach, floor)) refusal = `a redirect from a ${floor} address to ${address} is not followed`;
+    else if (passage.code !== 'pass') refusal = `${address} is outside of the addresses that we are bound to`;
+    else destinations.push({ host: passage.host, reach, localAddress: passage.localAddress });
+  }
+  const [first, ...others] = destinations.slice(0, MAX_DESTINATIONS);
+  if (first === undefined) return { ok: false, code: 'forbidden', message: refusal };
+  return { ok: true, destinations: [first, ...others] };
+}
+
+function isLoopbackFence({ ipv4, ipv6 }: BindAddresses): boolean {
+  return [ipv4, ipv6].every((address) => address === undefined || reachOf(address) === 'loopback');
+}
+
+type Found = (addresses: readonly string[]) => void;
+type Failed = (message: string) => void;
+
+function lookUp(name: string, found: Found, failed: Failed): { cancel(): void } {
+  let cancelled = false;
+  lookup(name, { all: true, verbatim: true }, (error, addresses) => {
+    if (cancelled) return;
+    if (error === null) found(addresses.map(({ address }) => address));
+    else failed(`${name} was not found: ${error.code ?? error.message}`);
+  });
+  return {
+    cancel: () => {
+      cancelled = true;
+    },
+  };
+}
+
+/**
+ * The system's own lookup cannot be bound to an address, so the name servers are asked from here, without those of a
+ * family that has no bound address: they would be asked past the fence.
+ */
+function lookUpWithinFence(
+  name: string,
+  { ipv4, ipv6 }: BindAddresses,
+  found: Found,
+  failed: Failed,
+): { cancel(): void } {
+  const resolver = new Resolver({ timeout: 5000, tries: 2 });
+  const servers = resolver.getServers().filter((server) => (isIpv4Server(server) ? ipv4 : ipv6) !== undefined);
+  if (servers.length === 0) {
+    failed(`${name} was not found: no name server can be reached from the bound address`);
+    return { cancel: () => undefined };
+  }
+  resolver.setServers(servers);
+  resolver.setLocalAddress(ipv4 ?? '0.0.0.0', ipv6 ?? '::');
+  const addresses: string[] = [];
+  let reason = 'no address';
+  let cancelled = false;
+  let waiting = (ipv4 === undefined ? 0 : 1) + (ipv6 === undefined ? 0 : 1);
+  const collect = (error: NodeJS.ErrnoException | null, some: readonly string[]) => {
+    waiting -= 1;
+    if (cancelled) return;
+    if (error === null) addresses.push(...some);
+    else reason = error.code ?? error.message;
+    if (waiting > 0) return;
+    if (addresses.length > 0) found(addresses);
+    else failed(`${name} was not found: ${reason}`);
+  };
+  if (ipv4 !== undefined) resolver.resolve4(name, collect);
+  if (ipv6 !== undefined) resolver.resolve6(name, collect);
+  return {
+    cancel: () => {
+      cancelled = true;
+      resolver.cancel();
+    },
+  };
+}
+
+/** Name servers come as `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1` or `[2001:db8::1]:5353`. */
+function isIpv4Server(server: string): boolean {
+  return /^[0-9.]+(:\d+)?$/.test(server);
+}
