@@ -5,7 +5,6 @@
 import type { BtgetError } from '../base/failure.js';
 import type { Random } from '../base/random.js';
 import type { SlotPool, Storage } from '../disk/storage.js';
-import { Measure } from '../measure/measure.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import type { RawServerContext } from '../net/raw-server.js';
 import { PiecePicker } from '../pieces/piece-picker.js';
@@ -41,7 +40,10 @@ export interface SwarmParts {
   readonly options: TorrentOptions;
   /** The piece is ours: its hash is right, and the disk has it. */
   readonly pieceVerified: (piece: PieceIndex) => void;
+  /** The disk did not take what was downloaded. */
   readonly diskFailed: (failure: BtgetError) => void;
+  /** The disk did not give what a peer asked for. */
+  readonly readFailed: (failure: BtgetError) => void;
 }
 
 export interface JoinedSwarm {
@@ -55,7 +57,6 @@ export interface JoinedSwarm {
 
 export function joinSwarm(parts: SwarmParts): JoinedSwarm {
   const { context, random, layout, options } = parts;
-  const createMeasure = () => new Measure(context.now());
 
   const store = new StorageWrapper(parts.storage, layout, parts.slots, context, storageWrapperDefaults, {
     pieceVerified(piece, data) {
@@ -74,24 +75,18 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
     {
       timers: context,
       layout,
+      picker,
       requests,
-      availability: picker,
-      store,
+      storage: store,
       blame: new Blame<PeerConnection>(layout, DEFAULT_BLAME_OPTIONS),
       limiter: parts.downloadLimiter,
-      createMeasure,
       ban: (connection) => encoder.banHost(connection.address.host),
     },
     DEFAULT_DOWNLOAD_OPTIONS,
   );
   const uploader = new Uploader(
-    context,
-    layout,
-    store,
-    parts.uploadLimiter,
-    createMeasure,
+    { timers: context, layout, source: store, limiter: parts.uploadLimiter, gotReadFailure: parts.readFailed },
     DEFAULT_UPLOAD_OPTIONS,
-    parts.diskFailed,
   );
   const slots = () => options.uploadSlots ?? uploadSlotsForRate(parts.uploadLimiter.rate);
   const choker = new Choker<Peer>(context, random, DEFAULT_CHOKER_OPTIONS, slots, () => store.amountLeft === 0);

@@ -97,6 +97,7 @@ export class Torrent {
       options,
       pieceVerified: (piece) => this.#pieceVerified(piece),
       diskFailed: (failure) => this.#fail(failure),
+      readFailed: (failure) => events.warned(failure.code, failure.message),
     });
     this.#existing = new ExistingData(
       {
