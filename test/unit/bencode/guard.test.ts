@@ -103,6 +103,7 @@ test('keys of the raw value, and its own key, are unique even where nothing else
     'd4:infode1:ai1e4:infodee': '15: a key stands twice in one dictionary',
     'd4:infod1:ai1e1:ai1eee': '14: a key stands twice in one dictionary',
     'd4:infod1:bi1e1:ai1e1:bi1eee': '20: a key stands twice in one dictionary',
+    'd4:infod1:bi1e1:ai1e1:ai1eee': '20: a key stands twice in one dictionary',
     'd4:infod1:xd1:ai1e1:ai1eeee': '18: a key stands twice in one dictionary',
     'd1:ai1e1:ai1e4:infodee': 'ok',
     'd4:infode1:zi1e1:zi1ee': 'ok',
