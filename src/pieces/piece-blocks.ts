@@ -89,7 +89,7 @@ export class PieceBlocks<Asker extends object> {
   /** The block that is asked of the fewest, of fewer than `limit`, and not of `asker`; −1 when there is none. */
   fewestAsked(asker: Asker, limit: number): number {
     let fewest = -1;
-    let best = limit;
+    let best = Math.min(limit, ARRIVED);
     for (let block = 0; block < this.#askerCounts.length && best > 1; block += 1) {
       const count = this.#askerCounts[block] as number;
       if (count === 0 || count >= best || this.isAskedOf(block, asker)) continue;

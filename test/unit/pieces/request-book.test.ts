@@ -286,6 +286,16 @@ describe('the request book in endgame', () => {
     assert.equal(scene.take(a), '0.0');
   });
 
+  it('does not ask for what has arrived', () => {
+    const scene = new Scene(1);
+    const [a, b] = [scene.peer('a', '*'), scene.peer('b', '*')];
+    scene.take(a, 2);
+    scene.arrive(a, '0.0');
+    assert.equal(scene.take(b, 2), '0.1 -');
+    scene.arrive(b, '0.1');
+    assert.equal(scene.take(b), '-');
+  });
+
   it('does not wait for pieces that nobody has', () => {
     const scene = new Scene(3);
     const [a, b] = [scene.peer('a', '*  '), scene.peer('b', '*  ')];
