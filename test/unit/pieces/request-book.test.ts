@@ -336,7 +336,20 @@ describe('a piece whose check failed', () => {
     assert.equal(scene.picker.completeCount, 1);
   });
 
-  it('goes to the next peer when its holder gives something back', () => {
+  it('stays with its holder while one request to it is left', () => {
+    const scene = new Scene(1);
+    const [a, b] = [scene.peer('a', '*'), scene.peer('b', '*')];
+    scene.fail(a, 0);
+    scene.take(a, 2);
+    scene.giveBack(a, '0.0');
+    assert.equal(scene.take(b), '-');
+    assert.equal(scene.take(a), '0.0');
+    scene.giveBack(a, '0.0');
+    scene.giveBack(a, '0.1');
+    assert.equal(scene.take(b), '0.0');
+  });
+
+  it('goes to the next peer when its holder gives back what it was asked for', () => {
     const scene = new Scene(1);
     const [a, b] = [scene.peer('a', '*'), scene.peer('b', '*')];
     scene.fail(a, 0);
