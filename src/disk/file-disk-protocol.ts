@@ -1,0 +1,101 @@
+/** What the main thread asks of its workers, and what they answer. Everything here survives structured cloning. */
+import type { FailureMessage } from './file-failure.js';
+import type { FileNames } from './file-names.js';
+import type { FileSurvey } from './storage.js';
+
+/** A torrent's place on the disk. Every request carries it: workers are shared by all torrents. */
+export interface StoragePlace {
+  /** Tells torrents apart for as long as the process lives. */
+  readonly id: number;
+  /** The download folder, absolute. */
+  readonly root: string;
+  /** Whether files grow under their part name. */
+  readonly partNames: boolean;
+  /** Whether strangers' files may be replaced. */
+  readonly overwrite: boolean;
+}
+
+/** Bytes from offset `from` of the data to offset `begin` of the file. */
+export interface FileWrite {
+  readonly names: FileNames;
+  readonly begin: number;
+  readonly from: number;
+  readonly length: number;
+}
+
+/** Bytes to hash. */
+export type HashSource =
+  /** Of the first of `paths` that exists. With a `root`, they lie below it and links are guarded against. */
+  | {
+      readonly kind: 'file';
+      readonly root: string | null;
+      readonly paths: readonly string[];
+      readonly begin: number;
+      readonly length: number;
+    }
+  | { readonly kind: 'zeros'; readonly length: number };
+
+/** The bytes of some consecutive pieces, all of `pieceLength` but perhaps the last. */
+export interface HashJob {
+  readonly sources: readonly HashSource[];
+  readonly pieceLength: number;
+}
+
+export type HashAnswer =
+  /** SHA-1 of each piece, 20 bytes each. */
+  | { readonly kind: 'hashed'; readonly hashes: Uint8Array }
+  /** A file is not there, or shorter than the job wants. */
+  | { readonly kind: 'missing'; readonly path: string }
+  | { readonly kind: 'failed'; readonly failure: FailureMessage };
+
+/** Requests by kind, with their answers. */
+export interface Work {
+  survey: { request: { place: StoragePlace; names: readonly FileNames[] }; answer: readonly FileSurvey[] };
+  /** Hashes the first `length` bytes of `data`, writes them when the hash is right, and says whether it is. */
+  commit: {
+    request: {
+      place: StoragePlace;
+      writes: readonly FileWrite[];
+      data: Uint8Array;
+      hash: Uint8Array;
+    };
+    answer: boolean;
+  };
+  write: { request: { place: StoragePlace; writes: readonly FileWrite[]; data: Uint8Array }; answer: null };
+  demote: { request: { place: StoragePlace; names: FileNames }; answer: null };
+  finish: {
+    request: {
+      place: StoragePlace;
+      names: FileNames;
+      length: number;
+      executable: boolean;
+      /** What the link holds, or null when the file is no link. */
+      link: string | null;
+    };
+    answer: null;
+  };
+  sync: { request: { place: StoragePlace }; answer: null };
+  closeStorage: { request: { place: StoragePlace }; answer: null };
+  hash: { request: { jobs: readonly HashJob[] }; answer: readonly HashAnswer[] };
+  /** Closes the files that were open for hashing. */
+  closeFiles: { request: Record<string, never>; answer: null };
+  /** Closes every file; the worker ends when it has answered. */
+  end: { request: Record<string, never>; answer: null };
+}
+
+export type WorkKind = keyof Work;
+
+export type Told<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly failure: FailureMessage };
+
+export interface WorkRequest<K extends WorkKind = WorkKind> {
+  readonly id: number;
+  readonly kind: K;
+  readonly request: Work[K]['request'];
+}
+
+export interface WorkAnswer {
+  readonly id: number;
+  readonly told: Told<Work[WorkKind]['answer']>;
+}

@@ -1,0 +1,91 @@
+/** The files of a whole process: workers and descriptors that all torrents share. */
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import type { Timers } from '../base/clock.js';
+import type { Metainfo } from '../metainfo/metainfo.js';
+import type { PieceLayout } from '../metainfo/piece-layout.js';
+import { HashQueue } from './file-hash-queue.js';
+import { type ReadOperations, systemReadOperations } from './file-operations.js';
+import { type HashedFile, type Hashing, hashPieces, type PieceHashesOutcome } from './file-piece-hashing.js';
+import { FileReadPool } from './file-read-pool.js';
+import { FileStorage, type SharedDisk } from './file-storage.js';
+import { WorkerThread } from './file-worker-thread.js';
+import type { Storage } from './storage.js';
+
+export interface FileDiskOptions {
+  /** Where answers come; they never come within the call that asks. */
+  readonly timers: Timers;
+  /** What a worker thread runs: it serves its port with `servePieceWork`. */
+  readonly workerModule: URL;
+  /** Workers that hash what lies on the disk, at most; one more writes. */
+  readonly hashingWorkers: number;
+  /** Files that stay open for reading. */
+  readonly openFiles: number;
+  readonly readOperations: ReadOperations;
+}
+
+export const FILE_DISK_DEFAULTS: Omit<FileDiskOptions, 'timers'> = {
+  workerModule: new URL('./piece-worker.js', import.meta.url),
+  hashingWorkers: availableParallelism(),
+  openFiles: 64,
+  readOperations: systemReadOperations,
+};
+
+export interface OpenStorageOptions {
+  readonly metainfo: Metainfo;
+  readonly layout: PieceLayout;
+  /** The download folder. It is made when the first file is. */
+  readonly dir: string;
+  /** The name of the torrent's file or top folder on the disk: one path element, or null for its own. */
+  readonly output: string | null;
+  /** Whether files grow under a part name; if not, under their own from the start. */
+  readonly partNames: boolean;
+  /** Whether files that are not the torrent's are replaced. */
+  readonly overwrite: boolean;
+}
+
+export interface FileDisk {
+  openStorage(options: OpenStorageOptions): Storage;
+  /**
+   * Hashes files in order, with all cores. `progress` gets the number of bytes hashed so far, `done` is called once
+   * unless cancelled.
+   */
+  hashPieces(
+    files: readonly HashedFile[],
+    pieceLength: number,
+    progress: (hashed: number) => void,
+    done: (outcome: PieceHashesOutcome) => void,
+  ): Hashing;
+  /** Ends the workers. Every storage is closed, and no hashing under way. */
+  close(answered: () => void): void;
+}
+
+/** Nothing is started and nothing keeps the process alive until something is asked. A worker's bug is thrown in a task. */
+export function createFileDisk(options: FileDiskOptions): FileDisk {
+  const { timers, workerModule, hashingWorkers, readOperations } = options;
+  const crashed = (error: Error): void => {
+    timers.addTask(() => {
+      throw error;
+    }, 0);
+  };
+  const disk: SharedDisk = {
+    timers,
+    writer: new WorkerThread(workerModule, crashed),
+    hashing: new HashQueue(workerModule, hashingWorkers, crashed),
+    readPool: new FileReadPool(readOperations, options.openFiles),
+    readOperations,
+  };
+  let storages = 0;
+  return {
+    openStorage({ metainfo, layout, dir, output, partNames, overwrite }) {
+      const place = { id: storages, root: resolve(dir), partNames, overwrite };
+      storages += 1;
+      return new FileStorage({ metainfo, layout, place, output, disk });
+    },
+    hashPieces: (files, pieceLength, progress, done) =>
+      hashPieces({ timers, hashing: disk.hashing, jobsAtOnce: hashingWorkers * 3 }, files, pieceLength, progress, done),
+    close(answered) {
+      disk.hashing.end(() => disk.writer.end(() => timers.addTask(answered, 0)));
+    },
+  };
+}

@@ -1,0 +1,91 @@
+/** From what the system says about a file to a failure with its code, and over the border between threads. */
+import { BtgetError, type FailureCode } from '../base/failure.js';
+
+/** An error of a system call, as Node makes it. */
+interface SystemError extends Error {
+  readonly code: string;
+  readonly syscall: string;
+}
+
+// "at open": what these say is that a name cannot be created, opened or changed. Told of a read or write, they are 'io'.
+const CANNOT_OPEN: ReadonlySet<string> = new Set([
+  'EACCES',
+  'EROFS',
+  'EPERM',
+  'ENOENT',
+  'ENOTDIR',
+  'EISDIR',
+  'EEXIST',
+  'ELOOP',
+  'ENAMETOOLONG',
+  'EMFILE',
+  'ENFILE',
+  'ENXIO',
+  'ETXTBSY',
+]);
+
+const ON_OPEN_FILES: Readonly<Record<string, string>> = {
+  read: 'read',
+  write: 'write',
+  fdatasync: 'flush',
+  fsync: 'flush',
+  ftruncate: 'set the length of',
+};
+
+/** The failure that a system error about `path` is. What is no system error is a bug, and thrown again. */
+export function fileFailure(error: unknown, path: string): BtgetError {
+  if (error instanceof BtgetError) return error;
+  if (!isSystemError(error)) throw error;
+  const words = error.message.replace(/^[A-Z0-9]+: /, '').replace(/, \w+( '[\s\S]*)?$/, '');
+  const onOpenFile = ON_OPEN_FILES[error.syscall];
+  const verb = onOpenFile ?? error.syscall;
+  return new BtgetError(codeOf(error, onOpenFile !== undefined), `cannot ${verb} ${path}: ${words} (${error.code})`, {
+    cause: error,
+  });
+}
+
+/** Runs `action`, and throws what the system says about `path` as a failure. For the workers, where calls throw. */
+export function about<T>(path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw fileFailure(error, path);
+  }
+}
+
+export function isSystemError(error: unknown): error is SystemError {
+  return error instanceof Error && 'syscall' in error && 'code' in error && typeof error.code === 'string';
+}
+
+/** Whether the process or the system has no descriptor left; closing some files helps. */
+export function isOutOfDescriptors(error: unknown): boolean {
+  return isSystemError(error) && (error.code === 'EMFILE' || error.code === 'ENFILE');
+}
+
+function codeOf(error: SystemError, onOpenFile: boolean): FailureCode {
+  if (error.code === 'ENOSPC' || error.code === 'EDQUOT') return 'disk-full';
+  return !onOpenFile && CANNOT_OPEN.has(error.code) ? 'cannot-open' : 'io';
+}
+
+/** A failure as it crosses to another thread: structured cloning would lose its code. */
+export interface FailureMessage {
+  readonly code: FailureCode;
+  readonly message: string;
+  readonly cause: { readonly message: string; readonly code: string; readonly syscall: string } | null;
+}
+
+export function encodeFailure(failure: BtgetError): FailureMessage {
+  const cause = failure.cause;
+  return {
+    code: failure.code,
+    message: failure.message,
+    cause: isSystemError(cause) ? { message: cause.message, code: cause.code, syscall: cause.syscall } : null,
+  };
+}
+
+export function decodeFailure(message: FailureMessage): BtgetError {
+  if (message.cause === null) return new BtgetError(message.code, message.message);
+  const { code, syscall } = message.cause;
+  const cause = Object.assign(new Error(message.cause.message), { code, syscall });
+  return new BtgetError(message.code, message.message, { cause });
+}

@@ -1,0 +1,209 @@
+/** What becomes of a file as a whole: found, taken back, made whole under its final name. */
+import { BtgetError } from '../base/failure.js';
+import type { StoragePlace, Work } from './file-disk-protocol.js';
+import { about, fileFailure } from './file-failure.js';
+import type { Flushed } from './file-flusher.js';
+import { below, foldersExist, notAFile } from './file-guard.js';
+import type { FileNames } from './file-names.js';
+import type { FileFacts, FileOperations } from './file-operations.js';
+import { type FoundFile, foreignFile, type StorageFiles } from './file-writing.js';
+import type { FileSurvey } from './storage.js';
+
+const COMPARE_LENGTH = 256 * 1024;
+const READERS = 0o444;
+
+const ABSENT: FileSurvey = { found: 'absent', length: 0, finalBeside: false };
+
+/** Looks which files are there. Throws when something that is no file is in the place of one. */
+export function surveyFiles(
+  operations: FileOperations,
+  place: StoragePlace,
+  names: readonly FileNames[],
+): readonly FileSurvey[] {
+  const folders = new Map<string, boolean>();
+  return names.map(({ part, final }) => {
+    const folder = final.slice(0, final.lastIndexOf('/') + 1);
+    let exists = folders.get(folder);
+    if (exists === undefined) {
+      exists = foldersExist(operations, place.root, final);
+      folders.set(folder, exists);
+    }
+    return exists ? surveyFile(operations, place, part, final) : ABSENT;
+  });
+}
+
+function surveyFile(operations: FileOperations, place: StoragePlace, part: string, final: string): FileSurvey {
+  const partFacts = lookUp(operations, below(place.root, part));
+  if (partFacts !== undefined && partFacts.kind !== 'file') throw notAFile(below(place.root, part), partFacts);
+  const finalFacts = lookUp(operations, below(place.root, final));
+  // What is no file, but may be replaced, counts as absent; a folder is replaced by nothing.
+  const inTheWay = finalFacts !== undefined && finalFacts.kind !== 'file';
+  if (inTheWay && (!place.overwrite || finalFacts.kind === 'folder')) {
+    throw notAFile(below(place.root, final), finalFacts);
+  }
+  if (partFacts !== undefined)
+    return { found: 'part', length: partFacts.length, finalBeside: finalFacts !== undefined };
+  if (finalFacts === undefined || inTheWay) return ABSENT;
+  return { found: 'final', length: finalFacts.length, finalBeside: false };
+}
+
+/** The file under the final name is ours, and incomplete: it gets its part name back where part names are used. */
+export function demoteFile(files: StorageFiles, names: FileNames): void {
+  const { root, partNames } = files.place;
+  const found = files.lookAt(names);
+  if (found?.path !== names.final) {
+    const why = found === undefined ? 'it is not there' : `${below(root, names.part)} is beside it`;
+    throw new BtgetError('io', `cannot take back ${below(root, names.final)}: ${why}`);
+  }
+  if (!partNames) {
+    files.claim(names, names.final, found.facts);
+    return;
+  }
+  files.rename(names.final, names.part, false);
+  files.release(names);
+}
+
+/** Carries out `finish` of the protocol. `answered` may be called within the call. */
+export function finishFile(
+  operations: FileOperations,
+  files: StorageFiles,
+  request: Work['finish']['request'],
+  answered: Flushed,
+): void {
+  const { names, link } = request;
+  const { root } = files.place;
+  const steps = (action: () => void): void => {
+    try {
+      action();
+    } catch (error) {
+      answered(fileFailure(error, below(root, names.final)));
+    }
+  };
+  steps(() => {
+    if (link !== null) {
+      finishLink(operations, files, names, link);
+      files.flushFolders(answered);
+      return;
+    }
+    const path = prepare(operations, files, request);
+    files.flushFile(path, (failure) => {
+      if (failure !== null) {
+        answered(failure);
+        return;
+      }
+      steps(() => {
+        if (path === names.part) takeFinalName(operations, files, request);
+        files.release(names);
+        files.flushFolders(answered);
+      });
+    });
+  });
+}
+
+function finishLink(operations: FileOperations, files: StorageFiles, names: FileNames, target: string): void {
+  const { root, overwrite } = files.place;
+  const name = below(root, names.final);
+  const there = foldersExist(operations, root, names.final) ? lookUp(operations, name) : undefined;
+  if (there?.kind === 'link' && about(name, () => operations.readLink(name)) === target) return;
+  if (there !== undefined) {
+    if (!overwrite || there.kind === 'folder') throw foreignFile(name);
+    files.unlink(names.final);
+  }
+  files.makeLink(target, names.final);
+}
+
+/** Gives the bytes their length and mode, and says under which name they are. */
+function prepare(operations: FileOperations, files: StorageFiles, request: Work['finish']['request']): string {
+  const { names, length, executable } = request;
+  const { path, facts, ours } = findWhole(operations, files, names, length);
+  if (facts.length < length) {
+    const name = below(files.place.root, path);
+    throw new BtgetError('io', `cannot finish ${name}: it has ${facts.length} of ${length} bytes`);
+  }
+  if (facts.length > length) files.change(path, (descriptor) => operations.setLength(descriptor, length));
+  const mode = facts.mode | ((facts.mode & READERS) >> 2);
+  // A file that came to us whole keeps the mode that its owner gave it.
+  if (executable && ours && mode !== facts.mode) {
+    files.change(path, (descriptor) => operations.setMode(descriptor, mode));
+  }
+  return path;
+}
+
+/** The file to finish; an empty one is made here. */
+function findWhole(operations: FileOperations, files: StorageFiles, names: FileNames, length: number): FoundFile {
+  const { root, partNames, overwrite } = files.place;
+  const final = below(root, names.final);
+  const found = files.lookAt(names);
+  if (length > 0) {
+    if (found === undefined) throw new BtgetError('io', `cannot finish ${final}: it is not there`);
+    return found;
+  }
+  // No byte of an empty file has been verified, so nothing proves a longer one to be this torrent's.
+  const foreign = found !== undefined && !found.ours && found.facts.length > 0;
+  if (foreign && !overwrite) throw foreignFile(final);
+  if (found !== undefined && !foreign) return found;
+  const free = foldersExist(operations, root, names.final) && lookUp(operations, final) === undefined;
+  return files.create(names, free && !partNames ? names.final : names.part);
+}
+
+function takeFinalName(operations: FileOperations, files: StorageFiles, request: Work['finish']['request']): void {
+  const { names, length } = request;
+  const { root, overwrite } = files.place;
+  const part = below(root, names.part);
+  const final = below(root, names.final);
+  const there = lookUp(operations, final);
+  if (there === undefined) files.rename(names.part, names.final, false);
+  else if (sameFile(operations, part, final, there, length)) files.unlink(names.part);
+  else if (overwrite) files.rename(names.part, names.final, true);
+  else throw foreignFile(final);
+}
+
+/** Whether both names hold the same `length` bytes; the file under `part` has that length. */
+function sameFile(
+  operations: FileOperations,
+  part: string,
+  final: string,
+  finalFacts: FileFacts,
+  length: number,
+): boolean {
+  if (finalFacts.kind !== 'file' || finalFacts.length !== length) return false;
+  if (lookUp(operations, part)?.id === finalFacts.id) return true;
+  const one = about(part, () => operations.open(part, 'read', false));
+  try {
+    const other = about(final, () => operations.open(final, 'read', false));
+    try {
+      return sameBytes(operations, { name: part, descriptor: one }, { name: final, descriptor: other }, length);
+    } finally {
+      about(final, () => operations.close(other));
+    }
+  } finally {
+    about(part, () => operations.close(one));
+  }
+}
+
+interface Named {
+  readonly name: string;
+  readonly descriptor: number;
+}
+
+function sameBytes(operations: FileOperations, one: Named, other: Named, length: number): boolean {
+  const bytes = Buffer.allocUnsafeSlow(COMPARE_LENGTH);
+  const otherBytes = Buffer.allocUnsafeSlow(COMPARE_LENGTH);
+  for (let at = 0; at < length; ) {
+    const count = about(one.name, () => operations.read(one.descriptor, bytes, COMPARE_LENGTH, at));
+    const read = Math.min(count, length - at);
+    for (let begin = 0; begin < read; ) {
+      const into = otherBytes.subarray(begin, read);
+      const got = about(other.name, () => operations.read(other.descriptor, into, into.length, at + begin));
+      if (got === 0) return false;
+      begin += got;
+    }
+    if (read === 0 || bytes.compare(otherBytes, 0, read, 0, read) !== 0) return false;
+    at += read;
+  }
+  return true;
+}
+
+function lookUp(operations: FileOperations, name: string): FileFacts | undefined {
+  return about(name, () => operations.lookUp(name));
+}

@@ -1,0 +1,73 @@
+/**
+ * Keeps every path inside the download folder. The torrent's own paths are safe by the metainfo; what is on the disk is
+ * not: whoever can write there may have planted a link that leads elsewhere.
+ */
+import { sep } from 'node:path';
+import { BtgetError } from '../base/failure.js';
+import { about } from './file-failure.js';
+import type { FileFacts, FileOperations } from './file-operations.js';
+
+/** The calls that looking at a path needs. */
+export type LookUps = Pick<FileOperations, 'lookUp' | 'realPath'>;
+
+/** `path` below `root`, as the system wants it. `path` has `/` between its elements. */
+export function below(root: string, path: string): string {
+  return root.endsWith(sep) ? root + path : root + sep + path;
+}
+
+/**
+ * Whether all folders above the last element of `path` exist. Throws 'cannot-open' when one of them is no folder, or a
+ * link that leaves `root`. A link that stays inside is the user's own order of things. `root` itself may be anything
+ * that leads to a folder.
+ */
+export function foldersExist(calls: LookUps, root: string, path: string): boolean {
+  for (const folder of foldersOf(path)) {
+    const name = below(root, folder);
+    const facts = about(name, () => calls.lookUp(name));
+    if (facts === undefined) return false;
+    guard(calls, root, name, facts);
+  }
+  return true;
+}
+
+/** Makes the folders above the last element of `path`, and tells `made` the folder that each new one lies in. */
+export function makeFolders(calls: FileOperations, root: string, path: string, made: (inside: string) => void): void {
+  about(root, () => calls.makeFolder(root, true));
+  let inside = root;
+  for (const folder of foldersOf(path)) {
+    const name = below(root, folder);
+    const facts = about(name, () => calls.lookUp(name));
+    if (facts !== undefined) guard(calls, root, name, facts);
+    else {
+      about(name, () => calls.makeFolder(name, false));
+      made(inside);
+    }
+    inside = name;
+  }
+}
+
+/** The folder of `path` below `root`. */
+export function folderOf(root: string, path: string): string {
+  const end = path.lastIndexOf('/');
+  return end === -1 ? root : below(root, path.slice(0, end));
+}
+
+export function notAFile(name: string, facts: FileFacts): BtgetError {
+  const kind = { file: 'a file', folder: 'a folder', link: 'a symbolic link', other: 'a device, pipe or socket' };
+  return new BtgetError('cannot-open', `cannot open ${name}: it is ${kind[facts.kind]}, not a regular file`);
+}
+
+function guard(calls: LookUps, root: string, name: string, facts: FileFacts): void {
+  if (facts.kind === 'folder') return;
+  if (facts.kind !== 'link') throw new BtgetError('cannot-open', `cannot open ${name}: it is not a folder`);
+  const real = about(name, () => calls.realPath(name));
+  const realRoot = about(root, () => calls.realPath(root));
+  if (!real.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep)) {
+    throw new BtgetError('cannot-open', `cannot open ${name}: it is a link that leaves ${root}`);
+  }
+}
+
+/** `a`, `a/b`, … for `a/b/c`. */
+function* foldersOf(path: string): Generator<string> {
+  for (let end = path.indexOf('/'); end !== -1; end = path.indexOf('/', end + 1)) yield path.slice(0, end);
+}

@@ -1,0 +1,68 @@
+/** Under which names the files of a torrent lie. */
+import { relative } from 'node:path/posix';
+import type { TorrentFile } from '../metainfo/metainfo.js';
+
+/** Paths below the download folder, with `/` between their elements. */
+export interface FileNames {
+  /** The name of the whole and verified file. */
+  readonly final: string;
+  /** Its name until then. */
+  readonly part: string;
+}
+
+/** The names of one torrent's files. Nothing but the metainfo and `output` decides them, so they outlive the process. */
+export class StorageNames {
+  readonly #files: readonly TorrentFile[];
+  readonly #output: string | null;
+  /** Part names other than `NAME.part`, by file. */
+  readonly #unusual = new Map<number, string>();
+
+  /** `output` takes the place of the first path element, or null. */
+  constructor(files: readonly TorrentFile[], output: string | null) {
+    this.#files = files;
+    this.#output = output;
+    this.#findUnusual();
+  }
+
+  of(index: number): FileNames {
+    const final = this.#path(this.#file(index).path);
+    return { final, part: this.#unusual.get(index) ?? `${final}.part` };
+  }
+
+  /** What the link with this index holds: a relative path from its folder to its target. Null when it is no link. */
+  linkTarget(index: number): string | null {
+    const file = this.#file(index);
+    if (file.symlink === null) return null;
+    const from = this.#path(file.path);
+    return relative(`/${from}/..`, `/${this.#path(file.symlink)}`) || '.';
+  }
+
+  #file(index: number): TorrentFile {
+    const file = this.#files[index];
+    if (file === undefined) throw new Error(`no file has the index ${index}`);
+    return file;
+  }
+
+  #path(elements: readonly string[]): string {
+    return (this.#output === null ? elements : [this.#output, ...elements.slice(1)]).join('/');
+  }
+
+  /** A torrent may itself hold `a` and `a.part`: then the first grows as `a.1.part`, or the next number that is free. */
+  #findUnusual(): void {
+    const taken = new Set<string>();
+    for (const file of this.#files) {
+      const path = this.#path(file.path).toLowerCase();
+      for (let end = path.length; end > 0 && !taken.has(path.slice(0, end)); end = path.lastIndexOf('/', end - 1)) {
+        taken.add(path.slice(0, end));
+      }
+    }
+    this.#files.forEach((file, index) => {
+      const path = this.#path(file.path);
+      const folded = path.toLowerCase();
+      if (!taken.has(`${folded}.part`)) return;
+      let number = 1;
+      while (taken.has(`${folded}.${number}.part`) || taken.has(`${folded}.${number}`)) number += 1;
+      this.#unusual.set(index, `${path}.${number}.part`);
+    });
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * The system calls behind every file, as few as do. Code in this folder reaches a disk only through these two
+ * interfaces, so that a test can make each call fail in turn.
+ */
+import fs from 'node:fs';
+
+/** What is known of a name without following links. */
+export interface FileFacts {
+  readonly kind: 'file' | 'folder' | 'link' | 'other';
+  /** Bytes. */
+  readonly length: number;
+  /** Permission bits. */
+  readonly mode: number;
+  /** Device and inode: two names with equal `id` are one file. */
+  readonly id: string;
+}
+
+/** 'read': reading only. 'write': reading and writing, the file exists. 'create': as 'write', the name is free. */
+export type FileAccess = 'read' | 'write' | 'create';
+
+/** Calls of the workers, where blocking is the point. Each throws what the system says. */
+export interface FileOperations {
+  /** The last element is not followed when it is a link (`follow` false), and a FIFO does not block. */
+  open(path: string, access: FileAccess, follow: boolean): number;
+  close(descriptor: number): void;
+  /** Bytes read, less than asked for at the end of the file. */
+  read(descriptor: number, into: Uint8Array, length: number, position: number): number;
+  /** Bytes written, possibly less than asked for. */
+  write(descriptor: number, from: Uint8Array, begin: number, length: number, position: number): number;
+  facts(descriptor: number): FileFacts;
+  /** Undefined when there is no such name. */
+  lookUp(path: string): FileFacts | undefined;
+  realPath(path: string): string;
+  setLength(descriptor: number, length: number): void;
+  setMode(descriptor: number, mode: number): void;
+  /** Flushes bytes and length; of a folder, its names. Does not block: syncing takes as long as the disk likes. */
+  flush(descriptor: number, answered: (error: Error | null) => void): void;
+  makeFolder(path: string, parents: boolean): void;
+  rename(from: string, to: string): void;
+  /** A second name for a file; fails with EEXIST when the name is taken. */
+  link(from: string, to: string): void;
+  unlink(path: string): void;
+  makeLink(target: string, path: string): void;
+  readLink(path: string): string;
+  /** Whether folders can be flushed here. */
+  readonly flushesFolders: boolean;
+}
+
+/** Calls of the main thread, which must not block. */
+export interface ReadOperations {
+  open(path: string, answered: (error: Error | null, descriptor: number) => void): void;
+  facts(descriptor: number, answered: (error: Error | null, facts: FileFacts | undefined) => void): void;
+  read(
+    descriptor: number,
+    into: Uint8Array,
+    begin: number,
+    length: number,
+    position: number,
+    answered: (error: Error | null, count: number) => void,
+  ): void;
+  close(descriptor: number, answered: (error: Error | null) => void): void;
+  /** As in `FileOperations`; they block for microseconds, when a file is opened. */
+  lookUp(path: string): FileFacts | undefined;
+  realPath(path: string): string;
+}
+
+const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR } = fs.constants;
+// Windows has neither of the two, and no FIFO that opening would wait for.
+const O_NOFOLLOW = fs.constants.O_NOFOLLOW ?? 0;
+const O_NONBLOCK = fs.constants.O_NONBLOCK ?? 0;
+
+const FLAGS: Readonly<Record<FileAccess, number>> = {
+  read: O_RDONLY | O_NONBLOCK,
+  write: O_RDWR | O_NONBLOCK,
+  create: O_RDWR | O_CREAT | O_EXCL,
+};
+
+export const systemFileOperations: FileOperations = {
+  open: (path, access, follow) => fs.openSync(path, FLAGS[access] | (follow ? 0 : O_NOFOLLOW), 0o666),
+  close: (descriptor) => fs.closeSync(descriptor),
+  read: (descriptor, into, length, position) => fs.readSync(descriptor, into, 0, length, position),
+  write: (descriptor, from, begin, length, position) => fs.writeSync(descriptor, from, begin, length, position),
+  facts: (descriptor) => factsOf(fs.fstatSync(descriptor)),
+  lookUp,
+  realPath: (path) => fs.realpathSync.native(path),
+  setLength: (descriptor, length) => fs.ftruncateSync(descriptor, length),
+  setMode: (descriptor, mode) => fs.fchmodSync(descriptor, mode),
+  flush: (descriptor, answered) => fs.fdatasync(descriptor, answered),
+  makeFolder: (path, parents) => {
+    fs.mkdirSync(path, { recursive: parents });
+  },
+  rename: (from, to) => fs.renameSync(from, to),
+  link: (from, to) => fs.linkSync(from, to),
+  unlink: (path) => fs.unlinkSync(path),
+  makeLink: (target, path) => fs.symlinkSync(target, path),
+  readLink: (path) => fs.readlinkSync(path),
+  // Windows opens no folder for flushing; it writes names down by itself.
+  flushesFolders: process.platform !== 'win32',
+};
+
+export const systemReadOperations: ReadOperations = {
+  open: (path, answered) => fs.open(path, FLAGS.read | O_NOFOLLOW, answered),
+  facts: (descriptor, answered) =>
+    fs.fstat(descriptor, (error, stats) => answered(error, error === null ? factsOf(stats) : undefined)),
+  read: (descriptor, into, begin, length, position, answered) =>
+    fs.read(descriptor, into, begin, length, position, answered),
+  close: (descriptor, answered) => fs.close(descriptor, answered),
+  lookUp,
+  realPath: (path) => fs.realpathSync.native(path),
+};
+
+function lookUp(path: string): FileFacts | undefined {
+  try {
+    const stats = fs.lstatSync(path, { throwIfNoEntry: false });
+    return stats === undefined ? undefined : factsOf(stats);
+  } catch (error) {
+    // A file lies where a folder would have to: below it there is no name.
+    if (error instanceof Error && 'code' in error && error.code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+function factsOf(stats: fs.Stats): FileFacts {
+  const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : stats.isSymbolicLink() ? 'link' : 'other';
+  return { kind, length: stats.size, mode: stats.mode & 0o7777, id: `${stats.dev}:${stats.ino}` };
+}

@@ -1,0 +1,104 @@
+/** A worker's side of the protocol: carries out requests in the order in which they come. */
+import { sha1 } from '../base/digest.js';
+import { BtgetError } from '../base/failure.js';
+import type { StoragePlace, Told, Work, WorkAnswer, WorkKind, WorkRequest } from './file-disk-protocol.js';
+import { encodeFailure } from './file-failure.js';
+import { demoteFile, finishFile, surveyFiles } from './file-finishing.js';
+import { FileFlusher } from './file-flusher.js';
+import { FileHasher } from './file-hashing.js';
+import type { FileOperations } from './file-operations.js';
+import { FilePool } from './file-pool.js';
+import { StorageFiles } from './file-writing.js';
+
+/** Descriptors that a worker keeps open, for each way of opening. A worker does either much writing or much hashing. */
+const OPEN_FILES = 64;
+
+type Handlers = {
+  readonly [K in WorkKind]: (request: Work[K]['request'], answered: (told: Told<Work[K]['answer']>) => void) => void;
+};
+
+/** The port of the thread that asks; the shape of `MessagePort`. */
+export interface WorkPort {
+  on(event: 'message', listener: (request: WorkRequest) => void): unknown;
+  postMessage(answer: WorkAnswer): void;
+  close(): void;
+}
+
+/**
+ * Serves `port` until it is asked to end. Failures of the world are answers; anything else that is thrown is a bug, and
+ * ends the worker loudly.
+ */
+export function servePieceWork(port: WorkPort, operations: FileOperations): void {
+  const handlers = createHandlers(operations);
+  port.on('message', ({ id, kind, request }) => {
+    const answered = (told: Told<Work[WorkKind]['answer']>): void => {
+      port.postMessage({ id, told });
+      if (kind === 'end') port.close();
+    };
+    try {
+      // The kind says which request it is; the compiler cannot follow the two through one variable.
+      (handlers[kind] as Handlers['end'])(request as Work['end']['request'], answered);
+    } catch (error) {
+      if (!(error instanceof BtgetError)) throw error;
+      answered({ ok: false, failure: encodeFailure(error) });
+    }
+  });
+}
+
+function createHandlers(operations: FileOperations): Handlers {
+  const writing = new FilePool(operations, 'write', OPEN_FILES);
+  const reading = new FilePool(operations, 'read', OPEN_FILES);
+  const flusher = new FileFlusher(operations);
+  const hasher = new FileHasher(operations, reading);
+  const storages = new Map<number, StorageFiles>();
+
+  const filesOf = (place: StoragePlace): StorageFiles => {
+    let files = storages.get(place.id);
+    if (files === undefined) {
+      files = new StorageFiles(place, operations, writing, flusher);
+      storages.set(place.id, files);
+    }
+    return files;
+  };
+  const flushed =
+    (answered: (told: Told<null>) => void) =>
+    (failure: BtgetError | null): void =>
+      answered(failure === null ? DONE : { ok: false, failure: encodeFailure(failure) });
+
+  return {
+    survey: ({ place, names }, answered) => answered({ ok: true, value: surveyFiles(operations, place, names) }),
+    commit: ({ place, writes, data, hash }, answered) => {
+      const matches = sha1(data).equals(hash);
+      if (matches) filesOf(place).write(writes, data);
+      answered({ ok: true, value: matches });
+    },
+    write: ({ place, writes, data }, answered) => {
+      filesOf(place).write(writes, data);
+      answered(DONE);
+    },
+    demote: ({ place, names }, answered) => {
+      demoteFile(filesOf(place), names);
+      answered(DONE);
+    },
+    finish: (request, answered) => finishFile(operations, filesOf(request.place), request, flushed(answered)),
+    sync: ({ place }, answered) => filesOf(place).sync(flushed(answered)),
+    closeStorage: ({ place }, answered) => {
+      const files = storages.get(place.id);
+      storages.delete(place.id);
+      files?.close();
+      answered(DONE);
+    },
+    hash: ({ jobs }, answered) => answered({ ok: true, value: jobs.map((job) => hasher.hash(job)) }),
+    closeFiles: (_request, answered) => {
+      reading.closeAll();
+      answered(DONE);
+    },
+    end: (_request, answered) => {
+      writing.closeAll();
+      reading.closeAll();
+      answered(DONE);
+    },
+  };
+}
+
+const DONE = { ok: true, value: null } as const;

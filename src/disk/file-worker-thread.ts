@@ -1,0 +1,98 @@
+/** One worker thread as the main thread sees it. */
+import { Worker } from 'node:worker_threads';
+import { BtgetError } from '../base/failure.js';
+import type { Told, Work, WorkAnswer, WorkKind, WorkRequest } from './file-disk-protocol.js';
+
+type Answered<K extends WorkKind> = (told: Told<Work[K]['answer']>) => void;
+
+/**
+ * Starts its thread when something is asked of it for the first time, and keeps the process alive only while an answer
+ * is due. A thread that dies answers everything with a failure, tells `crashed`, and the next request starts another.
+ */
+export class WorkerThread {
+  readonly #module: URL;
+  readonly #crashed: (error: Error) => void;
+  readonly #due = new Map<number, Answered<WorkKind>>();
+  #thread: Worker | undefined;
+  #asked = 0;
+
+  constructor(module: URL, crashed: (error: Error) => void) {
+    this.#module = module;
+    this.#crashed = crashed;
+  }
+
+  /** Whether there is a thread. */
+  get started(): boolean {
+    return this.#thread !== undefined;
+  }
+
+  /** Answers that are due. */
+  get due(): number {
+    return this.#due.size;
+  }
+
+  /** Requests are begun in the order of asking. What is in `moved` belongs to the worker from here on. */
+  ask<K extends WorkKind>(
+    kind: K,
+    request: Work[K]['request'],
+    moved: readonly ArrayBuffer[],
+    answered: Answered<K>,
+  ): void {
+    this.#thread ??= this.#start();
+    if (this.#due.size === 0) this.#thread.ref();
+    const id = this.#asked;
+    this.#asked += 1;
+    // A request's answer has the request's kind; the map cannot say so.
+    this.#due.set(id, answered as Answered<WorkKind>);
+    const message: WorkRequest<K> = { id, kind, request };
+    this.#thread.postMessage(message, [...moved]);
+  }
+
+  /** Ends the thread when everything asked before is answered. */
+  end(answered: () => void): void {
+    const thread = this.#thread;
+    if (thread === undefined) {
+      answered();
+      return;
+    }
+    this.ask('end', {}, [], (told) => {
+      if (!told.ok) {
+        this.#crashed(new Error(`a disk worker could not end: ${told.failure.message}`));
+        answered();
+        return;
+      }
+      this.#thread = undefined;
+      thread.removeAllListeners();
+      thread.once('exit', answered);
+      thread.ref();
+    });
+  }
+
+  #start(): Worker {
+    const thread = new Worker(this.#module);
+    thread.on('message', (answer: WorkAnswer) => this.#gotAnswer(thread, answer));
+    thread.on('error', (error) => this.#died(thread, error));
+    thread.on('exit', (code) => this.#died(thread, new Error(`a disk worker ended with code ${code}`)));
+    return thread;
+  }
+
+  #gotAnswer(thread: Worker, { id, told }: WorkAnswer): void {
+    const answered = this.#due.get(id);
+    if (answered === undefined) throw new Error(`a disk worker answered ${id}, which nobody asked`);
+    this.#due.delete(id);
+    if (this.#due.size === 0) thread.unref();
+    answered(told);
+  }
+
+  #died(thread: Worker, error: Error): void {
+    if (this.#thread !== thread) return;
+    this.#thread = undefined;
+    const failure = new BtgetError('failed', `a disk worker died: ${error.message}`);
+    const due = [...this.#due.values()];
+    this.#due.clear();
+    this.#crashed(error);
+    for (const answered of due) {
+      answered({ ok: false, failure: { code: failure.code, message: failure.message, cause: null } });
+    }
+  }
+}

@@ -1,0 +1,238 @@
+/** The files of one torrent as the writing worker sees them: which name is ours, how far it reaches, what is unflushed. */
+import { BtgetError } from '../base/failure.js';
+import type { FileWrite, StoragePlace } from './file-disk-protocol.js';
+import { about, isSystemError } from './file-failure.js';
+import { type FileFlusher, type Flushed, UnflushedNames } from './file-flusher.js';
+import { below, folderOf, foldersExist, makeFolders, notAFile } from './file-guard.js';
+import type { FileNames } from './file-names.js';
+import type { FileFacts, FileOperations } from './file-operations.js';
+import type { FilePool, OpenFile } from './file-pool.js';
+
+/** A file that we write to. */
+interface OurFile {
+  /** The name it has at present, below the root. */
+  readonly path: string;
+  readonly id: string;
+  /** It was at least this long when we last looked: shorter means that somebody cut it. */
+  extent: number;
+  /** Somebody took it from us; what it held is gone. A file that comes to its place may even get its `id`. */
+  lost: BtgetError | null;
+}
+
+export interface FoundFile {
+  /** Which of its names it has, below the root. */
+  readonly path: string;
+  readonly facts: FileFacts;
+  /** Whether we may write to it. */
+  readonly ours: boolean;
+}
+
+export class StorageFiles {
+  readonly place: StoragePlace;
+  readonly #operations: FileOperations;
+  readonly #pool: FilePool;
+  readonly #flusher: FileFlusher;
+  /** By part name, which no two files share. */
+  readonly #ours = new Map<string, OurFile>();
+  readonly #unflushed: UnflushedNames;
+  readonly #unflushedFolders: UnflushedNames;
+
+  constructor(place: StoragePlace, operations: FileOperations, pool: FilePool, flusher: FileFlusher) {
+    this.place = place;
+    this.#operations = operations;
+    this.#pool = pool;
+    this.#flusher = flusher;
+    this.#unflushed = new UnflushedNames(flusher);
+    this.#unflushedFolders = new UnflushedNames(flusher);
+  }
+
+  /** Throws a failure as soon as one write fails; earlier ones stay. */
+  write(writes: readonly FileWrite[], data: Uint8Array): void {
+    for (const { names, begin, from, length } of writes) {
+      const { file, open } = this.#openOurs(names);
+      const name = below(this.place.root, file.path);
+      this.#unflushed.add(name);
+      for (let done = 0; done < length; ) {
+        done += about(name, () =>
+          this.#operations.write(open.descriptor, data, from + done, length - done, begin + done),
+        );
+      }
+      file.extent = Math.max(file.extent, begin + length);
+    }
+  }
+
+  /**
+   * The file as it is under one of its names, its part name first, or undefined when there is none. `ours` is false
+   * for a file under its final name that we have never written to. Throws when a name is taken by what is no file,
+   * and when somebody has meanwhile replaced or cut a file that we write to.
+   */
+  lookAt(names: FileNames): FoundFile | undefined {
+    const { root, overwrite } = this.place;
+    const known = this.#ours.get(names.part);
+    if (known !== undefined) return { path: known.path, facts: this.#openOurs(names).open.facts, ours: true };
+    if (!foldersExist(this.#operations, root, names.final)) return undefined;
+    for (const path of [names.part, names.final]) {
+      const name = below(root, path);
+      const facts = about(name, () => this.#operations.lookUp(name));
+      if (facts?.kind === 'file') return { path, facts, ours: path === names.part };
+      const replaceable = overwrite && path === names.final && facts?.kind !== 'folder';
+      if (facts !== undefined && !replaceable) throw notAFile(name, facts);
+    }
+    return undefined;
+  }
+
+  /** Runs `action` on a descriptor for writing to the file under `path`, one of its names. */
+  change(path: string, action: (descriptor: number) => void): void {
+    const { root } = this.place;
+    const name = below(root, path);
+    const open = this.#pool.open(root, path);
+    if (open === undefined) throw new BtgetError('io', `cannot change ${name}: it is not there`);
+    about(name, () => action(open.descriptor));
+  }
+
+  /** Makes the file under `path`, one of its names, with the folders above it. */
+  create(names: FileNames, path: string): FoundFile {
+    const { root } = this.place;
+    makeFolders(this.#operations, root, path, (inside) => this.#folderChanged(inside));
+    const { facts } = this.#pool.create(root, path);
+    this.#folderChanged(folderOf(root, path));
+    this.claim(names, path, facts);
+    return { path, facts, ours: true };
+  }
+
+  /** From here on the file under `path`, one of its names, is ours to write to. */
+  claim(names: FileNames, path: string, facts: FileFacts): void {
+    this.#ours.set(names.part, { path, id: facts.id, extent: facts.length, lost: null });
+  }
+
+  /** The file has been given another name, or is gone. */
+  release(names: FileNames): void {
+    this.#ours.delete(names.part);
+    for (const path of [names.part, names.final]) {
+      const name = below(this.place.root, path);
+      this.#pool.forget(name);
+      this.#unflushed.delete(name);
+    }
+  }
+
+  /** Gives the file under `from` the name `to`, both below the root. Fails when `to` is taken, unless `replacing`. */
+  rename(from: string, to: string, replacing: boolean): void {
+    const { root } = this.place;
+    const name = below(root, to);
+    about(name, () => {
+      if (replacing) this.#operations.rename(below(root, from), name);
+      else renameToFree(this.#operations, below(root, from), name);
+    });
+    this.#folderChanged(folderOf(root, from));
+    this.#folderChanged(folderOf(root, to));
+  }
+
+  /** Removes the name `path` below the root. */
+  unlink(path: string): void {
+    const name = below(this.place.root, path);
+    about(name, () => this.#operations.unlink(name));
+    this.#folderChanged(folderOf(this.place.root, path));
+  }
+
+  /** Makes a link of name `path` that holds `target`, with the folders above it. */
+  makeLink(target: string, path: string): void {
+    const { root } = this.place;
+    makeFolders(this.#operations, root, path, (inside) => this.#folderChanged(inside));
+    const name = below(root, path);
+    about(name, () => this.#operations.makeLink(target, name));
+    this.#folderChanged(folderOf(root, path));
+  }
+
+  /** Flushes the file under `path`, written to or not. */
+  flushFile(path: string, answered: Flushed): void {
+    this.#unflushed.flush(below(this.place.root, path), answered);
+  }
+
+  /** Flushes the names that came and went. */
+  flushFolders(answered: Flushed): void {
+    this.#unflushedFolders.flushAll(answered);
+  }
+
+  /** Flushes everything written so far, and waits for what is being flushed. */
+  sync(answered: Flushed): void {
+    this.#unflushed.flushAll((failure) =>
+      this.#unflushedFolders.flushAll((folderFailure) => answered(failure ?? folderFailure)),
+    );
+  }
+
+  /** Closes the files. Nothing may be under way. */
+  close(): void {
+    for (const { path } of this.#ours.values()) {
+      const name = below(this.place.root, path);
+      this.#flusher.forget(name);
+      this.#pool.forget(name);
+    }
+    this.#ours.clear();
+  }
+
+  #folderChanged(folder: string): void {
+    if (!this.#operations.flushesFolders) return;
+    // Flushing follows no link, and a folder may be reached by one.
+    this.#unflushedFolders.add(about(folder, () => this.#operations.realPath(folder)));
+  }
+
+  /** A part from before is ours. A file under the final name is only when it was claimed. */
+  #openOurs(names: FileNames): { file: OurFile; open: OpenFile } {
+    const { root } = this.place;
+    const known = this.#ours.get(names.part) ?? this.#takeUp(names);
+    if (known.lost !== null) throw known.lost;
+    const open = this.#pool.open(root, known.path);
+    if (open === undefined || open.facts.id !== known.id || open.facts.length < known.extent) {
+      const what = open === undefined ? 'removed it' : open.facts.id === known.id ? 'cut it short' : 'replaced it';
+      known.lost = new BtgetError('io', `cannot write ${below(root, known.path)}: somebody has ${what} meanwhile`);
+      throw known.lost;
+    }
+    return { file: known, open };
+  }
+
+  #takeUp(names: FileNames): OurFile {
+    const { root, partNames, overwrite } = this.place;
+    const path = partNames || this.#pool.open(root, names.part) !== undefined ? names.part : names.final;
+    const open = this.#pool.open(root, path);
+    if (open === undefined) this.create(names, path);
+    else {
+      // Nothing is lost with a file that holds nothing.
+      const foreign = path === names.final && open.facts.length > 0 && !overwrite;
+      if (foreign) throw foreignFile(below(root, path));
+      this.claim(names, path, open.facts);
+    }
+    return this.#ours.get(names.part) as OurFile;
+  }
+}
+
+export function foreignFile(name: string): BtgetError {
+  return new BtgetError('foreign-file', `${name} exists and is not this torrent's`);
+}
+
+/** What a file system says that knows no second names. */
+const NO_LINKS: ReadonlySet<string> = new Set([
+  'EPERM',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'ENOSYS',
+  'EMLINK',
+  'EACCES',
+  'EXDEV',
+]);
+
+/**
+ * Renaming would replace a file that came to be a moment ago; a second name never does. After a crash between the two
+ * steps the file has both names, which `finish` understands.
+ */
+function renameToFree(operations: FileOperations, from: string, to: string): void {
+  try {
+    operations.link(from, to);
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    if (error.code === 'EEXIST') throw foreignFile(to);
+    if (!NO_LINKS.has(error.code)) throw error;
+    operations.rename(from, to);
+    return;
+  }
+  operations.unlink(from);
+}
