@@ -15,6 +15,7 @@ export interface AnnounceRequest {
   readonly numwant: number;
   /** 8 hexadecimal digits that prove who we are when our address changes. */
   readonly key: string;
+  /** What the tracker's last answer gave, its bytes as Latin-1 characters. */
   readonly trackerId: string | null;
 }
 
@@ -35,6 +36,7 @@ export interface AnnounceResponse {
   readonly seeds: number | null;
   readonly leeches: number | null;
   readonly warning: string | null;
+  /** To be sent with the next announces: the tracker's bytes as Latin-1 characters. */
   readonly trackerId: string | null;
 }
 
@@ -45,6 +47,7 @@ export type AnnounceOutcome =
       readonly ok: false;
       readonly code: 'refused' | 'timeout' | 'unreachable' | 'bad-answer' | 'forbidden';
       readonly message: string;
+      /** Seconds for which the tracker wants to be left alone (HTTP's Retry-After). */
       readonly retryAfter?: number;
     };
 

@@ -1,0 +1,199 @@
+import { type IncomingMessage, request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import { isIP, type Socket } from 'node:net';
+import { gunzip, type InputType, inflate, inflateRaw, type ZlibOptions } from 'node:zlib';
+import type { Millis, Timers } from '../base/clock.js';
+import type { Destination } from './http-destination.js';
+
+const MAX_HEADER_LENGTH = 32 * 1024;
+
+/** One GET at one address. */
+export interface ExchangeRequest {
+  readonly url: URL;
+  readonly destination: Destination;
+  /** Value of the Authorization header, or null. */
+  readonly authorization: string | null;
+  readonly userAgent: string;
+  /** Bytes of the body, before and after inflating. */
+  readonly maxLength: number;
+  /** How long connecting may take, TLS included. */
+  readonly connectLimit: Millis;
+  /** Certificate authorities (PEM) instead of the well-known ones, or null. */
+  readonly authorities: string | null;
+}
+
+export type ExchangeOutcome =
+  | {
+      readonly kind: 'answered';
+      readonly status: number;
+      readonly reason: string;
+      readonly body: Buffer;
+      readonly retryAfter: number | null;
+    }
+  | { readonly kind: 'redirected'; readonly location: string }
+  /** `connected` tells whether another address of the same host is worth a try. */
+  | {
+      readonly kind: 'failed';
+      readonly code: 'unreachable' | 'bad-answer';
+      readonly message: string;
+      readonly connected: boolean;
+    };
+
+/** Sends the request; answers once, later, unless it is cancelled. Its socket is closed by then. */
+export function exchange(
+  { url, destination, authorization, userAgent, maxLength, connectLimit, authorities }: ExchangeRequest,
+  timers: Timers,
+  answered: (outcome: ExchangeOutcome) => void,
+): { cancel(): void } {
+  const name = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  const secure = url.protocol === 'https:';
+  let connected = false;
+  let responded = false;
+  let finished = false;
+  const limit = timers.addTask(() => fail('unreachable', `no connection to ${destination.host} in time`), connectLimit);
+  const finish = (outcome: ExchangeOutcome) => {
+    if (finished) return;
+    end();
+    answered(outcome);
+  };
+  const fail = (code: 'unreachable' | 'bad-answer', message: string) =>
+    finish({ kind: 'failed', code, message, connected });
+  const end = () => {
+    finished = true;
+    limit.cancel();
+    request.destroy();
+  };
+
+  const request = (secure ? requestHttps : requestHttp)({
+    host: destination.host,
+    port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
+    path: `${url.pathname}${url.search}`,
+    ...(destination.localAddress === undefined ? {} : { localAddress: destination.localAddress }),
+    ...(secure ? { servername: isIP(name) === 0 ? name : '' } : {}),
+    ...(secure && authorities !== null ? { ca: authorities } : {}),
+    agent: false,
+    maxHeaderSize: MAX_HEADER_LENGTH,
+    headers: {
+      Host: url.host,
+      'User-Agent': userAgent,
+      'Accept-Encoding': 'gzip, deflate',
+      Connection: 'close',
+      ...(authorization === null ? {} : { Authorization: authorization }),
+    },
+  });
+  request.on('socket', (socket: Socket) => {
+    socket.once(secure ? 'secureConnect' : 'connect', () => {
+      connected = true;
+      limit.cancel();
+    });
+  });
+  request.on('response', (response) => {
+    responded = true;
+    const location = response.headers.location;
+    if (isRedirect(response.statusCode ?? 0) && location !== undefined) finish({ kind: 'redirected', location });
+    else readBody(response, maxLength, fail, (body) => finish(answerOf(response, body)));
+  });
+  request.on('error', (error: NodeJS.ErrnoException) => {
+    const badAnswer = error.code?.startsWith('HPE_') === true;
+    fail(badAnswer ? 'bad-answer' : 'unreachable', badAnswer ? `not an HTTP answer: ${error.code}` : explain(error));
+  });
+  request.on('close', () => {
+    // With an answer under way, its own end decides.
+    if (!responded) fail('unreachable', 'the connection was closed without an answer');
+  });
+  request.end();
+  return { cancel: end };
+}
+
+function isRedirect(status: number): boolean {
+  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
+}
+
+function answerOf(response: IncomingMessage, body: Buffer): ExchangeOutcome {
+  const status = response.statusCode ?? 0;
+  const retryAfter = parseRetryAfter(response.headers['retry-after']);
+  return { kind: 'answered', status, reason: response.statusMessage ?? '', body, retryAfter };
+}
+
+function readBody(
+  response: IncomingMessage,
+  maxLength: number,
+  fail: (code: 'unreachable' | 'bad-answer', message: string) => void,
+  gotBody: (body: Buffer) => void,
+): void {
+  const tooLong = () => fail('bad-answer', `the answer is longer than ${maxLength} bytes`);
+  const chunks: Buffer[] = [];
+  let length = 0;
+  response.on('data', (chunk: Buffer) => {
+    length += chunk.length;
+    if (length > maxLength) tooLong();
+    else chunks.push(chunk);
+  });
+  response.on('error', (error) => fail('unreachable', explain(error)));
+  response.on('close', () => {
+    if (response.complete)
+      unpack(Buffer.concat(chunks), response.headers['content-encoding'], maxLength, fail, gotBody);
+    else fail('unreachable', 'the answer was cut short');
+  });
+  if (Number(response.headers['content-length'] ?? 0) > maxLength) tooLong();
+}
+
+function unpack(
+  body: Buffer,
+  encoding: string | undefined,
+  maxLength: number,
+  fail: (code: 'bad-answer', message: string) => void,
+  gotBody: (body: Buffer) => void,
+): void {
+  const unpacker = unpackerFor(encoding, body);
+  if (unpacker === null) gotBody(body);
+  else if (unpacker === 'unknown') fail('bad-answer', 'the answer is packed in a way that was not asked for');
+  else {
+    unpacker(body, { maxOutputLength: maxLength }, (error, unpacked) => {
+      if (error === null) gotBody(unpacked);
+      else if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
+        fail('bad-answer', `the answer is longer than ${maxLength} bytes`);
+      } else fail('bad-answer', `the answer does not unpack: ${error.message}`);
+    });
+  }
+}
+
+type Unpacker = (body: InputType, options: ZlibOptions, done: (error: Error | null, unpacked: Buffer) => void) => void;
+
+function unpackerFor(encoding: string | undefined, body: Buffer): Unpacker | null | 'unknown' {
+  switch (encoding?.trim().toLowerCase() ?? '') {
+    case '':
+    case 'identity':
+      return null;
+    case 'gzip':
+    case 'x-gzip':
+      return gunzip;
+    case 'deflate':
+      // RFC 9110 means the zlib format; some servers send the bare stream. A zlib header's low bits are always 8.
+      return ((body[0] ?? 0) & 0x0f) === 8 ? inflate : inflateRaw;
+    default:
+      return 'unknown';
+  }
+}
+
+const MAX_RETRY_AFTER = 86_400;
+
+/** Seconds, from a number of them or from a date; null when it is neither. */
+function parseRetryAfter(value: string | undefined): number | null {
+  if (value === undefined) return null;
+  const seconds = /^\d+$/.test(value) ? Number(value) : Math.ceil((Date.parse(value) - Date.now()) / 1000);
+  return Number.isNaN(seconds) ? null : Math.min(Math.max(seconds, 0), MAX_RETRY_AFTER);
+}
+
+const EXPLANATIONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'the connection was refused',
+  ECONNRESET: 'the connection was closed early',
+  EHOSTUNREACH: 'the host cannot be reached',
+  ENETUNREACH: 'the network cannot be reached',
+  ETIMEDOUT: 'the connection timed out',
+  EADDRNOTAVAIL: 'the bound address is not ours',
+};
+
+function explain(error: NodeJS.ErrnoException): string {
+  return EXPLANATIONS[error.code ?? ''] ?? error.message;
+}

@@ -1,0 +1,166 @@
+/** Fetches a URL that somebody else chose, within limits: trackers' answers, and torrents given by URL. */
+import type { Millis, Timers } from '../base/clock.js';
+import { parseHttpUrl, printable } from './announce-url.js';
+import { type Destination, type FenceAddresses, findDestinations, type Reach } from './http-destination.js';
+import { type ExchangeOutcome, exchange } from './http-exchange.js';
+
+export interface HttpFetchOptions {
+  /** The User-Agent header, `btget/VERSION`. */
+  readonly userAgent: string;
+  /** The fence: the addresses that sockets and name lookups are bound to; null for none. */
+  readonly bind: FenceAddresses;
+  /** Bytes of an answer's body, before and after inflating. */
+  readonly maxLength: number;
+  /** From the first name lookup to the last byte, redirects included. */
+  readonly timeLimit: Millis;
+  /** For connecting to one address, TLS included. */
+  readonly connectLimit: Millis;
+  /** Redirects that are followed. */
+  readonly maxRedirects: number;
+  /** Certificate authorities (PEM) instead of the well-known ones, or null. */
+  readonly authorities: string | null;
+}
+
+/** For trackers' answers; `userAgent` and `bind` are the caller's. */
+export const DEFAULT_FETCH_OPTIONS: Omit<HttpFetchOptions, 'userAgent' | 'bind'> = {
+  maxLength: 1 << 20,
+  timeLimit: 60_000,
+  connectLimit: 10_000,
+  maxRedirects: 5,
+  authorities: null,
+};
+
+/** For torrents given by URL. */
+export const SOURCE_FETCH_OPTIONS: typeof DEFAULT_FETCH_OPTIONS = { ...DEFAULT_FETCH_OPTIONS, maxLength: 32 << 20 };
+
+export type HttpFetchOutcome =
+  | { readonly ok: true; readonly body: Buffer }
+  | {
+      readonly ok: false;
+      readonly code: 'timeout' | 'unreachable' | 'bad-answer' | 'forbidden';
+      readonly message: string;
+    }
+  /** The server answered with a status other than 2xx; `retryAfter` is in seconds. */
+  | {
+      readonly ok: false;
+      readonly code: 'status';
+      readonly status: number;
+      readonly message: string;
+      readonly body: Buffer;
+      readonly retryAfter: number | null;
+    };
+
+/**
+ * Fetches `text` (`http:` or `https:`; a user name and password in it go as Basic authorization). Answers once, later, on
+ * the timeline; never after `cancel()`, which ends whatever is under way.
+ */
+export function httpFetch(
+  text: string,
+  options: HttpFetchOptions,
+  timers: Timers,
+  answered: (outcome: HttpFetchOutcome) => void,
+): { cancel(): void } {
+  const fetch = new HttpFetch(options, timers, answered);
+  fetch.begin(text);
+  return { cancel: () => fetch.cancel() };
+}
+
+class HttpFetch {
+  readonly #options: HttpFetchOptions;
+  readonly #timers: Timers;
+  readonly #answered: (outcome: HttpFetchOutcome) => void;
+  readonly #limit: { cancel(): void };
+  #underWay: { cancel(): void } | null = null;
+  #redirects = 0;
+  /** No redirect leads nearer to this machine than the addresses that we came by. */
+  #floor: Reach = 'loopback';
+  #ended = false;
+
+  constructor(options: HttpFetchOptions, timers: Timers, answered: (outcome: HttpFetchOutcome) => void) {
+    this.#options = options;
+    this.#timers = timers;
+    this.#answered = answered;
+    this.#limit = timers.addTask(() => this.#fail('timeout', 'no whole answer in time'), options.timeLimit);
+  }
+
+  begin(text: string): void {
+    const outcome = parseHttpUrl(text);
+    if (outcome.ok) this.#visit(outcome.url, authorizationOf(outcome.url));
+    else this.#fail(outcome.code, outcome.message);
+  }
+
+  cancel(): void {
+    this.#ended = true;
+    this.#limit.cancel();
+    this.#underWay?.cancel();
+    this.#underWay = null;
+  }
+
+  #visit(url: URL, authorization: string | null): void {
+    this.#underWay = null;
+    const search = findDestinations(url.hostname, this.#options.bind, this.#floor, (outcome) => {
+      if (outcome.ok) this.#dial(url, authorization, outcome.destinations);
+      else this.#fail(outcome.code, outcome.message);
+    });
+    // The answer may have come within the call, and something else be under way.
+    this.#underWay ??= search;
+  }
+
+  #dial(
+    url: URL,
+    authorization: string | null,
+    [destination, ...others]: readonly [Destination, ...Destination[]],
+  ): void {
+    const { userAgent, maxLength, connectLimit, authorities } = this.#options;
+    const request = { url, destination, authorization, userAgent, maxLength, connectLimit, authorities };
+    this.#underWay = exchange(request, this.#timers, (outcome) => {
+      const [next, ...rest] = others;
+      if (outcome.kind === 'failed' && !outcome.connected && next !== undefined) {
+        this.#dial(url, authorization, [next, ...rest]);
+      } else if (outcome.kind === 'failed') this.#fail(outcome.code, outcome.message);
+      else if (outcome.kind === 'redirected') this.#follow(url, authorization, destination, outcome.location);
+      else this.#gotAnswer(outcome);
+    });
+  }
+
+  #follow(from: URL, authorization: string | null, at: Destination, location: string): void {
+    this.#redirects += 1;
+    this.#floor = at.reach;
+    const to = URL.canParse(location, from.href) ? new URL(location, from.href).href : location;
+    const outcome = parseHttpUrl(to);
+    if (this.#redirects > this.#options.maxRedirects) {
+      this.#fail('bad-answer', `more than ${this.#options.maxRedirects} redirects`);
+    } else if (!outcome.ok) this.#fail(outcome.code, `redirected: ${outcome.message}`);
+    else {
+      // A password is for the server that it was given for.
+      const kept = outcome.url.origin === from.origin ? authorization : null;
+      this.#visit(outcome.url, authorizationOf(outcome.url) ?? kept);
+    }
+  }
+
+  #gotAnswer({ status, reason, body, retryAfter }: ExchangeOutcome & { readonly kind: 'answered' }): void {
+    const message = printable(`HTTP status ${status} ${reason}`, 200);
+    if (status >= 200 && status <= 299) this.#finish({ ok: true, body });
+    else this.#finish({ ok: false, code: 'status', status, message, body, retryAfter });
+  }
+
+  #fail(code: 'timeout' | 'unreachable' | 'bad-answer' | 'forbidden', message: string): void {
+    this.#finish({ ok: false, code, message: printable(message, 1024) });
+  }
+
+  #finish(outcome: HttpFetchOutcome): void {
+    if (this.#ended) return;
+    this.cancel();
+    // Sockets and name servers answer outside the timeline, where nobody guards the call.
+    const telling = this.#timers.addTask(() => this.#answered(outcome), 0);
+    this.#underWay = telling;
+  }
+}
+
+function authorizationOf(url: URL): string | null {
+  if (url.username === '' && url.password === '') return null;
+  const unescaped = (text: string) =>
+    text.replace(/%([0-9a-f]{2})/gi, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)));
+  const pair = Buffer.from(`${unescaped(url.username)}:${unescaped(url.password)}`, 'latin1');
+  return `Basic ${pair.toString('base64')}`;
+}
