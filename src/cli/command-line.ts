@@ -58,10 +58,8 @@ export function readCommandLine<S extends Readonly<Record<string, OptionSpec<unk
 // Commander is told no default: it would print values where the sentence says it better.
 function makeOption(spec: OptionSpec<unknown>): Option {
   const option = new Option(spec.flags, spec.sentence).helpGroup(`${spec.group}:`);
-  const read = spec.read;
-  if (read !== undefined) {
-    const name = option.long ?? spec.flags;
-    option.argParser((text: string, before: unknown) => read(text, name, before ?? spec.initial));
-  }
+  const name = option.long ?? spec.flags;
+  if (spec.read !== undefined)
+    option.argParser((text: string, before: unknown) => spec.read?.(text, name, before ?? spec.initial));
   return option;
 }

@@ -28,6 +28,9 @@ export function nodeIo(): CliIo {
         for (const signal of SIGNALS) process.off(signal, interrupted);
       };
     },
+    onBug: (broke) => {
+      process.on('uncaughtException', broke);
+    },
     exitNow: (code) => process.exit(code),
   };
 }

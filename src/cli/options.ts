@@ -12,8 +12,8 @@ export interface OptionSpec<T> {
   readonly group: OptionGroup;
   /** The value when the option is absent; also what a repeatable option begins with. */
   readonly initial: T;
-  /** `before` is the value so far. Undefined: a flag, true when it is given. */
-  readonly read: ((text: string, option: string, before: T) => T) | undefined;
+  /** `before` is the value so far. Absent: a flag, true when it is given. */
+  read?(text: string, option: string, before: T): T;
 }
 
 export type OptionGroup = 'Files' | 'Network' | 'Limits' | 'Output' | 'Torrent' | 'Tracker';
@@ -40,7 +40,7 @@ function list<T>(
 }
 
 function flag(group: OptionGroup, flags: string, sentence: string): OptionSpec<boolean> {
-  return { group, flags, sentence, initial: false, read: undefined };
+  return { group, flags, sentence, initial: false };
 }
 
 const nothing = null;
@@ -48,8 +48,14 @@ const number = (least: number, most: number) => values.readWhole(least, most);
 
 /** Options of `download`, which `seed` and `verify` borrow from. */
 export const OPTIONS = {
-  dir: value('Files', '-d, --dir <dir>', 'where the content is or shall be (default: .)', '.', values.readText),
-  output: value<string | null>('Files', '-o, --output <name>', "name instead of the torrent's own", nothing, values.readText),
+  dir: value<string>('Files', '-d, --dir <dir>', 'where the content is or shall be (default: .)', '.', values.readText),
+  output: value<string | null>(
+    'Files',
+    '-o, --output <name>',
+    "name instead of the torrent's own",
+    nothing,
+    values.readText,
+  ),
   inputFile: value<string | null>(
     'Files',
     '-i, --input-file <file>',
@@ -91,7 +97,7 @@ export const OPTIONS = {
     nothing,
     values.readRate,
   ),
-  maxPeers: value('Limits', '--max-peers <n>', 'connections a torrent (default: 80)', 80, number(1, 10_000)),
+  maxPeers: value<number>('Limits', '--max-peers <n>', 'connections a torrent (default: 80)', 80, number(1, 10_000)),
   uploadSlots: value<number | null>(
     'Limits',
     '--upload-slots <n>',
@@ -106,7 +112,13 @@ export const OPTIONS = {
     nothing,
     values.readDuration,
   ),
-  timeout: value<number | null>('Limits', '--timeout <time>', 'give up after so long in all', nothing, values.readDuration),
+  timeout: value<number | null>(
+    'Limits',
+    '--timeout <time>',
+    'give up after so long in all',
+    nothing,
+    values.readDuration,
+  ),
   port: value(
     'Network',
     '--port <ports>',
@@ -129,7 +141,7 @@ export const OPTIONS = {
   print0: flag('Output', '--print0', 'the same, each followed by a NUL'),
   quiet: flag('Output', '-q, --quiet', 'errors only'),
   verbose: flag('Output', '-v, --verbose', 'more: each finished file, each answer of a tracker'),
-  summaryInterval: value(
+  summaryInterval: value<number>(
     'Output',
     '--summary-interval <time>',
     'how often a progress line comes when not a terminal; 0 is never (default: 60s)',

@@ -33,7 +33,9 @@ export const readSize: Reader<number> = (text, option) => {
 function readUnits(text: string, units: Readonly<Record<string, number>>): number {
   const match = /^(\d+(?:\.\d+)?)(?:([kmg])(?:i?b)?)?$/i.exec(text);
   if (match === null) return Number.NaN;
-  const value = Math.floor(Number(match[1]) * (match[2] === undefined ? 1 : (units[match[2].toLowerCase()] ?? Number.NaN)));
+  const value = Math.floor(
+    Number(match[1]) * (match[2] === undefined ? 1 : (units[match[2].toLowerCase()] ?? Number.NaN)),
+  );
   return Number.isSafeInteger(value) ? value : Number.NaN;
 }
 
@@ -58,7 +60,8 @@ export const readPorts: Reader<{ readonly first: number; readonly last: number }
   const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text);
   const first = Number(match?.[1]);
   const last = match?.[2] === undefined ? first : Number(match[2]);
-  if (!(first <= last && last <= 65_535)) throw wrong(option, text, 'a port from 0 to 65535, or a range such as 6881-6999');
+  if (!(first <= last && last <= 65_535))
+    throw wrong(option, text, 'a port from 0 to 65535, or a range such as 6881-6999');
   return { first, last };
 };
 
@@ -82,7 +85,8 @@ export const readTrackerUrl: Reader<string> = (text, option) => {
 
 export const readWebUrl: Reader<string> = (text, option) => {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !['http:', 'https:'].includes(url.protocol)) throw wrong(option, text, 'an http or https URL');
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol))
+    throw wrong(option, text, 'an http or https URL');
   return text;
 };
 
@@ -93,8 +97,9 @@ export const readText: Reader<string> = (text, option) => {
 
 /** Seconds since 1970, or a date such as 2024-02-29T12:00:00Z; seconds. */
 export const readDate: Reader<number> = (text, option) => {
-  const seconds = /^\d{1,12}$/.test(text) ? Number(text) : Math.floor(Date.parse(text) / 1000);
-  if (!Number.isSafeInteger(seconds) || seconds < 0) throw wrong(option, text, 'a date such as 2024-02-29 or seconds since 1970');
+  const seconds = /^\d{1,12}$/.test(text) ? Number(text) : /^\d{4}-\d\d-\d\d/.test(text) ? Math.floor(Date.parse(text) / 1000) : Number.NaN;
+  if (!Number.isSafeInteger(seconds) || seconds < 0)
+    throw wrong(option, text, 'a date such as 2024-02-29 or seconds since 1970');
   return seconds;
 };
 

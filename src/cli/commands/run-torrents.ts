@@ -36,7 +36,7 @@ export const SEED_OPTIONS = {
   summaryInterval: OPTIONS.summaryInterval,
 } as const;
 
-export interface RunDeps extends Omit<SourceReaders, 'stdin'> {
+export interface RunDeps extends SourceReaders {
   readonly createSession: CreateSession;
 }
 
@@ -90,7 +90,7 @@ export async function runTorrents(
     };
     const start = async (): Promise<void> => {
       const sources: LoadedSource[] = [];
-      for (const input of inputs) sources.push(await loadSource(input, { ...deps, stdin: io.stdin }));
+      for (const input of inputs) sources.push(await loadSource(input, deps));
       run = new Run(deps.createSession, options, io.timers, output, endEarly);
       run.start(sources);
     };

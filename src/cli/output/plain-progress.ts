@@ -26,7 +26,8 @@ export class PlainProgress implements Output {
   }
 
   tell(event: RunEvent): void {
-    if (event.type === 'progress') this.#latest.set(event.about.infoHash, { name: event.about.name, status: event.status });
+    if (event.type === 'progress')
+      this.#latest.set(event.about.infoHash, { name: event.about.name, status: event.status });
     if (event.type === 'over') this.#latest.delete(event.about.infoHash);
     for (const line of sentencesFor(event, this.#options.verbosity)) this.#write(`${line}\n`);
   }

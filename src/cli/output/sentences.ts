@@ -68,10 +68,12 @@ function summaryLines(torrents: readonly SourceResult[]): string[] {
   return torrents.map((torrent) => {
     const name = printable(torrent.name);
     if (torrent.result === 'ok') {
-      const rate = torrent.downloaded === 0 || torrent.seconds === 0 ? [] : [formatRate(torrent.downloaded / torrent.seconds)];
+      const rate =
+        torrent.downloaded === 0 || torrent.seconds === 0 ? [] : [formatRate(torrent.downloaded / torrent.seconds)];
       return ['OK ', formatSize(torrent.have), ...rate, printable(torrent.path ?? name)].join('  ');
     }
-    const have = torrent.wanted === 0 ? [] : [`${formatPercent(torrent.have, torrent.wanted)} of ${formatSize(torrent.wanted)}`];
+    const have =
+      torrent.wanted === 0 ? [] : [`${formatPercent(torrent.have, torrent.wanted)} of ${formatSize(torrent.wanted)}`];
     const next = NEXT_STEPS[torrent.result as FailureCode];
     const why = printable(torrent.message?.split('\n')[0] ?? torrent.result);
     return ['ERR', ...have, name, why + (next === undefined ? '' : ` (${next})`)].join('  ');

@@ -1,8 +1,8 @@
 /** One `download` or `seed` from its first torrent to its summary: what ends it, when, and with which exit code. */
 import { join } from 'node:path';
+import { toHex } from '../../base/bytes.js';
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
-import { toHex } from '../../base/bytes.js';
 import type { SessionOptions } from '../../session/session-options.js';
 import type { TorrentOptions } from '../../torrent/torrent-options.js';
 import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';
@@ -107,7 +107,9 @@ export class Run implements JobOwner {
     return firstExitCode([
       this.#failure,
       ...this.#entries.map((entry) =>
-        entry instanceof TorrentJob && !entry.isOver && !entry.isDone && this.mode === 'download' ? undone : entry.failure,
+        entry instanceof TorrentJob && !entry.isOver && !entry.isDone && this.mode === 'download'
+          ? undone
+          : entry.failure,
       ),
     ]);
   }

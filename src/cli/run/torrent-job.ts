@@ -1,7 +1,8 @@
 /** One torrent's way through a run: hears what happens to it, and keeps what the summary needs. */
+
+import { toHex } from '../../base/bytes.js';
 import type { Millis } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
-import { toHex } from '../../base/bytes.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
 import type { TorrentEvents, TorrentStatus, TrackerReport } from '../../torrent/status.js';
 import { failureCode, failureMessage } from '../exit-code.js';

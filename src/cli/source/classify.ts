@@ -21,7 +21,9 @@ const V2_TOPIC = /^urn:btmh:1220[0-9a-f]{64}$/i;
 /** Throws 'magnet-invalid' unless the link names a torrent. */
 export function checkMagnetLink(link: string): void {
   const query = link.slice(link.indexOf('?') + 1);
-  const topics = [...new URLSearchParams(query)].filter(([key]) => /^xt(?:\.\d+)?$/.test(key)).map(([, topic]) => topic);
+  const topics = [...new URLSearchParams(query)]
+    .filter(([key]) => /^xt(?:\.\d+)?$/.test(key))
+    .map(([, topic]) => topic);
   if (!link.includes('?') || topics.length === 0)
     throw new BtgetError('magnet-invalid', `the magnet link names no torrent (no xt=urn:btih:…): ${link}`);
   if (!topics.some((topic) => V1_TOPIC.test(topic) || V2_TOPIC.test(topic)))

@@ -5,7 +5,10 @@ import { BtgetError } from '../../base/failure.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 
 /** With `--bind` no name is resolved, because the system's resolver would ask through any interface. */
-export async function resolvePeers(peers: readonly PeerAddress[], bind: string | null): Promise<readonly PeerAddress[]> {
+export async function resolvePeers(
+  peers: readonly PeerAddress[],
+  bind: string | null,
+): Promise<readonly PeerAddress[]> {
   return Promise.all(
     peers.map(async ({ host, port }) => {
       if (isIP(host) !== 0) return { host, port };

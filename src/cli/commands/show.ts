@@ -1,0 +1,1 @@
+export const show = { run: async () => 1 };
