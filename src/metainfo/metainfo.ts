@@ -6,7 +6,8 @@ export type InfoHash = Buffer & { readonly __brand?: 'InfoHash' };
 export interface TorrentFile {
   /**
    * Safe path elements below the download folder. The first is the torrent's name; a torrent of one bare file has just
-   * that one. No element is empty, `.` or `..`, or holds a separator or a control character.
+   * that one. No element is empty, `.` or `..`, or holds a separator or a control character. Only a pad file for which
+   * the torrent gives no path has one outside the torrent's folder: `.pad` and its length.
    */
   readonly path: readonly string[];
   /** Offset of its first byte in the torrent, in bytes. */

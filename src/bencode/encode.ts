@@ -1,0 +1,51 @@
+/**
+ * Values to canonical bencode. The package's encoder is not used: it sorts keys by UTF-16 units instead of bytes,
+ * writes binary keys as UTF-8, and leaves out what it does not know.
+ */
+
+/** What can be written. Text becomes UTF-8; a dictionary's keys are bytes written as Latin-1, as in decoded values. */
+export type Encodable = number | bigint | string | Uint8Array | readonly Encodable[] | ReadonlyMap<string, Encodable>;
+
+/** The one canonical spelling of `value`: keys sorted by their bytes. Throws when a number or a key cannot be written. */
+export function encodeBencode(value: Encodable): Buffer {
+  const parts: Uint8Array[] = [];
+  write(value, parts);
+  return Buffer.concat(parts);
+}
+
+function write(value: Encodable, parts: Uint8Array[]): void {
+  if (typeof value === 'number' || typeof value === 'bigint') {
+    parts.push(Buffer.from(`i${integerText(value)}e`));
+  } else if (typeof value === 'string') {
+    writeBytes(Buffer.from(value, 'utf8'), parts);
+  } else if (value instanceof Uint8Array) {
+    writeBytes(value, parts);
+  } else if (value instanceof Map) {
+    writeDictionary(value, parts);
+  } else {
+    parts.push(Buffer.from('l'));
+    for (const element of value as readonly Encodable[]) write(element, parts);
+    parts.push(Buffer.from('e'));
+  }
+}
+
+function writeBytes(bytes: Uint8Array, parts: Uint8Array[]): void {
+  parts.push(Buffer.from(`${bytes.length}:`), bytes);
+}
+
+function writeDictionary(dictionary: ReadonlyMap<string, Encodable>, parts: Uint8Array[]): void {
+  parts.push(Buffer.from('d'));
+  // Text of one character a byte is sorted as its bytes are.
+  for (const key of [...dictionary.keys()].sort()) {
+    const bytes = Buffer.from(key, 'latin1');
+    if (bytes.toString('latin1') !== key) throw new Error(`a key of bencode is not bytes: ${JSON.stringify(key)}`);
+    writeBytes(bytes, parts);
+    write(dictionary.get(key) as Encodable, parts);
+  }
+  parts.push(Buffer.from('e'));
+}
+
+function integerText(value: number | bigint): string {
+  if (typeof value === 'number' && !Number.isSafeInteger(value)) throw new Error(`not an exact integer: ${value}`);
+  return value === 0 ? '0' : value.toString();
+}

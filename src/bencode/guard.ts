@@ -1,0 +1,282 @@
+/**
+ * Looks through bencode before anything decodes it: no recursion, bounded depth and tokens, every length checked.
+ *
+ * The bencode package may only see bytes that passed. It never returns from `d-3:`, overflows the stack on deep
+ * nesting, and misreads what stands in `oddities` even when it is well-formed.
+ */
+
+/** What counts as bencode. Every field is required; the usual sets are below. */
+export interface BencodeRules {
+  /** How many lists and dictionaries may be open at once. */
+  readonly maxDepth: number;
+  /** How many values and keys there may be in all, open and empty containers included. */
+  readonly maxTokens: number;
+  /** BEP 3's one way to write a value: keys sorted and unique, no leading zero, no minus zero. */
+  readonly canonical: boolean;
+  /** Bytes after the root value. */
+  readonly trailing: 'refused' | 'ignored';
+  /**
+   * Key of the root dictionary whose value is wanted as original bytes, or null. Whatever gets hashed must not be
+   * ambiguous: the key itself and every key inside its value must be unique, even when the rules are not canonical.
+   */
+  readonly rawKey: string | null;
+}
+
+/** For what we require of others to the letter. */
+export const CANONICAL: BencodeRules = {
+  maxDepth: 100,
+  maxTokens: 3_000_000,
+  canonical: true,
+  trailing: 'refused',
+  rawKey: null,
+};
+
+/** For what real trackers, peers and torrents send: any order of keys, leading zeros, bytes after the end. */
+export const TOLERANT: BencodeRules = { ...CANONICAL, canonical: false, trailing: 'ignored' };
+
+/** Bytes from `begin` up to, not including, `end`. */
+export interface Span {
+  readonly begin: number;
+  readonly end: number;
+}
+
+/**
+ * A well-formed token that the bencode package would misread.
+ * - 'key': not ASCII, or `__proto__`
+ * - 'duplicate': a key that its dictionary has already
+ * - 'integer': beyond 2^53, where numbers lose digits
+ */
+export interface Oddity extends Span {
+  readonly kind: 'key' | 'duplicate' | 'integer';
+}
+
+export type Scan =
+  /** `end` is where the root value ends; `raw` is the value of `rawKey`, or null when it is not there. */
+  | { readonly ok: true; readonly end: number; readonly raw: Span | null; readonly oddities: readonly Oddity[] }
+  /** `at` is the offset of the byte that is wrong. */
+  | { readonly ok: false; readonly at: number; readonly why: string };
+
+export function scanBencode(bytes: Buffer, rules: BencodeRules): Scan {
+  return new Scanner(bytes, rules).scan();
+}
+
+const ZERO = 0x30;
+const NINE = 0x39;
+const MINUS = 0x2d;
+const COLON = 0x3a;
+const DICTIONARY = 0x64;
+const END = 0x65;
+const INTEGER = 0x69;
+const LIST = 0x6c;
+const ASCII_END = 0x80;
+
+/** 2^64 has 20 digits; clients write counters of that size, nobody writes a longer integer in good faith. */
+const MAX_DIGITS = 20;
+
+/** One list or dictionary that has begun and not ended. */
+interface Open {
+  readonly isDictionary: boolean;
+  /** A dictionary's next token must be a key or its end. */
+  awaitsKey: boolean;
+  /** Where this dictionary's keys begin on the stack of keys. */
+  readonly keysFrom: number;
+  /** All keys so far, as soon as one was out of order; until then the last one is enough. */
+  seen: Set<string> | null;
+}
+
+class Scanner {
+  readonly #bytes: Buffer;
+  readonly #rules: BencodeRules;
+  readonly #open: Open[] = [];
+  /** Spans of the keys of all open dictionaries, begin and end by turns. */
+  readonly #keys: number[] = [];
+  readonly #oddities: Oddity[] = [];
+  #at = 0;
+  #tokens = 0;
+  #why: string | null = null;
+  #rawBegin: number | null = null;
+  #rawEnd: number | null = null;
+
+  constructor(bytes: Buffer, rules: BencodeRules) {
+    this.#bytes = bytes;
+    this.#rules = rules;
+  }
+
+  scan(): Scan {
+    do {
+      this.#token();
+      if (this.#why !== null) return { ok: false, at: this.#at, why: this.#why };
+    } while (this.#open.length > 0);
+    if (this.#at < this.#bytes.length && this.#rules.trailing === 'refused') {
+      return { ok: false, at: this.#at, why: 'bytes follow the end' };
+    }
+    const raw = this.#rawBegin === null || this.#rawEnd === null ? null : { begin: this.#rawBegin, end: this.#rawEnd };
+    return { ok: true, end: this.#at, raw, oddities: this.#oddities };
+  }
+
+  #fail(why: string): void {
+    this.#why ??= this.#at >= this.#bytes.length ? 'the bytes end too early' : why;
+  }
+
+  #token(): void {
+    const open = this.#open.at(-1);
+    const byte = this.#bytes[this.#at];
+    if (open !== undefined && byte === END) {
+      this.#close(open);
+      return;
+    }
+    this.#tokens += 1;
+    if (this.#tokens > this.#rules.maxTokens) this.#fail(`more than ${this.#rules.maxTokens} values`);
+    else if (open?.awaitsKey) this.#key(open);
+    else if (byte === LIST || byte === DICTIONARY) this.#begin(byte === DICTIONARY);
+    else if (byte === INTEGER) this.#integer();
+    else if (isDigit(byte)) {
+      this.#string();
+      this.#valueEnded();
+    } else this.#fail('a value should begin here');
+  }
+
+  #begin(isDictionary: boolean): void {
+    if (this.#open.length >= this.#rules.maxDepth) {
+      this.#fail(`nested deeper than ${this.#rules.maxDepth}`);
+      return;
+    }
+    this.#open.push({ isDictionary, awaitsKey: isDictionary, keysFrom: this.#keys.length, seen: null });
+    this.#at += 1;
+  }
+
+  #close(open: Open): void {
+    if (open.isDictionary && !open.awaitsKey) {
+      this.#fail('a key has no value');
+      return;
+    }
+    this.#keys.length = open.keysFrom;
+    this.#open.pop();
+    this.#at += 1;
+    this.#valueEnded();
+  }
+
+  #valueEnded(): void {
+    const open = this.#open.at(-1);
+    if (open?.isDictionary) open.awaitsKey = true;
+    if (this.#open.length === 1 && this.#rawBegin !== null) this.#rawEnd ??= this.#at;
+  }
+
+  #integer(): void {
+    const begin = this.#at;
+    const bytes = this.#bytes;
+    this.#at += 1;
+    const negative = bytes[this.#at] === MINUS;
+    if (negative) this.#at += 1;
+    const digits = this.#at;
+    let value = 0;
+    for (let byte = bytes[this.#at]; byte !== undefined && byte >= ZERO && byte <= NINE; byte = bytes[this.#at]) {
+      if (this.#at - digits >= MAX_DIGITS) break;
+      value = value * 10 + byte - ZERO;
+      this.#at += 1;
+    }
+    const count = this.#at - digits;
+    if (count === MAX_DIGITS && isDigit(bytes[this.#at])) this.#fail(`an integer has more than ${MAX_DIGITS} digits`);
+    else if (count === 0 || bytes[this.#at] !== END) this.#fail('a digit should stand here');
+    else if (this.#rules.canonical && bytes[digits] === ZERO && (negative || count > 1)) {
+      this.#at = digits;
+      this.#fail('an integer begins with zero');
+    } else {
+      this.#at += 1;
+      if (value > Number.MAX_SAFE_INTEGER) this.#oddities.push({ kind: 'integer', begin, end: this.#at });
+      this.#valueEnded();
+    }
+  }
+
+  /** Moves behind the string and returns where its content begins. */
+  #string(): number {
+    const bytes = this.#bytes;
+    const digits = this.#at;
+    let length = 0;
+    for (let byte = bytes[this.#at]; byte !== undefined && byte >= ZERO && byte <= NINE; byte = bytes[this.#at]) {
+      length = length * 10 + byte - ZERO;
+      if (length > bytes.length) break;
+      this.#at += 1;
+    }
+    if (length > bytes.length) this.#fail('a string is longer than all bytes there are');
+    else if (this.#at === digits) this.#fail('the length of a string should stand here');
+    else if (bytes[this.#at] !== COLON) this.#fail('a colon should stand here');
+    else if (length > bytes.length - this.#at - 1) this.#fail('a string goes beyond the end');
+    else if (this.#rules.canonical && bytes[digits] === ZERO && this.#at - digits > 1) {
+      this.#fail('the length of a string begins with zero');
+    }
+    const content = this.#at + 1;
+    if (this.#why === null) this.#at = content + length;
+    return content;
+  }
+
+  #key(open: Open): void {
+    const token = this.#at;
+    const begin = this.#string();
+    if (this.#why !== null) return;
+    const end = this.#at;
+    const isDuplicate = this.#isDuplicate(open, token, begin, end);
+    if (this.#why !== null) return;
+    this.#keys.push(begin, end);
+    open.awaitsKey = false;
+    if (this.#open.length === 1 && this.#rules.rawKey !== null && this.#isText(begin, end, this.#rules.rawKey)) {
+      this.#rawBegin = end;
+    }
+    if (isDuplicate) this.#oddities.push({ kind: 'duplicate', begin: token, end });
+    else if (!this.#isPlain(begin, end)) this.#oddities.push({ kind: 'key', begin: token, end });
+  }
+
+  #isDuplicate(open: Open, token: number, begin: number, end: number): boolean {
+    let isDuplicate = false;
+    if (open.seen === null && this.#keys.length > open.keysFrom) {
+      const [lastBegin = 0, lastEnd = 0] = this.#keys.slice(-2);
+      const order = this.#bytes.compare(this.#bytes, lastBegin, lastEnd, begin, end);
+      isDuplicate = order === 0;
+      if (order < 0 && this.#rules.canonical) {
+        this.#at = token;
+        this.#fail('a key is out of order');
+      } else if (order < 0) open.seen = this.#keysOf(open);
+    }
+    if (open.seen !== null) {
+      const key = this.#bytes.toString('latin1', begin, end);
+      isDuplicate = open.seen.has(key);
+      open.seen.add(key);
+    }
+    if (isDuplicate && this.#mustBeUnique(begin, end)) {
+      this.#at = token;
+      this.#fail('a key stands twice in one dictionary');
+    }
+    return isDuplicate;
+  }
+
+  #mustBeUnique(begin: number, end: number): boolean {
+    const { canonical, rawKey } = this.#rules;
+    if (canonical || rawKey === null) return canonical;
+    if (this.#open.length === 1) return this.#isText(begin, end, rawKey);
+    return this.#rawBegin !== null && this.#rawEnd === null;
+  }
+
+  #keysOf(open: Open): Set<string> {
+    const keys = new Set<string>();
+    for (let i = open.keysFrom; i < this.#keys.length; i += 2) {
+      keys.add(this.#bytes.toString('latin1', this.#keys[i], this.#keys[i + 1]));
+    }
+    return keys;
+  }
+
+  #isText(begin: number, end: number, text: string): boolean {
+    return end - begin === text.length && this.#bytes.toString('latin1', begin, end) === text;
+  }
+
+  /** True when the bencode package gives this key back as it is. */
+  #isPlain(begin: number, end: number): boolean {
+    for (let i = begin; i < end; i += 1) {
+      if ((this.#bytes[i] as number) >= ASCII_END) return false;
+    }
+    return !this.#isText(begin, end, '__proto__');
+  }
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= ZERO && byte <= NINE;
+}

@@ -1,0 +1,162 @@
+/** The bytes of a .torrent to what it says. After this, nothing of it needs to be doubted. */
+import { asDictionary, getBytes, getDictionary, getInteger, getText } from '../bencode/access.js';
+import { type BencodeDictionary, decodeBencode, decodeBencodeParts } from '../bencode/bencode.js';
+import { type BencodeRules, CANONICAL, TOLERANT } from '../bencode/guard.js';
+import { checkHybrid } from './file-tree.js';
+import { infoHashV1, infoHashV2 } from './info-hash.js';
+import { invalid } from './invalid.js';
+import type { Metainfo, TorrentFile } from './metainfo.js';
+import { parseFiles, type RawFile } from './parse-files.js';
+import { parseNodes, parseTrackers, parseWebSeeds } from './parse-sources.js';
+import { pathElement, torrentName } from './path-element.js';
+import { distinctPaths } from './path-policy.js';
+import { resolveSymlinks } from './symlinks.js';
+
+/** Bytes of a whole .torrent. */
+export const MAX_TORRENT_LENGTH = 32 * 1024 * 1024;
+/** Bytes of a piece: 512 MiB. */
+export const MAX_PIECE_LENGTH = 512 * 1024 * 1024;
+export const MAX_PIECE_COUNT = 2_097_152;
+
+const HASH_LENGTH = 20;
+const RULES: BencodeRules = { ...TOLERANT, rawKey: 'info' };
+
+/**
+ * What the .torrent says. Throws a BtgetError: 'not-bencoded', or 'torrent-invalid' with the field and what is wrong
+ * with it. A hybrid torrent is read by its v1 side, and its v2 side must agree; a torrent of v2 alone is refused.
+ */
+export function parseMetainfo(bytes: Buffer): Metainfo {
+  if (bytes.length > MAX_TORRENT_LENGTH) {
+    throw invalid('the file', `has ${bytes.length} bytes, ${MAX_TORRENT_LENGTH} is the most`);
+  }
+  const { value, raw } = decodeBencodeParts(bytes, RULES);
+  const root = asDictionary(value);
+  if (root === undefined) throw invalid('the file', 'is not a dictionary');
+  const info = getDictionary(root, 'info');
+  if (info === undefined || raw === null) {
+    throw invalid(
+      'info',
+      root.has('magnet-info') ? 'is missing: this is a magnet link in a file' : 'is not a dictionary',
+    );
+  }
+  return parseInfo(root, info, Buffer.from(raw));
+}
+
+function parseInfo(root: BencodeDictionary, info: BencodeDictionary, raw: Buffer): Metainfo {
+  const version = versionOf(info, raw);
+  const infoHash = infoHashV1(raw);
+  const rawName = getBytes(info, 'name.utf-8') ?? getBytes(info, 'name');
+  if (rawName === undefined) throw invalid('name', 'is not a string');
+  const name = torrentName(rawName) ?? infoHash.toString('hex');
+  const rawFiles = parseFiles(info, rawName);
+  const isFolder = info.has('files');
+  const pieceLength = pieceLengthOf(info);
+  const length = totalLength(rawFiles);
+  const pieces = piecesOf(info, length, pieceLength);
+  if (version === 'hybrid') checkHybrid(info, rawFiles, pieceLength);
+  return {
+    version,
+    name,
+    infoHash,
+    infoHashV2: version === 'hybrid' ? infoHashV2(raw) : null,
+    info: raw,
+    pieceLength,
+    pieceCount: pieces.length / HASH_LENGTH,
+    pieces,
+    length,
+    files: isFolder ? folderFiles(name, rawFiles) : rawFiles.map((file) => torrentFile(file, [name], 0, null)),
+    isFolder,
+    trackers: parseTrackers(root),
+    webSeeds: parseWebSeeds(root, isFolder),
+    nodes: parseNodes(root),
+    private: getInteger(info, 'private') === 1,
+    comment: getText(root, 'comment.utf-8') ?? getText(root, 'comment') ?? null,
+    createdBy: getText(root, 'created by.utf-8') ?? getText(root, 'created by') ?? null,
+    createdAt: createdAtOf(root),
+  };
+}
+
+function versionOf(info: BencodeDictionary, raw: Buffer): Metainfo['version'] {
+  if (!info.has('meta version')) return '1';
+  const metaVersion = getInteger(info, 'meta version');
+  // BEP 52: "Implementations must check this field first and indicate that a torrent is of a newer version than they
+  // can handle before performing other validations".
+  if (metaVersion === undefined || metaVersion > 2) throw invalid('meta version', 'is not one that we know');
+  if (metaVersion < 2) return '1';
+  if (!info.has('pieces')) throw invalid('meta version', 'is 2, and torrents of version 2 alone are not supported yet');
+  decodeBencode(raw, CANONICAL);
+  return 'hybrid';
+}
+
+function pieceLengthOf(info: BencodeDictionary): number {
+  const pieceLength = getInteger(info, 'piece length');
+  if (pieceLength === undefined) throw invalid('piece length', 'is not a number of bytes');
+  if (pieceLength < 1 || pieceLength > MAX_PIECE_LENGTH) {
+    throw invalid('piece length', `is ${pieceLength}, it must be from 1 to ${MAX_PIECE_LENGTH}`);
+  }
+  return pieceLength;
+}
+
+function totalLength(files: readonly RawFile[]): number {
+  let total = 0;
+  for (const file of files) {
+    total += file.length;
+    if (!Number.isSafeInteger(total)) throw invalid('length', 'is beyond 2^53 bytes in all');
+  }
+  if (total === 0) throw invalid('length', 'is 0: the torrent has no content');
+  return total;
+}
+
+function piecesOf(info: BencodeDictionary, length: number, pieceLength: number): Buffer {
+  const needed = Math.ceil(length / pieceLength);
+  if (needed > MAX_PIECE_COUNT) throw invalid('pieces', `would be ${needed}, ${MAX_PIECE_COUNT} is the most`);
+  const pieces = getBytes(info, 'pieces');
+  if (pieces === undefined) throw invalid('pieces', 'is not a string');
+  if (pieces.length !== needed * HASH_LENGTH) {
+    throw invalid('pieces', `has ${pieces.length} bytes, but ${needed} pieces need ${needed * HASH_LENGTH}`);
+  }
+  return pieces;
+}
+
+function folderFiles(name: string, rawFiles: readonly RawFile[]): readonly TorrentFile[] {
+  const wanted = rawFiles.map(({ path, padding, length }) => ({
+    // A pad file without a path gets the one that creators usually give it.
+    path: path.length === 0 ? ['.pad', String(length)] : [name, ...path.map(pathElement)],
+    padding,
+  }));
+  const paths = distinctPaths(wanted);
+  const targets = resolveSymlinks(
+    rawFiles.map(({ target, padding }, i) => ({
+      path: wanted[i]?.path ?? [],
+      finalPath: paths[i] ?? [],
+      target: target === null ? null : target.map(pathElement),
+      padding,
+    })),
+  );
+  let begin = 0;
+  return rawFiles.map((file, i) => {
+    const parsed = torrentFile(file, paths[i] ?? [], begin, targets[i] ?? null);
+    begin += file.length;
+    return parsed;
+  });
+}
+
+function torrentFile(
+  file: RawFile,
+  path: readonly string[],
+  begin: number,
+  symlink: readonly string[] | null,
+): TorrentFile {
+  const { length, padding, executable, hidden } = file;
+  return { path, begin, length, padding, executable, hidden, symlink };
+}
+
+// 10^11 seconds are the year 5138, but 10^11 milliseconds are 1973: a larger number is milliseconds, as some write them.
+const MAX_SECONDS = 100_000_000_000;
+
+function createdAtOf(root: BencodeDictionary): number | null {
+  const createdAt = getInteger(root, 'creation date');
+  if (createdAt === undefined || createdAt < 0) return null;
+  const seconds = createdAt > MAX_SECONDS ? Math.floor(createdAt / 1000) : createdAt;
+  return seconds > MAX_SECONDS ? null : seconds;
+}
