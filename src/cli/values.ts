@@ -97,7 +97,11 @@ export const readText: Reader<string> = (text, option) => {
 
 /** Seconds since 1970, or a date such as 2024-02-29T12:00:00Z; seconds. */
 export const readDate: Reader<number> = (text, option) => {
-  const seconds = /^\d{1,12}$/.test(text) ? Number(text) : /^\d{4}-\d\d-\d\d/.test(text) ? Math.floor(Date.parse(text) / 1000) : Number.NaN;
+  const seconds = /^\d{1,12}$/.test(text)
+    ? Number(text)
+    : /^\d{4}-\d\d-\d\d/.test(text)
+      ? Math.floor(Date.parse(text) / 1000)
+      : Number.NaN;
   if (!Number.isSafeInteger(seconds) || seconds < 0)
     throw wrong(option, text, 'a date such as 2024-02-29 or seconds since 1970');
   return seconds;

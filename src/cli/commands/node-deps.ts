@@ -1,6 +1,7 @@
 /** The real parser, network and session behind the commands. What is slow to load is loaded when it is used. */
 import { BtgetError } from '../../base/failure.js';
 import type { FenceAddresses } from '../../discovery/http-destination.js';
+import { parseMetainfo } from '../../metainfo/parse-metainfo.js';
 import type { CliIo } from '../io.js';
 import type { SourceReaders } from '../source/load-source.js';
 import { version } from '../version.js';
@@ -19,9 +20,7 @@ export function sourceReaders(io: CliIo, bind: string | null): SourceReaders {
     get stdin() {
       return io.stdin;
     },
-    parse: () => {
-      throw new BtgetError('failed', 'not joined yet');
-    },
+    parse: parseMetainfo,
     fetch: async (url, maxLength) => {
       const { DEFAULT_FETCH_OPTIONS, httpFetch } = await import('../../discovery/http-fetch.js');
       const options = { ...DEFAULT_FETCH_OPTIONS, maxLength, userAgent: `btget/${version()}`, bind: fenceOf(bind) };

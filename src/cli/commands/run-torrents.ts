@@ -2,6 +2,7 @@
 import { BtgetError } from '../../base/failure.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../../torrent/torrent-options.js';
+import { contentLength } from '../content/content-length.js';
 import { onInterrupt } from '../interruptible.js';
 import type { CliIo } from '../io.js';
 import { OPTIONS, type Values } from '../options.js';
@@ -84,7 +85,7 @@ export async function runTorrents(
           ? null
           : (job, answered) => {
               const { about, metainfo, path, paths } = job;
-              const result = { ...about, dir: values.dir, path, paths, length: metainfo.length };
+              const result = { ...about, dir: values.dir, path, paths, length: contentLength(metainfo) };
               runHook(hook, result, io.env, (message) => output.tell({ type: 'note', message }), answered);
             },
     };

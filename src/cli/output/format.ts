@@ -2,7 +2,7 @@
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
 
-/** `1.4 GiB`: three digits at the most before the unit, and a decimal below ten. */
+/** `1.4 GiB`, `16 KiB`: a decimal below a hundred, unless it is zero. */
 export function formatSize(bytes: number): string {
   let value = bytes;
   let unit = 0;
@@ -11,8 +11,7 @@ export function formatSize(bytes: number): string {
     value /= 1024;
     unit += 1;
   }
-  const digits = unit === 0 || value >= 99.95 ? 0 : 1;
-  return `${value.toFixed(digits)} ${UNITS[unit] ?? 'B'}`;
+  return `${value.toFixed(value >= 99.95 ? 0 : 1).replace(/\.0$/, '')} ${UNITS[unit] ?? 'B'}`;
 }
 
 export function formatRate(bytesPerSecond: number): string {

@@ -1,6 +1,7 @@
 /** What a torrent holds, for people: its facts, and its files as a tree. */
 import { toHex } from '../../base/bytes.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
+import { contentLength } from '../content/content-length.js';
 import { printable } from './escape.js';
 import { formatCount, formatSize } from './format.js';
 
@@ -20,14 +21,12 @@ const MAX_INDENTED = 32;
 /** Lines without line breaks. Files are numbered from 1 in the torrent's order. */
 export function describeForPeople(metainfo: Metainfo): string[] {
   const files = metainfo.files.filter((file) => !file.padding);
-  const length = files.reduce((sum, file) => sum + file.length, 0);
+  const length = contentLength(metainfo);
+  const exact = length < 1024 ? '' : ` (${length.toLocaleString('en-US')} bytes)`;
   return [
     printable(metainfo.name),
     ...facts([
-      [
-        'size',
-        [`${formatSize(length)} (${length.toLocaleString('en-US')} bytes) in ${formatCount(files.length, 'file')}`],
-      ],
+      ['size', [`${formatSize(length)}${exact} in ${formatCount(files.length, 'file')}`]],
       ['info-hash', [toHex(metainfo.infoHash)]],
       ['info-hash v2', metainfo.infoHashV2 === null ? [] : [toHex(metainfo.infoHashV2)]],
       ['pieces', [`${metainfo.pieceCount.toLocaleString('en-US')} of ${formatSize(metainfo.pieceLength)}`]],

@@ -5,6 +5,7 @@ import type { Millis, Task, Timers } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
 import type { SessionOptions } from '../../session/session-options.js';
 import type { TorrentOptions } from '../../torrent/torrent-options.js';
+import { contentLength } from '../content/content-length.js';
 import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';
 import type { Output, RunEvent, SourceResult } from '../output/events.js';
 import { formatDuration } from '../output/format.js';
@@ -124,7 +125,7 @@ export class Run implements JobOwner {
 
   jobDone(job: TorrentJob): void {
     if (this.mode === 'seed' || this.#options.torrent.seedGoal !== null) {
-      const length = job.metainfo.files.reduce((sum, file) => sum + (file.padding ? 0 : file.length), 0);
+      const length = contentLength(job.metainfo);
       this.tell({ type: 'seeding', about: job.about, have: length, wanted: length });
     }
     const onDone = this.#options.onDone;

@@ -5,6 +5,7 @@ import type { Millis } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
 import type { TorrentEvents, TorrentStatus, TrackerReport } from '../../torrent/status.js';
+import { contentLength } from '../content/content-length.js';
 import { failureCode, failureMessage } from '../exit-code.js';
 import type { RunEvent, SourceResult, Subject } from '../output/events.js';
 import { stallReasons } from '../output/stall-reasons.js';
@@ -147,7 +148,7 @@ export class TorrentJob implements TorrentEvents {
         type: 'done',
         about: this.about,
         paths: this.paths,
-        length: status?.wanted ?? this.metainfo.length,
+        length: status?.wanted ?? contentLength(this.metainfo),
         seconds: this.#seconds(),
         downloaded: status?.downloaded ?? 0,
         uploaded: status?.uploaded ?? 0,

@@ -3,11 +3,9 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { BtgetError } from '../../base/failure.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
+import { MAX_TORRENT_LENGTH } from '../../metainfo/parse-metainfo.js';
 import { formatSize } from '../output/format.js';
 import { checkMagnetLink, classifySource } from './classify.js';
-
-/** hostile.md's bound is the parser's bound too: nothing longer is even read. */
-export const MAX_TORRENT_LENGTH = 32 * 1024 * 1024;
 
 export interface SourceReaders {
   readonly stdin: AsyncIterable<Buffer | string>;
