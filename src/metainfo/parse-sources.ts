@@ -31,7 +31,7 @@ export function parseTrackers(root: BencodeDictionary): readonly (readonly strin
 export function parseWebSeeds(root: BencodeDictionary, isFolder: boolean): readonly string[] {
   const seen = new Set<string>();
   return ['url-list', 'httpseeds']
-    .flatMap((key) => asList(root.get(key)) ?? [root.get(key)])
+    .flatMap((key): readonly (BencodeValue | undefined)[] => asList(root.get(key)) ?? [root.get(key)])
     .map((url) => webSeedUrl(url, isFolder))
     .filter((url): url is string => isNew(url, seen));
 }
