@@ -29,8 +29,6 @@ interface Entry {
   users: number;
   /** Who waits for it to be open. */
   readonly waiting: ((opened: Opened) => void)[];
-  /** Let go of: closed when the last read has ended. */
-  forgotten: boolean;
 }
 
 export class FileReadPool {
@@ -38,6 +36,10 @@ export class FileReadPool {
   readonly #bound: number;
   /** The longest unused first. */
   readonly #entries = new Map<string, Entry>();
+  /** Let go of while somebody reads them. */
+  readonly #forgotten = new Map<HeldFile, Entry>();
+  /** Files that the system is closing. */
+  #closing = 0;
   /** Opening that waits for a descriptor to come free. */
   readonly #starved: (() => void)[] = [];
 
@@ -56,7 +58,7 @@ export class FileReadPool {
   open(address: FileAddress, answered: (opened: Opened) => void): void {
     const key = keyOf(address);
     const known = this.#entries.get(key);
-    const entry = known ?? { storage: address.storage, key, file: undefined, users: 0, waiting: [], forgotten: false };
+    const entry = known ?? { storage: address.storage, key, file: undefined, users: 0, waiting: [] };
     this.#entries.delete(key);
     this.#entries.set(key, entry);
     entry.users += 1;
@@ -76,8 +78,7 @@ export class FileReadPool {
     if (entry?.file === file) entry.users -= 1;
     else this.#releaseForgotten(file);
     this.#closeIdle(this.#entries.size - this.#bound);
-    const starved = this.#starved.splice(0);
-    for (const retry of starved) retry();
+    this.#retryStarved();
   }
 
   /** Closes the file as soon as nobody reads it; who asks next gets it by its name at that time. */
@@ -91,13 +92,10 @@ export class FileReadPool {
     for (const entry of [...this.#entries.values()]) if (entry.storage === storage) this.#forget(entry);
   }
 
-  readonly #forgotten = new Map<HeldFile, Entry>();
-
   #forget(entry: Entry): void {
     // Being opened: it has its name from a moment ago, and is good for those who wait.
     if (entry.file === undefined) return;
     this.#entries.delete(entry.key);
-    entry.forgotten = true;
     if (entry.users === 0) this.#close(entry.file);
     else this.#forgotten.set(entry.file, entry);
   }
@@ -169,8 +167,13 @@ export class FileReadPool {
       return true;
     }
     const reading = [...this.#entries.values(), ...this.#forgotten.values()].some((entry) => entry.file !== undefined);
-    if (reading) this.#starved.push(retry);
-    return reading;
+    const coming = reading || this.#closing > 0;
+    if (coming) this.#starved.push(retry);
+    return coming;
+  }
+
+  #retryStarved(): void {
+    for (const retry of this.#starved.splice(0)) retry();
   }
 
   #closeIdle(count: number, closed?: () => void): void {
@@ -185,10 +188,13 @@ export class FileReadPool {
   }
 
   #close(file: HeldFile, closed?: () => void): void {
+    this.#closing += 1;
     this.#operations.close(file.descriptor, (error) => {
+      this.#closing -= 1;
       // A file that was only read has nothing to lose. A descriptor that is not open is our own mistake.
       if (isSystemError(error) && error.code === 'EBADF') throw error;
       closed?.();
+      this.#retryStarved();
     });
   }
 }

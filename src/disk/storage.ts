@@ -52,7 +52,10 @@ export type SurveyOutcome =
   | { readonly ok: false; readonly failure: BtgetError };
 
 export interface Storage {
-  /** Looks which files are there and of what length. Writes nothing. */
+  /**
+   * Looks which files are there and of what length. Writes nothing. Fails with 'cannot-open' when something that is no
+   * regular file has the name of one; with `overwrite` that counts as 'absent' unless it is a folder.
+   */
   survey(answered: (outcome: SurveyOutcome) => void): void;
 
   /**
@@ -71,7 +74,8 @@ export interface Storage {
   readBlocks(spans: readonly BlockSpan[], answered: (outcome: ReadOutcome) => void): void;
 
   /**
-   * A file found under its final name turned out to be incomplete, but ours: it gets its `.part` name back.
+   * A file found under its final name turned out to be incomplete, but ours: it gets its `.part` name back. Where files
+   * grow under their final names it keeps it, and may be written to from here on.
    * `file` is an index in the metainfo.
    */
   demoteFile(file: number, answered: (outcome: DoneOutcome) => void): void;
@@ -86,6 +90,9 @@ export interface Storage {
   /** Flushes everything written so far. */
   sync(answered: (outcome: DoneOutcome) => void): void;
 
-  /** Ends what is under way, closes every file, answers once; nothing may be asked afterwards. */
+  /**
+   * Ends what is under way, closes every file, answers once. Nothing else is answered from this call on, and nothing
+   * may be asked. Slots that are with the storage are the caller's again after the answer.
+   */
   close(answered: () => void): void;
 }

@@ -154,6 +154,16 @@ describe('a file that changes under our hands', () => {
       assert.ok((await read(1)).ok);
     }));
 
+  it('does not match when another took its name, though it was open', () =>
+    withStorage(FILM, async ({ at, commitAll, finish, check }) => {
+      await commitAll();
+      await finish(0);
+      assert.deepEqual(await check(0), { ok: true, matches: true });
+      writeFileSync(at('other'), Buffer.alloc(5100));
+      renameSync(at('other'), at('film'));
+      assert.deepEqual(await check(0), { ok: true, matches: false });
+    }));
+
   it('does not match when it was deleted, though it was open', () =>
     withStorage(FILM, async ({ at, commitAll, finish, check }) => {
       await commitAll();
