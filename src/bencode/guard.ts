@@ -172,7 +172,7 @@ class Scanner {
     let value = 0;
     for (let byte = bytes[this.#at]; byte !== undefined && byte >= ZERO && byte <= NINE; byte = bytes[this.#at]) {
       if (this.#at - digits >= MAX_DIGITS) break;
-      value = value * 10 + byte - ZERO;
+      value = value * 10 + (byte - ZERO);
       this.#at += 1;
     }
     const count = this.#at - digits;
@@ -194,7 +194,7 @@ class Scanner {
     const digits = this.#at;
     let length = 0;
     for (let byte = bytes[this.#at]; byte !== undefined && byte >= ZERO && byte <= NINE; byte = bytes[this.#at]) {
-      length = length * 10 + byte - ZERO;
+      length = length * 10 + (byte - ZERO);
       if (length > bytes.length) break;
       this.#at += 1;
     }

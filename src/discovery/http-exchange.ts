@@ -82,10 +82,10 @@ export function exchange(
     },
   });
   request.on('socket', (socket: Socket) => {
-    socket.once(secure ? 'secureConnect' : 'connect', () => {
+    socket.once('connect', () => {
       connected = true;
-      limit.cancel();
     });
+    socket.once(secure ? 'secureConnect' : 'connect', () => limit.cancel());
   });
   request.on('response', (response) => {
     responded = true;

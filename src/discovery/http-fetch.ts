@@ -1,14 +1,16 @@
 /** Fetches a URL that somebody else chose, within limits: trackers' answers, and torrents given by URL. */
 import type { Millis, Timers } from '../base/clock.js';
+import type { BindAddresses } from '../net/fence.js';
 import { parseHttpUrl, printable } from './announce-url.js';
-import { type Destination, type FenceAddresses, findDestinations, type Reach } from './http-destination.js';
+import { type Destination, findDestinations } from './http-destination.js';
 import { type ExchangeOutcome, exchange } from './http-exchange.js';
+import type { Reach } from './reach.js';
 
 export interface HttpFetchOptions {
   /** The User-Agent header, `btget/VERSION`. */
   readonly userAgent: string;
   /** The fence: the addresses that sockets and name lookups are bound to; null for none. */
-  readonly bind: FenceAddresses;
+  readonly bind: BindAddresses | null;
   /** Bytes of an answer's body, before and after inflating. */
   readonly maxLength: number;
   /** From the first name lookup to the last byte, redirects included. */

@@ -2,15 +2,13 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import type { Timers } from '../base/clock.js';
-import type { Metainfo } from '../metainfo/metainfo.js';
-import type { PieceLayout } from '../metainfo/piece-layout.js';
 import { HashQueue } from './file-hash-queue.js';
 import { type ReadOperations, systemReadOperations } from './file-operations.js';
 import { type HashedFile, type Hashing, hashPieces, type PieceHashesOutcome } from './file-piece-hashing.js';
 import { FileReadPool } from './file-read-pool.js';
 import { FileStorage, type SharedDisk } from './file-storage.js';
 import { WorkerThread } from './file-worker-thread.js';
-import type { Storage } from './storage.js';
+import type { OpenStorageOptions, Storage } from './storage.js';
 
 export interface FileDiskOptions {
   /** Where answers come; they never come within the call that asks. */
@@ -30,19 +28,6 @@ export const FILE_DISK_DEFAULTS: Omit<FileDiskOptions, 'timers'> = {
   openFiles: 64,
   readOperations: systemReadOperations,
 };
-
-export interface OpenStorageOptions {
-  readonly metainfo: Metainfo;
-  readonly layout: PieceLayout;
-  /** The download folder. It is made when the first file is. */
-  readonly dir: string;
-  /** The name of the torrent's file or top folder on the disk: one path element, or null for its own. */
-  readonly output: string | null;
-  /** Whether files grow under a part name; if not, under their own from the start. */
-  readonly partNames: boolean;
-  /** Whether files that are not the torrent's are replaced. */
-  readonly overwrite: boolean;
-}
 
 export interface FileDisk {
   openStorage(options: OpenStorageOptions): Storage;

@@ -3,7 +3,8 @@
  * keep it in memory. Every answer comes later, on the timeline of whoever built the storage, never within the call.
  */
 import type { BtgetError } from '../base/failure.js';
-import type { PieceIndex } from '../metainfo/piece-layout.js';
+import type { Metainfo } from '../metainfo/metainfo.js';
+import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 
 /** A run of bytes within one piece. */
 export interface BlockSpan {
@@ -96,3 +97,19 @@ export interface Storage {
    */
   close(answered: () => void): void;
 }
+
+export interface OpenStorageOptions {
+  readonly metainfo: Metainfo;
+  readonly layout: PieceLayout;
+  /** The download folder. It is made when the first file is. */
+  readonly dir: string;
+  /** The name of the torrent's file or top folder on the disk: one path element, or null for its own. */
+  readonly output: string | null;
+  /** Whether files grow under a part name; if not, under their own from the start. */
+  readonly partNames: boolean;
+  /** Whether files that are not the torrent's are replaced. */
+  readonly overwrite: boolean;
+}
+
+/** Makes the storage of one torrent. Touches nothing yet. */
+export type OpenStorage = (options: OpenStorageOptions) => Storage;

@@ -1,22 +1,17 @@
 /** The bytes of a .torrent to what it says. After this, nothing of it needs to be doubted. */
 import { asDictionary, getBytes, getDictionary, getInteger, getText } from '../bencode/access.js';
-import { type BencodeDictionary, decodeBencode, decodeBencodeParts } from '../bencode/bencode.js';
-import { type BencodeRules, CANONICAL, TOLERANT } from '../bencode/guard.js';
+import { type BencodeDictionary, decodeBencodeParts } from '../bencode/bencode.js';
+import { type BencodeRules, CANONICAL, scanBencode, TOLERANT } from '../bencode/guard.js';
 import { checkHybrid } from './file-tree.js';
 import { infoHashV1, infoHashV2 } from './info-hash.js';
 import { invalid } from './invalid.js';
+import { MAX_PIECE_COUNT, MAX_PIECE_LENGTH, MAX_TORRENT_LENGTH } from './limits.js';
 import type { Metainfo, TorrentFile } from './metainfo.js';
 import { parseFiles, type RawFile } from './parse-files.js';
 import { parseNodes, parseTrackers, parseWebSeeds } from './parse-sources.js';
 import { pathElement, torrentName } from './path-element.js';
 import { distinctPaths } from './path-policy.js';
 import { resolveSymlinks } from './symlinks.js';
-
-/** Bytes of a whole .torrent. */
-export const MAX_TORRENT_LENGTH = 32 * 1024 * 1024;
-/** Bytes of a piece: 512 MiB. */
-export const MAX_PIECE_LENGTH = 512 * 1024 * 1024;
-export const MAX_PIECE_COUNT = 2_097_152;
 
 const HASH_LENGTH = 20;
 const RULES: BencodeRules = { ...TOLERANT, rawKey: 'info' };
@@ -84,7 +79,8 @@ function versionOf(info: BencodeDictionary, raw: Buffer): Metainfo['version'] {
   if (metaVersion === undefined || metaVersion > 2) throw invalid('meta version', 'is not one that we know');
   if (metaVersion < 2) return '1';
   if (!info.has('pieces')) throw invalid('meta version', 'is 2, and torrents of version 2 alone are not supported yet');
-  decodeBencode(raw, CANONICAL);
+  const scan = scanBencode(raw, CANONICAL);
+  if (!scan.ok) throw invalid('info', `is not canonical, as v2 wants it: ${scan.why}, at byte ${scan.at} of it`);
   return 'hybrid';
 }
 

@@ -26,6 +26,11 @@ export class PieceLayout {
     return Number.isInteger(index) && index >= 0 && index < this.pieceCount ? (index as PieceIndex) : undefined;
   }
 
+  /** Every piece, in order. */
+  *pieceIndices(): Iterable<PieceIndex> {
+    for (let index = 0; index < this.pieceCount; index += 1) yield index as PieceIndex;
+  }
+
   /** Offset of the piece's first byte in the torrent. */
   beginOf(piece: PieceIndex): number {
     return piece * this.pieceLength;

@@ -23,12 +23,7 @@ export function piecesToCheck(content: Content, layout: PieceLayout, survey: rea
     const last = Math.floor((file.begin + file.length - 1) / layout.pieceLength);
     for (let piece = first; piece <= last; piece += 1) impossible.add(piece);
   }
-  const pieces: PieceIndex[] = [];
-  for (let index = 0; index < layout.pieceCount; index += 1) {
-    const piece = layout.pieceIndex(index);
-    if (piece !== undefined && !impossible.has(index)) pieces.push(piece);
-  }
-  return pieces;
+  return Array.from(layout.pieceIndices()).filter((piece) => !impossible.has(piece));
 }
 
 /**

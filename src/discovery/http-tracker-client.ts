@@ -1,0 +1,37 @@
+import type { Timers } from '../base/clock.js';
+import { decodeAnnounceResponse } from './announce-response.js';
+import { announceUrl } from './announce-url.js';
+import { type HttpFetchOptions, type HttpFetchOutcome, httpFetch } from './http-fetch.js';
+import type { AnnounceOutcome, AnnounceRequest, TrackerClient } from './tracker-client.js';
+
+/** Announces over HTTP and HTTPS. Each announce is a connection of its own, closed when it is answered. */
+export class HttpTrackerClient implements TrackerClient {
+  readonly #timers: Timers;
+  readonly #options: HttpFetchOptions;
+
+  constructor(timers: Timers, options: HttpFetchOptions) {
+    this.#timers = timers;
+    this.#options = options;
+  }
+
+  announce(request: AnnounceRequest, answered: (outcome: AnnounceOutcome) => void): { cancel(): void } {
+    const outcome = announceUrl(request);
+    if (!outcome.ok) return this.#timers.addTask(() => answered(outcome), 0);
+    return httpFetch(outcome.url.href, this.#options, this.#timers, (fetched) => answered(interpret(fetched)));
+  }
+}
+
+function interpret(outcome: HttpFetchOutcome): AnnounceOutcome {
+  if (outcome.ok) return decodeAnnounceResponse(outcome.body);
+  if (outcome.code !== 'status') return outcome;
+  // Some trackers give their reason with a status that already says "no".
+  const decoded = decodeAnnounceResponse(outcome.body);
+  const retryAfter = outcome.retryAfter ?? (decoded.ok ? undefined : decoded.retryAfter);
+  const refused = !decoded.ok && decoded.code === 'refused';
+  return {
+    ok: false,
+    code: refused ? 'refused' : 'bad-answer',
+    message: refused ? decoded.message : outcome.message,
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+  };
+}

@@ -1,0 +1,45 @@
+import {
+  type IpAddress,
+  ipOfBytes,
+  isLinkLocal,
+  isLoopback,
+  isPrivate,
+  isUnicast,
+  parseIp,
+} from '../net/ip-address.js';
+
+/** How far an address reaches, from our own machine to the world. 'nowhere' is what nobody dials. */
+export type Reach = 'nowhere' | 'loopback' | 'link-local' | 'private' | 'public';
+
+const RANKS: Readonly<Record<Reach, number>> = { nowhere: 0, loopback: 1, 'link-local': 2, private: 3, public: 4 };
+
+/** Whether `reach` goes at least as far as `floor`. */
+export function reachesAsFar(reach: Reach, floor: Reach): boolean {
+  return RANKS[reach] >= RANKS[floor];
+}
+
+/** How far the IP literal `host` reaches; 'nowhere' when it is none. */
+export function reachOf(host: string): Reach {
+  const address = parseIp(host);
+  return address === undefined ? 'nowhere' : reachOfAddress(address);
+}
+
+function reachOfAddress(address: IpAddress): Reach {
+  if (isLoopback(address)) return 'loopback';
+  if (!isUnicast(address)) return 'nowhere';
+  if (isLinkLocal(address)) return 'link-local';
+  if (isPrivate(address)) return 'private';
+  const wrapped = wrappedIpv4(address);
+  return wrapped === undefined ? 'public' : reachOfAddress(ipOfBytes(wrapped));
+}
+
+/**
+ * The IPv4 address that a gateway makes of an IPv6 address: translated (64:ff9b::/96, RFC 6052), 6to4 (2002::/16, RFC
+ * 3056) or "IPv4-compatible" (::/96, RFC 4291). Such an address reaches as far as the one within.
+ */
+function wrappedIpv4({ family, bytes }: IpAddress): Buffer | undefined {
+  if (family === 4) return undefined;
+  const prefix = bytes.toString('hex', 0, 12);
+  if (prefix === '0064ff9b0000000000000000' || prefix === '000000000000000000000000') return bytes.subarray(12);
+  return bytes.readUInt16BE(0) === 0x2002 ? bytes.subarray(2, 6) : undefined;
+}

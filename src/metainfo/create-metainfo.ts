@@ -1,0 +1,119 @@
+/** Makes the bytes of a v1 .torrent. The same input always gives the same bytes, and so the same info-hash. */
+import { type Encodable, encodeBencode } from '../bencode/encode.js';
+import { invalid } from './invalid.js';
+import { MAX_PIECE_COUNT, MAX_PIECE_LENGTH } from './limits.js';
+
+export interface NewFile {
+  /** Elements below the torrent's folder. */
+  readonly path: readonly string[];
+  readonly length: number;
+  readonly executable: boolean;
+}
+
+/** What a new torrent says. Nothing is optional, so that whoever makes one decides about each field. */
+export interface NewTorrent {
+  /** Of the one file, or of the folder. */
+  readonly name: string;
+  /** A single file, or the files of a folder in the order in which their bytes were hashed (see `inTorrentOrder`). */
+  readonly content: { readonly length: number; readonly executable: boolean } | readonly NewFile[];
+  readonly pieceLength: number;
+  /** SHA-1 hashes one after another, 20 bytes a piece. */
+  readonly pieces: Buffer;
+  /** Tiers of URLs; none is fine. */
+  readonly trackers: readonly (readonly string[])[];
+  readonly webSeeds: readonly string[];
+  readonly private: boolean;
+  /** Makes the info-hash another one than that of the same files elsewhere; private trackers ask for it. */
+  readonly source: string | null;
+  readonly comment: string | null;
+  readonly createdBy: string | null;
+  /** Seconds since 1970; null where the bytes must not depend on the time. */
+  readonly createdAt: number | null;
+}
+
+/** Throws 'torrent-invalid' when the files have no content at all. */
+export function createMetainfo(torrent: NewTorrent): Buffer {
+  const { content, pieceLength, pieces } = torrent;
+  const files = isFolder(content) ? content : [content];
+  const length = files.reduce((sum, file) => sum + file.length, 0);
+  if (length === 0) throw invalid('length', 'is 0: there is nothing to share');
+  if (pieces.length !== Math.ceil(length / pieceLength) * 20) {
+    throw new Error(`${pieces.length} bytes of hashes for ${length} bytes in pieces of ${pieceLength}`);
+  }
+  const urls = torrent.trackers.flat();
+  return encodeBencode(
+    dictionary({
+      announce: urls[0],
+      'announce-list': urls.length > 1 ? torrent.trackers : undefined,
+      comment: torrent.comment,
+      'created by': torrent.createdBy,
+      'creation date': torrent.createdAt,
+      info: infoOf(torrent),
+      'url-list': torrent.webSeeds.length > 0 ? torrent.webSeeds : undefined,
+    }),
+  );
+}
+
+function infoOf({ name, content, pieceLength, pieces, private: isPrivate, source }: NewTorrent): Encodable {
+  const files = isFolder(content) ? content.map(fileOf) : undefined;
+  const single = isFolder(content) ? undefined : content;
+  return dictionary({
+    attr: single?.executable ? 'x' : undefined,
+    files,
+    length: single?.length,
+    name,
+    'piece length': pieceLength,
+    pieces,
+    private: isPrivate ? 1 : undefined,
+    source,
+  });
+}
+
+function fileOf({ path, length, executable }: NewFile): Encodable {
+  return dictionary({ attr: executable ? 'x' : undefined, length, path });
+}
+
+/** The fields that are there. */
+function dictionary(fields: Readonly<Record<string, Encodable | null | undefined>>): ReadonlyMap<string, Encodable> {
+  const entries = Object.entries(fields);
+  return new Map(entries.filter((entry): entry is [string, Encodable] => entry[1] !== null && entry[1] !== undefined));
+}
+
+function isFolder(content: NewTorrent['content']): content is readonly NewFile[] {
+  return Array.isArray(content);
+}
+
+/** The files sorted by the bytes of their paths, element by element, as v2 demands. Do this before hashing. */
+export function inTorrentOrder<T extends { readonly path: readonly string[] }>(files: readonly T[]): readonly T[] {
+  return files
+    .map((file) => ({ file, key: file.path.map((element) => Buffer.from(element, 'utf8')) }))
+    .sort((a, b) => comparePaths(a.key, b.key))
+    .map(({ file }) => file);
+}
+
+function comparePaths(a: readonly Buffer[], b: readonly Buffer[]): number {
+  for (const [i, element] of a.entries()) {
+    const other = b[i];
+    if (other === undefined) return 1;
+    const order = Buffer.compare(element, other);
+    if (order !== 0) return order;
+  }
+  return a.length - b.length;
+}
+
+const MIN_PIECE_LENGTH = 16 * 1024;
+/** Longer pieces make peers wait long before they have anything to share. */
+const USUAL_MAX_PIECE_LENGTH = 16 * 1024 * 1024;
+/** More pieces make the .torrent larger than what they save is worth. */
+const USUAL_MAX_PIECE_COUNT = 2048;
+
+/**
+ * The piece length for `length` bytes in all: the least power of two from 16 KiB on that makes at most 2,048 pieces,
+ * but 16 MiB unless that would be more pieces than a torrent may have.
+ */
+export function choosePieceLength(length: number): number {
+  let pieceLength = MIN_PIECE_LENGTH;
+  while (pieceLength < USUAL_MAX_PIECE_LENGTH && length > pieceLength * USUAL_MAX_PIECE_COUNT) pieceLength *= 2;
+  while (pieceLength < MAX_PIECE_LENGTH && length > pieceLength * MAX_PIECE_COUNT) pieceLength *= 2;
+  return pieceLength;
+}

@@ -1,0 +1,80 @@
+import type { Millis, Task, Timers } from '../base/clock.js';
+
+/** What a domain closes when it ends. */
+export interface Closable {
+  close(): void;
+}
+
+const NO_TASK: Task = { cancel: () => undefined };
+
+/**
+ * What fails together: a torrent, a tracker, or the loop itself. Tasks and sockets belong to exactly one domain, which
+ * is told of every exception in them. After `end()` its tasks do not run and its sockets are closed.
+ */
+export class FaultDomain {
+  readonly sockets: Set<Closable> = new Set();
+  readonly listeners: Set<Closable> = new Set();
+  readonly #timers: Timers;
+  readonly #gotException: (error: unknown) => void;
+  readonly #tasks: Set<Task> = new Set();
+  readonly #parts: Set<FaultDomain> = new Set();
+  #ended = false;
+  #left: () => void = () => undefined;
+
+  constructor(timers: Timers, gotException: (error: unknown) => void) {
+    this.#timers = timers;
+    this.#gotException = gotException;
+  }
+
+  /** A domain that ends with this one, at the latest. This one is told when `gotException` fails itself. */
+  createPart(gotException: (error: unknown) => void): FaultDomain {
+    const part = new FaultDomain(this.#timers, (error) => this.run(() => gotException(error)));
+    this.#parts.add(part);
+    part.#left = () => this.#parts.delete(part);
+    if (this.#ended) part.end();
+    return part;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  addTask(task: () => void, delay: Millis): Task {
+    if (this.#ended) return NO_TASK;
+    const asked = this.#timers.addTask(() => {
+      this.#tasks.delete(handle);
+      this.run(task);
+    }, delay);
+    const handle: Task = {
+      cancel: () => {
+        this.#tasks.delete(handle);
+        asked.cancel();
+      },
+    };
+    this.#tasks.add(handle);
+    return handle;
+  }
+
+  /** Every call out of the loop goes through here or ends in `fail`. */
+  run(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  fail(error: unknown): void {
+    this.#gotException(error);
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#left();
+    for (const part of [...this.#parts]) part.end();
+    for (const task of [...this.#tasks]) task.cancel();
+    for (const listener of [...this.listeners]) listener.close();
+    for (const socket of [...this.sockets]) socket.close();
+  }
+}

@@ -1,0 +1,126 @@
+import type { PieceIndex } from '../metainfo/piece-layout.js';
+
+const NOWHERE = -1;
+
+/**
+ * How many peers have each piece, and the pieces that may be chosen sorted by that number: bucket k holds those that k
+ * peers have. One more or one less moves a piece in constant time. The order within a bucket means nothing.
+ */
+export class AvailabilityBuckets {
+  readonly #counts: Uint32Array;
+  /** Where in its bucket a piece stands, or NOWHERE when it is not to be chosen. */
+  readonly #places: Int32Array;
+  #buckets: PieceIndex[][] = [[]];
+  #size = 0;
+  /** No bucket from 1 to before this one holds a piece; at least 1. */
+  #low = 1;
+
+  constructor(pieceCount: number) {
+    this.#counts = new Uint32Array(pieceCount);
+    this.#places = new Int32Array(pieceCount).fill(NOWHERE);
+  }
+
+  /** Pieces that stand in a bucket. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Every piece that stands in a bucket is in one below this. */
+  get bucketCount(): number {
+    return this.#buckets.length;
+  }
+
+  /** The first bucket from 1 onward that holds a piece, or `bucketCount` when only bucket 0 does. */
+  get lowestAboveZero(): number {
+    while (this.#low < this.#buckets.length && this.bucket(this.#low).length === 0) this.#low += 1;
+    return this.#low;
+  }
+
+  bucket(count: number): readonly PieceIndex[] {
+    return this.#buckets[count] ?? [];
+  }
+
+  countOf(piece: PieceIndex): number {
+    return this.#counts[piece] as number;
+  }
+
+  holds(piece: PieceIndex): boolean {
+    return this.#places[piece] !== NOWHERE;
+  }
+
+  insert(piece: PieceIndex): void {
+    if (this.holds(piece)) throw new Error(`piece ${piece} stands in a bucket already`);
+    this.#append(piece, this.countOf(piece));
+    this.#size += 1;
+  }
+
+  remove(piece: PieceIndex): void {
+    if (!this.holds(piece)) throw new Error(`piece ${piece} stands in no bucket`);
+    this.#takeOut(piece, this.countOf(piece));
+    this.#places[piece] = NOWHERE;
+    this.#size -= 1;
+  }
+
+  increment(piece: PieceIndex): void {
+    const count = this.countOf(piece);
+    this.#counts[piece] = count + 1;
+    if (this.holds(piece)) this.#move(piece, count, count + 1);
+  }
+
+  decrement(piece: PieceIndex): void {
+    const count = this.countOf(piece);
+    if (count === 0) throw new Error(`nobody has piece ${piece}`);
+    this.#counts[piece] = count - 1;
+    if (this.holds(piece)) this.#move(piece, count, count - 1);
+  }
+
+  /** One less of every piece at once: the buckets keep their content and move down by one. */
+  decrementAll(): void {
+    for (let piece = 0; piece < this.#counts.length; piece += 1) {
+      if (this.#counts[piece] === 0) throw new Error(`nobody has piece ${piece}`);
+      this.#counts[piece] = (this.#counts[piece] as number) - 1;
+    }
+    this.#buckets.shift();
+    if (this.#buckets.length === 0) this.#buckets.push([]);
+    this.#low = 1;
+  }
+
+  /** Throws when a piece does not stand where it should. For tests. */
+  check(): void {
+    let standing = 0;
+    for (const [count, bucket] of this.#buckets.entries()) {
+      if (count > 0 && count < this.#low && bucket.length > 0) throw new Error(`bucket ${count} is below the lowest`);
+      for (const [place, piece] of bucket.entries()) {
+        standing += 1;
+        if (this.countOf(piece) !== count) throw new Error(`piece ${piece} stands in bucket ${count}`);
+        if (this.#places[piece] !== place) throw new Error(`piece ${piece} is not where it says`);
+      }
+    }
+    const placed = this.#places.reduce((sum, place) => sum + (place === NOWHERE ? 0 : 1), 0);
+    if (standing !== this.#size || placed !== this.#size)
+      throw new Error(`${standing}, ${placed}, ${this.#size} pieces`);
+  }
+
+  #move(piece: PieceIndex, from: number, to: number): void {
+    this.#takeOut(piece, from);
+    this.#append(piece, to);
+  }
+
+  #append(piece: PieceIndex, count: number): void {
+    while (this.#buckets.length <= count) this.#buckets.push([]);
+    const bucket = this.#buckets[count] as PieceIndex[];
+    this.#places[piece] = bucket.length;
+    bucket.push(piece);
+    if (count > 0 && count < this.#low) this.#low = count;
+  }
+
+  /** The last of the bucket takes the place that becomes free. */
+  #takeOut(piece: PieceIndex, count: number): void {
+    const bucket = this.#buckets[count] as PieceIndex[];
+    const last = bucket.pop() as PieceIndex;
+    if (last === piece) return;
+    const place = this.#places[piece] as number;
+    bucket[place] = last;
+    this.#places[last] = place;
+  }
+}

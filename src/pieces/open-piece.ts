@@ -1,0 +1,53 @@
+import type { Millis } from '../base/clock.js';
+import type { PieceSlot } from '../disk/storage.js';
+import type { PieceIndex } from '../metainfo/piece-layout.js';
+
+/** A piece that is arriving, and where its blocks go. */
+export class OpenPiece {
+  readonly piece: PieceIndex;
+  /** Its memory; null when it goes to the disk block by block. While it is spilled it has both. */
+  slot: PieceSlot | null;
+  /** Blocks go to the disk as they come in. */
+  writesThrough: boolean;
+  /** When its last block came in, or when it was opened. */
+  lastBlockAt: Millis;
+  /** Blocks that the disk was given and has not answered for. */
+  pendingWrites = 0;
+  /** Those of them that are still read from the slot. */
+  pendingSpills = 0;
+  /** The disk refused a block: what is there cannot become the piece. */
+  damaged = false;
+  readonly #arrived: Uint8Array;
+  #arrivedCount = 0;
+
+  constructor(piece: PieceIndex, slot: PieceSlot | null, blockCount: number, now: Millis) {
+    this.piece = piece;
+    this.slot = slot;
+    this.writesThrough = slot === null;
+    this.lastBlockAt = now;
+    this.#arrived = new Uint8Array(blockCount);
+  }
+
+  get blockCount(): number {
+    return this.#arrived.length;
+  }
+
+  get arrivedCount(): number {
+    return this.#arrivedCount;
+  }
+
+  get isWhole(): boolean {
+    return this.#arrivedCount === this.#arrived.length;
+  }
+
+  hasArrived(block: number): boolean {
+    return this.#arrived[block] === 1;
+  }
+
+  arrive(block: number, now: Millis): void {
+    if (this.#arrived[block] !== 0) throw new Error(`block ${block} of piece ${this.piece} cannot be stored`);
+    this.#arrived[block] = 1;
+    this.#arrivedCount += 1;
+    this.lastBlockAt = now;
+  }
+}

@@ -1,0 +1,138 @@
+import type { PieceIndex } from '../metainfo/piece-layout.js';
+
+/** Stands in for the number of askers once a block has arrived. No block has that many askers. */
+const ARRIVED = 0xffff;
+
+const NOBODY: readonly never[] = [];
+
+/**
+ * The blocks of one started piece: each is free, asked of one peer or several, or arrived. Blocks are numbered from 0
+ * within the piece. Asking one peer, the rule outside endgame, allocates nothing.
+ */
+export class PieceBlocks<Asker extends object> {
+  readonly piece: PieceIndex;
+  /** The only one who may be asked, while the piece is on parole. */
+  holder: Asker | undefined = undefined;
+  /** Whether the picker offers the piece. */
+  offered = true;
+  readonly #askerCounts: Uint16Array;
+  readonly #firstAskers: (Asker | undefined)[];
+  /** Askers beyond the first, of blocks that have any. */
+  readonly #moreAskers = new Map<number, Asker[]>();
+  #freeCount: number;
+  #arrivedCount = 0;
+  /** No block before this one is free. */
+  #lowFree = 0;
+
+  constructor(piece: PieceIndex, blockCount: number) {
+    this.piece = piece;
+    this.#askerCounts = new Uint16Array(blockCount);
+    this.#firstAskers = new Array<Asker | undefined>(blockCount).fill(undefined);
+    this.#freeCount = blockCount;
+  }
+
+  get blockCount(): number {
+    return this.#askerCounts.length;
+  }
+
+  get freeCount(): number {
+    return this.#freeCount;
+  }
+
+  get arrivedCount(): number {
+    return this.#arrivedCount;
+  }
+
+  /** Blocks that are asked for and have not arrived. */
+  get askedCount(): number {
+    return this.blockCount - this.#freeCount - this.#arrivedCount;
+  }
+
+  hasArrived(block: number): boolean {
+    return this.#askerCounts[block] === ARRIVED;
+  }
+
+  /** How many the block is asked of; 0 when it has arrived. */
+  askerCount(block: number): number {
+    const count = this.#askerCounts[block] as number;
+    return count === ARRIVED ? 0 : count;
+  }
+
+  isAskedOf(block: number, asker: Asker): boolean {
+    if (this.#firstAskers[block] === asker) return true;
+    return this.#moreAskers.get(block)?.includes(asker) ?? false;
+  }
+
+  askersOf(block: number): Asker[] {
+    const first = this.#firstAskers[block];
+    return first === undefined ? [] : [first, ...(this.#moreAskers.get(block) ?? [])];
+  }
+
+  /** Those besides `asker` who are asked for the block. */
+  othersAskedFor(block: number, asker: Asker): readonly Asker[] {
+    if (this.#moreAskers.has(block)) return this.askersOf(block).filter((other) => other !== asker);
+    const first = this.#firstAskers[block];
+    return first === undefined || first === asker ? NOBODY : [first];
+  }
+
+  /** Marks the lowest free block as asked of `asker`. There must be one. */
+  askFree(asker: Asker): number {
+    const block = this.#askerCounts.indexOf(0, this.#lowFree);
+    if (block < 0) throw new Error(`piece ${this.piece} has no free block`);
+    this.#lowFree = block + 1;
+    this.#freeCount -= 1;
+    this.#askerCounts[block] = 1;
+    this.#firstAskers[block] = asker;
+    return block;
+  }
+
+  /** The block that is asked of the fewest, of fewer than `limit`, and not of `asker`; −1 when there is none. */
+  fewestAsked(asker: Asker, limit: number): number {
+    let fewest = -1;
+    let best = Math.min(limit, ARRIVED);
+    for (let block = 0; block < this.#askerCounts.length && best > 1; block += 1) {
+      const count = this.#askerCounts[block] as number;
+      if (count === 0 || count >= best || this.isAskedOf(block, asker)) continue;
+      fewest = block;
+      best = count;
+    }
+    return fewest;
+  }
+
+  /** Marks a block that is asked of others as asked of `asker` too. */
+  askAgain(block: number, asker: Asker): void {
+    if (this.askerCount(block) === 0 || this.isAskedOf(block, asker)) {
+      throw new Error(`block ${block} of piece ${this.piece} cannot be asked for again`);
+    }
+    this.#askerCounts[block] = this.askerCount(block) + 1;
+    const more = this.#moreAskers.get(block);
+    if (more === undefined) this.#moreAskers.set(block, [asker]);
+    else more.push(asker);
+  }
+
+  /** `asker`, who was asked for the block, will not answer. The block is free unless somebody else was asked too. */
+  withdraw(block: number, asker: Asker): void {
+    const askers = this.askersOf(block);
+    const place = askers.indexOf(asker);
+    if (place < 0) throw new Error(`block ${block} of piece ${this.piece} is not asked of this peer`);
+    askers.splice(place, 1);
+    this.#askerCounts[block] = askers.length;
+    this.#firstAskers[block] = askers[0];
+    if (askers.length > 1) this.#moreAskers.set(block, askers.slice(1));
+    else this.#moreAskers.delete(block);
+    if (askers.length > 0) return;
+    this.#freeCount += 1;
+    this.#lowFree = Math.min(this.#lowFree, block);
+  }
+
+  /** The block, asked for or free, is here. */
+  arrive(block: number): void {
+    const count = this.#askerCounts[block] as number;
+    if (count === ARRIVED) throw new Error(`block ${block} of piece ${this.piece} arrived twice`);
+    if (count === 0) this.#freeCount -= 1;
+    if (count > 1) this.#moreAskers.delete(block);
+    this.#askerCounts[block] = ARRIVED;
+    this.#firstAskers[block] = undefined;
+    this.#arrivedCount += 1;
+  }
+}

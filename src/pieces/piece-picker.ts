@@ -1,0 +1,286 @@
+import type { Random } from '../base/random.js';
+import type { PieceIndex } from '../metainfo/piece-layout.js';
+import { type Bitfield, fullBitfield } from '../wire/bitfield.js';
+import type { AvailabilityBuckets } from './availability-buckets.js';
+import { firstPiece, nextCommonWord, withoutFirst } from './piece-scan.js';
+import { UntouchedPieces } from './untouched-pieces.js';
+
+export interface PiecePickerOptions {
+  /** How many pieces are fetched in random order before rarest first: a newcomer needs something to give soon. */
+  readonly randomFirst: number;
+  /** Pieces in order, from the first, whatever their availability. */
+  readonly sequential: boolean;
+}
+
+export const piecePickerDefaults: PiecePickerOptions = { randomFirst: 4, sequential: false };
+
+const UNTOUCHED = 0;
+/** Started, and some block may be asked for. */
+const OPEN = 1;
+/** Started, and no block may be asked for. */
+const FULL = 2;
+const HAD = 3;
+
+/** How many open pieces are looked at for the best one. There are rarely more. */
+const OPEN_LIMIT = 64;
+
+/**
+ * Chooses the next piece to ask for. It knows how many peers have what, never a peer.
+ *
+ * Every piece is untouched, open, full or had, and wanted or not. Only wanted ones are chosen: an open one first (a
+ * piece helps nobody until it is whole), then the rarest of the untouched ones, ties at random, so that clients who see
+ * the same swarm do not all want the same piece. Seeds are counted apart, because they have no influence on which piece
+ * is the rarest. A choice costs the same for any number of peers and pieces; a peer with little to offer costs a scan of
+ * the bitfields, 32 pieces a step.
+ */
+export class PiecePicker {
+  readonly #options: PiecePickerOptions;
+  readonly #random: Random;
+  readonly #states: Uint8Array;
+  readonly #buckets: AvailabilityBuckets;
+  readonly #wanted: Bitfield;
+  /** Wanted and not had. */
+  readonly #missing: Bitfield;
+  /** Wanted and untouched. */
+  readonly #untouched: UntouchedPieces;
+  /** Wanted and open. */
+  readonly #open: PieceIndex[] = [];
+  readonly #openPlaces = new Map<PieceIndex, number>();
+  #seeds = 0;
+  #completeCount = 0;
+  #lookedAt = 0;
+
+  constructor(pieceCount: number, options: PiecePickerOptions, random: Random) {
+    this.#options = options;
+    this.#random = random;
+    this.#states = new Uint8Array(pieceCount);
+    this.#wanted = fullBitfield(pieceCount);
+    this.#missing = fullBitfield(pieceCount);
+    this.#untouched = new UntouchedPieces(pieceCount, random);
+    this.#buckets = this.#untouched.buckets;
+    for (let word = 0; word < this.#missing.wordCount; word += 1) {
+      for (let bits = this.#missing.word(word); bits !== 0; bits = withoutFirst(bits))
+        this.#enter(firstPiece(word, bits));
+    }
+  }
+
+  /** Pieces that we have, wanted or not. */
+  get completeCount(): number {
+    return this.#completeCount;
+  }
+
+  /** Pieces that are wanted, had or not. */
+  get wantedCount(): number {
+    return this.#wanted.count;
+  }
+
+  /** Pieces that are wanted and that we do not have. */
+  get missingCount(): number {
+    return this.#missing.count;
+  }
+
+  /** Whether some block that somebody has may be asked for: of an open piece, or of an untouched one. */
+  get hasSomethingToAskFor(): boolean {
+    const unavailable = this.#seeds === 0 ? this.#buckets.bucket(0).length : 0;
+    return this.#open.length > 0 || this.#buckets.size > unavailable;
+  }
+
+  /** How many pieces, buckets and words `next` has looked at since the beginning: its cost, for tests. */
+  get lookedAt(): number {
+    return this.#lookedAt + this.#untouched.lookedAt;
+  }
+
+  /** One more of each piece in `has`. */
+  peerJoined(has: Bitfield): void {
+    if (has.isComplete) {
+      this.#seeds += 1;
+      return;
+    }
+    for (let word = 0; word < has.wordCount; word += 1) {
+      for (let bits = has.word(word); bits !== 0; bits = withoutFirst(bits)) {
+        this.#buckets.increment(firstPiece(word, bits));
+      }
+    }
+  }
+
+  /** Undoes `peerJoined` and the `gotHave`s since; `has` is what the peer has as it leaves. */
+  peerLeft(has: Bitfield): void {
+    if (has.isComplete) {
+      // A peer that became complete by its haves is counted piece by piece. Which of the complete ones leaves makes no
+      // difference to the sums, so a seed goes first, and only when none is left the pieces are counted down.
+      if (this.#seeds > 0) this.#seeds -= 1;
+      else this.#buckets.decrementAll();
+      return;
+    }
+    for (let word = 0; word < has.wordCount; word += 1) {
+      for (let bits = has.word(word); bits !== 0; bits = withoutFirst(bits)) {
+        this.#buckets.decrement(firstPiece(word, bits));
+      }
+    }
+  }
+
+  /** A peer that joined gained this piece. */
+  gotHave(piece: PieceIndex): void {
+    this.#buckets.increment(piece);
+  }
+
+  availability(piece: PieceIndex): number {
+    return this.#buckets.countOf(piece) + this.#seeds;
+  }
+
+  isWanted(piece: PieceIndex): boolean {
+    return this.#wanted.has(piece);
+  }
+
+  /** Wanted, and no block of it has been asked for. */
+  isUntouched(piece: PieceIndex): boolean {
+    return this.#untouched.has(piece);
+  }
+
+  /** Wanted, started, and some block may be asked for. */
+  isOffered(piece: PieceIndex): boolean {
+    return this.#openPlaces.has(piece);
+  }
+
+  /** A wanted piece that the peer has and we do not, the same one until we have it; undefined when there is none. */
+  interestingPiece(peerHas: Bitfield): PieceIndex | undefined {
+    if (this.#missing.isEmpty) return undefined;
+    const word = nextCommonWord(peerHas, this.#missing, 0, this.#missing.wordCount);
+    return word < 0 ? undefined : firstPiece(word, peerHas.word(word) & this.#missing.word(word));
+  }
+
+  /** Unwanted pieces are never chosen. At first all are wanted. */
+  setWanted(piece: PieceIndex, wanted: boolean): void {
+    if (this.#wanted.has(piece) === wanted) return;
+    this.#leave(piece);
+    if (wanted) this.#wanted.set(piece);
+    else this.#wanted.clear(piece);
+    this.#enter(piece);
+  }
+
+  /** The first block of an untouched piece is asked for. */
+  startPiece(piece: PieceIndex): void {
+    this.#change(piece, UNTOUCHED, OPEN);
+  }
+
+  /** No block of the started piece may be asked for; it is not offered until `blocksFreed`. */
+  blocksRanOut(piece: PieceIndex): void {
+    this.#change(piece, OPEN, FULL);
+  }
+
+  blocksFreed(piece: PieceIndex): void {
+    this.#change(piece, FULL, OPEN);
+  }
+
+  /** A started piece is back to untouched. */
+  abandonPiece(piece: PieceIndex): void {
+    const state = this.#states[piece] as number;
+    this.#change(piece, state === OPEN ? OPEN : FULL, UNTOUCHED);
+  }
+
+  /** We have it, whatever it was before: never offered again. */
+  completePiece(piece: PieceIndex): void {
+    if (this.#states[piece] === HAD) return;
+    this.#change(piece, this.#states[piece] as number, HAD);
+    this.#completeCount += 1;
+  }
+
+  /** We had it, but the disk lost it: untouched again. */
+  losePiece(piece: PieceIndex): void {
+    this.#change(piece, HAD, UNTOUCHED);
+    this.#completeCount -= 1;
+  }
+
+  /**
+   * The piece to ask a peer for that has `peerHas` (which `peerJoined` and `gotHave` were told of), or undefined when
+   * it has none that may be asked for.
+   */
+  next(peerHas: Bitfield): PieceIndex | undefined {
+    return this.#nextOpen(peerHas) ?? this.#nextUntouched(peerHas);
+  }
+
+  /** Throws when an invariant is broken. For tests. */
+  check(): void {
+    this.#untouched.check();
+    let had = 0;
+    for (let word = 0; word < this.#wanted.wordCount; word += 1) {
+      for (let bits = fullBitfield(this.#wanted.length).word(word); bits !== 0; bits = withoutFirst(bits)) {
+        const piece = firstPiece(word, bits);
+        const state = this.#states[piece];
+        const wanted = this.#wanted.has(piece);
+        if (state === HAD) had += 1;
+        const right =
+          this.#missing.has(piece) === (wanted && state !== HAD) &&
+          this.#untouched.has(piece) === (wanted && state === UNTOUCHED) &&
+          this.#openPlaces.has(piece) === (wanted && state === OPEN);
+        if (!right)
+          throw new Error(`piece ${piece} (state ${state}, ${wanted ? '' : 'not '}wanted) is in the wrong place`);
+      }
+    }
+    if (had !== this.#completeCount) throw new Error(`${had} pieces had, ${this.#completeCount} counted`);
+    for (const [place, piece] of this.#open.entries()) {
+      if (this.#openPlaces.get(piece) !== place) throw new Error(`open piece ${piece} is not where it says`);
+    }
+    if (this.#open.length !== this.#openPlaces.size) throw new Error('open pieces are in two minds');
+  }
+
+  #nextUntouched(peerHas: Bitfield): PieceIndex | undefined {
+    if (this.#options.sequential) return this.#untouched.first(peerHas);
+    if (this.#completeCount < this.#options.randomFirst) return this.#untouched.any(peerHas);
+    return this.#untouched.rarest(peerHas);
+  }
+
+  #nextOpen(peerHas: Bitfield): PieceIndex | undefined {
+    const open = this.#open;
+    if (open.length === 0) return undefined;
+    let place = this.#random.below(open.length);
+    let best: PieceIndex | undefined;
+    const tries = Math.min(open.length, OPEN_LIMIT);
+    for (let tried = 0; tried < tries; tried += 1) {
+      const piece = open[place] as PieceIndex;
+      if (peerHas.has(piece) && (best === undefined || this.#comesBefore(piece, best))) best = piece;
+      place = place + 1 === open.length ? 0 : place + 1;
+    }
+    this.#lookedAt += tries;
+    return best;
+  }
+
+  #comesBefore(piece: PieceIndex, other: PieceIndex): boolean {
+    if (this.#options.sequential) return piece < other;
+    return this.#buckets.countOf(piece) < this.#buckets.countOf(other);
+  }
+
+  #change(piece: PieceIndex, from: number, to: number): void {
+    if (this.#states[piece] !== from) throw new Error(`piece ${piece} is in state ${this.#states[piece]}, not ${from}`);
+    this.#leave(piece);
+    this.#states[piece] = to;
+    this.#enter(piece);
+  }
+
+  #leave(piece: PieceIndex): void {
+    if (!this.#wanted.has(piece)) return;
+    this.#missing.clear(piece);
+    if (this.#states[piece] === UNTOUCHED) {
+      this.#untouched.remove(piece);
+    } else if (this.#states[piece] === OPEN) {
+      const place = this.#openPlaces.get(piece) as number;
+      const last = this.#open.pop() as PieceIndex;
+      if (last !== piece) {
+        this.#open[place] = last;
+        this.#openPlaces.set(last, place);
+      }
+      this.#openPlaces.delete(piece);
+    }
+  }
+
+  #enter(piece: PieceIndex): void {
+    if (!this.#wanted.has(piece)) return;
+    if (this.#states[piece] !== HAD) this.#missing.set(piece);
+    if (this.#states[piece] === UNTOUCHED) {
+      this.#untouched.insert(piece);
+    } else if (this.#states[piece] === OPEN) {
+      this.#openPlaces.set(piece, this.#open.length);
+      this.#open.push(piece);
+    }
+  }
+}

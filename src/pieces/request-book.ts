@@ -1,0 +1,292 @@
+import type { BlockSpan } from '../disk/storage.js';
+import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
+import type { Bitfield } from '../wire/bitfield.js';
+import { AskerRequests } from './asker-requests.js';
+import { PieceBlocks } from './piece-blocks.js';
+import type { PiecePicker } from './piece-picker.js';
+
+/** Where the blocks of a piece go. */
+export interface PieceRoom {
+  /** Makes room for an untouched piece; false when there is none now. */
+  openPiece(piece: PieceIndex): boolean;
+  /** A piece that was opened, and of which no block has arrived, is not asked for any more. */
+  releasePiece(piece: PieceIndex): void;
+}
+
+export type Arrival<Asker> =
+  /** This peer was never asked for it. */
+  | { readonly verdict: 'unasked' }
+  /** This peer was asked for it, but it is of no use any more. */
+  | { readonly verdict: 'duplicate' }
+  /** Needed. The requests to the others are off: they get a cancel. */
+  | { readonly verdict: 'wanted'; readonly span: BlockSpan; readonly alsoAskedOf: readonly Asker[] };
+
+const UNASKED = { verdict: 'unasked' } as const;
+const DUPLICATE = { verdict: 'duplicate' } as const;
+
+/**
+ * Which blocks are free, asked for (of whom) and arrived. A peer is whatever object asks; the book forgets it with the
+ * last reference to it.
+ *
+ * A piece whose check failed is on parole: all its blocks are asked of one peer at a time, its holder, so that the next
+ * failure says who sends wrong bytes. The holder is whoever takes the piece first; it stays until it gives something
+ * back, and then the next one takes over what is left.
+ */
+export class RequestBook<Asker extends object> {
+  readonly #layout: PieceLayout;
+  readonly #picker: PiecePicker;
+  readonly #room: PieceRoom;
+  readonly #blocksPerPiece: number;
+  readonly #started = new Map<PieceIndex, PieceBlocks<Asker>>();
+  readonly #parole = new Set<PieceIndex>();
+  readonly #askers = new WeakMap<Asker, AskerRequests<Asker>>();
+
+  constructor(layout: PieceLayout, picker: PiecePicker, room: PieceRoom) {
+    this.#layout = layout;
+    this.#picker = picker;
+    this.#room = room;
+    this.#blocksPerPiece = Math.ceil(layout.pieceLength / BLOCK_LENGTH);
+  }
+
+  /**
+   * Every wanted block that we lack and somebody has is asked for. Blocks that are kept for the holder of a piece on
+   * parole count as asked for. It ends when a block becomes free.
+   */
+  get isEndgame(): boolean {
+    return this.#started.size > 0 && !this.#picker.hasSomethingToAskFor;
+  }
+
+  /**
+   * The next block to ask of `asker`, who has `peerHas`; it counts as asked of it from here on. In endgame that is a
+   * block asked of others and not of it, of the fewest first. Undefined: nothing to ask it for now.
+   */
+  take(asker: Asker, peerHas: Bitfield): BlockSpan | undefined {
+    const requests = this.#requestsOf(asker);
+    const blocks = this.#blocksFor(asker, requests, peerHas);
+    if (blocks === undefined) return this.isEndgame ? this.#takeAgain(asker, requests, peerHas) : undefined;
+    const block = blocks.askFree(asker);
+    requests.current = blocks;
+    this.#offer(blocks);
+    return this.#noteAsked(requests, blocks.piece, block);
+  }
+
+  /** A request that will not be answered (cancel, reject): the block is free again unless somebody else was asked too. */
+  giveBack(asker: Asker, span: BlockSpan): void {
+    const requests = this.#requestsOf(asker);
+    if (requests.isAsked(this.#keyOf(span))) this.#withdraw(asker, requests, span);
+  }
+
+  /**
+   * Nothing that `asker` was asked for will be answered (choke, snub, disconnect). Call it even when nothing is asked
+   * of it: it gives up the pieces on parole that it holds.
+   */
+  giveBackAll(asker: Asker): void {
+    const requests = this.#requestsOf(asker);
+    for (const [, span] of requests.entries()) this.#withdraw(asker, requests, span);
+    for (const piece of this.#parole) {
+      const blocks = this.#started.get(piece);
+      if (blocks?.holder !== asker) continue;
+      blocks.holder = undefined;
+      this.#offer(blocks);
+    }
+    requests.current = undefined;
+  }
+
+  /** How many blocks are asked of it now. */
+  howManyAsked(asker: Asker): number {
+    return this.#askers.get(asker)?.count ?? 0;
+  }
+
+  /** A block arrived. The numbers are the peer's: anything may be in them. */
+  blockCameIn(asker: Asker, piece: number, begin: number, length: number): Arrival<Asker> {
+    const requests = this.#askers.get(asker);
+    const index = this.#layout.pieceIndex(piece);
+    if (requests === undefined || index === undefined) return UNASKED;
+    const block = begin / BLOCK_LENGTH;
+    if (!Number.isInteger(block) || block < 0 || block >= this.#layout.blockCount(index)) return UNASKED;
+    if (length !== this.#layout.blockLength(index, block)) return UNASKED;
+    const key = this.#key(index, block);
+    const span = requests.answer(key);
+    if (span !== undefined) return this.#accept(asker, this.#blocksOf(index), block, span);
+    if (!requests.answerLapsed(key)) return UNASKED;
+    return this.#lateBlock(asker, block, { piece: index, begin, length });
+  }
+
+  /** The check failed: every block is free again, and the piece is on parole. */
+  restartPiece(piece: PieceIndex): void {
+    this.#parole.add(piece);
+    this.dropPiece(piece);
+  }
+
+  /** The blocks that had arrived are lost, through nobody's fault: every block is free again. */
+  dropPiece(piece: PieceIndex): void {
+    this.#forget(piece);
+    this.#picker.abandonPiece(piece);
+  }
+
+  /** The piece is right: it is had from here on, whether it was asked for or found on the disk. */
+  pieceVerified(piece: PieceIndex): void {
+    if (this.#started.has(piece)) this.#forget(piece);
+    this.#parole.delete(piece);
+    this.#picker.completePiece(piece);
+  }
+
+  /** Whether the peer has a wanted piece that we lack. */
+  isInteresting(peerHas: Bitfield): boolean {
+    return this.#picker.interestingPiece(peerHas) !== undefined;
+  }
+
+  /** Throws when an invariant is broken. For tests. */
+  check(): void {
+    this.#picker.check();
+    for (const [piece, blocks] of this.#started) {
+      if (this.#picker.isUntouched(piece)) throw new Error(`piece ${piece} is started and untouched`);
+      if (blocks.arrivedCount === 0 && blocks.askedCount === 0) throw new Error(`nothing is asked of piece ${piece}`);
+      if (blocks.holder !== undefined && !this.#parole.has(piece)) throw new Error(`piece ${piece} is held off parole`);
+      let free = 0;
+      for (let block = 0; block < blocks.blockCount; block += 1) {
+        const askers = blocks.askersOf(block);
+        if (askers.length !== blocks.askerCount(block))
+          throw new Error(`block ${block} of ${piece} miscounts its askers`);
+        if (askers.length === 0 && !blocks.hasArrived(block)) free += 1;
+        for (const asker of askers) {
+          if (this.#askers.get(asker)?.isAsked(this.#key(piece, block)) !== true) {
+            throw new Error(`block ${block} of ${piece} is asked of somebody who does not know`);
+          }
+        }
+      }
+      if (free !== blocks.freeCount) throw new Error(`piece ${piece} miscounts its free blocks`);
+      if (this.#picker.isOffered(piece) !== (free > 0 && blocks.holder === undefined && this.#picker.isWanted(piece))) {
+        throw new Error(`piece ${piece} is offered wrongly`);
+      }
+    }
+  }
+
+  #requestsOf(asker: Asker): AskerRequests<Asker> {
+    let requests = this.#askers.get(asker);
+    if (requests === undefined) {
+      requests = new AskerRequests();
+      this.#askers.set(asker, requests);
+    }
+    return requests;
+  }
+
+  #key(piece: PieceIndex, block: number): number {
+    return piece * this.#blocksPerPiece + block;
+  }
+
+  #keyOf(span: BlockSpan): number {
+    return this.#key(span.piece, span.begin / BLOCK_LENGTH);
+  }
+
+  #blocksOf(piece: PieceIndex): PieceBlocks<Asker> {
+    const blocks = this.#started.get(piece);
+    if (blocks === undefined) throw new Error(`piece ${piece} is not started`);
+    return blocks;
+  }
+
+  /** A started piece that has a free block for `asker`, started here if need be. */
+  #blocksFor(asker: Asker, requests: AskerRequests<Asker>, peerHas: Bitfield): PieceBlocks<Asker> | undefined {
+    const current = requests.current;
+    if (current !== undefined && this.#mayGoOn(asker, current)) return current;
+    const piece = this.#picker.next(peerHas);
+    if (piece === undefined) return undefined;
+    const blocks = this.#started.get(piece) ?? this.#start(piece);
+    if (blocks !== undefined && this.#parole.has(piece)) blocks.holder = asker;
+    return blocks;
+  }
+
+  #mayGoOn(asker: Asker, blocks: PieceBlocks<Asker>): boolean {
+    return (
+      blocks.freeCount > 0 &&
+      (blocks.holder === asker || !this.#parole.has(blocks.piece)) &&
+      this.#started.get(blocks.piece) === blocks &&
+      this.#picker.isWanted(blocks.piece)
+    );
+  }
+
+  #start(piece: PieceIndex): PieceBlocks<Asker> | undefined {
+    if (!this.#room.openPiece(piece)) return undefined;
+    const blocks = new PieceBlocks<Asker>(piece, this.#layout.blockCount(piece));
+    this.#started.set(piece, blocks);
+    this.#picker.startPiece(piece);
+    return blocks;
+  }
+
+  /** The picker offers a started piece while it has free blocks that are not kept for its holder. */
+  #offer(blocks: PieceBlocks<Asker>): void {
+    const offered = blocks.freeCount > 0 && blocks.holder === undefined;
+    if (offered === blocks.offered) return;
+    blocks.offered = offered;
+    if (offered) this.#picker.blocksFreed(blocks.piece);
+    else this.#picker.blocksRanOut(blocks.piece);
+  }
+
+  #noteAsked(requests: AskerRequests<Asker>, piece: PieceIndex, block: number): BlockSpan {
+    const span = { piece, begin: block * BLOCK_LENGTH, length: this.#layout.blockLength(piece, block) };
+    requests.ask(this.#key(piece, block), span);
+    return span;
+  }
+
+  #takeAgain(asker: Asker, requests: AskerRequests<Asker>, peerHas: Bitfield): BlockSpan | undefined {
+    let best: PieceBlocks<Asker> | undefined;
+    let bestBlock = -1;
+    let fewest = Number.POSITIVE_INFINITY;
+    for (const blocks of this.#started.values()) {
+      const piece = blocks.piece;
+      if (blocks.askedCount === 0 || !peerHas.has(piece) || this.#parole.has(piece)) continue;
+      if (!this.#picker.isWanted(piece)) continue;
+      const block = blocks.fewestAsked(asker, fewest);
+      if (block < 0) continue;
+      best = blocks;
+      bestBlock = block;
+      fewest = blocks.askerCount(block);
+      if (fewest === 1) break;
+    }
+    if (best === undefined) return undefined;
+    best.askAgain(bestBlock, asker);
+    return this.#noteAsked(requests, best.piece, bestBlock);
+  }
+
+  #accept(asker: Asker, blocks: PieceBlocks<Asker>, block: number, span: BlockSpan): Arrival<Asker> {
+    const others = blocks.othersAskedFor(block, asker);
+    blocks.arrive(block);
+    this.#offer(blocks);
+    for (const other of others) this.#requestsOf(other).lapse(this.#key(blocks.piece, block));
+    return { verdict: 'wanted', span, alsoAskedOf: others };
+  }
+
+  /** The answer to a request that lapsed is as good as any, unless the block is here or kept for somebody else. */
+  #lateBlock(asker: Asker, block: number, span: BlockSpan): Arrival<Asker> {
+    const piece = span.piece;
+    let blocks = this.#started.get(piece);
+    if (this.#parole.has(piece) && blocks?.holder !== asker) return DUPLICATE;
+    if (blocks === undefined && this.#picker.isUntouched(piece)) blocks = this.#start(piece);
+    if (blocks === undefined || blocks.hasArrived(block)) return DUPLICATE;
+    return this.#accept(asker, blocks, block, span);
+  }
+
+  #withdraw(asker: Asker, requests: AskerRequests<Asker>, span: BlockSpan): void {
+    requests.lapse(this.#keyOf(span));
+    const blocks = this.#blocksOf(span.piece);
+    blocks.withdraw(span.begin / BLOCK_LENGTH, asker);
+    if (blocks.holder === asker) blocks.holder = undefined;
+    this.#offer(blocks);
+    if (blocks.askedCount > 0 || blocks.arrivedCount > 0) return;
+    this.#started.delete(blocks.piece);
+    this.#picker.abandonPiece(blocks.piece);
+    this.#room.releasePiece(blocks.piece);
+  }
+
+  /** A started piece leaves the book; what is still asked of it lapses. */
+  #forget(piece: PieceIndex): void {
+    const blocks = this.#blocksOf(piece);
+    for (let block = 0; block < blocks.blockCount && blocks.askedCount > 0; block += 1) {
+      for (const asker of blocks.askersOf(block)) {
+        blocks.withdraw(block, asker);
+        this.#requestsOf(asker).lapse(this.#key(piece, block));
+      }
+    }
+    this.#started.delete(piece);
+  }
+}

@@ -1,0 +1,295 @@
+import type { Millis, Timers } from '../base/clock.js';
+import { BtgetError } from '../base/failure.js';
+import type { BlockSpan, CheckOutcome, PieceSlot, ReadOutcome, SlotPool, Storage } from '../disk/storage.js';
+import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
+import type { Bitfield } from '../wire/bitfield.js';
+import { OpenPiece } from './open-piece.js';
+import { RoomWait } from './room-wait.js';
+import { VerifiedPieces } from './verified-pieces.js';
+
+export interface StorageWrapperOptions {
+  /** A slot in which no block came in for this long is spilled to the disk when another piece wants memory. */
+  readonly spillAfter: Millis;
+  /** How often memory is looked for while a piece waits for some. */
+  readonly roomInterval: Millis;
+}
+
+export const storageWrapperDefaults: StorageWrapperOptions = { spillAfter: 10_000, roomInterval: 1_000 };
+
+export interface PieceEvents {
+  /** `data` is the piece's bytes, valid during the call; null when it went to the disk block by block. */
+  pieceVerified(piece: PieceIndex, data: Buffer | null): void;
+  /** The hash is wrong, and the piece is closed: its blocks are gone. `data` as above. */
+  pieceFailed(piece: PieceIndex, data: Buffer | null): void;
+  /** The disk lost blocks, and the piece is closed: it starts over, and no peer is to blame. `diskFailed` came first. */
+  pieceDropped(piece: PieceIndex): void;
+  /** There may be room again after `openPiece` said false. */
+  roomForPieces(): void;
+  /** The disk refused something. Whole pieces are kept in memory until `retry`. */
+  diskFailed(failure: BtgetError): void;
+}
+
+/**
+ * What we have and whether it is right; blocks in and out.
+ *
+ * A piece arrives in a slot of memory. When its last block is in, the disk hashes and writes it in one go. A piece that
+ * is too long for a slot, or that was spilled, goes to the disk block by block and is hashed there when it is whole.
+ * Each slot is given back once: when its piece is settled, spilled or released, or when the wrapper is closed.
+ */
+export class StorageWrapper {
+  readonly #storage: Storage;
+  readonly #layout: PieceLayout;
+  readonly #slots: SlotPool;
+  readonly #timers: Timers;
+  readonly #wait: RoomWait;
+  readonly #options: StorageWrapperOptions;
+  readonly #events: PieceEvents;
+  readonly #verified: VerifiedPieces;
+  readonly #open = new Map<PieceIndex, OpenPiece>();
+  /** Whole pieces that the disk could not settle. */
+  #refused: OpenPiece[] = [];
+  #unwrittenLength = 0;
+  #closing = false;
+
+  constructor(
+    storage: Storage,
+    layout: PieceLayout,
+    slots: SlotPool,
+    timers: Timers,
+    options: StorageWrapperOptions,
+    events: PieceEvents,
+  ) {
+    this.#storage = storage;
+    this.#layout = layout;
+    this.#slots = slots;
+    this.#timers = timers;
+    this.#options = options;
+    this.#events = events;
+    this.#verified = new VerifiedPieces(layout);
+    this.#wait = new RoomWait(timers, options.roomInterval, {
+      makeRoom: () => this.#spillIdlest(),
+      roomForPieces: () => events.roomForPieces(),
+    });
+  }
+
+  /** The pieces that are verified. It is the wrapper's own: only to be read. */
+  get have(): Bitfield {
+    return this.#verified.have;
+  }
+
+  /** Bytes of wanted pieces that are not verified. */
+  get amountLeft(): number {
+    return this.#verified.amountLeft;
+  }
+
+  /** Bytes that went to the disk block by block and that it has not answered for: when they pile up, it is the slower. */
+  get unwrittenLength(): number {
+    return this.#unwrittenLength;
+  }
+
+  setWanted(piece: PieceIndex, wanted: boolean): void {
+    this.#verified.setWanted(piece, wanted);
+  }
+
+  /** The piece was found right on the disk. */
+  markVerified(piece: PieceIndex): void {
+    this.#verified.add(piece);
+  }
+
+  /** The piece was verified, but the disk cannot give it back. */
+  losePiece(piece: PieceIndex): void {
+    this.#verified.lose(piece);
+  }
+
+  /**
+   * Makes room for a piece that we lack. False when there is no memory: `roomForPieces` follows when there is some,
+   * and by then the slot longest without a block may have been spilled. A piece that no slot is long enough for, or
+   * that waited for `spillAfter` while none of the memory is ours, needs none: it goes to the disk block by block.
+   */
+  openPiece(piece: PieceIndex): boolean {
+    if (this.#closing) return false;
+    if (this.#open.has(piece) || this.have.has(piece)) throw new Error(`piece ${piece} cannot be opened`);
+    const slot = this.#takeSlot(piece);
+    if (slot === undefined) {
+      this.#wait.wanted();
+      return false;
+    }
+    const blockCount = this.#layout.blockCount(piece);
+    this.#open.set(piece, new OpenPiece(piece, slot, blockCount, this.#timers.now()));
+    return true;
+  }
+
+  /** The piece is not asked for any more, and nothing of it has come in. */
+  releasePiece(piece: PieceIndex): void {
+    const open = this.#openPiece(piece);
+    if (open.arrivedCount > 0) throw new Error(`piece ${piece} is released with blocks in it`);
+    this.#closePiece(open);
+  }
+
+  /** Takes a block of an open piece that is not in yet; `block` is copied before the call returns. */
+  storeBlock(piece: PieceIndex, begin: number, block: Buffer): void {
+    if (this.#closing) return;
+    const open = this.#openPiece(piece);
+    open.arrive(begin / BLOCK_LENGTH, this.#timers.now());
+    if (open.writesThrough) this.#writeThrough(open, begin, block, false);
+    else if (open.slot !== null) block.copy(open.slot.data, begin);
+    if (open.isWhole && open.pendingWrites === 0) this.#settle(open);
+  }
+
+  /** Reads for an upload. A piece that is not verified (any more) is an 'io' failure. The answer comes later. */
+  readBlocks(spans: readonly BlockSpan[], answered: (outcome: ReadOutcome) => void): void {
+    const lacking = spans.find((span) => !this.have.has(span.piece));
+    if (lacking === undefined) {
+      this.#storage.readBlocks(spans, answered);
+      return;
+    }
+    const failure = new BtgetError('io', `piece ${lacking.piece} is not there to be read`);
+    this.#timers.addTask(() => answered({ ok: false, failure }), 0);
+  }
+
+  /** Tries again what the disk refused. */
+  retry(): void {
+    const refused = this.#refused;
+    this.#refused = [];
+    for (const open of refused) this.#settle(open);
+  }
+
+  /** Closes the storage and gives back all memory, once. What the disk has not answered for comes to nothing. */
+  close(answered: () => void): void {
+    this.#closing = true;
+    this.#wait.close();
+    this.#storage.close(() => {
+      for (const open of this.#open.values()) this.#giveBackSlot(open);
+      this.#open.clear();
+      answered();
+    });
+  }
+
+  /** Throws when an invariant is broken. For tests. */
+  check(): void {
+    for (const [piece, open] of this.#open) {
+      if (this.have.has(piece)) throw new Error(`piece ${piece} is open and had`);
+      if (open.slot === null && !open.writesThrough) throw new Error(`piece ${piece} has nowhere to go`);
+      if (open.slot !== null && open.writesThrough && open.pendingSpills === 0) {
+        throw new Error(`piece ${piece} keeps its slot after it was spilled`);
+      }
+    }
+  }
+
+  #openPiece(piece: PieceIndex): OpenPiece {
+    const open = this.#open.get(piece);
+    if (open === undefined) throw new Error(`piece ${piece} is not open`);
+    return open;
+  }
+
+  /** Null: the piece needs no slot. Undefined: it needs one, and there is none. */
+  #takeSlot(piece: PieceIndex): PieceSlot | null | undefined {
+    const length = this.#layout.lengthOf(piece);
+    if (length > this.#slots.maxLength) return null;
+    const slot = this.#slots.take(length);
+    if (slot !== undefined) {
+      this.#wait.granted();
+      return slot;
+    }
+    // Others may sit on the memory for ever; our own slots come back, by a commit or a spill.
+    return this.#wait.waited >= this.#options.spillAfter && !this.#holdsSlots() ? null : undefined;
+  }
+
+  #holdsSlots(): boolean {
+    for (const open of this.#open.values()) if (open.slot !== null) return true;
+    return false;
+  }
+
+  #settle(open: OpenPiece): void {
+    if (this.#closing) return;
+    const { piece, slot } = open;
+    const answered = (outcome: CheckOutcome) => this.#settled(open, outcome);
+    if (slot === null) this.#storage.checkPiece(piece, answered);
+    else this.#storage.commitPiece(piece, slot, answered);
+  }
+
+  #settled(open: OpenPiece, outcome: CheckOutcome): void {
+    if (this.#open.get(open.piece) !== open) return;
+    if (!outcome.ok) {
+      this.#refused.push(open);
+      this.#events.diskFailed(outcome.failure);
+      return;
+    }
+    const { piece, slot } = open;
+    // The events may ask for pieces, this one included, so it is closed first; its memory stays until they are over.
+    this.#open.delete(piece);
+    const data = slot === null ? null : slot.data.subarray(0, this.#layout.lengthOf(piece));
+    if (outcome.matches) {
+      this.#verified.add(piece);
+      this.#events.pieceVerified(piece, data);
+    } else {
+      this.#events.pieceFailed(piece, data);
+    }
+    this.#giveBackSlot(open);
+  }
+
+  #closePiece(open: OpenPiece): void {
+    this.#open.delete(open.piece);
+    this.#giveBackSlot(open);
+  }
+
+  #giveBackSlot(open: OpenPiece): void {
+    const slot = open.slot;
+    if (slot === null) return;
+    open.slot = null;
+    this.#slots.giveBack(slot);
+    if (!this.#closing) this.#wait.freed();
+  }
+
+  #writeThrough(open: OpenPiece, begin: number, block: Buffer, fromSlot: boolean): void {
+    const length = block.length;
+    open.pendingWrites += 1;
+    if (fromSlot) open.pendingSpills += 1;
+    this.#unwrittenLength += length;
+    this.#storage.writeBlock(open.piece, begin, block, (outcome) => {
+      open.pendingWrites -= 1;
+      if (fromSlot) open.pendingSpills -= 1;
+      this.#unwrittenLength -= length;
+      if (this.#open.get(open.piece) !== open) return;
+      if (!outcome.ok) {
+        open.damaged = true;
+        this.#events.diskFailed(outcome.failure);
+      }
+      this.#written(open);
+    });
+  }
+
+  #written(open: OpenPiece): void {
+    if (open.writesThrough && open.pendingSpills === 0) this.#giveBackSlot(open);
+    if (open.pendingWrites > 0) return;
+    if (open.damaged) {
+      this.#closePiece(open);
+      this.#events.pieceDropped(open.piece);
+    } else if (open.isWhole) {
+      this.#settle(open);
+    }
+  }
+
+  #spillIdlest(): void {
+    let idlest: OpenPiece | undefined;
+    for (const open of this.#open.values()) {
+      if (open.slot === null || open.writesThrough || open.isWhole) continue;
+      if (idlest === undefined || open.lastBlockAt < idlest.lastBlockAt) idlest = open;
+    }
+    if (idlest === undefined || this.#timers.now() - idlest.lastBlockAt < this.#options.spillAfter) return;
+    this.#spill(idlest);
+  }
+
+  #spill(open: OpenPiece): void {
+    const { piece, slot } = open;
+    if (slot === null) return;
+    // The slot is given back when the blocks are written: until then the disk holds copies of them in memory.
+    open.writesThrough = true;
+    for (let block = 0; block < open.blockCount; block += 1) {
+      if (!open.hasArrived(block)) continue;
+      const begin = block * BLOCK_LENGTH;
+      this.#writeThrough(open, begin, slot.data.subarray(begin, begin + this.#layout.blockLength(piece, block)), true);
+    }
+    if (open.pendingSpills === 0) this.#giveBackSlot(open);
+  }
+}

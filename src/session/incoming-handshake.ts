@@ -1,0 +1,94 @@
+import type { Millis, Task, Timers } from '../base/clock.js';
+import type { PeerAddress, SingleSocket, SocketFailure, SocketHandler } from '../net/raw-server.js';
+import type { Incoming } from '../swarm/connection.js';
+import { Framer, type Step } from '../wire/framer.js';
+import { HANDSHAKE_HEAD_LENGTH, PEER_ID_LENGTH, readHandshakeHead } from '../wire/handshake.js';
+import type { Refusal } from '../wire/refusal.js';
+
+/** Who takes over a connection whose info-hash is known: one torrent's Encoder. */
+export interface Taker {
+  externalConnectionMade(socket: SingleSocket, incoming: Incoming): void;
+}
+
+/** What an unfinished handshake needs of whoever keeps it. */
+export interface HandshakeOwner {
+  /** Whose connection this is, or undefined when nobody here knows the info-hash. It is a view, valid during the call. */
+  takerFor(infoHash: Buffer): Taker | undefined;
+  /** The handshake is over: somebody took the connection, or it is gone. Called once. */
+  finished(handshake: IncomingHandshake, reason: Refusal | null): void;
+}
+
+/** A connection from outside that has not said yet which torrent it is about. */
+export class IncomingHandshake implements SocketHandler {
+  readonly address: PeerAddress;
+  readonly #owner: HandshakeOwner;
+  readonly #socket: SingleSocket;
+  readonly #acceptedAt: Millis;
+  readonly #deadline: Task;
+  readonly #framer: Framer;
+  #receivedLength = 0;
+  #taken: { readonly by: Taker; readonly reserved: Buffer } | null = null;
+
+  constructor(
+    owner: HandshakeOwner,
+    timers: Timers,
+    handshakeDeadline: Millis,
+    socket: SingleSocket,
+    address: PeerAddress,
+  ) {
+    this.address = address;
+    this.#owner = owner;
+    this.#socket = socket;
+    this.#acceptedAt = timers.now();
+    this.#deadline = timers.addTask(() => this.refuse({ code: 'handshake-timeout' }), handshakeDeadline);
+    const first = readHandshakeHead((infoHash, reserved) => this.#gotInfoHash(infoHash, reserved));
+    this.#framer = new Framer(first.nextLen, first.nextFunc, (reason) => this.refuse(reason));
+  }
+
+  refuse(reason: Refusal): void {
+    this.#socket.close();
+    this.#finish(reason);
+  }
+
+  connectionMade(): void {
+    throw new Error('a connection from outside is not dialled');
+  }
+
+  dataCameIn(socket: SingleSocket, data: Buffer): void {
+    const before = this.#receivedLength;
+    this.#receivedLength += data.length;
+    this.#framer.dataCameIn(data);
+    if (this.#taken === null) return;
+    const { by, reserved } = this.#taken;
+    const rest = data.subarray(HANDSHAKE_HEAD_LENGTH - before);
+    this.#finish(null);
+    by.externalConnectionMade(socket, { address: this.address, reserved, rest, acceptedAt: this.#acceptedAt });
+  }
+
+  connectionFlushed(): void {
+    // Nothing has been said yet: the answer is the taker's.
+  }
+
+  connectionLost(_socket: SingleSocket, _failure: SocketFailure): void {
+    this.#finish(null);
+  }
+
+  #gotInfoHash(infoHash: Buffer, reserved: Buffer): Step {
+    const by = this.#owner.takerFor(infoHash);
+    if (by === undefined) return { kind: 'refuse', reason: { code: 'unknown-info-hash' } };
+    this.#taken = { by, reserved };
+    // What follows is read by the taker: this framer is at its end, and a step it is not going to take.
+    this.#framer.stop();
+    return {
+      kind: 'read',
+      nextLen: PEER_ID_LENGTH,
+      nextFunc: () => ({ kind: 'refuse', reason: { code: 'not-bittorrent' } }),
+    };
+  }
+
+  #finish(reason: Refusal | null): void {
+    this.#deadline.cancel();
+    this.#framer.stop();
+    this.#owner.finished(this, reason);
+  }
+}

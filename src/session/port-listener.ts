@@ -1,0 +1,136 @@
+import type { Millis } from '../base/clock.js';
+import type {
+  Listener,
+  ListenHandler,
+  ListenOutcome,
+  PeerAddress,
+  RawServer,
+  SingleSocket,
+  SocketHandler,
+  StreamAddress,
+} from '../net/raw-server.js';
+import { RefusalLog } from '../swarm/refusal-log.js';
+import type { Refusal, RefusalCode } from '../wire/refusal.js';
+import { type HandshakeOwner, IncomingHandshake, type Taker } from './incoming-handshake.js';
+
+export interface PortListenerOptions {
+  /** A connection that has not named its torrent by then is ended. The whole handshake shares this time. */
+  readonly handshakeDeadline: Millis;
+  /** Connections at once that have not named their torrent yet. One more, and the oldest of them is ended. */
+  readonly maxUnfinished: number;
+  /** The same, for one host. One more is not even accepted. */
+  readonly maxUnfinishedPerHost: number;
+}
+
+export const DEFAULT_PORT_LISTENER_OPTIONS: PortListenerOptions = {
+  handshakeDeadline: 30_000,
+  maxUnfinished: 200,
+  maxUnfinishedPerHost: 16,
+};
+
+/** What a PortListener stands on. */
+export interface PortListenerParts {
+  readonly rawServer: RawServer;
+  /** The table of the torrent with this info-hash, a view that is valid during the call. */
+  readonly encoderFor: (infoHash: Buffer) => Taker | undefined;
+  readonly options: PortListenerOptions;
+  /** Told of every connection that is turned away before a torrent has it. */
+  readonly refused: (address: PeerAddress, reason: Refusal) => void;
+}
+
+/** Ports to try, counting up: both ends are tried. */
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/**
+ * The one listening socket of all torrents. It reads each handshake as far as the info-hash and hands the connection,
+ * with every byte that came, to the torrent's table.
+ *
+ * Many connections that say nothing cannot grow the process, nor lock others out: an honest peer names its torrent
+ * within a round trip, so when there are too many it is the oldest that has to go.
+ */
+export class PortListener implements ListenHandler, HandshakeOwner {
+  readonly #parts: PortListenerParts;
+  /** The oldest comes first. */
+  readonly #unfinished = new Set<IncomingHandshake>();
+  readonly #hosts = new Map<string, number>();
+  readonly #refusals: RefusalLog;
+  #listener: Listener | null = null;
+  #closed = false;
+
+  constructor(parts: PortListenerParts) {
+    this.#parts = parts;
+    this.#refusals = new RefusalLog(parts.refused);
+  }
+
+  /** Connections that have not named their torrent yet. */
+  get unfinishedCount(): number {
+    return this.#unfinished.size;
+  }
+
+  /** How many were turned away before a torrent had them, by reason. */
+  get refusals(): ReadonlyMap<RefusalCode, number> {
+    return this.#refusals.counts;
+  }
+
+  /** Listens on the first port of `range` that is free, at `host` or at all addresses, and answers on the timeline. */
+  listen(range: PortRange, host: string | null, answered: (outcome: ListenOutcome) => void): void {
+    this.#tryPort(range.first, range.last, host, answered);
+  }
+
+  /** Accepts no more, and ends the connections that have not named their torrent. */
+  close(): void {
+    this.#closed = true;
+    this.#listener?.close();
+    this.#listener = null;
+    for (const handshake of [...this.#unfinished]) handshake.refuse({ code: 'shutting-down' });
+  }
+
+  acceptsConnection(address: StreamAddress): boolean {
+    if (this.#closed || !('host' in address)) return false;
+    if ((this.#hosts.get(address.host) ?? 0) < this.#parts.options.maxUnfinishedPerHost) return true;
+    this.#refusals.add(address, { code: 'table-full' });
+    return false;
+  }
+
+  externalConnectionMade(socket: SingleSocket): SocketHandler {
+    const { rawServer, options } = this.#parts;
+    const address = socket.remote;
+    if (!('host' in address)) throw new Error('a peer from a Unix socket');
+    const [oldest] = this.#unfinished;
+    if (oldest !== undefined && this.#unfinished.size >= options.maxUnfinished) oldest.refuse({ code: 'table-full' });
+    const handshake = new IncomingHandshake(this, rawServer, options.handshakeDeadline, socket, address);
+    this.#unfinished.add(handshake);
+    this.#hosts.set(address.host, (this.#hosts.get(address.host) ?? 0) + 1);
+    return handshake;
+  }
+
+  takerFor(infoHash: Buffer): Taker | undefined {
+    return this.#parts.encoderFor(infoHash);
+  }
+
+  finished(handshake: IncomingHandshake, reason: Refusal | null): void {
+    const { host } = handshake.address;
+    const left = (this.#hosts.get(host) ?? 0) - 1;
+    this.#unfinished.delete(handshake);
+    if (left > 0) this.#hosts.set(host, left);
+    else this.#hosts.delete(host);
+    if (reason !== null) this.#refusals.add(handshake.address, reason);
+  }
+
+  #tryPort(port: number, last: number, host: string | null, answered: (outcome: ListenOutcome) => void): void {
+    const address = host === null ? { port } : { host, port };
+    this.#parts.rawServer.listen(address, this, (outcome) => {
+      if (!outcome.ok) {
+        if (outcome.code === 'in-use' && port < last && !this.#closed) this.#tryPort(port + 1, last, host, answered);
+        else answered(outcome);
+        return;
+      }
+      if (this.#closed) outcome.listener.close();
+      else this.#listener = outcome.listener;
+      answered(outcome);
+    });
+  }
+}

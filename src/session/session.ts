@@ -1,0 +1,120 @@
+/**
+ * Many torrents on one event loop, behind one listening socket, with one upload limit, one memory for pieces and one name
+ * in every swarm. A torrent fails alone.
+ */
+
+import { toHex } from '../base/bytes.js';
+import { BtgetError } from '../base/failure.js';
+import type { Random } from '../base/random.js';
+import type { TrackerClient } from '../discovery/tracker-client.js';
+import type { OpenStorage, SlotPool } from '../disk/storage.js';
+import type { Metainfo } from '../metainfo/metainfo.js';
+import type { RawServer } from '../net/raw-server.js';
+import { HalfOpen, MAX_HALF_OPEN } from '../swarm/half-open.js';
+import { DEFAULT_RATE_LIMITER_OPTIONS, RateLimiter } from '../swarm/rate-limiter.js';
+import type { TorrentEvents } from '../torrent/status.js';
+import { Torrent } from '../torrent/torrent.js';
+import type { TorrentOptions } from '../torrent/torrent-options.js';
+import { createPeerId } from './peer-id.js';
+import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from './port-listener.js';
+import type { SessionOptions } from './session-options.js';
+
+/** What a session stands on. */
+export interface SessionParts {
+  readonly rawServer: RawServer;
+  readonly random: Random;
+  readonly slots: SlotPool;
+  readonly openStorage: OpenStorage;
+  readonly trackerClient: TrackerClient;
+  /** Ends the workers and the loop, when every torrent has ended. */
+  readonly close: (answered: () => void) => void;
+}
+
+export type ListenAnswer =
+  | { readonly ok: true; readonly port: number }
+  | { readonly ok: false; readonly failure: BtgetError };
+
+export class Session {
+  readonly #parts: SessionParts;
+  readonly #options: SessionOptions;
+  readonly #peerId: Buffer;
+  readonly #torrents = new Map<string, Torrent>();
+  readonly #portListener: PortListener;
+  readonly #halfOpen = new HalfOpen(MAX_HALF_OPEN);
+  readonly #uploadLimiter: RateLimiter;
+  readonly #downloadLimiter: RateLimiter;
+  /** Where we say that we listen, though we may not: trackers refuse announces without a port. */
+  #port: number;
+
+  constructor(parts: SessionParts, options: SessionOptions) {
+    const { rawServer, random } = parts;
+    this.#parts = parts;
+    this.#options = options;
+    this.#peerId = createPeerId(random);
+    this.#port = options.port.first;
+    this.#uploadLimiter = new RateLimiter(rawServer, options.maxUpload, DEFAULT_RATE_LIMITER_OPTIONS);
+    this.#downloadLimiter = new RateLimiter(rawServer, options.maxDownload, DEFAULT_RATE_LIMITER_OPTIONS);
+    this.#portListener = new PortListener({
+      rawServer,
+      encoderFor: (infoHash) => this.#torrents.get(toHex(infoHash))?.encoder,
+      options: DEFAULT_PORT_LISTENER_OPTIONS,
+      refused: () => undefined,
+    });
+  }
+
+  /** Listens for peers on the first free port of the range. */
+  listen(answered: (outcome: ListenAnswer) => void): void {
+    const { first, last } = this.#options.port;
+    this.#portListener.listen(this.#options.port, null, (outcome) => {
+      if (outcome.ok) {
+        const { address } = outcome.listener;
+        if ('port' in address) this.#port = address.port;
+        answered({ ok: true, port: this.#port });
+        return;
+      }
+      const range = first === last ? `port ${first}` : `any port from ${first} to ${last}`;
+      const why = outcome.code === 'in-use' ? 'in use' : String(outcome.cause ?? outcome.code);
+      const message = `cannot listen on ${range}: ${why}`;
+      answered({ ok: false, failure: new BtgetError('network', message, { cause: outcome.cause }) });
+    });
+  }
+
+  /** Begins a torrent: its data is checked first, then it downloads or seeds until `stop`. */
+  addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): Torrent {
+    const key = toHex(metainfo.infoHash);
+    if (this.#torrents.has(key)) throw new BtgetError('target-busy', `${metainfo.name} is given twice`);
+    const { rawServer, random, slots, openStorage, trackerClient } = this.#parts;
+    const torrent = new Torrent(
+      {
+        rawServer,
+        random,
+        slots,
+        openStorage,
+        trackerClient,
+        halfOpen: this.#halfOpen,
+        uploadLimiter: this.#uploadLimiter,
+        downloadLimiter: this.#downloadLimiter,
+        identity: { infoHash: metainfo.infoHash, myId: this.#peerId },
+        port: this.#port,
+      },
+      metainfo,
+      options,
+      events,
+    );
+    this.#torrents.set(key, torrent);
+    torrent.start();
+    return torrent;
+  }
+
+  /** Stops every torrent (each tells its trackers), then ends every socket, worker and timer. Answers once. */
+  stop(answered: () => void): void {
+    this.#portListener.close();
+    let running = this.#torrents.size;
+    const oneStopped = (): void => {
+      running -= 1;
+      if (running <= 0) this.#parts.close(answered);
+    };
+    if (running === 0) oneStopped();
+    for (const torrent of this.#torrents.values()) torrent.stop(oneStopped);
+  }
+}

@@ -1,0 +1,90 @@
+import type { Millis } from '../base/clock.js';
+import { BLOCK_LENGTH } from '../metainfo/piece-layout.js';
+
+export interface BacklogOptions {
+  /** Requests in flight to a peer of whom nothing is known. */
+  readonly initial: number;
+  /** Requests that a peer is thought to queue, until it says so itself. More might be dropped in silence. */
+  readonly limit: number;
+  /** How long a rate is measured before the backlog follows it. */
+  readonly window: Millis;
+  /** The queue holds what the peer sends in this time, at the most. */
+  readonly maxQueueTime: Millis;
+}
+
+export const DEFAULT_BACKLOG_OPTIONS: BacklogOptions = { initial: 8, limit: 250, window: 500, maxQueueTime: 4_000 };
+
+// Below two the peer has nothing to send while the next request is on its way.
+const LEAST = 2;
+
+/**
+ * How many requests are kept in flight to one peer: enough that the peer always has one waiting, whatever the delay.
+ *
+ * At first it grows by one with each block, which doubles it each round trip. Once it holds the blocks of a whole queue
+ * time it follows the rate measured over each window: 2 + rate × queue time ÷ block length. The queue time is never
+ * below twice the time that the first answers took, or a long way would shrink the backlog, and that the rate, for ever.
+ */
+export class Backlog {
+  readonly #options: BacklogOptions;
+  readonly #queueTime: () => Millis;
+  #size: number;
+  #limit: number;
+  #growing = true;
+  #windowBegan: Millis | null = null;
+  #windowLength = 0;
+  #askedAt: Millis | null = null;
+  #responseTime: Millis = 0;
+
+  /** `queueTime`: how much of its own sending time the peer may be asked for in advance, asked at each window's end. */
+  constructor(options: BacklogOptions, queueTime: () => Millis) {
+    this.#options = options;
+    this.#queueTime = queueTime;
+    this.#limit = options.limit;
+    this.#size = Math.min(options.initial, this.#limit);
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** How many requests the peer says it queues. Nonsense below 1 counts as 1. */
+  setLimit(limit: number): void {
+    this.#limit = Math.max(1, limit);
+    this.#size = Math.min(this.#size, this.#limit);
+  }
+
+  /** Requests leave and none was in flight: the answer will tell how far away the peer is. */
+  askedWhileIdle(now: Millis): void {
+    this.#askedAt = now;
+    this.#windowBegan = now;
+    this.#windowLength = 0;
+  }
+
+  blockCameIn(now: Millis, length: number): void {
+    if (this.#askedAt !== null) {
+      const took = Math.max(1, now - this.#askedAt);
+      this.#responseTime = this.#responseTime === 0 ? took : Math.min(this.#responseTime, took);
+      this.#askedAt = null;
+    }
+    this.#windowLength += length;
+    if (this.#growing) this.#size = Math.min(this.#limit, this.#size + 1);
+    const elapsed = now - (this.#windowBegan ?? now);
+    if (this.#windowBegan === null) this.#windowBegan = now;
+    if (elapsed >= this.#options.window) this.#follow(now, (this.#windowLength * 1000) / elapsed);
+  }
+
+  /** The peer does not answer: a single request is left to tell when it does again. */
+  stalled(): void {
+    this.#size = 1;
+    this.#growing = true;
+  }
+
+  #follow(now: Millis, rate: number): void {
+    const time = Math.min(this.#options.maxQueueTime, Math.max(this.#queueTime(), 2 * this.#responseTime));
+    const target = LEAST + Math.ceil((rate * time) / 1000 / BLOCK_LENGTH);
+    if (this.#size >= target) this.#growing = false;
+    if (!this.#growing) this.#size = Math.min(this.#limit, target);
+    this.#windowBegan = now;
+    this.#windowLength = 0;
+  }
+}

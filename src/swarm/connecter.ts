@@ -1,0 +1,217 @@
+import type { Millis, Task, Timers } from '../base/clock.js';
+import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+import { type Bitfield, decodeBitfield } from '../wire/bitfield.js';
+import { decodeMessage, encodeMessage, type PeerMessage } from '../wire/message.js';
+import type { Choker } from './choker.js';
+import type { Downloader } from './downloader.js';
+import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
+import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
+import type { Peer } from './peer.js';
+import type { PeerConnection, PeerEvents } from './peer-connection.js';
+import type { Uploader } from './uploader.js';
+
+/** How much of a peer is put up with, and how we speak to all of them. */
+export interface ConnecterOptions {
+  /** Messages of no use. A choke finds up to a whole queue of requests on their way, which nobody is to blame for. */
+  readonly junk: LeakyCounterOptions;
+  /** Changes of mind. */
+  readonly flaps: LeakyCounterOptions;
+  /** Verified pieces are gathered for this long, and told to each peer in one write. */
+  readonly haveDelay: Millis;
+  /** Two who have everything have nothing to say; they part this long after that was found out. */
+  readonly partingDelay: Millis;
+}
+
+export const DEFAULT_CONNECTER_OPTIONS: ConnecterOptions = {
+  junk: { limit: 2_000, perSecond: 100 },
+  flaps: { limit: 200, perSecond: 4 },
+  haveDelay: 50,
+  partingDelay: 2_000,
+};
+
+/** What the Connecter is joined with. */
+export interface ConnecterParts {
+  readonly timers: Timers;
+  readonly layout: PieceLayout;
+  /** What we have; `amountLeft` is 0 when we want nothing any more. */
+  readonly store: { readonly have: Bitfield; readonly amountLeft: number };
+  readonly uploader: Uploader;
+  readonly downloader: Downloader;
+  readonly choker: Choker<Peer>;
+}
+
+/** Turns frames into calls, and what concerns every peer into messages. */
+export class Connecter implements PeerEvents {
+  readonly #parts: ConnecterParts;
+  readonly #options: ConnecterOptions;
+  readonly #peers = new Map<PeerConnection, Peer>();
+  #verified: PieceIndex[] = [];
+  #haveTask: Task | null = null;
+  #partingTask: Task | null = null;
+
+  constructor(parts: ConnecterParts, options: ConnecterOptions) {
+    this.#parts = parts;
+    this.#options = options;
+  }
+
+  get peers(): Iterable<Peer> {
+    return this.#peers.values();
+  }
+
+  get peerCount(): number {
+    return this.#peers.size;
+  }
+
+  connectionMade(connection: PeerConnection): void {
+    const { timers, store, uploader, downloader, choker } = this.#parts;
+    const now = timers.now();
+    const peer: Peer = {
+      connection,
+      upload: uploader.createUpload(connection),
+      download: downloader.createDownload(connection),
+      junk: new LeakyCounter(this.#options.junk, now),
+      flaps: new LeakyCounter(this.#options.flaps, now),
+      spoke: false,
+    };
+    this.#peers.set(connection, peer);
+    // BEP 3: "Downloaders which don't have anything yet may skip the 'bitfield' message."
+    if (!store.have.isEmpty) connection.send([encodeMessage({ type: 'bitfield', bits: store.have.toWire() })]);
+    choker.peerJoined(peer);
+  }
+
+  gotFrame(connection: PeerConnection, frame: Buffer): void {
+    const peer = this.#peers.get(connection);
+    if (peer === undefined) return;
+    const decoded = decodeMessage(frame);
+    if (!decoded.ok) {
+      connection.refuse(decoded.refusal);
+      return;
+    }
+    const judgement = this.#dispatch(peer, decoded.message);
+    if (decoded.message.type !== 'unknown') peer.spoke = true;
+    if (judgement.kind === 'refuse') connection.refuse(judgement.reason);
+    else if (judgement.kind === 'junk' && peer.junk.add(this.#parts.timers.now())) {
+      connection.refuse({ code: 'too-much-junk', count: peer.junk.count });
+    }
+  }
+
+  connectionFlushed(connection: PeerConnection): void {
+    this.#peers.get(connection)?.upload.connectionFlushed();
+  }
+
+  connectionLost(connection: PeerConnection): void {
+    const peer = this.#peers.get(connection);
+    if (peer === undefined) return;
+    this.#peers.delete(connection);
+    peer.upload.connectionLost();
+    this.#parts.downloader.connectionLost(peer.download);
+    this.#parts.choker.peerLeft(peer);
+  }
+
+  /** Tells everybody who lacks the piece, and parts from seeds when it was the last. */
+  pieceVerified(piece: PieceIndex): void {
+    this.#verified.push(piece);
+    this.#haveTask ??= this.#parts.timers.addTask(() => this.#sendHaves(), this.#options.haveDelay);
+    if (this.#parts.store.amountLeft === 0) this.wantsChanged();
+  }
+
+  /** We want other pieces than before, lost some, or have everything. */
+  wantsChanged(): void {
+    this.#parts.downloader.wantsChanged();
+    this.#parts.choker.ruleChanged();
+    if (this.#parts.store.amountLeft === 0) this.#partFromSeedsLater();
+  }
+
+  /** Withdraws every task. Connections are the Encoder's to close. */
+  stop(): void {
+    this.#haveTask?.cancel();
+    this.#haveTask = null;
+    this.#partingTask?.cancel();
+    this.#partingTask = null;
+    this.#parts.choker.stop();
+    this.#parts.downloader.stop();
+  }
+
+  #dispatch(peer: Peer, message: PeerMessage): Judgement {
+    const { upload, download } = peer;
+    switch (message.type) {
+      case 'choke':
+        download.gotChoke();
+        return this.#countFlap(peer);
+      case 'unchoke':
+        download.gotUnchoke();
+        return this.#countFlap(peer);
+      case 'interested':
+        if (upload.gotInterested()) this.#parts.choker.interestChanged(peer);
+        return this.#countFlap(peer);
+      case 'notInterested':
+        if (upload.gotNotInterested()) this.#parts.choker.interestChanged(peer);
+        return this.#countFlap(peer);
+      case 'have':
+        return this.#gotHave(peer, message.piece);
+      case 'bitfield':
+        return this.#gotBitfield(peer, message.bits);
+      case 'request':
+        return upload.gotRequest(message.piece, message.begin, message.length);
+      case 'cancel':
+        return upload.gotCancel(message.piece, message.begin, message.length);
+      case 'piece':
+        if (this.#parts.layout.pieceIndex(message.piece) === undefined) {
+          return refuse({ code: 'piece-out-of-range', piece: message.piece });
+        }
+        return download.gotPiece(message.piece, message.begin, message.block);
+      case 'unknown':
+        return JUNK;
+    }
+  }
+
+  #countFlap(peer: Peer): Judgement {
+    if (!peer.flaps.add(this.#parts.timers.now())) return FINE;
+    return refuse({ code: 'too-many-flaps', count: peer.flaps.count });
+  }
+
+  #gotHave(peer: Peer, piece: number): Judgement {
+    const index = this.#parts.layout.pieceIndex(piece);
+    if (index === undefined) return refuse({ code: 'piece-out-of-range', piece });
+    if (!this.#parts.downloader.gotHave(peer.download, index)) return JUNK;
+    this.#gotMore(peer);
+    return FINE;
+  }
+
+  #gotBitfield(peer: Peer, bits: Buffer): Judgement {
+    // BEP 3: "'bitfield' is only ever sent as the first message."
+    if (peer.spoke) return refuse({ code: 'bitfield-not-first' });
+    const has = decodeBitfield(bits, this.#parts.layout.pieceCount);
+    if (has === undefined) return refuse({ code: 'malformed-bitfield', length: bits.length });
+    this.#parts.downloader.gotBitfield(peer.download, has);
+    this.#gotMore(peer);
+    return FINE;
+  }
+
+  #gotMore(peer: Peer): void {
+    if (peer.download.has.isComplete && this.#parts.store.amountLeft === 0) this.#partFromSeedsLater();
+  }
+
+  #sendHaves(): void {
+    this.#haveTask = null;
+    const pieces = this.#verified;
+    this.#verified = [];
+    const messages = pieces.map((piece) => ({ piece, bytes: encodeMessage({ type: 'have', piece }) }));
+    for (const { connection, download } of this.#peers.values()) {
+      const news = messages.filter(({ piece }) => !download.has.has(piece)).map(({ bytes }) => bytes);
+      if (news.length > 0) connection.send([Buffer.concat(news)]);
+    }
+  }
+
+  #partFromSeedsLater(): void {
+    this.#partingTask ??= this.#parts.timers.addTask(() => {
+      this.#partingTask = null;
+      if (this.#parts.store.amountLeft > 0) return;
+      for (const { connection, download } of [...this.#peers.values()]) {
+        if (!download.has.isComplete) continue;
+        if (connection.isFlushed() && download.inFlight === 0) connection.refuse({ code: 'both-complete' });
+        else this.#partFromSeedsLater();
+      }
+    }, this.#options.partingDelay);
+  }
+}

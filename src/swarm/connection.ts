@@ -1,0 +1,269 @@
+/**
+ * One peer's bytes: a handshake, then frames. It is in turn
+ *
+ * - dialling (only if we began): our whole handshake waits in the socket;
+ * - shaking hands: at the info-hash an external peer has its answer, at the peer id the owner says whether it may stay;
+ * - complete: frames go to the owner, and messages may be sent;
+ * - closed: nothing is delivered and nothing is sent.
+ *
+ * Every ending goes through one place, which tells the owner once, whoever ended it and from wherever it was called.
+ */
+import { readUint32 } from '../base/bytes.js';
+import type { Millis, Task, Timers } from '../base/clock.js';
+import type { PeerAddress, SingleSocket, SocketFailure, SocketHandler } from '../net/raw-server.js';
+import { Framer, type Step } from '../wire/framer.js';
+import { encodeHandshake, INFO_HASH_LENGTH, type ReadStep, readHandshakeHead, readPeerId } from '../wire/handshake.js';
+import type { Refusal } from '../wire/refusal.js';
+import { encodeReserved } from '../wire/reserved.js';
+import type { EncoderOptions } from './encoder-options.js';
+import type { PeerConnection } from './peer-connection.js';
+
+/** The torrent that we speak for, and our name in its swarm: 20 bytes each. */
+export interface Identity {
+  readonly infoHash: Buffer;
+  readonly myId: Buffer;
+}
+
+/** Who ended a connection, and why. */
+export type Ending =
+  | { readonly by: 'us'; readonly reason: Refusal }
+  | { readonly by: 'peer'; readonly failure: SocketFailure };
+
+/** What a connection needs of the table that it is in. */
+export interface ConnectionOwner {
+  /** Our dial got through; the handshake begins. */
+  dialDone(connection: Connection): void;
+  /** The peer has said who it is. A refusal ends the connection; without one it is complete. */
+  judgePeerId(connection: Connection): Refusal | undefined;
+  /** The handshake is finished: frames may come from here on. */
+  completed(connection: Connection): void;
+  gotFrame(connection: Connection, frame: Buffer): void;
+  connectionFlushed(connection: Connection): void;
+  /** The connection has ended. Called once. */
+  severed(connection: Connection, ending: Ending): void;
+}
+
+/** A connection from outside whose handshake has been read as far as the info-hash. */
+export interface Incoming {
+  readonly address: PeerAddress;
+  readonly reserved: Buffer;
+  /** What came in the same chunk behind the info-hash: a view, valid during the call. */
+  readonly rest: Buffer;
+  /** When the socket was accepted: the handshake's deadline counts from there. */
+  readonly acceptedAt: Millis;
+}
+
+/** How a connection begins. */
+export type Beginning =
+  | { readonly kind: 'dial'; readonly address: PeerAddress; readonly expectedId: Buffer | null }
+  | ({ readonly kind: 'external' } & Incoming);
+
+type ConnectionOptions = Pick<EncoderOptions, 'connectDeadline' | 'handshakeDeadline' | 'maxMessageLength'>;
+
+/** We speak no extension yet. */
+const OUR_RESERVED: Buffer = encodeReserved([]);
+const NOT_KNOWN_YET: Buffer = Buffer.alloc(0);
+
+export class Connection implements PeerConnection, SocketHandler {
+  readonly address: PeerAddress;
+  readonly locallyInitiated: boolean;
+  /** Who is said to be at the address that we dialled, or null. */
+  readonly expectedId: Buffer | null;
+  readonly #owner: ConnectionOwner;
+  readonly #timers: Timers;
+  readonly #options: ConnectionOptions;
+  readonly #socket: SingleSocket;
+  readonly #framer: Framer;
+  readonly #readLength: ReadStep = { kind: 'read', nextLen: 4, nextFunc: (frame) => this.#gotLength(frame) };
+  #state: 'handshake' | 'complete' | 'closed' = 'handshake';
+  #peerId = NOT_KNOWN_YET;
+  #reserved: Buffer;
+  /** What came with the info-hash and has not been read yet. */
+  #held: Buffer | null = null;
+  #deadline: Task;
+  #paused = false;
+  #completeSince: Millis | null = null;
+  #lastSent: Millis;
+  #lastFrame: Millis;
+
+  /** `open` gives the socket, with this connection as its handler; no event may come before it returns. */
+  constructor(
+    owner: ConnectionOwner,
+    timers: Timers,
+    identity: Identity,
+    options: ConnectionOptions,
+    beginning: Beginning,
+    open: (handler: SocketHandler) => SingleSocket,
+  ) {
+    const dialling = beginning.kind === 'dial';
+    this.address = beginning.address;
+    this.locallyInitiated = dialling;
+    this.expectedId = dialling ? beginning.expectedId : null;
+    this.#owner = owner;
+    this.#timers = timers;
+    this.#options = options;
+    this.#reserved = dialling ? NOT_KNOWN_YET : beginning.reserved;
+    this.#lastSent = timers.now();
+    this.#lastFrame = timers.now();
+    const first = dialling ? readHandshakeHead((hash, bytes) => this.#gotHead(hash, bytes, identity)) : this.#readId();
+    this.#framer = new Framer(first.nextLen, first.nextFunc, (reason) => this.refuse(reason));
+    this.#socket = open(this);
+    this.#deadline = dialling
+      ? this.#refuseLater({ code: 'connect-timeout' }, options.connectDeadline)
+      : this.#refuseLater(
+          { code: 'handshake-timeout' },
+          Math.max(0, beginning.acceptedAt + options.handshakeDeadline - timers.now()),
+        );
+    // All 68 bytes at once when we dial: receivers exist that answer nothing before the last of them. An external peer
+    // has its answer before it has said who it is: dialling clients exist that wait for that with their own id.
+    this.#socket.write([encodeHandshake(identity.infoHash, identity.myId, OUR_RESERVED)]);
+    if (!dialling) this.#hold(beginning.rest);
+  }
+
+  get peerId(): Buffer {
+    return this.#peerId;
+  }
+
+  get reserved(): Buffer {
+    return this.#reserved;
+  }
+
+  get closed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  /** When the handshake was finished; null if it never was. It stays known after the end. */
+  get completeSince(): Millis | null {
+    return this.#completeSince;
+  }
+
+  /** When we said something last. */
+  get lastSent(): Millis {
+    return this.#lastSent;
+  }
+
+  /** When the peer's last message or keep-alive was finished, or now while we are not listening. */
+  get lastFrame(): Millis {
+    return this.#paused ? this.#timers.now() : this.#lastFrame;
+  }
+
+  get unsentLength(): number {
+    return this.#socket.unsentLength;
+  }
+
+  isFlushed(): boolean {
+    return this.#socket.isFlushed();
+  }
+
+  send(chunks: readonly Buffer[]): void {
+    if (this.#state !== 'complete') return;
+    this.#lastSent = this.#timers.now();
+    this.#socket.write(chunks);
+  }
+
+  pauseReading(): void {
+    this.#paused = true;
+    this.#socket.pauseReading();
+  }
+
+  resumeReading(): void {
+    this.#paused = false;
+    this.#lastFrame = this.#timers.now();
+    this.#socket.resumeReading();
+  }
+
+  refuse(reason: Refusal): void {
+    if (this.#state === 'closed') return;
+    this.#socket.close();
+    this.#sever({ by: 'us', reason });
+  }
+
+  connectionMade(_socket: SingleSocket): void {
+    this.#deadline.cancel();
+    this.#deadline = this.#refuseLater({ code: 'handshake-timeout' }, this.#options.handshakeDeadline);
+    this.#owner.dialDone(this);
+  }
+
+  dataCameIn(_socket: SingleSocket, data: Buffer): void {
+    this.#readHeld();
+    this.#framer.dataCameIn(data);
+  }
+
+  connectionFlushed(_socket: SingleSocket): void {
+    if (this.#state === 'complete') this.#owner.connectionFlushed(this);
+  }
+
+  connectionLost(_socket: SingleSocket, failure: SocketFailure): void {
+    this.#sever({ by: 'peer', failure });
+  }
+
+  #sever(ending: Ending): void {
+    this.#deadline.cancel();
+    this.#framer.stop();
+    this.#held = null;
+    this.#state = 'closed';
+    this.#owner.severed(this, ending);
+  }
+
+  #refuseLater(reason: Refusal, delay: Millis): Task {
+    return this.#timers.addTask(() => this.refuse(reason), delay);
+  }
+
+  /**
+   * Keeps `rest` for a task of its own: the event in which it came belongs to whoever accepted the socket, and what the
+   * messages in it do may only ever hurt this torrent.
+   */
+  #hold(rest: Buffer): void {
+    if (rest.length === 0) return;
+    this.#held = Buffer.from(rest);
+    this.#timers.addTask(() => this.#readHeld(), 0);
+  }
+
+  #readHeld(): void {
+    const held = this.#held;
+    if (held === null) return;
+    this.#held = null;
+    this.#framer.dataCameIn(held);
+  }
+
+  #gotHead(infoHash: Buffer, reserved: Buffer, identity: Identity): Step {
+    const wanted = identity.infoHash.subarray(0, INFO_HASH_LENGTH);
+    if (!infoHash.equals(wanted)) return { kind: 'refuse', reason: { code: 'unknown-info-hash' } };
+    this.#reserved = reserved;
+    return this.#readId();
+  }
+
+  #readId(): ReadStep {
+    return readPeerId((peerId) => {
+      this.#peerId = peerId;
+      const reason = this.#owner.judgePeerId(this);
+      if (reason !== undefined) return { kind: 'refuse', reason };
+      // Making room for this connection, the owner may have ended all of them.
+      if (this.closed) return this.#readLength;
+      this.#deadline.cancel();
+      this.#state = 'complete';
+      this.#completeSince = this.#timers.now();
+      this.#lastFrame = this.#completeSince;
+      this.#owner.completed(this);
+      return this.#readLength;
+    });
+  }
+
+  #gotLength(frame: Buffer): Step {
+    const length = readUint32(frame, 0);
+    if (length > this.#options.maxMessageLength)
+      return { kind: 'refuse', reason: { code: 'message-too-long', length } };
+    // BEP 3: "Messages of length zero are keepalives, and ignored."
+    if (length === 0) {
+      this.#lastFrame = this.#timers.now();
+      return this.#readLength;
+    }
+    return { kind: 'read', nextLen: length, nextFunc: this.#gotMessage };
+  }
+
+  readonly #gotMessage = (frame: Buffer): Step => {
+    this.#lastFrame = this.#timers.now();
+    this.#owner.gotFrame(this, frame);
+    return this.#readLength;
+  };
+}

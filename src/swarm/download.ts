@@ -1,0 +1,262 @@
+import type { Millis } from '../base/clock.js';
+import type { BlockSpan } from '../disk/storage.js';
+import { Measure, type MeasureOptions } from '../measure/measure.js';
+import { BLOCK_LENGTH, type PieceIndex } from '../metainfo/piece-layout.js';
+import type { Bitfield } from '../wire/bitfield.js';
+import { encodeMessage } from '../wire/message.js';
+import { Backlog, type BacklogOptions } from './backlog.js';
+import { FINE, JUNK, type Judgement } from './judgement.js';
+import type { PeerConnection } from './peer-connection.js';
+import type { RateLimiter, RateWaiter } from './rate-limiter.js';
+
+/** How blocks are asked for. */
+export interface DownloadOptions {
+  /** A peer that owes us blocks and has sent none for this long is snubbed. */
+  readonly snubTime: Millis;
+  /** Its requests are given back after this long, so that others fetch them. */
+  readonly stallTime: Millis;
+  /** Requests in flight to one peer in endgame, when most of them are asked of others as well. */
+  readonly endgameBacklog: number;
+  /** How often interest and stalled requests are looked after. */
+  readonly sweepInterval: Millis;
+  /** Bytes asked for of all peers together that suffice to keep them busy; the memory for pieces bounds it. */
+  readonly maxOutstanding: number;
+  /** However fast all peers are together, each is asked for what it sends in this time. */
+  readonly minQueueTime: Millis;
+  readonly backlog: BacklogOptions;
+  /** How rates are measured. */
+  readonly measure: MeasureOptions;
+}
+
+/** What a Download needs of the side that all downloads of a torrent share. */
+export interface DownloadOwner {
+  readonly options: DownloadOptions;
+  readonly limiter: RateLimiter;
+  now(): Millis;
+  isEndgame(): boolean;
+  /** We want something that is in `has`. */
+  isInteresting(has: Bitfield): boolean;
+  /** The next block to ask this peer for; it counts as asked for from then on. */
+  take(download: Download): BlockSpan | undefined;
+  howManyAsked(download: Download): number;
+  /** What was asked of this peer will not come; others may have it. Called even when nothing was asked: it may hold pieces. */
+  giveBackAll(download: Download): void;
+  /** There was nothing to take; the download wants to be woken when that may have changed. */
+  gotNothing(download: Download): void;
+  /** A block came. Stores it, if it is of use. */
+  blockCameIn(download: Download, piece: number, begin: number, block: Buffer): 'wanted' | 'duplicate' | 'unasked';
+  /** How much of its own sending time a peer may be asked for in advance. */
+  queueTime(): Millis;
+}
+
+// Requests are gathered until an eighth of the backlog is free, so that not every block costs a write.
+const ROUND_SHARE = 8;
+const MAX_ROUND = 32;
+
+/**
+ * Fetches from one peer: says whether we are interested, and keeps as many requests in flight as the way to the peer
+ * holds. While we are choked nothing is asked for; a choke gives everything back.
+ */
+export class Download implements RateWaiter {
+  readonly connection: PeerConnection;
+  readonly #owner: DownloadOwner;
+  readonly #measure: Measure;
+  readonly #backlog: Backlog;
+  #has: Bitfield;
+  #choked = true;
+  #interested = false;
+  // A peer that never sent a block counts as snubbed: otherwise every newcomer would take a slot from one who delivers.
+  #lastBlockAt: Millis = Number.NEGATIVE_INFINITY;
+  #owesSince: Millis = Number.NEGATIVE_INFINITY;
+  #total = 0;
+  #wasted = 0;
+
+  /** `has`: an empty bitfield of the torrent's length. */
+  constructor(connection: PeerConnection, has: Bitfield, owner: DownloadOwner) {
+    this.connection = connection;
+    this.#has = has;
+    this.#owner = owner;
+    this.#measure = new Measure(owner.options.measure, owner.now());
+    this.#backlog = new Backlog(owner.options.backlog, () => owner.queueTime());
+  }
+
+  /** The pieces that the peer says it has. */
+  get has(): Bitfield {
+    return this.#has;
+  }
+
+  /** The peer chokes us. */
+  get choked(): boolean {
+    return this.#choked;
+  }
+
+  /** We told the peer that we want something. */
+  get interested(): boolean {
+    return this.#interested;
+  }
+
+  /** Bytes of useful blocks a second. */
+  get rate(): number {
+    return this.#measure.rate(this.#owner.now());
+  }
+
+  /** Bytes of useful blocks. */
+  get total(): number {
+    return this.#total;
+  }
+
+  /** Bytes of blocks that were not asked for, or that somebody else had sent before. */
+  get wasted(): number {
+    return this.#wasted;
+  }
+
+  /** Requests that the peer has not answered. */
+  get inFlight(): number {
+    return this.#owner.howManyAsked(this);
+  }
+
+  /** How many requests are kept in flight at present. */
+  get backlog(): number {
+    return this.#backlog.size;
+  }
+
+  /** It never sent a block, or sends none although it owes us some. One whom we ask for nothing is not to blame for that. */
+  isSnubbed(): boolean {
+    if (this.#lastBlockAt === Number.NEGATIVE_INFINITY) return true;
+    if (!this.#choked && this.inFlight === 0) return false;
+    return this.#silence() > this.#owner.options.snubTime;
+  }
+
+  /** How many requests the peer says it queues. */
+  gotQueueLimit(limit: number): void {
+    this.#backlog.setLimit(limit);
+  }
+
+  gotChoke(): void {
+    if (this.#choked) return;
+    this.#choked = true;
+    this.#withdrawAll();
+  }
+
+  gotUnchoke(): void {
+    if (!this.#choked) return;
+    this.#choked = false;
+    this.requestMore();
+  }
+
+  gotBitfield(has: Bitfield): void {
+    this.#has = has;
+    this.reviewInterest();
+  }
+
+  /** The peer has one more piece; `news` says whether we lack it. */
+  gotHave(piece: PieceIndex, news: boolean): void {
+    this.#has.set(piece);
+    if (!news) return;
+    if (this.#interested) this.requestMore();
+    else this.reviewInterest();
+  }
+
+  gotPiece(piece: number, begin: number, block: Buffer): Judgement {
+    const verdict = this.#owner.blockCameIn(this, piece, begin, block);
+    const now = this.#owner.now();
+    if (verdict === 'wanted') {
+      this.#lastBlockAt = now;
+      this.#total += block.length;
+      this.#measure.add(block.length, now);
+      this.#backlog.blockCameIn(now, block.length);
+      this.requestMore();
+      return FINE;
+    }
+    this.#wasted += block.length;
+    if (verdict === 'unasked') return JUNK;
+    this.#lastBlockAt = now;
+    this.requestMore();
+    return FINE;
+  }
+
+  /** Somebody else has sent a block that we had asked this peer for too. */
+  blockCameFromElsewhere(span: BlockSpan): void {
+    this.connection.send([encodeMessage({ type: 'cancel', ...span })]);
+    this.requestMore();
+  }
+
+  rateAllows(): void {
+    this.requestMore();
+  }
+
+  /** Asks for as much as the backlog has room for, in one send. */
+  requestMore(): void {
+    if (this.#choked || !this.#interested) return;
+    const inFlight = this.inFlight;
+    const goal = this.#owner.isEndgame()
+      ? Math.min(this.#backlog.size, this.#owner.options.endgameBacklog)
+      : this.#backlog.size;
+    const room = goal - inFlight;
+    if (room < Math.max(1, Math.min(MAX_ROUND, Math.floor(goal / ROUND_SHARE)))) return;
+    const messages = this.#takeRequests(room);
+    if (messages.length === 0) {
+      if (inFlight === 0) this.reviewInterest();
+      return;
+    }
+    if (inFlight === 0) {
+      this.#owesSince = this.#owner.now();
+      this.#backlog.askedWhileIdle(this.#owesSince);
+    }
+    this.connection.send([Buffer.concat(messages)]);
+  }
+
+  /** Says that we are interested, or not any more, if that has changed. */
+  reviewInterest(): void {
+    const interested = this.inFlight > 0 || this.#owner.isInteresting(this.#has);
+    if (interested === this.#interested) return;
+    this.#interested = interested;
+    this.connection.send([encodeMessage({ type: interested ? 'interested' : 'notInterested' })]);
+    if (interested) this.requestMore();
+  }
+
+  /** Gives requests back that nobody answers. What is left is one request at a time, after everybody else's. */
+  reviewProgress(): void {
+    if (this.inFlight === 0 || this.#silence() <= this.#owner.options.stallTime) return;
+    this.#withdrawAll();
+    this.#backlog.stalled();
+    this.#owner.gotNothing(this);
+  }
+
+  connectionLost(): void {
+    this.#choked = true;
+    this.#interested = false;
+    this.#withdrawAll();
+  }
+
+  #silence(): Millis {
+    return this.#owner.now() - Math.max(this.#lastBlockAt, this.#owesSince);
+  }
+
+  #takeRequests(room: number): Buffer[] {
+    const messages: Buffer[] = [];
+    let allowance = this.#owner.limiter.allowance();
+    for (let left = room; left > 0; left -= 1) {
+      if (allowance <= 0) {
+        this.#owner.limiter.wait(this);
+        break;
+      }
+      const span = this.#owner.take(this);
+      if (span === undefined) {
+        this.#owner.gotNothing(this);
+        break;
+      }
+      allowance -= span.length;
+      this.#owner.limiter.spend(span.length);
+      messages.push(encodeMessage({ type: 'request', ...span }));
+    }
+    return messages;
+  }
+
+  #withdrawAll(): void {
+    this.#owner.limiter.leave(this);
+    // They will not come, so they have cost nothing.
+    this.#owner.limiter.spend(-this.inFlight * BLOCK_LENGTH);
+    this.#owner.giveBackAll(this);
+  }
+}

@@ -1,0 +1,233 @@
+import type { Millis, Task, Timers } from '../base/clock.js';
+import type { BlockSpan } from '../disk/storage.js';
+import { Measure, measureDefaults } from '../measure/measure.js';
+import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+import type { PiecePicker } from '../pieces/piece-picker.js';
+import type { Arrival, RequestBook } from '../pieces/request-book.js';
+import type { StorageWrapper } from '../pieces/storage-wrapper.js';
+import { Bitfield } from '../wire/bitfield.js';
+import { DEFAULT_BACKLOG_OPTIONS } from './backlog.js';
+import type { Blame } from './blame.js';
+import { Download, type DownloadOptions, type DownloadOwner } from './download.js';
+import type { PeerConnection } from './peer-connection.js';
+import type { RateLimiter } from './rate-limiter.js';
+
+export const DEFAULT_DOWNLOAD_OPTIONS: DownloadOptions = {
+  snubTime: 30_000,
+  stallTime: 60_000,
+  endgameBacklog: 16,
+  sweepInterval: 5_000,
+  maxOutstanding: 16 * 1024 * 1024,
+  minQueueTime: 500,
+  backlog: DEFAULT_BACKLOG_OPTIONS,
+  measure: measureDefaults,
+};
+
+/** What the Downloader is joined with. */
+export interface DownloaderParts {
+  readonly timers: Timers;
+  readonly layout: PieceLayout;
+  readonly picker: PiecePicker;
+  readonly requests: RequestBook<Download>;
+  readonly storage: StorageWrapper;
+  readonly blame: Blame<PeerConnection>;
+  readonly limiter: RateLimiter;
+  /** This peer has sent wrong data beyond doubt. Called in a task of its own, where connections may be closed. */
+  readonly ban: (connection: PeerConnection) => void;
+}
+
+/**
+ * What all downloads of a torrent share: who is asked for what, who waits for something to ask for, and who is to blame.
+ *
+ * Downloads that found nothing to ask for are woken, in the order in which they came to wait, when blocks were given
+ * back, when there is room for pieces again, when a piece is done, and when endgame begins. Waking happens in a task of
+ * its own: whatever freed the blocks may be in the middle of something.
+ */
+export class Downloader implements DownloadOwner {
+  readonly options: DownloadOptions;
+  readonly limiter: RateLimiter;
+  readonly #parts: DownloaderParts;
+  readonly #measure: Measure;
+  readonly #downloads = new Map<PeerConnection, Download>();
+  #idle = new Set<Download>();
+  #wakeTask: Task | null = null;
+  #sweepTask: Task | null = null;
+  #endgame = false;
+  #total = 0;
+  #wasted = 0;
+
+  constructor(parts: DownloaderParts, options: DownloadOptions) {
+    this.options = options;
+    this.limiter = parts.limiter;
+    this.#parts = parts;
+    this.#measure = new Measure(options.measure, parts.timers.now());
+  }
+
+  createDownload(connection: PeerConnection): Download {
+    const has = new Bitfield(this.#parts.layout.pieceCount);
+    const download = new Download(connection, has, this);
+    this.#downloads.set(connection, download);
+    this.#parts.picker.peerJoined(has);
+    this.#sweepLater();
+    return download;
+  }
+
+  /** Bytes of useful blocks a second, from all peers. */
+  get rate(): number {
+    return this.#measure.rate(this.now());
+  }
+
+  /** Bytes of useful blocks that came in this run; those of pieces that failed later are wasted as well. */
+  get total(): number {
+    return this.#total;
+  }
+
+  /** Bytes that were of no use: unasked, duplicate, or of pieces that failed or that the disk lost. */
+  get wasted(): number {
+    return this.#wasted;
+  }
+
+  gotBitfield(download: Download, has: Bitfield): void {
+    this.#parts.picker.peerLeft(download.has);
+    this.#parts.picker.peerJoined(has);
+    download.gotBitfield(has);
+  }
+
+  /** True when that is news. */
+  gotHave(download: Download, piece: PieceIndex): boolean {
+    if (download.has.has(piece)) return false;
+    this.#parts.picker.gotHave(piece);
+    download.gotHave(piece, !this.#parts.storage.have.has(piece));
+    return true;
+  }
+
+  connectionLost(download: Download): void {
+    download.connectionLost();
+    this.#idle.delete(download);
+    this.#downloads.delete(download.connection);
+    this.#parts.picker.peerLeft(download.has);
+    if (this.#downloads.size === 0) this.stop();
+  }
+
+  /** `data` as in `PieceEvents`. */
+  pieceVerified(piece: PieceIndex, data: Buffer | null): void {
+    this.#ban(this.#parts.blame.pieceVerified(piece, data));
+    this.#parts.requests.pieceVerified(piece);
+    this.#wakeSoon();
+  }
+
+  /** `data` as in `PieceEvents`. */
+  pieceFailed(piece: PieceIndex, data: Buffer | null): void {
+    this.#wasted += this.#parts.layout.lengthOf(piece);
+    this.#ban(this.#parts.blame.pieceFailed(piece, data));
+    this.#parts.requests.restartPiece(piece);
+    this.#wakeSoon();
+  }
+
+  /** The disk lost what had come of the piece: it starts over, and nobody is to blame. */
+  pieceDropped(piece: PieceIndex): void {
+    this.#wasted += this.#parts.layout.lengthOf(piece);
+    this.#parts.blame.pieceDropped(piece);
+    this.#parts.requests.dropPiece(piece);
+    this.#wakeSoon();
+  }
+
+  /** There is memory for pieces again. */
+  roomForPieces(): void {
+    this.#wakeSoon();
+  }
+
+  /** We want other pieces than before, lost some, or have everything. */
+  wantsChanged(): void {
+    for (const download of this.#downloads.values()) download.reviewInterest();
+    this.#wakeSoon();
+    this.#sweepLater();
+  }
+
+  /** Withdraws every task; a new download starts them again. */
+  stop(): void {
+    this.#wakeTask?.cancel();
+    this.#wakeTask = null;
+    this.#sweepTask?.cancel();
+    this.#sweepTask = null;
+  }
+
+  now(): Millis {
+    return this.#parts.timers.now();
+  }
+
+  isEndgame(): boolean {
+    return this.#parts.requests.isEndgame;
+  }
+
+  isInteresting(has: Bitfield): boolean {
+    return this.#parts.requests.isInteresting(has);
+  }
+
+  take(download: Download): BlockSpan | undefined {
+    const span = this.#parts.requests.take(download, download.has);
+    const endgame = this.#parts.requests.isEndgame;
+    if (endgame && !this.#endgame) this.#wakeSoon();
+    this.#endgame = endgame;
+    return span;
+  }
+
+  howManyAsked(download: Download): number {
+    return this.#parts.requests.howManyAsked(download);
+  }
+
+  giveBackAll(download: Download): void {
+    this.#parts.requests.giveBackAll(download);
+    this.#wakeSoon();
+  }
+
+  gotNothing(download: Download): void {
+    this.#idle.add(download);
+  }
+
+  blockCameIn(download: Download, piece: number, begin: number, block: Buffer): Arrival<Download>['verdict'] {
+    const arrival = this.#parts.requests.blockCameIn(download, piece, begin, block.length);
+    if (arrival.verdict !== 'wanted') {
+      this.#wasted += block.length;
+      return arrival.verdict;
+    }
+    this.#total += block.length;
+    this.#measure.add(block.length, this.now());
+    this.#parts.blame.blockCameIn(download.connection, arrival.span.piece, begin);
+    this.#parts.storage.storeBlock(arrival.span.piece, begin, block);
+    for (const other of arrival.alsoAskedOf) other.blockCameFromElsewhere(arrival.span);
+    return 'wanted';
+  }
+
+  queueTime(): Millis {
+    const { minQueueTime, maxOutstanding, backlog } = this.options;
+    const time = (maxOutstanding * 1000) / Math.max(1, this.rate);
+    return Math.min(backlog.maxQueueTime, Math.max(minQueueTime, time));
+  }
+
+  #ban(guilty: readonly PeerConnection[]): void {
+    for (const connection of guilty) this.#parts.timers.addTask(() => this.#parts.ban(connection), 0);
+  }
+
+  #wakeSoon(): void {
+    if (this.#idle.size === 0) return;
+    this.#wakeTask ??= this.#parts.timers.addTask(() => {
+      this.#wakeTask = null;
+      const woken = this.#idle;
+      this.#idle = new Set();
+      for (const download of woken) download.requestMore();
+    }, 0);
+  }
+
+  #sweepLater(): void {
+    if (this.#downloads.size === 0 || this.#parts.storage.amountLeft === 0) return;
+    this.#sweepTask ??= this.#parts.timers.addTask(() => {
+      this.#sweepTask = null;
+      for (const download of this.#downloads.values()) {
+        download.reviewProgress();
+        download.reviewInterest();
+      }
+      this.#sweepLater();
+    }, this.options.sweepInterval);
+  }
+}

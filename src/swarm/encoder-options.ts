@@ -1,0 +1,41 @@
+import type { Millis } from '../base/clock.js';
+
+/** How one torrent's table of connections behaves. */
+export interface EncoderOptions {
+  /** Connections of all kinds at once; whoever comes from outside beyond that is turned away. */
+  readonly maxConnections: number;
+  /** At this many connections of all kinds we dial no more: the places above it are for those who come to us. */
+  readonly maxInitiate: number;
+  /** Connections with one host at once, of both directions. Households and companies share an address. */
+  readonly maxPerHost: number;
+  /** Addresses kept for later because the table is full or their last attempt failed. */
+  readonly maxSpares: number;
+  /** A dial that has not got through by then is given up. */
+  readonly connectDeadline: Millis;
+  /** A handshake that is not complete by then, counted from the socket's being up, ends the connection. */
+  readonly handshakeDeadline: Millis;
+  /** A complete connection says something at least this often, if only a keep-alive. */
+  readonly keepAliveInterval: Millis;
+  /** A complete connection on which no message (or keep-alive) was finished for this long is ended. */
+  readonly maxSilence: Millis;
+  /** Two attempts at one address are at least this far apart; doubled with every failure. */
+  readonly retryInterval: Millis;
+  /** An address that has failed this often in a row is dropped, until somebody names it again. */
+  readonly maxFailures: number;
+  /** Messages longer than this many bytes end the connection before they are read. */
+  readonly maxMessageLength: number;
+}
+
+export const DEFAULT_ENCODER_OPTIONS: EncoderOptions = {
+  maxConnections: 80,
+  maxInitiate: 40,
+  maxPerHost: 16,
+  maxSpares: 200,
+  connectDeadline: 10_000,
+  handshakeDeadline: 30_000,
+  keepAliveInterval: 120_000,
+  maxSilence: 300_000,
+  retryInterval: 60_000,
+  maxFailures: 6,
+  maxMessageLength: 1024 * 1024,
+};

@@ -1,0 +1,275 @@
+/**
+ * The table of one torrent's connections: whom to dial and when, whom to let in, which of two connections with one peer
+ * stays, who has been silent for too long. What is said over a connection is the business of `PeerEvents`.
+ *
+ * Every address that is to be dialled becomes a spare first, and every dial is made in one place, which is asked again
+ * whenever a connection ends, whoever ended it, and whenever an address or a place becomes free.
+ */
+import type { Millis, Task } from '../base/clock.js';
+import { isUnicast, parseIp } from '../net/ip-address.js';
+import type { PeerAddress, RawServerContext, SingleSocket, SocketFailure } from '../net/raw-server.js';
+import type { Refusal, RefusalCode } from '../wire/refusal.js';
+import {
+  type Beginning,
+  Connection,
+  type ConnectionOwner,
+  type Ending,
+  type Identity,
+  type Incoming,
+} from './connection.js';
+import { ConnectionTable } from './connection-table.js';
+import type { EncoderOptions } from './encoder-options.js';
+import type { HalfOpen } from './half-open.js';
+import { Liveness } from './liveness.js';
+import type { PeerEvents } from './peer-connection.js';
+import { RefusalLog } from './refusal-log.js';
+import { newcomerStays } from './simultaneous-dial.js';
+import { type Spare, Spares } from './spares.js';
+
+/** What an Encoder stands on. */
+export interface EncoderParts {
+  /** The torrent's own part of the loop. */
+  readonly rawServer: RawServerContext;
+  readonly identity: Identity;
+  readonly options: EncoderOptions;
+  /** The places for dials, shared by all torrents. */
+  readonly halfOpen: HalfOpen;
+  /** Told of every peer that is turned away or sent off. */
+  readonly refused: (address: PeerAddress, reason: Refusal) => void;
+}
+
+export class Encoder implements ConnectionOwner {
+  readonly #parts: EncoderParts;
+  readonly #events: PeerEvents;
+  readonly #table = new ConnectionTable();
+  readonly #dialling = new Set<Connection>();
+  readonly #spares: Spares;
+  readonly #liveness: Liveness;
+  readonly #banned = new Set<string>();
+  readonly #refusals: RefusalLog;
+  readonly #losses = new Map<SocketFailure['code'], number>();
+  /** Runs when the next spare has waited long enough. */
+  #retry: Task | null = null;
+  #everIncoming = false;
+  #closed = false;
+
+  constructor(parts: EncoderParts, events: PeerEvents) {
+    this.#parts = parts;
+    this.#events = events;
+    this.#spares = new Spares(parts.options);
+    this.#liveness = new Liveness(parts.rawServer, parts.options);
+    this.#refusals = new RefusalLog(parts.refused);
+  }
+
+  /** Connections whose handshake is finished. */
+  howManyConnections(): number {
+    return this.#table.completeCount;
+  }
+
+  /** Whether we would dial nobody else, half-open connections counted. */
+  get isFull(): boolean {
+    const { maxConnections, maxInitiate } = this.#parts.options;
+    return this.#table.count >= Math.min(maxConnections, maxInitiate);
+  }
+
+  /** Whether somebody has ever reached us from outside and finished the handshake. */
+  get everIncoming(): boolean {
+    return this.#everIncoming;
+  }
+
+  /** Addresses that wait to be dialled. */
+  get spareCount(): number {
+    return this.#spares.count;
+  }
+
+  /** How many were refused, by reason, since the beginning. */
+  get refusals(): ReadonlyMap<RefusalCode, number> {
+    return this.#refusals.counts;
+  }
+
+  /** How many connections, half-open ones included, were lost without our doing. */
+  get losses(): ReadonlyMap<SocketFailure['code'], number> {
+    return this.#losses;
+  }
+
+  /** Dials a peer that somebody named: at once if there is a place, later if it is worth it, never if it is pointless. */
+  startConnection({ host, port }: PeerAddress, peerId: Buffer | null): void {
+    // Sockets tell hosts in one spelling. A peer named in another would pass for somebody else, or escape a ban.
+    const ip = parseIp(host);
+    if (this.#closed || ip === undefined || !isUnicast(ip)) return;
+    const address = { host: ip.text, port };
+    if (!this.#isWanted(address, peerId)) return;
+    this.#spares.add(address, peerId, this.#now());
+    this.#refill();
+  }
+
+  /** Takes over a socket from outside whose handshake has named this torrent. */
+  externalConnectionMade(socket: SingleSocket, incoming: Incoming): void {
+    const reason = this.#reasonAgainst(incoming.address.host);
+    if (reason !== undefined) {
+      socket.close();
+      this.#refusals.add(incoming.address, reason);
+      return;
+    }
+    const { rawServer } = this.#parts;
+    this.#begin({ kind: 'external', ...incoming }, (handler) => {
+      rawServer.adopt(socket, handler);
+      return socket;
+    });
+  }
+
+  /** Ends every connection with `host`, spelled as sockets tell it, and neither dials it nor lets it in from here on. */
+  banHost(host: string): void {
+    this.#banned.add(host);
+    for (const connection of this.#table.all()) {
+      if (connection.address.host === host) connection.refuse({ code: 'banned' });
+    }
+  }
+
+  /** Ends every connection and dials nobody any more. Must also be called when the torrent fails: it gives places back. */
+  close(): void {
+    this.#closed = true;
+    this.#spares.clear();
+    this.#retry?.cancel();
+    for (const connection of this.#table.all()) connection.refuse({ code: 'shutting-down' });
+    this.#parts.halfOpen.withdraw(this.#placeFree);
+  }
+
+  dialDone(connection: Connection): void {
+    this.#leaveHalfOpen(connection);
+  }
+
+  judgePeerId(connection: Connection): Refusal | undefined {
+    const { peerId, address, expectedId } = connection;
+    const { myId } = this.#parts.identity;
+    if (connection.locallyInitiated) this.#spares.answered(address, peerId);
+    if (peerId.equals(myId)) return { code: 'own-peer-id' };
+    // BEP 3: "If the receiving side's peer id doesn't match the one the initiating side expects, it severs the connection."
+    if (expectedId !== null && !peerId.equals(expectedId)) return { code: 'unexpected-peer-id' };
+    const earlier = this.#table.withPeerId(peerId);
+    if (earlier === undefined) return undefined;
+    if (!newcomerStays(earlier, connection, myId, this.#now())) return { code: 'duplicate-peer' };
+    earlier.refuse({ code: 'duplicate-peer' });
+    return undefined;
+  }
+
+  completed(connection: Connection): void {
+    this.#table.completed(connection);
+    this.#liveness.watch(connection);
+    if (!connection.locallyInitiated) this.#everIncoming = true;
+    this.#events.connectionMade(connection);
+  }
+
+  gotFrame(connection: Connection, frame: Buffer): void {
+    this.#events.gotFrame(connection, frame);
+  }
+
+  connectionFlushed(connection: Connection): void {
+    this.#events.connectionFlushed(connection);
+  }
+
+  severed(connection: Connection, ending: Ending): void {
+    this.#table.delete(connection);
+    this.#liveness.unwatch(connection);
+    this.#leaveHalfOpen(connection);
+    if (ending.by === 'us') this.#refusals.add(connection.address, ending.reason);
+    else this.#losses.set(ending.failure.code, (this.#losses.get(ending.failure.code) ?? 0) + 1);
+    if (connection.locallyInitiated) this.#thinkOfRetrying(connection, ending);
+    if (connection.completeSince !== null) this.#events.connectionLost(connection);
+    this.#refill();
+  }
+
+  /** The one place where connections are dialled. */
+  #refill(): void {
+    this.#retry?.cancel();
+    this.#retry = null;
+    if (this.#closed) return;
+    const { halfOpen } = this.#parts;
+    while (!this.isFull) {
+      const spare = this.#spares.next(this.#now(), (candidate) => this.#hasRoomFor(candidate.address.host));
+      if (spare === undefined) {
+        this.#refillLater();
+        break;
+      }
+      if (!this.#isWanted(spare.address, spare.peerId)) this.#spares.drop(spare);
+      else if (halfOpen.enter(this.#placeFree)) this.#dial(spare);
+      else return;
+    }
+    halfOpen.withdraw(this.#placeFree);
+  }
+
+  #refillLater(): void {
+    const readyAt = this.#spares.nextReadyAt(this.#now());
+    if (readyAt === undefined) return;
+    this.#retry = this.#parts.rawServer.addTask(() => this.#refill(), readyAt - this.#now());
+  }
+
+  /** Told by whoever left a place, on whose behalf nothing of this torrent may run. */
+  readonly #placeFree = (): void => {
+    this.#parts.rawServer.addTask(() => this.#refill(), 0);
+  };
+
+  #dial(spare: Spare): void {
+    const { address, peerId } = spare;
+    this.#spares.dialled(spare, this.#now());
+    const connection = this.#begin({ kind: 'dial', address, expectedId: peerId }, (handler) =>
+      this.#parts.rawServer.startConnection(address, handler),
+    );
+    this.#dialling.add(connection);
+  }
+
+  #begin(beginning: Beginning, open: ConstructorParameters<typeof Connection>[5]): Connection {
+    const { rawServer, identity, options } = this.#parts;
+    const connection = new Connection(this, rawServer, identity, options, beginning, open);
+    this.#table.add(connection);
+    return connection;
+  }
+
+  #leaveHalfOpen(connection: Connection): void {
+    if (this.#dialling.delete(connection)) this.#parts.halfOpen.leave();
+  }
+
+  /** False when a connection would be refused or be one too many with the same peer. */
+  #isWanted(address: PeerAddress, peerId: Buffer | null): boolean {
+    if (this.#banned.has(address.host) || this.#table.hasDialled(address)) return false;
+    if (peerId?.equals(this.#parts.identity.myId)) return false;
+    const likelyId = peerId ?? this.#spares.knownPeerId(address);
+    return likelyId === null || this.#table.withPeerId(likelyId) === undefined;
+  }
+
+  #reasonAgainst(host: string): Refusal | undefined {
+    if (this.#closed) return { code: 'shutting-down' };
+    if (this.#banned.has(host)) return { code: 'banned' };
+    const isFull = this.#table.count >= this.#parts.options.maxConnections;
+    return isFull || !this.#hasRoomFor(host) ? { code: 'table-full' } : undefined;
+  }
+
+  #hasRoomFor(host: string): boolean {
+    return this.#table.countOfHost(host) < this.#parts.options.maxPerHost;
+  }
+
+  #thinkOfRetrying(connection: Connection, ending: Ending): void {
+    const { address, completeSince } = connection;
+    if (completeSince !== null && this.#now() - completeSince >= this.#parts.options.retryInterval) {
+      this.#spares.proved(address);
+    }
+    if (isWorthRetrying(ending)) this.#spares.failed(address, this.#now());
+    else if (isHopeless(ending)) this.#spares.condemn(address);
+  }
+
+  #now(): Millis {
+    return this.#parts.rawServer.now();
+  }
+}
+
+/** Whether the same address may do better later. What a peer did wrong once, it does wrong again. */
+function isWorthRetrying(ending: Ending): boolean {
+  if (ending.by === 'peer') return ending.failure.code !== 'forbidden';
+  const { code } = ending.reason;
+  return code === 'connect-timeout' || code === 'handshake-timeout' || code === 'idle';
+}
+
+/** Whether whoever names the address again is to be ignored: we found ourselves, or somebody who speaks something else. */
+function isHopeless(ending: Ending): boolean {
+  return ending.by === 'us' && (ending.reason.code === 'own-peer-id' || ending.reason.code === 'not-bittorrent');
+}

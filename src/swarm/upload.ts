@@ -1,0 +1,228 @@
+import type { Millis } from '../base/clock.js';
+import type { BlockSpan, ReadOutcome } from '../disk/storage.js';
+import { Measure, type MeasureOptions, measureDefaults } from '../measure/measure.js';
+import type { PieceIndex } from '../metainfo/piece-layout.js';
+import { encodeMessage, encodePieceHeader } from '../wire/message.js';
+import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
+import type { PeerConnection } from './peer-connection.js';
+import type { RateLimiter, RateWaiter } from './rate-limiter.js';
+
+/** How requests of peers are answered. */
+export interface UploadOptions {
+  // BEP 3: "All current implementations use 2^14 (16 kiB), and close connections which request an amount greater than that."
+  /** The longest block that a peer may ask for, bytes; clients before 2005 asked for more than 16 KiB. */
+  readonly maxRequestLength: number;
+  /** Requests of one peer that wait for us, at the most. */
+  readonly maxQueued: number;
+  /** What one read and one send hold, bytes, and what may wait in the socket before the next: the least … */
+  readonly minBatch: number;
+  /** … and the most. */
+  readonly maxBatch: number;
+  /** Between those two, a batch is what the peer takes in this time: a choke or a cancel then still has an effect. */
+  readonly batchTime: Millis;
+  /** How rates are measured. */
+  readonly measure: MeasureOptions;
+}
+
+export const DEFAULT_UPLOAD_OPTIONS: UploadOptions = {
+  maxRequestLength: 128 * 1024,
+  maxQueued: 500,
+  minBatch: 64 * 1024,
+  maxBatch: 1024 * 1024,
+  batchTime: 500,
+  measure: measureDefaults,
+};
+
+/** What an Upload needs of the side that all uploads of a torrent share. */
+export interface UploadOwner {
+  readonly options: UploadOptions;
+  readonly limiter: RateLimiter;
+  now(): Millis;
+  /** The piece of a run of bytes that lies within the torrent, or undefined. */
+  pieceOf(piece: number, begin: number, length: number): PieceIndex | undefined;
+  have(piece: PieceIndex): boolean;
+  /** A number for each byte of the torrent. */
+  position(piece: PieceIndex, begin: number): number;
+  readBlocks(spans: readonly BlockSpan[], answered: (outcome: ReadOutcome) => void): void;
+  /** So many bytes of blocks have gone to a peer. */
+  uploaded(length: number): void;
+  /** The disk did not give what we have; the requests are dropped. */
+  readFailed(outcome: Extract<ReadOutcome, { ok: false }>): void;
+}
+
+/** By position of their first byte: a second request for the same place replaces the first. In the order of asking. */
+type Requests = Map<number, BlockSpan>;
+
+/**
+ * Serves one peer. Requests wait in a queue; a run of them is read in one go and leaves in one send, while what waits
+ * in the socket stays below a bound. One read is under way at a time. A choke, and the peer's loss of interest, empty
+ * the queue, and what is being read then is not sent.
+ */
+export class Upload implements RateWaiter {
+  readonly #connection: PeerConnection;
+  readonly #owner: UploadOwner;
+  readonly #measure: Measure;
+  readonly #queue: Requests = new Map();
+  /** Requests that are being read and are still wanted. */
+  readonly #inRead: Requests = new Map();
+  #readUnderWay = false;
+  #choked = true;
+  #interested = false;
+  #total = 0;
+
+  constructor(connection: PeerConnection, owner: UploadOwner) {
+    this.#connection = connection;
+    this.#owner = owner;
+    this.#measure = new Measure(owner.options.measure, owner.now());
+  }
+
+  get choked(): boolean {
+    return this.#choked;
+  }
+
+  get interested(): boolean {
+    return this.#interested;
+  }
+
+  /** Bytes of blocks a second. */
+  get rate(): number {
+    return this.#measure.rate(this.#owner.now());
+  }
+
+  /** Bytes of blocks. */
+  get total(): number {
+    return this.#total;
+  }
+
+  /** Requests that wait for us or are being read. */
+  get queuedCount(): number {
+    return this.#queue.size + this.#inRead.size;
+  }
+
+  choke(): void {
+    if (this.#choked) return;
+    this.#choked = true;
+    this.#forgetRequests();
+    this.#connection.send([encodeMessage({ type: 'choke' })]);
+  }
+
+  unchoke(): void {
+    if (!this.#choked) return;
+    this.#choked = false;
+    this.#connection.send([encodeMessage({ type: 'unchoke' })]);
+  }
+
+  /** True when that is news. */
+  gotInterested(): boolean {
+    if (this.#interested) return false;
+    this.#interested = true;
+    return true;
+  }
+
+  /** True when that is news. */
+  gotNotInterested(): boolean {
+    if (!this.#interested) return false;
+    this.#interested = false;
+    this.#forgetRequests();
+    return true;
+  }
+
+  gotRequest(piece: number, begin: number, length: number): Judgement {
+    if (length > this.#owner.options.maxRequestLength) return refuse({ code: 'request-too-long', length });
+    const index = this.#owner.pieceOf(piece, begin, length);
+    if (index === undefined) return refuse({ code: 'block-out-of-range', piece, begin, length });
+    // Requests that were on their way when our choke left are no fault; the count forgives as many.
+    if (this.#choked || !this.#interested || !this.#owner.have(index)) return JUNK;
+    if (this.#queue.size >= this.#owner.options.maxQueued) {
+      return refuse({ code: 'too-many-requests', count: this.#queue.size + 1 });
+    }
+    this.#queue.set(this.#owner.position(index, begin), { piece: index, begin, length });
+    this.#serve();
+    return FINE;
+  }
+
+  /** Harmless when there is no such request: it may have been answered already. */
+  gotCancel(piece: number, begin: number, length: number): Judgement {
+    const index = this.#owner.pieceOf(piece, begin, length);
+    if (index === undefined) return JUNK;
+    const position = this.#owner.position(index, begin);
+    if (this.#queue.get(position)?.length === length) this.#queue.delete(position);
+    if (this.#inRead.get(position)?.length !== length) return FINE;
+    // What is read for nothing costs us a disk; a peer that makes a habit of it is counted.
+    this.#inRead.delete(position);
+    return JUNK;
+  }
+
+  connectionFlushed(): void {
+    this.#serve();
+  }
+
+  rateAllows(): void {
+    this.#serve();
+  }
+
+  connectionLost(): void {
+    this.#choked = true;
+    this.#forgetRequests();
+  }
+
+  #forgetRequests(): void {
+    this.#queue.clear();
+    this.#inRead.clear();
+    this.#owner.limiter.leave(this);
+  }
+
+  #serve(): void {
+    if (this.#readUnderWay || this.#queue.size === 0) return;
+    const batch = this.#batchLength();
+    if (this.#connection.unsentLength > batch) return;
+    const allowance = Math.min(batch, this.#owner.limiter.allowance());
+    if (allowance === 0) this.#owner.limiter.wait(this);
+    else this.#read(allowance);
+  }
+
+  #batchLength(): number {
+    const { minBatch, maxBatch, batchTime } = this.#owner.options;
+    return Math.min(maxBatch, Math.max(minBatch, (this.rate * batchTime) / 1000));
+  }
+
+  #read(allowance: number): void {
+    const spans: BlockSpan[] = [];
+    let length = 0;
+    for (const [position, span] of this.#queue) {
+      if (length > 0 && length + span.length > allowance) break;
+      this.#queue.delete(position);
+      this.#inRead.set(position, span);
+      spans.push(span);
+      length += span.length;
+    }
+    this.#owner.limiter.spend(length);
+    this.#readUnderWay = true;
+    this.#owner.readBlocks(spans, (outcome) => {
+      this.#readUnderWay = false;
+      const sent = outcome.ok ? this.#send(spans, outcome.blocks) : 0;
+      if (sent < length) this.#owner.limiter.spend(sent - length);
+      this.#inRead.clear();
+      if (!outcome.ok) this.#owner.readFailed(outcome);
+      this.#serve();
+    });
+  }
+
+  /** Sends what is still wanted and returns its length. */
+  #send(spans: readonly BlockSpan[], blocks: readonly Buffer[]): number {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    for (const [index, block] of blocks.entries()) {
+      const span = spans[index];
+      if (span === undefined || this.#inRead.get(this.#owner.position(span.piece, span.begin)) !== span) continue;
+      chunks.push(encodePieceHeader(span.piece, span.begin, block.length), block);
+      length += block.length;
+    }
+    if (length === 0) return 0;
+    this.#total += length;
+    this.#measure.add(length, this.#owner.now());
+    this.#owner.uploaded(length);
+    this.#connection.send(chunks);
+    return length;
+  }
+}

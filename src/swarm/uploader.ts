@@ -1,0 +1,85 @@
+import type { Millis, Timers } from '../base/clock.js';
+import type { BtgetError } from '../base/failure.js';
+import type { BlockSpan, ReadOutcome } from '../disk/storage.js';
+import { Measure } from '../measure/measure.js';
+import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+import type { PeerConnection } from './peer-connection.js';
+import type { RateLimiter } from './rate-limiter.js';
+import { Upload, type UploadOptions, type UploadOwner } from './upload.js';
+
+/** What we have, and its bytes (pieces/storage-wrapper.ts). */
+export interface BlockSource {
+  readonly have: { has(piece: number): boolean };
+  readBlocks(spans: readonly BlockSpan[], answered: (outcome: ReadOutcome) => void): void;
+}
+
+/** What the Uploader is joined with. */
+export interface UploaderParts {
+  readonly timers: Timers;
+  readonly layout: PieceLayout;
+  readonly source: BlockSource;
+  readonly limiter: RateLimiter;
+  /** The disk did not give what we have. Nothing else has happened: the requests of that read are dropped. */
+  readonly gotReadFailure: (failure: BtgetError) => void;
+}
+
+/** What all uploads of a torrent share. */
+export class Uploader implements UploadOwner {
+  readonly options: UploadOptions;
+  readonly limiter: RateLimiter;
+  readonly #parts: UploaderParts;
+  readonly #measure: Measure;
+  #total = 0;
+
+  constructor(parts: UploaderParts, options: UploadOptions) {
+    this.options = options;
+    this.limiter = parts.limiter;
+    this.#parts = parts;
+    this.#measure = new Measure(options.measure, parts.timers.now());
+  }
+
+  createUpload(connection: PeerConnection): Upload {
+    return new Upload(connection, this);
+  }
+
+  /** Bytes of blocks a second, to all peers. */
+  get rate(): number {
+    return this.#measure.rate(this.#parts.timers.now());
+  }
+
+  /** Bytes of blocks sent in this run. */
+  get total(): number {
+    return this.#total;
+  }
+
+  now(): Millis {
+    return this.#parts.timers.now();
+  }
+
+  pieceOf(piece: number, begin: number, length: number): PieceIndex | undefined {
+    const index = this.#parts.layout.pieceIndex(piece);
+    if (index === undefined || length === 0 || begin + length > this.#parts.layout.lengthOf(index)) return undefined;
+    return index;
+  }
+
+  have(piece: PieceIndex): boolean {
+    return this.#parts.source.have.has(piece);
+  }
+
+  position(piece: PieceIndex, begin: number): number {
+    return this.#parts.layout.beginOf(piece) + begin;
+  }
+
+  readBlocks(spans: readonly BlockSpan[], answered: (outcome: ReadOutcome) => void): void {
+    this.#parts.source.readBlocks(spans, answered);
+  }
+
+  uploaded(length: number): void {
+    this.#total += length;
+    this.#measure.add(length, this.#parts.timers.now());
+  }
+
+  readFailed(outcome: Extract<ReadOutcome, { ok: false }>): void {
+    this.#parts.gotReadFailure(outcome.failure);
+  }
+}

@@ -1,0 +1,88 @@
+import type { Timers } from '../base/clock.js';
+import type { BtgetError } from '../base/failure.js';
+import type { Storage } from '../disk/storage.js';
+import type { Metainfo } from '../metainfo/metainfo.js';
+import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+import { FileProgress } from '../pieces/file-progress.js';
+import { FileFinisher } from './file-finisher.js';
+import { SeedGoalWatch } from './seed-goal-watch.js';
+import type { TorrentEvents } from './status.js';
+import type { TorrentOptions } from './torrent-options.js';
+
+export interface CompletionParts {
+  readonly timers: Timers;
+  readonly metainfo: Metainfo;
+  readonly layout: PieceLayout;
+  readonly storage: Pick<Storage, 'finishFile'>;
+  readonly options: TorrentOptions;
+  readonly events: Pick<TorrentEvents, 'fileDone' | 'done' | 'goalReached'>;
+  /** Bytes that are wanted and not verified. */
+  readonly amountLeft: () => number;
+  /** Uploaded ÷ size of the torrent. */
+  readonly ratio: () => number;
+  readonly failed: (failure: BtgetError) => void;
+}
+
+/** From verified pieces to whole files, from whole files to done, and from done to the seed goal. Each is told once. */
+export class Completion {
+  readonly #parts: CompletionParts;
+  readonly #files: FileProgress;
+  readonly #finisher: FileFinisher;
+  #goalWatch: SeedGoalWatch | null = null;
+  #begun = false;
+  #doneTold = false;
+
+  constructor(parts: CompletionParts) {
+    this.#parts = parts;
+    this.#files = new FileProgress(parts.metainfo.files, parts.layout);
+    this.#finisher = new FileFinisher({
+      finishFile: (file, answered) => parts.storage.finishFile(file, answered),
+      finished: (file) => {
+        this.#tellFile(file);
+        this.#tellIfDone();
+      },
+      failed: parts.failed,
+    });
+  }
+
+  /** Everything wanted is verified, flushed and named. */
+  get isDone(): boolean {
+    return this.#begun && this.#parts.amountLeft() === 0 && this.#finisher.isDone;
+  }
+
+  /** The check is over. `whole` are the files that have their name already; a torrent that only seeds names no others. */
+  begin(verified: readonly PieceIndex[], whole: ReadonlySet<number>): void {
+    this.#begun = true;
+    const found = verified.flatMap((piece) => this.#files.pieceVerified(piece));
+    for (const file of found) if (whole.has(file)) this.#tellFile(file);
+    if (this.#parts.options.mode === 'download') {
+      this.#finisher.finish([...this.#files.wholeAtOnce, ...found.filter((file) => !whole.has(file))]);
+    }
+    this.#tellIfDone();
+  }
+
+  pieceVerified(piece: PieceIndex): void {
+    this.#finisher.finish(this.#files.pieceVerified(piece));
+  }
+
+  stop(): void {
+    this.#goalWatch?.stop();
+  }
+
+  #tellFile(index: number): void {
+    const { metainfo, options, events } = this.#parts;
+    const file = metainfo.files[index];
+    if (file === undefined) return;
+    const [name, ...below] = file.path;
+    events.fileDone(file, [options.dir, options.outputName ?? name, ...below].join('/'));
+  }
+
+  #tellIfDone(): void {
+    if (this.#doneTold || !this.isDone) return;
+    this.#doneTold = true;
+    const { timers, options, events, ratio } = this.#parts;
+    events.done();
+    if (options.seedGoal === null) events.goalReached();
+    else this.#goalWatch = new SeedGoalWatch(timers, options.seedGoal, ratio, () => events.goalReached());
+  }
+}

@@ -1,0 +1,57 @@
+import type { BtgetError } from '../base/failure.js';
+import type { DoneOutcome } from '../disk/storage.js';
+
+/** How many files are flushed and named at once; the others wait their turn. */
+const AT_ONCE = 8;
+
+export interface FileFinisherParts {
+  /** `Storage.finishFile`. */
+  readonly finishFile: (file: number, answered: (outcome: DoneOutcome) => void) => void;
+  /** The file is whole, flushed and has its name. */
+  readonly finished: (file: number) => void;
+  readonly failed: (failure: BtgetError) => void;
+}
+
+/** Gives files their names when their last piece is verified. After a failure it finishes nothing more. */
+export class FileFinisher {
+  readonly #parts: FileFinisherParts;
+  readonly #waiting: number[] = [];
+  #underWay = 0;
+  #failed = false;
+
+  constructor(parts: FileFinisherParts) {
+    this.#parts = parts;
+  }
+
+  /** Nothing waits and nothing is under way, and nothing failed. */
+  get isDone(): boolean {
+    return !this.#failed && this.#waiting.length === 0 && this.#underWay === 0;
+  }
+
+  /** Finishes these files, in this order. */
+  finish(files: Iterable<number>): void {
+    this.#waiting.push(...files);
+    this.#next();
+  }
+
+  #next(): void {
+    while (!this.#failed && this.#underWay < AT_ONCE) {
+      const file = this.#waiting.shift();
+      if (file === undefined) return;
+      this.#underWay += 1;
+      this.#parts.finishFile(file, (outcome) => this.#answered(file, outcome));
+    }
+  }
+
+  #answered(file: number, outcome: DoneOutcome): void {
+    this.#underWay -= 1;
+    if (this.#failed) return;
+    if (!outcome.ok) {
+      this.#failed = true;
+      this.#parts.failed(outcome.failure);
+      return;
+    }
+    this.#next();
+    this.#parts.finished(file);
+  }
+}

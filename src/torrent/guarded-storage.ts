@@ -1,0 +1,67 @@
+import type { Timers } from '../base/clock.js';
+import type {
+  BlockSpan,
+  CheckOutcome,
+  DoneOutcome,
+  PieceSlot,
+  ReadOutcome,
+  Storage,
+  SurveyOutcome,
+} from '../disk/storage.js';
+import type { PieceIndex } from '../metainfo/piece-layout.js';
+
+/**
+ * A storage whose answers come as tasks of one torrent's context: a bug in what they set off ends that torrent and
+ * nothing else, and no answer reaches a torrent that has ended. Only `close` answers outside, because it follows that end.
+ */
+export class GuardedStorage implements Storage {
+  readonly #storage: Storage;
+  readonly #timers: Timers;
+
+  constructor(storage: Storage, timers: Timers) {
+    this.#storage = storage;
+    this.#timers = timers;
+  }
+
+  survey(answered: (outcome: SurveyOutcome) => void): void {
+    this.#storage.survey(this.#guard(answered));
+  }
+
+  commitPiece(piece: PieceIndex, slot: PieceSlot, answered: (outcome: CheckOutcome) => void): void {
+    this.#storage.commitPiece(piece, slot, this.#guard(answered));
+  }
+
+  writeBlock(piece: PieceIndex, begin: number, data: Buffer, answered: (outcome: DoneOutcome) => void): void {
+    this.#storage.writeBlock(piece, begin, data, this.#guard(answered));
+  }
+
+  checkPiece(piece: PieceIndex, answered: (outcome: CheckOutcome) => void): void {
+    this.#storage.checkPiece(piece, this.#guard(answered));
+  }
+
+  readBlocks(spans: readonly BlockSpan[], answered: (outcome: ReadOutcome) => void): void {
+    this.#storage.readBlocks(spans, this.#guard(answered));
+  }
+
+  demoteFile(file: number, answered: (outcome: DoneOutcome) => void): void {
+    this.#storage.demoteFile(file, this.#guard(answered));
+  }
+
+  finishFile(file: number, answered: (outcome: DoneOutcome) => void): void {
+    this.#storage.finishFile(file, this.#guard(answered));
+  }
+
+  sync(answered: (outcome: DoneOutcome) => void): void {
+    this.#storage.sync(this.#guard(answered));
+  }
+
+  close(answered: () => void): void {
+    this.#storage.close(answered);
+  }
+
+  #guard<T>(answered: (outcome: T) => void): (outcome: T) => void {
+    return (outcome) => {
+      this.#timers.addTask(() => answered(outcome), 0);
+    };
+  }
+}

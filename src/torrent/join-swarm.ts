@@ -1,0 +1,112 @@
+/**
+ * Joins the classes that exchange pieces with peers, for one torrent. They know each other only by the interfaces that
+ * each of them declares; this is the place where the interfaces meet.
+ */
+import type { BtgetError } from '../base/failure.js';
+import type { Random } from '../base/random.js';
+import type { SlotPool, Storage } from '../disk/storage.js';
+import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+import type { RawServerContext } from '../net/raw-server.js';
+import { PiecePicker } from '../pieces/piece-picker.js';
+import { RequestBook } from '../pieces/request-book.js';
+import { StorageWrapper, storageWrapperDefaults } from '../pieces/storage-wrapper.js';
+import { Blame, DEFAULT_BLAME_OPTIONS } from '../swarm/blame.js';
+import { Choker, DEFAULT_CHOKER_OPTIONS } from '../swarm/choker.js';
+import { Connecter, DEFAULT_CONNECTER_OPTIONS } from '../swarm/connecter.js';
+import type { Identity } from '../swarm/connection.js';
+import type { Download } from '../swarm/download.js';
+import { DEFAULT_DOWNLOAD_OPTIONS, Downloader } from '../swarm/downloader.js';
+import { Encoder } from '../swarm/encoder.js';
+import { DEFAULT_ENCODER_OPTIONS } from '../swarm/encoder-options.js';
+import type { HalfOpen } from '../swarm/half-open.js';
+import type { Peer } from '../swarm/peer.js';
+import type { PeerConnection } from '../swarm/peer-connection.js';
+import type { RateLimiter } from '../swarm/rate-limiter.js';
+import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload.js';
+import { uploadSlotsForRate } from '../swarm/upload-slots.js';
+import { Uploader } from '../swarm/uploader.js';
+import type { TorrentOptions } from './torrent-options.js';
+
+export interface SwarmParts {
+  readonly context: RawServerContext;
+  readonly random: Random;
+  readonly storage: Storage;
+  readonly layout: PieceLayout;
+  readonly slots: SlotPool;
+  readonly halfOpen: HalfOpen;
+  readonly uploadLimiter: RateLimiter;
+  readonly downloadLimiter: RateLimiter;
+  readonly identity: Identity;
+  readonly options: TorrentOptions;
+  /** The piece is ours: its hash is right, and the disk has it. */
+  readonly pieceVerified: (piece: PieceIndex) => void;
+  /** The disk did not take what was downloaded. */
+  readonly diskFailed: (failure: BtgetError) => void;
+  /** The disk did not give what a peer asked for. */
+  readonly readFailed: (failure: BtgetError) => void;
+}
+
+export interface JoinedSwarm {
+  readonly store: StorageWrapper;
+  readonly picker: PiecePicker;
+  readonly connecter: Connecter;
+  readonly downloader: Downloader;
+  readonly uploader: Uploader;
+  readonly encoder: Encoder;
+}
+
+export function joinSwarm(parts: SwarmParts): JoinedSwarm {
+  const { context, random, layout, options } = parts;
+
+  const store = new StorageWrapper(parts.storage, layout, parts.slots, context, storageWrapperDefaults, {
+    pieceVerified(piece, data) {
+      downloader.pieceVerified(piece, data);
+      connecter.pieceVerified(piece);
+      parts.pieceVerified(piece);
+    },
+    pieceFailed: (piece, data) => downloader.pieceFailed(piece, data),
+    pieceDropped: (piece) => downloader.pieceDropped(piece),
+    roomForPieces: () => downloader.roomForPieces(),
+    diskFailed: parts.diskFailed,
+  });
+  const picker = new PiecePicker(layout.pieceCount, { randomFirst: 4, sequential: options.sequential }, random);
+  const requests = new RequestBook<Download>(layout, picker, store);
+  const downloader = new Downloader(
+    {
+      timers: context,
+      layout,
+      picker,
+      requests,
+      storage: store,
+      blame: new Blame<PeerConnection>(layout, DEFAULT_BLAME_OPTIONS),
+      limiter: parts.downloadLimiter,
+      ban: (connection) => encoder.banHost(connection.address.host),
+    },
+    DEFAULT_DOWNLOAD_OPTIONS,
+  );
+  const uploader = new Uploader(
+    { timers: context, layout, source: store, limiter: parts.uploadLimiter, gotReadFailure: parts.readFailed },
+    DEFAULT_UPLOAD_OPTIONS,
+  );
+  const slots = () => options.uploadSlots ?? uploadSlotsForRate(parts.uploadLimiter.rate);
+  const choker = new Choker<Peer>(context, random, DEFAULT_CHOKER_OPTIONS, slots, () => store.amountLeft === 0);
+  const connecter = new Connecter(
+    { timers: context, layout, store, uploader, downloader, choker },
+    DEFAULT_CONNECTER_OPTIONS,
+  );
+  const encoder = new Encoder(
+    {
+      rawServer: context,
+      identity: parts.identity,
+      options: {
+        ...DEFAULT_ENCODER_OPTIONS,
+        maxConnections: options.maxPeers,
+        maxInitiate: Math.max(1, Math.ceil(options.maxPeers / 2)),
+      },
+      halfOpen: parts.halfOpen,
+      refused: () => undefined,
+    },
+    connecter,
+  );
+  return { store, picker, connecter, downloader, uploader, encoder };
+}

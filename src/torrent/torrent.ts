@@ -1,0 +1,265 @@
+/**
+ * One torrent from its first look at the disk to its last word to the trackers.
+ *
+ * It is in turn checking (what lies on the disk is hashed), running (it exchanges pieces with peers) and stopped. All that
+ * it does runs in a context of its own: a bug in it ends this torrent, and the others go on.
+ */
+import type { Millis } from '../base/clock.js';
+import type { BtgetError } from '../base/failure.js';
+import type { Random } from '../base/random.js';
+import type { Rerequester } from '../discovery/rerequester.js';
+import type { TrackerClient } from '../discovery/tracker-client.js';
+import type { OpenStorage, SlotPool } from '../disk/storage.js';
+import { RateMeasure } from '../measure/rate-measure.js';
+import type { Metainfo } from '../metainfo/metainfo.js';
+import { type PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+import type { RawServer, RawServerContext } from '../net/raw-server.js';
+import type { Identity } from '../swarm/connection.js';
+import type { Encoder } from '../swarm/encoder.js';
+import type { HalfOpen } from '../swarm/half-open.js';
+import type { RateLimiter } from '../swarm/rate-limiter.js';
+import { Completion } from './completion.js';
+import { ContentProgress } from './content-progress.js';
+import { countPeers } from './count-peers.js';
+import { createRerequester } from './create-rerequester.js';
+import { ExistingData, type ExistingDataFound } from './existing-data.js';
+import { GuardedStorage } from './guarded-storage.js';
+import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
+import type { TorrentEvents, TorrentState, TorrentStatus } from './status.js';
+import type { TorrentOptions } from './torrent-options.js';
+
+/** What a torrent stands on; the session has it once for all of them. */
+export interface TorrentParts {
+  readonly rawServer: RawServer;
+  readonly random: Random;
+  readonly slots: SlotPool;
+  readonly openStorage: OpenStorage;
+  readonly trackerClient: TrackerClient;
+  readonly halfOpen: HalfOpen;
+  readonly uploadLimiter: RateLimiter;
+  readonly downloadLimiter: RateLimiter;
+  readonly identity: Identity;
+  /** Where we listen. */
+  readonly port: number;
+}
+
+// A download that has had nothing for this long has stalled.
+const STALL_TIME = 30_000;
+
+export class Torrent {
+  readonly metainfo: Metainfo;
+  readonly #parts: TorrentParts;
+  readonly #options: TorrentOptions;
+  readonly #events: TorrentEvents;
+  readonly #context: RawServerContext;
+  readonly #layout: PieceLayout;
+  readonly #progress: ContentProgress;
+  readonly #swarm: JoinedSwarm;
+  readonly #existing: ExistingData;
+  readonly #completion: Completion;
+  readonly #rerequester: Rerequester;
+  #stage: 'new' | 'checking' | 'running' | 'stopped' = 'new';
+  #checking = { checked: 0, length: 0 };
+  #timeLeft: RateMeasure | null = null;
+  /** When a piece was last verified. */
+  #progressedAt: Millis = 0;
+
+  constructor(parts: TorrentParts, metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents) {
+    this.metainfo = metainfo;
+    this.#parts = parts;
+    this.#options = options;
+    this.#events = events;
+    const layout = new PieceLayout(metainfo);
+    this.#layout = layout;
+    this.#context = parts.rawServer.createContext((error) => this.#crashed(error));
+    const storage = new GuardedStorage(
+      parts.openStorage({
+        metainfo,
+        layout,
+        dir: options.dir,
+        output: options.outputName,
+        partNames: options.partNames,
+        overwrite: options.overwrite,
+      }),
+      this.#context,
+    );
+    this.#progress = new ContentProgress(metainfo, layout);
+    this.#swarm = joinSwarm({
+      context: this.#context,
+      random: parts.random,
+      storage,
+      layout,
+      slots: parts.slots,
+      halfOpen: parts.halfOpen,
+      uploadLimiter: parts.uploadLimiter,
+      downloadLimiter: parts.downloadLimiter,
+      identity: parts.identity,
+      options,
+      pieceVerified: (piece) => this.#pieceVerified(piece),
+      diskFailed: (failure) => this.#fail(failure),
+      readFailed: (failure) => events.warned(failure.code, failure.message),
+    });
+    this.#existing = new ExistingData(
+      {
+        metainfo,
+        layout,
+        storage,
+        mayWrite: options.mode === 'download',
+        overwrite: options.overwrite,
+        warned: (code, message) => events.warned(code, message),
+        checking: (checked, length) => {
+          this.#checking = { checked, length };
+        },
+      },
+      (outcome) => {
+        if (outcome.ok) this.#run(outcome);
+        else this.#fail(outcome.failure);
+      },
+    );
+    this.#completion = new Completion({
+      timers: this.#context,
+      metainfo,
+      layout,
+      storage,
+      options,
+      events,
+      amountLeft: () => this.#swarm.store.amountLeft,
+      ratio: () => this.#swarm.uploader.total / Math.max(1, this.#progress.length),
+      failed: (failure) => this.#fail(failure),
+    });
+    this.#rerequester = createRerequester({
+      identity: parts.identity,
+      port: parts.port,
+      tiers: [...options.trackers.map((url) => [url]), ...(options.useTorrentTrackers ? metainfo.trackers : [])],
+      timers: this.#context,
+      random: parts.random,
+      trackerClient: parts.trackerClient,
+      swarm: this.#swarm,
+      left: () => this.#progress.length - this.#progress.have,
+      trackerAnswered: (report) => events.trackerAnswered(report),
+    });
+  }
+
+  /** The table that peers from outside are handed to, or undefined while nobody can be served. */
+  get encoder(): Encoder | undefined {
+    return this.#stage === 'running' ? this.#swarm.encoder : undefined;
+  }
+
+  start(): void {
+    this.#stage = 'checking';
+    this.#context.addTask(() => this.#existing.begin(), 0);
+  }
+
+  /** Says good-bye to trackers and peers, lets the disk end what is under way, and answers once. */
+  stop(answered: () => void): void {
+    const wasRunning = this.#stage === 'running';
+    const wasStopped = this.#stage === 'stopped';
+    this.#stage = 'stopped';
+    if (wasStopped) {
+      this.#parts.rawServer.addTask(answered, 0);
+      return;
+    }
+    this.#closeSwarm();
+    let waiting = 2;
+    const oneDone = (): void => {
+      waiting -= 1;
+      if (waiting > 0) return;
+      this.#context.end();
+      answered();
+    };
+    if (wasRunning) this.#rerequester.stop(oneDone);
+    else oneDone();
+    this.#swarm.store.close(oneDone);
+  }
+
+  status(): TorrentStatus {
+    const { store, downloader, uploader, connecter } = this.#swarm;
+    const { have, length } = this.#progress;
+    const now = this.#context.now();
+    const left = this.#timeLeft?.timeLeft(now);
+    return {
+      state: this.#state(store.amountLeft),
+      length,
+      wanted: length,
+      have,
+      checked: this.#checking.checked,
+      checkLength: this.#checking.length,
+      downloaded: downloader.total,
+      uploaded: uploader.total,
+      wasted: downloader.wasted,
+      downRate: downloader.rate,
+      upRate: uploader.rate,
+      ...countPeers(connecter.peers),
+      eta: left === undefined ? null : Math.ceil(left / 1000),
+    };
+  }
+
+  #state(amountLeft: number): TorrentState {
+    if (this.#stage === 'new' || this.#stage === 'checking') return 'checking';
+    if (this.#stage === 'stopped') return 'stopped';
+    if (amountLeft === 0) return 'seeding';
+    const quiet = this.#context.now() - this.#progressedAt >= STALL_TIME;
+    return quiet && this.#swarm.downloader.rate < 1 ? 'stalled' : 'downloading';
+  }
+
+  /** The check is over: what is right is ours, and peers may come. */
+  #run({ verified, whole }: ExistingDataFound): void {
+    this.#stage = 'running';
+    const { store, picker, encoder } = this.#swarm;
+    for (const piece of verified) {
+      store.markVerified(piece);
+      picker.completePiece(piece);
+      this.#progress.pieceVerified(piece);
+    }
+    if (this.#options.mode === 'seed') this.#wantNothingMore();
+    this.#timeLeft = new RateMeasure(store.amountLeft);
+    this.#progressedAt = this.#context.now();
+    this.#events.started();
+    this.#completion.begin(verified, whole);
+    // Whoever was complete before it began, and has nothing to give, has nothing to say to trackers and peers.
+    if (this.#completion.isDone && this.#options.seedGoal === null) return;
+    for (const address of this.#options.peers) encoder.startConnection(address, null);
+    this.#rerequester.begin();
+  }
+
+  #wantNothingMore(): void {
+    const { store, picker } = this.#swarm;
+    for (const piece of this.#layout.pieceIndices()) {
+      if (store.have.has(piece)) continue;
+      store.setWanted(piece, false);
+      picker.setWanted(piece, false);
+    }
+  }
+
+  #pieceVerified(piece: PieceIndex): void {
+    this.#progressedAt = this.#context.now();
+    this.#timeLeft?.dataCameIn(this.#layout.lengthOf(piece), this.#progressedAt);
+    this.#progress.pieceVerified(piece);
+    this.#completion.pieceVerified(piece);
+    if (this.#swarm.store.amountLeft === 0) this.#rerequester.completed();
+  }
+
+  /** The world's fault: the torrent cannot go on. What is on the disk stays as it is. */
+  #fail(failure: BtgetError): void {
+    if (this.#stage === 'stopped') return;
+    this.stop(() => undefined);
+    this.#events.failed(failure);
+  }
+
+  /** Our fault. Nothing of this torrent can be trusted to run, so it is ended from outside its context. */
+  #crashed(error: unknown): void {
+    if (this.#stage === 'stopped') return;
+    this.#stage = 'stopped';
+    this.#closeSwarm();
+    this.#context.end();
+    this.#swarm.store.close(() => undefined);
+    this.#events.failed(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  #closeSwarm(): void {
+    this.#existing.stop();
+    this.#completion.stop();
+    this.#swarm.encoder.close();
+    this.#swarm.connecter.stop();
+  }
+}

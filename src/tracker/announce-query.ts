@@ -1,0 +1,87 @@
+/** What a client says in its announce: a query of binary strings, read once and checked whole. */
+import { isLinkLocal, isLoopback, isPrivate, isUnicast, parseIp } from '../net/ip-address.js';
+
+export interface AnnounceQuery {
+  readonly infoHash: Buffer;
+  readonly peerId: Buffer;
+  readonly port: number;
+  /** Where the peer is: whence the request came, or what `ip` says when that can be believed. */
+  readonly host: string;
+  /** Nothing is left to fetch. */
+  readonly complete: boolean;
+  readonly event: 'started' | 'completed' | 'stopped' | null;
+  /** Peers wanted; null when the client does not say. */
+  readonly numwant: number | null;
+  /** Empty when the client sent none. */
+  readonly key: string;
+  readonly compact: boolean;
+  readonly withPeerIds: boolean;
+}
+
+const MAX_KEY_LENGTH = 40;
+
+/** The fields of a query; of a field that comes more than once, every value. */
+export type QueryFields = ReadonlyMap<string, readonly Buffer[]>;
+
+export function parseQuery(query: string): QueryFields {
+  const fields = new Map<string, Buffer[]>();
+  for (const part of query.split('&')) {
+    const mark = part.indexOf('=');
+    if (mark === -1) continue;
+    const name = unescapeBytes(part.slice(0, mark)).toString('latin1');
+    const values = fields.get(name);
+    const value = unescapeBytes(part.slice(mark + 1));
+    if (values === undefined) fields.set(name, [value]);
+    else values.push(value);
+  }
+  return fields;
+}
+
+/** Every `%XX` as its byte; a `%` that escapes nothing, and a `+`, stand for themselves. */
+function unescapeBytes(text: string): Buffer {
+  const latin1 = text.replace(/%([0-9a-f]{2})/gi, (_, digits: string) =>
+    String.fromCharCode(Number.parseInt(digits, 16)),
+  );
+  return Buffer.from(latin1, 'latin1');
+}
+
+/** The announce that `fields` spell, or the reason why it is none, for the client's eyes. */
+export function readAnnounce(fields: QueryFields, remoteHost: string): AnnounceQuery | string {
+  const infoHash = fields.get('info_hash')?.[0];
+  const peerId = fields.get('peer_id')?.[0];
+  const text = (name: string) => fields.get(name)?.[0]?.toString('latin1');
+  const port = wholeNumber(text('port'));
+  if (infoHash?.length !== 20) return 'info_hash is not 20 bytes';
+  if (peerId?.length !== 20) return 'peer_id is not 20 bytes';
+  if (port === null || port < 1 || port > 65_535) return 'port is not a number from 1 to 65535';
+  const event = text('event') ?? '';
+  if (event !== '' && event !== 'started' && event !== 'completed' && event !== 'stopped') return 'event is unknown';
+  return {
+    infoHash,
+    peerId,
+    port,
+    host: hostOf(remoteHost, text('ip')),
+    complete: wholeNumber(text('left')) === 0,
+    event: event === '' ? null : event,
+    numwant: wholeNumber(text('numwant')),
+    key: (text('key') ?? '').slice(0, MAX_KEY_LENGTH),
+    compact: text('compact') === '1',
+    withPeerIds: text('no_peer_id') !== '1',
+  };
+}
+
+/**
+ * A client of the tracker's own network may say by which address the world knows it. Believed of anybody, that would
+ * let strangers send a swarm to any victim.
+ */
+function hostOf(remoteHost: string, claimed: string | undefined): string {
+  const remote = parseIp(remoteHost);
+  if (remote === undefined) throw new Error(`a client without an address: ${remoteHost}`);
+  const claim = claimed === undefined ? undefined : parseIp(claimed);
+  const local = isLoopback(remote) || isPrivate(remote) || isLinkLocal(remote);
+  return local && claim !== undefined && isUnicast(claim) ? claim.text : remote.text;
+}
+
+function wholeNumber(text: string | undefined): number | null {
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : null;
+}

@@ -1,0 +1,128 @@
+import type { Task, Timers } from '../base/clock.js';
+import type { PeerAddress, SingleSocket, SocketHandler } from '../net/raw-server.js';
+import type { HttpAnswer, HttpGet } from './http-message.js';
+import type { HttpOptions } from './tracker-options.js';
+
+const REASONS: Readonly<Record<number, string>> = {
+  200: 'OK',
+  400: 'Bad Request',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  414: 'URI Too Long',
+  431: 'Request Header Fields Too Large',
+  505: 'HTTP Version Not Supported',
+};
+
+/** Given a line without its end. Says what reads the next one; null when nothing more is read. */
+type NextFunc = (line: string) => NextFunc | null;
+
+/**
+ * One client's request and its answer. A line machine: every line is handed to `#nextFunc`. The client has
+ * `requestLimit` for the whole request, however fast its bytes drip, and `answerLimit` to read the answer and hang up.
+ */
+export class HttpConnection implements SocketHandler {
+  readonly #socket: SingleSocket;
+  readonly #timers: Timers;
+  readonly #get: HttpGet;
+  readonly #options: HttpOptions;
+  readonly #forget: () => void;
+  #deadline: Task;
+  #nextFunc: NextFunc | null = (line) => this.#readRequestLine(line);
+  #line = '';
+  #length = 0;
+  #headOnly = false;
+  #path = '';
+  #query = '';
+
+  /** `forget` is called once, when the connection is over. */
+  constructor(socket: SingleSocket, timers: Timers, get: HttpGet, options: HttpOptions, forget: () => void) {
+    this.#socket = socket;
+    this.#timers = timers;
+    this.#get = get;
+    this.#options = options;
+    this.#forget = forget;
+    this.#deadline = timers.addTask(() => this.#refuse(408), options.requestLimit);
+  }
+
+  /** Never called: this side does not dial. */
+  connectionMade(): void {
+    throw new Error('a connection of the tracker was dialled');
+  }
+
+  dataCameIn(_: SingleSocket, data: Buffer): void {
+    this.#length += data.length;
+    let begin = 0;
+    while (this.#nextFunc !== null && begin < data.length) {
+      const found = data.indexOf(0x0a, begin);
+      const end = found === -1 ? data.length : found;
+      const room = this.#options.maxLineLength - this.#line.length;
+      this.#line += data.toString('latin1', begin, Math.min(end, begin + room));
+      if (end - begin > room) this.#refuse(this.#path === '' ? 414 : 431);
+      begin = end + 1;
+      if (found === -1 || this.#nextFunc === null) break;
+      const line = this.#line.endsWith('\r') ? this.#line.slice(0, -1) : this.#line;
+      this.#line = '';
+      this.#nextFunc = this.#nextFunc(line);
+    }
+    if (this.#length <= this.#options.maxRequestLength) return;
+    // Answered already, and the client goes on talking: it is not listened to for ever.
+    if (this.#nextFunc === null) this.close();
+    else this.#refuse(431);
+  }
+
+  connectionFlushed(): void {
+    // The end of the connection follows the answer by itself.
+  }
+
+  connectionLost(): void {
+    this.#deadline.cancel();
+    this.#nextFunc = null;
+    this.#forget();
+  }
+
+  close(): void {
+    this.#socket.close();
+    this.connectionLost();
+  }
+
+  #readRequestLine(line: string): NextFunc | null {
+    const [method = '', target = '', version = '', ...rest] = line.split(' ');
+    if (rest.length > 0 || !target.startsWith('/')) return this.#refuse(400);
+    if (!version.startsWith('HTTP/1.')) return this.#refuse(505);
+    if (method !== 'GET' && method !== 'HEAD') return this.#refuse(405);
+    this.#headOnly = method === 'HEAD';
+    const mark = target.indexOf('?');
+    this.#path = mark === -1 ? target : target.slice(0, mark);
+    this.#query = mark === -1 ? '' : target.slice(mark + 1);
+    return (header) => this.#readHeader(header);
+  }
+
+  /** Headers say nothing that a tracker asks for. */
+  #readHeader(line: string): NextFunc | null {
+    if (line !== '') return (next) => this.#readHeader(next);
+    const remote = this.#socket.remote as PeerAddress;
+    return this.#answer(this.#get({ path: this.#path, query: this.#query, remote }));
+  }
+
+  #refuse(status: number): null {
+    return this.#answer({ status, contentType: 'text/plain', body: Buffer.from(`${REASONS[status]}\n`) });
+  }
+
+  #answer({ status, contentType, body }: HttpAnswer): null {
+    this.#nextFunc = null;
+    this.#deadline.cancel();
+    this.#deadline = this.#timers.addTask(() => this.close(), this.#options.answerLimit);
+    const head = [
+      `HTTP/1.1 ${status} ${REASONS[status] ?? ''}`,
+      `Content-Type: ${contentType}`,
+      `Content-Length: ${body.length}`,
+      ...(status === 405 ? ['Allow: GET, HEAD'] : []),
+      'Connection: close',
+      '\r\n',
+    ].join('\r\n');
+    this.#socket.write(this.#headOnly ? [Buffer.from(head)] : [Buffer.from(head), body]);
+    this.#socket.end();
+    return null;
+  }
+}

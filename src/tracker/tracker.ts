@@ -1,0 +1,196 @@
+/** The tracker: who is in which swarm, told to whoever takes part (BEP 3, 7, 23, 48). */
+import type { Task, Timers } from '../base/clock.js';
+import type { Random } from '../base/random.js';
+import type { Encodable } from '../bencode/encode.js';
+import { encodeCompact, parseIp } from '../net/ip-address.js';
+import type { PeerAddress } from '../net/raw-server.js';
+import { type AnnounceQuery, parseQuery, type QueryFields, readAnnounce } from './announce-query.js';
+import type { HttpAnswer, HttpRequest } from './http-message.js';
+import type { PeerCheck } from './nat-check.js';
+import type { TorrentPeers, TrackedPeer } from './torrent-peers.js';
+import { TorrentTable } from './torrent-table.js';
+import { bencodedAnswer, compactPeers, failureAnswer, listedPeers, textAnswer } from './tracker-answer.js';
+import type { TrackerOptions } from './tracker-options.js';
+import { pageAnswer, statsAnswer } from './tracker-page.js';
+import { encodeState, restoreState } from './tracker-state.js';
+
+/** What the tracker needs of the process around it. */
+export interface TrackerMediator {
+  readonly timers: Timers;
+  readonly random: Random;
+  /** Used when `natCheckTries` is not 0. */
+  readonly natCheck: PeerCheck;
+  /** Whether the tracker serves this torrent. */
+  isAllowed(infoHash: Buffer): boolean;
+  /** Keeps the state for the next start. */
+  save(state: Buffer): void;
+}
+
+export class Tracker {
+  readonly #mediator: TrackerMediator;
+  readonly #options: TrackerOptions;
+  readonly #table: TorrentTable;
+  #sweep: Task | null = null;
+  #saving: Task | null = null;
+
+  constructor(mediator: TrackerMediator, options: TrackerOptions) {
+    this.#mediator = mediator;
+    this.#options = options;
+    this.#table = new TorrentTable(options);
+  }
+
+  /** Takes over what an earlier run saved. False when it cannot be read; the tracker then begins with nothing. */
+  restore(state: Buffer): boolean {
+    return restoreState(this.#table, state, this.#mediator.timers.now());
+  }
+
+  /** From now on silent peers are forgotten and the state is saved from time to time. */
+  begin(): void {
+    const { timers } = this.#mediator;
+    this.#sweep = timers.addTask(() => this.#expire(), this.#options.sweepInterval);
+    this.#saving = timers.addTask(() => this.#save(), this.#options.saveInterval);
+  }
+
+  /** Saves for the last time. */
+  stop(): void {
+    this.#sweep?.cancel();
+    this.#saving?.cancel();
+    this.#mediator.save(encodeState(this.#table));
+  }
+
+  get(request: HttpRequest): HttpAnswer {
+    switch (request.path) {
+      case '/announce':
+        return this.#announce(readAnnounce(parseQuery(request.query), request.remote.host));
+      case '/scrape':
+        return this.#scrape(parseQuery(request.query));
+      case '/':
+        return pageAnswer(this.#table, this.#options.maxListed);
+      case '/stats.json':
+        return statsAnswer(this.#table, this.#options.maxListed);
+      default:
+        return textAnswer(404, 'text/plain', 'Not Found\n');
+    }
+  }
+
+  #announce(query: AnnounceQuery | string): HttpAnswer {
+    if (typeof query === 'string') return failureAnswer(query);
+    const { infoHash, peerId, host, key } = query;
+    if (!this.#mediator.isAllowed(infoHash)) return failureAnswer('this tracker does not serve that torrent');
+    const family = parseIp(host)?.family ?? 4;
+    const known = this.#table.get(infoHash)?.get(peerId, family);
+    // Otherwise anybody who heard a peer id could send its owner's swarm elsewhere.
+    if (known !== undefined && (known.key === '' ? known.host !== host : known.key !== key)) {
+      return failureAnswer('this peer id has been announced with another key or address');
+    }
+    if (query.event === 'stopped') {
+      const torrent = this.#table.get(infoHash);
+      if (known !== undefined) torrent?.remove(known);
+      return this.#answer(query, torrent, []);
+    }
+    const torrent = known === undefined ? this.#table.placeFor(infoHash) : this.#table.get(infoHash);
+    if (torrent === undefined) return failureAnswer('this tracker is full');
+    if (query.event === 'completed' && known?.complete !== true) torrent.downloaded += 1;
+    const peer = known ?? newPeer(query, this.#mediator.timers.now());
+    this.#update(torrent, peer, query);
+    const count = Math.min(query.numwant ?? this.#options.numwant, this.#options.maxNumwant);
+    return this.#answer(query, torrent, torrent.deal(peer, count, this.#mediator.random));
+  }
+
+  #update(torrent: TorrentPeers, peer: TrackedPeer, query: AnnounceQuery): void {
+    const { port, host, infoHash, complete } = query;
+    const checked = this.#options.natCheckTries > 0;
+    const moved = peer.host !== host || peer.port !== port;
+    if (moved) {
+      peer.host = host;
+      peer.port = port;
+      peer.compact = compactOf(query);
+      peer.failedChecks = 0;
+    }
+    peer.lastHit = this.#mediator.timers.now();
+    if (torrent.get(peer.peerId, peer.family) === undefined) torrent.add(peer);
+    const again = checked && moved ? 'unchecked' : peer.reachable;
+    torrent.update(peer, { complete, reachable: checked ? again : 'yes' });
+    if (peer.reachable === 'unchecked' && peer.failedChecks < this.#options.natCheckTries) {
+      this.#callBack(torrent, peer, infoHash);
+    }
+  }
+
+  #callBack(torrent: TorrentPeers, peer: TrackedPeer, infoHash: Buffer): void {
+    const address: PeerAddress = { host: peer.host, port: peer.port };
+    torrent.update(peer, { reachable: 'checking' });
+    this.#mediator.natCheck.check(address, infoHash, peer.peerId, (reachable) => {
+      // It may have moved meanwhile; then this answer is about somewhere else.
+      const current = peer.host === address.host && peer.port === address.port;
+      if (current && !reachable) peer.failedChecks += 1;
+      torrent.update(peer, { reachable: current && reachable ? 'yes' : 'unchecked' });
+    });
+  }
+
+  #answer(query: AnnounceQuery, torrent: TorrentPeers | undefined, peers: readonly TrackedPeer[]): HttpAnswer {
+    const { interval, minInterval } = this.#options;
+    return bencodedAnswer({
+      complete: torrent?.seedCount ?? 0,
+      downloaded: torrent?.downloaded ?? 0,
+      incomplete: torrent?.leechCount ?? 0,
+      interval: Math.ceil(interval / 1000),
+      'min interval': Math.ceil(Math.min(minInterval, interval) / 1000),
+      ...(query.compact ? compactPeers(peers) : listedPeers(peers, query.withPeerIds)),
+    });
+  }
+
+  /** BEP 48. A scrape that names no torrent asks for all of them. */
+  #scrape(fields: QueryFields): HttpAnswer {
+    const files = new Map<string, Encodable>();
+    const add = (infoHash: Buffer, { seedCount, leechCount, downloaded }: TorrentPeers) => {
+      const counts = { complete: seedCount, downloaded, incomplete: leechCount };
+      files.set(infoHash.toString('latin1'), new Map<string, Encodable>(Object.entries(counts)));
+    };
+    const asked = fields.get('info_hash');
+    for (const infoHash of asked ?? []) {
+      const torrent = this.#table.get(infoHash);
+      if (torrent !== undefined) add(infoHash, torrent);
+    }
+    if (asked === undefined) {
+      for (const [infoHash, torrent] of this.#table.all()) {
+        if (files.size >= this.#options.maxListed) break;
+        add(infoHash, torrent);
+      }
+    }
+    const flags = new Map<string, Encodable>([['min_request_interval', Math.ceil(this.#options.minInterval / 1000)]]);
+    return bencodedAnswer({ files, flags });
+  }
+
+  #expire(): void {
+    const { timers } = this.#mediator;
+    this.#sweep = timers.addTask(() => this.#expire(), this.#options.sweepInterval);
+    this.#table.expire(timers.now() - this.#options.peerTimeout);
+  }
+
+  #save(): void {
+    this.#saving = this.#mediator.timers.addTask(() => this.#save(), this.#options.saveInterval);
+    this.#mediator.save(encodeState(this.#table));
+  }
+}
+
+function newPeer(query: AnnounceQuery, now: number): TrackedPeer {
+  const { peerId, host, port, key, complete } = query;
+  return {
+    peerId,
+    family: parseIp(host)?.family ?? 4,
+    host,
+    port,
+    compact: compactOf(query),
+    key,
+    complete,
+    lastHit: now,
+    reachable: 'unchecked',
+    failedChecks: 0,
+  };
+}
+
+function compactOf({ host, port }: AnnounceQuery): Buffer {
+  const compact = encodeCompact({ host, port });
+  if (compact === undefined) throw new Error(`not an address: ${host}`);
+  return compact;
+}

@@ -1,0 +1,51 @@
+/**
+ * The handshake (BEP 3): a length byte, the protocol's name, eight reserved bytes, the info-hash, the peer id. Each part
+ * is judged as soon as it is there, so that a stranger to the protocol is turned away at its first byte.
+ */
+import type { Step } from './framer.js';
+import { RESERVED_LENGTH } from './reserved.js';
+
+// BEP 3: "The leading character is a length prefix, put there in the hope that other new protocols may do the same and
+// thus be trivially distinguishable from each other."
+const NAME: Buffer = Buffer.from('BitTorrent protocol', 'latin1');
+
+/** A v2 info-hash is cut to this length on the wire. */
+export const INFO_HASH_LENGTH = 20;
+export const PEER_ID_LENGTH = 20;
+
+/** What stands before the peer id. Clients exist that send this much and wait for the whole answer before they go on. */
+export const HANDSHAKE_HEAD_LENGTH = 1 + NAME.length + RESERVED_LENGTH + INFO_HASH_LENGTH;
+export const HANDSHAKE_LENGTH = HANDSHAKE_HEAD_LENGTH + PEER_ID_LENGTH;
+
+export type ReadStep = Extract<Step, { kind: 'read' }>;
+
+const NOT_BITTORRENT: Step = { kind: 'refuse', reason: { code: 'not-bittorrent' } };
+
+/** The whole handshake, 68 bytes. */
+export function encodeHandshake(infoHash: Buffer, peerId: Buffer, reserved: Buffer): Buffer {
+  const handshake = Buffer.concat([Buffer.of(NAME.length), NAME, reserved, infoHash, peerId]);
+  if (handshake.length !== HANDSHAKE_LENGTH) throw new RangeError(`a handshake of ${handshake.length} bytes`);
+  return handshake;
+}
+
+/**
+ * The readers from the first byte to the info-hash. `gotInfoHash` says what comes next. The info-hash is a view, valid
+ * during the call; the reserved bytes are a copy.
+ */
+export function readHandshakeHead(gotInfoHash: (infoHash: Buffer, reserved: Buffer) => Step): ReadStep {
+  const readReserved = (view: Buffer): Step => {
+    const reserved = Buffer.from(view);
+    return read(INFO_HASH_LENGTH, (infoHash) => gotInfoHash(infoHash, reserved));
+  };
+  const readName = (name: Buffer): Step => (name.equals(NAME) ? read(RESERVED_LENGTH, readReserved) : NOT_BITTORRENT);
+  return read(1, (length) => (length[0] === NAME.length ? read(NAME.length, readName) : NOT_BITTORRENT));
+}
+
+/** The reader of the peer id, which is handed over as a copy. */
+export function readPeerId(gotPeerId: (peerId: Buffer) => Step): ReadStep {
+  return read(PEER_ID_LENGTH, (view) => gotPeerId(Buffer.from(view)));
+}
+
+function read(nextLen: number, nextFunc: ReadStep['nextFunc']): ReadStep {
+  return { kind: 'read', nextLen, nextFunc };
+}

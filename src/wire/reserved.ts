@@ -1,0 +1,32 @@
+/** Handshake bytes 20 to 27, in which clients say which extensions they speak (BEP 4). */
+export const RESERVED_LENGTH = 8;
+
+/** Extensions that are announced by a bit of the reserved bytes: byte, and mask within it. */
+const BITS = {
+  /** BEP 10. */
+  extended: { byte: 5, mask: 0x10 },
+  /** BEP 5. */
+  dht: { byte: 7, mask: 0x01 },
+  /** BEP 6. */
+  fast: { byte: 7, mask: 0x04 },
+  /** BEP 52: the peer can go on with this torrent as version 2. */
+  v2: { byte: 7, mask: 0x10 },
+} as const;
+
+export type Extension = keyof typeof BITS;
+
+/** Reserved bytes that announce `extensions` and nothing else. */
+export function encodeReserved(extensions: readonly Extension[]): Buffer {
+  const reserved = Buffer.alloc(RESERVED_LENGTH);
+  for (const extension of extensions) {
+    const { byte, mask } = BITS[extension];
+    reserved[byte] = (reserved[byte] as number) | mask;
+  }
+  return reserved;
+}
+
+/** Whether somebody's reserved bytes announce `extension`. */
+export function announces(reserved: Buffer, extension: Extension): boolean {
+  const { byte, mask } = BITS[extension];
+  return ((reserved[byte] ?? 0) & mask) !== 0;
+}

@@ -1,0 +1,48 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import type { TestContext } from 'node:test';
+import { CERTIFICATE, CERTIFICATE_KEY } from './certificate.js';
+
+/** A server on loopback; closed, with its connections, when the test ends. Resolves to its `host:port`. */
+async function listen(context: TestContext, server: Server, host: string): Promise<string> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => sockets.delete(socket));
+  });
+  context.after(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  server.listen(0, host);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+export function serveHttp(context: TestContext, handle: RequestListener, host = '127.0.0.1'): Promise<string> {
+  return listen(context, createServer({ keepAliveTimeout: 60_000 }, handle), host);
+}
+
+export function serveHttps(context: TestContext, handle: RequestListener, host = '127.0.0.1'): Promise<string> {
+  const server = createSecureServer({ cert: CERTIFICATE, key: CERTIFICATE_KEY }, handle);
+  return listen(context, server, host);
+}
+
+/** For answers that no HTTP server would give. */
+export function serveTcp(context: TestContext, handle: (socket: Socket) => void): Promise<string> {
+  return listen(context, createTcpServer(handle), '127.0.0.1');
+}
+
+/** A port on which nobody listens any more. */
+export async function closedPort(): Promise<number> {
+  const server = createTcpServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

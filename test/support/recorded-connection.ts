@@ -1,0 +1,91 @@
+import type { PeerAddress } from '../../src/net/raw-server.js';
+import type { PeerConnection } from '../../src/swarm/peer-connection.js';
+import { Framer, type Step } from '../../src/wire/framer.js';
+import { decodeMessage, type PeerMessage } from '../../src/wire/message.js';
+import type { Refusal } from '../../src/wire/refusal.js';
+
+/** A complete connection without a network under it: it writes down in words what is said over it. */
+export class RecordedConnection implements PeerConnection {
+  readonly address: PeerAddress;
+  readonly peerId: Buffer;
+  readonly locallyInitiated = true;
+  readonly reserved = Buffer.alloc(8);
+  /** Each send is one line; messages of one send are joined with a comma. */
+  readonly log: string[] = [];
+  unsentLength = 0;
+  refusal: Refusal | null = null;
+  /** Told when the connection is refused, as the table of connections would. */
+  gotRefusal: () => void = () => undefined;
+
+  constructor(name = 'peer') {
+    this.address = { host: '10.0.0.1', port: 6881 };
+    this.peerId = Buffer.from(name.padEnd(20, '-'));
+  }
+
+  get closed(): boolean {
+    return this.refusal !== null;
+  }
+
+  send(chunks: readonly Buffer[]): void {
+    if (this.closed) return;
+    const words: string[] = [];
+    const readLength = (): Step => ({
+      kind: 'read',
+      nextLen: 4,
+      nextFunc: (frame) => ({ kind: 'read', nextLen: frame.readUInt32BE(0), nextFunc: readMessage }),
+    });
+    const readMessage = (frame: Buffer): Step => {
+      const decoded = decodeMessage(frame);
+      words.push(decoded.ok ? inWords(decoded.message) : 'malformed');
+      return readLength();
+    };
+    const framer = new Framer(
+      4,
+      (frame) => ({ kind: 'read', nextLen: frame.readUInt32BE(0), nextFunc: readMessage }),
+      () => words.push('refused'),
+    );
+    framer.dataCameIn(Buffer.concat(chunks));
+    this.log.push(words.join(', '));
+  }
+
+  /** What was said since the last time this was asked. */
+  said(): string[] {
+    return this.log.splice(0);
+  }
+
+  isFlushed(): boolean {
+    return this.unsentLength === 0;
+  }
+
+  pauseReading(): void {
+    this.log.push('(paused)');
+  }
+
+  resumeReading(): void {
+    this.log.push('(resumed)');
+  }
+
+  refuse(reason: Refusal): void {
+    if (this.closed) return;
+    this.refusal = reason;
+    this.gotRefusal();
+  }
+}
+
+export function inWords(message: PeerMessage): string {
+  switch (message.type) {
+    case 'have':
+      return `have ${message.piece}`;
+    case 'bitfield':
+      return `bitfield ${message.bits.toString('hex')}`;
+    case 'request':
+    case 'cancel':
+      return `${message.type} ${message.piece}:${message.begin}+${message.length}`;
+    case 'piece':
+      return `piece ${message.piece}:${message.begin}+${message.block.length}`;
+    case 'unknown':
+      return `unknown ${message.id}`;
+    default:
+      return message.type;
+  }
+}

@@ -1,0 +1,80 @@
+import type { LinkSource, SimulatedLink } from './simulated-link.js';
+
+/** What travels: bytes, or how the stream ends. */
+export type Segment =
+  | { readonly kind: 'data'; readonly bytes: Buffer }
+  | { readonly kind: 'ended' }
+  | { readonly kind: 'reset' };
+
+/** On a limited line segments are small, so that connections take turns; elsewhere large, so that there are few events. */
+const LIMITED_SEGMENT_LENGTH = 16 * 1024;
+const SEGMENT_LENGTH = 64 * 1024;
+
+/** The segments of one direction of a connection, in order, before one link. Small ones leave together. */
+export class SimulatedLane implements LinkSource {
+  readonly #link: SimulatedLink;
+  readonly #sent: (segment: Segment) => void;
+  readonly #segmentLength: number;
+  readonly #segments: Segment[] = [];
+
+  constructor(link: SimulatedLink, sent: (segment: Segment) => void) {
+    this.#link = link;
+    this.#sent = sent;
+    this.#segmentLength = link.rate === null ? SEGMENT_LENGTH : LIMITED_SEGMENT_LENGTH;
+  }
+
+  push(segment: Segment): void {
+    this.#segments.push(segment);
+    this.#link.send(this);
+  }
+
+  /** Forgets what has not left yet. */
+  clear(): void {
+    this.#segments.length = 0;
+  }
+
+  nextLength(): number | undefined {
+    if (this.#segments[0] === undefined) return undefined;
+    let length = 0;
+    for (const segment of this.#segments) {
+      if (segment.kind !== 'data' || length >= this.#segmentLength) break;
+      length += segment.bytes.length;
+    }
+    return Math.min(length, this.#segmentLength);
+  }
+
+  segmentSent(length: number): void {
+    const first = this.#segments[0];
+    if (first === undefined) return;
+    if (first.kind === 'data' && first.bytes.length !== length) {
+      this.#sent({ kind: 'data', bytes: takeBytes(this.#segments, length) });
+    } else {
+      this.#segments.shift();
+      this.#sent(first);
+    }
+  }
+}
+
+/** Takes the first bytes off `segments`, at most `length`, up to the first that is no data. */
+function takeBytes(segments: Segment[], length: number): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  return bytes.subarray(0, moveBytes(segments, bytes));
+}
+
+/** Moves the first bytes of `segments` to `target`, as many as fit, up to the first that is no data. Says how many. */
+export function moveBytes(segments: Segment[], target: Buffer): number {
+  let moved = 0;
+  let emptied = 0;
+  for (const segment of segments) {
+    if (segment.kind !== 'data' || moved === target.length) break;
+    const copied = segment.bytes.copy(target, moved);
+    moved += copied;
+    if (copied < segment.bytes.length) {
+      segments[emptied] = { kind: 'data', bytes: segment.bytes.subarray(copied) };
+      break;
+    }
+    emptied += 1;
+  }
+  segments.splice(0, emptied);
+  return moved;
+}

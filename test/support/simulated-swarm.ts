@@ -1,0 +1,140 @@
+import type { BtgetError } from '../../src/base/failure.js';
+import { Session } from '../../src/session/session.js';
+import { DEFAULT_SESSION_OPTIONS, type SessionOptions } from '../../src/session/session-options.js';
+import type { Torrent } from '../../src/torrent/torrent.js';
+import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../../src/torrent/torrent-options.js';
+import { MemorySlotPool } from './memory-slot-pool.js';
+import { MemoryStorage, memoryStorageDefaults } from './memory-storage.js';
+import type { SampleTorrent } from './sample-torrent.js';
+import { seededRandom } from './seeded-random.js';
+import type { SimulatedHostOptions } from './simulated-host-options.js';
+import { SimulatedNetwork } from './simulated-network.js';
+import { SimulatedTracker } from './simulated-tracker.js';
+import { Timeline } from './timeline.js';
+
+export interface ClientOptions {
+  /** The disk holds everything at the start. */
+  readonly seed: boolean;
+  readonly session: Partial<SessionOptions>;
+  readonly torrent: Partial<TorrentOptions>;
+  readonly host: Partial<SimulatedHostOptions>;
+  /** How long each operation of its disk takes, milliseconds. */
+  readonly diskLatency: number;
+}
+
+const DEFAULT_CLIENT_OPTIONS: ClientOptions = { seed: false, session: {}, torrent: {}, host: {}, diskLatency: 1 };
+
+/** A whole btget in simulated time: everything but the command line and the real disk. */
+export interface Client {
+  readonly name: string;
+  readonly session: Session;
+  readonly torrent: Torrent;
+  readonly storage: MemoryStorage;
+  readonly slots: MemorySlotPool;
+  done: boolean;
+  failure: BtgetError | Error | null;
+}
+
+/** A tracker and clients of one torrent on one simulated network, with one log of what befalls them. */
+export class SimulatedSwarm {
+  readonly timeline = new Timeline();
+  readonly network: SimulatedNetwork;
+  readonly tracker: SimulatedTracker;
+  readonly log: string[] = [];
+  readonly clients: Client[] = [];
+  readonly #sample: SampleTorrent;
+  readonly #seed: number;
+
+  constructor(sample: SampleTorrent, seed: number) {
+    this.#sample = sample;
+    this.#seed = seed;
+    this.network = new SimulatedNetwork(this.timeline, seededRandom(seed));
+    this.tracker = new SimulatedTracker(this.timeline, { interval: 300_000, minInterval: 30_000 });
+  }
+
+  /** Starts a client at 10.0.0.N, N counting from 1. */
+  start(options: Partial<ClientOptions> = {}): Client {
+    const { seed, session, torrent, host, diskLatency } = { ...DEFAULT_CLIENT_OPTIONS, ...options };
+    const number = this.clients.length + 1;
+    const address = `10.0.0.${number}`;
+    const name = `${seed ? 'seed' : 'leech'} ${number}`;
+    const rawServer = this.network.host(address, host);
+    const { metainfo, content } = this.#sample;
+    const slots = new MemorySlotPool(8 << 20);
+    let storage: MemoryStorage | null = null;
+    const joined = new Session(
+      {
+        rawServer,
+        random: seededRandom(this.#seed * 1_000 + number),
+        slots,
+        openStorage: () => {
+          storage = new MemoryStorage(metainfo, rawServer, {
+            ...memoryStorageDefaults,
+            latency: diskLatency,
+            content: seed ? content : null,
+          });
+          return storage;
+        },
+        trackerClient: this.tracker.client(address),
+        close: (answered) => {
+          rawServer.addTask(answered, 0);
+        },
+      },
+      { ...DEFAULT_SESSION_OPTIONS, ...session },
+    );
+    const say = (what: string): void => {
+      this.log.push(`${Math.round(this.timeline.now())} ${name}: ${what}`);
+    };
+    const events = {
+      started: () => say('started'),
+      fileDone: (_file: unknown, path: string) => say(`file ${path}`),
+      trackerAnswered: (report: { peers: number | null }) => say(`tracker names ${report.peers}`),
+      warned: (code: string, message: string) => say(`warning ${code}: ${message}`),
+      done: () => {
+        client.done = true;
+        say('done');
+      },
+      goalReached: () => say('goal reached'),
+      failed: (failure: BtgetError | Error) => {
+        client.failure = failure;
+        say(`failed: ${failure.message}`);
+      },
+    };
+    joined.listen((outcome) => {
+      if (!outcome.ok) throw outcome.failure;
+    });
+    this.timeline.run(0);
+    const running = joined.addTorrent(
+      metainfo,
+      {
+        ...DEFAULT_TORRENT_OPTIONS,
+        mode: seed ? 'seed' : 'download',
+        seedGoal: { ratio: null, time: null },
+        trackers: [this.tracker.url],
+        ...torrent,
+      },
+      events,
+    );
+    if (storage === null) throw new Error('a torrent without a storage');
+    const client: Client = { name, session: joined, torrent: running, storage, slots, done: false, failure: null };
+    this.clients.push(client);
+    return client;
+  }
+
+  /** Runs until every client is done, or throws after `limit`. */
+  untilAllDone(limit: number): void {
+    this.timeline.runUntil(() => this.clients.every((client) => client.done), limit);
+  }
+
+  /** Stops every client, and lets what follows happen. Nothing may be left to happen then. */
+  stop(): void {
+    let stopped = 0;
+    for (const client of this.clients)
+      client.session.stop(() => {
+        stopped += 1;
+      });
+    this.timeline.runUntil(() => stopped === this.clients.length, 10_000);
+    this.tracker.stop();
+    this.timeline.run(300_000);
+  }
+}

@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type BencodeRules, CANONICAL, scanBencode, TOLERANT } from '../../../src/bencode/guard.js';
+import { hasCorpus, readCorpus } from '../../support/corpus.js';
+
+const scan = (text: string, rules: BencodeRules) => scanBencode(Buffer.from(text, 'latin1'), rules);
+
+/** What the guard says about each text: ok, or the offset and the reason. */
+function verdicts(texts: readonly string[], rules: BencodeRules): Record<string, string> {
+  return Object.fromEntries(
+    texts.map((text) => {
+      const result = scan(text, rules);
+      return [text, result.ok ? 'ok' : `${result.at}: ${result.why}`];
+    }),
+  );
+}
+
+test('values are accepted in their canonical spelling', () => {
+  for (const text of [
+    'i0e',
+    'i-1e',
+    'i12453e',
+    '0:',
+    '3:abc',
+    'le',
+    'de',
+    'li1e3:fooli2eed1:xi1eee',
+    'd0:i1e1:ai2ee',
+  ]) {
+    assert.deepEqual(scan(text, CANONICAL), { ok: true, end: text.length, raw: null, oddities: [] }, text);
+  }
+});
+
+test('each broken text is refused with the offset of the byte that is wrong', () => {
+  const broken = {
+    '': '0: the bytes end too early',
+    e: '0: a value should begin here',
+    x: '0: a value should begin here',
+    i: '1: the bytes end too early',
+    ie: '1: a digit should stand here',
+    'i-e': '2: a digit should stand here',
+    'i+1e': '1: a digit should stand here',
+    'i1.5e': '2: a digit should stand here',
+    'i1-2e': '2: a digit should stand here',
+    i10: '3: the bytes end too early',
+    i184467440737095516154e: '21: an integer has more than 20 digits',
+    '-1:a': '0: a value should begin here',
+    '3:ab': '1: a string goes beyond the end',
+    '3': '0: a string is longer than all bytes there are',
+    '3-abc': '1: a colon should stand here',
+    '99999999999999999999:a': '1: a string is longer than all bytes there are',
+    l: '1: the bytes end too early',
+    'l-3:': '1: a value should begin here',
+    'l-4:': '1: a value should begin here',
+    d: '1: the bytes end too early',
+    'd-3:': '1: the length of a string should stand here',
+    di1ei2ee: '1: the length of a string should stand here',
+    dlei1ee: '1: the length of a string should stand here',
+    'd1:ae': '4: a key has no value',
+    'd1:a': '4: the bytes end too early',
+    'd1:ai1e': '7: the bytes end too early',
+  };
+  assert.deepEqual(verdicts(Object.keys(broken), TOLERANT), broken);
+  assert.deepEqual(verdicts(Object.keys(broken), CANONICAL), broken);
+});
+
+test('what is not canonical is refused where it must be canonical, and only there', () => {
+  const loose = {
+    i01e: '1: an integer begins with zero',
+    'i-0e': '2: an integer begins with zero',
+    '01:a': '2: the length of a string begins with zero',
+    'd1:bi1e1:ai2ee': '7: a key is out of order',
+    'd1:ai1e1:ai2ee': '7: a key stands twice in one dictionary',
+    i1ex: '3: bytes follow the end',
+  };
+  assert.deepEqual(verdicts(Object.keys(loose), CANONICAL), loose);
+  for (const [text, verdict] of Object.entries(verdicts(Object.keys(loose), TOLERANT)))
+    assert.equal(verdict, 'ok', text);
+});
+
+test('the end of the root value is told, so that bytes after it can be used', () => {
+  assert.deepEqual(scan('d1:ai1eeTRAILING', TOLERANT), { ok: true, end: 8, raw: null, oddities: [] });
+});
+
+test('the raw value is that of the root dictionary, wherever else the key stands', () => {
+  const text = 'd1:ad4:infoi1ee4:infod1:xi1ee1:zi1ee';
+  const result = scan(text, { ...TOLERANT, rawKey: 'info' });
+  assert.ok(result.ok && result.raw !== null);
+  assert.equal(text.slice(result.raw.begin, result.raw.end), 'd1:xi1ee');
+  assert.deepEqual(scan('d1:ad4:infoi1eee', { ...TOLERANT, rawKey: 'info' }), {
+    ok: true,
+    end: 16,
+    raw: null,
+    oddities: [],
+  });
+});
+
+test('keys of the raw value, and its own key, are unique even where nothing else must be', () => {
+  const rules = { ...TOLERANT, rawKey: 'info' };
+  const texts = {
+    'd4:infodee': 'ok',
+    'd4:infode4:infodee': '9: a key stands twice in one dictionary',
+    'd4:infode1:ai1e4:infodee': '15: a key stands twice in one dictionary',
+    'd4:infod1:ai1e1:ai1eee': '14: a key stands twice in one dictionary',
+    'd4:infod1:bi1e1:ai1e1:bi1eee': '20: a key stands twice in one dictionary',
+    'd4:infod1:bi1e1:ai1e1:ai1eee': '20: a key stands twice in one dictionary',
+    'd4:infod1:xd1:ai1e1:ai1eeee': '18: a key stands twice in one dictionary',
+    'd1:ai1e1:ai1e4:infodee': 'ok',
+    'd4:infode1:zi1e1:zi1ee': 'ok',
+  };
+  assert.deepEqual(verdicts(Object.keys(texts), rules), texts);
+});
+
+test('what the package would misread is pointed out', () => {
+  const text = 'd1:ai1e1:ai2e9:__proto__i3e1:\xffi9007199254740992e1:zi9007199254740991ee';
+  const result = scan(text, TOLERANT);
+  assert.ok(result.ok);
+  assert.deepEqual(
+    result.oddities.map(({ kind, begin, end }) => [kind, text.slice(begin, end)]),
+    [
+      ['duplicate', '1:a'],
+      ['key', '9:__proto__'],
+      ['key', '1:\xff'],
+      ['integer', 'i9007199254740992e'],
+    ],
+  );
+});
+
+test('nesting and tokens are bounded exactly', () => {
+  const depth = (n: number) => scan('l'.repeat(n) + 'e'.repeat(n), { ...TOLERANT, maxDepth: 3 }).ok;
+  assert.deepEqual([depth(3), depth(4)], [true, false]);
+  const tokens = (n: number) => scan(`l${'i0e'.repeat(n)}e`, { ...TOLERANT, maxTokens: 3 }).ok;
+  assert.deepEqual([tokens(2), tokens(3)], [true, false]);
+});
+
+test('nobody can keep the guard busy', () => {
+  const hostile = {
+    'two million lists': Buffer.alloc(2_000_000, 'l'),
+    'two million nested dictionaries': Buffer.from('d1:a'.repeat(500_000)),
+    'a string of two gigabytes': Buffer.from('2147483648:abc'),
+    'ten million tokens': Buffer.from(`l${'0:'.repeat(10_000_000)}`),
+    'a million digits': Buffer.from(`i${'1'.repeat(1_000_000)}e`),
+    'a length of a million digits': Buffer.from(`${'0'.repeat(1_000_000)}:`),
+  };
+  for (const [name, bytes] of Object.entries(hostile)) {
+    const begin = process.cpuUsage();
+    scanBencode(bytes, CANONICAL);
+    const { user, system } = process.cpuUsage(begin);
+    assert.ok(user + system < 1_000_000, `${name} took ${(user + system) / 1000} ms`);
+  }
+});
+
+if (hasCorpus('the bencode vectors')) {
+  interface Vector {
+    readonly test: string;
+    readonly input: { readonly hex: string };
+    readonly hard_error: string | false | null;
+    readonly soft_error: string | false | null;
+    readonly _note?: string;
+  }
+  const { vectors } = JSON.parse(readCorpus('vectors/bdecode-vectors.json').toString()) as { vectors: Vector[] };
+
+  test('bencode is judged as in the vectors of another client', () => {
+    for (const { test: name, input, hard_error, soft_error, _note } of vectors) {
+      if (_note?.includes('skip in JS')) continue;
+      const bytes = Buffer.from(input.hex, 'hex');
+      const tolerant = scanBencode(bytes, TOLERANT).ok;
+      const label = `${name}: ${bytes.toString('latin1')}`;
+      if (hard_error !== null) assert.equal(tolerant, hard_error === false, label);
+      if (typeof soft_error !== 'string') continue;
+      assert.equal(tolerant, true, label);
+      assert.equal(scanBencode(bytes, CANONICAL).ok, false, label);
+    }
+  });
+}

@@ -1,0 +1,282 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
+import {
+  DEFAULT_FETCH_OPTIONS,
+  type HttpFetchOptions,
+  type HttpFetchOutcome,
+  httpFetch,
+} from '../../../src/discovery/http-fetch.js';
+import { CERTIFICATE } from '../../support/certificate.js';
+import { closedPort, serveHttp, serveHttps, serveTcp } from '../../support/http-server.js';
+import { nodeTimers } from '../../support/node-timers.js';
+import { Timeline } from '../../support/timeline.js';
+
+const OPTIONS: HttpFetchOptions = { ...DEFAULT_FETCH_OPTIONS, userAgent: 'btget/0', bind: null };
+
+function fetchUrl(url: string, options: Partial<HttpFetchOptions> = {}): Promise<HttpFetchOutcome> {
+  return new Promise((resolve) => httpFetch(url, { ...OPTIONS, ...options }, nodeTimers, resolve));
+}
+
+/** A server that takes a connection and says nothing. */
+async function serveSilence(context: TestContext): Promise<{ host: string; connected: Promise<Socket> }> {
+  let accepted: (socket: Socket) => void = () => assert.fail('too early');
+  const connected = new Promise<Socket>((resolve) => {
+    accepted = resolve;
+  });
+  return { host: await serveTcp(context, accepted), connected };
+}
+
+const text = (outcome: HttpFetchOutcome) => (outcome.ok ? outcome.body.toString() : outcome.message);
+
+test('a fetch sends one plain request and leaves no connection behind', async (context) => {
+  const seen: IncomingMessage[] = [];
+  const closed: Promise<unknown>[] = [];
+  const host = await serveHttp(context, (request, response) => {
+    seen.push(request);
+    closed.push(once(request.socket, 'close'));
+    response.end('content');
+  });
+  assert.equal(text(await fetchUrl(`http://${host}/a?info_hash=%00%FF#part`)), 'content');
+  assert.deepEqual(
+    seen.map(({ method, url, headers }) => ({ method, url, headers })),
+    [
+      {
+        method: 'GET',
+        url: '/a?info_hash=%00%FF',
+        headers: { host, 'user-agent': 'btget/0', 'accept-encoding': 'gzip, deflate', connection: 'close' },
+      },
+    ],
+  );
+  await Promise.all(closed);
+});
+
+test('packed answers are unpacked: gzip, deflate, and deflate without its header', async (context) => {
+  const bodies: Record<string, Buffer> = {
+    '/gzip': gzipSync('content'),
+    '/x-gzip': gzipSync('content'),
+    '/deflate': deflateSync('content'),
+    '/deflate?raw': deflateRawSync('content'),
+    '/identity': Buffer.from('content'),
+  };
+  const host = await serveHttp(context, ({ url = '' }, response) => {
+    response.setHeader('Content-Encoding', url.slice(1).replace('?raw', ''));
+    response.end(bodies[url]);
+  });
+  for (const path of Object.keys(bodies)) assert.equal(text(await fetchUrl(`http://${host}${path}`)), 'content', path);
+});
+
+test('an answer that is too long, before or after unpacking, is refused', async (context) => {
+  const host = await serveHttp(context, ({ url }, response) => {
+    if (url === '/bomb') {
+      response.setHeader('Content-Encoding', 'gzip');
+      response.end(gzipSync(Buffer.alloc(2 << 20)));
+    } else if (url === '/claimed') {
+      response.setHeader('Content-Length', 1e9);
+      response.write('x');
+    } else if (url === '/exact') response.end(Buffer.alloc(1 << 20));
+    else {
+      const pour = () => {
+        while (!response.destroyed && response.write(Buffer.alloc(1 << 16)));
+      };
+      response.on('drain', pour);
+      pour();
+    }
+  });
+  for (const path of ['/bomb', '/claimed', '/endless']) {
+    const outcome = await fetchUrl(`http://${host}${path}`);
+    assert.deepEqual(
+      outcome,
+      { ok: false, code: 'bad-answer', message: 'the answer is longer than 1048576 bytes' },
+      path,
+    );
+  }
+  const exact = await fetchUrl(`http://${host}/exact`);
+  assert.equal(exact.ok && exact.body.length, 1 << 20);
+});
+
+test('answers that no sane server gives are told apart', async (context) => {
+  const answers: Record<string, string> = {
+    'not HTTP': 'SSH-2.0-OpenSSH_9.6\r\n',
+    'closed without a word': '',
+    'cut short': 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort',
+    'cut short in a chunk': 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nshort',
+    'headers without end': `HTTP/1.1 200 OK\r\n${'X-Header: value\r\n'.repeat(4000)}`,
+    'gzip that is none': 'HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nplain',
+    'gzip cut short': `HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n${gzipSync('plain').toString('latin1', 0, 15)}`,
+    'unknown packing': 'HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\nplain',
+    'plain and old': 'HTTP/1.0 200 OK\r\n\r\nplain',
+  };
+  const told: Record<string, string> = {};
+  for (const [name, answer] of Object.entries(answers)) {
+    const host = await serveTcp(context, (socket) => {
+      socket.once('data', () => socket.end(answer, 'latin1'));
+    });
+    const outcome = await fetchUrl(`http://${host}/`);
+    told[name] = outcome.ok ? `ok ${outcome.body}` : `${outcome.code}: ${outcome.message}`;
+  }
+  assert.deepEqual(told, {
+    'not HTTP': 'bad-answer: not an HTTP answer: HPE_INVALID_CONSTANT',
+    'closed without a word': 'unreachable: the connection was closed early',
+    'cut short': 'unreachable: the connection was closed early',
+    'cut short in a chunk': 'unreachable: the connection was closed early',
+    'headers without end': 'bad-answer: not an HTTP answer: HPE_HEADER_OVERFLOW',
+    'gzip that is none': 'bad-answer: the answer does not unpack: incorrect header check',
+    'gzip cut short': 'bad-answer: the answer does not unpack: unexpected end of file',
+    'unknown packing': 'bad-answer: the answer is packed in a way that was not asked for',
+    'plain and old': 'ok plain',
+  });
+});
+
+test('redirects are followed five times, and only to where a URL may lead', async (context) => {
+  const host = await serveHttp(context, ({ url = '' }, response) => {
+    const steps = /^\/steps\/(\d)$/.exec(url)?.[1];
+    const to = new URL(url, 'http://x').searchParams.get('to');
+    if (url === '/steps/0') response.end('arrived');
+    else {
+      response.writeHead(302, { Location: steps === undefined ? (to ?? url) : `${Number(steps) - 1}` });
+      response.end();
+    }
+  });
+  const told: Record<string, string> = {};
+  const paths = ['steps/5', 'steps/6', 'loop'];
+  const targets = [
+    'file:///etc/passwd',
+    'unix:/run/x',
+    'http://0.0.0.0/',
+    'http://[::]/',
+    'http://224.0.0.1/',
+    'http://[',
+    'udp://x',
+  ];
+  for (const path of [...paths, ...targets.map((target) => `?to=${encodeURIComponent(target)}`)]) {
+    told[decodeURIComponent(path)] = text(await fetchUrl(`http://${host}/${path}`));
+  }
+  assert.deepEqual(told, {
+    'steps/5': 'arrived',
+    'steps/6': 'more than 5 redirects',
+    loop: 'more than 5 redirects',
+    '?to=file:///etc/passwd': 'redirected: file: urls are not fetched',
+    '?to=unix:/run/x': 'redirected: unix: urls are not fetched',
+    '?to=http://0.0.0.0/': '0.0.0.0 is no address to connect to',
+    '?to=http://[::]/': ':: is no address to connect to',
+    '?to=http://224.0.0.1/': '224.0.0.1 is no address to connect to',
+    '?to=http://[': 'redirected: not a url: http://[',
+    '?to=udp://x': 'redirected: udp trackers are not supported yet',
+  });
+});
+
+test('a user name and password go as Basic authorization, and stay with the server that they are for', async (context) => {
+  const seen: string[] = [];
+  const other = await serveHttp(context, (request, response) => {
+    seen.push(`other ${request.headers.authorization}`);
+    response.end('content');
+  });
+  const host = await serveHttp(context, (request, response) => {
+    seen.push(`own ${request.url} ${request.headers.authorization}`);
+    response.writeHead(302, { Location: request.url === '/' ? '/moved' : `http://${other}/` });
+    response.end();
+  });
+  assert.equal(text(await fetchUrl(`http://us%40er:p%3Ass%C3%A9%2@${host}/`)), 'content');
+  const basic = `Basic ${Buffer.from('us@er:p:ssé%2').toString('base64')}`;
+  assert.deepEqual(seen, [`own / ${basic}`, `own /moved ${basic}`, 'other undefined']);
+});
+
+test('a status other than success comes with its body and Retry-After', async (context) => {
+  const host = await serveHttp(context, ({ url = '' }, response) => {
+    response.writeHead(503, 'Too Busy', { 'Retry-After': decodeURIComponent(url.slice(1)) });
+    response.end('sorry');
+  });
+  const retryAfters: (number | null)[] = [];
+  for (const value of ['120', '99999999999', 'Thu, 01 Jan 1970 00:00:00 GMT', 'soon']) {
+    const outcome = await fetchUrl(`http://${host}/${encodeURIComponent(value)}`);
+    assert.ok(!outcome.ok && outcome.code === 'status');
+    assert.deepEqual([outcome.status, outcome.message, `${outcome.body}`], [503, 'HTTP status 503 Too Busy', 'sorry']);
+    retryAfters.push(outcome.retryAfter);
+  }
+  assert.deepEqual(retryAfters, [120, 86_400, 0, null]);
+});
+
+test('a server that never answers is given up after the time limit, and its connection is closed', async (context) => {
+  const timeline = new Timeline();
+  const { host, connected } = await serveSilence(context);
+  const log: string[] = [];
+  httpFetch(`http://${host}/`, OPTIONS, timeline, (outcome) => {
+    log.push(`${timeline.now()} ${outcome.ok ? 'ok' : outcome.code}`);
+  });
+  const socket = await connected;
+  await once(socket, 'data');
+  timeline.run(59_999);
+  assert.deepEqual(log, []);
+  timeline.run(1);
+  assert.deepEqual(log, ['60000 timeout']);
+  assert.equal(timeline.pending, 0);
+  socket.resume();
+  await once(socket, 'close');
+});
+
+test('a cancelled fetch never answers, and its connection is closed', async (context) => {
+  const timeline = new Timeline();
+  const { host, connected } = await serveSilence(context);
+  const call = httpFetch(`http://${host}/`, OPTIONS, timeline, () => assert.fail('answered'));
+  const socket = await connected;
+  await once(socket, 'data');
+  call.cancel();
+  socket.resume();
+  await once(socket, 'close');
+  assert.equal(timeline.pending, 0);
+
+  httpFetch('nonsense', OPTIONS, timeline, () => assert.fail('answered')).cancel();
+  timeline.run(100_000);
+});
+
+test('a refused connection says so; another address of the name is tried', async (context) => {
+  const port = await closedPort();
+  assert.deepEqual(await fetchUrl(`http://127.0.0.1:${port}/`), {
+    ok: false,
+    code: 'unreachable',
+    message: 'the connection was refused',
+  });
+  const host = await serveHttp(context, (_, response) => response.end('by IPv6'), '::1');
+  assert.equal(text(await fetchUrl(`http://localhost:${host.split(':').at(-1)}/`)), 'by IPv6');
+  assert.equal(text(await fetchUrl(`http://${host}/`)), 'by IPv6');
+});
+
+test('the fence binds the socket, and refuses what it cannot reach without asking a name server', async (context) => {
+  const host = await serveHttp(context, (request, response) => response.end(request.socket.remoteAddress));
+  const bind = { ipv4: '127.0.0.2' };
+  const told: Record<string, string> = {};
+  const urls = [
+    `http://${host}/`,
+    'http://tracker.invalid/',
+    'http://192.0.2.1/',
+    'http://[::1]/',
+    'http://[2001:db8::1]/',
+  ];
+  for (const url of urls) {
+    const outcome = await fetchUrl(url, { bind });
+    told[url.replace(host, 'host')] = outcome.ok ? `${outcome.body}` : `${outcome.code}: ${outcome.message}`;
+  }
+  assert.deepEqual(told, {
+    'http://host/': '127.0.0.2',
+    'http://tracker.invalid/': 'forbidden: bound to loopback, so tracker.invalid is not looked up',
+    'http://192.0.2.1/': 'forbidden: 192.0.2.1 is outside of the addresses that we are bound to',
+    'http://[::1]/': 'forbidden: ::1 is outside of the addresses that we are bound to',
+    'http://[2001:db8::1]/': 'forbidden: 2001:db8::1 is outside of the addresses that we are bound to',
+  });
+});
+
+test('a certificate is checked against the name in the URL', async (context) => {
+  const host = await serveHttps(context, (request, response) => response.end(`${request.headers.host}`));
+  const port = host.split(':')[1];
+  const authorities = CERTIFICATE;
+  assert.equal(text(await fetchUrl(`https://localhost:${port}/`, { authorities })), `localhost:${port}`);
+  assert.equal(text(await fetchUrl(`https://${host}/`, { authorities })), host);
+  const misnamed = await serveHttps(context, (_, response) => response.end('content'), '127.0.0.2');
+  assert.match(text(await fetchUrl(`https://${misnamed}/`, { authorities })), /^Hostname\/IP does not match/);
+  const untrusted = await fetchUrl(`https://localhost:${port}/`);
+  assert.deepEqual(untrusted, { ok: false, code: 'unreachable', message: 'self-signed certificate' });
+});

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { describe } from '../../../src/metainfo/describe.js';
+import { parseMetainfo } from '../../../src/metainfo/parse-metainfo.js';
+import { file, folder } from '../../support/torrent-bytes.js';
+
+test('a torrent is described as scripts are promised', () => {
+  const files = [
+    file(['run'], 10, { attr: 'x' }),
+    file(['.pad', '6'], 6, { attr: 'p' }),
+    file(['link'], 0, { attr: 'lh', 'symlink path': ['run'] }),
+  ];
+  const metainfo = parseMetainfo(folder(files, {}, { announce: 'http://t/a' }));
+  const plain = { length: 0, padding: false, executable: false, hidden: false, symlink: null };
+  assert.deepEqual(JSON.parse(JSON.stringify(describe(metainfo))), {
+    name: 'top',
+    version: '1',
+    infoHash: metainfo.infoHash.toString('hex'),
+    infoHashV2: null,
+    length: 10,
+    pieceLength: 1024 * 1024,
+    pieceCount: 1,
+    files: [
+      { ...plain, path: 'top/run', length: 10, executable: true },
+      { ...plain, path: 'top/.pad/6', length: 6, padding: true },
+      { ...plain, path: 'top/link', hidden: true, symlink: 'top/run' },
+    ],
+    trackers: [['http://t/a']],
+    webSeeds: [],
+    nodes: [],
+    private: false,
+    comment: null,
+    createdBy: null,
+    createdAt: null,
+  });
+});

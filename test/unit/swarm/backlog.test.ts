@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Backlog, DEFAULT_BACKLOG_OPTIONS } from '../../../src/swarm/backlog.js';
+
+const BLOCK = 16 * 1024;
+
+/** Blocks that come at an even pace from `from` on, `perSecond` of them for `seconds`. */
+function feed(backlog: Backlog, from: number, perSecond: number, seconds: number): number {
+  for (let count = 1; count <= perSecond * seconds; count += 1) {
+    backlog.blockCameIn(from + (count * 1_000) / perSecond, BLOCK);
+  }
+  return from + seconds * 1_000;
+}
+
+function createBacklog(queueTime = 4_000): Backlog {
+  return new Backlog(DEFAULT_BACKLOG_OPTIONS, () => queueTime);
+}
+
+describe('Backlog', () => {
+  it('grows by one with each block at first, which doubles it each round trip', () => {
+    const backlog = createBacklog();
+    backlog.askedWhileIdle(0);
+    const sizes: number[] = [];
+    for (let trip = 1; trip <= 4; trip += 1) {
+      for (let answers = backlog.size; answers > 0; answers -= 1) backlog.blockCameIn(trip * 100, BLOCK);
+      sizes.push(backlog.size);
+    }
+    assert.deepEqual(sizes, [16, 32, 64, 128]);
+  });
+
+  it('never goes beyond what the peer queues', () => {
+    const backlog = createBacklog();
+    backlog.askedWhileIdle(0);
+    feed(backlog, 0, 6_000, 2);
+    assert.equal(backlog.size, 250);
+    backlog.setLimit(40);
+    assert.equal(backlog.size, 40);
+    backlog.setLimit(-5);
+    assert.equal(backlog.size, 1);
+  });
+
+  it('follows a slow peer down: two, and the blocks of the queue time', () => {
+    const backlog = createBacklog();
+    backlog.askedWhileIdle(0);
+    feed(backlog, 0, 2, 10);
+    assert.equal(backlog.size, 2 + 2 * 4);
+  });
+
+  it('holds less of the future when all peers together are fast', () => {
+    const backlog = createBacklog(500);
+    backlog.askedWhileIdle(0);
+    feed(backlog, 0, 100, 10);
+    assert.equal(backlog.size, 2 + 50);
+  });
+
+  it('does not shrink below what is on a long way', () => {
+    const backlog = createBacklog(500);
+    backlog.askedWhileIdle(0);
+    backlog.blockCameIn(1_000, BLOCK);
+    feed(backlog, 1_000, 100, 10);
+    assert.equal(backlog.size, 2 + 200);
+  });
+
+  it('leaves one request to a peer that does not answer, and grows again when it does', () => {
+    const backlog = createBacklog();
+    backlog.askedWhileIdle(0);
+    const now = feed(backlog, 0, 100, 2);
+    backlog.stalled();
+    assert.equal(backlog.size, 1);
+    backlog.askedWhileIdle(now + 60_000);
+    feed(backlog, now + 60_000, 100, 4);
+    assert.ok(backlog.size > 100, `size ${backlog.size}`);
+  });
+});

@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { LeakyCounter } from '../../../src/swarm/leaky-counter.js';
+
+describe('LeakyCounter', () => {
+  it('says when there is one more than the limit', () => {
+    const counter = new LeakyCounter({ limit: 3, perSecond: 1 }, 0);
+    assert.deepEqual([counter.add(0), counter.add(0), counter.add(0), counter.add(0)], [false, false, false, true]);
+    assert.equal(counter.count, 4);
+  });
+
+  it('never fills when things happen no faster than they are forgotten', () => {
+    const counter = new LeakyCounter({ limit: 3, perSecond: 10 }, 0);
+    const over = Array.from({ length: 1_000 }, (_, index) => counter.add(index * 100)).filter(Boolean);
+    assert.deepEqual(over, []);
+  });
+
+  it('does not forget when the clock stands still or goes back', () => {
+    const counter = new LeakyCounter({ limit: 2, perSecond: 10 }, 1_000);
+    assert.deepEqual([counter.add(1_000), counter.add(500), counter.add(500)], [false, false, true]);
+  });
+});

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { DEFAULT_RATE_LIMITER_OPTIONS, RateLimiter, type RateWaiter } from '../../../src/swarm/rate-limiter.js';
+import { Timeline } from '../../support/timeline.js';
+
+const BLOCK = 16 * 1024;
+
+/** Somebody who always has more to move, in whole blocks of `block` bytes. */
+class Taker implements RateWaiter {
+  moved = 0;
+  readonly log: string[];
+  readonly #limiter: RateLimiter;
+  readonly #name: string;
+  readonly #block: number;
+
+  constructor(limiter: RateLimiter, name = 'taker', log: string[] = [], block = BLOCK) {
+    this.#limiter = limiter;
+    this.#name = name;
+    this.log = log;
+    this.#block = block;
+  }
+
+  rateAllows(): void {
+    for (let allowance = this.#limiter.allowance(); allowance > 0; allowance = this.#limiter.allowance()) {
+      let taken = 0;
+      do {
+        taken += this.#block;
+      } while (Number.isFinite(allowance) && taken + this.#block <= allowance);
+      this.moved += taken;
+      this.log.push(this.#name);
+      this.#limiter.spend(taken);
+      if (this.#limiter.rate === null) return;
+    }
+    this.#limiter.wait(this);
+  }
+}
+
+function limiterAt(rate: number | null): { timeline: Timeline; limiter: RateLimiter } {
+  const timeline = new Timeline();
+  return { timeline, limiter: new RateLimiter(timeline, rate, DEFAULT_RATE_LIMITER_OPTIONS) };
+}
+
+describe('RateLimiter', () => {
+  for (const rate of [1e3, 2e4, 1e6, 1e8, 1e9]) {
+    it(`holds ${rate} bytes a second in the long run, and uses them`, () => {
+      const { timeline, limiter } = limiterAt(rate);
+      const taker = new Taker(limiter);
+      taker.rateAllows();
+      const seconds = rate < 1e6 ? 1_000 : 20;
+      timeline.run(seconds * 1_000);
+      const slack = 2 * BLOCK + rate * 0.2;
+      assert.ok(taker.moved <= rate * seconds + slack, `moved ${taker.moved}`);
+      assert.ok(taker.moved >= rate * seconds * 0.99 - slack, `moved ${taker.moved}`);
+    });
+  }
+
+  it('gives turns in the order of waiting, to big takers and small ones', () => {
+    const { timeline, limiter } = limiterAt(20_000);
+    const log: string[] = [];
+    for (const name of ['a', 'b', 'c']) new Taker(limiter, name, log).rateAllows();
+    timeline.run(10_000);
+    assert.equal(log.join('').slice(1, 13), 'abcabcabcabc');
+  });
+
+  it('shares a fast rate evenly among many', () => {
+    const { timeline, limiter } = limiterAt(10_000_000);
+    const takers = Array.from({ length: 50 }, () => new Taker(limiter));
+    for (const taker of takers) taker.rateAllows();
+    timeline.run(100_000);
+    const moved = takers.map((taker) => taker.moved);
+    assert.ok(Math.max(...moved) < 1.2 * Math.min(...moved), `from ${Math.min(...moved)} to ${Math.max(...moved)}`);
+  });
+
+  it('gives nothing to somebody new while others wait', () => {
+    const { limiter } = limiterAt(1_000);
+    const first = new Taker(limiter);
+    first.rateAllows();
+    assert.equal(first.moved, BLOCK);
+    assert.equal(limiter.allowance(), 0);
+  });
+
+  it('has no timer without a limit, nor when nobody waits', () => {
+    const unlimited = limiterAt(null);
+    assert.equal(unlimited.limiter.allowance(), Number.POSITIVE_INFINITY);
+    unlimited.limiter.spend(1e12);
+    assert.equal(unlimited.timeline.pending, 0);
+
+    const limited = limiterAt(1_000);
+    limited.limiter.spend(BLOCK);
+    assert.equal(limited.timeline.pending, 0);
+    const taker = new Taker(limited.limiter);
+    taker.rateAllows();
+    assert.equal(limited.timeline.pending, 1);
+    limited.limiter.leave(taker);
+    assert.equal(limited.timeline.pending, 0);
+  });
+
+  it('lets everybody go when the limit is lifted, and holds them again when there is one', () => {
+    const { timeline, limiter } = limiterAt(1_000);
+    const taker = new Taker(limiter);
+    taker.rateAllows();
+    limiter.setRate(null);
+    timeline.run(10);
+    assert.equal(taker.moved, 2 * BLOCK);
+    limiter.setRate(1_000);
+    taker.rateAllows();
+    const before = taker.moved;
+    timeline.run(100_000);
+    assert.ok(taker.moved - before <= 100_000 + BLOCK, `moved ${taker.moved - before}`);
+  });
+
+  it('wakes a waiter sooner when the limit is raised', () => {
+    const { timeline, limiter } = limiterAt(100);
+    const taker = new Taker(limiter);
+    taker.rateAllows();
+    limiter.setRate(BLOCK);
+    timeline.run(2_100);
+    assert.ok(taker.moved >= 3 * BLOCK, `moved ${taker.moved}`);
+  });
+
+  it('takes back what was not moved after all', () => {
+    const { limiter } = limiterAt(100_000);
+    limiter.spend(BLOCK);
+    assert.equal(limiter.allowance(), 0);
+    limiter.spend(-BLOCK);
+    assert.ok(limiter.allowance() > 0);
+  });
+
+  it('goes on with the others when one of them fails', () => {
+    const { timeline, limiter } = limiterAt(20_000);
+    limiter.spend(BLOCK);
+    limiter.wait({
+      rateAllows: () => {
+        throw new Error('a bug');
+      },
+    });
+    const taker = new Taker(limiter);
+    limiter.wait(taker);
+    assert.throws(() => timeline.run(2_000), /a bug/);
+    timeline.run(2_000);
+    assert.ok(taker.moved > 0);
+  });
+});

@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { SingleSocket } from '../../../src/net/raw-server.js';
+import { HttpHandler } from '../../../src/tracker/http-handler.js';
+import type { HttpGet } from '../../../src/tracker/http-message.js';
+import { DEFAULT_HTTP_OPTIONS, type HttpOptions } from '../../../src/tracker/tracker-options.js';
+import { LoggingHandler } from '../../support/logging-handler.js';
+import { seededRandom } from '../../support/seeded-random.js';
+import { SimulatedNetwork } from '../../support/simulated-network.js';
+import { splits } from '../../support/splits.js';
+import { Timeline } from '../../support/timeline.js';
+
+const SECOND = 1000;
+
+/** Repeats the request, so that tests see what was understood. */
+const echo: HttpGet = ({ path, query, remote }) => ({
+  status: 200,
+  contentType: 'text/plain',
+  body: Buffer.from(`${remote.host} ${path} ${query}`, 'latin1'),
+});
+
+function setUp(options: Partial<HttpOptions> = {}, get: HttpGet = echo) {
+  const timeline = new Timeline();
+  const network = new SimulatedNetwork(timeline, seededRandom(1));
+  const server = network.host('10.0.0.1', { chunking: 'whole' });
+  const client = network.host('10.0.0.2', { chunking: 'whole' });
+  const handler = new HttpHandler(server, get, { ...DEFAULT_HTTP_OPTIONS, ...options });
+  server.listen({ port: 80 }, handler, (outcome) => assert.ok(outcome.ok));
+  const log: string[] = [];
+  const dial = (name = 'client') => {
+    const events = new LoggingHandler(name, log);
+    const socket = client.startConnection({ host: '10.0.0.1', port: 80 }, events);
+    return { events, socket };
+  };
+  /** Sends `parts` a millisecond apart. */
+  const send = (socket: SingleSocket, parts: readonly Buffer[]) => {
+    for (const [index, part] of parts.entries()) timeline.addTask(() => socket.write([part]), 50 + index);
+  };
+  /** The whole answer to `request`, with the client hanging up when it has it. */
+  const answerTo = (request: string | readonly Buffer[]) => {
+    const { events, socket } = dial();
+    send(socket, typeof request === 'string' ? [Buffer.from(request, 'latin1')] : request);
+    timeline.runUntil(() => events.lost !== null, 60 * SECOND);
+    assert.equal(events.lost?.code, 'ended');
+    socket.close();
+    timeline.run(SECOND);
+    return events.text;
+  };
+  return { timeline, network, server, client, handler, log, dial, send, answerTo };
+}
+
+const REQUEST = 'GET /announce?info_hash=%00%FF&port=1 HTTP/1.1\r\nHost: tracker\r\nX-Long: value\r\n\r\n';
+const ANSWER = [
+  'HTTP/1.1 200 OK',
+  'Content-Type: text/plain',
+  'Content-Length: 42',
+  'Connection: close',
+  '',
+  '10.0.0.2 /announce info_hash=%00%FF&port=1',
+].join('\r\n');
+
+test('a request is understood whole, byte by byte, and cut anywhere', () => {
+  for (const parts of splits(Buffer.from(REQUEST), seededRandom(1))) {
+    const { timeline, server, client, answerTo } = setUp();
+    assert.equal(answerTo(parts), ANSWER);
+    assert.deepEqual([server.socketCount, client.socketCount], [0, 0]);
+    server.close();
+    assert.equal(timeline.pending, 0);
+  }
+});
+
+test('the length of the answer is told, and HEAD gets no body', () => {
+  const { answerTo } = setUp();
+  assert.match(
+    answerTo('GET /a HTTP/1.0\n\n'),
+    /^HTTP\/1\.1 200 OK\r\n.*Content-Length: 12\r\n.*\r\n\r\n10\.0\.0\.2 \/a $/s,
+  );
+  assert.match(answerTo('HEAD /a HTTP/1.0\n\n'), /^HTTP\/1\.1 200 OK\r\n.*Content-Length: 12\r\n.*\r\n\r\n$/s);
+});
+
+test('what is no request is told so', () => {
+  const { answerTo } = setUp();
+  const long = 'x'.repeat(9000);
+  const requests: Record<string, string> = {
+    'no target': 'GET\r\n\r\n',
+    'HTTP/0.9': 'GET /\r\n',
+    'target of a proxy': 'GET http://other/ HTTP/1.1\r\n\r\n',
+    'too many words': 'GET / x HTTP/1.1\r\n\r\n',
+    'HTTP/2': 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+    'other version': 'GET / HTTP/2.0\r\n\r\n',
+    POST: 'POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc',
+    'TLS hello': '\u0016\u0003\u0001\u0002\u0000\n',
+    BitTorrent: '\u0013BitTorrent protocol\0\0\0\0\0\0\0\0\n',
+    'long first line': `GET /${long}`,
+    'long header': `GET / HTTP/1.1\r\nX: ${long}`,
+    'many headers': `GET / HTTP/1.1\r\n${'X: 1\r\n'.repeat(6000)}`,
+    'nothing but lines': '\n\n\n',
+  };
+  const statuses = Object.entries(requests).map(([name, request]): [string, string] => [
+    name,
+    answerTo(request).split('\r\n')[0]?.slice(9) ?? '',
+  ]);
+  assert.deepEqual(Object.fromEntries(statuses), {
+    'no target': '400 Bad Request',
+    'HTTP/0.9': '505 HTTP Version Not Supported',
+    'target of a proxy': '400 Bad Request',
+    'too many words': '400 Bad Request',
+    'HTTP/2': '400 Bad Request',
+    'other version': '505 HTTP Version Not Supported',
+    POST: '405 Method Not Allowed',
+    'TLS hello': '400 Bad Request',
+    BitTorrent: '400 Bad Request',
+    'long first line': '414 URI Too Long',
+    'long header': '431 Request Header Fields Too Large',
+    'many headers': '431 Request Header Fields Too Large',
+    'nothing but lines': '400 Bad Request',
+  });
+});
+
+test('a request that drips is cut off after its time', () => {
+  const { timeline, server, log, dial, send } = setUp();
+  const { socket } = dial();
+  send(socket, [Buffer.from('GET /')]);
+  for (let second = 1; second < 60; second += 1) {
+    timeline.addTask(() => socket.write([Buffer.from('a')]), second * SECOND);
+  }
+  const events = () => log.filter((line) => !line.endsWith('flushed'));
+  timeline.run(14 * SECOND);
+  assert.deepEqual(events(), ['client made']);
+  timeline.run(2 * SECOND);
+  assert.deepEqual(events(), ['client made', 'client data 113', 'client lost ended']);
+  timeline.run(60 * SECOND);
+  assert.equal(server.socketCount, 0);
+});
+
+test('a client that takes no answer is cut off after its time', () => {
+  const { timeline, network, server, dial, send } = setUp();
+  const { socket } = dial();
+  send(socket, [Buffer.from(REQUEST)]);
+  timeline.run(65);
+  network.silence('10.0.0.2');
+  timeline.run(14 * SECOND);
+  assert.equal(server.socketCount, 1);
+  timeline.run(2 * SECOND);
+  assert.equal(server.socketCount, 0);
+});
+
+test('whoever goes on sending after the answer is cut off at once', () => {
+  const { timeline, server, dial, send } = setUp();
+  const { socket } = dial();
+  send(socket, [Buffer.from(REQUEST), ...Array.from({ length: 10 }, () => Buffer.alloc(8192))]);
+  // The request comes after 60 ms, 32 KiB more by 65 ms, and what the client does about the answer not before 80 ms.
+  timeline.run(62);
+  assert.equal(server.socketCount, 1);
+  timeline.run(13);
+  assert.equal(server.socketCount, 0);
+});
+
+test('a client that is lost in the middle leaves nothing behind', () => {
+  const { timeline, server, handler, dial, send } = setUp();
+  const { socket } = dial();
+  send(socket, [Buffer.from('GET /')]);
+  timeline.run(SECOND);
+  socket.close();
+  timeline.run(SECOND);
+  const { socket: other } = dial();
+  send(other, [Buffer.from('GET /')]);
+  timeline.run(SECOND);
+  handler.close();
+  assert.equal(server.socketCount, 0);
+  timeline.run(60 * SECOND);
+});
+
+test('only so many connections are taken at once', () => {
+  const { timeline, dial, send } = setUp({ maxConnections: 2 });
+  const clients = ['a', 'b', 'c'].map((name) => dial(name));
+  timeline.run(SECOND);
+  assert.deepEqual(
+    clients.map(({ events }) => events.lost?.code ?? null),
+    [null, null, 'ended'],
+  );
+  const [first] = clients;
+  assert.ok(first !== undefined);
+  send(first.socket, [Buffer.from(REQUEST)]);
+  timeline.run(SECOND);
+  first.socket.close();
+  timeline.run(SECOND);
+  const { events } = dial('d');
+  timeline.run(SECOND);
+  assert.equal(events.lost, null);
+});

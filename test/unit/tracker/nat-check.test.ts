@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ListenHandler, SingleSocket } from '../../../src/net/raw-server.js';
+import { NatCheck } from '../../../src/tracker/nat-check.js';
+import { LoggingHandler } from '../../support/logging-handler.js';
+import { seededRandom } from '../../support/seeded-random.js';
+import { SimulatedNetwork } from '../../support/simulated-network.js';
+import { splits } from '../../support/splits.js';
+import { Timeline } from '../../support/timeline.js';
+
+const SECOND = 1000;
+const INFO_HASH = Buffer.alloc(20, 0xaa);
+const PEER_ID = Buffer.from('-XX0001-abcdefghijkl');
+const MY_ID = Buffer.from('-BG0001-tracker-----');
+
+const handshake = (infoHash: Buffer, peerId: Buffer) =>
+  Buffer.concat([Buffer.from('\u0013BitTorrent protocol\0\0\0\0\0\0\u0010\u0005', 'latin1'), infoHash, peerId]);
+
+/** Calls back a peer that answers the first bytes it gets with `parts`, and says what the tracker made of it. */
+function callBack(parts: readonly Buffer[], act: (socket: SingleSocket) => void = () => undefined) {
+  const timeline = new Timeline();
+  const network = new SimulatedNetwork(timeline, seededRandom(1));
+  const tracker = network.host('10.0.0.1');
+  const peer = network.host('10.0.0.2', { chunking: 'whole' });
+  const events = new LoggingHandler('peer', []);
+  let answered = false;
+  events.onData = (socket) => {
+    if (answered) return;
+    answered = true;
+    for (const [index, part] of parts.entries()) timeline.addTask(() => socket.write([part]), index);
+    act(socket);
+  };
+  peer.listen({ port: 6881 }, events satisfies ListenHandler, (outcome) => assert.ok(outcome.ok));
+  const log: string[] = [];
+  const check = new NatCheck(tracker, MY_ID, { limit: 15 * SECOND, maxAtOnce: 2 });
+  const call = (host: string, port: number) =>
+    check.check({ host, port }, INFO_HASH, PEER_ID, (reachable) => log.push(`${timeline.now()} ${reachable}`));
+  return { timeline, network, tracker, events, log, call };
+}
+
+test('a peer that answers the handshake is reachable, however its answer is cut', () => {
+  const answer = Buffer.concat([handshake(INFO_HASH, PEER_ID), Buffer.from([0, 0, 0, 1, 15])]);
+  for (const parts of splits(answer, seededRandom(1))) {
+    const { timeline, tracker, events, log, call } = callBack(parts);
+    call('10.0.0.2', 6881);
+    timeline.run(SECOND);
+    assert.deepEqual(
+      log.map((line) => line.split(' ')[1]),
+      ['true'],
+    );
+    assert.equal(events.text, handshake(INFO_HASH, MY_ID).toString('latin1').replace('\u0010\u0005', '\0\0'));
+    assert.equal(tracker.socketCount, 0);
+    timeline.run(60 * SECOND);
+    assert.equal(log.length, 1);
+  }
+});
+
+test('whoever answers with something else is not reachable', () => {
+  const answers: Record<string, Buffer> = {
+    'another torrent': handshake(Buffer.alloc(20), PEER_ID),
+    'another peer id': handshake(INFO_HASH, MY_ID),
+    'another protocol': Buffer.alloc(68, 'HTTP/1.1 400 Bad Request'),
+    'half an answer': handshake(INFO_HASH, PEER_ID).subarray(0, 48),
+    silence: Buffer.alloc(0),
+  };
+  for (const [name, answer] of Object.entries(answers)) {
+    const { timeline, tracker, log, call } = callBack([answer]);
+    call('10.0.0.2', 6881);
+    timeline.run(15 * SECOND);
+    assert.deepEqual(
+      log.map((line) => line.split(' ')[1]),
+      ['false'],
+      name,
+    );
+    assert.equal(tracker.socketCount, 0);
+  }
+});
+
+test('a peer that hangs up, refuses or is not there is not reachable', () => {
+  const { timeline, log, call } = callBack([], (socket) => socket.close());
+  call('10.0.0.2', 6881);
+  timeline.run(SECOND);
+  call('10.0.0.2', 1);
+  timeline.run(SECOND);
+  call('10.0.0.3', 1);
+  timeline.run(SECOND);
+  assert.deepEqual(
+    log.map((line) => line.split(' ')[1]),
+    ['false', 'false', 'false'],
+  );
+});
+
+test('a silent network is given up after the limit, and more calls than allowed are not begun', () => {
+  const { timeline, network, log, call } = callBack([]);
+  network.silence('10.0.0.2');
+  for (let count = 0; count < 3; count += 1) call('10.0.0.2', 6881);
+  assert.deepEqual(log, []);
+  timeline.run(20 * SECOND);
+  assert.deepEqual(log, ['0 false', '15000 false', '15000 false']);
+});

@@ -1,0 +1,372 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type BencodeValue, decodeBencode } from '../../../src/bencode/bencode.js';
+import { CANONICAL } from '../../../src/bencode/guard.js';
+import { escapeBytes } from '../../../src/discovery/announce-url.js';
+import { Tracker } from '../../../src/tracker/tracker.js';
+import { DEFAULT_TRACKER_OPTIONS, type TrackerOptions } from '../../../src/tracker/tracker-options.js';
+import { seededRandom } from '../../support/seeded-random.js';
+import { Timeline } from '../../support/timeline.js';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const TORRENT = Buffer.alloc(20, 0xfe);
+const OTHER = Buffer.alloc(20, 0x25);
+
+type Fields = Record<string, string | number>;
+type Answer = Record<string, unknown>;
+
+/** A bencoded value in a form that reads well: text for bytes, plain objects for dictionaries. */
+function plain(value: BencodeValue): unknown {
+  if (Buffer.isBuffer(value)) return value.toString('latin1');
+  if (Array.isArray(value)) return value.map(plain);
+  if (!(value instanceof Map)) return value;
+  return Object.fromEntries([...value].map(([key, field]): [string, unknown] => [key, plain(field)]));
+}
+
+function setUp(options: Partial<TrackerOptions> = {}, isAllowed: (infoHash: Buffer) => boolean = () => true) {
+  const timeline = new Timeline();
+  const saved: Buffer[] = [];
+  const checks: { what: string; answer: (reachable: boolean) => void }[] = [];
+  const tracker = new Tracker(
+    {
+      timers: timeline,
+      random: seededRandom(1),
+      natCheck: {
+        check: ({ host, port }, infoHash, peerId, answer) => {
+          checks.push({ what: `${host}:${port} ${infoHash.equals(TORRENT)} ${peerId}`, answer });
+        },
+      },
+      isAllowed,
+      save: (state) => saved.push(state),
+    },
+    { ...DEFAULT_TRACKER_OPTIONS, ...options },
+  );
+  const get = (path: string, query: string, host = '8.0.0.1') =>
+    tracker.get({ path, query, remote: { host, port: 5000 } });
+  const ask = (path: string, query: string, host?: string): Answer => {
+    const { status, body } = get(path, query, host);
+    assert.equal(status, 200);
+    return plain(decodeBencode(body, CANONICAL)) as Answer;
+  };
+  /** Announces as the peer `name`, which listens at its own address and port 1. */
+  const announce = (name: string, fields: Fields = {}, host = `8.0.0.${name.charCodeAt(0)}`): Answer => {
+    const own: Fields = {
+      port: 1,
+      left: 5,
+      compact: 1,
+      info_hash: escapeBytes(TORRENT),
+      peer_id: name.padEnd(20, '-'),
+    };
+    const query = Object.entries({ ...own, ...fields }).map(([key, value]) => `${key}=${value}`);
+    return ask('/announce', query.join('&'), host);
+  };
+  /** The names of the peers that are told to `name`. */
+  const told = (name: string, fields: Fields = {}): string[] => {
+    const peers = announce(name, { compact: 0, ...fields })['peers'] as { 'peer id': string }[];
+    return peers.map((peer) => peer['peer id'].replace(/-+$/, '')).sort();
+  };
+  return { timeline, tracker, saved, checks, get, ask, announce, told };
+}
+
+const infoHash = (hash: Buffer | number): Fields => ({
+  info_hash: escapeBytes(typeof hash === 'number' ? Buffer.alloc(20, hash) : hash),
+});
+
+const reason = (answer: Answer): unknown => answer['failure reason'] ?? 'ok';
+
+test('whoever has just come is in the next answer, and nobody is told of himself', () => {
+  const { told } = setUp();
+  assert.deepEqual(told('a'), []);
+  assert.deepEqual(told('b'), ['a']);
+  assert.deepEqual(told('a'), ['b']);
+  assert.deepEqual(told('c'), ['a', 'b']);
+});
+
+test('an answer holds intervals, counts and compact peers', () => {
+  const { announce } = setUp();
+  announce('a', { left: 0 });
+  announce('c', { port: 0x1234 }, '2001:db8::1');
+  assert.deepEqual(announce('b', { port: 6881 }), {
+    complete: 1,
+    downloaded: 0,
+    incomplete: 2,
+    interval: 1800,
+    'min interval': 60,
+    peers: '\u0008\u0000\u0000a\u0000\u0001',
+    peers6: `\u0020\u0001\u000d\u00b8${'\0'.repeat(11)}\u0001\u0012\u0034`,
+  });
+});
+
+test('peers as dictionaries come with their ids or without', () => {
+  const { announce } = setUp();
+  announce('a');
+  announce('c', {}, '2001:db8::1');
+  const peers = (fields: Fields) => {
+    const list = announce('b', { compact: 0, ...fields })['peers'] as { ip: string }[];
+    return list.sort((x, y) => (x.ip < y.ip ? -1 : 1));
+  };
+  assert.deepEqual(peers({}), [
+    { ip: '2001:db8::1', port: 1, 'peer id': 'c'.padEnd(20, '-') },
+    { ip: '8.0.0.97', port: 1, 'peer id': 'a'.padEnd(20, '-') },
+  ]);
+  assert.deepEqual(peers({ no_peer_id: 1 }), [
+    { ip: '2001:db8::1', port: 1 },
+    { ip: '8.0.0.97', port: 1 },
+  ]);
+});
+
+test('seeds are not told of seeds, leeches are told of both', () => {
+  const { told } = setUp();
+  told('s', { left: 0 });
+  told('t', { left: 0 });
+  told('l');
+  assert.deepEqual(told('s', { left: 0 }), ['l']);
+  assert.deepEqual(told('m'), ['l', 's', 't']);
+  assert.deepEqual(told('l', { left: 0, event: 'completed' }), ['m']);
+});
+
+test('no more peers are told than are wanted, and never more than the limit', () => {
+  const { announce, told } = setUp({ numwant: 5, maxNumwant: 8 });
+  for (let index = 0; index < 30; index += 1) announce(`x${index}`);
+  const counts = [0, 3, 8, 9, 1e6, -1, 'many'].map((numwant) => told('a', { numwant }).length);
+  assert.deepEqual(counts, [0, 3, 8, 8, 8, 5, 5]);
+  assert.equal(told('a').length, 5);
+});
+
+test('all of a large swarm is told in time, whoever asks', () => {
+  const { announce, told } = setUp();
+  for (let index = 0; index < 100; index += 1) announce(`x${index}`, { left: index % 2 });
+  const seen = new Set<string>();
+  for (let round = 0; round < 30; round += 1) for (const name of told('a', { numwant: 10 })) seen.add(name);
+  assert.ok(seen.size > 90, `${seen.size}`);
+});
+
+test('stopped removes a peer, and tells it nothing', () => {
+  const { announce, told } = setUp();
+  announce('a');
+  announce('b');
+  assert.deepEqual(told('a', { event: 'stopped' }), []);
+  assert.deepEqual(told('c'), ['b']);
+  assert.equal(announce('z', { event: 'stopped' })['incomplete'], 2);
+});
+
+test('completed is counted once for each peer', () => {
+  const { announce } = setUp();
+  announce('a');
+  announce('a', { left: 0, event: 'completed' });
+  assert.equal(announce('a', { left: 0, event: 'completed' })['downloaded'], 1);
+  announce('s', { left: 0, event: 'started' });
+  const { downloaded, complete } = announce('b');
+  assert.deepEqual([downloaded, complete], [1, 2]);
+});
+
+test('a silent peer is forgotten', () => {
+  const { timeline, tracker, announce, told } = setUp({ peerTimeout: 45 * MINUTE });
+  tracker.begin();
+  announce('a');
+  timeline.run(30 * MINUTE);
+  announce('b');
+  timeline.run(14 * MINUTE);
+  assert.deepEqual(told('c'), ['a', 'b']);
+  timeline.run(3 * MINUTE);
+  assert.deepEqual(told('c'), ['b']);
+});
+
+test('a known peer id is believed with its key, or without one from its address', () => {
+  const stolen = 'this peer id has been announced with another key or address';
+  const keyed = setUp();
+  const tries: [Fields, string][] = [
+    [{ key: 'k1' }, '8.0.0.1'],
+    [{ key: 'k1' }, '8.0.0.2'],
+    [{ key: 'k2' }, '8.0.0.2'],
+    [{}, '8.0.0.2'],
+    [{ key: 'k2', event: 'stopped' }, '8.0.0.2'],
+  ];
+  assert.deepEqual(
+    tries.map(([fields, host]) => reason(keyed.announce('a', fields, host))),
+    ['ok', 'ok', stolen, stolen, stolen],
+  );
+  const plainly = setUp();
+  assert.deepEqual(
+    ['8.0.0.1', '8.0.0.2', '8.0.0.1'].map((host) => reason(plainly.announce('a', {}, host))),
+    ['ok', stolen, 'ok'],
+  );
+});
+
+test('a peer that moved is told at its new address', () => {
+  const { announce } = setUp();
+  announce('a', { key: 'k', port: 1 }, '8.0.0.1');
+  announce('a', { key: 'k', port: 2 }, '8.0.0.9');
+  assert.equal(announce('b')['peers'], '\u0008\u0000\u0000\u0009\u0000\u0002');
+});
+
+test('ip is believed of clients in the tracker’s own network only', () => {
+  const { announce } = setUp();
+  const claims = [
+    ['127.0.0.1', '9.9.9.9'],
+    ['192.168.0.7', '9.9.9.9'],
+    ['fe80::1', '9.9.9.9'],
+    ['8.0.0.1', '9.9.9.9'],
+    ['127.0.0.1', 'example.com'],
+    ['127.0.0.1', '224.0.0.1'],
+    ['::ffff:8.0.0.2', '9.9.9.9'],
+  ];
+  const told: Record<string, string> = {};
+  for (const [index, [host = '', ip = '']] of claims.entries()) {
+    announce('a', { ip, ...infoHash(index) }, host);
+    const peers = announce('b', { compact: 0, ...infoHash(index) })['peers'] as { ip: string }[];
+    told[`${host} as ${ip}`] = peers.map((peer) => peer.ip).join();
+  }
+  assert.deepEqual(told, {
+    '127.0.0.1 as 9.9.9.9': '9.9.9.9',
+    '192.168.0.7 as 9.9.9.9': '9.9.9.9',
+    'fe80::1 as 9.9.9.9': '9.9.9.9',
+    '8.0.0.1 as 9.9.9.9': '8.0.0.1',
+    '127.0.0.1 as example.com': '127.0.0.1',
+    '127.0.0.1 as 224.0.0.1': '127.0.0.1',
+    '::ffff:8.0.0.2 as 9.9.9.9': '8.0.0.2',
+  });
+});
+
+test('what is no announce is refused with the reason', () => {
+  const { ask, announce } = setUp();
+  const reasons = [
+    announce('a', { info_hash: 'short' }),
+    announce('a', { peer_id: '%00' }),
+    announce('a', { port: 0 }),
+    announce('a', { port: 65_536 }),
+    announce('a', { port: '80x' }),
+    announce('a', { event: 'paused' }),
+    ask('/announce', ''),
+    ask('/announce', '&&=&=%&info_hash'),
+  ].map(reason);
+  assert.deepEqual(reasons, [
+    'info_hash is not 20 bytes',
+    'peer_id is not 20 bytes',
+    'port is not a number from 1 to 65535',
+    'port is not a number from 1 to 65535',
+    'port is not a number from 1 to 65535',
+    'event is unknown',
+    'info_hash is not 20 bytes',
+    'info_hash is not 20 bytes',
+  ]);
+});
+
+test('an info-hash of percent signs, ampersands and pluses survives its escaping, however it is done', () => {
+  const { announce, told } = setUp();
+  const hash = Buffer.from('%&+=? \n\0aaaaaaaaaaaÿ', 'latin1');
+  announce('a', infoHash(hash));
+  const everything = [...hash].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');
+  assert.deepEqual(told('b', { info_hash: everything }), ['a']);
+  assert.deepEqual(told('c', { info_hash: escapeBytes(hash).replace('%2B', '+') }), ['a', 'b']);
+});
+
+test('only allowed torrents are served', () => {
+  const { announce } = setUp({}, (hash) => hash.equals(TORRENT));
+  assert.equal(reason(announce('a')), 'ok');
+  assert.equal(reason(announce('a', infoHash(OTHER))), 'this tracker does not serve that torrent');
+});
+
+test('torrents and peers are bounded, and a torrent of nobody makes room', () => {
+  const full = 'this tracker is full';
+  const torrents = setUp({ maxTorrents: 2 });
+  const announceAll = (name: string, hashes: number[]) =>
+    hashes.map((hash) => reason(torrents.announce(name, infoHash(hash))));
+  assert.deepEqual(announceAll('a', [1, 2, 3]), ['ok', 'ok', full]);
+  torrents.announce('a', { ...infoHash(1), event: 'stopped' });
+  assert.deepEqual(announceAll('b', [3, 1]), ['ok', full]);
+
+  const peers = setUp({ maxPeersPerTorrent: 2 });
+  assert.deepEqual(
+    ['a', 'b', 'c', 'a'].map((name) => reason(peers.announce(name))),
+    ['ok', 'ok', full, 'ok'],
+  );
+
+  const all = setUp({ maxPeers: 3 });
+  assert.deepEqual(
+    [1, 2, 3, 4].map((hash) => reason(all.announce('a', infoHash(hash)))),
+    ['ok', 'ok', 'ok', full],
+  );
+  all.tracker.begin();
+  all.timeline.run(60 * MINUTE);
+  assert.equal(reason(all.announce('a', infoHash(4))), 'ok');
+});
+
+test('a scrape counts what was asked for, or everything', () => {
+  const { announce, ask } = setUp();
+  announce('a', { left: 0, event: 'completed' });
+  announce('b');
+  announce('c', infoHash(OTHER));
+  const [first, second] = [TORRENT.toString('latin1'), OTHER.toString('latin1')];
+  const ofFirst = { complete: 1, downloaded: 1, incomplete: 1 };
+  const ofSecond = { complete: 0, downloaded: 0, incomplete: 1 };
+  const flags = { min_request_interval: 60 };
+  const query = (...hashes: Buffer[]) => hashes.map((hash) => `info_hash=${escapeBytes(hash)}`).join('&');
+  assert.deepEqual(ask('/scrape', ''), { files: { [first]: ofFirst, [second]: ofSecond }, flags });
+  assert.deepEqual(ask('/scrape', query(OTHER, Buffer.alloc(20))), { files: { [second]: ofSecond }, flags });
+  assert.deepEqual(ask('/scrape', query(OTHER, TORRENT)), { files: { [second]: ofSecond, [first]: ofFirst }, flags });
+  assert.deepEqual(ask('/scrape', 'info_hash=short'), { files: {}, flags });
+});
+
+test('the page and the statistics list the torrents', () => {
+  const { announce, get } = setUp({ maxListed: 1 });
+  announce('a', { left: 0 });
+  announce('b', infoHash(OTHER));
+  const hash = TORRENT.toString('hex');
+  const page = get('/', '');
+  assert.equal(page.contentType, 'text/html; charset=utf-8');
+  assert.match(page.body.toString(), new RegExp(`<code>${hash}</code><td>1<td>0<td>0\n.*<p>and 1 more`, 's'));
+  assert.deepEqual(JSON.parse(get('/stats.json', '').body.toString()), {
+    torrentCount: 2,
+    torrents: [{ infoHash: hash, seeds: 1, leeches: 0, downloaded: 0 }],
+  });
+  assert.equal(get('/etc/passwd', '').status, 404);
+});
+
+test('with the NAT check a peer is told to others when it has been called back', () => {
+  const { announce, told, checks } = setUp({ natCheckTries: 2 });
+  announce('a');
+  announce('a');
+  assert.deepEqual(
+    checks.map(({ what }) => what),
+    [`8.0.0.97:1 true ${'a'.padEnd(20, '-')}`],
+  );
+  assert.deepEqual(told('b'), []);
+  checks[0]?.answer(true);
+  assert.deepEqual(told('b'), ['a']);
+  assert.deepEqual(told('a'), []);
+  assert.equal(checks.length, 2);
+});
+
+test('a peer that cannot be called back is tried so often and not again, unless it moves', () => {
+  const { announce, told, checks } = setUp({ natCheckTries: 2 });
+  for (let round = 0; round < 4; round += 1) {
+    announce('a', { key: 'k' });
+    checks[round]?.answer(false);
+  }
+  assert.equal(checks.length, 2);
+  announce('a', { key: 'k', port: 2 });
+  assert.equal(checks.length, 3);
+  announce('a', { key: 'k', port: 3 });
+  checks[2]?.answer(true);
+  assert.deepEqual(told('b'), [], 'the answer was about the port before');
+});
+
+test('the state is saved from time to time and at the end, and a restart goes on from it', () => {
+  const first = setUp({ saveInterval: 5 * MINUTE });
+  first.tracker.begin();
+  first.announce('a', { key: 'k', left: 0, event: 'completed' });
+  first.announce('b', {}, '2001:db8::1');
+  first.timeline.run(11 * MINUTE);
+  assert.equal(first.saved.length, 2);
+  first.tracker.stop();
+  first.timeline.run(60 * MINUTE);
+  assert.deepEqual([first.saved.length, first.timeline.pending], [3, 0]);
+
+  const second = setUp();
+  assert.ok(second.tracker.restore(first.saved[2] ?? Buffer.alloc(0)));
+  assert.deepEqual(second.told('c'), ['a', 'b']);
+  assert.equal(second.announce('c')['downloaded'], 1);
+  assert.match(String(reason(second.announce('a', { key: 'x' }))), /another key/);
+});
