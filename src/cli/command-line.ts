@@ -1,0 +1,65 @@
+/** From a command's options to its help and its typed values. Commander is imported only from here. */
+import { Command, CommanderError, Option } from 'commander';
+import { BtgetError } from '../base/failure.js';
+import type { CliIo } from './io.js';
+import type { OptionSpec, Values } from './options.js';
+
+export interface CommandSpec<S> {
+  readonly name: string;
+  /** As commander writes it: `[source...]`, `<path>`. */
+  readonly arguments: string;
+  readonly summary: string;
+  /** What stands below the options in the help, in whole lines. */
+  readonly footer: string;
+  readonly options: S;
+}
+
+export type CommandLine<S> =
+  /** The help was asked for, and has been printed. */
+  { readonly kind: 'help' } | { readonly kind: 'run'; readonly args: readonly string[]; readonly values: Values<S> };
+
+/** Throws a 'usage' failure when `argv` is not what `spec` says. */
+export function readCommandLine<S extends Readonly<Record<string, OptionSpec<unknown>>>>(
+  spec: CommandSpec<S>,
+  argv: readonly string[],
+  io: CliIo,
+): CommandLine<S> {
+  const command = new Command(`btget ${spec.name}`.trimEnd())
+    .description(spec.summary)
+    .argument(spec.arguments)
+    .helpOption('-h, --help', 'this help')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      // The message of the error that follows says the same.
+      writeErr: () => undefined,
+      getOutHelpWidth: () => io.stdout.columns ?? 100,
+    })
+    .addHelpText('after', spec.footer === '' ? '' : `\n${spec.footer}`);
+  const options = Object.entries(spec.options).map(([key, option]) => ({ key, option, made: makeOption(option) }));
+  for (const { made } of options) command.addOption(made);
+  try {
+    command.parse(argv, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return { kind: 'help' };
+    throw new BtgetError('usage', error.message.replace(/^error: /, '').replaceAll('\n', ' '), { cause: error });
+  }
+  const values = Object.fromEntries(
+    options.map(({ key, option, made }) => {
+      const value: unknown = command.getOptionValue(made.attributeName());
+      return [key, made.negate ? value === false : (value ?? option.initial)];
+    }),
+  );
+  // Each value was made by the reader of its own option, or is its initial value.
+  return { kind: 'run', args: command.args, values: values as Values<S> };
+}
+
+// Commander is told no default: it would print values where the sentence says it better.
+function makeOption(spec: OptionSpec<unknown>): Option {
+  const option = new Option(spec.flags, spec.sentence).helpGroup(`${spec.group}:`);
+  const name = option.long ?? spec.flags;
+  if (spec.read !== undefined)
+    option.argParser((text: string, before: unknown) => spec.read?.(text, name, before ?? spec.initial));
+  return option;
+}

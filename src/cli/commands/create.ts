@@ -1,0 +1,1 @@
+export const create = { run: async () => 1 };

@@ -1,0 +1,40 @@
+import { OPTIONS } from '../options.js';
+import { defineCommand } from './command.js';
+import { nodeDeps } from './node-deps.js';
+import { runTorrents } from './run-torrents.js';
+
+const FOOTER = `Commands:
+  btget SOURCE...              short for btget download
+  btget download SOURCE...     download, verify, exit
+  btget seed SOURCE...         check what is on disk, then serve it
+  btget create PATH            make a .torrent of a file or folder
+  btget show SOURCE...         say what a torrent holds
+  btget verify SOURCE...       check what is on disk, file by file
+  btget tracker                serve announces and scrapes
+btget COMMAND --help says what a command takes; btget --version what this is.
+
+SOURCE is a .torrent, an http(s) URL of one, or - for a .torrent on stdin.
+Durations are 90s, 30m, 2h, 1d; a bare number is seconds.
+
+Exit codes:
+   0  done: everything is on disk, every byte checked      16  a file could not be created or opened
+   1  failed, for a reason without a code                  17  reading or writing failed
+   2  gave up: --stop-timeout or --timeout                 25  the source is not bencoded
+   3  the source was not found                             26  the torrent is not valid
+   6  the network failed                                   27  the magnet link is not valid
+   7  interrupted before it was done                       28  wrong usage
+   9  the disk is full                                     32  verify: bytes are missing or wrong
+  11  another btget works on the same target               70  a bug in btget
+  13  a file of that name is not this torrent's
+`;
+
+export const download = defineCommand(
+  {
+    name: 'download',
+    arguments: '[source...]',
+    summary: 'Downloads torrents, verifies every byte, and exits.',
+    footer: FOOTER,
+    options: OPTIONS,
+  },
+  async (args, values, io) => runTorrents('download', args, values, io, await nodeDeps(io, values.bind)),
+);

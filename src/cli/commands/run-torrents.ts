@@ -1,0 +1,124 @@
+/** What `download` and `seed` share: sources, session, outputs and Ctrl-C joined into one run. */
+import { BtgetError } from '../../base/failure.js';
+import { DEFAULT_SESSION_OPTIONS } from '../../session/session-options.js';
+import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../../torrent/torrent-options.js';
+import { contentLength } from '../content/content-length.js';
+import { onInterrupt } from '../interruptible.js';
+import type { CliIo } from '../io.js';
+import { OPTIONS, type Values } from '../options.js';
+import { chooseOutput } from '../output/choose-output.js';
+import { runHook, splitCommand } from '../run/hook.js';
+import { Run, type RunEnd, type RunOptions } from '../run/run.js';
+import type { CreateSession } from '../run/session-face.js';
+import { type LoadedSource, loadSource, type SourceReaders } from '../source/load-source.js';
+import { resolvePeers } from '../source/resolve-peers.js';
+import { listSources } from '../source/source-list.js';
+
+/** What `seed` has of the options of `download`. */
+export const SEED_OPTIONS = {
+  dir: OPTIONS.dir,
+  output: OPTIONS.output,
+  inputFile: OPTIONS.inputFile,
+  check: OPTIONS.check,
+  seedRatio: OPTIONS.seedRatio,
+  seedTime: OPTIONS.seedTime,
+  maxUpload: OPTIONS.maxUpload,
+  maxPeers: OPTIONS.maxPeers,
+  uploadSlots: OPTIONS.uploadSlots,
+  timeout: OPTIONS.timeout,
+  port: OPTIONS.port,
+  bind: OPTIONS.bind,
+  peers: OPTIONS.peers,
+  trackers: OPTIONS.trackers,
+  noTrackers: OPTIONS.noTrackers,
+  json: OPTIONS.json,
+  quiet: OPTIONS.quiet,
+  verbose: OPTIONS.verbose,
+  summaryInterval: OPTIONS.summaryInterval,
+} as const;
+
+export interface RunDeps extends SourceReaders {
+  readonly createSession: CreateSession;
+}
+
+/** Joins the options of `download` into one run; `mode` 'seed' has the rest at their defaults. */
+export async function runTorrents(
+  mode: 'download' | 'seed',
+  args: readonly string[],
+  values: Values<typeof OPTIONS>,
+  io: CliIo,
+  deps: RunDeps,
+): Promise<number> {
+  const inputs = await listSources(args, values.inputFile, io.stdin);
+  if (values.output !== null && inputs.length > 1)
+    throw new BtgetError('usage', '--output names one torrent, but several sources are given');
+  const hook = values.onComplete === null ? null : splitCommand(values.onComplete);
+  const peers = await resolvePeers(values.peers, values.bind);
+  const output = await chooseOutput(values, io);
+  let run: Run | undefined;
+  let endEarly: (end: RunEnd) => void = () => undefined;
+  const ended = new Promise<RunEnd>((resolve) => {
+    endEarly = resolve;
+  });
+  const forget = onInterrupt(
+    io,
+    () => (run === undefined ? endEarly({ exitCode: 7, clean: false }) : run.interrupt()),
+    () => {
+      output.close();
+      return run?.exitCodeNow() ?? 7;
+    },
+  );
+  try {
+    const options: RunOptions = {
+      session: {
+        ...DEFAULT_SESSION_OPTIONS,
+        port: values.port,
+        bind: values.bind,
+        maxDownload: values.maxDownload,
+        maxUpload: values.maxUpload,
+      },
+      torrent: { ...torrentOptions(mode, values), peers },
+      timeout: values.timeout,
+      stopTimeout: values.stopTimeout,
+      onDone:
+        hook === null
+          ? null
+          : (job, answered) => {
+              const { about, metainfo, path, paths } = job;
+              const result = { ...about, dir: values.dir, path, paths, length: contentLength(metainfo) };
+              runHook(hook, result, io.env, (message) => output.tell({ type: 'note', message }), answered);
+            },
+    };
+    const start = async (): Promise<void> => {
+      const sources: LoadedSource[] = [];
+      for (const input of inputs) sources.push(await loadSource(input, deps));
+      run = new Run(deps.createSession, options, io.timers, output, endEarly);
+      run.start(sources);
+    };
+    const [end] = await Promise.all([ended, Promise.race([start(), ended])]);
+    if (!end.clean) io.exitNow(end.exitCode);
+    return end.exitCode;
+  } finally {
+    forget();
+    output.close();
+  }
+}
+
+function torrentOptions(mode: 'download' | 'seed', values: Values<typeof OPTIONS>): TorrentOptions {
+  const { seedRatio, seedTime } = values;
+  const seeds = mode === 'seed' || values.seed || seedRatio !== null || seedTime !== null;
+  return {
+    ...DEFAULT_TORRENT_OPTIONS,
+    dir: values.dir,
+    outputName: values.output,
+    mode,
+    seedGoal: seeds ? { ratio: seedRatio, time: seedTime } : null,
+    sequential: values.sequential,
+    overwrite: values.overwrite,
+    partNames: !values.noPart,
+    maxPeers: values.maxPeers,
+    uploadSlots: values.uploadSlots,
+    trackers: values.trackers,
+    useTorrentTrackers: !values.noTrackers,
+  };
+}

@@ -1,0 +1,28 @@
+import { OPTIONS } from '../options.js';
+import { defineCommand } from './command.js';
+import { nodeDeps } from './node-deps.js';
+import { runTorrents, SEED_OPTIONS } from './run-torrents.js';
+
+/** What `seed` does not have stays as it is when nobody says anything. */
+const INITIAL = {
+  overwrite: OPTIONS.overwrite.initial,
+  noPart: OPTIONS.noPart.initial,
+  sequential: OPTIONS.sequential.initial,
+  onComplete: OPTIONS.onComplete.initial,
+  seed: OPTIONS.seed.initial,
+  maxDownload: OPTIONS.maxDownload.initial,
+  stopTimeout: OPTIONS.stopTimeout.initial,
+  printPaths: OPTIONS.printPaths.initial,
+  print0: OPTIONS.print0.initial,
+} as const;
+
+export const seed = defineCommand(
+  {
+    name: 'seed',
+    arguments: '[source...]',
+    summary: 'Checks what is on disk, then serves it until told to stop.',
+    footer: 'Nothing is downloaded and no file is written. -d names the folder that holds the content.\n',
+    options: SEED_OPTIONS,
+  },
+  async (args, values, io) => runTorrents('seed', args, { ...INITIAL, ...values }, io, await nodeDeps(io, values.bind)),
+);

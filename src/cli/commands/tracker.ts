@@ -1,0 +1,1 @@
+export const tracker = { run: async () => 1 };

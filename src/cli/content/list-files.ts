@@ -1,0 +1,105 @@
+/** The files of what shall become a torrent, sorted, so that the same folder makes the same torrent everywhere. */
+import type { Stats } from 'node:fs';
+import { lstat, readdir, realpath, stat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { BtgetError } from '../../base/failure.js';
+
+export interface ListedFile {
+  /** Below the listed folder; the bare name for a single file. */
+  readonly elements: readonly string[];
+  /** Absolute. */
+  readonly path: string;
+  readonly length: number;
+  readonly executable: boolean;
+}
+
+export interface Listing {
+  readonly name: string;
+  readonly isFolder: boolean;
+  readonly files: readonly ListedFile[];
+  /** What was left out, each with its reason: sockets, pipes, links that lead nowhere. */
+  readonly leftOut: readonly string[];
+}
+
+/**
+ * Lists `path`. Hidden files are part of a folder, as mktorrent has it; links are followed. `without` is left out: the
+ * .torrent that is about to be written.
+ */
+export async function listFiles(path: string, without: string | null): Promise<Listing> {
+  const root = resolve(path);
+  const name = basename(root);
+  const facts = await look(root, () => stat(root));
+  if (facts.isFile()) {
+    const file = { elements: [name], path: root, length: facts.size, executable: isExecutable(facts.mode) };
+    return { name, isFolder: false, files: [file], leftOut: [] };
+  }
+  if (!facts.isDirectory()) throw new BtgetError('cannot-open', `${path} is neither a file nor a folder`);
+  const listing = { name, isFolder: true, files: [] as ListedFile[], leftOut: [] as string[] };
+  const skipped = without === null ? null : resolve(without);
+  await listFolder(root, [], [], skipped, listing);
+  if (listing.files.length === 0) throw new BtgetError('source-not-found', `${path} holds no file`);
+  return { ...listing, files: listing.files.sort((a, b) => compareElements(a.elements, b.elements)) };
+}
+
+async function listFolder(
+  folder: string,
+  elements: readonly string[],
+  above: readonly string[],
+  skipped: string | null,
+  listing: { readonly files: ListedFile[]; readonly leftOut: string[] },
+): Promise<void> {
+  const real = await look(folder, () => realpath(folder));
+  if (above.includes(real)) throw new BtgetError('cannot-open', `${folder} is a link to a folder that holds it`);
+  // A name that is not UTF-8 cannot stand in a torrent, and would be read back as another.
+  for (const bytes of await look(folder, () => readdir(folder, { encoding: 'buffer' }))) {
+    const name = bytes.toString('utf8');
+    const path = join(folder, name);
+    if (!Buffer.from(name).equals(bytes)) throw new BtgetError('cannot-open', `the name of ${path} is not UTF-8`);
+    if (path === skipped) continue;
+    const facts = await statOrNull(path);
+    if (facts === null) listing.leftOut.push(`${path} leads nowhere`);
+    else if (facts.isDirectory()) await listFolder(path, [...elements, name], [...above, real], skipped, listing);
+    else if (facts.isFile()) {
+      const { size, mode } = facts;
+      listing.files.push({ elements: [...elements, name], path, length: size, executable: isExecutable(mode) });
+    } else listing.leftOut.push(`${path} is neither a file nor a folder`);
+  }
+}
+
+/** Null for a link that leads nowhere. */
+async function statOrNull(path: string): Promise<Stats | null> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    const isLink = await look(path, () => lstat(path));
+    if (isLink.isSymbolicLink()) return null;
+    throw failureAt(path, error);
+  }
+}
+
+async function look<T>(path: string, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    throw failureAt(path, error);
+  }
+}
+
+function failureAt(path: string, error: unknown): BtgetError {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  if (code === 'ENOENT') return new BtgetError('source-not-found', `no such file or folder: ${path}`, { cause: error });
+  return new BtgetError('cannot-open', `cannot read ${path}: ${code}`, { cause: error });
+}
+
+function isExecutable(mode: number): boolean {
+  return (mode & 0o100) !== 0;
+}
+
+/** By the bytes of each element, whatever the language of the machine. */
+function compareElements(a: readonly string[], b: readonly string[]): number {
+  for (let index = 0; index < Math.min(a.length, b.length); index += 1) {
+    const order = Buffer.compare(Buffer.from(a[index] ?? ''), Buffer.from(b[index] ?? ''));
+    if (order !== 0) return order;
+  }
+  return a.length - b.length;
+}

@@ -1,0 +1,141 @@
+/** Holds what is on the disk against a torrent, file by file. Writes nothing. */
+import { BtgetError } from '../../base/failure.js';
+import type { FileSurvey, Storage } from '../../disk/storage.js';
+import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
+import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
+import { piecesToCheck } from '../../torrent/adoption.js';
+
+export type FileState = 'ok' | 'incomplete' | 'missing' | 'wrong-size';
+
+export interface FileVerdict {
+  /** Below the folder, with `/`. */
+  readonly path: string;
+  readonly length: number;
+  /** Verified bytes. */
+  readonly have: number;
+  readonly ok: boolean;
+  readonly state: FileState;
+}
+
+export interface ContentVerdict {
+  readonly ok: boolean;
+  /** Verified bytes, padding not counted. */
+  readonly have: number;
+  readonly length: number;
+  readonly files: readonly FileVerdict[];
+  /** Pieces whose bytes are missing or wrong. */
+  readonly badPieces: readonly number[];
+}
+
+export type VerifyOutcome =
+  | { readonly ok: true; readonly verdict: ContentVerdict }
+  | { readonly ok: false; readonly failure: BtgetError };
+
+/** Pieces that the disk is asked for at once: enough for every core, few enough to stop soon. */
+const CHECKS_AT_ONCE = 64;
+
+export interface Verification {
+  /** Answers 'interrupted' as soon as what is being hashed is through. */
+  stop(): void;
+}
+
+/**
+ * Answers once. `progress` gets the bytes looked at so far and how many there are to look at. Links and pad files hold no
+ * content, so they are in no list.
+ */
+export function verifyContent(
+  metainfo: Metainfo,
+  layout: PieceLayout,
+  storage: Storage,
+  progress: (checked: number, length: number) => void,
+  answered: (outcome: VerifyOutcome) => void,
+): Verification {
+  let stopped = false;
+  storage.survey((outcome) => {
+    if (!outcome.ok) {
+      answered(outcome);
+      return;
+    }
+    const pieces = piecesToCheck(metainfo, layout, outcome.files);
+    const length = pieces.reduce((sum, piece) => sum + layout.lengthOf(piece), 0);
+    const verified = new Set<number>();
+    let next = 0;
+    let underWay = 0;
+    let checked = 0;
+    let failure: BtgetError | null = null;
+    const go = (): void => {
+      if (stopped) failure ??= new BtgetError('interrupted', 'interrupted before it was done');
+      while (failure === null && underWay < CHECKS_AT_ONCE && next < pieces.length) {
+        check(pieces[next] as PieceIndex);
+        next += 1;
+      }
+      if (underWay > 0) return;
+      if (failure !== null) answered({ ok: false, failure });
+      else answered({ ok: true, verdict: judge(metainfo, layout, outcome.files, verified) });
+    };
+    const check = (piece: PieceIndex): void => {
+      underWay += 1;
+      storage.checkPiece(piece, (found) => {
+        underWay -= 1;
+        if (!found.ok) failure ??= found.failure;
+        else if (found.matches) verified.add(piece);
+        checked += layout.lengthOf(piece);
+        progress(checked, length);
+        go();
+      });
+    };
+    go();
+  });
+  return {
+    stop: () => {
+      stopped = true;
+    },
+  };
+}
+
+function judge(
+  metainfo: Metainfo,
+  layout: PieceLayout,
+  survey: readonly FileSurvey[],
+  verified: ReadonlySet<number>,
+): ContentVerdict {
+  const files = metainfo.files.flatMap((file, index) => {
+    const found = survey[index];
+    return file.padding || file.symlink !== null || found === undefined
+      ? []
+      : [judgeFile(file, found, layout, verified)];
+  });
+  const badPieces = Array.from({ length: layout.pieceCount }, (_, piece) => piece).filter(
+    (piece) => !verified.has(piece),
+  );
+  return {
+    ok: files.every((file) => file.ok) && badPieces.length === 0,
+    have: files.reduce((sum, file) => sum + file.have, 0),
+    length: files.reduce((sum, file) => sum + file.length, 0),
+    files,
+    badPieces,
+  };
+}
+
+function judgeFile(
+  file: TorrentFile,
+  found: FileSurvey,
+  layout: PieceLayout,
+  verified: ReadonlySet<number>,
+): FileVerdict {
+  const end = file.begin + file.length;
+  let have = 0;
+  for (let piece = Math.floor(file.begin / layout.pieceLength); piece * layout.pieceLength < end; piece += 1) {
+    const begin = piece * layout.pieceLength;
+    if (verified.has(piece)) have += Math.min(end, begin + layout.pieceLength) - Math.max(file.begin, begin);
+  }
+  const state = stateOf(file, found, have);
+  return { path: file.path.join('/'), length: file.length, have, ok: state === 'ok', state };
+}
+
+/** A file under its part name may be short, because it grows; one under its own name may not. */
+function stateOf(file: TorrentFile, found: FileSurvey, have: number): FileState {
+  if (found.found === 'absent') return 'missing';
+  if (found.found === 'final' && found.length !== file.length) return 'wrong-size';
+  return have === file.length ? 'ok' : 'incomplete';
+}

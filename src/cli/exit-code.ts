@@ -1,0 +1,45 @@
+/** The exit codes of the command line. The numbers are aria2's wherever the meaning is the same. */
+import { BtgetError, type FailureCode } from '../base/failure.js';
+
+const EXIT_CODES: Readonly<Record<FailureCode, number>> = {
+  failed: 1,
+  'gave-up': 2,
+  'source-not-found': 3,
+  network: 6,
+  interrupted: 7,
+  'disk-full': 9,
+  'target-busy': 11,
+  'foreign-file': 13,
+  'cannot-open': 16,
+  io: 17,
+  'not-bencoded': 25,
+  'torrent-invalid': 26,
+  'magnet-invalid': 27,
+  usage: 28,
+  'bytes-missing': 32,
+};
+
+/** A bug in btget: whatever is thrown or handed on that is no `BtgetError`. */
+const BUG = 70;
+
+export function exitCodeOf(failure: unknown): number {
+  return failure instanceof BtgetError ? EXIT_CODES[failure.code] : BUG;
+}
+
+/** The code of the first source, in the order given, that failed; 0 when none did. */
+export function firstExitCode(failures: readonly unknown[]): number {
+  const first = failures.find((failure) => failure !== null && failure !== undefined);
+  return first === undefined ? 0 : exitCodeOf(first);
+}
+
+/** The failure's stable word, as scripts see it. */
+export function failureCode(failure: unknown): FailureCode | 'bug' {
+  return failure instanceof BtgetError ? failure.code : 'bug';
+}
+
+/** One sentence for people. A bug asks for a report, and shows where it happened. */
+export function failureMessage(failure: unknown): string {
+  if (failure instanceof BtgetError) return failure.message;
+  const trace = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure);
+  return `this is a bug in btget, please report it with the following lines\n${trace}`;
+}

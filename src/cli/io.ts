@@ -1,0 +1,25 @@
+/** What a command knows of the process around it. `node-io.ts` is the real one; tests hand in their own. */
+import type { Timers } from '../base/clock.js';
+
+/** A stream for people or programs. A terminal has `isTTY`, `columns` and `rows`, and emits `resize`. */
+export interface OutputStream extends NodeJS.WritableStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+}
+
+export interface CliIo {
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  readonly stdin: AsyncIterable<Buffer | string>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly timers: Timers;
+  /** The wall clock, for time stamps only. */
+  today(): Date;
+  /** Calls `interrupted` for each Ctrl-C, SIGTERM and hang-up until the answer is called; the process then dies of them again. */
+  onInterrupt(interrupted: () => void): () => void;
+  /** Calls `broke` for an exception that nobody caught: a bug, after which nothing can be relied on. */
+  onBug(broke: (error: unknown) => void): void;
+  /** Ends the process at once, whatever is still open. */
+  exitNow(code: number): void;
+}

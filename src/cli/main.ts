@@ -1,0 +1,51 @@
+/** The command line: finds the command, loads only that, and turns every ending into an exit code. */
+import type { CliCommand } from './commands/command.js';
+import { exitCodeOf, failureCode, failureMessage } from './exit-code.js';
+import type { CliIo } from './io.js';
+import { jsonLine, printable } from './output/escape.js';
+import { version } from './version.js';
+
+/** Each loads its command. What a command needs is slow to load compared with what `--version` needs. */
+const COMMANDS: Readonly<Record<string, () => Promise<CliCommand>>> = {
+  download: async () => (await import('./commands/download.js')).download,
+  seed: async () => (await import('./commands/seed.js')).seed,
+  create: async () => (await import('./commands/create.js')).create,
+  show: async () => (await import('./commands/show.js')).show,
+  verify: async () => (await import('./commands/verify.js')).verify,
+  tracker: async () => (await import('./commands/tracker.js')).tracker,
+};
+
+/** Resolves to the exit code; never rejects. */
+export async function main(argv: readonly string[], io: CliIo): Promise<number> {
+  try {
+    const [first = '', ...rest] = argv;
+    if (first === '--version' || first === '-V') {
+      io.stdout.write(`${version()}\n`);
+      return 0;
+    }
+    io.onBug((error) => {
+      // Bars hide the cursor and do not let lines wrap.
+      if (io.stderr.isTTY === true) io.stderr.write('\r\x1b[J\x1b[?25h\x1b[?7h');
+      reportFailure(error, argv, io);
+      io.exitNow(exitCodeOf(error));
+    });
+    const load = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined;
+    if (load !== undefined) return await (await load()).run(rest, io);
+    const { download } = await import('./commands/download.js');
+    return await download.run(first === 'help' && rest.length === 0 ? ['--help'] : argv, io);
+  } catch (error) {
+    reportFailure(error, argv, io);
+    return exitCodeOf(error);
+  }
+}
+
+/** For what ends a command before it has an output of its own. */
+function reportFailure(error: unknown, argv: readonly string[], io: CliIo): void {
+  const [code, message] = [failureCode(error), failureMessage(error)];
+  const lines = message.split('\n').map(printable);
+  io.stderr.write(`btget: ${lines.join('\n')}\n`);
+  if (!argv.includes('--json') || argv[0] === 'show' || argv[0] === 'verify') return;
+  const time = io.today().toISOString();
+  io.stdout.write(`${jsonLine({ type: 'error', time, code, message })}\n`);
+  io.stdout.write(`${jsonLine({ type: 'summary', time, exitCode: exitCodeOf(error), torrents: [] })}\n`);
+}

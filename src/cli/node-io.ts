@@ -1,0 +1,44 @@
+import type { Task, Timers } from '../base/clock.js';
+import type { CliIo, OutputStream } from './io.js';
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** The process that we are. */
+export function nodeIo(): CliIo {
+  // A reader that has gone away (`btget show … | head -1`) is no failure: what is written after that is dropped.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
+  const { stdout, stderr, env } = process;
+  return {
+    stdout: stdout as OutputStream,
+    stderr: stderr as OutputStream,
+    // Asking for stdin opens it, so that happens only when somebody reads it.
+    get stdin() {
+      return process.stdin;
+    },
+    env,
+    timers: nodeTimers,
+    today: () => new Date(),
+    onInterrupt(interrupted) {
+      for (const signal of SIGNALS) process.on(signal, interrupted);
+      return () => {
+        for (const signal of SIGNALS) process.off(signal, interrupted);
+      };
+    },
+    onBug: (broke) => {
+      process.on('uncaughtException', broke);
+    },
+    exitNow: (code) => process.exit(code),
+  };
+}
+
+const nodeTimers: Timers = {
+  now: () => performance.now(),
+  addTask(task, delay): Task {
+    const timer = setTimeout(task, Math.max(0, delay));
+    return { cancel: () => clearTimeout(timer) };
+  },
+};

@@ -1,0 +1,151 @@
+/**
+ * Every option, declared once with its sentence, from which the help is made. A command picks those that it has, and
+ * gets their values with their types.
+ */
+import type { PeerAddress } from '../net/raw-server.js';
+import * as values from './values.js';
+
+export interface OptionSpec<T> {
+  /** As commander writes it: `-d, --dir <dir>`, `--quiet`, `--no-part`. */
+  readonly flags: string;
+  readonly sentence: string;
+  readonly group: OptionGroup;
+  /** The value when the option is absent; also what a repeatable option begins with. */
+  readonly initial: T;
+  /** `before` is the value so far. Absent: a flag, true when it is given. */
+  read?(text: string, option: string, before: T): T;
+}
+
+export type OptionGroup = 'Files' | 'Network' | 'Limits' | 'Output' | 'Torrent' | 'Tracker';
+
+export type Values<S> = { readonly [K in keyof S]: S[K] extends OptionSpec<infer T> ? T : never };
+
+function value<T>(
+  group: OptionGroup,
+  flags: string,
+  sentence: string,
+  initial: T,
+  read: (text: string, option: string) => NonNullable<T>,
+): OptionSpec<T> {
+  return { group, flags, sentence, initial, read };
+}
+
+function list<T>(
+  group: OptionGroup,
+  flags: string,
+  sentence: string,
+  read: (text: string, option: string) => T,
+): OptionSpec<readonly T[]> {
+  return { group, flags, sentence, initial: [], read: (text, option, before) => [...before, read(text, option)] };
+}
+
+function flag(group: OptionGroup, flags: string, sentence: string): OptionSpec<boolean> {
+  return { group, flags, sentence, initial: false };
+}
+
+const nothing = null;
+const number = (least: number, most: number) => values.readWhole(least, most);
+
+/** Options of `download`, which `seed` and `verify` borrow from. */
+export const OPTIONS = {
+  dir: value<string>('Files', '-d, --dir <dir>', 'where the content is or shall be (default: .)', '.', values.readText),
+  output: value<string | null>(
+    'Files',
+    '-o, --output <name>',
+    "name instead of the torrent's own",
+    nothing,
+    values.readText,
+  ),
+  inputFile: value<string | null>(
+    'Files',
+    '-i, --input-file <file>',
+    'read sources from a file, one a line, # for comments; - is stdin',
+    nothing,
+    values.readText,
+  ),
+  check: flag('Files', '--check', 'hash everything again, trust no saved state'),
+  overwrite: flag('Files', '--overwrite', "replace a file that is not this torrent's"),
+  noPart: flag('Files', '--no-part', 'write under the final name from the start'),
+  sequential: flag('Files', '--sequential', 'fetch the pieces in order instead of rarest first'),
+  onComplete: value<string | null>(
+    'Files',
+    '--on-complete <cmd>',
+    'run a program when a torrent is done: no shell, JSON on its stdin and in BTGET_RESULT',
+    nothing,
+    values.readText,
+  ),
+  seed: flag('Limits', '--seed', 'go on seeding when done, until interrupted'),
+  seedRatio: value<number | null>(
+    'Limits',
+    '--seed-ratio <ratio>',
+    'seed until uploaded/size reaches this',
+    nothing,
+    values.readRatio,
+  ),
+  seedTime: value<number | null>('Limits', '--seed-time <time>', 'seed for so long', nothing, values.readDuration),
+  maxDownload: value<number | null>(
+    'Limits',
+    '--max-download <rate>',
+    'bytes a second for the whole process, with K, M or G',
+    nothing,
+    values.readRate,
+  ),
+  maxUpload: value<number | null>(
+    'Limits',
+    '--max-upload <rate>',
+    'bytes a second for the whole process, with K, M or G',
+    nothing,
+    values.readRate,
+  ),
+  maxPeers: value<number>('Limits', '--max-peers <n>', 'connections a torrent (default: 80)', 80, number(1, 10_000)),
+  uploadSlots: value<number | null>(
+    'Limits',
+    '--upload-slots <n>',
+    'peers served at once (default: by upload rate)',
+    nothing,
+    number(1, 10_000),
+  ),
+  stopTimeout: value<number | null>(
+    'Limits',
+    '--stop-timeout <time>',
+    'give up when no new data came for so long',
+    nothing,
+    values.readDuration,
+  ),
+  timeout: value<number | null>(
+    'Limits',
+    '--timeout <time>',
+    'give up after so long in all',
+    nothing,
+    values.readDuration,
+  ),
+  port: value(
+    'Network',
+    '--port <ports>',
+    'where to listen, N or N-M (default: 6881-6999)',
+    { first: 6881, last: 6999 },
+    values.readPorts,
+  ),
+  bind: value<string | null>(
+    'Network',
+    '--bind <address|interface>',
+    'every socket uses this address or fails',
+    nothing,
+    values.readText,
+  ),
+  peers: list<PeerAddress>('Network', '--peer <host:port>', 'also try this peer; repeatable', values.readPeer),
+  trackers: list<string>('Network', '--tracker <url>', 'announce here too; repeatable', values.readTrackerUrl),
+  noTrackers: flag('Network', '--no-trackers', "announce to none of the torrent's trackers"),
+  json: flag('Output', '--json', 'JSON on stdout, one object a line'),
+  printPaths: flag('Output', '--print-paths', "the finished files' paths on stdout, one a line"),
+  print0: flag('Output', '--print0', 'the same, each followed by a NUL'),
+  quiet: flag('Output', '-q, --quiet', 'errors only'),
+  verbose: flag('Output', '-v, --verbose', 'more: each finished file, each answer of a tracker'),
+  summaryInterval: value<number>(
+    'Output',
+    '--summary-interval <time>',
+    'how often a progress line comes when not a terminal; 0 is never (default: 60s)',
+    60_000,
+    values.readDuration,
+  ),
+} as const;

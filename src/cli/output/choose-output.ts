@@ -1,0 +1,41 @@
+/** Which outputs a run has: one for people on stderr, and on stdout what was asked for. */
+import type { CliIo } from '../io.js';
+import type { Output } from './events.js';
+import { createJsonOutput } from './json-events.js';
+import { PlainProgress } from './plain-progress.js';
+import { createPathOutput } from './print-paths.js';
+import type { Verbosity } from './sentences.js';
+
+export interface OutputChoices {
+  readonly json: boolean;
+  readonly printPaths: boolean;
+  readonly print0: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  /** Milliseconds between two progress lines where there is no terminal; 0 for never. */
+  readonly summaryInterval: number;
+}
+
+export async function chooseOutput(choices: OutputChoices, io: CliIo): Promise<Output> {
+  const toStdout = (text: string): unknown => io.stdout.write(text);
+  const outputs: Output[] = [];
+  if (choices.json) outputs.push(createJsonOutput(toStdout, () => io.today().toISOString()));
+  if (choices.print0) outputs.push(createPathOutput(toStdout, '\0'));
+  else if (choices.printPaths) outputs.push(createPathOutput(toStdout, '\n'));
+  const verbosity: Verbosity = choices.quiet ? 'quiet' : choices.verbose ? 'verbose' : 'normal';
+  if (io.stderr.isTTY === true && io.env['TERM'] !== 'dumb' && !choices.quiet) {
+    const { ProgressBars } = await import('./progress-bars.js');
+    outputs.push(new ProgressBars(io.stderr, verbosity));
+  } else {
+    const write = (text: string): unknown => io.stderr.write(text);
+    outputs.push(new PlainProgress(write, io.timers, { verbosity, interval: choices.summaryInterval }));
+  }
+  return {
+    tell: (event) => {
+      for (const output of outputs) output.tell(event);
+    },
+    close: () => {
+      for (const output of outputs) output.close();
+    },
+  };
+}

@@ -1,0 +1,52 @@
+/** What may reach a terminal or one line of JSON, whatever a torrent, a peer or a tracker said. */
+
+// C0 and C1 controls, delete, the line separators, and what turns the direction of writing: marks, embeddings, isolates.
+const UNPRINTABLE = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
+
+/** `text` with every such character shown as its escape, `\x1b` or `\u202e`. It has no line break. */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, escaped);
+}
+
+/** `value` as JSON on one line: the same characters stand as escapes, which mean the same to whoever parses it. */
+export function jsonLine(value: unknown): string {
+  return JSON.stringify(value).replace(UNPRINTABLE, (character) => `\\u${hex(character, 4)}`);
+}
+
+function escaped(character: string): string {
+  return character < '\u0100' ? `\\x${hex(character, 2)}` : `\\u${hex(character, 4)}`;
+}
+
+function hex(character: string, digits: number): string {
+  return character.charCodeAt(0).toString(16).padStart(digits, '0');
+}
+
+// East Asian wide and full-width ranges, and pictures: they take two columns.
+const WIDE =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
+const NO_WIDTH = /[\p{Mn}\p{Me}\u200b-\u200d\ufeff]/u;
+
+/** How many columns of a terminal `text` takes, as nearly as one can know without asking the terminal. */
+export function columnsOf(text: string): number {
+  let columns = 0;
+  for (const character of text) columns += columnsOfCharacter(character);
+  return columns;
+}
+
+/** `text` in at most `columns` columns, with `…` where it was cut. */
+export function fitTo(text: string, columns: number): string {
+  if (columnsOf(text) <= columns) return text;
+  let kept = '';
+  let room = columns - 1;
+  for (const character of text) {
+    room -= columnsOfCharacter(character);
+    if (room < 0) break;
+    kept += character;
+  }
+  return columns > 0 ? `${kept}…` : '';
+}
+
+function columnsOfCharacter(character: string): number {
+  if (NO_WIDTH.test(character)) return 0;
+  return WIDE.test(character) ? 2 : 1;
+}

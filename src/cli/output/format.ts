@@ -1,0 +1,39 @@
+/** Sizes, rates and durations for people. Scripts read bytes and seconds in JSON instead. */
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
+
+/** `1.4 GiB`, `16 KiB`: a decimal below a hundred, unless it is zero. */
+export function formatSize(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  // 1023.6 would be shown as 1024.
+  while (value >= 1023.5 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${value.toFixed(value >= 99.95 ? 0 : 1).replace(/\.0$/, '')} ${UNITS[unit] ?? 'B'}`;
+}
+
+export function formatRate(bytesPerSecond: number): string {
+  return `${formatSize(bytesPerSecond)}/s`;
+}
+
+/** `45s`, `2m10s`, `3h05m`, `1d04h`: the two largest units. `seconds` is rounded up, so that 0s means done. */
+export function formatDuration(seconds: number): string {
+  const whole = Math.ceil(seconds);
+  const two = (number: number): string => String(number).padStart(2, '0');
+  if (whole < 60) return `${whole}s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)}m${two(whole % 60)}s`;
+  if (whole < 86_400) return `${Math.floor(whole / 3600)}h${two(Math.floor((whole % 3600) / 60))}m`;
+  return `${Math.floor(whole / 86_400)}d${two(Math.floor((whole % 86_400) / 3600))}h`;
+}
+
+/** Whole percent, rounded down: 100 is shown only when nothing is missing. */
+export function formatPercent(part: number, whole: number): string {
+  return `${whole === 0 ? 100 : Math.floor((part / whole) * 100)}%`;
+}
+
+/** `1 peer`, `2 peers`, `12,345 pieces`. */
+export function formatCount(count: number, noun: string): string {
+  return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : 's'}`;
+}

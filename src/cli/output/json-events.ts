@@ -1,0 +1,61 @@
+/** `--json`: one object a line on stdout. */
+import { jsonLine } from './escape.js';
+import type { Output, RunEvent } from './events.js';
+
+/** `now` is the wall clock in ISO 8601. */
+export function createJsonOutput(write: (text: string) => void, now: () => string): Output {
+  return {
+    tell(event) {
+      const fields = fieldsOf(event);
+      if (fields === undefined) return;
+      const about = 'about' in event && event.about !== null ? { infoHash: event.about.infoHash } : {};
+      write(`${jsonLine({ type: event.type, time: now(), ...about, ...fields })}\n`);
+    },
+    close: () => undefined,
+  };
+}
+
+function fieldsOf(event: RunEvent): Readonly<Record<string, unknown>> | undefined {
+  switch (event.type) {
+    case 'added': {
+      const { length, wanted, have, files, pieces, dir } = event;
+      return { name: event.about.name, length, wanted, have, files, pieces, dir };
+    }
+    case 'checking':
+      return { checked: event.checked, length: event.length };
+    case 'progress': {
+      const { have, wanted, downloaded, uploaded, peers, seeds, eta, state } = event.status;
+      const [downRate, upRate] = [Math.round(event.status.downRate), Math.round(event.status.upRate)];
+      return { have, wanted, downloaded, uploaded, downRate, upRate, peers, seeds, eta, state };
+    }
+    case 'file':
+      return { path: event.path, length: event.length };
+    case 'tracker': {
+      const { url, ok, message, peers, seeds, leeches, next } = event.report;
+      return { url, ok, message, peers, seeds, leeches, next };
+    }
+    case 'stalled':
+      return { reasons: event.reasons };
+    case 'warning':
+    case 'error':
+      return {
+        code: event.code,
+        message: event.message,
+        ...(event.input === null ? {} : { input: event.input }),
+      };
+    case 'done': {
+      const { paths, length, seconds, downloaded, uploaded, wasted } = event;
+      return { paths, length, seconds, downloaded, uploaded, wasted };
+    }
+    case 'summary':
+      return {
+        exitCode: event.exitCode,
+        torrents: event.torrents.map(({ name, result, have, wanted }) => ({ name, result, have, wanted })),
+      };
+    case 'listening':
+    case 'seeding':
+    case 'over':
+    case 'note':
+      return undefined;
+  }
+}

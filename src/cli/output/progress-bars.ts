@@ -1,0 +1,87 @@
+/** Progress on a terminal: a bar for each torrent, and above them a line for each event that matters. */
+import { MultiBar, type SingleBar } from 'cli-progress';
+import type { TorrentStatus } from '../../torrent/status.js';
+import type { OutputStream } from '../io.js';
+import type { Output, RunEvent } from './events.js';
+import { formatCount } from './format.js';
+import { progressBarLine } from './progress-line.js';
+import { sentencesFor, type Verbosity } from './sentences.js';
+
+interface Shown {
+  readonly name: string;
+  readonly status: TorrentStatus;
+}
+
+export class ProgressBars implements Output {
+  readonly #stream: OutputStream;
+  readonly #verbosity: Verbosity;
+  readonly #bars: MultiBar;
+  readonly #rows: SingleBar[] = [];
+  readonly #latest = new Map<string, Shown>();
+  readonly #resized = (): void => this.#draw();
+  #closed = false;
+
+  constructor(stream: OutputStream, verbosity: Verbosity) {
+    this.#stream = stream;
+    this.#verbosity = verbosity;
+    this.#bars = new MultiBar({
+      stream,
+      clearOnComplete: true,
+      hideCursor: true,
+      forceRedraw: true,
+      fps: 5,
+      format: (_options, _parameters, payload: { line: string }) => payload.line,
+    });
+    stream.on('resize', this.#resized);
+  }
+
+  tell(event: RunEvent): void {
+    if (event.type === 'progress') {
+      this.#latest.set(event.about.infoHash, { name: event.about.name, status: event.status });
+      this.#draw();
+    }
+    if (event.type === 'over' && this.#latest.delete(event.about.infoHash)) this.#draw();
+    for (const line of sentencesFor(event, this.#verbosity)) this.#write(`${line}\n`);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stream.off('resize', this.#resized);
+    // The last lines may wait for a redraw that `stop` would not wait for.
+    if (this.#rows.length > 0) this.#bars.update();
+    this.#bars.stop();
+  }
+
+  // What is logged waits for the next redraw, which there is only while a bar is up.
+  #write(text: string): void {
+    if (this.#rows.length > 0 && !this.#closed) this.#bars.log(text);
+    else this.#stream.write(text);
+  }
+
+  #draw(): void {
+    if (this.#closed) return;
+    const lines = this.#lines();
+    while (this.#rows.length > lines.length) {
+      const row = this.#rows.pop();
+      if (row !== undefined) this.#bars.remove(row);
+    }
+    for (const [index, line] of lines.entries()) {
+      const row = this.#rows[index];
+      if (row === undefined) this.#rows.push(this.#bars.create(1, 0, { line }));
+      else row.update({ line });
+    }
+  }
+
+  /** Never more than the terminal has rows, or every redraw would scroll it. */
+  #lines(): string[] {
+    // The last column stays free: some terminals go on to the next row when it is written.
+    const columns = Math.max(1, (this.#stream.columns ?? 80) - 1);
+    const rows = Math.max(1, (this.#stream.rows ?? 24) - 1);
+    const all = [...this.#latest.values()];
+    const shown = all.length <= rows ? all : all.slice(0, rows - 1);
+    const lines = shown.map(({ name, status }) => progressBarLine(name, status, columns));
+    if (shown.length < all.length) lines.push(`and ${formatCount(all.length - shown.length, 'torrent')} more`);
+    return lines;
+  }
+}

@@ -1,0 +1,55 @@
+/** One torrent's progress in one line: a bar for a terminal, a sentence for a log. */
+import type { TorrentStatus } from '../../torrent/status.js';
+import { columnsOf, fitTo, printable } from './escape.js';
+import { formatCount, formatDuration, formatPercent, formatRate, formatSize } from './format.js';
+
+const BAR_WIDTH = 16;
+const LEAST_NAME = 12;
+
+/** At most `columns` columns: name and percent first, then as much of the rest as there is room for. */
+export function progressBarLine(name: string, status: TorrentStatus, columns: number): string {
+  const [part, whole] = shownPart(status);
+  const filled = whole === 0 ? BAR_WIDTH : Math.floor((part / whole) * BAR_WIDTH);
+  const percent = formatPercent(part, whole).padStart(4);
+  const bar = ` [${'#'.repeat(filled)}${'-'.repeat(BAR_WIDTH - filled)}]`;
+  const parts = detailsOf(status);
+  let right = percent;
+  for (const more of [bar, ...parts.map((detail) => `  ${detail}`)]) {
+    if (columnsOf(right) + columnsOf(more) + LEAST_NAME + 2 > columns) break;
+    right += more;
+  }
+  const room = columns - columnsOf(right) - 1;
+  if (room < 1) return fitTo(right, columns);
+  const shown = fitTo(printable(name), room);
+  return `${shown}${' '.repeat(room - columnsOf(shown))} ${right}`;
+}
+
+/** `NAME: 42%, 1.3 GiB of 3.0 GiB, down 12 MiB/s, …` */
+export function progressSentence(name: string, status: TorrentStatus): string {
+  const [part, whole] = shownPart(status);
+  return `${printable(name)}: ${[formatPercent(part, whole), ...detailsOf(status)].join(', ')}`;
+}
+
+function shownPart(status: TorrentStatus): readonly [part: number, whole: number] {
+  return status.state === 'checking' ? [status.checked, status.checkLength] : [status.have, status.wanted];
+}
+
+function detailsOf(status: TorrentStatus): string[] {
+  const upload = status.upRate > 0 || status.state === 'seeding' ? [`up ${formatRate(status.upRate)}`] : [];
+  const peers = formatCount(status.peers, 'peer');
+  const size = `${formatSize(status.have)} of ${formatSize(status.wanted)}`;
+  switch (status.state) {
+    case 'checking':
+      return ['checking', `${formatSize(status.checked)} of ${formatSize(status.checkLength)}`];
+    case 'seeding':
+      return ['seeding', ...upload, peers, `sent ${formatSize(status.uploaded)}`];
+    case 'stopped':
+      return [size, 'stopped'];
+    case 'downloading':
+    case 'stalled': {
+      const left = status.eta === null ? [] : [`${formatDuration(status.eta)} left`];
+      const rate = status.state === 'stalled' ? 'stalled' : `down ${formatRate(status.downRate)}`;
+      return [size, rate, ...left, ...upload, peers];
+    }
+  }
+}

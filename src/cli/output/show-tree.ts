@@ -1,0 +1,110 @@
+/** What a torrent holds, for people: its facts, and its files as a tree. */
+import { toHex } from '../../base/bytes.js';
+import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
+import { contentLength } from '../content/content-length.js';
+import { printable } from './escape.js';
+import { formatCount, formatSize } from './format.js';
+
+type TreeEntry =
+  | { readonly kind: 'folder'; readonly name: string; readonly folder: Folder }
+  | { readonly kind: 'file'; readonly name: string; readonly file: TorrentFile; readonly number: number };
+
+interface Folder {
+  /** In the torrent's order. */
+  readonly entries: TreeEntry[];
+  readonly folders: Map<string, Folder>;
+}
+
+/** Deeper folders are not indented any further: a hostile torrent could ask for gigabytes of blanks. */
+const MAX_INDENTED = 32;
+
+/** Lines without line breaks. Files are numbered from 1 in the torrent's order. */
+export function describeForPeople(metainfo: Metainfo): string[] {
+  const files = metainfo.files.filter((file) => !file.padding);
+  const length = contentLength(metainfo);
+  const exact = length < 1024 ? '' : ` (${length.toLocaleString('en-US')} bytes)`;
+  return [
+    printable(metainfo.name),
+    ...facts([
+      ['size', [`${formatSize(length)}${exact} in ${formatCount(files.length, 'file')}`]],
+      ['info-hash', [toHex(metainfo.infoHash)]],
+      ['info-hash v2', metainfo.infoHashV2 === null ? [] : [toHex(metainfo.infoHashV2)]],
+      ['pieces', [`${metainfo.pieceCount.toLocaleString('en-US')} of ${formatSize(metainfo.pieceLength)}`]],
+      ['private', metainfo.private ? ['yes'] : []],
+      ['comment', metainfo.comment === null ? [] : [metainfo.comment]],
+      ['created', created(metainfo)],
+      ['trackers', metainfo.trackers.map((tier) => tier.join(' or '))],
+      ['web seeds', metainfo.webSeeds],
+      ['nodes', metainfo.nodes],
+    ]),
+    '',
+    ...tree(files),
+  ];
+}
+
+function facts(rows: readonly (readonly [name: string, values: readonly string[]])[]): string[] {
+  return rows.flatMap(([name, values]) =>
+    values.map((value, index) => `  ${(index === 0 ? name : '').padEnd(13)} ${printable(value)}`),
+  );
+}
+
+function created({ createdAt, createdBy }: Metainfo): string[] {
+  // Beyond the year 275760 there is no date.
+  const date = createdAt === null || createdAt > 8.64e12 ? undefined : new Date(createdAt * 1000);
+  const when = date === undefined ? '' : `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+  const all = [when, createdBy === null ? '' : `by ${createdBy}`].filter((part) => part !== '').join(' ');
+  return all === '' ? [] : [all];
+}
+
+function tree(files: readonly TorrentFile[]): string[] {
+  const numberWidth = String(files.length).length + 2;
+  const lines: string[] = [];
+  const line = (number: string, size: string, text: string): void => {
+    lines.push(`${number.padStart(numberWidth)}  ${size.padStart(8)}  ${text}`);
+  };
+  // A stack of our own: folders may be nested deeper than calls can be.
+  const open = [{ entries: grow(files).entries, indent: '', next: 0 }];
+  for (let at = open.at(-1); at !== undefined; at = open.at(-1)) {
+    const entry = at.entries[at.next];
+    if (entry === undefined) {
+      open.pop();
+      continue;
+    }
+    at.next += 1;
+    const isTop = open.length === 1;
+    const isLast = at.next === at.entries.length;
+    const branch = isTop ? '' : at.indent + (isLast ? '└─ ' : '├─ ');
+    if (entry.kind === 'file') {
+      line(String(entry.number), formatSize(entry.file.length), branch + printable(entry.name) + marks(entry.file));
+      continue;
+    }
+    line('', '', `${branch}${printable(entry.name)}/`);
+    const deeper = isTop || open.length > MAX_INDENTED ? '' : isLast ? '   ' : '│  ';
+    open.push({ entries: entry.folder.entries, indent: at.indent + deeper, next: 0 });
+  }
+  return lines;
+}
+
+function grow(files: readonly TorrentFile[]): Folder {
+  const root: Folder = { entries: [], folders: new Map() };
+  for (const [index, file] of files.entries()) {
+    let folder = root;
+    for (const name of file.path.slice(0, -1)) folder = folderIn(folder, name);
+    folder.entries.push({ kind: 'file', name: file.path.at(-1) ?? '', file, number: index + 1 });
+  }
+  return root;
+}
+
+function folderIn(parent: Folder, name: string): Folder {
+  const known = parent.folders.get(name);
+  if (known !== undefined) return known;
+  const folder: Folder = { entries: [], folders: new Map() };
+  parent.folders.set(name, folder);
+  parent.entries.push({ kind: 'folder', name, folder });
+  return folder;
+}
+
+function marks(file: TorrentFile): string {
+  const link = file.symlink === null ? '' : ` -> ${printable(file.symlink.join('/'))}`;
+  return `${link}${file.executable ? ' *' : ''}`;
+}

@@ -1,0 +1,39 @@
+/** Why a download stands still, the likeliest reason first. */
+import type { TorrentStatus, TrackerReport } from '../../torrent/status.js';
+import type { StallReason } from './events.js';
+import { formatCount } from './format.js';
+
+/** `trackers`: the last report of each tracker that has answered or failed. */
+export function stallReasons(status: TorrentStatus, trackers: readonly TrackerReport[]): StallReason[] {
+  const reasons: StallReason[] = [];
+  const failing = trackers.filter((report) => !report.ok);
+  const working = trackers.length - failing.length;
+  if (status.peers === 0) {
+    if (trackers.length === 0)
+      reasons.push({ code: 'no-trackers', message: 'no tracker has answered yet; --tracker and --peer name more' });
+    if (failing.length > 0 && working === 0) reasons.push(failingTrackers(failing));
+    if (working > 0) reasons.push({ code: 'no-peers', message: 'the tracker names no peer that can be reached' });
+    if (failing.length > 0 && working > 0) reasons.push(failingTrackers(failing));
+    return reasons;
+  }
+  if (status.unchokedBy === 0)
+    reasons.push({ code: 'choked', message: `${formatCount(status.peers, 'peer')} connected, none serves us yet` });
+  else
+    reasons.push({
+      code: 'nothing-sent',
+      message: `${formatCount(status.unchokedBy, 'peer')} would serve us, none sends`,
+    });
+  if (status.seeds === 0)
+    reasons.push({ code: 'no-seeds', message: 'no connected peer has everything; pieces may be missing in the swarm' });
+  if (failing.length > 0) reasons.push(failingTrackers(failing));
+  return reasons;
+}
+
+function failingTrackers(failing: readonly TrackerReport[]): StallReason {
+  const shown = failing.slice(0, 3).map((report) => `${report.url}: ${report.message ?? 'no answer'}`);
+  const more = failing.length > shown.length ? `, and ${failing.length - shown.length} more` : '';
+  return {
+    code: 'trackers-failing',
+    message: `${formatCount(failing.length, 'tracker')} failing: ${shown.join('; ')}${more}`,
+  };
+}

@@ -1,0 +1,34 @@
+/** Progress of a task with one number, such as hashing: one line that is drawn again on a terminal, nothing elsewhere. */
+import type { CliIo } from '../io.js';
+import { fitTo, printable } from './escape.js';
+import { formatPercent, formatRate, formatSize } from './format.js';
+
+export interface TaskProgress {
+  /** `done` of `length` bytes. */
+  readonly tell: (done: number, length: number) => void;
+  /** Takes the line away. */
+  close(): void;
+}
+
+const REDRAW_EVERY = 100;
+
+export function createTaskProgress(io: CliIo, name: string, quiet: boolean): TaskProgress {
+  const { stderr, timers } = io;
+  if (quiet || stderr.isTTY !== true || io.env['TERM'] === 'dumb')
+    return { tell: () => undefined, close: () => undefined };
+  const startedAt = timers.now();
+  let drawnAt = Number.NEGATIVE_INFINITY;
+  return {
+    tell: (done, length) => {
+      const now = timers.now();
+      if (now - drawnAt < REDRAW_EVERY) return;
+      drawnAt = now;
+      const rate = now > startedAt ? `, ${formatRate((done / (now - startedAt)) * 1000)}` : '';
+      const line = `${printable(name)}: ${formatPercent(done, length)} of ${formatSize(length)}${rate}`;
+      stderr.write(`\r${fitTo(line, Math.max(1, (stderr.columns ?? 80) - 1))}\x1b[K`);
+    },
+    close: () => {
+      if (drawnAt !== Number.NEGATIVE_INFINITY) stderr.write('\r\x1b[K');
+    },
+  };
+}

@@ -1,0 +1,91 @@
+/** `--on-complete`: runs a program when a torrent is done. No shell sees anything that a torrent says. */
+import { spawn } from 'node:child_process';
+import { BtgetError } from '../../base/failure.js';
+import { jsonLine } from '../output/escape.js';
+
+export interface HookResult {
+  readonly name: string;
+  readonly infoHash: string;
+  readonly dir: string;
+  /** The torrent's file or top folder. */
+  readonly path: string;
+  readonly paths: readonly string[];
+  readonly length: number;
+}
+
+// Linux takes no argument or variable above 128 KiB. The result of a torrent of many files is on stdin only.
+const MAX_VARIABLE = 100_000;
+
+/** The words of a command: split at spaces, which stand for themselves within quotes or behind a backslash. */
+export function splitCommand(text: string): readonly string[] {
+  const words: string[] = [];
+  const pattern = /\s*((?:[^\s"'\\]+|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+)/suy;
+  let end = 0;
+  for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
+    words.push(unquote(match[1] ?? ''));
+    end = pattern.lastIndex;
+  }
+  if (text.slice(end).trim() !== '' || words.length === 0)
+    throw new BtgetError('usage', `--on-complete: cannot read '${text}': a quote is not closed`);
+  return words;
+}
+
+function unquote(word: string): string {
+  return word.replace(/\\(.)|"((?:[^"\\]|\\.)*)"|'([^']*)'/gsu, (_all, escaped, double, single) =>
+    escaped !== undefined ? escaped : double !== undefined ? double.replace(/\\(.)/gsu, '$1') : single,
+  );
+}
+
+/**
+ * Runs `command` with the result on its stdin and in its environment; `say` gets each line that it prints. Answers once,
+ * when it has ended: null, or a sentence about what went wrong.
+ */
+export function runHook(
+  command: readonly string[],
+  result: HookResult,
+  env: Readonly<Record<string, string | undefined>>,
+  say: (line: string) => void,
+  answered: (failure: string | null) => void,
+): void {
+  const [program = '', ...args] = command;
+  const json = jsonLine(result);
+  const child = spawn(program, args, {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: {
+      ...env,
+      BTGET_NAME: result.name,
+      BTGET_INFO_HASH: result.infoHash,
+      BTGET_DIR: result.dir,
+      BTGET_PATH: result.path,
+      ...(json.length <= MAX_VARIABLE ? { BTGET_RESULT: json } : {}),
+    },
+  });
+  let isAnswered = false;
+  const answer = (failure: string | null): void => {
+    if (!isAnswered) answered(failure);
+    isAnswered = true;
+  };
+  // A program that does not read its stdin is none the worse for it.
+  child.stdin.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE' && error.code !== 'ECONNRESET') answer(`--on-complete ${program}: ${error.message}`);
+  });
+  child.stdin.end(`${json}\n`);
+  for (const stream of [child.stdout, child.stderr]) {
+    let rest = '';
+    stream.setEncoding('utf8');
+    stream.on('data', (text: string) => {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) say(line);
+    });
+    stream.on('end', () => {
+      if (rest !== '') say(rest);
+    });
+  }
+  child.on('error', (error: NodeJS.ErrnoException) =>
+    answer(`--on-complete ${program}: cannot be run: ${error.code ?? error.message}`),
+  );
+  child.on('close', (code, signal) =>
+    answer(code === 0 ? null : `--on-complete ${program}: ended with ${signal ?? `exit code ${code}`}`),
+  );
+}

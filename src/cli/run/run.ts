@@ -1,0 +1,251 @@
+/** One `download` or `seed` from its first torrent to its summary: what ends it, when, and with which exit code. */
+import { join } from 'node:path';
+import { toHex } from '../../base/bytes.js';
+import type { Millis, Task, Timers } from '../../base/clock.js';
+import { BtgetError } from '../../base/failure.js';
+import type { SessionOptions } from '../../session/session-options.js';
+import type { TorrentOptions } from '../../torrent/torrent-options.js';
+import { contentLength } from '../content/content-length.js';
+import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';
+import type { Output, RunEvent, SourceResult } from '../output/events.js';
+import { formatDuration } from '../output/format.js';
+import type { LoadedSource } from '../source/load-source.js';
+import type { CreateSession, SessionFace } from './session-face.js';
+import { type JobOwner, TorrentJob } from './torrent-job.js';
+
+export interface RunOptions {
+  readonly session: SessionOptions;
+  readonly torrent: TorrentOptions;
+  /** Give up after so long in all; null for never. */
+  readonly timeout: Millis | null;
+  /** Give a torrent up when no new data came for so long; null for never. */
+  readonly stopTimeout: Millis | null;
+  /** Runs when a torrent is done; answers with a failure, or null. Null when there is nothing to run. */
+  readonly onDone: ((job: TorrentJob, answered: (failure: string | null) => void) => void) | null;
+}
+
+export interface RunEnd {
+  readonly exitCode: number;
+  /** False: something did not end in time, so the process must be ended. */
+  readonly clean: boolean;
+}
+
+const TICK: Millis = 1000;
+/** Within this the session must have told the trackers and closed everything, whatever they do. */
+const STOP_LIMIT: Millis = 2800;
+
+type Entry = TorrentJob | Extract<LoadedSource, { ok: false }>;
+
+export class Run implements JobOwner {
+  readonly mode: 'download' | 'seed';
+  readonly #options: RunOptions;
+  readonly #timers: Timers;
+  readonly #output: Output;
+  readonly #ended: (end: RunEnd) => void;
+  readonly #tasks = new Set<Task>();
+  readonly #createSession: CreateSession;
+  #session: SessionFace | undefined;
+  /** In the order of the sources. */
+  readonly #entries: Entry[] = [];
+  /** Of the run itself: the network, or a bug. */
+  #failure: unknown = null;
+  #busy = 0;
+  #stopping = false;
+  #finished = false;
+
+  /** `ended` is called once, after `start`. */
+  constructor(
+    createSession: CreateSession,
+    options: RunOptions,
+    timers: Timers,
+    output: Output,
+    ended: (end: RunEnd) => void,
+  ) {
+    this.mode = options.torrent.mode;
+    this.#options = options;
+    this.#timers = timers;
+    this.#output = output;
+    this.#ended = ended;
+    this.#createSession = createSession;
+  }
+
+  /** Throws what `createSession` throws. */
+  start(sources: readonly LoadedSource[]): void {
+    if (!sources.some((source) => source.ok)) {
+      for (const source of sources) if (!source.ok) this.#refuse(source);
+      this.#finish(true);
+      return;
+    }
+    const session = this.#createSession(this.#options.session, (error) => this.#broke(error));
+    this.#session = session;
+    session.listen((outcome) => {
+      if (this.#stopping) return;
+      if (!outcome.ok) {
+        for (const { input } of sources) this.#entries.push({ input, ok: false, failure: outcome.failure });
+        this.#broke(outcome.failure);
+        return;
+      }
+      if (this.#options.session.listen)
+        this.tell({ type: 'listening', address: `${this.#options.session.bind ?? '*'}:${outcome.port}` });
+      for (const source of sources) this.#add(source, session);
+      this.#tick();
+      if (this.#options.timeout !== null) this.#after(this.#options.timeout, () => this.#timedOut());
+      this.#endWhenOver();
+    });
+  }
+
+  /** The first Ctrl-C. */
+  interrupt(): void {
+    if (this.#stopping) return;
+    this.tell({ type: 'note', message: 'stopping; Ctrl-C again ends at once' });
+    const failure = new BtgetError('interrupted', 'interrupted before it was done');
+    this.#endAll(this.mode === 'seed' ? null : failure);
+  }
+
+  /** What the exit code is if the process ends now. */
+  exitCodeNow(): number {
+    const undone = new BtgetError('interrupted', 'interrupted before it was done');
+    return firstExitCode([
+      this.#failure,
+      ...this.#entries.map((entry) =>
+        entry instanceof TorrentJob && !entry.isOver && !entry.isDone && this.mode === 'download'
+          ? undone
+          : entry.failure,
+      ),
+    ]);
+  }
+
+  now(): Millis {
+    return this.#timers.now();
+  }
+
+  tell(event: RunEvent): void {
+    this.#output.tell(event);
+  }
+
+  jobDone(job: TorrentJob): void {
+    if (this.mode === 'seed' || this.#options.torrent.seedGoal !== null) {
+      const length = contentLength(job.metainfo);
+      this.tell({ type: 'seeding', about: job.about, have: length, wanted: length });
+    }
+    const onDone = this.#options.onDone;
+    if (onDone === null || this.mode === 'seed') return;
+    this.#busy += 1;
+    onDone(job, (failure) => {
+      this.#busy -= 1;
+      if (failure !== null) job.hookFailed(failure);
+      this.#endWhenOver();
+    });
+  }
+
+  jobOver(job: TorrentJob): void {
+    if (this.#stopping) return;
+    this.#busy += 1;
+    job.stop(() => {
+      this.#busy -= 1;
+      this.#endWhenOver();
+    });
+  }
+
+  #refuse(source: Extract<LoadedSource, { ok: false }>): void {
+    this.#entries.push(source);
+    const { code, message } = source.failure;
+    this.tell({ type: 'error', about: null, input: source.input, code, message });
+  }
+
+  #add(source: LoadedSource, session: SessionFace): void {
+    if (!source.ok) {
+      this.#refuse(source);
+      return;
+    }
+    const { input, metainfo } = source;
+    const infoHash = toHex(metainfo.infoHash);
+    const twin = this.#jobs().find((job) => job.about.infoHash === infoHash);
+    if (twin !== undefined) {
+      const failure = new BtgetError('target-busy', `${input} is the same torrent as ${twin.input}`);
+      this.#refuse({ input, ok: false, failure });
+      return;
+    }
+    const options = this.#options.torrent;
+    const job = new TorrentJob(input, metainfo, join(options.dir, options.outputName ?? metainfo.name), this);
+    this.#entries.push(job);
+    job.joined(session.addTorrent(metainfo, options, job), options.dir);
+  }
+
+  #tick(): void {
+    for (const job of this.#jobs()) {
+      job.tick();
+      const limit = this.#options.stopTimeout;
+      if (limit === null || job.idleFor < limit) continue;
+      job.end(new BtgetError('gave-up', `gave up: no new data came for ${formatDuration(limit / 1000)}`));
+    }
+    if (!this.#stopping) this.#after(TICK, () => this.#tick());
+  }
+
+  #timedOut(): void {
+    const limit = formatDuration((this.#options.timeout ?? 0) / 1000);
+    this.#endAll(new BtgetError('gave-up', `gave up: not done after ${limit}`));
+  }
+
+  /** The run cannot go on at all. */
+  #broke(error: unknown): void {
+    if (this.#failure === null) {
+      this.#failure = error;
+      const [code, message] = [failureCode(error), failureMessage(error)];
+      this.tell({ type: 'error', about: null, input: null, code, message });
+    }
+    this.#endAll(new BtgetError('failed', 'the run ended before it was done'));
+  }
+
+  /** `failure` is what the torrents that are not done get; null when being stopped is no failure. */
+  #endAll(failure: BtgetError | null): void {
+    if (this.#stopping) return;
+    this.#stop(() => {
+      for (const job of this.#jobs()) job.end(failure);
+    });
+  }
+
+  #endWhenOver(): void {
+    if (this.#stopping || this.#busy > 0 || !this.#jobs().every((job) => job.isOver)) return;
+    this.#stop(() => undefined);
+  }
+
+  #stop(before: () => void): void {
+    this.#stopping = true;
+    for (const task of this.#tasks) task.cancel();
+    before();
+    const limit = this.#timers.addTask(() => this.#finish(false), STOP_LIMIT);
+    this.#session?.stop(() => {
+      limit.cancel();
+      this.#finish(true);
+    });
+  }
+
+  #finish(clean: boolean): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    const exitCode = firstExitCode([this.#failure, ...this.#entries.map((entry) => entry.failure)]);
+    this.tell({ type: 'summary', exitCode, torrents: this.#entries.map(resultOf) });
+    this.#output.close();
+    // What is still busy (a program that was told) must not keep the process.
+    this.#ended({ exitCode, clean: clean && this.#busy === 0 });
+  }
+
+  #jobs(): TorrentJob[] {
+    return this.#entries.filter((entry) => entry instanceof TorrentJob);
+  }
+
+  #after(delay: Millis, task: () => void): void {
+    const waiting = this.#timers.addTask(() => {
+      this.#tasks.delete(waiting);
+      task();
+    }, delay);
+    this.#tasks.add(waiting);
+  }
+}
+
+function resultOf(entry: Entry): SourceResult {
+  if (entry instanceof TorrentJob) return entry.result();
+  const { code, message } = entry.failure;
+  return { name: entry.input, result: code, message, have: 0, wanted: 0, path: null, downloaded: 0, seconds: 0 };
+}

@@ -1,0 +1,25 @@
+/** What the commands need of a session. Tests play one from a script. */
+import type { BtgetError } from '../../base/failure.js';
+import type { Metainfo } from '../../metainfo/metainfo.js';
+import type { SessionOptions } from '../../session/session-options.js';
+import type { TorrentEvents, TorrentStatus } from '../../torrent/status.js';
+import type { TorrentOptions } from '../../torrent/torrent-options.js';
+
+export interface TorrentFace {
+  status(): TorrentStatus;
+  /** Tells the trackers, flushes, closes; answers once. */
+  stop(answered: () => void): void;
+}
+
+export type ListenAnswer =
+  | { readonly ok: true; readonly port: number }
+  | { readonly ok: false; readonly failure: BtgetError };
+
+export interface SessionFace {
+  listen(answered: (outcome: ListenAnswer) => void): void;
+  addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): TorrentFace;
+  stop(answered: () => void): void;
+}
+
+/** Throws a 'usage' failure when the options cannot be kept (no such interface). */
+export type CreateSession = (options: SessionOptions, gotException: (error: unknown) => void) => SessionFace;

@@ -1,0 +1,214 @@
+/** One torrent's way through a run: hears what happens to it, and keeps what the summary needs. */
+
+import { toHex } from '../../base/bytes.js';
+import type { Millis } from '../../base/clock.js';
+import { BtgetError } from '../../base/failure.js';
+import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
+import type { TorrentEvents, TorrentStatus, TrackerReport } from '../../torrent/status.js';
+import { contentLength } from '../content/content-length.js';
+import { failureCode, failureMessage } from '../exit-code.js';
+import type { RunEvent, SourceResult, Subject } from '../output/events.js';
+import { stallReasons } from '../output/stall-reasons.js';
+import type { TorrentFace } from './session-face.js';
+
+export interface JobOwner {
+  readonly mode: 'download' | 'seed';
+  now(): Millis;
+  tell(event: RunEvent): void;
+  /** Everything is done, and seeding may go on. */
+  jobDone(job: TorrentJob): void;
+  /** Nothing is left to do for this torrent, whatever `failure` says. Called once. */
+  jobOver(job: TorrentJob): void;
+}
+
+export class TorrentJob implements TorrentEvents {
+  readonly input: string;
+  readonly metainfo: Metainfo;
+  readonly about: Subject;
+  /** Where the content is. */
+  readonly path: string;
+  readonly paths: string[] = [];
+  readonly #owner: JobOwner;
+  readonly #trackers = new Map<string, TrackerReport>();
+  readonly #startedAt: Millis;
+  #torrent: TorrentFace | undefined;
+  #status: TorrentStatus | undefined;
+  #stalledFor = '';
+  #lastDataAt: Millis;
+  #lastAmount = 0;
+  #doneAt: Millis | undefined;
+  #failure: unknown = null;
+  #over = false;
+
+  constructor(input: string, metainfo: Metainfo, path: string, owner: JobOwner) {
+    this.input = input;
+    this.metainfo = metainfo;
+    this.about = { name: metainfo.name, infoHash: toHex(metainfo.infoHash) };
+    this.path = path;
+    this.#owner = owner;
+    this.#startedAt = owner.now();
+    this.#lastDataAt = this.#startedAt;
+  }
+
+  get failure(): unknown {
+    return this.#failure;
+  }
+
+  get isDone(): boolean {
+    return this.#doneAt !== undefined;
+  }
+
+  get isOver(): boolean {
+    return this.#over;
+  }
+
+  /** The torrent that this job is told about; it may have told already. */
+  joined(torrent: TorrentFace, dir: string): void {
+    this.#torrent = torrent;
+    const { length, wanted, have } = torrent.status();
+    const files = this.metainfo.files.filter((file) => !file.padding).length;
+    const pieces = this.metainfo.pieceCount;
+    this.#owner.tell({ type: 'added', about: this.about, length, wanted, have, files, pieces, dir });
+  }
+
+  /** Each second while the run goes on. */
+  tick(): void {
+    if (this.#over || this.#torrent === undefined) return;
+    const status = this.#torrent.status();
+    const amount = status.have + status.downloaded;
+    if (amount !== this.#lastAmount || status.state === 'checking') this.#lastDataAt = this.#owner.now();
+    this.#lastAmount = amount;
+    this.#status = status;
+    if (status.state === 'checking')
+      this.#owner.tell({ type: 'checking', about: this.about, checked: status.checked, length: status.checkLength });
+    this.#owner.tell({ type: 'progress', about: this.about, status });
+    this.#explainStall(status);
+  }
+
+  /** How long no new data has come; 0 for a torrent that waits for none. */
+  get idleFor(): Millis {
+    return this.#over || this.isDone || this.#owner.mode === 'seed' ? 0 : this.#owner.now() - this.#lastDataAt;
+  }
+
+  /** Ends it, with `failure` unless it is done. The first end counts. */
+  end(failure: BtgetError | null): void {
+    if (this.#over) return;
+    this.#takeStatus();
+    if (failure !== null && !this.isDone) this.#fail(failure);
+    this.#finish();
+  }
+
+  stop(answered: () => void): void {
+    if (this.#torrent === undefined) answered();
+    else this.#torrent.stop(answered);
+  }
+
+  result(): SourceResult {
+    const status = this.#status;
+    return {
+      name: this.about.name,
+      result: this.#failure === null ? 'ok' : failureCode(this.#failure),
+      message: this.#failure === null ? null : failureMessage(this.#failure),
+      have: status?.have ?? 0,
+      wanted: status?.wanted ?? 0,
+      path: this.path,
+      downloaded: status?.downloaded ?? 0,
+      seconds: this.#seconds(),
+    };
+  }
+
+  started(): void {
+    if (this.#over || this.#owner.mode !== 'seed') return;
+    const status = this.#takeStatus();
+    if (status === undefined || status.have === status.wanted) return;
+    if (status.have === 0) this.failed(new BtgetError('bytes-missing', `nothing of it is at ${this.path}`));
+    else this.#owner.tell({ type: 'seeding', about: this.about, have: status.have, wanted: status.wanted });
+  }
+
+  fileDone(file: TorrentFile, path: string): void {
+    this.paths.push(path);
+    this.#owner.tell({ type: 'file', about: this.about, path, length: file.length });
+  }
+
+  trackerAnswered(report: TrackerReport): void {
+    this.#trackers.set(report.url, report);
+    this.#owner.tell({ type: 'tracker', about: this.about, report });
+  }
+
+  warned(code: string, message: string): void {
+    this.#owner.tell({ type: 'warning', about: this.about, input: this.input, code, message });
+  }
+
+  done(): void {
+    if (this.#over || this.isDone) return;
+    this.#doneAt = this.#owner.now();
+    const status = this.#takeStatus();
+    if (this.#owner.mode === 'download') {
+      this.#owner.tell({
+        type: 'done',
+        about: this.about,
+        paths: this.paths,
+        length: status?.wanted ?? contentLength(this.metainfo),
+        seconds: this.#seconds(),
+        downloaded: status?.downloaded ?? 0,
+        uploaded: status?.uploaded ?? 0,
+        wasted: status?.wasted ?? 0,
+      });
+    }
+    this.#owner.jobDone(this);
+  }
+
+  goalReached(): void {
+    if (this.#over) return;
+    this.#takeStatus();
+    this.#finish();
+  }
+
+  failed(failure: BtgetError | Error): void {
+    if (this.#over) return;
+    this.#takeStatus();
+    this.#fail(failure);
+    this.#finish();
+  }
+
+  /** Everything is done, but the program that was to be told of it failed. */
+  hookFailed(message: string): void {
+    this.#fail(new BtgetError('failed', message));
+  }
+
+  #fail(failure: BtgetError | Error): void {
+    this.#failure = failure;
+    const code = failureCode(failure);
+    // Whoever interrupts knows it; the summary says what to do next.
+    if (code === 'interrupted') return;
+    this.#owner.tell({ type: 'error', about: this.about, input: this.input, code, message: failureMessage(failure) });
+  }
+
+  #finish(): void {
+    this.#over = true;
+    this.#owner.tell({ type: 'over', about: this.about });
+    this.#owner.jobOver(this);
+  }
+
+  #takeStatus(): TorrentStatus | undefined {
+    if (this.#torrent !== undefined) this.#status = this.#torrent.status();
+    return this.#status;
+  }
+
+  #seconds(): number {
+    return Math.round((this.#doneAt ?? this.#owner.now()) - this.#startedAt) / 1000;
+  }
+
+  /** Tells why it is stalled when that begins, and whenever the reasons become others. */
+  #explainStall(status: TorrentStatus): void {
+    if (status.state !== 'stalled') {
+      this.#stalledFor = '';
+      return;
+    }
+    const reasons = stallReasons(status, [...this.#trackers.values()]);
+    const codes = reasons.map((reason) => reason.code).join();
+    if (codes === this.#stalledFor) return;
+    this.#stalledFor = codes;
+    this.#owner.tell({ type: 'stalled', about: this.about, reasons });
+  }
+}

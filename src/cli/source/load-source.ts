@@ -1,0 +1,104 @@
+/** From a SOURCE on the command line to the torrent that it names. */
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { BtgetError } from '../../base/failure.js';
+import type { Metainfo } from '../../metainfo/metainfo.js';
+import { MAX_TORRENT_LENGTH } from '../../metainfo/parse-metainfo.js';
+import { formatSize } from '../output/format.js';
+import { checkMagnetLink, classifySource } from './classify.js';
+
+export interface SourceReaders {
+  readonly stdin: AsyncIterable<Buffer | string>;
+  /** Throws a `BtgetError`. */
+  readonly parse: (bytes: Buffer) => Metainfo;
+  /** The body behind an http(s) URL, at most `maxLength` bytes; rejects with a `BtgetError`. */
+  readonly fetch: (url: string, maxLength: number) => Promise<Buffer>;
+}
+
+export type LoadedSource =
+  | { readonly input: string; readonly ok: true; readonly metainfo: Metainfo }
+  | { readonly input: string; readonly ok: false; readonly failure: BtgetError };
+
+/** Never rejects for a fault of the source. Any other exception is a bug, and goes on. */
+export async function loadSource(input: string, readers: SourceReaders): Promise<LoadedSource> {
+  try {
+    return { input, ok: true, metainfo: readers.parse(await readSource(input, readers)) };
+  } catch (error) {
+    if (!(error instanceof BtgetError)) throw error;
+    const message = error.message.includes(input) ? error.message : `${input}: ${error.message}`;
+    return { input, ok: false, failure: new BtgetError(error.code, message, { cause: error }) };
+  }
+}
+
+async function readSource(input: string, readers: SourceReaders): Promise<Buffer> {
+  switch (classifySource(input)) {
+    case 'stdin':
+      return collect(readers.stdin, 'stdin');
+    case 'url':
+      return readers.fetch(input, MAX_TORRENT_LENGTH);
+    case 'magnet':
+      checkMagnetLink(input);
+      throw new BtgetError('failed', `magnet links are not supported yet: ${input}`);
+    case 'info-hash':
+      if (!(await exists(input)))
+        throw new BtgetError('failed', `info-hashes are not supported yet, a .torrent is needed: ${input}`);
+      return readPath(input);
+    case 'path':
+      if (/^[a-z][a-z0-9+.-]+:\/\//i.test(input) && !(await exists(input)))
+        throw new BtgetError('usage', `only http and https URLs can be fetched: ${input}`);
+      return readPath(input);
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false;
+    throw openFailure(path, error);
+  }
+}
+
+/** A pipe (`<(curl …)`) is as good as a file. */
+async function readPath(path: string): Promise<Buffer> {
+  try {
+    const found = await stat(path);
+    if (found.isDirectory()) throw new BtgetError('cannot-open', `${path} is a folder, not a .torrent`);
+    if (found.size > MAX_TORRENT_LENGTH) throw tooLong(path, `${formatSize(found.size)} long`);
+    return await collect(createReadStream(path), path);
+  } catch (error) {
+    throw error instanceof BtgetError ? error : openFailure(path, error);
+  }
+}
+
+export function openFailure(path: string, error: unknown): BtgetError {
+  const code = systemCode(error);
+  if (code === 'ENOENT' || code === 'ENOTDIR')
+    return new BtgetError('source-not-found', `no such file: ${path}`, { cause: error });
+  return new BtgetError('cannot-open', `cannot read ${path}: ${code ?? String(error)}`, { cause: error });
+}
+
+async function collect(stream: AsyncIterable<Buffer | string>, name: string): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of stream) {
+    const bytes = Buffer.from(chunk);
+    length += bytes.length;
+    if (length > MAX_TORRENT_LENGTH) throw tooLong(name, 'longer');
+    chunks.push(bytes);
+  }
+  if (length === 0) throw new BtgetError('not-bencoded', `${name} is empty`);
+  return Buffer.concat(chunks, length);
+}
+
+function tooLong(name: string, how: string): BtgetError {
+  return new BtgetError(
+    'torrent-invalid',
+    `${name} is ${how}, and a .torrent is at most ${formatSize(MAX_TORRENT_LENGTH)}: is it the content?`,
+  );
+}
+
+function systemCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}

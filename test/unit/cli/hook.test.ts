@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { runHook, splitCommand } from '../../../src/cli/run/hook.js';
+
+test('a command is split into words without any shell', () => {
+  const rows: readonly [string, readonly string[]][] = [
+    ['notify', ['notify']],
+    ['  /opt/my\\ tools/run  -x ', ['/opt/my tools/run', '-x']],
+    [`a "b c" 'd "e' f"g"h ""`, ['a', 'b c', 'd "e', 'fgh', '']],
+    ['echo $(id) `id` ; rm *', ['echo', '$(id)', '`id`', ';', 'rm', '*']],
+    [`a "b\\"c\\\\"`, ['a', 'b"c\\']],
+  ];
+  for (const [text, words] of rows) assert.deepEqual(splitCommand(text), words, text);
+  for (const text of ['', '  ', `a "b`, `a 'b`]) assert.throws(() => splitCommand(text), { code: 'usage' }, text);
+});
+
+const result = {
+  name: '$(touch evil) -n',
+  infoHash: 'ab'.repeat(20),
+  dir: '.',
+  path: './$(touch evil) -n',
+  paths: ['./$(touch evil) -n'],
+  length: 5,
+};
+
+async function run(script: string, more: Partial<typeof result> = {}) {
+  const said: string[] = [];
+  const failure = await new Promise<string | null>((resolve) =>
+    runHook([process.execPath, '-e', script], { ...result, ...more }, {}, (line) => said.push(line), resolve),
+  );
+  return { said, failure };
+}
+
+test('the program gets the result on stdin and in its environment, as it is', async () => {
+  const script = `
+    const e = process.env;
+    console.log([e.BTGET_NAME, e.BTGET_PATH, e.BTGET_DIR, e.BTGET_INFO_HASH].join('|'));
+    let text = '';
+    process.stdin.on('data', (d) => (text += d)).on('end', () => console.error(text.trim() === e.BTGET_RESULT, text));
+  `;
+  const { said, failure } = await run(script);
+  assert.equal(failure, null);
+  assert.deepEqual(said, [
+    `$(touch evil) -n|./$(touch evil) -n|.|${'ab'.repeat(20)}`,
+    `true ${JSON.stringify(result)}`,
+    '',
+  ]);
+});
+
+test('a result that is too long for the environment is on stdin alone', async () => {
+  const paths = Array.from({ length: 50_000 }, (_, index) => `./x/${index}`);
+  const script = `
+    let n = 0;
+    process.stdin.on('data', (d) => (n += d.length)).on('end', () => console.log(process.env.BTGET_RESULT, n > 500000));
+  `;
+  assert.deepEqual(await run(script, { paths }), { said: ['undefined true'], failure: null });
+});
+
+test('a program that fails, is missing, or reads nothing', async () => {
+  assert.match((await run('process.exit(3)')).failure ?? '', /ended with exit code 3$/);
+  assert.match((await run('process.kill(process.pid)')).failure ?? '', /ended with SIGTERM$/);
+  const paths = Array.from({ length: 100_000 }, () => './something/long');
+  assert.equal((await run('process.stdin.destroy()', { paths })).failure, null);
+  const failure = await new Promise((resolve) => runHook(['/no/such'], result, {}, () => undefined, resolve));
+  assert.equal(failure, '--on-complete /no/such: cannot be run: ENOENT');
+});

@@ -1,0 +1,257 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BtgetError, type FailureCode } from '../../../src/base/failure.js';
+import type { Output, RunEvent } from '../../../src/cli/output/events.js';
+import { Run, type RunEnd, type RunOptions } from '../../../src/cli/run/run.js';
+import type { LoadedSource } from '../../../src/cli/source/load-source.js';
+import { DEFAULT_SESSION_OPTIONS } from '../../../src/session/session-options.js';
+import { DEFAULT_TORRENT_OPTIONS } from '../../../src/torrent/torrent-options.js';
+import { Timeline } from '../../support/timeline.js';
+import { FakeSession, makeMetainfo } from './support/fake-session.js';
+
+const good = (name: string): LoadedSource => ({ input: `${name}.torrent`, ok: true, metainfo: makeMetainfo(name) });
+const bad = (input: string, code: FailureCode): LoadedSource => ({
+  input,
+  ok: false,
+  failure: new BtgetError(code, `${input} is bad`),
+});
+
+/** A run over a session that the test plays, with a log of what matters in it. */
+function play(sources: readonly LoadedSource[], more: Partial<RunOptions> = {}, session = new FakeSession()) {
+  const time = new Timeline();
+  const events: RunEvent[] = [];
+  const ends: RunEnd[] = [];
+  let closed = 0;
+  const output: Output = {
+    tell: (event) => events.push(event),
+    close: () => {
+      closed += 1;
+    },
+  };
+  const options: RunOptions = {
+    session: DEFAULT_SESSION_OPTIONS,
+    torrent: DEFAULT_TORRENT_OPTIONS,
+    timeout: null,
+    stopTimeout: null,
+    onDone: null,
+    ...more,
+  };
+  const run = new Run(session.create, options, time, output, (end) => ends.push(end));
+  run.start(sources);
+  return {
+    run,
+    session,
+    time,
+    events,
+    ends,
+    types: () => events.map((event) => event.type),
+    results: () => {
+      const last = events.at(-1);
+      return last?.type === 'summary' ? last.torrents.map(({ name, result }) => `${name}: ${result}`) : 'no summary';
+    },
+    closed: () => closed,
+    torrent: (index: number) => session.torrents[index]!,
+  };
+}
+
+const seeding = { torrent: { ...DEFAULT_TORRENT_OPTIONS, seedGoal: { ratio: null, time: null } } };
+const asSeed = { torrent: { ...seeding.torrent, mode: 'seed' as const } };
+
+test('a download ends with 0 when its torrent is done, after the session has stopped', () => {
+  const { session, torrent, types, ends, closed, time } = play([good('a')]);
+  torrent(0).completes();
+  torrent(0).events.goalReached();
+  assert.deepEqual(types(), ['listening', 'added', 'progress', 'file', 'done', 'over', 'summary']);
+  assert.deepEqual(session.log, ['stop a', 'stop session']);
+  assert.deepEqual(ends, [{ exitCode: 0, clean: true }]);
+  assert.equal(closed(), 1);
+  assert.equal(time.pending, 0);
+});
+
+test('the exit code is that of the first source, in the order given, that failed', () => {
+  const { torrent, ends, results } = play([good('a'), bad('b', 'not-bencoded'), bad('c', 'source-not-found')]);
+  torrent(0).completes();
+  torrent(0).events.goalReached();
+  assert.deepEqual(ends, [{ exitCode: 25, clean: true }]);
+  assert.deepEqual(results(), ['a: ok', 'b: not-bencoded', 'c: source-not-found']);
+});
+
+test('a torrent that fails does not stop the others', () => {
+  const { torrent, ends, session, results } = play([good('a'), good('b')]);
+  torrent(0).events.failed(new BtgetError('disk-full', 'no space left'));
+  assert.deepEqual(session.log, ['stop a']);
+  assert.deepEqual(ends, []);
+  torrent(1).completes();
+  torrent(1).events.goalReached();
+  assert.deepEqual(ends, [{ exitCode: 9, clean: true }]);
+  assert.deepEqual(results(), ['a: disk-full', 'b: ok']);
+});
+
+test('without one good source no session is made', () => {
+  const { session, ends, types } = play([bad('a', 'torrent-invalid')]);
+  assert.equal(session.options, undefined);
+  assert.deepEqual(types(), ['error', 'summary']);
+  assert.deepEqual(ends, [{ exitCode: 26, clean: true }]);
+});
+
+test('a port that is in use ends the run with 6', () => {
+  const session = new FakeSession();
+  session.cannotListen(new BtgetError('network', 'port 6881 is in use'));
+  const { ends, types, results } = play([good('a')], {}, session);
+  assert.deepEqual(types(), ['error', 'summary']);
+  assert.deepEqual(ends, [{ exitCode: 6, clean: true }]);
+  assert.deepEqual(results(), ['a.torrent: network']);
+});
+
+test('a bug in one torrent ends it with 70', () => {
+  const { torrent, ends, events } = play([good('a')]);
+  torrent(0).events.failed(new TypeError('oops'));
+  assert.deepEqual(ends, [{ exitCode: 70, clean: true }]);
+  const error = events.find((event) => event.type === 'error');
+  assert.match(error?.type === 'error' ? error.message : '', /bug in btget, please report it.*\nTypeError: oops/);
+});
+
+test('a bug in the session ends everything with 70', () => {
+  const { session, ends, results } = play([good('a'), good('b')]);
+  session.gotException(new Error('oops'));
+  session.gotException(new Error('again'));
+  assert.deepEqual(ends, [{ exitCode: 70, clean: true }]);
+  assert.deepEqual(results(), ['a: failed', 'b: failed']);
+});
+
+test('Ctrl-C before a download is done gives 7', () => {
+  const { run, torrent, ends, session, results } = play([good('a'), good('b')], seeding);
+  torrent(0).completes();
+  assert.equal(run.exitCodeNow(), 7);
+  run.interrupt();
+  run.interrupt();
+  assert.deepEqual(session.log, ['stop session']);
+  assert.deepEqual(ends, [{ exitCode: 7, clean: true }]);
+  assert.deepEqual(results(), ['a: ok', 'b: interrupted']);
+});
+
+test('Ctrl-C while seeding what is done gives 0', () => {
+  const { run, torrent, ends, types } = play([good('a')], seeding);
+  torrent(0).completes();
+  assert.equal(run.exitCodeNow(), 0);
+  run.interrupt();
+  assert.deepEqual(ends, [{ exitCode: 0, clean: true }]);
+  assert.ok(types().includes('seeding'));
+});
+
+test('Ctrl-C ends a seed with 0 even when some of its content is missing', () => {
+  const { run, torrent, ends, events } = play([good('a')], asSeed);
+  torrent(0).is({ have: 400, state: 'seeding' });
+  torrent(0).events.started();
+  run.interrupt();
+  assert.deepEqual(ends, [{ exitCode: 0, clean: true }]);
+  const told = events.find((event) => event.type === 'seeding');
+  assert.deepEqual(told?.type === 'seeding' ? [told.have, told.wanted] : null, [400, 1000]);
+});
+
+test('a seed of which nothing is there fails with 32', () => {
+  const { torrent, ends } = play([good('a')], asSeed);
+  torrent(0).events.started();
+  assert.deepEqual(ends, [{ exitCode: 32, clean: true }]);
+});
+
+test('a session that does not stop is left behind within 3 seconds', () => {
+  const session = new FakeSession();
+  session.stops = false;
+  const { run, time, ends } = play([good('a')], {}, session);
+  run.interrupt();
+  time.run(2799);
+  assert.deepEqual(ends, []);
+  time.run(1);
+  assert.deepEqual(ends, [{ exitCode: 7, clean: false }]);
+});
+
+test('--timeout gives up what is not done with 2', () => {
+  const { time, ends, results, torrent } = play([good('a'), good('b')], { ...seeding, timeout: 90_000 });
+  torrent(1).completes();
+  time.run(89_999);
+  assert.deepEqual(ends, []);
+  time.run(1);
+  assert.deepEqual(ends, [{ exitCode: 2, clean: true }]);
+  assert.deepEqual(results(), ['a: gave-up', 'b: ok']);
+});
+
+test('--stop-timeout gives a torrent up when no new data came for so long, checking not counted', () => {
+  const { time, ends, torrent } = play([good('a')], { stopTimeout: 10_000 });
+  torrent(0).is({ state: 'checking' });
+  time.run(60_000);
+  torrent(0).is({ state: 'downloading', downloaded: 500 });
+  time.run(9000);
+  torrent(0).is({ downloaded: 501 });
+  time.run(10_000);
+  assert.deepEqual(ends, []);
+  time.run(1000);
+  assert.deepEqual(ends, [{ exitCode: 2, clean: true }]);
+});
+
+test('--stop-timeout leaves a torrent alone that seeds', () => {
+  const { time, ends, torrent } = play([good('a')], { ...seeding, stopTimeout: 10_000 });
+  torrent(0).completes();
+  time.run(100_000);
+  assert.deepEqual(ends, []);
+});
+
+test('the same torrent twice is refused with 11, the first goes on', () => {
+  const { torrent, ends, session } = play([good('a'), { ...good('a'), input: 'copy.torrent' }]);
+  assert.equal(session.torrents.length, 1);
+  torrent(0).completes();
+  torrent(0).events.goalReached();
+  assert.deepEqual(ends, [{ exitCode: 11, clean: true }]);
+});
+
+test('the run waits for the program that --on-complete names, and fails when that fails', () => {
+  const waiting: ((failure: string | null) => void)[] = [];
+  const { torrent, ends, results } = play([good('a')], { onDone: (_job, answered) => waiting.push(answered) });
+  torrent(0).completes();
+  torrent(0).events.goalReached();
+  assert.deepEqual(ends, []);
+  waiting[0]?.('ended with exit code 3');
+  assert.deepEqual(ends, [{ exitCode: 1, clean: true }]);
+  assert.deepEqual(results(), ['a: failed']);
+});
+
+test('Ctrl-C does not wait for that program', () => {
+  const { run, torrent, ends } = play([good('a')], { onDone: () => undefined });
+  torrent(0).completes();
+  run.interrupt();
+  assert.deepEqual(ends, [{ exitCode: 0, clean: false }]);
+});
+
+test('why a torrent stands still is told once, and again when the reason changes', () => {
+  const { time, torrent, events } = play([good('a')]);
+  const report = {
+    url: 'http://t/a',
+    ok: false,
+    message: 'unregistered',
+    peers: null,
+    seeds: null,
+    leeches: null,
+    next: 60,
+  };
+  torrent(0).is({ state: 'stalled' });
+  torrent(0).events.trackerAnswered(report);
+  time.run(3000);
+  torrent(0).is({ peers: 2, seeds: 1 });
+  time.run(3000);
+  const reasons = events.flatMap((event) =>
+    event.type === 'stalled' ? [event.reasons.map((r) => r.code).join()] : [],
+  );
+  assert.deepEqual(reasons, ['trackers-failing', 'choked,trackers-failing']);
+});
+
+test('progress comes each second until the end, and nothing is told after the summary', () => {
+  const { time, torrent, types, events } = play([good('a')]);
+  time.run(3000);
+  assert.equal(types().filter((type) => type === 'progress').length, 4);
+  torrent(0).events.failed(new BtgetError('io', 'read failed'));
+  const count = events.length;
+  torrent(0).events.goalReached();
+  torrent(0).events.failed(new BtgetError('io', 'again'));
+  time.run(10_000);
+  assert.equal(events.length, count);
+});

@@ -1,0 +1,81 @@
+import { Writable } from 'node:stream';
+import type { CliIo } from '../../../../src/cli/io.js';
+import { Timeline } from '../../../support/timeline.js';
+
+export interface Terminal {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export class Capture extends Writable {
+  text = '';
+  readonly isTTY: boolean;
+  columns: number;
+  rows: number;
+
+  constructor(terminal: Terminal | null) {
+    super();
+    this.isTTY = terminal !== null;
+    this.columns = terminal?.columns ?? 80;
+    this.rows = terminal?.rows ?? 24;
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk.toString();
+    done();
+  }
+
+  get lines(): string[] {
+    return this.text.split('\n').slice(0, -1);
+  }
+}
+
+/** A process for a command: output is kept, time is simulated, Ctrl-C is a call. */
+export class FakeIo implements CliIo {
+  readonly stdout = new Capture(null);
+  readonly stderr: Capture;
+  readonly env: Record<string, string> = { TERM: 'xterm' };
+  readonly timers = new Timeline();
+  readonly exits: number[] = [];
+  /** What an uncaught exception would be handed to. */
+  bug: (error: unknown) => void = () => undefined;
+  readonly #handlers = new Set<() => void>();
+  readonly #stdin: Buffer;
+
+  constructor(parts: { readonly terminal?: Terminal; readonly stdin?: Buffer } = {}) {
+    this.stderr = new Capture(parts.terminal ?? null);
+    this.#stdin = parts.stdin ?? Buffer.alloc(0);
+  }
+
+  get stdin(): AsyncIterable<Buffer> {
+    const bytes = this.#stdin;
+    return (async function* () {
+      yield bytes;
+    })();
+  }
+
+  today(): Date {
+    return new Date(Date.UTC(2024, 1, 29) + this.timers.now());
+  }
+
+  onInterrupt(interrupted: () => void): () => void {
+    this.#handlers.add(interrupted);
+    return () => this.#handlers.delete(interrupted);
+  }
+
+  onBug(broke: (error: unknown) => void): void {
+    this.bug = broke;
+  }
+
+  exitNow(code: number): void {
+    this.exits.push(code);
+  }
+
+  pressCtrlC(): void {
+    for (const handler of this.#handlers) handler();
+  }
+
+  get isListeningForCtrlC(): boolean {
+    return this.#handlers.size > 0;
+  }
+}

@@ -1,0 +1,135 @@
+import { createHash } from 'node:crypto';
+import type { BtgetError } from '../../../../src/base/failure.js';
+import type { CreateSession, ListenAnswer, SessionFace, TorrentFace } from '../../../../src/cli/run/session-face.js';
+import type { Metainfo, TorrentFile } from '../../../../src/metainfo/metainfo.js';
+import type { SessionOptions } from '../../../../src/session/session-options.js';
+import type { TorrentEvents, TorrentStatus } from '../../../../src/torrent/status.js';
+import type { TorrentOptions } from '../../../../src/torrent/torrent-options.js';
+
+export function makeMetainfo(
+  name: string,
+  lengths: readonly number[] = [1000],
+  more: Partial<Metainfo> = {},
+): Metainfo {
+  const isFolder = lengths.length > 1;
+  let begin = 0;
+  const files = lengths.map((length, index): TorrentFile => {
+    const path = isFolder ? [name, `file${index}`] : [name];
+    const file = { path, begin, length, padding: false, executable: false, hidden: false, symlink: null };
+    begin += length;
+    return file;
+  });
+  return {
+    version: '1',
+    name,
+    infoHash: createHash('sha1').update(name).digest(),
+    infoHashV2: null,
+    info: Buffer.alloc(0),
+    pieceLength: 16384,
+    pieceCount: Math.ceil(begin / 16384),
+    pieces: Buffer.alloc(20 * Math.ceil(begin / 16384)),
+    length: begin,
+    files,
+    isFolder,
+    trackers: [],
+    webSeeds: [],
+    nodes: [],
+    private: false,
+    comment: null,
+    createdBy: null,
+    createdAt: null,
+    ...more,
+  };
+}
+
+export function makeStatus(more: Partial<TorrentStatus> = {}): TorrentStatus {
+  return {
+    state: 'downloading',
+    length: 1000,
+    wanted: 1000,
+    have: 0,
+    checked: 0,
+    checkLength: 1000,
+    downloaded: 0,
+    uploaded: 0,
+    wasted: 0,
+    downRate: 0,
+    upRate: 0,
+    peers: 0,
+    seeds: 0,
+    unchokedBy: 0,
+    eta: null,
+    ...more,
+  };
+}
+
+/** A torrent that is played by hand. */
+export class FakeTorrent implements TorrentFace {
+  readonly metainfo: Metainfo;
+  readonly options: TorrentOptions;
+  readonly events: TorrentEvents;
+  readonly #log: string[];
+  current = makeStatus();
+
+  constructor(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents, log: string[]) {
+    this.metainfo = metainfo;
+    this.options = options;
+    this.events = events;
+    this.#log = log;
+  }
+
+  status(): TorrentStatus {
+    return this.current;
+  }
+
+  stop(answered: () => void): void {
+    this.#log.push(`stop ${this.metainfo.name}`);
+    answered();
+  }
+
+  is(more: Partial<TorrentStatus>): void {
+    this.current = makeStatus({ ...this.current, ...more });
+  }
+
+  completes(): void {
+    this.is({ have: 1000, downloaded: 1000 });
+    for (const file of this.metainfo.files) this.events.fileDone(file, ['out', ...file.path].join('/'));
+    this.events.done();
+  }
+}
+
+/** A session that does what the test says. */
+export class FakeSession implements SessionFace {
+  readonly log: string[] = [];
+  readonly torrents: FakeTorrent[] = [];
+  options: SessionOptions | undefined;
+  listens: ListenAnswer = { ok: true, port: 6881 };
+  /** False: `stop` never answers. */
+  stops = true;
+  gotException: (error: unknown) => void = () => undefined;
+
+  readonly create: CreateSession = (options, gotException) => {
+    this.options = options;
+    this.gotException = gotException;
+    return this;
+  };
+
+  cannotListen(failure: BtgetError): void {
+    this.listens = { ok: false, failure };
+  }
+
+  listen(answered: (outcome: ListenAnswer) => void): void {
+    answered(this.listens);
+  }
+
+  addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): FakeTorrent {
+    const torrent = new FakeTorrent(metainfo, options, events, this.log);
+    this.torrents.push(torrent);
+    return torrent;
+  }
+
+  stop(answered: () => void): void {
+    this.log.push('stop session');
+    if (this.stops) answered();
+  }
+}

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { columnsOf, fitTo, jsonLine, printable } from '../../../src/cli/output/escape.js';
+import { formatCount, formatDuration, formatPercent, formatRate, formatSize } from '../../../src/cli/output/format.js';
+import { progressBarLine, progressSentence } from '../../../src/cli/output/progress-line.js';
+import { makeStatus } from './support/fake-session.js';
+
+test('no text can steer a terminal: controls and changes of direction are shown as escapes', () => {
+  assert.equal(printable('a\x1b[31mb\nc\x07\x7f\x9b\u202egnp.exe'), 'a\\x1b[31mb\\x0ac\\x07\\x7f\\x9b\\u202egnp.exe');
+  assert.equal(printable('ünïcode ☃ 漢字 🎉'), 'ünïcode ☃ 漢字 🎉');
+  const unit = fc.string({ unit: 'binary' });
+  fc.assert(fc.property(unit, (text) => !/[\p{Cc}\p{Bidi_C}\u2028\u2029]/u.test(printable(text))));
+});
+
+test('JSON is one line without controls, and means the same', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      const line = jsonLine({ text });
+      assert.ok(!/[\p{Cc}\p{Bidi_C}\u2028\u2029]/u.test(line));
+      assert.deepEqual(JSON.parse(line), { text });
+    }),
+  );
+});
+
+test('text is cut to columns, wide characters counted as two', () => {
+  assert.equal(columnsOf('漢字a\u0301'), 5);
+  assert.equal(fitTo('abcdef', 6), 'abcdef');
+  assert.equal(fitTo('abcdef', 4), 'abc…');
+  assert.equal(fitTo('漢字漢字', 6), '漢字…');
+  assert.equal(fitTo('abc', 0), '');
+  fc.assert(
+    fc.property(
+      fc.string({ unit: 'grapheme' }),
+      fc.nat(30),
+      (text, columns) => columnsOf(fitTo(text, columns)) <= columns,
+    ),
+  );
+});
+
+test('sizes, rates, durations and counts read well at every boundary', () => {
+  const sizes = [0, 1, 1023, 1024, 1536, 102_350, 102_400, 1_048_575, 1_048_576, 3_379_068_928, 2 ** 50, 2 ** 53];
+  assert.deepEqual(sizes.map(formatSize), [
+    '0 B',
+    '1 B',
+    '1023 B',
+    '1 KiB',
+    '1.5 KiB',
+    '100 KiB',
+    '100 KiB',
+    '1 MiB',
+    '1 MiB',
+    '3.1 GiB',
+    '1 PiB',
+    '8 PiB',
+  ]);
+  assert.equal(formatRate(1536), '1.5 KiB/s');
+  assert.deepEqual([0, 0.2, 59, 60, 61.5, 3599.5, 3600, 86_399, 86_400, 100_000].map(formatDuration), [
+    '0s',
+    '1s',
+    '59s',
+    '1m00s',
+    '1m02s',
+    '1h00m',
+    '1h00m',
+    '23h59m',
+    '1d00h',
+    '1d03h',
+  ]);
+  assert.deepEqual(
+    [formatPercent(999_999, 1_000_000), formatPercent(0, 0), formatPercent(5, 5)],
+    ['99%', '100%', '100%'],
+  );
+  assert.deepEqual([formatCount(1, 'peer'), formatCount(1234, 'peer')], ['1 peer', '1,234 peers']);
+});
+
+const status = makeStatus({ wanted: 3 << 20, have: 1 << 20, downRate: 1 << 20, peers: 3, eta: 125 });
+
+test('a bar fits any width, and the name yields first', () => {
+  const name = 'a-rather-long-name-of-some-torrent.iso';
+  assert.equal(
+    progressBarLine(name, status, 100),
+    'a-rather-long-name-of-so…  33% [#####-----------]  1 MiB of 3 MiB  down 1 MiB/s  2m05s left  3 peers',
+  );
+  assert.equal(progressBarLine(name, status, 40), 'a-rather-long-n…  33% [#####-----------]');
+  assert.equal(progressBarLine(name, status, 18), 'a-rather-lon…  33%');
+  assert.equal(progressBarLine(name, status, 3), ' 3…');
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme' }), fc.integer({ min: 1, max: 150 }), (text, columns) => {
+      const line = progressBarLine(text, status, columns);
+      return columnsOf(line) <= columns && !/\p{Cc}/u.test(line);
+    }),
+  );
+});
+
+test('a progress sentence says what the state is about', () => {
+  const states = [
+    status,
+    { ...status, state: 'stalled' as const, downRate: 0, eta: null },
+    { ...status, state: 'checking' as const, checked: 512, checkLength: 1024 },
+    { ...status, state: 'seeding' as const, have: 3 << 20, upRate: 2048, uploaded: 1 << 20 },
+  ];
+  assert.deepEqual(
+    states.map((each) => progressSentence('x\x1b', each)),
+    [
+      'x\\x1b: 33%, 1 MiB of 3 MiB, down 1 MiB/s, 2m05s left, 3 peers',
+      'x\\x1b: 33%, 1 MiB of 3 MiB, stalled, 3 peers',
+      'x\\x1b: 50%, checking, 512 B of 1 KiB',
+      'x\\x1b: 100%, seeding, up 2 KiB/s, 3 peers, sent 1 MiB',
+    ],
+  );
+});

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BtgetError } from '../../../src/base/failure.js';
+import * as values from '../../../src/cli/values.js';
+
+type Reader = (text: string, option: string) => unknown;
+
+const READ: readonly [Reader, string, unknown][] = [
+  [values.readDuration, '90', 90_000],
+  [values.readDuration, '90s', 90_000],
+  [values.readDuration, '30m', 1_800_000],
+  [values.readDuration, '1.5h', 5_400_000],
+  [values.readDuration, '1D', 86_400_000],
+  [values.readDuration, '0', 0],
+  [values.readRate, '500', 500],
+  [values.readRate, '500K', 512_000],
+  [values.readRate, '1.5M', 1_572_864],
+  [values.readRate, '1GiB', 1_073_741_824],
+  [values.readSize, '256k', 262_144],
+  [values.readRatio, '1.5', 1.5],
+  [values.readRatio, '0', 0],
+  [values.readPorts, '0', { first: 0, last: 0 }],
+  [values.readPorts, '6881', { first: 6881, last: 6881 }],
+  [values.readPorts, '6881-6999', { first: 6881, last: 6999 }],
+  [values.readPeer, '10.0.0.1:6881', { host: '10.0.0.1', port: 6881 }],
+  [values.readPeer, '[2001:db8::1]:1', { host: '2001:db8::1', port: 1 }],
+  [values.readPeer, 'seed.example:6881', { host: 'seed.example', port: 6881 }],
+  [values.readTrackerUrl, 'udp://t.example:80', 'udp://t.example:80'],
+  [values.readTrackerUrl, 'http://t.example/announce?x=1', 'http://t.example/announce?x=1'],
+  [values.readDate, '1700000000', 1_700_000_000],
+  [values.readDate, '2024-02-29', 1_709_164_800],
+  [values.readWhole(1, 9), '9', 9],
+];
+
+test('values are read as people write them', () => {
+  for (const [read, text, value] of READ) assert.deepEqual(read(text, '--x'), value, text);
+});
+
+const WRONG: readonly [Reader, readonly string[]][] = [
+  [values.readDuration, ['', 'x', '5x', '-1', '1h30m', 'Infinity', '99999d', ' 1', '1e9']],
+  [values.readRate, ['', '0', '-5', '5T', '5 K', 'K', '99999999999G', '0.5']],
+  [values.readRatio, ['', '-1', 'NaN', '1,5', '1e400']],
+  [values.readPorts, ['', '65536', '2-1', '-1', '1-', '1-2-3', 'http']],
+  [values.readPeer, ['', '10.0.0.1', '10.0.0.1:0', '10.0.0.1:65536', '::1:80', 'a b:1', '[x]:1', 'h:1 ']],
+  [values.readTrackerUrl, ['', 'tracker', 'ftp://x', 'wss://x/announce', 'javascript:1']],
+  [values.readWebUrl, ['udp://x', 'x']],
+  [values.readDate, ['', 'soon', '-5']],
+  [values.readWhole(1, 9), ['0', '10', '1.5', '-1', '', 'x']],
+  [values.readText, ['']],
+];
+
+test('what is no such value is a usage failure that names the option', () => {
+  for (const [read, texts] of WRONG)
+    for (const text of texts)
+      assert.throws(
+        () => read(text, '--some-option'),
+        (error) => error instanceof BtgetError && error.code === 'usage' && error.message.startsWith('--some-option: '),
+        `${read.name} ${text}`,
+      );
+});
