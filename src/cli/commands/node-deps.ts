@@ -1,17 +1,18 @@
 /** The real parser, network and session behind the commands. What is slow to load is loaded when it is used. */
 import { BtgetError } from '../../base/failure.js';
-import type { FenceAddresses } from '../../discovery/http-destination.js';
 import { parseMetainfo } from '../../metainfo/parse-metainfo.js';
+import type { BindAddresses } from '../../net/fence.js';
 import type { CliIo } from '../io.js';
 import type { SourceReaders } from '../source/load-source.js';
 import { version } from '../version.js';
 import type { RunDeps } from './run-torrents.js';
 
 export async function nodeDeps(io: CliIo, bind: string | null): Promise<RunDeps> {
-  const missing = (): never => {
-    throw new BtgetError('failed', 'not joined yet');
+  const { createNodeSession } = await import('../../session/node-session.js');
+  return {
+    ...sourceReaders(io, bind),
+    createSession: (options, gotException) => createNodeSession(options, userAgent(), gotException),
   };
-  return { ...sourceReaders(io, bind), createSession: missing };
 }
 
 /** With `bind` the source is fetched through that address alone. */
@@ -23,7 +24,7 @@ export function sourceReaders(io: CliIo, bind: string | null): SourceReaders {
     parse: parseMetainfo,
     fetch: async (url, maxLength) => {
       const { DEFAULT_FETCH_OPTIONS, httpFetch } = await import('../../discovery/http-fetch.js');
-      const options = { ...DEFAULT_FETCH_OPTIONS, maxLength, userAgent: `btget/${version()}`, bind: fenceOf(bind) };
+      const options = { ...DEFAULT_FETCH_OPTIONS, maxLength, userAgent: userAgent(), bind: fenceOf(bind) };
       return new Promise((resolve, reject) => {
         httpFetch(url, options, io.timers, (outcome) => {
           if (outcome.ok) resolve(outcome.body);
@@ -36,7 +37,11 @@ export function sourceReaders(io: CliIo, bind: string | null): SourceReaders {
   };
 }
 
-function fenceOf(bind: string | null): FenceAddresses {
+function fenceOf(bind: string | null): BindAddresses | null {
   if (bind === null) return null;
   return bind.includes(':') ? { ipv6: bind } : { ipv4: bind };
+}
+
+function userAgent(): string {
+  return `btget/${version()}`;
 }
