@@ -29,8 +29,8 @@ const DUPLICATE = { verdict: 'duplicate' } as const;
  * last reference to it.
  *
  * A piece whose check failed is on parole: all its blocks are asked of one peer at a time, its holder, so that the next
- * failure says who sends wrong bytes. The holder is whoever takes the piece first; it stays until it gives something
- * back, and then the next one takes over what is left.
+ * failure says who sends wrong bytes. The holder is whoever takes the piece first; it stays until it has given back all
+ * that it was asked for of the piece, and then the next one takes over what is left.
  */
 export class RequestBook<Asker extends object> {
   readonly #layout: PieceLayout;
@@ -270,7 +270,7 @@ export class RequestBook<Asker extends object> {
     requests.lapse(this.#keyOf(span));
     const blocks = this.#blocksOf(span.piece);
     blocks.withdraw(span.begin / BLOCK_LENGTH, asker);
-    if (blocks.holder === asker) blocks.holder = undefined;
+    if (blocks.askedCount === 0) blocks.holder = undefined;
     this.#offer(blocks);
     if (blocks.askedCount > 0 || blocks.arrivedCount > 0) return;
     this.#started.delete(blocks.piece);

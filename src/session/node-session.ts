@@ -1,0 +1,39 @@
+import { systemRandom } from '../base/system-random.js';
+import { DEFAULT_FETCH_OPTIONS } from '../discovery/http-fetch.js';
+import { HttpTrackerClient } from '../discovery/http-tracker-client.js';
+import { createFileDisk, FILE_DISK_DEFAULTS } from '../disk/file-disk.js';
+import { createSlotPool, SLOT_POOL_DEFAULTS } from '../disk/slot-pool.js';
+import { resolveBind } from '../net/node-bind.js';
+import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../net/node-raw-server.js';
+import { Session } from './session.js';
+import type { SessionOptions } from './session-options.js';
+
+/**
+ * A session over real sockets, the real disk and real trackers. Throws a 'usage' failure when `bind` names no address of
+ * this machine. `gotException` is told of bugs outside every torrent. Nothing is opened until the session is used, and
+ * after `stop` has answered nothing of it keeps the process alive.
+ */
+export function createNodeSession(
+  options: SessionOptions,
+  userAgent: string,
+  gotException: (error: unknown) => void,
+): Session {
+  const bind = options.bind === null ? null : resolveBind(options.bind);
+  const rawServer = new NodeRawServer({ ...DEFAULT_NODE_RAW_SERVER_OPTIONS, bindAddresses: bind, gotException });
+  const disk = createFileDisk({ ...FILE_DISK_DEFAULTS, timers: rawServer });
+  return new Session(
+    {
+      rawServer,
+      random: systemRandom,
+      slots: createSlotPool(SLOT_POOL_DEFAULTS),
+      openStorage: (storageOptions) => disk.openStorage(storageOptions),
+      trackerClient: new HttpTrackerClient(rawServer, { ...DEFAULT_FETCH_OPTIONS, userAgent, bind }),
+      close: (answered) =>
+        disk.close(() => {
+          rawServer.close();
+          answered();
+        }),
+    },
+    options,
+  );
+}
