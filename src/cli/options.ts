@@ -149,3 +149,86 @@ export const OPTIONS = {
     values.readDuration,
   ),
 } as const;
+
+export const CREATE_OPTIONS = {
+  output: value<string | null>(
+    'Files',
+    '-o, --output <file>',
+    'where to write the .torrent; - is stdout (default: NAME.torrent here)',
+    nothing,
+    values.readText,
+  ),
+  force: flag('Files', '--force', 'replace a .torrent that is already there'),
+  trackers: list<string>(
+    'Torrent',
+    '--tracker <url>',
+    'announce there; repeatable, each a tier of its own',
+    values.readTrackerUrl,
+  ),
+  webSeeds: list<string>('Torrent', '--web-seed <url>', 'the content is there too; repeatable', values.readWebUrl),
+  pieceLength: value<number | null>(
+    'Torrent',
+    '--piece-length <length>',
+    'a power of two from 16K to 512M (default: by size)',
+    nothing,
+    values.readPieceLength,
+  ),
+  name: value<string | null>(
+    'Torrent',
+    '--name <name>',
+    'instead of the name of the file or folder',
+    nothing,
+    values.readName,
+  ),
+  comment: value<string | null>('Torrent', '--comment <text>', 'a sentence for people', nothing, values.readText),
+  private: flag('Torrent', '--private', 'peers come from the trackers alone'),
+  source: value<string | null>(
+    'Torrent',
+    '--source <text>',
+    'makes the info-hash another one; private trackers ask for it',
+    nothing,
+    values.readText,
+  ),
+  date: value<number | null>(
+    'Torrent',
+    '--date <date>',
+    'when it was made (default: SOURCE_DATE_EPOCH, or none)',
+    nothing,
+    values.readDate,
+  ),
+  quiet: OPTIONS.quiet,
+} as const;
+
+export const TRACKER_OPTIONS = {
+  port: value<number>(
+    'Network',
+    '--port <port>',
+    'where to listen; 0 lets the system choose (default: 6969)',
+    6969,
+    number(0, 65_535),
+  ),
+  bind: OPTIONS.bind,
+  allowed: value<string | null>(
+    'Tracker',
+    '--allowed <dir>',
+    'serve only the torrents whose .torrent is in this folder',
+    nothing,
+    values.readText,
+  ),
+  state: value<string | null>(
+    'Tracker',
+    '--state <file>',
+    'remember the peers there across a restart',
+    nothing,
+    values.readText,
+  ),
+  interval: value<number>(
+    'Tracker',
+    '--interval <time>',
+    'how often clients are to announce (default: 30m)',
+    1_800_000,
+    values.readDuration,
+  ),
+  natCheck: flag('Tracker', '--nat-check', 'name only peers that answer when they are called back'),
+  quiet: OPTIONS.quiet,
+} as const;

@@ -23,13 +23,6 @@ export const readRate: Reader<number> = (text, option) => {
   return rate;
 };
 
-/** A length in bytes, with K, M or G of 1024; at least 1. */
-export const readSize: Reader<number> = (text, option) => {
-  const size = readUnits(text, RATE_UNITS);
-  if (!(size >= 1)) throw wrong(option, text, 'a length in bytes such as 256K or 4M');
-  return size;
-};
-
 function readUnits(text: string, units: Readonly<Record<string, number>>): number {
   const match = /^(\d+(?:\.\d+)?)(?:([kmg])(?:i?b)?)?$/i.exec(text);
   if (match === null) return Number.NaN;
@@ -38,6 +31,20 @@ function readUnits(text: string, units: Readonly<Record<string, number>>): numbe
   );
   return Number.isSafeInteger(value) ? value : Number.NaN;
 }
+
+/** A power of two from 16 KiB to 512 MiB. */
+export const readPieceLength: Reader<number> = (text, option) => {
+  const length = readUnits(text, RATE_UNITS);
+  if (!(length >= 1 << 14 && length <= 1 << 29 && Number.isInteger(Math.log2(length))))
+    throw wrong(option, text, 'a power of two from 16K to 512M');
+  return length;
+};
+
+/** One path element. */
+export const readName: Reader<string> = (text, option) => {
+  if (/^$|^\.\.?$|[/\\\p{Cc}]/u.test(text) || Buffer.byteLength(text) > 240) throw wrong(option, text, 'a file name');
+  return text;
+};
 
 /** A whole number from `least` to `most`. */
 export function readWhole(least: number, most: number): Reader<number> {

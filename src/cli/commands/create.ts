@@ -1,1 +1,146 @@
-export const create = { run: async () => 1 };
+/** `btget create`: makes a .torrent of a file or folder. */
+import { lstat, rm, writeFile } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+import { toHex } from '../../base/bytes.js';
+import { BtgetError } from '../../base/failure.js';
+import { createFileDisk, FILE_DISK_DEFAULTS } from '../../disk/file-disk.js';
+import type { PieceHashesOutcome } from '../../disk/file-piece-hashing.js';
+import { choosePieceLength, createMetainfo } from '../../metainfo/create-metainfo.js';
+import { parseMetainfo } from '../../metainfo/parse-metainfo.js';
+import { type ListedFile, type Listing, listFiles } from '../content/list-files.js';
+import { onInterrupt } from '../interruptible.js';
+import type { CliIo } from '../io.js';
+import { CREATE_OPTIONS, type Values } from '../options.js';
+import { printable } from '../output/escape.js';
+import { formatCount, formatSize } from '../output/format.js';
+import { createTaskProgress } from '../output/task-progress.js';
+import { readDate } from '../values.js';
+import { version } from '../version.js';
+import { defineCommand } from './command.js';
+
+export const create = defineCommand(
+  {
+    name: 'create',
+    arguments: '<path>',
+    summary: 'Makes a .torrent of a file or folder.',
+    footer:
+      'Hidden files are part of a folder, and links are followed. The same content makes the same torrent everywhere:\n' +
+      'files are sorted, and no date is written unless --date or SOURCE_DATE_EPOCH names one.\n',
+    options: CREATE_OPTIONS,
+  },
+  async ([path = ''], values, io) => {
+    const createdAt = values.date ?? dateOfEnvironment(io);
+    const target = await targetOf(path, values);
+    const listing = await listFiles(path, target);
+    const length = listing.files.reduce((sum, file) => sum + file.length, 0);
+    if (length === 0) throw new BtgetError('torrent-invalid', `${path} holds not one byte: there is nothing to share`);
+    const pieceLength = values.pieceLength ?? choosePieceLength(length);
+    const outcome = await hash(listing.files, length, pieceLength, values.quiet, io);
+    if (!outcome.ok) throw outcome.failure;
+    const bytes = createMetainfo({
+      name: values.name ?? listing.name,
+      content: contentOf(listing),
+      pieceLength,
+      pieces: outcome.pieces,
+      trackers: values.trackers.map((url) => [url]),
+      webSeeds: values.webSeeds,
+      private: values.private,
+      source: values.source,
+      comment: values.comment,
+      createdBy: `btget ${version()}`,
+      createdAt,
+    });
+    // What we write we must be able to read: a torrent beyond the limits is refused here, not by whoever gets it.
+    const { infoHash, pieceCount } = parseMetainfo(bytes);
+    if (target === null) io.stdout.write(bytes);
+    else await write(target, bytes, values.force);
+    if (values.quiet) return 0;
+    for (const reason of listing.leftOut) io.stderr.write(`left out: ${printable(reason)}\n`);
+    io.stderr.write(
+      `${printable(target ?? 'stdout')}: ${formatSize(length)} in ${formatCount(listing.files.length, 'file')}, ` +
+        `${formatCount(pieceCount, 'piece')} of ${formatSize(pieceLength)}, info-hash ${toHex(infoHash)}\n`,
+    );
+    return 0;
+  },
+);
+
+/** Null for stdout. */
+async function targetOf(path: string, values: Values<typeof CREATE_OPTIONS>): Promise<string | null> {
+  if (values.output === '-') return null;
+  const target = values.output ?? `${values.name ?? basename(resolve(path))}.torrent`;
+  // Before hours of hashing; the writing refuses as well.
+  if (!values.force && (await exists(target))) throw alreadyThere(target);
+  return target;
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch {
+    // Whatever else is wrong with the path, the writing will say.
+    return false;
+  }
+}
+
+function alreadyThere(target: string): BtgetError {
+  return new BtgetError('foreign-file', `${target} is already there; --force replaces it, -o writes elsewhere`);
+}
+
+async function write(target: string, bytes: Buffer, force: boolean): Promise<void> {
+  try {
+    await writeFile(target, bytes, { flag: force ? 'w' : 'wx' });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    if (code === 'EEXIST') throw alreadyThere(target);
+    if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'EIO')
+      throw new BtgetError('cannot-open', `cannot write ${target}: ${code}`, { cause: error });
+    await rm(target, { force: true });
+    throw new BtgetError(code === 'EIO' ? 'io' : 'disk-full', `cannot write ${target}: ${code}`, { cause: error });
+  }
+}
+
+function contentOf({ isFolder, files }: Listing): Parameters<typeof createMetainfo>[0]['content'] {
+  const [first] = files;
+  if (isFolder || first === undefined)
+    return files.map(({ path, length, executable }) => ({ path, length, executable }));
+  return { length: first.length, executable: first.executable };
+}
+
+function hash(
+  files: readonly ListedFile[],
+  length: number,
+  pieceLength: number,
+  quiet: boolean,
+  io: CliIo,
+): Promise<PieceHashesOutcome> {
+  const disk = createFileDisk({ ...FILE_DISK_DEFAULTS, timers: io.timers });
+  const progress = createTaskProgress(io, 'hashing', quiet);
+  return new Promise((resolve) => {
+    const end = (outcome: PieceHashesOutcome): void => {
+      forget();
+      progress.close();
+      disk.close(() => resolve(outcome));
+    };
+    const hashing = disk.hashPieces(
+      files.map((file) => ({ path: file.from, length: file.length })),
+      pieceLength,
+      (hashed) => progress.tell(hashed, length),
+      end,
+    );
+    const forget = onInterrupt(
+      io,
+      () => {
+        hashing.cancel();
+        end({ ok: false, failure: new BtgetError('interrupted', 'interrupted before it was done') });
+      },
+      () => 7,
+    );
+  });
+}
+
+/** What builds that must be the same each time set; seconds since 1970. */
+function dateOfEnvironment(io: CliIo): number | null {
+  const text = io.env['SOURCE_DATE_EPOCH'];
+  return text === undefined || text === '' ? null : readDate(text, 'SOURCE_DATE_EPOCH');
+}

@@ -3,12 +3,13 @@ import type { Stats } from 'node:fs';
 import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { BtgetError } from '../../base/failure.js';
+import { inTorrentOrder } from '../../metainfo/create-metainfo.js';
 
 export interface ListedFile {
-  /** Below the listed folder; the bare name for a single file. */
-  readonly elements: readonly string[];
-  /** Absolute. */
-  readonly path: string;
+  /** Elements below the listed folder; the bare name for a single file. */
+  readonly path: readonly string[];
+  /** Where it is: an absolute path. */
+  readonly from: string;
   readonly length: number;
   readonly executable: boolean;
 }
@@ -30,7 +31,7 @@ export async function listFiles(path: string, without: string | null): Promise<L
   const name = basename(root);
   const facts = await look(root, () => stat(root));
   if (facts.isFile()) {
-    const file = { elements: [name], path: root, length: facts.size, executable: isExecutable(facts.mode) };
+    const file = { path: [name], from: root, length: facts.size, executable: isExecutable(facts.mode) };
     return { name, isFolder: false, files: [file], leftOut: [] };
   }
   if (!facts.isDirectory()) throw new BtgetError('cannot-open', `${path} is neither a file nor a folder`);
@@ -38,7 +39,7 @@ export async function listFiles(path: string, without: string | null): Promise<L
   const skipped = without === null ? null : resolve(without);
   await listFolder(root, [], [], skipped, listing);
   if (listing.files.length === 0) throw new BtgetError('source-not-found', `${path} holds no file`);
-  return { ...listing, files: listing.files.sort((a, b) => compareElements(a.elements, b.elements)) };
+  return { ...listing, files: inTorrentOrder(listing.files) };
 }
 
 async function listFolder(
@@ -61,7 +62,7 @@ async function listFolder(
     else if (facts.isDirectory()) await listFolder(path, [...elements, name], [...above, real], skipped, listing);
     else if (facts.isFile()) {
       const { size, mode } = facts;
-      listing.files.push({ elements: [...elements, name], path, length: size, executable: isExecutable(mode) });
+      listing.files.push({ path: [...elements, name], from: path, length: size, executable: isExecutable(mode) });
     } else listing.leftOut.push(`${path} is neither a file nor a folder`);
   }
 }
@@ -93,13 +94,4 @@ function failureAt(path: string, error: unknown): BtgetError {
 
 function isExecutable(mode: number): boolean {
   return (mode & 0o100) !== 0;
-}
-
-/** By the bytes of each element, whatever the language of the machine. */
-function compareElements(a: readonly string[], b: readonly string[]): number {
-  for (let index = 0; index < Math.min(a.length, b.length); index += 1) {
-    const order = Buffer.compare(Buffer.from(a[index] ?? ''), Buffer.from(b[index] ?? ''));
-    if (order !== 0) return order;
-  }
-  return a.length - b.length;
 }

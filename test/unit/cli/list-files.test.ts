@@ -23,7 +23,7 @@ test('a folder is listed by the bytes of its names, hidden files and all, withou
   const dir = folder('sorted', ['b', 'a/z', 'a.txt', 'B', '.hidden', 'ü', 'a/.git/x', 'out.torrent', '漢']);
   const listing = await listFiles(dir, join(dir, 'out.torrent'));
   assert.deepEqual(
-    listing.files.map((file) => file.elements.join('/')),
+    listing.files.map((file) => file.path.join('/')),
     ['.hidden', 'B', 'a/.git/x', 'a/z', 'a.txt', 'b', 'ü', '漢'],
   );
   assert.deepEqual([listing.name, listing.isFolder, listing.leftOut], ['sorted', true, []]);
@@ -36,7 +36,7 @@ test('a single file is listed under its name', async () => {
   assert.deepEqual(await listFiles(path, null), {
     name: 'tool',
     isFolder: false,
-    files: [{ elements: ['tool'], path, length: 4, executable: true }],
+    files: [{ path: ['tool'], from: path, length: 4, executable: true }],
     leftOut: [],
   });
 });
@@ -49,7 +49,7 @@ test('links are followed; what is no file is left out and told', async () => {
   assert.equal(spawnSync('mkfifo', [join(dir, 'pipe')]).status, 0);
   const listing = await listFiles(dir, null);
   assert.deepEqual(
-    listing.files.map((file) => file.elements.join('/')),
+    listing.files.map((file) => file.path.join('/')),
     ['sub/x', 'twin/x', 'y'],
   );
   assert.deepEqual([...listing.leftOut].sort(), [

@@ -16,7 +16,8 @@ const READ: readonly [Reader, string, unknown][] = [
   [values.readRate, '500K', 512_000],
   [values.readRate, '1.5M', 1_572_864],
   [values.readRate, '1GiB', 1_073_741_824],
-  [values.readSize, '256k', 262_144],
+  [values.readPieceLength, '256k', 262_144],
+  [values.readName, 'a b…', 'a b…'],
   [values.readRatio, '1.5', 1.5],
   [values.readRatio, '0', 0],
   [values.readPorts, '0', { first: 0, last: 0 }],
@@ -45,6 +46,8 @@ const WRONG: readonly [Reader, readonly string[]][] = [
   [values.readTrackerUrl, ['', 'tracker', 'ftp://x', 'wss://x/announce', 'javascript:1']],
   [values.readWebUrl, ['udp://x', 'x']],
   [values.readDate, ['', 'soon', '-5']],
+  [values.readPieceLength, ['8K', '1G', '100K', '0', 'x']],
+  [values.readName, ['', '.', '..', 'a/b', 'a\\b', 'a\nb', 'x'.repeat(241)]],
   [values.readWhole(1, 9), ['0', '10', '1.5', '-1', '', 'x']],
   [values.readText, ['']],
 ];
