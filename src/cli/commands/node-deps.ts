@@ -1,29 +1,31 @@
 /** The real parser, network and session behind the commands. What is slow to load is loaded when it is used. */
 import { BtgetError } from '../../base/failure.js';
-import type { FenceAddresses } from '../../discovery/http-destination.js';
 import { parseMetainfo } from '../../metainfo/parse-metainfo.js';
 import type { CliIo } from '../io.js';
 import type { SourceReaders } from '../source/load-source.js';
 import { version } from '../version.js';
 import type { RunDeps } from './run-torrents.js';
 
+const userAgent = (): string => `btget/${version()}`;
+
 export async function nodeDeps(io: CliIo, bind: string | null): Promise<RunDeps> {
-  const missing = (): never => {
-    throw new BtgetError('failed', 'not joined yet');
+  const { createNodeSession } = await import('../../session/node-session.js');
+  return {
+    ...sourceReaders(io, bind),
+    createSession: (options, gotException) => createNodeSession(options, userAgent(), gotException),
   };
-  return { ...sourceReaders(io, bind), createSession: missing };
 }
 
-/** With `bind` the source is fetched through that address alone. */
+/** With `bind` the source is fetched through that address or interface alone. */
 export function sourceReaders(io: CliIo, bind: string | null): SourceReaders {
   return {
-    get stdin() {
-      return io.stdin;
-    },
+    stdin: lazily(() => io.stdin),
     parse: parseMetainfo,
     fetch: async (url, maxLength) => {
       const { DEFAULT_FETCH_OPTIONS, httpFetch } = await import('../../discovery/http-fetch.js');
-      const options = { ...DEFAULT_FETCH_OPTIONS, maxLength, userAgent: `btget/${version()}`, bind: fenceOf(bind) };
+      const { resolveBind } = await import('../../net/node-bind.js');
+      const fence = bind === null ? null : resolveBind(bind);
+      const options = { ...DEFAULT_FETCH_OPTIONS, maxLength, userAgent: userAgent(), bind: fence };
       return new Promise((resolve, reject) => {
         httpFetch(url, options, io.timers, (outcome) => {
           if (outcome.ok) resolve(outcome.body);
@@ -36,7 +38,7 @@ export function sourceReaders(io: CliIo, bind: string | null): SourceReaders {
   };
 }
 
-function fenceOf(bind: string | null): FenceAddresses {
-  if (bind === null) return null;
-  return bind.includes(':') ? { ipv6: bind } : { ipv4: bind };
+/** Whoever opens stdin holds the process until it ends, so that happens only when it is read. */
+function lazily(open: () => AsyncIterable<Buffer | string>): AsyncIterable<Buffer | string> {
+  return { [Symbol.asyncIterator]: () => open()[Symbol.asyncIterator]() };
 }
