@@ -281,6 +281,40 @@ describe('the storage wrapper', () => {
     scene.close();
   });
 
+  it('waits anew for the memory of others when some was had in between', () => {
+    const scene = new Scene(1);
+    const theirs = scene.slots.take(PIECE);
+    assert.ok(theirs !== undefined);
+    for (let second = 0; second < 6; second += 1) {
+      assert.equal(scene.open(0), false);
+      scene.run(1000);
+    }
+    scene.slots.giveBack(theirs);
+    assert.equal(scene.open(0), true);
+    scene.wrapper.releasePiece(SAMPLE.piece(0));
+    const again = scene.slots.take(PIECE);
+    assert.ok(again !== undefined);
+    while (!scene.open(1)) scene.run(1000);
+    assert.ok(scene.timeline.now() >= 16_000, `${scene.timeline.now()}`);
+    scene.slots.giveBack(again);
+    scene.close();
+  });
+
+  it('waits as long as it takes for memory of its own that is in use', () => {
+    const scene = new Scene(1, PIECE, 30_000);
+    scene.open(0);
+    scene.storeAll(0);
+    for (let second = 0; second < 30; second += 1) {
+      assert.equal(scene.open(1), false);
+      scene.run(1000);
+    }
+    assert.deepEqual(scene.log.slice(0, 3), ['commitPiece 0', '1000: room', '2000: room']);
+    assert.equal(scene.log.includes('writeBlock 0 0'), false, 'a piece that is being committed is not spilled');
+    scene.run(0);
+    assert.equal(scene.open(1), true);
+    scene.close();
+  });
+
   it('stops looking for memory when nobody asks any more', () => {
     const scene = new Scene(1);
     scene.open(0);
