@@ -21,6 +21,8 @@ export interface HttpFetchOptions {
   readonly maxRedirects: number;
   /** Certificate authorities (PEM) instead of the well-known ones, or null. */
   readonly authorities: string | null;
+  /** How the addresses of a host are found and judged. */
+  readonly findDestinations: typeof findDestinations;
 }
 
 /** For trackers' answers; `userAgent` and `bind` are the caller's. */
@@ -30,6 +32,7 @@ export const DEFAULT_FETCH_OPTIONS: Omit<HttpFetchOptions, 'userAgent' | 'bind'>
   connectLimit: 10_000,
   maxRedirects: 5,
   authorities: null,
+  findDestinations,
 };
 
 /** For torrents given by URL. */
@@ -74,8 +77,6 @@ class HttpFetch {
   readonly #limit: { cancel(): void };
   #underWay: { cancel(): void } | null = null;
   #redirects = 0;
-  /** No redirect leads nearer to this machine than the addresses that we came by. */
-  #floor: Reach = 'loopback';
   #ended = false;
 
   constructor(options: HttpFetchOptions, timers: Timers, answered: (outcome: HttpFetchOutcome) => void) {
@@ -87,7 +88,7 @@ class HttpFetch {
 
   begin(text: string): void {
     const outcome = parseHttpUrl(text);
-    if (outcome.ok) this.#visit(outcome.url, authorizationOf(outcome.url));
+    if (outcome.ok) this.#visit(outcome.url, authorizationOf(outcome.url), 'loopback');
     else this.#fail(outcome.code, outcome.message);
   }
 
@@ -98,9 +99,10 @@ class HttpFetch {
     this.#underWay = null;
   }
 
-  #visit(url: URL, authorization: string | null): void {
+  /** Nothing nearer to this machine than `floor` is dialled. */
+  #visit(url: URL, authorization: string | null, floor: Reach): void {
     this.#underWay = null;
-    const search = findDestinations(url.hostname, this.#options.bind, this.#floor, (outcome) => {
+    const search = this.#options.findDestinations(url.hostname, this.#options.bind, floor, (outcome) => {
       if (outcome.ok) this.#dial(url, authorization, outcome.destinations);
       else this.#fail(outcome.code, outcome.message);
     });
@@ -127,7 +129,6 @@ class HttpFetch {
 
   #follow(from: URL, authorization: string | null, at: Destination, location: string): void {
     this.#redirects += 1;
-    this.#floor = at.reach;
     const to = URL.canParse(location, from.href) ? new URL(location, from.href).href : location;
     const outcome = parseHttpUrl(to);
     if (this.#redirects > this.#options.maxRedirects) {
@@ -136,7 +137,7 @@ class HttpFetch {
     else {
       // A password is for the server that it was given for.
       const kept = outcome.url.origin === from.origin ? authorization : null;
-      this.#visit(outcome.url, authorizationOf(outcome.url) ?? kept);
+      this.#visit(outcome.url, authorizationOf(outcome.url) ?? kept, at.reach);
     }
   }
 

@@ -1,9 +1,9 @@
 /**
  * Decides when to announce, and hands on the peers that the trackers name.
  *
- * One announce is under way at a time. A round tries the trackers in the order of their tiers until one answers; a
- * tracker that answered last time and only wants us to wait ends the round, so that a later tier is asked only when all
- * of an earlier one fail. When every tracker has failed, the next round waits, longer each time.
+ * One announce is under way at a time. A round tries the trackers in the order of their tiers until one answers, so that
+ * a later tier is asked only when all of an earlier one fail; the next round waits as long as the one that answered
+ * wants. When every tracker has failed, the next round waits longer each time.
  */
 import type { Millis, Task, Timers } from '../base/clock.js';
 import type { Random } from '../base/random.js';
@@ -144,7 +144,6 @@ export class Rerequester {
         return null;
       }
       allowedAt = Math.min(allowedAt, mayAskAt);
-      if (!tracker.failing) return this.#schedule(mayAskAt - now);
     }
     if (attempted) return this.#schedule(this.#backOff());
     return allowedAt === Number.POSITIVE_INFINITY ? null : this.#schedule(allowedAt - now);
@@ -164,12 +163,10 @@ export class Rerequester {
     const now = this.#mediator.timers.now();
     this.#tiers.moveToFront(tracker);
     tracker.started = true;
-    tracker.failing = false;
     if (event === 'completed') tracker.owedCompleted = false;
     tracker.trackerId = response.trackerId ?? tracker.trackerId;
     const minInterval = Math.max(this.#options.minAnnounceInterval, (response.minInterval ?? 0) * 1000);
     const interval = Math.max(minInterval, response.interval * 1000);
-    tracker.notBefore = now + minInterval;
     this.#regularAt = now + interval;
     this.#failedRounds = 0;
     let next: Millis | null = null;
@@ -193,7 +190,6 @@ export class Rerequester {
     untried: KnownTracker[],
   ): void {
     const now = this.#mediator.timers.now();
-    tracker.failing = true;
     tracker.notBefore = now + this.#options.minAnnounceInterval;
     tracker.retryAt = now + (outcome.retryAfter ?? 0) * 1000;
     // It has to be told `started` again, and with nothing left then: that download is not news to it.

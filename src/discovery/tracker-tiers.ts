@@ -11,10 +11,8 @@ export interface KnownTracker {
   started: boolean;
   /** We became complete after its `started`, and it has not been told. */
   owedCompleted: boolean;
-  /** Its last announce failed. */
-  failing: boolean;
   trackerId: string | null;
-  /** No announce without an event before this. */
+  /** It failed, and gets no announce without an event before this. */
   notBefore: Millis;
   /** No announce at all before this: it sent Retry-After. */
   retryAt: Millis;
@@ -38,7 +36,6 @@ export class TrackerTiers {
           url,
           started: false,
           owedCompleted: false,
-          failing: false,
           trackerId: null,
           notBefore: Number.NEGATIVE_INFINITY,
           retryAt: Number.NEGATIVE_INFINITY,

@@ -193,7 +193,10 @@ export class Download implements RateWaiter {
       ? Math.min(this.#backlog.size, this.#owner.options.endgameBacklog)
       : this.#backlog.size;
     const room = goal - inFlight;
-    if (room < Math.max(1, Math.min(MAX_ROUND, Math.floor(goal / ROUND_SHARE)))) return;
+    if (room < Math.max(1, Math.min(MAX_ROUND, Math.floor(goal / ROUND_SHARE)))) {
+      if (inFlight === 0) this.#owner.gotNothing(this);
+      return;
+    }
     const messages = this.#takeRequests(room);
     if (messages.length === 0) {
       if (inFlight === 0) this.reviewInterest();

@@ -49,6 +49,8 @@ export class Downloader implements DownloadOwner {
   readonly #parts: DownloaderParts;
   readonly #measure: Measure;
   readonly #downloads = new Map<PeerConnection, Download>();
+  /** A connection is banned once, however many of its blocks turn out wrong, even after its end. */
+  readonly #banned = new WeakSet<PeerConnection>();
   #idle = new Set<Download>();
   #wakeTask: Task | null = null;
   #sweepTask: Task | null = null;
@@ -206,7 +208,11 @@ export class Downloader implements DownloadOwner {
   }
 
   #ban(guilty: readonly PeerConnection[]): void {
-    for (const connection of guilty) this.#parts.timers.addTask(() => this.#parts.ban(connection), 0);
+    for (const connection of guilty) {
+      if (this.#banned.has(connection)) continue;
+      this.#banned.add(connection);
+      this.#parts.timers.addTask(() => this.#parts.ban(connection), 0);
+    }
   }
 
   #wakeSoon(): void {

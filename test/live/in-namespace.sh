@@ -14,5 +14,5 @@ fi
 exec unshare -rn sh -c '
   ip link set lo up
   for host in 1 2 3 4 5 6 7 8 9; do ip addr add 10.9.0.$host/24 dev lo; done
-  exec node --test --test-concurrency=1 dist/test/live/*.test.js
+  exec node --test --test-reporter=spec --test-concurrency=1 $BTGET_LIVE_ARGS dist/test/live/*.test.js
 '

@@ -99,9 +99,9 @@ const transmission: Rival = {
       '--foreground',
       '--config-dir',
       config,
-      '--log-level=info',
+      '--log-info',
     ]);
-    await program.until((output) => /rpc.*listening|Serving RPC|Started/i.exec(output));
+    await program.until((output) => /Serving RPC|RPC Server/i.exec(output));
     const rpc = await connectRpc('http://127.0.0.1:23001/transmission/rpc', program);
     await rpc('torrent-add', { filename: torrent, 'download-dir': dir });
     return { address: `${host}:23000`, complete: untilComplete(rpc) };

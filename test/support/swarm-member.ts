@@ -65,6 +65,8 @@ export class SwarmMember {
   readonly connecter: Connecter;
   readonly encoder: Encoder;
   readonly slots: MemorySlotPool;
+  /** Its first address. */
+  readonly host: string;
   /** What happened that a torrent would be told, in words. */
   readonly log: string[] = [];
   readonly banned: PeerConnection[] = [];
@@ -78,6 +80,7 @@ export class SwarmMember {
     options: Partial<SwarmMemberOptions> = {},
   ) {
     const all = { ...DEFAULT_SWARM_MEMBER_OPTIONS, ...options };
+    this.host = host.addresses[0] ?? '';
     const { layout, metainfo } = torrent;
     this.context = host.createContext((error) => {
       throw error;

@@ -6,8 +6,6 @@ import type { SourceReaders } from '../source/load-source.js';
 import { version } from '../version.js';
 import type { RunDeps } from './run-torrents.js';
 
-const userAgent = (): string => `btget/${version()}`;
-
 export async function nodeDeps(io: CliIo, bind: string | null): Promise<RunDeps> {
   const { createNodeSession } = await import('../../session/node-session.js');
   return {
@@ -41,4 +39,8 @@ export function sourceReaders(io: CliIo, bind: string | null): SourceReaders {
 /** Whoever opens stdin holds the process until it ends, so that happens only when it is read. */
 function lazily(open: () => AsyncIterable<Buffer | string>): AsyncIterable<Buffer | string> {
   return { [Symbol.asyncIterator]: () => open()[Symbol.asyncIterator]() };
+}
+
+function userAgent(): string {
+  return `btget/${version()}`;
 }

@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
+import { findDestinations } from '../../../src/discovery/http-destination.js';
 import {
   DEFAULT_FETCH_OPTIONS,
   type HttpFetchOptions,
@@ -167,6 +168,24 @@ test('redirects are followed five times, and only to where a URL may lead', asyn
     '?to=http://[': 'redirected: not a url: http://[',
     '?to=udp://x': 'redirected: udp trackers are not supported yet',
   });
+});
+
+test('a redirect is held to the reach of the address that was dialled, whatever the name meant before', async (context) => {
+  const log: string[] = [];
+  const host = await serveHttp(context, (_, response) => {
+    response.writeHead(302, { Location: 'http://rebound.test/' });
+    response.end();
+  });
+  const outcome = await fetchUrl(`http://tracker.test:${host.split(':')[1]}/`, {
+    findDestinations: (name, bind, floor, answered) => {
+      log.push(`${name} ${floor}`);
+      if (name === 'rebound.test') return findDestinations('127.0.0.1', bind, floor, answered);
+      answered({ ok: true, destinations: [{ host: '127.0.0.1', reach: 'public', localAddress: undefined }] });
+      return { cancel: () => undefined };
+    },
+  });
+  assert.deepEqual(log, ['tracker.test loopback', 'rebound.test public']);
+  assert.equal(text(outcome), 'a redirect from a public address to 127.0.0.1 is not followed');
 });
 
 test('a user name and password go as Basic authorization, and stay with the server that they are for', async (context) => {

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import { type TestContext, test } from 'node:test';
+import { systemRandom } from '../../../src/base/system-random.js';
+import { DEFAULT_FETCH_OPTIONS } from '../../../src/discovery/http-fetch.js';
+import { HttpTrackerClient } from '../../../src/discovery/http-tracker-client.js';
+import type { AnnounceOutcome, AnnounceRequest } from '../../../src/discovery/tracker-client.js';
+import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../../src/net/node-raw-server.js';
+import { HttpHandler } from '../../../src/tracker/http-handler.js';
+import { DEFAULT_NAT_CHECK_OPTIONS, NatCheck } from '../../../src/tracker/nat-check.js';
+import { Tracker } from '../../../src/tracker/tracker.js';
+import { DEFAULT_HTTP_OPTIONS, DEFAULT_TRACKER_OPTIONS } from '../../../src/tracker/tracker-options.js';
+import { answer } from '../../support/fake-tracker.js';
+
+/** A tracker on real sockets, as the command line joins it. Resolves to its address. */
+async function startTracker(context: TestContext): Promise<{ server: NodeRawServer; host: string }> {
+  const server = new NodeRawServer({
+    ...DEFAULT_NODE_RAW_SERVER_OPTIONS,
+    bindAddresses: { ipv4: '127.0.0.1' },
+    gotException: (error) => {
+      throw error;
+    },
+  });
+  context.after(() => server.close());
+  const natCheck = new NatCheck(server, systemRandom.bytes(20), DEFAULT_NAT_CHECK_OPTIONS);
+  const tracker = new Tracker(
+    { timers: server, random: systemRandom, natCheck, isAllowed: () => true, save: () => undefined },
+    DEFAULT_TRACKER_OPTIONS,
+  );
+  tracker.begin();
+  const handler = new HttpHandler(server, (request) => tracker.get(request), DEFAULT_HTTP_OPTIONS);
+  const port = await new Promise<number>((resolve, reject) => {
+    server.listen({ port: 0 }, handler, (outcome) => {
+      if (outcome.ok && 'port' in outcome.listener.address) resolve(outcome.listener.address.port);
+      else reject(new Error('cannot listen'));
+    });
+  });
+  return { server, host: `127.0.0.1:${port}` };
+}
+
+async function read(url: string): Promise<{ status: number | undefined; type: string | undefined; body: string }> {
+  const [response] = (await once(get(url, { agent: false }), 'response')) as [IncomingMessage];
+  let body = '';
+  for await (const text of response.setEncoding('latin1')) body += text;
+  return { status: response.statusCode, type: response.headers['content-type'], body };
+}
+
+test('Node’s own HTTP client reads what the tracker answers', async (context) => {
+  const { host } = await startTracker(context);
+  assert.deepEqual(await read(`http://${host}/announce?info_hash=short`), {
+    status: 200,
+    type: 'text/plain',
+    body: 'd14:failure reason25:info_hash is not 20 bytese',
+  });
+  assert.deepEqual(await read(`http://${host}/stats.json`), {
+    status: 200,
+    type: 'application/json',
+    body: '{"torrentCount":0,"torrents":[]}\n',
+  });
+  assert.equal((await read(`http://${host}/other`)).status, 404);
+});
+
+test('two clients find each other through the tracker, and no socket is left', async (context) => {
+  const { server, host } = await startTracker(context);
+  const options = { ...DEFAULT_FETCH_OPTIONS, userAgent: 'btget/0', bind: { ipv4: '127.0.0.1' } };
+  const client = new HttpTrackerClient(server, options);
+  const announce = (name: string, port: number, event: AnnounceRequest['event']) =>
+    new Promise<AnnounceOutcome>((resolve) => {
+      const request: AnnounceRequest = {
+        url: `http://${host}/announce`,
+        infoHash: Buffer.from('%&+ \0ÿ0123456789abcd', 'latin1'),
+        peerId: Buffer.alloc(20, name),
+        port,
+        uploaded: 0,
+        downloaded: 0,
+        left: name === 'seed' ? 0 : 5,
+        event,
+        numwant: 50,
+        key: '01234567',
+        trackerId: null,
+      };
+      client.announce(request, resolve);
+    });
+  const told = { interval: 1800, minInterval: 60 };
+  const peer = (port: number) => ({ host: '127.0.0.1', port, peerId: null });
+  assert.deepEqual(await announce('seed', 1001, 'started'), answer({ ...told, seeds: 1, leeches: 0 }));
+  assert.deepEqual(
+    await announce('leech', 1002, 'started'),
+    answer({ ...told, seeds: 1, leeches: 1, peers: [peer(1001)] }),
+  );
+  assert.deepEqual(await announce('seed', 1001, null), answer({ ...told, seeds: 1, leeches: 1, peers: [peer(1002)] }));
+  assert.deepEqual(await announce('leech', 1002, 'stopped'), answer({ ...told, seeds: 1, leeches: 0 }));
+  while (server.socketCount > 0) await new Promise((resolve) => server.addTask(() => resolve(null), 1));
+});
