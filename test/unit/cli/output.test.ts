@@ -204,7 +204,6 @@ test('bars never take more rows than the terminal has, and give the cursor back'
   assert.ok(!plain(io.stderr.text).includes('\x1b'));
   assert.ok(io.stderr.text.includes('\x1b[?25l'));
   assert.ok(io.stderr.text.lastIndexOf('\x1b[?25h') > io.stderr.text.lastIndexOf('\x1b[?25l'));
-  assert.ok(io.stderr.text.lastIndexOf('\x1b[?7h') > io.stderr.text.lastIndexOf('\x1b[?7l'));
   assert.equal(io.stderr.listenerCount('resize'), 0);
 });
 

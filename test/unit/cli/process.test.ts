@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
@@ -62,6 +62,18 @@ test('a reader that goes away is no failure, and nothing is said about it', asyn
   child.process.stdout.once('data', () => child.process.stdout.destroy());
   assert.equal(await child.ended, 0);
   assert.equal(child.err, '');
+});
+
+test('an output that cannot be written is the world’s fault, not a bug', (t) => {
+  if (!existsSync('/dev/full')) {
+    t.diagnostic('there is no /dev/full here');
+    return;
+  }
+  const full = openSync('/dev/full', 'w');
+  const ended = spawnSync(process.execPath, [BTGET, 'show', TORRENT], { stdio: ['ignore', full, 'pipe'] });
+  closeSync(full);
+  assert.equal(ended.stderr.toString(), 'btget: cannot write to stdout: ENOSPC\n');
+  assert.equal(ended.status, 9);
 });
 
 test('Ctrl-C ends a download with 7 and a summary, and leaves nothing that keeps the process', async (t) => {
