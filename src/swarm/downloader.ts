@@ -18,7 +18,8 @@ export const DEFAULT_DOWNLOAD_OPTIONS: DownloadOptions = {
   endgameBacklog: 16,
   sweepInterval: 5_000,
   maxOutstanding: 16 * 1024 * 1024,
-  minQueueTime: 500,
+  queueTime: 500,
+  minQueueTime: 100,
   backlog: DEFAULT_BACKLOG_OPTIONS,
   measure: measureDefaults,
 };
@@ -202,9 +203,9 @@ export class Downloader implements DownloadOwner {
   }
 
   queueTime(): Millis {
-    const { minQueueTime, maxOutstanding, backlog } = this.options;
-    const time = (maxOutstanding * 1000) / Math.max(1, this.rate);
-    return Math.min(backlog.maxQueueTime, Math.max(minQueueTime, time));
+    const { queueTime, minQueueTime, maxOutstanding } = this.options;
+    const affordable = (maxOutstanding * 1000) / Math.max(1, this.rate);
+    return Math.min(queueTime, Math.max(minQueueTime, affordable));
   }
 
   #ban(guilty: readonly PeerConnection[]): void {
