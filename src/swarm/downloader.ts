@@ -70,7 +70,6 @@ export class Downloader implements DownloadOwner {
     const has = new Bitfield(this.#parts.layout.pieceCount);
     const download = new Download(connection, has, this);
     this.#downloads.set(connection, download);
-    this.#parts.picker.peerJoined(has);
     this.#sweepLater();
     return download;
   }
@@ -90,8 +89,8 @@ export class Downloader implements DownloadOwner {
     return this.#wasted;
   }
 
+  /** The peer's first message; until then it counts as having nothing. */
   gotBitfield(download: Download, has: Bitfield): void {
-    this.#parts.picker.peerLeft(download.has);
     this.#parts.picker.peerJoined(has);
     download.gotBitfield(has);
   }
