@@ -92,20 +92,19 @@ export class PieceBlocks<Asker extends object> {
   /** The block that is asked of the fewest, of fewer than `limit`, and not of `asker`; −1 when there is none. */
   fewestAsked(asker: Asker, limit: number): number {
     if (limit <= this.#fewestAskers) return -1;
-    let chosen = -1;
+
+    let fewest = -1;
     let best = Math.min(limit, ARRIVED);
-    let fewest = ARRIVED;
-    for (let block = 0; block < this.#askerCounts.length && best > this.#fewestAskers; block += 1) {
+    for (let block = 0; block < this.#askerCounts.length && best > 1; block += 1) {
       const count = this.#askerCounts[block] as number;
-      if (count === 0) continue;
-      fewest = Math.min(fewest, count);
-      if (count >= best || this.isAskedOf(block, asker)) continue;
-      chosen = block;
+      if (count === 0 || count >= best || this.isAskedOf(block, asker)) continue;
+      fewest = block;
       best = count;
+      if (best === this.#fewestAskers) return fewest;
     }
-    // Looked at from end to end: what was found is the fewest of all.
-    if (best > this.#fewestAskers) this.#fewestAskers = fewest;
-    return chosen;
+    // The next one need not look here for a block that is asked of no more than the fewest of all.
+    this.#fewestAskers = this.#countFewest();
+    return fewest;
   }
 
   /** Marks a block that is asked of others as asked of `asker` too. */
@@ -144,5 +143,11 @@ export class PieceBlocks<Asker extends object> {
     this.#askerCounts[block] = ARRIVED;
     this.#firstAskers[block] = undefined;
     this.#arrivedCount += 1;
+  }
+
+  #countFewest(): number {
+    let fewest = ARRIVED;
+    for (const count of this.#askerCounts) if (count > 0 && count < fewest) fewest = count;
+    return fewest;
   }
 }
