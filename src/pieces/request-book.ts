@@ -29,8 +29,8 @@ const DUPLICATE = { verdict: 'duplicate' } as const;
  * last reference to it.
  *
  * A piece whose check failed is on parole: all its blocks are asked of one peer at a time, its holder, so that the next
- * failure says who sends wrong bytes. The holder is whoever takes the piece first; it stays until it gives something
- * back, and then the next one takes over what is left.
+ * failure says who sends wrong bytes. The holder is whoever takes the piece first. When it gives something back, the
+ * next one takes over what is left, once nothing of the piece is asked of the first any more.
  */
 export class RequestBook<Asker extends object> {
   readonly #layout: PieceLayout;
@@ -156,7 +156,7 @@ export class RequestBook<Asker extends object> {
         }
       }
       if (free !== blocks.freeCount) throw new Error(`piece ${piece} miscounts its free blocks`);
-      if (this.#picker.isOffered(piece) !== (free > 0 && blocks.holder === undefined && this.#picker.isWanted(piece))) {
+      if (this.#picker.isOffered(piece) !== (this.#mayBeOffered(blocks) && this.#picker.isWanted(piece))) {
         throw new Error(`piece ${piece} is offered wrongly`);
       }
     }
@@ -213,13 +213,18 @@ export class RequestBook<Asker extends object> {
     return blocks;
   }
 
-  /** The picker offers a started piece while it has free blocks that are not kept for its holder. */
   #offer(blocks: PieceBlocks<Asker>): void {
-    const offered = blocks.freeCount > 0 && blocks.holder === undefined;
+    const offered = this.#mayBeOffered(blocks);
     if (offered === blocks.offered) return;
     blocks.offered = offered;
     if (offered) this.#picker.blocksFreed(blocks.piece);
     else this.#picker.blocksRanOut(blocks.piece);
+  }
+
+  /** The picker offers a started piece while it has free blocks that are not kept for one peer. */
+  #mayBeOffered(blocks: PieceBlocks<Asker>): boolean {
+    if (blocks.freeCount === 0 || blocks.holder !== undefined) return false;
+    return blocks.askedCount === 0 || !this.#parole.has(blocks.piece);
   }
 
   #noteAsked(requests: AskerRequests<Asker>, piece: PieceIndex, block: number): BlockSpan {

@@ -1,0 +1,322 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import type { BlockSpan } from '../../src/disk/storage.js';
+import { BLOCK_LENGTH } from '../../src/metainfo/piece-layout.js';
+import { PiecePicker } from '../../src/pieces/piece-picker.js';
+import { RequestBook } from '../../src/pieces/request-book.js';
+import { Bitfield } from '../../src/wire/bitfield.js';
+import { layoutOf, pieceAt } from '../support/pieces.js';
+import { seededRandom } from '../support/seeded-random.js';
+
+const PIECES = 5;
+const BLOCKS = 3;
+const PEERS = 4;
+
+interface ModelPeer {
+  readonly has: Bitfield;
+  present: boolean;
+}
+
+/** What the book must know, kept in the plainest way: for each block whether it arrived, and a list of who is asked. */
+class Model {
+  readonly layout = layoutOf(PIECES, BLOCKS * BLOCK_LENGTH, PIECES * BLOCKS * BLOCK_LENGTH - 7);
+  readonly picker: PiecePicker;
+  readonly book: RequestBook<ModelPeer>;
+  readonly peers: ModelPeer[] = [];
+  readonly had = new Set<number>();
+  readonly parole = new Set<number>();
+  readonly arrived = new Set<number>();
+  readonly asked = new Map<number, ModelPeer[]>();
+  readonly opened = new Set<number>();
+  hasRoom = true;
+
+  constructor(seed: number) {
+    this.picker = new PiecePicker(PIECES, { randomFirst: 1, sequential: false }, seededRandom(seed));
+    this.book = new RequestBook(this.layout, this.picker, {
+      openPiece: (piece) => {
+        assert.ok(!this.opened.has(piece), `piece ${piece} is opened twice`);
+        if (this.hasRoom) this.opened.add(piece);
+        return this.hasRoom;
+      },
+      releasePiece: (piece) => {
+        assert.ok(this.opened.delete(piece), `piece ${piece} is released closed`);
+      },
+    });
+    for (let peer = 0; peer < PEERS; peer += 1) this.peers.push({ has: new Bitfield(PIECES), present: false });
+  }
+
+  askersOf(block: number): ModelPeer[] {
+    return this.asked.get(block) ?? [];
+  }
+
+  blocksOf(piece: number): number[] {
+    return Array.from({ length: BLOCKS }, (_, block) => piece * BLOCKS + block);
+  }
+
+  span(block: number): BlockSpan {
+    const piece = pieceAt(Math.floor(block / BLOCKS));
+    const length = this.layout.blockLength(piece, block % BLOCKS);
+    return { piece, begin: (block % BLOCKS) * BLOCK_LENGTH, length };
+  }
+
+  pieceIn(block: number): number {
+    return Math.floor(block / BLOCKS);
+  }
+
+  /** Blocks of missing pieces that are neither asked for nor here. */
+  free(): number[] {
+    const blocks = Array.from({ length: PIECES * BLOCKS }, (_, block) => block);
+    return blocks.filter(
+      (block) => !this.had.has(this.pieceIn(block)) && !this.arrived.has(block) && this.askersOf(block).length === 0,
+    );
+  }
+
+  isStarted(piece: number): boolean {
+    return this.blocksOf(piece).some((block) => this.arrived.has(block) || this.askersOf(block).length > 0);
+  }
+
+  take(peer: ModelPeer): void {
+    const span = this.book.take(peer, peer.has);
+    const free = this.free().filter((block) => peer.has.has(this.pieceIn(block)));
+    const normal = free.filter((block) => !this.parole.has(this.pieceIn(block)));
+    if (span === undefined) {
+      const allowed = normal.filter((block) => this.hasRoom || this.isStarted(this.pieceIn(block)));
+      assert.deepEqual(allowed, [], 'something could have been asked for');
+      return;
+    }
+    const block = span.piece * BLOCKS + span.begin / BLOCK_LENGTH;
+    assert.deepEqual(span, this.span(block));
+    assert.ok(peer.has.has(span.piece) && !this.had.has(span.piece) && !this.arrived.has(block));
+    const askers = this.askersOf(block);
+    assert.ok(!askers.includes(peer), 'asked twice of one peer');
+    if (askers.length === 0) {
+      const startable = normal.filter((each) => this.isStarted(this.pieceIn(each)));
+      if (!this.isStarted(span.piece)) assert.deepEqual(startable, [], 'a started piece comes first');
+    } else {
+      assert.deepEqual(normal, [], 'free blocks come first');
+      const asked = [...this.asked].filter(
+        ([each, who]) =>
+          who.length > 0 &&
+          !who.includes(peer) &&
+          peer.has.has(this.pieceIn(each)) &&
+          !this.parole.has(this.pieceIn(each)),
+      );
+      assert.equal(askers.length, Math.min(...asked.map(([, who]) => who.length)));
+    }
+    if (this.parole.has(span.piece)) this.#assertAlone(span.piece, peer);
+    this.asked.set(block, [...askers, peer]);
+  }
+
+  #assertAlone(piece: number, peer: ModelPeer): void {
+    for (const block of this.blocksOf(piece)) {
+      assert.deepEqual(
+        this.askersOf(block).filter((asker) => asker !== peer),
+        [],
+        'on parole with two peers',
+      );
+    }
+  }
+
+  withdraw(peer: ModelPeer, block: number): void {
+    const askers = this.askersOf(block);
+    this.asked.set(
+      block,
+      askers.filter((asker) => asker !== peer),
+    );
+    if (askers.includes(peer) && !this.isStarted(this.pieceIn(block))) this.assertClosed(this.pieceIn(block));
+  }
+
+  assertClosed(piece: number): void {
+    assert.ok(!this.opened.has(piece), `piece ${piece} keeps its room`);
+  }
+
+  askedOf(peer: ModelPeer): number[] {
+    return [...this.asked].flatMap(([block, askers]) => (askers.includes(peer) ? [block] : []));
+  }
+
+  giveBackAll(peer: ModelPeer): void {
+    this.book.giveBackAll(peer);
+    for (const block of this.askedOf(peer))
+      this.asked.set(
+        block,
+        this.askersOf(block).filter((asker) => asker !== peer),
+      );
+    for (let piece = 0; piece < PIECES; piece += 1) {
+      if (!this.isStarted(piece) && !this.had.has(piece)) this.assertClosed(piece);
+    }
+  }
+
+  /** Any block comes in from any peer, asked for or not. */
+  arrive(peer: ModelPeer, block: number): void {
+    const span = this.span(block);
+    const askers = this.askersOf(block);
+    const arrival = this.book.blockCameIn(peer, span.piece, span.begin, span.length);
+    if (askers.includes(peer)) assert.equal(arrival.verdict, 'wanted');
+    if (arrival.verdict !== 'wanted') return;
+    assert.ok(!this.had.has(span.piece) && !this.arrived.has(block), 'taken twice');
+    if (this.parole.has(span.piece)) this.#assertAlone(span.piece, peer);
+    assert.deepEqual(new Set(arrival.alsoAskedOf), new Set(askers.filter((asker) => asker !== peer)));
+    this.asked.delete(block);
+    this.arrived.add(block);
+  }
+
+  /** Whole pieces are checked, with this result. */
+  settle(matches: boolean): void {
+    for (let piece = 0; piece < PIECES; piece += 1) {
+      if (this.had.has(piece) || !this.blocksOf(piece).every((block) => this.arrived.has(block))) continue;
+      this.opened.delete(piece);
+      if (matches) {
+        this.book.pieceVerified(pieceAt(piece));
+        this.had.add(piece);
+        this.parole.delete(piece);
+      } else {
+        this.book.restartPiece(pieceAt(piece));
+        this.parole.add(piece);
+      }
+      for (const block of this.blocksOf(piece)) this.arrived.delete(block);
+    }
+  }
+
+  /** The disk loses what there is of a piece. */
+  drop(piece: number): void {
+    if (!this.isStarted(piece)) return;
+    this.opened.delete(piece);
+    this.book.dropPiece(pieceAt(piece));
+    for (const block of this.blocksOf(piece)) {
+      this.arrived.delete(block);
+      this.asked.delete(block);
+    }
+  }
+
+  /** Everybody answers everything, and every check passes: whatever somebody has must come in. */
+  finish(): void {
+    this.hasRoom = true;
+    const present = this.peers.filter((peer) => peer.present);
+    for (let round = 0; round < 2 * PIECES; round += 1) {
+      for (const peer of present) {
+        for (let taken = 0; taken < PIECES * BLOCKS; taken += 1) this.take(peer);
+        for (const each of this.askedOf(peer)) this.arrive(peer, each);
+        this.settle(true);
+        this.check();
+      }
+    }
+    for (let piece = 0; piece < PIECES; piece += 1) {
+      assert.ok(this.had.has(piece) || !present.some((peer) => peer.has.has(piece)), `piece ${piece} never comes in`);
+    }
+  }
+
+  check(): void {
+    this.book.check();
+    for (const peer of this.peers) assert.equal(this.book.howManyAsked(peer), this.askedOf(peer).length);
+    const started = Array.from({ length: PIECES }, (_, piece) => piece).filter((piece) => this.isStarted(piece));
+    assert.deepEqual([...this.opened].sort(), started, 'room is kept for started pieces, and for no others');
+  }
+}
+
+type Step = (model: Model) => void;
+
+const peerNumber = fc.nat(PEERS - 1);
+const block = fc.nat(PIECES * BLOCKS - 1);
+const peerOf = (model: Model, number: number): ModelPeer => model.peers[number] as ModelPeer;
+
+const join = fc.tuple(peerNumber, fc.array(fc.boolean(), { minLength: PIECES, maxLength: PIECES }));
+const step = fc.oneof(
+  join.map(
+    ([number, pieces]): Step =>
+      (model) => {
+        const peer = peerOf(model, number);
+        if (peer.present) return;
+        for (const [piece, has] of pieces.entries()) if (has) peer.has.set(piece);
+        model.picker.peerJoined(peer.has);
+        peer.present = true;
+      },
+  ),
+  fc.tuple(peerNumber, fc.nat(PIECES - 1)).map(
+    ([number, piece]): Step =>
+      (model) => {
+        const peer = peerOf(model, number);
+        if (peer.present && peer.has.set(piece)) model.picker.gotHave(pieceAt(piece));
+      },
+  ),
+  peerNumber.map(
+    (number): Step =>
+      (model) => {
+        const peer = peerOf(model, number);
+        if (!peer.present) return;
+        model.giveBackAll(peer);
+        model.picker.peerLeft(peer.has);
+        for (let piece = 0; piece < PIECES; piece += 1) peer.has.clear(piece);
+        peer.present = false;
+      },
+  ),
+  {
+    weight: 8,
+    arbitrary: peerNumber.map(
+      (number): Step =>
+        (model) =>
+          model.take(peerOf(model, number)),
+    ),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.tuple(peerNumber, fc.nat()).map(
+      ([number, choice]): Step =>
+        (model) => {
+          const asked = model.askedOf(peerOf(model, number));
+          const chosen = asked[choice % Math.max(1, asked.length)];
+          if (chosen !== undefined) model.arrive(peerOf(model, number), chosen);
+        },
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(peerNumber, block).map(
+      ([number, each]): Step =>
+        (model) => {
+          model.arrive(peerOf(model, number), each);
+        },
+    ),
+  },
+  fc.tuple(peerNumber, block).map(
+    ([number, each]): Step =>
+      (model) => {
+        model.book.giveBack(peerOf(model, number), model.span(each));
+        model.withdraw(peerOf(model, number), each);
+      },
+  ),
+  peerNumber.map(
+    (number): Step =>
+      (model) =>
+        model.giveBackAll(peerOf(model, number)),
+  ),
+  { weight: 2, arbitrary: fc.constant<Step>((model) => model.settle(true)) },
+  { weight: 2, arbitrary: fc.constant<Step>((model) => model.settle(false)) },
+  fc.nat(PIECES - 1).map(
+    (piece): Step =>
+      (model) =>
+        model.drop(piece),
+  ),
+  fc.boolean().map(
+    (hasRoom): Step =>
+      (model) => {
+        model.hasRoom = hasRoom;
+      },
+  ),
+);
+
+describe('the request book, whatever happens', () => {
+  it('agrees with plain book-keeping after every step', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 150, size: 'max' }), fc.nat(), (steps, seed) => {
+        const model = new Model(seed);
+        for (const action of steps) {
+          action(model);
+          model.check();
+        }
+        model.finish();
+      }),
+      { numRuns: 300, includeErrorInReport: true },
+    );
+  });
+});

@@ -1,0 +1,424 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { BlockSpan } from '../../../src/disk/storage.js';
+import { BLOCK_LENGTH, PieceLayout } from '../../../src/metainfo/piece-layout.js';
+import { PiecePicker } from '../../../src/pieces/piece-picker.js';
+import { RequestBook } from '../../../src/pieces/request-book.js';
+import type { Bitfield } from '../../../src/wire/bitfield.js';
+import { bitfieldOf, pieceAt } from '../../support/pieces.js';
+import { seededRandom } from '../../support/seeded-random.js';
+
+interface TestPeer {
+  readonly name: string;
+  readonly has: Bitfield;
+}
+
+const LAYOUT = { pieceLength: 2 * BLOCK_LENGTH, pieces: Buffer.alloc(0) };
+
+/** A book over pieces of two blocks each, in order; the last block of the torrent is `lastLength` long. */
+class Scene {
+  readonly log: string[] = [];
+  readonly picker: PiecePicker;
+  readonly book: RequestBook<TestPeer>;
+  readonly layout: PieceLayout;
+  roomLeft = Number.POSITIVE_INFINITY;
+
+  constructor(pieceCount: number, lastLength = BLOCK_LENGTH) {
+    const length = pieceCount * LAYOUT.pieceLength - BLOCK_LENGTH + lastLength;
+    this.layout = new PieceLayout({ ...LAYOUT, pieceCount, length });
+    this.picker = new PiecePicker(pieceCount, { randomFirst: 0, sequential: true }, seededRandom(1));
+    this.book = new RequestBook(this.layout, this.picker, {
+      openPiece: (piece) => {
+        this.log.push(`${this.roomLeft > 0 ? 'open' : 'no room for'} ${piece}`);
+        if (this.roomLeft <= 0) return false;
+        this.roomLeft -= 1;
+        return true;
+      },
+      releasePiece: (piece) => {
+        this.log.push(`release ${piece}`);
+        this.roomLeft += 1;
+      },
+    });
+  }
+
+  peer(name: string, picture: string): TestPeer {
+    const peer = { name, has: bitfieldOf(picture) };
+    this.picker.peerJoined(peer.has);
+    return peer;
+  }
+
+  /** Takes `count` blocks and says which, as 'piece.block'. */
+  take(peer: TestPeer, count = 1): string {
+    const spans: string[] = [];
+    for (let taken = 0; taken < count; taken += 1) {
+      const span = this.book.take(peer, peer.has);
+      this.book.check();
+      spans.push(span === undefined ? '-' : `${span.piece}.${span.begin / BLOCK_LENGTH}`);
+    }
+    return spans.join(' ');
+  }
+
+  span(name: string): BlockSpan {
+    const [piece = 0, block = 0] = name.split('.').map(Number);
+    const length = this.layout.blockLength(pieceAt(piece), block);
+    return { piece: pieceAt(piece), begin: block * BLOCK_LENGTH, length };
+  }
+
+  /** A block arrives: the verdict, and the names of the others who were asked. */
+  arrive(peer: TestPeer, name: string): string {
+    const { piece, begin, length } = this.span(name);
+    const arrival = this.book.blockCameIn(peer, piece, begin, length);
+    this.book.check();
+    if (arrival.verdict !== 'wanted') return arrival.verdict;
+    assert.deepEqual(arrival.span, { piece, begin, length });
+    return ['wanted', ...arrival.alsoAskedOf.map((other) => other.name)].join(' ');
+  }
+
+  giveBack(peer: TestPeer, name: string): void {
+    this.book.giveBack(peer, this.span(name));
+    this.book.check();
+  }
+
+  giveBackAll(peer: TestPeer): void {
+    this.book.giveBackAll(peer);
+    this.book.check();
+  }
+
+  /** Piece `piece` comes in whole from one peer, and its check fails. */
+  fail(peer: TestPeer, piece: number): void {
+    assert.equal(this.take(peer, 2), `${piece}.0 ${piece}.1`);
+    assert.deepEqual([this.arrive(peer, `${piece}.0`), this.arrive(peer, `${piece}.1`)], ['wanted', 'wanted']);
+    this.book.restartPiece(pieceAt(piece));
+    this.book.check();
+  }
+}
+
+describe('the request book', () => {
+  it('asks each block once, the lowest first, and the last one is as long as it is', () => {
+    const scene = new Scene(2, 100);
+    const peer = scene.peer('a', '**');
+    assert.equal(scene.take(peer, 4), '0.0 0.1 1.0 1.1');
+    assert.equal(scene.book.take(peer, peer.has), undefined);
+    assert.equal(scene.book.howManyAsked(peer), 4);
+    assert.equal(scene.arrive(peer, '1.1'), 'wanted');
+    assert.equal(scene.book.howManyAsked(peer), 3);
+    assert.deepEqual(scene.log, ['open 0', 'open 1']);
+  });
+
+  it('gives one peer the rest of what another has begun, and each goes on with its own', () => {
+    const scene = new Scene(3);
+    const [a, b] = [scene.peer('a', '***'), scene.peer('b', ' **')];
+    assert.equal(scene.take(a), '0.0');
+    assert.equal(scene.take(b), '1.0');
+    assert.equal(scene.take(a, 2), '0.1 1.1');
+    assert.equal(scene.take(b), '2.0');
+  });
+
+  it('knows nobody who was not asked', () => {
+    const scene = new Scene(2, 100);
+    const [a, b] = [scene.peer('a', '**'), scene.peer('b', '**')];
+    assert.equal(scene.arrive(a, '0.0'), 'unasked');
+    assert.equal(scene.take(a, 4), '0.0 0.1 1.0 1.1');
+    const unasked: [piece: number, begin: number, length: number][] = [
+      [2, 0, BLOCK_LENGTH],
+      [-1, 0, BLOCK_LENGTH],
+      [0.5, 0, BLOCK_LENGTH],
+      [0xffffffff, 0, BLOCK_LENGTH],
+      [0, 1, BLOCK_LENGTH],
+      [0, -BLOCK_LENGTH, BLOCK_LENGTH],
+      [0, 2 * BLOCK_LENGTH, BLOCK_LENGTH],
+      [0, 0xffffffff, BLOCK_LENGTH],
+      [0, 0, BLOCK_LENGTH - 1],
+      [0, 0, BLOCK_LENGTH + 1],
+      [0, 0, 0],
+      [0, 0, 2 * BLOCK_LENGTH],
+      [1, BLOCK_LENGTH, BLOCK_LENGTH],
+      [1, BLOCK_LENGTH, 99],
+    ];
+    for (const [piece, begin, length] of unasked) {
+      assert.deepEqual(
+        scene.book.blockCameIn(a, piece, begin, length),
+        { verdict: 'unasked' },
+        `${[piece, begin, length]}`,
+      );
+    }
+    assert.equal(scene.arrive(b, '0.0'), 'unasked');
+    assert.equal(scene.arrive(a, '0.0'), 'wanted');
+    assert.equal(scene.arrive(a, '0.0'), 'unasked');
+  });
+
+  it('asks somebody else for what is given back, and the piece goes when nothing is left of it', () => {
+    const scene = new Scene(2);
+    const [a, b] = [scene.peer('a', '**'), scene.peer('b', '**')];
+    assert.equal(scene.take(a, 2), '0.0 0.1');
+    scene.giveBack(a, '0.1');
+    scene.giveBack(a, '0.1');
+    assert.equal(scene.take(b), '0.1');
+    scene.giveBackAll(a);
+    scene.giveBackAll(b);
+    assert.deepEqual([scene.book.howManyAsked(a), scene.book.howManyAsked(b)], [0, 0]);
+    assert.deepEqual(scene.log, ['open 0', 'release 0']);
+    assert.equal(scene.picker.isUntouched(pieceAt(0)), true);
+  });
+
+  it('keeps a piece of which something has arrived', () => {
+    const scene = new Scene(1);
+    const [a, b] = [scene.peer('a', '*'), scene.peer('b', '*')];
+    assert.equal(scene.take(a, 2), '0.0 0.1');
+    scene.arrive(a, '0.0');
+    scene.giveBackAll(a);
+    assert.equal(scene.take(b), '0.1');
+    assert.equal(scene.arrive(b, '0.1'), 'wanted');
+    scene.book.pieceVerified(pieceAt(0));
+    scene.book.check();
+    assert.equal(scene.picker.missingCount, 0);
+    assert.equal(scene.book.isEndgame, false);
+    assert.equal(scene.take(b), '-');
+    assert.deepEqual(scene.log, ['open 0']);
+  });
+
+  it('takes a late answer to a request that was given back, once', () => {
+    const scene = new Scene(2);
+    const [a, b] = [scene.peer('a', '**'), scene.peer('b', '* ')];
+    assert.equal(scene.take(a, 2), '0.0 0.1');
+    scene.giveBackAll(a);
+    assert.equal(scene.take(b, 2), '0.0 0.1');
+    assert.equal(scene.arrive(a, '0.0'), 'wanted b');
+    assert.equal(scene.arrive(a, '0.0'), 'unasked');
+    assert.equal(scene.book.howManyAsked(b), 1);
+    assert.equal(scene.arrive(b, '0.0'), 'duplicate');
+    assert.equal(scene.arrive(b, '0.0'), 'unasked');
+    assert.equal(scene.arrive(b, '0.1'), 'wanted');
+    scene.book.pieceVerified(pieceAt(0));
+    assert.equal(scene.arrive(a, '0.1'), 'duplicate');
+  });
+
+  it('takes one answer to a request that was made, given back and made again', () => {
+    const scene = new Scene(1);
+    const a = scene.peer('a', '*');
+    scene.take(a);
+    scene.giveBackAll(a);
+    assert.equal(scene.take(a), '0.0');
+    assert.deepEqual([scene.arrive(a, '0.0'), scene.arrive(a, '0.0')], ['wanted', 'unasked']);
+  });
+
+  it('makes room again for a late answer, if it can', () => {
+    const scene = new Scene(1);
+    const a = scene.peer('a', '*');
+    scene.take(a, 2);
+    scene.giveBackAll(a);
+    assert.equal(scene.arrive(a, '0.1'), 'wanted');
+    scene.roomLeft = 0;
+    assert.equal(scene.take(a), '0.0');
+    assert.deepEqual(scene.log, ['open 0', 'release 0', 'open 0']);
+    const other = new Scene(1);
+    const b = other.peer('b', '*');
+    other.take(b);
+    other.giveBackAll(b);
+    other.roomLeft = 0;
+    assert.equal(other.arrive(b, '0.0'), 'duplicate');
+  });
+
+  it('remembers a bounded number of requests that lapsed, the latest', () => {
+    const scene = new Scene(300);
+    const a = scene.peer('a', '*'.repeat(300));
+    scene.take(a, 600);
+    scene.giveBackAll(a);
+    assert.equal(scene.arrive(a, '0.0'), 'unasked');
+    assert.equal(scene.arrive(a, '43.1'), 'unasked');
+    assert.equal(scene.arrive(a, '44.0'), 'wanted');
+  });
+
+  it('asks for nothing more while there is no room, but for what is open', () => {
+    const scene = new Scene(3);
+    const [a, b] = [scene.peer('a', '***'), scene.peer('b', '***')];
+    scene.roomLeft = 1;
+    assert.equal(scene.take(a), '0.0');
+    assert.equal(scene.take(b, 2), '0.1 -');
+    assert.equal(scene.book.isEndgame, false);
+    assert.deepEqual(scene.log, ['open 0', 'no room for 1']);
+    scene.roomLeft = 1;
+    assert.equal(scene.take(b), '1.0');
+  });
+
+  it('asks for nothing that is not wanted any more', () => {
+    const scene = new Scene(2);
+    const a = scene.peer('a', '**');
+    assert.equal(scene.take(a), '0.0');
+    scene.picker.setWanted(pieceAt(0), false);
+    assert.equal(scene.take(a, 3), '1.0 1.1 -');
+    assert.equal(scene.arrive(a, '0.0'), 'wanted');
+  });
+
+  it('says whether a peer is interesting', () => {
+    const scene = new Scene(2);
+    scene.book.pieceVerified(pieceAt(0));
+    assert.deepEqual(
+      [bitfieldOf('* '), bitfieldOf(' *')].map((has) => scene.book.isInteresting(has)),
+      [false, true],
+    );
+  });
+});
+
+describe('the request book in endgame', () => {
+  it('asks others for what everybody was asked, of the fewest first, and never twice of one', () => {
+    const scene = new Scene(2, 100);
+    const [a, b, c] = [scene.peer('a', '**'), scene.peer('b', '**'), scene.peer('c', '* ')];
+    assert.equal(scene.take(a, 3), '0.0 0.1 1.0');
+    assert.equal(scene.book.isEndgame, false);
+    assert.equal(scene.take(b), '1.1');
+    assert.equal(scene.book.isEndgame, true);
+    assert.equal(scene.take(c, 3), '0.0 0.1 -');
+    assert.equal(scene.take(b, 4), '1.0 0.0 0.1 -');
+    assert.equal(scene.take(a, 2), '1.1 -');
+    assert.equal(scene.arrive(b, '0.0'), 'wanted a c');
+    assert.deepEqual(
+      [a, b, c].map((peer) => scene.book.howManyAsked(peer)),
+      [3, 3, 1],
+    );
+    assert.equal(scene.arrive(a, '0.0'), 'duplicate');
+    assert.equal(scene.arrive(c, '0.1'), 'wanted a b');
+    assert.equal(scene.arrive(c, '0.0'), 'duplicate');
+  });
+
+  it('ends when a block is free again, and that block is asked for first', () => {
+    const scene = new Scene(1);
+    const [a, b] = [scene.peer('a', '*'), scene.peer('b', '*')];
+    assert.equal(scene.take(a, 2), '0.0 0.1');
+    assert.equal(scene.take(b), '0.0');
+    scene.giveBackAll(a);
+    assert.equal(scene.book.isEndgame, false);
+    assert.equal(scene.take(b), '0.1');
+    assert.equal(scene.book.isEndgame, true);
+    scene.giveBack(b, '0.0');
+    assert.equal(scene.book.isEndgame, false);
+    assert.equal(scene.take(a), '0.0');
+  });
+
+  it('does not ask for what has arrived', () => {
+    const scene = new Scene(1);
+    const [a, b] = [scene.peer('a', '*'), scene.peer('b', '*')];
+    scene.take(a, 2);
+    scene.arrive(a, '0.0');
+    assert.equal(scene.take(b, 2), '0.1 -');
+    scene.arrive(b, '0.1');
+    assert.equal(scene.take(b), '-');
+  });
+
+  it('does not wait for pieces that nobody has', () => {
+    const scene = new Scene(3);
+    const [a, b] = [scene.peer('a', '*  '), scene.peer('b', '*  ')];
+    assert.equal(scene.take(a, 2), '0.0 0.1');
+    assert.equal(scene.book.isEndgame, true);
+    assert.equal(scene.take(b), '0.0');
+  });
+
+  it('keeps a block while one of those who were asked is left', () => {
+    const scene = new Scene(1);
+    const [a, b, c] = [scene.peer('a', '*'), scene.peer('b', '*'), scene.peer('c', '*')];
+    scene.take(a, 2);
+    scene.take(b, 2);
+    scene.take(c, 2);
+    scene.giveBackAll(b);
+    assert.equal(scene.book.isEndgame, true);
+    scene.giveBackAll(a);
+    assert.equal(scene.book.isEndgame, true);
+    assert.equal(scene.arrive(c, '0.1'), 'wanted');
+    scene.giveBackAll(c);
+    assert.equal(scene.book.isEndgame, false);
+  });
+});
+
+describe('a piece whose check failed', () => {
+  it('is asked of one peer alone, whoever takes it first', () => {
+    const scene = new Scene(2);
+    const [a, b, c] = [scene.peer('a', '**'), scene.peer('b', '**'), scene.peer('c', '* ')];
+    scene.fail(a, 0);
+    assert.equal(scene.take(b), '0.0');
+    assert.equal(scene.take(a, 2), '1.0 1.1');
+    assert.equal(scene.book.isEndgame, true);
+    assert.equal(scene.take(c), '-');
+    assert.equal(scene.take(b), '0.1');
+    assert.deepEqual([scene.arrive(b, '0.0'), scene.arrive(b, '0.1')], ['wanted', 'wanted']);
+    scene.book.pieceVerified(pieceAt(0));
+    scene.book.check();
+    assert.equal(scene.picker.completeCount, 1);
+  });
+
+  it('goes to nobody while a request to its former holder is left', () => {
+    const scene = new Scene(1);
+    const [a, b] = [scene.peer('a', '*'), scene.peer('b', '*')];
+    scene.fail(a, 0);
+    scene.take(a, 2);
+    scene.giveBack(a, '0.0');
+    assert.deepEqual([scene.take(a), scene.take(b)], ['-', '-']);
+    assert.equal(scene.arrive(a, '0.1'), 'wanted');
+    assert.equal(scene.take(b), '0.0');
+  });
+
+  it('goes to the next peer when its holder gives back what it was asked for', () => {
+    const scene = new Scene(1);
+    const [a, b] = [scene.peer('a', '*'), scene.peer('b', '*')];
+    scene.fail(a, 0);
+    assert.equal(scene.take(a, 2), '0.0 0.1');
+    assert.equal(scene.arrive(a, '0.0'), 'wanted');
+    assert.equal(scene.take(b), '-');
+    scene.giveBack(a, '0.1');
+    assert.equal(scene.take(b), '0.1');
+    assert.equal(scene.take(a), '-');
+    assert.equal(scene.arrive(a, '0.1'), 'duplicate');
+    assert.equal(scene.arrive(b, '0.1'), 'wanted');
+  });
+
+  it('goes to the next peer when its holder is choked between two requests', () => {
+    const scene = new Scene(1);
+    const [a, b] = [scene.peer('a', '*'), scene.peer('b', '*')];
+    scene.fail(a, 0);
+    assert.equal(scene.take(a), '0.0');
+    assert.equal(scene.arrive(a, '0.0'), 'wanted');
+    assert.equal(scene.take(b), '-');
+    scene.giveBackAll(a);
+    assert.equal(scene.take(b), '0.1');
+  });
+
+  it('is like any other once it has passed', () => {
+    const scene = new Scene(1);
+    const [a, b] = [scene.peer('a', '*'), scene.peer('b', '*')];
+    scene.fail(a, 0);
+    scene.take(a, 2);
+    scene.arrive(a, '0.0');
+    scene.arrive(a, '0.1');
+    scene.book.pieceVerified(pieceAt(0));
+    scene.picker.losePiece(pieceAt(0));
+    assert.equal(scene.take(a), '0.0');
+    assert.equal(scene.take(b), '0.1');
+  });
+
+  it('takes no late block from anybody but its holder', () => {
+    const scene = new Scene(1);
+    const [a, b] = [scene.peer('a', '*'), scene.peer('b', '*')];
+    scene.take(b);
+    scene.giveBackAll(b);
+    scene.fail(a, 0);
+    assert.equal(scene.arrive(b, '0.0'), 'duplicate');
+    scene.take(a);
+    assert.equal(scene.arrive(a, '0.0'), 'wanted');
+  });
+});
+
+describe('a piece of which the disk lost blocks', () => {
+  it('starts over, with whom it likes, and what is under way may still come', () => {
+    const scene = new Scene(1);
+    const [a, b] = [scene.peer('a', '*'), scene.peer('b', '*')];
+    assert.equal(scene.take(a, 2), '0.0 0.1');
+    scene.arrive(a, '0.0');
+    assert.equal(scene.take(b), '0.1');
+    scene.book.dropPiece(pieceAt(0));
+    scene.book.check();
+    assert.deepEqual([scene.book.howManyAsked(a), scene.book.howManyAsked(b)], [0, 0]);
+    assert.equal(scene.take(b), '0.0');
+    assert.equal(scene.arrive(a, '0.1'), 'wanted');
+    assert.equal(scene.arrive(b, '0.1'), 'duplicate');
+    assert.deepEqual(scene.log, ['open 0', 'open 0']);
+  });
+});
