@@ -115,15 +115,6 @@ describe('Framer', () => {
     assert.deepEqual(log, ['frame ab']);
   });
 
-  it('may be fed with the rest by its own reader', () => {
-    // As when a handshake is handed over from one reader to another: the frames still come in order.
-    const log: string[] = [];
-    const framer = prefixed(log);
-    feed(framer, [prefix('a', 'b')]);
-    feed(framer, [prefix('c')]);
-    assert.deepEqual(log, ['frame a', 'frame b', 'frame c']);
-  });
-
   it('is left usable by an exception in a reader: what came after that frame is lost, nothing is delivered twice', () => {
     const log: string[] = [];
     let isBroken = true;
@@ -138,6 +129,32 @@ describe('Framer', () => {
     isBroken = false;
     framer.dataCameIn(Buffer.from('cd'));
     assert.deepEqual(log, ['cd']);
+  });
+
+  it('gathers a long frame from many chunks', () => {
+    const long = seededRandom(1).bytes(300_000);
+    for (const size of [1000, 16_384, 40_000, 299_999]) {
+      const frames: Buffer[] = [];
+      const read = (frame: Buffer): Step => {
+        frames.push(Buffer.from(frame));
+        return { kind: 'read', nextLen: long.length, nextFunc: read };
+      };
+      const framer = new Framer(long.length, read, () => assert.fail('refused'));
+      const parts: Buffer[] = [];
+      for (let begin = 0; begin < long.length; begin += size) parts.push(long.subarray(begin, begin + size));
+      feed(framer, [...parts, ...parts]);
+      assert.equal(frames.length, 2);
+      assert.ok(frames.every((frame) => frame.equals(long)));
+    }
+  });
+
+  it('gives little memory to a peer that announces much and sends little', () => {
+    const read = (): Step => assert.fail('a frame');
+    const before = process.memoryUsage().arrayBuffers;
+    const framers = Array.from({ length: 200 }, () => new Framer(1 << 20, read, () => assert.fail('refused')));
+    for (const framer of framers) feed(framer, [Buffer.from('x')]);
+    assert.ok(process.memoryUsage().arrayBuffers - before < 200 * 40_000);
+    assert.equal(framers.length, 200);
   });
 
   it('gives the same frames for every way of cutting any stream', () => {
