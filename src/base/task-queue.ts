@@ -21,7 +21,9 @@ export class TaskQueue {
     return this.#heap.length - this.#withdrawn;
   }
 
+  /** `due` is a number: NaN would leave the heap without an order. */
   add(task: () => void, due: Millis): Task {
+    if (Number.isNaN(due)) throw new RangeError('a task without a time');
     const entry: Entry = { due, order: this.#asked, run: task };
     this.#asked += 1;
     this.#heap.push(entry);
@@ -62,8 +64,9 @@ export class TaskQueue {
   #compact(): void {
     const kept = this.#heap.filter((entry) => entry.run !== null);
     kept.sort((a, b) => (before(a, b) ? -1 : 1));
-    this.#heap.length = 0;
-    this.#heap.push(...kept);
+    // A sorted array is a heap. Copied one by one: as arguments of one call, a hundred thousand would overflow the stack.
+    for (const [index, entry] of kept.entries()) this.#heap[index] = entry;
+    this.#heap.length = kept.length;
     this.#withdrawn = 0;
   }
 

@@ -6,6 +6,7 @@
  * whenever a connection ends, whoever ended it, and whenever an address or a place becomes free.
  */
 import type { Millis, Task } from '../base/clock.js';
+import { isUnicast, parseIp } from '../net/ip-address.js';
 import type { PeerAddress, RawServerContext, SingleSocket, SocketFailure } from '../net/raw-server.js';
 import type { Refusal, RefusalCode } from '../wire/refusal.js';
 import {
@@ -92,8 +93,12 @@ export class Encoder implements ConnectionOwner {
   }
 
   /** Dials a peer that somebody named: at once if there is a place, later if it is worth it, never if it is pointless. */
-  startConnection(address: PeerAddress, peerId: Buffer | null): void {
-    if (this.#closed || !this.#isWanted(address, peerId)) return;
+  startConnection({ host, port }: PeerAddress, peerId: Buffer | null): void {
+    // Sockets tell hosts in one spelling. A peer named in another would pass for somebody else, or escape a ban.
+    const ip = parseIp(host);
+    if (this.#closed || ip === undefined || !isUnicast(ip)) return;
+    const address = { host: ip.text, port };
+    if (!this.#isWanted(address, peerId)) return;
     this.#spares.add(address, peerId, this.#now());
     this.#refill();
   }
@@ -113,7 +118,7 @@ export class Encoder implements ConnectionOwner {
     });
   }
 
-  /** Ends every connection with `host`, and neither dials it nor lets it in from here on. */
+  /** Ends every connection with `host`, spelled as sockets tell it, and neither dials it nor lets it in from here on. */
   banHost(host: string): void {
     this.#banned.add(host);
     for (const connection of this.#table.all()) {

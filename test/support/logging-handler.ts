@@ -6,6 +6,9 @@ export class LoggingHandler implements SocketHandler, ListenHandler {
   readonly received: Buffer[] = [];
   readonly sockets: SingleSocket[] = [];
   lost: SocketFailure | null = null;
+  flushedCount = 0;
+  /** Data and flushes come in as many parts as the system likes: off where a log must not depend on that. */
+  logsTraffic = true;
   /** What else is done about data. */
   onData: (socket: SingleSocket, data: Buffer) => void = () => undefined;
   readonly #name: string;
@@ -14,6 +17,18 @@ export class LoggingHandler implements SocketHandler, ListenHandler {
   constructor(name: string, log: string[]) {
     this.#name = name;
     this.#log = log;
+  }
+
+  /** The only socket. */
+  get socket(): SingleSocket {
+    const [socket, ...others] = this.sockets;
+    if (socket === undefined || others.length > 0) throw new Error(`${this.#name} has ${this.sockets.length} sockets`);
+    return socket;
+  }
+
+  /** How it ended, or null. */
+  lostCode(): SocketFailure['code'] | null {
+    return this.lost?.code ?? null;
   }
 
   /** What came in, as one text. */
@@ -37,13 +52,14 @@ export class LoggingHandler implements SocketHandler, ListenHandler {
   }
 
   dataCameIn(socket: SingleSocket, data: Buffer): void {
-    this.#log.push(`${this.#name} data ${data.length}`);
+    if (this.logsTraffic) this.#log.push(`${this.#name} data ${data.length}`);
     this.received.push(Buffer.from(data));
     this.onData(socket, data);
   }
 
   connectionFlushed(): void {
-    this.#log.push(`${this.#name} flushed`);
+    this.flushedCount += 1;
+    if (this.logsTraffic) this.#log.push(`${this.#name} flushed`);
   }
 
   connectionLost(_socket: SingleSocket, failure: SocketFailure): void {

@@ -15,6 +15,7 @@ import type {
   SocketHandler,
   StreamAddress,
 } from '../../src/net/raw-server.js';
+import { SILENT_HANDLER } from '../../src/net/silent-handler.js';
 import type { SimulatedHostOptions } from './simulated-host-options.js';
 import { SimulatedLink } from './simulated-link.js';
 import type { PipePath } from './simulated-pipe.js';
@@ -94,7 +95,7 @@ export class SimulatedLoop implements Loop {
   dialFor(domain: FaultDomain, address: StreamAddress, handler: SocketHandler): SingleSocket {
     if ('path' in address) return this.#dial(domain, address, handler, this);
     const passage = passFence(this.options.bindAddresses, address.host);
-    if (passage.code !== 'pass') {
+    if (passage.code !== 'pass' || address.port < 0 || address.port > 65_535) {
       const code = passage.code === 'forbidden' ? 'forbidden' : 'failed';
       return this.#dialInVain(domain, address, handler, { code }, 0);
     }
@@ -149,7 +150,7 @@ export class SimulatedLoop implements Loop {
   #accept(listener: SimulatedListener, dialled: SimulatedSocket, from: SimulatedLoop, caller: StreamAddress): void {
     const { domain, handler } = listener;
     const hasRoom = this.idleScan.sockets.size < this.options.maxConnections;
-    const socket = this.#createSocket(domain, caller, false, UNCHOSEN, from);
+    const socket = this.#createSocket(domain, caller, false, SILENT_HANDLER, from);
     socket.join(dialled);
     let isWelcome = false;
     domain.run(() => {
@@ -186,11 +187,3 @@ function isItself(host: string): boolean {
   const address = parseIp(host);
   return address !== undefined && isLoopback(address);
 }
-
-/** Stands where a handler is about to be chosen: no event can come before. */
-const UNCHOSEN: SocketHandler = {
-  connectionMade: () => undefined,
-  dataCameIn: () => undefined,
-  connectionFlushed: () => undefined,
-  connectionLost: () => undefined,
-};

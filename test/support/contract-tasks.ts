@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import type { RawServerWorld } from './raw-server-world.js';
+
+export function taskContract(name: string, createWorld: () => RawServerWorld): void {
+  describe(`tasks of the ${name}`, () => {
+    let world: RawServerWorld;
+    beforeEach(() => {
+      world = createWorld();
+    });
+    afterEach(() => world.close());
+
+    it('run in the order in which they are due, those due together in the order of asking, never within the call', async () => {
+      const server = world.create();
+      const log: string[] = [];
+      const add = (what: string, delay: number) => server.addTask(() => log.push(what), delay);
+      add('20', 20);
+      add('0', 0);
+      add('10', 10);
+      add('also 0', 0);
+      add('negative', -5);
+      assert.deepEqual(log, []);
+      await world.until(() => log.length === 5);
+      assert.deepEqual(log.slice(-2), ['10', '20']);
+      assert.deepEqual(log.slice(0, 3).sort(), ['0', 'also 0', 'negative']);
+    });
+
+    it('that are due at once run after everything that is due already', async () => {
+      const server = world.create();
+      const log: string[] = [];
+      server.addTask(() => {
+        log.push('first');
+        server.addTask(() => log.push('asked by the first'), 0);
+      }, 0);
+      server.addTask(() => log.push('second'), 0);
+      await world.until(() => log.length === 3);
+      assert.deepEqual(log, ['first', 'second', 'asked by the first']);
+    });
+
+    it('do not run before their time', async () => {
+      const server = world.create();
+      const asked = server.now();
+      let ran = 0;
+      server.addTask(() => {
+        ran = server.now();
+      }, 15);
+      await world.until(() => ran > 0);
+      assert.ok(ran - asked >= 15, `${ran - asked}`);
+    });
+
+    it('do not run when they are cancelled, and cancelling twice or too late does nothing', async () => {
+      const server = world.create();
+      const log: string[] = [];
+      const withdrawn = server.addTask(() => log.push('withdrawn'), 0);
+      const kept = server.addTask(() => log.push('kept'), 5);
+      withdrawn.cancel();
+      withdrawn.cancel();
+      await world.until(() => log.length > 0);
+      kept.cancel();
+      assert.deepEqual(log, ['kept']);
+    });
+
+    it('may cancel one another, even those that are due together', async () => {
+      const server = world.create();
+      const log: string[] = [];
+      server.addTask(() => {
+        log.push('first');
+        second.cancel();
+      }, 0);
+      const second = server.addTask(() => log.push('second'), 0);
+      server.addTask(() => log.push('last'), 10);
+      await world.until(() => log.includes('last'));
+      assert.deepEqual(log, ['first', 'last']);
+    });
+
+    it('that fail are reported, and the others run', async () => {
+      const reported: unknown[] = [];
+      const server = world.create({ gotException: (error) => reported.push(error) });
+      const fault = new Error('a bug');
+      let ran = false;
+      server.addTask(() => {
+        throw fault;
+      }, 0);
+      server.addTask(() => {
+        ran = true;
+      }, 0);
+      await world.until(() => ran);
+      assert.deepEqual(reported, [fault]);
+    });
+  });
+}

@@ -1,0 +1,164 @@
+import type { Millis } from '../../src/base/clock.js';
+import type { PeerAddress, RawServer } from '../../src/net/raw-server.js';
+import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from '../../src/session/port-listener.js';
+import { Encoder } from '../../src/swarm/encoder.js';
+import { DEFAULT_ENCODER_OPTIONS, type EncoderOptions } from '../../src/swarm/encoder-options.js';
+import { HalfOpen, MAX_HALF_OPEN } from '../../src/swarm/half-open.js';
+import type { PeerConnection, PeerEvents } from '../../src/swarm/peer-connection.js';
+import type { RefusalCode } from '../../src/wire/refusal.js';
+import { FakePeer } from './fake-peer.js';
+import type { FakeScript, FakeTalk } from './fake-talk.js';
+import { seededRandom } from './seeded-random.js';
+import { SimulatedNetwork } from './simulated-network.js';
+import { Timeline } from './timeline.js';
+
+export const INFO_HASH: Buffer = Buffer.alloc(20, 'h');
+/** The port at which clients and fake peers of these tests listen. */
+export const PORT = 6881;
+
+/** A peer id that is one letter, twenty times: `a` compares less than `b`. */
+export function idOf(letter: string): Buffer {
+  return Buffer.alloc(20, letter);
+}
+
+export interface ClientOptions {
+  readonly options: Partial<EncoderOptions>;
+  readonly halfOpen: HalfOpen;
+  readonly rawServer: RawServer;
+  /** What is done about a frame, besides noting it. */
+  readonly gotFrame: (connection: PeerConnection, frame: Buffer) => void;
+  readonly connectionMade: (connection: PeerConnection) => void;
+  /** Told of an exception in the torrent's part of the loop; thrown on when absent. */
+  readonly gotException: (error: unknown) => void;
+}
+
+/** An Encoder behind a port, and everything that it says to those above it, in one log. */
+export class Client implements PeerEvents {
+  readonly encoder: Encoder;
+  readonly listener: PortListener;
+  readonly address: PeerAddress;
+  /** `made b`, `frame b 00`, `lost b`: the letter is the peer id's. */
+  readonly log: string[] = [];
+  readonly refused: { at: Millis; why: RefusalCode }[] = [];
+  readonly connections: PeerConnection[] = [];
+  readonly #overrides: Partial<ClientOptions>;
+
+  constructor(rawServer: RawServer, host: string, letter: string, overrides: Partial<ClientOptions>) {
+    this.#overrides = overrides;
+    this.address = { host, port: PORT };
+    const refused = (_address: PeerAddress, { code: why }: { code: RefusalCode }): number =>
+      this.refused.push({ at: rawServer.now(), why });
+    const context = rawServer.createContext((error) => {
+      if (overrides.gotException === undefined) throw error;
+      overrides.gotException(error);
+    });
+    this.encoder = new Encoder(
+      {
+        rawServer: context,
+        identity: { infoHash: INFO_HASH, myId: idOf(letter) },
+        options: { ...DEFAULT_ENCODER_OPTIONS, ...overrides.options },
+        halfOpen: overrides.halfOpen ?? new HalfOpen(MAX_HALF_OPEN),
+        refused,
+      },
+      this,
+    );
+    this.listener = new PortListener({
+      rawServer,
+      encoderFor: (infoHash) => (infoHash.equals(INFO_HASH) ? this.encoder : undefined),
+      options: DEFAULT_PORT_LISTENER_OPTIONS,
+      refused,
+    });
+    this.listener.listen({ first: PORT, last: PORT }, null, (outcome) => {
+      if (!outcome.ok) throw new Error(`a client cannot listen: ${outcome.code}`);
+    });
+  }
+
+  /** Who is connected, by letter. */
+  get peers(): string {
+    return this.connections
+      .filter((connection) => !connection.closed)
+      .map(letterOf)
+      .join('');
+  }
+
+  connectionMade(connection: PeerConnection): void {
+    this.connections.push(connection);
+    this.log.push(`made ${letterOf(connection)}`);
+    this.#overrides.connectionMade?.(connection);
+  }
+
+  gotFrame(connection: PeerConnection, frame: Buffer): void {
+    this.log.push(`frame ${letterOf(connection)} ${frame.toString('hex')}`);
+    this.#overrides.gotFrame?.(connection, frame);
+  }
+
+  connectionFlushed(): void {
+    // Counting flushes is the business of those above.
+  }
+
+  connectionLost(connection: PeerConnection): void {
+    this.log.push(`lost ${letterOf(connection)}`);
+  }
+}
+
+/** One simulated network with clients and fake peers on it, each at an address of its own. */
+export class EncoderWorld {
+  readonly timeline = new Timeline();
+  readonly network: SimulatedNetwork;
+  readonly #hosts: Map<string, RawServer> = new Map();
+
+  /** `latency` one way, in milliseconds. */
+  constructor(latency: Millis = 10) {
+    this.network = new SimulatedNetwork(this.timeline, seededRandom(1), latency);
+  }
+
+  run(span: Millis): void {
+    this.timeline.run(span);
+  }
+
+  /** The machine at `host`. It never ends a socket for being silent: that is not what these tests are about. */
+  host(host: string): RawServer {
+    const known = this.#hosts.get(host);
+    if (known !== undefined) return known;
+    const made = this.network.host(host, { timeout: 1e12 });
+    this.#hosts.set(host, made);
+    return made;
+  }
+
+  /** Nothing that is sent to `host` arrives, and nothing comes back. */
+  silence(host: string): void {
+    this.host(host);
+    this.network.silence(host);
+  }
+
+  /** A client whose peer id is `letter`, listening. */
+  client(host: string, letter: string, overrides: Partial<ClientOptions> = {}): Client {
+    const client = new Client(overrides.rawServer ?? this.host(host), host, letter, overrides);
+    this.run(0);
+    return client;
+  }
+
+  /** A peer driven by hand whose peer id is `letter`, listening. */
+  fake(host: string, letter: string, script: FakeScript = {}, port: number = PORT): FakePeer {
+    const peer = new FakePeer(this.host(host), { infoHash: INFO_HASH, peerId: idOf(letter) }, script);
+    peer.listen(port);
+    this.run(0);
+    return peer;
+  }
+
+  /** A peer driven by hand that answers the handshake of whoever reaches it. */
+  polite(host: string, letter: string, port: number = PORT): FakePeer {
+    const gotHandshake = (talk: FakeTalk): void => {
+      if (!talk.socket.locallyInitiated) talk.sayHandshake();
+    };
+    return this.fake(host, letter, { gotHandshake }, port);
+  }
+}
+
+export function at(host: string, port: number = PORT): PeerAddress {
+  return { host, port };
+}
+
+function letterOf(connection: PeerConnection): string {
+  return connection.peerId.toString('latin1', 0, 1);
+}

@@ -1,0 +1,266 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { HalfOpen } from '../../../src/swarm/half-open.js';
+import { at, EncoderWorld, idOf } from '../../support/encoder-world.js';
+
+const A = '10.0.0.1';
+const MINUTE = 60_000;
+
+function host(number: number): string {
+  return `10.0.1.${number}`;
+}
+
+describe('dialling', () => {
+  it('ignores our own id, an address that is in the table, a peer that is, and a banned host', () => {
+    const world = new EncoderWorld();
+    const client = world.client(A, 'a');
+    const [b, c, d] = ['b', 'c', 'd'].map((letter, index) => world.polite(host(index), letter));
+    client.encoder.startConnection(at(host(0)), null);
+    world.run(1_000);
+    client.encoder.banHost(host(1));
+    client.encoder.startConnection(at(host(0)), null);
+    client.encoder.startConnection(at(host(1)), null);
+    client.encoder.startConnection(at(host(2)), idOf('a'));
+    client.encoder.startConnection(at(host(2)), idOf('b'));
+    world.run(2 * MINUTE);
+    assert.deepEqual([b?.knocks.length, c?.knocks.length, d?.knocks.length], [1, 0, 0]);
+    assert.equal(client.encoder.spareCount, 0);
+    assert.equal(client.peers, 'b');
+  });
+
+  it('knows a host by any spelling of its address, and dials nothing that no single host can have', () => {
+    const world = new EncoderWorld();
+    const client = world.client(A, 'a');
+    const [b, c] = ['b', 'c'].map((letter, index) => world.polite(host(index), letter));
+    client.encoder.banHost(host(1));
+    for (const named of [host(0), `::ffff:${host(0)}`, `::ffff:${host(1)}`, '224.0.0.1', '0.0.0.0', 'localhost', '']) {
+      client.encoder.startConnection(at(named), null);
+    }
+    assert.equal(client.encoder.spareCount, 0);
+    world.run(5 * MINUTE);
+    assert.deepEqual([b?.knocks.length, c?.knocks.length, client.peers], [1, 0, 'b']);
+    assert.deepEqual([...client.encoder.losses], []);
+  });
+
+  it('does not dial again an address at which somebody sits who reached us another way', () => {
+    const world = new EncoderWorld();
+    const client = world.client(A, 'a');
+    const fake = world.polite(host(1), 'b');
+    client.encoder.startConnection(at(host(1)), null);
+    world.run(1_000);
+    fake.talk.hangUp();
+    world.run(1_000);
+    fake.dial(at(A)).sayHandshake();
+    world.run(5 * MINUTE);
+    assert.equal(client.peers, 'b');
+    assert.equal(fake.knocks.length, 1);
+  });
+
+  it('stops where the table is full for dialling, and those from outside may still come', () => {
+    const world = new EncoderWorld();
+    const client = world.client(A, 'a', { options: { maxInitiate: 2, maxConnections: 3 } });
+    for (const [index, letter] of ['b', 'c', 'd'].entries()) {
+      world.polite(host(index), letter);
+      client.encoder.startConnection(at(host(index)), null);
+    }
+    world.run(1_000);
+    assert.deepEqual([client.peers, client.encoder.spareCount, client.encoder.isFull], ['bc', 1, true]);
+    for (const [index, letter] of ['e', 'f'].entries())
+      world
+        .fake(host(index + 10), letter)
+        .dial(at(A))
+        .sayHandshake();
+    world.run(1_000);
+    assert.equal(client.peers, 'bce');
+    assert.deepEqual([...client.encoder.refusals], [['table-full', 1]]);
+  });
+
+  it('tries a spare when a peer hangs up, and when we do', () => {
+    const world = new EncoderWorld();
+    const client = world.client(A, 'a', { options: { maxInitiate: 1 } });
+    const fakes = ['b', 'c', 'd', 'e'].map((letter, index) => world.polite(host(index), letter));
+    for (const index of fakes.keys()) client.encoder.startConnection(at(host(index)), null);
+    world.run(100);
+    fakes[0]?.talk.hangUp();
+    world.run(100);
+    client.connections[1]?.refuse({ code: 'both-complete' });
+    world.run(100);
+    fakes[2]?.talk.say(Buffer.from('ffffffff', 'hex'));
+    world.run(100);
+    assert.deepEqual(client.log, ['made b', 'lost b', 'made c', 'lost c', 'made d', 'lost d', 'made e']);
+  });
+
+  it('tries a spare when a handshake is refused and when a dial fails', () => {
+    const world = new EncoderWorld();
+    const client = world.client(A, 'a', { options: { maxInitiate: 1 } });
+    world.fake(host(0), 'b', { connected: (talk) => talk.say(Buffer.from('SSH-2.0\r\n')) });
+    world.host(host(1));
+    world.polite(host(2), 'c');
+    for (const index of [0, 1, 2]) client.encoder.startConnection(at(host(index)), null);
+    world.run(1_000);
+    assert.deepEqual(client.log, ['made c']);
+    assert.deepEqual([...client.encoder.refusals], [['not-bittorrent', 1]]);
+    assert.deepEqual([...client.encoder.losses], [['refused', 1]]);
+  });
+
+  it('has no more half-open dials than there are places, over several torrents, and gives each its turn', () => {
+    const world = new EncoderWorld();
+    const halfOpen = new HalfOpen(3);
+    const clients = ['a', 'b'].map((letter, index) => world.client(`10.0.0.${index}`, letter, { halfOpen }));
+    let most = 0;
+    for (let index = 0; index < 5; index += 1) {
+      world.silence(host(index));
+      for (const client of clients) client.encoder.startConnection(at(host(index)), null);
+    }
+    for (let second = 0; second < 50; second += 1) {
+      most = Math.max(most, halfOpen.count);
+      world.run(1_000);
+    }
+    assert.equal(most, 3);
+    for (const client of clients) assert.equal(client.encoder.refusals.get('connect-timeout'), 5);
+    assert.equal(halfOpen.count, 0);
+  });
+
+  it('gives its places back when it is closed, and to whoever waits', () => {
+    const world = new EncoderWorld();
+    const halfOpen = new HalfOpen(1);
+    const first = world.client('10.0.0.1', 'a', { halfOpen });
+    const second = world.client('10.0.0.2', 'b', { halfOpen });
+    const third = world.client('10.0.0.3', 'c', { halfOpen });
+    world.silence(host(1));
+    world.polite(host(2), 'd');
+    first.encoder.startConnection(at(host(1)), null);
+    second.encoder.startConnection(at(host(2)), null);
+    third.encoder.startConnection(at(host(2)), null);
+    second.encoder.close();
+    first.encoder.close();
+    world.run(1_000);
+    assert.equal(third.peers, 'd');
+    assert.equal(halfOpen.count, 0);
+  });
+
+  it('tries a failed address again a minute, two and four minutes after each attempt, then not until it is named', () => {
+    const world = new EncoderWorld(0);
+    const client = world.client(A, 'a', { options: { maxFailures: 4 } });
+    const fake = world.fake(host(1), 'b');
+    fake.letsIn = false;
+    client.encoder.startConnection(at(host(1)), null);
+    for (let second = 0; second < 3_600; second += 10) {
+      if (second < 400) client.encoder.startConnection(at(host(1)), null);
+      world.run(10_000);
+    }
+    assert.deepEqual(
+      fake.knocks.map((knock) => knock / MINUTE),
+      [0, 1, 3, 7],
+    );
+    client.encoder.startConnection(at(host(1)), null);
+    world.run(1_000);
+    assert.equal(fake.knocks.length, 5);
+  });
+
+  it('comes back to a peer that was lost, a minute after it was dialled', () => {
+    const world = new EncoderWorld(0);
+    const client = world.client(A, 'a');
+    const fake = world.polite(host(1), 'b');
+    client.encoder.startConnection(at(host(1)), null);
+    world.run(5_000);
+    fake.talk.hangUp();
+    world.run(2 * MINUTE);
+    assert.deepEqual(fake.knocks, [0, MINUTE]);
+    assert.deepEqual(client.log, ['made b', 'lost b', 'made b']);
+  });
+
+  it('starts counting failures anew when a connection was good for a while', () => {
+    const world = new EncoderWorld(0);
+    const client = world.client(A, 'a', { options: { maxFailures: 3 } });
+    const fake = world.polite(host(1), 'b');
+    client.encoder.startConnection(at(host(1)), null);
+    for (let attempt = 0; attempt < 6; attempt += 1) {
+      world.run(2 * MINUTE);
+      fake.talk.hangUp();
+    }
+    assert.deepEqual(
+      fake.knocks.map((knock) => knock / MINUTE),
+      [0, 2, 4, 6, 8, 10],
+    );
+  });
+
+  it('passes a free place on when it has nobody to dial any more', () => {
+    const world = new EncoderWorld();
+    const halfOpen = new HalfOpen(1);
+    const [first, second, third] = ['a', 'b', 'c'].map((letter, index) =>
+      world.client(`10.0.0.${index}`, letter, { halfOpen, options: { maxInitiate: 1 } }),
+    );
+    world.silence(host(1));
+    world.polite(host(2), 'd');
+    first?.encoder.startConnection(at(host(1)), null);
+    second?.encoder.startConnection(at(host(2)), null);
+    third?.encoder.startConnection(at(host(2)), null);
+    // The second is told first when the place is free, but somebody has reached it meanwhile and its table is full.
+    world.fake(host(3), 'e').dial(at('10.0.0.1')).sayHandshake();
+    world.run(20_000);
+    assert.equal(third?.peers, 'd');
+  });
+
+  it('dials no more than so many at one host, and the others when there is room', () => {
+    const world = new EncoderWorld();
+    const client = world.client(A, 'a', { options: { maxPerHost: 2 } });
+    const fakes = ['b', 'c', 'd'].map((letter, index) => world.polite(host(1), letter, 1_000 + index));
+    world.polite(host(2), 'e');
+    for (const fake of fakes) client.encoder.startConnection(at(host(1), fake.port), null);
+    client.encoder.startConnection(at(host(2)), null);
+    world.run(1_000);
+    assert.equal(client.peers, 'bce');
+    client.connections[0]?.refuse({ code: 'both-complete' });
+    world.run(1_000);
+    assert.deepEqual(client.log.slice(-2), ['lost b', 'made d']);
+    client.connections.at(-1)?.refuse({ code: 'both-complete' });
+    for (const [index, letter] of ['f', 'g'].entries()) {
+      client.encoder.startConnection(at(host(1), world.polite(host(1), letter, 2_000 + index).port), null);
+    }
+    world.run(1_000);
+    assert.deepEqual(client.log.slice(-2), ['lost d', 'made f']);
+    assert.equal(client.encoder.spareCount, 1);
+  });
+
+  it('has nothing left to do once everything is closed', () => {
+    const world = new EncoderWorld();
+    const client = world.client(A, 'a', { options: { maxInitiate: 2 } });
+    for (let index = 0; index < 4; index += 1) {
+      world.polite(host(index), 'bcde'.charAt(index));
+      client.encoder.startConnection(at(host(index)), null);
+    }
+    world.run(1_000);
+    client.encoder.close();
+    client.encoder.close();
+    client.encoder.startConnection(at(host(1)), null);
+    world.run(1_000);
+    assert.deepEqual(client.log, ['made b', 'made c', 'lost b', 'lost c']);
+    assert.deepEqual([...client.encoder.refusals], [['shutting-down', 2]]);
+    assert.equal(client.encoder.spareCount, 0);
+    assert.equal(world.timeline.pending, 0);
+  });
+
+  it('forgets its retries when it is closed', () => {
+    const world = new EncoderWorld();
+    const client = world.client(A, 'a');
+    client.encoder.startConnection(at(host(1)), null);
+    world.run(1_000);
+    assert.equal(client.encoder.spareCount, 1);
+    client.encoder.close();
+    assert.equal(world.timeline.pending, 0);
+  });
+
+  it('does not start again within the closing, whatever those above do about it', () => {
+    const world = new EncoderWorld();
+    const client = world.client(A, 'a');
+    world.polite(host(1), 'b');
+    const second = world.polite(host(2), 'c');
+    client.encoder.startConnection(at(host(1)), null);
+    world.run(1_000);
+    client.connectionLost = () => client.encoder.startConnection(at(host(2)), null);
+    client.encoder.close();
+    world.run(1_000);
+    assert.deepEqual(second.knocks, []);
+  });
+});
