@@ -112,6 +112,21 @@ describe('Choker, while we seed', () => {
     assert.deepEqual(seen, ['ab', 'ab', 'ab', 'cd', 'cd', 'cd', 'ae', 'ae', 'ae', 'bc', 'bc', 'bc']);
   });
 
+  it('counts the wait from when a peer began to want something', () => {
+    const peers = [makeOne('a', {}), makeOne('b', { interested: false }), makeOne('c', { interested: false })];
+    const { timeline, choker, unchoked } = choking(1, true, peers);
+    const becomesInterested = (peer: FakeChokable): void => {
+      peer.upload.interested = true;
+      choker.interestChanged(peer);
+    };
+    timeline.run(10_000);
+    becomesInterested(peers[2]!);
+    timeline.run(5_000);
+    becomesInterested(peers[1]!);
+    timeline.run(25_000);
+    assert.equal(unchoked(), 'c');
+  });
+
   it('leaves the slots that nobody waits for to the fastest whose turn is over', () => {
     const peers = [makeOne('a', { up: 5 }), makeOne('b', { up: 9 }), makeOne('c', { up: 1 })];
     const { timeline, choker, unchoked } = choking(3, true, peers);

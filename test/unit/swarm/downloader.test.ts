@@ -131,6 +131,21 @@ describe('Downloader', () => {
     leeching.member.check();
   });
 
+  it('wakes those who found nothing to ask for when endgame begins', () => {
+    const leeching = new Leeching();
+    const busy = leeching.peer('busy', '*   ');
+    const idle = leeching.peer('idle', '*   ');
+    const both = leeching.peer('both', '**  ');
+    busy.say({ type: 'unchoke' });
+    idle.say({ type: 'unchoke' });
+    leeching.swarm.timeline.run(0);
+    assert.equal(countOf('request', idle.heard()), 0);
+    both.say({ type: 'unchoke' });
+    leeching.swarm.timeline.run(0);
+    assert.equal(countOf('request 0:', idle.heard()), 4);
+    leeching.member.check();
+  });
+
   it('asks no peer for more than a few blocks that others are asked for', () => {
     const leeching = new Leeching({ download: { endgameBacklog: 2 } });
     const first = leeching.peer('first', '****');
@@ -206,6 +221,19 @@ describe('Downloader', () => {
     }
     assert.ok(leeching.member.isDone);
     assert.equal(leeching.member.slots.taken, 0);
+  });
+
+  it('asks when memory that others held is free again', () => {
+    const leeching = new Leeching({ memory: 4 * BLOCK });
+    const { slots } = leeching.member;
+    const slot = slots.take(4 * BLOCK);
+    const peer = leeching.peer('peer', '****');
+    peer.say({ type: 'unchoke' });
+    leeching.swarm.timeline.run(3_000);
+    assert.equal(countOf('request', peer.heard()), 0);
+    slots.giveBack(slot!);
+    leeching.swarm.timeline.run(1_001);
+    assert.equal(countOf('request', peer.heard()), 4);
   });
 
   it('asks for no more than the limit lets in', () => {

@@ -191,10 +191,11 @@ describe('Upload', () => {
     serving.ask(0, 0, 1, 2, 3);
     serving.timeline.run(2_500);
     assert.deepEqual(serving.reads, ['0:0', '0:1', '0:2']);
+    assert.equal(serving.timeline.pending, 1);
     serving.upload.choke();
+    assert.equal(serving.timeline.pending, 0);
     serving.timeline.run(10_000);
     assert.equal(serving.reads.length, 3);
-    assert.equal(serving.timeline.pending, 0);
   });
 
   it('has spent nothing of the limit on what it did not send', () => {
