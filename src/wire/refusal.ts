@@ -15,7 +15,6 @@ export type Refusal =
   | { readonly code: 'banned' }
   | { readonly code: 'message-too-long'; readonly length: number }
   | { readonly code: 'malformed-message'; readonly id: number; readonly length: number }
-  | { readonly code: 'bitfield-not-first' }
   | { readonly code: 'malformed-bitfield'; readonly length: number }
   | { readonly code: 'piece-out-of-range'; readonly piece: number }
   | { readonly code: 'block-out-of-range'; readonly piece: number; readonly begin: number; readonly length: number }

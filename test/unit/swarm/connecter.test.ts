@@ -39,11 +39,25 @@ describe('Connecter', () => {
     assert.deepEqual(peer.heard(), ['interested']);
   });
 
+  it('takes a later bitfield as what the peer has from then on', () => {
+    const { member } = leeching();
+    const peer = new TalkingPeer(member, 'peer');
+    peer.has('          ');
+    assert.deepEqual(peer.heard(), []);
+    peer.say({ type: 'have', piece: 3 });
+    peer.has('*        *');
+    assert.equal(peer.refusal, null);
+    assert.deepEqual(
+      [...member.connecter.peers].map(({ download }) => download.has.count),
+      [2],
+    );
+    assert.deepEqual(peer.heard(), ['interested']);
+  });
+
   const bitfield = (bytes: number[]): Message => ({ type: 'bitfield', bits: Buffer.from(bytes) });
   const block: Message = { type: 'piece', piece: 10, begin: 0, block: Buffer.alloc(BLOCK) };
   const rows: readonly [string, string, readonly (Message | Buffer)[]][] = [
-    ['a bitfield after another message', 'bitfield-not-first', [{ type: 'unchoke' }, bitfield([0xff, 0xc0])]],
-    ['a second bitfield', 'bitfield-not-first', [bitfield([0, 0]), bitfield([0xff, 0xc0])]],
+    ['bitfields without end', 'too-many-flaps', Array<Message>(201).fill(bitfield([0, 0]))],
     ['a bitfield that is too short', 'malformed-bitfield', [bitfield([0xff])]],
     ['a bitfield that is too long', 'malformed-bitfield', [bitfield([0xff, 0xc0, 0])]],
     ['a bitfield with a spare bit set', 'malformed-bitfield', [bitfield([0xff, 0xe0])]],
