@@ -19,7 +19,6 @@ export type Refusal =
   | { readonly code: 'piece-out-of-range'; readonly piece: number }
   | { readonly code: 'block-out-of-range'; readonly piece: number; readonly begin: number; readonly length: number }
   | { readonly code: 'request-too-long'; readonly length: number }
-  | { readonly code: 'too-many-requests'; readonly count: number }
   | { readonly code: 'too-much-junk'; readonly count: number }
   | { readonly code: 'too-many-flaps'; readonly count: number }
   | { readonly code: 'both-complete' }

@@ -162,7 +162,7 @@ describe('a seed beside a hostile peer', () => {
     assert.ok(most <= 564, `${most} requests kept`);
   });
 
-  it('refuses a peer that queues more than its share', () => {
+  it('keeps a bounded number of requests of a peer that asks for more than its share, and serves it', () => {
     const swarm = new Swarm();
     const seed = swarm.seed('10.0.0.1', {}, { upload: 10 * KIB });
     hostile(swarm, {
@@ -176,7 +176,13 @@ describe('a seed beside a hostile peer', () => {
     });
     swarm.timeline.run(10);
     seed.dial(HOST);
-    swarm.timeline.run(20_000);
-    assert.deepEqual(seed.log, [`refused ${HOST}: too-many-requests`]);
+    let most = 0;
+    for (let second = 0; second < 20; second += 1) {
+      swarm.timeline.run(1_000);
+      for (const { upload } of seed.connecter.peers) most = Math.max(most, upload.queuedCount);
+    }
+    assert.ok(most > 400 && most <= 564, `${most} requests kept`);
+    assert.deepEqual(seed.log, []);
+    assert.ok(seed.uploader.total > 0);
   });
 });

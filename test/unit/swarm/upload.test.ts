@@ -161,11 +161,23 @@ describe('Upload', () => {
 
     serving.connection.unsentLength = 10 * 1024 * 1024;
     for (let begin = 0; begin < 500; begin += 1) assert.equal(serving.upload.gotRequest(0, begin, 1).kind, 'fine');
-    assert.deepEqual(serving.upload.gotRequest(0, 500, 1), {
-      kind: 'refuse',
-      reason: { code: 'too-many-requests', count: 501 },
-    });
+    assert.equal(serving.upload.gotRequest(0, 500, 1).kind, 'fine');
     assert.equal(serving.upload.queuedCount, 500);
+  });
+
+  it('makes the peer ask again for what did not fit in the queue, when the queue is empty', () => {
+    const serving = new Serving().open();
+    serving.connection.unsentLength = 10 * 1024 * 1024;
+    for (let begin = 0; begin < 501; begin += 1) serving.upload.gotRequest(0, begin, 1);
+    serving.connection.unsentLength = 0;
+    serving.upload.connectionFlushed();
+    serving.timeline.run(1_000);
+    const said = serving.connection.said().flatMap((batch) => batch.split(', '));
+    assert.equal(said.filter((message) => message.startsWith('piece')).length, 500);
+    assert.deepEqual(said.slice(500), ['choke', 'unchoke']);
+    serving.ask(1, 0);
+    serving.timeline.run(100);
+    assert.deepEqual(serving.connection.said(), ['piece 1:0+16384']);
   });
 
   it('queues a request that is repeated once', () => {
