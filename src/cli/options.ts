@@ -150,6 +150,9 @@ export const OPTIONS = {
   ),
 } as const;
 
+/** What `verify` means by --verbose. */
+export const EVERY_FILE = flag('Output', '-v, --verbose', 'a line for each file, whole ones too');
+
 export const CREATE_OPTIONS = {
   output: value<string | null>(
     'Files',

@@ -31,7 +31,9 @@ export function progressSentence(name: string, status: TorrentStatus): string {
 }
 
 function shownPart(status: TorrentStatus): readonly [part: number, whole: number] {
-  return status.state === 'checking' ? [status.checked, status.checkLength] : [status.have, status.wanted];
+  // Before it is known what there is to check, nothing is checked.
+  if (status.state === 'checking') return [status.checked, Math.max(1, status.checkLength)];
+  return [status.have, status.wanted];
 }
 
 function detailsOf(status: TorrentStatus): string[] {
@@ -40,6 +42,7 @@ function detailsOf(status: TorrentStatus): string[] {
   const size = `${formatSize(status.have)} of ${formatSize(status.wanted)}`;
   switch (status.state) {
     case 'checking':
+      if (status.checkLength === 0) return ['looking at what is there'];
       return ['checking', `${formatSize(status.checked)} of ${formatSize(status.checkLength)}`];
     case 'seeding':
       return ['seeding', ...upload, peers, `sent ${formatSize(status.uploaded)}`];
