@@ -54,7 +54,7 @@ export const OPTIONS = {
     '-o, --output <name>',
     "name instead of the torrent's own",
     nothing,
-    values.readText,
+    values.readName,
   ),
   inputFile: value<string | null>(
     'Files',

@@ -32,7 +32,7 @@ test('however often somebody asks, the rate is never negative nor more than if a
         now += time;
         total += amount;
         const value = rate.rate(total, now);
-        assert.ok(value >= 0 && value <= (total * 1000) / Math.max(1, Math.min(now, 5000)));
+        assert.ok(value >= 0 && value <= (total / Math.max(1, Math.min(now, 5000))) * 1000);
       }
     }),
   );
