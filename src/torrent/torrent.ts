@@ -18,6 +18,7 @@ import type { Identity } from '../swarm/connection.js';
 import type { Encoder } from '../swarm/encoder.js';
 import type { HalfOpen } from '../swarm/half-open.js';
 import type { RateLimiter } from '../swarm/rate-limiter.js';
+import type { RefusalCode } from '../wire/refusal.js';
 import { Completion } from './completion.js';
 import { ContentProgress } from './content-progress.js';
 import { countPeers } from './count-peers.js';
@@ -143,6 +144,11 @@ export class Torrent {
   /** The table that peers from outside are handed to, or undefined while nobody can be served. */
   get encoder(): Encoder | undefined {
     return this.#stage === 'running' ? this.#swarm.encoder : undefined;
+  }
+
+  /** How many peers were refused so far, by reason: those that were let in and those that were not. */
+  get refusals(): ReadonlyMap<RefusalCode, number> {
+    return this.#swarm.encoder.refusals;
   }
 
   start(): void {

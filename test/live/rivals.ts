@@ -95,12 +95,7 @@ const transmission: Rival = {
         'speed-limit-up-enabled': false,
       }),
     );
-    const program = new Program(test, 'transmission-daemon', [
-      '--foreground',
-      '--config-dir',
-      config,
-      '--log-info',
-    ]);
+    const program = new Program(test, 'transmission-daemon', ['--foreground', '--config-dir', config, '--log-info']);
     await program.until((output) => /Serving RPC|RPC Server/i.exec(output));
     const rpc = await connectRpc('http://127.0.0.1:23001/transmission/rpc', program);
     await rpc('torrent-add', { filename: torrent, 'download-dir': dir });

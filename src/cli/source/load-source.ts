@@ -2,8 +2,8 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { BtgetError } from '../../base/failure.js';
-import type { Metainfo } from '../../metainfo/metainfo.js';
 import { MAX_TORRENT_LENGTH } from '../../metainfo/limits.js';
+import type { Metainfo } from '../../metainfo/metainfo.js';
 import { formatSize } from '../output/format.js';
 import { checkMagnetLink, classifySource } from './classify.js';
 
