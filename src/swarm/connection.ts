@@ -69,6 +69,7 @@ export class Connection implements PeerConnection, SocketHandler {
   readonly locallyInitiated: boolean;
   /** Who is said to be at the address that we dialled, or null. */
   readonly expectedId: Buffer | null;
+  readonly madeAt: Millis;
   readonly #owner: ConnectionOwner;
   readonly #timers: Timers;
   readonly #options: ConnectionOptions;
@@ -103,6 +104,7 @@ export class Connection implements PeerConnection, SocketHandler {
     this.#timers = timers;
     this.#options = options;
     this.#reserved = dialling ? NOT_KNOWN_YET : beginning.reserved;
+    this.madeAt = timers.now();
     this.#lastSent = timers.now();
     this.#lastFrame = timers.now();
     const first = dialling ? readHandshakeHead((hash, bytes) => this.#gotHead(hash, bytes, identity)) : this.#readId();

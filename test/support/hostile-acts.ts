@@ -76,6 +76,14 @@ export const HOSTILE_ACTS: Readonly<Record<RefusalCode, HostileAct>> = {
       for (let guest = 0; guest < 17; guest += 1) world.guest({}, '10.200.0.1');
     },
   },
+  useless: {
+    provoke: (world) => {
+      // All the places that strangers may have, by default, and one more stranger.
+      for (let guest = 0; guest < 60; guest += 1) world.guest();
+      world.run(61_000);
+      world.guest();
+    },
+  },
   banned: {
     provoke: (world) => {
       world.falseSeed((talk, message) => {

@@ -69,15 +69,23 @@ export class HostileWorld {
   /** A peer driven by hand that listens, at an address and with an id of its own unless they are said. */
   peer(script: FakeScript = {}, host?: string, peerId?: Buffer): FakePeer {
     const number = this.#peerCount;
-    this.#peerCount += 1;
     const identity = {
       infoHash: this.sample.metainfo.infoHash,
-      peerId: peerId ?? Buffer.from(`-XX0001-hostile${String(number).padStart(5, '0')}`, 'latin1'),
+      peerId: peerId ?? this.#nextPeerId(),
     };
     const peer = new FakePeer(this.host(host ?? `10.${1 + (number >> 8)}.${number & 255}.9`), identity, script);
     peer.listen(0);
     this.run(0);
     return peer;
+  }
+
+  /** Dials the victim from `host`, and says `greeting` of its handshake as soon as it is through. */
+  stranger(host: string, script: FakeScript = {}, greeting = 68): FakeTalk {
+    const peerId = this.#nextPeerId();
+    const identity = { infoHash: this.sample.metainfo.infoHash, peerId };
+    const talk = new FakePeer(this.host(host), identity, script).dial(this.victim.address);
+    talk.say(talk.handshake().subarray(0, greeting));
+    return talk;
   }
 
   /** A peer that has dialled the victim and shaken hands with it. */
@@ -99,6 +107,11 @@ export class HostileWorld {
   /** The victim is told that there is a peer, and who it is. */
   name(address: PeerAddress, peerId: Buffer | null = null): void {
     this.victim.torrent.encoder?.startConnection(address, peerId);
+  }
+
+  #nextPeerId(): Buffer {
+    this.#peerCount += 1;
+    return Buffer.from(`-XX0001-hostile${String(this.#peerCount).padStart(5, '0')}`, 'latin1');
   }
 
   /** The right bytes of what a request asks for. */
