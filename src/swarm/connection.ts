@@ -85,6 +85,7 @@ export class Connection implements PeerConnection, SocketHandler {
   #paused = false;
   #completeSince: Millis | null = null;
   #lastSent: Millis;
+  #sentLength = 0;
   #lastFrame: Millis;
 
   /** `open` gives the socket, with this connection as its handler; no event may come before it returns. */
@@ -153,6 +154,11 @@ export class Connection implements PeerConnection, SocketHandler {
     return this.#socket.unsentLength;
   }
 
+  /** Bytes that the kernel has taken since the handshake. It takes no more while the peer takes nothing. */
+  get takenLength(): number {
+    return this.#sentLength - this.#socket.unsentLength;
+  }
+
   isFlushed(): boolean {
     return this.#socket.isFlushed();
   }
@@ -160,6 +166,7 @@ export class Connection implements PeerConnection, SocketHandler {
   send(chunks: readonly Buffer[]): void {
     if (this.#state !== 'complete') return;
     this.#lastSent = this.#timers.now();
+    for (const chunk of chunks) this.#sentLength += chunk.length;
     this.#socket.write(chunks);
   }
 

@@ -18,7 +18,10 @@ export interface EncoderOptions {
   readonly slowHandshake: Millis;
   /** A complete connection says something at least this often, if only a keep-alive. */
   readonly keepAliveInterval: Millis;
-  /** A complete connection on which no message (or keep-alive) was finished for this long is ended. */
+  /**
+   * A complete connection on which no message (or keep-alive) was finished for this long is ended, and one that took
+   * nothing of what waits for it.
+   */
   readonly maxSilence: Millis;
   /** Two attempts at one address are at least this far apart; doubled with every failure. */
   readonly retryInterval: Millis;

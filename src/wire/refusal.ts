@@ -11,6 +11,7 @@ export type Refusal =
   | { readonly code: 'connect-timeout' }
   | { readonly code: 'handshake-timeout' }
   | { readonly code: 'idle' }
+  | { readonly code: 'takes-nothing' }
   | { readonly code: 'table-full' }
   /** Nothing came or went for long, and somebody else wanted the place. */
   | { readonly code: 'useless' }

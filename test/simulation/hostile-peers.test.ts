@@ -12,7 +12,7 @@ describe('a peer beside an honest seed is refused once, for what it did, and the
       const world = new HostileWorld();
       act.provoke(world);
       if (!world.victim.done) world.untilDone(20_000);
-      if (act.afterwards === undefined) world.runUntil(() => world.refusalsFor(code) > 0, 400_000);
+      if (act.afterwards === undefined) world.runUntil(() => world.refusalsFor(code) > 0, 600_000);
       act.afterwards?.(world);
       if (code === 'both-complete') assert.deepEqual([world.refusalsFor(code), world.refusals], [2, []]);
       else assert.deepEqual(world.refusals, [`${code} 1`]);

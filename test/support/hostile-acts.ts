@@ -70,6 +70,24 @@ export const HOSTILE_ACTS: Readonly<Record<RefusalCode, HostileAct>> = {
       world.guest();
     },
   },
+  'takes-nothing': {
+    provoke: (world) => {
+      const talk = world.guest();
+      talk.socket.pauseReading();
+      talk.sayMessages({ type: 'interested' });
+      world.run(30_000);
+      // More than the kernels of both sides hold, and a sign of life now and then.
+      for (const piece of world.sample.layout.pieceIndices()) {
+        talk.sayMessages({ type: 'request', piece, begin: 0, length: world.sample.layout.lengthOf(piece) });
+      }
+      const live = (): void => {
+        if (world.refusalsFor('takes-nothing') > 0) return;
+        talk.sayKeepAlive();
+        world.swarm.timeline.addTask(live, 100_000);
+      };
+      live();
+    },
+  },
   'table-full': {
     provoke: (world) => {
       // A whole household is welcome, but not more.

@@ -1,6 +1,6 @@
 import type { BtgetError } from '../../src/base/failure.js';
 import type { TrackerClient } from '../../src/discovery/tracker-client.js';
-import type { PeerAddress, RawServer } from '../../src/net/raw-server.js';
+import type { PeerAddress } from '../../src/net/raw-server.js';
 import { Session } from '../../src/session/session.js';
 import { DEFAULT_SESSION_OPTIONS, type SessionOptions } from '../../src/session/session-options.js';
 import type { Torrent } from '../../src/torrent/torrent.js';
@@ -9,6 +9,7 @@ import { MemorySlotPool } from './memory-slot-pool.js';
 import { MemoryStorage, memoryStorageDefaults } from './memory-storage.js';
 import type { SampleTorrent } from './sample-torrent.js';
 import { seededRandom } from './seeded-random.js';
+import type { SimulatedHost } from './simulated-host.js';
 import type { SimulatedHostOptions } from './simulated-host-options.js';
 import { SimulatedNetwork } from './simulated-network.js';
 import { SimulatedTracker } from './simulated-tracker.js';
@@ -48,7 +49,7 @@ export interface Client {
   readonly name: string;
   /** Where it listens. */
   readonly address: PeerAddress;
-  readonly rawServer: RawServer;
+  readonly rawServer: SimulatedHost;
   readonly session: Session;
   readonly torrent: Torrent;
   readonly storage: MemoryStorage;
