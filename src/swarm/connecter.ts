@@ -1,5 +1,5 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
-import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
 import { type Bitfield, decodeBitfield } from '../wire/bitfield.js';
 import { decodeMessage, encodeMessage, type PeerMessage } from '../wire/message.js';
 import type { Choker } from './choker.js';
@@ -168,6 +168,11 @@ export class Connecter implements PeerEvents {
       case 'piece':
         if (this.#parts.layout.pieceIndex(message.piece) === undefined) {
           return refuse({ code: 'piece-out-of-range', piece: message.piece });
+        }
+        // Nobody was ever asked for more, and what is of no use is counted by messages, not by bytes.
+        if (message.block.length > BLOCK_LENGTH) {
+          const { piece, begin, block } = message;
+          return refuse({ code: 'block-out-of-range', piece, begin, length: block.length });
         }
         return download.gotPiece(message.piece, message.begin, message.block);
       case 'unknown':

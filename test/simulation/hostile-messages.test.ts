@@ -49,6 +49,11 @@ const FAULTS: readonly (readonly [what: string, said: Buffer | readonly Said[], 
     [{ type: 'piece', piece: PIECES, begin: 0, block: raw(1) }],
     'piece-out-of-range',
   ],
+  [
+    'a block longer than any that is asked for',
+    [{ type: 'piece', piece: 0, begin: 0, block: Buffer.alloc(BLOCK + 1) }],
+    'block-out-of-range',
+  ],
   ['a request of no bytes', [{ type: 'request', piece: 0, begin: 0, length: 0 }], 'block-out-of-range'],
   [
     'a request of a piece that is none',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { PeerMessage } from '../../src/wire/message.js';
+import { encodeMessage, type PeerMessage } from '../../src/wire/message.js';
 import type { FakeTalk } from '../support/fake-talk.js';
 import { HostileWorld } from '../support/hostile-world.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
@@ -44,6 +44,16 @@ function trickle(world: HostileWorld, gap: number, wrongCount: number): (talk: F
   };
 }
 
+/** Answers the first request with a byte each `gap`, and no other. */
+function drip(world: HostileWorld, gap: number): (talk: FakeTalk, message: PeerMessage) => void {
+  let begun = false;
+  return (talk, message) => {
+    if (message.type !== 'request' || begun) return;
+    begun = true;
+    talk.drip(encodeMessage({ ...message, type: 'piece', block: world.bytesFor(message) }), gap);
+  };
+}
+
 /** When a download beside `count` peers that do `what` is done. */
 function timeBeside(count: number, what: (world: HostileWorld) => ReturnType<typeof trickle>): [number, HostileWorld] {
   const world = longWorld();
@@ -69,6 +79,12 @@ describe('beside an honest seed, a download', () => {
       assert.ok(time < 1.05 * alone, `${time} ms with ${count}, ${alone} alone`);
       assert.deepEqual(world.refusals, []);
     }
+  });
+
+  it('is not a twentieth slower for peers that drip a block, a byte each nine seconds', () => {
+    const [time, world] = timeBeside(20, (each) => drip(each, 9_000));
+    assert.ok(time < 1.05 * alone, `${time} ms, ${alone} alone`);
+    assert.deepEqual(world.refusals, []);
   });
 
   it('is not held up by peers that spoil a piece and then have it alone, a block a minute', () => {
