@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { writeNoise } from '../support/noise.js';
 import { RIVALS } from './rivals.js';
-import { btgetEnds, fingerprint, HOSTS, scratch, startSeed, startTracker, writeNoise } from './support.js';
+import { btgetEnds, fingerprint, HOSTS, scratch, startSeed, startTracker } from './support.js';
 
 const MiB = 1 << 20;
 /** 100 MiB in several files, none of which ends where a piece does. */
