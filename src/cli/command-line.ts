@@ -6,7 +6,7 @@ import type { OptionSpec, Values } from './options.js';
 
 export interface CommandSpec<S> {
   readonly name: string;
-  /** As commander writes it: `[source...]`, `<path>`. */
+  /** As commander writes it: `[source...]`, `<path>`; empty for none. */
   readonly arguments: string;
   readonly summary: string;
   /** What stands below the options in the help, in whole lines. */
@@ -26,7 +26,6 @@ export function readCommandLine<S extends Readonly<Record<string, OptionSpec<unk
 ): CommandLine<S> {
   const command = new Command(`btget ${spec.name}`.trimEnd())
     .description(spec.summary)
-    .argument(spec.arguments)
     .helpOption('-h, --help', 'this help')
     .exitOverride()
     .configureOutput({
@@ -36,6 +35,7 @@ export function readCommandLine<S extends Readonly<Record<string, OptionSpec<unk
       getOutHelpWidth: () => io.stdout.columns ?? 100,
     })
     .addHelpText('after', spec.footer === '' ? '' : `\n${spec.footer}`);
+  if (spec.arguments !== '') command.argument(spec.arguments);
   const options = Object.entries(spec.options).map(([key, option]) => ({ key, option, made: makeOption(option) }));
   for (const { made } of options) command.addOption(made);
   try {

@@ -24,8 +24,8 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
       return 0;
     }
     io.onBug((error) => {
-      // Bars hide the cursor and do not let lines wrap.
-      if (io.stderr.isTTY === true) io.stderr.write('\r\x1b[J\x1b[?25h\x1b[?7h');
+      // Bars hide the cursor.
+      if (io.stderr.isTTY === true) io.stderr.write('\r\x1b[J\x1b[?25h');
       reportFailure(error, argv, io);
       io.exitNow(exitCodeOf(error));
     });

@@ -1,4 +1,5 @@
 import type { Task, Timers } from '../base/clock.js';
+import { BtgetError } from '../base/failure.js';
 import type { CliIo, OutputStream } from './io.js';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -6,9 +7,11 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** The process that we are. */
 export function nodeIo(): CliIo {
   // A reader that has gone away (`btget show … | head -1`) is no failure: what is written after that is dropped.
-  for (const stream of [process.stdout, process.stderr]) {
+  for (const [name, stream] of [['stdout', process.stdout] as const, ['stderr', process.stderr] as const]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
+      if (error.code === 'EPIPE') return;
+      const code = error.code === 'ENOSPC' ? 'disk-full' : 'io';
+      throw new BtgetError(code, `cannot write to ${name}: ${error.code ?? error.message}`, { cause: error });
     });
   }
   const { stdout, stderr, env } = process;

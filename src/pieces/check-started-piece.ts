@@ -5,13 +5,14 @@ import type { PiecePicker } from './piece-picker.js';
 export function checkStartedPiece<Asker extends object>(
   blocks: PieceBlocks<Asker>,
   picker: PiecePicker,
-  onParole: boolean,
+  isOnParole: boolean,
+  mayBeOffered: boolean,
   isAskedOf: (asker: Asker, block: number) => boolean,
 ): void {
   const { piece, holder } = blocks;
   if (picker.isUntouched(piece)) throw new Error(`piece ${piece} is started and untouched`);
   if (blocks.arrivedCount === 0 && blocks.askedCount === 0) throw new Error(`nothing is asked of piece ${piece}`);
-  if (holder !== undefined && !onParole) throw new Error(`piece ${piece} is held off parole`);
+  if (holder !== undefined && !isOnParole) throw new Error(`piece ${piece} is held off parole`);
   let free = 0;
   for (let block = 0; block < blocks.blockCount; block += 1) {
     const askers = blocks.askersOf(block);
@@ -23,7 +24,7 @@ export function checkStartedPiece<Asker extends object>(
     }
   }
   if (free !== blocks.freeCount) throw new Error(`piece ${piece} miscounts its free blocks`);
-  if (picker.isOffered(piece) !== (free > 0 && holder === undefined && picker.isWanted(piece))) {
+  if (picker.isOffered(piece) !== (mayBeOffered && picker.isWanted(piece))) {
     throw new Error(`piece ${piece} is offered wrongly`);
   }
 }

@@ -23,6 +23,8 @@ export class PieceBlocks<Asker extends object> {
   #arrivedCount = 0;
   /** No block before this one is free. */
   #lowFree = 0;
+  /** No asked block is asked of fewer than this. It lags behind: it is never too high. */
+  #fewestAskers = 1;
 
   constructor(piece: PieceIndex, blockCount: number) {
     this.piece = piece;
@@ -87,19 +89,26 @@ export class PieceBlocks<Asker extends object> {
     this.#freeCount -= 1;
     this.#askerCounts[block] = 1;
     this.#firstAskers[block] = asker;
+    this.#fewestAskers = 1;
     return block;
   }
 
   /** The block that is asked of the fewest, of fewer than `limit`, and not of `asker`; −1 when there is none. */
   fewestAsked(asker: Asker, limit: number): number {
+    if (limit <= this.#fewestAskers) return -1;
+    let fewestOfAll = ARRIVED;
     let fewest = -1;
     let best = Math.min(limit, ARRIVED);
     for (let block = 0; block < this.#askerCounts.length && best > 1; block += 1) {
       const count = this.#askerCounts[block] as number;
+      if (count !== 0 && count < fewestOfAll) fewestOfAll = count;
       if (count === 0 || count >= best || this.isAskedOf(block, asker)) continue;
       fewest = block;
       best = count;
+      if (best === this.#fewestAskers) return fewest;
     }
+    // The next one need not look here for a block that is asked of no more than the fewest of all.
+    this.#fewestAskers = fewestOfAll;
     return fewest;
   }
 
@@ -121,6 +130,7 @@ export class PieceBlocks<Asker extends object> {
     if (place < 0) throw new Error(`block ${block} of piece ${this.piece} is not asked of this peer`);
     askers.splice(place, 1);
     this.#askerCounts[block] = askers.length;
+    if (askers.length > 0) this.#fewestAskers = Math.min(this.#fewestAskers, askers.length);
     this.#firstAskers[block] = askers[0];
     if (askers.length > 1) this.#moreAskers.set(block, askers.slice(1));
     else this.#moreAskers.delete(block);

@@ -22,9 +22,9 @@ export interface PieceRoom {
  * last reference to it.
  *
  * A piece whose check failed is on parole: all its blocks are asked of one peer at a time, its holder, so that the next
- * failure says who sends wrong bytes. The holder is whoever takes the piece first; it stays until it has given back all
- * that it was asked for of the piece, and then the next one takes over what is left. A better peer that has nothing else
- * to do may take the piece away from it, and starts over.
+ * failure says who sends wrong bytes. The holder is whoever takes the piece first. When it gives something back, the
+ * next one takes over what is left, once nothing of the piece is asked of the first any more. A better peer that has
+ * nothing else to do may take the piece away from it, and begins it anew.
  */
 export class RequestBook<Asker extends object> {
   readonly #layout: PieceLayout;
@@ -158,7 +158,8 @@ export class RequestBook<Asker extends object> {
     this.#picker.check();
     for (const [piece, blocks] of this.#started) {
       const isAskedOf = (asker: Asker, block: number) => this.#requestsOf(asker).isAsked(this.#key(piece, block));
-      checkStartedPiece(blocks, this.#picker, this.#parole.has(piece), isAskedOf);
+      const isOnParole = this.#parole.has(piece);
+      checkStartedPiece(blocks, this.#picker, isOnParole, this.#mayBeOffered(blocks), isAskedOf);
     }
   }
 
@@ -213,13 +214,18 @@ export class RequestBook<Asker extends object> {
     return blocks;
   }
 
-  /** The picker offers a started piece while it has free blocks that are not kept for its holder. */
   #offer(blocks: PieceBlocks<Asker>): void {
-    const offered = blocks.freeCount > 0 && blocks.holder === undefined;
+    const offered = this.#mayBeOffered(blocks);
     if (offered === blocks.offered) return;
     blocks.offered = offered;
     if (offered) this.#picker.blocksFreed(blocks.piece);
     else this.#picker.blocksRanOut(blocks.piece);
+  }
+
+  /** The picker offers a started piece while it has free blocks that are not kept for one peer. */
+  #mayBeOffered(blocks: PieceBlocks<Asker>): boolean {
+    if (blocks.freeCount === 0 || blocks.holder !== undefined) return false;
+    return blocks.askedCount === 0 || !this.#parole.has(blocks.piece);
   }
 
   #noteAsked(requests: AskerRequests<Asker>, piece: PieceIndex, block: number): BlockSpan {
@@ -270,7 +276,7 @@ export class RequestBook<Asker extends object> {
     requests.lapse(this.#keyOf(span));
     const blocks = this.#blocksOf(span.piece);
     blocks.withdraw(span.begin / BLOCK_LENGTH, asker);
-    if (blocks.askedCount === 0) blocks.holder = undefined;
+    if (blocks.holder === asker) blocks.holder = undefined;
     this.#offer(blocks);
     if (blocks.askedCount > 0 || blocks.arrivedCount > 0) return;
     this.#started.delete(blocks.piece);

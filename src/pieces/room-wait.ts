@@ -14,6 +14,8 @@ export class RoomWait {
   readonly #interval: Millis;
   readonly #seeker: RoomSeeker;
   #since: Millis | undefined;
+  /** Somebody asked in vain since the seeker was called last. */
+  #asked = false;
   #task: Task | undefined;
   #soon = false;
 
@@ -31,7 +33,8 @@ export class RoomWait {
   /** Somebody asked for memory, and there was none. */
   wanted(): void {
     this.#since ??= this.#timers.now();
-    this.#task ??= this.#timers.addTask(() => this.#look(true), this.#interval);
+    this.#asked = true;
+    this.#lookLater();
   }
 
   /** Memory was had: the wait begins anew for the others, who are still told when there is more. */
@@ -52,13 +55,21 @@ export class RoomWait {
     this.#task = undefined;
   }
 
+  #lookLater(): void {
+    this.#task ??= this.#timers.addTask(() => this.#look(true), this.#interval);
+  }
+
   #look(makeRoom: boolean): void {
     this.#task = undefined;
     this.#soon = false;
-    if (this.#since === undefined) return;
+    if (!this.#asked) {
+      // Nobody came back within an interval: nobody waits.
+      this.#since = undefined;
+      return;
+    }
+    this.#asked = false;
     if (makeRoom) this.#seeker.makeRoom();
     this.#seeker.roomForPieces();
-    // Nobody asked again: nobody waits.
-    if (this.#task === undefined) this.#since = undefined;
+    this.#lookLater();
   }
 }

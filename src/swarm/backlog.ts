@@ -6,23 +6,25 @@ export interface BacklogOptions {
   readonly initial: number;
   /** Requests that a peer is thought to queue, until it says so itself. More might be dropped in silence. */
   readonly limit: number;
-  /** How long a rate is measured before the backlog follows it. */
+  /** How long a rate is measured before the backlog follows it; twice the time of the first answers on a long way. */
   readonly window: Millis;
-  /** The queue holds what the peer sends in this time, at the most. */
+  /** The queue holds what the peer sends in this time at the most, however long it takes to answer. */
   readonly maxQueueTime: Millis;
 }
 
-export const DEFAULT_BACKLOG_OPTIONS: BacklogOptions = { initial: 8, limit: 250, window: 500, maxQueueTime: 4_000 };
+export const DEFAULT_BACKLOG_OPTIONS: BacklogOptions = { initial: 8, limit: 250, window: 250, maxQueueTime: 4_000 };
 
 // Below two the peer has nothing to send while the next request is on its way.
 const LEAST = 2;
+// The rate has stopped growing when a window brings less than this times the best before it.
+const GROWTH = 1.25;
 
 /**
  * How many requests are kept in flight to one peer: enough that the peer always has one waiting, whatever the delay.
  *
- * At first it grows by one with each block, which doubles it each round trip. Once it holds the blocks of a whole queue
- * time it follows the rate measured over each window: 2 + rate × queue time ÷ block length. The queue time is never
- * below twice the time that the first answers took, or a long way would shrink the backlog, and that the rate, for ever.
+ * At first it grows by one with each block, which doubles it each round trip. Once the rate has stopped growing with it,
+ * it follows the rate measured over each window: 2 + rate × queue time ÷ block length. The queue time is never below
+ * twice the time that the first answers took, or a long way would shrink the backlog, and that the rate, for ever.
  */
 export class Backlog {
   readonly #options: BacklogOptions;
@@ -30,6 +32,7 @@ export class Backlog {
   #size: number;
   #limit: number;
   #growing = true;
+  #bestRate = 0;
   #windowBegan: Millis | null = null;
   #windowLength = 0;
   #askedAt: Millis | null = null;
@@ -70,19 +73,22 @@ export class Backlog {
     if (this.#growing) this.#size = Math.min(this.#limit, this.#size + 1);
     const elapsed = now - (this.#windowBegan ?? now);
     if (this.#windowBegan === null) this.#windowBegan = now;
-    if (elapsed >= this.#options.window) this.#follow(now, (this.#windowLength * 1000) / elapsed);
+    if (elapsed >= Math.max(this.#options.window, 2 * this.#responseTime))
+      this.#follow(now, (this.#windowLength * 1000) / elapsed);
   }
 
   /** The peer does not answer: a single request is left to tell when it does again. */
   stalled(): void {
     this.#size = 1;
     this.#growing = true;
+    this.#bestRate = 0;
   }
 
   #follow(now: Millis, rate: number): void {
     const time = Math.min(this.#options.maxQueueTime, Math.max(this.#queueTime(), 2 * this.#responseTime));
     const target = LEAST + Math.ceil((rate * time) / 1000 / BLOCK_LENGTH);
-    if (this.#size >= target) this.#growing = false;
+    if (rate < GROWTH * this.#bestRate) this.#growing = false;
+    this.#bestRate = Math.max(this.#bestRate, rate);
     if (!this.#growing) this.#size = Math.min(this.#limit, target);
     this.#windowBegan = now;
     this.#windowLength = 0;

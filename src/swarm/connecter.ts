@@ -76,7 +76,6 @@ export class Connecter implements PeerEvents {
       madeAt: now,
       junk: new LeakyCounter(this.#options.junk, now),
       flaps: new LeakyCounter(this.#options.flaps, now),
-      spoke: false,
     };
     this.#peers.set(connection, peer);
     // BEP 3: "Downloaders which don't have anything yet may skip the 'bitfield' message."
@@ -93,7 +92,6 @@ export class Connecter implements PeerEvents {
       return;
     }
     const judgement = this.#dispatch(peer, decoded.message);
-    if (decoded.message.type !== 'unknown') peer.spoke = true;
     if (judgement.kind === 'refuse') connection.refuse(judgement.reason);
     else if (judgement.kind === 'junk' && peer.junk.add(this.#parts.timers.now())) {
       connection.refuse({ code: 'too-much-junk', count: peer.junk.count });
@@ -194,13 +192,12 @@ export class Connecter implements PeerEvents {
   }
 
   #gotBitfield(peer: Peer, bits: Buffer): Judgement {
-    // BEP 3: "'bitfield' is only ever sent as the first message."
-    if (peer.spoke) return refuse({ code: 'bitfield-not-first' });
     const has = decodeBitfield(bits, this.#parts.layout.pieceCount);
     if (has === undefined) return refuse({ code: 'malformed-bitfield', length: bits.length });
     this.#parts.downloader.gotBitfield(peer.download, has);
     this.#gotMore(peer);
-    return FINE;
+    // BEP 3: "'bitfield' is only ever sent as the first message." But aria2 sends another one instead of many haves.
+    return this.#countFlap(peer);
   }
 
   #gotMore(peer: Peer): void {

@@ -21,7 +21,12 @@ export interface DownloadOptions {
   readonly sweepInterval: Millis;
   /** Bytes asked for of all peers together that suffice to keep them busy; the memory for pieces bounds it. */
   readonly maxOutstanding: number;
-  /** However fast all peers are together, each is asked for what it sends in this time. */
+  /**
+   * Each peer is asked for what it sends in this time, if it is not far away. More is a risk, not a gain: what waits
+   * with one peer may meanwhile come to others, who then have less to give us and we less to give them.
+   */
+  readonly queueTime: Millis;
+  /** And never for less than this, however fast all peers are together. */
   readonly minQueueTime: Millis;
   readonly backlog: BacklogOptions;
   /** How rates are measured. */
@@ -198,7 +203,10 @@ export class Download implements RateWaiter {
       ? Math.min(this.#backlog.size, this.#owner.options.endgameBacklog)
       : this.#backlog.size;
     const room = goal - inFlight;
-    if (room < Math.max(1, Math.min(MAX_ROUND, Math.floor(goal / ROUND_SHARE)))) return;
+    if (room < Math.max(1, Math.min(MAX_ROUND, Math.floor(goal / ROUND_SHARE)))) {
+      if (inFlight === 0) this.#owner.gotNothing(this);
+      return;
+    }
     const messages = this.#takeRequests(room);
     if (messages.length === 0) {
       if (inFlight === 0) this.reviewInterest();

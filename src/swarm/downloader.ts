@@ -19,7 +19,8 @@ export const DEFAULT_DOWNLOAD_OPTIONS: DownloadOptions = {
   endgameBacklog: 16,
   sweepInterval: 5_000,
   maxOutstanding: 16 * 1024 * 1024,
-  minQueueTime: 500,
+  queueTime: 500,
+  minQueueTime: 100,
   backlog: DEFAULT_BACKLOG_OPTIONS,
   measure: measureDefaults,
 };
@@ -70,7 +71,6 @@ export class Downloader implements DownloadOwner {
     const has = new Bitfield(this.#parts.layout.pieceCount);
     const download = new Download(connection, has, this);
     this.#downloads.set(connection, download);
-    this.#parts.picker.peerJoined(has);
     this.#sweepLater();
     return download;
   }
@@ -90,8 +90,8 @@ export class Downloader implements DownloadOwner {
     return this.#wasted;
   }
 
+  /** The peer's first message; until then it counts as having nothing. */
   gotBitfield(download: Download, has: Bitfield): void {
-    this.#parts.picker.peerLeft(download.has);
     this.#parts.picker.peerJoined(has);
     download.gotBitfield(has);
   }
@@ -203,9 +203,9 @@ export class Downloader implements DownloadOwner {
   }
 
   queueTime(): Millis {
-    const { minQueueTime, maxOutstanding, backlog } = this.options;
-    const time = (maxOutstanding * 1000) / Math.max(1, this.rate);
-    return Math.min(backlog.maxQueueTime, Math.max(minQueueTime, time));
+    const { queueTime, minQueueTime, maxOutstanding } = this.options;
+    const affordable = (maxOutstanding * 1000) / Math.max(1, this.rate);
+    return Math.min(queueTime, Math.max(minQueueTime, affordable));
   }
 
   /**

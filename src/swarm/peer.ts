@@ -13,10 +13,8 @@ export interface Peer {
   readonly madeAt: Millis;
   /** Messages that were of no use. */
   readonly junk: LeakyCounter;
-  /** Changes of mind: choke, unchoke, interested, not interested. */
+  /** Changes of mind: choke, unchoke, interested, not interested, another bitfield. */
   readonly flaps: LeakyCounter;
-  /** It has sent a message that we know; a bitfield may only be the first. */
-  spoke: boolean;
 }
 
 /** One peer at one moment, for displays: pulled by whoever shows it. */

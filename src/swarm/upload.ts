@@ -12,7 +12,7 @@ export interface UploadOptions {
   // BEP 3: "All current implementations use 2^14 (16 kiB), and close connections which request an amount greater than that."
   /** The longest block that a peer may ask for, bytes; clients before 2005 asked for more than 16 KiB. */
   readonly maxRequestLength: number;
-  /** Requests of one peer that wait for us, at the most. */
+  /** Requests of one peer that wait for us, at the most; more are dropped, and the peer is made to ask for them again. */
   readonly maxQueued: number;
   /** What one read and one send hold, bytes, and what may wait in the socket before the next: the least … */
   readonly minBatch: number;
@@ -56,7 +56,7 @@ type Requests = Map<number, BlockSpan>;
 /**
  * Serves one peer. Requests wait in a queue; a run of them is read in one go and leaves in one send, while what waits
  * in the socket stays below a bound. One read is under way at a time. A choke, and the peer's loss of interest, empty
- * the queue, and what is being read then is not sent.
+ * the queue, and what is being read then is not sent. The queue is bounded: what does not fit is asked for again.
  */
 export class Upload implements RateWaiter {
   readonly #connection: PeerConnection;
@@ -65,6 +65,8 @@ export class Upload implements RateWaiter {
   readonly #queue: Requests = new Map();
   /** Requests that are being read and are still wanted. */
   readonly #inRead: Requests = new Map();
+  /** Requests did not fit in the queue, and the peer does not know yet. */
+  #dropped = false;
   #readUnderWay = false;
   #choked = true;
   #interested = false;
@@ -154,7 +156,8 @@ export class Upload implements RateWaiter {
     // Requests that were on their way when our choke left are no fault; the count forgives as many.
     if (this.#choked || !this.#interested || !this.#owner.have(index)) return JUNK;
     if (this.#queue.size >= this.#owner.options.maxQueued) {
-      return refuse({ code: 'too-many-requests', count: this.#queue.size + 1 });
+      this.#dropped = true;
+      return FINE;
     }
     this.#queue.set(this.#owner.position(index, begin), { piece: index, begin, length });
     this.#serve();
@@ -189,11 +192,25 @@ export class Upload implements RateWaiter {
   #forgetRequests(): void {
     this.#queue.clear();
     this.#inRead.clear();
+    this.#dropped = false;
     this.#owner.limiter.leave(this);
   }
 
+  /**
+   * Clients that know no limit ask for all that they take in ten seconds (Transmission), and would wait minutes for what
+   * did not fit. A choke voids every request that is not answered; after the unchoke the peer asks again.
+   */
+  #tellOfDropped(): void {
+    this.#dropped = false;
+    this.#connection.send([encodeMessage({ type: 'choke' }), encodeMessage({ type: 'unchoke' })]);
+  }
+
   #serve(): void {
-    if (this.#readUnderWay || this.#queue.size === 0) return;
+    if (this.#readUnderWay) return;
+    if (this.#queue.size === 0) {
+      if (this.#dropped) this.#tellOfDropped();
+      return;
+    }
     const batch = this.#batchLength();
     if (this.#connection.unsentLength > batch) return;
     const allowance = Math.min(batch, this.#owner.limiter.allowance());

@@ -46,6 +46,7 @@ export interface TorrentParts {
 
 // A download that has had nothing for this long has stalled.
 const STALL_TIME = 30_000;
+const MAX_WARNINGS = 20;
 
 export class Torrent {
   readonly metainfo: Metainfo;
@@ -59,8 +60,14 @@ export class Torrent {
   readonly #existing: ExistingData;
   readonly #completion: Completion;
   readonly #rerequester: Rerequester;
-  #stage: 'new' | 'checking' | 'running' | 'stopped' = 'new';
+  #stage: 'new' | 'checking' | 'running' | 'stopping' | 'ended' = 'new';
+  /** Who waits for the end. */
+  readonly #whenEnded: (() => void)[] = [];
+  /** The trackers have been told, or need not be. */
+  #goodByeSaid = false;
+  #diskClosed = false;
   #checking = { checked: 0, length: 0 };
+  readonly #warnings = new Set<string>();
   #timeLeft: RateMeasure | null = null;
   /** When a piece was last verified. */
   #progressedAt: Millis = 0;
@@ -98,7 +105,7 @@ export class Torrent {
       options,
       pieceVerified: (piece) => this.#pieceVerified(piece),
       diskFailed: (failure) => this.#fail(failure),
-      readFailed: (failure) => events.warned(failure.code, failure.message),
+      readFailed: (failure) => this.#warnOnce(failure.code, failure.message),
     });
     this.#existing = new ExistingData(
       {
@@ -107,7 +114,7 @@ export class Torrent {
         storage,
         mayWrite: options.mode === 'download',
         overwrite: options.overwrite,
-        warned: (code, message) => events.warned(code, message),
+        warned: (code, message) => this.#warnOnce(code, message),
         checking: (checked, length) => {
           this.#checking = { checked, length };
         },
@@ -158,24 +165,15 @@ export class Torrent {
 
   /** Says good-bye to trackers and peers, lets the disk end what is under way, and answers once. */
   stop(answered: () => void): void {
-    const wasRunning = this.#stage === 'running';
-    const wasStopped = this.#stage === 'stopped';
-    this.#stage = 'stopped';
-    if (wasStopped) {
+    if (this.#stage === 'ended') {
       this.#parts.rawServer.addTask(answered, 0);
       return;
     }
-    this.#closeSwarm();
-    let waiting = 2;
-    const oneDone = (): void => {
-      waiting -= 1;
-      if (waiting > 0) return;
-      this.#context.end();
-      answered();
-    };
-    if (wasRunning) this.#rerequester.stop(oneDone);
-    else oneDone();
-    this.#swarm.store.close(oneDone);
+    this.#whenEnded.push(answered);
+    if (this.#stage === 'stopping') return;
+    if (this.#stage === 'running') this.#rerequester.stop(() => this.#saidGoodBye());
+    else this.#goodByeSaid = true;
+    this.#close();
   }
 
   status(): TorrentStatus {
@@ -202,7 +200,7 @@ export class Torrent {
 
   #state(amountLeft: number): TorrentState {
     if (this.#stage === 'new' || this.#stage === 'checking') return 'checking';
-    if (this.#stage === 'stopped') return 'stopped';
+    if (this.#stage === 'stopping' || this.#stage === 'ended') return 'stopped';
     if (amountLeft === 0) return 'seeding';
     const quiet = this.#context.now() - this.#progressedAt >= STALL_TIME;
     return quiet && this.#swarm.downloader.rate < 1 ? 'stalled' : 'downloading';
@@ -223,7 +221,7 @@ export class Torrent {
     this.#events.started();
     this.#completion.begin(verified, whole);
     // Whoever was complete before it began, and has nothing to give, has nothing to say to trackers and peers.
-    if (this.#completion.isDone && this.#options.seedGoal === null) return;
+    if (store.amountLeft === 0 && this.#options.seedGoal === null) return;
     for (const address of this.#options.peers) encoder.startConnection(address, null);
     this.#rerequester.begin();
   }
@@ -247,25 +245,48 @@ export class Torrent {
 
   /** The world's fault: the torrent cannot go on. What is on the disk stays as it is. */
   #fail(failure: BtgetError): void {
-    if (this.#stage === 'stopped') return;
+    if (this.#stage === 'stopping') return;
     this.stop(() => undefined);
     this.#events.failed(failure);
   }
 
   /** Our fault. Nothing of this torrent can be trusted to run, so it is ended from outside its context. */
   #crashed(error: unknown): void {
-    if (this.#stage === 'stopped') return;
-    this.#stage = 'stopped';
-    this.#closeSwarm();
+    if (this.#stage === 'ended') return;
     this.#context.end();
-    this.#swarm.store.close(() => undefined);
+    if (this.#stage !== 'stopping') this.#close();
+    this.#saidGoodBye();
     this.#events.failed(error instanceof Error ? error : new Error(String(error)));
   }
 
-  #closeSwarm(): void {
+  /** Peers may ask a hundred times for what the disk does not give. */
+  #warnOnce(code: string, message: string): void {
+    if (this.#warnings.has(message) || this.#warnings.size >= MAX_WARNINGS) return;
+    this.#warnings.add(message);
+    this.#events.warned(code, message);
+  }
+
+  #close(): void {
+    this.#stage = 'stopping';
     this.#existing.stop();
     this.#completion.stop();
     this.#swarm.encoder.close();
     this.#swarm.connecter.stop();
+    this.#swarm.store.close(() => {
+      this.#diskClosed = true;
+      this.#endIfReady();
+    });
+  }
+
+  #saidGoodBye(): void {
+    this.#goodByeSaid = true;
+    this.#endIfReady();
+  }
+
+  #endIfReady(): void {
+    if (!this.#goodByeSaid || !this.#diskClosed || this.#stage === 'ended') return;
+    this.#stage = 'ended';
+    this.#context.end();
+    for (const answered of this.#whenEnded.splice(0)) answered();
   }
 }

@@ -8,10 +8,12 @@ export type Step =
   | { readonly kind: 'refuse'; readonly reason: Refusal };
 
 const NOTHING: Buffer = Buffer.alloc(0);
+/** What a frame that spans chunks is given at first: room for a block, not for whatever length a peer announces. */
+const FIRST_ROOM = 32 * 1024;
 
 /**
  * Cuts a stream of bytes into the frames that its readers ask for. A frame that lies in one chunk is passed as a view;
- * one that spans chunks is gathered in a buffer of its own length. A frame of length zero is delivered too, at once.
+ * one that spans chunks is gathered in a buffer that grows with what has come. A frame of length zero is delivered too, at once.
  *
  * After a refusal, or once `stop()` was called, it delivers nothing more: a frame may end its own connection.
  */
@@ -34,14 +36,7 @@ export class Framer {
   dataCameIn(chunk: Buffer): void {
     let begin = 0;
     if (this.#gathered > 0) {
-      const taken = chunk.copy(
-        this.#partial,
-        this.#gathered,
-        0,
-        Math.min(chunk.length, this.#nextLen - this.#gathered),
-      );
-      this.#gathered += taken;
-      begin = taken;
+      begin = this.#gather(chunk);
       if (this.#gathered < this.#nextLen) return;
       const frame = this.#partial;
       this.#partial = NOTHING;
@@ -54,14 +49,29 @@ export class Framer {
       begin = end;
     }
     if (this.#stopped || begin === chunk.length) return;
-    this.#partial = Buffer.allocUnsafeSlow(this.#nextLen);
-    this.#gathered = chunk.copy(this.#partial, 0, begin);
+    this.#gather(chunk.subarray(begin));
   }
 
   stop(): void {
     this.#stopped = true;
     this.#partial = NOTHING;
     this.#gathered = 0;
+  }
+
+  /** Keeps what belongs to the current frame, and says how much that is. A whole frame fills `#partial` exactly. */
+  #gather(chunk: Buffer): number {
+    const length = Math.min(chunk.length, this.#nextLen - this.#gathered);
+    const needed = this.#gathered + length;
+    if (needed > this.#partial.length) {
+      const room = Buffer.allocUnsafeSlow(
+        Math.min(this.#nextLen, Math.max(needed, FIRST_ROOM, 2 * this.#partial.length)),
+      );
+      this.#partial.copy(room, 0, 0, this.#gathered);
+      this.#partial = room;
+    }
+    chunk.copy(this.#partial, this.#gathered, 0, length);
+    this.#gathered = needed;
+    return length;
   }
 
   #deliver(frame: Buffer): void {

@@ -18,12 +18,10 @@ export type Refusal =
   | { readonly code: 'banned' }
   | { readonly code: 'message-too-long'; readonly length: number }
   | { readonly code: 'malformed-message'; readonly id: number; readonly length: number }
-  | { readonly code: 'bitfield-not-first' }
   | { readonly code: 'malformed-bitfield'; readonly length: number }
   | { readonly code: 'piece-out-of-range'; readonly piece: number }
   | { readonly code: 'block-out-of-range'; readonly piece: number; readonly begin: number; readonly length: number }
   | { readonly code: 'request-too-long'; readonly length: number }
-  | { readonly code: 'too-many-requests'; readonly count: number }
   | { readonly code: 'too-much-junk'; readonly count: number }
   | { readonly code: 'too-many-flaps'; readonly count: number }
   | { readonly code: 'both-complete' }

@@ -1,4 +1,3 @@
-import { fullBitfield } from '../../src/wire/bitfield.js';
 import type { RefusalCode } from '../../src/wire/refusal.js';
 import { BLOCK, type HostileWorld, PORT } from './hostile-world.js';
 
@@ -121,12 +120,6 @@ export const HOSTILE_ACTS: Readonly<Record<RefusalCode, HostileAct>> = {
       world.guest().say(lengthPrefix(2), Buffer.of(0, 0));
     },
   },
-  'bitfield-not-first': {
-    provoke: (world) => {
-      const bits = fullBitfield(world.sample.layout.pieceCount).toWire();
-      world.guest().sayMessages({ type: 'choke' }, { type: 'bitfield', bits });
-    },
-  },
   'malformed-bitfield': {
     provoke: (world) => {
       world.guest().sayMessages({ type: 'bitfield', bits: Buffer.alloc(1) });
@@ -145,17 +138,6 @@ export const HOSTILE_ACTS: Readonly<Record<RefusalCode, HostileAct>> = {
   'request-too-long': {
     provoke: (world) => {
       world.guest().sayMessages({ type: 'request', piece: 0, begin: 0, length: 0x40000000 });
-    },
-  },
-  'too-many-requests': {
-    provoke: (world) => {
-      const talk = world.guest();
-      talk.socket.pauseReading();
-      talk.sayMessages({ type: 'interested' });
-      // By then it is unchoked, and there is something to ask for.
-      world.run(30_000);
-      const piece = [...world.sample.layout.pieceIndices()].find((index) => world.has(index)) ?? 0;
-      for (let begin = 0; begin < 1_000; begin += 1) talk.sayMessages({ type: 'request', piece, begin, length: BLOCK });
     },
   },
   'too-much-junk': {

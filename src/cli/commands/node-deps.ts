@@ -1,7 +1,6 @@
 /** The real parser, network and session behind the commands. What is slow to load is loaded when it is used. */
 import { BtgetError } from '../../base/failure.js';
 import { parseMetainfo } from '../../metainfo/parse-metainfo.js';
-import type { BindAddresses } from '../../net/fence.js';
 import type { CliIo } from '../io.js';
 import type { SourceReaders } from '../source/load-source.js';
 import { version } from '../version.js';
@@ -15,16 +14,16 @@ export async function nodeDeps(io: CliIo, bind: string | null): Promise<RunDeps>
   };
 }
 
-/** With `bind` the source is fetched through that address alone. */
+/** With `bind` the source is fetched through that address or interface alone. */
 export function sourceReaders(io: CliIo, bind: string | null): SourceReaders {
   return {
-    get stdin() {
-      return io.stdin;
-    },
+    stdin: lazily(() => io.stdin),
     parse: parseMetainfo,
     fetch: async (url, maxLength) => {
       const { DEFAULT_FETCH_OPTIONS, httpFetch } = await import('../../discovery/http-fetch.js');
-      const options = { ...DEFAULT_FETCH_OPTIONS, maxLength, userAgent: userAgent(), bind: fenceOf(bind) };
+      const { resolveBind } = await import('../../net/node-bind.js');
+      const fence = bind === null ? null : resolveBind(bind);
+      const options = { ...DEFAULT_FETCH_OPTIONS, maxLength, userAgent: userAgent(), bind: fence };
       return new Promise((resolve, reject) => {
         httpFetch(url, options, io.timers, (outcome) => {
           if (outcome.ok) resolve(outcome.body);
@@ -37,9 +36,9 @@ export function sourceReaders(io: CliIo, bind: string | null): SourceReaders {
   };
 }
 
-function fenceOf(bind: string | null): BindAddresses | null {
-  if (bind === null) return null;
-  return bind.includes(':') ? { ipv6: bind } : { ipv4: bind };
+/** Whoever opens stdin holds the process until it ends, so that happens only when it is read. */
+function lazily(open: () => AsyncIterable<Buffer | string>): AsyncIterable<Buffer | string> {
+  return { [Symbol.asyncIterator]: () => open()[Symbol.asyncIterator]() };
 }
 
 function userAgent(): string {

@@ -3,6 +3,7 @@ import { BtgetError } from '../../base/failure.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../../torrent/torrent-options.js';
 import { contentLength } from '../content/content-length.js';
+import { exitCodeOf } from '../exit-code.js';
 import { onInterrupt } from '../interruptible.js';
 import type { CliIo } from '../io.js';
 import { OPTIONS, type Values } from '../options.js';
@@ -37,6 +38,8 @@ export const SEED_OPTIONS = {
   summaryInterval: OPTIONS.summaryInterval,
 } as const;
 
+const INTERRUPTED = exitCodeOf(new BtgetError('interrupted', 'interrupted before it was done'));
+
 export interface RunDeps extends SourceReaders {
   readonly createSession: CreateSession;
 }
@@ -62,10 +65,17 @@ export async function runTorrents(
   });
   const forget = onInterrupt(
     io,
-    () => (run === undefined ? endEarly({ exitCode: 7, clean: false }) : run.interrupt()),
+    () => {
+      if (run !== undefined) run.interrupt();
+      else {
+        // Nothing has been begun but fetching, which does not end by itself.
+        output.tell({ type: 'summary', exitCode: INTERRUPTED, torrents: [] });
+        endEarly({ exitCode: INTERRUPTED, clean: false });
+      }
+    },
     () => {
       output.close();
-      return run?.exitCodeNow() ?? 7;
+      return run?.exitCodeNow() ?? INTERRUPTED;
     },
   );
   try {

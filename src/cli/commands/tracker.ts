@@ -1,1 +1,153 @@
-export const tracker = { run: async () => 1 };
+/** `btget tracker`: serves announces and scrapes until told to stop. */
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { BtgetError } from '../../base/failure.js';
+import { systemRandom } from '../../base/system-random.js';
+import { resolveBind } from '../../net/node-bind.js';
+import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../net/node-raw-server.js';
+import type { Listener, RawServer } from '../../net/raw-server.js';
+import { HttpHandler } from '../../tracker/http-handler.js';
+import { DEFAULT_NAT_CHECK_OPTIONS, NatCheck } from '../../tracker/nat-check.js';
+import { Tracker } from '../../tracker/tracker.js';
+import { DEFAULT_HTTP_OPTIONS, DEFAULT_TRACKER_OPTIONS, type TrackerOptions } from '../../tracker/tracker-options.js';
+import { AllowedTorrents } from '../content/allowed-torrents.js';
+import { exitCodeOf, failureMessage } from '../exit-code.js';
+import { onInterrupt } from '../interruptible.js';
+import { TRACKER_OPTIONS, type Values } from '../options.js';
+import { printable } from '../output/escape.js';
+import { defineCommand } from './command.js';
+
+/** How often a peer is called back with `--nat-check` before it is given up, as in mainline. */
+const NAT_CHECK_TRIES = 3;
+
+export const tracker = defineCommand(
+  {
+    name: 'tracker',
+    arguments: '',
+    summary: 'Serves announces and scrapes until told to stop. Its page is at / and /stats.json.',
+    footer: '',
+    options: TRACKER_OPTIONS,
+  },
+  async (_args, values, io) => {
+    const state = values.state === null ? null : await readState(values.state);
+    const allowed = values.allowed === null ? null : new AllowedTorrents(values.allowed);
+    const say = (line: string): unknown => io.stderr.write(`${printable(line)}\n`);
+    await allowed?.read(say);
+    const bind = values.bind === null ? null : resolveBind(values.bind);
+    let failure: unknown = null;
+    let stop: () => void = () => undefined;
+    const server = new NodeRawServer({
+      ...DEFAULT_NODE_RAW_SERVER_OPTIONS,
+      bindAddresses: bind,
+      gotException: (error) => {
+        failure = error;
+        io.stderr.write(`btget: ${failureMessage(error)}\n`);
+        stop();
+      },
+    });
+    const saver = new StateSaver(values.state, say);
+    const service = createTracker(server, values, (infoHash) => allowed?.has(infoHash) ?? true, saver);
+    if (state !== null && !service.restore(state))
+      say(`warning: ${values.state} is no state of a tracker; beginning anew`);
+    const handler = new HttpHandler(server, (request) => service.get(request), DEFAULT_HTTP_OPTIONS);
+    const listener = await listen(server, handler, values.port);
+    service.begin();
+    if (!values.quiet) say(`tracker at http://${hostOf(listener, values.bind)}/announce`);
+    const ended = new Promise<void>((resolve) => {
+      stop = resolve;
+    });
+    const rereading = allowed?.readAgainAndAgain(server, say);
+    const forget = onInterrupt(
+      io,
+      () => stop(),
+      () => 0,
+    );
+    server.listenForever(() => undefined);
+    await ended;
+    rereading?.cancel();
+    service.stop();
+    handler.close();
+    listener.close();
+    server.stop();
+    await saver.settled();
+    forget();
+    return failure === null ? 0 : exitCodeOf(failure);
+  },
+);
+
+function createTracker(
+  server: RawServer,
+  values: Values<typeof TRACKER_OPTIONS>,
+  isAllowed: (infoHash: Buffer) => boolean,
+  saver: StateSaver,
+): Tracker {
+  const interval = Math.max(1000, values.interval);
+  const options: TrackerOptions = {
+    ...DEFAULT_TRACKER_OPTIONS,
+    interval,
+    minInterval: Math.min(interval, DEFAULT_TRACKER_OPTIONS.minInterval),
+    // One announce may be late by half an interval.
+    peerTimeout: Math.max(interval * 1.5, 60_000),
+    natCheckTries: values.natCheck ? NAT_CHECK_TRIES : 0,
+  };
+  const natCheck = new NatCheck(server, systemRandom.bytes(20), DEFAULT_NAT_CHECK_OPTIONS);
+  const save = (state: Buffer): void => saver.save(state);
+  return new Tracker({ timers: server, random: systemRandom, natCheck, isAllowed, save }, options);
+}
+
+function listen(server: RawServer, handler: HttpHandler, port: number): Promise<Listener> {
+  return new Promise((resolve, reject) => {
+    server.listen({ port }, handler, (outcome) => {
+      if (outcome.ok) resolve(outcome.listener);
+      else {
+        const why = outcome.code === 'in-use' ? 'it is in use' : String(outcome.cause ?? outcome.code);
+        reject(new BtgetError('network', `cannot listen on port ${port}: ${why}`, { cause: outcome.cause }));
+      }
+    });
+  });
+}
+
+function hostOf({ address }: Listener, bind: string | null): string {
+  if (!('port' in address)) return address.path;
+  const everywhere = address.host === '::' || address.host === '0.0.0.0';
+  const host = everywhere ? (bind ?? 'localhost') : address.host;
+  return `${host.includes(':') ? `[${host}]` : host}:${address.port}`;
+}
+
+async function readState(path: string): Promise<Buffer | null> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    if (code === 'ENOENT') return null;
+    throw new BtgetError('cannot-open', `cannot read ${path}: ${code}`, { cause: error });
+  }
+}
+
+/** Writes the state beside the old one and then in its place, one at a time: whatever happens, one of them is whole. */
+class StateSaver {
+  readonly #path: string | null;
+  readonly #say: (line: string) => void;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(path: string | null, say: (line: string) => void) {
+    this.#path = path;
+    this.#say = say;
+  }
+
+  save(state: Buffer): void {
+    const path = this.#path;
+    if (path === null) return;
+    this.#writing = this.#writing.then(async () => {
+      try {
+        await writeFile(`${path}.new`, state, { mode: 0o600 });
+        await rename(`${path}.new`, path);
+      } catch (error) {
+        this.#say(`warning: cannot write ${path}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    });
+  }
+
+  settled(): Promise<void> {
+    return this.#writing;
+  }
+}

@@ -1,4 +1,5 @@
 /** Progress on a terminal: a bar for each torrent, and above them a line for each event that matters. */
+import { clearScreenDown } from 'node:readline';
 import { MultiBar, type SingleBar } from 'cli-progress';
 import type { TorrentStatus } from '../../torrent/status.js';
 import type { OutputStream } from '../io.js';
@@ -28,10 +29,14 @@ export class ProgressBars implements Output {
       stream,
       clearOnComplete: true,
       hideCursor: true,
+      // Sentences above the bars may be longer than a row; the bars themselves are cut.
+      linewrap: true,
       forceRedraw: true,
       fps: 5,
       format: (_options, _parameters, payload: { line: string }) => payload.line,
     });
+    // A sentence that takes a bar's row would leave the rest of the bar behind.
+    this.#bars.on('redraw-pre', () => clearScreenDown(stream));
     stream.on('resize', this.#resized);
   }
 
@@ -40,6 +45,8 @@ export class ProgressBars implements Output {
       this.#latest.set(event.about.infoHash, { name: event.about.name, status: event.status });
       this.#draw();
     }
+    // What follows is the end: it stays when the bars have gone.
+    if (event.type === 'summary') this.close();
     if (event.type === 'over' && this.#latest.delete(event.about.infoHash)) this.#draw();
     for (const line of sentencesFor(event, this.#verbosity)) this.#write(`${line}\n`);
   }

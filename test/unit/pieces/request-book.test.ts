@@ -204,6 +204,15 @@ describe('the request book', () => {
     assert.equal(scene.arrive(a, '0.1'), 'duplicate');
   });
 
+  it('takes one answer to a request that was made, given back and made again', () => {
+    const scene = new Scene(1);
+    const a = scene.peer('a', '*');
+    scene.take(a);
+    scene.giveBackAll(a);
+    assert.equal(scene.take(a), '0.0');
+    assert.deepEqual([scene.arrive(a, '0.0'), scene.arrive(a, '0.0')], ['wanted', 'unasked']);
+  });
+
   it('makes room again for a late answer, if it can', () => {
     const scene = new Scene(1);
     const a = scene.peer('a', '*');
@@ -347,16 +356,14 @@ describe('a piece whose check failed', () => {
     assert.equal(scene.picker.completeCount, 1);
   });
 
-  it('stays with its holder while one request to it is left', () => {
+  it('goes to nobody while a request to its former holder is left', () => {
     const scene = new Scene(1);
     const [a, b] = [scene.peer('a', '*'), scene.peer('b', '*')];
     scene.fail(a, 0);
     scene.take(a, 2);
     scene.giveBack(a, '0.0');
-    assert.equal(scene.take(b), '-');
-    assert.equal(scene.take(a), '0.0');
-    scene.giveBack(a, '0.0');
-    scene.giveBack(a, '0.1');
+    assert.deepEqual([scene.take(a), scene.take(b)], ['-', '-']);
+    assert.equal(scene.arrive(a, '0.1'), 'wanted');
     assert.equal(scene.take(b), '0.0');
   });
 

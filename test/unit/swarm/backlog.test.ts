@@ -28,6 +28,17 @@ describe('Backlog', () => {
     assert.deepEqual(sizes, [16, 32, 64, 128]);
   });
 
+  it('goes on growing on a long way, where a round trip is longer than a window', () => {
+    const backlog = createBacklog(500);
+    backlog.askedWhileIdle(0);
+    const sizes: number[] = [];
+    for (let trip = 1; trip <= 4; trip += 1) {
+      feed(backlog, trip * 1_000, backlog.size, 1);
+      sizes.push(backlog.size);
+    }
+    assert.deepEqual(sizes, [16, 32, 64, 128]);
+  });
+
   it('never goes beyond what the peer queues', () => {
     const backlog = createBacklog();
     backlog.askedWhileIdle(0);

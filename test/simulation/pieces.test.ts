@@ -1,0 +1,160 @@
+/** Picker, book, wrapper and disk together, without a network: peers that answer rightly, wrongly, late or not at all. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { BtgetError } from '../../src/base/failure.js';
+import type { Random } from '../../src/base/random.js';
+import type { BlockSpan } from '../../src/disk/storage.js';
+import { BLOCK_LENGTH } from '../../src/metainfo/piece-layout.js';
+import { PiecePicker, piecePickerDefaults } from '../../src/pieces/piece-picker.js';
+import { RequestBook } from '../../src/pieces/request-book.js';
+import { StorageWrapper, storageWrapperDefaults } from '../../src/pieces/storage-wrapper.js';
+import { Bitfield, fullBitfield } from '../../src/wire/bitfield.js';
+import { MemorySlotPool } from '../support/memory-slot-pool.js';
+import { MemoryStorage, memoryStorageDefaults } from '../support/memory-storage.js';
+import { sampleTorrent } from '../support/sample-torrent.js';
+import { seededRandom } from '../support/seeded-random.js';
+import { Timeline } from '../support/timeline.js';
+
+const PIECE = 3 * BLOCK_LENGTH;
+const SAMPLE = sampleTorrent([{ path: 'film', length: 20 * PIECE - 5000 }], PIECE);
+
+interface World {
+  /** Pieces that fit into memory; with none, every piece is longer than a slot may be. */
+  readonly slots: number;
+  /** One operation of the disk in so many fails; 0 is none. */
+  readonly failing: number;
+  /** One block in so many is wrong; 0 is none. */
+  readonly lying: number;
+  readonly seed: number;
+}
+
+interface SimulatedPeer {
+  readonly name: string;
+  readonly has: Bitfield;
+  /** Blocks in flight to it at most. */
+  readonly backlog: number;
+}
+
+/** Runs until everything is had, and returns what happened. */
+function download(world: World): string[] {
+  const random = seededRandom(world.seed);
+  const timeline = new Timeline();
+  const log: string[] = [];
+  const slots = new MemorySlotPool(Math.max(1, world.slots) * PIECE, world.slots === 0 ? PIECE - 1 : PIECE);
+  const disk = new MemoryStorage(SAMPLE.metainfo, timeline, { ...memoryStorageDefaults, latency: 3 });
+  const count = SAMPLE.layout.pieceCount;
+  const picker = new PiecePicker(count, piecePickerDefaults, random);
+  const wrapper = new StorageWrapper(disk, SAMPLE.layout, slots, timeline, storageWrapperDefaults, {
+    pieceVerified: (piece, data) => {
+      log.push(`${timeline.now()}: verified ${piece}`);
+      if (data !== null) assert.deepEqual(data, SAMPLE.bytesOf(piece));
+      book.pieceVerified(piece);
+      askAll();
+    },
+    pieceFailed: (piece) => {
+      log.push(`${timeline.now()}: failed ${piece}`);
+      book.restartPiece(piece);
+      askAll();
+    },
+    pieceDropped: (piece) => {
+      log.push(`${timeline.now()}: dropped ${piece}`);
+      book.dropPiece(piece);
+      askAll();
+    },
+    roomForPieces: () => askAll(),
+    diskFailed: (failure) => {
+      log.push(`${timeline.now()}: ${failure.code}`);
+      timeline.addTask(() => wrapper.retry(), 2000);
+    },
+  });
+  const book = new RequestBook<SimulatedPeer>(SAMPLE.layout, picker, wrapper);
+  const peers: SimulatedPeer[] = [1, 2, 3, 4, 5].map((number) => ({
+    name: `peer ${number}`,
+    has: number === 1 ? fullBitfield(count) : someOf(count, random),
+    backlog: number,
+  }));
+  for (const peer of peers) picker.peerJoined(peer.has);
+
+  const check = (): void => {
+    book.check();
+    wrapper.check();
+  };
+  const answer = (peer: SimulatedPeer, span: BlockSpan): void => {
+    const chance = random.below(20);
+    if (chance === 0) {
+      // It chokes us. What it was asked for may come all the same.
+      book.giveBackAll(peer);
+      timeline.addTask(() => ask(peer), 500);
+    } else if (chance === 1) {
+      book.giveBack(peer, span);
+      timeline.addTask(() => ask(peer), 1000);
+      return;
+    }
+    const arrival = book.blockCameIn(peer, span.piece, span.begin, span.length);
+    if (arrival.verdict === 'wanted') {
+      const block = Buffer.from(SAMPLE.bytesOf(span.piece).subarray(span.begin, span.begin + span.length));
+      if (world.lying > 0 && random.below(world.lying) === 0) block[0] = (block[0] as number) ^ 1;
+      if (world.failing > 0 && random.below(world.failing) === 0) {
+        for (const operation of ['writeBlock', 'commitPiece', 'checkPiece'] as const) {
+          disk.failNext(operation, new BtgetError('disk-full', 'no space'));
+        }
+      }
+      wrapper.storeBlock(span.piece, span.begin, block);
+    }
+    check();
+    ask(peer);
+  };
+  const ask = (peer: SimulatedPeer): void => {
+    while (book.howManyAsked(peer) < peer.backlog) {
+      const span = book.take(peer, peer.has);
+      if (span === undefined) break;
+      // One answer in forty takes longer than it takes to spill a piece.
+      timeline.addTask(() => answer(peer, span), random.below(40) === 0 ? 15_000 : 10 + random.below(50));
+    }
+    check();
+  };
+  const askAll = (): void => {
+    for (const peer of peers) ask(peer);
+  };
+  timeline.addTask(askAll, 0);
+  timeline.runUntil(() => wrapper.amountLeft === 0, 3_600_000);
+  timeline.run(60_000);
+  check();
+  assert.deepEqual(disk.contents(), SAMPLE.content);
+  assert.equal(wrapper.unwrittenLength, 0);
+  assert.equal(slots.taken, 0, 'every slot is given back');
+  assert.equal(book.isEndgame, false);
+  for (const peer of peers) assert.equal(book.howManyAsked(peer), 0, peer.name);
+  wrapper.close(() => log.push('closed'));
+  timeline.run(1000);
+  assert.equal(timeline.pending, 0);
+  return log;
+}
+
+function someOf(count: number, random: Random): Bitfield {
+  const has = new Bitfield(count);
+  for (let piece = 0; piece < count; piece += 1) if (random.below(2) === 0) has.set(piece);
+  return has;
+}
+
+describe('pieces, from request to disk', () => {
+  const seeds = Array.from({ length: 12 }, (_, seed) => seed);
+  for (const slots of [0, 1, 3, 40]) {
+    const memory = slots === 0 ? 'no memory for pieces' : `memory for ${slots} pieces`;
+    it(`come in whole with ${memory}`, () => {
+      for (const seed of seeds) download({ slots, failing: 0, lying: 0, seed });
+    });
+    it(`come in whole with ${memory}, wrong blocks and a disk that fails`, () => {
+      for (const seed of seeds) download({ slots, failing: 25, lying: 25, seed });
+    });
+  }
+
+  it('come in the same way each time for the same seed', () => {
+    const world = { slots: 3, failing: 25, lying: 25, seed: 5 };
+    const log = download(world);
+    assert.deepEqual(download(world), log);
+    assert.notDeepEqual(download({ ...world, seed: 6 }), log);
+    const kinds = new Set(log.map((line) => line.replace(/^\d+: /, '').replace(/ \d+$/, '')));
+    assert.ok(kinds.has('failed') && kinds.has('disk-full'), [...kinds].join(' '));
+  });
+});

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { fromHex, readUint32, toHex } from '../../../src/base/bytes.js';
+import { sha1, sha256 } from '../../../src/base/digest.js';
+import { BtgetError, unreachable } from '../../../src/base/failure.js';
+
+describe('readUint32', () => {
+  it('is what was written, and never negative', () => {
+    fc.assert(
+      fc.property(fc.nat(2 ** 31 - 1), fc.boolean(), fc.nat(5), (low, high, begin) => {
+        const value = high ? low + 2 ** 31 : low;
+        const bytes = Buffer.alloc(10);
+        bytes.writeUInt32BE(value, begin);
+        assert.equal(readUint32(bytes, begin), value);
+      }),
+    );
+    assert.equal(readUint32(Buffer.from('ffffffff', 'hex'), 0), 4_294_967_295);
+  });
+});
+
+describe('hexadecimal', () => {
+  it('comes back as it went in, also out of the middle of a buffer', () => {
+    fc.assert(
+      fc.property(fc.uint8Array(), fc.nat(3), (bytes, begin) => {
+        const view = bytes.subarray(Math.min(begin, bytes.length));
+        assert.deepEqual(fromHex(toHex(view)), Buffer.from(view));
+        assert.deepEqual(fromHex(toHex(view).toUpperCase()), Buffer.from(view));
+      }),
+    );
+  });
+
+  it('is nothing else', () => {
+    for (const text of ['a', 'abc', 'zz', '0x12', 'ab\n', ' ab', 'ab cd', 'é0']) {
+      assert.equal(fromHex(text), undefined, JSON.stringify(text));
+    }
+    assert.deepEqual(fromHex(''), Buffer.alloc(0));
+  });
+});
+
+describe('digests', () => {
+  it('are those of the standard', () => {
+    const abc = Buffer.from('abc');
+    assert.equal(toHex(sha1(abc)), 'a9993e364706816aba3e25717850c26c9cd0d89d');
+    assert.equal(toHex(sha256(abc)), 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
+  });
+});
+
+describe('BtgetError', () => {
+  it('carries a code for scripts, a sentence for people, and its cause', () => {
+    const cause = new Error('below');
+    const error = new BtgetError('usage', 'no such option: --frob', { cause });
+    assert.deepEqual(
+      [error.code, error.message, error.cause, error.name],
+      ['usage', 'no such option: --frob', cause, 'BtgetError'],
+    );
+    assert.ok(error instanceof Error);
+  });
+});
+
+describe('unreachable', () => {
+  it('is loud, and names what came', () => {
+    assert.throws(() => unreachable({ kind: 'odd' } as never), /unreachable: \{"kind":"odd"\}/);
+  });
+});

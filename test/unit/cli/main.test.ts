@@ -1,0 +1,262 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { main } from '../../../src/cli/main.js';
+import { nodeIo } from '../../../src/cli/node-io.js';
+import { describe } from '../../../src/metainfo/describe.js';
+import { parseMetainfo } from '../../../src/metainfo/parse-metainfo.js';
+import { FakeIo } from './support/fake-io.js';
+
+const dir = mkdtempSync(join(tmpdir(), 'btget-main-'));
+after(() => rmSync(dir, { recursive: true }));
+const at = (name: string): string => join(dir, name);
+
+const { timers } = nodeIo();
+
+/** Runs a command to its end. Hashing answers on real time. */
+async function btget(...argv: readonly string[]) {
+  const io = new FakeIo();
+  const code = await main(argv, Object.assign(io, { timers }));
+  return { code, out: io.stdout.text, err: io.stderr.text };
+}
+
+mkdirSync(at('data/sub'), { recursive: true });
+writeFileSync(at('data/one'), Buffer.alloc(40_000, 1));
+writeFileSync(at('data/sub/.two'), Buffer.alloc(20_000, 2));
+writeFileSync(at('data/empty'), '');
+const made = await btget(
+  'create',
+  at('data'),
+  '-o',
+  at('data.torrent'),
+  '--tracker',
+  'http://t/a',
+  '--tracker',
+  'http://u/a',
+);
+
+test('create makes a torrent that parses, sorted, without a date, and says its info-hash', async () => {
+  assert.equal(made.code, 0, made.err);
+  assert.equal(made.out, '');
+  const metainfo = parseMetainfo(readFileSync(at('data.torrent')));
+  assert.deepEqual(
+    metainfo.files.map((file) => [file.path.join('/'), file.length]),
+    [
+      ['data/empty', 0],
+      ['data/one', 40_000],
+      ['data/sub/.two', 20_000],
+    ],
+  );
+  assert.deepEqual(metainfo.trackers, [['http://t/a'], ['http://u/a']]);
+  assert.equal(metainfo.createdAt, null);
+  assert.ok(made.err.includes(metainfo.infoHash.toString('hex')));
+});
+
+test('create gives the same bytes each time, also on stdout, and each option its field', async () => {
+  const again = await btget(
+    'create',
+    at('data'),
+    '-o',
+    '-',
+    '-q',
+    '--tracker',
+    'http://t/a',
+    '--tracker',
+    'http://u/a',
+  );
+  assert.deepEqual([again.code, again.err], [0, '']);
+  assert.equal(Buffer.compare(Buffer.from(again.out), Buffer.from(readFileSync(at('data.torrent')).toString())), 0);
+  const argv = ['--name', 'other', '--comment', 'c', '--private', '--source', 's', '--date', '1700000000'];
+  const web = ['--web-seed', 'http://w/', '--piece-length', '32K'];
+  const { code } = await btget('create', at('data'), '-o', at('full.torrent'), ...argv, ...web);
+  assert.equal(code, 0);
+  const described = describe(parseMetainfo(readFileSync(at('full.torrent'))));
+  const { name, comment, private: isPrivate, createdAt, webSeeds, pieceLength } = described;
+  assert.deepEqual(
+    [name, comment, isPrivate, createdAt, webSeeds, pieceLength],
+    ['other', 'c', true, 1_700_000_000, ['http://w/'], 32_768],
+  );
+});
+
+test('create replaces a torrent only with --force, and never takes the torrent into itself', async () => {
+  const inside = at('data/self.torrent');
+  assert.equal((await btget('create', at('data'), '-o', inside)).code, 0);
+  const refused = await btget('create', at('data'), '-o', inside);
+  assert.equal(refused.code, 13);
+  assert.match(refused.err, /^btget: .*already there; --force replaces it.*\n$/);
+  assert.equal((await btget('create', at('data'), '-o', inside, '--force')).code, 0);
+  assert.equal(parseMetainfo(readFileSync(inside)).files.length, 3);
+  rmSync(inside);
+});
+
+test('create says what it cannot make a torrent of', async () => {
+  mkdirSync(at('bare'));
+  writeFileSync(at('zero'), '');
+  const rows: readonly [readonly string[], number][] = [
+    [['missing'], 3],
+    [['bare'], 3],
+    [['zero'], 26],
+    [['data', '--piece-length', '5'], 28],
+    [['data', '--name', '../x'], 28],
+    [['data', '--tracker', 'nowhere'], 28],
+  ];
+  for (const [[path = '', ...rest], code] of rows) {
+    const ended = await btget('create', at(path), '-o', at('never.torrent'), ...rest);
+    assert.equal(ended.code, code, `${path} ${rest}: ${ended.err}`);
+    assert.match(ended.err, /^btget: [^\n]+\n$/);
+  }
+  assert.equal((await btget('create')).code, 28);
+  assert.equal((await btget('create', at('data'), '-o', at('no/such/folder.torrent'))).code, 16);
+});
+
+test('show --json prints an object for each source, and an error for one that cannot be read', async () => {
+  const shown = await btget('show', '--json', at('data.torrent'), at('missing.torrent'), at('data/empty'));
+  assert.equal(shown.code, 3);
+  const [good, missing, empty] = shown.out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(good, { input: at('data.torrent'), ...describe(parseMetainfo(readFileSync(at('data.torrent')))) });
+  assert.deepEqual(Object.keys(missing), ['input', 'error']);
+  assert.deepEqual([missing.error.code, empty.error.code], ['source-not-found', 'not-bencoded']);
+  assert.equal(shown.err.trim().split('\n').length, 2);
+});
+
+test('verify tells each file apart: ok, incomplete, missing, of the wrong size, under its part name', async () => {
+  const verify = async () => {
+    const { code, out } = await btget('verify', at('data.torrent'), '-d', dir, '--json');
+    const { ok, have, length, files, badPieces } = JSON.parse(out);
+    const states = files.map((file: { state: string; have: number }) => `${file.state} ${file.have}`);
+    return { code, ok, have, length, states, badPieces };
+  };
+  const whole = { code: 0, ok: true, have: 60_000, length: 60_000, badPieces: [] };
+  assert.deepEqual(await verify(), { ...whole, states: ['ok 0', 'ok 40000', 'ok 20000'] });
+  renameSync(at('data/one'), at('data/one.part'));
+  assert.deepEqual(await verify(), { ...whole, states: ['ok 0', 'ok 40000', 'ok 20000'] });
+  writeFileSync(at('data/one.part'), Buffer.alloc(40_000, 9), { flag: 'r+' });
+  // The third piece holds the end of the one file and the beginning of the other.
+  const partly = { code: 32, ok: false, have: 10_848, length: 60_000, badPieces: [0, 1, 2] };
+  assert.deepEqual(await verify(), { ...partly, states: ['ok 0', 'incomplete 0', 'incomplete 10848'] });
+  rmSync(at('data/one.part'));
+  rmSync(at('data/empty'));
+  assert.deepEqual(await verify(), { ...partly, states: ['missing 0', 'missing 0', 'incomplete 10848'] });
+  writeFileSync(at('data/empty'), '');
+  writeFileSync(at('data/one'), Buffer.alloc(40_000, 1));
+  truncateSync(at('data/sub/.two'), 30_000);
+  const longer = { code: 32, ok: false, have: 60_000, length: 60_000, badPieces: [] };
+  assert.deepEqual(await verify(), { ...longer, states: ['ok 0', 'ok 40000', 'wrong-size 20000'] });
+  truncateSync(at('data/sub/.two'), 20_000);
+});
+
+test('verify says in words what is wrong, and goes on after a source that cannot be read', async () => {
+  const { code, out, err } = await btget('verify', at('missing.torrent'), at('data.torrent'), '-d', at('nowhere'));
+  assert.equal(code, 3);
+  assert.match(err, /^btget: no such file: .*missing\.torrent\n$/);
+  assert.deepEqual(out.trim().split('\n'), [
+    'missing          0 B  data/empty',
+    'missing     39.1 KiB  data/one',
+    'missing     19.5 KiB  data/sub/.two',
+    'data: 0 of 3 files ok, 0 B of 58.6 KiB, 4 pieces missing or wrong',
+  ]);
+});
+
+test('wrong usage is one line and 28, with a suggestion where there is one', async () => {
+  const rows: readonly [readonly string[], RegExp][] = [
+    [[], /no source given/],
+    [['show'], /no source given/],
+    [['verify'], /no source given/],
+    [['--bogus'], /unknown option '--bogus'/],
+    [['x', '--sequentiall'], /Did you mean --sequential\?/],
+    [['x', '--max-download'], /argument missing/],
+    [['x', '--max-download', 'fast'], /--max-download: 'fast' is not a rate/],
+    [['x', '--port', '70000'], /--port: '70000' is not a port/],
+    [['x', 'y', '-o', 'z'], /--output names one torrent/],
+    [['verify', 'x', 'y', '-o', 'z'], /--output names one torrent/],
+    [['x', '--on-complete', '"open'], /a quote is not closed/],
+    [['x', '--peer', 'nowhere'], /--peer: 'nowhere' is not HOST:PORT/],
+    [['tracker', 'x'], /too many arguments/],
+    [['seed', 'x', '--sequential'], /unknown option '--sequential'/],
+  ];
+  for (const [argv, message] of rows) {
+    const { code, out, err } = await btget(...argv);
+    assert.equal(code, 28, `${argv}: ${err}`);
+    assert.match(err, /^btget: [^\n]+\n$/);
+    assert.match(err, message);
+    assert.equal(out, '');
+  }
+});
+
+test('wrong usage of a download with --json ends with a summary', async () => {
+  const { code, out } = await btget('--json', '--bogus');
+  assert.equal(code, 28);
+  const lines = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(
+    lines.map(({ type, code, exitCode }) => [type, code, exitCode]),
+    [
+      ['error', 'usage', undefined],
+      ['summary', undefined, 28],
+    ],
+  );
+});
+
+test('a download of bad sources says one line for each, and the first gives the exit code', async () => {
+  writeFileSync(at('photo.jpg'), Buffer.from('ffd8ffe0', 'hex'));
+  const { code, out, err } = await btget(
+    '-q',
+    at('photo.jpg'),
+    at('missing'),
+    'magnet:?x',
+    '--json',
+    '--bind',
+    '127.0.0.1',
+  );
+  assert.equal(code, 25);
+  assert.equal(err.trim().split('\n').length, 3);
+  const events = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(
+    events.map((event) => event.type),
+    ['error', 'error', 'error', 'summary'],
+  );
+  assert.deepEqual(
+    events.at(-1).torrents.map((torrent: { result: string }) => torrent.result),
+    ['not-bencoded', 'source-not-found', 'magnet-invalid'],
+  );
+});
+
+test('an address that this machine does not have is wrong usage', async () => {
+  const { code, err } = await btget(at('data.torrent'), '-d', dir, '--bind', '192.0.2.1');
+  assert.equal(code, 28);
+  assert.match(err, /^btget: [^\n]*192\.0\.2\.1[^\n]*\n$/);
+});
+
+test('the help lists every option of the command, on stdout', async () => {
+  for (const command of ['download', 'seed', 'create', 'show', 'verify', 'tracker']) {
+    const { code, out, err } = await btget(command, '--help');
+    assert.deepEqual([code, err], [0, '']);
+    assert.match(out, new RegExp(`^Usage: btget ${command} `));
+  }
+  const { out } = await btget('-h');
+  assert.deepEqual(await btget('help'), { code: 0, out, err: '' });
+  const promised = `--dir --output --input-file --seed --seed-ratio --seed-time --max-download --max-upload --max-peers
+    --upload-slots --port --bind --peer --tracker --no-trackers --check --overwrite --no-part --sequential --json
+    --print-paths --print0 --quiet --verbose --stop-timeout --timeout --summary-interval --on-complete --help`;
+  for (const option of promised.split(/\s+/)) assert.ok(out.includes(` ${option} `), option);
+});
+
+test('an exception that nobody caught asks for a report and gives 70', async () => {
+  const io = new FakeIo({ terminal: { columns: 80, rows: 24 } });
+  await main(['show'], io);
+  io.stderr.text = '';
+  io.bug(new TypeError('oops'));
+  assert.deepEqual(io.exits, [70]);
+  assert.ok(io.stderr.text.includes('\x1b[?25h'), 'the cursor is shown again');
+  assert.match(io.stderr.text, /btget: this is a bug in btget, please report it.*\nTypeError: oops\n/);
+});

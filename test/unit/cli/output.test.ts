@@ -1,0 +1,280 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { chooseOutput, type OutputChoices } from '../../../src/cli/output/choose-output.js';
+import type { RunEvent } from '../../../src/cli/output/events.js';
+import { describeForPeople } from '../../../src/cli/output/show-tree.js';
+import { stallReasons } from '../../../src/cli/output/stall-reasons.js';
+import type { TrackerReport } from '../../../src/torrent/status.js';
+import { FakeIo, type Terminal } from './support/fake-io.js';
+import { makeMetainfo, makeStatus } from './support/fake-session.js';
+
+const about = { name: 'evil\x1b[2J\u202ename', infoHash: 'ab'.repeat(20) };
+const report: TrackerReport = {
+  url: 'http://t/announce',
+  ok: true,
+  message: null,
+  peers: 2,
+  seeds: 1,
+  leeches: 1,
+  next: 1800,
+};
+const result = { name: 'a', have: 1024, wanted: 1024, path: 'out/a', downloaded: 1024, seconds: 2, message: null };
+
+/** One of each, in the order of a run. */
+const EVENTS: readonly RunEvent[] = [
+  { type: 'listening', address: '*:6881' },
+  { type: 'added', about, length: 1024, wanted: 1024, have: 0, files: 2, pieces: 1, dir: '.' },
+  { type: 'checking', about, checked: 10, length: 1024 },
+  { type: 'progress', about, status: makeStatus({ state: 'checking', downRate: 1.5 }) },
+  { type: 'tracker', about, report },
+  { type: 'tracker', about, report: { ...report, ok: false, message: 'no\nsuch torrent' } },
+  { type: 'stalled', about, reasons: [{ code: 'no-peers', message: 'nobody there' }] },
+  { type: 'warning', about, input: 'a.torrent', code: 'odd', message: 'odd thing' },
+  { type: 'error', about: null, input: 'b.torrent', code: 'io', message: 'reading failed' },
+  { type: 'error', about, input: 'a.torrent', code: 'bug', message: 'a bug\n  at x\x1b' },
+  { type: 'file', about, path: 'out/a', length: 5 },
+  { type: 'done', about, paths: ['out/a'], length: 1024, seconds: 2, downloaded: 1024, uploaded: 0, wasted: 3 },
+  { type: 'seeding', about, have: 1024, wanted: 1024 },
+  { type: 'note', message: 'stopping' },
+  { type: 'over', about },
+  {
+    type: 'summary',
+    exitCode: 9,
+    torrents: [
+      { ...result, result: 'ok' },
+      { ...result, name: 'b', result: 'disk-full', have: 256, message: 'no space left' },
+    ],
+  },
+];
+
+const PLAIN: OutputChoices = {
+  json: false,
+  printPaths: false,
+  print0: false,
+  quiet: false,
+  verbose: false,
+  summaryInterval: 60_000,
+};
+
+async function show(choices: Partial<OutputChoices>, terminal?: Terminal, env: Record<string, string> = {}) {
+  const io = new FakeIo(terminal === undefined ? {} : { terminal });
+  Object.assign(io.env, env);
+  const output = await chooseOutput({ ...PLAIN, ...choices }, io);
+  for (const event of EVENTS) output.tell(event);
+  output.close();
+  output.close();
+  assert.equal(io.timers.pending, 0);
+  return io;
+}
+
+test('--json is one object a line with the promised fields, and nothing for people', async () => {
+  const io = await show({ json: true, quiet: true });
+  const time = '2024-02-29T00:00:00.000Z';
+  const infoHash = about.infoHash;
+  assert.deepEqual(
+    io.stdout.lines.map((line) => JSON.parse(line)),
+    [
+      {
+        type: 'added',
+        time,
+        infoHash,
+        name: about.name,
+        length: 1024,
+        wanted: 1024,
+        have: 0,
+        files: 2,
+        pieces: 1,
+        dir: '.',
+      },
+      { type: 'checking', time, infoHash, checked: 10, length: 1024 },
+      {
+        type: 'progress',
+        time,
+        infoHash,
+        have: 0,
+        wanted: 1000,
+        downloaded: 0,
+        uploaded: 0,
+        downRate: 2,
+        upRate: 0,
+        peers: 0,
+        seeds: 0,
+        eta: null,
+        state: 'checking',
+      },
+      { type: 'tracker', time, infoHash, ...report },
+      { type: 'tracker', time, infoHash, ...report, ok: false, message: 'no\nsuch torrent' },
+      { type: 'stalled', time, infoHash, reasons: [{ code: 'no-peers', message: 'nobody there' }] },
+      { type: 'warning', time, infoHash, code: 'odd', message: 'odd thing', input: 'a.torrent' },
+      { type: 'error', time, code: 'io', message: 'reading failed', input: 'b.torrent' },
+      { type: 'error', time, infoHash, code: 'bug', message: 'a bug\n  at x\x1b', input: 'a.torrent' },
+      { type: 'file', time, infoHash, path: 'out/a', length: 5 },
+      {
+        type: 'done',
+        time,
+        infoHash,
+        paths: ['out/a'],
+        length: 1024,
+        seconds: 2,
+        downloaded: 1024,
+        uploaded: 0,
+        wasted: 3,
+      },
+      {
+        type: 'summary',
+        time,
+        exitCode: 9,
+        torrents: [
+          { name: 'a', result: 'ok', have: 1024, wanted: 1024 },
+          { name: 'b', result: 'disk-full', have: 256, wanted: 1024 },
+        ],
+      },
+    ],
+  );
+  assert.ok(!/[^\n\P{Cc}]/u.test(io.stdout.text));
+});
+
+const EVIL = 'evil\\x1b[2J\\u202ename';
+const NORMAL = [
+  'listening on *:6881',
+  `${EVIL}: tracker http://t/announce: no\\x0asuch torrent`,
+  `${EVIL}: stalled: nobody there`,
+  `${EVIL}: odd thing`,
+  'btget: reading failed',
+  `btget: ${EVIL}: a bug`,
+  '  at x\\x1b',
+  `${EVIL}: done, 1 KiB in 2s`,
+  `${EVIL}: seeding 1 KiB`,
+  'stopping',
+  'OK   1 KiB  512 B/s  out/a',
+  'ERR  25% of 1 KiB  b  no space left (free some space; the same command again goes on)',
+];
+
+test('a log gets one plain line for each event that matters', async () => {
+  assert.deepEqual((await show({})).stderr.lines, NORMAL);
+  assert.deepEqual((await show({}, { columns: 80, rows: 24 }, { TERM: 'dumb' })).stderr.lines, NORMAL);
+});
+
+test('-q is errors only, -v is more', async () => {
+  assert.deepEqual((await show({ quiet: true })).stderr.lines, NORMAL.slice(4, 7));
+  assert.deepEqual((await show({ quiet: true }, { columns: 80, rows: 24 })).stderr.lines, NORMAL.slice(4, 7));
+  const verbose = (await show({ verbose: true })).stderr.lines.filter((line) => !NORMAL.includes(line));
+  assert.deepEqual(verbose, [`${EVIL}: tracker http://t/announce: 2 peers, asked again in 1800s`, 'out/a: 5 B, whole']);
+});
+
+test('--print-paths and --print0 print the path of each finished file', async () => {
+  assert.equal((await show({ printPaths: true })).stdout.text, 'out/a\n');
+  assert.equal((await show({ print0: true, printPaths: true })).stdout.text, 'out/a\0');
+});
+
+test('a log gets a progress line each interval until the torrent is over, and never when the interval is 0', async () => {
+  const lines = async (summaryInterval: number): Promise<readonly string[]> => {
+    const io = new FakeIo();
+    const output = await chooseOutput({ ...PLAIN, summaryInterval }, io);
+    output.tell({ type: 'progress', about: { ...about, name: 'a' }, status: makeStatus({ have: 500 }) });
+    io.timers.run(25_000);
+    output.tell({ type: 'over', about });
+    io.timers.run(25_000);
+    output.close();
+    assert.equal(io.timers.pending, 0);
+    return io.stderr.lines;
+  };
+  const line = 'a: 50%, 500 B of 1000 B, down 0 B/s, 0 peers';
+  assert.deepEqual(await lines(10_000), [line, line]);
+  assert.deepEqual(await lines(0), []);
+});
+
+test('bars never take more rows than the terminal has, and give the cursor back', async () => {
+  const io = new FakeIo({ terminal: { columns: 60, rows: 6 } });
+  const output = await chooseOutput(PLAIN, io);
+  for (let index = 0; index < 20; index += 1) {
+    const infoHash = String(index);
+    output.tell({ type: 'progress', about: { name: `t${index}\x1b[2J`, infoHash }, status: makeStatus({ have: 500 }) });
+  }
+  output.tell({ type: 'note', message: 'a note' });
+  const drawn = io.stderr.text.length;
+  io.stderr.rows = 3;
+  io.stderr.emit('resize');
+  output.close();
+  const after = io.stderr.text.slice(drawn);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: what is left when the bars' own control sequences are gone.
+  const plain = (text: string): string => text.replace(/\x1b\[[?\d]*[A-Za-z]/g, '');
+  assert.ok(plain(after).includes('a note\n'));
+  assert.match(plain(after), /and 19 torrents more/);
+  assert.ok(!plain(io.stderr.text).includes('\x1b'));
+  assert.ok(io.stderr.text.includes('\x1b[?25l'));
+  assert.ok(io.stderr.text.lastIndexOf('\x1b[?25h') > io.stderr.text.lastIndexOf('\x1b[?25l'));
+  assert.equal(io.stderr.listenerCount('resize'), 0);
+});
+
+test('why a download stands still, the likeliest reason first', () => {
+  const failing = { ...report, url: 'http://u/', ok: false, message: 'unregistered' };
+  const rows: readonly [Parameters<typeof makeStatus>[0], readonly TrackerReport[], string][] = [
+    [{}, [], 'no-trackers'],
+    [{}, [failing], 'trackers-failing'],
+    [{}, [report], 'no-peers'],
+    [{}, [report, failing], 'no-peers,trackers-failing'],
+    [{ peers: 2, seeds: 1 }, [report], 'choked'],
+    [{ peers: 2 }, [report], 'choked,no-seeds'],
+    [{ peers: 2, seeds: 1, unchokedBy: 1 }, [failing], 'nothing-sent,trackers-failing'],
+  ];
+  for (const [status, trackers, codes] of rows)
+    assert.equal(
+      stallReasons(makeStatus({ state: 'stalled', ...status }), trackers)
+        .map((reason) => reason.code)
+        .join(),
+      codes,
+    );
+});
+
+test('show draws a torrent as a tree, without any control character', () => {
+  const base = makeMetainfo('top', [1500, 20, 3_000_000, 0]);
+  const paths = [
+    ['top', 'a\x1b'],
+    ['top', 'sub', 'b'],
+    ['top', 'sub', 'deep', 'c'],
+    ['top', 'z'],
+  ];
+  const files = base.files.map((file, index) => ({
+    ...file,
+    path: paths[index]!,
+    executable: index === 0,
+    symlink: index === 3 ? ['top', 'sub'] : null,
+  }));
+  const pad = { ...files[0]!, padding: true, path: ['top', '.pad', '1'] };
+  const metainfo = {
+    ...base,
+    files: [...files.slice(0, 1), pad, ...files.slice(1)],
+    trackers: [['http://a/', 'http://b/'], ['udp://c/']],
+    comment: 'line one\nline two',
+    createdAt: 1_700_000_000,
+    createdBy: 'me',
+    private: true,
+  };
+  assert.deepEqual(describeForPeople(metainfo), [
+    'top',
+    '  size          2.9 MiB (3,001,520 bytes) in 4 files',
+    `  info-hash     ${base.infoHash.toString('hex')}`,
+    '  pieces        184 of 16 KiB',
+    '  private       yes',
+    '  comment       line one\\x0aline two',
+    '  created       2023-11-14 22:13 UTC by me',
+    '  trackers      http://a/ or http://b/',
+    '                udp://c/',
+    '',
+    '               top/',
+    '  1   1.5 KiB  ├─ a\\x1b *',
+    '               ├─ sub/',
+    '  2      20 B  │  ├─ b',
+    '               │  └─ deep/',
+    '  3   2.9 MiB  │     └─ c',
+    '  4       0 B  └─ z -> top/sub',
+  ]);
+});
+
+test('a path of a hundred thousand folders is drawn without gigabytes of blanks', () => {
+  const base = makeMetainfo('x');
+  const file = { ...base.files[0]!, path: Array.from({ length: 100_000 }, () => 'd') };
+  const text = describeForPeople({ ...base, files: [file] }).join('\n');
+  assert.ok(text.length < 20_000_000);
+});

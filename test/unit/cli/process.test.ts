@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const BTGET = fileURLToPath(new URL('../../../../bin/btget.js', import.meta.url));
+const dir = mkdtempSync(join(tmpdir(), 'btget-process-'));
+after(() => rmSync(dir, { recursive: true }));
+
+const TORRENT = join(dir, 'x.torrent');
+const INFO = `d6:lengthi5e4:name5:hello12:piece lengthi16384e6:pieces20:${'x'.repeat(20)}e`;
+writeFileSync(TORRENT, `d4:info${INFO}e`);
+
+class Child {
+  readonly process: ChildProcessWithoutNullStreams;
+  readonly ended: Promise<number | string | null>;
+  out = '';
+  err = '';
+  #seen: () => void = () => undefined;
+
+  constructor(test: TestContext, ...args: readonly string[]) {
+    this.process = spawn(process.execPath, [BTGET, ...args], { cwd: dir });
+    this.process.stdout.setEncoding('utf8').on('data', (text: string) => {
+      this.out += text;
+    });
+    this.process.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.err += text;
+      this.#seen();
+    });
+    this.ended = new Promise((resolve) => this.process.on('close', (code, signal) => resolve(code ?? signal)));
+    test.after(() => this.process.kill('SIGKILL'));
+  }
+
+  /** Resolves when `pattern` stands on stderr, or the process has ended. */
+  async says(pattern: RegExp): Promise<RegExpExecArray> {
+    const seen = new Promise<void>((resolve) => {
+      this.#seen = () => pattern.test(this.err) && resolve();
+      this.#seen();
+    });
+    await Promise.race([seen, this.ended]);
+    const match = pattern.exec(this.err);
+    assert.ok(match, this.err);
+    return match;
+  }
+}
+
+const LOOPBACK = ['--bind', '127.0.0.1', '--port', '0', '--no-trackers'];
+
+test('the process ends with the exit code, and --version is the package’s', async (t) => {
+  const version = new Child(t, '--version');
+  const missing = new Child(t, 'show', 'missing.torrent');
+  assert.deepEqual([await version.ended, await missing.ended], [0, 3]);
+  const about = JSON.parse(readFileSync(new URL('../../../../package.json', import.meta.url), 'utf8'));
+  assert.equal(version.out, `${about.version}\n`);
+});
+
+test('a reader that goes away is no failure, and nothing is said about it', async (t) => {
+  const child = new Child(t, 'show', ...Array.from({ length: 600 }, () => TORRENT));
+  child.process.stdout.once('data', () => child.process.stdout.destroy());
+  assert.equal(await child.ended, 0);
+  assert.equal(child.err, '');
+});
+
+test('an output that cannot be written is the world’s fault, not a bug', (t) => {
+  if (!existsSync('/dev/full')) {
+    t.diagnostic('there is no /dev/full here');
+    return;
+  }
+  const full = openSync('/dev/full', 'w');
+  const ended = spawnSync(process.execPath, [BTGET, 'show', TORRENT], { stdio: ['ignore', full, 'pipe'] });
+  closeSync(full);
+  assert.equal(ended.stderr.toString(), 'btget: cannot write to stdout: ENOSPC\n');
+  assert.equal(ended.status, 9);
+});
+
+test('Ctrl-C ends a download with 7 and a summary, and leaves nothing that keeps the process', async (t) => {
+  const child = new Child(t, TORRENT, ...LOOPBACK, '--json', '-d', 'out');
+  await child.says(/listening on 127\.0\.0\.1:\d+\n/);
+  child.process.kill('SIGINT');
+  assert.equal(await child.ended, 7);
+  const last = JSON.parse(child.out.trim().split('\n').at(-1)!);
+  assert.deepEqual([last.type, last.exitCode], ['summary', 7]);
+  assert.ok(!/[^\n\P{Cc}]/u.test(child.out + child.err), 'no control character outside a terminal');
+});
+
+test('a port that is in use gives 6', async (t) => {
+  const first = new Child(t, TORRENT, ...LOOPBACK, '-d', 'out2');
+  const [, port = ''] = await first.says(/listening on 127\.0\.0\.1:(\d+)\n/);
+  const second = new Child(t, TORRENT, '--bind', '127.0.0.1', '--port', port, '--no-trackers', '-d', 'out3');
+  assert.equal(await second.ended, 6);
+  assert.match(second.err, /^btget: [^\n]*in use\n$/);
+  first.process.kill('SIGTERM');
+  assert.equal(await first.ended, 7);
+});
+
+test('a file of another content is left alone with 13, and a seed without content gives 32', async (t) => {
+  writeFileSync(join(dir, 'hello'), 'other');
+  const child = new Child(t, TORRENT, ...LOOPBACK);
+  assert.equal(await child.ended, 13);
+  assert.match(child.err, /^btget: .*hello.*\n/m);
+  assert.equal(readFileSync(join(dir, 'hello'), 'utf8'), 'other');
+  const seed = new Child(t, 'seed', TORRENT, ...LOOPBACK, '-d', 'nowhere');
+  assert.equal(await seed.ended, 32);
+});
+
+test('a tracker says where it listens, serves, and keeps its state when told to stop', async (t) => {
+  const child = new Child(t, 'tracker', '--bind', '127.0.0.1', '--port', '0', '--state', 'tracker.state');
+  const [, url = ''] = await child.says(/(http:\/\/127\.0\.0\.1:\d+)\/announce\n/);
+  assert.equal((await fetch(`${url}/stats.json`)).status, 200);
+  child.process.kill('SIGTERM');
+  assert.equal(await child.ended, 0);
+  assert.ok(statSync(join(dir, 'tracker.state')).size > 0);
+});
+
+test('a tracker with a folder serves only the torrents in it', async (t) => {
+  const child = new Child(t, 'tracker', '--bind', '127.0.0.1', '--port', '0', '--allowed', '.');
+  const [, url = ''] = await child.says(/(http:\/\/127\.0\.0\.1:\d+\/announce)\n/);
+  const { createHash } = await import('node:crypto');
+  const announce = async (infoHash: Buffer): Promise<string> => {
+    const escaped = [...infoHash].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');
+    return (await fetch(`${url}?info_hash=${escaped}&peer_id=${'p'.repeat(20)}&port=1&left=0`)).text();
+  };
+  assert.match(await announce(createHash('sha1').update(INFO).digest()), /8:interval/);
+  assert.match(await announce(Buffer.alloc(20)), /14:failure reason/);
+  child.process.kill('SIGINT');
+  assert.equal(await child.ended, 0);
+});

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BtgetError } from '../../../src/base/failure.js';
+import { readCommandLine } from '../../../src/cli/command-line.js';
+import { type RunDeps, runTorrents } from '../../../src/cli/commands/run-torrents.js';
+import { OPTIONS } from '../../../src/cli/options.js';
+import { DEFAULT_SESSION_OPTIONS } from '../../../src/session/session-options.js';
+import { DEFAULT_TORRENT_OPTIONS } from '../../../src/torrent/torrent-options.js';
+import { FakeIo } from './support/fake-io.js';
+import { FakeSession, makeMetainfo } from './support/fake-session.js';
+
+/** Starts a download over a session that the test plays. The sources are URLs, which are fetched at once. */
+function start(argv: readonly string[], more: Partial<RunDeps> = {}) {
+  const io = new FakeIo();
+  const session = new FakeSession();
+  const spec = { name: 'download', arguments: '[source...]', summary: '', footer: '', options: OPTIONS };
+  const line = readCommandLine(spec, argv, io);
+  if (line.kind === 'help') throw new Error('no help was asked for');
+  const deps: RunDeps = {
+    stdin: io.stdin,
+    fetch: async (url) => Buffer.from(url.split('/').at(-1) ?? ''),
+    parse: (bytes) => makeMetainfo(bytes.toString()),
+    createSession: session.create,
+    ...more,
+  };
+  return { io, session, ended: runTorrents('download', line.args, line.values, io, deps) };
+}
+
+/** Resolves when the promises that are under way have gone as far as they can. */
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test('without options everything is at its default', async () => {
+  const { io, session, ended } = start(['http://x/a', 'http://x/b']);
+  await settled();
+  assert.deepEqual(session.options, DEFAULT_SESSION_OPTIONS);
+  assert.deepEqual(
+    session.torrents.map((torrent) => torrent.options),
+    [DEFAULT_TORRENT_OPTIONS, DEFAULT_TORRENT_OPTIONS],
+  );
+  for (const torrent of session.torrents) {
+    torrent.completes();
+    torrent.events.goalReached();
+  }
+  assert.equal(await ended, 0);
+  assert.deepEqual(io.exits, []);
+  assert.equal(io.isListeningForCtrlC, false);
+  assert.equal(io.timers.pending, 0);
+});
+
+test('each option reaches the session or the torrent', async () => {
+  const options = `-d out -o name --seed-ratio 1.5 --seed-time 2h --max-download 10M --max-upload 500K --max-peers 9
+    --upload-slots 3 --port 7000-7009 --bind 127.0.0.1 --peer 10.0.0.1:1 --peer [::1]:2 --tracker http://t/ --tracker udp://u/
+    --no-trackers --check --overwrite --no-part --sequential`;
+  const { io, session, ended } = start(['http://x/a', ...options.split(/\s+/)]);
+  await settled();
+  assert.deepEqual(session.options, {
+    port: { first: 7000, last: 7009 },
+    listen: true,
+    bind: '127.0.0.1',
+    maxDownload: 10 * 1024 * 1024,
+    maxUpload: 500 * 1024,
+  });
+  assert.deepEqual(session.torrents[0]?.options, {
+    dir: 'out',
+    outputName: 'name',
+    mode: 'download',
+    seedGoal: { ratio: 1.5, time: 7_200_000 },
+    sequential: true,
+    overwrite: true,
+    partNames: false,
+    maxPeers: 9,
+    uploadSlots: 3,
+    peers: [
+      { host: '10.0.0.1', port: 1 },
+      { host: '::1', port: 2 },
+    ],
+    trackers: ['http://t/', 'udp://u/'],
+    useTorrentTrackers: false,
+  });
+  io.pressCtrlC();
+  assert.equal(await ended, 7);
+});
+
+test('Ctrl-C once ends it with a summary as the last line, twice ends the process at once', async () => {
+  const { io, session, ended } = start(['http://x/a', '--json']);
+  await settled();
+  session.stops = false;
+  io.pressCtrlC();
+  assert.deepEqual(io.exits, []);
+  io.pressCtrlC();
+  assert.deepEqual(io.exits, [7]);
+  io.timers.run(2800);
+  assert.equal(await ended, 7);
+  assert.deepEqual(io.exits, [7, 7], 'what does not stop is left behind');
+  const last = JSON.parse(io.stdout.lines.at(-1)!);
+  assert.deepEqual(last.torrents, [{ name: 'a', result: 'interrupted', have: 0, wanted: 1000 }]);
+});
+
+test('Ctrl-C while a source is still being fetched ends the process with 7', async () => {
+  const { io, ended } = start(['http://x/a', '--json'], { fetch: () => new Promise(() => undefined) });
+  await settled();
+  io.pressCtrlC();
+  assert.equal(await ended, 7);
+  assert.deepEqual(io.exits, [7]);
+  assert.deepEqual(
+    io.stdout.lines.map((line) => JSON.parse(line).exitCode),
+    [7],
+  );
+});
+
+test('a session that cannot be made is the failure of the command', async () => {
+  const failure = new BtgetError('usage', 'no such interface');
+  const { ended } = start(['http://x/a'], {
+    createSession: () => {
+      throw failure;
+    },
+  });
+  await assert.rejects(ended, failure);
+});
+
+test('the program that --on-complete names runs before the end, and what it prints goes to stderr', async () => {
+  const script = 'console.log(process.env.BTGET_NAME, JSON.parse(process.env.BTGET_RESULT).paths[0])';
+  const { io, session, ended } = start(['http://x/a', '--on-complete', `'${process.execPath}' -e '${script}'`]);
+  await settled();
+  session.torrents[0]?.completes();
+  session.torrents[0]?.events.goalReached();
+  assert.equal(await ended, 0);
+  assert.equal(io.stdout.text, '');
+  assert.ok(io.stderr.lines.includes('a out/a'), io.stderr.text);
+});

@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as btget from '../../src/index.js';
+
+test('the library makes and reads torrents, and makes a session that holds nothing open', () => {
+  const bytes = btget.createMetainfo({
+    name: 'x',
+    content: { length: 5, executable: false },
+    pieceLength: btget.choosePieceLength(5),
+    pieces: Buffer.alloc(20),
+    trackers: [],
+    webSeeds: [],
+    private: false,
+    source: null,
+    comment: null,
+    createdBy: null,
+    createdAt: null,
+  });
+  assert.equal(btget.describe(btget.parseMetainfo(bytes)).name, 'x');
+  assert.throws(() => btget.parseMetainfo(Buffer.from('x')), btget.BtgetError);
+  const session = btget.createNodeSession(btget.DEFAULT_SESSION_OPTIONS, 'test', (error) => assert.ifError(error));
+  return new Promise<void>((resolve) => session.stop(resolve));
+});

@@ -1,0 +1,208 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Random } from '../../../src/base/random.js';
+import { type ChokablePeer, Choker, DEFAULT_CHOKER_OPTIONS } from '../../../src/swarm/choker.js';
+import { seededRandom } from '../../support/seeded-random.js';
+import { Timeline } from '../../support/timeline.js';
+
+class FakeChokable implements ChokablePeer {
+  readonly name: string;
+  readonly upload;
+  readonly download;
+
+  constructor(name: string, options: { interested?: boolean; down?: number; up?: number; snubbed?: boolean }) {
+    this.name = name;
+    const upload = {
+      choked: true,
+      interested: options.interested ?? true,
+      rate: options.up ?? 0,
+      choke: () => {
+        upload.choked = true;
+      },
+      unchoke: () => {
+        upload.choked = false;
+      },
+    };
+    this.upload = upload;
+    this.download = { rate: options.down ?? 0, isSnubbed: () => options.snubbed ?? false };
+  }
+}
+
+/** Chance that puts every newcomer at the end of the list. */
+const last: Random = { below: (bound) => bound - 1, bytes: (length) => Buffer.alloc(length) };
+
+/** A choker with these peers, in this order. */
+function choking(slots: number, seeding: boolean, peers: readonly FakeChokable[]) {
+  const timeline = new Timeline();
+  const choker = new Choker<FakeChokable>(
+    timeline,
+    last,
+    DEFAULT_CHOKER_OPTIONS,
+    () => slots,
+    () => seeding,
+  );
+  for (const peer of peers) choker.peerJoined(peer);
+  const unchoked = () =>
+    peers
+      .filter((peer) => !peer.upload.choked)
+      .map((peer) => peer.name)
+      .join('');
+  return { timeline, choker, unchoked };
+}
+
+function peersOf(names: string, options: Parameters<typeof makeOne>[1] = {}): FakeChokable[] {
+  return [...names].map((name) => makeOne(name, options));
+}
+
+function makeOne(name: string, options: ConstructorParameters<typeof FakeChokable>[1]): FakeChokable {
+  return new FakeChokable(name, options);
+}
+
+describe('Choker, while we leech', () => {
+  it('serves those who send most, and one more by its turn in the list', () => {
+    const peers = ['a1', 'b5', 'c3', 'd9', 'e7'].map((one) => makeOne(one[0]!, { down: Number(one[1]) }));
+    const { timeline, unchoked } = choking(3, false, peers);
+    timeline.run(10_000);
+    assert.equal(unchoked(), 'ade');
+  });
+
+  it('moves the optimistic unchoke on every 30 s', () => {
+    const peers = [makeOne('x', { down: 100 }), ...peersOf('abc')];
+    const { timeline, unchoked } = choking(2, false, peers);
+    const seen: string[] = [];
+    for (let period = 0; period < 12; period += 1) {
+      timeline.run(10_000);
+      seen.push(unchoked());
+    }
+    assert.deepEqual(seen, ['xa', 'xa', 'xb', 'xb', 'xb', 'xc', 'xc', 'xc', 'xa', 'xa', 'xa', 'xb']);
+  });
+
+  it('prefers nobody who snubs us, however fast it was', () => {
+    const peers = [makeOne('a', { down: 1 }), makeOne('b', { down: 2 }), makeOne('s', { down: 100, snubbed: true })];
+    const { timeline, unchoked } = choking(2, false, peers);
+    timeline.run(10_000);
+    assert.equal(unchoked(), 'ab');
+  });
+
+  it('unchokes the uninterested who stand before the last slot, without a slot of theirs', () => {
+    const peers = [makeOne('u', { interested: false }), ...peersOf('ab'), makeOne('v', { interested: false })];
+    const { timeline, unchoked } = choking(2, false, peers);
+    timeline.run(10_000);
+    assert.equal(unchoked(), 'uab');
+  });
+
+  it('has one slot at least, and it goes round', () => {
+    const { timeline, unchoked } = choking(0, false, peersOf('ab'));
+    timeline.run(10_000);
+    assert.equal(unchoked(), 'a');
+    timeline.run(20_000);
+    assert.equal(unchoked(), 'b');
+  });
+});
+
+describe('Choker, while we seed', () => {
+  it('gives turns of 30 s to those who wait longest', () => {
+    const peers = peersOf('abcde');
+    const { timeline, unchoked } = choking(2, true, peers);
+    const seen: string[] = [];
+    for (let period = 0; period < 12; period += 1) {
+      timeline.run(10_000);
+      seen.push(unchoked());
+    }
+    assert.deepEqual(seen, ['ab', 'ab', 'ab', 'cd', 'cd', 'cd', 'ae', 'ae', 'ae', 'bc', 'bc', 'bc']);
+  });
+
+  it('counts the wait from when a peer began to want something', () => {
+    const peers = [makeOne('a', {}), makeOne('b', { interested: false }), makeOne('c', { interested: false })];
+    const { timeline, choker, unchoked } = choking(1, true, peers);
+    const becomesInterested = (peer: FakeChokable): void => {
+      peer.upload.interested = true;
+      choker.interestChanged(peer);
+    };
+    timeline.run(10_000);
+    becomesInterested(peers[2]!);
+    timeline.run(5_000);
+    becomesInterested(peers[1]!);
+    timeline.run(25_000);
+    assert.equal(unchoked(), 'c');
+  });
+
+  it('leaves the slots that nobody waits for to the fastest whose turn is over', () => {
+    const peers = [makeOne('a', { up: 5 }), makeOne('b', { up: 9 }), makeOne('c', { up: 1 })];
+    const { timeline, choker, unchoked } = choking(3, true, peers);
+    timeline.run(10_000);
+    assert.equal(unchoked(), 'abc');
+    timeline.run(40_000);
+    const newcomer = makeOne('n', {});
+    choker.peerJoined(newcomer);
+    choker.interestChanged(newcomer);
+    timeline.run(1);
+    assert.equal(unchoked(), 'ab');
+    assert.ok(!newcomer.upload.choked);
+  });
+
+  it('serves nobody who wants nothing while others wait', () => {
+    const peers = [makeOne('u', { interested: false }), ...peersOf('abc')];
+    const { timeline, unchoked } = choking(2, true, peers);
+    timeline.run(10_000);
+    assert.equal(unchoked(), 'ab');
+  });
+});
+
+describe('Choker', () => {
+  for (const seeding of [false, true]) {
+    it(`unchokes at once who is interested while slots are free, ${seeding ? 'seeding' : 'leeching'}`, () => {
+      const [only] = peersOf('a', { interested: false });
+      const { timeline, choker } = choking(4, seeding, [only!]);
+      only!.upload.interested = true;
+      choker.interestChanged(only!);
+      timeline.run(0);
+      assert.ok(!only!.upload.choked);
+    });
+  }
+
+  it('gives the slot of one who leaves, or wants nothing any more, to the next at once', () => {
+    const peers = peersOf('abc');
+    const { timeline, choker, unchoked } = choking(1, false, peers);
+    timeline.run(10_000);
+    assert.equal(unchoked(), 'a');
+    choker.peerLeft(peers[0]!);
+    peers[0]!.upload.choked = true;
+    timeline.run(0);
+    assert.equal(unchoked(), 'b');
+    peers[1]!.upload.interested = false;
+    choker.interestChanged(peers[1]!);
+    timeline.run(0);
+    assert.equal(unchoked(), 'bc');
+  });
+
+  it('has no task when there is no peer', () => {
+    const peers = peersOf('ab');
+    const { timeline, choker } = choking(1, false, peers);
+    timeline.run(10_000);
+    for (const peer of peers) choker.peerLeft(peer);
+    assert.equal(timeline.pending, 0);
+  });
+
+  it('lets newcomers be next three times as often as anybody else', () => {
+    const timeline = new Timeline();
+    let first = 0;
+    const random = seededRandom(3);
+    for (let round = 0; round < 3_000; round += 1) {
+      const choker = new Choker<FakeChokable>(
+        timeline,
+        random,
+        DEFAULT_CHOKER_OPTIONS,
+        () => 1,
+        () => false,
+      );
+      const [newcomer, ...others] = peersOf('nabcdefg');
+      for (const peer of others) choker.peerJoined(peer);
+      choker.peerJoined(newcomer!);
+      if (choker.order[0] === newcomer) first += 1;
+      choker.stop();
+    }
+    // Places 0 to 7 and two more that count as the first: 3 of 10.
+    assert.ok(Math.abs(first / 3_000 - 0.3) < 0.03, `${first} of 3000`);
+  });
+});

@@ -1,0 +1,222 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { BtgetError } from '../../../src/base/failure.js';
+import type { BlockSpan, ReadOutcome } from '../../../src/disk/storage.js';
+import { DEFAULT_RATE_LIMITER_OPTIONS, RateLimiter } from '../../../src/swarm/rate-limiter.js';
+import { DEFAULT_UPLOAD_OPTIONS, type Upload } from '../../../src/swarm/upload.js';
+import { Uploader } from '../../../src/swarm/uploader.js';
+import { bitfieldOf, layoutOf } from '../../support/pieces.js';
+import { RecordedConnection } from '../../support/recorded-connection.js';
+import { Timeline } from '../../support/timeline.js';
+
+const BLOCK = 16 * 1024;
+const READ_TIME = 10;
+
+/** One peer that is served; the disk takes 10 ms for each read. Of the four pieces of four blocks the last is missing. */
+class Serving {
+  readonly timeline = new Timeline();
+  readonly connection = new RecordedConnection();
+  readonly reads: string[] = [];
+  readonly failures: string[] = [];
+  readonly uploader: Uploader;
+  readonly upload: Upload;
+  failure: BtgetError | null = null;
+
+  constructor(rate: number | null = null) {
+    this.uploader = new Uploader(
+      {
+        timers: this.timeline,
+        layout: layoutOf(4, 4 * BLOCK),
+        source: { have: bitfieldOf('*** '), readBlocks: (spans, answered) => this.#read(spans, answered) },
+        limiter: new RateLimiter(this.timeline, rate, DEFAULT_RATE_LIMITER_OPTIONS),
+        gotReadFailure: (failure) => this.failures.push(failure.message),
+      },
+      DEFAULT_UPLOAD_OPTIONS,
+    );
+    this.upload = this.uploader.createUpload(this.connection);
+  }
+
+  /** The peer is interested and unchoked, and that has been said. */
+  open(): this {
+    this.upload.gotInterested();
+    this.upload.unchoke();
+    assert.deepEqual(this.connection.said(), ['unchoke']);
+    return this;
+  }
+
+  ask(piece: number, ...blocks: number[]): void {
+    for (const block of blocks) assert.equal(this.upload.gotRequest(piece, block * BLOCK, BLOCK).kind, 'fine');
+  }
+
+  #read(spans: readonly BlockSpan[], answered: (outcome: ReadOutcome) => void): void {
+    this.reads.push(spans.map((span) => `${span.piece}:${span.begin / BLOCK}`).join(' '));
+    const { failure } = this;
+    this.timeline.addTask(
+      () =>
+        answered(
+          failure === null
+            ? { ok: true, blocks: spans.map((span) => Buffer.alloc(span.length, span.piece)) }
+            : { ok: false, failure },
+        ),
+      READ_TIME,
+    );
+  }
+}
+
+describe('Upload', () => {
+  it('reads what is queued in one go, and sends it in one', () => {
+    const serving = new Serving().open();
+    serving.ask(0, 0, 1, 2, 3);
+    serving.timeline.run(100);
+    assert.deepEqual(serving.reads, ['0:0', '0:1 0:2 0:3']);
+    assert.deepEqual(serving.connection.said(), [
+      'piece 0:0+16384',
+      'piece 0:16384+16384, piece 0:32768+16384, piece 0:49152+16384',
+    ]);
+    assert.equal(serving.upload.total, 4 * BLOCK);
+    assert.equal(serving.uploader.total, 4 * BLOCK);
+    assert.equal(serving.upload.queuedCount, 0);
+  });
+
+  it('waits while enough waits in the socket, and goes on when it is flushed', () => {
+    const serving = new Serving().open();
+    serving.connection.unsentLength = 65 * 1024;
+    serving.ask(0, 0, 1);
+    assert.deepEqual(serving.reads, []);
+    serving.connection.unsentLength = 0;
+    serving.upload.connectionFlushed();
+    assert.deepEqual(serving.reads, ['0:0 0:1']);
+  });
+
+  it('reads no more at once than a batch, which grows with the rate', () => {
+    const serving = new Serving().open();
+    serving.ask(0, 0, 1, 2, 3);
+    serving.ask(1, 0, 1, 2, 3);
+    serving.timeline.run(READ_TIME);
+    assert.deepEqual(serving.reads, ['0:0', '0:1 0:2 0:3 1:0']);
+  });
+
+  it('does not send what was cancelled, be it queued or being read', () => {
+    const serving = new Serving().open();
+    serving.ask(0, 0, 1, 2);
+    assert.equal(serving.upload.gotCancel(0, 0, BLOCK).kind, 'junk');
+    assert.equal(serving.upload.gotCancel(0, BLOCK, BLOCK).kind, 'fine');
+    assert.equal(serving.upload.gotCancel(2, BLOCK, BLOCK).kind, 'fine');
+    assert.equal(serving.upload.gotCancel(0, 2 * BLOCK, 1).kind, 'fine');
+    assert.equal(serving.upload.gotCancel(9, 0, BLOCK).kind, 'junk');
+    serving.timeline.run(100);
+    assert.deepEqual(serving.connection.said(), ['piece 0:32768+16384']);
+  });
+
+  it('sends nothing after a choke, even if it was being read, and forgets what was queued', () => {
+    const serving = new Serving().open();
+    serving.ask(0, 0, 1);
+    serving.upload.choke();
+    serving.upload.unchoke();
+    serving.ask(1, 0);
+    serving.timeline.run(100);
+    assert.deepEqual(serving.connection.said(), ['choke', 'unchoke', 'piece 1:0+16384']);
+    assert.deepEqual(serving.reads, ['0:0', '1:0']);
+  });
+
+  it('forgets what was queued when the peer wants nothing any more, and when it is gone', () => {
+    for (const end of ['gotNotInterested', 'connectionLost'] as const) {
+      const serving = new Serving().open();
+      serving.ask(0, 0, 1);
+      serving.upload[end]();
+      serving.timeline.run(100);
+      assert.deepEqual(serving.connection.said(), []);
+      assert.equal(serving.upload.queuedCount, 0);
+    }
+  });
+
+  it('ignores requests while it chokes, of who is not interested, and of pieces that we lack, and counts them', () => {
+    const serving = new Serving();
+    const request = () => serving.upload.gotRequest(0, 0, BLOCK).kind;
+    serving.upload.gotInterested();
+    assert.equal(request(), 'junk');
+    serving.upload.unchoke();
+    assert.equal(serving.upload.gotRequest(3, 0, BLOCK).kind, 'junk');
+    serving.upload.gotNotInterested();
+    assert.equal(request(), 'junk');
+    serving.timeline.run(100);
+    assert.deepEqual(serving.reads, []);
+  });
+
+  it('refuses what lies outside the torrent, is too long, or is too much', () => {
+    const serving = new Serving().open();
+    const codes = [
+      [4, 0, BLOCK],
+      [2 ** 31, 0, BLOCK],
+      [0, 2 ** 31, BLOCK],
+      [0, 4 * BLOCK - 1, 2],
+      [0, 0, 0],
+      [0, 0, 2 ** 30],
+      [0, 0, 128 * 1024 + 1],
+    ].map(([piece, begin, length]) => {
+      const judgement = serving.upload.gotRequest(piece!, begin!, length!);
+      return judgement.kind === 'refuse' ? judgement.reason.code : judgement.kind;
+    });
+    assert.deepEqual(codes, [...Array(5).fill('block-out-of-range'), 'request-too-long', 'request-too-long']);
+
+    serving.connection.unsentLength = 10 * 1024 * 1024;
+    for (let begin = 0; begin < 500; begin += 1) assert.equal(serving.upload.gotRequest(0, begin, 1).kind, 'fine');
+    assert.equal(serving.upload.gotRequest(0, 500, 1).kind, 'fine');
+    assert.equal(serving.upload.queuedCount, 500);
+  });
+
+  it('makes the peer ask again for what did not fit in the queue, when the queue is empty', () => {
+    const serving = new Serving().open();
+    serving.connection.unsentLength = 10 * 1024 * 1024;
+    for (let begin = 0; begin < 501; begin += 1) serving.upload.gotRequest(0, begin, 1);
+    serving.connection.unsentLength = 0;
+    serving.upload.connectionFlushed();
+    serving.timeline.run(1_000);
+    const said = serving.connection.said().flatMap((batch) => batch.split(', '));
+    assert.equal(said.filter((message) => message.startsWith('piece')).length, 500);
+    assert.deepEqual(said.slice(500), ['choke', 'unchoke']);
+    serving.ask(1, 0);
+    serving.timeline.run(100);
+    assert.deepEqual(serving.connection.said(), ['piece 1:0+16384']);
+  });
+
+  it('queues a request that is repeated once', () => {
+    const serving = new Serving().open();
+    serving.connection.unsentLength = 10 * 1024 * 1024;
+    for (let time = 0; time < 10_000; time += 1) serving.ask(0, 1);
+    assert.equal(serving.upload.queuedCount, 1);
+  });
+
+  it('tells of a failed read, drops its requests and goes on', () => {
+    const serving = new Serving().open();
+    serving.failure = new BtgetError('io', 'cannot read x');
+    serving.ask(0, 0, 1);
+    serving.failure = null;
+    serving.timeline.run(100);
+    assert.deepEqual(serving.failures, ['cannot read x']);
+    assert.deepEqual(serving.connection.said(), ['piece 0:16384+16384']);
+    assert.equal(serving.connection.refusal, null);
+  });
+
+  it('holds the limit, a block at a time when it is low', () => {
+    const serving = new Serving(BLOCK).open();
+    serving.ask(0, 0, 1, 2, 3);
+    serving.timeline.run(2_500);
+    assert.deepEqual(serving.reads, ['0:0', '0:1', '0:2']);
+    assert.equal(serving.timeline.pending, 1);
+    serving.upload.choke();
+    assert.equal(serving.timeline.pending, 0);
+    serving.timeline.run(10_000);
+    assert.equal(serving.reads.length, 3);
+  });
+
+  it('has spent nothing of the limit on what it did not send', () => {
+    const serving = new Serving(BLOCK).open();
+    serving.ask(0, 0);
+    serving.upload.gotCancel(0, 0, BLOCK);
+    serving.timeline.run(50);
+    serving.ask(0, 1);
+    serving.timeline.run(50);
+    assert.deepEqual(serving.connection.said(), ['piece 0:16384+16384']);
+  });
+});

@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { Framer, type NextFunc, type Step } from '../../../src/wire/framer.js';
+import { seededRandom } from '../../support/seeded-random.js';
+import { splits } from '../../support/splits.js';
+
+/** Feeds the parts as a socket would: each in a buffer that is overwritten afterwards. */
+function feed(framer: Framer, parts: readonly Buffer[]): void {
+  for (const part of parts) {
+    const chunk = Buffer.from(part);
+    framer.dataCameIn(chunk);
+    chunk.fill(0xdb);
+  }
+}
+
+/** Reads a length of one byte, then as many bytes, over and over. A length of 255 is refused, 254 stops. */
+function prefixed(log: string[]): Framer {
+  const readLength: NextFunc = (frame) => {
+    const nextLen = frame[0] as number;
+    if (nextLen === 255) return { kind: 'refuse', reason: { code: 'message-too-long', length: nextLen } };
+    if (nextLen === 254) framer.stop();
+    return { kind: 'read', nextLen, nextFunc: readBody };
+  };
+  const readBody: NextFunc = (frame) => {
+    log.push(`frame ${frame.toString('latin1')}`);
+    return { kind: 'read', nextLen: 1, nextFunc: readLength };
+  };
+  const framer = new Framer(1, readLength, (reason) => log.push(`refused ${reason.code}`));
+  return framer;
+}
+
+function prefix(...bodies: string[]): Buffer {
+  return Buffer.concat(bodies.map((body) => Buffer.concat([Buffer.from([body.length]), Buffer.from(body, 'latin1')])));
+}
+
+/** The log is the same however the stream is cut. */
+function assertLog(stream: Buffer, expected: readonly string[]): void {
+  for (const parts of splits(stream, seededRandom(1), 20)) {
+    const log: string[] = [];
+    feed(prefixed(log), parts);
+    assert.deepEqual(log, expected);
+  }
+}
+
+describe('Framer', () => {
+  it('cuts a stream into the frames that are asked for', () => {
+    assertLog(prefix('a', 'two', 'x'.repeat(200)), ['frame a', 'frame two', `frame ${'x'.repeat(200)}`]);
+  });
+
+  it('delivers frames of no length at once, also at the end of a chunk', () => {
+    assertLog(prefix('', '', 'a', ''), ['frame ', 'frame ', 'frame a', 'frame ']);
+  });
+
+  it('delivers a first frame of no length with the first bytes', () => {
+    const log: string[] = [];
+    const read: NextFunc = (frame) => {
+      log.push(`${frame.length}`);
+      return { kind: 'read', nextLen: log.length === 1 ? 2 : 1, nextFunc: read };
+    };
+    new Framer(0, read, () => assert.fail('refused')).dataCameIn(Buffer.from('abc'));
+    assert.deepEqual(log, ['0', '2', '1']);
+  });
+
+  it('delivers nothing after a refusal, and tells it once', () => {
+    assertLog(Buffer.concat([prefix('a'), Buffer.from([255]), prefix('b', 'c')]), [
+      'frame a',
+      'refused message-too-long',
+    ]);
+  });
+
+  it('delivers nothing after it was stopped within a frame', () => {
+    assertLog(Buffer.concat([prefix('a'), Buffer.from([254]), prefix('b', 'c')]), ['frame a']);
+  });
+
+  it('does not tell a refusal once it was stopped', () => {
+    const framer: Framer = new Framer(
+      1,
+      () => {
+        framer.stop();
+        return { kind: 'refuse', reason: { code: 'not-bittorrent' } };
+      },
+      () => assert.fail('told of a refusal'),
+    );
+    framer.dataCameIn(Buffer.from('ab'));
+    framer.dataCameIn(Buffer.from('c'));
+  });
+
+  it('stopped from outside in the middle of a frame, lets go of it', () => {
+    const log: string[] = [];
+    const framer = prefixed(log);
+    framer.dataCameIn(Buffer.from([3, 0x61]));
+    framer.stop();
+    for (const rest of ['b', 'cd', 'efgh']) framer.dataCameIn(Buffer.from(rest));
+    assert.deepEqual(log, []);
+  });
+
+  it('shows a frame that lies in one chunk without copying it', () => {
+    const chunk = Buffer.from('abcdef');
+    const memory: boolean[] = [];
+    const read = (frame: Buffer): Step => {
+      memory.push(frame.buffer === chunk.buffer);
+      return { kind: 'read', nextLen: 2, nextFunc: read };
+    };
+    const framer = new Framer(2, read, () => assert.fail('refused'));
+    framer.dataCameIn(chunk.subarray(0, 5));
+    framer.dataCameIn(chunk.subarray(5));
+    assert.deepEqual(memory, [true, true, false]);
+  });
+
+  it('does not mind an empty chunk, at any place', () => {
+    const log: string[] = [];
+    const framer = prefixed(log);
+    for (const part of ['', '\x02', '', 'a', '', 'b', '']) framer.dataCameIn(Buffer.from(part, 'latin1'));
+    assert.deepEqual(log, ['frame ab']);
+  });
+
+  it('is left usable by an exception in a reader: what came after that frame is lost, nothing is delivered twice', () => {
+    const log: string[] = [];
+    let isBroken = true;
+    const read = (frame: Buffer): Step => {
+      if (isBroken) throw new Error('a bug');
+      log.push(frame.toString());
+      return { kind: 'read', nextLen: 2, nextFunc: read };
+    };
+    const framer = new Framer(2, read, () => assert.fail('refused'));
+    framer.dataCameIn(Buffer.from('a'));
+    assert.throws(() => framer.dataCameIn(Buffer.from('b')), /a bug/);
+    isBroken = false;
+    framer.dataCameIn(Buffer.from('cd'));
+    assert.deepEqual(log, ['cd']);
+  });
+
+  it('gathers a long frame from many chunks', () => {
+    const long = seededRandom(1).bytes(300_000);
+    for (const size of [1000, 16_384, 40_000, 299_999]) {
+      const frames: Buffer[] = [];
+      const read = (frame: Buffer): Step => {
+        frames.push(Buffer.from(frame));
+        return { kind: 'read', nextLen: long.length, nextFunc: read };
+      };
+      const framer = new Framer(long.length, read, () => assert.fail('refused'));
+      const parts: Buffer[] = [];
+      for (let begin = 0; begin < long.length; begin += size) parts.push(long.subarray(begin, begin + size));
+      feed(framer, [...parts, ...parts]);
+      assert.equal(frames.length, 2);
+      assert.ok(frames.every((frame) => frame.equals(long)));
+    }
+  });
+
+  it('gives little memory to a peer that announces much and sends little', () => {
+    const read = (): Step => assert.fail('a frame');
+    const before = process.memoryUsage().arrayBuffers;
+    const framers = Array.from({ length: 200 }, () => new Framer(1 << 20, read, () => assert.fail('refused')));
+    for (const framer of framers) feed(framer, [Buffer.from('x')]);
+    assert.ok(process.memoryUsage().arrayBuffers - before < 200 * 40_000);
+    assert.equal(framers.length, 200);
+  });
+
+  it('gives the same frames for every way of cutting any stream', () => {
+    fc.assert(
+      fc.property(fc.array(fc.string({ maxLength: 30 })), fc.array(fc.nat(12)), (bodies, cuts) => {
+        const texts = bodies.map((body) => Buffer.from(body).toString('latin1'));
+        const stream = prefix(...texts);
+        const parts: Buffer[] = [];
+        let begin = 0;
+        for (const cut of cuts) {
+          parts.push(stream.subarray(begin, begin + cut));
+          begin = Math.min(stream.length, begin + cut);
+        }
+        parts.push(stream.subarray(begin));
+        const log: string[] = [];
+        feed(prefixed(log), parts);
+        assert.deepEqual(
+          log,
+          texts.map((text) => `frame ${text}`),
+        );
+      }),
+    );
+  });
+});
