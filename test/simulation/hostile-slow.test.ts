@@ -87,9 +87,14 @@ describe('beside an honest seed, a download', () => {
     assert.deepEqual(world.refusals, []);
   });
 
-  it('is not held up by peers that spoil a piece and then have it alone, a block a minute', () => {
-    for (const count of [1, 5, 20]) {
-      const [time, world] = timeBeside(count, (each) => trickle(each, 55_000, 1));
+  it('is not held up by peers that spoil a piece and then have it alone, a block now and then', () => {
+    for (const [count, gap] of [
+      [1, 55_000],
+      [5, 55_000],
+      [20, 55_000],
+      [20, 3_000],
+    ] as const) {
+      const [time, world] = timeBeside(count, (each) => trickle(each, gap, 1));
       assert.ok(time < 1.5 * alone, `${time} ms with ${count}, ${alone} alone`);
       assert.deepEqual(world.refusals, [`banned ${count}`]);
     }
