@@ -24,6 +24,7 @@ import { countPeers } from './count-peers.js';
 import { createRerequester } from './create-rerequester.js';
 import { ExistingData, type ExistingDataFound } from './existing-data.js';
 import { GuardedStorage } from './guarded-storage.js';
+import { GuardedTrackerClient } from './guarded-tracker-client.js';
 import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
 import type { TorrentEvents, TorrentState, TorrentStatus } from './status.js';
 import type { TorrentOptions } from './torrent-options.js';
@@ -58,7 +59,10 @@ export class Torrent {
   readonly #existing: ExistingData;
   readonly #completion: Completion;
   readonly #rerequester: Rerequester;
-  #stage: 'new' | 'checking' | 'running' | 'stopped' = 'new';
+  /** 'stopped': it says good-bye, until it is 'over'. */
+  #stage: 'new' | 'checking' | 'running' | 'stopped' | 'over' = 'new';
+  /** Who is to be told when it is over. */
+  readonly #stopAnswers: (() => void)[] = [];
   #checking = { checked: 0, length: 0 };
   #timeLeft: RateMeasure | null = null;
   /** When a piece was last verified. */
@@ -133,7 +137,7 @@ export class Torrent {
       tiers: [...options.trackers.map((url) => [url]), ...(options.useTorrentTrackers ? metainfo.trackers : [])],
       timers: this.#context,
       random: parts.random,
-      trackerClient: parts.trackerClient,
+      trackerClient: new GuardedTrackerClient(parts.trackerClient, this.#context),
       swarm: this.#swarm,
       left: () => this.#progress.length - this.#progress.have,
       trackerAnswered: (report) => events.trackerAnswered(report),
@@ -150,22 +154,24 @@ export class Torrent {
     this.#context.addTask(() => this.#existing.begin(), 0);
   }
 
-  /** Says good-bye to trackers and peers, lets the disk end what is under way, and answers once. */
+  /**
+   * Says good-bye to trackers and peers, and lets the disk end what is under way. Whoever calls it is answered when that
+   * is over, however often it is called, and also when the torrent had ended itself.
+   */
   stop(answered: () => void): void {
-    const wasRunning = this.#stage === 'running';
-    const wasStopped = this.#stage === 'stopped';
-    this.#stage = 'stopped';
-    if (wasStopped) {
+    if (this.#stage === 'over') {
       this.#parts.rawServer.addTask(answered, 0);
       return;
     }
+    this.#stopAnswers.push(answered);
+    if (this.#stage === 'stopped') return;
+    const wasRunning = this.#stage === 'running';
+    this.#stage = 'stopped';
     this.#closeSwarm();
     let waiting = 2;
     const oneDone = (): void => {
       waiting -= 1;
-      if (waiting > 0) return;
-      this.#context.end();
-      answered();
+      if (waiting === 0) this.#end();
     };
     if (wasRunning) this.#rerequester.stop(oneDone);
     else oneDone();
@@ -196,7 +202,7 @@ export class Torrent {
 
   #state(amountLeft: number): TorrentState {
     if (this.#stage === 'new' || this.#stage === 'checking') return 'checking';
-    if (this.#stage === 'stopped') return 'stopped';
+    if (this.#stage === 'stopped' || this.#stage === 'over') return 'stopped';
     if (amountLeft === 0) return 'seeding';
     const quiet = this.#context.now() - this.#progressedAt >= STALL_TIME;
     return quiet && this.#swarm.downloader.rate < 1 ? 'stalled' : 'downloading';
@@ -241,19 +247,26 @@ export class Torrent {
 
   /** The world's fault: the torrent cannot go on. What is on the disk stays as it is. */
   #fail(failure: BtgetError): void {
-    if (this.#stage === 'stopped') return;
+    if (this.#stage === 'stopped' || this.#stage === 'over') return;
     this.stop(() => undefined);
     this.#events.failed(failure);
   }
 
   /** Our fault. Nothing of this torrent can be trusted to run, so it is ended from outside its context. */
   #crashed(error: unknown): void {
-    if (this.#stage === 'stopped') return;
-    this.#stage = 'stopped';
-    this.#closeSwarm();
-    this.#context.end();
-    this.#swarm.store.close(() => undefined);
+    if (this.#stage === 'over') return;
+    const wasStopped = this.#stage === 'stopped';
+    this.#stage = 'over';
+    if (!wasStopped) this.#closeSwarm();
+    this.#end();
+    if (!wasStopped) this.#swarm.store.close(() => undefined);
     this.#events.failed(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  #end(): void {
+    this.#stage = 'over';
+    this.#context.end();
+    for (const answered of this.#stopAnswers.splice(0)) answered();
   }
 
   #closeSwarm(): void {
