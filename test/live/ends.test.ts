@@ -4,11 +4,22 @@
  */
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readdirSync, readlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import type { RequestListener } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { freePort, startHttpServer, startSilentServer } from './servers.js';
-import { btget, btgetEnds, fingerprint, HOSTS, type Program, scratch, startSeed, writeNoise } from './support.js';
+import { closedPort, serveHttp } from '../support/http-server.js';
+import {
+  btget,
+  btgetEnds,
+  fingerprint,
+  HOSTS,
+  type Program,
+  scratch,
+  startSeed,
+  startSilentServer,
+  writeNoise,
+} from './support.js';
 
 const LIMIT = 3000;
 const OPTIONS = { timeout: 20_000 };
@@ -93,10 +104,11 @@ test('Ctrl-C while data comes', OPTIONS, async (t) => {
 
 test('Ctrl-C while a tracker that has answered once does not answer again', OPTIONS, async (t) => {
   const dir = scratch(t);
-  const tracker = await startHttpServer(t, HOSTS.tracker, (request, response) => {
-    if (request.url?.includes('event=started')) response.end('d8:intervali1800e5:peers0:e');
-  });
-  const torrent = await torrentOf(t, dir, MiB, `${tracker}/announce`);
+  const answer: RequestListener = ({ url }, response) => {
+    if (url?.includes('event=started')) response.end('d8:intervali1800e5:peers0:e');
+  };
+  const tracker = await serveHttp(t, answer, HOSTS.tracker);
+  const torrent = await torrentOf(t, dir, MiB, `http://${tracker}/announce`);
   const program = download(t, torrent, join(dir, 'leech'));
   await program.event('tracker', ({ ok }) => ok === true);
   assert.equal(await interrupted(program), 7);
@@ -198,12 +210,12 @@ test('6: the port is in use, the source cannot be fetched; 3: it is not there', 
   const dir = scratch(t);
   const torrent = await torrentOf(t, dir, MiB, await silentTracker(t));
   const taken = (await startSilentServer(t, HOSTS.btget)).address.split(':')[1] ?? '';
-  const nobody = `http://${HOSTS.other}:${await freePort(HOSTS.other)}/x.torrent`;
-  const empty = await startHttpServer(t, HOSTS.other, (_request, response) => response.writeHead(404).end());
+  const nobody = `http://${HOSTS.other}:${await closedPort(HOSTS.other)}/x.torrent`;
+  const empty = await serveHttp(t, (_request, response) => response.writeHead(404).end(), HOSTS.other);
   const codes = [
     await download(t, torrent, join(dir, 'leech'), '--port', taken).endsWithin(LIMIT),
     await download(t, nobody, dir).endsWithin(LIMIT),
-    await download(t, `${empty}/x.torrent`, dir).endsWithin(LIMIT),
+    await download(t, `http://${empty}/x.torrent`, dir).endsWithin(LIMIT),
   ];
   assert.deepEqual(codes, [6, 6, 3]);
 });

@@ -16,10 +16,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { serveTcp } from '../support/http-server.js';
 import { seededRandom } from '../support/seeded-random.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const BTGET = join(ROOT, 'bin', 'btget.js');
+export const BTGET = join(ROOT, 'bin', 'btget.js');
 export const LIBTORRENT_PEER = join(ROOT, 'test', 'live', 'libtorrent-peer.py');
 
 /** Addresses of the test's own network namespace, one for each role. */
@@ -191,4 +192,20 @@ export async function startSeed(
   const seed = btget(test, 'seed', torrent, '-d', dir, '--bind', host, ...more);
   const port = await seed.until((output) => /listening on \S*?:(\d+)[\s\S]*seeding/.exec(output)?.[1]);
   return `${host}:${port}`;
+}
+
+export interface SilentServer {
+  /** `HOST:PORT` */
+  readonly address: string;
+  /** Resolves when somebody has sent something to it. */
+  readonly spokenTo: Promise<void>;
+}
+
+/** Accepts every connection and never says a word. */
+export async function startSilentServer(test: TestContext, host: string): Promise<SilentServer> {
+  let spokenTo: () => void = () => undefined;
+  const promise = new Promise<void>((resolve) => {
+    spokenTo = resolve;
+  });
+  return { address: await serveTcp(test, (socket) => socket.once('data', spokenTo).resume(), host), spokenTo: promise };
 }
