@@ -25,6 +25,7 @@ import { countPeers } from './count-peers.js';
 import { createRerequester } from './create-rerequester.js';
 import { ExistingData, type ExistingDataFound } from './existing-data.js';
 import { GuardedStorage } from './guarded-storage.js';
+import { GuardedTrackerClient } from './guarded-tracker-client.js';
 import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
 import type { TorrentEvents, TorrentState, TorrentStatus } from './status.js';
 import type { TorrentOptions } from './torrent-options.js';
@@ -141,7 +142,7 @@ export class Torrent {
       tiers: [...options.trackers.map((url) => [url]), ...(options.useTorrentTrackers ? metainfo.trackers : [])],
       timers: this.#context,
       random: parts.random,
-      trackerClient: parts.trackerClient,
+      trackerClient: new GuardedTrackerClient(parts.trackerClient, this.#context),
       swarm: this.#swarm,
       left: () => this.#progress.length - this.#progress.have,
       trackerAnswered: (report) => events.trackerAnswered(report),
@@ -163,7 +164,10 @@ export class Torrent {
     this.#context.addTask(() => this.#existing.begin(), 0);
   }
 
-  /** Says good-bye to trackers and peers, lets the disk end what is under way, and answers once. */
+  /**
+   * Says good-bye to trackers and peers, and lets the disk end what is under way. Whoever calls it is answered when that
+   * is over, however often it is called, and also when the torrent had ended itself.
+   */
   stop(answered: () => void): void {
     if (this.#stage === 'ended') {
       this.#parts.rawServer.addTask(answered, 0);

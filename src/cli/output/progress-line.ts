@@ -31,7 +31,12 @@ export function progressSentence(name: string, status: TorrentStatus): string {
 }
 
 function shownPart(status: TorrentStatus): readonly [part: number, whole: number] {
-  return status.state === 'checking' ? [status.checked, status.checkLength] : [status.have, status.wanted];
+  return isHashing(status) ? [status.checked, status.checkLength] : [status.have, status.wanted];
+}
+
+/** A check that has only begun does not know what there is to hash, and often there is nothing. */
+function isHashing(status: TorrentStatus): boolean {
+  return status.state === 'checking' && status.checkLength > 0;
 }
 
 function detailsOf(status: TorrentStatus): string[] {
@@ -40,7 +45,9 @@ function detailsOf(status: TorrentStatus): string[] {
   const size = `${formatSize(status.have)} of ${formatSize(status.wanted)}`;
   switch (status.state) {
     case 'checking':
-      return ['checking', `${formatSize(status.checked)} of ${formatSize(status.checkLength)}`];
+      return isHashing(status)
+        ? ['checking', `${formatSize(status.checked)} of ${formatSize(status.checkLength)}`]
+        : ['checking'];
     case 'seeding':
       return ['seeding', ...upload, peers, `sent ${formatSize(status.uploaded)}`];
     case 'stopped':

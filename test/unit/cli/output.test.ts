@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chooseOutput, type OutputChoices } from '../../../src/cli/output/choose-output.js';
+import { columnsOf } from '../../../src/cli/output/escape.js';
 import type { RunEvent } from '../../../src/cli/output/events.js';
 import { describeForPeople } from '../../../src/cli/output/show-tree.js';
 import { stallReasons } from '../../../src/cli/output/stall-reasons.js';
@@ -152,7 +153,8 @@ const NORMAL = [
 
 test('a log gets one plain line for each event that matters', async () => {
   assert.deepEqual((await show({})).stderr.lines, NORMAL);
-  assert.deepEqual((await show({}, { columns: 80, rows: 24 }, { TERM: 'dumb' })).stderr.lines, NORMAL);
+  for (const env of [{ TERM: 'dumb' }, { NO_COLOR: '1' }])
+    assert.deepEqual((await show({}, { columns: 80, rows: 24 }, env)).stderr.lines, NORMAL);
 });
 
 test('-q is errors only, -v is more', async () => {
@@ -205,6 +207,17 @@ test('bars never take more rows than the terminal has, and give the cursor back'
   assert.ok(io.stderr.text.includes('\x1b[?25l'));
   assert.ok(io.stderr.text.lastIndexOf('\x1b[?25h') > io.stderr.text.lastIndexOf('\x1b[?25l'));
   assert.equal(io.stderr.listenerCount('resize'), 0);
+});
+
+test('a bar leaves room for the ^C that a terminal echoes, and an empty NO_COLOR says nothing', async () => {
+  const io = new FakeIo({ terminal: { columns: 80, rows: 24 } });
+  Object.assign(io.env, { NO_COLOR: '' });
+  const output = await chooseOutput(PLAIN, io);
+  output.tell({ type: 'progress', about: { ...about, name: 'a' }, status: makeStatus({ have: 500 }) });
+  output.close();
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: what is left when the bars' own control sequences are gone.
+  const bars = io.stderr.text.split(/\x1b\[[?\d]*[A-Za-z]|[\r\n]/).filter((line) => line.includes('[#'));
+  assert.deepEqual(new Set(bars.map(columnsOf)), new Set([77]));
 });
 
 test('why a download stands still, the likeliest reason first', () => {
