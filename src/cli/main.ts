@@ -5,6 +5,7 @@ import type { CliCommand } from './commands/command.js';
 import { exitCodeOf, failureCode, failureMessage } from './exit-code.js';
 import type { CliIo } from './io.js';
 import { jsonLine, printable } from './output/escape.js';
+import { canRedraw } from './output/terminal.js';
 import { version } from './version.js';
 
 /** Each loads its command. What a command needs is slow to load compared with what `--version` needs. */
@@ -27,7 +28,7 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
     }
     io.onBug((error) => {
       // Bars hide the cursor.
-      if (io.stderr.isTTY === true) io.stderr.write('\r\x1b[J\x1b[?25h');
+      if (canRedraw(io)) io.stderr.write('\r\x1b[J\x1b[?25h');
       reportFailure(error, argv, io);
       io.exitNow(exitCodeOf(error));
     });

@@ -2,9 +2,9 @@
  * Where a URL's host may lead. Names are resolved here, and what comes back is checked and dialled as it is: a name that
  * means one address to a check and another to a dial (DNS rebinding) gains nothing.
  */
-import { lookup, Resolver } from 'node:dns';
 import { type BindAddresses, passFence } from '../net/fence.js';
 import { parseIp } from '../net/ip-address.js';
+import { DEFAULT_NAME_LOOKUP_OPTIONS, lookUpName } from './http-name-lookup.js';
 import { type Reach, reachesAsFar, reachOf } from './reach.js';
 
 /** An address that may be dialled. */
@@ -37,15 +37,18 @@ export function findDestinations(
 ): { cancel(): void } {
   const name = host.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
   const found = (addresses: readonly string[]) => answered(choose(name, addresses, bind, floor));
-  const failed = (message: string) => answered({ ok: false, code: 'unreachable', message });
   if (parseIp(name) !== undefined) found([name]);
   // RFC 6761: "Name resolution APIs and libraries SHOULD recognize localhost names as special and SHOULD always return
   // the IP loopback address for address queries".
   else if (name === 'localhost') found(['127.0.0.1', '::1']);
-  else if (bind === null) return lookUp(name, found, failed);
-  else if (isLoopbackFence(bind)) {
+  else if (bind !== null && isLoopbackFence(bind)) {
     answered({ ok: false, code: 'forbidden', message: `bound to loopback, so ${name} is not looked up` });
-  } else return lookUpWithinFence(name, bind, found, failed);
+  } else {
+    return lookUpName(name, { ...DEFAULT_NAME_LOOKUP_OPTIONS, bind }, (outcome) => {
+      if (outcome.ok) found(outcome.addresses);
+      else answered({ ok: false, code: 'unreachable', message: outcome.message });
+    });
+  }
   return { cancel: () => undefined };
 }
 
@@ -72,67 +75,4 @@ function choose(
 
 function isLoopbackFence({ ipv4, ipv6 }: BindAddresses): boolean {
   return [ipv4, ipv6].every((address) => address === undefined || reachOf(address) === 'loopback');
-}
-
-type Found = (addresses: readonly string[]) => void;
-type Failed = (message: string) => void;
-
-function lookUp(name: string, found: Found, failed: Failed): { cancel(): void } {
-  let cancelled = false;
-  lookup(name, { all: true, verbatim: true }, (error, addresses) => {
-    if (cancelled) return;
-    if (error === null) found(addresses.map(({ address }) => address));
-    else failed(`${name} was not found: ${error.code ?? error.message}`);
-  });
-  return {
-    cancel: () => {
-      cancelled = true;
-    },
-  };
-}
-
-/**
- * The system's own lookup cannot be bound to an address, so the name servers are asked from here, without those of a
- * family that has no bound address: they would be asked past the fence.
- */
-function lookUpWithinFence(
-  name: string,
-  { ipv4, ipv6 }: BindAddresses,
-  found: Found,
-  failed: Failed,
-): { cancel(): void } {
-  const resolver = new Resolver({ timeout: 5000, tries: 2 });
-  const servers = resolver.getServers().filter((server) => (isIpv4Server(server) ? ipv4 : ipv6) !== undefined);
-  if (servers.length === 0) {
-    failed(`${name} was not found: no name server can be reached from the bound address`);
-    return { cancel: () => undefined };
-  }
-  resolver.setServers(servers);
-  resolver.setLocalAddress(ipv4 ?? '0.0.0.0', ipv6 ?? '::');
-  const addresses: string[] = [];
-  let reason = 'no address';
-  let cancelled = false;
-  let waiting = (ipv4 === undefined ? 0 : 1) + (ipv6 === undefined ? 0 : 1);
-  const collect = (error: NodeJS.ErrnoException | null, some: readonly string[]) => {
-    waiting -= 1;
-    if (cancelled) return;
-    if (error === null) addresses.push(...some);
-    else reason = error.code ?? error.message;
-    if (waiting > 0) return;
-    if (addresses.length > 0) found(addresses);
-    else failed(`${name} was not found: ${reason}`);
-  };
-  if (ipv4 !== undefined) resolver.resolve4(name, collect);
-  if (ipv6 !== undefined) resolver.resolve6(name, collect);
-  return {
-    cancel: () => {
-      cancelled = true;
-      resolver.cancel();
-    },
-  };
-}
-
-/** Name servers come as `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1` or `[2001:db8::1]:5353`. */
-function isIpv4Server(server: string): boolean {
-  return /^[0-9.]+(:\d+)?$/.test(server);
 }

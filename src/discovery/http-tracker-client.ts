@@ -8,6 +8,7 @@ import type { AnnounceOutcome, AnnounceRequest, TrackerClient } from './tracker-
 export class HttpTrackerClient implements TrackerClient {
   readonly #timers: Timers;
   readonly #options: HttpFetchOptions;
+  readonly #underWay = new Set<{ cancel(): void }>();
 
   constructor(timers: Timers, options: HttpFetchOptions) {
     this.#timers = timers;
@@ -17,7 +18,23 @@ export class HttpTrackerClient implements TrackerClient {
   announce(request: AnnounceRequest, answered: (outcome: AnnounceOutcome) => void): { cancel(): void } {
     const outcome = announceUrl(request);
     if (!outcome.ok) return this.#timers.addTask(() => answered(outcome), 0);
-    return httpFetch(outcome.url.href, this.#options, this.#timers, (fetched) => answered(interpret(fetched)));
+    const fetch = httpFetch(outcome.url.href, this.#options, this.#timers, (fetched) => {
+      this.#underWay.delete(fetch);
+      answered(interpret(fetched));
+    });
+    this.#underWay.add(fetch);
+    return {
+      cancel: () => {
+        this.#underWay.delete(fetch);
+        fetch.cancel();
+      },
+    };
+  }
+
+  /** Gives up what is under way, unanswered: a tracker that does not answer keeps no process. */
+  close(): void {
+    for (const fetch of this.#underWay) fetch.cancel();
+    this.#underWay.clear();
   }
 }
 

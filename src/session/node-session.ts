@@ -21,15 +21,17 @@ export function createNodeSession(
   const bind = options.bind === null ? null : resolveBind(options.bind);
   const rawServer = new NodeRawServer({ ...DEFAULT_NODE_RAW_SERVER_OPTIONS, bindAddresses: bind, gotException });
   const disk = createFileDisk({ ...FILE_DISK_DEFAULTS, timers: rawServer });
+  const trackerClient = new HttpTrackerClient(rawServer, { ...DEFAULT_FETCH_OPTIONS, userAgent, bind });
   return new Session(
     {
       rawServer,
       random: systemRandom,
       slots: createSlotPool(SLOT_POOL_DEFAULTS),
       openStorage: (storageOptions) => disk.openStorage(storageOptions),
-      trackerClient: new HttpTrackerClient(rawServer, { ...DEFAULT_FETCH_OPTIONS, userAgent, bind }),
+      trackerClient,
       close: (answered) =>
         disk.close(() => {
+          trackerClient.close();
           rawServer.close();
           answered();
         }),

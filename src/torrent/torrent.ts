@@ -17,12 +17,14 @@ import type { Identity } from '../swarm/connection.js';
 import type { Encoder } from '../swarm/encoder.js';
 import type { HalfOpen } from '../swarm/half-open.js';
 import type { RateLimiter } from '../swarm/rate-limiter.js';
+import type { RefusalCode } from '../wire/refusal.js';
 import { Completion } from './completion.js';
 import { ContentProgress } from './content-progress.js';
 import { countPeers } from './count-peers.js';
 import { createRerequester } from './create-rerequester.js';
 import { ExistingData, type ExistingDataFound } from './existing-data.js';
 import { GuardedStorage } from './guarded-storage.js';
+import { GuardedTrackerClient } from './guarded-tracker-client.js';
 import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
 import { Pace } from './pace.js';
 import type { TorrentEvents, TorrentState, TorrentStatus } from './status.js';
@@ -43,6 +45,8 @@ export interface TorrentParts {
   readonly port: number;
 }
 
+const MAX_WARNINGS = 20;
+
 export class Torrent {
   readonly metainfo: Metainfo;
   readonly #parts: TorrentParts;
@@ -55,8 +59,14 @@ export class Torrent {
   readonly #existing: ExistingData;
   readonly #completion: Completion;
   readonly #rerequester: Rerequester;
-  #stage: 'new' | 'checking' | 'running' | 'stopped' = 'new';
+  #stage: 'new' | 'checking' | 'running' | 'stopping' | 'ended' = 'new';
+  /** Who waits for the end. */
+  readonly #whenEnded: (() => void)[] = [];
+  /** The trackers have been told, or need not be. */
+  #goodByeSaid = false;
+  #diskClosed = false;
   #checking = { checked: 0, length: 0 };
+  readonly #warnings = new Set<string>();
   #timeLeft: RateMeasure | null = null;
   #pace: Pace;
 
@@ -94,7 +104,7 @@ export class Torrent {
       options,
       pieceVerified: (piece) => this.#pieceVerified(piece),
       diskFailed: (failure) => this.#fail(failure),
-      readFailed: (failure) => events.warned(failure.code, failure.message),
+      readFailed: (failure) => this.#warnOnce(failure.code, failure.message),
     });
     this.#existing = new ExistingData(
       {
@@ -103,7 +113,7 @@ export class Torrent {
         storage,
         mayWrite: options.mode === 'download',
         overwrite: options.overwrite,
-        warned: (code, message) => events.warned(code, message),
+        warned: (code, message) => this.#warnOnce(code, message),
         checking: (checked, length) => {
           this.#checking = { checked, length };
         },
@@ -130,7 +140,7 @@ export class Torrent {
       tiers: [...options.trackers.map((url) => [url]), ...(options.useTorrentTrackers ? metainfo.trackers : [])],
       timers: this.#context,
       random: parts.random,
-      trackerClient: parts.trackerClient,
+      trackerClient: new GuardedTrackerClient(parts.trackerClient, this.#context),
       swarm: this.#swarm,
       left: () => this.#progress.length - this.#progress.have,
       trackerAnswered: (report) => events.trackerAnswered(report),
@@ -142,31 +152,30 @@ export class Torrent {
     return this.#stage === 'running' ? this.#swarm.encoder : undefined;
   }
 
+  /** How many peers were refused so far, by reason: those that were let in and those that were not. */
+  get refusals(): ReadonlyMap<RefusalCode, number> {
+    return this.#swarm.encoder.refusals;
+  }
+
   start(): void {
     this.#stage = 'checking';
     this.#context.addTask(() => this.#existing.begin(), 0);
   }
 
-  /** Says good-bye to trackers and peers, lets the disk end what is under way, and answers once. */
+  /**
+   * Says good-bye to trackers and peers, and lets the disk end what is under way. Whoever calls it is answered when that
+   * is over, however often it is called, and also when the torrent had ended itself.
+   */
   stop(answered: () => void): void {
-    const wasRunning = this.#stage === 'running';
-    const wasStopped = this.#stage === 'stopped';
-    this.#stage = 'stopped';
-    if (wasStopped) {
+    if (this.#stage === 'ended') {
       this.#parts.rawServer.addTask(answered, 0);
       return;
     }
-    this.#closeSwarm();
-    let waiting = 2;
-    const oneDone = (): void => {
-      waiting -= 1;
-      if (waiting > 0) return;
-      this.#context.end();
-      answered();
-    };
-    if (wasRunning) this.#rerequester.stop(oneDone);
-    else oneDone();
-    this.#swarm.store.close(oneDone);
+    this.#whenEnded.push(answered);
+    if (this.#stage === 'stopping') return;
+    if (this.#stage === 'running') this.#rerequester.stop(() => this.#saidGoodBye());
+    else this.#goodByeSaid = true;
+    this.#close();
   }
 
   status(): TorrentStatus {
@@ -194,7 +203,7 @@ export class Torrent {
 
   #state(amountLeft: number, peers: number): TorrentState {
     if (this.#stage === 'new' || this.#stage === 'checking') return 'checking';
-    if (this.#stage === 'stopped') return 'stopped';
+    if (this.#stage === 'stopping' || this.#stage === 'ended') return 'stopped';
     if (amountLeft === 0) return 'seeding';
     return this.#pace.isStalled(peers, this.#context.now()) ? 'stalled' : 'downloading';
   }
@@ -214,7 +223,7 @@ export class Torrent {
     this.#events.started();
     this.#completion.begin(verified, whole);
     // Whoever was complete before it began, and has nothing to give, has nothing to say to trackers and peers.
-    if (this.#completion.isDone && this.#options.seedGoal === null) return;
+    if (store.amountLeft === 0 && this.#options.seedGoal === null) return;
     for (const address of this.#options.peers) encoder.startConnection(address, null);
     this.#rerequester.begin();
   }
@@ -237,25 +246,48 @@ export class Torrent {
 
   /** The world's fault: the torrent cannot go on. What is on the disk stays as it is. */
   #fail(failure: BtgetError): void {
-    if (this.#stage === 'stopped') return;
+    if (this.#stage === 'stopping') return;
     this.stop(() => undefined);
     this.#events.failed(failure);
   }
 
   /** Our fault. Nothing of this torrent can be trusted to run, so it is ended from outside its context. */
   #crashed(error: unknown): void {
-    if (this.#stage === 'stopped') return;
-    this.#stage = 'stopped';
-    this.#closeSwarm();
+    if (this.#stage === 'ended') return;
     this.#context.end();
-    this.#swarm.store.close(() => undefined);
+    if (this.#stage !== 'stopping') this.#close();
+    this.#saidGoodBye();
     this.#events.failed(error instanceof Error ? error : new Error(String(error)));
   }
 
-  #closeSwarm(): void {
+  /** Peers may ask a hundred times for what the disk does not give. */
+  #warnOnce(code: string, message: string): void {
+    if (this.#warnings.has(message) || this.#warnings.size >= MAX_WARNINGS) return;
+    this.#warnings.add(message);
+    this.#events.warned(code, message);
+  }
+
+  #close(): void {
+    this.#stage = 'stopping';
     this.#existing.stop();
     this.#completion.stop();
     this.#swarm.encoder.close();
     this.#swarm.connecter.stop();
+    this.#swarm.store.close(() => {
+      this.#diskClosed = true;
+      this.#endIfReady();
+    });
+  }
+
+  #saidGoodBye(): void {
+    this.#goodByeSaid = true;
+    this.#endIfReady();
+  }
+
+  #endIfReady(): void {
+    if (!this.#goodByeSaid || !this.#diskClosed || this.#stage === 'ended') return;
+    this.#stage = 'ended';
+    this.#context.end();
+    for (const answered of this.#whenEnded.splice(0)) answered();
   }
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs the live tests inside a network namespace of their own: other clients open whatever ports they like there, and
-# no packet can leave the machine. 10.9.0.1 to 10.9.0.9 stand in for addresses of a real network, because some clients
-# ignore peers on 127.0.0.1.
+# Runs the live tests (all of them, or the built files that are named) inside a network namespace of their own: other
+# clients open whatever ports they like there, and no packet can leave the machine. 10.9.0.1 to 10.9.0.9 stand in for
+# addresses of a real network, because some clients ignore peers on 127.0.0.1.
 set -eu
 if ! unshare -rn true 2>/dev/null; then
   echo "live tests skipped: no network namespace can be made here (unshare -rn)"
@@ -11,8 +11,9 @@ if ! command -v ip >/dev/null; then
   echo "live tests skipped: ip is not installed (Debian package iproute2)"
   exit 0
 fi
+[ $# -gt 0 ] || set -- dist/test/live/*.test.js
 exec unshare -rn sh -c '
   ip link set lo up
   for host in 1 2 3 4 5 6 7 8 9; do ip addr add 10.9.0.$host/24 dev lo; done
-  exec node --test --test-reporter=spec --test-concurrency=1 $BTGET_LIVE_ARGS dist/test/live/*.test.js
-'
+  exec node --test --test-reporter=spec --test-concurrency=1 $BTGET_LIVE_ARGS "$@"
+' sh "$@"

@@ -1,50 +1,27 @@
 import assert from 'node:assert/strict';
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { seededRandom } from '../support/seeded-random.js';
+import { serveTcp } from '../support/http-server.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const BTGET = join(ROOT, 'bin', 'btget.js');
+export const BTGET = join(ROOT, 'bin', 'btget.js');
 export const LIBTORRENT_PEER = join(ROOT, 'test', 'live', 'libtorrent-peer.py');
 
 /** Addresses of the test's own network namespace, one for each role. */
 export const HOSTS = { tracker: '10.9.0.1', btget: '10.9.0.2', rival: '10.9.0.3', other: '10.9.0.4' } as const;
+/** One for each member of a swarm, none of them the tracker's. */
+export const SWARM_HOSTS = [2, 3, 4, 5, 6, 7].map((last) => `10.9.0.${last}`);
 
 /** A folder that goes when the test ends. */
 export function scratch(test: TestContext): string {
   const dir = mkdtempSync(join(tmpdir(), 'btget-live-'));
   test.after(() => rmSync(dir, { recursive: true, force: true }));
   return dir;
-}
-
-/** Writes files of seeded noise below `dir`. */
-export function writeNoise(dir: string, files: Readonly<Record<string, number>>): void {
-  const random = seededRandom(1);
-  const noise = random.bytes(1 << 20);
-  for (const [path, length] of Object.entries(files)) {
-    mkdirSync(dirname(join(dir, path)), { recursive: true });
-    const file = openSync(join(dir, path), 'w');
-    for (let left = length; left > 0; ) {
-      noise.writeUInt32BE(random.below(0xffffffff), random.below(noise.length - 4));
-      left -= writeSync(file, noise, 0, Math.min(left, noise.length));
-    }
-    closeSync(file);
-  }
 }
 
 /** Path → hash of every file below `dir`: two folders are equal when these are. */
@@ -63,6 +40,22 @@ export function lengthOf(path: string): number {
 
 export function isInstalled(command: string, ...args: string[]): boolean {
   return spawnSync(command, args, { stdio: 'ignore' }).error === undefined;
+}
+
+/** One line of `--json`. */
+export type JsonEvent = Readonly<Record<string, unknown>>;
+
+/** Resolves after `limit` milliseconds, or when the answer's `resolve` is called: it keeps no process. */
+function timeLimit(limit: number): { promise: Promise<undefined>; resolve: () => void } {
+  let resolve: () => void = () => undefined;
+  const promise = new Promise<undefined>((settle) => {
+    const timer = setTimeout(() => settle(undefined), limit);
+    resolve = () => {
+      clearTimeout(timer);
+      settle(undefined);
+    };
+  });
+  return { promise, resolve };
 }
 
 /** A program that a test started: it is ended by its own process id when the test ends. */
@@ -103,7 +96,7 @@ export class Program {
     for (;;) {
       const found = find(this.stdout + this.stderr);
       if (found !== null && found !== undefined) return found;
-      if (this.child.exitCode !== null)
+      if (this.child.exitCode !== null || this.child.signalCode !== null)
         throw new Error(`${this.#name} ended with ${this.child.exitCode}: ${this.stdout}${this.stderr}`);
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
@@ -113,6 +106,30 @@ export class Program {
   async interrupt(): Promise<number | null> {
     this.child.kill('SIGINT');
     return this.ended;
+  }
+
+  /** The exit code; a failure unless it ends by itself within `limit` milliseconds of this call. */
+  async endsWithin(limit: number): Promise<number | null> {
+    const { promise, resolve } = timeLimit(limit);
+    const ended = await Promise.race([this.ended.then((code) => ({ code })), promise]);
+    resolve();
+    if (ended === undefined) throw new Error(`${this.#name} goes on ${limit} ms later: ${this.stdout}${this.stderr}`);
+    assert.equal(this.child.signalCode, null, `${this.#name} died of a signal`);
+    return ended.code;
+  }
+
+  /** The events of `--json` so far. */
+  events(): JsonEvent[] {
+    const whole = this.stdout.slice(0, this.stdout.lastIndexOf('\n') + 1);
+    return whole
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as JsonEvent);
+  }
+
+  /** The first event of `--json` that is of `type`, and of which `is` holds, as soon as there is one. */
+  event(type: string, is: (event: JsonEvent) => boolean = () => true): Promise<JsonEvent> {
+    return this.until(() => this.events().find((event) => event['type'] === type && is(event)));
   }
 
   #wake(): void {
@@ -149,4 +166,20 @@ export async function startSeed(
   const seed = btget(test, 'seed', torrent, '-d', dir, '--bind', host, ...more);
   const port = await seed.until((output) => /listening on \S*?:(\d+)[\s\S]*seeding/.exec(output)?.[1]);
   return `${host}:${port}`;
+}
+
+export interface SilentServer {
+  /** `HOST:PORT` */
+  readonly address: string;
+  /** Resolves when somebody has sent something to it. */
+  readonly spokenTo: Promise<void>;
+}
+
+/** Accepts every connection and never says a word. */
+export async function startSilentServer(test: TestContext, host: string): Promise<SilentServer> {
+  let spokenTo: () => void = () => undefined;
+  const promise = new Promise<void>((resolve) => {
+    spokenTo = resolve;
+  });
+  return { address: await serveTcp(test, (socket) => socket.once('data', spokenTo).resume(), host), spokenTo: promise };
 }

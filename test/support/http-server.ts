@@ -33,13 +33,13 @@ export function serveHttps(context: TestContext, handle: RequestListener, host =
 }
 
 /** For answers that no HTTP server would give. */
-export function serveTcp(context: TestContext, handle: (socket: Socket) => void): Promise<string> {
-  return listen(context, createTcpServer(handle), '127.0.0.1');
+export function serveTcp(context: TestContext, handle: (socket: Socket) => void, host = '127.0.0.1'): Promise<string> {
+  return listen(context, createTcpServer(handle), host);
 }
 
 /** A port on which nobody listens any more. */
-export async function closedPort(): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1');
+export async function closedPort(host = '127.0.0.1'): Promise<number> {
+  const server = createTcpServer().listen(0, host);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   server.close();

@@ -51,7 +51,6 @@ export const tracker = defineCommand(
     const handler = new HttpHandler(server, (request) => service.get(request), DEFAULT_HTTP_OPTIONS);
     const listener = await listen(server, handler, values.port);
     service.begin();
-    if (!values.quiet) say(`tracker at http://${hostOf(listener, values.bind)}/announce`);
     const ended = new Promise<void>((resolve) => {
       stop = resolve;
     });
@@ -61,6 +60,8 @@ export const tracker = defineCommand(
       () => stop(),
       () => 0,
     );
+    // Whoever reads it may send a signal at once.
+    if (!values.quiet) say(`tracker at http://${hostOf(listener, values.bind)}/announce`);
     server.listenForever(() => undefined);
     await ended;
     rereading?.cancel();

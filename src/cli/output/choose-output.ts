@@ -5,6 +5,7 @@ import { createJsonOutput } from './json-events.js';
 import { PlainProgress } from './plain-progress.js';
 import { createPathOutput } from './print-paths.js';
 import type { Verbosity } from './sentences.js';
+import { canRedraw } from './terminal.js';
 
 export interface OutputChoices {
   readonly json: boolean;
@@ -23,7 +24,7 @@ export async function chooseOutput(choices: OutputChoices, io: CliIo): Promise<O
   if (choices.print0) outputs.push(createPathOutput(toStdout, '\0'));
   else if (choices.printPaths) outputs.push(createPathOutput(toStdout, '\n'));
   const verbosity: Verbosity = choices.quiet ? 'quiet' : choices.verbose ? 'verbose' : 'normal';
-  if (io.stderr.isTTY === true && io.env['TERM'] !== 'dumb' && !choices.quiet) {
+  if (canRedraw(io) && !choices.quiet) {
     const { ProgressBars } = await import('./progress-bars.js');
     outputs.push(new ProgressBars(io.stderr, verbosity));
   } else {

@@ -7,6 +7,7 @@ import type { Output, RunEvent } from './events.js';
 import { formatCount } from './format.js';
 import { progressBarLine } from './progress-line.js';
 import { sentencesFor, type Verbosity } from './sentences.js';
+import { columnsFor } from './terminal.js';
 
 interface Shown {
   readonly name: string;
@@ -82,8 +83,7 @@ export class ProgressBars implements Output {
 
   /** Never more than the terminal has rows, or every redraw would scroll it. */
   #lines(): string[] {
-    // The last column stays free: some terminals go on to the next row when it is written.
-    const columns = Math.max(1, (this.#stream.columns ?? 80) - 1);
+    const columns = columnsFor(this.#stream);
     const rows = Math.max(1, (this.#stream.rows ?? 24) - 1);
     const all = [...this.#latest.values()];
     const shown = all.length <= rows ? all : all.slice(0, rows - 1);

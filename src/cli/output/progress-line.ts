@@ -31,9 +31,12 @@ export function progressSentence(name: string, status: TorrentStatus): string {
 }
 
 function shownPart(status: TorrentStatus): readonly [part: number, whole: number] {
-  // Before it is known what there is to check, nothing is checked.
-  if (status.state === 'checking') return [status.checked, Math.max(1, status.checkLength)];
-  return [status.have, status.wanted];
+  return isHashing(status) ? [status.checked, status.checkLength] : [status.have, status.wanted];
+}
+
+/** A check that has only begun does not know what there is to hash, and often there is nothing. */
+function isHashing(status: TorrentStatus): boolean {
+  return status.state === 'checking' && status.checkLength > 0;
 }
 
 function detailsOf(status: TorrentStatus): string[] {
@@ -42,8 +45,9 @@ function detailsOf(status: TorrentStatus): string[] {
   const size = `${formatSize(status.have)} of ${formatSize(status.wanted)}`;
   switch (status.state) {
     case 'checking':
-      if (status.checkLength === 0) return ['looking at what is there'];
-      return ['checking', `${formatSize(status.checked)} of ${formatSize(status.checkLength)}`];
+      return isHashing(status)
+        ? ['checking', `${formatSize(status.checked)} of ${formatSize(status.checkLength)}`]
+        : ['checking'];
     case 'seeding':
       return ['seeding', ...upload, peers, `sent ${formatSize(status.uploaded)}`];
     case 'stopped':

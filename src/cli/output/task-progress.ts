@@ -2,6 +2,7 @@
 import type { CliIo } from '../io.js';
 import { fitTo, printable } from './escape.js';
 import { formatPercent, formatRate, formatSize } from './format.js';
+import { canRedraw, columnsFor } from './terminal.js';
 
 export interface TaskProgress {
   /** `done` of `length` bytes. */
@@ -14,8 +15,7 @@ const REDRAW_EVERY = 100;
 
 export function createTaskProgress(io: CliIo, name: string, quiet: boolean): TaskProgress {
   const { stderr, timers } = io;
-  if (quiet || stderr.isTTY !== true || io.env['TERM'] === 'dumb')
-    return { tell: () => undefined, close: () => undefined };
+  if (quiet || !canRedraw(io)) return { tell: () => undefined, close: () => undefined };
   const startedAt = timers.now();
   let drawnAt = Number.NEGATIVE_INFINITY;
   return {
@@ -25,7 +25,7 @@ export function createTaskProgress(io: CliIo, name: string, quiet: boolean): Tas
       drawnAt = now;
       const rate = now > startedAt ? `, ${formatRate((done / (now - startedAt)) * 1000)}` : '';
       const line = `${printable(name)}: ${formatPercent(done, length)} of ${formatSize(length)}${rate}`;
-      stderr.write(`\r${fitTo(line, Math.max(1, (stderr.columns ?? 80) - 1))}\x1b[K`);
+      stderr.write(`\r${fitTo(line, columnsFor(stderr))}\x1b[K`);
     },
     close: () => {
       if (drawnAt !== Number.NEGATIVE_INFINITY) stderr.write('\r\x1b[K');

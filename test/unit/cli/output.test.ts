@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chooseOutput, type OutputChoices } from '../../../src/cli/output/choose-output.js';
+import { columnsOf } from '../../../src/cli/output/escape.js';
 import type { RunEvent, SourceResult } from '../../../src/cli/output/events.js';
 import { progressSentence } from '../../../src/cli/output/progress-line.js';
 import { sentencesFor } from '../../../src/cli/output/sentences.js';
@@ -164,7 +165,8 @@ const NORMAL = [
 
 test('a log gets one plain line for each event that matters', async () => {
   assert.deepEqual((await show({})).stderr.lines, NORMAL);
-  assert.deepEqual((await show({}, { columns: 80, rows: 24 }, { TERM: 'dumb' })).stderr.lines, NORMAL);
+  for (const env of [{ TERM: 'dumb' }, { NO_COLOR: '1' }])
+    assert.deepEqual((await show({}, { columns: 80, rows: 24 }, env)).stderr.lines, NORMAL);
 });
 
 test('-q is errors only, -v is more', async () => {
@@ -222,6 +224,17 @@ test('bars never take more rows than the terminal has, and give the cursor back'
   assert.equal(io.stderr.listenerCount('resize'), 0);
 });
 
+test('a bar leaves room for the ^C that a terminal echoes, and an empty NO_COLOR says nothing', async () => {
+  const io = new FakeIo({ terminal: { columns: 80, rows: 24 } });
+  Object.assign(io.env, { NO_COLOR: '' });
+  const output = await chooseOutput(PLAIN, io);
+  output.tell({ type: 'progress', about: { ...about, name: 'a' }, status: makeStatus({ have: 500 }) });
+  output.close();
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: what is left when the bars' own control sequences are gone.
+  const bars = io.stderr.text.split(/\x1b\[[?\d]*[A-Za-z]|[\r\n]/).filter((line) => line.includes('[#'));
+  assert.deepEqual(new Set(bars.map(columnsOf)), new Set([77]));
+});
+
 test('why a download stands still, the likeliest reason first', () => {
   const failing = { ...report, url: 'http://u/', ok: false, message: 'unregistered' };
   const rows: readonly [Parameters<typeof makeStatus>[0], readonly TrackerReport[], string][] = [
@@ -268,7 +281,7 @@ test('where it listens is said of what serves, and of a download only with -v', 
 
 test('before it is known what there is to check, nothing is said to be checked', () => {
   const status = makeStatus({ state: 'checking', checked: 0, checkLength: 0 });
-  assert.equal(progressSentence('x', status), 'x: 0%, looking at what is there');
+  assert.equal(progressSentence('x', status), 'x: 0%, checking');
 });
 
 test('show draws a torrent as a tree, without any control character', () => {

@@ -98,6 +98,7 @@ test('a progress sentence says what the state is about', () => {
     status,
     { ...status, state: 'stalled' as const, downRate: 0, eta: null },
     { ...status, state: 'checking' as const, checked: 512, checkLength: 1024 },
+    { ...status, state: 'checking' as const, have: 0, checked: 0, checkLength: 0 },
     { ...status, state: 'seeding' as const, have: 3 << 20, upRate: 2048, uploaded: 1 << 20 },
   ];
   assert.deepEqual(
@@ -106,6 +107,7 @@ test('a progress sentence says what the state is about', () => {
       'x\\x1b: 33%, 1 MiB of 3 MiB, down 1 MiB/s, 2m05s left, 3 peers',
       'x\\x1b: 33%, 1 MiB of 3 MiB, stalled, 3 peers',
       'x\\x1b: 50%, checking, 512 B of 1 KiB',
+      'x\\x1b: 0%, checking',
       'x\\x1b: 100%, seeding, up 2 KiB/s, 3 peers, sent 1 MiB',
     ],
   );

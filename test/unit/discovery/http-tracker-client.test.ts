@@ -5,7 +5,7 @@ import { DEFAULT_FETCH_OPTIONS } from '../../../src/discovery/http-fetch.js';
 import { HttpTrackerClient } from '../../../src/discovery/http-tracker-client.js';
 import type { AnnounceOutcome, AnnounceRequest } from '../../../src/discovery/tracker-client.js';
 import { answer } from '../../support/fake-tracker.js';
-import { serveHttp } from '../../support/http-server.js';
+import { serveHttp, serveTcp } from '../../support/http-server.js';
 import { nodeTimers } from '../../support/node-timers.js';
 import { Timeline } from '../../support/timeline.js';
 
@@ -81,4 +81,23 @@ test('even what is refused at once is told later, on the timeline, and not after
   timeline.run(100_000);
   assert.deepEqual(log, ['udp://a false', 'http://0.0.0.0/ false']);
   assert.equal(timeline.pending, 0);
+});
+
+test('what is under way when the client is closed is given up, and never answered', async (context) => {
+  let asked: () => void = () => undefined;
+  const isAsked = new Promise<void>((resolve) => {
+    asked = resolve;
+  });
+  let hungUp: () => void = () => undefined;
+  const isHungUp = new Promise<void>((resolve) => {
+    hungUp = resolve;
+  });
+  const host = await serveTcp(context, (socket) => socket.once('data', asked).once('close', hungUp));
+  const client = new HttpTrackerClient(nodeTimers, OPTIONS);
+  const log: string[] = [];
+  client.announce(request(`http://${host}/announce`), () => log.push('answered'));
+  await isAsked;
+  client.close();
+  await isHungUp;
+  assert.deepEqual(log, []);
 });

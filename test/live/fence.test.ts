@@ -1,0 +1,134 @@
+/** `--bind 127.0.0.1` in a machine that has a way out: not one packet takes it. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { writeNoise } from '../support/noise.js';
+import { BTGET, fingerprint, Program, scratch } from './support.js';
+
+const OPTIONS = { timeout: 20_000 };
+
+// Names are looked up at 198.51.100.53 unless they stand here; both addresses are reserved for documentation.
+const MACHINE = `
+  set -e
+  echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6
+  ip link set lo up
+  ip link add outside type veth peer name world
+  ip link set outside arp off
+  ip link set world up
+  ip addr add 192.0.2.1/24 dev outside
+  ip link set outside up
+  ip route add default dev outside
+  echo 'nameserver 198.51.100.53' >"$1"
+  mount --bind "$1" /etc/resolv.conf
+  echo ready
+  exec cat
+`;
+
+/**
+ * A machine whose default route is an interface that counts what is sent through it. Its far end is a dead end in the
+ * same machine, so that nothing goes anywhere.
+ */
+class Machine {
+  readonly #test: TestContext;
+  readonly #holder: Program;
+
+  constructor(test: TestContext, dir: string) {
+    this.#test = test;
+    this.#holder = new Program(test, 'unshare', ['-n', '-m', 'sh', '-c', MACHINE, 'sh', join(dir, 'resolv.conf')]);
+  }
+
+  async ready(): Promise<void> {
+    await this.#holder.until((output) => /ready/.exec(output));
+  }
+
+  btget(...args: string[]): Program {
+    return new Program(this.#test, 'nsenter', [...this.#enter(), process.execPath, BTGET, ...args]);
+  }
+
+  /** Packets that left through the default route so far. */
+  sentOutside(): number {
+    const { stdout, stderr } = spawnSync('nsenter', [...this.#enter(), 'ip', '-j', '-s', 'link', 'show', 'outside']);
+    const [link] = JSON.parse(stdout.toString() || `"${stderr}"`) as { stats64: { tx: { packets: number } } }[];
+    return link?.stats64.tx.packets ?? Number.NaN;
+  }
+
+  #enter(): string[] {
+    return ['--net', '--mount', '--target', String(this.#holder.child.pid)];
+  }
+}
+
+const OUTSIDE_TRACKERS = [
+  'http://tracker.example.org:6969/announce',
+  'http://198.51.100.7:6969/announce',
+  'https://198.51.100.8/announce',
+  'udp://198.51.100.9:6969/announce',
+  'http://[2001:db8::9]:6969/announce',
+].flatMap((url) => ['--tracker', url]);
+const OUTSIDE_PEERS = ['198.51.100.20:6881', '192.0.2.77:6881', '[2001:db8::7]:6881'].flatMap((peer) => [
+  '--peer',
+  peer,
+]);
+
+async function torrentIn(machine: Machine, dir: string, ...more: string[]): Promise<string> {
+  writeNoise(join(dir, 'seed'), { 'data.bin': 3 << 20 });
+  const torrent = join(dir, 'data.torrent');
+  const create = machine.btget('create', join(dir, 'seed', 'data.bin'), '-o', torrent, ...more);
+  assert.equal(await create.ended, 0, create.stderr);
+  return torrent;
+}
+
+test('bound to loopback, a swarm completes and not one packet leaves the machine', OPTIONS, async (t) => {
+  const dir = scratch(t);
+  const machine = new Machine(t, dir);
+  await machine.ready();
+  const before = machine.sentOutside();
+  const bind = ['--bind', '127.0.0.1'];
+  const tracker = machine.btget('tracker', ...bind, '--port', '0', '--nat-check');
+  const url = await tracker.until((output) => /http:\/\/127\.0\.0\.1:\d+\/announce/.exec(output)?.[0]);
+  const torrent = await torrentIn(machine, dir, ...OUTSIDE_TRACKERS, '--tracker', url);
+  const seed = machine.btget('seed', torrent, '-d', join(dir, 'seed'), ...bind, ...OUTSIDE_PEERS, '--max-upload', '2M');
+  await seed.until((output) => /seeding/.exec(output));
+
+  const leech = machine.btget(
+    torrent,
+    '-d',
+    join(dir, 'leech'),
+    ...bind,
+    ...OUTSIDE_PEERS,
+    ...OUTSIDE_TRACKERS,
+    '--json',
+  );
+  assert.equal(await leech.ended, 0, leech.stderr);
+  assert.deepEqual(fingerprint(join(dir, 'leech')), fingerprint(join(dir, 'seed')));
+  const answers = leech.events().filter(({ type }) => type === 'tracker');
+  assert.equal(new Set(answers.map(({ url }) => url)).size, 6, 'every tracker was thought of');
+  assert.deepEqual(
+    answers.filter(({ ok }) => ok === true).map(({ url }) => url),
+    [url, url, url],
+    'ours alone was told that it began, was complete, and ended',
+  );
+
+  const fetched = machine.btget('http://tracker.example.org/x.torrent', '-d', dir, ...bind);
+  assert.equal(await fetched.ended, 6, fetched.stderr);
+  assert.equal(await seed.interrupt(), 0);
+  assert.equal(machine.sentOutside(), before);
+});
+
+test('the same without --bind is seen: the counter counts', OPTIONS, async (t) => {
+  const dir = scratch(t);
+  const machine = new Machine(t, dir);
+  await machine.ready();
+  const torrent = await torrentIn(machine, dir);
+  const ways = [
+    ['--peer', '198.51.100.20:6881'],
+    ['--tracker', 'http://198.51.100.7:6969/announce'],
+    ['--tracker', 'http://tracker.example.org:6969/announce'],
+  ];
+  for (const [index, way] of ways.entries()) {
+    const before = machine.sentOutside();
+    const leech = machine.btget(torrent, '-d', join(dir, `leech${index}`), ...way, '--timeout', '1');
+    assert.equal(await leech.ended, 2, leech.stderr);
+    assert.ok(machine.sentOutside() > before, way.join(' '));
+  }
+});

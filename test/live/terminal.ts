@@ -1,0 +1,68 @@
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { BTGET, Program } from './support.js';
+
+/** What the shell writes in place of `btget`. */
+export const BTGET_COMMAND = `${process.execPath} ${BTGET}`;
+
+const COLUMNS = 160;
+const ROWS = 40;
+
+/**
+ * A terminal of 160 columns with a shell in it, on a tmux server of its own, which ends with the test. What `dir` holds
+ * of it are its socket and all that was written to it.
+ */
+export class Terminal {
+  readonly #dir: string;
+  readonly #client: Program;
+
+  /** `env`: what the shell has in its environment besides, `NAME=value`. */
+  constructor(test: TestContext, dir: string, ...env: string[]) {
+    this.#dir = dir;
+    const variables = ['PS1=$ ', 'ENV=', 'NO_COLOR=', ...env];
+    const started = this.#tmux(
+      ...['-f', '/dev/null', 'new-session', '-d', '-x', String(COLUMNS), '-y', String(ROWS), '-s', 'test'],
+      ...['env', '-u', 'NO_COLOR', ...variables.filter((variable) => variable !== 'NO_COLOR='), 'sh'],
+    );
+    if (started.status !== 0) throw new Error(`tmux: ${started.stderr}`);
+    test.after(() => this.#tmux('kill-server'));
+    // In control mode the client is told of all that is written to the terminal, as it is written.
+    this.#client = new Program(test, 'tmux', ['-S', this.#socket, '-C', 'attach-session', '-t', 'test']);
+    this.#tmux('pipe-pane', '-O', '-t', 'test', `exec cat >${join(dir, 'written')}`);
+  }
+
+  /** Types a line. */
+  enter(line: string): void {
+    this.#tmux('send-keys', '-t', 'test', '-l', line);
+    this.#tmux('send-keys', '-t', 'test', 'Enter');
+  }
+
+  interrupt(): void {
+    this.#tmux('send-keys', '-t', 'test', 'C-c');
+  }
+
+  /** What `find` makes of what stands in the terminal and above it, as soon as it makes something of it. */
+  until<T>(find: (screen: string) => T | null | undefined): Promise<T> {
+    return this.#client.until(() => find(this.screen()));
+  }
+
+  /** What stands in the terminal and has left it at its top; lines that go on in the next row are joined. */
+  screen(): string {
+    return this.#tmux('capture-pane', '-p', '-J', '-S', '-', '-t', 'test').stdout;
+  }
+
+  /** All bytes that were written to the terminal so far. */
+  written(): string {
+    return readFileSync(join(this.#dir, 'written'), 'utf8');
+  }
+
+  get #socket(): string {
+    return join(this.#dir, 'tmux');
+  }
+
+  #tmux(...args: string[]): SpawnSyncReturns<string> {
+    return spawnSync('tmux', ['-S', this.#socket, ...args], { encoding: 'utf8' });
+  }
+}

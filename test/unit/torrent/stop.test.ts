@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { AnnounceOutcome } from '../../../src/discovery/tracker-client.js';
+import { Session } from '../../../src/session/session.js';
+import { DEFAULT_SESSION_OPTIONS } from '../../../src/session/session-options.js';
+import { DEFAULT_TORRENT_OPTIONS } from '../../../src/torrent/torrent-options.js';
+import { answer, FakeTrackers } from '../../support/fake-tracker.js';
+import { MemorySlotPool } from '../../support/memory-slot-pool.js';
+import { MemoryStorage, memoryStorageDefaults } from '../../support/memory-storage.js';
+import { sampleTorrent } from '../../support/sample-torrent.js';
+import { seededRandom } from '../../support/seeded-random.js';
+import { SimulatedNetwork } from '../../support/simulated-network.js';
+import { Timeline } from '../../support/timeline.js';
+
+/** A session of one torrent that has announced itself to a tracker which then answers with `outcome`, or never. */
+function begin(outcome: AnnounceOutcome | null, trackerAnswered: () => void = () => undefined) {
+  const timeline = new Timeline();
+  const log: string[] = [];
+  const say = (what: string): void => {
+    log.push(`${Math.round(timeline.now())} ${what}`);
+  };
+  const { metainfo } = sampleTorrent([{ path: 'a', length: 40_000 }], 16_384);
+  const rawServer = new SimulatedNetwork(timeline, seededRandom(1)).host('10.0.0.1', {});
+  const trackers = new FakeTrackers(timeline, ({ event }) => {
+    say(`told ${event}`);
+    return outcome;
+  });
+  const session = new Session(
+    {
+      rawServer,
+      random: seededRandom(2),
+      slots: new MemorySlotPool(8 << 20),
+      openStorage: () => new MemoryStorage(metainfo, rawServer, memoryStorageDefaults),
+      trackerClient: trackers,
+      close: (answered) => rawServer.addTask(answered, 0),
+    },
+    DEFAULT_SESSION_OPTIONS,
+  );
+  const nothing = (): void => undefined;
+  const torrent = session.addTorrent(
+    metainfo,
+    { ...DEFAULT_TORRENT_OPTIONS, trackers: ['http://tracker.test/announce'] },
+    {
+      started: nothing,
+      fileDone: nothing,
+      trackerAnswered,
+      warned: nothing,
+      done: nothing,
+      goalReached: nothing,
+      failed: (failure) => say(`failed: ${failure.message}`),
+    },
+  );
+  timeline.run(100);
+  return { timeline, log, say, session, torrent, trackers };
+}
+
+test('a torrent that is saying good-bye is waited for, however often it is told to stop', () => {
+  const { timeline, log, say, session, torrent, trackers } = begin(null);
+  torrent.stop(() => say('torrent stopped'));
+  session.stop(() => say('session stopped'));
+  timeline.run(10_000);
+  torrent.stop(() => say('stopped again'));
+  timeline.run(1_000);
+  assert.deepEqual(log, [
+    '0 told started',
+    '100 told stopped',
+    '2100 torrent stopped',
+    '2100 session stopped',
+    '10100 stopped again',
+  ]);
+  assert.equal(trackers.cancelled, 2, 'nothing is left under way');
+});
+
+test('a bug that a tracker’s answer sets off ends the torrent, not the session, and no tracker is asked again', () => {
+  const { timeline, log, say, session } = begin(answer(), () => {
+    throw new Error('a bug');
+  });
+  timeline.run(4_000_000);
+  session.stop(() => say('session stopped'));
+  timeline.run(1_000);
+  assert.deepEqual(log, ['0 told started', '0 failed: a bug', '4000100 session stopped']);
+});
