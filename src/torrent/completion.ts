@@ -5,6 +5,7 @@ import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import { FileProgress } from '../pieces/file-progress.js';
 import { FileFinisher } from './file-finisher.js';
+import { filePath } from './file-path.js';
 import { SeedGoalWatch } from './seed-goal-watch.js';
 import type { TorrentEvents } from './status.js';
 import type { TorrentOptions } from './torrent-options.js';
@@ -65,9 +66,7 @@ export class Completion {
   #tellFile(index: number): void {
     const { metainfo, options, events } = this.#parts;
     const file = metainfo.files[index];
-    if (file === undefined) return;
-    const [name, ...below] = file.path;
-    events.fileDone(file, [options.dir, options.outputName ?? name, ...below].join('/'));
+    if (file !== undefined) events.fileDone(file, filePath(file, options));
   }
 
   #tellIfDone(): void {

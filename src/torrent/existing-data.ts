@@ -12,6 +12,8 @@ export interface ExistingDataParts {
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
   readonly storage: Storage;
+  /** Where a file is, for people. */
+  readonly pathOf: (file: TorrentFile) => string;
   /** False: nothing on the disk is touched, and nobody's file is in the way. */
   readonly mayWrite: boolean;
   /** True: a foreign file is not in the way, because it will be replaced. */
@@ -108,9 +110,10 @@ export class ExistingData {
       this.#answer(outcome);
       return;
     }
-    const foreign = verdicts.indexOf('foreign');
-    if (foreign !== -1 && !this.#parts.overwrite) {
-      this.#answer({ ok: false, failure: foreignFile(metainfo.files[foreign]) });
+    const foreign = metainfo.files[verdicts.indexOf('foreign')];
+    if (foreign !== undefined && !this.#parts.overwrite) {
+      const message = `${this.#parts.pathOf(foreign)} exists and shares nothing with the torrent`;
+      this.#answer({ ok: false, failure: new BtgetError('foreign-file', message) });
       return;
     }
     this.#demote(
@@ -129,7 +132,10 @@ export class ExistingData {
     }
     const wanted = this.#parts.metainfo.files[file];
     if (wanted !== undefined && (survey[file]?.length ?? 0) > wanted.length) {
-      this.#parts.warned('longer-file', `${wanted.path.join('/')} is longer than the torrent says and will be cut`);
+      this.#parts.warned(
+        'longer-file',
+        `${this.#parts.pathOf(wanted)} is longer than the torrent says and will be cut`,
+      );
     }
     this.#parts.storage.demoteFile(file, (done) => {
       if (this.#stopped) return;
@@ -155,9 +161,4 @@ export class ExistingData {
   #answer(outcome: ExistingDataOutcome): void {
     if (!this.#stopped) this.#answered(outcome);
   }
-}
-
-function foreignFile(file: TorrentFile | undefined): BtgetError {
-  const path = file?.path.join('/') ?? '';
-  return new BtgetError('foreign-file', `${path} exists and shares nothing with the torrent`);
 }

@@ -23,6 +23,7 @@ import { ContentProgress } from './content-progress.js';
 import { countPeers } from './count-peers.js';
 import { createRerequester } from './create-rerequester.js';
 import { ExistingData, type ExistingDataFound } from './existing-data.js';
+import { filePath } from './file-path.js';
 import { GuardedStorage } from './guarded-storage.js';
 import { GuardedTrackerClient } from './guarded-tracker-client.js';
 import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
@@ -111,6 +112,7 @@ export class Torrent {
         metainfo,
         layout,
         storage,
+        pathOf: (file) => filePath(file, options),
         mayWrite: options.mode === 'download',
         overwrite: options.overwrite,
         warned: (code, message) => this.#warnOnce(code, message),

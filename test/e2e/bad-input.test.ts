@@ -205,7 +205,7 @@ describe('bad input ends with its exit code and one line', { concurrency: 4, tim
     mkdirSync(join(dir, 'taken'));
     writeFileSync(join(dir, 'taken/hello'), 'not of this torrent');
     const hint = '(--overwrite replaces it, -o or -d saves elsewhere)';
-    const err = `btget: hello: hello exists and shares nothing with the torrent ${hint}\n`;
+    const err = `btget: hello: taken/hello exists and shares nothing with the torrent ${hint}\n`;
     assert.deepEqual(await runBtget(t, dir, ['hello.torrent', '-d', 'taken', ...LOOPBACK]), { code: 13, out: '', err });
     assert.deepEqual(readdirSync(join(dir, 'taken')), ['hello']);
     assert.equal(readFileSync(join(dir, 'taken/hello'), 'utf8'), 'not of this torrent');

@@ -19,9 +19,9 @@ test('a download tells its start, its trackers, each file, and its end, in this 
   assert.deepEqual(told.slice(0, 1), ['started']);
   assert.deepEqual(told.slice(-2), ['done', 'goal reached']);
   assert.deepEqual(told.filter((line) => line.startsWith('file')).sort(), [
-    'file ./t/a.bin',
-    'file ./t/b.bin',
-    'file ./t/empty',
+    'file t/a.bin',
+    'file t/b.bin',
+    'file t/empty',
   ]);
   swarm.stop();
 });

@@ -53,7 +53,7 @@ export const verify = defineCommand(
         if (outcome.failure.code === 'interrupted') break;
         continue;
       }
-      const { verdict } = outcome;
+      const verdict = named(outcome.verdict, values.output);
       if (values.json) {
         const infoHash = toHex(metainfo.infoHash);
         io.stdout.write(`${jsonLine({ input, infoHash, ...verdict })}\n`);
@@ -89,6 +89,13 @@ function check(
       () => 7,
     );
   });
+}
+
+/** With `--output` the content lies under another name. */
+function named(verdict: ContentVerdict, output: string | null): ContentVerdict {
+  if (output === null) return verdict;
+  const files = verdict.files.map((file) => ({ ...file, path: [output, ...file.path.split('/').slice(1)].join('/') }));
+  return { ...verdict, files };
 }
 
 /** A line for each file that is not whole (for each file when `all`), and one for the torrent. */

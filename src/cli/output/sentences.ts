@@ -80,6 +80,6 @@ function summaryLines(torrents: readonly SourceResult[]): string[] {
     const have =
       torrent.wanted === 0 ? [] : [`${formatPercent(torrent.have, torrent.wanted)} of ${formatSize(torrent.wanted)}`];
     const why = isOne && wasTold ? [] : [printable(torrent.message?.split('\n')[0] ?? torrent.result)];
-    return [['ERR', ...have, path, ...why].join('  ')];
+    return [['ERR', ...have, printable(torrent.name), ...why].join('  ')];
   });
 }

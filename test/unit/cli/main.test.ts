@@ -150,6 +150,15 @@ test('verify tells each file apart: ok, incomplete, missing, of the wrong size, 
   truncateSync(at('data/sub/.two'), 20_000);
 });
 
+test('verify names the files as they are called with --output', async () => {
+  const { code, out } = await btget('verify', at('data.torrent'), '-d', dir, '-o', 'renamed', '--json');
+  assert.equal(code, 32);
+  assert.deepEqual(
+    JSON.parse(out).files.map((file: { path: string }) => file.path),
+    ['renamed/empty', 'renamed/one', 'renamed/sub/.two'],
+  );
+});
+
 test('verify says in words what is wrong, and goes on after a source that cannot be read', async () => {
   const { code, out, err } = await btget('verify', at('missing.torrent'), at('data.torrent'), '-d', at('nowhere'));
   assert.equal(code, 3);

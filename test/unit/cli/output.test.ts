@@ -160,7 +160,7 @@ const NORMAL = [
   `${EVIL}: seeding 1 KiB`,
   'stopping',
   'OK   1 KiB  512 B/s  out/a',
-  'ERR  25% of 1 KiB  out/b  no space left',
+  'ERR  25% of 1 KiB  b  no space left',
 ];
 
 test('a log gets one plain line for each event that matters', async () => {
@@ -265,9 +265,9 @@ test('a run of one torrent says once what failed, and how far it came', () => {
   const lines = (...torrents: Parameters<typeof summary>[0]) => sentencesFor(summary(torrents), 'normal');
   const summary = (torrents: readonly SourceResult[]): RunEvent => ({ type: 'summary', exitCode: 1, torrents });
   assert.deepEqual(lines({ ...failed, result: 'disk-full', have: 0 }), []);
-  assert.deepEqual(lines({ ...failed, result: 'disk-full', have: 512 }), ['ERR  50% of 1 KiB  out/a']);
+  assert.deepEqual(lines({ ...failed, result: 'disk-full', have: 512 }), ['ERR  50% of 1 KiB  a']);
   assert.deepEqual(lines({ ...failed, result: 'interrupted', have: 0, message: 'interrupted' }), [
-    'ERR  0% of 1 KiB  out/a  interrupted',
+    'ERR  0% of 1 KiB  a  interrupted',
   ]);
   assert.deepEqual(lines({ ...result, result: 'ok', uploaded: 2048 }), ['OK   1 KiB  512 B/s  sent 2 KiB  out/a']);
 });
