@@ -392,6 +392,39 @@ test('stop during started withdraws it and says stopped, because the tracker may
   assert.equal(trackers.cancelled, 1);
 });
 
+test('a download that ends as soon as it is complete is still counted: completed, then stopped', () => {
+  const { timeline, rerequester, log } = setUp({ tiers: [['a'], ['b']], delay: SECOND });
+  rerequester.begin();
+  timeline.run(10 * SECOND);
+  rerequester.completed();
+  rerequester.stop(() => log.push(`${timeline.now() / SECOND} all answered`));
+  timeline.run(HOUR);
+  assert.deepEqual(log, ['0 a started', '10 a completed', '11 a stopped', '12 all answered']);
+  assert.equal(timeline.pending, 0);
+});
+
+test('completed is said before stopped also when it became due during started', () => {
+  const { timeline, rerequester, log } = setUp({ delay: 500 });
+  rerequester.begin();
+  rerequester.completed();
+  rerequester.stop(() => log.push(`${timeline.now() / SECOND} all answered`));
+  timeline.run(HOUR);
+  assert.deepEqual(log, ['0 a started', '0 a completed', '1 a stopped', '1 all answered']);
+});
+
+test('a completed that is never answered does not hold the end up', () => {
+  const { timeline, rerequester, log, trackers } = setUp({
+    behave: ({ event }) => (event === 'completed' ? null : answer()),
+  });
+  rerequester.begin();
+  timeline.run(10 * SECOND);
+  rerequester.completed();
+  rerequester.stop(() => log.push(`${timeline.now() / SECOND} given up`));
+  timeline.run(HOUR);
+  assert.deepEqual(log, ['0 a started', '10 a completed', '12 given up']);
+  assert.equal(trackers.cancelled, 1);
+});
+
 test('stop answers without trackers, and before the beginning', () => {
   for (const tiers of [[], [['a']]]) {
     const { timeline, rerequester, log } = setUp({ tiers });
