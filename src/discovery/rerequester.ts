@@ -100,8 +100,9 @@ export class Rerequester {
   }
 
   /**
-   * Announces `stopped` to every tracker that knows us. `answered` is called once, later: when all have answered, or when
-   * the limit is over; what is under way then is given up. Nothing follows it.
+   * Announces `stopped` to every tracker that knows us, after `completed` where that is owed: a download that ends when it
+   * is done has just become complete. `answered` is called once, later: when all have answered, or when the limit is over;
+   * what is under way then is given up. Nothing follows it.
    */
   stop(answered: () => void): void {
     const { timers, client } = this.#mediator;
@@ -118,14 +119,17 @@ export class Rerequester {
       answered();
     };
     const limit = timers.addTask(finish, told.length === 0 ? 0 : this.#options.stopLimit);
-    for (const tracker of told) {
-      const call = client.announce(this.#request(tracker, 'stopped'), (outcome) => {
+    const tell = (tracker: KnownTracker, event: 'completed' | 'stopped'): void => {
+      const call = client.announce(this.#request(tracker, event), (outcome) => {
         calls.delete(call);
         this.#report(tracker, outcome, null);
+        // Told at once, they could arrive the other way round, and we would be back in the tracker's list.
+        if (event === 'completed') tell(tracker, 'stopped');
         if (calls.size === 0) finish();
       });
       calls.add(call);
-    }
+    };
+    for (const tracker of told) tell(tracker, tracker.started && tracker.owedCompleted ? 'completed' : 'stopped');
   }
 
   #startRound(): void {
@@ -239,7 +243,7 @@ export class Rerequester {
       port,
       ...this.#mediator.totals(),
       event,
-      numwant: event === 'stopped' || full ? 0 : this.#options.numwant,
+      numwant: this.#stage === 'stopped' || full ? 0 : this.#options.numwant,
       key: this.#key,
       trackerId: tracker.trackerId,
     };
