@@ -13,12 +13,16 @@ export interface Scannable {
   loseIdle(): void;
 }
 
-/** Ends sockets from which nothing has come for too long. It asks for time only while there are sockets. */
+/**
+ * Ends sockets from which nothing has come for too long. It asks for time only while there are sockets. A scan that comes
+ * late by a whole interval ends nothing: the process was held up or asleep, and what came meanwhile has not been read.
+ */
 export class IdleScan<Socket extends Scannable> {
   readonly #timers: Timers;
   readonly #options: IdleOptions;
   readonly #sockets: Set<Socket> = new Set();
   #task: Task | null = null;
+  #dueAt: Millis = 0;
 
   constructor(timers: Timers, options: IdleOptions) {
     this.#timers = timers;
@@ -31,7 +35,7 @@ export class IdleScan<Socket extends Scannable> {
 
   add(socket: Socket): void {
     this.#sockets.add(socket);
-    this.#task ??= this.#timers.addTask(() => this.#scan(), this.#options.checkInterval);
+    if (this.#task === null) this.#scanLater();
   }
 
   delete(socket: Socket): void {
@@ -41,8 +45,15 @@ export class IdleScan<Socket extends Scannable> {
     this.#task = null;
   }
 
-  #scan(): void {
+  #scanLater(): void {
+    this.#dueAt = this.#timers.now() + this.#options.checkInterval;
     this.#task = this.#timers.addTask(() => this.#scan(), this.#options.checkInterval);
+  }
+
+  #scan(): void {
+    const late = this.#timers.now() - this.#dueAt;
+    this.#scanLater();
+    if (late >= this.#options.checkInterval) return;
     const oldest = this.#timers.now() - this.#options.timeout;
     // Those that this scan makes our callers close or open are left alone by iterating over a copy.
     for (const socket of [...this.#sockets]) {

@@ -68,7 +68,7 @@ function openServer(
   accepted: (socket: Socket) => void,
   answered: (outcome: ServerOutcome) => void,
 ): void {
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, accepted);
+  const server = createServer({ noDelay: true }, accepted);
   let isOpen = false;
   server.on('error', (error) => {
     // Once it is open, an error is a connection that could not be accepted (no descriptors are left): whoever dialled

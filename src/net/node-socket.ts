@@ -72,7 +72,7 @@ export class NodeSocket implements SingleSocket, Scannable {
     };
     const { remote } = this;
     const place = 'path' in remote ? remote : { ...remote, ...(localAddress === undefined ? {} : { localAddress }) };
-    const socket = connect({ ...place, onread, allowHalfOpen: true, noDelay: true });
+    const socket = connect({ ...place, onread, noDelay: true });
     this.#attach(socket);
     socket.on('connect', () => {
       if (!this.#closed) this.#tell((handler) => handler.connectionMade(this));

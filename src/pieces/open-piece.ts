@@ -44,6 +44,12 @@ export class OpenPiece {
     return this.#arrived[block] === 1;
   }
 
+  /** None has arrived: what is there will be written over. */
+  empty(): void {
+    this.#arrived.fill(0);
+    this.#arrivedCount = 0;
+  }
+
   arrive(block: number, now: Millis): void {
     if (this.#arrived[block] !== 0) throw new Error(`block ${block} of piece ${this.piece} cannot be stored`);
     this.#arrived[block] = 1;

@@ -45,6 +45,10 @@ export class PieceBlocks<Asker extends object> {
     return this.#arrivedCount;
   }
 
+  get isWhole(): boolean {
+    return this.#arrivedCount === this.blockCount;
+  }
+
   /** Blocks that are asked for and have not arrived. */
   get askedCount(): number {
     return this.blockCount - this.#freeCount - this.#arrivedCount;

@@ -1,7 +1,9 @@
 import type { BlockSpan } from '../disk/storage.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
 import type { Bitfield } from '../wire/bitfield.js';
+import { type Arrival, DUPLICATE, type TakenOver, UNASKED } from './arrival.js';
 import { AskerRequests } from './asker-requests.js';
+import { checkStartedPiece } from './check-started-piece.js';
 import { PieceBlocks } from './piece-blocks.js';
 import type { PiecePicker } from './piece-picker.js';
 
@@ -11,18 +13,9 @@ export interface PieceRoom {
   openPiece(piece: PieceIndex): boolean;
   /** A piece that was opened, and of which no block has arrived, is not asked for any more. */
   releasePiece(piece: PieceIndex): void;
+  /** The blocks of an opened piece that have arrived are not trusted: all of them will come again. */
+  emptyPiece(piece: PieceIndex): void;
 }
-
-export type Arrival<Asker> =
-  /** This peer was never asked for it. */
-  | { readonly verdict: 'unasked' }
-  /** This peer was asked for it, but it is of no use any more. */
-  | { readonly verdict: 'duplicate' }
-  /** Needed. The requests to the others are off: they get a cancel. */
-  | { readonly verdict: 'wanted'; readonly span: BlockSpan; readonly alsoAskedOf: readonly Asker[] };
-
-const UNASKED = { verdict: 'unasked' } as const;
-const DUPLICATE = { verdict: 'duplicate' } as const;
 
 /**
  * Which blocks are free, asked for (of whom) and arrived. A peer is whatever object asks; the book forgets it with the
@@ -30,7 +23,8 @@ const DUPLICATE = { verdict: 'duplicate' } as const;
  *
  * A piece whose check failed is on parole: all its blocks are asked of one peer at a time, its holder, so that the next
  * failure says who sends wrong bytes. The holder is whoever takes the piece first. When it gives something back, the
- * next one takes over what is left, once nothing of the piece is asked of the first any more.
+ * next one takes over what is left, once nothing of the piece is asked of the first any more. A better peer that has
+ * nothing else to do may take the piece away from it, and begins it anew.
  */
 export class RequestBook<Asker extends object> {
   readonly #layout: PieceLayout;
@@ -68,6 +62,29 @@ export class RequestBook<Asker extends object> {
     requests.current = blocks;
     this.#offer(blocks);
     return this.#noteAsked(requests, blocks.piece, block);
+  }
+
+  /**
+   * Takes a piece on parole away from a holder over whom `asker` `isBetter`, and begins it anew. `givenUp`: how many blocks
+   * of it had come. Undefined: no such piece. What is better must be an order, or a piece goes round for ever.
+   */
+  takeOver(asker: Asker, peerHas: Bitfield, isBetter: (holder: Asker) => boolean): TakenOver | undefined {
+    for (const piece of this.#parole) {
+      const blocks = this.#started.get(piece);
+      const holder = blocks?.holder;
+      if (blocks === undefined || holder === undefined || holder === asker || blocks.isWhole) continue;
+      if (!peerHas.has(piece) || !this.#picker.isWanted(piece) || !isBetter(holder)) continue;
+      this.#forget(piece);
+      this.#room.emptyPiece(piece);
+      const anew = new PieceBlocks<Asker>(piece, blocks.blockCount);
+      anew.holder = asker;
+      anew.offered = false;
+      this.#started.set(piece, anew);
+      const requests = this.#requestsOf(asker);
+      requests.current = anew;
+      return { span: this.#noteAsked(requests, piece, anew.askFree(asker)), givenUp: blocks.arrivedCount };
+    }
+    return undefined;
   }
 
   /** A request that will not be answered (cancel, reject): the block is free again unless somebody else was asked too. */
@@ -140,25 +157,9 @@ export class RequestBook<Asker extends object> {
   check(): void {
     this.#picker.check();
     for (const [piece, blocks] of this.#started) {
-      if (this.#picker.isUntouched(piece)) throw new Error(`piece ${piece} is started and untouched`);
-      if (blocks.arrivedCount === 0 && blocks.askedCount === 0) throw new Error(`nothing is asked of piece ${piece}`);
-      if (blocks.holder !== undefined && !this.#parole.has(piece)) throw new Error(`piece ${piece} is held off parole`);
-      let free = 0;
-      for (let block = 0; block < blocks.blockCount; block += 1) {
-        const askers = blocks.askersOf(block);
-        if (askers.length !== blocks.askerCount(block))
-          throw new Error(`block ${block} of ${piece} miscounts its askers`);
-        if (askers.length === 0 && !blocks.hasArrived(block)) free += 1;
-        for (const asker of askers) {
-          if (this.#askers.get(asker)?.isAsked(this.#key(piece, block)) !== true) {
-            throw new Error(`block ${block} of ${piece} is asked of somebody who does not know`);
-          }
-        }
-      }
-      if (free !== blocks.freeCount) throw new Error(`piece ${piece} miscounts its free blocks`);
-      if (this.#picker.isOffered(piece) !== (this.#mayBeOffered(blocks) && this.#picker.isWanted(piece))) {
-        throw new Error(`piece ${piece} is offered wrongly`);
-      }
+      const isAskedOf = (asker: Asker, block: number) => this.#requestsOf(asker).isAsked(this.#key(piece, block));
+      const isOnParole = this.#parole.has(piece);
+      checkStartedPiece(blocks, this.#picker, isOnParole, this.#mayBeOffered(blocks), isAskedOf);
     }
   }
 

@@ -126,6 +126,11 @@ export class StorageWrapper {
     this.#closePiece(open);
   }
 
+  /** All blocks of an open piece will come again. */
+  emptyPiece(piece: PieceIndex): void {
+    this.#openPiece(piece).empty();
+  }
+
   /** Takes a block of an open piece that is not in yet; `block` is copied before the call returns. */
   storeBlock(piece: PieceIndex, begin: number, block: Buffer): void {
     if (this.#closing) return;

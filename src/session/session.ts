@@ -15,6 +15,7 @@ import { DEFAULT_RATE_LIMITER_OPTIONS, RateLimiter } from '../swarm/rate-limiter
 import type { TorrentEvents } from '../torrent/status.js';
 import { Torrent } from '../torrent/torrent.js';
 import type { TorrentOptions } from '../torrent/torrent-options.js';
+import type { RefusalCode } from '../wire/refusal.js';
 import { createPeerId } from './peer-id.js';
 import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from './port-listener.js';
 import type { SessionOptions } from './session-options.js';
@@ -60,6 +61,11 @@ export class Session {
       options: DEFAULT_PORT_LISTENER_OPTIONS,
       refused: () => undefined,
     });
+  }
+
+  /** How many connections were turned away before a torrent had them, by reason. */
+  get refusals(): ReadonlyMap<RefusalCode, number> {
+    return this.#portListener.refusals;
   }
 
   /** Listens for peers on the first free port of the range. */

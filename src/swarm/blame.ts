@@ -32,6 +32,7 @@ export class Blame<Sender extends object> {
   readonly #options: BlameOptions;
   readonly #senders = new Map<PieceIndex, (Sender | undefined)[]>();
   readonly #suspects = new Map<PieceIndex, Suspects<Sender>>();
+  readonly #credits = new WeakMap<Sender, number>();
   #suspectCount = 0;
 
   constructor(layout: PieceLayout, options: BlameOptions) {
@@ -62,6 +63,9 @@ export class Blame<Sender extends object> {
 
   /** `data` is the piece as it is right, or null when it is no longer in memory. Returns who had sent wrong blocks of it. */
   pieceVerified(piece: PieceIndex, data: Buffer | null): readonly Sender[] {
+    for (const sender of this.#senders.get(piece) ?? []) {
+      if (sender !== undefined) this.#credits.set(sender, this.creditOf(sender) + 1);
+    }
     this.#senders.delete(piece);
     const suspects = this.#suspects.get(piece);
     if (suspects === undefined) return [];
@@ -78,6 +82,11 @@ export class Blame<Sender extends object> {
   /** The blocks are gone, through nobody's fault. */
   pieceDropped(piece: PieceIndex): void {
     this.#senders.delete(piece);
+  }
+
+  /** How many blocks of pieces that passed it has sent. */
+  creditOf(sender: Sender): number {
+    return this.#credits.get(sender) ?? 0;
   }
 
   /** Hashed blocks that are remembered, at most `maxSuspects` or those of one piece. */

@@ -1,11 +1,12 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
-import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
 import { type Bitfield, decodeBitfield } from '../wire/bitfield.js';
 import { decodeMessage, encodeMessage, type PeerMessage } from '../wire/message.js';
 import type { Choker } from './choker.js';
 import type { Downloader } from './downloader.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
 import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
+import { leastUseful } from './least-useful.js';
 import type { Peer } from './peer.js';
 import type { PeerConnection, PeerEvents } from './peer-connection.js';
 import type { Uploader } from './uploader.js';
@@ -16,6 +17,8 @@ export interface ConnecterOptions {
   readonly junk: LeakyCounterOptions;
   /** Changes of mind. */
   readonly flaps: LeakyCounterOptions;
+  /** A peer with whom nothing was exchanged for this long may lose its place to a newcomer. */
+  readonly patience: Millis;
   /** Verified pieces are gathered for this long, and told to each peer in one write. */
   readonly haveDelay: Millis;
   /** Two who have everything have nothing to say; they part this long after that was found out. */
@@ -25,6 +28,7 @@ export interface ConnecterOptions {
 export const DEFAULT_CONNECTER_OPTIONS: ConnecterOptions = {
   junk: { limit: 2_000, perSecond: 100 },
   flaps: { limit: 200, perSecond: 4 },
+  patience: 60_000,
   haveDelay: 50,
   partingDelay: 2_000,
 };
@@ -69,6 +73,7 @@ export class Connecter implements PeerEvents {
       connection,
       upload: uploader.createUpload(connection),
       download: downloader.createDownload(connection),
+      madeAt: now,
       junk: new LeakyCounter(this.#options.junk, now),
       flaps: new LeakyCounter(this.#options.flaps, now),
     };
@@ -104,6 +109,11 @@ export class Connecter implements PeerEvents {
     peer.upload.connectionLost();
     this.#parts.downloader.connectionLost(peer.download);
     this.#parts.choker.peerLeft(peer);
+  }
+
+  leastUseful(): PeerConnection | undefined {
+    const isSeed = this.#parts.store.amountLeft === 0;
+    return leastUseful(this.#peers.values(), isSeed, this.#parts.timers.now(), this.#options.patience)?.connection;
   }
 
   /** Tells everybody who lacks the piece, and parts from seeds when it was the last. */
@@ -156,6 +166,11 @@ export class Connecter implements PeerEvents {
       case 'piece':
         if (this.#parts.layout.pieceIndex(message.piece) === undefined) {
           return refuse({ code: 'piece-out-of-range', piece: message.piece });
+        }
+        // Nobody was ever asked for more, and what is of no use is counted by messages, not by bytes.
+        if (message.block.length > BLOCK_LENGTH) {
+          const { piece, begin, block } = message;
+          return refuse({ code: 'block-out-of-range', piece, begin, length: block.length });
         }
         return download.gotPiece(message.piece, message.begin, message.block);
       case 'unknown':

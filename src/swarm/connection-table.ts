@@ -1,3 +1,4 @@
+import type { Millis } from '../base/clock.js';
 import type { Connection } from './connection.js';
 import { addressKey } from './spares.js';
 
@@ -12,6 +13,15 @@ export class ConnectionTable {
   /** Connections of all kinds. */
   get count(): number {
     return this.#all.size;
+  }
+
+  /** Those that we dialled, half-open ones included. */
+  get dialledCount(): number {
+    return this.#dialled.size;
+  }
+
+  get externalCount(): number {
+    return this.#all.size - this.#dialled.size;
   }
 
   get completeCount(): number {
@@ -44,6 +54,15 @@ export class ConnectionTable {
   /** The complete connection with this peer. */
   withPeerId(peerId: Buffer): Connection | undefined {
     return this.#complete.get(peerIdKey(peerId));
+  }
+
+  /** The oldest connection from outside that was made at `latest` or before and has not finished its handshake. */
+  unfinishedExternal(latest: Millis): Connection | undefined {
+    for (const connection of this.#all) {
+      if (connection.locallyInitiated || connection.completeSince !== null) continue;
+      return connection.madeAt <= latest ? connection : undefined;
+    }
+    return undefined;
   }
 
   hasDialled(address: Connection['address']): boolean {

@@ -69,6 +69,7 @@ export class Connection implements PeerConnection, SocketHandler {
   readonly locallyInitiated: boolean;
   /** Who is said to be at the address that we dialled, or null. */
   readonly expectedId: Buffer | null;
+  readonly madeAt: Millis;
   readonly #owner: ConnectionOwner;
   readonly #timers: Timers;
   readonly #options: ConnectionOptions;
@@ -84,6 +85,7 @@ export class Connection implements PeerConnection, SocketHandler {
   #paused = false;
   #completeSince: Millis | null = null;
   #lastSent: Millis;
+  #sentLength = 0;
   #lastFrame: Millis;
 
   /** `open` gives the socket, with this connection as its handler; no event may come before it returns. */
@@ -103,6 +105,7 @@ export class Connection implements PeerConnection, SocketHandler {
     this.#timers = timers;
     this.#options = options;
     this.#reserved = dialling ? NOT_KNOWN_YET : beginning.reserved;
+    this.madeAt = timers.now();
     this.#lastSent = timers.now();
     this.#lastFrame = timers.now();
     const first = dialling ? readHandshakeHead((hash, bytes) => this.#gotHead(hash, bytes, identity)) : this.#readId();
@@ -151,6 +154,11 @@ export class Connection implements PeerConnection, SocketHandler {
     return this.#socket.unsentLength;
   }
 
+  /** Bytes that the kernel has taken since the handshake. It takes no more while the peer takes nothing. */
+  get takenLength(): number {
+    return this.#sentLength - this.#socket.unsentLength;
+  }
+
   isFlushed(): boolean {
     return this.#socket.isFlushed();
   }
@@ -158,6 +166,7 @@ export class Connection implements PeerConnection, SocketHandler {
   send(chunks: readonly Buffer[]): void {
     if (this.#state !== 'complete') return;
     this.#lastSent = this.#timers.now();
+    for (const chunk of chunks) this.#sentLength += chunk.length;
     this.#socket.write(chunks);
   }
 

@@ -90,6 +90,11 @@ export class Download implements RateWaiter {
     return this.#has;
   }
 
+  /** When a block came last that we had asked for; -∞ when none has. */
+  get lastBlockAt(): Millis {
+    return this.#lastBlockAt;
+  }
+
   /** The peer chokes us. */
   get choked(): boolean {
     return this.#choked;

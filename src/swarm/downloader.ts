@@ -1,9 +1,10 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
 import type { BlockSpan } from '../disk/storage.js';
 import { Measure, measureDefaults } from '../measure/measure.js';
-import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
+import type { Arrival } from '../pieces/arrival.js';
 import type { PiecePicker } from '../pieces/piece-picker.js';
-import type { Arrival, RequestBook } from '../pieces/request-book.js';
+import type { RequestBook } from '../pieces/request-book.js';
 import type { StorageWrapper } from '../pieces/storage-wrapper.js';
 import { Bitfield } from '../wire/bitfield.js';
 import { DEFAULT_BACKLOG_OPTIONS } from './backlog.js';
@@ -167,7 +168,7 @@ export class Downloader implements DownloadOwner {
   }
 
   take(download: Download): BlockSpan | undefined {
-    const span = this.#parts.requests.take(download, download.has);
+    const span = this.#parts.requests.take(download, download.has) ?? this.#takeOver(download);
     const endgame = this.#parts.requests.isEndgame;
     if (endgame && !this.#endgame) this.#wakeSoon();
     this.#endgame = endgame;
@@ -205,6 +206,22 @@ export class Downloader implements DownloadOwner {
     const { queueTime, minQueueTime, maxOutstanding } = this.options;
     const affordable = (maxOutstanding * 1000) / Math.max(1, this.rate);
     return Math.min(queueTime, Math.max(minQueueTime, affordable));
+  }
+
+  /**
+   * One who has nothing to do takes a piece on parole over from whoever has proved less: a liar could hold the piece for
+   * as long as it liked, with a block now and then.
+   */
+  #takeOver(download: Download): BlockSpan | undefined {
+    const { requests, blame } = this.#parts;
+    const credit = blame.creditOf(download.connection);
+    const isBetter = (holder: Download): boolean => {
+      const lead = credit - blame.creditOf(holder.connection);
+      return lead > 0 || (lead === 0 && download.total > holder.total);
+    };
+    const taken = requests.takeOver(download, download.has, isBetter);
+    this.#wasted += (taken?.givenUp ?? 0) * BLOCK_LENGTH;
+    return taken?.span;
   }
 
   #ban(guilty: readonly PeerConnection[]): void {

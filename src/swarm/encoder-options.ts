@@ -2,9 +2,9 @@ import type { Millis } from '../base/clock.js';
 
 /** How one torrent's table of connections behaves. */
 export interface EncoderOptions {
-  /** Connections of all kinds at once; whoever comes from outside beyond that is turned away. */
+  /** Connections of all kinds at once; whoever comes from outside beyond that takes a useless one's place, or none. */
   readonly maxConnections: number;
-  /** At this many connections of all kinds we dial no more: the places above it are for those who come to us. */
+  /** At this many connections of all kinds we dial no more, but for `placesForDials`. */
   readonly maxInitiate: number;
   /** Connections with one host at once, of both directions. Households and companies share an address. */
   readonly maxPerHost: number;
@@ -14,9 +14,14 @@ export interface EncoderOptions {
   readonly connectDeadline: Millis;
   /** A handshake that is not complete by then, counted from the socket's being up, ends the connection. */
   readonly handshakeDeadline: Millis;
+  /** A handshake from outside that has been unfinished for this long gives its place to whoever wants it. */
+  readonly slowHandshake: Millis;
   /** A complete connection says something at least this often, if only a keep-alive. */
   readonly keepAliveInterval: Millis;
-  /** A complete connection on which no message (or keep-alive) was finished for this long is ended. */
+  /**
+   * A complete connection on which no message (or keep-alive) was finished for this long is ended, and one that took
+   * nothing of what waits for it.
+   */
   readonly maxSilence: Millis;
   /** Two attempts at one address are at least this far apart; doubled with every failure. */
   readonly retryInterval: Millis;
@@ -26,6 +31,14 @@ export interface EncoderOptions {
   readonly maxMessageLength: number;
 }
 
+/**
+ * Places that whoever comes from outside cannot take: a flood of strangers would keep us from everybody whom trackers
+ * name.
+ */
+export function placesForDials({ maxConnections, maxInitiate }: EncoderOptions): number {
+  return Math.min(Math.floor(maxConnections / 4), Math.floor(maxInitiate / 2));
+}
+
 export const DEFAULT_ENCODER_OPTIONS: EncoderOptions = {
   maxConnections: 80,
   maxInitiate: 40,
@@ -33,6 +46,7 @@ export const DEFAULT_ENCODER_OPTIONS: EncoderOptions = {
   maxSpares: 200,
   connectDeadline: 10_000,
   handshakeDeadline: 30_000,
+  slowHandshake: 2_000,
   keepAliveInterval: 120_000,
   maxSilence: 300_000,
   retryInterval: 60_000,

@@ -18,7 +18,7 @@ import {
   type Incoming,
 } from './connection.js';
 import { ConnectionTable } from './connection-table.js';
-import type { EncoderOptions } from './encoder-options.js';
+import { type EncoderOptions, placesForDials } from './encoder-options.js';
 import type { HalfOpen } from './half-open.js';
 import { Liveness } from './liveness.js';
 import type { PeerEvents } from './peer-connection.js';
@@ -68,8 +68,10 @@ export class Encoder implements ConnectionOwner {
 
   /** Whether we would dial nobody else, half-open connections counted. */
   get isFull(): boolean {
-    const { maxConnections, maxInitiate } = this.#parts.options;
-    return this.#table.count >= Math.min(maxConnections, maxInitiate);
+    const { options } = this.#parts;
+    const { count, dialledCount } = this.#table;
+    if (count >= options.maxConnections) return true;
+    return count >= options.maxInitiate && dialledCount >= placesForDials(options);
   }
 
   /** Whether somebody has ever reached us from outside and finished the handshake. */
@@ -105,7 +107,7 @@ export class Encoder implements ConnectionOwner {
 
   /** Takes over a socket from outside whose handshake has named this torrent. */
   externalConnectionMade(socket: SingleSocket, incoming: Incoming): void {
-    const reason = this.#reasonAgainst(incoming.address.host);
+    const reason = this.#reasonAgainst(incoming.address.host) ?? this.#makeRoom();
     if (reason !== undefined) {
       socket.close();
       this.#refusals.add(incoming.address, reason);
@@ -240,8 +242,22 @@ export class Encoder implements ConnectionOwner {
   #reasonAgainst(host: string): Refusal | undefined {
     if (this.#closed) return { code: 'shutting-down' };
     if (this.#banned.has(host)) return { code: 'banned' };
-    const isFull = this.#table.count >= this.#parts.options.maxConnections;
-    return isFull || !this.#hasRoomFor(host) ? { code: 'table-full' } : undefined;
+    return this.#hasRoomFor(host) ? undefined : { code: 'table-full' };
+  }
+
+  /** Sees to it that somebody from outside has a place, if need be somebody else's. */
+  #makeRoom(): Refusal | undefined {
+    if (this.#hasPlaceForExternal()) return undefined;
+    const unfinished = this.#table.unfinishedExternal(this.#now() - this.#parts.options.slowHandshake);
+    if (unfinished !== undefined) unfinished.refuse({ code: 'table-full' });
+    else this.#events.leastUseful()?.refuse({ code: 'useless' });
+    return this.#hasPlaceForExternal() ? undefined : { code: 'table-full' };
+  }
+
+  #hasPlaceForExternal(): boolean {
+    const { options } = this.#parts;
+    const { count, externalCount } = this.#table;
+    return count < options.maxConnections && externalCount < options.maxConnections - placesForDials(options);
   }
 
   #hasRoomFor(host: string): boolean {

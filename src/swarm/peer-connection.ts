@@ -33,4 +33,6 @@ export interface PeerEvents {
   connectionFlushed(connection: PeerConnection): void;
   /** The connection is out of the table, whoever ended it. Called once for each `connectionMade`. */
   connectionLost(connection: PeerConnection): void;
+  /** Whom to give up for a newcomer when there is no place: undefined while everybody has been of use of late. */
+  leastUseful(): PeerConnection | undefined;
 }

@@ -1,3 +1,4 @@
+import type { Millis } from '../base/clock.js';
 import type { Download } from './download.js';
 import type { LeakyCounter } from './leaky-counter.js';
 import type { PeerConnection } from './peer-connection.js';
@@ -8,6 +9,8 @@ export interface Peer {
   readonly connection: PeerConnection;
   readonly upload: Upload;
   readonly download: Download;
+  /** When the handshake was finished. */
+  readonly madeAt: Millis;
   /** Messages that were of no use. */
   readonly junk: LeakyCounter;
   /** Changes of mind: choke, unchoke, interested, not interested, another bitfield. */

@@ -71,11 +71,29 @@ export class Upload implements RateWaiter {
   #choked = true;
   #interested = false;
   #total = 0;
+  #lastSentAt: Millis = Number.NEGATIVE_INFINITY;
+  #unchokedAt: Millis = Number.NEGATIVE_INFINITY;
+  #wastedTurn = false;
 
   constructor(connection: PeerConnection, owner: UploadOwner) {
     this.#connection = connection;
     this.#owner = owner;
     this.#measure = new Measure(owner.options.measure, owner.now());
+  }
+
+  /** When a block was sent last; -∞ when none was. */
+  get lastSentAt(): Millis {
+    return this.#lastSentAt;
+  }
+
+  /** Since when it may have what it is interested in; -∞ when it may not, or wants nothing. */
+  get turnBeganAt(): Millis {
+    return this.#choked || !this.#interested ? Number.NEGATIVE_INFINITY : this.#unchokedAt;
+  }
+
+  /** It is interested and choked, and has not let a turn go by without a request. */
+  get awaitsTurn(): boolean {
+    return this.#choked && this.#interested && !this.#wastedTurn;
   }
 
   get choked(): boolean {
@@ -104,6 +122,7 @@ export class Upload implements RateWaiter {
   choke(): void {
     if (this.#choked) return;
     this.#choked = true;
+    this.#wastedTurn = this.#interested && this.#lastSentAt < this.#unchokedAt;
     this.#forgetRequests();
     this.#connection.send([encodeMessage({ type: 'choke' })]);
   }
@@ -111,6 +130,7 @@ export class Upload implements RateWaiter {
   unchoke(): void {
     if (!this.#choked) return;
     this.#choked = false;
+    this.#unchokedAt = this.#owner.now();
     this.#connection.send([encodeMessage({ type: 'unchoke' })]);
   }
 
@@ -237,6 +257,7 @@ export class Upload implements RateWaiter {
     }
     if (length === 0) return 0;
     this.#total += length;
+    this.#lastSentAt = this.#owner.now();
     this.#measure.add(length, this.#owner.now());
     this.#owner.uploaded(length);
     this.#connection.send(chunks);

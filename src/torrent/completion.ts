@@ -29,7 +29,6 @@ export class Completion {
   readonly #files: FileProgress;
   readonly #finisher: FileFinisher;
   #goalWatch: SeedGoalWatch | null = null;
-  #begun = false;
   #doneTold = false;
 
   constructor(parts: CompletionParts) {
@@ -45,14 +44,8 @@ export class Completion {
     });
   }
 
-  /** Everything wanted is verified, flushed and named. */
-  get isDone(): boolean {
-    return this.#begun && this.#parts.amountLeft() === 0 && this.#finisher.isDone;
-  }
-
   /** The check is over. `whole` are the files that have their name already; a torrent that only seeds names no others. */
   begin(verified: readonly PieceIndex[], whole: ReadonlySet<number>): void {
-    this.#begun = true;
     const found = verified.flatMap((piece) => this.#files.pieceVerified(piece));
     for (const file of found) if (whole.has(file)) this.#tellFile(file);
     if (this.#parts.options.mode === 'download') {
@@ -78,7 +71,7 @@ export class Completion {
   }
 
   #tellIfDone(): void {
-    if (this.#doneTold || !this.isDone) return;
+    if (this.#doneTold || this.#parts.amountLeft() > 0 || !this.#finisher.isDone) return;
     this.#doneTold = true;
     const { timers, options, events, ratio } = this.#parts;
     events.done();

@@ -29,7 +29,11 @@ export function createRerequester(parts: RerequesterParts): Rerequester {
       timers: parts.timers,
       random: parts.random,
       client: parts.trackerClient,
-      howManyConnections: () => encoder.howManyConnections(),
+      howManyConnections: () => {
+        const count = encoder.howManyConnections();
+        // While there are places for dials, we want to know whom to dial, however many have come to us.
+        return encoder.isFull ? count : Math.min(count, DEFAULT_REREQUESTER_OPTIONS.enoughPeers - 1);
+      },
       everIncoming: () => encoder.everIncoming,
       totals: () => ({ uploaded: uploader.total, downloaded: downloader.total, left: parts.left() }),
       startConnection: (address, peerId) => encoder.startConnection(address, peerId),

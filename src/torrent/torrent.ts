@@ -18,6 +18,7 @@ import type { Identity } from '../swarm/connection.js';
 import type { Encoder } from '../swarm/encoder.js';
 import type { HalfOpen } from '../swarm/half-open.js';
 import type { RateLimiter } from '../swarm/rate-limiter.js';
+import type { RefusalCode } from '../wire/refusal.js';
 import { Completion } from './completion.js';
 import { ContentProgress } from './content-progress.js';
 import { countPeers } from './count-peers.js';
@@ -46,6 +47,7 @@ export interface TorrentParts {
 
 // A download that has had nothing for this long has stalled.
 const STALL_TIME = 30_000;
+const MAX_WARNINGS = 20;
 
 export class Torrent {
   readonly metainfo: Metainfo;
@@ -59,11 +61,14 @@ export class Torrent {
   readonly #existing: ExistingData;
   readonly #completion: Completion;
   readonly #rerequester: Rerequester;
-  /** 'stopped': it says good-bye, until it is 'over'. */
-  #stage: 'new' | 'checking' | 'running' | 'stopped' | 'over' = 'new';
-  /** Who is to be told when it is over. */
-  readonly #stopAnswers: (() => void)[] = [];
+  #stage: 'new' | 'checking' | 'running' | 'stopping' | 'ended' = 'new';
+  /** Who waits for the end. */
+  readonly #whenEnded: (() => void)[] = [];
+  /** The trackers have been told, or need not be. */
+  #goodByeSaid = false;
+  #diskClosed = false;
   #checking = { checked: 0, length: 0 };
+  readonly #warnings = new Set<string>();
   #timeLeft: RateMeasure | null = null;
   /** When a piece was last verified. */
   #progressedAt: Millis = 0;
@@ -101,7 +106,7 @@ export class Torrent {
       options,
       pieceVerified: (piece) => this.#pieceVerified(piece),
       diskFailed: (failure) => this.#fail(failure),
-      readFailed: (failure) => events.warned(failure.code, failure.message),
+      readFailed: (failure) => this.#warnOnce(failure.code, failure.message),
     });
     this.#existing = new ExistingData(
       {
@@ -110,7 +115,7 @@ export class Torrent {
         storage,
         mayWrite: options.mode === 'download',
         overwrite: options.overwrite,
-        warned: (code, message) => events.warned(code, message),
+        warned: (code, message) => this.#warnOnce(code, message),
         checking: (checked, length) => {
           this.#checking = { checked, length };
         },
@@ -149,6 +154,11 @@ export class Torrent {
     return this.#stage === 'running' ? this.#swarm.encoder : undefined;
   }
 
+  /** How many peers were refused so far, by reason: those that were let in and those that were not. */
+  get refusals(): ReadonlyMap<RefusalCode, number> {
+    return this.#swarm.encoder.refusals;
+  }
+
   start(): void {
     this.#stage = 'checking';
     this.#context.addTask(() => this.#existing.begin(), 0);
@@ -159,23 +169,15 @@ export class Torrent {
    * is over, however often it is called, and also when the torrent had ended itself.
    */
   stop(answered: () => void): void {
-    if (this.#stage === 'over') {
+    if (this.#stage === 'ended') {
       this.#parts.rawServer.addTask(answered, 0);
       return;
     }
-    this.#stopAnswers.push(answered);
-    if (this.#stage === 'stopped') return;
-    const wasRunning = this.#stage === 'running';
-    this.#stage = 'stopped';
-    this.#closeSwarm();
-    let waiting = 2;
-    const oneDone = (): void => {
-      waiting -= 1;
-      if (waiting === 0) this.#end();
-    };
-    if (wasRunning) this.#rerequester.stop(oneDone);
-    else oneDone();
-    this.#swarm.store.close(oneDone);
+    this.#whenEnded.push(answered);
+    if (this.#stage === 'stopping') return;
+    if (this.#stage === 'running') this.#rerequester.stop(() => this.#saidGoodBye());
+    else this.#goodByeSaid = true;
+    this.#close();
   }
 
   status(): TorrentStatus {
@@ -202,7 +204,7 @@ export class Torrent {
 
   #state(amountLeft: number): TorrentState {
     if (this.#stage === 'new' || this.#stage === 'checking') return 'checking';
-    if (this.#stage === 'stopped' || this.#stage === 'over') return 'stopped';
+    if (this.#stage === 'stopping' || this.#stage === 'ended') return 'stopped';
     if (amountLeft === 0) return 'seeding';
     const quiet = this.#context.now() - this.#progressedAt >= STALL_TIME;
     return quiet && this.#swarm.downloader.rate < 1 ? 'stalled' : 'downloading';
@@ -223,7 +225,7 @@ export class Torrent {
     this.#events.started();
     this.#completion.begin(verified, whole);
     // Whoever was complete before it began, and has nothing to give, has nothing to say to trackers and peers.
-    if (this.#completion.isDone && this.#options.seedGoal === null) return;
+    if (store.amountLeft === 0 && this.#options.seedGoal === null) return;
     for (const address of this.#options.peers) encoder.startConnection(address, null);
     this.#rerequester.begin();
   }
@@ -247,32 +249,48 @@ export class Torrent {
 
   /** The world's fault: the torrent cannot go on. What is on the disk stays as it is. */
   #fail(failure: BtgetError): void {
-    if (this.#stage === 'stopped' || this.#stage === 'over') return;
+    if (this.#stage === 'stopping') return;
     this.stop(() => undefined);
     this.#events.failed(failure);
   }
 
   /** Our fault. Nothing of this torrent can be trusted to run, so it is ended from outside its context. */
   #crashed(error: unknown): void {
-    if (this.#stage === 'over') return;
-    const wasStopped = this.#stage === 'stopped';
-    this.#stage = 'over';
-    if (!wasStopped) this.#closeSwarm();
-    this.#end();
-    if (!wasStopped) this.#swarm.store.close(() => undefined);
+    if (this.#stage === 'ended') return;
+    this.#context.end();
+    if (this.#stage !== 'stopping') this.#close();
+    this.#saidGoodBye();
     this.#events.failed(error instanceof Error ? error : new Error(String(error)));
   }
 
-  #end(): void {
-    this.#stage = 'over';
-    this.#context.end();
-    for (const answered of this.#stopAnswers.splice(0)) answered();
+  /** Peers may ask a hundred times for what the disk does not give. */
+  #warnOnce(code: string, message: string): void {
+    if (this.#warnings.has(message) || this.#warnings.size >= MAX_WARNINGS) return;
+    this.#warnings.add(message);
+    this.#events.warned(code, message);
   }
 
-  #closeSwarm(): void {
+  #close(): void {
+    this.#stage = 'stopping';
     this.#existing.stop();
     this.#completion.stop();
     this.#swarm.encoder.close();
     this.#swarm.connecter.stop();
+    this.#swarm.store.close(() => {
+      this.#diskClosed = true;
+      this.#endIfReady();
+    });
+  }
+
+  #saidGoodBye(): void {
+    this.#goodByeSaid = true;
+    this.#endIfReady();
+  }
+
+  #endIfReady(): void {
+    if (!this.#goodByeSaid || !this.#diskClosed || this.#stage === 'ended') return;
+    this.#stage = 'ended';
+    this.#context.end();
+    for (const answered of this.#whenEnded.splice(0)) answered();
   }
 }

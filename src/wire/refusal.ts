@@ -11,7 +11,10 @@ export type Refusal =
   | { readonly code: 'connect-timeout' }
   | { readonly code: 'handshake-timeout' }
   | { readonly code: 'idle' }
+  | { readonly code: 'takes-nothing' }
   | { readonly code: 'table-full' }
+  /** Nothing came or went for long, and somebody else wanted the place. */
+  | { readonly code: 'useless' }
   | { readonly code: 'banned' }
   | { readonly code: 'message-too-long'; readonly length: number }
   | { readonly code: 'malformed-message'; readonly id: number; readonly length: number }

@@ -9,6 +9,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { closedPort, serveHttp } from '../support/http-server.js';
+import { writeNoise } from '../support/noise.js';
 import { Machine } from './machine.js';
 import {
   btget,
@@ -19,7 +20,6 @@ import {
   scratch,
   startSeed,
   startSilentServer,
-  writeNoise,
 } from './support.js';
 
 const LIMIT = 3000;

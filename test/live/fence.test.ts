@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { writeNoise } from '../support/noise.js';
 import { Machine } from './machine.js';
-import { fingerprint, scratch, writeNoise } from './support.js';
+import { fingerprint, scratch } from './support.js';
 
 const OPTIONS = { timeout: 20_000 };
 

@@ -1,23 +1,12 @@
 import assert from 'node:assert/strict';
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { serveTcp } from '../support/http-server.js';
-import { seededRandom } from '../support/seeded-random.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 export const BTGET = join(ROOT, 'bin', 'btget.js');
@@ -33,21 +22,6 @@ export function scratch(test: TestContext): string {
   const dir = mkdtempSync(join(tmpdir(), 'btget-live-'));
   test.after(() => rmSync(dir, { recursive: true, force: true }));
   return dir;
-}
-
-/** Writes files of seeded noise below `dir`. */
-export function writeNoise(dir: string, files: Readonly<Record<string, number>>): void {
-  const random = seededRandom(1);
-  const noise = random.bytes(1 << 20);
-  for (const [path, length] of Object.entries(files)) {
-    mkdirSync(dirname(join(dir, path)), { recursive: true });
-    const file = openSync(join(dir, path), 'w');
-    for (let left = length; left > 0; ) {
-      noise.writeUInt32BE(random.below(0xffffffff), random.below(noise.length - 4));
-      left -= writeSync(file, noise, 0, Math.min(left, noise.length));
-    }
-    closeSync(file);
-  }
 }
 
 /** Path → hash of every file below `dir`: two folders are equal when these are. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { btget, btgetEnds, fingerprint, SWARM_HOSTS, scratch, startTracker, writeNoise } from './support.js';
+import { writeNoise } from '../support/noise.js';
+import { btget, btgetEnds, fingerprint, SWARM_HOSTS, scratch, startTracker } from './support.js';
 
 const LENGTH = 24 << 20;
 

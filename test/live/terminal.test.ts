@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { writeNoise } from '../support/noise.js';
 import {
   btget,
   btgetEnds,
@@ -13,7 +14,6 @@ import {
   scratch,
   startSeed,
   startSilentServer,
-  writeNoise,
 } from './support.js';
 import { BTGET_COMMAND, Terminal } from './terminal.js';
 

@@ -5,17 +5,8 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { closedPort, serveHttp, serveTcp } from '../support/http-server.js';
-import {
-  btget,
-  btgetEnds,
-  fingerprint,
-  HOSTS,
-  type JsonEvent,
-  type Program,
-  scratch,
-  startSeed,
-  writeNoise,
-} from './support.js';
+import { writeNoise } from '../support/noise.js';
+import { btget, btgetEnds, fingerprint, HOSTS, type JsonEvent, type Program, scratch, startSeed } from './support.js';
 
 const OPTIONS = { timeout: 20_000 };
 const MiB = 1 << 20;

@@ -42,6 +42,9 @@ class Model {
       releasePiece: (piece) => {
         assert.ok(this.opened.delete(piece), `piece ${piece} is released closed`);
       },
+      emptyPiece: (piece) => {
+        assert.ok(this.opened.has(piece), `piece ${piece} is emptied closed`);
+      },
     });
     for (let peer = 0; peer < PEERS; peer += 1) this.peers.push({ has: new Bitfield(PIECES), present: false });
   }
@@ -106,6 +109,20 @@ class Model {
     }
     if (this.parole.has(span.piece)) this.#assertAlone(span.piece, peer);
     this.asked.set(block, [...askers, peer]);
+  }
+
+  /** Takes a piece on parole over from whoever holds it. */
+  takeOver(peer: ModelPeer): void {
+    const taken = this.book.takeOver(peer, peer.has, () => true);
+    if (taken === undefined) return;
+    const { piece } = taken.span;
+    assert.ok(this.parole.has(piece) && peer.has.has(piece) && !this.had.has(piece));
+    const arrived = this.blocksOf(piece).filter((block) => this.arrived.delete(block));
+    assert.ok(arrived.length < BLOCKS, 'a whole piece is taken over');
+    assert.equal(taken.givenUp, arrived.length);
+    for (const block of this.blocksOf(piece)) this.asked.delete(block);
+    this.asked.set(piece * BLOCKS, [peer]);
+    assert.deepEqual(taken.span, this.span(piece * BLOCKS));
   }
 
   #assertAlone(piece: number, peer: ModelPeer): void {
@@ -258,6 +275,11 @@ const step = fc.oneof(
           model.take(peerOf(model, number)),
     ),
   },
+  peerNumber.map(
+    (number): Step =>
+      (model) =>
+        model.takeOver(peerOf(model, number)),
+  ),
   {
     weight: 6,
     arbitrary: fc.tuple(peerNumber, fc.nat()).map(

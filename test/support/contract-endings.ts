@@ -144,23 +144,24 @@ export function endingContract(name: string, createWorld: () => RawServerWorld):
     });
 
     it('a socket on which data comes is not idle, nor is one that we do not read', async () => {
-      const pair = new Pair(world, { timeout: 150, checkInterval: 5 });
+      const pair = new Pair(world, { timeout: 250, checkInterval: 10 });
       await pair.connect();
       const paused = pair.handler('paused');
       pair.dialler.startConnection(pair.address, paused);
       await world.until(() => pair.b.sockets.length === 2 && paused.sockets.length === 1);
       pair.b.sockets[1]?.pauseReading();
-      let beats = 0;
+      const started = pair.listening.now();
       const beat = (): void => {
-        beats += 1;
         pair.a.socket.write([Buffer.from('.')]);
         pair.dialler.addTask(beat, 5);
       };
       beat();
-      await world.until(() => beats === 40);
+      await world.until(() => pair.listening.now() - started > 350);
       assert.equal(pair.b.lostCode(), null);
       pair.b.sockets[1]?.resumeReading();
+      const resumed = pair.listening.now();
       await world.until(() => paused.lostCode() !== null);
+      assert.ok(pair.listening.now() - resumed >= 250);
       assert.equal(pair.b.lostCode(), 'idle');
     });
 

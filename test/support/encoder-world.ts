@@ -28,6 +28,8 @@ export interface ClientOptions {
   /** What is done about a frame, besides noting it. */
   readonly gotFrame: (connection: PeerConnection, frame: Buffer) => void;
   readonly connectionMade: (connection: PeerConnection) => void;
+  /** Whom those above would give up; nobody when absent. */
+  readonly leastUseful: () => PeerConnection | undefined;
   /** Told of an exception in the torrent's part of the loop; thrown on when absent. */
   readonly gotException: (error: unknown) => void;
 }
@@ -94,6 +96,10 @@ export class Client implements PeerEvents {
 
   connectionFlushed(): void {
     // Counting flushes is the business of those above.
+  }
+
+  leastUseful(): PeerConnection | undefined {
+    return this.#overrides.leastUseful?.();
   }
 
   connectionLost(connection: PeerConnection): void {

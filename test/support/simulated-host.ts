@@ -30,6 +30,13 @@ export class SimulatedHost implements RawServer {
     return this.#loop.idleScan.sockets.size;
   }
 
+  /** Bytes that were written and that no kernel has taken, over all sockets. */
+  get unsentLength(): number {
+    let length = 0;
+    for (const socket of this.#loop.idleScan.sockets) length += socket.unsentLength;
+    return length;
+  }
+
   now(): Millis {
     return this.#loop.now();
   }

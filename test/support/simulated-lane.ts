@@ -6,8 +6,11 @@ export type Segment =
   | { readonly kind: 'ended' }
   | { readonly kind: 'reset' };
 
-/** On a limited line segments are small, so that connections take turns; elsewhere large, so that there are few events. */
-const LIMITED_SEGMENT_LENGTH = 16 * 1024;
+/**
+ * On a limited line segments are small, so that connections take turns, but have room for a block and what stands before
+ * it; elsewhere they are large, so that there are few events.
+ */
+const LIMITED_SEGMENT_LENGTH = 17 * 1024;
 const SEGMENT_LENGTH = 64 * 1024;
 
 /** The segments of one direction of a connection, in order, before one link. Small ones leave together. */
@@ -34,13 +37,16 @@ export class SimulatedLane implements LinkSource {
   }
 
   nextLength(): number | undefined {
-    if (this.#segments[0] === undefined) return undefined;
+    const first = this.#segments[0];
+    if (first?.kind !== 'data') return first === undefined ? undefined : 0;
+    if (first.bytes.length >= this.#segmentLength) return this.#segmentLength;
     let length = 0;
     for (const segment of this.#segments) {
-      if (segment.kind !== 'data' || length >= this.#segmentLength) break;
+      // Whole ones only: they are handed on without a copy.
+      if (segment.kind !== 'data' || length + segment.bytes.length > this.#segmentLength) break;
       length += segment.bytes.length;
     }
-    return Math.min(length, this.#segmentLength);
+    return length;
   }
 
   segmentSent(length: number): void {

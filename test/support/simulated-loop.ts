@@ -18,6 +18,7 @@ import type {
 import { SILENT_HANDLER } from '../../src/net/silent-handler.js';
 import type { SimulatedHostOptions } from './simulated-host-options.js';
 import { SimulatedLink } from './simulated-link.js';
+import type { SimulatedMemory } from './simulated-memory.js';
 import type { PipePath } from './simulated-pipe.js';
 import { type SimulatedListener, SimulatedPorts } from './simulated-ports.js';
 import { SimulatedSocket } from './simulated-socket.js';
@@ -27,6 +28,7 @@ export interface Surroundings {
   readonly timers: Timers;
   readonly random: Random;
   readonly receiveBuffer: Buffer;
+  readonly memory: SimulatedMemory;
   find(host: string): SimulatedLoop | undefined;
   /** One way. */
   latency(from: SimulatedLoop, to: SimulatedLoop): Millis;
@@ -167,11 +169,12 @@ export class SimulatedLoop implements Loop {
     handler: SocketHandler,
     to: SimulatedLoop,
   ): SimulatedSocket {
-    const { timers, random, receiveBuffer } = this.#surroundings;
+    const { timers, random, receiveBuffer, memory } = this.#surroundings;
     const path: PipePath = {
       timers,
       random,
       receiveBuffer,
+      memory,
       latency: this.#surroundings.latency(this, to),
       upload: to === this ? this.#inside : this.#upload,
       download: to === this ? this.#inside : to.#download,

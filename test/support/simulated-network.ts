@@ -4,6 +4,7 @@ import { normaliseHost } from '../../src/net/ip-address.js';
 import { SimulatedHost } from './simulated-host.js';
 import { DEFAULT_SIMULATED_HOST_OPTIONS, type SimulatedHostOptions } from './simulated-host-options.js';
 import { SimulatedLoop } from './simulated-loop.js';
+import { SimulatedMemory } from './simulated-memory.js';
 
 const RECEIVE_BUFFER_LENGTH = 256 * 1024;
 const DEFAULT_LATENCY: Millis = 10;
@@ -28,6 +29,7 @@ export class SimulatedNetwork {
   readonly #loops: Map<string, SimulatedLoop> = new Map();
   readonly #silent: Set<SimulatedLoop> = new Set();
   readonly #receiveBuffer: Buffer = Buffer.allocUnsafeSlow(RECEIVE_BUFFER_LENGTH);
+  readonly #memory = new SimulatedMemory();
 
   /** `latency` is what every packet between two hosts takes, one way; hosts may add to it. */
   constructor(timers: Timers, random: Random, latency: Millis = DEFAULT_LATENCY) {
@@ -48,6 +50,7 @@ export class SimulatedNetwork {
         timers: this.#timers,
         random: this.#random,
         receiveBuffer: this.#receiveBuffer,
+        memory: this.#memory,
         unreachableAfter: 2 * this.#latency,
         find: (address) => this.#loops.get(address),
         latency: (from, to) =>

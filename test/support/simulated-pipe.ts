@@ -2,6 +2,7 @@ import type { Millis, Timers } from '../../src/base/clock.js';
 import type { Random } from '../../src/base/random.js';
 import { moveBytes, type Segment, SimulatedLane } from './simulated-lane.js';
 import type { SimulatedLink } from './simulated-link.js';
+import type { SimulatedMemory } from './simulated-memory.js';
 
 /** The way between two hosts, one direction of it. */
 export interface PipePath {
@@ -15,6 +16,7 @@ export interface PipePath {
   readonly window: number;
   /** Data comes as it was sent, or cut and joined at random places. */
   readonly chunking: 'whole' | 'random';
+  readonly memory: SimulatedMemory;
   /** Handed to every reader, and overwritten after each call, so that a view that was kept shows. */
   readonly receiveBuffer: Buffer;
   /** Nothing comes across for now. What was sent waits, as it would be sent again. */
@@ -159,7 +161,7 @@ export class SimulatedPipe {
   }
 
   #take(length: number): Buffer {
-    const bytes = Buffer.allocUnsafe(length);
+    const bytes = this.#path.memory.take(length);
     let taken = 0;
     let chunkCount = 0;
     for (const chunk of this.#queue) {

@@ -1,4 +1,6 @@
 import type { BtgetError } from '../../src/base/failure.js';
+import type { TrackerClient } from '../../src/discovery/tracker-client.js';
+import type { PeerAddress } from '../../src/net/raw-server.js';
 import { Session } from '../../src/session/session.js';
 import { DEFAULT_SESSION_OPTIONS, type SessionOptions } from '../../src/session/session-options.js';
 import type { Torrent } from '../../src/torrent/torrent.js';
@@ -7,6 +9,7 @@ import { MemorySlotPool } from './memory-slot-pool.js';
 import { MemoryStorage, memoryStorageDefaults } from './memory-storage.js';
 import type { SampleTorrent } from './sample-torrent.js';
 import { seededRandom } from './seeded-random.js';
+import type { SimulatedHost } from './simulated-host.js';
 import type { SimulatedHostOptions } from './simulated-host-options.js';
 import { SimulatedNetwork } from './simulated-network.js';
 import { SimulatedTracker } from './simulated-tracker.js';
@@ -20,13 +23,33 @@ export interface ClientOptions {
   readonly host: Partial<SimulatedHostOptions>;
   /** How long each operation of its disk takes, milliseconds. */
   readonly diskLatency: number;
+  /** What lies under the part name of the first file at the start, or null for nothing. */
+  readonly part: Buffer | null;
+  /** Memory for pieces, bytes, and the longest piece that gets some of it. */
+  readonly memory: number;
+  readonly maxSlotLength: number;
+  /** Who carries its announces; null for the swarm's own tracker. */
+  readonly trackerClient: TrackerClient | null;
 }
 
-const DEFAULT_CLIENT_OPTIONS: ClientOptions = { seed: false, session: {}, torrent: {}, host: {}, diskLatency: 1 };
+const DEFAULT_CLIENT_OPTIONS: ClientOptions = {
+  seed: false,
+  session: {},
+  torrent: {},
+  host: {},
+  diskLatency: 1,
+  part: null,
+  memory: 8 << 20,
+  maxSlotLength: 8 << 20,
+  trackerClient: null,
+};
 
 /** A whole btget in simulated time: everything but the command line and the real disk. */
 export interface Client {
   readonly name: string;
+  /** Where it listens. */
+  readonly address: PeerAddress;
+  readonly rawServer: SimulatedHost;
   readonly session: Session;
   readonly torrent: Torrent;
   readonly storage: MemoryStorage;
@@ -54,13 +77,14 @@ export class SimulatedSwarm {
 
   /** Starts a client at 10.0.0.N, N counting from 1. */
   start(options: Partial<ClientOptions> = {}): Client {
-    const { seed, session, torrent, host, diskLatency } = { ...DEFAULT_CLIENT_OPTIONS, ...options };
+    const all = { ...DEFAULT_CLIENT_OPTIONS, ...options };
+    const { seed, session, torrent, host, diskLatency } = all;
     const number = this.clients.length + 1;
     const address = `10.0.0.${number}`;
     const name = `${seed ? 'seed' : 'leech'} ${number}`;
     const rawServer = this.network.host(address, host);
     const { metainfo, content } = this.#sample;
-    const slots = new MemorySlotPool(8 << 20);
+    const slots = new MemorySlotPool(all.memory, Math.min(all.memory, all.maxSlotLength));
     let storage: MemoryStorage | null = null;
     const joined = new Session(
       {
@@ -73,9 +97,10 @@ export class SimulatedSwarm {
             latency: diskLatency,
             content: seed ? content : null,
           });
+          if (all.part !== null) storage.putPart(0, all.part);
           return storage;
         },
-        trackerClient: this.tracker.client(address),
+        trackerClient: all.trackerClient ?? this.tracker.client(address),
         close: (answered) => {
           rawServer.addTask(answered, 0);
         },
@@ -100,8 +125,10 @@ export class SimulatedSwarm {
         say(`failed: ${failure.message}`);
       },
     };
+    let port = 0;
     joined.listen((outcome) => {
       if (!outcome.ok) throw outcome.failure;
+      port = outcome.port;
     });
     this.timeline.run(0);
     const running = joined.addTorrent(
@@ -116,7 +143,17 @@ export class SimulatedSwarm {
       events,
     );
     if (storage === null) throw new Error('a torrent without a storage');
-    const client: Client = { name, session: joined, torrent: running, storage, slots, done: false, failure: null };
+    const client: Client = {
+      name,
+      address: { host: address, port },
+      rawServer,
+      session: joined,
+      torrent: running,
+      storage,
+      slots,
+      done: false,
+      failure: null,
+    };
     this.clients.push(client);
     return client;
   }

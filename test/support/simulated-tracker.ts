@@ -12,8 +12,10 @@ const ROUND_TRIP = 50;
 /** btget's own tracker in simulated time. What is said passes through URL and bencode, as over a network. */
 export class SimulatedTracker {
   readonly url = URL;
-  /** While true, nobody gets an answer. */
+  /** While true, it refuses connections. */
   down = false;
+  /** While true, nobody hears anything at all. */
+  silent = false;
   readonly #timeline: Timeline;
   readonly #tracker: Tracker;
 
@@ -35,7 +37,10 @@ export class SimulatedTracker {
   /** The tracker's face for the client at `host`. */
   client(host: string): TrackerClient {
     return {
-      announce: (request, answered) => this.#timeline.addTask(() => answered(this.#answer(host, request)), ROUND_TRIP),
+      announce: (request, answered) =>
+        this.#timeline.addTask(() => {
+          if (!this.silent) answered(this.#answer(host, request));
+        }, ROUND_TRIP),
     };
   }
 

@@ -46,6 +46,9 @@ function costOfTake({ pieces, peers, bitfield }: Swarm): { mean: number; most: n
     releasePiece: () => {
       throw new Error('nothing is abandoned');
     },
+    emptyPiece: () => {
+      throw new Error('nothing is taken over');
+    },
   });
   const bitfields = Array.from({ length: peers }, (_, peer) => bitfield(peer, pieces, random));
   for (const has of bitfields) picker.peerJoined(has);

@@ -38,6 +38,9 @@ class Scene {
         this.log.push(`release ${piece}`);
         this.roomLeft += 1;
       },
+      emptyPiece: (piece) => {
+        this.log.push(`empty ${piece}`);
+      },
     });
   }
 
@@ -56,6 +59,14 @@ class Scene {
       spans.push(span === undefined ? '-' : `${span.piece}.${span.begin / BLOCK_LENGTH}`);
     }
     return spans.join(' ');
+  }
+
+  /** Takes a piece on parole over from one of `worse`: the block to begin with, and how many were given up. */
+  takeOver(peer: TestPeer, ...worse: TestPeer[]): string {
+    const taken = this.book.takeOver(peer, peer.has, (holder) => worse.includes(holder));
+    this.book.check();
+    if (taken === undefined) return '-';
+    return `${taken.span.piece}.${taken.span.begin / BLOCK_LENGTH} for ${taken.givenUp}`;
   }
 
   span(name: string): BlockSpan {
@@ -379,6 +390,32 @@ describe('a piece whose check failed', () => {
     assert.equal(scene.take(b), '-');
     scene.giveBackAll(a);
     assert.equal(scene.take(b), '0.1');
+  });
+
+  it('can be taken over by a better peer, who begins it anew', () => {
+    const scene = new Scene(1);
+    const [a, b] = [scene.peer('a', '*'), scene.peer('b', '*')];
+    scene.fail(a, 0);
+    assert.equal(scene.takeOver(b, a), '-', 'nobody holds it');
+    assert.equal(scene.take(a, 2), '0.0 0.1');
+    assert.equal(scene.arrive(a, '0.1'), 'wanted');
+    assert.deepEqual([scene.takeOver(b), scene.takeOver(a, a, b)], ['-', '-']);
+    assert.equal(scene.takeOver(b, a), '0.0 for 1');
+    assert.deepEqual([scene.book.howManyAsked(a), scene.arrive(a, '0.0')], [0, 'duplicate']);
+    assert.deepEqual([scene.take(a), scene.take(b)], ['-', '0.1']);
+    assert.deepEqual([scene.arrive(b, '0.1'), scene.arrive(b, '0.0')], ['wanted', 'wanted']);
+    assert.equal(scene.takeOver(a, b), '-', 'it is whole');
+    assert.equal(scene.log.at(-1), 'empty 0');
+  });
+
+  it('is not taken over by somebody who lacks it, nor when nobody wants it any more', () => {
+    const scene = new Scene(2);
+    const [a, b, c] = [scene.peer('a', '**'), scene.peer('b', ' *'), scene.peer('c', '**')];
+    scene.fail(a, 0);
+    scene.take(a, 2);
+    assert.equal(scene.takeOver(b, a), '-');
+    scene.picker.setWanted(pieceAt(0), false);
+    assert.equal(scene.takeOver(c, a), '-');
   });
 
   it('is like any other once it has passed', () => {

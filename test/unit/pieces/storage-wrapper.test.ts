@@ -120,6 +120,25 @@ describe('the storage wrapper', () => {
     scene.close();
   });
 
+  it('takes all blocks of an emptied piece anew, in memory and on the disk', () => {
+    for (const [maxLength, where] of [
+      [PIECE, 'right'],
+      [PIECE - 1, 'on disk'],
+    ] as const) {
+      const scene = new Scene(1, maxLength);
+      scene.open(0);
+      scene.store(0, 0, true);
+      scene.wrapper.emptyPiece(SAMPLE.piece(0));
+      scene.store(0, 1);
+      scene.run(100);
+      assert.equal(scene.wrapper.have.has(0), false, 'half of it is missing again');
+      scene.store(0, 0);
+      scene.run(100);
+      assert.ok(scene.log.at(-1)?.endsWith(`verified 0 (${where})`), scene.log.at(-1));
+      scene.close();
+    }
+  });
+
   it('gives the memory of a released piece to the next', () => {
     const scene = new Scene(1);
     assert.equal(scene.open(0), true);

@@ -142,6 +142,20 @@ describe('SimulatedNetwork', () => {
     assert.equal(b.text, 'after!');
   });
 
+  it('has Unix sockets within a host, and nowhere else', () => {
+    const { timeline, network, log } = world();
+    const host = network.host('10.0.0.1');
+    const control = new LoggingHandler('control', log);
+    host.listen({ path: '/run/btget' }, control, (outcome) => assert.ok(outcome.ok));
+    timeline.run(0);
+    host.startConnection({ path: '/run/btget' }, new LoggingHandler('a', log)).write([Buffer.from('status')]);
+    network.host('10.0.0.2').startConnection({ path: '/run/btget' }, new LoggingHandler('b', log));
+    timeline.run(100);
+    assert.equal(control.text, 'status');
+    assert.deepEqual(control.socket.remote, { path: '' });
+    assert.ok(log.includes('b lost refused'));
+  });
+
   it('breaks every connection of a host, for both sides', () => {
     const { timeline, network, log } = world();
     const host = network.host('10.0.0.2');

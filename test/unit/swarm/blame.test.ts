@@ -88,6 +88,20 @@ describe('Blame', () => {
     assert.deepEqual(blame.pieceVerified(zero, null), []);
   });
 
+  it('gives credit for each block of a piece that passed, and for no other', () => {
+    const blame = new Blame<Sender>(layout, DEFAULT_BLAME_OPTIONS);
+    deliver(blame, 0, [a, b, a, a]);
+    deliver(blame, 1, [b, b, undefined, a]);
+    deliver(blame, 2, [c, c, c, c]);
+    blame.pieceVerified(zero, null);
+    blame.pieceVerified(pieceAt(1), right);
+    blame.pieceFailed(pieceAt(2), null);
+    assert.deepEqual(
+      [a, b, c].map((sender) => blame.creditOf(sender)),
+      [4, 3, 0],
+    );
+  });
+
   it('knows the short last block', () => {
     const blame = new Blame<Sender>(layout, DEFAULT_BLAME_OPTIONS);
     const last = pieceAt(9);

@@ -91,7 +91,7 @@ describe('Framer', () => {
     const framer = prefixed(log);
     framer.dataCameIn(Buffer.from([3, 0x61]));
     framer.stop();
-    framer.dataCameIn(Buffer.from('bc'));
+    for (const rest of ['b', 'cd', 'efgh']) framer.dataCameIn(Buffer.from(rest));
     assert.deepEqual(log, []);
   });
 

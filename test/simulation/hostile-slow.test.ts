@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { encodeMessage, type PeerMessage } from '../../src/wire/message.js';
+import type { FakeTalk } from '../support/fake-talk.js';
+import { HostileWorld } from '../support/hostile-world.js';
+import { sampleTorrent } from '../support/sample-torrent.js';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** 8 pieces of 64 blocks: at 100 KiB a second they take 82 seconds. */
+const LONG = sampleTorrent([{ path: 'long', length: 8 * MIB }], MIB);
+
+function longWorld(): HostileWorld {
+  return new HostileWorld({ sample: LONG, seed: { host: { upload: 100 * KIB } } });
+}
+
+/** Sends the right bytes, one block each `gap`, but the first `wrongCount` blocks are wrong and come at once. */
+function trickle(world: HostileWorld, gap: number, wrongCount: number): (talk: FakeTalk, message: PeerMessage) => void {
+  const waiting: Extract<PeerMessage, { type: 'request' }>[] = [];
+  let left = wrongCount;
+  let ticking = false;
+  const tick = (talk: FakeTalk): void => {
+    const next = waiting.shift();
+    if (next !== undefined) talk.sayMessages({ ...next, type: 'piece', block: world.bytesFor(next) });
+    world.swarm.timeline.addTask(() => tick(talk), gap);
+  };
+  return (talk, message) => {
+    if (message.type === 'cancel') {
+      const at = waiting.findIndex(({ piece, begin }) => piece === message.piece && begin === message.begin);
+      if (at >= 0) waiting.splice(at, 1);
+    }
+    if (message.type !== 'request') return;
+    if (left > 0) {
+      left -= 1;
+      talk.sayMessages({ ...message, type: 'piece', block: Buffer.alloc(message.length, left) });
+      return;
+    }
+    waiting.push(message);
+    if (!ticking) {
+      ticking = true;
+      world.swarm.timeline.addTask(() => tick(talk), gap);
+    }
+  };
+}
+
+/** Answers the first request with a byte each `gap`, and no other. */
+function drip(world: HostileWorld, gap: number): (talk: FakeTalk, message: PeerMessage) => void {
+  let begun = false;
+  return (talk, message) => {
+    if (message.type !== 'request' || begun) return;
+    begun = true;
+    talk.drip(encodeMessage({ ...message, type: 'piece', block: world.bytesFor(message) }), gap);
+  };
+}
+
+/** When a download beside `count` peers that do `what` is done. */
+function timeBeside(count: number, what: (world: HostileWorld) => ReturnType<typeof trickle>): [number, HostileWorld] {
+  const world = longWorld();
+  for (let peer = 0; peer < count; peer += 1) world.falseSeed(what(world));
+  world.untilDone(600_000);
+  return [world.swarm.timeline.now(), world];
+}
+
+describe('beside an honest seed, a download', () => {
+  const [alone] = timeBeside(0, () => () => undefined);
+
+  it('is not a twentieth slower for peers that take every request and never answer', () => {
+    for (const count of [1, 20]) {
+      const [time, world] = timeBeside(count, () => () => undefined);
+      assert.ok(time < 1.05 * alone, `${time} ms with ${count}, ${alone} alone`);
+      assert.deepEqual(world.refusals, []);
+    }
+  });
+
+  it('is not a twentieth slower for peers that answer once a minute', () => {
+    for (const count of [1, 20]) {
+      const [time, world] = timeBeside(count, (each) => trickle(each, 55_000, 0));
+      assert.ok(time < 1.05 * alone, `${time} ms with ${count}, ${alone} alone`);
+      assert.deepEqual(world.refusals, []);
+    }
+  });
+
+  it('is not a twentieth slower for peers that drip a block, a byte each nine seconds', () => {
+    const [time, world] = timeBeside(20, (each) => drip(each, 9_000));
+    assert.ok(time < 1.05 * alone, `${time} ms, ${alone} alone`);
+    assert.deepEqual(world.refusals, []);
+  });
+
+  it('is not held up by peers that spoil a piece and then have it alone, a block now and then', () => {
+    for (const [count, gap] of [
+      [1, 55_000],
+      [5, 55_000],
+      [20, 55_000],
+      [20, 3_000],
+    ] as const) {
+      const [time, world] = timeBeside(count, (each) => trickle(each, gap, 1));
+      assert.ok(time < 1.5 * alone, `${time} ms with ${count}, ${alone} alone`);
+      assert.deepEqual(world.refusals, [`banned ${count}`]);
+    }
+  });
+});

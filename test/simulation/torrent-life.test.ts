@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BtgetError } from '../../src/base/failure.js';
+import { sampleTorrent } from '../support/sample-torrent.js';
+import { SimulatedSwarm } from '../support/simulated-swarm.js';
+
+const KiB = 1024;
+const SAMPLE = sampleTorrent(
+  [{ path: 't/a.bin', length: 300 * KiB }, { path: 't/empty' }, { path: 't/b.bin', length: 99 * KiB }],
+  32 * KiB,
+);
+
+test('a download tells its start, its trackers, each file, and its end, in this order', () => {
+  const swarm = new SimulatedSwarm(SAMPLE, 1);
+  swarm.start({ seed: true });
+  swarm.start({ torrent: { seedGoal: null } });
+  swarm.untilAllDone(60_000);
+  const told = swarm.log.filter((line) => line.includes('leech')).map((line) => line.replace(/^\d+ leech 2: /, ''));
+  assert.deepEqual(told.slice(0, 1), ['started']);
+  assert.deepEqual(told.slice(-2), ['done', 'goal reached']);
+  assert.deepEqual(told.filter((line) => line.startsWith('file')).sort(), [
+    'file ./t/a.bin',
+    'file ./t/b.bin',
+    'file ./t/empty',
+  ]);
+  swarm.stop();
+});
+
+test('a torrent that is complete at the start dials nobody and announces nothing, unless it is to seed', () => {
+  const swarm = new SimulatedSwarm(SAMPLE, 1);
+  const client = swarm.start({ seed: true, torrent: { mode: 'download', seedGoal: null } });
+  swarm.untilAllDone(10_000);
+  swarm.timeline.run(60_000);
+  assert.deepEqual(
+    swarm.log.filter((line) => line.includes('tracker')),
+    [],
+  );
+  assert.equal(client.torrent.status().state, 'seeding');
+  swarm.stop();
+});
+
+test('a seed goal is reached by ratio or by time, whichever comes first', () => {
+  const swarm = new SimulatedSwarm(SAMPLE, 1);
+  swarm.start({ seed: true, torrent: { mode: 'download', seedGoal: { ratio: 1, time: 600_000 } } });
+  swarm.start({ seed: true, torrent: { mode: 'download', seedGoal: { ratio: 5, time: 30_000 } } });
+  swarm.start({ torrent: { seedGoal: { ratio: null, time: null } } });
+  swarm.timeline.run(700_000);
+  const reached = swarm.log.filter((line) => line.endsWith('goal reached'));
+  assert.equal(reached.length, 2);
+  const byTime = reached.find((line) => line.includes('seed 2'));
+  assert.match(byTime ?? '', /^30\d\d\d /);
+  assert.deepEqual(
+    reached.filter((line) => line.includes('leech')),
+    [],
+  );
+  swarm.stop();
+});
+
+test('a disk that refuses ends the torrent with its reason, and nothing is left behind', () => {
+  const swarm = new SimulatedSwarm(SAMPLE, 1);
+  swarm.start({ seed: true });
+  const leech = swarm.start();
+  leech.storage.failNext('commitPiece', new BtgetError('disk-full', 'no space left'));
+  swarm.timeline.runUntil(() => leech.failure !== null, 60_000);
+  assert.equal(leech.failure?.message, 'no space left');
+  assert.equal(leech.torrent.status().state, 'stopped');
+  swarm.stop();
+  assert.equal(leech.slots.taken, 0);
+  assert.equal(swarm.timeline.pending, 0);
+});
+
+test('a bug in one torrent ends that torrent, loudly, and its session still stops', () => {
+  const swarm = new SimulatedSwarm(SAMPLE, 1);
+  swarm.start({ seed: true });
+  const leech = swarm.start();
+  leech.storage.commitPiece = (_piece, _slot, answered) => {
+    swarm.timeline.addTask(() => answered(undefined as never), 1);
+  };
+  swarm.timeline.runUntil(() => leech.failure !== null, 60_000);
+  assert.ok(leech.failure instanceof TypeError);
+  swarm.stop();
+  assert.equal(leech.slots.taken, 0);
+  assert.equal(swarm.timeline.pending, 0);
+});
+
+test('a stop does not wait for a tracker that does not answer', () => {
+  const swarm = new SimulatedSwarm(SAMPLE, 1);
+  const client = swarm.start({ seed: true });
+  swarm.timeline.run(10_000);
+  swarm.tracker.silent = true;
+  const began = swarm.timeline.now();
+  let stoppedAt = 0;
+  client.session.stop(() => {
+    stoppedAt = swarm.timeline.now();
+  });
+  swarm.timeline.run(60_000);
+  assert.ok(stoppedAt > began && stoppedAt - began <= 2_100, `stopped after ${stoppedAt - began} ms`);
+});
+
+test('a torrent that is stopped twice answers both', () => {
+  const swarm = new SimulatedSwarm(SAMPLE, 1);
+  const client = swarm.start({ seed: true });
+  swarm.timeline.run(10_000);
+  const log: string[] = [];
+  client.torrent.stop(() => log.push('first'));
+  client.torrent.stop(() => log.push('second'));
+  swarm.timeline.run(5_000);
+  client.torrent.stop(() => log.push('third'));
+  swarm.timeline.run(0);
+  assert.deepEqual(log, ['first', 'second', 'third']);
+});

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { leastUseful, type UsefulPeer } from '../../../src/swarm/least-useful.js';
+
+const NOW = 1_000_000;
+const PATIENCE = 60_000;
+const NEVER = Number.NEGATIVE_INFINITY;
+
+interface Row {
+  readonly name: string;
+  readonly madeAt: number;
+  readonly lastBlockAt?: number;
+  readonly lastSentAt?: number;
+  readonly turnBeganAt?: number;
+  readonly awaitsTurn?: boolean;
+  readonly dialled?: boolean;
+}
+
+/** Who is given up, of peers of whom only what matters is said. */
+function givenUp(isSeed: boolean, ...rows: Row[]): string | undefined {
+  const peers = rows.map((row): UsefulPeer & { name: string } => ({
+    name: row.name,
+    madeAt: row.madeAt,
+    connection: { locallyInitiated: row.dialled ?? false },
+    download: { lastBlockAt: row.lastBlockAt ?? NEVER },
+    upload: {
+      lastSentAt: row.lastSentAt ?? NEVER,
+      turnBeganAt: row.turnBeganAt ?? NEVER,
+      awaitsTurn: row.awaitsTurn ?? false,
+    },
+  }));
+  return leastUseful(peers, isSeed, NOW, PATIENCE)?.name;
+}
+
+describe('who loses its place to a newcomer', () => {
+  it('is the one with whom nothing was exchanged for longest', () => {
+    const peers = [
+      { name: 'gave', madeAt: 0, lastBlockAt: NOW - 70_000 },
+      { name: 'took', madeAt: 0, lastSentAt: NOW - 90_000 },
+      { name: 'younger', madeAt: NOW - 80_000 },
+    ];
+    assert.equal(givenUp(false, ...peers), 'took');
+  });
+
+  it('is nobody while everybody is young or was of use of late', () => {
+    const peers = [
+      { name: 'young', madeAt: NOW - 59_000 },
+      { name: 'gives', madeAt: 0, lastBlockAt: NOW - 1_000 },
+      { name: 'may take', madeAt: 0, turnBeganAt: NOW - 1_000 },
+      { name: 'takes', madeAt: 0, lastSentAt: NOW - 1_000 },
+    ];
+    assert.equal(givenUp(false, ...peers), undefined);
+  });
+
+  it('is never one whom we dialled', () => {
+    assert.equal(givenUp(false, { name: 'dialled', madeAt: 0, dialled: true }), undefined);
+  });
+
+  it('is not one who waits for its turn while we seed, but may be when we leech', () => {
+    const waits = { name: 'waits', madeAt: 0, awaitsTurn: true };
+    assert.equal(givenUp(true, waits), undefined);
+    assert.equal(givenUp(false, waits), 'waits');
+  });
+});
