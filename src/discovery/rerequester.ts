@@ -128,6 +128,7 @@ export class Rerequester {
       const call = this.#mediator.client.announce(this.#request(tracker, event), (outcome) => {
         calls.delete(call);
         this.#report(tracker, outcome, null);
+        // Told at once, they could arrive the other way round, and we would be back in the tracker's list.
         if (event === 'completed') tell(tracker, 'stopped');
         else if (calls.size === 0) finish();
       });
@@ -262,7 +263,7 @@ export class Rerequester {
       port,
       ...this.#mediator.totals(),
       event,
-      numwant: event === 'stopped' || full ? 0 : this.#options.numwant,
+      numwant: this.#stage === 'stopped' || full ? 0 : this.#options.numwant,
       key: this.#key,
       trackerId: tracker.trackerId,
     };

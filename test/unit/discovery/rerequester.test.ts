@@ -370,6 +370,32 @@ test('stop tells every tracker that knows us, waits for their answers, and nothi
   assert.equal(timeline.pending, 0);
 });
 
+test('stop says completed first where that is owed, whether it was being said or not, and then stopped', () => {
+  const { timeline, rerequester, log, trackers } = setUp({
+    tiers: [['a'], ['b']],
+    behave: ({ url, event }, now) => (url === 'a' && event === null && now < 2000 * SECOND ? DOWN : answer()),
+    delay: SECOND / 2,
+  });
+  rerequester.begin();
+  timeline.run(1900 * SECOND);
+  rerequester.completed();
+  rerequester.stop(() => log.push(`${timeline.now() / SECOND} all answered`));
+  timeline.run(10 * HOUR);
+  assert.deepEqual(log, [
+    '0 a started',
+    '1801 a -',
+    '1801 b started',
+    '1900 a completed',
+    '1900 b completed',
+    '1901 a stopped',
+    '1901 b stopped',
+    '1901 all answered',
+  ]);
+  assert.equal(trackers.cancelled, 0);
+  assert.ok(trackers.requests.slice(4).every(({ numwant }) => numwant === 0));
+  assert.equal(timeline.pending, 0);
+});
+
 test('stop gives up after its limit when trackers are silent', () => {
   const { timeline, rerequester, log, trackers } = setUp({
     behave: ({ event }) => (event === 'stopped' ? null : answer()),
