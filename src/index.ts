@@ -12,6 +12,12 @@ export { type Description, describe } from './metainfo/describe.js';
 export type { InfoHash, Metainfo, TorrentFile } from './metainfo/metainfo.js';
 export { parseMetainfo } from './metainfo/parse-metainfo.js';
 export type { PeerAddress } from './net/raw-server.js';
+export {
+  type CreateTorrentOptions,
+  createTorrent,
+  DEFAULT_CREATE_TORRENT_OPTIONS,
+} from './session/create-torrent.js';
+export { DEFAULT_DOWNLOAD_OPTIONS, type DownloadOptions, type DownloadResult, download } from './session/download.js';
 export { createNodeSession } from './session/node-session.js';
 export type { ListenAnswer, Session } from './session/session.js';
 export { DEFAULT_SESSION_OPTIONS, type SessionOptions } from './session/session-options.js';

@@ -1,4 +1,6 @@
 /** The command line: finds the command, loads only that, and turns every ending into an exit code. */
+import { existsSync } from 'node:fs';
+import { BtgetError } from '../base/failure.js';
 import type { CliCommand } from './commands/command.js';
 import { exitCodeOf, failureCode, failureMessage } from './exit-code.js';
 import type { CliIo } from './io.js';
@@ -32,12 +34,26 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
     });
     const load = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined;
     if (load !== undefined) return await (await load()).run(rest, io);
+    if (first === 'help') return await help(rest, io);
+    const misplaced = argv.find((word) => Object.hasOwn(COMMANDS, word) && !existsSync(word));
+    if (misplaced !== undefined) throw new BtgetError('usage', `the command comes first: btget ${misplaced} …`);
+    // A mistyped command must not begin to download what another would only have looked at.
+    if (/^[a-z]{3,}$/.test(first) && !existsSync(first))
+      throw new BtgetError('source-not-found', `no such file, and no such command: ${first} (see btget --help)`);
     const { download } = await import('./commands/download.js');
-    return await download.run(first === 'help' && rest.length === 0 ? ['--help'] : argv, io);
+    return await download.run(argv, io);
   } catch (error) {
     reportFailure(error, argv, io);
     return exitCodeOf(error);
   }
+}
+
+/** `btget help` and `btget help COMMAND`. */
+async function help([command = 'download', ...more]: readonly string[], io: CliIo): Promise<number> {
+  const load = Object.hasOwn(COMMANDS, command) && more.length === 0 ? COMMANDS[command] : undefined;
+  if (load === undefined)
+    throw new BtgetError('usage', `there is no command of that name: ${[command, ...more].join(' ')}`);
+  return (await load()).run(['--help'], io);
 }
 
 /** For what ends a command before it has an output of its own. */

@@ -54,7 +54,7 @@ export const OPTIONS = {
     '-o, --output <name>',
     "name instead of the torrent's own",
     nothing,
-    values.readText,
+    values.readName,
   ),
   inputFile: value<string | null>(
     'Files',
@@ -149,6 +149,9 @@ export const OPTIONS = {
     values.readDuration,
   ),
 } as const;
+
+/** What `verify` means by --verbose. */
+export const EVERY_FILE = flag('Output', '-v, --verbose', 'a line for each file, whole ones too');
 
 export const CREATE_OPTIONS = {
   output: value<string | null>(

@@ -192,15 +192,14 @@ export class StorageFiles {
 
   #takeUp(names: FileNames): OurFile {
     const { root, partNames, overwrite } = this.place;
-    const path = partNames || this.#pool.open(root, names.part) !== undefined ? names.part : names.final;
-    const open = this.#pool.open(root, path);
-    if (open === undefined) this.create(names, path);
-    else {
-      // Nothing is lost with a file that holds nothing.
-      const foreign = path === names.final && open.facts.length > 0 && !overwrite;
-      if (foreign) throw foreignFile(below(root, path));
-      this.claim(names, path, open.facts);
-    }
+    const part = this.#pool.open(root, names.part);
+    const final = partNames || part !== undefined ? undefined : this.#pool.open(root, names.final);
+    // What has its name without being known as ours is not written to: it is compared with our own copy when that is
+    // whole. Nothing is lost with a file that holds nothing.
+    const foreign = final !== undefined && final.facts.length > 0 && !overwrite;
+    if (part !== undefined) this.claim(names, names.part, part.facts);
+    else if (final !== undefined && !foreign) this.claim(names, names.final, final.facts);
+    else this.create(names, partNames || foreign ? names.part : names.final);
     return this.#ours.get(names.part) as OurFile;
   }
 }

@@ -31,7 +31,11 @@ export function parseMetainfo(bytes: Buffer): Metainfo {
   if (info === undefined || raw === null) {
     throw invalid(
       'info',
-      root.has('magnet-info') ? 'is missing: this is a magnet link in a file' : 'is not a dictionary',
+      root.has('magnet-info')
+        ? 'is missing: this is a magnet link in a file'
+        : root.has('info')
+          ? 'is not a dictionary'
+          : 'is missing',
     );
   }
   return parseInfo(root, info, Buffer.from(raw));

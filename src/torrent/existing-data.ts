@@ -124,7 +124,7 @@ export class ExistingData {
   #demote(files: readonly number[], survey: readonly FileSurvey[], outcome: ExistingDataOutcome): void {
     const [file, ...others] = files;
     if (file === undefined) {
-      this.#answer(outcome);
+      this.#beginWriting(outcome);
       return;
     }
     const wanted = this.#parts.metainfo.files[file];
@@ -138,6 +138,20 @@ export class ExistingData {
     });
   }
 
+  /** A folder that cannot be written, or a full disk, is better known before the first peer is asked for anything. */
+  #beginWriting(outcome: ExistingDataOutcome): void {
+    const { layout, storage } = this.#parts;
+    for (const piece of layout.pieceIndices()) {
+      if (this.#verified.has(piece)) continue;
+      // Whatever was there is not what the piece holds, so nothing is lost with its first byte.
+      storage.writeBlock(piece, 0, Buffer.alloc(1), (done) =>
+        this.#answer(done.ok ? outcome : { ok: false, failure: done.failure }),
+      );
+      return;
+    }
+    this.#answer(outcome);
+  }
+
   #answer(outcome: ExistingDataOutcome): void {
     if (!this.#stopped) this.#answered(outcome);
   }
@@ -145,5 +159,5 @@ export class ExistingData {
 
 function foreignFile(file: TorrentFile | undefined): BtgetError {
   const path = file?.path.join('/') ?? '';
-  return new BtgetError('foreign-file', `${path} exists and shares nothing with the torrent (--overwrite replaces it)`);
+  return new BtgetError('foreign-file', `${path} exists and shares nothing with the torrent`);
 }

@@ -4,7 +4,6 @@
  * It is in turn checking (what lies on the disk is hashed), running (it exchanges pieces with peers) and stopped. All that
  * it does runs in a context of its own: a bug in it ends this torrent, and the others go on.
  */
-import type { Millis } from '../base/clock.js';
 import type { BtgetError } from '../base/failure.js';
 import type { Random } from '../base/random.js';
 import type { Rerequester } from '../discovery/rerequester.js';
@@ -27,6 +26,7 @@ import { ExistingData, type ExistingDataFound } from './existing-data.js';
 import { GuardedStorage } from './guarded-storage.js';
 import { GuardedTrackerClient } from './guarded-tracker-client.js';
 import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
+import { Pace } from './pace.js';
 import type { TorrentEvents, TorrentState, TorrentStatus } from './status.js';
 import type { TorrentOptions } from './torrent-options.js';
 
@@ -45,8 +45,6 @@ export interface TorrentParts {
   readonly port: number;
 }
 
-// A download that has had nothing for this long has stalled.
-const STALL_TIME = 30_000;
 const MAX_WARNINGS = 20;
 
 export class Torrent {
@@ -70,8 +68,7 @@ export class Torrent {
   #checking = { checked: 0, length: 0 };
   readonly #warnings = new Set<string>();
   #timeLeft: RateMeasure | null = null;
-  /** When a piece was last verified. */
-  #progressedAt: Millis = 0;
+  #pace: Pace;
 
   constructor(parts: TorrentParts, metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents) {
     this.metainfo = metainfo;
@@ -93,6 +90,7 @@ export class Torrent {
       this.#context,
     );
     this.#progress = new ContentProgress(metainfo, layout);
+    this.#pace = new Pace(this.#context.now());
     this.#swarm = joinSwarm({
       context: this.#context,
       random: parts.random,
@@ -185,29 +183,29 @@ export class Torrent {
     const { have, length } = this.#progress;
     const now = this.#context.now();
     const left = this.#timeLeft?.timeLeft(now);
+    const totals = { downloaded: downloader.total, uploaded: uploader.total };
+    const rates = this.#pace.rates(totals, now);
+    const counts = countPeers(connecter.peers);
     return {
-      state: this.#state(store.amountLeft),
+      state: this.#state(store.amountLeft, counts.peers),
       length,
       wanted: length,
       have,
       checked: this.#checking.checked,
       checkLength: this.#checking.length,
-      downloaded: downloader.total,
-      uploaded: uploader.total,
+      ...totals,
       wasted: downloader.wasted,
-      downRate: downloader.rate,
-      upRate: uploader.rate,
-      ...countPeers(connecter.peers),
+      ...rates,
+      ...counts,
       eta: left === undefined ? null : Math.ceil(left / 1000),
     };
   }
 
-  #state(amountLeft: number): TorrentState {
+  #state(amountLeft: number, peers: number): TorrentState {
     if (this.#stage === 'new' || this.#stage === 'checking') return 'checking';
     if (this.#stage === 'stopping' || this.#stage === 'ended') return 'stopped';
     if (amountLeft === 0) return 'seeding';
-    const quiet = this.#context.now() - this.#progressedAt >= STALL_TIME;
-    return quiet && this.#swarm.downloader.rate < 1 ? 'stalled' : 'downloading';
+    return this.#pace.isStalled(peers, this.#context.now()) ? 'stalled' : 'downloading';
   }
 
   /** The check is over: what is right is ours, and peers may come. */
@@ -221,7 +219,7 @@ export class Torrent {
     }
     if (this.#options.mode === 'seed') this.#wantNothingMore();
     this.#timeLeft = new RateMeasure(store.amountLeft);
-    this.#progressedAt = this.#context.now();
+    this.#pace = new Pace(this.#context.now());
     this.#events.started();
     this.#completion.begin(verified, whole);
     // Whoever was complete before it began, and has nothing to give, has nothing to say to trackers and peers.
@@ -240,8 +238,7 @@ export class Torrent {
   }
 
   #pieceVerified(piece: PieceIndex): void {
-    this.#progressedAt = this.#context.now();
-    this.#timeLeft?.dataCameIn(this.#layout.lengthOf(piece), this.#progressedAt);
+    this.#timeLeft?.dataCameIn(this.#layout.lengthOf(piece), this.#context.now());
     this.#progress.pieceVerified(piece);
     this.#completion.pieceVerified(piece);
     if (this.#swarm.store.amountLeft === 0) this.#rerequester.completed();

@@ -4,10 +4,10 @@ import { basename, resolve } from 'node:path';
 import { toHex } from '../../base/bytes.js';
 import { BtgetError } from '../../base/failure.js';
 import { createFileDisk, FILE_DISK_DEFAULTS } from '../../disk/file-disk.js';
+import { contentOf, type ListedFile, listFiles } from '../../disk/file-listing.js';
 import type { PieceHashesOutcome } from '../../disk/file-piece-hashing.js';
 import { choosePieceLength, createMetainfo } from '../../metainfo/create-metainfo.js';
 import { parseMetainfo } from '../../metainfo/parse-metainfo.js';
-import { type ListedFile, type Listing, listFiles } from '../content/list-files.js';
 import { onInterrupt } from '../interruptible.js';
 import type { CliIo } from '../io.js';
 import { CREATE_OPTIONS, type Values } from '../options.js';
@@ -98,13 +98,6 @@ async function write(target: string, bytes: Buffer, force: boolean): Promise<voi
     await rm(target, { force: true });
     throw new BtgetError(code === 'EIO' ? 'io' : 'disk-full', `cannot write ${target}: ${code}`, { cause: error });
   }
-}
-
-function contentOf({ isFolder, files }: Listing): Parameters<typeof createMetainfo>[0]['content'] {
-  const [first] = files;
-  if (isFolder || first === undefined)
-    return files.map(({ path, length, executable }) => ({ path, length, executable }));
-  return { length: first.length, executable: first.executable };
 }
 
 function hash(

@@ -9,7 +9,7 @@ import { type ContentVerdict, type VerifyOutcome, verifyContent } from '../conte
 import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';
 import { onInterrupt } from '../interruptible.js';
 import type { CliIo } from '../io.js';
-import { OPTIONS } from '../options.js';
+import { EVERY_FILE, OPTIONS } from '../options.js';
 import { jsonLine, printable } from '../output/escape.js';
 import { formatCount, formatPercent, formatSize } from '../output/format.js';
 import { createTaskProgress } from '../output/task-progress.js';
@@ -18,7 +18,7 @@ import { listSources } from '../source/source-list.js';
 import { defineCommand } from './command.js';
 import { sourceReaders } from './node-deps.js';
 
-const { dir, output, inputFile, bind, json, quiet, verbose } = OPTIONS;
+const { dir, output, inputFile, bind, json, quiet } = OPTIONS;
 
 export const verify = defineCommand(
   {
@@ -26,7 +26,7 @@ export const verify = defineCommand(
     arguments: '[source...]',
     summary: 'Checks what is on disk against a torrent, file by file. Writes nothing.',
     footer: 'Exit code 32 when bytes are missing or wrong. A file is looked for as NAME and as NAME.part.\n',
-    options: { dir, output, inputFile, bind, json, quiet, verbose },
+    options: { dir, output, inputFile, bind, json, quiet, verbose: EVERY_FILE },
   },
   async (args, values, io) => {
     const inputs = await listSources(args, values.inputFile, io.stdin);

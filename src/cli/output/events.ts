@@ -9,7 +9,14 @@ export interface Subject {
 }
 
 export interface StallReason {
-  readonly code: 'no-trackers' | 'trackers-failing' | 'no-peers' | 'choked' | 'no-seeds' | 'nothing-sent';
+  readonly code:
+    | 'no-trackers'
+    | 'trackers-silent'
+    | 'trackers-failing'
+    | 'no-peers'
+    | 'choked'
+    | 'no-seeds'
+    | 'nothing-sent';
   readonly message: string;
 }
 
@@ -25,6 +32,7 @@ export interface SourceResult {
   readonly path: string | null;
   /** Bytes fetched, and seconds it took to be done or to end. */
   readonly downloaded: number;
+  readonly uploaded: number;
   readonly seconds: number;
 }
 
@@ -63,8 +71,14 @@ export type RunEvent =
       readonly uploaded: number;
       readonly wasted: number;
     }
-  /** For people: we listen there. */
-  | { readonly type: 'listening'; readonly address: string }
+  /** We listen there. `host` is null when it is every address. */
+  | {
+      readonly type: 'listening';
+      readonly host: string | null;
+      readonly port: number;
+      /** Nothing is fetched: whoever serves wants to know where. */
+      readonly onlySeeds: boolean;
+    }
   /** For people: the torrent serves what it has. */
   | { readonly type: 'seeding'; readonly about: Subject; readonly have: number; readonly wanted: number }
   /** For people: no more progress comes of it. */

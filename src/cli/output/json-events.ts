@@ -53,6 +53,7 @@ function fieldsOf(event: RunEvent): Readonly<Record<string, unknown>> | undefine
         torrents: event.torrents.map(({ name, result, have, wanted }) => ({ name, result, have, wanted })),
       };
     case 'listening':
+      return { host: event.host, port: event.port };
     case 'seeding':
     case 'over':
     case 'note':

@@ -2,7 +2,7 @@
 import type { FailureCode } from '../../base/failure.js';
 import { printable } from './escape.js';
 import type { RunEvent, SourceResult } from './events.js';
-import { formatDuration, formatPercent, formatRate, formatSize } from './format.js';
+import { formatCount, formatDuration, formatPercent, formatRate, formatSize } from './format.js';
 
 /** 'quiet': errors only. 'verbose': each finished file and each answer of a tracker as well. */
 export type Verbosity = 'quiet' | 'normal' | 'verbose';
@@ -13,7 +13,7 @@ export function sentencesFor(event: RunEvent, verbosity: Verbosity): readonly st
   if (verbosity === 'quiet') return [];
   switch (event.type) {
     case 'listening':
-      return [`listening on ${event.address}`];
+      return event.onlySeeds || verbosity === 'verbose' ? [`listening on ${placeOf(event.host, event.port)}`] : [];
     case 'note':
       return [printable(event.message)];
     case 'seeding': {
@@ -30,9 +30,10 @@ export function sentencesFor(event: RunEvent, verbosity: Verbosity): readonly st
         : [`${printable(event.about.name)}: done, ${formatSize(event.length)} in ${formatDuration(event.seconds)}`];
     case 'tracker': {
       const { url, ok, message, peers, next } = event.report;
-      if (!ok || message !== null) return [printable(`${event.about.name}: tracker ${url}: ${message ?? 'no answer'}`)];
-      if (verbosity !== 'verbose') return [];
-      return [printable(`${event.about.name}: tracker ${url}: ${peers ?? 0} peers, asked again in ${next ?? 0}s`)];
+      if (ok && message === null && verbosity !== 'verbose') return [];
+      const answer = message ?? (ok ? formatCount(peers ?? 0, 'peer') : 'no answer');
+      const again = next === null ? '' : `, asked again in ${formatDuration(next)}`;
+      return [printable(`${event.about.name}: tracker ${url}: ${answer}${again}`)];
     }
     case 'file':
       return verbosity === 'verbose' ? [`${printable(event.path)}: ${formatSize(event.length)}, whole`] : [];
@@ -52,30 +53,33 @@ function errorLines(name: string | null, message: string): string[] {
   return message.split('\n').map((line, index) => `${index === 0 ? `btget: ${about}` : ''}${printable(line)}`);
 }
 
-const NEXT_STEPS: Readonly<Partial<Record<FailureCode, string>>> = {
-  interrupted: 'the same command again goes on',
-  'gave-up': 'the same command again goes on; --peer and --tracker name more to ask',
-  'disk-full': 'free some space; the same command again goes on',
-  'foreign-file': '--overwrite replaces it, -o or -d saves elsewhere',
-  'cannot-open': 'check the permissions, or choose another folder with -d',
-  'target-busy': 'wait for the other btget, or choose another folder with -d',
-  'bytes-missing': '-d names the folder that holds the content',
-};
+function placeOf(host: string | null, port: number): string {
+  if (host === null) return `port ${port}`;
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
 
-// A source that never became a torrent has had its one line when it failed.
+const INTERRUPTED: FailureCode = 'interrupted';
+
+/**
+ * A line for each torrent. What failed has had its line when it did, so a run of one says no more than how far it came;
+ * in a run of many the reasons stand together once more.
+ */
 function summaryLines(torrents: readonly SourceResult[]): string[] {
   if (torrents.every((torrent) => torrent.path === null)) return [];
-  return torrents.map((torrent) => {
-    const name = printable(torrent.name);
+  const isOne = torrents.length === 1;
+  return torrents.flatMap((torrent) => {
+    const path = printable(torrent.path ?? torrent.name);
     if (torrent.result === 'ok') {
-      const rate =
-        torrent.downloaded === 0 || torrent.seconds === 0 ? [] : [formatRate(torrent.downloaded / torrent.seconds)];
-      return ['OK ', formatSize(torrent.have), ...rate, printable(torrent.path ?? name)].join('  ');
+      const { downloaded, uploaded, seconds } = torrent;
+      const rate = downloaded === 0 || seconds === 0 ? [] : [formatRate(downloaded / seconds)];
+      const sent = uploaded === 0 ? [] : [`sent ${formatSize(uploaded)}`];
+      return [['OK ', formatSize(torrent.have), ...rate, ...sent, path].join('  ')];
     }
+    const wasTold = torrent.result !== INTERRUPTED;
+    if (isOne && wasTold && torrent.have === 0) return [];
     const have =
       torrent.wanted === 0 ? [] : [`${formatPercent(torrent.have, torrent.wanted)} of ${formatSize(torrent.wanted)}`];
-    const next = NEXT_STEPS[torrent.result as FailureCode];
-    const why = printable(torrent.message?.split('\n')[0] ?? torrent.result);
-    return ['ERR', ...have, name, why + (next === undefined ? '' : ` (${next})`)].join('  ');
+    const why = isOne && wasTold ? [] : [printable(torrent.message?.split('\n')[0] ?? torrent.result)];
+    return [['ERR', ...have, path, ...why].join('  ')];
   });
 }

@@ -3,16 +3,27 @@ import type { TorrentStatus, TrackerReport } from '../../torrent/status.js';
 import type { StallReason } from './events.js';
 import { formatCount } from './format.js';
 
-/** `trackers`: the last report of each tracker that has answered or failed. */
-export function stallReasons(status: TorrentStatus, trackers: readonly TrackerReport[]): StallReason[] {
+/** What is known of a torrent's trackers. */
+export interface TrackerNews {
+  /** There is one to ask at all. */
+  readonly some: boolean;
+  /** The last report of each that has answered or failed. */
+  readonly reports: readonly TrackerReport[];
+}
+
+export function stallReasons(status: TorrentStatus, trackers: TrackerNews): StallReason[] {
   const reasons: StallReason[] = [];
-  const failing = trackers.filter((report) => !report.ok);
-  const working = trackers.length - failing.length;
+  const failing = trackers.reports.filter((report) => !report.ok);
+  const working = trackers.reports.length - failing.length;
   if (status.peers === 0) {
-    if (trackers.length === 0)
-      reasons.push({ code: 'no-trackers', message: 'no tracker has answered yet; --tracker and --peer name more' });
+    if (trackers.reports.length === 0)
+      reasons.push(
+        trackers.some
+          ? { code: 'trackers-silent', message: 'no peer, and no tracker has answered yet' }
+          : { code: 'no-trackers', message: 'no peer, and no tracker to ask; --tracker and --peer name some' },
+      );
     if (failing.length > 0 && working === 0) reasons.push(failingTrackers(failing));
-    if (working > 0) reasons.push({ code: 'no-peers', message: 'the tracker names no peer that can be reached' });
+    if (working > 0) reasons.push({ code: 'no-peers', message: 'the trackers name no peer that can be reached' });
     if (failing.length > 0 && working > 0) reasons.push(failingTrackers(failing));
     return reasons;
   }

@@ -85,8 +85,10 @@ export class Run implements JobOwner {
         this.#broke(outcome.failure);
         return;
       }
-      if (this.#options.session.listen)
-        this.tell({ type: 'listening', address: `${this.#options.session.bind ?? '*'}:${outcome.port}` });
+      if (this.#options.session.listen) {
+        const { bind } = this.#options.session;
+        this.tell({ type: 'listening', host: bind, port: outcome.port, onlySeeds: this.mode === 'seed' });
+      }
       for (const source of sources) this.#add(source, session);
       this.#tick();
       if (this.#options.timeout !== null) this.#after(this.#options.timeout, () => this.#timedOut());
@@ -162,12 +164,15 @@ export class Run implements JobOwner {
     const infoHash = toHex(metainfo.infoHash);
     const twin = this.#jobs().find((job) => job.about.infoHash === infoHash);
     if (twin !== undefined) {
-      const failure = new BtgetError('target-busy', `${input} is the same torrent as ${twin.input}`);
+      const same = input === twin.input ? 'is given twice' : `is the same torrent as ${twin.input}`;
+      const failure = new BtgetError('target-busy', `${input} ${same}`);
       this.#refuse({ input, ok: false, failure });
       return;
     }
     const options = this.#options.torrent;
-    const job = new TorrentJob(input, metainfo, join(options.dir, options.outputName ?? metainfo.name), this);
+    const path = join(options.dir, options.outputName ?? metainfo.name);
+    const hasTrackers = options.trackers.length > 0 || (options.useTorrentTrackers && metainfo.trackers.length > 0);
+    const job = new TorrentJob(input, metainfo, path, hasTrackers, this);
     this.#entries.push(job);
     job.joined(session.addTorrent(metainfo, options, job), options.dir);
   }
@@ -177,7 +182,9 @@ export class Run implements JobOwner {
       job.tick();
       const limit = this.#options.stopTimeout;
       if (limit === null || job.idleFor < limit) continue;
-      job.end(new BtgetError('gave-up', `gave up: no new data came for ${formatDuration(limit / 1000)}`));
+      const [likeliest] = job.stallReasons;
+      const why = likeliest === undefined ? '' : `: ${likeliest.message}`;
+      job.end(new BtgetError('gave-up', `gave up: no new data came for ${formatDuration(limit / 1000)}${why}`));
     }
     if (!this.#stopping) this.#after(TICK, () => this.#tick());
   }
@@ -247,5 +254,15 @@ export class Run implements JobOwner {
 function resultOf(entry: Entry): SourceResult {
   if (entry instanceof TorrentJob) return entry.result();
   const { code, message } = entry.failure;
-  return { name: entry.input, result: code, message, have: 0, wanted: 0, path: null, downloaded: 0, seconds: 0 };
+  return {
+    name: entry.input,
+    result: code,
+    message,
+    have: 0,
+    wanted: 0,
+    path: null,
+    downloaded: 0,
+    uploaded: 0,
+    seconds: 0,
+  };
 }

@@ -7,8 +7,9 @@ import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
 import type { TorrentEvents, TorrentStatus, TrackerReport } from '../../torrent/status.js';
 import { contentLength } from '../content/content-length.js';
 import { failureCode, failureMessage } from '../exit-code.js';
-import type { RunEvent, SourceResult, Subject } from '../output/events.js';
-import { stallReasons } from '../output/stall-reasons.js';
+import type { RunEvent, SourceResult, StallReason, Subject } from '../output/events.js';
+import { nextStep } from '../output/next-step.js';
+import { stallReasons, type TrackerNews } from '../output/stall-reasons.js';
 import type { TorrentFace } from './session-face.js';
 
 export interface JobOwner {
@@ -29,7 +30,8 @@ export class TorrentJob implements TorrentEvents {
   readonly path: string;
   readonly paths: string[] = [];
   readonly #owner: JobOwner;
-  readonly #trackers = new Map<string, TrackerReport>();
+  readonly #hasTrackers: boolean;
+  readonly #reports = new Map<string, TrackerReport>();
   readonly #startedAt: Millis;
   #torrent: TorrentFace | undefined;
   #status: TorrentStatus | undefined;
@@ -40,8 +42,10 @@ export class TorrentJob implements TorrentEvents {
   #failure: unknown = null;
   #over = false;
 
-  constructor(input: string, metainfo: Metainfo, path: string, owner: JobOwner) {
+  /** `hasTrackers`: there is a tracker to ask. */
+  constructor(input: string, metainfo: Metainfo, path: string, hasTrackers: boolean, owner: JobOwner) {
     this.input = input;
+    this.#hasTrackers = hasTrackers;
     this.metainfo = metainfo;
     this.about = { name: metainfo.name, infoHash: toHex(metainfo.infoHash) };
     this.path = path;
@@ -79,7 +83,8 @@ export class TorrentJob implements TorrentEvents {
     if (amount !== this.#lastAmount || status.state === 'checking') this.#lastDataAt = this.#owner.now();
     this.#lastAmount = amount;
     this.#status = status;
-    if (status.state === 'checking')
+    // Most downloads find nothing that is worth a look.
+    if (status.state === 'checking' && status.checkLength > 0)
       this.#owner.tell({ type: 'checking', about: this.about, checked: status.checked, length: status.checkLength });
     this.#owner.tell({ type: 'progress', about: this.about, status });
     this.#explainStall(status);
@@ -88,6 +93,12 @@ export class TorrentJob implements TorrentEvents {
   /** How long no new data has come; 0 for a torrent that waits for none. */
   get idleFor(): Millis {
     return this.#over || this.isDone || this.#owner.mode === 'seed' ? 0 : this.#owner.now() - this.#lastDataAt;
+  }
+
+  /** Why nothing comes, as far as we know, likeliest first. */
+  get stallReasons(): readonly StallReason[] {
+    const status = this.#takeStatus();
+    return status === undefined ? [] : stallReasons(status, this.#trackerNews());
   }
 
   /** Ends it, with `failure` unless it is done. The first end counts. */
@@ -108,19 +119,22 @@ export class TorrentJob implements TorrentEvents {
     return {
       name: this.about.name,
       result: this.#failure === null ? 'ok' : failureCode(this.#failure),
-      message: this.#failure === null ? null : failureMessage(this.#failure),
+      message: this.#failure === null ? null : this.#sentence(this.#failure),
       have: status?.have ?? 0,
       wanted: status?.wanted ?? 0,
       path: this.path,
       downloaded: status?.downloaded ?? 0,
+      uploaded: status?.uploaded ?? 0,
       seconds: this.#seconds(),
     };
   }
 
   started(): void {
-    if (this.#over || this.#owner.mode !== 'seed') return;
-    const status = this.#takeStatus();
-    if (status === undefined || status.have === status.wanted) return;
+    if (this.#over) return;
+    // What was found is known from here on; a display need not wait for the next second.
+    this.#tellProgress();
+    const status = this.#status;
+    if (this.#owner.mode !== 'seed' || status === undefined || status.have === status.wanted) return;
     if (status.have === 0) this.failed(new BtgetError('bytes-missing', `nothing of it is at ${this.path}`));
     else this.#owner.tell({ type: 'seeding', about: this.about, have: status.have, wanted: status.wanted });
   }
@@ -131,7 +145,7 @@ export class TorrentJob implements TorrentEvents {
   }
 
   trackerAnswered(report: TrackerReport): void {
-    this.#trackers.set(report.url, report);
+    this.#reports.set(report.url, report);
     this.#owner.tell({ type: 'tracker', about: this.about, report });
   }
 
@@ -142,7 +156,8 @@ export class TorrentJob implements TorrentEvents {
   done(): void {
     if (this.#over || this.isDone) return;
     this.#doneAt = this.#owner.now();
-    const status = this.#takeStatus();
+    this.#tellProgress();
+    const status = this.#status;
     if (this.#owner.mode === 'download') {
       this.#owner.tell({
         type: 'done',
@@ -181,7 +196,21 @@ export class TorrentJob implements TorrentEvents {
     const code = failureCode(failure);
     // Whoever interrupts knows it; the summary says what to do next.
     if (code === 'interrupted') return;
-    this.#owner.tell({ type: 'error', about: this.about, input: this.input, code, message: failureMessage(failure) });
+    this.#owner.tell({ type: 'error', about: this.about, input: this.input, code, message: this.#sentence(failure) });
+  }
+
+  #sentence(failure: unknown): string {
+    const next = nextStep(failureCode(failure));
+    return failureMessage(failure) + (next === null ? '' : ` (${next})`);
+  }
+
+  #trackerNews(): TrackerNews {
+    return { some: this.#hasTrackers, reports: [...this.#reports.values()] };
+  }
+
+  #tellProgress(): void {
+    const status = this.#takeStatus();
+    if (status !== undefined) this.#owner.tell({ type: 'progress', about: this.about, status });
   }
 
   #finish(): void {
@@ -205,7 +234,7 @@ export class TorrentJob implements TorrentEvents {
       this.#stalledFor = '';
       return;
     }
-    const reasons = stallReasons(status, [...this.#trackers.values()]);
+    const reasons = stallReasons(status, this.#trackerNews());
     const codes = reasons.map((reason) => reason.code).join();
     if (codes === this.#stalledFor) return;
     this.#stalledFor = codes;

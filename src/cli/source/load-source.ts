@@ -25,7 +25,8 @@ export async function loadSource(input: string, readers: SourceReaders): Promise
     return { input, ok: true, metainfo: readers.parse(await readSource(input, readers)) };
   } catch (error) {
     if (!(error instanceof BtgetError)) throw error;
-    const message = error.message.includes(input) ? error.message : `${input}: ${error.message}`;
+    const name = input === '-' ? 'stdin' : input;
+    const message = error.message.includes(name) ? error.message : `${name}: ${error.message}`;
     return { input, ok: false, failure: new BtgetError(error.code, message, { cause: error }) };
   }
 }

@@ -237,6 +237,22 @@ test('an address that this machine does not have is wrong usage', async () => {
   assert.match(err, /^btget: [^\n]*192\.0\.2\.1[^\n]*\n$/);
 });
 
+test('a command that is mistyped or misplaced begins no download', async () => {
+  const rows: readonly [readonly string[], number, RegExp][] = [
+    [['veriy', at('data.torrent')], 3, /no such file, and no such command: veriy/],
+    [['doctor'], 3, /no such command: doctor/],
+    [['--bind', '127.0.0.1', 'seed', at('data.torrent')], 28, /the command comes first: btget seed/],
+    [['help', 'nothing'], 28, /no command of that name: nothing/],
+  ];
+  for (const [argv, code, message] of rows) {
+    const ended = await btget(...argv);
+    assert.equal(ended.code, code, ended.err);
+    assert.match(ended.err, /^btget: [^\n]+\n$/);
+    assert.match(ended.err, message);
+  }
+  assert.match((await btget('help', 'verify')).out, /^Usage: btget verify .* a line for each file/s);
+});
+
 test('the help lists every option of the command, on stdout', async () => {
   for (const command of ['download', 'seed', 'create', 'show', 'verify', 'tracker']) {
     const { code, out, err } = await btget(command, '--help');

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chooseOutput, type OutputChoices } from '../../../src/cli/output/choose-output.js';
 import { columnsOf } from '../../../src/cli/output/escape.js';
-import type { RunEvent } from '../../../src/cli/output/events.js';
+import type { RunEvent, SourceResult } from '../../../src/cli/output/events.js';
+import { progressSentence } from '../../../src/cli/output/progress-line.js';
+import { sentencesFor } from '../../../src/cli/output/sentences.js';
 import { describeForPeople } from '../../../src/cli/output/show-tree.js';
 import { stallReasons } from '../../../src/cli/output/stall-reasons.js';
 import type { TrackerReport } from '../../../src/torrent/status.js';
@@ -19,11 +21,20 @@ const report: TrackerReport = {
   leeches: 1,
   next: 1800,
 };
-const result = { name: 'a', have: 1024, wanted: 1024, path: 'out/a', downloaded: 1024, seconds: 2, message: null };
+const result = {
+  name: 'a',
+  have: 1024,
+  wanted: 1024,
+  path: 'out/a',
+  downloaded: 1024,
+  uploaded: 0,
+  seconds: 2,
+  message: null,
+};
 
 /** One of each, in the order of a run. */
 const EVENTS: readonly RunEvent[] = [
-  { type: 'listening', address: '*:6881' },
+  { type: 'listening', host: null, port: 6881, onlySeeds: true },
   { type: 'added', about, length: 1024, wanted: 1024, have: 0, files: 2, pieces: 1, dir: '.' },
   { type: 'checking', about, checked: 10, length: 1024 },
   { type: 'progress', about, status: makeStatus({ state: 'checking', downRate: 1.5 }) },
@@ -43,7 +54,7 @@ const EVENTS: readonly RunEvent[] = [
     exitCode: 9,
     torrents: [
       { ...result, result: 'ok' },
-      { ...result, name: 'b', result: 'disk-full', have: 256, message: 'no space left' },
+      { ...result, name: 'b', result: 'disk-full', have: 256, message: 'no space left', path: 'out/b' },
     ],
   },
 ];
@@ -75,6 +86,7 @@ test('--json is one object a line with the promised fields, and nothing for peop
   assert.deepEqual(
     io.stdout.lines.map((line) => JSON.parse(line)),
     [
+      { type: 'listening', time, host: null, port: 6881 },
       {
         type: 'added',
         time,
@@ -137,8 +149,8 @@ test('--json is one object a line with the promised fields, and nothing for peop
 
 const EVIL = 'evil\\x1b[2J\\u202ename';
 const NORMAL = [
-  'listening on *:6881',
-  `${EVIL}: tracker http://t/announce: no\\x0asuch torrent`,
+  'listening on port 6881',
+  `${EVIL}: tracker http://t/announce: no\\x0asuch torrent, asked again in 30m00s`,
   `${EVIL}: stalled: nobody there`,
   `${EVIL}: odd thing`,
   'btget: reading failed',
@@ -148,7 +160,7 @@ const NORMAL = [
   `${EVIL}: seeding 1 KiB`,
   'stopping',
   'OK   1 KiB  512 B/s  out/a',
-  'ERR  25% of 1 KiB  b  no space left (free some space; the same command again goes on)',
+  'ERR  25% of 1 KiB  out/b  no space left',
 ];
 
 test('a log gets one plain line for each event that matters', async () => {
@@ -161,7 +173,10 @@ test('-q is errors only, -v is more', async () => {
   assert.deepEqual((await show({ quiet: true })).stderr.lines, NORMAL.slice(4, 7));
   assert.deepEqual((await show({ quiet: true }, { columns: 80, rows: 24 })).stderr.lines, NORMAL.slice(4, 7));
   const verbose = (await show({ verbose: true })).stderr.lines.filter((line) => !NORMAL.includes(line));
-  assert.deepEqual(verbose, [`${EVIL}: tracker http://t/announce: 2 peers, asked again in 1800s`, 'out/a: 5 B, whole']);
+  assert.deepEqual(verbose, [
+    `${EVIL}: tracker http://t/announce: 2 peers, asked again in 30m00s`,
+    'out/a: 5 B, whole',
+  ]);
 });
 
 test('--print-paths and --print0 print the path of each finished file', async () => {
@@ -223,7 +238,7 @@ test('a bar leaves room for the ^C that a terminal echoes, and an empty NO_COLOR
 test('why a download stands still, the likeliest reason first', () => {
   const failing = { ...report, url: 'http://u/', ok: false, message: 'unregistered' };
   const rows: readonly [Parameters<typeof makeStatus>[0], readonly TrackerReport[], string][] = [
-    [{}, [], 'no-trackers'],
+    [{}, [], 'trackers-silent'],
     [{}, [failing], 'trackers-failing'],
     [{}, [report], 'no-peers'],
     [{}, [report, failing], 'no-peers,trackers-failing'],
@@ -233,11 +248,40 @@ test('why a download stands still, the likeliest reason first', () => {
   ];
   for (const [status, trackers, codes] of rows)
     assert.equal(
-      stallReasons(makeStatus({ state: 'stalled', ...status }), trackers)
+      stallReasons(makeStatus({ state: 'stalled', ...status }), { some: true, reports: trackers })
         .map((reason) => reason.code)
         .join(),
       codes,
     );
+  const alone = stallReasons(makeStatus({ state: 'stalled' }), { some: false, reports: [] });
+  assert.deepEqual(
+    alone.map((reason) => reason.code),
+    ['no-trackers'],
+  );
+});
+
+test('a run of one torrent says once what failed, and how far it came', () => {
+  const failed = { ...result, wanted: 1024, message: 'no space left' };
+  const lines = (...torrents: Parameters<typeof summary>[0]) => sentencesFor(summary(torrents), 'normal');
+  const summary = (torrents: readonly SourceResult[]): RunEvent => ({ type: 'summary', exitCode: 1, torrents });
+  assert.deepEqual(lines({ ...failed, result: 'disk-full', have: 0 }), []);
+  assert.deepEqual(lines({ ...failed, result: 'disk-full', have: 512 }), ['ERR  50% of 1 KiB  out/a']);
+  assert.deepEqual(lines({ ...failed, result: 'interrupted', have: 0, message: 'interrupted' }), [
+    'ERR  0% of 1 KiB  out/a  interrupted',
+  ]);
+  assert.deepEqual(lines({ ...result, result: 'ok', uploaded: 2048 }), ['OK   1 KiB  512 B/s  sent 2 KiB  out/a']);
+});
+
+test('where it listens is said of what serves, and of a download only with -v', () => {
+  const listening = { type: 'listening', host: '::1', port: 1, onlySeeds: false } as const;
+  assert.deepEqual(sentencesFor(listening, 'normal'), []);
+  assert.deepEqual(sentencesFor(listening, 'verbose'), ['listening on [::1]:1']);
+  assert.deepEqual(sentencesFor({ ...listening, onlySeeds: true }, 'normal'), ['listening on [::1]:1']);
+});
+
+test('before it is known what there is to check, nothing is said to be checked', () => {
+  const status = makeStatus({ state: 'checking', checked: 0, checkLength: 0 });
+  assert.equal(progressSentence('x', status), 'x: 0%, checking');
 });
 
 test('show draws a torrent as a tree, without any control character', () => {

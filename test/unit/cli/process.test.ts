@@ -77,7 +77,7 @@ test('an output that cannot be written is the world’s fault, not a bug', (t) =
 });
 
 test('Ctrl-C ends a download with 7 and a summary, and leaves nothing that keeps the process', async (t) => {
-  const child = new Child(t, TORRENT, ...LOOPBACK, '--json', '-d', 'out');
+  const child = new Child(t, TORRENT, ...LOOPBACK, '--json', '-v', '-d', 'out');
   await child.says(/listening on 127\.0\.0\.1:\d+\n/);
   child.process.kill('SIGINT');
   assert.equal(await child.ended, 7);
@@ -87,7 +87,7 @@ test('Ctrl-C ends a download with 7 and a summary, and leaves nothing that keeps
 });
 
 test('a port that is in use gives 6', async (t) => {
-  const first = new Child(t, TORRENT, ...LOOPBACK, '-d', 'out2');
+  const first = new Child(t, TORRENT, ...LOOPBACK, '-v', '-d', 'out2');
   const [, port = ''] = await first.says(/listening on 127\.0\.0\.1:(\d+)\n/);
   const second = new Child(t, TORRENT, '--bind', '127.0.0.1', '--port', port, '--no-trackers', '-d', 'out3');
   assert.equal(await second.ended, 6);

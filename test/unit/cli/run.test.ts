@@ -61,7 +61,7 @@ test('a download ends with 0 when its torrent is done, after the session has sto
   const { session, torrent, types, ends, closed, time } = play([good('a')]);
   torrent(0).completes();
   torrent(0).events.goalReached();
-  assert.deepEqual(types(), ['listening', 'added', 'progress', 'file', 'done', 'over', 'summary']);
+  assert.deepEqual(types(), ['listening', 'added', 'progress', 'file', 'progress', 'done', 'over', 'summary']);
   assert.deepEqual(session.log, ['stop a', 'stop session']);
   assert.deepEqual(ends, [{ exitCode: 0, clean: true }]);
   assert.equal(closed(), 1);

@@ -191,7 +191,7 @@ test('the message says which field is wrong and why', () => {
   const cases: readonly (readonly [Buffer, string])[] = [
     [Buffer.from('<html>'), 'not-bencoded: not bencoded: a value should begin here, at byte 0'],
     [Buffer.from('4:text'), 'torrent-invalid: the file is not a dictionary'],
-    [Buffer.from('de'), 'torrent-invalid: info is not a dictionary'],
+    [Buffer.from('de'), 'torrent-invalid: info is missing'],
     [Buffer.from('d4:info4:texte'), 'torrent-invalid: info is not a dictionary'],
     [Buffer.from('d11:magnet-infodee'), 'torrent-invalid: info is missing: this is a magnet link in a file'],
     [singleFile({ name: undefined }), 'torrent-invalid: name is not a string'],

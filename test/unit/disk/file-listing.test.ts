@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
-import { listFiles } from '../../../src/cli/content/list-files.js';
+import { listFiles } from '../../../src/disk/file-listing.js';
 
 const root = mkdtempSync(join(tmpdir(), 'btget-list-'));
 after(() => rmSync(root, { recursive: true }));

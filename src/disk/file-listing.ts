@@ -2,8 +2,8 @@
 import type { Stats } from 'node:fs';
 import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { BtgetError } from '../../base/failure.js';
-import { inTorrentOrder } from '../../metainfo/create-metainfo.js';
+import { BtgetError } from '../base/failure.js';
+import { inTorrentOrder, type NewTorrent } from '../metainfo/create-metainfo.js';
 
 export interface ListedFile {
   /** Elements below the listed folder; the bare name for a single file. */
@@ -40,6 +40,14 @@ export async function listFiles(path: string, without: string | null): Promise<L
   await listFolder(root, [], [], skipped, listing);
   if (listing.files.length === 0) throw new BtgetError('source-not-found', `${path} holds no file`);
   return { ...listing, files: inTorrentOrder(listing.files) };
+}
+
+/** What a torrent of this listing holds, as `createMetainfo` takes it. */
+export function contentOf({ isFolder, files }: Listing): NewTorrent['content'] {
+  const [first] = files;
+  if (isFolder || first === undefined)
+    return files.map(({ path, length, executable }) => ({ path, length, executable }));
+  return { length: first.length, executable: first.executable };
 }
 
 async function listFolder(

@@ -1,0 +1,286 @@
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { main } from '../../src/cli/main.js';
+import { nodeIo } from '../../src/cli/node-io.js';
+import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
+import { createNodeSession } from '../../src/session/node-session.js';
+import type { Session } from '../../src/session/session.js';
+import { DEFAULT_SESSION_OPTIONS } from '../../src/session/session-options.js';
+import { DEFAULT_TORRENT_OPTIONS } from '../../src/torrent/torrent-options.js';
+import { FIXTURES, LOOPBACK } from '../support/btget-process.js';
+import { FakeIo } from '../unit/cli/support/fake-io.js';
+
+const NAMES = ['one-file', 'many-files', 'empty-file', 'non-ascii', 'one-piece'] as const;
+type Name = (typeof NAMES)[number];
+
+const metainfoOf = (name: Name) => parseMetainfo(readFileSync(join(FIXTURES, `${name}.torrent`)));
+const root = mkdtempSync(join(tmpdir(), 'btget-adopt-'));
+after(() => rmSync(root, { recursive: true }));
+
+let seed: Session;
+let peer = '';
+before(async () => {
+  const loopback = { ...DEFAULT_SESSION_OPTIONS, bind: '127.0.0.1', port: { first: 0, last: 0 } };
+  seed = createNodeSession(loopback, 'test', (error) => assert.ifError(error));
+  peer = await new Promise((resolve) =>
+    seed.listen((outcome) => {
+      assert.ok(outcome.ok);
+      resolve(`127.0.0.1:${outcome.port}`);
+    }),
+  );
+  const nothing = (): void => undefined;
+  const options = {
+    ...DEFAULT_TORRENT_OPTIONS,
+    dir: FIXTURES,
+    mode: 'seed',
+    seedGoal: { ratio: null, time: null },
+    useTorrentTrackers: false,
+  } as const;
+  await Promise.all(
+    NAMES.map(
+      (name) =>
+        new Promise<void>((resolve) => {
+          seed.addTorrent(metainfoOf(name), options, {
+            started: nothing,
+            fileDone: nothing,
+            trackerAnswered: nothing,
+            warned: (_code, message) => assert.fail(message),
+            done: resolve,
+            goalReached: nothing,
+            failed: (failure) => assert.ifError(failure),
+          });
+        }),
+    ),
+  );
+});
+after(() => new Promise<void>((resolve) => seed.stop(resolve)));
+
+const { timers } = nodeIo();
+let folders = 0;
+
+/** A new folder that holds a copy of what the torrent is about. */
+function copyOf(name: Name): string {
+  const dir = emptyFolder();
+  const { name: top } = metainfoOf(name);
+  cpSync(join(FIXTURES, top), join(dir, top), { recursive: true });
+  return dir;
+}
+
+function emptyFolder(): string {
+  folders += 1;
+  const dir = join(root, String(folders));
+  mkdirSync(dir);
+  return dir;
+}
+
+/** Downloads from the seed; `downloaded` is null when it was not done. */
+async function download(name: Name, dir: string, ...options: readonly string[]) {
+  const io = new FakeIo();
+  const argv = [join(FIXTURES, `${name}.torrent`), '-d', dir, ...LOOPBACK, '--peer', peer, '--json', '--timeout', '20'];
+  const code = await main([...argv, ...options], Object.assign(io, { timers }));
+  const events = io.stdout.lines.map((line) => JSON.parse(line));
+  const done = events.find((event) => event.type === 'done');
+  const downloaded: number | null = done?.downloaded ?? null;
+  return { code, downloaded, events, err: io.stderr.text };
+}
+
+/** Every file below, with its length. */
+function tree(dir: string): readonly string[] {
+  return (readdirSync(dir, { recursive: true, encoding: 'utf8' }) as string[])
+    .filter((path) => statSync(join(dir, path)).isFile())
+    .map((path) => `${path} ${statSync(join(dir, path)).size}`)
+    .sort();
+}
+
+/** Every file of the torrent is there under its name with its bytes, and nothing else is. */
+function assertWhole(name: Name, dir: string, top = metainfoOf(name).name, besides: readonly string[] = []): void {
+  const wanted = metainfoOf(name).files.map((file) => {
+    const below = file.path.slice(1);
+    const path = [top, ...below].join('/');
+    assert.deepEqual(readFileSync(join(dir, path)), readFileSync(join(FIXTURES, ...file.path)), path);
+    return `${path} ${file.length}`;
+  });
+  assert.deepEqual(tree(dir), [...wanted, ...besides].sort());
+}
+
+/** Puts another byte in the place of one. */
+function corrupt(path: string, at: number): void {
+  const bytes = readFileSync(path);
+  bytes[at]! ^= 1;
+  writeFileSync(path, bytes);
+}
+
+const PIECE = 64 * 1024;
+const SECOND = 'many-files/part 2/1.txt';
+const LONGEST = 'many-files/part 6/5.txt';
+
+describe('what is already there', { timeout: 60_000 }, () => {
+  for (const name of NAMES)
+    it(`is downloaded where nothing is, and left alone the next time: ${name}`, async () => {
+      const dir = emptyFolder();
+      const first = await download(name, dir);
+      assert.deepEqual([first.code, first.downloaded], [0, metainfoOf(name).length], first.err);
+      assertWhole(name, dir);
+      const again = await download(name, dir);
+      assert.deepEqual([again.code, again.downloaded], [0, 0], again.err);
+      assert.equal(again.events.filter((event) => event.type === 'file').length, metainfoOf(name).files.length);
+      assertWhole(name, dir);
+    });
+
+  it('is gone on with under its part name', async () => {
+    const dir = copyOf('many-files');
+    renameSync(join(dir, LONGEST), join(dir, `${LONGEST}.part`));
+    truncateSync(join(dir, `${LONGEST}.part`), 200_000);
+    const { code, downloaded } = await download('many-files', dir);
+    assert.equal(code, 0);
+    assert.ok(downloaded! > 250_000 && downloaded! < 500_001, String(downloaded));
+    assertWhole('many-files', dir);
+  });
+
+  it('is gone on with under its own name', async () => {
+    const dir = copyOf('one-file');
+    truncateSync(join(dir, 'one-file.txt'), 100_000);
+    const { code, downloaded } = await download('one-file', dir);
+    // Six pieces of 16 KiB are whole.
+    assert.deepEqual([code, downloaded], [0, 163_783 - 6 * 16_384]);
+    assertWhole('one-file', dir);
+  });
+
+  it('is cut when it is longer, with a warning', async () => {
+    const dir = copyOf('one-file');
+    writeFileSync(join(dir, 'one-file.txt'), 'and more', { flag: 'a' });
+    const { code, downloaded, events } = await download('one-file', dir);
+    assert.deepEqual([code, downloaded], [0, 0]);
+    assert.deepEqual(
+      events.filter((event) => event.type === 'warning').map((event) => event.code),
+      ['longer-file'],
+    );
+    assertWhole('one-file', dir);
+  });
+
+  it('stays beside the torrent when it is no part of it', async () => {
+    const dir = copyOf('many-files');
+    writeFileSync(join(dir, 'many-files/mine.txt'), 'mine');
+    rmSync(join(dir, SECOND));
+    const { code } = await download('many-files', dir);
+    assert.equal(code, 0);
+    assertWhole('many-files', dir, 'many-files', ['many-files/mine.txt 4']);
+    assert.equal(readFileSync(join(dir, 'many-files/mine.txt'), 'utf8'), 'mine');
+  });
+
+  it('is kept when a file is missing: only the pieces that reach into it are fetched', async () => {
+    const dir = copyOf('many-files');
+    rmSync(join(dir, SECOND));
+    const { code, downloaded } = await download('many-files', dir);
+    assert.deepEqual([code, downloaded], [0, PIECE]);
+    assertWhole('many-files', dir);
+  });
+
+  it('is kept but for the one piece with a wrong byte', async () => {
+    const dir = copyOf('many-files');
+    corrupt(join(dir, LONGEST), 250_000);
+    const { code, downloaded } = await download('many-files', dir);
+    assert.deepEqual([code, downloaded], [0, PIECE]);
+    assertWhole('many-files', dir);
+  });
+
+  it('is enough in a folder that cannot be written', async () => {
+    const dir = copyOf('many-files');
+    chmodSync(join(dir, 'many-files/part 2'), 0o555);
+    chmodSync(dir, 0o555);
+    const { code, downloaded } = await download('many-files', dir);
+    chmodSync(dir, 0o755);
+    chmodSync(join(dir, 'many-files/part 2'), 0o755);
+    assert.deepEqual([code, downloaded], [0, 0]);
+  });
+
+  it('is not worked on twice in one command', async () => {
+    const dir = emptyFolder();
+    const torrent = join(FIXTURES, 'one-piece.torrent');
+    const { code, downloaded, err } = await download('one-piece', dir, torrent);
+    assert.deepEqual([code, downloaded], [11, 5000]);
+    assert.match(err, /^btget: .*one-piece\.torrent is given twice$/m);
+    assertWhole('one-piece', dir);
+  });
+
+  it('is looked for under the name of --output', async () => {
+    for (const name of ['one-file', 'many-files'] as const) {
+      const dir = copyOf(name);
+      renameSync(join(dir, metainfoOf(name).name), join(dir, 'other'));
+      const { code, downloaded } = await download(name, dir, '-o', 'other');
+      assert.deepEqual([code, downloaded], [0, 0]);
+      const into = emptyFolder();
+      assert.equal((await download(name, into, '-o', 'other')).code, 0);
+      assertWhole(name, into, 'other');
+    }
+  });
+
+  it('is left alone when it is another file of that name, and replaced with --overwrite', async () => {
+    const dir = emptyFolder();
+    writeFileSync(join(dir, 'one-file.txt'), 'a letter');
+    assert.equal((await download('one-file', dir)).code, 13);
+    assert.deepEqual(tree(dir), ['one-file.txt 8']);
+    assert.equal(readFileSync(join(dir, 'one-file.txt'), 'utf8'), 'a letter');
+    assert.equal((await download('one-file', dir, '--overwrite')).code, 0);
+    assertWhole('one-file', dir);
+  });
+
+  it('is another file among many: the whole torrent waits for a decision, and nothing is touched', async () => {
+    const dir = emptyFolder();
+    mkdirSync(dirname(join(dir, LONGEST)), { recursive: true });
+    writeFileSync(join(dir, LONGEST), Buffer.alloc(500_001, 'z'));
+    const before = readFileSync(join(dir, LONGEST));
+    assert.equal((await download('many-files', dir)).code, 13);
+    assert.deepEqual(tree(dir), [`${LONGEST} 500001`]);
+    assert.deepEqual(readFileSync(join(dir, LONGEST)), before);
+    assert.equal((await download('many-files', dir, '--overwrite')).code, 0);
+    assertWhole('many-files', dir);
+  });
+
+  it('is foreign and lies between files that are ours: their common pieces are fetched with --overwrite', async () => {
+    const dir = copyOf('many-files');
+    writeFileSync(join(dir, SECOND), Buffer.alloc(33_000, 'z'));
+    const refused = await download('many-files', dir);
+    assert.equal(refused.code, 13);
+    assert.deepEqual(readFileSync(join(dir, SECOND)), Buffer.alloc(33_000, 'z'));
+    const { code, downloaded } = await download('many-files', dir, '--overwrite');
+    assert.deepEqual([code, downloaded], [0, PIECE]);
+    assertWhole('many-files', dir);
+  });
+
+  it('is grown under its own name with --no-part', async () => {
+    const dir = copyOf('many-files');
+    truncateSync(join(dir, LONGEST), 100_000);
+    rmSync(join(dir, SECOND));
+    assert.equal((await download('many-files', dir, '--no-part')).code, 0);
+    assertWhole('many-files', dir);
+    const fresh = emptyFolder();
+    assert.equal((await download('many-files', fresh, '--no-part')).code, 0);
+    assertWhole('many-files', fresh);
+  });
+
+  it('has lost its empty file, which comes back without a peer', async () => {
+    const dir = copyOf('empty-file');
+    rmSync(join(dir, 'empty-file/empty.txt'));
+    const { code, downloaded } = await download('empty-file', dir);
+    assert.deepEqual([code, downloaded], [0, 0]);
+    assertWhole('empty-file', dir);
+    assert.ok(!existsSync(join(dir, 'empty-file/empty.txt.part')));
+  });
+});

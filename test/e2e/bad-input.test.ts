@@ -1,0 +1,266 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it, test } from 'node:test';
+import { BtgetProcess, FIXTURES, LOOPBACK, runBtget } from '../support/btget-process.js';
+import { closedPort, serveHttp } from '../support/http-server.js';
+
+const dir = mkdtempSync(join(tmpdir(), 'btget-bad-'));
+after(() => rmSync(dir, { recursive: true }));
+
+const torrent = (info: string): string => `d4:info${info}e`;
+const HASH = 'h'.repeat(20);
+const files: Readonly<Record<string, string | Buffer>> = {
+  'empty.torrent': '',
+  'photo.torrent': Buffer.from('ffd8ffe000104a464946', 'hex'),
+  'cut.torrent': readFileSync(join(FIXTURES, 'many-files.torrent')).subarray(0, 400),
+  'd-3.torrent': 'd-3:',
+  'l-3.torrent': 'l-3:',
+  'l-4.torrent': 'l-4:',
+  'deep.torrent': 'l'.repeat(2_000_000),
+  'long.torrent': 'd4:info2147483648:',
+  'no-info.torrent': 'd8:announce3:fooe',
+  'no-pieces.torrent': torrent('d6:lengthi5e4:name1:a12:piece lengthi16384ee'),
+  'v2.torrent': torrent('d9:file treed1:ad0:d6:lengthi5eeee12:meta versioni2e4:name1:a12:piece lengthi16384ee'),
+  'dots.torrent': torrent(
+    `d5:filesld6:lengthi5e4:pathl2:..2:..4:evileee4:name2:..12:piece lengthi16384e6:pieces20:${HASH}e`,
+  ),
+  'a file': 'in the place of a folder',
+  'hello.torrent': torrent(`d6:lengthi5e4:name5:hello12:piece lengthi16384e6:pieces20:${HASH}e`),
+};
+for (const [name, content] of Object.entries(files)) writeFileSync(join(dir, name), content);
+mkdirSync(join(dir, 'folder'));
+const HEX = 'c12fe1c06bba254a9dc9f519b335aa7c1367a88a';
+
+interface Row {
+  readonly args: readonly string[];
+  readonly code: number;
+  /** All of stderr. */
+  readonly says: string;
+}
+
+const rows: Readonly<Record<string, Row>> = {
+  'no such file': { args: ['none.torrent'], code: 3, says: 'no such file: none.torrent' },
+  'a folder': { args: ['folder'], code: 16, says: 'folder is a folder, not a .torrent' },
+  'an empty file': { args: ['empty.torrent'], code: 25, says: 'empty.torrent is empty' },
+  'nothing on stdin': { args: ['-'], code: 25, says: 'stdin is empty' },
+  'a picture': {
+    args: ['photo.torrent'],
+    code: 25,
+    says: 'photo.torrent: not bencoded: a value should begin here, at byte 0',
+  },
+  'a torrent cut in half': {
+    args: ['cut.torrent'],
+    code: 25,
+    says: 'cut.torrent: not bencoded: the bytes end too early, at byte 400',
+  },
+  'd-3:': {
+    args: ['d-3.torrent'],
+    code: 25,
+    says: 'd-3.torrent: not bencoded: the length of a string should stand here, at byte 1',
+  },
+  'l-3:': {
+    args: ['l-3.torrent'],
+    code: 25,
+    says: 'l-3.torrent: not bencoded: a value should begin here, at byte 1',
+  },
+  'l-4:': {
+    args: ['l-4.torrent'],
+    code: 25,
+    says: 'l-4.torrent: not bencoded: a value should begin here, at byte 1',
+  },
+  'two million lists': {
+    args: ['deep.torrent'],
+    code: 25,
+    says: 'deep.torrent: not bencoded: nested deeper than 100, at byte 100',
+  },
+  'a string of 2 GB that is not there': {
+    args: ['long.torrent'],
+    code: 25,
+    says: 'long.torrent: not bencoded: a string is longer than all bytes there are, at byte 8',
+  },
+  'a torrent without info': {
+    args: ['no-info.torrent'],
+    code: 26,
+    says: 'no-info.torrent: torrent is not valid: info is missing',
+  },
+  'a torrent without pieces': {
+    args: ['no-pieces.torrent'],
+    code: 26,
+    says: 'no-pieces.torrent: torrent is not valid: pieces is not a string',
+  },
+  'a torrent of version 2 only': {
+    args: ['v2.torrent'],
+    code: 26,
+    says: 'v2.torrent: torrent is not valid: meta version is 2, and torrents of version 2 alone are not supported yet',
+  },
+  'an option that is nearly right': {
+    args: ['hello.torrent', '--sequentiall'],
+    code: 28,
+    says: "unknown option '--sequentiall' (Did you mean --sequential?)",
+  },
+  'a duration': {
+    args: ['hello.torrent', '--timeout', 'soon'],
+    code: 28,
+    says: "--timeout: 'soon' is not a duration such as 90s, 30m, 2h or 1d",
+  },
+  'a rate': {
+    args: ['hello.torrent', '--max-upload', '10 parsecs'],
+    code: 28,
+    says: "--max-upload: '10 parsecs' is not a rate in bytes a second such as 500K or 10M",
+  },
+  'a count': {
+    args: ['hello.torrent', '--max-peers', '0'],
+    code: 28,
+    says: "--max-peers: '0' is not a whole number from 1 to 10000",
+  },
+  'a ratio': {
+    args: ['hello.torrent', '--seed-ratio', '-1'],
+    code: 28,
+    says: "--seed-ratio: '-1' is not a ratio such as 1 or 1.5",
+  },
+  ports: {
+    args: ['hello.torrent', '--port', '6999-6881'],
+    code: 28,
+    says: "--port: '6999-6881' is not a port from 0 to 65535, or a range such as 6881-6999",
+  },
+  'a peer': {
+    args: ['hello.torrent', '--peer', '127.0.0.1'],
+    code: 28,
+    says: "--peer: '127.0.0.1' is not HOST:PORT (an IPv6 address in brackets)",
+  },
+  'a tracker': {
+    args: ['hello.torrent', '--tracker', 'ftp://x/'],
+    code: 28,
+    says: "--tracker: 'ftp://x/' is not the URL of a tracker (http, https or udp)",
+  },
+  'a text': { args: ['hello.torrent', '-d', ''], code: 28, says: '--dir: the value is empty' },
+  'a path as a name': {
+    args: ['hello.torrent', '-o', '../x'],
+    code: 28,
+    says: "--output: '../x' is not a file name",
+  },
+  'an address that is not ours': {
+    args: ['hello.torrent', '--bind', '192.0.2.1'],
+    code: 28,
+    says: 'this machine does not have the address 192.0.2.1',
+  },
+  'a folder under a file': {
+    args: ['hello.torrent', '-d', 'a file'],
+    code: 16,
+    says: `hello: cannot mkdir ${join(dir, 'a file')}: file already exists (EEXIST) (check the permissions, or choose another folder with -d)`,
+  },
+  'a magnet link': {
+    args: [`magnet:?xt=urn:btih:${HEX}`],
+    code: 1,
+    says: `magnet links are not supported yet: magnet:?xt=urn:btih:${HEX}`,
+  },
+  'a broken magnet link': {
+    args: ['magnet:?xt=urn:btih:c12f'],
+    code: 27,
+    says: "magnet:?xt=urn:btih:c12f: the magnet link's xt is not an info-hash: urn:btih:c12f",
+  },
+  'no peer and no tracker': {
+    args: ['hello.torrent', '-d', 'lonely', '--stop-timeout', '1'],
+    code: 2,
+    says: 'hello: gave up: no new data came for 1s: no peer, and no tracker to ask; --tracker and --peer name some (the same command again goes on)',
+  },
+};
+
+describe('bad input ends with its exit code and one line', { concurrency: 4, timeout: 30_000 }, () => {
+  for (const [name, { args, code, says }] of Object.entries(rows)) {
+    it(name, async (t) => {
+      // The last of two options of one name counts.
+      assert.deepEqual(await runBtget(t, dir, [...LOOPBACK, ...args]), { code, out: '', err: `btget: ${says}\n` });
+    });
+  }
+
+  it('a URL with nothing behind it, and one that answers with a page', async (t) => {
+    const host = await serveHttp(t, (request, response) => {
+      response.writeHead(request.url === '/page' ? 200 : 404).end('<html>');
+    });
+    const missing = await runBtget(t, dir, [`http://${host}/x.torrent`, ...LOOPBACK]);
+    const says = `btget: http://${host}/x.torrent: the server says 404, not found\n`;
+    assert.deepEqual(missing, { code: 3, out: '', err: says });
+    assert.equal((await runBtget(t, dir, [`http://${host}/page`, ...LOOPBACK])).code, 25);
+  });
+
+  it('a URL that nobody serves', async (t) => {
+    const url = `http://127.0.0.1:${await closedPort()}/x.torrent`;
+    const says = `btget: cannot fetch ${url}: the connection was refused\n`;
+    assert.deepEqual(await runBtget(t, dir, [url, ...LOOPBACK]), { code: 6, out: '', err: says });
+  });
+
+  it('a port that is in use', async (t) => {
+    const host = await serveHttp(t, (_request, response) => response.end());
+    const [, port = ''] = host.split(':');
+    const ended = await runBtget(t, dir, ['hello.torrent', ...LOOPBACK, '--port', port]);
+    assert.deepEqual(ended, { code: 6, out: '', err: `btget: cannot listen on port ${port}: in use\n` });
+    const tracker = await runBtget(t, dir, ['tracker', '--bind', '127.0.0.1', '--port', port]);
+    assert.deepEqual(tracker, { code: 6, out: '', err: `btget: cannot listen on port ${port}: it is in use\n` });
+  });
+
+  it("a stranger's file under the torrent's name is left as it was", async (t) => {
+    mkdirSync(join(dir, 'taken'));
+    writeFileSync(join(dir, 'taken/hello'), 'not of this torrent');
+    const hint = '(--overwrite replaces it, -o or -d saves elsewhere)';
+    const err = `btget: hello: hello exists and shares nothing with the torrent ${hint}\n`;
+    assert.deepEqual(await runBtget(t, dir, ['hello.torrent', '-d', 'taken', ...LOOPBACK]), { code: 13, out: '', err });
+    assert.deepEqual(readdirSync(join(dir, 'taken')), ['hello']);
+    assert.equal(readFileSync(join(dir, 'taken/hello'), 'utf8'), 'not of this torrent');
+  });
+
+  it('a path that leads out of the folder is shown as it would be written: inside', async (t) => {
+    const shown = await runBtget(t, dir, ['show', '--json', 'dots.torrent']);
+    assert.equal(shown.code, 0);
+    const [{ path }] = JSON.parse(shown.out).files;
+    assert.ok(!path.split('/').includes('..') && path.endsWith('/evil'), path);
+    mkdirSync(join(dir, 'outer/inner'), { recursive: true });
+    const inside = ['dots.torrent', '-d', 'outer/inner', '--stop-timeout', '1', ...LOOPBACK];
+    assert.equal((await runBtget(t, dir, inside)).code, 2);
+    assert.deepEqual(readdirSync(join(dir, 'outer')), ['inner']);
+  });
+
+  it('a tracker that is down, and no peer', async (t) => {
+    const url = `http://127.0.0.1:${await closedPort()}/announce`;
+    const args = ['hello.torrent', '-d', 'lonely2', ...LOOPBACK, '--tracker', url, '--stop-timeout', '1'];
+    const { code, err } = await runBtget(t, dir, args);
+    const [tracker = '', gaveUp = '', ...more] = err.trimEnd().split('\n');
+    const refused = `tracker ${url}: the connection was refused`;
+    assert.ok(tracker.startsWith(`hello: ${refused}, asked again in `), tracker);
+    const why = `1 tracker failing: ${url}: the connection was refused`;
+    assert.equal(gaveUp, `btget: hello: gave up: no new data came for 1s: ${why} (the same command again goes on)`);
+    assert.deepEqual([code, more], [2, []]);
+  });
+
+  it('of several sources the first that failed gives the code, and the others are completed', async (t) => {
+    const seed = ['seed', join(FIXTURES, 'one-piece.torrent'), '-d', FIXTURES, ...LOOPBACK];
+    const [, peer = ''] = await new BtgetProcess(t, dir, seed).says(/listening on (\S+)\n[\s\S]*seeding/);
+    const good = join(FIXTURES, 'one-piece.torrent');
+    const sources = [good, 'photo.torrent', 'none.torrent'];
+    const ended = await runBtget(t, dir, [...sources, '-d', 'several', ...LOOPBACK, '--peer', peer, '--json', '-q']);
+    const events = ended.out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const { exitCode, torrents } = events.at(-1);
+    assert.deepEqual([ended.code, exitCode], [25, 25]);
+    assert.deepEqual(
+      torrents.map(({ result }: { result: string }) => result),
+      ['ok', 'not-bencoded', 'source-not-found'],
+    );
+    assert.deepEqual(readFileSync(join(dir, 'several/one-piece.txt')), readFileSync(join(FIXTURES, 'one-piece.txt')));
+    assert.deepEqual(ended.err.trimEnd().split('\n').length, 2);
+  });
+});
+
+test('where nothing can be written a download ends before it asks anybody for anything', async (t) => {
+  if (!existsSync('/proc/self')) {
+    t.diagnostic('there is no /proc here');
+    return;
+  }
+  const { code, err } = await runBtget(t, dir, ['hello.torrent', '-d', '/proc', ...LOOPBACK]);
+  assert.equal(code, 16);
+  assert.match(err, /^btget: hello: cannot [^\n]*\/proc[^\n]*\n$/);
+});

@@ -1,0 +1,64 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+export const BTGET = fileURLToPath(new URL('../../../bin/btget.js', import.meta.url));
+/** The folder of the fixtures, with their torrents. */
+export const FIXTURES = fileURLToPath(new URL('../../../fixtures', import.meta.url));
+/** No packet leaves the machine, and no port is fixed. */
+export const LOOPBACK = ['--bind', '127.0.0.1', '--port', '0', '--no-trackers'] as const;
+
+export interface Ended {
+  readonly code: number | string | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** A btget of its own process, with no options from outside. */
+export class BtgetProcess {
+  readonly process: ChildProcessWithoutNullStreams;
+  readonly ended: Promise<Ended>;
+  out = '';
+  err = '';
+  #changed: () => void = () => undefined;
+
+  /** It works in `cwd`, and is killed when the test ends. */
+  constructor(test: TestContext, cwd: string, args: readonly string[], stdin: Buffer = Buffer.alloc(0)) {
+    this.process = spawn(process.execPath, [BTGET, ...args], { cwd });
+    this.process.stdin.on('error', () => this.#changed()).end(stdin);
+    this.process.stdout.setEncoding('utf8').on('data', (text: string) => {
+      this.out += text;
+      this.#changed();
+    });
+    this.process.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.err += text;
+      this.#changed();
+    });
+    this.ended = new Promise((resolve) =>
+      this.process.on('close', (code, signal) => resolve({ code: code ?? signal, out: this.out, err: this.err })),
+    );
+    test.after(() => this.process.kill('SIGKILL'));
+  }
+
+  /** Resolves when `pattern` stands on either output; rejects when the process ends without it. */
+  async says(pattern: RegExp): Promise<RegExpExecArray> {
+    const look = (): RegExpExecArray | null => pattern.exec(this.err) ?? pattern.exec(this.out);
+    return new Promise((resolve, reject) => {
+      this.#changed = () => {
+        const match = look();
+        if (match !== null) resolve(match);
+      };
+      this.#changed();
+      this.ended.then(() => reject(new Error(`btget ended without saying ${pattern}: ${this.err}`)));
+    });
+  }
+}
+
+export function runBtget(
+  test: TestContext,
+  cwd: string,
+  args: readonly string[],
+  stdin: Buffer = Buffer.alloc(0),
+): Promise<Ended> {
+  return new BtgetProcess(test, cwd, args, stdin).ended;
+}

@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Pace } from '../../../src/torrent/pace.js';
+
+test('without peers a download has stalled after 10 s, with peers after 30 s, and a byte begins it anew', () => {
+  const pace = new Pace(0);
+  const totals = { downloaded: 0, uploaded: 0 };
+  const seen: string[] = [];
+  for (let now = 0; now <= 60_000; now += 5000) {
+    pace.rates({ ...totals, downloaded: now >= 35_000 ? 1 : 0 }, now);
+    seen.push(`${now / 1000} ${pace.isStalled(0, now)} ${pace.isStalled(1, now)}`);
+  }
+  assert.deepEqual(seen, [
+    '0 false false',
+    '5 false false',
+    '10 true false',
+    '15 true false',
+    '20 true false',
+    '25 true false',
+    '30 true true',
+    '35 false false',
+    '40 false false',
+    '45 true false',
+    '50 true false',
+    '55 true false',
+    '60 true false',
+  ]);
+  assert.deepEqual(pace.rates({ downloaded: 1, uploaded: 1000 }, 61_000), { downRate: 0, upRate: 1000 / 6 });
+});
