@@ -59,7 +59,13 @@ export class Rerequester {
   readonly #tiers: TrackerTiers;
   readonly #key: string;
   #stage: 'new' | 'running' | 'stopped' = 'new';
-  #underWay: { readonly tracker: KnownTracker; readonly call: { cancel(): void } } | null = null;
+  #underWay: {
+    readonly tracker: KnownTracker;
+    readonly event: AnnounceRequest['event'];
+    readonly call: { cancel(): void };
+  } | null = null;
+  /** What follows the `completed` that was under way when we were stopped. */
+  #afterCompleted: () => void = () => undefined;
   #task: Task | null = null;
   #failedRounds = 0;
   /** When the tracker's own interval has passed. */
@@ -100,17 +106,17 @@ export class Rerequester {
   }
 
   /**
-   * Announces `stopped` to every tracker that knows us. `answered` is called once, later: when all have answered, or when
-   * the limit is over; what is under way then is given up. Nothing follows it.
+   * Announces `stopped` to every tracker that knows us, and before it `completed` where that is owed: a download that ends
+   * at once would never be counted. `answered` is called once, later: when all have answered, or when the limit is over;
+   * what is under way then is given up. Nothing follows it.
    */
   stop(answered: () => void): void {
-    const { timers, client } = this.#mediator;
-    const knowsUs = (tracker: KnownTracker) => tracker.started || tracker === this.#underWay?.tracker;
+    const { timers } = this.#mediator;
+    const underWay = this.#underWay;
+    const knowsUs = (tracker: KnownTracker) => tracker.started || tracker === underWay?.tracker;
     const told = this.#stage === 'running' ? this.#tiers.inOrder().filter(knowsUs) : [];
     this.#stage = 'stopped';
     this.#task?.cancel();
-    this.#underWay?.call.cancel();
-    this.#underWay = null;
     const calls = new Set<{ cancel(): void }>();
     const finish = () => {
       limit.cancel();
@@ -118,13 +124,28 @@ export class Rerequester {
       answered();
     };
     const limit = timers.addTask(finish, told.length === 0 ? 0 : this.#options.stopLimit);
-    for (const tracker of told) {
-      const call = client.announce(this.#request(tracker, 'stopped'), (outcome) => {
+    const tell = (tracker: KnownTracker, event: 'completed' | 'stopped'): void => {
+      const call = this.#mediator.client.announce(this.#request(tracker, event), (outcome) => {
         calls.delete(call);
         this.#report(tracker, outcome, null);
-        if (calls.size === 0) finish();
+        // Told at once, they could arrive the other way round, and we would be back in the tracker's list.
+        if (event === 'completed') tell(tracker, 'stopped');
+        else if (calls.size === 0) finish();
       });
       calls.add(call);
+    };
+    for (const tracker of told) {
+      if (tracker === underWay?.tracker && underWay.event === 'completed') {
+        // What is being said already is not said twice, or the download counts twice.
+        calls.add(underWay.call);
+        this.#afterCompleted = () => {
+          calls.delete(underWay.call);
+          tell(tracker, 'stopped');
+        };
+        continue;
+      }
+      if (tracker === underWay?.tracker) underWay.call.cancel();
+      tell(tracker, tracker.owedCompleted ? 'completed' : 'stopped');
     }
   }
 
@@ -153,10 +174,13 @@ export class Rerequester {
     this.#task?.cancel();
     const call = this.#mediator.client.announce(this.#request(tracker, event), (outcome) => {
       this.#underWay = null;
-      if (outcome.ok) this.#gotResponse(tracker, event, outcome.response);
+      if (this.#stage === 'stopped') {
+        this.#report(tracker, outcome, null);
+        this.#afterCompleted();
+      } else if (outcome.ok) this.#gotResponse(tracker, event, outcome.response);
       else this.#gotFailure(tracker, event, outcome, untried);
     });
-    this.#underWay = { tracker, call };
+    this.#underWay = { tracker, event, call };
   }
 
   #gotResponse(tracker: KnownTracker, event: AnnounceRequest['event'], response: AnnounceResponse): void {
@@ -239,7 +263,7 @@ export class Rerequester {
       port,
       ...this.#mediator.totals(),
       event,
-      numwant: event === 'stopped' || full ? 0 : this.#options.numwant,
+      numwant: this.#stage === 'stopped' || full ? 0 : this.#options.numwant,
       key: this.#key,
       trackerId: tracker.trackerId,
     };

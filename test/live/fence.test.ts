@@ -1,62 +1,12 @@
 /** `--bind 127.0.0.1` in a machine that has a way out: not one packet takes it. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { writeNoise } from '../support/noise.js';
-import { BTGET, fingerprint, Program, scratch } from './support.js';
+import { Machine } from './machine.js';
+import { fingerprint, scratch } from './support.js';
 
 const OPTIONS = { timeout: 20_000 };
-
-// Names are looked up at 198.51.100.53 unless they stand here; both addresses are reserved for documentation.
-const MACHINE = `
-  set -e
-  echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6
-  ip link set lo up
-  ip link add outside type veth peer name world
-  ip link set outside arp off
-  ip link set world up
-  ip addr add 192.0.2.1/24 dev outside
-  ip link set outside up
-  ip route add default dev outside
-  echo 'nameserver 198.51.100.53' >"$1"
-  mount --bind "$1" /etc/resolv.conf
-  echo ready
-  exec cat
-`;
-
-/**
- * A machine whose default route is an interface that counts what is sent through it. Its far end is a dead end in the
- * same machine, so that nothing goes anywhere.
- */
-class Machine {
-  readonly #test: TestContext;
-  readonly #holder: Program;
-
-  constructor(test: TestContext, dir: string) {
-    this.#test = test;
-    this.#holder = new Program(test, 'unshare', ['-n', '-m', 'sh', '-c', MACHINE, 'sh', join(dir, 'resolv.conf')]);
-  }
-
-  async ready(): Promise<void> {
-    await this.#holder.until((output) => /ready/.exec(output));
-  }
-
-  btget(...args: string[]): Program {
-    return new Program(this.#test, 'nsenter', [...this.#enter(), process.execPath, BTGET, ...args]);
-  }
-
-  /** Packets that left through the default route so far. */
-  sentOutside(): number {
-    const { stdout, stderr } = spawnSync('nsenter', [...this.#enter(), 'ip', '-j', '-s', 'link', 'show', 'outside']);
-    const [link] = JSON.parse(stdout.toString() || `"${stderr}"`) as { stats64: { tx: { packets: number } } }[];
-    return link?.stats64.tx.packets ?? Number.NaN;
-  }
-
-  #enter(): string[] {
-    return ['--net', '--mount', '--target', String(this.#holder.child.pid)];
-  }
-}
 
 const OUTSIDE_TRACKERS = [
   'http://tracker.example.org:6969/announce',

@@ -121,16 +121,26 @@ function assertPlain(text: string): void {
   assert.doesNotMatch(text.replaceAll('\r\n', '\n'), /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
 }
 
-for (const variable of ['NO_COLOR=1', 'TERM=dumb']) {
-  test(`with ${variable} a terminal gets whole lines, and nothing that moves its cursor`, OPTIONS, async (t) => {
-    const { dir, command } = await scene(t);
-    const terminal = new Terminal(t, dir, variable);
-    terminal.enter(`${command} --summary-interval 1; echo exit $?`);
-    assert.equal(await terminal.until(exitCode), '0');
-    assert.match(terminal.screen(), /^data\.bin: \d+%, [^\n]* of 10 MiB, down /m);
-    assertPlain(terminal.written());
-  });
-}
+test('with TERM=dumb a terminal gets whole lines, and nothing that moves its cursor', OPTIONS, async (t) => {
+  const { dir, command } = await scene(t);
+  const terminal = new Terminal(t, dir, 'TERM=dumb');
+  terminal.enter(`${command} --summary-interval 1; echo exit $?`);
+  assert.equal(await terminal.until(exitCode), '0');
+  assert.match(terminal.screen(), /^data\.bin: \d+%, [^\n]* of 10 MiB, down /m);
+  assertPlain(terminal.written());
+});
+
+test('with NO_COLOR a terminal gets its bar, and no colour', OPTIONS, async (t) => {
+  const { dir, command } = await scene(t);
+  const terminal = new Terminal(t, dir, 'NO_COLOR=1');
+  terminal.enter(`${command}; echo exit $?`);
+  assert.equal(await terminal.until(exitCode), '0');
+  const written = terminal.written();
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  assert.match(written, /\u001b\[/);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  assert.doesNotMatch(written, /\u001b\[[0-9;]*m/);
+});
 
 test('through a pipe there are whole lines, and on stdout only what was asked for', OPTIONS, async (t) => {
   const { args, leech } = await scene(t);

@@ -159,3 +159,18 @@ test('a tracker that refuses is quoted in full, without what would move a cursor
   });
   assert.equal(message, `]0;owned [31m${long} 2J é ☃ end`);
 });
+
+test(
+  'a download that ends when it is done tells the tracker that it began, was complete, and ended',
+  OPTIONS,
+  async (t) => {
+    const told: (string | undefined)[] = [];
+    const answer: RequestListener = ({ url = '' }, response) => {
+      told.push(/event=(\w+)/.exec(url)?.[1]);
+      response.end(PEERLESS);
+    };
+    const { complete } = await downloadWith(t, await serveHttp(t, answer, HOSTS.tracker));
+    await complete;
+    assert.deepEqual(told, ['started', 'completed', 'stopped']);
+  },
+);

@@ -56,7 +56,6 @@ export async function runTorrents(
   if (values.output !== null && inputs.length > 1)
     throw new BtgetError('usage', '--output names one torrent, but several sources are given');
   const hook = values.onComplete === null ? null : splitCommand(values.onComplete);
-  const peers = await resolvePeers(values.peers, values.bind);
   const output = await chooseOutput(values, io);
   let run: Run | undefined;
   let endEarly: (end: RunEnd) => void = () => undefined;
@@ -87,7 +86,7 @@ export async function runTorrents(
         maxDownload: values.maxDownload,
         maxUpload: values.maxUpload,
       },
-      torrent: { ...torrentOptions(mode, values), peers },
+      torrent: torrentOptions(mode, values),
       timeout: values.timeout,
       stopTimeout: values.stopTimeout,
       onDone:
@@ -100,9 +99,16 @@ export async function runTorrents(
             },
     };
     const start = async (): Promise<void> => {
+      const peers = await resolvePeers(values.peers, values.bind);
       const sources: LoadedSource[] = [];
       for (const input of inputs) sources.push(await loadSource(input, deps));
-      run = new Run(deps.createSession, options, io.timers, output, endEarly);
+      run = new Run(
+        deps.createSession,
+        { ...options, torrent: { ...options.torrent, peers } },
+        io.timers,
+        output,
+        endEarly,
+      );
       run.start(sources);
     };
     const [end] = await Promise.all([ended, Promise.race([start(), ended])]);

@@ -2,11 +2,11 @@
 import type { CliIo, OutputStream } from '../io.js';
 
 /**
- * Whether stderr is a terminal on which lines may be drawn again. `TERM=dumb` cannot move its cursor, and whoever sets
- * NO_COLOR wants plain text: "when present and not an empty string (regardless of its value)".
+ * Whether stderr is a terminal on which lines may be drawn again. `TERM=dumb` cannot move its cursor. NO_COLOR asks for
+ * what btget always does: "software which adds ANSI color to its output" is meant, and btget adds none.
  */
 export function canRedraw({ stderr, env }: Pick<CliIo, 'stderr' | 'env'>): boolean {
-  return stderr.isTTY === true && env['TERM'] !== 'dumb' && (env['NO_COLOR'] ?? '') === '';
+  return stderr.isTTY === true && env['TERM'] !== 'dumb';
 }
 
 // The last column stays free, because some terminals go on to the next row when it is written; and two more, for the `^C`

@@ -165,8 +165,7 @@ const NORMAL = [
 
 test('a log gets one plain line for each event that matters', async () => {
   assert.deepEqual((await show({})).stderr.lines, NORMAL);
-  for (const env of [{ TERM: 'dumb' }, { NO_COLOR: '1' }])
-    assert.deepEqual((await show({}, { columns: 80, rows: 24 }, env)).stderr.lines, NORMAL);
+  assert.deepEqual((await show({}, { columns: 80, rows: 24 }, { TERM: 'dumb' })).stderr.lines, NORMAL);
 });
 
 test('-q is errors only, -v is more', async () => {
@@ -224,15 +223,16 @@ test('bars never take more rows than the terminal has, and give the cursor back'
   assert.equal(io.stderr.listenerCount('resize'), 0);
 });
 
-test('a bar leaves room for the ^C that a terminal echoes, and an empty NO_COLOR says nothing', async () => {
+test('a bar leaves room for the ^C that a terminal echoes, and has no colour', async () => {
   const io = new FakeIo({ terminal: { columns: 80, rows: 24 } });
-  Object.assign(io.env, { NO_COLOR: '' });
   const output = await chooseOutput(PLAIN, io);
   output.tell({ type: 'progress', about: { ...about, name: 'a' }, status: makeStatus({ have: 500 }) });
   output.close();
   // biome-ignore lint/suspicious/noControlCharactersInRegex: what is left when the bars' own control sequences are gone.
   const bars = io.stderr.text.split(/\x1b\[[?\d]*[A-Za-z]|[\r\n]/).filter((line) => line.includes('[#'));
   assert.deepEqual(new Set(bars.map(columnsOf)), new Set([77]));
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the sequences that set colours.
+  assert.doesNotMatch(io.stderr.text, /\x1b\[[0-9;]*m/);
 });
 
 test('why a download stands still, the likeliest reason first', () => {

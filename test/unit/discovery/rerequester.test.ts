@@ -370,6 +370,32 @@ test('stop tells every tracker that knows us, waits for their answers, and nothi
   assert.equal(timeline.pending, 0);
 });
 
+test('stop says completed first where that is owed, whether it was being said or not, and then stopped', () => {
+  const { timeline, rerequester, log, trackers } = setUp({
+    tiers: [['a'], ['b']],
+    behave: ({ url, event }, now) => (url === 'a' && event === null && now < 2000 * SECOND ? DOWN : answer()),
+    delay: SECOND / 2,
+  });
+  rerequester.begin();
+  timeline.run(1900 * SECOND);
+  rerequester.completed();
+  rerequester.stop(() => log.push(`${timeline.now() / SECOND} all answered`));
+  timeline.run(10 * HOUR);
+  assert.deepEqual(log, [
+    '0 a started',
+    '1801 a -',
+    '1801 b started',
+    '1900 a completed',
+    '1900 b completed',
+    '1901 a stopped',
+    '1901 b stopped',
+    '1901 all answered',
+  ]);
+  assert.equal(trackers.cancelled, 0);
+  assert.ok(trackers.requests.slice(4).every(({ numwant }) => numwant === 0));
+  assert.equal(timeline.pending, 0);
+});
+
 test('stop gives up after its limit when trackers are silent', () => {
   const { timeline, rerequester, log, trackers } = setUp({
     behave: ({ event }) => (event === 'stopped' ? null : answer()),
@@ -389,6 +415,39 @@ test('stop during started withdraws it and says stopped, because the tracker may
   rerequester.stop(() => log.push('all answered'));
   timeline.run(HOUR);
   assert.deepEqual(log, ['0 a started', '0 a stopped', 'all answered']);
+  assert.equal(trackers.cancelled, 1);
+});
+
+test('a download that ends as soon as it is complete is still counted: completed, then stopped', () => {
+  const { timeline, rerequester, log } = setUp({ tiers: [['a'], ['b']], delay: SECOND });
+  rerequester.begin();
+  timeline.run(10 * SECOND);
+  rerequester.completed();
+  rerequester.stop(() => log.push(`${timeline.now() / SECOND} all answered`));
+  timeline.run(HOUR);
+  assert.deepEqual(log, ['0 a started', '10 a completed', '11 a stopped', '12 all answered']);
+  assert.equal(timeline.pending, 0);
+});
+
+test('completed is said before stopped also when it became due during started', () => {
+  const { timeline, rerequester, log } = setUp({ delay: 500 });
+  rerequester.begin();
+  rerequester.completed();
+  rerequester.stop(() => log.push(`${timeline.now() / SECOND} all answered`));
+  timeline.run(HOUR);
+  assert.deepEqual(log, ['0 a started', '0 a completed', '1 a stopped', '1 all answered']);
+});
+
+test('a completed that is never answered does not hold the end up', () => {
+  const { timeline, rerequester, log, trackers } = setUp({
+    behave: ({ event }) => (event === 'completed' ? null : answer()),
+  });
+  rerequester.begin();
+  timeline.run(10 * SECOND);
+  rerequester.completed();
+  rerequester.stop(() => log.push(`${timeline.now() / SECOND} given up`));
+  timeline.run(HOUR);
+  assert.deepEqual(log, ['0 a started', '10 a completed', '12 given up']);
   assert.equal(trackers.cancelled, 1);
 });
 
