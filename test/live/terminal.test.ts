@@ -68,7 +68,7 @@ test('Ctrl-C keeps what is there, says so, and ends with 7; the same command fet
   assert.equal(await terminal.until(exitCode), '7');
   assert.ok(performance.now() - interruptedAt < 3000, 'ended in time, though the tracker does not answer');
   const screen = terminal.screen();
-  const summary = /^ERR {2}(\d+)% of 10 MiB {2}data\.bin {2}interrupted before it was done \(.*goes on\)$/m.exec(
+  const summary = /^ERR {2}(\d+)% of 10 MiB {2}\S*data\.bin {2}interrupted before it was done \(.*goes on\)$/m.exec(
     screen,
   );
   assert.ok(summary !== null, screen);
