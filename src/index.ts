@@ -1,6 +1,7 @@
 /** The library's face: what the command line stands on. */
 // biome-ignore lint/performance/noBarrelFile: a package has one entry, and this is it; nothing in src imports it.
 export { BtgetError, type FailureCode } from './base/failure.js';
+export type { TrackerAnswer } from './discovery/rerequester.js';
 export {
   choosePieceLength,
   createMetainfo,
@@ -21,6 +22,6 @@ export { DEFAULT_DOWNLOAD_OPTIONS, type DownloadOptions, type DownloadResult, do
 export { createNodeSession } from './session/node-session.js';
 export type { ListenAnswer, Session } from './session/session.js';
 export { DEFAULT_SESSION_OPTIONS, type SessionOptions } from './session/session-options.js';
-export type { TorrentEvents, TorrentState, TorrentStatus, TrackerReport } from './torrent/status.js';
+export type { TorrentEvents, TorrentState, TorrentStatus } from './torrent/status.js';
 export type { Torrent } from './torrent/torrent.js';
 export { DEFAULT_TORRENT_OPTIONS, type SeedGoal, type TorrentOptions } from './torrent/torrent-options.js';

@@ -1,11 +1,11 @@
 import type { Timers } from '../base/clock.js';
 import type { Random } from '../base/random.js';
+import type { TrackerAnswer } from '../discovery/rerequester.js';
 import { Rerequester } from '../discovery/rerequester.js';
 import { DEFAULT_REREQUESTER_OPTIONS } from '../discovery/rerequester-options.js';
 import type { TrackerClient } from '../discovery/tracker-client.js';
 import type { Identity } from '../swarm/connection.js';
 import type { JoinedSwarm } from './join-swarm.js';
-import type { TrackerReport } from './status.js';
 
 export interface RerequesterParts {
   readonly identity: Identity;
@@ -17,7 +17,7 @@ export interface RerequesterParts {
   readonly swarm: JoinedSwarm;
   /** Bytes that are not verified, wanted or not. */
   readonly left: () => number;
-  readonly trackerAnswered: (report: TrackerReport) => void;
+  readonly trackerAnswered: (report: TrackerAnswer) => void;
 }
 
 /** Joins a Rerequester with the swarm that it announces and feeds. */

@@ -1,4 +1,5 @@
 import type { BtgetError } from '../base/failure.js';
+import type { TrackerAnswer } from '../discovery/rerequester.js';
 import type { TorrentFile } from '../metainfo/metainfo.js';
 
 export type TorrentState = 'checking' | 'downloading' | 'seeding' | 'stalled' | 'stopped';
@@ -32,26 +33,13 @@ export interface TorrentStatus {
   readonly eta: number | null;
 }
 
-export interface TrackerReport {
-  readonly url: string;
-  readonly ok: boolean;
-  /** A warning or failure reason in full, or null. */
-  readonly message: string | null;
-  /** How many peers the answer held; seeds and leeches by the tracker's own count. */
-  readonly peers: number | null;
-  readonly seeds: number | null;
-  readonly leeches: number | null;
-  /** Seconds until the next announce. */
-  readonly next: number | null;
-}
-
 /** What happens to a torrent, told as it happens. */
 export interface TorrentEvents {
   /** The data on the disk has been hashed; downloading or seeding begins. `status()` tells how much there is. */
   started(): void;
   /** This file is whole, verified, flushed and has its name. Files found whole are told too. `path` is where it is. */
   fileDone(file: TorrentFile, path: string): void;
-  trackerAnswered(report: TrackerReport): void;
+  trackerAnswered(report: TrackerAnswer): void;
   warned(code: string, message: string): void;
   /** Everything wanted is verified, flushed and has its name. */
   done(): void;

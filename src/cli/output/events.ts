@@ -1,5 +1,6 @@
 /** What happens in a run, as every output hears it. The types up to `summary` are those of `--json`. */
-import type { TorrentStatus, TrackerReport } from '../../torrent/status.js';
+import type { TrackerAnswer } from '../../discovery/rerequester.js';
+import type { TorrentStatus } from '../../torrent/status.js';
 
 /** Which torrent an event is about. */
 export interface Subject {
@@ -50,7 +51,7 @@ export type RunEvent =
   | { readonly type: 'checking'; readonly about: Subject; readonly checked: number; readonly length: number }
   | { readonly type: 'progress'; readonly about: Subject; readonly status: TorrentStatus }
   | { readonly type: 'file'; readonly about: Subject; readonly path: string; readonly length: number }
-  | { readonly type: 'tracker'; readonly about: Subject; readonly report: TrackerReport }
+  | { readonly type: 'tracker'; readonly about: Subject; readonly report: TrackerAnswer }
   | { readonly type: 'stalled'; readonly about: Subject; readonly reasons: readonly StallReason[] }
   | {
       readonly type: 'warning' | 'error';

@@ -1,5 +1,6 @@
 /** Why a download stands still, the likeliest reason first. */
-import type { TorrentStatus, TrackerReport } from '../../torrent/status.js';
+import type { TrackerAnswer } from '../../discovery/rerequester.js';
+import type { TorrentStatus } from '../../torrent/status.js';
 import type { StallReason } from './events.js';
 import { formatCount } from './format.js';
 
@@ -8,7 +9,7 @@ export interface TrackerNews {
   /** There is one to ask at all. */
   readonly some: boolean;
   /** The last report of each that has answered or failed. */
-  readonly reports: readonly TrackerReport[];
+  readonly reports: readonly TrackerAnswer[];
 }
 
 export function stallReasons(status: TorrentStatus, trackers: TrackerNews): StallReason[] {
@@ -40,7 +41,7 @@ export function stallReasons(status: TorrentStatus, trackers: TrackerNews): Stal
   return reasons;
 }
 
-function failingTrackers(failing: readonly TrackerReport[]): StallReason {
+function failingTrackers(failing: readonly TrackerAnswer[]): StallReason {
   const shown = failing.slice(0, 3).map((report) => `${report.url}: ${report.message ?? 'no answer'}`);
   const more = failing.length > shown.length ? `, and ${failing.length - shown.length} more` : '';
   return {

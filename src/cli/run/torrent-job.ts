@@ -3,8 +3,9 @@
 import { toHex } from '../../base/bytes.js';
 import type { Millis } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
+import type { TrackerAnswer } from '../../discovery/rerequester.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
-import type { TorrentEvents, TorrentStatus, TrackerReport } from '../../torrent/status.js';
+import type { TorrentEvents, TorrentStatus } from '../../torrent/status.js';
 import { contentLength } from '../content/content-length.js';
 import { failureCode, failureMessage } from '../exit-code.js';
 import type { RunEvent, SourceResult, StallReason, Subject } from '../output/events.js';
@@ -31,7 +32,7 @@ export class TorrentJob implements TorrentEvents {
   readonly paths: string[] = [];
   readonly #owner: JobOwner;
   readonly #hasTrackers: boolean;
-  readonly #reports = new Map<string, TrackerReport>();
+  readonly #reports = new Map<string, TrackerAnswer>();
   readonly #startedAt: Millis;
   #torrent: TorrentFace | undefined;
   #status: TorrentStatus | undefined;
@@ -144,7 +145,7 @@ export class TorrentJob implements TorrentEvents {
     this.#owner.tell({ type: 'file', about: this.about, path, length: file.length });
   }
 
-  trackerAnswered(report: TrackerReport): void {
+  trackerAnswered(report: TrackerAnswer): void {
     this.#reports.set(report.url, report);
     this.#owner.tell({ type: 'tracker', about: this.about, report });
   }

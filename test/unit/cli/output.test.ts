@@ -7,12 +7,12 @@ import { progressSentence } from '../../../src/cli/output/progress-line.js';
 import { sentencesFor } from '../../../src/cli/output/sentences.js';
 import { describeForPeople } from '../../../src/cli/output/show-tree.js';
 import { stallReasons } from '../../../src/cli/output/stall-reasons.js';
-import type { TrackerReport } from '../../../src/torrent/status.js';
+import type { TrackerAnswer } from '../../../src/discovery/rerequester.js';
 import { FakeIo, type Terminal } from './support/fake-io.js';
 import { makeMetainfo, makeStatus } from './support/fake-session.js';
 
 const about = { name: 'evil\x1b[2J\u202ename', infoHash: 'ab'.repeat(20) };
-const report: TrackerReport = {
+const report: TrackerAnswer = {
   url: 'http://t/announce',
   ok: true,
   message: null,
@@ -237,7 +237,7 @@ test('a bar leaves room for the ^C that a terminal echoes, and has no colour', a
 
 test('why a download stands still, the likeliest reason first', () => {
   const failing = { ...report, url: 'http://u/', ok: false, message: 'unregistered' };
-  const rows: readonly [Parameters<typeof makeStatus>[0], readonly TrackerReport[], string][] = [
+  const rows: readonly [Parameters<typeof makeStatus>[0], readonly TrackerAnswer[], string][] = [
     [{}, [], 'trackers-silent'],
     [{}, [failing], 'trackers-failing'],
     [{}, [report], 'no-peers'],
