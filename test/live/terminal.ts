@@ -27,7 +27,9 @@ export class Terminal {
       ...['env', '-u', 'NO_COLOR', ...variables.filter((variable) => variable !== 'NO_COLOR='), 'sh'],
     );
     if (started.status !== 0) throw new Error(`tmux: ${started.stderr}`);
-    test.after(() => this.#tmux('kill-server'));
+    // By its process id: the folder with its socket may be gone before this runs.
+    const server = Number(this.#tmux('display-message', '-p', '#{pid}').stdout);
+    test.after(() => process.kill(server));
     // In control mode the client is told of all that is written to the terminal, as it is written.
     this.#client = new Program(test, 'tmux', ['-S', this.#socket, '-C', 'attach-session', '-t', 'test']);
     this.#tmux('pipe-pane', '-O', '-t', 'test', `exec cat >${join(dir, 'written')}`);
