@@ -16,8 +16,3 @@ export function shuffle<T>(random: Random, items: T[]): T[] {
   }
   return items;
 }
-
-/** One of `items`, or undefined when there are none. */
-export function pick<T>(random: Random, items: readonly T[]): T | undefined {
-  return items.length === 0 ? undefined : items[random.below(items.length)];
-}

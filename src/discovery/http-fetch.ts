@@ -35,9 +35,6 @@ export const DEFAULT_FETCH_OPTIONS: Omit<HttpFetchOptions, 'userAgent' | 'bind'>
   findDestinations,
 };
 
-/** For torrents given by URL. */
-export const SOURCE_FETCH_OPTIONS: typeof DEFAULT_FETCH_OPTIONS = { ...DEFAULT_FETCH_OPTIONS, maxLength: 32 << 20 };
-
 export type HttpFetchOutcome =
   | { readonly ok: true; readonly body: Buffer }
   | {

@@ -22,7 +22,7 @@ export interface FileDiskOptions {
   readonly readOperations: ReadOperations;
 }
 
-export const FILE_DISK_DEFAULTS: Omit<FileDiskOptions, 'timers'> = {
+export const DEFAULT_FILE_DISK_OPTIONS: Omit<FileDiskOptions, 'timers'> = {
   workerModule: new URL('./piece-worker.js', import.meta.url),
   hashingWorkers: availableParallelism(),
   openFiles: 64,

@@ -7,7 +7,7 @@ export interface SlotPoolOptions {
   readonly maxLength: number;
 }
 
-export const SLOT_POOL_DEFAULTS: SlotPoolOptions = {
+export const DEFAULT_SLOT_POOL_OPTIONS: SlotPoolOptions = {
   bound: 48 * 1024 * 1024,
   // A third of the bound: one piece arrives while another is hashed and a third is written.
   maxLength: 16 * 1024 * 1024,

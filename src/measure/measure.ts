@@ -7,7 +7,7 @@ export interface MeasureOptions {
   readonly headStart: Millis;
 }
 
-export const measureDefaults: MeasureOptions = { period: 20_000, headStart: 5_000 };
+export const DEFAULT_MEASURE_OPTIONS: MeasureOptions = { period: 20_000, headStart: 5_000 };
 
 /**
  * A peer's current rate: the mean over a window that slides along and forgets gradually, without keeping a history.

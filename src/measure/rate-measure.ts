@@ -40,11 +40,6 @@ export class RateMeasure {
     this.#update(amount, now);
   }
 
-  /** `amount` bytes that came in were wrong and are to come again. */
-  dataRejected(amount: number): void {
-    this.#left += amount;
-  }
-
   /** Undefined: nobody can tell. */
   timeLeft(now: Millis): Millis | undefined {
     if (this.#left <= 0) return 0;

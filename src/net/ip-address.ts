@@ -1,6 +1,6 @@
 /** IP addresses as text and as bytes. A mapped address (`::ffff:192.0.2.1`) is the IPv4 address that it names. */
 import { isIPv4, isIPv6 } from 'node:net';
-import type { PeerAddress, StreamAddress } from './raw-server.js';
+import type { PeerAddress } from './raw-server.js';
 
 export type IpFamily = 4 | 6;
 
@@ -35,11 +35,6 @@ export function ipOfBytes(bytes: Buffer): IpAddress {
 /** The one spelling of an IP literal, or undefined when `text` is none. */
 export function normaliseHost(text: string): string | undefined {
   return parseIp(text)?.text;
-}
-
-/** Two spellings of one address. Texts that are no literals are compared as they stand. */
-export function sameHost(a: string, b: string): boolean {
-  return a === b || (normaliseHost(a) ?? a) === (normaliseHost(b) ?? b);
 }
 
 /** 127.0.0.0/8 and ::1 (RFC 1122, RFC 4291). */
@@ -93,12 +88,6 @@ export function decodeCompact(compact: Buffer, family: IpFamily): PeerAddress | 
   if (compact.length < length + 2) return undefined;
   const port = compact.readUInt16BE(length);
   return port === 0 ? undefined : { host: ipOfBytes(compact.subarray(0, length)).text, port };
-}
-
-/** For people and logs: `192.0.2.1:6881`, `[2001:db8::1]:6881`, or a path. */
-export function formatAddress(address: StreamAddress): string {
-  if ('path' in address) return address.path;
-  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }
 
 function familyOfLength(length: number): IpFamily {

@@ -63,17 +63,6 @@ export class FileProgress {
     return whole;
   }
 
-  /** A piece that was verified is lost: the files that are whole no longer, as indices in the metainfo. */
-  pieceLost(piece: PieceIndex): readonly number[] {
-    const broken: number[] = [];
-    this.#eachAt(piece, (tracked) => {
-      if (tracked.missing === 0) broken.push(tracked.file);
-      tracked.missing += 1;
-    });
-    this.#unfinishedCount += broken.length;
-    return broken;
-  }
-
   #eachAt(piece: PieceIndex, visit: (tracked: TrackedFile) => void): void {
     for (let index = this.#firstEndingAfter(piece); index < this.#tracked.length; index += 1) {
       const tracked = this.#tracked[index] as TrackedFile;

@@ -7,7 +7,7 @@ export interface InitialCheckOptions {
   readonly atOnce: number;
 }
 
-export const initialCheckDefaults: InitialCheckOptions = { atOnce: 8 };
+export const DEFAULT_INITIAL_CHECK_OPTIONS: InitialCheckOptions = { atOnce: 8 };
 
 export interface InitialCheckEvents {
   /** Pieces come in any order, each once. */
@@ -40,14 +40,6 @@ export class InitialCheck {
     this.#pieces = pieces;
     this.#options = options;
     this.#events = events;
-  }
-
-  get checkedCount(): number {
-    return this.#checked;
-  }
-
-  get pieceCount(): number {
-    return this.#pieces.length;
   }
 
   start(): void {

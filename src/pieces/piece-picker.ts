@@ -12,7 +12,7 @@ export interface PiecePickerOptions {
   readonly sequential: boolean;
 }
 
-export const piecePickerDefaults: PiecePickerOptions = { randomFirst: 4, sequential: false };
+export const DEFAULT_PIECE_PICKER_OPTIONS: PiecePickerOptions = { randomFirst: 4, sequential: false };
 
 const UNTOUCHED = 0;
 /** Started, and some block may be asked for. */

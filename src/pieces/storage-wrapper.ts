@@ -14,7 +14,7 @@ export interface StorageWrapperOptions {
   readonly roomInterval: Millis;
 }
 
-export const storageWrapperDefaults: StorageWrapperOptions = { spillAfter: 10_000, roomInterval: 1_000 };
+export const DEFAULT_STORAGE_WRAPPER_OPTIONS: StorageWrapperOptions = { spillAfter: 10_000, roomInterval: 1_000 };
 
 export interface PieceEvents {
   /** `data` is the piece's bytes, valid during the call; null when it went to the disk block by block. */

@@ -1,6 +1,6 @@
 /** A .torrent of what lies on the disk, for scripts. */
 import { BtgetError } from '../base/failure.js';
-import { createFileDisk, FILE_DISK_DEFAULTS } from '../disk/file-disk.js';
+import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../disk/file-disk.js';
 import { contentOf, listFiles } from '../disk/file-listing.js';
 import { choosePieceLength, createMetainfo, type NewTorrent } from '../metainfo/create-metainfo.js';
 import { parseMetainfo } from '../metainfo/parse-metainfo.js';
@@ -46,7 +46,7 @@ export async function createTorrent(path: string, options: Partial<CreateTorrent
 }
 
 function hash(files: readonly { readonly path: string; readonly length: number }[], pieceLength: number) {
-  const disk = createFileDisk({ ...FILE_DISK_DEFAULTS, timers: new NodeTimers() });
+  const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: new NodeTimers() });
   return new Promise<Buffer>((resolve, reject) => {
     disk.hashPieces(
       files,

@@ -1,8 +1,8 @@
 import { systemRandom } from '../base/system-random.js';
 import { DEFAULT_FETCH_OPTIONS } from '../discovery/http-fetch.js';
 import { HttpTrackerClient } from '../discovery/http-tracker-client.js';
-import { createFileDisk, FILE_DISK_DEFAULTS } from '../disk/file-disk.js';
-import { createSlotPool, SLOT_POOL_DEFAULTS } from '../disk/slot-pool.js';
+import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../disk/file-disk.js';
+import { createSlotPool, DEFAULT_SLOT_POOL_OPTIONS } from '../disk/slot-pool.js';
 import { resolveBind } from '../net/node-bind.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../net/node-raw-server.js';
 import { Session } from './session.js';
@@ -20,13 +20,13 @@ export function createNodeSession(
 ): Session {
   const bind = options.bind === null ? null : resolveBind(options.bind);
   const rawServer = new NodeRawServer({ ...DEFAULT_NODE_RAW_SERVER_OPTIONS, bindAddresses: bind, gotException });
-  const disk = createFileDisk({ ...FILE_DISK_DEFAULTS, timers: rawServer });
+  const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: rawServer });
   const trackerClient = new HttpTrackerClient(rawServer, { ...DEFAULT_FETCH_OPTIONS, userAgent, bind });
   return new Session(
     {
       rawServer,
       random: systemRandom,
-      slots: createSlotPool(SLOT_POOL_DEFAULTS),
+      slots: createSlotPool(DEFAULT_SLOT_POOL_OPTIONS),
       openStorage: (storageOptions) => disk.openStorage(storageOptions),
       trackerClient,
       close: (answered) =>

@@ -30,7 +30,7 @@ export class Backlog {
   readonly #options: BacklogOptions;
   readonly #queueTime: () => Millis;
   #size: number;
-  #limit: number;
+  readonly #limit: number;
   #growing = true;
   #bestRate = 0;
   #windowBegan: Millis | null = null;
@@ -48,12 +48,6 @@ export class Backlog {
 
   get size(): number {
     return this.#size;
-  }
-
-  /** How many requests the peer says it queues. Nonsense below 1 counts as 1. */
-  setLimit(limit: number): void {
-    this.#limit = Math.max(1, limit);
-    this.#size = Math.min(this.#size, this.#limit);
   }
 
   /** Requests leave and none was in flight: the answer will tell how far away the peer is. */

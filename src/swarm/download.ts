@@ -137,11 +137,6 @@ export class Download implements RateWaiter {
     return this.#silence() > this.#owner.options.snubTime;
   }
 
-  /** How many requests the peer says it queues. */
-  gotQueueLimit(limit: number): void {
-    this.#backlog.setLimit(limit);
-  }
-
   gotChoke(): void {
     if (this.#choked) return;
     this.#choked = true;

@@ -1,6 +1,6 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
 import type { BlockSpan } from '../disk/storage.js';
-import { Measure, measureDefaults } from '../measure/measure.js';
+import { DEFAULT_MEASURE_OPTIONS, Measure } from '../measure/measure.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
 import type { Arrival } from '../pieces/arrival.js';
 import type { PiecePicker } from '../pieces/piece-picker.js';
@@ -22,7 +22,7 @@ export const DEFAULT_DOWNLOAD_OPTIONS: DownloadOptions = {
   queueTime: 500,
   minQueueTime: 100,
   backlog: DEFAULT_BACKLOG_OPTIONS,
-  measure: measureDefaults,
+  measure: DEFAULT_MEASURE_OPTIONS,
 };
 
 /** What the Downloader is joined with. */

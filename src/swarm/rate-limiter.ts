@@ -49,15 +49,6 @@ export class RateLimiter {
     return this.#rate;
   }
 
-  setRate(rate: number | null): void {
-    this.#fill();
-    this.#rate = rate;
-    this.#tokens = Math.min(this.#tokens, this.#capacity());
-    this.#task?.cancel();
-    this.#task = null;
-    this.#schedule();
-  }
-
   /** How many bytes may be moved now. 0: none, so wait. Infinity when there is no limit. */
   allowance(): number {
     if (this.#rate === null) return Number.POSITIVE_INFINITY;

@@ -1,6 +1,6 @@
 import type { Millis } from '../base/clock.js';
 import type { BlockSpan, ReadOutcome } from '../disk/storage.js';
-import { Measure, type MeasureOptions, measureDefaults } from '../measure/measure.js';
+import { DEFAULT_MEASURE_OPTIONS, Measure, type MeasureOptions } from '../measure/measure.js';
 import type { PieceIndex } from '../metainfo/piece-layout.js';
 import { encodeMessage, encodePieceHeader } from '../wire/message.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
@@ -30,7 +30,7 @@ export const DEFAULT_UPLOAD_OPTIONS: UploadOptions = {
   minBatch: 64 * 1024,
   maxBatch: 1024 * 1024,
   batchTime: 500,
-  measure: measureDefaults,
+  measure: DEFAULT_MEASURE_OPTIONS,
 };
 
 /** What an Upload needs of the side that all uploads of a torrent share. */

@@ -5,7 +5,7 @@ import { BtgetError } from '../base/failure.js';
 import type { FileSurvey, Storage } from '../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
-import { InitialCheck, initialCheckDefaults } from '../pieces/initial-check.js';
+import { DEFAULT_INITIAL_CHECK_OPTIONS, InitialCheck } from '../pieces/initial-check.js';
 import { judgeFiles, piecesToCheck } from './adoption.js';
 
 export interface ExistingDataParts {
@@ -76,7 +76,7 @@ export class ExistingData {
       checked += layout.lengthOf(piece);
       checking(checked, length);
     };
-    this.#check = new InitialCheck(storage, pieces, initialCheckDefaults, {
+    this.#check = new InitialCheck(storage, pieces, DEFAULT_INITIAL_CHECK_OPTIONS, {
       pieceChecked: (piece, matches) => {
         if (matches) this.#verified.add(piece);
         pieceDone(piece);

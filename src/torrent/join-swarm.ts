@@ -7,9 +7,9 @@ import type { Random } from '../base/random.js';
 import type { SlotPool, Storage } from '../disk/storage.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import type { RawServerContext } from '../net/raw-server.js';
-import { PiecePicker } from '../pieces/piece-picker.js';
+import { DEFAULT_PIECE_PICKER_OPTIONS, PiecePicker } from '../pieces/piece-picker.js';
 import { RequestBook } from '../pieces/request-book.js';
-import { StorageWrapper, storageWrapperDefaults } from '../pieces/storage-wrapper.js';
+import { DEFAULT_STORAGE_WRAPPER_OPTIONS, StorageWrapper } from '../pieces/storage-wrapper.js';
 import { Blame, DEFAULT_BLAME_OPTIONS } from '../swarm/blame.js';
 import { Choker, DEFAULT_CHOKER_OPTIONS } from '../swarm/choker.js';
 import { Connecter, DEFAULT_CONNECTER_OPTIONS } from '../swarm/connecter.js';
@@ -58,7 +58,7 @@ export interface JoinedSwarm {
 export function joinSwarm(parts: SwarmParts): JoinedSwarm {
   const { context, random, layout, options } = parts;
 
-  const store = new StorageWrapper(parts.storage, layout, parts.slots, context, storageWrapperDefaults, {
+  const store = new StorageWrapper(parts.storage, layout, parts.slots, context, DEFAULT_STORAGE_WRAPPER_OPTIONS, {
     pieceVerified(piece, data) {
       downloader.pieceVerified(piece, data);
       connecter.pieceVerified(piece);
@@ -69,7 +69,11 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
     roomForPieces: () => downloader.roomForPieces(),
     diskFailed: parts.diskFailed,
   });
-  const picker = new PiecePicker(layout.pieceCount, { randomFirst: 4, sequential: options.sequential }, random);
+  const picker = new PiecePicker(
+    layout.pieceCount,
+    { ...DEFAULT_PIECE_PICKER_OPTIONS, sequential: options.sequential },
+    random,
+  );
   const requests = new RequestBook<Download>(layout, picker, store);
   const downloader = new Downloader(
     {

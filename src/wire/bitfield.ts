@@ -59,15 +59,6 @@ export class Bitfield {
     return true;
   }
 
-  /** How many bits are set here that are clear in `other`. */
-  countMissingFrom(other: Bitfield): number {
-    let count = 0;
-    for (let word = 0; word < this.#words.length; word += 1) {
-      count += bitsSet(((this.#words[word] as number) & ~other.word(word)) >>> 0);
-    }
-    return count;
-  }
-
   toWire(): Buffer {
     const bytes = Buffer.alloc(Math.ceil(this.length / 8));
     for (let index = 0; index < bytes.length; index += 1) {

@@ -28,9 +28,6 @@ const CANCEL = 8;
 const LENGTH_PREFIX = 4;
 /** Length prefix, id, piece and begin: what stands before a block. */
 export const PIECE_HEADER_LENGTH = LENGTH_PREFIX + 9;
-/** Length prefix, id, piece, begin and length. */
-export const REQUEST_MESSAGE_LENGTH = LENGTH_PREFIX + 13;
-
 export type DecodeOutcome =
   | { readonly ok: true; readonly message: PeerMessage }
   | { readonly ok: false; readonly refusal: Refusal };

@@ -1,4 +1,4 @@
-import { MemoryStorage, type MemoryStorageOptions, memoryStorageDefaults } from '../support/memory-storage.js';
+import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage, type MemoryStorageOptions } from '../support/memory-storage.js';
 import { describeStorage } from '../support/storage-contract.js';
 import { Timeline } from '../support/timeline.js';
 
@@ -18,5 +18,5 @@ function describeMemory(name: string, options: MemoryStorageOptions): void {
   });
 }
 
-describeMemory('memory', memoryStorageDefaults);
-describeMemory('slow memory', { ...memoryStorageDefaults, latency: 20 });
+describeMemory('memory', DEFAULT_MEMORY_STORAGE_OPTIONS);
+describeMemory('slow memory', { ...DEFAULT_MEMORY_STORAGE_OPTIONS, latency: 20 });

@@ -5,12 +5,12 @@ import { BtgetError } from '../../src/base/failure.js';
 import type { Random } from '../../src/base/random.js';
 import type { BlockSpan } from '../../src/disk/storage.js';
 import { BLOCK_LENGTH } from '../../src/metainfo/piece-layout.js';
-import { PiecePicker, piecePickerDefaults } from '../../src/pieces/piece-picker.js';
+import { DEFAULT_PIECE_PICKER_OPTIONS, PiecePicker } from '../../src/pieces/piece-picker.js';
 import { RequestBook } from '../../src/pieces/request-book.js';
-import { StorageWrapper, storageWrapperDefaults } from '../../src/pieces/storage-wrapper.js';
+import { DEFAULT_STORAGE_WRAPPER_OPTIONS, StorageWrapper } from '../../src/pieces/storage-wrapper.js';
 import { Bitfield, fullBitfield } from '../../src/wire/bitfield.js';
 import { MemorySlotPool } from '../support/memory-slot-pool.js';
-import { MemoryStorage, memoryStorageDefaults } from '../support/memory-storage.js';
+import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../support/memory-storage.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
 import { seededRandom } from '../support/seeded-random.js';
 import { Timeline } from '../support/timeline.js';
@@ -41,10 +41,10 @@ function download(world: World): string[] {
   const timeline = new Timeline();
   const log: string[] = [];
   const slots = new MemorySlotPool(Math.max(1, world.slots) * PIECE, world.slots === 0 ? PIECE - 1 : PIECE);
-  const disk = new MemoryStorage(SAMPLE.metainfo, timeline, { ...memoryStorageDefaults, latency: 3 });
+  const disk = new MemoryStorage(SAMPLE.metainfo, timeline, { ...DEFAULT_MEMORY_STORAGE_OPTIONS, latency: 3 });
   const count = SAMPLE.layout.pieceCount;
-  const picker = new PiecePicker(count, piecePickerDefaults, random);
-  const wrapper = new StorageWrapper(disk, SAMPLE.layout, slots, timeline, storageWrapperDefaults, {
+  const picker = new PiecePicker(count, DEFAULT_PIECE_PICKER_OPTIONS, random);
+  const wrapper = new StorageWrapper(disk, SAMPLE.layout, slots, timeline, DEFAULT_STORAGE_WRAPPER_OPTIONS, {
     pieceVerified: (piece, data) => {
       log.push(`${timeline.now()}: verified ${piece}`);
       if (data !== null) assert.deepEqual(data, SAMPLE.bytesOf(piece));

@@ -1,13 +1,18 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createFileDisk, FILE_DISK_DEFAULTS, type FileDisk, type FileDiskOptions } from '../../src/disk/file-disk.js';
-import { createSlotPool, SLOT_POOL_DEFAULTS } from '../../src/disk/slot-pool.js';
+import {
+  createFileDisk,
+  DEFAULT_FILE_DISK_OPTIONS,
+  type FileDisk,
+  type FileDiskOptions,
+} from '../../src/disk/file-disk.js';
+import { createSlotPool, DEFAULT_SLOT_POOL_OPTIONS } from '../../src/disk/slot-pool.js';
 import type { PieceSlot, Storage } from '../../src/disk/storage.js';
 import { realTimers } from './real-timers.js';
 import type { SampleTorrent } from './sample-torrent.js';
 
-const slots = createSlotPool(SLOT_POOL_DEFAULTS);
+const slots = createSlotPool(DEFAULT_SLOT_POOL_OPTIONS);
 
 /** A slot that holds `bytes`. */
 export function slotOf(bytes: Buffer): PieceSlot {
@@ -41,7 +46,7 @@ export interface DiskFolder {
 export function diskFolder(options: Partial<FileDiskOptions> = {}): DiskFolder {
   const above = mkdtempSync(join(tmpdir(), 'btget-disk-'));
   const dir = join(above, 'downloads');
-  const disk = createFileDisk({ ...FILE_DISK_DEFAULTS, timers: realTimers, ...options });
+  const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: realTimers, ...options });
   const open = new Set<Storage>();
   return {
     disk,

@@ -1,5 +1,5 @@
 /** A process that uses a disk in the folder it is given, does not close it, and has nothing more to do. */
-import { createFileDisk, FILE_DISK_DEFAULTS } from '../../src/disk/file-disk.js';
+import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../../src/disk/file-disk.js';
 import { ask, slotOf } from './file-disk.js';
 import { realTimers } from './real-timers.js';
 import { sampleTorrent } from './sample-torrent.js';
@@ -7,7 +7,7 @@ import { sampleTorrent } from './sample-torrent.js';
 const dir = process.argv[2];
 if (dir === undefined) throw new Error('a folder is wanted');
 const torrent = sampleTorrent([{ path: 'film', length: 10 }], 1024);
-const disk = createFileDisk({ ...FILE_DISK_DEFAULTS, timers: realTimers });
+const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: realTimers });
 const { metainfo, layout } = torrent;
 const storage = disk.openStorage({ metainfo, layout, dir, output: null, partNames: true, overwrite: false });
 const piece = torrent.piece(0);

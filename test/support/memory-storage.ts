@@ -35,7 +35,12 @@ export interface MemoryStorageOptions {
   readonly log: string[] | null;
 }
 
-export const memoryStorageDefaults: MemoryStorageOptions = { latency: 0, overwrite: false, content: null, log: null };
+export const DEFAULT_MEMORY_STORAGE_OPTIONS: MemoryStorageOptions = {
+  latency: 0,
+  overwrite: false,
+  content: null,
+  log: null,
+};
 
 const DONE = { ok: true } as const;
 

@@ -6,7 +6,7 @@ import { DEFAULT_SESSION_OPTIONS, type SessionOptions } from '../../src/session/
 import type { Torrent } from '../../src/torrent/torrent.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../../src/torrent/torrent-options.js';
 import { MemorySlotPool } from './memory-slot-pool.js';
-import { MemoryStorage, memoryStorageDefaults } from './memory-storage.js';
+import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from './memory-storage.js';
 import type { SampleTorrent } from './sample-torrent.js';
 import { seededRandom } from './seeded-random.js';
 import type { SimulatedHost } from './simulated-host.js';
@@ -93,7 +93,7 @@ export class SimulatedSwarm {
         slots,
         openStorage: () => {
           storage = new MemoryStorage(metainfo, rawServer, {
-            ...memoryStorageDefaults,
+            ...DEFAULT_MEMORY_STORAGE_OPTIONS,
             latency: diskLatency,
             content: seed ? content : null,
           });

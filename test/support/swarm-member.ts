@@ -1,9 +1,9 @@
 import type { BtgetError } from '../../src/base/failure.js';
 import type { Random } from '../../src/base/random.js';
 import type { RawServerContext } from '../../src/net/raw-server.js';
-import { PiecePicker, piecePickerDefaults } from '../../src/pieces/piece-picker.js';
+import { DEFAULT_PIECE_PICKER_OPTIONS, PiecePicker } from '../../src/pieces/piece-picker.js';
 import { RequestBook } from '../../src/pieces/request-book.js';
-import { StorageWrapper, storageWrapperDefaults } from '../../src/pieces/storage-wrapper.js';
+import { DEFAULT_STORAGE_WRAPPER_OPTIONS, StorageWrapper } from '../../src/pieces/storage-wrapper.js';
 import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from '../../src/session/port-listener.js';
 import { Blame, DEFAULT_BLAME_OPTIONS } from '../../src/swarm/blame.js';
 import { Choker, DEFAULT_CHOKER_OPTIONS } from '../../src/swarm/choker.js';
@@ -20,7 +20,7 @@ import { DEFAULT_UPLOAD_OPTIONS, type UploadOptions } from '../../src/swarm/uplo
 import { uploadSlotsForRate } from '../../src/swarm/upload-slots.js';
 import { Uploader } from '../../src/swarm/uploader.js';
 import { MemorySlotPool } from './memory-slot-pool.js';
-import { MemoryStorage, memoryStorageDefaults } from './memory-storage.js';
+import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from './memory-storage.js';
 import type { SampleTorrent } from './sample-torrent.js';
 import type { SimulatedHost } from './simulated-host.js';
 
@@ -86,9 +86,9 @@ export class SwarmMember {
       throw error;
     });
     const timers = this.context;
-    this.storage = new MemoryStorage(metainfo, timers, { ...memoryStorageDefaults, content: all.content });
+    this.storage = new MemoryStorage(metainfo, timers, { ...DEFAULT_MEMORY_STORAGE_OPTIONS, content: all.content });
     this.slots = new MemorySlotPool(all.memory);
-    this.wrapper = new StorageWrapper(this.storage, layout, this.slots, timers, storageWrapperDefaults, {
+    this.wrapper = new StorageWrapper(this.storage, layout, this.slots, timers, DEFAULT_STORAGE_WRAPPER_OPTIONS, {
       pieceVerified: (piece, data) => {
         this.downloader.pieceVerified(piece, data);
         this.connecter.pieceVerified(piece);
@@ -101,7 +101,7 @@ export class SwarmMember {
       roomForPieces: () => this.downloader.roomForPieces(),
       diskFailed: (failure) => this.#gotFailure(failure),
     });
-    this.picker = new PiecePicker(layout.pieceCount, piecePickerDefaults, random);
+    this.picker = new PiecePicker(layout.pieceCount, DEFAULT_PIECE_PICKER_OPTIONS, random);
     this.requests = new RequestBook(layout, this.picker, this.wrapper);
     const uploadLimiter = new RateLimiter(host, all.uploadRate, DEFAULT_RATE_LIMITER_OPTIONS);
     const downloadLimiter = new RateLimiter(host, all.downloadRate, DEFAULT_RATE_LIMITER_OPTIONS);

@@ -3,7 +3,7 @@ import { lstat, rm, writeFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { toHex } from '../../base/bytes.js';
 import { BtgetError } from '../../base/failure.js';
-import { createFileDisk, FILE_DISK_DEFAULTS } from '../../disk/file-disk.js';
+import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../../disk/file-disk.js';
 import { contentOf, type ListedFile, listFiles } from '../../disk/file-listing.js';
 import type { PieceHashesOutcome } from '../../disk/file-piece-hashing.js';
 import { choosePieceLength, createMetainfo } from '../../metainfo/create-metainfo.js';
@@ -107,7 +107,7 @@ function hash(
   quiet: boolean,
   io: CliIo,
 ): Promise<PieceHashesOutcome> {
-  const disk = createFileDisk({ ...FILE_DISK_DEFAULTS, timers: io.timers });
+  const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: io.timers });
   const progress = createTaskProgress(io, 'hashing', quiet);
   return new Promise((resolve) => {
     const end = (outcome: PieceHashesOutcome): void => {

@@ -2,7 +2,7 @@
 
 import { toHex } from '../../base/bytes.js';
 import { BtgetError } from '../../base/failure.js';
-import { createFileDisk, FILE_DISK_DEFAULTS } from '../../disk/file-disk.js';
+import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../../disk/file-disk.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import { PieceLayout } from '../../metainfo/piece-layout.js';
 import { type ContentVerdict, type VerifyOutcome, verifyContent } from '../content/verify-content.js';
@@ -74,7 +74,7 @@ function check(
   io: CliIo,
 ): Promise<VerifyOutcome> {
   const layout = new PieceLayout(metainfo);
-  const disk = createFileDisk({ ...FILE_DISK_DEFAULTS, timers: io.timers });
+  const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: io.timers });
   const storage = disk.openStorage({ metainfo, layout, dir, output, partNames: true, overwrite: false });
   const progress = createTaskProgress(io, `checking ${metainfo.name}`, quiet);
   return new Promise((resolve) => {

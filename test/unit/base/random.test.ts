@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { pick, type Random, shuffle } from '../../../src/base/random.js';
+import { type Random, shuffle } from '../../../src/base/random.js';
 import { systemRandom } from '../../../src/base/system-random.js';
 import { seededRandom } from '../../support/seeded-random.js';
 
@@ -65,14 +65,5 @@ describe('shuffle', () => {
     }
     assert.equal(counts.size, 6);
     for (const [order, count] of counts) assert.ok(count > 850 && count < 1150, `${order} ${count}`);
-  });
-});
-
-describe('pick', () => {
-  it('gives one of them, each in its time, and nothing of nothing', () => {
-    const random = seededRandom(2);
-    const seen = new Set(Array.from({ length: 100 }, () => pick(random, ['a', 'b', 'c'])));
-    assert.deepEqual([...seen].sort(), ['a', 'b', 'c']);
-    assert.equal(pick(random, []), undefined);
   });
 });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { sha1 } from '../../../src/base/digest.js';
-import { createFileDisk, FILE_DISK_DEFAULTS } from '../../../src/disk/file-disk.js';
+import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../../../src/disk/file-disk.js';
 import type { HashedFile, PieceHashesOutcome } from '../../../src/disk/file-piece-hashing.js';
 import type { CheckOutcome, DoneOutcome } from '../../../src/disk/storage.js';
 import { ask, diskFolder, slotOf } from '../../support/file-disk.js';
@@ -20,7 +20,7 @@ interface Hashed {
 }
 
 function hash(files: readonly HashedFile[], pieceLength: number): Promise<Hashed> {
-  const disk = createFileDisk({ ...FILE_DISK_DEFAULTS, timers: realTimers });
+  const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: realTimers });
   const progress: number[] = [];
   return new Promise((resolve) => {
     disk.hashPieces(
@@ -120,7 +120,7 @@ describe('hashing files for a new torrent', () => {
       const path = join(dir, 'long');
       writeFileSync(path, '');
       truncateSync(path, 2 ** 38);
-      const disk = createFileDisk({ ...FILE_DISK_DEFAULTS, timers: realTimers });
+      const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: realTimers });
       const log: string[] = [];
       await new Promise<void>((resolve) => {
         const hashing = disk.hashPieces(

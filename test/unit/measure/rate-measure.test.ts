@@ -28,13 +28,6 @@ describe('the time left', () => {
     assert.equal(timeLeft(measure, 100), 0);
   });
 
-  it('grows by what was wrong', () => {
-    const measure = new RateMeasure(10_000);
-    measure.dataCameIn(4000, 1000);
-    measure.dataRejected(1000);
-    assert.equal(measure.left, 7000);
-  });
-
   it('forgets an old rate sooner when less is left', () => {
     const measure = new RateMeasure(1_000_000);
     steady(measure, 10_000, 0, 90);

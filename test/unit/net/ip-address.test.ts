@@ -5,7 +5,6 @@ import fc from 'fast-check';
 import {
   decodeCompact,
   encodeCompact,
-  formatAddress,
   ipOfBytes,
   isLinkLocal,
   isLoopback,
@@ -15,7 +14,6 @@ import {
   isUnspecified,
   normaliseHost,
   parseIp,
-  sameHost,
 } from '../../../src/net/ip-address.js';
 
 const KINDS = { isLinkLocal, isLoopback, isMulticast, isPrivate, isUnicast, isUnspecified };
@@ -152,16 +150,6 @@ describe('the kinds of addresses', () => {
   }
 });
 
-describe('sameHost', () => {
-  it('knows one address by all its spellings, and compares names as they stand', () => {
-    assert.equal(sameHost('::ffff:192.0.2.1', '192.0.2.1'), true);
-    assert.equal(sameHost('2001:DB8::1', '2001:db8:0::1'), true);
-    assert.equal(sameHost('192.0.2.1', '192.0.2.2'), false);
-    assert.equal(sameHost('a.example', 'a.example'), true);
-    assert.equal(sameHost('a.example', 'b.example'), false);
-  });
-});
-
 describe('compact addresses', () => {
   it('come back as they went in', () => {
     const address = fc
@@ -196,13 +184,5 @@ describe('compact addresses', () => {
     const two = Buffer.from('c00002011ae1c00002021ae1', 'hex');
     assert.deepEqual(decodeCompact(two.subarray(6), 4), { host: '192.0.2.2', port: 6881 });
     assert.deepEqual(decodeCompact(two, 4), { host: '192.0.2.1', port: 6881 });
-  });
-});
-
-describe('formatAddress', () => {
-  it('writes an address as people do', () => {
-    assert.equal(formatAddress({ host: '192.0.2.1', port: 80 }), '192.0.2.1:80');
-    assert.equal(formatAddress({ host: '2001:db8::1', port: 80 }), '[2001:db8::1]:80');
-    assert.equal(formatAddress({ path: '/run/btget' }), '/run/btget');
   });
 });

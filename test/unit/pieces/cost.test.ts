@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Random } from '../../../src/base/random.js';
 import { BLOCK_LENGTH } from '../../../src/metainfo/piece-layout.js';
-import { PiecePicker, piecePickerDefaults } from '../../../src/pieces/piece-picker.js';
+import { DEFAULT_PIECE_PICKER_OPTIONS, PiecePicker } from '../../../src/pieces/piece-picker.js';
 import { RequestBook } from '../../../src/pieces/request-book.js';
 import { Bitfield, fullBitfield } from '../../../src/wire/bitfield.js';
 import { layoutOf } from '../../support/pieces.js';
@@ -40,7 +40,7 @@ function beginner(count: number, pieces: number, random: Random): Bitfield {
 /** The most and the mean that `next` looks at while the peers take turns in asking for blocks, which arrive at once. */
 function costOfTake({ pieces, peers, bitfield }: Swarm): { mean: number; most: number } {
   const random = seededRandom(7);
-  const picker = new PiecePicker(pieces, piecePickerDefaults, random);
+  const picker = new PiecePicker(pieces, DEFAULT_PIECE_PICKER_OPTIONS, random);
   const book = new RequestBook<Bitfield>(layoutOf(pieces, BLOCKS * BLOCK_LENGTH), picker, {
     openPiece: () => true,
     releasePiece: () => {

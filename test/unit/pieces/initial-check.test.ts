@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
 import { InitialCheck } from '../../../src/pieces/initial-check.js';
-import { MemoryStorage, memoryStorageDefaults } from '../../support/memory-storage.js';
+import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../../support/memory-storage.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
 import { Timeline } from '../../support/timeline.js';
 
@@ -18,7 +18,7 @@ interface Scene {
 function scene(pieces: readonly number[], atOnce: number, stopAt?: string): Scene {
   const log: string[] = [];
   const timeline = new Timeline();
-  const options = { ...memoryStorageDefaults, latency: 10, content: SAMPLE.content, log };
+  const options = { ...DEFAULT_MEMORY_STORAGE_OPTIONS, latency: 10, content: SAMPLE.content, log };
   const disk = new MemoryStorage(SAMPLE.metainfo, timeline, options);
   const say = (what: string): void => {
     log.push(`${timeline.now()}: ${what}`);
@@ -54,7 +54,6 @@ describe('the initial check', () => {
       '40: 4 is right',
       '40: ended',
     ]);
-    assert.deepEqual([check.checkedCount, check.pieceCount], [4, 4]);
   });
 
   it('goes on when the disk cannot read a piece', () => {

@@ -3,9 +3,9 @@ import { describe, it } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
 import type { ReadOutcome } from '../../../src/disk/storage.js';
 import { BLOCK_LENGTH } from '../../../src/metainfo/piece-layout.js';
-import { StorageWrapper, storageWrapperDefaults } from '../../../src/pieces/storage-wrapper.js';
+import { DEFAULT_STORAGE_WRAPPER_OPTIONS, StorageWrapper } from '../../../src/pieces/storage-wrapper.js';
 import { MemorySlotPool } from '../../support/memory-slot-pool.js';
-import { MemoryStorage, memoryStorageDefaults } from '../../support/memory-storage.js';
+import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../../support/memory-storage.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
 import { Timeline } from '../../support/timeline.js';
 
@@ -24,7 +24,11 @@ class Scene {
 
   constructor(slotCount: number, maxLength = PIECE, latency = 5) {
     this.slots = new MemorySlotPool(slotCount * PIECE, maxLength);
-    this.disk = new MemoryStorage(SAMPLE.metainfo, this.timeline, { ...memoryStorageDefaults, latency, log: this.log });
+    this.disk = new MemoryStorage(SAMPLE.metainfo, this.timeline, {
+      ...DEFAULT_MEMORY_STORAGE_OPTIONS,
+      latency,
+      log: this.log,
+    });
     const say = (what: string): void => {
       this.log.push(`${this.timeline.now()}: ${what}`);
     };
@@ -32,13 +36,20 @@ class Scene {
       if (data === null) return 'on disk';
       return data.equals(SAMPLE.bytesOf(piece)) ? 'right' : `wrong, ${data.length} bytes`;
     };
-    this.wrapper = new StorageWrapper(this.disk, SAMPLE.layout, this.slots, this.timeline, storageWrapperDefaults, {
-      pieceVerified: (piece, data) => say(`verified ${piece} (${dataOf(piece, data)})`),
-      pieceFailed: (piece, data) => say(`failed ${piece} (${dataOf(piece, data)})`),
-      pieceDropped: (piece) => say(`dropped ${piece}`),
-      roomForPieces: () => say('room'),
-      diskFailed: (failure) => say(failure.code),
-    });
+    this.wrapper = new StorageWrapper(
+      this.disk,
+      SAMPLE.layout,
+      this.slots,
+      this.timeline,
+      DEFAULT_STORAGE_WRAPPER_OPTIONS,
+      {
+        pieceVerified: (piece, data) => say(`verified ${piece} (${dataOf(piece, data)})`),
+        pieceFailed: (piece, data) => say(`failed ${piece} (${dataOf(piece, data)})`),
+        pieceDropped: (piece) => say(`dropped ${piece}`),
+        roomForPieces: () => say('room'),
+        diskFailed: (failure) => say(failure.code),
+      },
+    );
   }
 
   open(piece: number): boolean {

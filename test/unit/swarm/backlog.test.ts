@@ -44,10 +44,6 @@ describe('Backlog', () => {
     backlog.askedWhileIdle(0);
     feed(backlog, 0, 6_000, 2);
     assert.equal(backlog.size, 250);
-    backlog.setLimit(40);
-    assert.equal(backlog.size, 40);
-    backlog.setLimit(-5);
-    assert.equal(backlog.size, 1);
   });
 
   it('follows a slow peer down: two, and the blocks of the queue time', () => {

@@ -6,7 +6,7 @@ import { DEFAULT_SESSION_OPTIONS } from '../../../src/session/session-options.js
 import { DEFAULT_TORRENT_OPTIONS } from '../../../src/torrent/torrent-options.js';
 import { answer, FakeTrackers } from '../../support/fake-tracker.js';
 import { MemorySlotPool } from '../../support/memory-slot-pool.js';
-import { MemoryStorage, memoryStorageDefaults } from '../../support/memory-storage.js';
+import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../../support/memory-storage.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
 import { seededRandom } from '../../support/seeded-random.js';
 import { SimulatedNetwork } from '../../support/simulated-network.js';
@@ -30,7 +30,7 @@ function begin(outcome: AnnounceOutcome | null, trackerAnswered: () => void = ()
       rawServer,
       random: seededRandom(2),
       slots: new MemorySlotPool(8 << 20),
-      openStorage: () => new MemoryStorage(metainfo, rawServer, memoryStorageDefaults),
+      openStorage: () => new MemoryStorage(metainfo, rawServer, DEFAULT_MEMORY_STORAGE_OPTIONS),
       trackerClient: trackers,
       close: (answered) => rawServer.addTask(answered, 0),
     },

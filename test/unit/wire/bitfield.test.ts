@@ -65,16 +65,6 @@ describe('Bitfield', () => {
     );
   });
 
-  it('counts what another lacks', () => {
-    fc.assert(
-      fc.property(picture, fc.infiniteStream(fc.boolean()), (signs, coins) => {
-        const others = [...signs].map(() => (coins.next().value === true ? '*' : '.')).join('');
-        const missing = [...signs].filter((sign, index) => sign === '*' && others[index] === '.').length;
-        assert.equal(bitfield(signs).countMissingFrom(bitfield(others)), missing);
-      }),
-    );
-  });
-
   it('gives its bits a word at a time, and clear ones beyond the end', () => {
     const bits = bitfield(`${'*'.repeat(33)}.*`);
     assert.deepEqual([bits.wordCount, bits.word(0), bits.word(1), bits.word(2)], [2, 0xffffffff, 0xa0000000, 0]);

@@ -8,7 +8,6 @@ import {
   KEEP_ALIVE,
   type PeerMessage,
   PIECE_HEADER_LENGTH,
-  REQUEST_MESSAGE_LENGTH,
 } from '../../../src/wire/message.js';
 
 type Sent = Exclude<PeerMessage, { type: 'unknown' }>;
@@ -59,7 +58,6 @@ describe('messages', () => {
       assert.equal(encodeMessage(message).toString('hex'), hex);
     }
     assert.equal(KEEP_ALIVE.toString('hex'), '00000000');
-    assert.equal(REQUEST_MESSAGE_LENGTH, encodeMessage({ type: 'request', piece: 0, begin: 0, length: 1 }).length);
   });
 
   it('with a block are the header and the block, without a copy', () => {
