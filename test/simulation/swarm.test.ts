@@ -18,9 +18,32 @@ test('twenty peers live two hours: all complete with equal bytes, and nothing is
   assert.equal(swarm.timeline.pending, 0);
 });
 
-test('the same seed of chance gives the same log', () => {
-  assert.deepEqual(liveTwoHours(7).log, liveTwoHours(7).log);
-});
+/** What was told, and what each gave to the swarm: that hangs on every unchoke and on every choice of a piece. */
+function account(swarm: SimulatedSwarm): string[] {
+  return [...swarm.log, ...swarm.clients.map(({ name, torrent }) => `${name} gave ${torrent.status().uploaded}`)];
+}
+
+/** Nineteen leeches that come at once and compete for the two slots of each. */
+function crowd(seed: number): SimulatedSwarm {
+  const swarm = new SimulatedSwarm(SAMPLE, seed);
+  swarm.start({ seed: true, host: { upload: 40 * KiB } });
+  for (let leech = 1; leech < 20; leech += 1) {
+    swarm.start({ torrent: { uploadSlots: 2 }, host: { upload: 30 * KiB, latency: leech * 7 } });
+  }
+  swarm.untilAllDone(HOUR);
+  return swarm;
+}
+
+for (const [name, live] of [
+  ['over two hours', liveTwoHours],
+  ['in a crowd', crowd],
+] as const) {
+  test(`the same seed of chance gives the same log, and another seed another, ${name}`, () => {
+    const [first, again, other] = [7, 7, 8].map((seed) => account(live(seed)));
+    assert.deepEqual(first, again);
+    assert.notDeepEqual(first, other);
+  });
+}
 
 test('a seed gives less than three copies to five leeches that come together', () => {
   const swarm = new SimulatedSwarm(SAMPLE, 3);

@@ -13,13 +13,16 @@ export const SAMPLE = sampleTorrent(
   32 * KiB,
 );
 
-/** One seed and nineteen leeches that come over time, on lines of different speed; they stay and give. */
+/** One seed and nineteen leeches that come over time, on lines of different speed; they stay and give, two at a time. */
 export function liveTwoHours(seed: number): SimulatedSwarm {
   const swarm = new SimulatedSwarm(SAMPLE, seed);
   swarm.start({ seed: true, host: { upload: 40 * KiB } });
   for (let leech = 1; leech < 20; leech += 1) {
     swarm.timeline.run(20_000);
-    swarm.start({ host: { upload: (10 + leech * 3) * KiB, download: 400 * KiB, latency: leech * 7 } });
+    swarm.start({
+      torrent: { uploadSlots: 2 },
+      host: { upload: (10 + leech * 3) * KiB, download: 400 * KiB, latency: leech * 7 },
+    });
   }
   swarm.timeline.run(2 * HOUR - swarm.timeline.now());
   return swarm;
