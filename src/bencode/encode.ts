@@ -3,8 +3,24 @@
  * writes binary keys as UTF-8, and leaves out what it does not know.
  */
 
+/** A value that is bencoded already and written as it stands, for what was signed or hashed in that very spelling. */
+export class Verbatim {
+  readonly bencoded: Uint8Array;
+
+  constructor(bencoded: Uint8Array) {
+    this.bencoded = bencoded;
+  }
+}
+
 /** What can be written. Text becomes UTF-8; a dictionary's keys are bytes written as Latin-1, as in decoded values. */
-export type Encodable = number | bigint | string | Uint8Array | readonly Encodable[] | ReadonlyMap<string, Encodable>;
+export type Encodable =
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | Verbatim
+  | readonly Encodable[]
+  | ReadonlyMap<string, Encodable>;
 
 /** The one canonical spelling of `value`: keys sorted by their bytes. Throws when a number or a key cannot be written. */
 export function encodeBencode(value: Encodable): Buffer {
@@ -22,6 +38,8 @@ function write(value: Encodable, parts: Uint8Array[]): void {
     writeBytes(value, parts);
   } else if (value instanceof Map) {
     writeDictionary(value, parts);
+  } else if (value instanceof Verbatim) {
+    parts.push(value.bencoded);
   } else {
     parts.push(Buffer.from('l'));
     for (const element of value as readonly Encodable[]) write(element, parts);
