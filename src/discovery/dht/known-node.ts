@@ -1,0 +1,57 @@
+import type { Millis } from '../../base/clock.js';
+import { parseIp } from '../../net/ip-address.js';
+import type { Contact } from './contact.js';
+import { networkOf } from './neighbourhood.js';
+import { isSecureId } from './secure-id.js';
+
+/** "After 15 minutes of inactivity, a node becomes questionable." */
+const ACTIVITY_LIMIT: Millis = 15 * 60_000;
+/** "Nodes become bad when they fail to respond to multiple queries in a row." */
+const MAX_FAILURES = 3;
+
+export type NodeState = 'good' | 'questionable' | 'bad';
+
+/** A node of the routing table, and how it has behaved. */
+export class KnownNode {
+  readonly contact: Contact;
+  /** Its /24 or /64, null for a local one. */
+  readonly network: string | null;
+  /** Its id is one that its address allows (BEP 42). */
+  readonly isSecure: boolean;
+  #everAnswered = false;
+  #lastHeard: Millis = Number.NEGATIVE_INFINITY;
+  #failures = 0;
+
+  constructor(contact: Contact) {
+    const address = parseIp(contact.host);
+    this.contact = contact;
+    this.network = networkOf(contact.host);
+    this.isSecure = address !== undefined && isSecureId(contact.id, address);
+  }
+
+  /** When it last answered or asked. */
+  get lastHeard(): Millis {
+    return this.#lastHeard;
+  }
+
+  answered(now: Millis): void {
+    this.#everAnswered = true;
+    this.#failures = 0;
+    this.#lastHeard = now;
+  }
+
+  /** "A node is also good if it has ever responded to one of our queries and has sent us a query." */
+  queried(now: Millis): void {
+    this.#lastHeard = now;
+  }
+
+  failed(): void {
+    this.#failures += 1;
+  }
+
+  state(now: Millis): NodeState {
+    if (this.#failures >= MAX_FAILURES) return 'bad';
+    const isActive = now - this.#lastHeard <= ACTIVITY_LIMIT;
+    return this.#everAnswered && isActive && this.#failures === 0 ? 'good' : 'questionable';
+  }
+}
