@@ -1,6 +1,7 @@
 /** How much one owner of addresses counts: whoever has one IPv4 address of a /24 easily has them all. */
-import { type IpAddress, parseIp } from '../../net/ip-address.js';
+import { type IpAddress, type IpFamily, parseIp } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
+import { reachesAsFar, reachOf } from '../reach.js';
 import { addressKey } from './contact.js';
 import { allowsAnyId } from './secure-id.js';
 
@@ -11,6 +12,16 @@ import { allowsAnyId } from './secure-id.js';
 export function networkOf(host: string): string | null {
   const address = parseIp(host);
   return address === undefined || allowsAnyId(address) ? null : prefixOf(address);
+}
+
+/** Whether `teller` is believed that there is somebody at `host`: nobody far away makes us send into our own network. */
+export function mayName(teller: string, host: string): boolean {
+  return reachesAsFar(reachOf(host), reachOf(teller));
+}
+
+/** The family of an IP literal in its one spelling, in which a mapped address is one of IPv4. */
+export function familyOf(host: string): IpFamily {
+  return host.includes(':') ? 6 : 4;
 }
 
 /** The address of IPv4, the /64 of IPv6: what one host is taken to have. */

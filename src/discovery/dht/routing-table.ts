@@ -152,12 +152,12 @@ export class RoutingTable {
       .slice(0, count);
   }
 
-  /** A random id of each bucket in which nothing has happened for 15 minutes. The buckets count as refreshed then. */
-  takeStale(): NodeId[] {
+  /** A random id of each bucket, of `limit` at the most, in which nothing has happened for 15 minutes. They count as refreshed. */
+  takeStale(limit: number): NodeId[] {
     const now = this.#mediator.now();
     const targets: NodeId[] = [];
     for (const [index, bucket] of this.#buckets.entries()) {
-      if (now - bucket.lastChanged < REFRESH_AFTER) continue;
+      if (now - bucket.lastChanged < REFRESH_AFTER || targets.length >= limit) continue;
       bucket.lastChanged = now;
       targets.push(withSharedPrefix(this.ownId, index, this.#mediator.random.bytes(ID_LENGTH)));
     }

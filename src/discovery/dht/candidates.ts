@@ -1,0 +1,149 @@
+/**
+ * The nodes that a lookup has heard of, the closest first, and which of them to ask next. Three things keep liars from
+ * leading it astray: ids that their address does not allow do not count as close (BEP 42); a host, and a network, counts
+ * once; and whoever names nodes that are not there is soon not believed any more.
+ */
+import { parseIp } from '../../net/ip-address.js';
+import { type Contact, compareDistance, type NodeId } from './contact.js';
+import { networkOf, nodeKey } from './neighbourhood.js';
+import { isSecureId } from './secure-id.js';
+
+/** "The K (8) closest nodes". */
+export const CLOSE = 8;
+const MAX_CANDIDATES = 300;
+/** Ids that are tried at one host: the first one named may be somebody's invention. */
+const MAX_TRIES_OF_HOST = 2;
+/** Nodes that a teller may have named in vain. */
+const MAX_FAILURES_OF_TELLER = 3;
+/** Queries to nodes whose address does not allow their id: many honest ones are among them, and any number of others. */
+const MAX_INSECURE_TRIES = 40;
+
+/** How those fare whom one node has named. */
+export interface Teller {
+  failures: number;
+  successes: number;
+}
+
+export type CandidateState = 'untried' | 'asked' | 'slow' | 'answered' | 'failed';
+
+export interface Candidate {
+  readonly contact: Contact;
+  readonly isSecure: boolean;
+  readonly key: string;
+  readonly network: string | null;
+  /** Null: our own routing table. */
+  readonly teller: Teller | null;
+  state: CandidateState;
+  /** What its answer gave to write with. */
+  token: Buffer | null;
+}
+
+/** What a lookup should do. 'wait': the closest are being asked. */
+export type Step = { readonly kind: 'ask'; readonly candidate: Candidate } | { readonly kind: 'wait' | 'done' };
+
+export class Candidates {
+  readonly #target: NodeId;
+  readonly #sorted: Candidate[] = [];
+  readonly #tries = new Map<string, number>();
+  readonly #answeredHosts = new Set<string>();
+  readonly #answeredNetworks = new Set<string>();
+  #insecureTries = 0;
+
+  constructor(target: NodeId) {
+    this.#target = target;
+  }
+
+  /** Takes in a node that somebody has named. Undefined when it is known, or farther than so many others. */
+  add(contact: Contact, teller: Teller | null): Candidate | undefined {
+    const index = this.#placeOf(contact);
+    if (index === undefined || index >= MAX_CANDIDATES) return undefined;
+    const address = parseIp(contact.host);
+    if (address === undefined) return undefined;
+    const candidate: Candidate = {
+      contact,
+      isSecure: isSecureId(contact.id, address),
+      key: nodeKey(contact),
+      network: networkOf(contact.host),
+      teller,
+      state: 'untried',
+      token: null,
+    };
+    this.#sorted.splice(index, 0, candidate);
+    if (this.#sorted.length > MAX_CANDIDATES) this.#sorted.pop();
+    return candidate;
+  }
+
+  /** The closest node that is worth a question, as long as eight closer ones have not answered. */
+  next(): Step {
+    let close = 0;
+    let asked = false;
+    let slow = false;
+    for (const candidate of this.#sorted) {
+      if (close >= CLOSE) return { kind: asked ? 'wait' : 'done' };
+      if (candidate.state === 'answered' && candidate.isSecure) close += 1;
+      else if (candidate.state === 'asked') asked = true;
+      else if (candidate.state === 'slow') slow = true;
+      else if (candidate.state === 'untried' && this.#isWorthAsking(candidate)) return { kind: 'ask', candidate };
+    }
+    // With fewer than eight, every answer counts.
+    return { kind: asked || slow ? 'wait' : 'done' };
+  }
+
+  asked(candidate: Candidate): void {
+    candidate.state = 'asked';
+    this.#tries.set(candidate.key, (this.#tries.get(candidate.key) ?? 0) + 1);
+    if (!candidate.isSecure) this.#insecureTries += 1;
+  }
+
+  answered(candidate: Candidate, token: Buffer | null): void {
+    candidate.state = 'answered';
+    candidate.token = token;
+    if (candidate.teller !== null) candidate.teller.successes += 1;
+    this.#answeredHosts.add(candidate.key);
+    if (candidate.network !== null) this.#answeredNetworks.add(candidate.network);
+  }
+
+  failed(candidate: Candidate): void {
+    candidate.state = 'failed';
+    if (candidate.teller !== null) candidate.teller.failures += 1;
+  }
+
+  /**
+   * Where to write: the eight closest that gave a token, and the eight closest of those with an id that their address
+   * allows. Others who look for it may know of either kind only.
+   */
+  writable(): Candidate[] {
+    const withToken = this.#sorted.filter(({ state, token }) => state === 'answered' && token !== null);
+    const secure = withToken.filter(({ isSecure }) => isSecure);
+    return [...new Set([...withToken.slice(0, CLOSE), ...secure.slice(0, CLOSE)])];
+  }
+
+  get answeredCount(): number {
+    return this.#answeredHosts.size;
+  }
+
+  #isWorthAsking({ isSecure, key, network, teller }: Candidate): boolean {
+    if (!isSecure && this.#insecureTries >= MAX_INSECURE_TRIES) return false;
+    if (this.#answeredHosts.has(key) || (this.#tries.get(key) ?? 0) >= MAX_TRIES_OF_HOST) return false;
+    if (network !== null && this.#answeredNetworks.has(network)) return false;
+    return teller === null || teller.failures < MAX_FAILURES_OF_TELLER || teller.successes >= teller.failures;
+  }
+
+  /** Where the contact belongs; undefined when it stands there already. */
+  #placeOf(contact: Contact): number | undefined {
+    let low = 0;
+    let high = this.#sorted.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const order = compareDistance(this.#target, (this.#sorted[middle] as Candidate).contact.id, contact.id);
+      if (order < 0) low = middle + 1;
+      else high = middle;
+    }
+    for (let index = low; index < this.#sorted.length; index += 1) {
+      const { contact: other } = this.#sorted[index] as Candidate;
+      if (!other.id.equals(contact.id)) break;
+      if (other.host === contact.host && other.port === contact.port) return undefined;
+    }
+    return low;
+  }
+}

@@ -1,0 +1,240 @@
+/**
+ * One of the two DHTs: "the IPv4 DHT, and the IPv6 DHT are independent" (BEP 32). It reads what comes in, answers within
+ * its bounds, and learns of other nodes from everything that is asked and answered.
+ */
+import type { Timers } from '../../base/clock.js';
+import type { Random } from '../../base/random.js';
+import type { IpFamily } from '../../net/ip-address.js';
+import type { PeerAddress } from '../../net/raw-server.js';
+import { Allowance } from './allowance.js';
+import { type Contact, ID_LENGTH, type NodeId } from './contact.js';
+import { decodeMessage } from './decode-message.js';
+import type { DhtOptions } from './dht-options.js';
+import { encodeError } from './encode-message.js';
+import { ExternalAddress } from './external-address.js';
+import type { VerifySignature } from './item.js';
+import type { LookupEvents } from './lookup.js';
+import { type LookupBeginning, LookupQueue } from './lookup-queue.js';
+import type { Message, Query } from './message.js';
+import { familyOf, mayName } from './neighbourhood.js';
+import { Responder } from './responder.js';
+import type { Routers } from './routers.js';
+import { RoutingTable } from './routing-table.js';
+import { isSecureId, secureId } from './secure-id.js';
+import { SourceGuard } from './source-guard.js';
+import { type QueryOutcome, Transactions } from './transactions.js';
+
+/** Nodes from which a lookup starts. */
+const MAX_START = 16;
+
+/** Where packets leave. The session's socket, which may carry more than the DHT. */
+export interface DhtSocket {
+  send(packet: Buffer, to: PeerAddress): void;
+}
+
+export interface FamilyNodeMediator {
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly verify: VerifySignature;
+  readonly routers: Routers;
+  /** Good nodes of that family, which may be the other one. */
+  closest(family: IpFamily, target: NodeId, count: number): readonly Contact[];
+  /** A node of the other family was named. */
+  heardOfOther(contact: Contact): void;
+  /** Our id has changed: who is near us must be found anew. */
+  idChanged(): void;
+}
+
+export class FamilyNode {
+  readonly family: IpFamily;
+  readonly #mediator: FamilyNodeMediator;
+  readonly #options: DhtOptions;
+  readonly #socket: DhtSocket;
+  readonly #transactions: Transactions;
+  readonly #responder: Responder;
+  readonly #lookups: LookupQueue;
+  readonly #external = new ExternalAddress();
+  readonly #guard = new SourceGuard();
+  readonly #answers: Allowance;
+  #table: RoutingTable;
+  #sent = 0;
+  #received = 0;
+
+  /** `id`: that of an earlier run, or null for a new one. */
+  constructor(
+    family: IpFamily,
+    socket: DhtSocket,
+    mediator: FamilyNodeMediator,
+    options: DhtOptions,
+    id: NodeId | null,
+  ) {
+    const { timers, random, verify } = mediator;
+    const now = () => timers.now();
+    const ownId = () => this.ownId;
+    this.family = family;
+    this.#socket = socket;
+    this.#mediator = mediator;
+    this.#options = options;
+    this.#table = this.#newTable(id ?? random.bytes(ID_LENGTH));
+    this.#transactions = new Transactions(
+      { timers, random, ownId, send: (packet, to) => this.#send(packet, to) },
+      options,
+    );
+    this.#responder = new Responder(
+      family,
+      { random, verify, now, ownId, closest: (of, target, count) => mediator.closest(of, target, count) },
+      options.store,
+    );
+    this.#lookups = new LookupQueue(options, (target) => this.#beginningFor(target));
+    this.#answers = new Allowance(options.answerBytesPerSecond, options.answerBurst, timers.now());
+  }
+
+  get ownId(): NodeId {
+    return this.#table.ownId;
+  }
+
+  get table(): RoutingTable {
+    return this.#table;
+  }
+
+  get traffic(): { readonly sent: number; readonly received: number } {
+    return { sent: this.#sent, received: this.#received };
+  }
+
+  get stored(): Responder['stored'] {
+    return this.#responder.stored;
+  }
+
+  /** Where most others see us, or null. */
+  get externalHost(): string | null {
+    return this.#external.elected?.text ?? null;
+  }
+
+  /** `packet` is valid during the call. */
+  datagramCameIn(packet: Buffer, from: PeerAddress): void {
+    this.#received += packet.length;
+    if (from.port === 0 || !this.#guard.admits(from.host, this.#mediator.timers.now())) return;
+    const message = decodeMessage(packet);
+    switch (message.kind) {
+      case 'query':
+        this.#gotQuery(message, from);
+        break;
+      case 'answer':
+        this.#transactions.gotAnswer(message, from);
+        break;
+      case 'error':
+        this.#transactions.gotError(message, from);
+        break;
+      case 'bad-query':
+        this.#answer(encodeError(message.transaction, message.error, from), from);
+        break;
+      case 'rubbish':
+        break;
+    }
+  }
+
+  sendFailed(to: PeerAddress): void {
+    this.#transactions.sendFailed(to);
+  }
+
+  /** Asks one node. `id` is what it is called by others; null where nobody knows. */
+  ask(to: PeerAddress, id: NodeId | null, query: Query, answered: (outcome: QueryOutcome) => void): void {
+    this.#transactions.ask(to, query, (outcome) => {
+      this.#learn(to, id, query, outcome);
+      answered(outcome);
+    });
+  }
+
+  /** A node is said to be at `address`. It becomes known when it answers. */
+  tryNode(address: PeerAddress): void {
+    this.ask(address, null, { method: 'ping' }, () => undefined);
+  }
+
+  lookUp(target: NodeId, query: Query, events: LookupEvents): { cancel(): void } {
+    return this.#lookups.add(target, query, events);
+  }
+
+  /** Forgets what others have stored too long ago. */
+  expire(): void {
+    this.#responder.expire();
+  }
+
+  stop(): void {
+    this.#lookups.stop();
+    this.#transactions.stop();
+  }
+
+  #newTable(ownId: NodeId): RoutingTable {
+    const { timers, random } = this.#mediator;
+    return new RoutingTable(ownId, {
+      random,
+      now: () => timers.now(),
+      ping: (contact) => this.ask(contact, contact.id, { method: 'ping' }, () => undefined),
+    });
+  }
+
+  #beginningFor(target: NodeId): LookupBeginning {
+    const { timers, routers } = this.#mediator;
+    const close = this.#table.closest(target, MAX_START, 'not-bad');
+    const isPoor = close.length < MAX_START / 2;
+    return {
+      mediator: {
+        timers,
+        family: this.family,
+        ownId: this.ownId,
+        ask: (to, id, query, answered) => this.ask(to, id, query, answered),
+      },
+      // After an outage every node looks bad.
+      contacts: isPoor ? this.#table.contacts().slice(0, MAX_START) : close,
+      entries: isPoor ? routers.addresses(this.family) : [],
+    };
+  }
+
+  #gotQuery(message: Message & { readonly kind: 'query' }, from: PeerAddress): void {
+    if (this.#options.readOnly) return;
+    this.#answer(this.#responder.respond(message, from), from);
+    if (!message.readOnly) this.#table.queried({ id: message.id, host: from.host, port: from.port });
+  }
+
+  #answer(packet: Buffer, to: PeerAddress): void {
+    if (this.#options.readOnly || !this.#answers.take(packet.length, this.#mediator.timers.now())) return;
+    this.#send(packet, to);
+  }
+
+  #send(packet: Buffer, to: PeerAddress): void {
+    this.#sent += packet.length;
+    this.#socket.send(packet, to);
+  }
+
+  #learn(to: PeerAddress, id: NodeId | null, query: Query, outcome: QueryOutcome): void {
+    const named = id === null ? null : { id, host: to.host, port: to.port };
+    if (!outcome.ok) {
+      const isSilent = outcome.code === 'timeout' || outcome.code === 'unreachable';
+      // A node that refuses to store something is there; one that refuses a ping is of no use.
+      if (named !== null && (isSilent || query.method === 'ping')) this.#table.failed(named);
+      return;
+    }
+    const { answer, seenAs } = outcome;
+    if (this.#mediator.routers.has(to)) this.#mediator.routers.answered(to);
+    else {
+      if (named !== null && !named.id.equals(answer.id)) this.#table.failed(named);
+      this.#table.answered({ id: answer.id, host: to.host, port: to.port });
+    }
+    for (const contact of answer.contacts) {
+      if (familyOf(contact.host) !== this.family && mayName(to.host, contact.host))
+        this.#mediator.heardOfOther(contact);
+    }
+    if (seenAs !== null && familyOf(seenAs.host) === this.family) this.#seenAt(seenAs.host, to.host);
+  }
+
+  /** "Consider restarting its DHT node with a new node ID, taking this IP into account." */
+  #seenAt(host: string, teller: string): void {
+    if (!this.#external.vote(teller, host)) return;
+    const { elected } = this.#external;
+    if (elected === null || isSecureId(this.ownId, elected)) return;
+    const former = this.#table;
+    this.#table = this.#newTable(secureId(elected, this.#mediator.random));
+    for (const contact of former.contacts()) this.#table.restore(contact);
+    this.#mediator.idChanged();
+  }
+}
