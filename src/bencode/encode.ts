@@ -29,6 +29,10 @@ export function encodeBencode(value: Encodable): Buffer {
   return Buffer.concat(parts);
 }
 
+const DICTIONARY = Buffer.from('d');
+const LIST = Buffer.from('l');
+const END = Buffer.from('e');
+
 function write(value: Encodable, parts: Uint8Array[]): void {
   if (typeof value === 'number' || typeof value === 'bigint') {
     parts.push(Buffer.from(`i${integerText(value)}e`));
@@ -41,9 +45,9 @@ function write(value: Encodable, parts: Uint8Array[]): void {
   } else if (value instanceof Verbatim) {
     parts.push(value.bencoded);
   } else {
-    parts.push(Buffer.from('l'));
+    parts.push(LIST);
     for (const element of value as readonly Encodable[]) write(element, parts);
-    parts.push(Buffer.from('e'));
+    parts.push(END);
   }
 }
 
@@ -52,7 +56,7 @@ function writeBytes(bytes: Uint8Array, parts: Uint8Array[]): void {
 }
 
 function writeDictionary(dictionary: ReadonlyMap<string, Encodable>, parts: Uint8Array[]): void {
-  parts.push(Buffer.from('d'));
+  parts.push(DICTIONARY);
   // Text of one character a byte is sorted as its bytes are.
   for (const key of [...dictionary.keys()].sort()) {
     const bytes = Buffer.from(key, 'latin1');
@@ -60,7 +64,7 @@ function writeDictionary(dictionary: ReadonlyMap<string, Encodable>, parts: Uint
     writeBytes(bytes, parts);
     write(dictionary.get(key) as Encodable, parts);
   }
-  parts.push(Buffer.from('e'));
+  parts.push(END);
 }
 
 function integerText(value: number | bigint): string {

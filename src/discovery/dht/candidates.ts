@@ -3,7 +3,6 @@
  * leading it astray: ids that their address does not allow do not count as close (BEP 42); a host, and a network, counts
  * once; and whoever names nodes that are not there is soon not believed any more.
  */
-import { parseIp } from '../../net/ip-address.js';
 import { type Contact, compareDistance, type NodeId } from './contact.js';
 import { networkOf, nodeKey } from './neighbourhood.js';
 import { isSecureId } from './secure-id.js';
@@ -57,13 +56,11 @@ export class Candidates {
   add(contact: Contact, teller: Teller | null): Candidate | undefined {
     const index = this.#placeOf(contact);
     if (index === undefined || index >= MAX_CANDIDATES) return undefined;
-    const address = parseIp(contact.host);
-    if (address === undefined) return undefined;
     const candidate: Candidate = {
       contact,
-      isSecure: isSecureId(contact.id, address),
+      isSecure: isSecureId(contact.id, contact.ip),
       key: nodeKey(contact),
-      network: networkOf(contact.host),
+      network: networkOf(contact.ip),
       teller,
       state: 'untried',
       token: null,

@@ -1,5 +1,5 @@
 /** Nodes of the DHT: their ids, how far they are from a target, and their compact spelling (BEP 5, BEP 32). */
-import { decodeCompact, encodeCompact, type IpFamily } from '../../net/ip-address.js';
+import { encodeCompact, type IpAddress, type IpFamily, ipOfBytes, parseIp } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 
 /** 20 bytes: the id of a node, or an info-hash in the same space. */
@@ -11,6 +11,15 @@ const ID_BITS = ID_LENGTH * 8;
 /** A node as others name it: an id that is claimed, and where it answers. */
 export interface Contact extends PeerAddress {
   readonly id: NodeId;
+  /** `host`, read. */
+  readonly ip: IpAddress;
+}
+
+/** The node `id` at an address whose host is an IP literal; any other is a mistake of ours. */
+export function contactAt(id: NodeId, { host, port }: PeerAddress): Contact {
+  const ip = parseIp(host);
+  if (ip === undefined) throw new RangeError(`not an IP literal: ${host}`);
+  return { id, host: ip.text, port, ip };
 }
 
 /** Negative when `a` is closer to `target` than `b`: "distance(A,B) = |A xor B|, smaller values are closer". */
@@ -66,10 +75,12 @@ export function decodeContacts(compact: Buffer, family: IpFamily, limit: number)
   if (compact.length % length !== 0) return [];
   const contacts: Contact[] = [];
   for (let begin = 0; begin < compact.length && contacts.length < limit; begin += length) {
-    const address = decodeCompact(compact.subarray(begin + ID_LENGTH, begin + length), family);
+    const port = compact.readUInt16BE(begin + length - 2);
+    if (port === 0) continue;
+    const ip = ipOfBytes(compact.subarray(begin + ID_LENGTH, begin + length - 2));
     // A copy: a view would be overwritten by the next datagram.
     const id = Buffer.from(compact.subarray(begin, begin + ID_LENGTH));
-    if (address !== undefined) contacts.push({ id, host: address.host, port: address.port });
+    contacts.push({ id, host: ip.text, port, ip });
   }
   return contacts;
 }

@@ -43,6 +43,13 @@ export interface DhtStatus {
   readonly routers: readonly RouterStatus[];
 }
 
+/** What a search took. */
+export interface SearchOutcome {
+  /** Nodes that answered: nobody could be asked when there are none. */
+  readonly answered: number;
+  readonly queries: number;
+}
+
 interface Member {
   readonly node: FamilyNode;
   readonly upkeep: Upkeep;
@@ -85,7 +92,7 @@ export class DhtNode {
         verify,
         routers,
         closest: (of, target, count) => this.#members.get(of)?.node.table.closest(target, count, 'good') ?? [],
-        heardOfOther: (contact) => this.#members.get(familyOf(contact.host))?.node.table.heardOf(contact),
+        heardOfOther: (contact) => this.#members.get(contact.ip.family)?.node.table.heardOf(contact),
         idChanged: () => upkeep.enter(),
       },
       this.#options,
@@ -121,7 +128,7 @@ export class DhtNode {
 
   /** A node is said to be at `address`, an IP literal: by a peer's `port` message, or by a torrent's `nodes`. */
   addNode(address: PeerAddress): void {
-    this.#memberAt(address)?.node.tryNode(address);
+    this.#memberAt(address)?.node.askAddress(address, { method: 'ping' }, () => undefined);
   }
 
   /** A node is said to be at `host`, which may be a name. */
@@ -132,8 +139,15 @@ export class DhtNode {
   }
 
   /** Finds peers of a torrent, once. `found` is called as they come; `done` later, when no more do. */
-  search(infoHash: NodeId, found: FoundPeers, done: () => void): { cancel(): void } {
-    return this.#inEach((node, ended) => findPeers(node, infoHash, found, ended), done);
+  search(infoHash: NodeId, found: FoundPeers, done: (outcome: SearchOutcome) => void): { cancel(): void } {
+    const total = { answered: 0, queries: 0 };
+    const each = (node: FamilyNode, ended: () => void) =>
+      findPeers(node, infoHash, found, ({ answered, queries }) => {
+        total.answered += answered;
+        total.queries += queries;
+        ended();
+      });
+    return this.#inEach(each, () => done(total));
   }
 
   /** Tells where a torrent's peer is to be found, now and every 15 to 30 minutes until `stop`; finds others on the way. */

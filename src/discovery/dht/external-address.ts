@@ -1,5 +1,5 @@
 import { type IpAddress, isUnicast, parseIp } from '../../net/ip-address.js';
-import { hostKey, networkOf } from './neighbourhood.js';
+import { networkOf } from './neighbourhood.js';
 
 const MAX_VOTES = 40;
 const MIN_VOTES = 5;
@@ -19,10 +19,10 @@ export class ExternalAddress {
   }
 
   /** `teller` says that it sees us at `host`. True when this elects another address than before. */
-  vote(teller: string, host: string): boolean {
+  vote(teller: IpAddress, host: string): boolean {
     const address = parseIp(host);
     if (address === undefined || !isUnicast(address)) return false;
-    const network = networkOf(teller) ?? hostKey(teller);
+    const network = networkOf(teller) ?? teller.text;
     this.#votes.delete(network);
     this.#votes.set(network, address.text);
     if (this.#votes.size > MAX_VOTES) this.#forgetFirst();

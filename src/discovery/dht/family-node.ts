@@ -4,10 +4,10 @@
  */
 import type { Timers } from '../../base/clock.js';
 import type { Random } from '../../base/random.js';
-import type { IpFamily } from '../../net/ip-address.js';
+import type { IpAddress, IpFamily } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import { Allowance } from './allowance.js';
-import { type Contact, ID_LENGTH, type NodeId } from './contact.js';
+import { type Contact, contactAt, ID_LENGTH, type NodeId } from './contact.js';
 import { decodeMessage } from './decode-message.js';
 import type { DhtOptions } from './dht-options.js';
 import { encodeError } from './encode-message.js';
@@ -137,17 +137,28 @@ export class FamilyNode {
     this.#transactions.sendFailed(to);
   }
 
-  /** Asks one node. `id` is what it is called by others; null where nobody knows. */
-  ask(to: PeerAddress, id: NodeId | null, query: Query, answered: (outcome: QueryOutcome) => void): void {
-    this.#transactions.ask(to, query, (outcome) => {
-      this.#learn(to, id, query, outcome);
+  /** Asks one node. `answered` is called once, later; not after `stop`. */
+  ask(contact: Contact, query: Query, answered: (outcome: QueryOutcome) => void): void {
+    this.#transactions.ask(contact, query, (outcome) => {
+      if (outcome.ok) {
+        const { answer } = outcome;
+        const isNamedRight = answer.id.equals(contact.id);
+        if (!isNamedRight) this.#table.failed(contact);
+        this.#learn(isNamedRight ? contact : { ...contact, id: answer.id }, outcome);
+      } else if (outcome.code !== 'refused' || query.method === 'ping') {
+        // A node that refuses to store something is there; one that refuses a ping is of no use.
+        this.#table.failed(contact);
+      }
       answered(outcome);
     });
   }
 
-  /** A node is said to be at `address`. It becomes known when it answers. */
-  tryNode(address: PeerAddress): void {
-    this.ask(address, null, { method: 'ping' }, () => undefined);
+  /** Asks whoever is at `address`. `answered` is called once, later; not after `stop`. */
+  askAddress(address: PeerAddress, query: Query, answered: (outcome: QueryOutcome) => void): void {
+    this.#transactions.ask(address, query, (outcome) => {
+      if (outcome.ok) this.#learn(contactAt(outcome.answer.id, address), outcome);
+      answered(outcome);
+    });
   }
 
   lookUp(target: NodeId, query: Query, events: LookupEvents): { cancel(): void } {
@@ -169,7 +180,7 @@ export class FamilyNode {
     return new RoutingTable(ownId, {
       random,
       now: () => timers.now(),
-      ping: (contact) => this.ask(contact, contact.id, { method: 'ping' }, () => undefined),
+      ping: (contact) => this.ask(contact, { method: 'ping' }, () => undefined),
     });
   }
 
@@ -182,7 +193,8 @@ export class FamilyNode {
         timers,
         family: this.family,
         ownId: this.ownId,
-        ask: (to, id, query, answered) => this.ask(to, id, query, answered),
+        ask: (contact, query, answered) => this.ask(contact, query, answered),
+        askAddress: (address, query, answered) => this.askAddress(address, query, answered),
       },
       // After an outage every node looks bad.
       contacts: isPoor ? this.#table.contacts().slice(0, MAX_START) : close,
@@ -193,7 +205,7 @@ export class FamilyNode {
   #gotQuery(message: Message & { readonly kind: 'query' }, from: PeerAddress): void {
     if (this.#options.readOnly) return;
     this.#answer(this.#responder.respond(message, from), from);
-    if (!message.readOnly) this.#table.queried({ id: message.id, host: from.host, port: from.port });
+    if (!message.readOnly) this.#table.queried(contactAt(message.id, from));
   }
 
   #answer(packet: Buffer, to: PeerAddress): void {
@@ -206,29 +218,19 @@ export class FamilyNode {
     this.#socket.send(packet, to);
   }
 
-  #learn(to: PeerAddress, id: NodeId | null, query: Query, outcome: QueryOutcome): void {
-    const named = id === null ? null : { id, host: to.host, port: to.port };
-    if (!outcome.ok) {
-      const isSilent = outcome.code === 'timeout' || outcome.code === 'unreachable';
-      // A node that refuses to store something is there; one that refuses a ping is of no use.
-      if (named !== null && (isSilent || query.method === 'ping')) this.#table.failed(named);
-      return;
-    }
-    const { answer, seenAs } = outcome;
-    if (this.#mediator.routers.has(to)) this.#mediator.routers.answered(to);
-    else {
-      if (named !== null && !named.id.equals(answer.id)) this.#table.failed(named);
-      this.#table.answered({ id: answer.id, host: to.host, port: to.port });
-    }
+  /** What an answer tells besides what was asked. `from` has the id under which it answered. */
+  #learn(from: Contact, { answer, seenAs }: QueryOutcome & { readonly ok: true }): void {
+    const { routers } = this.#mediator;
+    if (routers.has(from)) routers.answered(from);
+    else this.#table.answered(from);
     for (const contact of answer.contacts) {
-      if (familyOf(contact.host) !== this.family && mayName(to.host, contact.host))
-        this.#mediator.heardOfOther(contact);
+      if (contact.ip.family !== this.family && mayName(from.ip, contact.ip)) this.#mediator.heardOfOther(contact);
     }
-    if (seenAs !== null && familyOf(seenAs.host) === this.family) this.#seenAt(seenAs.host, to.host);
+    if (seenAs !== null && familyOf(seenAs.host) === this.family) this.#seenAt(seenAs.host, from.ip);
   }
 
   /** "Consider restarting its DHT node with a new node ID, taking this IP into account." */
-  #seenAt(host: string, teller: string): void {
+  #seenAt(host: string, teller: IpAddress): void {
     if (!this.#external.vote(teller, host)) return;
     const { elected } = this.#external;
     if (elected === null || isSecureId(this.ownId, elected)) return;

@@ -1,5 +1,4 @@
 import type { Millis } from '../../base/clock.js';
-import { parseIp } from '../../net/ip-address.js';
 import type { Contact } from './contact.js';
 import { networkOf } from './neighbourhood.js';
 import { isSecureId } from './secure-id.js';
@@ -23,10 +22,9 @@ export class KnownNode {
   #failures = 0;
 
   constructor(contact: Contact) {
-    const address = parseIp(contact.host);
     this.contact = contact;
-    this.network = networkOf(contact.host);
-    this.isSecure = address !== undefined && isSecureId(contact.id, address);
+    this.network = networkOf(contact.ip);
+    this.isSecure = isSecureId(contact.id, contact.ip);
   }
 
   /** When it last answered or asked. */

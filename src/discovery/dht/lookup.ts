@@ -3,10 +3,10 @@ import type { Millis, Task, Timers } from '../../base/clock.js';
 import type { IpFamily } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import { type Candidate, Candidates, type Teller } from './candidates.js';
-import type { Contact, NodeId } from './contact.js';
+import { type Contact, contactAt, type NodeId } from './contact.js';
 import type { DhtOptions } from './dht-options.js';
 import type { Answer, Query } from './message.js';
-import { familyOf, mayName } from './neighbourhood.js';
+import { mayName } from './neighbourhood.js';
 import type { QueryOutcome } from './transactions.js';
 
 /** Queries under way, the slow ones with the others. */
@@ -31,12 +31,14 @@ export interface LookupMediator {
   readonly timers: Timers;
   readonly family: IpFamily;
   readonly ownId: NodeId;
-  /** Answers exactly once, later. `id` is what the node is called by others; null where nobody knows. */
-  ask(to: PeerAddress, id: NodeId | null, query: Query, answered: (outcome: QueryOutcome) => void): void;
+  /** Answers exactly once, later. */
+  ask(contact: Contact, query: Query, answered: (outcome: QueryOutcome) => void): void;
+  /** The same, where nobody knows the id of who is there. */
+  askAddress(address: PeerAddress, query: Query, answered: (outcome: QueryOutcome) => void): void;
 }
 
 export interface LookupEvents {
-  gotAnswer(answer: Answer, from: PeerAddress): void;
+  gotAnswer(answer: Answer, from: Contact): void;
   /** Called once, never within `begin`; not after `cancel`. */
   done(result: LookupResult): void;
 }
@@ -78,18 +80,17 @@ export class Lookup {
 
   #askEntry(entry: PeerAddress): void {
     this.#entriesUnderWay += 1;
-    this.#ask(entry, null, (outcome) => {
+    const heard = this.#sent(null, (outcome) => {
       this.#entriesUnderWay -= 1;
-      if (!outcome.ok) return;
-      this.#events.gotAnswer(outcome.answer, entry);
-      this.#learn(outcome.answer, entry);
+      if (outcome.ok) this.#gotAnswer(outcome.answer, contactAt(outcome.answer.id, entry));
     });
+    this.#mediator.askAddress(entry, this.#query, heard);
   }
 
   #askCandidate(candidate: Candidate): void {
-    this.#candidates.asked(candidate);
     const { contact } = candidate;
-    this.#ask(contact, candidate, (outcome) => {
+    this.#candidates.asked(candidate);
+    const heard = this.#sent(candidate, (outcome) => {
       if (!outcome.ok) {
         this.#candidates.failed(candidate);
         return;
@@ -99,16 +100,17 @@ export class Lookup {
       else {
         // Somebody has invented an id for this address; the node itself can do nothing for it.
         this.#candidates.failed(candidate);
-        const real = this.#candidates.add({ id: answer.id, host: contact.host, port: contact.port }, null);
+        const real = this.#candidates.add({ ...contact, id: answer.id }, null);
         if (real === undefined) return;
         this.#candidates.answered(real, answer.token);
       }
-      this.#events.gotAnswer(answer, contact);
-      this.#learn(answer, contact);
+      this.#gotAnswer(answer, contact);
     });
+    this.#mediator.ask(contact, this.#query, heard);
   }
 
-  #ask(to: PeerAddress, candidate: Candidate | null, answered: (outcome: QueryOutcome) => void): void {
+  /** Counts a query that is leaving. What is returned is to be told its outcome. */
+  #sent(candidate: Candidate | null, answered: (outcome: QueryOutcome) => void): (outcome: QueryOutcome) => void {
     this.#queries += 1;
     this.#underWay += 1;
     this.#brisk += 1;
@@ -123,7 +125,7 @@ export class Lookup {
       if (candidate !== null) candidate.state = 'slow';
       this.#proceed();
     }, this.#options.slowAfter);
-    this.#mediator.ask(to, candidate?.contact.id ?? null, this.#query, (outcome) => {
+    return (outcome) => {
       patience.cancel();
       this.#tasks.delete(patience);
       slow();
@@ -131,7 +133,12 @@ export class Lookup {
       if (this.#ended) return;
       answered(outcome);
       if (!this.#ended) this.#proceed();
-    });
+    };
+  }
+
+  #gotAnswer(answer: Answer, from: Contact): void {
+    this.#events.gotAnswer(answer, from);
+    if (!this.#ended) this.#learn(answer, from);
   }
 
   #later(run: () => void, delay: Millis): Task {
@@ -143,11 +150,11 @@ export class Lookup {
     return task;
   }
 
-  #learn(answer: Answer, from: PeerAddress): void {
+  #learn(answer: Answer, from: Contact): void {
     const teller: Teller = { failures: 0, successes: 0 };
     for (const contact of answer.contacts) {
-      if (familyOf(contact.host) !== this.#mediator.family || contact.id.equals(this.#mediator.ownId)) continue;
-      if (!mayName(from.host, contact.host)) continue;
+      if (contact.ip.family !== this.#mediator.family || contact.id.equals(this.#mediator.ownId)) continue;
+      if (!mayName(from.ip, contact.ip)) continue;
       this.#candidates.add(contact, teller);
     }
   }

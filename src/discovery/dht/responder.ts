@@ -106,9 +106,11 @@ export class Responder {
     const fields = { ...nodes, token, BFsd: filters?.seeds ?? null, BFpe: filters?.leeches ?? null };
     // What each value takes: its length, a colon, and its bytes; and the list `6:valuesl…e` around them.
     const valueLength = this.#family === 4 ? 8 : 21;
+    const most = Math.floor((MAX_ANSWER_LENGTH - 10) / valueLength);
+    const values = this.#peers.sample(target, most, noSeeds, now);
+    if (values.length === 0) return fields;
     const room = MAX_ANSWER_LENGTH - 10 - overhead - this.#lengthOf(fields, from);
-    const values = this.#peers.sample(target, Math.max(0, Math.floor(room / valueLength)), noSeeds, now);
-    return { ...fields, values: values.length === 0 ? null : values };
+    return { ...fields, values: values.slice(0, Math.max(0, Math.floor(room / valueLength))) };
   }
 
   #announced(

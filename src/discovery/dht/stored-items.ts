@@ -2,6 +2,7 @@
 import type { NodeId } from './contact.js';
 import type { FamilyNode } from './family-node.js';
 import { isSignedBy, targetOf, type VerifySignature } from './item.js';
+import type { Writable } from './lookup.js';
 import type { Item } from './message.js';
 
 /** Finds the item at `target`, of which `salt` is part (empty for none). `done` gets the newest version, or null. */
@@ -37,7 +38,7 @@ export function storeItem(
       let stored = 0;
       if (left === 0) done(0);
       for (const { contact, token } of writable) {
-        node.ask(contact, contact.id, { method: 'put', token, item, salt, expected: null }, (outcome) => {
+        node.ask(contact, { method: 'put', token, item, salt, expected: null }, (outcome) => {
           left -= 1;
           if (outcome.ok) stored += 1;
           if (left === 0) done(stored);
@@ -52,7 +53,7 @@ function lookUp(
   target: NodeId,
   events: {
     gotItem(item: Item): void;
-    done(writable: readonly { contact: Parameters<FamilyNode['ask']>[0] & { id: NodeId }; token: Buffer }[]): void;
+    done(writable: readonly Writable[]): void;
   },
 ): { cancel(): void } {
   const query = { method: 'get', target, want: { nodes: false, nodes6: false }, newerThan: null } as const;

@@ -1,12 +1,13 @@
 /** Finds the peers of one torrent in one family's DHT again and again, and tells where we are. */
 import type { Task, Timers } from '../../base/clock.js';
 import type { Random } from '../../base/random.js';
+import { parseIp } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import { addressKey, type NodeId } from './contact.js';
 import type { DhtOptions } from './dht-options.js';
 import type { FamilyNode } from './family-node.js';
 import type { LookupResult } from './lookup.js';
-import { familyOf, mayName } from './neighbourhood.js';
+import { mayName } from './neighbourhood.js';
 
 /** Peers that one lookup hands on. Every liar can name a hundred. */
 const MAX_PEERS = 1_000;
@@ -42,7 +43,8 @@ export function findPeers(
     gotAnswer: (answer, from) => {
       const fresh = answer.peers.filter((peer) => {
         const key = addressKey(peer);
-        if (familyOf(peer.host) !== node.family || !mayName(from.host, peer.host)) return false;
+        const ip = parseIp(peer.host);
+        if (ip?.family !== node.family || !mayName(from.ip, ip)) return false;
         if (seen.has(key) || seen.size >= MAX_PEERS) return false;
         seen.add(key);
         return true;
@@ -105,7 +107,7 @@ export class TorrentAnnouncer {
     const isSeed = this.#place.isSeed();
     for (const { contact, token } of writable) {
       const query = { method: 'announce_peer', target: this.#infoHash, token, port, impliedPort, isSeed } as const;
-      this.#node.ask(contact, contact.id, query, () => undefined);
+      this.#node.ask(contact, query, () => undefined);
     }
     this.#failures = answered === 0 ? this.#failures + 1 : 0;
     this.#task = this.#timers.addTask(() => this.begin(), this.#wait());

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import {
   compareDistance,
+  contactAt,
   decodeContacts,
   encodeContacts,
   sharedPrefix,
@@ -35,10 +36,10 @@ test('an id made for a bucket shares just as many bits as asked for', () => {
 test('nodes come back from their compact form', () => {
   const ids = [Buffer.alloc(20, 1), Buffer.alloc(20, 2)] as const;
   const v4 = [
-    { id: ids[0], host: '192.0.2.1', port: 1 },
-    { id: ids[1], host: '192.0.2.2', port: 65_535 },
+    contactAt(ids[0], { host: '192.0.2.1', port: 1 }),
+    contactAt(ids[1], { host: '192.0.2.2', port: 65_535 }),
   ];
-  const v6 = [{ id: ids[0], host: '2001:db8::1', port: 6881 }];
+  const v6 = [contactAt(ids[0], { host: '2001:db8::1', port: 6881 })];
   assert.equal(encodeContacts(v4).length, 52);
   assert.equal(encodeContacts(v6).length, 38);
   assert.deepEqual(decodeContacts(encodeContacts(v4), 4, 8), v4);

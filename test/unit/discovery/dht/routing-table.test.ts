@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import {
   type Contact,
   compareDistance,
+  contactAt,
   sharedPrefix,
   withSharedPrefix,
 } from '../../../../src/discovery/dht/contact.js';
@@ -21,11 +22,10 @@ function world() {
   const clock = { now: 0 };
   const table = new RoutingTable(OWN, { random, now: () => clock.now, ping: (contact) => pinged.push(contact) });
   /** A node whose id shares `shared` bits with ours, in a network of its own, at a local address (no id is wrong there). */
-  const node = (number: number, shared: number): Contact => ({
-    id: withSharedPrefix(OWN, shared, random.bytes(20)),
-    host: `10.0.${number >> 8}.${number & 255}`,
-    port: 6881,
-  });
+  const node = (number: number, shared: number): Contact => {
+    const id = withSharedPrefix(OWN, shared, random.bytes(20));
+    return contactAt(id, { host: `10.0.${number >> 8}.${number & 255}`, port: 6881 });
+  };
   return { table, pinged, clock, random, node };
 }
 
@@ -125,7 +125,7 @@ test('before a newcomer gets a place, those in doubt are asked, the longest sile
 
 test('a host has one place, whatever ids and ports it claims', () => {
   const { table, random } = world();
-  const at = (port: number) => ({ id: secureId(parseIp('8.8.8.8') as IpAddress, random), host: '8.8.8.8', port });
+  const at = (port: number) => contactAt(secureId(parseIp('8.8.8.8') as IpAddress, random), { host: '8.8.8.8', port });
   const first = at(1);
   table.answered(first);
   table.answered(at(2));
@@ -139,8 +139,8 @@ test('a bucket takes one node of a /24 and of a /64, however many answer', () =>
   const { table, random } = world();
   for (let number = 1; number < 100; number += 1) {
     const host = `8.8.8.${number}`;
-    table.answered({ id: withSharedPrefix(OWN, 0, random.bytes(20)), host, port: 1 });
-    table.answered({ id: withSharedPrefix(OWN, 0, random.bytes(20)), host: `2001:db8::${number}`, port: 1 });
+    table.answered(contactAt(withSharedPrefix(OWN, 0, random.bytes(20)), { host, port: 1 }));
+    table.answered(contactAt(withSharedPrefix(OWN, 0, random.bytes(20)), { host: `2001:db8::${number}`, port: 1 }));
   }
   assert.equal(table.size, 2);
 });
@@ -148,18 +148,15 @@ test('a bucket takes one node of a /24 and of a /64, however many answer', () =>
 test('a node with an id that its address allows takes the place of one without', () => {
   const { table, random } = world();
   const address = (number: number) => ipOfBytes(Buffer.from([8, number, 0, 1]));
-  const claimed = (number: number): Contact => ({
-    id: withSharedPrefix(OWN, 0, random.bytes(20)),
-    host: address(number).text,
-    port: 1,
-  });
-  table.answered({ id: withSharedPrefix(OWN, 9, random.bytes(20)), host: '9.9.9.9', port: 1 });
+  const claimed = (number: number): Contact =>
+    contactAt(withSharedPrefix(OWN, 0, random.bytes(20)), { host: address(number).text, port: 1 });
+  table.answered(contactAt(withSharedPrefix(OWN, 9, random.bytes(20)), { host: '9.9.9.9', port: 1 }));
   for (let number = 0; number < 8; number += 1) table.answered(claimed(number));
   let secure = secureId(address(50), random);
   while (sharedPrefix(OWN, secure) !== 0) secure = secureId(address(50), random);
   table.answered(claimed(60));
   assert.ok(!table.contacts().some(({ host }) => host === '8.60.0.1'));
-  table.answered({ id: secure, host: address(50).text, port: 1 });
+  table.answered(contactAt(secure, { host: address(50).text, port: 1 }));
   assert.equal(table.size, 9);
   const kept = table.contacts().filter(({ id, host }) => isSecureId(id, parseIp(host) as IpAddress));
   assert.deepEqual(hosts(kept), ['8.50.0.1']);
@@ -177,7 +174,7 @@ test('nodes of an earlier run are used, but not named to others before they answ
 
 test('our own id is nobody else', () => {
   const { table, pinged } = world();
-  const self = { id: OWN, host: '10.0.0.1', port: 1 };
+  const self = contactAt(OWN, { host: '10.0.0.1', port: 1 });
   table.answered(self);
   table.restore(self);
   table.heardOf(self);
