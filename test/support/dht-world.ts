@@ -1,5 +1,5 @@
 /** A DHT in simulated time: honest nodes that are ours, honest ones that choose any id, and liars. */
-import type { Random } from '../../src/base/random.js';
+import { type Random, shuffle } from '../../src/base/random.js';
 import { verifyEd25519 } from '../../src/base/system-ed25519.js';
 import { type Contact, contactAt } from '../../src/discovery/dht/contact.js';
 import { DhtNode } from '../../src/discovery/dht/dht-node.js';
@@ -20,19 +20,26 @@ export interface HonestNode {
 
 const ROUTERS = 3;
 const PORT = 6881;
+/** Nodes that are not there, for liars to name. */
+const INVENTED = 500;
 
 export class DhtWorld {
   readonly timeline = new Timeline();
   readonly random: Random;
   readonly datagrams: DatagramWorld;
   readonly honest: HonestNode[] = [];
+  /** How each liar lies, by its host. */
+  readonly lies = new Map<string, string>();
   readonly #options: Partial<DhtOptions>;
   readonly #taken = new Set<string>();
+  readonly #conspiracy: Conspiracy & { readonly liars: Contact[] };
 
   constructor(seed: number, network: DatagramWorldOptions, options: Partial<DhtOptions> = {}) {
     this.random = seededRandom(seed);
     this.datagrams = new DatagramWorld(this.timeline, this.random, network);
     this.#options = options;
+    const invented = Array.from({ length: INVENTED }, () => this.#fittingContact());
+    this.#conspiracy = { world: this.datagrams, random: this.random, liars: [], invented };
   }
 
   /** A node that begins now. The first few are the routers of all others. `fits`: its id is one that its address allows. */
@@ -65,19 +72,17 @@ export class DhtWorld {
     member.node.stop();
   }
 
-  /** Liars of every kind, and the nodes that they invent. They make themselves known again and again. */
-  conspire(count: number, inventedCount: number): void {
-    const make = (length: number): Contact[] => Array.from({ length }, () => this.#fittingContact());
-    const conspiracy: Conspiracy = {
-      world: this.datagrams,
-      random: this.random,
-      liars: make(count),
-      invented: make(inventedCount),
-    };
-    for (const [index, own] of conspiracy.liars.entries()) {
-      const liar = hostileNode(LIES[index % LIES.length] as (typeof LIES)[number], own, conspiracy);
+  /** Lets `count` liars of every kind take part from now on, who make themselves known again and again. */
+  addLiars(count: number): void {
+    for (let number = 0; number < count; number += 1) {
+      const { liars } = this.#conspiracy;
+      const own = this.#fittingContact();
+      const lie = LIES[liars.length % LIES.length] as (typeof LIES)[number];
+      liars.push(own);
+      this.lies.set(own.host, lie);
+      const liar = hostileNode(lie, own, this.#conspiracy);
       const meetSomebody = (): void => {
-        if (this.honest.length > 0) liar.meet(this.anybody().address);
+        liar.meet(this.anybody().address);
         this.timeline.addTask(meetSomebody, 20_000 + this.random.below(20_000));
       };
       this.timeline.addTask(meetSomebody, this.random.below(20_000));
@@ -86,6 +91,14 @@ export class DhtWorld {
 
   anybody(): HonestNode {
     return this.honest[this.random.below(this.honest.length)] as HonestNode;
+  }
+
+  /** `count` nodes that are not `one`. */
+  others(one: HonestNode, count: number): HonestNode[] {
+    return shuffle(
+      this.random,
+      this.honest.filter((each) => each !== one),
+    ).slice(0, count);
   }
 
   freeAddress(): PeerAddress {

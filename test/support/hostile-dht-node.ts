@@ -10,7 +10,7 @@ import type { DatagramWorld } from './datagram-world.js';
 /**
  * - 'clique': names none but other liars
  * - 'rubbish': answers with bytes that are none, or half an answer
- * - 'wrong-peers': claims to have peers, a hundred that are nobody
+ * - 'wrong-peers': claims to have peers, thirty that are nobody
  * - 'near': is always the closest to whatever is looked for, and knows others who are
  * - 'invented': names nodes that are not there, whose ids fit their addresses
  * - 'silent': never answers anything but a ping
@@ -56,7 +56,7 @@ export function hostileNode(
         );
         return;
       case 'wrong-peers': {
-        const values = Array.from({ length: 100 }, () => random.bytes(6));
+        const values = Array.from({ length: 30 }, () => random.bytes(6));
         socket.send(encodeAnswer(transaction, own.id, { token, values }, from), from);
         return;
       }

@@ -3,7 +3,7 @@
  * leading it astray: ids that their address does not allow do not count as close (BEP 42); a host, and a network, counts
  * once; and whoever names nodes that are not there is soon not believed any more.
  */
-import { type Contact, compareDistance, type NodeId } from './contact.js';
+import { type Contact, compareDistance, isSame, type NodeId } from './contact.js';
 import { networkOf, nodeKey } from './neighbourhood.js';
 import { isSecureId } from './secure-id.js';
 
@@ -14,11 +14,14 @@ const MAX_CANDIDATES = 300;
 const MAX_TRIES_OF_HOST = 2;
 /** Nodes that a teller may have named in vain. */
 const MAX_FAILURES_OF_TELLER = 3;
+/** Nodes that are remembered to have named the same one. */
+const MAX_TELLERS = 8;
 /** Queries to nodes whose address does not allow their id: many honest ones are among them, and any number of others. */
 const MAX_INSECURE_TRIES = 40;
 
-/** How those fare whom one node has named. */
+/** A node that has named others, and how those fare. */
 export interface Teller {
+  readonly contact: Contact;
   failures: number;
   successes: number;
 }
@@ -30,8 +33,8 @@ export interface Candidate {
   readonly isSecure: boolean;
   readonly key: string;
   readonly network: string | null;
-  /** Null: our own routing table. */
-  readonly teller: Teller | null;
+  /** Who has named it; nobody: our own routing table has. */
+  readonly tellers: Teller[];
   state: CandidateState;
   /** What its answer gave to write with. */
   token: Buffer | null;
@@ -42,26 +45,42 @@ export type Step = { readonly kind: 'ask'; readonly candidate: Candidate } | { r
 
 export class Candidates {
   readonly #target: NodeId;
+  readonly #misled: (teller: Contact) => void;
   readonly #sorted: Candidate[] = [];
+  /** Those of our own routing table that have not been asked. */
+  readonly #own: Candidate[] = [];
   readonly #tries = new Map<string, number>();
   readonly #answeredHosts = new Set<string>();
   readonly #answeredNetworks = new Set<string>();
   #insecureTries = 0;
 
-  constructor(target: NodeId) {
+  /** `misled` is told of nodes all of whose first few are not there. */
+  constructor(target: NodeId, misled: (teller: Contact) => void) {
     this.#target = target;
+    this.#misled = misled;
+  }
+
+  /** Takes in a node of our own routing table. */
+  addOwn(contact: Contact): void {
+    const candidate = this.add(contact, null);
+    if (candidate !== undefined) this.#own.unshift(candidate);
   }
 
   /** Takes in a node that somebody has named. Undefined when it is known, or farther than so many others. */
   add(contact: Contact, teller: Teller | null): Candidate | undefined {
     const index = this.#placeOf(contact);
-    if (index === undefined || index >= MAX_CANDIDATES) return undefined;
+    const known = this.#sorted[index];
+    if (known !== undefined && isSame(known.contact, contact)) {
+      if (teller !== null && known.tellers.length > 0) this.#nameAgain(known, teller);
+      return undefined;
+    }
+    if (index >= MAX_CANDIDATES) return undefined;
     const candidate: Candidate = {
       contact,
       isSecure: isSecureId(contact.id, contact.ip),
       key: nodeKey(contact),
       network: networkOf(contact.ip),
-      teller,
+      tellers: teller === null ? [] : [teller],
       state: 'untried',
       token: null,
     };
@@ -70,8 +89,13 @@ export class Candidates {
     return candidate;
   }
 
-  /** The closest node that is worth a question, as long as eight closer ones have not answered. */
+  /**
+   * The closest node that is worth a question, as long as eight closer ones have not answered. Whom we know ourselves is
+   * asked in any case: eight liars who name each other would end the lookup before an honest node has said a word.
+   */
   next(): Step {
+    const own = this.#own.pop();
+    if (own !== undefined) return { kind: 'ask', candidate: own };
     let close = 0;
     let asked = false;
     let slow = false;
@@ -95,14 +119,14 @@ export class Candidates {
   answered(candidate: Candidate, token: Buffer | null): void {
     candidate.state = 'answered';
     candidate.token = token;
-    if (candidate.teller !== null) candidate.teller.successes += 1;
+    for (const teller of candidate.tellers) teller.successes += 1;
     this.#answeredHosts.add(candidate.key);
     if (candidate.network !== null) this.#answeredNetworks.add(candidate.network);
   }
 
   failed(candidate: Candidate): void {
     candidate.state = 'failed';
-    if (candidate.teller !== null) candidate.teller.failures += 1;
+    for (const teller of candidate.tellers) this.#blame(teller);
   }
 
   /**
@@ -119,15 +143,28 @@ export class Candidates {
     return this.#answeredHosts.size;
   }
 
-  #isWorthAsking({ isSecure, key, network, teller }: Candidate): boolean {
+  /** One more has named a node that others have named before: it answers for it as they do. */
+  #nameAgain({ tellers, state }: Candidate, teller: Teller): void {
+    if (tellers.length >= MAX_TELLERS) return;
+    tellers.push(teller);
+    if (state === 'answered') teller.successes += 1;
+    else if (state === 'failed') this.#blame(teller);
+  }
+
+  #blame(teller: Teller): void {
+    teller.failures += 1;
+    if (teller.failures === MAX_FAILURES_OF_TELLER && teller.successes === 0) this.#misled(teller.contact);
+  }
+
+  #isWorthAsking({ isSecure, key, network, tellers }: Candidate): boolean {
     if (!isSecure && this.#insecureTries >= MAX_INSECURE_TRIES) return false;
     if (this.#answeredHosts.has(key) || (this.#tries.get(key) ?? 0) >= MAX_TRIES_OF_HOST) return false;
     if (network !== null && this.#answeredNetworks.has(network)) return false;
-    return teller === null || teller.failures < MAX_FAILURES_OF_TELLER || teller.successes >= teller.failures;
+    return tellers.length === 0 || tellers.some(isTrusted);
   }
 
-  /** Where the contact belongs; undefined when it stands there already. */
-  #placeOf(contact: Contact): number | undefined {
+  /** Where the contact stands, or would have to stand. */
+  #placeOf(contact: Contact): number {
     let low = 0;
     let high = this.#sorted.length;
     while (low < high) {
@@ -139,8 +176,12 @@ export class Candidates {
     for (let index = low; index < this.#sorted.length; index += 1) {
       const { contact: other } = this.#sorted[index] as Candidate;
       if (!other.id.equals(contact.id)) break;
-      if (other.host === contact.host && other.port === contact.port) return undefined;
+      if (isSame(other, contact)) return index;
     }
     return low;
   }
+}
+
+function isTrusted({ failures, successes }: Teller): boolean {
+  return failures < MAX_FAILURES_OF_TELLER || successes >= failures;
 }

@@ -22,6 +22,11 @@ export function contactAt(id: NodeId, { host, port }: PeerAddress): Contact {
   return { id, host: ip.text, port, ip };
 }
 
+/** Whether both name the same id at the same address. */
+export function isSame(a: Contact, b: Contact): boolean {
+  return a.host === b.host && a.port === b.port && a.id.equals(b.id);
+}
+
 /** Negative when `a` is closer to `target` than `b`: "distance(A,B) = |A xor B|, smaller values are closer". */
 export function compareDistance(target: NodeId, a: NodeId, b: NodeId): number {
   for (let index = 0; index < ID_LENGTH; index += 1) {

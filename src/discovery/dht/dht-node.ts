@@ -128,7 +128,7 @@ export class DhtNode {
 
   /** A node is said to be at `address`, an IP literal: by a peer's `port` message, or by a torrent's `nodes`. */
   addNode(address: PeerAddress): void {
-    this.#memberAt(address)?.node.askAddress(address, { method: 'ping' }, () => undefined);
+    this.#memberAt(address)?.node.probeAddress(address);
   }
 
   /** A node is said to be at `host`, which may be a name. */

@@ -3,7 +3,7 @@
  * its bounds, and learns of other nodes from everything that is asked and answered.
  */
 import type { Timers } from '../../base/clock.js';
-import type { Random } from '../../base/random.js';
+import { type Random, shuffle } from '../../base/random.js';
 import type { IpAddress, IpFamily } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import { Allowance } from './allowance.js';
@@ -24,8 +24,13 @@ import { isSecureId, secureId } from './secure-id.js';
 import { SourceGuard } from './source-guard.js';
 import { type QueryOutcome, Transactions } from './transactions.js';
 
-/** Nodes from which a lookup starts. */
-const MAX_START = 16;
+/** Nodes from which a lookup starts: the closest, and some by chance, so that no neighbourhood of liars encloses it. */
+const CLOSE_START = 8;
+const CHANCE_START = 4;
+/** Queries whose answers name nodes. */
+const NAMES_NODES: ReadonlySet<Query['method']> = new Set(['find_node', 'get_peers', 'get', 'sample_infohashes']);
+/** A table with fewer nodes is that of a DHT which is just beginning, or very small. */
+const FEW_NODES = 8;
 
 /** Where packets leave. The session's socket, which may carry more than the DHT. */
 export interface DhtSocket {
@@ -141,12 +146,11 @@ export class FamilyNode {
   ask(contact: Contact, query: Query, answered: (outcome: QueryOutcome) => void): void {
     this.#transactions.ask(contact, query, (outcome) => {
       if (outcome.ok) {
-        const { answer } = outcome;
-        const isNamedRight = answer.id.equals(contact.id);
-        if (!isNamedRight) this.#table.failed(contact);
-        this.#learn(isNamedRight ? contact : { ...contact, id: answer.id }, outcome);
-      } else if (outcome.code !== 'refused' || query.method === 'ping') {
-        // A node that refuses to store something is there; one that refuses a ping is of no use.
+        // One whose id changes is not kept, under no id. If it has only begun anew, it will make itself known.
+        if (outcome.answer.id.equals(contact.id)) this.#learn(contact, query, outcome);
+        else this.#table.failed(contact);
+      } else if (outcome.code !== 'refused' || query.method === 'find_node') {
+        // A node may refuse to store something. One that names no nodes is of no use.
         this.#table.failed(contact);
       }
       answered(outcome);
@@ -156,9 +160,19 @@ export class FamilyNode {
   /** Asks whoever is at `address`. `answered` is called once, later; not after `stop`. */
   askAddress(address: PeerAddress, query: Query, answered: (outcome: QueryOutcome) => void): void {
     this.#transactions.ask(address, query, (outcome) => {
-      if (outcome.ok) this.#learn(contactAt(outcome.answer.id, address), outcome);
+      if (outcome.ok) this.#learn(contactAt(outcome.answer.id, address), query, outcome);
       answered(outcome);
     });
+  }
+
+  /** Asks for nodes near us, to see whether this one is of use. */
+  probe(contact: Contact): void {
+    this.ask(contact, this.#probe(), () => undefined);
+  }
+
+  /** The same, of whoever is at `address`. */
+  probeAddress(address: PeerAddress): void {
+    this.askAddress(address, this.#probe(), () => undefined);
   }
 
   lookUp(target: NodeId, query: Query, events: LookupEvents): { cancel(): void } {
@@ -175,19 +189,25 @@ export class FamilyNode {
     this.#transactions.stop();
   }
 
+  #probe(): Query {
+    return { method: 'find_node', target: this.ownId, want: { nodes: false, nodes6: false } };
+  }
+
   #newTable(ownId: NodeId): RoutingTable {
     const { timers, random } = this.#mediator;
     return new RoutingTable(ownId, {
       random,
       now: () => timers.now(),
-      ping: (contact) => this.ask(contact, { method: 'ping' }, () => undefined),
+      probe: (contact) => this.probe(contact),
     });
   }
 
   #beginningFor(target: NodeId): LookupBeginning {
-    const { timers, routers } = this.#mediator;
-    const close = this.#table.closest(target, MAX_START, 'not-bad');
-    const isPoor = close.length < MAX_START / 2;
+    const { timers, random, routers } = this.#mediator;
+    const close = this.#table.closest(target, CLOSE_START, 'not-bad');
+    const isPoor = close.length < CLOSE_START;
+    const others = this.#table.contacts().filter((contact) => isPoor || !close.includes(contact));
+    const chance = shuffle(random, others).slice(0, isPoor ? CLOSE_START : CHANCE_START);
     return {
       mediator: {
         timers,
@@ -195,9 +215,10 @@ export class FamilyNode {
         ownId: this.ownId,
         ask: (contact, query, answered) => this.ask(contact, query, answered),
         askAddress: (address, query, answered) => this.askAddress(address, query, answered),
+        misled: (teller) => this.#table.misled(teller),
       },
-      // After an outage every node looks bad.
-      contacts: isPoor ? this.#table.contacts().slice(0, MAX_START) : close,
+      // After an outage every node looks bad, and is asked all the same.
+      contacts: [...close, ...chance],
       entries: isPoor ? routers.addresses(this.family) : [],
     };
   }
@@ -219,10 +240,15 @@ export class FamilyNode {
   }
 
   /** What an answer tells besides what was asked. `from` has the id under which it answered. */
-  #learn(from: Contact, { answer, seenAs }: QueryOutcome & { readonly ok: true }): void {
+  #learn(from: Contact, query: Query, { answer, seenAs }: QueryOutcome & { readonly ok: true }): void {
     const { routers } = this.#mediator;
     if (routers.has(from)) routers.answered(from);
-    else this.#table.answered(from);
+    else if (NAMES_NODES.has(query.method)) {
+      // A node that knows nobody is welcome where nobody knows anybody.
+      const isOfUse = answer.contacts.length > 0 || this.#table.size < FEW_NODES;
+      if (isOfUse) this.#table.answered(from);
+      else this.#table.failed(from);
+    }
     for (const contact of answer.contacts) {
       if (contact.ip.family !== this.family && mayName(from.ip, contact.ip)) this.#mediator.heardOfOther(contact);
     }

@@ -7,6 +7,7 @@ import { isSecureId } from './secure-id.js';
 const ACTIVITY_LIMIT: Millis = 15 * 60_000;
 /** "Nodes become bad when they fail to respond to multiple queries in a row." */
 const MAX_FAILURES = 3;
+const DISTRUST: Millis = 30 * 60_000;
 
 export type NodeState = 'good' | 'questionable' | 'bad';
 
@@ -20,6 +21,7 @@ export class KnownNode {
   #everAnswered = false;
   #lastHeard: Millis = Number.NEGATIVE_INFINITY;
   #failures = 0;
+  #distrustedUntil: Millis = Number.NEGATIVE_INFINITY;
 
   constructor(contact: Contact) {
     this.contact = contact;
@@ -32,6 +34,7 @@ export class KnownNode {
     return this.#lastHeard;
   }
 
+  /** It gave a useful answer. */
   answered(now: Millis): void {
     this.#everAnswered = true;
     this.#failures = 0;
@@ -47,8 +50,13 @@ export class KnownNode {
     this.#failures += 1;
   }
 
+  /** It has led us to nodes that are not there. */
+  misled(now: Millis): void {
+    this.#distrustedUntil = now + DISTRUST;
+  }
+
   state(now: Millis): NodeState {
-    if (this.#failures >= MAX_FAILURES) return 'bad';
+    if (now < this.#distrustedUntil || this.#failures >= MAX_FAILURES) return 'bad';
     const isActive = now - this.#lastHeard <= ACTIVITY_LIMIT;
     return this.#everAnswered && isActive && this.#failures === 0 ? 'good' : 'questionable';
   }

@@ -35,6 +35,8 @@ export interface LookupMediator {
   ask(contact: Contact, query: Query, answered: (outcome: QueryOutcome) => void): void;
   /** The same, where nobody knows the id of who is there. */
   askAddress(address: PeerAddress, query: Query, answered: (outcome: QueryOutcome) => void): void;
+  /** `teller` has named nodes that are not there, and none that is. */
+  misled(teller: Contact): void;
 }
 
 export interface LookupEvents {
@@ -63,12 +65,12 @@ export class Lookup {
     this.#mediator = mediator;
     this.#options = options;
     this.#events = events;
-    this.#candidates = new Candidates(target);
+    this.#candidates = new Candidates(target, (teller) => mediator.misled(teller));
   }
 
-  /** Starts from nodes that we know, and from `entries`, nodes of which only the address is known. */
+  /** Starts from nodes that we know, all of whom are asked, and from `entries`, nodes of which only the address is known. */
   begin(contacts: readonly Contact[], entries: readonly PeerAddress[]): void {
-    for (const contact of contacts) this.#candidates.add(contact, null);
+    for (const contact of contacts) this.#candidates.addOwn(contact);
     for (const entry of entries) this.#askEntry(entry);
     this.#later(() => this.#proceed(), 0);
   }
@@ -130,8 +132,9 @@ export class Lookup {
       this.#tasks.delete(patience);
       slow();
       this.#underWay -= 1;
-      if (this.#ended) return;
-      answered(outcome);
+      if (!this.#ended) answered(outcome);
+      // The lookup is over, but who has misled it is still of interest.
+      else if (candidate !== null && !outcome.ok) this.#candidates.failed(candidate);
       if (!this.#ended) this.#proceed();
     };
   }
@@ -151,7 +154,7 @@ export class Lookup {
   }
 
   #learn(answer: Answer, from: Contact): void {
-    const teller: Teller = { failures: 0, successes: 0 };
+    const teller: Teller = { contact: from, failures: 0, successes: 0 };
     for (const contact of answer.contacts) {
       if (contact.ip.family !== this.#mediator.family || contact.id.equals(this.#mediator.ownId)) continue;
       if (!mayName(from.ip, contact.ip)) continue;

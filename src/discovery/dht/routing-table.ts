@@ -10,6 +10,7 @@ import {
   type Contact,
   compareDistance,
   ID_LENGTH,
+  isSame,
   type NodeId,
   sharedPrefix,
   withSharedPrefix,
@@ -25,8 +26,8 @@ const MAX_STRANGERS = 16;
 export interface RoutingTableMediator {
   readonly random: Random;
   now(): Millis;
-  /** Asks whether the node is there. What comes of it is told by `answered` or `failed`, later. */
-  ping(contact: Contact): void;
+  /** Asks whether the node is there and of use. What comes of it is told by `answered` or `failed`, later. */
+  probe(contact: Contact): void;
 }
 
 export class RoutingTable {
@@ -63,7 +64,7 @@ export class RoutingTable {
     return [...this.#nodes.values()].sort((a, b) => isGood(a) - isGood(b)).map(({ contact }) => contact);
   }
 
-  /** The node has answered a query of ours: it is there, at this address, under this id. */
+  /** The node has given a useful answer: it is there, at this address, under this id, and knows others. */
   answered(contact: Contact): void {
     const now = this.#mediator.now();
     this.#strangers.delete(addressKey(contact));
@@ -72,7 +73,8 @@ export class RoutingTable {
     if (known !== undefined && isSame(known.contact, contact)) {
       known.answered(now);
       const bucket = this.#bucketOf(known.contact.id);
-      bucket.lastChanged = now;
+      // One with room is refreshed all the same, to be filled.
+      if (!bucket.hasRoom) bucket.lastChanged = now;
       this.#probe(bucket, known);
       return;
     }
@@ -92,7 +94,7 @@ export class RoutingTable {
     this.#place(new KnownNode(contact));
   }
 
-  /** The node has sent us a query; it may be anybody, at any address. A stranger for whom there is a place is pinged. */
+  /** The node has sent us a query; it may be anybody, at any address. A stranger for whom there is a place is probed. */
   queried(contact: Contact): void {
     const known = this.#nodes.get(nodeKey(contact));
     if (known !== undefined && isSame(known.contact, contact)) known.queried(this.#mediator.now());
@@ -112,19 +114,24 @@ export class RoutingTable {
     )
       return;
     this.#strangers.add(key);
-    this.#mediator.ping(contact);
+    this.#mediator.probe(contact);
   }
 
-  /** The node has not answered a query of ours, or answered under another id. */
+  /** The node has not answered a query of ours, or answered under another id, or with what is of no use. */
   failed(contact: Contact): void {
     this.#strangers.delete(addressKey(contact));
     const known = this.#nodes.get(nodeKey(contact));
     if (known === undefined || !isSame(known.contact, contact)) return;
     known.failed();
-    const bucket = this.#bucketOf(known.contact.id);
-    // A bad node keeps its place until somebody wants it: when the network is down, all of them are bad.
-    if (known.state(this.#mediator.now()) === 'bad') this.#promote(bucket, known);
-    this.#probe(bucket, known);
+    this.#giveWay(known);
+  }
+
+  /** The node has named nodes that are not there, and none that is. */
+  misled(contact: Contact): void {
+    const known = this.#nodes.get(nodeKey(contact));
+    if (known === undefined || !isSame(known.contact, contact)) return;
+    known.misled(this.#mediator.now());
+    this.#giveWay(known);
   }
 
   /**
@@ -152,16 +159,26 @@ export class RoutingTable {
       .slice(0, count);
   }
 
-  /** A random id of each bucket, of `limit` at the most, in which nothing has happened for 15 minutes. They count as refreshed. */
+  /** An id in each bucket, of `limit` at the most, in which nothing has happened for 15 minutes. They count as refreshed. */
   takeStale(limit: number): NodeId[] {
     const now = this.#mediator.now();
     const targets: NodeId[] = [];
     for (const [index, bucket] of this.#buckets.entries()) {
       if (now - bucket.lastChanged < REFRESH_AFTER || targets.length >= limit) continue;
       bucket.lastChanged = now;
-      targets.push(withSharedPrefix(this.ownId, index, this.#mediator.random.bytes(ID_LENGTH)));
+      // In the middle of the last bucket we stand ourselves.
+      if (bucket === this.#last) targets.push(this.ownId);
+      else targets.push(withSharedPrefix(this.ownId, index, this.#mediator.random.bytes(ID_LENGTH)));
     }
     return targets;
+  }
+
+  /** Up to `count` nodes of which we do not know whether they are still there, the longest silent first. */
+  doubtful(count: number): Contact[] {
+    const now = this.#mediator.now();
+    const nodes = [...this.#nodes.values()].filter((node) => node.state(now) === 'questionable');
+    nodes.sort((a, b) => a.lastHeard - b.lastHeard);
+    return nodes.slice(0, count).map(({ contact }) => contact);
   }
 
   get #last(): Bucket {
@@ -209,6 +226,13 @@ export class RoutingTable {
     for (const node of old.drain()) this.#place(node);
   }
 
+  /** A bad node keeps its place until somebody wants it: when the network is down, all of them are bad. */
+  #giveWay(node: KnownNode): void {
+    const bucket = this.#bucketOf(node.contact.id);
+    if (node.state(this.#mediator.now()) === 'bad') this.#promote(bucket, node);
+    this.#probe(bucket, node);
+  }
+
   /** Gives the place of a bad node to one that waits, if there is one. */
   #promote(bucket: Bucket, bad: KnownNode): void {
     bucket.remove(bad);
@@ -224,7 +248,8 @@ export class RoutingTable {
 
   /**
    * "The least recently seen node is pinged. If the pinged node responds then the next least recently seen questionable
-   * node is pinged until one fails to respond or all of the nodes in the bucket are known to be good."
+   * node is pinged until one fails to respond or all of the nodes in the bucket are known to be good." Instead of being
+   * pinged, nodes are asked for nodes: many a liar answers pings.
    */
   #probe(bucket: Bucket, heard: KnownNode | null): void {
     if (bucket.probed !== heard && bucket.probed !== null && bucket.nodes.includes(bucket.probed)) return;
@@ -232,15 +257,11 @@ export class RoutingTable {
     const doubtful = bucket.hasWaiting ? bucket.mostDoubtful(this.#mediator.now()) : undefined;
     if (doubtful === undefined) return;
     bucket.probed = doubtful;
-    this.#mediator.ping(doubtful.contact);
+    this.#mediator.probe(doubtful.contact);
   }
 
   #remove(node: KnownNode): void {
     this.#bucketOf(node.contact.id).remove(node);
     this.#nodes.delete(nodeKey(node.contact));
   }
-}
-
-function isSame(a: Contact, b: Contact): boolean {
-  return a.host === b.host && a.port === b.port && a.id.equals(b.id);
 }

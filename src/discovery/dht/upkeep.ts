@@ -7,6 +7,8 @@ import type { Routers } from './routers.js';
 const TICK: Millis = 60_000;
 /** Buckets that are refreshed in one tick. */
 const MAX_REFRESHED = 2;
+/** Questionable nodes that are probed in one tick: others are named only nodes that are good. */
+const MAX_PROBED = 6;
 /** With fewer nodes than this we enter anew. */
 const FEW_NODES = 8;
 /** How long the first router whose name is found waits for the others. */
@@ -116,6 +118,7 @@ export class Upkeep {
       if (this.#retry === null) this.enter();
       return;
     }
+    for (const contact of table.doubtful(MAX_PROBED)) this.#node.probe(contact);
     for (const target of table.takeStale(MAX_REFRESHED)) {
       const query = { method: 'find_node', target, want: { nodes: false, nodes6: false } } as const;
       this.#node.lookUp(target, query, { gotAnswer: () => undefined, done: () => undefined });
