@@ -13,10 +13,10 @@ interface Hunt {
   readonly median: number;
 }
 
-/** `tries` lookups: each torrent is announced by one node, and then looked for by four others. */
+/** `tries` lookups: each torrent is announced by one node, and then looked for by ten others. */
 function hunt(world: DhtWorld, tries: number): Hunt {
   const { timeline, random } = world;
-  const torrents = Array.from({ length: tries / 4 }, () => {
+  const torrents = Array.from({ length: tries / 10 }, () => {
     const announcer = world.anybody();
     const infoHash = random.bytes(20);
     const place = { port: 6881, impliedPort: false, isSeed: () => true };
@@ -27,7 +27,7 @@ function hunt(world: DhtWorld, tries: number): Hunt {
   let queries = 0;
   let left = tries;
   for (const { announcer, infoHash } of torrents) {
-    for (const searcher of world.others(announcer, 4)) {
+    for (const searcher of world.others(announcer, 10)) {
       const begin = timeline.now();
       let foundAt: number | null = null;
       searcher.node.search(
