@@ -105,14 +105,14 @@ export class Candidates {
     let asked = false;
     let slow = false;
     for (const candidate of this.#sorted) {
-      if (close >= ENOUGH) return { kind: asked ? 'wait' : 'done' };
+      if (close >= ENOUGH) break;
       if (candidate.state === 'answered' && candidate.isSecure) close += 1;
       else if (candidate.state === 'asked') asked = true;
       else if (candidate.state === 'slow') slow = true;
       else if (candidate.state === 'untried' && this.#isWorthAsking(candidate)) return { kind: 'ask', candidate };
     }
     // With fewer than that, every answer counts.
-    return { kind: asked || slow ? 'wait' : 'done' };
+    return { kind: asked || (slow && close < ENOUGH) ? 'wait' : 'done' };
   }
 
   asked(candidate: Candidate): void {
