@@ -173,6 +173,14 @@ export class Connecter implements PeerEvents {
           return refuse({ code: 'block-out-of-range', piece, begin, length: block.length });
         }
         return download.gotPiece(message.piece, message.begin, message.block);
+      // What we never offered is of no more use than what we do not know.
+      case 'port':
+      case 'suggest':
+      case 'haveAll':
+      case 'haveNone':
+      case 'reject':
+      case 'allowedFast':
+      case 'extended':
       case 'unknown':
         return JUNK;
     }
