@@ -6,6 +6,7 @@
 import { toHex } from '../base/bytes.js';
 import { BtgetError } from '../base/failure.js';
 import type { Random } from '../base/random.js';
+import type { CreatePeerSource } from '../discovery/peer-source.js';
 import type { TrackerClient } from '../discovery/tracker-client.js';
 import type { OpenStorage, SlotPool } from '../disk/storage.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
@@ -27,6 +28,7 @@ export interface SessionParts {
   readonly slots: SlotPool;
   readonly openStorage: OpenStorage;
   readonly trackerClient: TrackerClient;
+  readonly peerSources: readonly CreatePeerSource[];
   /** Ends the workers and the loop, when every torrent has ended. */
   readonly close: (answered: () => void) => void;
 }
@@ -89,7 +91,7 @@ export class Session {
   addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): Torrent {
     const key = toHex(metainfo.infoHash);
     if (this.#torrents.has(key)) throw new BtgetError('target-busy', `${metainfo.name} is given twice`);
-    const { rawServer, random, slots, openStorage, trackerClient } = this.#parts;
+    const { rawServer, random, slots, openStorage, trackerClient, peerSources } = this.#parts;
     const torrent = new Torrent(
       {
         rawServer,
@@ -97,6 +99,7 @@ export class Session {
         slots,
         openStorage,
         trackerClient,
+        peerSources,
         halfOpen: this.#halfOpen,
         uploadLimiter: this.#uploadLimiter,
         downloadLimiter: this.#downloadLimiter,

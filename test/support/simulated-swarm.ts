@@ -101,6 +101,7 @@ export class SimulatedSwarm {
           return storage;
         },
         trackerClient: all.trackerClient ?? this.tracker.client(address),
+        peerSources: [],
         close: (answered) => {
           rawServer.addTask(answered, 0);
         },

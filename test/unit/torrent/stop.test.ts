@@ -32,6 +32,7 @@ function begin(outcome: AnnounceOutcome | null, trackerAnswered: () => void = ()
       slots: new MemorySlotPool(8 << 20),
       openStorage: () => new MemoryStorage(metainfo, rawServer, DEFAULT_MEMORY_STORAGE_OPTIONS),
       trackerClient: trackers,
+      peerSources: [],
       close: (answered) => rawServer.addTask(answered, 0),
     },
     DEFAULT_SESSION_OPTIONS,
