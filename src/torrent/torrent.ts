@@ -43,6 +43,8 @@ export interface TorrentParts {
   readonly uploadLimiter: RateLimiter;
   readonly downloadLimiter: RateLimiter;
   readonly identity: Identity;
+  /** Our name and version, as peers show it. */
+  readonly client: string;
   /** Where we listen. */
   readonly port: number;
 }
@@ -103,6 +105,8 @@ export class Torrent {
       uploadLimiter: parts.uploadLimiter,
       downloadLimiter: parts.downloadLimiter,
       identity: parts.identity,
+      client: parts.client,
+      port: parts.port,
       options,
       pieceVerified: (piece) => this.#pieceVerified(piece),
       diskFailed: (failure) => this.#fail(failure),

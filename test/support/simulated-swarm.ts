@@ -102,6 +102,7 @@ export class SimulatedSwarm {
         },
         trackerClient: all.trackerClient ?? this.tracker.client(address),
         peerSources: [],
+        client: 'btget',
         close: (answered) => {
           rawServer.addTask(answered, 0);
         },

@@ -33,6 +33,7 @@ function begin(outcome: AnnounceOutcome | null, trackerAnswered: () => void = ()
       openStorage: () => new MemoryStorage(metainfo, rawServer, DEFAULT_MEMORY_STORAGE_OPTIONS),
       trackerClient: trackers,
       peerSources: [],
+      client: 'btget',
       close: (answered) => rawServer.addTask(answered, 0),
     },
     DEFAULT_SESSION_OPTIONS,
