@@ -5,18 +5,12 @@
  * it does runs in a context of its own: a bug in it ends this torrent, and the others go on.
  */
 import type { BtgetError } from '../base/failure.js';
-import type { Random } from '../base/random.js';
-import type { CreatePeerSource, PeerSource } from '../discovery/peer-source.js';
-import type { TrackerClient } from '../discovery/tracker-client.js';
-import type { OpenStorage, SlotPool } from '../disk/storage.js';
+import type { PeerSource } from '../discovery/peer-source.js';
 import { RateMeasure } from '../measure/rate-measure.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { type PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
-import type { RawServer, RawServerContext } from '../net/raw-server.js';
-import type { Identity } from '../swarm/connection.js';
+import type { RawServerContext } from '../net/raw-server.js';
 import type { Encoder } from '../swarm/encoder.js';
-import type { HalfOpen } from '../swarm/half-open.js';
-import type { RateLimiter } from '../swarm/rate-limiter.js';
 import type { RefusalCode } from '../wire/refusal.js';
 import { Completion } from './completion.js';
 import { ContentProgress } from './content-progress.js';
@@ -29,25 +23,7 @@ import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
 import { Pace } from './pace.js';
 import type { TorrentEvents, TorrentState, TorrentStatus } from './status.js';
 import type { TorrentOptions } from './torrent-options.js';
-
-/** What a torrent stands on; the session has it once for all of them. */
-export interface TorrentParts {
-  readonly rawServer: RawServer;
-  readonly random: Random;
-  readonly slots: SlotPool;
-  readonly openStorage: OpenStorage;
-  readonly trackerClient: TrackerClient;
-  /** Sources of peers besides the trackers; a private torrent uses none of them. */
-  readonly peerSources: readonly CreatePeerSource[];
-  readonly halfOpen: HalfOpen;
-  readonly uploadLimiter: RateLimiter;
-  readonly downloadLimiter: RateLimiter;
-  readonly identity: Identity;
-  /** Our name and version, as peers show it. */
-  readonly client: string;
-  /** Where we listen. */
-  readonly port: number;
-}
+import type { TorrentParts } from './torrent-parts.js';
 
 const MAX_WARNINGS = 20;
 
