@@ -88,11 +88,13 @@ export class PeerExchange implements Extension {
   #tell(partner: Partner): void {
     const { interval, maxPeers } = this.#options;
     partner.task = this.#parts.timers.addTask(() => this.#tell(partner), interval);
-    const itself = addressKey(partner.peer.connection.address);
+    const { connection, handshake } = partner.peer;
+    const { host, port } = connection.address;
+    const itself = new Set([addressKey({ host, port }), addressKey({ host, port: handshake.port ?? port })]);
     const present = new Map<string, PexPeer>();
     for (const peer of this.#parts.peers()) {
       const key = addressKey(peer.address);
-      if (key !== itself) present.set(key, peer);
+      if (!itself.has(key)) present.set(key, peer);
     }
     const added = [...present].filter(([key]) => !partner.told.has(key)).slice(0, maxPeers);
     const dropped = [...partner.told].filter(([key]) => !present.has(key)).slice(0, maxPeers);

@@ -75,6 +75,7 @@ export class Torrent {
       context: this.#context,
       random: parts.random,
       storage,
+      metainfo,
       layout,
       slots: parts.slots,
       halfOpen: parts.halfOpen,

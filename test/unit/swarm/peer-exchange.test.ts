@@ -17,7 +17,7 @@ const MINUTE = 60_000;
 
 class Partner implements ExtendedPeer {
   readonly connection: RecordedConnection;
-  readonly handshake = { ...SILENT_HANDSHAKE, ids: new Map([['ut_pex', 1]]) };
+  readonly handshake = { ...SILENT_HANDSHAKE, ids: new Map([['ut_pex', 1]]), port: 7777 };
   readonly heard: string[] = [];
 
   constructor(host: string) {
@@ -44,7 +44,7 @@ function setUp() {
     DEFAULT_PEER_EXCHANGE_OPTIONS,
   );
   const meet = (...hosts: string[]) => {
-    peers = hosts.map((host) => known(host));
+    peers = [...hosts.map((host) => known(host)), known('9.0.0.1', 7777)];
   };
   return { timeline, dialled, exchange, meet };
 }
