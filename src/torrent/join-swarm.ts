@@ -22,6 +22,7 @@ import type { HalfOpen } from '../swarm/half-open.js';
 import type { Peer } from '../swarm/peer.js';
 import type { PeerConnection } from '../swarm/peer-connection.js';
 import type { RateLimiter } from '../swarm/rate-limiter.js';
+import type { SendMemory } from '../swarm/send-memory.js';
 import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload.js';
 import { uploadSlotsForRate } from '../swarm/upload-slots.js';
 import { Uploader } from '../swarm/uploader.js';
@@ -36,6 +37,7 @@ export interface SwarmParts {
   readonly halfOpen: HalfOpen;
   readonly uploadLimiter: RateLimiter;
   readonly downloadLimiter: RateLimiter;
+  readonly sendMemory: SendMemory;
   readonly identity: Identity;
   readonly options: TorrentOptions;
   /** The piece is ours: its hash is right, and the disk has it. */
@@ -89,7 +91,14 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
     DEFAULT_DOWNLOAD_OPTIONS,
   );
   const uploader = new Uploader(
-    { timers: context, layout, source: store, limiter: parts.uploadLimiter, gotReadFailure: parts.readFailed },
+    {
+      timers: context,
+      layout,
+      source: store,
+      limiter: parts.uploadLimiter,
+      memory: parts.sendMemory,
+      gotReadFailure: parts.readFailed,
+    },
     DEFAULT_UPLOAD_OPTIONS,
   );
   const slots = () => options.uploadSlots ?? uploadSlotsForRate(parts.uploadLimiter.rate);

@@ -17,6 +17,7 @@ import type { Identity } from '../swarm/connection.js';
 import type { Encoder } from '../swarm/encoder.js';
 import type { HalfOpen } from '../swarm/half-open.js';
 import type { RateLimiter } from '../swarm/rate-limiter.js';
+import type { SendMemory } from '../swarm/send-memory.js';
 import type { RefusalCode } from '../wire/refusal.js';
 import { Completion } from './completion.js';
 import { ContentProgress } from './content-progress.js';
@@ -41,6 +42,7 @@ export interface TorrentParts {
   readonly halfOpen: HalfOpen;
   readonly uploadLimiter: RateLimiter;
   readonly downloadLimiter: RateLimiter;
+  readonly sendMemory: SendMemory;
   readonly identity: Identity;
   /** Where we listen. */
   readonly port: number;
@@ -101,6 +103,7 @@ export class Torrent {
       halfOpen: parts.halfOpen,
       uploadLimiter: parts.uploadLimiter,
       downloadLimiter: parts.downloadLimiter,
+      sendMemory: parts.sendMemory,
       identity: parts.identity,
       options,
       pieceVerified: (piece) => this.#pieceVerified(piece),

@@ -16,6 +16,7 @@ import { HalfOpen, MAX_HALF_OPEN } from '../../src/swarm/half-open.js';
 import type { Peer } from '../../src/swarm/peer.js';
 import type { PeerConnection } from '../../src/swarm/peer-connection.js';
 import { DEFAULT_RATE_LIMITER_OPTIONS, RateLimiter } from '../../src/swarm/rate-limiter.js';
+import { DEFAULT_SEND_MEMORY_OPTIONS, SendMemory } from '../../src/swarm/send-memory.js';
 import { DEFAULT_UPLOAD_OPTIONS, type UploadOptions } from '../../src/swarm/upload.js';
 import { uploadSlotsForRate } from '../../src/swarm/upload-slots.js';
 import { Uploader } from '../../src/swarm/uploader.js';
@@ -111,6 +112,7 @@ export class SwarmMember {
         layout,
         source: this.wrapper,
         limiter: uploadLimiter,
+        memory: new SendMemory(host, DEFAULT_SEND_MEMORY_OPTIONS),
         gotReadFailure: (failure) => this.#gotFailure(failure),
       },
       { ...DEFAULT_UPLOAD_OPTIONS, ...all.upload },
