@@ -31,7 +31,7 @@ export const DEFAULT_UPLOAD_OPTIONS: UploadOptions = {
   maxRequestLength: 128 * 1024,
   maxQueued: 500,
   minBatch: 64 * 1024,
-  maxBatch: 256 * 1024,
+  maxBatch: 512 * 1024,
   batchTime: 500,
   measure: DEFAULT_MEASURE_OPTIONS,
 };
