@@ -50,11 +50,6 @@ export class SendMemory {
     this.#options = options;
   }
 
-  /** Bytes that are held by somebody. */
-  get takenLength(): number {
-    return this.#taken.size * this.#options.length;
-  }
-
   /** If there is none, undefined, and `memoryCame` is called when there is. Harmless when `holder` waits already. */
   take(holder: MemoryHolder): Buffer | undefined {
     const memory = this.#free.pop() ?? this.#make();
