@@ -1,6 +1,6 @@
 import type { Millis } from '../base/clock.js';
 import type { BlockRead, BlockSpan, DoneOutcome } from '../disk/storage.js';
-import { DEFAULT_MEASURE_OPTIONS, Measure, type MeasureOptions } from '../measure/measure.js';
+import { Measure } from '../measure/measure.js';
 import { BLOCK_LENGTH, type PieceIndex } from '../metainfo/piece-layout.js';
 import { encodeMessage } from '../wire/message.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
@@ -9,32 +9,7 @@ import type { PeerConnection } from './peer-connection.js';
 import type { RateLimiter, RateWaiter } from './rate-limiter.js';
 import type { SendMemory } from './send-memory.js';
 import { UploadBatch } from './upload-batch.js';
-
-/** How requests of peers are answered. */
-export interface UploadOptions {
-  // BEP 3: "All current implementations use 2^14 (16 kiB), and close connections which request an amount greater than that."
-  /** The longest block that a peer may ask for, bytes; clients before 2005 asked for more than 16 KiB. */
-  readonly maxRequestLength: number;
-  /** Requests of one peer that wait for us, at the most; more are dropped, and the peer is made to ask for them again. */
-  readonly maxQueued: number;
-  /** What one read and one send hold, bytes, and what may wait in the socket before the next: the least … */
-  readonly minBatch: number;
-  /** … and the most. */
-  readonly maxBatch: number;
-  /** Between those two, a batch is what the peer takes in this time: a choke or a cancel then still has an effect. */
-  readonly batchTime: Millis;
-  /** How rates are measured. */
-  readonly measure: MeasureOptions;
-}
-
-export const DEFAULT_UPLOAD_OPTIONS: UploadOptions = {
-  maxRequestLength: 128 * 1024,
-  maxQueued: 500,
-  minBatch: 64 * 1024,
-  maxBatch: 512 * 1024,
-  batchTime: 500,
-  measure: DEFAULT_MEASURE_OPTIONS,
-};
+import type { UploadOptions } from './upload-options.js';
 
 /** What an Upload needs of the side that all uploads of a torrent share. */
 export interface UploadOwner {
@@ -63,9 +38,9 @@ const MAX_READS = 2;
 type Requests = Map<number, BlockSpan>;
 
 /**
- * Serves one peer. Requests wait in a queue; a run of them is read in one go and leaves in one send, while what waits
- * in the socket stays below a bound. One read is under way at a time. A choke, and the peer's loss of interest, empty
- * the queue, and what is being read then is not sent. The queue is bounded: what does not fit is asked for again.
+ * Serves one peer. Requests wait in a queue; a batch of them is read in one go and leaves in one send, while what is read
+ * and what waits in the socket stay below a bound. A choke, and the peer's loss of interest, empty the queue, and what is
+ * being read then is not sent. The queue is bounded: what does not fit is asked for again.
  */
 export class Upload implements RateWaiter {
   readonly #connection: PeerConnection;

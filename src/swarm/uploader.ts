@@ -6,7 +6,8 @@ import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import type { PeerConnection } from './peer-connection.js';
 import type { RateLimiter } from './rate-limiter.js';
 import type { SendMemory } from './send-memory.js';
-import { Upload, type UploadOptions, type UploadOwner } from './upload.js';
+import { Upload, type UploadOwner } from './upload.js';
+import type { UploadOptions } from './upload-options.js';
 
 /** What we have, and its bytes (pieces/storage-wrapper.ts). */
 export interface BlockSource {

@@ -24,7 +24,7 @@ import type { Peer } from '../swarm/peer.js';
 import type { PeerConnection } from '../swarm/peer-connection.js';
 import type { RateLimiter } from '../swarm/rate-limiter.js';
 import type { SendMemory } from '../swarm/send-memory.js';
-import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload.js';
+import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload-options.js';
 import { uploadSlotsForRate } from '../swarm/upload-slots.js';
 import { Uploader } from '../swarm/uploader.js';
 import type { TorrentOptions } from './torrent-options.js';
