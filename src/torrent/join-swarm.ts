@@ -23,7 +23,8 @@ import type { HalfOpen } from '../swarm/half-open.js';
 import type { Peer } from '../swarm/peer.js';
 import type { PeerConnection } from '../swarm/peer-connection.js';
 import type { RateLimiter } from '../swarm/rate-limiter.js';
-import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload.js';
+import type { SendMemory } from '../swarm/send-memory.js';
+import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload-options.js';
 import { uploadSlotsForRate } from '../swarm/upload-slots.js';
 import { Uploader } from '../swarm/uploader.js';
 import { joinExtensions } from './join-extensions.js';
@@ -39,6 +40,7 @@ export interface SwarmParts {
   readonly halfOpen: HalfOpen;
   readonly uploadLimiter: RateLimiter;
   readonly downloadLimiter: RateLimiter;
+  readonly sendMemory: SendMemory;
   readonly identity: Identity;
   /** Our name and version, as peers show it. */
   readonly client: string;
@@ -96,7 +98,14 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
     DEFAULT_DOWNLOAD_OPTIONS,
   );
   const uploader = new Uploader(
-    { timers: context, layout, source: store, limiter: parts.uploadLimiter, gotReadFailure: parts.readFailed },
+    {
+      timers: context,
+      layout,
+      source: store,
+      limiter: parts.uploadLimiter,
+      memory: parts.sendMemory,
+      gotReadFailure: parts.readFailed,
+    },
     DEFAULT_UPLOAD_OPTIONS,
   );
   const slots = () => options.uploadSlots ?? uploadSlotsForRate(parts.uploadLimiter.rate);

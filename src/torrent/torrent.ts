@@ -81,6 +81,7 @@ export class Torrent {
       halfOpen: parts.halfOpen,
       uploadLimiter: parts.uploadLimiter,
       downloadLimiter: parts.downloadLimiter,
+      sendMemory: parts.sendMemory,
       identity: parts.identity,
       client: parts.client,
       port: parts.port,
