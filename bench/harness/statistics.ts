@@ -9,11 +9,11 @@ export function median(values: readonly number[]): number {
  * The median of the ratios run by run: what else the machine did at the time falls on both sides of a pair. Runs that one
  * side lacks make no pair; NaN when there is none.
  */
-export function medianRatio(over: readonly (number | undefined)[], under: readonly (number | undefined)[]): number {
+export function medianRatio(over: readonly number[], under: readonly number[]): number {
   return median(
     over.flatMap((figure, run) => {
       const other = under[run];
-      return figure === undefined || other === undefined ? [] : [figure / other];
+      return other === undefined ? [] : [figure / other];
     }),
   );
 }
