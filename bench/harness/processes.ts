@@ -163,7 +163,9 @@ export class RunningProgram {
   }
 
   epitaph(code: End['code']): string {
-    const lastWords = (this.stderr.trim() || this.stdout.trim()).split('\n').slice(-3).join(' / ');
-    return `${[this.#program.command, ...this.#program.args].join(' ')} ended with ${code}: ${lastWords}`;
+    const lines = (this.stderr.trim() || this.stdout.trim()).split('\n');
+    // Where a program dies with a trace, the line that names the error tells more than the last ones.
+    const lastWords = lines.findLast((line) => /error/i.test(line)) ?? lines.slice(-3).join(' / ');
+    return `${lastWords} (exit ${code} of ${[this.#program.command, ...this.#program.args].join(' ')})`;
   }
 }
