@@ -58,7 +58,6 @@ export function leech(torrent: LeanTorrent, options: LeanLeechOptions): Promise<
     socket.once('connect', () => {
       began = performance.now();
       socket.write(encodeHandshake(torrent.infoHash, '-LEECH1-', false));
-      socket.write(plainMessage(INTERESTED));
     });
     socket.once('error', reject);
     socket.once('close', () => reject(new Error(`the seed closed after ${receiver.received} bytes`)));
@@ -84,6 +83,7 @@ export class Receiver {
   #headLength = 0;
   /** Bytes until the next head: at first the handshake. */
   #skip = HANDSHAKE_LENGTH;
+  #shaken = false;
   #block: number | undefined;
 
   constructor(torrent: LeanTorrent, window: number, send: (bytes: Buffer) => void) {
@@ -114,12 +114,19 @@ export class Receiver {
       this.#skip -= skipped;
       at += skipped;
       if (this.#skip > 0) break;
+      if (!this.#shaken) this.#handshakeCameIn();
       if (this.#block !== undefined) this.#blockCameIn();
       at += this.#readHead(buffer, at, length);
     }
     // A block that ends with the chunk has come in as well.
     if (this.#skip === 0 && this.#block !== undefined) this.#blockCameIn();
     this.#ask();
+  }
+
+  /** Not before: aria2 bans whoever sends more than a handshake until it has answered it. */
+  #handshakeCameIn(): void {
+    this.#shaken = true;
+    this.#send(plainMessage(INTERESTED));
   }
 
   /** Takes what the head still needs; returns how many bytes these were. */

@@ -52,6 +52,7 @@ async function downloadFromLeanSeeds(bench: Bench, { pieceLength, seeds, goals }
     metrics: COST,
     contestants: field.clients.map((client) => downloader(bench, client, torrent, portsOf(seed))),
     goals,
+    timeLimit: 60,
     end: async () => field.end(),
   };
 }
