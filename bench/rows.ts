@@ -1,5 +1,7 @@
 import type { MakeRow } from './row.js';
 import { download, downloadFromLibtorrent, manyPeers } from './rows/download.js';
+import { eightLeeches } from './rows/eight-leeches.js';
+import { roundTrip } from './rows/round-trip.js';
 import { upload } from './rows/upload.js';
 
 /** Every row by the name that `npm run bench -- ROW` takes, in the order in which they run. */
@@ -12,4 +14,6 @@ export const ROWS: Readonly<Record<string, MakeRow>> = {
   'upload-256k': upload('256K'),
   'upload-1m': upload('1M'),
   'upload-4m': upload('4M'),
+  'round-trip': roundTrip,
+  'eight-leeches': eightLeeches,
 };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { writeNoise } from '../../test/support/noise.js';
 import { findRivals, type Rivals } from './installed.js';
-import { Processes, type Program, type Ran, type Started } from './processes.js';
+import { Processes, type Program, type Ran, type RanTogether, type Started } from './processes.js';
 
 const BTGET = fileURLToPath(new URL('../../../bin/btget.js', import.meta.url));
 export const MIB = 1 << 20;
@@ -114,6 +114,11 @@ export class Bench {
   /** Runs a program to its end and measures it; see `Processes.run`. */
   run(program: Program): Promise<Ran> {
     return this.processes.run(program);
+  }
+
+  /** Runs programs at the same time, all to their end; see `Processes.runTogether`. */
+  runTogether(programs: readonly Program[]): Promise<RanTogether> {
+    return this.processes.runTogether(programs);
   }
 
   /** Starts a program that goes on until it is ended; see `Processes.start`. Its `running.bill()` tells its cost so far. */

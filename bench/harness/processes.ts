@@ -23,6 +23,12 @@ export interface Ran {
   readonly stderr: string;
 }
 
+export interface RanTogether {
+  /** From the start to the last end, the processor time of all, and the most memory that one of them held. */
+  readonly cost: Cost;
+  readonly each: readonly { readonly wall: number; readonly stdout: string; readonly stderr: string }[];
+}
+
 const SAMPLE_INTERVAL = 20;
 // What a program says is kept for its last words only; a chatty one must not fill the memory.
 const MOST_OUTPUT = 1 << 20;
@@ -38,23 +44,35 @@ export class Processes {
     return { running, found };
   }
 
-  /**
-   * Runs a program to its end and measures it. Rejects when its exit code is not 0. Nothing else that was started may end
-   * meanwhile: the kernel tells the exact time only of all ended children together.
-   */
+  /** Runs a program to its end and measures it; see `runTogether`. */
   async run(program: Program): Promise<Ran> {
+    const { cost, each } = await this.runTogether([program]);
+    const [{ stdout, stderr } = { stdout: '', stderr: '' }] = each;
+    return { cost, stdout, stderr };
+  }
+
+  /**
+   * Runs programs at the same time, all to their end, and measures them. Rejects when an exit code is not 0. Nothing else
+   * that was started may end meanwhile: the kernel tells the exact time only of all ended children together.
+   */
+  async runTogether(programs: readonly Program[]): Promise<RanTogether> {
     const cpuBefore = cpuOfEndedChildren();
     const began = performance.now();
-    const running = this.#spawn(program);
-    let memory = 0;
+    const running = programs.map((program) => this.#spawn(program));
+    const memory = running.map(() => 0);
     const sampling = setInterval(() => {
-      memory = running.bill()?.memory ?? memory;
+      for (const [index, one] of running.entries()) memory[index] = one.bill()?.memory ?? memory[index] ?? 0;
     }, SAMPLE_INTERVAL);
     try {
-      const { code, at } = await running.ended;
-      if (code !== 0) throw new Error(running.epitaph(code));
-      const cost = { wall: (at - began) / 1000, cpu: cpuOfEndedChildren() - cpuBefore, memory };
-      return { cost, stdout: running.stdout, stderr: running.stderr };
+      const each = await Promise.all(
+        running.map(async (one) => {
+          const { code, at } = await one.ended;
+          if (code !== 0) throw new Error(one.epitaph(code));
+          return { wall: (at - began) / 1000, stdout: one.stdout, stderr: one.stderr };
+        }),
+      );
+      const wall = Math.max(...each.map((one) => one.wall));
+      return { cost: { wall, cpu: cpuOfEndedChildren() - cpuBefore, memory: Math.max(...memory) }, each };
     } finally {
       clearInterval(sampling);
     }

@@ -4,6 +4,7 @@ import { PYTHON } from '../harness/installed.js';
 import type { Program } from '../harness/processes.js';
 
 const LIBTORRENT = fileURLToPath(new URL('../../../bench/rivals/libtorrent-client.py', import.meta.url));
+const RELAY = fileURLToPath(new URL('../relay/relay.js', import.meta.url));
 const LEAN_PEER = fileURLToPath(new URL('../lean/peer.js', import.meta.url));
 
 export interface DownloadTask {
@@ -22,12 +23,18 @@ export interface SeedTask {
   readonly maxUpload?: number;
 }
 
+/** A program, and what it says when it listens: the first group is its port, or its ports with commas. */
+export interface Listener {
+  readonly program: Program;
+  readonly listening: RegExp;
+}
+
 /** A client that can play both sides. Its own port is chosen by the system or found free. */
 export interface Client {
   readonly name: string;
   /** Downloads, and ends when everything is there. */
   download(task: DownloadTask): Promise<Program>;
-  seed(task: SeedTask): Promise<{ readonly program: Program; readonly listening: RegExp }>;
+  seed(task: SeedTask): Promise<Listener>;
 }
 
 export function btgetClient(bench: Bench): Client {
@@ -101,7 +108,7 @@ export function aria2Client(bench: Bench, tracker: (peers: readonly number[]) =>
 }
 
 /** So many seeds in one process, none of which is ever the bottleneck. */
-export function leanSeeds(torrent: string, content: string, count: number): { program: Program; listening: RegExp } {
+export function leanSeeds(torrent: string, content: string, count: number): Listener {
   const args = [LEAN_PEER, 'seed', torrent, content, String(count)];
   return { program: { command: process.execPath, args }, listening: /ports ([\d,]+)\./ };
 }
@@ -109,4 +116,12 @@ export function leanSeeds(torrent: string, content: string, count: number): { pr
 /** A leech that is never the bottleneck. It prints what it took, `Leeched`, as JSON. */
 export function leanLeech(torrent: string, port: number): Program {
   return { command: process.execPath, args: [LEAN_PEER, 'leech', torrent, String(port)] };
+}
+
+/** Another port for the one that is given, so many milliseconds away from it in either direction. */
+export function relay(port: number, delay: number): Listener {
+  return {
+    program: { command: process.execPath, args: [RELAY, String(port), String(delay)] },
+    listening: /listening on (\d+)\./,
+  };
 }
