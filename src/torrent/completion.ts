@@ -47,11 +47,14 @@ export class Completion {
 
   /** The check is over. `whole` are the files that have their name already; a torrent that only seeds names no others. */
   begin(verified: readonly PieceIndex[], whole: ReadonlySet<number>): void {
-    const found = verified.flatMap((piece) => this.#files.pieceVerified(piece));
-    for (const file of found) if (whole.has(file)) this.#tellFile(file);
-    if (this.#parts.options.mode === 'download') {
-      this.#finisher.finish([...this.#files.wholeAtOnce, ...found.filter((file) => !whole.has(file))]);
+    const toFinish = [...this.#files.wholeAtOnce];
+    for (const piece of verified) {
+      for (const file of this.#files.pieceVerified(piece)) {
+        if (whole.has(file)) this.#tellFile(file);
+        else toFinish.push(file);
+      }
     }
+    if (this.#parts.options.mode === 'download') this.#finisher.finish(toFinish);
     this.#tellIfDone();
   }
 
