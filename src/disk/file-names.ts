@@ -72,5 +72,6 @@ export class StorageNames {
 }
 
 function endsLikePart(element: string): boolean {
-  return element.slice(-PART.length).toLowerCase() === PART;
+  const last = element.at(-1);
+  return (last === 't' || last === 'T') && element.slice(-PART.length).toLowerCase() === PART;
 }
