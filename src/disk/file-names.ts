@@ -10,6 +10,8 @@ export interface FileNames {
   readonly part: string;
 }
 
+const PART = '.part';
+
 /** The names of one torrent's files. Nothing but the metainfo and `output` decides them, so they outlive the process. */
 export class StorageNames {
   readonly #files: readonly TorrentFile[];
@@ -26,7 +28,7 @@ export class StorageNames {
 
   of(index: number): FileNames {
     const final = this.#path(this.#file(index).path);
-    return { final, part: this.#unusual.get(index) ?? `${final}.part` };
+    return { final, part: this.#unusual.get(index) ?? `${final}${PART}` };
   }
 
   /** What the link with this index holds: a relative path from its folder to its target. Null when it is no link. */
@@ -49,6 +51,8 @@ export class StorageNames {
 
   /** A torrent may itself hold `a` and `a.part`: then the first grows as `a.1.part`, or the next number that is free. */
   #findUnusual(): void {
+    // Rare, and the search below takes as long as making the torrent's paths safe does.
+    if (!this.#files.some(({ path }) => path.some(endsLikePart)) && !endsLikePart(this.#output ?? '')) return;
     const taken = new Set<string>();
     for (const file of this.#files) {
       const path = this.#path(file.path).toLowerCase();
@@ -65,4 +69,9 @@ export class StorageNames {
       this.#unusual.set(index, `${path}.${number}.part`);
     });
   }
+}
+
+function endsLikePart(element: string): boolean {
+  const last = element.at(-1);
+  return (last === 't' || last === 'T') && element.slice(-PART.length).toLowerCase() === PART;
 }

@@ -28,7 +28,9 @@ function safeElement(bytes: Buffer): string | undefined {
 /** The bytes as UTF-8, with one `_` for each run of bytes that are not. */
 function decodeName(bytes: Buffer): string {
   const text = bytes.toString('utf8');
-  return Buffer.from(text, 'utf8').equals(bytes) ? text : text.replace(/\ufffd+/g, '_');
+  // What is not UTF-8 leaves U+FFFD behind, which may also stand there in its own right.
+  if (!text.includes('\ufffd') || Buffer.from(text, 'utf8').equals(bytes)) return text;
+  return text.replace(/\ufffd+/g, '_');
 }
 
 /** Splits before the extension; the extension is '' or begins with a dot. */

@@ -51,5 +51,6 @@ describe('the names of files', () => {
   it('take 100,000 files in a moment', () => {
     const files = Array.from({ length: 100_000 }, (_, index) => ({ path: `t/${index % 100}/${index}` }));
     assert.equal(names(files).of(99_999).part, 't/99/99999.part');
+    assert.equal(names([...files, { path: 't/99/99999.part' }]).of(99_999).part, 't/99/99999.1.part');
   });
 });
