@@ -9,6 +9,7 @@ import {
 } from '../../src/net/datagram.js';
 import { type DatagramPlace, datagramPlace, passDatagram } from '../../src/net/datagram-fence.js';
 import type { FaultDomain } from '../../src/net/fault-domain.js';
+import { isMulticast, parseIp } from '../../src/net/ip-address.js';
 import type { PeerAddress } from '../../src/net/raw-server.js';
 import type { SimulatedHostOptions } from './simulated-host-options.js';
 import type { LinkSource, SimulatedLink } from './simulated-link.js';
@@ -218,7 +219,9 @@ class DatagramQueue implements LinkSource {
 
 function hears(place: DatagramPlace, to: PeerAddress): boolean {
   if (place.port !== to.port || (place.family === 6) !== to.host.includes(':')) return false;
-  return place.group === null ? isEvery(place.host) || place.host === to.host : place.group === to.host;
+  const address = parseIp(to.host);
+  if (address !== undefined && isMulticast(address)) return place.group === to.host;
+  return place.group === null && (isEvery(place.host) || place.host === to.host);
 }
 
 function collide(one: DatagramPlace, other: DatagramPlace): boolean {
