@@ -45,7 +45,7 @@ export class UdpTrackerCall<Kind extends 'announce' | 'scrape', Value> {
   readonly #parts: UdpCallParts;
   readonly #question: UdpQuestion<Kind, Value>;
   readonly #answered: (outcome: UdpCallOutcome<Value>) => void;
-  #attempts: Attempt[] = [];
+  readonly #attempts: Attempt[] = [];
   #urlData = '';
   #ended = false;
   #limit: Task | null = null;
@@ -135,7 +135,7 @@ export class UdpTrackerCall<Kind extends 'announce' | 'scrape', Value> {
 
   #connected(to: PeerAddress, outcome: ConnectOutcome): void {
     if (!outcome.ok) {
-      this.#failed(to, outcome);
+      this.#failed(outcome);
       return;
     }
     const { connectionId, reused } = outcome;
@@ -146,22 +146,21 @@ export class UdpTrackerCall<Kind extends 'announce' | 'scrape', Value> {
   }
 
   #gotAnswer(to: PeerAddress, reused: boolean, outcome: TransactionOutcome<Kind>): void {
-    if (!outcome.ok) this.#failed(to, { code: 'unreachable', message: outcome.message });
+    if (!outcome.ok) this.#failed({ code: 'unreachable', message: outcome.message });
     else if (isError(outcome.answer)) {
       if (reused) {
         // It may be about the connection id: one that is new tells.
         this.#parts.connections.forget(to);
         this.#connect(to);
-      } else this.#failed(to, { code: 'refused', message: refusalMessage(outcome.answer.message) });
+      } else this.#failed({ code: 'refused', message: refusalMessage(outcome.answer.message) });
     } else {
       const answer = outcome.answer as UdpTrackerAnswer & { readonly kind: Kind };
       this.#finish({ ok: true, value: this.#question.read(answer, to) });
     }
   }
 
-  /** A tracker that refuses has answered; to where nothing can be sent now, nothing can be sent in the next round. */
-  #failed(to: PeerAddress, failure: { readonly code: 'refused' | 'unreachable'; readonly message: string }): void {
-    this.#attempts = this.#attempts.filter((attempt) => attempt.to.host !== to.host);
+  /** A tracker that refuses has answered, and is not asked at its other addresses. */
+  #failed(failure: { readonly code: 'refused' | 'unreachable'; readonly message: string }): void {
     if (failure.code === 'refused' || this.#attempts.length === 0) this.#finish({ ok: false, ...failure });
     else this.#tryNext();
   }

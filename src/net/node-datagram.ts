@@ -120,7 +120,7 @@ class NodeDatagramSocket implements DatagramSocket {
 
   #cameIn(data: Buffer, address: string, port: number): void {
     // To port 0 nobody can answer.
-    if (this.#closed || port === 0) return;
+    if (port === 0) return;
     const host = this.#place.family === 4 ? address : (normaliseHost(address) ?? address);
     this.#domain.run(() => this.#handler.datagramCameIn(this, data, { host, port }));
   }

@@ -128,6 +128,16 @@ export function datagramContract(name: string, createWorld: () => DatagramWorld)
       assert.deepEqual(free.socket.local, left.local);
     });
 
+    it('leave the same port of IPv4 to others', async (test) => {
+      if (world.family === 4) return test.skip('it is IPv4');
+      const server = world.create();
+      const mailbox = new Mailbox('a', log);
+      const first = await outcomeOf(server, { family: 6, port: 0 }, mailbox);
+      assert.ok(first.ok);
+      const second = await outcomeOf(server, { family: 4, port: first.socket.local.port }, mailbox);
+      assert.ok(second.ok, JSON.stringify(second));
+    });
+
     it('are not opened where they cannot be', async () => {
       const server = world.create();
       const mailbox = new Mailbox('a', log);

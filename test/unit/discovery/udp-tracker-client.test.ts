@@ -108,12 +108,13 @@ test('an announce asks for a connection id first, says everything, and the answe
 
 test('a connection id serves every announce of the next minute, from the same port', () => {
   const { timeline, tracker, announce, outcomes } = setUp();
-  const { log, clients } = tracker();
+  const { log, clients, requests } = tracker();
   for (const at of [0, 30, 59, 61]) timeline.addTask(() => announce(), at * SECOND);
   timeline.run(70 * SECOND);
   assert.deepEqual(log, ['connect 0', 'announce 0', 'announce 30', 'announce 59', 'connect 61', 'announce 61']);
   assert.equal(outcomes.filter(({ ok }) => ok).length, 4);
   assert.equal(new Set(clients.map(({ port }) => port)).size, 1);
+  for (const asked of requests) if (asked.kind !== 'connect') assert.deepEqual(asked.connectionId, CONNECTION_ID);
 });
 
 test('announces that begin together share the question for a connection id', () => {
@@ -403,11 +404,11 @@ test('a name that leads nowhere is told as it is, and one of which nobody knows 
 });
 
 test('an announce that is cancelled is not answered, whenever that is, and leaves no timer', () => {
-  for (const at of [0, 10, 75, 110, 175, 225]) {
+  for (const at of [-1, 0, 10, 75, 110, 175, 225]) {
     const { timeline, tracker, announce, outcomes, client } = setUp();
     const { log } = tracker();
     const call = announce();
-    timeline.run(at);
+    if (at >= 0) timeline.run(at);
     const before = outcomes.length;
     call.cancel();
     call.cancel();
