@@ -35,6 +35,8 @@ export function createNodeSession(
       slots: createSlotPool(DEFAULT_SLOT_POOL_OPTIONS),
       openStorage: (storageOptions) => disk.openStorage(storageOptions),
       trackerClient: new SchemeTrackerClient(http, udp),
+      client: userAgent,
+      peerSources: [],
       close: (answered) =>
         disk.close(() => {
           http.close();
