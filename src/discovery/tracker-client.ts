@@ -38,6 +38,8 @@ export interface AnnounceResponse {
   readonly warning: string | null;
   /** To be sent with the next announces: the tracker's bytes as Latin-1 characters. */
   readonly trackerId: string | null;
+  /** Our address as the tracker sees it (BEP 24), an IP literal. */
+  readonly externalIp: string | null;
 }
 
 export type AnnounceOutcome =

@@ -65,7 +65,7 @@ test('every way in which a tracker fails has its code', async (context) => {
     '403?said': { ok: false, code: 'refused', message: 'unregistered', retryAfter: 120 },
     '503': { ok: false, code: 'bad-answer', message: 'HTTP status 503 Service Unavailable', retryAfter: 90 },
     '503?said': { ok: false, code: 'refused', message: 'unregistered', retryAfter: 90 },
-    udp: { ok: false, code: 'forbidden', message: 'udp trackers are not supported yet' },
+    udp: { ok: false, code: 'forbidden', message: 'udp: urls are not fetched' },
   });
 });
 
