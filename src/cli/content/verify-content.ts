@@ -31,11 +31,11 @@ export type VerifyOutcome =
   | { readonly ok: true; readonly verdict: ContentVerdict }
   | { readonly ok: false; readonly failure: BtgetError };
 
-/** Pieces that the disk is asked for at once: enough for every core, few enough to stop soon. */
-const CHECKS_AT_ONCE = 64;
+// 64 MiB of the shortest usual pieces: enough for every core. A job is a few hundred bytes.
+const CHECKS_AT_ONCE = 4096;
 
 export interface Verification {
-  /** Answers 'interrupted' as soon as what is being hashed is through. */
+  /** Answers 'interrupted' within the call. What the storage is at work on comes to nothing. */
   stop(): void;
 }
 
@@ -50,10 +50,15 @@ export function verifyContent(
   progress: (checked: number, length: number) => void,
   answered: (outcome: VerifyOutcome) => void,
 ): Verification {
-  let stopped = false;
+  let ended = false;
+  const end = (outcome: VerifyOutcome): void => {
+    if (ended) return;
+    ended = true;
+    answered(outcome);
+  };
   storage.survey((outcome) => {
     if (!outcome.ok) {
-      answered(outcome);
+      end(outcome);
       return;
     }
     const pieces = piecesToCheck(metainfo, layout, outcome.files);
@@ -62,23 +67,20 @@ export function verifyContent(
     let next = 0;
     let underWay = 0;
     let checked = 0;
-    let failure: BtgetError | null = null;
     const go = (): void => {
-      if (stopped) failure ??= new BtgetError('interrupted', 'interrupted before it was done');
-      while (failure === null && underWay < CHECKS_AT_ONCE && next < pieces.length) {
+      while (!ended && underWay < CHECKS_AT_ONCE && next < pieces.length) {
         check(pieces[next] as PieceIndex);
         next += 1;
       }
-      if (underWay > 0) return;
-      if (failure !== null) answered({ ok: false, failure });
-      else answered({ ok: true, verdict: judge(metainfo, layout, outcome.files, verified) });
+      if (underWay === 0) end({ ok: true, verdict: judge(metainfo, layout, outcome.files, verified) });
     };
     const check = (piece: PieceIndex): void => {
       underWay += 1;
       storage.checkPiece(piece, (found) => {
         underWay -= 1;
-        if (!found.ok) failure ??= found.failure;
+        if (!found.ok) end(found);
         else if (found.matches) verified.add(piece);
+        if (ended) return;
         checked += layout.lengthOf(piece);
         progress(checked, length);
         go();
@@ -86,11 +88,7 @@ export function verifyContent(
     };
     go();
   });
-  return {
-    stop: () => {
-      stopped = true;
-    },
-  };
+  return { stop: () => end({ ok: false, failure: new BtgetError('interrupted', 'interrupted before it was done') }) };
 }
 
 function judge(
