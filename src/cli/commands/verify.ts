@@ -5,7 +5,7 @@ import { BtgetError } from '../../base/failure.js';
 import type { FileDisk } from '../../disk/file-disk.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import { PieceLayout } from '../../metainfo/piece-layout.js';
-import { type ContentVerdict, type VerifyOutcome, verifyContent } from '../content/verify-content.js';
+import { type ContentVerdict, type FileVerdict, type VerifyOutcome, verifyContent } from '../content/verify-content.js';
 import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';
 import { onInterrupt } from '../interruptible.js';
 import type { CliIo } from '../io.js';
@@ -102,15 +102,17 @@ function named(verdict: ContentVerdict, output: string | null): ContentVerdict {
   return { ...verdict, files };
 }
 
-/** A line for each file that is not whole (for each file when `all`), and one for the torrent. */
+// Whoever needs every range of a file in ruins reads the JSON.
+const RANGES_TOLD = 10;
+
+/**
+ * A line for each file that is not whole (for each file when `all`) with its bad bytes, and one for the torrent. A range
+ * names its first and its last byte.
+ */
 function report(metainfo: Metainfo, verdict: ContentVerdict, all: boolean): string[] {
-  const width = 'wrong-size'.length;
   const lines = verdict.files
     .filter((file) => all || !file.ok || verdict.files.length === 1)
-    .map(({ path, length, have, state }) => {
-      const part = state === 'incomplete' ? ` (${formatPercent(have, length)} is right)` : '';
-      return `${state.padEnd(width)}  ${formatSize(length).padStart(8)}  ${printable(path)}${part}`;
-    });
+    .flatMap((file) => [fileLine(file), ...rangeLines(file)]);
   const whole = verdict.files.filter((file) => file.ok).length;
   const bad =
     verdict.badPieces.length === 0 ? '' : `, ${formatCount(verdict.badPieces.length, 'piece')} missing or wrong`;
@@ -119,4 +121,24 @@ function report(metainfo: Metainfo, verdict: ContentVerdict, all: boolean): stri
       `${formatSize(verdict.have)} of ${formatSize(verdict.length)}${bad}`,
   );
   return lines;
+}
+
+const INDENT = 'wrong-size'.length;
+
+function fileLine({ path, length, have, state }: FileVerdict): string {
+  const part = state === 'incomplete' ? ` (${formatPercent(have, length)} is right)` : '';
+  return `${state.padEnd(INDENT)}  ${formatSize(length).padStart(8)}  ${printable(path)}${part}`;
+}
+
+function rangeLines({ state, badRanges }: FileVerdict): string[] {
+  // Of a file that is not there, all is missing.
+  if (state === 'missing') return [];
+  const lines = badRanges.slice(0, RANGES_TOLD).map(({ begin, length }) => {
+    const bytes = `${begin}-${begin + length - 1}`;
+    return `${''.padEnd(INDENT)}  ${formatSize(length).padStart(8)}  bytes ${bytes} missing or wrong`;
+  });
+  const more = badRanges.length - lines.length;
+  return more === 0
+    ? lines
+    : [...lines, `${''.padEnd(INDENT + 12)}and ${formatCount(more, 'more range')} (see --json)`];
 }

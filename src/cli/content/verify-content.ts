@@ -7,6 +7,12 @@ import { piecesToCheck } from '../../torrent/adoption.js';
 
 export type FileState = 'ok' | 'incomplete' | 'missing' | 'wrong-size';
 
+/** Bytes of one file. */
+export interface ByteRange {
+  readonly begin: number;
+  readonly length: number;
+}
+
 export interface FileVerdict {
   /** Below the folder, with `/`. */
   readonly path: string;
@@ -15,6 +21,11 @@ export interface FileVerdict {
   readonly have: number;
   readonly ok: boolean;
   readonly state: FileState;
+  /**
+   * The file's bytes in pieces that are not whole, in order, no two of them touching. As fine as pieces are: a piece that
+   * reaches over two files makes both of them bad.
+   */
+  readonly badRanges: readonly ByteRange[];
 }
 
 export interface ContentVerdict {
@@ -121,14 +132,24 @@ function judgeFile(
   layout: PieceLayout,
   verified: ReadonlySet<number>,
 ): FileVerdict {
-  const end = file.begin + file.length;
-  let have = 0;
-  for (let piece = Math.floor(file.begin / layout.pieceLength); piece * layout.pieceLength < end; piece += 1) {
-    const begin = piece * layout.pieceLength;
-    if (verified.has(piece)) have += Math.min(end, begin + layout.pieceLength) - Math.max(file.begin, begin);
-  }
+  const badRanges = findBadRanges(file, layout, verified);
+  const have = badRanges.reduce((left, { length }) => left - length, file.length);
   const state = stateOf(file, found, have);
-  return { path: file.path.join('/'), length: file.length, have, ok: state === 'ok', state };
+  return { path: file.path.join('/'), length: file.length, have, ok: state === 'ok', state, badRanges };
+}
+
+function findBadRanges(file: TorrentFile, layout: PieceLayout, verified: ReadonlySet<number>): readonly ByteRange[] {
+  const ranges: ByteRange[] = [];
+  const fileEnd = file.begin + file.length;
+  const isBad = (piece: number): boolean => piece * layout.pieceLength < fileEnd && !verified.has(piece);
+  for (let piece = Math.floor(file.begin / layout.pieceLength); piece * layout.pieceLength < fileEnd; piece += 1) {
+    if (!isBad(piece)) continue;
+    const begin = Math.max(file.begin, piece * layout.pieceLength);
+    while (isBad(piece + 1)) piece += 1;
+    const end = Math.min(fileEnd, (piece + 1) * layout.pieceLength);
+    ranges.push({ begin: begin - file.begin, length: end - begin });
+  }
+  return ranges;
 }
 
 /** A file under its part name may be short, because it grows; one under its own name may not. */
