@@ -53,11 +53,10 @@ export interface FileOperations {
 export interface ReadOperations {
   open(path: string, answered: (error: Error | null, descriptor: number) => void): void;
   facts(descriptor: number, answered: (error: Error | null, facts: FileFacts | undefined) => void): void;
+  /** Fills `into`, one after another, with what follows `position`; less at the end of the file, and when it likes. */
   read(
     descriptor: number,
-    into: Uint8Array,
-    begin: number,
-    length: number,
+    into: readonly Uint8Array[],
     position: number,
     answered: (error: Error | null, count: number) => void,
   ): void;
@@ -106,8 +105,7 @@ export const systemReadOperations: ReadOperations = {
   open: (path, answered) => fs.open(path, FLAGS.read | O_NOFOLLOW, answered),
   facts: (descriptor, answered) =>
     fs.fstat(descriptor, (error, stats) => answered(error, error === null ? factsOf(stats) : undefined)),
-  read: (descriptor, into, begin, length, position, answered) =>
-    fs.read(descriptor, into, begin, length, position, answered),
+  read: (descriptor, into, position, answered) => fs.readv(descriptor, into, position, answered),
   close: (descriptor, answered) => fs.close(descriptor, answered),
   lookUp,
   realPath: (path) => fs.realpathSync.native(path),

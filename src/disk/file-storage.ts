@@ -12,16 +12,7 @@ import type { ReadOperations } from './file-operations.js';
 import type { FileAddress, FileReadPool } from './file-read-pool.js';
 import { type FileReaderParts, readBlocks } from './file-reader.js';
 import type { WorkerThread } from './file-worker-thread.js';
-import type {
-  BlockSpan,
-  CheckOutcome,
-  DoneOutcome,
-  FileSurvey,
-  PieceSlot,
-  ReadOutcome,
-  Storage,
-  SurveyOutcome,
-} from './storage.js';
+import type { BlockRead, CheckOutcome, DoneOutcome, FileSurvey, PieceSlot, Storage, SurveyOutcome } from './storage.js';
 
 /** What all torrents of a process share. */
 export interface SharedDisk {
@@ -143,11 +134,11 @@ export class FileStorage implements Storage {
     });
   }
 
-  readBlocks(spans: readonly BlockSpan[], answered: (outcome: ReadOutcome) => void): void {
+  readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {
     this.#refuseWhenClosed();
     this.#due += 1;
-    readBlocks(this.#reading, spans, (outcome) => {
-      this.#later(() => answered(outcome));
+    readBlocks(this.#reading, reads, (failure) => {
+      this.#later(() => answered(failure === null ? DONE : { ok: false, failure }));
       this.#gotDue();
     });
   }
