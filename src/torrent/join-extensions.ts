@@ -7,7 +7,7 @@ import { DEFAULT_METADATA_SHARING_OPTIONS, MetadataSharing } from '../swarm/meta
 import type { Peer } from '../swarm/peer.js';
 import { DEFAULT_PEER_EXCHANGE_OPTIONS, PeerExchange } from '../swarm/peer-exchange.js';
 import type { PexPeer } from '../swarm/pex-message.js';
-import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload.js';
+import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload-options.js';
 
 export interface ExtensionsParts {
   readonly timers: Timers;
