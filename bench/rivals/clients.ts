@@ -23,6 +23,12 @@ export interface SeedTask {
   readonly maxUpload?: number;
 }
 
+export interface VerifyTask {
+  readonly torrent: string;
+  /** The folder of the content, all of which is there. */
+  readonly dir: string;
+}
+
 /** A program, and what it says when it listens: the first group is its port, or its ports with commas. */
 export interface Listener {
   readonly program: Program;
@@ -35,6 +41,8 @@ export interface Client {
   /** Downloads, and ends when everything is there. */
   download(task: DownloadTask): Promise<Program>;
   seed(task: SeedTask): Promise<Listener>;
+  /** Hashes what is there, and ends when all of it is right. */
+  verify(task: VerifyTask): Promise<Program>;
 }
 
 export function btgetClient(bench: Bench): Client {
@@ -52,6 +60,7 @@ export function btgetClient(bench: Bench): Client {
         listening: /listening on \S*?:(\d+)[\s\S]*seeding/,
       };
     },
+    verify: async ({ torrent, dir }) => bench.btget('verify', torrent, '-d', dir, '-q'),
   };
 }
 
@@ -68,6 +77,8 @@ export function libtorrentClient(): Client {
         listening: /listening on (\d+)\./,
       };
     },
+    // A download begins with a look at what is there.
+    verify: async ({ torrent, dir }) => ({ command: PYTHON, args: [LIBTORRENT, 'download', torrent, dir] }),
   };
 }
 
@@ -103,6 +114,10 @@ export function aria2Client(bench: Bench, tracker: (peers: readonly number[]) =>
         },
         listening: /[Ll]istening on TCP port (\d+)/,
       };
+    },
+    async verify({ torrent, dir }) {
+      const args = ['--quiet=true', '--check-integrity=true', '--hash-check-only=true'];
+      return { command: 'aria2c', args: [...args, ...(await options(torrent, dir))] };
     },
   };
 }

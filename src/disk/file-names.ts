@@ -1,6 +1,7 @@
 /** Under which names the files of a torrent lie. */
 import { relative } from 'node:path/posix';
 import type { TorrentFile } from '../metainfo/metainfo.js';
+import { foldName } from '../metainfo/path-element.js';
 
 /** Paths below the download folder, with `/` between their elements. */
 export interface FileNames {
@@ -55,17 +56,17 @@ export class StorageNames {
     if (!this.#files.some(({ path }) => path.some(endsLikePart)) && !endsLikePart(this.#output ?? '')) return;
     const taken = new Set<string>();
     for (const file of this.#files) {
-      const path = this.#path(file.path).toLowerCase();
+      const path = foldName(this.#path(file.path));
       for (let end = path.length; end > 0 && !taken.has(path.slice(0, end)); end = path.lastIndexOf('/', end - 1)) {
         taken.add(path.slice(0, end));
       }
     }
     this.#files.forEach((file, index) => {
       const path = this.#path(file.path);
-      const folded = path.toLowerCase();
-      if (!taken.has(`${folded}.part`)) return;
+      const folded = foldName(path);
+      if (!taken.has(`${folded}.PART`)) return;
       let number = 1;
-      while (taken.has(`${folded}.${number}.part`) || taken.has(`${folded}.${number}`)) number += 1;
+      while (taken.has(`${folded}.${number}.PART`) || taken.has(`${folded}.${number}`)) number += 1;
       this.#unusual.set(index, `${path}.${number}.part`);
     });
   }

@@ -58,3 +58,11 @@ export function cutText(text: string, length: number): string {
   while (end > 0 && ((bytes[end] as number) & 0xc0) === 0x80) end -= 1;
   return bytes.toString('utf8', 0, end);
 }
+
+/**
+ * Equal for names that some disk takes for the same. Lower case alone keeps apart what others join: `ß` and `SS`, `ſ` and
+ * `s`, and the two small sigmas, of which it chooses one by the letters around.
+ */
+export function foldName(name: string): string {
+  return name.toLowerCase().toUpperCase().normalize('NFC');
+}

@@ -3,7 +3,7 @@
  * file on some disks, so they collide here too. Folders win over files, and the first file over later ones; who loses
  * is renamed from `base.ext` to `base.N.ext`. Linear in the length of all paths.
  */
-import { cutText, MAX_ELEMENT_LENGTH, splitExtension } from './path-element.js';
+import { cutText, foldName, MAX_ELEMENT_LENGTH, splitExtension } from './path-element.js';
 
 export interface WantedPath {
   /** Safe elements, at least one. */
@@ -85,5 +85,5 @@ function nameOf(path: readonly string[]): string {
 }
 
 function keyOf(parent: number, name: string): string {
-  return `${parent}/${name.normalize('NFC').toLowerCase()}`;
+  return `${parent}/${foldName(name)}`;
 }

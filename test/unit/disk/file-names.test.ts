@@ -26,6 +26,7 @@ describe('the names of files', () => {
   it('never make a part name of what the torrent itself holds', () => {
     assert.deepEqual(parts('t/a', 't/a.part'), ['t/a.1.part', 't/a.part.part']);
     assert.deepEqual(parts('t/a', 't/A.PART'), ['t/a.1.part', 't/A.PART.part']);
+    assert.deepEqual(parts('t/ß', 't/SS.part'), ['t/ß.1.part', 't/SS.part.part']);
     assert.deepEqual(parts('t/a', 't/a.part/b'), ['t/a.1.part', 't/a.part/b.part']);
     assert.deepEqual(parts('t/a', 't/a.part', 't/a.1'), ['t/a.2.part', 't/a.part.part', 't/a.1.part']);
     assert.deepEqual(parts('t/a', 't/a.part', 't/a.1.part'), ['t/a.2.part', 't/a.part.part', 't/a.1.part.part']);
