@@ -3,6 +3,7 @@
  * interfaces, so that a test can make each call fail in turn.
  */
 import fs from 'node:fs';
+import { inFolder } from './file-anchor.js';
 
 /** What is known of a name without following links. */
 export interface FileFacts {
@@ -31,6 +32,8 @@ export interface FileOperations {
   /** Undefined when there is no such name. */
   lookUp(path: string): FileFacts | undefined;
   realPath(path: string): string;
+  /** As in file-anchor.ts. Code that makes, names or removes something calls it through `inFolderOf`. */
+  readonly inFolder: typeof inFolder;
   setLength(descriptor: number, length: number): void;
   setMode(descriptor: number, mode: number): void;
   /** Flushes bytes and length; of a folder, its names. Does not block: syncing takes as long as the disk likes. */
@@ -50,11 +53,10 @@ export interface FileOperations {
 export interface ReadOperations {
   open(path: string, answered: (error: Error | null, descriptor: number) => void): void;
   facts(descriptor: number, answered: (error: Error | null, facts: FileFacts | undefined) => void): void;
+  /** Fills `into`, one after another, with what follows `position`; less at the end of the file, and when it likes. */
   read(
     descriptor: number,
-    into: Uint8Array,
-    begin: number,
-    length: number,
+    into: readonly Uint8Array[],
     position: number,
     answered: (error: Error | null, count: number) => void,
   ): void;
@@ -83,6 +85,7 @@ export const systemFileOperations: FileOperations = {
   facts: (descriptor) => factsOf(fs.fstatSync(descriptor)),
   lookUp,
   realPath: (path) => fs.realpathSync.native(path),
+  inFolder,
   setLength: (descriptor, length) => fs.ftruncateSync(descriptor, length),
   setMode: (descriptor, mode) => fs.fchmodSync(descriptor, mode),
   flush: (descriptor, answered) => fs.fdatasync(descriptor, answered),
@@ -102,8 +105,7 @@ export const systemReadOperations: ReadOperations = {
   open: (path, answered) => fs.open(path, FLAGS.read | O_NOFOLLOW, answered),
   facts: (descriptor, answered) =>
     fs.fstat(descriptor, (error, stats) => answered(error, error === null ? factsOf(stats) : undefined)),
-  read: (descriptor, into, begin, length, position, answered) =>
-    fs.read(descriptor, into, begin, length, position, answered),
+  read: (descriptor, into, position, answered) => fs.readv(descriptor, into, position, answered),
   close: (descriptor, answered) => fs.close(descriptor, answered),
   lookUp,
   realPath: (path) => fs.realpathSync.native(path),

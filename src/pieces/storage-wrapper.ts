@@ -1,6 +1,6 @@
 import type { Millis, Timers } from '../base/clock.js';
 import { BtgetError } from '../base/failure.js';
-import type { BlockSpan, CheckOutcome, PieceSlot, ReadOutcome, SlotPool, Storage } from '../disk/storage.js';
+import type { BlockRead, CheckOutcome, DoneOutcome, PieceSlot, SlotPool, Storage } from '../disk/storage.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
 import type { Bitfield } from '../wire/bitfield.js';
 import { OpenPiece } from './open-piece.js';
@@ -142,10 +142,10 @@ export class StorageWrapper {
   }
 
   /** Reads for an upload. A piece that is not verified (any more) is an 'io' failure. The answer comes later. */
-  readBlocks(spans: readonly BlockSpan[], answered: (outcome: ReadOutcome) => void): void {
-    const lacking = spans.find((span) => !this.have.has(span.piece));
+  readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {
+    const lacking = reads.find(({ piece }) => !this.have.has(piece));
     if (lacking === undefined) {
-      this.#storage.readBlocks(spans, answered);
+      this.#storage.readBlocks(reads, answered);
       return;
     }
     const failure = new BtgetError('io', `piece ${lacking.piece} is not there to be read`);

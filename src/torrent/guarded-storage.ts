@@ -1,13 +1,5 @@
 import type { Timers } from '../base/clock.js';
-import type {
-  BlockSpan,
-  CheckOutcome,
-  DoneOutcome,
-  PieceSlot,
-  ReadOutcome,
-  Storage,
-  SurveyOutcome,
-} from '../disk/storage.js';
+import type { BlockRead, CheckOutcome, DoneOutcome, PieceSlot, Storage, SurveyOutcome } from '../disk/storage.js';
 import type { PieceIndex } from '../metainfo/piece-layout.js';
 
 /**
@@ -39,8 +31,8 @@ export class GuardedStorage implements Storage {
     this.#storage.checkPiece(piece, this.#guard(answered));
   }
 
-  readBlocks(spans: readonly BlockSpan[], answered: (outcome: ReadOutcome) => void): void {
-    this.#storage.readBlocks(spans, this.#guard(answered));
+  readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {
+    this.#storage.readBlocks(reads, this.#guard(answered));
   }
 
   demoteFile(file: number, answered: (outcome: DoneOutcome) => void): void {
