@@ -1,8 +1,15 @@
 import type { MakeRow } from './row.js';
+import { greedyPeers, slowDisk } from './rows/back-pressure.js';
 import { create, createManyFiles } from './rows/create.js';
 import { download, downloadFromLibtorrent, manyPeers } from './rows/download.js';
 import { eightLeeches } from './rows/eight-leeches.js';
+import { idleConnections } from './rows/idle-connections.js';
+import { fiftyThousandFiles, hundredThousandPieces } from './rows/large-torrents.js';
+import { loopDelay } from './rows/loop-delay.js';
+import { thousandTorrents } from './rows/many-torrents.js';
+import { pickCost } from './rows/pick-cost.js';
 import { roundTrip } from './rows/round-trip.js';
+import { startup } from './rows/startup.js';
 import { upload } from './rows/upload.js';
 import { verify, verifyManyFiles } from './rows/verify.js';
 
@@ -26,4 +33,13 @@ export const ROWS: Readonly<Record<string, MakeRow>> = {
   'create-many-files': createManyFiles,
   'round-trip': roundTrip,
   'eight-leeches': eightLeeches,
+  startup,
+  'thousand-torrents': thousandTorrents,
+  'idle-connections': idleConnections,
+  'hundred-thousand-pieces': hundredThousandPieces,
+  'fifty-thousand-files': fiftyThousandFiles,
+  'pick-cost': pickCost,
+  'slow-disk': slowDisk,
+  'greedy-peers': greedyPeers,
+  'loop-delay': loopDelay,
 };

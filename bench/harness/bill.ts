@@ -15,12 +15,27 @@ const TICKS_PER_SECOND = 100;
 export function billOf(pid: number): Bill | undefined {
   try {
     const [user, system] = timesOf(pid);
-    const memory = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
-    // A process that has ended and is not yet waited for has no memory any more.
-    return memory === undefined ? undefined : { cpu: user + system, memory: Number(memory) / 1024 };
+    const memory = memoryOf(pid, 'VmHWM');
+    return memory === undefined ? undefined : { cpu: user + system, memory };
   } catch {
     return undefined;
   }
+}
+
+/** The memory of a living process that is resident now, MiB; undefined when it is gone. */
+export function residentMemoryOf(pid: number): number | undefined {
+  try {
+    return memoryOf(pid, 'VmRSS');
+  } catch {
+    return undefined;
+  }
+}
+
+/** A process that has ended and is not yet waited for has no memory any more. */
+function memoryOf(pid: number, field: string): number | undefined {
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+  const kib = new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1];
+  return kib === undefined ? undefined : Number(kib) / 1024;
 }
 
 /** Seconds of processor time of all children of this process that have ended. */

@@ -1,6 +1,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
-import { type Bill, billOf, cpuOfEndedChildren } from './bill.js';
+import { type Bill, billOf, cpuOfEndedChildren, residentMemoryOf } from './bill.js';
 
 export interface Program {
   readonly command: string;
@@ -150,6 +150,11 @@ export class RunningProgram {
   /** What it has cost so far; undefined when it has ended. */
   bill(): Bill | undefined {
     return this.#child.pid === undefined ? undefined : billOf(this.#child.pid);
+  }
+
+  /** Memory that is resident now, MiB; undefined when it has ended. */
+  resident(): number | undefined {
+    return this.#child.pid === undefined ? undefined : residentMemoryOf(this.#child.pid);
   }
 
   /** Resolves when `pattern` stands on either output; rejects when the program ends without it. */
