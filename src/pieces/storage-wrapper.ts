@@ -137,7 +137,7 @@ export class StorageWrapper {
     const open = this.#openPiece(piece);
     open.arrive(begin / BLOCK_LENGTH, this.#timers.now());
     if (open.writesThrough) this.#writeThrough(open, begin, block, false);
-    else if (open.slot !== null) block.copy(open.slot.data, begin);
+    else open.keep(begin, block);
     if (open.isWhole && open.pendingWrites === 0) this.#settle(open);
   }
 
