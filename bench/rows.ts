@@ -1,8 +1,7 @@
 import type { MakeRow } from './row.js';
-import { download, downloadFromLibtorrent, manyPeers } from './rows/download.js';
+import { download, downloadFromLibtorrent, manyPeers, roundTrip } from './rows/download.js';
 import { eightLeeches } from './rows/eight-leeches.js';
-import { roundTrip } from './rows/round-trip.js';
-import { upload } from './rows/upload.js';
+import { upload, uploadToLibtorrent } from './rows/upload.js';
 
 /** Every row by the name that `npm run bench -- ROW` takes, in the order in which they run. */
 export const ROWS: Readonly<Record<string, MakeRow>> = {
@@ -14,6 +13,7 @@ export const ROWS: Readonly<Record<string, MakeRow>> = {
   'upload-256k': upload('256K'),
   'upload-1m': upload('1M'),
   'upload-4m': upload('4M'),
+  'upload-to-libtorrent': uploadToLibtorrent,
   'round-trip': roundTrip,
   'eight-leeches': eightLeeches,
 };
