@@ -38,6 +38,18 @@ export type ReadOutcome =
 
 export type DoneOutcome = { readonly ok: true } | { readonly ok: false; readonly failure: BtgetError };
 
+/** Which file it is and in what state, as its file system says: enough to see that somebody replaced or changed it. */
+export interface FileIdentity {
+  /** Bytes. */
+  readonly length: number;
+  /** When its bytes last changed, nanoseconds since 1970 by the clock of its file system. */
+  readonly changedAt: bigint;
+  /** A number that no other file of its file system has. Once the file is gone another may get it. */
+  readonly inode: bigint;
+  /** When it came to be, as `changedAt`: tells it from a later file with the same inode. */
+  readonly bornAt: bigint;
+}
+
 /** What was on the disk for one file before we touched anything. Pad files and links are always 'absent'. */
 export interface FileSurvey {
   /** 'part': under its `.part` name; 'final': under its own. A file under both counts as 'part'. */
