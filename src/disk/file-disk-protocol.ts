@@ -1,7 +1,7 @@
 /** What the main thread asks of its workers, and what they answer. Everything here survives structured cloning. */
 import type { FailureMessage } from './file-failure.js';
 import type { FileNames } from './file-names.js';
-import type { FileSurvey } from './storage.js';
+import type { FileIdentity, FileSurvey } from './storage.js';
 
 /** A torrent's place on the disk. Every request carries it: workers are shared by all torrents. */
 export interface StoragePlace {
@@ -17,10 +17,18 @@ export interface StoragePlace {
 
 /** Bytes from offset `from` of the data to offset `begin` of the file. */
 export interface FileWrite {
+  /** Index in the metainfo. */
+  readonly file: number;
   readonly names: FileNames;
   readonly begin: number;
   readonly from: number;
   readonly length: number;
+}
+
+/** A file by its index in the metainfo. */
+export interface NamedFile {
+  readonly file: number;
+  readonly names: FileNames;
 }
 
 /** Bytes to hash. */
@@ -74,7 +82,11 @@ export interface Work {
     };
     answer: null;
   };
-  sync: { request: { place: StoragePlace }; answer: null };
+  sync: {
+    request: { place: StoragePlace; also: readonly NamedFile[] };
+    /** What each file was like before it was flushed, by its index. */
+    answer: ReadonlyMap<number, FileIdentity>;
+  };
   closeStorage: { request: { place: StoragePlace }; answer: null };
   hash: { request: { jobs: readonly HashJob[] }; answer: readonly HashAnswer[] };
   /** Closes the files that were open for hashing. */

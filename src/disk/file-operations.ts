@@ -3,6 +3,7 @@
  * interfaces, so that a test can make each call fail in turn.
  */
 import fs from 'node:fs';
+import type { FileIdentity } from './storage.js';
 
 /** What is known of a name without following links. */
 export interface FileFacts {
@@ -30,6 +31,8 @@ export interface FileOperations {
   facts(descriptor: number): FileFacts;
   /** Undefined when there is no such name. */
   lookUp(path: string): FileFacts | undefined;
+  /** As `lookUp`, for a regular file; undefined when there is none of that name. */
+  identify(path: string): FileIdentity | undefined;
   realPath(path: string): string;
   setLength(descriptor: number, length: number): void;
   setMode(descriptor: number, mode: number): void;
@@ -82,6 +85,7 @@ export const systemFileOperations: FileOperations = {
   write: (descriptor, from, begin, length, position) => fs.writeSync(descriptor, from, begin, length, position),
   facts: (descriptor) => factsOf(fs.fstatSync(descriptor)),
   lookUp,
+  identify,
   realPath: (path) => fs.realpathSync.native(path),
   setLength: (descriptor, length) => fs.ftruncateSync(descriptor, length),
   setMode: (descriptor, mode) => fs.fchmodSync(descriptor, mode),
@@ -108,6 +112,12 @@ export const systemReadOperations: ReadOperations = {
   lookUp,
   realPath: (path) => fs.realpathSync.native(path),
 };
+
+function identify(path: string): FileIdentity | undefined {
+  const stats = fs.lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  if (!stats?.isFile()) return undefined;
+  return { length: Number(stats.size), changedAt: stats.mtimeNs, inode: stats.ino, bornAt: stats.birthtimeNs };
+}
 
 function lookUp(path: string): FileFacts | undefined {
   try {

@@ -21,6 +21,7 @@ import type {
   ReadOutcome,
   Storage,
   SurveyOutcome,
+  SyncOutcome,
 } from './storage.js';
 
 /** What all torrents of a process share. */
@@ -44,7 +45,7 @@ export interface FileStorageParts {
 // The writer surveys that many files in one go, so that another torrent's pieces need not wait for a survey of 100,000.
 const SURVEY_COUNT = 1000;
 
-const ABSENT: FileSurvey = { found: 'absent', length: 0, finalBeside: false };
+const ABSENT: FileSurvey = { found: 'absent', length: 0, identity: null, finalBeside: false };
 const DONE: DoneOutcome = { ok: true };
 
 /** After `close` nothing is answered but `close` itself. */
@@ -175,8 +176,11 @@ export class FileStorage implements Storage {
     });
   }
 
-  sync(answered: (outcome: DoneOutcome) => void): void {
-    this.#askToDo('sync', { place: this.#place }, [], answered);
+  sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void {
+    const named = also.map((file) => ({ file, names: this.#names.of(file) }));
+    this.#ask('sync', { place: this.#place, also: named }, [], (told) =>
+      this.#later(() => answered(told.ok ? { ok: true, flushed: told.value } : failed(told))),
+    );
   }
 
   close(answered: () => void): void {
@@ -200,7 +204,7 @@ export class FileStorage implements Storage {
     });
   }
 
-  #askToDo<K extends 'write' | 'demote' | 'finish' | 'sync'>(
+  #askToDo<K extends 'write' | 'demote' | 'finish'>(
     kind: K,
     request: Work[K]['request'],
     moved: readonly ArrayBuffer[],
@@ -243,7 +247,13 @@ export class FileStorage implements Storage {
     let from = 0;
     for (const segment of this.#map.segments(begin, length)) {
       if (segment.kind === 'file') {
-        writes.push({ names: this.#names.of(segment.file), begin: segment.begin, from, length: segment.length });
+        writes.push({
+          file: segment.file,
+          names: this.#names.of(segment.file),
+          begin: segment.begin,
+          from,
+          length: segment.length,
+        });
       }
       from += segment.length;
     }

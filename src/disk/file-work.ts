@@ -81,7 +81,10 @@ function createHandlers(operations: FileOperations): Handlers {
       answered(DONE);
     },
     finish: (request, answered) => finishFile(operations, filesOf(request.place), request, flushed(answered)),
-    sync: ({ place }, answered) => filesOf(place).sync(flushed(answered)),
+    sync: ({ place, also }, answered) =>
+      filesOf(place).sync(also, (failure, identities) =>
+        answered(failure === null ? { ok: true, value: identities } : { ok: false, failure: encodeFailure(failure) }),
+      ),
     closeStorage: ({ place }, answered) => {
       const files = storages.get(place.id);
       storages.delete(place.id);

@@ -56,12 +56,19 @@ export interface FileSurvey {
   readonly found: 'absent' | 'part' | 'final';
   /** Length on the disk; 0 when absent. */
   readonly length: number;
+  /** Null when absent. */
+  readonly identity: FileIdentity | null;
   /** 'final' beside 'part': a file of the final name exists as well, and is not ours until proved. */
   readonly finalBeside: boolean;
 }
 
 export type SurveyOutcome =
   | { readonly ok: true; readonly files: readonly FileSurvey[] }
+  | { readonly ok: false; readonly failure: BtgetError };
+
+export type SyncOutcome =
+  /** What the files that were flushed were like before that, by index in the metainfo: at least as much is flushed. */
+  | { readonly ok: true; readonly flushed: ReadonlyMap<number, FileIdentity> }
   | { readonly ok: false; readonly failure: BtgetError };
 
 export interface Storage {
@@ -100,8 +107,11 @@ export interface Storage {
    */
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void;
 
-  /** Flushes everything written so far. */
-  sync(answered: (outcome: DoneOutcome) => void): void;
+  /**
+   * Flushes everything written so far, and the files that `also` names by their index in the metainfo, whoever wrote them.
+   * Files that are not there are left out.
+   */
+  sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void;
 
   /**
    * Ends what is under way, closes every file, answers once. Nothing else is answered from this call on, and nothing

@@ -7,6 +7,7 @@ import type {
   ReadOutcome,
   Storage,
   SurveyOutcome,
+  SyncOutcome,
 } from '../disk/storage.js';
 import type { PieceIndex } from '../metainfo/piece-layout.js';
 
@@ -51,8 +52,8 @@ export class GuardedStorage implements Storage {
     this.#storage.finishFile(file, this.#guard(answered));
   }
 
-  sync(answered: (outcome: DoneOutcome) => void): void {
-    this.#storage.sync(this.#guard(answered));
+  sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void {
+    this.#storage.sync(also, this.#guard(answered));
   }
 
   close(answered: () => void): void {

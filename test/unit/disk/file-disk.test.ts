@@ -164,7 +164,7 @@ describe('the disk of a process', () => {
       ok: true,
       matches: true,
     });
-    assert.throws(() => first?.sync(() => undefined), /closed/);
+    assert.throws(() => first?.sync([], () => undefined), /closed/);
     await folder.end();
   });
 

@@ -30,9 +30,9 @@ function content(...lengths: number[]): { files: TorrentFile[]; layout: PieceLay
   };
 }
 
-const absent: FileSurvey = { found: 'absent', length: 0, finalBeside: false };
-const part = (length: number): FileSurvey => ({ found: 'part', length, finalBeside: false });
-const final = (length: number): FileSurvey => ({ found: 'final', length, finalBeside: false });
+const absent: FileSurvey = { found: 'absent', length: 0, identity: null, finalBeside: false };
+const part = (length: number): FileSurvey => ({ found: 'part', length, identity: null, finalBeside: false });
+const final = (length: number): FileSurvey => ({ found: 'final', length, identity: null, finalBeside: false });
 
 function verdicts(lengths: number[], survey: FileSurvey[], verified: number[]): string[] {
   const { files, layout } = content(...lengths);
