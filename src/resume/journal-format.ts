@@ -61,9 +61,9 @@ export function encodeHead(owner: JournalOwner, nonce: Uint8Array): Buffer {
   return head;
 }
 
-/** The records as bytes to be appended after `before`: a head, or records that end with the last one written. */
-export function encodeRecords(before: Buffer, records: readonly JournalRecord[]): Buffer {
-  let seal = lastSeal(before);
+/** The records as bytes to be appended after what has the seal `before`. */
+export function encodeRecords(before: number, records: readonly JournalRecord[]): Buffer {
+  let seal = before;
   const encoded: Buffer[] = [];
   for (const { kind, body } of records.flatMap(bodiesOf)) {
     const bytes = Buffer.alloc(RECORD_OVERHEAD + body.length);

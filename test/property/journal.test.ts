@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { encodeHead, encodeRecords, HEAD_LENGTH, type JournalRecord } from '../../src/resume/journal-format.js';
+import {
+  encodeHead,
+  encodeRecords,
+  HEAD_LENGTH,
+  type JournalRecord,
+  lastSeal,
+} from '../../src/resume/journal-format.js';
 import { type JournalContents, readJournal } from '../../src/resume/read-journal.js';
 
 const OWNER = { infoHash: Buffer.alloc(20, 7), pieceCount: 1000, fileCount: 50 };
@@ -44,7 +50,7 @@ function write(
   let state: JournalContents = { runs: [], files: new Map(), isClean: false };
   const states = [state];
   for (const one of clean ? [...records, { kind: 'end' } as const] : records) {
-    bytes = Buffer.concat([bytes, encodeRecords(bytes, [one])]);
+    bytes = Buffer.concat([bytes, encodeRecords(lastSeal(bytes), [one])]);
     if (one.kind === 'pieces') state = { ...state, runs: [...state.runs, ...one.runs] };
     else if (one.kind === 'files') state = { ...state, files: new Map([...state.files, ...one.files]) };
     else state = { ...state, isClean: true };
@@ -77,7 +83,7 @@ test('records that were appended together read as if they came one by one', () =
   fc.assert(
     fc.property(journal, ({ nonce, records }) => {
       const head = encodeHead(OWNER, nonce);
-      const together = Buffer.concat([head, encodeRecords(head, records)]);
+      const together = Buffer.concat([head, encodeRecords(lastSeal(head), records)]);
       assert.deepEqual(together, write({ nonce, records, clean: false }).bytes);
     }),
   );

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { crc32 } from '../../../src/base/crc32.js';
 import type { PieceRun } from '../../../src/metainfo/piece-layout.js';
-import { encodeHead, encodeRecords, HEAD_LENGTH, sealOf } from '../../../src/resume/journal-format.js';
+import { encodeHead, encodeRecords, HEAD_LENGTH, lastSeal, sealOf } from '../../../src/resume/journal-format.js';
 import { isJournal, readJournal } from '../../../src/resume/read-journal.js';
 
 const OWNER = { infoHash: Buffer.alloc(20, 7), pieceCount: 100_000, fileCount: 30_000 };
@@ -65,9 +65,9 @@ test('an impossible record ends what is believed, whole as it is', () => {
 
 test('a journal that names every piece again and again is not followed for long', () => {
   const runs: PieceRun[] = Array.from({ length: 9_000 }, () => ({ first: 0, end: OWNER.pieceCount }));
-  const bytes = Buffer.concat([HEAD, encodeRecords(HEAD, [{ kind: 'pieces', runs: runs.slice(0, 16) }])]);
+  const bytes = Buffer.concat([HEAD, encodeRecords(lastSeal(HEAD), [{ kind: 'pieces', runs: runs.slice(0, 16) }])]);
   assert.equal(readJournal(bytes, OWNER)?.runs.length, 16);
-  const endless = Buffer.concat([bytes, encodeRecords(bytes, [{ kind: 'pieces', runs }])]);
+  const endless = Buffer.concat([bytes, encodeRecords(lastSeal(bytes), [{ kind: 'pieces', runs }])]);
   assert.equal(readJournal(endless, OWNER)?.runs.length, 16);
 });
 
@@ -77,6 +77,6 @@ test('a list that is too long for one record comes back whole', () => {
     runs.map(({ first }, index) => [index, { length: first, changedAt: 1n, inode: BigInt(index), bornAt: -1n }]),
   );
   const records = [{ kind: 'files', files } as const, { kind: 'pieces', runs } as const];
-  const contents = readJournal(Buffer.concat([HEAD, encodeRecords(HEAD, records)]), OWNER);
+  const contents = readJournal(Buffer.concat([HEAD, encodeRecords(lastSeal(HEAD), records)]), OWNER);
   assert.deepEqual(contents, { runs, files, isClean: false });
 });
