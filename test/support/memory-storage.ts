@@ -230,16 +230,28 @@ export class MemoryStorage implements Storage {
   }
 
   sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void {
-    this.#run<SyncOutcome>('sync', also.join(' '), answered, () => {
+    this.#assertOpen();
+    const begin = (): void => {
       const flushed = new Map<number, FileIdentity>();
       for (const file of [...this.#touched, ...also]) {
         const { identity } = surveyOf(this.#file(file));
         if (identity !== null) flushed.set(file, identity);
       }
       this.#touched.clear();
-      this.#unflushed = [];
-      return { ok: true, flushed };
-    });
+      const unflushed = new Set(this.#unflushed);
+      this.#run<SyncOutcome>(
+        'sync',
+        also.join(' '),
+        answered,
+        () => {
+          this.#unflushed = this.#unflushed.filter((write) => !unflushed.has(write));
+          return { ok: true, flushed };
+        },
+        'aside',
+      );
+    };
+    // What was asked for before is done before. Writing goes on while the disk flushes, and what it writes is not flushed.
+    this.#timers.addTask(() => (this.#closed ? undefined : begin()), Math.max(0, this.#busyUntil - this.#timers.now()));
   }
 
   close(answered: () => void): void {
@@ -274,16 +286,18 @@ export class MemoryStorage implements Storage {
     what: string | number,
     answered: (outcome: T | { readonly ok: false; readonly failure: BtgetError }) => void,
     work: () => T,
+    order: 'in turn' | 'aside' = 'in turn',
   ): void {
     this.#assertOpen();
     this.#options.log?.push(`${operation} ${what}`.trim());
     const failure = this.#failures.get(operation)?.shift();
     const now = this.#timers.now();
-    this.#busyUntil = Math.max(now, this.#busyUntil) + this.#options.latency;
+    const end = (order === 'aside' ? now : Math.max(now, this.#busyUntil)) + this.#options.latency;
+    this.#busyUntil = Math.max(this.#busyUntil, end);
     this.#timers.addTask(() => {
       const outcome = failure === undefined ? work() : ({ ok: false, failure } as const);
       if (!this.#closed) answered(outcome);
-    }, this.#busyUntil - now);
+    }, end - now);
   }
 
   #assertOpen(): void {
