@@ -29,6 +29,8 @@ export function createNodeSession(
       slots: createSlotPool(DEFAULT_SLOT_POOL_OPTIONS),
       openStorage: (storageOptions) => disk.openStorage(storageOptions),
       trackerClient,
+      client: userAgent,
+      peerSources: [],
       close: (answered) =>
         disk.close(() => {
           trackerClient.close();

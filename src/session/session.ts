@@ -6,6 +6,7 @@
 import { toHex } from '../base/bytes.js';
 import { BtgetError } from '../base/failure.js';
 import type { Random } from '../base/random.js';
+import type { CreatePeerSource } from '../discovery/peer-source.js';
 import type { TrackerClient } from '../discovery/tracker-client.js';
 import type { OpenStorage, SlotPool } from '../disk/storage.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
@@ -16,6 +17,7 @@ import type { TorrentEvents } from '../torrent/status.js';
 import { Torrent } from '../torrent/torrent.js';
 import type { TorrentOptions } from '../torrent/torrent-options.js';
 import type { RefusalCode } from '../wire/refusal.js';
+import { encodeReserved } from '../wire/reserved.js';
 import { createPeerId } from './peer-id.js';
 import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from './port-listener.js';
 import type { SessionOptions } from './session-options.js';
@@ -27,6 +29,9 @@ export interface SessionParts {
   readonly slots: SlotPool;
   readonly openStorage: OpenStorage;
   readonly trackerClient: TrackerClient;
+  readonly peerSources: readonly CreatePeerSource[];
+  /** Our name and version, as trackers and peers show it. */
+  readonly client: string;
   /** Ends the workers and the loop, when every torrent has ended. */
   readonly close: (answered: () => void) => void;
 }
@@ -34,6 +39,9 @@ export interface SessionParts {
 export type ListenAnswer =
   | { readonly ok: true; readonly port: number }
   | { readonly ok: false; readonly failure: BtgetError };
+
+/** What peers are told that we speak. */
+const OUR_RESERVED = encodeReserved(['extended']);
 
 export class Session {
   readonly #parts: SessionParts;
@@ -89,7 +97,7 @@ export class Session {
   addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): Torrent {
     const key = toHex(metainfo.infoHash);
     if (this.#torrents.has(key)) throw new BtgetError('target-busy', `${metainfo.name} is given twice`);
-    const { rawServer, random, slots, openStorage, trackerClient } = this.#parts;
+    const { rawServer, random, slots, openStorage, trackerClient, peerSources, client } = this.#parts;
     const torrent = new Torrent(
       {
         rawServer,
@@ -97,10 +105,12 @@ export class Session {
         slots,
         openStorage,
         trackerClient,
+        peerSources,
         halfOpen: this.#halfOpen,
         uploadLimiter: this.#uploadLimiter,
         downloadLimiter: this.#downloadLimiter,
-        identity: { infoHash: metainfo.infoHash, myId: this.#peerId },
+        identity: { infoHash: metainfo.infoHash, myId: this.#peerId, reserved: OUR_RESERVED },
+        client,
         port: this.#port,
       },
       metainfo,

@@ -18,6 +18,7 @@ import type { Download } from '../swarm/download.js';
 import { DEFAULT_DOWNLOAD_OPTIONS, Downloader } from '../swarm/downloader.js';
 import { Encoder } from '../swarm/encoder.js';
 import { DEFAULT_ENCODER_OPTIONS } from '../swarm/encoder-options.js';
+import { type ExtendedPeer, Extensions } from '../swarm/extensions.js';
 import type { HalfOpen } from '../swarm/half-open.js';
 import type { Peer } from '../swarm/peer.js';
 import type { PeerConnection } from '../swarm/peer-connection.js';
@@ -37,6 +38,10 @@ export interface SwarmParts {
   readonly uploadLimiter: RateLimiter;
   readonly downloadLimiter: RateLimiter;
   readonly identity: Identity;
+  /** Our name and version, as peers show it. */
+  readonly client: string;
+  /** Where we listen. */
+  readonly port: number;
   readonly options: TorrentOptions;
   /** The piece is ours: its hash is right, and the disk has it. */
   readonly pieceVerified: (piece: PieceIndex) => void;
@@ -94,8 +99,21 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
   );
   const slots = () => options.uploadSlots ?? uploadSlotsForRate(parts.uploadLimiter.rate);
   const choker = new Choker<Peer>(context, random, DEFAULT_CHOKER_OPTIONS, slots, () => store.amountLeft === 0);
+  const extensions = new Extensions(
+    [],
+    () => ({
+      version: parts.client,
+      port: parts.port,
+      requestQueue: DEFAULT_UPLOAD_OPTIONS.maxQueued,
+      metadataSize: null,
+      uploadOnly: store.amountLeft === 0,
+    }),
+    ({ connection, handshake }: ExtendedPeer) => {
+      if (handshake.requestQueue !== null) connecter.gotRequestQueue(connection, handshake.requestQueue);
+    },
+  );
   const connecter = new Connecter(
-    { timers: context, layout, store, uploader, downloader, choker },
+    { timers: context, layout, store, uploader, downloader, choker, extensions },
     DEFAULT_CONNECTER_OPTIONS,
   );
   const encoder = new Encoder(

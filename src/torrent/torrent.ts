@@ -5,46 +5,25 @@
  * it does runs in a context of its own: a bug in it ends this torrent, and the others go on.
  */
 import type { BtgetError } from '../base/failure.js';
-import type { Random } from '../base/random.js';
-import type { Rerequester } from '../discovery/rerequester.js';
-import type { TrackerClient } from '../discovery/tracker-client.js';
-import type { OpenStorage, SlotPool } from '../disk/storage.js';
+import type { PeerSource } from '../discovery/peer-source.js';
 import { RateMeasure } from '../measure/rate-measure.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { type PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
-import type { RawServer, RawServerContext } from '../net/raw-server.js';
-import type { Identity } from '../swarm/connection.js';
+import type { RawServerContext } from '../net/raw-server.js';
 import type { Encoder } from '../swarm/encoder.js';
-import type { HalfOpen } from '../swarm/half-open.js';
-import type { RateLimiter } from '../swarm/rate-limiter.js';
 import type { RefusalCode } from '../wire/refusal.js';
 import { Completion } from './completion.js';
 import { ContentProgress } from './content-progress.js';
 import { countPeers } from './count-peers.js';
-import { createRerequester } from './create-rerequester.js';
+import { createPeerSources } from './create-peer-sources.js';
 import { ExistingData, type ExistingDataFound } from './existing-data.js';
 import { filePath } from './file-path.js';
 import { GuardedStorage } from './guarded-storage.js';
-import { GuardedTrackerClient } from './guarded-tracker-client.js';
 import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
 import { Pace } from './pace.js';
 import type { TorrentEvents, TorrentState, TorrentStatus } from './status.js';
 import type { TorrentOptions } from './torrent-options.js';
-
-/** What a torrent stands on; the session has it once for all of them. */
-export interface TorrentParts {
-  readonly rawServer: RawServer;
-  readonly random: Random;
-  readonly slots: SlotPool;
-  readonly openStorage: OpenStorage;
-  readonly trackerClient: TrackerClient;
-  readonly halfOpen: HalfOpen;
-  readonly uploadLimiter: RateLimiter;
-  readonly downloadLimiter: RateLimiter;
-  readonly identity: Identity;
-  /** Where we listen. */
-  readonly port: number;
-}
+import type { TorrentParts } from './torrent-parts.js';
 
 const MAX_WARNINGS = 20;
 
@@ -59,7 +38,7 @@ export class Torrent {
   readonly #swarm: JoinedSwarm;
   readonly #existing: ExistingData;
   readonly #completion: Completion;
-  readonly #rerequester: Rerequester;
+  readonly #sources: PeerSource;
   #stage: 'new' | 'checking' | 'running' | 'stopping' | 'ended' = 'new';
   /** Who waits for the end. */
   readonly #whenEnded: (() => void)[] = [];
@@ -102,6 +81,8 @@ export class Torrent {
       uploadLimiter: parts.uploadLimiter,
       downloadLimiter: parts.downloadLimiter,
       identity: parts.identity,
+      client: parts.client,
+      port: parts.port,
       options,
       pieceVerified: (piece) => this.#pieceVerified(piece),
       diskFailed: (failure) => this.#fail(failure),
@@ -136,14 +117,16 @@ export class Torrent {
       ratio: () => this.#swarm.uploader.total / Math.max(1, this.#progress.length),
       failed: (failure) => this.#fail(failure),
     });
-    this.#rerequester = createRerequester({
+    this.#sources = createPeerSources({
+      metainfo,
+      options,
       identity: parts.identity,
       port: parts.port,
-      tiers: [...options.trackers.map((url) => [url]), ...(options.useTorrentTrackers ? metainfo.trackers : [])],
       timers: this.#context,
       random: parts.random,
-      trackerClient: new GuardedTrackerClient(parts.trackerClient, this.#context),
+      trackerClient: parts.trackerClient,
       swarm: this.#swarm,
+      others: parts.peerSources,
       left: () => this.#progress.length - this.#progress.have,
       trackerAnswered: (report) => events.trackerAnswered(report),
     });
@@ -175,7 +158,7 @@ export class Torrent {
     }
     this.#whenEnded.push(answered);
     if (this.#stage === 'stopping') return;
-    if (this.#stage === 'running') this.#rerequester.stop(() => this.#saidGoodBye());
+    if (this.#stage === 'running') this.#sources.stop(() => this.#saidGoodBye());
     else this.#goodByeSaid = true;
     this.#close();
   }
@@ -227,7 +210,7 @@ export class Torrent {
     // Whoever was complete before it began, and has nothing to give, has nothing to say to trackers and peers.
     if (store.amountLeft === 0 && this.#options.seedGoal === null) return;
     for (const address of this.#options.peers) encoder.startConnection(address, null);
-    this.#rerequester.begin();
+    this.#sources.begin();
   }
 
   #wantNothingMore(): void {
@@ -243,7 +226,7 @@ export class Torrent {
     this.#timeLeft?.dataCameIn(this.#layout.lengthOf(piece), this.#context.now());
     this.#progress.pieceVerified(piece);
     this.#completion.pieceVerified(piece);
-    if (this.#swarm.store.amountLeft === 0) this.#rerequester.completed();
+    if (this.#swarm.store.amountLeft === 0) this.#sources.completed();
   }
 
   /** The world's fault: the torrent cannot go on. What is on the disk stays as it is. */

@@ -101,6 +101,8 @@ export class SimulatedSwarm {
           return storage;
         },
         trackerClient: all.trackerClient ?? this.tracker.client(address),
+        peerSources: [],
+        client: 'btget',
         close: (answered) => {
           rawServer.addTask(answered, 0);
         },

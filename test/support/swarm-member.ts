@@ -12,6 +12,7 @@ import type { Download, DownloadOptions } from '../../src/swarm/download.js';
 import { DEFAULT_DOWNLOAD_OPTIONS, Downloader } from '../../src/swarm/downloader.js';
 import { Encoder } from '../../src/swarm/encoder.js';
 import { DEFAULT_ENCODER_OPTIONS } from '../../src/swarm/encoder-options.js';
+import { Extensions } from '../../src/swarm/extensions.js';
 import { HalfOpen, MAX_HALF_OPEN } from '../../src/swarm/half-open.js';
 import type { Peer } from '../../src/swarm/peer.js';
 import type { PeerConnection } from '../../src/swarm/peer-connection.js';
@@ -19,6 +20,7 @@ import { DEFAULT_RATE_LIMITER_OPTIONS, RateLimiter } from '../../src/swarm/rate-
 import { DEFAULT_UPLOAD_OPTIONS, type UploadOptions } from '../../src/swarm/upload.js';
 import { uploadSlotsForRate } from '../../src/swarm/upload-slots.js';
 import { Uploader } from '../../src/swarm/uploader.js';
+import { SILENT_HANDSHAKE } from '../../src/wire/extended.js';
 import { MemorySlotPool } from './memory-slot-pool.js';
 import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from './memory-storage.js';
 import type { SampleTorrent } from './sample-torrent.js';
@@ -146,13 +148,18 @@ export class SwarmMember {
         uploader: this.uploader,
         downloader: this.downloader,
         choker: this.choker,
+        extensions: new Extensions(
+          [],
+          () => SILENT_HANDSHAKE,
+          () => undefined,
+        ),
       },
       { ...DEFAULT_CONNECTER_OPTIONS, ...all.connecter },
     );
     this.encoder = new Encoder(
       {
         rawServer: this.context,
-        identity: { infoHash: metainfo.infoHash, myId: Buffer.from(name.padEnd(20, '-')) },
+        identity: { infoHash: metainfo.infoHash, myId: Buffer.from(name.padEnd(20, '-')), reserved: Buffer.alloc(8) },
         options: DEFAULT_ENCODER_OPTIONS,
         halfOpen: new HalfOpen(MAX_HALF_OPEN),
         refused: (address, reason) => this.log.push(`refused ${address.host}: ${reason.code}`),

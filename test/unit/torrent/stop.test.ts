@@ -32,6 +32,8 @@ function begin(outcome: AnnounceOutcome | null, trackerAnswered: () => void = ()
       slots: new MemorySlotPool(8 << 20),
       openStorage: () => new MemoryStorage(metainfo, rawServer, DEFAULT_MEMORY_STORAGE_OPTIONS),
       trackerClient: trackers,
+      peerSources: [],
+      client: 'btget',
       close: (answered) => rawServer.addTask(answered, 0),
     },
     DEFAULT_SESSION_OPTIONS,
