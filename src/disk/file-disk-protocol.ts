@@ -1,6 +1,7 @@
 /** What the main thread asks of its workers, and what they answer. Everything here survives structured cloning. */
 import type { FailureMessage } from './file-failure.js';
 import type { FileNames } from './file-names.js';
+import type { FoundJournal } from './journal-file.js';
 import type { FileIdentity, FileSurvey } from './storage.js';
 
 /** A torrent's place on the disk. Every request carries it: workers are shared by all torrents. */
@@ -13,6 +14,18 @@ export interface StoragePlace {
   readonly partNames: boolean;
   /** Whether strangers' files may be replaced. */
   readonly overwrite: boolean;
+}
+
+/** Where a download's journal and lock are, beside what is downloaded. */
+export interface TargetPlace {
+  /** Tells them apart for as long as the process lives. */
+  readonly id: number;
+  /** The download folder, absolute. */
+  readonly root: string;
+  /** The torrent's file or top folder below it. */
+  readonly target: string;
+  /** The journal's name below the root; the lock's begins with it. */
+  readonly name: string;
 }
 
 /** Bytes from offset `from` of the data to offset `begin` of the file. */
@@ -88,6 +101,14 @@ export interface Work {
     answer: ReadonlyMap<number, FileIdentity>;
   };
   closeStorage: { request: { place: StoragePlace }; answer: null };
+  readJournal: { request: { place: TargetPlace }; answer: FoundJournal | null };
+  appendJournal: { request: { place: TargetPlace; bytes: Uint8Array }; answer: null };
+  replaceJournal: { request: { place: TargetPlace; bytes: Uint8Array }; answer: null };
+  removeJournal: { request: { place: TargetPlace }; answer: null };
+  takeLock: { request: { place: TargetPlace }; answer: null };
+  checkLock: { request: { place: TargetPlace }; answer: null };
+  refreshLock: { request: { place: TargetPlace }; answer: null };
+  releaseLock: { request: { place: TargetPlace }; answer: null };
   hash: { request: { jobs: readonly HashJob[] }; answer: readonly HashAnswer[] };
   /** Closes the files that were open for hashing. */
   closeFiles: { request: Record<string, never>; answer: null };

@@ -16,8 +16,11 @@ export interface FileFacts {
   readonly id: string;
 }
 
-/** 'read': reading only. 'write': reading and writing, the file exists. 'create': as 'write', the name is free. */
-export type FileAccess = 'read' | 'write' | 'create';
+/**
+ * 'read': reading only. 'write': reading and writing, the file exists. 'create': as 'write', the name is free.
+ * 'create privately': as 'create', for nobody else to read.
+ */
+export type FileAccess = 'read' | 'write' | 'create' | 'create privately';
 
 /** Calls of the workers, where blocking is the point. Each throws what the system says. */
 export interface FileOperations {
@@ -76,10 +79,12 @@ const FLAGS: Readonly<Record<FileAccess, number>> = {
   read: O_RDONLY | O_NONBLOCK,
   write: O_RDWR | O_NONBLOCK,
   create: O_RDWR | O_CREAT | O_EXCL,
+  'create privately': O_RDWR | O_CREAT | O_EXCL,
 };
 
 export const systemFileOperations: FileOperations = {
-  open: (path, access, follow) => fs.openSync(path, FLAGS[access] | (follow ? 0 : O_NOFOLLOW), 0o666),
+  open: (path, access, follow) =>
+    fs.openSync(path, FLAGS[access] | (follow ? 0 : O_NOFOLLOW), access === 'create privately' ? 0o600 : 0o666),
   close: (descriptor) => fs.closeSync(descriptor),
   read: (descriptor, into, length, position) => fs.readSync(descriptor, into, 0, length, position),
   write: (descriptor, from, begin, length, position) => fs.writeSync(descriptor, from, begin, length, position),

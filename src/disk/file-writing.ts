@@ -1,7 +1,7 @@
 /** The files of one torrent as the writing worker sees them: which name is ours, how far it reaches, what is unflushed. */
 import { BtgetError } from '../base/failure.js';
 import type { FileWrite, NamedFile, StoragePlace } from './file-disk-protocol.js';
-import { about, isSystemError } from './file-failure.js';
+import { about, isSystemError, NO_LINKS } from './file-failure.js';
 import { type FileFlusher, type Flushed, UnflushedNames } from './file-flusher.js';
 import { below, folderOf, foldersExist, makeFolders, notAFile } from './file-guard.js';
 import type { FileNames } from './file-names.js';
@@ -240,17 +240,6 @@ export class StorageFiles {
 export function foreignFile(name: string): BtgetError {
   return new BtgetError('foreign-file', `${name} exists and is not this torrent's`);
 }
-
-/** What a file system says that knows no second names. */
-const NO_LINKS: ReadonlySet<string> = new Set([
-  'EPERM',
-  'ENOTSUP',
-  'EOPNOTSUPP',
-  'ENOSYS',
-  'EMLINK',
-  'EACCES',
-  'EXDEV',
-]);
 
 /**
  * Renaming would replace a file that came to be a moment ago; a second name never does. After a crash between the two
