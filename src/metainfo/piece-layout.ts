@@ -68,3 +68,17 @@ export function piecesOfFile(file: TorrentFile, layout: PieceLayout): PieceRun {
   const first = Math.floor(file.begin / layout.pieceLength);
   return { first, end: Math.floor((file.begin + file.length - 1) / layout.pieceLength) + 1 };
 }
+
+/** The files that hold bytes of one of `pieces`, as indices in the metainfo; pad files hold none. */
+export function filesOfPieces(
+  files: readonly TorrentFile[],
+  layout: PieceLayout,
+  pieces: ReadonlySet<number>,
+): number[] {
+  return files.flatMap((file, index) => {
+    const { first, end } = piecesOfFile(file, layout);
+    let at = first;
+    while (at < end && !pieces.has(at)) at += 1;
+    return at < end && !file.padding ? [index] : [];
+  });
+}

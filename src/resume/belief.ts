@@ -52,37 +52,30 @@ export interface Belief {
   readonly doubted: readonly PieceIndex[];
   /** They hold bytes of a file of whose present state the journal knows nothing. */
   readonly unknown: readonly PieceIndex[];
+  /** Files that the journal knows as they are: ours, even those of which no piece is verified. */
+  readonly known: ReadonlySet<number>;
 }
 
 export function believe(parts: BeliefParts, options: BeliefOptions): Belief {
   const { files, layout, possible, contents } = parts;
   const strange = new Bitfield(layout.pieceCount);
+  const known = new Set<number>();
   for (const [index, file] of files.entries()) {
-    if (!file.padding && !isKnown(parts, index, options)) addRun(strange, piecesOfFile(file, layout));
+    if (isKnown(parts, index, options)) known.add(index);
+    else if (!file.padding) addRun(strange, piecesOfFile(file, layout));
   }
   const said = new Bitfield(layout.pieceCount);
   for (const run of contents.runs) addRun(said, run);
   const unknown = possible.filter((piece) => strange.has(piece));
   const believed = possible.filter((piece) => said.has(piece) && !strange.has(piece));
-  if (contents.isClean) return { believed, doubted: [], unknown };
+  if (contents.isClean) return { believed, doubted: [], unknown, known };
   const doubted = doubtedOf(parts, believed, options.doubtLength);
   return {
     believed: believed.filter((piece) => !doubted.has(piece)),
     doubted: believed.filter((piece) => doubted.has(piece)),
     unknown,
+    known,
   };
-}
-
-/** All pieces of every file that one of `wrong` holds bytes of: what fell with it. */
-export function piecesBeside(files: readonly TorrentFile[], layout: PieceLayout, wrong: ReadonlySet<number>): Bitfield {
-  const fallen = new Bitfield(layout.pieceCount);
-  for (const file of files) {
-    const { first, end } = piecesOfFile(file, layout);
-    let at = first;
-    while (at < end && !wrong.has(at)) at += 1;
-    if (at < end && !file.padding) addRun(fallen, { first, end });
-  }
-  return fallen;
 }
 
 function addRun(pieces: Bitfield, { first, end }: PieceRun): void {

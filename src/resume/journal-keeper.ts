@@ -1,7 +1,7 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
 import type { BtgetError } from '../base/failure.js';
 import type { Random } from '../base/random.js';
-import type { FoundJournal, JournalFile } from '../disk/journal-file.js';
+import type { JournalFile } from '../disk/journal-file.js';
 import type { DoneOutcome, FileIdentity, Storage } from '../disk/storage.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import { DEFAULT_BELIEF_OPTIONS } from './belief.js';
@@ -14,7 +14,6 @@ import {
   NONCE_LENGTH,
 } from './journal-format.js';
 import { KeptState, runsOf } from './kept-state.js';
-import { isJournal } from './read-journal.js';
 
 export interface JournalKeeperOptions {
   /** Nothing that was written waits longer than this before it is flushed, but for a flush that is under way. */
@@ -46,7 +45,10 @@ export interface JournalKeeperParts {
 
 /** What a torrent starts with. */
 export interface StartingPoint {
-  readonly found: FoundJournal | null;
+  /** Whether there is an older journal. */
+  readonly exists: boolean;
+  /** Whether a journal is written at once. False where there is nothing to say. */
+  readonly rewrites: boolean;
   readonly verified: readonly PieceIndex[];
   /** What the files were like when their pieces were believed or hashed, by index. */
   readonly files: ReadonlyMap<number, FileIdentity>;
@@ -77,6 +79,8 @@ export class JournalKeeper {
   #fileLength = 0;
   /** Beyond this the journal is written anew. Bytes. */
   #maxFileLength = 0;
+  /** Whether there is a file to be removed, ours or an older one. */
+  #exists = false;
   #isComplete = false;
   #end: (() => void) | null = null;
 
@@ -88,15 +92,10 @@ export class JournalKeeper {
 
   /**
    * Nothing may be written to the files before this has answered: what an older journal says holds only for files that
-   * nobody has touched. A file of the journal's name that is none is left alone.
+   * nobody has touched.
    */
-  begin({ found, verified, files, unflushed }: StartingPoint, answered: () => void): void {
-    if (found !== null && !isJournal(found.bytes)) {
-      this.#stage = 'idle';
-      this.#parts.warned('no-journal', `no resume journal is kept: ${this.#parts.file.path} exists and is none`);
-      answered();
-      return;
-    }
+  begin({ exists, rewrites, verified, files, unflushed }: StartingPoint, answered: () => void): void {
+    this.#exists = exists;
     this.#stage = 'keeping';
     this.#state.begin(verified, files);
     const begun = (): void => {
@@ -104,8 +103,8 @@ export class JournalKeeper {
       if (this.#end !== null) this.#finish();
     };
     const write = (): void => {
-      if (found === null && verified.length === 0) begun();
-      else this.#rewrite([], begun);
+      if (rewrites) this.#rewrite([], begun);
+      else begun();
     };
     if (unflushed.length === 0) write();
     else this.#flush(unflushed, begun, write);
@@ -219,6 +218,7 @@ export class JournalKeeper {
   #rewrite(last: readonly JournalRecord[], answered: () => void): void {
     const head = encodeHead(this.#parts.owner, this.#parts.random.bytes(NONCE_LENGTH));
     const bytes = Buffer.concat([head, encodeRecords(lastSeal(head), [...this.#state.records(), ...last])]);
+    this.#exists = true;
     this.#seal = lastSeal(bytes);
     this.#fileLength = bytes.length;
     this.#maxFileLength = Math.max(this.#options.minLength, bytes.length * 2);
@@ -226,7 +226,7 @@ export class JournalKeeper {
   }
 
   #remove(): void {
-    if (this.#seal === null) {
+    if (!this.#exists) {
       this.#answerEnd();
       return;
     }

@@ -16,6 +16,8 @@ export interface WriteJournal {
   pieceWritten(piece: PieceIndex): void;
   /** The last word: nothing is written after it. */
   end(answered: () => void): void;
+  /** The disk has ended all that was under way. */
+  closed(answered: () => void): void;
 }
 
 /** A storage that has all that is written to it written down, and closes when that is done. */
@@ -82,7 +84,7 @@ export class JournaledStorage implements Storage {
 
   close(answered: () => void): void {
     this.#isClosed = true;
-    this.#journal.end(() => this.#storage.close(answered));
+    this.#journal.end(() => this.#storage.close(() => this.#journal.closed(answered)));
   }
 
   /** Nothing is answered once it is asked to close, though the disk still answers: what it has written is written down. */

@@ -48,7 +48,7 @@ export class TargetHold {
   /** The lock is free when this is answered, if it was held. May come before `begin` has answered. */
   end(answered: () => void): void {
     const held = this.#state === 'held';
-    this.stop();
+    this.#stop();
     if (!held) {
       answered();
       return;
@@ -62,8 +62,13 @@ export class TargetHold {
     );
   }
 
-  /** Asks and answers nothing more; the lock falls with the process. */
-  stop(): void {
+  /** Gives the lock back without waiting for an answer, which would never come: the torrent's tasks run no more. */
+  abandon(): void {
+    if (this.#state === 'held') this.#lock.release(() => undefined);
+    this.#stop();
+  }
+
+  #stop(): void {
     this.#state = 'ended';
     this.#next?.cancel();
   }

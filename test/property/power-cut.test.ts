@@ -8,10 +8,9 @@ import fc from 'fast-check';
 import type { SurveyOutcome } from '../../src/disk/storage.js';
 import { believe, DEFAULT_BELIEF_OPTIONS } from '../../src/resume/belief.js';
 import { DEFAULT_JOURNAL_KEEPER_OPTIONS, JournalKeeper } from '../../src/resume/journal-keeper.js';
-import { JournaledStorage } from '../../src/resume/journaled-storage.js';
 import { readJournal } from '../../src/resume/read-journal.js';
 import { piecesToCheck } from '../../src/torrent/adoption.js';
-import { DEFAULT_MEMORY_JOURNAL_OPTIONS, MemoryJournal } from '../support/memory-journal.js';
+import { DEFAULT_MEMORY_JOURNAL_OPTIONS, journaled, MemoryJournal } from '../support/memory-journal.js';
 import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../support/memory-storage.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
 import { seededRandom } from '../support/seeded-random.js';
@@ -65,8 +64,8 @@ function cutOff({ seed, latency, pace, batch, minLength, cutAt, powerCut }: Run)
     { timers: timeline, random, layout, owner: OWNER, storage: disk, file, warned: assert.fail },
     { ...DEFAULT_JOURNAL_KEEPER_OPTIONS, length: batch, minLength, newestLength: DOUBT_LENGTH },
   );
-  const storage = new JournaledStorage(disk, layout, keeper);
-  keeper.begin({ found: null, verified: [], files: new Map(), unflushed: [] }, () => undefined);
+  const storage = journaled(disk, layout, keeper);
+  keeper.begin({ exists: false, rewrites: false, verified: [], files: new Map(), unflushed: [] }, () => undefined);
   const writtenAt = new Map<number, number>();
   const order = Array.from(layout.pieceIndices()).sort((a, b) => ((a * 29) % 47) - ((b * 29) % 47));
   for (const [index, piece] of order.entries())

@@ -2,7 +2,10 @@ import type { Millis, Timers } from '../../src/base/clock.js';
 import { BtgetError } from '../../src/base/failure.js';
 import type { Random } from '../../src/base/random.js';
 import type { FoundJournal, JournalFile, JournalReadOutcome } from '../../src/disk/journal-file.js';
-import type { DoneOutcome } from '../../src/disk/storage.js';
+import type { DoneOutcome, Storage } from '../../src/disk/storage.js';
+import type { PieceLayout } from '../../src/metainfo/piece-layout.js';
+import type { JournalKeeper } from '../../src/resume/journal-keeper.js';
+import { JournaledStorage } from '../../src/resume/journaled-storage.js';
 
 export interface MemoryJournalOptions {
   /** How long each operation takes. */
@@ -82,6 +85,16 @@ export class MemoryJournal implements JournalFile {
   #now(): bigint {
     return BigInt(Math.round(this.#timers.now() * 1e6));
   }
+}
+
+/** A storage whose writes `keeper` writes down. */
+export function journaled(storage: Storage, layout: PieceLayout, keeper: JournalKeeper): JournaledStorage {
+  return new JournaledStorage(storage, layout, {
+    bytesWritten: (length) => keeper.bytesWritten(length),
+    pieceWritten: (piece) => keeper.pieceWritten(piece),
+    end: (answered) => keeper.end(answered),
+    closed: (answered) => answered(),
+  });
 }
 
 export const DISK_FULL = new BtgetError('disk-full', 'no space left');

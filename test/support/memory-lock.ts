@@ -1,7 +1,9 @@
 import type { Timers } from '../../src/base/clock.js';
 import { BtgetError } from '../../src/base/failure.js';
 import type { DoneOutcome } from '../../src/disk/storage.js';
+import type { Target } from '../../src/disk/target.js';
 import type { TargetLock } from '../../src/disk/target-lock.js';
+import { DEFAULT_MEMORY_JOURNAL_OPTIONS, MemoryJournal } from './memory-journal.js';
 
 /** A lock in memory. Two over one `LockedTarget` are two processes at one target. */
 export class MemoryLock implements TargetLock {
@@ -49,6 +51,14 @@ export class MemoryLock implements TargetLock {
     this.#log?.push(what);
     this.#timers.addTask(() => answered(act()), 0);
   }
+}
+
+/** A journal and a lock of a target where there is nothing yet. */
+export function memoryTarget(timers: Timers): Target {
+  return {
+    journal: new MemoryJournal(timers, DEFAULT_MEMORY_JOURNAL_OPTIONS),
+    lock: new MemoryLock(timers, new LockedTarget()),
+  };
 }
 
 export class LockedTarget {

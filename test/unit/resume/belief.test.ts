@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { FileIdentity, FileSurvey } from '../../../src/disk/storage.js';
-import { believe, DEFAULT_BELIEF_OPTIONS, piecesBeside } from '../../../src/resume/belief.js';
+import { believe, DEFAULT_BELIEF_OPTIONS } from '../../../src/resume/belief.js';
 import type { JournalContents } from '../../../src/resume/read-journal.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
 import { seededRandom } from '../../support/seeded-random.js';
@@ -155,17 +155,4 @@ test('after an unclean end one piece of each file has to prove itself, chosen by
 test('a file of which the journal says nothing has nothing to prove', () => {
   const contents = { runs: [{ first: 0, end: 5 }], isClean: false };
   assert.match(picture({ contents }), /^[Bd]{5}\.{5} \.{10} \.{10}$/);
-});
-
-test('with a piece falls every file that has bytes in it', () => {
-  const fallen = (...pieces: number[]): number[] => {
-    const { metainfo, layout } = SAMPLE;
-    const beside = piecesBeside(metainfo.files, layout, new Set(pieces));
-    return Array.from(layout.pieceIndices()).filter((piece) => beside.has(piece));
-  };
-  const run = (first: number, end: number): number[] => Array.from({ length: end - first }, (_, at) => first + at);
-  assert.deepEqual(fallen(4), run(0, 10));
-  assert.deepEqual(fallen(9), run(0, 20));
-  assert.deepEqual(fallen(19, 29), run(9, 30));
-  assert.deepEqual(fallen(), []);
 });
