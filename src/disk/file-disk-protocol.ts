@@ -102,7 +102,7 @@ export interface Work {
   };
   closeStorage: { request: { place: StoragePlace }; answer: null };
   readJournal: { request: { place: TargetPlace }; answer: FoundJournal | null };
-  appendJournal: { request: { place: TargetPlace; bytes: Uint8Array }; answer: null };
+  appendJournal: { request: { place: TargetPlace; bytes: Uint8Array; flushes: boolean }; answer: null };
   replaceJournal: { request: { place: TargetPlace; bytes: Uint8Array }; answer: null };
   removeJournal: { request: { place: TargetPlace }; answer: null };
   takeLock: { request: { place: TargetPlace }; answer: null };

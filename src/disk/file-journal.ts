@@ -32,8 +32,13 @@ export class FileJournal {
     return { bytes: readUpTo(this.#operations, path, MAX_LENGTH), changedAt };
   }
 
-  append(bytes: Uint8Array, answered: Flushed): void {
-    this.#write(this.#path, 'write', bytes, answered);
+  append(bytes: Uint8Array, flushes: boolean, answered: Flushed): void {
+    const descriptor = this.#write(this.#path, 'write', bytes);
+    if (flushes) this.#flush(descriptor, this.#path, answered);
+    else {
+      about(this.#path, () => this.#operations.close(descriptor));
+      answered(null);
+    }
   }
 
   /** The old one stays until the new one is flushed; then it takes its name in one step. */
@@ -42,7 +47,7 @@ export class FileJournal {
     about(this.#root, () => operations.makeFolder(this.#root, true));
     // What a crash left, or somebody put there: a link is removed, not followed.
     removeIfThere(operations, this.#newPath);
-    this.#write(this.#newPath, 'create privately', bytes, (failure) => {
+    this.#flush(this.#write(this.#newPath, 'create privately', bytes), this.#newPath, (failure) => {
       if (failure !== null) {
         answered(failure);
         return;
@@ -62,8 +67,8 @@ export class FileJournal {
     removeIfThere(this.#operations, this.#path);
   }
 
-  /** Writes at the end of the file and flushes it. */
-  #write(path: string, access: FileAccess, bytes: Uint8Array, answered: Flushed): void {
+  /** Writes at the end of the file, and leaves it open. */
+  #write(path: string, access: FileAccess, bytes: Uint8Array): number {
     const operations = this.#operations;
     const descriptor = about(path, () => operations.open(path, access, false));
     try {
@@ -74,7 +79,7 @@ export class FileJournal {
       operations.close(descriptor);
       throw error;
     }
-    this.#flush(descriptor, path, answered);
+    return descriptor;
   }
 
   #flushFolder(answered: Flushed): void {

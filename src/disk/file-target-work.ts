@@ -20,7 +20,8 @@ export function createTargetHandlers(operations: FileOperations, processes: Proc
   const locks = new Map<number, FileLock>();
   return {
     readJournal: ({ place }, answered) => answered({ ok: true, value: new FileJournal(operations, place).read() }),
-    appendJournal: ({ place, bytes }, answered) => new FileJournal(operations, place).append(bytes, flushed(answered)),
+    appendJournal: ({ place, bytes, flushes }, answered) =>
+      new FileJournal(operations, place).append(bytes, flushes, flushed(answered)),
     replaceJournal: ({ place, bytes }, answered) =>
       new FileJournal(operations, place).replace(bytes, flushed(answered)),
     removeJournal: ({ place }, answered) => {

@@ -13,12 +13,6 @@ export function createFileTarget(writer: WorkerThread, place: TargetPlace): Targ
     (kind: 'removeJournal' | 'takeLock' | 'checkLock' | 'refreshLock' | 'releaseLock') =>
     (answered: Answered): void =>
       writer.ask(kind, { place }, [], done(answered));
-  const write =
-    (kind: 'appendJournal' | 'replaceJournal') =>
-    (bytes: Buffer, answered: Answered): void => {
-      const copy = new Uint8Array(bytes);
-      writer.ask(kind, { place, bytes: copy }, [copy.buffer], done(answered));
-    };
   return {
     journal: {
       path: below(place.root, place.name),
@@ -28,8 +22,14 @@ export function createFileTarget(writer: WorkerThread, place: TargetPlace): Targ
           else if (told.value === null) answered({ ok: true, found: null });
           else answered({ ok: true, found: { ...told.value, bytes: Buffer.from(told.value.bytes) } });
         }),
-      append: write('appendJournal'),
-      replace: write('replaceJournal'),
+      append: (bytes, flushes, answered) => {
+        const copy = new Uint8Array(bytes);
+        writer.ask('appendJournal', { place, bytes: copy, flushes }, [copy.buffer], done(answered));
+      },
+      replace: (bytes, answered) => {
+        const copy = new Uint8Array(bytes);
+        writer.ask('replaceJournal', { place, bytes: copy }, [copy.buffer], done(answered));
+      },
       remove: ask('removeJournal'),
     },
     lock: {

@@ -22,8 +22,11 @@ export interface JournalFile {
   readonly path: string;
   /** Fails when there is something that is no regular file. */
   read(answered: (outcome: JournalReadOutcome) => void): void;
-  /** Adds bytes at the end and flushes them. The file must be there. */
-  append(bytes: Buffer, answered: (outcome: DoneOutcome) => void): void;
+  /**
+   * Adds bytes at the end. The file must be there. With `flushes`, they are flushed when it is answered; without, a kill
+   * leaves them, and of a power cut nobody knows.
+   */
+  append(bytes: Buffer, flushes: boolean, answered: (outcome: DoneOutcome) => void): void;
   /** Puts a flushed file of these bytes in its place: at any moment there is the old one or the new one, whole. */
   replace(bytes: Buffer, answered: (outcome: DoneOutcome) => void): void;
   /** Harmless when there is none. */

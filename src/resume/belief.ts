@@ -10,6 +10,7 @@
  *   no newer than the journal by more than `lag`, because every batch of writes leaves a record: what changed long after
  *   the last one was changed by somebody else. A file that came back from a backup is older, one that another program
  *   downloaded into has another birth or is newer. Neither needs a hash of a file of 50 GiB to be told from ours.
+ * - What was written and not flushed is hashed piece by piece: after a kill it is there, after a power cut perhaps not.
  * - Even so the newest records are proved, because a drive may have said of its cache that it was flushed, and one piece
  *   of each file, because everything else may have gone wrong.
  *
@@ -50,7 +51,7 @@ export interface Belief {
   readonly believed: readonly PieceIndex[];
   /** The journal says that these are verified, and they have to prove it for the rest of their files. */
   readonly doubted: readonly PieceIndex[];
-  /** They hold bytes of a file of whose present state the journal knows nothing. */
+  /** The journal can vouch for none of these: they were not flushed, or hold bytes of a file that is not as it says. */
   readonly unknown: readonly PieceIndex[];
   /** Files that the journal knows as they are: ours, even those of which no piece is verified. */
   readonly known: ReadonlySet<number>;
@@ -66,7 +67,9 @@ export function believe(parts: BeliefParts, options: BeliefOptions): Belief {
   }
   const said = new Bitfield(layout.pieceCount);
   for (const run of contents.runs) addRun(said, run);
-  const unknown = possible.filter((piece) => strange.has(piece));
+  const written = new Bitfield(layout.pieceCount);
+  for (const run of contents.written) addRun(written, run);
+  const unknown = possible.filter((piece) => strange.has(piece) || (written.has(piece) && !said.has(piece)));
   const believed = possible.filter((piece) => said.has(piece) && !strange.has(piece));
   if (contents.isClean) return { believed, doubted: [], unknown, known };
   const doubted = doubtedOf(parts, believed, options.doubtLength);

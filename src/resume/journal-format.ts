@@ -23,8 +23,8 @@ export const HEAD_LENGTH = 52;
 export const RECORD_OVERHEAD = 9;
 export const SEAL_LENGTH = 4;
 
-/** Kinds of records. 4 to 6 are kept for the blocks of unfinished pieces, the selection, and a magnet's metadata. */
-export const RECORD_KIND = { pieces: 1, files: 2, end: 3 } as const;
+/** Kinds of records. 5 to 7 are kept for the blocks of unfinished pieces, the selection, and a magnet's metadata. */
+export const RECORD_KIND = { pieces: 1, files: 2, end: 3, written: 4 } as const;
 /** First piece and one after the last, 4 bytes each. */
 export const RUN_LENGTH = 8;
 /** Index (4), length, change, inode and birth (8 each). */
@@ -43,6 +43,8 @@ export interface JournalOwner {
 export type JournalRecord =
   /** These pieces are on the disk: their hash was right, and they have been flushed. */
   | { readonly kind: 'pieces'; readonly runs: readonly PieceRun[] }
+  /** These pieces have been written, but not flushed: worth a hash, and not to be believed without. */
+  | { readonly kind: 'written'; readonly runs: readonly PieceRun[] }
   /** What these files, by index, were like when they were last flushed. */
   | { readonly kind: 'files'; readonly files: ReadonlyMap<number, FileIdentity> }
   /** Everything has been flushed, and nothing is written to any file after this. The last record. */
@@ -91,8 +93,8 @@ export function sealOf(bytes: Uint8Array, before: number): number {
 
 function bodiesOf(record: JournalRecord): { readonly kind: number; readonly body: Buffer }[] {
   if (record.kind === 'end') return [{ kind: RECORD_KIND.end, body: Buffer.alloc(0) }];
-  if (record.kind === 'pieces') return parts(record.runs, RECORD_KIND.pieces, RUN_LENGTH, writeRun);
-  return parts([...record.files], RECORD_KIND.files, FILE_LENGTH, writeFile);
+  if (record.kind === 'files') return parts([...record.files], RECORD_KIND.files, FILE_LENGTH, writeFile);
+  return parts(record.runs, RECORD_KIND[record.kind], RUN_LENGTH, writeRun);
 }
 
 function parts<T>(

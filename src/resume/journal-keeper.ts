@@ -2,17 +2,11 @@ import type { Millis, Task, Timers } from '../base/clock.js';
 import type { BtgetError } from '../base/failure.js';
 import type { Random } from '../base/random.js';
 import type { JournalFile } from '../disk/journal-file.js';
-import type { DoneOutcome, FileIdentity, Storage } from '../disk/storage.js';
+import type { FileIdentity, Storage } from '../disk/storage.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import { DEFAULT_BELIEF_OPTIONS } from './belief.js';
-import {
-  encodeHead,
-  encodeRecords,
-  type JournalOwner,
-  type JournalRecord,
-  lastSeal,
-  NONCE_LENGTH,
-} from './journal-format.js';
+import type { JournalOwner, JournalRecord } from './journal-format.js';
+import { JournalWriter } from './journal-writer.js';
 import { KeptState, runsOf } from './kept-state.js';
 
 export interface JournalKeeperOptions {
@@ -57,8 +51,9 @@ export interface StartingPoint {
 }
 
 /**
- * Writes down what is on the disk, in batches: what came is flushed, and only then is it spoken of. One batch is under way
- * at a time, so that a slow disk makes them larger, not more.
+ * Writes down what is on the disk, in batches: what came is flushed, and only then is it spoken of as being there. One
+ * batch is under way at a time. On a disk that is slower than the network each becomes longer than the one before, so
+ * while one is under way the pieces that are not flushed are named too, as written: a kill must not cost a minute's pieces.
  *
  * Nothing is written before there is something to say, and nothing is left when all is done. A journal that fails never
  * stops the download: it is removed, said to be gone once, and the next start hashes.
@@ -67,21 +62,20 @@ export class JournalKeeper {
   readonly #parts: JournalKeeperParts;
   readonly #options: JournalKeeperOptions;
   readonly #state: KeptState;
-  #stage: 'new' | 'keeping' | 'idle' = 'new';
-  /** Verified pieces that came since the last batch, in order. */
-  #pieces: PieceIndex[] = [];
-  /** Bytes written since the last batch. */
+  /** Null until it begins, and when the journal is no longer kept. */
+  #writer: JournalWriter | null = null;
+  /** Verified pieces that were written and are not known to be flushed, in the order of their coming. */
+  readonly #unflushed: PieceIndex[] = [];
+  /** The first so many of them are named as written. */
+  #namedCount = 0;
+  /** Bytes written since the last batch began. */
   #length = 0;
   #next: Task | null = null;
-  #underWay = false;
-  /** Of the last record that was written, or of the head; null while there is no file. */
-  #seal: number | null = null;
-  #fileLength = 0;
-  /** Beyond this the journal is written anew. Bytes. */
-  #maxFileLength = 0;
-  /** Whether there is a file to be removed, ours or an older one. */
-  #exists = false;
+  /** A batch is under way: being flushed, or being written down. */
+  #isBatching = false;
   #isComplete = false;
+  /** The end is written down. */
+  #isEnded = false;
   #end: (() => void) | null = null;
 
   constructor(parts: JournalKeeperParts, options: JournalKeeperOptions) {
@@ -95,19 +89,26 @@ export class JournalKeeper {
    * nobody has touched.
    */
   begin({ exists, rewrites, verified, files, unflushed }: StartingPoint, answered: () => void): void {
-    this.#exists = exists;
-    this.#stage = 'keeping';
+    const { timers, random, owner, file } = this.#parts;
+    const snapshot = (): JournalRecord[] => [...this.#state.records(), ...this.#nameWritten()];
+    const failed = (failure: BtgetError): void => this.#giveUp(failure);
+    this.#writer = new JournalWriter(
+      { timers, random, owner, file, snapshot, failed },
+      this.#options.minLength,
+      exists,
+    );
     this.#state.begin(verified, files);
+    this.#isBatching = true;
     const begun = (): void => {
       answered();
-      if (this.#end !== null) this.#finish();
+      this.#batchEnded();
     };
     const write = (): void => {
-      if (rewrites) this.#rewrite([], begun);
+      if (rewrites && this.#writer !== null) this.#writer.rewrite(begun);
       else begun();
     };
     if (unflushed.length === 0) write();
-    else this.#flush(unflushed, begun, write);
+    else this.#flush(unflushed, write);
   }
 
   /** Bytes have been written to the files. */
@@ -118,8 +119,8 @@ export class JournalKeeper {
 
   /** The piece is verified and written. */
   pieceWritten(piece: PieceIndex): void {
-    if (this.#stage !== 'keeping') return;
-    this.#pieces.push(piece);
+    if (this.#writer === null) return;
+    this.#unflushed.push(piece);
     this.#schedule();
   }
 
@@ -132,133 +133,103 @@ export class JournalKeeper {
   end(answered: () => void): void {
     this.#next?.cancel();
     this.#end = answered;
-    if (!this.#underWay) this.#finish();
+    // The process may not live to see the end of a long flush.
+    if (!this.#isComplete) this.#speak();
+    if (!this.#isBatching) this.#finish();
   }
 
   /** Asks nothing more. `end` is answered if it was asked for. What the journal says so far stays true. */
   abandon(): void {
-    this.#stage = 'idle';
+    this.#writer = null;
     this.#next?.cancel();
     this.#answerEnd();
   }
 
   #schedule(): void {
-    if (this.#stage !== 'keeping' || this.#underWay || this.#end !== null) return;
-    if (this.#length >= this.#options.length) this.#writeBatch();
-    else this.#next ??= this.#parts.timers.addTask(() => this.#writeBatch(), this.#options.interval);
+    if (this.#writer === null || this.#end !== null) return;
+    if (this.#length >= this.#options.length && !this.#isBatching) this.#writeBatch([]);
+    else this.#next ??= this.#parts.timers.addTask(() => this.#tick(), this.#options.interval);
   }
 
-  #writeBatch(): void {
-    this.#writeDown([], () => {
-      if (this.#end !== null) this.#finish();
-      else if (this.#hasMore) this.#schedule();
-    });
-  }
-
-  #finish(): void {
-    if (this.#stage !== 'keeping') this.#answerEnd();
-    else if (this.#isComplete) this.#remove();
-    // Pieces that the disk was still at work on may be written meanwhile.
-    else if (this.#hasMore) this.#writeDown([], () => this.#finish());
-    else if (this.#seal === null) this.#answerEnd();
-    else this.#writeDown([{ kind: 'end' }], () => this.#answerEnd());
+  #tick(): void {
+    this.#next = null;
+    if (this.#isBatching) {
+      this.#speak();
+      if (this.#hasMore) this.#schedule();
+    } else if (this.#hasMore) {
+      this.#writeBatch([]);
+    }
   }
 
   get #hasMore(): boolean {
-    return this.#length > 0 || this.#pieces.length > 0;
+    return this.#length > 0 || this.#unflushed.length > 0;
   }
 
   /** Flushes what came, and then writes of it. */
-  #writeDown(last: readonly JournalRecord[], answered: () => void): void {
+  #writeBatch(last: readonly JournalRecord[]): void {
+    const count = this.#unflushed.length;
+    this.#length = 0;
+    this.#isBatching = true;
     this.#next?.cancel();
     this.#next = null;
-    const pieces = this.#pieces;
-    this.#pieces = [];
-    this.#length = 0;
-    this.#flush([], answered, (flushed) => {
+    if (count > 0) this.#schedule();
+    this.#flush([], (flushed) => {
+      const pieces = this.#unflushed.splice(0, count);
+      this.#namedCount = Math.max(0, this.#namedCount - count);
       this.#state.add(pieces, flushed);
       const records: JournalRecord[] = [];
       if (flushed.size > 0) records.push({ kind: 'files', files: flushed });
       if (pieces.length > 0) records.push({ kind: 'pieces', runs: runsOf(pieces) });
-      this.#append([...records, ...last], answered);
+      records.push(...last);
+      if (records.length === 0 || this.#writer === null) this.#batchEnded();
+      else this.#writer.append(records, true, () => this.#batchEnded());
     });
   }
 
-  #flush(
-    also: readonly number[],
-    failed: () => void,
-    done: (flushed: ReadonlyMap<number, FileIdentity>) => void,
-  ): void {
-    this.#underWay = true;
+  #batchEnded(): void {
+    this.#isBatching = false;
+    if (this.#end !== null) this.#finish();
+    else if (this.#hasMore) this.#schedule();
+  }
+
+  #finish(): void {
+    if (this.#writer === null) this.#answerEnd();
+    else if (this.#isComplete) this.#writer.remove(() => this.#answerEnd());
+    // Pieces that the disk was still at work on may be written meanwhile.
+    else if (this.#hasMore) this.#writeBatch([]);
+    else if (!this.#writer.hasBegun || this.#isEnded) this.#answerEnd();
+    else {
+      this.#isEnded = true;
+      this.#writeBatch([{ kind: 'end' }]);
+    }
+  }
+
+  /** Names the pieces as written that are not flushed. */
+  #speak(): void {
+    if (this.#writer === null || this.#namedCount === this.#unflushed.length) return;
+    const unnamed = this.#unflushed.slice(this.#namedCount);
+    this.#namedCount = this.#unflushed.length;
+    this.#writer.append([{ kind: 'written', runs: runsOf(unnamed) }], false, () => undefined);
+  }
+
+  /** For a journal that begins anew. */
+  #nameWritten(): JournalRecord[] {
+    this.#namedCount = this.#unflushed.length;
+    return [{ kind: 'written', runs: runsOf(this.#unflushed) }];
+  }
+
+  #flush(also: readonly number[], done: (flushed: ReadonlyMap<number, FileIdentity>) => void): void {
     this.#parts.storage.sync(also, (outcome) => {
-      this.#underWay = false;
-      if (this.#stage !== 'keeping') return;
+      if (this.#writer === null) return;
       if (outcome.ok) done(outcome.flushed);
-      else this.#giveUp(outcome.failure, failed);
+      else this.#writer.giveUp(outcome.failure, () => done(new Map()));
     });
   }
 
-  #append(records: readonly JournalRecord[], answered: () => void): void {
-    if (records.length === 0) {
-      answered();
-      return;
-    }
-    const bytes = encodeRecords(this.#seal ?? 0, records);
-    if (this.#seal === null || this.#fileLength + bytes.length > this.#maxFileLength) {
-      const end = records.filter(({ kind }) => kind === 'end');
-      this.#rewrite(end, answered);
-      return;
-    }
-    this.#fileLength += bytes.length;
-    this.#seal = lastSeal(bytes);
-    this.#ask((told) => this.#parts.file.append(bytes, told), answered);
-  }
-
-  /** Everything that is known, as short as can be, and `last`. */
-  #rewrite(last: readonly JournalRecord[], answered: () => void): void {
-    const head = encodeHead(this.#parts.owner, this.#parts.random.bytes(NONCE_LENGTH));
-    const bytes = Buffer.concat([head, encodeRecords(lastSeal(head), [...this.#state.records(), ...last])]);
-    this.#exists = true;
-    this.#seal = lastSeal(bytes);
-    this.#fileLength = bytes.length;
-    this.#maxFileLength = Math.max(this.#options.minLength, bytes.length * 2);
-    this.#ask((told) => this.#parts.file.replace(bytes, told), answered);
-  }
-
-  #remove(): void {
-    if (!this.#exists) {
-      this.#answerEnd();
-      return;
-    }
-    this.#ask(
-      (told) => this.#parts.file.remove(told),
-      () => this.#answerEnd(),
-    );
-  }
-
-  #ask(asking: (told: (outcome: DoneOutcome) => void) => void, answered: () => void): void {
-    this.#underWay = true;
-    asking((outcome) => {
-      // Answers become tasks of the torrent, which do not run once it has ended.
-      this.#parts.timers.addTask(() => {
-        this.#underWay = false;
-        if (this.#stage !== 'keeping') return;
-        if (outcome.ok) answered();
-        else this.#giveUp(outcome.failure, answered);
-      }, 0);
-    });
-  }
-
-  /** What a journal says that is no longer kept would soon be so little that most of the download came a second time. */
-  #giveUp(failure: BtgetError, answered: () => void): void {
-    this.#stage = 'idle';
+  #giveUp({ message }: BtgetError): void {
+    this.#writer = null;
     this.#next?.cancel();
-    const message = `no resume journal is kept, so that the next start hashes everything: ${failure.message}`;
-    this.#parts.warned('no-journal', message);
-    // Where it cannot be removed either, it gives itself away: the files grow much younger than it is.
-    this.#parts.file.remove(() => {
-      this.#parts.timers.addTask(answered, 0);
-    });
+    this.#parts.warned('no-journal', `no resume journal is kept, so that the next start hashes everything: ${message}`);
   }
 
   #answerEnd(): void {

@@ -22,6 +22,8 @@ import {
 export interface JournalContents {
   /** Pieces that are on the disk, in the order in which they came there. A piece may come twice. */
   readonly runs: readonly PieceRun[];
+  /** Pieces that were written, and perhaps not flushed. */
+  readonly written: readonly PieceRun[];
   /** What the files that hold them were like when they were last flushed, by index. */
   readonly files: ReadonlyMap<number, FileIdentity>;
   /** Whoever wrote it ended well: the files are as it says, to the nanosecond. */
@@ -34,6 +36,7 @@ const MAX_TIMES = 16;
 
 interface Reading {
   readonly runs: PieceRun[];
+  readonly written: PieceRun[];
   readonly files: Map<number, FileIdentity>;
   /** Pieces in all runs. */
   pieces: number;
@@ -50,7 +53,7 @@ export function isJournal(bytes: Buffer): boolean {
  */
 export function readJournal(bytes: Buffer, owner: JournalOwner): JournalContents | null {
   if (!isHeadOf(bytes, owner)) return null;
-  const reading: Reading = { runs: [], files: new Map(), pieces: 0 };
+  const reading: Reading = { runs: [], written: [], files: new Map(), pieces: 0 };
   let seal = lastSeal(bytes.subarray(0, HEAD_LENGTH));
   let begin = HEAD_LENGTH;
   let ended = false;
@@ -61,7 +64,8 @@ export function readJournal(bytes: Buffer, owner: JournalOwner): JournalContents
     begin += record.length;
     ended = record[4] === RECORD_KIND.end;
   }
-  return { runs: reading.runs, files: reading.files, isClean: ended && begin === bytes.length };
+  const { runs, written, files } = reading;
+  return { runs, written, files, isClean: ended && begin === bytes.length };
 }
 
 function isHeadOf(bytes: Buffer, { infoHash, pieceCount, fileCount }: JournalOwner): boolean {
@@ -89,12 +93,13 @@ function recordAt(bytes: Buffer, begin: number, before: number): Buffer | null {
 function takeRecord(record: Buffer, owner: JournalOwner, reading: Reading): boolean {
   const body = record.subarray(5, -SEAL_LENGTH);
   if (record[4] === RECORD_KIND.end) return body.length === 0;
-  if (record[4] === RECORD_KIND.pieces) {
+  if (record[4] === RECORD_KIND.pieces || record[4] === RECORD_KIND.written) {
     const runs = entriesOf(body, RUN_LENGTH, runAt);
     if (!runs?.every(({ first, end }) => first < end && end <= owner.pieceCount)) return false;
     reading.pieces += runs.reduce((sum, { first, end }) => sum + end - first, 0);
     if (reading.pieces > MAX_TIMES * owner.pieceCount) return false;
-    for (const run of runs) reading.runs.push(run);
+    const list = record[4] === RECORD_KIND.pieces ? reading.runs : reading.written;
+    for (const run of runs) list.push(run);
     return true;
   }
   if (record[4] === RECORD_KIND.files) {

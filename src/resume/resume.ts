@@ -107,6 +107,11 @@ export class Resume implements WriteJournal {
     keeper.begin({ exists, rewrites, verified, files: identities, unflushed: ofFiles }, answered);
   }
 
+  /** The torrent begins to exchange pieces. */
+  started(): void {
+    this.#parts.hold.started();
+  }
+
   bytesWritten(length: number): void {
     this.#parts.keeper.bytesWritten(length);
   }

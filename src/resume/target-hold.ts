@@ -1,4 +1,5 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
+import type { BtgetError } from '../base/failure.js';
 import type { DoneOutcome } from '../disk/storage.js';
 import type { TargetLock } from '../disk/target-lock.js';
 
@@ -18,6 +19,8 @@ export class TargetHold {
   readonly #warned: (code: string, message: string) => void;
   #state: 'free' | 'held' | 'ended' = 'free';
   #next: Task | null = null;
+  /** Why there is no lock, if one was wanted. */
+  #trouble: BtgetError | null = null;
 
   constructor(timers: Timers, lock: TargetLock, warned: (code: string, message: string) => void) {
     this.#timers = timers;
@@ -26,14 +29,14 @@ export class TargetHold {
   }
 
   /**
-   * Fails with 'target-busy' only. Where no lock can be made the download goes on without: if the folder cannot be written
-   * it will end by itself, and if everything is there it need not.
+   * Fails with 'target-busy' only. Where no lock can be made the torrent goes on without, and `started` says so: a folder
+   * that cannot be written ends a download soon enough, and is no trouble where everything is there.
    */
   begin(mayWrite: boolean, answered: (outcome: DoneOutcome) => void): void {
     const told = this.#later<DoneOutcome>((outcome) => {
       if (outcome.ok && this.#state === 'held') this.#refreshLater();
       if (!outcome.ok && outcome.failure.code !== 'target-busy') {
-        if (mayWrite) this.#warned('no-lock', `another btget is not kept out: ${outcome.failure.message}`);
+        if (mayWrite) this.#trouble = outcome.failure;
         answered({ ok: true });
       } else answered(outcome);
     });
@@ -43,6 +46,11 @@ export class TargetHold {
     }
     this.#state = 'held';
     this.#lock.take(told);
+  }
+
+  /** The torrent begins to exchange pieces. */
+  started(): void {
+    if (this.#trouble !== null) this.#warn(this.#trouble);
   }
 
   /** The lock is free when this is answered, if it was held. May come before `begin` has answered. */
@@ -77,11 +85,15 @@ export class TargetHold {
     this.#next = this.#timers.addTask(() => {
       this.#lock.refresh(
         this.#later((outcome) => {
-          if (!outcome.ok) this.#warned('no-lock', `another btget is not kept out: ${outcome.failure.message}`);
+          if (!outcome.ok) this.#warn(outcome.failure);
         }),
       );
       this.#refreshLater();
     }, REFRESH_INTERVAL);
+  }
+
+  #warn({ message }: BtgetError): void {
+    this.#warned('no-lock', `another btget is not kept out: ${message}`);
   }
 
   /** Answers become tasks of the torrent, which do not run once it has ended. */

@@ -228,6 +228,7 @@ export class Torrent {
     this.#completion.begin(verified, whole);
     // Whoever was complete before it began, and has nothing to give, has nothing to say to trackers and peers.
     if (store.amountLeft === 0 && this.#options.seedGoal === null) return;
+    this.#resume.started();
     for (const address of this.#options.peers) encoder.startConnection(address, null);
     this.#sources.begin();
   }

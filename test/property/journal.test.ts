@@ -26,6 +26,7 @@ const identity = fc.record(
 );
 const record: fc.Arbitrary<JournalRecord> = fc.oneof(
   fc.array(run, { minLength: 1, maxLength: 5 }).map((runs) => ({ kind: 'pieces' as const, runs })),
+  fc.array(run, { minLength: 1, maxLength: 5 }).map((runs) => ({ kind: 'written' as const, runs })),
   fc
     .array(fc.tuple(fc.nat(49), identity), { minLength: 1, maxLength: 3 })
     .map((files) => ({ kind: 'files' as const, files: new Map(files) })),
@@ -47,11 +48,12 @@ function write(
   owner = OWNER,
 ): Written {
   let bytes = encodeHead(owner, nonce);
-  let state: JournalContents = { runs: [], files: new Map(), isClean: false };
+  let state: JournalContents = { runs: [], written: [], files: new Map(), isClean: false };
   const states = [state];
   for (const one of clean ? [...records, { kind: 'end' } as const] : records) {
     bytes = Buffer.concat([bytes, encodeRecords(lastSeal(bytes), [one])]);
     if (one.kind === 'pieces') state = { ...state, runs: [...state.runs, ...one.runs] };
+    else if (one.kind === 'written') state = { ...state, written: [...state.written, ...one.runs] };
     else if (one.kind === 'files') state = { ...state, files: new Map([...state.files, ...one.files]) };
     else state = { ...state, isClean: true };
     states.push(state);

@@ -85,7 +85,7 @@ function cutOff({ seed, latency, pace, batch, minLength, cutAt, powerCut }: Run)
   const possible = piecesToCheck(metainfo, layout, survey);
   const belief =
     journal === null || contents === null
-      ? { believed: [], doubted: [], unknown: possible }
+      ? { believed: [], doubted: [], unknown: possible, known: new Set() }
       : believe(
           { files: metainfo.files, layout, random, survey, possible, contents, writtenAt: journal.changedAt },
           { ...DEFAULT_BELIEF_OPTIONS, doubtLength: DOUBT_LENGTH },
@@ -117,8 +117,8 @@ test('after a kill nothing is hashed but what is doubted, and nothing is lost bu
       // The newest, and one of each of four files.
       assert.ok(belief.doubted.length <= DOUBT_LENGTH / (4 * KIB) + 4);
       const kept = new Set<number>([...belief.believed, ...belief.doubted, ...belief.unknown]);
-      // A second until the batch begins, and three operations of the disk, each behind those that wait: all pieces at most.
-      const moments = 1_000 + (3 + layout.pieceCount) * one.latency;
+      // A second until it is named, and operations of the disk that wait for one another: naming and rewriting.
+      const moments = 1_000 + 4 * one.latency;
       for (const [piece, at] of writtenAt)
         if (at < one.cutAt - moments) assert.ok(kept.has(piece), `piece ${piece} came at ${at}`);
     }),

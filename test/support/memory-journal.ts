@@ -18,32 +18,31 @@ export interface MemoryJournalOptions {
 
 export const DEFAULT_MEMORY_JOURNAL_OPTIONS: MemoryJournalOptions = { latency: 0, found: null, log: null };
 
-type Operation = 'append' | 'replace' | 'remove';
-
 /** A journal in memory, which knows what of it a power cut would leave. */
 export class MemoryJournal implements JournalFile {
   readonly path = 'd/t.btget';
   readonly #timers: Timers;
   readonly #options: MemoryJournalOptions;
+  /** What a kill leaves. */
   #found: FoundJournal | null;
-  /** What is under way: what lies there until it has been answered, and after that. */
-  #change: { readonly operation: Operation; readonly after: FoundJournal | null } | null = null;
+  /** How much of it a power cut leaves at least. */
+  #flushedLength: number;
+  #isBusy = false;
   #failure: BtgetError | null = null;
 
   constructor(timers: Timers, options: MemoryJournalOptions) {
     this.#timers = timers;
     this.#options = options;
     this.#found = options.found;
+    this.#flushedLength = options.found?.bytes.length ?? 0;
   }
 
-  /** What lies there, as a kill leaves it, or as a power cut would: of what is under way, chance keeps some. */
+  /** What lies there, as a kill leaves it, or as a power cut would: of what is not flushed, chance keeps some. */
   image(powerCut: Random | null): FoundJournal | null {
-    if (this.#change === null) return this.#found;
-    const { operation, after } = this.#change;
-    if (powerCut === null || powerCut.below(2) === 0) return after;
-    if (operation !== 'append' || after === null || this.#found === null) return this.#found;
-    const torn = this.#found.bytes.length + powerCut.below(after.bytes.length - this.#found.bytes.length);
-    return { ...after, bytes: after.bytes.subarray(0, torn) };
+    if (powerCut === null || this.#found === null) return this.#found;
+    const { bytes } = this.#found;
+    const kept = this.#flushedLength + powerCut.below(bytes.length - this.#flushedLength + 1);
+    return { ...this.#found, bytes: bytes.subarray(0, kept) };
   }
 
   /** From here on every operation fails, until it is given null. */
@@ -56,34 +55,42 @@ export class MemoryJournal implements JournalFile {
     this.#timers.addTask(() => answered({ ok: true, found: this.#found }), this.#options.latency);
   }
 
-  append(bytes: Buffer, answered: (outcome: DoneOutcome) => void): void {
+  append(bytes: Buffer, flushes: boolean, answered: (outcome: DoneOutcome) => void): void {
     const found = this.#found;
     if (found === null) throw new Error('there is no journal to append to');
-    this.#run('append', { bytes: Buffer.concat([found.bytes, bytes]), changedAt: this.#now() }, answered);
+    this.#run(flushes ? 'append' : 'append unflushed', answered, () => {
+      if (flushes) this.#flushedLength = this.#found?.bytes.length ?? 0;
+    });
+    if (this.#failure === null) this.#put(Buffer.concat([found.bytes, bytes]));
   }
 
   replace(bytes: Buffer, answered: (outcome: DoneOutcome) => void): void {
-    this.#run('replace', { bytes, changedAt: this.#now() }, answered);
+    this.#run('replace', answered, () => {
+      this.#put(bytes);
+      this.#flushedLength = bytes.length;
+    });
   }
 
   remove(answered: (outcome: DoneOutcome) => void): void {
-    this.#run('remove', null, answered);
+    this.#run('remove', answered, () => {
+      this.#found = null;
+    });
   }
 
-  #run(operation: Operation, after: FoundJournal | null, answered: (outcome: DoneOutcome) => void): void {
-    if (this.#change !== null) throw new Error('one thing at a time');
+  #run(operation: string, answered: (outcome: DoneOutcome) => void, done: () => void): void {
+    if (this.#isBusy) throw new Error('one thing at a time');
+    this.#isBusy = true;
     this.#options.log?.push(operation);
     const failure = this.#failure;
-    if (failure === null) this.#change = { operation, after };
     this.#timers.addTask(() => {
-      this.#change = null;
-      if (failure === null) this.#found = after;
+      this.#isBusy = false;
+      if (failure === null) done();
       answered(failure === null ? { ok: true } : { ok: false, failure });
     }, this.#options.latency);
   }
 
-  #now(): bigint {
-    return BigInt(Math.round(this.#timers.now() * 1e6));
+  #put(bytes: Buffer): void {
+    this.#found = { bytes, changedAt: BigInt(Math.round(this.#timers.now() * 1e6)) };
   }
 }
 

@@ -187,7 +187,7 @@ describe('the disk of a process', () => {
     assert.ok(await isBusy(other));
     const text = Buffer.from('journal');
     assert.deepEqual(await done((answered) => one.journal.replace(text.subarray(0, 4), answered)), { ok: true });
-    assert.deepEqual(await done((answered) => one.journal.append(text.subarray(4), answered)), { ok: true });
+    assert.deepEqual(await done((answered) => one.journal.append(text.subarray(4), true, answered)), { ok: true });
     assert.deepEqual(await done((answered) => one.lock.refresh(answered)), { ok: true });
     assert.deepEqual(readdirSync(folder.dir).sort(), ['film.btget', 'film.btget.lock']);
     const read = await ask<JournalReadOutcome>((answered) => other.journal.read(answered));
@@ -198,7 +198,7 @@ describe('the disk of a process', () => {
     assert.ok(!(await isBusy(other)));
     await done((answered) => other.lock.release(answered));
     assert.deepEqual(readdirSync(folder.dir), []);
-    const failed = await done((answered) => one.journal.append(text, answered));
+    const failed = await done((answered) => one.journal.append(text, true, answered));
     assert.ok(!failed.ok && failed.failure.code === 'cannot-open');
     await folder.end();
   });

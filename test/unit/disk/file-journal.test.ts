@@ -23,7 +23,7 @@ interface Here {
   readonly root: string;
   readonly path: string;
   readonly journal: FileJournal;
-  append(text: string): Promise<BtgetError | null>;
+  append(text: string, flushes?: boolean): Promise<BtgetError | null>;
   replace(text: string): Promise<BtgetError | null>;
   text(): string;
 }
@@ -39,7 +39,7 @@ function here(t: TestContext, operations: Partial<FileOperations> = {}): Here {
     root,
     path,
     journal,
-    append: (text) => new Promise((resolve) => journal.append(Buffer.from(text), resolve)),
+    append: (text, flushes = true) => new Promise((resolve) => journal.append(Buffer.from(text), flushes, resolve)),
     replace: (text) => new Promise((resolve) => journal.replace(Buffer.from(text), resolve)),
     text: () => readFileSync(path, 'utf8'),
   };
@@ -87,6 +87,8 @@ describe('the file of a journal', () => {
     log.push('replaced');
     await append('two');
     log.push('appended');
+    await append('three', false);
+    log.push('appended unflushed');
     assert.deepEqual(log, [
       `flush ${path}.new`,
       `rename ${path}.new ${path}`,
@@ -94,6 +96,7 @@ describe('the file of a journal', () => {
       'replaced',
       `flush ${path}`,
       'appended',
+      'appended unflushed',
     ]);
   });
 
@@ -133,7 +136,7 @@ describe('the file of a journal', () => {
   it('is not read from a folder, and not appended to when it has gone', (t) => {
     const { root, path, journal } = here(t);
     mkdirSync(root);
-    assert.throws(() => journal.append(Buffer.from('x'), () => undefined), { code: 'cannot-open' });
+    assert.throws(() => journal.append(Buffer.from('x'), true, () => undefined), { code: 'cannot-open' });
     mkdirSync(path);
     assert.throws(() => journal.read(), { code: 'cannot-open', message: /it is a folder/ });
     assert.throws(() => journal.remove(), { code: 'cannot-open' });

@@ -55,7 +55,7 @@ function picture({ contents = {}, now = {}, doubtLength = 0, possible = () => tr
       random: seededRandom(seed),
       survey,
       possible: Array.from(SAMPLE.layout.pieceIndices()).filter(possible),
-      contents: { runs: [ALL], files: THEN, isClean: true, ...contents },
+      contents: { runs: [ALL], written: [], files: THEN, isClean: true, ...contents },
       writtenAt: WRITTEN_AT,
     },
     { ...DEFAULT_BELIEF_OPTIONS, doubtLength },
@@ -155,4 +155,10 @@ test('after an unclean end one piece of each file has to prove itself, chosen by
 test('a file of which the journal says nothing has nothing to prove', () => {
   const contents = { runs: [{ first: 0, end: 5 }], isClean: false };
   assert.match(picture({ contents }), /^[Bd]{5}\.{5} \.{10} \.{10}$/);
+});
+
+test('what was written and not flushed has to be hashed, and only that', () => {
+  const runs = [{ first: 0, end: 12 }];
+  const written = [{ first: 10, end: 14 }];
+  assert.match(picture({ contents: { runs, written, isClean: false } }), /^[Bd]{10} [Bd]{2}\?{2}\.{6} \.{10}$/);
 });

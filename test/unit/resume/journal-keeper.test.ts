@@ -152,23 +152,47 @@ test('a batch does not wait for its second when it has become long, and one is u
   assert.deepEqual(world.pieces, [0, 1, 2, 3, 4, 5]);
 });
 
-test('a piece that is still being flushed is not spoken of, and comes with the next batch', () => {
+test('a piece that is still being flushed is named as written, not as there', () => {
   const world = new World().begin();
   const held: (() => void)[] = [];
   const sync = world.disk.sync.bind(world.disk);
   world.disk.sync = (also, answered) => held.push(() => sync(also, answered));
   world.commit(0);
-  world.timeline.run(1_000);
+  world.timeline.run(1_100);
   assert.equal(held.length, 1);
-  world.commit(1);
-  world.timeline.run(5_000);
+  assert.equal(world.file.image(null), null);
+  world.timeline.run(1_000);
+  assert.deepEqual(world.contents?.written, [{ first: 0, end: 1 }]);
+  world.commit(1, 5);
+  world.timeline.run(1_100);
+  assert.deepEqual(world.log, ['begun', 'replace', 'append unflushed']);
+  const written = [
+    { first: 0, end: 1 },
+    { first: 1, end: 2 },
+    { first: 5, end: 6 },
+  ];
+  assert.deepEqual(world.contents, { runs: [], written, files: new Map(), isClean: false });
+  world.timeline.run(10_000);
+  assert.equal(world.log.length, 3, 'each piece is named once');
   held.shift()?.();
   world.timeline.run(10);
   assert.deepEqual(world.pieces, [0]);
   world.timeline.run(1_000);
   held.shift()?.();
   world.timeline.run(10);
-  assert.deepEqual(world.pieces, [0, 1]);
+  assert.deepEqual(world.pieces, [0, 1, 5]);
+});
+
+test('an end that comes while the disk is flushing names what it would not live to see flushed', () => {
+  const world = new World().begin();
+  world.disk.sync = () => undefined;
+  world.commit(0);
+  world.timeline.run(1_100);
+  world.commit(1);
+  world.timeline.run(10);
+  world.end();
+  assert.deepEqual(world.contents?.written, [{ first: 0, end: 2 }]);
+  assert.ok(!world.log.includes('ended'));
 });
 
 test('blocks of a piece without memory make the file known, and the piece counts when it is whole', () => {
@@ -176,7 +200,12 @@ test('blocks of a piece without memory make the file known, and the piece counts
   const piece = SAMPLE.piece(7);
   world.storage.writeBlock(piece, 0, SAMPLE.bytesOf(7), () => undefined);
   world.timeline.run(2_000);
-  assert.deepEqual(world.contents, { runs: [], files: new Map([[0, world.identities().get(0)]]), isClean: false });
+  assert.deepEqual(world.contents, {
+    runs: [],
+    written: [],
+    files: new Map([[0, world.identities().get(0)]]),
+    isClean: false,
+  });
   world.storage.checkPiece(piece, () => undefined);
   world.timeline.run(2_000);
   assert.deepEqual(world.pieces, [7]);
@@ -263,6 +292,7 @@ test('what was found is written anew before anything is written to the files', (
       { first: 0, end: 1 },
       { first: 2, end: 3 },
     ],
+    written: [],
     files,
     isClean: false,
   });
@@ -273,7 +303,7 @@ test('what was hashed is flushed before it is written down, for nobody else may 
   const files = world.identities() as Map<number, FileIdentity>;
   world.begin({ exists: false, rewrites: true, verified: [SAMPLE.piece(40)], files, unflushed: [1] });
   assert.deepEqual(world.log, ['sync 1', 'replace', 'begun']);
-  assert.deepEqual(world.contents, { runs: [{ first: 40, end: 41 }], files, isClean: false });
+  assert.deepEqual(world.contents, { runs: [{ first: 40, end: 41 }], written: [], files, isClean: false });
 });
 
 test('an older journal of which nothing was written anew goes as well when all is done', () => {
@@ -340,7 +370,7 @@ test('a failure at the start or at the end is no reason to wait for ever', () =>
   end.timeline.run(0);
   end.file.fail(DISK_FULL);
   end.end();
-  assert.deepEqual(end.log, ['begun', 'sync', 'replace', 'remove', 'ended']);
+  assert.deepEqual(end.log, ['begun', 'replace', 'sync', 'remove', 'ended']);
 });
 
 test('an abandoned keeper answers its end at once, and leaves what was written', () => {

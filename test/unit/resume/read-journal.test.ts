@@ -57,7 +57,7 @@ test('an impossible record ends what is believed, whole as it is', () => {
   ];
   for (const [name, kind, body] of rows) {
     const contents = readJournal(Buffer.concat([HEAD, forged(kind, body)]), OWNER);
-    assert.deepEqual(contents, { runs: [], files: new Map(), isClean: false }, name);
+    assert.deepEqual(contents, { runs: [], written: [], files: new Map(), isClean: false }, name);
   }
   const contents = readJournal(Buffer.concat([HEAD, forged(1, good)]), OWNER);
   assert.deepEqual(contents?.runs, [{ first: 5, end: 6 }], 'the good run alone');
@@ -76,7 +76,11 @@ test('a list that is too long for one record comes back whole', () => {
   const files = new Map(
     runs.map(({ first }, index) => [index, { length: first, changedAt: 1n, inode: BigInt(index), bornAt: -1n }]),
   );
-  const records = [{ kind: 'files', files } as const, { kind: 'pieces', runs } as const];
+  const records = [
+    { kind: 'files', files } as const,
+    { kind: 'pieces', runs } as const,
+    { kind: 'written', runs } as const,
+  ];
   const contents = readJournal(Buffer.concat([HEAD, encodeRecords(lastSeal(HEAD), records)]), OWNER);
-  assert.deepEqual(contents, { runs, files, isClean: false });
+  assert.deepEqual(contents, { runs, written: runs, files, isClean: false });
 });

@@ -74,8 +74,11 @@ test('a lock is refreshed as long as it is held', () => {
 test('where no lock can be made a download goes on with a warning, and a seed without a word', () => {
   const world = new World();
   world.target.failure = new BtgetError('cannot-open', 'cannot open d: read-only file system');
-  assert.equal(codeOf(world.begin(world.hold('seed'), false)), 'ok');
-  assert.equal(codeOf(world.begin(world.hold('one'), true)), 'ok');
+  const [seed, one] = [world.hold('seed'), world.hold('one')];
+  assert.equal(codeOf(world.begin(seed, false)), 'ok');
+  assert.equal(codeOf(world.begin(one, true)), 'ok');
+  assert.deepEqual(world.log, ['seed: check', 'one: take'], 'a download that cannot write says so by itself');
+  for (const hold of [seed, one]) hold.started();
   assert.deepEqual(world.log, [
     'seed: check',
     'one: take',
