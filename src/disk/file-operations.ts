@@ -3,6 +3,7 @@
  * interfaces, so that a test can make each call fail in turn.
  */
 import fs from 'node:fs';
+import { inFolder } from './file-anchor.js';
 import type { FileIdentity } from './storage.js';
 
 /** What is known of a name without following links. */
@@ -37,6 +38,8 @@ export interface FileOperations {
   /** As `lookUp`, for a regular file; undefined when there is none of that name. */
   identify(path: string): FileIdentity | undefined;
   realPath(path: string): string;
+  /** As in file-anchor.ts. Code that makes, names or removes something calls it through `inFolderOf`. */
+  readonly inFolder: typeof inFolder;
   setLength(descriptor: number, length: number): void;
   setMode(descriptor: number, mode: number): void;
   /** Flushes bytes and length; of a folder, its names. Does not block: syncing takes as long as the disk likes. */
@@ -56,11 +59,10 @@ export interface FileOperations {
 export interface ReadOperations {
   open(path: string, answered: (error: Error | null, descriptor: number) => void): void;
   facts(descriptor: number, answered: (error: Error | null, facts: FileFacts | undefined) => void): void;
+  /** Fills `into`, one after another, with what follows `position`; less at the end of the file, and when it likes. */
   read(
     descriptor: number,
-    into: Uint8Array,
-    begin: number,
-    length: number,
+    into: readonly Uint8Array[],
     position: number,
     answered: (error: Error | null, count: number) => void,
   ): void;
@@ -92,6 +94,7 @@ export const systemFileOperations: FileOperations = {
   lookUp,
   identify,
   realPath: (path) => fs.realpathSync.native(path),
+  inFolder,
   setLength: (descriptor, length) => fs.ftruncateSync(descriptor, length),
   setMode: (descriptor, mode) => fs.fchmodSync(descriptor, mode),
   flush: (descriptor, answered) => fs.fdatasync(descriptor, answered),
@@ -111,8 +114,7 @@ export const systemReadOperations: ReadOperations = {
   open: (path, answered) => fs.open(path, FLAGS.read | O_NOFOLLOW, answered),
   facts: (descriptor, answered) =>
     fs.fstat(descriptor, (error, stats) => answered(error, error === null ? factsOf(stats) : undefined)),
-  read: (descriptor, into, begin, length, position, answered) =>
-    fs.read(descriptor, into, begin, length, position, answered),
+  read: (descriptor, into, position, answered) => fs.readv(descriptor, into, position, answered),
   close: (descriptor, answered) => fs.close(descriptor, answered),
   lookUp,
   realPath: (path) => fs.realpathSync.native(path),

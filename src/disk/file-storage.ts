@@ -13,12 +13,11 @@ import type { FileAddress, FileReadPool } from './file-read-pool.js';
 import { type FileReaderParts, readBlocks } from './file-reader.js';
 import type { WorkerThread } from './file-worker-thread.js';
 import type {
-  BlockSpan,
+  BlockRead,
   CheckOutcome,
   DoneOutcome,
   FileSurvey,
   PieceSlot,
-  ReadOutcome,
   Storage,
   SurveyOutcome,
   SyncOutcome,
@@ -81,6 +80,9 @@ export class FileStorage implements Storage {
     const { files } = this.#metainfo;
     const real = files.flatMap((file, index) => (file.padding || file.symlink !== null ? [] : [index]));
     const found: FileSurvey[] = files.map(() => ABSENT);
+    // Which thread looks does not matter, and starting one takes longer than looking at a thousand files.
+    const { writer, hashing } = this.#disk;
+    const thread = writer.started ? writer : (hashing.running ?? writer);
     const next = (begin: number): void => {
       const some = real.slice(begin, begin + SURVEY_COUNT);
       if (some.length === 0) {
@@ -88,7 +90,7 @@ export class FileStorage implements Storage {
         return;
       }
       const names = some.map((index) => this.#names.of(index));
-      this.#ask('survey', { place: this.#place, names }, [], (told) => {
+      this.#askOf(thread, 'survey', { place: this.#place, names }, [], (told) => {
         if (!told.ok) {
           this.#later(() => answered({ ok: false, failure: decodeFailure(told.failure) }));
           return;
@@ -141,11 +143,11 @@ export class FileStorage implements Storage {
     });
   }
 
-  readBlocks(spans: readonly BlockSpan[], answered: (outcome: ReadOutcome) => void): void {
+  readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {
     this.#refuseWhenClosed();
     this.#due += 1;
-    readBlocks(this.#reading, spans, (outcome) => {
-      this.#later(() => answered(outcome));
+    readBlocks(this.#reading, reads, (failure) => {
+      this.#later(() => answered(failure === null ? DONE : { ok: false, failure }));
       this.#gotDue();
     });
   }
@@ -219,9 +221,19 @@ export class FileStorage implements Storage {
     moved: readonly ArrayBuffer[],
     answered: (told: Told<Work[K]['answer']>) => void,
   ): void {
+    this.#askOf(this.#disk.writer, kind, request, moved, answered);
+  }
+
+  #askOf<K extends WorkKind>(
+    thread: WorkerThread,
+    kind: K,
+    request: Work[K]['request'],
+    moved: readonly ArrayBuffer[],
+    answered: (told: Told<Work[K]['answer']>) => void,
+  ): void {
     this.#refuseWhenClosed();
     this.#due += 1;
-    this.#disk.writer.ask(kind, request, moved, (told) => {
+    thread.ask(kind, request, moved, (told) => {
       answered(told);
       this.#gotDue();
     });

@@ -13,6 +13,13 @@ export interface BlockSpan {
   readonly length: number;
 }
 
+/** A run of bytes within one piece, and the memory that is to have it: as long as the run, and at least one byte. */
+export interface BlockRead {
+  readonly piece: PieceIndex;
+  readonly begin: number;
+  readonly into: Buffer;
+}
+
 /** Memory that holds one piece while it arrives; comes from a `SlotPool`. */
 export interface PieceSlot {
   /** At least as long as the piece. */
@@ -30,10 +37,6 @@ export interface SlotPool {
 
 export type CheckOutcome =
   | { readonly ok: true; readonly matches: boolean }
-  | { readonly ok: false; readonly failure: BtgetError };
-
-export type ReadOutcome =
-  | { readonly ok: true; readonly blocks: readonly Buffer[] }
   | { readonly ok: false; readonly failure: BtgetError };
 
 export type DoneOutcome = { readonly ok: true } | { readonly ok: false; readonly failure: BtgetError };
@@ -90,8 +93,11 @@ export interface Storage {
   /** Hashes what the disk holds for the piece. Bytes that are not there make `matches` false; that is no failure. */
   checkPiece(piece: PieceIndex, answered: (outcome: CheckOutcome) => void): void;
 
-  /** Reads each span, all or nothing. Spans that follow one another are read in one go. Buffers belong to the caller. */
-  readBlocks(spans: readonly BlockSpan[], answered: (outcome: ReadOutcome) => void): void;
+  /**
+   * Reads each run; those that follow one another are read in one go. The memory must not be touched until the answer,
+   * and is the caller's again after it; after a failure it holds anything.
+   */
+  readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void;
 
   /**
    * A file found under its final name turned out to be incomplete, but ours: it gets its `.part` name back. Where files
@@ -115,7 +121,7 @@ export interface Storage {
 
   /**
    * Ends what is under way, closes every file, answers once. Nothing else is answered from this call on, and nothing
-   * may be asked. Slots that are with the storage are the caller's again after the answer.
+   * may be asked. Slots and other memory that are with the storage are the caller's again after the answer.
    */
   close(answered: () => void): void;
 }

@@ -1,6 +1,6 @@
 import type { Millis, Timers } from '../base/clock.js';
 import { BtgetError } from '../base/failure.js';
-import type { BlockSpan, CheckOutcome, PieceSlot, ReadOutcome, SlotPool, Storage } from '../disk/storage.js';
+import type { BlockRead, CheckOutcome, DoneOutcome, PieceSlot, SlotPool, Storage } from '../disk/storage.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
 import type { Bitfield } from '../wire/bitfield.js';
 import { OpenPiece } from './open-piece.js';
@@ -137,15 +137,15 @@ export class StorageWrapper {
     const open = this.#openPiece(piece);
     open.arrive(begin / BLOCK_LENGTH, this.#timers.now());
     if (open.writesThrough) this.#writeThrough(open, begin, block, false);
-    else if (open.slot !== null) block.copy(open.slot.data, begin);
+    else open.keep(begin, block);
     if (open.isWhole && open.pendingWrites === 0) this.#settle(open);
   }
 
   /** Reads for an upload. A piece that is not verified (any more) is an 'io' failure. The answer comes later. */
-  readBlocks(spans: readonly BlockSpan[], answered: (outcome: ReadOutcome) => void): void {
-    const lacking = spans.find((span) => !this.have.has(span.piece));
+  readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {
+    const lacking = reads.find(({ piece }) => !this.have.has(piece));
     if (lacking === undefined) {
-      this.#storage.readBlocks(spans, answered);
+      this.#storage.readBlocks(reads, answered);
       return;
     }
     const failure = new BtgetError('io', `piece ${lacking.piece} is not there to be read`);

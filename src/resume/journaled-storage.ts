@@ -1,9 +1,8 @@
 import type {
-  BlockSpan,
+  BlockRead,
   CheckOutcome,
   DoneOutcome,
   PieceSlot,
-  ReadOutcome,
   Storage,
   SurveyOutcome,
   SyncOutcome,
@@ -66,8 +65,8 @@ export class JournaledStorage implements Storage {
     });
   }
 
-  readBlocks(spans: readonly BlockSpan[], answered: (outcome: ReadOutcome) => void): void {
-    this.#storage.readBlocks(spans, this.#untilClosed(answered));
+  readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {
+    this.#storage.readBlocks(reads, this.#untilClosed(answered));
   }
 
   demoteFile(file: number, answered: (outcome: DoneOutcome) => void): void {

@@ -14,6 +14,7 @@ import type { Metainfo } from '../metainfo/metainfo.js';
 import type { RawServer } from '../net/raw-server.js';
 import { HalfOpen, MAX_HALF_OPEN } from '../swarm/half-open.js';
 import { DEFAULT_RATE_LIMITER_OPTIONS, RateLimiter } from '../swarm/rate-limiter.js';
+import { DEFAULT_SEND_MEMORY_OPTIONS, SendMemory } from '../swarm/send-memory.js';
 import type { TorrentEvents } from '../torrent/status.js';
 import { Torrent } from '../torrent/torrent.js';
 import type { TorrentOptions } from '../torrent/torrent-options.js';
@@ -54,6 +55,7 @@ export class Session {
   readonly #halfOpen = new HalfOpen(MAX_HALF_OPEN);
   readonly #uploadLimiter: RateLimiter;
   readonly #downloadLimiter: RateLimiter;
+  readonly #sendMemory: SendMemory;
   /** Where we say that we listen, though we may not: trackers refuse announces without a port. */
   #port: number;
 
@@ -65,6 +67,7 @@ export class Session {
     this.#port = options.port.first;
     this.#uploadLimiter = new RateLimiter(rawServer, options.maxUpload, DEFAULT_RATE_LIMITER_OPTIONS);
     this.#downloadLimiter = new RateLimiter(rawServer, options.maxDownload, DEFAULT_RATE_LIMITER_OPTIONS);
+    this.#sendMemory = new SendMemory(rawServer, DEFAULT_SEND_MEMORY_OPTIONS);
     this.#portListener = new PortListener({
       rawServer,
       encoderFor: (infoHash) => this.#torrents.get(toHex(infoHash))?.encoder,
@@ -112,6 +115,7 @@ export class Session {
         halfOpen: this.#halfOpen,
         uploadLimiter: this.#uploadLimiter,
         downloadLimiter: this.#downloadLimiter,
+        sendMemory: this.#sendMemory,
         identity: { infoHash: metainfo.infoHash, myId: this.#peerId, reserved: OUR_RESERVED },
         client,
         port: this.#port,
@@ -134,6 +138,7 @@ export class Session {
       if (running <= 0) this.#parts.close(answered);
     };
     if (running === 0) oneStopped();
-    for (const torrent of this.#torrents.values()) torrent.stop(oneStopped);
+    // A task for each: a thousand of them take longer than the loop should be held.
+    for (const torrent of this.#torrents.values()) this.#parts.rawServer.addTask(() => torrent.stop(oneStopped), 0);
   }
 }

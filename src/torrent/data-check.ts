@@ -4,6 +4,7 @@ import type { Metainfo } from '../metainfo/metainfo.js';
 import { filesOfPieces, type PieceIndex, type PieceLayout, piecesOfFile } from '../metainfo/piece-layout.js';
 import { DEFAULT_INITIAL_CHECK_OPTIONS, InitialCheck } from '../pieces/initial-check.js';
 import type { Belief } from '../resume/belief.js';
+import { Bitfield } from '../wire/bitfield.js';
 import { piecesToCheck } from './adoption.js';
 
 export interface DataCheckParts {
@@ -19,7 +20,7 @@ export interface CheckedData {
   readonly ok: true;
   readonly verified: ReadonlySet<PieceIndex>;
   /** Pieces that were believed or hashed. */
-  readonly lookedAt: ReadonlySet<number>;
+  readonly lookedAt: Bitfield;
   /** Verified pieces that nobody is known to have flushed. */
   readonly unflushed: readonly PieceIndex[];
   /** Files that are ours by what is written down of them. */
@@ -34,7 +35,7 @@ export class DataCheck {
   readonly #survey: readonly FileSurvey[];
   readonly #answered: (outcome: DataCheckOutcome) => void;
   readonly #verified = new Set<PieceIndex>();
-  readonly #hashed = new Set<PieceIndex>();
+  readonly #lookedAt: Bitfield;
   #length = 0;
   #hashedLength = 0;
   #check: InitialCheck | null = null;
@@ -44,13 +45,17 @@ export class DataCheck {
     this.#parts = parts;
     this.#survey = survey;
     this.#answered = answered;
+    this.#lookedAt = new Bitfield(parts.layout.pieceCount);
   }
 
   begin(): void {
     const { metainfo, layout, believe } = this.#parts;
     const possible = piecesToCheck(metainfo, layout, this.#survey);
     const belief = believe(this.#survey, possible);
-    for (const piece of belief.believed) this.#verified.add(piece);
+    for (const piece of belief.believed) {
+      this.#verified.add(piece);
+      this.#lookedAt.set(piece);
+    }
     this.#hash([...belief.doubted, ...belief.unknown], () => {
       const wrong = belief.doubted.filter((piece) => !this.#verified.has(piece));
       if (wrong.length === 0) this.#end(belief, belief.known);
@@ -73,7 +78,8 @@ export class DataCheck {
       const { first, end } = file === undefined ? { first: 0, end: 0 } : piecesOfFile(file, layout);
       for (let piece = first; piece < end; piece += 1) fallen.add(piece);
     }
-    const pieces = possible.filter((piece) => fallen.has(piece) && !this.#hashed.has(piece));
+    const hashed = new Set([...belief.doubted, ...belief.unknown]);
+    const pieces = possible.filter((piece) => fallen.has(piece) && !hashed.has(piece));
     for (const piece of pieces) this.#verified.delete(piece);
     this.#hash(pieces, () => this.#end(belief, known));
   }
@@ -88,7 +94,7 @@ export class DataCheck {
     }
     let failure: BtgetError | null = null;
     const pieceDone = (piece: PieceIndex): void => {
-      this.#hashed.add(piece);
+      this.#lookedAt.set(piece);
       this.#hashedLength += layout.lengthOf(piece);
       checking(this.#hashedLength, this.#length);
     };
@@ -114,7 +120,7 @@ export class DataCheck {
     this.#answered({
       ok: true,
       verified: this.#verified,
-      lookedAt: new Set<number>([...believed, ...this.#hashed]),
+      lookedAt: this.#lookedAt,
       unflushed: [...this.#verified].filter((piece) => !flushed.has(piece)),
       known,
     });

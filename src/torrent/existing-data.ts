@@ -106,13 +106,13 @@ export class ExistingData {
     // What was written down before holds for files that nobody has touched since.
     const files = survey.map(({ identity }, file) => (isOurs(verdicts[file]) ? identity : null));
     this.#parts.resume.begin({ files, verified: outcome.verified, unflushed: data.unflushed }, () => {
-      if (!this.#stopped) this.#demote(incomplete, survey, outcome);
+      if (!this.#stopped) this.#demote(incomplete, 0, survey, outcome);
     });
   }
 
-  /** One after another: most downloads have none. */
-  #demote(files: readonly number[], survey: readonly FileSurvey[], outcome: ExistingDataFound): void {
-    const [file, ...others] = files;
+  /** `files` from `next` on, one after another: most downloads have none. */
+  #demote(files: readonly number[], next: number, survey: readonly FileSurvey[], outcome: ExistingDataFound): void {
+    const file = files[next];
     if (file === undefined) {
       this.#beginWriting(outcome);
       return;
@@ -126,7 +126,7 @@ export class ExistingData {
     }
     this.#parts.storage.demoteFile(file, (done) => {
       if (this.#stopped) return;
-      if (done.ok) this.#demote(others, survey, outcome);
+      if (done.ok) this.#demote(files, next + 1, survey, outcome);
       else this.#answer({ ok: false, failure: done.failure });
     });
   }

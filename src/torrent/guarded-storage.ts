@@ -1,10 +1,9 @@
 import type { Timers } from '../base/clock.js';
 import type {
-  BlockSpan,
+  BlockRead,
   CheckOutcome,
   DoneOutcome,
   PieceSlot,
-  ReadOutcome,
   Storage,
   SurveyOutcome,
   SyncOutcome,
@@ -40,8 +39,8 @@ export class GuardedStorage implements Storage {
     this.#storage.checkPiece(piece, this.#guard(answered));
   }
 
-  readBlocks(spans: readonly BlockSpan[], answered: (outcome: ReadOutcome) => void): void {
-    this.#storage.readBlocks(spans, this.#guard(answered));
+  readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {
+    this.#storage.readBlocks(reads, this.#guard(answered));
   }
 
   demoteFile(file: number, answered: (outcome: DoneOutcome) => void): void {

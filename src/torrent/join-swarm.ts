@@ -5,6 +5,7 @@
 import type { BtgetError } from '../base/failure.js';
 import type { Random } from '../base/random.js';
 import type { SlotPool, Storage } from '../disk/storage.js';
+import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import type { RawServerContext } from '../net/raw-server.js';
 import { DEFAULT_PIECE_PICKER_OPTIONS, PiecePicker } from '../pieces/piece-picker.js';
@@ -18,25 +19,28 @@ import type { Download } from '../swarm/download.js';
 import { DEFAULT_DOWNLOAD_OPTIONS, Downloader } from '../swarm/downloader.js';
 import { Encoder } from '../swarm/encoder.js';
 import { DEFAULT_ENCODER_OPTIONS } from '../swarm/encoder-options.js';
-import { type ExtendedPeer, Extensions } from '../swarm/extensions.js';
 import type { HalfOpen } from '../swarm/half-open.js';
 import type { Peer } from '../swarm/peer.js';
 import type { PeerConnection } from '../swarm/peer-connection.js';
 import type { RateLimiter } from '../swarm/rate-limiter.js';
-import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload.js';
+import type { SendMemory } from '../swarm/send-memory.js';
+import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload-options.js';
 import { uploadSlotsForRate } from '../swarm/upload-slots.js';
 import { Uploader } from '../swarm/uploader.js';
+import { joinExtensions } from './join-extensions.js';
 import type { TorrentOptions } from './torrent-options.js';
 
 export interface SwarmParts {
   readonly context: RawServerContext;
   readonly random: Random;
   readonly storage: Storage;
+  readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
   readonly slots: SlotPool;
   readonly halfOpen: HalfOpen;
   readonly uploadLimiter: RateLimiter;
   readonly downloadLimiter: RateLimiter;
+  readonly sendMemory: SendMemory;
   readonly identity: Identity;
   /** Our name and version, as peers show it. */
   readonly client: string;
@@ -94,24 +98,31 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
     DEFAULT_DOWNLOAD_OPTIONS,
   );
   const uploader = new Uploader(
-    { timers: context, layout, source: store, limiter: parts.uploadLimiter, gotReadFailure: parts.readFailed },
+    {
+      timers: context,
+      layout,
+      source: store,
+      limiter: parts.uploadLimiter,
+      memory: parts.sendMemory,
+      gotReadFailure: parts.readFailed,
+    },
     DEFAULT_UPLOAD_OPTIONS,
   );
   const slots = () => options.uploadSlots ?? uploadSlotsForRate(parts.uploadLimiter.rate);
   const choker = new Choker<Peer>(context, random, DEFAULT_CHOKER_OPTIONS, slots, () => store.amountLeft === 0);
-  const extensions = new Extensions(
-    [],
-    () => ({
-      version: parts.client,
-      port: parts.port,
-      requestQueue: DEFAULT_UPLOAD_OPTIONS.maxQueued,
-      metadataSize: null,
-      uploadOnly: store.amountLeft === 0,
-    }),
-    ({ connection, handshake }: ExtendedPeer) => {
+  const extensions = joinExtensions({
+    timers: context,
+    metainfo: parts.metainfo,
+    client: parts.client,
+    port: parts.port,
+    usePex: options.usePex,
+    isComplete: () => store.amountLeft === 0,
+    peers: () => connecter.peers,
+    startConnection: (address) => encoder.startConnection(address, null),
+    gotNews: ({ connection, handshake }) => {
       if (handshake.requestQueue !== null) connecter.gotRequestQueue(connection, handshake.requestQueue);
     },
-  );
+  });
   const connecter = new Connecter(
     { timers: context, layout, store, uploader, downloader, choker, extensions },
     DEFAULT_CONNECTER_OPTIONS,

@@ -7,6 +7,7 @@ import type { RawServer } from '../net/raw-server.js';
 import type { Identity } from '../swarm/connection.js';
 import type { HalfOpen } from '../swarm/half-open.js';
 import type { RateLimiter } from '../swarm/rate-limiter.js';
+import type { SendMemory } from '../swarm/send-memory.js';
 
 /** What a torrent stands on; the session has it once for all of them. */
 export interface TorrentParts {
@@ -21,6 +22,7 @@ export interface TorrentParts {
   readonly halfOpen: HalfOpen;
   readonly uploadLimiter: RateLimiter;
   readonly downloadLimiter: RateLimiter;
+  readonly sendMemory: SendMemory;
   readonly identity: Identity;
   /** Our name and version, as peers show it. */
   readonly client: string;

@@ -86,11 +86,13 @@ export class Torrent {
       context: this.#context,
       random: parts.random,
       storage,
+      metainfo,
       layout,
       slots: parts.slots,
       halfOpen: parts.halfOpen,
       uploadLimiter: parts.uploadLimiter,
       downloadLimiter: parts.downloadLimiter,
+      sendMemory: parts.sendMemory,
       identity: parts.identity,
       client: parts.client,
       port: parts.port,
@@ -221,7 +223,7 @@ export class Torrent {
       picker.completePiece(piece);
       this.#progress.pieceVerified(piece);
     }
-    if (this.#options.mode === 'seed') this.#wantNothingMore();
+    if (this.#options.mode === 'seed' && store.amountLeft > 0) this.#wantNothingMore();
     this.#timeLeft = new RateMeasure(store.amountLeft);
     this.#pace = new Pace(this.#context.now());
     this.#events.started();

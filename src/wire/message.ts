@@ -107,7 +107,7 @@ function readSpan(frame: Buffer): { piece: number; begin: number; length: number
 /** An empty message (BEP 3: length zero). */
 export const KEEP_ALIVE: Buffer = Buffer.alloc(LENGTH_PREFIX);
 
-/** What we say, length prefix included. A block is sent as `encodePieceHeader` and the block itself, without a copy. */
+/** What we say, length prefix included. A block that is sent without a copy stands behind a `writePieceHeader`. */
 export function encodeMessage(message: Exclude<PeerMessage, { type: 'unknown' }>): Buffer {
   switch (message.type) {
     case 'choke':
@@ -126,6 +126,12 @@ export function encodeMessage(message: Exclude<PeerMessage, { type: 'unknown' }>
       return span(REQUEST, message.piece, message.begin, message.length);
     case 'cancel':
       return span(CANCEL, message.piece, message.begin, message.length);
+    case 'piece': {
+      const bytes = Buffer.allocUnsafe(PIECE_HEADER_LENGTH + message.block.length);
+      writePieceHeader(bytes, 0, message.piece, message.begin, message.block.length);
+      message.block.copy(bytes, PIECE_HEADER_LENGTH);
+      return bytes;
+    }
     case 'port': {
       const bytes = head(PORT, 2);
       bytes.writeUInt16BE(message.port, 5);
@@ -147,19 +153,15 @@ export function encodeMessage(message: Exclude<PeerMessage, { type: 'unknown' }>
       message.payload.copy(bytes, 6);
       return bytes;
     }
-    case 'piece':
-      return Buffer.concat([encodePieceHeader(message.piece, message.begin, message.block.length), message.block]);
   }
 }
 
-/** What stands before a block of `length` bytes. */
-export function encodePieceHeader(piece: number, begin: number, length: number): Buffer {
-  const bytes = Buffer.allocUnsafe(PIECE_HEADER_LENGTH);
-  bytes.writeUInt32BE(9 + length, 0);
-  bytes[4] = PIECE;
-  bytes.writeUInt32BE(piece, 5);
-  bytes.writeUInt32BE(begin, 9);
-  return bytes;
+/** Writes to `bytes`, from `at` on, the `PIECE_HEADER_LENGTH` bytes that stand before a block of `length` bytes. */
+export function writePieceHeader(bytes: Buffer, at: number, piece: number, begin: number, length: number): void {
+  bytes.writeUInt32BE(9 + length, at);
+  bytes[at + 4] = PIECE;
+  bytes.writeUInt32BE(piece, at + 5);
+  bytes.writeUInt32BE(begin, at + 9);
 }
 
 function bare(id: number): Buffer {

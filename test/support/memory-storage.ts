@@ -3,13 +3,12 @@ import { sha1 } from '../../src/base/digest.js';
 import { BtgetError } from '../../src/base/failure.js';
 import type { Random } from '../../src/base/random.js';
 import type {
-  BlockSpan,
+  BlockRead,
   CheckOutcome,
   DoneOutcome,
   FileIdentity,
   FileSurvey,
   PieceSlot,
-  ReadOutcome,
   Storage,
   SurveyOutcome,
   SyncOutcome,
@@ -196,17 +195,14 @@ export class MemoryStorage implements Storage {
     });
   }
 
-  readBlocks(spans: readonly BlockSpan[], answered: (outcome: ReadOutcome) => void): void {
-    this.#run<ReadOutcome>('readBlocks', spans.length, answered, () => {
-      const blocks: Buffer[] = [];
-      for (const { piece, begin, length } of spans) {
-        const block = Buffer.alloc(length);
-        if (!this.#read(this.#layout.beginOf(piece) + begin, block)) {
-          return { ok: false, failure: new BtgetError('io', `piece ${piece} is not on the disk`) };
-        }
-        blocks.push(block);
+  readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {
+    this.#run<DoneOutcome>('readBlocks', reads.length, answered, () => {
+      for (const { piece, begin, into } of reads) {
+        into.fill(0);
+        if (this.#read(this.#layout.beginOf(piece) + begin, into)) continue;
+        return { ok: false, failure: new BtgetError('io', `piece ${piece} is not on the disk`) };
       }
-      return { ok: true, blocks };
+      return DONE;
     });
   }
 

@@ -1,14 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type {
-  CheckOutcome,
-  DoneOutcome,
-  FileSurvey,
-  ReadOutcome,
-  Storage,
-  SurveyOutcome,
-} from '../../src/disk/storage.js';
+import type { CheckOutcome, DoneOutcome, FileSurvey, Storage, SurveyOutcome } from '../../src/disk/storage.js';
 import { ask, type DiskFolder, diskFolder, type OpenOptions, slotOf } from './file-disk.js';
 import { type SampleTorrent, sampleTorrent } from './sample-torrent.js';
 
@@ -38,7 +31,7 @@ export interface StorageCase extends DiskFolder {
   check(piece: number): Promise<CheckOutcome>;
   finish(file: number): Promise<DoneOutcome>;
   demote(file: number): Promise<DoneOutcome>;
-  read(piece: number): Promise<ReadOutcome>;
+  read(piece: number): Promise<DoneOutcome>;
   /** Without the files' identities, which no test can foresee. */
   survey(): Promise<Found>;
   /** Puts a file of ours there before the torrent is. */
@@ -73,7 +66,7 @@ export async function withStorage(
       read: (piece) =>
         ask((answered) =>
           storage.readBlocks(
-            [{ piece: torrent.piece(piece), begin: 0, length: torrent.bytesOf(piece).length }],
+            [{ piece: torrent.piece(piece), begin: 0, into: Buffer.alloc(torrent.bytesOf(piece).length) }],
             answered,
           ),
         ),

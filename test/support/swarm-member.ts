@@ -17,7 +17,8 @@ import { HalfOpen, MAX_HALF_OPEN } from '../../src/swarm/half-open.js';
 import type { Peer } from '../../src/swarm/peer.js';
 import type { PeerConnection } from '../../src/swarm/peer-connection.js';
 import { DEFAULT_RATE_LIMITER_OPTIONS, RateLimiter } from '../../src/swarm/rate-limiter.js';
-import { DEFAULT_UPLOAD_OPTIONS, type UploadOptions } from '../../src/swarm/upload.js';
+import { DEFAULT_SEND_MEMORY_OPTIONS, SendMemory } from '../../src/swarm/send-memory.js';
+import { DEFAULT_UPLOAD_OPTIONS, type UploadOptions } from '../../src/swarm/upload-options.js';
 import { uploadSlotsForRate } from '../../src/swarm/upload-slots.js';
 import { Uploader } from '../../src/swarm/uploader.js';
 import { SILENT_HANDSHAKE } from '../../src/wire/extended.js';
@@ -113,6 +114,7 @@ export class SwarmMember {
         layout,
         source: this.wrapper,
         limiter: uploadLimiter,
+        memory: new SendMemory(host, DEFAULT_SEND_MEMORY_OPTIONS),
         gotReadFailure: (failure) => this.#gotFailure(failure),
       },
       { ...DEFAULT_UPLOAD_OPTIONS, ...all.upload },
