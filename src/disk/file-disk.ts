@@ -41,6 +41,13 @@ export interface FileDisk {
     progress: (hashed: number) => void,
     done: (outcome: PieceHashesOutcome) => void,
   ): Hashing;
+  /** Starts the workers that hash ahead of the first job, for who knows that there will be much to hash. */
+  startHashing(): void;
+  /**
+   * Ends the workers that hash, in the middle of a piece, which may be 512 MiB long. What was asked of them fails with
+   * 'interrupted' or is never answered. What is being written is not touched.
+   */
+  stopHashing(): void;
   /** Ends the workers. Every storage is closed, and no hashing under way. */
   close(answered: () => void): void;
 }
@@ -69,6 +76,8 @@ export function createFileDisk(options: FileDiskOptions): FileDisk {
     },
     hashPieces: (files, pieceLength, progress, done) =>
       hashPieces({ timers, hashing: disk.hashing, jobsAtOnce: hashingWorkers * 3 }, files, pieceLength, progress, done),
+    startHashing: () => disk.hashing.start(),
+    stopHashing: () => disk.hashing.kill(),
     close(answered) {
       disk.hashing.end(() => disk.writer.end(() => timers.addTask(answered, 0)));
     },

@@ -1,6 +1,7 @@
 /** Under which names the files of a torrent lie. */
 import { relative } from 'node:path/posix';
 import type { TorrentFile } from '../metainfo/metainfo.js';
+import { foldName } from '../metainfo/path-element.js';
 
 /** Paths below the download folder, with `/` between their elements. */
 export interface FileNames {
@@ -9,6 +10,8 @@ export interface FileNames {
   /** Its name until then. */
   readonly part: string;
 }
+
+const PART = '.part';
 
 /** The names of one torrent's files. Nothing but the metainfo and `output` decides them, so they outlive the process. */
 export class StorageNames {
@@ -26,7 +29,7 @@ export class StorageNames {
 
   of(index: number): FileNames {
     const final = this.#path(this.#file(index).path);
-    return { final, part: this.#unusual.get(index) ?? `${final}.part` };
+    return { final, part: this.#unusual.get(index) ?? `${final}${PART}` };
   }
 
   /** What the link with this index holds: a relative path from its folder to its target. Null when it is no link. */
@@ -49,20 +52,27 @@ export class StorageNames {
 
   /** A torrent may itself hold `a` and `a.part`: then the first grows as `a.1.part`, or the next number that is free. */
   #findUnusual(): void {
+    // Rare, and the search below takes as long as making the torrent's paths safe does.
+    if (!this.#files.some(({ path }) => path.some(endsLikePart)) && !endsLikePart(this.#output ?? '')) return;
     const taken = new Set<string>();
     for (const file of this.#files) {
-      const path = this.#path(file.path).toLowerCase();
+      const path = foldName(this.#path(file.path));
       for (let end = path.length; end > 0 && !taken.has(path.slice(0, end)); end = path.lastIndexOf('/', end - 1)) {
         taken.add(path.slice(0, end));
       }
     }
     this.#files.forEach((file, index) => {
       const path = this.#path(file.path);
-      const folded = path.toLowerCase();
-      if (!taken.has(`${folded}.part`)) return;
+      const folded = foldName(path);
+      if (!taken.has(`${folded}.PART`)) return;
       let number = 1;
-      while (taken.has(`${folded}.${number}.part`) || taken.has(`${folded}.${number}`)) number += 1;
+      while (taken.has(`${folded}.${number}.PART`) || taken.has(`${folded}.${number}`)) number += 1;
       this.#unusual.set(index, `${path}.${number}.part`);
     });
   }
+}
+
+function endsLikePart(element: string): boolean {
+  const last = element.at(-1);
+  return (last === 't' || last === 'T') && element.slice(-PART.length).toLowerCase() === PART;
 }

@@ -3,6 +3,7 @@
  * interfaces, so that a test can make each call fail in turn.
  */
 import fs from 'node:fs';
+import { inFolder } from './file-anchor.js';
 
 /** What is known of a name without following links. */
 export interface FileFacts {
@@ -31,6 +32,8 @@ export interface FileOperations {
   /** Undefined when there is no such name. */
   lookUp(path: string): FileFacts | undefined;
   realPath(path: string): string;
+  /** As in file-anchor.ts. Code that makes, names or removes something calls it through `inFolderOf`. */
+  readonly inFolder: typeof inFolder;
   setLength(descriptor: number, length: number): void;
   setMode(descriptor: number, mode: number): void;
   /** Flushes bytes and length; of a folder, its names. Does not block: syncing takes as long as the disk likes. */
@@ -82,6 +85,7 @@ export const systemFileOperations: FileOperations = {
   facts: (descriptor) => factsOf(fs.fstatSync(descriptor)),
   lookUp,
   realPath: (path) => fs.realpathSync.native(path),
+  inFolder,
   setLength: (descriptor, length) => fs.ftruncateSync(descriptor, length),
   setMode: (descriptor, mode) => fs.fchmodSync(descriptor, mode),
   flush: (descriptor, answered) => fs.fdatasync(descriptor, answered),

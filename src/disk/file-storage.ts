@@ -71,6 +71,9 @@ export class FileStorage implements Storage {
     const { files } = this.#metainfo;
     const real = files.flatMap((file, index) => (file.padding || file.symlink !== null ? [] : [index]));
     const found: FileSurvey[] = files.map(() => ABSENT);
+    // Which thread looks does not matter, and starting one takes longer than looking at a thousand files.
+    const { writer, hashing } = this.#disk;
+    const thread = writer.started ? writer : (hashing.running ?? writer);
     const next = (begin: number): void => {
       const some = real.slice(begin, begin + SURVEY_COUNT);
       if (some.length === 0) {
@@ -78,7 +81,7 @@ export class FileStorage implements Storage {
         return;
       }
       const names = some.map((index) => this.#names.of(index));
-      this.#ask('survey', { place: this.#place, names }, [], (told) => {
+      this.#askOf(thread, 'survey', { place: this.#place, names }, [], (told) => {
         if (!told.ok) {
           this.#later(() => answered({ ok: false, failure: decodeFailure(told.failure) }));
           return;
@@ -206,9 +209,19 @@ export class FileStorage implements Storage {
     moved: readonly ArrayBuffer[],
     answered: (told: Told<Work[K]['answer']>) => void,
   ): void {
+    this.#askOf(this.#disk.writer, kind, request, moved, answered);
+  }
+
+  #askOf<K extends WorkKind>(
+    thread: WorkerThread,
+    kind: K,
+    request: Work[K]['request'],
+    moved: readonly ArrayBuffer[],
+    answered: (told: Told<Work[K]['answer']>) => void,
+  ): void {
     this.#refuseWhenClosed();
     this.#due += 1;
-    this.#disk.writer.ask(kind, request, moved, (told) => {
+    thread.ask(kind, request, moved, (told) => {
       answered(told);
       this.#gotDue();
     });

@@ -3,7 +3,7 @@ import { BtgetError } from '../base/failure.js';
 import type { FileWrite, StoragePlace } from './file-disk-protocol.js';
 import { about, isSystemError } from './file-failure.js';
 import { type FileFlusher, type Flushed, UnflushedNames } from './file-flusher.js';
-import { below, folderOf, foldersExist, makeFolders, notAFile } from './file-guard.js';
+import { below, folderOf, foldersExist, inFolderOf, lastOf, makeFolders, notAFile } from './file-guard.js';
 import type { FileNames } from './file-names.js';
 import type { FileFacts, FileOperations } from './file-operations.js';
 import type { FilePool, OpenFile } from './file-pool.js';
@@ -115,31 +115,37 @@ export class StorageFiles {
     }
   }
 
-  /** Gives the file under `from` the name `to`, both below the root. Fails when `to` is taken, unless `replacing`. */
+  /** Gives the file under `from` the name `to`, both in one folder below the root. Fails when `to` is taken, unless `replacing`. */
   rename(from: string, to: string, replacing: boolean): void {
     const { root } = this.place;
     const name = below(root, to);
-    about(name, () => {
-      if (replacing) this.#operations.rename(below(root, from), name);
-      else renameToFree(this.#operations, below(root, from), name);
-    });
+    about(name, () =>
+      inFolderOf(this.#operations, root, to, (nameIn) => {
+        const [old, free] = [nameIn(lastOf(from)), nameIn(lastOf(to))];
+        if (replacing) this.#operations.rename(old, free);
+        else if (!renameToFree(this.#operations, old, free)) throw foreignFile(name);
+      }),
+    );
     this.#folderChanged(folderOf(root, from));
     this.#folderChanged(folderOf(root, to));
   }
 
   /** Removes the name `path` below the root. */
   unlink(path: string): void {
-    const name = below(this.place.root, path);
-    about(name, () => this.#operations.unlink(name));
-    this.#folderChanged(folderOf(this.place.root, path));
+    const { root } = this.place;
+    about(below(root, path), () =>
+      inFolderOf(this.#operations, root, path, (nameIn) => this.#operations.unlink(nameIn(lastOf(path)))),
+    );
+    this.#folderChanged(folderOf(root, path));
   }
 
   /** Makes a link of name `path` that holds `target`, with the folders above it. */
   makeLink(target: string, path: string): void {
     const { root } = this.place;
     makeFolders(this.#operations, root, path, (inside) => this.#folderChanged(inside));
-    const name = below(root, path);
-    about(name, () => this.#operations.makeLink(target, name));
+    about(below(root, path), () =>
+      inFolderOf(this.#operations, root, path, (nameIn) => this.#operations.makeLink(target, nameIn(lastOf(path)))),
+    );
     this.#folderChanged(folderOf(root, path));
   }
 
@@ -221,17 +227,18 @@ const NO_LINKS: ReadonlySet<string> = new Set([
 
 /**
  * Renaming would replace a file that came to be a moment ago; a second name never does. After a crash between the two
- * steps the file has both names, which `finish` understands.
+ * steps the file has both names, which `finish` understands. False when `to` is taken.
  */
-function renameToFree(operations: FileOperations, from: string, to: string): void {
+function renameToFree(operations: FileOperations, from: string, to: string): boolean {
   try {
     operations.link(from, to);
   } catch (error) {
     if (!isSystemError(error)) throw error;
-    if (error.code === 'EEXIST') throw foreignFile(to);
+    if (error.code === 'EEXIST') return false;
     if (!NO_LINKS.has(error.code)) throw error;
     operations.rename(from, to);
-    return;
+    return true;
   }
   operations.unlink(from);
+  return true;
 }

@@ -1,6 +1,10 @@
 import { systemRandom } from '../base/system-random.js';
+import { findDestinations } from '../discovery/http-destination.js';
 import { DEFAULT_FETCH_OPTIONS } from '../discovery/http-fetch.js';
 import { HttpTrackerClient } from '../discovery/http-tracker-client.js';
+import { SchemeTrackerClient } from '../discovery/scheme-tracker-client.js';
+import { UdpTrackerClient } from '../discovery/udp-tracker-client.js';
+import { DEFAULT_UDP_TRACKER_OPTIONS } from '../discovery/udp-tracker-options.js';
 import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../disk/file-disk.js';
 import { createSlotPool, DEFAULT_SLOT_POOL_OPTIONS } from '../disk/slot-pool.js';
 import { resolveBind } from '../net/node-bind.js';
@@ -21,19 +25,22 @@ export function createNodeSession(
   const bind = options.bind === null ? null : resolveBind(options.bind);
   const rawServer = new NodeRawServer({ ...DEFAULT_NODE_RAW_SERVER_OPTIONS, bindAddresses: bind, gotException });
   const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: rawServer });
-  const trackerClient = new HttpTrackerClient(rawServer, { ...DEFAULT_FETCH_OPTIONS, userAgent, bind });
+  const http = new HttpTrackerClient(rawServer, { ...DEFAULT_FETCH_OPTIONS, userAgent, bind });
+  const udpOptions = { ...DEFAULT_UDP_TRACKER_OPTIONS, bind, findDestinations };
+  const udp = new UdpTrackerClient(rawServer, systemRandom, udpOptions);
   return new Session(
     {
       rawServer,
       random: systemRandom,
       slots: createSlotPool(DEFAULT_SLOT_POOL_OPTIONS),
       openStorage: (storageOptions) => disk.openStorage(storageOptions),
-      trackerClient,
+      trackerClient: new SchemeTrackerClient(http, udp),
       client: userAgent,
       peerSources: [],
       close: (answered) =>
         disk.close(() => {
-          trackerClient.close();
+          http.close();
+          udp.close();
           rawServer.close();
           answered();
         }),

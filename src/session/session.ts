@@ -135,6 +135,7 @@ export class Session {
       if (running <= 0) this.#parts.close(answered);
     };
     if (running === 0) oneStopped();
-    for (const torrent of this.#torrents.values()) torrent.stop(oneStopped);
+    // A task for each: a thousand of them take longer than the loop should be held.
+    for (const torrent of this.#torrents.values()) this.#parts.rawServer.addTask(() => torrent.stop(oneStopped), 0);
   }
 }

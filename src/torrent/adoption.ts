@@ -5,6 +5,7 @@
 import type { FileSurvey } from '../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+import { Bitfield } from '../wire/bitfield.js';
 
 /** The part of the torrent that decides. */
 type Content = Pick<Metainfo, 'files'>;
@@ -14,16 +15,18 @@ type Content = Pick<Metainfo, 'files'>;
  * file. All others cannot match their hash, so nobody need read them.
  */
 export function piecesToCheck(content: Content, layout: PieceLayout, survey: readonly FileSurvey[]): PieceIndex[] {
-  const impossible = new Set<number>();
+  const impossible = new Bitfield(layout.pieceCount);
   for (const [index, file] of content.files.entries()) {
     if (file.length === 0 || file.padding) continue;
     const present = Math.min(survey[index]?.length ?? 0, file.length);
     if (present === file.length) continue;
     const first = Math.floor((file.begin + present) / layout.pieceLength);
     const last = Math.floor((file.begin + file.length - 1) / layout.pieceLength);
-    for (let piece = first; piece <= last; piece += 1) impossible.add(piece);
+    for (let piece = first; piece <= last; piece += 1) impossible.set(piece);
   }
-  return Array.from(layout.pieceIndices()).filter((piece) => !impossible.has(piece));
+  const pieces: PieceIndex[] = [];
+  for (const piece of layout.pieceIndices()) if (!impossible.has(piece)) pieces.push(piece);
+  return pieces;
 }
 
 /**

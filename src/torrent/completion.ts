@@ -10,6 +10,9 @@ import { SeedGoalWatch } from './seed-goal-watch.js';
 import type { TorrentEvents } from './status.js';
 import type { TorrentOptions } from './torrent-options.js';
 
+/** Pieces found on the disk that are gone through in one turn of the loop: each may end as many files as it is long. */
+const PIECES_A_TURN = 256;
+
 export interface CompletionParts {
   readonly timers: Timers;
   readonly metainfo: Metainfo;
@@ -30,7 +33,10 @@ export class Completion {
   readonly #files: FileProgress;
   readonly #finisher: FileFinisher;
   #goalWatch: SeedGoalWatch | null = null;
+  /** Everything that was found on the disk has been gone through. */
+  #begun = false;
   #doneTold = false;
+  #stopped = false;
 
   constructor(parts: CompletionParts) {
     this.#parts = parts;
@@ -47,12 +53,26 @@ export class Completion {
 
   /** The check is over. `whole` are the files that have their name already; a torrent that only seeds names no others. */
   begin(verified: readonly PieceIndex[], whole: ReadonlySet<number>): void {
-    const found = verified.flatMap((piece) => this.#files.pieceVerified(piece));
-    for (const file of found) if (whole.has(file)) this.#tellFile(file);
-    if (this.#parts.options.mode === 'download') {
-      this.#finisher.finish([...this.#files.wholeAtOnce, ...found.filter((file) => !whole.has(file))]);
-    }
-    this.#tellIfDone();
+    const toFinish = [...this.#files.wholeAtOnce];
+    let next = 0;
+    const goOn = (): void => {
+      if (this.#stopped) return;
+      for (const piece of verified.slice(next, next + PIECES_A_TURN)) {
+        for (const file of this.#files.pieceVerified(piece)) {
+          if (whole.has(file)) this.#tellFile(file);
+          else toFinish.push(file);
+        }
+      }
+      next += PIECES_A_TURN;
+      if (next < verified.length) {
+        this.#parts.timers.addTask(goOn, 0);
+        return;
+      }
+      this.#begun = true;
+      if (this.#parts.options.mode === 'download') this.#finisher.finish(toFinish);
+      this.#tellIfDone();
+    };
+    goOn();
   }
 
   pieceVerified(piece: PieceIndex): void {
@@ -60,6 +80,7 @@ export class Completion {
   }
 
   stop(): void {
+    this.#stopped = true;
     this.#goalWatch?.stop();
   }
 
@@ -70,7 +91,7 @@ export class Completion {
   }
 
   #tellIfDone(): void {
-    if (this.#doneTold || this.#parts.amountLeft() > 0 || !this.#finisher.isDone) return;
+    if (!this.#begun || this.#doneTold || this.#parts.amountLeft() > 0 || !this.#finisher.isDone) return;
     this.#doneTold = true;
     const { timers, options, events, ratio } = this.#parts;
     events.done();

@@ -6,6 +6,7 @@ import type { FileSurvey, Storage } from '../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import { DEFAULT_INITIAL_CHECK_OPTIONS, InitialCheck } from '../pieces/initial-check.js';
+import { Bitfield } from '../wire/bitfield.js';
 import { judgeFiles, piecesToCheck } from './adoption.js';
 
 export interface ExistingDataParts {
@@ -68,7 +69,7 @@ export class ExistingData {
     let checked = 0;
     checking(0, length);
     if (pieces.length === 0) {
-      this.#judge(survey, new Set());
+      this.#judge(survey, pieces);
       return;
     }
     let failure: BtgetError | null = null;
@@ -86,15 +87,17 @@ export class ExistingData {
         pieceDone(piece);
       },
       checkEnded: () => {
-        if (failure === null) this.#judge(survey, new Set(pieces));
+        if (failure === null) this.#judge(survey, pieces);
         else this.#answer({ ok: false, failure });
       },
     });
     this.#check.start();
   }
 
-  #judge(survey: readonly FileSurvey[], checked: ReadonlySet<number>): void {
+  #judge(survey: readonly FileSurvey[], pieces: readonly PieceIndex[]): void {
     const { metainfo, layout, mayWrite } = this.#parts;
+    const checked = new Bitfield(layout.pieceCount);
+    for (const piece of pieces) checked.set(piece);
     const verified: ReadonlySet<number> = this.#verified;
     const verdicts = judgeFiles(
       metainfo,
@@ -118,14 +121,15 @@ export class ExistingData {
     }
     this.#demote(
       verdicts.flatMap((verdict, file) => (verdict === 'demote' ? [file] : [])),
+      0,
       survey,
       outcome,
     );
   }
 
-  /** One after another: most downloads have none. */
-  #demote(files: readonly number[], survey: readonly FileSurvey[], outcome: ExistingDataOutcome): void {
-    const [file, ...others] = files;
+  /** `files` from `next` on, one after another: most downloads have none. */
+  #demote(files: readonly number[], next: number, survey: readonly FileSurvey[], outcome: ExistingDataOutcome): void {
+    const file = files[next];
     if (file === undefined) {
       this.#beginWriting(outcome);
       return;
@@ -139,7 +143,7 @@ export class ExistingData {
     }
     this.#parts.storage.demoteFile(file, (done) => {
       if (this.#stopped) return;
-      if (done.ok) this.#demote(others, survey, outcome);
+      if (done.ok) this.#demote(files, next + 1, survey, outcome);
       else this.#answer({ ok: false, failure: done.failure });
     });
   }

@@ -34,6 +34,8 @@ export interface TorrentOptions {
   readonly trackers: readonly string[];
   /** False: announce to none of the torrent's own trackers. */
   readonly useTorrentTrackers: boolean;
+  /** Tell peers of peers and learn of others from them (BEP 11); never for private torrents. */
+  readonly usePex: boolean;
 }
 
 export const DEFAULT_TORRENT_OPTIONS: TorrentOptions = {
@@ -49,4 +51,5 @@ export const DEFAULT_TORRENT_OPTIONS: TorrentOptions = {
   peers: [],
   trackers: [],
   useTorrentTrackers: true,
+  usePex: true,
 };

@@ -75,6 +75,7 @@ export class Torrent {
       context: this.#context,
       random: parts.random,
       storage,
+      metainfo,
       layout,
       slots: parts.slots,
       halfOpen: parts.halfOpen,
@@ -203,7 +204,7 @@ export class Torrent {
       picker.completePiece(piece);
       this.#progress.pieceVerified(piece);
     }
-    if (this.#options.mode === 'seed') this.#wantNothingMore();
+    if (this.#options.mode === 'seed' && store.amountLeft > 0) this.#wantNothingMore();
     this.#timeLeft = new RateMeasure(store.amountLeft);
     this.#pace = new Pace(this.#context.now());
     this.#events.started();

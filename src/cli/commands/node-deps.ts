@@ -1,8 +1,8 @@
 /** The real parser, network and session behind the commands. What is slow to load is loaded when it is used. */
 import { BtgetError } from '../../base/failure.js';
-import { parseMetainfo } from '../../metainfo/parse-metainfo.js';
 import type { CliIo } from '../io.js';
 import type { SourceReaders } from '../source/load-source.js';
+import { parseSource } from '../source/parse-source.js';
 import { version } from '../version.js';
 import type { RunDeps } from './run-torrents.js';
 
@@ -18,7 +18,7 @@ export async function nodeDeps(io: CliIo, bind: string | null): Promise<RunDeps>
 export function sourceReaders(io: CliIo, bind: string | null): SourceReaders {
   return {
     stdin: lazily(() => io.stdin),
-    parse: parseMetainfo,
+    parse: parseSource,
     fetch: async (url, maxLength) => {
       const { DEFAULT_FETCH_OPTIONS, httpFetch } = await import('../../discovery/http-fetch.js');
       const { resolveBind } = await import('../../net/node-bind.js');

@@ -32,6 +32,7 @@ export const SEED_OPTIONS = {
   peers: OPTIONS.peers,
   trackers: OPTIONS.trackers,
   noTrackers: OPTIONS.noTrackers,
+  noPex: OPTIONS.noPex,
   json: OPTIONS.json,
   quiet: OPTIONS.quiet,
   verbose: OPTIONS.verbose,
@@ -136,5 +137,6 @@ function torrentOptions(mode: 'download' | 'seed', values: Values<typeof OPTIONS
     uploadSlots: values.uploadSlots,
     trackers: values.trackers,
     useTorrentTrackers: !values.noTrackers,
+    usePex: !values.noPex,
   };
 }

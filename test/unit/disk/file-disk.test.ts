@@ -197,6 +197,27 @@ describe('the disk of a process', () => {
     await folder.end();
   });
 
+  it('ends its hashing in the middle of a piece when told to, and hashes again when asked again', () =>
+    inFolder(async (dir) => {
+      const path = join(dir, 'sparse');
+      writeFileSync(path, '');
+      truncateSync(path, 2 ** 36);
+      const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: realTimers });
+      disk.startHashing();
+      const progress: number[] = [];
+      const outcome = await new Promise<PieceHashesOutcome>((resolve) => {
+        disk.hashPieces([{ path, length: 2 ** 36 }], 2 ** 29, (hashed) => progress.push(hashed), resolve);
+        disk.stopHashing();
+      });
+      assert.ok(!outcome.ok);
+      assert.deepEqual([outcome.failure.code, progress], ['interrupted', []]);
+      const again = await new Promise<PieceHashesOutcome>((resolve) => {
+        disk.hashPieces([{ path, length: 10 }], 2 ** 14, () => undefined, resolve);
+      });
+      assert.deepEqual(again, { ok: true, pieces: sha1(Buffer.alloc(10)) });
+      await new Promise<void>((resolve) => disk.close(resolve));
+    }));
+
   it('lets the process leave while it idles, though nobody closed it', () =>
     inFolder(async (dir) => {
       const module = fileURLToPath(new URL('../../support/idle-disk.js', import.meta.url));
