@@ -110,6 +110,11 @@ export class FamilyNode {
     return this.#responder.stored;
   }
 
+  /** Peers that others have announced to us: we may be the closest to a torrent ourselves. */
+  storedPeers(infoHash: NodeId, count: number): PeerAddress[] {
+    return this.#responder.peersOf(infoHash, count);
+  }
+
   /** Where most others see us, or null. */
   get externalHost(): string | null {
     return this.#external.elected?.text ?? null;
@@ -242,8 +247,8 @@ export class FamilyNode {
   /** What an answer tells besides what was asked. `from` has the id under which it answered. */
   #learn(from: Contact, query: Query, { answer, seenAs }: QueryOutcome & { readonly ok: true }): void {
     const { routers } = this.#mediator;
-    if (routers.has(from)) routers.answered(from);
-    else if (NAMES_NODES.has(query.method)) {
+    routers.answered(from);
+    if (NAMES_NODES.has(query.method) && !routers.isPublic(from)) {
       // A node that knows nobody is welcome where nobody knows anybody.
       const isOfUse = answer.contacts.length > 0 || this.#table.size < FEW_NODES;
       if (isOfUse) this.#table.answered(from);
