@@ -17,6 +17,7 @@ import { Completion } from './completion.js';
 import { ContentProgress } from './content-progress.js';
 import { countPeers } from './count-peers.js';
 import { createPeerSources } from './create-peer-sources.js';
+import { DEFAULT_DISK_PAUSE_OPTIONS, DiskPause } from './disk-pause.js';
 import { ExistingData, type ExistingDataFound } from './existing-data.js';
 import { filePath } from './file-path.js';
 import { GuardedStorage } from './guarded-storage.js';
@@ -41,6 +42,7 @@ export class Torrent {
   readonly #resume: Resume;
   readonly #existing: ExistingData;
   readonly #completion: Completion;
+  readonly #pause: DiskPause;
   readonly #sources: PeerSource;
   #stage: 'new' | 'checking' | 'running' | 'stopping' | 'ended' = 'new';
   /** Who waits for the end. */
@@ -98,7 +100,7 @@ export class Torrent {
       port: parts.port,
       options,
       pieceVerified: (piece) => this.#pieceVerified(piece),
-      diskFailed: (failure) => this.#fail(failure),
+      diskFailed: (failure) => this.#pause.refused(failure),
       readFailed: (failure) => this.#warnOnce(failure.code, failure.message),
     });
     this.#existing = new ExistingData(
@@ -136,8 +138,24 @@ export class Torrent {
       },
       amountLeft: () => this.#swarm.store.amountLeft,
       ratio: () => this.#swarm.uploader.total / Math.max(1, this.#progress.length),
-      failed: (failure) => this.#fail(failure),
+      diskFailed: (failure) => this.#pause.refused(failure),
+      diskWorked: () => this.#pause.worked(),
     });
+    this.#pause = new DiskPause(
+      {
+        timers: this.#context,
+        hold: (held) => this.#swarm.store.hold(held),
+        // What is whole comes first: it gives memory back.
+        retry: () => this.#swarm.store.retry() || this.#completion.retry(),
+        paused: ({ code, message }) => events.warned(code, `${message}; waiting for the disk`),
+        resumed: () => {
+          this.#completion.retry();
+          events.warned('resumed', 'the disk works again; going on');
+        },
+        failed: (failure) => this.#fail(failure),
+      },
+      DEFAULT_DISK_PAUSE_OPTIONS,
+    );
     this.#sources = createPeerSources({
       metainfo,
       options,
@@ -204,12 +222,14 @@ export class Torrent {
       ...rates,
       ...counts,
       eta: left === undefined ? null : Math.ceil(left / 1000),
+      diskFailure: this.#pause.failure,
     };
   }
 
   #state(amountLeft: number, peers: number): TorrentState {
     if (this.#stage === 'new' || this.#stage === 'checking') return 'checking';
     if (this.#stage === 'stopping' || this.#stage === 'ended') return 'stopped';
+    if (this.#pause.failure !== null) return 'paused';
     if (amountLeft === 0) return 'seeding';
     return this.#pace.isStalled(peers, this.#context.now()) ? 'stalled' : 'downloading';
   }
@@ -247,6 +267,7 @@ export class Torrent {
   #pieceVerified(piece: PieceIndex): void {
     this.#timeLeft?.dataCameIn(this.#layout.lengthOf(piece), this.#context.now());
     this.#progress.pieceVerified(piece);
+    this.#pause.worked();
     this.#completion.pieceVerified(piece);
     if (this.#swarm.store.amountLeft === 0) this.#sources.completed();
   }
@@ -279,6 +300,7 @@ export class Torrent {
     this.#stage = 'stopping';
     this.#existing.stop();
     this.#completion.stop();
+    this.#pause.stop();
     this.#swarm.encoder.close();
     this.#swarm.connecter.stop();
     this.#swarm.store.close(() => {

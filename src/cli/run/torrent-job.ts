@@ -59,6 +59,11 @@ export class TorrentJob implements TorrentEvents {
     return this.#failure;
   }
 
+  /** What the disk refused, while the torrent waits for it; whoever ends it then has this for a reason. */
+  get pausedBy(): BtgetError | null {
+    return this.#status?.diskFailure ?? null;
+  }
+
   get isDone(): boolean {
     return this.#doneAt !== undefined;
   }
@@ -104,7 +109,7 @@ export class TorrentJob implements TorrentEvents {
   end(failure: BtgetError | null): void {
     if (this.#over) return;
     this.#takeStatus();
-    if (failure !== null && !this.isDone) this.#fail(failure);
+    if (failure !== null && !this.isDone) this.#fail(this.pausedBy ?? failure);
     this.#finish();
   }
 
