@@ -1,6 +1,7 @@
 /** The command line: finds the command, loads only that, and turns every ending into an exit code. */
 import { existsSync } from 'node:fs';
 import { BtgetError } from '../base/failure.js';
+import type { FileDisk } from '../disk/file-disk.js';
 import type { CliCommand } from './commands/command.js';
 import { exitCodeOf, failureCode, failureMessage } from './exit-code.js';
 import type { CliIo } from './io.js';
@@ -12,11 +13,15 @@ import { version } from './version.js';
 const COMMANDS: Readonly<Record<string, () => Promise<CliCommand>>> = {
   download: async () => (await import('./commands/download.js')).download,
   seed: async () => (await import('./commands/seed.js')).seed,
-  create: async () => (await import('./commands/create.js')).create,
+  create: () => loadHashing(async () => (await import('./commands/create.js')).create),
   show: async () => (await import('./commands/show.js')).show,
-  verify: async () => (await import('./commands/verify.js')).verify,
+  verify: () => loadHashing(async () => (await import('./commands/verify.js')).verify),
   tracker: async () => (await import('./commands/tracker.js')).tracker,
 };
+
+async function loadHashing(load: () => Promise<(disk: FileDisk) => CliCommand>): Promise<CliCommand> {
+  return (await import('./commands/hashing-disk.js')).withHashingDisk(load);
+}
 
 /** Resolves to the exit code; never rejects. */
 export async function main(argv: readonly string[], io: CliIo): Promise<number> {

@@ -15,23 +15,31 @@ export function escapeBytes(bytes: Buffer): string {
   return escaped;
 }
 
-export type UrlOutcome =
-  | { readonly ok: true; readonly url: URL }
-  | { readonly ok: false; readonly code: 'forbidden'; readonly message: string };
+export interface UrlRefusal {
+  readonly ok: false;
+  readonly code: 'forbidden';
+  readonly message: string;
+}
+
+export type UrlOutcome = { readonly ok: true; readonly url: URL } | UrlRefusal;
+
+/** The URL that `text` from a torrent, a redirect or a user spells, when it is one that we fetch: `http:` or `https:`. */
+export function parseHttpUrl(text: string): UrlOutcome {
+  const outcome = parseUrl(text);
+  if (!outcome.ok || outcome.url.protocol === 'http:' || outcome.url.protocol === 'https:') return outcome;
+  return forbidden(`${outcome.url.protocol} urls are not fetched`);
+}
 
 /**
- * The URL that `text` from a torrent, a redirect or a user spells, when it is one that we fetch: `http:` or `https:`, of
- * a sane length, with no control character and no space, which could otherwise end up in a request line or a header.
+ * The URL that `text` spells, when it is of a sane length, with no control character and no space, which could otherwise
+ * end up in a request line or a header.
  */
-export function parseHttpUrl(text: string): UrlOutcome {
+export function parseUrl(text: string): UrlOutcome {
   if (text.length > MAX_URL_LENGTH) return forbidden(`url of ${text.length} characters is too long`);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   if (/[\u0000-\u0020\u007f]/.test(text)) return forbidden('url holds a control character or a space');
   if (!URL.canParse(text)) return forbidden(`not a url: ${withoutUserinfo(text)}`);
-  const url = new URL(text);
-  if (url.protocol === 'udp:') return forbidden('udp trackers are not supported yet');
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') return forbidden(`${url.protocol} urls are not fetched`);
-  return { ok: true, url };
+  return { ok: true, url: new URL(text) };
 }
 
 /** BEP 3's announce as a URL. A query that the tracker's URL has already stays in front of ours. */
@@ -83,6 +91,6 @@ export function printable(text: string, maxLength: number): string {
   return bytes.toString('utf8', 0, end);
 }
 
-function forbidden(message: string): UrlOutcome {
+function forbidden(message: string): UrlRefusal {
   return { ok: false, code: 'forbidden', message: printable(message, 1024) };
 }

@@ -33,6 +33,8 @@ export interface TrackerAnswer {
   readonly peers: number | null;
   readonly seeds: number | null;
   readonly leeches: number | null;
+  /** Our address as the tracker sees it, where it says so. */
+  readonly externalIp: string | null;
   /** Seconds until the next announce; null while another tracker is tried at once, and after the last announce. */
   readonly next: number | null;
 }
@@ -278,6 +280,7 @@ export class Rerequester {
       peers: response?.peers.length ?? null,
       seeds: response?.seeds ?? null,
       leeches: response?.leeches ?? null,
+      externalIp: response?.externalIp ?? null,
       next: wait === null ? null : Math.ceil(wait / 1000),
     });
   }

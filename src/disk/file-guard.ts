@@ -2,8 +2,9 @@
  * Keeps every path inside the download folder. The torrent's own paths are safe by the metainfo; what is on the disk is
  * not: whoever can write there may have planted a link that leads elsewhere.
  */
-import { sep } from 'node:path';
+import { relative, sep } from 'node:path';
 import { BtgetError } from '../base/failure.js';
+import type { NameIn } from './file-anchor.js';
 import { about } from './file-failure.js';
 import type { FileFacts, FileOperations } from './file-operations.js';
 
@@ -30,6 +31,30 @@ export function foldersExist(calls: LookUps, root: string, path: string): boolea
   return true;
 }
 
+/**
+ * Runs `action` in the folder of `path` as it is now: whatever is put in its place, or in that of a folder above it, what
+ * `action` makes, names or removes lies below `root`. Throws 'cannot-open' when that folder is outside, and what the system
+ * says of the rest.
+ */
+export function inFolderOf<T>(
+  calls: Pick<FileOperations, 'realPath' | 'inFolder'>,
+  root: string,
+  path: string,
+  action: (nameIn: NameIn) => T,
+): T {
+  const folder = folderOf(root, path);
+  const realRoot = calls.realPath(root);
+  const real = calls.realPath(folder);
+  if (real === realRoot) return calls.inFolder(realRoot, [], action);
+  if (!isBelow(real, realRoot)) throw leaves(folder, root);
+  return calls.inFolder(realRoot, relative(realRoot, real).split(sep), action);
+}
+
+/** The last element of `path`. */
+export function lastOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
 /** Makes the folders above the last element of `path`, and tells `made` the folder that each new one lies in. */
 export function makeFolders(calls: FileOperations, root: string, path: string, made: (inside: string) => void): void {
   about(root, () => calls.makeFolder(root, true));
@@ -39,7 +64,7 @@ export function makeFolders(calls: FileOperations, root: string, path: string, m
     const facts = about(name, () => calls.lookUp(name));
     if (facts !== undefined) guard(calls, root, name, facts);
     else {
-      about(name, () => calls.makeFolder(name, false));
+      about(name, () => inFolderOf(calls, root, folder, (nameIn) => calls.makeFolder(nameIn(lastOf(folder)), false)));
       made(inside);
     }
     inside = name;
@@ -62,9 +87,15 @@ function guard(calls: LookUps, root: string, name: string, facts: FileFacts): vo
   if (facts.kind !== 'link') throw new BtgetError('cannot-open', `cannot open ${name}: it is not a folder`);
   const real = about(name, () => calls.realPath(name));
   const realRoot = about(root, () => calls.realPath(root));
-  if (!real.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep)) {
-    throw new BtgetError('cannot-open', `cannot open ${name}: it is a link that leaves ${root}`);
-  }
+  if (!isBelow(real, realRoot)) throw leaves(name, root);
+}
+
+function isBelow(real: string, realRoot: string): boolean {
+  return real.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep);
+}
+
+function leaves(name: string, root: string): BtgetError {
+  return new BtgetError('cannot-open', `cannot open ${name}: it is a link that leaves ${root}`);
 }
 
 /** `a`, `a/b`, … for `a/b/c`. */

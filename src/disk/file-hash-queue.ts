@@ -27,6 +27,16 @@ export class HashQueue {
     this.#threads = Array.from({ length: threadCount }, () => new WorkerThread(module, crashed));
   }
 
+  /** Starts all threads ahead of the first job. */
+  start(): void {
+    for (const thread of this.#threads) thread.start();
+  }
+
+  /** A thread that runs, if there is one. */
+  get running(): WorkerThread | undefined {
+    return this.#threads.find((thread) => thread.started);
+  }
+
   /** Answers in any order, in a turn of the event loop of its own. */
   add(owner: HashOwner, job: HashJob, answered: (answer: HashAnswer) => void): void {
     this.#waiting.push({ owner, job, answered });
@@ -48,11 +58,21 @@ export class HashQueue {
   }
 
   end(answered: () => void): void {
-    this.#waiting = [];
-    this.#taken = 0;
+    this.#forgetWaiting();
     whenAll(this.#threads.length, answered, (one) => {
       for (const thread of this.#threads) thread.end(one);
     });
+  }
+
+  /** Ends the threads in the middle of what they hash, which fails with 'interrupted'; what waits is not answered. */
+  kill(): void {
+    this.#forgetWaiting();
+    for (const thread of this.#threads) thread.kill();
+  }
+
+  #forgetWaiting(): void {
+    this.#waiting = [];
+    this.#taken = 0;
   }
 
   /** Threads that run are used before another is started. */

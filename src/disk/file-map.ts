@@ -21,12 +21,15 @@ export class FileMap {
 
   constructor(files: readonly TorrentFile[]) {
     const filled: number[] = [];
-    files.forEach((file, index) => {
-      if (file.length > 0) filled.push(index);
-    });
+    const begins: number[] = [];
+    for (const [index, file] of files.entries()) {
+      if (file.length === 0) continue;
+      filled.push(index);
+      begins.push(file.begin);
+    }
     this.#files = files;
-    this.#filled = Uint32Array.from(filled);
-    this.#begins = Float64Array.from(filled, (index) => files[index]?.begin ?? 0);
+    this.#filled = new Uint32Array(filled);
+    this.#begins = new Float64Array(begins);
   }
 
   /** The places of `length` bytes from offset `begin` of the torrent, in order. The run lies within the torrent. */

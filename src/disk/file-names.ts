@@ -1,6 +1,9 @@
 /** Under which names the files of a torrent lie. */
 import { relative } from 'node:path/posix';
+import { toHex } from '../base/bytes.js';
+import { sha1 } from '../base/digest.js';
 import type { TorrentFile } from '../metainfo/metainfo.js';
+import { foldName } from '../metainfo/path-element.js';
 
 /** Paths below the download folder, with `/` between their elements. */
 export interface FileNames {
@@ -8,6 +11,22 @@ export interface FileNames {
   readonly final: string;
   /** Its name until then. */
   readonly part: string;
+}
+
+const PART = '.part';
+
+// File systems allow 255 bytes, and the lock's names are the longest: `.btget.lock`, a token of 8, `.new`.
+const MAX_NAME_LENGTH = 200;
+
+/** The name of the journal beside the file or folder `name`. One that is too long is cut, and told from others by a hash. */
+export function journalName(name: string): string {
+  const bytes = Buffer.from(name);
+  if (bytes.length <= MAX_NAME_LENGTH) return `${name}.btget`;
+  const begin = bytes
+    .subarray(0, MAX_NAME_LENGTH - 20)
+    .toString('utf8')
+    .replace(/\ufffd+$/, '');
+  return `${begin}~${toHex(sha1(bytes)).slice(0, 8)}.btget`;
 }
 
 /** The names of one torrent's files. Nothing but the metainfo and `output` decides them, so they outlive the process. */
@@ -26,7 +45,7 @@ export class StorageNames {
 
   of(index: number): FileNames {
     const final = this.#path(this.#file(index).path);
-    return { final, part: this.#unusual.get(index) ?? `${final}.part` };
+    return { final, part: this.#unusual.get(index) ?? `${final}${PART}` };
   }
 
   /** What the link with this index holds: a relative path from its folder to its target. Null when it is no link. */
@@ -49,20 +68,27 @@ export class StorageNames {
 
   /** A torrent may itself hold `a` and `a.part`: then the first grows as `a.1.part`, or the next number that is free. */
   #findUnusual(): void {
+    // Rare, and the search below takes as long as making the torrent's paths safe does.
+    if (!this.#files.some(({ path }) => path.some(endsLikePart)) && !endsLikePart(this.#output ?? '')) return;
     const taken = new Set<string>();
     for (const file of this.#files) {
-      const path = this.#path(file.path).toLowerCase();
+      const path = foldName(this.#path(file.path));
       for (let end = path.length; end > 0 && !taken.has(path.slice(0, end)); end = path.lastIndexOf('/', end - 1)) {
         taken.add(path.slice(0, end));
       }
     }
     this.#files.forEach((file, index) => {
       const path = this.#path(file.path);
-      const folded = path.toLowerCase();
-      if (!taken.has(`${folded}.part`)) return;
+      const folded = foldName(path);
+      if (!taken.has(`${folded}.PART`)) return;
       let number = 1;
-      while (taken.has(`${folded}.${number}.part`) || taken.has(`${folded}.${number}`)) number += 1;
+      while (taken.has(`${folded}.${number}.PART`) || taken.has(`${folded}.${number}`)) number += 1;
       this.#unusual.set(index, `${path}.${number}.part`);
     });
   }
+}
+
+function endsLikePart(element: string): boolean {
+  const last = element.at(-1);
+  return (last === 't' || last === 'T') && element.slice(-PART.length).toLowerCase() === PART;
 }

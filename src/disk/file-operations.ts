@@ -3,6 +3,8 @@
  * interfaces, so that a test can make each call fail in turn.
  */
 import fs from 'node:fs';
+import { inFolder } from './file-anchor.js';
+import type { FileIdentity } from './storage.js';
 
 /** What is known of a name without following links. */
 export interface FileFacts {
@@ -15,8 +17,11 @@ export interface FileFacts {
   readonly id: string;
 }
 
-/** 'read': reading only. 'write': reading and writing, the file exists. 'create': as 'write', the name is free. */
-export type FileAccess = 'read' | 'write' | 'create';
+/**
+ * 'read': reading only. 'write': reading and writing, the file exists. 'create': as 'write', the name is free.
+ * 'create privately': as 'create', for nobody else to read.
+ */
+export type FileAccess = 'read' | 'write' | 'create' | 'create privately';
 
 /** Calls of the workers, where blocking is the point. Each throws what the system says. */
 export interface FileOperations {
@@ -30,7 +35,11 @@ export interface FileOperations {
   facts(descriptor: number): FileFacts;
   /** Undefined when there is no such name. */
   lookUp(path: string): FileFacts | undefined;
+  /** As `lookUp`, for a regular file; undefined when there is none of that name. */
+  identify(path: string): FileIdentity | undefined;
   realPath(path: string): string;
+  /** As in file-anchor.ts. Code that makes, names or removes something calls it through `inFolderOf`. */
+  readonly inFolder: typeof inFolder;
   setLength(descriptor: number, length: number): void;
   setMode(descriptor: number, mode: number): void;
   /** Flushes bytes and length; of a folder, its names. Does not block: syncing takes as long as the disk likes. */
@@ -50,11 +59,10 @@ export interface FileOperations {
 export interface ReadOperations {
   open(path: string, answered: (error: Error | null, descriptor: number) => void): void;
   facts(descriptor: number, answered: (error: Error | null, facts: FileFacts | undefined) => void): void;
+  /** Fills `into`, one after another, with what follows `position`; less at the end of the file, and when it likes. */
   read(
     descriptor: number,
-    into: Uint8Array,
-    begin: number,
-    length: number,
+    into: readonly Uint8Array[],
     position: number,
     answered: (error: Error | null, count: number) => void,
   ): void;
@@ -73,16 +81,20 @@ const FLAGS: Readonly<Record<FileAccess, number>> = {
   read: O_RDONLY | O_NONBLOCK,
   write: O_RDWR | O_NONBLOCK,
   create: O_RDWR | O_CREAT | O_EXCL,
+  'create privately': O_RDWR | O_CREAT | O_EXCL,
 };
 
 export const systemFileOperations: FileOperations = {
-  open: (path, access, follow) => fs.openSync(path, FLAGS[access] | (follow ? 0 : O_NOFOLLOW), 0o666),
+  open: (path, access, follow) =>
+    fs.openSync(path, FLAGS[access] | (follow ? 0 : O_NOFOLLOW), access === 'create privately' ? 0o600 : 0o666),
   close: (descriptor) => fs.closeSync(descriptor),
   read: (descriptor, into, length, position) => fs.readSync(descriptor, into, 0, length, position),
   write: (descriptor, from, begin, length, position) => fs.writeSync(descriptor, from, begin, length, position),
   facts: (descriptor) => factsOf(fs.fstatSync(descriptor)),
   lookUp,
+  identify,
   realPath: (path) => fs.realpathSync.native(path),
+  inFolder,
   setLength: (descriptor, length) => fs.ftruncateSync(descriptor, length),
   setMode: (descriptor, mode) => fs.fchmodSync(descriptor, mode),
   flush: (descriptor, answered) => fs.fdatasync(descriptor, answered),
@@ -102,12 +114,17 @@ export const systemReadOperations: ReadOperations = {
   open: (path, answered) => fs.open(path, FLAGS.read | O_NOFOLLOW, answered),
   facts: (descriptor, answered) =>
     fs.fstat(descriptor, (error, stats) => answered(error, error === null ? factsOf(stats) : undefined)),
-  read: (descriptor, into, begin, length, position, answered) =>
-    fs.read(descriptor, into, begin, length, position, answered),
+  read: (descriptor, into, position, answered) => fs.readv(descriptor, into, position, answered),
   close: (descriptor, answered) => fs.close(descriptor, answered),
   lookUp,
   realPath: (path) => fs.realpathSync.native(path),
 };
+
+function identify(path: string): FileIdentity | undefined {
+  const stats = fs.lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  if (!stats?.isFile()) return undefined;
+  return { length: Number(stats.size), changedAt: stats.mtimeNs, inode: stats.ino, bornAt: stats.birthtimeNs };
+}
 
 function lookUp(path: string): FileFacts | undefined {
   try {

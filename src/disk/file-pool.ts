@@ -1,6 +1,6 @@
 /** A worker's open files: as few as are in use, so that a torrent of 100,000 files is no different from one of ten. */
 import { about, isOutOfDescriptors } from './file-failure.js';
-import { below, foldersExist, notAFile } from './file-guard.js';
+import { below, foldersExist, inFolderOf, lastOf, notAFile } from './file-guard.js';
 import type { FileAccess, FileFacts, FileOperations } from './file-operations.js';
 
 export interface OpenFile {
@@ -51,21 +51,22 @@ export class FilePool {
     }
     if (facts.kind !== 'file') throw notAFile(name, facts);
     const entry = this.#entries.get(name);
+    // The name may lead to our own file by a folder that was moved away, and a link in its place.
+    if (root !== null && !foldersExist(this.#operations, root, path)) return undefined;
     if (entry?.id === facts.id) {
       this.#entries.delete(name);
       this.#entries.set(name, entry);
       return { descriptor: entry.descriptor, facts };
     }
     this.forget(name);
-    if (root !== null && !foldersExist(this.#operations, root, path)) return undefined;
-    return this.#openNew(name, this.#access, root === null);
+    return this.#openNew(root, path, this.#access);
   }
 
   /** Makes the file at `path` below `root`, whose folders exist. Fails when the name is taken. */
   create(root: string, path: string): OpenFile {
     const name = below(root, path);
     this.forget(name);
-    return this.#openNew(name, 'create', false);
+    return this.#openNew(root, path, 'create');
   }
 
   /** Closes the file at the absolute path `name`, if it is open. */
@@ -84,9 +85,10 @@ export class FilePool {
     return about(name, () => this.#operations.lookUp(this.#operations.realPath(name)));
   }
 
-  #openNew(name: string, access: FileAccess, follow: boolean): OpenFile {
+  #openNew(root: string | null, path: string, access: FileAccess): OpenFile {
+    const name = root === null ? path : below(root, path);
     if (this.#entries.size >= this.#bound) this.#closeOldest(this.#entries.size - this.#bound + 1);
-    const descriptor = about(name, () => this.#openWithRoom(name, access, follow));
+    const descriptor = about(name, () => this.#openWithRoom(root, path, access));
     const facts = about(name, () => this.#operations.facts(descriptor));
     if (facts.kind !== 'file') {
       about(name, () => this.#operations.close(descriptor));
@@ -96,15 +98,24 @@ export class FilePool {
     return { descriptor, facts };
   }
 
-  #openWithRoom(name: string, access: FileAccess, follow: boolean): number {
+  #openWithRoom(root: string | null, path: string, access: FileAccess): number {
     for (;;) {
       try {
-        return this.#operations.open(name, access, follow);
+        return this.#openOnce(root, path, access);
       } catch (error) {
         if (!isOutOfDescriptors(error) || this.#entries.size === 0) throw error;
         this.#closeOldest(Math.ceil(this.#entries.size / 2));
       }
     }
+  }
+
+  #openOnce(root: string | null, path: string, access: FileAccess): number {
+    if (root === null) return this.#operations.open(path, access, true);
+    // What is only read is hashed: bytes from elsewhere prove themselves, or do no harm.
+    if (access === 'read') return this.#operations.open(below(root, path), access, false);
+    return inFolderOf(this.#operations, root, path, (nameIn) =>
+      this.#operations.open(nameIn(lastOf(path)), access, false),
+    );
   }
 
   #closeOldest(count: number): void {

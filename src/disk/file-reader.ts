@@ -5,17 +5,7 @@ import { fileFailure } from './file-failure.js';
 import type { FileMap, FileSegment } from './file-map.js';
 import type { ReadOperations } from './file-operations.js';
 import type { FileAddress, FileReadPool, HeldFile } from './file-read-pool.js';
-import type { BlockSpan, ReadOutcome } from './storage.js';
-
-// Reading 256 KiB to 1 MiB at a time costs a quarter of what 16 KiB reads cost.
-const RUN_LENGTH = 1024 * 1024;
-
-/** Spans that follow one another in the torrent. */
-interface Run {
-  readonly begin: number;
-  length: number;
-  readonly spans: BlockSpan[];
-}
+import type { BlockRead } from './storage.js';
 
 export interface FileReaderParts {
   readonly layout: PieceLayout;
@@ -25,47 +15,46 @@ export interface FileReaderParts {
   readonly addressOf: (file: number) => FileAddress;
 }
 
-/** Reads all of `spans`, or fails with the first failure. Answers at any time, possibly within the call. */
-export function readBlocks(
-  parts: FileReaderParts,
-  spans: readonly BlockSpan[],
-  answered: (outcome: ReadOutcome) => void,
-): void {
-  const runs = joinSpans(parts.layout, spans);
-  const blocks: Buffer[] = [];
-  const next = (index: number): void => {
-    const run = runs[index];
-    if (run === undefined) {
-      answered({ ok: true, blocks });
-      return;
-    }
-    // Not from Node's pool: a run is handed to sockets block by block, and has memory of its own.
-    const bytes = Buffer.allocUnsafeSlow(run.length);
-    readSegments(parts, parts.map.segments(run.begin, run.length), bytes, (failure) => {
-      if (failure !== null) {
-        answered({ ok: false, failure });
-        return;
-      }
-      let begin = 0;
-      for (const span of run.spans) {
-        blocks.push(bytes.subarray(begin, begin + span.length));
-        begin += span.length;
-      }
-      next(index + 1);
-    });
-  };
-  next(0);
+/** Bytes that follow one another in the torrent, and the memory that is to have them, in their order. */
+interface Run {
+  readonly begin: number;
+  length: number;
+  readonly into: Buffer[];
 }
 
-function joinSpans(layout: PieceLayout, spans: readonly BlockSpan[]): readonly Run[] {
+type Answer = (failure: BtgetError | null) => void;
+
+/**
+ * Reads all of `reads` and answers when every one of them has ended, with the first failure. Answers at any time,
+ * possibly within the call.
+ */
+export function readBlocks(parts: FileReaderParts, reads: readonly BlockRead[], answered: Answer): void {
+  const runs = joinReads(parts.layout, reads);
+  let first: BtgetError | null = null;
+  let left = 1;
+  const ended: Answer = (failure) => {
+    first ??= failure;
+    left -= 1;
+    // The memory of all runs is the caller's again with the answer.
+    if (left === 0) answered(first);
+  };
+  for (const run of runs) {
+    left += 1;
+    readSegments(parts, parts.map.segments(run.begin, run.length), run.into, ended);
+  }
+  ended(null);
+}
+
+/** Reading 256 KiB to 1 MiB at a time costs a quarter of what 16 KiB reads cost. */
+function joinReads(layout: PieceLayout, reads: readonly BlockRead[]): readonly Run[] {
   const runs: Run[] = [];
-  for (const span of spans) {
-    const begin = layout.beginOf(span.piece) + span.begin;
+  for (const { piece, begin: beginInPiece, into } of reads) {
+    const begin = layout.beginOf(piece) + beginInPiece;
     const last = runs.at(-1);
-    if (last !== undefined && last.begin + last.length === begin && last.length + span.length <= RUN_LENGTH) {
-      last.length += span.length;
-      last.spans.push(span);
-    } else runs.push({ begin, length: span.length, spans: [span] });
+    if (last !== undefined && last.begin + last.length === begin) {
+      last.length += into.length;
+      last.into.push(into);
+    } else runs.push({ begin, length: into.length, into: [into] });
   }
   return runs;
 }
@@ -73,20 +62,20 @@ function joinSpans(layout: PieceLayout, spans: readonly BlockSpan[]): readonly R
 function readSegments(
   parts: FileReaderParts,
   segments: readonly FileSegment[],
-  bytes: Buffer,
-  answered: (failure: BtgetError | null) => void,
+  into: readonly Buffer[],
+  answered: Answer,
 ): void {
-  let into = 0;
+  let rest = into;
   const next = (index: number): void => {
     const segment = segments[index];
     if (segment === undefined) {
       answered(null);
       return;
     }
-    const target = bytes.subarray(into, into + segment.length);
-    into += segment.length;
+    const [targets, others] = segments.length === 1 ? [rest, []] : splitBuffers(rest, segment.length);
+    rest = others;
     if (segment.kind === 'zeros') {
-      target.fill(0);
+      for (const target of targets) target.fill(0);
       next(index + 1);
       return;
     }
@@ -96,7 +85,7 @@ function readSegments(
         answered(opened.failure);
         return;
       }
-      readFully(parts.operations, opened.file, target, segment.begin, (failure) => {
+      readFully(parts.operations, opened.file, targets, segment.begin, (failure) => {
         parts.pool.release(address, opened.file);
         if (failure === null) next(index + 1);
         else answered(failure);
@@ -109,21 +98,39 @@ function readSegments(
 function readFully(
   operations: ReadOperations,
   { name, descriptor }: HeldFile,
-  target: Buffer,
-  position: number,
-  answered: (failure: BtgetError | null) => void,
+  into: readonly Buffer[],
+  begin: number,
+  answered: Answer,
 ): void {
-  let done = 0;
+  let rest = into;
+  let position = begin;
   const more = (): void => {
-    operations.read(descriptor, target, done, target.length - done, position + done, (error, count) => {
+    operations.read(descriptor, rest, position, (error, count) => {
       if (error !== null) answered(fileFailure(error, name));
-      else if (count === 0) answered(new BtgetError('io', `cannot read ${name}: it ends at byte ${position + done}`));
+      else if (count === 0) answered(new BtgetError('io', `cannot read ${name}: it ends at byte ${position}`));
       else {
-        done += count;
-        if (done === target.length) answered(null);
+        position += count;
+        rest = splitBuffers(rest, count)[1];
+        if (rest.length === 0) answered(null);
         else more();
       }
     });
   };
   more();
+}
+
+/** The first `length` bytes of `buffers`, and the others. */
+function splitBuffers(buffers: readonly Buffer[], length: number): [readonly Buffer[], readonly Buffer[]] {
+  let left = length;
+  let index = 0;
+  for (const buffer of buffers) {
+    if (left < buffer.length) {
+      if (left === 0) break;
+      const cut = [...buffers.slice(0, index), buffer.subarray(0, left)];
+      return [cut, [buffer.subarray(left), ...buffers.slice(index + 1)]];
+    }
+    left -= buffer.length;
+    index += 1;
+  }
+  return [buffers.slice(0, index), buffers.slice(index)];
 }

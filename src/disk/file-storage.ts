@@ -13,14 +13,14 @@ import type { FileAddress, FileReadPool } from './file-read-pool.js';
 import { type FileReaderParts, readBlocks } from './file-reader.js';
 import type { WorkerThread } from './file-worker-thread.js';
 import type {
-  BlockSpan,
+  BlockRead,
   CheckOutcome,
   DoneOutcome,
   FileSurvey,
   PieceSlot,
-  ReadOutcome,
   Storage,
   SurveyOutcome,
+  SyncOutcome,
 } from './storage.js';
 
 /** What all torrents of a process share. */
@@ -44,7 +44,7 @@ export interface FileStorageParts {
 // The writer surveys that many files in one go, so that another torrent's pieces need not wait for a survey of 100,000.
 const SURVEY_COUNT = 1000;
 
-const ABSENT: FileSurvey = { found: 'absent', length: 0, finalBeside: false };
+const ABSENT: FileSurvey = { found: 'absent', length: 0, identity: null, finalBeside: false };
 const DONE: DoneOutcome = { ok: true };
 
 /** After `close` nothing is answered but `close` itself. */
@@ -80,6 +80,9 @@ export class FileStorage implements Storage {
     const { files } = this.#metainfo;
     const real = files.flatMap((file, index) => (file.padding || file.symlink !== null ? [] : [index]));
     const found: FileSurvey[] = files.map(() => ABSENT);
+    // Which thread looks does not matter, and starting one takes longer than looking at a thousand files.
+    const { writer, hashing } = this.#disk;
+    const thread = writer.started ? writer : (hashing.running ?? writer);
     const next = (begin: number): void => {
       const some = real.slice(begin, begin + SURVEY_COUNT);
       if (some.length === 0) {
@@ -87,7 +90,7 @@ export class FileStorage implements Storage {
         return;
       }
       const names = some.map((index) => this.#names.of(index));
-      this.#ask('survey', { place: this.#place, names }, [], (told) => {
+      this.#askOf(thread, 'survey', { place: this.#place, names }, [], (told) => {
         if (!told.ok) {
           this.#later(() => answered({ ok: false, failure: decodeFailure(told.failure) }));
           return;
@@ -140,11 +143,11 @@ export class FileStorage implements Storage {
     });
   }
 
-  readBlocks(spans: readonly BlockSpan[], answered: (outcome: ReadOutcome) => void): void {
+  readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {
     this.#refuseWhenClosed();
     this.#due += 1;
-    readBlocks(this.#reading, spans, (outcome) => {
-      this.#later(() => answered(outcome));
+    readBlocks(this.#reading, reads, (failure) => {
+      this.#later(() => answered(failure === null ? DONE : { ok: false, failure }));
       this.#gotDue();
     });
   }
@@ -175,8 +178,11 @@ export class FileStorage implements Storage {
     });
   }
 
-  sync(answered: (outcome: DoneOutcome) => void): void {
-    this.#askToDo('sync', { place: this.#place }, [], answered);
+  sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void {
+    const named = also.map((file) => ({ file, names: this.#names.of(file) }));
+    this.#ask('sync', { place: this.#place, also: named }, [], (told) =>
+      this.#later(() => answered(told.ok ? { ok: true, flushed: told.value } : failed(told))),
+    );
   }
 
   close(answered: () => void): void {
@@ -200,7 +206,7 @@ export class FileStorage implements Storage {
     });
   }
 
-  #askToDo<K extends 'write' | 'demote' | 'finish' | 'sync'>(
+  #askToDo<K extends 'write' | 'demote' | 'finish'>(
     kind: K,
     request: Work[K]['request'],
     moved: readonly ArrayBuffer[],
@@ -215,9 +221,19 @@ export class FileStorage implements Storage {
     moved: readonly ArrayBuffer[],
     answered: (told: Told<Work[K]['answer']>) => void,
   ): void {
+    this.#askOf(this.#disk.writer, kind, request, moved, answered);
+  }
+
+  #askOf<K extends WorkKind>(
+    thread: WorkerThread,
+    kind: K,
+    request: Work[K]['request'],
+    moved: readonly ArrayBuffer[],
+    answered: (told: Told<Work[K]['answer']>) => void,
+  ): void {
     this.#refuseWhenClosed();
     this.#due += 1;
-    this.#disk.writer.ask(kind, request, moved, (told) => {
+    thread.ask(kind, request, moved, (told) => {
       answered(told);
       this.#gotDue();
     });
@@ -243,7 +259,13 @@ export class FileStorage implements Storage {
     let from = 0;
     for (const segment of this.#map.segments(begin, length)) {
       if (segment.kind === 'file') {
-        writes.push({ names: this.#names.of(segment.file), begin: segment.begin, from, length: segment.length });
+        writes.push({
+          file: segment.file,
+          names: this.#names.of(segment.file),
+          begin: segment.begin,
+          from,
+          length: segment.length,
+        });
       }
       from += segment.length;
     }

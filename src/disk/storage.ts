@@ -13,6 +13,13 @@ export interface BlockSpan {
   readonly length: number;
 }
 
+/** A run of bytes within one piece, and the memory that is to have it: as long as the run, and at least one byte. */
+export interface BlockRead {
+  readonly piece: PieceIndex;
+  readonly begin: number;
+  readonly into: Buffer;
+}
+
 /** Memory that holds one piece while it arrives; comes from a `SlotPool`. */
 export interface PieceSlot {
   /** At least as long as the piece. */
@@ -32,11 +39,19 @@ export type CheckOutcome =
   | { readonly ok: true; readonly matches: boolean }
   | { readonly ok: false; readonly failure: BtgetError };
 
-export type ReadOutcome =
-  | { readonly ok: true; readonly blocks: readonly Buffer[] }
-  | { readonly ok: false; readonly failure: BtgetError };
-
 export type DoneOutcome = { readonly ok: true } | { readonly ok: false; readonly failure: BtgetError };
+
+/** Which file it is and in what state, as its file system says: enough to see that somebody replaced or changed it. */
+export interface FileIdentity {
+  /** Bytes. */
+  readonly length: number;
+  /** When its bytes last changed, nanoseconds since 1970 by the clock of its file system. */
+  readonly changedAt: bigint;
+  /** A number that no other file of its file system has. Once the file is gone another may get it. */
+  readonly inode: bigint;
+  /** When it came to be, as `changedAt`: tells it from a later file with the same inode. */
+  readonly bornAt: bigint;
+}
 
 /** What was on the disk for one file before we touched anything. Pad files and links are always 'absent'. */
 export interface FileSurvey {
@@ -44,12 +59,19 @@ export interface FileSurvey {
   readonly found: 'absent' | 'part' | 'final';
   /** Length on the disk; 0 when absent. */
   readonly length: number;
+  /** Null when absent. */
+  readonly identity: FileIdentity | null;
   /** 'final' beside 'part': a file of the final name exists as well, and is not ours until proved. */
   readonly finalBeside: boolean;
 }
 
 export type SurveyOutcome =
   | { readonly ok: true; readonly files: readonly FileSurvey[] }
+  | { readonly ok: false; readonly failure: BtgetError };
+
+export type SyncOutcome =
+  /** What the files that were flushed were like before that, by index in the metainfo: at least as much is flushed. */
+  | { readonly ok: true; readonly flushed: ReadonlyMap<number, FileIdentity> }
   | { readonly ok: false; readonly failure: BtgetError };
 
 export interface Storage {
@@ -71,8 +93,11 @@ export interface Storage {
   /** Hashes what the disk holds for the piece. Bytes that are not there make `matches` false; that is no failure. */
   checkPiece(piece: PieceIndex, answered: (outcome: CheckOutcome) => void): void;
 
-  /** Reads each span, all or nothing. Spans that follow one another are read in one go. Buffers belong to the caller. */
-  readBlocks(spans: readonly BlockSpan[], answered: (outcome: ReadOutcome) => void): void;
+  /**
+   * Reads each run; those that follow one another are read in one go. The memory must not be touched until the answer,
+   * and is the caller's again after it; after a failure it holds anything.
+   */
+  readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void;
 
   /**
    * A file found under its final name turned out to be incomplete, but ours: it gets its `.part` name back. Where files
@@ -88,12 +113,15 @@ export interface Storage {
    */
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void;
 
-  /** Flushes everything written so far. */
-  sync(answered: (outcome: DoneOutcome) => void): void;
+  /**
+   * Flushes everything written so far, and the files that `also` names by their index in the metainfo, whoever wrote them.
+   * Files that are not there are left out.
+   */
+  sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void;
 
   /**
    * Ends what is under way, closes every file, answers once. Nothing else is answered from this call on, and nothing
-   * may be asked. Slots that are with the storage are the caller's again after the answer.
+   * may be asked. Slots and other memory that are with the storage are the caller's again after the answer.
    */
   close(answered: () => void): void;
 }

@@ -1,9 +1,7 @@
 /** Where a torrent says its content can be had: trackers, web seeds, DHT nodes. What is unusable is left out. */
 import { asInteger, asList, asText, getList } from '../bencode/access.js';
 import type { BencodeDictionary, BencodeValue } from '../bencode/bencode.js';
-
-/** Bytes of UTF-8 that a URL may have; longer ones are abuse. */
-const MAX_URL_LENGTH = 4096;
+import { isTrackerUrl, isWebSeedUrl } from './source-url.js';
 
 /**
  * Tiers of trackers, none empty, no URL twice. BEP 12: "If the client is compatible with the multitracker specification,
@@ -57,18 +55,12 @@ function isNew(text: string | undefined, seen: Set<string>): text is string {
 }
 
 function trackerUrl(value: BencodeValue | undefined): string | undefined {
-  return urlOf(value, /^(https?|udp|wss?):\/\/[^/]/i);
+  const url = asText(value)?.trim();
+  return url !== undefined && isTrackerUrl(url) ? url : undefined;
 }
 
 function webSeedUrl(value: BencodeValue | undefined, isFolder: boolean): string | undefined {
-  const url = urlOf(value, /^https?:\/\/[^/]/i)?.replaceAll(' ', '%20');
-  return url === undefined || !isFolder || url.endsWith('/') ? url : `${url}/`;
-}
-
-/** The URL without spaces around it; undefined when it is no URL of that kind or holds what no URL may hold. */
-function urlOf(value: BencodeValue | undefined, kind: RegExp): string | undefined {
-  const url = asText(value)?.trim();
-  if (url === undefined || !kind.test(url) || Buffer.byteLength(url) > MAX_URL_LENGTH) return undefined;
-  // A line break would end a header; U+FFFD stands for bytes that are no text.
-  return /[\p{Cc}\ufffd]/u.test(url) ? undefined : url;
+  const url = asText(value)?.trim().replaceAll(' ', '%20');
+  if (url === undefined || !isWebSeedUrl(url)) return undefined;
+  return !isFolder || url.endsWith('/') ? url : `${url}/`;
 }

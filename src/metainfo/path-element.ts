@@ -28,7 +28,9 @@ function safeElement(bytes: Buffer): string | undefined {
 /** The bytes as UTF-8, with one `_` for each run of bytes that are not. */
 function decodeName(bytes: Buffer): string {
   const text = bytes.toString('utf8');
-  return Buffer.from(text, 'utf8').equals(bytes) ? text : text.replace(/\ufffd+/g, '_');
+  // What is not UTF-8 leaves U+FFFD behind, which may also stand there in its own right.
+  if (!text.includes('\ufffd') || Buffer.from(text, 'utf8').equals(bytes)) return text;
+  return text.replace(/\ufffd+/g, '_');
 }
 
 /** Splits before the extension; the extension is '' or begins with a dot. */
@@ -55,4 +57,12 @@ export function cutText(text: string, length: number): string {
   // A byte of the form 10xxxxxx goes on with the character before it.
   while (end > 0 && ((bytes[end] as number) & 0xc0) === 0x80) end -= 1;
   return bytes.toString('utf8', 0, end);
+}
+
+/**
+ * Equal for names that some disk takes for the same. Lower case alone keeps apart what others join: `ß` and `SS`, `ſ` and
+ * `s`, and the two small sigmas, of which it chooses one by the letters around.
+ */
+export function foldName(name: string): string {
+  return name.toLowerCase().toUpperCase().normalize('NFC');
 }

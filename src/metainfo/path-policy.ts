@@ -3,7 +3,7 @@
  * file on some disks, so they collide here too. Folders win over files, and the first file over later ones; who loses
  * is renamed from `base.ext` to `base.N.ext`. Linear in the length of all paths.
  */
-import { cutText, MAX_ELEMENT_LENGTH, splitExtension } from './path-element.js';
+import { cutText, foldName, MAX_ELEMENT_LENGTH, splitExtension } from './path-element.js';
 
 export interface WantedPath {
   /** Safe elements, at least one. */
@@ -36,7 +36,7 @@ class Names {
       if (keeps[i]) return path;
       if (!padding) return this.#renamed(parents[i] as number, path);
       const parent = this.#parent(path, false);
-      return parent === undefined || this.#isFree(parent, nameOf(path)) ? path : this.#renamed(parent, path);
+      return parent === undefined || this.#isFree(keyOf(parent, nameOf(path))) ? path : this.#renamed(parent, path);
     });
   }
 
@@ -54,14 +54,14 @@ class Names {
     return parent;
   }
 
-  #isFree(parent: number, name: string): boolean {
-    const key = keyOf(parent, name);
+  #isFree(key: string): boolean {
     return !this.#folders.has(key) && !this.#files.has(key);
   }
 
   #claim(parent: number, name: string): boolean {
-    const isFree = this.#isFree(parent, name);
-    if (isFree) this.#files.add(keyOf(parent, name));
+    const key = keyOf(parent, name);
+    const isFree = this.#isFree(key);
+    if (isFree) this.#files.add(key);
     return isFree;
   }
 
@@ -85,5 +85,5 @@ function nameOf(path: readonly string[]): string {
 }
 
 function keyOf(parent: number, name: string): string {
-  return `${parent}/${name.normalize('NFC').toLowerCase()}`;
+  return `${parent}/${foldName(name)}`;
 }

@@ -14,6 +14,7 @@ const NO_TASK: Task = { cancel: () => undefined };
 export class FaultDomain {
   readonly sockets: Set<Closable> = new Set();
   readonly listeners: Set<Closable> = new Set();
+  readonly datagramSockets: Set<Closable> = new Set();
   readonly #timers: Timers;
   readonly #gotException: (error: unknown) => void;
   readonly #tasks: Set<Task> = new Set();
@@ -75,6 +76,7 @@ export class FaultDomain {
     for (const part of [...this.#parts]) part.end();
     for (const task of [...this.#tasks]) task.cancel();
     for (const listener of [...this.listeners]) listener.close();
+    for (const socket of [...this.datagramSockets]) socket.close();
     for (const socket of [...this.sockets]) socket.close();
   }
 }

@@ -1,6 +1,6 @@
 /** IP addresses as text and as bytes. A mapped address (`::ffff:192.0.2.1`) is the IPv4 address that it names. */
 import { isIPv4, isIPv6 } from 'node:net';
-import type { PeerAddress } from './raw-server.js';
+import type { PeerAddress } from './peer-address.js';
 
 export type IpFamily = 4 | 6;
 

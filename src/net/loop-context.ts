@@ -1,4 +1,5 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
+import type { DatagramHandler, DatagramOptions, DatagramOutcome } from './datagram.js';
 import type { FaultDomain } from './fault-domain.js';
 import type {
   ListenAddress,
@@ -18,6 +19,13 @@ export interface Loop extends Timers {
     address: ListenAddress,
     handler: ListenHandler,
     answered: (outcome: ListenOutcome) => void,
+  ): void;
+  /** Answers as `listenFor` does. */
+  openDatagramFor(
+    domain: FaultDomain,
+    options: DatagramOptions,
+    handler: DatagramHandler,
+    answered: (outcome: DatagramOutcome) => void,
   ): void;
   /** Gives a socket that is closed already when `domain` has ended. */
   dialFor(domain: FaultDomain, address: StreamAddress, handler: SocketHandler): SingleSocket;
@@ -54,6 +62,10 @@ export class LoopContext implements RawServerContext {
 
   startConnection(address: StreamAddress, handler: SocketHandler): SingleSocket {
     return this.#loop.dialFor(this.#domain, address, handler);
+  }
+
+  openDatagram(options: DatagramOptions, handler: DatagramHandler, answered: (outcome: DatagramOutcome) => void): void {
+    if (!this.#domain.ended) this.#loop.openDatagramFor(this.#domain, options, handler, answered);
   }
 
   createContext(gotException: (error: unknown) => void): RawServerContext {

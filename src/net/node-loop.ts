@@ -1,10 +1,12 @@
 import type { Socket } from 'node:net';
 import type { Millis, Task } from '../base/clock.js';
+import type { DatagramHandler, DatagramOptions, DatagramOutcome } from './datagram.js';
 import { FaultDomain } from './fault-domain.js';
 import { type BindAddresses, listenPlace, passFence } from './fence.js';
 import { IdleScan } from './idle-scan.js';
 import { normaliseHost } from './ip-address.js';
 import { type Loop, LoopContext } from './loop-context.js';
+import { openNodeDatagram } from './node-datagram.js';
 import { socketFailure } from './node-failure.js';
 import { type NodeListenPlace, openListener } from './node-listener.js';
 import { NodeSocket } from './node-socket.js';
@@ -83,6 +85,15 @@ export class NodeLoop implements Loop {
         if (!domain.ended) domain.run(() => answered(owned));
       },
     );
+  }
+
+  openDatagramFor(
+    domain: FaultDomain,
+    options: DatagramOptions,
+    handler: DatagramHandler,
+    answered: (outcome: DatagramOutcome) => void,
+  ): void {
+    openNodeDatagram(domain, this.#options.bindAddresses, options, handler, answered);
   }
 
   dialFor(domain: FaultDomain, address: StreamAddress, handler: SocketHandler): SingleSocket {

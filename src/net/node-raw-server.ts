@@ -1,4 +1,5 @@
 import type { Millis, Task } from '../base/clock.js';
+import type { DatagramHandler, DatagramOptions, DatagramOutcome } from './datagram.js';
 import { LoopContext } from './loop-context.js';
 import { NodeLoop, type NodeLoopOptions } from './node-loop.js';
 import type {
@@ -49,6 +50,10 @@ export class NodeRawServer implements RawServer {
 
   startConnection(address: StreamAddress, handler: SocketHandler): SingleSocket {
     return this.#face.startConnection(address, handler);
+  }
+
+  openDatagram(options: DatagramOptions, handler: DatagramHandler, answered: (outcome: DatagramOutcome) => void): void {
+    this.#face.openDatagram(options, handler, answered);
   }
 
   createContext(gotException: (error: unknown) => void): RawServerContext {

@@ -3,6 +3,8 @@ import { TaskQueue } from '../base/task-queue.js';
 
 /** Node makes one millisecond of anything longer. */
 const MAX_DELAY: Millis = 2 ** 31 - 1;
+/** Once the tasks of one turn have taken this long, the others wait until sockets have had their turn. */
+const SLICE: Millis = 10;
 
 /**
  * The tasks of a loop, over one Node timer: Node's own timers run two tasks that are due together in the order of their
@@ -51,7 +53,10 @@ export class NodeTimers implements Timers {
     // What the tasks ask for without delay is due later than this, and waits until sockets have had their turn.
     const now = performance.now();
     try {
-      for (let task = this.#tasks.takeDue(now); task !== undefined; task = this.#tasks.takeDue(now)) task();
+      for (let task = this.#tasks.takeDue(now); task !== undefined; task = this.#tasks.takeDue(now)) {
+        task();
+        if (performance.now() - now >= SLICE) break;
+      }
     } finally {
       this.#running = false;
       this.#arm();

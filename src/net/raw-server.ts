@@ -4,12 +4,11 @@
  * one test suite holds them to it.
  */
 import type { Millis, Timers } from '../base/clock.js';
+import type { DatagramHandler, DatagramOptions, DatagramOutcome } from './datagram.js';
+import type { PeerAddress } from './peer-address.js';
+import type { SocketFailure } from './socket-failure.js';
 
-/** An IP literal (never a name) and a port from 1 to 65535. */
-export interface PeerAddress {
-  readonly host: string;
-  readonly port: number;
-}
+export type { PeerAddress, SocketFailure };
 
 /** A Unix stream socket, for control connections. */
 export interface UnixAddress {
@@ -57,12 +56,6 @@ export interface SocketHandler {
   connectionLost(socket: SingleSocket, failure: SocketFailure): void;
 }
 
-/** Why a socket was lost. `cause` is the system's own word where there is one (`ECONNREFUSED`). */
-export interface SocketFailure {
-  readonly code: 'refused' | 'unreachable' | 'forbidden' | 'reset' | 'ended' | 'idle' | 'failed';
-  readonly cause?: unknown;
-}
-
 export interface ListenHandler {
   /** Asked before the first byte is read; false closes the connection. */
   acceptsConnection(address: StreamAddress): boolean;
@@ -100,10 +93,12 @@ export interface RawServer extends Timers {
    * Each listening socket has a handler of its own, so one loop carries peers, a tracker and a control socket.
    */
   listen(address: ListenAddress, handler: ListenHandler, answered: (outcome: ListenOutcome) => void): void;
+  /** Opens a UDP socket and answers on the timeline, before the first datagram is handed to `handler`. */
+  openDatagram(options: DatagramOptions, handler: DatagramHandler, answered: (outcome: DatagramOutcome) => void): void;
   /** Dials. Failure comes as `connectionLost`, later. Data may be written at once. */
   startConnection(address: StreamAddress, handler: SocketHandler): SingleSocket;
   /** A part of this loop that fails alone. Never nested: the contexts of a context belong to the loop. */
   createContext(gotException: (error: unknown) => void): RawServerContext;
-  /** Sockets of all kinds that are open or being dialled. */
+  /** Stream sockets that are open or being dialled; neither listening sockets nor UDP sockets count. */
   readonly socketCount: number;
 }

@@ -11,13 +11,17 @@ export class AvailabilityBuckets {
   /** Where in its bucket a piece stands, or NOWHERE when it is not to be chosen. */
   readonly #places: Int32Array;
   #buckets: PieceIndex[][] = [[]];
-  #size = 0;
+  #size: number;
   /** No bucket from 1 to before this one holds a piece; at least 1. */
   #low = 1;
 
+  /** At first nobody has any piece, and all of them may be chosen. */
   constructor(pieceCount: number) {
     this.#counts = new Uint32Array(pieceCount);
-    this.#places = new Int32Array(pieceCount).fill(NOWHERE);
+    this.#places = new Int32Array(pieceCount);
+    this.#size = pieceCount;
+    // Below the piece count, so it is the index of a piece.
+    for (let piece = 0; piece < pieceCount; piece += 1) this.#append(piece as PieceIndex, 0);
   }
 
   /** Pieces that stand in a bucket. */

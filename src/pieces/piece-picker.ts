@@ -58,10 +58,6 @@ export class PiecePicker {
     this.#missing = fullBitfield(pieceCount);
     this.#untouched = new UntouchedPieces(pieceCount, random);
     this.#buckets = this.#untouched.buckets;
-    for (let word = 0; word < this.#missing.wordCount; word += 1) {
-      for (let bits = this.#missing.word(word); bits !== 0; bits = withoutFirst(bits))
-        this.#enter(firstPiece(word, bits));
-    }
   }
 
   /** Pieces that we have, wanted or not. */

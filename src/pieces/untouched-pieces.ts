@@ -1,6 +1,6 @@
 import type { Random } from '../base/random.js';
 import type { PieceIndex } from '../metainfo/piece-layout.js';
-import { Bitfield } from '../wire/bitfield.js';
+import { type Bitfield, fullBitfield } from '../wire/bitfield.js';
 import { AvailabilityBuckets } from './availability-buckets.js';
 import { firstPiece, nextCommonWord, withoutFirst } from './piece-scan.js';
 
@@ -20,10 +20,11 @@ export class UntouchedPieces {
   #lowWord = 0;
   #lookedAt = 0;
 
+  /** At first all pieces are untouched. */
   constructor(pieceCount: number, random: Random) {
     this.#random = random;
     this.#buckets = new AvailabilityBuckets(pieceCount);
-    this.#bits = new Bitfield(pieceCount);
+    this.#bits = fullBitfield(pieceCount);
   }
 
   get buckets(): AvailabilityBuckets {

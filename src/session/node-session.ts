@@ -1,6 +1,11 @@
+import type { Worker } from 'node:worker_threads';
 import { systemRandom } from '../base/system-random.js';
+import { findDestinations } from '../discovery/http-destination.js';
 import { DEFAULT_FETCH_OPTIONS } from '../discovery/http-fetch.js';
 import { HttpTrackerClient } from '../discovery/http-tracker-client.js';
+import { SchemeTrackerClient } from '../discovery/scheme-tracker-client.js';
+import { UdpTrackerClient } from '../discovery/udp-tracker-client.js';
+import { DEFAULT_UDP_TRACKER_OPTIONS } from '../discovery/udp-tracker-options.js';
 import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../disk/file-disk.js';
 import { createSlotPool, DEFAULT_SLOT_POOL_OPTIONS } from '../disk/slot-pool.js';
 import { resolveBind } from '../net/node-bind.js';
@@ -11,27 +16,34 @@ import type { SessionOptions } from './session-options.js';
 /**
  * A session over real sockets, the real disk and real trackers. Throws a 'usage' failure when `bind` names no address of
  * this machine. `gotException` is told of bugs outside every torrent. Nothing is opened until the session is used, and
- * after `stop` has answered nothing of it keeps the process alive.
+ * after `stop` has answered nothing of it keeps the process alive. `writer`: see `FileDiskOptions`.
  */
 export function createNodeSession(
   options: SessionOptions,
   userAgent: string,
   gotException: (error: unknown) => void,
+  writer: Worker | null = null,
 ): Session {
   const bind = options.bind === null ? null : resolveBind(options.bind);
   const rawServer = new NodeRawServer({ ...DEFAULT_NODE_RAW_SERVER_OPTIONS, bindAddresses: bind, gotException });
-  const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: rawServer });
-  const trackerClient = new HttpTrackerClient(rawServer, { ...DEFAULT_FETCH_OPTIONS, userAgent, bind });
+  const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: rawServer, writer });
+  const http = new HttpTrackerClient(rawServer, { ...DEFAULT_FETCH_OPTIONS, userAgent, bind });
+  const udpOptions = { ...DEFAULT_UDP_TRACKER_OPTIONS, bind, findDestinations };
+  const udp = new UdpTrackerClient(rawServer, systemRandom, udpOptions);
   return new Session(
     {
       rawServer,
       random: systemRandom,
       slots: createSlotPool(DEFAULT_SLOT_POOL_OPTIONS),
       openStorage: (storageOptions) => disk.openStorage(storageOptions),
-      trackerClient,
+      openTarget: (targetOptions) => disk.openTarget(targetOptions),
+      trackerClient: new SchemeTrackerClient(http, udp),
+      client: userAgent,
+      peerSources: [],
       close: (answered) =>
         disk.close(() => {
-          trackerClient.close();
+          http.close();
+          udp.close();
           rawServer.close();
           answered();
         }),

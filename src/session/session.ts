@@ -6,16 +6,20 @@
 import { toHex } from '../base/bytes.js';
 import { BtgetError } from '../base/failure.js';
 import type { Random } from '../base/random.js';
+import type { CreatePeerSource } from '../discovery/peer-source.js';
 import type { TrackerClient } from '../discovery/tracker-client.js';
 import type { OpenStorage, SlotPool } from '../disk/storage.js';
+import type { OpenTarget } from '../disk/target.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { RawServer } from '../net/raw-server.js';
 import { HalfOpen, MAX_HALF_OPEN } from '../swarm/half-open.js';
 import { DEFAULT_RATE_LIMITER_OPTIONS, RateLimiter } from '../swarm/rate-limiter.js';
+import { DEFAULT_SEND_MEMORY_OPTIONS, SendMemory } from '../swarm/send-memory.js';
 import type { TorrentEvents } from '../torrent/status.js';
 import { Torrent } from '../torrent/torrent.js';
 import type { TorrentOptions } from '../torrent/torrent-options.js';
 import type { RefusalCode } from '../wire/refusal.js';
+import { encodeReserved } from '../wire/reserved.js';
 import { createPeerId } from './peer-id.js';
 import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from './port-listener.js';
 import type { SessionOptions } from './session-options.js';
@@ -26,7 +30,11 @@ export interface SessionParts {
   readonly random: Random;
   readonly slots: SlotPool;
   readonly openStorage: OpenStorage;
+  readonly openTarget: OpenTarget;
   readonly trackerClient: TrackerClient;
+  readonly peerSources: readonly CreatePeerSource[];
+  /** Our name and version, as trackers and peers show it. */
+  readonly client: string;
   /** Ends the workers and the loop, when every torrent has ended. */
   readonly close: (answered: () => void) => void;
 }
@@ -34,6 +42,9 @@ export interface SessionParts {
 export type ListenAnswer =
   | { readonly ok: true; readonly port: number }
   | { readonly ok: false; readonly failure: BtgetError };
+
+/** What peers are told that we speak. */
+const OUR_RESERVED = encodeReserved(['extended']);
 
 export class Session {
   readonly #parts: SessionParts;
@@ -44,6 +55,7 @@ export class Session {
   readonly #halfOpen = new HalfOpen(MAX_HALF_OPEN);
   readonly #uploadLimiter: RateLimiter;
   readonly #downloadLimiter: RateLimiter;
+  readonly #sendMemory: SendMemory;
   /** Where we say that we listen, though we may not: trackers refuse announces without a port. */
   #port: number;
 
@@ -55,6 +67,7 @@ export class Session {
     this.#port = options.port.first;
     this.#uploadLimiter = new RateLimiter(rawServer, options.maxUpload, DEFAULT_RATE_LIMITER_OPTIONS);
     this.#downloadLimiter = new RateLimiter(rawServer, options.maxDownload, DEFAULT_RATE_LIMITER_OPTIONS);
+    this.#sendMemory = new SendMemory(rawServer, DEFAULT_SEND_MEMORY_OPTIONS);
     this.#portListener = new PortListener({
       rawServer,
       encoderFor: (infoHash) => this.#torrents.get(toHex(infoHash))?.encoder,
@@ -89,18 +102,22 @@ export class Session {
   addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): Torrent {
     const key = toHex(metainfo.infoHash);
     if (this.#torrents.has(key)) throw new BtgetError('target-busy', `${metainfo.name} is given twice`);
-    const { rawServer, random, slots, openStorage, trackerClient } = this.#parts;
+    const { rawServer, random, slots, openStorage, openTarget, trackerClient, peerSources, client } = this.#parts;
     const torrent = new Torrent(
       {
         rawServer,
         random,
         slots,
         openStorage,
+        openTarget,
         trackerClient,
+        peerSources,
         halfOpen: this.#halfOpen,
         uploadLimiter: this.#uploadLimiter,
         downloadLimiter: this.#downloadLimiter,
-        identity: { infoHash: metainfo.infoHash, myId: this.#peerId },
+        sendMemory: this.#sendMemory,
+        identity: { infoHash: metainfo.infoHash, myId: this.#peerId, reserved: OUR_RESERVED },
+        client,
         port: this.#port,
       },
       metainfo,
@@ -121,6 +138,7 @@ export class Session {
       if (running <= 0) this.#parts.close(answered);
     };
     if (running === 0) oneStopped();
-    for (const torrent of this.#torrents.values()) torrent.stop(oneStopped);
+    // A task for each: a thousand of them take longer than the loop should be held.
+    for (const torrent of this.#torrents.values()) this.#parts.rawServer.addTask(() => torrent.stop(oneStopped), 0);
   }
 }

@@ -6,13 +6,21 @@ export interface BacklogOptions {
   readonly initial: number;
   /** Requests that a peer is thought to queue, until it says so itself. More might be dropped in silence. */
   readonly limit: number;
+  /** What a peer says of its queue is believed up to here: more would only fill its memory and ours. */
+  readonly mostStated: number;
   /** How long a rate is measured before the backlog follows it; twice the time of the first answers on a long way. */
   readonly window: Millis;
   /** The queue holds what the peer sends in this time at the most, however long it takes to answer. */
   readonly maxQueueTime: Millis;
 }
 
-export const DEFAULT_BACKLOG_OPTIONS: BacklogOptions = { initial: 8, limit: 250, window: 250, maxQueueTime: 4_000 };
+export const DEFAULT_BACKLOG_OPTIONS: BacklogOptions = {
+  initial: 8,
+  limit: 250,
+  mostStated: 2_000,
+  window: 250,
+  maxQueueTime: 4_000,
+};
 
 // Below two the peer has nothing to send while the next request is on its way.
 const LEAST = 2;
@@ -30,7 +38,7 @@ export class Backlog {
   readonly #options: BacklogOptions;
   readonly #queueTime: () => Millis;
   #size: number;
-  readonly #limit: number;
+  #limit: number;
   #growing = true;
   #bestRate = 0;
   #windowBegan: Millis | null = null;
@@ -48,6 +56,12 @@ export class Backlog {
 
   get size(): number {
     return this.#size;
+  }
+
+  /** The peer says how many requests it queues before it drops any, 1 or more. */
+  setLimit(limit: number): void {
+    this.#limit = Math.min(limit, this.#options.mostStated);
+    this.#size = Math.min(this.#size, this.#limit);
   }
 
   /** Requests leave and none was in flight: the answer will tell how far away the peer is. */

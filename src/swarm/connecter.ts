@@ -4,6 +4,7 @@ import { type Bitfield, decodeBitfield } from '../wire/bitfield.js';
 import { decodeMessage, encodeMessage, type PeerMessage } from '../wire/message.js';
 import type { Choker } from './choker.js';
 import type { Downloader } from './downloader.js';
+import type { Extensions } from './extensions.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
 import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
 import { leastUseful } from './least-useful.js';
@@ -42,6 +43,7 @@ export interface ConnecterParts {
   readonly uploader: Uploader;
   readonly downloader: Downloader;
   readonly choker: Choker<Peer>;
+  readonly extensions: Extensions;
 }
 
 /** Turns frames into calls, and what concerns every peer into messages. */
@@ -67,7 +69,7 @@ export class Connecter implements PeerEvents {
   }
 
   connectionMade(connection: PeerConnection): void {
-    const { timers, store, uploader, downloader, choker } = this.#parts;
+    const { timers, store, uploader, downloader, choker, extensions } = this.#parts;
     const now = timers.now();
     const peer: Peer = {
       connection,
@@ -80,6 +82,7 @@ export class Connecter implements PeerEvents {
     this.#peers.set(connection, peer);
     // BEP 3: "Downloaders which don't have anything yet may skip the 'bitfield' message."
     if (!store.have.isEmpty) connection.send([encodeMessage({ type: 'bitfield', bits: store.have.toWire() })]);
+    extensions.connectionMade(connection);
     choker.peerJoined(peer);
   }
 
@@ -106,6 +109,7 @@ export class Connecter implements PeerEvents {
     const peer = this.#peers.get(connection);
     if (peer === undefined) return;
     this.#peers.delete(connection);
+    this.#parts.extensions.connectionLost(connection);
     peer.upload.connectionLost();
     this.#parts.downloader.connectionLost(peer.download);
     this.#parts.choker.peerLeft(peer);
@@ -114,6 +118,11 @@ export class Connecter implements PeerEvents {
   leastUseful(): PeerConnection | undefined {
     const isSeed = this.#parts.store.amountLeft === 0;
     return leastUseful(this.#peers.values(), isSeed, this.#parts.timers.now(), this.#options.patience)?.connection;
+  }
+
+  /** The peer has told how many requests it queues. */
+  gotRequestQueue(connection: PeerConnection, limit: number): void {
+    this.#peers.get(connection)?.download.gotRequestQueue(limit);
   }
 
   /** Tells everybody who lacks the piece, and parts from seeds when it was the last. */
@@ -173,6 +182,15 @@ export class Connecter implements PeerEvents {
           return refuse({ code: 'block-out-of-range', piece, begin, length: block.length });
         }
         return download.gotPiece(message.piece, message.begin, message.block);
+      case 'extended':
+        return this.#parts.extensions.gotMessage(peer.connection, message.id, message.payload);
+      // What we never offered is of no more use than what we do not know.
+      case 'port':
+      case 'suggest':
+      case 'haveAll':
+      case 'haveNone':
+      case 'reject':
+      case 'allowedFast':
       case 'unknown':
         return JUNK;
     }

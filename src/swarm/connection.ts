@@ -14,14 +14,17 @@ import type { PeerAddress, SingleSocket, SocketFailure, SocketHandler } from '..
 import { Framer, type Step } from '../wire/framer.js';
 import { encodeHandshake, INFO_HASH_LENGTH, type ReadStep, readHandshakeHead, readPeerId } from '../wire/handshake.js';
 import type { Refusal } from '../wire/refusal.js';
-import { encodeReserved } from '../wire/reserved.js';
 import type { EncoderOptions } from './encoder-options.js';
 import type { PeerConnection } from './peer-connection.js';
 
-/** The torrent that we speak for, and our name in its swarm: 20 bytes each. */
+/** Who we are in a swarm. */
 export interface Identity {
+  /** The torrent that we speak for, 20 bytes. */
   readonly infoHash: Buffer;
+  /** Our name, 20 bytes. */
   readonly myId: Buffer;
+  /** The extensions that we announce, 8 bytes. */
+  readonly reserved: Buffer;
 }
 
 /** Who ended a connection, and why. */
@@ -60,8 +63,6 @@ export type Beginning =
 
 type ConnectionOptions = Pick<EncoderOptions, 'connectDeadline' | 'handshakeDeadline' | 'maxMessageLength'>;
 
-/** We speak no extension yet. */
-const OUR_RESERVED: Buffer = encodeReserved([]);
 const NOT_KNOWN_YET: Buffer = Buffer.alloc(0);
 
 export class Connection implements PeerConnection, SocketHandler {
@@ -119,7 +120,7 @@ export class Connection implements PeerConnection, SocketHandler {
         );
     // All 68 bytes at once when we dial: receivers exist that answer nothing before the last of them. An external peer
     // has its answer before it has said who it is: dialling clients exist that wait for that with their own id.
-    this.#socket.write([encodeHandshake(identity.infoHash, identity.myId, OUR_RESERVED)]);
+    this.#socket.write([encodeHandshake(identity.infoHash, identity.myId, identity.reserved)]);
     if (!dialling) this.#hold(beginning.rest);
   }
 

@@ -214,6 +214,11 @@ export class Download implements RateWaiter {
     this.connection.send([Buffer.concat(messages)]);
   }
 
+  /** The peer says how many requests it queues. */
+  gotRequestQueue(limit: number): void {
+    this.#backlog.setLimit(limit);
+  }
+
   /** Says that we are interested, or not any more, if that has changed. */
   reviewInterest(): void {
     const interested = this.inFlight > 0 || this.#owner.isInteresting(this.#has);

@@ -1,73 +1,62 @@
 import type { Millis } from '../base/clock.js';
-import type { BlockSpan, ReadOutcome } from '../disk/storage.js';
-import { DEFAULT_MEASURE_OPTIONS, Measure, type MeasureOptions } from '../measure/measure.js';
-import type { PieceIndex } from '../metainfo/piece-layout.js';
-import { encodeMessage, encodePieceHeader } from '../wire/message.js';
+import type { BlockRead, BlockSpan, DoneOutcome } from '../disk/storage.js';
+import { Measure } from '../measure/measure.js';
+import { BLOCK_LENGTH, type PieceIndex } from '../metainfo/piece-layout.js';
+import { encodeMessage } from '../wire/message.js';
+import type { FirstCopies } from './first-copies.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
+import { Outbox } from './outbox.js';
 import type { PeerConnection } from './peer-connection.js';
 import type { RateLimiter, RateWaiter } from './rate-limiter.js';
-
-/** How requests of peers are answered. */
-export interface UploadOptions {
-  // BEP 3: "All current implementations use 2^14 (16 kiB), and close connections which request an amount greater than that."
-  /** The longest block that a peer may ask for, bytes; clients before 2005 asked for more than 16 KiB. */
-  readonly maxRequestLength: number;
-  /** Requests of one peer that wait for us, at the most; more are dropped, and the peer is made to ask for them again. */
-  readonly maxQueued: number;
-  /** What one read and one send hold, bytes, and what may wait in the socket before the next: the least … */
-  readonly minBatch: number;
-  /** … and the most. */
-  readonly maxBatch: number;
-  /** Between those two, a batch is what the peer takes in this time: a choke or a cancel then still has an effect. */
-  readonly batchTime: Millis;
-  /** How rates are measured. */
-  readonly measure: MeasureOptions;
-}
-
-export const DEFAULT_UPLOAD_OPTIONS: UploadOptions = {
-  maxRequestLength: 128 * 1024,
-  maxQueued: 500,
-  minBatch: 64 * 1024,
-  maxBatch: 1024 * 1024,
-  batchTime: 500,
-  measure: DEFAULT_MEASURE_OPTIONS,
-};
+import type { SendMemory } from './send-memory.js';
+import { UploadBatch } from './upload-batch.js';
+import type { UploadOptions } from './upload-options.js';
+import { UploadQueue } from './upload-queue.js';
 
 /** What an Upload needs of the side that all uploads of a torrent share. */
 export interface UploadOwner {
   readonly options: UploadOptions;
   readonly limiter: RateLimiter;
+  readonly memory: SendMemory;
+  readonly firstCopies: FirstCopies;
   now(): Millis;
+  /** Runs `task` in an event of its own, of the torrent's. */
+  later(task: () => void): void;
   /** The piece of a run of bytes that lies within the torrent, or undefined. */
   pieceOf(piece: number, begin: number, length: number): PieceIndex | undefined;
   have(piece: PieceIndex): boolean;
   /** A number for each byte of the torrent. */
   position(piece: PieceIndex, begin: number): number;
-  readBlocks(spans: readonly BlockSpan[], answered: (outcome: ReadOutcome) => void): void;
+  readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void;
   /** So many bytes of blocks have gone to a peer. */
   uploaded(length: number): void;
   /** The disk did not give what we have; the requests are dropped. */
-  readFailed(outcome: Extract<ReadOutcome, { ok: false }>): void;
+  readFailed(outcome: Extract<DoneOutcome, { ok: false }>): void;
 }
 
-/** By position of their first byte: a second request for the same place replaces the first. In the order of asking. */
-type Requests = Map<number, BlockSpan>;
+// One is read while the other leaves.
+const MAX_READS = 2;
 
 /**
- * Serves one peer. Requests wait in a queue; a run of them is read in one go and leaves in one send, while what waits
- * in the socket stays below a bound. One read is under way at a time. A choke, and the peer's loss of interest, empty
- * the queue, and what is being read then is not sent. The queue is bounded: what does not fit is asked for again.
+ * Serves one peer. Requests wait in a queue; a batch of them is read in one go and leaves in one send, while what is read
+ * and what waits in the socket stay below a bound. A choke, and the peer's loss of interest, empty the queue, and what is
+ * being read then is not sent. The queue is bounded: what does not fit is asked for again.
  */
 export class Upload implements RateWaiter {
   readonly #connection: PeerConnection;
   readonly #owner: UploadOwner;
   readonly #measure: Measure;
-  readonly #queue: Requests = new Map();
-  /** Requests that are being read and are still wanted. */
-  readonly #inRead: Requests = new Map();
+  readonly #outbox: Outbox;
+  readonly #queue: UploadQueue;
+  /** Requests that are being read and are still wanted, by position of their first byte. */
+  readonly #inRead = new Map<number, BlockSpan>();
   /** Requests did not fit in the queue, and the peer does not know yet. */
   #dropped = false;
-  #readUnderWay = false;
+  /** Reads under way, and bytes of blocks in them. */
+  #readCount = 0;
+  #readLength = 0;
+  /** It is going to be looked at what can be answered. */
+  #servesSoon = false;
   #choked = true;
   #interested = false;
   #total = 0;
@@ -79,6 +68,18 @@ export class Upload implements RateWaiter {
     this.#connection = connection;
     this.#owner = owner;
     this.#measure = new Measure(owner.options.measure, owner.now());
+    this.#queue = new UploadQueue({
+      now: () => owner.now(),
+      patience: owner.options.patience,
+      isShort: () => owner.limiter.rate !== null,
+      isFirst: (piece) => owner.firstCopies.isFirst(piece, this),
+    });
+    this.#outbox = new Outbox(owner.memory, {
+      now: () => owner.now(),
+      unsentLength: () => connection.unsentLength,
+      memoryCame: () => this.#serveSoon(),
+      memoryWanted: () => owner.later(() => connection.refuse({ code: 'takes-nothing' })),
+    });
   }
 
   /** When a block was sent last; -∞ when none was. */
@@ -159,8 +160,8 @@ export class Upload implements RateWaiter {
       this.#dropped = true;
       return FINE;
     }
-    this.#queue.set(this.#owner.position(index, begin), { piece: index, begin, length });
-    this.#serve();
+    this.#queue.add(this.#owner.position(index, begin), { piece: index, begin, length });
+    this.#serveSoon();
     return FINE;
   }
 
@@ -169,7 +170,7 @@ export class Upload implements RateWaiter {
     const index = this.#owner.pieceOf(piece, begin, length);
     if (index === undefined) return JUNK;
     const position = this.#owner.position(index, begin);
-    if (this.#queue.get(position)?.length === length) this.#queue.delete(position);
+    this.#queue.withdraw(position, length);
     if (this.#inRead.get(position)?.length !== length) return FINE;
     // What is read for nothing costs us a disk; a peer that makes a habit of it is counted.
     this.#inRead.delete(position);
@@ -187,6 +188,7 @@ export class Upload implements RateWaiter {
   connectionLost(): void {
     this.#choked = true;
     this.#forgetRequests();
+    this.#outbox.end();
   }
 
   #forgetRequests(): void {
@@ -194,6 +196,8 @@ export class Upload implements RateWaiter {
     this.#inRead.clear();
     this.#dropped = false;
     this.#owner.limiter.leave(this);
+    this.#owner.firstCopies.leave(this);
+    this.#outbox.withdraw();
   }
 
   /**
@@ -205,17 +209,31 @@ export class Upload implements RateWaiter {
     this.#connection.send([encodeMessage({ type: 'choke' }), encodeMessage({ type: 'unchoke' })]);
   }
 
+  /** Requests come many at a time: those of one event are answered together. */
+  #serveSoon(): void {
+    if (this.#servesSoon) return;
+    this.#servesSoon = true;
+    this.#owner.later(() => {
+      this.#servesSoon = false;
+      this.#serve();
+    });
+  }
+
   #serve(): void {
-    if (this.#readUnderWay) return;
-    if (this.#queue.size === 0) {
-      if (this.#dropped) this.#tellOfDropped();
-      return;
+    this.#outbox.recover();
+    while (this.#queue.size > 0) {
+      const batch = this.#batchLength();
+      if (!this.#hasRoomFor(batch)) return;
+      const allowance = Math.min(batch, this.#owner.limiter.allowance());
+      if (allowance === 0) {
+        this.#owner.limiter.wait(this, this.#queue.patientUntil());
+        return;
+      }
+      const memory = this.#outbox.take();
+      if (memory === undefined) return;
+      this.#read(memory, allowance);
     }
-    const batch = this.#batchLength();
-    if (this.#connection.unsentLength > batch) return;
-    const allowance = Math.min(batch, this.#owner.limiter.allowance());
-    if (allowance === 0) this.#owner.limiter.wait(this);
-    else this.#read(allowance);
+    if (this.#dropped && this.#readCount === 0) this.#tellOfDropped();
   }
 
   #batchLength(): number {
@@ -223,44 +241,52 @@ export class Upload implements RateWaiter {
     return Math.min(maxBatch, Math.max(minBatch, (this.rate * batchTime) / 1000));
   }
 
-  #read(allowance: number): void {
-    const spans: BlockSpan[] = [];
-    let length = 0;
-    for (const [position, span] of this.#queue) {
-      if (length > 0 && length + span.length > allowance) break;
-      this.#queue.delete(position);
-      this.#inRead.set(position, span);
-      spans.push(span);
-      length += span.length;
-    }
-    this.#owner.limiter.spend(length);
-    this.#readUnderWay = true;
-    this.#owner.readBlocks(spans, (outcome) => {
-      this.#readUnderWay = false;
-      const sent = outcome.ok ? this.#send(spans, outcome.blocks) : 0;
-      if (sent < length) this.#owner.limiter.spend(sent - length);
-      this.#inRead.clear();
+  /** While one batch is being read, the next waits until it is whole: many small reads cost more than few large ones. */
+  #hasRoomFor(batch: number): boolean {
+    if (this.#readCount === 0) return this.#connection.unsentLength <= batch;
+    if (this.#readCount >= MAX_READS) return false;
+    return this.#connection.unsentLength + this.#readLength <= batch && this.#queue.size * BLOCK_LENGTH >= batch;
+  }
+
+  #read(memory: Buffer, allowance: number): void {
+    const batch = new UploadBatch(memory);
+    this.#queue.fill(batch, allowance, (position, request) => {
+      this.#inRead.set(position, request);
+      this.#owner.firstCopies.goes(request.piece, this, request.length);
+    });
+    this.#owner.limiter.spend(batch.length);
+    this.#readCount += 1;
+    this.#readLength += batch.length;
+    this.#owner.readBlocks(batch.reads, (outcome) => {
+      this.#readCount -= 1;
+      this.#readLength -= batch.length;
+      const sent = this.#send(memory, batch, outcome.ok);
+      if (sent < batch.length) this.#owner.limiter.spend(sent - batch.length);
       if (!outcome.ok) this.#owner.readFailed(outcome);
       this.#serve();
     });
   }
 
-  /** Sends what is still wanted and returns its length. */
-  #send(spans: readonly BlockSpan[], blocks: readonly Buffer[]): number {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    for (const [index, block] of blocks.entries()) {
-      const span = spans[index];
-      if (span === undefined || this.#inRead.get(this.#owner.position(span.piece, span.begin)) !== span) continue;
-      chunks.push(encodePieceHeader(span.piece, span.begin, block.length), block);
-      length += block.length;
-    }
+  /** Sends what is still wanted of what `wasRead` and returns its length. */
+  #send(memory: Buffer, batch: UploadBatch, wasRead: boolean): number {
+    const { chunks, length } = batch.wanted((request) => this.#takeFromRead(request) && wasRead);
+    this.#outbox.send(
+      memory,
+      chunks.reduce((sum, chunk) => sum + chunk.length, 0),
+    );
     if (length === 0) return 0;
+    const now = this.#owner.now();
     this.#total += length;
-    this.#lastSentAt = this.#owner.now();
-    this.#measure.add(length, this.#owner.now());
+    this.#lastSentAt = now;
+    this.#measure.add(length, now);
     this.#owner.uploaded(length);
     this.#connection.send(chunks);
     return length;
+  }
+
+  /** False when the request was withdrawn, or made anew, since it began to be read. */
+  #takeFromRead(request: BlockSpan): boolean {
+    const position = this.#owner.position(request.piece, request.begin);
+    return this.#inRead.get(position) === request && this.#inRead.delete(position);
   }
 }

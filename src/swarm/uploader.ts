@@ -1,16 +1,19 @@
 import type { Millis, Timers } from '../base/clock.js';
 import type { BtgetError } from '../base/failure.js';
-import type { BlockSpan, ReadOutcome } from '../disk/storage.js';
+import type { BlockRead, DoneOutcome } from '../disk/storage.js';
 import { Measure } from '../measure/measure.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+import { FirstCopies } from './first-copies.js';
 import type { PeerConnection } from './peer-connection.js';
 import type { RateLimiter } from './rate-limiter.js';
-import { Upload, type UploadOptions, type UploadOwner } from './upload.js';
+import type { SendMemory } from './send-memory.js';
+import { Upload, type UploadOwner } from './upload.js';
+import type { UploadOptions } from './upload-options.js';
 
 /** What we have, and its bytes (pieces/storage-wrapper.ts). */
 export interface BlockSource {
   readonly have: { has(piece: number): boolean };
-  readBlocks(spans: readonly BlockSpan[], answered: (outcome: ReadOutcome) => void): void;
+  readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void;
 }
 
 /** What the Uploader is joined with. */
@@ -19,6 +22,7 @@ export interface UploaderParts {
   readonly layout: PieceLayout;
   readonly source: BlockSource;
   readonly limiter: RateLimiter;
+  readonly memory: SendMemory;
   /** The disk did not give what we have. Nothing else has happened: the requests of that read are dropped. */
   readonly gotReadFailure: (failure: BtgetError) => void;
 }
@@ -27,6 +31,8 @@ export interface UploaderParts {
 export class Uploader implements UploadOwner {
   readonly options: UploadOptions;
   readonly limiter: RateLimiter;
+  readonly memory: SendMemory;
+  readonly firstCopies: FirstCopies;
   readonly #parts: UploaderParts;
   readonly #measure: Measure;
   #total = 0;
@@ -34,6 +40,8 @@ export class Uploader implements UploadOwner {
   constructor(parts: UploaderParts, options: UploadOptions) {
     this.options = options;
     this.limiter = parts.limiter;
+    this.memory = parts.memory;
+    this.firstCopies = new FirstCopies(parts.layout);
     this.#parts = parts;
     this.#measure = new Measure(options.measure, parts.timers.now());
   }
@@ -56,6 +64,10 @@ export class Uploader implements UploadOwner {
     return this.#parts.timers.now();
   }
 
+  later(task: () => void): void {
+    this.#parts.timers.addTask(task, 0);
+  }
+
   pieceOf(piece: number, begin: number, length: number): PieceIndex | undefined {
     const index = this.#parts.layout.pieceIndex(piece);
     if (index === undefined || length === 0 || begin + length > this.#parts.layout.lengthOf(index)) return undefined;
@@ -70,8 +82,8 @@ export class Uploader implements UploadOwner {
     return this.#parts.layout.beginOf(piece) + begin;
   }
 
-  readBlocks(spans: readonly BlockSpan[], answered: (outcome: ReadOutcome) => void): void {
-    this.#parts.source.readBlocks(spans, answered);
+  readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {
+    this.#parts.source.readBlocks(reads, answered);
   }
 
   uploaded(length: number): void {
@@ -79,7 +91,7 @@ export class Uploader implements UploadOwner {
     this.#measure.add(length, this.#parts.timers.now());
   }
 
-  readFailed(outcome: Extract<ReadOutcome, { ok: false }>): void {
+  readFailed(outcome: Extract<DoneOutcome, { ok: false }>): void {
     this.#parts.gotReadFailure(outcome.failure);
   }
 }

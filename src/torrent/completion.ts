@@ -10,6 +10,9 @@ import { SeedGoalWatch } from './seed-goal-watch.js';
 import type { TorrentEvents } from './status.js';
 import type { TorrentOptions } from './torrent-options.js';
 
+/** Pieces found on the disk that are gone through in one turn of the loop: each may end as many files as it is long. */
+const PIECES_A_TURN = 256;
+
 export interface CompletionParts {
   readonly timers: Timers;
   readonly metainfo: Metainfo;
@@ -21,7 +24,9 @@ export interface CompletionParts {
   readonly amountLeft: () => number;
   /** Uploaded ÷ size of the torrent. */
   readonly ratio: () => number;
-  readonly failed: (failure: BtgetError) => void;
+  /** The disk refused something; `retry` tries it again. */
+  readonly diskFailed: (failure: BtgetError) => void;
+  readonly diskWorked: () => void;
 }
 
 /** From verified pieces to whole files, from whole files to done, and from done to the seed goal. Each is told once. */
@@ -30,7 +35,10 @@ export class Completion {
   readonly #files: FileProgress;
   readonly #finisher: FileFinisher;
   #goalWatch: SeedGoalWatch | null = null;
+  /** Everything that was found on the disk has been gone through. */
+  #begun = false;
   #doneTold = false;
+  #stopped = false;
 
   constructor(parts: CompletionParts) {
     this.#parts = parts;
@@ -38,21 +46,41 @@ export class Completion {
     this.#finisher = new FileFinisher({
       finishFile: (file, answered) => parts.storage.finishFile(file, answered),
       finished: (file) => {
+        parts.diskWorked();
         this.#tellFile(file);
         this.#tellIfDone();
       },
-      failed: parts.failed,
+      failed: parts.diskFailed,
     });
   }
 
   /** The check is over. `whole` are the files that have their name already; a torrent that only seeds names no others. */
   begin(verified: readonly PieceIndex[], whole: ReadonlySet<number>): void {
-    const found = verified.flatMap((piece) => this.#files.pieceVerified(piece));
-    for (const file of found) if (whole.has(file)) this.#tellFile(file);
-    if (this.#parts.options.mode === 'download') {
-      this.#finisher.finish([...this.#files.wholeAtOnce, ...found.filter((file) => !whole.has(file))]);
-    }
-    this.#tellIfDone();
+    const toFinish = [...this.#files.wholeAtOnce];
+    let next = 0;
+    const goOn = (): void => {
+      if (this.#stopped) return;
+      for (const piece of verified.slice(next, next + PIECES_A_TURN)) {
+        for (const file of this.#files.pieceVerified(piece)) {
+          if (whole.has(file)) this.#tellFile(file);
+          else toFinish.push(file);
+        }
+      }
+      next += PIECES_A_TURN;
+      if (next < verified.length) {
+        this.#parts.timers.addTask(goOn, 0);
+        return;
+      }
+      this.#begun = true;
+      if (this.#parts.options.mode === 'download') this.#finisher.finish(toFinish);
+      this.#tellIfDone();
+    };
+    goOn();
+  }
+
+  /** Tries again what the disk refused. False when it refused nothing. */
+  retry(): boolean {
+    return this.#finisher.retry();
   }
 
   pieceVerified(piece: PieceIndex): void {
@@ -60,6 +88,7 @@ export class Completion {
   }
 
   stop(): void {
+    this.#stopped = true;
     this.#goalWatch?.stop();
   }
 
@@ -70,7 +99,7 @@ export class Completion {
   }
 
   #tellIfDone(): void {
-    if (this.#doneTold || this.#parts.amountLeft() > 0 || !this.#finisher.isDone) return;
+    if (!this.#begun || this.#doneTold || this.#parts.amountLeft() > 0 || !this.#finisher.isDone) return;
     this.#doneTold = true;
     const { timers, options, events, ratio } = this.#parts;
     events.done();

@@ -1,12 +1,12 @@
 import type { Timers } from '../base/clock.js';
 import type {
-  BlockSpan,
+  BlockRead,
   CheckOutcome,
   DoneOutcome,
   PieceSlot,
-  ReadOutcome,
   Storage,
   SurveyOutcome,
+  SyncOutcome,
 } from '../disk/storage.js';
 import type { PieceIndex } from '../metainfo/piece-layout.js';
 
@@ -39,8 +39,8 @@ export class GuardedStorage implements Storage {
     this.#storage.checkPiece(piece, this.#guard(answered));
   }
 
-  readBlocks(spans: readonly BlockSpan[], answered: (outcome: ReadOutcome) => void): void {
-    this.#storage.readBlocks(spans, this.#guard(answered));
+  readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {
+    this.#storage.readBlocks(reads, this.#guard(answered));
   }
 
   demoteFile(file: number, answered: (outcome: DoneOutcome) => void): void {
@@ -51,8 +51,8 @@ export class GuardedStorage implements Storage {
     this.#storage.finishFile(file, this.#guard(answered));
   }
 
-  sync(answered: (outcome: DoneOutcome) => void): void {
-    this.#storage.sync(this.#guard(answered));
+  sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void {
+    this.#storage.sync(also, this.#guard(answered));
   }
 
   close(answered: () => void): void {

@@ -5,11 +5,13 @@
 import type { BtgetError } from '../base/failure.js';
 import type { Random } from '../base/random.js';
 import type { SlotPool, Storage } from '../disk/storage.js';
+import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import type { RawServerContext } from '../net/raw-server.js';
+import { DEFAULT_PIECE_MEMORY_OPTIONS } from '../pieces/piece-memory.js';
 import { DEFAULT_PIECE_PICKER_OPTIONS, PiecePicker } from '../pieces/piece-picker.js';
 import { RequestBook } from '../pieces/request-book.js';
-import { DEFAULT_STORAGE_WRAPPER_OPTIONS, StorageWrapper } from '../pieces/storage-wrapper.js';
+import { StorageWrapper } from '../pieces/storage-wrapper.js';
 import { Blame, DEFAULT_BLAME_OPTIONS } from '../swarm/blame.js';
 import { Choker, DEFAULT_CHOKER_OPTIONS } from '../swarm/choker.js';
 import { Connecter, DEFAULT_CONNECTER_OPTIONS } from '../swarm/connecter.js';
@@ -22,21 +24,29 @@ import type { HalfOpen } from '../swarm/half-open.js';
 import type { Peer } from '../swarm/peer.js';
 import type { PeerConnection } from '../swarm/peer-connection.js';
 import type { RateLimiter } from '../swarm/rate-limiter.js';
-import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload.js';
+import type { SendMemory } from '../swarm/send-memory.js';
+import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload-options.js';
 import { uploadSlotsForRate } from '../swarm/upload-slots.js';
 import { Uploader } from '../swarm/uploader.js';
+import { joinExtensions } from './join-extensions.js';
 import type { TorrentOptions } from './torrent-options.js';
 
 export interface SwarmParts {
   readonly context: RawServerContext;
   readonly random: Random;
   readonly storage: Storage;
+  readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
   readonly slots: SlotPool;
   readonly halfOpen: HalfOpen;
   readonly uploadLimiter: RateLimiter;
   readonly downloadLimiter: RateLimiter;
+  readonly sendMemory: SendMemory;
   readonly identity: Identity;
+  /** Our name and version, as peers show it. */
+  readonly client: string;
+  /** Where we listen. */
+  readonly port: number;
   readonly options: TorrentOptions;
   /** The piece is ours: its hash is right, and the disk has it. */
   readonly pieceVerified: (piece: PieceIndex) => void;
@@ -58,7 +68,7 @@ export interface JoinedSwarm {
 export function joinSwarm(parts: SwarmParts): JoinedSwarm {
   const { context, random, layout, options } = parts;
 
-  const store = new StorageWrapper(parts.storage, layout, parts.slots, context, DEFAULT_STORAGE_WRAPPER_OPTIONS, {
+  const store = new StorageWrapper(parts.storage, layout, parts.slots, context, DEFAULT_PIECE_MEMORY_OPTIONS, {
     pieceVerified(piece, data) {
       downloader.pieceVerified(piece, data);
       connecter.pieceVerified(piece);
@@ -89,13 +99,33 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
     DEFAULT_DOWNLOAD_OPTIONS,
   );
   const uploader = new Uploader(
-    { timers: context, layout, source: store, limiter: parts.uploadLimiter, gotReadFailure: parts.readFailed },
+    {
+      timers: context,
+      layout,
+      source: store,
+      limiter: parts.uploadLimiter,
+      memory: parts.sendMemory,
+      gotReadFailure: parts.readFailed,
+    },
     DEFAULT_UPLOAD_OPTIONS,
   );
   const slots = () => options.uploadSlots ?? uploadSlotsForRate(parts.uploadLimiter.rate);
   const choker = new Choker<Peer>(context, random, DEFAULT_CHOKER_OPTIONS, slots, () => store.amountLeft === 0);
+  const extensions = joinExtensions({
+    timers: context,
+    metainfo: parts.metainfo,
+    client: parts.client,
+    port: parts.port,
+    usePex: options.usePex,
+    isComplete: () => store.amountLeft === 0,
+    peers: () => connecter.peers,
+    startConnection: (address) => encoder.startConnection(address, null),
+    gotNews: ({ connection, handshake }) => {
+      if (handshake.requestQueue !== null) connecter.gotRequestQueue(connection, handshake.requestQueue);
+    },
+  });
   const connecter = new Connecter(
-    { timers: context, layout, store, uploader, downloader, choker },
+    { timers: context, layout, store, uploader, downloader, choker, extensions },
     DEFAULT_CONNECTER_OPTIONS,
   );
   const encoder = new Encoder(

@@ -24,6 +24,8 @@ export interface TorrentOptions {
   readonly overwrite: boolean;
   /** Files grow under `NAME.part` and get their name when they are whole. */
   readonly partNames: boolean;
+  /** Hash everything that is there, and believe no journal. */
+  readonly check: boolean;
   /** Connections at once. */
   readonly maxPeers: number;
   /** Peers served at once; null: by upload rate. */
@@ -34,6 +36,8 @@ export interface TorrentOptions {
   readonly trackers: readonly string[];
   /** False: announce to none of the torrent's own trackers. */
   readonly useTorrentTrackers: boolean;
+  /** Tell peers of peers and learn of others from them (BEP 11); never for private torrents. */
+  readonly usePex: boolean;
 }
 
 export const DEFAULT_TORRENT_OPTIONS: TorrentOptions = {
@@ -44,9 +48,11 @@ export const DEFAULT_TORRENT_OPTIONS: TorrentOptions = {
   sequential: false,
   overwrite: false,
   partNames: true,
+  check: false,
   maxPeers: 80,
   uploadSlots: null,
   peers: [],
   trackers: [],
   useTorrentTrackers: true,
+  usePex: true,
 };

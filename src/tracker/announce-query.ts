@@ -64,7 +64,8 @@ export function readAnnounce(fields: QueryFields, remoteHost: string): AnnounceQ
     complete: wholeNumber(text('left')) === 0,
     event: event === '' ? null : event,
     numwant: wholeNumber(text('numwant')),
-    key: (text('key') ?? '').slice(0, MAX_KEY_LENGTH),
+    // The same client's key over UDP is a number: its digits must not differ in case.
+    key: (text('key') ?? '').slice(0, MAX_KEY_LENGTH).toLowerCase(),
     compact: text('compact') === '1',
     withPeerIds: text('no_peer_id') !== '1',
   };
@@ -74,7 +75,7 @@ export function readAnnounce(fields: QueryFields, remoteHost: string): AnnounceQ
  * A client of the tracker's own network may say by which address the world knows it. Believed of anybody, that would
  * let strangers send a swarm to any victim.
  */
-function hostOf(remoteHost: string, claimed: string | undefined): string {
+export function hostOf(remoteHost: string, claimed: string | undefined): string {
   const remote = parseIp(remoteHost);
   if (remote === undefined) throw new Error(`a client without an address: ${remoteHost}`);
   const claim = claimed === undefined ? undefined : parseIp(claimed);

@@ -69,13 +69,20 @@ export class TorrentPeers {
     this.add(peer);
   }
 
-  /** Up to `count` peers for `asker`, chosen by chance, in the proportion in which there are seeds and leeches. */
-  deal(asker: TrackedPeer, count: number, random: Random): TrackedPeer[] {
-    if (asker.complete) return this.#leeches.sample(count, asker, random);
+  /**
+   * Up to `count` peers for `asker`, chosen by chance, in the proportion in which there are seeds and leeches; of one
+   * family, unless `family` is null.
+   */
+  deal(asker: TrackedPeer, count: number, random: Random, family: IpFamily | null): TrackedPeer[] {
+    const isWanted = (peer: TrackedPeer) => peer !== asker && (family === null || peer.family === family);
+    if (asker.complete) return this.#leeches.sample(count, isWanted, random);
     const total = this.#seeds.size + this.#leeches.size;
     const share = total === 0 ? 0 : Math.round((count * this.#seeds.size) / total);
-    const seeds = this.#seeds.sample(Math.max(share, count - this.#leeches.size), asker, random);
-    return [...seeds, ...this.#leeches.sample(count - seeds.length, asker, random)];
+    const leeches = this.#leeches.sample(count - share, isWanted, random);
+    const seeds = this.#seeds.sample(count - leeches.length, isWanted, random);
+    // Of the one kind there may be too few that are wanted; then there are more of the other.
+    if (seeds.length >= share) return [...seeds, ...leeches];
+    return [...seeds, ...this.#leeches.sample(count - seeds.length, isWanted, random)];
   }
 
   /** Forgets whoever was last heard before `time`. */
@@ -113,15 +120,15 @@ class PeerList {
     if (last !== undefined && last !== peer) this.#put(last, index);
   }
 
-  /** Up to `count` peers but `asker`. The list is shuffled as far as it is drawn from. */
-  sample(count: number, asker: TrackedPeer, random: Random): TrackedPeer[] {
+  /** Up to `count` peers of those that are wanted. The list is shuffled as far as it is drawn from. */
+  sample(count: number, isWanted: (peer: TrackedPeer) => boolean, random: Random): TrackedPeer[] {
     const drawn: TrackedPeer[] = [];
     for (let index = 0; index < this.#peers.length && drawn.length < count; index += 1) {
       const other = index + random.below(this.#peers.length - index);
       const peer = this.#peers[other] as TrackedPeer;
       this.#put(this.#peers[index] as TrackedPeer, other);
       this.#put(peer, index);
-      if (peer !== asker) drawn.push(peer);
+      if (isWanted(peer)) drawn.push(peer);
     }
     return drawn;
   }

@@ -1,9 +1,10 @@
-/** The tracker: who is in which swarm, told to whoever takes part (BEP 3, 7, 23, 48). */
+/** The tracker: who is in which swarm, told to whoever takes part (BEP 3, 7, 15, 23, 48). */
 import type { Task, Timers } from '../base/clock.js';
 import type { Random } from '../base/random.js';
 import type { Encodable } from '../bencode/encode.js';
-import { encodeCompact, parseIp } from '../net/ip-address.js';
+import { encodeCompact, type IpFamily, parseIp } from '../net/ip-address.js';
 import type { PeerAddress } from '../net/raw-server.js';
+import type { ScrapeCounts } from '../wire/udp-tracker-answer.js';
 import { type AnnounceQuery, parseQuery, type QueryFields, readAnnounce } from './announce-query.js';
 import type { HttpAnswer, HttpRequest } from './http-message.js';
 import type { PeerCheck } from './nat-check.js';
@@ -25,6 +26,11 @@ export interface TrackerMediator {
   /** Keeps the state for the next start. */
   save(state: Buffer): void;
 }
+
+/** What an announce is answered with, or the reason of a refusal for the client's eyes. */
+export type Announced = (ScrapeCounts & { readonly peers: readonly TrackedPeer[] }) | string;
+
+const NO_COUNTS: ScrapeCounts = { seeds: 0, downloaded: 0, leeches: 0 };
 
 export class Tracker {
   readonly #mediator: TrackerMediator;
@@ -61,7 +67,7 @@ export class Tracker {
   get(request: HttpRequest): HttpAnswer {
     switch (request.path) {
       case '/announce':
-        return this.#announce(readAnnounce(parseQuery(request.query), request.remote.host));
+        return this.#announceOverHttp(readAnnounce(parseQuery(request.query), request.remote.host));
       case '/scrape':
         return this.#scrape(parseQuery(request.query));
       case '/':
@@ -73,28 +79,52 @@ export class Tracker {
     }
   }
 
-  #announce(query: AnnounceQuery | string): HttpAnswer {
-    if (typeof query === 'string') return failureAnswer(query);
+  /** Seconds between two announces of a client. */
+  get interval(): number {
+    return Math.ceil(this.#options.interval / 1000);
+  }
+
+  /** Takes an announce, and deals peers of one family, at most `maxPeers`; of all families when `family` is null. */
+  announce(query: AnnounceQuery, family: IpFamily | null, maxPeers: number): Announced {
     const { infoHash, peerId, host, key } = query;
-    if (!this.#mediator.isAllowed(infoHash)) return failureAnswer('this tracker does not serve that torrent');
-    const family = parseIp(host)?.family ?? 4;
-    const known = this.#table.get(infoHash)?.get(peerId, family);
+    if (!this.#mediator.isAllowed(infoHash)) return 'this tracker does not serve that torrent';
+    const known = this.#table.get(infoHash)?.get(peerId, parseIp(host)?.family ?? 4);
     // Otherwise anybody who heard a peer id could send its owner's swarm elsewhere.
     if (known !== undefined && (known.key === '' ? known.host !== host : known.key !== key)) {
-      return failureAnswer('this peer id has been announced with another key or address');
+      return 'this peer id has been announced with another key or address';
     }
     if (query.event === 'stopped') {
-      const torrent = this.#table.get(infoHash);
-      if (known !== undefined) torrent?.remove(known);
-      return this.#answer(query, torrent, []);
+      if (known !== undefined) this.#table.get(infoHash)?.remove(known);
+      return { ...this.countsOf(infoHash), peers: [] };
     }
     const torrent = known === undefined ? this.#table.placeFor(infoHash) : this.#table.get(infoHash);
-    if (torrent === undefined) return failureAnswer('this tracker is full');
+    if (torrent === undefined) return 'this tracker is full';
     if (query.event === 'completed' && known?.complete !== true) torrent.downloaded += 1;
     const peer = known ?? newPeer(query, this.#mediator.timers.now());
     this.#update(torrent, peer, query);
-    const count = Math.min(query.numwant ?? this.#options.numwant, this.#options.maxNumwant);
-    return this.#answer(query, torrent, torrent.deal(peer, count, this.#mediator.random));
+    const count = Math.min(query.numwant ?? this.#options.numwant, maxPeers);
+    return { ...this.countsOf(infoHash), peers: torrent.deal(peer, count, this.#mediator.random, family) };
+  }
+
+  /** All zero when nothing is known of the torrent. */
+  countsOf(infoHash: Buffer): ScrapeCounts {
+    const torrent = this.#table.get(infoHash);
+    if (torrent === undefined) return NO_COUNTS;
+    return { seeds: torrent.seedCount, downloaded: torrent.downloaded, leeches: torrent.leechCount };
+  }
+
+  #announceOverHttp(query: AnnounceQuery | string): HttpAnswer {
+    const announced = typeof query === 'string' ? query : this.announce(query, null, this.#options.maxNumwant);
+    if (typeof query === 'string' || typeof announced === 'string') return failureAnswer(String(announced));
+    const { interval, minInterval } = this.#options;
+    return bencodedAnswer({
+      complete: announced.seeds,
+      downloaded: announced.downloaded,
+      incomplete: announced.leeches,
+      interval: this.interval,
+      'min interval': Math.ceil(Math.min(minInterval, interval) / 1000),
+      ...(query.compact ? compactPeers(announced.peers) : listedPeers(announced.peers, query.withPeerIds)),
+    });
   }
 
   #update(torrent: TorrentPeers, peer: TrackedPeer, query: AnnounceQuery): void {
@@ -124,18 +154,6 @@ export class Tracker {
       const current = peer.host === address.host && peer.port === address.port;
       if (current && !reachable) peer.failedChecks += 1;
       torrent.update(peer, { reachable: current && reachable ? 'yes' : 'unchecked' });
-    });
-  }
-
-  #answer(query: AnnounceQuery, torrent: TorrentPeers | undefined, peers: readonly TrackedPeer[]): HttpAnswer {
-    const { interval, minInterval } = this.#options;
-    return bencodedAnswer({
-      complete: torrent?.seedCount ?? 0,
-      downloaded: torrent?.downloaded ?? 0,
-      incomplete: torrent?.leechCount ?? 0,
-      interval: Math.ceil(interval / 1000),
-      'min interval': Math.ceil(Math.min(minInterval, interval) / 1000),
-      ...(query.compact ? compactPeers(peers) : listedPeers(peers, query.withPeerIds)),
     });
   }
 

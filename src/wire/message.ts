@@ -12,6 +12,18 @@ export type PeerMessage =
   | { readonly type: 'request'; readonly piece: number; readonly begin: number; readonly length: number }
   | { readonly type: 'piece'; readonly piece: number; readonly begin: number; readonly block: Buffer }
   | { readonly type: 'cancel'; readonly piece: number; readonly begin: number; readonly length: number }
+  // BEP 5
+  /** Where the peer's DHT node listens, 0 to 65535. */
+  | { readonly type: 'port'; readonly port: number }
+  // BEP 6
+  | { readonly type: 'suggest'; readonly piece: number }
+  | { readonly type: 'haveAll' }
+  | { readonly type: 'haveNone' }
+  | { readonly type: 'reject'; readonly piece: number; readonly begin: number; readonly length: number }
+  | { readonly type: 'allowedFast'; readonly piece: number }
+  // BEP 10
+  /** `id` 0 is the extension handshake; the receiver has chosen all others. */
+  | { readonly type: 'extended'; readonly id: number; readonly payload: Buffer }
   /** An id that we do not speak. It is no fault: clients send what they were told nobody must mind. */
   | { readonly type: 'unknown'; readonly id: number; readonly length: number };
 
@@ -24,6 +36,13 @@ const BITFIELD = 5;
 const REQUEST = 6;
 const PIECE = 7;
 const CANCEL = 8;
+const PORT = 9;
+const SUGGEST = 13;
+const HAVE_ALL = 14;
+const HAVE_NONE = 15;
+const REJECT = 16;
+const ALLOWED_FAST = 17;
+const EXTENDED = 20;
 
 const LENGTH_PREFIX = 4;
 /** Length prefix, id, piece and begin: what stands before a block. */
@@ -60,6 +79,20 @@ function readMessage(frame: Buffer): PeerMessage | undefined {
       return { type: 'piece', piece: frame.readUInt32BE(1), begin: frame.readUInt32BE(5), block: frame.subarray(9) };
     case CANCEL:
       return frame.length === 13 ? { type: 'cancel', ...readSpan(frame) } : undefined;
+    case PORT:
+      return frame.length === 3 ? { type: 'port', port: frame.readUInt16BE(1) } : undefined;
+    case SUGGEST:
+      return frame.length === 5 ? { type: 'suggest', piece: frame.readUInt32BE(1) } : undefined;
+    case HAVE_ALL:
+      return frame.length === 1 ? { type: 'haveAll' } : undefined;
+    case HAVE_NONE:
+      return frame.length === 1 ? { type: 'haveNone' } : undefined;
+    case REJECT:
+      return frame.length === 13 ? { type: 'reject', ...readSpan(frame) } : undefined;
+    case ALLOWED_FAST:
+      return frame.length === 5 ? { type: 'allowedFast', piece: frame.readUInt32BE(1) } : undefined;
+    case EXTENDED:
+      return frame.length >= 2 ? { type: 'extended', id: frame[1] as number, payload: frame.subarray(2) } : undefined;
     case undefined:
       return undefined;
     default:
@@ -74,7 +107,7 @@ function readSpan(frame: Buffer): { piece: number; begin: number; length: number
 /** An empty message (BEP 3: length zero). */
 export const KEEP_ALIVE: Buffer = Buffer.alloc(LENGTH_PREFIX);
 
-/** What we say, length prefix included. A block is sent as `encodePieceHeader` and the block itself, without a copy. */
+/** What we say, length prefix included. A block that is sent without a copy stands behind a `writePieceHeader`. */
 export function encodeMessage(message: Exclude<PeerMessage, { type: 'unknown' }>): Buffer {
   switch (message.type) {
     case 'choke':
@@ -85,34 +118,60 @@ export function encodeMessage(message: Exclude<PeerMessage, { type: 'unknown' }>
       return bare(INTERESTED);
     case 'notInterested':
       return bare(NOT_INTERESTED);
-    case 'have': {
-      const bytes = head(HAVE, 4);
-      bytes.writeUInt32BE(message.piece, 5);
-      return bytes;
-    }
+    case 'have':
+      return ofPiece(HAVE, message.piece);
     case 'bitfield':
       return Buffer.concat([head(BITFIELD, message.bits.length).subarray(0, 5), message.bits]);
     case 'request':
       return span(REQUEST, message.piece, message.begin, message.length);
     case 'cancel':
       return span(CANCEL, message.piece, message.begin, message.length);
-    case 'piece':
-      return Buffer.concat([encodePieceHeader(message.piece, message.begin, message.block.length), message.block]);
+    case 'piece': {
+      const bytes = Buffer.allocUnsafe(PIECE_HEADER_LENGTH + message.block.length);
+      writePieceHeader(bytes, 0, message.piece, message.begin, message.block.length);
+      message.block.copy(bytes, PIECE_HEADER_LENGTH);
+      return bytes;
+    }
+    case 'port': {
+      const bytes = head(PORT, 2);
+      bytes.writeUInt16BE(message.port, 5);
+      return bytes;
+    }
+    case 'suggest':
+      return ofPiece(SUGGEST, message.piece);
+    case 'haveAll':
+      return bare(HAVE_ALL);
+    case 'haveNone':
+      return bare(HAVE_NONE);
+    case 'reject':
+      return span(REJECT, message.piece, message.begin, message.length);
+    case 'allowedFast':
+      return ofPiece(ALLOWED_FAST, message.piece);
+    case 'extended': {
+      const bytes = head(EXTENDED, 1 + message.payload.length);
+      bytes[5] = message.id;
+      message.payload.copy(bytes, 6);
+      return bytes;
+    }
   }
 }
 
-/** What stands before a block of `length` bytes. */
-export function encodePieceHeader(piece: number, begin: number, length: number): Buffer {
-  const bytes = Buffer.allocUnsafe(PIECE_HEADER_LENGTH);
-  bytes.writeUInt32BE(9 + length, 0);
-  bytes[4] = PIECE;
-  bytes.writeUInt32BE(piece, 5);
-  bytes.writeUInt32BE(begin, 9);
-  return bytes;
+/** Writes to `bytes`, from `at` on, the `PIECE_HEADER_LENGTH` bytes that stand before a block of `length` bytes. */
+export function writePieceHeader(bytes: Buffer, at: number, piece: number, begin: number, length: number): void {
+  bytes.writeUInt32BE(9 + length, at);
+  bytes[at + 4] = PIECE;
+  bytes.writeUInt32BE(piece, at + 5);
+  bytes.writeUInt32BE(begin, at + 9);
 }
 
 function bare(id: number): Buffer {
   return head(id, 0);
+}
+
+function ofPiece(id: number, piece: number): Buffer {
+  const bytes = head(id, 4);
+  bytes.writeUInt32BE(piece, 5);
+  return bytes;
 }
 
 function span(id: number, piece: number, begin: number, length: number): Buffer {

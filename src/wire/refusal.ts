@@ -18,6 +18,7 @@ export type Refusal =
   | { readonly code: 'banned' }
   | { readonly code: 'message-too-long'; readonly length: number }
   | { readonly code: 'malformed-message'; readonly id: number; readonly length: number }
+  | { readonly code: 'malformed-extension'; readonly name: string; readonly length: number }
   | { readonly code: 'malformed-bitfield'; readonly length: number }
   | { readonly code: 'piece-out-of-range'; readonly piece: number }
   | { readonly code: 'block-out-of-range'; readonly piece: number; readonly begin: number; readonly length: number }

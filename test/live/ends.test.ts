@@ -43,9 +43,9 @@ function download(t: TestContext, torrent: string, dir: string, ...more: string[
   return btget(t, 'download', torrent, '-d', dir, '--bind', HOSTS.btget, '--json', ...more);
 }
 
-async function interrupted(program: Program, signal: NodeJS.Signals = 'SIGINT'): Promise<number | null> {
+async function interrupted(program: Program, signal: NodeJS.Signals = 'SIGINT', limit = LIMIT): Promise<number | null> {
   program.child.kill(signal);
-  return program.endsWithin(LIMIT);
+  return program.endsWithin(limit);
 }
 
 /** The exit code that the last event names. */
@@ -124,13 +124,16 @@ test('Ctrl-C while what is on the disk is checked', OPTIONS, async (t) => {
   assert.equal(codeInSummary(program), 7);
 });
 
-test('Ctrl-C while verify reads, and while create does', OPTIONS, async (t) => {
+test('Ctrl-C while verify reads, and while create does, in the middle of the longest piece', OPTIONS, async (t) => {
   const dir = scratch(t);
-  const torrent = sparseTorrent(dir, 64 * 1024 * MiB, 'http://10.9.0.1/announce');
+  const torrent = sparseTorrent(dir, 64 * 1024 * MiB, 'http://10.9.0.1/announce', 512 * MiB);
   const verify = btget(t, 'verify', torrent, '-d', dir);
-  const create = btget(t, 'create', join(dir, 'data.bin'), '-o', join(dir, 'other.torrent'));
+  const made = join(dir, 'other.torrent');
+  const create = btget(t, 'create', join(dir, 'data.bin'), '-o', made, '--piece-length', '512M');
   await Promise.all([verify, create].map((program) => opened(program, join(dir, 'data.bin'))));
-  assert.deepEqual(await Promise.all([interrupted(verify), interrupted(create)]), [7, 7]);
+  const ends = [verify, create].map((program) => interrupted(program, 'SIGINT', 1000));
+  assert.deepEqual(await Promise.all(ends), [7, 7]);
+  assert.deepEqual(readdirSync(dir).sort(), ['data.bin', 'data.torrent']);
 });
 
 test('Ctrl-C while seeding, and while seeding after a download', OPTIONS, async (t) => {
@@ -257,11 +260,10 @@ function linkTarget(path: string): string[] {
 }
 
 /** A torrent of `length` bytes that nobody has, and a file of that length, which takes no room and long to read. */
-function sparseTorrent(dir: string, length: number, tracker: string): string {
+function sparseTorrent(dir: string, length: number, tracker: string, pieceLength = 16 * MiB): string {
   const path = join(dir, 'data.bin');
   closeSync(openSync(path, 'w'));
   truncateSync(path, length);
-  const pieceLength = 16 * MiB;
   const count = length / pieceLength;
   const info = Buffer.concat([
     Buffer.from(`d6:lengthi${length}e4:name8:data.bin12:piece lengthi${pieceLength}e6:pieces${count * 20}:`),

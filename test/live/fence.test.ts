@@ -13,6 +13,8 @@ const OUTSIDE_TRACKERS = [
   'http://198.51.100.7:6969/announce',
   'https://198.51.100.8/announce',
   'udp://198.51.100.9:6969/announce',
+  'udp://tracker.example.org:6969/announce',
+  'udp://[2001:db8::9]:6969/announce',
   'http://[2001:db8::9]:6969/announce',
 ].flatMap((url) => ['--tracker', url]);
 const OUTSIDE_PEERS = ['198.51.100.20:6881', '192.0.2.77:6881', '[2001:db8::7]:6881'].flatMap((peer) => [
@@ -52,7 +54,7 @@ test('bound to loopback, a swarm completes and not one packet leaves the machine
   assert.equal(await leech.ended, 0, leech.stderr);
   assert.deepEqual(fingerprint(join(dir, 'leech')), fingerprint(join(dir, 'seed')));
   const answers = leech.events().filter(({ type }) => type === 'tracker');
-  assert.equal(new Set(answers.map(({ url }) => url)).size, 6, 'every tracker was thought of');
+  assert.equal(new Set(answers.map(({ url }) => url)).size, 8, 'every tracker was thought of');
   assert.deepEqual(
     answers.filter(({ ok }) => ok === true).map(({ url }) => url),
     [url, url, url],
@@ -74,6 +76,7 @@ test('the same without --bind is seen: the counter counts', OPTIONS, async (t) =
     ['--peer', '198.51.100.20:6881'],
     ['--tracker', 'http://198.51.100.7:6969/announce'],
     ['--tracker', 'http://tracker.example.org:6969/announce'],
+    ['--tracker', 'udp://198.51.100.9:6969/announce'],
   ];
   for (const [index, way] of ways.entries()) {
     const before = machine.sentOutside();

@@ -10,6 +10,8 @@ export interface RivalTask {
   readonly host: string;
   /** Peers to dial, `HOST:PORT`. */
   readonly peers: readonly string[];
+  /** The torrent's tracker is one of UDP. */
+  readonly overUdp?: boolean;
 }
 
 /** Another client. It serves what lies in the folder and fetches what does not, until the test ends. */
@@ -29,14 +31,17 @@ const aria2: Rival = {
   installed: isInstalled('aria2c', '--version'),
   package: 'aria2',
   dials: false,
-  async start(test, { torrent, dir, host }) {
+  async start(test, { torrent, dir, host, overUdp = false }) {
     const program = new Program(test, 'aria2c', [
       `--dir=${dir}`,
       `--interface=${host}`,
       '--listen-port=21000-21999',
       '--check-integrity=true',
       '--seed-ratio=0.0',
-      '--enable-dht=false',
+      // It asks UDP trackers through the socket of its DHT, which knows nobody here.
+      `--enable-dht=${overUdp}`,
+      '--dht-listen-port=25000-25999',
+      `--dht-file-path=${join(dir, '..', 'dht.dat')}`,
       '--enable-dht6=false',
       '--bt-enable-lpd=false',
       '--enable-peer-exchange=false',

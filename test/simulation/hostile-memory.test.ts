@@ -47,9 +47,12 @@ describe('seeds that give one block of a long piece and leave', () => {
   }
 });
 
-describe('a hundred peers that ask for all they can and read nothing', () => {
-  const everything = (world: HostileWorld): PeerMessage[] => {
-    const requests: PeerMessage[] = [];
+describe('peers that ask for all they can and read nothing', () => {
+  /** What all memory for sending holds at the most when each read is for one request of 128 KiB. */
+  const BOUND = 64 * (128 * KIB + 13);
+
+  const everything = (world: HostileWorld): Extract<PeerMessage, { type: 'request' }>[] => {
+    const requests: Extract<PeerMessage, { type: 'request' }>[] = [];
     for (const piece of world.sample.layout.pieceIndices()) {
       const length = world.sample.layout.lengthOf(piece);
       for (let begin = 0; begin + 128 * KIB <= length; begin += 128 * KIB) {
@@ -59,34 +62,54 @@ describe('a hundred peers that ask for all they can and read nothing', () => {
     return requests;
   };
 
-  it('fill no more than a bounded queue, and honest leeches are served beside them', () => {
-    const world = new HostileWorld({ sample: LONG, seed: {} });
-    world.untilDone(60_000);
-    const talks = Array.from({ length: 100 }, (_, number) => world.stranger(`10.80.${number}.1`));
+  const greedy = (world: HostileWorld, count: number): FakeTalk[] => {
+    const talks = Array.from({ length: count }, (_, number) => world.stranger(`10.80.${number}.1`));
     for (const talk of talks) {
       talk.socket.pauseReading();
       talk.sayMessages({ type: 'interested' });
     }
+    return talks;
+  };
+
+  /** Each asks every ten seconds. Returns the most that ever waited in our sockets, bytes. */
+  const askFor = (world: HostileWorld, talks: readonly FakeTalk[], seconds: number): number => {
     let most = 0;
-    const ask = (): void => {
-      for (const talk of talks) {
-        if (talk.lost) continue;
-        for (const request of everything(world)) if (request.type === 'request') talk.sayMessages(request);
-      }
-    };
-    for (let second = 0; second < 120; second += 1) {
-      if (second % 10 === 5) ask();
+    for (let second = 0; second < seconds; second += 1) {
+      if (second % 10 === 5) for (const talk of talks) if (!talk.lost) talk.sayMessages(...everything(world));
       world.run(1_000);
       most = Math.max(most, world.victim.rawServer.unsentLength);
     }
-    assert.ok(most > 0, 'nothing was queued at all');
-    assert.ok(most <= 64 * MIB, `${most} bytes wait in our sockets`);
-    assert.deepEqual(world.refusals, ['table-full 40']);
-    // The seed is gone: an honest leech can have it only of the victim.
+    return most;
+  };
+
+  /** An honest leech that can have the torrent only of the victim. */
+  const serveHonestLeech = (world: HostileWorld, limit: number): void => {
     world.seed.session.stop(() => undefined);
     const leech = world.swarm.start({ host: { upload: 64 * KIB } });
-    world.runUntil(() => leech.done, 600_000);
+    world.runUntil(() => leech.done, limit);
     assert.ok(leech.storage.contents().equals(LONG.content));
+  };
+
+  it('fill no more than a bounded queue when they are a hundred, and honest leeches are served beside them', () => {
+    const world = new HostileWorld({ sample: LONG, seed: {} });
+    world.untilDone(60_000);
+    const most = askFor(world, greedy(world, 100), 120);
+    assert.ok(most > 0, 'nothing was queued at all');
+    assert.ok(most <= BOUND, `${most} bytes wait in our sockets`);
+    assert.deepEqual(world.refusals, ['table-full 40']);
+    serveHonestLeech(world, 600_000);
+  });
+
+  it('have the memory of 64 reads, and must leave it, when they are two hundred and are all served at once', () => {
+    const victim = { torrent: { maxPeers: 400, uploadSlots: 300 } };
+    const world = new HostileWorld({ sample: LONG, seed: {}, victim });
+    world.untilDone(60_000);
+    const most = askFor(world, greedy(world, 200), 9);
+    assert.ok(most > 0, 'nothing was queued at all');
+    assert.ok(most <= BOUND, `${most} bytes wait in our sockets`);
+    assert.deepEqual(world.refusals, []);
+    serveHonestLeech(world, 60_000);
+    assert.match(world.refusals.join(), /^takes-nothing \d+$/);
   });
 });
 
@@ -99,8 +122,11 @@ describe('a thousand requests a second beside as many cancels', () => {
     world.run(1_000);
     for (let number = 0; number < 20_000 && !talk.lost; number += 1) {
       const span = { piece: number % 8, begin: 0, length: BLOCK };
-      talk.sayMessages({ type: 'request', ...span }, { type: 'cancel', ...span });
-      world.run(1);
+      // Half a millisecond later the block is being read.
+      talk.sayMessages({ type: 'request', ...span });
+      world.run(0.5);
+      talk.sayMessages({ type: 'cancel', ...span });
+      world.run(0.5);
       assert.ok(world.victim.rawServer.unsentLength <= MIB);
     }
     assert.deepEqual(world.refusals, ['too-much-junk 1']);

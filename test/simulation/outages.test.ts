@@ -102,6 +102,7 @@ describe('a tracker', () => {
                 leeches: 199,
                 warning: null,
                 trackerId: null,
+                externalIp: null,
               },
             }),
           50,

@@ -57,7 +57,7 @@ export class Client implements PeerEvents {
     this.encoder = new Encoder(
       {
         rawServer: context,
-        identity: { infoHash: INFO_HASH, myId: idOf(letter) },
+        identity: { infoHash: INFO_HASH, myId: idOf(letter), reserved: Buffer.alloc(8) },
         options: { ...DEFAULT_ENCODER_OPTIONS, ...overrides.options },
         halfOpen: overrides.halfOpen ?? new HalfOpen(MAX_HALF_OPEN),
         refused,

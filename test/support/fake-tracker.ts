@@ -18,6 +18,7 @@ export function answer(fields: Partial<AnnounceResponse> = {}): AnnounceOutcome 
       leeches: null,
       warning: null,
       trackerId: null,
+      externalIp: null,
       ...fields,
     },
   };

@@ -1,4 +1,5 @@
 import type { RefusalCode } from '../../src/wire/refusal.js';
+import { encodeReserved } from '../../src/wire/reserved.js';
 import { BLOCK, type HostileWorld, PORT } from './hostile-world.js';
 
 /** What a peer does to be refused for one reason. */
@@ -118,6 +119,13 @@ export const HOSTILE_ACTS: Readonly<Record<RefusalCode, HostileAct>> = {
     provoke: (world) => {
       // A choke with something behind it.
       world.guest().say(lengthPrefix(2), Buffer.of(0, 0));
+    },
+  },
+  'malformed-extension': {
+    provoke: (world) => {
+      const talk = world.peer().dial(world.victim.address);
+      talk.say(talk.handshake(encodeReserved(['extended'])));
+      talk.sayMessages({ type: 'extended', id: 0, payload: Buffer.from('no dictionary') });
     },
   },
   'malformed-bitfield': {

@@ -13,7 +13,7 @@ const storage = disk.openStorage({ metainfo, layout, dir, output: null, partName
 const piece = torrent.piece(0);
 await ask((answered) => storage.commitPiece(piece, slotOf(torrent.content), answered));
 await ask((answered) => storage.checkPiece(piece, answered));
-await ask((answered) => storage.readBlocks([{ piece, begin: 0, length: 10 }], answered));
+await ask((answered) => storage.readBlocks([{ piece, begin: 0, into: Buffer.alloc(10) }], answered));
 await new Promise((resolve) =>
   disk.hashPieces([{ path: `${dir}/film.part`, length: 10 }], 1024, () => undefined, resolve),
 );

@@ -9,7 +9,7 @@ export class RecordedConnection implements PeerConnection {
   readonly address: PeerAddress;
   readonly peerId: Buffer;
   readonly locallyInitiated = true;
-  readonly reserved = Buffer.alloc(8);
+  readonly reserved: Buffer = Buffer.alloc(8);
   /** Each send is one line; messages of one send are joined with a comma. */
   readonly log: string[] = [];
   unsentLength = 0;

@@ -13,6 +13,11 @@ export interface SimulatedHostOptions {
   readonly chunking: 'whole' | 'random';
   /** Sockets of all kinds; beyond it, connections from outside are closed as they come. */
   readonly maxConnections: number;
+  /** The share of the datagrams on its line that are lost, and of those that come twice: 0 to 1. */
+  readonly datagramLoss: number;
+  readonly datagramDoubling: number;
+  /** A datagram takes up to this much longer than its way, so that one may overtake another. */
+  readonly datagramJitter: Millis;
   readonly timeout: Millis;
   readonly checkInterval: Millis;
   readonly bindAddresses: BindAddresses | null;
@@ -27,6 +32,9 @@ export const DEFAULT_SIMULATED_HOST_OPTIONS: SimulatedHostOptions = {
   window: 256 * 1024,
   chunking: 'random',
   maxConnections: 1000,
+  datagramLoss: 0,
+  datagramDoubling: 0,
+  datagramJitter: 0,
   timeout: 300_000,
   checkInterval: 60_000,
   bindAddresses: null,

@@ -1,4 +1,5 @@
 import type { Millis, Task } from '../../src/base/clock.js';
+import type { DatagramHandler, DatagramOptions, DatagramOutcome } from '../../src/net/datagram.js';
 import { LoopContext } from '../../src/net/loop-context.js';
 import type {
   ListenAddress,
@@ -51,6 +52,10 @@ export class SimulatedHost implements RawServer {
 
   startConnection(address: StreamAddress, handler: SocketHandler): SingleSocket {
     return this.#face.startConnection(address, handler);
+  }
+
+  openDatagram(options: DatagramOptions, handler: DatagramHandler, answered: (outcome: DatagramOutcome) => void): void {
+    this.#face.openDatagram(options, handler, answered);
   }
 
   createContext(gotException: (error: unknown) => void): RawServerContext {

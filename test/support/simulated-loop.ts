@@ -1,9 +1,10 @@
 import type { Millis, Task, Timers } from '../../src/base/clock.js';
 import type { Random } from '../../src/base/random.js';
+import type { DatagramHandler, DatagramOptions, DatagramOutcome } from '../../src/net/datagram.js';
 import { FaultDomain } from '../../src/net/fault-domain.js';
 import { passFence } from '../../src/net/fence.js';
 import { IdleScan } from '../../src/net/idle-scan.js';
-import { isLoopback, parseIp } from '../../src/net/ip-address.js';
+import { isLoopback, isMulticast, parseIp } from '../../src/net/ip-address.js';
 import { type Loop, LoopContext } from '../../src/net/loop-context.js';
 import type {
   ListenAddress,
@@ -16,6 +17,7 @@ import type {
   StreamAddress,
 } from '../../src/net/raw-server.js';
 import { SILENT_HANDLER } from '../../src/net/silent-handler.js';
+import { type DatagramWay, SimulatedDatagrams } from './simulated-datagrams.js';
 import type { SimulatedHostOptions } from './simulated-host-options.js';
 import { SimulatedLink } from './simulated-link.js';
 import type { SimulatedMemory } from './simulated-memory.js';
@@ -30,6 +32,7 @@ export interface Surroundings {
   readonly receiveBuffer: Buffer;
   readonly memory: SimulatedMemory;
   find(host: string): SimulatedLoop | undefined;
+  all(): Iterable<SimulatedLoop>;
   /** One way. */
   latency(from: SimulatedLoop, to: SimulatedLoop): Millis;
   /** What to do when nobody has an address: a packet to nowhere takes this long to come back. */
@@ -47,6 +50,7 @@ export class SimulatedLoop implements Loop {
   readonly options: SimulatedHostOptions;
   readonly domain: FaultDomain;
   readonly idleScan: IdleScan<SimulatedSocket>;
+  readonly datagrams: SimulatedDatagrams;
   readonly #surroundings: Surroundings;
   readonly #upload: SimulatedLink;
   readonly #download: SimulatedLink;
@@ -65,6 +69,17 @@ export class SimulatedLoop implements Loop {
     this.#download = new SimulatedLink(timers, options.download);
     this.#inside = new SimulatedLink(timers, null);
     this.#ports = new SimulatedPorts(addresses);
+    this.datagrams = new SimulatedDatagrams({
+      ...surroundings,
+      options,
+      upload: this.#upload,
+      download: this.#download,
+      inside: this.#inside,
+      freePort: () => this.#ports.freePort(),
+      isOwn: (host) => isItself(host) || addresses.includes(host),
+      ownHostTowards: (host) => this.#ownHostTowards(host),
+      waysTo: (host) => this.#waysTo(host),
+    });
   }
 
   now(): Millis {
@@ -87,6 +102,15 @@ export class SimulatedLoop implements Loop {
   ): void {
     const open = (): ListenOutcome => this.#ports.open(address, this.options.bindAddresses, { domain, handler });
     domain.addTask(() => answered(open()), 0);
+  }
+
+  openDatagramFor(
+    domain: FaultDomain,
+    options: DatagramOptions,
+    handler: DatagramHandler,
+    answered: (outcome: DatagramOutcome) => void,
+  ): void {
+    domain.addTask(() => answered(this.datagrams.open(domain, options, handler)), 0);
   }
 
   moveTo(domain: FaultDomain, socket: SingleSocket, handler: SocketHandler): void {
@@ -143,9 +167,21 @@ export class SimulatedLoop implements Loop {
   /** The address under which whoever is at `remote` sees a dial of ours. */
   #addressTowards(remote: StreamAddress): StreamAddress {
     if ('path' in remote) return { path: '' };
-    const isIpv6 = remote.host.includes(':');
-    const own = isItself(remote.host) ? remote.host : this.addresses.find((host) => host.includes(':') === isIpv6);
-    return { host: own ?? remote.host, port: this.#ports.freePort() };
+    return { host: this.#ownHostTowards(remote.host), port: this.#ports.freePort() };
+  }
+
+  #ownHostTowards(remoteHost: string): string {
+    const isIpv6 = remoteHost.includes(':');
+    const own = isItself(remoteHost) ? remoteHost : this.addresses.find((host) => host.includes(':') === isIpv6);
+    return own ?? remoteHost;
+  }
+
+  #waysTo(host: string): DatagramWay[] {
+    const { all, find, latency, isSilent } = this.#surroundings;
+    const hearers = isGroup(host) ? [...all()] : [isItself(host) ? this : find(host)];
+    return hearers
+      .filter((loop) => loop !== undefined)
+      .map((loop) => ({ target: loop.datagrams, latency: latency(this, loop), isSilent: () => isSilent(this, loop) }));
   }
 
   /** A kernel accepts before the process is asked: a connection that is turned down is made first, then ended. */
@@ -189,4 +225,9 @@ export class SimulatedLoop implements Loop {
 function isItself(host: string): boolean {
   const address = parseIp(host);
   return address !== undefined && isLoopback(address);
+}
+
+function isGroup(host: string): boolean {
+  const address = parseIp(host);
+  return address !== undefined && isMulticast(address);
 }

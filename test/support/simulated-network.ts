@@ -53,6 +53,7 @@ export class SimulatedNetwork {
         memory: this.#memory,
         unreachableAfter: 2 * this.#latency,
         find: (address) => this.#loops.get(address),
+        all: () => new Set(this.#loops.values()),
         latency: (from, to) =>
           from === to ? INSIDE_LATENCY : this.#latency + from.options.latency + to.options.latency,
         isSilent: (from, to) => from !== to && (this.#silent.has(from) || this.#silent.has(to)),

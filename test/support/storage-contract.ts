@@ -4,11 +4,13 @@ import { describe, it } from 'node:test';
 import type {
   CheckOutcome,
   DoneOutcome,
+  FileIdentity,
   PieceSlot,
-  ReadOutcome,
   Storage,
   SurveyOutcome,
+  SyncOutcome,
 } from '../../src/disk/storage.js';
+import { readsOf } from './block-reads.js';
 import { type SampleTorrent, sampleTorrent } from './sample-torrent.js';
 
 /** One implementation under test. */
@@ -62,23 +64,22 @@ export function describeStorage(name: string, create: (torrent: SampleTorrent) =
     };
     const check = (sample: SampleTorrent, harness: StorageHarness, piece: number): Promise<CheckOutcome> =>
       harness.answer((answered) => harness.storage.checkPiece(sample.piece(piece), answered));
-    const read = (
+    /** The blocks, or null when the disk did not give them. */
+    const read = async (
       sample: SampleTorrent,
       harness: StorageHarness,
       spans: readonly (readonly [piece: number, begin: number, length: number])[],
-    ): Promise<ReadOutcome> =>
-      harness.answer((answered) =>
-        harness.storage.readBlocks(
-          spans.map(([piece, begin, length]) => ({ piece: sample.piece(piece), begin, length })),
-          answered,
-        ),
-      );
+    ): Promise<readonly Buffer[] | null> => {
+      const reads = readsOf(spans.map(([piece, begin, length]) => ({ piece: sample.piece(piece), begin, length })));
+      const outcome = await harness.answer<DoneOutcome>((answered) => harness.storage.readBlocks(reads, answered));
+      return outcome.ok ? reads.map(({ into }) => into) : null;
+    };
 
     on('finds nothing before anything is written', async (sample, { storage, answer }) => {
       const outcome = await answer<SurveyOutcome>((answered) => storage.survey(answered));
       assert.deepEqual(outcome, {
         ok: true,
-        files: sample.metainfo.files.map(() => ({ found: 'absent', length: 0, finalBeside: false })),
+        files: sample.metainfo.files.map(() => ({ found: 'absent', length: 0, identity: null, finalBeside: false })),
       });
     });
 
@@ -91,11 +92,11 @@ export function describeStorage(name: string, create: (torrent: SampleTorrent) =
         (answered) => storage.writeBlock(sample.piece(1), 0, sample.bytesOf(1), answered),
         (answered) => storage.checkPiece(sample.piece(0), answered),
         (answered) => storage.readBlocks([], answered),
-        (answered) => storage.readBlocks([{ piece: sample.piece(0), begin: 0, length: 5 }], answered),
+        (answered) => storage.readBlocks(readsOf([{ piece: sample.piece(0), begin: 0, length: 5 }]), answered),
         (answered) => storage.demoteFile(0, answered),
         (answered) => storage.finishFile(1, answered),
         (answered) => storage.finishFile(2, answered),
-        (answered) => storage.sync(answered),
+        (answered) => storage.sync([0], answered),
         (answered) => storage.close(answered),
       ];
       for (const [index, call] of calls.entries()) {
@@ -169,10 +170,9 @@ export function describeStorage(name: string, create: (torrent: SampleTorrent) =
         [1, 16 * KIB, 16 * KIB],
         [4, 0, sample.bytesOf(4).length],
       ];
-      const outcome = await read(sample, harness, spans);
-      assert.ok(outcome.ok);
+      const blocks = await read(sample, harness, spans);
       assert.deepEqual(
-        outcome.blocks.map((block) => block.toString('hex')),
+        blocks?.map((block) => block.toString('hex')),
         spans.map(([piece, begin, length]) =>
           sample
             .bytesOf(piece)
@@ -182,13 +182,13 @@ export function describeStorage(name: string, create: (torrent: SampleTorrent) =
       );
     });
 
-    on('reads nothing at all when one span is not there', async (sample, harness) => {
+    on('fails to read when one run is not there', async (sample, harness) => {
       await commit(sample, harness, 0);
-      const outcome = await read(sample, harness, [
+      const spans: [number, number, number][] = [
         [0, 0, 100],
         [3, 0, 100],
-      ]);
-      assert.equal(outcome.ok, false);
+      ];
+      assert.equal(await read(sample, harness, spans), null);
     });
 
     on('tells parts from finished files', async (sample, harness) => {
@@ -230,18 +230,49 @@ export function describeStorage(name: string, create: (torrent: SampleTorrent) =
       for (const file of sample.metainfo.files.keys()) {
         await harness.answer<DoneOutcome>((answered) => harness.storage.finishFile(file, answered));
       }
-      const outcome = await read(sample, harness, [[0, 5, 10]]);
-      assert.ok(outcome.ok);
-      assert.deepEqual(outcome.blocks, [sample.bytesOf(0).subarray(5, 15)]);
+      assert.deepEqual(await read(sample, harness, [[0, 5, 10]]), [sample.bytesOf(0).subarray(5, 15)]);
       for (let piece = 0; piece < sample.layout.pieceCount; piece += 1) {
         assert.deepEqual(await check(sample, harness, piece), { ok: true, matches: true });
       }
     });
 
-    on('flushes', async (sample, harness) => {
+    on(
+      'flushes, and says what the files were like that were written to, or that it was to flush as well',
+      async (sample, harness) => {
+        const sync = async (...also: number[]): Promise<ReadonlyMap<number, FileIdentity>> => {
+          const outcome = await harness.answer<SyncOutcome>((answered) => harness.storage.sync(also, answered));
+          assert.ok(outcome.ok);
+          return outcome.flushed;
+        };
+        assert.equal((await sync(0, 3)).size, 0, 'nothing is there yet');
+        await commit(sample, harness, 0);
+        const [first, ...others] = await sync();
+        assert.deepEqual([first?.[0], others], [0, []]);
+        assert.equal((await sync()).size, 0, 'nothing was written since');
+        assert.deepEqual([...(await sync(0, 5))], [first]);
+        await commitAll(sample, harness);
+        const all = await sync();
+        assert.deepEqual([...all.keys()].sort(), [0, 3, 5], 'no padding, no link, no empty file');
+        const outcome = await harness.answer<SurveyOutcome>((answered) => harness.storage.survey(answered));
+        assert.ok(outcome.ok);
+        for (const [file, identity] of all) assert.deepEqual(identity, outcome.files[file]?.identity, `file ${file}`);
+        assert.equal(all.get(0)?.inode, first?.[1].inode);
+        assert.equal(all.get(0)?.bornAt, first?.[1].bornAt);
+        assert.equal(new Set([...all.values()].map(({ inode }) => inode)).size, 3);
+      },
+    );
+
+    on('keeps what a file was like when it gets its name', async (sample, harness) => {
       await commitAll(sample, harness);
-      const sync = (): Promise<DoneOutcome> => harness.answer((answered) => harness.storage.sync(answered));
-      assert.deepEqual([await sync(), await sync()], [{ ok: true }, { ok: true }]);
+      const identity = async (): Promise<FileIdentity | null | undefined> => {
+        const outcome = await harness.answer<SurveyOutcome>((answered) => harness.storage.survey(answered));
+        return outcome.ok ? outcome.files[0]?.identity : undefined;
+      };
+      const before = await identity();
+      assert.equal(before?.length, 40 * KIB);
+      const finish = (answered: (outcome: DoneOutcome) => void): void => harness.storage.finishFile(0, answered);
+      assert.deepEqual(await harness.answer<DoneOutcome>(finish), { ok: true });
+      assert.deepEqual(await identity(), before);
     });
 
     on('answers only that it is closed once it is asked to close', async (sample, harness) => {
@@ -249,7 +280,7 @@ export function describeStorage(name: string, create: (torrent: SampleTorrent) =
       const log: string[] = [];
       storage.commitPiece(sample.piece(0), slotOf(sample.bytesOf(0)), () => log.push('committed'));
       storage.checkPiece(sample.piece(0), () => log.push('checked'));
-      storage.readBlocks([{ piece: sample.piece(0), begin: 0, length: 1 }], () => log.push('read'));
+      storage.readBlocks(readsOf([{ piece: sample.piece(0), begin: 0, length: 1 }]), () => log.push('read'));
       storage.finishFile(2, () => log.push('finished'));
       await answer<void>((answered) =>
         storage.close(() => {

@@ -1,9 +1,10 @@
 import type { BtgetError } from '../../src/base/failure.js';
 import type { Random } from '../../src/base/random.js';
 import type { RawServerContext } from '../../src/net/raw-server.js';
+import { DEFAULT_PIECE_MEMORY_OPTIONS } from '../../src/pieces/piece-memory.js';
 import { DEFAULT_PIECE_PICKER_OPTIONS, PiecePicker } from '../../src/pieces/piece-picker.js';
 import { RequestBook } from '../../src/pieces/request-book.js';
-import { DEFAULT_STORAGE_WRAPPER_OPTIONS, StorageWrapper } from '../../src/pieces/storage-wrapper.js';
+import { StorageWrapper } from '../../src/pieces/storage-wrapper.js';
 import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from '../../src/session/port-listener.js';
 import { Blame, DEFAULT_BLAME_OPTIONS } from '../../src/swarm/blame.js';
 import { Choker, DEFAULT_CHOKER_OPTIONS } from '../../src/swarm/choker.js';
@@ -12,13 +13,16 @@ import type { Download, DownloadOptions } from '../../src/swarm/download.js';
 import { DEFAULT_DOWNLOAD_OPTIONS, Downloader } from '../../src/swarm/downloader.js';
 import { Encoder } from '../../src/swarm/encoder.js';
 import { DEFAULT_ENCODER_OPTIONS } from '../../src/swarm/encoder-options.js';
+import { Extensions } from '../../src/swarm/extensions.js';
 import { HalfOpen, MAX_HALF_OPEN } from '../../src/swarm/half-open.js';
 import type { Peer } from '../../src/swarm/peer.js';
 import type { PeerConnection } from '../../src/swarm/peer-connection.js';
 import { DEFAULT_RATE_LIMITER_OPTIONS, RateLimiter } from '../../src/swarm/rate-limiter.js';
-import { DEFAULT_UPLOAD_OPTIONS, type UploadOptions } from '../../src/swarm/upload.js';
+import { DEFAULT_SEND_MEMORY_OPTIONS, SendMemory } from '../../src/swarm/send-memory.js';
+import { DEFAULT_UPLOAD_OPTIONS, type UploadOptions } from '../../src/swarm/upload-options.js';
 import { uploadSlotsForRate } from '../../src/swarm/upload-slots.js';
 import { Uploader } from '../../src/swarm/uploader.js';
+import { SILENT_HANDSHAKE } from '../../src/wire/extended.js';
 import { MemorySlotPool } from './memory-slot-pool.js';
 import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from './memory-storage.js';
 import type { SampleTorrent } from './sample-torrent.js';
@@ -88,7 +92,7 @@ export class SwarmMember {
     const timers = this.context;
     this.storage = new MemoryStorage(metainfo, timers, { ...DEFAULT_MEMORY_STORAGE_OPTIONS, content: all.content });
     this.slots = new MemorySlotPool(all.memory);
-    this.wrapper = new StorageWrapper(this.storage, layout, this.slots, timers, DEFAULT_STORAGE_WRAPPER_OPTIONS, {
+    this.wrapper = new StorageWrapper(this.storage, layout, this.slots, timers, DEFAULT_PIECE_MEMORY_OPTIONS, {
       pieceVerified: (piece, data) => {
         this.downloader.pieceVerified(piece, data);
         this.connecter.pieceVerified(piece);
@@ -111,6 +115,7 @@ export class SwarmMember {
         layout,
         source: this.wrapper,
         limiter: uploadLimiter,
+        memory: new SendMemory(host, DEFAULT_SEND_MEMORY_OPTIONS),
         gotReadFailure: (failure) => this.#gotFailure(failure),
       },
       { ...DEFAULT_UPLOAD_OPTIONS, ...all.upload },
@@ -146,13 +151,18 @@ export class SwarmMember {
         uploader: this.uploader,
         downloader: this.downloader,
         choker: this.choker,
+        extensions: new Extensions(
+          [],
+          () => SILENT_HANDSHAKE,
+          () => undefined,
+        ),
       },
       { ...DEFAULT_CONNECTER_OPTIONS, ...all.connecter },
     );
     this.encoder = new Encoder(
       {
         rawServer: this.context,
-        identity: { infoHash: metainfo.infoHash, myId: Buffer.from(name.padEnd(20, '-')) },
+        identity: { infoHash: metainfo.infoHash, myId: Buffer.from(name.padEnd(20, '-')), reserved: Buffer.alloc(8) },
         options: DEFAULT_ENCODER_OPTIONS,
         halfOpen: new HalfOpen(MAX_HALF_OPEN),
         refused: (address, reason) => this.log.push(`refused ${address.host}: ${reason.code}`),

@@ -3,7 +3,7 @@ import { lstat, rm, writeFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { toHex } from '../../base/bytes.js';
 import { BtgetError } from '../../base/failure.js';
-import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../../disk/file-disk.js';
+import type { FileDisk } from '../../disk/file-disk.js';
 import { contentOf, type ListedFile, listFiles } from '../../disk/file-listing.js';
 import type { PieceHashesOutcome } from '../../disk/file-piece-hashing.js';
 import { choosePieceLength, createMetainfo } from '../../metainfo/create-metainfo.js';
@@ -16,53 +16,55 @@ import { formatCount, formatSize } from '../output/format.js';
 import { createTaskProgress } from '../output/task-progress.js';
 import { readDate } from '../values.js';
 import { version } from '../version.js';
-import { defineCommand } from './command.js';
+import { type CliCommand, defineCommand } from './command.js';
 
-export const create = defineCommand(
-  {
-    name: 'create',
-    arguments: '<path>',
-    summary: 'Makes a .torrent of a file or folder.',
-    footer:
-      'Hidden files are part of a folder, and links are followed. The same content makes the same torrent everywhere:\n' +
-      'files are sorted, and no date is written unless --date or SOURCE_DATE_EPOCH names one.\n',
-    options: CREATE_OPTIONS,
-  },
-  async ([path = ''], values, io) => {
-    const createdAt = values.date ?? dateOfEnvironment(io);
-    const target = await targetOf(path, values);
-    const listing = await listFiles(path, target);
-    const length = listing.files.reduce((sum, file) => sum + file.length, 0);
-    if (length === 0) throw new BtgetError('torrent-invalid', `${path} holds not one byte: there is nothing to share`);
-    const pieceLength = values.pieceLength ?? choosePieceLength(length);
-    const outcome = await hash(listing.files, length, pieceLength, values.quiet, io);
-    if (!outcome.ok) throw outcome.failure;
-    const bytes = createMetainfo({
-      name: values.name ?? listing.name,
-      content: contentOf(listing),
-      pieceLength,
-      pieces: outcome.pieces,
-      trackers: values.trackers.map((url) => [url]),
-      webSeeds: values.webSeeds,
-      private: values.private,
-      source: values.source,
-      comment: values.comment,
-      createdBy: `btget ${version()}`,
-      createdAt,
-    });
-    // What we write we must be able to read: a torrent beyond the limits is refused here, not by whoever gets it.
-    const { infoHash, pieceCount } = parseMetainfo(bytes);
-    if (target === null) io.stdout.write(bytes);
-    else await write(target, bytes, values.force);
-    if (values.quiet) return 0;
-    for (const reason of listing.leftOut) io.stderr.write(`left out: ${printable(reason)}\n`);
-    io.stderr.write(
-      `${printable(target ?? 'stdout')}: ${formatSize(length)} in ${formatCount(listing.files.length, 'file')}, ` +
-        `${formatCount(pieceCount, 'piece')} of ${formatSize(pieceLength)}, info-hash ${toHex(infoHash)}\n`,
-    );
-    return 0;
-  },
-);
+export const create = (disk: FileDisk): CliCommand =>
+  defineCommand(
+    {
+      name: 'create',
+      arguments: '<path>',
+      summary: 'Makes a .torrent of a file or folder.',
+      footer:
+        'Hidden files are part of a folder, and links are followed. The same content makes the same torrent everywhere:\n' +
+        'files are sorted, and no date is written unless --date or SOURCE_DATE_EPOCH names one.\n',
+      options: CREATE_OPTIONS,
+    },
+    async ([path = ''], values, io) => {
+      const createdAt = values.date ?? dateOfEnvironment(io);
+      const target = await targetOf(path, values);
+      const listing = await listFiles(path, target);
+      const length = listing.files.reduce((sum, file) => sum + file.length, 0);
+      if (length === 0)
+        throw new BtgetError('torrent-invalid', `${path} holds not one byte: there is nothing to share`);
+      const pieceLength = values.pieceLength ?? choosePieceLength(length);
+      const outcome = await hash(listing.files, length, pieceLength, values.quiet, disk, io);
+      if (!outcome.ok) throw outcome.failure;
+      const bytes = createMetainfo({
+        name: values.name ?? listing.name,
+        content: contentOf(listing),
+        pieceLength,
+        pieces: outcome.pieces,
+        trackers: values.trackers.map((url) => [url]),
+        webSeeds: values.webSeeds,
+        private: values.private,
+        source: values.source,
+        comment: values.comment,
+        createdBy: `btget ${version()}`,
+        createdAt,
+      });
+      // What we write we must be able to read: a torrent beyond the limits is refused here, not by whoever gets it.
+      const { infoHash, pieceCount } = parseMetainfo(bytes);
+      if (target === null) io.stdout.write(bytes);
+      else await write(target, bytes, values.force);
+      if (values.quiet) return 0;
+      for (const reason of listing.leftOut) io.stderr.write(`left out: ${printable(reason)}\n`);
+      io.stderr.write(
+        `${printable(target ?? 'stdout')}: ${formatSize(length)} in ${formatCount(listing.files.length, 'file')}, ` +
+          `${formatCount(pieceCount, 'piece')} of ${formatSize(pieceLength)}, info-hash ${toHex(infoHash)}\n`,
+      );
+      return 0;
+    },
+  );
 
 /** Null for stdout. */
 async function targetOf(path: string, values: Values<typeof CREATE_OPTIONS>): Promise<string | null> {
@@ -105,15 +107,15 @@ function hash(
   length: number,
   pieceLength: number,
   quiet: boolean,
+  disk: FileDisk,
   io: CliIo,
 ): Promise<PieceHashesOutcome> {
-  const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: io.timers });
   const progress = createTaskProgress(io, 'hashing', quiet);
   return new Promise((resolve) => {
     const end = (outcome: PieceHashesOutcome): void => {
       forget();
       progress.close();
-      disk.close(() => resolve(outcome));
+      resolve(outcome);
     };
     const hashing = disk.hashPieces(
       files.map((file) => ({ path: file.from, length: file.length })),
@@ -125,6 +127,7 @@ function hash(
       io,
       () => {
         hashing.cancel();
+        disk.stopHashing();
         end({ ok: false, failure: new BtgetError('interrupted', 'interrupted before it was done') });
       },
       () => 7,

@@ -1,16 +1,19 @@
 /** The real parser, network and session behind the commands. What is slow to load is loaded when it is used. */
 import { BtgetError } from '../../base/failure.js';
-import { parseMetainfo } from '../../metainfo/parse-metainfo.js';
+import { beginThread, PIECE_WORKER } from '../../disk/file-worker-thread.js';
 import type { CliIo } from '../io.js';
 import type { SourceReaders } from '../source/load-source.js';
+import { parseSource } from '../source/parse-source.js';
 import { version } from '../version.js';
 import type { RunDeps } from './run-torrents.js';
 
 export async function nodeDeps(io: CliIo, bind: string | null): Promise<RunDeps> {
+  // The thread takes some 60 ms to start; what follows takes as long to load, on another core.
+  const writer = beginThread(PIECE_WORKER);
   const { createNodeSession } = await import('../../session/node-session.js');
   return {
     ...sourceReaders(io, bind),
-    createSession: (options, gotException) => createNodeSession(options, userAgent(), gotException),
+    createSession: (options, gotException) => createNodeSession(options, userAgent(), gotException, writer),
   };
 }
 
@@ -18,7 +21,7 @@ export async function nodeDeps(io: CliIo, bind: string | null): Promise<RunDeps>
 export function sourceReaders(io: CliIo, bind: string | null): SourceReaders {
   return {
     stdin: lazily(() => io.stdin),
-    parse: parseMetainfo,
+    parse: parseSource,
     fetch: async (url, maxLength) => {
       const { DEFAULT_FETCH_OPTIONS, httpFetch } = await import('../../discovery/http-fetch.js');
       const { resolveBind } = await import('../../net/node-bind.js');

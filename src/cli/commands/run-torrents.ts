@@ -32,6 +32,7 @@ export const SEED_OPTIONS = {
   peers: OPTIONS.peers,
   trackers: OPTIONS.trackers,
   noTrackers: OPTIONS.noTrackers,
+  noPex: OPTIONS.noPex,
   json: OPTIONS.json,
   quiet: OPTIONS.quiet,
   verbose: OPTIONS.verbose,
@@ -132,9 +133,11 @@ function torrentOptions(mode: 'download' | 'seed', values: Values<typeof OPTIONS
     sequential: values.sequential,
     overwrite: values.overwrite,
     partNames: !values.noPart,
+    check: values.check,
     maxPeers: values.maxPeers,
     uploadSlots: values.uploadSlots,
     trackers: values.trackers,
     useTorrentTrackers: !values.noTrackers,
+    usePex: !values.noPex,
   };
 }

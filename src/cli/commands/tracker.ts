@@ -4,17 +4,20 @@ import { BtgetError } from '../../base/failure.js';
 import { systemRandom } from '../../base/system-random.js';
 import { resolveBind } from '../../net/node-bind.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../net/node-raw-server.js';
-import type { Listener, RawServer } from '../../net/raw-server.js';
+import type { RawServer } from '../../net/raw-server.js';
+import { ConnectionIds } from '../../tracker/connection-ids.js';
 import { HttpHandler } from '../../tracker/http-handler.js';
 import { DEFAULT_NAT_CHECK_OPTIONS, NatCheck } from '../../tracker/nat-check.js';
 import { Tracker } from '../../tracker/tracker.js';
 import { DEFAULT_HTTP_OPTIONS, DEFAULT_TRACKER_OPTIONS, type TrackerOptions } from '../../tracker/tracker-options.js';
+import { UdpHandler } from '../../tracker/udp-handler.js';
 import { AllowedTorrents } from '../content/allowed-torrents.js';
 import { exitCodeOf, failureMessage } from '../exit-code.js';
 import { onInterrupt } from '../interruptible.js';
 import { TRACKER_OPTIONS, type Values } from '../options.js';
 import { printable } from '../output/escape.js';
 import { defineCommand } from './command.js';
+import { openTrackerPorts } from './tracker-ports.js';
 
 /** How often a peer is called back with `--nat-check` before it is given up, as in mainline. */
 const NAT_CHECK_TRIES = 3;
@@ -23,7 +26,7 @@ export const tracker = defineCommand(
   {
     name: 'tracker',
     arguments: '',
-    summary: 'Serves announces and scrapes until told to stop. Its page is at / and /stats.json.',
+    summary: 'Serves announces and scrapes, over HTTP and UDP, until told to stop. Its page is at / and /stats.json.',
     footer: '',
     options: TRACKER_OPTIONS,
   },
@@ -49,7 +52,8 @@ export const tracker = defineCommand(
     if (state !== null && !service.restore(state))
       say(`warning: ${values.state} is no state of a tracker; beginning anew`);
     const handler = new HttpHandler(server, (request) => service.get(request), DEFAULT_HTTP_OPTIONS);
-    const listener = await listen(server, handler, values.port);
+    const udp = new UdpHandler(service, new ConnectionIds(server, systemRandom));
+    const ports = await openTrackerPorts(server, values.port, bind, handler, udp);
     service.begin();
     const ended = new Promise<void>((resolve) => {
       stop = resolve;
@@ -61,13 +65,13 @@ export const tracker = defineCommand(
       () => 0,
     );
     // Whoever reads it may send a signal at once.
-    if (!values.quiet) say(`tracker at http://${hostOf(listener, values.bind)}/announce`);
+    if (!values.quiet) for (const scheme of ['udp', 'http']) say(`tracker at ${scheme}://${ports.place}/announce`);
     server.listenForever(() => undefined);
     await ended;
     rereading?.cancel();
     service.stop();
     handler.close();
-    listener.close();
+    ports.close();
     server.stop();
     await saver.settled();
     forget();
@@ -93,25 +97,6 @@ function createTracker(
   const natCheck = new NatCheck(server, systemRandom.bytes(20), DEFAULT_NAT_CHECK_OPTIONS);
   const save = (state: Buffer): void => saver.save(state);
   return new Tracker({ timers: server, random: systemRandom, natCheck, isAllowed, save }, options);
-}
-
-function listen(server: RawServer, handler: HttpHandler, port: number): Promise<Listener> {
-  return new Promise((resolve, reject) => {
-    server.listen({ port }, handler, (outcome) => {
-      if (outcome.ok) resolve(outcome.listener);
-      else {
-        const why = outcome.code === 'in-use' ? 'it is in use' : String(outcome.cause ?? outcome.code);
-        reject(new BtgetError('network', `cannot listen on port ${port}: ${why}`, { cause: outcome.cause }));
-      }
-    });
-  });
-}
-
-function hostOf({ address }: Listener, bind: string | null): string {
-  if (!('port' in address)) return address.path;
-  const everywhere = address.host === '::' || address.host === '0.0.0.0';
-  const host = everywhere ? (bind ?? 'localhost') : address.host;
-  return `${host.includes(':') ? `[${host}]` : host}:${address.port}`;
 }
 
 async function readState(path: string): Promise<Buffer | null> {

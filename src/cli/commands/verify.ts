@@ -2,10 +2,10 @@
 
 import { toHex } from '../../base/bytes.js';
 import { BtgetError } from '../../base/failure.js';
-import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../../disk/file-disk.js';
+import type { FileDisk } from '../../disk/file-disk.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import { PieceLayout } from '../../metainfo/piece-layout.js';
-import { type ContentVerdict, type VerifyOutcome, verifyContent } from '../content/verify-content.js';
+import { type ContentVerdict, type FileVerdict, type VerifyOutcome, verifyContent } from '../content/verify-content.js';
 import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';
 import { onInterrupt } from '../interruptible.js';
 import type { CliIo } from '../io.js';
@@ -15,77 +15,81 @@ import { formatCount, formatPercent, formatSize } from '../output/format.js';
 import { createTaskProgress } from '../output/task-progress.js';
 import { loadSource } from '../source/load-source.js';
 import { listSources } from '../source/source-list.js';
-import { defineCommand } from './command.js';
+import { type CliCommand, defineCommand } from './command.js';
 import { sourceReaders } from './node-deps.js';
 
 const { dir, output, inputFile, bind, json, quiet } = OPTIONS;
 
-export const verify = defineCommand(
-  {
-    name: 'verify',
-    arguments: '[source...]',
-    summary: 'Checks what is on disk against a torrent, file by file. Writes nothing.',
-    footer: 'Exit code 32 when bytes are missing or wrong. A file is looked for as NAME and as NAME.part.\n',
-    options: { dir, output, inputFile, bind, json, quiet, verbose: EVERY_FILE },
-  },
-  async (args, values, io) => {
-    const inputs = await listSources(args, values.inputFile, io.stdin);
-    if (values.output !== null && inputs.length > 1)
-      throw new BtgetError('usage', '--output names one torrent, but several sources are given');
-    const readers = sourceReaders(io, values.bind);
-    const failures: unknown[] = [];
-    const fail = (input: string, failure: BtgetError): void => {
-      failures.push(failure);
-      io.stderr.write(`btget: ${printable(failureMessage(failure))}\n`);
-      const [code, message] = [failureCode(failure), failureMessage(failure)];
-      if (values.json) io.stdout.write(`${jsonLine({ input, error: { code, message } })}\n`);
-    };
-    for (const input of inputs) {
-      const source = await loadSource(input, readers);
-      if (!source.ok) {
-        fail(input, source.failure);
-        continue;
+export const verify = (disk: FileDisk): CliCommand =>
+  defineCommand(
+    {
+      name: 'verify',
+      arguments: '[source...]',
+      summary: 'Checks what is on disk against a torrent, file by file. Writes nothing.',
+      footer: 'Exit code 32 when bytes are missing or wrong. A file is looked for as NAME and as NAME.part.\n',
+      options: { dir, output, inputFile, bind, json, quiet, verbose: EVERY_FILE },
+    },
+    async (args, values, io) => {
+      const inputs = await listSources(args, values.inputFile, io.stdin);
+      if (values.output !== null && inputs.length > 1)
+        throw new BtgetError('usage', '--output names one torrent, but several sources are given');
+      const readers = sourceReaders(io, values.bind);
+      const failures: unknown[] = [];
+      const fail = (input: string, failure: BtgetError): void => {
+        failures.push(failure);
+        io.stderr.write(`btget: ${printable(failureMessage(failure))}\n`);
+        const [code, message] = [failureCode(failure), failureMessage(failure)];
+        if (values.json) io.stdout.write(`${jsonLine({ input, error: { code, message } })}\n`);
+      };
+      for (const input of inputs) {
+        const source = await loadSource(input, readers);
+        if (!source.ok) {
+          fail(input, source.failure);
+          continue;
+        }
+        const { metainfo } = source;
+        const outcome = await check(metainfo, values.dir, values.output, values.quiet, disk, io);
+        if (!outcome.ok) {
+          fail(input, outcome.failure);
+          if (outcome.failure.code === 'interrupted') break;
+          continue;
+        }
+        const verdict = named(outcome.verdict, values.output);
+        if (values.json) {
+          const infoHash = toHex(metainfo.infoHash);
+          io.stdout.write(`${jsonLine({ input, infoHash, ...verdict })}\n`);
+        } else if (!values.quiet || !verdict.ok) {
+          for (const line of report(metainfo, verdict, values.verbose)) io.stdout.write(`${line}\n`);
+        }
+        if (!verdict.ok) failures.push(new BtgetError('bytes-missing', `${input}: bytes are missing or wrong`));
       }
-      const { metainfo } = source;
-      const outcome = await check(metainfo, values.dir, values.output, values.quiet, io);
-      if (!outcome.ok) {
-        fail(input, outcome.failure);
-        if (outcome.failure.code === 'interrupted') break;
-        continue;
-      }
-      const verdict = named(outcome.verdict, values.output);
-      if (values.json) {
-        const infoHash = toHex(metainfo.infoHash);
-        io.stdout.write(`${jsonLine({ input, infoHash, ...verdict })}\n`);
-      } else if (!values.quiet || !verdict.ok) {
-        for (const line of report(metainfo, verdict, values.verbose)) io.stdout.write(`${line}\n`);
-      }
-      if (!verdict.ok) failures.push(new BtgetError('bytes-missing', `${input}: bytes are missing or wrong`));
-    }
-    return firstExitCode(failures);
-  },
-);
+      return firstExitCode(failures);
+    },
+  );
 
 function check(
   metainfo: Metainfo,
   dir: string,
   output: string | null,
   quiet: boolean,
+  disk: FileDisk,
   io: CliIo,
 ): Promise<VerifyOutcome> {
   const layout = new PieceLayout(metainfo);
-  const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: io.timers });
   const storage = disk.openStorage({ metainfo, layout, dir, output, partNames: true, overwrite: false });
   const progress = createTaskProgress(io, `checking ${metainfo.name}`, quiet);
   return new Promise((resolve) => {
     const verification = verifyContent(metainfo, layout, storage, progress.tell, (outcome) => {
       progress.close();
       forget();
-      storage.close(() => disk.close(() => resolve(outcome)));
+      storage.close(() => resolve(outcome));
     });
     const forget = onInterrupt(
       io,
-      () => verification.stop(),
+      () => {
+        disk.stopHashing();
+        verification.stop();
+      },
       () => 7,
     );
   });
@@ -98,15 +102,17 @@ function named(verdict: ContentVerdict, output: string | null): ContentVerdict {
   return { ...verdict, files };
 }
 
-/** A line for each file that is not whole (for each file when `all`), and one for the torrent. */
+// Whoever needs every range of a file in ruins reads the JSON.
+const RANGES_TOLD = 10;
+
+/**
+ * A line for each file that is not whole (for each file when `all`) with its bad bytes, and one for the torrent. A range
+ * names its first and its last byte.
+ */
 function report(metainfo: Metainfo, verdict: ContentVerdict, all: boolean): string[] {
-  const width = 'wrong-size'.length;
   const lines = verdict.files
     .filter((file) => all || !file.ok || verdict.files.length === 1)
-    .map(({ path, length, have, state }) => {
-      const part = state === 'incomplete' ? ` (${formatPercent(have, length)} is right)` : '';
-      return `${state.padEnd(width)}  ${formatSize(length).padStart(8)}  ${printable(path)}${part}`;
-    });
+    .flatMap((file) => [fileLine(file), ...rangeLines(file)]);
   const whole = verdict.files.filter((file) => file.ok).length;
   const bad =
     verdict.badPieces.length === 0 ? '' : `, ${formatCount(verdict.badPieces.length, 'piece')} missing or wrong`;
@@ -115,4 +121,24 @@ function report(metainfo: Metainfo, verdict: ContentVerdict, all: boolean): stri
       `${formatSize(verdict.have)} of ${formatSize(verdict.length)}${bad}`,
   );
   return lines;
+}
+
+const INDENT = 'wrong-size'.length;
+
+function fileLine({ path, length, have, state }: FileVerdict): string {
+  const part = state === 'incomplete' ? ` (${formatPercent(have, length)} is right)` : '';
+  return `${state.padEnd(INDENT)}  ${formatSize(length).padStart(8)}  ${printable(path)}${part}`;
+}
+
+function rangeLines({ state, badRanges }: FileVerdict): string[] {
+  // Of a file that is not there, all is missing.
+  if (state === 'missing') return [];
+  const lines = badRanges.slice(0, RANGES_TOLD).map(({ begin, length }) => {
+    const bytes = `${begin}-${begin + length - 1}`;
+    return `${''.padEnd(INDENT)}  ${formatSize(length).padStart(8)}  bytes ${bytes} missing or wrong`;
+  });
+  const more = badRanges.length - lines.length;
+  return more === 0
+    ? lines
+    : [...lines, `${''.padEnd(INDENT + 12)}and ${formatCount(more, 'more range')} (see --json)`];
 }

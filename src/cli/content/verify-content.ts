@@ -7,6 +7,12 @@ import { piecesToCheck } from '../../torrent/adoption.js';
 
 export type FileState = 'ok' | 'incomplete' | 'missing' | 'wrong-size';
 
+/** Bytes of one file. */
+export interface ByteRange {
+  readonly begin: number;
+  readonly length: number;
+}
+
 export interface FileVerdict {
   /** Below the folder, with `/`. */
   readonly path: string;
@@ -15,6 +21,11 @@ export interface FileVerdict {
   readonly have: number;
   readonly ok: boolean;
   readonly state: FileState;
+  /**
+   * The file's bytes in pieces that are not whole, in order, no two of them touching. As fine as pieces are: a piece that
+   * reaches over two files makes both of them bad.
+   */
+  readonly badRanges: readonly ByteRange[];
 }
 
 export interface ContentVerdict {
@@ -31,11 +42,11 @@ export type VerifyOutcome =
   | { readonly ok: true; readonly verdict: ContentVerdict }
   | { readonly ok: false; readonly failure: BtgetError };
 
-/** Pieces that the disk is asked for at once: enough for every core, few enough to stop soon. */
-const CHECKS_AT_ONCE = 64;
+// 64 MiB of the shortest usual pieces: enough for every core. A job is a few hundred bytes.
+const CHECKS_AT_ONCE = 4096;
 
 export interface Verification {
-  /** Answers 'interrupted' as soon as what is being hashed is through. */
+  /** Answers 'interrupted' within the call. What the storage is at work on comes to nothing. */
   stop(): void;
 }
 
@@ -50,10 +61,15 @@ export function verifyContent(
   progress: (checked: number, length: number) => void,
   answered: (outcome: VerifyOutcome) => void,
 ): Verification {
-  let stopped = false;
+  let ended = false;
+  const end = (outcome: VerifyOutcome): void => {
+    if (ended) return;
+    ended = true;
+    answered(outcome);
+  };
   storage.survey((outcome) => {
     if (!outcome.ok) {
-      answered(outcome);
+      end(outcome);
       return;
     }
     const pieces = piecesToCheck(metainfo, layout, outcome.files);
@@ -62,23 +78,20 @@ export function verifyContent(
     let next = 0;
     let underWay = 0;
     let checked = 0;
-    let failure: BtgetError | null = null;
     const go = (): void => {
-      if (stopped) failure ??= new BtgetError('interrupted', 'interrupted before it was done');
-      while (failure === null && underWay < CHECKS_AT_ONCE && next < pieces.length) {
+      while (!ended && underWay < CHECKS_AT_ONCE && next < pieces.length) {
         check(pieces[next] as PieceIndex);
         next += 1;
       }
-      if (underWay > 0) return;
-      if (failure !== null) answered({ ok: false, failure });
-      else answered({ ok: true, verdict: judge(metainfo, layout, outcome.files, verified) });
+      if (underWay === 0) end({ ok: true, verdict: judge(metainfo, layout, outcome.files, verified) });
     };
     const check = (piece: PieceIndex): void => {
       underWay += 1;
       storage.checkPiece(piece, (found) => {
         underWay -= 1;
-        if (!found.ok) failure ??= found.failure;
+        if (!found.ok) end(found);
         else if (found.matches) verified.add(piece);
+        if (ended) return;
         checked += layout.lengthOf(piece);
         progress(checked, length);
         go();
@@ -86,11 +99,7 @@ export function verifyContent(
     };
     go();
   });
-  return {
-    stop: () => {
-      stopped = true;
-    },
-  };
+  return { stop: () => end({ ok: false, failure: new BtgetError('interrupted', 'interrupted before it was done') }) };
 }
 
 function judge(
@@ -123,14 +132,24 @@ function judgeFile(
   layout: PieceLayout,
   verified: ReadonlySet<number>,
 ): FileVerdict {
-  const end = file.begin + file.length;
-  let have = 0;
-  for (let piece = Math.floor(file.begin / layout.pieceLength); piece * layout.pieceLength < end; piece += 1) {
-    const begin = piece * layout.pieceLength;
-    if (verified.has(piece)) have += Math.min(end, begin + layout.pieceLength) - Math.max(file.begin, begin);
-  }
+  const badRanges = findBadRanges(file, layout, verified);
+  const have = badRanges.reduce((left, { length }) => left - length, file.length);
   const state = stateOf(file, found, have);
-  return { path: file.path.join('/'), length: file.length, have, ok: state === 'ok', state };
+  return { path: file.path.join('/'), length: file.length, have, ok: state === 'ok', state, badRanges };
+}
+
+function findBadRanges(file: TorrentFile, layout: PieceLayout, verified: ReadonlySet<number>): readonly ByteRange[] {
+  const ranges: ByteRange[] = [];
+  const fileEnd = file.begin + file.length;
+  const isBad = (piece: number): boolean => piece * layout.pieceLength < fileEnd && !verified.has(piece);
+  for (let piece = Math.floor(file.begin / layout.pieceLength); piece * layout.pieceLength < fileEnd; piece += 1) {
+    if (!isBad(piece)) continue;
+    const begin = Math.max(file.begin, piece * layout.pieceLength);
+    while (isBad(piece + 1)) piece += 1;
+    const end = Math.min(fileEnd, (piece + 1) * layout.pieceLength);
+    ranges.push({ begin: begin - file.begin, length: end - begin });
+  }
+  return ranges;
 }
 
 /** A file under its part name may be short, because it grows; one under its own name may not. */

@@ -31,8 +31,8 @@ function fieldsOf(event: RunEvent): Readonly<Record<string, unknown>> | undefine
     case 'file':
       return { path: event.path, length: event.length };
     case 'tracker': {
-      const { url, ok, message, peers, seeds, leeches, next } = event.report;
-      return { url, ok, message, peers, seeds, leeches, next };
+      const { url, ok, message, peers, seeds, leeches, next, externalIp } = event.report;
+      return { url, ok, message, peers, seeds, leeches, next, externalIp };
     }
     case 'stalled':
       return { reasons: event.reasons };

@@ -9,8 +9,8 @@ import { checkMagnetLink, classifySource } from './classify.js';
 
 export interface SourceReaders {
   readonly stdin: AsyncIterable<Buffer | string>;
-  /** Throws a `BtgetError`. */
-  readonly parse: (bytes: Buffer) => Metainfo;
+  /** Throws a `BtgetError`, or rejects with one. */
+  readonly parse: (bytes: Buffer) => Metainfo | Promise<Metainfo>;
   /** The body behind an http(s) URL, at most `maxLength` bytes; rejects with a `BtgetError`. */
   readonly fetch: (url: string, maxLength: number) => Promise<Buffer>;
 }
@@ -22,7 +22,7 @@ export type LoadedSource =
 /** Never rejects for a fault of the source. Any other exception is a bug, and goes on. */
 export async function loadSource(input: string, readers: SourceReaders): Promise<LoadedSource> {
   try {
-    return { input, ok: true, metainfo: readers.parse(await readSource(input, readers)) };
+    return { input, ok: true, metainfo: await readers.parse(await readSource(input, readers)) };
   } catch (error) {
     if (!(error instanceof BtgetError)) throw error;
     const name = input === '-' ? 'stdin' : input;

@@ -1,5 +1,16 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -12,6 +23,13 @@ import { FakeIo } from './support/fake-io.js';
 const dir = mkdtempSync(join(tmpdir(), 'btget-main-'));
 after(() => rmSync(dir, { recursive: true }));
 const at = (name: string): string => join(dir, name);
+
+/** Makes one byte of a file another. */
+function writeAt(path: string, position: number): void {
+  const descriptor = openSync(path, 'r+');
+  writeSync(descriptor, Buffer.of(99), 0, 1, position);
+  closeSync(descriptor);
+}
 
 const { timers } = nodeIo();
 
@@ -150,6 +168,58 @@ test('verify tells each file apart: ok, incomplete, missing, of the wrong size, 
   truncateSync(at('data/sub/.two'), 20_000);
 });
 
+test('verify names the bad bytes of each file, runs of bad pieces as one, in JSON and in words', async () => {
+  mkdirSync(at('ranges'));
+  writeFileSync(at('ranges/a'), Buffer.alloc(200_000, 1));
+  writeFileSync(at('ranges/b'), Buffer.alloc(50_000, 2));
+  await btget('create', at('ranges'), '-o', at('ranges.torrent'), '--piece-length', '16K', '-q');
+  for (const byte of [17_000, 40_000, 199_999]) writeAt(at('ranges/a'), byte);
+  const bad = {
+    a: [
+      { begin: 16_384, length: 32_768 },
+      { begin: 196_608, length: 3392 },
+    ],
+    // The last piece that reaches into the first file ends at byte 212,992 of the torrent.
+    b: [{ begin: 0, length: 12_992 }],
+  };
+  const json = JSON.parse((await btget('verify', at('ranges.torrent'), '-d', dir, '--json')).out);
+  assert.deepEqual(
+    json.files.map((file: { badRanges: unknown }) => file.badRanges),
+    [bad.a, bad.b],
+  );
+  assert.deepEqual(json.badPieces, [1, 2, 12]);
+  const { code, out } = await btget('verify', at('ranges.torrent'), '-d', dir);
+  assert.equal(code, 32);
+  assert.deepEqual(out.trim().split('\n'), [
+    'incomplete   195 KiB  ranges/a (81% is right)',
+    '              32 KiB  bytes 16384-49151 missing or wrong',
+    '             3.3 KiB  bytes 196608-199999 missing or wrong',
+    'incomplete  48.8 KiB  ranges/b (74% is right)',
+    '            12.7 KiB  bytes 0-12991 missing or wrong',
+    'ranges: 0 of 2 files ok, 196 KiB of 244 KiB, 3 pieces missing or wrong',
+  ]);
+  truncateSync(at('ranges/b'), 20_000);
+  const cut = JSON.parse((await btget('verify', at('ranges.torrent'), '-d', dir, '--json')).out);
+  assert.deepEqual(cut.files[1], {
+    path: 'ranges/b',
+    length: 50_000,
+    have: 0,
+    ok: false,
+    state: 'wrong-size',
+    badRanges: [{ begin: 0, length: 50_000 }],
+  });
+});
+
+test('verify tells ten bad ranges of a file in words, and how many more there are', async () => {
+  writeFileSync(at('ruin'), Buffer.alloc(25 * 16_384));
+  await btget('create', at('ruin'), '-o', at('ruin.torrent'), '--piece-length', '16K', '-q');
+  for (let piece = 0; piece < 25; piece += 2) writeAt(at('ruin'), piece * 16_384);
+  const { out } = await btget('verify', at('ruin.torrent'), '-d', dir);
+  const lines = out.trim().split('\n');
+  assert.equal(lines.filter((line) => line.endsWith('missing or wrong')).length, 10 + 1);
+  assert.equal(lines.at(-2)?.trim(), 'and 3 more ranges (see --json)');
+});
+
 test('verify names the files as they are called with --output', async () => {
   const { code, out } = await btget('verify', at('data.torrent'), '-d', dir, '-o', 'renamed', '--json');
   assert.equal(code, 32);
@@ -271,7 +341,7 @@ test('the help lists every option of the command, on stdout', async () => {
   const { out } = await btget('-h');
   assert.deepEqual(await btget('help'), { code: 0, out, err: '' });
   const promised = `--dir --output --input-file --seed --seed-ratio --seed-time --max-download --max-upload --max-peers
-    --upload-slots --port --bind --peer --tracker --no-trackers --check --overwrite --no-part --sequential --json
+    --upload-slots --port --bind --peer --tracker --no-trackers --no-pex --check --overwrite --no-part --sequential --json
     --print-paths --print0 --quiet --verbose --stop-timeout --timeout --summary-interval --on-complete --help`;
   for (const option of promised.split(/\s+/)) assert.ok(out.includes(` ${option} `), option);
 });

@@ -19,6 +19,7 @@ const report: TrackerAnswer = {
   peers: 2,
   seeds: 1,
   leeches: 1,
+  externalIp: '192.0.2.1',
   next: 1800,
 };
 const result = {

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { decodeUdpAnswer } from '../../../src/wire/udp-tracker-answer.js';
+import { encodeUdpRequest, type UdpTrackerRequest } from '../../../src/wire/udp-tracker-request.js';
 
 const BTGET = fileURLToPath(new URL('../../../../bin/btget.js', import.meta.url));
 const dir = mkdtempSync(join(tmpdir(), 'btget-process-'));
@@ -113,6 +117,60 @@ test('a tracker says where it listens, serves, and keeps its state when told to 
   child.process.kill('SIGTERM');
   assert.equal(await child.ended, 0);
   assert.ok(statSync(join(dir, 'tracker.state')).size > 0);
+});
+
+test('a tracker answers over UDP at the same port', async (t) => {
+  const child = new Child(t, 'tracker', '--bind', '127.0.0.1', '--port', '0', '--interval', '600');
+  const [, port = ''] = await child.says(
+    /udp:\/\/127\.0\.0\.1:(\d+)\/announce\n.*http:\/\/127\.0\.0\.1:\1\/announce\n/,
+  );
+  const socket = createSocket('udp4');
+  t.after(() => socket.close());
+  const ask = async (request: UdpTrackerRequest) => {
+    socket.send(encodeUdpRequest(request), Number(port), '127.0.0.1');
+    const [data] = (await once(socket, 'message')) as [Buffer];
+    return decodeUdpAnswer(data);
+  };
+  const connected = await ask({ kind: 'connect', transactionId: 1 });
+  assert.ok(connected?.kind === 'connect');
+  const { connectionId } = connected;
+  const infoHash = Buffer.alloc(20, 1);
+  const announce: UdpTrackerRequest = {
+    kind: 'announce',
+    connectionId,
+    transactionId: 2,
+    infoHash,
+    peerId: Buffer.alloc(20, 2),
+    downloaded: 0,
+    left: 0,
+    uploaded: 0,
+    event: 'started',
+    ip: null,
+    key: 1,
+    numwant: null,
+    port: 6881,
+    urlData: '/announce',
+  };
+  const announced = { kind: 'announce', transactionId: 2, interval: 600, leeches: 0, seeds: 1, peers: Buffer.alloc(0) };
+  assert.deepEqual(await ask(announce), announced);
+  assert.deepEqual(await ask({ kind: 'scrape', connectionId, transactionId: 3, infoHashes: [infoHash] }), {
+    kind: 'scrape',
+    transactionId: 3,
+    counts: [{ seeds: 1, downloaded: 0, leeches: 0 }],
+  });
+  child.process.kill('SIGTERM');
+  assert.equal(await child.ended, 0);
+});
+
+test('a tracker whose port is taken over UDP says so and gives 6', async (t) => {
+  const taken = createSocket('udp4');
+  t.after(() => taken.close());
+  taken.bind(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address();
+  const child = new Child(t, 'tracker', '--bind', '127.0.0.1', '--port', String(port));
+  assert.equal(await child.ended, 6);
+  assert.equal(child.err, `btget: cannot listen on port ${port} over UDP: it is in use\n`);
 });
 
 test('a tracker with a folder serves only the torrents in it', async (t) => {

@@ -231,6 +231,7 @@ test('why a torrent stands still is told once, and again when the reason changes
     peers: null,
     seeds: null,
     leeches: null,
+    externalIp: null,
     next: 60,
   };
   torrent(0).is({ state: 'stalled' });

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { type Encodable, encodeBencode } from '../../../src/bencode/encode.js';
 import { decodeAnnounceResponse } from '../../../src/discovery/announce-response.js';
+import { hasCorpus, readCorpus } from '../../support/corpus.js';
 import { answer } from '../../support/fake-tracker.js';
 
 function decoded(fields: Record<string, Encodable>) {
@@ -158,6 +159,48 @@ test('what is no answer is a bad answer', () => {
 
 test('keys out of order and bytes after the answer are what trackers send', () => {
   assert.deepEqual(decodeAnnounceResponse(Buffer.from('d5:peers0:8:intervali0900ee\r\n')), answer({ interval: 900 }));
+});
+
+test('our address as the tracker sees it is 4 or 16 bytes of an address that a host can have', () => {
+  const externalIp = (value: Encodable) => {
+    const outcome = decoded({ 'external ip': value });
+    return outcome.ok ? outcome.response.externalIp : 'refused';
+  };
+  const rows: readonly [Encodable, string | null][] = [
+    [hex('c0000201'), '192.0.2.1'],
+    [hex('20010db8000000000000000000000001'), '2001:db8::1'],
+    [hex('00000000000000000000ffffc0000201'), '192.0.2.1'],
+    [hex('00000000'), null],
+    [hex('e0000001'), null],
+    [hex('c00002'), null],
+    ['192.0.2.1', null],
+    [5, null],
+  ];
+  for (const [value, text] of rows) assert.equal(externalIp(value), text);
+});
+
+test('the answers that another client is tested with are read alike', { skip: !hasCorpus('tracker answers') }, () => {
+  const { http_tracker_responses: section } = JSON.parse(readCorpus('vectors/more-vectors.json').toString());
+  let compared = 0;
+  for (const vector of section.vectors) {
+    const outcome = decodeAnnounceResponse(Buffer.from(vector.hex, 'hex'));
+    if ('failure' in vector) assert.deepEqual(outcome, { ok: false, code: 'refused', message: vector.failure });
+    else {
+      assert.ok(outcome.ok);
+      const { peers, externalIp, warning } = outcome.response;
+      // Names are not looked up, and what is whole of a broken list is kept.
+      const named = (vector.peers ?? []).filter(([host]: [string]) => /^[0-9a-f.:]+$/.test(host));
+      if (!('error' in vector))
+        assert.deepEqual(
+          peers.map(({ host, port }) => [host, port]),
+          named,
+        );
+      assert.equal(externalIp, vector.external_ip ?? null);
+      assert.equal(warning, vector.warning ?? null);
+    }
+    compared += 1;
+  }
+  assert.ok(compared >= 10);
 });
 
 test('no answer, random or mutated, makes the reader throw', () => {

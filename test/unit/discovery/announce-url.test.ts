@@ -58,7 +58,7 @@ test('URLs that are not fetched are refused with the reason', () => {
   ];
   for (const url of urls) told[url] = urlOf({ url });
   assert.deepEqual(told, {
-    'udp://tracker.test:80/announce': 'forbidden: udp trackers are not supported yet',
+    'udp://tracker.test:80/announce': 'forbidden: udp: urls are not fetched',
     'file:///etc/passwd': 'forbidden: file: urls are not fetched',
     'unix:/run/docker.sock': 'forbidden: unix: urls are not fetched',
     'javascript:alert(1)': 'forbidden: javascript: urls are not fetched',

@@ -166,7 +166,7 @@ test('redirects are followed five times, and only to where a URL may lead', asyn
     '?to=http://[::]/': ':: is no address to connect to',
     '?to=http://224.0.0.1/': '224.0.0.1 is no address to connect to',
     '?to=http://[': 'redirected: not a url: http://[',
-    '?to=udp://x': 'redirected: udp trackers are not supported yet',
+    '?to=udp://x': 'redirected: udp: urls are not fetched',
   });
 });
 

@@ -93,6 +93,7 @@ test('the peers of an answer are handed on, and the answer is reported', () => {
       answer({
         seeds: 3,
         leeches: 4,
+        externalIp: '192.0.2.1',
         warning: 'old client',
         peers: [
           { host: '10.0.0.1', port: 1, peerId: null },
@@ -111,6 +112,7 @@ test('the peers of an answer are handed on, and the answer is reported', () => {
       peers: 2,
       seeds: 3,
       leeches: 4,
+      externalIp: '192.0.2.1',
       next: 1800,
     },
   ]);

@@ -26,6 +26,7 @@ describe('the names of files', () => {
   it('never make a part name of what the torrent itself holds', () => {
     assert.deepEqual(parts('t/a', 't/a.part'), ['t/a.1.part', 't/a.part.part']);
     assert.deepEqual(parts('t/a', 't/A.PART'), ['t/a.1.part', 't/A.PART.part']);
+    assert.deepEqual(parts('t/ß', 't/SS.part'), ['t/ß.1.part', 't/SS.part.part']);
     assert.deepEqual(parts('t/a', 't/a.part/b'), ['t/a.1.part', 't/a.part/b.part']);
     assert.deepEqual(parts('t/a', 't/a.part', 't/a.1'), ['t/a.2.part', 't/a.part.part', 't/a.1.part']);
     assert.deepEqual(parts('t/a', 't/a.part', 't/a.1.part'), ['t/a.2.part', 't/a.part.part', 't/a.1.part.part']);
@@ -51,5 +52,6 @@ describe('the names of files', () => {
   it('take 100,000 files in a moment', () => {
     const files = Array.from({ length: 100_000 }, (_, index) => ({ path: `t/${index % 100}/${index}` }));
     assert.equal(names(files).of(99_999).part, 't/99/99999.part');
+    assert.equal(names([...files, { path: 't/99/99999.part' }]).of(99_999).part, 't/99/99999.1.part');
   });
 });

@@ -15,7 +15,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import type { ReadOutcome, SurveyOutcome } from '../../../src/disk/storage.js';
+import type { DoneOutcome, SurveyOutcome } from '../../../src/disk/storage.js';
+import { readsOf } from '../../support/block-reads.js';
 import { ask } from '../../support/file-disk.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
 import { assertFailed, DONE, FILM, TREE, withStorage } from '../../support/storage-case.js';
@@ -187,9 +188,9 @@ describe('many files', () => {
         begin: 0,
         length: 1000,
       }));
-      const outcome = await ask<ReadOutcome>((answered) => storage.readBlocks(spans, answered));
-      assert.ok(outcome.ok);
-      assert.deepEqual(Buffer.concat(outcome.blocks), torrent.content);
+      const reads = readsOf(spans);
+      assert.deepEqual(await ask<DoneOutcome>((answered) => storage.readBlocks(reads, answered)), DONE);
+      assert.deepEqual(Buffer.concat(reads.map(({ into }) => into)), torrent.content);
       for (let piece = 0; piece < torrent.layout.pieceCount; piece += 1) {
         assert.deepEqual(await check(piece), { ok: true, matches: true });
       }

@@ -74,6 +74,30 @@ test('names that differ only in Unicode composition are the same', () => {
   assert.deepEqual(distinct('t/\u00e9', 't/e\u0301'), ['t/\u00e9', 't/e\u0301.1']);
 });
 
+test('names that some disk folds into one are the same', () => {
+  const rows = [
+    ['ΟΔΟΣ', 'οδοσ'],
+    ['Straße', 'STRASSE'],
+    ['ſo', 'so'],
+    ['ﬁle', 'file'],
+    ['\u212a', 'k'],
+    ['\u00e9', 'E\u0301'],
+  ];
+  for (const [one = '', other = ''] of rows)
+    assert.deepEqual(distinct(`t/${one}`, `t/${other}`), [`t/${one}`, `t/${other}.1`]);
+});
+
+test('names of what JavaScript objects have are plain names', () => {
+  const paths = ['t/__proto__/constructor', 't/constructor', 't/__proto__', 't/toString', 't/hasOwnProperty/__proto__'];
+  assert.deepEqual(distinct(...paths), [
+    't/__proto__/constructor',
+    't/constructor',
+    't/__proto__.1',
+    't/toString',
+    't/hasOwnProperty/__proto__',
+  ]);
+});
+
 test('a file that is named like a folder is renamed, even when it comes first', () => {
   assert.deepEqual(distinct('t/a', 't/A/b', 't/a/b/c'), ['t/a.1', 't/A/b.1', 't/a/b/c']);
 });

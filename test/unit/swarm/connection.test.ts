@@ -179,7 +179,7 @@ describe('a connection', () => {
         severed: () => log.push('severed'),
       },
       world.timeline,
-      { infoHash: INFO_HASH, myId: idOf('a') },
+      { infoHash: INFO_HASH, myId: idOf('a'), reserved: Buffer.alloc(8) },
       DEFAULT_ENCODER_OPTIONS,
       { kind: 'external', address: at(B), reserved: encodeReserved([]), rest: behind, acceptedAt: 0 },
       (handler) => world.host(A).startConnection(at(B), handler),

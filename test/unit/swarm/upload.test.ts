@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
-import type { BlockSpan, ReadOutcome } from '../../../src/disk/storage.js';
+import type { BlockRead, DoneOutcome } from '../../../src/disk/storage.js';
 import { DEFAULT_RATE_LIMITER_OPTIONS, RateLimiter } from '../../../src/swarm/rate-limiter.js';
-import { DEFAULT_UPLOAD_OPTIONS, type Upload } from '../../../src/swarm/upload.js';
+import { DEFAULT_SEND_MEMORY_OPTIONS, SendMemory } from '../../../src/swarm/send-memory.js';
+import type { Upload } from '../../../src/swarm/upload.js';
+import { DEFAULT_UPLOAD_OPTIONS } from '../../../src/swarm/upload-options.js';
 import { Uploader } from '../../../src/swarm/uploader.js';
 import { bitfieldOf, layoutOf } from '../../support/pieces.js';
 import { RecordedConnection } from '../../support/recorded-connection.js';
@@ -16,6 +18,7 @@ const READ_TIME = 10;
 class Serving {
   readonly timeline = new Timeline();
   readonly connection = new RecordedConnection();
+  readonly memory: SendMemory;
   readonly reads: string[] = [];
   readonly failures: string[] = [];
   readonly uploader: Uploader;
@@ -23,12 +26,14 @@ class Serving {
   failure: BtgetError | null = null;
 
   constructor(rate: number | null = null) {
+    this.memory = new SendMemory(this.timeline, DEFAULT_SEND_MEMORY_OPTIONS);
     this.uploader = new Uploader(
       {
         timers: this.timeline,
         layout: layoutOf(4, 4 * BLOCK),
-        source: { have: bitfieldOf('*** '), readBlocks: (spans, answered) => this.#read(spans, answered) },
+        source: { have: bitfieldOf('*** '), readBlocks: (reads, answered) => this.#read(reads, answered) },
         limiter: new RateLimiter(this.timeline, rate, DEFAULT_RATE_LIMITER_OPTIONS),
+        memory: this.memory,
         gotReadFailure: (failure) => this.failures.push(failure.message),
       },
       DEFAULT_UPLOAD_OPTIONS,
@@ -44,22 +49,19 @@ class Serving {
     return this;
   }
 
+  /** The requests come in one event. */
   ask(piece: number, ...blocks: number[]): void {
     for (const block of blocks) assert.equal(this.upload.gotRequest(piece, block * BLOCK, BLOCK).kind, 'fine');
+    this.timeline.run(0);
   }
 
-  #read(spans: readonly BlockSpan[], answered: (outcome: ReadOutcome) => void): void {
-    this.reads.push(spans.map((span) => `${span.piece}:${span.begin / BLOCK}`).join(' '));
+  #read(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {
+    this.reads.push(reads.map(({ piece, begin }) => `${piece}:${begin / BLOCK}`).join(' '));
     const { failure } = this;
-    this.timeline.addTask(
-      () =>
-        answered(
-          failure === null
-            ? { ok: true, blocks: spans.map((span) => Buffer.alloc(span.length, span.piece)) }
-            : { ok: false, failure },
-        ),
-      READ_TIME,
-    );
+    this.timeline.addTask(() => {
+      for (const { piece, into } of reads) into.fill(piece);
+      answered(failure === null ? { ok: true } : { ok: false, failure });
+    }, READ_TIME);
   }
 }
 
@@ -68,10 +70,9 @@ describe('Upload', () => {
     const serving = new Serving().open();
     serving.ask(0, 0, 1, 2, 3);
     serving.timeline.run(100);
-    assert.deepEqual(serving.reads, ['0:0', '0:1 0:2 0:3']);
+    assert.deepEqual(serving.reads, ['0:0 0:1 0:2 0:3']);
     assert.deepEqual(serving.connection.said(), [
-      'piece 0:0+16384',
-      'piece 0:16384+16384, piece 0:32768+16384, piece 0:49152+16384',
+      'piece 0:0+16384, piece 0:16384+16384, piece 0:32768+16384, piece 0:49152+16384',
     ]);
     assert.equal(serving.upload.total, 4 * BLOCK);
     assert.equal(serving.uploader.total, 4 * BLOCK);
@@ -88,17 +89,30 @@ describe('Upload', () => {
     assert.deepEqual(serving.reads, ['0:0 0:1']);
   });
 
-  it('reads no more at once than a batch, which grows with the rate', () => {
+  it('reads a batch at a time, and the next one beside it when that is whole', () => {
     const serving = new Serving().open();
+    serving.connection.unsentLength = 65 * 1024;
     serving.ask(0, 0, 1, 2, 3);
     serving.ask(1, 0, 1, 2, 3);
+    serving.ask(2, 0, 1, 2, 3);
+    serving.connection.unsentLength = 0;
+    serving.upload.connectionFlushed();
+    assert.deepEqual(serving.reads, ['0:0 0:1 0:2 0:3', '1:0 1:1 1:2 1:3']);
+  });
+
+  it('lets the next batch wait until it is whole while one is being read', () => {
+    const serving = new Serving().open();
+    serving.ask(0, 0, 1, 2, 3);
+    serving.ask(1, 0, 1, 2);
+    assert.deepEqual(serving.reads, ['0:0 0:1 0:2 0:3']);
     serving.timeline.run(READ_TIME);
-    assert.deepEqual(serving.reads, ['0:0', '0:1 0:2 0:3 1:0']);
+    assert.deepEqual(serving.reads, ['0:0 0:1 0:2 0:3', '1:0 1:1 1:2']);
   });
 
   it('does not send what was cancelled, be it queued or being read', () => {
     const serving = new Serving().open();
-    serving.ask(0, 0, 1, 2);
+    serving.ask(0, 0);
+    serving.ask(0, 1, 2);
     assert.equal(serving.upload.gotCancel(0, 0, BLOCK).kind, 'junk');
     assert.equal(serving.upload.gotCancel(0, BLOCK, BLOCK).kind, 'fine');
     assert.equal(serving.upload.gotCancel(2, BLOCK, BLOCK).kind, 'fine');
@@ -116,7 +130,7 @@ describe('Upload', () => {
     serving.ask(1, 0);
     serving.timeline.run(100);
     assert.deepEqual(serving.connection.said(), ['choke', 'unchoke', 'piece 1:0+16384']);
-    assert.deepEqual(serving.reads, ['0:0', '1:0']);
+    assert.deepEqual(serving.reads, ['0:0 0:1', '1:0']);
   });
 
   it('forgets what was queued when the peer wants nothing any more, and when it is gone', () => {
@@ -190,8 +204,9 @@ describe('Upload', () => {
   it('tells of a failed read, drops its requests and goes on', () => {
     const serving = new Serving().open();
     serving.failure = new BtgetError('io', 'cannot read x');
-    serving.ask(0, 0, 1);
+    serving.ask(0, 0);
     serving.failure = null;
+    serving.ask(0, 1);
     serving.timeline.run(100);
     assert.deepEqual(serving.failures, ['cannot read x']);
     assert.deepEqual(serving.connection.said(), ['piece 0:16384+16384']);

@@ -52,7 +52,7 @@ test('whatever comes and goes, the counts are right and only reachable others ar
           torrent.expire(step.number);
           for (const each of present) if (each.lastHit < step.number) present.delete(each);
         } else {
-          const dealt = torrent.deal(subject, step.count, random);
+          const dealt = torrent.deal(subject, step.count, random, null);
           const others = [...present].filter(
             (each) => each !== subject && each.reachable === 'yes' && !(each.complete && subject.complete),
           );

@@ -4,10 +4,10 @@ import fc from 'fast-check';
 import {
   decodeMessage,
   encodeMessage,
-  encodePieceHeader,
   KEEP_ALIVE,
   type PeerMessage,
   PIECE_HEADER_LENGTH,
+  writePieceHeader,
 } from '../../../src/wire/message.js';
 
 type Sent = Exclude<PeerMessage, { type: 'unknown' }>;
@@ -18,12 +18,28 @@ const span = fc.tuple(uint32, uint32, uint32);
 
 const sent: fc.Arbitrary<Sent> = fc.oneof(
   fc
-    .constantFrom('choke' as const, 'unchoke' as const, 'interested' as const, 'notInterested' as const)
+    .constantFrom(
+      'choke' as const,
+      'unchoke' as const,
+      'interested' as const,
+      'notInterested' as const,
+      'haveAll' as const,
+      'haveNone' as const,
+    )
     .map((type) => ({ type })),
   uint32.map((piece) => ({ type: 'have' as const, piece })),
+  uint32.map((piece) => ({ type: 'suggest' as const, piece })),
+  uint32.map((piece) => ({ type: 'allowedFast' as const, piece })),
+  fc.integer({ min: 0, max: 65535 }).map((port) => ({ type: 'port' as const, port })),
+  fc.tuple(fc.integer({ min: 0, max: 255 }), bytes({ minLength: 0 })).map(([id, payload]) => ({
+    type: 'extended' as const,
+    id,
+    payload,
+  })),
   bytes({ minLength: 0 }).map((bits) => ({ type: 'bitfield' as const, bits })),
   span.map(([piece, begin, length]) => ({ type: 'request' as const, piece, begin, length })),
   span.map(([piece, begin, length]) => ({ type: 'cancel' as const, piece, begin, length })),
+  span.map(([piece, begin, length]) => ({ type: 'reject' as const, piece, begin, length })),
   fc.tuple(uint32, uint32, bytes({ minLength: 1 })).map(([piece, begin, block]) => ({
     type: 'piece' as const,
     piece,
@@ -43,7 +59,7 @@ describe('messages', () => {
     );
   });
 
-  it('are on the wire as BEP 3 says', () => {
+  it('are on the wire as BEP 3, 5, 6 and 10 say', () => {
     for (const [message, hex] of [
       [{ type: 'choke' }, '0000000100'],
       [{ type: 'unchoke' }, '0000000101'],
@@ -54,6 +70,13 @@ describe('messages', () => {
       [{ type: 'request', piece: 1, begin: 2, length: 16384 }, '0000000d06000000010000000200004000'],
       [{ type: 'piece', piece: 1, begin: 2, block: Buffer.from('xy') }, '0000000b0700000001000000027879'],
       [{ type: 'cancel', piece: 1, begin: 2, length: 3 }, '0000000d08000000010000000200000003'],
+      [{ type: 'port', port: 0x1ae1 }, '00000003091ae1'],
+      [{ type: 'suggest', piece: 1 }, '000000050d00000001'],
+      [{ type: 'haveAll' }, '000000010e'],
+      [{ type: 'haveNone' }, '000000010f'],
+      [{ type: 'reject', piece: 1, begin: 2, length: 3 }, '0000000d10000000010000000200000003'],
+      [{ type: 'allowedFast', piece: 1 }, '000000051100000001'],
+      [{ type: 'extended', id: 3, payload: Buffer.from('xy') }, '0000000414037879'],
     ] as const) {
       assert.equal(encodeMessage(message).toString('hex'), hex);
     }
@@ -63,9 +86,9 @@ describe('messages', () => {
   it('with a block are the header and the block, without a copy', () => {
     const block = Buffer.from('a block');
     const whole = encodeMessage({ type: 'piece', piece: 7, begin: 16384, block });
-    const header = encodePieceHeader(7, 16384, block.length);
-    assert.equal(header.length, PIECE_HEADER_LENGTH);
-    assert.deepEqual(Buffer.concat([header, block]), whole);
+    const bytes = Buffer.alloc(3 + PIECE_HEADER_LENGTH);
+    writePieceHeader(bytes, 3, 7, 16384, block.length);
+    assert.deepEqual(Buffer.concat([bytes.subarray(3), block]), whole);
   });
 
   it('show bits and blocks as views of the frame', () => {
@@ -89,6 +112,12 @@ describe('messages', () => {
     [4, 'have', [5]],
     [6, 'request', [13]],
     [8, 'cancel', [13]],
+    [9, 'port', [3]],
+    [13, 'suggest', [5]],
+    [14, 'haveAll', [1]],
+    [15, 'haveNone', [1]],
+    [16, 'reject', [13]],
+    [17, 'allowedFast', [5]],
   ] as const) {
     it(`of the kind ${name} have one length, and any other is refused`, () => {
       for (let length = 1; length < 40; length += 1) {
@@ -111,7 +140,7 @@ describe('messages', () => {
   });
 
   it('of a kind that we do not speak are no fault', () => {
-    for (const id of [9, 13, 20, 21, 255]) {
+    for (const id of [10, 12, 18, 19, 21, 255]) {
       assert.deepEqual(decodeMessage(Buffer.from([id, 1, 2])), {
         ok: true,
         message: { type: 'unknown', id, length: 3 },

@@ -1,0 +1,134 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { writeNoise } from '../../test/support/noise.js';
+import { findRivals, type Rivals } from './installed.js';
+import { Processes, type Program, type Ran, type RanTogether, type Started } from './processes.js';
+
+const BTGET = fileURLToPath(new URL('../../../bin/btget.js', import.meta.url));
+export const MIB = 1 << 20;
+
+export interface BenchOptions {
+  /** Where the bench makes its folder. */
+  readonly dir: string;
+  /** Length of the content of the rows of transfer, in bytes. */
+  readonly length: number;
+  readonly runs: number;
+}
+
+/** Content on the disk: one file. */
+export interface Content {
+  /** The folder that holds it, as `-d` takes it. */
+  readonly dir: string;
+  readonly path: string;
+  readonly length: number;
+}
+
+export interface TorrentShape {
+  readonly length: number;
+  /** As `--piece-length` takes it: `256K`, `1M`. */
+  readonly pieceLength: string;
+  /** Its announce URL. */
+  readonly tracker?: string;
+}
+
+/** What rows share: a folder, the content and its torrents, the clients, and programs that are measured. */
+export class Bench {
+  /** A folder of this bench alone; gone when the bench ends. */
+  readonly dir: string;
+  readonly length: number;
+  readonly runs: number;
+  readonly rivals: Rivals = findRivals();
+  readonly processes = new Processes();
+  readonly #contents = new Map<number, Content>();
+  readonly #torrents = new Map<string, Promise<string>>();
+  #count = 0;
+
+  constructor(options: BenchOptions) {
+    this.dir = mkdtempSync(join(options.dir, 'btget-bench-'));
+    this.length = options.length;
+    this.runs = options.runs;
+  }
+
+  /** The built btget of this folder. */
+  btget(...args: readonly string[]): Program {
+    return { command: process.execPath, args: [BTGET, ...args] };
+  }
+
+  /** Noise of that length, made when it is first asked for. Never to be written to. */
+  content(length: number): Content {
+    const known = this.#contents.get(length);
+    if (known !== undefined) return known;
+    const dir = join(this.dir, `content-${length}`);
+    writeNoise(dir, { 'data.bin': length });
+    const content = { dir, path: join(dir, 'data.bin'), length };
+    this.#contents.set(length, content);
+    return content;
+  }
+
+  /** The path of a .torrent of that content, made when it is first asked for. */
+  torrent({ length, pieceLength, tracker }: TorrentShape): Promise<string> {
+    const key = `${length} ${pieceLength} ${tracker}`;
+    const known = this.#torrents.get(key);
+    if (known !== undefined) return known;
+    const path = join(this.dir, `${this.#torrents.size}.torrent`);
+    const announce = tracker === undefined ? [] : ['--tracker', tracker];
+    const create = this.btget(
+      ...['create', this.content(length).path, '-o', path, '--piece-length', pieceLength, '-q', ...announce],
+    );
+    const made = this.run(create).then(() => path);
+    this.#torrents.set(key, made);
+    return made;
+  }
+
+  /** A new empty folder. Whoever asks for it removes it, or the disk fills with downloads. */
+  emptyDir(): string {
+    this.#count += 1;
+    const dir = join(this.dir, `empty-${this.#count}`);
+    mkdirSync(dir);
+    return dir;
+  }
+
+  /** Hands a new empty folder to `use` and removes it afterwards. */
+  async inEmptyDir<T>(use: (dir: string) => Promise<T>): Promise<T> {
+    const dir = this.emptyDir();
+    try {
+      return await use(dir);
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
+  }
+
+  /** A TCP port of 127.0.0.1 on which nothing listens now. For programs that cannot choose one and say which. */
+  freePort(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const server = createServer().once('error', reject);
+      server.listen(0, '127.0.0.1', () => {
+        const address = server.address();
+        server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+      });
+    });
+  }
+
+  /** Runs a program to its end and measures it; see `Processes.run`. */
+  run(program: Program): Promise<Ran> {
+    return this.processes.run(program);
+  }
+
+  /** Runs programs at the same time, all to their end; see `Processes.runTogether`. */
+  runTogether(programs: readonly Program[]): Promise<RanTogether> {
+    return this.processes.runTogether(programs);
+  }
+
+  /** Starts a program that goes on until it is ended; see `Processes.start`. Its `running.bill()` tells its cost so far. */
+  start(program: Program, until: RegExp): Promise<Started> {
+    return this.processes.start(program, until);
+  }
+
+  /** Kills what still runs and removes the folder. */
+  end(): void {
+    this.processes.killAll();
+    rmSync(this.dir, { recursive: true, force: true, maxRetries: 3 });
+  }
+}

@@ -1,0 +1,199 @@
+import { connect, type Socket } from 'node:net';
+import {
+  BLOCK,
+  CHOKE,
+  encodeHandshake,
+  HANDSHAKE_LENGTH,
+  INTERESTED,
+  type LeanTorrent,
+  PIECE,
+  plainMessage,
+  REQUEST,
+  UNCHOKE,
+} from './lean-wire.js';
+
+export interface Leeched {
+  /** From the established connection to the last byte. */
+  readonly seconds: number;
+  readonly bytes: number;
+}
+
+export interface LeanLeechOptions {
+  readonly port: number;
+  /** Requests in flight. Clients queue 250 to 2,000 of a peer's and drop what is more. */
+  readonly window: number;
+}
+
+export const DEFAULT_LEAN_LEECH_OPTIONS = { window: 500 };
+
+const RECEIVE_BUFFER = 1 << 20;
+// Up to and with the `begin` of a `piece` message.
+const LONGEST_HEAD = 13;
+const REQUEST_LENGTH = 17;
+
+/**
+ * A leech that is never the bottleneck: it asks for everything in order with many requests in flight, counts what comes and
+ * throws it away. Rejects when the seed ends the connection before it has sent everything.
+ */
+export function leech(torrent: LeanTorrent, options: LeanLeechOptions): Promise<Leeched> {
+  return new Promise((resolve, reject) => {
+    let began = 0;
+    const receiver = new Receiver(torrent, options.window, (bytes) => socket.write(bytes));
+    const socket: Socket = connect({
+      host: '127.0.0.1',
+      port: options.port,
+      noDelay: true,
+      onread: {
+        buffer: Buffer.allocUnsafeSlow(RECEIVE_BUFFER),
+        callback: (length, buffer) => {
+          receiver.dataCameIn(buffer as Buffer, length);
+          if (receiver.done) {
+            resolve({ seconds: (performance.now() - began) / 1000, bytes: receiver.received });
+            socket.destroy();
+          }
+          return true;
+        },
+      },
+    });
+    socket.once('connect', () => {
+      began = performance.now();
+      socket.write(encodeHandshake(torrent.infoHash, '-LEECH1-', false));
+    });
+    socket.once('error', reject);
+    socket.once('close', () => reject(new Error(`the seed closed after ${receiver.received} bytes`)));
+  });
+}
+
+/** Reads frames without keeping them, and asks for blocks. */
+export class Receiver {
+  received = 0;
+  readonly #torrent: LeanTorrent;
+  readonly #window: number;
+  readonly #send: (bytes: Buffer) => void;
+  /** Every request of the torrent, one behind the other: asking for a run of blocks is one write of a part of it. */
+  readonly #requests: Buffer;
+  readonly #arrived: Uint8Array;
+  readonly #blockCount: number;
+  #arrivedCount = 0;
+  #next = 0;
+  #inFlight = 0;
+  #choked = true;
+  /** The head of the message that is coming in, as far as it is there. */
+  readonly #head = Buffer.alloc(LONGEST_HEAD);
+  #headLength = 0;
+  /** Bytes until the next head: at first the handshake. */
+  #skip = HANDSHAKE_LENGTH;
+  #shaken = false;
+  #block: number | undefined;
+
+  constructor(torrent: LeanTorrent, window: number, send: (bytes: Buffer) => void) {
+    this.#torrent = torrent;
+    this.#window = window;
+    this.#send = send;
+    this.#blockCount = Math.ceil(torrent.length / BLOCK);
+    this.#arrived = new Uint8Array(this.#blockCount);
+    this.#requests = Buffer.alloc(this.#blockCount * REQUEST_LENGTH);
+    for (let block = 0; block < this.#blockCount; block += 1) {
+      const at = block * REQUEST_LENGTH;
+      const offset = block * BLOCK;
+      this.#requests.writeUInt32BE(13, at);
+      this.#requests[at + 4] = REQUEST;
+      this.#requests.writeUInt32BE(Math.floor(offset / torrent.pieceLength), at + 5);
+      this.#requests.writeUInt32BE(offset % torrent.pieceLength, at + 9);
+      this.#requests.writeUInt32BE(this.#lengthOf(block), at + 13);
+    }
+  }
+
+  get done(): boolean {
+    return this.#arrivedCount === this.#blockCount;
+  }
+
+  dataCameIn(buffer: Buffer, length: number): void {
+    for (let at = 0; at < length; ) {
+      const skipped = Math.min(this.#skip, length - at);
+      this.#skip -= skipped;
+      at += skipped;
+      if (this.#skip > 0) break;
+      if (!this.#shaken) this.#handshakeCameIn();
+      if (this.#block !== undefined) this.#blockCameIn();
+      at += this.#readHead(buffer, at, length);
+    }
+    // A block that ends with the chunk has come in as well.
+    if (this.#skip === 0 && this.#block !== undefined) this.#blockCameIn();
+    this.#ask();
+  }
+
+  /** Not before: aria2 bans whoever sends more than a handshake until it has answered it. */
+  #handshakeCameIn(): void {
+    this.#shaken = true;
+    this.#send(plainMessage(INTERESTED));
+  }
+
+  /** Takes what the head still needs; returns how many bytes these were. */
+  #readHead(buffer: Buffer, from: number, to: number): number {
+    let at = from;
+    while (at < to && this.#skip === 0) {
+      this.#head[this.#headLength] = buffer[at] ?? 0;
+      this.#headLength += 1;
+      at += 1;
+      this.#judgeHead();
+    }
+    return at - from;
+  }
+
+  #judgeHead(): void {
+    if (this.#headLength < 4) return;
+    const length = this.#head.readUInt32BE(0);
+    const id = this.#head[4];
+    if (length === 0) this.#headLength = 0;
+    else if (this.#headLength === 5 && id !== PIECE) {
+      this.#headLength = 0;
+      this.#skip = length - 1;
+      if (id === CHOKE) this.#chokeCameIn();
+      if (id === UNCHOKE) this.#choked = false;
+    } else if (this.#headLength === LONGEST_HEAD) {
+      this.#headLength = 0;
+      this.#skip = length - 9;
+      const offset = this.#head.readUInt32BE(5) * this.#torrent.pieceLength + this.#head.readUInt32BE(9);
+      this.#block = offset / BLOCK;
+      if (this.#skip !== this.#lengthOf(this.#block)) throw new Error(`not the block that was asked for, at ${offset}`);
+    }
+  }
+
+  #blockCameIn(): void {
+    const block = this.#block ?? 0;
+    this.#block = undefined;
+    this.#inFlight = Math.max(0, this.#inFlight - 1);
+    if (this.#arrived[block] !== 0) return;
+    this.#arrived[block] = 1;
+    this.#arrivedCount += 1;
+    this.received += this.#lengthOf(block);
+  }
+
+  /** Without the Fast Extension a choke drops what was asked for. */
+  #chokeCameIn(): void {
+    this.#choked = true;
+    this.#inFlight = 0;
+    this.#next = this.#arrived.indexOf(0);
+  }
+
+  #ask(): void {
+    if (this.#choked) return;
+    while (this.#inFlight < this.#window && this.#next < this.#blockCount) {
+      if (this.#arrived[this.#next] !== 0) {
+        this.#next += 1;
+        continue;
+      }
+      const first = this.#next;
+      while (this.#inFlight < this.#window && this.#next < this.#blockCount && this.#arrived[this.#next] === 0) {
+        this.#next += 1;
+        this.#inFlight += 1;
+      }
+      this.#send(this.#requests.subarray(first * REQUEST_LENGTH, this.#next * REQUEST_LENGTH));
+    }
+  }
+
+  #lengthOf(block: number): number {
+    return Math.min(BLOCK, this.#torrent.length - block * BLOCK);
+  }
+}

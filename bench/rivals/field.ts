@@ -1,0 +1,21 @@
+import type { Bench } from '../harness/bench.js';
+import { aria2Client, btgetClient, type Client, libtorrentClient } from './clients.js';
+import { startNamingTracker } from './naming-tracker.js';
+
+/** btget and the rivals of its that are installed, btget first. */
+export interface Field {
+  readonly clients: readonly Client[];
+  end(): void;
+}
+
+export async function makeField(bench: Bench): Promise<Field> {
+  const tracker = await startNamingTracker();
+  return {
+    clients: [
+      btgetClient(bench),
+      ...(bench.rivals.libtorrent === undefined ? [] : [libtorrentClient()]),
+      ...(bench.rivals.aria2 === undefined ? [] : [aria2Client(bench, (peers) => tracker.urlFor(peers))]),
+    ],
+    end: () => tracker.end(),
+  };
+}

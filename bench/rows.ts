@@ -1,0 +1,45 @@
+import type { MakeRow } from './row.js';
+import { greedyPeers, slowDisk } from './rows/back-pressure.js';
+import { create, createManyFiles } from './rows/create.js';
+import { download, downloadFromLibtorrent, manyPeers, roundTrip } from './rows/download.js';
+import { eightLeeches } from './rows/eight-leeches.js';
+import { idleConnections } from './rows/idle-connections.js';
+import { fiftyThousandFiles, hundredThousandPieces } from './rows/large-torrents.js';
+import { loopDelay } from './rows/loop-delay.js';
+import { thousandTorrents } from './rows/many-torrents.js';
+import { pickCost } from './rows/pick-cost.js';
+import { startup } from './rows/startup.js';
+import { upload, uploadToLibtorrent } from './rows/upload.js';
+import { verify, verifyManyFiles } from './rows/verify.js';
+
+/** Every row by the name that `npm run bench -- ROW` takes, in the order in which they run. */
+export const ROWS: Readonly<Record<string, MakeRow>> = {
+  'download-256k': download('256K'),
+  'download-1m': download('1M'),
+  'download-4m': download('4M'),
+  'download-from-libtorrent': downloadFromLibtorrent,
+  'many-peers': manyPeers,
+  'upload-256k': upload('256K'),
+  'upload-1m': upload('1M'),
+  'upload-4m': upload('4M'),
+  'upload-to-libtorrent': uploadToLibtorrent,
+  'verify-256k': verify('256K'),
+  'verify-1m': verify('1M'),
+  'verify-4m': verify('4M'),
+  'verify-many-files': verifyManyFiles,
+  'create-256k': create({ text: '256K', kibibytes: 256 }),
+  'create-1m': create({ text: '1M', kibibytes: 1024 }),
+  'create-4m': create({ text: '4M', kibibytes: 4096 }),
+  'create-many-files': createManyFiles,
+  'round-trip': roundTrip,
+  'eight-leeches': eightLeeches,
+  startup,
+  'thousand-torrents': thousandTorrents,
+  'idle-connections': idleConnections,
+  'hundred-thousand-pieces': hundredThousandPieces,
+  'fifty-thousand-files': fiftyThousandFiles,
+  'pick-cost': pickCost,
+  'slow-disk': slowDisk,
+  'greedy-peers': greedyPeers,
+  'loop-delay': loopDelay,
+};

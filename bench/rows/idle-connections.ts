@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
+import type { Bench } from '../harness/bench.js';
+import type { RunningProgram } from '../harness/processes.js';
+import type { Contestant, MakeRow } from '../row.js';
+import { connectIdle } from '../scale/peers.js';
+import { manyPieces } from '../scale/torrents.js';
+
+const CONNECTIONS = 500;
+const SETTLE = 1500;
+
+/** What a connection costs on which nothing happens. */
+export const idleConnections: MakeRow = async (bench) => {
+  const few = manyPieces(bench.emptyDir(), 1000);
+  const many = manyPieces(bench.emptyDir(), 100_000);
+  return {
+    title: `${CONNECTIONS} connections of peers that finish the handshake and say nothing more, to one seed`,
+    metrics: [{ name: 'each', label: 'memory KiB each', digits: 1 }],
+    contestants: [seeder(bench, 'btget, 1,000 pieces', few), seeder(bench, 'btget, 100,000 pieces', many)],
+    goals: ['btget, 1,000 pieces', 'btget, 100,000 pieces'].map((contestant) => ({
+      contestant,
+      metric: 'each',
+      unit: 'KiB',
+      digits: 1,
+      atMost: 40,
+    })),
+    mostRuns: 3,
+  };
+};
+
+function seeder(bench: Bench, name: string, torrent: string): Contestant {
+  return {
+    name,
+    async measure() {
+      const dir = join(dirname(torrent), 'data');
+      const options = ['--bind', '127.0.0.1', '--port', '0', '--no-trackers', '--max-peers', String(2 * CONNECTIONS)];
+      const { running, found } = await bench.start(
+        bench.btget('seed', torrent, '-d', dir, ...options),
+        /listening on \S*?:(\d+)[\s\S]*seeding/,
+      );
+      await settled();
+      const before = residentKib(running);
+      const crowd = await connectIdle(parseMetainfo(readFileSync(torrent)), Number(found[1]), CONNECTIONS);
+      await settled();
+      const after = residentKib(running);
+      const { lost } = crowd;
+      crowd.end();
+      if (lost > 0) throw new Error(`${lost} of ${CONNECTIONS} connections did not last`);
+      return { each: (after - before) / CONNECTIONS };
+    },
+  };
+}
+
+function settled(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, SETTLE));
+}
+
+function residentKib(running: RunningProgram): number {
+  const resident = running.resident();
+  if (resident === undefined) throw new Error('the seed ended');
+  return resident * 1024;
+}

@@ -1,0 +1,80 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
+import type { Bench } from '../harness/bench.js';
+import type { Client } from '../rivals/clients.js';
+import { makeField } from '../rivals/field.js';
+import type { Goal, MakeRow, Measurement, Metric } from '../row.js';
+import { startAskedOnce } from '../scale/peers.js';
+import { manyFiles, manyPieces } from '../scale/torrents.js';
+import { until } from '../scale/until.js';
+
+const METRICS: readonly Metric[] = [
+  { name: 'wall', label: 'wall s', digits: 2, compared: true },
+  { name: 'cpu', label: 'cpu s', digits: 2, compared: true },
+  { name: 'memory', label: 'memory MiB', digits: 0 },
+];
+
+/** How long a download of 100,000 pieces takes to begin. */
+export const hundredThousandPieces: MakeRow = (bench) =>
+  beginning(bench, '100,000 pieces of 16 KiB', manyPieces(bench.emptyDir(), 100_000), [
+    { contestant: 'btget', metric: 'wall', ratioTo: 'libtorrent', atMost: 1 },
+    { contestant: 'btget', metric: 'memory', unit: 'MiB', digits: 0, atMost: 128 },
+  ]);
+
+/** How long a download of 50,000 files takes to begin. */
+export const fiftyThousandFiles: MakeRow = (bench) =>
+  beginning(bench, '50,000 files of 1 KiB', manyFiles(bench.emptyDir(), 50_000), [
+    { contestant: 'btget', metric: 'wall', atMost: 2, unit: 's' },
+    { contestant: 'btget', metric: 'memory', unit: 'MiB', digits: 0, atMost: 256 },
+  ]);
+
+async function beginning(bench: Bench, what: string, torrent: string, goals: readonly Goal[]): ReturnType<MakeRow> {
+  const field = await makeField(bench);
+  return {
+    title: `Download of ${what}, from the program's start to its first request`,
+    metrics: METRICS,
+    contestants: [
+      ...field.clients.map((client) => ({ name: client.name, measure: () => toFirstRequest(bench, client, torrent) })),
+      { name: 'btget seed', measure: () => toSeeding(bench, torrent) },
+    ],
+    goals,
+    end: async () => field.end(),
+  };
+}
+
+async function toFirstRequest(bench: Bench, client: Client, torrent: string): Promise<Measurement> {
+  const seed = await startAskedOnce(parseMetainfo(readFileSync(torrent)));
+  let askedAt: number | undefined;
+  seed.asked.then((at) => {
+    askedAt = at;
+  });
+  try {
+    return await bench.inEmptyDir(async (dir) => {
+      const program = await client.download({ torrent, dir, peers: [seed.port] });
+      const began = performance.now();
+      // Clients that are told to be quiet say nothing: what they do is seen by the seed.
+      const { running } = await bench.start(program, /(?:)/);
+      await until(running, () => askedAt !== undefined);
+      const bill = running.bill();
+      await running.end();
+      if (bill === undefined || askedAt === undefined) throw new Error('it ended while it was measured');
+      return { wall: (askedAt - began) / 1000, ...bill };
+    });
+  } finally {
+    seed.end();
+  }
+}
+
+/** All of it is there: it is checked, then served. */
+async function toSeeding(bench: Bench, torrent: string): Promise<Measurement> {
+  const dir = join(dirname(torrent), 'data');
+  const began = performance.now();
+  const program = bench.btget('seed', torrent, '-d', dir, '--bind', '127.0.0.1', '--port', '0', '--no-trackers');
+  const { running } = await bench.start(program, /: seeding/);
+  const wall = (performance.now() - began) / 1000;
+  const bill = running.bill();
+  await running.end();
+  if (bill === undefined) throw new Error('the seed ended');
+  return { wall, ...bill };
+}

@@ -1,0 +1,154 @@
+/** Peers that want something odd: to wait, to be asked once, or everything and no byte of it. They live in the bench. */
+import { once } from 'node:events';
+import { type AddressInfo, createServer, Socket } from 'node:net';
+import {
+  BLOCK,
+  decodeHandshake,
+  encodeGreeting,
+  encodeHandshake,
+  HANDSHAKE_LENGTH,
+  INTERESTED,
+  type LeanTorrent,
+  plainMessage,
+  REQUEST,
+  UNCHOKE,
+} from '../lean/lean-wire.js';
+
+/** Clients let few connections of one host in. */
+const PEERS_PER_HOST = 8;
+
+/** A seed that is asked once. */
+export interface AskedOnce {
+  readonly port: number;
+  /** When the first request came in, on the clock of `performance.now`. */
+  readonly asked: Promise<number>;
+  end(): void;
+}
+
+/** Says that it has everything, unchokes whoever is interested, and waits for the first request. */
+export async function startAskedOnce(torrent: LeanTorrent): Promise<AskedOnce> {
+  const pieceCount = Math.ceil(torrent.length / torrent.pieceLength);
+  const sockets = new Set<Socket>();
+  let gotRequest: (at: number) => void = () => undefined;
+  const asked = new Promise<number>((resolve) => {
+    gotRequest = resolve;
+  });
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    let waiting = Buffer.alloc(0);
+    let shaken = false;
+    socket.on('error', () => socket.destroy());
+    socket.on('data', (chunk) => {
+      waiting = Buffer.concat([waiting, chunk]);
+      if (!shaken && waiting.length >= HANDSHAKE_LENGTH) {
+        shaken = true;
+        const peer = decodeHandshake(waiting);
+        socket.write(encodeHandshake(torrent.infoHash, '-ONCE01-', true));
+        socket.write(encodeGreeting(peer, pieceCount, 1));
+        waiting = waiting.subarray(HANDSHAKE_LENGTH);
+      }
+      while (shaken && waiting.length >= 4 && waiting.length - 4 >= waiting.readUInt32BE(0)) {
+        const length = waiting.readUInt32BE(0);
+        if (length > 0 && waiting[4] === INTERESTED) socket.write(plainMessage(UNCHOKE));
+        if (length > 0 && waiting[4] === REQUEST) gotRequest(performance.now());
+        waiting = waiting.subarray(4 + length);
+      }
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    asked,
+    end: () => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+/** Connections that are meant to stay. */
+export interface Crowd {
+  /** How many have been closed from the other side. */
+  readonly lost: number;
+  end(): void;
+}
+
+/** So many peers that finish the handshake, one after the other, and then say nothing. */
+export async function connectIdle(torrent: LeanTorrent, port: number, count: number): Promise<Crowd> {
+  const crowd = new Sockets();
+  for (let peer = 0; peer < count; peer += 1) {
+    const socket = crowd.connect(peer, port);
+    let length = 0;
+    const answered = new Promise<void>((resolve, reject) => {
+      socket.on('data', (chunk) => {
+        length += chunk.length;
+        if (length >= HANDSHAKE_LENGTH) resolve();
+      });
+      socket.once('close', () => reject(new Error(`peer ${peer} of ${count} was not let in`)));
+    });
+    socket.write(encodeHandshake(torrent.infoHash, peerId(peer), false));
+    await answered;
+  }
+  return crowd;
+}
+
+/** So many peers that ask for the whole torrent again and again as fast as they are heard, and read nothing. */
+export function connectGreedy(torrent: LeanTorrent, port: number, count: number): Crowd {
+  const requests = everyRequest(torrent);
+  const crowd = new Sockets();
+  for (let peer = 0; peer < count; peer += 1) {
+    const socket = crowd.connect(peer, port);
+    // A socket that was never told to read leaves what comes in the kernel's buffer, and then with the sender.
+    socket.pause();
+    const ask = (): void => {
+      while (!socket.destroyed && socket.write(requests));
+    };
+    socket.on('drain', ask);
+    socket.write(encodeHandshake(torrent.infoHash, peerId(peer), false));
+    socket.write(plainMessage(INTERESTED));
+    ask();
+  }
+  return crowd;
+}
+
+class Sockets implements Crowd {
+  lost = 0;
+  readonly #sockets: Socket[] = [];
+  #ending = false;
+
+  /** All of 127.0.0.0/8 is this machine. */
+  connect(peer: number, port: number): Socket {
+    const host = Math.floor(peer / PEERS_PER_HOST);
+    const socket = new Socket();
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => {
+      if (!this.#ending) this.lost += 1;
+    });
+    socket.connect({ port, host: '127.0.0.1', localAddress: `127.0.${1 + (host >> 7)}.${1 + (host & 127)}` });
+    this.#sockets.push(socket);
+    return socket;
+  }
+
+  end(): void {
+    this.#ending = true;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}
+
+function peerId(peer: number): string {
+  return `-CROWD1-${String(peer).padStart(12, '0')}`;
+}
+
+function everyRequest({ length, pieceLength }: LeanTorrent): Buffer {
+  const REQUEST_LENGTH = 17;
+  const requests = Buffer.alloc(Math.ceil(length / BLOCK) * REQUEST_LENGTH);
+  for (let at = 0, offset = 0; offset < length; at += REQUEST_LENGTH, offset += BLOCK) {
+    requests.writeUInt32BE(13, at);
+    requests[at + 4] = REQUEST;
+    requests.writeUInt32BE(Math.floor(offset / pieceLength), at + 5);
+    requests.writeUInt32BE(offset % pieceLength, at + 9);
+    requests.writeUInt32BE(Math.min(BLOCK, length - offset), at + 13);
+  }
+  return requests;
+}

@@ -1,0 +1,19 @@
+import type { RunningProgram } from '../harness/processes.js';
+
+const INTERVAL = 5;
+
+/** Resolves when `holds` does; rejects when the program ends before. */
+export function until(running: RunningProgram, holds: () => boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const looking = setInterval(() => {
+      if (!holds()) return;
+      clearInterval(looking);
+      resolve();
+    }, INTERVAL);
+    const ended = (code: unknown): void => {
+      clearInterval(looking);
+      reject(new Error(running.epitaph(String(code))));
+    };
+    running.ended.then(({ code }) => ended(code), ended);
+  });
+}

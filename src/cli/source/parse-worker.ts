@@ -1,0 +1,6 @@
+/** Where the thread that parses begins. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { serveParsing } from './parse-source.js';
+
+if (parentPort === null) throw new Error('the parse worker runs in a thread only');
+serveParsing(parentPort, workerData);

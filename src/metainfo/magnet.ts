@@ -1,0 +1,192 @@
+/** Magnet links (BEP 9, with the file selection of BEP 53): what they say of a torrent whose metainfo is not there yet. */
+import { toHex } from '../base/bytes.js';
+import { BtgetError } from '../base/failure.js';
+import type { InfoHash } from './metainfo.js';
+import { isTrackerUrl, isWebSeedUrl } from './source-url.js';
+
+/** Files by index, `first` to `last`, both included. */
+export interface FileRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+export interface MagnetLink {
+  /** Null when the link names the torrent by its v2 hash alone. */
+  readonly infoHash: InfoHash | null;
+  /** 32 bytes; one of both hashes is there. */
+  readonly infoHashV2: Buffer | null;
+  /** What the torrent is called until its own name is known. May hold anything that a display must escape. */
+  readonly name: string | null;
+  /** Bytes of the whole content, as the link claims. */
+  readonly length: number | null;
+  /** Each URL once. */
+  readonly trackers: readonly string[];
+  readonly webSeeds: readonly string[];
+  /** `host:port`, names allowed, IPv6 addresses in brackets. */
+  readonly peers: readonly string[];
+  /** DHT nodes, likewise. */
+  readonly nodes: readonly string[];
+  /** The files that the link selects, sorted, apart from each other; null for all. */
+  readonly selected: readonly FileRange[] | null;
+}
+
+/** Characters of a link; longer ones are abuse, and the shell's own limit for one argument is 128 KiB. */
+export const MAX_MAGNET_LENGTH = 128 * 1024;
+/** How many trackers, web seeds, peers and nodes are kept of each kind. */
+const MAX_SOURCES = 100;
+const MAX_FILE_INDEX = 2_097_151;
+const MAX_RANGES = 10_000;
+
+/**
+ * Throws 'magnet-invalid' when the text is no magnet link, a value is not well escaped, or the link does not name one
+ * torrent. Everything else that is unusable in it is left out: links are passed on by hand, and get damaged.
+ */
+export function parseMagnet(link: string): MagnetLink {
+  if (link.length > MAX_MAGNET_LENGTH) {
+    throw invalid(`is longer than ${MAX_MAGNET_LENGTH} characters`, `${link.slice(0, 60)}…`);
+  }
+  if (!/^magnet:\?/i.test(link)) throw invalid('has no parameters', link);
+  const values = parseQuery(link);
+  const { infoHash, infoHashV2 } = parseTopics(values.get('xt') ?? [], link);
+  const texts = (key: string): string[] => values.get(key) ?? [];
+  const length = texts('xl').find((text) => /^\d{1,15}$/.test(text));
+  return {
+    infoHash,
+    infoHashV2,
+    name: texts('dn').find((text) => text !== '') ?? null,
+    length: length === undefined ? null : Number(length),
+    trackers: several(texts('tr'), isTrackerUrl),
+    webSeeds: several(
+      texts('ws').map((url) => url.replaceAll(' ', '%20')),
+      isWebSeedUrl,
+    ),
+    peers: several(texts('x.pe'), isHostAndPort),
+    nodes: several(texts('dht'), isHostAndPort),
+    selected: parseSelected(texts('so')),
+  };
+}
+
+/** The link of a bare info-hash, as people hand it on: 40 digits of hex or 32 of base32 (BEP 9). */
+export function parseInfoHash(text: string): InfoHash | undefined {
+  if (/^[0-9a-f]{40}$/i.test(text)) return Buffer.from(text, 'hex');
+  return /^[a-z2-7]{32}$/i.test(text) ? decodeBase32(text) : undefined;
+}
+
+export function formatMagnet(link: MagnetLink): string {
+  const parameters: [key: string, value: string][] = [];
+  if (link.infoHash !== null) parameters.push(['xt', `urn:btih:${toHex(link.infoHash)}`]);
+  if (link.infoHashV2 !== null) parameters.push(['xt', `urn:btmh:1220${toHex(link.infoHashV2)}`]);
+  if (link.name !== null) parameters.push(['dn', link.name]);
+  if (link.length !== null) parameters.push(['xl', String(link.length)]);
+  for (const url of link.trackers) parameters.push(['tr', url]);
+  for (const url of link.webSeeds) parameters.push(['ws', url]);
+  for (const peer of link.peers) parameters.push(['x.pe', peer]);
+  for (const node of link.nodes) parameters.push(['dht', node]);
+  if (link.selected !== null) {
+    const ranges = link.selected.map(({ first, last }) => (first === last ? first : `${first}-${last}`));
+    parameters.push(['so', ranges.join(',')]);
+  }
+  return `magnet:?${parameters.map(([key, value]) => `${key}=${escapeValue(value)}`).join('&')}`;
+}
+
+function invalid(what: string, link: string): BtgetError {
+  return new BtgetError('magnet-invalid', `the magnet link ${what}: ${link}`);
+}
+
+/** The values of each key in order. `tr.1` is a `tr`: the numbers only keep keys apart. */
+function parseQuery(link: string): Map<string, string[]> {
+  const values = new Map<string, string[]>();
+  for (const parameter of link.slice('magnet:?'.length).split('&')) {
+    const equals = parameter.indexOf('=');
+    if (equals === -1) continue;
+    const key = parameter
+      .slice(0, equals)
+      .toLowerCase()
+      .replace(/\.\d+$/, '');
+    const value = unescapeValue(parameter.slice(equals + 1), link);
+    const all = values.get(key);
+    if (all === undefined) values.set(key, [value]);
+    else all.push(value);
+  }
+  return values;
+}
+
+function unescapeValue(value: string, link: string): string {
+  if (/%(?![0-9a-f]{2})/i.test(value)) throw invalid(`holds a broken escape (${value.slice(0, 60)})`, link);
+  const bytes = value
+    .replaceAll('+', ' ')
+    .replace(/(?:%[0-9a-f]{2})+/gi, (run) => Buffer.from(run.replaceAll('%', ''), 'hex').toString('utf8'));
+  return bytes.trim();
+}
+
+/** ':', '/' and ',' mean nothing within a value, and links are read by people. */
+function escapeValue(value: string): string {
+  return encodeURIComponent(Buffer.from(value).toString())
+    .replaceAll('%3A', ':')
+    .replaceAll('%2F', '/')
+    .replaceAll('%2C', ',');
+}
+
+function parseTopics(topics: readonly string[], link: string): Pick<MagnetLink, 'infoHash' | 'infoHashV2'> {
+  const one = (hashes: readonly Buffer[]): Buffer | null => {
+    const [hash = null, ...others] = hashes;
+    if (others.some((other) => hash?.equals(other) === false)) throw invalid('names two different torrents', link);
+    return hash;
+  };
+  const infoHash = one(topics.flatMap((topic) => parseInfoHash(/^urn:btih:(.*)$/is.exec(topic)?.[1] ?? '') ?? []));
+  // BEP 52 names the hash as a multihash: 0x12 is SHA-256, 0x20 its length.
+  const v2 = topics.flatMap((topic) => /^urn:btmh:1220([0-9a-f]{64})$/i.exec(topic)?.[1] ?? []);
+  const infoHashV2 = one(v2.map((hash) => Buffer.from(hash, 'hex')));
+  if (infoHash !== null || infoHashV2 !== null) return { infoHash, infoHashV2 };
+  if (topics.length === 0) throw invalid('names no torrent (no xt=urn:btih:…)', link);
+  throw invalid(`has an xt that is no info-hash (${topics[0]})`, link);
+}
+
+/** RFC 4648, without padding. */
+function decodeBase32(text: string): Buffer {
+  const bytes = Buffer.alloc(Math.floor((text.length * 5) / 8));
+  let value = 0;
+  let bits = 0;
+  let length = 0;
+  for (const digit of text.toLowerCase()) {
+    value = ((value << 5) | 'abcdefghijklmnopqrstuvwxyz234567'.indexOf(digit)) & 0xfff;
+    bits += 5;
+    if (bits < 8) continue;
+    bits -= 8;
+    bytes[length++] = value >>> bits;
+  }
+  return bytes;
+}
+
+function several(texts: readonly string[], isUsable: (text: string) => boolean): readonly string[] {
+  return [...new Set(texts.filter(isUsable))].slice(0, MAX_SOURCES);
+}
+
+/** BEP 9: "x.pe=<peer address>", "hostname:port, ipv4-literal:port or [ipv6-literal]:port". */
+function isHostAndPort(text: string): boolean {
+  const [, port] = /^(?:[a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\]):(\d{1,5})$/i.exec(text) ?? [];
+  return port !== undefined && Number(port) >= 1 && Number(port) <= 65535;
+}
+
+/** BEP 53: "so=0,2,4,6-8". What is no index or no range says nothing; no usable one at all means all files. */
+function parseSelected(texts: readonly string[]): readonly FileRange[] | null {
+  const ranges: FileRange[] = [];
+  for (const part of texts.flatMap((text) => text.split(',', MAX_RANGES)).slice(0, MAX_RANGES)) {
+    const [, from, to] = /^(\d{1,10})(?:-(\d{1,10}))?$/.exec(part.trim()) ?? [];
+    if (from === undefined) continue;
+    const first = Number(from);
+    const last = Math.min(to === undefined ? first : Number(to), MAX_FILE_INDEX);
+    if (first <= last) ranges.push({ first, last });
+  }
+  return ranges.length === 0 ? null : joinRanges(ranges);
+}
+
+function joinRanges(ranges: FileRange[]): readonly FileRange[] {
+  const joined: { first: number; last: number }[] = [];
+  for (const { first, last } of ranges.sort((a, b) => a.first - b.first)) {
+    const before = joined.at(-1);
+    if (before !== undefined && first <= before.last + 1) before.last = Math.max(before.last, last);
+    else joined.push({ first, last });
+  }
+  return joined;
+}

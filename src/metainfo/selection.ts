@@ -1,0 +1,66 @@
+/** Which files of a torrent are wanted. */
+import { BtgetError } from '../base/failure.js';
+import { createGlob } from './glob.js';
+import type { FileRange } from './magnet.js';
+import type { Metainfo, TorrentFile } from './metainfo.js';
+
+/** What somebody wants of a torrent, before its files are known. */
+export interface SelectionRequest {
+  /** Numbers as `show` prints them (`1-3,7`), or globs; a file is wanted when one of them means it. Empty: all. */
+  readonly select: readonly string[];
+  /** Likewise: these are not wanted, whatever `select` says. */
+  readonly exclude: readonly string[];
+  /** What a magnet link selects, by index in the metainfo; it counts where `select` is empty. Null: all. */
+  readonly ranges: readonly FileRange[] | null;
+}
+
+const NUMBERS = /^\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*$/;
+
+/**
+ * The wanted files, by index in the metainfo, in order; pad files never are. Throws a 'usage' failure for a number that no file
+ * has, a pattern that means no file, and when nothing is left.
+ */
+export function selectFiles(metainfo: Metainfo, request: SelectionRequest): ReadonlySet<number> {
+  const files = metainfo.files.map((file, index) => ({ file, index })).filter(({ file }) => !file.padding);
+  const selected = new Set<number>();
+  const meant = (option: string, pattern: string): number[] => {
+    const matches = createFileMatcher(pattern);
+    const all = NUMBERS.test(pattern) ? byNumbers(files, option, pattern) : files.filter(({ file }) => matches(file));
+    if (all.length === 0) throw new BtgetError('usage', `${option}: no file of ${metainfo.name} matches ${pattern}`);
+    return all.map(({ index }) => index);
+  };
+  for (const pattern of request.select) for (const index of meant('--select', pattern)) selected.add(index);
+  if (request.select.length === 0) {
+    for (const { index } of files) if (isInRanges(index, request.ranges)) selected.add(index);
+  }
+  for (const pattern of request.exclude) for (const index of meant('--exclude', pattern)) selected.delete(index);
+  if (selected.size === 0) throw new BtgetError('usage', `no file of ${metainfo.name} is left to download`);
+  return new Set([...selected].sort((a, b) => a - b));
+}
+
+function byNumbers<T>(files: readonly T[], option: string, pattern: string): T[] {
+  return pattern.split(',').flatMap((part) => {
+    const [first = 0, last = first] = part.split('-').map(Number);
+    for (const number of [first, last]) {
+      if (number < 1 || number > files.length)
+        throw new BtgetError('usage', `${option}: there is no file ${number}: the torrent has ${files.length}`);
+    }
+    if (first > last) throw new BtgetError('usage', `${option}: the range ${part} ends before it begins`);
+    return files.slice(first - 1, last);
+  });
+}
+
+/**
+ * A pattern without a slash means files and folders of that name, wherever they are; one with a slash is a path, with
+ * the torrent's top folder or without. A folder stands for all that is in it.
+ */
+function createFileMatcher(pattern: string): (file: TorrentFile) => boolean {
+  const matches = createGlob(pattern.replace(/\/+$/, ''));
+  if (!pattern.includes('/')) return ({ path }) => path.some((element) => matches([element]));
+  return ({ path }) =>
+    path.some((_, at) => matches(path.slice(0, at + 1)) || (at > 0 && matches(path.slice(1, at + 1))));
+}
+
+function isInRanges(index: number, ranges: readonly FileRange[] | null): boolean {
+  return ranges === null || ranges.some(({ first, last }) => first <= index && index <= last);
+}

@@ -1,0 +1,60 @@
+/** Joins the extensions of BEP 10 that one torrent speaks, for `joinSwarm`. */
+import type { Timers } from '../base/clock.js';
+import type { Metainfo } from '../metainfo/metainfo.js';
+import type { PeerAddress } from '../net/raw-server.js';
+import { type ExtendedPeer, type Extension, Extensions } from '../swarm/extensions.js';
+import { DEFAULT_METADATA_SHARING_OPTIONS, MetadataSharing } from '../swarm/metadata-sharing.js';
+import type { Peer } from '../swarm/peer.js';
+import { DEFAULT_PEER_EXCHANGE_OPTIONS, PeerExchange } from '../swarm/peer-exchange.js';
+import type { PexPeer } from '../swarm/pex-message.js';
+import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload-options.js';
+
+export interface ExtensionsParts {
+  readonly timers: Timers;
+  readonly metainfo: Metainfo;
+  /** Our name and version, as peers show it. */
+  readonly client: string;
+  /** Where we listen. */
+  readonly port: number;
+  /** Whether peers are told of peers. */
+  readonly usePex: boolean;
+  readonly isComplete: () => boolean;
+  readonly peers: () => Iterable<Peer>;
+  readonly startConnection: (address: PeerAddress) => void;
+  /** A peer has said something of itself. */
+  readonly gotNews: (peer: ExtendedPeer) => void;
+}
+
+export function joinExtensions(parts: ExtensionsParts): Extensions {
+  const { timers, metainfo, client, port } = parts;
+  const spoken: Extension[] = [];
+  // BEP 27: peers of a private torrent come from its trackers alone, and who has only the link shall not get it from us.
+  if (!metainfo.private) {
+    spoken.push(new MetadataSharing(metainfo.info, () => timers.now(), DEFAULT_METADATA_SHARING_OPTIONS));
+    if (parts.usePex) {
+      const peers = () => reachable(parts.peers(), extensions);
+      const { startConnection } = parts;
+      spoken.push(new PeerExchange({ timers, peers, startConnection }, DEFAULT_PEER_EXCHANGE_OPTIONS));
+    }
+  }
+  const own = () => ({
+    version: client,
+    port,
+    requestQueue: DEFAULT_UPLOAD_OPTIONS.maxQueued,
+    metadataSize: metainfo.private ? null : metainfo.info.length,
+    uploadOnly: parts.isComplete(),
+  });
+  const extensions = new Extensions(spoken, own, parts.gotNews);
+  return extensions;
+}
+
+/** Those of our peers whom others can dial: we did it ourselves, or they have said on which port they listen. */
+function* reachable(peers: Iterable<Peer>, extensions: Extensions): Iterable<PexPeer> {
+  for (const { connection, download } of peers) {
+    const { address, locallyInitiated } = connection;
+    const stated = extensions.peerOf(connection)?.handshake.port ?? null;
+    const port = locallyInitiated ? address.port : stated;
+    if (port === null) continue;
+    yield { address: { host: address.host, port }, isSeed: download.has.isComplete, isReachable: locallyInitiated };
+  }
+}

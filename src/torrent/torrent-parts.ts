@@ -1,0 +1,31 @@
+import type { Random } from '../base/random.js';
+import type { CreatePeerSource } from '../discovery/peer-source.js';
+import type { TrackerClient } from '../discovery/tracker-client.js';
+import type { OpenStorage, SlotPool } from '../disk/storage.js';
+import type { OpenTarget } from '../disk/target.js';
+import type { RawServer } from '../net/raw-server.js';
+import type { Identity } from '../swarm/connection.js';
+import type { HalfOpen } from '../swarm/half-open.js';
+import type { RateLimiter } from '../swarm/rate-limiter.js';
+import type { SendMemory } from '../swarm/send-memory.js';
+
+/** What a torrent stands on; the session has it once for all of them. */
+export interface TorrentParts {
+  readonly rawServer: RawServer;
+  readonly random: Random;
+  readonly slots: SlotPool;
+  readonly openStorage: OpenStorage;
+  readonly openTarget: OpenTarget;
+  readonly trackerClient: TrackerClient;
+  /** Sources of peers besides the trackers; a private torrent uses none of them. */
+  readonly peerSources: readonly CreatePeerSource[];
+  readonly halfOpen: HalfOpen;
+  readonly uploadLimiter: RateLimiter;
+  readonly downloadLimiter: RateLimiter;
+  readonly sendMemory: SendMemory;
+  readonly identity: Identity;
+  /** Our name and version, as peers show it. */
+  readonly client: string;
+  /** Where we listen. */
+  readonly port: number;
+}

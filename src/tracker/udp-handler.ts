@@ -1,0 +1,94 @@
+/** The UDP side of a tracker (BEP 15): one datagram in, one out, and nothing kept of who asked. */
+import type { DatagramHandler, DatagramSocket } from '../net/datagram.js';
+import type { IpFamily } from '../net/ip-address.js';
+import type { PeerAddress } from '../net/raw-server.js';
+import { encodeUdpAnswer, type ScrapeCounts, type UdpTrackerAnswer } from '../wire/udp-tracker-answer.js';
+import { decodeUdpRequest, type UdpAnnounce, type UdpTrackerRequest } from '../wire/udp-tracker-request.js';
+import { type AnnounceQuery, hostOf } from './announce-query.js';
+import type { ConnectionIds } from './connection-ids.js';
+import type { Announced } from './tracker.js';
+
+/** What is asked of the tracker behind it. */
+export interface UdpTracked {
+  /** Seconds between two announces of a client. */
+  readonly interval: number;
+  announce(query: AnnounceQuery, family: IpFamily, maxPeers: number): Announced;
+  countsOf(infoHash: Buffer): ScrapeCounts;
+}
+
+/** An answer of this length passes every link uncut. */
+const MAX_ANSWER_LENGTH = 1200;
+const ANNOUNCE_ANSWER_LENGTH = 20;
+const MAX_UINT32 = 0xffff_ffff;
+
+export class UdpHandler implements DatagramHandler {
+  readonly #tracker: UdpTracked;
+  readonly #ids: ConnectionIds;
+
+  constructor(tracker: UdpTracked, ids: ConnectionIds) {
+    this.#tracker = tracker;
+    this.#ids = ids;
+  }
+
+  datagramCameIn(socket: DatagramSocket, data: Buffer, from: PeerAddress): void {
+    const request = decodeUdpRequest(data);
+    const answer = request === undefined ? undefined : this.#answer(request, from);
+    if (answer !== undefined) socket.send(encodeUdpAnswer(answer), from);
+  }
+
+  sendFailed(): void {
+    // The client asks again, or goes without.
+  }
+
+  #answer(request: UdpTrackerRequest, from: PeerAddress): UdpTrackerAnswer | undefined {
+    const { transactionId } = request;
+    if (request.kind === 'connect') {
+      return { kind: 'connect', transactionId, connectionId: this.#ids.issue(from.host) };
+    }
+    // BEP 15: the tracker "ignores the request if it doesn't match". An error could go to whoever did not ask.
+    if (!this.#ids.proves(request.connectionId, from.host)) return undefined;
+    if (request.kind === 'announce') return this.#announce(request, from);
+    const counts = request.infoHashes.map((infoHash) => within32Bits(this.#tracker.countsOf(infoHash)));
+    return { kind: 'scrape', transactionId, counts };
+  }
+
+  #announce(request: UdpAnnounce, from: PeerAddress): UdpTrackerAnswer {
+    const { transactionId } = request;
+    const family: IpFamily = from.host.includes(':') ? 6 : 4;
+    const maxPeers = Math.floor((MAX_ANSWER_LENGTH - ANNOUNCE_ANSWER_LENGTH) / (family === 4 ? 6 : 18));
+    const query = readUdpAnnounce(request, from.host);
+    const announced = typeof query === 'string' ? query : this.#tracker.announce(query, family, maxPeers);
+    if (typeof announced === 'string') return { kind: 'error', transactionId, message: Buffer.from(announced) };
+    const { seeds, leeches } = within32Bits(announced);
+    const peers = Buffer.concat(announced.peers.map(({ compact }) => compact));
+    const interval = Math.min(this.#tracker.interval, MAX_UINT32);
+    return { kind: 'announce', transactionId, interval, leeches, seeds, peers };
+  }
+}
+
+/** The announce as the tracker knows it from HTTP, or the reason why it is none. */
+function readUdpAnnounce(request: UdpAnnounce, remoteHost: string): AnnounceQuery | string {
+  const { infoHash, peerId, port, left, event, numwant, key, ip, urlData } = request;
+  if (port === 0) return 'port is not a number from 1 to 65535';
+  // BEP 41: a tracker serves what its URL names, and clients of old name nothing.
+  if (!/^(\/|\/announce)?(\?.*)?$/.test(urlData)) return 'there is no tracker at that path';
+  return {
+    // Views of a datagram that is gone after this.
+    infoHash: Buffer.from(infoHash),
+    peerId: Buffer.from(peerId),
+    port,
+    host: hostOf(remoteHost, ip ?? undefined),
+    complete: left === 0,
+    event,
+    numwant,
+    // As the same client writes it over HTTP, where it has digits; 0 is what clients send that have none.
+    key: key === 0 ? '' : key.toString(16).padStart(8, '0'),
+    compact: true,
+    withPeerIds: false,
+  };
+}
+
+function within32Bits({ seeds, downloaded, leeches }: ScrapeCounts): ScrapeCounts {
+  const clamp = (count: number) => Math.min(count, MAX_UINT32);
+  return { seeds: clamp(seeds), downloaded: clamp(downloaded), leeches: clamp(leeches) };
+}

@@ -1,0 +1,76 @@
+/** The messages of ut_metadata (BEP 9): a bencoded dictionary, and behind it, for data, the bytes of the piece. */
+
+import { BtgetError } from '../base/failure.js';
+import { asDictionary, getInteger } from '../bencode/access.js';
+import { decodeBencodeParts } from '../bencode/bencode.js';
+import { encodeBencode } from '../bencode/encode.js';
+import { type BencodeRules, TOLERANT } from '../bencode/guard.js';
+
+/** The name under which BEP 10's handshake offers it. */
+export const UT_METADATA = 'ut_metadata';
+/** BEP 9: "The metadata is handled in blocks of 16KiB (16384 Bytes)." */
+export const METADATA_PIECE_LENGTH = 16_384;
+
+export type MetadataMessage =
+  | { readonly type: 'request'; readonly piece: number }
+  | { readonly type: 'data'; readonly piece: number; readonly totalSize: number; readonly data: Buffer }
+  | { readonly type: 'reject'; readonly piece: number }
+  /** BEP 9: "In order to support future extensability, an unrecognized message ID MUST be ignored." */
+  | { readonly type: 'unknown' };
+
+const REQUEST = 0;
+const DATA = 1;
+const REJECT = 2;
+
+const RULES: BencodeRules = { ...TOLERANT, maxDepth: 10, maxTokens: 100 };
+/** Bytes of the dictionary before the data: three small integers, and what others may have added. */
+const MAX_HEAD_LENGTH = 1024;
+
+/** Undefined when the payload is nothing of the kind. `data` is a view of the payload. */
+export function decodeMetadataMessage(payload: Buffer): MetadataMessage | undefined {
+  if (payload.length > MAX_HEAD_LENGTH + METADATA_PIECE_LENGTH) return undefined;
+  const decoded = decode(payload);
+  if (decoded === undefined || decoded.end > MAX_HEAD_LENGTH) return undefined;
+  const root = asDictionary(decoded.value);
+  const type = root === undefined ? undefined : getInteger(root, 'msg_type');
+  const piece = root === undefined ? undefined : getInteger(root, 'piece');
+  if (root === undefined || type === undefined) return undefined;
+  if (type !== REQUEST && type !== DATA && type !== REJECT) return { type: 'unknown' };
+  if (piece === undefined || piece < 0) return undefined;
+  if (type === REQUEST) return { type: 'request', piece };
+  if (type === REJECT) return { type: 'reject', piece };
+  const totalSize = getInteger(root, 'total_size');
+  const data = payload.subarray(decoded.end);
+  if (totalSize === undefined || totalSize < 1 || data.length === 0) return undefined;
+  return data.length > METADATA_PIECE_LENGTH ? undefined : { type: 'data', piece, totalSize, data };
+}
+
+export function encodeMetadataMessage(message: Exclude<MetadataMessage, { type: 'unknown' }>): Buffer {
+  const { type, piece } = message;
+  if (type === 'request') return head(REQUEST, piece);
+  if (type === 'reject') return head(REJECT, piece);
+  const fields = new Map([
+    ['msg_type', DATA],
+    ['piece', piece],
+    ['total_size', message.totalSize],
+  ]);
+  return Buffer.concat([encodeBencode(fields), message.data]);
+}
+
+function head(type: number, piece: number): Buffer {
+  return encodeBencode(
+    new Map([
+      ['msg_type', type],
+      ['piece', piece],
+    ]),
+  );
+}
+
+function decode(payload: Buffer): ReturnType<typeof decodeBencodeParts> | undefined {
+  try {
+    return decodeBencodeParts(payload, RULES);
+  } catch (error) {
+    if (error instanceof BtgetError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type PeerSource, PeerSources } from '../../../src/discovery/peer-source.js';
+
+test('several sources are one: all begin, all hear of the end, and the good-bye is said when the last has said it', () => {
+  const log: string[] = [];
+  const goodByes: (() => void)[] = [];
+  const source = (name: string): PeerSource => ({
+    begin: () => log.push(`${name} begins`),
+    completed: () => log.push(`${name} is complete`),
+    stop: (answered) => goodByes.push(answered),
+  });
+  const sources = new PeerSources([source('a'), source('b')]);
+  sources.begin();
+  sources.completed();
+  sources.stop(() => log.push('stopped'));
+  goodByes[1]?.();
+  log.push('b has stopped');
+  goodByes[0]?.();
+  const before = ['a begins', 'b begins', 'a is complete', 'b is complete'];
+  assert.deepEqual(log, [...before, 'b has stopped', 'stopped']);
+});

@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { BtgetError } from '../../../src/base/failure.js';
+import {
+  formatMagnet,
+  MAX_MAGNET_LENGTH,
+  type MagnetLink,
+  parseInfoHash,
+  parseMagnet,
+} from '../../../src/metainfo/magnet.js';
+import { hasCorpus, readCorpus } from '../../support/corpus.js';
+
+const HASH = 'cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd';
+const refused = (link: string, why: RegExp) =>
+  assert.throws(
+    () => parseMagnet(link),
+    (error) => error instanceof BtgetError && error.code === 'magnet-invalid' && why.test(error.message),
+  );
+
+test('a magnet link says the hash, the name, the length, and where to ask', () => {
+  const link = parseMagnet(
+    `magnet:?xt=urn:btih:${HASH.toUpperCase()}&dn=A+b%20%C3%A4&xl=12&tr=http%3A%2F%2Fa%2Fx&tr.1=udp://b:1&tr=http://a/x&ws=http://w/a b&x.pe=h.example:1&x.pe=[2001:db8::1]:2&dht=10.0.0.1:3&so=4,1-2`,
+  );
+  assert.deepEqual(link, {
+    infoHash: Buffer.from(HASH, 'hex'),
+    infoHashV2: null,
+    name: 'A b ä',
+    length: 12,
+    trackers: ['http://a/x', 'udp://b:1'],
+    webSeeds: ['http://w/a%20b'],
+    peers: ['h.example:1', '[2001:db8::1]:2'],
+    nodes: ['10.0.0.1:3'],
+    selected: [
+      { first: 1, last: 2 },
+      { first: 4, last: 4 },
+    ],
+  });
+});
+
+test('an info-hash is read from hex and from base32', () => {
+  assert.equal(parseInfoHash(HASH)?.toString('hex'), HASH);
+  assert.equal(parseInfoHash('ZXG43TONZXG43TONZXG43TONZXG43TON')?.toString('hex'), HASH);
+  assert.equal(parseInfoHash('zxg43tonzxg43tonzxg43tonzxg43to1'), undefined);
+  assert.equal(parseInfoHash(HASH.slice(1)), undefined);
+});
+
+test('a link that does not name one torrent is refused, and the message says why', () => {
+  refused('magnet:', /no parameters/);
+  refused('magnet:?dn=foo', /names no torrent/);
+  refused('magnet:?xt=urn:btih:abababab', /no info-hash \(urn:btih:abababab\)/);
+  refused('magnet:?xt=urn%%3A', /broken escape/);
+  refused(`magnet:?xt=urn:btih:${HASH}&dn=%4`, /broken escape/);
+  refused(`magnet:?xt=urn:btih:${HASH}&xt=urn:btih:${HASH.replaceAll('c', 'b')}`, /two different torrents/);
+  refused(`magnet:?xt=urn:btih:${HASH}&dn=${'a'.repeat(MAX_MAGNET_LENGTH)}`, /longer than/);
+});
+
+test('ten thousand trackers and a selection without end stay small', () => {
+  const many = Array.from({ length: 4000 }, (_, index) => `&tr=http://t${index}/`).join('');
+  const link = parseMagnet(`magnet:?xt=urn:btih:${HASH}${many}&so=0-2147483647,9`);
+  assert.equal(link.trackers.length, 100);
+  assert.deepEqual(link.selected, [{ first: 0, last: 2_097_151 }]);
+});
+
+test('what is unusable is left out: URLs of other kinds, line breaks, addresses without a port', () => {
+  const link = parseMagnet(
+    `magnet:?xt=urn:btih:${HASH}&tr=ftp://1&tr=http://a%0d%0ab/&tr=&ws=udp://x&x.pe=host&x.pe=h:0&x.pe=h:65536&xl=-1&dn=&so=3-,x`,
+  );
+  const empty = { trackers: [], webSeeds: [], peers: [], nodes: [], name: null, length: null, selected: null };
+  assert.deepEqual(link, { ...empty, infoHash: Buffer.from(HASH, 'hex'), infoHashV2: null });
+});
+
+test('any text is either a link or refused as an invalid one', () => {
+  const piece = fc.oneof(
+    fc.string({ unit: 'grapheme' }),
+    fc.constantFrom('xt=', 'urn:btih:', HASH, '&', '%', '%41', '=', 'so=', '1-3', ',', 'tr=http://a', 'x.pe=', 'a:1'),
+  );
+  fc.assert(
+    fc.property(fc.array(piece), (pieces) => {
+      try {
+        parseMagnet(`magnet:?${pieces.join('')}`);
+      } catch (error) {
+        assert.ok(error instanceof BtgetError);
+      }
+    }),
+  );
+});
+
+test('a link that is written is read as what it was', () => {
+  const index = fc.integer({ min: 0, max: 1000 });
+  const texts = (prefix: string) =>
+    fc.uniqueArray(fc.integer({ min: 1, max: 65535 }).map((port) => `${prefix}${port}`));
+  const trimmed = fc.string({ unit: 'grapheme', minLength: 1 }).filter((text) => text.trim() === text);
+  fc.assert(
+    fc.property(
+      fc.record(
+        {
+          infoHash: fc.uint8Array({ minLength: 20, maxLength: 20 }).map((bytes) => Buffer.from(bytes)),
+          infoHashV2: fc.option(fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes))),
+          name: fc.option(trimmed),
+          length: fc.option(fc.nat()),
+          trackers: texts('udp://a.example:'),
+          webSeeds: texts('http://a.example/&='),
+          peers: texts('[::1]:'),
+          nodes: texts('1.2.3.4:'),
+          selected: fc.option(index.map((first) => [{ first, last: first + 3 }])),
+        },
+        { noNullPrototype: true },
+      ),
+      (link: MagnetLink) => assert.deepEqual(parseMagnet(formatMagnet(link)), link),
+    ),
+  );
+});
+
+interface ParseVector {
+  readonly uri?: string;
+  readonly uri_latin1?: string;
+  readonly error?: string | false;
+  readonly v1?: string;
+  readonly v2?: string;
+  readonly trackers?: readonly string[];
+  readonly trackers_with_rtc?: readonly string[];
+  readonly trackers_unique?: readonly string[];
+  readonly url_seeds?: readonly string[];
+  readonly dht_nodes?: readonly (readonly [string, number])[];
+  readonly select?: readonly number[];
+}
+interface GenerateVector {
+  readonly v1_hex: string;
+  readonly v2_hex?: string;
+  readonly select?: readonly number[];
+  readonly dht_nodes?: readonly (readonly [string, number])[];
+  readonly uri: string;
+}
+
+if (hasCorpus('magnet links of other projects')) {
+  const vectors: { parse: ParseVector[]; generate: GenerateVector[] } = JSON.parse(
+    readCorpus('vectors/magnet-vectors.json').toString(),
+  );
+  const flags = (link: MagnetLink, count: number) =>
+    Array.from({ length: count }, (_, at) =>
+      Number(link.selected === null || link.selected.some(({ first, last }) => first <= at && at <= last)),
+    );
+
+  describe("another project's magnet links", () => {
+    assert.ok(vectors.parse.length > 10 && vectors.generate.length > 3);
+    for (const vector of vectors.parse) {
+      const uri = vector.uri ?? vector.uri_latin1 ?? '';
+      test(`parsed: ${uri.slice(0, 100)}`, () => {
+        if (typeof vector.error === 'string') {
+          refused(uri, /./);
+          return;
+        }
+        const link = parseMagnet(uri);
+        const zeros = '00'.repeat(20);
+        if (vector.v1 !== undefined) assert.equal(link.infoHash?.toString('hex') ?? zeros, vector.v1);
+        if (vector.v2 !== undefined) assert.equal(link.infoHashV2?.toString('hex'), vector.v2);
+        const trackers = vector.trackers_with_rtc ?? vector.trackers_unique ?? vector.trackers;
+        if (trackers !== undefined) assert.deepEqual(link.trackers, trackers);
+        if (vector.url_seeds !== undefined) assert.deepEqual(link.webSeeds, vector.url_seeds);
+        if (vector.dht_nodes !== undefined)
+          assert.deepEqual(
+            link.nodes,
+            vector.dht_nodes.map((node) => node.join(':')),
+          );
+        if (vector.select !== undefined) {
+          assert.notEqual(link.selected, null);
+          assert.deepEqual(flags(link, vector.select.length), vector.select);
+        }
+      });
+    }
+    for (const vector of vectors.generate) {
+      test(`written: ${vector.uri}`, () => {
+        const indices = (vector.select ?? []).flatMap((flag, at) => (flag === 1 ? [at] : []));
+        const all = indices.length === (vector.select ?? []).length;
+        const selected = parseMagnet(`magnet:?xt=urn:btih:${HASH}&so=${indices.join(',')}`).selected;
+        const link = formatMagnet({
+          infoHash: Buffer.from(vector.v1_hex, 'hex'),
+          infoHashV2: vector.v2_hex === undefined ? null : Buffer.from(vector.v2_hex, 'hex'),
+          name: null,
+          length: null,
+          trackers: [],
+          webSeeds: [],
+          peers: [],
+          nodes: (vector.dht_nodes ?? []).map((node) => node.join(':')),
+          selected: all ? null : selected,
+        });
+        assert.equal(link, vector.uri);
+      });
+    }
+  });
+}

@@ -1,0 +1,277 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Millis } from '../../../src/base/clock.js';
+import { sha1 } from '../../../src/base/digest.js';
+import type { Random } from '../../../src/base/random.js';
+import type { ExtendedPeer } from '../../../src/swarm/extensions.js';
+import { FINE, JUNK } from '../../../src/swarm/judgement.js';
+import { DEFAULT_METADATA_FETCH_OPTIONS, MetadataFetch } from '../../../src/swarm/metadata-fetch.js';
+import { DEFAULT_METADATA_SHARING_OPTIONS, MetadataSharing } from '../../../src/swarm/metadata-sharing.js';
+import type { PeerConnection } from '../../../src/swarm/peer-connection.js';
+import { SILENT_HANDSHAKE } from '../../../src/wire/extended.js';
+import {
+  decodeMetadataMessage,
+  encodeMetadataMessage,
+  METADATA_PIECE_LENGTH,
+  type MetadataMessage,
+} from '../../../src/wire/metadata-message.js';
+import { RecordedConnection } from '../../support/recorded-connection.js';
+import { seededRandom } from '../../support/seeded-random.js';
+import { Timeline } from '../../support/timeline.js';
+
+const PIECES = 20;
+const INFO = Buffer.concat(Array.from({ length: PIECES }, (_, at) => Buffer.alloc(METADATA_PIECE_LENGTH, at))).subarray(
+  0,
+  -1000,
+);
+
+type Answer = (message: MetadataMessage, world: World, peer: FakeMetadataPeer) => void;
+
+/** A peer that speaks ut_metadata and answers, some time later, as its script wants. */
+class FakeMetadataPeer implements ExtendedPeer {
+  readonly connection: RecordedConnection;
+  readonly handshake;
+  readonly asked: MetadataMessage[] = [];
+  readonly #world: World;
+  readonly #answer: Answer;
+
+  constructor(world: World, name: string, size: number, answer: Answer) {
+    this.connection = new RecordedConnection(name);
+    this.handshake = { ...SILENT_HANDSHAKE, ids: new Map([['ut_metadata', 3]]), metadataSize: size };
+    this.#world = world;
+    this.#answer = answer;
+  }
+
+  send(_name: string, payload: Buffer): boolean {
+    const message = decodeMetadataMessage(payload);
+    assert.ok(message !== undefined);
+    this.asked.push(message);
+    this.#answer(message, this.#world, this);
+    return true;
+  }
+
+  /** Says something after `delay`, unless it was banned meanwhile. */
+  say(message: Exclude<MetadataMessage, { type: 'unknown' }>, delay: Millis): void {
+    this.#world.timeline.addTask(() => {
+      if (this.connection.closed) return;
+      const judgement = this.#world.fetch.gotMessage(this, encodeMetadataMessage(message));
+      if (judgement.kind === 'refuse') this.#world.end(this, 'refused');
+    }, delay);
+  }
+}
+
+class World {
+  readonly timeline = new Timeline();
+  readonly log: string[] = [];
+  info: Buffer | null = null;
+  readonly peers = new Map<PeerConnection, FakeMetadataPeer>();
+  readonly fetch = new MetadataFetch(
+    {
+      timers: this.timeline,
+      infoHash: sha1(INFO),
+      gotInfo: (info) => {
+        this.info = info;
+      },
+      ban: (connection) => {
+        const peer = this.peers.get(connection);
+        if (peer !== undefined) this.end(peer, 'banned');
+      },
+    },
+    DEFAULT_METADATA_FETCH_OPTIONS,
+  );
+
+  join(name: string, answer: Answer, size = INFO.length): FakeMetadataPeer {
+    const peer = new FakeMetadataPeer(this, name, size, answer);
+    this.peers.set(peer.connection, peer);
+    this.fetch.gotHandshake(peer);
+    return peer;
+  }
+
+  end(peer: FakeMetadataPeer, how: string): void {
+    if (peer.connection.closed) return;
+    peer.connection.refuse({ code: 'banned' });
+    this.log.push(`${peer.connection.peerId.toString().replace(/-+$/, '')} ${how}`);
+    this.fetch.peerLeft(peer);
+  }
+}
+
+const dataOf = (piece: number) => INFO.subarray(piece * METADATA_PIECE_LENGTH, (piece + 1) * METADATA_PIECE_LENGTH);
+const honest: Answer = (message, _world, peer) => {
+  if (message.type !== 'request') return;
+  peer.say({ type: 'data', piece: message.piece, totalSize: INFO.length, data: dataOf(message.piece) }, 100);
+};
+const liar: Answer = (message, _world, peer) => {
+  if (message.type !== 'request') return;
+  const data = Buffer.alloc(dataOf(message.piece).length, 0xbb);
+  peer.say({ type: 'data', piece: message.piece, totalSize: INFO.length, data }, 50);
+};
+const silent: Answer = () => undefined;
+
+describe('the metadata of a magnet link', () => {
+  test('comes from several peers at once, each asked for something else', () => {
+    const world = new World();
+    const peers = ['a', 'b'].map((name) => world.join(name, honest));
+    world.timeline.runUntil(() => world.info !== null, 10_000);
+    assert.deepEqual(world.info, INFO);
+    const asked = peers.map((peer) => peer.asked.map((message) => message.type === 'request' && message.piece));
+    assert.ok(asked.every((pieces) => pieces.length >= 8));
+    assert.deepEqual(new Set(asked.flat()).size, PIECES);
+    assert.equal(asked.flat().length, PIECES);
+    assert.equal(world.timeline.now(), 200);
+    assert.equal(world.timeline.pending, 0);
+  });
+
+  test('is not believed when its hash is wrong, and who sent all of it is banned', () => {
+    const world = new World();
+    world.join('liar', liar);
+    world.timeline.run(1_000);
+    assert.equal(world.info, null);
+    assert.deepEqual(world.log, ['liar banned']);
+    world.join('honest', honest);
+    world.timeline.runUntil(() => world.info !== null, 10_000);
+    assert.deepEqual(world.info, INFO);
+  });
+
+  test('is asked of each peer alone when a mix was wrong, so that the liar is found and nobody else is blamed', () => {
+    const world = new World();
+    const mixed: Answer = (message, own, peer) => {
+      if (message.type === 'request' && message.piece === 0) liar(message, own, peer);
+      else honest(message, own, peer);
+    };
+    world.join('liar', mixed);
+    world.join('honest', honest);
+    world.timeline.runUntil(() => world.info !== null, 60_000);
+    assert.deepEqual(world.info, INFO);
+    assert.deepEqual(
+      world.log.filter((line) => line !== 'liar banned'),
+      [],
+    );
+  });
+
+  test('goes on with others when a peer rejects, keeps silent, or leaves', () => {
+    const world = new World();
+    world.join('rejects', (message, _world, peer) => {
+      if (message.type === 'request') peer.say({ type: 'reject', piece: message.piece }, 10);
+    });
+    const leaving = world.join('leaves', silent);
+    world.timeline.run(1_000);
+    world.join('silent', silent);
+    world.timeline.run(1_000);
+    world.end(leaving, 'left');
+    world.join('honest', honest);
+    world.timeline.runUntil(() => world.info !== null, 30_000);
+    assert.deepEqual(world.info, INFO);
+    assert.deepEqual(world.log, ['leaves left']);
+  });
+
+  test('of another size than the peer had said, or in pieces of a wrong length, ends the connection', () => {
+    for (const wrong of [
+      { totalSize: INFO.length + 1, data: dataOf(0) },
+      { totalSize: INFO.length, data: dataOf(0).subarray(1) },
+    ]) {
+      const world = new World();
+      world.join('x', (message, _world, peer) => {
+        if (message.type === 'request') peer.say({ type: 'data', piece: message.piece, ...wrong }, 10);
+      });
+      world.timeline.run(1_000);
+      assert.deepEqual(world.log, ['x refused']);
+    }
+  });
+
+  test('that nobody asked for is junk, and so are requests while there is none', () => {
+    const world = new World();
+    const peer = world.join('x', silent);
+    const unasked = encodeMetadataMessage({ type: 'data', piece: 99, totalSize: INFO.length, data: Buffer.of(1) });
+    assert.equal(world.fetch.gotMessage(peer, unasked), JUNK);
+    assert.equal(world.fetch.gotMessage(peer, encodeMetadataMessage({ type: 'request', piece: 0 })), JUNK);
+    assert.deepEqual(peer.asked.at(-1), { type: 'reject', piece: 0 });
+  });
+
+  test('is not fetched when a peer claims more than anybody needs', () => {
+    const world = new World();
+    const peer = world.join('x', silent, DEFAULT_METADATA_FETCH_OPTIONS.maxSize + 1);
+    world.timeline.run(60_000);
+    assert.deepEqual(peer.asked, []);
+  });
+
+  test('comes in all of 100 runs from one honest peer among fifty liars of every kind', (t) => {
+    const times: number[] = [];
+    for (let seed = 0; seed < 100; seed += 1) times.push(amongLiars(seededRandom(seed)));
+    times.sort((a, b) => a - b);
+    t.diagnostic(`seconds until the metadata was there: median ${times[50]}, most ${times[99]}`);
+    assert.ok((times[99] ?? Number.POSITIVE_INFINITY) <= 600, `${times[99]}`);
+  });
+});
+
+/** Fifty liars and one honest peer join within a minute. Returns how many seconds it took. */
+function amongLiars(random: Random): number {
+  const world = new World();
+  const honestAt = random.below(51);
+  const drip: Answer = (message, _world, peer) => {
+    if (message.type !== 'request') return;
+    const answer = { type: 'data', piece: message.piece, totalSize: INFO.length, data: dataOf(message.piece) } as const;
+    peer.say(answer, 9_000 * (1 + peer.asked.length));
+  };
+  const halfHonest: Answer = (message, own, peer) =>
+    message.type === 'request' && message.piece === 3 ? liar(message, own, peer) : honest(message, own, peer);
+  const rejecting: Answer = (message, _world, peer) => {
+    if (message.type === 'request') peer.say({ type: 'reject', piece: message.piece }, 40);
+  };
+  const kinds = [liar, liar, halfHonest, silent, drip, rejecting];
+  for (let at = 0; at < 51; at += 1) {
+    world.timeline.addTask(() => {
+      if (at === honestAt) world.join('honest', honest);
+      else if (random.below(10) === 0) world.join(`liar${at}`, silent, 1 + random.below(40_000_000));
+      else world.join(`liar${at}`, kinds[random.below(kinds.length)] ?? liar);
+    }, random.below(60_000));
+  }
+  world.timeline.runUntil(() => world.info !== null, 3_600_000);
+  assert.deepEqual(world.info, INFO);
+  assert.ok(!world.log.includes('honest banned'));
+  return Math.round(world.timeline.now() / 1000);
+}
+
+describe('sharing the metadata', () => {
+  const setUp = () => {
+    const world = new World();
+    const sharing = new MetadataSharing(INFO, () => world.timeline.now(), DEFAULT_METADATA_SHARING_OPTIONS);
+    const peer = new FakeMetadataPeer(world, 'x', 1, silent);
+    const ask = (piece: number) => sharing.gotMessage(peer, encodeMetadataMessage({ type: 'request', piece }));
+    return { world, sharing, peer, ask };
+  };
+
+  test('answers each request with its piece, and rejects what is not there', () => {
+    const { peer, ask } = setUp();
+    assert.deepEqual([ask(0), ask(19), ask(20), ask(2 ** 40)], [FINE, FINE, JUNK, JUNK]);
+    assert.deepEqual(peer.asked, [
+      { type: 'data', piece: 0, totalSize: INFO.length, data: dataOf(0) },
+      { type: 'data', piece: 19, totalSize: INFO.length, data: dataOf(19) },
+      { type: 'reject', piece: 20 },
+      { type: 'reject', piece: 2 ** 40 },
+    ]);
+  });
+
+  test('a peer gets it a few times, then rejections, and pieces again after a while', () => {
+    const { world, peer, ask } = setUp();
+    for (let count = 0; count < 100; count += 1) ask(0);
+    assert.equal(peer.asked.filter(({ type }) => type === 'data').length, 3 * PIECES);
+    world.timeline.run(60_000);
+    assert.equal(ask(0), FINE);
+  });
+
+  test('a peer that takes nothing is sent nothing more', () => {
+    const { peer, ask } = setUp();
+    peer.connection.unsentLength = DEFAULT_METADATA_SHARING_OPTIONS.maxUnsent + 1;
+    assert.equal(ask(0), JUNK);
+    assert.deepEqual(peer.asked, [{ type: 'reject', piece: 0 }]);
+  });
+
+  test('what is no metadata message ends the connection', () => {
+    const { sharing, peer } = setUp();
+    const judgement = sharing.gotMessage(peer, Buffer.from('x'));
+    assert.deepEqual(judgement, {
+      kind: 'refuse',
+      reason: { code: 'malformed-extension', name: 'ut_metadata', length: 1 },
+    });
+  });
+});
