@@ -5,7 +5,7 @@ import { verifyEd25519 } from '../../../../src/base/system-ed25519.js';
 import { asDictionary, getBytes, getDictionary, getInteger, getList } from '../../../../src/bencode/access.js';
 import { decodeBencode } from '../../../../src/bencode/bencode.js';
 import { CANONICAL } from '../../../../src/bencode/guard.js';
-import { contactAt } from '../../../../src/discovery/dht/contact.js';
+import { contactAt, placeAt } from '../../../../src/discovery/dht/contact.js';
 import { signedBuffer, targetOf } from '../../../../src/discovery/dht/item.js';
 import type { Item, Query } from '../../../../src/discovery/dht/message.js';
 import { DEFAULT_PEER_STORE_OPTIONS } from '../../../../src/discovery/dht/peer-store.js';
@@ -44,7 +44,7 @@ function world(family: 4 | 6 = 4) {
   const packet = (query: Query, from = ASKER) =>
     responder.respond(
       { kind: 'query', transaction: Buffer.from('aa'), id: Buffer.alloc(20), query, readOnly: false },
-      from,
+      placeAt(from),
     );
   const ask = (query: Query, from = ASKER) => {
     const message = asDictionary(decodeBencode(packet(query, from), CANONICAL));
