@@ -46,6 +46,8 @@ export interface FamilyNodeMediator {
   closest(family: IpFamily, target: NodeId, count: number): readonly Contact[];
   /** A node of the other family was named. */
   heardOfOther(contact: Contact): void;
+  /** Somebody has answered, and nobody did before. */
+  entered(): void;
   /** Our id has changed: who is near us must be found anew. */
   idChanged(): void;
 }
@@ -62,6 +64,7 @@ export class FamilyNode {
   readonly #guard = new SourceGuard();
   readonly #answers: Allowance;
   #table: RoutingTable;
+  #entered = false;
   #sent = 0;
   #received = 0;
 
@@ -184,6 +187,11 @@ export class FamilyNode {
     return this.#lookups.add(target, query, events);
   }
 
+  /** Nobody answers any more. The next one that does is news. */
+  isAlone(): void {
+    this.#entered = false;
+  }
+
   /** Forgets what others have stored too long ago. */
   expire(): void {
     this.#responder.expire();
@@ -224,7 +232,7 @@ export class FamilyNode {
       },
       // After an outage every node looks bad, and is asked all the same.
       contacts: [...close, ...chance],
-      entries: isPoor ? routers.addresses(this.family) : [],
+      entries: isPoor ? routers.entries(this.family) : [],
     };
   }
 
@@ -259,6 +267,9 @@ export class FamilyNode {
       if (contact.ip.family !== this.family && mayName(from.ip, contact.ip)) this.#mediator.heardOfOther(contact);
     }
     if (seenAs !== null && familyOf(seenAs.host) === this.family) this.#seenAt(seenAs.host, from.ip);
+    if (this.#entered) return;
+    this.#entered = true;
+    this.#mediator.entered();
   }
 
   /** "Consider restarting its DHT node with a new node ID, taking this IP into account." */

@@ -69,16 +69,17 @@ test('who comes before its routers tries again until they are there, and then an
   const router = world.honest[0] as HonestNode;
   for (const { address } of world.honest.slice(0, 3)) world.datagrams.detach(address);
   const late = world.join();
+  world.timeline.run(MINUTE);
   late.node.announce(HASH, { port: 7000, impliedPort: false, isSeed: () => false }, () => undefined);
-  world.timeline.run(2 * MINUTE);
+  world.timeline.run(MINUTE);
   assert.equal(good(late), 0);
   assert.deepEqual(
     late.node.status().routers.map(({ state }) => state),
     ['silent', 'silent', 'silent'],
   );
   world.datagrams.attach(router.address, (packet, from) => router.node.datagramCameIn(packet, from));
-  world.timeline.run(5 * MINUTE);
-  assert.equal(good(late), 1);
+  world.timeline.runUntil(() => good(late) === 1, 5 * MINUTE);
+  world.timeline.run(10_000);
   assert.equal(router.node.status().families[0]?.stored.peers, 1);
   assert.deepEqual(
     late.node.status().routers.map(({ state }) => state),
@@ -204,6 +205,23 @@ test('nobody far away makes us send packets into our own network', () => {
   );
   world.timeline.run(MINUTE);
   assert.deepEqual([found, inside.got], [[1], []]);
+});
+
+test('a search that is cancelled tells nothing and asks nobody any more', () => {
+  const world = network(20);
+  world.timeline.run(10 * MINUTE);
+  const [, , , , searcher] = world.honest as HonestNode[];
+  const search = searcher?.node.search(
+    HASH,
+    () => assert.fail('told'),
+    () => assert.fail('told'),
+  );
+  world.timeline.run(1);
+  search?.cancel();
+  const before = searcher?.node.status().families[0]?.sent ?? 0;
+  world.timeline.run(10_000);
+  const after = searcher?.node.status().families[0]?.sent ?? 0;
+  assert.ok(before > 300 && after - before < 700, `${before} bytes, then ${after - before}`);
 });
 
 test('a torrent is announced again within half an hour, until it is stopped', () => {
