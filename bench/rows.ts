@@ -1,16 +1,15 @@
 import type { MakeRow } from './row.js';
 import { greedyPeers, slowDisk } from './rows/back-pressure.js';
 import { create, createManyFiles } from './rows/create.js';
-import { download, downloadFromLibtorrent, manyPeers } from './rows/download.js';
+import { download, downloadFromLibtorrent, manyPeers, roundTrip } from './rows/download.js';
 import { eightLeeches } from './rows/eight-leeches.js';
 import { idleConnections } from './rows/idle-connections.js';
 import { fiftyThousandFiles, hundredThousandPieces } from './rows/large-torrents.js';
 import { loopDelay } from './rows/loop-delay.js';
 import { thousandTorrents } from './rows/many-torrents.js';
 import { pickCost } from './rows/pick-cost.js';
-import { roundTrip } from './rows/round-trip.js';
 import { startup } from './rows/startup.js';
-import { upload } from './rows/upload.js';
+import { upload, uploadToLibtorrent } from './rows/upload.js';
 import { verify, verifyManyFiles } from './rows/verify.js';
 
 /** Every row by the name that `npm run bench -- ROW` takes, in the order in which they run. */
@@ -23,6 +22,7 @@ export const ROWS: Readonly<Record<string, MakeRow>> = {
   'upload-256k': upload('256K'),
   'upload-1m': upload('1M'),
   'upload-4m': upload('4M'),
+  'upload-to-libtorrent': uploadToLibtorrent,
   'verify-256k': verify('256K'),
   'verify-1m': verify('1M'),
   'verify-4m': verify('4M'),

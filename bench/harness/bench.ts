@@ -129,6 +129,6 @@ export class Bench {
   /** Kills what still runs and removes the folder. */
   end(): void {
     this.processes.killAll();
-    rmSync(this.dir, { recursive: true, force: true });
+    rmSync(this.dir, { recursive: true, force: true, maxRetries: 3 });
   }
 }

@@ -1,8 +1,7 @@
-import type { Bench } from '../harness/bench.js';
-import type { Started } from '../harness/processes.js';
-import { type Client, leanSeeds, libtorrentClient } from '../rivals/clients.js';
+import { type Bench, MIB } from '../harness/bench.js';
+import { type Listener, leanSeeds, libtorrentClient, relay } from '../rivals/clients.js';
 import { makeField } from '../rivals/field.js';
-import { COST, type Contestant, type Goal, type MakeRow, type Measurement } from '../row.js';
+import { COST, type Goal, type MakeRow, type Row } from '../row.js';
 
 const GOALS: readonly Goal[] = [
   { contestant: 'btget', metric: 'wall', ratioTo: 'libtorrent', atMost: 0.6 },
@@ -12,59 +11,65 @@ const GOALS: readonly Goal[] = [
 
 /** Everybody downloads the same from one lean seed. */
 export function download(pieceLength: string): MakeRow {
-  return (bench) => downloadFromLeanSeeds(bench, { pieceLength, seeds: 1, goals: GOALS });
+  return async (bench) => {
+    const torrent = await bench.torrent({ length: bench.length, pieceLength });
+    const peers = await startPeers(bench, leanSeeds(torrent, bench.content(bench.length).path, 1));
+    return makeDownloadRow(bench, { torrent, peers }, `Download in pieces of ${pieceLength} from one fast seed`, GOALS);
+  };
 }
 
 /** Everybody downloads the same from fifty lean seeds at once. */
-export const manyPeers: MakeRow = (bench) => downloadFromLeanSeeds(bench, { pieceLength: '1M', seeds: 50, goals: [] });
+export const manyPeers: MakeRow = async (bench) => {
+  const SEEDS = 50;
+  const torrent = await bench.torrent({ length: bench.length, pieceLength: '1M' });
+  const peers = await startPeers(bench, leanSeeds(torrent, bench.content(bench.length).path, SEEDS));
+  return makeDownloadRow(bench, { torrent, peers }, `Download in pieces of 1M from ${SEEDS} fast seeds at once`, []);
+};
 
 /** Everybody downloads the same from a client that people use. */
 export const downloadFromLibtorrent: MakeRow = async (bench) => {
   if (bench.rivals.libtorrent === undefined) throw new Error('libtorrent is not installed');
-  const content = bench.content(bench.length);
   const torrent = await bench.torrent({ length: bench.length, pieceLength: '1M' });
-  const { program, listening } = await libtorrentClient().seed({ torrent, dir: content.dir });
-  const seed = await bench.start(program, listening);
-  const field = await makeField(bench);
-  return {
-    title: `Download of ${bench.length >> 20} MiB in pieces of 1 MiB from one libtorrent seed`,
-    metrics: COST,
-    contestants: field.clients.map((client) => downloader(bench, client, torrent, portsOf(seed))),
-    goals: [],
-    end: async () => field.end(),
-  };
+  const { dir } = bench.content(bench.length);
+  const peers = await startPeers(bench, await libtorrentClient().seed({ torrent, dir }));
+  return makeDownloadRow(bench, { torrent, peers }, 'Download in pieces of 1M from one libtorrent seed', []);
 };
 
-interface LeanDownload {
-  readonly pieceLength: string;
-  readonly seeds: number;
-  readonly goals: readonly Goal[];
-}
+/** Everybody downloads the same from one lean seed that is far away. */
+export const roundTrip: MakeRow = async (bench) => {
+  const ONE_WAY = 50;
+  const length = Math.min(256 * MIB, bench.length);
+  const torrent = await bench.torrent({ length, pieceLength: '1M' });
+  const [seed = 0] = await startPeers(bench, leanSeeds(torrent, bench.content(length).path, 1));
+  const peers = await startPeers(bench, relay(seed, ONE_WAY));
+  const title = `Download of ${length / MIB} MiB from one fast seed with a round trip of ${2 * ONE_WAY} ms`;
+  // 0.9 × the rate is 1 ÷ 0.9 of the time.
+  const goal: Goal = { contestant: 'btget', metric: 'wall', ratioTo: 'libtorrent', atMost: 1.11 };
+  return makeDownloadRow(bench, { torrent, peers }, title, [goal]);
+};
 
-async function downloadFromLeanSeeds(bench: Bench, { pieceLength, seeds, goals }: LeanDownload): ReturnType<MakeRow> {
-  const content = bench.content(bench.length);
-  const torrent = await bench.torrent({ length: bench.length, pieceLength });
-  const { program, listening } = leanSeeds(torrent, content.path, seeds);
-  const seed = await bench.start(program, listening);
-  const field = await makeField(bench);
-  return {
-    title: `Download of ${bench.length >> 20} MiB in pieces of ${pieceLength} from ${seeds === 1 ? 'one fast seed' : `${seeds} fast seeds`}`,
-    metrics: COST,
-    contestants: field.clients.map((client) => downloader(bench, client, torrent, portsOf(seed))),
-    goals,
-    timeLimit: 60,
-    end: async () => field.end(),
-  };
-}
-
-export function portsOf({ found }: Started): number[] {
+/** Starts what listens, and resolves to its ports. */
+async function startPeers(bench: Bench, { program, listening }: Listener): Promise<number[]> {
+  const { found } = await bench.start(program, listening);
   return (found[1] ?? '').split(',').map(Number);
 }
 
-export function downloader(bench: Bench, client: Client, torrent: string, peers: readonly number[]): Contestant {
+interface Source {
+  readonly torrent: string;
+  readonly peers: readonly number[];
+}
+
+async function makeDownloadRow(bench: Bench, source: Source, title: string, goals: readonly Goal[]): Promise<Row> {
+  const field = await makeField(bench);
   return {
-    name: client.name,
-    measure: (): Promise<Measurement> =>
-      bench.inEmptyDir(async (dir) => (await bench.run(await client.download({ torrent, dir, peers }))).cost),
+    title,
+    metrics: COST,
+    contestants: field.clients.map((client) => ({
+      name: client.name,
+      measure: () => bench.inEmptyDir(async (dir) => (await bench.run(await client.download({ ...source, dir }))).cost),
+    })),
+    goals,
+    timeLimit: 60,
+    end: async () => field.end(),
   };
 }

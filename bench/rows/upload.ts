@@ -1,44 +1,66 @@
 import type { Bench } from '../harness/bench.js';
 import type { Leeched } from '../lean/lean-leech.js';
-import type { Client } from '../rivals/clients.js';
-import { leanLeech } from '../rivals/clients.js';
+import { type Client, leanLeech, libtorrentClient } from '../rivals/clients.js';
 import { makeField } from '../rivals/field.js';
-import type { Measurement } from '../row.js';
-import { CPU, type MakeRow, MEMORY, WALL } from '../row.js';
+import { COST, type Goal, type MakeRow, type Row } from '../row.js';
 
-/** Everybody seeds the same to one lean leech. */
+const GOALS: readonly Goal[] = [
+  { contestant: 'btget', metric: 'wall', ratioTo: 'libtorrent', atMost: 0.8 },
+  { contestant: 'btget', metric: 'memory', unit: 'MiB', digits: 0, atMost: 128 },
+];
+
+/** Downloads from the port; resolves to the seconds that it took. */
+type Leech = (port: number) => Promise<number>;
+
+/** Everybody seeds the same to one lean leech, which counts from its connection to the last byte. */
 export function upload(pieceLength: string): MakeRow {
   return async (bench) => {
     const torrent = await bench.torrent({ length: bench.length, pieceLength });
-    const field = await makeField(bench);
-    return {
-      title: `Upload of ${bench.length >> 20} MiB in pieces of ${pieceLength} to one fast leech`,
-      metrics: [WALL, CPU, MEMORY],
-      contestants: field.clients.map((client) => ({
-        name: client.name,
-        measure: () => measureSeed(bench, client, torrent),
-      })),
-      goals: [
-        { contestant: 'btget', metric: 'wall', ratioTo: 'libtorrent', atMost: 0.8 },
-        { contestant: 'btget', metric: 'memory', unit: 'MiB', digits: 0, atMost: 128 },
-      ],
-      end: async () => field.end(),
+    const leech: Leech = async (port) => {
+      const { stdout } = await bench.run(leanLeech(torrent, port));
+      return (JSON.parse(stdout) as Leeched).seconds;
     };
+    return makeUploadRow(bench, torrent, leech, `pieces of ${pieceLength} to one fast leech`, GOALS);
   };
 }
 
-/**
- * `wall`: from the leech's connection to its last byte; `cpu`: what the seed spent meanwhile; `memory`: the most that the
- * seed ever held, the check of its content included.
- */
-async function measureSeed(bench: Bench, client: Client, torrent: string): Promise<Measurement> {
-  const { program, listening } = await client.seed({ torrent, dir: bench.content(bench.length).dir });
-  const { running: seed, found } = await bench.start(program, listening);
-  const before = seed.bill();
-  const { stdout } = await bench.run(leanLeech(torrent, Number(found[1])));
-  const after = seed.bill();
-  await seed.end();
-  if (before === undefined || after === undefined) throw new Error('the seed ended before its leech was done');
-  const leeched = JSON.parse(stdout) as Leeched;
-  return { wall: leeched.seconds, cpu: after.cpu - before.cpu, memory: after.memory };
+/** Everybody seeds the same to a client that people use, from its start to its end. */
+export const uploadToLibtorrent: MakeRow = async (bench) => {
+  if (bench.rivals.libtorrent === undefined) throw new Error('libtorrent is not installed');
+  const torrent = await bench.torrent({ length: bench.length, pieceLength: '1M' });
+  const leech: Leech = (port) =>
+    bench.inEmptyDir(async (dir) => {
+      const { cost } = await bench.run(await libtorrentClient().download({ torrent, dir, peers: [port] }));
+      return cost.wall;
+    });
+  return makeUploadRow(bench, torrent, leech, 'pieces of 1M to one libtorrent leech', []);
+};
+
+/** `cpu` is what the seed spends while the leech downloads, `memory` the most that it holds from its start on. */
+async function makeUploadRow(
+  bench: Bench,
+  torrent: string,
+  leech: Leech,
+  title: string,
+  goals: readonly Goal[],
+): Promise<Row> {
+  const { dir } = bench.content(bench.length);
+  const field = await makeField(bench);
+  const measure = async (client: Client): Promise<{ wall: number; cpu: number; memory: number }> => {
+    const { program, listening } = await client.seed({ torrent, dir });
+    const { running: seed, found } = await bench.start(program, listening);
+    const before = seed.bill();
+    const wall = await leech(Number(found[1]));
+    const after = seed.bill();
+    if (before === undefined || after === undefined) throw new Error('the seed ended before its leech was done');
+    await seed.end();
+    return { wall, cpu: after.cpu - before.cpu, memory: after.memory };
+  };
+  return {
+    title: `Upload in ${title}`,
+    metrics: COST,
+    contestants: field.clients.map((client) => ({ name: client.name, measure: () => measure(client) })),
+    goals,
+    end: async () => field.end(),
+  };
 }

@@ -1,11 +1,19 @@
 import type { Timers } from '../base/clock.js';
 import { decodeAnnounceResponse } from './announce-response.js';
-import { announceUrl } from './announce-url.js';
+import { announceUrl, type UrlOutcome } from './announce-url.js';
 import { type HttpFetchOptions, type HttpFetchOutcome, httpFetch } from './http-fetch.js';
-import type { AnnounceOutcome, AnnounceRequest, TrackerClient } from './tracker-client.js';
+import { decodeScrapeResponse, scrapeUrl } from './scrape.js';
+import type {
+  AnnounceOutcome,
+  AnnounceRequest,
+  ScrapeOutcome,
+  TrackerClient,
+  TrackerFailure,
+  TrackerScraper,
+} from './tracker-client.js';
 
-/** Announces over HTTP and HTTPS. Each announce is a connection of its own, closed when it is answered. */
-export class HttpTrackerClient implements TrackerClient {
+/** Announces and scrapes over HTTP and HTTPS. Each question is a connection of its own, closed when it is answered. */
+export class HttpTrackerClient implements TrackerClient, TrackerScraper {
   readonly #timers: Timers;
   readonly #options: HttpFetchOptions;
   readonly #underWay = new Set<{ cancel(): void }>();
@@ -16,11 +24,28 @@ export class HttpTrackerClient implements TrackerClient {
   }
 
   announce(request: AnnounceRequest, answered: (outcome: AnnounceOutcome) => void): { cancel(): void } {
-    const outcome = announceUrl(request);
+    return this.#ask(announceUrl(request), decodeAnnounceResponse, answered);
+  }
+
+  scrape(url: string, infoHashes: readonly Buffer[], answered: (outcome: ScrapeOutcome) => void): { cancel(): void } {
+    return this.#ask(scrapeUrl(url, infoHashes), (body) => decodeScrapeResponse(body, infoHashes), answered);
+  }
+
+  /** Gives up what is under way, unanswered: a tracker that does not answer keeps no process. */
+  close(): void {
+    for (const fetch of this.#underWay) fetch.cancel();
+    this.#underWay.clear();
+  }
+
+  #ask<Response extends { readonly ok: true }>(
+    outcome: UrlOutcome,
+    decode: (body: Buffer) => Response | TrackerFailure,
+    answered: (outcome: Response | TrackerFailure) => void,
+  ): { cancel(): void } {
     if (!outcome.ok) return this.#timers.addTask(() => answered(outcome), 0);
     const fetch = httpFetch(outcome.url.href, this.#options, this.#timers, (fetched) => {
       this.#underWay.delete(fetch);
-      answered(interpret(fetched));
+      answered(interpret(fetched, decode));
     });
     this.#underWay.add(fetch);
     return {
@@ -30,19 +55,16 @@ export class HttpTrackerClient implements TrackerClient {
       },
     };
   }
-
-  /** Gives up what is under way, unanswered: a tracker that does not answer keeps no process. */
-  close(): void {
-    for (const fetch of this.#underWay) fetch.cancel();
-    this.#underWay.clear();
-  }
 }
 
-function interpret(outcome: HttpFetchOutcome): AnnounceOutcome {
-  if (outcome.ok) return decodeAnnounceResponse(outcome.body);
+function interpret<Response extends { readonly ok: true }>(
+  outcome: HttpFetchOutcome,
+  decode: (body: Buffer) => Response | TrackerFailure,
+): Response | TrackerFailure {
+  if (outcome.ok) return decode(outcome.body);
   if (outcome.code !== 'status') return outcome;
   // Some trackers give their reason with a status that already says "no".
-  const decoded = decodeAnnounceResponse(outcome.body);
+  const decoded = decode(outcome.body);
   const retryAfter = outcome.retryAfter ?? (decoded.ok ? undefined : decoded.retryAfter);
   const refused = !decoded.ok && decoded.code === 'refused';
   return {

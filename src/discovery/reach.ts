@@ -24,7 +24,8 @@ export function reachOf(host: string): Reach {
   return address === undefined ? 'nowhere' : reachOfAddress(address);
 }
 
-function reachOfAddress(address: IpAddress): Reach {
+/** How far `address` reaches. */
+export function reachOfAddress(address: IpAddress): Reach {
   if (isLoopback(address)) return 'loopback';
   if (!isUnicast(address)) return 'nowhere';
   if (isLinkLocal(address)) return 'link-local';

@@ -42,18 +42,37 @@ export interface AnnounceResponse {
   readonly externalIp: string | null;
 }
 
-export type AnnounceOutcome =
-  | { readonly ok: true; readonly response: AnnounceResponse }
-  /** 'refused': the tracker gave a `failure reason`, which `message` shows in full. */
-  | {
-      readonly ok: false;
-      readonly code: 'refused' | 'timeout' | 'unreachable' | 'bad-answer' | 'forbidden';
-      readonly message: string;
-      /** Seconds for which the tracker wants to be left alone (HTTP's Retry-After). */
-      readonly retryAfter?: number;
-    };
+/** 'refused': the tracker gave a `failure reason`, which `message` shows in full. */
+export interface TrackerFailure {
+  readonly ok: false;
+  readonly code: 'refused' | 'timeout' | 'unreachable' | 'bad-answer' | 'forbidden';
+  readonly message: string;
+  /** Seconds for which the tracker wants to be left alone (HTTP's Retry-After). */
+  readonly retryAfter?: number;
+}
+
+export type AnnounceOutcome = { readonly ok: true; readonly response: AnnounceResponse } | TrackerFailure;
 
 export interface TrackerClient {
   /** Answers exactly once, later, on the timeline; never after `cancel()`. */
   announce(request: AnnounceRequest, answered: (outcome: AnnounceOutcome) => void): { cancel(): void };
+}
+
+/** How a torrent stands by the tracker's own count; null for what it does not say. */
+export interface ScrapedTorrent {
+  readonly seeds: number | null;
+  /** How often it was downloaded whole. */
+  readonly downloaded: number | null;
+  readonly leeches: number | null;
+}
+
+/** In the order of the question; null for a torrent of which the tracker knows nothing. */
+export type ScrapeOutcome =
+  | { readonly ok: true; readonly torrents: readonly (ScrapedTorrent | null)[] }
+  | TrackerFailure;
+
+/** Asks how torrents stand without taking part in them. */
+export interface TrackerScraper {
+  /** `url` is the announce URL; at most `MAX_SCRAPED` torrents. Answers as `announce` does. */
+  scrape(url: string, infoHashes: readonly Buffer[], answered: (outcome: ScrapeOutcome) => void): { cancel(): void };
 }

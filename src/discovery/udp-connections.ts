@@ -2,7 +2,7 @@
 import type { Millis, Timers } from '../base/clock.js';
 import type { PeerAddress } from '../net/raw-server.js';
 import { encodeUdpRequest } from '../wire/udp-tracker-request.js';
-import { refusalMessage } from './announce-response.js';
+import { refusalMessage } from './tracker-response.js';
 import type { Transaction, TransactionOutcome, UdpTransactions } from './udp-transactions.js';
 
 export type ConnectOutcome =

@@ -1,8 +1,8 @@
 import type { Task, Timers } from '../base/clock.js';
 import type { PeerAddress } from '../net/raw-server.js';
 import type { UdpTrackerAnswer } from '../wire/udp-tracker-answer.js';
-import { refusalMessage } from './announce-response.js';
 import type { DestinationOutcome } from './http-destination.js';
+import { refusalMessage } from './tracker-response.js';
 import type { ConnectOutcome, UdpConnections } from './udp-connections.js';
 import type { UdpTrackerOptions } from './udp-tracker-options.js';
 import type { TransactionOutcome, UdpTransactions } from './udp-transactions.js';

@@ -4,14 +4,22 @@ import type { UdpTrackerAnswer } from '../wire/udp-tracker-answer.js';
 import { encodeUdpRequest } from '../wire/udp-tracker-request.js';
 import { saneInterval } from './announce-response.js';
 import { AnnouncedPeers } from './announced-peers.js';
-import type { AnnounceOutcome, AnnounceRequest, AnnounceResponse, TrackerClient } from './tracker-client.js';
+import type {
+  AnnounceOutcome,
+  AnnounceRequest,
+  AnnounceResponse,
+  ScrapedTorrent,
+  ScrapeOutcome,
+  TrackerClient,
+  TrackerScraper,
+} from './tracker-client.js';
 import { UdpConnections } from './udp-connections.js';
-import { type UdpCallParts, type UdpQuestion, UdpTrackerCall } from './udp-tracker-call.js';
+import { type UdpCallOutcome, type UdpCallParts, type UdpQuestion, UdpTrackerCall } from './udp-tracker-call.js';
 import type { UdpTrackerOptions } from './udp-tracker-options.js';
 import { UdpTransactions } from './udp-transactions.js';
 
-/** Announces to UDP trackers (BEP 15, 41), all torrents over one socket for each family of addresses. */
-export class UdpTrackerClient implements TrackerClient {
+/** Announces to UDP trackers and scrapes them (BEP 15, 41), all torrents over one socket for each family of addresses. */
+export class UdpTrackerClient implements TrackerClient, TrackerScraper {
   readonly #parts: UdpCallParts;
   readonly #underWay = new Set<{ cancel(): void }>();
 
@@ -32,18 +40,21 @@ export class UdpTrackerClient implements TrackerClient {
       },
       read: responseOf,
     };
-    const call = new UdpTrackerCall(this.#parts, question, (outcome) => {
-      this.#underWay.delete(call);
+    return this.#ask(request.url, question, (outcome) => {
       answered(outcome.ok ? { ok: true, response: outcome.value } : outcome);
     });
-    this.#underWay.add(call);
-    call.begin(request.url);
-    return {
-      cancel: () => {
-        this.#underWay.delete(call);
-        call.cancel();
-      },
+  }
+
+  scrape(url: string, infoHashes: readonly Buffer[], answered: (outcome: ScrapeOutcome) => void): { cancel(): void } {
+    const question: UdpQuestion<'scrape', readonly (ScrapedTorrent | null)[]> = {
+      kind: 'scrape',
+      encode: (connectionId, transactionId) =>
+        encodeUdpRequest({ kind: 'scrape', connectionId, transactionId, infoHashes }),
+      read: ({ counts }) => infoHashes.map((_, index) => counts[index] ?? null),
     };
+    return this.#ask(url, question, (outcome) => {
+      answered(outcome.ok ? { ok: true, torrents: outcome.value } : outcome);
+    });
   }
 
   /** Gives up what is under way, unanswered, and closes the sockets. */
@@ -51,6 +62,25 @@ export class UdpTrackerClient implements TrackerClient {
     for (const call of this.#underWay) call.cancel();
     this.#underWay.clear();
     this.#parts.transactions.close();
+  }
+
+  #ask<Kind extends 'announce' | 'scrape', Value>(
+    url: string,
+    question: UdpQuestion<Kind, Value>,
+    answered: (outcome: UdpCallOutcome<Value>) => void,
+  ): { cancel(): void } {
+    const call = new UdpTrackerCall(this.#parts, question, (outcome) => {
+      this.#underWay.delete(call);
+      answered(outcome);
+    });
+    this.#underWay.add(call);
+    call.begin(url);
+    return {
+      cancel: () => {
+        this.#underWay.delete(call);
+        call.cancel();
+      },
+    };
   }
 }
 

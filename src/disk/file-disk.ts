@@ -1,20 +1,26 @@
 /** The files of a whole process: workers and descriptors that all torrents share. */
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
+import type { Worker } from 'node:worker_threads';
 import type { Timers } from '../base/clock.js';
 import { HashQueue } from './file-hash-queue.js';
+import { journalName } from './file-names.js';
 import { type ReadOperations, systemReadOperations } from './file-operations.js';
 import { type HashedFile, type Hashing, hashPieces, type PieceHashesOutcome } from './file-piece-hashing.js';
 import { FileReadPool } from './file-read-pool.js';
 import { FileStorage, type SharedDisk } from './file-storage.js';
-import { WorkerThread } from './file-worker-thread.js';
+import { createFileTarget } from './file-target.js';
+import { PIECE_WORKER, WorkerThread } from './file-worker-thread.js';
 import type { OpenStorageOptions, Storage } from './storage.js';
+import type { OpenTargetOptions, Target } from './target.js';
 
 export interface FileDiskOptions {
   /** Where answers come; they never come within the call that asks. */
   readonly timers: Timers;
   /** What a worker thread runs: it serves its port with `servePieceWork`. */
   readonly workerModule: URL;
+  /** A thread of `workerModule` that writes, begun before there was a disk; null: it is started when it is needed. */
+  readonly writer: Worker | null;
   /** Workers that hash what lies on the disk, at most; one more writes. */
   readonly hashingWorkers: number;
   /** Files that stay open for reading. */
@@ -23,7 +29,8 @@ export interface FileDiskOptions {
 }
 
 export const DEFAULT_FILE_DISK_OPTIONS: Omit<FileDiskOptions, 'timers'> = {
-  workerModule: new URL('./piece-worker.js', import.meta.url),
+  workerModule: PIECE_WORKER,
+  writer: null,
   hashingWorkers: availableParallelism(),
   openFiles: 64,
   readOperations: systemReadOperations,
@@ -31,6 +38,7 @@ export const DEFAULT_FILE_DISK_OPTIONS: Omit<FileDiskOptions, 'timers'> = {
 
 export interface FileDisk {
   openStorage(options: OpenStorageOptions): Storage;
+  openTarget(options: OpenTargetOptions): Target;
   /**
    * Hashes files in order, with all cores. `progress` gets the number of bytes hashed so far, `done` is called once
    * unless cancelled.
@@ -62,17 +70,23 @@ export function createFileDisk(options: FileDiskOptions): FileDisk {
   };
   const disk: SharedDisk = {
     timers,
-    writer: new WorkerThread(workerModule, crashed),
+    writer: new WorkerThread(workerModule, crashed, options.writer),
     hashing: new HashQueue(workerModule, hashingWorkers, crashed),
     readPool: new FileReadPool(readOperations, options.openFiles),
     readOperations,
   };
   let storages = 0;
+  let targets = 0;
   return {
     openStorage({ metainfo, layout, dir, output, partNames, overwrite }) {
       const place = { id: storages, root: resolve(dir), partNames, overwrite };
       storages += 1;
       return new FileStorage({ metainfo, layout, place, output, disk });
+    },
+    openTarget({ dir, name }) {
+      const place = { id: targets, root: resolve(dir), target: name, name: journalName(name) };
+      targets += 1;
+      return createFileTarget(disk.writer, place);
     },
     hashPieces: (files, pieceLength, progress, done) =>
       hashPieces({ timers, hashing: disk.hashing, jobsAtOnce: hashingWorkers * 3 }, files, pieceLength, progress, done),

@@ -1,3 +1,4 @@
+import { copyBytes } from '../base/bytes.js';
 import type { Millis } from '../base/clock.js';
 import type { PieceSlot } from '../disk/storage.js';
 import type { PieceIndex } from '../metainfo/piece-layout.js';
@@ -42,6 +43,11 @@ export class OpenPiece {
 
   hasArrived(block: number): boolean {
     return this.#arrived[block] === 1;
+  }
+
+  /** Copies a block to its place in the slot. */
+  keep(begin: number, block: Buffer): void {
+    if (this.slot !== null) copyBytes(block, this.slot.data, begin);
   }
 
   /** None has arrived: what is there will be written over. */

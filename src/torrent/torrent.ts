@@ -10,15 +10,18 @@ import { RateMeasure } from '../measure/rate-measure.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { type PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import type { RawServerContext } from '../net/raw-server.js';
+import type { Resume } from '../resume/resume.js';
 import type { Encoder } from '../swarm/encoder.js';
 import type { RefusalCode } from '../wire/refusal.js';
 import { Completion } from './completion.js';
 import { ContentProgress } from './content-progress.js';
 import { countPeers } from './count-peers.js';
 import { createPeerSources } from './create-peer-sources.js';
+import { DEFAULT_DISK_PAUSE_OPTIONS, DiskPause } from './disk-pause.js';
 import { ExistingData, type ExistingDataFound } from './existing-data.js';
 import { filePath } from './file-path.js';
 import { GuardedStorage } from './guarded-storage.js';
+import { joinResume } from './join-resume.js';
 import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
 import { Pace } from './pace.js';
 import type { TorrentEvents, TorrentState, TorrentStatus } from './status.js';
@@ -36,8 +39,10 @@ export class Torrent {
   readonly #layout: PieceLayout;
   readonly #progress: ContentProgress;
   readonly #swarm: JoinedSwarm;
+  readonly #resume: Resume;
   readonly #existing: ExistingData;
   readonly #completion: Completion;
+  readonly #pause: DiskPause;
   readonly #sources: PeerSource;
   #stage: 'new' | 'checking' | 'running' | 'stopping' | 'ended' = 'new';
   /** Who waits for the end. */
@@ -58,17 +63,25 @@ export class Torrent {
     const layout = new PieceLayout(metainfo);
     this.#layout = layout;
     this.#context = parts.rawServer.createContext((error) => this.#crashed(error));
-    const storage = new GuardedStorage(
-      parts.openStorage({
-        metainfo,
-        layout,
-        dir: options.dir,
-        output: options.outputName,
-        partNames: options.partNames,
-        overwrite: options.overwrite,
-      }),
-      this.#context,
-    );
+    const disk = parts.openStorage({
+      metainfo,
+      layout,
+      dir: options.dir,
+      output: options.outputName,
+      partNames: options.partNames,
+      overwrite: options.overwrite,
+    });
+    const { resume, storage } = joinResume({
+      context: this.#context,
+      random: parts.random,
+      metainfo,
+      layout,
+      storage: new GuardedStorage(disk, this.#context),
+      openTarget: parts.openTarget,
+      options,
+      warned: (code, message) => this.#warnOnce(code, message),
+    });
+    this.#resume = resume;
     this.#progress = new ContentProgress(metainfo, layout);
     this.#pace = new Pace(this.#context.now());
     this.#swarm = joinSwarm({
@@ -87,7 +100,7 @@ export class Torrent {
       port: parts.port,
       options,
       pieceVerified: (piece) => this.#pieceVerified(piece),
-      diskFailed: (failure) => this.#fail(failure),
+      diskFailed: (failure) => this.#pause.refused(failure),
       readFailed: (failure) => this.#warnOnce(failure.code, failure.message),
     });
     this.#existing = new ExistingData(
@@ -95,6 +108,7 @@ export class Torrent {
         metainfo,
         layout,
         storage,
+        resume,
         pathOf: (file) => filePath(file, options),
         mayWrite: options.mode === 'download',
         overwrite: options.overwrite,
@@ -114,11 +128,34 @@ export class Torrent {
       layout,
       storage,
       options,
-      events,
+      events: {
+        fileDone: (file, path) => events.fileDone(file, path),
+        done: () => events.done(),
+        goalReached: () => {
+          resume.complete();
+          events.goalReached();
+        },
+      },
       amountLeft: () => this.#swarm.store.amountLeft,
       ratio: () => this.#swarm.uploader.total / Math.max(1, this.#progress.length),
-      failed: (failure) => this.#fail(failure),
+      diskFailed: (failure) => this.#pause.refused(failure),
+      diskWorked: () => this.#pause.worked(),
     });
+    this.#pause = new DiskPause(
+      {
+        timers: this.#context,
+        hold: (held) => this.#swarm.store.hold(held),
+        // What is whole comes first: it gives memory back.
+        retry: () => this.#swarm.store.retry() || this.#completion.retry(),
+        paused: ({ code, message }) => events.warned(code, `${message}; waiting for the disk`),
+        resumed: () => {
+          this.#completion.retry();
+          events.warned('resumed', 'the disk works again; going on');
+        },
+        failed: (failure) => this.#fail(failure),
+      },
+      DEFAULT_DISK_PAUSE_OPTIONS,
+    );
     this.#sources = createPeerSources({
       metainfo,
       options,
@@ -185,12 +222,14 @@ export class Torrent {
       ...rates,
       ...counts,
       eta: left === undefined ? null : Math.ceil(left / 1000),
+      diskFailure: this.#pause.failure,
     };
   }
 
   #state(amountLeft: number, peers: number): TorrentState {
     if (this.#stage === 'new' || this.#stage === 'checking') return 'checking';
     if (this.#stage === 'stopping' || this.#stage === 'ended') return 'stopped';
+    if (this.#pause.failure !== null) return 'paused';
     if (amountLeft === 0) return 'seeding';
     return this.#pace.isStalled(peers, this.#context.now()) ? 'stalled' : 'downloading';
   }
@@ -211,6 +250,7 @@ export class Torrent {
     this.#completion.begin(verified, whole);
     // Whoever was complete before it began, and has nothing to give, has nothing to say to trackers and peers.
     if (store.amountLeft === 0 && this.#options.seedGoal === null) return;
+    this.#resume.started();
     for (const address of this.#options.peers) encoder.startConnection(address, null);
     this.#sources.begin();
   }
@@ -227,6 +267,7 @@ export class Torrent {
   #pieceVerified(piece: PieceIndex): void {
     this.#timeLeft?.dataCameIn(this.#layout.lengthOf(piece), this.#context.now());
     this.#progress.pieceVerified(piece);
+    this.#pause.worked();
     this.#completion.pieceVerified(piece);
     if (this.#swarm.store.amountLeft === 0) this.#sources.completed();
   }
@@ -242,6 +283,7 @@ export class Torrent {
   #crashed(error: unknown): void {
     if (this.#stage === 'ended') return;
     this.#context.end();
+    this.#resume.abandon();
     if (this.#stage !== 'stopping') this.#close();
     this.#saidGoodBye();
     this.#events.failed(error instanceof Error ? error : new Error(String(error)));
@@ -258,6 +300,7 @@ export class Torrent {
     this.#stage = 'stopping';
     this.#existing.stop();
     this.#completion.stop();
+    this.#pause.stop();
     this.#swarm.encoder.close();
     this.#swarm.connecter.stop();
     this.#swarm.store.close(() => {

@@ -4,6 +4,7 @@ import type { Random } from '../base/random.js';
 import type { Encodable } from '../bencode/encode.js';
 import { encodeCompact, type IpFamily, parseIp } from '../net/ip-address.js';
 import type { PeerAddress } from '../net/raw-server.js';
+import type { ScrapeCounts } from '../wire/udp-tracker-answer.js';
 import { type AnnounceQuery, parseQuery, type QueryFields, readAnnounce } from './announce-query.js';
 import type { HttpAnswer, HttpRequest } from './http-message.js';
 import type { PeerCheck } from './nat-check.js';
@@ -26,17 +27,10 @@ export interface TrackerMediator {
   save(state: Buffer): void;
 }
 
-/** How a torrent stands. */
-export interface TorrentCounts {
-  readonly seeds: number;
-  readonly downloaded: number;
-  readonly leeches: number;
-}
-
 /** What an announce is answered with, or the reason of a refusal for the client's eyes. */
-export type Announced = (TorrentCounts & { readonly peers: readonly TrackedPeer[] }) | string;
+export type Announced = (ScrapeCounts & { readonly peers: readonly TrackedPeer[] }) | string;
 
-const NO_COUNTS: TorrentCounts = { seeds: 0, downloaded: 0, leeches: 0 };
+const NO_COUNTS: ScrapeCounts = { seeds: 0, downloaded: 0, leeches: 0 };
 
 export class Tracker {
   readonly #mediator: TrackerMediator;
@@ -113,7 +107,7 @@ export class Tracker {
   }
 
   /** All zero when nothing is known of the torrent. */
-  countsOf(infoHash: Buffer): TorrentCounts {
+  countsOf(infoHash: Buffer): ScrapeCounts {
     const torrent = this.#table.get(infoHash);
     if (torrent === undefined) return NO_COUNTS;
     return { seeds: torrent.seedCount, downloaded: torrent.downloaded, leeches: torrent.leechCount };

@@ -2,18 +2,18 @@
 import type { DatagramHandler, DatagramSocket } from '../net/datagram.js';
 import type { IpFamily } from '../net/ip-address.js';
 import type { PeerAddress } from '../net/raw-server.js';
-import { encodeUdpAnswer, type UdpTrackerAnswer } from '../wire/udp-tracker-answer.js';
+import { encodeUdpAnswer, type ScrapeCounts, type UdpTrackerAnswer } from '../wire/udp-tracker-answer.js';
 import { decodeUdpRequest, type UdpAnnounce, type UdpTrackerRequest } from '../wire/udp-tracker-request.js';
 import { type AnnounceQuery, hostOf } from './announce-query.js';
 import type { ConnectionIds } from './connection-ids.js';
-import type { Announced, TorrentCounts } from './tracker.js';
+import type { Announced } from './tracker.js';
 
 /** What is asked of the tracker behind it. */
 export interface UdpTracked {
   /** Seconds between two announces of a client. */
   readonly interval: number;
   announce(query: AnnounceQuery, family: IpFamily, maxPeers: number): Announced;
-  countsOf(infoHash: Buffer): TorrentCounts;
+  countsOf(infoHash: Buffer): ScrapeCounts;
 }
 
 /** An answer of this length passes every link uncut. */
@@ -88,7 +88,7 @@ function readUdpAnnounce(request: UdpAnnounce, remoteHost: string): AnnounceQuer
   };
 }
 
-function within32Bits({ seeds, downloaded, leeches }: TorrentCounts): TorrentCounts {
+function within32Bits({ seeds, downloaded, leeches }: ScrapeCounts): ScrapeCounts {
   const clamp = (count: number) => Math.min(count, MAX_UINT32);
   return { seeds: clamp(seeds), downloaded: clamp(downloaded), leeches: clamp(leeches) };
 }

@@ -11,6 +11,10 @@ export function seededRandom(seed: number): Random {
   };
   return {
     below: (bound) => Math.floor((next() / 0x1_0000_0000) * bound),
-    bytes: (length) => Buffer.from(Array.from({ length }, () => next() & 0xff)),
+    bytes: (length) => {
+      const bytes = Buffer.alloc(length);
+      for (let index = 0; index < length; index += 1) bytes[index] = next() & 0xff;
+      return bytes;
+    },
   };
 }

@@ -26,7 +26,7 @@ export const tracker = defineCommand(
   {
     name: 'tracker',
     arguments: '',
-    summary: 'Serves announces and scrapes until told to stop. Its page is at / and /stats.json.',
+    summary: 'Serves announces and scrapes, over HTTP and UDP, until told to stop. Its page is at / and /stats.json.',
     footer: '',
     options: TRACKER_OPTIONS,
   },

@@ -1,9 +1,28 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { readUint32, toHex } from '../../../src/base/bytes.js';
+import { copyBytes, readUint32, toHex } from '../../../src/base/bytes.js';
 import { sha1, sha256 } from '../../../src/base/digest.js';
 import { BtgetError, unreachable } from '../../../src/base/failure.js';
+
+describe('copyBytes', () => {
+  it('puts the source where it belongs and touches nothing else, in shared memory and in memory of our own', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 40 }), fc.nat(20), fc.boolean(), (source, begin, shared) => {
+        const target = shared ? Buffer.from(new SharedArrayBuffer(60)) : Buffer.alloc(60);
+        target.fill(7);
+        copyBytes(source, target, begin);
+        const expected = Buffer.alloc(60, 7);
+        for (const [index, byte] of source.entries()) expected[begin + index] = byte;
+        assert.deepEqual(target, expected);
+      }),
+    );
+  });
+
+  it('refuses what has no room', () => {
+    assert.throws(() => copyBytes(Buffer.alloc(5), Buffer.alloc(8), 4), RangeError);
+  });
+});
 
 describe('readUint32', () => {
   it('is what was written, and never negative', () => {

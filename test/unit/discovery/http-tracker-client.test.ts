@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { DEFAULT_FETCH_OPTIONS } from '../../../src/discovery/http-fetch.js';
 import { HttpTrackerClient } from '../../../src/discovery/http-tracker-client.js';
-import type { AnnounceOutcome, AnnounceRequest } from '../../../src/discovery/tracker-client.js';
+import type { AnnounceOutcome, AnnounceRequest, ScrapeOutcome } from '../../../src/discovery/tracker-client.js';
 import { answer } from '../../support/fake-tracker.js';
 import { serveHttp, serveTcp } from '../../support/http-server.js';
 import { nodeTimers } from '../../support/node-timers.js';
@@ -45,6 +45,22 @@ test('an announce is asked for and its answer read, packed or not', async (conte
     `/announce?passkey=1&info_hash=${'%FE'.repeat(20)}&peer_id=${'p'.repeat(20)}&port=6881&uploaded=0&downloaded=0&left=0` +
       '&key=01234567&compact=1&numwant=50&event=started',
   ]);
+});
+
+test('a scrape is asked for beside the announce, and fails as an announce does', async (context) => {
+  const torrent = Buffer.alloc(20, 'a');
+  const host = await serveHttp(context, ({ url = '' }, response) => {
+    const isRight = url === `/scrape?info_hash=${'a'.repeat(20)}`;
+    response.end(isRight ? `d5:filesd20:${torrent}d8:completei3eeee` : 'd14:failure reason2:noe');
+  });
+  const client = new HttpTrackerClient(nodeTimers, OPTIONS);
+  const scrape = (url: string): Promise<ScrapeOutcome> =>
+    new Promise((resolve) => client.scrape(url, [torrent], resolve));
+  const torrents = [{ seeds: 3, downloaded: null, leeches: null }];
+  assert.deepEqual(await scrape(`http://${host}/announce`), { ok: true, torrents });
+  const refused = await scrape(`http://${host}/other/announce`);
+  assert.deepEqual(refused, { ok: false, code: 'refused', message: 'no' });
+  assert.equal((await scrape(`http://${host}/`)).ok, false);
 });
 
 test('every way in which a tracker fails has its code', async (context) => {

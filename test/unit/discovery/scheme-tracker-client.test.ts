@@ -1,13 +1,23 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SchemeTrackerClient } from '../../../src/discovery/scheme-tracker-client.js';
-import type { AnnounceRequest } from '../../../src/discovery/tracker-client.js';
+import type { AnnounceRequest, ScrapeOutcome, TrackerScraper } from '../../../src/discovery/tracker-client.js';
 import { answer, FakeTrackers } from '../../support/fake-tracker.js';
 import { Timeline } from '../../support/timeline.js';
 
-test('each announce goes to whoever speaks the language of its url, and can be cancelled there', () => {
+class FakeClient extends FakeTrackers implements TrackerScraper {
+  readonly scraped: string[] = [];
+
+  scrape(url: string, _: readonly Buffer[], answered: (outcome: ScrapeOutcome) => void): { cancel(): void } {
+    this.scraped.push(url);
+    answered({ ok: true, torrents: [] });
+    return { cancel: () => undefined };
+  }
+}
+
+test('each question goes to whoever speaks the language of its url, and can be cancelled there', () => {
   const timeline = new Timeline();
-  const [http, udp] = [0, 1].map(() => new FakeTrackers(timeline, () => answer())) as [FakeTrackers, FakeTrackers];
+  const [http, udp] = [0, 1].map(() => new FakeClient(timeline, () => answer())) as [FakeClient, FakeClient];
   const client = new SchemeTrackerClient(http, udp);
   const request: Omit<AnnounceRequest, 'url'> = {
     infoHash: Buffer.alloc(20),
@@ -29,7 +39,13 @@ test('each announce goes to whoever speaks the language of its url, and can be c
   }
   client.announce({ ...request, url: 'udp://f:1' }, () => assert.fail('it was cancelled')).cancel();
   timeline.run(1);
-  assert.equal(answered, 6);
+  for (const url of ['http://a/', 'Udp://b:1']) {
+    client.scrape(url, [], () => {
+      answered += 1;
+    });
+  }
+  assert.equal(answered, 8);
+  assert.deepEqual([http.scraped, udp.scraped], [['http://a/'], ['Udp://b:1']]);
   assert.deepEqual(
     [http, udp].map(({ requests }) => requests.map(({ url }) => url)),
     [

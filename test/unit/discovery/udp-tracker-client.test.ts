@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { DestinationOutcome, findDestinations } from '../../../src/discovery/http-destination.js';
-import type { AnnounceOutcome, AnnounceRequest } from '../../../src/discovery/tracker-client.js';
+import type { AnnounceOutcome, AnnounceRequest, ScrapeOutcome } from '../../../src/discovery/tracker-client.js';
 import { UdpTrackerClient } from '../../../src/discovery/udp-tracker-client.js';
 import { DEFAULT_UDP_TRACKER_OPTIONS } from '../../../src/discovery/udp-tracker-options.js';
 import type { BindAddresses } from '../../../src/net/fence.js';
@@ -335,6 +335,34 @@ test('what is short, of another transaction, of another kind, or from elsewhere 
   };
   timeline.run(3 * SECOND);
   assert.deepEqual(outcomes, [OBLIGING]);
+});
+
+test('a scrape uses the connection id of the announces, and what is missing of its answer is null', () => {
+  const { timeline, tracker, announce, client } = setUp();
+  const stub = tracker();
+  announce();
+  timeline.run(SECOND);
+  const outcomes: ScrapeOutcome[] = [];
+  const infoHashes = [Buffer.alloc(20, 1), Buffer.alloc(20, 2)];
+  const scrape = () => client.scrape(URL_OF_TRACKER, infoHashes, (outcome) => outcomes.push(outcome));
+  scrape();
+  timeline.run(SECOND);
+  stub.behave = ({ kind, transactionId }) =>
+    kind === 'scrape' ? { kind, transactionId, counts: [{ seeds: 7, downloaded: 8, leeches: 9 }] } : null;
+  scrape();
+  timeline.run(SECOND);
+  stub.behave = ({ transactionId }) => ({ kind: 'error', transactionId, message: Buffer.from('no scrapes') });
+  scrape();
+  timeline.run(SECOND);
+  const counts = { seeds: 1, downloaded: 2, leeches: 3 };
+  assert.deepEqual(outcomes, [
+    { ok: true, torrents: [counts, counts] },
+    { ok: true, torrents: [{ seeds: 7, downloaded: 8, leeches: 9 }, null] },
+    { ok: false, code: 'refused', message: 'no scrapes' },
+  ]);
+  const [, , asked] = stub.requests;
+  assert.deepEqual(asked?.kind === 'scrape' && asked.infoHashes, infoHashes);
+  assert.deepEqual(stub.log.slice(2), ['scrape 1', 'scrape 2', 'scrape 3', 'connect 3']);
 });
 
 test('intervals are kept within sane bounds', () => {

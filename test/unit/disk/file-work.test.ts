@@ -30,7 +30,7 @@ async function here(operations: Partial<FileOperations>, action: (here: Here) =>
       root,
       commit: (file = 'film') => {
         const names = { final: `t/${file}`, part: `t/${file}.part` };
-        const writes = [{ names, begin: 0, from: 0, length: BYTES.length }];
+        const writes = [{ file: 0, names, begin: 0, from: 0, length: BYTES.length }];
         return worker.ask('commit', { place, writes, data: BYTES, hash: sha1(BYTES) });
       },
       finish: () => worker.ask('finish', { place, names: NAMES, length: BYTES.length, executable: true, link: null }),
@@ -48,6 +48,27 @@ function failing(code: string, syscall: string): () => never {
 }
 
 describe('a worker', () => {
+  it('answers a message of requests at its end, and what takes longer when it is there', () => {
+    const flushes: ((error: Error | null) => void)[] = [];
+    const operations: Partial<FileOperations> = {
+      flush: (_descriptor, answered) => {
+        flushes.push(answered);
+      },
+    };
+    return here(operations, async ({ worker, place }) => {
+      const writes = [{ names: NAMES, begin: 0, from: 0, length: BYTES.length }];
+      const write = { kind: 'write', request: { place, writes, data: BYTES } } as const;
+      const finish = { place, names: NAMES, length: BYTES.length, executable: false, link: null };
+      worker.post([write, { kind: 'finish', request: finish }, write]);
+      assert.deepEqual(worker.answered, [[[0, 2], true]]);
+      while (flushes.length > 0) flushes.shift()?.(null);
+      assert.deepEqual(worker.answered, [
+        [[0, 2], true],
+        [[1], false],
+      ]);
+    });
+  });
+
   const rows: readonly (readonly [
     keyof FileOperations,
     code: string,
@@ -141,11 +162,11 @@ describe('a worker', () => {
     };
     await here({ flush }, async ({ worker, place, commit, finish, root }) => {
       await commit();
-      const first = await worker.ask('sync', { place });
+      const first = await worker.ask('sync', { place, also: [] });
       assert.ok(!first.ok);
       assert.match(first.failure.message, /cannot flush .*: made to fail \(EIO\)/);
       broken = false;
-      for (const told of [await worker.ask('sync', { place }), await finish()]) {
+      for (const told of [await worker.ask('sync', { place, also: [] }), await finish()]) {
         assert.ok(!told.ok);
         assert.equal(told.failure.code, 'io');
       }
@@ -162,7 +183,7 @@ describe('a worker', () => {
       const log: string[] = [];
       await commit();
       const finished = finish().then(() => log.push('finished'));
-      const synced = worker.ask('sync', { place }).then(() => log.push('synced'));
+      const synced = worker.ask('sync', { place, also: [] }).then(() => log.push('synced'));
       const flushTheFile = held.shift();
       const drain = async (): Promise<void> => {
         for (let turn = 0; turn < 10; turn += 1) {

@@ -5,7 +5,7 @@ import { escapeBytes } from '../../../src/discovery/announce-url.js';
 import type { DatagramHandler, DatagramSocket } from '../../../src/net/datagram.js';
 import { ConnectionIds } from '../../../src/tracker/connection-ids.js';
 import { Tracker } from '../../../src/tracker/tracker.js';
-import { DEFAULT_TRACKER_OPTIONS } from '../../../src/tracker/tracker-options.js';
+import { DEFAULT_TRACKER_OPTIONS, type TrackerOptions } from '../../../src/tracker/tracker-options.js';
 import { UdpHandler } from '../../../src/tracker/udp-handler.js';
 import { decodeUdpAnswer, type UdpTrackerAnswer } from '../../../src/wire/udp-tracker-answer.js';
 import { encodeUdpRequest, type UdpAnnounce, type UdpTrackerRequest } from '../../../src/wire/udp-tracker-request.js';
@@ -25,19 +25,20 @@ interface Client {
   announce(fields?: Partial<UdpAnnounce>): UdpTrackerAnswer | undefined;
 }
 
-function setUp() {
+function setUp(options: Partial<TrackerOptions> = {}) {
   const timeline = new Timeline();
   const network = new SimulatedNetwork(timeline, seededRandom(1), 1);
   const home = network.host(['8.0.0.254', '2001:db8::fe']);
+  const checks: { infoHash: Buffer; peerId: Buffer; answer: (reachable: boolean) => void }[] = [];
   const tracker = new Tracker(
     {
       timers: home,
       random: seededRandom(2),
-      natCheck: { check: () => assert.fail('nobody is called back') },
+      natCheck: { check: (_, infoHash, peerId, answer) => checks.push({ infoHash, peerId, answer }) },
       isAllowed: (infoHash) => !infoHash.equals(FORBIDDEN),
       save: () => undefined,
     },
-    DEFAULT_TRACKER_OPTIONS,
+    { ...DEFAULT_TRACKER_OPTIONS, ...options },
   );
   const handler = new UdpHandler(tracker, new ConnectionIds(home, seededRandom(3)));
   for (const family of [4, 6] as const) home.openDatagram({ family, port: 6969 }, handler, () => undefined);
@@ -93,7 +94,7 @@ function setUp() {
     };
     return { answers, send, ask, announce };
   };
-  return { timeline, tracker, client };
+  return { timeline, tracker, client, checks };
 }
 
 test('peers of the same family hear of each other, and the counts are those of all', () => {
@@ -141,6 +142,30 @@ test('whoever is wanted is dealt, however few of its family and kind there are',
   rare[0].announce({ left: 0 });
   const told = rare[1].announce();
   assert.equal(told?.kind === 'announce' && told.peers.toString('hex'), '20010db80000000000000000000000011ae1');
+  for (let peer = 1; peer <= 100; peer += 1) client(`8.0.1.${peer}`).announce({ left: 0 });
+  for (const leech of ['2001:db8::3', '2001:db8::4', '2001:db8::5']) client(leech).announce();
+  const again = rare[1].announce();
+  assert.equal(again?.kind === 'announce' && again.peers.length, 4 * 18);
+});
+
+test('a silent peer is forgotten, though the datagram that named it is gone', () => {
+  const { client, tracker, timeline } = setUp();
+  tracker.begin();
+  client('8.0.0.1').announce();
+  timeline.run(DEFAULT_TRACKER_OPTIONS.peerTimeout + DEFAULT_TRACKER_OPTIONS.sweepInterval);
+  const told = client('8.0.0.2').announce();
+  assert.equal(told?.kind === 'announce' && told.leeches, 1);
+});
+
+test('a peer that is called back is told to others when it answers', () => {
+  const { client, checks } = setUp({ natCheckTries: 1 });
+  client('8.0.0.1').announce();
+  const peersOf = (told: UdpTrackerAnswer | undefined) => told?.kind === 'announce' && told.peers.toString('hex');
+  assert.equal(peersOf(client('8.0.0.2').announce()), '');
+  const [first] = checks;
+  assert.deepEqual([first?.infoHash, first?.peerId.toString()], [TORRENT, '8.0.0.1'.padEnd(20, '-')]);
+  first?.answer(true);
+  assert.equal(peersOf(client('8.0.0.3').announce()), '080000011ae1');
 });
 
 test('a completed download is counted, and a scrape tells how each torrent stands', () => {

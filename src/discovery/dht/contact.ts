@@ -1,0 +1,98 @@
+/** Nodes of the DHT: their ids, how far they are from a target, and their compact spelling (BEP 5, BEP 32). */
+import { type IpAddress, type IpFamily, ipOfBytes, parseIp } from '../../net/ip-address.js';
+import type { PeerAddress } from '../../net/raw-server.js';
+
+/** 20 bytes: the id of a node, or an info-hash in the same space. */
+export type NodeId = Buffer;
+
+export const ID_LENGTH = 20;
+const ID_BITS = ID_LENGTH * 8;
+
+/** A node as others name it: an id that is claimed, and where it answers. */
+export interface Contact extends PeerAddress {
+  readonly id: NodeId;
+  /** `host`, read. */
+  readonly ip: IpAddress;
+}
+
+/** The node `id` at an address whose host is an IP literal; any other is a mistake of ours. */
+export function contactAt(id: NodeId, { host, port }: PeerAddress): Contact {
+  const ip = parseIp(host);
+  if (ip === undefined) throw new RangeError(`not an IP literal: ${host}`);
+  return { id, host: ip.text, port, ip };
+}
+
+/** Whether both name the same id at the same address. */
+export function isSame(a: Contact, b: Contact): boolean {
+  return a.host === b.host && a.port === b.port && a.id.equals(b.id);
+}
+
+/** Negative when `a` is closer to `target` than `b`: "distance(A,B) = |A xor B|, smaller values are closer". */
+export function compareDistance(target: NodeId, a: NodeId, b: NodeId): number {
+  for (let index = 0; index < ID_LENGTH; index += 1) {
+    const byte = target[index] as number;
+    const difference = (byte ^ (a[index] as number)) - (byte ^ (b[index] as number));
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+/** How many bits `a` and `b` have in common at their beginning, 0 to 160. */
+export function sharedPrefix(a: NodeId, b: NodeId): number {
+  for (let index = 0; index < ID_LENGTH; index += 1) {
+    const difference = (a[index] as number) ^ (b[index] as number);
+    if (difference !== 0) return index * 8 + Math.clz32(difference) - 24;
+  }
+  return ID_BITS;
+}
+
+/** `random` with as many bits of `id` at its beginning as `shared` says, and the bit after them different. */
+export function withSharedPrefix(id: NodeId, shared: number, random: Buffer): NodeId {
+  const made = Buffer.from(random);
+  const whole = shared >> 3;
+  id.copy(made, 0, 0, whole);
+  if (shared >= ID_BITS) return made;
+  const rest = shared & 7;
+  const kept = 0xff & ~(0xff >> rest);
+  const flipped = 0x80 >> rest;
+  const own = id[whole] as number;
+  const free = 0xff & ~(kept | flipped);
+  made[whole] = (own & kept) | (~own & flipped) | ((made[whole] as number) & free);
+  return made;
+}
+
+/** The one text by which an address is known in tables. */
+export function addressKey({ host, port }: PeerAddress): string {
+  return `${host} ${port}`;
+}
+
+/** "Compact node info": the id and the compact address, 26 bytes a node for IPv4, 38 for IPv6. */
+export function encodeContacts(contacts: readonly Contact[]): Buffer {
+  const compact = Buffer.alloc(contacts.reduce((length, { ip }) => length + ID_LENGTH + ip.bytes.length + 2, 0));
+  let end = 0;
+  for (const { id, ip, port } of contacts) {
+    end += id.copy(compact, end);
+    end += ip.bytes.copy(compact, end);
+    end = compact.writeUInt16BE(port, end);
+  }
+  return compact;
+}
+
+/**
+ * At most `limit` nodes of `compact`, which is taken as a whole or not at all: bytes that are not a multiple of a node's
+ * length are rubbish from the beginning. A node at port 0 is left out.
+ */
+export function decodeContacts(compact: Buffer, family: IpFamily, limit: number): Contact[] {
+  const length = ID_LENGTH + (family === 4 ? 6 : 18);
+  if (compact.length % length !== 0) return [];
+  const contacts: Contact[] = [];
+  for (let begin = 0; begin < compact.length && contacts.length < limit; begin += length) {
+    const port = compact.readUInt16BE(begin + length - 2);
+    if (port === 0) continue;
+    const ip = ipOfBytes(compact.subarray(begin + ID_LENGTH, begin + length - 2));
+    // A copy: a view would be overwritten by the next datagram.
+    const id = Buffer.from(compact.subarray(begin, begin + ID_LENGTH));
+    contacts.push({ id, host: ip.text, port, ip });
+  }
+  return contacts;
+}

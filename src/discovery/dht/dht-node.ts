@@ -1,0 +1,250 @@
+/** Our node in the DHT, in that of IPv4, in that of IPv6, or in both. */
+import type { Timers } from '../../base/clock.js';
+import type { Random } from '../../base/random.js';
+import type { IpFamily } from '../../net/ip-address.js';
+import type { PeerAddress } from '../../net/raw-server.js';
+import type { NodeId } from './contact.js';
+import type { DhtOptions } from './dht-options.js';
+import { type DhtState, decodeState, encodeState, type FamilyState } from './dht-state.js';
+import { type DhtSocket, FamilyNode } from './family-node.js';
+import { targetOf, type VerifySignature } from './item.js';
+import type { Item } from './message.js';
+import { familyOf } from './neighbourhood.js';
+import { type ResolveName, type RouterStatus, Routers } from './routers.js';
+import { fetchItem, storeItem } from './stored-items.js';
+import { type AnnouncedPlace, type FoundPeers, findPeers, TorrentAnnouncer } from './torrent-announcer.js';
+import { Upkeep } from './upkeep.js';
+
+export interface DhtMediator {
+  readonly timers: Timers;
+  readonly random: Random;
+  /** Looks a router's name up; an IP literal is its own address. */
+  readonly resolve: ResolveName;
+  readonly verify: VerifySignature;
+}
+
+/** One family, for displays. */
+export interface FamilyStatus {
+  readonly family: IpFamily;
+  readonly good: number;
+  readonly questionable: number;
+  /** Where most others see us, or null while too few have told. */
+  readonly externalHost: string | null;
+  /** Bytes of packets. */
+  readonly sent: number;
+  readonly received: number;
+  /** Torrents and peers that others have announced to us. */
+  readonly stored: { readonly torrents: number; readonly peers: number };
+}
+
+export interface DhtStatus {
+  /** Those that are open. */
+  readonly families: readonly FamilyStatus[];
+  readonly routers: readonly RouterStatus[];
+}
+
+/** What a search took. */
+export interface SearchOutcome {
+  /** Nodes that answered: nobody could be asked when there are none. */
+  readonly answered: number;
+  readonly queries: number;
+}
+
+interface Member {
+  readonly node: FamilyNode;
+  readonly upkeep: Upkeep;
+}
+
+/** A torrent that is announced, in every family that is open. */
+interface Announced {
+  readonly announcers: Map<IpFamily, TorrentAnnouncer>;
+  announcerFor(node: FamilyNode): TorrentAnnouncer;
+}
+
+export class DhtNode {
+  readonly #mediator: DhtMediator;
+  readonly #options: DhtOptions;
+  readonly #saved: DhtState;
+  readonly #routers: Routers;
+  readonly #members = new Map<IpFamily, Member>();
+  readonly #announced = new Set<Announced>();
+
+  /** `state`: what `exportState` gave in an earlier run, or null. Nothing is sent before `open`. */
+  constructor(mediator: DhtMediator, options: DhtOptions, state: Buffer | null) {
+    this.#mediator = mediator;
+    this.#options = options;
+    this.#saved = decodeState(state ?? Buffer.alloc(0));
+    this.#routers = new Routers(options.routers, mediator.resolve);
+  }
+
+  /** Enters the DHT of `family` through `socket`, whose packets are to be handed in from now on. Once for each family. */
+  open(family: IpFamily, socket: DhtSocket): void {
+    if (this.#members.has(family)) throw new Error(`the DHT of IPv${family} is open already`);
+    const { timers, random, verify } = this.#mediator;
+    const routers = this.#routers;
+    const saved = family === 4 ? this.#saved.ipv4 : this.#saved.ipv6;
+    const node = new FamilyNode(
+      family,
+      socket,
+      {
+        timers,
+        random,
+        verify,
+        routers,
+        closest: (of, target, count) => this.#members.get(of)?.node.table.closest(target, count, 'good') ?? [],
+        heardOfOther: (contact) => this.#members.get(contact.ip.family)?.node.table.heardOf(contact),
+        idChanged: () => upkeep.enter(),
+      },
+      this.#options,
+      saved?.id ?? null,
+    );
+    for (const contact of saved?.contacts ?? []) node.table.restore(contact);
+    const upkeep = new Upkeep(
+      node,
+      {
+        timers,
+        routers,
+        wantsOther: () => this.#members.size > 1,
+        entered: () => {
+          for (const { announcers } of this.#announced) announcers.get(family)?.hurry();
+        },
+      },
+      this.#options,
+    );
+    this.#members.set(family, { node, upkeep });
+    upkeep.begin();
+    for (const announced of this.#announced) this.#startAnnouncer(announced, node);
+  }
+
+  /** A packet came in through the socket of its family. It is valid during the call. */
+  datagramCameIn(packet: Buffer, from: PeerAddress): void {
+    this.#memberAt(from)?.node.datagramCameIn(packet, from);
+  }
+
+  /** What was sent to `to` has not arrived. */
+  sendFailed(to: PeerAddress): void {
+    this.#memberAt(to)?.node.sendFailed(to);
+  }
+
+  /** A node is said to be at `address`, an IP literal: by a peer's `port` message, or by a torrent's `nodes`. */
+  addNode(address: PeerAddress): void {
+    this.#memberAt(address)?.node.probeAddress(address);
+  }
+
+  /** A node is said to be at `host`, which may be a name. */
+  addNamedNode(host: string, port: number): void {
+    this.#mediator.resolve(host, (addresses) => {
+      for (const address of addresses) this.addNode({ host: address, port });
+    });
+  }
+
+  /** Finds peers of a torrent, once. `found` is called as they come; `done` later, when no more do. */
+  search(infoHash: NodeId, found: FoundPeers, done: (outcome: SearchOutcome) => void): { cancel(): void } {
+    const total = { answered: 0, queries: 0 };
+    const each = (node: FamilyNode, ended: () => void) =>
+      findPeers(node, infoHash, found, ({ answered, queries }) => {
+        total.answered += answered;
+        total.queries += queries;
+        ended();
+      });
+    return this.#inEach(each, () => done(total));
+  }
+
+  /** Tells where a torrent's peer is to be found, now and every 15 to 30 minutes until `stop`; finds others on the way. */
+  announce(infoHash: NodeId, place: AnnouncedPlace, found: FoundPeers): { stop(): void } {
+    const { timers, random } = this.#mediator;
+    const announced: Announced = {
+      announcers: new Map(),
+      announcerFor: (node) => new TorrentAnnouncer(infoHash, place, node, { timers, random }, this.#options, found),
+    };
+    this.#announced.add(announced);
+    for (const { node } of this.#members.values()) this.#startAnnouncer(announced, node);
+    return {
+      stop: () => {
+        this.#announced.delete(announced);
+        for (const announcer of announced.announcers.values()) announcer.stop();
+      },
+    };
+  }
+
+  /** The newest version of what is stored at `target` (BEP 44), or null. `salt` is empty unless the target has one. */
+  get(target: NodeId, salt: Buffer, done: (item: Item | null) => void): { cancel(): void } {
+    let newest: Item | null = null;
+    const each = (node: FamilyNode, ended: () => void) =>
+      fetchItem(node, target, salt, this.#mediator.verify, (item) => {
+        const isNewer = (item?.signed?.sequence ?? 0n) > (newest?.signed?.sequence ?? -1n);
+        if (item !== null && isNewer) newest = item;
+        ended();
+      });
+    return this.#inEach(each, () => done(newest));
+  }
+
+  /** Stores `item` (BEP 44). `done` gets its target and how many nodes have taken it. */
+  put(item: Item, salt: Buffer, done: (target: NodeId, stored: number) => void): { cancel(): void } {
+    let total = 0;
+    const each = (node: FamilyNode, ended: () => void) =>
+      storeItem(node, item, salt, (stored) => {
+        total += stored;
+        ended();
+      });
+    return this.#inEach(each, () => done(targetOf(item, salt), total));
+  }
+
+  status(): DhtStatus {
+    const families = [...this.#members.values()].map(({ node }): FamilyStatus => {
+      const { family, table, traffic, stored, externalHost } = node;
+      const counts = { good: table.count('good'), questionable: table.count('questionable') };
+      return { family, ...counts, externalHost, ...traffic, stored };
+    });
+    return { families, routers: this.#routers.status() };
+  }
+
+  /** What the next run begins with. A family that is not open keeps what it was. */
+  exportState(): Buffer {
+    const stateOf = (family: IpFamily, saved: FamilyState | null): FamilyState | null => {
+      const table = this.#members.get(family)?.node.table;
+      return table === undefined || table.size === 0 ? saved : { id: table.ownId, contacts: table.contacts() };
+    };
+    return encodeState({ ipv4: stateOf(4, this.#saved.ipv4), ipv6: stateOf(6, this.#saved.ipv6) });
+  }
+
+  /** Ends everything at once. Nothing is told any more. */
+  stop(): void {
+    for (const { announcers } of this.#announced) for (const announcer of announcers.values()) announcer.stop();
+    this.#announced.clear();
+    for (const { node, upkeep } of this.#members.values()) {
+      upkeep.stop();
+      node.stop();
+    }
+    this.#members.clear();
+  }
+
+  #memberAt({ host }: PeerAddress): Member | undefined {
+    return this.#members.get(familyOf(host));
+  }
+
+  #startAnnouncer(announced: Announced, node: FamilyNode): void {
+    const announcer = announced.announcerFor(node);
+    announced.announcers.set(node.family, announcer);
+    announcer.begin();
+  }
+
+  /** Does something in every open family. `done` is called later, when all have ended. */
+  #inEach(begin: (node: FamilyNode, ended: () => void) => { cancel(): void }, done: () => void): { cancel(): void } {
+    let left = this.#members.size;
+    const ended = (): void => {
+      left -= 1;
+      if (left === 0) done();
+    };
+    if (left === 0) {
+      const task = this.#mediator.timers.addTask(done, 0);
+      return task;
+    }
+    const calls = [...this.#members.values()].map(({ node }) => begin(node, ended));
+    return {
+      cancel: () => {
+        for (const call of calls) call.cancel();
+      },
+    };
+  }
+}

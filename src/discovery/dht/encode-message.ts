@@ -1,0 +1,92 @@
+/** Values as packets. What others sent is never written back but for the transaction and values of BEP 44. */
+import { type Encodable, encodeBencode, Verbatim } from '../../bencode/encode.js';
+import { encodeCompact } from '../../net/ip-address.js';
+import type { PeerAddress } from '../../net/raw-server.js';
+import type { NodeId } from './contact.js';
+import type { Item, KrpcError, Query, Want } from './message.js';
+
+/** Fields of a dictionary; null leaves one out. */
+type Fields = Readonly<Record<string, Encodable | null>>;
+
+/** `readOnly`: we say that we answer nobody (BEP 43). */
+export function encodeQuery(transaction: Buffer, id: NodeId, query: Query, readOnly: boolean): Buffer {
+  return encode({
+    a: dictionary({ id, ...argumentsOf(query) }),
+    q: query.method,
+    ro: flag(readOnly),
+    t: transaction,
+    y: 'q',
+  });
+}
+
+/** `fields` besides the id. `to` is told how it is seen: BEP 42, "all DHT responses SHOULD include" it. */
+export function encodeAnswer(transaction: Buffer, id: NodeId, fields: Fields, to: PeerAddress): Buffer {
+  return encode({ ip: encodeCompact(to) ?? null, r: dictionary({ id, ...fields }), t: transaction, y: 'r' });
+}
+
+export function encodeError(transaction: Buffer, { code, text }: KrpcError, to: PeerAddress): Buffer {
+  return encode({ e: [code, text], ip: encodeCompact(to) ?? null, t: transaction, y: 'e' });
+}
+
+/** The fields of a stored value, in a query and in an answer. */
+export function itemFields({ value, signed }: Item): Fields {
+  return {
+    v: new Verbatim(value),
+    k: signed?.publicKey ?? null,
+    seq: signed?.sequence ?? null,
+    sig: signed?.signature ?? null,
+  };
+}
+
+function argumentsOf(query: Query): Fields {
+  switch (query.method) {
+    case 'ping':
+      return {};
+    case 'find_node':
+    case 'sample_infohashes':
+      return { target: query.target, want: wantList(query.want) };
+    case 'get_peers':
+      return {
+        info_hash: query.target,
+        want: wantList(query.want),
+        noseed: flag(query.noSeeds),
+        scrape: flag(query.scrape),
+      };
+    case 'announce_peer':
+      return {
+        info_hash: query.target,
+        port: query.port,
+        implied_port: flag(query.impliedPort),
+        seed: flag(query.isSeed),
+        token: query.token,
+      };
+    case 'get':
+      return { target: query.target, want: wantList(query.want), seq: query.newerThan };
+    case 'put':
+      return {
+        ...itemFields(query.item),
+        token: query.token,
+        salt: query.salt.length === 0 ? null : query.salt,
+        cas: query.expected,
+      };
+  }
+}
+
+function wantList({ nodes, nodes6 }: Want): Encodable | null {
+  const wanted = [...(nodes ? ['n4'] : []), ...(nodes6 ? ['n6'] : [])];
+  return wanted.length === 0 ? null : wanted;
+}
+
+function flag(set: boolean): 1 | null {
+  return set ? 1 : null;
+}
+
+function encode(fields: Fields): Buffer {
+  return encodeBencode(dictionary(fields));
+}
+
+function dictionary(fields: Fields): ReadonlyMap<string, Encodable> {
+  const entries = new Map<string, Encodable>();
+  for (const [key, value] of Object.entries(fields)) if (value !== null) entries.set(key, value);
+  return entries;
+}

@@ -1,0 +1,273 @@
+/**
+ * One of the two DHTs: "the IPv4 DHT, and the IPv6 DHT are independent" (BEP 32). It reads what comes in, answers within
+ * its bounds, and learns of other nodes from everything that is asked and answered.
+ */
+import type { Timers } from '../../base/clock.js';
+import { type Random, shuffle } from '../../base/random.js';
+import type { IpAddress, IpFamily } from '../../net/ip-address.js';
+import type { PeerAddress } from '../../net/raw-server.js';
+import { Allowance } from './allowance.js';
+import { type Contact, contactAt, ID_LENGTH, type NodeId } from './contact.js';
+import { decodeMessage } from './decode-message.js';
+import type { DhtOptions } from './dht-options.js';
+import { encodeError } from './encode-message.js';
+import { ExternalAddress } from './external-address.js';
+import type { VerifySignature } from './item.js';
+import type { LookupEvents } from './lookup.js';
+import { type LookupBeginning, LookupQueue } from './lookup-queue.js';
+import type { Message, Query } from './message.js';
+import { familyOf, mayName } from './neighbourhood.js';
+import { Responder } from './responder.js';
+import type { Routers } from './routers.js';
+import { RoutingTable } from './routing-table.js';
+import { isSecureId, secureId } from './secure-id.js';
+import { SourceGuard } from './source-guard.js';
+import { type QueryOutcome, Transactions } from './transactions.js';
+
+/** Nodes from which a lookup starts: the closest, and some by chance, so that no neighbourhood of liars encloses it. */
+const CLOSE_START = 8;
+const CHANCE_START = 4;
+/** Queries whose answers name nodes. */
+const NAMES_NODES: ReadonlySet<Query['method']> = new Set(['find_node', 'get_peers', 'get', 'sample_infohashes']);
+/** A table with fewer nodes is that of a DHT which is just beginning, or very small. */
+const FEW_NODES = 8;
+
+/** Where packets leave. The session's socket, which may carry more than the DHT. */
+export interface DhtSocket {
+  send(packet: Buffer, to: PeerAddress): void;
+}
+
+export interface FamilyNodeMediator {
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly verify: VerifySignature;
+  readonly routers: Routers;
+  /** Good nodes of that family, which may be the other one. */
+  closest(family: IpFamily, target: NodeId, count: number): readonly Contact[];
+  /** A node of the other family was named. */
+  heardOfOther(contact: Contact): void;
+  /** Our id has changed: who is near us must be found anew. */
+  idChanged(): void;
+}
+
+export class FamilyNode {
+  readonly family: IpFamily;
+  readonly #mediator: FamilyNodeMediator;
+  readonly #options: DhtOptions;
+  readonly #socket: DhtSocket;
+  readonly #transactions: Transactions;
+  readonly #responder: Responder;
+  readonly #lookups: LookupQueue;
+  readonly #external = new ExternalAddress();
+  readonly #guard = new SourceGuard();
+  readonly #answers: Allowance;
+  #table: RoutingTable;
+  #sent = 0;
+  #received = 0;
+
+  /** `id`: that of an earlier run, or null for a new one. */
+  constructor(
+    family: IpFamily,
+    socket: DhtSocket,
+    mediator: FamilyNodeMediator,
+    options: DhtOptions,
+    id: NodeId | null,
+  ) {
+    const { timers, random, verify } = mediator;
+    const now = () => timers.now();
+    const ownId = () => this.ownId;
+    this.family = family;
+    this.#socket = socket;
+    this.#mediator = mediator;
+    this.#options = options;
+    this.#table = this.#newTable(id ?? random.bytes(ID_LENGTH));
+    this.#transactions = new Transactions(
+      { timers, random, ownId, send: (packet, to) => this.#send(packet, to) },
+      options,
+    );
+    this.#responder = new Responder(
+      family,
+      { random, verify, now, ownId, closest: (of, target, count) => mediator.closest(of, target, count) },
+      options.store,
+    );
+    this.#lookups = new LookupQueue(options, (target) => this.#beginningFor(target));
+    this.#answers = new Allowance(options.answerBytesPerSecond, options.answerBurst, timers.now());
+  }
+
+  get ownId(): NodeId {
+    return this.#table.ownId;
+  }
+
+  get table(): RoutingTable {
+    return this.#table;
+  }
+
+  get traffic(): { readonly sent: number; readonly received: number } {
+    return { sent: this.#sent, received: this.#received };
+  }
+
+  get stored(): Responder['stored'] {
+    return this.#responder.stored;
+  }
+
+  /** Peers that others have announced to us: we may be the closest to a torrent ourselves. */
+  storedPeers(infoHash: NodeId, count: number): PeerAddress[] {
+    return this.#responder.peersOf(infoHash, count);
+  }
+
+  /** Where most others see us, or null. */
+  get externalHost(): string | null {
+    return this.#external.elected?.text ?? null;
+  }
+
+  /** `packet` is valid during the call. */
+  datagramCameIn(packet: Buffer, from: PeerAddress): void {
+    this.#received += packet.length;
+    if (from.port === 0 || !this.#guard.admits(from.host, this.#mediator.timers.now())) return;
+    const message = decodeMessage(packet);
+    switch (message.kind) {
+      case 'query':
+        this.#gotQuery(message, from);
+        break;
+      case 'answer':
+        this.#transactions.gotAnswer(message, from);
+        break;
+      case 'error':
+        this.#transactions.gotError(message, from);
+        break;
+      case 'bad-query':
+        this.#answer(encodeError(message.transaction, message.error, from), from);
+        break;
+      case 'rubbish':
+        break;
+    }
+  }
+
+  sendFailed(to: PeerAddress): void {
+    this.#transactions.sendFailed(to);
+  }
+
+  /** Asks one node. `answered` is called once, later; not after `stop`. */
+  ask(contact: Contact, query: Query, answered: (outcome: QueryOutcome) => void): void {
+    this.#transactions.ask(contact, query, (outcome) => {
+      if (outcome.ok) {
+        // One whose id changes is not kept, under no id. If it has only begun anew, it will make itself known.
+        if (outcome.answer.id.equals(contact.id)) this.#learn(contact, query, outcome);
+        else this.#table.failed(contact);
+      } else if (outcome.code !== 'refused' || query.method === 'find_node') {
+        // A node may refuse to store something. One that names no nodes is of no use.
+        this.#table.failed(contact);
+      }
+      answered(outcome);
+    });
+  }
+
+  /** Asks whoever is at `address`. `answered` is called once, later; not after `stop`. */
+  askAddress(address: PeerAddress, query: Query, answered: (outcome: QueryOutcome) => void): void {
+    this.#transactions.ask(address, query, (outcome) => {
+      if (outcome.ok) this.#learn(contactAt(outcome.answer.id, address), query, outcome);
+      answered(outcome);
+    });
+  }
+
+  /** Asks for nodes near us, to see whether this one is of use. */
+  probe(contact: Contact): void {
+    this.ask(contact, this.#probe(), () => undefined);
+  }
+
+  /** The same, of whoever is at `address`. */
+  probeAddress(address: PeerAddress): void {
+    this.askAddress(address, this.#probe(), () => undefined);
+  }
+
+  lookUp(target: NodeId, query: Query, events: LookupEvents): { cancel(): void } {
+    return this.#lookups.add(target, query, events);
+  }
+
+  /** Forgets what others have stored too long ago. */
+  expire(): void {
+    this.#responder.expire();
+  }
+
+  stop(): void {
+    this.#lookups.stop();
+    this.#transactions.stop();
+  }
+
+  #probe(): Query {
+    return { method: 'find_node', target: this.ownId, want: { nodes: false, nodes6: false } };
+  }
+
+  #newTable(ownId: NodeId): RoutingTable {
+    const { timers, random } = this.#mediator;
+    return new RoutingTable(ownId, {
+      random,
+      now: () => timers.now(),
+      probe: (contact) => this.probe(contact),
+    });
+  }
+
+  #beginningFor(target: NodeId): LookupBeginning {
+    const { timers, random, routers } = this.#mediator;
+    const close = this.#table.closest(target, CLOSE_START, 'not-bad');
+    const isPoor = close.length < CLOSE_START;
+    const others = this.#table.contacts().filter((contact) => isPoor || !close.includes(contact));
+    const chance = shuffle(random, others).slice(0, isPoor ? CLOSE_START : CHANCE_START);
+    return {
+      mediator: {
+        timers,
+        family: this.family,
+        ownId: this.ownId,
+        ask: (contact, query, answered) => this.ask(contact, query, answered),
+        askAddress: (address, query, answered) => this.askAddress(address, query, answered),
+        misled: (teller) => this.#table.misled(teller),
+      },
+      // After an outage every node looks bad, and is asked all the same.
+      contacts: [...close, ...chance],
+      entries: isPoor ? routers.addresses(this.family) : [],
+    };
+  }
+
+  #gotQuery(message: Message & { readonly kind: 'query' }, from: PeerAddress): void {
+    if (this.#options.readOnly) return;
+    this.#answer(this.#responder.respond(message, from), from);
+    if (!message.readOnly) this.#table.queried(contactAt(message.id, from));
+  }
+
+  #answer(packet: Buffer, to: PeerAddress): void {
+    if (this.#options.readOnly || !this.#answers.take(packet.length, this.#mediator.timers.now())) return;
+    this.#send(packet, to);
+  }
+
+  #send(packet: Buffer, to: PeerAddress): void {
+    this.#sent += packet.length;
+    this.#socket.send(packet, to);
+  }
+
+  /** What an answer tells besides what was asked. `from` has the id under which it answered. */
+  #learn(from: Contact, query: Query, { answer, seenAs }: QueryOutcome & { readonly ok: true }): void {
+    const { routers } = this.#mediator;
+    routers.answered(from);
+    if (NAMES_NODES.has(query.method) && !routers.isPublic(from)) {
+      // A node that knows nobody is welcome where nobody knows anybody.
+      const isOfUse = answer.contacts.length > 0 || this.#table.size < FEW_NODES;
+      if (isOfUse) this.#table.answered(from);
+      else this.#table.failed(from);
+    }
+    for (const contact of answer.contacts) {
+      if (contact.ip.family !== this.family && mayName(from.ip, contact.ip)) this.#mediator.heardOfOther(contact);
+    }
+    if (seenAs !== null && familyOf(seenAs.host) === this.family) this.#seenAt(seenAs.host, from.ip);
+  }
+
+  /** "Consider restarting its DHT node with a new node ID, taking this IP into account." */
+  #seenAt(host: string, teller: IpAddress): void {
+    if (!this.#external.vote(teller, host)) return;
+    const { elected } = this.#external;
+    if (elected === null || isSecureId(this.ownId, elected)) return;
+    const former = this.#table;
+    this.#table = this.#newTable(secureId(elected, this.#mediator.random));
+    for (const contact of former.contacts()) this.#table.restore(contact);
+    this.#mediator.idChanged();
+  }
+}

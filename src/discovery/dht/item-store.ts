@@ -1,0 +1,82 @@
+import type { Millis } from '../../base/clock.js';
+import type { NodeId } from './contact.js';
+import { isSignedBy, MAX_SALT_LENGTH, MAX_VALUE_LENGTH, targetOf, type VerifySignature } from './item.js';
+import { type Item, KRPC_ERROR, type KrpcError, type Query } from './message.js';
+
+/** "These items may expire in 2 hours." */
+const LIFETIME: Millis = 2 * 60 * 60_000;
+const MAX_ITEMS = 500;
+
+type PutQuery = Query & { readonly method: 'put' };
+
+/** Values that others have stored with us (BEP 44). */
+export class ItemStore {
+  readonly #verify: VerifySignature;
+  /** By target; the one that was stored last stands at the end. */
+  readonly #items = new Map<string, { readonly item: Item; readonly storedAt: Millis }>();
+
+  constructor(verify: VerifySignature) {
+    this.#verify = verify;
+  }
+
+  get(target: NodeId, now: Millis): Item | undefined {
+    const stored = this.#items.get(target.toString('latin1'));
+    return stored !== undefined && now - stored.storedAt <= LIFETIME ? stored.item : undefined;
+  }
+
+  /** Why nobody could store this, whatever is stored already; null when it may be looked at. */
+  static objection({ item, salt }: PutQuery): KrpcError | null {
+    if (item.value.length > MAX_VALUE_LENGTH) return { code: KRPC_ERROR.valueTooBig, text: 'message (v) too big' };
+    if (salt.length > MAX_SALT_LENGTH) return { code: KRPC_ERROR.saltTooBig, text: 'salt too big' };
+    return null;
+  }
+
+  /** Stores the item, or says why not. The token has been looked at. */
+  put({ item, salt, expected }: PutQuery, now: Millis): KrpcError | null {
+    const target = targetOf(item, salt);
+    if (item.signed !== null) {
+      const error = this.#objectionToVersion(item, item.signed.sequence, salt, expected, this.get(target, now));
+      if (error !== null) return error;
+    }
+    const key = target.toString('latin1');
+    this.#items.delete(key);
+    this.#items.set(key, { item, storedAt: now });
+    if (this.#items.size > MAX_ITEMS) this.#forgetFirst();
+    return null;
+  }
+
+  /** Forgets every item whose time is over. */
+  expire(now: Millis): void {
+    for (const [key, { storedAt }] of this.#items) {
+      if (now - storedAt <= LIFETIME) return;
+      this.#items.delete(key);
+    }
+  }
+
+  #objectionToVersion(
+    { value, signed }: Item,
+    sequence: bigint,
+    salt: Buffer,
+    expected: bigint | null,
+    stored: Item | undefined,
+  ): KrpcError | null {
+    if (signed === null || !isSignedBy(value, signed, salt, this.#verify)) {
+      return { code: KRPC_ERROR.badSignature, text: 'invalid signature' };
+    }
+    const current = stored?.signed?.sequence;
+    if (current === undefined || stored === undefined) return null;
+    if (expected !== null && expected !== current) {
+      return { code: KRPC_ERROR.casMismatch, text: 'the CAS hash mismatched, re-read value and try again' };
+    }
+    // "If the sequence number is equal, and the value is also the same, the node SHOULD reset its timeout counter."
+    if (sequence > current || (sequence === current && stored.value.equals(value))) return null;
+    return { code: KRPC_ERROR.sequenceTooLow, text: 'sequence number less than current' };
+  }
+
+  #forgetFirst(): void {
+    for (const key of this.#items.keys()) {
+      this.#items.delete(key);
+      return;
+    }
+  }
+}

@@ -1,0 +1,185 @@
+/** One walk through the DHT towards a target: it asks the closest nodes it knows for closer ones until there are none. */
+import type { Millis, Task, Timers } from '../../base/clock.js';
+import type { IpFamily } from '../../net/ip-address.js';
+import type { PeerAddress } from '../../net/raw-server.js';
+import { type Candidate, Candidates, type Teller } from './candidates.js';
+import { type Contact, contactAt, type NodeId } from './contact.js';
+import type { DhtOptions } from './dht-options.js';
+import type { Answer, Query } from './message.js';
+import { mayName } from './neighbourhood.js';
+import type { QueryOutcome } from './transactions.js';
+
+/** Queries under way, the slow ones with the others. */
+const MAX_UNDER_WAY = 16;
+
+/** A node that can be written to. */
+export interface Writable {
+  readonly contact: Contact;
+  readonly token: Buffer;
+}
+
+export interface LookupResult {
+  /** Nodes that answered. */
+  readonly answered: number;
+  /** Queries that were sent. */
+  readonly queries: number;
+  /** The closest nodes that gave a token. */
+  readonly writable: readonly Writable[];
+}
+
+export interface LookupMediator {
+  readonly timers: Timers;
+  readonly family: IpFamily;
+  readonly ownId: NodeId;
+  /** Answers exactly once, later. */
+  ask(contact: Contact, query: Query, answered: (outcome: QueryOutcome) => void): void;
+  /** The same, where nobody knows the id of who is there. */
+  askAddress(address: PeerAddress, query: Query, answered: (outcome: QueryOutcome) => void): void;
+  /** `teller` has named nodes that are not there, and none that is. */
+  misled(teller: Contact): void;
+}
+
+export interface LookupEvents {
+  gotAnswer(answer: Answer, from: Contact): void;
+  /** Called once, never within `begin`; not after `cancel`. */
+  done(result: LookupResult): void;
+}
+
+export class Lookup {
+  readonly #query: Query;
+  readonly #mediator: LookupMediator;
+  readonly #options: DhtOptions;
+  readonly #events: LookupEvents;
+  readonly #candidates: Candidates;
+  #queries = 0;
+  /** Queries under way, and those of them that are not slow. */
+  #underWay = 0;
+  #brisk = 0;
+  /** Entries that have not answered: nobody knows yet who is close. */
+  #entriesUnderWay = 0;
+  #ended = false;
+  readonly #tasks = new Set<Task>();
+
+  constructor(target: NodeId, query: Query, mediator: LookupMediator, options: DhtOptions, events: LookupEvents) {
+    this.#query = query;
+    this.#mediator = mediator;
+    this.#options = options;
+    this.#events = events;
+    this.#candidates = new Candidates(target, (teller) => mediator.misled(teller));
+  }
+
+  /** Starts from nodes that we know, all of whom are asked, and from `entries`, nodes of which only the address is known. */
+  begin(contacts: readonly Contact[], entries: readonly PeerAddress[]): void {
+    for (const contact of contacts) this.#candidates.addOwn(contact);
+    for (const entry of entries) this.#askEntry(entry);
+    this.#later(() => this.#proceed(), 0);
+  }
+
+  cancel(): void {
+    this.#ended = true;
+    for (const task of this.#tasks) task.cancel();
+  }
+
+  #askEntry(entry: PeerAddress): void {
+    this.#entriesUnderWay += 1;
+    const heard = this.#sent(null, (outcome) => {
+      this.#entriesUnderWay -= 1;
+      if (outcome.ok) this.#gotAnswer(outcome.answer, contactAt(outcome.answer.id, entry));
+    });
+    this.#mediator.askAddress(entry, this.#query, heard);
+  }
+
+  #askCandidate(candidate: Candidate): void {
+    const { contact } = candidate;
+    this.#candidates.asked(candidate);
+    const heard = this.#sent(candidate, (outcome) => {
+      if (!outcome.ok) {
+        this.#candidates.failed(candidate);
+        return;
+      }
+      const { answer } = outcome;
+      if (answer.id.equals(contact.id)) this.#candidates.answered(candidate, answer.token);
+      else {
+        // Somebody has invented an id for this address; the node itself can do nothing for it.
+        this.#candidates.failed(candidate);
+        const real = this.#candidates.add({ ...contact, id: answer.id }, null);
+        if (real === undefined) return;
+        this.#candidates.answered(real, answer.token);
+      }
+      this.#gotAnswer(answer, contact);
+    });
+    this.#mediator.ask(contact, this.#query, heard);
+  }
+
+  /** Counts a query that is leaving. What is returned is to be told its outcome. */
+  #sent(candidate: Candidate | null, answered: (outcome: QueryOutcome) => void): (outcome: QueryOutcome) => void {
+    this.#queries += 1;
+    this.#underWay += 1;
+    this.#brisk += 1;
+    let isBrisk = true;
+    const slow = (): void => {
+      if (!isBrisk) return;
+      isBrisk = false;
+      this.#brisk -= 1;
+    };
+    const patience = this.#later(() => {
+      slow();
+      if (candidate !== null) candidate.state = 'slow';
+      this.#proceed();
+    }, this.#options.slowAfter);
+    return (outcome) => {
+      patience.cancel();
+      this.#tasks.delete(patience);
+      slow();
+      this.#underWay -= 1;
+      if (!this.#ended) answered(outcome);
+      // The lookup is over, but who has misled it is still of interest.
+      else if (candidate !== null && !outcome.ok) this.#candidates.failed(candidate);
+      if (!this.#ended) this.#proceed();
+    };
+  }
+
+  #gotAnswer(answer: Answer, from: Contact): void {
+    this.#events.gotAnswer(answer, from);
+    if (!this.#ended) this.#learn(answer, from);
+  }
+
+  #later(run: () => void, delay: Millis): Task {
+    const task = this.#mediator.timers.addTask(() => {
+      this.#tasks.delete(task);
+      run();
+    }, delay);
+    this.#tasks.add(task);
+    return task;
+  }
+
+  #learn(answer: Answer, from: Contact): void {
+    const teller: Teller = { contact: from, failures: 0, successes: 0 };
+    for (const contact of answer.contacts) {
+      if (contact.ip.family !== this.#mediator.family || contact.id.equals(this.#mediator.ownId)) continue;
+      if (!mayName(from.ip, contact.ip)) continue;
+      this.#candidates.add(contact, teller);
+    }
+  }
+
+  #proceed(): void {
+    while (this.#brisk < this.#options.parallel && this.#underWay < MAX_UNDER_WAY) {
+      const step =
+        this.#queries < this.#options.maxLookupQueries ? this.#candidates.next() : ({ kind: 'done' } as const);
+      if (step.kind === 'ask') this.#askCandidate(step.candidate);
+      else if (step.kind === 'wait' || this.#brisk > 0 || this.#entriesUnderWay > 0) return;
+      else {
+        this.#finish();
+        return;
+      }
+    }
+  }
+
+  #finish(): void {
+    this.cancel();
+    const writable = this.#candidates
+      .writable()
+      .flatMap(({ contact, token }) => (token === null ? [] : [{ contact, token }]));
+    this.#events.done({ answered: this.#candidates.answeredCount, queries: this.#queries, writable });
+  }
+}

@@ -1,0 +1,78 @@
+/** Where the DHT is entered when no node is known. */
+import { parseIp } from '../../net/ip-address.js';
+import type { PeerAddress } from '../../net/raw-server.js';
+import { addressKey } from './contact.js';
+import type { Router } from './dht-options.js';
+import { familyOf } from './neighbourhood.js';
+
+/** From a name to IP literals, none when it has none. Answers once, later. */
+export type ResolveName = (host: string, answered: (addresses: readonly string[]) => void) => void;
+
+const MAX_ADDRESSES = 4;
+
+interface KnownRouter {
+  readonly router: Router;
+  addresses: readonly PeerAddress[];
+  reached: boolean;
+}
+
+/** One router, for displays. */
+export interface RouterStatus {
+  readonly host: string;
+  readonly port: number;
+  /** 'unknown': its name is not, or not yet, found. 'silent': asked, and no answer yet. */
+  readonly state: 'unknown' | 'silent' | 'reached';
+}
+
+export class Routers {
+  readonly #resolve: ResolveName;
+  readonly #routers: readonly KnownRouter[];
+
+  constructor(routers: readonly Router[], resolve: ResolveName) {
+    this.#resolve = resolve;
+    this.#routers = routers.map((router) => ({ router, addresses: [], reached: false }));
+  }
+
+  /** Looks every name up again. `resolved` is told after each of them how many are left. */
+  resolve(resolved: (left: number) => void): void {
+    let left = this.#routers.length;
+    for (const known of this.#routers) {
+      this.#resolve(known.router.host, (addresses) => {
+        known.addresses = addresses.slice(0, MAX_ADDRESSES).flatMap((address) => {
+          const host = parseIp(address)?.text;
+          return host === undefined ? [] : [{ host, port: known.router.port }];
+        });
+        left -= 1;
+        resolved(left);
+      });
+    }
+    if (this.#routers.length === 0) resolved(0);
+  }
+
+  addresses(family: 4 | 6): PeerAddress[] {
+    return this.#routers.flatMap(({ addresses }) => addresses.filter(({ host }) => familyOf(host) === family));
+  }
+
+  /** Whether a router is there that we do not keep as a node. */
+  isPublic(address: PeerAddress): boolean {
+    return this.#find(address)?.router.isPublic ?? false;
+  }
+
+  answered(address: PeerAddress): void {
+    const known = this.#find(address);
+    if (known !== undefined) known.reached = true;
+  }
+
+  status(): RouterStatus[] {
+    return this.#routers.map(({ router: { host, port }, addresses, reached }) => ({
+      host,
+      port,
+      state: reached ? 'reached' : addresses.length > 0 ? 'silent' : 'unknown',
+    }));
+  }
+
+  #find(address: PeerAddress): KnownRouter | undefined {
+    const key = addressKey(address);
+    return this.#routers.find(({ addresses }) => addresses.some((each) => addressKey(each) === key));
+  }
+}

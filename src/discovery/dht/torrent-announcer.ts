@@ -1,0 +1,130 @@
+/** Finds the peers of one torrent in one family's DHT again and again, and tells where we are. */
+import type { Task, Timers } from '../../base/clock.js';
+import type { Random } from '../../base/random.js';
+import { parseIp } from '../../net/ip-address.js';
+import type { PeerAddress } from '../../net/raw-server.js';
+import { addressKey, type NodeId } from './contact.js';
+import type { DhtOptions } from './dht-options.js';
+import type { FamilyNode } from './family-node.js';
+import type { LookupResult } from './lookup.js';
+import { mayName } from './neighbourhood.js';
+
+/** Peers that one lookup hands on. Every liar can name a hundred. */
+const MAX_PEERS = 1_000;
+
+/** Where we want to be found. */
+export interface AnnouncedPlace {
+  /** 1 to 65535. */
+  readonly port: number;
+  /** What others see as the source port counts instead: for who listens on the DHT's own port, behind a NAT. */
+  readonly impliedPort: boolean;
+  /** BEP 33; asked at each announce. */
+  isSeed(): boolean;
+}
+
+export type FoundPeers = (peers: readonly PeerAddress[]) => void;
+
+/** One get_peers lookup. `found` is called as peers come, each of them once; those that we keep ourselves at the end. */
+export function findPeers(
+  node: FamilyNode,
+  infoHash: NodeId,
+  found: FoundPeers,
+  done: (result: LookupResult) => void,
+): { cancel(): void } {
+  const seen = new Set<string>();
+  const tell = (peers: readonly PeerAddress[]): void => {
+    const fresh = peers.filter((peer) => {
+      const key = addressKey(peer);
+      if (seen.has(key) || seen.size >= MAX_PEERS) return false;
+      seen.add(key);
+      return true;
+    });
+    if (fresh.length > 0) found(fresh);
+  };
+  const query = {
+    method: 'get_peers',
+    target: infoHash,
+    want: { nodes: false, nodes6: false },
+    noSeeds: false,
+    scrape: false,
+  } as const;
+  return node.lookUp(infoHash, query, {
+    gotAnswer: (answer, from) => {
+      tell(
+        answer.peers.filter(({ host }) => {
+          const ip = parseIp(host);
+          return ip?.family === node.family && mayName(from.ip, ip);
+        }),
+      );
+    },
+    done: (result) => {
+      tell(node.storedPeers(infoHash, MAX_PEERS));
+      done(result);
+    },
+  });
+}
+
+export class TorrentAnnouncer {
+  readonly #infoHash: NodeId;
+  readonly #place: AnnouncedPlace;
+  readonly #node: FamilyNode;
+  readonly #timers: Timers;
+  readonly #random: Random;
+  readonly #options: DhtOptions;
+  readonly #found: FoundPeers;
+  #underWay: { cancel(): void } | null = null;
+  #task: Task | null = null;
+  #failures = 0;
+
+  constructor(
+    infoHash: NodeId,
+    place: AnnouncedPlace,
+    node: FamilyNode,
+    { timers, random }: { readonly timers: Timers; readonly random: Random },
+    options: DhtOptions,
+    found: FoundPeers,
+  ) {
+    this.#infoHash = infoHash;
+    this.#place = place;
+    this.#node = node;
+    this.#timers = timers;
+    this.#random = random;
+    this.#options = options;
+    this.#found = found;
+  }
+
+  /** Looks now, and from then on every 15 to 30 minutes. What is under way goes on. */
+  begin(): void {
+    if (this.#underWay !== null) return;
+    this.#task?.cancel();
+    this.#underWay = findPeers(this.#node, this.#infoHash, this.#found, (result) => this.#done(result));
+  }
+
+  /** Looks now, if nobody answered the last time. */
+  hurry(): void {
+    if (this.#failures > 0) this.begin();
+  }
+
+  stop(): void {
+    this.#task?.cancel();
+    this.#underWay?.cancel();
+  }
+
+  #done({ answered, writable }: LookupResult): void {
+    this.#underWay = null;
+    const { port, impliedPort } = this.#place;
+    const isSeed = this.#place.isSeed();
+    for (const { contact, token } of writable) {
+      const query = { method: 'announce_peer', target: this.#infoHash, token, port, impliedPort, isSeed } as const;
+      this.#node.ask(contact, query, () => undefined);
+    }
+    this.#failures = answered === 0 ? this.#failures + 1 : 0;
+    this.#task = this.#timers.addTask(() => this.begin(), this.#wait());
+  }
+
+  #wait(): number {
+    const { announceInterval, firstRetry } = this.#options;
+    if (this.#failures > 0) return Math.min(firstRetry * 2 ** Math.min(this.#failures - 1, 20), announceInterval);
+    return announceInterval + (announceInterval * this.#random.below(1000)) / 1000;
+  }
+}

@@ -1,0 +1,132 @@
+/** Our queries that are under way. An answer counts when it has a transaction of ours and comes from where we asked. */
+import type { Task, Timers } from '../../base/clock.js';
+import type { Random } from '../../base/random.js';
+import type { PeerAddress } from '../../net/raw-server.js';
+import { Allowance } from './allowance.js';
+import { addressKey, type NodeId } from './contact.js';
+import type { DhtOptions } from './dht-options.js';
+import { encodeQuery } from './encode-message.js';
+import type { Answer, KrpcError, Message, Query } from './message.js';
+
+/** Unguessable, so that whoever does not see our packets cannot answer them. */
+const TRANSACTION_LENGTH = 4;
+/** How soon to look again whether a query that waits may leave. */
+const PAUSE = 50;
+
+export type QueryOutcome =
+  | { readonly ok: true; readonly answer: Answer; readonly seenAs: PeerAddress | null }
+  | { readonly ok: false; readonly code: 'timeout' | 'unreachable' }
+  /** It is there, and does not want to. */
+  | { readonly ok: false; readonly code: 'refused'; readonly error: KrpcError };
+
+export interface TransactionsMediator {
+  readonly timers: Timers;
+  readonly random: Random;
+  ownId(): NodeId;
+  send(packet: Buffer, to: PeerAddress): void;
+}
+
+interface UnderWay {
+  readonly to: PeerAddress;
+  readonly deadline: Task;
+  readonly answered: (outcome: QueryOutcome) => void;
+}
+
+interface Waiting {
+  readonly to: PeerAddress;
+  readonly query: Query;
+  readonly answered: (outcome: QueryOutcome) => void;
+}
+
+export class Transactions {
+  readonly #mediator: TransactionsMediator;
+  readonly #options: DhtOptions;
+  readonly #allowance: Allowance;
+  /** By transaction. */
+  readonly #underWay = new Map<string, UnderWay>();
+  /** More than may leave at once. Whoever asks has bounds of its own. */
+  readonly #waiting: Waiting[] = [];
+  #pause: Task | null = null;
+  #stopped = false;
+
+  constructor(mediator: TransactionsMediator, options: DhtOptions) {
+    this.#mediator = mediator;
+    this.#options = options;
+    const { queriesPerSecond, queryBurst } = options;
+    this.#allowance = new Allowance(queriesPerSecond, queryBurst, mediator.timers.now());
+  }
+
+  /** Asks, and answers exactly once, later; not after `stop`. */
+  ask(to: PeerAddress, query: Query, answered: (outcome: QueryOutcome) => void): void {
+    if (this.#stopped) return;
+    this.#waiting.push({ to, query, answered });
+    if (this.#pause === null) this.#drain();
+  }
+
+  gotAnswer(message: Message & { readonly kind: 'answer' }, from: PeerAddress): void {
+    const { answer, seenAs } = message;
+    this.#take(message.transaction, from)?.answered({ ok: true, answer, seenAs });
+  }
+
+  gotError(message: Message & { readonly kind: 'error' }, from: PeerAddress): void {
+    this.#take(message.transaction, from)?.answered({ ok: false, code: 'refused', error: message.error });
+  }
+
+  /** Nothing gets to `to`: whatever was asked there fails now. */
+  sendFailed(to: PeerAddress): void {
+    const key = addressKey(to);
+    for (const [transaction, underWay] of [...this.#underWay]) {
+      if (addressKey(underWay.to) === key) this.#end(transaction, { ok: false, code: 'unreachable' });
+    }
+  }
+
+  /** Everything under way is given up; nothing is answered any more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#pause?.cancel();
+    this.#waiting.length = 0;
+    for (const { deadline } of this.#underWay.values()) deadline.cancel();
+    this.#underWay.clear();
+  }
+
+  #drain(): void {
+    this.#pause = null;
+    for (;;) {
+      const next = this.#waiting[0];
+      if (next === undefined) return;
+      if (!this.#allowance.take(1, this.#mediator.timers.now())) {
+        this.#pause = this.#mediator.timers.addTask(() => this.#drain(), PAUSE);
+        return;
+      }
+      this.#waiting.shift();
+      this.#send(next);
+    }
+  }
+
+  #send({ to, query, answered }: Waiting): void {
+    const { timers, random } = this.#mediator;
+    let transaction = random.bytes(TRANSACTION_LENGTH);
+    while (this.#underWay.has(transaction.toString('latin1'))) transaction = random.bytes(TRANSACTION_LENGTH);
+    const key = transaction.toString('latin1');
+    const deadline = timers.addTask(() => this.#end(key, { ok: false, code: 'timeout' }), this.#options.queryTimeout);
+    this.#underWay.set(key, { to, deadline, answered });
+    this.#mediator.send(encodeQuery(transaction, this.#mediator.ownId(), query, this.#options.readOnly), to);
+  }
+
+  #take(transaction: Buffer, from: PeerAddress): UnderWay | undefined {
+    const key = transaction.toString('latin1');
+    const underWay = this.#underWay.get(key);
+    if (underWay === undefined || underWay.to.host !== from.host || underWay.to.port !== from.port) return undefined;
+    this.#underWay.delete(key);
+    underWay.deadline.cancel();
+    return underWay;
+  }
+
+  #end(key: string, outcome: QueryOutcome): void {
+    const underWay = this.#underWay.get(key);
+    if (underWay === undefined) return;
+    this.#underWay.delete(key);
+    underWay.deadline.cancel();
+    underWay.answered(outcome);
+  }
+}

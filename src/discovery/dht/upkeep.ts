@@ -1,0 +1,127 @@
+/** What keeps one family alive: entering the DHT, and refreshing what nobody asks about. */
+import type { Millis, Task, Timers } from '../../base/clock.js';
+import type { DhtOptions } from './dht-options.js';
+import type { FamilyNode } from './family-node.js';
+import type { Routers } from './routers.js';
+
+const TICK: Millis = 60_000;
+/** Buckets that are refreshed in one tick. */
+const MAX_REFRESHED = 2;
+/** Questionable nodes that are probed in one tick: others are named only nodes that are good. */
+const MAX_PROBED = 6;
+/** With fewer nodes than this we enter anew. */
+const FEW_NODES = 8;
+/** How long the first router whose name is found waits for the others. */
+const NAMES_LIMIT: Millis = 1_000;
+
+export interface UpkeepMediator {
+  readonly timers: Timers;
+  readonly routers: Routers;
+  /** Whether contacts of the other family are of use too (BEP 32: "it should request both"). */
+  wantsOther(): boolean;
+  /** Somebody has answered, and nobody was known before. */
+  entered(): void;
+}
+
+export class Upkeep {
+  readonly #node: FamilyNode;
+  readonly #mediator: UpkeepMediator;
+  readonly #options: DhtOptions;
+  #tick: Task | null = null;
+  #retry: Task | null = null;
+  #namesLimit: Task | null = null;
+  #failures = 0;
+  #entering = false;
+  #stopped = false;
+
+  constructor(node: FamilyNode, mediator: UpkeepMediator, options: DhtOptions) {
+    this.#node = node;
+    this.#mediator = mediator;
+    this.#options = options;
+  }
+
+  begin(): void {
+    this.#tick = this.#mediator.timers.addTask(() => this.#ticked(), TICK);
+    this.enter();
+  }
+
+  /** "The node should attempt to find the closest nodes in the DHT to itself." */
+  enter(): void {
+    if (this.#entering || this.#stopped) return;
+    this.#entering = true;
+    this.#retry?.cancel();
+    this.#retry = null;
+    if (this.#node.table.size >= FEW_NODES && this.#failures === 0) this.#walk();
+    else this.#resolveRouters();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#tick?.cancel();
+    this.#retry?.cancel();
+    this.#namesLimit?.cancel();
+  }
+
+  #resolveRouters(): void {
+    const { timers, routers } = this.#mediator;
+    let walking = false;
+    const walk = (): void => {
+      this.#namesLimit?.cancel();
+      this.#namesLimit = null;
+      if (walking || this.#stopped) return;
+      walking = true;
+      this.#walk();
+    };
+    routers.resolve((left) => {
+      if (left === 0) walk();
+      else if (!walking && !this.#stopped) this.#namesLimit ??= timers.addTask(walk, NAMES_LIMIT);
+    });
+  }
+
+  #walk(): void {
+    const node = this.#node;
+    const wasAlone = node.table.count('good') === 0;
+    const other = this.#mediator.wantsOther();
+    const want = { nodes: node.family === 4 || other, nodes6: node.family === 6 || other };
+    node.lookUp(
+      node.ownId,
+      { method: 'find_node', target: node.ownId, want },
+      {
+        gotAnswer: () => undefined,
+        done: () => {
+          this.#entering = false;
+          if (node.table.count('good') === 0) this.#tryAgain();
+          else {
+            this.#failures = 0;
+            if (wasAlone) this.#mediator.entered();
+          }
+        },
+      },
+    );
+  }
+
+  #tryAgain(): void {
+    const { firstRetry, announceInterval } = this.#options;
+    const wait = Math.min(firstRetry * 2 ** this.#failures, announceInterval);
+    this.#failures = Math.min(this.#failures + 1, 20);
+    this.#retry = this.#mediator.timers.addTask(() => {
+      this.#retry = null;
+      this.enter();
+    }, wait);
+  }
+
+  #ticked(): void {
+    this.#tick = this.#mediator.timers.addTask(() => this.#ticked(), TICK);
+    this.#node.expire();
+    const table = this.#node.table;
+    if (table.count('good') + table.count('questionable') < FEW_NODES) {
+      if (this.#retry === null) this.enter();
+      return;
+    }
+    for (const contact of table.doubtful(MAX_PROBED)) this.#node.probe(contact);
+    for (const target of table.takeStale(MAX_REFRESHED)) {
+      const query = { method: 'find_node', target, want: { nodes: false, nodes6: false } } as const;
+      this.#node.lookUp(target, query, { gotAnswer: () => undefined, done: () => undefined });
+    }
+  }
+}

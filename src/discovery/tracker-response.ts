@@ -1,0 +1,65 @@
+/** What every bencoded answer of a tracker has in common: whatever was sent, nothing here throws. */
+import { BtgetError } from '../base/failure.js';
+import { asDictionary, getInteger, getText } from '../bencode/access.js';
+import { type BencodeDictionary, type BencodeValue, decodeBencode } from '../bencode/bencode.js';
+import { type BencodeRules, TOLERANT } from '../bencode/guard.js';
+import { printable } from './announce-url.js';
+import type { TrackerFailure } from './tracker-client.js';
+
+const MAX_MESSAGE_LENGTH = 1024;
+
+/** Seconds for which a tracker is left alone at the most. */
+export const MAX_INTERVAL = 86_400;
+
+// A list of dictionaries needs seven tokens for each peer; nobody sends thousands.
+const RULES: BencodeRules = { ...TOLERANT, maxDepth: 10, maxTokens: 200_000 };
+
+/** The fields of an answer that is no refusal. */
+export type TrackerResponse = { readonly ok: true; readonly fields: BencodeDictionary } | TrackerFailure;
+
+export function decodeTrackerResponse(body: Buffer): TrackerResponse {
+  const decoded = decode(body);
+  if (typeof decoded === 'string') return { ok: false, code: 'bad-answer', message: decoded };
+  const reason = decoded.get('failure reason');
+  if (reason === undefined) return { ok: true, fields: decoded };
+  const retryAfter = retryInOf(decoded);
+  const message = refusalMessage(reason);
+  return { ok: false, code: 'refused', message, ...(retryAfter === undefined ? {} : { retryAfter }) };
+}
+
+/** The tracker's reason for a refusal as a sentence to show. */
+export function refusalMessage(reason: BencodeValue): string {
+  return readable(reason) || 'the tracker refused without a reason';
+}
+
+/** The string that `value` is as it may be shown, at most 1 KiB of it. */
+export function readable(value: BencodeValue | undefined): string | undefined {
+  if (!Buffer.isBuffer(value)) return undefined;
+  return printable(value.toString('utf8', 0, MAX_MESSAGE_LENGTH * 2), MAX_MESSAGE_LENGTH);
+}
+
+export function positive(value: number | undefined): number | undefined {
+  return value !== undefined && value > 0 ? value : undefined;
+}
+
+export function countOf(fields: BencodeDictionary, key: string): number | null {
+  const count = getInteger(fields, key);
+  return count !== undefined && count >= 0 ? count : null;
+}
+
+/** The root dictionary, or what is wrong with the answer. */
+function decode(body: Buffer): BencodeDictionary | string {
+  try {
+    return asDictionary(decodeBencode(body, RULES)) ?? 'the answer is not a dictionary';
+  } catch (error) {
+    if (error instanceof BtgetError) return `the answer is ${error.message}`;
+    throw error;
+  }
+}
+
+/** BEP 31's `retry in` in seconds: a number of minutes, or "never", which means as long as anything is waited for. */
+function retryInOf(fields: BencodeDictionary): number | undefined {
+  if (getText(fields, 'retry in') === 'never') return MAX_INTERVAL;
+  const minutes = positive(getInteger(fields, 'retry in'));
+  return minutes === undefined ? undefined : Math.min(minutes * 60, MAX_INTERVAL);
+}

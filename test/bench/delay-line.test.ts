@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DelayLine, type DelayTimers } from '../../bench/relay/delay-line.js';
+
+/** Timers that ring `early` milliseconds too early, if they can. */
+class HandTimers implements DelayTimers {
+  #now = 0;
+  #tasks: { at: number; task: () => void }[] = [];
+  readonly #early: number;
+
+  constructor(early = 0) {
+    this.#early = early;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(delay: number, task: () => void): void {
+    this.#tasks.push({ at: this.#now + Math.max(0.25, delay - this.#early), task });
+  }
+
+  runUntil(end: number): void {
+    for (;;) {
+      const next = this.#tasks.sort((a, b) => a.at - b.at)[0];
+      if (next === undefined || next.at > end) break;
+      this.#tasks.shift();
+      this.#now = next.at;
+      next.task();
+    }
+    this.#now = end;
+  }
+}
+
+test('everything comes out in order and the delay later, however much is inside', () => {
+  const timers = new HandTimers();
+  const out: [string, number][] = [];
+  const line = new DelayLine<string>(50, timers, (item) => out.push([item, timers.now()]));
+  line.push('a');
+  line.push('b');
+  timers.runUntil(30);
+  line.push('c');
+  timers.runUntil(60);
+  line.push('d');
+  timers.runUntil(500);
+  line.push('e');
+  timers.runUntil(1000);
+  assert.deepEqual(out, [
+    ['a', 50],
+    ['b', 50],
+    ['c', 80],
+    ['d', 110],
+    ['e', 550],
+  ]);
+});
+
+test('a timer that rings early lets nothing out early', () => {
+  const timers = new HandTimers(0.75);
+  const out: number[] = [];
+  const line = new DelayLine<string>(50, timers, () => out.push(timers.now()));
+  line.push('a');
+  timers.runUntil(100);
+  line.push('b');
+  timers.runUntil(200);
+  assert.deepEqual(out, [50, 150]);
+});

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { addressKey } from '../../src/discovery/dht/contact.js';
+import { DhtWorld, type HonestNode } from '../support/dht-world.js';
+
+const MINUTE = 60_000;
+
+interface Hunt {
+  readonly tries: number;
+  readonly found: number;
+  readonly queries: number;
+  /** Milliseconds until the first right peer, in the middle of all tries. */
+  readonly median: number;
+}
+
+/** `tries` lookups: each torrent is announced by one node, and then looked for by ten others. */
+function hunt(world: DhtWorld, tries: number): Hunt {
+  const { timeline, random } = world;
+  const torrents = Array.from({ length: tries / 10 }, () => {
+    const announcer = world.anybody();
+    const infoHash = random.bytes(20);
+    const place = { port: 6881, impliedPort: false, isSeed: () => true };
+    return { announcer, infoHash, announced: announcer.node.announce(infoHash, place, () => undefined) };
+  });
+  timeline.run(MINUTE);
+  const times: number[] = [];
+  let queries = 0;
+  let left = tries;
+  for (const { announcer, infoHash } of torrents) {
+    for (const searcher of world.others(announcer, 10)) {
+      const begin = timeline.now();
+      let foundAt: number | null = null;
+      searcher.node.search(
+        infoHash,
+        (peers) => {
+          if (peers.some((peer) => addressKey(peer) === addressKey(announcer.address))) foundAt ??= timeline.now();
+        },
+        (outcome) => {
+          queries += outcome.queries;
+          left -= 1;
+          if (foundAt !== null) times.push(foundAt - begin);
+        },
+      );
+    }
+  }
+  timeline.runUntil(() => left === 0, 5 * MINUTE);
+  for (const { announced } of torrents) announced.stop();
+  times.sort((a, b) => a - b);
+  return { tries, found: times.length, queries: queries / tries, median: times[times.length >> 1] ?? Number.NaN };
+}
+
+function report(what: string, world: DhtWorld, { tries, found, queries, median }: Hunt): void {
+  const good = world.honest.reduce((sum, { node }) => sum + (node.status().families[0]?.good ?? 0), 0);
+  console.log(
+    `${what}: ${found} of ${tries} found, ${queries.toFixed(1)} queries a lookup, first peer after ${median} ms (median), ` +
+      `${(good / world.honest.length).toFixed(0)} good nodes in a table, ${world.datagrams.sent} packets in all`,
+  );
+}
+
+test('a thousand nodes, three of ten hostile: of a thousand lookups at least 950 find the peer', () => {
+  const world = new DhtWorld(1, { lossPercent: 1, latency: [10, 120] });
+  for (let number = 0; number < 1_000; number += 1) {
+    // Of ten nodes three are liars, and two of clients that know nothing of BEP 42.
+    const kind = number % 10;
+    if (number > 10 && kind < 3) world.addLiars(1);
+    else world.join(kind < 8);
+    world.timeline.run(300);
+  }
+  world.timeline.run(2 * MINUTE);
+  const result = hunt(world, 1_000);
+  report('1,000 nodes, 300 hostile', world, result);
+  assert.ok(result.found >= 950);
+  assert.ok(result.queries <= 100);
+});
+
+test('nodes that leave and come, and every tenth packet lost: lookups still find the peer', () => {
+  const world = new DhtWorld(2, { lossPercent: 10, latency: [10, 120] });
+  for (let number = 0; number < 200; number += 1) {
+    world.join(number % 5 < 4);
+    world.timeline.run(300);
+  }
+  // In ten minutes half of the nodes are replaced.
+  for (let number = 0; number < 100; number += 1) {
+    world.leave(world.honest[3 + world.random.below(world.honest.length - 3)] as HonestNode);
+    world.join();
+    world.timeline.run(6_000);
+  }
+  const result = hunt(world, 200);
+  report('200 nodes, half of them replaced, 10 % loss', world, result);
+  assert.ok(result.found >= 190);
+  assert.ok(result.queries <= 60);
+});
+
+test('in a network without faults every lookup finds the peer, with few queries', () => {
+  const world = new DhtWorld(3, { lossPercent: 0, latency: [10, 120] });
+  for (let number = 0; number < 200; number += 1) {
+    world.join();
+    world.timeline.run(300);
+  }
+  const result = hunt(world, 200);
+  report('200 nodes', world, result);
+  assert.equal(result.found, 200);
+  assert.ok(result.queries <= 40);
+});
+
+test('the same seed gives the same network', () => {
+  const life = () => {
+    const world = new DhtWorld(4, { lossPercent: 5, latency: [10, 120] });
+    for (let number = 0; number < 30; number += 1) {
+      if (number > 10 && number % 3 === 0) world.addLiars(1);
+      else world.join();
+      world.timeline.run(1_000);
+    }
+    const { found, queries, median } = hunt(world, 20);
+    return [found, queries, median, world.datagrams.sent];
+  };
+  assert.deepEqual(life(), life());
+});
