@@ -20,8 +20,7 @@ import { createPeerSources } from './create-peer-sources.js';
 import { DEFAULT_DISK_PAUSE_OPTIONS, DiskPause } from './disk-pause.js';
 import { ExistingData, type ExistingDataFound } from './existing-data.js';
 import { filePath } from './file-path.js';
-import { GuardedStorage } from './guarded-storage.js';
-import { joinResume } from './join-resume.js';
+import { joinDisk } from './join-disk.js';
 import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
 import { Pace } from './pace.js';
 import type { TorrentEvents, TorrentState, TorrentStatus } from './status.js';
@@ -63,24 +62,8 @@ export class Torrent {
     const layout = new PieceLayout(metainfo);
     this.#layout = layout;
     this.#context = parts.rawServer.createContext((error) => this.#crashed(error));
-    const disk = parts.openStorage({
-      metainfo,
-      layout,
-      dir: options.dir,
-      output: options.outputName,
-      partNames: options.partNames,
-      overwrite: options.overwrite,
-    });
-    const { resume, storage } = joinResume({
-      context: this.#context,
-      random: parts.random,
-      metainfo,
-      layout,
-      storage: new GuardedStorage(disk, this.#context),
-      openTarget: parts.openTarget,
-      options,
-      warned: (code, message) => this.#warnOnce(code, message),
-    });
+    const warned = (code: string, message: string): void => this.#warnOnce(code, message);
+    const { storage, resume } = joinDisk({ parts, context: this.#context, metainfo, layout, options, warned });
     this.#resume = resume;
     this.#progress = new ContentProgress(metainfo, layout);
     this.#pace = new Pace(this.#context.now());
@@ -112,7 +95,7 @@ export class Torrent {
         pathOf: (file) => filePath(file, options),
         mayWrite: options.mode === 'download',
         overwrite: options.overwrite,
-        warned: (code, message) => this.#warnOnce(code, message),
+        warned,
         checking: (checked, length) => {
           this.#checking = { checked, length };
         },
