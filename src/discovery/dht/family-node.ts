@@ -151,9 +151,9 @@ export class FamilyNode {
   ask(contact: Contact, query: Query, answered: (outcome: QueryOutcome) => void): void {
     this.#transactions.ask(contact, query, (outcome) => {
       if (outcome.ok) {
-        // One whose id changes is not kept, under no id. If it has only begun anew, it will make itself known.
+        // One that has only begun anew will make itself known. One that changes its id with each question is not kept.
         if (outcome.answer.id.equals(contact.id)) this.#learn(contact, query, outcome);
-        else this.#table.failed(contact);
+        else this.#table.gone(contact);
       } else if (outcome.code !== 'refused' || query.method === 'find_node') {
         // A node may refuse to store something. One that names no nodes is of no use.
         this.#table.failed(contact);
