@@ -1,7 +1,8 @@
 /** What the main thread asks of its workers, and what they answer. Everything here survives structured cloning. */
 import type { FailureMessage } from './file-failure.js';
 import type { FileNames } from './file-names.js';
-import type { FileSurvey } from './storage.js';
+import type { FoundJournal } from './journal-file.js';
+import type { FileIdentity, FileSurvey } from './storage.js';
 
 /** A torrent's place on the disk. Every request carries it: workers are shared by all torrents. */
 export interface StoragePlace {
@@ -15,12 +16,32 @@ export interface StoragePlace {
   readonly overwrite: boolean;
 }
 
+/** Where a download's journal and lock are, beside what is downloaded. */
+export interface TargetPlace {
+  /** Tells them apart for as long as the process lives. */
+  readonly id: number;
+  /** The download folder, absolute. */
+  readonly root: string;
+  /** The torrent's file or top folder below it. */
+  readonly target: string;
+  /** The journal's name below the root; the lock's begins with it. */
+  readonly name: string;
+}
+
 /** Bytes from offset `from` of the data to offset `begin` of the file. */
 export interface FileWrite {
+  /** Index in the metainfo. */
+  readonly file: number;
   readonly names: FileNames;
   readonly begin: number;
   readonly from: number;
   readonly length: number;
+}
+
+/** A file by its index in the metainfo. */
+export interface NamedFile {
+  readonly file: number;
+  readonly names: FileNames;
 }
 
 /** Bytes to hash. */
@@ -74,8 +95,20 @@ export interface Work {
     };
     answer: null;
   };
-  sync: { request: { place: StoragePlace }; answer: null };
+  sync: {
+    request: { place: StoragePlace; also: readonly NamedFile[] };
+    /** What each file was like before it was flushed, by its index. */
+    answer: ReadonlyMap<number, FileIdentity>;
+  };
   closeStorage: { request: { place: StoragePlace }; answer: null };
+  readJournal: { request: { place: TargetPlace }; answer: FoundJournal | null };
+  appendJournal: { request: { place: TargetPlace; bytes: Uint8Array; flushes: boolean }; answer: null };
+  replaceJournal: { request: { place: TargetPlace; bytes: Uint8Array }; answer: null };
+  removeJournal: { request: { place: TargetPlace }; answer: null };
+  takeLock: { request: { place: TargetPlace }; answer: null };
+  checkLock: { request: { place: TargetPlace }; answer: null };
+  refreshLock: { request: { place: TargetPlace }; answer: null };
+  releaseLock: { request: { place: TargetPlace }; answer: null };
   hash: { request: { jobs: readonly HashJob[] }; answer: readonly HashAnswer[] };
   /** Closes the files that were open for hashing. */
   closeFiles: { request: Record<string, never>; answer: null };

@@ -3,12 +3,15 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import type { Timers } from '../base/clock.js';
 import { HashQueue } from './file-hash-queue.js';
+import { journalName } from './file-names.js';
 import { type ReadOperations, systemReadOperations } from './file-operations.js';
 import { type HashedFile, type Hashing, hashPieces, type PieceHashesOutcome } from './file-piece-hashing.js';
 import { FileReadPool } from './file-read-pool.js';
 import { FileStorage, type SharedDisk } from './file-storage.js';
+import { createFileTarget } from './file-target.js';
 import { WorkerThread } from './file-worker-thread.js';
 import type { OpenStorageOptions, Storage } from './storage.js';
+import type { OpenTargetOptions, Target } from './target.js';
 
 export interface FileDiskOptions {
   /** Where answers come; they never come within the call that asks. */
@@ -31,6 +34,7 @@ export const DEFAULT_FILE_DISK_OPTIONS: Omit<FileDiskOptions, 'timers'> = {
 
 export interface FileDisk {
   openStorage(options: OpenStorageOptions): Storage;
+  openTarget(options: OpenTargetOptions): Target;
   /**
    * Hashes files in order, with all cores. `progress` gets the number of bytes hashed so far, `done` is called once
    * unless cancelled.
@@ -68,11 +72,17 @@ export function createFileDisk(options: FileDiskOptions): FileDisk {
     readOperations,
   };
   let storages = 0;
+  let targets = 0;
   return {
     openStorage({ metainfo, layout, dir, output, partNames, overwrite }) {
       const place = { id: storages, root: resolve(dir), partNames, overwrite };
       storages += 1;
       return new FileStorage({ metainfo, layout, place, output, disk });
+    },
+    openTarget({ dir, name }) {
+      const place = { id: targets, root: resolve(dir), target: name, name: journalName(name) };
+      targets += 1;
+      return createFileTarget(disk.writer, place);
     },
     hashPieces: (files, pieceLength, progress, done) =>
       hashPieces({ timers, hashing: disk.hashing, jobsAtOnce: hashingWorkers * 3 }, files, pieceLength, progress, done),

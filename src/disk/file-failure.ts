@@ -32,6 +32,17 @@ const ON_OPEN_FILES: Readonly<Record<string, string>> = {
   ftruncate: 'set the length of',
 };
 
+/** What a file system says to a second name that knows none. */
+export const NO_LINKS: ReadonlySet<string> = new Set([
+  'EPERM',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'ENOSYS',
+  'EMLINK',
+  'EACCES',
+  'EXDEV',
+]);
+
 /** The failure that a system error about `path` is. What is no system error is a bug, and thrown again. */
 export function fileFailure(error: unknown, path: string): BtgetError {
   if (error instanceof BtgetError) return error;

@@ -12,7 +12,7 @@ import type { FileSurvey } from './storage.js';
 const COMPARE_LENGTH = 256 * 1024;
 const READERS = 0o444;
 
-const ABSENT: FileSurvey = { found: 'absent', length: 0, finalBeside: false };
+const ABSENT: FileSurvey = { found: 'absent', length: 0, identity: null, finalBeside: false };
 
 /** Looks which files are there. Throws when something that is no file is in the place of one. */
 export function surveyFiles(
@@ -41,10 +41,12 @@ function surveyFile(operations: FileOperations, place: StoragePlace, part: strin
   if (inTheWay && (!place.overwrite || finalFacts.kind === 'folder')) {
     throw notAFile(below(place.root, final), finalFacts);
   }
-  if (partFacts !== undefined)
-    return { found: 'part', length: partFacts.length, finalBeside: finalFacts !== undefined };
-  if (finalFacts === undefined || inTheWay) return ABSENT;
-  return { found: 'final', length: finalFacts.length, finalBeside: false };
+  if (partFacts === undefined && (finalFacts === undefined || inTheWay)) return ABSENT;
+  const found = partFacts === undefined ? 'final' : 'part';
+  const name = below(place.root, found === 'part' ? part : final);
+  const identity = about(name, () => operations.identify(name));
+  if (identity === undefined) return ABSENT;
+  return { found, length: identity.length, identity, finalBeside: found === 'part' && finalFacts !== undefined };
 }
 
 /** The file under the final name is ours, and incomplete: it gets its part name back where part names are used. */

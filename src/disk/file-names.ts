@@ -1,5 +1,7 @@
 /** Under which names the files of a torrent lie. */
 import { relative } from 'node:path/posix';
+import { toHex } from '../base/bytes.js';
+import { sha1 } from '../base/digest.js';
 import type { TorrentFile } from '../metainfo/metainfo.js';
 import { foldName } from '../metainfo/path-element.js';
 
@@ -12,6 +14,20 @@ export interface FileNames {
 }
 
 const PART = '.part';
+
+// File systems allow 255 bytes, and the lock's names are the longest: `.btget.lock`, a token of 8, `.new`.
+const MAX_NAME_LENGTH = 200;
+
+/** The name of the journal beside the file or folder `name`. One that is too long is cut, and told from others by a hash. */
+export function journalName(name: string): string {
+  const bytes = Buffer.from(name);
+  if (bytes.length <= MAX_NAME_LENGTH) return `${name}.btget`;
+  const begin = bytes
+    .subarray(0, MAX_NAME_LENGTH - 20)
+    .toString('utf8')
+    .replace(/\ufffd+$/, '');
+  return `${begin}~${toHex(sha1(bytes)).slice(0, 8)}.btget`;
+}
 
 /** The names of one torrent's files. Nothing but the metainfo and `output` decides them, so they outlive the process. */
 export class StorageNames {

@@ -4,6 +4,7 @@
  */
 import fs from 'node:fs';
 import { inFolder } from './file-anchor.js';
+import type { FileIdentity } from './storage.js';
 
 /** What is known of a name without following links. */
 export interface FileFacts {
@@ -16,8 +17,11 @@ export interface FileFacts {
   readonly id: string;
 }
 
-/** 'read': reading only. 'write': reading and writing, the file exists. 'create': as 'write', the name is free. */
-export type FileAccess = 'read' | 'write' | 'create';
+/**
+ * 'read': reading only. 'write': reading and writing, the file exists. 'create': as 'write', the name is free.
+ * 'create privately': as 'create', for nobody else to read.
+ */
+export type FileAccess = 'read' | 'write' | 'create' | 'create privately';
 
 /** Calls of the workers, where blocking is the point. Each throws what the system says. */
 export interface FileOperations {
@@ -31,6 +35,8 @@ export interface FileOperations {
   facts(descriptor: number): FileFacts;
   /** Undefined when there is no such name. */
   lookUp(path: string): FileFacts | undefined;
+  /** As `lookUp`, for a regular file; undefined when there is none of that name. */
+  identify(path: string): FileIdentity | undefined;
   realPath(path: string): string;
   /** As in file-anchor.ts. Code that makes, names or removes something calls it through `inFolderOf`. */
   readonly inFolder: typeof inFolder;
@@ -75,15 +81,18 @@ const FLAGS: Readonly<Record<FileAccess, number>> = {
   read: O_RDONLY | O_NONBLOCK,
   write: O_RDWR | O_NONBLOCK,
   create: O_RDWR | O_CREAT | O_EXCL,
+  'create privately': O_RDWR | O_CREAT | O_EXCL,
 };
 
 export const systemFileOperations: FileOperations = {
-  open: (path, access, follow) => fs.openSync(path, FLAGS[access] | (follow ? 0 : O_NOFOLLOW), 0o666),
+  open: (path, access, follow) =>
+    fs.openSync(path, FLAGS[access] | (follow ? 0 : O_NOFOLLOW), access === 'create privately' ? 0o600 : 0o666),
   close: (descriptor) => fs.closeSync(descriptor),
   read: (descriptor, into, length, position) => fs.readSync(descriptor, into, 0, length, position),
   write: (descriptor, from, begin, length, position) => fs.writeSync(descriptor, from, begin, length, position),
   facts: (descriptor) => factsOf(fs.fstatSync(descriptor)),
   lookUp,
+  identify,
   realPath: (path) => fs.realpathSync.native(path),
   inFolder,
   setLength: (descriptor, length) => fs.ftruncateSync(descriptor, length),
@@ -110,6 +119,12 @@ export const systemReadOperations: ReadOperations = {
   lookUp,
   realPath: (path) => fs.realpathSync.native(path),
 };
+
+function identify(path: string): FileIdentity | undefined {
+  const stats = fs.lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  if (!stats?.isFile()) return undefined;
+  return { length: Number(stats.size), changedAt: stats.mtimeNs, inode: stats.ino, bornAt: stats.birthtimeNs };
+}
 
 function lookUp(path: string): FileFacts | undefined {
   try {

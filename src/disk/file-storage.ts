@@ -12,7 +12,16 @@ import type { ReadOperations } from './file-operations.js';
 import type { FileAddress, FileReadPool } from './file-read-pool.js';
 import { type FileReaderParts, readBlocks } from './file-reader.js';
 import type { WorkerThread } from './file-worker-thread.js';
-import type { BlockRead, CheckOutcome, DoneOutcome, FileSurvey, PieceSlot, Storage, SurveyOutcome } from './storage.js';
+import type {
+  BlockRead,
+  CheckOutcome,
+  DoneOutcome,
+  FileSurvey,
+  PieceSlot,
+  Storage,
+  SurveyOutcome,
+  SyncOutcome,
+} from './storage.js';
 
 /** What all torrents of a process share. */
 export interface SharedDisk {
@@ -35,7 +44,7 @@ export interface FileStorageParts {
 // The writer surveys that many files in one go, so that another torrent's pieces need not wait for a survey of 100,000.
 const SURVEY_COUNT = 1000;
 
-const ABSENT: FileSurvey = { found: 'absent', length: 0, finalBeside: false };
+const ABSENT: FileSurvey = { found: 'absent', length: 0, identity: null, finalBeside: false };
 const DONE: DoneOutcome = { ok: true };
 
 /** After `close` nothing is answered but `close` itself. */
@@ -169,8 +178,11 @@ export class FileStorage implements Storage {
     });
   }
 
-  sync(answered: (outcome: DoneOutcome) => void): void {
-    this.#askToDo('sync', { place: this.#place }, [], answered);
+  sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void {
+    const named = also.map((file) => ({ file, names: this.#names.of(file) }));
+    this.#ask('sync', { place: this.#place, also: named }, [], (told) =>
+      this.#later(() => answered(told.ok ? { ok: true, flushed: told.value } : failed(told))),
+    );
   }
 
   close(answered: () => void): void {
@@ -194,7 +206,7 @@ export class FileStorage implements Storage {
     });
   }
 
-  #askToDo<K extends 'write' | 'demote' | 'finish' | 'sync'>(
+  #askToDo<K extends 'write' | 'demote' | 'finish'>(
     kind: K,
     request: Work[K]['request'],
     moved: readonly ArrayBuffer[],
@@ -247,7 +259,13 @@ export class FileStorage implements Storage {
     let from = 0;
     for (const segment of this.#map.segments(begin, length)) {
       if (segment.kind === 'file') {
-        writes.push({ names: this.#names.of(segment.file), begin: segment.begin, from, length: segment.length });
+        writes.push({
+          file: segment.file,
+          names: this.#names.of(segment.file),
+          begin: segment.begin,
+          from,
+          length: segment.length,
+        });
       }
       from += segment.length;
     }

@@ -8,14 +8,13 @@ import { FileFlusher } from './file-flusher.js';
 import { FileHasher } from './file-hashing.js';
 import type { FileOperations } from './file-operations.js';
 import { FilePool } from './file-pool.js';
+import { systemProcesses } from './file-process.js';
+import { createTargetHandlers } from './file-target-work.js';
+import { DONE, flushed, type Handlers } from './file-told.js';
 import { StorageFiles } from './file-writing.js';
 
 /** Descriptors that a worker keeps open, for each way of opening. A worker does either much writing or much hashing. */
 const OPEN_FILES = 64;
-
-type Handlers = {
-  readonly [K in WorkKind]: (request: Work[K]['request'], answered: (told: Told<Work[K]['answer']>) => void) => void;
-};
 
 /** The port of the thread that asks; the shape of `MessagePort`. */
 export interface WorkPort {
@@ -42,7 +41,7 @@ export function servePieceWork(port: WorkPort, operations: FileOperations): void
       };
       try {
         // The kind says which request it is; the compiler cannot follow the two through one variable.
-        (handlers[kind] as Handlers['end'])(request as Work['end']['request'], answered);
+        (handlers[kind] as Handlers<WorkKind>['end'])(request as Work['end']['request'], answered);
       } catch (error) {
         if (!(error instanceof BtgetError)) throw error;
         answered({ ok: false, failure: encodeFailure(error) });
@@ -54,7 +53,7 @@ export function servePieceWork(port: WorkPort, operations: FileOperations): void
   });
 }
 
-function createHandlers(operations: FileOperations): Handlers {
+function createHandlers(operations: FileOperations): Handlers<WorkKind> {
   const writing = new FilePool(operations, 'write', OPEN_FILES);
   const reading = new FilePool(operations, 'read', OPEN_FILES);
   const flusher = new FileFlusher(operations);
@@ -69,11 +68,6 @@ function createHandlers(operations: FileOperations): Handlers {
     }
     return files;
   };
-  const flushed =
-    (answered: (told: Told<null>) => void) =>
-    (failure: BtgetError | null): void =>
-      answered(failure === null ? DONE : { ok: false, failure: encodeFailure(failure) });
-
   return {
     survey: ({ place, names }, answered) => answered({ ok: true, value: surveyFiles(operations, place, names) }),
     commit: ({ place, writes, data, hash }, answered) => {
@@ -90,13 +84,17 @@ function createHandlers(operations: FileOperations): Handlers {
       answered(DONE);
     },
     finish: (request, answered) => finishFile(operations, filesOf(request.place), request, flushed(answered)),
-    sync: ({ place }, answered) => filesOf(place).sync(flushed(answered)),
+    sync: ({ place, also }, answered) =>
+      filesOf(place).sync(also, (failure, identities) =>
+        answered(failure === null ? { ok: true, value: identities } : { ok: false, failure: encodeFailure(failure) }),
+      ),
     closeStorage: ({ place }, answered) => {
       const files = storages.get(place.id);
       storages.delete(place.id);
       files?.close();
       answered(DONE);
     },
+    ...createTargetHandlers(operations, systemProcesses),
     hash: ({ jobs }, answered) => answered({ ok: true, value: jobs.map((job) => hasher.hash(job)) }),
     closeFiles: (_request, answered) => {
       reading.closeAll();
@@ -109,5 +107,3 @@ function createHandlers(operations: FileOperations): Handlers {
     },
   };
 }
-
-const DONE = { ok: true, value: null } as const;

@@ -1,12 +1,13 @@
 /** The files of one torrent as the writing worker sees them: which name is ours, how far it reaches, what is unflushed. */
 import { BtgetError } from '../base/failure.js';
-import type { FileWrite, StoragePlace } from './file-disk-protocol.js';
-import { about, isSystemError } from './file-failure.js';
+import type { FileWrite, NamedFile, StoragePlace } from './file-disk-protocol.js';
+import { about, isSystemError, NO_LINKS } from './file-failure.js';
 import { type FileFlusher, type Flushed, UnflushedNames } from './file-flusher.js';
 import { below, folderOf, foldersExist, inFolderOf, lastOf, makeFolders, notAFile } from './file-guard.js';
 import type { FileNames } from './file-names.js';
 import type { FileFacts, FileOperations } from './file-operations.js';
 import type { FilePool, OpenFile } from './file-pool.js';
+import type { FileIdentity } from './storage.js';
 
 /** A file that we write to. */
 interface OurFile {
@@ -18,6 +19,8 @@ interface OurFile {
   /** Somebody took it from us; what it held is gone. A file that comes to its place may even get its `id`. */
   lost: BtgetError | null;
 }
+
+type Identities = ReadonlyMap<number, FileIdentity>;
 
 export interface FoundFile {
   /** Which of its names it has, below the root. */
@@ -34,6 +37,8 @@ export class StorageFiles {
   readonly #flusher: FileFlusher;
   /** By part name, which no two files share. */
   readonly #ours = new Map<string, OurFile>();
+  /** Files that were written to since they were last flushed, by their index. */
+  #touched = new Map<number, FileNames>();
   readonly #unflushed: UnflushedNames;
   readonly #unflushedFolders: UnflushedNames;
 
@@ -48,10 +53,11 @@ export class StorageFiles {
 
   /** Throws a failure as soon as one write fails; earlier ones stay. */
   write(writes: readonly FileWrite[], data: Uint8Array): void {
-    for (const { names, begin, from, length } of writes) {
+    for (const { file: index, names, begin, from, length } of writes) {
       const { file, open } = this.#openOurs(names);
       const name = below(this.place.root, file.path);
       this.#unflushed.add(name);
+      this.#touched.set(index, names);
       for (let done = 0; done < length; ) {
         done += about(name, () =>
           this.#operations.write(open.descriptor, data, from + done, length - done, begin + done),
@@ -159,10 +165,25 @@ export class StorageFiles {
     this.#unflushedFolders.flushAll(answered);
   }
 
-  /** Flushes everything written so far, and waits for what is being flushed. */
-  sync(answered: Flushed): void {
+  /**
+   * Flushes everything written so far and the files of `also`, waits for what is being flushed, and says what each file
+   * was like when that began: what is written meanwhile makes it younger than what the answer vouches for.
+   */
+  sync(also: readonly NamedFile[], answered: (failure: BtgetError | null, identities: Identities) => void): void {
+    const touched = this.#touched;
+    const identities = new Map<number, FileIdentity>();
+    for (const [file, names] of touched) this.#identify(file, names, identities);
+    this.#touched = new Map();
+    for (const { file, names } of also) {
+      const name = this.#identify(file, names, identities);
+      if (name !== null) this.#unflushed.add(name);
+    }
     this.#unflushed.flushAll((failure) =>
-      this.#unflushedFolders.flushAll((folderFailure) => answered(failure ?? folderFailure)),
+      this.#unflushedFolders.flushAll((folderFailure) => {
+        const first = failure ?? folderFailure;
+        if (first !== null) for (const [file, names] of touched) this.#touched.set(file, names);
+        answered(first, identities);
+      }),
     );
   }
 
@@ -174,6 +195,18 @@ export class StorageFiles {
       this.#pool.forget(name);
     }
     this.#ours.clear();
+  }
+
+  /** Puts down what the file is like, if it is there, and says its name. */
+  #identify(file: number, names: FileNames, into: Map<number, FileIdentity>): string | null {
+    for (const path of [names.part, names.final]) {
+      const name = below(this.place.root, path);
+      const identity = about(name, () => this.#operations.identify(name));
+      if (identity === undefined) continue;
+      into.set(file, identity);
+      return name;
+    }
+    return null;
   }
 
   #folderChanged(folder: string): void {
@@ -213,17 +246,6 @@ export class StorageFiles {
 export function foreignFile(name: string): BtgetError {
   return new BtgetError('foreign-file', `${name} exists and is not this torrent's`);
 }
-
-/** What a file system says that knows no second names. */
-const NO_LINKS: ReadonlySet<string> = new Set([
-  'EPERM',
-  'ENOTSUP',
-  'EOPNOTSUPP',
-  'ENOSYS',
-  'EMLINK',
-  'EACCES',
-  'EXDEV',
-]);
 
 /**
  * Renaming would replace a file that came to be a moment ago; a second name never does. After a crash between the two

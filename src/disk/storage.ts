@@ -41,18 +41,37 @@ export type CheckOutcome =
 
 export type DoneOutcome = { readonly ok: true } | { readonly ok: false; readonly failure: BtgetError };
 
+/** Which file it is and in what state, as its file system says: enough to see that somebody replaced or changed it. */
+export interface FileIdentity {
+  /** Bytes. */
+  readonly length: number;
+  /** When its bytes last changed, nanoseconds since 1970 by the clock of its file system. */
+  readonly changedAt: bigint;
+  /** A number that no other file of its file system has. Once the file is gone another may get it. */
+  readonly inode: bigint;
+  /** When it came to be, as `changedAt`: tells it from a later file with the same inode. */
+  readonly bornAt: bigint;
+}
+
 /** What was on the disk for one file before we touched anything. Pad files and links are always 'absent'. */
 export interface FileSurvey {
   /** 'part': under its `.part` name; 'final': under its own. A file under both counts as 'part'. */
   readonly found: 'absent' | 'part' | 'final';
   /** Length on the disk; 0 when absent. */
   readonly length: number;
+  /** Null when absent. */
+  readonly identity: FileIdentity | null;
   /** 'final' beside 'part': a file of the final name exists as well, and is not ours until proved. */
   readonly finalBeside: boolean;
 }
 
 export type SurveyOutcome =
   | { readonly ok: true; readonly files: readonly FileSurvey[] }
+  | { readonly ok: false; readonly failure: BtgetError };
+
+export type SyncOutcome =
+  /** What the files that were flushed were like before that, by index in the metainfo: at least as much is flushed. */
+  | { readonly ok: true; readonly flushed: ReadonlyMap<number, FileIdentity> }
   | { readonly ok: false; readonly failure: BtgetError };
 
 export interface Storage {
@@ -94,8 +113,11 @@ export interface Storage {
    */
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void;
 
-  /** Flushes everything written so far. */
-  sync(answered: (outcome: DoneOutcome) => void): void;
+  /**
+   * Flushes everything written so far, and the files that `also` names by their index in the metainfo, whoever wrote them.
+   * Files that are not there are left out.
+   */
+  sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void;
 
   /**
    * Ends what is under way, closes every file, answers once. Nothing else is answered from this call on, and nothing

@@ -1,5 +1,5 @@
 /** Which pieces and blocks a torrent is cut into. The only maker of `PieceIndex`. */
-import type { Metainfo } from './metainfo.js';
+import type { Metainfo, TorrentFile } from './metainfo.js';
 
 /** An index that is known to lie below the torrent's piece count. */
 export type PieceIndex = number & { readonly __brand: 'PieceIndex' };
@@ -54,4 +54,31 @@ export class PieceLayout {
   blockLength(piece: PieceIndex, block: number): number {
     return Math.min(BLOCK_LENGTH, this.lengthOf(piece) - block * BLOCK_LENGTH);
   }
+}
+
+/** A run of pieces: from `first` to before `end`. */
+export interface PieceRun {
+  readonly first: number;
+  readonly end: number;
+}
+
+/** The pieces that hold bytes of the file: none for an empty file and for a link, which are made without any. */
+export function piecesOfFile(file: TorrentFile, layout: PieceLayout): PieceRun {
+  if (file.length === 0 || file.symlink !== null) return { first: 0, end: 0 };
+  const first = Math.floor(file.begin / layout.pieceLength);
+  return { first, end: Math.floor((file.begin + file.length - 1) / layout.pieceLength) + 1 };
+}
+
+/** The files that hold bytes of one of `pieces`, as indices in the metainfo; pad files hold none. */
+export function filesOfPieces(
+  files: readonly TorrentFile[],
+  layout: PieceLayout,
+  pieces: ReadonlySet<number>,
+): number[] {
+  return files.flatMap((file, index) => {
+    const { first, end } = piecesOfFile(file, layout);
+    let at = first;
+    while (at < end && !pieces.has(at)) at += 1;
+    return at < end && !file.padding ? [index] : [];
+  });
 }

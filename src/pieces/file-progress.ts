@@ -1,18 +1,5 @@
 import type { TorrentFile } from '../metainfo/metainfo.js';
-import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
-
-/** A run of pieces: from `first` to before `end`. */
-export interface PieceRun {
-  readonly first: number;
-  readonly end: number;
-}
-
-/** The pieces that hold bytes of the file: none for an empty file and for a link, which are made without any. */
-export function piecesOfFile(file: TorrentFile, layout: PieceLayout): PieceRun {
-  if (file.length === 0 || file.symlink !== null) return { first: 0, end: 0 };
-  const first = Math.floor(file.begin / layout.pieceLength);
-  return { first, end: Math.floor((file.begin + file.length - 1) / layout.pieceLength) + 1 };
-}
+import { type PieceIndex, type PieceLayout, type PieceRun, piecesOfFile } from '../metainfo/piece-layout.js';
 
 /** A file on the disk with pieces of its own. */
 interface TrackedFile extends PieceRun {

@@ -34,6 +34,7 @@ export function createNodeSession(
       random: systemRandom,
       slots: createSlotPool(DEFAULT_SLOT_POOL_OPTIONS),
       openStorage: (storageOptions) => disk.openStorage(storageOptions),
+      openTarget: (targetOptions) => disk.openTarget(targetOptions),
       trackerClient: new SchemeTrackerClient(http, udp),
       client: userAgent,
       peerSources: [],

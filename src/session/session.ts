@@ -9,6 +9,7 @@ import type { Random } from '../base/random.js';
 import type { CreatePeerSource } from '../discovery/peer-source.js';
 import type { TrackerClient } from '../discovery/tracker-client.js';
 import type { OpenStorage, SlotPool } from '../disk/storage.js';
+import type { OpenTarget } from '../disk/target.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { RawServer } from '../net/raw-server.js';
 import { HalfOpen, MAX_HALF_OPEN } from '../swarm/half-open.js';
@@ -29,6 +30,7 @@ export interface SessionParts {
   readonly random: Random;
   readonly slots: SlotPool;
   readonly openStorage: OpenStorage;
+  readonly openTarget: OpenTarget;
   readonly trackerClient: TrackerClient;
   readonly peerSources: readonly CreatePeerSource[];
   /** Our name and version, as trackers and peers show it. */
@@ -100,13 +102,14 @@ export class Session {
   addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): Torrent {
     const key = toHex(metainfo.infoHash);
     if (this.#torrents.has(key)) throw new BtgetError('target-busy', `${metainfo.name} is given twice`);
-    const { rawServer, random, slots, openStorage, trackerClient, peerSources, client } = this.#parts;
+    const { rawServer, random, slots, openStorage, openTarget, trackerClient, peerSources, client } = this.#parts;
     const torrent = new Torrent(
       {
         rawServer,
         random,
         slots,
         openStorage,
+        openTarget,
         trackerClient,
         peerSources,
         halfOpen: this.#halfOpen,

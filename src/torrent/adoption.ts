@@ -31,7 +31,7 @@ export function piecesToCheck(content: Content, layout: PieceLayout, survey: rea
 
 /**
  * - `whole`: verified to the last byte under its final name.
- * - `demote`: part of it is verified; it goes on growing under its `.part` name.
+ * - `demote`: part of it is verified, or it is known to be ours; it goes on growing under its `.part` name.
  * - `foreign`: it was looked at and shares nothing with the torrent. It is left alone.
  * - `unproved`: nothing of it could be looked at alone, because its pieces reach into files that are not there. It is left
  *   alone, and compared when the download has its own copy.
@@ -39,23 +39,31 @@ export function piecesToCheck(content: Content, layout: PieceLayout, survey: rea
  */
 export type Verdict = 'whole' | 'demote' | 'foreign' | 'unproved' | 'ours';
 
+/** What is known by now of what lies there. */
+export interface Evidence {
+  /** The piece was hashed, or is believed. */
+  isLookedAt(piece: number): boolean;
+  isVerified(piece: number): boolean;
+  /** It is written down that this file is ours, whatever is in it. */
+  isOurs(file: number): boolean;
+}
+
 /** One verdict for each file, in the order of the metainfo. */
 export function judgeFiles(
   content: Content,
   layout: PieceLayout,
   survey: readonly FileSurvey[],
-  wasChecked: (piece: number) => boolean,
-  isVerified: (piece: number) => boolean,
+  evidence: Evidence,
 ): Verdict[] {
-  return content.files.map((file, index) => judgeFile(file, layout, survey[index], wasChecked, isVerified));
+  return content.files.map((file, index) => judgeFile(file, index, layout, survey[index], evidence));
 }
 
 function judgeFile(
   file: TorrentFile,
+  index: number,
   layout: PieceLayout,
   found: FileSurvey | undefined,
-  wasChecked: (piece: number) => boolean,
-  isVerified: (piece: number) => boolean,
+  { isLookedAt, isVerified, isOurs }: Evidence,
 ): Verdict {
   if (found?.found !== 'final') return 'ours';
   // An empty file proves nothing; one of the right length is as good as made by us.
@@ -63,12 +71,12 @@ function judgeFile(
   const first = Math.floor(file.begin / layout.pieceLength);
   const last = Math.floor((file.begin + file.length - 1) / layout.pieceLength);
   let verified = 0;
-  let checked = 0;
+  let lookedAt = 0;
   for (let piece = first; piece <= last; piece += 1) {
     if (isVerified(piece)) verified += 1;
-    if (wasChecked(piece)) checked += 1;
+    if (isLookedAt(piece)) lookedAt += 1;
   }
   if (verified === last - first + 1) return found.length === file.length ? 'whole' : 'demote';
-  if (verified > 0) return 'demote';
-  return checked === 0 && found.length === file.length ? 'unproved' : 'foreign';
+  if (verified > 0 || isOurs(index)) return 'demote';
+  return lookedAt === 0 && found.length === file.length ? 'unproved' : 'foreign';
 }

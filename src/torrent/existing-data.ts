@@ -1,18 +1,20 @@
 /**
- * What lies in the target folder when a torrent starts: surveyed, hashed, judged, and, for a download, made ours.
+ * What lies in the target folder when a torrent starts: surveyed, believed or hashed, judged, and, for a download, made
+ * ours.
  */
 import { BtgetError } from '../base/failure.js';
 import type { FileSurvey, Storage } from '../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
-import { DEFAULT_INITIAL_CHECK_OPTIONS, InitialCheck } from '../pieces/initial-check.js';
-import { Bitfield } from '../wire/bitfield.js';
-import { judgeFiles, piecesToCheck } from './adoption.js';
+import type { Resume } from '../resume/resume.js';
+import { judgeFiles, type Verdict } from './adoption.js';
+import { type CheckedData, DataCheck, type DataCheckParts } from './data-check.js';
 
 export interface ExistingDataParts {
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
   readonly storage: Storage;
+  readonly resume: Pick<Resume, 'open' | 'believe' | 'begin'>;
   /** Where a file is, for people. */
   readonly pathOf: (file: TorrentFile) => string;
   /** False: nothing on the disk is touched, and nobody's file is in the way. */
@@ -40,8 +42,7 @@ export type ExistingDataOutcome = ExistingDataFound | { readonly ok: false; read
 export class ExistingData {
   readonly #parts: ExistingDataParts;
   readonly #answered: (outcome: ExistingDataOutcome) => void;
-  readonly #verified = new Set<PieceIndex>();
-  #check: InitialCheck | null = null;
+  #dataCheck: DataCheck | null = null;
   #stopped = false;
 
   constructor(parts: ExistingDataParts, answered: (outcome: ExistingDataOutcome) => void) {
@@ -50,65 +51,47 @@ export class ExistingData {
   }
 
   begin(): void {
-    this.#parts.storage.survey((outcome) => {
+    const { resume, storage } = this.#parts;
+    resume.open((opened) => {
       if (this.#stopped) return;
-      if (outcome.ok) this.#hash(outcome.files);
-      else this.#answer({ ok: false, failure: outcome.failure });
+      if (!opened.ok) {
+        this.#answer(opened);
+        return;
+      }
+      storage.survey((outcome) => {
+        if (this.#stopped) return;
+        if (outcome.ok) this.#check(outcome.files);
+        else this.#answer(outcome);
+      });
     });
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#check?.stop();
+    this.#dataCheck?.stop();
   }
 
-  #hash(survey: readonly FileSurvey[]): void {
-    const { metainfo, layout, storage, checking } = this.#parts;
-    const pieces = piecesToCheck(metainfo, layout, survey);
-    const length = pieces.reduce((sum, piece) => sum + layout.lengthOf(piece), 0);
-    let checked = 0;
-    checking(0, length);
-    if (pieces.length === 0) {
-      this.#judge(survey, pieces);
-      return;
-    }
-    let failure: BtgetError | null = null;
-    const pieceDone = (piece: PieceIndex): void => {
-      checked += layout.lengthOf(piece);
-      checking(checked, length);
-    };
-    this.#check = new InitialCheck(storage, pieces, DEFAULT_INITIAL_CHECK_OPTIONS, {
-      pieceChecked: (piece, matches) => {
-        if (matches) this.#verified.add(piece);
-        pieceDone(piece);
-      },
-      checkFailed: (piece, reason) => {
-        failure ??= reason;
-        pieceDone(piece);
-      },
-      checkEnded: () => {
-        if (failure === null) this.#judge(survey, pieces);
-        else this.#answer({ ok: false, failure });
-      },
+  #check(survey: readonly FileSurvey[]): void {
+    const { resume } = this.#parts;
+    const believe: DataCheckParts['believe'] = (found, possible) => resume.believe(found, possible);
+    this.#dataCheck = new DataCheck({ ...this.#parts, believe }, survey, (outcome) => {
+      if (outcome.ok) this.#judge(survey, outcome);
+      else this.#answer(outcome);
     });
-    this.#check.start();
+    this.#dataCheck.begin();
   }
 
-  #judge(survey: readonly FileSurvey[], pieces: readonly PieceIndex[]): void {
+  #judge(survey: readonly FileSurvey[], data: CheckedData): void {
     const { metainfo, layout, mayWrite } = this.#parts;
-    const checked = new Bitfield(layout.pieceCount);
-    for (const piece of pieces) checked.set(piece);
-    const verified: ReadonlySet<number> = this.#verified;
-    const verdicts = judgeFiles(
-      metainfo,
-      layout,
-      survey,
-      (piece) => checked.has(piece),
-      (piece) => verified.has(piece),
-    );
+    const verified: ReadonlySet<number> = data.verified;
+    const verdicts = judgeFiles(metainfo, layout, survey, {
+      isLookedAt: (piece) => data.lookedAt.has(piece),
+      isVerified: (piece) => verified.has(piece),
+      isOurs: (file) => data.known.has(file),
+    });
     const whole = new Set<number>();
     for (const [file, verdict] of verdicts.entries()) if (verdict === 'whole') whole.add(file);
-    const outcome: ExistingDataOutcome = { ok: true, verified: [...this.#verified], whole };
+    const outcome: ExistingDataFound = { ok: true, verified: [...data.verified], whole };
     if (!mayWrite) {
       this.#answer(outcome);
       return;
@@ -119,16 +102,16 @@ export class ExistingData {
       this.#answer({ ok: false, failure: new BtgetError('foreign-file', message) });
       return;
     }
-    this.#demote(
-      verdicts.flatMap((verdict, file) => (verdict === 'demote' ? [file] : [])),
-      0,
-      survey,
-      outcome,
-    );
+    const incomplete = verdicts.flatMap((verdict, file) => (verdict === 'demote' ? [file] : []));
+    // What was written down before holds for files that nobody has touched since.
+    const files = survey.map(({ identity }, file) => (isOurs(verdicts[file]) ? identity : null));
+    this.#parts.resume.begin({ files, verified: outcome.verified, unflushed: data.unflushed }, () => {
+      if (!this.#stopped) this.#demote(incomplete, 0, survey, outcome);
+    });
   }
 
   /** `files` from `next` on, one after another: most downloads have none. */
-  #demote(files: readonly number[], next: number, survey: readonly FileSurvey[], outcome: ExistingDataOutcome): void {
+  #demote(files: readonly number[], next: number, survey: readonly FileSurvey[], outcome: ExistingDataFound): void {
     const file = files[next];
     if (file === undefined) {
       this.#beginWriting(outcome);
@@ -149,10 +132,11 @@ export class ExistingData {
   }
 
   /** A folder that cannot be written, or a full disk, is better known before the first peer is asked for anything. */
-  #beginWriting(outcome: ExistingDataOutcome): void {
+  #beginWriting(outcome: ExistingDataFound): void {
     const { layout, storage } = this.#parts;
+    const verified = new Set(outcome.verified);
     for (const piece of layout.pieceIndices()) {
-      if (this.#verified.has(piece)) continue;
+      if (verified.has(piece)) continue;
       // Whatever was there is not what the piece holds, so nothing is lost with its first byte.
       storage.writeBlock(piece, 0, Buffer.alloc(1), (done) =>
         this.#answer(done.ok ? outcome : { ok: false, failure: done.failure }),
@@ -165,4 +149,9 @@ export class ExistingData {
   #answer(outcome: ExistingDataOutcome): void {
     if (!this.#stopped) this.#answered(outcome);
   }
+}
+
+/** Whether the download may write to a file of this verdict. Of others, nothing is written down either. */
+function isOurs(verdict: Verdict | undefined): boolean {
+  return verdict === 'ours' || verdict === 'demote' || verdict === 'whole';
 }

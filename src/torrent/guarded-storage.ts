@@ -1,5 +1,13 @@
 import type { Timers } from '../base/clock.js';
-import type { BlockRead, CheckOutcome, DoneOutcome, PieceSlot, Storage, SurveyOutcome } from '../disk/storage.js';
+import type {
+  BlockRead,
+  CheckOutcome,
+  DoneOutcome,
+  PieceSlot,
+  Storage,
+  SurveyOutcome,
+  SyncOutcome,
+} from '../disk/storage.js';
 import type { PieceIndex } from '../metainfo/piece-layout.js';
 
 /**
@@ -43,8 +51,8 @@ export class GuardedStorage implements Storage {
     this.#storage.finishFile(file, this.#guard(answered));
   }
 
-  sync(answered: (outcome: DoneOutcome) => void): void {
-    this.#storage.sync(this.#guard(answered));
+  sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void {
+    this.#storage.sync(also, this.#guard(answered));
   }
 
   close(answered: () => void): void {

@@ -24,6 +24,8 @@ export interface TorrentOptions {
   readonly overwrite: boolean;
   /** Files grow under `NAME.part` and get their name when they are whole. */
   readonly partNames: boolean;
+  /** Hash everything that is there, and believe no journal. */
+  readonly check: boolean;
   /** Connections at once. */
   readonly maxPeers: number;
   /** Peers served at once; null: by upload rate. */
@@ -46,6 +48,7 @@ export const DEFAULT_TORRENT_OPTIONS: TorrentOptions = {
   sequential: false,
   overwrite: false,
   partNames: true,
+  check: false,
   maxPeers: 80,
   uploadSlots: null,
   peers: [],

@@ -2,6 +2,7 @@ import type { Random } from '../base/random.js';
 import type { CreatePeerSource } from '../discovery/peer-source.js';
 import type { TrackerClient } from '../discovery/tracker-client.js';
 import type { OpenStorage, SlotPool } from '../disk/storage.js';
+import type { OpenTarget } from '../disk/target.js';
 import type { RawServer } from '../net/raw-server.js';
 import type { Identity } from '../swarm/connection.js';
 import type { HalfOpen } from '../swarm/half-open.js';
@@ -14,6 +15,7 @@ export interface TorrentParts {
   readonly random: Random;
   readonly slots: SlotPool;
   readonly openStorage: OpenStorage;
+  readonly openTarget: OpenTarget;
   readonly trackerClient: TrackerClient;
   /** Sources of peers besides the trackers; a private torrent uses none of them. */
   readonly peerSources: readonly CreatePeerSource[];

@@ -10,6 +10,7 @@ import { RateMeasure } from '../measure/rate-measure.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { type PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import type { RawServerContext } from '../net/raw-server.js';
+import type { Resume } from '../resume/resume.js';
 import type { Encoder } from '../swarm/encoder.js';
 import type { RefusalCode } from '../wire/refusal.js';
 import { Completion } from './completion.js';
@@ -19,6 +20,7 @@ import { createPeerSources } from './create-peer-sources.js';
 import { ExistingData, type ExistingDataFound } from './existing-data.js';
 import { filePath } from './file-path.js';
 import { GuardedStorage } from './guarded-storage.js';
+import { joinResume } from './join-resume.js';
 import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
 import { Pace } from './pace.js';
 import type { TorrentEvents, TorrentState, TorrentStatus } from './status.js';
@@ -36,6 +38,7 @@ export class Torrent {
   readonly #layout: PieceLayout;
   readonly #progress: ContentProgress;
   readonly #swarm: JoinedSwarm;
+  readonly #resume: Resume;
   readonly #existing: ExistingData;
   readonly #completion: Completion;
   readonly #sources: PeerSource;
@@ -58,17 +61,25 @@ export class Torrent {
     const layout = new PieceLayout(metainfo);
     this.#layout = layout;
     this.#context = parts.rawServer.createContext((error) => this.#crashed(error));
-    const storage = new GuardedStorage(
-      parts.openStorage({
-        metainfo,
-        layout,
-        dir: options.dir,
-        output: options.outputName,
-        partNames: options.partNames,
-        overwrite: options.overwrite,
-      }),
-      this.#context,
-    );
+    const disk = parts.openStorage({
+      metainfo,
+      layout,
+      dir: options.dir,
+      output: options.outputName,
+      partNames: options.partNames,
+      overwrite: options.overwrite,
+    });
+    const { resume, storage } = joinResume({
+      context: this.#context,
+      random: parts.random,
+      metainfo,
+      layout,
+      storage: new GuardedStorage(disk, this.#context),
+      openTarget: parts.openTarget,
+      options,
+      warned: (code, message) => this.#warnOnce(code, message),
+    });
+    this.#resume = resume;
     this.#progress = new ContentProgress(metainfo, layout);
     this.#pace = new Pace(this.#context.now());
     this.#swarm = joinSwarm({
@@ -95,6 +106,7 @@ export class Torrent {
         metainfo,
         layout,
         storage,
+        resume,
         pathOf: (file) => filePath(file, options),
         mayWrite: options.mode === 'download',
         overwrite: options.overwrite,
@@ -114,7 +126,14 @@ export class Torrent {
       layout,
       storage,
       options,
-      events,
+      events: {
+        fileDone: (file, path) => events.fileDone(file, path),
+        done: () => events.done(),
+        goalReached: () => {
+          resume.complete();
+          events.goalReached();
+        },
+      },
       amountLeft: () => this.#swarm.store.amountLeft,
       ratio: () => this.#swarm.uploader.total / Math.max(1, this.#progress.length),
       failed: (failure) => this.#fail(failure),
@@ -211,6 +230,7 @@ export class Torrent {
     this.#completion.begin(verified, whole);
     // Whoever was complete before it began, and has nothing to give, has nothing to say to trackers and peers.
     if (store.amountLeft === 0 && this.#options.seedGoal === null) return;
+    this.#resume.started();
     for (const address of this.#options.peers) encoder.startConnection(address, null);
     this.#sources.begin();
   }
@@ -242,6 +262,7 @@ export class Torrent {
   #crashed(error: unknown): void {
     if (this.#stage === 'ended') return;
     this.#context.end();
+    this.#resume.abandon();
     if (this.#stage !== 'stopping') this.#close();
     this.#saidGoodBye();
     this.#events.failed(error instanceof Error ? error : new Error(String(error)));

@@ -1,14 +1,17 @@
 import type { Millis, Timers } from '../../src/base/clock.js';
 import { sha1 } from '../../src/base/digest.js';
 import { BtgetError } from '../../src/base/failure.js';
+import type { Random } from '../../src/base/random.js';
 import type {
   BlockRead,
   CheckOutcome,
   DoneOutcome,
+  FileIdentity,
   FileSurvey,
   PieceSlot,
   Storage,
   SurveyOutcome,
+  SyncOutcome,
 } from '../../src/disk/storage.js';
 import type { Metainfo, TorrentFile } from '../../src/metainfo/metainfo.js';
 import { type PieceIndex, PieceLayout } from '../../src/metainfo/piece-layout.js';
@@ -30,6 +33,8 @@ export interface MemoryStorageOptions {
   readonly overwrite: boolean;
   /** The torrent's bytes when all files are there from the start, or null. They are copied. */
   readonly content: Buffer | null;
+  /** What an earlier storage of the torrent left, or null. */
+  readonly image: DiskImage | null;
   /** One line for each operation as it begins, such as 'commitPiece 3'; null keeps no log. */
   readonly log: string[] | null;
 }
@@ -38,6 +43,7 @@ export const DEFAULT_MEMORY_STORAGE_OPTIONS: MemoryStorageOptions = {
   latency: 0,
   overwrite: false,
   content: null,
+  image: null,
   log: null,
 };
 
@@ -47,7 +53,21 @@ const DONE = { ok: true } as const;
 interface Body {
   readonly bytes: Buffer;
   length: number;
+  changedAt: bigint;
+  readonly inode: bigint;
+  readonly bornAt: bigint;
 }
+
+/** What the disk would not remember if the power failed. */
+interface UnflushedWrite {
+  readonly body: Body;
+  readonly begin: number;
+  /** What was there before. */
+  readonly bytes: Buffer;
+}
+
+/** What lies on a disk at one moment, for a storage that is opened after it. */
+export type DiskImage = readonly { readonly part: Body | null; readonly final: Body | null }[];
 
 interface MemoryFile {
   readonly file: TorrentFile;
@@ -64,6 +84,10 @@ export class MemoryStorage implements Storage {
   readonly #options: MemoryStorageOptions;
   readonly #files: readonly MemoryFile[];
   readonly #failures = new Map<StorageOperation, BtgetError[]>();
+  #unflushed: UnflushedWrite[] = [];
+  /** Files that were written to since the last sync. */
+  readonly #touched = new Set<number>();
+  #inodes = 0n;
   #busyUntil: Millis = 0;
   #closed = false;
 
@@ -71,7 +95,12 @@ export class MemoryStorage implements Storage {
     this.#layout = new PieceLayout(metainfo);
     this.#timers = timers;
     this.#options = options;
-    this.#files = metainfo.files.map((file) => ({ file, part: null, final: null }));
+    this.#files = metainfo.files.map((file, index) => {
+      const { part, final } = options.image?.[index] ?? { part: null, final: null };
+      // Inodes go on where the older storage stopped.
+      for (const body of [part, final]) if (body !== null && body.inode > this.#inodes) this.#inodes = body.inode;
+      return { file, part: copyOf(part), final: copyOf(final) };
+    });
     const content = options.content;
     if (content === null) return;
     for (const [index, { file }] of this.#files.entries()) {
@@ -81,15 +110,32 @@ export class MemoryStorage implements Storage {
 
   /** Bytes lie under the file's own name, whether they are the torrent's or a stranger's. */
   putFile(file: number, bytes: Buffer): void {
-    this.#file(file).final = { bytes: Buffer.from(bytes), length: bytes.length };
+    this.#file(file).final = this.#createBody(Buffer.from(bytes), bytes.length);
   }
 
   /** Bytes lie under the file's `.part` name. */
   putPart(file: number, bytes: Buffer): void {
     const length = Math.max(bytes.length, this.#file(file).file.length);
-    const body = { bytes: Buffer.alloc(length), length: bytes.length };
+    const body = this.#createBody(Buffer.alloc(length), bytes.length);
     bytes.copy(body.bytes);
     this.#file(file).part = body;
+  }
+
+  /**
+   * What lies there now. With `powerCut`, as a power cut would leave it: of what was not flushed, chance keeps some.
+   */
+  image(powerCut: Random | null): DiskImage {
+    const copies = new Map<Body, Body>();
+    const copied = (body: Body | null): Body | null => {
+      const copy = copyOf(body);
+      if (body !== null && copy !== null) copies.set(body, copy);
+      return copy;
+    };
+    const image = this.#files.map(({ part, final }) => ({ part: copied(part), final: copied(final) }));
+    for (const { body, begin, bytes } of powerCut === null ? [] : this.#unflushed.toReversed()) {
+      if (powerCut?.below(2) === 0) bytes.copy(copies.get(body)?.bytes ?? Buffer.alloc(0), begin);
+    }
+    return image;
   }
 
   /** What lies under the file's own name, or null. */
@@ -166,7 +212,10 @@ export class MemoryStorage implements Storage {
       if (entry.final === null || entry.part !== null) {
         return { ok: false, failure: new BtgetError('io', `cannot take back file ${file}: it is not under its name`) };
       }
-      this.putPart(file, entry.final.bytes.subarray(0, entry.final.length));
+      const { bytes, length } = entry.final;
+      const room = Buffer.alloc(Math.max(length, entry.file.length));
+      bytes.copy(room, 0, 0, length);
+      entry.part = { ...entry.final, bytes: room };
       entry.final = null;
       return DONE;
     });
@@ -176,8 +225,29 @@ export class MemoryStorage implements Storage {
     this.#run<DoneOutcome>('finishFile', file, answered, () => this.#finish(this.#file(file)));
   }
 
-  sync(answered: (outcome: DoneOutcome) => void): void {
-    this.#run('sync', '', answered, () => DONE);
+  sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void {
+    this.#assertOpen();
+    const begin = (): void => {
+      const flushed = new Map<number, FileIdentity>();
+      for (const file of [...this.#touched, ...also]) {
+        const { identity } = surveyOf(this.#file(file));
+        if (identity !== null) flushed.set(file, identity);
+      }
+      this.#touched.clear();
+      const unflushed = new Set(this.#unflushed);
+      this.#run<SyncOutcome>(
+        'sync',
+        also.join(' '),
+        answered,
+        () => {
+          this.#unflushed = this.#unflushed.filter((write) => !unflushed.has(write));
+          return { ok: true, flushed };
+        },
+        'aside',
+      );
+    };
+    // What was asked for before is done before. Writing goes on while the disk flushes, and what it writes is not flushed.
+    this.#timers.addTask(() => (this.#closed ? undefined : begin()), Math.max(0, this.#busyUntil - this.#timers.now()));
   }
 
   close(answered: () => void): void {
@@ -190,7 +260,7 @@ export class MemoryStorage implements Storage {
     const { file, part, final } = entry;
     if (file.padding || file.symlink !== null) return DONE;
     const name = file.path.join('/');
-    const made = part ?? (file.length === 0 && final?.length !== 0 ? { bytes: Buffer.alloc(0), length: 0 } : null);
+    const made = part ?? (file.length === 0 && final?.length !== 0 ? this.#createBody(Buffer.alloc(0), 0) : null);
     const found = made ?? final;
     if (found === null || found.length < file.length) {
       return { ok: false, failure: new BtgetError('io', `cannot finish ${name}: it has ${found?.length ?? 0} bytes`) };
@@ -200,8 +270,10 @@ export class MemoryStorage implements Storage {
     if (foreign && !this.#options.overwrite) {
       return { ok: false, failure: new BtgetError('foreign-file', `${name} exists and is not this torrent's`) };
     }
-    entry.final = { bytes: ours, length: file.length };
+    const changedAt = found.length === file.length ? found.changedAt : this.#nowInNanoseconds();
+    entry.final = { ...found, bytes: ours, length: file.length, changedAt };
     entry.part = null;
+    this.#unflushed = this.#unflushed.filter(({ body }) => body !== found);
     return DONE;
   }
 
@@ -210,16 +282,18 @@ export class MemoryStorage implements Storage {
     what: string | number,
     answered: (outcome: T | { readonly ok: false; readonly failure: BtgetError }) => void,
     work: () => T,
+    order: 'in turn' | 'aside' = 'in turn',
   ): void {
     this.#assertOpen();
     this.#options.log?.push(`${operation} ${what}`.trim());
     const failure = this.#failures.get(operation)?.shift();
     const now = this.#timers.now();
-    this.#busyUntil = Math.max(now, this.#busyUntil) + this.#options.latency;
+    const end = (order === 'aside' ? now : Math.max(now, this.#busyUntil)) + this.#options.latency;
+    this.#busyUntil = Math.max(this.#busyUntil, end);
     this.#timers.addTask(() => {
       const outcome = failure === undefined ? work() : ({ ok: false, failure } as const);
       if (!this.#closed) answered(outcome);
-    }, this.#busyUntil - now);
+    }, end - now);
   }
 
   #assertOpen(): void {
@@ -233,19 +307,32 @@ export class MemoryStorage implements Storage {
   }
 
   #write(begin: number, data: Buffer): void {
-    for (const entry of this.#files) {
+    for (const [index, entry] of this.#files.entries()) {
       const { from, to } = overlap(entry.file, begin, data.length);
       if (from >= to) continue;
       const body = entry.part ?? this.#createPart(entry);
       const at = from - entry.file.begin;
+      this.#unflushed.push({ body, begin: at, bytes: Buffer.from(body.bytes.subarray(at, at + to - from)) });
+      this.#touched.add(index);
+      body.changedAt = this.#nowInNanoseconds();
       data.copy(body.bytes, at, from - begin, to - begin);
       body.length = Math.max(body.length, at + to - from);
     }
   }
 
   #createPart(entry: MemoryFile): Body {
-    entry.part = { bytes: Buffer.alloc(entry.file.length), length: 0 };
+    entry.part = this.#createBody(Buffer.alloc(entry.file.length), 0);
     return entry.part;
+  }
+
+  #createBody(bytes: Buffer, length: number): Body {
+    this.#inodes += 1n;
+    const now = this.#nowInNanoseconds();
+    return { bytes, length, changedAt: now, inode: this.#inodes, bornAt: now };
+  }
+
+  #nowInNanoseconds(): bigint {
+    return BigInt(Math.round(this.#timers.now() * 1e6));
   }
 
   /** False when some of the bytes are not there; they are zero then. */
@@ -283,7 +370,13 @@ function overlap(file: TorrentFile, begin: number, length: number): { from: numb
 }
 
 function surveyOf({ part, final }: MemoryFile): FileSurvey {
-  if (part !== null) return { found: 'part', length: part.length, finalBeside: final !== null };
-  if (final !== null) return { found: 'final', length: final.length, finalBeside: false };
-  return { found: 'absent', length: 0, finalBeside: false };
+  const body = part ?? final;
+  if (body === null) return { found: 'absent', length: 0, identity: null, finalBeside: false };
+  const { length, changedAt, inode, bornAt } = body;
+  const identity: FileIdentity = { length, changedAt, inode, bornAt };
+  return { found: part === null ? 'final' : 'part', length, identity, finalBeside: part !== null && final !== null };
+}
+
+function copyOf(body: Body | null): Body | null {
+  return body === null ? null : { ...body, bytes: Buffer.from(body.bytes) };
 }

@@ -1,12 +1,15 @@
 import type { BtgetError } from '../../src/base/failure.js';
 import type { TrackerClient } from '../../src/discovery/tracker-client.js';
+import type { FoundJournal } from '../../src/disk/journal-file.js';
 import type { PeerAddress } from '../../src/net/raw-server.js';
 import { Session } from '../../src/session/session.js';
 import { DEFAULT_SESSION_OPTIONS, type SessionOptions } from '../../src/session/session-options.js';
 import type { Torrent } from '../../src/torrent/torrent.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../../src/torrent/torrent-options.js';
+import { DEFAULT_MEMORY_JOURNAL_OPTIONS, MemoryJournal } from './memory-journal.js';
+import { LockedTarget, MemoryLock } from './memory-lock.js';
 import { MemorySlotPool } from './memory-slot-pool.js';
-import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from './memory-storage.js';
+import { DEFAULT_MEMORY_STORAGE_OPTIONS, type DiskImage, MemoryStorage } from './memory-storage.js';
 import type { SampleTorrent } from './sample-torrent.js';
 import { seededRandom } from './seeded-random.js';
 import type { SimulatedHost } from './simulated-host.js';
@@ -25,6 +28,11 @@ export interface ClientOptions {
   readonly diskLatency: number;
   /** What lies under the part name of the first file at the start, or null for nothing. */
   readonly part: Buffer | null;
+  /** What an earlier client left on the disk, and wrote down of it. */
+  readonly image: DiskImage | null;
+  readonly journal: FoundJournal | null;
+  /** Two clients over one are two processes at one target. */
+  readonly target: LockedTarget | null;
   /** Memory for pieces, bytes, and the longest piece that gets some of it. */
   readonly memory: number;
   readonly maxSlotLength: number;
@@ -39,6 +47,9 @@ const DEFAULT_CLIENT_OPTIONS: ClientOptions = {
   host: {},
   diskLatency: 1,
   part: null,
+  image: null,
+  journal: null,
+  target: null,
   memory: 8 << 20,
   maxSlotLength: 8 << 20,
   trackerClient: null,
@@ -53,6 +64,7 @@ export interface Client {
   readonly session: Session;
   readonly torrent: Torrent;
   readonly storage: MemoryStorage;
+  readonly journal: MemoryJournal;
   readonly slots: MemorySlotPool;
   done: boolean;
   failure: BtgetError | Error | null;
@@ -86,6 +98,11 @@ export class SimulatedSwarm {
     const { metainfo, content } = this.#sample;
     const slots = new MemorySlotPool(all.memory, Math.min(all.memory, all.maxSlotLength));
     let storage: MemoryStorage | null = null;
+    const journal = new MemoryJournal(rawServer, {
+      ...DEFAULT_MEMORY_JOURNAL_OPTIONS,
+      latency: diskLatency,
+      found: all.journal,
+    });
     const joined = new Session(
       {
         rawServer,
@@ -96,10 +113,12 @@ export class SimulatedSwarm {
             ...DEFAULT_MEMORY_STORAGE_OPTIONS,
             latency: diskLatency,
             content: seed ? content : null,
+            image: all.image,
           });
           if (all.part !== null) storage.putPart(0, all.part);
           return storage;
         },
+        openTarget: () => ({ journal, lock: new MemoryLock(rawServer, all.target ?? new LockedTarget()) }),
         trackerClient: all.trackerClient ?? this.tracker.client(address),
         peerSources: [],
         client: 'btget',
@@ -152,6 +171,7 @@ export class SimulatedSwarm {
       session: joined,
       torrent: running,
       storage,
+      journal,
       slots,
       done: false,
       failure: null,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { CheckOutcome, DoneOutcome, Storage, SurveyOutcome } from '../../src/disk/storage.js';
+import type { CheckOutcome, DoneOutcome, FileSurvey, Storage, SurveyOutcome } from '../../src/disk/storage.js';
 import { ask, type DiskFolder, diskFolder, type OpenOptions, slotOf } from './file-disk.js';
 import { type SampleTorrent, sampleTorrent } from './sample-torrent.js';
 
@@ -18,6 +18,10 @@ export const TREE = sampleTorrent(
   1024,
 );
 
+type Found =
+  | { readonly ok: true; readonly files: readonly Omit<FileSurvey, 'identity'>[] }
+  | Extract<SurveyOutcome, { ok: false }>;
+
 /** A storage over files with short words for what tests ask of it. */
 export interface StorageCase extends DiskFolder {
   readonly torrent: SampleTorrent;
@@ -28,7 +32,8 @@ export interface StorageCase extends DiskFolder {
   finish(file: number): Promise<DoneOutcome>;
   demote(file: number): Promise<DoneOutcome>;
   read(piece: number): Promise<DoneOutcome>;
-  survey(): Promise<SurveyOutcome>;
+  /** Without the files' identities, which no test can foresee. */
+  survey(): Promise<Found>;
   /** Puts a file of ours there before the torrent is. */
   put(path: string, bytes: Buffer | string): void;
   bytes(path: string): Buffer;
@@ -65,7 +70,10 @@ export async function withStorage(
             answered,
           ),
         ),
-      survey: () => ask((answered) => storage.survey(answered)),
+      survey: async () => {
+        const outcome = await ask<SurveyOutcome>((answered) => storage.survey(answered));
+        return outcome.ok ? { ok: true, files: outcome.files.map(({ identity, ...found }) => found) } : outcome;
+      },
       put: (path, bytes) => {
         mkdirSync(dirname(folder.at(path)), { recursive: true });
         writeFileSync(folder.at(path), bytes);

@@ -1,7 +1,15 @@
 /** What every storage must do, whatever it keeps its bytes in. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { CheckOutcome, DoneOutcome, PieceSlot, Storage, SurveyOutcome } from '../../src/disk/storage.js';
+import type {
+  CheckOutcome,
+  DoneOutcome,
+  FileIdentity,
+  PieceSlot,
+  Storage,
+  SurveyOutcome,
+  SyncOutcome,
+} from '../../src/disk/storage.js';
 import { readsOf } from './block-reads.js';
 import { type SampleTorrent, sampleTorrent } from './sample-torrent.js';
 
@@ -71,7 +79,7 @@ export function describeStorage(name: string, create: (torrent: SampleTorrent) =
       const outcome = await answer<SurveyOutcome>((answered) => storage.survey(answered));
       assert.deepEqual(outcome, {
         ok: true,
-        files: sample.metainfo.files.map(() => ({ found: 'absent', length: 0, finalBeside: false })),
+        files: sample.metainfo.files.map(() => ({ found: 'absent', length: 0, identity: null, finalBeside: false })),
       });
     });
 
@@ -88,7 +96,7 @@ export function describeStorage(name: string, create: (torrent: SampleTorrent) =
         (answered) => storage.demoteFile(0, answered),
         (answered) => storage.finishFile(1, answered),
         (answered) => storage.finishFile(2, answered),
-        (answered) => storage.sync(answered),
+        (answered) => storage.sync([0], answered),
         (answered) => storage.close(answered),
       ];
       for (const [index, call] of calls.entries()) {
@@ -228,10 +236,43 @@ export function describeStorage(name: string, create: (torrent: SampleTorrent) =
       }
     });
 
-    on('flushes', async (sample, harness) => {
+    on(
+      'flushes, and says what the files were like that were written to, or that it was to flush as well',
+      async (sample, harness) => {
+        const sync = async (...also: number[]): Promise<ReadonlyMap<number, FileIdentity>> => {
+          const outcome = await harness.answer<SyncOutcome>((answered) => harness.storage.sync(also, answered));
+          assert.ok(outcome.ok);
+          return outcome.flushed;
+        };
+        assert.equal((await sync(0, 3)).size, 0, 'nothing is there yet');
+        await commit(sample, harness, 0);
+        const [first, ...others] = await sync();
+        assert.deepEqual([first?.[0], others], [0, []]);
+        assert.equal((await sync()).size, 0, 'nothing was written since');
+        assert.deepEqual([...(await sync(0, 5))], [first]);
+        await commitAll(sample, harness);
+        const all = await sync();
+        assert.deepEqual([...all.keys()].sort(), [0, 3, 5], 'no padding, no link, no empty file');
+        const outcome = await harness.answer<SurveyOutcome>((answered) => harness.storage.survey(answered));
+        assert.ok(outcome.ok);
+        for (const [file, identity] of all) assert.deepEqual(identity, outcome.files[file]?.identity, `file ${file}`);
+        assert.equal(all.get(0)?.inode, first?.[1].inode);
+        assert.equal(all.get(0)?.bornAt, first?.[1].bornAt);
+        assert.equal(new Set([...all.values()].map(({ inode }) => inode)).size, 3);
+      },
+    );
+
+    on('keeps what a file was like when it gets its name', async (sample, harness) => {
       await commitAll(sample, harness);
-      const sync = (): Promise<DoneOutcome> => harness.answer((answered) => harness.storage.sync(answered));
-      assert.deepEqual([await sync(), await sync()], [{ ok: true }, { ok: true }]);
+      const identity = async (): Promise<FileIdentity | null | undefined> => {
+        const outcome = await harness.answer<SurveyOutcome>((answered) => harness.storage.survey(answered));
+        return outcome.ok ? outcome.files[0]?.identity : undefined;
+      };
+      const before = await identity();
+      assert.equal(before?.length, 40 * KIB);
+      const finish = (answered: (outcome: DoneOutcome) => void): void => harness.storage.finishFile(0, answered);
+      assert.deepEqual(await harness.answer<DoneOutcome>(finish), { ok: true });
+      assert.deepEqual(await identity(), before);
     });
 
     on('answers only that it is closed once it is asked to close', async (sample, harness) => {

@@ -133,6 +133,7 @@ function torrentOptions(mode: 'download' | 'seed', values: Values<typeof OPTIONS
     sequential: values.sequential,
     overwrite: values.overwrite,
     partNames: !values.noPart,
+    check: values.check,
     maxPeers: values.maxPeers,
     uploadSlots: values.uploadSlots,
     trackers: values.trackers,

@@ -84,9 +84,7 @@ export class TorrentJob implements TorrentEvents {
     if (amount !== this.#lastAmount || status.state === 'checking') this.#lastDataAt = this.#owner.now();
     this.#lastAmount = amount;
     this.#status = status;
-    // Most downloads find nothing that is worth a look.
-    if (status.state === 'checking' && status.checkLength > 0)
-      this.#owner.tell({ type: 'checking', about: this.about, checked: status.checked, length: status.checkLength });
+    if (status.state === 'checking') this.#tellChecking(status);
     this.#owner.tell({ type: 'progress', about: this.about, status });
     this.#explainStall(status);
   }
@@ -132,6 +130,8 @@ export class TorrentJob implements TorrentEvents {
 
   started(): void {
     if (this.#over) return;
+    const found = this.#takeStatus();
+    if (found !== undefined) this.#tellChecking(found);
     // What was found is known from here on; a display need not wait for the next second.
     this.#tellProgress();
     const status = this.#status;
@@ -207,6 +207,11 @@ export class TorrentJob implements TorrentEvents {
 
   #trackerNews(): TrackerNews {
     return { some: this.#hasTrackers, reports: [...this.#reports.values()] };
+  }
+
+  /** Most downloads find nothing that is worth a look; however short a look was, its end is told. */
+  #tellChecking({ checked, checkLength }: TorrentStatus): void {
+    if (checkLength > 0) this.#owner.tell({ type: 'checking', about: this.about, checked, length: checkLength });
   }
 
   #tellProgress(): void {

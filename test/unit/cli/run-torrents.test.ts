@@ -68,6 +68,7 @@ test('each option reaches the session or the torrent', async () => {
     sequential: true,
     overwrite: true,
     partNames: false,
+    check: true,
     maxPeers: 9,
     uploadSlots: 3,
     peers: [

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -8,7 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { sha1 } from '../../../src/base/digest.js';
 import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../../../src/disk/file-disk.js';
 import type { HashedFile, PieceHashesOutcome } from '../../../src/disk/file-piece-hashing.js';
+import type { JournalReadOutcome } from '../../../src/disk/journal-file.js';
 import type { CheckOutcome, DoneOutcome } from '../../../src/disk/storage.js';
+import type { Target } from '../../../src/disk/target.js';
 import { ask, diskFolder, slotOf } from '../../support/file-disk.js';
 import { realTimers } from '../../support/real-timers.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
@@ -164,7 +166,40 @@ describe('the disk of a process', () => {
       ok: true,
       matches: true,
     });
-    assert.throws(() => first?.sync(() => undefined), /closed/);
+    assert.throws(() => first?.sync([], () => undefined), /closed/);
+    await folder.end();
+  });
+
+  it('keeps a journal beside each target, and a lock that is had by one torrent of the process', async () => {
+    const folder = diskFolder();
+    const open = (): Target => folder.disk.openTarget({ dir: folder.dir, name: 'film' });
+    const [one, other] = [open(), open()];
+    const done = (asking: (answered: (outcome: DoneOutcome) => void) => void): Promise<DoneOutcome> => ask(asking);
+    const isBusy = async (target: Target): Promise<boolean> => {
+      const outcome = await done((answered) => target.lock.take(answered));
+      return !outcome.ok && outcome.failure.code === 'target-busy';
+    };
+    assert.deepEqual(await ask<JournalReadOutcome>((answered) => one.journal.read(answered)), {
+      ok: true,
+      found: null,
+    });
+    assert.ok(!(await isBusy(one)));
+    assert.ok(await isBusy(other));
+    const text = Buffer.from('journal');
+    assert.deepEqual(await done((answered) => one.journal.replace(text.subarray(0, 4), answered)), { ok: true });
+    assert.deepEqual(await done((answered) => one.journal.append(text.subarray(4), true, answered)), { ok: true });
+    assert.deepEqual(await done((answered) => one.lock.refresh(answered)), { ok: true });
+    assert.deepEqual(readdirSync(folder.dir).sort(), ['film.btget', 'film.btget.lock']);
+    const read = await ask<JournalReadOutcome>((answered) => other.journal.read(answered));
+    assert.ok(read.ok);
+    assert.deepEqual(read.found?.bytes, text);
+    await done((answered) => one.lock.release(answered));
+    await done((answered) => one.journal.remove(answered));
+    assert.ok(!(await isBusy(other)));
+    await done((answered) => other.lock.release(answered));
+    assert.deepEqual(readdirSync(folder.dir), []);
+    const failed = await done((answered) => one.journal.append(text, true, answered));
+    assert.ok(!failed.ok && failed.failure.code === 'cannot-open');
     await folder.end();
   });
 

@@ -62,7 +62,7 @@ async function withDisk(
   const place: StoragePlace = { id: 1, root, partNames: true, overwrite };
   const worker = hereWorker(sabotage(swap, root));
   const names = { final: file, part: `${file}.part` };
-  const writes = [{ names, begin: 0, from: 0, length: BYTES.length }];
+  const writes = [{ file: 0, names, begin: 0, from: 0, length: BYTES.length }];
   const finish = (link: string | null): Promise<Told<unknown>> =>
     worker.ask('finish', { place, names, length: link === null ? BYTES.length : 0, executable: false, link });
   try {

@@ -30,7 +30,7 @@ async function here(operations: Partial<FileOperations>, action: (here: Here) =>
       root,
       commit: (file = 'film') => {
         const names = { final: `t/${file}`, part: `t/${file}.part` };
-        const writes = [{ names, begin: 0, from: 0, length: BYTES.length }];
+        const writes = [{ file: 0, names, begin: 0, from: 0, length: BYTES.length }];
         return worker.ask('commit', { place, writes, data: BYTES, hash: sha1(BYTES) });
       },
       finish: () => worker.ask('finish', { place, names: NAMES, length: BYTES.length, executable: true, link: null }),
@@ -162,11 +162,11 @@ describe('a worker', () => {
     };
     await here({ flush }, async ({ worker, place, commit, finish, root }) => {
       await commit();
-      const first = await worker.ask('sync', { place });
+      const first = await worker.ask('sync', { place, also: [] });
       assert.ok(!first.ok);
       assert.match(first.failure.message, /cannot flush .*: made to fail \(EIO\)/);
       broken = false;
-      for (const told of [await worker.ask('sync', { place }), await finish()]) {
+      for (const told of [await worker.ask('sync', { place, also: [] }), await finish()]) {
         assert.ok(!told.ok);
         assert.equal(told.failure.code, 'io');
       }
@@ -183,7 +183,7 @@ describe('a worker', () => {
       const log: string[] = [];
       await commit();
       const finished = finish().then(() => log.push('finished'));
-      const synced = worker.ask('sync', { place }).then(() => log.push('synced'));
+      const synced = worker.ask('sync', { place, also: [] }).then(() => log.push('synced'));
       const flushTheFile = held.shift();
       const drain = async (): Promise<void> => {
         for (let turn = 0; turn < 10; turn += 1) {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { FileProgress, piecesOfFile } from '../../../src/pieces/file-progress.js';
+import { piecesOfFile } from '../../../src/metainfo/piece-layout.js';
+import { FileProgress } from '../../../src/pieces/file-progress.js';
 import { type SampleFile, sampleTorrent } from '../../support/sample-torrent.js';
 
 /** For each piece in `order`, the paths of the files that are whole by it. */

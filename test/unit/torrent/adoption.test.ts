@@ -30,21 +30,19 @@ function content(...lengths: number[]): { files: TorrentFile[]; layout: PieceLay
   };
 }
 
-const absent: FileSurvey = { found: 'absent', length: 0, finalBeside: false };
-const part = (length: number): FileSurvey => ({ found: 'part', length, finalBeside: false });
-const final = (length: number): FileSurvey => ({ found: 'final', length, finalBeside: false });
+const absent: FileSurvey = { found: 'absent', length: 0, identity: null, finalBeside: false };
+const part = (length: number): FileSurvey => ({ found: 'part', length, identity: null, finalBeside: false });
+const final = (length: number): FileSurvey => ({ found: 'final', length, identity: null, finalBeside: false });
 
-function verdicts(lengths: number[], survey: FileSurvey[], verified: number[]): string[] {
+function verdicts(lengths: number[], survey: FileSurvey[], verified: number[], ours: number[] = []): string[] {
   const { files, layout } = content(...lengths);
   const checked = new Set<number>(piecesToCheck({ files }, layout, survey));
   for (const piece of verified) assert.ok(checked.has(piece), `piece ${piece} cannot be verified: it is not checked`);
-  return judgeFiles(
-    { files },
-    layout,
-    survey,
-    (piece) => checked.has(piece),
-    (piece) => verified.includes(piece),
-  );
+  return judgeFiles({ files }, layout, survey, {
+    isLookedAt: (piece) => checked.has(piece),
+    isVerified: (piece) => verified.includes(piece),
+    isOurs: (file) => ours.includes(file),
+  });
 }
 
 test('nothing is hashed when nothing is there', () => {
@@ -75,6 +73,10 @@ test('a file that shares no verified piece is foreign, whatever its length', () 
   assert.deepEqual(verdicts([200], [final(200)], []), ['foreign']);
   assert.deepEqual(verdicts([200], [final(7)], []), ['foreign']);
   assert.deepEqual(verdicts([200], [final(0)], []), ['foreign']);
+});
+
+test('a file that is known to be ours needs no verified piece', () => {
+  assert.deepEqual(verdicts([200, 100], [final(7), final(100)], [], [0]), ['demote', 'foreign']);
 });
 
 test('a file whose only piece reaches into an absent one is left unproved when its length is right', () => {

@@ -5,6 +5,7 @@ import { Session } from '../../../src/session/session.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../../src/session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS } from '../../../src/torrent/torrent-options.js';
 import { answer, FakeTrackers } from '../../support/fake-tracker.js';
+import { memoryTarget } from '../../support/memory-lock.js';
 import { MemorySlotPool } from '../../support/memory-slot-pool.js';
 import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../../support/memory-storage.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
@@ -31,6 +32,7 @@ function begin(outcome: AnnounceOutcome | null, trackerAnswered: () => void = ()
       random: seededRandom(2),
       slots: new MemorySlotPool(8 << 20),
       openStorage: () => new MemoryStorage(metainfo, rawServer, DEFAULT_MEMORY_STORAGE_OPTIONS),
+      openTarget: () => memoryTarget(rawServer),
       trackerClient: trackers,
       peerSources: [],
       client: 'btget',

@@ -1,0 +1,135 @@
+/** A journal's file, as a worker reads and writes it. */
+import type { TargetPlace } from './file-disk-protocol.js';
+import { about, fileFailure, isSystemError } from './file-failure.js';
+import type { Flushed } from './file-flusher.js';
+import { below, notAFile } from './file-guard.js';
+import type { FileAccess, FileOperations } from './file-operations.js';
+import type { FoundJournal } from './journal-file.js';
+
+/** A journal of two million pieces, none of them beside another, is shorter. Bytes. */
+const MAX_LENGTH = 32 * 1024 * 1024;
+
+export class FileJournal {
+  readonly #operations: FileOperations;
+  readonly #root: string;
+  readonly #path: string;
+  readonly #newPath: string;
+
+  constructor(operations: FileOperations, { root, name }: TargetPlace) {
+    this.#operations = operations;
+    this.#root = root;
+    this.#path = below(root, name);
+    this.#newPath = `${this.#path}.new`;
+  }
+
+  /** Throws a failure when something that is no regular file has the name. */
+  read(): FoundJournal | null {
+    const path = this.#path;
+    const facts = about(path, () => this.#operations.lookUp(path));
+    if (facts === undefined) return null;
+    if (facts.kind !== 'file') throw notAFile(path, facts);
+    const changedAt = about(path, () => this.#operations.identify(path))?.changedAt ?? 0n;
+    return { bytes: readUpTo(this.#operations, path, MAX_LENGTH), changedAt };
+  }
+
+  append(bytes: Uint8Array, flushes: boolean, answered: Flushed): void {
+    const descriptor = this.#write(this.#path, 'write', bytes);
+    if (flushes) this.#flush(descriptor, this.#path, answered);
+    else {
+      about(this.#path, () => this.#operations.close(descriptor));
+      answered(null);
+    }
+  }
+
+  /** The old one stays until the new one is flushed; then it takes its name in one step. */
+  replace(bytes: Uint8Array, answered: Flushed): void {
+    const operations = this.#operations;
+    about(this.#root, () => operations.makeFolder(this.#root, true));
+    // What a crash left, or somebody put there: a link is removed, not followed.
+    removeIfThere(operations, this.#newPath);
+    this.#flush(this.#write(this.#newPath, 'create privately', bytes), this.#newPath, (failure) => {
+      if (failure !== null) {
+        answered(failure);
+        return;
+      }
+      try {
+        about(this.#path, () => operations.rename(this.#newPath, this.#path));
+        this.#flushFolder(answered);
+      } catch (error) {
+        answered(fileFailure(error, this.#path));
+      }
+    });
+  }
+
+  /** Not flushed: a journal that comes back after a power cut says what was true, of files that it knows. */
+  remove(): void {
+    removeIfThere(this.#operations, this.#newPath);
+    removeIfThere(this.#operations, this.#path);
+  }
+
+  /** Writes at the end of the file, and leaves it open. */
+  #write(path: string, access: FileAccess, bytes: Uint8Array): number {
+    const operations = this.#operations;
+    const descriptor = about(path, () => operations.open(path, access, false));
+    try {
+      const { length } = about(path, () => operations.facts(descriptor));
+      for (let done = 0; done < bytes.length; )
+        done += about(path, () => operations.write(descriptor, bytes, done, bytes.length - done, length + done));
+    } catch (error) {
+      operations.close(descriptor);
+      throw error;
+    }
+    return descriptor;
+  }
+
+  #flushFolder(answered: Flushed): void {
+    const operations = this.#operations;
+    if (!operations.flushesFolders) {
+      answered(null);
+      return;
+    }
+    // Opening follows no link, and the folder may be reached by one.
+    const folder = about(this.#root, () => operations.realPath(this.#root));
+    this.#flush(
+      about(folder, () => operations.open(folder, 'read', false)),
+      folder,
+      answered,
+    );
+  }
+
+  #flush(descriptor: number, path: string, answered: Flushed): void {
+    this.#operations.flush(descriptor, (error) => {
+      this.#operations.close(descriptor);
+      answered(error === null ? null : fileFailure(error, path));
+    });
+  }
+}
+
+/** At most `length` bytes of the file at `path`, which is no link. */
+export function readUpTo(operations: FileOperations, path: string, length: number): Buffer {
+  const descriptor = about(path, () => operations.open(path, 'read', false));
+  try {
+    const bytes = Buffer.alloc(Math.min(length, about(path, () => operations.facts(descriptor)).length));
+    let begin = 0;
+    while (begin < bytes.length) {
+      const into = bytes.subarray(begin);
+      const at = begin;
+      const count = about(path, () => operations.read(descriptor, into, into.length, at));
+      if (count === 0) break;
+      begin += count;
+    }
+    return bytes.subarray(0, begin);
+  } finally {
+    operations.close(descriptor);
+  }
+}
+
+export function removeIfThere(operations: FileOperations, path: string): void {
+  about(path, () => {
+    try {
+      operations.unlink(path);
+    } catch (error) {
+      if (!isSystemError(error) || error.code !== 'ENOENT') throw error;
+    }
+  });
+}

@@ -1,0 +1,198 @@
+/**
+ * The lock of a download, as a worker takes it: a file beside the journal that names its process.
+ *
+ * Making the file is what decides: of several who try, one succeeds. The difficulty is the lock of a dead process. To
+ * look and then remove it would be a race: between the two somebody else may have taken it over, and would lose his. So
+ * each note bears a token of chance, and whoever finds a dead one first takes the lock of succession to that very note
+ * (its name has the token in it, so that there is one for each note), in the same way as any lock. Who has it looks once
+ * more whether the note is still there, and moves his own into its place, in one step that ends the succession too.
+ */
+import { randomBytes } from 'node:crypto';
+import { BtgetError } from '../base/failure.js';
+import type { TargetPlace } from './file-disk-protocol.js';
+import { about, isSystemError, NO_LINKS } from './file-failure.js';
+import { below } from './file-guard.js';
+import { readUpTo, removeIfThere } from './file-journal.js';
+import { decodeNote, encodeNote, type LockNote } from './file-lock-note.js';
+import type { FileOperations } from './file-operations.js';
+import type { ProcessFacts } from './file-process.js';
+
+/** A lock that was not refreshed for so long is a dead process's, if nothing better is known. Nanoseconds. */
+const STALE_AFTER = 60_000_000_000n;
+const MAX_NOTE_LENGTH = 4096;
+
+// Successions to successions come from processes that were killed within microseconds of one another.
+const MAX_SUCCESSIONS = 8;
+
+interface FoundNote {
+  /** Null when it is blank: it is being written, on a file system without links, or a power cut kept its name alone. */
+  readonly note: LockNote | null;
+  /** Tells this note from any other that has lain there. */
+  readonly token: string;
+  /** Nanoseconds since 1970, by the clock of the file system. */
+  readonly changedAt: bigint;
+}
+
+export class FileLock {
+  readonly #operations: FileOperations;
+  readonly #processes: ProcessFacts;
+  readonly #root: string;
+  readonly #path: string;
+  /** For people: what is locked. */
+  readonly #target: string;
+  readonly #note: LockNote;
+
+  constructor(operations: FileOperations, processes: ProcessFacts, place: TargetPlace) {
+    this.#operations = operations;
+    this.#processes = processes;
+    this.#root = place.root;
+    this.#path = below(place.root, `${place.name}.lock`);
+    this.#target = below(place.root, place.target);
+    this.#note = {
+      pid: processes.pid,
+      host: processes.host,
+      space: processes.space,
+      start: processes.startOf(processes.pid) ?? null,
+      since: new Date().toISOString(),
+      token: randomBytes(4).toString('hex'),
+    };
+  }
+
+  /** Throws 'target-busy' when a living process has it, and another failure when no lock can be made. */
+  take(): void {
+    const operations = this.#operations;
+    about(this.#root, () => operations.makeFolder(this.#root, true));
+    const own = `${this.#path}.${this.#note.token}.new`;
+    try {
+      this.#writeNote(own);
+      const now = about(own, () => operations.identify(own))?.changedAt ?? 0n;
+      const holder = this.#claim(this.#path, own, now);
+      if (holder !== null) throw this.#busy(holder);
+    } finally {
+      removeIfThere(operations, own);
+    }
+  }
+
+  /** Throws as `take` does when somebody has it. */
+  check(): void {
+    const found = this.#find(this.#path);
+    if (found !== null && this.#lives(found, BigInt(Date.now()) * 1_000_000n)) throw this.#busy(found);
+  }
+
+  /** Those who cannot see our process see when its note was last written. */
+  refresh(): void {
+    if (!this.#isOurs()) throw new BtgetError('io', `${this.#path} is gone`);
+    const bytes = encodeNote(this.#note);
+    const descriptor = about(this.#path, () => this.#operations.open(this.#path, 'write', false));
+    try {
+      about(this.#path, () => this.#operations.write(descriptor, bytes, 0, bytes.length, 0));
+    } finally {
+      this.#operations.close(descriptor);
+    }
+  }
+
+  release(): void {
+    if (this.#isOurs()) removeIfThere(this.#operations, this.#path);
+  }
+
+  /** Null when the lock at `path` is ours now; else who has it. `own` is a file with our note. */
+  #claim(path: string, own: string, now: bigint, depth = 0): FoundNote | null {
+    for (;;) {
+      if (this.#putNote(own, path)) return null;
+      const holder = this.#find(path);
+      if (holder === null) continue;
+      if (this.#lives(holder, now)) return holder;
+      const succession = `${this.#path}.${holder.token}`;
+      if (depth === MAX_SUCCESSIONS) throw this.#cannotLock(path, 'it follows too many others');
+      const other = this.#claim(succession, own, now, depth + 1);
+      if (other !== null) return other;
+      if (this.#find(path)?.token === holder.token) {
+        about(path, () => this.#operations.rename(succession, path));
+        return null;
+      }
+      // Somebody else was faster, and has ended the succession before we came to it.
+      removeIfThere(this.#operations, succession);
+    }
+  }
+
+  /** False when there is something of that name. */
+  #putNote(own: string, path: string): boolean {
+    return about(path, () => {
+      try {
+        this.#operations.link(own, path);
+      } catch (error) {
+        if (!isSystemError(error)) throw error;
+        if (error.code === 'EEXIST') return false;
+        if (!NO_LINKS.has(error.code)) throw error;
+        return this.#writeNewNote(path);
+      }
+      return true;
+    });
+  }
+
+  #writeNewNote(path: string): boolean {
+    try {
+      this.#writeNote(path);
+      return true;
+    } catch (error) {
+      const cause = error instanceof BtgetError ? error.cause : undefined;
+      if (isSystemError(cause) && cause.code === 'EEXIST') return false;
+      throw error;
+    }
+  }
+
+  #writeNote(path: string): void {
+    const bytes = encodeNote(this.#note);
+    const descriptor = about(path, () => this.#operations.open(path, 'create privately', false));
+    try {
+      about(path, () => this.#operations.write(descriptor, bytes, 0, bytes.length, 0));
+    } finally {
+      this.#operations.close(descriptor);
+    }
+  }
+
+  #find(path: string): FoundNote | null {
+    const bytes = this.#read(path);
+    // Looked at after it was read: if another has come to its place meanwhile, the older note is taken to live.
+    const identity = bytes === null ? undefined : about(path, () => this.#operations.identify(path));
+    if (bytes === null || identity === undefined) return null;
+    const note = decodeNote(bytes);
+    // What is no note is somebody's file, and is not to be replaced.
+    if (note === null && bytes.some((byte) => byte !== 0)) throw this.#cannotLock(path, 'it is no lock of btget');
+    const token = note?.token ?? `${identity.inode}-${identity.bornAt}`;
+    return { note, token, changedAt: identity.changedAt };
+  }
+
+  /** Null when there is none. */
+  #read(path: string): Buffer | null {
+    const facts = about(path, () => this.#operations.lookUp(path));
+    if (facts !== undefined && facts.kind !== 'file') throw this.#cannotLock(path, 'it is no file');
+    try {
+      return facts === undefined ? null : readUpTo(this.#operations, path, MAX_NOTE_LENGTH);
+    } catch (error) {
+      const cause = error instanceof BtgetError ? error.cause : undefined;
+      if (isSystemError(cause) && cause.code === 'ENOENT') return null;
+      throw error;
+    }
+  }
+
+  #cannotLock(path: string, why: string): BtgetError {
+    return new BtgetError('cannot-open', `cannot lock ${this.#target}: ${path} is in the way, ${why}`);
+  }
+
+  #isOurs(): boolean {
+    return this.#find(this.#path)?.token === this.#note.token;
+  }
+
+  #lives({ note, changedAt }: FoundNote, now: bigint): boolean {
+    const { host, space } = this.#processes;
+    if (note === null || note.host !== host || note.space !== space) return now - changedAt < STALE_AFTER;
+    const start = this.#processes.startOf(note.pid);
+    return start !== undefined && (start === null || note.start === null || start === note.start);
+  }
+
+  #busy({ note }: FoundNote): BtgetError {
+    const who = note === null ? 'one that has just begun' : `process ${note.pid} on ${note.host}, since ${note.since}`;
+    return new BtgetError('target-busy', `another btget is working on ${this.#target}: ${who} (${this.#path})`);
+  }
+}

@@ -1,0 +1,46 @@
+import type { TargetPlace, Told } from './file-disk-protocol.js';
+import { decodeFailure } from './file-failure.js';
+import { below } from './file-guard.js';
+import type { WorkerThread } from './file-worker-thread.js';
+import type { DoneOutcome } from './storage.js';
+import type { Target } from './target.js';
+
+type Answered = (outcome: DoneOutcome) => void;
+
+/** A journal and a lock in files, which the worker that writes the download writes too: what is asked is done in order. */
+export function createFileTarget(writer: WorkerThread, place: TargetPlace): Target {
+  const ask =
+    (kind: 'removeJournal' | 'takeLock' | 'checkLock' | 'refreshLock' | 'releaseLock') =>
+    (answered: Answered): void =>
+      writer.ask(kind, { place }, [], done(answered));
+  return {
+    journal: {
+      path: below(place.root, place.name),
+      read: (answered) =>
+        writer.ask('readJournal', { place }, [], (told) => {
+          if (!told.ok) answered({ ok: false, failure: decodeFailure(told.failure) });
+          else if (told.value === null) answered({ ok: true, found: null });
+          else answered({ ok: true, found: { ...told.value, bytes: Buffer.from(told.value.bytes) } });
+        }),
+      append: (bytes, flushes, answered) => {
+        const copy = new Uint8Array(bytes);
+        writer.ask('appendJournal', { place, bytes: copy, flushes }, [copy.buffer], done(answered));
+      },
+      replace: (bytes, answered) => {
+        const copy = new Uint8Array(bytes);
+        writer.ask('replaceJournal', { place, bytes: copy }, [copy.buffer], done(answered));
+      },
+      remove: ask('removeJournal'),
+    },
+    lock: {
+      take: ask('takeLock'),
+      check: ask('checkLock'),
+      refresh: ask('refreshLock'),
+      release: ask('releaseLock'),
+    },
+  };
+}
+
+function done(answered: Answered): (told: Told<null>) => void {
+  return (told) => answered(told.ok ? { ok: true } : { ok: false, failure: decodeFailure(told.failure) });
+}

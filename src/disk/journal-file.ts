@@ -1,0 +1,34 @@
+import type { BtgetError } from '../base/failure.js';
+import type { DoneOutcome } from './storage.js';
+
+export type JournalReadOutcome =
+  | { readonly ok: true; readonly found: FoundJournal | null }
+  | { readonly ok: false; readonly failure: BtgetError };
+
+/** What lies under the journal's name, whosever it is. */
+export interface FoundJournal {
+  /** Not more than a journal ever has. */
+  readonly bytes: Buffer;
+  /** When it last changed, nanoseconds since 1970 by the clock of its file system. */
+  readonly changedAt: bigint;
+}
+
+/**
+ * The contract of the file in which a torrent's progress is written down, beside the download. Whoever uses it asks for
+ * one thing at a time. Answers come later, never within the call.
+ */
+export interface JournalFile {
+  /** Where it is, for people. */
+  readonly path: string;
+  /** Fails when there is something that is no regular file. */
+  read(answered: (outcome: JournalReadOutcome) => void): void;
+  /**
+   * Adds bytes at the end. The file must be there. With `flushes`, they are flushed when it is answered; without, a kill
+   * leaves them, and of a power cut nobody knows.
+   */
+  append(bytes: Buffer, flushes: boolean, answered: (outcome: DoneOutcome) => void): void;
+  /** Puts a flushed file of these bytes in its place: at any moment there is the old one or the new one, whole. */
+  replace(bytes: Buffer, answered: (outcome: DoneOutcome) => void): void;
+  /** Harmless when there is none. */
+  remove(answered: (outcome: DoneOutcome) => void): void;
+}

@@ -1,0 +1,137 @@
+/**
+ * What a restarted download believes of its journal, and what it hashes. Pure: the torrent asks the disk.
+ *
+ * Bytes were flushed before the journal spoke of them, so what it says was true when it was written. Since then somebody
+ * may have replaced or changed a file, and that is what a file's identity is for:
+ *
+ * - After a clean end nothing was written any more, so the file must be the same to the nanosecond.
+ * - After a kill or a power cut the file has changed rightly: the download wrote on for up to a batch after its last
+ *   record. Then it must be the same file (inode and birth), no shorter and no older than it was when it was flushed; and
+ *   no newer than the journal by more than `lag`, because every batch of writes leaves a record: what changed long after
+ *   the last one was changed by somebody else. A file that came back from a backup is older, one that another program
+ *   downloaded into has another birth or is newer. Neither needs a hash of a file of 50 GiB to be told from ours.
+ * - What was written and not flushed is hashed piece by piece: after a kill it is there, after a power cut perhaps not.
+ * - Even so the newest records are proved, because a drive may have said of its cache that it was flushed, and one piece
+ *   of each file, because everything else may have gone wrong.
+ *
+ * Files that are not the same are hashed as if there were no journal; the others lose nothing by it.
+ */
+import type { Millis } from '../base/clock.js';
+import type { Random } from '../base/random.js';
+import type { FileIdentity, FileSurvey } from '../disk/storage.js';
+import type { TorrentFile } from '../metainfo/metainfo.js';
+import { type PieceIndex, type PieceLayout, type PieceRun, piecesOfFile } from '../metainfo/piece-layout.js';
+import { Bitfield } from '../wire/bitfield.js';
+import type { JournalContents } from './read-journal.js';
+
+export interface BeliefOptions {
+  /** How many bytes of the newest pieces are hashed after an unclean end: as much as the cache of a drive may lose. */
+  readonly doubtLength: number;
+  /** How much later than the journal a file may have changed: a batch and the time that a slow disk takes to flush it. */
+  readonly lag: Millis;
+}
+
+export const DEFAULT_BELIEF_OPTIONS: BeliefOptions = { doubtLength: 64 * 1024 * 1024, lag: 60_000 };
+
+export interface BeliefParts {
+  readonly files: readonly TorrentFile[];
+  readonly layout: PieceLayout;
+  readonly random: Random;
+  readonly survey: readonly FileSurvey[];
+  /** Pieces that the files are long enough for, in order. */
+  readonly possible: readonly PieceIndex[];
+  readonly contents: JournalContents;
+  /** When the journal itself last changed, by the clock that the identities have. */
+  readonly writtenAt: bigint;
+}
+
+/** What is in none of the lists is taken to be absent. */
+export interface Belief {
+  /** Verified, as the journal says. */
+  readonly believed: readonly PieceIndex[];
+  /** The journal says that these are verified, and they have to prove it for the rest of their files. */
+  readonly doubted: readonly PieceIndex[];
+  /** The journal can vouch for none of these: they were not flushed, or hold bytes of a file that is not as it says. */
+  readonly unknown: readonly PieceIndex[];
+  /** Files that the journal knows as they are: ours, even those of which no piece is verified. */
+  readonly known: ReadonlySet<number>;
+}
+
+export function believe(parts: BeliefParts, options: BeliefOptions): Belief {
+  const { files, layout, possible, contents } = parts;
+  const strange = new Bitfield(layout.pieceCount);
+  const known = new Set<number>();
+  for (const [index, file] of files.entries()) {
+    if (isKnown(parts, index, options)) known.add(index);
+    else if (!file.padding) addRun(strange, piecesOfFile(file, layout));
+  }
+  const said = new Bitfield(layout.pieceCount);
+  for (const run of contents.runs) addRun(said, run);
+  const written = new Bitfield(layout.pieceCount);
+  for (const run of contents.written) addRun(written, run);
+  const unknown = possible.filter((piece) => strange.has(piece) || (written.has(piece) && !said.has(piece)));
+  const believed = possible.filter((piece) => said.has(piece) && !strange.has(piece));
+  if (contents.isClean) return { believed, doubted: [], unknown, known };
+  const doubted = doubtedOf(parts, believed, options.doubtLength);
+  return {
+    believed: believed.filter((piece) => !doubted.has(piece)),
+    doubted: believed.filter((piece) => doubted.has(piece)),
+    unknown,
+    known,
+  };
+}
+
+function addRun(pieces: Bitfield, { first, end }: PieceRun): void {
+  for (let piece = first; piece < end; piece += 1) pieces.set(piece);
+}
+
+function isKnown({ survey, contents, writtenAt }: BeliefParts, index: number, { lag }: BeliefOptions): boolean {
+  const then = contents.files.get(index);
+  const now = survey[index]?.identity ?? null;
+  if (then === undefined || now === null || !isSameFile(then, now)) return false;
+  if (contents.isClean) return now.length === then.length && now.changedAt === then.changedAt;
+  return (
+    now.length >= then.length &&
+    now.changedAt >= then.changedAt &&
+    now.changedAt <= writtenAt + BigInt(lag) * 1_000_000n
+  );
+}
+
+function isSameFile(then: FileIdentity, now: FileIdentity): boolean {
+  return then.inode === now.inode && then.bornAt === now.bornAt;
+}
+
+function doubtedOf(
+  { files, layout, random, contents }: BeliefParts,
+  believed: readonly PieceIndex[],
+  doubtLength: number,
+): ReadonlySet<number> {
+  const candidates = new Bitfield(layout.pieceCount);
+  for (const piece of believed) candidates.set(piece);
+  const doubted = new Set<number>();
+  let length = 0;
+  for (const number of newestFirst(contents.runs)) {
+    const piece = layout.pieceIndex(number);
+    if (length >= doubtLength || candidates.isEmpty) break;
+    if (piece === undefined || !candidates.clear(piece)) continue;
+    doubted.add(piece);
+    length += layout.lengthOf(piece);
+  }
+  let begin = 0;
+  for (const file of files) {
+    const run = piecesOfFile(file, layout);
+    // Files are in the order of their bytes, so none begins before the one in front of it.
+    while (begin < believed.length && (believed[begin] as number) < run.first) begin += 1;
+    let end = begin;
+    while (end < believed.length && (believed[end] as number) < run.end) end += 1;
+    if (!file.padding && end > begin) doubted.add(believed[begin + random.below(end - begin)] as number);
+  }
+  return doubted;
+}
+
+function* newestFirst(runs: readonly PieceRun[]): Generator<number> {
+  for (let index = runs.length - 1; index >= 0; index -= 1) {
+    const { first, end } = runs[index] as PieceRun;
+    for (let piece = end - 1; piece >= first; piece -= 1) yield piece;
+  }
+}

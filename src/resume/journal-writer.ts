@@ -1,0 +1,146 @@
+import type { Timers } from '../base/clock.js';
+import type { BtgetError } from '../base/failure.js';
+import type { Random } from '../base/random.js';
+import type { JournalFile } from '../disk/journal-file.js';
+import type { DoneOutcome } from '../disk/storage.js';
+import {
+  encodeHead,
+  encodeRecords,
+  type JournalOwner,
+  type JournalRecord,
+  lastSeal,
+  NONCE_LENGTH,
+} from './journal-format.js';
+
+export interface JournalWriterParts {
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly owner: JournalOwner;
+  readonly file: JournalFile;
+  /** Everything that is known by now, in as few records as can be. */
+  readonly snapshot: () => readonly JournalRecord[];
+  /** The journal is given up, and has been removed. Called once. */
+  readonly failed: (failure: BtgetError) => void;
+}
+
+/** Puts records into the journal's file, one operation after another, and writes it anew when it has become long. */
+export class JournalWriter {
+  readonly #parts: JournalWriterParts;
+  readonly #minLength: number;
+  readonly #waiting: (() => void)[] = [];
+  #isBusy = false;
+  #isBroken = false;
+  /** Of the last record that was written, or of the head; null while there is no file that we wrote. */
+  #seal: number | null = null;
+  #length = 0;
+  /** Beyond this the journal is written anew. Bytes. */
+  #maxLength = 0;
+  #exists: boolean;
+
+  /** `exists`: there is an older journal. A journal shorter than `minLength` is not made shorter. */
+  constructor(parts: JournalWriterParts, minLength: number, exists: boolean) {
+    this.#parts = parts;
+    this.#minLength = minLength;
+    this.#exists = exists;
+  }
+
+  /** Whether anything has been, or is being, written down. */
+  get hasBegun(): boolean {
+    return this.#seal !== null;
+  }
+
+  /**
+   * The first records make the file, with all that is known. Answers when they are there, flushed if `flushes`, or when
+   * they cannot be, after `failed`.
+   */
+  append(records: readonly JournalRecord[], flushes: boolean, answered: () => void): void {
+    this.#run(answered, (told) => {
+      const bytes = this.#seal === null ? null : encodeRecords(this.#seal, records);
+      if (bytes === null || this.#length + bytes.length > this.#maxLength) {
+        this.#replace(
+          records.filter(({ kind }) => kind === 'end'),
+          told,
+        );
+        return;
+      }
+      this.#length += bytes.length;
+      this.#seal = lastSeal(bytes);
+      this.#parts.file.append(bytes, flushes, told);
+    });
+  }
+
+  /** Writes down all that is known. Answers as `append` does. */
+  rewrite(answered: () => void): void {
+    this.#run(answered, (told) => this.#replace([], told));
+  }
+
+  /** Removes the file, an older one as well. Answers as `append` does. */
+  remove(answered: () => void): void {
+    this.#run(answered, (told) => {
+      if (this.#exists) this.#parts.file.remove(told);
+      else told({ ok: true });
+    });
+  }
+
+  #replace(last: readonly JournalRecord[], told: (outcome: DoneOutcome) => void): void {
+    const { owner, random, snapshot, file } = this.#parts;
+    const head = encodeHead(owner, random.bytes(NONCE_LENGTH));
+    const bytes = Buffer.concat([head, encodeRecords(lastSeal(head), [...snapshot(), ...last])]);
+    this.#exists = true;
+    this.#seal = lastSeal(bytes);
+    this.#length = bytes.length;
+    this.#maxLength = Math.max(this.#minLength, bytes.length * 2);
+    file.replace(bytes, told);
+  }
+
+  #run(answered: () => void, begin: (told: (outcome: DoneOutcome) => void) => void): void {
+    const run = (): void => {
+      if (this.#isBroken) {
+        answered();
+        return;
+      }
+      this.#isBusy = true;
+      begin((outcome) =>
+        this.#later(() => {
+          this.#isBusy = false;
+          if (outcome.ok) answered();
+          else this.giveUp(outcome.failure, answered);
+          if (!this.#isBusy) this.#waiting.shift()?.();
+        }),
+      );
+    };
+    if (this.#isBusy) this.#waiting.push(run);
+    else run();
+  }
+
+  /**
+   * Removes the file, tells `failed`, and answers. What a journal says that is no longer kept would soon be so little that
+   * most of the download came a second time.
+   */
+  giveUp(failure: BtgetError, answered: () => void): void {
+    const run = (): void => {
+      if (this.#isBroken) {
+        answered();
+        return;
+      }
+      this.#isBroken = true;
+      this.#isBusy = true;
+      // Where it cannot be removed either, it gives itself away: the files grow much younger than it is.
+      this.#parts.file.remove(() =>
+        this.#later(() => {
+          this.#isBusy = false;
+          this.#parts.failed(failure);
+          answered();
+          for (const waiting of this.#waiting.splice(0)) waiting();
+        }),
+      );
+    };
+    if (this.#isBusy) this.#waiting.unshift(run);
+    else run();
+  }
+
+  /** Answers become tasks of the torrent, which do not run once it has ended. */
+  #later(task: () => void): void {
+    this.#parts.timers.addTask(task, 0);
+  }
+}

@@ -1,0 +1,95 @@
+import type {
+  BlockRead,
+  CheckOutcome,
+  DoneOutcome,
+  PieceSlot,
+  Storage,
+  SurveyOutcome,
+  SyncOutcome,
+} from '../disk/storage.js';
+import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+
+/** What hears of everything that is written. */
+export interface WriteJournal {
+  bytesWritten(length: number): void;
+  pieceWritten(piece: PieceIndex): void;
+  /** The last word: nothing is written after it. */
+  end(answered: () => void): void;
+  /** The disk has ended all that was under way. */
+  closed(answered: () => void): void;
+}
+
+/** A storage that has all that is written to it written down, and closes when that is done. */
+export class JournaledStorage implements Storage {
+  readonly #storage: Storage;
+  readonly #layout: PieceLayout;
+  readonly #journal: WriteJournal;
+  #isClosed = false;
+
+  constructor(storage: Storage, layout: PieceLayout, journal: WriteJournal) {
+    this.#storage = storage;
+    this.#layout = layout;
+    this.#journal = journal;
+  }
+
+  survey(answered: (outcome: SurveyOutcome) => void): void {
+    this.#storage.survey(this.#untilClosed(answered));
+  }
+
+  commitPiece(piece: PieceIndex, slot: PieceSlot, answered: (outcome: CheckOutcome) => void): void {
+    const told = this.#untilClosed(answered);
+    this.#storage.commitPiece(piece, slot, (outcome) => {
+      if (outcome.ok && outcome.matches) {
+        this.#journal.pieceWritten(piece);
+        this.#journal.bytesWritten(this.#layout.lengthOf(piece));
+      }
+      told(outcome);
+    });
+  }
+
+  writeBlock(piece: PieceIndex, begin: number, data: Buffer, answered: (outcome: DoneOutcome) => void): void {
+    const { length } = data;
+    const told = this.#untilClosed(answered);
+    this.#storage.writeBlock(piece, begin, data, (outcome) => {
+      if (outcome.ok) this.#journal.bytesWritten(length);
+      told(outcome);
+    });
+  }
+
+  checkPiece(piece: PieceIndex, answered: (outcome: CheckOutcome) => void): void {
+    const told = this.#untilClosed(answered);
+    this.#storage.checkPiece(piece, (outcome) => {
+      // A piece that was written block by block is whole by this.
+      if (outcome.ok && outcome.matches) this.#journal.pieceWritten(piece);
+      told(outcome);
+    });
+  }
+
+  readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {
+    this.#storage.readBlocks(reads, this.#untilClosed(answered));
+  }
+
+  demoteFile(file: number, answered: (outcome: DoneOutcome) => void): void {
+    this.#storage.demoteFile(file, this.#untilClosed(answered));
+  }
+
+  finishFile(file: number, answered: (outcome: DoneOutcome) => void): void {
+    this.#storage.finishFile(file, this.#untilClosed(answered));
+  }
+
+  sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void {
+    this.#storage.sync(also, this.#untilClosed(answered));
+  }
+
+  close(answered: () => void): void {
+    this.#isClosed = true;
+    this.#journal.end(() => this.#storage.close(() => this.#journal.closed(answered)));
+  }
+
+  /** Nothing is answered once it is asked to close, though the disk still answers: what it has written is written down. */
+  #untilClosed<T>(answered: (outcome: T) => void): (outcome: T) => void {
+    return (outcome) => {
+      if (!this.#isClosed) answered(outcome);
+    };
+  }
+}

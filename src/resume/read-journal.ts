@@ -1,0 +1,132 @@
+/** What a journal says, from bytes that anybody may have written. Nothing here throws. */
+
+import { crc32 } from '../base/crc32.js';
+import type { FileIdentity } from '../disk/storage.js';
+import type { PieceRun } from '../metainfo/piece-layout.js';
+import {
+  FILE_LENGTH,
+  HEAD_LENGTH,
+  JOURNAL_MAGIC,
+  JOURNAL_VERSION,
+  type JournalOwner,
+  lastSeal,
+  MAX_ENTRIES,
+  RECORD_KIND,
+  RECORD_OVERHEAD,
+  RUN_LENGTH,
+  SEAL_LENGTH,
+  sealOf,
+} from './journal-format.js';
+
+/** What a journal says up to its first broken record. */
+export interface JournalContents {
+  /** Pieces that are on the disk, in the order in which they came there. A piece may come twice. */
+  readonly runs: readonly PieceRun[];
+  /** Pieces that were written, and perhaps not flushed. */
+  readonly written: readonly PieceRun[];
+  /** What the files that hold them were like when they were last flushed, by index. */
+  readonly files: ReadonlyMap<number, FileIdentity>;
+  /** Whoever wrote it ended well: the files are as it says, to the nanosecond. */
+  readonly isClean: boolean;
+}
+
+// A piece is written down again when it was lost and came a second time. Many times over is somebody's attempt to keep us
+// busy: a few megabytes could name two million pieces a million times.
+const MAX_TIMES = 16;
+
+interface Reading {
+  readonly runs: PieceRun[];
+  readonly written: PieceRun[];
+  readonly files: Map<number, FileIdentity>;
+  /** Pieces in all runs. */
+  pieces: number;
+}
+
+/** Whether whatever lies there is a journal of btget's, even a broken one or one of another version. */
+export function isJournal(bytes: Buffer): boolean {
+  return bytes.subarray(0, JOURNAL_MAGIC.length).equals(JOURNAL_MAGIC);
+}
+
+/**
+ * Null when the head is not that of a journal of `owner` in our version. Records that follow are believed up to the first
+ * that is torn, damaged, unknown or impossible: an append that a crash cut off leaves what stands before it good.
+ */
+export function readJournal(bytes: Buffer, owner: JournalOwner): JournalContents | null {
+  if (!isHeadOf(bytes, owner)) return null;
+  const reading: Reading = { runs: [], written: [], files: new Map(), pieces: 0 };
+  let seal = lastSeal(bytes.subarray(0, HEAD_LENGTH));
+  let begin = HEAD_LENGTH;
+  let ended = false;
+  while (!ended) {
+    const record = recordAt(bytes, begin, seal);
+    if (record === null || !takeRecord(record, owner, reading)) break;
+    seal = lastSeal(record);
+    begin += record.length;
+    ended = record[4] === RECORD_KIND.end;
+  }
+  const { runs, written, files } = reading;
+  return { runs, written, files, isClean: ended && begin === bytes.length };
+}
+
+function isHeadOf(bytes: Buffer, { infoHash, pieceCount, fileCount }: JournalOwner): boolean {
+  if (bytes.length < HEAD_LENGTH || !isJournal(bytes)) return false;
+  if (bytes.readUInt32BE(8) !== JOURNAL_VERSION) return false;
+  const sealed = bytes.subarray(0, HEAD_LENGTH - SEAL_LENGTH);
+  return (
+    crc32(sealed) === bytes.readUInt32BE(sealed.length) &&
+    bytes.subarray(20, 40).equals(infoHash) &&
+    bytes.readUInt32BE(40) === pieceCount &&
+    bytes.readUInt32BE(44) === fileCount
+  );
+}
+
+/** The record that begins there, or null when it does not follow what has the seal `before`. */
+function recordAt(bytes: Buffer, begin: number, before: number): Buffer | null {
+  if (begin + RECORD_OVERHEAD > bytes.length) return null;
+  const end = begin + RECORD_OVERHEAD + bytes.readUInt32BE(begin);
+  if (end > bytes.length) return null;
+  const record = bytes.subarray(begin, end);
+  return sealOf(record.subarray(0, -SEAL_LENGTH), before) === lastSeal(record) ? record : null;
+}
+
+/** False when the record is none that we write, though its seal is right. All of it counts, or nothing. */
+function takeRecord(record: Buffer, owner: JournalOwner, reading: Reading): boolean {
+  const body = record.subarray(5, -SEAL_LENGTH);
+  if (record[4] === RECORD_KIND.end) return body.length === 0;
+  if (record[4] === RECORD_KIND.pieces || record[4] === RECORD_KIND.written) {
+    const runs = entriesOf(body, RUN_LENGTH, runAt);
+    if (!runs?.every(({ first, end }) => first < end && end <= owner.pieceCount)) return false;
+    reading.pieces += runs.reduce((sum, { first, end }) => sum + end - first, 0);
+    if (reading.pieces > MAX_TIMES * owner.pieceCount) return false;
+    const list = record[4] === RECORD_KIND.pieces ? reading.runs : reading.written;
+    for (const run of runs) list.push(run);
+    return true;
+  }
+  if (record[4] === RECORD_KIND.files) {
+    const files = entriesOf(body, FILE_LENGTH, fileAt);
+    if (!files?.every(([index]) => index < owner.fileCount)) return false;
+    for (const [index, identity] of files) reading.files.set(index, identity);
+    return true;
+  }
+  return false;
+}
+
+function entriesOf<T>(body: Buffer, length: number, entryAt: (body: Buffer, begin: number) => T): T[] | null {
+  const count = body.length / length;
+  if (!Number.isInteger(count) || count === 0 || count > MAX_ENTRIES) return null;
+  return Array.from({ length: count }, (_, index) => entryAt(body, index * length));
+}
+
+function runAt(body: Buffer, begin: number): PieceRun {
+  return { first: body.readUInt32BE(begin), end: body.readUInt32BE(begin + 4) };
+}
+
+function fileAt(body: Buffer, begin: number): readonly [number, FileIdentity] {
+  const identity: FileIdentity = {
+    length: Number(body.readBigUInt64BE(begin + 4)),
+    changedAt: body.readBigInt64BE(begin + 12),
+    inode: body.readBigUInt64BE(begin + 20),
+    bornAt: body.readBigInt64BE(begin + 28),
+  };
+  return [body.readUInt32BE(begin), identity];
+}

@@ -1,0 +1,141 @@
+import type { Timers } from '../base/clock.js';
+import type { Random } from '../base/random.js';
+import type { FoundJournal, JournalFile } from '../disk/journal-file.js';
+import type { DoneOutcome, FileIdentity, FileSurvey } from '../disk/storage.js';
+import type { Metainfo } from '../metainfo/metainfo.js';
+import { filesOfPieces, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
+import { type Belief, believe, DEFAULT_BELIEF_OPTIONS } from './belief.js';
+import type { JournalOwner } from './journal-format.js';
+import type { JournalKeeper } from './journal-keeper.js';
+import type { WriteJournal } from './journaled-storage.js';
+import { isJournal, readJournal } from './read-journal.js';
+import type { TargetHold } from './target-hold.js';
+
+export interface ResumeParts {
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly metainfo: Metainfo;
+  readonly layout: PieceLayout;
+  readonly owner: JournalOwner;
+  readonly file: JournalFile;
+  readonly keeper: JournalKeeper;
+  readonly hold: TargetHold;
+  /** False: the target is only read, so that nothing is written beside it either. */
+  readonly mayWrite: boolean;
+  /** False: everything is hashed, whatever the journal says. */
+  readonly trustsJournal: boolean;
+  /** True: even when everything is there the torrent goes on, and may be started again. */
+  readonly seeds: boolean;
+  readonly warned: (code: string, message: string) => void;
+}
+
+/** What was found when the torrent started. */
+export interface Findings {
+  /** What each file was like before it was looked at; null for one that is not there or not ours. */
+  readonly files: readonly (FileIdentity | null)[];
+  readonly verified: readonly PieceIndex[];
+  /** Those of them that were hashed without any journal's word that they had been flushed. */
+  readonly unflushed: readonly PieceIndex[];
+}
+
+/** One torrent's progress from one start to the next, and its claim to the target meanwhile. */
+export class Resume implements WriteJournal {
+  readonly #parts: ResumeParts;
+  #found: FoundJournal | null = null;
+  #keepsJournal: boolean;
+
+  constructor(parts: ResumeParts) {
+    this.#parts = parts;
+    this.#keepsJournal = parts.mayWrite;
+  }
+
+  /** Claims the target, and reads what is written down of it. Fails with 'target-busy' only. */
+  open(answered: (outcome: DoneOutcome) => void): void {
+    const { hold, file, timers, mayWrite, warned } = this.#parts;
+    hold.begin(mayWrite, (outcome) => {
+      if (!outcome.ok) {
+        answered(outcome);
+        return;
+      }
+      file.read((reading) => {
+        timers.addTask(() => {
+          if (reading.ok) this.#found = reading.found;
+          else {
+            this.#keepsJournal = false;
+            if (mayWrite) warned('no-journal', `no resume journal is kept: ${reading.failure.message}`);
+          }
+          answered({ ok: true });
+        }, 0);
+      });
+    });
+  }
+
+  /** What to make of what is there. `possible` are the pieces that the files are long enough for. */
+  believe(survey: readonly FileSurvey[], possible: readonly PieceIndex[]): Belief {
+    const { metainfo, layout, owner, random, trustsJournal } = this.#parts;
+    const contents = this.#found === null || !trustsJournal ? null : readJournal(this.#found.bytes, owner);
+    if (this.#found === null || contents === null) {
+      return { believed: [], doubted: [], unknown: possible, known: new Set() };
+    }
+    const { files } = metainfo;
+    const writtenAt = this.#found.changedAt;
+    return believe({ files, layout, random, survey, possible, contents, writtenAt }, DEFAULT_BELIEF_OPTIONS);
+  }
+
+  /** Nothing may be written to the files before this has answered. */
+  begin({ files, verified, unflushed }: Findings, answered: () => void): void {
+    const { keeper, file, metainfo, layout, seeds, warned } = this.#parts;
+    if (this.#found !== null && !isJournal(this.#found.bytes)) {
+      this.#keepsJournal = false;
+      warned('no-journal', `no resume journal is kept: ${file.path} exists and is none`);
+    }
+    if (!this.#keepsJournal) {
+      answered();
+      return;
+    }
+    const exists = this.#found !== null;
+    this.#found = null;
+    if (verified.length === layout.pieceCount && !seeds) {
+      // Nothing is to come, and the journal goes when the last file has its name.
+      keeper.begin({ exists, rewrites: false, verified: [], files: new Map(), unflushed: [] }, answered);
+      return;
+    }
+    const identities = new Map<number, FileIdentity>();
+    for (const [index, identity] of files.entries()) if (identity !== null) identities.set(index, identity);
+    const rewrites = exists || verified.length > 0;
+    const ofFiles = filesOfPieces(metainfo.files, layout, new Set(unflushed));
+    keeper.begin({ exists, rewrites, verified, files: identities, unflushed: ofFiles }, answered);
+  }
+
+  /** The torrent begins to exchange pieces. */
+  started(): void {
+    this.#parts.hold.started();
+  }
+
+  bytesWritten(length: number): void {
+    this.#parts.keeper.bytesWritten(length);
+  }
+
+  pieceWritten(piece: PieceIndex): void {
+    this.#parts.keeper.pieceWritten(piece);
+  }
+
+  /** All is done, and nothing is left to seed. */
+  complete(): void {
+    this.#parts.keeper.complete();
+  }
+
+  end(answered: () => void): void {
+    this.#parts.keeper.end(answered);
+  }
+
+  closed(answered: () => void): void {
+    this.#parts.hold.end(answered);
+  }
+
+  /** The torrent's tasks run no more: whatever waits is answered at once, and what is written down stays as it is. */
+  abandon(): void {
+    this.#parts.keeper.abandon();
+    this.#parts.hold.abandon();
+  }
+}

@@ -1,0 +1,128 @@
+import type { BtgetError } from '../base/failure.js';
+import type { FileSurvey, Storage } from '../disk/storage.js';
+import type { Metainfo } from '../metainfo/metainfo.js';
+import { filesOfPieces, type PieceIndex, type PieceLayout, piecesOfFile } from '../metainfo/piece-layout.js';
+import { DEFAULT_INITIAL_CHECK_OPTIONS, InitialCheck } from '../pieces/initial-check.js';
+import type { Belief } from '../resume/belief.js';
+import { Bitfield } from '../wire/bitfield.js';
+import { piecesToCheck } from './adoption.js';
+
+export interface DataCheckParts {
+  readonly metainfo: Metainfo;
+  readonly layout: PieceLayout;
+  readonly storage: Storage;
+  readonly believe: (survey: readonly FileSurvey[], possible: readonly PieceIndex[]) => Belief;
+  /** Bytes that were hashed, of all that are to be hashed. */
+  readonly checking: (checked: number, length: number) => void;
+}
+
+export interface CheckedData {
+  readonly ok: true;
+  readonly verified: ReadonlySet<PieceIndex>;
+  /** Pieces that were believed or hashed. */
+  readonly lookedAt: Bitfield;
+  /** Verified pieces that nobody is known to have flushed. */
+  readonly unflushed: readonly PieceIndex[];
+  /** Files that are ours by what is written down of them. */
+  readonly known: ReadonlySet<number>;
+}
+
+export type DataCheckOutcome = CheckedData | { readonly ok: false; readonly failure: BtgetError };
+
+/** Finds out which pieces the disk holds: some are believed, others hashed. Only pieces that may be whole are. */
+export class DataCheck {
+  readonly #parts: DataCheckParts;
+  readonly #survey: readonly FileSurvey[];
+  readonly #answered: (outcome: DataCheckOutcome) => void;
+  readonly #verified = new Set<PieceIndex>();
+  readonly #lookedAt: Bitfield;
+  #length = 0;
+  #hashedLength = 0;
+  #check: InitialCheck | null = null;
+
+  /** Runs once, then answers once, unless stopped. */
+  constructor(parts: DataCheckParts, survey: readonly FileSurvey[], answered: (outcome: DataCheckOutcome) => void) {
+    this.#parts = parts;
+    this.#survey = survey;
+    this.#answered = answered;
+    this.#lookedAt = new Bitfield(parts.layout.pieceCount);
+  }
+
+  begin(): void {
+    const { metainfo, layout, believe } = this.#parts;
+    const possible = piecesToCheck(metainfo, layout, this.#survey);
+    const belief = believe(this.#survey, possible);
+    for (const piece of belief.believed) {
+      this.#verified.add(piece);
+      this.#lookedAt.set(piece);
+    }
+    this.#hash([...belief.doubted, ...belief.unknown], () => {
+      const wrong = belief.doubted.filter((piece) => !this.#verified.has(piece));
+      if (wrong.length === 0) this.#end(belief, belief.known);
+      else this.#hashFallen(belief, possible, new Set(wrong));
+    });
+  }
+
+  stop(): void {
+    this.#check?.stop();
+  }
+
+  /** What a piece says that turned out to be wrong is said by every file that it is part of. */
+  #hashFallen(belief: Belief, possible: readonly PieceIndex[], wrong: ReadonlySet<number>): void {
+    const { metainfo, layout } = this.#parts;
+    const fallen = new Set<number>();
+    const known = new Set(belief.known);
+    for (const index of filesOfPieces(metainfo.files, layout, wrong)) {
+      known.delete(index);
+      const file = metainfo.files[index];
+      const { first, end } = file === undefined ? { first: 0, end: 0 } : piecesOfFile(file, layout);
+      for (let piece = first; piece < end; piece += 1) fallen.add(piece);
+    }
+    const hashed = new Set([...belief.doubted, ...belief.unknown]);
+    const pieces = possible.filter((piece) => fallen.has(piece) && !hashed.has(piece));
+    for (const piece of pieces) this.#verified.delete(piece);
+    this.#hash(pieces, () => this.#end(belief, known));
+  }
+
+  #hash(pieces: readonly PieceIndex[], hashed: () => void): void {
+    const { layout, storage, checking } = this.#parts;
+    this.#length += pieces.reduce((sum, piece) => sum + layout.lengthOf(piece), 0);
+    checking(this.#hashedLength, this.#length);
+    if (pieces.length === 0) {
+      hashed();
+      return;
+    }
+    let failure: BtgetError | null = null;
+    const pieceDone = (piece: PieceIndex): void => {
+      this.#lookedAt.set(piece);
+      this.#hashedLength += layout.lengthOf(piece);
+      checking(this.#hashedLength, this.#length);
+    };
+    this.#check = new InitialCheck(storage, pieces, DEFAULT_INITIAL_CHECK_OPTIONS, {
+      pieceChecked: (piece, matches) => {
+        if (matches) this.#verified.add(piece);
+        pieceDone(piece);
+      },
+      checkFailed: (piece, reason) => {
+        failure ??= reason;
+        pieceDone(piece);
+      },
+      checkEnded: () => {
+        if (failure === null) hashed();
+        else this.#answered({ ok: false, failure });
+      },
+    });
+    this.#check.start();
+  }
+
+  #end({ believed, doubted }: Belief, known: ReadonlySet<number>): void {
+    const flushed = new Set([...believed, ...doubted]);
+    this.#answered({
+      ok: true,
+      verified: this.#verified,
+      lookedAt: this.#lookedAt,
+      unflushed: [...this.#verified].filter((piece) => !flushed.has(piece)),
+      known,
+    });
+  }
+}

@@ -1,0 +1,375 @@
+import assert from 'node:assert/strict';
+import fs, {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { BtgetError } from '../../../src/base/failure.js';
+import { FileLock } from '../../../src/disk/file-lock.js';
+import { decodeNote, encodeNote } from '../../../src/disk/file-lock-note.js';
+import { type FileOperations, systemFileOperations } from '../../../src/disk/file-operations.js';
+import { type ProcessFacts, systemProcesses } from '../../../src/disk/file-process.js';
+import { systemError } from '../../support/disk-worker.js';
+
+/** The processes of one machine, by id: when each of them began. */
+type Machine = Map<number, string | null>;
+
+class Killed extends Error {}
+
+interface World {
+  readonly root: string;
+  readonly machine: Machine;
+  /** A process of this machine that is about to lock the target. `before` is called before each of its system calls. */
+  process(pid: number, before?: (call: number) => void, others?: Partial<ProcessFacts>): FileLock;
+  /** What lies beside the target. */
+  names(): string[];
+}
+
+function world(t: TestContext, operations: Partial<FileOperations> = {}): World {
+  const root = mkdtempSync(join(tmpdir(), 'btget-lock-'));
+  t.after(() => rmSync(root, { recursive: true }));
+  const machine: Machine = new Map();
+  return {
+    root,
+    machine,
+    process: (pid, before = () => undefined, others = {}) => {
+      if (!machine.has(pid)) machine.set(pid, `start of ${pid}`.replaceAll(' ', '-'));
+      const processes: ProcessFacts = {
+        pid,
+        host: 'here',
+        space: '',
+        startOf: (other) => machine.get(other),
+        ...others,
+      };
+      return new FileLock(watched({ ...systemFileOperations, ...operations }, before), processes, {
+        id: pid,
+        root,
+        target: 'film',
+        name: 'film.btget',
+      });
+    },
+    names: () => readdirSync(root).sort(),
+  };
+}
+
+function watched(operations: FileOperations, before: (call: number) => void): FileOperations {
+  let calls = 0;
+  const watching: Record<string, unknown> = {};
+  for (const [name, call] of Object.entries(operations)) {
+    watching[name] =
+      typeof call !== 'function'
+        ? call
+        : (...args: unknown[]) => {
+            before(calls);
+            calls += 1;
+            return (call as (...all: unknown[]) => unknown)(...args);
+          };
+  }
+  return watching as unknown as FileOperations;
+}
+
+/** Whether it got the lock. */
+function takes(lock: FileLock): boolean {
+  try {
+    lock.take();
+    return true;
+  } catch (error) {
+    assert.ok(error instanceof BtgetError && error.code === 'target-busy', String(error));
+    return false;
+  }
+}
+
+/** Runs `take` of a process that is killed before its system call number `at`. False when it had no more of them. */
+function takesAndDies(world: World, pid: number, at: number): boolean {
+  const lock = world.process(pid, (call) => {
+    if (call >= at) throw new Killed();
+  });
+  try {
+    lock.take();
+  } catch (error) {
+    if (error instanceof Killed) return true;
+    throw error;
+  } finally {
+    world.machine.delete(pid);
+  }
+  return false;
+}
+
+describe('the lock of a download', () => {
+  it('is had by one, says by whom, and is free when that one releases it', (t) => {
+    const { root, process, names } = world(t);
+    const one = process(100);
+    one.take();
+    assert.deepEqual(names(), ['film.btget.lock']);
+    assert.equal(statSync(join(root, 'film.btget.lock')).mode & 0o777, 0o600);
+    const other = process(200);
+    const message = new RegExp(
+      `another btget is working on ${root}/film: process 100 on here, since 20\\S+Z \\(${root}/film.btget.lock\\)$`,
+    );
+    assert.throws(() => other.take(), { code: 'target-busy', message });
+    assert.throws(() => other.check(), { code: 'target-busy', message });
+    other.release();
+    assert.throws(() => other.take(), { code: 'target-busy' }, 'nobody releases what is not his');
+    one.refresh();
+    one.release();
+    assert.deepEqual(names(), []);
+    other.check();
+    other.take();
+    other.release();
+    assert.deepEqual(names(), []);
+  });
+
+  it('falls to the next when its process is gone, or its process id has gone to another', (t) => {
+    for (const start of [undefined, 'some-later-start']) {
+      const { machine, process, names } = world(t);
+      process(100).take();
+      if (start === undefined) machine.delete(100);
+      else machine.set(100, start);
+      process(200).check();
+      const next = process(200);
+      next.take();
+      assert.deepEqual(names(), ['film.btget.lock']);
+      assert.ok(!takes(process(300)));
+      next.release();
+      assert.deepEqual(names(), []);
+    }
+  });
+
+  it('is not taken from a process of which nobody can say when it began', (t) => {
+    const { machine, process } = world(t);
+    process(100).take();
+    machine.set(100, null);
+    assert.ok(!takes(process(200)));
+  });
+
+  it('falls to exactly one of two who find it dead, wherever one overtakes the other', (t) => {
+    let calls = 0;
+    for (let at = 0; at <= calls; at += 1) {
+      const { machine, process, names } = world(t);
+      process(100).take();
+      machine.delete(100);
+      const took: boolean[] = [];
+      const slow = process(200, (call) => {
+        calls = Math.max(calls, call);
+        if (call === at) took.push(takes(process(300)));
+      });
+      took.push(takes(slow));
+      assert.equal(took.filter((one) => one).length, 1, `overtaken at call ${at}`);
+      assert.deepEqual(names(), ['film.btget.lock']);
+    }
+    assert.ok(calls > 10, `${calls} calls`);
+  });
+
+  it('falls to exactly one of three, and stays with it until it is released, wherever they overtake one another', (t) => {
+    for (let first = 0; first < 40; first += 2) {
+      for (let second = first % 4; second < 40; second += 5) {
+        const { machine, process, names } = world(t);
+        process(100).take();
+        machine.delete(100);
+        const took: boolean[] = [];
+        const fast = (): void => {
+          const lock = process(300, (call) => {
+            if (call === second) took.push(takes(process(400)));
+          });
+          took.push(takes(lock));
+        };
+        const slow = process(200, (call) => {
+          if (call === first) fast();
+        });
+        took.push(takes(slow));
+        assert.equal(took.filter((one) => one).length, 1, `overtaken at calls ${first} and ${second}`);
+        assert.ok(!takes(process(500)));
+        assert.equal(names()[0], 'film.btget.lock');
+      }
+    }
+  });
+
+  it('who overtakes and is already done leaves it to the slow one, or keeps him out while it lasts', (t) => {
+    for (let at = 0; at < 30; at += 1) {
+      const { machine, process, names } = world(t);
+      process(100).take();
+      machine.delete(100);
+      const slow = process(200, (call) => {
+        if (call !== at) return;
+        const fast = process(300);
+        if (takes(fast)) fast.release();
+      });
+      assert.ok(takes(slow), `overtaken at call ${at}`);
+      assert.deepEqual(names(), ['film.btget.lock']);
+    }
+  });
+
+  it('is free for the next, wherever those are killed who take it', (t) => {
+    for (let first = 0; ; first += 1) {
+      const alone = world(t);
+      if (!takesAndDies(alone, 100, first)) break;
+      const next = alone.process(900);
+      assert.ok(takes(next), `killed at call ${first}`);
+      assert.ok(!takes(alone.process(901)));
+    }
+    for (let first = 0; ; first += 1) {
+      let more = true;
+      for (let second = first % 5; more; second += 5) {
+        const many = world(t);
+        many.process(50).take();
+        many.machine.delete(50);
+        const died = takesAndDies(many, 100, first);
+        more = takesAndDies(many, 200, second);
+        const next = many.process(900);
+        assert.ok(takes(next), `killed at calls ${first} and ${second}`);
+        assert.ok(!takes(many.process(901)));
+        if (!died) return;
+      }
+    }
+  });
+
+  it('of another machine or container is dead when it was not refreshed for a minute', (t) => {
+    for (const far of [{ host: 'there' }, { space: 'pid:[2]' }]) {
+      const { root, machine, process } = world(t);
+      process(100, undefined, far).take();
+      machine.delete(100);
+      const other = process(200);
+      assert.ok(!takes(other));
+      assert.throws(() => other.check(), { code: 'target-busy' });
+      const old = Date.now() / 1000 - 61;
+      utimesSync(join(root, 'film.btget.lock'), old, old);
+      other.check();
+      assert.ok(takes(other));
+    }
+  });
+
+  it('is refreshed by its holder, and by no other', (t) => {
+    const { root, process } = world(t);
+    const path = join(root, 'film.btget.lock');
+    const one = process(100);
+    one.take();
+    const note = readFileSync(path);
+    utimesSync(path, 1, 1);
+    one.refresh();
+    assert.ok(statSync(path).mtimeMs > 2_000);
+    assert.deepEqual(readFileSync(path), note);
+    rmSync(path);
+    assert.throws(() => one.refresh(), { code: 'io', message: /film\.btget\.lock is gone/ });
+    process(200).take();
+    assert.throws(() => one.refresh(), { code: 'io' });
+    one.release();
+    assert.ok(existsSync(path));
+  });
+
+  it('that is blank is being written, or was cut off by a power cut a while ago', (t) => {
+    for (const blank of [Buffer.alloc(0), Buffer.alloc(300)]) {
+      const { root, process } = world(t);
+      const path = join(root, 'film.btget.lock');
+      writeFileSync(path, blank);
+      assert.throws(() => process(100).take(), { code: 'target-busy', message: /one that has just begun/ });
+      utimesSync(path, 1, 1);
+      assert.ok(takes(process(100)));
+    }
+  });
+
+  it('is never put in the place of what somebody else has there', (t) => {
+    const { root, process, names } = world(t);
+    const path = join(root, 'film.btget.lock');
+    for (const text of ['my diary', '{}', '[]', 'null', '{"pid":1}', `${encodeNote(NOTE)}x`]) {
+      writeFileSync(path, text);
+      utimesSync(path, 1, 1);
+      for (const act of [() => process(100).take(), () => process(100).check()])
+        assert.throws(act, { code: 'cannot-open', message: /it is no lock of btget/ }, text);
+      assert.equal(readFileSync(path, 'utf8'), text);
+    }
+    rmSync(path);
+    writeFileSync(join(root, 'precious'), encodeNote({ ...NOTE, pid: 7 }));
+    symlinkSync('precious', path);
+    assert.throws(() => process(100).take(), { code: 'cannot-open', message: /it is no file/ });
+    assert.deepEqual(readFileSync(join(root, 'precious')), encodeNote({ ...NOTE, pid: 7 }));
+    assert.deepEqual(names(), ['film.btget.lock', 'precious']);
+  });
+
+  it('does not follow planted successions for ever', (t) => {
+    const { root, process } = world(t);
+    for (const name of ['film.btget.lock', `film.btget.lock.${NOTE.token}`])
+      writeFileSync(join(root, name), encodeNote({ ...NOTE, pid: 77 }));
+    assert.throws(() => process(100).take(), { code: 'cannot-open', message: /follows too many others/ });
+  });
+
+  it('is had by one as well where files have no second names', (t) => {
+    const link = (): never => {
+      throw systemError('EPERM', 'link');
+    };
+    const { machine, process, names } = world(t, { link });
+    const one = process(100);
+    one.take();
+    assert.ok(!takes(process(200)));
+    machine.delete(100);
+    const next = process(200);
+    assert.ok(takes(next));
+    assert.ok(!takes(process(300)));
+    assert.deepEqual(names(), ['film.btget.lock']);
+    next.release();
+    assert.deepEqual(names(), []);
+  });
+
+  it('says why when it cannot be made', (t) => {
+    const open: FileOperations['open'] = (path, access, follow) => {
+      if (access === 'create privately') throw systemError('EROFS', 'open');
+      return systemFileOperations.open(path, access, follow);
+    };
+    const { process } = world(t, { open });
+    assert.throws(() => process(100).take(), { code: 'cannot-open', message: /EROFS/ });
+    process(100).check();
+  });
+});
+
+const NOTE = { pid: 1, host: 'here', space: '', start: null, since: '2026-01-01T00:00:00.000Z', token: '0123abcd' };
+
+describe('the note of a lock', () => {
+  it('comes back as it was written', () => {
+    assert.deepEqual(decodeNote(encodeNote(NOTE)), NOTE);
+    assert.deepEqual(decodeNote(encodeNote({ ...NOTE, start: 'boot/5' })), { ...NOTE, start: 'boot/5' });
+  });
+
+  it('is none when a field is missing, of another kind, or unfit for a terminal', () => {
+    const wrong: readonly (readonly [keyof typeof NOTE, unknown])[] = [
+      ['pid', 0],
+      ['pid', -1],
+      ['pid', 1.5],
+      ['pid', '1'],
+      ['host', ''],
+      ['host', 'a\u001b[2J'],
+      ['host', 'x'.repeat(256)],
+      ['space', 5],
+      ['start', 7],
+      ['since', 'now or never'],
+      ['token', '0123ABCD'],
+      ['token', '../../../'],
+    ];
+    for (const [field, value] of wrong) {
+      assert.equal(decodeNote(Buffer.from(JSON.stringify({ ...NOTE, [field]: value }))), null, `${field} ${value}`);
+      const { [field]: _gone, ...rest } = NOTE;
+      assert.equal(decodeNote(Buffer.from(JSON.stringify(rest))), null, `no ${field}`);
+    }
+  });
+});
+
+describe('what is known of processes', () => {
+  it('tells our own beginning each time alike, and that of nobody not at all', () => {
+    const { pid, startOf } = systemProcesses;
+    assert.equal(pid, process.pid);
+    assert.equal(startOf(pid), startOf(pid));
+    if (fs.existsSync('/proc/self/stat')) {
+      assert.match(startOf(pid) ?? '', /^[0-9a-f-]{36}\/\d+$/);
+      assert.notEqual(startOf(1), startOf(pid));
+    }
+    // Beyond the largest id that any system gives.
+    assert.equal(startOf(2 ** 30), undefined);
+  });
+});

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { FileIdentity, FileSurvey } from '../../../src/disk/storage.js';
+import { believe, DEFAULT_BELIEF_OPTIONS } from '../../../src/resume/belief.js';
+import type { JournalContents } from '../../../src/resume/read-journal.js';
+import { sampleTorrent } from '../../support/sample-torrent.js';
+import { seededRandom } from '../../support/seeded-random.js';
+
+const KIB = 1024;
+const SECOND = 1_000_000_000n;
+/** Pieces of 1 KiB: `a` has 0 to 9, `b` 9 to 19 (9 is shared), the pad file the rest of 19, `c` 20 to 29. */
+const SAMPLE = sampleTorrent(
+  [
+    { path: 't/a', length: 9.5 * KIB },
+    { path: 't/b', length: 10 * KIB },
+    { path: 't/.pad/512', length: 512, padding: true },
+    { path: 't/link', symlink: 't/a' },
+    { path: 't/empty' },
+    { path: 't/c', length: 10 * KIB },
+  ],
+  KIB,
+);
+const [A, B, C] = [0, 1, 5];
+const WRITTEN_AT = 1000n * SECOND;
+
+function identityOf(file: number, changes: Partial<FileIdentity> = {}): FileIdentity {
+  const length = SAMPLE.metainfo.files[file]?.length ?? 0;
+  return { length, changedAt: WRITTEN_AT - 5n, inode: BigInt(100 + file), bornAt: 7n, ...changes };
+}
+
+const THEN = new Map([A, B, C].map((file) => [file, identityOf(file)]));
+const ALL = { first: 0, end: 30 };
+
+interface Case {
+  readonly contents?: Partial<JournalContents>;
+  /** What files are like that are not as the journal says; null for those that are gone. */
+  readonly now?: Readonly<Record<number, Partial<FileIdentity> | null>>;
+  readonly doubtLength?: number;
+  readonly possible?: (piece: number) => boolean;
+  readonly seed?: number;
+}
+
+/** What becomes of each piece: `B`elieved, `d`oubted, `?` for unknown, `.` for absent. */
+function picture({ contents = {}, now = {}, doubtLength = 0, possible = () => true, seed = 1 }: Case): string {
+  const survey = SAMPLE.metainfo.files.map((file, index): FileSurvey => {
+    const change = now[index];
+    const identity = change === null || file.padding || file.length === 0 ? null : identityOf(index, change);
+    const found = identity === null ? 'absent' : 'part';
+    return { found, length: identity?.length ?? 0, identity, finalBeside: false };
+  });
+  const belief = believe(
+    {
+      files: SAMPLE.metainfo.files,
+      layout: SAMPLE.layout,
+      random: seededRandom(seed),
+      survey,
+      possible: Array.from(SAMPLE.layout.pieceIndices()).filter(possible),
+      contents: { runs: [ALL], written: [], files: THEN, isClean: true, ...contents },
+      writtenAt: WRITTEN_AT,
+    },
+    { ...DEFAULT_BELIEF_OPTIONS, doubtLength },
+  );
+  const marks = Array.from({ length: 30 }, () => '.');
+  for (const [mark, pieces] of [
+    ['B', belief.believed],
+    ['d', belief.doubted],
+    ['?', belief.unknown],
+  ] as const)
+    for (const piece of pieces) {
+      assert.equal(marks[piece], '.', `piece ${piece} is in two lists`);
+      marks[piece] = mark;
+    }
+  const text = marks.join('');
+  return `${text.slice(0, 10)} ${text.slice(10, 20)} ${text.slice(20)}`;
+}
+
+test('after a clean end everything is believed that the journal says, and nothing else', () => {
+  assert.equal(picture({}), 'BBBBBBBBBB BBBBBBBBBB BBBBBBBBBB');
+  const runs = [
+    { first: 25, end: 27 },
+    { first: 3, end: 5 },
+    { first: 9, end: 10 },
+  ];
+  assert.equal(picture({ contents: { runs } }), '...BB....B .......... .....BB...');
+});
+
+test('after a clean end a file that is not the same to the nanosecond is hashed, and no other', () => {
+  const changes: readonly Partial<FileIdentity>[] = [
+    { length: 9 * KIB },
+    { length: 11 * KIB },
+    { changedAt: WRITTEN_AT - 4n },
+    { changedAt: WRITTEN_AT - 6n },
+    { inode: 99n },
+    { bornAt: 8n },
+  ];
+  for (const change of changes) {
+    assert.equal(picture({ now: { [B]: change } }), 'BBBBBBBBB? ?????????? BBBBBBBBBB', Object.keys(change)[0]);
+  }
+});
+
+test('a file that the journal does not know is hashed, the piece that it shares included', () => {
+  const files = new Map([...THEN].filter(([file]) => file !== A));
+  assert.equal(picture({ contents: { files } }), '?????????? BBBBBBBBBB BBBBBBBBBB');
+});
+
+test('a piece that a file is too short for is absent, whatever the journal says', () => {
+  const possible = (piece: number): boolean => piece < 9 || piece >= 20;
+  assert.equal(picture({ now: { [B]: null }, possible }), 'BBBBBBBBB. .......... BBBBBBBBBB');
+});
+
+test('after an unclean end a file may be longer and younger than when it was flushed, for it was written to', () => {
+  const contents = { isClean: false };
+  assert.doesNotMatch(picture({ contents, now: { [A]: { length: 20 * KIB } } }), /[?]/);
+  assert.doesNotMatch(picture({ contents, now: { [A]: { changedAt: WRITTEN_AT + 30n * SECOND } } }), /[?]/);
+});
+
+test('after an unclean end a file is hashed that is shorter, older, another, or changed long after the journal', () => {
+  const contents = { isClean: false };
+  const changes: readonly Partial<FileIdentity>[] = [
+    { length: 9 * KIB },
+    { changedAt: WRITTEN_AT - 6n },
+    { changedAt: WRITTEN_AT + 61n * SECOND },
+    { inode: 99n },
+    { bornAt: 8n },
+  ];
+  for (const change of changes) {
+    const [a, b, c] = picture({ contents, now: { [C]: change } }).split(' ');
+    assert.equal(c, '??????????', Object.keys(change)[0]);
+    assert.match(`${a}${b}`, /^[Bd]{20}$/);
+  }
+});
+
+test('after an unclean end the newest pieces have to prove themselves, up to the length that a drive may lose', () => {
+  const runs = [
+    { first: 20, end: 30 },
+    { first: 0, end: 3 },
+    { first: 10, end: 12 },
+  ];
+  const newest = picture({ contents: { runs, isClean: false }, doubtLength: 4 * KIB });
+  assert.match(newest, /^Bdd.{7} dd.{8} [Bd]{10}$/);
+  assert.equal(newest.match(/d/g)?.length, 4 + 1, 'and one of c, which has none of the newest');
+});
+
+test('after an unclean end one piece of each file has to prove itself, chosen by chance', () => {
+  const pictures = Array.from({ length: 60 }, (_, seed) => picture({ contents: { isClean: false }, seed }));
+  for (const one of pictures) {
+    const doubted = one.replaceAll(' ', '');
+    assert.match(doubted.slice(0, 10), /d/);
+    assert.match(doubted.slice(9, 20), /d/);
+    assert.match(doubted.slice(20), /^B*dB*$/);
+  }
+  assert.equal(new Set(pictures.map((one) => one.split(' ')[2])).size, 10, 'any piece of c');
+});
+
+test('a file of which the journal says nothing has nothing to prove', () => {
+  const contents = { runs: [{ first: 0, end: 5 }], isClean: false };
+  assert.match(picture({ contents }), /^[Bd]{5}\.{5} \.{10} \.{10}$/);
+});
+
+test('what was written and not flushed has to be hashed, and only that', () => {
+  const runs = [{ first: 0, end: 12 }];
+  const written = [{ first: 10, end: 14 }];
+  assert.match(picture({ contents: { runs, written, isClean: false } }), /^[Bd]{10} [Bd]{2}\?{2}\.{6} \.{10}$/);
+});

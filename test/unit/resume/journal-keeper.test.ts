@@ -1,0 +1,388 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BtgetError } from '../../../src/base/failure.js';
+import type { FoundJournal } from '../../../src/disk/journal-file.js';
+import type { FileIdentity, SurveyOutcome } from '../../../src/disk/storage.js';
+import {
+  DEFAULT_JOURNAL_KEEPER_OPTIONS,
+  JournalKeeper,
+  type StartingPoint,
+} from '../../../src/resume/journal-keeper.js';
+import type { JournaledStorage } from '../../../src/resume/journaled-storage.js';
+import { type JournalContents, readJournal } from '../../../src/resume/read-journal.js';
+import { DEFAULT_MEMORY_JOURNAL_OPTIONS, DISK_FULL, journaled, MemoryJournal } from '../../support/memory-journal.js';
+import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../../support/memory-storage.js';
+import { sampleTorrent } from '../../support/sample-torrent.js';
+import { seededRandom } from '../../support/seeded-random.js';
+import { Timeline } from '../../support/timeline.js';
+
+const KIB = 1024;
+const SAMPLE = sampleTorrent(
+  [
+    { path: 't/a', length: 100 * KIB },
+    { path: 't/b', length: 156 * KIB },
+  ],
+  4 * KIB,
+);
+const OWNER = {
+  infoHash: SAMPLE.metainfo.infoHash,
+  pieceCount: SAMPLE.metainfo.pieceCount,
+  fileCount: SAMPLE.metainfo.files.length,
+};
+const NOTHING: StartingPoint = { exists: false, rewrites: false, verified: [], files: new Map(), unflushed: [] };
+
+class World {
+  readonly timeline = new Timeline();
+  readonly log: string[] = [];
+  readonly disk: MemoryStorage;
+  readonly file: MemoryJournal;
+  readonly keeper: JournalKeeper;
+  readonly storage: JournaledStorage;
+  readonly warnings: string[] = [];
+
+  constructor(
+    options: { latency?: number; found?: FoundJournal; minLength?: number; length?: number; content?: Buffer } = {},
+  ) {
+    const { latency = 0, found = null, content = null } = options;
+    const { timeline, log } = this;
+    const diskLog: string[] = [];
+    diskLog.push = (...lines) => log.push(...lines.filter((line) => /^(sync|close)/.test(line)));
+    this.disk = new MemoryStorage(SAMPLE.metainfo, timeline, {
+      ...DEFAULT_MEMORY_STORAGE_OPTIONS,
+      latency,
+      content,
+      log: diskLog,
+    });
+    this.file = new MemoryJournal(timeline, { ...DEFAULT_MEMORY_JOURNAL_OPTIONS, latency, found, log });
+    this.keeper = new JournalKeeper(
+      {
+        timers: timeline,
+        random: seededRandom(1),
+        layout: SAMPLE.layout,
+        owner: OWNER,
+        storage: this.disk,
+        file: this.file,
+        warned: (code, message) => this.warnings.push(`${code}: ${message}`),
+      },
+      {
+        ...DEFAULT_JOURNAL_KEEPER_OPTIONS,
+        length: options.length ?? DEFAULT_JOURNAL_KEEPER_OPTIONS.length,
+        minLength: options.minLength ?? DEFAULT_JOURNAL_KEEPER_OPTIONS.minLength,
+      },
+    );
+    this.storage = journaled(this.disk, SAMPLE.layout, this.keeper);
+  }
+
+  begin(start: StartingPoint = NOTHING): this {
+    this.keeper.begin(start, () => this.log.push('begun'));
+    this.timeline.run(100);
+    return this;
+  }
+
+  commit(...pieces: number[]): void {
+    for (const piece of pieces)
+      this.storage.commitPiece(SAMPLE.piece(piece), { data: Buffer.from(SAMPLE.bytesOf(piece)) }, (outcome) =>
+        assert.deepEqual(outcome, { ok: true, matches: true }),
+      );
+  }
+
+  end(): void {
+    this.keeper.end(() => this.log.push('ended'));
+    this.timeline.run(100);
+  }
+
+  get contents(): JournalContents | null {
+    const found = this.file.image(null);
+    return found === null ? null : readJournal(found.bytes, OWNER);
+  }
+
+  /** The pieces that the journal names, in its order. */
+  get pieces(): number[] {
+    return (this.contents?.runs ?? []).flatMap(({ first, end }) =>
+      Array.from({ length: end - first }, (_, at) => first + at),
+    );
+  }
+
+  identities(): Map<number, FileIdentity | null> {
+    const found = new Map<number, FileIdentity | null>();
+    this.disk.survey((outcome: SurveyOutcome) => {
+      if (outcome.ok) for (const [file, { identity }] of outcome.files.entries()) found.set(file, identity);
+    });
+    this.timeline.run(50);
+    return found;
+  }
+}
+
+test('what came within a second is flushed once, then written down, never before', () => {
+  const world = new World({ latency: 10 }).begin();
+  world.commit(3, 4, 30);
+  world.timeline.run(900);
+  assert.deepEqual(world.log, ['begun']);
+  assert.equal(world.contents, null);
+  world.timeline.run(1_000);
+  assert.deepEqual(world.log, ['begun', 'sync', 'replace']);
+  assert.deepEqual(world.pieces, [3, 4, 30]);
+  world.commit(31);
+  world.timeline.run(2_000);
+  assert.deepEqual(world.log.slice(3), ['sync', 'append']);
+  assert.deepEqual(world.pieces, [3, 4, 30, 31]);
+  world.timeline.run(60_000);
+  assert.equal(world.log.length, 5, 'nothing more is written while nothing comes');
+});
+
+test('the journal knows the files as they were when they were flushed', () => {
+  const world = new World().begin();
+  world.commit(0);
+  world.timeline.run(2_000);
+  const then = world.identities();
+  assert.deepEqual([...(world.contents?.files ?? [])], [[0, then.get(0)]]);
+  world.commit(63);
+  world.timeline.run(2_000);
+  assert.deepEqual(world.contents?.files, world.identities());
+});
+
+test('a batch does not wait for its second when it has become long, and one is under way at a time', () => {
+  const world = new World({ latency: 50, length: 8 * KIB }).begin();
+  world.commit(0, 1);
+  world.timeline.run(120);
+  assert.deepEqual(world.log, ['begun', 'sync']);
+  world.commit(2, 3, 4, 5);
+  world.timeline.run(500);
+  assert.deepEqual(world.log, ['begun', 'sync', 'replace', 'sync', 'append', 'sync', 'append']);
+  assert.deepEqual(world.pieces, [0, 1, 2, 3, 4, 5]);
+});
+
+test('a piece that is still being flushed is named as written, not as there', () => {
+  const world = new World().begin();
+  const held: (() => void)[] = [];
+  const sync = world.disk.sync.bind(world.disk);
+  world.disk.sync = (also, answered) => held.push(() => sync(also, answered));
+  world.commit(0);
+  world.timeline.run(1_100);
+  assert.equal(held.length, 1);
+  assert.equal(world.file.image(null), null);
+  world.timeline.run(1_000);
+  assert.deepEqual(world.contents?.written, [{ first: 0, end: 1 }]);
+  world.commit(1, 5);
+  world.timeline.run(1_100);
+  assert.deepEqual(world.log, ['begun', 'replace', 'append unflushed']);
+  const written = [
+    { first: 0, end: 1 },
+    { first: 1, end: 2 },
+    { first: 5, end: 6 },
+  ];
+  assert.deepEqual(world.contents, { runs: [], written, files: new Map(), isClean: false });
+  world.timeline.run(10_000);
+  assert.equal(world.log.length, 3, 'each piece is named once');
+  held.shift()?.();
+  world.timeline.run(10);
+  assert.deepEqual(world.pieces, [0]);
+  world.timeline.run(1_000);
+  held.shift()?.();
+  world.timeline.run(10);
+  assert.deepEqual(world.pieces, [0, 1, 5]);
+});
+
+test('an end that comes while the disk is flushing names what it would not live to see flushed', () => {
+  const world = new World().begin();
+  world.disk.sync = () => undefined;
+  world.commit(0);
+  world.timeline.run(1_100);
+  world.commit(1);
+  world.timeline.run(10);
+  world.end();
+  assert.deepEqual(world.contents?.written, [{ first: 0, end: 2 }]);
+  assert.ok(!world.log.includes('ended'));
+});
+
+test('blocks of a piece without memory make the file known, and the piece counts when it is whole', () => {
+  const world = new World().begin();
+  const piece = SAMPLE.piece(7);
+  world.storage.writeBlock(piece, 0, SAMPLE.bytesOf(7), () => undefined);
+  world.timeline.run(2_000);
+  assert.deepEqual(world.contents, {
+    runs: [],
+    written: [],
+    files: new Map([[0, world.identities().get(0)]]),
+    isClean: false,
+  });
+  world.storage.checkPiece(piece, () => undefined);
+  world.timeline.run(2_000);
+  assert.deepEqual(world.pieces, [7]);
+});
+
+test('an end writes down the rest and that the files are as they are', () => {
+  const world = new World({ latency: 5 }).begin();
+  world.commit(0, 1);
+  world.timeline.run(20);
+  world.end();
+  assert.deepEqual(world.pieces, [0, 1]);
+  assert.equal(world.contents?.isClean, true);
+  assert.deepEqual(world.contents?.files.get(0), world.identities().get(0));
+  assert.equal(world.log.at(-1), 'ended');
+});
+
+test('closing the storage waits for what the disk is at work on, and for the last word of the journal', () => {
+  const world = new World({ latency: 20 }).begin();
+  const told: string[] = [];
+  for (const piece of [0, 1, 2])
+    world.storage.commitPiece(SAMPLE.piece(piece), { data: Buffer.from(SAMPLE.bytesOf(piece)) }, () =>
+      told.push(`${piece}`),
+    );
+  world.timeline.run(30);
+  world.storage.close(() => told.push('closed'));
+  world.timeline.run(1_000);
+  assert.deepEqual(told, ['0', 'closed'], 'nothing is answered after it was asked to close');
+  assert.deepEqual(world.pieces, [0, 1, 2], 'but all that the disk has is written down');
+  assert.equal(world.contents?.isClean, true);
+});
+
+test('an end in the midst of a batch waits for it', () => {
+  for (let delay = 0; delay < 200; delay += 7) {
+    const world = new World({ latency: 20 }).begin();
+    world.commit(5);
+    world.timeline.run(950 + delay);
+    world.keeper.end(() => world.log.push('ended'));
+    world.timeline.run(1_000);
+    assert.equal(world.log.filter((line) => line === 'ended').length, 1);
+    assert.deepEqual(world.pieces, [5]);
+    assert.equal(world.contents?.isClean, true);
+    assert.equal(world.timeline.pending, 0);
+  }
+});
+
+test('nothing came: nothing is written, and nothing is waited for', () => {
+  const world = new World({ latency: 20 }).begin();
+  world.end();
+  assert.deepEqual(world.log, ['begun', 'ended']);
+  assert.equal(world.contents, null);
+});
+
+test('a journal is gone when all is done, and a short download never has one', () => {
+  const long = new World({ latency: 1 }).begin();
+  long.commit(0);
+  long.timeline.run(2_000);
+  long.commit(1);
+  long.keeper.complete();
+  long.end();
+  assert.deepEqual(long.log.slice(-2), ['remove', 'ended']);
+  assert.equal(long.file.image(null), null);
+
+  const short = new World().begin();
+  short.commit(0, 1);
+  short.timeline.run(10);
+  short.keeper.complete();
+  short.end();
+  assert.deepEqual(short.log, ['begun', 'ended']);
+});
+
+test('what was found is written anew before anything is written to the files', () => {
+  const before = new World().begin();
+  before.commit(0, 1, 2);
+  before.timeline.run(10);
+  before.end();
+  const found = before.file.image(null);
+  assert.ok(found !== null);
+  const files = new Map([[0, before.identities().get(0) as FileIdentity]]);
+  const world = new World({ latency: 30, found });
+  world.begin({ exists: true, rewrites: true, verified: [SAMPLE.piece(0), SAMPLE.piece(2)], files, unflushed: [] });
+  assert.deepEqual(world.log, ['replace', 'begun']);
+  assert.deepEqual(world.contents, {
+    runs: [
+      { first: 0, end: 1 },
+      { first: 2, end: 3 },
+    ],
+    written: [],
+    files,
+    isClean: false,
+  });
+});
+
+test('what was hashed is flushed before it is written down, for nobody else may have', () => {
+  const world = new World({ latency: 10, content: SAMPLE.content });
+  const files = world.identities() as Map<number, FileIdentity>;
+  world.begin({ exists: false, rewrites: true, verified: [SAMPLE.piece(40)], files, unflushed: [1] });
+  assert.deepEqual(world.log, ['sync 1', 'replace', 'begun']);
+  assert.deepEqual(world.contents, { runs: [{ first: 40, end: 41 }], written: [], files, isClean: false });
+});
+
+test('an older journal of which nothing was written anew goes as well when all is done', () => {
+  const found = { bytes: Buffer.from('whatever it says'), changedAt: 0n };
+  const world = new World({ found });
+  world.begin({ ...NOTHING, exists: true });
+  world.keeper.complete();
+  world.end();
+  assert.deepEqual(world.log, ['begun', 'remove', 'ended']);
+});
+
+test('a journal that grows is written anew, and says the same', () => {
+  const world = new World({ minLength: 400, length: 1 }).begin();
+  const order = Array.from({ length: 64 }, (_, index) => (index * 37) % 64);
+  for (const piece of order) {
+    world.commit(piece);
+    world.timeline.run(5);
+    const length = world.file.image(null)?.bytes.length ?? 0;
+    assert.ok(length <= 2 * (52 + 9 * 3 + 36 * 2 + 64 * 8), `${length} bytes`);
+  }
+  assert.ok(world.log.filter((line) => line === 'replace').length > 2, world.log.join());
+  assert.deepEqual(
+    [...world.pieces].sort((a, b) => a - b),
+    Array.from({ length: 64 }, (_, index) => index),
+  );
+  assert.deepEqual(world.pieces.slice(-20), order.slice(-20), 'the newest are still known as such');
+});
+
+test('a journal that fails is said to be gone once, is removed, and stops nothing', () => {
+  const world = new World({ latency: 1 }).begin();
+  world.commit(0);
+  world.timeline.run(2_000);
+  world.file.fail(DISK_FULL);
+  world.commit(1);
+  world.timeline.run(1_005);
+  world.file.fail(null);
+  world.commit(2);
+  world.timeline.run(60_000);
+  assert.deepEqual(world.log, ['begun', 'sync', 'replace', 'sync', 'append', 'remove']);
+  assert.deepEqual(world.warnings, [
+    'no-journal: no resume journal is kept, so that the next start hashes everything: no space left',
+  ]);
+  world.end();
+  assert.equal(world.log.at(-1), 'ended');
+});
+
+test('a flush that fails is never spoken of as done', () => {
+  const world = new World({ latency: 1 }).begin();
+  world.commit(0);
+  world.disk.failNext('sync', new BtgetError('io', 'a bad sector'));
+  world.timeline.run(5_000);
+  assert.deepEqual(world.log, ['begun', 'sync', 'remove']);
+  assert.match(world.warnings.join(), /a bad sector/);
+  assert.equal(world.contents, null);
+});
+
+test('a failure at the start or at the end is no reason to wait for ever', () => {
+  const start = new World();
+  start.file.fail(DISK_FULL);
+  start.begin({ ...NOTHING, rewrites: true, verified: [SAMPLE.piece(0)] });
+  assert.deepEqual(start.log, ['replace', 'remove', 'begun']);
+  const end = new World().begin();
+  end.commit(0);
+  end.timeline.run(0);
+  end.file.fail(DISK_FULL);
+  end.end();
+  assert.deepEqual(end.log, ['begun', 'replace', 'sync', 'remove', 'ended']);
+});
+
+test('an abandoned keeper answers its end at once, and leaves what was written', () => {
+  const world = new World({ latency: 50 }).begin();
+  world.commit(0);
+  world.timeline.run(2_000);
+  world.commit(1);
+  world.timeline.run(50);
+  world.keeper.end(() => world.log.push('ended'));
+  world.keeper.abandon();
+  assert.equal(world.log.at(-1), 'ended');
+  world.timeline.run(5_000);
+  assert.deepEqual(world.pieces, [0]);
+  assert.equal(world.contents?.isClean, false);
+});

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { crc32 } from '../../../src/base/crc32.js';
+import type { PieceRun } from '../../../src/metainfo/piece-layout.js';
+import { encodeHead, encodeRecords, HEAD_LENGTH, lastSeal, sealOf } from '../../../src/resume/journal-format.js';
+import { isJournal, readJournal } from '../../../src/resume/read-journal.js';
+
+const OWNER = { infoHash: Buffer.alloc(20, 7), pieceCount: 100_000, fileCount: 30_000 };
+const HEAD = encodeHead(OWNER, Buffer.from('chance!!'));
+
+/** A record that no btget writes, under the right seal. */
+function forged(kind: number, body: Buffer): Buffer {
+  const bytes = Buffer.alloc(9 + body.length);
+  bytes.writeUInt32BE(body.length);
+  bytes[4] = kind;
+  body.copy(bytes, 5);
+  bytes.writeUInt32BE(sealOf(bytes.subarray(0, -4), HEAD.readUInt32BE(HEAD_LENGTH - 4)), bytes.length - 4);
+  return bytes;
+}
+
+function numbers(...all: number[]): Buffer {
+  const bytes = Buffer.alloc(all.length * 4);
+  for (const [index, number] of all.entries()) bytes.writeUInt32BE(number, index * 4);
+  return bytes;
+}
+
+test('a journal of another version is a journal, and is not believed', () => {
+  for (const version of [0, 2, 0xffffffff]) {
+    const head = Buffer.from(HEAD);
+    head.writeUInt32BE(version, 8);
+    head.writeUInt32BE(crc32(head.subarray(0, -4)), HEAD_LENGTH - 4);
+    assert.ok(isJournal(head));
+    assert.equal(readJournal(head, OWNER), null);
+  }
+});
+
+test('what does not begin like a journal is none: nothing, zeros, text', () => {
+  for (const bytes of [Buffer.alloc(0), Buffer.alloc(4096), Buffer.from('btget is a program')]) {
+    assert.ok(!isJournal(bytes));
+    assert.equal(readJournal(bytes, OWNER), null);
+  }
+});
+
+test('an impossible record ends what is believed, whole as it is', () => {
+  const good = numbers(5, 6);
+  const rows: readonly (readonly [string, number, Buffer])[] = [
+    ['a run beyond the last piece', 1, Buffer.concat([good, numbers(99_999, 100_001)])],
+    ['an empty run', 1, Buffer.concat([good, numbers(7, 7)])],
+    ['a run that goes back', 1, Buffer.concat([good, numbers(9, 8)])],
+    ['half a run', 1, Buffer.concat([good, numbers(9)])],
+    ['no runs', 1, Buffer.alloc(0)],
+    ['too many runs', 1, Buffer.concat(Array.from({ length: 10_001 }, () => good))],
+    ['a file beyond the last', 2, Buffer.concat([numbers(30_000), Buffer.alloc(32)])],
+    ['half a file', 2, Buffer.alloc(30)],
+    ['an end with something in it', 3, good],
+    ['an unknown kind', 9, good],
+  ];
+  for (const [name, kind, body] of rows) {
+    const contents = readJournal(Buffer.concat([HEAD, forged(kind, body)]), OWNER);
+    assert.deepEqual(contents, { runs: [], written: [], files: new Map(), isClean: false }, name);
+  }
+  const contents = readJournal(Buffer.concat([HEAD, forged(1, good)]), OWNER);
+  assert.deepEqual(contents?.runs, [{ first: 5, end: 6 }], 'the good run alone');
+});
+
+test('a journal that names every piece again and again is not followed for long', () => {
+  const runs: PieceRun[] = Array.from({ length: 9_000 }, () => ({ first: 0, end: OWNER.pieceCount }));
+  const bytes = Buffer.concat([HEAD, encodeRecords(lastSeal(HEAD), [{ kind: 'pieces', runs: runs.slice(0, 16) }])]);
+  assert.equal(readJournal(bytes, OWNER)?.runs.length, 16);
+  const endless = Buffer.concat([bytes, encodeRecords(lastSeal(bytes), [{ kind: 'pieces', runs }])]);
+  assert.equal(readJournal(endless, OWNER)?.runs.length, 16);
+});
+
+test('a list that is too long for one record comes back whole', () => {
+  const runs = Array.from({ length: 25_000 }, (_, index) => ({ first: index * 2, end: index * 2 + 1 }));
+  const files = new Map(
+    runs.map(({ first }, index) => [index, { length: first, changedAt: 1n, inode: BigInt(index), bornAt: -1n }]),
+  );
+  const records = [
+    { kind: 'files', files } as const,
+    { kind: 'pieces', runs } as const,
+    { kind: 'written', runs } as const,
+  ];
+  const contents = readJournal(Buffer.concat([HEAD, encodeRecords(lastSeal(HEAD), records)]), OWNER);
+  assert.deepEqual(contents, { runs, written: runs, files, isClean: false });
+});

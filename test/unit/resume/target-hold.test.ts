@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BtgetError } from '../../../src/base/failure.js';
+import type { DoneOutcome } from '../../../src/disk/storage.js';
+import { TargetHold } from '../../../src/resume/target-hold.js';
+import { LockedTarget, MemoryLock } from '../../support/memory-lock.js';
+import { Timeline } from '../../support/timeline.js';
+
+class World {
+  readonly timeline = new Timeline();
+  readonly target = new LockedTarget();
+  readonly log: string[] = [];
+
+  hold(name: string): TargetHold {
+    const log: string[] = [];
+    log.push = (...lines) => this.log.push(...lines.map((line) => `${name}: ${line}`));
+    return new TargetHold(this.timeline, new MemoryLock(this.timeline, this.target, log), (code, message) =>
+      log.push(`warning ${code} ${message}`),
+    );
+  }
+
+  begin(hold: TargetHold, mayWrite: boolean): DoneOutcome | undefined {
+    let told: DoneOutcome | undefined;
+    hold.begin(mayWrite, (outcome) => {
+      told = outcome;
+    });
+    this.timeline.run(10);
+    return told;
+  }
+}
+
+function codeOf(outcome: DoneOutcome | undefined): string {
+  assert.ok(outcome !== undefined);
+  return outcome.ok ? 'ok' : outcome.failure.code;
+}
+
+test('who writes keeps out whoever would write or read, until the end', () => {
+  const world = new World();
+  const [one, other, reader] = [world.hold('one'), world.hold('other'), world.hold('reader')];
+  assert.equal(codeOf(world.begin(one, true)), 'ok');
+  assert.equal(codeOf(world.begin(other, true)), 'target-busy');
+  assert.equal(codeOf(world.begin(reader, false)), 'target-busy');
+  // The one that was kept out ends as well, and leaves the lock to its holder.
+  other.end(() => undefined);
+  world.timeline.run(10);
+  assert.equal(codeOf(world.begin(world.hold('third'), true)), 'target-busy');
+  one.end(() => world.log.push('ended'));
+  world.timeline.run(10);
+  assert.deepEqual(world.log.slice(-2), ['one: release', 'ended']);
+  assert.equal(codeOf(world.begin(world.hold('fourth'), true)), 'ok');
+});
+
+test('readers keep out nobody', () => {
+  const world = new World();
+  const readers = [world.hold('one'), world.hold('other')];
+  for (const reader of readers) assert.equal(codeOf(world.begin(reader, false)), 'ok');
+  assert.equal(codeOf(world.begin(world.hold('writer'), true)), 'ok');
+  for (const reader of readers) reader.end(() => undefined);
+  assert.deepEqual(world.log, ['one: check', 'other: check', 'writer: take']);
+});
+
+test('a lock is refreshed as long as it is held', () => {
+  const world = new World();
+  const hold = world.hold('one');
+  world.begin(hold, true);
+  world.timeline.run(60_000);
+  assert.deepEqual(world.log, ['one: take', ...Array.from({ length: 4 }, () => 'one: refresh')]);
+  hold.end(() => undefined);
+  world.timeline.run(60_000);
+  assert.equal(world.timeline.pending, 0);
+  assert.equal(world.log.at(-1), 'one: release');
+});
+
+test('where no lock can be made a download goes on with a warning, and a seed without a word', () => {
+  const world = new World();
+  world.target.failure = new BtgetError('cannot-open', 'cannot open d: read-only file system');
+  const [seed, one] = [world.hold('seed'), world.hold('one')];
+  assert.equal(codeOf(world.begin(seed, false)), 'ok');
+  assert.equal(codeOf(world.begin(one, true)), 'ok');
+  assert.deepEqual(world.log, ['seed: check', 'one: take'], 'a download that cannot write says so by itself');
+  for (const hold of [seed, one]) hold.started();
+  assert.deepEqual(world.log, [
+    'seed: check',
+    'one: take',
+    'one: warning no-lock another btget is not kept out: cannot open d: read-only file system',
+  ]);
+});
+
+test('an end before the answer leaves no lock behind', () => {
+  const world = new World();
+  const hold = world.hold('one');
+  hold.begin(true, () => undefined);
+  hold.end(() => undefined);
+  world.timeline.run(60_000);
+  assert.equal(world.target.holder, null);
+  assert.equal(world.timeline.pending, 0);
+});
