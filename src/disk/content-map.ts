@@ -62,7 +62,13 @@ export class ContentMap {
 
   /** The piece was found whole, or has been written, by this rule. */
   settle(piece: number, rule: PlaceRule): void {
-    if (rule === 'kept' && this.#there !== null && this.#shared.has(piece)) this.#kept.add(piece);
+    if (rule === 'found') this.#kept.delete(piece);
+    else if (this.mayDiffer(piece)) this.#kept.add(piece);
+  }
+
+  /** Whether the rules may say different things of the piece. */
+  mayDiffer(piece: number): boolean {
+    return this.#there !== null && this.#shared.has(piece);
   }
 
   #place(begin: number, length: number, ruleOf: (piece: number) => PlaceRule): ContentSegment[] {
@@ -78,11 +84,7 @@ export class ContentMap {
   }
 
   /** A piece at each end of a file may lie aside while the rest of the file does not. */
-  #cut(
-    segment: FileSegment & { kind: 'file' },
-    from: number,
-    ruleOf: (piece: number) => PlaceRule,
-  ): ContentSegment[] {
+  #cut(segment: FileSegment & { kind: 'file' }, from: number, ruleOf: (piece: number) => PlaceRule): ContentSegment[] {
     const { pieceLength } = this.#layout;
     const { file } = segment;
     const end = from + segment.length;

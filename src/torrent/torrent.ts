@@ -18,14 +18,13 @@ import { ContentProgress } from './content-progress.js';
 import { countPeers } from './count-peers.js';
 import { createPeerSources } from './create-peer-sources.js';
 import { ExistingData, type ExistingDataFound } from './existing-data.js';
-import { filePath } from './file-path.js';
-import { GuardedStorage } from './guarded-storage.js';
-import { joinResume } from './join-resume.js';
+import { joinDisk } from './join-disk.js';
 import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
 import { Pace } from './pace.js';
 import type { TorrentEvents, TorrentState, TorrentStatus } from './status.js';
 import type { TorrentOptions } from './torrent-options.js';
 import type { TorrentParts } from './torrent-parts.js';
+import { WantedContent } from './wanted-content.js';
 
 const MAX_WARNINGS = 20;
 
@@ -36,6 +35,7 @@ export class Torrent {
   readonly #events: TorrentEvents;
   readonly #context: RawServerContext;
   readonly #layout: PieceLayout;
+  readonly #content: WantedContent;
   readonly #progress: ContentProgress;
   readonly #swarm: JoinedSwarm;
   readonly #resume: Resume;
@@ -60,27 +60,17 @@ export class Torrent {
     this.#events = events;
     const layout = new PieceLayout(metainfo);
     this.#layout = layout;
+    const content = new WantedContent(metainfo, layout, options.selection);
+    this.#content = content;
     this.#context = parts.rawServer.createContext((error) => this.#crashed(error));
-    const disk = parts.openStorage({
-      metainfo,
-      layout,
-      dir: options.dir,
-      output: options.outputName,
-      partNames: options.partNames,
-      overwrite: options.overwrite,
-    });
-    const { resume, storage } = joinResume({
-      context: this.#context,
-      random: parts.random,
-      metainfo,
-      layout,
-      storage: new GuardedStorage(disk, this.#context),
-      openTarget: parts.openTarget,
-      options,
-      warned: (code, message) => this.#warnOnce(code, message),
+    const warned = (code: string, message: string): void => this.#warnOnce(code, message);
+    const { random, openStorage, openTarget } = parts;
+    const { resume, storage } = joinDisk({
+      ...{ context: this.#context, random, openStorage, openTarget },
+      ...{ metainfo, layout, content, options, warned },
     });
     this.#resume = resume;
-    this.#progress = new ContentProgress(metainfo, layout);
+    this.#progress = new ContentProgress(metainfo, layout, content);
     this.#pace = new Pace(this.#context.now());
     this.#swarm = joinSwarm({
       context: this.#context,
@@ -107,10 +97,9 @@ export class Torrent {
         layout,
         storage,
         resume,
-        pathOf: (file) => filePath(file, options),
-        mayWrite: options.mode === 'download',
-        overwrite: options.overwrite,
-        warned: (code, message) => this.#warnOnce(code, message),
+        content,
+        options,
+        warned,
         checking: (checked, length) => {
           this.#checking = { checked, length };
         },
@@ -125,6 +114,7 @@ export class Torrent {
       metainfo,
       layout,
       storage,
+      content,
       options,
       events: {
         fileDone: (file, path) => events.fileDone(file, path),
@@ -135,7 +125,7 @@ export class Torrent {
         },
       },
       amountLeft: () => this.#swarm.store.amountLeft,
-      ratio: () => this.#swarm.uploader.total / Math.max(1, this.#progress.length),
+      ratio: () => this.#swarm.uploader.total / Math.max(1, content.length),
       failed: (failure) => this.#fail(failure),
     });
     this.#sources = createPeerSources({
@@ -148,7 +138,7 @@ export class Torrent {
       trackerClient: parts.trackerClient,
       swarm: this.#swarm,
       others: parts.peerSources,
-      left: () => this.#progress.length - this.#progress.have,
+      left: () => this.#progress.left,
       trackerAnswered: (report) => events.trackerAnswered(report),
     });
   }
@@ -186,7 +176,7 @@ export class Torrent {
 
   status(): TorrentStatus {
     const { store, downloader, uploader, connecter } = this.#swarm;
-    const { have, length } = this.#progress;
+    const { have, wanted, length } = this.#progress;
     const now = this.#context.now();
     const left = this.#timeLeft?.timeLeft(now);
     const totals = { downloaded: downloader.total, uploaded: uploader.total };
@@ -195,7 +185,7 @@ export class Torrent {
     return {
       state: this.#state(store.amountLeft, counts.peers),
       length,
-      wanted: length,
+      wanted,
       have,
       checked: this.#checking.checked,
       checkLength: this.#checking.length,
@@ -223,7 +213,8 @@ export class Torrent {
       picker.completePiece(piece);
       this.#progress.pieceVerified(piece);
     }
-    if (this.#options.mode === 'seed' && store.amountLeft > 0) this.#wantNothingMore();
+    const fetches = this.#options.mode === 'download';
+    this.#wantOnly((piece) => this.#content.hasPiece(piece) && (fetches || store.have.has(piece)));
     this.#timeLeft = new RateMeasure(store.amountLeft);
     this.#pace = new Pace(this.#context.now());
     this.#events.started();
@@ -235,10 +226,10 @@ export class Torrent {
     this.#sources.begin();
   }
 
-  #wantNothingMore(): void {
+  #wantOnly(isWanted: (piece: PieceIndex) => boolean): void {
     const { store, picker } = this.#swarm;
     for (const piece of this.#layout.pieceIndices()) {
-      if (store.have.has(piece)) continue;
+      if (isWanted(piece)) continue;
       store.setWanted(piece, false);
       picker.setWanted(piece, false);
     }
@@ -248,7 +239,8 @@ export class Torrent {
     this.#timeLeft?.dataCameIn(this.#layout.lengthOf(piece), this.#context.now());
     this.#progress.pieceVerified(piece);
     this.#completion.pieceVerified(piece);
-    if (this.#swarm.store.amountLeft === 0) this.#sources.completed();
+    // Of a part of the torrent trackers are told that the rest is left.
+    if (this.#swarm.store.amountLeft === 0 && this.#progress.left === 0) this.#sources.completed();
   }
 
   /** The world's fault: the torrent cannot go on. What is on the disk stays as it is. */
