@@ -3,7 +3,7 @@ import type { BtgetError } from '../base/failure.js';
 import type { DiskRoom, DoneOutcome, Storage } from '../disk/storage.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
-import { movePieces, piecesToMove } from './border-moves.js';
+import { findBorderMoves, moveBorders } from './border-moves.js';
 import type { SurveyedFiles } from './data-check.js';
 import { preallocate } from './preallocation.js';
 import { noRoom, roomNeeded } from './room-check.js';
@@ -62,14 +62,13 @@ export function prepareDisk(
     });
   };
   const bringHome = (room: DiskRoom): void => {
-    const pieces = survey.hasBorderFile ? piecesToMove(metainfo, layout, content, survey.files, verified) : [];
+    const moves = survey.hasBorderFile ? findBorderMoves(metainfo, layout, content, survey.files, verified) : [];
     const lost = (piece: PieceIndex): void => {
       verified.delete(piece);
     };
-    movePieces(
+    moveBorders(
       storage,
-      layout,
-      pieces,
+      moves,
       lost,
       ifOk(() => tidy(room)),
     );
