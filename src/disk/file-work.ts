@@ -3,12 +3,13 @@ import { sha1 } from '../base/digest.js';
 import { BtgetError } from '../base/failure.js';
 import type { StoragePlace, Told, Work, WorkAnswer, WorkAnswers, WorkKind, WorkRequest } from './file-disk-protocol.js';
 import { encodeFailure } from './file-failure.js';
-import { demoteFile, finishFile, surveyFiles } from './file-finishing.js';
+import { demoteFile, finishFile, removeFile, surveyFiles } from './file-finishing.js';
 import { FileFlusher } from './file-flusher.js';
 import { FileHasher } from './file-hashing.js';
 import type { FileOperations } from './file-operations.js';
 import { FilePool } from './file-pool.js';
 import { systemProcesses } from './file-process.js';
+import { measureFiles, measureFree } from './file-room.js';
 import { createTargetHandlers } from './file-target-work.js';
 import { DONE, flushed, type Handlers } from './file-told.js';
 import { StorageFiles } from './file-writing.js';
@@ -70,6 +71,8 @@ function createHandlers(operations: FileOperations): Handlers<WorkKind> {
   };
   return {
     survey: ({ place, names }, answered) => answered({ ok: true, value: surveyFiles(operations, place, names) }),
+    measureFiles: ({ place, names }, answered) => answered({ ok: true, value: measureFiles(operations, place, names) }),
+    measureFree: ({ place }, answered) => answered({ ok: true, value: measureFree(operations, place) }),
     commit: ({ place, writes, data, hash }, answered) => {
       const matches = sha1(data).equals(hash);
       if (matches) filesOf(place).write(writes, data);
@@ -88,6 +91,7 @@ function createHandlers(operations: FileOperations): Handlers<WorkKind> {
       filesOf(place).sync(also, (failure, identities) =>
         answered(failure === null ? { ok: true, value: identities } : { ok: false, failure: encodeFailure(failure) }),
       ),
+    remove: ({ place, names }, answered) => removeFile(operations, filesOf(place), names, flushed(answered)),
     closeStorage: ({ place }, answered) => {
       const files = storages.get(place.id);
       storages.delete(place.id);

@@ -19,13 +19,13 @@ import { countPeers } from './count-peers.js';
 import { createPeerSources } from './create-peer-sources.js';
 import { DEFAULT_DISK_PAUSE_OPTIONS, DiskPause } from './disk-pause.js';
 import { ExistingData, type ExistingDataFound } from './existing-data.js';
-import { filePath } from './file-path.js';
 import { joinDisk } from './join-disk.js';
 import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
 import { Pace } from './pace.js';
 import type { TorrentEvents, TorrentState, TorrentStatus } from './status.js';
 import type { TorrentOptions } from './torrent-options.js';
 import type { TorrentParts } from './torrent-parts.js';
+import { WantedContent } from './wanted-content.js';
 
 const MAX_WARNINGS = 20;
 
@@ -36,6 +36,7 @@ export class Torrent {
   readonly #events: TorrentEvents;
   readonly #context: RawServerContext;
   readonly #layout: PieceLayout;
+  readonly #content: WantedContent;
   readonly #progress: ContentProgress;
   readonly #swarm: JoinedSwarm;
   readonly #resume: Resume;
@@ -61,11 +62,13 @@ export class Torrent {
     this.#events = events;
     const layout = new PieceLayout(metainfo);
     this.#layout = layout;
+    const content = new WantedContent(metainfo, layout, options.selection);
+    this.#content = content;
     this.#context = parts.rawServer.createContext((error) => this.#crashed(error));
     const warned = (code: string, message: string): void => this.#warnOnce(code, message);
-    const { storage, resume } = joinDisk({ parts, context: this.#context, metainfo, layout, options, warned });
+    const { storage, resume } = joinDisk({ parts, context: this.#context, metainfo, layout, content, options, warned });
     this.#resume = resume;
-    this.#progress = new ContentProgress(metainfo, layout);
+    this.#progress = new ContentProgress(metainfo, layout, content);
     this.#pace = new Pace(this.#context.now());
     this.#swarm = joinSwarm({
       context: this.#context,
@@ -92,9 +95,8 @@ export class Torrent {
         layout,
         storage,
         resume,
-        pathOf: (file) => filePath(file, options),
-        mayWrite: options.mode === 'download',
-        overwrite: options.overwrite,
+        content,
+        options,
         warned,
         checking: (checked, length) => {
           this.#checking = { checked, length };
@@ -110,6 +112,7 @@ export class Torrent {
       metainfo,
       layout,
       storage,
+      content,
       options,
       events: {
         fileDone: (file, path) => events.fileDone(file, path),
@@ -120,7 +123,7 @@ export class Torrent {
         },
       },
       amountLeft: () => this.#swarm.store.amountLeft,
-      ratio: () => this.#swarm.uploader.total / Math.max(1, this.#progress.length),
+      ratio: () => this.#swarm.uploader.total / Math.max(1, content.length),
       diskFailed: (failure) => this.#pause.refused(failure),
       diskWorked: () => this.#pause.worked(),
     });
@@ -149,7 +152,7 @@ export class Torrent {
       trackerClient: parts.trackerClient,
       swarm: this.#swarm,
       others: parts.peerSources,
-      left: () => this.#progress.length - this.#progress.have,
+      left: () => this.#progress.left,
       trackerAnswered: (report) => events.trackerAnswered(report),
     });
   }
@@ -187,7 +190,7 @@ export class Torrent {
 
   status(): TorrentStatus {
     const { store, downloader, uploader, connecter } = this.#swarm;
-    const { have, length } = this.#progress;
+    const { have, wanted, length } = this.#progress;
     const now = this.#context.now();
     const left = this.#timeLeft?.timeLeft(now);
     const totals = { downloaded: downloader.total, uploaded: uploader.total };
@@ -196,7 +199,7 @@ export class Torrent {
     return {
       state: this.#state(store.amountLeft, counts.peers),
       length,
-      wanted: length,
+      wanted,
       have,
       checked: this.#checking.checked,
       checkLength: this.#checking.length,
@@ -226,7 +229,8 @@ export class Torrent {
       picker.completePiece(piece);
       this.#progress.pieceVerified(piece);
     }
-    if (this.#options.mode === 'seed' && store.amountLeft > 0) this.#wantNothingMore();
+    const fetches = this.#options.mode === 'download';
+    this.#wantOnly((piece) => this.#content.hasPiece(piece) && (fetches || store.have.has(piece)));
     this.#timeLeft = new RateMeasure(store.amountLeft);
     this.#pace = new Pace(this.#context.now());
     this.#events.started();
@@ -238,10 +242,10 @@ export class Torrent {
     this.#sources.begin();
   }
 
-  #wantNothingMore(): void {
+  #wantOnly(isWanted: (piece: PieceIndex) => boolean): void {
     const { store, picker } = this.#swarm;
     for (const piece of this.#layout.pieceIndices()) {
-      if (store.have.has(piece)) continue;
+      if (isWanted(piece)) continue;
       store.setWanted(piece, false);
       picker.setWanted(piece, false);
     }
@@ -252,7 +256,8 @@ export class Torrent {
     this.#progress.pieceVerified(piece);
     this.#pause.worked();
     this.#completion.pieceVerified(piece);
-    if (this.#swarm.store.amountLeft === 0) this.#sources.completed();
+    // Of a part of the torrent trackers are told that the rest is left.
+    if (this.#swarm.store.amountLeft === 0 && this.#progress.left === 0) this.#sources.completed();
   }
 
   /** The world's fault: the torrent cannot go on. What is on the disk stays as it is. */
