@@ -1,20 +1,11 @@
-import type { Millis, Timers } from '../base/clock.js';
+import type { Timers } from '../base/clock.js';
 import { BtgetError } from '../base/failure.js';
-import type { BlockRead, CheckOutcome, DoneOutcome, PieceSlot, SlotPool, Storage } from '../disk/storage.js';
+import type { BlockRead, CheckOutcome, DoneOutcome, SlotPool, Storage } from '../disk/storage.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
 import type { Bitfield } from '../wire/bitfield.js';
 import { OpenPiece } from './open-piece.js';
-import { RoomWait } from './room-wait.js';
+import { PieceMemory, type PieceMemoryOptions } from './piece-memory.js';
 import { VerifiedPieces } from './verified-pieces.js';
-
-export interface StorageWrapperOptions {
-  /** A slot in which no block came in for this long is spilled to the disk when another piece wants memory. */
-  readonly spillAfter: Millis;
-  /** How often memory is looked for while a piece waits for some. */
-  readonly roomInterval: Millis;
-}
-
-export const DEFAULT_STORAGE_WRAPPER_OPTIONS: StorageWrapperOptions = { spillAfter: 10_000, roomInterval: 1_000 };
 
 export interface PieceEvents {
   /** `data` is the piece's bytes, valid during the call; null when it went to the disk block by block. */
@@ -25,7 +16,7 @@ export interface PieceEvents {
   pieceDropped(piece: PieceIndex): void;
   /** There may be room again after `openPiece` said false. */
   roomForPieces(): void;
-  /** The disk refused something. Whole pieces are kept in memory until `retry`. */
+  /** The disk refused something. Whole pieces are kept in memory until `retry` or the end of a `hold`. */
   diskFailed(failure: BtgetError): void;
 }
 
@@ -39,16 +30,17 @@ export interface PieceEvents {
 export class StorageWrapper {
   readonly #storage: Storage;
   readonly #layout: PieceLayout;
-  readonly #slots: SlotPool;
+  readonly #memory: PieceMemory;
   readonly #timers: Timers;
-  readonly #wait: RoomWait;
-  readonly #options: StorageWrapperOptions;
+  readonly #options: PieceMemoryOptions;
   readonly #events: PieceEvents;
   readonly #verified: VerifiedPieces;
   readonly #open = new Map<PieceIndex, OpenPiece>();
-  /** Whole pieces that the disk could not settle. */
-  #refused: OpenPiece[] = [];
+  /** Whole pieces that wait for the disk to work again. */
+  readonly #refused: OpenPiece[] = [];
   #unwrittenLength = 0;
+  /** The disk takes nothing at present. */
+  #held = false;
   #closing = false;
 
   constructor(
@@ -56,17 +48,16 @@ export class StorageWrapper {
     layout: PieceLayout,
     slots: SlotPool,
     timers: Timers,
-    options: StorageWrapperOptions,
+    options: PieceMemoryOptions,
     events: PieceEvents,
   ) {
     this.#storage = storage;
     this.#layout = layout;
-    this.#slots = slots;
     this.#timers = timers;
     this.#options = options;
     this.#events = events;
     this.#verified = new VerifiedPieces(layout);
-    this.#wait = new RoomWait(timers, options.roomInterval, {
+    this.#memory = new PieceMemory(slots, timers, options, {
       makeRoom: () => this.#spillIdlest(),
       roomForPieces: () => events.roomForPieces(),
     });
@@ -107,13 +98,10 @@ export class StorageWrapper {
    * that waited for `spillAfter` while none of the memory is ours, needs none: it goes to the disk block by block.
    */
   openPiece(piece: PieceIndex): boolean {
-    if (this.#closing) return false;
+    if (this.#closing || this.#held) return false;
     if (this.#open.has(piece) || this.have.has(piece)) throw new Error(`piece ${piece} cannot be opened`);
-    const slot = this.#takeSlot(piece);
-    if (slot === undefined) {
-      this.#wait.wanted();
-      return false;
-    }
+    const slot = this.#memory.take(this.#layout.lengthOf(piece));
+    if (slot === undefined) return false;
     const blockCount = this.#layout.blockCount(piece);
     this.#open.set(piece, new OpenPiece(piece, slot, blockCount, this.#timers.now()));
     return true;
@@ -152,17 +140,26 @@ export class StorageWrapper {
     this.#timers.addTask(() => answered({ ok: false, failure }), 0);
   }
 
-  /** Tries again what the disk refused. */
-  retry(): void {
-    const refused = this.#refused;
-    this.#refused = [];
-    for (const open of refused) this.#settle(open);
+  /** While `held` no piece is opened, and whole ones wait in memory. `roomForPieces` follows when it is over. */
+  hold(held: boolean): void {
+    this.#held = held;
+    if (held) return;
+    for (const open of this.#refused.splice(0)) this.#settle(open);
+    this.#events.roomForPieces();
+  }
+
+  /** Gives the disk one of the pieces that wait for it, held or not. False when none waits. */
+  retry(): boolean {
+    const open = this.#refused.shift();
+    if (open === undefined) return false;
+    this.#commit(open);
+    return true;
   }
 
   /** Closes the storage and gives back all memory, once. What the disk has not answered for comes to nothing. */
   close(answered: () => void): void {
     this.#closing = true;
-    this.#wait.close();
+    this.#memory.close();
     this.#storage.close(() => {
       for (const open of this.#open.values()) this.#giveBackSlot(open);
       this.#open.clear();
@@ -187,30 +184,24 @@ export class StorageWrapper {
     return open;
   }
 
-  /** Null: the piece needs no slot. Undefined: it needs one, and there is none. */
-  #takeSlot(piece: PieceIndex): PieceSlot | null | undefined {
-    const length = this.#layout.lengthOf(piece);
-    if (length > this.#slots.maxLength) return null;
-    const slot = this.#slots.take(length);
-    if (slot !== undefined) {
-      this.#wait.granted();
-      return slot;
-    }
-    // Others may sit on the memory for ever; our own slots come back, by a commit or a spill.
-    return this.#wait.waited >= this.#options.spillAfter && !this.#holdsSlots() ? null : undefined;
-  }
-
-  #holdsSlots(): boolean {
-    for (const open of this.#open.values()) if (open.slot !== null) return true;
-    return false;
-  }
-
   #settle(open: OpenPiece): void {
+    if (this.#held) this.#refused.push(open);
+    else this.#commit(open);
+  }
+
+  #commit(open: OpenPiece): void {
     if (this.#closing) return;
     const { piece, slot } = open;
-    const answered = (outcome: CheckOutcome) => this.#settled(open, outcome);
-    if (slot === null) this.#storage.checkPiece(piece, answered);
-    else this.#storage.commitPiece(piece, slot, answered);
+    if (slot === null) {
+      this.#storage.checkPiece(piece, (outcome) => this.#settled(open, outcome));
+      return;
+    }
+    const length = this.#layout.lengthOf(piece);
+    this.#memory.settling(length);
+    this.#storage.commitPiece(piece, slot, (outcome) => {
+      this.#memory.settled(length);
+      this.#settled(open, outcome);
+    });
   }
 
   #settled(open: OpenPiece, outcome: CheckOutcome): void {
@@ -242,8 +233,7 @@ export class StorageWrapper {
     const slot = open.slot;
     if (slot === null) return;
     open.slot = null;
-    this.#slots.giveBack(slot);
-    if (!this.#closing) this.#wait.freed();
+    this.#memory.giveBack(slot);
   }
 
   #writeThrough(open: OpenPiece, begin: number, block: Buffer, fromSlot: boolean): void {

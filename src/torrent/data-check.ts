@@ -1,15 +1,20 @@
 import type { BtgetError } from '../base/failure.js';
-import type { FileSurvey, Storage } from '../disk/storage.js';
+import type { FileSurvey, Storage, SurveyOutcome } from '../disk/storage.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { filesOfPieces, type PieceIndex, type PieceLayout, piecesOfFile } from '../metainfo/piece-layout.js';
+import { SharedPieces } from '../metainfo/shared-pieces.js';
 import { DEFAULT_INITIAL_CHECK_OPTIONS, InitialCheck } from '../pieces/initial-check.js';
 import type { Belief } from '../resume/belief.js';
 import { Bitfield } from '../wire/bitfield.js';
 import { piecesToCheck } from './adoption.js';
+import type { WantedContent } from './wanted-content.js';
+
+export type SurveyedFiles = Extract<SurveyOutcome, { ok: true }>;
 
 export interface DataCheckParts {
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
+  readonly content: WantedContent;
   readonly storage: Storage;
   readonly believe: (survey: readonly FileSurvey[], possible: readonly PieceIndex[]) => Belief;
   /** Bytes that were hashed, of all that are to be hashed. */
@@ -25,6 +30,8 @@ export interface CheckedData {
   readonly unflushed: readonly PieceIndex[];
   /** Files that are ours by what is written down of them. */
   readonly known: ReadonlySet<number>;
+  /** Files with pieces that nobody wants and nobody looked at. */
+  readonly skipped: ReadonlySet<number>;
 }
 
 export type DataCheckOutcome = CheckedData | { readonly ok: false; readonly failure: BtgetError };
@@ -32,16 +39,17 @@ export type DataCheckOutcome = CheckedData | { readonly ok: false; readonly fail
 /** Finds out which pieces the disk holds: some are believed, others hashed. Only pieces that may be whole are. */
 export class DataCheck {
   readonly #parts: DataCheckParts;
-  readonly #survey: readonly FileSurvey[];
+  readonly #survey: SurveyedFiles;
   readonly #answered: (outcome: DataCheckOutcome) => void;
   readonly #verified = new Set<PieceIndex>();
   readonly #lookedAt: Bitfield;
+  #skipped: ReadonlySet<number> = new Set();
   #length = 0;
   #hashedLength = 0;
   #check: InitialCheck | null = null;
 
   /** Runs once, then answers once, unless stopped. */
-  constructor(parts: DataCheckParts, survey: readonly FileSurvey[], answered: (outcome: DataCheckOutcome) => void) {
+  constructor(parts: DataCheckParts, survey: SurveyedFiles, answered: (outcome: DataCheckOutcome) => void) {
     this.#parts = parts;
     this.#survey = survey;
     this.#answered = answered;
@@ -49,9 +57,23 @@ export class DataCheck {
   }
 
   begin(): void {
-    const { metainfo, layout, believe } = this.#parts;
-    const possible = piecesToCheck(metainfo, layout, this.#survey);
-    const belief = believe(this.#survey, possible);
+    const { metainfo, layout, content, believe } = this.#parts;
+    const { files, hasBorderFile } = this.#survey;
+    const shared = new SharedPieces(metainfo.files, layout);
+    const possible = piecesToCheck(metainfo, layout, files, hasBorderFile ? shared : null);
+    const said = believe(files, possible);
+    // Where a shared piece lies, in the files or aside, is found out by hashing it.
+    const liesAnywhere = (piece: number): boolean => (hasBorderFile || !content.isAll) && shared.has(piece);
+    const isSure = (piece: number): boolean => !liesAnywhere(piece);
+    const unknown = new Set<number>(said.unknown);
+    const belief: Belief = {
+      ...said,
+      believed: said.believed.filter(isSure),
+      doubted: said.doubted.filter(isSure),
+      unknown: possible.filter((piece) => liesAnywhere(piece) || (unknown.has(piece) && content.hasPiece(piece))),
+    };
+    const skipped = said.unknown.filter((piece) => isSure(piece) && !content.hasPiece(piece));
+    this.#skipped = new Set(filesOfPieces(metainfo.files, layout, new Set(skipped)));
     for (const piece of belief.believed) {
       this.#verified.add(piece);
       this.#lookedAt.set(piece);
@@ -123,6 +145,7 @@ export class DataCheck {
       lookedAt: this.#lookedAt,
       unflushed: [...this.#verified].filter((piece) => !flushed.has(piece)),
       known,
+      skipped: this.#skipped,
     });
   }
 }

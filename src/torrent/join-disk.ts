@@ -13,6 +13,7 @@ import { TargetHold } from '../resume/target-hold.js';
 import { GuardedStorage } from './guarded-storage.js';
 import type { TorrentOptions } from './torrent-options.js';
 import type { TorrentParts } from './torrent-parts.js';
+import type { WantedContent } from './wanted-content.js';
 
 export interface JoinedDisk {
   readonly storage: Storage;
@@ -24,14 +25,16 @@ export interface DiskParts {
   readonly context: RawServerContext;
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
+  readonly content: WantedContent;
   readonly options: TorrentOptions;
   readonly warned: (code: string, message: string) => void;
 }
 
-export function joinDisk({ parts, context, metainfo, layout, options, warned }: DiskParts): JoinedDisk {
+export function joinDisk({ parts, context, metainfo, layout, content, options, warned }: DiskParts): JoinedDisk {
   const { dir, outputName, partNames, overwrite } = options;
+  const selected = content.isAll ? null : content.files;
   const files = new GuardedStorage(
-    parts.openStorage({ metainfo, layout, dir, output: outputName, partNames, overwrite }),
+    parts.openStorage({ metainfo, layout, dir, output: outputName, partNames, overwrite, selected }),
     context,
   );
   const name = outputName ?? metainfo.files[0]?.path[0] ?? metainfo.name;

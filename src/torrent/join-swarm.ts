@@ -8,9 +8,10 @@ import type { SlotPool, Storage } from '../disk/storage.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import type { RawServerContext } from '../net/raw-server.js';
+import { DEFAULT_PIECE_MEMORY_OPTIONS } from '../pieces/piece-memory.js';
 import { DEFAULT_PIECE_PICKER_OPTIONS, PiecePicker } from '../pieces/piece-picker.js';
 import { RequestBook } from '../pieces/request-book.js';
-import { DEFAULT_STORAGE_WRAPPER_OPTIONS, StorageWrapper } from '../pieces/storage-wrapper.js';
+import { StorageWrapper } from '../pieces/storage-wrapper.js';
 import { Blame, DEFAULT_BLAME_OPTIONS } from '../swarm/blame.js';
 import { Choker, DEFAULT_CHOKER_OPTIONS } from '../swarm/choker.js';
 import { Connecter, DEFAULT_CONNECTER_OPTIONS } from '../swarm/connecter.js';
@@ -67,7 +68,7 @@ export interface JoinedSwarm {
 export function joinSwarm(parts: SwarmParts): JoinedSwarm {
   const { context, random, layout, options } = parts;
 
-  const store = new StorageWrapper(parts.storage, layout, parts.slots, context, DEFAULT_STORAGE_WRAPPER_OPTIONS, {
+  const store = new StorageWrapper(parts.storage, layout, parts.slots, context, DEFAULT_PIECE_MEMORY_OPTIONS, {
     pieceVerified(piece, data) {
       downloader.pieceVerified(piece, data);
       connecter.pieceVerified(piece);

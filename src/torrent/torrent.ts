@@ -17,16 +17,16 @@ import { Completion } from './completion.js';
 import { ContentProgress } from './content-progress.js';
 import { countPeers } from './count-peers.js';
 import { createPeerSources } from './create-peer-sources.js';
+import { DEFAULT_DISK_PAUSE_OPTIONS, DiskPause } from './disk-pause.js';
 import { ExistingData, type ExistingDataFound } from './existing-data.js';
-import { filePath } from './file-path.js';
 import { joinDisk } from './join-disk.js';
 import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
 import { Pace } from './pace.js';
 import type { TorrentEvents, TorrentState, TorrentStatus } from './status.js';
 import type { TorrentOptions } from './torrent-options.js';
 import type { TorrentParts } from './torrent-parts.js';
-
-const MAX_WARNINGS = 20;
+import { WantedContent } from './wanted-content.js';
+import { WarnOnce } from './warn-once.js';
 
 export class Torrent {
   readonly metainfo: Metainfo;
@@ -35,11 +35,13 @@ export class Torrent {
   readonly #events: TorrentEvents;
   readonly #context: RawServerContext;
   readonly #layout: PieceLayout;
+  readonly #content: WantedContent;
   readonly #progress: ContentProgress;
   readonly #swarm: JoinedSwarm;
   readonly #resume: Resume;
   readonly #existing: ExistingData;
   readonly #completion: Completion;
+  readonly #pause: DiskPause;
   readonly #sources: PeerSource;
   #stage: 'new' | 'checking' | 'running' | 'stopping' | 'ended' = 'new';
   /** Who waits for the end. */
@@ -48,7 +50,6 @@ export class Torrent {
   #goodByeSaid = false;
   #diskClosed = false;
   #checking = { checked: 0, length: 0 };
-  readonly #warnings = new Set<string>();
   #timeLeft: RateMeasure | null = null;
   #pace: Pace;
 
@@ -59,11 +60,14 @@ export class Torrent {
     this.#events = events;
     const layout = new PieceLayout(metainfo);
     this.#layout = layout;
+    const content = new WantedContent(metainfo, layout, options.selection);
+    this.#content = content;
     this.#context = parts.rawServer.createContext((error) => this.#crashed(error));
-    const warned = (code: string, message: string): void => this.#warnOnce(code, message);
-    const { storage, resume } = joinDisk({ parts, context: this.#context, metainfo, layout, options, warned });
+    const warnings = new WarnOnce((code, message) => events.warned(code, message));
+    const warned = (code: string, message: string): void => warnings.warn(code, message);
+    const { storage, resume } = joinDisk({ parts, context: this.#context, metainfo, layout, content, options, warned });
     this.#resume = resume;
-    this.#progress = new ContentProgress(metainfo, layout);
+    this.#progress = new ContentProgress(metainfo, layout, content);
     this.#pace = new Pace(this.#context.now());
     this.#swarm = joinSwarm({
       context: this.#context,
@@ -81,8 +85,8 @@ export class Torrent {
       port: parts.port,
       options,
       pieceVerified: (piece) => this.#pieceVerified(piece),
-      diskFailed: (failure) => this.#fail(failure),
-      readFailed: (failure) => this.#warnOnce(failure.code, failure.message),
+      diskFailed: (failure) => this.#pause.refused(failure),
+      readFailed: (failure) => warned(failure.code, failure.message),
     });
     this.#existing = new ExistingData(
       {
@@ -90,9 +94,8 @@ export class Torrent {
         layout,
         storage,
         resume,
-        pathOf: (file) => filePath(file, options),
-        mayWrite: options.mode === 'download',
-        overwrite: options.overwrite,
+        content,
+        options,
         warned,
         checking: (checked, length) => {
           this.#checking = { checked, length };
@@ -108,6 +111,7 @@ export class Torrent {
       metainfo,
       layout,
       storage,
+      content,
       options,
       events: {
         fileDone: (file, path) => events.fileDone(file, path),
@@ -118,9 +122,25 @@ export class Torrent {
         },
       },
       amountLeft: () => this.#swarm.store.amountLeft,
-      ratio: () => this.#swarm.uploader.total / Math.max(1, this.#progress.length),
-      failed: (failure) => this.#fail(failure),
+      ratio: () => this.#swarm.uploader.total / Math.max(1, content.length),
+      diskFailed: (failure) => this.#pause.refused(failure),
+      diskWorked: () => this.#pause.worked(),
     });
+    this.#pause = new DiskPause(
+      {
+        timers: this.#context,
+        hold: (held) => this.#swarm.store.hold(held),
+        // What is whole comes first: it gives memory back.
+        retry: () => this.#swarm.store.retry() || this.#completion.retry(),
+        paused: ({ code, message }) => events.warned(code, `${message}; waiting for the disk`),
+        resumed: () => {
+          this.#completion.retry();
+          events.warned('resumed', 'the disk works again; going on');
+        },
+        failed: (failure) => this.#fail(failure),
+      },
+      DEFAULT_DISK_PAUSE_OPTIONS,
+    );
     this.#sources = createPeerSources({
       metainfo,
       options,
@@ -131,7 +151,7 @@ export class Torrent {
       trackerClient: parts.trackerClient,
       swarm: this.#swarm,
       others: parts.peerSources,
-      left: () => this.#progress.length - this.#progress.have,
+      left: () => this.#progress.left,
       trackerAnswered: (report) => events.trackerAnswered(report),
     });
   }
@@ -169,7 +189,7 @@ export class Torrent {
 
   status(): TorrentStatus {
     const { store, downloader, uploader, connecter } = this.#swarm;
-    const { have, length } = this.#progress;
+    const { have, wanted, length } = this.#progress;
     const now = this.#context.now();
     const left = this.#timeLeft?.timeLeft(now);
     const totals = { downloaded: downloader.total, uploaded: uploader.total };
@@ -178,7 +198,7 @@ export class Torrent {
     return {
       state: this.#state(store.amountLeft, counts.peers),
       length,
-      wanted: length,
+      wanted,
       have,
       checked: this.#checking.checked,
       checkLength: this.#checking.length,
@@ -187,12 +207,14 @@ export class Torrent {
       ...rates,
       ...counts,
       eta: left === undefined ? null : Math.ceil(left / 1000),
+      diskFailure: this.#pause.failure,
     };
   }
 
   #state(amountLeft: number, peers: number): TorrentState {
     if (this.#stage === 'new' || this.#stage === 'checking') return 'checking';
     if (this.#stage === 'stopping' || this.#stage === 'ended') return 'stopped';
+    if (this.#pause.failure !== null) return 'paused';
     if (amountLeft === 0) return 'seeding';
     return this.#pace.isStalled(peers, this.#context.now()) ? 'stalled' : 'downloading';
   }
@@ -206,7 +228,8 @@ export class Torrent {
       picker.completePiece(piece);
       this.#progress.pieceVerified(piece);
     }
-    if (this.#options.mode === 'seed' && store.amountLeft > 0) this.#wantNothingMore();
+    const fetches = this.#options.mode === 'download';
+    this.#wantOnly((piece) => this.#content.hasPiece(piece) && (fetches || store.have.has(piece)));
     this.#timeLeft = new RateMeasure(store.amountLeft);
     this.#pace = new Pace(this.#context.now());
     this.#events.started();
@@ -218,10 +241,10 @@ export class Torrent {
     this.#sources.begin();
   }
 
-  #wantNothingMore(): void {
+  #wantOnly(isWanted: (piece: PieceIndex) => boolean): void {
     const { store, picker } = this.#swarm;
     for (const piece of this.#layout.pieceIndices()) {
-      if (store.have.has(piece)) continue;
+      if (isWanted(piece)) continue;
       store.setWanted(piece, false);
       picker.setWanted(piece, false);
     }
@@ -230,8 +253,10 @@ export class Torrent {
   #pieceVerified(piece: PieceIndex): void {
     this.#timeLeft?.dataCameIn(this.#layout.lengthOf(piece), this.#context.now());
     this.#progress.pieceVerified(piece);
+    this.#pause.worked();
     this.#completion.pieceVerified(piece);
-    if (this.#swarm.store.amountLeft === 0) this.#sources.completed();
+    // Of a part of the torrent trackers are told that the rest is left.
+    if (this.#swarm.store.amountLeft === 0 && this.#progress.left === 0) this.#sources.completed();
   }
 
   /** The world's fault: the torrent cannot go on. What is on the disk stays as it is. */
@@ -251,17 +276,11 @@ export class Torrent {
     this.#events.failed(error instanceof Error ? error : new Error(String(error)));
   }
 
-  /** Peers may ask a hundred times for what the disk does not give. */
-  #warnOnce(code: string, message: string): void {
-    if (this.#warnings.has(message) || this.#warnings.size >= MAX_WARNINGS) return;
-    this.#warnings.add(message);
-    this.#events.warned(code, message);
-  }
-
   #close(): void {
     this.#stage = 'stopping';
     this.#existing.stop();
     this.#completion.stop();
+    this.#pause.stop();
     this.#swarm.encoder.close();
     this.#swarm.connecter.stop();
     this.#swarm.store.close(() => {

@@ -82,7 +82,7 @@ function cutOff({ seed, latency, pace, batch, minLength, cutAt, powerCut }: Run)
   const contents = journal === null ? null : readJournal(journal.bytes, OWNER);
   if (journal !== null) assert.ok(contents !== null);
   const { files: survey } = surveyOf(later, timeline);
-  const possible = piecesToCheck(metainfo, layout, survey);
+  const possible = piecesToCheck(metainfo, layout, survey, null);
   const belief =
     journal === null || contents === null
       ? { believed: [], doubted: [], unknown: possible, known: new Set() }

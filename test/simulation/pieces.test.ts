@@ -5,9 +5,10 @@ import { BtgetError } from '../../src/base/failure.js';
 import type { Random } from '../../src/base/random.js';
 import type { BlockSpan } from '../../src/disk/storage.js';
 import { BLOCK_LENGTH } from '../../src/metainfo/piece-layout.js';
+import { DEFAULT_PIECE_MEMORY_OPTIONS } from '../../src/pieces/piece-memory.js';
 import { DEFAULT_PIECE_PICKER_OPTIONS, PiecePicker } from '../../src/pieces/piece-picker.js';
 import { RequestBook } from '../../src/pieces/request-book.js';
-import { DEFAULT_STORAGE_WRAPPER_OPTIONS, StorageWrapper } from '../../src/pieces/storage-wrapper.js';
+import { StorageWrapper } from '../../src/pieces/storage-wrapper.js';
 import { Bitfield, fullBitfield } from '../../src/wire/bitfield.js';
 import { MemorySlotPool } from '../support/memory-slot-pool.js';
 import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../support/memory-storage.js';
@@ -44,7 +45,7 @@ function download(world: World): string[] {
   const disk = new MemoryStorage(SAMPLE.metainfo, timeline, { ...DEFAULT_MEMORY_STORAGE_OPTIONS, latency: 3 });
   const count = SAMPLE.layout.pieceCount;
   const picker = new PiecePicker(count, DEFAULT_PIECE_PICKER_OPTIONS, random);
-  const wrapper = new StorageWrapper(disk, SAMPLE.layout, slots, timeline, DEFAULT_STORAGE_WRAPPER_OPTIONS, {
+  const wrapper = new StorageWrapper(disk, SAMPLE.layout, slots, timeline, DEFAULT_PIECE_MEMORY_OPTIONS, {
     pieceVerified: (piece, data) => {
       log.push(`${timeline.now()}: verified ${piece}`);
       if (data !== null) assert.deepEqual(data, SAMPLE.bytesOf(piece));

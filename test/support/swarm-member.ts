@@ -1,9 +1,10 @@
 import type { BtgetError } from '../../src/base/failure.js';
 import type { Random } from '../../src/base/random.js';
 import type { RawServerContext } from '../../src/net/raw-server.js';
+import { DEFAULT_PIECE_MEMORY_OPTIONS } from '../../src/pieces/piece-memory.js';
 import { DEFAULT_PIECE_PICKER_OPTIONS, PiecePicker } from '../../src/pieces/piece-picker.js';
 import { RequestBook } from '../../src/pieces/request-book.js';
-import { DEFAULT_STORAGE_WRAPPER_OPTIONS, StorageWrapper } from '../../src/pieces/storage-wrapper.js';
+import { StorageWrapper } from '../../src/pieces/storage-wrapper.js';
 import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from '../../src/session/port-listener.js';
 import { Blame, DEFAULT_BLAME_OPTIONS } from '../../src/swarm/blame.js';
 import { Choker, DEFAULT_CHOKER_OPTIONS } from '../../src/swarm/choker.js';
@@ -91,7 +92,7 @@ export class SwarmMember {
     const timers = this.context;
     this.storage = new MemoryStorage(metainfo, timers, { ...DEFAULT_MEMORY_STORAGE_OPTIONS, content: all.content });
     this.slots = new MemorySlotPool(all.memory);
-    this.wrapper = new StorageWrapper(this.storage, layout, this.slots, timers, DEFAULT_STORAGE_WRAPPER_OPTIONS, {
+    this.wrapper = new StorageWrapper(this.storage, layout, this.slots, timers, DEFAULT_PIECE_MEMORY_OPTIONS, {
       pieceVerified: (piece, data) => {
         this.downloader.pieceVerified(piece, data);
         this.connecter.pieceVerified(piece);

@@ -59,6 +59,16 @@ export class TorrentJob implements TorrentEvents {
     return this.#failure;
   }
 
+  /** What the disk refused, while the torrent waits for it; whoever ends it then has this for a reason. */
+  get pausedBy(): BtgetError | null {
+    return this.#status?.diskFailure ?? null;
+  }
+
+  /** Bytes that were asked for. */
+  get wanted(): number {
+    return this.#status?.wanted ?? contentLength(this.metainfo);
+  }
+
   get isDone(): boolean {
     return this.#doneAt !== undefined;
   }
@@ -104,7 +114,7 @@ export class TorrentJob implements TorrentEvents {
   end(failure: BtgetError | null): void {
     if (this.#over) return;
     this.#takeStatus();
-    if (failure !== null && !this.isDone) this.#fail(failure);
+    if (failure !== null && !this.isDone) this.#fail(this.pausedBy ?? failure);
     this.#finish();
   }
 
@@ -164,7 +174,7 @@ export class TorrentJob implements TorrentEvents {
         type: 'done',
         about: this.about,
         paths: this.paths,
-        length: status?.wanted ?? contentLength(this.metainfo),
+        length: this.wanted,
         seconds: this.#seconds(),
         downloaded: status?.downloaded ?? 0,
         uploaded: status?.uploaded ?? 0,

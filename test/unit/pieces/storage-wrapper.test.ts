@@ -3,7 +3,8 @@ import { describe, it } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
 import type { DoneOutcome } from '../../../src/disk/storage.js';
 import { BLOCK_LENGTH } from '../../../src/metainfo/piece-layout.js';
-import { DEFAULT_STORAGE_WRAPPER_OPTIONS, StorageWrapper } from '../../../src/pieces/storage-wrapper.js';
+import { DEFAULT_PIECE_MEMORY_OPTIONS } from '../../../src/pieces/piece-memory.js';
+import { StorageWrapper } from '../../../src/pieces/storage-wrapper.js';
 import { readsOf } from '../../support/block-reads.js';
 import { MemorySlotPool } from '../../support/memory-slot-pool.js';
 import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../../support/memory-storage.js';
@@ -42,7 +43,7 @@ class Scene {
       SAMPLE.layout,
       this.slots,
       this.timeline,
-      DEFAULT_STORAGE_WRAPPER_OPTIONS,
+      DEFAULT_PIECE_MEMORY_OPTIONS,
       {
         pieceVerified: (piece, data) => say(`verified ${piece} (${dataOf(piece, data)})`),
         pieceFailed: (piece, data) => say(`failed ${piece} (${dataOf(piece, data)})`),

@@ -20,6 +20,7 @@ function foundWhole() {
     metainfo,
     layout,
     storage: { finishFile: () => assert.fail() },
+    content: { files: new Set(metainfo.files.keys()) },
     options: DEFAULT_TORRENT_OPTIONS,
     events: {
       fileDone: (_, path) => log.push(path),
@@ -28,7 +29,8 @@ function foundWhole() {
     },
     amountLeft: () => 0,
     ratio: () => 0,
-    failed: () => assert.fail(),
+    diskFailed: () => assert.fail(),
+    diskWorked: () => assert.fail(),
   });
   completion.begin([...layout.pieceIndices()], new Set(metainfo.files.keys()));
   return { timers, log, completion };
