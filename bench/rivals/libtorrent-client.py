@@ -21,9 +21,11 @@ session = lt.session({
     'ignore_limits_on_local_network': False, 'rate_limit_ip_overhead': False,
     'alert_mask': lt.alert.category_t.status_notification,
 })
+flags = lt.torrent_flags
+undiscovered = flags.disable_dht | flags.disable_lsd | flags.disable_pex
 added = {'ti': lt.torrent_info(torrent), 'save_path': save_path, 'storage_mode': lt.storage_mode_t.storage_mode_sparse}
 if role == 'seed':
-    handle = session.add_torrent({**added, 'flags': lt.torrent_flags.seed_mode})
+    handle = session.add_torrent({**added, 'flags': flags.seed_mode | undiscovered})
     if rest:
         handle.set_upload_limit(int(rest[0]))
     while session.listen_port() == 0:
@@ -33,7 +35,7 @@ if role == 'seed':
         time.sleep(1)
 elif role == 'download':
     # Not automatically managed: that would hold it back until the session has looked at its queue.
-    handle = session.add_torrent({**added, 'flags': lt.torrent_flags.update_subscribe})
+    handle = session.add_torrent({**added, 'flags': flags.update_subscribe | undiscovered})
     for port in rest:
         handle.connect_peer(('127.0.0.1', int(port)))
     while not handle.status().is_seeding:

@@ -29,6 +29,7 @@ export function encodeBencode(value: Encodable): Buffer {
   return Buffer.concat(parts);
 }
 
+const BEYOND_LATIN1 = /[\u0100-\uffff]/;
 const DICTIONARY = Buffer.from('d');
 const LIST = Buffer.from('l');
 const END = Buffer.from('e');
@@ -59,9 +60,8 @@ function writeDictionary(dictionary: ReadonlyMap<string, Encodable>, parts: Uint
   parts.push(DICTIONARY);
   // Text of one character a byte is sorted as its bytes are.
   for (const key of [...dictionary.keys()].sort()) {
-    const bytes = Buffer.from(key, 'latin1');
-    if (bytes.toString('latin1') !== key) throw new Error(`a key of bencode is not bytes: ${JSON.stringify(key)}`);
-    writeBytes(bytes, parts);
+    if (BEYOND_LATIN1.test(key)) throw new Error(`a key of bencode is not bytes: ${JSON.stringify(key)}`);
+    parts.push(Buffer.from(`${key.length}:${key}`, 'latin1'));
     write(dictionary.get(key) as Encodable, parts);
   }
   parts.push(END);

@@ -1,6 +1,7 @@
 /** The files of a whole process: workers and descriptors that all torrents share. */
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
+import type { Worker } from 'node:worker_threads';
 import type { Timers } from '../base/clock.js';
 import { HashQueue } from './file-hash-queue.js';
 import { journalName } from './file-names.js';
@@ -9,7 +10,7 @@ import { type HashedFile, type Hashing, hashPieces, type PieceHashesOutcome } fr
 import { FileReadPool } from './file-read-pool.js';
 import { FileStorage, type SharedDisk } from './file-storage.js';
 import { createFileTarget } from './file-target.js';
-import { WorkerThread } from './file-worker-thread.js';
+import { PIECE_WORKER, WorkerThread } from './file-worker-thread.js';
 import type { OpenStorageOptions, Storage } from './storage.js';
 import type { OpenTargetOptions, Target } from './target.js';
 
@@ -18,6 +19,8 @@ export interface FileDiskOptions {
   readonly timers: Timers;
   /** What a worker thread runs: it serves its port with `servePieceWork`. */
   readonly workerModule: URL;
+  /** A thread of `workerModule` that writes, begun before there was a disk; null: it is started when it is needed. */
+  readonly writer: Worker | null;
   /** Workers that hash what lies on the disk, at most; one more writes. */
   readonly hashingWorkers: number;
   /** Files that stay open for reading. */
@@ -26,7 +29,8 @@ export interface FileDiskOptions {
 }
 
 export const DEFAULT_FILE_DISK_OPTIONS: Omit<FileDiskOptions, 'timers'> = {
-  workerModule: new URL('./piece-worker.js', import.meta.url),
+  workerModule: PIECE_WORKER,
+  writer: null,
   hashingWorkers: availableParallelism(),
   openFiles: 64,
   readOperations: systemReadOperations,
@@ -66,7 +70,7 @@ export function createFileDisk(options: FileDiskOptions): FileDisk {
   };
   const disk: SharedDisk = {
     timers,
-    writer: new WorkerThread(workerModule, crashed),
+    writer: new WorkerThread(workerModule, crashed, options.writer),
     hashing: new HashQueue(workerModule, hashingWorkers, crashed),
     readPool: new FileReadPool(readOperations, options.openFiles),
     readOperations,

@@ -3,6 +3,9 @@ import { Worker } from 'node:worker_threads';
 import { BtgetError } from '../base/failure.js';
 import type { Told, Work, WorkAnswers, WorkKind, WorkRequest } from './file-disk-protocol.js';
 
+/** What a disk's threads run. */
+export const PIECE_WORKER: URL = new URL('./piece-worker.js', import.meta.url);
+
 type Answered<K extends WorkKind> = (told: Told<Work[K]['answer']>) => void;
 
 // While the thread goes through one message the next lies ready.
@@ -14,6 +17,13 @@ const MESSAGE_LENGTH = 1024 * 1024;
 interface Held {
   readonly request: WorkRequest;
   readonly moved: readonly ArrayBuffer[];
+}
+
+/** Starts a thread that does not keep the process alive, for a `WorkerThread` that will be. */
+export function beginThread(module: URL): Worker {
+  const thread = new Worker(module);
+  thread.unref();
+  return thread;
 }
 
 /**
@@ -30,9 +40,11 @@ export class WorkerThread {
   #held: Held[] = [];
   #messagesDue = 0;
 
-  constructor(module: URL, crashed: (error: Error) => void) {
+  /** `begun`: a thread of `module` from `beginThread`, or null. */
+  constructor(module: URL, crashed: (error: Error) => void, begun: Worker | null = null) {
     this.#module = module;
     this.#crashed = crashed;
+    if (begun !== null) this.#thread = this.#listenTo(begun);
   }
 
   /** Whether there is a thread. */
@@ -48,8 +60,7 @@ export class WorkerThread {
   /** Starts the thread ahead of the first request: that takes some 40 ms, in which the caller can do something else. */
   start(): void {
     if (this.#thread !== undefined) return;
-    this.#thread = this.#start();
-    this.#thread.unref();
+    this.#thread = this.#listenTo(beginThread(this.#module));
   }
 
   /** Requests are begun in the order of asking. What is in `moved` belongs to the worker from here on. */
@@ -59,7 +70,7 @@ export class WorkerThread {
     moved: readonly ArrayBuffer[],
     answered: Answered<K>,
   ): void {
-    this.#thread ??= this.#start();
+    this.#thread ??= this.#listenTo(new Worker(this.#module));
     if (this.#due.size === 0) this.#thread.ref();
     const id = this.#asked;
     this.#asked += 1;
@@ -99,8 +110,7 @@ export class WorkerThread {
     this.#failDue(new BtgetError('interrupted', 'interrupted before it was done'));
   }
 
-  #start(): Worker {
-    const thread = new Worker(this.#module);
+  #listenTo(thread: Worker): Worker {
     thread.on('message', (answers: WorkAnswers) => this.#gotAnswers(thread, answers));
     thread.on('error', (error) => this.#died(thread, error));
     thread.on('exit', (code) => this.#died(thread, new Error(`a disk worker ended with code ${code}`)));

@@ -29,7 +29,11 @@ export function parseIp(text: string): IpAddress | undefined {
 export function ipOfBytes(bytes: Buffer): IpAddress {
   if (bytes.length === 16 && bytes.subarray(0, 12).equals(MAPPED_PREFIX)) return ipOfBytes(bytes.subarray(12));
   const family = familyOfLength(bytes.length);
-  return { family, bytes: Buffer.from(bytes), text: family === 4 ? bytes.join('.') : textOfIpv6(bytes) };
+  return {
+    family,
+    bytes: Buffer.from(bytes),
+    text: family === 4 ? `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}` : textOfIpv6(bytes),
+  };
 }
 
 /** The one spelling of an IP literal, or undefined when `text` is none. */

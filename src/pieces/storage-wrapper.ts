@@ -16,7 +16,7 @@ export interface PieceEvents {
   pieceDropped(piece: PieceIndex): void;
   /** There may be room again after `openPiece` said false. */
   roomForPieces(): void;
-  /** The disk refused something. Whole pieces are kept in memory until `retry`. */
+  /** The disk refused something. Whole pieces are kept in memory until `retry` or the end of a `hold`. */
   diskFailed(failure: BtgetError): void;
 }
 
@@ -36,9 +36,11 @@ export class StorageWrapper {
   readonly #events: PieceEvents;
   readonly #verified: VerifiedPieces;
   readonly #open = new Map<PieceIndex, OpenPiece>();
-  /** Whole pieces that the disk could not settle. */
-  #refused: OpenPiece[] = [];
+  /** Whole pieces that wait for the disk to work again. */
+  readonly #refused: OpenPiece[] = [];
   #unwrittenLength = 0;
+  /** The disk takes nothing at present. */
+  #held = false;
   #closing = false;
 
   constructor(
@@ -96,7 +98,7 @@ export class StorageWrapper {
    * that waited for `spillAfter` while none of the memory is ours, needs none: it goes to the disk block by block.
    */
   openPiece(piece: PieceIndex): boolean {
-    if (this.#closing) return false;
+    if (this.#closing || this.#held) return false;
     if (this.#open.has(piece) || this.have.has(piece)) throw new Error(`piece ${piece} cannot be opened`);
     const slot = this.#memory.take(this.#layout.lengthOf(piece));
     if (slot === undefined) return false;
@@ -138,11 +140,20 @@ export class StorageWrapper {
     this.#timers.addTask(() => answered({ ok: false, failure }), 0);
   }
 
-  /** Tries again what the disk refused. */
-  retry(): void {
-    const refused = this.#refused;
-    this.#refused = [];
-    for (const open of refused) this.#settle(open);
+  /** While `held` no piece is opened, and whole ones wait in memory. `roomForPieces` follows when it is over. */
+  hold(held: boolean): void {
+    this.#held = held;
+    if (held) return;
+    for (const open of this.#refused.splice(0)) this.#settle(open);
+    this.#events.roomForPieces();
+  }
+
+  /** Gives the disk one of the pieces that wait for it, held or not. False when none waits. */
+  retry(): boolean {
+    const open = this.#refused.shift();
+    if (open === undefined) return false;
+    this.#commit(open);
+    return true;
   }
 
   /** Closes the storage and gives back all memory, once. What the disk has not answered for comes to nothing. */
@@ -174,6 +185,11 @@ export class StorageWrapper {
   }
 
   #settle(open: OpenPiece): void {
+    if (this.#held) this.#refused.push(open);
+    else this.#commit(open);
+  }
+
+  #commit(open: OpenPiece): void {
     if (this.#closing) return;
     const { piece, slot } = open;
     if (slot === null) {

@@ -1,3 +1,4 @@
+import type { Worker } from 'node:worker_threads';
 import { systemRandom } from '../base/system-random.js';
 import { findDestinations } from '../discovery/http-destination.js';
 import { DEFAULT_FETCH_OPTIONS } from '../discovery/http-fetch.js';
@@ -15,16 +16,17 @@ import type { SessionOptions } from './session-options.js';
 /**
  * A session over real sockets, the real disk and real trackers. Throws a 'usage' failure when `bind` names no address of
  * this machine. `gotException` is told of bugs outside every torrent. Nothing is opened until the session is used, and
- * after `stop` has answered nothing of it keeps the process alive.
+ * after `stop` has answered nothing of it keeps the process alive. `writer`: see `FileDiskOptions`.
  */
 export function createNodeSession(
   options: SessionOptions,
   userAgent: string,
   gotException: (error: unknown) => void,
+  writer: Worker | null = null,
 ): Session {
   const bind = options.bind === null ? null : resolveBind(options.bind);
   const rawServer = new NodeRawServer({ ...DEFAULT_NODE_RAW_SERVER_OPTIONS, bindAddresses: bind, gotException });
-  const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: rawServer });
+  const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: rawServer, writer });
   const http = new HttpTrackerClient(rawServer, { ...DEFAULT_FETCH_OPTIONS, userAgent, bind });
   const udpOptions = { ...DEFAULT_UDP_TRACKER_OPTIONS, bind, findDestinations };
   const udp = new UdpTrackerClient(rawServer, systemRandom, udpOptions);

@@ -20,14 +20,16 @@ export const DEFAULT_RATE_LIMITER_OPTIONS: RateLimiterOptions = { burst: 100, ro
 /**
  * A bucket that fills with so many bytes a second and is shared by everybody whose bytes count, whatever their torrent.
  *
- * Whoever finds it empty waits, and gets a turn in the order of waiting; while somebody waits, nobody else gets anything.
+ * Whoever finds it empty waits, and gets a turn in the order of waiting, those who are patient after the others; while
+ * somebody waits, nobody else gets anything.
  * A taker may overdraw: a block goes as a whole, and the debt is paid off before the next turn, so that the rate holds
  * in the long run however low it is. There is a timer only while somebody waits.
  */
 export class RateLimiter {
   readonly #timers: Timers;
   readonly #options: RateLimiterOptions;
-  readonly #waiting = new Set<RateWaiter>();
+  /** Until when each of them lets others go first. */
+  readonly #waiting = new Map<RateWaiter, Millis>();
   #rate: number | null;
   #tokens: number;
   #filledAt: Millis;
@@ -66,9 +68,9 @@ export class RateLimiter {
     if (this.#turn !== null) this.#turn = Math.max(0, this.#turn - length);
   }
 
-  /** Queues for a turn. Harmless when it queues already. */
-  wait(waiter: RateWaiter): void {
-    this.#waiting.add(waiter);
+  /** Queues for a turn, and lets others go first until `patientUntil`. Harmless when it queues already. */
+  wait(waiter: RateWaiter, patientUntil: Millis = Number.NEGATIVE_INFINITY): void {
+    this.#waiting.set(waiter, patientUntil);
     this.#schedule();
   }
 
@@ -105,18 +107,26 @@ export class RateLimiter {
     return Math.max(this.#options.round, Math.ceil((debt * 1000) / this.#rate));
   }
 
+  #next(): RateWaiter | undefined {
+    const now = this.#timers.now();
+    for (const [waiter, patientUntil] of this.#waiting) if (patientUntil <= now) return waiter;
+    return this.#waiting.keys().next().value;
+  }
+
   /** One turn for each who waits now, as far as the tokens go. Who waits again does so for the next round. */
   #giveTurns(): void {
     this.#task = null;
     this.#fill();
-    const share = Math.max(this.#options.share, this.#tokens / this.#waiting.size);
+    // What a round earns goes to one at a time: a sip for everybody would cost each of them an event of its own.
+    const earned = ((this.#rate ?? 0) * this.#options.round) / 1000;
+    const share = Math.max(this.#options.share, earned, this.#tokens / this.#waiting.size);
     try {
       for (let turns = this.#waiting.size; turns > 0 && (this.#rate === null || this.#tokens > 0); turns -= 1) {
-        const next = this.#waiting.values().next();
-        if (next.done === true) break;
-        this.#waiting.delete(next.value);
+        const next = this.#next();
+        if (next === undefined) break;
+        this.#waiting.delete(next);
         this.#turn = share;
-        next.value.rateAllows();
+        next.rateAllows();
       }
     } finally {
       this.#turn = null;

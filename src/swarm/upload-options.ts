@@ -14,6 +14,8 @@ export interface UploadOptions {
   readonly maxBatch: number;
   /** Between those two, a batch is what the peer takes in this time: a choke or a cancel then still has an effect. */
   readonly batchTime: Millis;
+  /** Under an upload limit, a request for a piece that we have given to somebody else lets others go first for so long. */
+  readonly patience: Millis;
   /** How rates are measured. */
   readonly measure: MeasureOptions;
 }
@@ -24,5 +26,7 @@ export const DEFAULT_UPLOAD_OPTIONS: UploadOptions = {
   minBatch: 64 * 1024,
   maxBatch: 512 * 1024,
   batchTime: 500,
+  // Clients give up on a request after twenty seconds or more.
+  patience: 5_000,
   measure: DEFAULT_MEASURE_OPTIONS,
 };

@@ -3,6 +3,7 @@ import type { BlockRead, BlockSpan, DoneOutcome } from '../disk/storage.js';
 import { Measure } from '../measure/measure.js';
 import { BLOCK_LENGTH, type PieceIndex } from '../metainfo/piece-layout.js';
 import { encodeMessage } from '../wire/message.js';
+import type { FirstCopies } from './first-copies.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
 import { Outbox } from './outbox.js';
 import type { PeerConnection } from './peer-connection.js';
@@ -10,12 +11,14 @@ import type { RateLimiter, RateWaiter } from './rate-limiter.js';
 import type { SendMemory } from './send-memory.js';
 import { UploadBatch } from './upload-batch.js';
 import type { UploadOptions } from './upload-options.js';
+import { UploadQueue } from './upload-queue.js';
 
 /** What an Upload needs of the side that all uploads of a torrent share. */
 export interface UploadOwner {
   readonly options: UploadOptions;
   readonly limiter: RateLimiter;
   readonly memory: SendMemory;
+  readonly firstCopies: FirstCopies;
   now(): Millis;
   /** Runs `task` in an event of its own, of the torrent's. */
   later(task: () => void): void;
@@ -34,9 +37,6 @@ export interface UploadOwner {
 // One is read while the other leaves.
 const MAX_READS = 2;
 
-/** By position of their first byte: a second request for the same place replaces the first. In the order of asking. */
-type Requests = Map<number, BlockSpan>;
-
 /**
  * Serves one peer. Requests wait in a queue; a batch of them is read in one go and leaves in one send, while what is read
  * and what waits in the socket stay below a bound. A choke, and the peer's loss of interest, empty the queue, and what is
@@ -47,9 +47,9 @@ export class Upload implements RateWaiter {
   readonly #owner: UploadOwner;
   readonly #measure: Measure;
   readonly #outbox: Outbox;
-  readonly #queue: Requests = new Map();
-  /** Requests that are being read and are still wanted. */
-  readonly #inRead: Requests = new Map();
+  readonly #queue: UploadQueue;
+  /** Requests that are being read and are still wanted, by position of their first byte. */
+  readonly #inRead = new Map<number, BlockSpan>();
   /** Requests did not fit in the queue, and the peer does not know yet. */
   #dropped = false;
   /** Reads under way, and bytes of blocks in them. */
@@ -68,6 +68,12 @@ export class Upload implements RateWaiter {
     this.#connection = connection;
     this.#owner = owner;
     this.#measure = new Measure(owner.options.measure, owner.now());
+    this.#queue = new UploadQueue({
+      now: () => owner.now(),
+      patience: owner.options.patience,
+      isShort: () => owner.limiter.rate !== null,
+      isFirst: (piece) => owner.firstCopies.isFirst(piece, this),
+    });
     this.#outbox = new Outbox(owner.memory, {
       now: () => owner.now(),
       unsentLength: () => connection.unsentLength,
@@ -154,7 +160,7 @@ export class Upload implements RateWaiter {
       this.#dropped = true;
       return FINE;
     }
-    this.#queue.set(this.#owner.position(index, begin), { piece: index, begin, length });
+    this.#queue.add(this.#owner.position(index, begin), { piece: index, begin, length });
     this.#serveSoon();
     return FINE;
   }
@@ -164,7 +170,7 @@ export class Upload implements RateWaiter {
     const index = this.#owner.pieceOf(piece, begin, length);
     if (index === undefined) return JUNK;
     const position = this.#owner.position(index, begin);
-    if (this.#queue.get(position)?.length === length) this.#queue.delete(position);
+    this.#queue.withdraw(position, length);
     if (this.#inRead.get(position)?.length !== length) return FINE;
     // What is read for nothing costs us a disk; a peer that makes a habit of it is counted.
     this.#inRead.delete(position);
@@ -190,6 +196,7 @@ export class Upload implements RateWaiter {
     this.#inRead.clear();
     this.#dropped = false;
     this.#owner.limiter.leave(this);
+    this.#owner.firstCopies.leave(this);
     this.#outbox.withdraw();
   }
 
@@ -219,7 +226,7 @@ export class Upload implements RateWaiter {
       if (!this.#hasRoomFor(batch)) return;
       const allowance = Math.min(batch, this.#owner.limiter.allowance());
       if (allowance === 0) {
-        this.#owner.limiter.wait(this);
+        this.#owner.limiter.wait(this, this.#queue.patientUntil());
         return;
       }
       const memory = this.#outbox.take();
@@ -243,12 +250,10 @@ export class Upload implements RateWaiter {
 
   #read(memory: Buffer, allowance: number): void {
     const batch = new UploadBatch(memory);
-    for (const [position, request] of this.#queue) {
-      if (batch.length > 0 && (batch.length + request.length > allowance || !batch.hasRoomFor(request))) break;
-      this.#queue.delete(position);
+    this.#queue.fill(batch, allowance, (position, request) => {
       this.#inRead.set(position, request);
-      batch.add(request);
-    }
+      this.#owner.firstCopies.goes(request.piece, this, request.length);
+    });
     this.#owner.limiter.spend(batch.length);
     this.#readCount += 1;
     this.#readLength += batch.length;

@@ -3,6 +3,7 @@ import type { BtgetError } from '../base/failure.js';
 import type { BlockRead, DoneOutcome } from '../disk/storage.js';
 import { Measure } from '../measure/measure.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+import { FirstCopies } from './first-copies.js';
 import type { PeerConnection } from './peer-connection.js';
 import type { RateLimiter } from './rate-limiter.js';
 import type { SendMemory } from './send-memory.js';
@@ -31,6 +32,7 @@ export class Uploader implements UploadOwner {
   readonly options: UploadOptions;
   readonly limiter: RateLimiter;
   readonly memory: SendMemory;
+  readonly firstCopies: FirstCopies;
   readonly #parts: UploaderParts;
   readonly #measure: Measure;
   #total = 0;
@@ -39,6 +41,7 @@ export class Uploader implements UploadOwner {
     this.options = options;
     this.limiter = parts.limiter;
     this.memory = parts.memory;
+    this.firstCopies = new FirstCopies(parts.layout);
     this.#parts = parts;
     this.#measure = new Measure(options.measure, parts.timers.now());
   }

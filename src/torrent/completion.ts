@@ -27,7 +27,9 @@ export interface CompletionParts {
   readonly amountLeft: () => number;
   /** Uploaded ÷ size of what is wanted. */
   readonly ratio: () => number;
-  readonly failed: (failure: BtgetError) => void;
+  /** The disk refused something; `retry` tries it again. */
+  readonly diskFailed: (failure: BtgetError) => void;
+  readonly diskWorked: () => void;
 }
 
 /** From verified pieces to whole files, from whole files to done, and from done to the seed goal. Each is told once. */
@@ -47,10 +49,11 @@ export class Completion {
     this.#finisher = new FileFinisher({
       finishFile: (file, answered) => parts.storage.finishFile(file, answered),
       finished: (file) => {
+        parts.diskWorked();
         this.#tellFile(file);
         this.#tellIfDone();
       },
-      failed: parts.failed,
+      failed: parts.diskFailed,
     });
   }
 
@@ -76,6 +79,11 @@ export class Completion {
       this.#tellIfDone();
     };
     goOn();
+  }
+
+  /** Tries again what the disk refused. False when it refused nothing. */
+  retry(): boolean {
+    return this.#finisher.retry();
   }
 
   pieceVerified(piece: PieceIndex): void {

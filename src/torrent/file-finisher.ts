@@ -12,7 +12,7 @@ export interface FileFinisherParts {
   readonly failed: (failure: BtgetError) => void;
 }
 
-/** Gives files their names when their last piece is verified. After a failure it finishes nothing more. */
+/** Gives files their names when their last piece is verified. What the disk refuses waits for `retry`. */
 export class FileFinisher {
   readonly #parts: FileFinisherParts;
   /** All files that were ever to be finished, in order: shifting a hundred thousand out of a list takes minutes. */
@@ -20,15 +20,15 @@ export class FileFinisher {
   /** How many of them have been begun. */
   #begun = 0;
   #underWay = 0;
-  #failed = false;
+  readonly #refused: number[] = [];
 
   constructor(parts: FileFinisherParts) {
     this.#parts = parts;
   }
 
-  /** Nothing waits and nothing is under way, and nothing failed. */
+  /** Nothing waits and nothing is under way. */
   get isDone(): boolean {
-    return !this.#failed && this.#begun === this.#files.length && this.#underWay === 0;
+    return this.#refused.length === 0 && this.#begun === this.#files.length && this.#underWay === 0;
   }
 
   /** Finishes these files, in this order. */
@@ -37,8 +37,15 @@ export class FileFinisher {
     this.#next();
   }
 
+  /** Tries again what the disk refused. False when it refused nothing. */
+  retry(): boolean {
+    if (this.#refused.length === 0) return false;
+    this.finish(this.#refused.splice(0));
+    return true;
+  }
+
   #next(): void {
-    while (!this.#failed && this.#underWay < AT_ONCE) {
+    while (this.#underWay < AT_ONCE) {
       const file = this.#files[this.#begun];
       if (file === undefined) return;
       this.#begun += 1;
@@ -49,13 +56,12 @@ export class FileFinisher {
 
   #answered(file: number, outcome: DoneOutcome): void {
     this.#underWay -= 1;
-    if (this.#failed) return;
-    if (!outcome.ok) {
-      this.#failed = true;
-      this.#parts.failed(outcome.failure);
+    if (outcome.ok) {
+      this.#next();
+      this.#parts.finished(file);
       return;
     }
-    this.#next();
-    this.#parts.finished(file);
+    this.#refused.push(file);
+    this.#parts.failed(outcome.failure);
   }
 }

@@ -2,7 +2,7 @@ import type { BtgetError } from '../base/failure.js';
 import type { TrackerAnswer } from '../discovery/rerequester.js';
 import type { TorrentFile } from '../metainfo/metainfo.js';
 
-export type TorrentState = 'checking' | 'downloading' | 'seeding' | 'stalled' | 'stopped';
+export type TorrentState = 'checking' | 'downloading' | 'seeding' | 'stalled' | 'paused' | 'stopped';
 
 /** One torrent at one moment, for displays and scripts: pulled by whoever shows it, so that nothing below knows a display. */
 export interface TorrentStatus {
@@ -31,6 +31,8 @@ export interface TorrentStatus {
   readonly unchokedBy: number;
   /** Seconds left at the present pace; null when unknown. */
   readonly eta: number | null;
+  /** Why it is paused: what the disk refused. */
+  readonly diskFailure: BtgetError | null;
 }
 
 /** What happens to a torrent, told as it happens. */

@@ -13,10 +13,12 @@ import type { RawServerContext } from '../net/raw-server.js';
 import type { Resume } from '../resume/resume.js';
 import type { Encoder } from '../swarm/encoder.js';
 import type { RefusalCode } from '../wire/refusal.js';
+import { beginPieces } from './begin-pieces.js';
 import { Completion } from './completion.js';
 import { ContentProgress } from './content-progress.js';
 import { countPeers } from './count-peers.js';
 import { createPeerSources } from './create-peer-sources.js';
+import { DEFAULT_DISK_PAUSE_OPTIONS, DiskPause } from './disk-pause.js';
 import { ExistingData, type ExistingDataFound } from './existing-data.js';
 import { joinDisk } from './join-disk.js';
 import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
@@ -41,6 +43,7 @@ export class Torrent {
   readonly #resume: Resume;
   readonly #existing: ExistingData;
   readonly #completion: Completion;
+  readonly #pause: DiskPause;
   readonly #sources: PeerSource;
   #stage: 'new' | 'checking' | 'running' | 'stopping' | 'ended' = 'new';
   /** Who waits for the end. */
@@ -64,11 +67,7 @@ export class Torrent {
     this.#content = content;
     this.#context = parts.rawServer.createContext((error) => this.#crashed(error));
     const warned = (code: string, message: string): void => this.#warnOnce(code, message);
-    const { random, openStorage, openTarget } = parts;
-    const { resume, storage } = joinDisk({
-      ...{ context: this.#context, random, openStorage, openTarget },
-      ...{ metainfo, layout, content, options, warned },
-    });
+    const { storage, resume } = joinDisk({ parts, context: this.#context, metainfo, layout, content, options, warned });
     this.#resume = resume;
     this.#progress = new ContentProgress(metainfo, layout, content);
     this.#pace = new Pace(this.#context.now());
@@ -88,7 +87,7 @@ export class Torrent {
       port: parts.port,
       options,
       pieceVerified: (piece) => this.#pieceVerified(piece),
-      diskFailed: (failure) => this.#fail(failure),
+      diskFailed: (failure) => this.#pause.refused(failure),
       readFailed: (failure) => this.#warnOnce(failure.code, failure.message),
     });
     this.#existing = new ExistingData(
@@ -126,8 +125,24 @@ export class Torrent {
       },
       amountLeft: () => this.#swarm.store.amountLeft,
       ratio: () => this.#swarm.uploader.total / Math.max(1, content.length),
-      failed: (failure) => this.#fail(failure),
+      diskFailed: (failure) => this.#pause.refused(failure),
+      diskWorked: () => this.#pause.worked(),
     });
+    this.#pause = new DiskPause(
+      {
+        timers: this.#context,
+        hold: (held) => this.#swarm.store.hold(held),
+        // What is whole comes first: it gives memory back.
+        retry: () => this.#swarm.store.retry() || this.#completion.retry(),
+        paused: ({ code, message }) => events.warned(code, `${message}; waiting for the disk`),
+        resumed: () => {
+          this.#completion.retry();
+          events.warned('resumed', 'the disk works again; going on');
+        },
+        failed: (failure) => this.#fail(failure),
+      },
+      DEFAULT_DISK_PAUSE_OPTIONS,
+    );
     this.#sources = createPeerSources({
       metainfo,
       options,
@@ -194,12 +209,14 @@ export class Torrent {
       ...rates,
       ...counts,
       eta: left === undefined ? null : Math.ceil(left / 1000),
+      diskFailure: this.#pause.failure,
     };
   }
 
   #state(amountLeft: number, peers: number): TorrentState {
     if (this.#stage === 'new' || this.#stage === 'checking') return 'checking';
     if (this.#stage === 'stopping' || this.#stage === 'ended') return 'stopped';
+    if (this.#pause.failure !== null) return 'paused';
     if (amountLeft === 0) return 'seeding';
     return this.#pace.isStalled(peers, this.#context.now()) ? 'stalled' : 'downloading';
   }
@@ -207,14 +224,9 @@ export class Torrent {
   /** The check is over: what is right is ours, and peers may come. */
   #run({ verified, whole }: ExistingDataFound): void {
     this.#stage = 'running';
-    const { store, picker, encoder } = this.#swarm;
-    for (const piece of verified) {
-      store.markVerified(piece);
-      picker.completePiece(piece);
-      this.#progress.pieceVerified(piece);
-    }
-    const fetches = this.#options.mode === 'download';
-    this.#wantOnly((piece) => this.#content.hasPiece(piece) && (fetches || store.have.has(piece)));
+    const { store, encoder } = this.#swarm;
+    beginPieces(this.#swarm, this.#layout, this.#content, verified, this.#options.mode);
+    for (const piece of verified) this.#progress.pieceVerified(piece);
     this.#timeLeft = new RateMeasure(store.amountLeft);
     this.#pace = new Pace(this.#context.now());
     this.#events.started();
@@ -226,18 +238,10 @@ export class Torrent {
     this.#sources.begin();
   }
 
-  #wantOnly(isWanted: (piece: PieceIndex) => boolean): void {
-    const { store, picker } = this.#swarm;
-    for (const piece of this.#layout.pieceIndices()) {
-      if (isWanted(piece)) continue;
-      store.setWanted(piece, false);
-      picker.setWanted(piece, false);
-    }
-  }
-
   #pieceVerified(piece: PieceIndex): void {
     this.#timeLeft?.dataCameIn(this.#layout.lengthOf(piece), this.#context.now());
     this.#progress.pieceVerified(piece);
+    this.#pause.worked();
     this.#completion.pieceVerified(piece);
     // Of a part of the torrent trackers are told that the rest is left.
     if (this.#swarm.store.amountLeft === 0 && this.#progress.left === 0) this.#sources.completed();
@@ -271,6 +275,7 @@ export class Torrent {
     this.#stage = 'stopping';
     this.#existing.stop();
     this.#completion.stop();
+    this.#pause.stop();
     this.#swarm.encoder.close();
     this.#swarm.connecter.stop();
     this.#swarm.store.close(() => {

@@ -56,13 +56,49 @@ test('a seed goal is reached by ratio or by time, whichever comes first', () => 
   swarm.stop();
 });
 
-test('a disk that refuses ends the torrent with its reason, and nothing is left behind', () => {
+test('a disk that fills up pauses the torrent, which goes on by itself when there is space again', () => {
+  const swarm = new SimulatedSwarm(SAMPLE, 1);
+  swarm.start({ seed: true });
+  const leech = swarm.start({ memory: 128 * 1024, maxSlotLength: 64 * 1024 });
+  leech.storage.failNext('commitPiece', new BtgetError('disk-full', 'no space left'), 8);
+  swarm.timeline.runUntil(() => leech.torrent.status().state === 'paused', 60_000);
+  assert.equal(leech.torrent.status().diskFailure?.message, 'no space left');
+  const { downloaded } = leech.torrent.status();
+  swarm.timeline.run(2_000);
+  assert.equal(leech.torrent.status().state, 'paused');
+  assert.ok(leech.torrent.status().downloaded - downloaded <= 128 * 1024, 'no more comes than memory holds');
+  swarm.untilAllDone(60_000);
+  assert.ok(leech.storage.contents().equals(SAMPLE.content));
+  assert.ok(leech.torrent.status().wasted === 0, 'nothing was fetched twice');
+  const warnings = swarm.log.filter((line) => line.includes('warning')).map((line) => line.replace(/^\d+ /, ''));
+  assert.deepEqual(warnings, [
+    'leech 2: warning disk-full: no space left; waiting for the disk',
+    'leech 2: warning resumed: the disk works again; going on',
+  ]);
+  swarm.stop();
+  assert.equal(leech.slots.taken, 0);
+  assert.equal(swarm.timeline.pending, 0);
+});
+
+test('while one torrent waits for its disk it can be stopped at any time', () => {
   const swarm = new SimulatedSwarm(SAMPLE, 1);
   swarm.start({ seed: true });
   const leech = swarm.start();
-  leech.storage.failNext('commitPiece', new BtgetError('disk-full', 'no space left'));
+  leech.storage.failNext('commitPiece', new BtgetError('disk-full', 'no space left'), 1_000);
+  swarm.timeline.run(20_000);
+  assert.equal(leech.torrent.status().state, 'paused');
+  swarm.stop();
+  assert.equal(leech.slots.taken, 0);
+  assert.equal(swarm.timeline.pending, 0);
+});
+
+test('a disk on which nothing can be created ends the torrent with its reason, and nothing is left behind', () => {
+  const swarm = new SimulatedSwarm(SAMPLE, 1);
+  swarm.start({ seed: true });
+  const leech = swarm.start();
+  leech.storage.failNext('finishFile', new BtgetError('cannot-open', 'not allowed'));
   swarm.timeline.runUntil(() => leech.failure !== null, 60_000);
-  assert.equal(leech.failure?.message, 'no space left');
+  assert.equal(leech.failure?.message, 'not allowed');
   assert.equal(leech.torrent.status().state, 'stopped');
   swarm.stop();
   assert.equal(leech.slots.taken, 0);

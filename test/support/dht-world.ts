@@ -46,16 +46,7 @@ export class DhtWorld {
   join(fits = true, state: Buffer | null = null, address = this.freeAddress()): HonestNode {
     const routers = this.honest.slice(0, ROUTERS).map((each) => each.address);
     const saved = fits ? state : encodeState({ ipv4: { id: this.random.bytes(20), contacts: [] }, ipv6: null });
-    const node = new DhtNode(
-      {
-        timers: this.timeline,
-        random: this.random,
-        verify: verifyEd25519,
-        resolve: (host, answered) => void this.timeline.addTask(() => answered([host]), 20),
-      },
-      { ...DEFAULT_DHT_OPTIONS, ...this.#options, routers },
-      saved,
-    );
+    const node = this.#node(routers, saved);
     const socket = this.datagrams.attach(address, (packet, from) => {
       node.datagramCameIn(fits ? packet : withoutAddress(packet), from);
     });
@@ -63,6 +54,19 @@ export class DhtWorld {
     const member = { address, node };
     this.honest.push(member);
     return member;
+  }
+
+  /** A node with an address of each family. */
+  joinBoth([ipv4, ipv6]: readonly [string, string], routers: readonly PeerAddress[]): DhtNode {
+    const node = this.#node(routers, null);
+    for (const [family, host] of [
+      [4, ipv4],
+      [6, ipv6],
+    ] as const) {
+      const receive = (packet: Buffer, from: PeerAddress): void => node.datagramCameIn(packet, from);
+      node.open(family, this.datagrams.attach({ host, port: PORT }, receive));
+    }
+    return node;
   }
 
   /** The node is gone, without a word. */
@@ -108,6 +112,23 @@ export class DhtWorld {
       this.#taken.add(ip.text);
       return { host: ip.text, port: PORT };
     }
+  }
+
+  #node(routers: readonly PeerAddress[], state: Buffer | null): DhtNode {
+    return new DhtNode(
+      {
+        timers: this.timeline,
+        random: this.random,
+        verify: verifyEd25519,
+        resolve: (host, answered) => void this.timeline.addTask(() => answered([host]), 20),
+      },
+      {
+        ...DEFAULT_DHT_OPTIONS,
+        ...this.#options,
+        routers: routers.map(({ host, port }) => ({ host, port, isPublic: false })),
+      },
+      state,
+    );
   }
 
   #fittingContact(): Contact {

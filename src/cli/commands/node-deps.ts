@@ -1,5 +1,6 @@
 /** The real parser, network and session behind the commands. What is slow to load is loaded when it is used. */
 import { BtgetError } from '../../base/failure.js';
+import { beginThread, PIECE_WORKER } from '../../disk/file-worker-thread.js';
 import type { CliIo } from '../io.js';
 import type { SourceReaders } from '../source/load-source.js';
 import { parseSource } from '../source/parse-source.js';
@@ -7,10 +8,12 @@ import { version } from '../version.js';
 import type { RunDeps } from './run-torrents.js';
 
 export async function nodeDeps(io: CliIo, bind: string | null): Promise<RunDeps> {
+  // The thread takes some 60 ms to start; what follows takes as long to load, on another core.
+  const writer = beginThread(PIECE_WORKER);
   const { createNodeSession } = await import('../../session/node-session.js');
   return {
     ...sourceReaders(io, bind),
-    createSession: (options, gotException) => createNodeSession(options, userAgent(), gotException),
+    createSession: (options, gotException) => createNodeSession(options, userAgent(), gotException, writer),
   };
 }
 

@@ -50,6 +50,8 @@ function detailsOf(status: TorrentStatus): string[] {
         : ['checking'];
     case 'seeding':
       return ['seeding', ...upload, peers, `sent ${formatSize(status.uploaded)}`];
+    case 'paused':
+      return [size, `paused: ${status.diskFailure?.message ?? 'the disk refused'}`];
     case 'stopped':
       return [size, 'stopped'];
     case 'downloading':

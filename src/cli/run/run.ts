@@ -110,7 +110,7 @@ export class Run implements JobOwner {
       this.#failure,
       ...this.#entries.map((entry) =>
         entry instanceof TorrentJob && !entry.isOver && !entry.isDone && this.mode === 'download'
-          ? undone
+          ? (entry.pausedBy ?? undone)
           : entry.failure,
       ),
     ]);

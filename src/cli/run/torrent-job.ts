@@ -64,6 +64,11 @@ export class TorrentJob implements TorrentEvents {
     return this.#status?.wanted ?? contentLength(this.metainfo);
   }
 
+  /** What the disk refused, while the torrent waits for it; whoever ends it then has this for a reason. */
+  get pausedBy(): BtgetError | null {
+    return this.#status?.diskFailure ?? null;
+  }
+
   get isDone(): boolean {
     return this.#doneAt !== undefined;
   }
@@ -109,7 +114,7 @@ export class TorrentJob implements TorrentEvents {
   end(failure: BtgetError | null): void {
     if (this.#over) return;
     this.#takeStatus();
-    if (failure !== null && !this.isDone) this.#fail(failure);
+    if (failure !== null && !this.isDone) this.#fail(this.pausedBy ?? failure);
     this.#finish();
   }
 

@@ -7,8 +7,13 @@ import { type Contact, compareDistance, isSame, type NodeId } from './contact.js
 import { networkOf, nodeKey } from './neighbourhood.js';
 import { isSecureId } from './secure-id.js';
 
-/** "The K (8) closest nodes". */
-export const CLOSE = 8;
+/** "The K (8) closest nodes": where to write. */
+const CLOSE = 8;
+/**
+ * Nodes that must have answered before a lookup ends. Twice as many, because liars who know each other are soon found:
+ * honest nodes, who know fewer, need the time to lead past them.
+ */
+const ENOUGH = 16;
 const MAX_CANDIDATES = 300;
 /** Ids that are tried at one host: the first one named may be somebody's invention. */
 const MAX_TRIES_OF_HOST = 2;
@@ -90,8 +95,8 @@ export class Candidates {
   }
 
   /**
-   * The closest node that is worth a question, as long as eight closer ones have not answered. Whom we know ourselves is
-   * asked in any case: eight liars who name each other would end the lookup before an honest node has said a word.
+   * The closest node that is worth a question, as long as sixteen closer ones have not answered. Whom we know ourselves is
+   * asked in any case: liars who name each other would end the lookup before an honest node has said a word.
    */
   next(): Step {
     const own = this.#own.pop();
@@ -100,14 +105,14 @@ export class Candidates {
     let asked = false;
     let slow = false;
     for (const candidate of this.#sorted) {
-      if (close >= CLOSE) return { kind: asked ? 'wait' : 'done' };
+      if (close >= ENOUGH) break;
       if (candidate.state === 'answered' && candidate.isSecure) close += 1;
       else if (candidate.state === 'asked') asked = true;
       else if (candidate.state === 'slow') slow = true;
       else if (candidate.state === 'untried' && this.#isWorthAsking(candidate)) return { kind: 'ask', candidate };
     }
-    // With fewer than eight, every answer counts.
-    return { kind: asked || slow ? 'wait' : 'done' };
+    // With fewer than that, every answer counts.
+    return { kind: asked || (slow && close < ENOUGH) ? 'wait' : 'done' };
   }
 
   asked(candidate: Candidate): void {

@@ -1,5 +1,5 @@
 /** Nodes of the DHT: their ids, how far they are from a target, and their compact spelling (BEP 5, BEP 32). */
-import { encodeCompact, type IpAddress, type IpFamily, ipOfBytes, parseIp } from '../../net/ip-address.js';
+import { type IpAddress, type IpFamily, ipOfBytes, parseIp } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 
 /** 20 bytes: the id of a node, or an info-hash in the same space. */
@@ -68,7 +68,14 @@ export function addressKey({ host, port }: PeerAddress): string {
 
 /** "Compact node info": the id and the compact address, 26 bytes a node for IPv4, 38 for IPv6. */
 export function encodeContacts(contacts: readonly Contact[]): Buffer {
-  return Buffer.concat(contacts.flatMap((contact) => [contact.id, encodeCompact(contact) ?? Buffer.alloc(0)]));
+  const compact = Buffer.alloc(contacts.reduce((length, { ip }) => length + ID_LENGTH + ip.bytes.length + 2, 0));
+  let end = 0;
+  for (const { id, ip, port } of contacts) {
+    end += id.copy(compact, end);
+    end += ip.bytes.copy(compact, end);
+    end = compact.writeUInt16BE(port, end);
+  }
+  return compact;
 }
 
 /**

@@ -6,10 +6,12 @@ export interface Router {
   /** A name or an IP literal. */
   readonly host: string;
   readonly port: number;
+  /** It serves everybody who enters, and is spared all else: we do not keep it as a node. */
+  readonly isPublic: boolean;
 }
 
 export interface DhtOptions {
-  /** Whom to ask when no other node is known. They are never kept as nodes. */
+  /** Whom to ask when no other node is known. */
   readonly routers: readonly Router[];
   /** BEP 43: we ask, and answer nobody. */
   readonly readOnly: boolean;
@@ -41,10 +43,10 @@ export interface DhtOptions {
 
 export const DEFAULT_DHT_OPTIONS: DhtOptions = {
   routers: [
-    { host: 'dht.libtorrent.org', port: 25401 },
-    { host: 'dht.transmissionbt.com', port: 6881 },
-    { host: 'router.bittorrent.com', port: 6881 },
-    { host: 'router.utorrent.com', port: 6881 },
+    { host: 'dht.libtorrent.org', port: 25401, isPublic: true },
+    { host: 'dht.transmissionbt.com', port: 6881, isPublic: true },
+    { host: 'router.bittorrent.com', port: 6881, isPublic: true },
+    { host: 'router.utorrent.com', port: 6881, isPublic: true },
   ],
   readOnly: false,
   queryTimeout: 5_000,

@@ -86,6 +86,7 @@ function encode(fields: Fields): Buffer {
 }
 
 function dictionary(fields: Fields): ReadonlyMap<string, Encodable> {
-  const entries = Object.entries(fields).filter((entry): entry is [string, Encodable] => entry[1] !== null);
-  return new Map(entries);
+  const entries = new Map<string, Encodable>();
+  for (const [key, value] of Object.entries(fields)) if (value !== null) entries.set(key, value);
+  return entries;
 }

@@ -110,6 +110,11 @@ export class FamilyNode {
     return this.#responder.stored;
   }
 
+  /** Peers that others have announced to us: we may be the closest to a torrent ourselves. */
+  storedPeers(infoHash: NodeId, count: number): PeerAddress[] {
+    return this.#responder.peersOf(infoHash, count);
+  }
+
   /** Where most others see us, or null. */
   get externalHost(): string | null {
     return this.#external.elected?.text ?? null;
@@ -146,9 +151,9 @@ export class FamilyNode {
   ask(contact: Contact, query: Query, answered: (outcome: QueryOutcome) => void): void {
     this.#transactions.ask(contact, query, (outcome) => {
       if (outcome.ok) {
-        // One whose id changes is not kept, under no id. If it has only begun anew, it will make itself known.
+        // One that has only begun anew will make itself known. One that changes its id with each question is not kept.
         if (outcome.answer.id.equals(contact.id)) this.#learn(contact, query, outcome);
-        else this.#table.failed(contact);
+        else this.#table.gone(contact);
       } else if (outcome.code !== 'refused' || query.method === 'find_node') {
         // A node may refuse to store something. One that names no nodes is of no use.
         this.#table.failed(contact);
@@ -242,8 +247,8 @@ export class FamilyNode {
   /** What an answer tells besides what was asked. `from` has the id under which it answered. */
   #learn(from: Contact, query: Query, { answer, seenAs }: QueryOutcome & { readonly ok: true }): void {
     const { routers } = this.#mediator;
-    if (routers.has(from)) routers.answered(from);
-    else if (NAMES_NODES.has(query.method)) {
+    routers.answered(from);
+    if (NAMES_NODES.has(query.method) && !routers.isPublic(from)) {
       // A node that knows nobody is welcome where nobody knows anybody.
       const isOfUse = answer.contacts.length > 0 || this.#table.size < FEW_NODES;
       if (isOfUse) this.#table.answered(from);

@@ -2,7 +2,7 @@
 import type { Millis } from '../../base/clock.js';
 import type { Random } from '../../base/random.js';
 import type { Encodable } from '../../bencode/encode.js';
-import type { IpFamily } from '../../net/ip-address.js';
+import { decodeCompact, type IpFamily } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import { type Contact, encodeContacts, type NodeId } from './contact.js';
 import { encodeAnswer, encodeError, itemFields } from './encode-message.js';
@@ -59,6 +59,12 @@ export class Responder {
     const outcome = this.#outcomeOf(query, from, transaction.length);
     if ('error' in outcome) return encodeError(transaction, outcome.error, from);
     return encodeAnswer(transaction, this.#mediator.ownId(), outcome.fields, from);
+  }
+
+  /** Peers that others have announced to us, up to `count` by chance. */
+  peersOf(infoHash: NodeId, count: number): PeerAddress[] {
+    const sample = this.#peers.sample(infoHash, count, false, this.#mediator.now());
+    return sample.flatMap((compact) => decodeCompact(compact, this.#family) ?? []);
   }
 
   /** Forgets what is out of date. */

@@ -1,4 +1,4 @@
-/** Where the DHT is entered when no node is known. Routers are asked, and never kept as nodes: they serve everybody. */
+/** Where the DHT is entered when no node is known. */
 import { parseIp } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import { addressKey } from './contact.js';
@@ -53,8 +53,9 @@ export class Routers {
     return this.#routers.flatMap(({ addresses }) => addresses.filter(({ host }) => familyOf(host) === family));
   }
 
-  has(address: PeerAddress): boolean {
-    return this.#find(address) !== undefined;
+  /** Whether a router is there that we do not keep as a node. */
+  isPublic(address: PeerAddress): boolean {
+    return this.#find(address)?.router.isPublic ?? false;
   }
 
   answered(address: PeerAddress): void {

@@ -14,12 +14,6 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return value;
 });
 
-export function crc32c(bytes: Buffer): number {
-  let crc = 0xffff_ffff;
-  for (const byte of bytes) crc = (crc >>> 8) ^ (CRC_TABLE[(crc ^ byte) & 0xff] as number);
-  return ~crc >>> 0;
-}
-
 /** An id that `address` allows, as random as it may be. */
 export function secureId(address: IpAddress, random: Random): NodeId {
   const id = random.bytes(ID_LENGTH);
@@ -43,7 +37,14 @@ export function isSecureId(id: NodeId, address: IpAddress): boolean {
 
 function hashOf({ family, bytes }: IpAddress, last: number): number {
   const mask = family === 4 ? MASK_IPV4 : MASK_IPV6;
-  const masked = Buffer.from(mask.map((byte, index) => byte & (bytes[index] as number)));
-  masked.writeUInt8(masked.readUInt8(0) | ((last & 7) << 5), 0);
-  return crc32c(masked);
+  let crc = 0xffff_ffff;
+  for (let index = 0; index < mask.length; index += 1) {
+    const masked = (mask[index] as number) & (bytes[index] as number);
+    crc = nextCrc32c(crc, index === 0 ? masked | ((last & 7) << 5) : masked);
+  }
+  return ~crc >>> 0;
+}
+
+function nextCrc32c(crc: number, byte: number): number {
+  return (crc >>> 8) ^ (CRC_TABLE[(crc ^ byte) & 0xff] as number);
 }

@@ -24,7 +24,7 @@ export interface AnnouncedPlace {
 
 export type FoundPeers = (peers: readonly PeerAddress[]) => void;
 
-/** One get_peers lookup. `found` is called as peers come, each of them once. */
+/** One get_peers lookup. `found` is called as peers come, each of them once; those that we keep ourselves at the end. */
 export function findPeers(
   node: FamilyNode,
   infoHash: NodeId,
@@ -32,6 +32,15 @@ export function findPeers(
   done: (result: LookupResult) => void,
 ): { cancel(): void } {
   const seen = new Set<string>();
+  const tell = (peers: readonly PeerAddress[]): void => {
+    const fresh = peers.filter((peer) => {
+      const key = addressKey(peer);
+      if (seen.has(key) || seen.size >= MAX_PEERS) return false;
+      seen.add(key);
+      return true;
+    });
+    if (fresh.length > 0) found(fresh);
+  };
   const query = {
     method: 'get_peers',
     target: infoHash,
@@ -41,17 +50,17 @@ export function findPeers(
   } as const;
   return node.lookUp(infoHash, query, {
     gotAnswer: (answer, from) => {
-      const fresh = answer.peers.filter((peer) => {
-        const key = addressKey(peer);
-        const ip = parseIp(peer.host);
-        if (ip?.family !== node.family || !mayName(from.ip, ip)) return false;
-        if (seen.has(key) || seen.size >= MAX_PEERS) return false;
-        seen.add(key);
-        return true;
-      });
-      if (fresh.length > 0) found(fresh);
+      tell(
+        answer.peers.filter(({ host }) => {
+          const ip = parseIp(host);
+          return ip?.family === node.family && mayName(from.ip, ip);
+        }),
+      );
     },
-    done,
+    done: (result) => {
+      tell(node.storedPeers(infoHash, MAX_PEERS));
+      done(result);
+    },
   });
 }
 

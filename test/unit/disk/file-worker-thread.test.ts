@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { WorkerThread } from '../../../src/disk/file-worker-thread.js';
+import { beginThread, WorkerThread } from '../../../src/disk/file-worker-thread.js';
 
 const PLACE = { id: 1, root: '/nowhere', partNames: true, overwrite: false };
 
+const MODULE = new URL('../../support/message-sizes-worker.js', import.meta.url);
+
 /** For each of some writes asked at once, in the order of the answers: its number and how many came with it. */
 async function askAtOnce(lengths: readonly number[]): Promise<readonly (readonly [number, unknown])[]> {
-  const module = new URL('../../support/message-sizes-worker.js', import.meta.url);
-  const thread = new WorkerThread(module, (error) => assert.fail(error));
+  const thread = new WorkerThread(MODULE, (error) => assert.fail(error));
   const told: [number, unknown][] = [];
   await Promise.all(
     lengths.map((length, index) => {
@@ -40,5 +41,14 @@ describe('a worker thread', () => {
       await askAtOnce(sizes.map(() => 1024 * 1024)),
       sizes.map((size, index) => [index, size]),
     );
+  });
+
+  it('may be begun before there is anybody to ask it', async () => {
+    // A module that is not there: only the thread that was begun can answer.
+    const thread = new WorkerThread(new URL('./nowhere.js', import.meta.url), assert.fail, beginThread(MODULE));
+    assert.equal(thread.started, true);
+    const told = await new Promise((resolve) => thread.ask('closeFiles', {}, [], resolve));
+    assert.deepEqual(told, { ok: true, value: 1 });
+    await new Promise<void>((resolve) => thread.end(resolve));
   });
 });

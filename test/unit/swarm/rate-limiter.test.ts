@@ -71,6 +71,66 @@ describe('RateLimiter', () => {
     assert.ok(Math.max(...moved) < 1.2 * Math.min(...moved), `from ${Math.min(...moved)} to ${Math.max(...moved)}`);
   });
 
+  it('lets the patient wait for all others, but not longer than they said', () => {
+    const { timeline, limiter } = limiterAt(BLOCK);
+    limiter.spend(BLOCK);
+    const log: string[] = [];
+    const waiter = (name: string, patientUntil?: number): RateWaiter => {
+      const self: RateWaiter = {
+        rateAllows: () => {
+          log.push(`${name} ${Math.round(timeline.now() / 1_000)}`);
+          limiter.spend(BLOCK);
+          limiter.wait(self, patientUntil);
+        },
+      };
+      limiter.wait(self, patientUntil);
+      return self;
+    };
+    waiter('patient', 4_500);
+    const busy = waiter('busy');
+    const other = waiter('other');
+    timeline.run(6_500);
+    assert.deepEqual(log, ['busy 1', 'other 2', 'busy 3', 'other 4', 'patient 5', 'busy 6']);
+    limiter.leave(busy);
+    limiter.leave(other);
+    waiter('more patient', Number.POSITIVE_INFINITY);
+    timeline.run(1_000);
+    assert.deepEqual(log.slice(6), ['patient 7']);
+  });
+
+  it('serves the patient when nobody else waits', () => {
+    const { timeline, limiter } = limiterAt(BLOCK);
+    limiter.spend(BLOCK);
+    let served = 0;
+    limiter.wait({ rateAllows: () => (served += 1) }, Number.POSITIVE_INFINITY);
+    timeline.run(2_000);
+    assert.equal(served, 1);
+  });
+
+  it('gives what a round earns to one, not a sip to everybody', () => {
+    const { timeline, limiter } = limiterAt(10_000_000);
+    const log: string[] = [];
+    const allowances: number[] = [];
+    for (const name of ['a', 'b', 'c', 'd']) {
+      const self: RateWaiter = {
+        rateAllows: () => {
+          log.push(name);
+          allowances.push(limiter.allowance());
+          limiter.spend(limiter.allowance());
+          limiter.wait(self);
+        },
+      };
+      limiter.wait(self);
+    }
+    limiter.spend(1_000_000);
+    timeline.run(55);
+    assert.equal(log.join(''), 'abcda');
+    assert.ok(
+      allowances.every((allowance) => allowance === 100_000),
+      allowances.join(),
+    );
+  });
+
   it('gives nothing to somebody new while others wait', () => {
     const { timeline, limiter } = limiterAt(10_000_000);
     const first = new Taker(limiter);

@@ -29,7 +29,8 @@ function foundWhole() {
     },
     amountLeft: () => 0,
     ratio: () => 0,
-    failed: () => assert.fail(),
+    diskFailed: () => assert.fail(),
+    diskWorked: () => assert.fail(),
   });
   completion.begin([...layout.pieceIndices()], new Set(metainfo.files.keys()));
   return { timers, log, completion };

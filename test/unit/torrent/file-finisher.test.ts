@@ -28,13 +28,16 @@ test('eight files are finished at once, the others in order as those end', () =>
   assert.equal(log.at(-1), 'end 8, done');
 });
 
-test('after a failure nothing more is begun, and it is never done', () => {
+test('what the disk refused waits until it is tried again, and nothing is done before', () => {
   const { finisher, log, due } = finisherAndLog();
-  finisher.finish([0, 1, 2, 3, 4, 5, 6, 7, 8]);
-  due[3]?.({ ok: false, failure: new BtgetError('io', 'the disk is broken') });
-  due[0]?.({ ok: true });
-  assert.deepEqual(log.slice(8), ['the disk is broken']);
-  assert.equal(finisher.isDone, false);
+  finisher.finish([0, 1]);
+  due[0]?.({ ok: false, failure: new BtgetError('io', 'the disk is broken') });
+  due[1]?.({ ok: true });
+  assert.deepEqual(log.splice(0), ['begin 0', 'begin 1', 'the disk is broken', 'end 1']);
+  assert.equal(finisher.retry(), true);
+  due[2]?.({ ok: true });
+  assert.deepEqual(log, ['begin 0', 'end 0, done']);
+  assert.equal(finisher.retry(), false);
 });
 
 test('300,000 files at once are no more than a long list', () => {

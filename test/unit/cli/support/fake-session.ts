@@ -59,6 +59,7 @@ export function makeStatus(more: Partial<TorrentStatus> = {}): TorrentStatus {
     seeds: 0,
     unchokedBy: 0,
     eta: null,
+    diskFailure: null,
     ...more,
   };
 }

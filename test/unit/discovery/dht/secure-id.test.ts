@@ -1,16 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { crc32c, isSecureId, secureId } from '../../../../src/discovery/dht/secure-id.js';
+import { isSecureId, secureId } from '../../../../src/discovery/dht/secure-id.js';
 import { type IpAddress, parseIp } from '../../../../src/net/ip-address.js';
 import { seededRandom } from '../../../support/seeded-random.js';
 
 const ip = (text: string) => parseIp(text) as IpAddress;
-
-test('the hash is CRC32C', () => {
-  assert.equal(crc32c(Buffer.alloc(32)), 0x8a9136aa);
-  assert.equal(crc32c(Buffer.alloc(32, 0xff)), 0x62a8ab43);
-  assert.equal(crc32c(Buffer.from(Array.from({ length: 32 }, (_, index) => index))), 0x46dd794e);
-});
 
 test('the ids of the specification fit their addresses, and no other', () => {
   const examples: [string, string][] = [

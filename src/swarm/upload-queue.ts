@@ -1,0 +1,80 @@
+import type { Millis } from '../base/clock.js';
+import type { BlockSpan } from '../disk/storage.js';
+import type { PieceIndex } from '../metainfo/piece-layout.js';
+import type { UploadBatch } from './upload-batch.js';
+
+/** What an UploadQueue asks of its upload. */
+export interface UploadQueueOwner {
+  now(): Millis;
+  /** How long a request lets others go first, at the most. */
+  readonly patience: Millis;
+  /** There is less to give than peers would take, so that it matters who goes first. */
+  isShort(): boolean;
+  /** Nobody else has this piece of us, or is getting it. */
+  isFirst(piece: PieceIndex): boolean;
+}
+
+interface QueuedRequest extends BlockSpan {
+  /** When it came. */
+  readonly at: Millis;
+}
+
+/**
+ * Requests of one peer that wait for us, in the order of asking. A second one for the same place replaces the first.
+ *
+ * When there is too little for all, what has gone to nobody yet is urgent: it goes before what went to somebody who may
+ * give it on, whoever asks. But no request is patient for long.
+ */
+export class UploadQueue {
+  readonly #owner: UploadQueueOwner;
+  /** By position of their first byte in the torrent. */
+  readonly #requests = new Map<number, QueuedRequest>();
+
+  constructor(owner: UploadQueueOwner) {
+    this.#owner = owner;
+  }
+
+  get size(): number {
+    return this.#requests.size;
+  }
+
+  add(position: number, { piece, begin, length }: BlockSpan): void {
+    this.#requests.set(position, { piece, begin, length, at: this.#owner.now() });
+  }
+
+  /** Harmless when there is no such request. */
+  withdraw(position: number, length: number): void {
+    if (this.#requests.get(position)?.length === length) this.#requests.delete(position);
+  }
+
+  clear(): void {
+    this.#requests.clear();
+  }
+
+  /** Until when all of them let others go first; -∞ when one is urgent. */
+  patientUntil(): Millis {
+    if (!this.#owner.isShort()) return Number.NEGATIVE_INFINITY;
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const request of this.#requests.values()) {
+      if (this.#isUrgent(request)) return Number.NEGATIVE_INFINITY;
+      oldest = Math.min(oldest, request.at);
+    }
+    return oldest + this.#owner.patience;
+  }
+
+  /** Moves requests to `batch`, the urgent ones if there are any: up to `allowance` bytes of blocks, but one at least. */
+  fill(batch: UploadBatch, allowance: number, moved: (position: number, span: BlockSpan) => void): void {
+    const takesAll = !this.#owner.isShort() || this.patientUntil() !== Number.NEGATIVE_INFINITY;
+    for (const [position, request] of this.#requests) {
+      if (!takesAll && !this.#isUrgent(request)) continue;
+      if (batch.length > 0 && (batch.length + request.length > allowance || !batch.hasRoomFor(request))) return;
+      this.#requests.delete(position);
+      batch.add(request);
+      moved(position, request);
+    }
+  }
+
+  #isUrgent({ piece, at }: QueuedRequest): boolean {
+    return this.#owner.isFirst(piece) || at + this.#owner.patience <= this.#owner.now();
+  }
+}
