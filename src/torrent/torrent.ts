@@ -27,8 +27,7 @@ import type { TorrentEvents, TorrentState, TorrentStatus } from './status.js';
 import type { TorrentOptions } from './torrent-options.js';
 import type { TorrentParts } from './torrent-parts.js';
 import { WantedContent } from './wanted-content.js';
-
-const MAX_WARNINGS = 20;
+import { WarnOnce } from './warn-once.js';
 
 export class Torrent {
   readonly metainfo: Metainfo;
@@ -52,7 +51,6 @@ export class Torrent {
   #goodByeSaid = false;
   #diskClosed = false;
   #checking = { checked: 0, length: 0 };
-  readonly #warnings = new Set<string>();
   #timeLeft: RateMeasure | null = null;
   #pace: Pace;
 
@@ -66,7 +64,8 @@ export class Torrent {
     const content = new WantedContent(metainfo, layout, options.selection);
     this.#content = content;
     this.#context = parts.rawServer.createContext((error) => this.#crashed(error));
-    const warned = (code: string, message: string): void => this.#warnOnce(code, message);
+    const warnings = new WarnOnce((code, message) => events.warned(code, message));
+    const warned = (code: string, message: string): void => warnings.warn(code, message);
     const { storage, resume } = joinDisk({ parts, context: this.#context, metainfo, layout, content, options, warned });
     this.#resume = resume;
     this.#progress = new ContentProgress(metainfo, layout, content);
@@ -88,7 +87,7 @@ export class Torrent {
       options,
       pieceVerified: (piece) => this.#pieceVerified(piece),
       diskFailed: (failure) => this.#pause.refused(failure),
-      readFailed: (failure) => this.#warnOnce(failure.code, failure.message),
+      readFailed: (failure) => warned(failure.code, failure.message),
     });
     this.#existing = new ExistingData(
       {
@@ -262,13 +261,6 @@ export class Torrent {
     if (this.#stage !== 'stopping') this.#close();
     this.#saidGoodBye();
     this.#events.failed(error instanceof Error ? error : new Error(String(error)));
-  }
-
-  /** Peers may ask a hundred times for what the disk does not give. */
-  #warnOnce(code: string, message: string): void {
-    if (this.#warnings.has(message) || this.#warnings.size >= MAX_WARNINGS) return;
-    this.#warnings.add(message);
-    this.#events.warned(code, message);
   }
 
   #close(): void {

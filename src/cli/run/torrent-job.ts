@@ -59,14 +59,14 @@ export class TorrentJob implements TorrentEvents {
     return this.#failure;
   }
 
-  /** Bytes that were asked for. */
-  get wanted(): number {
-    return this.#status?.wanted ?? contentLength(this.metainfo);
-  }
-
   /** What the disk refused, while the torrent waits for it; whoever ends it then has this for a reason. */
   get pausedBy(): BtgetError | null {
     return this.#status?.diskFailure ?? null;
+  }
+
+  /** Bytes that were asked for. */
+  get wanted(): number {
+    return this.#status?.wanted ?? contentLength(this.metainfo);
   }
 
   get isDone(): boolean {
