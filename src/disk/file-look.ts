@@ -28,8 +28,7 @@ export function surveyFiles(parts: FileLookParts, answered: (outcome: SurveyOutc
   const { files, place, places, ask } = parts;
   const found: FileSurvey[] = files.map(() => ABSENT);
   const end = (hasBorderFile: boolean): void => {
-    const there = found.flatMap((file, index) => (file.found === 'absent' ? [] : [index]));
-    places.map.surveyed(new Set(there), hasBorderFile);
+    places.map.surveyed(found, hasBorderFile);
     answered({ ok: true, files: found, hasBorderFile });
   };
   const see = (file: number, survey: FileSurvey): void => {

@@ -30,16 +30,13 @@ export class FilePlaces {
 
   /** Where `length` bytes from `begin` of the torrent are written. */
   writes(begin: number, length: number): FileWrite[] {
-    const writes: FileWrite[] = [];
-    let from = 0;
-    for (const segment of this.map.segmentsBy('kept', begin, length)) {
-      if (segment.kind !== 'zeros') {
-        const file = segment.kind === 'file' ? segment.file : null;
-        writes.push({ file, names: this.#namesOf(segment), begin: segment.begin, from, length: segment.length });
-      }
-      from += segment.length;
-    }
-    return writes;
+    return this.map.writeSegments(begin, length).map((segment) => ({
+      file: segment.kind === 'file' ? segment.file : null,
+      names: this.#namesOf(segment),
+      begin: segment.begin,
+      from: segment.from,
+      length: segment.length,
+    }));
   }
 
   /** What is to be hashed of a piece that lies as `rule` says. */

@@ -3,7 +3,7 @@ import type { Timers } from '../base/clock.js';
 import type { BtgetError } from '../base/failure.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
-import type { PlaceRule } from './content-map.js';
+import { PLACE_RULES, type PlaceRule } from './content-map.js';
 import type { StoragePlace, Told, Work, WorkKind } from './file-disk-protocol.js';
 import { decodeFailure } from './file-failure.js';
 import type { HashQueue } from './file-hash-queue.js';
@@ -117,10 +117,15 @@ export class FileStorage implements Storage {
 
   checkPiece(piece: PieceIndex, answered: (outcome: CheckOutcome) => void): void {
     this.#refuseWhenClosed();
-    this.#checkBy('kept', piece, (outcome) => {
-      if (!outcome.ok || outcome.matches || !this.#places.map.mayDiffer(piece)) answered(outcome);
-      else this.#checkBy('found', piece, answered);
-    });
+    const mayDiffer = this.#places.map.mayDiffer(piece);
+    const check = (rule: PlaceRule, ...others: readonly PlaceRule[]): void => {
+      this.#checkBy(rule, piece, (outcome) => {
+        const [next, ...rest] = others;
+        if (!outcome.ok || outcome.matches || next === undefined || !mayDiffer) answered(outcome);
+        else check(next, ...rest);
+      });
+    };
+    check(...PLACE_RULES);
   }
 
   #checkBy(rule: PlaceRule, piece: PieceIndex, answered: (outcome: CheckOutcome) => void): void {

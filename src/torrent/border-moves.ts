@@ -2,6 +2,7 @@
 import type { DoneOutcome, FileSurvey, Storage } from '../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
 import { type PieceIndex, type PieceLayout, piecesOfFile } from '../metainfo/piece-layout.js';
+import { SharedPieces } from '../metainfo/shared-pieces.js';
 import type { WantedContent } from './wanted-content.js';
 
 const MOVE_LENGTH = 1 << 20;
@@ -19,8 +20,8 @@ export interface BorderMove {
 }
 
 /**
- * The verified pieces with bytes of a selected file that was not there: they can only lie aside. A selected file that was
- * there has its bytes already, and may be whole: it is not written to.
+ * The verified pieces with bytes of a selected file that was not whole: these may lie aside. A file that has its name has
+ * its bytes too, and is not written to.
  */
 export function findBorderMoves(
   metainfo: Pick<Metainfo, 'files'>,
@@ -29,18 +30,19 @@ export function findBorderMoves(
   survey: readonly FileSurvey[],
   verified: ReadonlySet<PieceIndex>,
 ): BorderMove[] {
-  const isThere = (index: number): boolean => survey[index]?.found !== 'absent';
+  const hasName = (index: number): boolean => survey[index]?.found === 'final';
+  const shared = new SharedPieces(metainfo.files, layout);
   const moves = new Map<number, { piece: PieceIndex; runs: Run[] }>();
   for (const index of content.files) {
     const { first, end } = piecesOfFile(metainfo.files[index] as TorrentFile, layout);
-    // A piece inside a file that is not there cannot be verified.
-    for (const number of isThere(index) || first === end ? [] : [first, end - 1]) {
+    for (const number of hasName(index) || first === end ? [] : [first, end - 1]) {
       const piece = layout.pieceIndex(number);
-      if (piece !== undefined && verified.has(piece) && !moves.has(piece)) moves.set(piece, { piece, runs: [] });
+      if (piece !== undefined && shared.has(piece) && verified.has(piece) && !moves.has(piece))
+        moves.set(piece, { piece, runs: [] });
     }
   }
   for (const [index, file] of moves.size === 0 ? [] : metainfo.files.entries()) {
-    if (file.padding || (content.files.has(index) && isThere(index))) continue;
+    if (file.padding || (content.files.has(index) && hasName(index))) continue;
     const { first, end } = piecesOfFile(file, layout);
     for (const number of new Set(first === end ? [] : [first, end - 1])) {
       const begin = Math.max(0, file.begin - number * layout.pieceLength);

@@ -24,7 +24,7 @@ export interface DataCheckParts {
 export interface CheckedData {
   readonly ok: true;
   readonly verified: ReadonlySet<PieceIndex>;
-  /** Pieces that were believed or hashed. */
+  /** Pieces that were believed or hashed, and lie in files. */
   readonly lookedAt: Bitfield;
   /** Verified pieces that nobody is known to have flushed. */
   readonly unflushed: readonly PieceIndex[];
@@ -44,6 +44,8 @@ export class DataCheck {
   readonly #verified = new Set<PieceIndex>();
   readonly #lookedAt: Bitfield;
   #skipped: ReadonlySet<number> = new Set();
+  /** Pieces of which every byte is in a file; null for all. Where it is not, a wrong piece says nothing of its files. */
+  #inFiles: ReadonlySet<number> | null = null;
   #length = 0;
   #hashedLength = 0;
   #check: InitialCheck | null = null;
@@ -62,18 +64,8 @@ export class DataCheck {
     const shared = new SharedPieces(metainfo.files, layout);
     const possible = piecesToCheck(metainfo, layout, files, hasBorderFile ? shared : null);
     const said = believe(files, possible);
-    // Where a shared piece lies, in the files or aside, is found out by hashing it.
-    const liesAnywhere = (piece: number): boolean => (hasBorderFile || !content.isAll) && shared.has(piece);
-    const isSure = (piece: number): boolean => !liesAnywhere(piece);
-    const unknown = new Set<number>(said.unknown);
-    const belief: Belief = {
-      ...said,
-      believed: said.believed.filter(isSure),
-      doubted: said.doubted.filter(isSure),
-      unknown: possible.filter((piece) => liesAnywhere(piece) || (unknown.has(piece) && content.hasPiece(piece))),
-    };
-    const skipped = said.unknown.filter((piece) => isSure(piece) && !content.hasPiece(piece));
-    this.#skipped = new Set(filesOfPieces(metainfo.files, layout, new Set(skipped)));
+    if (hasBorderFile) this.#inFiles = new Set(piecesToCheck(metainfo, layout, files, null));
+    const belief = hasBorderFile || !content.isAll ? this.#narrow(said, possible, shared) : said;
     for (const piece of belief.believed) {
       this.#verified.add(piece);
       this.#lookedAt.set(piece);
@@ -87,6 +79,21 @@ export class DataCheck {
 
   stop(): void {
     this.#check?.stop();
+  }
+
+  /** Where a shared piece lies, in files or aside, is found out by hashing it. Of others only the wanted are hashed. */
+  #narrow(said: Belief, possible: readonly PieceIndex[], shared: SharedPieces): Belief {
+    const { metainfo, layout, content } = this.#parts;
+    const isSure = (piece: number): boolean => !shared.has(piece);
+    const skipped = said.unknown.filter((piece) => isSure(piece) && !content.hasPiece(piece));
+    if (skipped.length > 0) this.#skipped = new Set(filesOfPieces(metainfo.files, layout, new Set(skipped)));
+    const unknown = new Set<number>(said.unknown);
+    return {
+      ...said,
+      believed: said.believed.filter(isSure),
+      doubted: said.doubted.filter(isSure),
+      unknown: possible.filter((piece) => !isSure(piece) || (unknown.has(piece) && content.hasPiece(piece))),
+    };
   }
 
   /** What a piece says that turned out to be wrong is said by every file that it is part of. */
@@ -116,7 +123,7 @@ export class DataCheck {
     }
     let failure: BtgetError | null = null;
     const pieceDone = (piece: PieceIndex): void => {
-      this.#lookedAt.set(piece);
+      if (this.#inFiles === null || this.#inFiles.has(piece)) this.#lookedAt.set(piece);
       this.#hashedLength += layout.lengthOf(piece);
       checking(this.#hashedLength, this.#length);
     };

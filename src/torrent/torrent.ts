@@ -13,6 +13,7 @@ import type { RawServerContext } from '../net/raw-server.js';
 import type { Resume } from '../resume/resume.js';
 import type { Encoder } from '../swarm/encoder.js';
 import type { RefusalCode } from '../wire/refusal.js';
+import { beginPieces } from './begin-pieces.js';
 import { Completion } from './completion.js';
 import { ContentProgress } from './content-progress.js';
 import { countPeers } from './count-peers.js';
@@ -222,14 +223,9 @@ export class Torrent {
   /** The check is over: what is right is ours, and peers may come. */
   #run({ verified, whole }: ExistingDataFound): void {
     this.#stage = 'running';
-    const { store, picker, encoder } = this.#swarm;
-    for (const piece of verified) {
-      store.markVerified(piece);
-      picker.completePiece(piece);
-      this.#progress.pieceVerified(piece);
-    }
-    const fetches = this.#options.mode === 'download';
-    this.#wantOnly((piece) => this.#content.hasPiece(piece) && (fetches || store.have.has(piece)));
+    const { store, encoder } = this.#swarm;
+    beginPieces(this.#swarm, this.#layout, this.#content, verified, this.#options.mode);
+    for (const piece of verified) this.#progress.pieceVerified(piece);
     this.#timeLeft = new RateMeasure(store.amountLeft);
     this.#pace = new Pace(this.#context.now());
     this.#events.started();
@@ -239,15 +235,6 @@ export class Torrent {
     this.#resume.started();
     for (const address of this.#options.peers) encoder.startConnection(address, null);
     this.#sources.begin();
-  }
-
-  #wantOnly(isWanted: (piece: PieceIndex) => boolean): void {
-    const { store, picker } = this.#swarm;
-    for (const piece of this.#layout.pieceIndices()) {
-      if (isWanted(piece)) continue;
-      store.setWanted(piece, false);
-      picker.setWanted(piece, false);
-    }
   }
 
   #pieceVerified(piece: PieceIndex): void {

@@ -2,7 +2,7 @@ import type { Millis, Timers } from '../../src/base/clock.js';
 import { sha1 } from '../../src/base/digest.js';
 import { BtgetError } from '../../src/base/failure.js';
 import type { Random } from '../../src/base/random.js';
-import { ContentMap, type ContentSegment, type PlaceRule } from '../../src/disk/content-map.js';
+import { ContentMap, type ContentSegment, PLACE_RULES, type PlaceRule } from '../../src/disk/content-map.js';
 import type {
   BlockRead,
   CheckOutcome,
@@ -201,8 +201,7 @@ export class MemoryStorage implements Storage {
   survey(answered: (outcome: SurveyOutcome) => void): void {
     this.#run('survey', '', answered, () => {
       const files = this.#files.map(surveyOf);
-      const there = files.flatMap(({ found }, index) => (found === 'absent' ? [] : [index]));
-      this.#map.surveyed(new Set(there), this.hasBorderFile);
+      this.#map.surveyed(files, this.hasBorderFile);
       return { ok: true, files, hasBorderFile: this.hasBorderFile };
     });
   }
@@ -230,7 +229,7 @@ export class MemoryStorage implements Storage {
   checkPiece(piece: PieceIndex, answered: (outcome: CheckOutcome) => void): void {
     this.#run('checkPiece', piece, answered, () => {
       const data = Buffer.alloc(this.#layout.lengthOf(piece));
-      const rule = (['kept', 'found'] as const).find(
+      const rule = PLACE_RULES.find(
         (by) => this.#readBy(by, this.#layout.beginOf(piece), data) && sha1(data).equals(this.#layout.hashOf(piece)),
       );
       if (rule !== undefined) this.#map.settle(piece, rule);
@@ -370,17 +369,13 @@ export class MemoryStorage implements Storage {
   }
 
   #write(begin: number, data: Buffer): void {
-    let from = 0;
-    for (const segment of this.#map.segmentsBy('kept', begin, data.length)) {
-      const at = from;
-      from += segment.length;
-      if (segment.kind === 'zeros') continue;
+    for (const segment of this.#map.writeSegments(begin, data.length)) {
       const body = this.#bodyToWrite(segment);
       const { begin: to, length } = segment;
       this.#unflushed.push({ body, begin: to, bytes: Buffer.from(body.bytes.subarray(to, to + length)) });
       if (segment.kind === 'file') this.#touched.add(segment.file);
       body.changedAt = this.#nowInNanoseconds();
-      data.copy(body.bytes, to, at, from);
+      data.copy(body.bytes, to, segment.from, segment.from + length);
       body.length = Math.max(body.length, to + length);
     }
   }
