@@ -138,10 +138,3 @@ export interface WorkAnswer {
   readonly id: number;
   readonly told: Told<Work[WorkKind]['answer']>;
 }
-
-/** Answers to what a message of requests asked, or later ones. Requests are gone through in their order. */
-export interface WorkAnswers {
-  readonly answers: readonly WorkAnswer[];
-  /** A message of requests has been gone through: these are the answers that were there at once. */
-  readonly done: boolean;
-}

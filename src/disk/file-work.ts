@@ -1,7 +1,7 @@
 /** A worker's side of the protocol: carries out requests in the order in which they come. */
 import { sha1 } from '../base/digest.js';
 import { BtgetError } from '../base/failure.js';
-import type { StoragePlace, Told, Work, WorkAnswer, WorkAnswers, WorkKind, WorkRequest } from './file-disk-protocol.js';
+import type { StoragePlace, Told, Work, WorkAnswer, WorkKind, WorkRequest } from './file-disk-protocol.js';
 import { encodeFailure } from './file-failure.js';
 import { demoteFile, finishFile, removeFile, surveyFiles } from './file-finishing.js';
 import { FileFlusher } from './file-flusher.js';
@@ -19,8 +19,8 @@ const OPEN_FILES = 64;
 
 /** The port of the thread that asks; the shape of `MessagePort`. */
 export interface WorkPort {
-  on(event: 'message', listener: (requests: readonly WorkRequest[]) => void): unknown;
-  postMessage(answers: WorkAnswers): void;
+  on(event: 'message', listener: (request: WorkRequest) => void): unknown;
+  postMessage(answer: WorkAnswer): void;
   close(): void;
 }
 
@@ -30,27 +30,18 @@ export interface WorkPort {
  */
 export function servePieceWork(port: WorkPort, operations: FileOperations): void {
   const handlers = createHandlers(operations);
-  port.on('message', (requests) => {
-    const answers: WorkAnswer[] = [];
-    let done = false;
-    let ends = false;
-    for (const { id, kind, request } of requests) {
-      const answered = (told: Told<Work[WorkKind]['answer']>): void => {
-        if (done) port.postMessage({ answers: [{ id, told }], done: false });
-        else answers.push({ id, told });
-        if (kind === 'end') ends = true;
-      };
-      try {
-        // The kind says which request it is; the compiler cannot follow the two through one variable.
-        (handlers[kind] as Handlers<WorkKind>['end'])(request as Work['end']['request'], answered);
-      } catch (error) {
-        if (!(error instanceof BtgetError)) throw error;
-        answered({ ok: false, failure: encodeFailure(error) });
-      }
+  port.on('message', ({ id, kind, request }) => {
+    const answered = (told: Told<Work[WorkKind]['answer']>): void => {
+      port.postMessage({ id, told });
+      if (kind === 'end') port.close();
+    };
+    try {
+      // The kind says which request it is; the compiler cannot follow the two through one variable.
+      (handlers[kind] as Handlers<WorkKind>['end'])(request as Work['end']['request'], answered);
+    } catch (error) {
+      if (!(error instanceof BtgetError)) throw error;
+      answered({ ok: false, failure: encodeFailure(error) });
     }
-    done = true;
-    port.postMessage({ answers, done });
-    if (ends) port.close();
   });
 }
 

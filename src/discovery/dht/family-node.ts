@@ -7,7 +7,7 @@ import { type Random, shuffle } from '../../base/random.js';
 import type { IpAddress, IpFamily } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import { Allowance } from './allowance.js';
-import { type Contact, contactAt, ID_LENGTH, type NodeId } from './contact.js';
+import { type Contact, contactAt, ID_LENGTH, type NodeId, placeAt } from './contact.js';
 import { decodeMessage } from './decode-message.js';
 import type { DhtOptions } from './dht-options.js';
 import { encodeError } from './encode-message.js';
@@ -136,7 +136,7 @@ export class FamilyNode {
         this.#transactions.gotError(message, from);
         break;
       case 'bad-query':
-        this.#answer(encodeError(message.transaction, message.error, from), from);
+        this.#answer(encodeError(message.transaction, message.error, placeAt(from)), from);
         break;
       case 'rubbish':
         break;
@@ -230,8 +230,9 @@ export class FamilyNode {
 
   #gotQuery(message: Message & { readonly kind: 'query' }, from: PeerAddress): void {
     if (this.#options.readOnly) return;
-    this.#answer(this.#responder.respond(message, from), from);
-    if (!message.readOnly) this.#table.queried(contactAt(message.id, from));
+    const asker = contactAt(message.id, from);
+    this.#answer(this.#responder.respond(message, asker), asker);
+    if (!message.readOnly) this.#table.queried(asker);
   }
 
   #answer(packet: Buffer, to: PeerAddress): void {
