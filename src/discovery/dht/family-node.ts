@@ -7,7 +7,7 @@ import { type Random, shuffle } from '../../base/random.js';
 import type { IpAddress, IpFamily } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import { Allowance } from './allowance.js';
-import { type Contact, contactAt, ID_LENGTH, type NodeId, placeAt } from './contact.js';
+import { addressKey, type Contact, contactAt, ID_LENGTH, type NodeId, placeAt } from './contact.js';
 import { decodeMessage } from './decode-message.js';
 import type { DhtOptions } from './dht-options.js';
 import { encodeError } from './encode-message.js';
@@ -221,6 +221,10 @@ export class FamilyNode {
     const isPoor = close.length < CLOSE_START;
     const others = this.#table.contacts().filter((contact) => isPoor || !close.includes(contact));
     const chance = shuffle(random, others).slice(0, isPoor ? CLOSE_START : CHANCE_START);
+    // After an outage every node looks bad, and is asked all the same.
+    const contacts = [...close, ...chance];
+    const known = new Set(contacts.map(addressKey));
+    const entries = isPoor ? routers.entries(this.family).filter(({ address }) => !known.has(addressKey(address))) : [];
     return {
       mediator: {
         timers,
@@ -230,9 +234,8 @@ export class FamilyNode {
         askAddress: (address, query, answered) => this.askAddress(address, query, answered),
         misled: (teller) => this.#table.misled(teller),
       },
-      // After an outage every node looks bad, and is asked all the same.
-      contacts: [...close, ...chance],
-      entries: isPoor ? routers.entries(this.family) : [],
+      contacts,
+      entries,
     };
   }
 
