@@ -115,3 +115,22 @@ test('room can be taken first: the files are as long as they shall be before the
   assert.deepEqual(leech.storage.finalBytes(0), SAMPLE.fileBytes(0));
   swarm.stop();
 });
+
+test('a part that had been begun before it was deselected does not hide what came later', () => {
+  const swarm = new SimulatedSwarm(SAMPLE, 1);
+  // Nobody is there to give anything, but the disk is made ready for `a`.
+  const begun = swarm.start(selecting(['a']));
+  swarm.timeline.run(1_000);
+  assert.ok(begun.storage.isThere(0));
+  let image: DiskImage = begun.storage.image(null);
+  const amounts = [['b'], ['a', 'b']].map((select) => {
+    const next = new SimulatedSwarm(SAMPLE, 1);
+    next.start({ seed: true });
+    const leech = next.start({ ...selecting(select, { seedGoal: null }), image });
+    next.timeline.runUntil(() => leech.done, 60_000);
+    image = leech.storage.image(null);
+    return leech.torrent.status().downloaded / KIB;
+  });
+  // Piece 3 belongs to both, and is fetched once.
+  assert.deepEqual(amounts, [96, 96]);
+});
