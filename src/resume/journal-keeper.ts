@@ -89,11 +89,13 @@ export class JournalKeeper {
    * nobody has touched.
    */
   begin({ exists, rewrites, verified, files, unflushed }: StartingPoint, answered: () => void): void {
-    const { timers, random, owner, file } = this.#parts;
+    const { timers, random, owner, file, warned } = this.#parts;
     const snapshot = (): JournalRecord[] => [...this.#state.records(), ...this.#nameWritten()];
     const failed = (failure: BtgetError): void => this.#giveUp(failure);
+    const noRoom = ({ message }: BtgetError): void =>
+      warned('no-journal', `the resume journal waits for room on the disk: ${message}`);
     this.#writer = new JournalWriter(
-      { timers, random, owner, file, snapshot, failed },
+      { timers, random, owner, file, snapshot, failed, noRoom },
       this.#options.minLength,
       exists,
     );
