@@ -1,13 +1,7 @@
 import type { BtgetError } from '../base/failure.js';
 import type { FileSurvey, Storage, SurveyOutcome } from '../disk/storage.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
-import {
-  filesOfPieces,
-  type PieceIndex,
-  type PieceLayout,
-  type PieceRun,
-  piecesOfFile,
-} from '../metainfo/piece-layout.js';
+import { filesOfPieces, type PieceIndex, type PieceLayout, piecesOfFile } from '../metainfo/piece-layout.js';
 import { SharedPieces } from '../metainfo/shared-pieces.js';
 import { DEFAULT_INITIAL_CHECK_OPTIONS, InitialCheck } from '../pieces/initial-check.js';
 import type { Belief } from '../resume/belief.js';
