@@ -8,7 +8,7 @@ import { FileFlusher } from './file-flusher.js';
 import { FileHasher } from './file-hashing.js';
 import type { FileOperations } from './file-operations.js';
 import { FilePool } from './file-pool.js';
-import { systemProcesses } from './file-process.js';
+import type { ProcessFacts } from './file-process.js';
 import { createTargetHandlers } from './file-target-work.js';
 import { DONE, flushed, type Handlers } from './file-told.js';
 import { StorageFiles } from './file-writing.js';
@@ -27,8 +27,8 @@ export interface WorkPort {
  * Serves `port` until it is asked to end. Failures of the world are answers; anything else that is thrown is a bug, and
  * ends the worker loudly.
  */
-export function servePieceWork(port: WorkPort, operations: FileOperations): void {
-  const handlers = createHandlers(operations);
+export function servePieceWork(port: WorkPort, operations: FileOperations, processes: ProcessFacts): void {
+  const handlers = createHandlers(operations, processes);
   port.on('message', (requests) => {
     const answers: WorkAnswer[] = [];
     let done = false;
@@ -53,7 +53,7 @@ export function servePieceWork(port: WorkPort, operations: FileOperations): void
   });
 }
 
-function createHandlers(operations: FileOperations): Handlers<WorkKind> {
+function createHandlers(operations: FileOperations, processes: ProcessFacts): Handlers<WorkKind> {
   const writing = new FilePool(operations, 'write', OPEN_FILES);
   const reading = new FilePool(operations, 'read', OPEN_FILES);
   const flusher = new FileFlusher(operations);
@@ -94,7 +94,7 @@ function createHandlers(operations: FileOperations): Handlers<WorkKind> {
       files?.close();
       answered(DONE);
     },
-    ...createTargetHandlers(operations, systemProcesses),
+    ...createTargetHandlers(operations, processes),
     hash: ({ jobs }, answered) => answered({ ok: true, value: jobs.map((job) => hasher.hash(job)) }),
     closeFiles: (_request, answered) => {
       reading.closeAll();
