@@ -44,7 +44,7 @@ export interface FileStorageParts {
 // The writer surveys that many files in one go, so that another torrent's pieces need not wait for a survey of 100,000.
 const SURVEY_COUNT = 1000;
 
-const ABSENT: FileSurvey = { found: 'absent', length: 0, identity: null, finalBeside: false };
+const ABSENT: FileSurvey = { found: 'absent', length: 0, identity: null, bothNames: false };
 const DONE: DoneOutcome = { ok: true };
 
 /** After `close` nothing is answered but `close` itself. */

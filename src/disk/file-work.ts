@@ -80,8 +80,9 @@ function createHandlers(operations: FileOperations, processes: ProcessFacts): Ha
       answered(DONE);
     },
     demote: ({ place, names }, answered) => {
-      demoteFile(filesOf(place), names);
-      answered(DONE);
+      demoteFile(operations, filesOf(place), names);
+      // What is written to it next must not come to lie under its final name, should the power go.
+      filesOf(place).flushFolders(flushed(answered));
     },
     finish: (request, answered) => finishFile(operations, filesOf(request.place), request, flushed(answered)),
     sync: ({ place, also }, answered) =>

@@ -39,8 +39,6 @@ export interface JournalKeeperParts {
 
 /** What a torrent starts with. */
 export interface StartingPoint {
-  /** Whether there is an older journal. */
-  readonly exists: boolean;
   /** Whether a journal is written at once. False where there is nothing to say. */
   readonly rewrites: boolean;
   readonly verified: readonly PieceIndex[];
@@ -88,15 +86,11 @@ export class JournalKeeper {
    * Nothing may be written to the files before this has answered: what an older journal says holds only for files that
    * nobody has touched.
    */
-  begin({ exists, rewrites, verified, files, unflushed }: StartingPoint, answered: () => void): void {
+  begin({ rewrites, verified, files, unflushed }: StartingPoint, answered: () => void): void {
     const { timers, random, owner, file } = this.#parts;
     const snapshot = (): JournalRecord[] => [...this.#state.records(), ...this.#nameWritten()];
     const failed = (failure: BtgetError): void => this.#giveUp(failure);
-    this.#writer = new JournalWriter(
-      { timers, random, owner, file, snapshot, failed },
-      this.#options.minLength,
-      exists,
-    );
+    this.#writer = new JournalWriter({ timers, random, owner, file, snapshot, failed }, this.#options.minLength);
     this.#state.begin(verified, files);
     this.#isBatching = true;
     const begun = (): void => {

@@ -51,6 +51,7 @@ export function joinResume(joints: ResumeJoints): JoinedResume {
     keeper,
     hold: new TargetHold(context, lock, warned),
     mayWrite: options.mode === 'download',
+    partNames: options.partNames,
     trustsJournal: !options.check,
     seeds: options.seedGoal !== null,
     warned,

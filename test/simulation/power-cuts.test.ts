@@ -8,9 +8,9 @@ import type { Random } from '../../src/base/random.js';
 import type { FileIdentity, Storage } from '../../src/disk/storage.js';
 import {
   DEFAULT_DISK_DOWNLOAD_OPTIONS,
-  DOWNLOADS,
   type DiskDownload,
   type DiskDownloadOptions,
+  DOWNLOADS,
   downloadOnto,
 } from '../support/disk-download.js';
 import { cutPower, LOSSES, type Loss } from '../support/power-cut.js';
@@ -43,7 +43,7 @@ function optionsOf(random: Random): DiskDownloadOptions {
   return {
     ...DEFAULT_DISK_DOWNLOAD_OPTIONS,
     flushTime: () => 1 + random.below(FLUSH_TIME),
-    pace: 1 + random.below(250),
+    pace: 1 + random.below(random.below(4) === 0 ? 250 : 20),
     interruptAt: random.below(3) === 0 ? 500 + random.below(2_000) : null,
     batch: 1 + random.below(16 * KIB),
     minLength: random.below(2) === 0 ? 1 : 64 * KIB,
@@ -97,8 +97,8 @@ function goesOn(left: PowerImage, kept: readonly number[], random: Random, optio
   for (const [index] of metainfo.files.entries())
     assert.ok(files.get(pathOf(index))?.equals(SAMPLE.fileBytes(index)), `${pathOf(index)} at the end`);
   const others = [...files.keys()].filter((path) => !path.startsWith(`${DOWNLOADS}/t/`));
-  // A lock's note that was cut off before it became the lock has a name of chance that nobody looks for.
-  const strange = others.filter((path) => !/\.btget\.lock\.[0-9a-f]{8}(\.new)?$/.test(path));
+  // A note that has not become the lock, or a name that was to go, has a part of chance, so that nobody looks for it.
+  const strange = others.filter((path) => !/\.btget\.lock\.[-0-9a-f]+(\.new)?$/.test(path));
   assert.deepEqual(strange, [], 'left beside the download');
   assert.equal(files.size - others.length, metainfo.files.length, 'left in the download');
   return run;
@@ -145,19 +145,17 @@ test('after each of the things that a download does, whatever a power cut leaves
 test(`of ${RANDOM_CUTS} power cuts at random, in downloads and in those that went on after one, none does harm`, () => {
   const random = seededRandom(2);
   const runs = Array.from({ length: 60 }, () => record(random));
-  const counts = { believed: 0, doubted: 0, clean: 0 };
+  let believed = 0;
   for (let cut = 0; cut < RANDOM_CUTS; cut += 1) {
     const slot = random.below(runs.length);
     const before = runs[slot] as Recorded;
     const count = random.below(before.run.disk.events.length + 1);
     const after = cutAndGoOn(before, count, LOSSES[random.below(LOSSES.length)] as Loss, random);
-    counts.believed += after.run.belief.believed.length;
-    counts.doubted += after.run.belief.doubted.length;
+    believed += after.run.belief.believed.length + after.run.belief.doubted.length;
     // The next cut may befall what went on, or a download from its beginning.
     runs[slot] = after.run.disk.events.length > 40 ? after : record(random);
   }
-  assert.ok(counts.believed > RANDOM_CUTS, JSON.stringify(counts));
-  assert.ok(counts.doubted > RANDOM_CUTS, JSON.stringify(counts));
+  assert.ok(believed > 3 * RANDOM_CUTS, `of ${believed} believed pieces little can be learnt`);
 });
 
 /** Fails as soon as one of many cuts does harm. */
@@ -179,7 +177,7 @@ test('these power cuts tell: a flush that is left out, or a journal that is writ
   const isJournal = (name: string): boolean => /\.btget(\.new)?$/.test(name);
   assert.throws(() => cutOften({ flushes: (name) => !isData(name) }), /is believed|is not whole|is lost/);
   assert.throws(() => cutOften({ flushes: (name) => !isFolder(name) }), /is lost/);
-  assert.throws(() => cutOften({ flushes: (name) => !isJournal(name) }), /is lost/);
+  assert.throws(() => cutOften({ flushes: (name) => !isJournal(name) }), /is lost|no-journal/);
   const hasty = (storage: Storage): Pick<Storage, 'sync'> => ({
     sync: (also, answered) => {
       let identities: ReadonlyMap<number, FileIdentity> = new Map();

@@ -27,7 +27,7 @@ import { PowerDisk, type PowerDiskOptions, type PowerImage } from './power-disk.
 import type { SampleTorrent } from './sample-torrent.js';
 import { Timeline } from './timeline.js';
 
-export const DOWNLOADS = '/home/downloads';
+export const DOWNLOADS = '/downloads';
 
 export interface DiskDownloadOptions extends PowerDiskOptions {
   /** Between one piece and the next. */
@@ -114,6 +114,7 @@ export function downloadOnto(
     keeper,
     hold: new TargetHold(timers, lock, warned),
     mayWrite: true,
+    partNames: options.partNames,
     trustsJournal: true,
     seeds: false,
     warned,

@@ -5,9 +5,13 @@ import { systemProcesses } from '../../src/disk/file-process.js';
 import { servePieceWork } from '../../src/disk/file-work.js';
 
 if (parentPort === null) throw new Error('this runs in a thread only');
-servePieceWork(parentPort, {
-  ...systemFileOperations,
-  write: () => {
-    throw new TypeError('a bug');
+servePieceWork(
+  parentPort,
+  {
+    ...systemFileOperations,
+    write: () => {
+      throw new TypeError('a bug');
+    },
   },
-}, systemProcesses);
+  systemProcesses,
+);

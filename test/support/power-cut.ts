@@ -1,6 +1,14 @@
 /** What a power cut leaves of a file system. */
 import { type Random, shuffle } from '../../src/base/random.js';
-import { cutTo, type DiskEvent, type FileImage, type NodeImage, type PowerImage, ROOT, writtenTo } from './power-disk.js';
+import {
+  cutTo,
+  type DiskEvent,
+  type FileImage,
+  type NodeImage,
+  type PowerImage,
+  ROOT,
+  writtenTo,
+} from './power-disk.js';
 
 /**
  * What becomes of all that was not flushed:
@@ -32,7 +40,8 @@ export function cutPower(
   const before = events.slice(0, count);
   /** By key: events before this index are on the disk for good. */
   const flushedTo = new Map<number, number>();
-  for (const event of before) if (event.kind === 'flushed') flushedTo.set(event.key, event.upTo);
+  for (const event of before)
+    if (event.kind === 'flushed') flushedTo.set(event.key, Math.max(event.upTo, flushedTo.get(event.key) ?? 0));
   const isFlushed = (event: DiskEvent, index: number): boolean => index < (flushedTo.get(event.key) ?? 0);
 
   const nodes = new Map<number, NodeImage>(start.nodes);
