@@ -1,18 +1,18 @@
 /** Reads blocks for uploading, on the main thread and without blocking. */
 import { BtgetError } from '../base/failure.js';
 import type { PieceLayout } from '../metainfo/piece-layout.js';
+import type { ContentMap, ContentSegment } from './content-map.js';
 import { fileFailure } from './file-failure.js';
-import type { FileMap, FileSegment } from './file-map.js';
 import type { ReadOperations } from './file-operations.js';
 import type { FileAddress, FileReadPool, HeldFile } from './file-read-pool.js';
 import type { BlockRead } from './storage.js';
 
 export interface FileReaderParts {
   readonly layout: PieceLayout;
-  readonly map: FileMap;
+  readonly map: Pick<ContentMap, 'segments'>;
   readonly pool: FileReadPool;
   readonly operations: ReadOperations;
-  readonly addressOf: (file: number) => FileAddress;
+  readonly addressOf: (segment: Exclude<ContentSegment, { kind: 'zeros' }>) => FileAddress;
 }
 
 /** Bytes that follow one another in the torrent, and the memory that is to have them, in their order. */
@@ -61,7 +61,7 @@ function joinReads(layout: PieceLayout, reads: readonly BlockRead[]): readonly R
 
 function readSegments(
   parts: FileReaderParts,
-  segments: readonly FileSegment[],
+  segments: readonly ContentSegment[],
   into: readonly Buffer[],
   answered: Answer,
 ): void {
@@ -79,7 +79,7 @@ function readSegments(
       next(index + 1);
       return;
     }
-    const address = parts.addressOf(segment.file);
+    const address = parts.addressOf(segment);
     parts.pool.open(address, (opened) => {
       if (!opened.ok) {
         answered(opened.failure);

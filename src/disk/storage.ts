@@ -66,7 +66,12 @@ export interface FileSurvey {
 }
 
 export type SurveyOutcome =
-  | { readonly ok: true; readonly files: readonly FileSurvey[] }
+  | {
+      readonly ok: true;
+      readonly files: readonly FileSurvey[];
+      /** Something lies aside: bytes of files that an earlier run did not select. */
+      readonly hasBorderFile: boolean;
+    }
   | { readonly ok: false; readonly failure: BtgetError };
 
 export type SyncOutcome =
@@ -74,10 +79,19 @@ export type SyncOutcome =
   | { readonly ok: true; readonly flushed: ReadonlyMap<number, FileIdentity> }
   | { readonly ok: false; readonly failure: BtgetError };
 
+/** How much the disk has given, and has to give. */
+export interface DiskRoom {
+  /** Bytes that each file takes up on the disk, by index in the metainfo; 0 for one that is not there. */
+  readonly allocated: readonly number[];
+  /** Bytes that are free for us; null where nobody can tell. */
+  readonly free: number | null;
+}
+
 export interface Storage {
   /**
    * Looks which files are there and of what length. Writes nothing. Fails with 'cannot-open' when something that is no
-   * regular file has the name of one; with `overwrite` that counts as 'absent' unless it is a folder.
+   * regular file has the name of one; with `overwrite` that counts as 'absent' unless it is a folder. It is asked for
+   * before anything else: what lies where the torrent's files are not selected is known by it.
    */
   survey(answered: (outcome: SurveyOutcome) => void): void;
 
@@ -90,7 +104,10 @@ export interface Storage {
   /** Writes an unverified run of a piece that has no slot. `data` is copied before the call returns. */
   writeBlock(piece: PieceIndex, begin: number, data: Buffer, answered: (outcome: DoneOutcome) => void): void;
 
-  /** Hashes what the disk holds for the piece. Bytes that are not there make `matches` false; that is no failure. */
+  /**
+   * Hashes what the disk holds for the piece. Bytes that are not there make `matches` false; that is no failure. What
+   * was found to be right is what is read from then on, in the files or aside.
+   */
   checkPiece(piece: PieceIndex, answered: (outcome: CheckOutcome) => void): void;
 
   /**
@@ -120,6 +137,12 @@ export interface Storage {
    */
   sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void;
 
+  /** What a download needs to know of the disk before it begins. */
+  measureRoom(answered: (room: DiskRoom) => void): void;
+
+  /** Removes what lies aside. Every file is selected, and no piece needs it. */
+  removeBorderFile(answered: (outcome: DoneOutcome) => void): void;
+
   /**
    * Ends what is under way, closes every file, answers once. Nothing else is answered from this call on, and nothing
    * may be asked. Slots and other memory that are with the storage are the caller's again after the answer.
@@ -138,6 +161,11 @@ export interface OpenStorageOptions {
   readonly partNames: boolean;
   /** Whether files that are not the torrent's are replaced. */
   readonly overwrite: boolean;
+  /**
+   * The selected files, by index in the metainfo, or null for all. No other is ever made or written to: their bytes in
+   * pieces that are shared with selected ones lie aside, in one file beside the download.
+   */
+  readonly selected: ReadonlySet<number> | null;
 }
 
 /** Makes the storage of one torrent. Touches nothing yet. */

@@ -164,8 +164,6 @@ export class JournalKeeper {
     const count = this.#unflushed.length;
     this.#length = 0;
     this.#isBatching = true;
-    this.#next?.cancel();
-    this.#next = null;
     if (count > 0) this.#schedule();
     this.#flush([], (flushed) => {
       const pieces = this.#unflushed.splice(0, count);

@@ -1,6 +1,7 @@
 import type {
   BlockRead,
   CheckOutcome,
+  DiskRoom,
   DoneOutcome,
   PieceSlot,
   Storage,
@@ -79,6 +80,14 @@ export class JournaledStorage implements Storage {
 
   sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void {
     this.#storage.sync(also, this.#untilClosed(answered));
+  }
+
+  measureRoom(answered: (room: DiskRoom) => void): void {
+    this.#storage.measureRoom(this.#untilClosed(answered));
+  }
+
+  removeBorderFile(answered: (outcome: DoneOutcome) => void): void {
+    this.#storage.removeBorderFile(this.#untilClosed(answered));
   }
 
   close(answered: () => void): void {

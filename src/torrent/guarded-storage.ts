@@ -2,6 +2,7 @@ import type { Timers } from '../base/clock.js';
 import type {
   BlockRead,
   CheckOutcome,
+  DiskRoom,
   DoneOutcome,
   PieceSlot,
   Storage,
@@ -53,6 +54,14 @@ export class GuardedStorage implements Storage {
 
   sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void {
     this.#storage.sync(also, this.#guard(answered));
+  }
+
+  measureRoom(answered: (room: DiskRoom) => void): void {
+    this.#storage.measureRoom(this.#guard(answered));
+  }
+
+  removeBorderFile(answered: (outcome: DoneOutcome) => void): void {
+    this.#storage.removeBorderFile(this.#guard(answered));
   }
 
   close(answered: () => void): void {

@@ -13,22 +13,21 @@ import type { RawServerContext } from '../net/raw-server.js';
 import type { Resume } from '../resume/resume.js';
 import type { Encoder } from '../swarm/encoder.js';
 import type { RefusalCode } from '../wire/refusal.js';
+import { beginPieces } from './begin-pieces.js';
 import { Completion } from './completion.js';
 import { ContentProgress } from './content-progress.js';
 import { countPeers } from './count-peers.js';
 import { createPeerSources } from './create-peer-sources.js';
 import { DEFAULT_DISK_PAUSE_OPTIONS, DiskPause } from './disk-pause.js';
 import { ExistingData, type ExistingDataFound } from './existing-data.js';
-import { filePath } from './file-path.js';
-import { GuardedStorage } from './guarded-storage.js';
-import { joinResume } from './join-resume.js';
+import { joinDisk } from './join-disk.js';
 import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
 import { Pace } from './pace.js';
 import type { TorrentEvents, TorrentState, TorrentStatus } from './status.js';
 import type { TorrentOptions } from './torrent-options.js';
 import type { TorrentParts } from './torrent-parts.js';
-
-const MAX_WARNINGS = 20;
+import { WantedContent } from './wanted-content.js';
+import { WarnOnce } from './warn-once.js';
 
 export class Torrent {
   readonly metainfo: Metainfo;
@@ -37,6 +36,7 @@ export class Torrent {
   readonly #events: TorrentEvents;
   readonly #context: RawServerContext;
   readonly #layout: PieceLayout;
+  readonly #content: WantedContent;
   readonly #progress: ContentProgress;
   readonly #swarm: JoinedSwarm;
   readonly #resume: Resume;
@@ -51,7 +51,6 @@ export class Torrent {
   #goodByeSaid = false;
   #diskClosed = false;
   #checking = { checked: 0, length: 0 };
-  readonly #warnings = new Set<string>();
   #timeLeft: RateMeasure | null = null;
   #pace: Pace;
 
@@ -62,27 +61,14 @@ export class Torrent {
     this.#events = events;
     const layout = new PieceLayout(metainfo);
     this.#layout = layout;
+    const content = new WantedContent(metainfo, layout, options.selection);
+    this.#content = content;
     this.#context = parts.rawServer.createContext((error) => this.#crashed(error));
-    const disk = parts.openStorage({
-      metainfo,
-      layout,
-      dir: options.dir,
-      output: options.outputName,
-      partNames: options.partNames,
-      overwrite: options.overwrite,
-    });
-    const { resume, storage } = joinResume({
-      context: this.#context,
-      random: parts.random,
-      metainfo,
-      layout,
-      storage: new GuardedStorage(disk, this.#context),
-      openTarget: parts.openTarget,
-      options,
-      warned: (code, message) => this.#warnOnce(code, message),
-    });
+    const warnings = new WarnOnce((code, message) => events.warned(code, message));
+    const warned = (code: string, message: string): void => warnings.warn(code, message);
+    const { storage, resume } = joinDisk({ parts, context: this.#context, metainfo, layout, content, options, warned });
     this.#resume = resume;
-    this.#progress = new ContentProgress(metainfo, layout);
+    this.#progress = new ContentProgress(metainfo, layout, content);
     this.#pace = new Pace(this.#context.now());
     this.#swarm = joinSwarm({
       context: this.#context,
@@ -101,7 +87,7 @@ export class Torrent {
       options,
       pieceVerified: (piece) => this.#pieceVerified(piece),
       diskFailed: (failure) => this.#pause.refused(failure),
-      readFailed: (failure) => this.#warnOnce(failure.code, failure.message),
+      readFailed: (failure) => warned(failure.code, failure.message),
     });
     this.#existing = new ExistingData(
       {
@@ -109,10 +95,9 @@ export class Torrent {
         layout,
         storage,
         resume,
-        pathOf: (file) => filePath(file, options),
-        mayWrite: options.mode === 'download',
-        overwrite: options.overwrite,
-        warned: (code, message) => this.#warnOnce(code, message),
+        content,
+        options,
+        warned,
         checking: (checked, length) => {
           this.#checking = { checked, length };
         },
@@ -127,6 +112,7 @@ export class Torrent {
       metainfo,
       layout,
       storage,
+      content,
       options,
       events: {
         fileDone: (file, path) => events.fileDone(file, path),
@@ -137,7 +123,7 @@ export class Torrent {
         },
       },
       amountLeft: () => this.#swarm.store.amountLeft,
-      ratio: () => this.#swarm.uploader.total / Math.max(1, this.#progress.length),
+      ratio: () => this.#swarm.uploader.total / Math.max(1, content.length),
       diskFailed: (failure) => this.#pause.refused(failure),
       diskWorked: () => this.#pause.worked(),
     });
@@ -166,7 +152,7 @@ export class Torrent {
       trackerClient: parts.trackerClient,
       swarm: this.#swarm,
       others: parts.peerSources,
-      left: () => this.#progress.length - this.#progress.have,
+      left: () => this.#progress.left,
       trackerAnswered: (report) => events.trackerAnswered(report),
     });
   }
@@ -204,7 +190,7 @@ export class Torrent {
 
   status(): TorrentStatus {
     const { store, downloader, uploader, connecter } = this.#swarm;
-    const { have, length } = this.#progress;
+    const { have, wanted, length } = this.#progress;
     const now = this.#context.now();
     const left = this.#timeLeft?.timeLeft(now);
     const totals = { downloaded: downloader.total, uploaded: uploader.total };
@@ -213,7 +199,7 @@ export class Torrent {
     return {
       state: this.#state(store.amountLeft, counts.peers),
       length,
-      wanted: length,
+      wanted,
       have,
       checked: this.#checking.checked,
       checkLength: this.#checking.length,
@@ -237,13 +223,9 @@ export class Torrent {
   /** The check is over: what is right is ours, and peers may come. */
   #run({ verified, whole }: ExistingDataFound): void {
     this.#stage = 'running';
-    const { store, picker, encoder } = this.#swarm;
-    for (const piece of verified) {
-      store.markVerified(piece);
-      picker.completePiece(piece);
-      this.#progress.pieceVerified(piece);
-    }
-    if (this.#options.mode === 'seed' && store.amountLeft > 0) this.#wantNothingMore();
+    const { store, encoder } = this.#swarm;
+    beginPieces(this.#swarm, this.#layout, this.#content, verified, this.#options.mode);
+    for (const piece of verified) this.#progress.pieceVerified(piece);
     this.#timeLeft = new RateMeasure(store.amountLeft);
     this.#pace = new Pace(this.#context.now());
     this.#events.started();
@@ -255,21 +237,13 @@ export class Torrent {
     this.#sources.begin();
   }
 
-  #wantNothingMore(): void {
-    const { store, picker } = this.#swarm;
-    for (const piece of this.#layout.pieceIndices()) {
-      if (store.have.has(piece)) continue;
-      store.setWanted(piece, false);
-      picker.setWanted(piece, false);
-    }
-  }
-
   #pieceVerified(piece: PieceIndex): void {
     this.#timeLeft?.dataCameIn(this.#layout.lengthOf(piece), this.#context.now());
     this.#progress.pieceVerified(piece);
     this.#pause.worked();
     this.#completion.pieceVerified(piece);
-    if (this.#swarm.store.amountLeft === 0) this.#sources.completed();
+    // Of a part of the torrent trackers are told that the rest is left.
+    if (this.#swarm.store.amountLeft === 0 && this.#progress.left === 0) this.#sources.completed();
   }
 
   /** The world's fault: the torrent cannot go on. What is on the disk stays as it is. */
@@ -287,13 +261,6 @@ export class Torrent {
     if (this.#stage !== 'stopping') this.#close();
     this.#saidGoodBye();
     this.#events.failed(error instanceof Error ? error : new Error(String(error)));
-  }
-
-  /** Peers may ask a hundred times for what the disk does not give. */
-  #warnOnce(code: string, message: string): void {
-    if (this.#warnings.has(message) || this.#warnings.size >= MAX_WARNINGS) return;
-    this.#warnings.add(message);
-    this.#events.warned(code, message);
   }
 
   #close(): void {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { Worker } from 'node:worker_threads';
 import type { Millis } from '../../src/base/clock.js';
 import { type Random, shuffle } from '../../src/base/random.js';
-import type { WorkAnswers, WorkRequest } from '../../src/disk/file-disk-protocol.js';
+import type { WorkAnswer, WorkRequest } from '../../src/disk/file-disk-protocol.js';
 import { HashQueue } from '../../src/disk/file-hash-queue.js';
 import { journalName } from '../../src/disk/file-names.js';
 import { systemReadOperations } from '../../src/disk/file-operations.js';
@@ -23,6 +23,7 @@ import { TargetHold } from '../../src/resume/target-hold.js';
 import { Completion } from '../../src/torrent/completion.js';
 import { ExistingData } from '../../src/torrent/existing-data.js';
 import { DEFAULT_TORRENT_OPTIONS } from '../../src/torrent/torrent-options.js';
+import { WantedContent } from '../../src/torrent/wanted-content.js';
 import { PowerDisk, type PowerDiskOptions, type PowerImage } from './power-disk.js';
 import type { SampleTorrent } from './sample-torrent.js';
 import { Timeline } from './timeline.js';
@@ -84,6 +85,7 @@ export function downloadOnto(
     layout,
     place: { id: 0, root: DOWNLOADS, partNames: options.partNames, overwrite: false },
     output: null,
+    selected: null,
     disk: {
       timers,
       writer,
@@ -121,6 +123,8 @@ export function downloadOnto(
   });
   const storage = new JournaledStorage(storageOnDisk, layout, resume);
 
+  const torrentOptions = { ...DEFAULT_TORRENT_OPTIONS, dir: DOWNLOADS, partNames: options.partNames };
+  const content = new WantedContent(metainfo, layout, { select: [], exclude: [], ranges: null });
   let belief: Belief | undefined;
   let verified: readonly PieceIndex[] = [];
   const committed = new Map<PieceIndex, number>();
@@ -139,7 +143,8 @@ export function downloadOnto(
     metainfo,
     layout,
     storage,
-    options: DEFAULT_TORRENT_OPTIONS,
+    content,
+    options: torrentOptions,
     events: {
       fileDone: () => undefined,
       done: () => undefined,
@@ -173,9 +178,8 @@ export function downloadOnto(
         },
         begin: (findings, answered) => resume.begin(findings, answered),
       },
-      pathOf: ({ path }) => path.join('/'),
-      mayWrite: true,
-      overwrite: false,
+      content,
+      options: torrentOptions,
       warned,
       checking: () => undefined,
     },
@@ -231,15 +235,15 @@ function simulatedWorker(timers: Timeline, disk: PowerDisk, boot: bigint): Worke
     space: '',
     startOf: (other) => (other === pid ? `boot-${boot}` : undefined),
   };
-  let asked: (requests: readonly WorkRequest[]) => void = () => undefined;
-  let told: (answers: WorkAnswers) => void = () => undefined;
+  let asked: (request: WorkRequest) => void = () => undefined;
+  let told: (answer: WorkAnswer) => void = () => undefined;
   servePieceWork(
     {
       on: (_event, listener) => {
         asked = listener;
       },
-      postMessage: (answers) => {
-        timers.addTask(() => told(answers), 0);
+      postMessage: (answer) => {
+        timers.addTask(() => told(answer), 0);
       },
       close: () => undefined,
     },
@@ -247,11 +251,11 @@ function simulatedWorker(timers: Timeline, disk: PowerDisk, boot: bigint): Worke
     processes,
   );
   const worker = {
-    on: (event: string, listener: (answers: WorkAnswers) => void) => {
+    on: (event: string, listener: (answer: WorkAnswer) => void) => {
       if (event === 'message') told = listener;
     },
-    postMessage: (requests: readonly WorkRequest[]) => {
-      timers.addTask(() => asked(requests), 1);
+    postMessage: (request: WorkRequest) => {
+      timers.addTask(() => asked(request), 1);
     },
     ref: () => undefined,
     unref: () => undefined,

@@ -177,6 +177,11 @@ export class PowerDisk {
       const { bytes, changedAt, inode, bornAt } = node;
       return { length: bytes.length, changedAt, inode, bornAt };
     },
+    allocated: (path) => {
+      const node = this.#lookUp(path);
+      return node === undefined ? undefined : factsOf(node).length;
+    },
+    free: () => null,
     realPath: (path) => {
       this.#find(path, 'realpath');
       return path;
@@ -272,7 +277,8 @@ export class PowerDisk {
 
   #lookUp(path: string): LiveNode | undefined {
     let node: LiveNode = this.#root;
-    for (const element of path.split('/').filter((part) => part !== '')) {
+    for (const element of path.split('/')) {
+      if (element === '') continue;
       if (node.kind !== 'folder') return undefined;
       const inner = node.entries.get(element);
       if (inner === undefined) return undefined;

@@ -7,7 +7,7 @@ import { type Random, shuffle } from '../../base/random.js';
 import type { IpAddress, IpFamily } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import { Allowance } from './allowance.js';
-import { type Contact, contactAt, ID_LENGTH, type NodeId } from './contact.js';
+import { type Contact, contactAt, ID_LENGTH, type NodeId, placeAt } from './contact.js';
 import { decodeMessage } from './decode-message.js';
 import type { DhtOptions } from './dht-options.js';
 import { encodeError } from './encode-message.js';
@@ -136,7 +136,7 @@ export class FamilyNode {
         this.#transactions.gotError(message, from);
         break;
       case 'bad-query':
-        this.#answer(encodeError(message.transaction, message.error, from), from);
+        this.#answer(encodeError(message.transaction, message.error, placeAt(from)), from);
         break;
       case 'rubbish':
         break;
@@ -151,9 +151,9 @@ export class FamilyNode {
   ask(contact: Contact, query: Query, answered: (outcome: QueryOutcome) => void): void {
     this.#transactions.ask(contact, query, (outcome) => {
       if (outcome.ok) {
-        // One whose id changes is not kept, under no id. If it has only begun anew, it will make itself known.
+        // One that has only begun anew will make itself known. One that changes its id with each question is not kept.
         if (outcome.answer.id.equals(contact.id)) this.#learn(contact, query, outcome);
-        else this.#table.failed(contact);
+        else this.#table.gone(contact);
       } else if (outcome.code !== 'refused' || query.method === 'find_node') {
         // A node may refuse to store something. One that names no nodes is of no use.
         this.#table.failed(contact);
@@ -230,8 +230,9 @@ export class FamilyNode {
 
   #gotQuery(message: Message & { readonly kind: 'query' }, from: PeerAddress): void {
     if (this.#options.readOnly) return;
-    this.#answer(this.#responder.respond(message, from), from);
-    if (!message.readOnly) this.#table.queried(contactAt(message.id, from));
+    const asker = contactAt(message.id, from);
+    this.#answer(this.#responder.respond(message, asker), asker);
+    if (!message.readOnly) this.#table.queried(asker);
   }
 
   #answer(packet: Buffer, to: PeerAddress): void {

@@ -9,7 +9,7 @@ const TICK: Millis = 60_000;
 const MAX_REFRESHED = 2;
 /** Questionable nodes that are probed in one tick: others are named only nodes that are good. */
 const MAX_PROBED = 6;
-/** With fewer nodes than this we enter anew. */
+/** With fewer nodes than this we enter again and again. */
 const FEW_NODES = 8;
 /** How long the first router whose name is found waits for the others. */
 const NAMES_LIMIT: Millis = 1_000;
@@ -90,11 +90,11 @@ export class Upkeep {
         gotAnswer: () => undefined,
         done: () => {
           this.#entering = false;
-          if (node.table.count('good') === 0) this.#tryAgain();
-          else {
-            this.#failures = 0;
-            if (wasAlone) this.#mediator.entered();
-          }
+          const good = node.table.count('good');
+          // In a DHT that is just beginning, others come soon.
+          if (good < FEW_NODES) this.#tryAgain();
+          else this.#failures = 0;
+          if (wasAlone && good > 0) this.#mediator.entered();
         },
       },
     );

@@ -1,7 +1,8 @@
-/** Joins what saves one torrent's progress: the journal, the lock, and the storage whose writes are written down. */
-import type { Random } from '../base/random.js';
+/**
+ * Joins what keeps one torrent on the disk: the storage, the journal in which everything that goes to it is written down,
+ * and the lock that keeps other processes off.
+ */
 import type { Storage } from '../disk/storage.js';
-import type { OpenTarget } from '../disk/target.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceLayout } from '../metainfo/piece-layout.js';
 import type { RawServerContext } from '../net/raw-server.js';
@@ -9,36 +10,43 @@ import { DEFAULT_JOURNAL_KEEPER_OPTIONS, JournalKeeper } from '../resume/journal
 import { JournaledStorage } from '../resume/journaled-storage.js';
 import { Resume } from '../resume/resume.js';
 import { TargetHold } from '../resume/target-hold.js';
+import { GuardedStorage } from './guarded-storage.js';
 import type { TorrentOptions } from './torrent-options.js';
+import type { TorrentParts } from './torrent-parts.js';
+import type { WantedContent } from './wanted-content.js';
 
-export interface ResumeJoints {
+export interface JoinedDisk {
+  readonly storage: Storage;
+  readonly resume: Resume;
+}
+
+export interface DiskParts {
+  readonly parts: Pick<TorrentParts, 'random' | 'openStorage' | 'openTarget'>;
   readonly context: RawServerContext;
-  readonly random: Random;
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
-  readonly storage: Storage;
-  readonly openTarget: OpenTarget;
+  readonly content: WantedContent;
   readonly options: TorrentOptions;
   readonly warned: (code: string, message: string) => void;
 }
 
-export interface JoinedResume {
-  readonly resume: Resume;
-  /** `ResumeJoints.storage`, with everything that goes to it written down. */
-  readonly storage: Storage;
-}
-
-export function joinResume(joints: ResumeJoints): JoinedResume {
-  const { context, random, metainfo, layout, storage, options, warned } = joints;
-  const name = options.outputName ?? metainfo.files[0]?.path[0] ?? metainfo.name;
-  const { journal, lock } = joints.openTarget({ dir: options.dir, name });
+export function joinDisk({ parts, context, metainfo, layout, content, options, warned }: DiskParts): JoinedDisk {
+  const { dir, outputName, partNames, overwrite } = options;
+  const selected = content.isAll ? null : content.files;
+  const files = new GuardedStorage(
+    parts.openStorage({ metainfo, layout, dir, output: outputName, partNames, overwrite, selected }),
+    context,
+  );
+  const name = outputName ?? metainfo.files[0]?.path[0] ?? metainfo.name;
+  const { journal, lock } = parts.openTarget({ dir, name });
   const owner = {
     infoHash: metainfo.infoHash,
     pieceCount: metainfo.pieceCount,
     fileCount: metainfo.files.length,
   };
+  const { random } = parts;
   const keeper = new JournalKeeper(
-    { timers: context, random, layout, owner, storage, file: journal, warned },
+    { timers: context, random, layout, owner, storage: files, file: journal, warned },
     DEFAULT_JOURNAL_KEEPER_OPTIONS,
   );
   const resume = new Resume({
@@ -56,5 +64,5 @@ export function joinResume(joints: ResumeJoints): JoinedResume {
     seeds: options.seedGoal !== null,
     warned,
   });
-  return { resume, storage: new JournaledStorage(storage, layout, resume) };
+  return { storage: new JournaledStorage(files, layout, resume), resume };
 }
