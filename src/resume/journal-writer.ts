@@ -96,10 +96,11 @@ export class JournalWriter {
       this.#isBusy = true;
       begin((outcome) =>
         this.#later(() => {
-          this.#isBusy = false;
+          // Busy still: what is asked for now comes after what waits already.
           if (outcome.ok) answered();
           else this.giveUp(outcome.failure, answered);
-          if (!this.#isBusy) this.#waiting.shift()?.();
+          this.#isBusy = false;
+          this.#waiting.shift()?.();
         }),
       );
     };

@@ -21,11 +21,11 @@ import { seededRandom } from '../support/seeded-random.js';
 const KIB = 1024;
 const SAMPLE = sampleTorrent(
   [
-    { path: 't/a', length: 21 * KIB },
-    { path: 't/sub/b', length: 17 * KIB + 300 },
+    { path: 't/a', length: 12 * KIB },
+    { path: 't/sub/b', length: 8 * KIB + 300 },
     { path: 't/empty' },
     { path: 't/sub/deep/c', length: 300 },
-    { path: 't/d', length: 30 * KIB },
+    { path: 't/d', length: 14 * KIB },
   ],
   3 * KIB,
 );
@@ -155,7 +155,7 @@ test(`of ${RANDOM_CUTS} power cuts at random, in downloads and in those that wen
     // The next cut may befall what went on, or a download from its beginning.
     runs[slot] = after.run.disk.events.length > 40 ? after : record(random);
   }
-  assert.ok(believed > 3 * RANDOM_CUTS, `of ${believed} believed pieces little can be learnt`);
+  assert.ok(believed > 2 * RANDOM_CUTS, `of ${believed} believed pieces little can be learnt`);
 });
 
 /** Fails as soon as one of many cuts does harm. */
