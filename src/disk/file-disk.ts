@@ -71,7 +71,7 @@ export function createFileDisk(options: FileDiskOptions): FileDisk {
   const disk: SharedDisk = {
     timers,
     writer: new WorkerThread(workerModule, crashed, options.writer),
-    hashing: new HashQueue(workerModule, hashingWorkers, crashed),
+    hashing: new HashQueue(Array.from({ length: hashingWorkers }, () => new WorkerThread(workerModule, crashed))),
     readPool: new FileReadPool(readOperations, options.openFiles),
     readOperations,
   };

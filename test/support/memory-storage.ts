@@ -442,10 +442,10 @@ function isOnDisk(file: TorrentFile): boolean {
 
 function surveyOf({ part, final }: MemoryFile): FileSurvey {
   const body = part ?? final;
-  if (body === null) return { found: 'absent', length: 0, identity: null, finalBeside: false };
+  if (body === null) return { found: 'absent', length: 0, identity: null, bothNames: false };
   const { length, changedAt, inode, bornAt } = body;
   const identity: FileIdentity = { length, changedAt, inode, bornAt };
-  return { found: part === null ? 'final' : 'part', length, identity, finalBeside: part !== null && final !== null };
+  return { found: part === null ? 'final' : 'part', length, identity, bothNames: false };
 }
 
 function copyOf(body: Body | null): Body | null {
