@@ -73,12 +73,12 @@ export class FileFlusher {
     }
     this.#operations.flush(descriptor, (error) => {
       let failure = error === null ? null : fileFailure(error, path);
+      if (failure !== null) this.#failed.set(path, failure);
       try {
         about(path, () => this.#operations.close(descriptor));
       } catch (closing) {
         failure ??= fileFailure(closing, path);
       }
-      if (failure !== null) this.#failed.set(path, failure);
       this.#end(flush, failure);
       this.#runMore();
     });

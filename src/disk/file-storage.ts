@@ -26,8 +26,10 @@ import type {
 /** What all torrents of a process share. */
 export interface SharedDisk {
   readonly timers: Timers;
-  readonly writer: WorkerThread;
-  readonly hashing: HashQueue;
+  readonly writer: Pick<WorkerThread, 'ask' | 'started'>;
+  readonly hashing: Pick<HashQueue, 'add' | 'drop' | 'closeFiles'> & {
+    readonly running: SharedDisk['writer'] | undefined;
+  };
   readonly readPool: FileReadPool;
   readonly readOperations: ReadOperations;
 }
@@ -225,7 +227,7 @@ export class FileStorage implements Storage {
   }
 
   #askOf<K extends WorkKind>(
-    thread: WorkerThread,
+    thread: SharedDisk['writer'],
     kind: K,
     request: Work[K]['request'],
     moved: readonly ArrayBuffer[],

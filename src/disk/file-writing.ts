@@ -99,9 +99,9 @@ export class StorageFiles {
   /** Makes the file under `path`, one of its names, with the folders above it. */
   create(names: FileNames, path: string): FoundFile {
     const { root } = this.place;
-    makeFolders(this.#operations, root, path, (inside) => this.#folderChanged(inside));
+    makeFolders(this.#operations, root, path, (inside) => this.#folderChanges(inside));
+    this.#folderChanges(folderOf(root, path));
     const { facts } = this.#pool.create(root, path);
-    this.#folderChanged(folderOf(root, path));
     this.claim(names, path, facts);
     return { path, facts, ours: true };
   }
@@ -125,6 +125,7 @@ export class StorageFiles {
   rename(from: string, to: string, replacing: boolean): void {
     const { root } = this.place;
     const name = below(root, to);
+    this.#folderChanges(folderOf(root, to));
     about(name, () =>
       inFolderOf(this.#operations, root, to, (nameIn) => {
         const [old, free] = [nameIn(lastOf(from)), nameIn(lastOf(to))];
@@ -132,27 +133,25 @@ export class StorageFiles {
         else if (!renameToFree(this.#operations, old, free)) throw foreignFile(name);
       }),
     );
-    this.#folderChanged(folderOf(root, from));
-    this.#folderChanged(folderOf(root, to));
   }
 
   /** Removes the name `path` below the root. */
   unlink(path: string): void {
     const { root } = this.place;
+    this.#folderChanges(folderOf(root, path));
     about(below(root, path), () =>
       inFolderOf(this.#operations, root, path, (nameIn) => this.#operations.unlink(nameIn(lastOf(path)))),
     );
-    this.#folderChanged(folderOf(root, path));
   }
 
   /** Makes a link of name `path` that holds `target`, with the folders above it. */
   makeLink(target: string, path: string): void {
     const { root } = this.place;
-    makeFolders(this.#operations, root, path, (inside) => this.#folderChanged(inside));
+    makeFolders(this.#operations, root, path, (inside) => this.#folderChanges(inside));
+    this.#folderChanges(folderOf(root, path));
     about(below(root, path), () =>
       inFolderOf(this.#operations, root, path, (nameIn) => this.#operations.makeLink(target, nameIn(lastOf(path)))),
     );
-    this.#folderChanged(folderOf(root, path));
   }
 
   /** Flushes the file under `path`, written to or not. */
@@ -209,7 +208,8 @@ export class StorageFiles {
     return null;
   }
 
-  #folderChanged(folder: string): void {
+  /** Before it does: what fails in between leaves a folder to be flushed for nothing, never one that is forgotten. */
+  #folderChanges(folder: string): void {
     if (!this.#operations.flushesFolders) return;
     // Flushing follows no link, and a folder may be reached by one.
     this.#unflushedFolders.add(about(folder, () => this.#operations.realPath(folder)));

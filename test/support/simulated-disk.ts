@@ -1,0 +1,85 @@
+import { resolve } from 'node:path';
+import type { Timers } from '../../src/base/clock.js';
+import type { Told, Work, WorkAnswers, WorkKind, WorkRequest } from '../../src/disk/file-disk-protocol.js';
+import { journalName } from '../../src/disk/file-names.js';
+import { type FileOperations, systemReadOperations } from '../../src/disk/file-operations.js';
+import { FileReadPool } from '../../src/disk/file-read-pool.js';
+import { FileStorage, type SharedDisk } from '../../src/disk/file-storage.js';
+import { createFileTarget } from '../../src/disk/file-target.js';
+import { servePieceWork } from '../../src/disk/file-work.js';
+import type { OpenStorage } from '../../src/disk/storage.js';
+import type { OpenTarget } from '../../src/disk/target.js';
+
+const LATENCY = 1;
+
+export interface SimulatedDisk {
+  readonly openStorage: OpenStorage;
+  readonly openTarget: OpenTarget;
+}
+
+/**
+ * Real files by the workers' own code, without threads and in simulated time: what is asked is done and answered a
+ * millisecond later. What `flush` of `operations` does has to be done when it returns.
+ */
+export function simulatedDisk(timers: Timers, operations: FileOperations): SimulatedDisk {
+  const ask = serve(timers, operations);
+  const hashing = serve(timers, operations);
+  const disk: SharedDisk = {
+    timers,
+    writer: { ask, started: true },
+    hashing: {
+      running: undefined,
+      add: (_owner, job, answered) =>
+        hashing('hash', { jobs: [job] }, [], (told) => {
+          const answer = told.ok ? told.value[0] : { kind: 'failed' as const, failure: told.failure };
+          if (answer !== undefined) answered(answer);
+        }),
+      drop: () => undefined,
+      closeFiles: (answered) => hashing('closeFiles', {}, [], answered),
+    },
+    readPool: new FileReadPool(systemReadOperations, 8),
+    readOperations: systemReadOperations,
+  };
+  return {
+    openStorage: ({ metainfo, layout, dir, output, partNames, overwrite }) => {
+      const place = { id: 0, root: resolve(dir), partNames, overwrite };
+      return new FileStorage({ metainfo, layout, place, output, disk });
+    },
+    openTarget: ({ dir, name }) =>
+      createFileTarget(disk.writer, { id: 0, root: resolve(dir), target: name, name: journalName(name) }),
+  };
+}
+
+/** A worker that shares the thread of who asks. */
+function serve(timers: Timers, operations: FileOperations): SharedDisk['writer']['ask'] {
+  const due = new Map<number, (told: Told<Work[WorkKind]['answer']>) => void>();
+  let listener: ((requests: readonly WorkRequest[]) => void) | undefined;
+  servePieceWork(
+    {
+      on: (_event, told) => {
+        listener = told;
+      },
+      postMessage: ({ answers }: WorkAnswers) => {
+        for (const { id, told } of answers) {
+          const answered = due.get(id);
+          due.delete(id);
+          timers.addTask(() => answered?.(structuredClone(told)), LATENCY);
+        }
+      },
+      close: () => undefined,
+    },
+    {
+      ...operations,
+      flush: (descriptor, answered) => {
+        operations.flush(descriptor, (error) => timers.addTask(() => answered(error), LATENCY));
+      },
+    },
+  );
+  let asked = 0;
+  return (kind, request, _moved, answered) => {
+    const id = asked;
+    asked += 1;
+    due.set(id, (told) => answered(told as never));
+    timers.addTask(() => listener?.([{ id, kind, request }]), LATENCY);
+  };
+}
