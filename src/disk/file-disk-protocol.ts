@@ -83,6 +83,8 @@ export interface Work {
     answer: boolean;
   };
   write: { request: { place: StoragePlace; writes: readonly FileWrite[]; data: Uint8Array }; answer: null };
+  /** Forgets what was known of the file. */
+  release: { request: { place: StoragePlace; names: FileNames }; answer: null };
   demote: { request: { place: StoragePlace; names: FileNames }; answer: null };
   finish: {
     request: {

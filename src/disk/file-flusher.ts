@@ -1,5 +1,5 @@
 import type { BtgetError } from '../base/failure.js';
-import { about, fileFailure } from './file-failure.js';
+import { about, fileFailure, isSystemError } from './file-failure.js';
 import type { FileOperations } from './file-operations.js';
 
 // Enough to keep a disk's queue filled; each holds one thread of Node's pool while the disk takes its time.
@@ -68,7 +68,9 @@ export class FileFlusher {
     try {
       descriptor = this.#operations.open(path, 'read', false);
     } catch (error) {
-      this.#end(flush, fileFailure(error, path));
+      // Somebody removed it: nothing of it is left to be flushed. Whoever needs the file finds out.
+      const gone = isSystemError(error) && error.code === 'ENOENT';
+      this.#end(flush, gone ? null : fileFailure(error, path));
       return;
     }
     this.#operations.flush(descriptor, (error) => {

@@ -4,7 +4,7 @@ import type { BtgetError } from '../base/failure.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import type { FileWrite, HashSource, StoragePlace, Told, Work, WorkKind } from './file-disk-protocol.js';
-import { decodeFailure } from './file-failure.js';
+import { decodeFailure, type FailureMessage, LostName } from './file-failure.js';
 import type { HashQueue } from './file-hash-queue.js';
 import { FileMap } from './file-map.js';
 import { StorageNames } from './file-names.js';
@@ -12,15 +12,16 @@ import type { ReadOperations } from './file-operations.js';
 import type { FileAddress, FileReadPool } from './file-read-pool.js';
 import { type FileReaderParts, readBlocks } from './file-reader.js';
 import type { WorkerThread } from './file-worker-thread.js';
-import type {
-  BlockRead,
-  CheckOutcome,
-  DoneOutcome,
-  FileSurvey,
-  PieceSlot,
-  Storage,
-  SurveyOutcome,
-  SyncOutcome,
+import {
+  type BlockRead,
+  type CheckOutcome,
+  type DoneOutcome,
+  FileLost,
+  type FileSurvey,
+  type PieceSlot,
+  type Storage,
+  type SurveyOutcome,
+  type SyncOutcome,
 } from './storage.js';
 
 /** What all torrents of a process share. */
@@ -117,7 +118,7 @@ export class FileStorage implements Storage {
       hash: new Uint8Array(this.#layout.hashOf(piece)),
     };
     this.#ask('commit', request, [], (told) =>
-      this.#later(() => answered(told.ok ? { ok: true, matches: told.value } : failed(told))),
+      this.#later(() => answered(told.ok ? { ok: true, matches: told.value } : this.#failed(told))),
     );
   }
 
@@ -180,10 +181,15 @@ export class FileStorage implements Storage {
     });
   }
 
+  releaseFile(file: number, answered: (outcome: DoneOutcome) => void): void {
+    this.#disk.readPool.forget(this.#addressOf(file));
+    this.#askToDo('release', { place: this.#place, names: this.#names.of(file) }, [], answered);
+  }
+
   sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void {
     const named = also.map((file) => ({ file, names: this.#names.of(file) }));
     this.#ask('sync', { place: this.#place, also: named }, [], (told) =>
-      this.#later(() => answered(told.ok ? { ok: true, flushed: told.value } : failed(told))),
+      this.#later(() => answered(told.ok ? { ok: true, flushed: told.value } : this.#failed(told))),
     );
   }
 
@@ -208,13 +214,13 @@ export class FileStorage implements Storage {
     });
   }
 
-  #askToDo<K extends 'write' | 'demote' | 'finish'>(
+  #askToDo<K extends 'write' | 'demote' | 'finish' | 'release'>(
     kind: K,
     request: Work[K]['request'],
     moved: readonly ArrayBuffer[],
     answered: (outcome: DoneOutcome) => void,
   ): void {
-    this.#ask(kind, request, moved, (told) => this.#later(() => answered(told.ok ? DONE : failed(told))));
+    this.#ask(kind, request, moved, (told) => this.#later(() => answered(told.ok ? DONE : this.#failed(told))));
   }
 
   #ask<K extends WorkKind>(
@@ -274,11 +280,14 @@ export class FileStorage implements Storage {
     return writes;
   }
 
+  #failed(told: { readonly failure: FailureMessage }): { readonly ok: false; readonly failure: BtgetError } {
+    const failure = decodeFailure(told.failure);
+    if (!(failure instanceof LostName)) return { ok: false, failure };
+    const file = this.#metainfo.files.findIndex((_, index) => this.#names.of(index).part === failure.part);
+    return { ok: false, failure: new FileLost(file, failure.message) };
+  }
+
   #addressOf(file: number): FileAddress {
     return { storage: this.#place.id, root: this.#place.root, names: this.#names.of(file) };
   }
-}
-
-function failed(told: Told<unknown> & { ok: false }): { readonly ok: false; readonly failure: BtgetError } {
-  return { ok: false, failure: decodeFailure(told.failure) };
 }

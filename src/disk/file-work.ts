@@ -79,6 +79,10 @@ function createHandlers(operations: FileOperations): Handlers<WorkKind> {
       filesOf(place).write(writes, data);
       answered(DONE);
     },
+    release: ({ place, names }, answered) => {
+      filesOf(place).release(names);
+      answered(DONE);
+    },
     demote: ({ place, names }, answered) => {
       demoteFile(filesOf(place), names);
       answered(DONE);

@@ -157,7 +157,7 @@ export class WorkerThread {
     this.#held = [];
     this.#messagesDue = 0;
     for (const answered of due) {
-      answered({ ok: false, failure: { code: failure.code, message: failure.message, cause: null } });
+      answered({ ok: false, failure: { code: failure.code, message: failure.message, lost: null, cause: null } });
     }
   }
 }

@@ -1,7 +1,7 @@
 /** The files of one torrent as the writing worker sees them: which name is ours, how far it reaches, what is unflushed. */
 import { BtgetError } from '../base/failure.js';
 import type { FileWrite, NamedFile, StoragePlace } from './file-disk-protocol.js';
-import { about, isSystemError, NO_LINKS } from './file-failure.js';
+import { about, isSystemError, LostName, NO_LINKS } from './file-failure.js';
 import { type FileFlusher, type Flushed, UnflushedNames } from './file-flusher.js';
 import { below, folderOf, foldersExist, inFolderOf, lastOf, makeFolders, notAFile } from './file-guard.js';
 import type { FileNames } from './file-names.js';
@@ -17,7 +17,7 @@ interface OurFile {
   /** It was at least this long when we last looked: shorter means that somebody cut it. */
   extent: number;
   /** Somebody took it from us; what it held is gone. A file that comes to its place may even get its `id`. */
-  lost: BtgetError | null;
+  lost: LostName | null;
 }
 
 type Identities = ReadonlyMap<number, FileIdentity>;
@@ -223,7 +223,7 @@ export class StorageFiles {
     const open = this.#pool.open(root, known.path);
     if (open === undefined || open.facts.id !== known.id || open.facts.length < known.extent) {
       const what = open === undefined ? 'removed it' : open.facts.id === known.id ? 'cut it short' : 'replaced it';
-      known.lost = new BtgetError('io', `cannot write ${below(root, known.path)}: somebody has ${what} meanwhile`);
+      known.lost = new LostName(names.part, `${below(root, known.path)}: somebody has ${what} meanwhile`);
       throw known.lost;
     }
     return { file: known, open };

@@ -29,6 +29,10 @@ export class ContentProgress {
     this.#have += this.#layout.lengthOf(piece) - (this.#padding.get(piece) ?? 0);
   }
 
+  pieceLost(piece: PieceIndex): void {
+    this.#have -= this.#layout.lengthOf(piece) - (this.#padding.get(piece) ?? 0);
+  }
+
   #addPadding(begin: number, end: number): void {
     const { pieceLength } = this.#layout;
     for (let at = begin; at < end; ) {

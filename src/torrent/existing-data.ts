@@ -21,6 +21,8 @@ export interface ExistingDataParts {
   readonly mayWrite: boolean;
   /** True: a foreign file is not in the way, because it will be replaced. */
   readonly overwrite: boolean;
+  /** True: the disk is tried by writing a byte, which must hurt no piece that is under way. */
+  readonly probes: boolean;
   readonly warned: (code: string, message: string) => void;
   /** Bytes looked at, of all that are to be looked at. */
   readonly checking: (checked: number, length: number) => void;
@@ -114,7 +116,8 @@ export class ExistingData {
   #demote(files: readonly number[], next: number, survey: readonly FileSurvey[], outcome: ExistingDataFound): void {
     const file = files[next];
     if (file === undefined) {
-      this.#beginWriting(outcome);
+      if (this.#parts.probes) this.#beginWriting(outcome);
+      else this.#answer(outcome);
       return;
     }
     const wanted = this.#parts.metainfo.files[file];

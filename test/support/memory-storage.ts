@@ -24,6 +24,7 @@ export type StorageOperation =
   | 'readBlocks'
   | 'demoteFile'
   | 'finishFile'
+  | 'releaseFile'
   | 'sync';
 
 export interface MemoryStorageOptions {
@@ -223,6 +224,10 @@ export class MemoryStorage implements Storage {
 
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void {
     this.#run<DoneOutcome>('finishFile', file, answered, () => this.#finish(this.#file(file)));
+  }
+
+  releaseFile(file: number, answered: (outcome: DoneOutcome) => void): void {
+    this.#run<DoneOutcome>('releaseFile', file, answered, () => DONE);
   }
 
   sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void {
