@@ -127,7 +127,10 @@ function prepare(operations: FileOperations, files: StorageFiles, request: Work[
     const name = below(files.place.root, path);
     throw new LostName(names.part, `cannot finish ${name}: it has ${facts.length} of ${length} bytes`);
   }
-  if (facts.length > length) files.change(path, (descriptor) => operations.setLength(descriptor, length));
+  if (facts.length > length) {
+    files.change(path, (descriptor) => operations.setLength(descriptor, length));
+    if (ours) files.claim(names, path, { ...facts, length });
+  }
   const mode = facts.mode | ((facts.mode & READERS) >> 2);
   // A file that came to us whole keeps the mode that its owner gave it.
   if (executable && ours && mode !== facts.mode) {

@@ -64,15 +64,33 @@ export class FileFlusher {
       this.#end(flush, failed);
       return;
     }
-    let descriptor: number;
+    let descriptor: number | null;
     try {
-      descriptor = this.#operations.open(path, 'read', false);
+      descriptor = this.#open(path);
     } catch (error) {
-      // Somebody removed it: nothing of it is left to be flushed. Whoever needs the file finds out.
-      const gone = isSystemError(error) && error.code === 'ENOENT';
-      this.#end(flush, gone ? null : fileFailure(error, path));
+      this.#end(flush, fileFailure(error, path));
       return;
     }
+    if (descriptor === null) {
+      this.#end(flush, null);
+      return;
+    }
+    this.#flushOpen(flush, descriptor);
+  }
+
+  /** Null when somebody removed it, or put in its place what is nobody's file: nothing of it is left to be flushed. */
+  #open(path: string): number | null {
+    try {
+      const { kind } = this.#operations.lookUp(path) ?? { kind: 'other' };
+      if (kind === 'file' || kind === 'folder') return this.#operations.open(path, 'read', false);
+    } catch (error) {
+      if (!isSystemError(error) || error.code !== 'ENOENT') throw error;
+    }
+    return null;
+  }
+
+  #flushOpen(flush: Flush, descriptor: number): void {
+    const { path } = flush;
     this.#operations.flush(descriptor, (error) => {
       let failure = error === null ? null : fileFailure(error, path);
       if (failure !== null) this.#failed.set(path, failure);

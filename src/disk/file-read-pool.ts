@@ -135,7 +135,8 @@ export class FileReadPool {
       foldersExist(this.#operations, root, names.final);
       for (const path of attempt === 0 ? [names.part, names.final] : [names.final]) {
         const facts = this.#operations.lookUp(below(root, path));
-        if (facts !== undefined && facts.kind !== 'file') throw notAFile(below(root, path), facts);
+        if (facts !== undefined && facts.kind !== 'file')
+          throw new LostName(names.part, notAFile(below(root, path), facts).message);
         if (facts !== undefined) return path;
       }
       throw new LostName(names.part, `cannot open ${final}: it is not there`);

@@ -6,7 +6,7 @@ import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import type { FileWrite, HashSource, StoragePlace, Told, Work, WorkKind } from './file-disk-protocol.js';
 import { decodeFailure, type FailureMessage, LostName } from './file-failure.js';
 import type { HashQueue } from './file-hash-queue.js';
-import { FileMap } from './file-map.js';
+import { FileMap, type FileSegment } from './file-map.js';
 import { StorageNames } from './file-names.js';
 import type { ReadOperations } from './file-operations.js';
 import type { FileAddress, FileReadPool } from './file-read-pool.js';
@@ -59,6 +59,8 @@ export class FileStorage implements Storage {
   readonly #names: StorageNames;
   readonly #map: FileMap;
   readonly #reading: FileReaderParts;
+  /** Some piece went to the files block by block. */
+  #written = false;
   /** Answers of the writer and of reads that are due. */
   #due = 0;
   #closed: { readonly answered: () => void } | null = null;
@@ -123,6 +125,7 @@ export class FileStorage implements Storage {
   }
 
   writeBlock(piece: PieceIndex, begin: number, data: Buffer, answered: (outcome: DoneOutcome) => void): void {
+    this.#written = true;
     const copy = new Uint8Array(data);
     const writes = this.#writes(this.#layout.beginOf(piece) + begin, data.length);
     this.#askToDo('write', { place: this.#place, writes, data: copy }, [copy.buffer], answered);
@@ -139,11 +142,23 @@ export class FileStorage implements Storage {
     this.#refuseWhenClosed();
     this.#disk.hashing.add(this, { sources, pieceLength: this.#layout.pieceLength }, (answer) => {
       this.#later(() => {
-        if (answer.kind === 'failed') answered({ ok: false, failure: decodeFailure(answer.failure) });
-        else
-          answered({ ok: true, matches: answer.kind === 'hashed' && this.#layout.hashOf(piece).equals(answer.hashes) });
+        if (answer.kind === 'failed') {
+          answered({ ok: false, failure: decodeFailure(answer.failure) });
+          return;
+        }
+        const matches = answer.kind === 'hashed' && this.#layout.hashOf(piece).equals(answer.hashes);
+        if (matches || !this.#written) answered({ ok: true, matches });
+        else this.#inspect(segments, answered);
       });
     });
+  }
+
+  /** What was written and is wrong on the disk may be somebody's doing who is no peer. */
+  #inspect(segments: readonly FileSegment[], answered: (outcome: CheckOutcome) => void): void {
+    const names = segments.flatMap((segment) => (segment.kind === 'zeros' ? [] : [this.#names.of(segment.file)]));
+    this.#ask('inspect', { place: this.#place, names }, [], (told) =>
+      this.#later(() => answered(told.ok ? { ok: true, matches: false } : this.#failed(told))),
+    );
   }
 
   readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {

@@ -79,6 +79,10 @@ function createHandlers(operations: FileOperations): Handlers<WorkKind> {
       filesOf(place).write(writes, data);
       answered(DONE);
     },
+    inspect: ({ place, names }, answered) => {
+      filesOf(place).inspect(names);
+      answered(DONE);
+    },
     release: ({ place, names }, answered) => {
       filesOf(place).release(names);
       answered(DONE);

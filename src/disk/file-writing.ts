@@ -67,6 +67,11 @@ export class StorageFiles {
     }
   }
 
+  /** Throws when somebody has meanwhile removed, replaced or cut a file of these that we write to. */
+  inspect(names: readonly FileNames[]): void {
+    for (const one of names) if (this.#ours.has(one.part)) this.#openOurs(one);
+  }
+
   /**
    * The file as it is under one of its names, its part name first, or undefined when there is none. `ours` is false
    * for a file under its final name that we have never written to. Throws when a name is taken by what is no file,

@@ -32,7 +32,7 @@ export class DiskCare {
       store: swarm.store,
       isIdle: () => completion.isIdle,
       wasWhole: (file) => completion.wasWhole(file),
-      checked: (found, gone) => this.#checked(found, gone),
+      checked: (found, doubted) => this.#checked(found, doubted),
       failed: (failure) => this.refused(failure),
     });
     this.#pause = new DiskPause(
@@ -81,9 +81,11 @@ export class DiskCare {
     return completion.retry() || writes;
   }
 
-  #checked(found: ExistingDataFound, gone: readonly PieceIndex[]): void {
+  #checked(found: ExistingDataFound, doubted: ReadonlySet<PieceIndex>): void {
     const { swarm, completion, progress, mayWrite, warned } = this.#parts;
     const { store, picker, connecter } = swarm;
+    const verified = new Set<number>(found.verified);
+    const gone = [...doubted].filter((piece) => !verified.has(piece));
     for (const piece of gone) {
       store.losePiece(piece);
       picker.losePiece(piece);
@@ -96,6 +98,10 @@ export class DiskCare {
     if (gone.length > 0) warned('pieces-lost', `${count} gone and ${mayWrite ? 'fetched again' : 'no longer served'}`);
     completion.beginAgain(found.verified, found.whole);
     connecter.wantsChanged();
+    // They were told that we have these pieces, and what they asked for meanwhile was dropped.
+    for (const { connection, download } of [...connecter.peers]) {
+      if ([...doubted].some((piece) => !download.has.has(piece))) connection.refuse({ code: 'pieces-lost' });
+    }
     this.#pause.worked();
   }
 }

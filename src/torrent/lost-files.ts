@@ -18,8 +18,8 @@ export interface LostFilesParts extends Omit<ExistingDataParts, 'resume' | 'prob
   readonly isIdle: () => boolean;
   /** Whether the file was whole in this run: then it is ours under whatever name. */
   readonly wasWhole: (file: number) => boolean;
-  /** `gone` was verified, and is no longer there. */
-  readonly checked: (found: ExistingDataFound, gone: readonly PieceIndex[]) => void;
+  /** `doubted` was verified; those of it that `found` does not name are gone. */
+  readonly checked: (found: ExistingDataFound, doubted: ReadonlySet<PieceIndex>) => void;
   readonly failed: (failure: BtgetError) => void;
 }
 
@@ -84,7 +84,7 @@ export class LostFiles {
 
   #survey(files: readonly number[]): void {
     const { store, resume } = this.#parts;
-    const doubted = new Set<number>([...this.#piecesOf(files)].filter((piece) => store.have.has(piece)));
+    const doubted = new Set([...this.#piecesOf(files)].filter((piece) => store.have.has(piece)));
     this.#check = new ExistingData(
       {
         ...this.#parts,
@@ -101,19 +101,17 @@ export class LostFiles {
           this.#failed(outcome.failure);
           return;
         }
-        const verified = new Set<number>(outcome.verified);
         for (const file of files) this.#lost.delete(file);
         if (this.#lost.size === 0) store.trust();
         this.#isBusy = false;
-        const gone = [...this.#piecesOf(files)].filter((piece) => store.have.has(piece) && !verified.has(piece));
-        this.#parts.checked(outcome, gone);
+        this.#parts.checked(outcome, doubted);
       },
     );
     this.#check.begin();
   }
 
   /** What we have of other files we still have; of these it has to prove itself. */
-  #believe(survey: readonly FileSurvey[], possible: readonly PieceIndex[], doubted: ReadonlySet<number>): Belief {
+  #believe(survey: readonly FileSurvey[], possible: readonly PieceIndex[], doubted: ReadonlySet<PieceIndex>): Belief {
     const { have } = this.#parts.store;
     const known = new Set<number>();
     for (const file of survey.keys()) if (!this.#lost.has(file) && this.#parts.wasWhole(file)) known.add(file);

@@ -1,18 +1,15 @@
 /** Every system call of a whole download fails in turn: nothing is ever called done that is not, and nothing hangs. */
 import assert from 'node:assert/strict';
-import fs, { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { type FileOperations, systemFileOperations } from '../../src/disk/file-operations.js';
-import { Session } from '../../src/session/session.js';
-import { DEFAULT_SESSION_OPTIONS } from '../../src/session/session-options.js';
-import { DEFAULT_TORRENT_OPTIONS } from '../../src/torrent/torrent-options.js';
+import { DiskClient } from '../support/disk-client.js';
 import { systemError } from '../support/disk-worker.js';
-import { MemorySlotPool } from '../support/memory-slot-pool.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
-import { seededRandom } from '../support/seeded-random.js';
-import { simulatedDisk } from '../support/simulated-disk.js';
+
+import { blockingFileOperations } from '../support/simulated-disk.js';
 import { SimulatedSwarm } from '../support/simulated-swarm.js';
 
 const KiB = 1024;
@@ -57,8 +54,8 @@ function faulty(fault: Fault): { readonly operations: FileOperations; readonly c
   }
   operations['flush'] = (descriptor: number, answered: (error: Error | null) => void) => {
     const error = failing('flush');
-    if (error === null) fs.fdatasyncSync(descriptor);
-    answered(error);
+    if (error === null) blockingFileOperations.flush(descriptor, answered);
+    else answered(error);
   };
   return { operations: operations as unknown as FileOperations, calls };
 }
@@ -76,50 +73,16 @@ interface Run {
 function download(dir: string, fault: Fault, limit: number): Run {
   const swarm = new SimulatedSwarm(SAMPLE, 1);
   const seed = swarm.start({ seed: true });
-  const rawServer = swarm.network.host('10.0.1.1');
   const { operations, calls } = faulty(fault);
-  const session = new Session(
-    {
-      rawServer,
-      random: seededRandom(2),
-      slots: new MemorySlotPool(1 << 20, 1 << 20),
-      ...simulatedDisk(rawServer, operations),
-      trackerClient: swarm.tracker.client('10.0.1.1'),
-      peerSources: [],
-      client: 'btget',
-      close: (answered) => {
-        rawServer.addTask(answered, 0);
-      },
-    },
-    DEFAULT_SESSION_OPTIONS,
-  );
-  const log: string[] = [];
-  let done = false;
-  let failure: Error | null = null;
-  const options = { ...DEFAULT_TORRENT_OPTIONS, dir, peers: [seed.address] };
-  session.addTorrent(SAMPLE.metainfo, options, {
-    started: () => log.push('started'),
-    fileDone: (_file, path) => log.push(`file ${path}`),
-    trackerAnswered: () => undefined,
-    warned: (code, message) => log.push(`${code}: ${message}`),
-    done: () => {
-      done = true;
-      log.push('done');
-      assertRight(dir);
-    },
-    goalReached: () => undefined,
-    failed: (error) => {
-      failure = error;
-      log.push(`failed: ${error.message}`);
-    },
+  const client = new DiskClient(swarm, SAMPLE, {
+    operations,
+    memory: 1 << 20,
+    torrent: { dir, peers: [seed.address] },
+    done: () => assertRight(dir),
   });
-  for (let at = 0; at < limit && !done && failure === null; at += 500) swarm.timeline.run(500);
-  let stopped = false;
-  session.stop(() => {
-    stopped = true;
-  });
-  swarm.timeline.runUntil(() => stopped, MINUTE);
-  return { calls, done, failure, log };
+  client.runToEnd(limit);
+  client.stop();
+  return { calls, done: client.done, failure: client.failure, log: client.log };
 }
 
 function assertRight(dir: string): void {

@@ -1,8 +1,15 @@
+import fs from 'node:fs';
 import { resolve } from 'node:path';
 import type { Timers } from '../../src/base/clock.js';
 import type { Told, Work, WorkAnswers, WorkKind, WorkRequest } from '../../src/disk/file-disk-protocol.js';
 import { journalName } from '../../src/disk/file-names.js';
-import { type FileOperations, systemReadOperations } from '../../src/disk/file-operations.js';
+import {
+  type FileFacts,
+  type FileOperations,
+  type ReadOperations,
+  systemFileOperations,
+  systemReadOperations,
+} from '../../src/disk/file-operations.js';
 import { FileReadPool } from '../../src/disk/file-read-pool.js';
 import { FileStorage, type SharedDisk } from '../../src/disk/file-storage.js';
 import { createFileTarget } from '../../src/disk/file-target.js';
@@ -24,6 +31,7 @@ export interface SimulatedDisk {
 export function simulatedDisk(timers: Timers, operations: FileOperations): SimulatedDisk {
   const ask = serve(timers, operations);
   const hashing = serve(timers, operations);
+  const readOperations = readsOf(timers);
   const disk: SharedDisk = {
     timers,
     writer: { ask, started: true },
@@ -37,8 +45,8 @@ export function simulatedDisk(timers: Timers, operations: FileOperations): Simul
       drop: () => undefined,
       closeFiles: (answered) => hashing('closeFiles', {}, [], answered),
     },
-    readPool: new FileReadPool(systemReadOperations, 8),
-    readOperations: systemReadOperations,
+    readPool: new FileReadPool(readOperations, 1),
+    readOperations,
   };
   return {
     openStorage: ({ metainfo, layout, dir, output, partNames, overwrite }) => {
@@ -47,6 +55,33 @@ export function simulatedDisk(timers: Timers, operations: FileOperations): Simul
     },
     openTarget: ({ dir, name }) =>
       createFileTarget(disk.writer, { id: 0, root: resolve(dir), target: name, name: journalName(name) }),
+  };
+}
+
+/** Reading for uploads, done at once and answered later. */
+function readsOf(timers: Timers): ReadOperations {
+  const { lookUp, realPath } = systemReadOperations;
+  const answerTo =
+    <T>(answered: (error: Error | null, value: T) => void, none: T) =>
+    (action: () => T): void => {
+      let value = none;
+      let error: Error | null = null;
+      try {
+        value = action();
+      } catch (thrown) {
+        error = thrown as Error;
+      }
+      timers.addTask(() => answered(error, value), LATENCY);
+    };
+  const { open, facts, close } = systemFileOperations;
+  return {
+    open: (path, answered) => answerTo<number>(answered, -1)(() => open(path, 'read', false)),
+    facts: (descriptor, answered) => answerTo<FileFacts | undefined>(answered, undefined)(() => facts(descriptor)),
+    read: (descriptor, into, position, answered) =>
+      answerTo<number>(answered, 0)(() => fs.readvSync(descriptor, into, position)),
+    close: (descriptor, answered) => answerTo<void>(answered, undefined)(() => close(descriptor)),
+    lookUp,
+    realPath,
   };
 }
 
@@ -83,3 +118,17 @@ function serve(timers: Timers, operations: FileOperations): SharedDisk['writer']
     timers.addTask(() => listener?.([{ id, kind, request }]), LATENCY);
   };
 }
+
+/** The system's, but that a flush is over when its call returns: nothing real ends while time is simulated. */
+export const blockingFileOperations: FileOperations = {
+  ...systemFileOperations,
+  flush: (descriptor, answered) => {
+    let error: Error | null = null;
+    try {
+      fs.fdatasyncSync(descriptor);
+    } catch (thrown) {
+      error = thrown as Error;
+    }
+    answered(error);
+  },
+};
