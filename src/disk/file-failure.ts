@@ -47,8 +47,8 @@ export const NO_LINKS: ReadonlySet<string> = new Set([
 export class LostName extends BtgetError {
   readonly part: string;
 
-  constructor(part: string, message: string) {
-    super('io', message);
+  constructor(part: string, message: string, code: FailureCode = 'io') {
+    super(code, message);
     this.part = part;
   }
 }
@@ -108,7 +108,7 @@ export function encodeFailure(failure: BtgetError): FailureMessage {
 }
 
 export function decodeFailure(message: FailureMessage): BtgetError {
-  if (message.lost !== null) return new LostName(message.lost, message.message);
+  if (message.lost !== null) return new LostName(message.lost, message.message, message.code);
   if (message.cause === null) return new BtgetError(message.code, message.message);
   const { code, syscall } = message.cause;
   const cause = Object.assign(new Error(message.cause.message), { code, syscall });

@@ -1,5 +1,5 @@
 /** The main thread's open files, for uploading: opened and closed without blocking. */
-import type { BtgetError } from '../base/failure.js';
+import { BtgetError } from '../base/failure.js';
 import { fileFailure, isOutOfDescriptors, isSystemError, LostName } from './file-failure.js';
 import { below, foldersExist, notAFile } from './file-guard.js';
 import type { FileNames } from './file-names.js';
@@ -136,10 +136,10 @@ export class FileReadPool {
       for (const path of attempt === 0 ? [names.part, names.final] : [names.final]) {
         const facts = this.#operations.lookUp(below(root, path));
         if (facts !== undefined && facts.kind !== 'file')
-          throw new LostName(names.part, notAFile(below(root, path), facts).message);
+          throw lost(names, notAFile(below(root, path), facts));
         if (facts !== undefined) return path;
       }
-      throw new LostName(names.part, `cannot open ${final}: it is not there`);
+      throw lost(names, new BtgetError('cannot-open', `cannot open ${final}: it is not there`));
     } catch (error) {
       this.#failed(entry, fileFailure(error, final));
       return undefined;
@@ -213,4 +213,8 @@ export class FileReadPool {
 
 function keyOf({ storage, names }: FileAddress): string {
   return `${storage}:${names.final}`;
+}
+
+function lost({ part }: FileNames, { code, message }: BtgetError): LostName {
+  return new LostName(part, message, code);
 }

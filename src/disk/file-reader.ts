@@ -83,7 +83,7 @@ function readSegments(
     parts.pool.open(address, (opened) => {
       if (!opened.ok) {
         const { failure } = opened;
-        answered(failure instanceof LostName ? new FileLost(segment.file, failure.message) : failure);
+        answered(failure instanceof LostName ? new FileLost(segment.file, failure.code, failure.message) : failure);
         return;
       }
       readFully(parts.operations, opened.file, segment.file, targets, segment.begin, (failure) => {
@@ -109,7 +109,7 @@ function readFully(
   const more = (): void => {
     operations.read(descriptor, rest, position, (error, count) => {
       if (error !== null) answered(fileFailure(error, name));
-      else if (count === 0) answered(new FileLost(file, `cannot read ${name}: it ends at byte ${position}`));
+      else if (count === 0) answered(new FileLost(file, 'io', `cannot read ${name}: it ends at byte ${position}`));
       else {
         position += count;
         rest = splitBuffers(rest, count)[1];

@@ -299,7 +299,7 @@ export class FileStorage implements Storage {
     const failure = decodeFailure(told.failure);
     if (!(failure instanceof LostName)) return { ok: false, failure };
     const file = this.#metainfo.files.findIndex((_, index) => this.#names.of(index).part === failure.part);
-    return { ok: false, failure: new FileLost(file, failure.message) };
+    return { ok: false, failure: new FileLost(file, failure.code, failure.message) };
   }
 
   #addressOf(file: number): FileAddress {

@@ -2,7 +2,7 @@
  * The contract of a torrent's bytes on a disk. The file adapter keeps it with a worker that hashes and writes; tests
  * keep it in memory. Every answer comes later, on the timeline of whoever built the storage, never within the call.
  */
-import { BtgetError } from '../base/failure.js';
+import { BtgetError, type FailureCode } from '../base/failure.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 
@@ -43,8 +43,8 @@ export class FileLost extends BtgetError {
   /** Index in the metainfo. */
   readonly file: number;
 
-  constructor(file: number, message: string) {
-    super('io', message);
+  constructor(file: number, code: FailureCode, message: string) {
+    super(code, message);
     this.file = file;
   }
 }
