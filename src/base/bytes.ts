@@ -14,6 +14,5 @@ export function toHex(bytes: Uint8Array): string {
  * byte when source and target are not aligned alike, as blocks never are: 0.45 to 0.63 s a GiB instead of 0.05.
  */
 export function copyBytes(source: Uint8Array, target: Buffer, begin: number): void {
-  // An empty value would fill with zeros.
-  if (source.length > 0) target.fill(source, begin, begin + source.length);
+  target.fill(source, begin, begin + source.length);
 }

@@ -30,8 +30,8 @@ export interface TargetPlace {
 
 /** Bytes from offset `from` of the data to offset `begin` of the file. */
 export interface FileWrite {
-  /** Index in the metainfo. */
-  readonly file: number;
+  /** Index in the metainfo; null for the border file, which is in no metainfo. */
+  readonly file: number | null;
   readonly names: FileNames;
   readonly begin: number;
   readonly from: number;
@@ -72,6 +72,10 @@ export type HashAnswer =
 /** Requests by kind, with their answers. */
 export interface Work {
   survey: { request: { place: StoragePlace; names: readonly FileNames[] }; answer: readonly FileSurvey[] };
+  /** Bytes that each file takes up on the disk; 0 for one that is not there. */
+  measureFiles: { request: { place: StoragePlace; names: readonly FileNames[] }; answer: readonly number[] };
+  /** Bytes that are free at the place, or null. */
+  measureFree: { request: { place: StoragePlace }; answer: number | null };
   /** Hashes the first `length` bytes of `data`, writes them when the hash is right, and says whether it is. */
   commit: {
     request: {
@@ -104,6 +108,8 @@ export interface Work {
     /** What each file was like before it was flushed, by its index. */
     answer: ReadonlyMap<number, FileIdentity>;
   };
+  /** Removes a file of ours, if it is there. */
+  remove: { request: { place: StoragePlace; names: FileNames }; answer: null };
   closeStorage: { request: { place: StoragePlace }; answer: null };
   readJournal: { request: { place: TargetPlace }; answer: FoundJournal | null };
   appendJournal: { request: { place: TargetPlace; bytes: Uint8Array; flushes: boolean }; answer: null };
@@ -135,11 +141,4 @@ export interface WorkRequest<K extends WorkKind = WorkKind> {
 export interface WorkAnswer {
   readonly id: number;
   readonly told: Told<Work[WorkKind]['answer']>;
-}
-
-/** Answers to what a message of requests asked, or later ones. Requests are gone through in their order. */
-export interface WorkAnswers {
-  readonly answers: readonly WorkAnswer[];
-  /** A message of requests has been gone through: these are the answers that were there at once. */
-  readonly done: boolean;
 }

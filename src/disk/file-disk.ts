@@ -80,10 +80,10 @@ export function createFileDisk(options: FileDiskOptions): FileDisk {
   let storages = 0;
   let targets = 0;
   return {
-    openStorage({ metainfo, layout, dir, output, partNames, overwrite }) {
+    openStorage({ metainfo, layout, dir, output, partNames, overwrite, selected }) {
       const place = { id: storages, root: resolve(dir), partNames, overwrite };
       storages += 1;
-      return new FileStorage({ metainfo, layout, place, output, disk });
+      return new FileStorage({ metainfo, layout, place, output, selected, disk });
     },
     openTarget({ dir, name }) {
       const place = { id: targets, root: resolve(dir), target: name, name: journalName(name) };

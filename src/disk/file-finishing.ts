@@ -65,6 +65,13 @@ export function demoteFile(files: StorageFiles, names: FileNames): void {
   files.release(names);
 }
 
+/** Removes a file that is ours, if it is there. `answered` may be called within the call. */
+export function removeFile(operations: FileOperations, files: StorageFiles, names: FileNames, answered: Flushed): void {
+  files.release(names);
+  if (lookUp(operations, below(files.place.root, names.final))?.kind === 'file') files.unlink(names.final);
+  files.flushFolders(answered);
+}
+
 /** Carries out `finish` of the protocol. `answered` may be called within the call. */
 export function finishFile(
   operations: FileOperations,

@@ -47,7 +47,15 @@ export class FileJournal {
     about(this.#root, () => operations.makeFolder(this.#root, true));
     // What a crash left, or somebody put there: a link is removed, not followed.
     removeIfThere(operations, this.#newPath);
-    this.#flush(this.#write(this.#newPath, 'create privately', bytes), this.#newPath, (failure) => {
+    let descriptor: number;
+    try {
+      descriptor = this.#write(this.#newPath, 'create privately', bytes);
+    } catch (error) {
+      // On a full disk every byte counts.
+      removeIfThere(operations, this.#newPath);
+      throw error;
+    }
+    this.#flush(descriptor, this.#newPath, (failure) => {
       if (failure !== null) {
         answered(failure);
         return;

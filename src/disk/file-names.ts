@@ -2,7 +2,7 @@
 import { relative } from 'node:path/posix';
 import { toHex } from '../base/bytes.js';
 import { sha1 } from '../base/digest.js';
-import type { TorrentFile } from '../metainfo/metainfo.js';
+import type { InfoHash, TorrentFile } from '../metainfo/metainfo.js';
 import { foldName } from '../metainfo/path-element.js';
 
 /** Paths below the download folder, with `/` between their elements. */
@@ -20,13 +20,25 @@ const MAX_NAME_LENGTH = 200;
 
 /** The name of the journal beside the file or folder `name`. One that is too long is cut, and told from others by a hash. */
 export function journalName(name: string): string {
+  return `${shortened(name)}.btget`;
+}
+
+/**
+ * The name of the border file beside the file or folder `name`. Nothing is written in it of whose it is, so its name says
+ * that: another torrent of the same name has another one.
+ */
+export function borderName(name: string, infoHash: InfoHash): string {
+  return `.${shortened(name)}.${toHex(infoHash).slice(0, 8)}.btget-border`;
+}
+
+function shortened(name: string): string {
   const bytes = Buffer.from(name);
-  if (bytes.length <= MAX_NAME_LENGTH) return `${name}.btget`;
+  if (bytes.length <= MAX_NAME_LENGTH) return name;
   const begin = bytes
     .subarray(0, MAX_NAME_LENGTH - 20)
     .toString('utf8')
     .replace(/\ufffd+$/, '');
-  return `${begin}~${toHex(sha1(bytes)).slice(0, 8)}.btget`;
+  return `${begin}~${toHex(sha1(bytes)).slice(0, 8)}`;
 }
 
 /** The names of one torrent's files. Nothing but the metainfo and `output` decides them, so they outlive the process. */

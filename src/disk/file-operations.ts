@@ -37,6 +37,10 @@ export interface FileOperations {
   lookUp(path: string): FileFacts | undefined;
   /** As `lookUp`, for a regular file; undefined when there is none of that name. */
   identify(path: string): FileIdentity | undefined;
+  /** Bytes that a name takes up on the disk; undefined when there is no such name. */
+  allocated(path: string): number | undefined;
+  /** Bytes that are free for us where `path` is; null where the file system does not know. */
+  free(path: string): number | null;
   realPath(path: string): string;
   /** As in file-anchor.ts. Code that makes, names or removes something calls it through `inFolderOf`. */
   readonly inFolder: typeof inFolder;
@@ -93,6 +97,15 @@ export const systemFileOperations: FileOperations = {
   facts: (descriptor) => factsOf(fs.fstatSync(descriptor)),
   lookUp,
   identify,
+  allocated: (path) => {
+    const stats = fs.lstatSync(path, { throwIfNoEntry: false });
+    // "Number of 512 B blocks allocated", whatever the blocks of the file system are (stat(2)).
+    return stats === undefined ? undefined : stats.blocks * 512;
+  },
+  free: (path) => {
+    const { blocks, bavail, bsize } = fs.statfsSync(path);
+    return blocks === 0 ? null : bavail * bsize;
+  },
   realPath: (path) => fs.realpathSync.native(path),
   inFolder,
   setLength: (descriptor, length) => fs.ftruncateSync(descriptor, length),

@@ -1,18 +1,18 @@
 /** Reads blocks for uploading, on the main thread and without blocking. */
 import type { BtgetError } from '../base/failure.js';
 import type { PieceLayout } from '../metainfo/piece-layout.js';
+import type { ContentMap, ContentSegment } from './content-map.js';
 import { fileFailure, LostName } from './file-failure.js';
-import type { FileMap, FileSegment } from './file-map.js';
 import type { ReadOperations } from './file-operations.js';
 import type { FileAddress, FileReadPool, HeldFile } from './file-read-pool.js';
 import { type BlockRead, FileLost } from './storage.js';
 
 export interface FileReaderParts {
   readonly layout: PieceLayout;
-  readonly map: FileMap;
+  readonly map: Pick<ContentMap, 'segments'>;
   readonly pool: FileReadPool;
   readonly operations: ReadOperations;
-  readonly addressOf: (file: number) => FileAddress;
+  readonly addressOf: (segment: Exclude<ContentSegment, { kind: 'zeros' }>) => FileAddress;
 }
 
 /** Bytes that follow one another in the torrent, and the memory that is to have them, in their order. */
@@ -61,7 +61,7 @@ function joinReads(layout: PieceLayout, reads: readonly BlockRead[]): readonly R
 
 function readSegments(
   parts: FileReaderParts,
-  segments: readonly FileSegment[],
+  segments: readonly ContentSegment[],
   into: readonly Buffer[],
   answered: Answer,
 ): void {
@@ -79,14 +79,15 @@ function readSegments(
       next(index + 1);
       return;
     }
-    const address = parts.addressOf(segment.file);
+    const address = parts.addressOf(segment);
+    const file = segment.kind === 'border' ? null : segment.file;
     parts.pool.open(address, (opened) => {
       if (!opened.ok) {
         const { failure } = opened;
-        answered(failure instanceof LostName ? new FileLost(segment.file, failure.code, failure.message) : failure);
+        answered(failure instanceof LostName ? new FileLost(file, failure.code, failure.message) : failure);
         return;
       }
-      readFully(parts.operations, opened.file, segment.file, targets, segment.begin, (failure) => {
+      readFully(parts.operations, opened.file, file, targets, segment.begin, (failure) => {
         parts.pool.release(address, opened.file);
         if (failure === null) next(index + 1);
         else answered(failure);
@@ -99,7 +100,7 @@ function readSegments(
 function readFully(
   operations: ReadOperations,
   { name, descriptor }: HeldFile,
-  file: number,
+  file: number | null,
   into: readonly Buffer[],
   begin: number,
   answered: Answer,

@@ -3,21 +3,22 @@ import type { Timers } from '../base/clock.js';
 import type { BtgetError } from '../base/failure.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
-import type { FileWrite, HashSource, StoragePlace, Told, Work, WorkKind } from './file-disk-protocol.js';
+import { PLACE_RULES, type PlaceRule } from './content-map.js';
+import type { StoragePlace, Told, Work, WorkKind } from './file-disk-protocol.js';
 import { decodeFailure, type FailureMessage, LostName } from './file-failure.js';
 import type { HashQueue } from './file-hash-queue.js';
-import { FileMap, type FileSegment } from './file-map.js';
-import { StorageNames } from './file-names.js';
+import { type FileLookParts, measureRoom, surveyFiles } from './file-look.js';
 import type { ReadOperations } from './file-operations.js';
-import type { FileAddress, FileReadPool } from './file-read-pool.js';
+import { FilePlaces } from './file-places.js';
+import type { FileReadPool } from './file-read-pool.js';
 import { type FileReaderParts, readBlocks } from './file-reader.js';
 import type { WorkerThread } from './file-worker-thread.js';
 import {
   type BlockRead,
   type CheckOutcome,
+  type DiskRoom,
   type DoneOutcome,
   FileLost,
-  type FileSurvey,
   type PieceSlot,
   type Storage,
   type SurveyOutcome,
@@ -28,9 +29,7 @@ import {
 export interface SharedDisk {
   readonly timers: Timers;
   readonly writer: Pick<WorkerThread, 'ask' | 'started'>;
-  readonly hashing: Pick<HashQueue, 'add' | 'drop' | 'closeFiles'> & {
-    readonly running: SharedDisk['writer'] | undefined;
-  };
+  readonly hashing: Pick<HashQueue, 'add' | 'drop' | 'closeFiles'> & { readonly running: SharedDisk['writer'] | undefined };
   readonly readPool: FileReadPool;
   readonly readOperations: ReadOperations;
 }
@@ -41,13 +40,10 @@ export interface FileStorageParts {
   readonly place: StoragePlace;
   /** Takes the place of the torrent's name on the disk, or null. */
   readonly output: string | null;
+  readonly selected: ReadonlySet<number> | null;
   readonly disk: SharedDisk;
 }
 
-// The writer surveys that many files in one go, so that another torrent's pieces need not wait for a survey of 100,000.
-const SURVEY_COUNT = 1000;
-
-const ABSENT: FileSurvey = { found: 'absent', length: 0, identity: null, finalBeside: false };
 const DONE: DoneOutcome = { ok: true };
 
 /** After `close` nothing is answered but `close` itself. */
@@ -56,57 +52,48 @@ export class FileStorage implements Storage {
   readonly #layout: PieceLayout;
   readonly #place: StoragePlace;
   readonly #disk: SharedDisk;
-  readonly #names: StorageNames;
-  readonly #map: FileMap;
+  readonly #places: FilePlaces;
   readonly #reading: FileReaderParts;
+  readonly #looking: FileLookParts;
   /** Some piece went to the files block by block. */
   #written = false;
   /** Answers of the writer and of reads that are due. */
   #due = 0;
   #closed: { readonly answered: () => void } | null = null;
 
-  constructor({ metainfo, layout, place, output, disk }: FileStorageParts) {
+  constructor({ metainfo, layout, place, output, selected, disk }: FileStorageParts) {
     this.#metainfo = metainfo;
     this.#layout = layout;
     this.#place = place;
     this.#disk = disk;
-    this.#names = new StorageNames(metainfo.files, output);
-    this.#map = new FileMap(metainfo.files);
+    this.#places = new FilePlaces(metainfo, layout, place, output, selected);
     this.#reading = {
       layout,
-      map: this.#map,
+      map: this.#places.map,
       pool: disk.readPool,
       operations: disk.readOperations,
-      addressOf: (file) => this.#addressOf(file),
+      addressOf: (segment) => this.#places.addressOf(segment),
+    };
+    this.#looking = {
+      files: metainfo.files,
+      place,
+      places: this.#places,
+      ask: (kind, request, answered) => {
+        // Which thread looks does not matter, and starting one takes longer than looking at a thousand files.
+        const { writer, hashing } = disk;
+        this.#askOf(writer.started ? writer : (hashing.running ?? writer), kind, request, [], answered);
+      },
     };
   }
 
   survey(answered: (outcome: SurveyOutcome) => void): void {
-    const { files } = this.#metainfo;
-    const real = files.flatMap((file, index) => (file.padding || file.symlink !== null ? [] : [index]));
-    const found: FileSurvey[] = files.map(() => ABSENT);
-    // Which thread looks does not matter, and starting one takes longer than looking at a thousand files.
-    const { writer, hashing } = this.#disk;
-    const thread = writer.started ? writer : (hashing.running ?? writer);
-    const next = (begin: number): void => {
-      const some = real.slice(begin, begin + SURVEY_COUNT);
-      if (some.length === 0) {
-        this.#later(() => answered({ ok: true, files: found }));
-        return;
-      }
-      const names = some.map((index) => this.#names.of(index));
-      this.#askOf(thread, 'survey', { place: this.#place, names }, [], (told) => {
-        if (!told.ok) {
-          this.#later(() => answered({ ok: false, failure: decodeFailure(told.failure) }));
-          return;
-        }
-        some.forEach((index, at) => {
-          found[index] = told.value[at] ?? ABSENT;
-        });
-        next(begin + SURVEY_COUNT);
-      });
-    };
-    next(0);
+    this.#refuseWhenClosed();
+    surveyFiles(this.#looking, (outcome) => this.#later(() => answered(outcome)));
+  }
+
+  measureRoom(answered: (room: DiskRoom) => void): void {
+    this.#refuseWhenClosed();
+    measureRoom(this.#looking, (room) => this.#later(() => answered(room)));
   }
 
   commitPiece(piece: PieceIndex, slot: PieceSlot, answered: (outcome: CheckOutcome) => void): void {
@@ -114,32 +101,40 @@ export class FileStorage implements Storage {
     const shared = data.buffer instanceof SharedArrayBuffer;
     const request = {
       place: this.#place,
-      writes: this.#writes(this.#layout.beginOf(piece), data.length),
+      writes: this.#places.writes(this.#layout.beginOf(piece), data.length),
       // Posting a view of unshared memory would copy all of it, not only the view.
       data: shared ? data : new Uint8Array(data),
       hash: new Uint8Array(this.#layout.hashOf(piece)),
     };
-    this.#ask('commit', request, [], (told) =>
-      this.#later(() => answered(told.ok ? { ok: true, matches: told.value } : this.#failed(told))),
-    );
+    this.#ask('commit', request, [], (told) => {
+      if (told.ok && told.value) this.#places.map.settle(piece, 'kept');
+      this.#later(() => answered(told.ok ? { ok: true, matches: told.value } : this.#failed(told)));
+    });
   }
 
   writeBlock(piece: PieceIndex, begin: number, data: Buffer, answered: (outcome: DoneOutcome) => void): void {
     this.#written = true;
     const copy = new Uint8Array(data);
-    const writes = this.#writes(this.#layout.beginOf(piece) + begin, data.length);
+    const writes = this.#places.writes(this.#layout.beginOf(piece) + begin, data.length);
     this.#askToDo('write', { place: this.#place, writes, data: copy }, [copy.buffer], answered);
   }
 
   checkPiece(piece: PieceIndex, answered: (outcome: CheckOutcome) => void): void {
-    const { root } = this.#place;
-    const segments = this.#map.segments(this.#layout.beginOf(piece), this.#layout.lengthOf(piece));
-    const sources = segments.map((segment): HashSource => {
-      if (segment.kind === 'zeros') return segment;
-      const { part, final } = this.#names.of(segment.file);
-      return { kind: 'file', root, paths: [part, final], begin: segment.begin, length: segment.length };
-    });
     this.#refuseWhenClosed();
+    const mayDiffer = this.#places.map.mayDiffer(piece);
+    const check = (rule: PlaceRule, ...others: readonly PlaceRule[]): void => {
+      this.#checkBy(rule, piece, (outcome) => {
+        const [next, ...rest] = others;
+        if (!outcome.ok || outcome.matches) answered(outcome);
+        else if (next === undefined || !mayDiffer) this.#inspect(piece, answered);
+        else check(next, ...rest);
+      });
+    };
+    check(...PLACE_RULES);
+  }
+
+  #checkBy(rule: PlaceRule, piece: PieceIndex, answered: (outcome: CheckOutcome) => void): void {
+    const sources = this.#places.sources(rule, piece);
     this.#disk.hashing.add(this, { sources, pieceLength: this.#layout.pieceLength }, (answer) => {
       this.#later(() => {
         if (answer.kind === 'failed') {
@@ -147,16 +142,20 @@ export class FileStorage implements Storage {
           return;
         }
         const matches = answer.kind === 'hashed' && this.#layout.hashOf(piece).equals(answer.hashes);
-        if (matches || !this.#written) answered({ ok: true, matches });
-        else this.#inspect(segments, answered);
+        if (matches) this.#places.map.settle(piece, rule);
+        answered({ ok: true, matches });
       });
     });
   }
 
   /** What was written and is wrong on the disk may be somebody's doing who is no peer. */
-  #inspect(segments: readonly FileSegment[], answered: (outcome: CheckOutcome) => void): void {
-    const names = segments.flatMap((segment) => (segment.kind === 'zeros' ? [] : [this.#names.of(segment.file)]));
-    this.#ask('inspect', { place: this.#place, names }, [], (told) =>
+  #inspect(piece: PieceIndex, answered: (outcome: CheckOutcome) => void): void {
+    if (!this.#written) {
+      answered({ ok: true, matches: false });
+      return;
+    }
+    const writes = this.#places.writes(this.#layout.beginOf(piece), this.#layout.lengthOf(piece));
+    this.#ask('inspect', { place: this.#place, names: writes.map(({ names }) => names) }, [], (told) =>
       this.#later(() => answered(told.ok ? { ok: true, matches: false } : this.#failed(told))),
     );
   }
@@ -171,7 +170,7 @@ export class FileStorage implements Storage {
   }
 
   demoteFile(file: number, answered: (outcome: DoneOutcome) => void): void {
-    this.#askToDo('demote', { place: this.#place, names: this.#names.of(file) }, [], answered);
+    this.#askToDo('demote', { place: this.#place, names: this.#places.names.of(file) }, [], answered);
   }
 
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void {
@@ -184,28 +183,33 @@ export class FileStorage implements Storage {
     const { length, executable } = told;
     const request = {
       place: this.#place,
-      names: this.#names.of(file),
+      names: this.#places.names.of(file),
       length,
       executable,
-      link: this.#names.linkTarget(file),
+      link: this.#places.names.linkTarget(file),
     };
     this.#askToDo('finish', request, [], (outcome) => {
       // The part may be gone in favour of a file with the same bytes: what was opened under that name is let go of.
-      this.#disk.readPool.forget(this.#addressOf(file));
+      this.#disk.readPool.forget(this.#places.addressOf({ kind: 'file', file, begin: 0, length }));
       answered(outcome);
     });
   }
 
-  releaseFile(file: number, answered: (outcome: DoneOutcome) => void): void {
-    this.#disk.readPool.forget(this.#addressOf(file));
-    this.#askToDo('release', { place: this.#place, names: this.#names.of(file) }, [], answered);
+  releaseFile(file: number | null, answered: (outcome: DoneOutcome) => void): void {
+    const names = this.#places.namesOf(file);
+    this.#disk.readPool.forget({ storage: this.#place.id, root: this.#place.root, names });
+    this.#askToDo('release', { place: this.#place, names }, [], answered);
   }
 
   sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void {
-    const named = also.map((file) => ({ file, names: this.#names.of(file) }));
+    const named = also.map((file) => ({ file, names: this.#places.names.of(file) }));
     this.#ask('sync', { place: this.#place, also: named }, [], (told) =>
       this.#later(() => answered(told.ok ? { ok: true, flushed: told.value } : this.#failed(told))),
     );
+  }
+
+  removeBorderFile(answered: (outcome: DoneOutcome) => void): void {
+    this.#askToDo('remove', { place: this.#place, names: this.#places.borderNames }, [], answered);
   }
 
   close(answered: () => void): void {
@@ -229,7 +233,7 @@ export class FileStorage implements Storage {
     });
   }
 
-  #askToDo<K extends 'write' | 'demote' | 'finish' | 'release'>(
+  #askToDo<K extends 'write' | 'demote' | 'finish' | 'remove' | 'release'>(
     kind: K,
     request: Work[K]['request'],
     moved: readonly ArrayBuffer[],
@@ -273,36 +277,13 @@ export class FileStorage implements Storage {
     }, 0);
   }
 
-  #refuseWhenClosed(): void {
-    if (this.#closed !== null) throw new Error('something was asked of a storage that is closed');
-  }
-
-  #writes(begin: number, length: number): FileWrite[] {
-    const writes: FileWrite[] = [];
-    let from = 0;
-    for (const segment of this.#map.segments(begin, length)) {
-      if (segment.kind === 'file') {
-        writes.push({
-          file: segment.file,
-          names: this.#names.of(segment.file),
-          begin: segment.begin,
-          from,
-          length: segment.length,
-        });
-      }
-      from += segment.length;
-    }
-    return writes;
-  }
-
   #failed(told: { readonly failure: FailureMessage }): { readonly ok: false; readonly failure: BtgetError } {
     const failure = decodeFailure(told.failure);
     if (!(failure instanceof LostName)) return { ok: false, failure };
-    const file = this.#metainfo.files.findIndex((_, index) => this.#names.of(index).part === failure.part);
-    return { ok: false, failure: new FileLost(file, failure.code, failure.message) };
+    return { ok: false, failure: new FileLost(this.#places.fileOf(failure.part), failure.code, failure.message) };
   }
 
-  #addressOf(file: number): FileAddress {
-    return { storage: this.#place.id, root: this.#place.root, names: this.#names.of(file) };
+  #refuseWhenClosed(): void {
+    if (this.#closed !== null) throw new Error('something was asked of a storage that is closed');
   }
 }

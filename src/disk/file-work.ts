@@ -1,14 +1,15 @@
 /** A worker's side of the protocol: carries out requests in the order in which they come. */
 import { sha1 } from '../base/digest.js';
 import { BtgetError } from '../base/failure.js';
-import type { StoragePlace, Told, Work, WorkAnswer, WorkAnswers, WorkKind, WorkRequest } from './file-disk-protocol.js';
+import type { StoragePlace, Told, Work, WorkAnswer, WorkKind, WorkRequest } from './file-disk-protocol.js';
 import { encodeFailure } from './file-failure.js';
-import { demoteFile, finishFile, surveyFiles } from './file-finishing.js';
+import { demoteFile, finishFile, removeFile, surveyFiles } from './file-finishing.js';
 import { FileFlusher } from './file-flusher.js';
 import { FileHasher } from './file-hashing.js';
 import type { FileOperations } from './file-operations.js';
 import { FilePool } from './file-pool.js';
 import { systemProcesses } from './file-process.js';
+import { measureFiles, measureFree } from './file-room.js';
 import { createTargetHandlers } from './file-target-work.js';
 import { DONE, flushed, type Handlers } from './file-told.js';
 import { StorageFiles } from './file-writing.js';
@@ -18,8 +19,8 @@ const OPEN_FILES = 64;
 
 /** The port of the thread that asks; the shape of `MessagePort`. */
 export interface WorkPort {
-  on(event: 'message', listener: (requests: readonly WorkRequest[]) => void): unknown;
-  postMessage(answers: WorkAnswers): void;
+  on(event: 'message', listener: (request: WorkRequest) => void): unknown;
+  postMessage(answer: WorkAnswer): void;
   close(): void;
 }
 
@@ -29,27 +30,18 @@ export interface WorkPort {
  */
 export function servePieceWork(port: WorkPort, operations: FileOperations): void {
   const handlers = createHandlers(operations);
-  port.on('message', (requests) => {
-    const answers: WorkAnswer[] = [];
-    let done = false;
-    let ends = false;
-    for (const { id, kind, request } of requests) {
-      const answered = (told: Told<Work[WorkKind]['answer']>): void => {
-        if (done) port.postMessage({ answers: [{ id, told }], done: false });
-        else answers.push({ id, told });
-        if (kind === 'end') ends = true;
-      };
-      try {
-        // The kind says which request it is; the compiler cannot follow the two through one variable.
-        (handlers[kind] as Handlers<WorkKind>['end'])(request as Work['end']['request'], answered);
-      } catch (error) {
-        if (!(error instanceof BtgetError)) throw error;
-        answered({ ok: false, failure: encodeFailure(error) });
-      }
+  port.on('message', ({ id, kind, request }) => {
+    const answered = (told: Told<Work[WorkKind]['answer']>): void => {
+      port.postMessage({ id, told });
+      if (kind === 'end') port.close();
+    };
+    try {
+      // The kind says which request it is; the compiler cannot follow the two through one variable.
+      (handlers[kind] as Handlers<WorkKind>['end'])(request as Work['end']['request'], answered);
+    } catch (error) {
+      if (!(error instanceof BtgetError)) throw error;
+      answered({ ok: false, failure: encodeFailure(error) });
     }
-    done = true;
-    port.postMessage({ answers, done });
-    if (ends) port.close();
   });
 }
 
@@ -70,6 +62,8 @@ function createHandlers(operations: FileOperations): Handlers<WorkKind> {
   };
   return {
     survey: ({ place, names }, answered) => answered({ ok: true, value: surveyFiles(operations, place, names) }),
+    measureFiles: ({ place, names }, answered) => answered({ ok: true, value: measureFiles(operations, place, names) }),
+    measureFree: ({ place }, answered) => answered({ ok: true, value: measureFree(operations, place) }),
     commit: ({ place, writes, data, hash }, answered) => {
       const matches = sha1(data).equals(hash);
       if (matches) filesOf(place).write(writes, data);
@@ -96,6 +90,7 @@ function createHandlers(operations: FileOperations): Handlers<WorkKind> {
       filesOf(place).sync(also, (failure, identities) =>
         answered(failure === null ? { ok: true, value: identities } : { ok: false, failure: encodeFailure(failure) }),
       ),
+    remove: ({ place, names }, answered) => removeFile(operations, filesOf(place), names, flushed(answered)),
     closeStorage: ({ place }, answered) => {
       const files = storages.get(place.id);
       storages.delete(place.id);

@@ -1,23 +1,12 @@
 /** One worker thread as the main thread sees it. */
 import { Worker } from 'node:worker_threads';
 import { BtgetError } from '../base/failure.js';
-import type { Told, Work, WorkAnswers, WorkKind, WorkRequest } from './file-disk-protocol.js';
+import type { Told, Work, WorkAnswer, WorkKind, WorkRequest } from './file-disk-protocol.js';
 
 /** What a disk's threads run. */
 export const PIECE_WORKER: URL = new URL('./piece-worker.js', import.meta.url);
 
 type Answered<K extends WorkKind> = (told: Told<Work[K]['answer']>) => void;
-
-// While the thread goes through one message the next lies ready.
-const MESSAGES_DUE = 2;
-// What is asked while the thread is busy travels together, up to so many bytes of data: a message costs both sides some
-// 50 µs and a change of threads. Longer ones would give slots back in bursts, and peers would wait for them.
-const MESSAGE_LENGTH = 1024 * 1024;
-
-interface Held {
-  readonly request: WorkRequest;
-  readonly moved: readonly ArrayBuffer[];
-}
 
 /** Starts a thread that does not keep the process alive, for a `WorkerThread` that will be. */
 export function beginThread(module: URL): Worker {
@@ -36,9 +25,6 @@ export class WorkerThread {
   readonly #due = new Map<number, Answered<WorkKind>>();
   #thread: Worker | undefined;
   #asked = 0;
-  /** Requests that wait for a message that the thread has not gone through. */
-  #held: Held[] = [];
-  #messagesDue = 0;
 
   /** `begun`: a thread of `module` from `beginThread`, or null. */
   constructor(module: URL, crashed: (error: Error) => void, begun: Worker | null = null) {
@@ -76,8 +62,8 @@ export class WorkerThread {
     this.#asked += 1;
     // A request's answer has the request's kind; the map cannot say so.
     this.#due.set(id, answered as Answered<WorkKind>);
-    this.#held.push({ request: { id, kind, request }, moved });
-    this.#post(this.#thread);
+    const message: WorkRequest<K> = { id, kind, request };
+    this.#thread.postMessage(message, [...moved]);
   }
 
   /** Ends the thread when everything asked before is answered. */
@@ -111,37 +97,18 @@ export class WorkerThread {
   }
 
   #listenTo(thread: Worker): Worker {
-    thread.on('message', (answers: WorkAnswers) => this.#gotAnswers(thread, answers));
+    thread.on('message', (answer: WorkAnswer) => this.#gotAnswer(thread, answer));
     thread.on('error', (error) => this.#died(thread, error));
     thread.on('exit', (code) => this.#died(thread, new Error(`a disk worker ended with code ${code}`)));
     return thread;
   }
 
-  #post(thread: Worker): void {
-    if (this.#messagesDue >= MESSAGES_DUE || this.#held.length === 0) return;
-    let count = 0;
-    for (let length = 0; length < MESSAGE_LENGTH && count < this.#held.length; count += 1) {
-      length += dataLength(this.#held[count] as Held);
-    }
-    const posted = this.#held.splice(0, count);
-    const moved = posted.flatMap((held) => held.moved);
-    this.#messagesDue += 1;
-    thread.postMessage(
-      posted.map(({ request }) => request),
-      moved,
-    );
-  }
-
-  #gotAnswers(thread: Worker, { answers, done }: WorkAnswers): void {
-    if (done) this.#messagesDue -= 1;
-    this.#post(thread);
-    for (const { id, told } of answers) {
-      const answered = this.#due.get(id);
-      if (answered === undefined) throw new Error(`a disk worker answered ${id}, which nobody asked`);
-      this.#due.delete(id);
-      if (this.#due.size === 0) thread.unref();
-      answered(told);
-    }
+  #gotAnswer(thread: Worker, { id, told }: WorkAnswer): void {
+    const answered = this.#due.get(id);
+    if (answered === undefined) throw new Error(`a disk worker answered ${id}, which nobody asked`);
+    this.#due.delete(id);
+    if (this.#due.size === 0) thread.unref();
+    answered(told);
   }
 
   #died(thread: Worker, error: Error): void {
@@ -154,14 +121,8 @@ export class WorkerThread {
   #failDue(failure: BtgetError): void {
     const due = [...this.#due.values()];
     this.#due.clear();
-    this.#held = [];
-    this.#messagesDue = 0;
     for (const answered of due) {
       answered({ ok: false, failure: { code: failure.code, message: failure.message, lost: null, cause: null } });
     }
   }
-}
-
-function dataLength({ request: { request } }: Held): number {
-  return 'data' in request ? request.data.length : 0;
 }

@@ -57,7 +57,7 @@ export class StorageFiles {
       const { file, open } = this.#openOurs(names);
       const name = below(this.place.root, file.path);
       this.#unflushed.add(name);
-      this.#touched.set(index, names);
+      if (index !== null) this.#touched.set(index, names);
       for (let done = 0; done < length; ) {
         done += about(name, () =>
           this.#operations.write(open.descriptor, data, from + done, length - done, begin + done),

@@ -8,8 +8,8 @@ export interface SlotPoolOptions {
 }
 
 export const DEFAULT_SLOT_POOL_OPTIONS: SlotPoolOptions = {
-  bound: 48 * 1024 * 1024,
-  // A third of the bound: one piece arrives while another is hashed and a third is written.
+  bound: 32 * 1024 * 1024,
+  // Half of the bound: one piece arrives while another is hashed and written.
   maxLength: 16 * 1024 * 1024,
 };
 

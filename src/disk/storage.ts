@@ -40,10 +40,10 @@ export interface SlotPool {
  * is written to it until `releaseFile`.
  */
 export class FileLost extends BtgetError {
-  /** Index in the metainfo. */
-  readonly file: number;
+  /** Index in the metainfo; null for the border file. */
+  readonly file: number | null;
 
-  constructor(file: number, code: FailureCode, message: string) {
+  constructor(file: number | null, code: FailureCode, message: string) {
     super(code, message);
     this.file = file;
   }
@@ -80,7 +80,12 @@ export interface FileSurvey {
 }
 
 export type SurveyOutcome =
-  | { readonly ok: true; readonly files: readonly FileSurvey[] }
+  | {
+      readonly ok: true;
+      readonly files: readonly FileSurvey[];
+      /** Something lies aside: bytes of files that an earlier run did not select. */
+      readonly hasBorderFile: boolean;
+    }
   | { readonly ok: false; readonly failure: BtgetError };
 
 export type SyncOutcome =
@@ -88,10 +93,19 @@ export type SyncOutcome =
   | { readonly ok: true; readonly flushed: ReadonlyMap<number, FileIdentity> }
   | { readonly ok: false; readonly failure: BtgetError };
 
+/** How much the disk has given, and has to give. */
+export interface DiskRoom {
+  /** Bytes that each file takes up on the disk, by index in the metainfo; 0 for one that is not there. */
+  readonly allocated: readonly number[];
+  /** Bytes that are free for us; null where nobody can tell. */
+  readonly free: number | null;
+}
+
 export interface Storage {
   /**
    * Looks which files are there and of what length. Writes nothing. Fails with 'cannot-open' when something that is no
-   * regular file has the name of one; with `overwrite` that counts as 'absent' unless it is a folder.
+   * regular file has the name of one; with `overwrite` that counts as 'absent' unless it is a folder. It is asked for
+   * before anything else: what lies where the torrent's files are not selected is known by it.
    */
   survey(answered: (outcome: SurveyOutcome) => void): void;
 
@@ -104,7 +118,10 @@ export interface Storage {
   /** Writes an unverified run of a piece that has no slot. `data` is copied before the call returns. */
   writeBlock(piece: PieceIndex, begin: number, data: Buffer, answered: (outcome: DoneOutcome) => void): void;
 
-  /** Hashes what the disk holds for the piece. Bytes that are not there make `matches` false; that is no failure. */
+  /**
+   * Hashes what the disk holds for the piece. Bytes that are not there make `matches` false; that is no failure. What
+   * was found to be right is what is read from then on, in the files or aside.
+   */
   checkPiece(piece: PieceIndex, answered: (outcome: CheckOutcome) => void): void;
 
   /**
@@ -129,15 +146,21 @@ export interface Storage {
 
   /**
    * What was known of the file is forgotten: from here on it is what lies there, or is made anew. For a file that was lost,
-   * before its pieces are checked.
+   * before its pieces are checked. `file` null is the border file.
    */
-  releaseFile(file: number, answered: (outcome: DoneOutcome) => void): void;
+  releaseFile(file: number | null, answered: (outcome: DoneOutcome) => void): void;
 
   /**
    * Flushes everything written so far, and the files that `also` names by their index in the metainfo, whoever wrote them.
    * Files that are not there are left out.
    */
   sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void;
+
+  /** What a download needs to know of the disk before it begins. */
+  measureRoom(answered: (room: DiskRoom) => void): void;
+
+  /** Removes what lies aside. Every file is selected, and no piece needs it. */
+  removeBorderFile(answered: (outcome: DoneOutcome) => void): void;
 
   /**
    * Ends what is under way, closes every file, answers once. Nothing else is answered from this call on, and nothing
@@ -157,6 +180,11 @@ export interface OpenStorageOptions {
   readonly partNames: boolean;
   /** Whether files that are not the torrent's are replaced. */
   readonly overwrite: boolean;
+  /**
+   * The selected files, by index in the metainfo, or null for all. No other is ever made or written to: their bytes in
+   * pieces that are shared with selected ones lie aside, in one file beside the download.
+   */
+  readonly selected: ReadonlySet<number> | null;
 }
 
 /** Makes the storage of one torrent. Touches nothing yet. */

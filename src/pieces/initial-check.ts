@@ -3,11 +3,14 @@ import type { Storage } from '../disk/storage.js';
 import type { PieceIndex } from '../metainfo/piece-layout.js';
 
 export interface InitialCheckOptions {
-  /** How many pieces the storage is given at once: enough to keep its workers busy, few enough to stop soon. */
+  /**
+   * How many pieces the storage is given at once: enough that small ones travel to its workers together and all workers
+   * are busy. What no worker has is dropped with the storage, so more takes no longer to stop.
+   */
   readonly atOnce: number;
 }
 
-export const DEFAULT_INITIAL_CHECK_OPTIONS: InitialCheckOptions = { atOnce: 8 };
+export const DEFAULT_INITIAL_CHECK_OPTIONS: InitialCheckOptions = { atOnce: 1024 };
 
 export interface InitialCheckEvents {
   /** Pieces come in any order, each once. */

@@ -91,11 +91,13 @@ export class JournalKeeper {
    * nobody has touched.
    */
   begin({ exists, rewrites, verified, files, unflushed }: StartingPoint, answered: () => void): void {
-    const { timers, random, owner, file } = this.#parts;
+    const { timers, random, owner, file, warned } = this.#parts;
     const snapshot = (): JournalRecord[] => [...this.#state.records(), ...this.#nameWritten()];
     const failed = (failure: BtgetError): void => this.#giveUp(failure);
+    const noRoom = ({ message }: BtgetError): void =>
+      warned('no-journal', `the resume journal waits for room on the disk: ${message}`);
     this.#writer = new JournalWriter(
-      { timers, random, owner, file, snapshot, failed },
+      { timers, random, owner, file, snapshot, failed, noRoom },
       this.#options.minLength,
       exists,
     );
@@ -201,8 +203,6 @@ export class JournalKeeper {
     const count = this.#unflushed.length;
     this.#length = 0;
     this.#isBatching = true;
-    this.#next?.cancel();
-    this.#next = null;
     if (count > 0) this.#schedule();
     this.#flush([], (flushed) => {
       const pieces = this.#unflushed.splice(0, count);

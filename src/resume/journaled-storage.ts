@@ -1,6 +1,7 @@
 import type {
   BlockRead,
   CheckOutcome,
+  DiskRoom,
   DoneOutcome,
   PieceSlot,
   Storage,
@@ -77,12 +78,20 @@ export class JournaledStorage implements Storage {
     this.#storage.finishFile(file, this.#untilClosed(answered));
   }
 
-  releaseFile(file: number, answered: (outcome: DoneOutcome) => void): void {
+  releaseFile(file: number | null, answered: (outcome: DoneOutcome) => void): void {
     this.#storage.releaseFile(file, this.#untilClosed(answered));
   }
 
   sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void {
     this.#storage.sync(also, this.#untilClosed(answered));
+  }
+
+  measureRoom(answered: (room: DiskRoom) => void): void {
+    this.#storage.measureRoom(this.#untilClosed(answered));
+  }
+
+  removeBorderFile(answered: (outcome: DoneOutcome) => void): void {
+    this.#storage.removeBorderFile(this.#untilClosed(answered));
   }
 
   close(answered: () => void): void {

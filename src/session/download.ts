@@ -4,6 +4,7 @@ import type { Millis, Task } from '../base/clock.js';
 import { BtgetError } from '../base/failure.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { parseMetainfo } from '../metainfo/parse-metainfo.js';
+import { selectFiles } from '../metainfo/selection.js';
 import { NodeTimers } from '../net/node-timers.js';
 import type { TorrentStatus } from '../torrent/status.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../torrent/torrent-options.js';
@@ -36,7 +37,7 @@ export interface DownloadResult {
   readonly infoHash: string;
   /** The files, each of them whole, verified and flushed. */
   readonly paths: readonly string[];
-  /** Bytes of content. */
+  /** Bytes of the files that were asked for. */
   readonly length: number;
   /** Bytes that had to be fetched, and bytes that were given meanwhile. */
   readonly downloaded: number;
@@ -58,6 +59,8 @@ export async function download(
 ): Promise<DownloadResult> {
   const all: DownloadOptions = { ...DEFAULT_DOWNLOAD_OPTIONS, ...options };
   const metainfo = source instanceof Uint8Array ? parseMetainfo(Buffer.from(source)) : source;
+  // What cannot be selected is refused before anything is begun.
+  selectFiles(metainfo, all.selection);
   if (all.signal?.aborted === true) throw interrupted(all.signal);
   return new Promise((resolve, reject) => run(metainfo, all, resolve, reject));
 }
@@ -120,7 +123,7 @@ function run(
           if (torrent === null || ended) return;
           const status = torrent.status();
           tell(onProgress, status);
-          const { length, downloaded, uploaded } = status;
+          const { wanted: length, downloaded, uploaded } = status;
           const result = {
             name: metainfo.name,
             infoHash: toHex(metainfo.infoHash),

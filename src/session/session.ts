@@ -98,7 +98,7 @@ export class Session {
     });
   }
 
-  /** Begins a torrent: its data is checked first, then it downloads or seeds until `stop`. */
+  /** Begins a torrent: its data is checked first, then it downloads or seeds until `stop`. Throws a 'usage' failure when it has no such file as is selected. */
   addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): Torrent {
     const key = toHex(metainfo.infoHash);
     if (this.#torrents.has(key)) throw new BtgetError('target-busy', `${metainfo.name} is given twice`);

@@ -3,7 +3,7 @@ import type { BlockSpan } from '../disk/storage.js';
 import { Measure, type MeasureOptions } from '../measure/measure.js';
 import { BLOCK_LENGTH, type PieceIndex } from '../metainfo/piece-layout.js';
 import type { Bitfield } from '../wire/bitfield.js';
-import { encodeMessage } from '../wire/message.js';
+import { encodeMessage, encodeRequests } from '../wire/message.js';
 import { Backlog, type BacklogOptions } from './backlog.js';
 import { FINE, JUNK, type Judgement } from './judgement.js';
 import type { PeerConnection } from './peer-connection.js';
@@ -202,8 +202,8 @@ export class Download implements RateWaiter {
       if (inFlight === 0) this.#owner.gotNothing(this);
       return;
     }
-    const messages = this.#takeRequests(room);
-    if (messages.length === 0) {
+    const spans = this.#takeSpans(room);
+    if (spans.length === 0) {
       if (inFlight === 0) this.reviewInterest();
       return;
     }
@@ -211,7 +211,7 @@ export class Download implements RateWaiter {
       this.#owesSince = this.#owner.now();
       this.#backlog.askedWhileIdle(this.#owesSince);
     }
-    this.connection.send([Buffer.concat(messages)]);
+    this.connection.send([encodeRequests(spans)]);
   }
 
   /** The peer says how many requests it queues. */
@@ -246,8 +246,8 @@ export class Download implements RateWaiter {
     return this.#owner.now() - Math.max(this.#lastBlockAt, this.#owesSince);
   }
 
-  #takeRequests(room: number): Buffer[] {
-    const messages: Buffer[] = [];
+  #takeSpans(room: number): BlockSpan[] {
+    const spans: BlockSpan[] = [];
     let allowance = this.#owner.limiter.allowance();
     for (let left = room; left > 0; left -= 1) {
       if (allowance <= 0) {
@@ -261,9 +261,9 @@ export class Download implements RateWaiter {
       }
       allowance -= span.length;
       this.#owner.limiter.spend(span.length);
-      messages.push(encodeMessage({ type: 'request', ...span }));
+      spans.push(span);
     }
-    return messages;
+    return spans;
   }
 
   #withdrawAll(): void {

@@ -5,6 +5,7 @@
 import type { FileSurvey } from '../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+import type { SharedPieces } from '../metainfo/shared-pieces.js';
 import { Bitfield } from '../wire/bitfield.js';
 
 /** The part of the torrent that decides. */
@@ -12,9 +13,15 @@ type Content = Pick<Metainfo, 'files'>;
 
 /**
  * The pieces that may be whole on the disk: every byte of them lies in a pad file or within the present length of its
- * file. All others cannot match their hash, so nobody need read them.
+ * file, or aside, where only shared pieces lie. All others cannot match their hash, so nobody need read them.
+ * `aside` are the shared pieces when there is a border file, or null.
  */
-export function piecesToCheck(content: Content, layout: PieceLayout, survey: readonly FileSurvey[]): PieceIndex[] {
+export function piecesToCheck(
+  content: Content,
+  layout: PieceLayout,
+  survey: readonly FileSurvey[],
+  aside: Pick<SharedPieces, 'has'> | null,
+): PieceIndex[] {
   const impossible = new Bitfield(layout.pieceCount);
   for (const [index, file] of content.files.entries()) {
     if (file.length === 0 || file.padding) continue;
@@ -22,7 +29,9 @@ export function piecesToCheck(content: Content, layout: PieceLayout, survey: rea
     if (present === file.length) continue;
     const first = Math.floor((file.begin + present) / layout.pieceLength);
     const last = Math.floor((file.begin + file.length - 1) / layout.pieceLength);
-    for (let piece = first; piece <= last; piece += 1) impossible.set(piece);
+    for (let piece = first; piece <= last; piece += 1) {
+      if (aside?.has(piece) !== true) impossible.set(piece);
+    }
   }
   const pieces: PieceIndex[] = [];
   for (const piece of layout.pieceIndices()) if (!impossible.has(piece)) pieces.push(piece);
@@ -79,4 +88,10 @@ function judgeFile(
   if (verified === last - first + 1) return found.length === file.length ? 'whole' : 'demote';
   if (verified > 0 || isOurs(index)) return 'demote';
   return lookedAt === 0 && found.length === file.length ? 'unproved' : 'foreign';
+}
+
+/** The verdict on a file that is not selected: it is only read, and in nobody's way. */
+export function asUnselected(verdict: Verdict): Verdict {
+  if (verdict === 'demote') return 'ours';
+  return verdict === 'foreign' ? 'unproved' : verdict;
 }

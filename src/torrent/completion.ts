@@ -9,6 +9,7 @@ import { filePath } from './file-path.js';
 import { SeedGoalWatch } from './seed-goal-watch.js';
 import type { TorrentEvents } from './status.js';
 import type { TorrentOptions } from './torrent-options.js';
+import type { WantedContent } from './wanted-content.js';
 
 /** Pieces found on the disk that are gone through in one turn of the loop: each may end as many files as it is long. */
 const PIECES_A_TURN = 256;
@@ -18,11 +19,13 @@ export interface CompletionParts {
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
   readonly storage: Pick<Storage, 'finishFile'>;
+  /** Whose files are finished and told of. */
+  readonly content: Pick<WantedContent, 'files'>;
   readonly options: TorrentOptions;
   readonly events: Pick<TorrentEvents, 'fileDone' | 'done' | 'goalReached'>;
   /** Bytes that are wanted and not verified. */
   readonly amountLeft: () => number;
-  /** Uploaded ÷ size of the torrent. */
+  /** Uploaded ÷ size of what is wanted. */
   readonly ratio: () => number;
   /** The disk refused something; `retry` tries it again. */
   readonly diskFailed: (failure: BtgetError) => void;
@@ -58,12 +61,12 @@ export class Completion {
 
   /** The check is over. `whole` are the files that have their name already; a torrent that only seeds names no others. */
   begin(verified: readonly PieceIndex[], whole: ReadonlySet<number>): void {
-    const toFinish = [...this.#files.wholeAtOnce];
+    const toFinish = this.#wanted(this.#files.wholeAtOnce);
     let next = 0;
     const goOn = (): void => {
       if (this.#stopped) return;
       for (const piece of verified.slice(next, next + PIECES_A_TURN)) {
-        for (const file of this.#files.pieceVerified(piece)) {
+        for (const file of this.#wanted(this.#files.pieceVerified(piece))) {
           if (whole.has(file)) this.#tellFile(file);
           else toFinish.push(file);
         }
@@ -111,12 +114,16 @@ export class Completion {
   }
 
   pieceVerified(piece: PieceIndex): void {
-    this.#finisher.finish(this.#files.pieceVerified(piece));
+    this.#finisher.finish(this.#wanted(this.#files.pieceVerified(piece)));
   }
 
   stop(): void {
     this.#stopped = true;
     this.#goalWatch?.stop();
+  }
+
+  #wanted(files: readonly number[]): number[] {
+    return files.filter((file) => this.#parts.content.files.has(file));
   }
 
   #tellFile(index: number): void {

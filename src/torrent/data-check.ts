@@ -1,15 +1,20 @@
 import type { BtgetError } from '../base/failure.js';
-import type { FileSurvey, Storage } from '../disk/storage.js';
+import type { FileSurvey, Storage, SurveyOutcome } from '../disk/storage.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { filesOfPieces, type PieceIndex, type PieceLayout, piecesOfFile } from '../metainfo/piece-layout.js';
+import { SharedPieces } from '../metainfo/shared-pieces.js';
 import { DEFAULT_INITIAL_CHECK_OPTIONS, InitialCheck } from '../pieces/initial-check.js';
 import type { Belief } from '../resume/belief.js';
 import { Bitfield } from '../wire/bitfield.js';
 import { piecesToCheck } from './adoption.js';
+import type { WantedContent } from './wanted-content.js';
+
+export type SurveyedFiles = Extract<SurveyOutcome, { ok: true }>;
 
 export interface DataCheckParts {
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
+  readonly content: WantedContent;
   readonly storage: Storage;
   readonly believe: (survey: readonly FileSurvey[], possible: readonly PieceIndex[]) => Belief;
   /** Bytes that were hashed, of all that are to be hashed. */
@@ -19,12 +24,14 @@ export interface DataCheckParts {
 export interface CheckedData {
   readonly ok: true;
   readonly verified: ReadonlySet<PieceIndex>;
-  /** Pieces that were believed or hashed. */
+  /** Pieces that were believed or hashed, and lie in files. */
   readonly lookedAt: Bitfield;
   /** Verified pieces that nobody is known to have flushed. */
   readonly unflushed: readonly PieceIndex[];
   /** Files that are ours by what is written down of them. */
   readonly known: ReadonlySet<number>;
+  /** Files with pieces that nobody wants and nobody looked at. */
+  readonly skipped: ReadonlySet<number>;
 }
 
 export type DataCheckOutcome = CheckedData | { readonly ok: false; readonly failure: BtgetError };
@@ -32,16 +39,19 @@ export type DataCheckOutcome = CheckedData | { readonly ok: false; readonly fail
 /** Finds out which pieces the disk holds: some are believed, others hashed. Only pieces that may be whole are. */
 export class DataCheck {
   readonly #parts: DataCheckParts;
-  readonly #survey: readonly FileSurvey[];
+  readonly #survey: SurveyedFiles;
   readonly #answered: (outcome: DataCheckOutcome) => void;
   readonly #verified = new Set<PieceIndex>();
   readonly #lookedAt: Bitfield;
+  #skipped: ReadonlySet<number> = new Set();
+  /** Pieces of which every byte is in a file; null for all. Where it is not, a wrong piece says nothing of its files. */
+  #inFiles: ReadonlySet<number> | null = null;
   #length = 0;
   #hashedLength = 0;
   #check: InitialCheck | null = null;
 
   /** Runs once, then answers once, unless stopped. */
-  constructor(parts: DataCheckParts, survey: readonly FileSurvey[], answered: (outcome: DataCheckOutcome) => void) {
+  constructor(parts: DataCheckParts, survey: SurveyedFiles, answered: (outcome: DataCheckOutcome) => void) {
     this.#parts = parts;
     this.#survey = survey;
     this.#answered = answered;
@@ -49,9 +59,13 @@ export class DataCheck {
   }
 
   begin(): void {
-    const { metainfo, layout, believe } = this.#parts;
-    const possible = piecesToCheck(metainfo, layout, this.#survey);
-    const belief = believe(this.#survey, possible);
+    const { metainfo, layout, content, believe } = this.#parts;
+    const { files, hasBorderFile } = this.#survey;
+    const shared = new SharedPieces(metainfo.files, layout);
+    const possible = piecesToCheck(metainfo, layout, files, hasBorderFile ? shared : null);
+    const said = believe(files, possible);
+    if (hasBorderFile) this.#inFiles = new Set(piecesToCheck(metainfo, layout, files, null));
+    const belief = hasBorderFile || !content.isAll ? this.#narrow(said, possible, shared) : said;
     for (const piece of belief.believed) {
       this.#verified.add(piece);
       this.#lookedAt.set(piece);
@@ -65,6 +79,28 @@ export class DataCheck {
 
   stop(): void {
     this.#check?.stop();
+  }
+
+  /** Where a shared piece lies, in files or aside, is found out by hashing it. Of others only the wanted are hashed. */
+  #narrow(said: Belief, possible: readonly PieceIndex[], shared: SharedPieces): Belief {
+    const { metainfo, layout, content } = this.#parts;
+    const isSure = (piece: number): boolean => !shared.has(piece);
+    const ofFiles = new Bitfield(layout.pieceCount);
+    for (const file of metainfo.files) {
+      const { first, end } = file.padding ? { first: 0, end: 0 } : piecesOfFile(file, layout);
+      for (let piece = first; piece < end; piece += 1) ofFiles.set(piece);
+    }
+    // What is skipped is unknown the next time, because its file is; a piece of padding alone has none to be known by.
+    const isSkipped = (piece: number): boolean => isSure(piece) && !content.hasPiece(piece) && ofFiles.has(piece);
+    const skipped = said.unknown.filter(isSkipped);
+    if (skipped.length > 0) this.#skipped = new Set(filesOfPieces(metainfo.files, layout, new Set(skipped)));
+    const unknown = new Set<number>(said.unknown);
+    return {
+      ...said,
+      believed: said.believed.filter(isSure),
+      doubted: said.doubted.filter(isSure),
+      unknown: possible.filter((piece) => !isSure(piece) || (unknown.has(piece) && !isSkipped(piece))),
+    };
   }
 
   /** What a piece says that turned out to be wrong is said by every file that it is part of. */
@@ -94,7 +130,7 @@ export class DataCheck {
     }
     let failure: BtgetError | null = null;
     const pieceDone = (piece: PieceIndex): void => {
-      this.#lookedAt.set(piece);
+      if (this.#inFiles === null || this.#inFiles.has(piece)) this.#lookedAt.set(piece);
       this.#hashedLength += layout.lengthOf(piece);
       checking(this.#hashedLength, this.#length);
     };
@@ -123,6 +159,7 @@ export class DataCheck {
       lookedAt: this.#lookedAt,
       unflushed: [...this.#verified].filter((piece) => !flushed.has(piece)),
       known,
+      skipped: this.#skipped,
     });
   }
 }

@@ -82,7 +82,8 @@ export class DiskCare {
   }
 
   #checked(found: ExistingDataFound, doubted: ReadonlySet<PieceIndex>): void {
-    const { swarm, completion, progress, mayWrite, warned } = this.#parts;
+    const { swarm, completion, progress, options, warned } = this.#parts;
+    const mayWrite = options.mode === 'download';
     const { store, picker, connecter } = swarm;
     const verified = new Set<number>(found.verified);
     const gone = [...doubted].filter((piece) => !verified.has(piece));

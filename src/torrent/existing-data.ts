@@ -3,26 +3,27 @@
  * ours.
  */
 import { BtgetError } from '../base/failure.js';
-import type { FileSurvey, Storage } from '../disk/storage.js';
-import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
+import type { Storage } from '../disk/storage.js';
+import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import type { Resume } from '../resume/resume.js';
-import { judgeFiles, type Verdict } from './adoption.js';
-import { type CheckedData, DataCheck, type DataCheckParts } from './data-check.js';
+import { asUnselected, judgeFiles, type Verdict } from './adoption.js';
+import { type CheckedData, DataCheck, type DataCheckParts, type SurveyedFiles } from './data-check.js';
+import { prepareDisk } from './disk-preparation.js';
+import { filePath } from './file-path.js';
+import type { TorrentOptions } from './torrent-options.js';
+import type { WantedContent } from './wanted-content.js';
 
 export interface ExistingDataParts {
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
   readonly storage: Storage;
   readonly resume: Pick<Resume, 'open' | 'believe' | 'begin'>;
-  /** Where a file is, for people. */
-  readonly pathOf: (file: TorrentFile) => string;
-  /** False: nothing on the disk is touched, and nobody's file is in the way. */
-  readonly mayWrite: boolean;
-  /** True: a foreign file is not in the way, because it will be replaced. */
-  readonly overwrite: boolean;
-  /** True: the disk is tried by writing a byte, which must hurt no piece that is under way. */
-  readonly probes: boolean;
+  readonly content: WantedContent;
+  /** A torrent that only seeds touches nothing on the disk, and nobody's file is in its way. */
+  readonly options: TorrentOptions;
+  /** True: the disk is prepared for what is to come, once: that may hurt pieces that are under way. */
+  readonly prepares: boolean;
   readonly warned: (code: string, message: string) => void;
   /** Bytes looked at, of all that are to be looked at. */
   readonly checking: (checked: number, length: number) => void;
@@ -62,7 +63,7 @@ export class ExistingData {
       }
       storage.survey((outcome) => {
         if (this.#stopped) return;
-        if (outcome.ok) this.#check(outcome.files);
+        if (outcome.ok) this.#check(outcome);
         else this.#answer(outcome);
       });
     });
@@ -73,7 +74,7 @@ export class ExistingData {
     this.#dataCheck?.stop();
   }
 
-  #check(survey: readonly FileSurvey[]): void {
+  #check(survey: SurveyedFiles): void {
     const { resume } = this.#parts;
     const believe: DataCheckParts['believe'] = (found, possible) => resume.believe(found, possible);
     this.#dataCheck = new DataCheck({ ...this.#parts, believe }, survey, (outcome) => {
@@ -83,49 +84,49 @@ export class ExistingData {
     this.#dataCheck.begin();
   }
 
-  #judge(survey: readonly FileSurvey[], data: CheckedData): void {
-    const { metainfo, layout, mayWrite } = this.#parts;
+  #judge(survey: SurveyedFiles, data: CheckedData): void {
+    const { metainfo, layout, content, options } = this.#parts;
     const verified: ReadonlySet<number> = data.verified;
-    const verdicts = judgeFiles(metainfo, layout, survey, {
+    const verdicts = judgeFiles(metainfo, layout, survey.files, {
       isLookedAt: (piece) => data.lookedAt.has(piece),
       isVerified: (piece) => verified.has(piece),
       isOurs: (file) => data.known.has(file),
-    });
+    }).map((verdict, file) => (content.files.has(file) ? verdict : asUnselected(verdict)));
     const whole = new Set<number>();
     for (const [file, verdict] of verdicts.entries()) if (verdict === 'whole') whole.add(file);
     const outcome: ExistingDataFound = { ok: true, verified: [...data.verified], whole };
-    if (!mayWrite) {
+    if (options.mode === 'seed') {
       this.#answer(outcome);
       return;
     }
     const foreign = metainfo.files[verdicts.indexOf('foreign')];
-    if (foreign !== undefined && !this.#parts.overwrite) {
-      const message = `${this.#parts.pathOf(foreign)} exists and shares nothing with the torrent`;
+    if (foreign !== undefined && !options.overwrite) {
+      const message = `${filePath(foreign, options)} exists and shares nothing with the torrent`;
       this.#answer({ ok: false, failure: new BtgetError('foreign-file', message) });
       return;
     }
     const incomplete = verdicts.flatMap((verdict, file) => (verdict === 'demote' ? [file] : []));
     // What was written down before holds for files that nobody has touched since.
-    const files = survey.map(({ identity }, file) => (isOurs(verdicts[file]) ? identity : null));
+    const files = survey.files.map(({ identity }, file) =>
+      isOurs(verdicts[file]) && !data.skipped.has(file) ? identity : null,
+    );
     this.#parts.resume.begin({ files, verified: outcome.verified, unflushed: data.unflushed }, () => {
       if (!this.#stopped) this.#demote(incomplete, 0, survey, outcome);
     });
   }
 
   /** `files` from `next` on, one after another: most downloads have none. */
-  #demote(files: readonly number[], next: number, survey: readonly FileSurvey[], outcome: ExistingDataFound): void {
+  #demote(files: readonly number[], next: number, survey: SurveyedFiles, outcome: ExistingDataFound): void {
     const file = files[next];
     if (file === undefined) {
-      if (this.#parts.probes) this.#beginWriting(outcome);
+      if (this.#parts.prepares) this.#prepare(survey, outcome);
       else this.#answer(outcome);
       return;
     }
     const wanted = this.#parts.metainfo.files[file];
-    if (wanted !== undefined && (survey[file]?.length ?? 0) > wanted.length) {
-      this.#parts.warned(
-        'longer-file',
-        `${this.#parts.pathOf(wanted)} is longer than the torrent says and will be cut`,
-      );
+    if (wanted !== undefined && (survey.files[file]?.length ?? 0) > wanted.length) {
+      const path = filePath(wanted, this.#parts.options);
+      this.#parts.warned('longer-file', `${path} is longer than the torrent says and will be cut`);
     }
     this.#parts.storage.demoteFile(file, (done) => {
       if (this.#stopped) return;
@@ -134,19 +135,10 @@ export class ExistingData {
     });
   }
 
-  /** A folder that cannot be written, or a full disk, is better known before the first peer is asked for anything. */
-  #beginWriting(outcome: ExistingDataFound): void {
-    const { layout, storage } = this.#parts;
-    const verified = new Set(outcome.verified);
-    for (const piece of layout.pieceIndices()) {
-      if (verified.has(piece)) continue;
-      // Whatever was there is not what the piece holds, so nothing is lost with its first byte.
-      storage.writeBlock(piece, 0, Buffer.alloc(1), (done) =>
-        this.#answer(done.ok ? outcome : { ok: false, failure: done.failure }),
-      );
-      return;
-    }
-    this.#answer(outcome);
+  #prepare(survey: SurveyedFiles, found: ExistingDataFound): void {
+    prepareDisk(this.#parts, survey, new Set(found.verified), (outcome) => {
+      this.#answer(outcome.ok ? { ...found, verified: [...outcome.verified] } : outcome);
+    });
   }
 
   #answer(outcome: ExistingDataOutcome): void {

@@ -2,6 +2,7 @@ import type { Timers } from '../base/clock.js';
 import type {
   BlockRead,
   CheckOutcome,
+  DiskRoom,
   DoneOutcome,
   PieceSlot,
   Storage,
@@ -51,12 +52,20 @@ export class GuardedStorage implements Storage {
     this.#storage.finishFile(file, this.#guard(answered));
   }
 
-  releaseFile(file: number, answered: (outcome: DoneOutcome) => void): void {
+  releaseFile(file: number | null, answered: (outcome: DoneOutcome) => void): void {
     this.#storage.releaseFile(file, this.#guard(answered));
   }
 
   sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void {
     this.#storage.sync(also, this.#guard(answered));
+  }
+
+  measureRoom(answered: (room: DiskRoom) => void): void {
+    this.#storage.measureRoom(this.#guard(answered));
+  }
+
+  removeBorderFile(answered: (outcome: DoneOutcome) => void): void {
+    this.#storage.removeBorderFile(this.#guard(answered));
   }
 
   close(answered: () => void): void {

@@ -10,7 +10,7 @@ import { ExistingData, type ExistingDataFound, type ExistingDataParts } from './
 /** How long to wait for what the disk is at work on. */
 const PATIENCE = 100;
 
-export interface LostFilesParts extends Omit<ExistingDataParts, 'resume' | 'probes' | 'checking'> {
+export interface LostFilesParts extends Omit<ExistingDataParts, 'resume' | 'prepares' | 'checking'> {
   readonly timers: Timers;
   readonly store: Pick<StorageWrapper, 'have' | 'doubt' | 'trust'>;
   readonly resume: Pick<Resume, 'beginAgain'>;
@@ -29,7 +29,8 @@ export interface LostFilesParts extends Omit<ExistingDataParts, 'resume' | 'prob
  */
 export class LostFiles {
   readonly #parts: LostFilesParts;
-  readonly #lost = new Set<number>();
+  /** Indices in the metainfo; null for the border file. */
+  readonly #lost = new Set<number | null>();
   #check: ExistingData | null = null;
   #isBusy = false;
   #stopped = false;
@@ -69,7 +70,7 @@ export class LostFiles {
     else this.#parts.timers.addTask(() => this.#whenIdle(), PATIENCE);
   }
 
-  #release(files: readonly number[], next: number): void {
+  #release(files: readonly (number | null)[], next: number): void {
     const file = files[next];
     if (file === undefined) {
       this.#survey(files);
@@ -82,13 +83,13 @@ export class LostFiles {
     });
   }
 
-  #survey(files: readonly number[]): void {
+  #survey(files: readonly (number | null)[]): void {
     const { store, resume } = this.#parts;
     const doubted = new Set([...this.#piecesOf(files)].filter((piece) => store.have.has(piece)));
     this.#check = new ExistingData(
       {
         ...this.#parts,
-        probes: false,
+        prepares: false,
         checking: () => undefined,
         resume: {
           open: (answered) => answered({ ok: true }),
@@ -128,10 +129,12 @@ export class LostFiles {
     this.#parts.failed(failure);
   }
 
-  #piecesOf(files: readonly number[]): ReadonlySet<PieceIndex> {
+  #piecesOf(files: readonly (number | null)[]): ReadonlySet<PieceIndex> {
     const { metainfo, layout } = this.#parts;
     const pieces = new Set<PieceIndex>();
     for (const index of files) {
+      // What lies in the border file is bytes of pieces at any file's end.
+      if (index === null) return new Set(layout.pieceIndices());
       const file = metainfo.files[index];
       if (file === undefined) continue;
       const { first, end } = piecesOfFile(file, layout);

@@ -1,9 +1,10 @@
 import type { Millis } from '../base/clock.js';
+import type { SelectionRequest } from '../metainfo/selection.js';
 import type { PeerAddress } from '../net/raw-server.js';
 
 /** When a complete torrent stops seeding. Whatever comes first; null for never. */
 export interface SeedGoal {
-  /** Uploaded ÷ size of the torrent. */
+  /** Uploaded ÷ size of what is wanted of the torrent. */
   readonly ratio: number | null;
   readonly time: Millis | null;
 }
@@ -24,6 +25,10 @@ export interface TorrentOptions {
   readonly overwrite: boolean;
   /** Files grow under `NAME.part` and get their name when they are whole. */
   readonly partNames: boolean;
+  /** Which files are wanted. Those that are not are never made, and only read where they are there. */
+  readonly selection: SelectionRequest;
+  /** Take the room on the disk before the first piece is asked for; else files grow as their pieces come. */
+  readonly preallocate: boolean;
   /** Hash everything that is there, and believe no journal. */
   readonly check: boolean;
   /** Connections at once. */
@@ -48,6 +53,8 @@ export const DEFAULT_TORRENT_OPTIONS: TorrentOptions = {
   sequential: false,
   overwrite: false,
   partNames: true,
+  selection: { select: [], exclude: [], ranges: null },
+  preallocate: false,
   check: false,
   maxPeers: 80,
   uploadSlots: null,

@@ -8,28 +8,27 @@ import type { BtgetError } from '../base/failure.js';
 import type { PeerSource } from '../discovery/peer-source.js';
 import { FileLost } from '../disk/storage.js';
 import { RateMeasure } from '../measure/rate-measure.js';
-import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
+import type { Metainfo } from '../metainfo/metainfo.js';
 import { type PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import type { RawServerContext } from '../net/raw-server.js';
 import type { Resume } from '../resume/resume.js';
 import type { Encoder } from '../swarm/encoder.js';
 import type { RefusalCode } from '../wire/refusal.js';
+import { beginPieces } from './begin-pieces.js';
 import { Completion } from './completion.js';
 import { ContentProgress } from './content-progress.js';
 import { countPeers } from './count-peers.js';
 import { createPeerSources } from './create-peer-sources.js';
 import { DiskCare } from './disk-care.js';
 import { ExistingData, type ExistingDataFound } from './existing-data.js';
-import { filePath } from './file-path.js';
-import { GuardedStorage } from './guarded-storage.js';
-import { joinResume } from './join-resume.js';
+import { joinDisk } from './join-disk.js';
 import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
 import { Pace } from './pace.js';
 import type { TorrentEvents, TorrentState, TorrentStatus } from './status.js';
 import type { TorrentOptions } from './torrent-options.js';
 import type { TorrentParts } from './torrent-parts.js';
-
-const MAX_WARNINGS = 20;
+import { WantedContent } from './wanted-content.js';
+import { WarnOnce } from './warn-once.js';
 
 export class Torrent {
   readonly metainfo: Metainfo;
@@ -38,6 +37,7 @@ export class Torrent {
   readonly #events: TorrentEvents;
   readonly #context: RawServerContext;
   readonly #layout: PieceLayout;
+  readonly #content: WantedContent;
   readonly #progress: ContentProgress;
   readonly #swarm: JoinedSwarm;
   readonly #resume: Resume;
@@ -52,7 +52,6 @@ export class Torrent {
   #goodByeSaid = false;
   #diskClosed = false;
   #checking = { checked: 0, length: 0 };
-  readonly #warnings = new Set<string>();
   #timeLeft: RateMeasure | null = null;
   #pace: Pace;
 
@@ -63,27 +62,14 @@ export class Torrent {
     this.#events = events;
     const layout = new PieceLayout(metainfo);
     this.#layout = layout;
+    const content = new WantedContent(metainfo, layout, options.selection);
+    this.#content = content;
     this.#context = parts.rawServer.createContext((error) => this.#crashed(error));
-    const files = parts.openStorage({
-      metainfo,
-      layout,
-      dir: options.dir,
-      output: options.outputName,
-      partNames: options.partNames,
-      overwrite: options.overwrite,
-    });
-    const { resume, storage } = joinResume({
-      context: this.#context,
-      random: parts.random,
-      metainfo,
-      layout,
-      storage: new GuardedStorage(files, this.#context),
-      openTarget: parts.openTarget,
-      options,
-      warned: (code, message) => this.#warnOnce(code, message),
-    });
+    const warnings = new WarnOnce((code, message) => events.warned(code, message));
+    const warned = (code: string, message: string): void => warnings.warn(code, message);
+    const { storage, resume } = joinDisk({ parts, context: this.#context, metainfo, layout, content, options, warned });
     this.#resume = resume;
-    this.#progress = new ContentProgress(metainfo, layout);
+    this.#progress = new ContentProgress(metainfo, layout, content);
     this.#pace = new Pace(this.#context.now());
     this.#swarm = joinSwarm({
       context: this.#context,
@@ -104,31 +90,25 @@ export class Torrent {
       diskFailed: (failure) => this.#disk.refused(failure),
       readFailed: (failure) => {
         if (failure instanceof FileLost) this.#disk.refused(failure);
-        else this.#warnOnce(failure.code, failure.message);
+        else warned(failure.code, failure.message);
       },
     });
-    const shared = {
-      metainfo,
-      layout,
-      storage,
-      resume,
-      pathOf: (file: TorrentFile) => filePath(file, options),
-      mayWrite: options.mode === 'download',
-      overwrite: options.overwrite,
-    };
-    const warned = (code: string, message: string): void => this.#warnOnce(code, message);
+    const onDisk = { metainfo, layout, storage, resume, content, options };
     const checking = (checked: number, length: number): void => {
       this.#checking = { checked, length };
     };
-    this.#existing = new ExistingData({ ...shared, probes: true, warned, checking }, (outcome) => {
-      if (outcome.ok) this.#run(outcome);
-      else this.#fail(outcome.failure);
-    });
+    this.#existing = new ExistingData({ ...onDisk, prepares: true, warned, checking },
+      (outcome) => {
+        if (outcome.ok) this.#run(outcome);
+        else this.#fail(outcome.failure);
+      },
+    );
     this.#completion = new Completion({
       timers: this.#context,
       metainfo,
       layout,
       storage,
+      content,
       options,
       events: {
         fileDone: (file, path) => events.fileDone(file, path),
@@ -139,12 +119,12 @@ export class Torrent {
         },
       },
       amountLeft: () => this.#swarm.store.amountLeft,
-      ratio: () => this.#swarm.uploader.total / Math.max(1, this.#progress.length),
+      ratio: () => this.#swarm.uploader.total / Math.max(1, content.length),
       diskFailed: (failure) => this.#disk.refused(failure),
       diskWorked: () => this.#disk.worked(),
     });
     this.#disk = new DiskCare({
-      ...shared,
+      ...onDisk,
       timers: this.#context,
       swarm: this.#swarm,
       completion: this.#completion,
@@ -162,7 +142,7 @@ export class Torrent {
       trackerClient: parts.trackerClient,
       swarm: this.#swarm,
       others: parts.peerSources,
-      left: () => this.#progress.length - this.#progress.have,
+      left: () => this.#progress.left,
       trackerAnswered: (report) => events.trackerAnswered(report),
     });
   }
@@ -200,7 +180,7 @@ export class Torrent {
 
   status(): TorrentStatus {
     const { store, downloader, uploader, connecter } = this.#swarm;
-    const { have, length } = this.#progress;
+    const { have, wanted, length } = this.#progress;
     const now = this.#context.now();
     const left = this.#timeLeft?.timeLeft(now);
     const totals = { downloaded: downloader.total, uploaded: uploader.total };
@@ -209,7 +189,7 @@ export class Torrent {
     return {
       state: this.#state(store.amountLeft, counts.peers),
       length,
-      wanted: length,
+      wanted,
       have,
       checked: this.#checking.checked,
       checkLength: this.#checking.length,
@@ -233,13 +213,9 @@ export class Torrent {
   /** The check is over: what is right is ours, and peers may come. */
   #run({ verified, whole }: ExistingDataFound): void {
     this.#stage = 'running';
-    const { store, picker, encoder } = this.#swarm;
-    for (const piece of verified) {
-      store.markVerified(piece);
-      picker.completePiece(piece);
-      this.#progress.pieceVerified(piece);
-    }
-    if (this.#options.mode === 'seed' && store.amountLeft > 0) this.#wantNothingMore();
+    const { store, encoder } = this.#swarm;
+    beginPieces(this.#swarm, this.#layout, this.#content, verified, this.#options.mode);
+    for (const piece of verified) this.#progress.pieceVerified(piece);
     this.#timeLeft = new RateMeasure(store.amountLeft);
     this.#pace = new Pace(this.#context.now());
     this.#events.started();
@@ -251,21 +227,13 @@ export class Torrent {
     this.#sources.begin();
   }
 
-  #wantNothingMore(): void {
-    const { store, picker } = this.#swarm;
-    for (const piece of this.#layout.pieceIndices()) {
-      if (store.have.has(piece)) continue;
-      store.setWanted(piece, false);
-      picker.setWanted(piece, false);
-    }
-  }
-
   #pieceVerified(piece: PieceIndex): void {
     this.#timeLeft?.dataCameIn(this.#layout.lengthOf(piece), this.#context.now());
     this.#progress.pieceVerified(piece);
     this.#disk.worked();
     this.#completion.pieceVerified(piece);
-    if (this.#swarm.store.amountLeft === 0) this.#sources.completed();
+    // Of a part of the torrent trackers are told that the rest is left.
+    if (this.#swarm.store.amountLeft === 0 && this.#progress.left === 0) this.#sources.completed();
   }
 
   /** The world's fault: the torrent cannot go on. What is on the disk stays as it is. */
@@ -283,13 +251,6 @@ export class Torrent {
     if (this.#stage !== 'stopping') this.#close();
     this.#saidGoodBye();
     this.#events.failed(error instanceof Error ? error : new Error(String(error)));
-  }
-
-  /** Peers may ask a hundred times for what the disk does not give. */
-  #warnOnce(code: string, message: string): void {
-    if (this.#warnings.has(message) || this.#warnings.size >= MAX_WARNINGS) return;
-    this.#warnings.add(message);
-    this.#events.warned(code, message);
   }
 
   #close(): void {

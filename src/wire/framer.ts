@@ -9,7 +9,14 @@ export type Step =
 
 const NOTHING: Buffer = Buffer.alloc(0);
 /** What a frame that spans chunks is given at first: room for a block, not for whatever length a peer announces. */
-const FIRST_ROOM = 32 * 1024;
+const FIRST_ROOM = 17 * 1024;
+/** Shorter frames are given what they need. */
+const SHORT = 1024;
+/**
+ * Room that the last block to span chunks has left, for the next one, whosever it is: nearly every chunk ends within a
+ * block, and new room for each costs a fast download some 10 MiB of peak memory.
+ */
+let spareRoom: Buffer | null = null;
 
 /**
  * Cuts a stream of bytes into the frames that its readers ask for. A frame that lies in one chunk is passed as a view;
@@ -38,10 +45,12 @@ export class Framer {
     if (this.#gathered > 0) {
       begin = this.#gather(chunk);
       if (this.#gathered < this.#nextLen) return;
-      const frame = this.#partial;
+      const room = this.#partial;
       this.#partial = NOTHING;
       this.#gathered = 0;
-      this.#deliver(frame);
+      const length = this.#nextLen;
+      this.#deliver(length === room.length ? room : room.subarray(0, length));
+      if (room.length === FIRST_ROOM) spareRoom = room;
     }
     while (!this.#stopped && chunk.length - begin >= this.#nextLen) {
       const end = begin + this.#nextLen;
@@ -58,14 +67,12 @@ export class Framer {
     this.#gathered = 0;
   }
 
-  /** Keeps what belongs to the current frame, and says how much that is. A whole frame fills `#partial` exactly. */
+  /** Keeps what belongs to the current frame, and says how much that is. */
   #gather(chunk: Buffer): number {
     const length = Math.min(chunk.length, this.#nextLen - this.#gathered);
     const needed = this.#gathered + length;
     if (needed > this.#partial.length) {
-      const room = Buffer.allocUnsafeSlow(
-        Math.min(this.#nextLen, Math.max(needed, FIRST_ROOM, 2 * this.#partial.length)),
-      );
+      const room = takeRoom(this.#nextLen, Math.max(needed, 2 * this.#partial.length));
       this.#partial.copy(room, 0, 0, this.#gathered);
       this.#partial = room;
     }
@@ -85,4 +92,13 @@ export class Framer {
     this.#nextLen = step.nextLen;
     this.#nextFunc = step.nextFunc;
   }
+}
+
+/** Room for a frame of `length` bytes of which `needed` are there at once. */
+function takeRoom(length: number, needed: number): Buffer {
+  if (length <= SHORT) return Buffer.allocUnsafeSlow(length);
+  if (needed > FIRST_ROOM) return Buffer.allocUnsafeSlow(Math.min(length, needed));
+  const room = spareRoom ?? Buffer.allocUnsafeSlow(FIRST_ROOM);
+  spareRoom = null;
+  return room;
 }

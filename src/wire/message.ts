@@ -45,6 +45,8 @@ const ALLOWED_FAST = 17;
 const EXTENDED = 20;
 
 const LENGTH_PREFIX = 4;
+/** Length prefix, id, piece, begin and length. */
+const SPAN_MESSAGE_LENGTH = LENGTH_PREFIX + 13;
 /** Length prefix, id, piece and begin: what stands before a block. */
 export const PIECE_HEADER_LENGTH = LENGTH_PREFIX + 9;
 export type DecodeOutcome =
@@ -100,7 +102,14 @@ function readMessage(frame: Buffer): PeerMessage | undefined {
   }
 }
 
-function readSpan(frame: Buffer): { piece: number; begin: number; length: number } {
+/** What `request`, `cancel` and `reject` speak of. */
+export interface Span {
+  readonly piece: number;
+  readonly begin: number;
+  readonly length: number;
+}
+
+function readSpan(frame: Buffer): Span {
   return { piece: frame.readUInt32BE(1), begin: frame.readUInt32BE(5), length: frame.readUInt32BE(9) };
 }
 
@@ -156,6 +165,14 @@ export function encodeMessage(message: Exclude<PeerMessage, { type: 'unknown' }>
   }
 }
 
+/** Requests for all of `spans`, in one go. */
+export function encodeRequests(spans: readonly Span[]): Buffer {
+  const bytes = Buffer.allocUnsafe(spans.length * SPAN_MESSAGE_LENGTH);
+  let at = 0;
+  for (const { piece, begin, length } of spans) at = writeSpan(bytes, at, REQUEST, piece, begin, length);
+  return bytes;
+}
+
 /** Writes to `bytes`, from `at` on, the `PIECE_HEADER_LENGTH` bytes that stand before a block of `length` bytes. */
 export function writePieceHeader(bytes: Buffer, at: number, piece: number, begin: number, length: number): void {
   bytes.writeUInt32BE(9 + length, at);
@@ -175,11 +192,19 @@ function ofPiece(id: number, piece: number): Buffer {
 }
 
 function span(id: number, piece: number, begin: number, length: number): Buffer {
-  const bytes = head(id, 12);
-  bytes.writeUInt32BE(piece, 5);
-  bytes.writeUInt32BE(begin, 9);
-  bytes.writeUInt32BE(length, 13);
+  const bytes = Buffer.allocUnsafe(SPAN_MESSAGE_LENGTH);
+  writeSpan(bytes, 0, id, piece, begin, length);
   return bytes;
+}
+
+/** Says where what follows begins. */
+function writeSpan(bytes: Buffer, at: number, id: number, piece: number, begin: number, length: number): number {
+  bytes.writeUInt32BE(SPAN_MESSAGE_LENGTH - LENGTH_PREFIX, at);
+  bytes[at + 4] = id;
+  bytes.writeUInt32BE(piece, at + 5);
+  bytes.writeUInt32BE(begin, at + 9);
+  bytes.writeUInt32BE(length, at + 13);
+  return at + SPAN_MESSAGE_LENGTH;
 }
 
 function head(id: number, payloadLength: number): Buffer {

@@ -82,7 +82,7 @@ function cutOff({ seed, latency, pace, batch, minLength, cutAt, powerCut }: Run)
   const contents = journal === null ? null : readJournal(journal.bytes, OWNER);
   if (journal !== null) assert.ok(contents !== null);
   const { files: survey } = surveyOf(later, timeline);
-  const possible = piecesToCheck(metainfo, layout, survey);
+  const possible = piecesToCheck(metainfo, layout, survey, null);
   const belief =
     journal === null || contents === null
       ? { believed: [], doubted: [], unknown: possible, known: new Set() }
@@ -117,8 +117,8 @@ test('after a kill nothing is hashed but what is doubted, and nothing is lost bu
       // The newest, and one of each of four files.
       assert.ok(belief.doubted.length <= DOUBT_LENGTH / (4 * KIB) + 4);
       const kept = new Set<number>([...belief.believed, ...belief.doubted, ...belief.unknown]);
-      // A second until it is named, and operations of the disk that wait for one another: naming and rewriting.
-      const moments = 1_000 + 4 * one.latency;
+      // A second until it is named, and an operation on the journal that the naming waits for, and its own.
+      const moments = 1_000 + 2 * one.latency;
       for (const [piece, at] of writtenAt)
         if (at < one.cutAt - moments) assert.ok(kept.has(piece), `piece ${piece} came at ${at}`);
     }),

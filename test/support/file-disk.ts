@@ -31,6 +31,7 @@ export interface OpenOptions {
   readonly output?: string;
   readonly partNames?: boolean;
   readonly overwrite?: boolean;
+  readonly selected?: ReadonlySet<number>;
 }
 
 /** A download folder with a disk over it, tidied up by `end`. */
@@ -52,8 +53,11 @@ export function diskFolder(options: Partial<FileDiskOptions> = {}): DiskFolder {
     disk,
     dir,
     at: (path) => join(dir, path),
-    open: ({ metainfo, layout }, { output, partNames = true, overwrite = false } = {}) => {
-      const storage = disk.openStorage({ metainfo, layout, dir, output: output ?? null, partNames, overwrite });
+    open: ({ metainfo, layout }, { output, partNames = true, overwrite = false, selected = null } = {}) => {
+      const storage = disk.openStorage({
+        ...{ metainfo, layout, dir, partNames, overwrite, selected },
+        output: output ?? null,
+      });
       const close = storage.close.bind(storage);
       open.add(storage);
       storage.close = (answered) => {

@@ -1,6 +1,12 @@
 /** Nodes of the DHT that lie. */
 import type { Random } from '../../src/base/random.js';
-import { type Contact, compareDistance, encodeContacts, type NodeId } from '../../src/discovery/dht/contact.js';
+import {
+  type Contact,
+  compareDistance,
+  encodeContacts,
+  type NodeId,
+  placeAt,
+} from '../../src/discovery/dht/contact.js';
 import { decodeMessage } from '../../src/discovery/dht/decode-message.js';
 import { encodeAnswer, encodeQuery } from '../../src/discovery/dht/encode-message.js';
 import { encodeCompact } from '../../src/net/ip-address.js';
@@ -31,7 +37,8 @@ export function hostileNode(
   conspiracy: Conspiracy,
 ): { meet(node: PeerAddress): void } {
   const { world, random, liars, invented } = conspiracy;
-  const socket = world.attach(own, (packet, from) => {
+  const socket = world.attach(own, (packet, sender) => {
+    const from = placeAt(sender);
     const message = decodeMessage(packet);
     if (message.kind !== 'query') return;
     const { transaction, query } = message;

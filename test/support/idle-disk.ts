@@ -9,7 +9,15 @@ if (dir === undefined) throw new Error('a folder is wanted');
 const torrent = sampleTorrent([{ path: 'film', length: 10 }], 1024);
 const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: realTimers });
 const { metainfo, layout } = torrent;
-const storage = disk.openStorage({ metainfo, layout, dir, output: null, partNames: true, overwrite: false });
+const storage = disk.openStorage({
+  metainfo,
+  layout,
+  dir,
+  output: null,
+  partNames: true,
+  overwrite: false,
+  selected: null,
+});
 const piece = torrent.piece(0);
 await ask((answered) => storage.commitPiece(piece, slotOf(torrent.content), answered));
 await ask((answered) => storage.checkPiece(piece, answered));

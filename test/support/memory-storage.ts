@@ -2,9 +2,11 @@ import type { Millis, Timers } from '../../src/base/clock.js';
 import { sha1 } from '../../src/base/digest.js';
 import { BtgetError } from '../../src/base/failure.js';
 import type { Random } from '../../src/base/random.js';
+import { ContentMap, type ContentSegment, PLACE_RULES, type PlaceRule } from '../../src/disk/content-map.js';
 import type {
   BlockRead,
   CheckOutcome,
+  DiskRoom,
   DoneOutcome,
   FileIdentity,
   FileSurvey,
@@ -25,7 +27,9 @@ export type StorageOperation =
   | 'demoteFile'
   | 'finishFile'
   | 'releaseFile'
-  | 'sync';
+  | 'sync'
+  | 'measureRoom'
+  | 'removeBorderFile';
 
 export interface MemoryStorageOptions {
   /** How long each operation takes. They run one after another when it is not zero, as on one disk. */
@@ -36,6 +40,10 @@ export interface MemoryStorageOptions {
   readonly content: Buffer | null;
   /** What an earlier storage of the torrent left, or null. */
   readonly image: DiskImage | null;
+  /** The selected files, or null for all. */
+  readonly selected: ReadonlySet<number> | null;
+  /** Bytes that are free, or null where the disk cannot tell. */
+  readonly free: number | null;
   /** One line for each operation as it begins, such as 'commitPiece 3'; null keeps no log. */
   readonly log: string[] | null;
 }
@@ -45,6 +53,8 @@ export const DEFAULT_MEMORY_STORAGE_OPTIONS: MemoryStorageOptions = {
   overwrite: false,
   content: null,
   image: null,
+  selected: null,
+  free: null,
   log: null,
 };
 
@@ -68,7 +78,10 @@ interface UnflushedWrite {
 }
 
 /** What lies on a disk at one moment, for a storage that is opened after it. */
-export type DiskImage = readonly { readonly part: Body | null; readonly final: Body | null }[];
+export interface DiskImage {
+  readonly files: readonly { readonly part: Body | null; readonly final: Body | null }[];
+  readonly border: Body | null;
+}
 
 interface MemoryFile {
   readonly file: TorrentFile;
@@ -84,6 +97,9 @@ export class MemoryStorage implements Storage {
   readonly #timers: Timers;
   readonly #options: MemoryStorageOptions;
   readonly #files: readonly MemoryFile[];
+  readonly #map: ContentMap;
+  /** What lies aside. */
+  #border: Body | null;
   readonly #failures = new Map<StorageOperation, BtgetError[]>();
   #unflushed: UnflushedWrite[] = [];
   /** Files that were written to since the last sync. */
@@ -96,8 +112,10 @@ export class MemoryStorage implements Storage {
     this.#layout = new PieceLayout(metainfo);
     this.#timers = timers;
     this.#options = options;
+    this.#map = new ContentMap(metainfo, this.#layout, options.selected);
+    this.#border = copyOf(options.image?.border ?? null);
     this.#files = metainfo.files.map((file, index) => {
-      const { part, final } = options.image?.[index] ?? { part: null, final: null };
+      const { part, final } = options.image?.files[index] ?? { part: null, final: null };
       // Inodes go on where the older storage stopped.
       for (const body of [part, final]) if (body !== null && body.inode > this.#inodes) this.#inodes = body.inode;
       return { file, part: copyOf(part), final: copyOf(final) };
@@ -132,11 +150,23 @@ export class MemoryStorage implements Storage {
       if (body !== null && copy !== null) copies.set(body, copy);
       return copy;
     };
-    const image = this.#files.map(({ part, final }) => ({ part: copied(part), final: copied(final) }));
+    const files = this.#files.map(({ part, final }) => ({ part: copied(part), final: copied(final) }));
+    const border = copied(this.#border);
     for (const { body, begin, bytes } of powerCut === null ? [] : this.#unflushed.toReversed()) {
       if (powerCut?.below(2) === 0) bytes.copy(copies.get(body)?.bytes ?? Buffer.alloc(0), begin);
     }
-    return image;
+    return { files, border };
+  }
+
+  /** Whether something lies aside. */
+  get hasBorderFile(): boolean {
+    return this.#border !== null;
+  }
+
+  /** Whether there is a file, under one of its names. */
+  isThere(file: number): boolean {
+    const { part, final } = this.#file(file);
+    return part !== null || final !== null;
   }
 
   /** What lies under the file's own name, or null. */
@@ -154,10 +184,12 @@ export class MemoryStorage implements Storage {
 
   /** Turns over the bits of `length` bytes from `begin` in the torrent, as a bad disk does. */
   corrupt(begin: number, length: number): void {
-    this.#eachBody(begin, length, (body, from, size) => {
-      for (let at = from; at < Math.min(from + size, body.length); at += 1)
+    for (const segment of this.#map.segments(begin, length)) {
+      const body = segment.kind === 'zeros' ? null : this.#bodyOf(segment);
+      if (body === null || segment.kind === 'zeros') continue;
+      for (let at = segment.begin; at < Math.min(segment.begin + segment.length, body.length); at += 1)
         body.bytes[at] = (body.bytes[at] as number) ^ 0xff;
-    });
+    }
   }
 
   /** The next `times` operations of this kind fail. */
@@ -168,14 +200,21 @@ export class MemoryStorage implements Storage {
   }
 
   survey(answered: (outcome: SurveyOutcome) => void): void {
-    this.#run('survey', '', answered, () => ({ ok: true, files: this.#files.map(surveyOf) }));
+    this.#run('survey', '', answered, () => {
+      const files = this.#files.map(surveyOf);
+      this.#map.surveyed(files, this.hasBorderFile);
+      return { ok: true, files, hasBorderFile: this.hasBorderFile };
+    });
   }
 
   commitPiece(piece: PieceIndex, slot: PieceSlot, answered: (outcome: CheckOutcome) => void): void {
     this.#run('commitPiece', piece, answered, () => {
       const data = slot.data.subarray(0, this.#layout.lengthOf(piece));
       const matches = sha1(data).equals(this.#layout.hashOf(piece));
-      if (matches) this.#write(this.#layout.beginOf(piece), data);
+      if (matches) {
+        this.#write(this.#layout.beginOf(piece), data);
+        this.#map.settle(piece, 'kept');
+      }
       return { ok: true, matches };
     });
   }
@@ -191,8 +230,11 @@ export class MemoryStorage implements Storage {
   checkPiece(piece: PieceIndex, answered: (outcome: CheckOutcome) => void): void {
     this.#run('checkPiece', piece, answered, () => {
       const data = Buffer.alloc(this.#layout.lengthOf(piece));
-      const whole = this.#read(this.#layout.beginOf(piece), data);
-      return { ok: true, matches: whole && sha1(data).equals(this.#layout.hashOf(piece)) };
+      const rule = PLACE_RULES.find(
+        (by) => this.#readBy(by, this.#layout.beginOf(piece), data) && sha1(data).equals(this.#layout.hashOf(piece)),
+      );
+      if (rule !== undefined) this.#map.settle(piece, rule);
+      return { ok: true, matches: rule !== undefined };
     });
   }
 
@@ -226,8 +268,8 @@ export class MemoryStorage implements Storage {
     this.#run<DoneOutcome>('finishFile', file, answered, () => this.#finish(this.#file(file)));
   }
 
-  releaseFile(file: number, answered: (outcome: DoneOutcome) => void): void {
-    this.#run<DoneOutcome>('releaseFile', file, answered, () => DONE);
+  releaseFile(file: number | null, answered: (outcome: DoneOutcome) => void): void {
+    this.#run<DoneOutcome>('releaseFile', file ?? 'border', answered, () => DONE);
   }
 
   sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void {
@@ -253,6 +295,26 @@ export class MemoryStorage implements Storage {
     };
     // What was asked for before is done before. Writing goes on while the disk flushes, and what it writes is not flushed.
     this.#timers.addTask(() => (this.#closed ? undefined : begin()), Math.max(0, this.#busyUntil - this.#timers.now()));
+  }
+
+  measureRoom(answered: (room: DiskRoom) => void): void {
+    const allocated = this.#files.map((entry) => surveyOf(entry).length);
+    this.#run(
+      'measureRoom',
+      '',
+      (outcome) => {
+        if (outcome.ok) answered({ allocated, free: this.#options.free });
+        else answered({ allocated: [], free: null });
+      },
+      () => DONE,
+    );
+  }
+
+  removeBorderFile(answered: (outcome: DoneOutcome) => void): void {
+    this.#run('removeBorderFile', '', answered, () => {
+      this.#border = null;
+      return DONE;
+    });
   }
 
   close(answered: () => void): void {
@@ -312,17 +374,24 @@ export class MemoryStorage implements Storage {
   }
 
   #write(begin: number, data: Buffer): void {
-    for (const [index, entry] of this.#files.entries()) {
-      const { from, to } = overlap(entry.file, begin, data.length);
-      if (from >= to) continue;
-      const body = entry.part ?? this.#createPart(entry);
-      const at = from - entry.file.begin;
-      this.#unflushed.push({ body, begin: at, bytes: Buffer.from(body.bytes.subarray(at, at + to - from)) });
-      this.#touched.add(index);
+    for (const segment of this.#map.writeSegments(begin, data.length)) {
+      const body = this.#bodyToWrite(segment);
+      const { begin: to, length } = segment;
+      this.#unflushed.push({ body, begin: to, bytes: Buffer.from(body.bytes.subarray(to, to + length)) });
+      if (segment.kind === 'file') this.#touched.add(segment.file);
       body.changedAt = this.#nowInNanoseconds();
-      data.copy(body.bytes, at, from - begin, to - begin);
-      body.length = Math.max(body.length, at + to - from);
+      data.copy(body.bytes, to, segment.from, segment.from + length);
+      body.length = Math.max(body.length, to + length);
     }
+  }
+
+  #bodyToWrite(segment: Exclude<ContentSegment, { kind: 'zeros' }>): Body {
+    if (segment.kind === 'border') {
+      this.#border ??= this.#createBody(Buffer.alloc(this.#layout.pieceCount * this.#layout.pieceLength), 0);
+      return this.#border;
+    }
+    const entry = this.#file(segment.file);
+    return entry.part ?? this.#createPart(entry);
   }
 
   #createPart(entry: MemoryFile): Body {
@@ -342,25 +411,32 @@ export class MemoryStorage implements Storage {
 
   /** False when some of the bytes are not there; they are zero then. */
   #read(begin: number, into: Buffer): boolean {
+    return this.#readSegments(this.#map.segments(begin, into.length), into);
+  }
+
+  #readBy(rule: PlaceRule, begin: number, into: Buffer): boolean {
+    return this.#readSegments(this.#map.segmentsBy(rule, begin, into.length), into);
+  }
+
+  #readSegments(segments: readonly ContentSegment[], into: Buffer): boolean {
     let whole = true;
-    for (const entry of this.#files) {
-      const { from, to } = overlap(entry.file, begin, into.length);
-      if (from >= to) continue;
-      const body = entry.part ?? entry.final;
-      const end = Math.min(to, entry.file.begin + (body?.length ?? 0));
-      if (end < to) whole = false;
-      if (body !== null && end > from)
-        body.bytes.copy(into, from - begin, from - entry.file.begin, end - entry.file.begin);
+    let from = 0;
+    for (const segment of segments) {
+      const target = into.subarray(from, from + segment.length).fill(0);
+      from += segment.length;
+      if (segment.kind === 'zeros') continue;
+      const body = this.#bodyOf(segment);
+      const end = Math.min(segment.begin + segment.length, body?.length ?? 0);
+      if (end < segment.begin + segment.length) whole = false;
+      body?.bytes.copy(target, 0, Math.min(segment.begin, end), end);
     }
     return whole;
   }
 
-  #eachBody(begin: number, length: number, visit: (body: Body, from: number, length: number) => void): void {
-    for (const entry of this.#files) {
-      const { from, to } = overlap(entry.file, begin, length);
-      const body = entry.part ?? entry.final;
-      if (body !== null && from < to) visit(body, from - entry.file.begin, to - from);
-    }
+  #bodyOf(segment: Exclude<ContentSegment, { kind: 'zeros' }>): Body | null {
+    if (segment.kind === 'border') return this.#border;
+    const { part, final } = this.#file(segment.file);
+    return part ?? final;
   }
 }
 
@@ -369,17 +445,12 @@ function isOnDisk(file: TorrentFile): boolean {
   return !file.padding && file.symlink === null && file.length > 0;
 }
 
-function overlap(file: TorrentFile, begin: number, length: number): { from: number; to: number } {
-  if (!isOnDisk(file)) return { from: 0, to: 0 };
-  return { from: Math.max(file.begin, begin), to: Math.min(file.begin + file.length, begin + length) };
-}
-
 function surveyOf({ part, final }: MemoryFile): FileSurvey {
   const body = part ?? final;
-  if (body === null) return { found: 'absent', length: 0, identity: null, finalBeside: false };
+  if (body === null) return { found: 'absent', length: 0, identity: null, bothNames: false };
   const { length, changedAt, inode, bornAt } = body;
   const identity: FileIdentity = { length, changedAt, inode, bornAt };
-  return { found: part === null ? 'final' : 'part', length, identity, finalBeside: part !== null && final !== null };
+  return { found: part === null ? 'final' : 'part', length, identity, bothNames: false };
 }
 
 function copyOf(body: Body | null): Body | null {

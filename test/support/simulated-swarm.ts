@@ -30,6 +30,8 @@ export interface ClientOptions {
   readonly part: Buffer | null;
   /** What an earlier client left on the disk, and wrote down of it. */
   readonly image: DiskImage | null;
+  /** Bytes that are free on the disk, or null where it cannot tell. */
+  readonly free: number | null;
   readonly journal: FoundJournal | null;
   /** Two clients over one are two processes at one target. */
   readonly target: LockedTarget | null;
@@ -48,6 +50,7 @@ const DEFAULT_CLIENT_OPTIONS: ClientOptions = {
   diskLatency: 1,
   part: null,
   image: null,
+  free: null,
   journal: null,
   target: null,
   memory: 8 << 20,
@@ -108,12 +111,14 @@ export class SimulatedSwarm {
         rawServer,
         random: seededRandom(this.#seed * 1_000 + number),
         slots,
-        openStorage: () => {
+        openStorage: ({ selected }) => {
           storage = new MemoryStorage(metainfo, rawServer, {
             ...DEFAULT_MEMORY_STORAGE_OPTIONS,
             latency: diskLatency,
             content: seed ? content : null,
             image: all.image,
+            selected,
+            free: all.free,
           });
           if (all.part !== null) storage.putPart(0, all.part);
           return storage;

@@ -80,6 +80,7 @@ export function describeStorage(name: string, create: (torrent: SampleTorrent) =
       assert.deepEqual(outcome, {
         ok: true,
         files: sample.metainfo.files.map(() => ({ found: 'absent', length: 0, identity: null, finalBeside: false })),
+        hasBorderFile: false,
       });
     });
 

@@ -2,7 +2,6 @@
 import { BtgetError } from '../../base/failure.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../../torrent/torrent-options.js';
-import { contentLength } from '../content/content-length.js';
 import { exitCodeOf } from '../exit-code.js';
 import { onInterrupt } from '../interruptible.js';
 import type { CliIo } from '../io.js';
@@ -20,6 +19,8 @@ export const SEED_OPTIONS = {
   dir: OPTIONS.dir,
   output: OPTIONS.output,
   inputFile: OPTIONS.inputFile,
+  select: OPTIONS.select,
+  exclude: OPTIONS.exclude,
   check: OPTIONS.check,
   seedRatio: OPTIONS.seedRatio,
   seedTime: OPTIONS.seedTime,
@@ -94,8 +95,8 @@ export async function runTorrents(
         hook === null
           ? null
           : (job, answered) => {
-              const { about, metainfo, path, paths } = job;
-              const result = { ...about, dir: values.dir, path, paths, length: contentLength(metainfo) };
+              const { about, path, paths, wanted } = job;
+              const result = { ...about, dir: values.dir, path, paths, length: wanted };
               runHook(hook, result, io.env, (message) => output.tell({ type: 'note', message }), answered);
             },
     };
@@ -133,6 +134,8 @@ function torrentOptions(mode: 'download' | 'seed', values: Values<typeof OPTIONS
     sequential: values.sequential,
     overwrite: values.overwrite,
     partNames: !values.noPart,
+    selection: { select: values.select, exclude: values.exclude, ranges: null },
+    preallocate: values.preallocate,
     check: values.check,
     maxPeers: values.maxPeers,
     uploadSlots: values.uploadSlots,

@@ -6,6 +6,7 @@ import { runTorrents, SEED_OPTIONS } from './run-torrents.js';
 /** What `seed` does not have stays as it is when nobody says anything. */
 const INITIAL = {
   overwrite: OPTIONS.overwrite.initial,
+  preallocate: OPTIONS.preallocate.initial,
   noPart: OPTIONS.noPart.initial,
   sequential: OPTIONS.sequential.initial,
   onComplete: OPTIONS.onComplete.initial,

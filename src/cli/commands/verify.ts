@@ -5,11 +5,12 @@ import { BtgetError } from '../../base/failure.js';
 import type { FileDisk } from '../../disk/file-disk.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import { PieceLayout } from '../../metainfo/piece-layout.js';
+import { WantedContent } from '../../torrent/wanted-content.js';
 import { type ContentVerdict, type FileVerdict, type VerifyOutcome, verifyContent } from '../content/verify-content.js';
 import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';
 import { onInterrupt } from '../interruptible.js';
 import type { CliIo } from '../io.js';
-import { EVERY_FILE, OPTIONS } from '../options.js';
+import { EVERY_FILE, OPTIONS, type Values } from '../options.js';
 import { jsonLine, printable } from '../output/escape.js';
 import { formatCount, formatPercent, formatSize } from '../output/format.js';
 import { createTaskProgress } from '../output/task-progress.js';
@@ -18,7 +19,7 @@ import { listSources } from '../source/source-list.js';
 import { type CliCommand, defineCommand } from './command.js';
 import { sourceReaders } from './node-deps.js';
 
-const { dir, output, inputFile, bind, json, quiet } = OPTIONS;
+const { dir, output, inputFile, select, exclude, bind, json, quiet } = OPTIONS;
 
 export const verify = (disk: FileDisk): CliCommand =>
   defineCommand(
@@ -27,7 +28,7 @@ export const verify = (disk: FileDisk): CliCommand =>
       arguments: '[source...]',
       summary: 'Checks what is on disk against a torrent, file by file. Writes nothing.',
       footer: 'Exit code 32 when bytes are missing or wrong. A file is looked for as NAME and as NAME.part.\n',
-      options: { dir, output, inputFile, bind, json, quiet, verbose: EVERY_FILE },
+      options: { dir, output, inputFile, select, exclude, bind, json, quiet, verbose: EVERY_FILE },
     },
     async (args, values, io) => {
       const inputs = await listSources(args, values.inputFile, io.stdin);
@@ -48,7 +49,13 @@ export const verify = (disk: FileDisk): CliCommand =>
           continue;
         }
         const { metainfo } = source;
-        const outcome = await check(metainfo, values.dir, values.output, values.quiet, disk, io);
+        const layout = new PieceLayout(metainfo);
+        const content = choose(metainfo, layout, values);
+        if (content instanceof BtgetError) {
+          fail(input, content);
+          continue;
+        }
+        const outcome = await check(metainfo, layout, content, values, disk, io);
         if (!outcome.ok) {
           fail(input, outcome.failure);
           if (outcome.failure.code === 'interrupted') break;
@@ -67,19 +74,33 @@ export const verify = (disk: FileDisk): CliCommand =>
     },
   );
 
+/** What is to be verified, or why there is nothing. */
+function choose(
+  metainfo: Metainfo,
+  layout: PieceLayout,
+  { select, exclude }: Pick<Values<typeof OPTIONS>, 'select' | 'exclude'>,
+): WantedContent | BtgetError {
+  try {
+    return new WantedContent(metainfo, layout, { select, exclude, ranges: null });
+  } catch (error) {
+    if (error instanceof BtgetError) return error;
+    throw error;
+  }
+}
+
 function check(
   metainfo: Metainfo,
-  dir: string,
-  output: string | null,
-  quiet: boolean,
+  layout: PieceLayout,
+  content: WantedContent,
+  { dir, output, quiet }: Pick<Values<typeof OPTIONS>, 'dir' | 'output' | 'quiet'>,
   disk: FileDisk,
   io: CliIo,
 ): Promise<VerifyOutcome> {
-  const layout = new PieceLayout(metainfo);
-  const storage = disk.openStorage({ metainfo, layout, dir, output, partNames: true, overwrite: false });
+  const selected = content.isAll ? null : content.files;
+  const storage = disk.openStorage({ metainfo, layout, dir, output, partNames: true, overwrite: false, selected });
   const progress = createTaskProgress(io, `checking ${metainfo.name}`, quiet);
   return new Promise((resolve) => {
-    const verification = verifyContent(metainfo, layout, storage, progress.tell, (outcome) => {
+    const verification = verifyContent(metainfo, layout, content, storage, progress.tell, (outcome) => {
       progress.close();
       forget();
       storage.close(() => resolve(outcome));

@@ -3,7 +3,9 @@ import { BtgetError } from '../../base/failure.js';
 import type { FileSurvey, Storage } from '../../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
+import { SharedPieces } from '../../metainfo/shared-pieces.js';
 import { piecesToCheck } from '../../torrent/adoption.js';
+import type { WantedContent } from '../../torrent/wanted-content.js';
 
 export type FileState = 'ok' | 'incomplete' | 'missing' | 'wrong-size';
 
@@ -51,12 +53,13 @@ export interface Verification {
 }
 
 /**
- * Answers once. `progress` gets the bytes looked at so far and how many there are to look at. Links and pad files hold no
+ * Answers once, of the wanted files alone. `progress` gets the bytes looked at so far and how many there are to look at. Links and pad files hold no
  * content, so they are in no list.
  */
 export function verifyContent(
   metainfo: Metainfo,
   layout: PieceLayout,
+  content: WantedContent,
   storage: Storage,
   progress: (checked: number, length: number) => void,
   answered: (outcome: VerifyOutcome) => void,
@@ -72,7 +75,12 @@ export function verifyContent(
       end(outcome);
       return;
     }
-    const pieces = piecesToCheck(metainfo, layout, outcome.files);
+    const pieces = piecesToCheck(
+      metainfo,
+      layout,
+      outcome.files,
+      outcome.hasBorderFile ? new SharedPieces(metainfo.files, layout) : null,
+    ).filter((piece) => content.hasPiece(piece));
     const length = pieces.reduce((sum, piece) => sum + layout.lengthOf(piece), 0);
     const verified = new Set<number>();
     let next = 0;
@@ -83,7 +91,7 @@ export function verifyContent(
         check(pieces[next] as PieceIndex);
         next += 1;
       }
-      if (underWay === 0) end({ ok: true, verdict: judge(metainfo, layout, outcome.files, verified) });
+      if (underWay === 0) end({ ok: true, verdict: judge(metainfo, layout, content, outcome.files, verified) });
     };
     const check = (piece: PieceIndex): void => {
       underWay += 1;
@@ -105,17 +113,18 @@ export function verifyContent(
 function judge(
   metainfo: Metainfo,
   layout: PieceLayout,
+  content: WantedContent,
   survey: readonly FileSurvey[],
   verified: ReadonlySet<number>,
 ): ContentVerdict {
   const files = metainfo.files.flatMap((file, index) => {
     const found = survey[index];
-    return file.padding || file.symlink !== null || found === undefined
+    return !content.files.has(index) || file.symlink !== null || found === undefined
       ? []
       : [judgeFile(file, found, layout, verified)];
   });
   const badPieces = Array.from({ length: layout.pieceCount }, (_, piece) => piece).filter(
-    (piece) => !verified.has(piece),
+    (piece) => content.hasPiece(piece) && !verified.has(piece),
   );
   return {
     ok: files.every((file) => file.ok) && badPieces.length === 0,
@@ -132,7 +141,9 @@ function judgeFile(
   layout: PieceLayout,
   verified: ReadonlySet<number>,
 ): FileVerdict {
-  const badRanges = findBadRanges(file, layout, verified);
+  // What is known of it may lie aside, for the sake of its neighbours.
+  const isAbsent = found.found === 'absent' && file.length > 0;
+  const badRanges = isAbsent ? [{ begin: 0, length: file.length }] : findBadRanges(file, layout, verified);
   const have = badRanges.reduce((left, { length }) => left - length, file.length);
   const state = stateOf(file, found, have);
   return { path: file.path.join('/'), length: file.length, have, ok: state === 'ok', state, badRanges };

@@ -5,12 +5,11 @@ import type { Millis, Task, Timers } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
 import type { SessionOptions } from '../../session/session-options.js';
 import type { TorrentOptions } from '../../torrent/torrent-options.js';
-import { contentLength } from '../content/content-length.js';
 import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';
 import type { Output, RunEvent, SourceResult } from '../output/events.js';
 import { formatDuration } from '../output/format.js';
 import type { LoadedSource } from '../source/load-source.js';
-import type { CreateSession, SessionFace } from './session-face.js';
+import type { CreateSession, SessionFace, TorrentFace } from './session-face.js';
 import { type JobOwner, TorrentJob } from './torrent-job.js';
 
 export interface RunOptions {
@@ -127,8 +126,8 @@ export class Run implements JobOwner {
 
   jobDone(job: TorrentJob): void {
     if (this.mode === 'seed' || this.#options.torrent.seedGoal !== null) {
-      const length = contentLength(job.metainfo);
-      this.tell({ type: 'seeding', about: job.about, have: length, wanted: length });
+      const { wanted } = job;
+      this.tell({ type: 'seeding', about: job.about, have: wanted, wanted });
     }
     const onDone = this.#options.onDone;
     if (onDone === null || this.mode === 'seed') return;
@@ -173,8 +172,17 @@ export class Run implements JobOwner {
     const path = join(options.dir, options.outputName ?? metainfo.name);
     const hasTrackers = options.trackers.length > 0 || (options.useTorrentTrackers && metainfo.trackers.length > 0);
     const job = new TorrentJob(input, metainfo, path, hasTrackers, this);
+    let torrent: TorrentFace;
+    try {
+      torrent = session.addTorrent(metainfo, options, job);
+    } catch (failure) {
+      // It has no such file as was asked for.
+      if (!(failure instanceof BtgetError)) throw failure;
+      this.#refuse({ input, ok: false, failure });
+      return;
+    }
     this.#entries.push(job);
-    job.joined(session.addTorrent(metainfo, options, job), options.dir);
+    job.joined(torrent, options.dir);
   }
 
   #tick(): void {

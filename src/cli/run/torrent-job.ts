@@ -64,6 +64,11 @@ export class TorrentJob implements TorrentEvents {
     return this.#status?.diskFailure ?? null;
   }
 
+  /** Bytes that were asked for. */
+  get wanted(): number {
+    return this.#status?.wanted ?? contentLength(this.metainfo);
+  }
+
   get isDone(): boolean {
     return this.#doneAt !== undefined;
   }
@@ -169,7 +174,7 @@ export class TorrentJob implements TorrentEvents {
         type: 'done',
         about: this.about,
         paths: this.paths,
-        length: status?.wanted ?? contentLength(this.metainfo),
+        length: this.wanted,
         seconds: this.#seconds(),
         downloaded: status?.downloaded ?? 0,
         uploaded: status?.uploaded ?? 0,

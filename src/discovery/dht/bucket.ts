@@ -2,7 +2,7 @@ import type { Millis } from '../../base/clock.js';
 import type { KnownNode } from './known-node.js';
 
 /** "Each bucket can only hold K nodes, currently eight." */
-export const BUCKET_LENGTH = 8;
+const BUCKET_LENGTH = 8;
 
 /** A part of the id space: its nodes, and those that wait for a place. */
 export class Bucket {

@@ -31,7 +31,7 @@ export interface Teller {
   successes: number;
 }
 
-export type CandidateState = 'untried' | 'asked' | 'slow' | 'answered' | 'failed';
+type CandidateState = 'untried' | 'asked' | 'slow' | 'answered' | 'failed';
 
 export interface Candidate {
   readonly contact: Contact;

@@ -8,18 +8,26 @@ export type NodeId = Buffer;
 export const ID_LENGTH = 20;
 const ID_BITS = ID_LENGTH * 8;
 
-/** A node as others name it: an id that is claimed, and where it answers. */
-export interface Contact extends PeerAddress {
-  readonly id: NodeId;
-  /** `host`, read. */
+/** Where somebody is, with the host read. */
+export interface Place extends PeerAddress {
   readonly ip: IpAddress;
 }
 
-/** The node `id` at an address whose host is an IP literal; any other is a mistake of ours. */
-export function contactAt(id: NodeId, { host, port }: PeerAddress): Contact {
+/** A node as others name it: an id that is claimed, and where it answers. */
+export interface Contact extends Place {
+  readonly id: NodeId;
+}
+
+/** An address whose host is an IP literal; any other is a mistake of ours. */
+export function placeAt({ host, port }: PeerAddress): Place {
   const ip = parseIp(host);
   if (ip === undefined) throw new RangeError(`not an IP literal: ${host}`);
-  return { id, host: ip.text, port, ip };
+  return { host: ip.text, port, ip };
+}
+
+/** The node `id` at an address whose host is an IP literal. */
+export function contactAt(id: NodeId, address: PeerAddress): Contact {
+  return { ...placeAt(address), id };
 }
 
 /** Whether both name the same id at the same address. */
@@ -64,6 +72,13 @@ export function withSharedPrefix(id: NodeId, shared: number, random: Buffer): No
 /** The one text by which an address is known in tables. */
 export function addressKey({ host, port }: PeerAddress): string {
   return `${host} ${port}`;
+}
+
+/** 6 bytes for IPv4, 18 for IPv6: the address, then the port. */
+export function compactAddress({ ip, port }: Place): Buffer {
+  const compact = Buffer.alloc(ip.bytes.length + 2);
+  compact.writeUInt16BE(port, ip.bytes.copy(compact));
+  return compact;
 }
 
 /** "Compact node info": the id and the compact address, 26 bytes a node for IPv4, 38 for IPv6. */

@@ -1,8 +1,6 @@
 /** Values as packets. What others sent is never written back but for the transaction and values of BEP 44. */
 import { type Encodable, encodeBencode, Verbatim } from '../../bencode/encode.js';
-import { encodeCompact } from '../../net/ip-address.js';
-import type { PeerAddress } from '../../net/raw-server.js';
-import type { NodeId } from './contact.js';
+import { compactAddress, type NodeId, type Place } from './contact.js';
 import type { Item, KrpcError, Query, Want } from './message.js';
 
 /** Fields of a dictionary; null leaves one out. */
@@ -20,12 +18,12 @@ export function encodeQuery(transaction: Buffer, id: NodeId, query: Query, readO
 }
 
 /** `fields` besides the id. `to` is told how it is seen: BEP 42, "all DHT responses SHOULD include" it. */
-export function encodeAnswer(transaction: Buffer, id: NodeId, fields: Fields, to: PeerAddress): Buffer {
-  return encode({ ip: encodeCompact(to) ?? null, r: dictionary({ id, ...fields }), t: transaction, y: 'r' });
+export function encodeAnswer(transaction: Buffer, id: NodeId, fields: Fields, to: Place): Buffer {
+  return encode({ ip: compactAddress(to), r: dictionary({ id, ...fields }), t: transaction, y: 'r' });
 }
 
-export function encodeError(transaction: Buffer, { code, text }: KrpcError, to: PeerAddress): Buffer {
-  return encode({ e: [code, text], ip: encodeCompact(to) ?? null, t: transaction, y: 'e' });
+export function encodeError(transaction: Buffer, { code, text }: KrpcError, to: Place): Buffer {
+  return encode({ e: [code, text], ip: compactAddress(to), t: transaction, y: 'e' });
 }
 
 /** The fields of a stored value, in a query and in an answer. */

@@ -7,7 +7,7 @@ import { type Random, shuffle } from '../../base/random.js';
 import type { IpAddress, IpFamily } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import { Allowance } from './allowance.js';
-import { type Contact, contactAt, ID_LENGTH, type NodeId } from './contact.js';
+import { addressKey, type Contact, contactAt, ID_LENGTH, type NodeId, placeAt } from './contact.js';
 import { decodeMessage } from './decode-message.js';
 import type { DhtOptions } from './dht-options.js';
 import { encodeError } from './encode-message.js';
@@ -46,6 +46,8 @@ export interface FamilyNodeMediator {
   closest(family: IpFamily, target: NodeId, count: number): readonly Contact[];
   /** A node of the other family was named. */
   heardOfOther(contact: Contact): void;
+  /** Somebody has answered, and nobody did before. */
+  entered(): void;
   /** Our id has changed: who is near us must be found anew. */
   idChanged(): void;
 }
@@ -62,6 +64,7 @@ export class FamilyNode {
   readonly #guard = new SourceGuard();
   readonly #answers: Allowance;
   #table: RoutingTable;
+  #entered = false;
   #sent = 0;
   #received = 0;
 
@@ -136,7 +139,7 @@ export class FamilyNode {
         this.#transactions.gotError(message, from);
         break;
       case 'bad-query':
-        this.#answer(encodeError(message.transaction, message.error, from), from);
+        this.#answer(encodeError(message.transaction, message.error, placeAt(from)), from);
         break;
       case 'rubbish':
         break;
@@ -151,9 +154,9 @@ export class FamilyNode {
   ask(contact: Contact, query: Query, answered: (outcome: QueryOutcome) => void): void {
     this.#transactions.ask(contact, query, (outcome) => {
       if (outcome.ok) {
-        // One whose id changes is not kept, under no id. If it has only begun anew, it will make itself known.
+        // One that has only begun anew will make itself known. One that changes its id with each question is not kept.
         if (outcome.answer.id.equals(contact.id)) this.#learn(contact, query, outcome);
-        else this.#table.failed(contact);
+        else this.#table.gone(contact);
       } else if (outcome.code !== 'refused' || query.method === 'find_node') {
         // A node may refuse to store something. One that names no nodes is of no use.
         this.#table.failed(contact);
@@ -182,6 +185,11 @@ export class FamilyNode {
 
   lookUp(target: NodeId, query: Query, events: LookupEvents): { cancel(): void } {
     return this.#lookups.add(target, query, events);
+  }
+
+  /** Nobody answers any more. The next one that does is news. */
+  isAlone(): void {
+    this.#entered = false;
   }
 
   /** Forgets what others have stored too long ago. */
@@ -213,6 +221,10 @@ export class FamilyNode {
     const isPoor = close.length < CLOSE_START;
     const others = this.#table.contacts().filter((contact) => isPoor || !close.includes(contact));
     const chance = shuffle(random, others).slice(0, isPoor ? CLOSE_START : CHANCE_START);
+    // After an outage every node looks bad, and is asked all the same.
+    const contacts = [...close, ...chance];
+    const known = new Set(contacts.map(addressKey));
+    const entries = isPoor ? routers.entries(this.family).filter(({ address }) => !known.has(addressKey(address))) : [];
     return {
       mediator: {
         timers,
@@ -222,16 +234,16 @@ export class FamilyNode {
         askAddress: (address, query, answered) => this.askAddress(address, query, answered),
         misled: (teller) => this.#table.misled(teller),
       },
-      // After an outage every node looks bad, and is asked all the same.
-      contacts: [...close, ...chance],
-      entries: isPoor ? routers.addresses(this.family) : [],
+      contacts,
+      entries,
     };
   }
 
   #gotQuery(message: Message & { readonly kind: 'query' }, from: PeerAddress): void {
     if (this.#options.readOnly) return;
-    this.#answer(this.#responder.respond(message, from), from);
-    if (!message.readOnly) this.#table.queried(contactAt(message.id, from));
+    const asker = contactAt(message.id, from);
+    this.#answer(this.#responder.respond(message, asker), asker);
+    if (!message.readOnly) this.#table.queried(asker);
   }
 
   #answer(packet: Buffer, to: PeerAddress): void {
@@ -258,6 +270,9 @@ export class FamilyNode {
       if (contact.ip.family !== this.family && mayName(from.ip, contact.ip)) this.#mediator.heardOfOther(contact);
     }
     if (seenAs !== null && familyOf(seenAs.host) === this.family) this.#seenAt(seenAs.host, from.ip);
+    if (this.#entered) return;
+    this.#entered = true;
+    this.#mediator.entered();
   }
 
   /** "Consider restarting its DHT node with a new node ID, taking this IP into account." */

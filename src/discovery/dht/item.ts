@@ -15,7 +15,7 @@ export function targetOf({ value, signed }: Item, salt: Buffer): NodeId {
 }
 
 /** "3:seqi4e1:v12:Hello world!", and before it the salt when there is one. */
-export function signedBuffer(value: Buffer, sequence: bigint, salt: Buffer): Buffer {
+function signedBuffer(value: Buffer, sequence: bigint, salt: Buffer): Buffer {
   const before = salt.length === 0 ? [] : [Buffer.from(`4:salt${salt.length}:`), salt];
   return Buffer.concat([...before, Buffer.from(`3:seqi${sequence}e1:v`), value]);
 }

@@ -4,7 +4,7 @@ import type { Random } from '../../base/random.js';
 import type { Encodable } from '../../bencode/encode.js';
 import { decodeCompact, type IpFamily } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
-import { type Contact, encodeContacts, type NodeId } from './contact.js';
+import { type Contact, encodeContacts, type NodeId, type Place } from './contact.js';
 import { encodeAnswer, encodeError, itemFields } from './encode-message.js';
 import { targetOf, type VerifySignature } from './item.js';
 import { ItemStore } from './item-store.js';
@@ -55,7 +55,7 @@ export class Responder {
   }
 
   /** The packet that answers. */
-  respond({ transaction, query }: QueryMessage, from: PeerAddress): Buffer {
+  respond({ transaction, query }: QueryMessage, from: Place): Buffer {
     const outcome = this.#outcomeOf(query, from, transaction.length);
     if ('error' in outcome) return encodeError(transaction, outcome.error, from);
     return encodeAnswer(transaction, this.#mediator.ownId(), outcome.fields, from);
@@ -73,7 +73,7 @@ export class Responder {
     this.#items.expire(this.#mediator.now());
   }
 
-  #outcomeOf(query: Query, from: PeerAddress, overhead: number): { fields: Fields } | { error: KrpcError } {
+  #outcomeOf(query: Query, from: Place, overhead: number): { fields: Fields } | { error: KrpcError } {
     switch (query.method) {
       case 'ping':
         return { fields: {} };
@@ -102,7 +102,7 @@ export class Responder {
     return { nodes: compact(4, want.nodes), nodes6: compact(6, want.nodes6) };
   }
 
-  #peersFor(query: Query & { readonly method: 'get_peers' }, from: PeerAddress, overhead: number): Fields {
+  #peersFor(query: Query & { readonly method: 'get_peers' }, from: Place, overhead: number): Fields {
     const { target, want, noSeeds, scrape } = query;
     const now = this.#mediator.now();
     const token = this.#tokens.tokenFor(from.host, target, now);
@@ -121,7 +121,7 @@ export class Responder {
 
   #announced(
     query: Query & { readonly method: 'announce_peer' },
-    from: PeerAddress,
+    from: Place,
   ): { fields: Fields } | { error: KrpcError } {
     const now = this.#mediator.now();
     if (!this.#tokens.accepts(query.token, from.host, query.target, now)) return { error: BAD_TOKEN };
@@ -130,7 +130,7 @@ export class Responder {
     return { fields: {} };
   }
 
-  #itemFor({ target, want, newerThan }: Query & { readonly method: 'get' }, from: PeerAddress): Fields {
+  #itemFor({ target, want, newerThan }: Query & { readonly method: 'get' }, from: Place): Fields {
     const now = this.#mediator.now();
     const token = this.#tokens.tokenFor(from.host, target, now);
     const item = this.#items.get(target, now);
@@ -144,7 +144,7 @@ export class Responder {
     return this.#lengthOf(whole, from) <= MAX_ANSWER_LENGTH ? whole : fields;
   }
 
-  #put(query: Query & { readonly method: 'put' }, from: PeerAddress): { fields: Fields } | { error: KrpcError } {
+  #put(query: Query & { readonly method: 'put' }, from: Place): { fields: Fields } | { error: KrpcError } {
     const now = this.#mediator.now();
     const objection = ItemStore.objection(query);
     if (objection !== null) return { error: objection };
@@ -166,7 +166,7 @@ export class Responder {
     return { ...this.#nodes(target, want), ...sample };
   }
 
-  #lengthOf(fields: Fields, to: PeerAddress): number {
+  #lengthOf(fields: Fields, to: Place): number {
     return encodeAnswer(Buffer.alloc(4), this.#mediator.ownId(), fields, to).length;
   }
 }

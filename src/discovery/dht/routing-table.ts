@@ -79,8 +79,7 @@ export class RoutingTable {
       return;
     }
     if (known !== undefined) {
-      // Another id at the same port: whoever was there is gone. Another port: the first one stays while it lives.
-      if (known.contact.port !== contact.port && known.state(now) !== 'bad') return;
+      if (this.#hasPlaceOf(contact)) return;
       this.#remove(known);
     }
     const node = new KnownNode(contact);
@@ -103,7 +102,7 @@ export class RoutingTable {
 
   /** A node is said to be there. It is asked, if it would get a place. */
   heardOf(contact: Contact): void {
-    if (contact.id.equals(this.ownId) || this.#nodes.has(nodeKey(contact))) return;
+    if (contact.id.equals(this.ownId) || this.#hasPlaceOf(contact)) return;
     const key = addressKey(contact);
     if (this.#strangers.size >= MAX_STRANGERS || this.#strangers.has(key)) return;
     const bucket = this.#bucketOf(contact.id);
@@ -124,6 +123,13 @@ export class RoutingTable {
     if (known === undefined || !isSame(known.contact, contact)) return;
     known.failed();
     this.#giveWay(known);
+  }
+
+  /** Another id answers at the node's address: whoever had this one is gone. */
+  gone(contact: Contact): void {
+    this.#strangers.delete(addressKey(contact));
+    const known = this.#nodes.get(nodeKey(contact));
+    if (known !== undefined && isSame(known.contact, contact)) this.#remove(known);
   }
 
   /** The node has named nodes that are not there, and none that is. */
@@ -191,6 +197,17 @@ export class RoutingTable {
 
   #bucketOf(id: NodeId): Bucket {
     return this.#buckets[this.#indexOf(id)] as Bucket;
+  }
+
+  /**
+   * Whether the place that this host may have is taken. Another id at the same port takes it over, for whoever was there is
+   * gone; another port does not, while the first one lives.
+   */
+  #hasPlaceOf(contact: Contact): boolean {
+    const known = this.#nodes.get(nodeKey(contact));
+    if (known === undefined) return false;
+    if (known.contact.port === contact.port) return known.contact.id.equals(contact.id);
+    return known.state(this.#mediator.now()) !== 'bad';
   }
 
   #place(node: KnownNode): void {

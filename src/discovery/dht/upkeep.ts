@@ -9,7 +9,7 @@ const TICK: Millis = 60_000;
 const MAX_REFRESHED = 2;
 /** Questionable nodes that are probed in one tick: others are named only nodes that are good. */
 const MAX_PROBED = 6;
-/** With fewer nodes than this we enter anew. */
+/** With fewer nodes than this we enter again and again. */
 const FEW_NODES = 8;
 /** How long the first router whose name is found waits for the others. */
 const NAMES_LIMIT: Millis = 1_000;
@@ -19,8 +19,6 @@ export interface UpkeepMediator {
   readonly routers: Routers;
   /** Whether contacts of the other family are of use too (BEP 32: "it should request both"). */
   wantsOther(): boolean;
-  /** Somebody has answered, and nobody was known before. */
-  entered(): void;
 }
 
 export class Upkeep {
@@ -80,7 +78,6 @@ export class Upkeep {
 
   #walk(): void {
     const node = this.#node;
-    const wasAlone = node.table.count('good') === 0;
     const other = this.#mediator.wantsOther();
     const want = { nodes: node.family === 4 || other, nodes6: node.family === 6 || other };
     node.lookUp(
@@ -90,11 +87,11 @@ export class Upkeep {
         gotAnswer: () => undefined,
         done: () => {
           this.#entering = false;
-          if (node.table.count('good') === 0) this.#tryAgain();
-          else {
-            this.#failures = 0;
-            if (wasAlone) this.#mediator.entered();
-          }
+          const good = node.table.count('good');
+          // In a DHT that is just beginning, others come soon.
+          if (good < FEW_NODES) this.#tryAgain();
+          else this.#failures = 0;
+          if (good === 0) node.isAlone();
         },
       },
     );

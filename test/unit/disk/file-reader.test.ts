@@ -43,7 +43,11 @@ class World {
         map: new FileMap(SAMPLE.metainfo.files),
         pool,
         operations: this.#operations(),
-        addressOf: (file) => ({ storage: 1, root: '/d', names: this.#names.of(file) }),
+        addressOf: (segment) => ({
+          storage: 1,
+          root: '/d',
+          names: segment.kind === 'file' ? this.#names.of(segment.file) : { part: 'aside', final: 'aside' },
+        }),
       },
       reads,
       (failure) => answers.push(failure),

@@ -48,27 +48,6 @@ function failing(code: string, syscall: string): () => never {
 }
 
 describe('a worker', () => {
-  it('answers a message of requests at its end, and what takes longer when it is there', () => {
-    const flushes: ((error: Error | null) => void)[] = [];
-    const operations: Partial<FileOperations> = {
-      flush: (_descriptor, answered) => {
-        flushes.push(answered);
-      },
-    };
-    return here(operations, async ({ worker, place }) => {
-      const writes = [{ names: NAMES, begin: 0, from: 0, length: BYTES.length }];
-      const write = { kind: 'write', request: { place, writes, data: BYTES } } as const;
-      const finish = { place, names: NAMES, length: BYTES.length, executable: false, link: null };
-      worker.post([write, { kind: 'finish', request: finish }, write]);
-      assert.deepEqual(worker.answered, [[[0, 2], true]]);
-      while (flushes.length > 0) flushes.shift()?.(null);
-      assert.deepEqual(worker.answered, [
-        [[0, 2], true],
-        [[1], false],
-      ]);
-    });
-  });
-
   const rows: readonly (readonly [
     keyof FileOperations,
     code: string,

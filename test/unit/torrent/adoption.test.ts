@@ -36,7 +36,7 @@ const final = (length: number): FileSurvey => ({ found: 'final', length, identit
 
 function verdicts(lengths: number[], survey: FileSurvey[], verified: number[], ours: number[] = []): string[] {
   const { files, layout } = content(...lengths);
-  const checked = new Set<number>(piecesToCheck({ files }, layout, survey));
+  const checked = new Set<number>(piecesToCheck({ files }, layout, survey, null));
   for (const piece of verified) assert.ok(checked.has(piece), `piece ${piece} cannot be verified: it is not checked`);
   return judgeFiles({ files }, layout, survey, {
     isLookedAt: (piece) => checked.has(piece),
@@ -47,13 +47,13 @@ function verdicts(lengths: number[], survey: FileSurvey[], verified: number[], o
 
 test('nothing is hashed when nothing is there', () => {
   const { files, layout } = content(250, 50);
-  assert.deepEqual(piecesToCheck({ files }, layout, [absent, absent]), []);
+  assert.deepEqual(piecesToCheck({ files }, layout, [absent, absent], null), []);
 });
 
 test('only pieces all of whose bytes are there are hashed, pad files counting as there', () => {
   const { files, layout } = content(250, -50, 150, 100);
-  assert.deepEqual(piecesToCheck({ files }, layout, [final(250), absent, part(120), absent]), [0, 1, 2, 3]);
-  assert.deepEqual(piecesToCheck({ files }, layout, [final(249), absent, part(99), absent]), [0, 1]);
+  assert.deepEqual(piecesToCheck({ files }, layout, [final(250), absent, part(120), absent], null), [0, 1, 2, 3]);
+  assert.deepEqual(piecesToCheck({ files }, layout, [final(249), absent, part(99), absent], null), [0, 1]);
 });
 
 test('a file is whole when all its pieces are verified and its length is right', () => {

@@ -20,6 +20,7 @@ function foundWhole() {
     metainfo,
     layout,
     storage: { finishFile: () => assert.fail() },
+    content: { files: new Set(metainfo.files.keys()) },
     options: DEFAULT_TORRENT_OPTIONS,
     events: {
       fileDone: (_, path) => log.push(path),

@@ -148,6 +148,32 @@ describe('Framer', () => {
     }
   });
 
+  it('gathers blocks in memory that the block before has left, but never in that of a frame that is being read', () => {
+    const block = seededRandom(2).bytes(16_393);
+    const seen: ArrayBufferLike[] = [];
+    const other = new Framer(
+      block.length,
+      (frame) => {
+        assert.ok(frame.equals(block));
+        seen.push(frame.buffer);
+        return { kind: 'read', nextLen: 4, nextFunc: () => assert.fail('a frame') };
+      },
+      () => assert.fail('refused'),
+    );
+    const read = (frame: Buffer): Step => {
+      seen.push(frame.buffer);
+      if (seen.length === 2) feed(other, [block.subarray(0, 9), block.subarray(9)]);
+      assert.ok(frame.equals(block));
+      return { kind: 'read', nextLen: block.length, nextFunc: read };
+    };
+    const framer = new Framer(block.length, read, () => assert.fail('refused'));
+    for (let count = 0; count < 3; count += 1) feed(framer, [block.subarray(0, 5000), block.subarray(5000)]);
+    const [first, second, third, fourth] = seen;
+    assert.equal(second, first);
+    assert.notEqual(third, second);
+    assert.equal(fourth, second);
+  });
+
   it('gives little memory to a peer that announces much and sends little', () => {
     const read = (): Step => assert.fail('a frame');
     const before = process.memoryUsage().arrayBuffers;

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import {
   decodeMessage,
   encodeMessage,
+  encodeRequests,
   KEEP_ALIVE,
   type PeerMessage,
   PIECE_HEADER_LENGTH,
@@ -97,6 +98,16 @@ describe('messages', () => {
     assert.ok(outcome.ok && outcome.message.type === 'piece');
     frame[9] = 0x79;
     assert.equal(outcome.message.block.toString(), 'y');
+  });
+
+  it('that ask for many blocks are the same as many that ask for one', () => {
+    fc.assert(
+      fc.property(fc.array(span, { maxLength: 5 }), (numbers) => {
+        const spans = numbers.map(([piece, begin, length]) => ({ piece, begin, length }));
+        const each = spans.map((one) => encodeMessage({ type: 'request', ...one }));
+        assert.deepEqual(encodeRequests(spans), Buffer.concat(each));
+      }),
+    );
   });
 
   it('that cannot be sent are our own bug, and loud', () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { type Encodable, encodeBencode, Verbatim } from '../../../../src/bencode/encode.js';
+import { placeAt } from '../../../../src/discovery/dht/contact.js';
 import { decodeMessage } from '../../../../src/discovery/dht/decode-message.js';
 import { encodeAnswer, encodeError, encodeQuery, itemFields } from '../../../../src/discovery/dht/encode-message.js';
 import type { Answer, Query } from '../../../../src/discovery/dht/message.js';
@@ -100,7 +101,7 @@ test('what we ask and answer is spelled as in the specification', () => {
     encodeQuery(T, ID, { method: 'ping' }, true).toString(),
     'd1:ad2:id20:abcdefghij0123456789e1:q4:ping2:roi1e1:t2:aa1:y1:qe',
   );
-  const to = { host: '97.120.106.101', port: 0x2e75 };
+  const to = placeAt({ host: '97.120.106.101', port: 0x2e75 });
   assert.equal(encodeAnswer(T, ID, {}, to).toString(), 'd2:ip6:axje.u1:rd2:id20:abcdefghij0123456789e1:t2:aa1:y1:re');
   assert.equal(
     encodeError(T, { code: 201, text: 'A Generic Error Ocurred' }, to).toString(),
@@ -174,7 +175,7 @@ test('every query comes back from its packet', () => {
 test('a stored value keeps its spelling, canonical or not', () => {
   for (const value of ['12:Hello World!', 'd1:bi2e1:ai01ee', 'i-0e', 'l1:a0002:bbe', 'le']) {
     const stored = { value: Buffer.from(value), signed: null };
-    const decoded = decodeMessage(encodeAnswer(T, ID, itemFields(stored), { host: '192.0.2.1', port: 1 }));
+    const decoded = decodeMessage(encodeAnswer(T, ID, itemFields(stored), placeAt({ host: '192.0.2.1', port: 1 })));
     assert.equal(decoded.kind, 'answer');
     assert.deepEqual(decoded.answer.item, stored, value);
   }

@@ -5,8 +5,8 @@ import { verifyEd25519 } from '../../../../src/base/system-ed25519.js';
 import { asDictionary, getBytes, getDictionary, getInteger, getList } from '../../../../src/bencode/access.js';
 import { decodeBencode } from '../../../../src/bencode/bencode.js';
 import { CANONICAL } from '../../../../src/bencode/guard.js';
-import { contactAt } from '../../../../src/discovery/dht/contact.js';
-import { signedBuffer, targetOf } from '../../../../src/discovery/dht/item.js';
+import { contactAt, placeAt } from '../../../../src/discovery/dht/contact.js';
+import { targetOf } from '../../../../src/discovery/dht/item.js';
 import type { Item, Query } from '../../../../src/discovery/dht/message.js';
 import { DEFAULT_PEER_STORE_OPTIONS } from '../../../../src/discovery/dht/peer-store.js';
 import { Responder } from '../../../../src/discovery/dht/responder.js';
@@ -44,7 +44,7 @@ function world(family: 4 | 6 = 4) {
   const packet = (query: Query, from = ASKER) =>
     responder.respond(
       { kind: 'query', transaction: Buffer.from('aa'), id: Buffer.alloc(20), query, readOnly: false },
-      from,
+      placeAt(from),
     );
   const ask = (query: Query, from = ASKER) => {
     const message = asDictionary(decodeBencode(packet(query, from), CANONICAL));
@@ -210,6 +210,12 @@ test('an immutable item is stored under its hash', () => {
 
 const pair = generateKeyPairSync('ed25519');
 const publicKey = pair.publicKey.export({ format: 'der', type: 'spki' }).subarray(-32);
+
+/** What the owner of a key signs, as in the examples of BEP 44. */
+function signedBuffer(value: Buffer, sequence: bigint, salt: Buffer): Buffer {
+  const before = salt.length === 0 ? '' : `4:salt${salt.length}:${salt.toString('latin1')}`;
+  return Buffer.from(`${before}3:seqi${sequence}e1:v${value.toString('latin1')}`, 'latin1');
+}
 
 function signedItem(value: string, sequence: bigint, salt = NO_SALT): Item {
   const bytes = Buffer.from(value);

@@ -124,15 +124,22 @@ test('before a newcomer gets a place, those in doubt are asked, the longest sile
 });
 
 test('a host has one place, whatever ids and ports it claims', () => {
-  const { table, random } = world();
+  const { table, random, probed } = world();
   const at = (port: number) => contactAt(secureId(parseIp('8.8.8.8') as IpAddress, random), { host: '8.8.8.8', port });
   const first = at(1);
   table.answered(first);
   table.answered(at(2));
   assert.deepEqual(table.contacts(), [first]);
   const changed = at(1);
+  table.queried(changed);
+  table.queried(at(2));
+  assert.deepEqual(probed, [changed]);
   table.answered(changed);
   assert.deepEqual(table.contacts(), [changed]);
+  table.gone(first);
+  assert.equal(table.size, 1);
+  table.gone(changed);
+  assert.equal(table.size, 0);
 });
 
 test('a bucket takes one node of a /24 and of a /64, however many answer', () => {

@@ -1,0 +1,87 @@
+/** Looks at all files of a torrent before anything is written. */
+import type { BtgetError } from '../base/failure.js';
+import type { TorrentFile } from '../metainfo/metainfo.js';
+import type { StoragePlace, Told, Work } from './file-disk-protocol.js';
+import { decodeFailure } from './file-failure.js';
+import type { FilePlaces } from './file-places.js';
+import type { DiskRoom, FileSurvey, SurveyOutcome } from './storage.js';
+
+export interface FileLookParts {
+  readonly files: readonly TorrentFile[];
+  readonly place: StoragePlace;
+  readonly places: FilePlaces;
+  /** Asks a worker. */
+  readonly ask: <K extends 'survey' | 'measureFiles' | 'measureFree'>(
+    kind: K,
+    request: Work[K]['request'],
+    answered: (told: Told<Work[K]['answer']>) => void,
+  ) => void;
+}
+
+// A worker looks at that many files in one go, so that another torrent's pieces need not wait for a look at 100,000.
+const LOOK_COUNT = 1000;
+
+const ABSENT: FileSurvey = { found: 'absent', length: 0, identity: null, finalBeside: false };
+
+/** `Storage.survey`; the places know by it what was there. */
+export function surveyFiles(parts: FileLookParts, answered: (outcome: SurveyOutcome) => void): void {
+  const { files, place, places, ask } = parts;
+  const found: FileSurvey[] = files.map(() => ABSENT);
+  const end = (hasBorderFile: boolean): void => {
+    places.map.surveyed(found, hasBorderFile);
+    answered({ ok: true, files: found, hasBorderFile });
+  };
+  const see = (file: number, survey: FileSurvey): void => {
+    found[file] = survey;
+  };
+  lookAtFiles(parts, 'survey', see, (failure) => {
+    if (failure !== null) answered({ ok: false, failure });
+    else if (!places.map.hasBorders) end(false);
+    else {
+      ask('survey', { place, names: [places.borderNames] }, (told) => {
+        if (told.ok) end(told.value[0]?.found !== 'absent');
+        else answered({ ok: false, failure: decodeFailure(told.failure) });
+      });
+    }
+  });
+}
+
+/** `Storage.measureRoom`. */
+export function measureRoom(parts: FileLookParts, answered: (room: DiskRoom) => void): void {
+  const allocated = parts.files.map(() => 0);
+  const see = (file: number, length: number): void => {
+    allocated[file] = length;
+  };
+  // A file that cannot be looked at counts as absent: what is wrong with it is found when it is written.
+  lookAtFiles(parts, 'measureFiles', see, () =>
+    parts.ask('measureFree', { place: parts.place }, (told) =>
+      answered({ allocated, free: told.ok ? told.value : null }),
+    ),
+  );
+}
+
+function lookAtFiles<K extends 'survey' | 'measureFiles'>(
+  { files, place, places, ask }: FileLookParts,
+  kind: K,
+  see: (file: number, what: Work[K]['answer'][number]) => void,
+  answered: (failure: BtgetError | null) => void,
+): void {
+  const real = files.flatMap((file, index) => (file.padding || file.symlink !== null ? [] : [index]));
+  const next = (begin: number): void => {
+    const some = real.slice(begin, begin + LOOK_COUNT);
+    if (some.length === 0) {
+      answered(null);
+      return;
+    }
+    const names = some.map((index) => places.names.of(index));
+    ask(kind, { place, names }, (told) => {
+      if (!told.ok) {
+        answered(decodeFailure(told.failure));
+        return;
+      }
+      for (const [at, what] of told.value.entries()) see(some[at] as number, what);
+      next(begin + LOOK_COUNT);
+    });
+  };
+  next(0);
+}

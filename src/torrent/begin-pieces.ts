@@ -1,0 +1,23 @@
+import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+import type { JoinedSwarm } from './join-swarm.js';
+import type { TorrentOptions } from './torrent-options.js';
+import type { WantedContent } from './wanted-content.js';
+
+/** Tells whoever keeps count of the pieces which are there, and which are wanted. Who only seeds wants no others. */
+export function beginPieces(
+  { store, picker }: Pick<JoinedSwarm, 'store' | 'picker'>,
+  layout: PieceLayout,
+  content: WantedContent,
+  verified: readonly PieceIndex[],
+  mode: TorrentOptions['mode'],
+): void {
+  for (const piece of verified) {
+    store.markVerified(piece);
+    picker.completePiece(piece);
+  }
+  for (const piece of layout.pieceIndices()) {
+    if (content.hasPiece(piece) && (mode === 'download' || store.have.has(piece))) continue;
+    store.setWanted(piece, false);
+    picker.setWanted(piece, false);
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * Joins what keeps one torrent on the disk: the storage, the journal in which everything that goes to it is written down,
+ * and the lock that keeps other processes off.
+ */
+import type { Storage } from '../disk/storage.js';
+import type { Metainfo } from '../metainfo/metainfo.js';
+import type { PieceLayout } from '../metainfo/piece-layout.js';
+import type { RawServerContext } from '../net/raw-server.js';
+import { DEFAULT_JOURNAL_KEEPER_OPTIONS, JournalKeeper } from '../resume/journal-keeper.js';
+import { JournaledStorage } from '../resume/journaled-storage.js';
+import { Resume } from '../resume/resume.js';
+import { TargetHold } from '../resume/target-hold.js';
+import { GuardedStorage } from './guarded-storage.js';
+import type { TorrentOptions } from './torrent-options.js';
+import type { TorrentParts } from './torrent-parts.js';
+import type { WantedContent } from './wanted-content.js';
+
+export interface JoinedDisk {
+  readonly storage: Storage;
+  readonly resume: Resume;
+}
+
+export interface DiskParts {
+  readonly parts: Pick<TorrentParts, 'random' | 'openStorage' | 'openTarget'>;
+  readonly context: RawServerContext;
+  readonly metainfo: Metainfo;
+  readonly layout: PieceLayout;
+  readonly content: WantedContent;
+  readonly options: TorrentOptions;
+  readonly warned: (code: string, message: string) => void;
+}
+
+export function joinDisk({ parts, context, metainfo, layout, content, options, warned }: DiskParts): JoinedDisk {
+  const { dir, outputName, partNames, overwrite } = options;
+  const selected = content.isAll ? null : content.files;
+  const files = new GuardedStorage(
+    parts.openStorage({ metainfo, layout, dir, output: outputName, partNames, overwrite, selected }),
+    context,
+  );
+  const name = outputName ?? metainfo.files[0]?.path[0] ?? metainfo.name;
+  const { journal, lock } = parts.openTarget({ dir, name });
+  const owner = {
+    infoHash: metainfo.infoHash,
+    pieceCount: metainfo.pieceCount,
+    fileCount: metainfo.files.length,
+  };
+  const { random } = parts;
+  const keeper = new JournalKeeper(
+    { timers: context, random, layout, owner, storage: files, file: journal, warned },
+    DEFAULT_JOURNAL_KEEPER_OPTIONS,
+  );
+  const resume = new Resume({
+    timers: context,
+    random,
+    metainfo,
+    layout,
+    owner,
+    file: journal,
+    keeper,
+    hold: new TargetHold(context, lock, warned),
+    mayWrite: options.mode === 'download',
+    trustsJournal: !options.check,
+    seeds: options.seedGoal !== null,
+    warned,
+  });
+  return { storage: new JournaledStorage(files, layout, resume), resume };
+}

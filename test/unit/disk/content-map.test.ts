@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ContentMap, type ContentSegment } from '../../../src/disk/content-map.js';
+import type { FileSurvey } from '../../../src/disk/storage.js';
+import { sampleTorrent } from '../../support/sample-torrent.js';
+
+/** Pieces of 100 bytes; those with the numbers 1, 2 and 4 are shared. */
+const { metainfo, layout } = sampleTorrent(
+  [
+    { path: 't/a', length: 150 },
+    { path: 't/b', length: 130 },
+    { path: 't/c', length: 170 },
+    { path: 't/d', length: 50 },
+  ],
+  100,
+);
+
+const words = (segments: readonly ContentSegment[]): string[] =>
+  segments.map((segment) => {
+    if (segment.kind === 'zeros') return `zeros ${segment.length}`;
+    return `${segment.kind === 'file' ? segment.file : 'aside'} ${segment.begin}+${segment.length}`;
+  });
+
+const found = (...states: FileSurvey['found'][]) => states.map((state) => ({ found: state }));
+const NOTHING = found('absent', 'absent', 'absent', 'absent');
+
+test('without a selection all bytes lie in their files', () => {
+  const map = new ContentMap(metainfo, layout, null);
+  map.surveyed(NOTHING, false);
+  assert.deepEqual(words(map.segmentsBy('kept', 0, 500)), ['0 0+150', '1 0+130', '2 0+170', '3 0+50']);
+  assert.deepEqual(words(map.segments(100, 100)), ['0 100+50', '1 0+50']);
+});
+
+test('what shared pieces hold of a file that is not selected lies aside, each at the place of its piece', () => {
+  const map = new ContentMap(metainfo, layout, new Set([1]));
+  map.surveyed(NOTHING, false);
+  assert.deepEqual(words(map.segmentsBy('kept', 100, 200)), ['aside 0+50', '1 0+50', '1 50+80', 'aside 180+20']);
+  // The piece in the middle of a file that nobody selected is nobody's.
+  assert.deepEqual(words(map.segmentsBy('kept', 300, 200)), ['2 20+100', 'aside 200+50', 'aside 250+50']);
+});
+
+test('what was there at the start is read where it was found, and where it was written after that', () => {
+  const map = new ContentMap(metainfo, layout, new Set([1]));
+  map.surveyed(found('part', 'final', 'absent', 'absent'), true);
+  assert.deepEqual(words(map.segments(100, 200)), ['0 100+50', '1 0+130', 'aside 180+20']);
+  map.settle(1, 'kept');
+  assert.deepEqual(words(map.segments(100, 100)), ['aside 0+50', '1 0+50']);
+  map.settle(1, 'found');
+  assert.deepEqual(words(map.segments(100, 100)), ['0 100+50', '1 0+50']);
+});
+
+test('a file that is selected now and was not there is looked for aside', () => {
+  const map = new ContentMap(metainfo, layout, null);
+  map.surveyed(found('absent', 'part', 'final', 'absent'), true);
+  assert.deepEqual(words(map.segmentsBy('found', 100, 100)), ['aside 0+50', '1 0+50']);
+  assert.deepEqual(words(map.segmentsBy('kept', 100, 100)), ['0 100+50', '1 0+50']);
+  // What was begun of a file may know nothing of the piece; a file that has its name knows better.
+  assert.deepEqual(words(map.segmentsBy('aside', 100, 200)), ['aside 0+50', 'aside 50+50', 'aside 100+80', '2 0+20']);
+});
+
+test('a piece at a border is written aside as a whole, and to the files that are selected', () => {
+  const map = new ContentMap(metainfo, layout, new Set([1]));
+  const writes = map.writeSegments(150, 150);
+  assert.deepEqual(words(writes), ['1 0+130', 'aside 50+50', 'aside 100+100']);
+  assert.deepEqual(
+    writes.map(({ from }) => from),
+    [0, 0, 50],
+  );
+  assert.deepEqual(words(new ContentMap(metainfo, layout, null).writeSegments(100, 100)), ['0 100+50', '1 0+50']);
+});
