@@ -69,7 +69,7 @@ export function createFileDisk(options: FileDiskOptions): FileDisk {
     }, 0);
   };
   const writer = new WorkerThread(workerModule, crashed, options.writer);
-  const hashing = new HashQueue(workerModule, hashingWorkers, crashed);
+  const hashing = new HashQueue(Array.from({ length: hashingWorkers }, () => new WorkerThread(workerModule, crashed)));
   const disk: SharedDisk = {
     timers,
     writer,

@@ -12,7 +12,7 @@ import type { FileSurvey } from './storage.js';
 const COMPARE_LENGTH = 256 * 1024;
 const READERS = 0o444;
 
-const ABSENT: FileSurvey = { found: 'absent', length: 0, identity: null, finalBeside: false };
+const ABSENT: FileSurvey = { found: 'absent', length: 0, identity: null, bothNames: false };
 
 /** Looks which files are there. Throws when something that is no file is in the place of one. */
 export function surveyFiles(
@@ -46,13 +46,21 @@ function surveyFile(operations: FileOperations, place: StoragePlace, part: strin
   const name = below(place.root, found === 'part' ? part : final);
   const identity = about(name, () => operations.identify(name));
   if (identity === undefined) return ABSENT;
-  return { found, length: identity.length, identity, finalBeside: found === 'part' && finalFacts !== undefined };
+  const bothNames = partFacts !== undefined && partFacts.id === finalFacts?.id;
+  return { found, length: identity.length, identity, bothNames };
 }
 
-/** The file under the final name is ours, and incomplete: it gets its part name back where part names are used. */
-export function demoteFile(files: StorageFiles, names: FileNames): void {
+/**
+ * The file under the final name is ours, and incomplete: it gets its part name back where part names are used. If it has
+ * both, it keeps that one.
+ */
+export function demoteFile(operations: FileOperations, files: StorageFiles, names: FileNames): void {
   const { root, partNames } = files.place;
   const found = files.lookAt(names);
+  if (found?.path === names.part && lookUp(operations, below(root, names.final))?.id === found.facts.id) {
+    files.unlink(names.final);
+    return;
+  }
   if (found?.path !== names.final) {
     const why = found === undefined ? 'it is not there' : `${below(root, names.part)} is beside it`;
     throw new BtgetError('io', `cannot take back ${below(root, names.final)}: ${why}`);

@@ -135,8 +135,7 @@ export class FileReadPool {
       foldersExist(this.#operations, root, names.final);
       for (const path of attempt === 0 ? [names.part, names.final] : [names.final]) {
         const facts = this.#operations.lookUp(below(root, path));
-        if (facts !== undefined && facts.kind !== 'file')
-          throw lost(names, notAFile(below(root, path), facts));
+        if (facts !== undefined && facts.kind !== 'file') throw lost(names, notAFile(below(root, path), facts));
         if (facts !== undefined) return path;
       }
       throw lost(names, new BtgetError('cannot-open', `cannot open ${final}: it is not there`));

@@ -29,7 +29,9 @@ import {
 export interface SharedDisk {
   readonly timers: Timers;
   readonly writer: Pick<WorkerThread, 'ask' | 'started'>;
-  readonly hashing: Pick<HashQueue, 'add' | 'drop' | 'closeFiles'> & { readonly running: SharedDisk['writer'] | undefined };
+  readonly hashing: Pick<HashQueue, 'add' | 'drop' | 'closeFiles'> & {
+    readonly running: SharedDisk['writer'] | undefined;
+  };
   readonly readPool: FileReadPool;
   readonly readOperations: ReadOperations;
 }

@@ -8,7 +8,7 @@ import { FileFlusher } from './file-flusher.js';
 import { FileHasher } from './file-hashing.js';
 import type { FileOperations } from './file-operations.js';
 import { FilePool } from './file-pool.js';
-import { systemProcesses } from './file-process.js';
+import type { ProcessFacts } from './file-process.js';
 import { measureFiles, measureFree } from './file-room.js';
 import { createTargetHandlers } from './file-target-work.js';
 import { DONE, flushed, type Handlers } from './file-told.js';
@@ -28,8 +28,8 @@ export interface WorkPort {
  * Serves `port` until it is asked to end. Failures of the world are answers; anything else that is thrown is a bug, and
  * ends the worker loudly.
  */
-export function servePieceWork(port: WorkPort, operations: FileOperations): void {
-  const handlers = createHandlers(operations);
+export function servePieceWork(port: WorkPort, operations: FileOperations, processes: ProcessFacts): void {
+  const handlers = createHandlers(operations, processes);
   port.on('message', ({ id, kind, request }) => {
     const answered = (told: Told<Work[WorkKind]['answer']>): void => {
       port.postMessage({ id, told });
@@ -45,7 +45,7 @@ export function servePieceWork(port: WorkPort, operations: FileOperations): void
   });
 }
 
-function createHandlers(operations: FileOperations): Handlers<WorkKind> {
+function createHandlers(operations: FileOperations, processes: ProcessFacts): Handlers<WorkKind> {
   const writing = new FilePool(operations, 'write', OPEN_FILES);
   const reading = new FilePool(operations, 'read', OPEN_FILES);
   const flusher = new FileFlusher(operations);
@@ -82,8 +82,9 @@ function createHandlers(operations: FileOperations): Handlers<WorkKind> {
       answered(DONE);
     },
     demote: ({ place, names }, answered) => {
-      demoteFile(filesOf(place), names);
-      answered(DONE);
+      demoteFile(operations, filesOf(place), names);
+      // What is written to it next must not come to lie under its final name, should the power go.
+      filesOf(place).flushFolders(flushed(answered));
     },
     finish: (request, answered) => finishFile(operations, filesOf(request.place), request, flushed(answered)),
     sync: ({ place, also }, answered) =>
@@ -97,7 +98,7 @@ function createHandlers(operations: FileOperations): Handlers<WorkKind> {
       files?.close();
       answered(DONE);
     },
-    ...createTargetHandlers(operations, systemProcesses),
+    ...createTargetHandlers(operations, processes),
     hash: ({ jobs }, answered) => answered({ ok: true, value: jobs.map((job) => hasher.hash(job)) }),
     closeFiles: (_request, answered) => {
       reading.closeAll();

@@ -75,8 +75,8 @@ export interface FileSurvey {
   readonly length: number;
   /** Null when absent. */
   readonly identity: FileIdentity | null;
-  /** 'final' beside 'part': a file of the final name exists as well, and is not ours until proved. */
-  readonly finalBeside: boolean;
+  /** It has both names: a crash came between the two steps that give a whole file its final one. */
+  readonly bothNames: boolean;
 }
 
 export type SurveyOutcome =
@@ -132,7 +132,8 @@ export interface Storage {
 
   /**
    * A file found under its final name turned out to be incomplete, but ours: it gets its `.part` name back. Where files
-   * grow under their final names it keeps it, and may be written to from here on.
+   * grow under their final names it keeps it, and may be written to from here on. One that has both names loses its final
+   * one. The names are flushed when it is answered.
    * `file` is an index in the metainfo.
    */
   demoteFile(file: number, answered: (outcome: DoneOutcome) => void): void;

@@ -39,8 +39,6 @@ export interface JournalKeeperParts {
 
 /** What a torrent starts with. */
 export interface StartingPoint {
-  /** Whether there is an older journal. */
-  readonly exists: boolean;
   /** Whether a journal is written at once. False where there is nothing to say. */
   readonly rewrites: boolean;
   readonly verified: readonly PieceIndex[];
@@ -90,7 +88,7 @@ export class JournalKeeper {
    * Nothing may be written to the files before this has answered: what an older journal says holds only for files that
    * nobody has touched.
    */
-  begin({ exists, rewrites, verified, files, unflushed }: StartingPoint, answered: () => void): void {
+  begin({ rewrites, verified, files, unflushed }: StartingPoint, answered: () => void): void {
     const { timers, random, owner, file, warned } = this.#parts;
     const snapshot = (): JournalRecord[] => [...this.#state.records(), ...this.#nameWritten()];
     const failed = (failure: BtgetError): void => this.#giveUp(failure);
@@ -99,7 +97,6 @@ export class JournalKeeper {
     this.#writer = new JournalWriter(
       { timers, random, owner, file, snapshot, failed, noRoom },
       this.#options.minLength,
-      exists,
     );
     this.#state.begin(verified, files);
     this.#isBatching = true;

@@ -97,12 +97,10 @@ export class Torrent {
     const checking = (checked: number, length: number): void => {
       this.#checking = { checked, length };
     };
-    this.#existing = new ExistingData({ ...onDisk, prepares: true, warned, checking },
-      (outcome) => {
-        if (outcome.ok) this.#run(outcome);
-        else this.#fail(outcome.failure);
-      },
-    );
+    this.#existing = new ExistingData({ ...onDisk, prepares: true, warned, checking }, (outcome) => {
+      if (outcome.ok) this.#run(outcome);
+      else this.#fail(outcome.failure);
+    });
     this.#completion = new Completion({
       timers: this.#context,
       metainfo,

@@ -95,8 +95,6 @@ const NO_FAULT: Fault = () => null;
 
 /** After whatever befell it, a download on a disk that works comes to its end. */
 function assertRepaired(dir: string): void {
-  // The process that could not give its lock back is gone by then.
-  for (const name of existsSync(dir) ? readdirSync(dir) : []) if (name.includes('.lock')) rmSync(join(dir, name));
   const { done, log } = download(dir, NO_FAULT, 10 * MINUTE);
   assert.ok(done, log.join('\n'));
   assertRight(dir);

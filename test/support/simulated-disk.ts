@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { resolve } from 'node:path';
 import type { Timers } from '../../src/base/clock.js';
-import type { Told, Work, WorkAnswers, WorkKind, WorkRequest } from '../../src/disk/file-disk-protocol.js';
+import type { Told, Work, WorkAnswer, WorkKind, WorkRequest } from '../../src/disk/file-disk-protocol.js';
 import { journalName } from '../../src/disk/file-names.js';
 import {
   type FileFacts,
@@ -10,6 +10,7 @@ import {
   systemFileOperations,
   systemReadOperations,
 } from '../../src/disk/file-operations.js';
+import type { ProcessFacts } from '../../src/disk/file-process.js';
 import { FileReadPool } from '../../src/disk/file-read-pool.js';
 import { FileStorage, type SharedDisk } from '../../src/disk/file-storage.js';
 import { createFileTarget } from '../../src/disk/file-target.js';
@@ -18,6 +19,8 @@ import type { OpenStorage } from '../../src/disk/storage.js';
 import type { OpenTarget } from '../../src/disk/target.js';
 
 const LATENCY = 1;
+
+let processes = 0;
 
 export interface SimulatedDisk {
   readonly openStorage: OpenStorage;
@@ -29,8 +32,10 @@ export interface SimulatedDisk {
  * millisecond later. What `flush` of `operations` does has to be done when it returns.
  */
 export function simulatedDisk(timers: Timers, operations: FileOperations): SimulatedDisk {
-  const ask = serve(timers, operations);
-  const hashing = serve(timers, operations);
+  processes += 1;
+  const process = processOf(processes);
+  const ask = serve(timers, operations, process);
+  const hashing = serve(timers, operations, process);
   const readOperations = readsOf(timers);
   const disk: SharedDisk = {
     timers,
@@ -49,9 +54,9 @@ export function simulatedDisk(timers: Timers, operations: FileOperations): Simul
     readOperations,
   };
   return {
-    openStorage: ({ metainfo, layout, dir, output, partNames, overwrite }) => {
+    openStorage: ({ metainfo, layout, dir, output, selected, partNames, overwrite }) => {
       const place = { id: 0, root: resolve(dir), partNames, overwrite };
-      return new FileStorage({ metainfo, layout, place, output, disk });
+      return new FileStorage({ metainfo, layout, place, output, selected, disk });
     },
     openTarget: ({ dir, name }) =>
       createFileTarget(disk.writer, { id: 0, root: resolve(dir), target: name, name: journalName(name) }),
@@ -85,21 +90,24 @@ function readsOf(timers: Timers): ReadOperations {
   };
 }
 
+/** A process of its own for each disk: the one before is dead by then. */
+function processOf(pid: number): ProcessFacts {
+  return { pid, host: 'here', space: 'test', startOf: (other) => (other === pid ? null : undefined) };
+}
+
 /** A worker that shares the thread of who asks. */
-function serve(timers: Timers, operations: FileOperations): SharedDisk['writer']['ask'] {
+function serve(timers: Timers, operations: FileOperations, process: ProcessFacts): SharedDisk['writer']['ask'] {
   const due = new Map<number, (told: Told<Work[WorkKind]['answer']>) => void>();
-  let listener: ((requests: readonly WorkRequest[]) => void) | undefined;
+  let listener: ((request: WorkRequest) => void) | undefined;
   servePieceWork(
     {
       on: (_event, told) => {
         listener = told;
       },
-      postMessage: ({ answers }: WorkAnswers) => {
-        for (const { id, told } of answers) {
-          const answered = due.get(id);
-          due.delete(id);
-          timers.addTask(() => answered?.(structuredClone(told)), LATENCY);
-        }
+      postMessage: ({ id, told }: WorkAnswer) => {
+        const answered = due.get(id);
+        due.delete(id);
+        timers.addTask(() => answered?.(structuredClone(told)), LATENCY);
       },
       close: () => undefined,
     },
@@ -109,13 +117,14 @@ function serve(timers: Timers, operations: FileOperations): SharedDisk['writer']
         operations.flush(descriptor, (error) => timers.addTask(() => answered(error), LATENCY));
       },
     },
+    process,
   );
   let asked = 0;
   return (kind, request, _moved, answered) => {
     const id = asked;
     asked += 1;
     due.set(id, (told) => answered(told as never));
-    timers.addTask(() => listener?.([{ id, kind, request }]), LATENCY);
+    timers.addTask(() => listener?.({ id, kind, request }), LATENCY);
   };
 }
 
