@@ -16,18 +16,19 @@ interface Scene {
   readonly program: Program;
 }
 
-/** 3 MiB are to come to a disk of 4 MiB, of which somebody else has 2. */
+/** 3 MiB come to a disk of 4 MiB, of which somebody else takes 3 in the middle: at the start there has to be room. */
 async function downloadToFullDisk(t: TestContext, ...more: string[]): Promise<Scene> {
   const dir = scratch(t);
   const [seed, torrent] = [join(dir, 'seed'), join(dir, 'data.torrent')];
   writeNoise(seed, { 'data.bin': 3 * MiB });
   await btgetEnds(t, 0, 'create', join(seed, 'data.bin'), '-o', torrent);
-  const peer = await startSeed(t, HOSTS.rival, torrent, seed);
+  const peer = await startSeed(t, HOSTS.rival, torrent, seed, '--max-upload', '1M');
   const disk = new SmallDisk(t, join(dir, 'small'), 4 * MiB);
   await disk.ready();
-  disk.occupy(2 * MiB);
   const args = [torrent, '-d', join(dir, 'small'), '--bind', HOSTS.btget, '--json', '--peer', peer, ...more];
   const program = disk.btget('download', ...args);
+  await program.event('progress', ({ have }) => Number(have) > 0);
+  disk.occupy(3 * MiB);
   await program.event('progress', ({ state }) => state === 'paused');
   return { disk, seed, program };
 }
@@ -82,15 +83,16 @@ test('while one torrent waits for its full disk another completes', OPTIONS, asy
     await btgetEnds(t, 0, 'create', join(seed, name), '-o', join(dir, `${name}.torrent`));
   }
   const peers = await Promise.all([
-    startSeed(t, HOSTS.rival, torrents[0] ?? '', seed),
+    startSeed(t, HOSTS.rival, torrents[0] ?? '', seed, '--max-upload', '1M'),
     startSeed(t, HOSTS.other, torrents[1] ?? '', seed, '--max-upload', '1M'),
   ]);
   const disk = new SmallDisk(t, join(leech, 'full'), 4 * MiB);
   await disk.ready();
-  disk.occupy(2 * MiB);
   const args = ['-d', leech, '--bind', HOSTS.btget, '--json', ...peers.flatMap((peer) => ['--peer', peer])];
   const program = disk.btget('download', ...torrents, ...args);
   const [full, other] = await Promise.all(['full', 'other'].map((name) => infoHashOf(program, name)));
+  await program.event('progress', ({ infoHash, have }) => infoHash === full && Number(have) > 0);
+  disk.occupy(3 * MiB);
   await program.event('progress', ({ infoHash, state }) => infoHash === full && state === 'paused');
   await program.event('done', ({ infoHash }) => infoHash === other);
   assert.deepEqual(fingerprint(join(leech, 'other')), fingerprint(join(seed, 'other')));

@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { BTGET, Program } from './support.js';
@@ -32,9 +32,16 @@ export class SmallDisk {
     return join(`/proc/${this.#holder.child.pid}/root${this.#dir}`, path);
   }
 
-  /** Somebody else takes `length` bytes of the disk. */
+  /** Somebody else takes `length` bytes of the disk, or as many as there are. */
   occupy(length: number): void {
-    writeFileSync(this.at('ballast'), Buffer.alloc(length, 1));
+    const file = openSync(this.at('ballast'), 'w');
+    const page = Buffer.alloc(4096, 1);
+    try {
+      for (let written = 0; written < length; ) written += writeSync(file, page);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    }
+    closeSync(file);
   }
 
   free(): void {
