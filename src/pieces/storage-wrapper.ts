@@ -38,6 +38,8 @@ export class StorageWrapper {
   readonly #open = new Map<PieceIndex, OpenPiece>();
   /** Whole pieces that wait for the disk to work again. */
   readonly #refused: OpenPiece[] = [];
+  /** Verified pieces of which nobody knows whether the disk still has them. */
+  readonly #doubted = new Set<PieceIndex>();
   #unwrittenLength = 0;
   /** The disk takes nothing at present. */
   #held = false;
@@ -93,6 +95,23 @@ export class StorageWrapper {
   }
 
   /**
+   * Whatever the disk held of these pieces may be gone. Verified ones are not read until `trust`; open ones whose blocks
+   * went to the disk are dropped.
+   */
+  doubt(pieces: Iterable<PieceIndex>): void {
+    for (const piece of pieces) {
+      const open = this.#open.get(piece);
+      if (this.have.has(piece)) this.#doubted.add(piece);
+      else if (open?.writesThrough === true && !open.damaged) this.#damage(open);
+    }
+  }
+
+  /** Of those that were doubted the ones that are gone are lost by now. */
+  trust(): void {
+    this.#doubted.clear();
+  }
+
+  /**
    * Makes room for a piece that we lack. False when there is no memory: `roomForPieces` follows when there is some,
    * and by then the slot longest without a block may have been spilled. A piece that no slot is long enough for, or
    * that waited for `spillAfter` while none of the memory is ours, needs none: it goes to the disk block by block.
@@ -131,7 +150,7 @@ export class StorageWrapper {
 
   /** Reads for an upload. A piece that is not verified (any more) is an 'io' failure. The answer comes later. */
   readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {
-    const lacking = reads.find(({ piece }) => !this.have.has(piece));
+    const lacking = reads.find(({ piece }) => !this.have.has(piece) || this.#doubted.has(piece));
     if (lacking === undefined) {
       this.#storage.readBlocks(reads, answered);
       return;
@@ -206,6 +225,10 @@ export class StorageWrapper {
 
   #settled(open: OpenPiece, outcome: CheckOutcome): void {
     if (this.#open.get(open.piece) !== open) return;
+    if (open.damaged) {
+      this.#written(open);
+      return;
+    }
     if (!outcome.ok) {
       this.#refused.push(open);
       this.#events.diskFailed(outcome.failure);
@@ -263,6 +286,14 @@ export class StorageWrapper {
     } else if (open.isWhole) {
       this.#settle(open);
     }
+  }
+
+  #damage(open: OpenPiece): void {
+    open.damaged = true;
+    const waits = this.#refused.indexOf(open);
+    if (waits !== -1) this.#refused.splice(waits, 1);
+    // What is being hashed was whole, and comes back as refused or wrong.
+    if (open.pendingWrites === 0 && (waits !== -1 || !open.isWhole)) this.#written(open);
   }
 
   #spillIdlest(): void {

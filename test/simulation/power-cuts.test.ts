@@ -144,7 +144,8 @@ test('after each of the things that a download does, whatever a power cut leaves
 
 test(`of ${RANDOM_CUTS} power cuts at random, in downloads and in those that went on after one, none does harm`, () => {
   const random = seededRandom(2);
-  const runs = Array.from({ length: 60 }, () => record(random));
+  const fresh = Array.from({ length: 60 }, () => record(random));
+  const runs = [...fresh];
   let believed = 0;
   for (let cut = 0; cut < RANDOM_CUTS; cut += 1) {
     const slot = random.below(runs.length);
@@ -153,7 +154,7 @@ test(`of ${RANDOM_CUTS} power cuts at random, in downloads and in those that wen
     const after = cutAndGoOn(before, count, LOSSES[random.below(LOSSES.length)] as Loss, random);
     believed += after.run.belief.believed.length + after.run.belief.doubted.length;
     // The next cut may befall what went on, or a download from its beginning.
-    runs[slot] = after.run.disk.events.length > 40 ? after : record(random);
+    runs[slot] = after.run.disk.events.length > 40 ? after : (fresh[slot] as Recorded);
   }
   assert.ok(believed > 2 * RANDOM_CUTS, `of ${believed} believed pieces little can be learnt`);
 });
