@@ -3,22 +3,10 @@ import { BtgetError } from '../base/failure.js';
 import type { BlockRead, CheckOutcome, DoneOutcome, SlotPool, Storage } from '../disk/storage.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
 import type { Bitfield } from '../wire/bitfield.js';
-import { OpenPiece } from './open-piece.js';
+import { idlest, OpenPiece } from './open-piece.js';
+import type { PieceEvents } from './piece-events.js';
 import { PieceMemory, type PieceMemoryOptions } from './piece-memory.js';
 import { VerifiedPieces } from './verified-pieces.js';
-
-export interface PieceEvents {
-  /** `data` is the piece's bytes, valid during the call; null when it went to the disk block by block. */
-  pieceVerified(piece: PieceIndex, data: Buffer | null): void;
-  /** The hash is wrong, and the piece is closed: its blocks are gone. `data` as above. */
-  pieceFailed(piece: PieceIndex, data: Buffer | null): void;
-  /** The disk lost blocks, and the piece is closed: it starts over, and no peer is to blame. `diskFailed` came first. */
-  pieceDropped(piece: PieceIndex): void;
-  /** There may be room again after `openPiece` said false. */
-  roomForPieces(): void;
-  /** The disk refused something. Whole pieces are kept in memory until `retry` or the end of a `hold`. */
-  diskFailed(failure: BtgetError): void;
-}
 
 /**
  * What we have and whether it is right; blocks in and out.
@@ -121,8 +109,7 @@ export class StorageWrapper {
     if (this.#open.has(piece) || this.have.has(piece)) throw new Error(`piece ${piece} cannot be opened`);
     const slot = this.#memory.take(this.#layout.lengthOf(piece));
     if (slot === undefined) return false;
-    const blockCount = this.#layout.blockCount(piece);
-    this.#open.set(piece, new OpenPiece(piece, slot, blockCount, this.#timers.now()));
+    this.#open.set(piece, new OpenPiece(piece, slot, this.#layout.blockCount(piece), this.#timers.now()));
     return true;
   }
 
@@ -190,10 +177,7 @@ export class StorageWrapper {
   check(): void {
     for (const [piece, open] of this.#open) {
       if (this.have.has(piece)) throw new Error(`piece ${piece} is open and had`);
-      if (open.slot === null && !open.writesThrough) throw new Error(`piece ${piece} has nowhere to go`);
-      if (open.slot !== null && open.writesThrough && open.pendingSpills === 0) {
-        throw new Error(`piece ${piece} keeps its slot after it was spilled`);
-      }
+      open.check();
     }
   }
 
@@ -297,13 +281,8 @@ export class StorageWrapper {
   }
 
   #spillIdlest(): void {
-    let idlest: OpenPiece | undefined;
-    for (const open of this.#open.values()) {
-      if (open.slot === null || open.writesThrough || open.isWhole) continue;
-      if (idlest === undefined || open.lastBlockAt < idlest.lastBlockAt) idlest = open;
-    }
-    if (idlest === undefined || this.#timers.now() - idlest.lastBlockAt < this.#options.spillAfter) return;
-    this.#spill(idlest);
+    const open = idlest(this.#open.values());
+    if (open !== undefined && this.#timers.now() - open.lastBlockAt >= this.#options.spillAfter) this.#spill(open);
   }
 
   #spill(open: OpenPiece): void {
