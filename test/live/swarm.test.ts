@@ -23,8 +23,10 @@ test('five downloads share what one seed gives them', { timeout: 60_000 }, async
   );
   await Promise.all(downloads.map((download) => download.event('done')));
 
-  const original = fingerprint(join(dir, 'seed'));
-  for (const folder of folders) assert.deepEqual(fingerprint(folder), original);
+  // Beside it lie the journal and the lock of a download that still seeds.
+  const original = fingerprint(join(dir, 'seed'))['data.bin'];
+  assert.ok(original);
+  for (const folder of folders) assert.equal(fingerprint(folder)['data.bin'], original);
   // Whoever has everything and is stopped has done what was asked of it.
   const codes = await Promise.all(downloads.map((download) => download.interrupt()));
   assert.deepEqual(codes, [0, 0, 0, 0, 0]);

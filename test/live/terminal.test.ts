@@ -75,7 +75,7 @@ test('Ctrl-C keeps what is there, says so, and ends with 7; the same command fet
   assert.doesNotMatch(screen, BAR, 'the bar is gone');
   assert.deepEqual(
     readdirSync(leech).filter((name) => name.startsWith('data')),
-    ['data.bin.part'],
+    ['data.bin.btget', 'data.bin.part'],
   );
   const kept = keptOf(eventIn(events, 'summary'));
   assert.ok(kept > 0 && kept < 10 * MiB, `${kept}`);
