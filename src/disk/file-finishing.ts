@@ -1,7 +1,7 @@
 /** What becomes of a file as a whole: found, taken back, made whole under its final name. */
 import { BtgetError } from '../base/failure.js';
 import type { StoragePlace, Work } from './file-disk-protocol.js';
-import { about, fileFailure } from './file-failure.js';
+import { about, fileFailure, LostName } from './file-failure.js';
 import type { Flushed } from './file-flusher.js';
 import { below, foldersExist, notAFile } from './file-guard.js';
 import type { FileNames } from './file-names.js';
@@ -109,6 +109,11 @@ export function finishFile(
         return;
       }
       steps(() => {
+        // Flushing may take its time.
+        const { path: stillThere, facts } = findWhole(operations, files, names, request.length);
+        if (stillThere !== path || facts.length !== request.length) {
+          throw new LostName(names.part, `${below(root, path)}: somebody has changed it meanwhile`);
+        }
         if (path === names.part) takeFinalName(operations, files, request);
         files.release(names);
         files.flushFolders(answered);
@@ -135,9 +140,12 @@ function prepare(operations: FileOperations, files: StorageFiles, request: Work[
   const { path, facts, ours } = findWhole(operations, files, names, length);
   if (facts.length < length) {
     const name = below(files.place.root, path);
-    throw new BtgetError('io', `cannot finish ${name}: it has ${facts.length} of ${length} bytes`);
+    throw new LostName(names.part, `cannot finish ${name}: it has ${facts.length} of ${length} bytes`);
   }
-  if (facts.length > length) files.change(path, (descriptor) => operations.setLength(descriptor, length));
+  if (facts.length > length) {
+    files.change(path, (descriptor) => operations.setLength(descriptor, length));
+    if (ours) files.claim(names, path, { ...facts, length });
+  }
   const mode = facts.mode | ((facts.mode & READERS) >> 2);
   // A file that came to us whole keeps the mode that its owner gave it.
   if (executable && ours && mode !== facts.mode) {
@@ -152,7 +160,7 @@ function findWhole(operations: FileOperations, files: StorageFiles, names: FileN
   const final = below(root, names.final);
   const found = files.lookAt(names);
   if (length > 0) {
-    if (found === undefined) throw new BtgetError('io', `cannot finish ${final}: it is not there`);
+    if (found === undefined) throw new LostName(names.part, `cannot finish ${final}: it is not there`);
     return found;
   }
   // No byte of an empty file has been verified, so nothing proves a longer one to be this torrent's.

@@ -47,7 +47,15 @@ export class FileJournal {
     about(this.#root, () => operations.makeFolder(this.#root, true));
     // What a crash left, or somebody put there: a link is removed, not followed.
     removeIfThere(operations, this.#newPath);
-    this.#flush(this.#write(this.#newPath, 'create privately', bytes), this.#newPath, (failure) => {
+    let descriptor: number;
+    try {
+      descriptor = this.#write(this.#newPath, 'create privately', bytes);
+    } catch (error) {
+      // On a full disk every byte counts.
+      removeIfThere(operations, this.#newPath);
+      throw error;
+    }
+    this.#flush(descriptor, this.#newPath, (failure) => {
       if (failure !== null) {
         answered(failure);
         return;
@@ -76,7 +84,7 @@ export class FileJournal {
       for (let done = 0; done < bytes.length; )
         done += about(path, () => operations.write(descriptor, bytes, done, bytes.length - done, length + done));
     } catch (error) {
-      operations.close(descriptor);
+      about(path, () => operations.close(descriptor));
       throw error;
     }
     return descriptor;
@@ -99,8 +107,13 @@ export class FileJournal {
 
   #flush(descriptor: number, path: string, answered: Flushed): void {
     this.#operations.flush(descriptor, (error) => {
-      this.#operations.close(descriptor);
-      answered(error === null ? null : fileFailure(error, path));
+      let failure = error === null ? null : fileFailure(error, path);
+      try {
+        about(path, () => this.#operations.close(descriptor));
+      } catch (closing) {
+        failure ??= fileFailure(closing, path);
+      }
+      answered(failure);
     });
   }
 }
@@ -120,7 +133,7 @@ export function readUpTo(operations: FileOperations, path: string, length: numbe
     }
     return bytes.subarray(0, begin);
   } finally {
-    operations.close(descriptor);
+    about(path, () => operations.close(descriptor));
   }
 }
 

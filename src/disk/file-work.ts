@@ -14,8 +14,10 @@ import { createTargetHandlers } from './file-target-work.js';
 import { DONE, flushed, type Handlers } from './file-told.js';
 import { StorageFiles } from './file-writing.js';
 
-/** Descriptors that a worker keeps open, for each way of opening. A worker does either much writing or much hashing. */
-const OPEN_FILES = 64;
+/** Files that a worker keeps open for writing. */
+const WRITTEN_FILES = 64;
+/** Files that it keeps open for hashing, which goes through them in order; there are as many workers as cores. */
+const HASHED_FILES = 8;
 
 /** The port of the thread that asks; the shape of `MessagePort`. */
 export interface WorkPort {
@@ -46,8 +48,8 @@ export function servePieceWork(port: WorkPort, operations: FileOperations, proce
 }
 
 function createHandlers(operations: FileOperations, processes: ProcessFacts): Handlers<WorkKind> {
-  const writing = new FilePool(operations, 'write', OPEN_FILES);
-  const reading = new FilePool(operations, 'read', OPEN_FILES);
+  const writing = new FilePool(operations, 'write', WRITTEN_FILES);
+  const reading = new FilePool(operations, 'read', HASHED_FILES);
   const flusher = new FileFlusher(operations);
   const hasher = new FileHasher(operations, reading);
   const storages = new Map<number, StorageFiles>();
@@ -71,6 +73,14 @@ function createHandlers(operations: FileOperations, processes: ProcessFacts): Ha
     },
     write: ({ place, writes, data }, answered) => {
       filesOf(place).write(writes, data);
+      answered(DONE);
+    },
+    inspect: ({ place, names }, answered) => {
+      filesOf(place).inspect(names);
+      answered(DONE);
+    },
+    release: ({ place, names }, answered) => {
+      filesOf(place).release(names);
       answered(DONE);
     },
     demote: ({ place, names }, answered) => {

@@ -21,6 +21,8 @@ export interface JournalWriterParts {
   readonly snapshot: () => readonly JournalRecord[];
   /** The journal is given up, and has been removed. Called once. */
   readonly failed: (failure: BtgetError) => void;
+  /** There was no room for it. It is tried again when there is more to say, and says everything then. */
+  readonly noRoom: (failure: BtgetError) => void;
 }
 
 /** Puts records into the journal's file, one operation after another, and writes it anew when it has become long. */
@@ -30,7 +32,8 @@ export class JournalWriter {
   readonly #waiting: (() => void)[] = [];
   #isBusy = false;
   #isBroken = false;
-  /** Of the last record that was written, or of the head; null while there is no file that we wrote. */
+  #hasBegun = false;
+  /** Of the last record that was written, or of the head; null while there is no file that records can be added to. */
   #seal: number | null = null;
   #length = 0;
   /** Beyond this the journal is written anew. Bytes. */
@@ -44,7 +47,7 @@ export class JournalWriter {
 
   /** Whether anything has been, or is being, written down. */
   get hasBegun(): boolean {
-    return this.#seal !== null;
+    return this.#hasBegun;
   }
 
   /**
@@ -81,6 +84,7 @@ export class JournalWriter {
     const { owner, random, snapshot, file } = this.#parts;
     const head = encodeHead(owner, random.bytes(NONCE_LENGTH));
     const bytes = Buffer.concat([head, encodeRecords(lastSeal(head), [...snapshot(), ...last])]);
+    this.#hasBegun = true;
     this.#seal = lastSeal(bytes);
     this.#length = bytes.length;
     this.#maxLength = Math.max(this.#minLength, bytes.length * 2);
@@ -97,8 +101,11 @@ export class JournalWriter {
       begin((outcome) =>
         this.#later(() => {
           // Busy still: what is asked for now comes after what waits already.
-          if (outcome.ok) answered();
-          else this.giveUp(outcome.failure, answered);
+          if (!outcome.ok && outcome.failure.code !== 'disk-full') this.giveUp(outcome.failure, answered);
+          else {
+            if (!outcome.ok) this.#keepFor(outcome.failure);
+            answered();
+          }
           this.#isBusy = false;
           this.#waiting.shift()?.();
         }),
@@ -106,6 +113,15 @@ export class JournalWriter {
     };
     if (this.#isBusy) this.#waiting.push(run);
     else run();
+  }
+
+  /**
+   * On a full disk little is written to the files either, so what the journal says stays nearly all that there is to say.
+   * Half a record may stand behind it now.
+   */
+  #keepFor(failure: BtgetError): void {
+    this.#seal = null;
+    this.#parts.noRoom(failure);
   }
 
   /**

@@ -102,11 +102,18 @@ export class Resume implements WriteJournal {
       keeper.begin({ rewrites: false, verified: [], files: new Map(), unflushed: [] }, answered);
       return;
     }
-    const identities = new Map<number, FileIdentity>();
-    for (const [index, identity] of files.entries()) if (identity !== null) identities.set(index, identity);
     const rewrites = exists || verified.length > 0;
     const ofFiles = filesOfPieces(metainfo.files, layout, new Set(unflushed));
-    keeper.begin({ rewrites, verified, files: identities, unflushed: ofFiles }, answered);
+    keeper.begin({ rewrites, verified, files: identitiesOf(files), unflushed: ofFiles }, answered);
+  }
+
+  /** As `begin`, when some of what was verified is gone. */
+  beginAgain({ files, verified }: Findings, answered: () => void): void {
+    if (!this.#keepsJournal) {
+      answered();
+      return;
+    }
+    this.#parts.keeper.beginAgain(verified, identitiesOf(files), answered);
   }
 
   /** The torrent begins to exchange pieces. */
@@ -140,4 +147,10 @@ export class Resume implements WriteJournal {
     this.#parts.keeper.abandon();
     this.#parts.hold.abandon();
   }
+}
+
+function identitiesOf(files: Findings['files']): ReadonlyMap<number, FileIdentity> {
+  const identities = new Map<number, FileIdentity>();
+  for (const [index, identity] of files.entries()) if (identity !== null) identities.set(index, identity);
+  return identities;
 }

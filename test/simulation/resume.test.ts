@@ -215,7 +215,7 @@ test('a journal that fails warns once, and the download comes to its end', () =>
   swarm.start({ seed: true });
   const leech = swarm.start(SLOW);
   swarm.timeline.run(5_000);
-  leech.journal.fail(new BtgetError('disk-full', 'no space left'));
+  leech.journal.fail(new BtgetError('io', 'a bad sector'));
   swarm.timeline.runUntil(() => leech.done, 120_000);
   assert.ok(leech.storage.contents().equals(SAMPLE.content));
   assert.equal(swarm.log.filter((line) => line.includes('warning')).length, 1);

@@ -28,6 +28,8 @@ export class DhtWorld {
   readonly random: Random;
   readonly datagrams: DatagramWorld;
   readonly honest: HonestNode[] = [];
+  /** Whether the routers of nodes that join from now on are none but routers. */
+  publicRouters = false;
   /** How each liar lies, by its host. */
   readonly lies = new Map<string, string>();
   readonly #options: Partial<DhtOptions>;
@@ -125,7 +127,7 @@ export class DhtWorld {
       {
         ...DEFAULT_DHT_OPTIONS,
         ...this.#options,
-        routers: routers.map(({ host, port }) => ({ host, port, isPublic: false })),
+        routers: routers.map(({ host, port }) => ({ host, port, isPublic: this.publicRouters })),
       },
       state,
     );

@@ -180,6 +180,7 @@ export function downloadOnto(
       },
       content,
       options: torrentOptions,
+      prepares: true,
       warned,
       checking: () => undefined,
     },

@@ -105,3 +105,4 @@ export function journaled(storage: Storage, layout: PieceLayout, keeper: Journal
 }
 
 export const DISK_FULL = new BtgetError('disk-full', 'no space left');
+export const BAD_SECTOR = new BtgetError('io', 'a bad sector');

@@ -26,6 +26,7 @@ export type StorageOperation =
   | 'readBlocks'
   | 'demoteFile'
   | 'finishFile'
+  | 'releaseFile'
   | 'sync'
   | 'measureRoom'
   | 'removeBorderFile';
@@ -265,6 +266,10 @@ export class MemoryStorage implements Storage {
 
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void {
     this.#run<DoneOutcome>('finishFile', file, answered, () => this.#finish(this.#file(file)));
+  }
+
+  releaseFile(file: number | null, answered: (outcome: DoneOutcome) => void): void {
+    this.#run<DoneOutcome>('releaseFile', file ?? 'border', answered, () => DONE);
   }
 
   sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void {

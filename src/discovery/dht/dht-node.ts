@@ -93,6 +93,9 @@ export class DhtNode {
         routers,
         closest: (of, target, count) => this.#members.get(of)?.node.table.closest(target, count, 'good') ?? [],
         heardOfOther: (contact) => this.#members.get(contact.ip.family)?.node.table.heardOf(contact),
+        entered: () => {
+          for (const { announcers } of this.#announced) announcers.get(family)?.hurry();
+        },
         idChanged: () => upkeep.enter(),
       },
       this.#options,
@@ -105,9 +108,6 @@ export class DhtNode {
         timers,
         routers,
         wantsOther: () => this.#members.size > 1,
-        entered: () => {
-          for (const { announcers } of this.#announced) announcers.get(family)?.hurry();
-        },
       },
       this.#options,
     );

@@ -7,7 +7,7 @@ import { type Random, shuffle } from '../../base/random.js';
 import type { IpAddress, IpFamily } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import { Allowance } from './allowance.js';
-import { type Contact, contactAt, ID_LENGTH, type NodeId, placeAt } from './contact.js';
+import { addressKey, type Contact, contactAt, ID_LENGTH, type NodeId, placeAt } from './contact.js';
 import { decodeMessage } from './decode-message.js';
 import type { DhtOptions } from './dht-options.js';
 import { encodeError } from './encode-message.js';
@@ -46,6 +46,8 @@ export interface FamilyNodeMediator {
   closest(family: IpFamily, target: NodeId, count: number): readonly Contact[];
   /** A node of the other family was named. */
   heardOfOther(contact: Contact): void;
+  /** Somebody has answered, and nobody did before. */
+  entered(): void;
   /** Our id has changed: who is near us must be found anew. */
   idChanged(): void;
 }
@@ -62,6 +64,7 @@ export class FamilyNode {
   readonly #guard = new SourceGuard();
   readonly #answers: Allowance;
   #table: RoutingTable;
+  #entered = false;
   #sent = 0;
   #received = 0;
 
@@ -184,6 +187,11 @@ export class FamilyNode {
     return this.#lookups.add(target, query, events);
   }
 
+  /** Nobody answers any more. The next one that does is news. */
+  isAlone(): void {
+    this.#entered = false;
+  }
+
   /** Forgets what others have stored too long ago. */
   expire(): void {
     this.#responder.expire();
@@ -213,6 +221,10 @@ export class FamilyNode {
     const isPoor = close.length < CLOSE_START;
     const others = this.#table.contacts().filter((contact) => isPoor || !close.includes(contact));
     const chance = shuffle(random, others).slice(0, isPoor ? CLOSE_START : CHANCE_START);
+    // After an outage every node looks bad, and is asked all the same.
+    const contacts = [...close, ...chance];
+    const known = new Set(contacts.map(addressKey));
+    const entries = isPoor ? routers.entries(this.family).filter(({ address }) => !known.has(addressKey(address))) : [];
     return {
       mediator: {
         timers,
@@ -222,9 +234,8 @@ export class FamilyNode {
         askAddress: (address, query, answered) => this.askAddress(address, query, answered),
         misled: (teller) => this.#table.misled(teller),
       },
-      // After an outage every node looks bad, and is asked all the same.
-      contacts: [...close, ...chance],
-      entries: isPoor ? routers.addresses(this.family) : [],
+      contacts,
+      entries,
     };
   }
 
@@ -259,6 +270,9 @@ export class FamilyNode {
       if (contact.ip.family !== this.family && mayName(from.ip, contact.ip)) this.#mediator.heardOfOther(contact);
     }
     if (seenAs !== null && familyOf(seenAs.host) === this.family) this.#seenAt(seenAs.host, from.ip);
+    if (this.#entered) return;
+    this.#entered = true;
+    this.#mediator.entered();
   }
 
   /** "Consider restarting its DHT node with a new node ID, taking this IP into account." */

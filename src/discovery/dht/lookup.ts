@@ -7,6 +7,7 @@ import { type Contact, contactAt, type NodeId } from './contact.js';
 import type { DhtOptions } from './dht-options.js';
 import type { Answer, Query } from './message.js';
 import { mayName } from './neighbourhood.js';
+import type { Entry } from './routers.js';
 import type { QueryOutcome } from './transactions.js';
 
 /** Queries under way, the slow ones with the others. */
@@ -69,7 +70,7 @@ export class Lookup {
   }
 
   /** Starts from nodes that we know, all of whom are asked, and from `entries`, nodes of which only the address is known. */
-  begin(contacts: readonly Contact[], entries: readonly PeerAddress[]): void {
+  begin(contacts: readonly Contact[], entries: readonly Entry[]): void {
     for (const contact of contacts) this.#candidates.addOwn(contact);
     for (const entry of entries) this.#askEntry(entry);
     this.#later(() => this.#proceed(), 0);
@@ -80,13 +81,17 @@ export class Lookup {
     for (const task of this.#tasks) task.cancel();
   }
 
-  #askEntry(entry: PeerAddress): void {
+  #askEntry({ address, isPublic }: Entry): void {
     this.#entriesUnderWay += 1;
     const heard = this.#sent(null, (outcome) => {
       this.#entriesUnderWay -= 1;
-      if (outcome.ok) this.#gotAnswer(outcome.answer, contactAt(outcome.answer.id, entry));
+      if (!outcome.ok) return;
+      const contact = contactAt(outcome.answer.id, address);
+      const candidate = isPublic ? undefined : this.#candidates.add(contact, null);
+      if (candidate !== undefined) this.#candidates.answered(candidate, outcome.answer.token);
+      this.#gotAnswer(outcome.answer, contact);
     });
-    this.#mediator.askAddress(entry, this.#query, heard);
+    this.#mediator.askAddress(address, this.#query, heard);
   }
 
   #askCandidate(candidate: Candidate): void {

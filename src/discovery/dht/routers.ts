@@ -16,6 +16,12 @@ interface KnownRouter {
   reached: boolean;
 }
 
+/** Where a router is. */
+export interface Entry {
+  readonly address: PeerAddress;
+  readonly isPublic: boolean;
+}
+
 /** One router, for displays. */
 export interface RouterStatus {
   readonly host: string;
@@ -49,8 +55,10 @@ export class Routers {
     if (this.#routers.length === 0) resolved(0);
   }
 
-  addresses(family: 4 | 6): PeerAddress[] {
-    return this.#routers.flatMap(({ addresses }) => addresses.filter(({ host }) => familyOf(host) === family));
+  entries(family: 4 | 6): Entry[] {
+    return this.#routers.flatMap(({ router: { isPublic }, addresses }) =>
+      addresses.filter(({ host }) => familyOf(host) === family).map((address) => ({ address, isPublic })),
+    );
   }
 
   /** Whether a router is there that we do not keep as a node. */

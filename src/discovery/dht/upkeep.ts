@@ -19,8 +19,6 @@ export interface UpkeepMediator {
   readonly routers: Routers;
   /** Whether contacts of the other family are of use too (BEP 32: "it should request both"). */
   wantsOther(): boolean;
-  /** Somebody has answered, and nobody was known before. */
-  entered(): void;
 }
 
 export class Upkeep {
@@ -80,7 +78,6 @@ export class Upkeep {
 
   #walk(): void {
     const node = this.#node;
-    const wasAlone = node.table.count('good') === 0;
     const other = this.#mediator.wantsOther();
     const want = { nodes: node.family === 4 || other, nodes6: node.family === 6 || other };
     node.lookUp(
@@ -94,7 +91,7 @@ export class Upkeep {
           // In a DHT that is just beginning, others come soon.
           if (good < FEW_NODES) this.#tryAgain();
           else this.#failures = 0;
-          if (wasAlone && good > 0) this.#mediator.entered();
+          if (good === 0) node.isAlone();
         },
       },
     );

@@ -150,12 +150,13 @@ describe('the file of a journal', () => {
   });
 
   it('says that the disk is full', async (t) => {
-    const { replace } = here(t, {
+    const { replace, root } = here(t, {
       write: () => {
         throw systemError('ENOSPC', 'write');
       },
     });
     await assert.rejects(replace('x'), { code: 'disk-full' });
+    assert.deepEqual(readdirSync(root), [], 'nothing is left of the attempt');
   });
 });
 

@@ -10,7 +10,13 @@ import {
 } from '../../../src/resume/journal-keeper.js';
 import type { JournaledStorage } from '../../../src/resume/journaled-storage.js';
 import { type JournalContents, readJournal } from '../../../src/resume/read-journal.js';
-import { DEFAULT_MEMORY_JOURNAL_OPTIONS, DISK_FULL, journaled, MemoryJournal } from '../../support/memory-journal.js';
+import {
+  BAD_SECTOR,
+  DEFAULT_MEMORY_JOURNAL_OPTIONS,
+  DISK_FULL,
+  journaled,
+  MemoryJournal,
+} from '../../support/memory-journal.js';
 import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../../support/memory-storage.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
 import { seededRandom } from '../../support/seeded-random.js';
@@ -332,11 +338,34 @@ test('a journal that grows is written anew, and says the same', () => {
   assert.deepEqual(world.pieces.slice(-20), order.slice(-20), 'the newest are still known as such');
 });
 
-test('a journal that fails is said to be gone once, is removed, and stops nothing', () => {
+test('on a full disk the journal waits, and says everything when there is room', () => {
   const world = new World({ latency: 1 }).begin();
   world.commit(0);
   world.timeline.run(2_000);
   world.file.fail(DISK_FULL);
+  world.commit(1);
+  world.timeline.run(2_000);
+  assert.deepEqual(world.pieces, [0], 'what it said stays');
+  world.file.fail(null);
+  world.commit(2);
+  world.timeline.run(2_000);
+  assert.deepEqual(world.log, ['begun', 'sync', 'replace', 'sync', 'append', 'sync', 'replace']);
+  assert.deepEqual(world.pieces, [0, 1, 2]);
+  assert.deepEqual(world.warnings, ['no-journal: the resume journal waits for room on the disk: no space left']);
+  world.file.fail(DISK_FULL);
+  world.commit(3);
+  world.timeline.run(2_000);
+  world.file.fail(null);
+  world.end();
+  assert.deepEqual(world.pieces, [0, 1, 2, 3]);
+  assert.equal(world.contents?.isClean, true);
+});
+
+test('a journal that fails is said to be gone once, is removed, and stops nothing', () => {
+  const world = new World({ latency: 1 }).begin();
+  world.commit(0);
+  world.timeline.run(2_000);
+  world.file.fail(BAD_SECTOR);
   world.commit(1);
   world.timeline.run(1_005);
   world.file.fail(null);
@@ -344,7 +373,7 @@ test('a journal that fails is said to be gone once, is removed, and stops nothin
   world.timeline.run(60_000);
   assert.deepEqual(world.log, ['begun', 'sync', 'replace', 'sync', 'append', 'remove']);
   assert.deepEqual(world.warnings, [
-    'no-journal: no resume journal is kept, so that the next start hashes everything: no space left',
+    'no-journal: no resume journal is kept, so that the next start hashes everything: a bad sector',
   ]);
   world.end();
   assert.equal(world.log.at(-1), 'ended');
@@ -362,13 +391,13 @@ test('a flush that fails is never spoken of as done', () => {
 
 test('a failure at the start or at the end is no reason to wait for ever', () => {
   const start = new World();
-  start.file.fail(DISK_FULL);
+  start.file.fail(BAD_SECTOR);
   start.begin({ ...NOTHING, rewrites: true, verified: [SAMPLE.piece(0)] });
   assert.deepEqual(start.log, ['replace', 'remove', 'begun']);
   const end = new World().begin();
   end.commit(0);
   end.timeline.run(0);
-  end.file.fail(DISK_FULL);
+  end.file.fail(BAD_SECTOR);
   end.end();
   assert.deepEqual(end.log, ['begun', 'replace', 'sync', 'remove', 'ended']);
 });

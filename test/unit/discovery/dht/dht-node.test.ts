@@ -64,26 +64,57 @@ test('a search in an empty DHT ends, having asked nobody', () => {
   assert.deepEqual(log, [{ answered: 0, queries: 0 }]);
 });
 
-test('who comes before its routers tries again until they are there, and then announces at once', () => {
-  const world = network(3);
+/** A node that has come before its router, has announced a torrent in vain, and tries again 145 s after the beginning. */
+function lateNode() {
+  const world = network(1);
   const router = world.honest[0] as HonestNode;
-  for (const { address } of world.honest.slice(0, 3)) world.datagrams.detach(address);
+  world.datagrams.detach(router.address);
   const late = world.join();
+  world.timeline.run(MINUTE);
   late.node.announce(HASH, { port: 7000, impliedPort: false, isSeed: () => false }, () => undefined);
-  world.timeline.run(2 * MINUTE);
+  world.timeline.run(MINUTE);
   assert.equal(good(late), 0);
-  assert.deepEqual(
-    late.node.status().routers.map(({ state }) => state),
-    ['silent', 'silent', 'silent'],
-  );
+  assert.deepEqual(states(late), ['silent']);
   world.datagrams.attach(router.address, (packet, from) => router.node.datagramCameIn(packet, from));
-  world.timeline.run(5 * MINUTE);
-  assert.equal(good(late), 1);
+  return { world, router, late };
+}
+
+const states = ({ node }: HonestNode) => node.status().routers.map(({ state }) => state);
+
+test('who comes before its router tries again until it is there, and announces to it', () => {
+  const { world, router, late } = lateNode();
+  world.timeline.run(20_000);
+  assert.equal(good(late), 0);
+  world.timeline.run(10_000);
+  assert.deepEqual([good(late), states(late)], [1, ['reached']]);
   assert.equal(router.node.status().families[0]?.stored.peers, 1);
-  assert.deepEqual(
-    late.node.status().routers.map(({ state }) => state),
-    ['reached', 'silent', 'silent'],
+});
+
+test('as soon as anybody answers, torrents that nobody has answered are announced', () => {
+  const { world, router, late } = lateNode();
+  late.node.addNode(router.address);
+  world.timeline.run(2_000);
+  assert.equal(router.node.status().families[0]?.stored.peers, 1);
+});
+
+test('who knows nobody asks its router for peers, as any node', () => {
+  const { world, late } = lateNode();
+  const log: unknown[] = [];
+  late.node.search(
+    HASH,
+    () => log.push('found'),
+    (outcome) => log.push(outcome),
   );
+  world.timeline.run(1_000);
+  assert.deepEqual(log, [{ answered: 1, queries: 1 }]);
+});
+
+test('a public router is asked, and not kept as a node', () => {
+  const world = network(1);
+  world.publicRouters = true;
+  const member = world.join();
+  world.timeline.run(10 * MINUTE);
+  assert.deepEqual([good(member), states(member)], [0, ['reached']]);
 });
 
 test('the next run begins with the nodes of the last one, without a router', () => {
@@ -204,6 +235,23 @@ test('nobody far away makes us send packets into our own network', () => {
   );
   world.timeline.run(MINUTE);
   assert.deepEqual([found, inside.got], [[1], []]);
+});
+
+test('a search that is cancelled tells nothing and asks nobody any more', () => {
+  const world = network(20);
+  world.timeline.run(10 * MINUTE);
+  const [, , , , searcher] = world.honest as HonestNode[];
+  const search = searcher?.node.search(
+    HASH,
+    () => assert.fail('told'),
+    () => assert.fail('told'),
+  );
+  world.timeline.run(1);
+  search?.cancel();
+  const before = searcher?.node.status().families[0]?.sent ?? 0;
+  world.timeline.run(10_000);
+  const after = searcher?.node.status().families[0]?.sent ?? 0;
+  assert.ok(before > 300 && after - before < 700, `${before} bytes, then ${after - before}`);
 });
 
 test('a torrent is announced again within half an hour, until it is stopped', () => {
