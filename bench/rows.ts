@@ -8,6 +8,7 @@ import { fiftyThousandFiles, hundredThousandPieces } from './rows/large-torrents
 import { loopDelay } from './rows/loop-delay.js';
 import { thousandTorrents } from './rows/many-torrents.js';
 import { pickCost } from './rows/pick-cost.js';
+import { journal, restart } from './rows/resume.js';
 import { startup } from './rows/startup.js';
 import { upload, uploadToLibtorrent } from './rows/upload.js';
 import { verify, verifyManyFiles } from './rows/verify.js';
@@ -39,6 +40,8 @@ export const ROWS: Readonly<Record<string, MakeRow>> = {
   'hundred-thousand-pieces': hundredThousandPieces,
   'fifty-thousand-files': fiftyThousandFiles,
   'pick-cost': pickCost,
+  journal,
+  restart,
   'slow-disk': slowDisk,
   'greedy-peers': greedyPeers,
   'loop-delay': loopDelay,

@@ -15,9 +15,8 @@ const NOTHING_ELSE: Omit<NewTorrent, 'name' | 'content' | 'pieceLength' | 'piece
   createdAt: null,
 };
 
-/** One file of zeros in `count` whole pieces of 16 KiB, sparse, below `dir`. Returns the path of its .torrent. */
-export function manyPieces(dir: string, count: number): string {
-  const pieceLength = 16 * KIB;
+/** One file of zeros in `count` whole pieces, sparse, below `dir`. Returns the path of its .torrent. */
+export function manyPieces(dir: string, count: number, pieceLength = 16 * KIB): string {
   const hash = sha1(Buffer.alloc(pieceLength));
   const length = count * pieceLength;
   mkdirSync(join(dir, 'data'), { recursive: true });

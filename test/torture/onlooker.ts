@@ -98,10 +98,17 @@ function hear(heard: Heard, message: Buffer, pieceCount: number): void {
   if (message[0] === BITFIELD) {
     const bitfield = decodeBitfield(message.subarray(1), pieceCount);
     const pieces = Array.from({ length: pieceCount }, (_, piece) => piece);
-    heard.atStart = new Set(pieces.filter((piece) => bitfield?.has(piece)));
+    const has = pieces.filter((piece) => bitfield?.has(piece));
+    if (heard.atStart === null) heard.atStart = new Set(has);
+    // It has come back to us.
+    else for (const piece of has) if (!heard.atStart.has(piece)) note(heard, piece);
   } else if (message[0] === EXTENDED) {
     heard.atStart ??= new Set();
   } else if (message[0] === HAVE) {
-    heard.since.set(message.readUInt32BE(1), performance.now());
+    note(heard, message.readUInt32BE(1));
   }
+}
+
+function note({ since }: Heard, piece: number): void {
+  if (!since.has(piece)) since.set(piece, performance.now());
 }

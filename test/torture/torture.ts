@@ -15,7 +15,7 @@ import { BTGET } from '../support/btget-process.js';
 import { seededRandom } from '../support/seeded-random.js';
 import { type Onlooker, startOnlooker } from './onlooker.js';
 import { Place } from './place.js';
-import { type Moment, type Outcome, runVictim, type VictimParts } from './victim.js';
+import { living, type Moment, type Outcome, runVictim, type VictimParts } from './victim.js';
 
 const KIB = 1024;
 const wanted = Number(process.env['TORTURE_DOWNLOADS'] ?? 500);
@@ -138,6 +138,15 @@ function judgeRestart(place: Place, within: ReadonlySet<number>, left: Left, { h
 
 const root = mkdtempSync(join(process.env['TORTURE_DIR'] ?? tmpdir(), 'btget-torture-'));
 const helpers: ChildProcess[] = [];
+function tidyUp(): void {
+  for (const child of [...helpers, ...living]) child.kill('SIGKILL');
+  rmSync(root, { recursive: true, force: true });
+}
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    tidyUp();
+    process.exit(1);
+  });
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
@@ -185,7 +194,6 @@ try {
   say(`hashed at restarts: ${mib(figures.hashed)}; at most ${mib(worst.hashed)}`);
   for (const failure of failures) say(`FAILED ${failure}`);
 } finally {
-  for (const child of helpers) child.kill('SIGKILL');
-  rmSync(root, { recursive: true, force: true });
+  tidyUp();
 }
 process.exitCode = failures.length === 0 ? 0 : 1;

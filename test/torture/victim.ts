@@ -1,11 +1,14 @@
 /** One btget that downloads, and may be killed. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, type FSWatcher, mkdirSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { BTGET } from '../support/btget-process.js';
 import type { Heard, Onlooker } from './onlooker.js';
 import type { Place } from './place.js';
+
+/** All that run now, so that whoever ends the torture can end them. */
+export const living = new Set<ChildProcess>();
 
 /** When it is killed. */
 export type Moment =
@@ -58,6 +61,7 @@ export async function runVictim(parts: VictimParts, moment: Moment | null): Prom
     '--json',
     ...args,
   ]);
+  living.add(child);
   const ended = once(child, 'close');
   let killedAt: number | null = null;
   const kill = (): void => {
@@ -75,6 +79,7 @@ export async function runVictim(parts: VictimParts, moment: Moment | null): Prom
   });
   const stop = moment === null ? (): void => undefined : killAt(moment, parts, heard, kill);
   await ended;
+  living.delete(child);
   stop();
   if (child.signalCode === null) killedAt = null;
   const events = output.split('\n').filter((line) => line.startsWith('{') && line.endsWith('}'));
