@@ -382,6 +382,17 @@ describe('the storage wrapper', () => {
     scene.close();
   });
 
+  it('opens nothing while it is held, and says so when that is over', () => {
+    const scene = new Scene(2);
+    scene.wrapper.hold(true);
+    assert.equal(scene.open(0), false);
+    assert.deepEqual(scene.log, []);
+    scene.wrapper.hold(false);
+    assert.match(scene.log.join(), /room/);
+    assert.equal(scene.open(0), true);
+    scene.close();
+  });
+
   it('checks a piece on the disk again when that failed', () => {
     const scene = new Scene(0, 0);
     scene.disk.failNext('checkPiece', BROKEN);

@@ -78,4 +78,15 @@ describe('Backlog', () => {
     feed(backlog, now + 60_000, 100, 4);
     assert.ok(backlog.size > 100, `size ${backlog.size}`);
   });
+
+  it('keeps to the queue that the peer states, be it longer or shorter, but not to any length', () => {
+    const sizeAfter = (stated: number) => {
+      const backlog = createBacklog();
+      backlog.setLimit(stated);
+      backlog.askedWhileIdle(0);
+      for (let answers = 0; answers < 5_000; answers += 1) backlog.blockCameIn(100, BLOCK);
+      return backlog.size;
+    };
+    assert.deepEqual([3, 1_000, 1_000_000].map(sizeAfter), [3, 1_000, DEFAULT_BACKLOG_OPTIONS.mostStated]);
+  });
 });
