@@ -38,6 +38,7 @@ export class ContentMap {
   readonly #borders = new Set<number>();
   /** What was there at the start; null until that is known, and when nothing can lie aside. */
   #survey: readonly Pick<FileSurvey, 'found'>[] | null = null;
+  #isSurveyed = false;
   /** Shared pieces of which it is known how they lie. */
   readonly #rules = new Map<number, PlaceRule>();
 
@@ -59,8 +60,10 @@ export class ContentMap {
     return this.#shared.count > 0;
   }
 
-  /** `survey`: what was there before anything was written, by index in the metainfo. */
+  /** `survey`: what was there before anything was written, by index in the metainfo. Later ones say nothing of that. */
   surveyed(survey: readonly Pick<FileSurvey, 'found'>[], hasBorderFile: boolean): void {
+    if (this.#isSurveyed) return;
+    this.#isSurveyed = true;
     this.#survey = hasBorderFile || this.#selected !== null ? survey : null;
   }
 

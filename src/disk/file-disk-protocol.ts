@@ -87,6 +87,10 @@ export interface Work {
     answer: boolean;
   };
   write: { request: { place: StoragePlace; writes: readonly FileWrite[]; data: Uint8Array }; answer: null };
+  /** Fails when one of the files is no longer what it was when it was written to. */
+  inspect: { request: { place: StoragePlace; names: readonly FileNames[] }; answer: null };
+  /** Forgets what was known of the file. */
+  release: { request: { place: StoragePlace; names: FileNames }; answer: null };
   demote: { request: { place: StoragePlace; names: FileNames }; answer: null };
   finish: {
     request: {

@@ -68,10 +68,12 @@ export function createFileDisk(options: FileDiskOptions): FileDisk {
       throw error;
     }, 0);
   };
+  const writer = new WorkerThread(workerModule, crashed, options.writer);
+  const hashing = new HashQueue(Array.from({ length: hashingWorkers }, () => new WorkerThread(workerModule, crashed)));
   const disk: SharedDisk = {
     timers,
-    writer: new WorkerThread(workerModule, crashed, options.writer),
-    hashing: new HashQueue(workerModule, hashingWorkers, crashed),
+    writer,
+    hashing,
     readPool: new FileReadPool(readOperations, options.openFiles),
     readOperations,
   };
@@ -86,14 +88,14 @@ export function createFileDisk(options: FileDiskOptions): FileDisk {
     openTarget({ dir, name }) {
       const place = { id: targets, root: resolve(dir), target: name, name: journalName(name) };
       targets += 1;
-      return createFileTarget(disk.writer, place);
+      return createFileTarget(writer, place);
     },
     hashPieces: (files, pieceLength, progress, done) =>
-      hashPieces({ timers, hashing: disk.hashing, jobsAtOnce: hashingWorkers * 3 }, files, pieceLength, progress, done),
-    startHashing: () => disk.hashing.start(),
-    stopHashing: () => disk.hashing.kill(),
+      hashPieces({ timers, hashing, jobsAtOnce: hashingWorkers * 3 }, files, pieceLength, progress, done),
+    startHashing: () => hashing.start(),
+    stopHashing: () => hashing.kill(),
     close(answered) {
-      disk.hashing.end(() => disk.writer.end(() => timers.addTask(answered, 0)));
+      hashing.end(() => writer.end(() => timers.addTask(answered, 0)));
     },
   };
 }

@@ -43,6 +43,16 @@ export const NO_LINKS: ReadonlySet<string> = new Set([
   'EXDEV',
 ]);
 
+/** A file that is no longer what it was; `part` is its part name. Where its index is known this becomes a `FileLost`. */
+export class LostName extends BtgetError {
+  readonly part: string;
+
+  constructor(part: string, message: string, code: FailureCode = 'io') {
+    super(code, message);
+    this.part = part;
+  }
+}
+
 /** The failure that a system error about `path` is. What is no system error is a bug, and thrown again. */
 export function fileFailure(error: unknown, path: string): BtgetError {
   if (error instanceof BtgetError) return error;
@@ -82,6 +92,8 @@ function codeOf(error: SystemError, onOpenFile: boolean): FailureCode {
 export interface FailureMessage {
   readonly code: FailureCode;
   readonly message: string;
+  /** The part name of a file that was lost, or null. */
+  readonly lost: string | null;
   readonly cause: { readonly message: string; readonly code: string; readonly syscall: string } | null;
 }
 
@@ -90,11 +102,13 @@ export function encodeFailure(failure: BtgetError): FailureMessage {
   return {
     code: failure.code,
     message: failure.message,
+    lost: failure instanceof LostName ? failure.part : null,
     cause: isSystemError(cause) ? { message: cause.message, code: cause.code, syscall: cause.syscall } : null,
   };
 }
 
 export function decodeFailure(message: FailureMessage): BtgetError {
+  if (message.lost !== null) return new LostName(message.lost, message.message, message.code);
   if (message.cause === null) return new BtgetError(message.code, message.message);
   const { code, syscall } = message.cause;
   const cause = Object.assign(new Error(message.cause.message), { code, syscall });

@@ -1,7 +1,7 @@
 /** What becomes of a file as a whole: found, taken back, made whole under its final name. */
 import { BtgetError } from '../base/failure.js';
 import type { StoragePlace, Work } from './file-disk-protocol.js';
-import { about, fileFailure } from './file-failure.js';
+import { about, fileFailure, LostName } from './file-failure.js';
 import type { Flushed } from './file-flusher.js';
 import { below, foldersExist, notAFile } from './file-guard.js';
 import type { FileNames } from './file-names.js';
@@ -12,7 +12,7 @@ import type { FileSurvey } from './storage.js';
 const COMPARE_LENGTH = 256 * 1024;
 const READERS = 0o444;
 
-const ABSENT: FileSurvey = { found: 'absent', length: 0, identity: null, finalBeside: false };
+const ABSENT: FileSurvey = { found: 'absent', length: 0, identity: null, bothNames: false };
 
 /** Looks which files are there. Throws when something that is no file is in the place of one. */
 export function surveyFiles(
@@ -46,13 +46,21 @@ function surveyFile(operations: FileOperations, place: StoragePlace, part: strin
   const name = below(place.root, found === 'part' ? part : final);
   const identity = about(name, () => operations.identify(name));
   if (identity === undefined) return ABSENT;
-  return { found, length: identity.length, identity, finalBeside: found === 'part' && finalFacts !== undefined };
+  const bothNames = partFacts !== undefined && partFacts.id === finalFacts?.id;
+  return { found, length: identity.length, identity, bothNames };
 }
 
-/** The file under the final name is ours, and incomplete: it gets its part name back where part names are used. */
-export function demoteFile(files: StorageFiles, names: FileNames): void {
+/**
+ * The file under the final name is ours, and incomplete: it gets its part name back where part names are used. If it has
+ * both, it keeps that one.
+ */
+export function demoteFile(operations: FileOperations, files: StorageFiles, names: FileNames): void {
   const { root, partNames } = files.place;
   const found = files.lookAt(names);
+  if (found?.path === names.part && lookUp(operations, below(root, names.final))?.id === found.facts.id) {
+    files.unlink(names.final);
+    return;
+  }
   if (found?.path !== names.final) {
     const why = found === undefined ? 'it is not there' : `${below(root, names.part)} is beside it`;
     throw new BtgetError('io', `cannot take back ${below(root, names.final)}: ${why}`);
@@ -101,6 +109,11 @@ export function finishFile(
         return;
       }
       steps(() => {
+        // Flushing may take its time.
+        const { path: stillThere, facts } = findWhole(operations, files, names, request.length);
+        if (stillThere !== path || facts.length !== request.length) {
+          throw new LostName(names.part, `${below(root, path)}: somebody has changed it meanwhile`);
+        }
         if (path === names.part) takeFinalName(operations, files, request);
         files.release(names);
         files.flushFolders(answered);
@@ -127,9 +140,12 @@ function prepare(operations: FileOperations, files: StorageFiles, request: Work[
   const { path, facts, ours } = findWhole(operations, files, names, length);
   if (facts.length < length) {
     const name = below(files.place.root, path);
-    throw new BtgetError('io', `cannot finish ${name}: it has ${facts.length} of ${length} bytes`);
+    throw new LostName(names.part, `cannot finish ${name}: it has ${facts.length} of ${length} bytes`);
   }
-  if (facts.length > length) files.change(path, (descriptor) => operations.setLength(descriptor, length));
+  if (facts.length > length) {
+    files.change(path, (descriptor) => operations.setLength(descriptor, length));
+    if (ours) files.claim(names, path, { ...facts, length });
+  }
   const mode = facts.mode | ((facts.mode & READERS) >> 2);
   // A file that came to us whole keeps the mode that its owner gave it.
   if (executable && ours && mode !== facts.mode) {
@@ -144,7 +160,7 @@ function findWhole(operations: FileOperations, files: StorageFiles, names: FileN
   const final = below(root, names.final);
   const found = files.lookAt(names);
   if (length > 0) {
-    if (found === undefined) throw new BtgetError('io', `cannot finish ${final}: it is not there`);
+    if (found === undefined) throw new LostName(names.part, `cannot finish ${final}: it is not there`);
     return found;
   }
   // No byte of an empty file has been verified, so nothing proves a longer one to be this torrent's.

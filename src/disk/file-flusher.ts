@@ -1,5 +1,5 @@
 import type { BtgetError } from '../base/failure.js';
-import { about, fileFailure } from './file-failure.js';
+import { about, fileFailure, isSystemError } from './file-failure.js';
 import type { FileOperations } from './file-operations.js';
 
 // Enough to keep a disk's queue filled; each holds one thread of Node's pool while the disk takes its time.
@@ -64,21 +64,41 @@ export class FileFlusher {
       this.#end(flush, failed);
       return;
     }
-    let descriptor: number;
+    let descriptor: number | null;
     try {
-      descriptor = this.#operations.open(path, 'read', false);
+      descriptor = this.#open(path);
     } catch (error) {
       this.#end(flush, fileFailure(error, path));
       return;
     }
+    if (descriptor === null) {
+      this.#end(flush, null);
+      return;
+    }
+    this.#flushOpen(flush, descriptor);
+  }
+
+  /** Null when somebody removed it, or put in its place what is nobody's file: nothing of it is left to be flushed. */
+  #open(path: string): number | null {
+    try {
+      const { kind } = this.#operations.lookUp(path) ?? { kind: 'other' };
+      if (kind === 'file' || kind === 'folder') return this.#operations.open(path, 'read', false);
+    } catch (error) {
+      if (!isSystemError(error) || error.code !== 'ENOENT') throw error;
+    }
+    return null;
+  }
+
+  #flushOpen(flush: Flush, descriptor: number): void {
+    const { path } = flush;
     this.#operations.flush(descriptor, (error) => {
       let failure = error === null ? null : fileFailure(error, path);
+      if (failure !== null) this.#failed.set(path, failure);
       try {
         about(path, () => this.#operations.close(descriptor));
       } catch (closing) {
         failure ??= fileFailure(closing, path);
       }
-      if (failure !== null) this.#failed.set(path, failure);
       this.#end(flush, failure);
       this.#runMore();
     });

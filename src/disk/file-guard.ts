@@ -55,8 +55,8 @@ export function lastOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
 
-/** Makes the folders above the last element of `path`, and tells `made` the folder that each new one lies in. */
-export function makeFolders(calls: FileOperations, root: string, path: string, made: (inside: string) => void): void {
+/** Makes the folders above the last element of `path`, and tells `making` beforehand the folder that each new one lies in. */
+export function makeFolders(calls: FileOperations, root: string, path: string, making: (inside: string) => void): void {
   about(root, () => calls.makeFolder(root, true));
   let inside = root;
   for (const folder of foldersOf(path)) {
@@ -64,8 +64,8 @@ export function makeFolders(calls: FileOperations, root: string, path: string, m
     const facts = about(name, () => calls.lookUp(name));
     if (facts !== undefined) guard(calls, root, name, facts);
     else {
+      making(inside);
       about(name, () => inFolderOf(calls, root, folder, (nameIn) => calls.makeFolder(nameIn(lastOf(folder)), false)));
-      made(inside);
     }
     inside = name;
   }

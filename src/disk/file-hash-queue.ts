@@ -1,6 +1,6 @@
 /** Hashing of what lies on the disk, by as many workers as there are cores. */
 import type { HashAnswer, HashJob } from './file-disk-protocol.js';
-import { WorkerThread } from './file-worker-thread.js';
+import type { WorkerThread } from './file-worker-thread.js';
 
 // A message costs as much as hashing some 20 KiB: small jobs travel together.
 const BATCH_LENGTH = 4 * 1024 * 1024;
@@ -23,8 +23,8 @@ export class HashQueue {
   /** How many of `#waiting` have been handed out. */
   #taken = 0;
 
-  constructor(module: URL, threadCount: number, crashed: (error: Error) => void) {
-    this.#threads = Array.from({ length: threadCount }, () => new WorkerThread(module, crashed));
+  constructor(threads: readonly WorkerThread[]) {
+    this.#threads = threads;
   }
 
   /** Starts all threads ahead of the first job. */

@@ -84,7 +84,7 @@ export class FileJournal {
       for (let done = 0; done < bytes.length; )
         done += about(path, () => operations.write(descriptor, bytes, done, bytes.length - done, length + done));
     } catch (error) {
-      operations.close(descriptor);
+      about(path, () => operations.close(descriptor));
       throw error;
     }
     return descriptor;
@@ -107,8 +107,13 @@ export class FileJournal {
 
   #flush(descriptor: number, path: string, answered: Flushed): void {
     this.#operations.flush(descriptor, (error) => {
-      this.#operations.close(descriptor);
-      answered(error === null ? null : fileFailure(error, path));
+      let failure = error === null ? null : fileFailure(error, path);
+      try {
+        about(path, () => this.#operations.close(descriptor));
+      } catch (closing) {
+        failure ??= fileFailure(closing, path);
+      }
+      answered(failure);
     });
   }
 }
@@ -128,7 +133,7 @@ export function readUpTo(operations: FileOperations, path: string, length: numbe
     }
     return bytes.subarray(0, begin);
   } finally {
-    operations.close(descriptor);
+    about(path, () => operations.close(descriptor));
   }
 }
 

@@ -87,7 +87,7 @@ export class FileLock {
     try {
       about(this.#path, () => this.#operations.write(descriptor, bytes, 0, bytes.length, 0));
     } finally {
-      this.#operations.close(descriptor);
+      about(this.#path, () => this.#operations.close(descriptor));
     }
   }
 
@@ -147,7 +147,7 @@ export class FileLock {
     try {
       about(path, () => this.#operations.write(descriptor, bytes, 0, bytes.length, 0));
     } finally {
-      this.#operations.close(descriptor);
+      about(path, () => this.#operations.close(descriptor));
     }
   }
 

@@ -21,7 +21,7 @@ export interface FileLookParts {
 // A worker looks at that many files in one go, so that another torrent's pieces need not wait for a look at 100,000.
 const LOOK_COUNT = 1000;
 
-const ABSENT: FileSurvey = { found: 'absent', length: 0, identity: null, finalBeside: false };
+const ABSENT: FileSurvey = { found: 'absent', length: 0, identity: null, bothNames: false };
 
 /** `Storage.survey`; the places know by it what was there. */
 export function surveyFiles(parts: FileLookParts, answered: (outcome: SurveyOutcome) => void): void {

@@ -10,6 +10,7 @@ export class FilePlaces {
   readonly names: StorageNames;
   readonly borderNames: FileNames;
   readonly map: ContentMap;
+  readonly #files: Metainfo['files'];
   readonly #layout: PieceLayout;
   readonly #place: StoragePlace;
 
@@ -24,6 +25,7 @@ export class FilePlaces {
     this.map = new ContentMap(metainfo, layout, selected);
     const border = borderName(output ?? metainfo.files[0]?.path[0] ?? metainfo.name, metainfo.infoHash);
     this.borderNames = { part: border, final: border };
+    this.#files = metainfo.files;
     this.#layout = layout;
     this.#place = place;
   }
@@ -52,6 +54,17 @@ export class FilePlaces {
 
   addressOf(segment: Exclude<ContentSegment, { kind: 'zeros' }>): FileAddress {
     return { storage: this.#place.id, root: this.#place.root, names: this.#namesOf(segment) };
+  }
+
+  /** `file` null is the border file. */
+  namesOf(file: number | null): FileNames {
+    return file === null ? this.borderNames : this.names.of(file);
+  }
+
+  /** The file of this part name, as an index in the metainfo; null for the border file. */
+  fileOf(part: string): number | null {
+    const index = this.#files.findIndex((_, at) => this.names.of(at).part === part);
+    return index === -1 ? null : index;
   }
 
   #namesOf(segment: Exclude<ContentSegment, { kind: 'zeros' }>): FileNames {

@@ -1,6 +1,6 @@
 /** The main thread's open files, for uploading: opened and closed without blocking. */
 import { BtgetError } from '../base/failure.js';
-import { fileFailure, isOutOfDescriptors, isSystemError } from './file-failure.js';
+import { fileFailure, isOutOfDescriptors, isSystemError, LostName } from './file-failure.js';
 import { below, foldersExist, notAFile } from './file-guard.js';
 import type { FileNames } from './file-names.js';
 import type { ReadOperations } from './file-operations.js';
@@ -36,6 +36,8 @@ export class FileReadPool {
   readonly #bound: number;
   /** The longest unused first. */
   readonly #entries = new Map<string, Entry>();
+  /** Which files they were when they were first opened, by key: another of that name has not been verified. */
+  readonly #ids = new Map<string, string>();
   /** Let go of while somebody reads them. */
   readonly #forgotten = new Map<HeldFile, Entry>();
   /** Files that the system is closing. */
@@ -83,6 +85,7 @@ export class FileReadPool {
 
   /** Closes the file as soon as nobody reads it; who asks next gets it by its name at that time. */
   forget(address: FileAddress): void {
+    this.#ids.delete(keyOf(address));
     const entry = this.#entries.get(keyOf(address));
     if (entry !== undefined) this.#forget(entry);
   }
@@ -90,6 +93,7 @@ export class FileReadPool {
   /** Closes the files of a torrent that has no read under way. */
   forgetAll(storage: number): void {
     for (const entry of [...this.#entries.values()]) if (entry.storage === storage) this.#forget(entry);
+    for (const key of [...this.#ids.keys()]) if (key.startsWith(`${storage}:`)) this.#ids.delete(key);
   }
 
   #forget(entry: Entry): void {
@@ -115,7 +119,7 @@ export class FileReadPool {
     if (path === undefined) return;
     const name = below(root, path);
     this.#operations.open(name, (error, descriptor) => {
-      if (error === null) this.#check(entry, { name, descriptor });
+      if (error === null) this.#check(entry, names, { name, descriptor });
       else if (isOutOfDescriptors(error) && this.#makeRoom(() => this.#open(entry, address, attempt))) return;
       // Finished in this moment: the part has its final name.
       else if (isSystemError(error) && error.code === 'ENOENT' && path === names.part && attempt === 0) {
@@ -131,19 +135,26 @@ export class FileReadPool {
       foldersExist(this.#operations, root, names.final);
       for (const path of attempt === 0 ? [names.part, names.final] : [names.final]) {
         const facts = this.#operations.lookUp(below(root, path));
-        if (facts !== undefined && facts.kind !== 'file') throw notAFile(below(root, path), facts);
+        if (facts !== undefined && facts.kind !== 'file') throw lost(names, notAFile(below(root, path), facts));
         if (facts !== undefined) return path;
       }
-      throw new BtgetError('cannot-open', `cannot open ${final}: it is not there`);
+      throw lost(names, new BtgetError('cannot-open', `cannot open ${final}: it is not there`));
     } catch (error) {
       this.#failed(entry, fileFailure(error, final));
       return undefined;
     }
   }
 
-  #check(entry: Entry, file: HeldFile): void {
+  #check(entry: Entry, names: FileNames, file: HeldFile): void {
     this.#operations.facts(file.descriptor, (error, facts) => {
       if (error === null && facts?.kind === 'file') {
+        const id = this.#ids.get(entry.key);
+        if (id !== undefined && id !== facts.id) {
+          this.#close(file);
+          this.#failed(entry, new LostName(names.part, `${file.name}: somebody has replaced it meanwhile`));
+          return;
+        }
+        this.#ids.set(entry.key, facts.id);
         entry.file = file;
         for (const answered of entry.waiting.splice(0)) answered({ ok: true, file });
         return;
@@ -201,4 +212,8 @@ export class FileReadPool {
 
 function keyOf({ storage, names }: FileAddress): string {
   return `${storage}:${names.final}`;
+}
+
+function lost({ part }: FileNames, { code, message }: BtgetError): LostName {
+  return new LostName(part, message, code);
 }

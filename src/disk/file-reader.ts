@@ -1,11 +1,11 @@
 /** Reads blocks for uploading, on the main thread and without blocking. */
-import { BtgetError } from '../base/failure.js';
+import type { BtgetError } from '../base/failure.js';
 import type { PieceLayout } from '../metainfo/piece-layout.js';
 import type { ContentMap, ContentSegment } from './content-map.js';
-import { fileFailure } from './file-failure.js';
+import { fileFailure, LostName } from './file-failure.js';
 import type { ReadOperations } from './file-operations.js';
 import type { FileAddress, FileReadPool, HeldFile } from './file-read-pool.js';
-import type { BlockRead } from './storage.js';
+import { type BlockRead, FileLost } from './storage.js';
 
 export interface FileReaderParts {
   readonly layout: PieceLayout;
@@ -80,12 +80,14 @@ function readSegments(
       return;
     }
     const address = parts.addressOf(segment);
+    const file = segment.kind === 'border' ? null : segment.file;
     parts.pool.open(address, (opened) => {
       if (!opened.ok) {
-        answered(opened.failure);
+        const { failure } = opened;
+        answered(failure instanceof LostName ? new FileLost(file, failure.code, failure.message) : failure);
         return;
       }
-      readFully(parts.operations, opened.file, targets, segment.begin, (failure) => {
+      readFully(parts.operations, opened.file, file, targets, segment.begin, (failure) => {
         parts.pool.release(address, opened.file);
         if (failure === null) next(index + 1);
         else answered(failure);
@@ -98,6 +100,7 @@ function readSegments(
 function readFully(
   operations: ReadOperations,
   { name, descriptor }: HeldFile,
+  file: number | null,
   into: readonly Buffer[],
   begin: number,
   answered: Answer,
@@ -107,7 +110,7 @@ function readFully(
   const more = (): void => {
     operations.read(descriptor, rest, position, (error, count) => {
       if (error !== null) answered(fileFailure(error, name));
-      else if (count === 0) answered(new BtgetError('io', `cannot read ${name}: it ends at byte ${position}`));
+      else if (count === 0) answered(new FileLost(file, 'io', `cannot read ${name}: it ends at byte ${position}`));
       else {
         position += count;
         rest = splitBuffers(rest, count)[1];

@@ -5,7 +5,7 @@ import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import { PLACE_RULES, type PlaceRule } from './content-map.js';
 import type { StoragePlace, Told, Work, WorkKind } from './file-disk-protocol.js';
-import { decodeFailure } from './file-failure.js';
+import { decodeFailure, type FailureMessage, LostName } from './file-failure.js';
 import type { HashQueue } from './file-hash-queue.js';
 import { type FileLookParts, measureRoom, surveyFiles } from './file-look.js';
 import type { ReadOperations } from './file-operations.js';
@@ -13,22 +13,25 @@ import { FilePlaces } from './file-places.js';
 import type { FileReadPool } from './file-read-pool.js';
 import { type FileReaderParts, readBlocks } from './file-reader.js';
 import type { WorkerThread } from './file-worker-thread.js';
-import type {
-  BlockRead,
-  CheckOutcome,
-  DiskRoom,
-  DoneOutcome,
-  PieceSlot,
-  Storage,
-  SurveyOutcome,
-  SyncOutcome,
+import {
+  type BlockRead,
+  type CheckOutcome,
+  type DiskRoom,
+  type DoneOutcome,
+  FileLost,
+  type PieceSlot,
+  type Storage,
+  type SurveyOutcome,
+  type SyncOutcome,
 } from './storage.js';
 
 /** What all torrents of a process share. */
 export interface SharedDisk {
   readonly timers: Timers;
-  readonly writer: WorkerThread;
-  readonly hashing: HashQueue;
+  readonly writer: Pick<WorkerThread, 'ask' | 'started'>;
+  readonly hashing: Pick<HashQueue, 'add' | 'drop' | 'closeFiles'> & {
+    readonly running: SharedDisk['writer'] | undefined;
+  };
   readonly readPool: FileReadPool;
   readonly readOperations: ReadOperations;
 }
@@ -54,6 +57,8 @@ export class FileStorage implements Storage {
   readonly #places: FilePlaces;
   readonly #reading: FileReaderParts;
   readonly #looking: FileLookParts;
+  /** Some piece went to the files block by block. */
+  #written = false;
   /** Answers of the writer and of reads that are due. */
   #due = 0;
   #closed: { readonly answered: () => void } | null = null;
@@ -105,11 +110,12 @@ export class FileStorage implements Storage {
     };
     this.#ask('commit', request, [], (told) => {
       if (told.ok && told.value) this.#places.map.settle(piece, 'kept');
-      this.#later(() => answered(told.ok ? { ok: true, matches: told.value } : failed(told)));
+      this.#later(() => answered(told.ok ? { ok: true, matches: told.value } : this.#failed(told)));
     });
   }
 
   writeBlock(piece: PieceIndex, begin: number, data: Buffer, answered: (outcome: DoneOutcome) => void): void {
+    this.#written = true;
     const copy = new Uint8Array(data);
     const writes = this.#places.writes(this.#layout.beginOf(piece) + begin, data.length);
     this.#askToDo('write', { place: this.#place, writes, data: copy }, [copy.buffer], answered);
@@ -121,7 +127,8 @@ export class FileStorage implements Storage {
     const check = (rule: PlaceRule, ...others: readonly PlaceRule[]): void => {
       this.#checkBy(rule, piece, (outcome) => {
         const [next, ...rest] = others;
-        if (!outcome.ok || outcome.matches || next === undefined || !mayDiffer) answered(outcome);
+        if (!outcome.ok || outcome.matches) answered(outcome);
+        else if (next === undefined || !mayDiffer) this.#inspect(piece, answered);
         else check(next, ...rest);
       });
     };
@@ -141,6 +148,18 @@ export class FileStorage implements Storage {
         answered({ ok: true, matches });
       });
     });
+  }
+
+  /** What was written and is wrong on the disk may be somebody's doing who is no peer. */
+  #inspect(piece: PieceIndex, answered: (outcome: CheckOutcome) => void): void {
+    if (!this.#written) {
+      answered({ ok: true, matches: false });
+      return;
+    }
+    const writes = this.#places.writes(this.#layout.beginOf(piece), this.#layout.lengthOf(piece));
+    this.#ask('inspect', { place: this.#place, names: writes.map(({ names }) => names) }, [], (told) =>
+      this.#later(() => answered(told.ok ? { ok: true, matches: false } : this.#failed(told))),
+    );
   }
 
   readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {
@@ -178,10 +197,16 @@ export class FileStorage implements Storage {
     });
   }
 
+  releaseFile(file: number | null, answered: (outcome: DoneOutcome) => void): void {
+    const names = this.#places.namesOf(file);
+    this.#disk.readPool.forget({ storage: this.#place.id, root: this.#place.root, names });
+    this.#askToDo('release', { place: this.#place, names }, [], answered);
+  }
+
   sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void {
     const named = also.map((file) => ({ file, names: this.#places.names.of(file) }));
     this.#ask('sync', { place: this.#place, also: named }, [], (told) =>
-      this.#later(() => answered(told.ok ? { ok: true, flushed: told.value } : failed(told))),
+      this.#later(() => answered(told.ok ? { ok: true, flushed: told.value } : this.#failed(told))),
     );
   }
 
@@ -210,13 +235,13 @@ export class FileStorage implements Storage {
     });
   }
 
-  #askToDo<K extends 'write' | 'demote' | 'finish' | 'remove'>(
+  #askToDo<K extends 'write' | 'demote' | 'finish' | 'remove' | 'release'>(
     kind: K,
     request: Work[K]['request'],
     moved: readonly ArrayBuffer[],
     answered: (outcome: DoneOutcome) => void,
   ): void {
-    this.#ask(kind, request, moved, (told) => this.#later(() => answered(told.ok ? DONE : failed(told))));
+    this.#ask(kind, request, moved, (told) => this.#later(() => answered(told.ok ? DONE : this.#failed(told))));
   }
 
   #ask<K extends WorkKind>(
@@ -229,7 +254,7 @@ export class FileStorage implements Storage {
   }
 
   #askOf<K extends WorkKind>(
-    thread: WorkerThread,
+    thread: SharedDisk['writer'],
     kind: K,
     request: Work[K]['request'],
     moved: readonly ArrayBuffer[],
@@ -254,11 +279,13 @@ export class FileStorage implements Storage {
     }, 0);
   }
 
+  #failed(told: { readonly failure: FailureMessage }): { readonly ok: false; readonly failure: BtgetError } {
+    const failure = decodeFailure(told.failure);
+    if (!(failure instanceof LostName)) return { ok: false, failure };
+    return { ok: false, failure: new FileLost(this.#places.fileOf(failure.part), failure.code, failure.message) };
+  }
+
   #refuseWhenClosed(): void {
     if (this.#closed !== null) throw new Error('something was asked of a storage that is closed');
   }
-}
-
-function failed(told: Told<unknown> & { ok: false }): { readonly ok: false; readonly failure: BtgetError } {
-  return { ok: false, failure: decodeFailure(told.failure) };
 }

@@ -8,7 +8,7 @@ import type { Target } from './target.js';
 type Answered = (outcome: DoneOutcome) => void;
 
 /** A journal and a lock in files, which the worker that writes the download writes too: what is asked is done in order. */
-export function createFileTarget(writer: WorkerThread, place: TargetPlace): Target {
+export function createFileTarget(writer: Pick<WorkerThread, 'ask'>, place: TargetPlace): Target {
   const ask =
     (kind: 'removeJournal' | 'takeLock' | 'checkLock' | 'refreshLock' | 'releaseLock') =>
     (answered: Answered): void =>

@@ -8,14 +8,16 @@ import { FileFlusher } from './file-flusher.js';
 import { FileHasher } from './file-hashing.js';
 import type { FileOperations } from './file-operations.js';
 import { FilePool } from './file-pool.js';
-import { systemProcesses } from './file-process.js';
+import type { ProcessFacts } from './file-process.js';
 import { measureFiles, measureFree } from './file-room.js';
 import { createTargetHandlers } from './file-target-work.js';
 import { DONE, flushed, type Handlers } from './file-told.js';
 import { StorageFiles } from './file-writing.js';
 
-/** Descriptors that a worker keeps open, for each way of opening. A worker does either much writing or much hashing. */
-const OPEN_FILES = 64;
+/** Files that a worker keeps open for writing. */
+const WRITTEN_FILES = 64;
+/** Files that it keeps open for hashing, which goes through them in order; there are as many workers as cores. */
+const HASHED_FILES = 8;
 
 /** The port of the thread that asks; the shape of `MessagePort`. */
 export interface WorkPort {
@@ -28,8 +30,8 @@ export interface WorkPort {
  * Serves `port` until it is asked to end. Failures of the world are answers; anything else that is thrown is a bug, and
  * ends the worker loudly.
  */
-export function servePieceWork(port: WorkPort, operations: FileOperations): void {
-  const handlers = createHandlers(operations);
+export function servePieceWork(port: WorkPort, operations: FileOperations, processes: ProcessFacts): void {
+  const handlers = createHandlers(operations, processes);
   port.on('message', ({ id, kind, request }) => {
     const answered = (told: Told<Work[WorkKind]['answer']>): void => {
       port.postMessage({ id, told });
@@ -45,9 +47,9 @@ export function servePieceWork(port: WorkPort, operations: FileOperations): void
   });
 }
 
-function createHandlers(operations: FileOperations): Handlers<WorkKind> {
-  const writing = new FilePool(operations, 'write', OPEN_FILES);
-  const reading = new FilePool(operations, 'read', OPEN_FILES);
+function createHandlers(operations: FileOperations, processes: ProcessFacts): Handlers<WorkKind> {
+  const writing = new FilePool(operations, 'write', WRITTEN_FILES);
+  const reading = new FilePool(operations, 'read', HASHED_FILES);
   const flusher = new FileFlusher(operations);
   const hasher = new FileHasher(operations, reading);
   const storages = new Map<number, StorageFiles>();
@@ -73,9 +75,18 @@ function createHandlers(operations: FileOperations): Handlers<WorkKind> {
       filesOf(place).write(writes, data);
       answered(DONE);
     },
-    demote: ({ place, names }, answered) => {
-      demoteFile(filesOf(place), names);
+    inspect: ({ place, names }, answered) => {
+      filesOf(place).inspect(names);
       answered(DONE);
+    },
+    release: ({ place, names }, answered) => {
+      filesOf(place).release(names);
+      answered(DONE);
+    },
+    demote: ({ place, names }, answered) => {
+      demoteFile(operations, filesOf(place), names);
+      // What is written to it next must not come to lie under its final name, should the power go.
+      filesOf(place).flushFolders(flushed(answered));
     },
     finish: (request, answered) => finishFile(operations, filesOf(request.place), request, flushed(answered)),
     sync: ({ place, also }, answered) =>
@@ -89,7 +100,7 @@ function createHandlers(operations: FileOperations): Handlers<WorkKind> {
       files?.close();
       answered(DONE);
     },
-    ...createTargetHandlers(operations, systemProcesses),
+    ...createTargetHandlers(operations, processes),
     hash: ({ jobs }, answered) => answered({ ok: true, value: jobs.map((job) => hasher.hash(job)) }),
     closeFiles: (_request, answered) => {
       reading.closeAll();

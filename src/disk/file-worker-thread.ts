@@ -122,7 +122,7 @@ export class WorkerThread {
     const due = [...this.#due.values()];
     this.#due.clear();
     for (const answered of due) {
-      answered({ ok: false, failure: { code: failure.code, message: failure.message, cause: null } });
+      answered({ ok: false, failure: { code: failure.code, message: failure.message, lost: null, cause: null } });
     }
   }
 }

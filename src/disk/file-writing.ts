@@ -1,7 +1,7 @@
 /** The files of one torrent as the writing worker sees them: which name is ours, how far it reaches, what is unflushed. */
 import { BtgetError } from '../base/failure.js';
 import type { FileWrite, NamedFile, StoragePlace } from './file-disk-protocol.js';
-import { about, isSystemError, NO_LINKS } from './file-failure.js';
+import { about, isSystemError, LostName, NO_LINKS } from './file-failure.js';
 import { type FileFlusher, type Flushed, UnflushedNames } from './file-flusher.js';
 import { below, folderOf, foldersExist, inFolderOf, lastOf, makeFolders, notAFile } from './file-guard.js';
 import type { FileNames } from './file-names.js';
@@ -17,7 +17,7 @@ interface OurFile {
   /** It was at least this long when we last looked: shorter means that somebody cut it. */
   extent: number;
   /** Somebody took it from us; what it held is gone. A file that comes to its place may even get its `id`. */
-  lost: BtgetError | null;
+  lost: LostName | null;
 }
 
 type Identities = ReadonlyMap<number, FileIdentity>;
@@ -67,6 +67,11 @@ export class StorageFiles {
     }
   }
 
+  /** Throws when somebody has meanwhile removed, replaced or cut a file of these that we write to. */
+  inspect(names: readonly FileNames[]): void {
+    for (const one of names) if (this.#ours.has(one.part)) this.#openOurs(one);
+  }
+
   /**
    * The file as it is under one of its names, its part name first, or undefined when there is none. `ours` is false
    * for a file under its final name that we have never written to. Throws when a name is taken by what is no file,
@@ -99,9 +104,9 @@ export class StorageFiles {
   /** Makes the file under `path`, one of its names, with the folders above it. */
   create(names: FileNames, path: string): FoundFile {
     const { root } = this.place;
-    makeFolders(this.#operations, root, path, (inside) => this.#folderChanged(inside));
+    makeFolders(this.#operations, root, path, (inside) => this.#folderChanges(inside));
+    this.#folderChanges(folderOf(root, path));
     const { facts } = this.#pool.create(root, path);
-    this.#folderChanged(folderOf(root, path));
     this.claim(names, path, facts);
     return { path, facts, ours: true };
   }
@@ -125,6 +130,7 @@ export class StorageFiles {
   rename(from: string, to: string, replacing: boolean): void {
     const { root } = this.place;
     const name = below(root, to);
+    this.#folderChanges(folderOf(root, to));
     about(name, () =>
       inFolderOf(this.#operations, root, to, (nameIn) => {
         const [old, free] = [nameIn(lastOf(from)), nameIn(lastOf(to))];
@@ -132,27 +138,25 @@ export class StorageFiles {
         else if (!renameToFree(this.#operations, old, free)) throw foreignFile(name);
       }),
     );
-    this.#folderChanged(folderOf(root, from));
-    this.#folderChanged(folderOf(root, to));
   }
 
   /** Removes the name `path` below the root. */
   unlink(path: string): void {
     const { root } = this.place;
+    this.#folderChanges(folderOf(root, path));
     about(below(root, path), () =>
       inFolderOf(this.#operations, root, path, (nameIn) => this.#operations.unlink(nameIn(lastOf(path)))),
     );
-    this.#folderChanged(folderOf(root, path));
   }
 
   /** Makes a link of name `path` that holds `target`, with the folders above it. */
   makeLink(target: string, path: string): void {
     const { root } = this.place;
-    makeFolders(this.#operations, root, path, (inside) => this.#folderChanged(inside));
+    makeFolders(this.#operations, root, path, (inside) => this.#folderChanges(inside));
+    this.#folderChanges(folderOf(root, path));
     about(below(root, path), () =>
       inFolderOf(this.#operations, root, path, (nameIn) => this.#operations.makeLink(target, nameIn(lastOf(path)))),
     );
-    this.#folderChanged(folderOf(root, path));
   }
 
   /** Flushes the file under `path`, written to or not. */
@@ -209,7 +213,8 @@ export class StorageFiles {
     return null;
   }
 
-  #folderChanged(folder: string): void {
+  /** Before it does: what fails in between leaves a folder to be flushed for nothing, never one that is forgotten. */
+  #folderChanges(folder: string): void {
     if (!this.#operations.flushesFolders) return;
     // Flushing follows no link, and a folder may be reached by one.
     this.#unflushedFolders.add(about(folder, () => this.#operations.realPath(folder)));
@@ -223,7 +228,7 @@ export class StorageFiles {
     const open = this.#pool.open(root, known.path);
     if (open === undefined || open.facts.id !== known.id || open.facts.length < known.extent) {
       const what = open === undefined ? 'removed it' : open.facts.id === known.id ? 'cut it short' : 'replaced it';
-      known.lost = new BtgetError('io', `cannot write ${below(root, known.path)}: somebody has ${what} meanwhile`);
+      known.lost = new LostName(names.part, `${below(root, known.path)}: somebody has ${what} meanwhile`);
       throw known.lost;
     }
     return { file: known, open };

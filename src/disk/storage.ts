@@ -2,7 +2,7 @@
  * The contract of a torrent's bytes on a disk. The file adapter keeps it with a worker that hashes and writes; tests
  * keep it in memory. Every answer comes later, on the timeline of whoever built the storage, never within the call.
  */
-import type { BtgetError } from '../base/failure.js';
+import { BtgetError, type FailureCode } from '../base/failure.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 
@@ -35,6 +35,20 @@ export interface SlotPool {
   giveBack(slot: PieceSlot): void;
 }
 
+/**
+ * Somebody removed, cut or replaced a file that the torrent had bytes in: which of them are left is not known, and nothing
+ * is written to it until `releaseFile`.
+ */
+export class FileLost extends BtgetError {
+  /** Index in the metainfo; null for the border file. */
+  readonly file: number | null;
+
+  constructor(file: number | null, code: FailureCode, message: string) {
+    super(code, message);
+    this.file = file;
+  }
+}
+
 export type CheckOutcome =
   | { readonly ok: true; readonly matches: boolean }
   | { readonly ok: false; readonly failure: BtgetError };
@@ -61,8 +75,8 @@ export interface FileSurvey {
   readonly length: number;
   /** Null when absent. */
   readonly identity: FileIdentity | null;
-  /** 'final' beside 'part': a file of the final name exists as well, and is not ours until proved. */
-  readonly finalBeside: boolean;
+  /** It has both names: a crash came between the two steps that give a whole file its final one. */
+  readonly bothNames: boolean;
 }
 
 export type SurveyOutcome =
@@ -118,7 +132,8 @@ export interface Storage {
 
   /**
    * A file found under its final name turned out to be incomplete, but ours: it gets its `.part` name back. Where files
-   * grow under their final names it keeps it, and may be written to from here on.
+   * grow under their final names it keeps it, and may be written to from here on. One that has both names loses its final
+   * one. The names are flushed when it is answered.
    * `file` is an index in the metainfo.
    */
   demoteFile(file: number, answered: (outcome: DoneOutcome) => void): void;
@@ -129,6 +144,12 @@ export interface Storage {
    * built with `overwrite`, or when its bytes are the same; else the answer is a 'foreign-file' failure.
    */
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void;
+
+  /**
+   * What was known of the file is forgotten: from here on it is what lies there, or is made anew. For a file that was lost,
+   * before its pieces are checked. `file` null is the border file.
+   */
+  releaseFile(file: number | null, answered: (outcome: DoneOutcome) => void): void;
 
   /**
    * Flushes everything written so far, and the files that `also` names by their index in the metainfo, whoever wrote them.

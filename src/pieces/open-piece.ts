@@ -62,4 +62,22 @@ export class OpenPiece {
     this.#arrivedCount += 1;
     this.lastBlockAt = now;
   }
+
+  /** Throws when an invariant is broken. For tests. */
+  check(): void {
+    if (this.slot === null && !this.writesThrough) throw new Error(`piece ${this.piece} has nowhere to go`);
+    if (this.slot !== null && this.writesThrough && this.pendingSpills === 0) {
+      throw new Error(`piece ${this.piece} keeps its slot after it was spilled`);
+    }
+  }
+}
+
+/** The longest without a block among the pieces that arrive in memory. */
+export function idlest(pieces: Iterable<OpenPiece>): OpenPiece | undefined {
+  let found: OpenPiece | undefined;
+  for (const piece of pieces) {
+    if (piece.slot === null || piece.writesThrough || piece.isWhole) continue;
+    if (found === undefined || piece.lastBlockAt < found.lastBlockAt) found = piece;
+  }
+  return found;
 }

@@ -3,22 +3,10 @@ import { BtgetError } from '../base/failure.js';
 import type { BlockRead, CheckOutcome, DoneOutcome, SlotPool, Storage } from '../disk/storage.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
 import type { Bitfield } from '../wire/bitfield.js';
-import { OpenPiece } from './open-piece.js';
+import { idlest, OpenPiece } from './open-piece.js';
+import type { PieceEvents } from './piece-events.js';
 import { PieceMemory, type PieceMemoryOptions } from './piece-memory.js';
 import { VerifiedPieces } from './verified-pieces.js';
-
-export interface PieceEvents {
-  /** `data` is the piece's bytes, valid during the call; null when it went to the disk block by block. */
-  pieceVerified(piece: PieceIndex, data: Buffer | null): void;
-  /** The hash is wrong, and the piece is closed: its blocks are gone. `data` as above. */
-  pieceFailed(piece: PieceIndex, data: Buffer | null): void;
-  /** The disk lost blocks, and the piece is closed: it starts over, and no peer is to blame. `diskFailed` came first. */
-  pieceDropped(piece: PieceIndex): void;
-  /** There may be room again after `openPiece` said false. */
-  roomForPieces(): void;
-  /** The disk refused something. Whole pieces are kept in memory until `retry` or the end of a `hold`. */
-  diskFailed(failure: BtgetError): void;
-}
 
 /**
  * What we have and whether it is right; blocks in and out.
@@ -38,6 +26,8 @@ export class StorageWrapper {
   readonly #open = new Map<PieceIndex, OpenPiece>();
   /** Whole pieces that wait for the disk to work again. */
   readonly #refused: OpenPiece[] = [];
+  /** Verified pieces of which nobody knows whether the disk still has them. */
+  readonly #doubted = new Set<PieceIndex>();
   #unwrittenLength = 0;
   /** The disk takes nothing at present. */
   #held = false;
@@ -93,6 +83,23 @@ export class StorageWrapper {
   }
 
   /**
+   * Whatever the disk held of these pieces may be gone. Verified ones are not read until `trust`; open ones whose blocks
+   * went to the disk are dropped.
+   */
+  doubt(pieces: Iterable<PieceIndex>): void {
+    for (const piece of pieces) {
+      const open = this.#open.get(piece);
+      if (this.have.has(piece)) this.#doubted.add(piece);
+      else if (open?.writesThrough === true && !open.damaged) this.#damage(open);
+    }
+  }
+
+  /** Of those that were doubted the ones that are gone are lost by now. */
+  trust(): void {
+    this.#doubted.clear();
+  }
+
+  /**
    * Makes room for a piece that we lack. False when there is no memory: `roomForPieces` follows when there is some,
    * and by then the slot longest without a block may have been spilled. A piece that no slot is long enough for, or
    * that waited for `spillAfter` while none of the memory is ours, needs none: it goes to the disk block by block.
@@ -102,8 +109,7 @@ export class StorageWrapper {
     if (this.#open.has(piece) || this.have.has(piece)) throw new Error(`piece ${piece} cannot be opened`);
     const slot = this.#memory.take(this.#layout.lengthOf(piece));
     if (slot === undefined) return false;
-    const blockCount = this.#layout.blockCount(piece);
-    this.#open.set(piece, new OpenPiece(piece, slot, blockCount, this.#timers.now()));
+    this.#open.set(piece, new OpenPiece(piece, slot, this.#layout.blockCount(piece), this.#timers.now()));
     return true;
   }
 
@@ -131,7 +137,7 @@ export class StorageWrapper {
 
   /** Reads for an upload. A piece that is not verified (any more) is an 'io' failure. The answer comes later. */
   readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {
-    const lacking = reads.find(({ piece }) => !this.have.has(piece));
+    const lacking = reads.find(({ piece }) => !this.have.has(piece) || this.#doubted.has(piece));
     if (lacking === undefined) {
       this.#storage.readBlocks(reads, answered);
       return;
@@ -171,10 +177,7 @@ export class StorageWrapper {
   check(): void {
     for (const [piece, open] of this.#open) {
       if (this.have.has(piece)) throw new Error(`piece ${piece} is open and had`);
-      if (open.slot === null && !open.writesThrough) throw new Error(`piece ${piece} has nowhere to go`);
-      if (open.slot !== null && open.writesThrough && open.pendingSpills === 0) {
-        throw new Error(`piece ${piece} keeps its slot after it was spilled`);
-      }
+      open.check();
     }
   }
 
@@ -206,6 +209,10 @@ export class StorageWrapper {
 
   #settled(open: OpenPiece, outcome: CheckOutcome): void {
     if (this.#open.get(open.piece) !== open) return;
+    if (open.damaged) {
+      this.#written(open);
+      return;
+    }
     if (!outcome.ok) {
       this.#refused.push(open);
       this.#events.diskFailed(outcome.failure);
@@ -265,14 +272,17 @@ export class StorageWrapper {
     }
   }
 
+  #damage(open: OpenPiece): void {
+    open.damaged = true;
+    const waits = this.#refused.indexOf(open);
+    if (waits !== -1) this.#refused.splice(waits, 1);
+    // What is being hashed was whole, and comes back as refused or wrong.
+    if (open.pendingWrites === 0 && (waits !== -1 || !open.isWhole)) this.#written(open);
+  }
+
   #spillIdlest(): void {
-    let idlest: OpenPiece | undefined;
-    for (const open of this.#open.values()) {
-      if (open.slot === null || open.writesThrough || open.isWhole) continue;
-      if (idlest === undefined || open.lastBlockAt < idlest.lastBlockAt) idlest = open;
-    }
-    if (idlest === undefined || this.#timers.now() - idlest.lastBlockAt < this.#options.spillAfter) return;
-    this.#spill(idlest);
+    const open = idlest(this.#open.values());
+    if (open !== undefined && this.#timers.now() - open.lastBlockAt >= this.#options.spillAfter) this.#spill(open);
   }
 
   #spill(open: OpenPiece): void {

@@ -10,7 +10,8 @@
  *   no newer than the journal by more than `lag`, because every batch of writes leaves a record: what changed long after
  *   the last one was changed by somebody else. A file that came back from a backup is older, one that another program
  *   downloaded into has another birth or is newer. Neither needs a hash of a file of 50 GiB to be told from ours.
- * - What was written and not flushed is hashed piece by piece: after a kill it is there, after a power cut perhaps not.
+ * - What was written and not flushed is hashed piece by piece: after a kill it is there, after a power cut perhaps not. So is
+ *   what a file holds that has its final name: it may have got that after the last record.
  * - Even so the newest records are proved, because a drive may have said of its cache that it was flushed, and one piece
  *   of each file, because everything else may have gone wrong.
  *
@@ -43,6 +44,8 @@ export interface BeliefParts {
   readonly contents: JournalContents;
   /** When the journal itself last changed, by the clock that the identities have. */
   readonly writtenAt: bigint;
+  /** Whether files grow under their part names, so that a final name says that its file is whole. */
+  readonly partNames: boolean;
 }
 
 /** What is in none of the lists is taken to be absent. */
@@ -69,6 +72,12 @@ export function believe(parts: BeliefParts, options: BeliefOptions): Belief {
   for (const run of contents.runs) addRun(said, run);
   const written = new Bitfield(layout.pieceCount);
   for (const run of contents.written) addRun(written, run);
+  if (parts.partNames) {
+    for (const [index, file] of files.entries()) {
+      const found = parts.survey[index];
+      if (found?.found === 'final' || found?.bothNames) addRun(written, piecesOfFile(file, layout));
+    }
+  }
   const unknown = possible.filter((piece) => strange.has(piece) || (written.has(piece) && !said.has(piece)));
   const believed = possible.filter((piece) => said.has(piece) && !strange.has(piece));
   if (contents.isClean) return { believed, doubted: [], unknown, known };

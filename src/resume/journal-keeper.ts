@@ -39,8 +39,6 @@ export interface JournalKeeperParts {
 
 /** What a torrent starts with. */
 export interface StartingPoint {
-  /** Whether there is an older journal. */
-  readonly exists: boolean;
   /** Whether a journal is written at once. False where there is nothing to say. */
   readonly rewrites: boolean;
   readonly verified: readonly PieceIndex[];
@@ -61,7 +59,7 @@ export interface StartingPoint {
 export class JournalKeeper {
   readonly #parts: JournalKeeperParts;
   readonly #options: JournalKeeperOptions;
-  readonly #state: KeptState;
+  #state: KeptState;
   /** Null until it begins, and when the journal is no longer kept. */
   #writer: JournalWriter | null = null;
   /** Verified pieces that were written and are not known to be flushed, in the order of their coming. */
@@ -77,6 +75,8 @@ export class JournalKeeper {
   /** The end is written down. */
   #isEnded = false;
   #end: (() => void) | null = null;
+  /** Waits for the batch that is under way. */
+  #again: (() => void) | null = null;
 
   constructor(parts: JournalKeeperParts, options: JournalKeeperOptions) {
     this.#parts = parts;
@@ -88,7 +88,7 @@ export class JournalKeeper {
    * Nothing may be written to the files before this has answered: what an older journal says holds only for files that
    * nobody has touched.
    */
-  begin({ exists, rewrites, verified, files, unflushed }: StartingPoint, answered: () => void): void {
+  begin({ rewrites, verified, files, unflushed }: StartingPoint, answered: () => void): void {
     const { timers, random, owner, file, warned } = this.#parts;
     const snapshot = (): JournalRecord[] => [...this.#state.records(), ...this.#nameWritten()];
     const failed = (failure: BtgetError): void => this.#giveUp(failure);
@@ -97,7 +97,6 @@ export class JournalKeeper {
     this.#writer = new JournalWriter(
       { timers, random, owner, file, snapshot, failed, noRoom },
       this.#options.minLength,
-      exists,
     );
     this.#state.begin(verified, files);
     this.#isBatching = true;
@@ -111,6 +110,35 @@ export class JournalKeeper {
     };
     if (unflushed.length === 0) write();
     else this.#flush(unflushed, write);
+  }
+
+  /**
+   * Verified pieces are gone. Nothing may be written to the files before this has answered: what is written down of a
+   * file must not outlive its bytes. Not answered once the end is asked for.
+   */
+  beginAgain(verified: readonly PieceIndex[], files: ReadonlyMap<number, FileIdentity>, answered: () => void): void {
+    if (this.#writer === null) {
+      answered();
+      return;
+    }
+    if (this.#isBatching) {
+      this.#again = () => this.beginAgain(verified, files, answered);
+      return;
+    }
+    this.#state = new KeptState(this.#parts.layout, this.#options.newestLength);
+    this.#state.begin(verified, files);
+    this.#unflushed.length = 0;
+    this.#namedCount = 0;
+    this.#length = 0;
+    this.#isBatching = true;
+    const begun = (): void => {
+      answered();
+      this.#batchEnded();
+    };
+    this.#flush([], () => {
+      if (this.#writer?.hasBegun === true) this.#writer.rewrite(begun);
+      else begun();
+    });
   }
 
   /** Bytes have been written to the files. */
@@ -188,7 +216,10 @@ export class JournalKeeper {
 
   #batchEnded(): void {
     this.#isBatching = false;
+    const again = this.#again;
+    this.#again = null;
     if (this.#end !== null) this.#finish();
+    else if (again !== null) again();
     else if (this.#hasMore) this.#schedule();
   }
 

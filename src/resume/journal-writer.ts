@@ -38,13 +38,11 @@ export class JournalWriter {
   #length = 0;
   /** Beyond this the journal is written anew. Bytes. */
   #maxLength = 0;
-  #exists: boolean;
 
-  /** `exists`: there is an older journal. A journal shorter than `minLength` is not made shorter. */
-  constructor(parts: JournalWriterParts, minLength: number, exists: boolean) {
+  /** A journal shorter than `minLength` is not made shorter. */
+  constructor(parts: JournalWriterParts, minLength: number) {
     this.#parts = parts;
     this.#minLength = minLength;
-    this.#exists = exists;
   }
 
   /** Whether anything has been, or is being, written down. */
@@ -77,19 +75,15 @@ export class JournalWriter {
     this.#run(answered, (told) => this.#replace([], told));
   }
 
-  /** Removes the file, an older one as well. Answers as `append` does. */
+  /** Removes the file, or what a crash left of one that we never came to write again. Answers as `append` does. */
   remove(answered: () => void): void {
-    this.#run(answered, (told) => {
-      if (this.#exists) this.#parts.file.remove(told);
-      else told({ ok: true });
-    });
+    this.#run(answered, (told) => this.#parts.file.remove(told));
   }
 
   #replace(last: readonly JournalRecord[], told: (outcome: DoneOutcome) => void): void {
     const { owner, random, snapshot, file } = this.#parts;
     const head = encodeHead(owner, random.bytes(NONCE_LENGTH));
     const bytes = Buffer.concat([head, encodeRecords(lastSeal(head), [...snapshot(), ...last])]);
-    this.#exists = true;
     this.#hasBegun = true;
     this.#seal = lastSeal(bytes);
     this.#length = bytes.length;
@@ -106,13 +100,14 @@ export class JournalWriter {
       this.#isBusy = true;
       begin((outcome) =>
         this.#later(() => {
-          this.#isBusy = false;
+          // Busy still: what is asked for now comes after what waits already.
           if (!outcome.ok && outcome.failure.code !== 'disk-full') this.giveUp(outcome.failure, answered);
           else {
             if (!outcome.ok) this.#keepFor(outcome.failure);
             answered();
           }
-          if (!this.#isBusy) this.#waiting.shift()?.();
+          this.#isBusy = false;
+          this.#waiting.shift()?.();
         }),
       );
     };

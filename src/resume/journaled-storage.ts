@@ -78,6 +78,10 @@ export class JournaledStorage implements Storage {
     this.#storage.finishFile(file, this.#untilClosed(answered));
   }
 
+  releaseFile(file: number | null, answered: (outcome: DoneOutcome) => void): void {
+    this.#storage.releaseFile(file, this.#untilClosed(answered));
+  }
+
   sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void {
     this.#storage.sync(also, this.#untilClosed(answered));
   }

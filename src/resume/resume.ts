@@ -22,6 +22,8 @@ export interface ResumeParts {
   readonly hold: TargetHold;
   /** False: the target is only read, so that nothing is written beside it either. */
   readonly mayWrite: boolean;
+  /** Whether files grow under their part names. */
+  readonly partNames: boolean;
   /** False: everything is hashed, whatever the journal says. */
   readonly trustsJournal: boolean;
   /** True: even when everything is there the torrent goes on, and may be started again. */
@@ -72,14 +74,14 @@ export class Resume implements WriteJournal {
 
   /** What to make of what is there. `possible` are the pieces that the files are long enough for. */
   believe(survey: readonly FileSurvey[], possible: readonly PieceIndex[]): Belief {
-    const { metainfo, layout, owner, random, trustsJournal } = this.#parts;
+    const { metainfo, layout, owner, random, partNames, trustsJournal } = this.#parts;
     const contents = this.#found === null || !trustsJournal ? null : readJournal(this.#found.bytes, owner);
     if (this.#found === null || contents === null) {
       return { believed: [], doubted: [], unknown: possible, known: new Set() };
     }
     const { files } = metainfo;
     const writtenAt = this.#found.changedAt;
-    return believe({ files, layout, random, survey, possible, contents, writtenAt }, DEFAULT_BELIEF_OPTIONS);
+    return believe({ files, layout, random, survey, possible, contents, writtenAt, partNames }, DEFAULT_BELIEF_OPTIONS);
   }
 
   /** Nothing may be written to the files before this has answered. */
@@ -97,14 +99,21 @@ export class Resume implements WriteJournal {
     this.#found = null;
     if (verified.length === layout.pieceCount && !seeds) {
       // Nothing is to come, and the journal goes when the last file has its name.
-      keeper.begin({ exists, rewrites: false, verified: [], files: new Map(), unflushed: [] }, answered);
+      keeper.begin({ rewrites: false, verified: [], files: new Map(), unflushed: [] }, answered);
       return;
     }
-    const identities = new Map<number, FileIdentity>();
-    for (const [index, identity] of files.entries()) if (identity !== null) identities.set(index, identity);
     const rewrites = exists || verified.length > 0;
     const ofFiles = filesOfPieces(metainfo.files, layout, new Set(unflushed));
-    keeper.begin({ exists, rewrites, verified, files: identities, unflushed: ofFiles }, answered);
+    keeper.begin({ rewrites, verified, files: identitiesOf(files), unflushed: ofFiles }, answered);
+  }
+
+  /** As `begin`, when some of what was verified is gone. */
+  beginAgain({ files, verified }: Findings, answered: () => void): void {
+    if (!this.#keepsJournal) {
+      answered();
+      return;
+    }
+    this.#parts.keeper.beginAgain(verified, identitiesOf(files), answered);
   }
 
   /** The torrent begins to exchange pieces. */
@@ -138,4 +147,10 @@ export class Resume implements WriteJournal {
     this.#parts.keeper.abandon();
     this.#parts.hold.abandon();
   }
+}
+
+function identitiesOf(files: Findings['files']): ReadonlyMap<number, FileIdentity> {
+  const identities = new Map<number, FileIdentity>();
+  for (const [index, identity] of files.entries()) if (identity !== null) identities.set(index, identity);
+  return identities;
 }

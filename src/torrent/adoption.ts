@@ -4,7 +4,7 @@
  */
 import type { FileSurvey } from '../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
-import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+import { type PieceIndex, type PieceLayout, piecesOfFile } from '../metainfo/piece-layout.js';
 import type { SharedPieces } from '../metainfo/shared-pieces.js';
 import { Bitfield } from '../wire/bitfield.js';
 
@@ -40,10 +40,12 @@ export function piecesToCheck(
 
 /**
  * - `whole`: verified to the last byte under its final name.
- * - `demote`: part of it is verified, or it is known to be ours; it goes on growing under its `.part` name.
+ * - `demote`: part of it is verified, or it is known to be ours; it goes on growing under its `.part` name, and loses its
+ *   final one.
  * - `foreign`: it was looked at and shares nothing with the torrent. It is left alone.
- * - `unproved`: nothing of it could be looked at alone, because its pieces reach into files that are not there. It is left
- *   alone, and compared when the download has its own copy.
+ * - `unproved`: nothing of it could be looked at alone, because its pieces reach into files that are not there or still grow:
+ *   a power cut takes bytes of those after their neighbour in a piece has been flushed and named. It is left alone, and
+ *   compared when the download has its own copy.
  * - `ours`: absent, or under its `.part` name already.
  */
 export type Verdict = 'whole' | 'demote' | 'foreign' | 'unproved' | 'ours';
@@ -64,7 +66,14 @@ export function judgeFiles(
   survey: readonly FileSurvey[],
   evidence: Evidence,
 ): Verdict[] {
-  return content.files.map((file, index) => judgeFile(file, index, layout, survey[index], evidence));
+  const growing = new Bitfield(layout.pieceCount);
+  for (const [index, file] of content.files.entries()) {
+    if (file.padding || survey[index]?.found === 'final') continue;
+    const { first, end } = piecesOfFile(file, layout);
+    for (let piece = first; piece < end; piece += 1) growing.set(piece);
+  }
+  const refutes = (piece: number): boolean => evidence.isLookedAt(piece) && !growing.has(piece);
+  return content.files.map((file, index) => judgeFile(file, index, layout, survey[index], evidence, refutes));
 }
 
 function judgeFile(
@@ -72,22 +81,25 @@ function judgeFile(
   index: number,
   layout: PieceLayout,
   found: FileSurvey | undefined,
-  { isLookedAt, isVerified, isOurs }: Evidence,
+  { isVerified, isOurs }: Evidence,
+  /** Whether a piece that is not verified speaks against each of its files. */
+  refutes: (piece: number) => boolean,
 ): Verdict {
-  if (found?.found !== 'final') return 'ours';
+  if (found === undefined || (found.found !== 'final' && !found.bothNames)) return 'ours';
   // An empty file proves nothing; one of the right length is as good as made by us.
-  if (file.length === 0) return found.length === 0 ? 'whole' : 'foreign';
+  if (file.length === 0) return found.found === 'part' ? 'ours' : found.length === 0 ? 'whole' : 'foreign';
   const first = Math.floor(file.begin / layout.pieceLength);
   const last = Math.floor((file.begin + file.length - 1) / layout.pieceLength);
   let verified = 0;
-  let lookedAt = 0;
+  let refuted = 0;
   for (let piece = first; piece <= last; piece += 1) {
     if (isVerified(piece)) verified += 1;
-    if (isLookedAt(piece)) lookedAt += 1;
+    else if (refutes(piece)) refuted += 1;
   }
+  if (found.found === 'part') return verified === last - first + 1 ? 'ours' : 'demote';
   if (verified === last - first + 1) return found.length === file.length ? 'whole' : 'demote';
   if (verified > 0 || isOurs(index)) return 'demote';
-  return lookedAt === 0 && found.length === file.length ? 'unproved' : 'foreign';
+  return refuted === 0 && found.length === file.length ? 'unproved' : 'foreign';
 }
 
 /** The verdict on a file that is not selected: it is only read, and in nobody's way. */

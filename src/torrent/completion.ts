@@ -35,7 +35,9 @@ export interface CompletionParts {
 /** From verified pieces to whole files, from whole files to done, and from done to the seed goal. Each is told once. */
 export class Completion {
   readonly #parts: CompletionParts;
-  readonly #files: FileProgress;
+  #files: FileProgress;
+  /** Files that were told of. */
+  readonly #told = new Set<number>();
   readonly #finisher: FileFinisher;
   #goalWatch: SeedGoalWatch | null = null;
   /** Everything that was found on the disk has been gone through. */
@@ -49,8 +51,8 @@ export class Completion {
     this.#finisher = new FileFinisher({
       finishFile: (file, answered) => parts.storage.finishFile(file, answered),
       finished: (file) => {
-        parts.diskWorked();
         this.#tellFile(file);
+        parts.diskWorked();
         this.#tellIfDone();
       },
       failed: parts.diskFailed,
@@ -81,6 +83,31 @@ export class Completion {
     goOn();
   }
 
+  /**
+   * Some files are no longer what they were: begins again with what is verified now, when nothing is under way. What was
+   * told is not told again.
+   */
+  beginAgain(verified: readonly PieceIndex[], whole: ReadonlySet<number>): void {
+    this.#files = new FileProgress(this.#parts.metainfo.files, this.#parts.layout);
+    this.#finisher.forget();
+    this.begin(verified, whole);
+  }
+
+  /** The disk is at work on no file. */
+  get isIdle(): boolean {
+    return this.#begun && this.#finisher.isIdle;
+  }
+
+  /** The disk refuses to finish some file. */
+  get isRefused(): boolean {
+    return this.#finisher.isRefused;
+  }
+
+  /** Whether the file was whole at some time of this run. */
+  wasWhole(file: number): boolean {
+    return this.#told.has(file);
+  }
+
   /** Tries again what the disk refused. False when it refused nothing. */
   retry(): boolean {
     return this.#finisher.retry();
@@ -102,7 +129,9 @@ export class Completion {
   #tellFile(index: number): void {
     const { metainfo, options, events } = this.#parts;
     const file = metainfo.files[index];
-    if (file !== undefined) events.fileDone(file, filePath(file, options));
+    if (file === undefined || this.#told.has(index)) return;
+    this.#told.add(index);
+    events.fileDone(file, filePath(file, options));
   }
 
   #tellIfDone(): void {

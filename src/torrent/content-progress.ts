@@ -42,9 +42,17 @@ export class ContentProgress {
   }
 
   pieceVerified(piece: PieceIndex): void {
+    this.#count(piece, 1);
+  }
+
+  pieceLost(piece: PieceIndex): void {
+    this.#count(piece, -1);
+  }
+
+  #count(piece: PieceIndex, sign: 1 | -1): void {
     const length = this.#layout.lengthOf(piece) - (this.#padding.get(piece) ?? 0);
-    this.#left -= length;
-    if (this.#content.hasPiece(piece)) this.#have += length - (this.#unwanted.get(piece) ?? 0);
+    this.#left -= length * sign;
+    if (this.#content.hasPiece(piece)) this.#have += (length - (this.#unwanted.get(piece) ?? 0)) * sign;
   }
 
   #add(to: Map<number, number>, file: TorrentFile): void {

@@ -85,14 +85,21 @@ export class DataCheck {
   #narrow(said: Belief, possible: readonly PieceIndex[], shared: SharedPieces): Belief {
     const { metainfo, layout, content } = this.#parts;
     const isSure = (piece: number): boolean => !shared.has(piece);
-    const skipped = said.unknown.filter((piece) => isSure(piece) && !content.hasPiece(piece));
+    const ofFiles = new Bitfield(layout.pieceCount);
+    for (const file of metainfo.files) {
+      const { first, end } = file.padding ? { first: 0, end: 0 } : piecesOfFile(file, layout);
+      for (let piece = first; piece < end; piece += 1) ofFiles.set(piece);
+    }
+    // What is skipped is unknown the next time, because its file is; a piece of padding alone has none to be known by.
+    const isSkipped = (piece: number): boolean => isSure(piece) && !content.hasPiece(piece) && ofFiles.has(piece);
+    const skipped = said.unknown.filter(isSkipped);
     if (skipped.length > 0) this.#skipped = new Set(filesOfPieces(metainfo.files, layout, new Set(skipped)));
     const unknown = new Set<number>(said.unknown);
     return {
       ...said,
       believed: said.believed.filter(isSure),
       doubted: said.doubted.filter(isSure),
-      unknown: possible.filter((piece) => !isSure(piece) || (unknown.has(piece) && content.hasPiece(piece))),
+      unknown: possible.filter((piece) => !isSure(piece) || (unknown.has(piece) && !isSkipped(piece))),
     };
   }
 

@@ -1,5 +1,6 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
 import type { BtgetError } from '../base/failure.js';
+import { FileLost } from '../disk/storage.js';
 
 export interface DiskPauseOptions {
   /** How long after a refusal the disk is tried again; twice as long each time … */
@@ -14,6 +15,8 @@ export interface DiskPauseParts {
   readonly timers: Timers;
   /** Nothing new is begun while `held`. */
   readonly hold: (held: boolean) => void;
+  /** Nothing that the disk refused is left: whatever else it does, what it refuses goes on being refused. */
+  readonly isClear: () => boolean;
   /** Has the disk do again what it refused. False when that was nothing which can be done again. */
   readonly retry: () => boolean;
   /** It begins; `failure` says why. */
@@ -51,6 +54,8 @@ export class DiskPause {
   /** The disk did not do what it was asked. */
   refused(failure: BtgetError): void {
     if (this.#stopped) return;
+    // What is lost was there before.
+    if (failure instanceof FileLost) this.#hasWorked = true;
     if (this.#isFinal(failure)) {
       this.stop();
       this.#parts.failed(failure);
@@ -69,7 +74,7 @@ export class DiskPause {
   /** The disk has done something that it was asked. */
   worked(): void {
     this.#hasWorked = true;
-    if (this.#failure === null || this.#stopped) return;
+    if (this.#failure === null || this.#stopped || !this.#parts.isClear()) return;
     this.#task?.cancel();
     this.#task = null;
     this.#failure = null;

@@ -22,6 +22,8 @@ export interface ExistingDataParts {
   readonly content: WantedContent;
   /** A torrent that only seeds touches nothing on the disk, and nobody's file is in its way. */
   readonly options: TorrentOptions;
+  /** True: the disk is prepared for what is to come, once: that may hurt pieces that are under way. */
+  readonly prepares: boolean;
   readonly warned: (code: string, message: string) => void;
   /** Bytes looked at, of all that are to be looked at. */
   readonly checking: (checked: number, length: number) => void;
@@ -117,7 +119,8 @@ export class ExistingData {
   #demote(files: readonly number[], next: number, survey: SurveyedFiles, outcome: ExistingDataFound): void {
     const file = files[next];
     if (file === undefined) {
-      this.#prepare(survey, outcome);
+      if (this.#parts.prepares) this.#prepare(survey, outcome);
+      else this.#answer(outcome);
       return;
     }
     const wanted = this.#parts.metainfo.files[file];

@@ -20,7 +20,10 @@ export class FileFinisher {
   /** How many of them have been begun. */
   #begun = 0;
   #underWay = 0;
-  readonly #refused: number[] = [];
+  /** Those that wait for `retry`. */
+  #waiting: number[] = [];
+  /** Files that the disk refused to finish, and has not finished since. */
+  readonly #refused = new Set<number>();
 
   constructor(parts: FileFinisherParts) {
     this.#parts = parts;
@@ -28,7 +31,17 @@ export class FileFinisher {
 
   /** Nothing waits and nothing is under way. */
   get isDone(): boolean {
-    return this.#refused.length === 0 && this.#begun === this.#files.length && this.#underWay === 0;
+    return this.#refused.size === 0 && this.#begun === this.#files.length && this.#underWay === 0;
+  }
+
+  /** The disk refuses some file. */
+  get isRefused(): boolean {
+    return this.#refused.size > 0;
+  }
+
+  /** The disk is at work on none. */
+  get isIdle(): boolean {
+    return this.#underWay === 0;
   }
 
   /** Finishes these files, in this order. */
@@ -39,9 +52,18 @@ export class FileFinisher {
 
   /** Tries again what the disk refused. False when it refused nothing. */
   retry(): boolean {
-    if (this.#refused.length === 0) return false;
-    this.finish(this.#refused.splice(0));
+    if (this.#waiting.length === 0) return false;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.finish(waiting);
     return true;
+  }
+
+  /** Forgets all that is not under way. */
+  forget(): void {
+    this.#begun = this.#files.length;
+    this.#waiting = [];
+    this.#refused.clear();
   }
 
   #next(): void {
@@ -57,11 +79,13 @@ export class FileFinisher {
   #answered(file: number, outcome: DoneOutcome): void {
     this.#underWay -= 1;
     if (outcome.ok) {
+      this.#refused.delete(file);
       this.#next();
       this.#parts.finished(file);
       return;
     }
-    this.#refused.push(file);
+    this.#refused.add(file);
+    this.#waiting.push(file);
     this.#parts.failed(outcome.failure);
   }
 }

@@ -52,6 +52,10 @@ export class GuardedStorage implements Storage {
     this.#storage.finishFile(file, this.#guard(answered));
   }
 
+  releaseFile(file: number | null, answered: (outcome: DoneOutcome) => void): void {
+    this.#storage.releaseFile(file, this.#guard(answered));
+  }
+
   sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void {
     this.#storage.sync(also, this.#guard(answered));
   }

@@ -59,6 +59,7 @@ export function joinDisk({ parts, context, metainfo, layout, content, options, w
     keeper,
     hold: new TargetHold(context, lock, warned),
     mayWrite: options.mode === 'download',
+    partNames: options.partNames,
     trustsJournal: !options.check,
     seeds: options.seedGoal !== null,
     warned,

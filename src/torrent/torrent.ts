@@ -6,6 +6,7 @@
  */
 import type { BtgetError } from '../base/failure.js';
 import type { PeerSource } from '../discovery/peer-source.js';
+import { FileLost } from '../disk/storage.js';
 import { RateMeasure } from '../measure/rate-measure.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { type PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
@@ -18,7 +19,7 @@ import { Completion } from './completion.js';
 import { ContentProgress } from './content-progress.js';
 import { countPeers } from './count-peers.js';
 import { createPeerSources } from './create-peer-sources.js';
-import { DEFAULT_DISK_PAUSE_OPTIONS, DiskPause } from './disk-pause.js';
+import { DiskCare } from './disk-care.js';
 import { ExistingData, type ExistingDataFound } from './existing-data.js';
 import { joinDisk } from './join-disk.js';
 import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
@@ -42,7 +43,7 @@ export class Torrent {
   readonly #resume: Resume;
   readonly #existing: ExistingData;
   readonly #completion: Completion;
-  readonly #pause: DiskPause;
+  readonly #disk: DiskCare;
   readonly #sources: PeerSource;
   #stage: 'new' | 'checking' | 'running' | 'stopping' | 'ended' = 'new';
   /** Who waits for the end. */
@@ -86,27 +87,20 @@ export class Torrent {
       port: parts.port,
       options,
       pieceVerified: (piece) => this.#pieceVerified(piece),
-      diskFailed: (failure) => this.#pause.refused(failure),
-      readFailed: (failure) => warned(failure.code, failure.message),
+      diskFailed: (failure) => this.#disk.refused(failure),
+      readFailed: (failure) => {
+        if (failure instanceof FileLost) this.#disk.refused(failure);
+        else warned(failure.code, failure.message);
+      },
     });
-    this.#existing = new ExistingData(
-      {
-        metainfo,
-        layout,
-        storage,
-        resume,
-        content,
-        options,
-        warned,
-        checking: (checked, length) => {
-          this.#checking = { checked, length };
-        },
-      },
-      (outcome) => {
-        if (outcome.ok) this.#run(outcome);
-        else this.#fail(outcome.failure);
-      },
-    );
+    const onDisk = { metainfo, layout, storage, resume, content, options };
+    const checking = (checked: number, length: number): void => {
+      this.#checking = { checked, length };
+    };
+    this.#existing = new ExistingData({ ...onDisk, prepares: true, warned, checking }, (outcome) => {
+      if (outcome.ok) this.#run(outcome);
+      else this.#fail(outcome.failure);
+    });
     this.#completion = new Completion({
       timers: this.#context,
       metainfo,
@@ -124,24 +118,18 @@ export class Torrent {
       },
       amountLeft: () => this.#swarm.store.amountLeft,
       ratio: () => this.#swarm.uploader.total / Math.max(1, content.length),
-      diskFailed: (failure) => this.#pause.refused(failure),
-      diskWorked: () => this.#pause.worked(),
+      diskFailed: (failure) => this.#disk.refused(failure),
+      diskWorked: () => this.#disk.worked(),
     });
-    this.#pause = new DiskPause(
-      {
-        timers: this.#context,
-        hold: (held) => this.#swarm.store.hold(held),
-        // What is whole comes first: it gives memory back.
-        retry: () => this.#swarm.store.retry() || this.#completion.retry(),
-        paused: ({ code, message }) => events.warned(code, `${message}; waiting for the disk`),
-        resumed: () => {
-          this.#completion.retry();
-          events.warned('resumed', 'the disk works again; going on');
-        },
-        failed: (failure) => this.#fail(failure),
-      },
-      DEFAULT_DISK_PAUSE_OPTIONS,
-    );
+    this.#disk = new DiskCare({
+      ...onDisk,
+      timers: this.#context,
+      swarm: this.#swarm,
+      completion: this.#completion,
+      progress: this.#progress,
+      warned: (code, message) => events.warned(code, message),
+      failed: (failure) => this.#fail(failure),
+    });
     this.#sources = createPeerSources({
       metainfo,
       options,
@@ -207,15 +195,15 @@ export class Torrent {
       wasted: downloader.wasted,
       ...rates,
       ...counts,
-      eta: left === undefined ? null : Math.ceil(left / 1000),
-      diskFailure: this.#pause.failure,
+      eta: left === undefined || this.#disk.failure !== null ? null : Math.ceil(left / 1000),
+      diskFailure: this.#disk.failure,
     };
   }
 
   #state(amountLeft: number, peers: number): TorrentState {
     if (this.#stage === 'new' || this.#stage === 'checking') return 'checking';
     if (this.#stage === 'stopping' || this.#stage === 'ended') return 'stopped';
-    if (this.#pause.failure !== null) return 'paused';
+    if (this.#disk.failure !== null) return 'paused';
     if (amountLeft === 0) return 'seeding';
     return this.#pace.isStalled(peers, this.#context.now()) ? 'stalled' : 'downloading';
   }
@@ -240,7 +228,7 @@ export class Torrent {
   #pieceVerified(piece: PieceIndex): void {
     this.#timeLeft?.dataCameIn(this.#layout.lengthOf(piece), this.#context.now());
     this.#progress.pieceVerified(piece);
-    this.#pause.worked();
+    this.#disk.worked();
     this.#completion.pieceVerified(piece);
     // Of a part of the torrent trackers are told that the rest is left.
     if (this.#swarm.store.amountLeft === 0 && this.#progress.left === 0) this.#sources.completed();
@@ -267,7 +255,7 @@ export class Torrent {
     this.#stage = 'stopping';
     this.#existing.stop();
     this.#completion.stop();
-    this.#pause.stop();
+    this.#disk.stop();
     this.#swarm.encoder.close();
     this.#swarm.connecter.stop();
     this.#swarm.store.close(() => {

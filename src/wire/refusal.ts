@@ -26,6 +26,8 @@ export type Refusal =
   | { readonly code: 'too-much-junk'; readonly count: number }
   | { readonly code: 'too-many-flaps'; readonly count: number }
   | { readonly code: 'both-complete' }
+  /** We no longer have what we told the peer of; who asks anew is told anew. */
+  | { readonly code: 'pieces-lost' }
   | { readonly code: 'shutting-down' };
 
 export type RefusalCode = Refusal['code'];

@@ -65,7 +65,7 @@ function cutOff({ seed, latency, pace, batch, minLength, cutAt, powerCut }: Run)
     { ...DEFAULT_JOURNAL_KEEPER_OPTIONS, length: batch, minLength, newestLength: DOUBT_LENGTH },
   );
   const storage = journaled(disk, layout, keeper);
-  keeper.begin({ exists: false, rewrites: false, verified: [], files: new Map(), unflushed: [] }, () => undefined);
+  keeper.begin({ rewrites: false, verified: [], files: new Map(), unflushed: [] }, () => undefined);
   const writtenAt = new Map<number, number>();
   const order = Array.from(layout.pieceIndices()).sort((a, b) => ((a * 29) % 47) - ((b * 29) % 47));
   for (const [index, piece] of order.entries())
@@ -87,7 +87,16 @@ function cutOff({ seed, latency, pace, batch, minLength, cutAt, powerCut }: Run)
     journal === null || contents === null
       ? { believed: [], doubted: [], unknown: possible, known: new Set() }
       : believe(
-          { files: metainfo.files, layout, random, survey, possible, contents, writtenAt: journal.changedAt },
+          {
+            files: metainfo.files,
+            layout,
+            random,
+            survey,
+            possible,
+            contents,
+            writtenAt: journal.changedAt,
+            partNames: true,
+          },
           { ...DEFAULT_BELIEF_OPTIONS, doubtLength: DOUBT_LENGTH },
         );
   const onDisk = later.contents();

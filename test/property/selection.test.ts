@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { DiskImage } from '../support/memory-storage.js';
 import { type SampleTorrent, sampleTorrent } from '../support/sample-torrent.js';
-import type { Client } from '../support/simulated-swarm.js';
-import { SimulatedSwarm } from '../support/simulated-swarm.js';
+import { type Client, type ClientOptions, SimulatedSwarm } from '../support/simulated-swarm.js';
 
 const PIECE_LENGTH = 1024;
 
@@ -13,6 +11,9 @@ interface RunOf {
   readonly selected: ReadonlySet<number>;
   readonly killedAfter: number | null;
 }
+
+/** What a run leaves on the disk. */
+type Left = Pick<ClientOptions, 'image' | 'journal'>;
 
 const scenario = fc
   .array(fc.record({ length: fc.nat(2_500), padding: fc.nat(9).map((chance) => chance === 0) }), {
@@ -29,16 +30,11 @@ const scenario = fc
     return fc.record({ files: fc.constant(files), runs: fc.array(run, { minLength: 1, maxLength: 4 }) });
   });
 
-function download(
-  sample: SampleTorrent,
-  { selected, killedAfter }: RunOf,
-  image: DiskImage | null,
-  seed: number,
-): Client {
+function download(sample: SampleTorrent, { selected, killedAfter }: RunOf, left: Left, seed: number): Client {
   const swarm = new SimulatedSwarm(sample, seed);
   swarm.start({ seed: true });
   const leech = swarm.start({
-    image,
+    ...left,
     torrent: { selection: { select: [[...selected].join()], exclude: [], ranges: null }, seedGoal: null },
   });
   if (killedAfter === null) swarm.timeline.runUntil(() => leech.done || leech.failure !== null, 600_000);
@@ -59,10 +55,10 @@ test('whatever is selected in which order, and whenever a run is cut off, the se
       );
       const real = files.flatMap(({ padding }, index) => (padding ? [] : [index]));
       const everSelected = new Set<number>();
-      let image: DiskImage | null = null;
+      let left: Left = { image: null, journal: null };
       const all = { selected: new Set(real.map((_, at) => at + 1)), killedAfter: null };
       for (const run of [...runs, all]) {
-        const leech = download(sample, run, image, seed);
+        const leech = download(sample, run, left, seed);
         for (const [at, file] of real.entries()) {
           const isSelected = run.selected.has(at + 1);
           if (isSelected) everSelected.add(file);
@@ -71,7 +67,7 @@ test('whatever is selected in which order, and whenever a run is cut off, the se
             assert.deepEqual(leech.storage.finalBytes(file), sample.fileBytes(file), `file ${file}`);
           }
         }
-        image = leech.storage.image(null);
+        left = { image: leech.storage.image(null), journal: leech.journal.image(null) };
         if (run === all) assert.equal(leech.storage.hasBorderFile, false);
       }
     }),

@@ -115,3 +115,44 @@ test('room can be taken first: the files are as long as they shall be before the
   assert.deepEqual(leech.storage.finalBytes(0), SAMPLE.fileBytes(0));
   swarm.stop();
 });
+
+test('a part that had been begun before it was deselected does not hide what came later', () => {
+  const swarm = new SimulatedSwarm(SAMPLE, 1);
+  // Nobody is there to give anything, but the disk is made ready for `a`.
+  const begun = swarm.start(selecting(['a']));
+  swarm.timeline.run(1_000);
+  assert.ok(begun.storage.isThere(0));
+  let image: DiskImage = begun.storage.image(null);
+  const amounts = [['b'], ['a', 'b']].map((select) => {
+    const next = new SimulatedSwarm(SAMPLE, 1);
+    next.start({ seed: true });
+    const leech = next.start({ ...selecting(select, { seedGoal: null }), image });
+    next.timeline.runUntil(() => leech.done, 60_000);
+    image = leech.storage.image(null);
+    return leech.torrent.status().downloaded / KIB;
+  });
+  // Piece 3 belongs to both, and is fetched once.
+  assert.deepEqual(amounts, [96, 96]);
+});
+
+test('of a piece at a border no journal is believed: it is read where it lies', () => {
+  let left: Pick<ClientOptions, 'image' | 'journal'> = { image: null, journal: null };
+  let pieces: Buffer = Buffer.alloc(0);
+  // First nothing but the part of `a` is begun; then `b` comes and is seeded; then it is seeded again.
+  for (const [select, hasSeed] of [
+    ['a', false],
+    ['b', true],
+    ['b', false],
+  ] as const) {
+    const swarm = new SimulatedSwarm(SAMPLE, 1);
+    if (hasSeed) swarm.start({ seed: true });
+    const leech = swarm.start({ ...selecting([select]), ...left });
+    swarm.timeline.run(20_000);
+    pieces = leech.storage.contents().subarray(3 * 32 * KIB, 6 * 32 * KIB);
+    assert.equal(leech.torrent.status().have, select === 'b' ? 70 * KIB : 0);
+    leech.session.stop(() => undefined);
+    swarm.timeline.run(10_000);
+    left = { image: leech.storage.image(null), journal: leech.journal.image(null) };
+  }
+  assert.ok(pieces.equals(SAMPLE.content.subarray(3 * 32 * KIB, 6 * 32 * KIB)));
+});

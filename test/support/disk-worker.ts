@@ -1,5 +1,6 @@
 import type { Told, Work, WorkAnswer, WorkKind, WorkRequest } from '../../src/disk/file-disk-protocol.js';
 import { type FileOperations, systemFileOperations } from '../../src/disk/file-operations.js';
+import { systemProcesses } from '../../src/disk/file-process.js';
 import { servePieceWork } from '../../src/disk/file-work.js';
 
 /** A worker without a thread: what it does happens within the call, and its system calls may be made to fail. */
@@ -22,6 +23,7 @@ export function hereWorker(operations: Partial<FileOperations>): HereWorker {
       close: () => undefined,
     },
     { ...systemFileOperations, ...operations },
+    systemProcesses,
   );
   let asked = 0;
   return {

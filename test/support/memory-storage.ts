@@ -26,6 +26,7 @@ export type StorageOperation =
   | 'readBlocks'
   | 'demoteFile'
   | 'finishFile'
+  | 'releaseFile'
   | 'sync'
   | 'measureRoom'
   | 'removeBorderFile';
@@ -267,6 +268,10 @@ export class MemoryStorage implements Storage {
     this.#run<DoneOutcome>('finishFile', file, answered, () => this.#finish(this.#file(file)));
   }
 
+  releaseFile(file: number | null, answered: (outcome: DoneOutcome) => void): void {
+    this.#run<DoneOutcome>('releaseFile', file ?? 'border', answered, () => DONE);
+  }
+
   sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void {
     this.#assertOpen();
     const begin = (): void => {
@@ -442,10 +447,10 @@ function isOnDisk(file: TorrentFile): boolean {
 
 function surveyOf({ part, final }: MemoryFile): FileSurvey {
   const body = part ?? final;
-  if (body === null) return { found: 'absent', length: 0, identity: null, finalBeside: false };
+  if (body === null) return { found: 'absent', length: 0, identity: null, bothNames: false };
   const { length, changedAt, inode, bornAt } = body;
   const identity: FileIdentity = { length, changedAt, inode, bornAt };
-  return { found: part === null ? 'final' : 'part', length, identity, finalBeside: part !== null && final !== null };
+  return { found: part === null ? 'final' : 'part', length, identity, bothNames: false };
 }
 
 function copyOf(body: Body | null): Body | null {

@@ -79,7 +79,7 @@ export function describeStorage(name: string, create: (torrent: SampleTorrent) =
       const outcome = await answer<SurveyOutcome>((answered) => storage.survey(answered));
       assert.deepEqual(outcome, {
         ok: true,
-        files: sample.metainfo.files.map(() => ({ found: 'absent', length: 0, identity: null, finalBeside: false })),
+        files: sample.metainfo.files.map(() => ({ found: 'absent', length: 0, identity: null, bothNames: false })),
         hasBorderFile: false,
       });
     });

@@ -125,7 +125,8 @@ export class Run implements JobOwner {
   }
 
   jobDone(job: TorrentJob): void {
-    if (this.mode === 'seed' || this.#options.torrent.seedGoal !== null) {
+    // Who seeds a part has said so when that was found.
+    if (this.#options.torrent.seedGoal !== null && job.isWhole) {
       const { wanted } = job;
       this.tell({ type: 'seeding', about: job.about, have: wanted, wanted });
     }

@@ -69,6 +69,11 @@ export class TorrentJob implements TorrentEvents {
     return this.#status?.wanted ?? contentLength(this.metainfo);
   }
 
+  /** All that was asked for is verified. */
+  get isWhole(): boolean {
+    return this.#status?.have === this.#status?.wanted;
+  }
+
   get isDone(): boolean {
     return this.#doneAt !== undefined;
   }

@@ -92,7 +92,7 @@ describe('a planted name', () => {
         writeFileSync(outside, 'theirs');
         mkdirSync(dir);
         symlinkSync(outside, at('film'));
-        assert.deepEqual(await survey(), { ok: true, files: [{ found: 'absent', length: 0, finalBeside: false }] });
+        assert.deepEqual(await survey(), { ok: true, files: [{ found: 'absent', length: 0, bothNames: false }] });
         await commitAll();
         assert.deepEqual(await finish(0), DONE);
         assert.ok(lstatSync(at('film')).isFile());

@@ -78,7 +78,7 @@ describe('files of a torrent', () => {
   it('go on from the part of an earlier run', () =>
     withStorage(FILM, async ({ put, at, survey, check, commit, finish, bytes, torrent }) => {
       put('film.part', Buffer.concat([torrent.bytesOf(0), Buffer.alloc(1024), torrent.bytesOf(2)]));
-      assert.deepEqual(await survey(), { ok: true, files: [{ found: 'part', length: 3072, finalBeside: false }] });
+      assert.deepEqual(await survey(), { ok: true, files: [{ found: 'part', length: 3072, bothNames: false }] });
       assert.deepEqual(
         [await check(0), await check(1), await check(2), await check(3)].map(
           (outcome) => outcome.ok && outcome.matches,
@@ -94,7 +94,7 @@ describe('files of a torrent', () => {
   it('found incomplete under their own names get the part name back, and keep their bytes', () =>
     withStorage(FILM, async ({ put, at, survey, check, demote, commit, finish, bytes, torrent }) => {
       put('film', torrent.content.subarray(0, 2048));
-      assert.deepEqual(await survey(), { ok: true, files: [{ found: 'final', length: 2048, finalBeside: false }] });
+      assert.deepEqual(await survey(), { ok: true, files: [{ found: 'final', length: 2048, bothNames: false }] });
       assert.deepEqual(await check(1), { ok: true, matches: true });
       assert.deepEqual(await demote(0), DONE);
       assert.ok(!existsSync(at('film')));
@@ -115,7 +115,7 @@ describe('files of a torrent', () => {
   it('that are too long are cut when they are finished, and not before', () =>
     withStorage(FILM, async ({ put, at, survey, commit, commitAll, finish, bytes, torrent }) => {
       put('film.part', Buffer.alloc(9000, 1));
-      assert.deepEqual(await survey(), { ok: true, files: [{ found: 'part', length: 9000, finalBeside: false }] });
+      assert.deepEqual(await survey(), { ok: true, files: [{ found: 'part', length: 9000, bothNames: false }] });
       await commit(4);
       assert.equal(statSync(at('film.part')).size, 9000);
       await commitAll();

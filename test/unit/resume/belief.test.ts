@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { FileIdentity, FileSurvey } from '../../../src/disk/storage.js';
+import type { TorrentFile } from '../../../src/metainfo/metainfo.js';
+import { piecesOfFile } from '../../../src/metainfo/piece-layout.js';
 import { believe, DEFAULT_BELIEF_OPTIONS } from '../../../src/resume/belief.js';
 import type { JournalContents } from '../../../src/resume/read-journal.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
@@ -36,17 +38,22 @@ interface Case {
   /** What files are like that are not as the journal says; null for those that are gone. */
   readonly now?: Readonly<Record<number, Partial<FileIdentity> | null>>;
   readonly doubtLength?: number;
+  /** Files that have their final name, and whether that says anything. */
+  readonly final?: readonly number[];
+  readonly partNames?: boolean;
   readonly possible?: (piece: number) => boolean;
   readonly seed?: number;
 }
 
 /** What becomes of each piece: `B`elieved, `d`oubted, `?` for unknown, `.` for absent. */
-function picture({ contents = {}, now = {}, doubtLength = 0, possible = () => true, seed = 1 }: Case): string {
+function picture(one: Case): string {
+  const { contents = {}, now = {}, doubtLength = 0, possible = () => true, seed = 1 } = one;
+  const { final = [], partNames = true } = one;
   const survey = SAMPLE.metainfo.files.map((file, index): FileSurvey => {
     const change = now[index];
     const identity = change === null || file.padding || file.length === 0 ? null : identityOf(index, change);
-    const found = identity === null ? 'absent' : 'part';
-    return { found, length: identity?.length ?? 0, identity, finalBeside: false };
+    const found = identity === null ? 'absent' : final.includes(index) ? 'final' : 'part';
+    return { found, length: identity?.length ?? 0, identity, bothNames: false };
   });
   const belief = believe(
     {
@@ -57,6 +64,7 @@ function picture({ contents = {}, now = {}, doubtLength = 0, possible = () => tr
       possible: Array.from(SAMPLE.layout.pieceIndices()).filter(possible),
       contents: { runs: [ALL], written: [], files: THEN, isClean: true, ...contents },
       writtenAt: WRITTEN_AT,
+      partNames,
     },
     { ...DEFAULT_BELIEF_OPTIONS, doubtLength },
   );
@@ -161,4 +169,17 @@ test('what was written and not flushed has to be hashed, and only that', () => {
   const runs = [{ first: 0, end: 12 }];
   const written = [{ first: 10, end: 14 }];
   assert.match(picture({ contents: { runs, written, isClean: false } }), /^[Bd]{10} [Bd]{2}\?{2}\.{6} \.{10}$/);
+});
+
+test('what a file holds that has its final name is hashed where nobody has written it down', () => {
+  const contents = { runs: [{ first: 0, end: 5 }], isClean: false };
+  const without = picture({ contents });
+  const withName = picture({ contents, final: [A] });
+  const { first, end } = piecesOfFile(SAMPLE.metainfo.files[A] as TorrentFile, SAMPLE.layout);
+  const expected = Array.from(without.replaceAll(' ', ''), (mark, piece) =>
+    mark === '.' && piece >= first && piece < end ? '?' : mark,
+  ).join('');
+  assert.equal(withName.replaceAll(' ', ''), expected);
+  assert.notEqual(withName, without);
+  assert.equal(picture({ contents, final: [A], partNames: false }), without);
 });

@@ -35,7 +35,7 @@ const OWNER = {
   pieceCount: SAMPLE.metainfo.pieceCount,
   fileCount: SAMPLE.metainfo.files.length,
 };
-const NOTHING: StartingPoint = { exists: false, rewrites: false, verified: [], files: new Map(), unflushed: [] };
+const NOTHING: StartingPoint = { rewrites: false, verified: [], files: new Map(), unflushed: [] };
 
 class World {
   readonly timeline = new Timeline();
@@ -264,7 +264,7 @@ test('nothing came: nothing is written, and nothing is waited for', () => {
   assert.equal(world.contents, null);
 });
 
-test('a journal is gone when all is done, and a short download never has one', () => {
+test('a journal is gone when all is done, and so is what lay there of another', () => {
   const long = new World({ latency: 1 }).begin();
   long.commit(0);
   long.timeline.run(2_000);
@@ -279,7 +279,7 @@ test('a journal is gone when all is done, and a short download never has one', (
   short.timeline.run(10);
   short.keeper.complete();
   short.end();
-  assert.deepEqual(short.log, ['begun', 'ended']);
+  assert.deepEqual(short.log, ['begun', 'remove', 'ended']);
 });
 
 test('what was found is written anew before anything is written to the files', () => {
@@ -291,7 +291,7 @@ test('what was found is written anew before anything is written to the files', (
   assert.ok(found !== null);
   const files = new Map([[0, before.identities().get(0) as FileIdentity]]);
   const world = new World({ latency: 30, found });
-  world.begin({ exists: true, rewrites: true, verified: [SAMPLE.piece(0), SAMPLE.piece(2)], files, unflushed: [] });
+  world.begin({ rewrites: true, verified: [SAMPLE.piece(0), SAMPLE.piece(2)], files, unflushed: [] });
   assert.deepEqual(world.log, ['replace', 'begun']);
   assert.deepEqual(world.contents, {
     runs: [
@@ -307,7 +307,7 @@ test('what was found is written anew before anything is written to the files', (
 test('what was hashed is flushed before it is written down, for nobody else may have', () => {
   const world = new World({ latency: 10, content: SAMPLE.content });
   const files = world.identities() as Map<number, FileIdentity>;
-  world.begin({ exists: false, rewrites: true, verified: [SAMPLE.piece(40)], files, unflushed: [1] });
+  world.begin({ rewrites: true, verified: [SAMPLE.piece(40)], files, unflushed: [1] });
   assert.deepEqual(world.log, ['sync 1', 'replace', 'begun']);
   assert.deepEqual(world.contents, { runs: [{ first: 40, end: 41 }], written: [], files, isClean: false });
 });
@@ -315,7 +315,7 @@ test('what was hashed is flushed before it is written down, for nobody else may 
 test('an older journal of which nothing was written anew goes as well when all is done', () => {
   const found = { bytes: Buffer.from('whatever it says'), changedAt: 0n };
   const world = new World({ found });
-  world.begin({ ...NOTHING, exists: true });
+  world.begin(NOTHING);
   world.keeper.complete();
   world.end();
   assert.deepEqual(world.log, ['begun', 'remove', 'ended']);

@@ -30,9 +30,9 @@ function content(...lengths: number[]): { files: TorrentFile[]; layout: PieceLay
   };
 }
 
-const absent: FileSurvey = { found: 'absent', length: 0, identity: null, finalBeside: false };
-const part = (length: number): FileSurvey => ({ found: 'part', length, identity: null, finalBeside: false });
-const final = (length: number): FileSurvey => ({ found: 'final', length, identity: null, finalBeside: false });
+const absent: FileSurvey = { found: 'absent', length: 0, identity: null, bothNames: false };
+const part = (length: number): FileSurvey => ({ found: 'part', length, identity: null, bothNames: false });
+const final = (length: number): FileSurvey => ({ found: 'final', length, identity: null, bothNames: false });
 
 function verdicts(lengths: number[], survey: FileSurvey[], verified: number[], ours: number[] = []): string[] {
   const { files, layout } = content(...lengths);
@@ -82,6 +82,12 @@ test('a file that is known to be ours needs no verified piece', () => {
 test('a file whose only piece reaches into an absent one is left unproved when its length is right', () => {
   assert.deepEqual(verdicts([30, 70], [final(30), absent], []), ['unproved', 'ours']);
   assert.deepEqual(verdicts([30, 70], [final(31), absent], []), ['unproved', 'ours'].with(0, 'foreign'));
+});
+
+test('a file whose only piece reaches into one that still grows is left unproved, though the piece is wrong', () => {
+  assert.deepEqual(verdicts([30, 70], [final(30), part(70)], []), ['unproved', 'ours']);
+  assert.deepEqual(verdicts([30, 70], [final(30), final(70)], []), ['foreign', 'foreign']);
+  assert.deepEqual(verdicts([130, 70], [final(130), part(70)], []), ['foreign', 'ours']);
 });
 
 test('an empty file is whole when it is empty', () => {

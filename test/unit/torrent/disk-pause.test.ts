@@ -16,6 +16,7 @@ function setUp(waits = true) {
     {
       timers: timeline,
       hold: (held) => say(held ? 'hold' : 'let go'),
+      isClear: () => true,
       retry: () => {
         say('retry');
         return waits;

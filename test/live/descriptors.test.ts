@@ -1,0 +1,36 @@
+/** A torrent of many files where few may be open. */
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { seededRandom } from '../support/seeded-random.js';
+import { BTGET, btgetEnds, fingerprint, HOSTS, Program, scratch } from './support.js';
+
+const FILES = 5000;
+const FOLDERS = 50;
+
+test('5,000 files are downloaded and seeded where no more than 256 may be open', { timeout: 120_000 }, async (t) => {
+  const dir = scratch(t);
+  const random = seededRandom(1);
+  for (let folder = 0; folder < FOLDERS; folder += 1) {
+    const path = join(dir, 'seed', 'many', String(folder));
+    mkdirSync(path, { recursive: true });
+    for (let file = 0; file < FILES / FOLDERS; file += 1) {
+      writeFileSync(join(path, `${file}.bin`), random.bytes(100 + random.below(3000)));
+    }
+  }
+  const torrent = join(dir, 'many.torrent');
+  await btgetEnds(t, 0, 'create', join(dir, 'seed', 'many'), '-o', torrent);
+  const limited = (...args: string[]): Program =>
+    new Program(t, 'sh', ['-c', 'ulimit -n 256; exec "$@"', 'sh', process.execPath, BTGET, ...args]);
+  const seed = limited('seed', torrent, '-d', join(dir, 'seed'), '--bind', HOSTS.rival);
+  const port = await seed.until((output) => /listening on \S*?:(\d+)[\s\S]*seeding/.exec(output)?.[1]);
+  const peer = `${HOSTS.rival}:${port}`;
+  const leech = limited('download', torrent, '-d', join(dir, 'leech'), '--bind', HOSTS.btget, '--json', '--peer', peer);
+  await leech.event('done');
+  assert.equal(await leech.endsWithin(5000), 0);
+  assert.deepEqual(fingerprint(join(dir, 'leech')), fingerprint(join(dir, 'seed')));
+  const troubles = leech.events().filter(({ type }) => type === 'warning' || type === 'error');
+  assert.deepEqual(troubles, []);
+  assert.doesNotMatch(seed.stderr, /EMFILE|cannot/);
+});

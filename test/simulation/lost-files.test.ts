@@ -1,0 +1,203 @@
+/** Files that somebody removes, cuts, replaces or blocks under a torrent that has them. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, test } from 'node:test';
+import type { TorrentOptions } from '../../src/torrent/torrent-options.js';
+import { DiskClient } from '../support/disk-client.js';
+import { sampleTorrent } from '../support/sample-torrent.js';
+import { blockingFileOperations } from '../support/simulated-disk.js';
+import { SimulatedSwarm } from '../support/simulated-swarm.js';
+
+const KiB = 1024;
+/** The piece at each border is part of two files. */
+const SAMPLE = sampleTorrent(
+  [
+    { path: 't/a.bin', length: 40 * KiB },
+    { path: 't/b.bin', length: 720 * KiB },
+    { path: 't/c.bin', length: 24 * KiB },
+  ],
+  16 * KiB,
+);
+const MINUTE = 60_000;
+
+const root = mkdtempSync(join(tmpdir(), 'btget-lost-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+let folders = 0;
+
+interface Scene {
+  readonly swarm: SimulatedSwarm;
+  readonly client: DiskClient;
+  readonly dir: string;
+  at(path: string): string;
+}
+
+function begin(dir: string, torrent: Partial<TorrentOptions>, memory = 1 << 20): Scene {
+  const swarm = new SimulatedSwarm(SAMPLE, 1);
+  const peers = torrent.mode === 'seed' ? [] : [swarm.start({ seed: true, torrent: { uploadSlots: 4 } }).address];
+  // Who still looks at its disk takes no connection.
+  swarm.timeline.run(1_000);
+  const client = new DiskClient(swarm, SAMPLE, {
+    operations: blockingFileOperations,
+    memory,
+    torrent: { dir, peers, ...torrent },
+    done: () => undefined,
+  });
+  return { swarm, client, dir, at: (path) => join(dir, path) };
+}
+
+/** A download of which `pieces` are there. */
+function halfWay(pieces: number, memory?: number): Scene {
+  folders += 1;
+  const dir = join(root, String(folders));
+  const scene = begin(dir, { sequential: true }, memory);
+  scene.swarm.timeline.runUntil(() => scene.client.status.have >= pieces * 16 * KiB, MINUTE);
+  assert.ok(scene.client.status.have < SAMPLE.content.length, 'it is not over yet');
+  return scene;
+}
+
+function assertRight(dir: string): void {
+  for (const [index, { path }] of SAMPLE.metainfo.files.entries()) {
+    assert.deepEqual(readFileSync(join(dir, ...path)), SAMPLE.fileBytes(index), path.join('/'));
+  }
+}
+
+function assertCompletes({ client, dir }: Scene): void {
+  client.runToEnd(5 * MINUTE);
+  assert.ok(client.done, client.log.join('\n'));
+  client.stop();
+  assertRight(dir);
+}
+
+const PART = 't/b.bin.part';
+const ACTS: Readonly<Record<string, (path: string) => void>> = {
+  removed: (path) => rmSync(path),
+  'cut short': (path) => truncateSync(path, 100 * KiB),
+  emptied: (path) => truncateSync(path, 0),
+  replaced: (path) => {
+    writeFileSync(`${path}.other`, Buffer.alloc(900 * KiB, 7));
+    renameSync(`${path}.other`, path);
+  },
+};
+
+for (const [what, act] of Object.entries(ACTS)) {
+  test(`a file that is ${what} while it is written is looked at again, and what is gone is fetched again`, () => {
+    const scene = halfWay(12);
+    act(scene.at(PART));
+    assertCompletes(scene);
+    const { warnings } = scene.client;
+    assert.deepEqual(warnings, ['io', 'pieces-lost', 'resumed'], scene.client.log.join('\n'));
+  });
+
+  test(`no peer is blamed for a file that is ${what} while pieces go to it block by block`, () => {
+    const scene = halfWay(12, 8 * KiB);
+    act(scene.at(PART));
+    assertCompletes(scene);
+  });
+
+  test(`what was written down of a file that was ${what} is not believed at the next start`, () => {
+    const scene = halfWay(12);
+    act(scene.at(PART));
+    const { swarm, client, dir } = scene;
+    swarm.timeline.runUntil(() => client.warnings.includes('resumed'), MINUTE);
+    const { have } = client.status;
+    swarm.timeline.runUntil(() => client.status.have > have, MINUTE);
+    client.stop();
+    assertCompletes(begin(dir, {}));
+  });
+}
+
+const OBSTACLES: Readonly<Record<string, (path: string) => void>> = {
+  'a folder': (path) => mkdirSync(path),
+  'a pipe': (path) => execFileSync('mkfifo', [path]),
+  'a link': (path) => symlinkSync('/etc/passwd', path),
+};
+
+for (const [what, place] of Object.entries(OBSTACLES)) {
+  test(`while ${what} is in the place of a file the torrent waits, and it goes on when that is gone`, () => {
+    const scene = halfWay(12);
+    const { swarm, client } = scene;
+    rmSync(scene.at(PART));
+    place(scene.at(PART));
+    swarm.timeline.run(2 * MINUTE);
+    assert.equal(client.status.state, 'paused', client.log.join('\n'));
+    assert.match(client.status.diskFailure?.message ?? '', /b\.bin\.part/);
+    assert.equal(existsSync('/etc/passwd'), true);
+    rmSync(scene.at(PART), { recursive: true });
+    assertCompletes(scene);
+  });
+}
+
+/** A seed with everything, and a leech that has come. */
+function seeding(): Scene {
+  folders += 1;
+  const dir = join(root, String(folders));
+  for (const [index, { path }] of SAMPLE.metainfo.files.entries()) {
+    mkdirSync(dirname(join(dir, ...path)), { recursive: true });
+    writeFileSync(join(dir, ...path), SAMPLE.fileBytes(index));
+  }
+  const scene = begin(dir, { mode: 'seed', seedGoal: { ratio: null, time: null } });
+  scene.swarm.timeline.runUntil(() => scene.client.log.includes('started'), MINUTE);
+  return scene;
+}
+
+for (const [what, act] of Object.entries(ACTS)) {
+  if (what === 'replaced') continue;
+  test(`a seed whose file is ${what} says so, and serves what is left`, () => {
+    const scene = seeding();
+    const { swarm, client } = scene;
+    act(scene.at('t/b.bin'));
+    const leech = swarm.start({ torrent: { peers: [client.address] } });
+    swarm.timeline.run(15 * MINUTE);
+    assert.equal(client.failure, null);
+    assert.ok(client.log.some((line) => line.startsWith('pieces-lost') && line.endsWith('no longer served')));
+    assert.equal(client.status.state, 'seeding');
+    const left = what === 'cut short' ? 100 * KiB : 0;
+    assert.ok(client.status.have >= left && client.status.have < 200 * KiB, String(client.status.have));
+    assert.equal(leech.torrent.status().have, client.status.have);
+    client.stop();
+  });
+}
+
+test('a seed whose file was replaced after it was read says so, and serves nothing of the other one', () => {
+  const scene = seeding();
+  const { swarm, client } = scene;
+  const leech = swarm.start({ torrent: { peers: [client.address] } });
+  swarm.timeline.runUntil(() => leech.done, MINUTE);
+  ACTS['replaced']?.(scene.at('t/b.bin'));
+  const other = swarm.start({ torrent: { peers: [client.address] } });
+  swarm.timeline.runUntil(() => other.done, 30 * MINUTE);
+  assert.equal(other.torrent.refusals.get('banned'), undefined, 'nobody sent a wrong piece');
+  assert.ok(
+    client.log.some((line) => line.endsWith('b.bin: somebody has replaced it meanwhile; waiting for the disk')),
+  );
+  client.stop();
+});
+
+test('a folder in the place of a seeded file: it waits, and goes on when the file is back', () => {
+  const scene = seeding();
+  const { swarm, client } = scene;
+  renameSync(scene.at('t/b.bin'), scene.at('t/kept'));
+  mkdirSync(scene.at('t/b.bin'));
+  const leech = swarm.start({ torrent: { peers: [client.address] } });
+  swarm.timeline.run(MINUTE);
+  assert.equal(client.status.state, 'paused', client.log.join('\n'));
+  rmdirSync(scene.at('t/b.bin'));
+  renameSync(scene.at('t/kept'), scene.at('t/b.bin'));
+  swarm.timeline.runUntil(() => leech.done, 30 * MINUTE);
+  assert.ok(leech.storage.contents().equals(SAMPLE.content));
+  client.stop();
+});

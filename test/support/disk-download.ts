@@ -1,0 +1,265 @@
+/** A download without a network, on a simulated disk: everything that writes, flushes, writes down, believes and hashes. */
+import assert from 'node:assert/strict';
+import type { Worker } from 'node:worker_threads';
+import type { Millis } from '../../src/base/clock.js';
+import { type Random, shuffle } from '../../src/base/random.js';
+import type { WorkAnswer, WorkRequest } from '../../src/disk/file-disk-protocol.js';
+import { HashQueue } from '../../src/disk/file-hash-queue.js';
+import { journalName } from '../../src/disk/file-names.js';
+import { systemReadOperations } from '../../src/disk/file-operations.js';
+import type { ProcessFacts } from '../../src/disk/file-process.js';
+import { FileReadPool } from '../../src/disk/file-read-pool.js';
+import { FileStorage } from '../../src/disk/file-storage.js';
+import { createFileTarget } from '../../src/disk/file-target.js';
+import { servePieceWork } from '../../src/disk/file-work.js';
+import { PIECE_WORKER, WorkerThread } from '../../src/disk/file-worker-thread.js';
+import type { Storage } from '../../src/disk/storage.js';
+import type { PieceIndex } from '../../src/metainfo/piece-layout.js';
+import type { Belief } from '../../src/resume/belief.js';
+import { DEFAULT_JOURNAL_KEEPER_OPTIONS, JournalKeeper } from '../../src/resume/journal-keeper.js';
+import { JournaledStorage } from '../../src/resume/journaled-storage.js';
+import { Resume } from '../../src/resume/resume.js';
+import { TargetHold } from '../../src/resume/target-hold.js';
+import { Completion } from '../../src/torrent/completion.js';
+import { ExistingData } from '../../src/torrent/existing-data.js';
+import { DEFAULT_TORRENT_OPTIONS } from '../../src/torrent/torrent-options.js';
+import { WantedContent } from '../../src/torrent/wanted-content.js';
+import { PowerDisk, type PowerDiskOptions, type PowerImage } from './power-disk.js';
+import type { SampleTorrent } from './sample-torrent.js';
+import { Timeline } from './timeline.js';
+
+export const DOWNLOADS = '/downloads';
+
+export interface DiskDownloadOptions extends PowerDiskOptions {
+  /** Between one piece and the next. */
+  readonly pace: Millis;
+  /** When it is interrupted; null: it comes to its end. */
+  readonly interruptAt: Millis | null;
+  readonly partNames: boolean;
+  /** Of the journal's keeper. Bytes. */
+  readonly batch: number;
+  readonly minLength: number;
+  /** What the journal's keeper takes for the disk: to see what becomes of it when that does not do as it says. */
+  readonly flushed: (storage: Storage) => Pick<Storage, 'sync'>;
+}
+
+export const DEFAULT_DISK_DOWNLOAD_OPTIONS: DiskDownloadOptions = {
+  flushTime: () => 20,
+  flushes: () => true,
+  pace: 80,
+  interruptAt: null,
+  partNames: true,
+  batch: DEFAULT_JOURNAL_KEEPER_OPTIONS.length,
+  minLength: DEFAULT_JOURNAL_KEEPER_OPTIONS.minLength,
+  flushed: (storage) => storage,
+};
+
+/** What a download did from its start to its end, all of it in simulated time. */
+export interface DiskDownload {
+  readonly disk: PowerDisk;
+  readonly belief: Belief;
+  /** What it found to be there when it began. */
+  readonly verified: readonly PieceIndex[];
+  /** How many things had been done to the disk when the torrent heard that this piece is verified and written. */
+  readonly committed: ReadonlyMap<PieceIndex, number>;
+  readonly isDone: boolean;
+}
+
+/** Runs a download of `sample` on what `image` holds. Throws when it warns of anything, fails, or never ends. */
+export function downloadOnto(
+  image: PowerImage,
+  sample: SampleTorrent,
+  random: Random,
+  options: DiskDownloadOptions,
+): DiskDownload {
+  const { metainfo, layout } = sample;
+  const timers = new Timeline();
+  const disk = new PowerDisk(timers, image, options);
+  const crashed = (error: Error): never => {
+    throw error;
+  };
+  const thread = (): WorkerThread => new WorkerThread(PIECE_WORKER, crashed, simulatedWorker(timers, disk, image.at));
+  const writer = thread();
+  const storageOnDisk = new FileStorage({
+    metainfo,
+    layout,
+    place: { id: 0, root: DOWNLOADS, partNames: options.partNames, overwrite: false },
+    output: null,
+    selected: null,
+    disk: {
+      timers,
+      writer,
+      hashing: new HashQueue([thread()]),
+      readPool: new FileReadPool(systemReadOperations, 1),
+      readOperations: systemReadOperations,
+    },
+  });
+  const { journal: file, lock } = createFileTarget(writer, {
+    id: 0,
+    root: DOWNLOADS,
+    target: metainfo.name,
+    name: journalName(metainfo.name),
+  });
+  const warned = (code: string, message: string): never => assert.fail(`${code}: ${message}`);
+  const owner = { infoHash: metainfo.infoHash, pieceCount: layout.pieceCount, fileCount: metainfo.files.length };
+  const keeper = new JournalKeeper(
+    { timers, random, layout, owner, storage: options.flushed(storageOnDisk), file, warned },
+    { ...DEFAULT_JOURNAL_KEEPER_OPTIONS, length: options.batch, minLength: options.minLength },
+  );
+  const resume = new Resume({
+    timers,
+    random,
+    metainfo,
+    layout,
+    owner,
+    file,
+    keeper,
+    hold: new TargetHold(timers, lock, warned),
+    mayWrite: true,
+    partNames: options.partNames,
+    trustsJournal: true,
+    seeds: false,
+    warned,
+  });
+  const storage = new JournaledStorage(storageOnDisk, layout, resume);
+
+  const torrentOptions = { ...DEFAULT_TORRENT_OPTIONS, dir: DOWNLOADS, partNames: options.partNames };
+  const content = new WantedContent(metainfo, layout, { select: [], exclude: [], ranges: null });
+  let belief: Belief | undefined;
+  let verified: readonly PieceIndex[] = [];
+  const committed = new Map<PieceIndex, number>();
+  let left = metainfo.pieceCount;
+  let isDone = false;
+  let hasEnded = false;
+  const end = (): void => {
+    completion.stop();
+    existing.stop();
+    storage.close(() => {
+      hasEnded = true;
+    });
+  };
+  const completion: Completion = new Completion({
+    timers,
+    metainfo,
+    layout,
+    storage,
+    content,
+    options: torrentOptions,
+    events: {
+      fileDone: () => undefined,
+      done: () => undefined,
+      goalReached: () => {
+        isDone = true;
+        resume.complete();
+        end();
+      },
+    },
+    amountLeft: () => left,
+    ratio: () => 0,
+    diskFailed: (failure) => assert.fail(failure),
+    diskWorked: () => undefined,
+  });
+  const got = (piece: PieceIndex): void => {
+    if (hasEnded) return;
+    committed.set(piece, disk.events.length);
+    left -= 1;
+    completion.pieceVerified(piece);
+  };
+  const existing = new ExistingData(
+    {
+      metainfo,
+      layout,
+      storage,
+      resume: {
+        open: (answered) => resume.open(answered),
+        believe: (survey, possible) => {
+          belief = resume.believe(survey, possible);
+          return belief;
+        },
+        begin: (findings, answered) => resume.begin(findings, answered),
+      },
+      content,
+      options: torrentOptions,
+      prepares: true,
+      warned,
+      checking: () => undefined,
+    },
+    (outcome) => {
+      if (!outcome.ok) throw outcome.failure;
+      verified = outcome.verified;
+      left -= verified.length;
+      resume.started();
+      completion.begin(verified, outcome.whole);
+      const missing = Array.from(layout.pieceIndices()).filter((piece) => !verified.includes(piece));
+      for (const [index, piece] of shuffle(random, missing).entries()) {
+        const writes = random.below(4) === 0 ? writeInBlocks : commit;
+        timers.addTask(() => {
+          if (options.interruptAt === null || timers.now() < options.interruptAt) writes(storage, sample, piece, got);
+        }, index * options.pace);
+      }
+    },
+  );
+  existing.begin();
+  if (options.interruptAt !== null) timers.addTask(() => !isDone && end(), options.interruptAt);
+  timers.runUntil(() => hasEnded, 3_600_000);
+  if (belief === undefined) throw new Error('it was interrupted before it believed anything');
+  return { disk, belief, verified, committed, isDone };
+}
+
+type Write = (storage: Storage, sample: SampleTorrent, piece: PieceIndex, got: (piece: PieceIndex) => void) => void;
+
+const commit: Write = (storage, sample, piece, got) =>
+  storage.commitPiece(piece, { data: Buffer.from(sample.bytesOf(piece)) }, (outcome) => {
+    assert.deepEqual(outcome, { ok: true, matches: true });
+    got(piece);
+  });
+
+const writeInBlocks: Write = (storage, sample, piece, got) => {
+  const bytes = sample.bytesOf(piece);
+  const half = Math.ceil(bytes.length / 2);
+  storage.writeBlock(piece, half, bytes.subarray(half), () =>
+    storage.writeBlock(piece, 0, bytes.subarray(0, half), () =>
+      storage.checkPiece(piece, (outcome) => {
+        assert.deepEqual(outcome, { ok: true, matches: true });
+        got(piece);
+      }),
+    ),
+  );
+};
+
+/** A thread that is none: it takes a moment for each message. Its process is not the one that ran before. */
+function simulatedWorker(timers: Timeline, disk: PowerDisk, boot: bigint): Worker {
+  const pid = 4321;
+  const processes: ProcessFacts = {
+    pid,
+    host: 'here',
+    space: '',
+    startOf: (other) => (other === pid ? `boot-${boot}` : undefined),
+  };
+  let asked: (request: WorkRequest) => void = () => undefined;
+  let told: (answer: WorkAnswer) => void = () => undefined;
+  servePieceWork(
+    {
+      on: (_event, listener) => {
+        asked = listener;
+      },
+      postMessage: (answer) => {
+        timers.addTask(() => told(answer), 0);
+      },
+      close: () => undefined,
+    },
+    disk.operations,
+    processes,
+  );
+  const worker = {
+    on: (event: string, listener: (answer: WorkAnswer) => void) => {
+      if (event === 'message') told = listener;
+    },
+    postMessage: (request: WorkRequest) => {
+      timers.addTask(() => asked(request), 1);
+    },
+    ref: () => undefined,
+    unref: () => undefined,
+  };
+  return worker as unknown as Worker;
+}
