@@ -1,7 +1,7 @@
 /** A DHT in simulated time: honest nodes that are ours, honest ones that choose any id, and liars. */
 import { type Random, shuffle } from '../../src/base/random.js';
 import { verifyEd25519 } from '../../src/base/system-ed25519.js';
-import { type Contact, contactAt } from '../../src/discovery/dht/contact.js';
+import { type Contact, contactAt, placeAt } from '../../src/discovery/dht/contact.js';
 import { DhtNode } from '../../src/discovery/dht/dht-node.js';
 import { DEFAULT_DHT_OPTIONS, type DhtOptions } from '../../src/discovery/dht/dht-options.js';
 import { encodeState } from '../../src/discovery/dht/dht-state.js';
@@ -47,8 +47,8 @@ export class DhtWorld {
   /** A node that begins now. The first few are the routers of all others. `fits`: its id is one that its address allows. */
   join(fits = true, state: Buffer | null = null, address = this.freeAddress()): HonestNode {
     const routers = this.honest.slice(0, ROUTERS).map((each) => each.address);
-    const saved = fits ? state : encodeState({ ipv4: { id: this.random.bytes(20), contacts: [] }, ipv6: null });
-    const node = this.#node(routers, saved);
+    const id = fits ? secureId(placeAt(address).ip, this.random) : this.random.bytes(20);
+    const node = this.#node(routers, state ?? encodeState({ ipv4: { id, contacts: [] }, ipv6: null }));
     const socket = this.datagrams.attach(address, (packet, from) => {
       node.datagramCameIn(fits ? packet : withoutAddress(packet), from);
     });

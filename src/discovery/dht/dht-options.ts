@@ -45,8 +45,7 @@ export const DEFAULT_DHT_OPTIONS: DhtOptions = {
   routers: [
     { host: 'dht.libtorrent.org', port: 25401, isPublic: true },
     { host: 'dht.transmissionbt.com', port: 6881, isPublic: true },
-    { host: 'router.bittorrent.com', port: 6881, isPublic: true },
-    { host: 'router.utorrent.com', port: 6881, isPublic: true },
+    { host: 'router.bt.ouinet.work', port: 6881, isPublic: true },
   ],
   readOnly: false,
   queryTimeout: 5_000,
