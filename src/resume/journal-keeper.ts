@@ -12,6 +12,8 @@ import { KeptState, runsOf } from './kept-state.js';
 export interface JournalKeeperOptions {
   /** Nothing that was written waits longer than this before it is flushed, but for a flush that is under way. */
   readonly interval: Millis;
+  /** Nothing that was verified waits longer than this for a flush that is under way before it is named as written. */
+  readonly patience: Millis;
   /** Nor does more than this wait. Bytes. */
   readonly length: number;
   /** A journal that is shorter than this is not made shorter. Bytes. */
@@ -21,7 +23,9 @@ export interface JournalKeeperOptions {
 }
 
 export const DEFAULT_JOURNAL_KEEPER_OPTIONS: JournalKeeperOptions = {
-  interval: 1_000,
+  // Together they are less than the second of which a kill may cost the pieces: writing it down takes a moment too.
+  interval: 500,
+  patience: 250,
   length: 16 * 1024 * 1024,
   minLength: 256 * 1024,
   newestLength: DEFAULT_BELIEF_OPTIONS.doubtLength,
@@ -178,7 +182,10 @@ export class JournalKeeper {
   #schedule(): void {
     if (this.#writer === null || this.#end !== null) return;
     if (this.#length >= this.#options.length && !this.#isBatching) this.#writeBatch([]);
-    else this.#next ??= this.#parts.timers.addTask(() => this.#tick(), this.#options.interval);
+    else {
+      const { interval, patience } = this.#options;
+      this.#next ??= this.#parts.timers.addTask(() => this.#tick(), this.#isBatching ? patience : interval);
+    }
   }
 
   #tick(): void {

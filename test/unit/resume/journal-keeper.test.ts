@@ -119,10 +119,10 @@ class World {
   }
 }
 
-test('what came within a second is flushed once, then written down, never before', () => {
+test('what came within half a second is flushed once, then written down, never before', () => {
   const world = new World({ latency: 10 }).begin();
   world.commit(3, 4, 30);
-  world.timeline.run(900);
+  world.timeline.run(400);
   assert.deepEqual(world.log, ['begun']);
   assert.equal(world.contents, null);
   world.timeline.run(1_000);
@@ -164,13 +164,13 @@ test('a piece that is still being flushed is named as written, not as there', ()
   const sync = world.disk.sync.bind(world.disk);
   world.disk.sync = (also, answered) => held.push(() => sync(also, answered));
   world.commit(0);
-  world.timeline.run(1_100);
+  world.timeline.run(600);
   assert.equal(held.length, 1);
   assert.equal(world.file.image(null), null);
-  world.timeline.run(1_000);
+  world.timeline.run(200);
   assert.deepEqual(world.contents?.written, [{ first: 0, end: 1 }]);
   world.commit(1, 5);
-  world.timeline.run(1_100);
+  world.timeline.run(300);
   assert.deepEqual(world.log, ['begun', 'replace', 'append unflushed']);
   const written = [
     { first: 0, end: 1 },
@@ -193,7 +193,7 @@ test('an end that comes while the disk is flushing names what it would not live 
   const world = new World().begin();
   world.disk.sync = () => undefined;
   world.commit(0);
-  world.timeline.run(1_100);
+  world.timeline.run(600);
   world.commit(1);
   world.timeline.run(10);
   world.end();
@@ -247,7 +247,7 @@ test('an end in the midst of a batch waits for it', () => {
   for (let delay = 0; delay < 200; delay += 7) {
     const world = new World({ latency: 20 }).begin();
     world.commit(5);
-    world.timeline.run(950 + delay);
+    world.timeline.run(450 + delay);
     world.keeper.end(() => world.log.push('ended'));
     world.timeline.run(1_000);
     assert.equal(world.log.filter((line) => line === 'ended').length, 1);
