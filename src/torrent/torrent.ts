@@ -50,6 +50,7 @@ export class Torrent {
   readonly #whenEnded: (() => void)[] = [];
   /** The trackers have been told, or need not be. */
   #goodByeSaid = false;
+  #diskClosing = false;
   #diskClosed = false;
   #checking = { checked: 0, length: 0 };
   #timeLeft: RateMeasure | null = null;
@@ -209,10 +210,10 @@ export class Torrent {
   }
 
   /** The check is over: what is right is ours, and peers may come. */
-  #run({ verified, whole }: ExistingDataFound): void {
+  #run({ verified, unfinished, whole }: ExistingDataFound): void {
     this.#stage = 'running';
     const { store, encoder } = this.#swarm;
-    beginPieces(this.#swarm, this.#layout, this.#content, verified, this.#options.mode);
+    beginPieces(this.#swarm, this.#layout, this.#content, verified, unfinished, this.#options.mode);
     for (const piece of verified) this.#progress.pieceVerified(piece);
     this.#timeLeft = new RateMeasure(store.amountLeft);
     this.#pace = new Pace(this.#context.now());
@@ -247,6 +248,8 @@ export class Torrent {
     this.#context.end();
     this.#resume.abandon();
     if (this.#stage !== 'stopping') this.#close();
+    // Whatever it waits for will not be told.
+    this.#closeDisk();
     this.#saidGoodBye();
     this.#events.failed(error instanceof Error ? error : new Error(String(error)));
   }
@@ -258,6 +261,12 @@ export class Torrent {
     this.#disk.stop();
     this.#swarm.encoder.close();
     this.#swarm.connecter.stop();
+    this.#swarm.store.keepBlocks(() => this.#closeDisk());
+  }
+
+  #closeDisk(): void {
+    if (this.#diskClosing) return;
+    this.#diskClosing = true;
     this.#swarm.store.close(() => {
       this.#diskClosed = true;
       this.#endIfReady();
