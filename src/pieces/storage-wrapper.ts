@@ -32,7 +32,8 @@ export class StorageWrapper {
   readonly #doubted = new Set<PieceIndex>();
   #closing = false;
   /** Waits for what is being written. */
-  #whenKept: (() => void) | null = null;
+  #closeStorage: (() => void) | null = null;
+  #abandoned = false;
 
   constructor(
     storage: Storage,
@@ -174,27 +175,30 @@ export class StorageWrapper {
   }
 
   /**
-   * Has the disk take the blocks of pieces that are not whole, if it takes any, for the next run to go on with them.
-   * Nothing is opened, stored or told from here on.
+   * Has the disk take the blocks of pieces that are not whole, if it takes any, for the next run to go on with them. Then
+   * closes the storage and gives back all memory, once. What else the disk has not answered for comes to nothing.
    */
-  keepBlocks(answered: () => void): void {
-    this.#closing = true;
-    this.#memory.close();
-    this.#whenKept = answered;
-    for (const open of this.#open.values())
-      if (!this.#whole.isHeld && !open.writesThrough && !open.isWhole) this.#writes.spill(open);
-    if (this.#writes.length === 0) this.#answerKept();
-  }
-
-  /** Closes the storage and gives back all memory, once. What the disk has not answered for comes to nothing. */
   close(answered: () => void): void {
     this.#closing = true;
     this.#memory.close();
-    this.#storage.close(() => {
-      for (const open of this.#open.values()) this.#giveBackSlot(open);
-      this.#open.clear();
-      answered();
-    });
+    this.#closeStorage = () => {
+      this.#closeStorage = null;
+      this.#storage.close(() => {
+        for (const open of this.#open.values()) this.#giveBackSlot(open);
+        this.#open.clear();
+        answered();
+      });
+    };
+    const keepsBlocks = !this.#abandoned && !this.#whole.isHeld;
+    for (const open of this.#open.values())
+      if (keepsBlocks && !open.writesThrough && !open.isWhole) this.#writes.spill(open);
+    if (this.#abandoned || this.#writes.length === 0) this.#closeStorage();
+  }
+
+  /** The torrent's tasks run no more: `close`, if it comes or came, waits for nothing but the storage. */
+  abandon(): void {
+    this.#abandoned = true;
+    this.#closeStorage?.();
   }
 
   /** Throws when an invariant is broken. For tests. */
@@ -240,12 +244,6 @@ export class StorageWrapper {
     this.#giveBackSlot(open);
   }
 
-  #answerKept(): void {
-    const kept = this.#whenKept;
-    this.#whenKept = null;
-    kept?.();
-  }
-
   #closePiece(open: OpenPiece): void {
     this.#open.delete(open.piece);
     this.#giveBackSlot(open);
@@ -260,7 +258,7 @@ export class StorageWrapper {
 
   #blockWritten(open: OpenPiece, failure: BtgetError | null): void {
     if (this.#closing) {
-      if (this.#writes.length === 0) this.#answerKept();
+      if (this.#writes.length === 0) this.#closeStorage?.();
       return;
     }
     if (this.#open.get(open.piece) !== open) return;

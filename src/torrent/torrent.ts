@@ -50,7 +50,6 @@ export class Torrent {
   readonly #whenEnded: (() => void)[] = [];
   /** The trackers have been told, or need not be. */
   #goodByeSaid = false;
-  #diskClosing = false;
   #diskClosed = false;
   #checking = { checked: 0, length: 0 };
   #timeLeft: RateMeasure | null = null;
@@ -247,9 +246,8 @@ export class Torrent {
     if (this.#stage === 'ended') return;
     this.#context.end();
     this.#resume.abandon();
+    this.#swarm.store.abandon();
     if (this.#stage !== 'stopping') this.#close();
-    // Whatever it waits for will not be told.
-    this.#closeDisk();
     this.#saidGoodBye();
     this.#events.failed(error instanceof Error ? error : new Error(String(error)));
   }
@@ -261,12 +259,6 @@ export class Torrent {
     this.#disk.stop();
     this.#swarm.encoder.close();
     this.#swarm.connecter.stop();
-    this.#swarm.store.keepBlocks(() => this.#closeDisk());
-  }
-
-  #closeDisk(): void {
-    if (this.#diskClosing) return;
-    this.#diskClosing = true;
     this.#swarm.store.close(() => {
       this.#diskClosed = true;
       this.#endIfReady();
