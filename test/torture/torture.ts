@@ -35,6 +35,7 @@ const figures = {
   recorded: 0,
   blocks: 0,
   selections: 0,
+  damaged: 0,
 };
 const worst = { fetchedTwice: 0, hashed: 0, age: 0 };
 const moments: Record<string, number> = {};
