@@ -99,7 +99,7 @@ export class DhtNode {
         idChanged: () => upkeep.enter(),
       },
       this.#options,
-      saved?.id ?? null,
+      this.#options.newIds ? null : (saved?.id ?? null),
     );
     for (const contact of saved?.contacts ?? []) node.table.restore(contact);
     const upkeep = new Upkeep(
@@ -150,9 +150,17 @@ export class DhtNode {
     return this.#inEach(each, () => done(total));
   }
 
-  /** Tells where a torrent's peer is to be found, now and every 15 to 30 minutes until `stop`; finds others on the way. */
-  announce(infoHash: NodeId, place: AnnouncedPlace, found: FoundPeers): { stop(): void } {
-    const { timers, random } = this.#mediator;
+  /**
+   * Tells where a torrent's peer is to be found, now and every 15 to 30 minutes until `stop`, and finds others on the way;
+   * with no place it only looks. `timers` is the torrent's: when they end, nothing more is begun.
+   */
+  announce(
+    infoHash: NodeId,
+    place: AnnouncedPlace | null,
+    found: FoundPeers,
+    timers: Timers = this.#mediator.timers,
+  ): { stop(): void } {
+    const { random } = this.#mediator;
     const announced: Announced = {
       announcers: new Map(),
       announcerFor: (node) => new TorrentAnnouncer(infoHash, place, node, { timers, random }, this.#options, found),
