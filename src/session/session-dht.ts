@@ -4,7 +4,7 @@
  */
 import type { Millis, Task } from '../base/clock.js';
 import type { Random } from '../base/random.js';
-import { DhtNode, type DhtStatus } from '../discovery/dht/dht-node.js';
+import { type Announcement, DhtNode, type DhtStatus } from '../discovery/dht/dht-node.js';
 import { DEFAULT_DHT_OPTIONS } from '../discovery/dht/dht-options.js';
 import { familyOf } from '../discovery/dht/neighbourhood.js';
 import type { CreatePeerSource, PeerSource, SeekingTorrent } from '../discovery/peer-source.js';
@@ -30,6 +30,8 @@ const SAVE_EVERY: Millis = 5 * 60_000;
 /** Nodes that one torrent may name, and names that are looked up at a time: whoever made a torrent chose them. */
 const MAX_NAMED_NODES = 16;
 const MAX_LOOKUPS = 64;
+/** How soon a torrent without a single peer looks again; then after twice as long, up to how often everybody looks. */
+const FIRST_LOOK_AGAIN: Millis = 30_000;
 
 export class SessionDht implements OwnNode, DatagramHandler {
   readonly #parts: SessionDhtParts;
@@ -188,7 +190,8 @@ class DhtSource implements PeerSource {
   readonly #dht: SessionDht;
   readonly #torrent: SeekingTorrent;
   readonly #nodes: readonly string[];
-  #announced: { stop(): void } | null = null;
+  #announced: Announcement | null = null;
+  #again: Task | null = null;
   #stopped = false;
 
   constructor(dht: SessionDht, torrent: SeekingTorrent, nodes: readonly string[]) {
@@ -201,13 +204,14 @@ class DhtSource implements PeerSource {
     const { infoHash, port, timers, startConnection } = this.#torrent;
     this.#dht.whenOpen(port, (node) => {
       if (this.#stopped) return;
-      for (const named of this.#nodes.slice(0, MAX_NAMED_NODES)) addNamed(node, named);
+      this.#askNamed(node);
       const found = (peers: readonly PeerAddress[]): void => {
         timers.addTask(() => {
           for (const peer of peers) startConnection(peer);
         }, 0);
       };
       this.#announced = node.announce(infoHash, this.#dht.placeOf(this.#torrent), found, timers);
+      this.#lookAgain(node, FIRST_LOOK_AGAIN);
     });
   }
 
@@ -219,7 +223,23 @@ class DhtSource implements PeerSource {
   stop(answered: () => void): void {
     this.#stopped = true;
     this.#announced?.stop();
+    this.#again?.cancel();
     this.#torrent.timers.addTask(answered, 0);
+  }
+
+  /** The torrent's own nodes are of use to whoever knows no other. */
+  #askNamed(node: DhtNode): void {
+    if (node.status().families.some(({ good }) => good > 0)) return;
+    for (const named of this.#nodes.slice(0, MAX_NAMED_NODES)) addNamed(node, named);
+  }
+
+  /** Of those who came when we did, each may have looked before the others had announced. */
+  #lookAgain(node: DhtNode, wait: Millis): void {
+    this.#again = this.#torrent.timers.addTask(() => {
+      this.#askNamed(node);
+      if (!this.#torrent.hasPeers() && !this.#torrent.isComplete()) this.#announced?.again();
+      this.#lookAgain(node, Math.min(wait * 2, DEFAULT_DHT_OPTIONS.announceInterval));
+    }, wait);
   }
 }
 

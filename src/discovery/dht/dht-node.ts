@@ -50,6 +50,13 @@ export interface SearchOutcome {
   readonly queries: number;
 }
 
+/** A torrent that is announced, for whoever asked for it. */
+export interface Announcement {
+  /** Looks and tells now, instead of when it is time. */
+  again(): void;
+  stop(): void;
+}
+
 interface Member {
   readonly node: FamilyNode;
   readonly upkeep: Upkeep;
@@ -57,6 +64,8 @@ interface Member {
 
 /** A torrent that is announced, in every family that is open. */
 interface Announced {
+  readonly infoHash: NodeId;
+  readonly found: FoundPeers;
   readonly announcers: Map<IpFamily, TorrentAnnouncer>;
   announcerFor(node: FamilyNode): TorrentAnnouncer;
 }
@@ -93,6 +102,10 @@ export class DhtNode {
         routers,
         closest: (of, target, count) => this.#members.get(of)?.node.table.closest(target, count, 'good') ?? [],
         heardOfOther: (contact) => this.#members.get(contact.ip.family)?.node.table.heardOf(contact),
+        // In a small DHT it is us to whom a torrent's peers are announced, while we look for them elsewhere.
+        gotPeer: (infoHash, peer) => {
+          for (const announced of this.#announced) if (announced.infoHash.equals(infoHash)) announced.found([peer]);
+        },
         entered: () => {
           for (const { announcers } of this.#announced) announcers.get(family)?.hurry();
         },
@@ -159,15 +172,20 @@ export class DhtNode {
     place: AnnouncedPlace | null,
     found: FoundPeers,
     timers: Timers = this.#mediator.timers,
-  ): { stop(): void } {
+  ): Announcement {
     const { random } = this.#mediator;
     const announced: Announced = {
+      infoHash,
+      found,
       announcers: new Map(),
       announcerFor: (node) => new TorrentAnnouncer(infoHash, place, node, { timers, random }, this.#options, found),
     };
     this.#announced.add(announced);
     for (const { node } of this.#members.values()) this.#startAnnouncer(announced, node);
     return {
+      again: () => {
+        for (const announcer of announced.announcers.values()) announcer.begin();
+      },
       stop: () => {
         this.#announced.delete(announced);
         for (const announcer of announced.announcers.values()) announcer.stop();
