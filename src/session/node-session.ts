@@ -3,12 +3,15 @@ import { systemRandom } from '../base/system-random.js';
 import { findDestinations } from '../discovery/http-destination.js';
 import { DEFAULT_FETCH_OPTIONS } from '../discovery/http-fetch.js';
 import { HttpTrackerClient } from '../discovery/http-tracker-client.js';
+import { LocalDiscovery } from '../discovery/lsd/local-discovery.js';
+import { DEFAULT_LSD_OPTIONS } from '../discovery/lsd/lsd-options.js';
 import { SchemeTrackerClient } from '../discovery/scheme-tracker-client.js';
 import { UdpTrackerClient } from '../discovery/udp-tracker-client.js';
 import { DEFAULT_UDP_TRACKER_OPTIONS } from '../discovery/udp-tracker-options.js';
 import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../disk/file-disk.js';
 import { createSlotPool, DEFAULT_SLOT_POOL_OPTIONS } from '../disk/slot-pool.js';
 import { resolveBind } from '../net/node-bind.js';
+import { multicastPlaces } from '../net/node-multicast.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../net/node-raw-server.js';
 import { Session } from './session.js';
 import type { SessionOptions } from './session-options.js';
@@ -30,6 +33,12 @@ export function createNodeSession(
   const http = new HttpTrackerClient(rawServer, { ...DEFAULT_FETCH_OPTIONS, userAgent, bind });
   const udpOptions = { ...DEFAULT_UDP_TRACKER_OPTIONS, bind, findDestinations };
   const udp = new UdpTrackerClient(rawServer, systemRandom, udpOptions);
+  const lsd = new LocalDiscovery({
+    rawServer,
+    random: systemRandom,
+    multicastPlaces: () => multicastPlaces(bind),
+    options: DEFAULT_LSD_OPTIONS,
+  });
   return new Session(
     {
       rawServer,
@@ -39,11 +48,12 @@ export function createNodeSession(
       openTarget: (targetOptions) => disk.openTarget(targetOptions),
       trackerClient: new SchemeTrackerClient(http, udp),
       client: userAgent,
-      peerSources: [],
+      peerSources: options.useLsd && options.listen ? [lsd.createSource] : [],
       close: (answered) =>
         disk.close(() => {
           http.close();
           udp.close();
+          lsd.close();
           rawServer.close();
           answered();
         }),
