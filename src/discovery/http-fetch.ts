@@ -44,6 +44,15 @@ export const DEFAULT_FETCH_OPTIONS: Omit<HttpFetchOptions, 'userAgent' | 'bind'>
   findDestinations,
 };
 
+/** For a gateway of our own network: near, slow, and nobody to be sent elsewhere by; `userAgent`, `bind` and `post` are the caller's. */
+export const GATEWAY_FETCH_OPTIONS: Omit<HttpFetchOptions, 'userAgent' | 'bind' | 'post'> = {
+  ...DEFAULT_FETCH_OPTIONS,
+  maxLength: 128 * 1024,
+  timeLimit: 8_000,
+  connectLimit: 3_000,
+  maxRedirects: 0,
+};
+
 export type HttpFetchOutcome =
   | { readonly ok: true; readonly body: Buffer }
   | {

@@ -126,6 +126,7 @@ export class SimulatedSwarm {
         openTarget: () => ({ journal, lock: new MemoryLock(rawServer, all.target ?? new LockedTarget()) }),
         trackerClient: all.trackerClient ?? this.tracker.client(address),
         peerSources: [],
+        portMapper: null,
         client: 'btget',
         close: (answered) => {
           rawServer.addTask(answered, 0);
