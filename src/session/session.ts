@@ -44,7 +44,7 @@ export type ListenAnswer =
   | { readonly ok: false; readonly failure: BtgetError };
 
 /** What peers are told that we speak. */
-const OUR_RESERVED = encodeReserved(['extended']);
+const OUR_RESERVED = encodeReserved(['extended', 'fast']);
 
 export class Session {
   readonly #parts: SessionParts;

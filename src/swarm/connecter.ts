@@ -5,6 +5,7 @@ import { decodeMessage, encodeMessage, type PeerMessage } from '../wire/message.
 import type { Choker } from './choker.js';
 import type { Downloader } from './downloader.js';
 import type { Extensions } from './extensions.js';
+import { FAST_NOT_ANNOUNCED, type FastExtension } from './fast-extension.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
 import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
 import { leastUseful } from './least-useful.js';
@@ -44,6 +45,7 @@ export interface ConnecterParts {
   readonly downloader: Downloader;
   readonly choker: Choker<Peer>;
   readonly extensions: Extensions;
+  readonly fast: FastExtension;
 }
 
 /** Turns frames into calls, and what concerns every peer into messages. */
@@ -69,7 +71,7 @@ export class Connecter implements PeerEvents {
   }
 
   connectionMade(connection: PeerConnection): void {
-    const { timers, store, uploader, downloader, choker, extensions } = this.#parts;
+    const { timers, uploader, downloader, choker, extensions, fast } = this.#parts;
     const now = timers.now();
     const peer: Peer = {
       connection,
@@ -80,8 +82,8 @@ export class Connecter implements PeerEvents {
       flaps: new LeakyCounter(this.#options.flaps, now),
     };
     this.#peers.set(connection, peer);
-    // BEP 3: "Downloaders which don't have anything yet may skip the 'bitfield' message."
-    if (!store.have.isEmpty) connection.send([encodeMessage({ type: 'bitfield', bits: store.have.toWire() })]);
+    const first = fast.firstMessage(connection);
+    if (first !== null) connection.send([first]);
     extensions.connectionMade(connection);
     choker.peerJoined(peer);
   }
@@ -184,13 +186,17 @@ export class Connecter implements PeerEvents {
         return download.gotPiece(message.piece, message.begin, message.block);
       case 'extended':
         return this.#parts.extensions.gotMessage(peer.connection, message.id, message.payload);
-      // What we never offered is of no more use than what we do not know.
-      case 'port':
-      case 'suggest':
       case 'haveAll':
-      case 'haveNone':
+      case 'haveNone': {
+        const has = this.#parts.fast.allOrNothing(peer, message.type);
+        return has === undefined ? FAST_NOT_ANNOUNCED : this.#gotPieces(peer, has);
+      }
+      case 'suggest':
       case 'reject':
       case 'allowedFast':
+        return this.#parts.fast.gotMessage(peer, message);
+      // What we never offered is of no more use than what we do not know.
+      case 'port':
       case 'unknown':
         return JUNK;
     }
@@ -211,9 +217,13 @@ export class Connecter implements PeerEvents {
 
   #gotBitfield(peer: Peer, bits: Buffer): Judgement {
     const has = decodeBitfield(bits, this.#parts.layout.pieceCount);
-    if (has === undefined) return refuse({ code: 'malformed-bitfield', length: bits.length });
+    return has === undefined ? refuse({ code: 'malformed-bitfield', length: bits.length }) : this.#gotPieces(peer, has);
+  }
+
+  #gotPieces(peer: Peer, has: Bitfield): Judgement {
     this.#parts.downloader.gotBitfield(peer.download, has);
     this.#gotMore(peer);
+    this.#parts.fast.gotPieces(peer);
     // BEP 3: "'bitfield' is only ever sent as the first message." But aria2 sends another one instead of many haves.
     return this.#countFlap(peer);
   }

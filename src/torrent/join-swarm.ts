@@ -17,9 +17,11 @@ import { Choker, DEFAULT_CHOKER_OPTIONS } from '../swarm/choker.js';
 import { Connecter, DEFAULT_CONNECTER_OPTIONS } from '../swarm/connecter.js';
 import type { Identity } from '../swarm/connection.js';
 import type { Download } from '../swarm/download.js';
-import { DEFAULT_DOWNLOAD_OPTIONS, Downloader } from '../swarm/downloader.js';
+import { DEFAULT_DOWNLOAD_OPTIONS } from '../swarm/download-options.js';
+import { Downloader } from '../swarm/downloader.js';
 import { Encoder } from '../swarm/encoder.js';
 import { DEFAULT_ENCODER_OPTIONS } from '../swarm/encoder-options.js';
+import { DEFAULT_FAST_EXTENSION_OPTIONS, FastExtension } from '../swarm/fast-extension.js';
 import type { HalfOpen } from '../swarm/half-open.js';
 import type { Peer } from '../swarm/peer.js';
 import type { PeerConnection } from '../swarm/peer-connection.js';
@@ -124,8 +126,9 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
       if (handshake.requestQueue !== null) connecter.gotRequestQueue(connection, handshake.requestQueue);
     },
   });
+  const fast = new FastExtension(layout, parts.identity.infoHash, store.have, DEFAULT_FAST_EXTENSION_OPTIONS);
   const connecter = new Connecter(
-    { timers: context, layout, store, uploader, downloader, choker, extensions },
+    { timers: context, layout, store, uploader, downloader, choker, extensions, fast },
     DEFAULT_CONNECTER_OPTIONS,
   );
   const encoder = new Encoder(

@@ -9,11 +9,13 @@ import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from '../../src/session/p
 import { Blame, DEFAULT_BLAME_OPTIONS } from '../../src/swarm/blame.js';
 import { Choker, DEFAULT_CHOKER_OPTIONS } from '../../src/swarm/choker.js';
 import { Connecter, type ConnecterOptions, DEFAULT_CONNECTER_OPTIONS } from '../../src/swarm/connecter.js';
-import type { Download, DownloadOptions } from '../../src/swarm/download.js';
-import { DEFAULT_DOWNLOAD_OPTIONS, Downloader } from '../../src/swarm/downloader.js';
+import type { Download } from '../../src/swarm/download.js';
+import { DEFAULT_DOWNLOAD_OPTIONS, type DownloadOptions } from '../../src/swarm/download-options.js';
+import { Downloader } from '../../src/swarm/downloader.js';
 import { Encoder } from '../../src/swarm/encoder.js';
 import { DEFAULT_ENCODER_OPTIONS } from '../../src/swarm/encoder-options.js';
 import { Extensions } from '../../src/swarm/extensions.js';
+import { DEFAULT_FAST_EXTENSION_OPTIONS, FastExtension } from '../../src/swarm/fast-extension.js';
 import { HalfOpen, MAX_HALF_OPEN } from '../../src/swarm/half-open.js';
 import type { Peer } from '../../src/swarm/peer.js';
 import type { PeerConnection } from '../../src/swarm/peer-connection.js';
@@ -156,6 +158,7 @@ export class SwarmMember {
           () => SILENT_HANDSHAKE,
           () => undefined,
         ),
+        fast: new FastExtension(layout, metainfo.infoHash, this.wrapper.have, DEFAULT_FAST_EXTENSION_OPTIONS),
       },
       { ...DEFAULT_CONNECTER_OPTIONS, ...all.connecter },
     );
