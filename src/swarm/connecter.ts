@@ -3,6 +3,7 @@ import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/pie
 import { type Bitfield, decodeBitfield } from '../wire/bitfield.js';
 import { decodeMessage, encodeMessage, type PeerMessage } from '../wire/message.js';
 import type { Choker } from './choker.js';
+import { tellOfLost } from './dont-have.js';
 import type { Downloader } from './downloader.js';
 import type { Extensions } from './extensions.js';
 import { FAST_NOT_ANNOUNCED, type FastExtension } from './fast-extension.js';
@@ -119,12 +120,21 @@ export class Connecter implements PeerEvents {
 
   leastUseful(): PeerConnection | undefined {
     const isSeed = this.#parts.store.amountLeft === 0;
-    return leastUseful(this.#peers.values(), isSeed, this.#parts.timers.now(), this.#options.patience)?.connection;
+    const { patience } = this.#options;
+    const isUseless = (peer: Peer): boolean => this.#isUseless(peer);
+    return leastUseful(this.#peers.values(), isSeed, this.#parts.timers.now(), patience, isUseless)?.connection;
   }
 
   /** The peer has told how many requests it queues. */
   gotRequestQueue(connection: PeerConnection, limit: number): void {
     this.#peers.get(connection)?.download.gotRequestQueue(limit);
+  }
+
+  /** The peer has lost a piece (BEP 54). */
+  gotDontHave(connection: PeerConnection, piece: PieceIndex): Judgement {
+    const peer = this.#peers.get(connection);
+    if (peer === undefined || !this.#parts.downloader.gotDontHave(peer.download, piece)) return JUNK;
+    return this.#countFlap(peer);
   }
 
   /** Tells everybody who lacks the piece, and parts from seeds when it was the last. */
@@ -138,7 +148,22 @@ export class Connecter implements PeerEvents {
   wantsChanged(): void {
     this.#parts.downloader.wantsChanged();
     this.#parts.choker.ruleChanged();
+    this.#parts.extensions.ownChanged();
     if (this.#parts.store.amountLeft === 0) this.#partFromSeedsLater();
+  }
+
+  /**
+   * `gone` is lost, and what peers asked for of the `doubted` pieces meanwhile was dropped. Peers are told, if they
+   * understand that; BEP 3 has no word for it, so we part from those who do not and may count on one of these pieces.
+   */
+  piecesLost(gone: readonly PieceIndex[], doubted: ReadonlySet<PieceIndex>): void {
+    for (const { connection, download } of [...this.#peers.values()]) {
+      const isTold = tellOfLost(this.#parts.extensions.peerOf(connection), gone);
+      // Only with the fast extension it has heard that its requests were dropped.
+      if (isTold && download.fast !== null) continue;
+      if ([...doubted].some((piece) => !download.has.has(piece))) connection.refuse({ code: 'pieces-lost' });
+    }
+    this.wantsChanged();
   }
 
   /** Withdraws every task. Connections are the Encoder's to close. */
@@ -226,6 +251,12 @@ export class Connecter implements PeerEvents {
     this.#parts.fast.gotPieces(peer);
     // BEP 3: "'bitfield' is only ever sent as the first message." But aria2 sends another one instead of many haves.
     return this.#countFlap(peer);
+  }
+
+  /** It fetches nothing (BEP 21), and we want nothing of it. */
+  #isUseless({ connection, download }: Peer): boolean {
+    if (download.interested) return false;
+    return this.#parts.extensions.peerOf(connection)?.handshake.uploadOnly === true;
   }
 
   #gotMore(peer: Peer): void {

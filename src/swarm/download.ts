@@ -162,7 +162,8 @@ export class Download implements RateWaiter {
     if (asked === 'late') return FINE;
     if (asked === 'unasked') return this.fast.unaskedRejected();
     this.#owner.limiter.spend(-asked.length);
-    const judgement = this.fast.rejected(asked.piece, this.#choked, this.#owner.now());
+    const judgement = this.fast.rejected(asked.piece, this.#choked, this.inFlight, this.#owner.now());
+    if (this.fast.isResting) this.#backlog.stalled();
     if (judgement.kind !== 'refuse') this.#goOn();
     return judgement;
   }

@@ -10,6 +10,8 @@ export interface FastDownloadOptions {
   readonly maxSuggested: number;
   /** Requests that a peer may refuse while it does not choke us, or that it was never sent, with no block between them. */
   readonly maxRejects: number;
+  /** After so many it is asked for nothing for a while, and then for one block at a time: its disk may be in trouble. */
+  readonly restAfter: number;
   /** A piece of which a peer refused a block is not asked of it again for so long, unless it chokes and unchokes us before. */
   readonly rejectPause: Millis;
 }
@@ -18,6 +20,7 @@ export const DEFAULT_FAST_DOWNLOAD_OPTIONS: FastDownloadOptions = {
   maxAllowed: 100,
   maxSuggested: 16,
   maxRejects: 50,
+  restAfter: 16,
   rejectPause: 30_000,
 };
 
@@ -32,11 +35,20 @@ export class FastDownload {
   #suggested: readonly PieceIndex[] = [];
   /** Rejects for which there was no reason, since the last block. */
   #rejects = 0;
+  /** How many of them are too many: what was on its way when the first one came does not count. */
+  #maxRejects: number;
+  #isResting = false;
   /** What may be asked for, as long as nothing changes that it follows from. */
   #askable: Bitfield | null = null;
 
   constructor(options: FastDownloadOptions) {
     this.#options = options;
+    this.#maxRejects = options.maxRejects;
+  }
+
+  /** The peer refuses so much that it is asked for nothing for now. */
+  get isResting(): boolean {
+    return this.#isResting;
   }
 
   /** What the peer thinks we might like, the latest first. */
@@ -47,6 +59,7 @@ export class FastDownload {
   /** Which pieces of those that the peer `has` may be asked of it; null for none. */
   askable(has: Bitfield, choked: boolean): Bitfield | null {
     if (!choked && this.#rejected.size === 0) return has;
+    if (!choked && this.#isResting) return null;
     if (choked && this.#allowed.size === 0) return null;
     this.#askable ??= choked ? this.#allowedOf(has) : this.#notRejectedOf(has);
     return this.#askable.isEmpty ? null : this.#askable;
@@ -68,8 +81,8 @@ export class FastDownload {
     this.#suggested = [piece, ...this.#suggested.filter((one) => one !== piece)].slice(0, this.#options.maxSuggested);
   }
 
-  /** A block of `piece` was asked for and will not come. */
-  rejected(piece: PieceIndex, choked: boolean, now: Millis): Judgement {
+  /** A block of `piece` was asked for and will not come; `inFlight` others were asked for. */
+  rejected(piece: PieceIndex, choked: boolean, inFlight: number, now: Millis): Judgement {
     this.changed();
     if (choked) {
       // A choke refuses what was on its way. What the peer allowed and refuses all the same, it does not give.
@@ -78,6 +91,8 @@ export class FastDownload {
     }
     this.#rejected.add(piece);
     this.#rejectedAt = now;
+    if (this.#rejects === 0) this.#maxRejects = this.#options.maxRejects + inFlight;
+    if (this.#rejects >= this.#options.restAfter) this.#isResting = true;
     return this.#count(FINE);
   }
 
@@ -88,6 +103,8 @@ export class FastDownload {
 
   blockCameIn(): void {
     this.#rejects = 0;
+    this.#maxRejects = this.#options.maxRejects;
+    this.#isResting = false;
   }
 
   unchoked(): void {
@@ -103,12 +120,13 @@ export class FastDownload {
 
   #forgive(): void {
     this.#rejected.clear();
+    this.#isResting = false;
     this.changed();
   }
 
   #count(judgement: Judgement): Judgement {
     this.#rejects += 1;
-    if (this.#rejects <= this.#options.maxRejects) return judgement;
+    if (this.#rejects <= this.#maxRejects) return judgement;
     return refuse({ code: 'too-many-rejects', count: this.#rejects });
   }
 

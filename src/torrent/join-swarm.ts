@@ -116,12 +116,14 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
   const extensions = joinExtensions({
     timers: context,
     metainfo: parts.metainfo,
+    layout,
     client: parts.client,
     port: parts.port,
     usePex: options.usePex,
     isComplete: () => store.amountLeft === 0,
     peers: () => connecter.peers,
     startConnection: (address) => encoder.startConnection(address, null),
+    gotDontHave: (connection, piece) => connecter.gotDontHave(connection, piece),
     gotNews: ({ connection, handshake }) => {
       if (handshake.requestQueue !== null) connecter.gotRequestQueue(connection, handshake.requestQueue);
     },

@@ -9,6 +9,7 @@ import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from '../../src/session/p
 import { Blame, DEFAULT_BLAME_OPTIONS } from '../../src/swarm/blame.js';
 import { Choker, DEFAULT_CHOKER_OPTIONS } from '../../src/swarm/choker.js';
 import { Connecter, type ConnecterOptions, DEFAULT_CONNECTER_OPTIONS } from '../../src/swarm/connecter.js';
+import { DontHave } from '../../src/swarm/dont-have.js';
 import type { Download } from '../../src/swarm/download.js';
 import { DEFAULT_DOWNLOAD_OPTIONS, type DownloadOptions } from '../../src/swarm/download-options.js';
 import { Downloader } from '../../src/swarm/downloader.js';
@@ -154,8 +155,8 @@ export class SwarmMember {
         downloader: this.downloader,
         choker: this.choker,
         extensions: new Extensions(
-          [],
-          () => SILENT_HANDSHAKE,
+          [new DontHave(layout, (connection, piece) => this.connecter.gotDontHave(connection, piece))],
+          () => ({ ...SILENT_HANDSHAKE, uploadOnly: this.isDone }),
           () => undefined,
         ),
         fast: new FastExtension(layout, metainfo.infoHash, this.wrapper.have, DEFAULT_FAST_EXTENSION_OPTIONS),

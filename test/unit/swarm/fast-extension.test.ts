@@ -199,17 +199,37 @@ describe('of a peer with the fast extension', () => {
     assert.deepEqual(asked(peer), both);
   });
 
-  it('we part when it refuses fifty times with no block between', () => {
+  it('we ask it for less when it refuses everything, and part at last', () => {
     const scene = new Scene('leech');
     const peer = scene.peer('peer', HAVE_ALL, { type: 'unchoke' });
     let refused = 0;
-    while (peer.refusal === null) {
-      const spans = asked(peer);
-      assert.ok(spans.length > 0 && refused < 60);
-      reject(peer, spans);
-      refused += spans.length;
+    const refuseAll = (): void => {
+      for (let spans = asked(peer); spans.length > 0; spans = asked(peer)) {
+        reject(peer, spans);
+        refused += spans.length;
+      }
+    };
+    refuseAll();
+    assert.ok(refused > 16 && refused < 32, String(refused));
+    for (let time = 0; time < 60 && peer.refusal === null; time += 1) {
+      const before = refused;
+      scene.run(35_000);
+      refuseAll();
+      assert.ok(refused - before < 3);
     }
     assert.equal(peer.refusal, 'too-many-rejects');
+    assert.ok(refused <= 60, String(refused));
+  });
+
+  it('we ask for as much as before when it has had its trouble', () => {
+    const scene = new Scene('leech');
+    const peer = scene.peer('peer', HAVE_ALL, { type: 'unchoke' });
+    for (let spans = asked(peer); spans.length > 0; spans = asked(peer)) reject(peer, spans);
+    for (let round = 0; round < 100 && !scene.member.isDone; round += 1) {
+      scene.run(10_000);
+      peer.answer(TORRENT.content, 2 * BLOCK);
+    }
+    assert.ok(scene.member.isDone);
   });
 
   it('we do not mind that it refuses what we cancelled', () => {
