@@ -60,8 +60,8 @@ export type ListenAnswer =
   | { readonly ok: false; readonly failure: BtgetError };
 
 /** What peers are told that we speak. */
-const RESERVED = encodeReserved(['extended']);
-const RESERVED_WITH_DHT = encodeReserved(['extended', 'dht']);
+const RESERVED = encodeReserved(['extended', 'fast']);
+const RESERVED_WITH_DHT = encodeReserved(['extended', 'fast', 'dht']);
 
 export class Session {
   readonly #parts: SessionParts;
