@@ -80,6 +80,7 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
       parts.pieceVerified(piece);
     },
     pieceFailed: (piece, data) => downloader.pieceFailed(piece, data),
+    blocksStale: (piece, blocks) => downloader.blocksStale(piece, blocks),
     pieceDropped: (piece) => downloader.pieceDropped(piece),
     roomForPieces: () => downloader.roomForPieces(),
     diskFailed: parts.diskFailed,

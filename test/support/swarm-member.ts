@@ -104,6 +104,7 @@ export class SwarmMember {
         this.log.push(`piece ${piece} failed`);
         this.downloader.pieceFailed(piece, data);
       },
+      blocksStale: (piece, blocks) => this.downloader.blocksStale(piece, blocks),
       pieceDropped: (piece) => this.downloader.pieceDropped(piece),
       roomForPieces: () => this.downloader.roomForPieces(),
       diskFailed: (failure) => this.#gotFailure(failure),
