@@ -11,6 +11,8 @@ export interface GatewayOptions {
   readonly maxLifetime: number;
   /** It keeps what it is told by UPnP for ever or not at all. */
   readonly onlyPermanent: boolean;
+  /** Where it takes the orders of UPnP. */
+  readonly controlPath: string;
   /** Protocols that are not let in. */
   readonly refuses: readonly ('tcp' | 'udp')[];
 }
@@ -38,6 +40,7 @@ export class SimulatedGateway implements DatagramHandler {
       externalPort: (port) => port,
       maxLifetime: 7200,
       onlyPermanent: false,
+      controlPath: '/ctl',
       refuses: [],
       ...options,
     };
@@ -106,10 +109,19 @@ export class SimulatedGateway implements DatagramHandler {
   #http(url: string, body: string | undefined): HttpFetchOutcome {
     if (body === undefined) {
       const type = 'urn:schemas-upnp-org:service:WANIPConnection:1';
-      const service = `<service><serviceType>${type}</serviceType><controlURL>/ctl</controlURL></service>`;
+      const service = `<service><serviceType>${type}</serviceType><controlURL>${this.options.controlPath}</controlURL></service>`;
       return { ok: true, body: Buffer.from(`<root><serviceList>${service}</serviceList></root>`) };
     }
-    if (!url.endsWith('/ctl')) throw new Error(`posted to ${url}`);
+    if (new URL(url).pathname !== this.options.controlPath) {
+      return {
+        ok: false,
+        code: 'status',
+        status: 404,
+        message: 'HTTP status 404',
+        body: Buffer.alloc(0),
+        retryAfter: null,
+      };
+    }
     const field = (name: string) => new RegExp(`<${name}>([^<]*)<`).exec(body)?.[1] ?? '';
     const [transport, port] = [
       field('NewProtocol') === 'TCP' ? 'tcp' : 'udp',

@@ -179,18 +179,30 @@ test('behind a loopback fence nothing leaves, though a gateway is named', () => 
 
 test('answers of others than the gateway count for nothing', () => {
   const { timeline, network, gateway, mapper } = setUp({ speaks: [] });
-  const liar = network.host('192.168.1.66');
+  let answers = 0;
+  network.host('192.168.1.66').openDatagram({ family: 4, port: 5351 }, gateway, (outcome) => {
+    if (!outcome.ok) throw new Error(outcome.code);
+    const liar = outcome.socket;
+    gateway.datagramCameIn = (_, data, from) => {
+      if (data[0] !== 0) return;
+      answers += 1;
+      const isAddress = data[1] === 0;
+      liar.send(Buffer.from(isAddress ? '0080000000000001cb007105' : '00820000000000011ae11ae100000e10', 'hex'), from);
+    };
+  });
   mapper.begin(6881);
-  liar.openDatagram(
-    { family: 4, port: 5351 },
-    { datagramCameIn: () => undefined, sendFailed: () => undefined },
-    (outcome) => {
-      if (!outcome.ok) return;
-      for (let port = 1; port < 65_536; port += 1)
-        outcome.socket.send(Buffer.from('0082000000000001' + '1ae11ae100000e10', 'hex'), { host: LOCAL, port });
-    },
-  );
   timeline.run(10 * SECOND);
   assert.equal(mapper.state()[0]?.state, 'failed');
-  assert.deepEqual(gateway.log, []);
+  assert.equal(answers, 3);
+});
+
+test('a gateway of UPnP that takes its orders elsewhere when it has begun anew is found again', () => {
+  const { timeline, gateway, mapper } = setUp({ speaks: ['UPnP'] });
+  mapper.begin(6881);
+  timeline.run(10 * SECOND);
+  gateway.letsIn.clear();
+  gateway.options = { ...gateway.options, controlPath: '/elsewhere' };
+  timeline.run(35 * MINUTE);
+  assert.deepEqual([...gateway.letsIn], BOTH);
+  assert.deepEqual(mapper.state(), mapped('UPnP'));
 });
