@@ -21,7 +21,6 @@ export class RequestBook<Asker extends object> {
   readonly #layout: PieceLayout;
   readonly #picker: PiecePicker;
   readonly #room: PieceRoom;
-  readonly #blocksPerPiece: number;
   readonly #started = new Map<PieceIndex, PieceBlocks<Asker>>();
   readonly #parole = new Set<PieceIndex>();
   readonly #askers = new WeakMap<Asker, AskerRequests<Asker>>();
@@ -30,7 +29,6 @@ export class RequestBook<Asker extends object> {
     this.#layout = layout;
     this.#picker = picker;
     this.#room = room;
-    this.#blocksPerPiece = Math.ceil(layout.pieceLength / BLOCK_LENGTH);
   }
 
   /**
@@ -43,11 +41,12 @@ export class RequestBook<Asker extends object> {
 
   /**
    * The next block to ask of `asker`, who has `peerHas`; it counts as asked of it from here on. In endgame that is a
-   * block asked of others and not of it, of the fewest first. Undefined: nothing to ask it for now.
+   * block asked of others and not of it, of the fewest first. Undefined: nothing to ask it for now. A piece that is begun
+   * is one of those that are `suggested`, if it may be.
    */
-  take(asker: Asker, peerHas: Bitfield): BlockSpan | undefined {
+  take(asker: Asker, peerHas: Bitfield, suggested: readonly PieceIndex[] = []): BlockSpan | undefined {
     const requests = this.#requestsOf(asker);
-    const blocks = this.#blocksFor(asker, requests, peerHas);
+    const blocks = this.#blocksFor(asker, requests, peerHas, suggested);
     if (blocks === undefined) return this.isEndgame ? this.#takeAgain(asker, requests, peerHas) : undefined;
     const block = blocks.askFree(asker);
     requests.current = blocks;
@@ -78,10 +77,24 @@ export class RequestBook<Asker extends object> {
     return undefined;
   }
 
-  /** A request that will not be answered (cancel, reject): the block is free again unless somebody else was asked too. */
-  giveBack(asker: Asker, span: BlockSpan): void {
+  /**
+   * A block will not come from `asker`, who says so: it is free again unless somebody else was asked too. The numbers are
+   * the peer's. Returns what was asked of it, or 'late' when nobody waits for the answer any more.
+   */
+  blockRejected(asker: Asker, piece: number, begin: number, length: number): BlockSpan | 'late' | 'unasked' {
+    const requests = this.#askers.get(asker);
+    const key = this.#layout.keyOfForeign(piece, begin, length);
+    if (requests === undefined || key === undefined) return 'unasked';
+    const span = requests.asked(key);
+    if (span === undefined) return requests.answerLapsed(key) === undefined ? 'unasked' : 'late';
+    this.#withdraw(asker, requests, span);
+    return span;
+  }
+
+  /** What `asker` was asked for of this piece will not be answered. */
+  giveBackPiece(asker: Asker, piece: PieceIndex): void {
     const requests = this.#requestsOf(asker);
-    if (requests.isAsked(this.#keyOf(span))) this.#withdraw(asker, requests, span);
+    for (const [, span] of requests.entries()) if (span.piece === piece) this.#withdraw(asker, requests, span);
   }
 
   /**
@@ -100,7 +113,6 @@ export class RequestBook<Asker extends object> {
     requests.current = undefined;
   }
 
-  /** How many blocks are asked of it now. */
   howManyAsked(asker: Asker): number {
     return this.#askers.get(asker)?.count ?? 0;
   }
@@ -108,16 +120,13 @@ export class RequestBook<Asker extends object> {
   /** A block arrived. The numbers are the peer's: anything may be in them. */
   blockCameIn(asker: Asker, piece: number, begin: number, length: number): Arrival<Asker> {
     const requests = this.#askers.get(asker);
-    const index = this.#layout.pieceIndex(piece);
-    if (requests === undefined || index === undefined) return UNASKED;
+    const key = this.#layout.keyOfForeign(piece, begin, length);
+    if (requests === undefined || key === undefined) return UNASKED;
     const block = begin / BLOCK_LENGTH;
-    if (!Number.isInteger(block) || block < 0 || block >= this.#layout.blockCount(index)) return UNASKED;
-    if (length !== this.#layout.blockLength(index, block)) return UNASKED;
-    const key = this.#key(index, block);
     const span = requests.answer(key);
-    if (span !== undefined) return this.#accept(asker, this.#blocksOf(index), block, span);
-    if (!requests.answerLapsed(key)) return UNASKED;
-    return this.#lateBlock(asker, block, { piece: index, begin, length });
+    if (span !== undefined) return this.#accept(asker, this.#blocksOf(span.piece), block, span);
+    const lapsed = requests.answerLapsed(key);
+    return lapsed === undefined ? UNASKED : this.#lateBlock(asker, block, lapsed);
   }
 
   /** Starts an untouched piece of which these blocks, one at least, are there from an earlier run. */
@@ -163,7 +172,8 @@ export class RequestBook<Asker extends object> {
   check(): void {
     this.#picker.check();
     for (const [piece, blocks] of this.#started) {
-      const isAskedOf = (asker: Asker, block: number) => this.#requestsOf(asker).isAsked(this.#key(piece, block));
+      const isAskedOf = (asker: Asker, block: number) =>
+        this.#requestsOf(asker).asked(this.#layout.blockKey(piece, block)) !== undefined;
       const isOnParole = this.#parole.has(piece);
       checkStartedPiece(blocks, this.#picker, isOnParole, this.#mayBeOffered(blocks), isAskedOf);
     }
@@ -178,12 +188,8 @@ export class RequestBook<Asker extends object> {
     return requests;
   }
 
-  #key(piece: PieceIndex, block: number): number {
-    return piece * this.#blocksPerPiece + block;
-  }
-
   #keyOf(span: BlockSpan): number {
-    return this.#key(span.piece, span.begin / BLOCK_LENGTH);
+    return this.#layout.blockKey(span.piece, span.begin / BLOCK_LENGTH);
   }
 
   #blocksOf(piece: PieceIndex): PieceBlocks<Asker> {
@@ -193,10 +199,15 @@ export class RequestBook<Asker extends object> {
   }
 
   /** A started piece that has a free block for `asker`, started here if need be. */
-  #blocksFor(asker: Asker, requests: AskerRequests<Asker>, peerHas: Bitfield): PieceBlocks<Asker> | undefined {
+  #blocksFor(
+    asker: Asker,
+    requests: AskerRequests<Asker>,
+    peerHas: Bitfield,
+    suggested: readonly PieceIndex[],
+  ): PieceBlocks<Asker> | undefined {
     const current = requests.current;
-    if (current !== undefined && this.#mayGoOn(asker, current)) return current;
-    const piece = this.#picker.next(peerHas);
+    if (current !== undefined && peerHas.has(current.piece) && this.#mayGoOn(asker, current)) return current;
+    const piece = this.#picker.next(peerHas, suggested);
     if (piece === undefined) return undefined;
     const blocks = this.#started.get(piece) ?? this.#start(piece);
     if (blocks !== undefined && this.#parole.has(piece)) blocks.holder = asker;
@@ -239,7 +250,7 @@ export class RequestBook<Asker extends object> {
 
   #noteAsked(requests: AskerRequests<Asker>, piece: PieceIndex, block: number): BlockSpan {
     const span = { piece, begin: block * BLOCK_LENGTH, length: this.#layout.blockLength(piece, block) };
-    requests.ask(this.#key(piece, block), span);
+    requests.ask(this.#layout.blockKey(piece, block), span);
     return span;
   }
 
@@ -256,7 +267,7 @@ export class RequestBook<Asker extends object> {
     const others = blocks.othersAskedFor(block, asker);
     blocks.arrive(block);
     this.#offer(blocks);
-    for (const other of others) this.#requestsOf(other).lapse(this.#key(blocks.piece, block));
+    for (const other of others) this.#requestsOf(other).lapse(this.#layout.blockKey(blocks.piece, block));
     return { verdict: 'wanted', span, alsoAskedOf: others };
   }
 
@@ -292,7 +303,7 @@ export class RequestBook<Asker extends object> {
     for (let block = 0; block < blocks.blockCount && blocks.askedCount > 0; block += 1) {
       for (const asker of blocks.askersOf(block)) {
         blocks.withdraw(block, asker);
-        this.#requestsOf(asker).lapse(this.#key(piece, block));
+        this.#requestsOf(asker).lapse(this.#layout.blockKey(piece, block));
       }
     }
     this.#started.delete(piece);

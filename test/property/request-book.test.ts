@@ -328,7 +328,8 @@ const step = fc.oneof(
   fc.tuple(peerNumber, block).map(
     ([number, each]): Step =>
       (model) => {
-        model.book.giveBack(peerOf(model, number), model.span(each));
+        const { piece, begin, length } = model.span(each);
+        model.book.blockRejected(peerOf(model, number), piece, begin, length);
         model.withdraw(peerOf(model, number), each);
       },
   ),

@@ -88,7 +88,7 @@ function download(world: World): string[] {
       book.giveBackAll(peer);
       timeline.addTask(() => ask(peer), 500);
     } else if (chance === 1) {
-      book.giveBack(peer, span);
+      book.blockRejected(peer, span.piece, span.begin, span.length);
       timeline.addTask(() => ask(peer), 1000);
       return;
     }

@@ -87,7 +87,8 @@ class Scene {
   }
 
   giveBack(peer: TestPeer, name: string): void {
-    this.book.giveBack(peer, this.span(name));
+    const { piece, begin, length } = this.span(name);
+    this.book.blockRejected(peer, piece, begin, length);
     this.book.check();
   }
 
