@@ -99,7 +99,7 @@ async function torture({ place, rate }: Kind, dir: string, onlooker: Onlooker, s
     figures.kills += 1;
     moments[moment.kind] = (moments[moment.kind] ?? 0) + 1;
     left = lookAtLeft(parts, files, left, outcome, outcome.killedAt);
-    if (random.below(6) === 0) left = damage(parts, files, left, random);
+    if (random.below(3) === 0) left = damage(parts, files, left, random);
   }
 }
 
