@@ -72,7 +72,7 @@ function momentOf(random: Random, fileCount: number): Moment {
   if (kind === 1) return { kind: 'rewrite' };
   if (kind <= 3) return { kind: 'name', nth: 1 + random.below(fileCount) };
   if (kind === 4) return { kind: 'finish', left: random.below(4) };
-  return { kind: 'time', after: 300 + random.below(2_200) };
+  return { kind: 'time', after: 300 + random.below(3_700) };
 }
 
 /** Kills one download once or more, lets it come to its end, and looks at it after each of these. */
@@ -184,7 +184,7 @@ try {
   ];
   assert.equal(places.length, KINDS);
   const kinds: Kind[] = [];
-  for (const place of places) kinds.push({ place, seed: await startSeed(place, helpers), rate: '14M' });
+  for (const place of places) kinds.push({ place, seed: await startSeed(place, helpers), rate: '8M' });
   say(`TORTURE_SEED=${firstSeed}, in ${root}`);
   let next = 0;
   const began = performance.now();
