@@ -20,7 +20,7 @@ interface World {
 }
 
 function entering([first = '']: readonly string[]): string[] {
-  return ['--dht-node', first];
+  return ['--no-lsd', '--no-port-mapping', '--dht-node', first];
 }
 
 async function world(t: TestContext, ...more: string[]): Promise<World> {
