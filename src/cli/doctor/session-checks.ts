@@ -103,20 +103,22 @@ function describeMapping(mappings: readonly PortMapping[] | null, port: number):
   if (mappings === null) return [skipped('port-mapping', 'no gateway is asked to let peers in')];
   if (mappings.length === 0)
     return [warning('port-mapping', 'no gateway was found', `where one is, forward port ${port} by hand`)];
-  return mappings.map((mapping) => {
-    const family = `IPv${mapping.family}`;
-    const byHand = `without it others cannot dial us; forward port ${port} by hand`;
-    switch (mapping.state) {
-      case 'asking':
-        return warning('port-mapping', `${family}: the gateway does not answer`, byHand);
-      case 'failed':
-        return warning('port-mapping', `${family}: ${mapping.message}`, byHand);
-      case 'mapped': {
-        const { protocol, gateway, externalHost, udp } = mapping;
-        const at = externalHost === null ? '' : `, seen at ${externalHost}`;
-        const what = udp ? 'TCP and UDP' : 'TCP';
-        return fine('port-mapping', `${family}: ${gateway ?? 'the gateway'} lets ${what} in by ${protocol}${at}`);
-      }
+  return mappings.map((mapping) => describeGateway(mapping, port));
+}
+
+function describeGateway(mapping: PortMapping, port: number): Finding {
+  const family = `IPv${mapping.family}`;
+  const byHand = `without it others cannot dial us; forward port ${port} by hand`;
+  switch (mapping.state) {
+    case 'asking':
+      return warning('port-mapping', `${family}: the gateway does not answer`, byHand);
+    case 'failed':
+      return warning('port-mapping', `${family}: ${mapping.message}`, byHand);
+    case 'mapped': {
+      const { protocol, gateway, externalHost, udp } = mapping;
+      const at = externalHost === null ? '' : `, seen at ${externalHost}`;
+      const what = udp ? 'TCP and UDP' : 'TCP';
+      return fine('port-mapping', `${family}: ${gateway ?? 'the gateway'} lets ${what} in by ${protocol}${at}`);
     }
-  });
+  }
 }
