@@ -6,6 +6,7 @@
 import { toHex } from '../base/bytes.js';
 import { BtgetError } from '../base/failure.js';
 import type { Random } from '../base/random.js';
+import type { DhtStatus } from '../discovery/dht/dht-node.js';
 import type { CreatePeerSource } from '../discovery/peer-source.js';
 import type { TrackerClient } from '../discovery/tracker-client.js';
 import type { OpenStorage, SlotPool } from '../disk/storage.js';
@@ -20,8 +21,10 @@ import { Torrent } from '../torrent/torrent.js';
 import type { TorrentOptions } from '../torrent/torrent-options.js';
 import type { RefusalCode } from '../wire/refusal.js';
 import { encodeReserved } from '../wire/reserved.js';
+import type { DhtMeans } from './dht-means.js';
 import { createPeerId } from './peer-id.js';
 import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from './port-listener.js';
+import { SessionDht } from './session-dht.js';
 import type { SessionOptions } from './session-options.js';
 
 /** What a session stands on. */
@@ -33,6 +36,8 @@ export interface SessionParts {
   readonly openTarget: OpenTarget;
   readonly trackerClient: TrackerClient;
   readonly peerSources: readonly CreatePeerSource[];
+  /** Null: do without the DHT. */
+  readonly dht: DhtMeans | null;
   /** Our name and version, as trackers and peers show it. */
   readonly client: string;
   /** Ends the workers and the loop, when every torrent has ended. */
@@ -44,7 +49,8 @@ export type ListenAnswer =
   | { readonly ok: false; readonly failure: BtgetError };
 
 /** What peers are told that we speak. */
-const OUR_RESERVED = encodeReserved(['extended']);
+const RESERVED = encodeReserved(['extended']);
+const RESERVED_WITH_DHT = encodeReserved(['extended', 'dht']);
 
 export class Session {
   readonly #parts: SessionParts;
@@ -56,6 +62,7 @@ export class Session {
   readonly #uploadLimiter: RateLimiter;
   readonly #downloadLimiter: RateLimiter;
   readonly #sendMemory: SendMemory;
+  readonly #dht: SessionDht | null;
   /** Where we say that we listen, though we may not: trackers refuse announces without a port. */
   #port: number;
 
@@ -68,6 +75,8 @@ export class Session {
     this.#uploadLimiter = new RateLimiter(rawServer, options.maxUpload, DEFAULT_RATE_LIMITER_OPTIONS);
     this.#downloadLimiter = new RateLimiter(rawServer, options.maxDownload, DEFAULT_RATE_LIMITER_OPTIONS);
     this.#sendMemory = new SendMemory(rawServer, DEFAULT_SEND_MEMORY_OPTIONS);
+    const dhtParts = { rawServer, random, listens: options.listen, firstPort: options.port.first };
+    this.#dht = parts.dht === null ? null : new SessionDht({ ...dhtParts, means: parts.dht });
     this.#portListener = new PortListener({
       rawServer,
       encoderFor: (infoHash) => this.#torrents.get(toHex(infoHash))?.encoder,
@@ -79,6 +88,16 @@ export class Session {
   /** How many connections were turned away before a torrent had them, by reason. */
   get refusals(): ReadonlyMap<RefusalCode, number> {
     return this.#portListener.refusals;
+  }
+
+  /** Enters the DHT for the session's own sake, which otherwise waits for a torrent. To be called when `listen` has answered. */
+  enterDht(): void {
+    this.#dht?.whenOpen(this.#port, () => undefined);
+  }
+
+  /** What our node in the DHT knows, or null: there is none, or no torrent has needed it yet. */
+  dhtStatus(): DhtStatus | null {
+    return this.#dht?.status() ?? null;
   }
 
   /** Listens for peers on the first free port of the range. */
@@ -103,6 +122,8 @@ export class Session {
     const key = toHex(metainfo.infoHash);
     if (this.#torrents.has(key)) throw new BtgetError('target-busy', `${metainfo.name} is given twice`);
     const { rawServer, random, slots, openStorage, openTarget, trackerClient, peerSources, client } = this.#parts;
+    // BEP 27: a private torrent neither uses the DHT nor is it known there.
+    const dht = metainfo.private ? null : this.#dht;
     const torrent = new Torrent(
       {
         rawServer,
@@ -111,12 +132,17 @@ export class Session {
         openStorage,
         openTarget,
         trackerClient,
-        peerSources,
+        peerSources: dht === null ? peerSources : [...peerSources, dht.createSource(metainfo.nodes)],
+        ownNode: dht,
         halfOpen: this.#halfOpen,
         uploadLimiter: this.#uploadLimiter,
         downloadLimiter: this.#downloadLimiter,
         sendMemory: this.#sendMemory,
-        identity: { infoHash: metainfo.infoHash, myId: this.#peerId, reserved: OUR_RESERVED },
+        identity: {
+          infoHash: metainfo.infoHash,
+          myId: this.#peerId,
+          reserved: dht === null ? RESERVED : RESERVED_WITH_DHT,
+        },
         client,
         port: this.#port,
       },
@@ -132,12 +158,13 @@ export class Session {
   /** Stops every torrent (each tells its trackers), then ends every socket, worker and timer. Answers once. */
   stop(answered: () => void): void {
     this.#portListener.close();
-    let running = this.#torrents.size;
+    let running = this.#torrents.size + 1;
     const oneStopped = (): void => {
       running -= 1;
-      if (running <= 0) this.#parts.close(answered);
+      if (running === 0) this.#parts.close(answered);
     };
-    if (running === 0) oneStopped();
+    if (this.#dht === null) oneStopped();
+    else this.#dht.stop(oneStopped);
     // A task for each: a thousand of them take longer than the loop should be held.
     for (const torrent of this.#torrents.values()) this.#parts.rawServer.addTask(() => torrent.stop(oneStopped), 0);
   }

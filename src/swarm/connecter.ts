@@ -8,6 +8,7 @@ import type { Extensions } from './extensions.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
 import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
 import { leastUseful } from './least-useful.js';
+import type { NodePorts } from './node-ports.js';
 import type { Peer } from './peer.js';
 import type { PeerConnection, PeerEvents } from './peer-connection.js';
 import type { Uploader } from './uploader.js';
@@ -44,6 +45,8 @@ export interface ConnecterParts {
   readonly downloader: Downloader;
   readonly choker: Choker<Peer>;
   readonly extensions: Extensions;
+  /** Null where the DHT is not spoken of. */
+  readonly nodePorts: NodePorts | null;
 }
 
 /** Turns frames into calls, and what concerns every peer into messages. */
@@ -69,7 +72,7 @@ export class Connecter implements PeerEvents {
   }
 
   connectionMade(connection: PeerConnection): void {
-    const { timers, store, uploader, downloader, choker, extensions } = this.#parts;
+    const { timers, store, uploader, downloader, choker, extensions, nodePorts } = this.#parts;
     const now = timers.now();
     const peer: Peer = {
       connection,
@@ -83,6 +86,7 @@ export class Connecter implements PeerEvents {
     // BEP 3: "Downloaders which don't have anything yet may skip the 'bitfield' message."
     if (!store.have.isEmpty) connection.send([encodeMessage({ type: 'bitfield', bits: store.have.toWire() })]);
     extensions.connectionMade(connection);
+    nodePorts?.connectionMade(connection);
     choker.peerJoined(peer);
   }
 
@@ -184,8 +188,9 @@ export class Connecter implements PeerEvents {
         return download.gotPiece(message.piece, message.begin, message.block);
       case 'extended':
         return this.#parts.extensions.gotMessage(peer.connection, message.id, message.payload);
-      // What we never offered is of no more use than what we do not know.
       case 'port':
+        return this.#parts.nodePorts?.gotPort(peer.connection, message.port) ?? JUNK;
+      // What we never offered is of no more use than what we do not know.
       case 'suggest':
       case 'haveAll':
       case 'haveNone':

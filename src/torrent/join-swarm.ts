@@ -21,6 +21,7 @@ import { DEFAULT_DOWNLOAD_OPTIONS, Downloader } from '../swarm/downloader.js';
 import { Encoder } from '../swarm/encoder.js';
 import { DEFAULT_ENCODER_OPTIONS } from '../swarm/encoder-options.js';
 import type { HalfOpen } from '../swarm/half-open.js';
+import { NodePorts, type OwnNode } from '../swarm/node-ports.js';
 import type { Peer } from '../swarm/peer.js';
 import type { PeerConnection } from '../swarm/peer-connection.js';
 import type { RateLimiter } from '../swarm/rate-limiter.js';
@@ -38,6 +39,8 @@ export interface SwarmParts {
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
   readonly slots: SlotPool;
+  /** Our node in the DHT, or null. */
+  readonly ownNode: OwnNode | null;
   readonly halfOpen: HalfOpen;
   readonly uploadLimiter: RateLimiter;
   readonly downloadLimiter: RateLimiter;
@@ -124,8 +127,10 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
       if (handshake.requestQueue !== null) connecter.gotRequestQueue(connection, handshake.requestQueue);
     },
   });
+  // BEP 27: who takes part in a private torrent is the tracker's business alone.
+  const nodePorts = parts.ownNode === null || parts.metainfo.private ? null : new NodePorts(parts.ownNode);
   const connecter = new Connecter(
-    { timers: context, layout, store, uploader, downloader, choker, extensions },
+    { timers: context, layout, store, uploader, downloader, choker, extensions, nodePorts },
     DEFAULT_CONNECTER_OPTIONS,
   );
   const encoder = new Encoder(

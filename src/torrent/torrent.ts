@@ -78,6 +78,7 @@ export class Torrent {
       metainfo,
       layout,
       slots: parts.slots,
+      ownNode: parts.ownNode,
       halfOpen: parts.halfOpen,
       uploadLimiter: parts.uploadLimiter,
       downloadLimiter: parts.downloadLimiter,

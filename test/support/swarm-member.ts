@@ -156,6 +156,7 @@ export class SwarmMember {
           () => SILENT_HANDSHAKE,
           () => undefined,
         ),
+        nodePorts: null,
       },
       { ...DEFAULT_CONNECTER_OPTIONS, ...all.connecter },
     );
