@@ -152,6 +152,8 @@ export const OPTIONS = {
     values.readPeer,
   ),
   noPex: flag('Network', '--no-pex', 'neither tell peers of other peers nor listen to what they tell'),
+  noLsd: flag('Network', '--no-lsd', 'neither find peers in the own network nor be found there'),
+  noPortMapping: flag('Network', '--no-port-mapping', 'do not ask the gateway to let peers in'),
   json: flag('Output', '--json', 'JSON on stdout, one object a line'),
   printPaths: flag('Output', '--print-paths', "the finished files' paths on stdout, one a line"),
   print0: flag('Output', '--print0', 'the same, each followed by a NUL'),

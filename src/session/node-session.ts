@@ -1,8 +1,15 @@
 import type { Worker } from 'node:worker_threads';
 import { systemRandom } from '../base/system-random.js';
+import { GATEWAY_FETCH_OPTIONS, httpFetch } from '../discovery/http-fetch.js';
+import { LocalDiscovery } from '../discovery/lsd/local-discovery.js';
+import { DEFAULT_LSD_OPTIONS } from '../discovery/lsd/lsd-options.js';
+import { PortMapper } from '../discovery/port-mapping/port-mapper.js';
+import { DEFAULT_PORT_MAPPING_OPTIONS } from '../discovery/port-mapping/port-mapping-options.js';
 import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../disk/file-disk.js';
 import { createSlotPool, DEFAULT_SLOT_POOL_OPTIONS } from '../disk/slot-pool.js';
 import { resolveBind } from '../net/node-bind.js';
+import { findGateways } from '../net/node-gateways.js';
+import { multicastPlaces } from '../net/node-multicast.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../net/node-raw-server.js';
 import { nodeDhtMeans } from './node-dht-means.js';
 import { createNodeTrackers } from './node-trackers.js';
@@ -26,6 +33,20 @@ export function createNodeSession(
   const rawServer = new NodeRawServer({ ...DEFAULT_NODE_RAW_SERVER_OPTIONS, bindAddresses: bind, gotException });
   const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: rawServer, writer });
   const trackers = createNodeTrackers(rawServer, userAgent, bind);
+  const lsd = new LocalDiscovery({
+    rawServer,
+    random: systemRandom,
+    multicastPlaces: () => multicastPlaces(bind),
+    options: DEFAULT_LSD_OPTIONS,
+  });
+  const portMapper = new PortMapper({
+    rawServer,
+    random: systemRandom,
+    findGateways: () => findGateways(bind),
+    askGateway: (url, post, answered) =>
+      httpFetch(url, { ...GATEWAY_FETCH_OPTIONS, userAgent, bind, post }, rawServer, answered),
+    options: DEFAULT_PORT_MAPPING_OPTIONS,
+  });
   return new Session(
     {
       rawServer,
@@ -35,11 +56,13 @@ export function createNodeSession(
       openTarget: (targetOptions) => disk.openTarget(targetOptions),
       trackerClient: trackers.client,
       client: userAgent,
-      peerSources: [],
       dht: options.useDht ? nodeDhtMeans({ timers: rawServer, bind, noted }, options) : null,
+      portMapper: options.usePortMapping && options.listen ? portMapper : null,
+      peerSources: options.useLsd && options.listen ? [lsd.createSource] : [],
       close: (answered) =>
         disk.close(() => {
           trackers.close();
+          lsd.close();
           rawServer.close();
           answered();
         }),

@@ -6,6 +6,10 @@ export interface SessionOptions {
   readonly listen: boolean;
   /** The address or interface that every socket uses, or null for any. */
   readonly bind: string | null;
+  /** Find peers in the own network, and be found there (BEP 14). Only who listens does. */
+  readonly useLsd: boolean;
+  /** Ask the gateway to let peers in. Only who listens does. */
+  readonly usePortMapping: boolean;
   /** Bytes a second for the process; null for no limit. */
   readonly maxDownload: number | null;
   readonly maxUpload: number | null;
@@ -21,6 +25,8 @@ export const DEFAULT_SESSION_OPTIONS: SessionOptions = {
   port: { first: 6881, last: 6999 },
   listen: true,
   bind: null,
+  useLsd: true,
+  usePortMapping: true,
   maxDownload: null,
   maxUpload: null,
   useDht: true,

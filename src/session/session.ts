@@ -8,6 +8,7 @@ import { BtgetError } from '../base/failure.js';
 import type { Random } from '../base/random.js';
 import type { DhtStatus } from '../discovery/dht/dht-node.js';
 import type { CreatePeerSource } from '../discovery/peer-source.js';
+import type { PortMapping } from '../discovery/port-mapping/port-mapper.js';
 import type { TrackerClient } from '../discovery/tracker-client.js';
 import type { OpenStorage, SlotPool } from '../disk/storage.js';
 import type { OpenTarget } from '../disk/target.js';
@@ -27,6 +28,14 @@ import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from './port-listener.js'
 import { SessionDht } from './session-dht.js';
 import type { SessionOptions } from './session-options.js';
 
+/** Has the gateway let our port in. */
+export interface OpensPort {
+  begin(port: number): void;
+  state(): readonly PortMapping[];
+  /** Has it closed again; answers once, later, within a bounded time. */
+  stop(answered: () => void): void;
+}
+
 /** What a session stands on. */
 export interface SessionParts {
   readonly rawServer: RawServer;
@@ -38,6 +47,8 @@ export interface SessionParts {
   readonly peerSources: readonly CreatePeerSource[];
   /** Null: do without the DHT. */
   readonly dht: DhtMeans | null;
+  /** Null: no gateway is asked. */
+  readonly portMapper: OpensPort | null;
   /** Our name and version, as trackers and peers show it. */
   readonly client: string;
   /** Ends the workers and the loop, when every torrent has ended. */
@@ -49,8 +60,8 @@ export type ListenAnswer =
   | { readonly ok: false; readonly failure: BtgetError };
 
 /** What peers are told that we speak. */
-const RESERVED = encodeReserved(['extended']);
-const RESERVED_WITH_DHT = encodeReserved(['extended', 'dht']);
+const RESERVED = encodeReserved(['extended', 'fast']);
+const RESERVED_WITH_DHT = encodeReserved(['extended', 'fast', 'dht']);
 
 export class Session {
   readonly #parts: SessionParts;
@@ -107,6 +118,7 @@ export class Session {
       if (outcome.ok) {
         const { address } = outcome.listener;
         if ('port' in address) this.#port = address.port;
+        this.#parts.portMapper?.begin(this.#port);
         answered({ ok: true, port: this.#port });
         return;
       }
@@ -115,6 +127,11 @@ export class Session {
       const message = `cannot listen on ${range}: ${why}`;
       answered({ ok: false, failure: new BtgetError('network', message, { cause: outcome.cause }) });
     });
+  }
+
+  /** What came of asking the gateways of our network to let peers in: one of each family at the most. */
+  portMapping(): readonly PortMapping[] {
+    return this.#parts.portMapper?.state() ?? [];
   }
 
   /** Begins a torrent: its data is checked first, then it downloads or seeds until `stop`. Throws a 'usage' failure when it has no such file as is selected. */
@@ -158,13 +175,16 @@ export class Session {
   /** Stops every torrent (each tells its trackers), then ends every socket, worker and timer. Answers once. */
   stop(answered: () => void): void {
     this.#portListener.close();
-    let running = this.#torrents.size + 1;
+    const { portMapper } = this.#parts;
+    let running = this.#torrents.size + 2;
     const oneStopped = (): void => {
       running -= 1;
       if (running === 0) this.#parts.close(answered);
     };
     if (this.#dht === null) oneStopped();
     else this.#dht.stop(oneStopped);
+    if (portMapper === null) oneStopped();
+    else portMapper.stop(oneStopped);
     // A task for each: a thousand of them take longer than the loop should be held.
     for (const torrent of this.#torrents.values()) this.#parts.rawServer.addTask(() => torrent.stop(oneStopped), 0);
   }

@@ -42,6 +42,7 @@ export class DiskClient {
         trackerClient: swarm.tracker.client(HOST),
         peerSources: [],
         dht: null,
+        portMapper: null,
         client: 'btget',
         close: (answered) => {
           rawServer.addTask(answered, 0);

@@ -130,6 +130,7 @@ export class SimulatedSwarm {
         trackerClient: all.trackerClient ?? this.tracker.client(address),
         peerSources: [],
         dht: all.dht,
+        portMapper: null,
         client: 'btget',
         close: (answered) => {
           rawServer.addTask(answered, 0);

@@ -1,6 +1,7 @@
 /** `btget doctor`: says what works from here and what does not, and why. */
 import { BtgetError } from '../../base/failure.js';
 import { systemRandom } from '../../base/system-random.js';
+import { isLoopbackFence } from '../../discovery/http-destination.js';
 import type { BindAddresses } from '../../net/fence.js';
 import { resolveBind } from '../../net/node-bind.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../net/node-raw-server.js';
@@ -14,7 +15,7 @@ import { type Finding, failed, failureOf } from '../doctor/finding.js';
 import { checkDescriptors, checkDisk } from '../doctor/machine-checks.js';
 import { findingJson, findingLine } from '../doctor/report.js';
 import { checkRoutes } from '../doctor/route-checks.js';
-import { checkSession } from '../doctor/session-checks.js';
+import { checkSession, type ProbedSession } from '../doctor/session-checks.js';
 import { checkTrackers } from '../doctor/tracker-checks.js';
 import { checkUdp } from '../doctor/udp-check.js';
 import { exitCodeOf, failureMessage, firstExitCode } from '../exit-code.js';
@@ -101,7 +102,7 @@ class Examination {
     this.#tell(await checkDisk(dir, source?.length ?? null), await checkDescriptors());
     this.#tell(...(await checkRoutes(this.#fence)));
     this.#tell(await checkUdp(this.#rawServer, this.#fence));
-    const { port, findings } = await checkSession(this.#session, this.#io.timers);
+    const { port, findings } = await checkSession(this.#probed(), this.#io.timers);
     this.#tell(...findings);
     if (source === null) return;
     const question = {
@@ -111,6 +112,17 @@ class Examination {
       port: port ?? this.#values.port.first,
     };
     this.#tell(...(await checkTrackers(source.trackers, question)));
+  }
+
+  #probed(): ProbedSession {
+    const session = this.#session;
+    const asksGateways = !this.#values.noPortMapping && !(this.#fence !== null && isLoopbackFence(this.#fence));
+    return {
+      listen: (answered) => session.listen(answered),
+      enterDht: () => session.enterDht(),
+      dhtStatus: () => session.dhtStatus(),
+      portMapping: () => (asksGateways ? session.portMapping() : null),
+    };
   }
 
   async close(): Promise<void> {
@@ -126,8 +138,8 @@ class Examination {
       this.#tell(failed('source', failureMessage(source.failure), null, source.failure.code));
       return null;
     }
-    const { infoHash, trackers: tiers } = source.kind === 'torrent' ? source.metainfo : source.link;
-    const length = source.kind === 'torrent' ? contentLength(source.metainfo) : null;
+    const { infoHash, trackers: tiers } = source.metainfo;
+    const length = contentLength(source.metainfo);
     return { infoHash, length, trackers: [...new Set([...trackers, ...(noTrackers ? [] : tiers.flat())])] };
   }
 

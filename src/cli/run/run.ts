@@ -11,6 +11,7 @@ import type { Output, RunEvent, SourceResult } from '../output/events.js';
 import { formatDuration } from '../output/format.js';
 import type { DhtNews, UserLimits } from '../output/stall-reasons.js';
 import type { LoadedSource } from '../source/load-source.js';
+import { PortMappingNews } from './port-mapping-news.js';
 import type { CreateSession, SessionFace, TorrentFace } from './session-face.js';
 import { type JobOwner, TorrentJob } from './torrent-job.js';
 
@@ -45,6 +46,7 @@ export class Run implements JobOwner {
   readonly #ended: (end: RunEnd) => void;
   readonly #tasks = new Set<Task>();
   readonly #createSession: CreateSession;
+  readonly #portMappings: PortMappingNews;
   #session: SessionFace | undefined;
   /** In the order of the sources. */
   readonly #entries: Entry[] = [];
@@ -68,6 +70,7 @@ export class Run implements JobOwner {
     this.#output = output;
     this.#ended = ended;
     this.#createSession = createSession;
+    this.#portMappings = new PortMappingNews(output);
   }
 
   /** Throws what `createSession` throws. */
@@ -201,6 +204,7 @@ export class Run implements JobOwner {
   }
 
   #tick(): void {
+    this.#portMappings.tell(this.#session?.portMapping() ?? []);
     for (const job of this.#jobs()) {
       job.tick();
       const limit = this.#options.stopTimeout;

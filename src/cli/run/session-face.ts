@@ -1,6 +1,7 @@
 /** What the commands need of a session. Tests play one from a script. */
 import type { BtgetError } from '../../base/failure.js';
 import type { DhtStatus } from '../../discovery/dht/dht-node.js';
+import type { PortMapping } from '../../discovery/port-mapping/port-mapper.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import type { SessionOptions } from '../../session/session-options.js';
 import type { TorrentEvents, TorrentStatus } from '../../torrent/status.js';
@@ -18,6 +19,8 @@ export type ListenAnswer =
 
 export interface SessionFace {
   listen(answered: (outcome: ListenAnswer) => void): void;
+  /** What came of asking the gateways to let peers in. */
+  portMapping(): readonly PortMapping[];
   addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): TorrentFace;
   /** Null when the DHT is not used. */
   dhtStatus(): DhtStatus | null;

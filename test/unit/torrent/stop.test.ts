@@ -36,6 +36,7 @@ function begin(outcome: AnnounceOutcome | null, trackerAnswered: () => void = ()
       trackerClient: trackers,
       peerSources: [],
       dht: null,
+      portMapper: null,
       client: 'btget',
       close: (answered) => rawServer.addTask(answered, 0),
     },
