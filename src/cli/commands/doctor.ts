@@ -11,7 +11,7 @@ import { createPeerId } from '../../session/peer-id.js';
 import type { Session } from '../../session/session.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../session/session-options.js';
 import { contentLength } from '../content/content-length.js';
-import { type Finding, failed, failureOf } from '../doctor/finding.js';
+import { type Finding, failed, failureOf, warning } from '../doctor/finding.js';
 import { checkDescriptors, checkDisk } from '../doctor/machine-checks.js';
 import { findingJson, findingLine } from '../doctor/report.js';
 import { checkRoutes } from '../doctor/route-checks.js';
@@ -41,8 +41,7 @@ export const doctor = defineCommand(
     footer: 'Exit code 0 when nothing failed. With --json: one object a line, check, state, code, message and hint.\n',
     options: DOCTOR_OPTIONS,
   },
-  async ([input, ...more], values, io) => {
-    if (more.length > 0) throw new BtgetError('usage', `one source at a time: ${more.join(' ')}`);
+  async ([input], values, io) => {
     const examination = new Examination(values, io);
     let wasInterrupted = false;
     const forget = onInterrupt(
@@ -105,6 +104,8 @@ class Examination {
     const { port, findings } = await checkSession(this.#probed(), this.#io.timers);
     this.#tell(...findings);
     if (source === null) return;
+    if (source.trackers.length === 0)
+      this.#tell(warning('tracker', `${input} names no tracker`, 'peers come from the DHT, or from --peer'));
     const question = {
       client: this.#trackers.client,
       infoHash: source.infoHash,

@@ -47,5 +47,8 @@ const askKernel: FindSource = (family) =>
       resolve(source);
     };
     socket.once('error', () => end(null));
-    socket.connect(9, SOMEWHERE[family], () => end(socket.address().address));
+    // Told of a failure too, which 'connected to nowhere' would hide.
+    socket.connect(9, SOMEWHERE[family], (failure?: Error) => {
+      end(failure == null ? socket.address().address : null);
+    });
   });

@@ -24,7 +24,7 @@ async function checkTracker(url: string, question: TrackerQuestion): Promise<Fin
   const counts = scraped.ok ? scraped.torrents[0] : undefined;
   if (counts !== undefined && counts !== null) {
     const { seeds, leeches } = counts;
-    return fine('tracker', `${shown}: ${formatCount(seeds ?? 0, 'seed')}, ${formatCount(leeches ?? 0, 'leech')}`);
+    return fine('tracker', `${shown}: ${formatCount(seeds ?? 0, 'seed')}, ${leeches ?? 0} downloading`);
   }
   // Many trackers have no scrape, or hide what they do not serve. A good-bye takes no part in the torrent.
   const announced = await sayGoodBye(url, question);

@@ -48,10 +48,12 @@ function lonelyReasons({ status, trackers, dht }: StallFacts): StallReason[] {
   const reasons: StallReason[] = [];
   const { dialled, waiting } = status.reach;
   if (dialled > 0) reasons.push({ code: 'peers-unreachable', message: unreachable(status) });
-  if (!trackers.some)
-    reasons.push({ code: 'no-trackers', message: 'no tracker to ask; --tracker and --peer name some' });
-  else if (trackers.reports.length === 0)
-    reasons.push({ code: 'trackers-silent', message: 'no tracker has answered yet' });
+  if (trackers.reports.length === 0)
+    reasons.push(
+      trackers.some
+        ? { code: 'trackers-silent', message: 'no tracker has answered yet' }
+        : { code: 'no-trackers', message: 'no tracker to ask; --tracker and --peer name some' },
+    );
   if (failing.length > 0 && working === 0) reasons.push(failingTrackers(failing));
   if (working > 0 && dialled + waiting === 0)
     reasons.push({ code: 'no-peers', message: 'the trackers name no peer that can be dialled' });

@@ -110,7 +110,7 @@ const counted = (torrent: ScrapedTorrent | null): ScrapeOutcome => ({ ok: true, 
 test('a tracker that counts is believed, and asked no more', async () => {
   const client = new Trackers(() => counted({ seeds: 3, downloaded: 9, leeches: 1 }), DOWN);
   const [finding] = await checkTrackers(['http://user:secret@t.example/announce'], { client, ...about });
-  assert.deepEqual([finding!.state, finding!.message], ['ok', 'http://t.example/announce: 3 seeds, 1 leech']);
+  assert.deepEqual([finding!.state, finding!.message], ['ok', 'http://t.example/announce: 3 seeds, 1 downloading']);
   assert.equal(client.announced.length, 0);
 });
 
