@@ -261,6 +261,7 @@ export class Torrent {
     this.#disk.stop();
     this.#swarm.encoder.close();
     this.#swarm.connecter.stop();
+    this.#resume.closing();
     this.#swarm.store.close(() => {
       this.#diskClosed = true;
       this.#endIfReady();
