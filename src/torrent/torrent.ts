@@ -196,6 +196,7 @@ export class Torrent {
       wasted: downloader.wasted,
       ...rates,
       ...counts,
+      reach: this.#swarm.encoder.reach,
       eta: left === undefined || this.#disk.failure !== null ? null : Math.ceil(left / 1000),
       diskFailure: this.#disk.failure,
     };
