@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { writeNoise } from '../support/noise.js';
-import { Machine } from './machine.js';
+import { CAN_WATCH, Machine } from './machine.js';
 import { fingerprint, scratch } from './support.js';
 
 const OPTIONS = { timeout: 20_000 };
@@ -67,21 +67,105 @@ test('bound to loopback, a swarm completes and not one packet leaves the machine
   assert.equal(machine.sentOutside(), before);
 });
 
-test('the same without --bind is seen: the counter counts', OPTIONS, async (t) => {
+/** What a client without a fence sends into the world, each with a packet that proves it. */
+const KINDS = [
+  { kind: 'a peer', args: ['--peer', '198.51.100.20:6881'], packet: /^TCP 198\.51\.100\.20:6881 /m },
+  {
+    kind: 'a tracker over HTTP',
+    args: ['--tracker', 'http://198.51.100.7:6969/announce'],
+    packet: /^TCP 198\.51\.100\.7:6969 /m,
+  },
+  {
+    kind: 'the name of a tracker',
+    args: ['--tracker', 'http://tracker.example.org:6969/announce'],
+    packet: /^UDP 198\.51\.100\.53:53 .*tracker.example.org/m,
+  },
+  {
+    kind: 'a tracker over UDP',
+    args: ['--tracker', 'udp://198.51.100.9:6969/announce'],
+    packet: /^UDP 198\.51\.100\.9:6969 /m,
+  },
+  { kind: 'local peers', args: [], packet: /^UDP 239\.192\.152\.143:6771 .*BT-SEARCH/m },
+  { kind: 'the gateway', args: [], packet: /^UDP 192\.0\.2\.254:5351 /m },
+  { kind: 'gateways of UPnP', args: [], packet: /^UDP 239\.255\.255\.250:1900 .*M-SEARCH/m },
+  { kind: 'the DHT', args: ['--dht-node', '198.51.100.30:6991'], packet: /^UDP 198\.51\.100\.30:6991 /m },
+];
+const SWITCHES = ['--no-trackers', '--no-dht', '--no-pex', '--no-lsd', '--no-port-mapping'];
+
+/** Of the options of `download` those that this btget has. */
+async function known(machine: Machine): Promise<(args: readonly string[]) => boolean> {
+  const help = machine.btget('download', '--help');
+  assert.equal(await help.ended, 0);
+  return ([option]) => option === undefined || help.stdout.includes(option);
+}
+
+const WATCHED = { ...OPTIONS, skip: !CAN_WATCH };
+if (!CAN_WATCH) console.log('live tests of single packets skipped: Python is not installed (Debian package python3)');
+
+test('the same without --bind is seen, each kind of it: the counter counts', WATCHED, async (t) => {
   const dir = scratch(t);
   const machine = new Machine(t, dir);
   await machine.ready();
   const torrent = await torrentIn(machine, dir);
-  const ways = [
-    ['--peer', '198.51.100.20:6881'],
-    ['--tracker', 'http://198.51.100.7:6969/announce'],
-    ['--tracker', 'http://tracker.example.org:6969/announce'],
-    ['--tracker', 'udp://198.51.100.9:6969/announce'],
-  ];
-  for (const [index, way] of ways.entries()) {
-    const before = machine.sentOutside();
-    const leech = machine.btget(torrent, '-d', join(dir, `leech${index}`), ...way, '--timeout', '1');
-    assert.equal(await leech.ended, 2, leech.stderr);
-    assert.ok(machine.sentOutside() > before, way.join(' '));
-  }
+  const isKnown = await known(machine);
+  const kinds = KINDS.filter(({ args }) => isKnown(args));
+  const before = machine.sentOutside();
+  const watcher = await machine.watch();
+  // Trackers are asked one after the other, so each has a client of its own.
+  const leeches = kinds.map(({ args }, index) =>
+    machine.btget(torrent, '-d', join(dir, `leech${index}`), ...args, '--timeout', '6'),
+  );
+  for (const leech of leeches) assert.equal(await leech.ended, 2, leech.stderr);
+  watcher.child.kill();
+  await watcher.ended;
+  const unseen = kinds.filter(({ packet }) => !packet.test(watcher.stdout)).map(({ kind }) => kind);
+  assert.deepEqual(unseen, [], watcher.stdout);
+  assert.ok(machine.sentOutside() >= before + kinds.length);
+});
+
+test('bound to loopback, not one of these leaves, however long it runs', OPTIONS, async (t) => {
+  const dir = scratch(t);
+  const machine = new Machine(t, dir);
+  await machine.ready();
+  const torrent = await torrentIn(machine, dir);
+  const isKnown = await known(machine);
+  const args = KINDS.filter((kind) => isKnown(kind.args)).flatMap((kind) => kind.args);
+  const before = machine.sentOutside();
+  const leeches = ['127.0.0.1', '::1', 'lo'].map((bind) =>
+    machine.btget(torrent, '-d', join(dir, bind), ...args, '--bind', bind, '--timeout', '6', '--json'),
+  );
+  for (const leech of leeches) assert.equal(await leech.ended, 2, leech.stderr);
+  assert.equal(machine.sentOutside(), before);
+  const asked = leeches.flatMap((leech) => leech.events()).filter(({ type }) => type === 'port-mapping');
+  assert.deepEqual(asked, [], 'no gateway is even thought of');
+});
+
+test('with everything switched off, nothing is said to anybody', OPTIONS, async (t) => {
+  const dir = scratch(t);
+  const machine = new Machine(t, dir);
+  await machine.ready();
+  const torrent = await torrentIn(machine, dir, ...OUTSIDE_TRACKERS);
+  const isKnown = await known(machine);
+  const before = machine.sentOutside();
+  const switches = SWITCHES.filter((option) => isKnown([option]));
+  const leech = machine.btget(torrent, '-d', join(dir, 'leech'), ...switches, '--timeout', '5');
+  assert.equal(await leech.ended, 2, leech.stderr);
+  assert.equal(machine.sentOutside(), before);
+});
+
+test('for a private torrent only its tracker and the gateway are spoken to', WATCHED, async (t) => {
+  const dir = scratch(t);
+  const machine = new Machine(t, dir);
+  await machine.ready();
+  const torrent = await torrentIn(machine, dir, '--private', '--tracker', 'udp://198.51.100.9:6969/announce');
+  const isKnown = await known(machine);
+  const dht = ['--dht-node', '198.51.100.30:6991'];
+  const watcher = await machine.watch();
+  const more = isKnown(dht) ? dht : [];
+  const leech = machine.btget(torrent, '-d', join(dir, 'leech'), ...more, '--timeout', '6');
+  assert.equal(await leech.ended, 2, leech.stderr);
+  watcher.child.kill();
+  await watcher.ended;
+  const targets = new Set([...watcher.stdout.matchAll(/^(\S+ \S+) /gm)].map(([, target]) => target));
+  assert.deepEqual([...targets].sort(), ['UDP 192.0.2.254:5351', 'UDP 198.51.100.9:6969', 'UDP 239.255.255.250:1900']);
 });
