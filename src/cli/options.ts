@@ -144,6 +144,13 @@ export const OPTIONS = {
   peers: list<PeerAddress>('Network', '--peer <host:port>', 'also try this peer; repeatable', values.readPeer),
   trackers: list<string>('Network', '--tracker <url>', 'announce here too; repeatable', values.readTrackerUrl),
   noTrackers: flag('Network', '--no-trackers', "announce to none of the torrent's trackers"),
+  noDht: flag('Network', '--no-dht', 'neither look for peers in the DHT nor be found there'),
+  dhtNodes: list<PeerAddress>(
+    'Network',
+    '--dht-node <host:port>',
+    'enter the DHT here too; repeatable',
+    values.readPeer,
+  ),
   noPex: flag('Network', '--no-pex', 'neither tell peers of other peers nor listen to what they tell'),
   noLsd: flag('Network', '--no-lsd', 'neither find peers in the own network nor be found there'),
   noPortMapping: flag('Network', '--no-port-mapping', 'do not ask the gateway to let peers in'),

@@ -16,19 +16,22 @@ import { resolveBind } from '../net/node-bind.js';
 import { findGateways } from '../net/node-gateways.js';
 import { multicastPlaces } from '../net/node-multicast.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../net/node-raw-server.js';
+import { nodeDhtMeans } from './node-dht-means.js';
 import { Session } from './session.js';
 import type { SessionOptions } from './session-options.js';
 
 /**
  * A session over real sockets, the real disk and real trackers. Throws a 'usage' failure when `bind` names no address of
  * this machine. `gotException` is told of bugs outside every torrent. Nothing is opened until the session is used, and
- * after `stop` has answered nothing of it keeps the process alive. `writer`: see `FileDiskOptions`.
+ * after `stop` has answered nothing of it keeps the process alive. `writer`: see `FileDiskOptions`. `noted` is told
+ * what goes wrong that no torrent suffers from.
  */
 export function createNodeSession(
   options: SessionOptions,
   userAgent: string,
   gotException: (error: unknown) => void,
   writer: Worker | null = null,
+  noted: (message: string) => void = () => undefined,
 ): Session {
   const bind = options.bind === null ? null : resolveBind(options.bind);
   const rawServer = new NodeRawServer({ ...DEFAULT_NODE_RAW_SERVER_OPTIONS, bindAddresses: bind, gotException });
@@ -59,6 +62,7 @@ export function createNodeSession(
       openTarget: (targetOptions) => disk.openTarget(targetOptions),
       trackerClient: new SchemeTrackerClient(http, udp),
       client: userAgent,
+      dht: options.useDht ? nodeDhtMeans({ timers: rawServer, bind, noted }, options) : null,
       portMapper: options.usePortMapping && options.listen ? portMapper : null,
       peerSources: options.useLsd && options.listen ? [lsd.createSource] : [],
       close: (answered) =>

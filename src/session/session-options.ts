@@ -13,6 +13,12 @@ export interface SessionOptions {
   /** Bytes a second for the process; null for no limit. */
   readonly maxDownload: number | null;
   readonly maxUpload: number | null;
+  /** Find peers in the DHT, and be found there; never for private torrents. */
+  readonly useDht: boolean;
+  /** Where to enter the DHT besides the public routers, which are not asked behind a loopback fence. Names or IP literals. */
+  readonly dhtNodes: readonly { readonly host: string; readonly port: number }[];
+  /** The file in which whom we know in the DHT outlives the process; null for none. Not used behind a loopback fence. */
+  readonly dhtState: string | null;
 }
 
 export const DEFAULT_SESSION_OPTIONS: SessionOptions = {
@@ -23,4 +29,7 @@ export const DEFAULT_SESSION_OPTIONS: SessionOptions = {
   usePortMapping: true,
   maxDownload: null,
   maxUpload: null,
+  useDht: true,
+  dhtNodes: [],
+  dhtState: null,
 };

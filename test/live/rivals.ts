@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { isInstalled, LIBTORRENT_PEER, Program } from './support.js';
+import { isInstalled, LIBTORRENT_PEER, Program, PYTHON } from './support.js';
 
 export interface RivalTask {
   readonly torrent: string;
@@ -12,6 +12,10 @@ export interface RivalTask {
   readonly peers: readonly string[];
   /** The torrent's tracker is one of UDP. */
   readonly overUdp?: boolean;
+  /** It finds its peers in its own network. */
+  readonly overLsd?: boolean;
+  /** Nodes, `HOST:PORT`, at which the DHT is entered; absent: without the DHT. */
+  readonly dhtNodes?: readonly string[];
 }
 
 /** Another client. It serves what lies in the folder and fetches what does not, until the test ends. */
@@ -22,6 +26,8 @@ export interface Rival {
   readonly package: string;
   /** Can be told of a peer without a tracker. */
   readonly dials: boolean;
+  /** Takes part in a DHT of addresses like those of the tests. */
+  readonly knowsDht: boolean;
   /** Resolves when it listens, to `HOST:PORT`, and to a promise of its having everything. */
   start(test: TestContext, task: RivalTask): Promise<{ address: string; complete: Promise<unknown> }>;
 }
@@ -31,7 +37,8 @@ const aria2: Rival = {
   installed: isInstalled('aria2c', '--version'),
   package: 'aria2',
   dials: false,
-  async start(test, { torrent, dir, host, overUdp = false }) {
+  knowsDht: false,
+  async start(test, { torrent, dir, host, overUdp = false, overLsd = false }) {
     const program = new Program(test, 'aria2c', [
       `--dir=${dir}`,
       `--interface=${host}`,
@@ -43,7 +50,8 @@ const aria2: Rival = {
       '--dht-listen-port=25000-25999',
       `--dht-file-path=${join(dir, '..', 'dht.dat')}`,
       '--enable-dht6=false',
-      '--bt-enable-lpd=false',
+      `--bt-enable-lpd=${overLsd}`,
+      `--bt-lpd-interface=${host}`,
       '--enable-peer-exchange=false',
       '--disable-ipv6=true',
       '--console-log-level=info',
@@ -63,11 +71,17 @@ const aria2: Rival = {
 
 const libtorrent: Rival = {
   name: 'libtorrent',
-  installed: isInstalled('/usr/bin/python3', '-c', 'import libtorrent'),
+  installed: isInstalled(PYTHON, '-c', 'import libtorrent'),
   package: 'python3-libtorrent',
   dials: true,
-  async start(test, { torrent, dir, host, peers }) {
-    const program = new Program(test, '/usr/bin/python3', [LIBTORRENT_PEER, torrent, dir, host, '22000', ...peers]);
+  knowsDht: true,
+  async start(test, { torrent, dir, host, peers, dhtNodes, overLsd = false }) {
+    const known = dhtNodes === undefined ? peers : ['--dht', ...dhtNodes];
+    const program = new Program(test, PYTHON, [
+      ...[LIBTORRENT_PEER, torrent, dir, host, '22000'],
+      ...(overLsd ? ['--lsd'] : []),
+      ...known,
+    ]);
     const port = await program.until((output) => /"port": (\d+)/.exec(output)?.[1]);
     return { address: `${host}:${port}`, complete: program.until((output) => /"state": "seeding"/.exec(output)) };
   },
@@ -78,15 +92,16 @@ const transmission: Rival = {
   installed: isInstalled('transmission-daemon', '--version'),
   package: 'transmission-daemon',
   dials: false,
-  async start(test, { torrent, dir, host }) {
+  knowsDht: true,
+  async start(test, { torrent, dir, host, dhtNodes, overLsd = false }) {
     const config = join(dir, '..', 'transmission');
     mkdirSync(config, { recursive: true });
     writeFileSync(
       join(config, 'settings.json'),
       JSON.stringify({
         'bind-address-ipv4': host,
-        'dht-enabled': false,
-        'lpd-enabled': false,
+        'dht-enabled': dhtNodes !== undefined,
+        'lpd-enabled': overLsd,
         'utp-enabled': false,
         'pex-enabled': false,
         'port-forwarding-enabled': false,
@@ -99,6 +114,10 @@ const transmission: Rival = {
         'start-added-torrents': true,
         'speed-limit-up-enabled': false,
       }),
+    );
+    writeFileSync(
+      join(config, 'dht.bootstrap'),
+      (dhtNodes ?? []).map((node) => `${node.replace(':', ' ')}\n`).join(''),
     );
     const program = new Program(test, 'transmission-daemon', ['--foreground', '--config-dir', config, '--log-info']);
     await program.until((output) => /Serving RPC|RPC Server/i.exec(output));

@@ -41,6 +41,7 @@ export class DiskClient {
         ...simulatedDisk(rawServer, options.operations),
         trackerClient: swarm.tracker.client(HOST),
         peerSources: [],
+        dht: null,
         portMapper: null,
         client: 'btget',
         close: (answered) => {

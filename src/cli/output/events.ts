@@ -89,6 +89,8 @@ export type RunEvent =
   | { readonly type: 'over'; readonly about: Subject }
   /** For people: a sentence. */
   | { readonly type: 'note'; readonly message: string }
+  /** For people who want to know more: a sentence. */
+  | { readonly type: 'detail'; readonly message: string }
   | { readonly type: 'summary'; readonly exitCode: number; readonly torrents: readonly SourceResult[] };
 
 /** One way in which a run is shown. */

@@ -59,6 +59,7 @@ function fieldsOf(event: RunEvent): Readonly<Record<string, unknown>> | undefine
     case 'seeding':
     case 'over':
     case 'note':
+    case 'detail':
       return undefined;
   }
 }

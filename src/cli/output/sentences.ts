@@ -16,6 +16,8 @@ export function sentencesFor(event: RunEvent, verbosity: Verbosity): readonly st
       return event.onlySeeds || verbosity === 'verbose' ? [`listening on ${placeOf(event.host, event.port)}`] : [];
     case 'note':
       return [printable(event.message)];
+    case 'detail':
+      return verbosity === 'verbose' ? [printable(event.message)] : [];
     case 'seeding': {
       const part = event.have < event.wanted ? `${formatPercent(event.have, event.wanted)} of ` : '';
       return [`${printable(event.about.name)}: seeding ${part}${formatSize(event.wanted)}`];

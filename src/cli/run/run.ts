@@ -78,7 +78,11 @@ export class Run implements JobOwner {
       this.#finish(true);
       return;
     }
-    const session = this.#createSession(this.#options.session, (error) => this.#broke(error));
+    const session = this.#createSession(
+      this.#options.session,
+      (error) => this.#broke(error),
+      (message) => this.tell({ type: 'detail', message }),
+    );
     this.#session = session;
     session.listen((outcome) => {
       if (this.#stopping) return;

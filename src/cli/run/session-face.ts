@@ -24,5 +24,12 @@ export interface SessionFace {
   stop(answered: () => void): void;
 }
 
-/** Throws a 'usage' failure when the options cannot be kept (no such interface). */
-export type CreateSession = (options: SessionOptions, gotException: (error: unknown) => void) => SessionFace;
+/**
+ * Throws a 'usage' failure when the options cannot be kept (no such interface). `noted` is told what goes wrong that no
+ * torrent suffers from.
+ */
+export type CreateSession = (
+  options: SessionOptions,
+  gotException: (error: unknown) => void,
+  noted: (message: string) => void,
+) => SessionFace;

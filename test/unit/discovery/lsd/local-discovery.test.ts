@@ -48,6 +48,7 @@ function setUp() {
         timers: rawServer,
         random: seededRandom(1),
         isComplete: () => false,
+        hasPeers: () => false,
         startConnection: (peer) => log.push(`${address} torrent ${byte}: ${peer.host}:${peer.port}`),
       };
       return discovery.createSource(seeking);
