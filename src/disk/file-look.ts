@@ -21,6 +21,7 @@ export interface FileLookParts {
 // A worker looks at that many files in one go, so that another torrent's pieces need not wait for a look at 100,000.
 const LOOK_COUNT = 1000;
 
+const GROWING = { found: 'part' } as const;
 const ABSENT: FileSurvey = { found: 'absent', length: 0, identity: null, bothNames: false };
 
 /** `Storage.survey`; the places know by it what was there. */
@@ -28,7 +29,9 @@ export function surveyFiles(parts: FileLookParts, answered: (outcome: SurveyOutc
   const { files, place, places, ask } = parts;
   const found: FileSurvey[] = files.map(() => ABSENT);
   const end = (hasBorderFile: boolean): void => {
-    places.map.surveyed(found, hasBorderFile);
+    // Without part names a final name says nothing: what lies aside of the file may not have come home.
+    const known = place.partNames ? found : found.map((file) => (file.found === 'final' ? GROWING : file));
+    places.map.surveyed(known, hasBorderFile);
     answered({ ok: true, files: found, hasBorderFile });
   };
   const see = (file: number, survey: FileSurvey): void => {

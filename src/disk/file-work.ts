@@ -75,6 +75,7 @@ function createHandlers(operations: FileOperations, processes: ProcessFacts): Ha
       filesOf(place).write(writes, data);
       answered(DONE);
     },
+    make: ({ place, files }, answered) => answered({ ok: true, value: filesOf(place).make(files) }),
     inspect: ({ place, names }, answered) => {
       filesOf(place).inspect(names);
       answered(DONE);

@@ -67,6 +67,16 @@ export class StorageFiles {
     }
   }
 
+  /** Makes the files that are not there, and says what each is like. Throws the first failure; what was made stays. */
+  make(files: readonly NamedFile[]): Identities {
+    const identities = new Map<number, FileIdentity>();
+    for (const { file, names } of files) {
+      this.#openOurs(names);
+      this.#identify(file, names, identities);
+    }
+    return identities;
+  }
+
   /** Throws when somebody has meanwhile removed, replaced or cut a file of these that we write to. */
   inspect(names: readonly FileNames[]): void {
     for (const one of names) if (this.#ours.has(one.part)) this.#openOurs(one);

@@ -86,7 +86,7 @@ export class Resume implements WriteJournal {
 
   /** Nothing may be written to the files before this has answered. */
   begin({ files, verified, unflushed }: Findings, answered: () => void): void {
-    const { keeper, file, metainfo, layout, seeds, warned } = this.#parts;
+    const { keeper, file, metainfo, layout, seeds, partNames, warned } = this.#parts;
     if (this.#found !== null && !isJournal(this.#found.bytes)) {
       this.#keepsJournal = false;
       warned('no-journal', `no resume journal is kept: ${file.path} exists and is none`);
@@ -102,7 +102,9 @@ export class Resume implements WriteJournal {
       keeper.begin({ rewrites: false, verified: [], files: new Map(), unflushed: [] }, answered);
       return;
     }
-    const rewrites = exists || verified.length > 0;
+    // Under a final name nothing but the journal tells a file that we began from somebody else's.
+    const hasNames = !partNames && files.some((identity) => identity !== null);
+    const rewrites = exists || verified.length > 0 || hasNames;
     const ofFiles = filesOfPieces(metainfo.files, layout, new Set(unflushed));
     keeper.begin({ rewrites, verified, files: identitiesOf(files), unflushed: ofFiles }, answered);
   }

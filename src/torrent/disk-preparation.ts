@@ -33,7 +33,8 @@ export type DiskPreparationOutcome =
 export function prepareDisk(
   parts: DiskPreparationParts,
   survey: SurveyedFiles,
-  found: ReadonlySet<PieceIndex>,
+  /** Pieces that are right, and files that are whole and have their name. */
+  { verified: found, whole }: { readonly verified: readonly PieceIndex[]; readonly whole: ReadonlySet<number> },
   answered: (outcome: DiskPreparationOutcome) => void,
 ): void {
   const { metainfo, layout, storage, content, options } = parts;
@@ -62,7 +63,7 @@ export function prepareDisk(
     });
   };
   const bringHome = (room: DiskRoom): void => {
-    const moves = survey.hasBorderFile ? findBorderMoves(metainfo, layout, content, survey.files, verified) : [];
+    const moves = survey.hasBorderFile ? findBorderMoves(metainfo, layout, content, whole, verified) : [];
     const lost = (piece: PieceIndex): void => {
       verified.delete(piece);
     };

@@ -3,7 +3,7 @@
  * ours.
  */
 import { BtgetError } from '../base/failure.js';
-import type { Storage } from '../disk/storage.js';
+import type { FileIdentity, Storage } from '../disk/storage.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import type { Resume } from '../resume/resume.js';
@@ -11,6 +11,7 @@ import { asUnselected, judgeFiles, type Verdict } from './adoption.js';
 import { type CheckedData, DataCheck, type DataCheckParts, type SurveyedFiles } from './data-check.js';
 import { prepareDisk } from './disk-preparation.js';
 import { filePath } from './file-path.js';
+import { filesToMake, makeFiles } from './new-files.js';
 import type { TorrentOptions } from './torrent-options.js';
 import type { WantedContent } from './wanted-content.js';
 
@@ -90,7 +91,8 @@ export class ExistingData {
     const verdicts = judgeFiles(metainfo, layout, survey.files, {
       isLookedAt: (piece) => data.lookedAt.has(piece),
       isVerified: (piece) => verified.has(piece),
-      isOurs: (file) => data.known.has(file),
+      // Without part names an empty file is what we left, or at least nothing is lost with it.
+      isOurs: (file) => data.known.has(file) || (!options.partNames && survey.files[file]?.length === 0),
     }).map((verdict, file) => (content.files.has(file) ? verdict : asUnselected(verdict)));
     const whole = new Set<number>();
     for (const [file, verdict] of verdicts.entries()) if (verdict === 'whole') whole.add(file);
@@ -110,8 +112,24 @@ export class ExistingData {
     const files = survey.files.map(({ identity }, file) =>
       isOurs(verdicts[file]) && !data.skipped.has(file) ? identity : null,
     );
-    this.#parts.resume.begin({ files, verified: outcome.verified, unflushed: data.unflushed }, () => {
-      if (!this.#stopped) this.#demote(incomplete, 0, survey, outcome);
+    const begin = (): void => {
+      this.#parts.resume.begin({ files, verified: outcome.verified, unflushed: data.unflushed }, () => {
+        if (!this.#stopped) this.#demote(incomplete, 0, survey, outcome);
+      });
+    };
+    if (options.partNames) begin();
+    else this.#makeFiles(filesToMake(metainfo, content, survey.files), files, begin);
+  }
+
+  #makeFiles(absent: readonly number[], files: (FileIdentity | null)[], made: () => void): void {
+    makeFiles(this.#parts.storage, absent, (outcome) => {
+      if (this.#stopped) return;
+      if (!outcome.ok) {
+        this.#answer(outcome);
+        return;
+      }
+      for (const [file, identity] of outcome.made) files[file] = identity;
+      made();
     });
   }
 
@@ -136,7 +154,7 @@ export class ExistingData {
   }
 
   #prepare(survey: SurveyedFiles, found: ExistingDataFound): void {
-    prepareDisk(this.#parts, survey, new Set(found.verified), (outcome) => {
+    prepareDisk(this.#parts, survey, found, (outcome) => {
       this.#answer(outcome.ok ? { ...found, verified: [...outcome.verified] } : outcome);
     });
   }
