@@ -48,7 +48,8 @@ export interface FileOperations {
   setMode(descriptor: number, mode: number): void;
   /** Flushes bytes and length; of a folder, its names. Does not block: syncing takes as long as the disk likes. */
   flush(descriptor: number, answered: (error: Error | null) => void): void;
-  makeFolder(path: string, parents: boolean): void;
+  /** With `parents`, those above it as well; the first of them that was made is returned, undefined when all were there. */
+  makeFolder(path: string, parents: boolean): string | undefined;
   rename(from: string, to: string): void;
   /** A second name for a file; fails with EEXIST when the name is taken. */
   link(from: string, to: string): void;
@@ -111,9 +112,7 @@ export const systemFileOperations: FileOperations = {
   setLength: (descriptor, length) => fs.ftruncateSync(descriptor, length),
   setMode: (descriptor, mode) => fs.fchmodSync(descriptor, mode),
   flush: (descriptor, answered) => fs.fdatasync(descriptor, answered),
-  makeFolder: (path, parents) => {
-    fs.mkdirSync(path, { recursive: parents });
-  },
+  makeFolder: (path, parents) => fs.mkdirSync(path, { recursive: parents }),
   rename: (from, to) => fs.renameSync(from, to),
   link: (from, to) => fs.linkSync(from, to),
   unlink: (path) => fs.unlinkSync(path),

@@ -107,3 +107,17 @@ export function asUnselected(verdict: Verdict): Verdict {
   if (verdict === 'demote') return 'ours';
   return verdict === 'foreign' ? 'unproved' : verdict;
 }
+
+/**
+ * The verdict on a file without a part name, where something lies aside: a piece that it shares with others may be right
+ * there, and not in the file, so that it has to come home before the file is whole.
+ */
+export function asBegun(
+  verdict: Verdict,
+  file: TorrentFile,
+  layout: PieceLayout,
+  shared: Pick<SharedPieces, 'has'>,
+): Verdict {
+  const { first, end } = piecesOfFile(file, layout);
+  return verdict === 'whole' && first < end && (shared.has(first) || shared.has(end - 1)) ? 'demote' : verdict;
+}

@@ -4,10 +4,11 @@
  */
 import { BtgetError } from '../base/failure.js';
 import type { FileIdentity, Storage } from '../disk/storage.js';
-import type { Metainfo } from '../metainfo/metainfo.js';
+import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+import { SharedPieces } from '../metainfo/shared-pieces.js';
 import type { Resume } from '../resume/resume.js';
-import { asUnselected, judgeFiles, type Verdict } from './adoption.js';
+import { asBegun, asUnselected, judgeFiles, type Verdict } from './adoption.js';
 import { type CheckedData, DataCheck, type DataCheckParts, type SurveyedFiles } from './data-check.js';
 import { prepareDisk } from './disk-preparation.js';
 import { filePath } from './file-path.js';
@@ -88,12 +89,16 @@ export class ExistingData {
   #judge(survey: SurveyedFiles, data: CheckedData): void {
     const { metainfo, layout, content, options } = this.#parts;
     const verified: ReadonlySet<number> = data.verified;
+    const aside = survey.hasBorderFile && !options.partNames ? new SharedPieces(metainfo.files, layout) : null;
     const verdicts = judgeFiles(metainfo, layout, survey.files, {
       isLookedAt: (piece) => data.lookedAt.has(piece),
       isVerified: (piece) => verified.has(piece),
       // Without part names an empty file is what we left, or at least nothing is lost with it.
       isOurs: (file) => data.known.has(file) || (!options.partNames && survey.files[file]?.length === 0),
-    }).map((verdict, file) => (content.files.has(file) ? verdict : asUnselected(verdict)));
+    }).map((verdict, file) => {
+      if (!content.files.has(file)) return asUnselected(verdict);
+      return aside === null ? verdict : asBegun(verdict, metainfo.files[file] as TorrentFile, layout, aside);
+    });
     const whole = new Set<number>();
     for (const [file, verdict] of verdicts.entries()) if (verdict === 'whole') whole.add(file);
     const outcome: ExistingDataFound = { ok: true, verified: [...data.verified], whole };

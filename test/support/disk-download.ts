@@ -6,7 +6,6 @@ import { type Random, shuffle } from '../../src/base/random.js';
 import type { WorkAnswer, WorkRequest } from '../../src/disk/file-disk-protocol.js';
 import { HashQueue } from '../../src/disk/file-hash-queue.js';
 import { journalName } from '../../src/disk/file-names.js';
-import { systemReadOperations } from '../../src/disk/file-operations.js';
 import type { ProcessFacts } from '../../src/disk/file-process.js';
 import { FileReadPool } from '../../src/disk/file-read-pool.js';
 import { FileStorage } from '../../src/disk/file-storage.js';
@@ -36,6 +35,8 @@ export interface DiskDownloadOptions extends PowerDiskOptions {
   /** When it is interrupted; null: it comes to its end. */
   readonly interruptAt: Millis | null;
   readonly partNames: boolean;
+  /** Patterns of the files that are wanted; none: all are. */
+  readonly select: readonly string[];
   /** Of the journal's keeper. Bytes. */
   readonly batch: number;
   readonly minLength: number;
@@ -49,6 +50,7 @@ export const DEFAULT_DISK_DOWNLOAD_OPTIONS: DiskDownloadOptions = {
   pace: 80,
   interruptAt: null,
   partNames: true,
+  select: [],
   batch: DEFAULT_JOURNAL_KEEPER_OPTIONS.length,
   minLength: DEFAULT_JOURNAL_KEEPER_OPTIONS.minLength,
   flushed: (storage) => storage,
@@ -65,6 +67,13 @@ export interface DiskDownload {
   readonly isDone: boolean;
 }
 
+export function contentOf(
+  { metainfo, layout }: SampleTorrent,
+  { select }: Pick<DiskDownloadOptions, 'select'>,
+): WantedContent {
+  return new WantedContent(metainfo, layout, { select: [...select], exclude: [], ranges: null });
+}
+
 /** Runs a download of `sample` on what `image` holds. Throws when it warns of anything, fails, or never ends. */
 export function downloadOnto(
   image: PowerImage,
@@ -73,6 +82,7 @@ export function downloadOnto(
   options: DiskDownloadOptions,
 ): DiskDownload {
   const { metainfo, layout } = sample;
+  const content = contentOf(sample, options);
   const timers = new Timeline();
   const disk = new PowerDisk(timers, image, options);
   const crashed = (error: Error): never => {
@@ -85,13 +95,13 @@ export function downloadOnto(
     layout,
     place: { id: 0, root: DOWNLOADS, partNames: options.partNames, overwrite: false },
     output: null,
-    selected: null,
+    selected: content.isAll ? null : content.files,
     disk: {
       timers,
       writer,
       hashing: new HashQueue([thread()]),
-      readPool: new FileReadPool(systemReadOperations, 1),
-      readOperations: systemReadOperations,
+      readPool: new FileReadPool(disk.readOperations, 1),
+      readOperations: disk.readOperations,
     },
   });
   const { journal: file, lock } = createFileTarget(writer, {
@@ -124,11 +134,11 @@ export function downloadOnto(
   const storage = new JournaledStorage(storageOnDisk, layout, resume);
 
   const torrentOptions = { ...DEFAULT_TORRENT_OPTIONS, dir: DOWNLOADS, partNames: options.partNames };
-  const content = new WantedContent(metainfo, layout, { select: [], exclude: [], ranges: null });
   let belief: Belief | undefined;
   let verified: readonly PieceIndex[] = [];
   const committed = new Map<PieceIndex, number>();
-  let left = metainfo.pieceCount;
+  const wanted = Array.from(layout.pieceIndices()).filter((piece) => content.hasPiece(piece));
+  let left = wanted.length;
   let isDone = false;
   let hasEnded = false;
   const end = (): void => {
@@ -187,10 +197,10 @@ export function downloadOnto(
     (outcome) => {
       if (!outcome.ok) throw outcome.failure;
       verified = outcome.verified;
-      left -= verified.length;
+      left -= wanted.filter((piece) => verified.includes(piece)).length;
       resume.started();
       completion.begin(verified, outcome.whole);
-      const missing = Array.from(layout.pieceIndices()).filter((piece) => !verified.includes(piece));
+      const missing = wanted.filter((piece) => !verified.includes(piece));
       for (const [index, piece] of shuffle(random, missing).entries()) {
         const writes = random.below(4) === 0 ? writeInBlocks : commit;
         timers.addTask(() => {

@@ -1,7 +1,7 @@
 /** A file system in memory that remembers what was done to it, so that a power cut can take some of it back. */
 import { basename, dirname, join } from 'node:path/posix';
 import type { Millis, Timers } from '../../src/base/clock.js';
-import type { FileFacts, FileOperations } from '../../src/disk/file-operations.js';
+import type { FileFacts, FileOperations, ReadOperations } from '../../src/disk/file-operations.js';
 import { systemError } from './disk-worker.js';
 
 /** What a file system holds. Keys are the test's own; inodes are given out again when they are free, as systems do. */
@@ -54,16 +54,12 @@ export type DiskEvent =
 
 export const ROOT = 0;
 
-/** A file system with one empty folder, `dir`. */
-export function emptyImage(dir: string): PowerImage {
-  const entries = new Map([[basename(dir), 1]]);
-  return {
-    at: 1_000_000_000_000_000_000n,
-    nodes: new Map<number, NodeImage>([
-      [ROOT, { kind: 'folder', inode: 1n, entries }],
-      [1, { kind: 'folder', inode: 2n, entries: new Map() }],
-    ]),
-  };
+/** A file system with one empty folder, `dir`, or with nothing. */
+export function emptyImage(dir: string | null): PowerImage {
+  const nodes = new Map<number, NodeImage>();
+  nodes.set(ROOT, { kind: 'folder', inode: 1n, entries: new Map(dir === null ? [] : [[basename(dir), 1]]) });
+  if (dir !== null) nodes.set(1, { kind: 'folder', inode: 2n, entries: new Map() });
+  return { at: 1_000_000_000_000_000_000n, nodes };
 }
 
 interface LiveFile {
@@ -208,9 +204,10 @@ export class PowerDisk {
       }, this.#options.flushTime());
     },
     makeFolder: (path, parents) => {
-      if (parents && this.#lookUp(path) !== undefined) return;
-      if (parents) this.operations.makeFolder(dirname(path), true);
+      if (parents && this.#lookUp(path) !== undefined) return undefined;
+      const first = parents ? this.operations.makeFolder(dirname(path), true) : undefined;
       this.#giveName(path, this.#make({ kind: 'folder', inode: this.#freeInode(), entries: new Map() }), 'mkdir');
+      return first ?? path;
     },
     rename: (from, to) => {
       const folder = this.#folderOf(from, 'rename');
@@ -238,6 +235,33 @@ export class PowerDisk {
     },
     flushesFolders: true,
   };
+
+  /** As the main thread reads. */
+  readonly readOperations: ReadOperations = {
+    open: (path, answered) => this.#later(answered, -1, () => this.operations.open(path, 'read', false)),
+    facts: (descriptor, answered) =>
+      this.#later<FileFacts | undefined>(answered, undefined, () => this.operations.facts(descriptor)),
+    read: (descriptor, into, position, answered) =>
+      this.#later(answered, 0, () =>
+        into.reduce((done, one) => done + this.operations.read(descriptor, one, one.length, position + done), 0),
+      ),
+    close: (descriptor, answered) => this.#later<void>(answered, undefined, () => this.operations.close(descriptor)),
+    lookUp: (path) => this.operations.lookUp(path),
+    realPath: (path) => this.operations.realPath(path),
+  };
+
+  #later<T>(answered: (error: Error | null, value: T) => void, none: T, act: () => T): void {
+    this.#timers.addTask(() => {
+      let value: T;
+      try {
+        value = act();
+      } catch (error) {
+        answered(error as Error, none);
+        return;
+      }
+      answered(null, value);
+    }, 0);
+  }
 
   #now(): bigint {
     return this.#beganAt + BigInt(Math.round(this.#timers.now() * 1e6)) + BigInt(this.events.length);
