@@ -44,6 +44,8 @@ export interface FileOperations {
   realPath(path: string): string;
   /** As in file-anchor.ts. Code that makes, names or removes something calls it through `inFolderOf`. */
   readonly inFolder: typeof inFolder;
+  /** What is in a folder, in no order. */
+  list(path: string): readonly string[];
   setLength(descriptor: number, length: number): void;
   setMode(descriptor: number, mode: number): void;
   /** Flushes bytes and length; of a folder, its names. Does not block: syncing takes as long as the disk likes. */
@@ -109,6 +111,7 @@ export const systemFileOperations: FileOperations = {
   },
   realPath: (path) => fs.realpathSync.native(path),
   inFolder,
+  list: (path) => fs.readdirSync(path),
   setLength: (descriptor, length) => fs.ftruncateSync(descriptor, length),
   setMode: (descriptor, mode) => fs.fchmodSync(descriptor, mode),
   flush: (descriptor, answered) => fs.fdatasync(descriptor, answered),

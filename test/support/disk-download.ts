@@ -29,6 +29,9 @@ import { Timeline } from './timeline.js';
 
 export const DOWNLOADS = '/downloads';
 
+/** How long the machine runs when the download begins, nanoseconds: the power was cut before that. */
+const UPTIME = 5_000_000_000n;
+
 export interface DiskDownloadOptions extends PowerDiskOptions {
   /** Between one piece and the next. */
   readonly pace: Millis;
@@ -244,7 +247,8 @@ function simulatedWorker(timers: Timeline, disk: PowerDisk, boot: bigint): Worke
     pid,
     host: 'here',
     space: '',
-    startOf: (other) => (other === pid ? `boot-${boot}` : undefined),
+    startOf: (other) => (other === pid ? `${boot}/1` : undefined),
+    boot: () => ({ id: `${boot}`, at: boot - UPTIME }),
   };
   let asked: (request: WorkRequest) => void = () => undefined;
   let told: (answer: WorkAnswer) => void = () => undefined;

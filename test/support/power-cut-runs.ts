@@ -31,8 +31,6 @@ const FILE_COUNT = metainfo.files.length;
 const SHARED = new SharedPieces(metainfo.files, SAMPLE.layout);
 const FLUSH_TIME = 60;
 const IN_DOWNLOAD = `${DOWNLOADS}/t/`;
-// A note that has not become the lock has a part of chance in its name.
-const NOTE = /\.btget\.lock\.[-0-9a-f]+(\.new)?$/;
 const BORDER = /\/\.t\.[0-9a-f]{8}\.btget-border$/;
 
 /** What the user asked for; the runs of one download have it in common. */
@@ -116,7 +114,7 @@ function assertEnd(files: ReadonlyMap<string, Buffer>, options: DiskDownloadOpti
   for (const index of content.files)
     assert.ok(files.get(pathOf(index))?.equals(SAMPLE.fileBytes(index)), `${pathOf(index)} at the end`);
   const others = [...files.keys()].filter((path) => !path.startsWith(IN_DOWNLOAD));
-  const strange = others.filter((path) => !NOTE.test(path) && (content.isAll || !BORDER.test(path)));
+  const strange = others.filter((path) => content.isAll || !BORDER.test(path));
   assert.deepEqual(strange, [], 'left beside the download');
   assert.equal(files.size - others.length, content.files.size, 'left in the download');
 }

@@ -186,6 +186,11 @@ export class PowerDisk {
       this.#find(join(root, ...elements), 'open');
       return action((element) => join(root, ...elements, element));
     },
+    list: (path) => {
+      const node = this.#find(path, 'scandir');
+      if (node.kind !== 'folder') throw systemError('ENOTDIR', 'scandir');
+      return [...node.entries.keys()];
+    },
     setLength: (descriptor, length) => {
       const file = this.#fileOf(descriptor);
       file.bytes = cutTo(file.bytes, length);

@@ -92,7 +92,7 @@ function readsOf(timers: Timers): ReadOperations {
 
 /** A process of its own for each disk: the one before is dead by then. */
 function processOf(pid: number): ProcessFacts {
-  return { pid, host: 'here', space: 'test', startOf: (other) => (other === pid ? null : undefined) };
+  return { pid, host: 'here', space: 'test', startOf: (other) => (other === pid ? null : undefined), boot: () => null };
 }
 
 /** A worker that shares the thread of who asks. */
