@@ -30,12 +30,15 @@ export interface UploadOwner {
   readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void;
   /** So many bytes of blocks have gone to a peer. */
   uploaded(length: number): void;
-  /** The disk did not give what we have; the requests are dropped. */
+  /** The disk did not give what we have. When this returns, `have` says what it may still give. */
   readFailed(outcome: Extract<DoneOutcome, { ok: false }>): void;
 }
 
 // One is read while the other leaves.
 const MAX_READS = 2;
+
+// Whoever asks again for what the disk does not give would go on for ever.
+const MAX_FAILED_READS = 3;
 
 /**
  * Serves one peer. Requests wait in a queue; a batch of them is read in one go and leaves in one send, while what is read
@@ -55,6 +58,8 @@ export class Upload implements RateWaiter {
   /** Reads under way, and bytes of blocks in them. */
   #readCount = 0;
   #readLength = 0;
+  /** Reads that failed since the last that did not. */
+  #failedReads = 0;
   /** It is going to be looked at what can be answered. */
   #servesSoon = false;
   #choked = true;
@@ -237,6 +242,7 @@ export class Upload implements RateWaiter {
   }
 
   #batchLength(): number {
+    if (this.#failedReads > 0) return 1;
     const { minBatch, maxBatch, batchTime } = this.#owner.options;
     return Math.min(maxBatch, Math.max(minBatch, (this.rate * batchTime) / 1000));
   }
@@ -262,9 +268,25 @@ export class Upload implements RateWaiter {
       this.#readLength -= batch.length;
       const sent = this.#send(memory, batch, outcome.ok);
       if (sent < batch.length) this.#owner.limiter.spend(sent - batch.length);
-      if (!outcome.ok) this.#owner.readFailed(outcome);
+      if (outcome.ok) this.#failedReads = 0;
+      else {
+        this.#owner.readFailed(outcome);
+        this.#cannotServe(batch.reads);
+      }
       this.#serve();
     });
+  }
+
+  /**
+   * Requests that the disk did not answer are not left waiting: the peer asks again, or is let go to ask others. One bad
+   * block fails a whole batch, so that until a read succeeds each is read alone. What was lost is no longer ours to serve,
+   * and the torrent parts from those whom it was promised.
+   */
+  #cannotServe(reads: readonly BlockRead[]): void {
+    if (!reads.some(({ piece }) => this.#owner.have(piece))) return;
+    this.#failedReads += 1;
+    if (this.#failedReads === MAX_FAILED_READS) this.#connection.refuse({ code: 'cannot-serve' });
+    else this.#dropped = true;
   }
 
   /** Sends what is still wanted of what `wasRead` and returns its length. */
