@@ -116,7 +116,16 @@ export function downloadOnto(
   const warned = (code: string, message: string): never => assert.fail(`${code}: ${message}`);
   const owner = { infoHash: metainfo.infoHash, pieceCount: layout.pieceCount, fileCount: metainfo.files.length };
   const keeper = new JournalKeeper(
-    { timers, random, layout, owner, storage: options.flushed(storageOnDisk), file, warned },
+    {
+      timers,
+      random,
+      layout,
+      owner,
+      storage: options.flushed(storageOnDisk),
+      file,
+      claimsFiles: !options.partNames,
+      warned,
+    },
     { ...DEFAULT_JOURNAL_KEEPER_OPTIONS, length: options.batch, minLength: options.minLength },
   );
   const resume = new Resume({
