@@ -3,11 +3,14 @@ import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/pie
 import { type Bitfield, decodeBitfield } from '../wire/bitfield.js';
 import { decodeMessage, encodeMessage, type PeerMessage } from '../wire/message.js';
 import type { Choker } from './choker.js';
+import { tellOfLost } from './dont-have.js';
 import type { Downloader } from './downloader.js';
 import type { Extensions } from './extensions.js';
+import { FAST_NOT_ANNOUNCED, type FastExtension } from './fast-extension.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
 import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
 import { leastUseful } from './least-useful.js';
+import type { NodePorts } from './node-ports.js';
 import type { Peer } from './peer.js';
 import type { PeerConnection, PeerEvents } from './peer-connection.js';
 import type { Uploader } from './uploader.js';
@@ -44,6 +47,9 @@ export interface ConnecterParts {
   readonly downloader: Downloader;
   readonly choker: Choker<Peer>;
   readonly extensions: Extensions;
+  /** Null where the DHT is not spoken of. */
+  readonly nodePorts: NodePorts | null;
+  readonly fast: FastExtension;
 }
 
 /** Turns frames into calls, and what concerns every peer into messages. */
@@ -69,7 +75,7 @@ export class Connecter implements PeerEvents {
   }
 
   connectionMade(connection: PeerConnection): void {
-    const { timers, store, uploader, downloader, choker, extensions } = this.#parts;
+    const { timers, uploader, downloader, choker, extensions, fast, nodePorts } = this.#parts;
     const now = timers.now();
     const peer: Peer = {
       connection,
@@ -80,9 +86,10 @@ export class Connecter implements PeerEvents {
       flaps: new LeakyCounter(this.#options.flaps, now),
     };
     this.#peers.set(connection, peer);
-    // BEP 3: "Downloaders which don't have anything yet may skip the 'bitfield' message."
-    if (!store.have.isEmpty) connection.send([encodeMessage({ type: 'bitfield', bits: store.have.toWire() })]);
+    const first = fast.firstMessage(connection);
+    if (first !== null) connection.send([first]);
     extensions.connectionMade(connection);
+    nodePorts?.connectionMade(connection);
     choker.peerJoined(peer);
   }
 
@@ -117,12 +124,21 @@ export class Connecter implements PeerEvents {
 
   leastUseful(): PeerConnection | undefined {
     const isSeed = this.#parts.store.amountLeft === 0;
-    return leastUseful(this.#peers.values(), isSeed, this.#parts.timers.now(), this.#options.patience)?.connection;
+    const { patience } = this.#options;
+    const isUseless = (peer: Peer): boolean => this.#isUseless(peer);
+    return leastUseful(this.#peers.values(), isSeed, this.#parts.timers.now(), patience, isUseless)?.connection;
   }
 
   /** The peer has told how many requests it queues. */
   gotRequestQueue(connection: PeerConnection, limit: number): void {
     this.#peers.get(connection)?.download.gotRequestQueue(limit);
+  }
+
+  /** The peer has lost a piece (BEP 54). */
+  gotDontHave(connection: PeerConnection, piece: PieceIndex): Judgement {
+    const peer = this.#peers.get(connection);
+    if (peer === undefined || !this.#parts.downloader.gotDontHave(peer.download, piece)) return JUNK;
+    return this.#countFlap(peer);
   }
 
   /** Tells everybody who lacks the piece, and parts from seeds when it was the last. */
@@ -136,7 +152,22 @@ export class Connecter implements PeerEvents {
   wantsChanged(): void {
     this.#parts.downloader.wantsChanged();
     this.#parts.choker.ruleChanged();
+    this.#parts.extensions.ownChanged();
     if (this.#parts.store.amountLeft === 0) this.#partFromSeedsLater();
+  }
+
+  /**
+   * `gone` is lost, and what peers asked for of the `doubted` pieces meanwhile was dropped. Peers are told, if they
+   * understand that; BEP 3 has no word for it, so we part from those who do not and may count on one of these pieces.
+   */
+  piecesLost(gone: readonly PieceIndex[], doubted: ReadonlySet<PieceIndex>): void {
+    for (const { connection, download } of [...this.#peers.values()]) {
+      const isTold = tellOfLost(this.#parts.extensions.peerOf(connection), gone);
+      // Only with the fast extension it has heard that its requests were dropped.
+      if (isTold && download.fast !== null) continue;
+      if ([...doubted].some((piece) => !download.has.has(piece))) connection.refuse({ code: 'pieces-lost' });
+    }
+    this.wantsChanged();
   }
 
   /** Withdraws every task. Connections are the Encoder's to close. */
@@ -184,13 +215,17 @@ export class Connecter implements PeerEvents {
         return download.gotPiece(message.piece, message.begin, message.block);
       case 'extended':
         return this.#parts.extensions.gotMessage(peer.connection, message.id, message.payload);
-      // What we never offered is of no more use than what we do not know.
       case 'port':
-      case 'suggest':
+        return this.#parts.nodePorts?.gotPort(peer.connection, message.port) ?? JUNK;
       case 'haveAll':
-      case 'haveNone':
+      case 'haveNone': {
+        const has = this.#parts.fast.allOrNothing(peer, message.type);
+        return has === undefined ? FAST_NOT_ANNOUNCED : this.#gotPieces(peer, has);
+      }
+      case 'suggest':
       case 'reject':
       case 'allowedFast':
+        return this.#parts.fast.gotMessage(peer, message);
       case 'unknown':
         return JUNK;
     }
@@ -211,11 +246,21 @@ export class Connecter implements PeerEvents {
 
   #gotBitfield(peer: Peer, bits: Buffer): Judgement {
     const has = decodeBitfield(bits, this.#parts.layout.pieceCount);
-    if (has === undefined) return refuse({ code: 'malformed-bitfield', length: bits.length });
+    return has === undefined ? refuse({ code: 'malformed-bitfield', length: bits.length }) : this.#gotPieces(peer, has);
+  }
+
+  #gotPieces(peer: Peer, has: Bitfield): Judgement {
     this.#parts.downloader.gotBitfield(peer.download, has);
     this.#gotMore(peer);
+    this.#parts.fast.gotPieces(peer);
     // BEP 3: "'bitfield' is only ever sent as the first message." But aria2 sends another one instead of many haves.
     return this.#countFlap(peer);
+  }
+
+  /** It fetches nothing (BEP 21), and we want nothing of it. */
+  #isUseless({ connection, download }: Peer): boolean {
+    if (download.interested) return false;
+    return this.#parts.extensions.peerOf(connection)?.handshake.uploadOnly === true;
   }
 
   #gotMore(peer: Peer): void {

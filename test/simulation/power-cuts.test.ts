@@ -11,7 +11,7 @@ import { cutAndGoOn, type Form, type Recorded, record } from '../support/power-c
 import { seededRandom } from '../support/seeded-random.js';
 
 /** In all forms together. */
-const RANDOM_CUTS = Number(process.env['POWER_CUTS'] ?? 10_000);
+const RANDOM_CUTS = Number(process.env['POWER_CUTS'] ?? 6_000);
 
 const PLAIN: Form = { partNames: true, selects: false };
 const SELECTED: Form = { partNames: true, selects: true };

@@ -1,7 +1,7 @@
 /** A download without a network, on a simulated disk: everything that writes, flushes, writes down, believes and hashes. */
 import assert from 'node:assert/strict';
 import type { Worker } from 'node:worker_threads';
-import type { Millis } from '../../src/base/clock.js';
+import type { Millis, Timers } from '../../src/base/clock.js';
 import { type Random, shuffle } from '../../src/base/random.js';
 import type { WorkAnswer, WorkRequest } from '../../src/disk/file-disk-protocol.js';
 import { HashQueue } from '../../src/disk/file-hash-queue.js';
@@ -13,8 +13,9 @@ import { createFileTarget } from '../../src/disk/file-target.js';
 import { servePieceWork } from '../../src/disk/file-work.js';
 import { PIECE_WORKER, WorkerThread } from '../../src/disk/file-worker-thread.js';
 import type { Storage } from '../../src/disk/storage.js';
-import type { PieceIndex } from '../../src/metainfo/piece-layout.js';
+import { BLOCK_LENGTH, type PieceIndex } from '../../src/metainfo/piece-layout.js';
 import type { Belief } from '../../src/resume/belief.js';
+import type { UnfinishedPieces } from '../../src/resume/block-sums.js';
 import { DEFAULT_JOURNAL_KEEPER_OPTIONS, JournalKeeper } from '../../src/resume/journal-keeper.js';
 import { JournaledStorage } from '../../src/resume/journaled-storage.js';
 import { Resume } from '../../src/resume/resume.js';
@@ -35,6 +36,10 @@ const UPTIME = 5_000_000_000n;
 export interface DiskDownloadOptions extends PowerDiskOptions {
   /** Between one piece and the next. */
   readonly pace: Millis;
+  /** One piece in so many is written block by block … */
+  readonly inBlocks: number;
+  /** … with so much time between its blocks. */
+  readonly blockPace: Millis;
   /** When it is interrupted; null: it comes to its end. */
   readonly interruptAt: Millis | null;
   readonly partNames: boolean;
@@ -51,6 +56,8 @@ export const DEFAULT_DISK_DOWNLOAD_OPTIONS: DiskDownloadOptions = {
   flushTime: () => 20,
   flushes: () => true,
   pace: 80,
+  inBlocks: 4,
+  blockPace: 0,
   interruptAt: null,
   partNames: true,
   select: [],
@@ -65,6 +72,8 @@ export interface DiskDownload {
   readonly belief: Belief;
   /** What it found to be there when it began. */
   readonly verified: readonly PieceIndex[];
+  /** Blocks of other pieces that had been written down, and are there. */
+  readonly unfinished: UnfinishedPieces;
   /** How many things had been done to the disk when the torrent heard that this piece is verified and written. */
   readonly committed: ReadonlyMap<PieceIndex, number>;
   readonly isDone: boolean;
@@ -148,11 +157,13 @@ export function downloadOnto(
   const torrentOptions = { ...DEFAULT_TORRENT_OPTIONS, dir: DOWNLOADS, partNames: options.partNames };
   let belief: Belief | undefined;
   let verified: readonly PieceIndex[] = [];
+  let unfinished: UnfinishedPieces = new Map();
   const committed = new Map<PieceIndex, number>();
   const wanted = Array.from(layout.pieceIndices()).filter((piece) => content.hasPiece(piece));
   let left = wanted.length;
   let isDone = false;
   let hasEnded = false;
+  const isOpen = (): boolean => options.interruptAt === null || timers.now() < options.interruptAt;
   const end = (): void => {
     completion.stop();
     existing.stop();
@@ -208,15 +219,15 @@ export function downloadOnto(
     },
     (outcome) => {
       if (!outcome.ok) throw outcome.failure;
-      verified = outcome.verified;
+      ({ verified, unfinished } = outcome);
       left -= wanted.filter((piece) => verified.includes(piece)).length;
       resume.started();
       completion.begin(verified, outcome.whole);
       const missing = wanted.filter((piece) => !verified.includes(piece));
       for (const [index, piece] of shuffle(random, missing).entries()) {
-        const writes = random.below(4) === 0 ? writeInBlocks : commit;
+        const writes = random.below(options.inBlocks) === 0 ? writeInBlocks(timers, options.blockPace, isOpen) : commit;
         timers.addTask(() => {
-          if (options.interruptAt === null || timers.now() < options.interruptAt) writes(storage, sample, piece, got);
+          if (isOpen()) writes(storage, sample, piece, got);
         }, index * options.pace);
       }
     },
@@ -225,7 +236,7 @@ export function downloadOnto(
   if (options.interruptAt !== null) timers.addTask(() => !isDone && end(), options.interruptAt);
   timers.runUntil(() => hasEnded, 3_600_000);
   if (belief === undefined) throw new Error('it was interrupted before it believed anything');
-  return { disk, belief, verified, committed, isDone };
+  return { disk, belief, verified, unfinished, committed, isDone };
 }
 
 type Write = (storage: Storage, sample: SampleTorrent, piece: PieceIndex, got: (piece: PieceIndex) => void) => void;
@@ -236,18 +247,26 @@ const commit: Write = (storage, sample, piece, got) =>
     got(piece);
   });
 
-const writeInBlocks: Write = (storage, sample, piece, got) => {
-  const bytes = sample.bytesOf(piece);
-  const half = Math.ceil(bytes.length / 2);
-  storage.writeBlock(piece, half, bytes.subarray(half), () =>
-    storage.writeBlock(piece, 0, bytes.subarray(0, half), () =>
+/** The last block first. */
+const writeInBlocks =
+  (timers: Timers, pace: Millis, isOpen: () => boolean): Write =>
+  (storage, sample, piece, got) => {
+    const bytes = sample.bytesOf(piece);
+    const check = (): void =>
       storage.checkPiece(piece, (outcome) => {
         assert.deepEqual(outcome, { ok: true, matches: true });
         got(piece);
-      }),
-    ),
-  );
-};
+      });
+    const write = (block: number): void => {
+      const begin = block * BLOCK_LENGTH;
+      storage.writeBlock(piece, begin, bytes.subarray(begin, begin + BLOCK_LENGTH), () => {
+        if (block === 0) check();
+        else if (pace === 0) write(block - 1);
+        else timers.addTask(() => isOpen() && write(block - 1), pace);
+      });
+    };
+    write(sample.layout.blockCount(piece) - 1);
+  };
 
 /** A thread that is none: it takes a moment for each message. Its process is not the one that ran before. */
 function simulatedWorker(timers: Timeline, disk: PowerDisk, boot: bigint): Worker {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { type Random, shuffle } from '../../src/base/random.js';
 import { SharedPieces } from '../../src/metainfo/shared-pieces.js';
+import { DEFAULT_JOURNAL_KEEPER_OPTIONS } from '../../src/resume/journal-keeper.js';
 import {
   contentOf,
   DEFAULT_DISK_DOWNLOAD_OPTIONS,
@@ -123,8 +124,8 @@ function assertEnd(files: ReadonlyMap<string, Buffer>, options: DiskDownloadOpti
 function oldPieces({ start, run }: Recorded, count: number): number[] {
   const timeOf = (index: number): bigint => (run.disk.events[index] ?? run.disk.events.at(-1))?.at ?? start.at;
   const now = timeOf(count - 1);
-  // A batch that is under way, one of a second, and what is flushed for each: five files, four folders, the journal.
-  const span = BigInt(1_000 + 2 * 12 * FLUSH_TIME) * 1_000_000n;
+  // A batch that is under way, the wait for the next, and what is flushed for each: five files, four folders, the journal.
+  const span = BigInt(DEFAULT_JOURNAL_KEEPER_OPTIONS.interval + 2 * 12 * FLUSH_TIME) * 1_000_000n;
   const { believed, doubted, unknown } = run.belief;
   const said = new Set([...believed, ...doubted, ...unknown]);
   // A piece at a border is hashed though no journal speaks of it; a run that selects all does not look for it so soon.

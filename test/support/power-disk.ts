@@ -152,7 +152,7 @@ export class PowerDisk {
     },
     read: (descriptor, into, length, position) => {
       const { bytes } = this.#fileOf(descriptor);
-      return bytes.copy(into, 0, position, Math.min(bytes.length, position + length));
+      return bytes.subarray(position, position + length).copy(into);
     },
     write: (descriptor, from, begin, length, position) => {
       const file = this.#fileOf(descriptor);
