@@ -68,7 +68,8 @@ export function judgeFiles(
 ): Verdict[] {
   const growing = new Bitfield(layout.pieceCount);
   for (const [index, file] of content.files.entries()) {
-    if (file.padding || survey[index]?.found === 'final') continue;
+    // Without part names what is ours grows under its final name.
+    if (file.padding || (survey[index]?.found === 'final' && !evidence.isOurs(index))) continue;
     const { first, end } = piecesOfFile(file, layout);
     for (let piece = first; piece < end; piece += 1) growing.set(piece);
   }

@@ -103,3 +103,9 @@ test('a whole file whose piece may be right aside only is made whole again; one 
   assert.deepEqual(all, ['whole', 'demote', 'whole', 'demote']);
   assert.equal(asBegun('unproved', files[1] as TorrentFile, layout, shared), 'unproved');
 });
+
+test('a piece that is wrong says nothing of a file that shares it with one that is ours and has its final name', () => {
+  const survey = [final(150), final(50)];
+  assert.deepEqual(verdicts([150, 50], survey, [0], [0]), ['demote', 'unproved']);
+  assert.deepEqual(verdicts([150, 50], survey, [], []), ['foreign', 'foreign']);
+});
