@@ -129,8 +129,10 @@ export class ExistingData {
     const files = survey.files.map(({ identity }, file) =>
       isOurs(verdicts[file]) && !data.skipped.has(file) ? identity : null,
     );
+    const { hasBorderFile } = survey;
     const begin = (): void => {
-      this.#parts.resume.begin({ files, verified: outcome.verified, unfinished, unflushed: data.unflushed }, () => {
+      const findings = { files, verified: outcome.verified, unfinished, unflushed: data.unflushed, hasBorderFile };
+      this.#parts.resume.begin(findings, () => {
         if (!this.#stopped) this.#demote(incomplete, 0, survey, outcome);
       });
     };
