@@ -21,7 +21,6 @@ export interface FileLookParts {
 // A worker looks at that many files in one go, so that another torrent's pieces need not wait for a look at 100,000.
 const LOOK_COUNT = 1000;
 
-const GROWING = { found: 'part' } as const;
 const ABSENT: FileSurvey = { found: 'absent', length: 0, identity: null, bothNames: false };
 
 /** `Storage.survey`; the places know by it what was there. */
@@ -30,7 +29,7 @@ export function surveyFiles(parts: FileLookParts, answered: (outcome: SurveyOutc
   const found: FileSurvey[] = files.map(() => ABSENT);
   const end = (hasBorderFile: boolean): void => {
     // Without part names a final name says nothing: what lies aside of the file may not have come home.
-    const known = place.partNames ? found : found.map((file) => (file.found === 'final' ? GROWING : file));
+    const known = place.partNames ? found : found.map((file) => (file.found === 'final' ? growing(file) : file));
     places.map.surveyed(known, hasBorderFile);
     answered({ ok: true, files: found, hasBorderFile });
   };
@@ -87,4 +86,9 @@ function lookAtFiles<K extends 'survey' | 'measureFiles'>(
     });
   };
   next(0);
+}
+
+/** An empty file was made and has got nothing yet. */
+function growing({ length }: FileSurvey): Pick<FileSurvey, 'found'> {
+  return { found: length === 0 ? 'absent' : 'part' };
 }

@@ -60,7 +60,10 @@ export function cutAndGoOn(recorded: Recorded, count: number, loss: Loss, random
   const { form, start, run } = recorded;
   const left = cutPower(start, run.disk.events, count, loss, random);
   const options = { ...optionsOf(form, random, recorded.options), interruptAt: null };
-  const kept = loss === 'anyhow' ? [] : oldPieces(recorded, count);
+  const old = loss === 'anyhow' ? [] : oldPieces(recorded, count);
+  // A piece that lies partly aside, and is cut off on its way home, is fetched again.
+  const isMoving = [...filesOf(left).keys()].some((path) => BORDER.test(path));
+  const kept = old.filter((piece) => !isMoving || !SHARED.has(piece));
   return { form, start: left, options, run: goesOn(left, kept, random, options) };
 }
 
