@@ -10,16 +10,20 @@ import type { CreatePeerSource } from '../discovery/peer-source.js';
 import type { TrackerClient } from '../discovery/tracker-client.js';
 import type { OpenStorage, SlotPool } from '../disk/storage.js';
 import type { OpenTarget } from '../disk/target.js';
-import type { Metainfo } from '../metainfo/metainfo.js';
+import type { InfoHash, Metainfo } from '../metainfo/metainfo.js';
 import type { RawServer } from '../net/raw-server.js';
 import { HalfOpen, MAX_HALF_OPEN } from '../swarm/half-open.js';
 import { DEFAULT_RATE_LIMITER_OPTIONS, RateLimiter } from '../swarm/rate-limiter.js';
 import { DEFAULT_SEND_MEMORY_OPTIONS, SendMemory } from '../swarm/send-memory.js';
+import { type MetadataEvents, MetadataTorrent, type V1MagnetLink } from '../torrent/metadata-torrent.js';
 import type { TorrentEvents } from '../torrent/status.js';
 import { Torrent } from '../torrent/torrent.js';
 import type { TorrentOptions } from '../torrent/torrent-options.js';
+import type { TorrentParts } from '../torrent/torrent-parts.js';
 import type { RefusalCode } from '../wire/refusal.js';
 import { encodeReserved } from '../wire/reserved.js';
+import type { Taker } from './incoming-handshake.js';
+import { type MagnetEvents, MagnetTorrent } from './magnet-torrent.js';
 import { createPeerId } from './peer-id.js';
 import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from './port-listener.js';
 import type { SessionOptions } from './session-options.js';
@@ -43,6 +47,13 @@ export type ListenAnswer =
   | { readonly ok: true; readonly port: number }
   | { readonly ok: false; readonly failure: BtgetError };
 
+/** A torrent in whichever life. */
+interface SessionTorrent {
+  readonly encoder: Taker | undefined;
+  start(): void;
+  stop(answered: () => void): void;
+}
+
 /** What peers are told that we speak. */
 const OUR_RESERVED = encodeReserved(['extended']);
 
@@ -50,7 +61,7 @@ export class Session {
   readonly #parts: SessionParts;
   readonly #options: SessionOptions;
   readonly #peerId: Buffer;
-  readonly #torrents = new Map<string, Torrent>();
+  readonly #torrents = new Map<string, SessionTorrent>();
   readonly #portListener: PortListener;
   readonly #halfOpen = new HalfOpen(MAX_HALF_OPEN);
   readonly #uploadLimiter: RateLimiter;
@@ -100,33 +111,18 @@ export class Session {
 
   /** Begins a torrent: its data is checked first, then it downloads or seeds until `stop`. Throws a 'usage' failure when it has no such file as is selected. */
   addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): Torrent {
-    const key = toHex(metainfo.infoHash);
-    if (this.#torrents.has(key)) throw new BtgetError('target-busy', `${metainfo.name} is given twice`);
-    const { rawServer, random, slots, openStorage, openTarget, trackerClient, peerSources, client } = this.#parts;
-    const torrent = new Torrent(
-      {
-        rawServer,
-        random,
-        slots,
-        openStorage,
-        openTarget,
-        trackerClient,
-        peerSources,
-        halfOpen: this.#halfOpen,
-        uploadLimiter: this.#uploadLimiter,
-        downloadLimiter: this.#downloadLimiter,
-        sendMemory: this.#sendMemory,
-        identity: { infoHash: metainfo.infoHash, myId: this.#peerId, reserved: OUR_RESERVED },
-        client,
-        port: this.#port,
-      },
-      metainfo,
-      options,
-      events,
-    );
-    this.#torrents.set(key, torrent);
-    torrent.start();
-    return torrent;
+    const { infoHash, name } = metainfo;
+    return this.#begin(infoHash, name, (parts) => new Torrent(parts, metainfo, options, events));
+  }
+
+  /** Begins a torrent whose metadata is fetched first, unless it was kept in an earlier run. It goes on as `addTorrent` says. */
+  addMagnet(link: V1MagnetLink, options: TorrentOptions, events: MagnetEvents): MagnetTorrent {
+    return this.#begin(link.infoHash, nameOf(link), (parts) => new MagnetTorrent(parts, link, options, events));
+  }
+
+  /** Fetches metadata, and neither reads nor writes the disk. When it has come, the torrent waits for its `stop`. */
+  fetchMetadata(link: V1MagnetLink, options: TorrentOptions, events: MetadataEvents): MetadataTorrent {
+    return this.#begin(link.infoHash, nameOf(link), (parts) => new MetadataTorrent(parts, link, options, events));
   }
 
   /** Stops every torrent (each tells its trackers), then ends every socket, worker and timer. Answers once. */
@@ -141,4 +137,33 @@ export class Session {
     // A task for each: a thousand of them take longer than the loop should be held.
     for (const torrent of this.#torrents.values()) this.#parts.rawServer.addTask(() => torrent.stop(oneStopped), 0);
   }
+
+  #begin<T extends SessionTorrent>(infoHash: InfoHash, name: string, create: (parts: TorrentParts) => T): T {
+    const key = toHex(infoHash);
+    if (this.#torrents.has(key)) throw new BtgetError('target-busy', `${name} is given twice`);
+    const { rawServer, random, slots, openStorage, openTarget, trackerClient, peerSources, client } = this.#parts;
+    const torrent = create({
+      rawServer,
+      random,
+      slots,
+      openStorage,
+      openTarget,
+      trackerClient,
+      peerSources,
+      halfOpen: this.#halfOpen,
+      uploadLimiter: this.#uploadLimiter,
+      downloadLimiter: this.#downloadLimiter,
+      sendMemory: this.#sendMemory,
+      identity: { infoHash, myId: this.#peerId, reserved: OUR_RESERVED },
+      client,
+      port: this.#port,
+    });
+    this.#torrents.set(key, torrent);
+    torrent.start();
+    return torrent;
+  }
+}
+
+function nameOf(link: V1MagnetLink): string {
+  return link.name ?? toHex(link.infoHash);
 }

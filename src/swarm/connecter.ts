@@ -8,8 +8,9 @@ import type { Extensions } from './extensions.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
 import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
 import { leastUseful } from './least-useful.js';
+import type { Successor } from './metadata-peers.js';
 import type { Peer } from './peer.js';
-import type { PeerConnection, PeerEvents } from './peer-connection.js';
+import type { PeerConnection } from './peer-connection.js';
 import type { Uploader } from './uploader.js';
 
 /** How much of a peer is put up with, and how we speak to all of them. */
@@ -47,7 +48,7 @@ export interface ConnecterParts {
 }
 
 /** Turns frames into calls, and what concerns every peer into messages. */
-export class Connecter implements PeerEvents {
+export class Connecter implements Successor {
   readonly #parts: ConnecterParts;
   readonly #options: ConnecterOptions;
   readonly #peers = new Map<PeerConnection, Peer>();
@@ -69,21 +70,21 @@ export class Connecter implements PeerEvents {
   }
 
   connectionMade(connection: PeerConnection): void {
-    const { timers, store, uploader, downloader, choker, extensions } = this.#parts;
-    const now = timers.now();
-    const peer: Peer = {
-      connection,
-      upload: uploader.createUpload(connection),
-      download: downloader.createDownload(connection),
-      madeAt: now,
-      junk: new LeakyCounter(this.#options.junk, now),
-      flaps: new LeakyCounter(this.#options.flaps, now),
-    };
-    this.#peers.set(connection, peer);
+    const { store } = this.#parts;
+    const peer = this.#addPeer(connection);
     // BEP 3: "Downloaders which don't have anything yet may skip the 'bitfield' message."
     if (!store.have.isEmpty) connection.send([encodeMessage({ type: 'bitfield', bits: store.have.toWire() })]);
-    extensions.connectionMade(connection);
-    choker.peerJoined(peer);
+    this.#introduce(peer);
+  }
+
+  takeOver(connection: PeerConnection, frames: readonly Buffer[]): void {
+    const { store, layout } = this.#parts;
+    const peer = this.#addPeer(connection);
+    // Other messages have been exchanged, so it is too late for a bitfield.
+    const had = [...layout.pieceIndices()].filter((piece) => store.have.has(piece));
+    if (had.length > 0) connection.send([Buffer.concat(had.map((piece) => encodeMessage({ type: 'have', piece })))]);
+    this.#introduce(peer);
+    for (const frame of frames) this.gotFrame(connection, frame);
   }
 
   gotFrame(connection: PeerConnection, frame: Buffer): void {
@@ -147,6 +148,26 @@ export class Connecter implements PeerEvents {
     this.#partingTask = null;
     this.#parts.choker.stop();
     this.#parts.downloader.stop();
+  }
+
+  #addPeer(connection: PeerConnection): Peer {
+    const { timers, uploader, downloader } = this.#parts;
+    const now = timers.now();
+    const peer: Peer = {
+      connection,
+      upload: uploader.createUpload(connection),
+      download: downloader.createDownload(connection),
+      madeAt: now,
+      junk: new LeakyCounter(this.#options.junk, now),
+      flaps: new LeakyCounter(this.#options.flaps, now),
+    };
+    this.#peers.set(connection, peer);
+    return peer;
+  }
+
+  #introduce(peer: Peer): void {
+    this.#parts.extensions.connectionMade(peer.connection);
+    this.#parts.choker.peerJoined(peer);
   }
 
   #dispatch(peer: Peer, message: PeerMessage): Judgement {

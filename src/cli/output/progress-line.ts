@@ -48,6 +48,8 @@ function detailsOf(status: TorrentStatus): string[] {
       return isHashing(status)
         ? ['checking', `${formatSize(status.checked)} of ${formatSize(status.checkLength)}`]
         : ['checking'];
+    case 'metadata':
+      return ['fetching the metadata', peers];
     case 'seeding':
       return ['seeding', ...upload, peers, `sent ${formatSize(status.uploaded)}`];
     case 'paused':
