@@ -15,6 +15,7 @@ export interface StallReason {
     | 'trackers-silent'
     | 'trackers-failing'
     | 'no-peers'
+    | 'no-metadata'
     | 'choked'
     | 'no-seeds'
     | 'nothing-sent';

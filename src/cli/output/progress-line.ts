@@ -31,6 +31,7 @@ export function progressSentence(name: string, status: TorrentStatus): string {
 }
 
 function shownPart(status: TorrentStatus): readonly [part: number, whole: number] {
+  if (status.state === 'metadata') return [0, 1];
   return isHashing(status) ? [status.checked, status.checkLength] : [status.have, status.wanted];
 }
 

@@ -28,6 +28,12 @@ export function stallReasons(status: TorrentStatus, trackers: TrackerNews): Stal
     if (failing.length > 0 && working > 0) reasons.push(failingTrackers(failing));
     return reasons;
   }
+  if (status.state === 'metadata') {
+    const message = `${formatCount(status.peers, 'peer')} connected, none has given the metadata yet`;
+    reasons.push({ code: 'no-metadata', message });
+    if (failing.length > 0) reasons.push(failingTrackers(failing));
+    return reasons;
+  }
   if (status.unchokedBy === 0)
     reasons.push({ code: 'choked', message: `${formatCount(status.peers, 'peer')} connected, none serves us yet` });
   else

@@ -1,7 +1,9 @@
 /** What the commands need of a session. Tests play one from a script. */
 import type { BtgetError } from '../../base/failure.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
+import type { MagnetEvents } from '../../session/magnet-torrent.js';
 import type { SessionOptions } from '../../session/session-options.js';
+import type { MetadataEvents, V1MagnetLink } from '../../torrent/metadata-torrent.js';
 import type { TorrentEvents, TorrentStatus } from '../../torrent/status.js';
 import type { TorrentOptions } from '../../torrent/torrent-options.js';
 
@@ -18,6 +20,8 @@ export type ListenAnswer =
 export interface SessionFace {
   listen(answered: (outcome: ListenAnswer) => void): void;
   addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): TorrentFace;
+  addMagnet(link: V1MagnetLink, options: TorrentOptions, events: MagnetEvents): TorrentFace;
+  fetchMetadata(link: V1MagnetLink, options: TorrentOptions, events: MetadataEvents): TorrentFace;
   stop(answered: () => void): void;
 }
 

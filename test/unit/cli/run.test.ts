@@ -9,7 +9,12 @@ import { DEFAULT_TORRENT_OPTIONS } from '../../../src/torrent/torrent-options.js
 import { Timeline } from '../../support/timeline.js';
 import { FakeSession, makeMetainfo } from './support/fake-session.js';
 
-const good = (name: string): LoadedSource => ({ input: `${name}.torrent`, ok: true, metainfo: makeMetainfo(name) });
+const good = (name: string): LoadedSource => ({
+  input: `${name}.torrent`,
+  ok: true,
+  kind: 'torrent',
+  metainfo: makeMetainfo(name),
+});
 const bad = (input: string, code: FailureCode): LoadedSource => ({
   input,
   ok: false,
