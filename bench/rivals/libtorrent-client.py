@@ -1,6 +1,6 @@
 """libtorrent with discovery and encryption off.
 
-libtorrent-client.py download TORRENT DIR [PEER_PORT ...]   ends when everything is there
+libtorrent-client.py download TORRENT|MAGNET DIR [PEER_PORT ...]   ends when everything is there
 libtorrent-client.py seed TORRENT DIR [BYTES_A_SECOND]      trusts what is there, serves it until it is ended
 
 Beyond its defaults it dials all peers at once and has room for many, as a rival ought to be at its best with these.
@@ -23,7 +23,8 @@ session = lt.session({
 })
 flags = lt.torrent_flags
 undiscovered = flags.disable_dht | flags.disable_lsd | flags.disable_pex
-added = {'ti': lt.torrent_info(torrent), 'save_path': save_path, 'storage_mode': lt.storage_mode_t.storage_mode_sparse}
+what = {'url': torrent} if torrent.startswith('magnet:') else {'ti': lt.torrent_info(torrent)}
+added = {**what, 'save_path': save_path, 'storage_mode': lt.storage_mode_t.storage_mode_sparse}
 if role == 'seed':
     handle = session.add_torrent({**added, 'flags': flags.seed_mode | undiscovered})
     if rest:
