@@ -13,12 +13,14 @@ export class PieceLayout {
   /** All bytes, padding included. */
   readonly length: number;
   readonly #hashes: Buffer;
+  readonly #blocksPerPiece: number;
 
   constructor(metainfo: Pick<Metainfo, 'pieceCount' | 'pieceLength' | 'length' | 'pieces'>) {
     this.pieceCount = metainfo.pieceCount;
     this.pieceLength = metainfo.pieceLength;
     this.length = metainfo.length;
     this.#hashes = metainfo.pieces;
+    this.#blocksPerPiece = Math.ceil(metainfo.pieceLength / BLOCK_LENGTH);
   }
 
   /** The proof that `index` is a piece of this torrent, or undefined when it is not. */
@@ -53,6 +55,20 @@ export class PieceLayout {
   /** Length of the block with this number in its piece: 16 KiB, or less for the piece's last. */
   blockLength(piece: PieceIndex, block: number): number {
     return Math.min(BLOCK_LENGTH, this.lengthOf(piece) - block * BLOCK_LENGTH);
+  }
+
+  /** A number that only this block of the torrent has. */
+  blockKey(piece: PieceIndex, block: number): number {
+    return piece * this.#blocksPerPiece + block;
+  }
+
+  /** The key of a block that somebody else names, or undefined when it is none of ours. */
+  keyOfForeign(piece: number, begin: number, length: number): number | undefined {
+    const index = this.pieceIndex(piece);
+    const block = begin / BLOCK_LENGTH;
+    if (index === undefined || !Number.isInteger(block) || block < 0 || block >= this.blockCount(index))
+      return undefined;
+    return length === this.blockLength(index, block) ? this.blockKey(index, block) : undefined;
   }
 }
 

@@ -12,7 +12,7 @@ const LAPSED_LIMIT = 512;
  */
 export class AskerRequests<Asker extends object> {
   readonly #asked = new Map<number, BlockSpan>();
-  readonly #lapsed = new Set<number>();
+  readonly #lapsed = new Map<number, BlockSpan>();
   /** The piece whose block it was asked for last: it goes on with that one. */
   current: PieceBlocks<Asker> | undefined = undefined;
 
@@ -25,8 +25,9 @@ export class AskerRequests<Asker extends object> {
     return this.#asked.entries();
   }
 
-  isAsked(key: number): boolean {
-    return this.#asked.has(key);
+  /** What it is asked for under this key, or undefined. */
+  asked(key: number): BlockSpan | undefined {
+    return this.#asked.get(key);
   }
 
   ask(key: number, span: BlockSpan): void {
@@ -43,17 +44,20 @@ export class AskerRequests<Asker extends object> {
 
   /** Nobody waits for the answer to this request any more. */
   lapse(key: number): void {
-    this.#asked.delete(key);
-    this.#lapsed.add(key);
+    const span = this.answer(key);
+    if (span === undefined) return;
+    this.#lapsed.set(key, span);
     if (this.#lapsed.size <= LAPSED_LIMIT) return;
-    for (const oldest of this.#lapsed) {
+    for (const oldest of this.#lapsed.keys()) {
       this.#lapsed.delete(oldest);
       break;
     }
   }
 
-  /** A late answer came: true when there was such a request. A second one counts as never asked for. */
-  answerLapsed(key: number): boolean {
-    return this.#lapsed.delete(key);
+  /** A late answer came: what was asked for, or undefined. A second answer counts as never asked for. */
+  answerLapsed(key: number): BlockSpan | undefined {
+    const span = this.#lapsed.get(key);
+    if (span !== undefined) this.#lapsed.delete(key);
+    return span;
   }
 }

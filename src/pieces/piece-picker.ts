@@ -120,6 +120,19 @@ export class PiecePicker {
     this.#buckets.increment(piece);
   }
 
+  /** A peer that has `has` says that it lost `piece` of it. */
+  lostByPeer(has: Bitfield, piece: PieceIndex): void {
+    if (!has.isComplete) {
+      this.#buckets.decrement(piece);
+      return;
+    }
+    // Seeds are not counted piece by piece, and from here on this one is.
+    this.peerLeft(has);
+    const left = has.copy();
+    left.clear(piece);
+    this.peerJoined(left);
+  }
+
   availability(piece: PieceIndex): number {
     return this.#buckets.countOf(piece) + this.#seeds;
   }
@@ -189,10 +202,10 @@ export class PiecePicker {
 
   /**
    * The piece to ask a peer for that has `peerHas` (which `peerJoined` and `gotHave` were told of), or undefined when
-   * it has none that may be asked for.
+   * it has none that may be asked for. Of untouched pieces, those that are `suggested` come first.
    */
-  next(peerHas: Bitfield): PieceIndex | undefined {
-    return this.#nextOpen(peerHas) ?? this.#nextUntouched(peerHas);
+  next(peerHas: Bitfield, suggested: readonly PieceIndex[] = []): PieceIndex | undefined {
+    return this.#nextOpen(peerHas) ?? this.#nextSuggested(peerHas, suggested) ?? this.#nextUntouched(peerHas);
   }
 
   /** Throws when an invariant is broken. For tests. */
@@ -218,6 +231,11 @@ export class PiecePicker {
       if (this.#openPlaces.get(piece) !== place) throw new Error(`open piece ${piece} is not where it says`);
     }
     if (this.#open.length !== this.#openPlaces.size) throw new Error('open pieces are in two minds');
+  }
+
+  #nextSuggested(peerHas: Bitfield, suggested: readonly PieceIndex[]): PieceIndex | undefined {
+    if (this.#options.sequential) return undefined;
+    return suggested.find((piece) => peerHas.has(piece) && this.#untouched.has(piece));
   }
 
   #nextUntouched(peerHas: Bitfield): PieceIndex | undefined {

@@ -4,18 +4,9 @@ import type { Bitfield } from '../wire/bitfield.js';
 import { type Arrival, DUPLICATE, type TakenOver, UNASKED } from './arrival.js';
 import { AskerRequests } from './asker-requests.js';
 import { checkStartedPiece } from './check-started-piece.js';
-import { PieceBlocks } from './piece-blocks.js';
+import { fewestAskedBlock, PieceBlocks } from './piece-blocks.js';
 import type { PiecePicker } from './piece-picker.js';
-
-/** Where the blocks of a piece go. */
-export interface PieceRoom {
-  /** Makes room for an untouched piece; false when there is none now. */
-  openPiece(piece: PieceIndex): boolean;
-  /** A piece that was opened, and of which no block has arrived, is not asked for any more. */
-  releasePiece(piece: PieceIndex): void;
-  /** The blocks of an opened piece that have arrived are not trusted: all of them will come again. */
-  emptyPiece(piece: PieceIndex): void;
-}
+import type { PieceRoom } from './piece-room.js';
 
 /**
  * Which blocks are free, asked for (of whom) and arrived. A peer is whatever object asks; the book forgets it with the
@@ -30,7 +21,6 @@ export class RequestBook<Asker extends object> {
   readonly #layout: PieceLayout;
   readonly #picker: PiecePicker;
   readonly #room: PieceRoom;
-  readonly #blocksPerPiece: number;
   readonly #started = new Map<PieceIndex, PieceBlocks<Asker>>();
   readonly #parole = new Set<PieceIndex>();
   readonly #askers = new WeakMap<Asker, AskerRequests<Asker>>();
@@ -39,7 +29,6 @@ export class RequestBook<Asker extends object> {
     this.#layout = layout;
     this.#picker = picker;
     this.#room = room;
-    this.#blocksPerPiece = Math.ceil(layout.pieceLength / BLOCK_LENGTH);
   }
 
   /**
@@ -52,11 +41,12 @@ export class RequestBook<Asker extends object> {
 
   /**
    * The next block to ask of `asker`, who has `peerHas`; it counts as asked of it from here on. In endgame that is a
-   * block asked of others and not of it, of the fewest first. Undefined: nothing to ask it for now.
+   * block asked of others and not of it, of the fewest first. Undefined: nothing to ask it for now. A piece that is begun
+   * is one of those that are `suggested`, if it may be.
    */
-  take(asker: Asker, peerHas: Bitfield): BlockSpan | undefined {
+  take(asker: Asker, peerHas: Bitfield, suggested: readonly PieceIndex[] = []): BlockSpan | undefined {
     const requests = this.#requestsOf(asker);
-    const blocks = this.#blocksFor(asker, requests, peerHas);
+    const blocks = this.#blocksFor(asker, requests, peerHas, suggested);
     if (blocks === undefined) return this.isEndgame ? this.#takeAgain(asker, requests, peerHas) : undefined;
     const block = blocks.askFree(asker);
     requests.current = blocks;
@@ -87,10 +77,24 @@ export class RequestBook<Asker extends object> {
     return undefined;
   }
 
-  /** A request that will not be answered (cancel, reject): the block is free again unless somebody else was asked too. */
-  giveBack(asker: Asker, span: BlockSpan): void {
+  /**
+   * A block will not come from `asker`, who says so: it is free again unless somebody else was asked too. The numbers are
+   * the peer's. Returns what was asked of it, or 'late' when nobody waits for the answer any more.
+   */
+  blockRejected(asker: Asker, piece: number, begin: number, length: number): BlockSpan | 'late' | 'unasked' {
+    const requests = this.#askers.get(asker);
+    const key = this.#layout.keyOfForeign(piece, begin, length);
+    if (requests === undefined || key === undefined) return 'unasked';
+    const span = requests.asked(key);
+    if (span === undefined) return requests.answerLapsed(key) === undefined ? 'unasked' : 'late';
+    this.#withdraw(asker, requests, span);
+    return span;
+  }
+
+  /** What `asker` was asked for of this piece will not be answered. */
+  giveBackPiece(asker: Asker, piece: PieceIndex): void {
     const requests = this.#requestsOf(asker);
-    if (requests.isAsked(this.#keyOf(span))) this.#withdraw(asker, requests, span);
+    for (const [, span] of requests.entries()) if (span.piece === piece) this.#withdraw(asker, requests, span);
   }
 
   /**
@@ -109,7 +113,6 @@ export class RequestBook<Asker extends object> {
     requests.current = undefined;
   }
 
-  /** How many blocks are asked of it now. */
   howManyAsked(asker: Asker): number {
     return this.#askers.get(asker)?.count ?? 0;
   }
@@ -117,16 +120,28 @@ export class RequestBook<Asker extends object> {
   /** A block arrived. The numbers are the peer's: anything may be in them. */
   blockCameIn(asker: Asker, piece: number, begin: number, length: number): Arrival<Asker> {
     const requests = this.#askers.get(asker);
-    const index = this.#layout.pieceIndex(piece);
-    if (requests === undefined || index === undefined) return UNASKED;
+    const key = this.#layout.keyOfForeign(piece, begin, length);
+    if (requests === undefined || key === undefined) return UNASKED;
     const block = begin / BLOCK_LENGTH;
-    if (!Number.isInteger(block) || block < 0 || block >= this.#layout.blockCount(index)) return UNASKED;
-    if (length !== this.#layout.blockLength(index, block)) return UNASKED;
-    const key = this.#key(index, block);
     const span = requests.answer(key);
-    if (span !== undefined) return this.#accept(asker, this.#blocksOf(index), block, span);
-    if (!requests.answerLapsed(key)) return UNASKED;
-    return this.#lateBlock(asker, block, { piece: index, begin, length });
+    if (span !== undefined) return this.#accept(asker, this.#blocksOf(span.piece), block, span);
+    const lapsed = requests.answerLapsed(key);
+    return lapsed === undefined ? UNASKED : this.#lateBlock(asker, block, lapsed);
+  }
+
+  /** Starts an untouched piece of which these blocks, one at least, are there from an earlier run. */
+  resumePiece(piece: PieceIndex, there: readonly number[]): void {
+    this.#room.resumePiece(piece, there);
+    const blocks = this.#begin(piece);
+    for (const block of there) blocks.arrive(block);
+    this.#offer(blocks);
+  }
+
+  /** These blocks of a started piece, which had arrived, are free again. */
+  loseBlocks(piece: PieceIndex, lost: readonly number[]): void {
+    const blocks = this.#blocksOf(piece);
+    for (const block of lost) blocks.lose(block);
+    this.#offerOrEnd(blocks);
   }
 
   /** The check failed: every block is free again, and the piece is on parole. */
@@ -157,7 +172,8 @@ export class RequestBook<Asker extends object> {
   check(): void {
     this.#picker.check();
     for (const [piece, blocks] of this.#started) {
-      const isAskedOf = (asker: Asker, block: number) => this.#requestsOf(asker).isAsked(this.#key(piece, block));
+      const isAskedOf = (asker: Asker, block: number) =>
+        this.#requestsOf(asker).asked(this.#layout.blockKey(piece, block)) !== undefined;
       const isOnParole = this.#parole.has(piece);
       checkStartedPiece(blocks, this.#picker, isOnParole, this.#mayBeOffered(blocks), isAskedOf);
     }
@@ -172,12 +188,8 @@ export class RequestBook<Asker extends object> {
     return requests;
   }
 
-  #key(piece: PieceIndex, block: number): number {
-    return piece * this.#blocksPerPiece + block;
-  }
-
   #keyOf(span: BlockSpan): number {
-    return this.#key(span.piece, span.begin / BLOCK_LENGTH);
+    return this.#layout.blockKey(span.piece, span.begin / BLOCK_LENGTH);
   }
 
   #blocksOf(piece: PieceIndex): PieceBlocks<Asker> {
@@ -187,10 +199,15 @@ export class RequestBook<Asker extends object> {
   }
 
   /** A started piece that has a free block for `asker`, started here if need be. */
-  #blocksFor(asker: Asker, requests: AskerRequests<Asker>, peerHas: Bitfield): PieceBlocks<Asker> | undefined {
+  #blocksFor(
+    asker: Asker,
+    requests: AskerRequests<Asker>,
+    peerHas: Bitfield,
+    suggested: readonly PieceIndex[],
+  ): PieceBlocks<Asker> | undefined {
     const current = requests.current;
-    if (current !== undefined && this.#mayGoOn(asker, current)) return current;
-    const piece = this.#picker.next(peerHas);
+    if (current !== undefined && peerHas.has(current.piece) && this.#mayGoOn(asker, current)) return current;
+    const piece = this.#picker.next(peerHas, suggested);
     if (piece === undefined) return undefined;
     const blocks = this.#started.get(piece) ?? this.#start(piece);
     if (blocks !== undefined && this.#parole.has(piece)) blocks.holder = asker;
@@ -207,7 +224,10 @@ export class RequestBook<Asker extends object> {
   }
 
   #start(piece: PieceIndex): PieceBlocks<Asker> | undefined {
-    if (!this.#room.openPiece(piece)) return undefined;
+    return this.#room.openPiece(piece) ? this.#begin(piece) : undefined;
+  }
+
+  #begin(piece: PieceIndex): PieceBlocks<Asker> {
     const blocks = new PieceBlocks<Asker>(piece, this.#layout.blockCount(piece));
     this.#started.set(piece, blocks);
     this.#picker.startPiece(piece);
@@ -230,35 +250,24 @@ export class RequestBook<Asker extends object> {
 
   #noteAsked(requests: AskerRequests<Asker>, piece: PieceIndex, block: number): BlockSpan {
     const span = { piece, begin: block * BLOCK_LENGTH, length: this.#layout.blockLength(piece, block) };
-    requests.ask(this.#key(piece, block), span);
+    requests.ask(this.#layout.blockKey(piece, block), span);
     return span;
   }
 
   #takeAgain(asker: Asker, requests: AskerRequests<Asker>, peerHas: Bitfield): BlockSpan | undefined {
-    let best: PieceBlocks<Asker> | undefined;
-    let bestBlock = -1;
-    let fewest = Number.POSITIVE_INFINITY;
-    for (const blocks of this.#started.values()) {
-      const piece = blocks.piece;
-      if (blocks.askedCount === 0 || !peerHas.has(piece) || this.#parole.has(piece)) continue;
-      if (!this.#picker.isWanted(piece)) continue;
-      const block = blocks.fewestAsked(asker, fewest);
-      if (block < 0) continue;
-      best = blocks;
-      bestBlock = block;
-      fewest = blocks.askerCount(block);
-      if (fewest === 1) break;
-    }
-    if (best === undefined) return undefined;
-    best.askAgain(bestBlock, asker);
-    return this.#noteAsked(requests, best.piece, bestBlock);
+    const isOffered = ({ piece }: PieceBlocks<Asker>): boolean =>
+      peerHas.has(piece) && !this.#parole.has(piece) && this.#picker.isWanted(piece);
+    const found = fewestAskedBlock(this.#started.values(), asker, isOffered);
+    if (found === undefined) return undefined;
+    found.blocks.askAgain(found.block, asker);
+    return this.#noteAsked(requests, found.blocks.piece, found.block);
   }
 
   #accept(asker: Asker, blocks: PieceBlocks<Asker>, block: number, span: BlockSpan): Arrival<Asker> {
     const others = blocks.othersAskedFor(block, asker);
     blocks.arrive(block);
     this.#offer(blocks);
-    for (const other of others) this.#requestsOf(other).lapse(this.#key(blocks.piece, block));
+    for (const other of others) this.#requestsOf(other).lapse(this.#layout.blockKey(blocks.piece, block));
     return { verdict: 'wanted', span, alsoAskedOf: others };
   }
 
@@ -277,6 +286,10 @@ export class RequestBook<Asker extends object> {
     const blocks = this.#blocksOf(span.piece);
     blocks.withdraw(span.begin / BLOCK_LENGTH, asker);
     if (blocks.holder === asker) blocks.holder = undefined;
+    this.#offerOrEnd(blocks);
+  }
+
+  #offerOrEnd(blocks: PieceBlocks<Asker>): void {
     this.#offer(blocks);
     if (blocks.askedCount > 0 || blocks.arrivedCount > 0) return;
     this.#started.delete(blocks.piece);
@@ -290,7 +303,7 @@ export class RequestBook<Asker extends object> {
     for (let block = 0; block < blocks.blockCount && blocks.askedCount > 0; block += 1) {
       for (const asker of blocks.askersOf(block)) {
         blocks.withdraw(block, asker);
-        this.#requestsOf(asker).lapse(this.#key(piece, block));
+        this.#requestsOf(asker).lapse(this.#layout.blockKey(piece, block));
       }
     }
     this.#started.delete(piece);

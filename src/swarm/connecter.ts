@@ -1,14 +1,18 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
 import { type Bitfield, decodeBitfield } from '../wire/bitfield.js';
-import { decodeMessage, encodeMessage, type PeerMessage } from '../wire/message.js';
+import { decodeMessage, type PeerMessage } from '../wire/message.js';
 import type { Choker } from './choker.js';
+import { tellOfLost } from './dont-have.js';
 import type { Downloader } from './downloader.js';
 import type { Extensions } from './extensions.js';
+import { FAST_NOT_ANNOUNCED, type FastExtension } from './fast-extension.js';
+import { encodeHaves, HaveNews } from './have-news.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
 import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
 import { leastUseful } from './least-useful.js';
 import type { Successor } from './metadata-peers.js';
+import type { NodePorts } from './node-ports.js';
 import type { Peer } from './peer.js';
 import type { PeerConnection } from './peer-connection.js';
 import type { Uploader } from './uploader.js';
@@ -45,6 +49,9 @@ export interface ConnecterParts {
   readonly downloader: Downloader;
   readonly choker: Choker<Peer>;
   readonly extensions: Extensions;
+  /** Null where the DHT is not spoken of. */
+  readonly nodePorts: NodePorts | null;
+  readonly fast: FastExtension;
 }
 
 /** Turns frames into calls, and what concerns every peer into messages. */
@@ -52,13 +59,13 @@ export class Connecter implements Successor {
   readonly #parts: ConnecterParts;
   readonly #options: ConnecterOptions;
   readonly #peers = new Map<PeerConnection, Peer>();
-  #verified: PieceIndex[] = [];
-  #haveTask: Task | null = null;
+  readonly #haveNews: HaveNews;
   #partingTask: Task | null = null;
 
   constructor(parts: ConnecterParts, options: ConnecterOptions) {
     this.#parts = parts;
     this.#options = options;
+    this.#haveNews = new HaveNews(parts.timers, options.haveDelay, () => this.#peers.values());
   }
 
   get peers(): Iterable<Peer> {
@@ -70,19 +77,17 @@ export class Connecter implements Successor {
   }
 
   connectionMade(connection: PeerConnection): void {
-    const { store } = this.#parts;
     const peer = this.#addPeer(connection);
-    // BEP 3: "Downloaders which don't have anything yet may skip the 'bitfield' message."
-    if (!store.have.isEmpty) connection.send([encodeMessage({ type: 'bitfield', bits: store.have.toWire() })]);
+    const first = this.#parts.fast.firstMessage(connection);
+    if (first !== null) connection.send([first]);
     this.#introduce(peer);
   }
 
   takeOver(connection: PeerConnection, frames: readonly Buffer[]): void {
-    const { store, layout } = this.#parts;
     const peer = this.#addPeer(connection);
     // Other messages have been exchanged, so it is too late for a bitfield.
-    const had = [...layout.pieceIndices()].filter((piece) => store.have.has(piece));
-    if (had.length > 0) connection.send([Buffer.concat(had.map((piece) => encodeMessage({ type: 'have', piece })))]);
+    const haves = encodeHaves(this.#parts.layout, this.#parts.store.have);
+    if (haves.length > 0) connection.send([haves]);
     this.#introduce(peer);
     for (const frame of frames) this.gotFrame(connection, frame);
   }
@@ -117,8 +122,10 @@ export class Connecter implements Successor {
   }
 
   leastUseful(): PeerConnection | undefined {
-    const isSeed = this.#parts.store.amountLeft === 0;
-    return leastUseful(this.#peers.values(), isSeed, this.#parts.timers.now(), this.#options.patience)?.connection;
+    const { store, timers } = this.#parts;
+    const isUseless = (peer: Peer): boolean => this.#isUseless(peer);
+    const isSeed = store.amountLeft === 0;
+    return leastUseful(this.#peers.values(), isSeed, timers.now(), this.#options.patience, isUseless)?.connection;
   }
 
   /** The peer has told how many requests it queues. */
@@ -126,10 +133,16 @@ export class Connecter implements Successor {
     this.#peers.get(connection)?.download.gotRequestQueue(limit);
   }
 
+  /** The peer has lost a piece (BEP 54). */
+  gotDontHave(connection: PeerConnection, piece: PieceIndex): Judgement {
+    const peer = this.#peers.get(connection);
+    if (peer === undefined || !this.#parts.downloader.gotDontHave(peer.download, piece)) return JUNK;
+    return this.#countFlap(peer);
+  }
+
   /** Tells everybody who lacks the piece, and parts from seeds when it was the last. */
   pieceVerified(piece: PieceIndex): void {
-    this.#verified.push(piece);
-    this.#haveTask ??= this.#parts.timers.addTask(() => this.#sendHaves(), this.#options.haveDelay);
+    this.#haveNews.add(piece);
     if (this.#parts.store.amountLeft === 0) this.wantsChanged();
   }
 
@@ -137,13 +150,27 @@ export class Connecter implements Successor {
   wantsChanged(): void {
     this.#parts.downloader.wantsChanged();
     this.#parts.choker.ruleChanged();
+    this.#parts.extensions.ownChanged();
     if (this.#parts.store.amountLeft === 0) this.#partFromSeedsLater();
+  }
+
+  /**
+   * `gone` is lost, and what peers asked for of the `doubted` pieces meanwhile was dropped. Peers are told, if they
+   * understand that; BEP 3 has no word for it, so we part from those who do not and may count on one of these pieces.
+   */
+  piecesLost(gone: readonly PieceIndex[], doubted: ReadonlySet<PieceIndex>): void {
+    for (const { connection, download } of [...this.#peers.values()]) {
+      const isTold = tellOfLost(this.#parts.extensions.peerOf(connection), gone);
+      // Only with the fast extension it has heard that its requests were dropped.
+      if (isTold && download.fast !== null) continue;
+      if ([...doubted].some((piece) => !download.has.has(piece))) connection.refuse({ code: 'pieces-lost' });
+    }
+    this.wantsChanged();
   }
 
   /** Withdraws every task. Connections are the Encoder's to close. */
   stop(): void {
-    this.#haveTask?.cancel();
-    this.#haveTask = null;
+    this.#haveNews.stop();
     this.#partingTask?.cancel();
     this.#partingTask = null;
     this.#parts.choker.stop();
@@ -166,8 +193,10 @@ export class Connecter implements Successor {
   }
 
   #introduce(peer: Peer): void {
-    this.#parts.extensions.connectionMade(peer.connection);
-    this.#parts.choker.peerJoined(peer);
+    const { extensions, nodePorts, choker } = this.#parts;
+    extensions.connectionMade(peer.connection);
+    nodePorts?.connectionMade(peer.connection);
+    choker.peerJoined(peer);
   }
 
   #dispatch(peer: Peer, message: PeerMessage): Judgement {
@@ -205,13 +234,17 @@ export class Connecter implements Successor {
         return download.gotPiece(message.piece, message.begin, message.block);
       case 'extended':
         return this.#parts.extensions.gotMessage(peer.connection, message.id, message.payload);
-      // What we never offered is of no more use than what we do not know.
       case 'port':
-      case 'suggest':
+        return this.#parts.nodePorts?.gotPort(peer.connection, message.port) ?? JUNK;
       case 'haveAll':
-      case 'haveNone':
+      case 'haveNone': {
+        const has = this.#parts.fast.allOrNothing(peer, message.type);
+        return has === undefined ? FAST_NOT_ANNOUNCED : this.#gotPieces(peer, has);
+      }
+      case 'suggest':
       case 'reject':
       case 'allowedFast':
+        return this.#parts.fast.gotMessage(peer, message);
       case 'unknown':
         return JUNK;
     }
@@ -232,26 +265,25 @@ export class Connecter implements Successor {
 
   #gotBitfield(peer: Peer, bits: Buffer): Judgement {
     const has = decodeBitfield(bits, this.#parts.layout.pieceCount);
-    if (has === undefined) return refuse({ code: 'malformed-bitfield', length: bits.length });
+    return has === undefined ? refuse({ code: 'malformed-bitfield', length: bits.length }) : this.#gotPieces(peer, has);
+  }
+
+  #gotPieces(peer: Peer, has: Bitfield): Judgement {
     this.#parts.downloader.gotBitfield(peer.download, has);
     this.#gotMore(peer);
+    this.#parts.fast.gotPieces(peer);
     // BEP 3: "'bitfield' is only ever sent as the first message." But aria2 sends another one instead of many haves.
     return this.#countFlap(peer);
   }
 
-  #gotMore(peer: Peer): void {
-    if (peer.download.has.isComplete && this.#parts.store.amountLeft === 0) this.#partFromSeedsLater();
+  /** It fetches nothing (BEP 21), and we want nothing of it. */
+  #isUseless({ connection, download }: Peer): boolean {
+    if (download.interested) return false;
+    return this.#parts.extensions.peerOf(connection)?.handshake.uploadOnly === true;
   }
 
-  #sendHaves(): void {
-    this.#haveTask = null;
-    const pieces = this.#verified;
-    this.#verified = [];
-    const messages = pieces.map((piece) => ({ piece, bytes: encodeMessage({ type: 'have', piece }) }));
-    for (const { connection, download } of this.#peers.values()) {
-      const news = messages.filter(({ piece }) => !download.has.has(piece)).map(({ bytes }) => bytes);
-      if (news.length > 0) connection.send([Buffer.concat(news)]);
-    }
+  #gotMore(peer: Peer): void {
+    if (peer.download.has.isComplete && this.#parts.store.amountLeft === 0) this.#partFromSeedsLater();
   }
 
   #partFromSeedsLater(): void {

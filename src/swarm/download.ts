@@ -1,37 +1,15 @@
 import type { Millis } from '../base/clock.js';
 import type { BlockSpan } from '../disk/storage.js';
-import { Measure, type MeasureOptions } from '../measure/measure.js';
+import { Measure } from '../measure/measure.js';
 import { BLOCK_LENGTH, type PieceIndex } from '../metainfo/piece-layout.js';
 import type { Bitfield } from '../wire/bitfield.js';
-import { encodeMessage, encodeRequests } from '../wire/message.js';
-import { Backlog, type BacklogOptions } from './backlog.js';
+import { encodeMessage, encodeRequests, type Span } from '../wire/message.js';
+import { Backlog } from './backlog.js';
+import type { DownloadOptions } from './download-options.js';
+import type { FastDownload } from './fast-download.js';
 import { FINE, JUNK, type Judgement } from './judgement.js';
 import type { PeerConnection } from './peer-connection.js';
 import type { RateLimiter, RateWaiter } from './rate-limiter.js';
-
-/** How blocks are asked for. */
-export interface DownloadOptions {
-  /** A peer that owes us blocks and has sent none for this long is snubbed. */
-  readonly snubTime: Millis;
-  /** Its requests are given back after this long, so that others fetch them. */
-  readonly stallTime: Millis;
-  /** Requests in flight to one peer in endgame, when most of them are asked of others as well. */
-  readonly endgameBacklog: number;
-  /** How often interest and stalled requests are looked after. */
-  readonly sweepInterval: Millis;
-  /** Bytes asked for of all peers together that suffice to keep them busy; the memory for pieces bounds it. */
-  readonly maxOutstanding: number;
-  /**
-   * Each peer is asked for what it sends in this time, if it is not far away. More is a risk, not a gain: what waits
-   * with one peer may meanwhile come to others, who then have less to give us and we less to give them.
-   */
-  readonly queueTime: Millis;
-  /** And never for less than this, however fast all peers are together. */
-  readonly minQueueTime: Millis;
-  readonly backlog: BacklogOptions;
-  /** How rates are measured. */
-  readonly measure: MeasureOptions;
-}
 
 /** What a Download needs of the side that all downloads of a torrent share. */
 export interface DownloadOwner {
@@ -46,6 +24,8 @@ export interface DownloadOwner {
   howManyAsked(download: Download): number;
   /** What was asked of this peer will not come; others may have it. Called even when nothing was asked: it may hold pieces. */
   giveBackAll(download: Download): void;
+  /** This peer says that a block will not come; the numbers are its own. */
+  blockRejected(download: Download, span: Span): BlockSpan | 'late' | 'unasked';
   /** There was nothing to take; the download wants to be woken when that may have changed. */
   gotNothing(download: Download): void;
   /** A block came. Stores it, if it is of use. */
@@ -60,10 +40,13 @@ const MAX_ROUND = 32;
 
 /**
  * Fetches from one peer: says whether we are interested, and keeps as many requests in flight as the way to the peer
- * holds. While we are choked nothing is asked for; a choke gives everything back.
+ * holds. While we are choked nothing is asked for, but for what the peer allows by the fast extension; a choke gives
+ * everything back, unless the peer speaks that extension and will refuse each request by itself.
  */
 export class Download implements RateWaiter {
   readonly connection: PeerConnection;
+  /** Null when the peer does not speak the fast extension. */
+  readonly fast: FastDownload | null;
   readonly #owner: DownloadOwner;
   readonly #measure: Measure;
   readonly #backlog: Backlog;
@@ -77,9 +60,10 @@ export class Download implements RateWaiter {
   #wasted = 0;
 
   /** `has`: an empty bitfield of the torrent's length. */
-  constructor(connection: PeerConnection, has: Bitfield, owner: DownloadOwner) {
+  constructor(connection: PeerConnection, has: Bitfield, fast: FastDownload | null, owner: DownloadOwner) {
     this.connection = connection;
     this.#has = has;
+    this.fast = fast;
     this.#owner = owner;
     this.#measure = new Measure(owner.options.measure, owner.now());
     this.#backlog = new Backlog(owner.options.backlog, () => owner.queueTime());
@@ -88,6 +72,12 @@ export class Download implements RateWaiter {
   /** The pieces that the peer says it has. */
   get has(): Bitfield {
     return this.#has;
+  }
+
+  /** The pieces that it may be asked for now; null for none. */
+  get askable(): Bitfield | null {
+    if (this.fast !== null) return this.fast.askable(this.#has, this.#choked);
+    return this.#choked ? null : this.#has;
   }
 
   /** When a block came last that we had asked for; -∞ when none has. */
@@ -140,23 +130,48 @@ export class Download implements RateWaiter {
   gotChoke(): void {
     if (this.#choked) return;
     this.#choked = true;
-    this.#withdrawAll();
+    this.fast?.changed();
+    // BEP 6: "Choke no longer implicitly rejects all pending requests".
+    if (this.fast === null || this.inFlight === 0) this.#withdrawAll();
   }
 
   gotUnchoke(): void {
     if (!this.#choked) return;
     this.#choked = false;
+    this.fast?.unchoked();
     this.requestMore();
   }
 
   gotBitfield(has: Bitfield): void {
     this.#has = has;
+    this.fast?.changed();
     this.reviewInterest();
+  }
+
+  /** The peer lost a piece that it had; what it was asked for of it was given back. */
+  gotDontHave(piece: PieceIndex): void {
+    this.#has.clear(piece);
+    this.fast?.changed();
+    this.reviewInterest();
+  }
+
+  /** A request will not be answered. */
+  gotReject(span: Span): Judgement {
+    if (this.fast === null) return JUNK;
+    const asked = this.#owner.blockRejected(this, span);
+    if (asked === 'late') return FINE;
+    if (asked === 'unasked') return this.fast.unaskedRejected();
+    this.#owner.limiter.spend(-asked.length);
+    const judgement = this.fast.rejected(asked.piece, this.#choked, this.inFlight, this.#owner.now());
+    if (this.fast.isResting) this.#backlog.stalled();
+    if (judgement.kind !== 'refuse') this.#goOn();
+    return judgement;
   }
 
   /** The peer has one more piece; `news` says whether we lack it. */
   gotHave(piece: PieceIndex, news: boolean): void {
     this.#has.set(piece);
+    this.fast?.changed();
     if (!news) return;
     if (this.#interested) this.requestMore();
     else this.reviewInterest();
@@ -170,20 +185,21 @@ export class Download implements RateWaiter {
       this.#total += block.length;
       this.#measure.add(block.length, now);
       this.#backlog.blockCameIn(now, block.length);
-      this.requestMore();
+      this.fast?.blockCameIn();
+      this.#goOn();
       return FINE;
     }
     this.#wasted += block.length;
     if (verdict === 'unasked') return JUNK;
     this.#lastBlockAt = now;
-    this.requestMore();
+    this.#goOn();
     return FINE;
   }
 
   /** Somebody else has sent a block that we had asked this peer for too. */
   blockCameFromElsewhere(span: BlockSpan): void {
     this.connection.send([encodeMessage({ type: 'cancel', ...span })]);
-    this.requestMore();
+    this.#goOn();
   }
 
   rateAllows(): void {
@@ -192,7 +208,7 @@ export class Download implements RateWaiter {
 
   /** Asks for as much as the backlog has room for, in one send. */
   requestMore(): void {
-    if (this.#choked || !this.#interested) return;
+    if (!this.#interested || this.askable === null) return;
     const inFlight = this.inFlight;
     const goal = this.#owner.isEndgame()
       ? Math.min(this.#backlog.size, this.#owner.options.endgameBacklog)
@@ -230,6 +246,7 @@ export class Download implements RateWaiter {
 
   /** Gives requests back that nobody answers. What is left is one request at a time, after everybody else's. */
   reviewProgress(): void {
+    if (this.fast?.review(this.#owner.now())) this.requestMore();
     if (this.inFlight === 0 || this.#silence() <= this.#owner.options.stallTime) return;
     this.#withdrawAll();
     this.#backlog.stalled();
@@ -240,6 +257,13 @@ export class Download implements RateWaiter {
     this.#choked = true;
     this.#interested = false;
     this.#withdrawAll();
+  }
+
+  /** Something that was asked for has come, or will not. */
+  #goOn(): void {
+    this.requestMore();
+    // Whoever has nothing to give holds nothing.
+    if (this.#choked && this.inFlight === 0) this.#withdrawAll();
   }
 
   #silence(): Millis {

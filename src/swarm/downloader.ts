@@ -1,29 +1,20 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
 import type { BlockSpan } from '../disk/storage.js';
-import { DEFAULT_MEASURE_OPTIONS, Measure } from '../measure/measure.js';
+import { Measure } from '../measure/measure.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
 import type { Arrival } from '../pieces/arrival.js';
 import type { PiecePicker } from '../pieces/piece-picker.js';
 import type { RequestBook } from '../pieces/request-book.js';
 import type { StorageWrapper } from '../pieces/storage-wrapper.js';
 import { Bitfield } from '../wire/bitfield.js';
-import { DEFAULT_BACKLOG_OPTIONS } from './backlog.js';
+import type { Span } from '../wire/message.js';
+import { announces } from '../wire/reserved.js';
 import type { Blame } from './blame.js';
-import { Download, type DownloadOptions, type DownloadOwner } from './download.js';
+import { Download, type DownloadOwner } from './download.js';
+import type { DownloadOptions } from './download-options.js';
+import { DEFAULT_FAST_DOWNLOAD_OPTIONS, FastDownload } from './fast-download.js';
 import type { PeerConnection } from './peer-connection.js';
 import type { RateLimiter } from './rate-limiter.js';
-
-export const DEFAULT_DOWNLOAD_OPTIONS: DownloadOptions = {
-  snubTime: 30_000,
-  stallTime: 60_000,
-  endgameBacklog: 16,
-  sweepInterval: 5_000,
-  maxOutstanding: 16 * 1024 * 1024,
-  queueTime: 500,
-  minQueueTime: 100,
-  backlog: DEFAULT_BACKLOG_OPTIONS,
-  measure: DEFAULT_MEASURE_OPTIONS,
-};
 
 /** What the Downloader is joined with. */
 export interface DownloaderParts {
@@ -69,7 +60,8 @@ export class Downloader implements DownloadOwner {
 
   createDownload(connection: PeerConnection): Download {
     const has = new Bitfield(this.#parts.layout.pieceCount);
-    const download = new Download(connection, has, this);
+    const fast = announces(connection.reserved, 'fast') ? new FastDownload(DEFAULT_FAST_DOWNLOAD_OPTIONS) : null;
+    const download = new Download(connection, has, fast, this);
     this.#downloads.set(connection, download);
     this.#sweepLater();
     return download;
@@ -90,8 +82,9 @@ export class Downloader implements DownloadOwner {
     return this.#wasted;
   }
 
-  /** The peer's first message; until then it counts as having nothing. */
+  /** What the peer has from here on; before its first message it counts as having nothing. */
   gotBitfield(download: Download, has: Bitfield): void {
+    this.#parts.picker.peerLeft(download.has);
     this.#parts.picker.peerJoined(has);
     download.gotBitfield(has);
   }
@@ -101,6 +94,16 @@ export class Downloader implements DownloadOwner {
     if (download.has.has(piece)) return false;
     this.#parts.picker.gotHave(piece);
     download.gotHave(piece, !this.#parts.storage.have.has(piece));
+    return true;
+  }
+
+  /** The peer has lost a piece (BEP 54). False when it did not have it. */
+  gotDontHave(download: Download, piece: PieceIndex): boolean {
+    if (!download.has.has(piece)) return false;
+    this.#parts.picker.lostByPeer(download.has, piece);
+    this.#parts.requests.giveBackPiece(download, piece);
+    download.gotDontHave(piece);
+    this.#wakeSoon();
     return true;
   }
 
@@ -132,6 +135,17 @@ export class Downloader implements DownloadOwner {
     this.#wasted += this.#parts.layout.lengthOf(piece);
     this.#parts.blame.pieceDropped(piece);
     this.#parts.requests.dropPiece(piece);
+    this.#wakeSoon();
+  }
+
+  /** These blocks of a piece that we lack are there from an earlier run. */
+  resumePiece(piece: PieceIndex, blocks: readonly number[]): void {
+    this.#parts.requests.resumePiece(piece, blocks);
+  }
+
+  /** They make the piece wrong, or others do: they come again, and only then somebody may be to blame. */
+  blocksStale(piece: PieceIndex, blocks: readonly number[]): void {
+    this.#parts.requests.loseBlocks(piece, blocks);
     this.#wakeSoon();
   }
 
@@ -168,7 +182,10 @@ export class Downloader implements DownloadOwner {
   }
 
   take(download: Download): BlockSpan | undefined {
-    const span = this.#parts.requests.take(download, download.has) ?? this.#takeOver(download);
+    const { askable } = download;
+    if (askable === null) return undefined;
+    const span =
+      this.#parts.requests.take(download, askable, download.fast?.suggested) ?? this.#takeOver(download, askable);
     const endgame = this.#parts.requests.isEndgame;
     if (endgame && !this.#endgame) this.#wakeSoon();
     this.#endgame = endgame;
@@ -182,6 +199,12 @@ export class Downloader implements DownloadOwner {
   giveBackAll(download: Download): void {
     this.#parts.requests.giveBackAll(download);
     this.#wakeSoon();
+  }
+
+  blockRejected(download: Download, { piece, begin, length }: Span): BlockSpan | 'late' | 'unasked' {
+    const asked = this.#parts.requests.blockRejected(download, piece, begin, length);
+    if (typeof asked === 'object') this.#wakeSoon();
+    return asked;
   }
 
   gotNothing(download: Download): void {
@@ -212,14 +235,14 @@ export class Downloader implements DownloadOwner {
    * One who has nothing to do takes a piece on parole over from whoever has proved less: a liar could hold the piece for
    * as long as it liked, with a block now and then.
    */
-  #takeOver(download: Download): BlockSpan | undefined {
+  #takeOver(download: Download, askable: Bitfield): BlockSpan | undefined {
     const { requests, blame } = this.#parts;
     const credit = blame.creditOf(download.connection);
     const isBetter = (holder: Download): boolean => {
       const lead = credit - blame.creditOf(holder.connection);
       return lead > 0 || (lead === 0 && download.total > holder.total);
     };
-    const taken = requests.takeOver(download, download.has, isBetter);
+    const taken = requests.takeOver(download, askable, isBetter);
     this.#wasted += (taken?.givenUp ?? 0) * BLOCK_LENGTH;
     return taken?.span;
   }

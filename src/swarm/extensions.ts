@@ -21,8 +21,8 @@ export interface ExtendedPeer {
   readonly connection: PeerConnection;
   /** What it has said of itself so far. */
   readonly handshake: ExtensionHandshake;
-  /** Sends a message of an extension; nothing when the peer does not speak it. Says whether it does. */
-  send(name: string, payload: Buffer): boolean;
+  /** Sends messages of an extension; nothing when the peer does not speak it. Says whether it does. */
+  send(name: string, ...payloads: readonly Buffer[]): boolean;
 }
 
 /** One extension, for all peers. */
@@ -45,6 +45,8 @@ export class Extensions {
   readonly #own: () => OwnHandshake;
   readonly #gotNews: (peer: ExtendedPeer) => void;
   readonly #peers = new Map<PeerConnection, KnownPeer>();
+  /** What the last handshake said of ourselves. */
+  #said: Buffer | null = null;
 
   /**
    * `own` is asked each time that a handshake is sent; `gotNews` hears of each that comes. The ids that peers shall use
@@ -76,8 +78,9 @@ export class Extensions {
     return peer === undefined || peer.handshakes === 0 ? undefined : peer;
   }
 
-  /** Something that we say of ourselves has changed: everybody is told. */
-  tellAll(): void {
+  /** Something that we say of ourselves may have changed: if so, everybody is told. */
+  ownChanged(): void {
+    if (this.#said === null || this.#said.equals(encodeExtensionHandshake(this.#handshakeFor(null)))) return;
     for (const connection of this.#peers.keys()) this.#sendHandshake(connection);
   }
 
@@ -104,13 +107,13 @@ export class Extensions {
   }
 
   #sendHandshake(connection: PeerConnection): void {
-    const handshake = {
-      ...this.#own(),
-      ids: new Map(this.#extensions.map(({ name }, index) => [name, index + 1])),
-      yourIp: parseIp(connection.address.host)?.bytes ?? null,
-    };
-    const payload = encodeExtensionHandshake(handshake);
+    this.#said = encodeExtensionHandshake(this.#handshakeFor(null));
+    const payload = encodeExtensionHandshake(this.#handshakeFor(parseIp(connection.address.host)?.bytes ?? null));
     connection.send([encodeMessage({ type: 'extended', id: EXTENSION_HANDSHAKE, payload })]);
+  }
+
+  #handshakeFor(yourIp: Buffer | null): ExtensionHandshake {
+    return { ...this.#own(), ids: new Map(this.#extensions.map(({ name }, index) => [name, index + 1])), yourIp };
   }
 }
 
@@ -124,10 +127,10 @@ class KnownPeer implements ExtendedPeer {
     this.connection = connection;
   }
 
-  send(name: string, payload: Buffer): boolean {
+  send(name: string, ...payloads: readonly Buffer[]): boolean {
     const id = this.handshake.ids.get(name) ?? 0;
     if (id === 0) return false;
-    this.connection.send([encodeMessage({ type: 'extended', id, payload })]);
+    this.connection.send(payloads.map((payload) => encodeMessage({ type: 'extended', id, payload })));
     return true;
   }
 }

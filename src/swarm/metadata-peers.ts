@@ -4,7 +4,8 @@
  */
 import type { Millis, Timers } from '../base/clock.js';
 import { EXTENSION_HANDSHAKE } from '../wire/extended.js';
-import { decodeMessage, type PeerMessage } from '../wire/message.js';
+import { decodeMessage, encodeMessage, type PeerMessage } from '../wire/message.js';
+import { announces } from '../wire/reserved.js';
 import type { Extensions } from './extensions.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
 import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
@@ -51,6 +52,8 @@ export class MetadataPeers implements PeerEvents {
 
   connectionMade(connection: PeerConnection): void {
     this.#peers.set(connection, new MetadataPeer(this.#options, this.#timers.now()));
+    // BEP 6: it, or a bitfield, "MUST … be the first message", and we have nothing yet.
+    if (announces(connection.reserved, 'fast')) connection.send([encodeMessage({ type: 'haveNone' })]);
     this.#extensions.connectionMade(connection);
   }
 

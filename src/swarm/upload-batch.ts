@@ -8,13 +8,13 @@ import { PIECE_HEADER_LENGTH, writePieceHeader } from '../wire/message.js';
 export class UploadBatch {
   /** What the disk is to read. */
   readonly reads: BlockRead[] = [];
-  readonly #memory: Buffer;
+  readonly memory: Buffer;
   readonly #requests: BlockSpan[] = [];
   #end = 0;
   #length = 0;
 
   constructor(memory: Buffer) {
-    this.#memory = memory;
+    this.memory = memory;
   }
 
   /** Bytes of blocks. */
@@ -23,14 +23,14 @@ export class UploadBatch {
   }
 
   hasRoomFor({ length }: BlockSpan): boolean {
-    return this.#end + PIECE_HEADER_LENGTH + length <= this.#memory.length;
+    return this.#end + PIECE_HEADER_LENGTH + length <= this.memory.length;
   }
 
   add(request: BlockSpan): void {
     const { piece, begin, length } = request;
     const at = this.#end + PIECE_HEADER_LENGTH;
-    writePieceHeader(this.#memory, this.#end, piece, begin, length);
-    this.reads.push({ piece, begin, into: this.#memory.subarray(at, at + length) });
+    writePieceHeader(this.memory, this.#end, piece, begin, length);
+    this.reads.push({ piece, begin, into: this.memory.subarray(at, at + length) });
     this.#requests.push(request);
     this.#end = at + length;
     this.#length += length;
@@ -43,7 +43,7 @@ export class UploadBatch {
     let begin = 0;
     let end = 0;
     const cut = (): void => {
-      if (end > begin) chunks.push(this.#memory.subarray(begin, end));
+      if (end > begin) chunks.push(this.memory.subarray(begin, end));
     };
     for (const request of this.#requests) {
       const next = end + PIECE_HEADER_LENGTH + request.length;

@@ -2,6 +2,7 @@ import type { Millis } from '../base/clock.js';
 import type { BlockSpan } from '../disk/storage.js';
 import type { PieceIndex } from '../metainfo/piece-layout.js';
 import type { UploadBatch } from './upload-batch.js';
+import { takeOut } from './upload-reads.js';
 
 /** What an UploadQueue asks of its upload. */
 export interface UploadQueueOwner {
@@ -42,13 +43,14 @@ export class UploadQueue {
     this.#requests.set(position, { piece, begin, length, at: this.#owner.now() });
   }
 
-  /** Harmless when there is no such request. */
-  withdraw(position: number, length: number): void {
-    if (this.#requests.get(position)?.length === length) this.#requests.delete(position);
+  /** False when there is no such request. */
+  withdraw(position: number, length: number): boolean {
+    return this.#requests.get(position)?.length === length && this.#requests.delete(position);
   }
 
-  clear(): void {
-    this.#requests.clear();
+  /** Withdraws all requests that `goes`, and returns them. */
+  takeOut(goes: (request: BlockSpan) => boolean): BlockSpan[] {
+    return takeOut(this.#requests, goes);
   }
 
   /** Until when all of them let others go first; -∞ when one is urgent. */

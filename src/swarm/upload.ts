@@ -3,6 +3,8 @@ import type { BlockRead, BlockSpan, DoneOutcome } from '../disk/storage.js';
 import { Measure } from '../measure/measure.js';
 import { BLOCK_LENGTH, type PieceIndex } from '../metainfo/piece-layout.js';
 import { encodeMessage } from '../wire/message.js';
+import { announces } from '../wire/reserved.js';
+import { FastUpload } from './fast-upload.js';
 import type { FirstCopies } from './first-copies.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
 import { Outbox } from './outbox.js';
@@ -12,6 +14,7 @@ import type { SendMemory } from './send-memory.js';
 import { UploadBatch } from './upload-batch.js';
 import type { UploadOptions } from './upload-options.js';
 import { UploadQueue } from './upload-queue.js';
+import { UploadReads } from './upload-reads.js';
 
 /** What an Upload needs of the side that all uploads of a torrent share. */
 export interface UploadOwner {
@@ -34,13 +37,11 @@ export interface UploadOwner {
   readFailed(outcome: Extract<DoneOutcome, { ok: false }>): void;
 }
 
-// One is read while the other leaves.
-const MAX_READS = 2;
-
 /**
  * Serves one peer. Requests wait in a queue; a batch of them is read in one go and leaves in one send, while what is read
  * and what waits in the socket stay below a bound. A choke, and the peer's loss of interest, empty the queue, and what is
- * being read then is not sent. The queue is bounded: what does not fit is asked for again.
+ * being read then is not sent. The queue is bounded: what does not fit is asked for again. Peers that speak the fast
+ * extension hear of every request that is dropped.
  */
 export class Upload implements RateWaiter {
   readonly #connection: PeerConnection;
@@ -48,13 +49,10 @@ export class Upload implements RateWaiter {
   readonly #measure: Measure;
   readonly #outbox: Outbox;
   readonly #queue: UploadQueue;
-  /** Requests that are being read and are still wanted, by position of their first byte. */
-  readonly #inRead = new Map<number, BlockSpan>();
+  readonly #reads: UploadReads;
+  readonly #fast: FastUpload | null;
   /** Requests did not fit in the queue, and the peer does not know yet. */
   #dropped = false;
-  /** Reads under way, and bytes of blocks in them. */
-  #readCount = 0;
-  #readLength = 0;
   /** It is going to be looked at what can be answered. */
   #servesSoon = false;
   #choked = true;
@@ -73,6 +71,15 @@ export class Upload implements RateWaiter {
       patience: owner.options.patience,
       isShort: () => owner.limiter.rate !== null,
       isFirst: (piece) => owner.firstCopies.isFirst(piece, this),
+    });
+    this.#fast = announces(connection.reserved, 'fast')
+      ? new FastUpload(connection, (task) => owner.later(task))
+      : null;
+    this.#reads = new UploadReads(owner, ({ outcome, batch, chunks, length, lost }) => {
+      this.#send(batch, chunks, length);
+      this.#fast?.reject(lost);
+      if (!outcome.ok) owner.readFailed(outcome);
+      this.#serve();
     });
     this.#outbox = new Outbox(owner.memory, {
       now: () => owner.now(),
@@ -117,15 +124,17 @@ export class Upload implements RateWaiter {
 
   /** Requests that wait for us or are being read. */
   get queuedCount(): number {
-    return this.#queue.size + this.#inRead.size;
+    return this.#queue.size + this.#reads.wantedCount;
   }
 
   choke(): void {
     if (this.#choked) return;
     this.#choked = true;
     this.#wastedTurn = this.#interested && this.#lastSentAt < this.#unchokedAt;
-    this.#forgetRequests();
+    // BEP 6: "A peer SHOULD choke first and then reject requests so that the peer receiving the choke does not
+    // re-request the pieces."
     this.#connection.send([encodeMessage({ type: 'choke' })]);
+    this.#dropRequests((request) => this.#fast?.spend(request) !== true);
   }
 
   unchoke(): void {
@@ -146,21 +155,29 @@ export class Upload implements RateWaiter {
   gotNotInterested(): boolean {
     if (!this.#interested) return false;
     this.#interested = false;
-    this.#forgetRequests();
+    this.#dropRequests(() => true);
     return true;
+  }
+
+  /** The peer may have these pieces, of `length` bytes in all, in spite of a choke, if it speaks the fast extension. */
+  allowFast(pieces: readonly PieceIndex[], length: number): void {
+    this.#fast?.allow(pieces, length);
   }
 
   gotRequest(piece: number, begin: number, length: number): Judgement {
     if (length > this.#owner.options.maxRequestLength) return refuse({ code: 'request-too-long', length });
     const index = this.#owner.pieceOf(piece, begin, length);
     if (index === undefined) return refuse({ code: 'block-out-of-range', piece, begin, length });
+    const request = { piece: index, begin, length };
     // Requests that were on their way when our choke left are no fault; the count forgives as many.
-    if (this.#choked || !this.#interested || !this.#owner.have(index)) return JUNK;
+    if (!this.#mayHave(request)) return this.#reject(request);
     if (this.#queue.size >= this.#owner.options.maxQueued) {
+      // Whoever hears of each that is dropped has no reason to go on.
+      if (this.#fast !== null) return this.#reject(request);
       this.#dropped = true;
       return FINE;
     }
-    this.#queue.add(this.#owner.position(index, begin), { piece: index, begin, length });
+    this.#queue.add(this.#owner.position(index, begin), request);
     this.#serveSoon();
     return FINE;
   }
@@ -170,11 +187,12 @@ export class Upload implements RateWaiter {
     const index = this.#owner.pieceOf(piece, begin, length);
     if (index === undefined) return JUNK;
     const position = this.#owner.position(index, begin);
-    this.#queue.withdraw(position, length);
-    if (this.#inRead.get(position)?.length !== length) return FINE;
+    const wasQueued = this.#queue.withdraw(position, length);
+    const wasInRead = this.#reads.withdraw(position, length);
+    // BEP 6: "Even when a request is cancelled, the peer receiving the cancel should respond".
+    if (wasQueued || wasInRead) this.#fast?.reject([{ piece: index, begin, length }]);
     // What is read for nothing costs us a disk; a peer that makes a habit of it is counted.
-    this.#inRead.delete(position);
-    return JUNK;
+    return wasInRead ? JUNK : FINE;
   }
 
   connectionFlushed(): void {
@@ -187,14 +205,25 @@ export class Upload implements RateWaiter {
 
   connectionLost(): void {
     this.#choked = true;
-    this.#forgetRequests();
+    this.#dropRequests(() => true);
     this.#outbox.end();
   }
 
-  #forgetRequests(): void {
-    this.#queue.clear();
-    this.#inRead.clear();
+  #mayHave(request: BlockSpan): boolean {
+    if (!this.#interested || !this.#owner.have(request.piece)) return false;
+    return !this.#choked || this.#fast?.spend(request) === true;
+  }
+
+  #reject(request: BlockSpan): Judgement {
+    this.#fast?.reject([request]);
+    return JUNK;
+  }
+
+  #dropRequests(goes: (request: BlockSpan) => boolean): void {
+    const dropped = [...this.#reads.takeOut(goes), ...this.#queue.takeOut(goes)];
+    this.#fast?.reject(dropped);
     this.#dropped = false;
+    if (this.queuedCount > 0) return;
     this.#owner.limiter.leave(this);
     this.#owner.firstCopies.leave(this);
     this.#outbox.withdraw();
@@ -223,7 +252,7 @@ export class Upload implements RateWaiter {
     this.#outbox.recover();
     while (this.#queue.size > 0) {
       const batch = this.#batchLength();
-      if (!this.#hasRoomFor(batch)) return;
+      if (!this.#reads.mayBegin(batch, this.#connection.unsentLength, this.#queue.size * BLOCK_LENGTH)) return;
       const allowance = Math.min(batch, this.#owner.limiter.allowance());
       if (allowance === 0) {
         this.#owner.limiter.wait(this, this.#queue.patientUntil());
@@ -233,7 +262,7 @@ export class Upload implements RateWaiter {
       if (memory === undefined) return;
       this.#read(memory, allowance);
     }
-    if (this.#dropped && this.#readCount === 0) this.#tellOfDropped();
+    if (this.#dropped && this.#reads.count === 0) this.#tellOfDropped();
   }
 
   #batchLength(): number {
@@ -241,52 +270,29 @@ export class Upload implements RateWaiter {
     return Math.min(maxBatch, Math.max(minBatch, (this.rate * batchTime) / 1000));
   }
 
-  /** While one batch is being read, the next waits until it is whole: many small reads cost more than few large ones. */
-  #hasRoomFor(batch: number): boolean {
-    if (this.#readCount === 0) return this.#connection.unsentLength <= batch;
-    if (this.#readCount >= MAX_READS) return false;
-    return this.#connection.unsentLength + this.#readLength <= batch && this.#queue.size * BLOCK_LENGTH >= batch;
-  }
-
   #read(memory: Buffer, allowance: number): void {
     const batch = new UploadBatch(memory);
     this.#queue.fill(batch, allowance, (position, request) => {
-      this.#inRead.set(position, request);
+      this.#reads.add(position, request);
       this.#owner.firstCopies.goes(request.piece, this, request.length);
     });
     this.#owner.limiter.spend(batch.length);
-    this.#readCount += 1;
-    this.#readLength += batch.length;
-    this.#owner.readBlocks(batch.reads, (outcome) => {
-      this.#readCount -= 1;
-      this.#readLength -= batch.length;
-      const sent = this.#send(memory, batch, outcome.ok);
-      if (sent < batch.length) this.#owner.limiter.spend(sent - batch.length);
-      if (!outcome.ok) this.#owner.readFailed(outcome);
-      this.#serve();
-    });
+    this.#reads.begin(batch);
   }
 
-  /** Sends what is still wanted of what `wasRead` and returns its length. */
-  #send(memory: Buffer, batch: UploadBatch, wasRead: boolean): number {
-    const { chunks, length } = batch.wanted((request) => this.#takeFromRead(request) && wasRead);
+  /** `chunks` are what is sent of a batch that was read to its memory. */
+  #send(batch: UploadBatch, chunks: readonly Buffer[], length: number): void {
     this.#outbox.send(
-      memory,
+      batch.memory,
       chunks.reduce((sum, chunk) => sum + chunk.length, 0),
     );
-    if (length === 0) return 0;
+    if (length < batch.length) this.#owner.limiter.spend(length - batch.length);
+    if (length === 0) return;
     const now = this.#owner.now();
     this.#total += length;
     this.#lastSentAt = now;
     this.#measure.add(length, now);
     this.#owner.uploaded(length);
     this.#connection.send(chunks);
-    return length;
-  }
-
-  /** False when the request was withdrawn, or made anew, since it began to be read. */
-  #takeFromRead(request: BlockSpan): boolean {
-    const position = this.#owner.position(request.piece, request.begin);
-    return this.#inRead.get(position) === request && this.#inRead.delete(position);
   }
 }

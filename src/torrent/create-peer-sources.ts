@@ -68,6 +68,7 @@ export function createPeerSources(parts: PeerSourcesParts): CreatedPeerSources {
     timers,
     random,
     isComplete: () => seeker.isComplete(),
+    hasPeers: () => encoder.howManyConnections() > 0,
     startConnection: (address: PeerAddress) => encoder.startConnection(address, null),
   };
   return { trackers: createRerequester(parts), others: parts.others.map((create) => create(seeking)) };

@@ -98,11 +98,7 @@ export class DiskCare {
     const count = gone.length === 1 ? '1 piece is' : `${gone.length} pieces are`;
     if (gone.length > 0) warned('pieces-lost', `${count} gone and ${mayWrite ? 'fetched again' : 'no longer served'}`);
     completion.beginAgain(found.verified, found.whole);
-    connecter.wantsChanged();
-    // They were told that we have these pieces, and what they asked for meanwhile was dropped.
-    for (const { connection, download } of [...connecter.peers]) {
-      if ([...doubted].some((piece) => !download.has.has(piece))) connection.refuse({ code: 'pieces-lost' });
-    }
+    connecter.piecesLost(gone, doubted);
     this.#pause.worked();
   }
 }

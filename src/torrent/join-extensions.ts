@@ -1,10 +1,14 @@
 /** Joins the extensions of BEP 10 that one torrent speaks, for `joinSwarm`. */
 import type { Timers } from '../base/clock.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
+import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import type { PeerAddress } from '../net/raw-server.js';
+import { DontHave } from '../swarm/dont-have.js';
 import { type ExtendedPeer, type Extension, Extensions } from '../swarm/extensions.js';
+import type { Judgement } from '../swarm/judgement.js';
 import { DEFAULT_METADATA_SHARING_OPTIONS, MetadataSharing } from '../swarm/metadata-sharing.js';
 import type { Peer } from '../swarm/peer.js';
+import type { PeerConnection } from '../swarm/peer-connection.js';
 import { DEFAULT_PEER_EXCHANGE_OPTIONS, PeerExchange } from '../swarm/peer-exchange.js';
 import type { PexPeer } from '../swarm/pex-message.js';
 import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload-options.js';
@@ -12,6 +16,7 @@ import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload-options.js';
 export interface ExtensionsParts {
   readonly timers: Timers;
   readonly metainfo: Metainfo;
+  readonly layout: PieceLayout;
   /** Our name and version, as peers show it. */
   readonly client: string;
   /** Where we listen. */
@@ -21,13 +26,15 @@ export interface ExtensionsParts {
   readonly isComplete: () => boolean;
   readonly peers: () => Iterable<Peer>;
   readonly startConnection: (address: PeerAddress) => void;
+  /** A peer has a piece no more. */
+  readonly gotDontHave: (connection: PeerConnection, piece: PieceIndex) => Judgement;
   /** A peer has said something of itself. */
   readonly gotNews: (peer: ExtendedPeer) => void;
 }
 
 export function joinExtensions(parts: ExtensionsParts): Extensions {
   const { timers, metainfo, client, port } = parts;
-  const spoken: Extension[] = [];
+  const spoken: Extension[] = [new DontHave(parts.layout, parts.gotDontHave)];
   // BEP 27: peers of a private torrent come from its trackers alone, and who has only the link shall not get it from us.
   if (!metainfo.private) {
     spoken.push(new MetadataSharing(metainfo.info, () => timers.now(), DEFAULT_METADATA_SHARING_OPTIONS));
@@ -52,9 +59,10 @@ export function joinExtensions(parts: ExtensionsParts): Extensions {
 function* reachable(peers: Iterable<Peer>, extensions: Extensions): Iterable<PexPeer> {
   for (const { connection, download } of peers) {
     const { address, locallyInitiated } = connection;
-    const stated = extensions.peerOf(connection)?.handshake.port ?? null;
-    const port = locallyInitiated ? address.port : stated;
+    const stated = extensions.peerOf(connection)?.handshake;
+    const port = locallyInitiated ? address.port : (stated?.port ?? null);
     if (port === null) continue;
-    yield { address: { host: address.host, port }, isSeed: download.has.isComplete, isReachable: locallyInitiated };
+    const isSeed = download.has.isComplete || stated?.uploadOnly === true;
+    yield { address: { host: address.host, port }, isSeed, isReachable: locallyInitiated };
   }
 }

@@ -17,10 +17,13 @@ import { Choker, DEFAULT_CHOKER_OPTIONS } from '../swarm/choker.js';
 import { Connecter, DEFAULT_CONNECTER_OPTIONS } from '../swarm/connecter.js';
 import type { Identity } from '../swarm/connection.js';
 import type { Download } from '../swarm/download.js';
-import { DEFAULT_DOWNLOAD_OPTIONS, Downloader } from '../swarm/downloader.js';
+import { DEFAULT_DOWNLOAD_OPTIONS } from '../swarm/download-options.js';
+import { Downloader } from '../swarm/downloader.js';
 import { Encoder } from '../swarm/encoder.js';
 import { DEFAULT_ENCODER_OPTIONS } from '../swarm/encoder-options.js';
+import { DEFAULT_FAST_EXTENSION_OPTIONS, FastExtension } from '../swarm/fast-extension.js';
 import type { HalfOpen } from '../swarm/half-open.js';
+import { NodePorts, type OwnNode } from '../swarm/node-ports.js';
 import type { Peer } from '../swarm/peer.js';
 import type { PeerConnection, PeerEvents } from '../swarm/peer-connection.js';
 import type { RateLimiter } from '../swarm/rate-limiter.js';
@@ -38,6 +41,8 @@ export interface SwarmParts {
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
   readonly slots: SlotPool;
+  /** Our node in the DHT, or null. */
+  readonly ownNode: OwnNode | null;
   readonly halfOpen: HalfOpen;
   readonly uploadLimiter: RateLimiter;
   readonly downloadLimiter: RateLimiter;
@@ -77,6 +82,7 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
       parts.pieceVerified(piece);
     },
     pieceFailed: (piece, data) => downloader.pieceFailed(piece, data),
+    blocksStale: (piece, blocks) => downloader.blocksStale(piece, blocks),
     pieceDropped: (piece) => downloader.pieceDropped(piece),
     roomForPieces: () => downloader.roomForPieces(),
     diskFailed: parts.diskFailed,
@@ -116,18 +122,23 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
   const extensions = joinExtensions({
     timers: context,
     metainfo: parts.metainfo,
+    layout,
     client: parts.client,
     port: parts.port,
     usePex: options.usePex,
     isComplete: () => store.amountLeft === 0,
     peers: () => connecter.peers,
     startConnection: (address) => encoder.startConnection(address, null),
+    gotDontHave: (connection, piece) => connecter.gotDontHave(connection, piece),
     gotNews: ({ connection, handshake }) => {
       if (handshake.requestQueue !== null) connecter.gotRequestQueue(connection, handshake.requestQueue);
     },
   });
+  // BEP 27: who takes part in a private torrent is the tracker's business alone.
+  const nodePorts = parts.ownNode === null || parts.metainfo.private ? null : new NodePorts(parts.ownNode);
+  const fast = new FastExtension(layout, parts.identity.infoHash, store.have, DEFAULT_FAST_EXTENSION_OPTIONS);
   const connecter = new Connecter(
-    { timers: context, layout, store, uploader, downloader, choker, extensions },
+    { timers: context, layout, store, uploader, downloader, choker, extensions, fast, nodePorts },
     DEFAULT_CONNECTER_OPTIONS,
   );
   const encoder = parts.encoder ?? createEncoder(parts, connecter);

@@ -58,10 +58,7 @@ export class Torrent implements Heir {
   #timeLeft: RateMeasure | null = null;
   #pace: Pace;
 
-  /**
-   * `inheritance`: of its first life, when the torrent began with a magnet link. Throws a 'usage' failure when it has no
-   * such file as is selected; nothing has been taken over then.
-   */
+  /** `inheritance`: of a magnet link's first life. Throws 'usage' when it has no such file as is selected; nothing is taken over then. */
   constructor(
     parts: TorrentParts,
     metainfo: Metainfo,
@@ -92,6 +89,7 @@ export class Torrent implements Heir {
       metainfo,
       layout,
       slots: parts.slots,
+      ownNode: parts.ownNode,
       halfOpen: parts.halfOpen,
       uploadLimiter: parts.uploadLimiter,
       downloadLimiter: parts.downloadLimiter,
@@ -229,10 +227,10 @@ export class Torrent implements Heir {
   }
 
   /** The check is over: what is right is ours, and peers may come. */
-  #run({ verified, whole }: ExistingDataFound): void {
+  #run({ verified, unfinished, whole }: ExistingDataFound): void {
     this.#stage = 'running';
     const { store, encoder } = this.#swarm;
-    beginPieces(this.#swarm, this.#layout, this.#content, verified, this.#options.mode);
+    beginPieces(this.#swarm, this.#layout, this.#content, verified, unfinished, this.#options.mode);
     for (const piece of verified) this.#progress.pieceVerified(piece);
     this.#timeLeft = new RateMeasure(store.amountLeft);
     this.#pace = new Pace(this.#context.now());
@@ -267,6 +265,7 @@ export class Torrent implements Heir {
     if (this.#stage === 'ended') return;
     this.#context.end();
     this.#resume.abandon();
+    this.#swarm.store.abandon();
     if (this.#stage !== 'stopping') this.#close();
     this.#saidGoodBye();
     this.#events.failed(error instanceof Error ? error : new Error(String(error)));

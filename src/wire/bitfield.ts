@@ -59,6 +59,10 @@ export class Bitfield {
     return true;
   }
 
+  copy(): Bitfield {
+    return new Bitfield(this.length, this.#words.slice());
+  }
+
   toWire(): Buffer {
     const bytes = Buffer.alloc(Math.ceil(this.length / 8));
     for (let index = 0; index < bytes.length; index += 1) {

@@ -167,10 +167,12 @@ export function encodeMessage(message: Exclude<PeerMessage, { type: 'unknown' }>
 
 /** Requests for all of `spans`, in one go. */
 export function encodeRequests(spans: readonly Span[]): Buffer {
-  const bytes = Buffer.allocUnsafe(spans.length * SPAN_MESSAGE_LENGTH);
-  let at = 0;
-  for (const { piece, begin, length } of spans) at = writeSpan(bytes, at, REQUEST, piece, begin, length);
-  return bytes;
+  return spansOf(REQUEST, spans);
+}
+
+/** Rejects of all of `spans`, in one go. */
+export function encodeRejects(spans: readonly Span[]): Buffer {
+  return spansOf(REJECT, spans);
 }
 
 /** Writes to `bytes`, from `at` on, the `PIECE_HEADER_LENGTH` bytes that stand before a block of `length` bytes. */
@@ -194,6 +196,13 @@ function ofPiece(id: number, piece: number): Buffer {
 function span(id: number, piece: number, begin: number, length: number): Buffer {
   const bytes = Buffer.allocUnsafe(SPAN_MESSAGE_LENGTH);
   writeSpan(bytes, 0, id, piece, begin, length);
+  return bytes;
+}
+
+function spansOf(id: number, spans: readonly Span[]): Buffer {
+  const bytes = Buffer.allocUnsafe(spans.length * SPAN_MESSAGE_LENGTH);
+  let at = 0;
+  for (const { piece, begin, length } of spans) at = writeSpan(bytes, at, id, piece, begin, length);
   return bytes;
 }
 

@@ -23,6 +23,9 @@ export type Refusal =
   | { readonly code: 'piece-out-of-range'; readonly piece: number }
   | { readonly code: 'block-out-of-range'; readonly piece: number; readonly begin: number; readonly length: number }
   | { readonly code: 'request-too-long'; readonly length: number }
+  /** BEP 6: its messages may be sent only when both sides have announced it. */
+  | { readonly code: 'fast-not-announced' }
+  | { readonly code: 'too-many-rejects'; readonly count: number }
   | { readonly code: 'too-much-junk'; readonly count: number }
   | { readonly code: 'too-many-flaps'; readonly count: number }
   | { readonly code: 'both-complete' }

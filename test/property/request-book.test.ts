@@ -39,6 +39,10 @@ class Model {
         if (this.hasRoom) this.opened.add(piece);
         return this.hasRoom;
       },
+      resumePiece: (piece) => {
+        assert.ok(!this.opened.has(piece), `piece ${piece} is opened twice`);
+        this.opened.add(piece);
+      },
       releasePiece: (piece) => {
         assert.ok(this.opened.delete(piece), `piece ${piece} is released closed`);
       },
@@ -303,7 +307,8 @@ const step = fc.oneof(
   fc.tuple(peerNumber, block).map(
     ([number, each]): Step =>
       (model) => {
-        model.book.giveBack(peerOf(model, number), model.span(each));
+        const { piece, begin, length } = model.span(each);
+        model.book.blockRejected(peerOf(model, number), piece, begin, length);
         model.withdraw(peerOf(model, number), each);
       },
   ),

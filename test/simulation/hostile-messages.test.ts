@@ -86,11 +86,8 @@ const FAULTS: readonly (readonly [what: string, said: Buffer | readonly Said[], 
     many(() => ({ type: 'cancel', piece: 0xffffffff, begin: 0xffffffff, length: 0xffffffff })),
     'too-much-junk',
   ],
-  [
-    'rejects, though we speak no such extension',
-    Buffer.concat(Array.from({ length: MANY }, () => frame(16, ...Buffer.alloc(12)))),
-    'too-much-junk',
-  ],
+  ['a reject of who has not announced the extension', frame(16, ...Buffer.alloc(12)), 'fast-not-announced'],
+  ['a have-none of who has not announced the extension', frame(15), 'fast-not-announced'],
   [
     'chokes and unchokes, a thousand a second',
     Buffer.concat(Array.from({ length: 500 }, () => Buffer.concat([frame(0), frame(1)]))),
@@ -133,7 +130,7 @@ describe('what is no fault', () => {
   it('of a peer: a message that we do not know, now and then', () => {
     const world = new HostileWorld();
     const talk = world.guest();
-    talk.say(frame(20, 0, 100, 101), frame(0xff), frame(14));
+    talk.say(frame(20, 0, 100, 101), frame(0xff));
     talk.sayMessages({ type: 'bitfield', bits: EVERYTHING });
     world.untilDone(20_000);
     assert.deepEqual([talk.lost, world.refusals], [false, []]);

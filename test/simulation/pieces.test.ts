@@ -57,6 +57,7 @@ function download(world: World): string[] {
       book.restartPiece(piece);
       askAll();
     },
+    blocksStale: (piece) => assert.fail(`nothing of ${piece} is from an earlier run`),
     pieceDropped: (piece) => {
       log.push(`${timeline.now()}: dropped ${piece}`);
       book.dropPiece(piece);
@@ -87,7 +88,7 @@ function download(world: World): string[] {
       book.giveBackAll(peer);
       timeline.addTask(() => ask(peer), 500);
     } else if (chance === 1) {
-      book.giveBack(peer, span);
+      book.blockRejected(peer, span.piece, span.begin, span.length);
       timeline.addTask(() => ask(peer), 1000);
       return;
     }

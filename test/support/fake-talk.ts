@@ -159,11 +159,14 @@ export class FakeTalk implements SocketHandler {
 function inWords(message: PeerMessage): string {
   switch (message.type) {
     case 'have':
-      return `have ${message.piece}`;
+    case 'suggest':
+    case 'allowedFast':
+      return `${message.type} ${message.piece}`;
     case 'bitfield':
       return `bitfield ${message.bits.toString('hex')}`;
     case 'request':
     case 'cancel':
+    case 'reject':
       return `${message.type} ${message.piece} ${message.begin} ${message.length}`;
     case 'piece':
       return `piece ${message.piece} ${message.begin} (${message.block.length} bytes)`;

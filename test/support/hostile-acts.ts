@@ -149,6 +149,20 @@ export const HOSTILE_ACTS: Readonly<Record<Exclude<RefusalCode, 'pieces-lost'>, 
       world.guest().sayMessages({ type: 'request', piece: 0, begin: 0, length: 0x40000000 });
     },
   },
+  'fast-not-announced': {
+    provoke: (world) => {
+      world.guest().sayMessages({ type: 'haveAll' });
+    },
+  },
+  'too-many-rejects': {
+    provoke: (world) => {
+      const talk = world.fastGuest();
+      talk.sayMessages({ type: 'haveNone' });
+      for (let count = 0; count < 51; count += 1) {
+        talk.sayMessages({ type: 'reject', piece: 0, begin: 0, length: BLOCK });
+      }
+    },
+  },
   'too-much-junk': {
     provoke: (world) => {
       const talk = world.guest();

@@ -3,6 +3,7 @@ import type { PeerAddress } from '../../src/net/raw-server.js';
 import { fullBitfield } from '../../src/wire/bitfield.js';
 import type { PeerMessage } from '../../src/wire/message.js';
 import type { RefusalCode } from '../../src/wire/refusal.js';
+import { encodeReserved } from '../../src/wire/reserved.js';
 import { FakePeer } from './fake-peer.js';
 import type { FakeScript, FakeTalk } from './fake-talk.js';
 import { type SampleTorrent, sampleTorrent } from './sample-torrent.js';
@@ -92,6 +93,14 @@ export class HostileWorld {
   guest(script: FakeScript = {}, host?: string, peerId?: Buffer): FakeTalk {
     const talk = this.peer(script, host, peerId).dial(this.victim.address);
     talk.sayHandshake();
+    this.run(60);
+    return talk;
+  }
+
+  /** One that speaks the fast extension. */
+  fastGuest(script: FakeScript = {}, host?: string): FakeTalk {
+    const talk = this.peer(script, host).dial(this.victim.address);
+    talk.say(talk.handshake(encodeReserved(['fast'])));
     this.run(60);
     return talk;
   }

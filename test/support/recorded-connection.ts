@@ -3,13 +3,14 @@ import type { PeerConnection } from '../../src/swarm/peer-connection.js';
 import { Framer, type Step } from '../../src/wire/framer.js';
 import { decodeMessage, type PeerMessage } from '../../src/wire/message.js';
 import type { Refusal } from '../../src/wire/refusal.js';
+import { type Extension, encodeReserved } from '../../src/wire/reserved.js';
 
 /** A complete connection without a network under it: it writes down in words what is said over it. */
 export class RecordedConnection implements PeerConnection {
   readonly address: PeerAddress;
   readonly peerId: Buffer;
   readonly locallyInitiated = true;
-  readonly reserved: Buffer = Buffer.alloc(8);
+  readonly reserved: Buffer;
   /** Each send is one line; messages of one send are joined with a comma. */
   readonly log: string[] = [];
   unsentLength = 0;
@@ -17,8 +18,9 @@ export class RecordedConnection implements PeerConnection {
   /** Told when the connection is refused, as the table of connections would. */
   gotRefusal: () => void = () => undefined;
 
-  constructor(name = 'peer') {
-    this.address = { host: '10.0.0.1', port: 6881 };
+  constructor(name = 'peer', extensions: readonly Extension[] = [], host = '10.0.0.1') {
+    this.address = { host, port: 6881 };
+    this.reserved = encodeReserved(extensions);
     this.peerId = Buffer.from(name.padEnd(20, '-'));
   }
 
@@ -75,14 +77,19 @@ export class RecordedConnection implements PeerConnection {
 export function inWords(message: PeerMessage): string {
   switch (message.type) {
     case 'have':
-      return `have ${message.piece}`;
+    case 'suggest':
+    case 'allowedFast':
+      return `${message.type} ${message.piece}`;
     case 'bitfield':
       return `bitfield ${message.bits.toString('hex')}`;
     case 'request':
     case 'cancel':
+    case 'reject':
       return `${message.type} ${message.piece}:${message.begin}+${message.length}`;
     case 'piece':
       return `piece ${message.piece}:${message.begin}+${message.block.length}`;
+    case 'port':
+      return `port ${message.port}`;
     case 'unknown':
       return `unknown ${message.id}`;
     default:

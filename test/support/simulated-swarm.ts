@@ -6,6 +6,7 @@ import type { FoundJournal } from '../../src/disk/journal-file.js';
 import type { Metainfo } from '../../src/metainfo/metainfo.js';
 import type { PeerAddress } from '../../src/net/raw-server.js';
 import { metadataTarget } from '../../src/resume/kept-metadata.js';
+import type { DhtMeans } from '../../src/session/dht-means.js';
 import type { MagnetTorrent } from '../../src/session/magnet-torrent.js';
 import { Session } from '../../src/session/session.js';
 import { DEFAULT_SESSION_OPTIONS, type SessionOptions } from '../../src/session/session-options.js';
@@ -50,6 +51,7 @@ export interface ClientOptions {
   readonly maxSlotLength: number;
   /** Who carries its announces; null for the swarm's own tracker. */
   readonly trackerClient: TrackerClient | null;
+  readonly dht: DhtMeans | null;
 }
 
 const DEFAULT_CLIENT_OPTIONS: ClientOptions = {
@@ -68,6 +70,7 @@ const DEFAULT_CLIENT_OPTIONS: ClientOptions = {
   memory: 8 << 20,
   maxSlotLength: 8 << 20,
   trackerClient: null,
+  dht: null,
 };
 
 /** How a client fares. */
@@ -183,6 +186,8 @@ export class SimulatedSwarm {
         }),
         trackerClient: all.trackerClient ?? this.tracker.client(address),
         peerSources: all.peerSources,
+        dht: all.dht,
+        portMapper: null,
         client: 'btget',
         close: (answered) => {
           rawServer.addTask(answered, 0);

@@ -9,11 +9,14 @@ import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from '../../src/session/p
 import { Blame, DEFAULT_BLAME_OPTIONS } from '../../src/swarm/blame.js';
 import { Choker, DEFAULT_CHOKER_OPTIONS } from '../../src/swarm/choker.js';
 import { Connecter, type ConnecterOptions, DEFAULT_CONNECTER_OPTIONS } from '../../src/swarm/connecter.js';
-import type { Download, DownloadOptions } from '../../src/swarm/download.js';
-import { DEFAULT_DOWNLOAD_OPTIONS, Downloader } from '../../src/swarm/downloader.js';
+import { DontHave } from '../../src/swarm/dont-have.js';
+import type { Download } from '../../src/swarm/download.js';
+import { DEFAULT_DOWNLOAD_OPTIONS, type DownloadOptions } from '../../src/swarm/download-options.js';
+import { Downloader } from '../../src/swarm/downloader.js';
 import { Encoder } from '../../src/swarm/encoder.js';
 import { DEFAULT_ENCODER_OPTIONS } from '../../src/swarm/encoder-options.js';
 import { Extensions } from '../../src/swarm/extensions.js';
+import { DEFAULT_FAST_EXTENSION_OPTIONS, FastExtension } from '../../src/swarm/fast-extension.js';
 import { HalfOpen, MAX_HALF_OPEN } from '../../src/swarm/half-open.js';
 import type { Peer } from '../../src/swarm/peer.js';
 import type { PeerConnection } from '../../src/swarm/peer-connection.js';
@@ -101,6 +104,7 @@ export class SwarmMember {
         this.log.push(`piece ${piece} failed`);
         this.downloader.pieceFailed(piece, data);
       },
+      blocksStale: (piece, blocks) => this.downloader.blocksStale(piece, blocks),
       pieceDropped: (piece) => this.downloader.pieceDropped(piece),
       roomForPieces: () => this.downloader.roomForPieces(),
       diskFailed: (failure) => this.#gotFailure(failure),
@@ -152,10 +156,12 @@ export class SwarmMember {
         downloader: this.downloader,
         choker: this.choker,
         extensions: new Extensions(
-          [],
-          () => SILENT_HANDSHAKE,
+          [new DontHave(layout, (connection, piece) => this.connecter.gotDontHave(connection, piece))],
+          () => ({ ...SILENT_HANDSHAKE, uploadOnly: this.isDone }),
           () => undefined,
         ),
+        nodePorts: null,
+        fast: new FastExtension(layout, metainfo.infoHash, this.wrapper.have, DEFAULT_FAST_EXTENSION_OPTIONS),
       },
       { ...DEFAULT_CONNECTER_OPTIONS, ...all.connecter },
     );

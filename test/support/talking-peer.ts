@@ -1,4 +1,5 @@
 import { encodeMessage } from '../../src/wire/message.js';
+import type { Extension } from '../../src/wire/reserved.js';
 import { RecordedConnection } from './recorded-connection.js';
 import type { SwarmMember } from './swarm-member.js';
 
@@ -9,9 +10,9 @@ export class TalkingPeer {
   readonly connection: RecordedConnection;
   readonly #member: SwarmMember;
 
-  constructor(member: SwarmMember, name: string) {
+  constructor(member: SwarmMember, name: string, ...extensions: readonly Extension[]) {
     this.#member = member;
-    this.connection = new RecordedConnection(name);
+    this.connection = new RecordedConnection(name, extensions);
     this.connection.gotRefusal = () => member.connecter.connectionLost(this.connection);
     member.connecter.connectionMade(this.connection);
   }

@@ -5,6 +5,7 @@ import { encodeTorrent } from '../../metainfo/encode-torrent.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS } from '../../torrent/torrent-options.js';
+import { dhtStatePath } from '../dht-state-path.js';
 import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';
 import type { CliIo } from '../io.js';
 import { SHOW_OPTIONS, type Values } from '../options.js';
@@ -75,10 +76,20 @@ async function fetch(source: LoadedMagnet, values: ShowValues, io: CliIo): Promi
   const { fetchMetainfo } = await import('../run/fetch-metainfo.js');
   const { resolvePeers } = await import('../source/resolve-peers.js');
   const { createSession } = await nodeDeps(io, values.bind);
-  const { bind, port, trackers, noTrackers, noPex, timeout } = values;
+  const { bind, port, trackers, noTrackers, noPex, noDht, dhtNodes, noLsd, timeout } = values;
   const peers = await resolvePeers(values.peers, bind);
   const options = {
-    session: { ...DEFAULT_SESSION_OPTIONS, bind, port },
+    session: {
+      ...DEFAULT_SESSION_OPTIONS,
+      bind,
+      port,
+      useDht: !noDht,
+      dhtNodes,
+      dhtState: dhtStatePath(io.env),
+      useLsd: !noLsd,
+      // It is over before a gateway would let anybody in.
+      usePortMapping: false,
+    },
     torrent: { ...DEFAULT_TORRENT_OPTIONS, peers, trackers, useTorrentTrackers: !noTrackers, usePex: !noPex },
     timeout,
   };

@@ -71,7 +71,7 @@ export function fetchMetainfo(
       () => fail(interrupted),
       () => exitCodeOf(interrupted),
     );
-    const session = createSession(options.session, fail);
+    const session = createSession(options.session, fail, told);
     session.listen((outcome) => {
       if (ended) return;
       if (!outcome.ok) {

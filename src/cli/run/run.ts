@@ -8,6 +8,7 @@ import type { Output, RunEvent, SourceResult } from '../output/events.js';
 import { formatDuration } from '../output/format.js';
 import type { LoadedSource, UnusableSource } from '../source/load-source.js';
 import { beginJob, isTwin, twinOf } from './begin-job.js';
+import { PortMappingNews } from './port-mapping-news.js';
 import type { CreateSession, SessionFace } from './session-face.js';
 import { type JobOwner, TorrentJob } from './torrent-job.js';
 
@@ -42,6 +43,7 @@ export class Run implements JobOwner {
   readonly #ended: (end: RunEnd) => void;
   readonly #tasks = new Set<Task>();
   readonly #createSession: CreateSession;
+  readonly #portMappings: PortMappingNews;
   #session: SessionFace | undefined;
   /** In the order of the sources. */
   readonly #entries: Entry[] = [];
@@ -65,6 +67,7 @@ export class Run implements JobOwner {
     this.#output = output;
     this.#ended = ended;
     this.#createSession = createSession;
+    this.#portMappings = new PortMappingNews(output);
   }
 
   /** Throws what `createSession` throws. */
@@ -74,7 +77,11 @@ export class Run implements JobOwner {
       this.#finish(true);
       return;
     }
-    const session = this.#createSession(this.#options.session, (error) => this.#broke(error));
+    const session = this.#createSession(
+      this.#options.session,
+      (error) => this.#broke(error),
+      (message) => this.tell({ type: 'detail', message }),
+    );
     this.#session = session;
     session.listen((outcome) => {
       if (this.#stopping) return;
@@ -173,6 +180,7 @@ export class Run implements JobOwner {
   }
 
   #tick(): void {
+    this.#portMappings.tell(this.#session?.portMapping() ?? []);
     for (const job of this.#jobs()) {
       job.tick();
       const limit = this.#options.stopTimeout;

@@ -328,3 +328,21 @@ test('a seed of a link that is interrupted before its metadata is here was inter
   run.interrupt();
   assert.deepEqual(ends, [{ exitCode: 7, clean: true }]);
 });
+
+test('what came of asking the gateway is told once, and again when it changes', () => {
+  const { session, events, time } = play([good('a')]);
+  const told = () => events.flatMap((event) => (event.type === 'port-mapping' ? [event.mapping.state] : []));
+  session.portMappings = [{ family: 4, state: 'asking' }];
+  time.run(3000);
+  assert.deepEqual(told(), []);
+  session.portMappings = [
+    { family: 4, state: 'failed', message: 'no' },
+    { family: 6, state: 'failed', message: 'no' },
+  ];
+  time.run(3000);
+  assert.deepEqual(told(), ['failed', 'failed']);
+  const mapped = { state: 'mapped', protocol: 'UPnP', gateway: null, externalHost: null, port: 1, udp: true } as const;
+  session.portMappings = [{ family: 4, ...mapped }];
+  time.run(3000);
+  assert.deepEqual(told(), ['failed', 'failed', 'mapped']);
+});

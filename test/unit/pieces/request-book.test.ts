@@ -34,6 +34,7 @@ class Scene {
         this.roomLeft -= 1;
         return true;
       },
+      resumePiece: (piece) => this.log.push(`resume ${piece}`),
       releasePiece: (piece) => {
         this.log.push(`release ${piece}`);
         this.roomLeft += 1;
@@ -86,7 +87,8 @@ class Scene {
   }
 
   giveBack(peer: TestPeer, name: string): void {
-    this.book.giveBack(peer, this.span(name));
+    const { piece, begin, length } = this.span(name);
+    this.book.blockRejected(peer, piece, begin, length);
     this.book.check();
   }
 

@@ -184,17 +184,24 @@ describe('Connecter', () => {
   });
 
   it('never throws, whatever frames come, and its books stay right', () => {
+    const span = (type: 'request' | 'cancel' | 'reject'): fc.Arbitrary<Buffer> =>
+      fc.tuple(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 0, max: 1 })).map(([piece, block]) => {
+        return encodeMessage({ type, piece, begin: block * BLOCK, length: BLOCK }).subarray(4);
+      });
     const message: fc.Arbitrary<Buffer> = fc.oneof(
       fc.uint8Array({ minLength: 1, maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
       fc
-        .tuple(fc.integer({ min: 0, max: 9 }), fc.array(fc.integer({ min: 0, max: 40_000 }), { maxLength: 3 }))
+        .tuple(fc.integer({ min: 0, max: 17 }), fc.array(fc.integer({ min: 0, max: 40_000 }), { maxLength: 3 }))
         .map(([id, numbers]) => {
           const frame = Buffer.alloc(1 + 4 * numbers.length);
           frame[0] = id;
           for (const [index, number] of numbers.entries()) frame.writeUInt32BE(number, 1 + 4 * index);
           return frame;
         }),
-      fc.constantFrom(Buffer.from([0]), Buffer.from([1]), Buffer.from([2]), Buffer.from([3])),
+      fc.constantFrom(...[0, 1, 2, 3, 14, 15].map((id) => Buffer.from([id]))),
+      span('request'),
+      span('cancel'),
+      span('reject'),
       fc.constant(Buffer.from([5, 0xff, 0xc0])),
       fc.tuple(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 0, max: 1 })).map(([piece, block]) => {
         const begin = piece * 2 * BLOCK + block * BLOCK;
@@ -208,7 +215,9 @@ describe('Connecter', () => {
     fc.assert(
       fc.property(script, (steps) => {
         const { swarm, member } = leeching();
-        const peers = [0, 1, 2].map((each) => new TalkingPeer(member, `peer ${each}`));
+        const peers = [0, 1, 2].map(
+          (each) => new TalkingPeer(member, `peer ${each}`, ...(each > 0 ? (['fast'] as const) : [])),
+        );
         for (const [who, frame, pause] of steps) {
           peers[who]!.sayFrame(frame);
           member.check();

@@ -30,10 +30,10 @@ function setUp() {
     },
     peerLeft: () => log.push(`${name}: left`),
   });
-  const own = { ...SILENT_HANDSHAKE, version: 'btget', requestQueue: 500 };
+  const own = { ...SILENT_HANDSHAKE, version: 'btget', requestQueue: 500, uploadOnly: false };
   const news = (peer: ExtendedPeer) => log.push(`news of ${peer.handshake.version}`);
   const extensions = new Extensions([extension('x'), extension('y')], () => own, news);
-  return { log, extensions, connection: new SpeakingConnection() };
+  return { log, extensions, own, connection: new SpeakingConnection() };
 }
 
 const hello = (ids: Record<string, number>, version: string | null = 'v') =>
@@ -54,6 +54,7 @@ test('whoever announces the extension protocol is told what we speak, and its ow
     ] as [string, number][]),
     version: 'btget',
     requestQueue: 500,
+    uploadOnly: false,
     yourIp: Buffer.of(10, 0, 0, 1),
   });
 });
@@ -114,14 +115,23 @@ test('later handshakes change what is known, and are counted; broken ones end th
 });
 
 test('when something about us changes, everybody who listens is told again', () => {
-  const { extensions, connection } = setUp();
+  const { extensions, connection, own } = setUp();
+  extensions.ownChanged();
   extensions.connectionMade(connection);
-  extensions.tellAll();
+  extensions.ownChanged();
+  assert.equal(connection.payloads.length, 1);
+  own.uploadOnly = true;
+  extensions.ownChanged();
+  extensions.ownChanged();
   assert.deepEqual(
-    connection.payloads.map(([id]) => id),
-    [0, 0],
+    connection.payloads.map(([id, payload]) => [id, decodeExtensionHandshake(payload)?.uploadOnly]),
+    [
+      [0, false],
+      [0, true],
+    ],
   );
   extensions.connectionLost(connection);
-  extensions.tellAll();
+  own.uploadOnly = false;
+  extensions.ownChanged();
   assert.equal(connection.payloads.length, 2);
 });

@@ -29,10 +29,19 @@ function givenUp(isSeed: boolean, ...rows: Row[]): string | undefined {
       awaitsTurn: row.awaitsTurn ?? false,
     },
   }));
-  return leastUseful(peers, isSeed, NOW, PATIENCE)?.name;
+  return leastUseful(peers, isSeed, NOW, PATIENCE, ({ name }) => name.startsWith('useless'))?.name;
 }
 
 describe('who loses its place to a newcomer', () => {
+  it('is one who is of no use at all, however new, before anybody else', () => {
+    const peers = [
+      { name: 'idle', madeAt: 0 },
+      { name: 'useless', madeAt: NOW },
+    ];
+    assert.equal(givenUp(true, ...peers), 'useless');
+    assert.equal(givenUp(true, { name: 'useless', madeAt: 0, dialled: true }), undefined);
+  });
+
   it('is the one with whom nothing was exchanged for longest', () => {
     const peers = [
       { name: 'gave', madeAt: 0, lastBlockAt: NOW - 70_000 },
