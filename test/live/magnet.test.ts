@@ -60,8 +60,9 @@ for (const rival of RIVALS) {
 
   test(`${rival.name} downloads a magnet link from btget's seed`, { timeout: TIMEOUT }, async (t) => {
     const { dir, torrent, link } = await makeWorld(t, await startTracker(t, HOSTS.tracker));
-    await startSeed(t, HOSTS.btget, torrent, join(dir, 'seed'));
     const leech = await rival.start(t, { torrent: link, dir: join(dir, 'leech'), host: HOSTS.rival, peers: [] });
+    // aria2 says that it has nothing left while it has no metadata, so the tracker names no seed to it.
+    await startSeed(t, HOSTS.btget, torrent, join(dir, 'seed'), '--peer', leech.address);
     await leech.complete;
     assertSame(dir);
   });
