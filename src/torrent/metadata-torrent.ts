@@ -169,7 +169,9 @@ export class MetadataTorrent {
       upRate: 0,
       peers: this.#peers.count,
       seeds: 0,
+      useful: 0,
       unchokedBy: 0,
+      reach: this.#encoder.reach,
       eta: null,
       diskFailure: null,
     };

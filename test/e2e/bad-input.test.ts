@@ -154,7 +154,7 @@ const rows: Readonly<Record<string, Row>> = {
   'a magnet link to nobody': {
     args: [`magnet:?xt=urn:btih:${HEX}&dn=a%1bname`, '--stop-timeout', '1'],
     code: 2,
-    says: 'a\\x1bname: gave up: no new data came for 1s: no peer, and no tracker to ask; --tracker and --peer name some (the same command again goes on)',
+    says: 'a\\x1bname: gave up: no new data came for 1s: no tracker to ask; --tracker and --peer name some (the same command again goes on)',
   },
   'an info-hash and no time': {
     args: [HEX, '--timeout', '1'],
@@ -179,7 +179,7 @@ const rows: Readonly<Record<string, Row>> = {
   'no peer and no tracker': {
     args: ['hello.torrent', '-d', 'lonely', '--stop-timeout', '1'],
     code: 2,
-    says: 'hello: gave up: no new data came for 1s: no peer, and no tracker to ask; --tracker and --peer name some (the same command again goes on)',
+    says: 'hello: gave up: no new data came for 1s: no tracker to ask; --tracker and --peer name some (the same command again goes on)',
   },
 };
 

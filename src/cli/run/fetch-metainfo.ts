@@ -7,6 +7,7 @@ import type { TorrentOptions } from '../../torrent/torrent-options.js';
 import { exitCodeOf } from '../exit-code.js';
 import { onInterrupt } from '../interruptible.js';
 import type { CliIo } from '../io.js';
+import { dhtNews } from '../output/dht-news.js';
 import { formatDuration } from '../output/format.js';
 import type { LoadedMagnet } from '../source/load-source.js';
 import { optionsFor } from './begin-job.js';
@@ -34,8 +35,6 @@ export function fetchMetainfo(
 ): Promise<Metainfo> {
   const { timers } = io;
   const torrentOptions = optionsFor(source, options.torrent);
-  const trackers = torrentOptions.useTorrentTrackers ? source.link.trackers : [];
-  const stall = new StallWatch(trackers.length + torrentOptions.trackers.length > 0);
   const startedAt = timers.now();
   const tasks = new Set<Task>();
   const interrupted = new BtgetError('interrupted', 'interrupted before it was done');
@@ -72,6 +71,11 @@ export function fetchMetainfo(
       () => exitCodeOf(interrupted),
     );
     const session = createSession(options.session, fail, told);
+    const trackers = torrentOptions.useTorrentTrackers ? source.link.trackers : [];
+    const stall = new StallWatch(trackers.length + torrentOptions.trackers.length > 0, {
+      limits: { maxDownload: options.session.maxDownload, maxPeers: torrentOptions.maxPeers },
+      dht: () => dhtNews(session.dhtStatus()),
+    });
     session.listen((outcome) => {
       if (ended) return;
       if (!outcome.ok) {

@@ -4,8 +4,10 @@ import { BtgetError } from '../../base/failure.js';
 import type { SessionOptions } from '../../session/session-options.js';
 import type { TorrentOptions } from '../../torrent/torrent-options.js';
 import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';
+import { dhtNews } from '../output/dht-news.js';
 import type { Output, RunEvent, SourceResult } from '../output/events.js';
 import { formatDuration } from '../output/format.js';
+import type { DhtNews, UserLimits } from '../output/stall-reasons.js';
 import type { LoadedSource, UnusableSource } from '../source/load-source.js';
 import { beginJob, isTwin, twinOf } from './begin-job.js';
 import { PortMappingNews } from './port-mapping-news.js';
@@ -123,6 +125,14 @@ export class Run implements JobOwner {
           : entry.failure,
       ),
     ]);
+  }
+
+  get limits(): UserLimits {
+    return { maxDownload: this.#options.session.maxDownload, maxPeers: this.#options.torrent.maxPeers };
+  }
+
+  dht(): DhtNews {
+    return dhtNews(this.#session?.dhtStatus() ?? null);
   }
 
   now(): Millis {

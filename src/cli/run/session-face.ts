@@ -1,5 +1,6 @@
 /** What the commands need of a session. Tests play one from a script. */
 import type { BtgetError } from '../../base/failure.js';
+import type { DhtStatus } from '../../discovery/dht/dht-node.js';
 import type { PortMapping } from '../../discovery/port-mapping/port-mapper.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import type { MagnetEvents } from '../../session/magnet-torrent.js';
@@ -25,6 +26,8 @@ export interface SessionFace {
   addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): TorrentFace;
   addMagnet(link: V1MagnetLink, options: TorrentOptions, events: MagnetEvents): TorrentFace;
   fetchMetadata(link: V1MagnetLink, options: TorrentOptions, events: MetadataEvents): TorrentFace;
+  /** Null when the DHT is not used. */
+  dhtStatus(): DhtStatus | null;
   stop(answered: () => void): void;
 }
 

@@ -2,21 +2,30 @@ import type { Millis } from '../../base/clock.js';
 import type { TrackerAnswer } from '../../discovery/rerequester.js';
 import type { TorrentStatus } from '../../torrent/status.js';
 import type { StallReason } from '../output/events.js';
-import { stallReasons } from '../output/stall-reasons.js';
+import { type DhtNews, stallReasons, type UserLimits } from '../output/stall-reasons.js';
 
 /** Metadata takes seconds where there are peers; whoever waits longer wants to know why, and sooner without any. */
 const METADATA_STALL_TIME: Millis = 30_000;
 const LONELY_STALL_TIME: Millis = 10_000;
 
+/** What a torrent shares with others, and can be why nothing comes. */
+export interface StallCircumstances {
+  readonly limits: UserLimits;
+  /** How the DHT stands for this torrent. */
+  dht(): DhtNews;
+}
+
 /** Knows why a torrent stands still, and when that is news. */
 export class StallWatch {
   readonly #hasTrackers: boolean;
+  readonly #circumstances: StallCircumstances;
   readonly #reports = new Map<string, TrackerAnswer>();
   #told = '';
 
   /** `hasTrackers`: there is a tracker to ask. */
-  constructor(hasTrackers: boolean) {
+  constructor(hasTrackers: boolean, circumstances: StallCircumstances) {
     this.#hasTrackers = hasTrackers;
+    this.#circumstances = circumstances;
   }
 
   trackerAnswered(report: TrackerAnswer): void {
@@ -25,7 +34,8 @@ export class StallWatch {
 
   /** Why nothing comes, as far as we know, likeliest first. */
   reasons(status: TorrentStatus): readonly StallReason[] {
-    return stallReasons(status, { some: this.#hasTrackers, reports: [...this.#reports.values()] });
+    const trackers = { some: this.#hasTrackers, reports: [...this.#reports.values()] };
+    return stallReasons({ status, trackers, dht: this.#circumstances.dht(), limits: this.#circumstances.limits });
   }
 
   /** The reasons when a stall begins, and whenever they become others; else null. `idle`: how long nothing has come. */

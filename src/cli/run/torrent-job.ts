@@ -12,11 +12,15 @@ import { contentLength } from '../content/content-length.js';
 import { failureCode, failureMessage } from '../exit-code.js';
 import type { RunEvent, SourceResult, StallReason, Subject } from '../output/events.js';
 import { nextStep } from '../output/next-step.js';
+import type { DhtNews, UserLimits } from '../output/stall-reasons.js';
 import type { TorrentFace } from './session-face.js';
 import { StallWatch } from './stall-watch.js';
 
 export interface JobOwner {
   readonly mode: 'download' | 'seed';
+  readonly limits: UserLimits;
+  /** How the DHT stands, for torrents that may use it. */
+  dht(): DhtNews;
   now(): Millis;
   tell(event: RunEvent): void;
   /** Everything is done, and seeding may go on. */
@@ -57,7 +61,10 @@ export class TorrentJob implements MagnetEvents {
     this.input = input;
     this.#about = about;
     this.#place = place;
-    this.#stall = new StallWatch(hasTrackers);
+    this.#stall = new StallWatch(hasTrackers, {
+      limits: owner.limits,
+      dht: () => (this.#content?.metainfo.private === true ? { use: 'private' } : owner.dht()),
+    });
     this.#owner = owner;
     this.#startedAt = owner.now();
     this.#lastDataAt = this.#startedAt;

@@ -251,7 +251,7 @@ test('why a torrent stands still is told once, and again when the reason changes
   const reasons = events.flatMap((event) =>
     event.type === 'stalled' ? [event.reasons.map((r) => r.code).join()] : [],
   );
-  assert.deepEqual(reasons, ['trackers-failing', 'choked,trackers-failing']);
+  assert.deepEqual(reasons, ['trackers-failing,dht-off', 'peers-lack-pieces,trackers-failing']);
 });
 
 test('progress comes each second until the end, and nothing is told after the summary', () => {
@@ -295,13 +295,13 @@ test('a link that gets no metadata tells why: after ten seconds without a peer, 
   time.run(9_500);
   assert.deepEqual(stalls(), []);
   time.run(1_000);
-  assert.deepEqual(stalls(), ['no-trackers']);
+  assert.deepEqual(stalls(), ['no-trackers', 'dht-off']);
   const magnet = session.magnets[0]!;
   magnet.current = makeStatus({ ...magnet.current, peers: 2 });
   time.run(18_000);
-  assert.deepEqual(stalls(), ['no-trackers']);
+  assert.deepEqual(stalls(), ['no-trackers', 'dht-off']);
   time.run(3_000);
-  assert.deepEqual(stalls(), ['no-trackers', 'no-metadata']);
+  assert.deepEqual(stalls(), ['no-trackers', 'dht-off', 'no-metadata']);
 });
 
 test('the files that a link selects count where the user selects none', () => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { BtgetError } from '../../../../src/base/failure.js';
 import type { CreateSession, ListenAnswer, SessionFace, TorrentFace } from '../../../../src/cli/run/session-face.js';
+import type { DhtStatus } from '../../../../src/discovery/dht/dht-node.js';
 import type { PortMapping } from '../../../../src/discovery/port-mapping/port-mapper.js';
 import type { Metainfo, TorrentFile } from '../../../../src/metainfo/metainfo.js';
 import type { MagnetEvents } from '../../../../src/session/magnet-torrent.js';
@@ -60,7 +61,9 @@ export function makeStatus(more: Partial<TorrentStatus> = {}): TorrentStatus {
     upRate: 0,
     peers: 0,
     seeds: 0,
+    useful: 0,
     unchokedBy: 0,
+    reach: { waiting: 0, dialled: 0, refused: 0, silent: 0, turnedAway: 0 },
     eta: null,
     diskFailure: null,
     ...more,
@@ -130,6 +133,7 @@ export class FakeMagnet implements TorrentFace {
 /** A session that does what the test says. */
 export class FakeSession implements SessionFace {
   readonly log: string[] = [];
+  dht: DhtStatus | null = null;
   readonly torrents: FakeTorrent[] = [];
   readonly magnets: FakeMagnet[] = [];
   options: SessionOptions | undefined;
@@ -173,6 +177,10 @@ export class FakeSession implements SessionFace {
     const magnet = new FakeMagnet(link, options, events, this.log);
     this.magnets.push(magnet);
     return magnet;
+  }
+
+  dhtStatus(): DhtStatus | null {
+    return this.dht;
   }
 
   stop(answered: () => void): void {
