@@ -57,7 +57,7 @@ describe('a magnet link', () => {
     swarm.stop();
   });
 
-  test('goes on from what was there, and tells it to peers of its first life', () => {
+  test('goes on from what was there', () => {
     const swarm = new SimulatedSwarm(SAMPLE, 1);
     const seed = swarm.start({ seed: true, torrent: { trackers: [] } });
     const half = SAMPLE.content.subarray(0, SAMPLE.content.length >> 1);
@@ -65,6 +65,17 @@ describe('a magnet link', () => {
     swarm.untilAllDone(5_000);
     assert.deepEqual(client.storage()?.contents(), SAMPLE.content);
     assert.ok(client.torrent.status().downloaded < half.length + 64 * 1024);
+    swarm.stop();
+  });
+
+  test('tells peers of its first life what was there, piece by piece', () => {
+    const swarm = new SimulatedSwarm(SAMPLE, 1);
+    const peer = metadataPeer(swarm, '10.2.0.1', infoHash, info);
+    const part = SAMPLE.content.subarray(0, 3 * 32 * 1024);
+    swarm.startMagnet(LINK, { part, torrent: { trackers: [], peers: [addressOf('10.2.0.1')] } });
+    swarm.timeline.run(1_000);
+    const told = peer.talk.log.filter((what) => /^(have|bitfield)/.test(what));
+    assert.deepEqual(told, ['have 0', 'have 1', 'have 2']);
     swarm.stop();
   });
 
@@ -82,9 +93,10 @@ describe('a magnet link', () => {
   test('whose kept metadata is not what the hash says is fetched anew', () => {
     const swarm = new SimulatedSwarm(SAMPLE, 1);
     const seed = swarm.start({ seed: true, torrent: { trackers: [] } });
-    const metadata = { bytes: info.subarray(1), changedAt: 0n };
+    const metadata = { bytes: magnetSample({ name: 'another' }).metainfo.info, changedAt: 0n };
     const client = swarm.startMagnet(LINK, { metadata, torrent: { trackers: [], peers: [seed.address] } });
     swarm.timeline.runUntil(() => client.metadataAt !== null, 1_000);
+    assert.match(swarm.log.at(-1) ?? '', /metadata of sample$/);
     swarm.untilAllDone(5_000);
     swarm.stop();
   });
