@@ -6,6 +6,7 @@
 import { toHex } from '../base/bytes.js';
 import { BtgetError } from '../base/failure.js';
 import type { Random } from '../base/random.js';
+import { OwnAddresses } from '../discovery/own-addresses.js';
 import type { CreatePeerSource } from '../discovery/peer-source.js';
 import type { TrackerClient } from '../discovery/tracker-client.js';
 import type { OpenStorage, SlotPool } from '../disk/storage.js';
@@ -56,6 +57,7 @@ export class Session {
   readonly #uploadLimiter: RateLimiter;
   readonly #downloadLimiter: RateLimiter;
   readonly #sendMemory: SendMemory;
+  readonly #ownAddresses = new OwnAddresses();
   /** Where we say that we listen, though we may not: trackers refuse announces without a port. */
   #port: number;
 
@@ -116,6 +118,7 @@ export class Session {
         uploadLimiter: this.#uploadLimiter,
         downloadLimiter: this.#downloadLimiter,
         sendMemory: this.#sendMemory,
+        ownAddresses: this.#ownAddresses,
         identity: { infoHash: metainfo.infoHash, myId: this.#peerId, reserved: OUR_RESERVED },
         client,
         port: this.#port,

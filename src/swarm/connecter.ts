@@ -1,5 +1,6 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
+import type { PeerAddress } from '../net/raw-server.js';
 import { type Bitfield, decodeBitfield } from '../wire/bitfield.js';
 import { decodeMessage, encodeMessage, type PeerMessage } from '../wire/message.js';
 import type { Choker } from './choker.js';
@@ -47,6 +48,8 @@ export interface ConnecterParts {
   readonly choker: Choker<Peer>;
   readonly extensions: Extensions;
   readonly fast: FastExtension;
+  /** How well a peer suits us: of equals the lower gives way to a newcomer (BEP 40). */
+  readonly rank: (address: PeerAddress) => number;
 }
 
 /** Turns frames into calls, and what concerns every peer into messages. */
@@ -119,10 +122,13 @@ export class Connecter implements PeerEvents {
   }
 
   leastUseful(): PeerConnection | undefined {
-    const isSeed = this.#parts.store.amountLeft === 0;
-    const { patience } = this.#options;
-    const isUseless = (peer: Peer): boolean => this.#isUseless(peer);
-    return leastUseful(this.#peers.values(), isSeed, this.#parts.timers.now(), patience, isUseless)?.connection;
+    return leastUseful(this.#peers.values(), {
+      isSeed: this.#parts.store.amountLeft === 0,
+      now: this.#parts.timers.now(),
+      patience: this.#options.patience,
+      isUseless: (peer) => this.#isUseless(peer),
+      rank: ({ connection }) => this.#parts.rank(connection.address),
+    })?.connection;
   }
 
   /** The peer has told how many requests it queues. */

@@ -34,6 +34,8 @@ export interface EncoderParts {
   readonly options: EncoderOptions;
   /** The places for dials, shared by all torrents. */
   readonly halfOpen: HalfOpen;
+  /** How well a peer suits us: of equals the higher is dialled first (BEP 40). */
+  readonly rank: (address: PeerAddress) => number;
   /** Told of every peer that is turned away or sent off. */
   readonly refused: (address: PeerAddress, reason: Refusal) => void;
 }
@@ -56,7 +58,7 @@ export class Encoder implements ConnectionOwner {
   constructor(parts: EncoderParts, events: PeerEvents) {
     this.#parts = parts;
     this.#events = events;
-    this.#spares = new Spares(parts.options);
+    this.#spares = new Spares(parts.options, parts.rank);
     this.#liveness = new Liveness(parts.rawServer, parts.options);
     this.#refusals = new RefusalLog(parts.refused);
   }

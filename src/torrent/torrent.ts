@@ -83,6 +83,7 @@ export class Torrent {
       downloadLimiter: parts.downloadLimiter,
       sendMemory: parts.sendMemory,
       identity: parts.identity,
+      ownAddresses: parts.ownAddresses,
       client: parts.client,
       port: parts.port,
       options,
@@ -141,7 +142,10 @@ export class Torrent {
       swarm: this.#swarm,
       others: parts.peerSources,
       left: () => this.#progress.left,
-      trackerAnswered: (report) => events.trackerAnswered(report),
+      trackerAnswered: (report) => {
+        if (report.externalIp !== null) parts.ownAddresses.vote(new URL(report.url).hostname, report.externalIp);
+        events.trackerAnswered(report);
+      },
     });
   }
 

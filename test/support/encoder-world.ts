@@ -28,6 +28,8 @@ export interface ClientOptions {
   /** What is done about a frame, besides noting it. */
   readonly gotFrame: (connection: PeerConnection, frame: Buffer) => void;
   readonly connectionMade: (connection: PeerConnection) => void;
+  /** How well a peer suits this client; all alike when absent. */
+  readonly rank: (address: PeerAddress) => number;
   /** Whom those above would give up; nobody when absent. */
   readonly leastUseful: () => PeerConnection | undefined;
   /** Told of an exception in the torrent's part of the loop; thrown on when absent. */
@@ -60,6 +62,7 @@ export class Client implements PeerEvents {
         identity: { infoHash: INFO_HASH, myId: idOf(letter), reserved: Buffer.alloc(8) },
         options: { ...DEFAULT_ENCODER_OPTIONS, ...overrides.options },
         halfOpen: overrides.halfOpen ?? new HalfOpen(MAX_HALF_OPEN),
+        rank: overrides.rank ?? (() => 0),
         refused,
       },
       this,
