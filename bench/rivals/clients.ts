@@ -46,7 +46,7 @@ export interface Client {
 }
 
 export function btgetClient(bench: Bench): Client {
-  const loopback = ['--bind', '127.0.0.1', '--port', '0', '--no-pex'];
+  const loopback = ['--bind', '127.0.0.1', '--port', '0', '--no-pex', '--no-dht', '--no-lsd', '--no-port-mapping'];
   return {
     name: 'btget',
     async download({ torrent, dir, peers }) {

@@ -60,7 +60,19 @@ export const greedyPeers: MakeRow = async (bench) => {
 async function seedToGreedy(bench: Bench, torrent: string, dir: string): Promise<Measurement> {
   const served = ['--max-peers', String(GREEDY * 2), '--upload-slots', String(GREEDY)];
   const { running, found } = await bench.start(
-    bench.btget('seed', torrent, '-d', dir, '--bind', '127.0.0.1', '--port', '0', '--no-trackers', ...served),
+    bench.btget(
+      'seed',
+      torrent,
+      '-d',
+      dir,
+      '--bind',
+      '127.0.0.1',
+      '--port',
+      '0',
+      '--no-trackers',
+      '--no-dht',
+      ...served,
+    ),
     /listening on \S*?:(\d+)[\s\S]*seeding/,
   );
   const alone = running.resident();

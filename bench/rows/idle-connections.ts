@@ -34,7 +34,16 @@ function seeder(bench: Bench, name: string, torrent: string): Contestant {
     name,
     async measure() {
       const dir = join(dirname(torrent), 'data');
-      const options = ['--bind', '127.0.0.1', '--port', '0', '--no-trackers', '--max-peers', String(2 * CONNECTIONS)];
+      const options = [
+        '--bind',
+        '127.0.0.1',
+        '--port',
+        '0',
+        '--no-trackers',
+        '--no-dht',
+        '--max-peers',
+        String(2 * CONNECTIONS),
+      ];
       const { running, found } = await bench.start(
         bench.btget('seed', torrent, '-d', dir, ...options),
         /listening on \S*?:(\d+)[\s\S]*seeding/,

@@ -72,7 +72,18 @@ async function toFirstRequest(bench: Bench, client: Client, torrent: string): Pr
 async function toSeeding(bench: Bench, torrent: string): Promise<Measurement> {
   const dir = join(dirname(torrent), 'data');
   const began = performance.now();
-  const program = bench.btget('seed', torrent, '-d', dir, '--bind', '127.0.0.1', '--port', '0', '--no-trackers');
+  const program = bench.btget(
+    'seed',
+    torrent,
+    '-d',
+    dir,
+    '--bind',
+    '127.0.0.1',
+    '--port',
+    '0',
+    '--no-trackers',
+    '--no-dht',
+  );
   const { running } = await bench.start(program, /: seeding/);
   const wall = (performance.now() - began) / 1000;
   const bill = running.bill();

@@ -92,7 +92,18 @@ function beginner(bench: Bench, name: string, torrent: string): Contestant {
 /** A seed through its check, and a little longer. */
 function seeder(bench: Bench, name: string, torrent: string): Contestant {
   const dir = join(dirname(torrent), 'data');
-  const program = bench.btget('seed', torrent, '-d', dir, '--bind', '127.0.0.1', '--port', '0', '--no-trackers');
+  const program = bench.btget(
+    'seed',
+    torrent,
+    '-d',
+    dir,
+    '--bind',
+    '127.0.0.1',
+    '--port',
+    '0',
+    '--no-trackers',
+    '--no-dht',
+  );
   return {
     name,
     measure: () =>

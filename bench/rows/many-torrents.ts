@@ -24,7 +24,19 @@ export const thousandTorrents: MakeRow = async (bench) => {
 
 async function seedAll(bench: Bench, list: string, dir: string): Promise<Measurement> {
   const began = performance.now();
-  const program = bench.btget('seed', '-i', list, '-d', dir, '--bind', '127.0.0.1', '--port', '0', '--no-trackers');
+  const program = bench.btget(
+    'seed',
+    '-i',
+    list,
+    '-d',
+    dir,
+    '--bind',
+    '127.0.0.1',
+    '--port',
+    '0',
+    '--no-trackers',
+    '--no-dht',
+  );
   const { running } = await bench.start(program, /listening/);
   await until(running, () => running.stderr.split(': seeding ').length > TORRENTS);
   const wall = (performance.now() - began) / 1000;

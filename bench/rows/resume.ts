@@ -9,7 +9,7 @@ import { startAskedOnce } from '../scale/peers.js';
 import { manyPieces } from '../scale/torrents.js';
 import { until } from '../scale/until.js';
 
-const ALONE = ['--bind', '127.0.0.1', '--port', '0', '--no-trackers'];
+const ALONE = ['--bind', '127.0.0.1', '--port', '0', '--no-trackers', '--no-dht'];
 
 /** What the journal costs a download. Where a stranger's file has its name, none is kept. */
 export const journal: MakeRow = async (bench) => {

@@ -43,6 +43,7 @@ function round(takes: number): number {
   const picker = new PiecePicker(pieces, DEFAULT_PIECE_PICKER_OPTIONS, random);
   const book = new RequestBook<Bitfield>(layout, picker, {
     openPiece: () => true,
+    resumePiece: () => undefined,
     releasePiece: () => undefined,
     emptyPiece: () => undefined,
   });

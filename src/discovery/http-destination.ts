@@ -73,6 +73,7 @@ function choose(
   return { ok: true, destinations: [first, ...others] };
 }
 
-function isLoopbackFence({ ipv4, ipv6 }: BindAddresses): boolean {
+/** Whether nothing can leave this machine. */
+export function isLoopbackFence({ ipv4, ipv6 }: BindAddresses): boolean {
   return [ipv4, ipv6].every((address) => address === undefined || reachOf(address) === 'loopback');
 }

@@ -7,7 +7,7 @@ import type { Destination } from './http-destination.js';
 
 const MAX_HEADER_LENGTH = 32 * 1024;
 
-/** One GET at one address. */
+/** One GET, or POST, at one address. */
 export interface ExchangeRequest {
   readonly url: URL;
   readonly destination: Destination;
@@ -20,6 +20,8 @@ export interface ExchangeRequest {
   readonly connectLimit: Millis;
   /** Certificate authorities (PEM) instead of the well-known ones, or null. */
   readonly authorities: string | null;
+  /** What is posted; null: it is a GET. */
+  readonly post: { readonly headers: Readonly<Record<string, string>>; readonly body: Buffer } | null;
 }
 
 export type ExchangeOutcome =
@@ -41,7 +43,7 @@ export type ExchangeOutcome =
 
 /** Sends the request; answers once, later, unless it is cancelled. Its socket is closed by then. */
 export function exchange(
-  { url, destination, authorization, userAgent, maxLength, connectLimit, authorities }: ExchangeRequest,
+  { url, destination, authorization, userAgent, maxLength, connectLimit, authorities, post }: ExchangeRequest,
   timers: Timers,
   answered: (outcome: ExchangeOutcome) => void,
 ): { cancel(): void } {
@@ -71,6 +73,7 @@ export function exchange(
     ...(destination.localAddress === undefined ? {} : { localAddress: destination.localAddress }),
     ...(secure ? { servername: isIP(name) === 0 ? name : '' } : {}),
     ...(secure && authorities !== null ? { ca: authorities } : {}),
+    method: post === null ? 'GET' : 'POST',
     agent: false,
     maxHeaderSize: MAX_HEADER_LENGTH,
     headers: {
@@ -79,6 +82,7 @@ export function exchange(
       'Accept-Encoding': 'gzip, deflate',
       Connection: 'close',
       ...(authorization === null ? {} : { Authorization: authorization }),
+      ...(post === null ? {} : { ...post.headers, 'Content-Length': post.body.length }),
     },
   });
   request.on('socket', (socket: Socket) => {
@@ -101,7 +105,7 @@ export function exchange(
     // With an answer under way, its own end decides.
     if (!responded) fail('unreachable', 'the connection was closed without an answer');
   });
-  request.end();
+  request.end(post?.body);
   return { cancel: end };
 }
 

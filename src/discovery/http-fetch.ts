@@ -6,6 +6,12 @@ import { type Destination, findDestinations } from './http-destination.js';
 import { type ExchangeOutcome, exchange } from './http-exchange.js';
 import type { Reach } from './reach.js';
 
+/** What is posted, and the headers that say what it is. */
+export interface HttpPost {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
 export interface HttpFetchOptions {
   /** The User-Agent header, `btget/VERSION`. */
   readonly userAgent: string;
@@ -21,6 +27,8 @@ export interface HttpFetchOptions {
   readonly maxRedirects: number;
   /** Certificate authorities (PEM) instead of the well-known ones, or null. */
   readonly authorities: string | null;
+  /** Null: it is a GET. */
+  readonly post: HttpPost | null;
   /** How the addresses of a host are found and judged. */
   readonly findDestinations: typeof findDestinations;
 }
@@ -32,7 +40,17 @@ export const DEFAULT_FETCH_OPTIONS: Omit<HttpFetchOptions, 'userAgent' | 'bind'>
   connectLimit: 10_000,
   maxRedirects: 5,
   authorities: null,
+  post: null,
   findDestinations,
+};
+
+/** For a gateway of our own network: near, slow, and nobody to be sent elsewhere by; `userAgent`, `bind` and `post` are the caller's. */
+export const GATEWAY_FETCH_OPTIONS: Omit<HttpFetchOptions, 'userAgent' | 'bind' | 'post'> = {
+  ...DEFAULT_FETCH_OPTIONS,
+  maxLength: 128 * 1024,
+  timeLimit: 8_000,
+  connectLimit: 3_000,
+  maxRedirects: 0,
 };
 
 export type HttpFetchOutcome =
@@ -112,8 +130,8 @@ class HttpFetch {
     authorization: string | null,
     [destination, ...others]: readonly [Destination, ...Destination[]],
   ): void {
-    const { userAgent, maxLength, connectLimit, authorities } = this.#options;
-    const request = { url, destination, authorization, userAgent, maxLength, connectLimit, authorities };
+    const { userAgent, maxLength, connectLimit, authorities, post } = this.#options;
+    const request = { url, destination, authorization, userAgent, maxLength, connectLimit, authorities, post };
     this.#underWay = exchange(request, this.#timers, (outcome) => {
       const [next, ...rest] = others;
       if (outcome.kind === 'failed' && !outcome.connected && next !== undefined) {

@@ -14,6 +14,8 @@ export interface SeekingTorrent {
   readonly random: Random;
   /** Nothing is left to fetch. */
   isComplete(): boolean;
+  /** Whether it is connected to anybody. */
+  hasPeers(): boolean;
   startConnection(address: PeerAddress): void;
 }
 

@@ -12,6 +12,7 @@ export interface DatagramPlace {
   readonly host: string;
   readonly port: number;
   readonly group: string | null;
+  readonly asks: string | null;
 }
 
 export function datagramPlace(
@@ -24,11 +25,13 @@ export function datagramPlace(
   const place = listenPlace(bind, host.text);
   if (!place.ok) return place;
   const bound = place.hosts[0] ?? host.text;
-  if (options.group === undefined) return { ok: true, family, host: bound, port, group: null };
-  const group = parseIp(options.group);
+  const named = options.group ?? options.asks;
+  if (named === undefined) return { ok: true, family, host: bound, port, group: null, asks: null };
+  const group = parseIp(named);
   if (group?.family !== family || !isMulticast(group)) return { ok: false, code: 'failed', cause: 'not a group' };
   if (isLoopbackFence(bind, group)) return { ok: false, code: 'forbidden' };
-  return { ok: true, family, host: bound, port, group: group.text };
+  const hears = options.group !== undefined;
+  return { ok: true, family, host: bound, port, group: hears ? group.text : null, asks: hears ? null : group.text };
 }
 
 export type SendPassage =
@@ -38,15 +41,14 @@ export type SendPassage =
 /** Whether the socket at `place` may send `length` bytes to `to`. */
 export function passDatagram(
   bind: BindAddresses | null,
-  place: Pick<DatagramPlace, 'family' | 'group'>,
+  place: Pick<DatagramPlace, 'family' | 'group' | 'asks'>,
   length: number,
   to: PeerAddress,
 ): SendPassage {
   const address = parseIp(to.host);
   if (address === undefined) return refuse('failed', 'not an IP literal');
   if (!(to.port >= 1 && to.port <= 65_535)) return refuse('failed', 'not a port');
-  if (passFence(bind, address.text).code !== 'pass' || !isTarget(bind, place.group, address))
-    return refuse('forbidden');
+  if (passFence(bind, address.text).code !== 'pass' || !isTarget(bind, place, address)) return refuse('forbidden');
   if (address.family !== place.family) return refuse('unreachable', 'EAFNOSUPPORT');
   if (length > MAX_DATAGRAM) return refuse('failed', 'EMSGSIZE');
   return { ok: true, host: address.text };
@@ -56,8 +58,12 @@ export function passDatagram(
  * A socket of a group is bound to the group, so the system chooses from which address it sends to one host: behind a
  * fence that must not be left to chance.
  */
-function isTarget(bind: BindAddresses | null, group: string | null, address: IpAddress): boolean {
-  if (address.text === group) return true;
+function isTarget(
+  bind: BindAddresses | null,
+  { group, asks }: Pick<DatagramPlace, 'group' | 'asks'>,
+  address: IpAddress,
+): boolean {
+  if (address.text === (group ?? asks)) return true;
   return isUnicast(address) && (group === null || bind === null);
 }
 

@@ -43,6 +43,11 @@ export interface DatagramOptions {
    * fence it sends nowhere else, and behind a loopback fence it is forbidden.
    */
   readonly group?: string;
+  /**
+   * A multicast group to send to without hearing it, besides single hosts, whose answers come to the socket's own address
+   * (SSDP). Sent to on the interface of `host`; forbidden behind a loopback fence, and pointless beside `group`.
+   */
+  readonly asks?: string;
 }
 
 export type DatagramOutcome =

@@ -60,7 +60,7 @@ class NodeDatagramSocket implements DatagramSocket {
   }
 
   open(answered: (outcome: DatagramOutcome) => void): void {
-    const { host, port, group } = this.#place;
+    const { host, port, group, asks } = this.#place;
     let isOpen = false;
     const failed = (error: unknown): void => {
       // What the kernel reports of an open socket is about some datagram that is lost, and does not say which.
@@ -71,7 +71,8 @@ class NodeDatagramSocket implements DatagramSocket {
     this.#socket.on('error', failed);
     this.#socket.on('listening', () => {
       try {
-        if (group !== null) this.#join(group);
+        if (group !== null) this.#socket.addMembership(group, multicastInterface(host));
+        if (group !== null || asks !== null) this.#sendGroupsThere();
       } catch (error) {
         failed(error);
         return;
@@ -112,9 +113,8 @@ class NodeDatagramSocket implements DatagramSocket {
     this.#socket.close();
   }
 
-  #join(group: string): void {
+  #sendGroupsThere(): void {
     const face = multicastInterface(this.#place.host);
-    this.#socket.addMembership(group, face);
     if (face !== undefined) this.#socket.setMulticastInterface(face);
   }
 

@@ -3,6 +3,10 @@ import type { Millis } from '../base/clock.js';
 import type { PieceSlot } from '../disk/storage.js';
 import type { PieceIndex } from '../metainfo/piece-layout.js';
 
+const CAME_IN = 1;
+/** Left by an earlier run: nobody who is known has sent it. */
+const FROM_DISK = 2;
+
 /** A piece that is arriving, and where its blocks go. */
 export class OpenPiece {
   readonly piece: PieceIndex;
@@ -18,6 +22,7 @@ export class OpenPiece {
   pendingSpills = 0;
   /** The disk refused a block: what is there cannot become the piece. */
   damaged = false;
+  /** By block: 0 where it is missing. */
   readonly #arrived: Uint8Array;
   #arrivedCount = 0;
 
@@ -42,7 +47,25 @@ export class OpenPiece {
   }
 
   hasArrived(block: number): boolean {
-    return this.#arrived[block] === 1;
+    return this.#arrived[block] !== 0;
+  }
+
+  /** An earlier run left these on the disk. */
+  resume(blocks: Iterable<number>): void {
+    for (const block of blocks) {
+      if (this.#arrived[block] !== 0) throw new Error(`block ${block} of piece ${this.piece} is there twice`);
+      this.#arrived[block] = FROM_DISK;
+      this.#arrivedCount += 1;
+    }
+  }
+
+  /** What an earlier run left does not count any more. Returns which blocks that were. */
+  dropResumed(): number[] {
+    const dropped: number[] = [];
+    for (const [block, state] of this.#arrived.entries()) if (state === FROM_DISK) dropped.push(block);
+    for (const block of dropped) this.#arrived[block] = 0;
+    this.#arrivedCount -= dropped.length;
+    return dropped;
   }
 
   /** Copies a block to its place in the slot. */
@@ -58,7 +81,7 @@ export class OpenPiece {
 
   arrive(block: number, now: Millis): void {
     if (this.#arrived[block] !== 0) throw new Error(`block ${block} of piece ${this.piece} cannot be stored`);
-    this.#arrived[block] = 1;
+    this.#arrived[block] = CAME_IN;
     this.#arrivedCount += 1;
     this.lastBlockAt = now;
   }

@@ -149,4 +149,32 @@ export class PieceBlocks<Asker extends object> {
     this.#firstAskers[block] = undefined;
     this.#arrivedCount += 1;
   }
+
+  /** A block that had arrived is free again. */
+  lose(block: number): void {
+    if (!this.hasArrived(block)) throw new Error(`block ${block} of piece ${this.piece} has not arrived`);
+    this.#askerCounts[block] = 0;
+    this.#arrivedCount -= 1;
+    this.#freeCount += 1;
+    this.#lowFree = Math.min(this.#lowFree, block);
+  }
+}
+
+/** In endgame: the block, of those `isOffered`, that is asked of the fewest and not of `asker`; undefined: there is none. */
+export function fewestAskedBlock<Asker extends object>(
+  pieces: Iterable<PieceBlocks<Asker>>,
+  asker: Asker,
+  isOffered: (blocks: PieceBlocks<Asker>) => boolean,
+): { readonly blocks: PieceBlocks<Asker>; readonly block: number } | undefined {
+  let best: { readonly blocks: PieceBlocks<Asker>; readonly block: number } | undefined;
+  let fewest = Number.POSITIVE_INFINITY;
+  for (const blocks of pieces) {
+    if (blocks.askedCount === 0 || !isOffered(blocks)) continue;
+    const block = blocks.fewestAsked(asker, fewest);
+    if (block < 0) continue;
+    best = { blocks, block };
+    fewest = blocks.askerCount(block);
+    if (fewest === 1) break;
+  }
+  return best;
 }

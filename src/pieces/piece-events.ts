@@ -7,6 +7,11 @@ export interface PieceEvents {
   pieceVerified(piece: PieceIndex, data: Buffer | null): void;
   /** The hash is wrong, and the piece is closed: its blocks are gone. `data` as above. */
   pieceFailed(piece: PieceIndex, data: Buffer | null): void;
+  /**
+   * The piece is wrong, and these of its blocks are from an earlier run: they are asked for again before anybody is to
+   * blame. The piece stays open, the others stay as they are.
+   */
+  blocksStale(piece: PieceIndex, blocks: readonly number[]): void;
   /** The disk lost blocks, and the piece is closed: it starts over, and no peer is to blame. `diskFailed` came first. */
   pieceDropped(piece: PieceIndex): void;
   /** There may be room again after `openPiece` said false. */

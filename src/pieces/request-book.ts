@@ -4,7 +4,7 @@ import type { Bitfield } from '../wire/bitfield.js';
 import { type Arrival, DUPLICATE, type TakenOver, UNASKED } from './arrival.js';
 import { AskerRequests } from './asker-requests.js';
 import { checkStartedPiece } from './check-started-piece.js';
-import { PieceBlocks } from './piece-blocks.js';
+import { fewestAskedBlock, PieceBlocks } from './piece-blocks.js';
 import type { PiecePicker } from './piece-picker.js';
 import type { PieceRoom } from './piece-room.js';
 
@@ -129,6 +129,21 @@ export class RequestBook<Asker extends object> {
     return lapsed === undefined ? UNASKED : this.#lateBlock(asker, block, lapsed);
   }
 
+  /** Starts an untouched piece of which these blocks, one at least, are there from an earlier run. */
+  resumePiece(piece: PieceIndex, there: readonly number[]): void {
+    this.#room.resumePiece(piece, there);
+    const blocks = this.#begin(piece);
+    for (const block of there) blocks.arrive(block);
+    this.#offer(blocks);
+  }
+
+  /** These blocks of a started piece, which had arrived, are free again. */
+  loseBlocks(piece: PieceIndex, lost: readonly number[]): void {
+    const blocks = this.#blocksOf(piece);
+    for (const block of lost) blocks.lose(block);
+    this.#offerOrEnd(blocks);
+  }
+
   /** The check failed: every block is free again, and the piece is on parole. */
   restartPiece(piece: PieceIndex): void {
     this.#parole.add(piece);
@@ -209,7 +224,10 @@ export class RequestBook<Asker extends object> {
   }
 
   #start(piece: PieceIndex): PieceBlocks<Asker> | undefined {
-    if (!this.#room.openPiece(piece)) return undefined;
+    return this.#room.openPiece(piece) ? this.#begin(piece) : undefined;
+  }
+
+  #begin(piece: PieceIndex): PieceBlocks<Asker> {
     const blocks = new PieceBlocks<Asker>(piece, this.#layout.blockCount(piece));
     this.#started.set(piece, blocks);
     this.#picker.startPiece(piece);
@@ -237,23 +255,12 @@ export class RequestBook<Asker extends object> {
   }
 
   #takeAgain(asker: Asker, requests: AskerRequests<Asker>, peerHas: Bitfield): BlockSpan | undefined {
-    let best: PieceBlocks<Asker> | undefined;
-    let bestBlock = -1;
-    let fewest = Number.POSITIVE_INFINITY;
-    for (const blocks of this.#started.values()) {
-      const piece = blocks.piece;
-      if (blocks.askedCount === 0 || !peerHas.has(piece) || this.#parole.has(piece)) continue;
-      if (!this.#picker.isWanted(piece)) continue;
-      const block = blocks.fewestAsked(asker, fewest);
-      if (block < 0) continue;
-      best = blocks;
-      bestBlock = block;
-      fewest = blocks.askerCount(block);
-      if (fewest === 1) break;
-    }
-    if (best === undefined) return undefined;
-    best.askAgain(bestBlock, asker);
-    return this.#noteAsked(requests, best.piece, bestBlock);
+    const isOffered = ({ piece }: PieceBlocks<Asker>): boolean =>
+      peerHas.has(piece) && !this.#parole.has(piece) && this.#picker.isWanted(piece);
+    const found = fewestAskedBlock(this.#started.values(), asker, isOffered);
+    if (found === undefined) return undefined;
+    found.blocks.askAgain(found.block, asker);
+    return this.#noteAsked(requests, found.blocks.piece, found.block);
   }
 
   #accept(asker: Asker, blocks: PieceBlocks<Asker>, block: number, span: BlockSpan): Arrival<Asker> {
@@ -279,6 +286,10 @@ export class RequestBook<Asker extends object> {
     const blocks = this.#blocksOf(span.piece);
     blocks.withdraw(span.begin / BLOCK_LENGTH, asker);
     if (blocks.holder === asker) blocks.holder = undefined;
+    this.#offerOrEnd(blocks);
+  }
+
+  #offerOrEnd(blocks: PieceBlocks<Asker>): void {
     this.#offer(blocks);
     if (blocks.askedCount > 0 || blocks.arrivedCount > 0) return;
     this.#started.delete(blocks.piece);

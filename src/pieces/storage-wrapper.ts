@@ -3,10 +3,12 @@ import { BtgetError } from '../base/failure.js';
 import type { BlockRead, CheckOutcome, DoneOutcome, SlotPool, Storage } from '../disk/storage.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
 import type { Bitfield } from '../wire/bitfield.js';
+import { BlockWrites } from './block-writes.js';
 import { idlest, OpenPiece } from './open-piece.js';
 import type { PieceEvents } from './piece-events.js';
 import { PieceMemory, type PieceMemoryOptions } from './piece-memory.js';
 import { VerifiedPieces } from './verified-pieces.js';
+import { WholePieces } from './whole-pieces.js';
 
 /**
  * What we have and whether it is right; blocks in and out.
@@ -23,15 +25,15 @@ export class StorageWrapper {
   readonly #options: PieceMemoryOptions;
   readonly #events: PieceEvents;
   readonly #verified: VerifiedPieces;
+  readonly #writes: BlockWrites;
+  readonly #whole: WholePieces;
   readonly #open = new Map<PieceIndex, OpenPiece>();
-  /** Whole pieces that wait for the disk to work again. */
-  readonly #refused: OpenPiece[] = [];
   /** Verified pieces of which nobody knows whether the disk still has them. */
   readonly #doubted = new Set<PieceIndex>();
-  #unwrittenLength = 0;
-  /** The disk takes nothing at present. */
-  #held = false;
   #closing = false;
+  /** Waits for what is being written. */
+  #closeStorage: (() => void) | null = null;
+  #abandoned = false;
 
   constructor(
     storage: Storage,
@@ -47,10 +49,12 @@ export class StorageWrapper {
     this.#options = options;
     this.#events = events;
     this.#verified = new VerifiedPieces(layout);
+    this.#writes = new BlockWrites(storage, layout, (open, failure) => this.#blockWritten(open, failure));
     this.#memory = new PieceMemory(slots, timers, options, {
       makeRoom: () => this.#spillIdlest(),
       roomForPieces: () => events.roomForPieces(),
     });
+    this.#whole = new WholePieces(storage, layout, this.#memory, (open, outcome) => this.#settled(open, outcome));
   }
 
   /** The pieces that are verified. It is the wrapper's own: only to be read. */
@@ -65,7 +69,7 @@ export class StorageWrapper {
 
   /** Bytes that went to the disk block by block and that it has not answered for: when they pile up, it is the slower. */
   get unwrittenLength(): number {
-    return this.#unwrittenLength;
+    return this.#writes.length;
   }
 
   setWanted(piece: PieceIndex, wanted: boolean): void {
@@ -105,12 +109,24 @@ export class StorageWrapper {
    * that waited for `spillAfter` while none of the memory is ours, needs none: it goes to the disk block by block.
    */
   openPiece(piece: PieceIndex): boolean {
-    if (this.#closing || this.#held) return false;
+    if (this.#closing || this.#whole.isHeld) return false;
     if (this.#open.has(piece) || this.have.has(piece)) throw new Error(`piece ${piece} cannot be opened`);
     const slot = this.#memory.take(this.#layout.lengthOf(piece));
     if (slot === undefined) return false;
     this.#open.set(piece, new OpenPiece(piece, slot, this.#layout.blockCount(piece), this.#timers.now()));
     return true;
+  }
+
+  /**
+   * Opens a piece that we lack with blocks that an earlier run left on the disk. It needs no memory: the others go to the
+   * disk as they come. When it is whole and wrong, these blocks are dropped before anybody is to blame.
+   */
+  resumePiece(piece: PieceIndex, blocks: Iterable<number>): void {
+    if (this.#open.has(piece) || this.have.has(piece)) throw new Error(`piece ${piece} cannot be resumed`);
+    const open = new OpenPiece(piece, null, this.#layout.blockCount(piece), this.#timers.now());
+    open.resume(blocks);
+    this.#open.set(piece, open);
+    if (open.isWhole) this.#whole.settle(open);
   }
 
   /** The piece is not asked for any more, and nothing of it has come in. */
@@ -130,9 +146,9 @@ export class StorageWrapper {
     if (this.#closing) return;
     const open = this.#openPiece(piece);
     open.arrive(begin / BLOCK_LENGTH, this.#timers.now());
-    if (open.writesThrough) this.#writeThrough(open, begin, block, false);
+    if (open.writesThrough) this.#writes.write(open, begin, block);
     else open.keep(begin, block);
-    if (open.isWhole && open.pendingWrites === 0) this.#settle(open);
+    if (open.isWhole && open.pendingWrites === 0) this.#whole.settle(open);
   }
 
   /** Reads for an upload. A piece that is not verified (any more) is an 'io' failure. The answer comes later. */
@@ -148,29 +164,41 @@ export class StorageWrapper {
 
   /** While `held` no piece is opened, and whole ones wait in memory. `roomForPieces` follows when it is over. */
   hold(held: boolean): void {
-    this.#held = held;
-    if (held) return;
-    for (const open of this.#refused.splice(0)) this.#settle(open);
-    this.#events.roomForPieces();
+    if (this.#closing) return;
+    this.#whole.hold(held);
+    if (!held) this.#events.roomForPieces();
   }
 
   /** Gives the disk one of the pieces that wait for it, held or not. False when none waits. */
   retry(): boolean {
-    const open = this.#refused.shift();
-    if (open === undefined) return false;
-    this.#commit(open);
-    return true;
+    return !this.#closing && this.#whole.retry();
   }
 
-  /** Closes the storage and gives back all memory, once. What the disk has not answered for comes to nothing. */
+  /**
+   * Has the disk take the blocks of pieces that are not whole, if it takes any, for the next run to go on with them. Then
+   * closes the storage and gives back all memory, once. What else the disk has not answered for comes to nothing.
+   */
   close(answered: () => void): void {
     this.#closing = true;
     this.#memory.close();
-    this.#storage.close(() => {
-      for (const open of this.#open.values()) this.#giveBackSlot(open);
-      this.#open.clear();
-      answered();
-    });
+    this.#closeStorage = () => {
+      this.#closeStorage = null;
+      this.#storage.close(() => {
+        for (const open of this.#open.values()) this.#giveBackSlot(open);
+        this.#open.clear();
+        answered();
+      });
+    };
+    const keepsBlocks = !this.#abandoned && !this.#whole.isHeld;
+    for (const open of this.#open.values())
+      if (keepsBlocks && !open.writesThrough && !open.isWhole) this.#writes.spill(open);
+    if (this.#abandoned || this.#writes.length === 0) this.#closeStorage();
+  }
+
+  /** The torrent's tasks run no more: `close`, if it comes or came, waits for nothing but the storage. */
+  abandon(): void {
+    this.#abandoned = true;
+    this.#closeStorage?.();
   }
 
   /** Throws when an invariant is broken. For tests. */
@@ -187,38 +215,23 @@ export class StorageWrapper {
     return open;
   }
 
-  #settle(open: OpenPiece): void {
-    if (this.#held) this.#refused.push(open);
-    else this.#commit(open);
-  }
-
-  #commit(open: OpenPiece): void {
-    if (this.#closing) return;
-    const { piece, slot } = open;
-    if (slot === null) {
-      this.#storage.checkPiece(piece, (outcome) => this.#settled(open, outcome));
-      return;
-    }
-    const length = this.#layout.lengthOf(piece);
-    this.#memory.settling(length);
-    this.#storage.commitPiece(piece, slot, (outcome) => {
-      this.#memory.settled(length);
-      this.#settled(open, outcome);
-    });
-  }
-
   #settled(open: OpenPiece, outcome: CheckOutcome): void {
-    if (this.#open.get(open.piece) !== open) return;
+    if (this.#closing || this.#open.get(open.piece) !== open) return;
     if (open.damaged) {
       this.#written(open);
       return;
     }
     if (!outcome.ok) {
-      this.#refused.push(open);
+      this.#whole.refused(open);
       this.#events.diskFailed(outcome.failure);
       return;
     }
     const { piece, slot } = open;
+    const stale = outcome.matches ? [] : open.dropResumed();
+    if (stale.length > 0) {
+      this.#events.blocksStale(piece, stale);
+      return;
+    }
     // The events may ask for pieces, this one included, so it is closed first; its memory stays until they are over.
     this.#open.delete(piece);
     const data = slot === null ? null : slot.data.subarray(0, this.#layout.lengthOf(piece));
@@ -243,22 +256,17 @@ export class StorageWrapper {
     this.#memory.giveBack(slot);
   }
 
-  #writeThrough(open: OpenPiece, begin: number, block: Buffer, fromSlot: boolean): void {
-    const length = block.length;
-    open.pendingWrites += 1;
-    if (fromSlot) open.pendingSpills += 1;
-    this.#unwrittenLength += length;
-    this.#storage.writeBlock(open.piece, begin, block, (outcome) => {
-      open.pendingWrites -= 1;
-      if (fromSlot) open.pendingSpills -= 1;
-      this.#unwrittenLength -= length;
-      if (this.#open.get(open.piece) !== open) return;
-      if (!outcome.ok) {
-        open.damaged = true;
-        this.#events.diskFailed(outcome.failure);
-      }
-      this.#written(open);
-    });
+  #blockWritten(open: OpenPiece, failure: BtgetError | null): void {
+    if (this.#closing) {
+      if (this.#writes.length === 0) this.#closeStorage?.();
+      return;
+    }
+    if (this.#open.get(open.piece) !== open) return;
+    if (failure !== null) {
+      open.damaged = true;
+      this.#events.diskFailed(failure);
+    }
+    this.#written(open);
   }
 
   #written(open: OpenPiece): void {
@@ -268,33 +276,21 @@ export class StorageWrapper {
       this.#closePiece(open);
       this.#events.pieceDropped(open.piece);
     } else if (open.isWhole) {
-      this.#settle(open);
+      this.#whole.settle(open);
     }
   }
 
   #damage(open: OpenPiece): void {
     open.damaged = true;
-    const waits = this.#refused.indexOf(open);
-    if (waits !== -1) this.#refused.splice(waits, 1);
+    const waited = this.#whole.withdraw(open);
     // What is being hashed was whole, and comes back as refused or wrong.
-    if (open.pendingWrites === 0 && (waits !== -1 || !open.isWhole)) this.#written(open);
+    if (open.pendingWrites === 0 && (waited || !open.isWhole)) this.#written(open);
   }
 
   #spillIdlest(): void {
     const open = idlest(this.#open.values());
-    if (open !== undefined && this.#timers.now() - open.lastBlockAt >= this.#options.spillAfter) this.#spill(open);
-  }
-
-  #spill(open: OpenPiece): void {
-    const { piece, slot } = open;
-    if (slot === null) return;
-    // The slot is given back when the blocks are written: until then the disk holds copies of them in memory.
-    open.writesThrough = true;
-    for (let block = 0; block < open.blockCount; block += 1) {
-      if (!open.hasArrived(block)) continue;
-      const begin = block * BLOCK_LENGTH;
-      this.#writeThrough(open, begin, slot.data.subarray(begin, begin + this.#layout.blockLength(piece, block)), true);
-    }
+    if (open === undefined || this.#timers.now() - open.lastBlockAt < this.#options.spillAfter) return;
+    this.#writes.spill(open);
     if (open.pendingSpills === 0) this.#giveBackSlot(open);
   }
 }

@@ -23,6 +23,7 @@ import type { FileIdentity, FileSurvey } from '../disk/storage.js';
 import type { TorrentFile } from '../metainfo/metainfo.js';
 import { type PieceIndex, type PieceLayout, type PieceRun, piecesOfFile } from '../metainfo/piece-layout.js';
 import { Bitfield } from '../wire/bitfield.js';
+import type { Sums, UnfinishedPieces } from './block-sums.js';
 import type { JournalContents } from './read-journal.js';
 
 export interface BeliefOptions {
@@ -58,6 +59,8 @@ export interface Belief {
   readonly unknown: readonly PieceIndex[];
   /** Files that the journal knows as they are: ours, even those of which no piece is verified. */
   readonly known: ReadonlySet<number>;
+  /** Blocks that may be there of pieces that are not verified by then. They have to prove themselves. */
+  readonly unfinished: UnfinishedPieces;
 }
 
 export function believe(parts: BeliefParts, options: BeliefOptions): Belief {
@@ -80,14 +83,28 @@ export function believe(parts: BeliefParts, options: BeliefOptions): Belief {
   }
   const unknown = possible.filter((piece) => strange.has(piece) || (written.has(piece) && !said.has(piece)));
   const believed = possible.filter((piece) => said.has(piece) && !strange.has(piece));
-  if (contents.isClean) return { believed, doubted: [], unknown, known };
+  const unfinished = unfinishedIn(contents, layout);
+  if (contents.isClean) return { believed, doubted: [], unknown, known, unfinished };
   const doubted = doubtedOf(parts, believed, options.doubtLength);
   return {
     believed: believed.filter((piece) => !doubted.has(piece)),
     doubted: believed.filter((piece) => doubted.has(piece)),
     unknown,
     known,
+    unfinished,
   };
+}
+
+/** The blocks that a journal speaks of, but for those that there are none of. */
+export function unfinishedIn({ blocks }: JournalContents, layout: PieceLayout): UnfinishedPieces {
+  const unfinished = new Map<PieceIndex, Sums>();
+  for (const [number, sums] of blocks) {
+    const piece = layout.pieceIndex(number);
+    if (piece === undefined) continue;
+    const count = layout.blockCount(piece);
+    unfinished.set(piece, new Map([...sums].filter(([block]) => block < count)));
+  }
+  return unfinished;
 }
 
 function addRun(pieces: Bitfield, { first, end }: PieceRun): void {

@@ -13,6 +13,7 @@ import { crc32 } from '../base/crc32.js';
 import type { FileIdentity } from '../disk/storage.js';
 import type { InfoHash } from '../metainfo/metainfo.js';
 import type { PieceRun } from '../metainfo/piece-layout.js';
+import { SUM_LENGTH, type Sums } from './block-sums.js';
 
 /** How a file begins that is a journal of btget's, of whatever version; no other is ever written over or removed. */
 export const JOURNAL_MAGIC = Buffer.from('btget\r\n\x1a', 'latin1');
@@ -23,13 +24,17 @@ export const HEAD_LENGTH = 52;
 export const RECORD_OVERHEAD = 9;
 export const SEAL_LENGTH = 4;
 
-/** Kinds of records. 5 to 7 are kept for the blocks of unfinished pieces, the selection, and a magnet's metadata. */
-export const RECORD_KIND = { pieces: 1, files: 2, end: 3, written: 4 } as const;
+/** Kinds of records. 6 and 7 are kept for the selection and a magnet's metadata. */
+export const RECORD_KIND = { pieces: 1, files: 2, end: 3, written: 4, blocks: 5 } as const;
 /** First piece and one after the last, 4 bytes each. */
 export const RUN_LENGTH = 8;
 /** Index (4), length, change, inode and birth (8 each). */
 export const FILE_LENGTH = 36;
-/** No record has more runs, or more files; longer lists take several. */
+/** A piece, before its blocks. */
+export const BLOCKS_HEAD_LENGTH = 4;
+/** Number of a block in its piece (4), and its sum. */
+export const BLOCK_SUM_LENGTH = 4 + SUM_LENGTH;
+/** No record has more runs, files or blocks; longer lists take several. */
 export const MAX_ENTRIES = 10_000;
 
 /** Whose journal it is. */
@@ -47,6 +52,11 @@ export type JournalRecord =
   | { readonly kind: 'written'; readonly runs: readonly PieceRun[] }
   /** What these files, by index, were like when they were last flushed. */
   | { readonly kind: 'files'; readonly files: ReadonlyMap<number, FileIdentity> }
+  /**
+   * These blocks of a piece are on the disk, flushed, besides those that were named before. With none: what was said of
+   * blocks of this piece holds no more.
+   */
+  | { readonly kind: 'blocks'; readonly piece: number; readonly sums: Sums }
   /** Everything has been flushed, and nothing is written to any file after this. The last record. */
   | { readonly kind: 'end' };
 
@@ -94,6 +104,7 @@ export function sealOf(bytes: Uint8Array, before: number): number {
 function bodiesOf(record: JournalRecord): { readonly kind: number; readonly body: Buffer }[] {
   if (record.kind === 'end') return [{ kind: RECORD_KIND.end, body: Buffer.alloc(0) }];
   if (record.kind === 'files') return parts([...record.files], RECORD_KIND.files, FILE_LENGTH, writeFile);
+  if (record.kind === 'blocks') return blockBodies(record.piece, record.sums);
   return parts(record.runs, RECORD_KIND[record.kind], RUN_LENGTH, writeRun);
 }
 
@@ -111,6 +122,19 @@ function parts<T>(
     cut.push({ kind, body });
   }
   return cut;
+}
+
+function blockBodies(piece: number, sums: Sums): { readonly kind: number; readonly body: Buffer }[] {
+  const head = Buffer.alloc(BLOCKS_HEAD_LENGTH);
+  head.writeUInt32BE(piece);
+  const bodies = parts([...sums], RECORD_KIND.blocks, BLOCK_SUM_LENGTH, writeSum);
+  if (bodies.length === 0) return [{ kind: RECORD_KIND.blocks, body: head }];
+  return bodies.map(({ kind, body }) => ({ kind, body: Buffer.concat([head, body]) }));
+}
+
+function writeSum([block, sum]: readonly [number, number], into: Buffer, begin: number): void {
+  into.writeUInt32BE(block, begin);
+  into.writeUIntBE(sum, begin + 4, SUM_LENGTH);
 }
 
 function writeRun({ first, end }: PieceRun, into: Buffer, begin: number): void {

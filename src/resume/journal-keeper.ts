@@ -7,11 +7,15 @@ import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import { DEFAULT_BELIEF_OPTIONS } from './belief.js';
 import type { JournalOwner, JournalRecord } from './journal-format.js';
 import { JournalWriter } from './journal-writer.js';
+import { KeptBlocks } from './kept-blocks.js';
 import { KeptState, runsOf } from './kept-state.js';
+import type { StartingPoint } from './starting-point.js';
 
 export interface JournalKeeperOptions {
   /** Nothing that was written waits longer than this before it is flushed, but for a flush that is under way. */
   readonly interval: Millis;
+  /** Nothing that was verified waits longer than this for a flush that is under way before it is named as written. */
+  readonly patience: Millis;
   /** Nor does more than this wait. Bytes. */
   readonly length: number;
   /** A journal that is shorter than this is not made shorter. Bytes. */
@@ -21,7 +25,9 @@ export interface JournalKeeperOptions {
 }
 
 export const DEFAULT_JOURNAL_KEEPER_OPTIONS: JournalKeeperOptions = {
-  interval: 1_000,
+  // Together they are less than the second of which a kill may cost the pieces: writing it down takes a moment too.
+  interval: 500,
+  patience: 250,
   length: 16 * 1024 * 1024,
   minLength: 256 * 1024,
   newestLength: DEFAULT_BELIEF_OPTIONS.doubtLength,
@@ -37,17 +43,6 @@ export interface JournalKeeperParts {
   readonly warned: (code: string, message: string) => void;
 }
 
-/** What a torrent starts with. */
-export interface StartingPoint {
-  /** Whether a journal is written at once. False where there is nothing to say. */
-  readonly rewrites: boolean;
-  readonly verified: readonly PieceIndex[];
-  /** What the files were like when their pieces were believed or hashed, by index. */
-  readonly files: ReadonlyMap<number, FileIdentity>;
-  /** Files with pieces that were right on the disk, but that nobody is known to have flushed. */
-  readonly unflushed: readonly number[];
-}
-
 /**
  * Writes down what is on the disk, in batches: what came is flushed, and only then is it spoken of as being there. One
  * batch is under way at a time. On a disk that is slower than the network each becomes longer than the one before, so
@@ -60,6 +55,7 @@ export class JournalKeeper {
   readonly #parts: JournalKeeperParts;
   readonly #options: JournalKeeperOptions;
   #state: KeptState;
+  readonly #blocks = new KeptBlocks();
   /** Null until it begins, and when the journal is no longer kept. */
   #writer: JournalWriter | null = null;
   /** Verified pieces that were written and are not known to be flushed, in the order of their coming. */
@@ -88,9 +84,13 @@ export class JournalKeeper {
    * Nothing may be written to the files before this has answered: what an older journal says holds only for files that
    * nobody has touched.
    */
-  begin({ rewrites, verified, files, unflushed }: StartingPoint, answered: () => void): void {
+  begin({ rewrites, verified, unfinished, files, unflushed }: StartingPoint, answered: () => void): void {
     const { timers, random, owner, file, warned } = this.#parts;
-    const snapshot = (): JournalRecord[] => [...this.#state.records(), ...this.#nameWritten()];
+    const snapshot = (): JournalRecord[] => [
+      ...this.#state.records(),
+      ...this.#blocks.records(),
+      ...this.#nameWritten(),
+    ];
     const failed = (failure: BtgetError): void => this.#giveUp(failure);
     const noRoom = ({ message }: BtgetError): void =>
       warned('no-journal', `the resume journal waits for room on the disk: ${message}`);
@@ -99,6 +99,7 @@ export class JournalKeeper {
       this.#options.minLength,
     );
     this.#state.begin(verified, files);
+    this.#blocks.begin(unfinished);
     this.#isBatching = true;
     const begun = (): void => {
       answered();
@@ -150,8 +151,21 @@ export class JournalKeeper {
   /** The piece is verified and written. */
   pieceWritten(piece: PieceIndex): void {
     if (this.#writer === null) return;
+    this.#blocks.pieceVerified(piece);
     this.#unflushed.push(piece);
     this.#schedule();
+  }
+
+  /** A block of a piece that is not whole has been written; `sum` as in `sumOf`. */
+  blockWritten(piece: PieceIndex, block: number, sum: number): void {
+    if (this.#writer !== null) this.#blocks.blockWritten(piece, block, sum);
+  }
+
+  /** The blocks of the piece that have been written do not make the piece. */
+  pieceWrong(piece: PieceIndex): void {
+    if (this.#writer === null) return;
+    this.#blocks.pieceWrong(piece);
+    if (this.#blocks.hasNews) this.#schedule();
   }
 
   /** All is done, and nothing is left to seed: the journal goes when the torrent ends. */
@@ -178,7 +192,10 @@ export class JournalKeeper {
   #schedule(): void {
     if (this.#writer === null || this.#end !== null) return;
     if (this.#length >= this.#options.length && !this.#isBatching) this.#writeBatch([]);
-    else this.#next ??= this.#parts.timers.addTask(() => this.#tick(), this.#options.interval);
+    else {
+      const { interval, patience } = this.#options;
+      this.#next ??= this.#parts.timers.addTask(() => this.#tick(), this.#isBatching ? patience : interval);
+    }
   }
 
   #tick(): void {
@@ -192,13 +209,14 @@ export class JournalKeeper {
   }
 
   get #hasMore(): boolean {
-    return this.#length > 0 || this.#unflushed.length > 0;
+    return this.#length > 0 || this.#unflushed.length > 0 || this.#blocks.hasNews;
   }
 
   /** Flushes what came, and then writes of it. */
   #writeBatch(last: readonly JournalRecord[]): void {
     const count = this.#unflushed.length;
     this.#length = 0;
+    this.#blocks.flushing();
     this.#isBatching = true;
     if (count > 0) this.#schedule();
     this.#flush([], (flushed) => {
@@ -208,7 +226,7 @@ export class JournalKeeper {
       const records: JournalRecord[] = [];
       if (flushed.size > 0) records.push({ kind: 'files', files: flushed });
       if (pieces.length > 0) records.push({ kind: 'pieces', runs: runsOf(pieces) });
-      records.push(...last);
+      records.push(...this.#blocks.flushed(), ...last);
       if (records.length === 0 || this.#writer === null) this.#batchEnded();
       else this.#writer.append(records, true, () => this.#batchEnded());
     });

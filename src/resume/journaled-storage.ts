@@ -8,12 +8,19 @@ import type {
   SurveyOutcome,
   SyncOutcome,
 } from '../disk/storage.js';
-import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
+import { sumOf } from './block-sums.js';
 
 /** What hears of everything that is written. */
 export interface WriteJournal {
   bytesWritten(length: number): void;
   pieceWritten(piece: PieceIndex): void;
+  /** Whether it hears of blocks. */
+  readonly keepsBlocks: boolean;
+  /** `sum` as in `sumOf`. */
+  blockWritten(piece: PieceIndex, block: number, sum: number): void;
+  /** What was written of the piece is not the piece. */
+  pieceWrong(piece: PieceIndex): void;
   /** The last word: nothing is written after it. */
   end(answered: () => void): void;
   /** The disk has ended all that was under way. */
@@ -50,8 +57,13 @@ export class JournaledStorage implements Storage {
 
   writeBlock(piece: PieceIndex, begin: number, data: Buffer, answered: (outcome: DoneOutcome) => void): void {
     const { length } = data;
+    const block = begin / BLOCK_LENGTH;
+    const isBlock = Number.isInteger(block) && length === this.#layout.blockLength(piece, block);
+    // The memory is the caller's again before the answer comes.
+    const sum = isBlock && this.#journal.keepsBlocks ? sumOf(data) : null;
     const told = this.#untilClosed(answered);
     this.#storage.writeBlock(piece, begin, data, (outcome) => {
+      if (outcome.ok && sum !== null) this.#journal.blockWritten(piece, block, sum);
       if (outcome.ok) this.#journal.bytesWritten(length);
       told(outcome);
     });
@@ -62,6 +74,7 @@ export class JournaledStorage implements Storage {
     this.#storage.checkPiece(piece, (outcome) => {
       // A piece that was written block by block is whole by this.
       if (outcome.ok && outcome.matches) this.#journal.pieceWritten(piece);
+      else if (outcome.ok) this.#journal.pieceWrong(piece);
       told(outcome);
     });
   }

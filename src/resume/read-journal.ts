@@ -3,7 +3,10 @@
 import { crc32 } from '../base/crc32.js';
 import type { FileIdentity } from '../disk/storage.js';
 import type { PieceRun } from '../metainfo/piece-layout.js';
+import { SUM_LENGTH, type Sums } from './block-sums.js';
 import {
+  BLOCK_SUM_LENGTH,
+  BLOCKS_HEAD_LENGTH,
   FILE_LENGTH,
   HEAD_LENGTH,
   JOURNAL_MAGIC,
@@ -26,6 +29,8 @@ export interface JournalContents {
   readonly written: readonly PieceRun[];
   /** What the files that hold them were like when they were last flushed, by index. */
   readonly files: ReadonlyMap<number, FileIdentity>;
+  /** Sums of blocks that were on the disk, by piece and by their number in it; some pieces may be verified since. */
+  readonly blocks: ReadonlyMap<number, Sums>;
   /** Whoever wrote it ended well: the files are as it says, to the nanosecond. */
   readonly isClean: boolean;
 }
@@ -33,13 +38,18 @@ export interface JournalContents {
 // A piece is written down again when it was lost and came a second time. Many times over is somebody's attempt to keep us
 // busy: a few megabytes could name two million pieces a million times.
 const MAX_TIMES = 16;
+// So are more blocks than 16 GiB of unfinished pieces have.
+const MAX_BLOCKS = 1_000_000;
 
 interface Reading {
   readonly runs: PieceRun[];
   readonly written: PieceRun[];
   readonly files: Map<number, FileIdentity>;
+  readonly blocks: Map<number, Map<number, number>>;
   /** Pieces in all runs. */
   pieces: number;
+  /** Blocks in all records, those that hold no more included. */
+  blockCount: number;
 }
 
 /** Whether whatever lies there is a journal of btget's, even a broken one or one of another version. */
@@ -53,7 +63,14 @@ export function isJournal(bytes: Buffer): boolean {
  */
 export function readJournal(bytes: Buffer, owner: JournalOwner): JournalContents | null {
   if (!isHeadOf(bytes, owner)) return null;
-  const reading: Reading = { runs: [], written: [], files: new Map(), pieces: 0 };
+  const reading: Reading = {
+    runs: [],
+    written: [],
+    files: new Map(),
+    blocks: new Map(),
+    pieces: 0,
+    blockCount: 0,
+  };
   let seal = lastSeal(bytes.subarray(0, HEAD_LENGTH));
   let begin = HEAD_LENGTH;
   let ended = false;
@@ -64,8 +81,8 @@ export function readJournal(bytes: Buffer, owner: JournalOwner): JournalContents
     begin += record.length;
     ended = record[4] === RECORD_KIND.end;
   }
-  const { runs, written, files } = reading;
-  return { runs, written, files, isClean: ended && begin === bytes.length };
+  const { runs, written, files, blocks } = reading;
+  return { runs, written, files, blocks, isClean: ended && begin === bytes.length };
 }
 
 function isHeadOf(bytes: Buffer, { infoHash, pieceCount, fileCount }: JournalOwner): boolean {
@@ -108,7 +125,25 @@ function takeRecord(record: Buffer, owner: JournalOwner, reading: Reading): bool
     for (const [index, identity] of files) reading.files.set(index, identity);
     return true;
   }
+  if (record[4] === RECORD_KIND.blocks) return takeBlocks(body, owner, reading);
   return false;
+}
+
+function takeBlocks(body: Buffer, owner: JournalOwner, reading: Reading): boolean {
+  if (body.length < BLOCKS_HEAD_LENGTH) return false;
+  const piece = body.readUInt32BE(0);
+  if (piece >= owner.pieceCount) return false;
+  if (body.length === BLOCKS_HEAD_LENGTH) {
+    reading.blocks.delete(piece);
+    return true;
+  }
+  const sums = entriesOf(body.subarray(BLOCKS_HEAD_LENGTH), BLOCK_SUM_LENGTH, sumAt);
+  reading.blockCount += sums?.length ?? 0;
+  if (sums === null || reading.blockCount > MAX_BLOCKS) return false;
+  const known = reading.blocks.get(piece) ?? new Map<number, number>();
+  for (const [block, sum] of sums) known.set(block, sum);
+  reading.blocks.set(piece, known);
+  return true;
 }
 
 function entriesOf<T>(body: Buffer, length: number, entryAt: (body: Buffer, begin: number) => T): T[] | null {
@@ -119,6 +154,10 @@ function entriesOf<T>(body: Buffer, length: number, entryAt: (body: Buffer, begi
 
 function runAt(body: Buffer, begin: number): PieceRun {
   return { first: body.readUInt32BE(begin), end: body.readUInt32BE(begin + 4) };
+}
+
+function sumAt(body: Buffer, begin: number): readonly [number, number] {
+  return [body.readUInt32BE(begin), body.readUIntBE(begin + 4, SUM_LENGTH)];
 }
 
 function fileAt(body: Buffer, begin: number): readonly [number, FileIdentity] {

@@ -4,7 +4,8 @@ import type { FoundJournal, JournalFile } from '../disk/journal-file.js';
 import type { DoneOutcome, FileIdentity, FileSurvey } from '../disk/storage.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { filesOfPieces, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
-import { type Belief, believe, DEFAULT_BELIEF_OPTIONS } from './belief.js';
+import { type Belief, believe, DEFAULT_BELIEF_OPTIONS, unfinishedIn } from './belief.js';
+import type { UnfinishedPieces } from './block-sums.js';
 import type { JournalOwner } from './journal-format.js';
 import type { JournalKeeper } from './journal-keeper.js';
 import type { WriteJournal } from './journaled-storage.js';
@@ -36,6 +37,8 @@ export interface Findings {
   /** What each file was like before it was looked at; null for one that is not there or not ours. */
   readonly files: readonly (FileIdentity | null)[];
   readonly verified: readonly PieceIndex[];
+  /** Blocks of other pieces that are there and have proved it. */
+  readonly unfinished: UnfinishedPieces;
   /** Those of them that were hashed without any journal's word that they had been flushed. */
   readonly unflushed: readonly PieceIndex[];
 }
@@ -45,6 +48,7 @@ export class Resume implements WriteJournal {
   readonly #parts: ResumeParts;
   #found: FoundJournal | null = null;
   #keepsJournal: boolean;
+  #isStarted = false;
 
   constructor(parts: ResumeParts) {
     this.#parts = parts;
@@ -75,17 +79,18 @@ export class Resume implements WriteJournal {
   /** What to make of what is there. `possible` are the pieces that the files are long enough for. */
   believe(survey: readonly FileSurvey[], possible: readonly PieceIndex[]): Belief {
     const { metainfo, layout, owner, random, partNames, trustsJournal } = this.#parts;
-    const contents = this.#found === null || !trustsJournal ? null : readJournal(this.#found.bytes, owner);
-    if (this.#found === null || contents === null) {
-      return { believed: [], doubted: [], unknown: possible, known: new Set() };
-    }
+    const nothing = { believed: [], doubted: [], unknown: possible, known: new Set<number>(), unfinished: new Map() };
+    const contents = this.#found === null ? null : readJournal(this.#found.bytes, owner);
+    if (this.#found === null || contents === null) return nothing;
+    // Blocks are looked at one by one in any case.
+    if (!trustsJournal) return { ...nothing, unfinished: unfinishedIn(contents, layout) };
     const { files } = metainfo;
     const writtenAt = this.#found.changedAt;
     return believe({ files, layout, random, survey, possible, contents, writtenAt, partNames }, DEFAULT_BELIEF_OPTIONS);
   }
 
   /** Nothing may be written to the files before this has answered. */
-  begin({ files, verified, unflushed }: Findings, answered: () => void): void {
+  begin({ files, verified, unfinished, unflushed }: Findings, answered: () => void): void {
     const { keeper, file, metainfo, layout, seeds, warned } = this.#parts;
     if (this.#found !== null && !isJournal(this.#found.bytes)) {
       this.#keepsJournal = false;
@@ -99,12 +104,12 @@ export class Resume implements WriteJournal {
     this.#found = null;
     if (verified.length === layout.pieceCount && !seeds) {
       // Nothing is to come, and the journal goes when the last file has its name.
-      keeper.begin({ rewrites: false, verified: [], files: new Map(), unflushed: [] }, answered);
+      keeper.begin({ rewrites: false, verified: [], unfinished, files: new Map(), unflushed: [] }, answered);
       return;
     }
     const rewrites = exists || verified.length > 0;
     const ofFiles = filesOfPieces(metainfo.files, layout, new Set(unflushed));
-    keeper.begin({ rewrites, verified, files: identitiesOf(files), unflushed: ofFiles }, answered);
+    keeper.begin({ rewrites, verified, unfinished, files: identitiesOf(files), unflushed: ofFiles }, answered);
   }
 
   /** As `begin`, when some of what was verified is gone. */
@@ -118,7 +123,13 @@ export class Resume implements WriteJournal {
 
   /** The torrent begins to exchange pieces. */
   started(): void {
+    this.#isStarted = true;
     this.#parts.hold.started();
+  }
+
+  /** What is written before the torrent begins to exchange pieces may be zeros that take the room of what is to come. */
+  get keepsBlocks(): boolean {
+    return this.#isStarted && this.#keepsJournal;
   }
 
   bytesWritten(length: number): void {
@@ -127,6 +138,14 @@ export class Resume implements WriteJournal {
 
   pieceWritten(piece: PieceIndex): void {
     this.#parts.keeper.pieceWritten(piece);
+  }
+
+  blockWritten(piece: PieceIndex, block: number, sum: number): void {
+    this.#parts.keeper.blockWritten(piece, block, sum);
+  }
+
+  pieceWrong(piece: PieceIndex): void {
+    this.#parts.keeper.pieceWrong(piece);
   }
 
   /** All is done, and nothing is left to seed. */

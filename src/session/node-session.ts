@@ -1,28 +1,37 @@
 import type { Worker } from 'node:worker_threads';
 import { systemRandom } from '../base/system-random.js';
 import { findDestinations } from '../discovery/http-destination.js';
-import { DEFAULT_FETCH_OPTIONS } from '../discovery/http-fetch.js';
+import { DEFAULT_FETCH_OPTIONS, GATEWAY_FETCH_OPTIONS, httpFetch } from '../discovery/http-fetch.js';
 import { HttpTrackerClient } from '../discovery/http-tracker-client.js';
+import { LocalDiscovery } from '../discovery/lsd/local-discovery.js';
+import { DEFAULT_LSD_OPTIONS } from '../discovery/lsd/lsd-options.js';
+import { PortMapper } from '../discovery/port-mapping/port-mapper.js';
+import { DEFAULT_PORT_MAPPING_OPTIONS } from '../discovery/port-mapping/port-mapping-options.js';
 import { SchemeTrackerClient } from '../discovery/scheme-tracker-client.js';
 import { UdpTrackerClient } from '../discovery/udp-tracker-client.js';
 import { DEFAULT_UDP_TRACKER_OPTIONS } from '../discovery/udp-tracker-options.js';
 import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../disk/file-disk.js';
 import { createSlotPool, DEFAULT_SLOT_POOL_OPTIONS } from '../disk/slot-pool.js';
 import { resolveBind } from '../net/node-bind.js';
+import { findGateways } from '../net/node-gateways.js';
+import { multicastPlaces } from '../net/node-multicast.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../net/node-raw-server.js';
+import { nodeDhtMeans } from './node-dht-means.js';
 import { Session } from './session.js';
 import type { SessionOptions } from './session-options.js';
 
 /**
  * A session over real sockets, the real disk and real trackers. Throws a 'usage' failure when `bind` names no address of
  * this machine. `gotException` is told of bugs outside every torrent. Nothing is opened until the session is used, and
- * after `stop` has answered nothing of it keeps the process alive. `writer`: see `FileDiskOptions`.
+ * after `stop` has answered nothing of it keeps the process alive. `writer`: see `FileDiskOptions`. `noted` is told
+ * what goes wrong that no torrent suffers from.
  */
 export function createNodeSession(
   options: SessionOptions,
   userAgent: string,
   gotException: (error: unknown) => void,
   writer: Worker | null = null,
+  noted: (message: string) => void = () => undefined,
 ): Session {
   const bind = options.bind === null ? null : resolveBind(options.bind);
   const rawServer = new NodeRawServer({ ...DEFAULT_NODE_RAW_SERVER_OPTIONS, bindAddresses: bind, gotException });
@@ -30,6 +39,20 @@ export function createNodeSession(
   const http = new HttpTrackerClient(rawServer, { ...DEFAULT_FETCH_OPTIONS, userAgent, bind });
   const udpOptions = { ...DEFAULT_UDP_TRACKER_OPTIONS, bind, findDestinations };
   const udp = new UdpTrackerClient(rawServer, systemRandom, udpOptions);
+  const lsd = new LocalDiscovery({
+    rawServer,
+    random: systemRandom,
+    multicastPlaces: () => multicastPlaces(bind),
+    options: DEFAULT_LSD_OPTIONS,
+  });
+  const portMapper = new PortMapper({
+    rawServer,
+    random: systemRandom,
+    findGateways: () => findGateways(bind),
+    askGateway: (url, post, answered) =>
+      httpFetch(url, { ...GATEWAY_FETCH_OPTIONS, userAgent, bind, post }, rawServer, answered),
+    options: DEFAULT_PORT_MAPPING_OPTIONS,
+  });
   return new Session(
     {
       rawServer,
@@ -39,11 +62,14 @@ export function createNodeSession(
       openTarget: (targetOptions) => disk.openTarget(targetOptions),
       trackerClient: new SchemeTrackerClient(http, udp),
       client: userAgent,
-      peerSources: [],
+      dht: options.useDht ? nodeDhtMeans({ timers: rawServer, bind, noted }, options) : null,
+      portMapper: options.usePortMapping && options.listen ? portMapper : null,
+      peerSources: options.useLsd && options.listen ? [lsd.createSource] : [],
       close: (answered) =>
         disk.close(() => {
           http.close();
           udp.close();
+          lsd.close();
           rawServer.close();
           answered();
         }),

@@ -6,15 +6,30 @@ export interface SessionOptions {
   readonly listen: boolean;
   /** The address or interface that every socket uses, or null for any. */
   readonly bind: string | null;
+  /** Find peers in the own network, and be found there (BEP 14). Only who listens does. */
+  readonly useLsd: boolean;
+  /** Ask the gateway to let peers in. Only who listens does. */
+  readonly usePortMapping: boolean;
   /** Bytes a second for the process; null for no limit. */
   readonly maxDownload: number | null;
   readonly maxUpload: number | null;
+  /** Find peers in the DHT, and be found there; never for private torrents. */
+  readonly useDht: boolean;
+  /** Where to enter the DHT besides the public routers, which are not asked behind a loopback fence. Names or IP literals. */
+  readonly dhtNodes: readonly { readonly host: string; readonly port: number }[];
+  /** The file in which whom we know in the DHT outlives the process; null for none. Not used behind a loopback fence. */
+  readonly dhtState: string | null;
 }
 
 export const DEFAULT_SESSION_OPTIONS: SessionOptions = {
   port: { first: 6881, last: 6999 },
   listen: true,
   bind: null,
+  useLsd: true,
+  usePortMapping: true,
   maxDownload: null,
   maxUpload: null,
+  useDht: true,
+  dhtNodes: [],
+  dhtState: null,
 };

@@ -6,8 +6,10 @@
 import { toHex } from '../base/bytes.js';
 import { BtgetError } from '../base/failure.js';
 import type { Random } from '../base/random.js';
+import type { DhtStatus } from '../discovery/dht/dht-node.js';
 import { OwnAddresses } from '../discovery/own-addresses.js';
 import type { CreatePeerSource } from '../discovery/peer-source.js';
+import type { PortMapping } from '../discovery/port-mapping/port-mapper.js';
 import type { TrackerClient } from '../discovery/tracker-client.js';
 import type { OpenStorage, SlotPool } from '../disk/storage.js';
 import type { OpenTarget } from '../disk/target.js';
@@ -21,9 +23,19 @@ import { Torrent } from '../torrent/torrent.js';
 import type { TorrentOptions } from '../torrent/torrent-options.js';
 import type { RefusalCode } from '../wire/refusal.js';
 import { encodeReserved } from '../wire/reserved.js';
+import type { DhtMeans } from './dht-means.js';
 import { createPeerId } from './peer-id.js';
 import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from './port-listener.js';
+import { SessionDht } from './session-dht.js';
 import type { SessionOptions } from './session-options.js';
+
+/** Has the gateway let our port in. */
+export interface OpensPort {
+  begin(port: number): void;
+  state(): readonly PortMapping[];
+  /** Has it closed again; answers once, later, within a bounded time. */
+  stop(answered: () => void): void;
+}
 
 /** What a session stands on. */
 export interface SessionParts {
@@ -34,6 +46,10 @@ export interface SessionParts {
   readonly openTarget: OpenTarget;
   readonly trackerClient: TrackerClient;
   readonly peerSources: readonly CreatePeerSource[];
+  /** Null: do without the DHT. */
+  readonly dht: DhtMeans | null;
+  /** Null: no gateway is asked. */
+  readonly portMapper: OpensPort | null;
   /** Our name and version, as trackers and peers show it. */
   readonly client: string;
   /** Ends the workers and the loop, when every torrent has ended. */
@@ -45,7 +61,8 @@ export type ListenAnswer =
   | { readonly ok: false; readonly failure: BtgetError };
 
 /** What peers are told that we speak. */
-const OUR_RESERVED = encodeReserved(['extended', 'fast']);
+const RESERVED = encodeReserved(['extended', 'fast']);
+const RESERVED_WITH_DHT = encodeReserved(['extended', 'fast', 'dht']);
 
 export class Session {
   readonly #parts: SessionParts;
@@ -58,6 +75,7 @@ export class Session {
   readonly #downloadLimiter: RateLimiter;
   readonly #sendMemory: SendMemory;
   readonly #ownAddresses = new OwnAddresses();
+  readonly #dht: SessionDht | null;
   /** Where we say that we listen, though we may not: trackers refuse announces without a port. */
   #port: number;
 
@@ -70,6 +88,8 @@ export class Session {
     this.#uploadLimiter = new RateLimiter(rawServer, options.maxUpload, DEFAULT_RATE_LIMITER_OPTIONS);
     this.#downloadLimiter = new RateLimiter(rawServer, options.maxDownload, DEFAULT_RATE_LIMITER_OPTIONS);
     this.#sendMemory = new SendMemory(rawServer, DEFAULT_SEND_MEMORY_OPTIONS);
+    const dhtParts = { rawServer, random, listens: options.listen, firstPort: options.port.first };
+    this.#dht = parts.dht === null ? null : new SessionDht({ ...dhtParts, means: parts.dht });
     this.#portListener = new PortListener({
       rawServer,
       encoderFor: (infoHash) => this.#torrents.get(toHex(infoHash))?.encoder,
@@ -83,6 +103,11 @@ export class Session {
     return this.#portListener.refusals;
   }
 
+  /** What our node in the DHT knows, or null: there is none, or no torrent has needed it yet. */
+  dhtStatus(): DhtStatus | null {
+    return this.#dht?.status() ?? null;
+  }
+
   /** Listens for peers on the first free port of the range. */
   listen(answered: (outcome: ListenAnswer) => void): void {
     const { first, last } = this.#options.port;
@@ -90,6 +115,7 @@ export class Session {
       if (outcome.ok) {
         const { address } = outcome.listener;
         if ('port' in address) this.#port = address.port;
+        this.#parts.portMapper?.begin(this.#port);
         answered({ ok: true, port: this.#port });
         return;
       }
@@ -100,11 +126,18 @@ export class Session {
     });
   }
 
+  /** What came of asking the gateways of our network to let peers in: one of each family at the most. */
+  portMapping(): readonly PortMapping[] {
+    return this.#parts.portMapper?.state() ?? [];
+  }
+
   /** Begins a torrent: its data is checked first, then it downloads or seeds until `stop`. Throws a 'usage' failure when it has no such file as is selected. */
   addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): Torrent {
     const key = toHex(metainfo.infoHash);
     if (this.#torrents.has(key)) throw new BtgetError('target-busy', `${metainfo.name} is given twice`);
     const { rawServer, random, slots, openStorage, openTarget, trackerClient, peerSources, client } = this.#parts;
+    // BEP 27: a private torrent neither uses the DHT nor is it known there.
+    const dht = metainfo.private ? null : this.#dht;
     const torrent = new Torrent(
       {
         rawServer,
@@ -113,13 +146,18 @@ export class Session {
         openStorage,
         openTarget,
         trackerClient,
-        peerSources,
+        peerSources: dht === null ? peerSources : [...peerSources, dht.createSource(metainfo.nodes)],
+        ownNode: dht,
         halfOpen: this.#halfOpen,
         uploadLimiter: this.#uploadLimiter,
         downloadLimiter: this.#downloadLimiter,
         sendMemory: this.#sendMemory,
         ownAddresses: this.#ownAddresses,
-        identity: { infoHash: metainfo.infoHash, myId: this.#peerId, reserved: OUR_RESERVED },
+        identity: {
+          infoHash: metainfo.infoHash,
+          myId: this.#peerId,
+          reserved: dht === null ? RESERVED : RESERVED_WITH_DHT,
+        },
         client,
         port: this.#port,
       },
@@ -135,12 +173,16 @@ export class Session {
   /** Stops every torrent (each tells its trackers), then ends every socket, worker and timer. Answers once. */
   stop(answered: () => void): void {
     this.#portListener.close();
-    let running = this.#torrents.size;
+    const { portMapper } = this.#parts;
+    let running = this.#torrents.size + 2;
     const oneStopped = (): void => {
       running -= 1;
-      if (running <= 0) this.#parts.close(answered);
+      if (running === 0) this.#parts.close(answered);
     };
-    if (running === 0) oneStopped();
+    if (this.#dht === null) oneStopped();
+    else this.#dht.stop(oneStopped);
+    if (portMapper === null) oneStopped();
+    else portMapper.stop(oneStopped);
     // A task for each: a thousand of them take longer than the loop should be held.
     for (const torrent of this.#torrents.values()) this.#parts.rawServer.addTask(() => torrent.stop(oneStopped), 0);
   }

@@ -11,6 +11,7 @@ import { FAST_NOT_ANNOUNCED, type FastExtension } from './fast-extension.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
 import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
 import { leastUseful } from './least-useful.js';
+import type { NodePorts } from './node-ports.js';
 import type { Peer } from './peer.js';
 import type { PeerConnection, PeerEvents } from './peer-connection.js';
 import type { Uploader } from './uploader.js';
@@ -47,6 +48,8 @@ export interface ConnecterParts {
   readonly downloader: Downloader;
   readonly choker: Choker<Peer>;
   readonly extensions: Extensions;
+  /** Null where the DHT is not spoken of. */
+  readonly nodePorts: NodePorts | null;
   readonly fast: FastExtension;
   /** How well a peer suits us: of equals the lower gives way to a newcomer (BEP 40). */
   readonly rank: (address: PeerAddress) => number;
@@ -75,7 +78,7 @@ export class Connecter implements PeerEvents {
   }
 
   connectionMade(connection: PeerConnection): void {
-    const { timers, uploader, downloader, choker, extensions, fast } = this.#parts;
+    const { timers, uploader, downloader, choker, extensions, fast, nodePorts } = this.#parts;
     const now = timers.now();
     const peer: Peer = {
       connection,
@@ -89,6 +92,7 @@ export class Connecter implements PeerEvents {
     const first = fast.firstMessage(connection);
     if (first !== null) connection.send([first]);
     extensions.connectionMade(connection);
+    nodePorts?.connectionMade(connection);
     choker.peerJoined(peer);
   }
 
@@ -217,6 +221,8 @@ export class Connecter implements PeerEvents {
         return download.gotPiece(message.piece, message.begin, message.block);
       case 'extended':
         return this.#parts.extensions.gotMessage(peer.connection, message.id, message.payload);
+      case 'port':
+        return this.#parts.nodePorts?.gotPort(peer.connection, message.port) ?? JUNK;
       case 'haveAll':
       case 'haveNone': {
         const has = this.#parts.fast.allOrNothing(peer, message.type);
@@ -226,8 +232,6 @@ export class Connecter implements PeerEvents {
       case 'reject':
       case 'allowedFast':
         return this.#parts.fast.gotMessage(peer, message);
-      // What we never offered is of no more use than what we do not know.
-      case 'port':
       case 'unknown':
         return JUNK;
     }

@@ -138,6 +138,17 @@ export class Downloader implements DownloadOwner {
     this.#wakeSoon();
   }
 
+  /** These blocks of a piece that we lack are there from an earlier run. */
+  resumePiece(piece: PieceIndex, blocks: readonly number[]): void {
+    this.#parts.requests.resumePiece(piece, blocks);
+  }
+
+  /** They make the piece wrong, or others do: they come again, and only then somebody may be to blame. */
+  blocksStale(piece: PieceIndex, blocks: readonly number[]): void {
+    this.#parts.requests.loseBlocks(piece, blocks);
+    this.#wakeSoon();
+  }
+
   /** There is memory for pieces again. */
   roomForPieces(): void {
     this.#wakeSoon();

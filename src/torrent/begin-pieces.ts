@@ -1,14 +1,16 @@
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+import type { UnfinishedPieces } from '../resume/block-sums.js';
 import type { JoinedSwarm } from './join-swarm.js';
 import type { TorrentOptions } from './torrent-options.js';
 import type { WantedContent } from './wanted-content.js';
 
 /** Tells whoever keeps count of the pieces which are there, and which are wanted. Who only seeds wants no others. */
 export function beginPieces(
-  { store, picker }: Pick<JoinedSwarm, 'store' | 'picker'>,
+  { store, picker, downloader }: Pick<JoinedSwarm, 'store' | 'picker' | 'downloader'>,
   layout: PieceLayout,
   content: WantedContent,
   verified: readonly PieceIndex[],
+  unfinished: UnfinishedPieces,
   mode: TorrentOptions['mode'],
 ): void {
   for (const piece of verified) {
@@ -20,4 +22,5 @@ export function beginPieces(
     store.setWanted(piece, false);
     picker.setWanted(piece, false);
   }
+  for (const [piece, sums] of unfinished) if (content.hasPiece(piece)) downloader.resumePiece(piece, [...sums.keys()]);
 }

@@ -41,6 +41,7 @@ export function createPeerSources(parts: PeerSourcesParts): PeerSource {
     timers,
     random,
     isComplete: () => swarm.store.amountLeft === 0,
+    hasPeers: () => swarm.encoder.howManyConnections() > 0,
     startConnection: (address: PeerAddress) => swarm.encoder.startConnection(address, null),
   };
   return new PeerSources([rerequester, ...others.map((create) => create(seeking))]);

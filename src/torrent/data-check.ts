@@ -5,6 +5,7 @@ import { filesOfPieces, type PieceIndex, type PieceLayout, piecesOfFile } from '
 import { SharedPieces } from '../metainfo/shared-pieces.js';
 import { DEFAULT_INITIAL_CHECK_OPTIONS, InitialCheck } from '../pieces/initial-check.js';
 import type { Belief } from '../resume/belief.js';
+import type { UnfinishedPieces } from '../resume/block-sums.js';
 import { Bitfield } from '../wire/bitfield.js';
 import { piecesToCheck } from './adoption.js';
 import type { WantedContent } from './wanted-content.js';
@@ -32,6 +33,8 @@ export interface CheckedData {
   readonly known: ReadonlySet<number>;
   /** Files with pieces that nobody wants and nobody looked at. */
   readonly skipped: ReadonlySet<number>;
+  /** Blocks that may be there of pieces that are not verified. */
+  readonly unfinished: UnfinishedPieces;
 }
 
 export type DataCheckOutcome = CheckedData | { readonly ok: false; readonly failure: BtgetError };
@@ -100,6 +103,7 @@ export class DataCheck {
       believed: said.believed.filter(isSure),
       doubted: said.doubted.filter(isSure),
       unknown: possible.filter((piece) => !isSure(piece) || (unknown.has(piece) && !isSkipped(piece))),
+      unfinished: new Map([...said.unfinished].filter(([piece]) => isSure(piece) && content.hasPiece(piece))),
     };
   }
 
@@ -151,7 +155,7 @@ export class DataCheck {
     this.#check.start();
   }
 
-  #end({ believed, doubted }: Belief, known: ReadonlySet<number>): void {
+  #end({ believed, doubted, unfinished }: Belief, known: ReadonlySet<number>): void {
     const flushed = new Set([...believed, ...doubted]);
     this.#answered({
       ok: true,
@@ -160,6 +164,7 @@ export class DataCheck {
       unflushed: [...this.#verified].filter((piece) => !flushed.has(piece)),
       known,
       skipped: this.#skipped,
+      unfinished: new Map([...unfinished].filter(([piece]) => !this.#verified.has(piece))),
     });
   }
 }

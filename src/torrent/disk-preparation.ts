@@ -2,7 +2,8 @@
 import type { BtgetError } from '../base/failure.js';
 import type { DiskRoom, DoneOutcome, Storage } from '../disk/storage.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
-import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
+import type { UnfinishedPieces } from '../resume/block-sums.js';
 import { findBorderMoves, moveBorders } from './border-moves.js';
 import type { SurveyedFiles } from './data-check.js';
 import { preallocate } from './preallocation.js';
@@ -34,6 +35,7 @@ export function prepareDisk(
   parts: DiskPreparationParts,
   survey: SurveyedFiles,
   found: ReadonlySet<PieceIndex>,
+  unfinished: UnfinishedPieces,
   answered: (outcome: DiskPreparationOutcome) => void,
 ): void {
   const { metainfo, layout, storage, content, options } = parts;
@@ -45,12 +47,21 @@ export function prepareDisk(
       if (outcome.ok) goOn();
       else answered(outcome);
     };
-  const missing = (): PieceIndex | undefined => {
-    for (const piece of layout.pieceIndices()) if (content.hasPiece(piece) && !isVerified(piece)) return piece;
+  const isComplete = (): boolean => {
+    for (const piece of layout.pieceIndices()) if (content.hasPiece(piece) && !isVerified(piece)) return false;
+    return true;
+  };
+  const freeBlock = (): { piece: PieceIndex; begin: number } | undefined => {
+    for (const piece of layout.pieceIndices()) {
+      if (!content.hasPiece(piece) || isVerified(piece)) continue;
+      const sums = unfinished.get(piece);
+      for (let block = 0; block < layout.blockCount(piece); block += 1)
+        if (sums?.has(block) !== true) return { piece, begin: block * BLOCK_LENGTH };
+    }
     return undefined;
   };
   const measure = (): void => {
-    if (missing() === undefined && !survey.hasBorderFile) {
+    if (isComplete() && !survey.hasBorderFile) {
       answered({ ok: true, verified });
       return;
     }
@@ -90,14 +101,15 @@ export function prepareDisk(
       return;
     }
     const { checking: progress } = parts;
-    preallocate({ metainfo, layout, content, storage, isVerified, allocated, progress }, ifOk(writeFirst));
+    const isUsed = (piece: PieceIndex): boolean => isVerified(piece) || unfinished.has(piece);
+    preallocate({ metainfo, layout, content, storage, isUsed, allocated, progress }, ifOk(writeFirst));
   };
   const writeFirst = (): void => {
-    const piece = missing();
+    const span = freeBlock();
     const done = ifOk(() => answered({ ok: true, verified }));
-    // Whatever was there is not what the piece holds, so nothing is lost with its first byte.
-    if (piece === undefined) done({ ok: true });
-    else storage.writeBlock(piece, 0, Buffer.alloc(1), done);
+    // Whatever was there is not what the block holds, so nothing is lost with its first byte.
+    if (span === undefined) done({ ok: true });
+    else storage.writeBlock(span.piece, span.begin, Buffer.alloc(1), done);
   };
   measure();
 }

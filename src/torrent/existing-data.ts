@@ -6,6 +6,8 @@ import { BtgetError } from '../base/failure.js';
 import type { Storage } from '../disk/storage.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+import type { UnfinishedPieces } from '../resume/block-sums.js';
+import { proveBlocks } from '../resume/prove-blocks.js';
 import type { Resume } from '../resume/resume.js';
 import { asUnselected, judgeFiles, type Verdict } from './adoption.js';
 import { type CheckedData, DataCheck, type DataCheckParts, type SurveyedFiles } from './data-check.js';
@@ -32,6 +34,8 @@ export interface ExistingDataParts {
 export interface ExistingDataFound {
   readonly ok: true;
   readonly verified: readonly PieceIndex[];
+  /** Blocks of other pieces that are there as they were written. */
+  readonly unfinished: UnfinishedPieces;
   /** Files that are whole and have their name. */
   readonly whole: ReadonlySet<number>;
 }
@@ -78,10 +82,17 @@ export class ExistingData {
     const { resume } = this.#parts;
     const believe: DataCheckParts['believe'] = (found, possible) => resume.believe(found, possible);
     this.#dataCheck = new DataCheck({ ...this.#parts, believe }, survey, (outcome) => {
-      if (outcome.ok) this.#judge(survey, outcome);
+      if (outcome.ok) this.#prove(survey, outcome);
       else this.#answer(outcome);
     });
     this.#dataCheck.begin();
+  }
+
+  #prove(survey: SurveyedFiles, data: CheckedData): void {
+    const { storage, layout, options } = this.#parts;
+    proveBlocks(storage, layout, options.mode === 'seed' ? new Map() : data.unfinished, (unfinished) => {
+      if (!this.#stopped) this.#judge(survey, { ...data, unfinished });
+    });
   }
 
   #judge(survey: SurveyedFiles, data: CheckedData): void {
@@ -94,7 +105,8 @@ export class ExistingData {
     }).map((verdict, file) => (content.files.has(file) ? verdict : asUnselected(verdict)));
     const whole = new Set<number>();
     for (const [file, verdict] of verdicts.entries()) if (verdict === 'whole') whole.add(file);
-    const outcome: ExistingDataFound = { ok: true, verified: [...data.verified], whole };
+    const { unfinished } = data;
+    const outcome: ExistingDataFound = { ok: true, verified: [...data.verified], unfinished, whole };
     if (options.mode === 'seed') {
       this.#answer(outcome);
       return;
@@ -110,7 +122,7 @@ export class ExistingData {
     const files = survey.files.map(({ identity }, file) =>
       isOurs(verdicts[file]) && !data.skipped.has(file) ? identity : null,
     );
-    this.#parts.resume.begin({ files, verified: outcome.verified, unflushed: data.unflushed }, () => {
+    this.#parts.resume.begin({ files, verified: outcome.verified, unfinished, unflushed: data.unflushed }, () => {
       if (!this.#stopped) this.#demote(incomplete, 0, survey, outcome);
     });
   }
@@ -136,7 +148,7 @@ export class ExistingData {
   }
 
   #prepare(survey: SurveyedFiles, found: ExistingDataFound): void {
-    prepareDisk(this.#parts, survey, new Set(found.verified), (outcome) => {
+    prepareDisk(this.#parts, survey, new Set(found.verified), found.unfinished, (outcome) => {
       this.#answer(outcome.ok ? { ...found, verified: [...outcome.verified] } : outcome);
     });
   }

@@ -25,6 +25,7 @@ import { Encoder } from '../swarm/encoder.js';
 import { DEFAULT_ENCODER_OPTIONS } from '../swarm/encoder-options.js';
 import { DEFAULT_FAST_EXTENSION_OPTIONS, FastExtension } from '../swarm/fast-extension.js';
 import type { HalfOpen } from '../swarm/half-open.js';
+import { NodePorts, type OwnNode } from '../swarm/node-ports.js';
 import type { Peer } from '../swarm/peer.js';
 import type { PeerConnection } from '../swarm/peer-connection.js';
 import { peerPriority } from '../swarm/peer-priority.js';
@@ -43,6 +44,8 @@ export interface SwarmParts {
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
   readonly slots: SlotPool;
+  /** Our node in the DHT, or null. */
+  readonly ownNode: OwnNode | null;
   readonly halfOpen: HalfOpen;
   readonly uploadLimiter: RateLimiter;
   readonly downloadLimiter: RateLimiter;
@@ -83,6 +86,7 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
       parts.pieceVerified(piece);
     },
     pieceFailed: (piece, data) => downloader.pieceFailed(piece, data),
+    blocksStale: (piece, blocks) => downloader.blocksStale(piece, blocks),
     pieceDropped: (piece) => downloader.pieceDropped(piece),
     roomForPieces: () => downloader.roomForPieces(),
     diskFailed: parts.diskFailed,
@@ -135,9 +139,11 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
       if (handshake.yourIp !== null) ownAddresses.vote(connection.address.host, ipOfBytes(handshake.yourIp).text);
     },
   });
+  // BEP 27: who takes part in a private torrent is the tracker's business alone.
+  const nodePorts = parts.ownNode === null || parts.metainfo.private ? null : new NodePorts(parts.ownNode);
   const fast = new FastExtension(layout, parts.identity.infoHash, store.have, DEFAULT_FAST_EXTENSION_OPTIONS);
   const connecter = new Connecter(
-    { timers: context, layout, store, uploader, downloader, choker, extensions, fast, rank },
+    { timers: context, layout, store, uploader, downloader, choker, extensions, fast, nodePorts, rank },
     DEFAULT_CONNECTER_OPTIONS,
   );
   const encoder = new Encoder(

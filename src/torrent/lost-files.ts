@@ -121,6 +121,7 @@ export class LostFiles {
       doubted: [],
       unknown: possible.filter((piece) => doubted.has(piece)),
       known,
+      unfinished: new Map(),
     };
   }
 

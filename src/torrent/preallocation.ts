@@ -1,4 +1,4 @@
-/** Takes the room on the disk before the download needs it, by writing zeros where nothing verified is. */
+/** Takes the room on the disk before the download needs it, by writing zeros where nothing is that is of use. */
 import type { DoneOutcome, Storage } from '../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
@@ -14,7 +14,8 @@ export interface PreallocationParts {
   readonly layout: PieceLayout;
   readonly content: Pick<WantedContent, 'files'>;
   readonly storage: Pick<Storage, 'writeBlock'>;
-  readonly isVerified: (piece: number) => boolean;
+  /** Whether the disk holds the piece, or some of it. */
+  readonly isUsed: (piece: PieceIndex) => boolean;
   /** Bytes that each file takes up already, by index. */
   readonly allocated: readonly number[];
   /** Bytes written, of all that are to be. */
@@ -64,8 +65,8 @@ export function preallocate(parts: PreallocationParts, answered: (outcome: DoneO
   next();
 }
 
-/** Where the wanted files have no verified bytes, file by file. A file that has all its room is left out. */
-function findGaps({ metainfo, layout, content, isVerified, allocated }: PreallocationParts): Gap[] {
+/** Where the wanted files have no bytes of use, file by file. A file that has all its room is left out. */
+function findGaps({ metainfo, layout, content, isUsed, allocated }: PreallocationParts): Gap[] {
   const gaps: Gap[] = [];
   for (const index of content.files) {
     const file = metainfo.files[index] as TorrentFile;
@@ -75,7 +76,7 @@ function findGaps({ metainfo, layout, content, isVerified, allocated }: Prealloc
       const piece = layout.pieceIndex(Math.floor(at / layout.pieceLength)) as PieceIndex;
       const inPiece = at - layout.beginOf(piece);
       const length = Math.min(WRITE_LENGTH, end - at, layout.lengthOf(piece) - inPiece);
-      if (!isVerified(piece)) gaps.push({ piece, begin: inPiece, length });
+      if (!isUsed(piece)) gaps.push({ piece, begin: inPiece, length });
       at += length;
     }
   }

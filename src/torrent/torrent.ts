@@ -78,6 +78,7 @@ export class Torrent {
       metainfo,
       layout,
       slots: parts.slots,
+      ownNode: parts.ownNode,
       halfOpen: parts.halfOpen,
       uploadLimiter: parts.uploadLimiter,
       downloadLimiter: parts.downloadLimiter,
@@ -213,10 +214,10 @@ export class Torrent {
   }
 
   /** The check is over: what is right is ours, and peers may come. */
-  #run({ verified, whole }: ExistingDataFound): void {
+  #run({ verified, unfinished, whole }: ExistingDataFound): void {
     this.#stage = 'running';
     const { store, encoder } = this.#swarm;
-    beginPieces(this.#swarm, this.#layout, this.#content, verified, this.#options.mode);
+    beginPieces(this.#swarm, this.#layout, this.#content, verified, unfinished, this.#options.mode);
     for (const piece of verified) this.#progress.pieceVerified(piece);
     this.#timeLeft = new RateMeasure(store.amountLeft);
     this.#pace = new Pace(this.#context.now());
@@ -250,6 +251,7 @@ export class Torrent {
     if (this.#stage === 'ended') return;
     this.#context.end();
     this.#resume.abandon();
+    this.#swarm.store.abandon();
     if (this.#stage !== 'stopping') this.#close();
     this.#saidGoodBye();
     this.#events.failed(error instanceof Error ? error : new Error(String(error)));

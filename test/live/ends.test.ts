@@ -155,24 +155,29 @@ test('Ctrl-C while the source is fetched from a server that never answers', OPTI
   assert.equal(codeInSummary(program), 7);
 });
 
-test('Ctrl-C while the name server never answers: for a tracker, for --peer, for the source', OPTIONS, async (t) => {
-  const dir = scratch(t);
-  const machine = new Machine(t, dir);
-  await machine.ready();
-  const torrent = await torrentOf(t, dir, MiB, 'http://tracker.example.org/announce');
-  const cases = [
-    [torrent, '-d', join(dir, 'tracker')],
-    [torrent, '-d', join(dir, 'peer'), '--no-trackers', '--peer', 'peer.example.org:6881'],
-    ['http://www.example.org/data.torrent', '-d', join(dir, 'source')],
-  ];
-  for (const args of cases) {
-    const before = machine.sentOutside();
-    const program = machine.btget(...args);
-    // The question has been sent.
-    while (machine.sentOutside() === before) await new Promise((resolve) => setTimeout(resolve, 20));
-    assert.equal(await interrupted(program), 7, args.join(' '));
-  }
-});
+test(
+  'Ctrl-C while the name server never answers: for a tracker, --peer, the source, routers of the DHT',
+  OPTIONS,
+  async (t) => {
+    const dir = scratch(t);
+    const machine = new Machine(t, dir);
+    await machine.ready();
+    const torrent = await torrentOf(t, dir, MiB, 'http://tracker.example.org/announce');
+    const cases = [
+      [torrent, '-d', join(dir, 'tracker'), '--no-dht'],
+      [torrent, '-d', join(dir, 'dht'), '--no-trackers'],
+      [torrent, '-d', join(dir, 'peer'), '--no-dht', '--no-trackers', '--peer', 'peer.example.org:6881'],
+      ['http://www.example.org/data.torrent', '-d', join(dir, 'source')],
+    ];
+    for (const args of cases) {
+      const before = machine.sentOutside();
+      const program = machine.btget(...args);
+      // The question has been sent.
+      while (machine.sentOutside() === before) await new Promise((resolve) => setTimeout(resolve, 20));
+      assert.equal(await interrupted(program), 7, args.join(' '));
+    }
+  },
+);
 
 test('Ctrl-C while a tracker has clients that never say what they want', OPTIONS, async (t) => {
   const tracker = btget(t, 'tracker', '--bind', HOSTS.tracker, '--port', '0');

@@ -1,5 +1,6 @@
 /** `--bind 127.0.0.1` in a machine that has a way out: not one packet takes it. */
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { writeNoise } from '../support/noise.js';
@@ -67,6 +68,25 @@ test('bound to loopback, a swarm completes and not one packet leaves the machine
   assert.equal(machine.sentOutside(), before);
 });
 
+test(
+  'bound to loopback, the nodes that a torrent and --dht-node name are asked nothing outside',
+  OPTIONS,
+  async (t) => {
+    const dir = scratch(t);
+    const machine = new Machine(t, dir);
+    await machine.ready();
+    const torrent = await torrentIn(machine, dir);
+    const bytes = readFileSync(torrent, 'latin1');
+    const nodes = '5:nodesll12:198.51.100.7i6881eel16:dht.example.orgi6881eee';
+    writeFileSync(torrent, bytes.replace(/e$/, `${nodes}e`), 'latin1');
+    const before = machine.sentOutside();
+    const asked = ['--dht-node', '198.51.100.8:6881', '--dht-node', 'router.example.org:6881'];
+    const leech = machine.btget(torrent, '-d', join(dir, 'leech'), '--bind', '127.0.0.1', ...asked, '--timeout', '2');
+    assert.equal(await leech.ended, 2, leech.stderr);
+    assert.equal(machine.sentOutside(), before);
+  },
+);
+
 test('the same without --bind is seen: the counter counts', OPTIONS, async (t) => {
   const dir = scratch(t);
   const machine = new Machine(t, dir);
@@ -80,8 +100,13 @@ test('the same without --bind is seen: the counter counts', OPTIONS, async (t) =
   ];
   for (const [index, way] of ways.entries()) {
     const before = machine.sentOutside();
-    const leech = machine.btget(torrent, '-d', join(dir, `leech${index}`), ...way, '--timeout', '1');
+    const alone = ['-d', join(dir, `leech${index}`), '--no-dht', '--timeout', '1'];
+    const leech = machine.btget(torrent, ...alone, ...way);
     assert.equal(await leech.ended, 2, leech.stderr);
     assert.ok(machine.sentOutside() > before, way.join(' '));
   }
+  const before = machine.sentOutside();
+  const leech = machine.btget(torrent, '-d', join(dir, 'dht'), '--timeout', '1');
+  assert.equal(await leech.ended, 2, leech.stderr);
+  assert.ok(machine.sentOutside() > before, 'the routers of the DHT');
 });

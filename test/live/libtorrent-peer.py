@@ -1,25 +1,32 @@
-"""One libtorrent client for the live tests: libtorrent-peer.py TORRENT DIR HOST PORT [PEER_HOST:PORT ...]
+"""One libtorrent client for the live tests: libtorrent-peer.py TORRENT DIR HOST PORT [--dht] [HOST:PORT ...]
 
 Prints a JSON line when it listens, then one a second with its progress; ends when its standard input ends.
-Discovery is off: it knows the torrent's trackers and the peers on its command line, nothing else.
+Discovery is off: it knows the torrent's trackers and the peers on its command line, nothing else. With --dht it takes
+part in the DHT, and what is on its command line are nodes to enter it.
 """
 import json
 import select
 import sys
 import libtorrent as lt
 
-torrent, save_path, host, port = sys.argv[1:5]
+torrent, save_path, host, port, *rest = sys.argv[1:]
+dht = '--dht' in rest
+addresses = [address for address in rest if address != '--dht']
 session = lt.session({
     'listen_interfaces': f'{host}:{port}',
     'outgoing_interfaces': host,
-    'enable_dht': False, 'enable_lsd': False, 'enable_upnp': False, 'enable_natpmp': False,
+    'enable_dht': dht, 'dht_bootstrap_nodes': ','.join(addresses) if dht else '',
+    # All nodes of the test are in one network, which is none of the world's.
+    'dht_restrict_routing_ips': False, 'dht_restrict_search_ips': False, 'dht_ignore_dark_internet': False,
+    'dht_prefer_verified_node_ids': False,
+    'enable_lsd': False, 'enable_upnp': False, 'enable_natpmp': False,
     'enable_incoming_utp': False, 'enable_outgoing_utp': False,
     'allow_multiple_connections_per_ip': True,
     'alert_mask': 0,
 })
 info = lt.torrent_info(torrent)
 handle = session.add_torrent({'ti': info, 'save_path': save_path})
-for peer in sys.argv[5:]:
+for peer in [] if dht else addresses:
     peer_host, peer_port = peer.rsplit(':', 1)
     handle.connect_peer((peer_host, int(peer_port)))
 print(json.dumps({'port': session.listen_port()}), flush=True)

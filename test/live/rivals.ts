@@ -12,6 +12,8 @@ export interface RivalTask {
   readonly peers: readonly string[];
   /** The torrent's tracker is one of UDP. */
   readonly overUdp?: boolean;
+  /** Nodes, `HOST:PORT`, at which the DHT is entered; absent: without the DHT. */
+  readonly dhtNodes?: readonly string[];
 }
 
 /** Another client. It serves what lies in the folder and fetches what does not, until the test ends. */
@@ -22,6 +24,8 @@ export interface Rival {
   readonly package: string;
   /** Can be told of a peer without a tracker. */
   readonly dials: boolean;
+  /** Takes part in a DHT of addresses like those of the tests. */
+  readonly knowsDht: boolean;
   /** Resolves when it listens, to `HOST:PORT`, and to a promise of its having everything. */
   start(test: TestContext, task: RivalTask): Promise<{ address: string; complete: Promise<unknown> }>;
 }
@@ -31,6 +35,7 @@ const aria2: Rival = {
   installed: isInstalled('aria2c', '--version'),
   package: 'aria2',
   dials: false,
+  knowsDht: false,
   async start(test, { torrent, dir, host, overUdp = false }) {
     const program = new Program(test, 'aria2c', [
       `--dir=${dir}`,
@@ -66,8 +71,10 @@ const libtorrent: Rival = {
   installed: isInstalled('/usr/bin/python3', '-c', 'import libtorrent'),
   package: 'python3-libtorrent',
   dials: true,
-  async start(test, { torrent, dir, host, peers }) {
-    const program = new Program(test, '/usr/bin/python3', [LIBTORRENT_PEER, torrent, dir, host, '22000', ...peers]);
+  knowsDht: true,
+  async start(test, { torrent, dir, host, peers, dhtNodes }) {
+    const known = dhtNodes === undefined ? peers : ['--dht', ...dhtNodes];
+    const program = new Program(test, '/usr/bin/python3', [LIBTORRENT_PEER, torrent, dir, host, '22000', ...known]);
     const port = await program.until((output) => /"port": (\d+)/.exec(output)?.[1]);
     return { address: `${host}:${port}`, complete: program.until((output) => /"state": "seeding"/.exec(output)) };
   },
@@ -78,14 +85,15 @@ const transmission: Rival = {
   installed: isInstalled('transmission-daemon', '--version'),
   package: 'transmission-daemon',
   dials: false,
-  async start(test, { torrent, dir, host }) {
+  knowsDht: true,
+  async start(test, { torrent, dir, host, dhtNodes }) {
     const config = join(dir, '..', 'transmission');
     mkdirSync(config, { recursive: true });
     writeFileSync(
       join(config, 'settings.json'),
       JSON.stringify({
         'bind-address-ipv4': host,
-        'dht-enabled': false,
+        'dht-enabled': dhtNodes !== undefined,
         'lpd-enabled': false,
         'utp-enabled': false,
         'pex-enabled': false,
@@ -99,6 +107,10 @@ const transmission: Rival = {
         'start-added-torrents': true,
         'speed-limit-up-enabled': false,
       }),
+    );
+    writeFileSync(
+      join(config, 'dht.bootstrap'),
+      (dhtNodes ?? []).map((node) => `${node.replace(':', ' ')}\n`).join(''),
     );
     const program = new Program(test, 'transmission-daemon', ['--foreground', '--config-dir', config, '--log-info']);
     await program.until((output) => /Serving RPC|RPC Server/i.exec(output));

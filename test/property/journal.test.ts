@@ -30,6 +30,9 @@ const record: fc.Arbitrary<JournalRecord> = fc.oneof(
   fc
     .array(fc.tuple(fc.nat(49), identity), { minLength: 1, maxLength: 3 })
     .map((files) => ({ kind: 'files' as const, files: new Map(files) })),
+  fc
+    .tuple(fc.integer({ min: 0, max: 3 }), fc.array(fc.tuple(fc.nat(5), fc.nat(2 ** 48 - 1)), { maxLength: 3 }))
+    .map(([piece, sums]) => ({ kind: 'blocks' as const, piece, sums: new Map(sums) })),
 );
 const journal = fc.record({
   nonce: fc.uint8Array({ minLength: 8, maxLength: 8 }),
@@ -48,14 +51,19 @@ function write(
   owner = OWNER,
 ): Written {
   let bytes = encodeHead(owner, nonce);
-  let state: JournalContents = { runs: [], written: [], files: new Map(), isClean: false };
+  let state: JournalContents = { runs: [], written: [], files: new Map(), blocks: new Map(), isClean: false };
   const states = [state];
   for (const one of clean ? [...records, { kind: 'end' } as const] : records) {
     bytes = Buffer.concat([bytes, encodeRecords(lastSeal(bytes), [one])]);
     if (one.kind === 'pieces') state = { ...state, runs: [...state.runs, ...one.runs] };
     else if (one.kind === 'written') state = { ...state, written: [...state.written, ...one.runs] };
     else if (one.kind === 'files') state = { ...state, files: new Map([...state.files, ...one.files]) };
-    else state = { ...state, isClean: true };
+    else if (one.kind === 'blocks') {
+      const blocks = new Map(state.blocks);
+      if (one.sums.size === 0) blocks.delete(one.piece);
+      else blocks.set(one.piece, new Map([...(blocks.get(one.piece) ?? []), ...one.sums]));
+      state = { ...state, blocks };
+    } else state = { ...state, isClean: true };
     states.push(state);
   }
   return { bytes, states };

@@ -65,7 +65,10 @@ function cutOff({ seed, latency, pace, batch, minLength, cutAt, powerCut }: Run)
     { ...DEFAULT_JOURNAL_KEEPER_OPTIONS, length: batch, minLength, newestLength: DOUBT_LENGTH },
   );
   const storage = journaled(disk, layout, keeper);
-  keeper.begin({ rewrites: false, verified: [], files: new Map(), unflushed: [] }, () => undefined);
+  keeper.begin(
+    { rewrites: false, verified: [], unfinished: new Map(), files: new Map(), unflushed: [] },
+    () => undefined,
+  );
   const writtenAt = new Map<number, number>();
   const order = Array.from(layout.pieceIndices()).sort((a, b) => ((a * 29) % 47) - ((b * 29) % 47));
   for (const [index, piece] of order.entries())

@@ -39,6 +39,10 @@ class Model {
         if (this.hasRoom) this.opened.add(piece);
         return this.hasRoom;
       },
+      resumePiece: (piece) => {
+        assert.ok(!this.opened.has(piece), `piece ${piece} is opened twice`);
+        this.opened.add(piece);
+      },
       releasePiece: (piece) => {
         assert.ok(this.opened.delete(piece), `piece ${piece} is released closed`);
       },

@@ -57,6 +57,7 @@ function download(world: World): string[] {
       book.restartPiece(piece);
       askAll();
     },
+    blocksStale: (piece) => assert.fail(`nothing of ${piece} is from an earlier run`),
     pieceDropped: (piece) => {
       log.push(`${timeline.now()}: dropped ${piece}`);
       book.dropPiece(piece);

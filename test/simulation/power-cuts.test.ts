@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Random } from '../../src/base/random.js';
 import type { FileIdentity, Storage } from '../../src/disk/storage.js';
+import { DEFAULT_JOURNAL_KEEPER_OPTIONS } from '../../src/resume/journal-keeper.js';
 import {
   DEFAULT_DISK_DOWNLOAD_OPTIONS,
   type DiskDownload,
@@ -108,8 +109,8 @@ function goesOn(left: PowerImage, kept: readonly number[], random: Random, optio
 function oldPieces({ start, run }: Recorded, count: number): number[] {
   const timeOf = (index: number): bigint => (run.disk.events[index] ?? run.disk.events.at(-1))?.at ?? start.at;
   const now = timeOf(count - 1);
-  // A batch that is under way, one of a second, and what is flushed for each: four files, three folders, the journal.
-  const span = BigInt(1_000 + 2 * 10 * FLUSH_TIME) * 1_000_000n;
+  // A batch that is under way, the wait for the next, and what is flushed for each: four files, three folders, the journal.
+  const span = BigInt(DEFAULT_JOURNAL_KEEPER_OPTIONS.interval + 2 * 10 * FLUSH_TIME) * 1_000_000n;
   const old: number[] = [...run.verified];
   for (const [piece, index] of run.committed) if (index < count && now - timeOf(index - 1) > span) old.push(piece);
   return old;

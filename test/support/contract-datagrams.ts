@@ -150,6 +150,8 @@ export function datagramContract(name: string, family: 4 | 6, createWorld: () =>
         { family, host: family === 4 ? '203.0.113.9' : '2001:db8::9', port: 0 },
         { family, port: 0, group: world.hostOf(0) },
         { family, port: 0, group: family === 4 ? 'ff15::1' : '239.192.152.143' },
+        { family, port: 0, asks: world.hostOf(0) },
+        { family, port: 0, asks: family === 4 ? 'ff15::1' : '239.192.152.143' },
       ]) {
         const outcome = await outcomeOf(server, options, mailbox);
         assert.equal(outcome.ok === false && outcome.code, 'failed', JSON.stringify(options));
@@ -255,6 +257,7 @@ export function datagramContract(name: string, family: 4 | 6, createWorld: () =>
         ...elsewhere.map((host) => ({ family, host, port: 0 })),
         { family: family === 4 ? 6 : 4, port: 0 } as const,
         { family, port: 0, group: family === 4 ? '239.192.152.143' : 'ff15::efc0:988f' },
+        { family, port: 0, asks: family === 4 ? '239.192.152.143' : 'ff15::efc0:988f' },
       ]) {
         const outcome = await outcomeOf(server, options, a);
         assert.deepEqual(outcome, { ok: false, code: 'forbidden' }, JSON.stringify(options));

@@ -41,6 +41,8 @@ export class DiskClient {
         ...simulatedDisk(rawServer, options.operations),
         trackerClient: swarm.tracker.client(HOST),
         peerSources: [],
+        dht: null,
+        portMapper: null,
         client: 'btget',
         close: (answered) => {
           rawServer.addTask(answered, 0);

@@ -1,12 +1,11 @@
 /** A download without a network, on a simulated disk: everything that writes, flushes, writes down, believes and hashes. */
 import assert from 'node:assert/strict';
 import type { Worker } from 'node:worker_threads';
-import type { Millis } from '../../src/base/clock.js';
+import type { Millis, Timers } from '../../src/base/clock.js';
 import { type Random, shuffle } from '../../src/base/random.js';
 import type { WorkAnswer, WorkRequest } from '../../src/disk/file-disk-protocol.js';
 import { HashQueue } from '../../src/disk/file-hash-queue.js';
 import { journalName } from '../../src/disk/file-names.js';
-import { systemReadOperations } from '../../src/disk/file-operations.js';
 import type { ProcessFacts } from '../../src/disk/file-process.js';
 import { FileReadPool } from '../../src/disk/file-read-pool.js';
 import { FileStorage } from '../../src/disk/file-storage.js';
@@ -14,8 +13,9 @@ import { createFileTarget } from '../../src/disk/file-target.js';
 import { servePieceWork } from '../../src/disk/file-work.js';
 import { PIECE_WORKER, WorkerThread } from '../../src/disk/file-worker-thread.js';
 import type { Storage } from '../../src/disk/storage.js';
-import type { PieceIndex } from '../../src/metainfo/piece-layout.js';
+import { BLOCK_LENGTH, type PieceIndex } from '../../src/metainfo/piece-layout.js';
 import type { Belief } from '../../src/resume/belief.js';
+import type { UnfinishedPieces } from '../../src/resume/block-sums.js';
 import { DEFAULT_JOURNAL_KEEPER_OPTIONS, JournalKeeper } from '../../src/resume/journal-keeper.js';
 import { JournaledStorage } from '../../src/resume/journaled-storage.js';
 import { Resume } from '../../src/resume/resume.js';
@@ -33,6 +33,10 @@ export const DOWNLOADS = '/downloads';
 export interface DiskDownloadOptions extends PowerDiskOptions {
   /** Between one piece and the next. */
   readonly pace: Millis;
+  /** One piece in so many is written block by block … */
+  readonly inBlocks: number;
+  /** … with so much time between its blocks. */
+  readonly blockPace: Millis;
   /** When it is interrupted; null: it comes to its end. */
   readonly interruptAt: Millis | null;
   readonly partNames: boolean;
@@ -47,6 +51,8 @@ export const DEFAULT_DISK_DOWNLOAD_OPTIONS: DiskDownloadOptions = {
   flushTime: () => 20,
   flushes: () => true,
   pace: 80,
+  inBlocks: 4,
+  blockPace: 0,
   interruptAt: null,
   partNames: true,
   batch: DEFAULT_JOURNAL_KEEPER_OPTIONS.length,
@@ -60,6 +66,8 @@ export interface DiskDownload {
   readonly belief: Belief;
   /** What it found to be there when it began. */
   readonly verified: readonly PieceIndex[];
+  /** Blocks of other pieces that had been written down, and are there. */
+  readonly unfinished: UnfinishedPieces;
   /** How many things had been done to the disk when the torrent heard that this piece is verified and written. */
   readonly committed: ReadonlyMap<PieceIndex, number>;
   readonly isDone: boolean;
@@ -90,8 +98,8 @@ export function downloadOnto(
       timers,
       writer,
       hashing: new HashQueue([thread()]),
-      readPool: new FileReadPool(systemReadOperations, 1),
-      readOperations: systemReadOperations,
+      readPool: new FileReadPool(disk.readOperations, 1),
+      readOperations: disk.readOperations,
     },
   });
   const { journal: file, lock } = createFileTarget(writer, {
@@ -127,10 +135,12 @@ export function downloadOnto(
   const content = new WantedContent(metainfo, layout, { select: [], exclude: [], ranges: null });
   let belief: Belief | undefined;
   let verified: readonly PieceIndex[] = [];
+  let unfinished: UnfinishedPieces = new Map();
   const committed = new Map<PieceIndex, number>();
   let left = metainfo.pieceCount;
   let isDone = false;
   let hasEnded = false;
+  const isOpen = (): boolean => options.interruptAt === null || timers.now() < options.interruptAt;
   const end = (): void => {
     completion.stop();
     existing.stop();
@@ -186,15 +196,15 @@ export function downloadOnto(
     },
     (outcome) => {
       if (!outcome.ok) throw outcome.failure;
-      verified = outcome.verified;
+      ({ verified, unfinished } = outcome);
       left -= verified.length;
       resume.started();
       completion.begin(verified, outcome.whole);
       const missing = Array.from(layout.pieceIndices()).filter((piece) => !verified.includes(piece));
       for (const [index, piece] of shuffle(random, missing).entries()) {
-        const writes = random.below(4) === 0 ? writeInBlocks : commit;
+        const writes = random.below(options.inBlocks) === 0 ? writeInBlocks(timers, options.blockPace, isOpen) : commit;
         timers.addTask(() => {
-          if (options.interruptAt === null || timers.now() < options.interruptAt) writes(storage, sample, piece, got);
+          if (isOpen()) writes(storage, sample, piece, got);
         }, index * options.pace);
       }
     },
@@ -203,7 +213,7 @@ export function downloadOnto(
   if (options.interruptAt !== null) timers.addTask(() => !isDone && end(), options.interruptAt);
   timers.runUntil(() => hasEnded, 3_600_000);
   if (belief === undefined) throw new Error('it was interrupted before it believed anything');
-  return { disk, belief, verified, committed, isDone };
+  return { disk, belief, verified, unfinished, committed, isDone };
 }
 
 type Write = (storage: Storage, sample: SampleTorrent, piece: PieceIndex, got: (piece: PieceIndex) => void) => void;
@@ -214,18 +224,26 @@ const commit: Write = (storage, sample, piece, got) =>
     got(piece);
   });
 
-const writeInBlocks: Write = (storage, sample, piece, got) => {
-  const bytes = sample.bytesOf(piece);
-  const half = Math.ceil(bytes.length / 2);
-  storage.writeBlock(piece, half, bytes.subarray(half), () =>
-    storage.writeBlock(piece, 0, bytes.subarray(0, half), () =>
+/** The last block first. */
+const writeInBlocks =
+  (timers: Timers, pace: Millis, isOpen: () => boolean): Write =>
+  (storage, sample, piece, got) => {
+    const bytes = sample.bytesOf(piece);
+    const check = (): void =>
       storage.checkPiece(piece, (outcome) => {
         assert.deepEqual(outcome, { ok: true, matches: true });
         got(piece);
-      }),
-    ),
-  );
-};
+      });
+    const write = (block: number): void => {
+      const begin = block * BLOCK_LENGTH;
+      storage.writeBlock(piece, begin, bytes.subarray(begin, begin + BLOCK_LENGTH), () => {
+        if (block === 0) check();
+        else if (pace === 0) write(block - 1);
+        else timers.addTask(() => isOpen() && write(block - 1), pace);
+      });
+    };
+    write(sample.layout.blockCount(piece) - 1);
+  };
 
 /** A thread that is none: it takes a moment for each message. Its process is not the one that ran before. */
 function simulatedWorker(timers: Timeline, disk: PowerDisk, boot: bigint): Worker {

@@ -99,6 +99,9 @@ export function journaled(storage: Storage, layout: PieceLayout, keeper: Journal
   return new JournaledStorage(storage, layout, {
     bytesWritten: (length) => keeper.bytesWritten(length),
     pieceWritten: (piece) => keeper.pieceWritten(piece),
+    keepsBlocks: true,
+    blockWritten: (piece, block, sum) => keeper.blockWritten(piece, block, sum),
+    pieceWrong: (piece) => keeper.pieceWrong(piece),
     end: (answered) => keeper.end(answered),
     closed: (answered) => answered(),
   });

@@ -1,7 +1,7 @@
 /** A file system in memory that remembers what was done to it, so that a power cut can take some of it back. */
 import { basename, dirname, join } from 'node:path/posix';
 import type { Millis, Timers } from '../../src/base/clock.js';
-import type { FileFacts, FileOperations } from '../../src/disk/file-operations.js';
+import type { FileFacts, FileOperations, ReadOperations } from '../../src/disk/file-operations.js';
 import { systemError } from './disk-worker.js';
 
 /** What a file system holds. Keys are the test's own; inodes are given out again when they are free, as systems do. */
@@ -156,7 +156,7 @@ export class PowerDisk {
     },
     read: (descriptor, into, length, position) => {
       const { bytes } = this.#fileOf(descriptor);
-      return bytes.copy(into, 0, position, Math.min(bytes.length, position + length));
+      return bytes.subarray(position, position + length).copy(into);
     },
     write: (descriptor, from, begin, length, position) => {
       const file = this.#fileOf(descriptor);
@@ -238,6 +238,33 @@ export class PowerDisk {
     },
     flushesFolders: true,
   };
+
+  /** As the main thread reads. */
+  readonly readOperations: ReadOperations = {
+    open: (path, answered) => this.#later(answered, -1, () => this.operations.open(path, 'read', false)),
+    facts: (descriptor, answered) =>
+      this.#later<FileFacts | undefined>(answered, undefined, () => this.operations.facts(descriptor)),
+    read: (descriptor, into, position, answered) =>
+      this.#later(answered, 0, () =>
+        into.reduce((done, one) => done + this.operations.read(descriptor, one, one.length, position + done), 0),
+      ),
+    close: (descriptor, answered) => this.#later<void>(answered, undefined, () => this.operations.close(descriptor)),
+    lookUp: (path) => this.operations.lookUp(path),
+    realPath: (path) => this.operations.realPath(path),
+  };
+
+  #later<T>(answered: (error: Error | null, value: T) => void, none: T, act: () => T): void {
+    this.#timers.addTask(() => {
+      let value: T;
+      try {
+        value = act();
+      } catch (error) {
+        answered(error as Error, none);
+        return;
+      }
+      answered(null, value);
+    }, 0);
+  }
 
   #now(): bigint {
     return this.#beganAt + BigInt(Math.round(this.#timers.now() * 1e6)) + BigInt(this.events.length);

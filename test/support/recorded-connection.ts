@@ -88,6 +88,8 @@ export function inWords(message: PeerMessage): string {
       return `${message.type} ${message.piece}:${message.begin}+${message.length}`;
     case 'piece':
       return `piece ${message.piece}:${message.begin}+${message.block.length}`;
+    case 'port':
+      return `port ${message.port}`;
     case 'unknown':
       return `unknown ${message.id}`;
     default:

@@ -54,6 +54,8 @@ const LINE_BUFFER_LENGTH = 256 * 1024;
 
 /** The UDP sockets of one simulated host, and its side of the network. */
 export class SimulatedDatagrams {
+  /** Sockets that were ever opened, and datagrams that were ever sent. */
+  readonly totals = { opened: 0, sent: 0 };
   readonly #surroundings: DatagramSurroundings;
   readonly #sockets: Set<SimulatedDatagramSocket> = new Set();
   readonly #incoming: DatagramQueue;
@@ -84,6 +86,7 @@ export class SimulatedDatagrams {
       forget: () => this.#sockets.delete(socket),
     });
     this.#sockets.add(socket);
+    this.totals.opened += 1;
     return { ok: true, socket };
   }
 
@@ -98,6 +101,7 @@ export class SimulatedDatagrams {
     const ownHost = isEvery(host) ? this.#surroundings.ownHostTowards(passage.host) : host;
     const bytes = memory.take(data.length);
     data.copy(bytes);
+    this.totals.sent += 1;
     const queue = this.#surroundings.isOwn(passage.host) ? this.#inside : this.#outgoing;
     queue.push({ bytes, from: { host: ownHost, port }, to: { host: passage.host, port: to.port } });
   }

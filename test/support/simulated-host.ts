@@ -31,6 +31,11 @@ export class SimulatedHost implements RawServer {
     return this.#loop.idleScan.sockets.size;
   }
 
+  /** UDP sockets that were ever opened here, and datagrams that ever left them. */
+  get datagramTotals(): { readonly opened: number; readonly sent: number } {
+    return this.#loop.datagrams.totals;
+  }
+
   /** Bytes that were written and that no kernel has taken, over all sockets. */
   get unsentLength(): number {
     let length = 0;

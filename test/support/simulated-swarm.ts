@@ -2,6 +2,7 @@ import type { BtgetError } from '../../src/base/failure.js';
 import type { TrackerClient } from '../../src/discovery/tracker-client.js';
 import type { FoundJournal } from '../../src/disk/journal-file.js';
 import type { PeerAddress } from '../../src/net/raw-server.js';
+import type { DhtMeans } from '../../src/session/dht-means.js';
 import { Session } from '../../src/session/session.js';
 import { DEFAULT_SESSION_OPTIONS, type SessionOptions } from '../../src/session/session-options.js';
 import type { Torrent } from '../../src/torrent/torrent.js';
@@ -40,6 +41,7 @@ export interface ClientOptions {
   readonly maxSlotLength: number;
   /** Who carries its announces; null for the swarm's own tracker. */
   readonly trackerClient: TrackerClient | null;
+  readonly dht: DhtMeans | null;
 }
 
 const DEFAULT_CLIENT_OPTIONS: ClientOptions = {
@@ -56,6 +58,7 @@ const DEFAULT_CLIENT_OPTIONS: ClientOptions = {
   memory: 8 << 20,
   maxSlotLength: 8 << 20,
   trackerClient: null,
+  dht: null,
 };
 
 /** A whole btget in simulated time: everything but the command line and the real disk. */
@@ -126,6 +129,8 @@ export class SimulatedSwarm {
         openTarget: () => ({ journal, lock: new MemoryLock(rawServer, all.target ?? new LockedTarget()) }),
         trackerClient: all.trackerClient ?? this.tracker.client(address),
         peerSources: [],
+        dht: all.dht,
+        portMapper: null,
         client: 'btget',
         close: (answered) => {
           rawServer.addTask(answered, 0);

@@ -104,6 +104,7 @@ export class SwarmMember {
         this.log.push(`piece ${piece} failed`);
         this.downloader.pieceFailed(piece, data);
       },
+      blocksStale: (piece, blocks) => this.downloader.blocksStale(piece, blocks),
       pieceDropped: (piece) => this.downloader.pieceDropped(piece),
       roomForPieces: () => this.downloader.roomForPieces(),
       diskFailed: (failure) => this.#gotFailure(failure),
@@ -159,6 +160,7 @@ export class SwarmMember {
           () => ({ ...SILENT_HANDSHAKE, uploadOnly: this.isDone }),
           () => undefined,
         ),
+        nodePorts: null,
         fast: new FastExtension(layout, metainfo.infoHash, this.wrapper.have, DEFAULT_FAST_EXTENSION_OPTIONS),
         rank: () => 0,
       },

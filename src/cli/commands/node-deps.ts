@@ -13,7 +13,8 @@ export async function nodeDeps(io: CliIo, bind: string | null): Promise<RunDeps>
   const { createNodeSession } = await import('../../session/node-session.js');
   return {
     ...sourceReaders(io, bind),
-    createSession: (options, gotException) => createNodeSession(options, userAgent(), gotException, writer),
+    createSession: (options, gotException, noted) =>
+      createNodeSession(options, userAgent(), gotException, writer, noted),
   };
 }
 

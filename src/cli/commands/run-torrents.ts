@@ -2,6 +2,7 @@
 import { BtgetError } from '../../base/failure.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../../torrent/torrent-options.js';
+import { dhtStatePath } from '../dht-state-path.js';
 import { exitCodeOf } from '../exit-code.js';
 import { onInterrupt } from '../interruptible.js';
 import type { CliIo } from '../io.js';
@@ -33,7 +34,11 @@ export const SEED_OPTIONS = {
   peers: OPTIONS.peers,
   trackers: OPTIONS.trackers,
   noTrackers: OPTIONS.noTrackers,
+  noDht: OPTIONS.noDht,
+  dhtNodes: OPTIONS.dhtNodes,
   noPex: OPTIONS.noPex,
+  noLsd: OPTIONS.noLsd,
+  noPortMapping: OPTIONS.noPortMapping,
   json: OPTIONS.json,
   quiet: OPTIONS.quiet,
   verbose: OPTIONS.verbose,
@@ -85,8 +90,13 @@ export async function runTorrents(
         ...DEFAULT_SESSION_OPTIONS,
         port: values.port,
         bind: values.bind,
+        useLsd: !values.noLsd,
+        usePortMapping: !values.noPortMapping,
         maxDownload: values.maxDownload,
         maxUpload: values.maxUpload,
+        useDht: !values.noDht,
+        dhtNodes: values.dhtNodes,
+        dhtState: dhtStatePath(io.env),
       },
       torrent: torrentOptions(mode, values),
       timeout: values.timeout,

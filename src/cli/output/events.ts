@@ -1,4 +1,5 @@
 /** What happens in a run, as every output hears it. The types up to `summary` are those of `--json`. */
+import type { PortMapping } from '../../discovery/port-mapping/port-mapper.js';
 import type { TrackerAnswer } from '../../discovery/rerequester.js';
 import type { TorrentStatus } from '../../torrent/status.js';
 
@@ -80,12 +81,16 @@ export type RunEvent =
       /** Nothing is fetched: whoever serves wants to know where. */
       readonly onlySeeds: boolean;
     }
+  /** The gateway of a family lets our port in, or does not. */
+  | { readonly type: 'port-mapping'; readonly mapping: PortMapping & { readonly state: 'mapped' | 'failed' } }
   /** For people: the torrent serves what it has. */
   | { readonly type: 'seeding'; readonly about: Subject; readonly have: number; readonly wanted: number }
   /** For people: no more progress comes of it. */
   | { readonly type: 'over'; readonly about: Subject }
   /** For people: a sentence. */
   | { readonly type: 'note'; readonly message: string }
+  /** For people who want to know more: a sentence. */
+  | { readonly type: 'detail'; readonly message: string }
   | { readonly type: 'summary'; readonly exitCode: number; readonly torrents: readonly SourceResult[] };
 
 /** One way in which a run is shown. */

@@ -54,9 +54,21 @@ function fieldsOf(event: RunEvent): Readonly<Record<string, unknown>> | undefine
       };
     case 'listening':
       return { host: event.host, port: event.port };
+    case 'port-mapping':
+      return portMappingFields(event.mapping);
     case 'seeding':
     case 'over':
     case 'note':
+    case 'detail':
       return undefined;
   }
+}
+
+function portMappingFields(
+  mapping: (RunEvent & { type: 'port-mapping' })['mapping'],
+): Readonly<Record<string, unknown>> {
+  const { family } = mapping;
+  if (mapping.state === 'failed') return { family, ok: false, message: mapping.message };
+  const { protocol, gateway, externalHost, port, udp } = mapping;
+  return { family, ok: true, protocol, gateway, externalHost, port, udp, message: null };
 }

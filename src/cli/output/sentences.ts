@@ -16,6 +16,8 @@ export function sentencesFor(event: RunEvent, verbosity: Verbosity): readonly st
       return event.onlySeeds || verbosity === 'verbose' ? [`listening on ${placeOf(event.host, event.port)}`] : [];
     case 'note':
       return [printable(event.message)];
+    case 'detail':
+      return verbosity === 'verbose' ? [printable(event.message)] : [];
     case 'seeding': {
       const part = event.have < event.wanted ? `${formatPercent(event.have, event.wanted)} of ` : '';
       return [`${printable(event.about.name)}: seeding ${part}${formatSize(event.wanted)}`];
@@ -37,6 +39,8 @@ export function sentencesFor(event: RunEvent, verbosity: Verbosity): readonly st
     }
     case 'file':
       return verbosity === 'verbose' ? [`${printable(event.path)}: ${formatSize(event.length)}, whole`] : [];
+    case 'port-mapping':
+      return verbosity === 'verbose' ? [printable(portMappingLine(event.mapping))] : [];
     case 'summary':
       return summaryLines(event.torrents);
     case 'added':
@@ -56,6 +60,13 @@ function errorLines(name: string | null, message: string): string[] {
 function placeOf(host: string | null, port: number): string {
   if (host === null) return `port ${port}`;
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+function portMappingLine(mapping: (RunEvent & { type: 'port-mapping' })['mapping']): string {
+  if (mapping.state === 'failed') return `the gateway (IPv${mapping.family}) does not let peers in: ${mapping.message}`;
+  const { protocol, gateway, externalHost, port, udp } = mapping;
+  const where = externalHost === null ? `port ${port}` : placeOf(externalHost, port);
+  return `the gateway ${gateway === null ? '' : `${gateway} `}lets peers in at ${where} by ${protocol}${udp ? '' : ', over TCP alone'}`;
 }
 
 const INTERRUPTED: FailureCode = 'interrupted';

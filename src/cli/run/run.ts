@@ -9,6 +9,7 @@ import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';
 import type { Output, RunEvent, SourceResult } from '../output/events.js';
 import { formatDuration } from '../output/format.js';
 import type { LoadedSource } from '../source/load-source.js';
+import { PortMappingNews } from './port-mapping-news.js';
 import type { CreateSession, SessionFace, TorrentFace } from './session-face.js';
 import { type JobOwner, TorrentJob } from './torrent-job.js';
 
@@ -43,6 +44,7 @@ export class Run implements JobOwner {
   readonly #ended: (end: RunEnd) => void;
   readonly #tasks = new Set<Task>();
   readonly #createSession: CreateSession;
+  readonly #portMappings: PortMappingNews;
   #session: SessionFace | undefined;
   /** In the order of the sources. */
   readonly #entries: Entry[] = [];
@@ -66,6 +68,7 @@ export class Run implements JobOwner {
     this.#output = output;
     this.#ended = ended;
     this.#createSession = createSession;
+    this.#portMappings = new PortMappingNews(output);
   }
 
   /** Throws what `createSession` throws. */
@@ -75,7 +78,11 @@ export class Run implements JobOwner {
       this.#finish(true);
       return;
     }
-    const session = this.#createSession(this.#options.session, (error) => this.#broke(error));
+    const session = this.#createSession(
+      this.#options.session,
+      (error) => this.#broke(error),
+      (message) => this.tell({ type: 'detail', message }),
+    );
     this.#session = session;
     session.listen((outcome) => {
       if (this.#stopping) return;
@@ -187,6 +194,7 @@ export class Run implements JobOwner {
   }
 
   #tick(): void {
+    this.#portMappings.tell(this.#session?.portMapping() ?? []);
     for (const job of this.#jobs()) {
       job.tick();
       const limit = this.#options.stopTimeout;

@@ -1,5 +1,6 @@
 /** What the commands need of a session. Tests play one from a script. */
 import type { BtgetError } from '../../base/failure.js';
+import type { PortMapping } from '../../discovery/port-mapping/port-mapper.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import type { SessionOptions } from '../../session/session-options.js';
 import type { TorrentEvents, TorrentStatus } from '../../torrent/status.js';
@@ -17,9 +18,18 @@ export type ListenAnswer =
 
 export interface SessionFace {
   listen(answered: (outcome: ListenAnswer) => void): void;
+  /** What came of asking the gateways to let peers in. */
+  portMapping(): readonly PortMapping[];
   addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): TorrentFace;
   stop(answered: () => void): void;
 }
 
-/** Throws a 'usage' failure when the options cannot be kept (no such interface). */
-export type CreateSession = (options: SessionOptions, gotException: (error: unknown) => void) => SessionFace;
+/**
+ * Throws a 'usage' failure when the options cannot be kept (no such interface). `noted` is told what goes wrong that no
+ * torrent suffers from.
+ */
+export type CreateSession = (
+  options: SessionOptions,
+  gotException: (error: unknown) => void,
+  noted: (message: string) => void,
+) => SessionFace;

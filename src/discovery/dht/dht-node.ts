@@ -50,6 +50,13 @@ export interface SearchOutcome {
   readonly queries: number;
 }
 
+/** A torrent that is announced, for whoever asked for it. */
+export interface Announcement {
+  /** Looks and tells now, instead of when it is time. */
+  again(): void;
+  stop(): void;
+}
+
 interface Member {
   readonly node: FamilyNode;
   readonly upkeep: Upkeep;
@@ -57,6 +64,8 @@ interface Member {
 
 /** A torrent that is announced, in every family that is open. */
 interface Announced {
+  readonly infoHash: NodeId;
+  readonly found: FoundPeers;
   readonly announcers: Map<IpFamily, TorrentAnnouncer>;
   announcerFor(node: FamilyNode): TorrentAnnouncer;
 }
@@ -93,13 +102,17 @@ export class DhtNode {
         routers,
         closest: (of, target, count) => this.#members.get(of)?.node.table.closest(target, count, 'good') ?? [],
         heardOfOther: (contact) => this.#members.get(contact.ip.family)?.node.table.heardOf(contact),
+        // In a small DHT it is us to whom a torrent's peers are announced, while we look for them elsewhere.
+        gotPeer: (infoHash, peer) => {
+          for (const announced of this.#announced) if (announced.infoHash.equals(infoHash)) announced.found([peer]);
+        },
         entered: () => {
           for (const { announcers } of this.#announced) announcers.get(family)?.hurry();
         },
         idChanged: () => upkeep.enter(),
       },
       this.#options,
-      saved?.id ?? null,
+      this.#options.newIds ? null : (saved?.id ?? null),
     );
     for (const contact of saved?.contacts ?? []) node.table.restore(contact);
     const upkeep = new Upkeep(
@@ -150,16 +163,29 @@ export class DhtNode {
     return this.#inEach(each, () => done(total));
   }
 
-  /** Tells where a torrent's peer is to be found, now and every 15 to 30 minutes until `stop`; finds others on the way. */
-  announce(infoHash: NodeId, place: AnnouncedPlace, found: FoundPeers): { stop(): void } {
-    const { timers, random } = this.#mediator;
+  /**
+   * Tells where a torrent's peer is to be found, now and every 15 to 30 minutes until `stop`, and finds others on the way;
+   * with no place it only looks. `timers` is the torrent's: when they end, nothing more is begun.
+   */
+  announce(
+    infoHash: NodeId,
+    place: AnnouncedPlace | null,
+    found: FoundPeers,
+    timers: Timers = this.#mediator.timers,
+  ): Announcement {
+    const { random } = this.#mediator;
     const announced: Announced = {
+      infoHash,
+      found,
       announcers: new Map(),
       announcerFor: (node) => new TorrentAnnouncer(infoHash, place, node, { timers, random }, this.#options, found),
     };
     this.#announced.add(announced);
     for (const { node } of this.#members.values()) this.#startAnnouncer(announced, node);
     return {
+      again: () => {
+        for (const announcer of announced.announcers.values()) announcer.begin();
+      },
       stop: () => {
         this.#announced.delete(announced);
         for (const announcer of announced.announcers.values()) announcer.stop();

@@ -13,6 +13,8 @@ export interface Router {
 export interface DhtOptions {
   /** Whom to ask when no other node is known. */
   readonly routers: readonly Router[];
+  /** Begin under ids of chance, whatever the state says: another process may have those. */
+  readonly newIds: boolean;
   /** BEP 43: we ask, and answer nobody. */
   readonly readOnly: boolean;
   /** How long a query may take. */
@@ -45,8 +47,10 @@ export const DEFAULT_DHT_OPTIONS: DhtOptions = {
   routers: [
     { host: 'dht.libtorrent.org', port: 25401, isPublic: true },
     { host: 'dht.transmissionbt.com', port: 6881, isPublic: true },
-    { host: 'router.bt.ouinet.work', port: 6881, isPublic: true },
+    { host: 'router.bittorrent.com', port: 6881, isPublic: true },
+    { host: 'router.utorrent.com', port: 6881, isPublic: true },
   ],
+  newIds: false,
   readOnly: false,
   queryTimeout: 5_000,
   slowAfter: 1_200,

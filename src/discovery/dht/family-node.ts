@@ -46,6 +46,8 @@ export interface FamilyNodeMediator {
   closest(family: IpFamily, target: NodeId, count: number): readonly Contact[];
   /** A node of the other family was named. */
   heardOfOther(contact: Contact): void;
+  /** A peer was announced to us, at the announcer's own host. */
+  gotPeer(infoHash: NodeId, peer: PeerAddress): void;
   /** Somebody has answered, and nobody did before. */
   entered(): void;
   /** Our id has changed: who is near us must be found anew. */
@@ -90,7 +92,14 @@ export class FamilyNode {
     );
     this.#responder = new Responder(
       family,
-      { random, verify, now, ownId, closest: (of, target, count) => mediator.closest(of, target, count) },
+      {
+        random,
+        verify,
+        now,
+        ownId,
+        closest: (of, target, count) => mediator.closest(of, target, count),
+        gotPeer: (infoHash, peer) => mediator.gotPeer(infoHash, peer),
+      },
       options.store,
     );
     this.#lookups = new LookupQueue(options, (target) => this.#beginningFor(target));

@@ -29,6 +29,8 @@ export interface ResponderMediator {
   ownId(): NodeId;
   /** The good nodes of that family that are closest to `target`, `count` at the most. */
   closest(family: IpFamily, target: NodeId, count: number): readonly Contact[];
+  /** Somebody has told where a peer of his is: at his own host. */
+  gotPeer(infoHash: NodeId, peer: PeerAddress): void;
 }
 
 export class Responder {
@@ -126,7 +128,9 @@ export class Responder {
     const now = this.#mediator.now();
     if (!this.#tokens.accepts(query.token, from.host, query.target, now)) return { error: BAD_TOKEN };
     const port = query.impliedPort ? from.port : query.port;
-    this.#peers.add(query.target, { host: from.host, port }, query.isSeed, now);
+    const peer = { host: from.host, port };
+    this.#peers.add(query.target, peer, query.isSeed, now);
+    this.#mediator.gotPeer(query.target, peer);
     return { fields: {} };
   }
 

@@ -66,7 +66,7 @@ export function findPeers(
 
 export class TorrentAnnouncer {
   readonly #infoHash: NodeId;
-  readonly #place: AnnouncedPlace;
+  readonly #place: AnnouncedPlace | null;
   readonly #node: FamilyNode;
   readonly #timers: Timers;
   readonly #random: Random;
@@ -78,7 +78,7 @@ export class TorrentAnnouncer {
 
   constructor(
     infoHash: NodeId,
-    place: AnnouncedPlace,
+    place: AnnouncedPlace | null,
     node: FamilyNode,
     { timers, random }: { readonly timers: Timers; readonly random: Random },
     options: DhtOptions,
@@ -112,14 +112,18 @@ export class TorrentAnnouncer {
 
   #done({ answered, writable }: LookupResult): void {
     this.#underWay = null;
-    const { port, impliedPort } = this.#place;
-    const isSeed = this.#place.isSeed();
+    if (this.#place !== null) this.#announce(this.#place, writable);
+    this.#failures = answered === 0 ? this.#failures + 1 : 0;
+    this.#task = this.#timers.addTask(() => this.begin(), this.#wait());
+  }
+
+  #announce(place: AnnouncedPlace, writable: LookupResult['writable']): void {
+    const { port, impliedPort } = place;
+    const isSeed = place.isSeed();
     for (const { contact, token } of writable) {
       const query = { method: 'announce_peer', target: this.#infoHash, token, port, impliedPort, isSeed } as const;
       this.#node.ask(contact, query, () => undefined);
     }
-    this.#failures = answered === 0 ? this.#failures + 1 : 0;
-    this.#task = this.#timers.addTask(() => this.begin(), this.#wait());
   }
 
   #wait(): number {

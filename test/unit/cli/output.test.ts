@@ -336,3 +336,43 @@ test('a path of a hundred thousand folders is drawn without gigabytes of blanks'
   const text = describeForPeople({ ...base, files: [file] }).join('\n');
   assert.ok(text.length < 20_000_000);
 });
+
+const MAPPED = {
+  family: 4,
+  state: 'mapped',
+  protocol: 'PCP',
+  gateway: '192.168.1.1',
+  externalHost: '203.0.113.5',
+  port: 6881,
+  udp: true,
+} as const;
+
+test('what the gateway does is a line with -v alone, and an object of --json', async () => {
+  const event = (mapping: Extract<RunEvent, { type: 'port-mapping' }>['mapping']): RunEvent => ({
+    type: 'port-mapping',
+    mapping,
+  });
+  const failed = event({ family: 6, state: 'failed', message: 'PCP: no\x1banswer' });
+  assert.deepEqual(sentencesFor(event(MAPPED), 'normal'), []);
+  assert.deepEqual(sentencesFor(event(MAPPED), 'verbose'), [
+    'the gateway 192.168.1.1 lets peers in at 203.0.113.5:6881 by PCP',
+  ]);
+  assert.deepEqual(sentencesFor(event({ ...MAPPED, gateway: null, externalHost: null, udp: false }), 'verbose'), [
+    'the gateway lets peers in at port 6881 by PCP, over TCP alone',
+  ]);
+  assert.deepEqual(sentencesFor(failed, 'verbose'), ['the gateway (IPv6) does not let peers in: PCP: no\\x1banswer']);
+  const io = new FakeIo();
+  const output = await chooseOutput({ ...PLAIN, json: true, quiet: true }, io);
+  output.tell(event(MAPPED));
+  output.tell(failed);
+  output.close();
+  const objects = io.stdout.lines.map((line) => JSON.parse(line));
+  const { state, ...fields } = MAPPED;
+  assert.equal(state, 'mapped');
+  assert.deepEqual(objects[0], { type: 'port-mapping', time: objects[0].time, ok: true, message: null, ...fields });
+  const { type, family, ok, message } = objects[1];
+  assert.deepEqual(
+    { type, family, ok, message },
+    { type: 'port-mapping', family: 6, ok: false, message: 'PCP: no\x1banswer' },
+  );
+});

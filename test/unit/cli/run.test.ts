@@ -258,3 +258,21 @@ test('progress comes each second until the end, and nothing is told after the su
   time.run(10_000);
   assert.equal(events.length, count);
 });
+
+test('what came of asking the gateway is told once, and again when it changes', () => {
+  const { session, events, time } = play([good('a')]);
+  const told = () => events.flatMap((event) => (event.type === 'port-mapping' ? [event.mapping.state] : []));
+  session.portMappings = [{ family: 4, state: 'asking' }];
+  time.run(3000);
+  assert.deepEqual(told(), []);
+  session.portMappings = [
+    { family: 4, state: 'failed', message: 'no' },
+    { family: 6, state: 'failed', message: 'no' },
+  ];
+  time.run(3000);
+  assert.deepEqual(told(), ['failed', 'failed']);
+  const mapped = { state: 'mapped', protocol: 'UPnP', gateway: null, externalHost: null, port: 1, udp: true } as const;
+  session.portMappings = [{ family: 4, ...mapped }];
+  time.run(3000);
+  assert.deepEqual(told(), ['failed', 'failed', 'mapped']);
+});

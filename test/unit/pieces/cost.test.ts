@@ -43,6 +43,9 @@ function costOfTake({ pieces, peers, bitfield }: Swarm): { mean: number; most: n
   const picker = new PiecePicker(pieces, DEFAULT_PIECE_PICKER_OPTIONS, random);
   const book = new RequestBook<Bitfield>(layoutOf(pieces, BLOCKS * BLOCK_LENGTH), picker, {
     openPiece: () => true,
+    resumePiece: () => {
+      throw new Error('nothing is resumed');
+    },
     releasePiece: () => {
       throw new Error('nothing is abandoned');
     },

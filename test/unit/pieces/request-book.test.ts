@@ -34,6 +34,7 @@ class Scene {
         this.roomLeft -= 1;
         return true;
       },
+      resumePiece: (piece) => this.log.push(`resume ${piece}`),
       releasePiece: (piece) => {
         this.log.push(`release ${piece}`);
         this.roomLeft += 1;

@@ -62,7 +62,7 @@ function picture(one: Case): string {
       random: seededRandom(seed),
       survey,
       possible: Array.from(SAMPLE.layout.pieceIndices()).filter(possible),
-      contents: { runs: [ALL], written: [], files: THEN, isClean: true, ...contents },
+      contents: { runs: [ALL], written: [], files: THEN, blocks: new Map(), isClean: true, ...contents },
       writtenAt: WRITTEN_AT,
       partNames,
     },

@@ -3,13 +3,11 @@ import { test } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
 import type { FoundJournal } from '../../../src/disk/journal-file.js';
 import type { FileIdentity, SurveyOutcome } from '../../../src/disk/storage.js';
-import {
-  DEFAULT_JOURNAL_KEEPER_OPTIONS,
-  JournalKeeper,
-  type StartingPoint,
-} from '../../../src/resume/journal-keeper.js';
+import { sumOf } from '../../../src/resume/block-sums.js';
+import { DEFAULT_JOURNAL_KEEPER_OPTIONS, JournalKeeper } from '../../../src/resume/journal-keeper.js';
 import type { JournaledStorage } from '../../../src/resume/journaled-storage.js';
 import { type JournalContents, readJournal } from '../../../src/resume/read-journal.js';
+import type { StartingPoint } from '../../../src/resume/starting-point.js';
 import {
   BAD_SECTOR,
   DEFAULT_MEMORY_JOURNAL_OPTIONS,
@@ -35,7 +33,13 @@ const OWNER = {
   pieceCount: SAMPLE.metainfo.pieceCount,
   fileCount: SAMPLE.metainfo.files.length,
 };
-const NOTHING: StartingPoint = { rewrites: false, verified: [], files: new Map(), unflushed: [] };
+const NOTHING: StartingPoint = {
+  rewrites: false,
+  verified: [],
+  unfinished: new Map(),
+  files: new Map(),
+  unflushed: [],
+};
 
 class World {
   readonly timeline = new Timeline();
@@ -119,10 +123,10 @@ class World {
   }
 }
 
-test('what came within a second is flushed once, then written down, never before', () => {
+test('what came within half a second is flushed once, then written down, never before', () => {
   const world = new World({ latency: 10 }).begin();
   world.commit(3, 4, 30);
-  world.timeline.run(900);
+  world.timeline.run(400);
   assert.deepEqual(world.log, ['begun']);
   assert.equal(world.contents, null);
   world.timeline.run(1_000);
@@ -164,20 +168,20 @@ test('a piece that is still being flushed is named as written, not as there', ()
   const sync = world.disk.sync.bind(world.disk);
   world.disk.sync = (also, answered) => held.push(() => sync(also, answered));
   world.commit(0);
-  world.timeline.run(1_100);
+  world.timeline.run(600);
   assert.equal(held.length, 1);
   assert.equal(world.file.image(null), null);
-  world.timeline.run(1_000);
+  world.timeline.run(200);
   assert.deepEqual(world.contents?.written, [{ first: 0, end: 1 }]);
   world.commit(1, 5);
-  world.timeline.run(1_100);
+  world.timeline.run(300);
   assert.deepEqual(world.log, ['begun', 'replace', 'append unflushed']);
   const written = [
     { first: 0, end: 1 },
     { first: 1, end: 2 },
     { first: 5, end: 6 },
   ];
-  assert.deepEqual(world.contents, { runs: [], written, files: new Map(), isClean: false });
+  assert.deepEqual(world.contents, { runs: [], written, files: new Map(), blocks: new Map(), isClean: false });
   world.timeline.run(10_000);
   assert.equal(world.log.length, 3, 'each piece is named once');
   held.shift()?.();
@@ -193,7 +197,7 @@ test('an end that comes while the disk is flushing names what it would not live 
   const world = new World().begin();
   world.disk.sync = () => undefined;
   world.commit(0);
-  world.timeline.run(1_100);
+  world.timeline.run(600);
   world.commit(1);
   world.timeline.run(10);
   world.end();
@@ -201,20 +205,64 @@ test('an end that comes while the disk is flushing names what it would not live 
   assert.ok(!world.log.includes('ended'));
 });
 
-test('blocks of a piece without memory make the file known, and the piece counts when it is whole', () => {
-  const world = new World().begin();
+test('blocks of a piece without memory are written down when they are flushed, until the piece is whole', () => {
+  const world = new World({ latency: 10 }).begin();
   const piece = SAMPLE.piece(7);
   world.storage.writeBlock(piece, 0, SAMPLE.bytesOf(7), () => undefined);
-  world.timeline.run(2_000);
+  world.timeline.run(400);
+  assert.equal(world.contents, null);
+  world.timeline.run(1_000);
   assert.deepEqual(world.contents, {
     runs: [],
     written: [],
     files: new Map([[0, world.identities().get(0)]]),
+    blocks: new Map([[7, new Map([[0, sumOf(SAMPLE.bytesOf(7))]])]]),
     isClean: false,
   });
   world.storage.checkPiece(piece, () => undefined);
   world.timeline.run(2_000);
   assert.deepEqual(world.pieces, [7]);
+});
+
+test('blocks that do not make their piece are taken back, and may come again', () => {
+  const world = new World({ latency: 10 }).begin();
+  const piece = SAMPLE.piece(7);
+  const wrong = Buffer.alloc(4 * KIB, 1);
+  world.storage.writeBlock(piece, 0, wrong, () => undefined);
+  world.timeline.run(1_000);
+  assert.deepEqual(world.contents?.blocks, new Map([[7, new Map([[0, sumOf(wrong)]])]]));
+  world.storage.checkPiece(piece, (outcome) => assert.deepEqual(outcome, { ok: true, matches: false }));
+  world.timeline.run(1_000);
+  assert.deepEqual(world.contents?.blocks, new Map());
+  world.storage.writeBlock(piece, 0, SAMPLE.bytesOf(7), () => undefined);
+  world.timeline.run(20);
+  world.end();
+  assert.deepEqual(world.contents?.blocks, new Map([[7, new Map([[0, sumOf(SAMPLE.bytesOf(7))]])]]));
+});
+
+test('blocks of the run before are written down anew, and once more in a journal that has grown', () => {
+  const unfinished = new Map([[SAMPLE.piece(3), new Map([[0, 77]])]]);
+  const world = new World({ minLength: 1, length: 1 }).begin({ ...NOTHING, rewrites: true, unfinished });
+  assert.deepEqual(world.contents?.blocks, unfinished);
+  for (const piece of [10, 11, 12, 40, 41, 42]) {
+    world.commit(piece);
+    world.timeline.run(50);
+  }
+  assert.ok(world.log.filter((line) => line === 'replace').length > 1);
+  assert.deepEqual(world.contents?.blocks, unfinished);
+  world.commit(3);
+  world.timeline.run(50);
+  world.commit(20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 50, 52, 54, 56, 58, 60, 62);
+  world.timeline.run(50);
+  assert.deepEqual(world.contents?.blocks, new Map(), 'nothing is left to be said of a verified piece');
+});
+
+test('a part of a block is not written down as a block', () => {
+  const world = new World().begin();
+  world.storage.writeBlock(SAMPLE.piece(7), 0, SAMPLE.bytesOf(7).subarray(1), () => undefined);
+  world.storage.writeBlock(SAMPLE.piece(8), 1, SAMPLE.bytesOf(7).subarray(1), () => undefined);
+  world.timeline.run(1_000);
+  assert.deepEqual(world.contents?.blocks, new Map());
 });
 
 test('an end writes down the rest and that the files are as they are', () => {
@@ -247,7 +295,7 @@ test('an end in the midst of a batch waits for it', () => {
   for (let delay = 0; delay < 200; delay += 7) {
     const world = new World({ latency: 20 }).begin();
     world.commit(5);
-    world.timeline.run(950 + delay);
+    world.timeline.run(450 + delay);
     world.keeper.end(() => world.log.push('ended'));
     world.timeline.run(1_000);
     assert.equal(world.log.filter((line) => line === 'ended').length, 1);
@@ -291,7 +339,13 @@ test('what was found is written anew before anything is written to the files', (
   assert.ok(found !== null);
   const files = new Map([[0, before.identities().get(0) as FileIdentity]]);
   const world = new World({ latency: 30, found });
-  world.begin({ rewrites: true, verified: [SAMPLE.piece(0), SAMPLE.piece(2)], files, unflushed: [] });
+  world.begin({
+    rewrites: true,
+    verified: [SAMPLE.piece(0), SAMPLE.piece(2)],
+    unfinished: new Map(),
+    files,
+    unflushed: [],
+  });
   assert.deepEqual(world.log, ['replace', 'begun']);
   assert.deepEqual(world.contents, {
     runs: [
@@ -300,6 +354,7 @@ test('what was found is written anew before anything is written to the files', (
     ],
     written: [],
     files,
+    blocks: new Map(),
     isClean: false,
   });
 });
@@ -307,9 +362,15 @@ test('what was found is written anew before anything is written to the files', (
 test('what was hashed is flushed before it is written down, for nobody else may have', () => {
   const world = new World({ latency: 10, content: SAMPLE.content });
   const files = world.identities() as Map<number, FileIdentity>;
-  world.begin({ rewrites: true, verified: [SAMPLE.piece(40)], files, unflushed: [1] });
+  world.begin({ rewrites: true, verified: [SAMPLE.piece(40)], unfinished: new Map(), files, unflushed: [1] });
   assert.deepEqual(world.log, ['sync 1', 'replace', 'begun']);
-  assert.deepEqual(world.contents, { runs: [{ first: 40, end: 41 }], written: [], files, isClean: false });
+  assert.deepEqual(world.contents, {
+    runs: [{ first: 40, end: 41 }],
+    written: [],
+    files,
+    blocks: new Map(),
+    isClean: false,
+  });
 });
 
 test('an older journal of which nothing was written anew goes as well when all is done', () => {

@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { crc32 } from '../../../src/base/crc32.js';
 import type { PieceRun } from '../../../src/metainfo/piece-layout.js';
-import { encodeHead, encodeRecords, HEAD_LENGTH, lastSeal, sealOf } from '../../../src/resume/journal-format.js';
+import {
+  encodeHead,
+  encodeRecords,
+  HEAD_LENGTH,
+  type JournalRecord,
+  lastSeal,
+  sealOf,
+} from '../../../src/resume/journal-format.js';
 import { isJournal, readJournal } from '../../../src/resume/read-journal.js';
 
 const OWNER = { infoHash: Buffer.alloc(20, 7), pieceCount: 100_000, fileCount: 30_000 };
@@ -52,12 +59,16 @@ test('an impossible record ends what is believed, whole as it is', () => {
     ['too many runs', 1, Buffer.concat(Array.from({ length: 10_001 }, () => good))],
     ['a file beyond the last', 2, Buffer.concat([numbers(30_000), Buffer.alloc(32)])],
     ['half a file', 2, Buffer.alloc(30)],
+    ['a block of a piece beyond the last', 5, Buffer.concat([numbers(100_000, 0), Buffer.alloc(6)])],
+    ['half a block', 5, Buffer.concat([numbers(5, 0), Buffer.alloc(5)])],
+    ['blocks of no piece', 5, Buffer.alloc(3)],
+    ['too many blocks', 5, Buffer.alloc(4 + 10_001 * 10)],
     ['an end with something in it', 3, good],
     ['an unknown kind', 9, good],
   ];
   for (const [name, kind, body] of rows) {
     const contents = readJournal(Buffer.concat([HEAD, forged(kind, body)]), OWNER);
-    assert.deepEqual(contents, { runs: [], written: [], files: new Map(), isClean: false }, name);
+    assert.deepEqual(contents, { runs: [], written: [], files: new Map(), blocks: new Map(), isClean: false }, name);
   }
   const contents = readJournal(Buffer.concat([HEAD, forged(1, good)]), OWNER);
   assert.deepEqual(contents?.runs, [{ first: 5, end: 6 }], 'the good run alone');
@@ -71,16 +82,32 @@ test('a journal that names every piece again and again is not followed for long'
   assert.equal(readJournal(endless, OWNER)?.runs.length, 16);
 });
 
+test('blocks that are named again and again are not followed for long', () => {
+  const sums = new Map(Array.from({ length: 10_000 }, (_, block) => [block, 2 ** 48 - 1 - block] as const));
+  const blocks = { kind: 'blocks', piece: 7, sums } as const;
+  const enough = Array.from({ length: 100 }, () => blocks);
+  const bytes = Buffer.concat([HEAD, encodeRecords(lastSeal(HEAD), enough)]);
+  const last = { kind: 'pieces', runs: [{ first: 5, end: 6 }] } as const;
+  const then = (records: readonly JournalRecord[]): Buffer =>
+    Buffer.concat([bytes, encodeRecords(lastSeal(bytes), records)]);
+  const contents = readJournal(then([last]), OWNER);
+  assert.deepEqual(contents?.blocks.get(7), sums);
+  assert.deepEqual(contents?.runs, last.runs);
+  assert.deepEqual(readJournal(then([blocks, last]), OWNER)?.runs, []);
+});
+
 test('a list that is too long for one record comes back whole', () => {
   const runs = Array.from({ length: 25_000 }, (_, index) => ({ first: index * 2, end: index * 2 + 1 }));
   const files = new Map(
     runs.map(({ first }, index) => [index, { length: first, changedAt: 1n, inode: BigInt(index), bornAt: -1n }]),
   );
+  const sums = new Map(runs.map(({ first }, block) => [block, first]));
   const records = [
     { kind: 'files', files } as const,
     { kind: 'pieces', runs } as const,
     { kind: 'written', runs } as const,
+    { kind: 'blocks', piece: 9, sums } as const,
   ];
   const contents = readJournal(Buffer.concat([HEAD, encodeRecords(lastSeal(HEAD), records)]), OWNER);
-  assert.deepEqual(contents, { runs, written: runs, files, isClean: false });
+  assert.deepEqual(contents, { runs, written: runs, files, blocks: new Map([[9, sums]]), isClean: false });
 });

@@ -45,7 +45,7 @@ function run({ files = [0, 1, 2], verified = [], allocated = [], failing = -1 }:
           most = Math.max(most, due.length);
         },
       },
-      isVerified: (piece) => verified.includes(piece),
+      isUsed: (piece) => verified.includes(piece),
       allocated,
       progress: (written, length) => log.push(`${written / KIB} of ${length / KIB}`),
     },

@@ -35,6 +35,8 @@ function begin(outcome: AnnounceOutcome | null, trackerAnswered: () => void = ()
       openTarget: () => memoryTarget(rawServer),
       trackerClient: trackers,
       peerSources: [],
+      dht: null,
+      portMapper: null,
       client: 'btget',
       close: (answered) => rawServer.addTask(answered, 0),
     },

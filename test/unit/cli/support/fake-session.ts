@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { BtgetError } from '../../../../src/base/failure.js';
 import type { CreateSession, ListenAnswer, SessionFace, TorrentFace } from '../../../../src/cli/run/session-face.js';
+import type { PortMapping } from '../../../../src/discovery/port-mapping/port-mapper.js';
 import type { Metainfo, TorrentFile } from '../../../../src/metainfo/metainfo.js';
 import type { SessionOptions } from '../../../../src/session/session-options.js';
 import type { TorrentEvents, TorrentStatus } from '../../../../src/torrent/status.js';
@@ -105,6 +106,7 @@ export class FakeSession implements SessionFace {
   readonly torrents: FakeTorrent[] = [];
   options: SessionOptions | undefined;
   listens: ListenAnswer = { ok: true, port: 6881 };
+  portMappings: readonly PortMapping[] = [];
   /** False: `stop` never answers. */
   stops = true;
   gotException: (error: unknown) => void = () => undefined;
@@ -121,6 +123,10 @@ export class FakeSession implements SessionFace {
 
   listen(answered: (outcome: ListenAnswer) => void): void {
     answered(this.listens);
+  }
+
+  portMapping(): readonly PortMapping[] {
+    return this.portMappings;
   }
 
   addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): FakeTorrent {

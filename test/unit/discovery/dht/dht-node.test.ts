@@ -275,6 +275,50 @@ test('a torrent is announced again within half an hour, until it is stopped', ()
   assert.equal(count(), 0);
 });
 
+test('a peer that is announced to us is told at once to the torrent that looks for it, and to no other', () => {
+  const world = network(2);
+  const [first, second] = world.honest as [HonestNode, HonestNode];
+  const place = { port: 7000, impliedPort: false, isSeed: () => false };
+  const found: string[] = [];
+  first.node.announce(HASH, place, (peers) => found.push(...peers.map(({ host, port }) => `${host} ${port}`)));
+  first.node.announce(Buffer.alloc(20, 8), place, () => assert.fail('told of another torrent'));
+  world.timeline.run(MINUTE);
+  second.node.announce(HASH, place, () => undefined);
+  world.timeline.run(MINUTE);
+  assert.deepEqual(found, [`${second.address.host} 7000`]);
+});
+
+test('with no place it looks again and again, and nobody hears of it', () => {
+  const world = network(10);
+  const [first, second, third] = world.honest as [HonestNode, HonestNode, HonestNode];
+  let found = 0;
+  first.node.announce(HASH, null, (peers) => {
+    found += peers.length;
+  });
+  world.timeline.run(MINUTE);
+  assert.deepEqual(third.node.status().families[0]?.stored, { torrents: 0, peers: 0 });
+  second.node.announce(HASH, { port: 7000, impliedPort: false, isSeed: () => false }, () => undefined);
+  world.timeline.run(31 * MINUTE);
+  assert.ok(found > 0);
+});
+
+test('when the timers of a torrent end, nothing more is begun for it', () => {
+  const world = network(10);
+  const [first, second] = world.honest as [HonestNode, HonestNode];
+  let ended = false;
+  const timers = {
+    now: () => world.timeline.now(),
+    addTask: (task: () => void, delay: number) => world.timeline.addTask(() => ended || task(), delay),
+  };
+  const place = { port: 7000, impliedPort: false, isSeed: () => false };
+  first.node.announce(HASH, place, () => undefined, timers);
+  world.timeline.run(MINUTE);
+  assert.equal(second.node.status().families[0]?.stored.peers, 1);
+  ended = true;
+  world.timeline.run(40 * MINUTE);
+  assert.equal(second.node.status().families[0]?.stored.peers, 0);
+});
+
 test('a value is stored and found again, and only the one that was stored', () => {
   const world = network(10);
   const [first, second] = world.honest as [HonestNode, HonestNode];

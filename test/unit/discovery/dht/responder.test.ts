@@ -38,6 +38,7 @@ function world(family: 4 | 6 = 4) {
       now: () => clock.now,
       ownId: () => OWN,
       closest: (of, _target, count) => contacts[of].slice(0, count),
+      gotPeer: () => undefined,
     },
     DEFAULT_PEER_STORE_OPTIONS,
   );

@@ -1,0 +1,77 @@
+import type { CheckOutcome, Storage } from '../disk/storage.js';
+import type { PieceLayout } from '../metainfo/piece-layout.js';
+import type { OpenPiece } from './open-piece.js';
+import type { PieceMemory } from './piece-memory.js';
+
+/** Gives the disk the pieces that are whole, or keeps them while it takes none. */
+export class WholePieces {
+  readonly #storage: Storage;
+  readonly #layout: PieceLayout;
+  readonly #memory: PieceMemory;
+  readonly #settled: (open: OpenPiece, outcome: CheckOutcome) => void;
+  /** They wait for the disk to work again. */
+  readonly #waiting: OpenPiece[] = [];
+  #held = false;
+
+  constructor(
+    storage: Storage,
+    layout: PieceLayout,
+    memory: PieceMemory,
+    settled: (open: OpenPiece, outcome: CheckOutcome) => void,
+  ) {
+    this.#storage = storage;
+    this.#layout = layout;
+    this.#memory = memory;
+    this.#settled = settled;
+  }
+
+  /** The disk takes nothing at present. */
+  get isHeld(): boolean {
+    return this.#held;
+  }
+
+  settle(open: OpenPiece): void {
+    if (this.#held) this.#waiting.push(open);
+    else this.#commit(open);
+  }
+
+  /** The disk did not take it: it waits until `retry`, or the end of a hold. */
+  refused(open: OpenPiece): void {
+    this.#waiting.push(open);
+  }
+
+  /** Gives the disk one of those that wait, held or not. False when none waits. */
+  retry(): boolean {
+    const open = this.#waiting.shift();
+    if (open === undefined) return false;
+    this.#commit(open);
+    return true;
+  }
+
+  hold(held: boolean): void {
+    this.#held = held;
+    if (held) return;
+    for (const open of this.#waiting.splice(0)) this.settle(open);
+  }
+
+  /** It waits no longer. False when it did not. */
+  withdraw(open: OpenPiece): boolean {
+    const place = this.#waiting.indexOf(open);
+    if (place !== -1) this.#waiting.splice(place, 1);
+    return place !== -1;
+  }
+
+  #commit(open: OpenPiece): void {
+    const { piece, slot } = open;
+    if (slot === null) {
+      this.#storage.checkPiece(piece, (outcome) => this.#settled(open, outcome));
+      return;
+    }
+    const length = this.#layout.lengthOf(piece);
+    this.#memory.settling(length);
+    this.#storage.commitPiece(piece, slot, (outcome) => {
+      this.#memory.settled(length);
+      this.#settled(open, outcome);
+    });
+  }
+}

@@ -1,0 +1,220 @@
+/** Whole clients that know each other from the DHT alone. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { verifyEd25519 } from '../../src/base/system-ed25519.js';
+import type { DhtMeans, KeptBytes } from '../../src/session/dht-means.js';
+import type { SampleTorrent } from '../support/sample-torrent.js';
+import { type Client, type ClientOptions, SimulatedSwarm } from '../support/simulated-swarm.js';
+import type { Timeline } from '../support/timeline.js';
+import { SAMPLE } from '../support/two-hours.js';
+
+const MINUTE = 60_000;
+
+interface DhtSwarm {
+  readonly swarm: SimulatedSwarm;
+  start(routers: readonly string[], options?: Partial<ClientOptions>, kept?: KeptBytes | null): Client;
+}
+
+function dhtSwarm(sample: SampleTorrent = SAMPLE): DhtSwarm {
+  const swarm = new SimulatedSwarm(sample, 11);
+  const meansWith = (routers: readonly string[], kept: KeptBytes | null): DhtMeans => ({
+    verify: verifyEd25519,
+    resolve: (host, answered) => swarm.timeline.addTask(() => answered([host]), 20),
+    routers: routers.map((host) => ({ host, port: 6881, isPublic: false })),
+    kept,
+  });
+  return {
+    swarm,
+    start: (routers, { torrent, ...options } = {}, kept = null) =>
+      swarm.start({ ...options, torrent: { trackers: [], ...torrent }, dht: meansWith(routers, kept) }),
+  };
+}
+
+/** Bytes in memory. */
+class MemoryKept implements KeptBytes {
+  bytes: Buffer | null = null;
+  writes = 0;
+  readonly #timeline: Timeline;
+
+  constructor(timeline: Timeline) {
+    this.#timeline = timeline;
+  }
+
+  read(answered: (bytes: Buffer | null) => void): void {
+    this.#timeline.addTask(() => answered(this.bytes), 5);
+  }
+
+  write(bytes: Buffer, answered: () => void): void {
+    this.bytes = bytes;
+    this.writes += 1;
+    this.#timeline.addTask(answered, 5);
+  }
+}
+
+function goodNodes(client: Client): number | undefined {
+  return client.session.dhtStatus()?.families.find(({ family }) => family === 4)?.good;
+}
+
+function assertAllEqual({ clients }: SimulatedSwarm): void {
+  for (const { storage, name } of clients) assert.ok(storage.contents().equals(SAMPLE.content), name);
+}
+
+test('three clients find each other with nothing but the DHT, and leave nothing behind', () => {
+  const { swarm, start } = dhtSwarm();
+  start([], { seed: true });
+  swarm.timeline.run(MINUTE);
+  const leeches = [start(['10.0.0.1']), start(['10.0.0.1'])];
+  swarm.untilAllDone(10 * MINUTE);
+  assertAllEqual(swarm);
+  swarm.timeline.run(30 * MINUTE);
+  assert.deepEqual(swarm.clients.map(goodNodes), [2, 2, 2]);
+  for (const leech of leeches) {
+    const status = leech.session.dhtStatus();
+    assert.deepEqual(status?.routers, [{ host: '10.0.0.1', port: 6881, state: 'reached' }]);
+  }
+  swarm.stop();
+  assert.equal(swarm.timeline.pending, 0);
+  assert.deepEqual(swarm.clients.map(goodNodes), [undefined, undefined, undefined]);
+});
+
+test('the nodes that the torrent names are enough to enter', () => {
+  const { swarm, start } = dhtSwarm({ ...SAMPLE, metainfo: { ...SAMPLE.metainfo, nodes: ['10.0.0.1:6881'] } });
+  start([], { seed: true });
+  start([]);
+  swarm.untilAllDone(10 * MINUTE);
+  assertAllEqual(swarm);
+  swarm.stop();
+});
+
+test('a peer tells where its node is: who knows no other enters the DHT there', () => {
+  const { swarm, start } = dhtSwarm();
+  const seed = start([], { seed: true });
+  swarm.timeline.run(1000);
+  const leech = start([], { torrent: { peers: [seed.address] } });
+  swarm.untilAllDone(MINUTE);
+  swarm.timeline.run(MINUTE);
+  assert.deepEqual([seed, leech].map(goodNodes), [1, 1]);
+  swarm.stop();
+});
+
+for (const [name, dht] of [
+  ['a private torrent', true],
+  ['a session without the DHT', false],
+] as const) {
+  test(`${name} opens no socket, sends not one datagram and hears of no node`, () => {
+    const metainfo = { ...SAMPLE.metainfo, nodes: ['10.0.0.2:6881'], private: dht };
+    const { swarm, start } = dhtSwarm({ ...SAMPLE, metainfo });
+    const clients = dht
+      ? [start(['10.0.0.2'], { seed: true }), start(['10.0.0.1'])]
+      : [swarm.start({ seed: true, torrent: { trackers: [] } }), swarm.start({ torrent: { trackers: [] } })];
+    const [seed, leech] = clients;
+    swarm.timeline.run(10 * MINUTE);
+    assert.equal(leech?.done, false);
+    leech?.torrent.encoder?.startConnection(seed?.address ?? assert.fail(), null);
+    swarm.untilAllDone(MINUTE);
+    for (const { rawServer, session } of clients) {
+      assert.deepEqual(rawServer.datagramTotals, { opened: 0, sent: 0 });
+      assert.equal(session.dhtStatus(), null);
+    }
+    swarm.stop();
+    assert.equal(swarm.timeline.pending, 0);
+  });
+}
+
+test('what was known at the end is known at the next beginning, with no router', () => {
+  const { swarm, start } = dhtSwarm();
+  const kept = new MemoryKept(swarm.timeline);
+  start([], { seed: true });
+  const first = start(['10.0.0.1'], {}, kept);
+  swarm.untilAllDone(10 * MINUTE);
+  first.session.stop(() => undefined);
+  swarm.timeline.run(MINUTE);
+  first.rawServer.close();
+  assert.equal(kept.writes, 1);
+  start([], {}, kept);
+  swarm.untilAllDone(MINUTE);
+});
+
+test('the state is written every five minutes, when it is another', () => {
+  const { swarm, start } = dhtSwarm();
+  const kept = new MemoryKept(swarm.timeline);
+  start([], { seed: true });
+  start(['10.0.0.1'], {}, kept);
+  swarm.timeline.run(4 * MINUTE);
+  assert.equal(kept.writes, 0);
+  swarm.timeline.run(30 * MINUTE);
+  assert.equal(kept.writes, 1);
+  swarm.stop();
+  assert.equal(kept.writes, 1);
+});
+
+test('who has not got the first port of its range begins under another id than the state says', () => {
+  const { swarm, start } = dhtSwarm();
+  const kept = new MemoryKept(swarm.timeline);
+  start([], { seed: true });
+  const first = start(['10.0.0.1'], {}, kept);
+  swarm.timeline.run(MINUTE);
+  first.session.stop(() => undefined);
+  swarm.timeline.run(MINUTE);
+  first.rawServer.close();
+  const before = kept.bytes;
+  const again = (port: number): Buffer | null => {
+    const client = start([], { session: { port: { first: 6881, last: 6882 } }, host: {} }, kept);
+    swarm.timeline.run(MINUTE);
+    assert.equal(client.address.port, port);
+    client.session.stop(() => undefined);
+    swarm.timeline.run(MINUTE);
+    return kept.bytes;
+  };
+  assert.deepEqual(again(6881), before);
+  swarm.network
+    .host(`10.0.0.${swarm.clients.length + 1}`)
+    .listen(
+      { port: 6881 },
+      { acceptsConnection: () => false, externalConnectionMade: () => assert.fail() },
+      () => undefined,
+    );
+  swarm.timeline.run(0);
+  assert.notDeepEqual(again(6882), before);
+});
+
+test('a UDP port that is taken is no obstacle, and peers are still named the port that they can dial', () => {
+  const { swarm, start } = dhtSwarm();
+  start([]);
+  const host = swarm.network.host('10.0.0.2');
+  for (const family of [4, 6] as const) {
+    const nobody = { datagramCameIn: () => undefined, sendFailed: () => undefined };
+    host.openDatagram({ family, port: 6881 }, nobody, (outcome) => assert.ok(outcome.ok));
+  }
+  const seed = start(['10.0.0.1'], { seed: true });
+  swarm.untilAllDone(10 * MINUTE);
+  assert.equal(seed.address.port, 6881);
+  assertAllEqual(swarm);
+  swarm.stop();
+});
+
+test('who does not listen looks for others, and announces nothing', () => {
+  const { swarm, start } = dhtSwarm();
+  const seed = start([], { seed: true });
+  const leech = start(['10.0.0.1'], { session: { listen: false } });
+  swarm.untilAllDone(10 * MINUTE);
+  const stored = (client: Client) => client.session.dhtStatus()?.families.map(({ stored: { peers } }) => peers);
+  assert.deepEqual(
+    [stored(seed), stored(leech)],
+    [
+      [0, 0],
+      [1, 0],
+    ],
+  );
+  swarm.stop();
+});
+
+test('whoever ends while its state is read, or its sockets are opened, leaves nothing behind', () => {
+  for (const after of [1, 5, 6, 30]) {
+    const { swarm, start } = dhtSwarm();
+    start(['10.0.0.9'], { seed: true }, new MemoryKept(swarm.timeline));
+    swarm.timeline.run(after);
+    swarm.stop();
+    assert.equal(swarm.timeline.pending, 0, `after ${after} ms`);
+  }
+});

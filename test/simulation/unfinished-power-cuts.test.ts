@@ -1,0 +1,91 @@
+/** The power goes in the midst of pieces that are written block by block: what was written down of them is there. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Random } from '../../src/base/random.js';
+import type { Storage } from '../../src/disk/storage.js';
+import {
+  DEFAULT_DISK_DOWNLOAD_OPTIONS,
+  type DiskDownload,
+  type DiskDownloadOptions,
+  DOWNLOADS,
+  downloadOnto,
+} from '../support/disk-download.js';
+import { cutPower, LOSSES, type Loss } from '../support/power-cut.js';
+import { emptyImage } from '../support/power-disk.js';
+import { sampleTorrent } from '../support/sample-torrent.js';
+import { seededRandom } from '../support/seeded-random.js';
+
+const KIB = 1024;
+const SAMPLE = sampleTorrent(
+  [
+    { path: 't/a', length: 300 * KIB },
+    { path: 't/b', length: 211 * KIB },
+  ],
+  128 * KIB,
+);
+
+interface Counts {
+  /** Blocks that were written down. */
+  claimed: number;
+  /** Of how many pieces some were, and others were not. */
+  pieces: number;
+}
+
+function optionsOf(random: Random): DiskDownloadOptions {
+  return {
+    ...DEFAULT_DISK_DOWNLOAD_OPTIONS,
+    flushTime: () => 1 + random.below(8),
+    pace: 1 + random.below(40),
+    inBlocks: 1 + random.below(3),
+    blockPace: random.below(60),
+    batch: 1 + random.below(24 * KIB),
+    minLength: random.below(2) === 0 ? 1 : 64 * KIB,
+  };
+}
+
+/** Asserts that all blocks are there that an unfinished piece was said to have, and that the download comes to its end. */
+function assertKept({ belief, verified, unfinished, isDone }: DiskDownload, counts: Counts): void {
+  for (const [piece, sums] of belief.unfinished) {
+    if (verified.includes(piece)) continue;
+    assert.deepEqual([...(unfinished.get(piece) ?? [])].sort(byBlock), [...sums].sort(byBlock), `piece ${piece}`);
+    counts.claimed += sums.size;
+    if (sums.size < SAMPLE.layout.blockCount(piece)) counts.pieces += 1;
+  }
+  assert.ok(isDone);
+}
+
+function byBlock([one]: readonly [number, number], [other]: readonly [number, number]): number {
+  return one - other;
+}
+
+function cutOften(cuts: number, more: Partial<DiskDownloadOptions>): Counts {
+  const random = seededRandom(4);
+  const counts: Counts = { claimed: 0, pieces: 0 };
+  for (let run = 0; run < cuts / 20; run += 1) {
+    const start = emptyImage(DOWNLOADS);
+    const recorded = downloadOnto(start, SAMPLE, random, { ...optionsOf(random), ...more });
+    for (let cut = 0; cut < 20; cut += 1) {
+      const count = random.below(recorded.disk.events.length + 1);
+      const left = cutPower(start, recorded.disk.events, count, LOSSES[random.below(LOSSES.length)] as Loss, random);
+      assertKept(downloadOnto(left, SAMPLE, random, optionsOf(random)), counts);
+    }
+  }
+  return counts;
+}
+
+test('after a power cut every block is there of which it is written down, in the midst of its piece', () => {
+  const { claimed, pieces } = cutOften(600, {});
+  assert.ok(claimed > 300 && pieces > 50, `of ${claimed} blocks of ${pieces} pieces little can be learnt`);
+});
+
+test('these power cuts tell: blocks that are written down before they are flushed are found to be missing', () => {
+  const hasty = (storage: Storage): Pick<Storage, 'sync'> => ({
+    sync: (_also, answered) => {
+      storage.survey((outcome) => {
+        if (!outcome.ok) throw outcome.failure;
+        answered({ ok: true, flushed: new Map() });
+      });
+    },
+  });
+  assert.throws(() => cutOften(600, { flushed: hasty }), /piece \d+/);
+});
