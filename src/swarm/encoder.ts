@@ -21,10 +21,11 @@ import { ConnectionTable } from './connection-table.js';
 import { type EncoderOptions, placesForDials } from './encoder-options.js';
 import type { HalfOpen } from './half-open.js';
 import { Liveness } from './liveness.js';
-import type { PeerEvents } from './peer-connection.js';
+import type { PeerConnection, PeerEvents } from './peer-connection.js';
 import { RefusalLog } from './refusal-log.js';
 import { newcomerStays } from './simultaneous-dial.js';
 import { type Spare, Spares } from './spares.js';
+import { isHopeless, isWorthRetrying } from './worth-retrying.js';
 
 /** What an Encoder stands on. */
 export interface EncoderParts {
@@ -36,6 +37,8 @@ export interface EncoderParts {
   readonly halfOpen: HalfOpen;
   /** How well a peer suits us: of equals the higher is dialled first (BEP 40). */
   readonly rank: (address: PeerAddress) => number;
+  /** Where a peer says that it listens, or null. Asked while the connection is known to those above. */
+  readonly listeningPort: (connection: PeerConnection) => number | null;
   /** Told of every peer that is turned away or sent off. */
   readonly refused: (address: PeerAddress, reason: Refusal) => void;
 }
@@ -179,6 +182,7 @@ export class Encoder implements ConnectionOwner {
     if (ending.by === 'us') this.#refusals.add(connection.address, ending.reason);
     else this.#losses.set(ending.failure.code, (this.#losses.get(ending.failure.code) ?? 0) + 1);
     if (connection.locallyInitiated) this.#thinkOfRetrying(connection, ending);
+    else if (ending.by === 'peer') this.#thinkOfDialling(connection);
     if (connection.completeSince !== null) this.#events.connectionLost(connection);
     this.#refill();
   }
@@ -275,19 +279,15 @@ export class Encoder implements ConnectionOwner {
     else if (isHopeless(ending)) this.#spares.condemn(address);
   }
 
+  /** A peer from outside is gone: it may have said where it can be found, and may come again by itself before that. */
+  #thinkOfDialling(connection: Connection): void {
+    const port = connection.completeSince === null ? null : this.#parts.listeningPort(connection);
+    if (port === null || this.#closed) return;
+    const address = { host: connection.address.host, port };
+    this.#spares.add(address, connection.peerId, this.#now() + this.#parts.options.retryInterval);
+  }
+
   #now(): Millis {
     return this.#parts.rawServer.now();
   }
-}
-
-/** Whether the same address may do better later. What a peer did wrong once, it does wrong again. */
-function isWorthRetrying(ending: Ending): boolean {
-  if (ending.by === 'peer') return ending.failure.code !== 'forbidden';
-  const { code } = ending.reason;
-  return code === 'connect-timeout' || code === 'handshake-timeout' || code === 'idle';
-}
-
-/** Whether whoever names the address again is to be ignored: we found ourselves, or somebody who speaks something else. */
-function isHopeless(ending: Ending): boolean {
-  return ending.by === 'us' && (ending.reason.code === 'own-peer-id' || ending.reason.code === 'not-bittorrent');
 }

@@ -157,6 +157,7 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
       },
       halfOpen: parts.halfOpen,
       rank,
+      listeningPort: (connection) => extensions.peerOf(connection)?.handshake.port ?? null,
       refused: () => undefined,
     },
     connecter,

@@ -28,6 +28,8 @@ export interface ClientOptions {
   /** What is done about a frame, besides noting it. */
   readonly gotFrame: (connection: PeerConnection, frame: Buffer) => void;
   readonly connectionMade: (connection: PeerConnection) => void;
+  /** Where a peer says that it listens; none says it when absent. */
+  readonly listeningPort: (connection: PeerConnection) => number | null;
   /** How well a peer suits this client; all alike when absent. */
   readonly rank: (address: PeerAddress) => number;
   /** Whom those above would give up; nobody when absent. */
@@ -63,6 +65,7 @@ export class Client implements PeerEvents {
         options: { ...DEFAULT_ENCODER_OPTIONS, ...overrides.options },
         halfOpen: overrides.halfOpen ?? new HalfOpen(MAX_HALF_OPEN),
         rank: overrides.rank ?? (() => 0),
+        listeningPort: overrides.listeningPort ?? (() => null),
         refused,
       },
       this,

@@ -173,6 +173,7 @@ export class SwarmMember {
         options: DEFAULT_ENCODER_OPTIONS,
         halfOpen: new HalfOpen(MAX_HALF_OPEN),
         rank: () => 0,
+        listeningPort: () => null,
         refused: (address, reason) => this.log.push(`refused ${address.host}: ${reason.code}`),
       },
       this.connecter,
