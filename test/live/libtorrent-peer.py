@@ -1,4 +1,4 @@
-"""One libtorrent client for the live tests: libtorrent-peer.py TORRENT DIR HOST PORT [--dht] [HOST:PORT ...]
+"""One libtorrent client for the live tests: libtorrent-peer.py TORRENT DIR HOST PORT [--dht] [--max-upload=BYTES] [HOST:PORT ...]
 
 Prints a JSON line when it listens, then one a second with its progress; ends when its standard input ends.
 Discovery is off: it knows the torrent's trackers and the peers on its command line, nothing else. With --dht it takes
@@ -11,7 +11,8 @@ import libtorrent as lt
 
 torrent, save_path, host, port, *rest = sys.argv[1:]
 dht = '--dht' in rest
-addresses = [address for address in rest if address != '--dht']
+max_upload = [int(option.split('=')[1]) for option in rest if option.startswith('--max-upload=')]
+addresses = [address for address in rest if not address.startswith('--')]
 session = lt.session({
     'listen_interfaces': f'{host}:{port}',
     'outgoing_interfaces': host,
@@ -22,6 +23,7 @@ session = lt.session({
     'enable_lsd': False, 'enable_upnp': False, 'enable_natpmp': False,
     'enable_incoming_utp': False, 'enable_outgoing_utp': False,
     'allow_multiple_connections_per_ip': True,
+    'upload_rate_limit': max_upload[0] if max_upload else 0,
     'alert_mask': 0,
 })
 info = lt.torrent_info(torrent)

@@ -10,6 +10,10 @@ export interface RivalTask {
   readonly host: string;
   /** Peers to dial, `HOST:PORT`. */
   readonly peers: readonly string[];
+  /** Bytes a second that it gives, libtorrent alone. */
+  readonly maxUpload?: number;
+  /** Whether it tells peers of peers; Transmission alone can be told not to. */
+  readonly pex?: boolean;
   /** The torrent's tracker is one of UDP. */
   readonly overUdp?: boolean;
   /** Nodes, `HOST:PORT`, at which the DHT is entered; absent: without the DHT. */
@@ -72,9 +76,11 @@ const libtorrent: Rival = {
   package: 'python3-libtorrent',
   dials: true,
   knowsDht: true,
-  async start(test, { torrent, dir, host, peers, dhtNodes }) {
+  async start(test, { torrent, dir, host, peers, dhtNodes, maxUpload }) {
     const known = dhtNodes === undefined ? peers : ['--dht', ...dhtNodes];
-    const program = new Program(test, '/usr/bin/python3', [LIBTORRENT_PEER, torrent, dir, host, '22000', ...known]);
+    const limit = maxUpload === undefined ? [] : [`--max-upload=${maxUpload}`];
+    const args = [LIBTORRENT_PEER, torrent, dir, host, '22000', ...limit, ...known];
+    const program = new Program(test, '/usr/bin/python3', args);
     const port = await program.until((output) => /"port": (\d+)/.exec(output)?.[1]);
     return { address: `${host}:${port}`, complete: program.until((output) => /"state": "seeding"/.exec(output)) };
   },
@@ -86,7 +92,7 @@ const transmission: Rival = {
   package: 'transmission-daemon',
   dials: false,
   knowsDht: true,
-  async start(test, { torrent, dir, host, dhtNodes }) {
+  async start(test, { torrent, dir, host, dhtNodes, pex = false }) {
     const config = join(dir, '..', 'transmission');
     mkdirSync(config, { recursive: true });
     writeFileSync(
@@ -96,7 +102,7 @@ const transmission: Rival = {
         'dht-enabled': dhtNodes !== undefined,
         'lpd-enabled': false,
         'utp-enabled': false,
-        'pex-enabled': false,
+        'pex-enabled': pex,
         'port-forwarding-enabled': false,
         'peer-port': 23000,
         'download-dir': dir,
