@@ -12,8 +12,6 @@ export interface RivalTask {
   readonly peers: readonly string[];
   /** Bytes a second that it gives, libtorrent alone. */
   readonly maxUpload?: number;
-  /** Whether it tells peers of peers; Transmission alone can be told not to. */
-  readonly pex?: boolean;
   /** The torrent's tracker is one of UDP. */
   readonly overUdp?: boolean;
   /** Nodes, `HOST:PORT`, at which the DHT is entered; absent: without the DHT. */
@@ -92,7 +90,7 @@ const transmission: Rival = {
   package: 'transmission-daemon',
   dials: false,
   knowsDht: true,
-  async start(test, { torrent, dir, host, dhtNodes, pex = false }) {
+  async start(test, { torrent, dir, host, dhtNodes }) {
     const config = join(dir, '..', 'transmission');
     mkdirSync(config, { recursive: true });
     writeFileSync(
@@ -102,7 +100,7 @@ const transmission: Rival = {
         'dht-enabled': dhtNodes !== undefined,
         'lpd-enabled': false,
         'utp-enabled': false,
-        'pex-enabled': pex,
+        'pex-enabled': false,
         'port-forwarding-enabled': false,
         'peer-port': 23000,
         'download-dir': dir,
