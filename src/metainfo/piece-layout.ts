@@ -62,11 +62,6 @@ export class PieceLayout {
     return piece * this.#blocksPerPiece + block;
   }
 
-  /** The key of a block of ours. */
-  keyOfSpan({ piece, begin }: { readonly piece: PieceIndex; readonly begin: number }): number {
-    return this.blockKey(piece, begin / BLOCK_LENGTH);
-  }
-
   /** The key of a block that somebody else names, or undefined when it is none of ours. */
   keyOfForeign(piece: number, begin: number, length: number): number | undefined {
     const index = this.pieceIndex(piece);

@@ -61,22 +61,3 @@ export class AskerRequests<Asker extends object> {
     return span;
   }
 }
-
-/** What each peer is asked for. Whoever is asked first is known from then on, until nobody speaks of it any more. */
-export class Askers<Asker extends object> {
-  readonly #requests = new WeakMap<Asker, AskerRequests<Asker>>();
-
-  /** Undefined when it has never been asked for anything. */
-  known(asker: Asker): AskerRequests<Asker> | undefined {
-    return this.#requests.get(asker);
-  }
-
-  requestsOf(asker: Asker): AskerRequests<Asker> {
-    let requests = this.#requests.get(asker);
-    if (requests === undefined) {
-      requests = new AskerRequests();
-      this.#requests.set(asker, requests);
-    }
-    return requests;
-  }
-}

@@ -2,7 +2,7 @@ import type { BlockSpan } from '../disk/storage.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
 import type { Bitfield } from '../wire/bitfield.js';
 import { type Arrival, DUPLICATE, type TakenOver, UNASKED } from './arrival.js';
-import { type AskerRequests, Askers } from './asker-requests.js';
+import { AskerRequests } from './asker-requests.js';
 import { checkStartedPiece } from './check-started-piece.js';
 import { fewestAskedBlock, PieceBlocks } from './piece-blocks.js';
 import type { PiecePicker } from './piece-picker.js';
@@ -23,7 +23,7 @@ export class RequestBook<Asker extends object> {
   readonly #room: PieceRoom;
   readonly #started = new Map<PieceIndex, PieceBlocks<Asker>>();
   readonly #parole = new Set<PieceIndex>();
-  readonly #askers = new Askers<Asker>();
+  readonly #askers = new WeakMap<Asker, AskerRequests<Asker>>();
 
   constructor(layout: PieceLayout, picker: PiecePicker, room: PieceRoom) {
     this.#layout = layout;
@@ -45,7 +45,7 @@ export class RequestBook<Asker extends object> {
    * is one of those that are `suggested`, if it may be.
    */
   take(asker: Asker, peerHas: Bitfield, suggested: readonly PieceIndex[] = []): BlockSpan | undefined {
-    const requests = this.#askers.requestsOf(asker);
+    const requests = this.#requestsOf(asker);
     const blocks = this.#blocksFor(asker, requests, peerHas, suggested);
     if (blocks === undefined) return this.isEndgame ? this.#takeAgain(asker, requests, peerHas) : undefined;
     const block = blocks.askFree(asker);
@@ -70,7 +70,7 @@ export class RequestBook<Asker extends object> {
       anew.holder = asker;
       anew.offered = false;
       this.#started.set(piece, anew);
-      const requests = this.#askers.requestsOf(asker);
+      const requests = this.#requestsOf(asker);
       requests.current = anew;
       return { span: this.#noteAsked(requests, piece, anew.askFree(asker)), givenUp: blocks.arrivedCount };
     }
@@ -82,7 +82,7 @@ export class RequestBook<Asker extends object> {
    * the peer's. Returns what was asked of it, or 'late' when nobody waits for the answer any more.
    */
   blockRejected(asker: Asker, piece: number, begin: number, length: number): BlockSpan | 'late' | 'unasked' {
-    const requests = this.#askers.known(asker);
+    const requests = this.#askers.get(asker);
     const key = this.#layout.keyOfForeign(piece, begin, length);
     if (requests === undefined || key === undefined) return 'unasked';
     const span = requests.asked(key);
@@ -93,7 +93,7 @@ export class RequestBook<Asker extends object> {
 
   /** What `asker` was asked for of this piece will not be answered. */
   giveBackPiece(asker: Asker, piece: PieceIndex): void {
-    const requests = this.#askers.requestsOf(asker);
+    const requests = this.#requestsOf(asker);
     for (const [, span] of requests.entries()) if (span.piece === piece) this.#withdraw(asker, requests, span);
   }
 
@@ -102,7 +102,7 @@ export class RequestBook<Asker extends object> {
    * of it: it gives up the pieces on parole that it holds.
    */
   giveBackAll(asker: Asker): void {
-    const requests = this.#askers.requestsOf(asker);
+    const requests = this.#requestsOf(asker);
     for (const [, span] of requests.entries()) this.#withdraw(asker, requests, span);
     for (const piece of this.#parole) {
       const blocks = this.#started.get(piece);
@@ -114,12 +114,12 @@ export class RequestBook<Asker extends object> {
   }
 
   howManyAsked(asker: Asker): number {
-    return this.#askers.known(asker)?.count ?? 0;
+    return this.#askers.get(asker)?.count ?? 0;
   }
 
   /** A block arrived. The numbers are the peer's: anything may be in them. */
   blockCameIn(asker: Asker, piece: number, begin: number, length: number): Arrival<Asker> {
-    const requests = this.#askers.known(asker);
+    const requests = this.#askers.get(asker);
     const key = this.#layout.keyOfForeign(piece, begin, length);
     if (requests === undefined || key === undefined) return UNASKED;
     const block = begin / BLOCK_LENGTH;
@@ -173,10 +173,18 @@ export class RequestBook<Asker extends object> {
     this.#picker.check();
     for (const [piece, blocks] of this.#started) {
       const isAskedOf = (asker: Asker, block: number) =>
-        this.#askers.requestsOf(asker).asked(this.#layout.blockKey(piece, block)) !== undefined;
-      const isOnParole = this.#parole.has(piece);
-      checkStartedPiece(blocks, this.#picker, isOnParole, this.#mayBeOffered(blocks), isAskedOf);
+        this.#requestsOf(asker).asked(this.#layout.blockKey(piece, block)) !== undefined;
+      checkStartedPiece(blocks, this.#picker, this.#parole.has(piece), isAskedOf);
     }
+  }
+
+  #requestsOf(asker: Asker): AskerRequests<Asker> {
+    let requests = this.#askers.get(asker);
+    if (requests === undefined) {
+      requests = new AskerRequests();
+      this.#askers.set(asker, requests);
+    }
+    return requests;
   }
 
   #blocksOf(piece: PieceIndex): PieceBlocks<Asker> {
@@ -222,17 +230,11 @@ export class RequestBook<Asker extends object> {
   }
 
   #offer(blocks: PieceBlocks<Asker>): void {
-    const offered = this.#mayBeOffered(blocks);
+    const offered = blocks.mayBeOffered(this.#parole.has(blocks.piece));
     if (offered === blocks.offered) return;
     blocks.offered = offered;
     if (offered) this.#picker.blocksFreed(blocks.piece);
     else this.#picker.blocksRanOut(blocks.piece);
-  }
-
-  /** The picker offers a started piece while it has free blocks that are not kept for one peer. */
-  #mayBeOffered(blocks: PieceBlocks<Asker>): boolean {
-    if (blocks.freeCount === 0 || blocks.holder !== undefined) return false;
-    return blocks.askedCount === 0 || !this.#parole.has(blocks.piece);
   }
 
   #noteAsked(requests: AskerRequests<Asker>, piece: PieceIndex, block: number): BlockSpan {
@@ -254,7 +256,7 @@ export class RequestBook<Asker extends object> {
     const others = blocks.othersAskedFor(block, asker);
     blocks.arrive(block);
     this.#offer(blocks);
-    for (const other of others) this.#askers.requestsOf(other).lapse(this.#layout.blockKey(blocks.piece, block));
+    for (const other of others) this.#requestsOf(other).lapse(this.#layout.blockKey(blocks.piece, block));
     return { verdict: 'wanted', span, alsoAskedOf: others };
   }
 
@@ -269,9 +271,10 @@ export class RequestBook<Asker extends object> {
   }
 
   #withdraw(asker: Asker, requests: AskerRequests<Asker>, span: BlockSpan): void {
-    requests.lapse(this.#layout.keyOfSpan(span));
     const blocks = this.#blocksOf(span.piece);
-    blocks.withdraw(span.begin / BLOCK_LENGTH, asker);
+    const block = span.begin / BLOCK_LENGTH;
+    requests.lapse(this.#layout.blockKey(span.piece, block));
+    blocks.withdraw(block, asker);
     if (blocks.holder === asker) blocks.holder = undefined;
     this.#offerOrEnd(blocks);
   }
@@ -287,12 +290,8 @@ export class RequestBook<Asker extends object> {
   /** A started piece leaves the book; what is still asked of it lapses. */
   #forget(piece: PieceIndex): void {
     const blocks = this.#blocksOf(piece);
-    for (let block = 0; block < blocks.blockCount && blocks.askedCount > 0; block += 1) {
-      for (const asker of blocks.askersOf(block)) {
-        blocks.withdraw(block, asker);
-        this.#askers.requestsOf(asker).lapse(this.#layout.blockKey(piece, block));
-      }
-    }
+    for (const [block, asker] of blocks.withdrawAll())
+      this.#requestsOf(asker).lapse(this.#layout.blockKey(piece, block));
     this.#started.delete(piece);
   }
 }

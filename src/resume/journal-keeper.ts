@@ -173,12 +173,16 @@ export class JournalKeeper {
     this.#isComplete = true;
   }
 
+  /** The end is near, and the process may not live to see what is flushed until then: that is named as written now. */
+  closing(): void {
+    if (!this.#isComplete) this.#speak();
+  }
+
   /** Writes down the rest and that this was all, or removes the journal. Nothing may be written to the files after this. */
   end(answered: () => void): void {
     this.#next?.cancel();
     this.#end = answered;
-    // The process may not live to see the end of a long flush.
-    if (!this.#isComplete) this.#speak();
+    this.closing();
     if (!this.#isBatching) this.#finish();
   }
 

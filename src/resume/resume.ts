@@ -153,6 +153,11 @@ export class Resume implements WriteJournal {
     this.#parts.keeper.complete();
   }
 
+  /** The torrent ends; the disk still has to take what memory holds. */
+  closing(): void {
+    this.#parts.keeper.closing();
+  }
+
   end(answered: () => void): void {
     this.#parts.keeper.end(answered);
   }

@@ -103,6 +103,11 @@ export class Session {
     return this.#portListener.refusals;
   }
 
+  /** Enters the DHT for the session's own sake, which otherwise waits for a torrent. To be called when `listen` has answered. */
+  enterDht(): void {
+    this.#dht?.whenOpen(this.#port, () => undefined);
+  }
+
   /** What our node in the DHT knows, or null: there is none, or no torrent has needed it yet. */
   dhtStatus(): DhtStatus | null {
     return this.#dht?.status() ?? null;

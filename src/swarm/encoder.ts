@@ -22,6 +22,7 @@ import { type EncoderOptions, placesForDials } from './encoder-options.js';
 import type { HalfOpen } from './half-open.js';
 import { Liveness } from './liveness.js';
 import type { PeerConnection, PeerEvents } from './peer-connection.js';
+import { type PeerReach, ReachCounter } from './reach-counter.js';
 import { RefusalLog } from './refusal-log.js';
 import { newcomerStays } from './simultaneous-dial.js';
 import { type Spare, Spares } from './spares.js';
@@ -52,6 +53,7 @@ export class Encoder implements ConnectionOwner {
   readonly #liveness: Liveness;
   readonly #banned = new Set<string>();
   readonly #refusals: RefusalLog;
+  readonly #reach = new ReachCounter();
   readonly #losses = new Map<SocketFailure['code'], number>();
   /** Runs when the next spare has waited long enough. */
   #retry: Task | null = null;
@@ -84,9 +86,9 @@ export class Encoder implements ConnectionOwner {
     return this.#everIncoming;
   }
 
-  /** Addresses that wait to be dialled. */
-  get spareCount(): number {
-    return this.#spares.count;
+  /** What became of the addresses that were named to us. */
+  get reach(): PeerReach {
+    return this.#reach.reach(this.#spares.count);
   }
 
   /** How many were refused, by reason, since the beginning. */
@@ -184,6 +186,7 @@ export class Encoder implements ConnectionOwner {
     if (connection.locallyInitiated) this.#thinkOfRetrying(connection, ending);
     else if (ending.by === 'peer') this.#thinkOfDialling(connection);
     if (connection.completeSince !== null) this.#events.connectionLost(connection);
+    else if (connection.locallyInitiated) this.#reach.failed(ending);
     this.#refill();
   }
 
@@ -220,6 +223,7 @@ export class Encoder implements ConnectionOwner {
   #dial(spare: Spare): void {
     const { address, peerId } = spare;
     this.#spares.dialled(spare, this.#now());
+    this.#reach.dialled();
     const connection = this.#begin({ kind: 'dial', address, expectedId: peerId }, (handler) =>
       this.#parts.rawServer.startConnection(address, handler),
     );

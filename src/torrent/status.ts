@@ -1,6 +1,7 @@
 import type { BtgetError } from '../base/failure.js';
 import type { TrackerAnswer } from '../discovery/rerequester.js';
 import type { TorrentFile } from '../metainfo/metainfo.js';
+import type { PeerReach } from '../swarm/reach-counter.js';
 
 export type TorrentState = 'checking' | 'downloading' | 'seeding' | 'stalled' | 'paused' | 'stopped';
 
@@ -27,8 +28,12 @@ export interface TorrentStatus {
   readonly peers: number;
   /** Connected peers that have everything. */
   readonly seeds: number;
+  /** Connected peers that have something that we want and lack. */
+  readonly useful: number;
   /** Connected peers that do not choke us. */
   readonly unchokedBy: number;
+  /** What became of the peers that were named to us. */
+  readonly reach: PeerReach;
   /** Seconds left at the present pace; null when unknown. */
   readonly eta: number | null;
   /** Why it is paused: what the disk refused. */

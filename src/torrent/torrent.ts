@@ -200,6 +200,7 @@ export class Torrent {
       wasted: downloader.wasted,
       ...rates,
       ...counts,
+      reach: this.#swarm.encoder.reach,
       eta: left === undefined || this.#disk.failure !== null ? null : Math.ceil(left / 1000),
       diskFailure: this.#disk.failure,
     };
@@ -264,6 +265,7 @@ export class Torrent {
     this.#disk.stop();
     this.#swarm.encoder.close();
     this.#swarm.connecter.stop();
+    this.#resume.closing();
     this.#swarm.store.close(() => {
       this.#diskClosed = true;
       this.#endIfReady();

@@ -77,7 +77,7 @@ test(
     await machine.ready();
     const torrent = await torrentIn(machine, dir);
     const bytes = readFileSync(torrent, 'latin1');
-    const nodes = '5:nodesll12:198.51.100.7i6881eel16:dht.example.orgi6881eee';
+    const nodes = '5:nodesll12:198.51.100.7i6881eel15:dht.example.orgi6881eee';
     writeFileSync(torrent, bytes.replace(/e$/, `${nodes}e`), 'latin1');
     const before = machine.sentOutside();
     const asked = ['--dht-node', '198.51.100.8:6881', '--dht-node', 'router.example.org:6881'];
@@ -100,13 +100,13 @@ test('the same without --bind is seen: the counter counts', OPTIONS, async (t) =
   ];
   for (const [index, way] of ways.entries()) {
     const before = machine.sentOutside();
-    const alone = ['-d', join(dir, `leech${index}`), '--no-dht', '--timeout', '1'];
+    const alone = ['-d', join(dir, `leech${index}`), '--no-dht', '--no-lsd', '--no-port-mapping', '--timeout', '1'];
     const leech = machine.btget(torrent, ...alone, ...way);
     assert.equal(await leech.ended, 2, leech.stderr);
     assert.ok(machine.sentOutside() > before, way.join(' '));
   }
   const before = machine.sentOutside();
-  const leech = machine.btget(torrent, '-d', join(dir, 'dht'), '--timeout', '1');
+  const leech = machine.btget(torrent, '-d', join(dir, 'dht'), '--no-lsd', '--no-port-mapping', '--timeout', '1');
   assert.equal(await leech.ended, 2, leech.stderr);
   assert.ok(machine.sentOutside() > before, 'the routers of the DHT');
 });

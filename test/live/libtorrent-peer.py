@@ -17,9 +17,9 @@ session = lt.session({
     'listen_interfaces': f'{host}:{port}',
     'outgoing_interfaces': host,
     'enable_dht': dht, 'dht_bootstrap_nodes': ','.join(addresses) if dht else '',
-    # All nodes of the test are in one network, which is none of the world's.
+    # All nodes of the test are in one network, which is none of the world's, and many of them at one address.
     'dht_restrict_routing_ips': False, 'dht_restrict_search_ips': False, 'dht_ignore_dark_internet': False,
-    'dht_prefer_verified_node_ids': False,
+    'dht_prefer_verified_node_ids': False, 'dht_announce_interval': 1, 'dht_block_ratelimit': 1000,
     'enable_lsd': False, 'enable_upnp': False, 'enable_natpmp': False,
     'enable_incoming_utp': False, 'enable_outgoing_utp': False,
     'allow_multiple_connections_per_ip': True,

@@ -45,6 +45,6 @@ function lazily(open: () => AsyncIterable<Buffer | string>): AsyncIterable<Buffe
   return { [Symbol.asyncIterator]: () => open()[Symbol.asyncIterator]() };
 }
 
-function userAgent(): string {
+export function userAgent(): string {
   return `btget/${version()}`;
 }

@@ -6,8 +6,10 @@ import { BtgetError } from '../../base/failure.js';
 import type { SessionOptions } from '../../session/session-options.js';
 import type { TorrentOptions } from '../../torrent/torrent-options.js';
 import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';
+import { dhtNews } from '../output/dht-news.js';
 import type { Output, RunEvent, SourceResult } from '../output/events.js';
 import { formatDuration } from '../output/format.js';
+import type { DhtNews, UserLimits } from '../output/stall-reasons.js';
 import type { LoadedSource } from '../source/load-source.js';
 import { PortMappingNews } from './port-mapping-news.js';
 import type { CreateSession, SessionFace, TorrentFace } from './session-face.js';
@@ -121,6 +123,14 @@ export class Run implements JobOwner {
           : entry.failure,
       ),
     ]);
+  }
+
+  get limits(): UserLimits {
+    return { maxDownload: this.#options.session.maxDownload, maxPeers: this.#options.torrent.maxPeers };
+  }
+
+  dht(): DhtNews {
+    return dhtNews(this.#session?.dhtStatus() ?? null);
   }
 
   now(): Millis {

@@ -1,5 +1,6 @@
 /** What the commands need of a session. Tests play one from a script. */
 import type { BtgetError } from '../../base/failure.js';
+import type { DhtStatus } from '../../discovery/dht/dht-node.js';
 import type { PortMapping } from '../../discovery/port-mapping/port-mapper.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import type { SessionOptions } from '../../session/session-options.js';
@@ -21,6 +22,8 @@ export interface SessionFace {
   /** What came of asking the gateways to let peers in. */
   portMapping(): readonly PortMapping[];
   addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): TorrentFace;
+  /** Null when the DHT is not used. */
+  dhtStatus(): DhtStatus | null;
   stop(answered: () => void): void;
 }
 

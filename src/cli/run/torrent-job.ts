@@ -10,11 +10,14 @@ import { contentLength } from '../content/content-length.js';
 import { failureCode, failureMessage } from '../exit-code.js';
 import type { RunEvent, SourceResult, StallReason, Subject } from '../output/events.js';
 import { nextStep } from '../output/next-step.js';
-import { stallReasons, type TrackerNews } from '../output/stall-reasons.js';
+import { type DhtNews, stallReasons, type UserLimits } from '../output/stall-reasons.js';
 import type { TorrentFace } from './session-face.js';
 
 export interface JobOwner {
   readonly mode: 'download' | 'seed';
+  readonly limits: UserLimits;
+  /** How the DHT stands, for torrents that may use it. */
+  dht(): DhtNews;
   now(): Millis;
   tell(event: RunEvent): void;
   /** Everything is done, and seeding may go on. */
@@ -112,7 +115,7 @@ export class TorrentJob implements TorrentEvents {
   /** Why nothing comes, as far as we know, likeliest first. */
   get stallReasons(): readonly StallReason[] {
     const status = this.#takeStatus();
-    return status === undefined ? [] : stallReasons(status, this.#trackerNews());
+    return status === undefined ? [] : this.#reasonsFor(status);
   }
 
   /** Ends it, with `failure` unless it is done. The first end counts. */
@@ -220,8 +223,10 @@ export class TorrentJob implements TorrentEvents {
     return failureMessage(failure) + (next === null ? '' : ` (${next})`);
   }
 
-  #trackerNews(): TrackerNews {
-    return { some: this.#hasTrackers, reports: [...this.#reports.values()] };
+  #reasonsFor(status: TorrentStatus): readonly StallReason[] {
+    const dht = this.metainfo.private ? ({ use: 'private' } as const) : this.#owner.dht();
+    const trackers = { some: this.#hasTrackers, reports: [...this.#reports.values()] };
+    return stallReasons({ status, trackers, dht, limits: this.#owner.limits });
   }
 
   /** Most downloads find nothing that is worth a look; however short a look was, its end is told. */
@@ -255,7 +260,7 @@ export class TorrentJob implements TorrentEvents {
       this.#stalledFor = '';
       return;
     }
-    const reasons = stallReasons(status, this.#trackerNews());
+    const reasons = this.#reasonsFor(status);
     const codes = reasons.map((reason) => reason.code).join();
     if (codes === this.#stalledFor) return;
     this.#stalledFor = codes;

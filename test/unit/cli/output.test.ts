@@ -6,7 +6,6 @@ import type { RunEvent, SourceResult } from '../../../src/cli/output/events.js';
 import { progressSentence } from '../../../src/cli/output/progress-line.js';
 import { sentencesFor } from '../../../src/cli/output/sentences.js';
 import { describeForPeople } from '../../../src/cli/output/show-tree.js';
-import { stallReasons } from '../../../src/cli/output/stall-reasons.js';
 import type { TrackerAnswer } from '../../../src/discovery/rerequester.js';
 import { FakeIo, type Terminal } from './support/fake-io.js';
 import { makeMetainfo, makeStatus } from './support/fake-session.js';
@@ -234,31 +233,6 @@ test('a bar leaves room for the ^C that a terminal echoes, and has no colour', a
   assert.deepEqual(new Set(bars.map(columnsOf)), new Set([77]));
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the sequences that set colours.
   assert.doesNotMatch(io.stderr.text, /\x1b\[[0-9;]*m/);
-});
-
-test('why a download stands still, the likeliest reason first', () => {
-  const failing = { ...report, url: 'http://u/', ok: false, message: 'unregistered' };
-  const rows: readonly [Parameters<typeof makeStatus>[0], readonly TrackerAnswer[], string][] = [
-    [{}, [], 'trackers-silent'],
-    [{}, [failing], 'trackers-failing'],
-    [{}, [report], 'no-peers'],
-    [{}, [report, failing], 'no-peers,trackers-failing'],
-    [{ peers: 2, seeds: 1 }, [report], 'choked'],
-    [{ peers: 2 }, [report], 'choked,no-seeds'],
-    [{ peers: 2, seeds: 1, unchokedBy: 1 }, [failing], 'nothing-sent,trackers-failing'],
-  ];
-  for (const [status, trackers, codes] of rows)
-    assert.equal(
-      stallReasons(makeStatus({ state: 'stalled', ...status }), { some: true, reports: trackers })
-        .map((reason) => reason.code)
-        .join(),
-      codes,
-    );
-  const alone = stallReasons(makeStatus({ state: 'stalled' }), { some: false, reports: [] });
-  assert.deepEqual(
-    alone.map((reason) => reason.code),
-    ['no-trackers'],
-  );
 });
 
 test('a run of one torrent says once what failed, and how far it came', () => {

@@ -244,7 +244,7 @@ test('why a torrent stands still is told once, and again when the reason changes
   const reasons = events.flatMap((event) =>
     event.type === 'stalled' ? [event.reasons.map((r) => r.code).join()] : [],
   );
-  assert.deepEqual(reasons, ['trackers-failing', 'choked,trackers-failing']);
+  assert.deepEqual(reasons, ['trackers-failing,dht-off', 'peers-lack-pieces,trackers-failing']);
 });
 
 test('progress comes each second until the end, and nothing is told after the summary', () => {

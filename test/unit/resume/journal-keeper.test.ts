@@ -205,6 +205,21 @@ test('an end that comes while the disk is flushing names what it would not live 
   assert.ok(!world.log.includes('ended'));
 });
 
+test('what may not live to be flushed is named as soon as the end is near, and that is no end yet', () => {
+  const world = new World().begin();
+  world.commit(0, 1);
+  world.timeline.run(10);
+  world.keeper.closing();
+  world.timeline.run(10);
+  assert.deepEqual(world.contents?.written, [{ first: 0, end: 2 }]);
+  world.storage.writeBlock(SAMPLE.piece(7), 0, SAMPLE.bytesOf(7), () => undefined);
+  world.timeline.run(10);
+  world.end();
+  assert.deepEqual(world.pieces, [0, 1]);
+  assert.equal(world.contents?.blocks.size, 1);
+  assert.equal(world.log.at(-1), 'ended');
+});
+
 test('blocks of a piece without memory are written down when they are flushed, until the piece is whole', () => {
   const world = new World({ latency: 10 }).begin();
   const piece = SAMPLE.piece(7);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { BtgetError } from '../../../../src/base/failure.js';
 import type { CreateSession, ListenAnswer, SessionFace, TorrentFace } from '../../../../src/cli/run/session-face.js';
+import type { DhtStatus } from '../../../../src/discovery/dht/dht-node.js';
 import type { PortMapping } from '../../../../src/discovery/port-mapping/port-mapper.js';
 import type { Metainfo, TorrentFile } from '../../../../src/metainfo/metainfo.js';
 import type { SessionOptions } from '../../../../src/session/session-options.js';
@@ -58,7 +59,9 @@ export function makeStatus(more: Partial<TorrentStatus> = {}): TorrentStatus {
     upRate: 0,
     peers: 0,
     seeds: 0,
+    useful: 0,
     unchokedBy: 0,
+    reach: { waiting: 0, dialled: 0, refused: 0, silent: 0, turnedAway: 0 },
     eta: null,
     diskFailure: null,
     ...more,
@@ -103,6 +106,7 @@ export class FakeTorrent implements TorrentFace {
 /** A session that does what the test says. */
 export class FakeSession implements SessionFace {
   readonly log: string[] = [];
+  dht: DhtStatus | null = null;
   readonly torrents: FakeTorrent[] = [];
   options: SessionOptions | undefined;
   listens: ListenAnswer = { ok: true, port: 6881 };
@@ -133,6 +137,10 @@ export class FakeSession implements SessionFace {
     const torrent = new FakeTorrent(metainfo, options, events, this.log);
     this.torrents.push(torrent);
     return torrent;
+  }
+
+  dhtStatus(): DhtStatus | null {
+    return this.dht;
   }
 
   stop(answered: () => void): void {
