@@ -1,16 +1,17 @@
-import type { Millis, Timers } from '../base/clock.js';
+import type { Timers } from '../base/clock.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
 import type { PeerAddress } from '../net/raw-server.js';
 import { type Bitfield, decodeBitfield } from '../wire/bitfield.js';
 import { decodeMessage, type PeerMessage } from '../wire/message.js';
 import type { Choker } from './choker.js';
+import type { ConnecterOptions } from './connecter-options.js';
 import { tellOfLost } from './dont-have.js';
 import type { Downloader } from './downloader.js';
 import type { Extensions } from './extensions.js';
 import { FAST_NOT_ANNOUNCED, type FastExtension } from './fast-extension.js';
 import { encodeHaves, HaveNews } from './have-news.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
-import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
+import { LeakyCounter } from './leaky-counter.js';
 import { leastUseful } from './least-useful.js';
 import type { Successor } from './metadata-peers.js';
 import type { NodePorts } from './node-ports.js';
@@ -18,28 +19,6 @@ import type { Peer } from './peer.js';
 import type { PeerConnection } from './peer-connection.js';
 import { SeedParting } from './seed-parting.js';
 import type { Uploader } from './uploader.js';
-
-/** How much of a peer is put up with, and how we speak to all of them. */
-export interface ConnecterOptions {
-  /** Messages of no use. A choke finds up to a whole queue of requests on their way, which nobody is to blame for. */
-  readonly junk: LeakyCounterOptions;
-  /** Changes of mind. */
-  readonly flaps: LeakyCounterOptions;
-  /** A peer with whom nothing was exchanged for this long may lose its place to a newcomer. */
-  readonly patience: Millis;
-  /** Verified pieces are gathered for this long, and told to each peer in one write. */
-  readonly haveDelay: Millis;
-  /** Two who have everything have nothing to say; they part this long after that was found out. */
-  readonly partingDelay: Millis;
-}
-
-export const DEFAULT_CONNECTER_OPTIONS: ConnecterOptions = {
-  junk: { limit: 2_000, perSecond: 100 },
-  flaps: { limit: 200, perSecond: 4 },
-  patience: 60_000,
-  haveDelay: 50,
-  partingDelay: 2_000,
-};
 
 /** What the Connecter is joined with. */
 export interface ConnecterParts {
