@@ -133,10 +133,15 @@ export class Encoder implements ConnectionOwner {
   /** Ends every connection and dials nobody any more. Must also be called when the torrent fails: it gives places back. */
   close(): void {
     this.#closed = true;
-    this.#spares.clear();
     this.#retry?.cancel();
-    for (const connection of this.#table.all()) connection.refuse({ code: 'shutting-down' });
+    this.partFromAll();
     this.#parts.halfOpen.withdraw(this.#placeFree);
+  }
+
+  /** Ends every connection and forgets every address: whom to dial has to be said anew. */
+  partFromAll(): void {
+    this.#spares.clear();
+    for (const connection of this.#table.all()) connection.refuse({ code: 'shutting-down' });
   }
 
   dialDone(connection: Connection): void {
