@@ -7,6 +7,7 @@ import { toHex } from '../base/bytes.js';
 import { BtgetError } from '../base/failure.js';
 import type { Random } from '../base/random.js';
 import type { DhtStatus } from '../discovery/dht/dht-node.js';
+import { OwnAddresses } from '../discovery/own-addresses.js';
 import type { CreatePeerSource } from '../discovery/peer-source.js';
 import type { PortMapping } from '../discovery/port-mapping/port-mapper.js';
 import type { TrackerClient } from '../discovery/tracker-client.js';
@@ -87,6 +88,7 @@ export class Session {
   readonly #uploadLimiter: RateLimiter;
   readonly #downloadLimiter: RateLimiter;
   readonly #sendMemory: SendMemory;
+  readonly #ownAddresses = new OwnAddresses();
   readonly #dht: SessionDht | null;
   /** Where we say that we listen, though we may not: trackers refuse announces without a port. */
   #port: number;
@@ -200,6 +202,7 @@ export class Session {
       uploadLimiter: this.#uploadLimiter,
       downloadLimiter: this.#downloadLimiter,
       sendMemory: this.#sendMemory,
+      ownAddresses: this.#ownAddresses,
       identity: { infoHash, myId: this.#peerId, reserved: dht === null ? RESERVED : RESERVED_WITH_DHT },
       client,
       port: this.#port,

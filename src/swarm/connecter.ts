@@ -1,5 +1,6 @@
-import type { Millis, Task, Timers } from '../base/clock.js';
+import type { Millis, Timers } from '../base/clock.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
+import type { PeerAddress } from '../net/raw-server.js';
 import { type Bitfield, decodeBitfield } from '../wire/bitfield.js';
 import { decodeMessage, type PeerMessage } from '../wire/message.js';
 import type { Choker } from './choker.js';
@@ -15,6 +16,7 @@ import type { Successor } from './metadata-peers.js';
 import type { NodePorts } from './node-ports.js';
 import type { Peer } from './peer.js';
 import type { PeerConnection } from './peer-connection.js';
+import { SeedParting } from './seed-parting.js';
 import type { Uploader } from './uploader.js';
 
 /** How much of a peer is put up with, and how we speak to all of them. */
@@ -52,6 +54,8 @@ export interface ConnecterParts {
   /** Null where the DHT is not spoken of. */
   readonly nodePorts: NodePorts | null;
   readonly fast: FastExtension;
+  /** How well a peer suits us: of equals the lower gives way to a newcomer (BEP 40). */
+  readonly rank: (address: PeerAddress) => number;
 }
 
 /** Turns frames into calls, and what concerns every peer into messages. */
@@ -60,12 +64,18 @@ export class Connecter implements Successor {
   readonly #options: ConnecterOptions;
   readonly #peers = new Map<PeerConnection, Peer>();
   readonly #haveNews: HaveNews;
-  #partingTask: Task | null = null;
+  readonly #parting: SeedParting;
 
   constructor(parts: ConnecterParts, options: ConnecterOptions) {
     this.#parts = parts;
     this.#options = options;
     this.#haveNews = new HaveNews(parts.timers, options.haveDelay, () => this.#peers.values());
+    this.#parting = new SeedParting({
+      timers: parts.timers,
+      delay: options.partingDelay,
+      isSeed: () => parts.store.amountLeft === 0,
+      peers: () => this.#peers.values(),
+    });
   }
 
   get peers(): Iterable<Peer> {
@@ -122,10 +132,17 @@ export class Connecter implements Successor {
   }
 
   leastUseful(): PeerConnection | undefined {
-    const { store, timers } = this.#parts;
-    const isUseless = (peer: Peer): boolean => this.#isUseless(peer);
-    const isSeed = store.amountLeft === 0;
-    return leastUseful(this.#peers.values(), isSeed, timers.now(), this.#options.patience, isUseless)?.connection;
+    return leastUseful(this.#peers.values(), {
+      isSeed: this.#parts.store.amountLeft === 0,
+      now: this.#parts.timers.now(),
+      patience: this.#options.patience,
+      isUseless: (peer) => this.#isUseless(peer),
+      rank: ({ connection }) => this.#parts.rank(connection.address),
+    })?.connection;
+  }
+
+  listeningPort(connection: PeerConnection): number | null {
+    return this.#parts.extensions.peerOf(connection)?.handshake.port ?? null;
   }
 
   /** The peer has told how many requests it queues. */
@@ -151,7 +168,7 @@ export class Connecter implements Successor {
     this.#parts.downloader.wantsChanged();
     this.#parts.choker.ruleChanged();
     this.#parts.extensions.ownChanged();
-    if (this.#parts.store.amountLeft === 0) this.#partFromSeedsLater();
+    if (this.#parts.store.amountLeft === 0) this.#parting.soon();
   }
 
   /**
@@ -171,8 +188,7 @@ export class Connecter implements Successor {
   /** Withdraws every task. Connections are the Encoder's to close. */
   stop(): void {
     this.#haveNews.stop();
-    this.#partingTask?.cancel();
-    this.#partingTask = null;
+    this.#parting.stop();
     this.#parts.choker.stop();
     this.#parts.downloader.stop();
   }
@@ -283,18 +299,6 @@ export class Connecter implements Successor {
   }
 
   #gotMore(peer: Peer): void {
-    if (peer.download.has.isComplete && this.#parts.store.amountLeft === 0) this.#partFromSeedsLater();
-  }
-
-  #partFromSeedsLater(): void {
-    this.#partingTask ??= this.#parts.timers.addTask(() => {
-      this.#partingTask = null;
-      if (this.#parts.store.amountLeft > 0) return;
-      for (const { connection, download } of [...this.#peers.values()]) {
-        if (!download.has.isComplete) continue;
-        if (connection.isFlushed() && download.inFlight === 0) connection.refuse({ code: 'both-complete' });
-        else this.#partFromSeedsLater();
-      }
-    }, this.#options.partingDelay);
+    if (peer.download.has.isComplete && this.#parts.store.amountLeft === 0) this.#parting.soon();
   }
 }

@@ -26,6 +26,7 @@ import { type PeerReach, ReachCounter } from './reach-counter.js';
 import { RefusalLog } from './refusal-log.js';
 import { newcomerStays } from './simultaneous-dial.js';
 import { type Spare, Spares } from './spares.js';
+import { isHopeless, isWorthRetrying } from './worth-retrying.js';
 
 /** What an Encoder stands on. */
 export interface EncoderParts {
@@ -35,6 +36,8 @@ export interface EncoderParts {
   readonly options: EncoderOptions;
   /** The places for dials, shared by all torrents. */
   readonly halfOpen: HalfOpen;
+  /** How well a peer suits us: of equals the higher is dialled first (BEP 40). */
+  readonly rank: (address: PeerAddress) => number;
   /** Told of every peer that is turned away or sent off. */
   readonly refused: (address: PeerAddress, reason: Refusal) => void;
 }
@@ -58,7 +61,7 @@ export class Encoder implements ConnectionOwner {
   constructor(parts: EncoderParts, events: PeerEvents) {
     this.#parts = parts;
     this.#events = events;
-    this.#spares = new Spares(parts.options);
+    this.#spares = new Spares(parts.options, parts.rank);
     this.#liveness = new Liveness(parts.rawServer, parts.options);
     this.#refusals = new RefusalLog(parts.refused);
   }
@@ -184,6 +187,7 @@ export class Encoder implements ConnectionOwner {
     if (ending.by === 'us') this.#refusals.add(connection.address, ending.reason);
     else this.#losses.set(ending.failure.code, (this.#losses.get(ending.failure.code) ?? 0) + 1);
     if (connection.locallyInitiated) this.#thinkOfRetrying(connection, ending);
+    else if (ending.by === 'peer') this.#thinkOfDialling(connection);
     if (connection.completeSince !== null) this.#events.connectionLost(connection);
     else if (connection.locallyInitiated) this.#reach.failed(ending);
     this.#refill();
@@ -282,19 +286,15 @@ export class Encoder implements ConnectionOwner {
     else if (isHopeless(ending)) this.#spares.condemn(address);
   }
 
+  /** A peer from outside is gone: it may have said where it can be found, and may come again by itself before that. */
+  #thinkOfDialling(connection: Connection): void {
+    const port = connection.completeSince === null ? null : this.#events.listeningPort(connection);
+    if (port === null || this.#closed) return;
+    const address = { host: connection.address.host, port };
+    this.#spares.add(address, connection.peerId, this.#now() + this.#parts.options.retryInterval);
+  }
+
   #now(): Millis {
     return this.#parts.rawServer.now();
   }
-}
-
-/** Whether the same address may do better later. What a peer did wrong once, it does wrong again. */
-function isWorthRetrying(ending: Ending): boolean {
-  if (ending.by === 'peer') return ending.failure.code !== 'forbidden';
-  const { code } = ending.reason;
-  return code === 'connect-timeout' || code === 'handshake-timeout' || code === 'idle';
-}
-
-/** Whether whoever names the address again is to be ignored: we found ourselves, or somebody who speaks something else. */
-function isHopeless(ending: Ending): boolean {
-  return ending.by === 'us' && (ending.reason.code === 'own-peer-id' || ending.reason.code === 'not-bittorrent');
 }

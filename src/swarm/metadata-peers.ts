@@ -84,6 +84,10 @@ export class MetadataPeers implements PeerEvents {
     return undefined;
   }
 
+  listeningPort(connection: PeerConnection): number | null {
+    return this.#extensions.peerOf(connection)?.handshake.port ?? null;
+  }
+
   /** Hands every connection on, with all that its peer has said of itself. */
   leaveTo(successor: Successor): void {
     for (const [connection, peer] of [...this.#peers]) {

@@ -28,6 +28,10 @@ export class PeerSwitch implements PeerEvents {
     this.#listener.connectionLost(connection);
   }
 
+  listeningPort(connection: PeerConnection): number | null {
+    return this.#listener.listeningPort(connection);
+  }
+
   leastUseful(): PeerConnection | undefined {
     return this.#listener.leastUseful();
   }

@@ -10,6 +10,8 @@ export interface Spare {
   /** Not to be dialled before. */
   readonly notBefore: Millis;
   readonly failures: number;
+  /** How well it suits us, as it was when it was named: the higher the better. */
+  readonly rank: number;
 }
 
 interface Attempt {
@@ -37,12 +39,14 @@ export function addressKey(address: PeerAddress): string {
  */
 export class Spares {
   readonly #options: SpareOptions;
+  readonly #rank: (address: PeerAddress) => number;
   readonly #waiting = new Map<string, Spare>();
   /** The longest ago comes first: an address that is dialled again goes to the end. */
   readonly #attempts = new Map<string, Attempt>();
 
-  constructor(options: SpareOptions) {
+  constructor(options: SpareOptions, rank: (address: PeerAddress) => number) {
     this.#options = options;
+    this.#rank = rank;
   }
 
   get count(): number {
@@ -60,6 +64,7 @@ export class Spares {
       peerId,
       notBefore: attempt === undefined ? now : attempt.at + this.#pause(attempt.failures),
       failures: attempt?.failures ?? 0,
+      rank: this.#rank(address),
     });
   }
 
@@ -68,13 +73,12 @@ export class Spares {
     return this.#attempts.get(addressKey(address))?.peerId ?? null;
   }
 
-  /** The best address to dial now, among those that `mayDial` allows: fewest failures first, then longest waiting. */
+  /** The best address to dial now, among those that `mayDial` allows: fewest failures first, then rank, then patience. */
   next(now: Millis, mayDial: (spare: Spare) => boolean): Spare | undefined {
     let best: Spare | undefined;
     for (const spare of this.#waiting.values()) {
-      if (spare.notBefore > now || (best !== undefined && best.failures <= spare.failures) || !mayDial(spare)) continue;
+      if (spare.notBefore > now || (best !== undefined && !comesBefore(spare, best)) || !mayDial(spare)) continue;
       best = spare;
-      if (spare.failures === 0) break;
     }
     return best;
   }
@@ -121,7 +125,7 @@ export class Spares {
     this.#amend(address, { failures });
     if (failures >= this.#options.maxFailures) return;
     const notBefore = Math.max(now, attempt.at + this.#pause(failures));
-    this.#keep(key, { address, peerId: null, notBefore, failures });
+    this.#keep(key, { address, peerId: null, notBefore, failures, rank: this.#rank(address) });
   }
 
   /** Nobody is to dial this address again, whoever names it. */
@@ -169,4 +173,8 @@ export class Spares {
       this.#attempts.delete(key);
     }
   }
+}
+
+function comesBefore(a: Spare, b: Spare): boolean {
+  return a.failures === b.failures ? a.rank > b.rank : a.failures < b.failures;
 }

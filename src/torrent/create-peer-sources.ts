@@ -1,5 +1,6 @@
 import type { Timers } from '../base/clock.js';
 import type { Random } from '../base/random.js';
+import type { OwnAddresses } from '../discovery/own-addresses.js';
 import { type CreatePeerSource, type PeerSource, PeerSources } from '../discovery/peer-source.js';
 import { Rerequester } from '../discovery/rerequester.js';
 import { DEFAULT_REREQUESTER_OPTIONS } from '../discovery/rerequester-options.js';
@@ -22,6 +23,8 @@ export interface PeerSourcesParts {
   readonly timers: Timers;
   readonly random: Random;
   readonly trackerClient: TrackerClient;
+  /** Hears where trackers see us. */
+  readonly ownAddresses: OwnAddresses;
   readonly encoder: Encoder;
   /** A tracker has named a peer, and maybe said who it is. */
   readonly trackerNamed: (address: PeerAddress, peerId: Buffer | null) => void;
@@ -91,7 +94,10 @@ function createRerequester(parts: PeerSourcesParts): Rerequester {
       everIncoming: () => encoder.everIncoming,
       totals: () => seeker.totals(),
       startConnection: parts.trackerNamed,
-      trackerAnswered: (report) => seeker.trackerAnswered(report),
+      trackerAnswered: (report) => {
+        if (report.externalIp !== null) parts.ownAddresses.vote(new URL(report.url).hostname, report.externalIp);
+        seeker.trackerAnswered(report);
+      },
     },
     DEFAULT_REREQUESTER_OPTIONS,
   );

@@ -4,10 +4,12 @@
  */
 import type { BtgetError } from '../base/failure.js';
 import type { Random } from '../base/random.js';
+import type { OwnAddresses } from '../discovery/own-addresses.js';
 import type { SlotPool, Storage } from '../disk/storage.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
-import type { RawServerContext } from '../net/raw-server.js';
+import { ipOfBytes, parseIp } from '../net/ip-address.js';
+import type { PeerAddress, RawServerContext } from '../net/raw-server.js';
 import { DEFAULT_PIECE_MEMORY_OPTIONS } from '../pieces/piece-memory.js';
 import { DEFAULT_PIECE_PICKER_OPTIONS, PiecePicker } from '../pieces/piece-picker.js';
 import { RequestBook } from '../pieces/request-book.js';
@@ -26,6 +28,7 @@ import type { HalfOpen } from '../swarm/half-open.js';
 import { NodePorts, type OwnNode } from '../swarm/node-ports.js';
 import type { Peer } from '../swarm/peer.js';
 import type { PeerConnection, PeerEvents } from '../swarm/peer-connection.js';
+import { peerPriority } from '../swarm/peer-priority.js';
 import type { RateLimiter } from '../swarm/rate-limiter.js';
 import type { SendMemory } from '../swarm/send-memory.js';
 import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload-options.js';
@@ -48,6 +51,8 @@ export interface SwarmParts {
   readonly downloadLimiter: RateLimiter;
   readonly sendMemory: SendMemory;
   readonly identity: Identity;
+  /** Where the world sees us. */
+  readonly ownAddresses: OwnAddresses;
   /** Our name and version, as peers show it. */
   readonly client: string;
   /** Where we listen. */
@@ -73,7 +78,8 @@ export interface JoinedSwarm {
 }
 
 export function joinSwarm(parts: SwarmParts): JoinedSwarm {
-  const { context, random, layout, options } = parts;
+  const { context, random, layout, options, ownAddresses } = parts;
+  const rank = (address: PeerAddress): number => rankOf(address, ownAddresses, parts.port);
 
   const store = new StorageWrapper(parts.storage, layout, parts.slots, context, DEFAULT_PIECE_MEMORY_OPTIONS, {
     pieceVerified(piece, data) {
@@ -132,13 +138,14 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
     gotDontHave: (connection, piece) => connecter.gotDontHave(connection, piece),
     gotNews: ({ connection, handshake }) => {
       if (handshake.requestQueue !== null) connecter.gotRequestQueue(connection, handshake.requestQueue);
+      if (handshake.yourIp !== null) ownAddresses.vote(connection.address.host, ipOfBytes(handshake.yourIp).text);
     },
   });
   // BEP 27: who takes part in a private torrent is the tracker's business alone.
   const nodePorts = parts.ownNode === null || parts.metainfo.private ? null : new NodePorts(parts.ownNode);
   const fast = new FastExtension(layout, parts.identity.infoHash, store.have, DEFAULT_FAST_EXTENSION_OPTIONS);
   const connecter = new Connecter(
-    { timers: context, layout, store, uploader, downloader, choker, extensions, fast, nodePorts },
+    { timers: context, layout, store, uploader, downloader, choker, extensions, fast, nodePorts, rank },
     DEFAULT_CONNECTER_OPTIONS,
   );
   const encoder = parts.encoder ?? createEncoder(parts, connecter);
@@ -147,7 +154,7 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
 
 /** The table of connections of a torrent with these parts. */
 export function createEncoder(
-  parts: Pick<SwarmParts, 'context' | 'identity' | 'options' | 'halfOpen'>,
+  parts: Pick<SwarmParts, 'context' | 'identity' | 'options' | 'halfOpen' | 'ownAddresses' | 'port'>,
   events: PeerEvents,
 ): Encoder {
   const { maxPeers } = parts.options;
@@ -161,8 +168,16 @@ export function createEncoder(
         maxInitiate: Math.max(1, Math.ceil(maxPeers / 2)),
       },
       halfOpen: parts.halfOpen,
+      rank: (address) => rankOf(address, parts.ownAddresses, parts.port),
       refused: () => undefined,
     },
     events,
   );
+}
+
+/** BEP 40, or 0 for everybody while we do not know where the world sees us. */
+function rankOf({ host, port }: PeerAddress, ownAddresses: OwnAddresses, ownPort: number): number {
+  const ip = parseIp(host);
+  const own = ip === undefined ? null : ownAddresses.of(ip.family);
+  return ip === undefined || own === null ? 0 : peerPriority({ ip: own, port: ownPort }, { ip, port });
 }

@@ -8,6 +8,7 @@ import type { TrackerAnswer } from '../discovery/rerequester.js';
 import type { MagnetLink } from '../metainfo/magnet.js';
 import type { InfoHash, Metainfo } from '../metainfo/metainfo.js';
 import { parseMetadata } from '../metainfo/parse-metadata.js';
+import { ipOfBytes } from '../net/ip-address.js';
 import type { PeerAddress, RawServerContext } from '../net/raw-server.js';
 import type { Encoder } from '../swarm/encoder.js';
 import { type Extension, Extensions } from '../swarm/extensions.js';
@@ -79,8 +80,7 @@ export class MetadataTorrent {
     );
     this.#peers = new MetadataPeers(context, this.#createExtensions(), DEFAULT_METADATA_PEERS_OPTIONS);
     this.#switch = new PeerSwitch(this.#peers);
-    const { identity, halfOpen } = parts;
-    this.#encoder = createEncoder({ context, identity, halfOpen, options }, this.#switch);
+    this.#encoder = createEncoder({ ...parts, context, options }, this.#switch);
     const { trackers, others } = createPeerSources({
       ...parts,
       trackers: link.trackers.map((url) => [url]),
@@ -187,7 +187,7 @@ export class MetadataTorrent {
       const parts = { timers: this.#context, peers: () => [], startConnection };
       spoken.push(new PeerExchange(parts, DEFAULT_PEER_EXCHANGE_OPTIONS));
     }
-    const { client, port } = this.#parts;
+    const { client, port, ownAddresses } = this.#parts;
     const own = {
       version: client,
       port,
@@ -198,7 +198,9 @@ export class MetadataTorrent {
     return new Extensions(
       spoken,
       () => own,
-      () => undefined,
+      ({ connection, handshake: { yourIp } }) => {
+        if (yourIp !== null) ownAddresses.vote(connection.address.host, ipOfBytes(yourIp).text);
+      },
     );
   }
 

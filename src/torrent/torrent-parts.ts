@@ -1,4 +1,5 @@
 import type { Random } from '../base/random.js';
+import type { OwnAddresses } from '../discovery/own-addresses.js';
 import type { CreatePeerSource } from '../discovery/peer-source.js';
 import type { TrackerClient } from '../discovery/tracker-client.js';
 import type { OpenStorage, SlotPool } from '../disk/storage.js';
@@ -27,6 +28,7 @@ export interface TorrentParts {
   readonly downloadLimiter: RateLimiter;
   readonly sendMemory: SendMemory;
   readonly identity: Identity;
+  readonly ownAddresses: OwnAddresses;
   /** Our name and version, as peers show it. */
   readonly client: string;
   /** Where we listen. */

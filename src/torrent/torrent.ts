@@ -83,20 +83,11 @@ export class Torrent implements Heir {
     this.#progress = new ContentProgress(metainfo, layout, content);
     this.#pace = new Pace(this.#context.now());
     this.#swarm = joinSwarm({
+      ...parts,
       context: this.#context,
-      random: parts.random,
       storage,
       metainfo,
       layout,
-      slots: parts.slots,
-      ownNode: parts.ownNode,
-      halfOpen: parts.halfOpen,
-      uploadLimiter: parts.uploadLimiter,
-      downloadLimiter: parts.downloadLimiter,
-      sendMemory: parts.sendMemory,
-      identity: parts.identity,
-      client: parts.client,
-      port: parts.port,
       options,
       encoder: inheritance?.encoder ?? null,
       pieceVerified: (piece) => this.#pieceVerified(piece),

@@ -117,7 +117,54 @@ describe('one fault of a peer, whole or byte by byte, ends its connection and no
   }
 });
 
+/** The same of one that speaks the fast extension. */
+const FAST_FAULTS: readonly (readonly [what: string, said: readonly Said[], code: string])[] = [
+  ['a suggestion of a piece that is none', [{ type: 'suggest', piece: PIECES }], 'piece-out-of-range'],
+  ['a piece allowed that is none', [{ type: 'allowedFast', piece: 0xffffffff }], 'piece-out-of-range'],
+  [
+    'rejects of what was never asked for',
+    Array.from({ length: 60 }, () => ({ type: 'reject', piece: 0xffffffff, begin: 1, length: 0 }) as const),
+    'too-many-rejects',
+  ],
+  [
+    'all, and nothing, again and again',
+    Array.from({ length: 250 }, (_, number) => ({ type: number % 2 === 0 ? 'haveAll' : 'haveNone' }) as const),
+    'too-many-flaps',
+  ],
+  [
+    'suggestions without end',
+    Array.from({ length: MANY }, (_, number) => ({ type: 'suggest', piece: number % PIECES }) as const),
+    'too-much-junk',
+  ],
+  [
+    'requests without end while it is choked',
+    Array.from({ length: MANY }, () => ({ type: 'request', piece: 0, begin: 0, length: 1 }) as const),
+    'too-much-junk',
+  ],
+];
+
+describe('a fault of a peer with the fast extension ends its connection and nothing else:', () => {
+  for (const [what, said, code] of FAST_FAULTS) {
+    it(what, () => {
+      const world = new HostileWorld();
+      const talk = world.fastGuest();
+      talk.sayMessages(...said);
+      world.untilDone(20_000);
+      assert.equal(talk.lost, true);
+      assert.deepEqual(world.refusals, [`${code} 1`]);
+    });
+  }
+});
+
 describe('what is no fault', () => {
+  it('of a peer: all at first and nothing later, as some have it', () => {
+    const world = new HostileWorld();
+    const talk = world.fastGuest();
+    talk.sayMessages({ type: 'haveAll' }, { type: 'haveNone' }, { type: 'haveAll' }, { type: 'haveNone' });
+    world.untilDone(20_000);
+    assert.deepEqual([talk.lost, world.refusals], [false, []]);
+  });
+
   it('of a peer: cancels of what it never asked for, as many as it likes', () => {
     const world = new HostileWorld();
     const talk = world.guest();

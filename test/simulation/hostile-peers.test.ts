@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { encodeMessage, KEEP_ALIVE, type PeerMessage } from '../../src/wire/message.js';
+import { encodeReserved } from '../../src/wire/reserved.js';
 import { FakePeer } from '../support/fake-peer.js';
 import type { FakeScript, FakeTalk } from '../support/fake-talk.js';
 import { seededRandom } from '../support/seeded-random.js';
@@ -15,7 +16,7 @@ const HOST = '10.0.6.6';
 function hostile(swarm: Swarm, script: FakeScript): FakePeer {
   const identity = { infoHash: swarm.torrent.metainfo.infoHash, peerId: Buffer.from('hostile'.padEnd(20, '-')) };
   const peer = new FakePeer(swarm.network.host(HOST), identity, {
-    connected: (talk) => talk.sayHandshake(),
+    connected: (talk) => talk.say(talk.handshake(encodeReserved(['fast']))),
     ...script,
   });
   peer.listen(PORT);
@@ -70,6 +71,43 @@ describe('a leech beside a hostile peer', () => {
         },
       };
     });
+    assert.ok(time < 1.05 * alone, `${time} ms instead of ${alone}`);
+  });
+
+  it('is hardly slower when the peer rejects every request', () => {
+    let asked = 0;
+    const { time } = timeBeside((swarm) => ({
+      gotHandshake: (talk) => invite(swarm, talk),
+      gotMessage: (talk, message) => {
+        if (message.type !== 'request') return;
+        asked += 1;
+        talk.sayMessages({ ...message, type: 'reject' });
+      },
+    }));
+    assert.ok(time < 1.05 * alone, `${time} ms instead of ${alone}`);
+    assert.ok(asked > 0 && asked < 100, `asked ${asked} times`);
+  });
+
+  it('is hardly slower when the peer takes requests, chokes, and never rejects them', () => {
+    const { time } = timeBeside((swarm) => ({
+      gotHandshake: (talk) => invite(swarm, talk),
+      gotMessage: (talk, message) => {
+        if (message.type === 'request') talk.sayMessages({ type: 'choke' });
+      },
+    }));
+    assert.ok(time < 1.05 * alone, `${time} ms instead of ${alone}`);
+  });
+
+  it('is hardly slower when the peer allows everything in spite of its choke, and gives nothing', () => {
+    const { time } = timeBeside((swarm) => ({
+      gotHandshake: (talk) => {
+        invite(swarm, talk);
+        talk.sayMessages({ type: 'choke' });
+        for (let piece = 0; piece < swarm.torrent.layout.pieceCount; piece += 1) {
+          talk.sayMessages({ type: 'allowedFast', piece }, { type: 'suggest', piece });
+        }
+      },
+    }));
     assert.ok(time < 1.05 * alone, `${time} ms instead of ${alone}`);
   });
 
@@ -167,7 +205,7 @@ describe('a seed beside a hostile peer', () => {
     const seed = swarm.seed('10.0.0.1', {}, { upload: 10 * KIB });
     hostile(swarm, {
       gotMessage: (talk, message) => {
-        if (message.type === 'bitfield') talk.sayMessages({ type: 'interested' });
+        if (message.type === 'haveAll') talk.sayMessages({ type: 'interested' });
         if (message.type !== 'unchoke') return;
         for (let begin = 0; begin < 1_000; begin += 1) {
           talk.sayMessages({ type: 'request', piece: begin % 16, begin, length: 16 * KIB });

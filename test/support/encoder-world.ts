@@ -28,6 +28,10 @@ export interface ClientOptions {
   /** What is done about a frame, besides noting it. */
   readonly gotFrame: (connection: PeerConnection, frame: Buffer) => void;
   readonly connectionMade: (connection: PeerConnection) => void;
+  /** Where a peer says that it listens; none says it when absent. */
+  readonly listeningPort: (connection: PeerConnection) => number | null;
+  /** How well a peer suits this client; all alike when absent. */
+  readonly rank: (address: PeerAddress) => number;
   /** Whom those above would give up; nobody when absent. */
   readonly leastUseful: () => PeerConnection | undefined;
   /** Told of an exception in the torrent's part of the loop; thrown on when absent. */
@@ -60,6 +64,7 @@ export class Client implements PeerEvents {
         identity: { infoHash: INFO_HASH, myId: idOf(letter), reserved: Buffer.alloc(8) },
         options: { ...DEFAULT_ENCODER_OPTIONS, ...overrides.options },
         halfOpen: overrides.halfOpen ?? new HalfOpen(MAX_HALF_OPEN),
+        rank: overrides.rank ?? (() => 0),
         refused,
       },
       this,
@@ -96,6 +101,10 @@ export class Client implements PeerEvents {
 
   connectionFlushed(): void {
     // Counting flushes is the business of those above.
+  }
+
+  listeningPort(connection: PeerConnection): number | null {
+    return this.#overrides.listeningPort?.(connection) ?? null;
   }
 
   leastUseful(): PeerConnection | undefined {

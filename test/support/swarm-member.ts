@@ -162,6 +162,7 @@ export class SwarmMember {
         ),
         nodePorts: null,
         fast: new FastExtension(layout, metainfo.infoHash, this.wrapper.have, DEFAULT_FAST_EXTENSION_OPTIONS),
+        rank: () => 0,
       },
       { ...DEFAULT_CONNECTER_OPTIONS, ...all.connecter },
     );
@@ -171,6 +172,7 @@ export class SwarmMember {
         identity: { infoHash: metainfo.infoHash, myId: Buffer.from(name.padEnd(20, '-')), reserved: Buffer.alloc(8) },
         options: DEFAULT_ENCODER_OPTIONS,
         halfOpen: new HalfOpen(MAX_HALF_OPEN),
+        rank: () => 0,
         refused: (address, reason) => this.log.push(`refused ${address.host}: ${reason.code}`),
       },
       this.connecter,

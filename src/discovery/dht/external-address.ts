@@ -18,11 +18,14 @@ export class ExternalAddress {
     return this.#elected;
   }
 
-  /** `teller` says that it sees us at `host`. True when this elects another address than before. */
-  vote(teller: IpAddress, host: string): boolean {
+  /**
+   * `teller`, an address or else a name, says that it sees us at `host`. True when this elects another address than
+   * before.
+   */
+  vote(teller: IpAddress | string, host: string): boolean {
     const address = parseIp(host);
     if (address === undefined || !isUnicast(address)) return false;
-    const network = networkOf(teller) ?? teller.text;
+    const network = typeof teller === 'string' ? teller : (networkOf(teller) ?? teller.text);
     this.#votes.delete(network);
     this.#votes.set(network, address.text);
     if (this.#votes.size > MAX_VOTES) this.#forgetFirst();

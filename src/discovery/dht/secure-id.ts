@@ -1,4 +1,5 @@
 /** Ids that an address allows (BEP 42), so that nobody can choose eight of them around a target. */
+import { crc32c } from '../../base/crc32c.js';
 import type { Random } from '../../base/random.js';
 import { type IpAddress, isLinkLocal, isLoopback, isPrivate } from '../../net/ip-address.js';
 import { ID_LENGTH, type NodeId } from './contact.js';
@@ -6,13 +7,6 @@ import { ID_LENGTH, type NodeId } from './contact.js';
 const MASK_IPV4 = Buffer.from('030f3fff', 'hex');
 /** For the high half of an IPv6 address. */
 const MASK_IPV6 = Buffer.from('0103070f1f3f7fff', 'hex');
-/** Castagnoli's polynomial, its bits reversed. */
-const POLYNOMIAL = 0x82f63b78;
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let value = byte;
-  for (let bit = 0; bit < 8; bit += 1) value = (value & 1) === 1 ? (value >>> 1) ^ POLYNOMIAL : value >>> 1;
-  return value;
-});
 
 /** An id that `address` allows, as random as it may be. */
 export function secureId(address: IpAddress, random: Random): NodeId {
@@ -37,14 +31,7 @@ export function isSecureId(id: NodeId, address: IpAddress): boolean {
 
 function hashOf({ family, bytes }: IpAddress, last: number): number {
   const mask = family === 4 ? MASK_IPV4 : MASK_IPV6;
-  let crc = 0xffff_ffff;
-  for (let index = 0; index < mask.length; index += 1) {
-    const masked = (mask[index] as number) & (bytes[index] as number);
-    crc = nextCrc32c(crc, index === 0 ? masked | ((last & 7) << 5) : masked);
-  }
-  return ~crc >>> 0;
-}
-
-function nextCrc32c(crc: number, byte: number): number {
-  return (crc >>> 8) ^ (CRC_TABLE[(crc ^ byte) & 0xff] as number);
+  const masked = mask.map((byte, index) => byte & (bytes[index] as number));
+  masked[0] = (masked[0] as number) | ((last & 7) << 5);
+  return crc32c(masked);
 }

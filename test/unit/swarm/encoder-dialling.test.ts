@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { HalfOpen } from '../../../src/swarm/half-open.js';
-import { at, EncoderWorld, idOf } from '../../support/encoder-world.js';
+import { at, EncoderWorld, idOf, PORT } from '../../support/encoder-world.js';
 
 const A = '10.0.0.1';
 const MINUTE = 60_000;
@@ -73,6 +73,37 @@ describe('dialling', () => {
     world.run(1_000);
     assert.equal(client.peers, 'bce');
     assert.deepEqual([...client.encoder.refusals], [['table-full', 1]]);
+  });
+
+  it('dials a peer that came from outside and is gone where it said that it listens, a minute later', () => {
+    const world = new EncoderWorld();
+    const client = world.client(A, 'a', { listeningPort: () => PORT });
+    const fake = world.polite(host(1), 'b');
+    fake.dial(at(A)).sayHandshake();
+    world.run(1_000);
+    fake.talk.hangUp();
+    world.run(50_000);
+    assert.deepEqual([client.log, fake.knocks.length], [['made b', 'lost b'], 0]);
+    world.run(20_000);
+    assert.deepEqual([client.peers, fake.knocks.length], ['b', 1]);
+  });
+
+  it('does not when it is back by then, when we sent it off, and when it has not said where', () => {
+    const world = new EncoderWorld();
+    const client = world.client(A, 'a', { listeningPort: ({ address }) => (address.host === host(3) ? null : PORT) });
+    const fakes = ['b', 'c', 'd'].map((letter, index) => world.polite(host(index + 1), letter));
+    for (const fake of fakes) fake.dial(at(A)).sayHandshake();
+    world.run(1_000);
+    fakes[0]?.talk.hangUp();
+    client.connections[1]?.refuse({ code: 'useless' });
+    fakes[2]?.talk.hangUp();
+    world.run(1_000);
+    fakes[0]?.dial(at(A)).sayHandshake();
+    world.run(5 * MINUTE);
+    assert.deepEqual(
+      fakes.map((fake) => fake.knocks.length),
+      [0, 0, 0],
+    );
   });
 
   it('tries a spare when a peer hangs up, and when we do', () => {

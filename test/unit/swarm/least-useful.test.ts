@@ -29,10 +29,25 @@ function givenUp(isSeed: boolean, ...rows: Row[]): string | undefined {
       awaitsTurn: row.awaitsTurn ?? false,
     },
   }));
-  return leastUseful(peers, isSeed, NOW, PATIENCE, ({ name }) => name.startsWith('useless'))?.name;
+  return leastUseful(peers, {
+    isSeed,
+    now: NOW,
+    patience: PATIENCE,
+    isUseless: ({ name }) => name.startsWith('useless'),
+    rank: ({ name }) => (name.startsWith('neighbour') ? 7 : 3),
+  })?.name;
 }
 
 describe('who loses its place to a newcomer', () => {
+  it('is one that suits us less, though another was of no use for longer, but none that was of use of late', () => {
+    const peers = [
+      { name: 'neighbour', madeAt: 0 },
+      { name: 'stranger', madeAt: 0, lastSentAt: NOW - 70_000 },
+      { name: 'friend', madeAt: 0, lastSentAt: NOW - 50_000 },
+    ];
+    assert.equal(givenUp(true, ...peers), 'stranger');
+  });
+
   it('is one who is of no use at all, however new, before anybody else', () => {
     const peers = [
       { name: 'idle', madeAt: 0 },

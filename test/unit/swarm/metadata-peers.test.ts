@@ -39,6 +39,7 @@ function makeWorld() {
       connectionFlushed: () => undefined,
       connectionLost: () => undefined,
       leastUseful: () => undefined,
+      listeningPort: () => null,
       takeOver: (_connection, frames) => {
         taken.push(frames.map((frame) => inWords(decodeMessage(frame))).join(', '));
       },

@@ -11,7 +11,7 @@ function at(port: number, host = '10.0.0.1'): { host: string; port: number } {
 }
 
 function spares(maxSpares = 4): Spares {
-  return new Spares({ maxSpares, retryInterval: MINUTE, maxFailures: 4 });
+  return new Spares({ maxSpares, retryInterval: MINUTE, maxFailures: 4 }, ({ port }) => (port >= 1_000 ? port : 0));
 }
 
 /** Dials everything that may be dialled at `now` and says which ports that were. */
@@ -32,6 +32,15 @@ describe('the spares', () => {
     assert.equal(book.count, 3);
     assert.deepEqual(dialAll(book, 0), [1, 2, 3]);
     assert.equal(book.count, 0);
+  });
+
+  it('are dialled by rank, but those that failed come later', () => {
+    const book = spares(5);
+    for (const port of [1, 1_002, 1_003, 2]) book.add(at(port), null, 0);
+    assert.deepEqual(dialAll(book, 0), [1_003, 1_002, 1, 2]);
+    book.failed(at(1_003), 0);
+    for (const port of [1, 1_001]) book.add(at(port), null, MINUTE);
+    assert.deepEqual(dialAll(book, 5 * MINUTE), [1_001, 1, 1_003]);
   });
 
   it('are bounded: one too many is forgotten', () => {

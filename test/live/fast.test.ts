@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { writeNoise } from '../support/noise.js';
+import { RIVALS } from './rivals.js';
+import { btgetEnds, fingerprint, HOSTS, scratch, startSeed } from './support.js';
+import { startTap } from './tap.js';
+
+const MiB = 1 << 20;
+const TIMEOUT = 60_000;
+
+/** A torrent without trackers, whose content lies in `seed`; and where another copy may grow. */
+async function sample(t: TestContext, length: number): Promise<{ torrent: string; seed: string; leech: string }> {
+  const dir = scratch(t);
+  writeNoise(join(dir, 'seed'), { 'data.bin': length });
+  const torrent = join(dir, 'data.torrent');
+  await btgetEnds(t, 0, 'create', join(dir, 'seed', 'data.bin'), '-o', torrent);
+  mkdirSync(join(dir, 'leech'));
+  return { torrent, seed: join(dir, 'seed'), leech: join(dir, 'leech') };
+}
+
+for (const rival of RIVALS.filter(({ installed, name }) => installed && name !== 'aria2')) {
+  test(`btget and ${rival.name} say all and nothing instead of bitfields, and the content is right`, {
+    timeout: TIMEOUT,
+  }, async (t) => {
+    const { torrent, seed, leech } = await sample(t, 20 * MiB + 1);
+    const other = await rival.start(t, { torrent, dir: seed, host: HOSTS.rival, peers: [] });
+    await other.complete;
+    const tap = await startTap(t, HOSTS.other, other.address);
+    await btgetEnds(t, 0, torrent, '-d', leech, '--bind', HOSTS.btget, '--peer', tap.address);
+    assert.deepEqual(fingerprint(leech), fingerprint(seed));
+    assert.deepEqual([tap.dialling.fast, tap.dialled.fast], [true, true]);
+    assert.deepEqual([tap.dialling.counts.get('haveNone'), tap.dialling.counts.get('bitfield')], [1, undefined]);
+    assert.deepEqual([tap.dialled.counts.get('haveAll'), tap.dialled.counts.get('bitfield')], [1, undefined]);
+  });
+}
+
+const libtorrent = RIVALS.find(({ installed, name }) => installed && name === 'libtorrent');
+if (libtorrent !== undefined) {
+  test('libtorrent rejects what btget cancels, and the content is right', { timeout: TIMEOUT }, async (t) => {
+    const { torrent, seed, leech } = await sample(t, 6 * MiB);
+    const maxUpload = 100 * 1024;
+    const slow = await libtorrent.start(t, { torrent, dir: seed, host: HOSTS.rival, peers: [], maxUpload });
+    await slow.complete;
+    const tap = await startTap(t, HOSTS.other, slow.address);
+    const seedAddress = await startSeed(t, HOSTS.tracker, torrent, seed, '--max-upload', '4M');
+    const peers = ['--peer', tap.address, '--peer', seedAddress];
+    await btgetEnds(t, 0, torrent, '-d', leech, '--bind', HOSTS.btget, ...peers);
+    assert.deepEqual(fingerprint(leech), fingerprint(seed));
+    assert.ok((tap.dialling.counts.get('cancel') ?? 0) > 0, 'btget cancels in endgame');
+    assert.ok((tap.dialled.counts.get('reject') ?? 0) > 0, 'libtorrent rejects');
+  });
+}
