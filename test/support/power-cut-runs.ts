@@ -1,6 +1,8 @@
 /** Downloads of all forms that a power cut befalls, and what must hold when they go on. */
 import assert from 'node:assert/strict';
 import { type Random, shuffle } from '../../src/base/random.js';
+import type { TorrentFile } from '../../src/metainfo/metainfo.js';
+import { piecesOfFile } from '../../src/metainfo/piece-layout.js';
 import { SharedPieces } from '../../src/metainfo/shared-pieces.js';
 import { DEFAULT_JOURNAL_KEEPER_OPTIONS } from '../../src/resume/journal-keeper.js';
 import {
@@ -61,10 +63,22 @@ export function cutAndGoOn(recorded: Recorded, count: number, loss: Loss, random
   const left = cutPower(start, run.disk.events, count, loss, random);
   const options = { ...optionsOf(form, random, recorded.options), interruptAt: null };
   const old = loss === 'anyhow' ? [] : oldPieces(recorded, count);
-  // A piece that lies partly aside, and is cut off on its way home, is fetched again.
-  const isMoving = [...filesOf(left).keys()].some((path) => BORDER.test(path));
-  const kept = old.filter((piece) => !isMoving || !SHARED.has(piece));
+  const mayMove = [...filesOf(left).keys()].some((path) => BORDER.test(path));
+  const kept = old.filter((piece) => !mayMove || !comesHome(piece, options));
   return { form, start: left, options, run: goesOn(left, kept, random, options) };
+}
+
+/**
+ * Whether the piece may be on its way from aside into several files: what is cut off there is fetched again, because some of
+ * it may have been right in a file alone and some aside alone.
+ */
+function comesHome(piece: number, options: DiskDownloadOptions): boolean {
+  const { files } = contentOf(SAMPLE, options);
+  const isIn = (file: number): boolean => {
+    const { first, end } = piecesOfFile(metainfo.files[file] as TorrentFile, SAMPLE.layout);
+    return first <= piece && piece < end;
+  };
+  return [...files].filter(isIn).length > 1;
 }
 
 function optionsOf(
