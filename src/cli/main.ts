@@ -17,6 +17,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CliCommand>>> = {
   show: async () => (await import('./commands/show.js')).show,
   verify: () => loadHashing(async () => (await import('./commands/verify.js')).verify),
   tracker: async () => (await import('./commands/tracker.js')).tracker,
+  doctor: async () => (await import('./commands/doctor.js')).doctor,
 };
 
 async function loadHashing(load: () => Promise<(disk: FileDisk) => CliCommand>): Promise<CliCommand> {

@@ -6,7 +6,6 @@ export function checkStartedPiece<Asker extends object>(
   blocks: PieceBlocks<Asker>,
   picker: PiecePicker,
   isOnParole: boolean,
-  mayBeOffered: boolean,
   isAskedOf: (asker: Asker, block: number) => boolean,
 ): void {
   const { piece, holder } = blocks;
@@ -24,7 +23,7 @@ export function checkStartedPiece<Asker extends object>(
     }
   }
   if (free !== blocks.freeCount) throw new Error(`piece ${piece} miscounts its free blocks`);
-  if (picker.isOffered(piece) !== (mayBeOffered && picker.isWanted(piece))) {
+  if (picker.isOffered(piece) !== (blocks.mayBeOffered(isOnParole) && picker.isWanted(piece))) {
     throw new Error(`piece ${piece} is offered wrongly`);
   }
 }

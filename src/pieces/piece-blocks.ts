@@ -54,6 +54,12 @@ export class PieceBlocks<Asker extends object> {
     return this.blockCount - this.#freeCount - this.#arrivedCount;
   }
 
+  /** The picker may offer the piece while it has free blocks that are not kept for one peer. */
+  mayBeOffered(isOnParole: boolean): boolean {
+    if (this.#freeCount === 0 || this.holder !== undefined) return false;
+    return this.askedCount === 0 || !isOnParole;
+  }
+
   hasArrived(block: number): boolean {
     return this.#askerCounts[block] === ARRIVED;
   }
@@ -137,6 +143,17 @@ export class PieceBlocks<Asker extends object> {
     if (askers.length > 0) return;
     this.#freeCount += 1;
     this.#lowFree = Math.min(this.#lowFree, block);
+  }
+
+  /** Nothing that is asked for will be answered. Returns what was asked of whom. */
+  withdrawAll(): (readonly [block: number, asker: Asker])[] {
+    const withdrawn: (readonly [number, Asker])[] = [];
+    for (let block = 0; block < this.blockCount && this.askedCount > 0; block += 1)
+      for (const asker of this.askersOf(block)) {
+        this.withdraw(block, asker);
+        withdrawn.push([block, asker]);
+      }
+    return withdrawn;
   }
 
   /** The block, asked for or free, is here. */

@@ -174,8 +174,7 @@ export class RequestBook<Asker extends object> {
     for (const [piece, blocks] of this.#started) {
       const isAskedOf = (asker: Asker, block: number) =>
         this.#requestsOf(asker).asked(this.#layout.blockKey(piece, block)) !== undefined;
-      const isOnParole = this.#parole.has(piece);
-      checkStartedPiece(blocks, this.#picker, isOnParole, this.#mayBeOffered(blocks), isAskedOf);
+      checkStartedPiece(blocks, this.#picker, this.#parole.has(piece), isAskedOf);
     }
   }
 
@@ -186,10 +185,6 @@ export class RequestBook<Asker extends object> {
       this.#askers.set(asker, requests);
     }
     return requests;
-  }
-
-  #keyOf(span: BlockSpan): number {
-    return this.#layout.blockKey(span.piece, span.begin / BLOCK_LENGTH);
   }
 
   #blocksOf(piece: PieceIndex): PieceBlocks<Asker> {
@@ -235,17 +230,11 @@ export class RequestBook<Asker extends object> {
   }
 
   #offer(blocks: PieceBlocks<Asker>): void {
-    const offered = this.#mayBeOffered(blocks);
+    const offered = blocks.mayBeOffered(this.#parole.has(blocks.piece));
     if (offered === blocks.offered) return;
     blocks.offered = offered;
     if (offered) this.#picker.blocksFreed(blocks.piece);
     else this.#picker.blocksRanOut(blocks.piece);
-  }
-
-  /** The picker offers a started piece while it has free blocks that are not kept for one peer. */
-  #mayBeOffered(blocks: PieceBlocks<Asker>): boolean {
-    if (blocks.freeCount === 0 || blocks.holder !== undefined) return false;
-    return blocks.askedCount === 0 || !this.#parole.has(blocks.piece);
   }
 
   #noteAsked(requests: AskerRequests<Asker>, piece: PieceIndex, block: number): BlockSpan {
@@ -282,9 +271,10 @@ export class RequestBook<Asker extends object> {
   }
 
   #withdraw(asker: Asker, requests: AskerRequests<Asker>, span: BlockSpan): void {
-    requests.lapse(this.#keyOf(span));
     const blocks = this.#blocksOf(span.piece);
-    blocks.withdraw(span.begin / BLOCK_LENGTH, asker);
+    const block = span.begin / BLOCK_LENGTH;
+    requests.lapse(this.#layout.blockKey(span.piece, block));
+    blocks.withdraw(block, asker);
     if (blocks.holder === asker) blocks.holder = undefined;
     this.#offerOrEnd(blocks);
   }
@@ -300,12 +290,8 @@ export class RequestBook<Asker extends object> {
   /** A started piece leaves the book; what is still asked of it lapses. */
   #forget(piece: PieceIndex): void {
     const blocks = this.#blocksOf(piece);
-    for (let block = 0; block < blocks.blockCount && blocks.askedCount > 0; block += 1) {
-      for (const asker of blocks.askersOf(block)) {
-        blocks.withdraw(block, asker);
-        this.#requestsOf(asker).lapse(this.#layout.blockKey(piece, block));
-      }
-    }
+    for (const [block, asker] of blocks.withdrawAll())
+      this.#requestsOf(asker).lapse(this.#layout.blockKey(piece, block));
     this.#started.delete(piece);
   }
 }

@@ -191,7 +191,7 @@ export class StorageWrapper {
     };
     const keepsBlocks = !this.#abandoned && !this.#whole.isHeld;
     for (const open of this.#open.values())
-      if (keepsBlocks && !open.writesThrough && !open.isWhole) this.#writes.spill(open);
+      if (keepsBlocks && !open.writesThrough && !open.isWhole && open.arrivedCount > 0) this.#writes.spill(open);
     if (this.#abandoned || this.#writes.length === 0) this.#closeStorage();
   }
 
@@ -258,6 +258,7 @@ export class StorageWrapper {
 
   #blockWritten(open: OpenPiece, failure: BtgetError | null): void {
     if (this.#closing) {
+      if (open.pendingSpills === 0) this.#giveBackSlot(open);
       if (this.#writes.length === 0) this.#closeStorage?.();
       return;
     }

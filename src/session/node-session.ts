@@ -1,15 +1,10 @@
 import type { Worker } from 'node:worker_threads';
 import { systemRandom } from '../base/system-random.js';
-import { findDestinations } from '../discovery/http-destination.js';
-import { DEFAULT_FETCH_OPTIONS, GATEWAY_FETCH_OPTIONS, httpFetch } from '../discovery/http-fetch.js';
-import { HttpTrackerClient } from '../discovery/http-tracker-client.js';
+import { GATEWAY_FETCH_OPTIONS, httpFetch } from '../discovery/http-fetch.js';
 import { LocalDiscovery } from '../discovery/lsd/local-discovery.js';
 import { DEFAULT_LSD_OPTIONS } from '../discovery/lsd/lsd-options.js';
 import { PortMapper } from '../discovery/port-mapping/port-mapper.js';
 import { DEFAULT_PORT_MAPPING_OPTIONS } from '../discovery/port-mapping/port-mapping-options.js';
-import { SchemeTrackerClient } from '../discovery/scheme-tracker-client.js';
-import { UdpTrackerClient } from '../discovery/udp-tracker-client.js';
-import { DEFAULT_UDP_TRACKER_OPTIONS } from '../discovery/udp-tracker-options.js';
 import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../disk/file-disk.js';
 import { createSlotPool, DEFAULT_SLOT_POOL_OPTIONS } from '../disk/slot-pool.js';
 import { resolveBind } from '../net/node-bind.js';
@@ -17,6 +12,7 @@ import { findGateways } from '../net/node-gateways.js';
 import { multicastPlaces } from '../net/node-multicast.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../net/node-raw-server.js';
 import { nodeDhtMeans } from './node-dht-means.js';
+import { createNodeTrackers } from './node-trackers.js';
 import { Session } from './session.js';
 import type { SessionOptions } from './session-options.js';
 
@@ -36,9 +32,7 @@ export function createNodeSession(
   const bind = options.bind === null ? null : resolveBind(options.bind);
   const rawServer = new NodeRawServer({ ...DEFAULT_NODE_RAW_SERVER_OPTIONS, bindAddresses: bind, gotException });
   const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: rawServer, writer });
-  const http = new HttpTrackerClient(rawServer, { ...DEFAULT_FETCH_OPTIONS, userAgent, bind });
-  const udpOptions = { ...DEFAULT_UDP_TRACKER_OPTIONS, bind, findDestinations };
-  const udp = new UdpTrackerClient(rawServer, systemRandom, udpOptions);
+  const trackers = createNodeTrackers(rawServer, userAgent, bind);
   const lsd = new LocalDiscovery({
     rawServer,
     random: systemRandom,
@@ -60,15 +54,14 @@ export function createNodeSession(
       slots: createSlotPool(DEFAULT_SLOT_POOL_OPTIONS),
       openStorage: (storageOptions) => disk.openStorage(storageOptions),
       openTarget: (targetOptions) => disk.openTarget(targetOptions),
-      trackerClient: new SchemeTrackerClient(http, udp),
+      trackerClient: trackers.client,
       client: userAgent,
       dht: options.useDht ? nodeDhtMeans({ timers: rawServer, bind, noted }, options) : null,
       portMapper: options.usePortMapping && options.listen ? portMapper : null,
       peerSources: options.useLsd && options.listen ? [lsd.createSource] : [],
       close: (answered) =>
         disk.close(() => {
-          http.close();
-          udp.close();
+          trackers.close();
           lsd.close();
           rawServer.close();
           answered();

@@ -31,7 +31,7 @@ const SAVE_EVERY: Millis = 5 * 60_000;
 const MAX_NAMED_NODES = 16;
 const MAX_LOOKUPS = 64;
 /** How soon a torrent without a single peer looks again; then after twice as long, up to how often everybody looks. */
-const FIRST_LOOK_AGAIN: Millis = 30_000;
+const FIRST_LOOK_AGAIN: Millis = 15_000;
 
 export class SessionDht implements OwnNode, DatagramHandler {
   readonly #parts: SessionDhtParts;

@@ -1,18 +1,20 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
 import { type Bitfield, decodeBitfield } from '../wire/bitfield.js';
-import { decodeMessage, encodeMessage, type PeerMessage } from '../wire/message.js';
+import { decodeMessage, type PeerMessage } from '../wire/message.js';
 import type { Choker } from './choker.js';
 import { tellOfLost } from './dont-have.js';
 import type { Downloader } from './downloader.js';
 import type { Extensions } from './extensions.js';
 import { FAST_NOT_ANNOUNCED, type FastExtension } from './fast-extension.js';
+import { encodeHaves, HaveNews } from './have-news.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
 import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
 import { leastUseful } from './least-useful.js';
+import type { Successor } from './metadata-peers.js';
 import type { NodePorts } from './node-ports.js';
 import type { Peer } from './peer.js';
-import type { PeerConnection, PeerEvents } from './peer-connection.js';
+import type { PeerConnection } from './peer-connection.js';
 import type { Uploader } from './uploader.js';
 
 /** How much of a peer is put up with, and how we speak to all of them. */
@@ -53,17 +55,17 @@ export interface ConnecterParts {
 }
 
 /** Turns frames into calls, and what concerns every peer into messages. */
-export class Connecter implements PeerEvents {
+export class Connecter implements Successor {
   readonly #parts: ConnecterParts;
   readonly #options: ConnecterOptions;
   readonly #peers = new Map<PeerConnection, Peer>();
-  #verified: PieceIndex[] = [];
-  #haveTask: Task | null = null;
+  readonly #haveNews: HaveNews;
   #partingTask: Task | null = null;
 
   constructor(parts: ConnecterParts, options: ConnecterOptions) {
     this.#parts = parts;
     this.#options = options;
+    this.#haveNews = new HaveNews(parts.timers, options.haveDelay, () => this.#peers.values());
   }
 
   get peers(): Iterable<Peer> {
@@ -75,22 +77,19 @@ export class Connecter implements PeerEvents {
   }
 
   connectionMade(connection: PeerConnection): void {
-    const { timers, uploader, downloader, choker, extensions, fast, nodePorts } = this.#parts;
-    const now = timers.now();
-    const peer: Peer = {
-      connection,
-      upload: uploader.createUpload(connection),
-      download: downloader.createDownload(connection),
-      madeAt: now,
-      junk: new LeakyCounter(this.#options.junk, now),
-      flaps: new LeakyCounter(this.#options.flaps, now),
-    };
-    this.#peers.set(connection, peer);
-    const first = fast.firstMessage(connection);
+    const peer = this.#addPeer(connection);
+    const first = this.#parts.fast.firstMessage(connection);
     if (first !== null) connection.send([first]);
-    extensions.connectionMade(connection);
-    nodePorts?.connectionMade(connection);
-    choker.peerJoined(peer);
+    this.#introduce(peer);
+  }
+
+  takeOver(connection: PeerConnection, frames: readonly Buffer[]): void {
+    const peer = this.#addPeer(connection);
+    // Other messages have been exchanged, so it is too late for a bitfield.
+    const haves = encodeHaves(this.#parts.layout, this.#parts.store.have);
+    if (haves.length > 0) connection.send([haves]);
+    this.#introduce(peer);
+    for (const frame of frames) this.gotFrame(connection, frame);
   }
 
   gotFrame(connection: PeerConnection, frame: Buffer): void {
@@ -123,10 +122,10 @@ export class Connecter implements PeerEvents {
   }
 
   leastUseful(): PeerConnection | undefined {
-    const isSeed = this.#parts.store.amountLeft === 0;
-    const { patience } = this.#options;
+    const { store, timers } = this.#parts;
     const isUseless = (peer: Peer): boolean => this.#isUseless(peer);
-    return leastUseful(this.#peers.values(), isSeed, this.#parts.timers.now(), patience, isUseless)?.connection;
+    const isSeed = store.amountLeft === 0;
+    return leastUseful(this.#peers.values(), isSeed, timers.now(), this.#options.patience, isUseless)?.connection;
   }
 
   /** The peer has told how many requests it queues. */
@@ -143,8 +142,7 @@ export class Connecter implements PeerEvents {
 
   /** Tells everybody who lacks the piece, and parts from seeds when it was the last. */
   pieceVerified(piece: PieceIndex): void {
-    this.#verified.push(piece);
-    this.#haveTask ??= this.#parts.timers.addTask(() => this.#sendHaves(), this.#options.haveDelay);
+    this.#haveNews.add(piece);
     if (this.#parts.store.amountLeft === 0) this.wantsChanged();
   }
 
@@ -172,12 +170,33 @@ export class Connecter implements PeerEvents {
 
   /** Withdraws every task. Connections are the Encoder's to close. */
   stop(): void {
-    this.#haveTask?.cancel();
-    this.#haveTask = null;
+    this.#haveNews.stop();
     this.#partingTask?.cancel();
     this.#partingTask = null;
     this.#parts.choker.stop();
     this.#parts.downloader.stop();
+  }
+
+  #addPeer(connection: PeerConnection): Peer {
+    const { timers, uploader, downloader } = this.#parts;
+    const now = timers.now();
+    const peer: Peer = {
+      connection,
+      upload: uploader.createUpload(connection),
+      download: downloader.createDownload(connection),
+      madeAt: now,
+      junk: new LeakyCounter(this.#options.junk, now),
+      flaps: new LeakyCounter(this.#options.flaps, now),
+    };
+    this.#peers.set(connection, peer);
+    return peer;
+  }
+
+  #introduce(peer: Peer): void {
+    const { extensions, nodePorts, choker } = this.#parts;
+    extensions.connectionMade(peer.connection);
+    nodePorts?.connectionMade(peer.connection);
+    choker.peerJoined(peer);
   }
 
   #dispatch(peer: Peer, message: PeerMessage): Judgement {
@@ -265,17 +284,6 @@ export class Connecter implements PeerEvents {
 
   #gotMore(peer: Peer): void {
     if (peer.download.has.isComplete && this.#parts.store.amountLeft === 0) this.#partFromSeedsLater();
-  }
-
-  #sendHaves(): void {
-    this.#haveTask = null;
-    const pieces = this.#verified;
-    this.#verified = [];
-    const messages = pieces.map((piece) => ({ piece, bytes: encodeMessage({ type: 'have', piece }) }));
-    for (const { connection, download } of this.#peers.values()) {
-      const news = messages.filter(({ piece }) => !download.has.has(piece)).map(({ bytes }) => bytes);
-      if (news.length > 0) connection.send([Buffer.concat(news)]);
-    }
   }
 
   #partFromSeedsLater(): void {

@@ -22,6 +22,7 @@ import { type EncoderOptions, placesForDials } from './encoder-options.js';
 import type { HalfOpen } from './half-open.js';
 import { Liveness } from './liveness.js';
 import type { PeerEvents } from './peer-connection.js';
+import { type PeerReach, ReachCounter } from './reach-counter.js';
 import { RefusalLog } from './refusal-log.js';
 import { newcomerStays } from './simultaneous-dial.js';
 import { type Spare, Spares } from './spares.js';
@@ -47,6 +48,7 @@ export class Encoder implements ConnectionOwner {
   readonly #liveness: Liveness;
   readonly #banned = new Set<string>();
   readonly #refusals: RefusalLog;
+  readonly #reach = new ReachCounter();
   readonly #losses = new Map<SocketFailure['code'], number>();
   /** Runs when the next spare has waited long enough. */
   #retry: Task | null = null;
@@ -79,9 +81,9 @@ export class Encoder implements ConnectionOwner {
     return this.#everIncoming;
   }
 
-  /** Addresses that wait to be dialled. */
-  get spareCount(): number {
-    return this.#spares.count;
+  /** What became of the addresses that were named to us. */
+  get reach(): PeerReach {
+    return this.#reach.reach(this.#spares.count);
   }
 
   /** How many were refused, by reason, since the beginning. */
@@ -131,10 +133,15 @@ export class Encoder implements ConnectionOwner {
   /** Ends every connection and dials nobody any more. Must also be called when the torrent fails: it gives places back. */
   close(): void {
     this.#closed = true;
-    this.#spares.clear();
     this.#retry?.cancel();
-    for (const connection of this.#table.all()) connection.refuse({ code: 'shutting-down' });
+    this.partFromAll();
     this.#parts.halfOpen.withdraw(this.#placeFree);
+  }
+
+  /** Ends every connection and forgets every address: whom to dial has to be said anew. */
+  partFromAll(): void {
+    this.#spares.clear();
+    for (const connection of this.#table.all()) connection.refuse({ code: 'shutting-down' });
   }
 
   dialDone(connection: Connection): void {
@@ -178,6 +185,7 @@ export class Encoder implements ConnectionOwner {
     else this.#losses.set(ending.failure.code, (this.#losses.get(ending.failure.code) ?? 0) + 1);
     if (connection.locallyInitiated) this.#thinkOfRetrying(connection, ending);
     if (connection.completeSince !== null) this.#events.connectionLost(connection);
+    else if (connection.locallyInitiated) this.#reach.failed(ending);
     this.#refill();
   }
 
@@ -214,6 +222,7 @@ export class Encoder implements ConnectionOwner {
   #dial(spare: Spare): void {
     const { address, peerId } = spare;
     this.#spares.dialled(spare, this.#now());
+    this.#reach.dialled();
     const connection = this.#begin({ kind: 'dial', address, expectedId: peerId }, (handler) =>
       this.#parts.rawServer.startConnection(address, handler),
     );

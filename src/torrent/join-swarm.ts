@@ -25,7 +25,7 @@ import { DEFAULT_FAST_EXTENSION_OPTIONS, FastExtension } from '../swarm/fast-ext
 import type { HalfOpen } from '../swarm/half-open.js';
 import { NodePorts, type OwnNode } from '../swarm/node-ports.js';
 import type { Peer } from '../swarm/peer.js';
-import type { PeerConnection } from '../swarm/peer-connection.js';
+import type { PeerConnection, PeerEvents } from '../swarm/peer-connection.js';
 import type { RateLimiter } from '../swarm/rate-limiter.js';
 import type { SendMemory } from '../swarm/send-memory.js';
 import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload-options.js';
@@ -53,6 +53,8 @@ export interface SwarmParts {
   /** Where we listen. */
   readonly port: number;
   readonly options: TorrentOptions;
+  /** A table that is there already, whose peers the Connecter is going to be handed; null for one of our own. */
+  readonly encoder: Encoder | null;
   /** The piece is ours: its hash is right, and the disk has it. */
   readonly pieceVerified: (piece: PieceIndex) => void;
   /** The disk did not take what was downloaded. */
@@ -139,19 +141,28 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
     { timers: context, layout, store, uploader, downloader, choker, extensions, fast, nodePorts },
     DEFAULT_CONNECTER_OPTIONS,
   );
-  const encoder = new Encoder(
+  const encoder = parts.encoder ?? createEncoder(parts, connecter);
+  return { store, picker, connecter, downloader, uploader, encoder };
+}
+
+/** The table of connections of a torrent with these parts. */
+export function createEncoder(
+  parts: Pick<SwarmParts, 'context' | 'identity' | 'options' | 'halfOpen'>,
+  events: PeerEvents,
+): Encoder {
+  const { maxPeers } = parts.options;
+  return new Encoder(
     {
-      rawServer: context,
+      rawServer: parts.context,
       identity: parts.identity,
       options: {
         ...DEFAULT_ENCODER_OPTIONS,
-        maxConnections: options.maxPeers,
-        maxInitiate: Math.max(1, Math.ceil(options.maxPeers / 2)),
+        maxConnections: maxPeers,
+        maxInitiate: Math.max(1, Math.ceil(maxPeers / 2)),
       },
       halfOpen: parts.halfOpen,
       refused: () => undefined,
     },
-    connecter,
+    events,
   );
-  return { store, picker, connecter, downloader, uploader, encoder };
 }

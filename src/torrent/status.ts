@@ -1,8 +1,10 @@
 import type { BtgetError } from '../base/failure.js';
 import type { TrackerAnswer } from '../discovery/rerequester.js';
 import type { TorrentFile } from '../metainfo/metainfo.js';
+import type { PeerReach } from '../swarm/reach-counter.js';
 
-export type TorrentState = 'checking' | 'downloading' | 'seeding' | 'stalled' | 'paused' | 'stopped';
+/** 'metadata': a magnet link's torrent, whose metadata is being fetched. */
+export type TorrentState = 'metadata' | 'checking' | 'downloading' | 'seeding' | 'stalled' | 'paused' | 'stopped';
 
 /** One torrent at one moment, for displays and scripts: pulled by whoever shows it, so that nothing below knows a display. */
 export interface TorrentStatus {
@@ -27,8 +29,12 @@ export interface TorrentStatus {
   readonly peers: number;
   /** Connected peers that have everything. */
   readonly seeds: number;
+  /** Connected peers that have something that we want and lack. */
+  readonly useful: number;
   /** Connected peers that do not choke us. */
   readonly unchokedBy: number;
+  /** What became of the peers that were named to us. */
+  readonly reach: PeerReach;
   /** Seconds left at the present pace; null when unknown. */
   readonly eta: number | null;
   /** Why it is paused: what the disk refused. */

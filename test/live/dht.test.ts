@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { writeNoise } from '../support/noise.js';
+import { startDht } from './dht-nodes.js';
 import { RIVALS } from './rivals.js';
 import { btget, btgetEnds, fingerprint, HOSTS, scratch, startSeed } from './support.js';
 
@@ -14,8 +15,12 @@ interface World {
   readonly dir: string;
   /** Its content lies in `seed`. */
   readonly torrent: string;
-  /** A node that has nothing to do with the torrent. */
-  readonly node: string;
+  /** Nodes that have nothing to do with the torrent. */
+  readonly nodes: readonly string[];
+}
+
+function entering([first = '']: readonly string[]): string[] {
+  return ['--no-lsd', '--no-port-mapping', '--dht-node', first];
 }
 
 async function world(t: TestContext, ...more: string[]): Promise<World> {
@@ -23,16 +28,14 @@ async function world(t: TestContext, ...more: string[]): Promise<World> {
   writeNoise(join(dir, 'seed'), { 'data.bin': 3 * MiB });
   const torrent = join(dir, 'data.torrent');
   await btgetEnds(t, 0, 'create', join(dir, 'seed', 'data.bin'), '-o', torrent, ...more);
-  writeNoise(join(dir, 'other'), { 'other.bin': 77 });
-  const other = join(dir, 'other.torrent');
-  await btgetEnds(t, 0, 'create', join(dir, 'other', 'other.bin'), '-o', other);
-  return { dir, torrent, node: await startSeed(t, HOSTS.tracker, other, join(dir, 'other')) };
+  const nodes = await startDht(t, HOSTS.tracker, 20);
+  return { dir, torrent, nodes: nodes.map(({ host, port }) => `${host}:${port}`) };
 }
 
-test('two btgets find each other over a third that has another torrent', OPTIONS, async (t) => {
-  const { dir, torrent, node } = await world(t);
-  await startSeed(t, HOSTS.other, torrent, join(dir, 'seed'), '--dht-node', node);
-  await btgetEnds(t, 0, torrent, '-d', join(dir, 'leech'), '--bind', HOSTS.btget, '--dht-node', node);
+test('two btgets find each other', OPTIONS, async (t) => {
+  const { dir, torrent, nodes } = await world(t);
+  await startSeed(t, HOSTS.other, torrent, join(dir, 'seed'), ...entering(nodes));
+  await btgetEnds(t, 0, torrent, '-d', join(dir, 'leech'), '--bind', HOSTS.btget, ...entering(nodes));
   assert.deepEqual(fingerprint(join(dir, 'leech')), fingerprint(join(dir, 'seed')));
 });
 
@@ -41,28 +44,28 @@ test('a private torrent and --no-dht find nobody there', OPTIONS, async (t) => {
     [['--private'], []],
     [[], ['--no-dht']],
   ] as const) {
-    const { dir, torrent, node } = await world(t, ...create);
-    await startSeed(t, HOSTS.other, torrent, join(dir, 'seed'), '--dht-node', node, ...run);
-    const leech = ['-d', join(dir, 'leech'), '--bind', HOSTS.btget, '--dht-node', node, ...run, '--timeout', '3'];
+    const { dir, torrent, nodes } = await world(t, ...create);
+    await startSeed(t, HOSTS.other, torrent, join(dir, 'seed'), ...entering(nodes), ...run);
+    const leech = ['-d', join(dir, 'leech'), '--bind', HOSTS.btget, ...entering(nodes), ...run, '--timeout', '3'];
     await btgetEnds(t, 2, torrent, ...leech);
   }
 });
 
 for (const rival of RIVALS.filter(({ installed, knowsDht }) => installed && knowsDht)) {
   test(`btget downloads from ${rival.name}, which it finds in the DHT`, OPTIONS, async (t) => {
-    const { dir, torrent, node } = await world(t);
-    const task = { torrent, dir: join(dir, 'seed'), host: HOSTS.rival, peers: [], dhtNodes: [node] };
+    const { dir, torrent, nodes } = await world(t);
+    const task = { torrent, dir: join(dir, 'seed'), host: HOSTS.rival, peers: [], dhtNodes: nodes };
     await (await rival.start(t, task)).complete;
-    const leech = btget(t, torrent, '-d', join(dir, 'leech'), '--bind', HOSTS.btget, '--dht-node', node);
+    const leech = btget(t, torrent, '-d', join(dir, 'leech'), '--bind', HOSTS.btget, ...entering(nodes));
     assert.equal(await leech.ended, 0, leech.stderr);
     assert.deepEqual(fingerprint(join(dir, 'leech')), fingerprint(join(dir, 'seed')));
   });
 
   test(`${rival.name} downloads from btget, which it finds in the DHT`, OPTIONS, async (t) => {
-    const { dir, torrent, node } = await world(t);
-    await startSeed(t, HOSTS.btget, torrent, join(dir, 'seed'), '--dht-node', node);
+    const { dir, torrent, nodes } = await world(t);
+    await startSeed(t, HOSTS.btget, torrent, join(dir, 'seed'), ...entering(nodes));
     mkdirSync(join(dir, 'leech'));
-    const task = { torrent, dir: join(dir, 'leech'), host: HOSTS.rival, peers: [], dhtNodes: [node] };
+    const task = { torrent, dir: join(dir, 'leech'), host: HOSTS.rival, peers: [], dhtNodes: nodes };
     await (await rival.start(t, task)).complete;
     assert.deepEqual(fingerprint(join(dir, 'leech')), fingerprint(join(dir, 'seed')));
   });

@@ -77,7 +77,7 @@ test(
     await machine.ready();
     const torrent = await torrentIn(machine, dir);
     const bytes = readFileSync(torrent, 'latin1');
-    const nodes = '5:nodesll12:198.51.100.7i6881eel16:dht.example.orgi6881eee';
+    const nodes = '5:nodesll12:198.51.100.7i6881eel15:dht.example.orgi6881eee';
     writeFileSync(torrent, bytes.replace(/e$/, `${nodes}e`), 'latin1');
     const before = machine.sentOutside();
     const asked = ['--dht-node', '198.51.100.8:6881', '--dht-node', 'router.example.org:6881'];

@@ -4,6 +4,7 @@ import type { TestContext } from 'node:test';
 import { isInstalled, LIBTORRENT_PEER, Program, PYTHON } from './support.js';
 
 export interface RivalTask {
+  /** The path of a .torrent, or a magnet link. */
   readonly torrent: string;
   /** Where the content lies, or shall lie. */
   readonly dir: string;
@@ -64,7 +65,8 @@ const aria2: Rival = {
     const port = await program.until((output) => /[Ll]istening on TCP port (\d+)/.exec(output)?.[1]);
     return {
       address: `${host}:${port}`,
-      complete: program.until((output) => /Download complete|seeding begins|SEED\(/i.exec(output)),
+      // The metadata of a magnet link is a download of its own to it.
+      complete: program.until((output) => /Download complete: (?!\[)|seeding begins|SEED\(/i.exec(output)),
     };
   },
 };

@@ -199,6 +199,26 @@ class Model {
     }
   }
 
+  /** An earlier run left some blocks of an untouched piece. */
+  resume(piece: number, chosen: readonly boolean[]): void {
+    const blocks = Array.from({ length: BLOCKS }, (_, block) => block).filter((block) => chosen[block]);
+    if (blocks.length === 0 || this.isStarted(piece) || this.had.has(piece) || this.parole.has(piece)) return;
+    this.book.resumePiece(pieceAt(piece), blocks);
+    for (const block of blocks) this.arrived.add(piece * BLOCKS + block);
+  }
+
+  /** Some blocks that had arrived are not what they should be. */
+  lose(piece: number, chosen: readonly boolean[]): void {
+    const blocks = this.blocksOf(piece).filter((block) => this.arrived.has(block) && chosen[block % BLOCKS]);
+    if (blocks.length === 0 || this.parole.has(piece)) return;
+    this.book.loseBlocks(
+      pieceAt(piece),
+      blocks.map((block) => block % BLOCKS),
+    );
+    for (const block of blocks) this.arrived.delete(block);
+    if (!this.isStarted(piece)) this.assertClosed(piece);
+  }
+
   /** The disk loses what there is of a piece. */
   drop(piece: number): void {
     if (!this.isStarted(piece)) return;
@@ -239,6 +259,7 @@ type Step = (model: Model) => void;
 
 const peerNumber = fc.nat(PEERS - 1);
 const block = fc.nat(PIECES * BLOCKS - 1);
+const someBlocks = fc.array(fc.boolean(), { minLength: BLOCKS, maxLength: BLOCKS });
 const peerOf = (model: Model, number: number): ModelPeer => model.peers[number] as ModelPeer;
 
 const join = fc.tuple(peerNumber, fc.array(fc.boolean(), { minLength: PIECES, maxLength: PIECES }));
@@ -323,6 +344,16 @@ const step = fc.oneof(
     (piece): Step =>
       (model) =>
         model.drop(piece),
+  ),
+  fc.tuple(fc.nat(PIECES - 1), someBlocks).map(
+    ([piece, chosen]): Step =>
+      (model) =>
+        model.resume(piece, chosen),
+  ),
+  fc.tuple(fc.nat(PIECES - 1), someBlocks).map(
+    ([piece, chosen]): Step =>
+      (model) =>
+        model.lose(piece, chosen),
   ),
   fc.boolean().map(
     (hasRoom): Step =>

@@ -2,8 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { verifyEd25519 } from '../../src/base/system-ed25519.js';
+import { DhtNode } from '../../src/discovery/dht/dht-node.js';
+import { DEFAULT_DHT_OPTIONS } from '../../src/discovery/dht/dht-options.js';
+import type { PeerAddress } from '../../src/net/raw-server.js';
 import type { DhtMeans, KeptBytes } from '../../src/session/dht-means.js';
+import { encodeHandshake } from '../../src/wire/handshake.js';
+import { announces } from '../../src/wire/reserved.js';
 import type { SampleTorrent } from '../support/sample-torrent.js';
+import { seededRandom } from '../support/seeded-random.js';
 import { type Client, type ClientOptions, SimulatedSwarm } from '../support/simulated-swarm.js';
 import type { Timeline } from '../support/timeline.js';
 import { SAMPLE } from '../support/two-hours.js';
@@ -77,6 +83,33 @@ test('three clients find each other with nothing but the DHT, and leave nothing 
   assert.deepEqual(swarm.clients.map(goodNodes), [undefined, undefined, undefined]);
 });
 
+test('of two that come together each looks before the other has announced; who needs peers looks again', () => {
+  const { swarm, start } = dhtSwarm();
+  const host = swarm.network.host('10.0.0.99');
+  const resolve = (): void => assert.fail('it has no router');
+  const mediator = { timers: host, random: seededRandom(1), verify: verifyEd25519, resolve };
+  const node = new DhtNode(mediator, { ...DEFAULT_DHT_OPTIONS, routers: [] }, null);
+  const handler = {
+    datagramCameIn: (_socket: unknown, data: Buffer, from: PeerAddress) => node.datagramCameIn(data, from),
+    sendFailed: () => undefined,
+  };
+  host.openDatagram({ family: 4, port: 6881 }, handler, (outcome) => {
+    if (!outcome.ok) return;
+    const { socket } = outcome;
+    // It answers and asks nobody, so that it names no nodes: the two cannot announce to each other.
+    node.open(4, { send: (packet, to) => packet.includes('1:y1:q') || socket.send(packet, to) });
+  });
+  start(['10.0.0.99'], { seed: true });
+  // What lies on the seed's disk has been checked then.
+  swarm.timeline.run(30);
+  start(['10.0.0.99']);
+  swarm.untilAllDone(MINUTE);
+  assert.ok(swarm.timeline.now() > 15_000, 'they met at once: this test shows nothing');
+  node.stop();
+  swarm.stop();
+  assert.equal(swarm.timeline.pending, 0);
+});
+
 test('the nodes that the torrent names are enough to enter', () => {
   const { swarm, start } = dhtSwarm({ ...SAMPLE, metainfo: { ...SAMPLE.metainfo, nodes: ['10.0.0.1:6881'] } });
   start([], { seed: true });
@@ -120,6 +153,25 @@ for (const [name, dht] of [
     assert.equal(swarm.timeline.pending, 0);
   });
 }
+
+test('the handshake announces the DHT, but for a private torrent', () => {
+  const announced = [false, true].map((isPrivate) => {
+    const { swarm, start } = dhtSwarm({ ...SAMPLE, metainfo: { ...SAMPLE.metainfo, private: isPrivate } });
+    const seed = start([], { seed: true });
+    swarm.timeline.run(1000);
+    const got: Buffer[] = [];
+    const stranger = swarm.network.host('10.0.0.9').startConnection(seed.address, {
+      connectionMade: () => undefined,
+      dataCameIn: (_socket, data) => got.push(Buffer.from(data)),
+      connectionFlushed: () => undefined,
+      connectionLost: () => undefined,
+    });
+    stranger.write([encodeHandshake(SAMPLE.metainfo.infoHash, Buffer.alloc(20, 1), Buffer.alloc(8))]);
+    swarm.timeline.run(1000);
+    return announces(Buffer.concat(got).subarray(20, 28), 'dht');
+  });
+  assert.deepEqual(announced, [true, false]);
+});
 
 test('what was known at the end is known at the next beginning, with no router', () => {
   const { swarm, start } = dhtSwarm();
@@ -180,7 +232,8 @@ test('who has not got the first port of its range begins under another id than t
 
 test('a UDP port that is taken is no obstacle, and peers are still named the port that they can dial', () => {
   const { swarm, start } = dhtSwarm();
-  start([]);
+  // It announces nothing, so that the seed cannot be the one who dials.
+  start([], { session: { listen: false } });
   const host = swarm.network.host('10.0.0.2');
   for (const family of [4, 6] as const) {
     const nobody = { datagramCameIn: () => undefined, sendFailed: () => undefined };

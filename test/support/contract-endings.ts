@@ -158,8 +158,8 @@ export function endingContract(name: string, createWorld: () => RawServerWorld):
       beat();
       await world.until(() => pair.listening.now() - started > 350);
       assert.equal(pair.b.lostCode(), null);
-      pair.b.sockets[1]?.resumeReading();
       const resumed = pair.listening.now();
+      pair.b.sockets[1]?.resumeReading();
       await world.until(() => paused.lostCode() !== null);
       assert.ok(pair.listening.now() - resumed >= 250);
       assert.equal(pair.b.lostCode(), 'idle');

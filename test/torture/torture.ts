@@ -18,12 +18,27 @@ import { Place } from './place.js';
 import { living, type Moment, type Outcome, runVictim, type VictimParts } from './victim.js';
 
 const KIB = 1024;
+/** Downloads of so many kinds are tortured in turn; of those with many files every third selects some. */
+const KINDS = 3;
+/** At once: they wait for the most part. */
+const LANES = 2 * availableParallelism();
 const wanted = Number(process.env['TORTURE_DOWNLOADS'] ?? 500);
 const firstSeed = Number(process.env['TORTURE_SEED'] ?? Math.floor(Math.random() * 1e9));
 // What is promised. Milliseconds.
 const MOST_AGE = 1_000;
 
-const figures = { downloads: 0, kills: 0, restarts: 0, believed: 0, fetchedTwice: 0, hashed: 0, recorded: 0 };
+const figures = {
+  downloads: 0,
+  kills: 0,
+  restarts: 0,
+  believed: 0,
+  fetchedTwice: 0,
+  hashed: 0,
+  recorded: 0,
+  blocks: 0,
+  selections: 0,
+  damaged: 0,
+};
 const worst = { fetchedTwice: 0, hashed: 0, age: 0 };
 const moments: Record<string, number> = {};
 const failures: string[] = [];
@@ -59,24 +74,24 @@ function momentOf(random: Random, fileCount: number): Moment {
   if (kind === 1) return { kind: 'rewrite' };
   if (kind <= 3) return { kind: 'name', nth: 1 + random.below(fileCount) };
   if (kind === 4) return { kind: 'finish', left: random.below(4) };
-  return { kind: 'time', after: 300 + random.below(2_200) };
+  return { kind: 'time', after: 300 + random.below(5_000) };
 }
 
 /** Kills one download once or more, lets it come to its end, and looks at it after each of these. */
 async function torture({ place, rate }: Kind, dir: string, onlooker: Onlooker, seed: number): Promise<void> {
   const random = seededRandom(seed);
   const every = place.metainfo.files.map((_file, index) => index);
-  const selects = place.metainfo.isFolder && random.below(4) === 0;
+  const selects = place.metainfo.isFolder && Math.floor(seed / KINDS) % 3 === 0;
   const files = new Set(selects ? every.filter((index) => index % 3 === 0) : every);
+  if (selects) figures.selections += 1;
   const select = selects ? ['--select', [...files].map((index) => index + 1).join(',')] : [];
   const parts: VictimParts = { place, dir, onlooker, args: ['--max-download', rate, ...select] };
-  const within = place.piecesWithin(files);
   let left: Left = { right: new Set(), ages: new Map() };
   const times = 1 + random.below(4);
   for (let time = 0; time <= times; time += 1) {
     const moment = time === times ? null : momentOf(random, files.size);
     const outcome = await runVictim(parts, moment);
-    if (time > 0) judgeRestart(place, within, left, outcome);
+    if (time > 0) judgeRestart(place, left, outcome);
     if (moment === null || outcome.killedAt === null) {
       assert.equal(outcome.exitCode, 0, outcome.output);
       place.assertDone(dir, files);
@@ -85,7 +100,8 @@ async function torture({ place, rate }: Kind, dir: string, onlooker: Onlooker, s
     }
     figures.kills += 1;
     moments[moment.kind] = (moments[moment.kind] ?? 0) + 1;
-    left = lookAtLeft(parts, within, left, outcome, outcome.killedAt);
+    left = lookAtLeft(parts, files, left, outcome, outcome.killedAt);
+    if (random.below(3) === 0) left = damage(parts, files, left, random);
   }
 }
 
@@ -99,15 +115,20 @@ interface Left {
 
 function lookAtLeft(
   { place, dir }: VictimParts,
-  within: ReadonlySet<number>,
+  selected: ReadonlySet<number>,
   before: Left,
   { heard: { atStart, since } }: Outcome,
   killedAt: number,
 ): Left {
-  const right = place.rightIn(dir);
-  const recorded = place.recordedIn(dir).filter((piece) => within.has(piece));
+  const right = place.rightIn(dir, selected);
+  const recorded = place.recordedIn(dir);
+  figures.blocks += place.assertBlocks(dir);
   figures.recorded += recorded.length;
-  for (const piece of recorded) assert.ok(right.has(piece), `the journal says that piece ${piece} is there`);
+  for (const piece of recorded) {
+    // Before it says what it has, the journal is the one of the run before, and speaks of what somebody damaged since.
+    const isOld = atStart === null && !before.right.has(piece);
+    assert.ok(isOld || right.has(piece), `the journal says that piece ${piece} is there`);
+  }
   // Killed before it had said what it has: what the one before it had is not to be lost by that.
   if (atStart === null) return { right, ages: before.ages };
   const ages = new Map<number, number>();
@@ -116,16 +137,23 @@ function lookAtLeft(
   return { right, ages };
 }
 
+/** Somebody changes a file meanwhile: what is gone is no loss of the download's. */
+function damage({ place, dir }: VictimParts, files: ReadonlySet<number>, left: Left, random: Random): Left {
+  place.damageOne(dir, files, left.right, random);
+  const right = place.rightIn(dir, files);
+  if (right.size < left.right.size) figures.damaged += 1;
+  return { right, ages: new Map([...left.ages].filter(([piece]) => right.has(piece) || !left.right.has(piece))) };
+}
+
 /** Looks at what a new process made of it. */
-function judgeRestart(place: Place, within: ReadonlySet<number>, left: Left, { heard, hashed }: Outcome): void {
+function judgeRestart(place: Place, left: Left, { heard, hashed }: Outcome): void {
   figures.restarts += 1;
   figures.hashed += hashed;
   worst.hashed = Math.max(worst.hashed, hashed);
   const { atStart } = heard;
   if (atStart === null) return;
   figures.believed += atStart.size;
-  for (const piece of atStart)
-    if (within.has(piece)) assert.ok(left.right.has(piece), `piece ${piece} is believed, and is not there`);
+  for (const piece of atStart) assert.ok(left.right.has(piece), `piece ${piece} is believed, and is not there`);
   const again = [...left.ages].filter(([piece]) => !atStart.has(piece));
   const bytes = again.length * place.metainfo.pieceLength;
   figures.fetchedTwice += bytes;
@@ -154,9 +182,18 @@ try {
   const small = Object.fromEntries(
     Array.from({ length: 1_000 }, (_, index) => [`small/${index}.bin`, ((index * 7919) % 40) * KIB + (index % 700)]),
   );
-  const places = [new Place(root, 'big', { big: 24 * KIB * KIB }, '64K'), new Place(root, 'small', small, '64K')];
+  const places = [
+    new Place(root, 'big', { big: 24 * KIB * KIB }, '64K'),
+    new Place(root, 'small', small, '64K'),
+    // No memory is long enough for its pieces, which are written block by block.
+    new Place(root, 'long', { long: 40 * KIB * KIB }, '32M'),
+  ];
+  assert.equal(places.length, KINDS);
   const kinds: Kind[] = [];
-  for (const place of places) kinds.push({ place, seed: await startSeed(place, helpers), rate: '14M' });
+  // So that a download lasts several batches of the journal.
+  const rates = ['5M', '5M', '14M'];
+  for (const [index, place] of places.entries())
+    kinds.push({ place, seed: await startSeed(place, helpers), rate: rates[index] as string });
   say(`TORTURE_SEED=${firstSeed}, in ${root}`);
   let next = 0;
   const began = performance.now();
@@ -171,13 +208,13 @@ try {
         await torture(kinds[which] as Kind, dir, onlookers[which] as Onlooker, seed);
         rmSync(dir, { recursive: true });
       } catch (error) {
-        failures.push(`TORTURE_SEED=${seed} TORTURE_DOWNLOADS=1 (${which === 0 ? 'big' : 'small'}): ${error}`);
+        failures.push(`TORTURE_SEED=${seed} TORTURE_DOWNLOADS=1 (${kinds[which]?.place.metainfo.name}): ${error}`);
       }
       if (next % 50 === 0) say(`${figures.downloads} downloads, ${figures.kills} kills`);
     }
     for (const onlooker of onlookers) onlooker.end();
   };
-  await Promise.all(Array.from({ length: availableParallelism() }, (_, number) => lane(number)));
+  await Promise.all(Array.from({ length: LANES }, (_, number) => lane(number)));
   const mib = (bytes: number): string => `${(bytes / KIB / KIB).toFixed(1)} MiB`;
   say(
     `${figures.downloads} downloads killed and brought to their end in ${Math.round((performance.now() - began) / 1000)} s`,
@@ -187,7 +224,11 @@ try {
       .map(([kind, count]) => `${count} by ${kind}`)
       .join(', ')}`,
   );
-  say(`${figures.restarts} restarts, ${figures.believed} pieces believed, ${figures.recorded} recorded, none wrong`);
+  say(
+    `${figures.restarts} restarts, ${figures.believed} pieces believed, ${figures.recorded} recorded, and ${figures.blocks} blocks of others, none wrong`,
+  );
+  say(`${figures.selections} downloads of a selection, pieces at its borders judged as all others`);
+  say(`${figures.damaged} times somebody put a damaged copy in the place of a file`);
   say(
     `fetched twice: ${mib(figures.fetchedTwice)}; at most ${mib(worst.fetchedTwice)} at a restart, ${Math.round(worst.age)} ms old`,
   );

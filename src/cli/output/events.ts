@@ -12,10 +12,19 @@ export interface Subject {
 
 export interface StallReason {
   readonly code:
+    | 'disk-paused'
+    | 'limited'
+    | 'peers-unreachable'
     | 'no-trackers'
     | 'trackers-silent'
     | 'trackers-failing'
     | 'no-peers'
+    | 'no-metadata'
+    | 'private'
+    | 'dht-off'
+    | 'dht-unreached'
+    | 'dht-no-peers'
+    | 'peers-lack-pieces'
     | 'choked'
     | 'no-seeds'
     | 'nothing-sent';

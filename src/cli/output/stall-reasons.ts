@@ -2,7 +2,7 @@
 import type { TrackerAnswer } from '../../discovery/rerequester.js';
 import type { TorrentStatus } from '../../torrent/status.js';
 import type { StallReason } from './events.js';
-import { formatCount } from './format.js';
+import { formatCount, formatRate } from './format.js';
 
 /** What is known of a torrent's trackers. */
 export interface TrackerNews {
@@ -12,24 +12,76 @@ export interface TrackerNews {
   readonly reports: readonly TrackerAnswer[];
 }
 
-export function stallReasons(status: TorrentStatus, trackers: TrackerNews): StallReason[] {
-  const reasons: StallReason[] = [];
+/** How the DHT stands, or why it is not used. */
+export type DhtNews =
+  | { readonly use: 'private' | 'off' }
+  | { readonly use: 'on'; readonly nodes: number; readonly routersAsked: number; readonly routersReached: number };
+
+/** Limits that the user has set, which can be why little comes. */
+export interface UserLimits {
+  /** Bytes a second for the process; null for no limit. */
+  readonly maxDownload: number | null;
+  readonly maxPeers: number;
+}
+
+export interface StallFacts {
+  readonly status: TorrentStatus;
+  readonly trackers: TrackerNews;
+  readonly dht: DhtNews;
+  readonly limits: UserLimits;
+}
+
+/** A rate below which a block of 16 KiB takes longer than a stall. */
+const CRAWL = 16_384 / 30;
+
+export function stallReasons(facts: StallFacts): StallReason[] {
+  const { status } = facts;
+  if (status.diskFailure !== null)
+    return [{ code: 'disk-paused', message: `the disk refused: ${status.diskFailure.message}` }];
+  const reasonsOfPeers = status.state === 'metadata' ? metadataReasons : peerReasons;
+  return [...limitReasons(facts), ...(status.peers === 0 ? lonelyReasons(facts) : reasonsOfPeers(facts))];
+}
+
+/** Nobody is connected: either nobody is known, or nobody can be reached. */
+function lonelyReasons({ status, trackers, dht }: StallFacts): StallReason[] {
   const failing = trackers.reports.filter((report) => !report.ok);
   const working = trackers.reports.length - failing.length;
-  if (status.peers === 0) {
-    if (trackers.reports.length === 0)
-      reasons.push(
-        trackers.some
-          ? { code: 'trackers-silent', message: 'no peer, and no tracker has answered yet' }
-          : { code: 'no-trackers', message: 'no peer, and no tracker to ask; --tracker and --peer name some' },
-      );
-    if (failing.length > 0 && working === 0) reasons.push(failingTrackers(failing));
-    if (working > 0) reasons.push({ code: 'no-peers', message: 'the trackers name no peer that can be reached' });
-    if (failing.length > 0 && working > 0) reasons.push(failingTrackers(failing));
-    return reasons;
-  }
-  if (status.unchokedBy === 0)
-    reasons.push({ code: 'choked', message: `${formatCount(status.peers, 'peer')} connected, none serves us yet` });
+  const reasons: StallReason[] = [];
+  const { dialled, waiting } = status.reach;
+  if (dialled > 0) reasons.push({ code: 'peers-unreachable', message: unreachable(status) });
+  if (trackers.reports.length === 0)
+    reasons.push(
+      trackers.some
+        ? { code: 'trackers-silent', message: 'no tracker has answered yet' }
+        : { code: 'no-trackers', message: 'no tracker to ask; --tracker and --peer name some' },
+    );
+  if (failing.length > 0 && working === 0) reasons.push(failingTrackers(failing));
+  if (working > 0 && dialled + waiting === 0)
+    reasons.push({ code: 'no-peers', message: 'the trackers name no peer that can be dialled' });
+  reasons.push(...dhtReasons(dht));
+  if (failing.length > 0 && working > 0) reasons.push(failingTrackers(failing));
+  return reasons;
+}
+
+function metadataReasons({ status, trackers }: StallFacts): StallReason[] {
+  const message = `${formatCount(status.peers, 'peer')} connected, none has given the metadata yet`;
+  const failing = trackers.reports.filter((report) => !report.ok);
+  return [{ code: 'no-metadata', message }, ...(failing.length > 0 ? [failingTrackers(failing)] : [])];
+}
+
+function peerReasons({ status, trackers }: StallFacts): StallReason[] {
+  const reasons: StallReason[] = [];
+  const connected = formatCount(status.peers, 'peer');
+  if (status.useful === 0)
+    reasons.push({
+      code: 'peers-lack-pieces',
+      message: `${connected} connected, none has a piece that is missing here`,
+    });
+  else if (status.unchokedBy === 0)
+    reasons.push({
+      code: 'choked',
+      message: `${connected} connected, ${status.useful} with missing pieces, none serves us yet`,
+    });
   else
     reasons.push({
       code: 'nothing-sent',
@@ -37,8 +89,50 @@ export function stallReasons(status: TorrentStatus, trackers: TrackerNews): Stal
     });
   if (status.seeds === 0)
     reasons.push({ code: 'no-seeds', message: 'no connected peer has everything; pieces may be missing in the swarm' });
+  if (status.reach.dialled > 0 && status.reach.refused + status.reach.silent > 0)
+    reasons.push({ code: 'peers-unreachable', message: unreachable(status) });
+  const failing = trackers.reports.filter((report) => !report.ok);
   if (failing.length > 0) reasons.push(failingTrackers(failing));
   return reasons;
+}
+
+function limitReasons({ status, limits }: StallFacts): StallReason[] {
+  const { maxDownload, maxPeers } = limits;
+  if (maxDownload !== null && maxDownload < CRAWL)
+    return [{ code: 'limited', message: `--max-download lets ${formatRate(maxDownload)} through` }];
+  if (status.peers >= maxPeers)
+    return [{ code: 'limited', message: `--max-peers lets nobody in beyond ${formatCount(maxPeers, 'peer')}` }];
+  return [];
+}
+
+function dhtReasons(dht: DhtNews): StallReason[] {
+  switch (dht.use) {
+    case 'private':
+      return [{ code: 'private', message: 'the torrent is private: its trackers alone name peers' }];
+    case 'off':
+      return [{ code: 'dht-off', message: 'the DHT is switched off' }];
+    case 'on': {
+      const { nodes, routersAsked, routersReached } = dht;
+      if (nodes > 0)
+        return [
+          { code: 'dht-no-peers', message: `the DHT (${formatCount(nodes, 'node')}) names no peer that is there` },
+        ];
+      const routers =
+        routersAsked === 0 ? 'no router asked' : `${routersReached} of ${formatCount(routersAsked, 'router')} reached`;
+      return [{ code: 'dht-unreached', message: `no node of the DHT answers, ${routers}` }];
+    }
+  }
+}
+
+function unreachable({ reach }: TorrentStatus): string {
+  const { dialled, refused, silent, turnedAway, waiting } = reach;
+  const how = [
+    ...(silent > 0 ? [`${silent} silent`] : []),
+    ...(refused > 0 ? [`${refused} refused`] : []),
+    ...(turnedAway > 0 ? [`${turnedAway} hung up`] : []),
+    ...(waiting > 0 ? [`${waiting} to be tried again`] : []),
+  ];
+  return `${formatCount(dialled, 'dial')} to peers${how.length === 0 ? '' : `: ${how.join(', ')}`}`;
 }
 
 function failingTrackers(failing: readonly TrackerAnswer[]): StallReason {

@@ -319,7 +319,7 @@ test('an address that this machine does not have is wrong usage', async () => {
 test('a command that is mistyped or misplaced begins no download', async () => {
   const rows: readonly [readonly string[], number, RegExp][] = [
     [['veriy', at('data.torrent')], 3, /no such file, and no such command: veriy/],
-    [['doctor'], 3, /no such command: doctor/],
+    [['surgeon'], 3, /no such command: surgeon/],
     [['--bind', '127.0.0.1', 'seed', at('data.torrent')], 28, /the command comes first: btget seed/],
     [['help', 'nothing'], 28, /no command of that name: nothing/],
   ];

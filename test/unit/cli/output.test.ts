@@ -6,7 +6,6 @@ import type { RunEvent, SourceResult } from '../../../src/cli/output/events.js';
 import { progressSentence } from '../../../src/cli/output/progress-line.js';
 import { sentencesFor } from '../../../src/cli/output/sentences.js';
 import { describeForPeople } from '../../../src/cli/output/show-tree.js';
-import { stallReasons } from '../../../src/cli/output/stall-reasons.js';
 import type { TrackerAnswer } from '../../../src/discovery/rerequester.js';
 import { FakeIo, type Terminal } from './support/fake-io.js';
 import { makeMetainfo, makeStatus } from './support/fake-session.js';
@@ -236,31 +235,6 @@ test('a bar leaves room for the ^C that a terminal echoes, and has no colour', a
   assert.doesNotMatch(io.stderr.text, /\x1b\[[0-9;]*m/);
 });
 
-test('why a download stands still, the likeliest reason first', () => {
-  const failing = { ...report, url: 'http://u/', ok: false, message: 'unregistered' };
-  const rows: readonly [Parameters<typeof makeStatus>[0], readonly TrackerAnswer[], string][] = [
-    [{}, [], 'trackers-silent'],
-    [{}, [failing], 'trackers-failing'],
-    [{}, [report], 'no-peers'],
-    [{}, [report, failing], 'no-peers,trackers-failing'],
-    [{ peers: 2, seeds: 1 }, [report], 'choked'],
-    [{ peers: 2 }, [report], 'choked,no-seeds'],
-    [{ peers: 2, seeds: 1, unchokedBy: 1 }, [failing], 'nothing-sent,trackers-failing'],
-  ];
-  for (const [status, trackers, codes] of rows)
-    assert.equal(
-      stallReasons(makeStatus({ state: 'stalled', ...status }), { some: true, reports: trackers })
-        .map((reason) => reason.code)
-        .join(),
-      codes,
-    );
-  const alone = stallReasons(makeStatus({ state: 'stalled' }), { some: false, reports: [] });
-  assert.deepEqual(
-    alone.map((reason) => reason.code),
-    ['no-trackers'],
-  );
-});
-
 test('a run of one torrent says once what failed, and how far it came', () => {
   const failed = { ...result, wanted: 1024, message: 'no space left' };
   const lines = (...torrents: Parameters<typeof summary>[0]) => sentencesFor(summary(torrents), 'normal');
@@ -319,6 +293,7 @@ test('show draws a torrent as a tree, without any control character', () => {
     '  created       2023-11-14 22:13 UTC by me',
     '  trackers      http://a/ or http://b/',
     '                udp://c/',
+    `  magnet link   magnet:?xt=urn:btih:${base.infoHash.toString('hex')}&dn=top&xl=3001520&tr=http://a/&tr=http://b/&tr=udp://c/`,
     '',
     '               top/',
     '  1   1.5 KiB  ├─ a\\x1b *',

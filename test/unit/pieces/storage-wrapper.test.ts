@@ -443,7 +443,7 @@ describe('the storage wrapper', () => {
     assert.equal(scene.open(4), false);
     assert.equal(scene.slots.taken, 4);
     scene.close();
-    assert.deepEqual(scene.log, ['commitPiece 1', 'commitPiece 2', '10: closed']);
+    assert.deepEqual(scene.log, ['commitPiece 1', 'commitPiece 2', 'writeBlock 0 0', '15: closed']);
   });
 
   it('does not touch the memory of a piece before the disk has answered', () => {
@@ -527,6 +527,102 @@ describe('the storage wrapper', () => {
     assert.throws(() => scene.store(1, 0), /not open/);
     assert.throws(() => scene.open(0), /cannot be opened/);
     assert.throws(() => scene.wrapper.releasePiece(SAMPLE.piece(0)), /blocks in it/);
+    scene.close();
+  });
+
+  it('has the disk take what has come of open pieces before it closes', () => {
+    const scene = new Scene(3);
+    scene.open(0);
+    scene.store(0, 1);
+    scene.open(1);
+    scene.storeAll(1);
+    scene.open(2);
+    scene.close();
+    assert.deepEqual(scene.log, ['commitPiece 1', `writeBlock 0 ${BLOCK_LENGTH}`, '10: closed']);
+    assert.deepEqual(scene.disk.contents().subarray(BLOCK_LENGTH, PIECE), SAMPLE.bytesOf(0).subarray(BLOCK_LENGTH));
+  });
+
+  it('does not wait for a disk that refuses these blocks, and gives it none while it takes nothing', () => {
+    const refused = new Scene(3);
+    for (const piece of [0, 1]) {
+      refused.open(piece);
+      refused.store(piece, 0);
+    }
+    refused.disk.failNext('writeBlock', FULL);
+    refused.close();
+    assert.deepEqual(refused.log, ['writeBlock 0 0', 'writeBlock 1 0', '10: closed']);
+
+    const held = new Scene(1);
+    held.open(0);
+    held.store(0, 0);
+    held.wrapper.hold(true);
+    held.close();
+    assert.deepEqual(held.log, ['0: closed']);
+  });
+
+  it('waits for no block once nobody would be told of it', () => {
+    const before = new Scene(1);
+    before.open(0);
+    before.store(0, 0);
+    before.wrapper.abandon();
+    before.close();
+    assert.deepEqual(before.log, ['0: closed']);
+
+    const meanwhile = new Scene(1);
+    meanwhile.open(0);
+    meanwhile.store(0, 0);
+    meanwhile.wrapper.close(() => meanwhile.log.push('closed'));
+    const closes: string[] = [];
+    meanwhile.disk.close = (answered) => {
+      closes.push(`at ${meanwhile.timeline.now()}`);
+      meanwhile.timeline.addTask(answered, 7);
+    };
+    meanwhile.wrapper.abandon();
+    meanwhile.run(100);
+    assert.deepEqual(closes, ['at 0']);
+    assert.deepEqual(meanwhile.log, ['writeBlock 0 0', 'closed']);
+    assert.equal(meanwhile.slots.taken, 0);
+  });
+
+  it('goes on with blocks of an earlier run, in no memory, and hashes the piece on the disk', () => {
+    const scene = new Scene(1);
+    scene.disk.writeBlock(SAMPLE.piece(0), 0, SAMPLE.bytesOf(0).subarray(0, BLOCK_LENGTH), () => undefined);
+    scene.run(10);
+    scene.log.length = 0;
+    scene.wrapper.resumePiece(SAMPLE.piece(0), [0]);
+    assert.throws(() => scene.store(0, 0), /cannot be stored/);
+    scene.store(0, 1);
+    assert.equal(scene.slots.taken, 0);
+    scene.run(50);
+    assert.deepEqual(scene.log, [`writeBlock 0 ${BLOCK_LENGTH}`, 'checkPiece 0', '20: verified 0 (on disk)']);
+    scene.close();
+  });
+
+  it('drops the blocks of an earlier run alone when their piece is wrong, and all others when it is wrong again', () => {
+    const scene = new Scene(1);
+    scene.wrapper.resumePiece(SAMPLE.piece(0), [0]);
+    scene.store(0, 1, true);
+    scene.run(50);
+    scene.store(0, 0);
+    scene.run(50);
+    assert.deepEqual(scene.log, [
+      `writeBlock 0 ${BLOCK_LENGTH}`,
+      'checkPiece 0',
+      '10: stale 0: 0',
+      'writeBlock 0 0',
+      'checkPiece 0',
+      '60: failed 0 (on disk)',
+    ]);
+    scene.close();
+  });
+
+  it('hashes a piece of which an earlier run left every block, and keeps room for nothing when it is wrong', () => {
+    const scene = new Scene(1);
+    scene.wrapper.resumePiece(SAMPLE.piece(0), [0, 1]);
+    scene.run(50);
+    assert.deepEqual(scene.log, ['checkPiece 0', '5: stale 0: 0 1']);
+    scene.wrapper.releasePiece(SAMPLE.piece(0));
+    assert.equal(scene.open(0), true);
     scene.close();
   });
 });

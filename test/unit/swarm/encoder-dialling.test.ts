@@ -24,7 +24,7 @@ describe('dialling', () => {
     client.encoder.startConnection(at(host(2)), idOf('b'));
     world.run(2 * MINUTE);
     assert.deepEqual([b?.knocks.length, c?.knocks.length, d?.knocks.length], [1, 0, 0]);
-    assert.equal(client.encoder.spareCount, 0);
+    assert.equal(client.encoder.reach.waiting, 0);
     assert.equal(client.peers, 'b');
   });
 
@@ -36,7 +36,7 @@ describe('dialling', () => {
     for (const named of [host(0), `::ffff:${host(0)}`, `::ffff:${host(1)}`, '224.0.0.1', '0.0.0.0', 'localhost', '']) {
       client.encoder.startConnection(at(named), null);
     }
-    assert.equal(client.encoder.spareCount, 0);
+    assert.equal(client.encoder.reach.waiting, 0);
     world.run(5 * MINUTE);
     assert.deepEqual([b?.knocks.length, c?.knocks.length, client.peers], [1, 0, 'b']);
     assert.deepEqual([...client.encoder.losses], []);
@@ -64,7 +64,7 @@ describe('dialling', () => {
       client.encoder.startConnection(at(host(index)), null);
     }
     world.run(1_000);
-    assert.deepEqual([client.peers, client.encoder.spareCount, client.encoder.isFull], ['bc', 1, true]);
+    assert.deepEqual([client.peers, client.encoder.reach.waiting, client.encoder.isFull], ['bc', 1, true]);
     for (const [index, letter] of ['e', 'f'].entries())
       world
         .fake(host(index + 10), letter)
@@ -220,7 +220,7 @@ describe('dialling', () => {
     }
     world.run(1_000);
     assert.deepEqual(client.log.slice(-2), ['lost d', 'made f']);
-    assert.equal(client.encoder.spareCount, 1);
+    assert.equal(client.encoder.reach.waiting, 1);
   });
 
   it('has nothing left to do once everything is closed', () => {
@@ -237,7 +237,7 @@ describe('dialling', () => {
     world.run(1_000);
     assert.deepEqual(client.log, ['made b', 'made c', 'lost b', 'lost c']);
     assert.deepEqual([...client.encoder.refusals], [['shutting-down', 2]]);
-    assert.equal(client.encoder.spareCount, 0);
+    assert.equal(client.encoder.reach.waiting, 0);
     assert.equal(world.timeline.pending, 0);
   });
 
@@ -246,7 +246,7 @@ describe('dialling', () => {
     const client = world.client(A, 'a');
     client.encoder.startConnection(at(host(1)), null);
     world.run(1_000);
-    assert.equal(client.encoder.spareCount, 1);
+    assert.equal(client.encoder.reach.waiting, 1);
     client.encoder.close();
     assert.equal(world.timeline.pending, 0);
   });

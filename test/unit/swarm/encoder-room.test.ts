@@ -32,7 +32,7 @@ describe('a full table', () => {
       client.encoder.startConnection(at(host(letter)), null);
     }
     world.run(1_000);
-    assert.deepEqual([client.peers, client.encoder.isFull, client.encoder.spareCount], ['bcdefgxy', true, 1]);
+    assert.deepEqual([client.peers, client.encoder.isFull, client.encoder.reach.waiting], ['bcdefgxy', true, 1]);
   });
 
   it('gives a place that is held by an unfinished handshake to a newcomer, once that has had two seconds', () => {

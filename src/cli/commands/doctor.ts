@@ -1,0 +1,167 @@
+/** `btget doctor`: says what works from here and what does not, and why. */
+import { BtgetError } from '../../base/failure.js';
+import { systemRandom } from '../../base/system-random.js';
+import { isLoopbackFence } from '../../discovery/http-destination.js';
+import type { BindAddresses } from '../../net/fence.js';
+import { resolveBind } from '../../net/node-bind.js';
+import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../net/node-raw-server.js';
+import { createNodeSession } from '../../session/node-session.js';
+import { createNodeTrackers, type NodeTrackers } from '../../session/node-trackers.js';
+import { createPeerId } from '../../session/peer-id.js';
+import type { Session } from '../../session/session.js';
+import { DEFAULT_SESSION_OPTIONS } from '../../session/session-options.js';
+import { contentLength } from '../content/content-length.js';
+import { type Finding, failed, failureOf, warning } from '../doctor/finding.js';
+import { checkDescriptors, checkDisk } from '../doctor/machine-checks.js';
+import { findingJson, findingLine } from '../doctor/report.js';
+import { checkRoutes } from '../doctor/route-checks.js';
+import { checkSession, type ProbedSession } from '../doctor/session-checks.js';
+import { checkTrackers } from '../doctor/tracker-checks.js';
+import { checkUdp } from '../doctor/udp-check.js';
+import { exitCodeOf, failureMessage, firstExitCode } from '../exit-code.js';
+import { onInterrupt } from '../interruptible.js';
+import type { CliIo } from '../io.js';
+import { OPTIONS, type Values } from '../options.js';
+import { loadSource } from '../source/load-source.js';
+import { defineCommand } from './command.js';
+import { sourceReaders, userAgent } from './node-deps.js';
+
+const { dir, port, bind, trackers, noTrackers, noDht, dhtNodes, noPortMapping, json } = OPTIONS;
+const DOCTOR_OPTIONS = { dir, port, bind, trackers, noTrackers, noDht, dhtNodes, noPortMapping, json };
+
+const INTERRUPTED = exitCodeOf(new BtgetError('interrupted', 'interrupted before it was done'));
+
+type DoctorValues = Values<typeof DOCTOR_OPTIONS>;
+
+export const doctor = defineCommand(
+  {
+    name: 'doctor',
+    arguments: '[source]',
+    summary: 'Says what works from here and what does not, and why. With a source, asks its trackers too.',
+    footer: 'Exit code 0 when nothing failed. With --json: one object a line, check, state, code, message and hint.\n',
+    options: DOCTOR_OPTIONS,
+  },
+  async ([input], values, io) => {
+    const examination = new Examination(values, io);
+    let wasInterrupted = false;
+    const forget = onInterrupt(
+      io,
+      () => {
+        wasInterrupted = true;
+        examination.interrupt();
+      },
+      () => INTERRUPTED,
+    );
+    try {
+      const findings = await examination.run(input);
+      return wasInterrupted ? INTERRUPTED : firstExitCode(findings.map(failureOf));
+    } finally {
+      await examination.close();
+      forget();
+    }
+  },
+);
+
+/** One look at everything. What it opens is closed whatever happens, so that no router keeps a port open for nobody. */
+class Examination {
+  readonly #values: DoctorValues;
+  readonly #io: CliIo;
+  readonly #fence: BindAddresses | null;
+  readonly #findings: Finding[] = [];
+  readonly #rawServer: NodeRawServer;
+  readonly #trackers: NodeTrackers;
+  readonly #session: Session;
+  readonly #interrupted: Promise<null>;
+  /** Ends `run` early. */
+  interrupt: () => void = () => undefined;
+
+  constructor(values: DoctorValues, io: CliIo) {
+    this.#values = values;
+    this.#io = io;
+    this.#fence = values.bind === null ? null : resolveBind(values.bind);
+    const bindAddresses = this.#fence;
+    this.#rawServer = new NodeRawServer({ ...DEFAULT_NODE_RAW_SERVER_OPTIONS, bindAddresses, gotException });
+    this.#trackers = createNodeTrackers(this.#rawServer, userAgent(), this.#fence);
+    const { port, bind, dhtNodes, noDht, noPortMapping } = values;
+    const options = { port, bind, dhtNodes, useDht: !noDht, usePortMapping: !noPortMapping };
+    this.#session = createNodeSession({ ...DEFAULT_SESSION_OPTIONS, ...options }, userAgent(), gotException);
+    this.#interrupted = new Promise((resolve) => {
+      this.interrupt = () => resolve(null);
+    });
+  }
+
+  async run(input: string | undefined): Promise<readonly Finding[]> {
+    await Promise.race([this.#examine(input), this.#interrupted]);
+    return this.#findings;
+  }
+
+  async #examine(input: string | undefined): Promise<void> {
+    const source = input === undefined ? null : await this.#load(input);
+    const { dir } = this.#values;
+    this.#tell(await checkDisk(dir, source?.length ?? null), await checkDescriptors());
+    this.#tell(...(await checkRoutes(this.#fence)));
+    this.#tell(await checkUdp(this.#rawServer, this.#fence));
+    const { port, findings } = await checkSession(this.#probed(), this.#io.timers);
+    this.#tell(...findings);
+    if (source === null) return;
+    if (source.trackers.length === 0)
+      this.#tell(warning('tracker', `${input} names no tracker`, 'peers come from the DHT, or from --peer'));
+    const question = {
+      client: this.#trackers.client,
+      infoHash: source.infoHash,
+      peerId: createPeerId(systemRandom),
+      port: port ?? this.#values.port.first,
+    };
+    this.#tell(...(await checkTrackers(source.trackers, question)));
+  }
+
+  #probed(): ProbedSession {
+    const session = this.#session;
+    const asksGateways = !this.#values.noPortMapping && !(this.#fence !== null && isLoopbackFence(this.#fence));
+    return {
+      listen: (answered) => session.listen(answered),
+      enterDht: () => session.enterDht(),
+      dhtStatus: () => session.dhtStatus(),
+      portMapping: () => (asksGateways ? session.portMapping() : null),
+    };
+  }
+
+  async close(): Promise<void> {
+    await new Promise<void>((resolve) => this.#session.stop(resolve));
+    this.#trackers.close();
+    this.#rawServer.close();
+  }
+
+  async #load(input: string): Promise<Examined | null> {
+    const { trackers, noTrackers, bind } = this.#values;
+    const source = await loadSource(input, sourceReaders(this.#io, bind));
+    if (!source.ok) {
+      this.#tell(failed('source', failureMessage(source.failure), null, source.failure.code));
+      return null;
+    }
+    const isLink = source.kind === 'magnet';
+    const { infoHash, trackers: named } = isLink ? source.link : source.metainfo;
+    const length = isLink ? source.link.length : contentLength(source.metainfo);
+    return { infoHash, length, trackers: [...new Set([...trackers, ...(noTrackers ? [] : named.flat())])] };
+  }
+
+  #tell(...findings: readonly Finding[]): void {
+    for (const finding of findings) {
+      this.#findings.push(finding);
+      this.#io.stdout.write(`${(this.#values.json ? findingJson : findingLine)(finding)}\n`);
+    }
+  }
+}
+
+/** What a source says of itself. */
+interface Examined {
+  readonly infoHash: Buffer;
+  /** Bytes of its content; null while only a link is there. */
+  readonly length: number | null;
+  readonly trackers: readonly string[];
+}
+
+/** A bug in a callback has nobody to go to but the process, which tells it. */
+function gotException(error: unknown): void {
+  throw error;
+}

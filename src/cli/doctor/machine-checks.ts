@@ -1,0 +1,58 @@
+/** What this machine gives a download: room on the disk, and descriptors. */
+import { access, constants, readFile, statfs } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { formatCount, formatSize } from '../output/format.js';
+import { type Finding, failed, fine, skipped, warning } from './finding.js';
+
+/** `needed`: bytes of the source that is asked about, or null. */
+export async function checkDisk(dir: string, needed: number | null): Promise<Finding> {
+  let folder = resolve(dir);
+  for (;;) {
+    try {
+      await access(folder, constants.W_OK | constants.X_OK);
+      break;
+    } catch (error) {
+      const code = systemCode(error);
+      // A folder that is not there yet is made in the first one above it that is.
+      if (code !== 'ENOENT' || dirname(folder) === folder)
+        return failed('disk', `cannot write in ${folder}: ${code}`, 'choose another folder with --dir', 'cannot-open');
+      folder = dirname(folder);
+    }
+  }
+  const { bavail, bsize } = await statfs(folder);
+  const free = bavail * bsize;
+  const message = `${formatSize(free)} free in ${dir}`;
+  if (needed === null) return fine('disk', message);
+  if (needed > free)
+    return failed(
+      'disk',
+      `${message}, the source holds ${formatSize(needed)}`,
+      '--select fewer files, or use --dir',
+      'disk-full',
+    );
+  return fine('disk', `${message}, the source holds ${formatSize(needed)}`);
+}
+
+/** The pool of open files, a connection for each peer, and what a process has open anyway. */
+const ENOUGH_DESCRIPTORS = 512;
+
+/** `limits` is what `/proc/self/limits` holds; other systems do not tell. */
+export async function checkDescriptors(limits = '/proc/self/limits'): Promise<Finding> {
+  let text: string;
+  try {
+    text = await readFile(limits, 'utf8');
+  } catch {
+    return skipped('descriptors', 'this system does not tell how many files may be open');
+  }
+  const soft = /^Max open files\s+(\d+|unlimited)/m.exec(text)?.[1];
+  const count = soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number(soft);
+  if (Number.isNaN(count)) return skipped('descriptors', 'this system does not tell how many files may be open');
+  const message = `${Number.isFinite(count) ? formatCount(count, 'file') : 'any number of files'} may be open`;
+  return count >= ENOUGH_DESCRIPTORS
+    ? fine('descriptors', message)
+    : warning('descriptors', message, `ulimit -n ${ENOUGH_DESCRIPTORS} or more, or fewer --max-peers`);
+}
+
+function systemCode(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}

@@ -1,0 +1,54 @@
+/** Which ways lead out of this machine. No packet is sent: the kernel is asked where one would leave. */
+import { createSocket } from 'node:dgram';
+import type { BindAddresses } from '../../net/fence.js';
+import { isLoopback, isPrivate, parseIp } from '../../net/ip-address.js';
+import { type Finding, failed, fine, skipped, warning } from './finding.js';
+
+/** Addresses that are kept for examples: everybody routes them like the rest of the Internet, and nobody has them. */
+const SOMEWHERE = { 4: '192.0.2.1', 6: '2001:db8::1' } as const;
+
+/** Where a packet to the open network would leave; `null`: no way leads there. */
+export type FindSource = (family: 4 | 6) => Promise<string | null>;
+
+/** One finding for each family. A machine needs one of them. */
+export async function checkRoutes(bind: BindAddresses | null, findSource: FindSource = askKernel): Promise<Finding[]> {
+  if (bind !== null) return [describeFence(4, bind.ipv4), describeFence(6, bind.ipv6)];
+  const [ipv4, ipv6] = await Promise.all([findSource(4), findSource(6)]);
+  return [describe(4, ipv4, ipv6), describe(6, ipv6, ipv4)];
+}
+
+function describe(family: 4 | 6, source: string | null, other: string | null): Finding {
+  const check = family === 4 ? 'ipv4' : 'ipv6';
+  if (source !== null) {
+    const ip = parseIp(source);
+    const kind = ip !== undefined && isPrivate(ip) ? ', an address that a router translates' : '';
+    return fine(check, `IPv${family} leaves from ${source}${kind}`);
+  }
+  const message = `no way out over IPv${family}`;
+  return other === null
+    ? failed(check, message, 'this machine has no default route')
+    : warning(check, message, `peers and trackers that have only IPv${family} cannot be reached`);
+}
+
+function describeFence(family: 4 | 6, address: string | undefined): Finding {
+  const check = family === 4 ? 'ipv4' : 'ipv6';
+  if (address === undefined) return skipped(check, `--bind leaves IPv${family} out`);
+  const ip = parseIp(address);
+  if (ip !== undefined && isLoopback(ip))
+    return fine(check, `IPv${family} is bound to ${address}: nothing leaves this machine`);
+  return fine(check, `IPv${family} is bound to ${address}`);
+}
+
+const askKernel: FindSource = (family) =>
+  new Promise((resolve) => {
+    const socket = createSocket(family === 4 ? 'udp4' : 'udp6');
+    const end = (source: string | null): void => {
+      socket.close();
+      resolve(source);
+    };
+    socket.once('error', () => end(null));
+    // Told of a failure too, which 'connected to nowhere' would hide.
+    socket.connect(9, SOMEWHERE[family], (failure?: Error) => {
+      end(failure == null ? socket.address().address : null);
+    });
+  });

@@ -1,0 +1,124 @@
+/** What takes a session to find out: whether it can listen, whether the DHT answers, whether the router lets peers in. */
+import type { Millis, Timers } from '../../base/clock.js';
+import type { BtgetError } from '../../base/failure.js';
+import type { DhtStatus } from '../../discovery/dht/dht-node.js';
+import type { PortMapping } from '../../discovery/port-mapping/port-mapper.js';
+import { formatCount } from '../output/format.js';
+import { type Finding, failed, fine, skipped, warning } from './finding.js';
+
+/** A session without torrents. */
+export interface ProbedSession {
+  listen(
+    answered: (
+      outcome: { readonly ok: true; readonly port: number } | { readonly ok: false; readonly failure: BtgetError },
+    ) => void,
+  ): void;
+  /** Enters the DHT, which otherwise waits for a torrent. Listening must have been answered. */
+  enterDht(): void;
+  /** Null when the DHT is not used. */
+  dhtStatus(): DhtStatus | null;
+  /** Of each family that has a gateway; null when none is asked. */
+  portMapping(): readonly PortMapping[] | null;
+}
+
+const LOOK_EVERY: Millis = 200;
+/** A router of the DHT is asked again after some seconds, and a gateway that knows none of three protocols is silent. */
+const PROBE_LIMIT: Millis = 12_000;
+
+export interface SessionFindings {
+  /** Where peers would find us, or null. */
+  readonly port: number | null;
+  readonly findings: readonly Finding[];
+}
+
+export async function checkSession(session: ProbedSession, timers: Timers): Promise<SessionFindings> {
+  const outcome = await new Promise<Parameters<Parameters<ProbedSession['listen']>[0]>[0]>((resolve) =>
+    session.listen(resolve),
+  );
+  if (!outcome.ok) {
+    const hint = 'another program may have the port; --port names others';
+    return { port: null, findings: [failed('listen', outcome.failure.message, hint)] };
+  }
+  session.enterDht();
+  const began = timers.now();
+  const isOver = (): boolean => timers.now() - began >= PROBE_LIMIT;
+  await until(timers, () => isOver() || (dhtIsKnown(session.dhtStatus()) && mappingIsKnown(session.portMapping())));
+  return {
+    port: outcome.port,
+    findings: [
+      fine('listen', `listens on port ${outcome.port}`),
+      describeDht(session.dhtStatus()),
+      ...describeMapping(session.portMapping(), outcome.port),
+    ],
+  };
+}
+
+function until(timers: Timers, isSo: () => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (isSo()) resolve();
+      else timers.addTask(look, LOOK_EVERY);
+    };
+    look();
+  });
+}
+
+function nodesOf({ families }: DhtStatus): number {
+  return families.reduce((sum, { good, questionable }) => sum + good + questionable, 0);
+}
+
+/** A router that answers may be full of nodes that do not: it is known when both are there, or cannot come. */
+function dhtIsKnown(status: DhtStatus | null): boolean {
+  return status === null || nodesOf(status) > 0;
+}
+
+function describeDht(status: DhtStatus | null): Finding {
+  if (status === null) return skipped('dht', 'the DHT is switched off');
+  const nodes = nodesOf(status);
+  const { routers } = status;
+  const reached = routers.filter(({ state }) => state === 'reached').length;
+  const silent = routers.filter(({ state }) => state === 'silent');
+  const unknown = routers.filter(({ state }) => state === 'unknown');
+  if (nodes > 0) {
+    const external = status.families.flatMap(({ externalHost }) => (externalHost === null ? [] : [externalHost]));
+    const seen = external.length === 0 ? '' : `, which see us at ${external.join(' and ')}`;
+    return fine('dht', `the DHT answers: ${formatCount(nodes, 'node')}${seen}`);
+  }
+  if (routers.length === 0) return skipped('dht', 'no router of the DHT may be asked');
+  const parts = [
+    ...(reached > 0 ? [`${reached} answered`] : []),
+    ...(silent.length > 0 ? [`${silent.length} silent`] : []),
+    ...(unknown.length > 0 ? [`${unknown.length} without an address`] : []),
+  ];
+  const hint =
+    unknown.length === routers.length ? 'look at the name servers of this machine' : 'a firewall may hold UDP back';
+  return failed('dht', `no node of the DHT answers; routers: ${parts.join(', ')}`, hint);
+}
+
+function mappingIsKnown(mappings: readonly PortMapping[] | null): boolean {
+  return mappings === null || mappings.every(({ state }) => state !== 'asking');
+}
+
+function describeMapping(mappings: readonly PortMapping[] | null, port: number): Finding[] {
+  if (mappings === null) return [skipped('port-mapping', 'no gateway is asked to let peers in')];
+  if (mappings.length === 0)
+    return [warning('port-mapping', 'no gateway was found', `where one is, forward port ${port} by hand`)];
+  return mappings.map((mapping) => describeGateway(mapping, port));
+}
+
+function describeGateway(mapping: PortMapping, port: number): Finding {
+  const family = `IPv${mapping.family}`;
+  const byHand = `without it others cannot dial us; forward port ${port} by hand`;
+  switch (mapping.state) {
+    case 'asking':
+      return warning('port-mapping', `${family}: the gateway does not answer`, byHand);
+    case 'failed':
+      return warning('port-mapping', `${family}: ${mapping.message}`, byHand);
+    case 'mapped': {
+      const { protocol, gateway, externalHost, udp } = mapping;
+      const at = externalHost === null ? '' : `, seen at ${externalHost}`;
+      const what = udp ? 'TCP and UDP' : 'TCP';
+      return fine('port-mapping', `${family}: ${gateway ?? 'the gateway'} lets ${what} in by ${protocol}${at}`);
+    }
+  }
+}

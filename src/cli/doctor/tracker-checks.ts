@@ -1,0 +1,56 @@
+/** Whether trackers answer, and what they know of a torrent. */
+import { withoutUserinfo } from '../../discovery/announce-url.js';
+import type { AnnounceOutcome, ScrapeOutcome, TrackerClient, TrackerScraper } from '../../discovery/tracker-client.js';
+import { formatCount } from '../output/format.js';
+import { type Finding, failed, fine, warning } from './finding.js';
+
+/** Who asks, and about what. */
+export interface TrackerQuestion {
+  readonly client: TrackerClient & TrackerScraper;
+  readonly infoHash: Buffer;
+  readonly peerId: Buffer;
+  /** Where we would listen. */
+  readonly port: number;
+}
+
+/** Asks each tracker, all at once; the findings come in the order of `urls`. */
+export function checkTrackers(urls: readonly string[], question: TrackerQuestion): Promise<Finding[]> {
+  return Promise.all(urls.map((url) => checkTracker(url, question)));
+}
+
+async function checkTracker(url: string, question: TrackerQuestion): Promise<Finding> {
+  const shown = withoutUserinfo(url);
+  const scraped = await scrape(url, question);
+  const counts = scraped.ok ? scraped.torrents[0] : undefined;
+  if (counts !== undefined && counts !== null) {
+    const { seeds, leeches } = counts;
+    return fine('tracker', `${shown}: ${formatCount(seeds ?? 0, 'seed')}, ${leeches ?? 0} downloading`);
+  }
+  // Many trackers have no scrape, or hide what they do not serve. A good-bye takes no part in the torrent.
+  const announced = await sayGoodBye(url, question);
+  if (!announced.ok) return failed('tracker', `${shown}: ${announced.message}`, null);
+  return scraped.ok
+    ? warning('tracker', `${shown}: answers, and knows no peer of this torrent`, null)
+    : fine('tracker', `${shown}: answers; it does not tell counts (${scraped.message})`);
+}
+
+function scrape(url: string, { client, infoHash }: TrackerQuestion): Promise<ScrapeOutcome> {
+  return new Promise((resolve) => client.scrape(url, [infoHash], resolve));
+}
+
+function sayGoodBye(url: string, { client, infoHash, peerId, port }: TrackerQuestion): Promise<AnnounceOutcome> {
+  const request = {
+    url,
+    infoHash,
+    peerId,
+    port,
+    uploaded: 0,
+    downloaded: 0,
+    left: 0,
+    event: 'stopped',
+    numwant: 0,
+    key: peerId.subarray(-4).toString('hex'),
+    trackerId: null,
+  } as const;
+  return new Promise((resolve) => client.announce(request, resolve));
+}

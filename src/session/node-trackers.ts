@@ -1,0 +1,29 @@
+import { systemRandom } from '../base/system-random.js';
+import { findDestinations } from '../discovery/http-destination.js';
+import { DEFAULT_FETCH_OPTIONS } from '../discovery/http-fetch.js';
+import { HttpTrackerClient } from '../discovery/http-tracker-client.js';
+import { SchemeTrackerClient } from '../discovery/scheme-tracker-client.js';
+import type { TrackerClient, TrackerScraper } from '../discovery/tracker-client.js';
+import { UdpTrackerClient } from '../discovery/udp-tracker-client.js';
+import { DEFAULT_UDP_TRACKER_OPTIONS } from '../discovery/udp-tracker-options.js';
+import type { BindAddresses } from '../net/fence.js';
+import type { RawServer } from '../net/raw-server.js';
+
+export interface NodeTrackers {
+  readonly client: TrackerClient & TrackerScraper;
+  /** Ends what is under way. */
+  close(): void;
+}
+
+/** Real trackers, asked over HTTP and UDP, from `bind` alone unless it is null. */
+export function createNodeTrackers(rawServer: RawServer, userAgent: string, bind: BindAddresses | null): NodeTrackers {
+  const http = new HttpTrackerClient(rawServer, { ...DEFAULT_FETCH_OPTIONS, userAgent, bind });
+  const udp = new UdpTrackerClient(rawServer, systemRandom, { ...DEFAULT_UDP_TRACKER_OPTIONS, bind, findDestinations });
+  return {
+    client: new SchemeTrackerClient(http, udp),
+    close: () => {
+      http.close();
+      udp.close();
+    },
+  };
+}

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { verifyEd25519 } from '../../src/base/system-ed25519.js';
+import { systemRandom } from '../../src/base/system-random.js';
+import { DhtNode } from '../../src/discovery/dht/dht-node.js';
+import { DEFAULT_DHT_OPTIONS } from '../../src/discovery/dht/dht-options.js';
+import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../src/net/node-raw-server.js';
+import type { PeerAddress } from '../../src/net/raw-server.js';
+
+/** A DHT of `count` nodes that know each other, all at `host`, until the test ends. Some clients trust none that is smaller. */
+export async function startDht(test: TestContext, host: string, count: number): Promise<PeerAddress[]> {
+  const addresses: PeerAddress[] = [];
+  for (let number = 0; number < count; number += 1) addresses.push(await startNode(test, host, addresses.slice(0, 3)));
+  return addresses;
+}
+
+function startNode(test: TestContext, host: string, routers: readonly PeerAddress[]): Promise<PeerAddress> {
+  const gotException = (error: unknown): void => assert.ifError(error);
+  const options = { ...DEFAULT_NODE_RAW_SERVER_OPTIONS, bindAddresses: { ipv4: host }, gotException };
+  const server = new NodeRawServer(options);
+  const node = new DhtNode(
+    {
+      timers: server,
+      random: systemRandom,
+      verify: verifyEd25519,
+      resolve: (name, answered) => void server.addTask(() => answered([name]), 0),
+    },
+    { ...DEFAULT_DHT_OPTIONS, routers: routers.map((router) => ({ ...router, isPublic: false })) },
+    null,
+  );
+  test.after(() => {
+    node.stop();
+    server.close();
+  });
+  return new Promise((resolve) => {
+    const handler = {
+      datagramCameIn: (_socket: unknown, data: Buffer, from: PeerAddress) => node.datagramCameIn(data, from),
+      sendFailed: (_socket: unknown, to: PeerAddress) => node.sendFailed(to),
+    };
+    server.openDatagram({ family: 4, port: 0 }, handler, (outcome) => {
+      if (!outcome.ok) throw new Error(`no socket at ${host}`);
+      node.open(4, outcome.socket);
+      resolve(outcome.socket.local);
+    });
+  });
+}

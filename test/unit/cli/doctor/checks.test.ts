@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { failureOf } from '../../../../src/cli/doctor/finding.js';
+import { checkDescriptors, checkDisk } from '../../../../src/cli/doctor/machine-checks.js';
+import { findingJson, findingLine } from '../../../../src/cli/doctor/report.js';
+import { checkRoutes } from '../../../../src/cli/doctor/route-checks.js';
+import { checkTrackers } from '../../../../src/cli/doctor/tracker-checks.js';
+import type {
+  AnnounceOutcome,
+  AnnounceRequest,
+  ScrapedTorrent,
+  ScrapeOutcome,
+  TrackerClient,
+  TrackerScraper,
+} from '../../../../src/discovery/tracker-client.js';
+import { answer, DOWN } from '../../../support/fake-tracker.js';
+
+test('a machine without one family of addresses is warned of it, and without both it is ill', async () => {
+  const rows: readonly [string | null, string | null, string][] = [
+    ['203.0.113.5', '2001:db8:1::5', 'ok ok'],
+    ['10.0.0.5', null, 'ok warning'],
+    [null, '2001:db8:1::5', 'warning ok'],
+    [null, null, 'failed failed'],
+  ];
+  for (const [ipv4, ipv6, states] of rows) {
+    const findings = await checkRoutes(null, async (family) => (family === 4 ? ipv4 : ipv6));
+    assert.equal(findings.map(({ state }) => state).join(' '), states);
+  }
+  const [translated, direct] = await checkRoutes(null, async (family) => (family === 4 ? '10.0.0.5' : '2001:db8:1::5'));
+  assert.match(translated!.message, /router translates/);
+  assert.doesNotMatch(direct!.message, /router translates/);
+});
+
+test('behind a fence nobody is asked for a way out', async () => {
+  const never = () => assert.fail('the kernel was asked');
+  const findings = await checkRoutes({ ipv4: '127.0.0.1' }, never);
+  assert.deepEqual(
+    findings.map(({ state, message }) => [state, message]),
+    [
+      ['ok', 'IPv4 is bound to 127.0.0.1: nothing leaves this machine'],
+      ['skipped', '--bind leaves IPv6 out'],
+    ],
+  );
+});
+
+test('a folder that is not there yet is judged by the first one above it, and the room by what the source holds', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'btget-doctor-'));
+  try {
+    const below = join(dir, 'not', 'yet');
+    assert.equal((await checkDisk(below, null)).state, 'ok');
+    assert.equal((await checkDisk(below, 1)).state, 'ok');
+    const full = await checkDisk(below, Number.MAX_SAFE_INTEGER);
+    assert.deepEqual([full.state, failureOf(full)?.code], ['failed', 'disk-full']);
+    writeFileSync(join(dir, 'file'), '');
+    const blocked = await checkDisk(join(dir, 'file', 'below'), null);
+    assert.deepEqual([blocked.state, failureOf(blocked)?.code], ['failed', 'cannot-open']);
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});
+
+test('few descriptors are a warning, and a system that does not tell is none', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'btget-doctor-'));
+  const limits = (soft: string): string => {
+    const path = join(dir, 'limits');
+    writeFileSync(
+      path,
+      `Limit  Soft Limit  Hard Limit  Units\nMax open files            ${soft}         1048576     files\n`,
+    );
+    return path;
+  };
+  try {
+    assert.equal((await checkDescriptors(limits('256'))).state, 'warning');
+    assert.equal((await checkDescriptors(limits('1024'))).state, 'ok');
+    assert.equal((await checkDescriptors(limits('unlimited'))).state, 'ok');
+    assert.equal((await checkDescriptors(join(dir, 'none'))).state, 'skipped');
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});
+
+class Trackers implements TrackerClient, TrackerScraper {
+  readonly announced: AnnounceRequest[] = [];
+  readonly #scraped: (url: string) => ScrapeOutcome;
+  readonly #answer: AnnounceOutcome;
+
+  constructor(scraped: (url: string) => ScrapeOutcome, answered: AnnounceOutcome) {
+    this.#scraped = scraped;
+    this.#answer = answered;
+  }
+
+  announce(request: AnnounceRequest, answered: (outcome: AnnounceOutcome) => void): { cancel(): void } {
+    this.announced.push(request);
+    setImmediate(() => answered(this.#answer));
+    return { cancel: () => undefined };
+  }
+
+  scrape(url: string, _hashes: readonly Buffer[], answered: (outcome: ScrapeOutcome) => void): { cancel(): void } {
+    setImmediate(() => answered(this.#scraped(url)));
+    return { cancel: () => undefined };
+  }
+}
+
+const about = { infoHash: Buffer.alloc(20, 7), peerId: Buffer.alloc(20, 8), port: 6881 };
+const counted = (torrent: ScrapedTorrent | null): ScrapeOutcome => ({ ok: true, torrents: [torrent] });
+
+test('a tracker that counts is believed, and asked no more', async () => {
+  const client = new Trackers(() => counted({ seeds: 3, downloaded: 9, leeches: 1 }), DOWN);
+  const [finding] = await checkTrackers(['http://user:secret@t.example/announce'], { client, ...about });
+  assert.deepEqual([finding!.state, finding!.message], ['ok', 'http://t.example/announce: 3 seeds, 1 downloading']);
+  assert.equal(client.announced.length, 0);
+});
+
+test('a tracker without a scrape is asked by a good-bye, which makes us no peer', async () => {
+  const client = new Trackers(() => ({ ok: false, code: 'forbidden', message: 'no scrape' }), answer());
+  const [finding] = await checkTrackers(['http://t.example/a'], { client, ...about });
+  assert.equal(finding!.state, 'ok');
+  assert.deepEqual(
+    client.announced.map(({ event, numwant }) => [event, numwant]),
+    [['stopped', 0]],
+  );
+});
+
+test('a tracker that answers and does not know the torrent is a warning; one that does not answer is a failure', async () => {
+  const stranger = new Trackers(() => counted(null), answer());
+  assert.equal((await checkTrackers(['udp://t:1/'], { client: stranger, ...about }))[0]!.state, 'warning');
+  const down = new Trackers(() => ({ ok: false, code: 'timeout', message: 'no answer' }), DOWN);
+  const [finding] = await checkTrackers(['udp://t:1/'], { client: down, ...about });
+  assert.deepEqual([finding!.state, failureOf(finding!)?.code], ['failed', 'network']);
+});
+
+test('findings come in the order of the trackers, however late each is', async () => {
+  const client = new Trackers((url) => counted({ seeds: url.length, downloaded: 0, leeches: 0 }), DOWN);
+  const findings = await checkTrackers(['http://c/', 'http://bb/', 'http://a/'], { client, ...about });
+  assert.deepEqual(
+    findings.map(({ message }) => message.split(':').slice(0, 2).join(':')),
+    ['http://c/', 'http://bb/', 'http://a/'],
+  );
+});
+
+test('no control character of a tracker reaches the terminal, and JSON is one line', () => {
+  const finding = {
+    check: 'tracker',
+    state: 'failed',
+    message: 'http://t/: \x1b[31m\nbad',
+    hint: null,
+    failure: 'network',
+  } as const;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: those that must not be there.
+  assert.doesNotMatch(findingLine(finding), /[\x00-\x1f]/);
+  assert.equal(findingJson(finding).split('\n').length, 1);
+  assert.equal(JSON.parse(findingJson(finding)).code, 'network');
+});

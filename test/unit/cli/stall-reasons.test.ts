@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BtgetError } from '../../../src/base/failure.js';
+import { dhtNews } from '../../../src/cli/output/dht-news.js';
+import { type StallFacts, stallReasons } from '../../../src/cli/output/stall-reasons.js';
+import type { TrackerAnswer } from '../../../src/discovery/rerequester.js';
+import { makeStatus } from './support/fake-session.js';
+
+const report: TrackerAnswer = {
+  url: 'http://t/a',
+  ok: true,
+  message: null,
+  peers: 0,
+  seeds: 0,
+  leeches: 0,
+  externalIp: null,
+  next: 60,
+};
+const failing: TrackerAnswer = { ...report, url: 'http://u/', ok: false, message: 'unregistered' };
+const NO_LIMITS = { maxDownload: null, maxPeers: 80 };
+
+type Changes = Omit<Partial<StallFacts>, 'status'> & { readonly status?: Parameters<typeof makeStatus>[0] };
+
+function reasons({ status = {}, ...more }: Changes) {
+  const facts = {
+    trackers: { some: true, reports: [report] },
+    dht: { use: 'off' },
+    limits: NO_LIMITS,
+    ...more,
+  } as const;
+  return stallReasons({ ...facts, status: makeStatus({ state: 'stalled', ...status }) });
+}
+
+const codes = (changes: Changes): string =>
+  reasons(changes)
+    .map(({ code }) => code)
+    .join();
+const trackers = (...reports: TrackerAnswer[]) => ({ some: true, reports });
+const dht = (nodes: number, routersReached = 0) => ({ use: 'on', nodes, routersAsked: 4, routersReached }) as const;
+const reach = { waiting: 1, dialled: 6, refused: 2, silent: 3, turnedAway: 1 };
+
+test('without a peer: who was asked for peers, and what came of it', () => {
+  const rows: readonly [Changes, string][] = [
+    [{ trackers: trackers() }, 'trackers-silent,dht-off'],
+    [{ trackers: trackers(failing) }, 'trackers-failing,dht-off'],
+    [{ trackers: trackers(report) }, 'no-peers,dht-off'],
+    [{ trackers: trackers(report, failing) }, 'no-peers,dht-off,trackers-failing'],
+    [{ trackers: { some: false, reports: [] } }, 'no-trackers,dht-off'],
+    [{ dht: { use: 'private' } }, 'no-peers,private'],
+    [{ dht: dht(0) }, 'no-peers,dht-unreached'],
+    [{ dht: dht(30, 4) }, 'no-peers,dht-no-peers'],
+    [{ status: { reach } }, 'peers-unreachable,dht-off'],
+    [{ status: { reach: { ...reach, dialled: 0 } } }, 'dht-off'],
+  ];
+  for (const [changes, expected] of rows) assert.equal(codes(changes), expected);
+});
+
+test('with peers: whether they have what is missing, and whether they serve us', () => {
+  const rows: readonly [Changes, string][] = [
+    [{ status: { peers: 2, seeds: 1, useful: 1 } }, 'choked'],
+    [{ status: { peers: 2, useful: 2 } }, 'choked,no-seeds'],
+    [{ status: { peers: 2 } }, 'peers-lack-pieces,no-seeds'],
+    [
+      { status: { peers: 2, seeds: 1, useful: 1, unchokedBy: 1 }, trackers: trackers(failing) },
+      'nothing-sent,trackers-failing',
+    ],
+    [{ status: { peers: 2, useful: 2, seeds: 2, reach } }, 'choked,peers-unreachable'],
+  ];
+  for (const [changes, expected] of rows) assert.equal(codes(changes), expected);
+});
+
+test('what the user or the disk has set comes first', () => {
+  const limits = (more: object) => ({ ...NO_LIMITS, ...more });
+  assert.equal(codes({ limits: limits({ maxDownload: 100 }) }), 'limited,no-peers,dht-off');
+  assert.equal(codes({ limits: limits({ maxDownload: 100_000 }) }), 'no-peers,dht-off');
+  assert.equal(codes({ limits: limits({ maxPeers: 2 }), status: { peers: 2, useful: 1, seeds: 1 } }), 'limited,choked');
+  assert.equal(codes({ status: { diskFailure: new BtgetError('disk-full', 'no space left') } }), 'disk-paused');
+});
+
+test('the sentences say how many, and which', () => {
+  const said = (changes: Changes): string =>
+    reasons(changes)
+      .map(({ message }) => message)
+      .join('; ');
+  assert.equal(
+    said({ status: { reach }, dht: dht(0, 1) }),
+    '6 dials to peers: 3 silent, 2 refused, 1 hung up, 1 to be tried again; no node of the DHT answers, 1 of 4 routers reached',
+  );
+  assert.equal(
+    said({ trackers: trackers(...Array.from({ length: 5 }, () => failing)) }),
+    '5 trackers failing: http://u/: unregistered; http://u/: unregistered; http://u/: unregistered, and 2 more; the DHT is switched off',
+  );
+});
+
+test('the DHT is what its families and routers are together', () => {
+  assert.deepEqual(dhtNews(null), { use: 'off' });
+  const family = { externalHost: null, sent: 0, received: 0, stored: { torrents: 0, peers: 0 } };
+  const status = {
+    families: [
+      { family: 4, good: 5, questionable: 2, ...family },
+      { family: 6, good: 1, questionable: 0, ...family },
+    ],
+    routers: [
+      { host: 'a', port: 1, state: 'reached' },
+      { host: 'b', port: 1, state: 'silent' },
+      { host: 'c', port: 1, state: 'unknown' },
+    ],
+  } as const;
+  assert.deepEqual(dhtNews(status), { use: 'on', nodes: 8, routersAsked: 3, routersReached: 1 });
+});
