@@ -96,7 +96,7 @@ const transmission: Rival = {
   package: 'transmission-daemon',
   dials: false,
   knowsDht: true,
-  async start(test, { torrent, dir, host, dhtNodes, overLsd = false }) {
+  async start(test, { torrent, dir, host, dhtNodes }) {
     const config = join(dir, '..', 'transmission');
     mkdirSync(config, { recursive: true });
     writeFileSync(
@@ -104,7 +104,7 @@ const transmission: Rival = {
       JSON.stringify({
         'bind-address-ipv4': host,
         'dht-enabled': dhtNodes !== undefined,
-        'lpd-enabled': overLsd,
+        'lpd-enabled': false,
         'utp-enabled': false,
         'pex-enabled': false,
         'port-forwarding-enabled': false,
