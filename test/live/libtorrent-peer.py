@@ -1,8 +1,8 @@
-"""One libtorrent client for the live tests: libtorrent-peer.py TORRENT|MAGNET DIR HOST PORT [--dht] [HOST:PORT ...]
+"""A libtorrent client for the live tests: libtorrent-peer.py TORRENT|MAGNET DIR HOST PORT [--dht] [--lsd] [HOST:PORT ...]
 
 Prints a JSON line when it listens, then one a second with its progress; ends when its standard input ends.
 Discovery is off: it knows the torrent's trackers and the peers on its command line, nothing else. With --dht it takes
-part in the DHT, and what is on its command line are nodes to enter it.
+part in the DHT, and what is on its command line are nodes to enter it. With --lsd it finds peers in its own network.
 """
 import json
 import select
@@ -11,7 +11,7 @@ import libtorrent as lt
 
 torrent, save_path, host, port, *rest = sys.argv[1:]
 dht = '--dht' in rest
-addresses = [address for address in rest if address != '--dht']
+addresses = [address for address in rest if not address.startswith('--')]
 session = lt.session({
     'listen_interfaces': f'{host}:{port}',
     'outgoing_interfaces': host,
@@ -19,7 +19,7 @@ session = lt.session({
     # All nodes of the test are in one network, which is none of the world's, and many of them at one address.
     'dht_restrict_routing_ips': False, 'dht_restrict_search_ips': False, 'dht_ignore_dark_internet': False,
     'dht_prefer_verified_node_ids': False, 'dht_announce_interval': 1, 'dht_block_ratelimit': 1000,
-    'enable_lsd': False, 'enable_upnp': False, 'enable_natpmp': False,
+    'enable_lsd': '--lsd' in rest, 'enable_upnp': False, 'enable_natpmp': False,
     'enable_incoming_utp': False, 'enable_outgoing_utp': False,
     'allow_multiple_connections_per_ip': True,
     'alert_mask': 0,

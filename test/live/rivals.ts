@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { isInstalled, LIBTORRENT_PEER, Program } from './support.js';
+import { isInstalled, LIBTORRENT_PEER, Program, PYTHON } from './support.js';
 
 export interface RivalTask {
   /** The path of a .torrent, or a magnet link. */
@@ -13,6 +13,8 @@ export interface RivalTask {
   readonly peers: readonly string[];
   /** The torrent's tracker is one of UDP. */
   readonly overUdp?: boolean;
+  /** It finds its peers in its own network. */
+  readonly overLsd?: boolean;
   /** Nodes, `HOST:PORT`, at which the DHT is entered; absent: without the DHT. */
   readonly dhtNodes?: readonly string[];
 }
@@ -37,7 +39,7 @@ const aria2: Rival = {
   package: 'aria2',
   dials: false,
   knowsDht: false,
-  async start(test, { torrent, dir, host, overUdp = false }) {
+  async start(test, { torrent, dir, host, overUdp = false, overLsd = false }) {
     const program = new Program(test, 'aria2c', [
       `--dir=${dir}`,
       `--interface=${host}`,
@@ -49,7 +51,8 @@ const aria2: Rival = {
       '--dht-listen-port=25000-25999',
       `--dht-file-path=${join(dir, '..', 'dht.dat')}`,
       '--enable-dht6=false',
-      '--bt-enable-lpd=false',
+      `--bt-enable-lpd=${overLsd}`,
+      `--bt-lpd-interface=${host}`,
       '--enable-peer-exchange=false',
       '--disable-ipv6=true',
       '--console-log-level=info',
@@ -70,13 +73,17 @@ const aria2: Rival = {
 
 const libtorrent: Rival = {
   name: 'libtorrent',
-  installed: isInstalled('/usr/bin/python3', '-c', 'import libtorrent'),
+  installed: isInstalled(PYTHON, '-c', 'import libtorrent'),
   package: 'python3-libtorrent',
   dials: true,
   knowsDht: true,
-  async start(test, { torrent, dir, host, peers, dhtNodes }) {
+  async start(test, { torrent, dir, host, peers, dhtNodes, overLsd = false }) {
     const known = dhtNodes === undefined ? peers : ['--dht', ...dhtNodes];
-    const program = new Program(test, '/usr/bin/python3', [LIBTORRENT_PEER, torrent, dir, host, '22000', ...known]);
+    const program = new Program(test, PYTHON, [
+      ...[LIBTORRENT_PEER, torrent, dir, host, '22000'],
+      ...(overLsd ? ['--lsd'] : []),
+      ...known,
+    ]);
     const port = await program.until((output) => /"port": (\d+)/.exec(output)?.[1]);
     return { address: `${host}:${port}`, complete: program.until((output) => /"state": "seeding"/.exec(output)) };
   },
@@ -88,7 +95,7 @@ const transmission: Rival = {
   package: 'transmission-daemon',
   dials: false,
   knowsDht: true,
-  async start(test, { torrent, dir, host, dhtNodes }) {
+  async start(test, { torrent, dir, host, dhtNodes, overLsd = false }) {
     const config = join(dir, '..', 'transmission');
     mkdirSync(config, { recursive: true });
     writeFileSync(
@@ -96,7 +103,7 @@ const transmission: Rival = {
       JSON.stringify({
         'bind-address-ipv4': host,
         'dht-enabled': dhtNodes !== undefined,
-        'lpd-enabled': false,
+        'lpd-enabled': overLsd,
         'utp-enabled': false,
         'pex-enabled': false,
         'port-forwarding-enabled': false,

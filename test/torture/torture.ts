@@ -72,7 +72,7 @@ function momentOf(random: Random, fileCount: number): Moment {
   if (kind === 1) return { kind: 'rewrite' };
   if (kind <= 3) return { kind: 'name', nth: 1 + random.below(fileCount) };
   if (kind === 4) return { kind: 'finish', left: random.below(4) };
-  return { kind: 'time', after: 300 + random.below(2_200) };
+  return { kind: 'time', after: 300 + random.below(3_700) };
 }
 
 /** Kills one download once or more, lets it come to its end, and looks at it after each of these. */
@@ -122,7 +122,11 @@ function lookAtLeft(
   const recorded = place.recordedIn(dir);
   figures.blocks += place.assertBlocks(dir);
   figures.recorded += recorded.length;
-  for (const piece of recorded) assert.ok(right.has(piece), `the journal says that piece ${piece} is there`);
+  for (const piece of recorded) {
+    // Before it says what it has, the journal is the one of the run before, and speaks of what somebody damaged since.
+    const isOld = atStart === null && !before.right.has(piece);
+    assert.ok(isOld || right.has(piece), `the journal says that piece ${piece} is there`);
+  }
   // Killed before it had said what it has: what the one before it had is not to be lost by that.
   if (atStart === null) return { right, ages: before.ages };
   const ages = new Map<number, number>();
@@ -184,7 +188,7 @@ try {
   ];
   assert.equal(places.length, KINDS);
   const kinds: Kind[] = [];
-  for (const place of places) kinds.push({ place, seed: await startSeed(place, helpers), rate: '14M' });
+  for (const place of places) kinds.push({ place, seed: await startSeed(place, helpers), rate: '8M' });
   say(`TORTURE_SEED=${firstSeed}, in ${root}`);
   let next = 0;
   const began = performance.now();
