@@ -1,4 +1,4 @@
-"""A libtorrent client for the live tests: libtorrent-peer.py TORRENT|MAGNET DIR HOST PORT [--dht] [--lsd] [HOST:PORT ...]
+"""One libtorrent client for the live tests: libtorrent-peer.py TORRENT|MAGNET DIR HOST PORT [--dht] [--lsd] [HOST:PORT ...]
 
 Prints a JSON line when it listens, then one a second with its progress; ends when its standard input ends.
 Discovery is off: it knows the torrent's trackers and the peers on its command line, nothing else. With --dht it takes
