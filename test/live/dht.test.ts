@@ -1,72 +1,101 @@
-/** A DHT of a few nodes leads to peers, with no tracker: btget's own, and those of other clients. */
+/** A DHT of a few nodes leads to peers, with no tracker: btget's own, and those of other clients; also from a link alone. */
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { formatMagnet, linkOf } from '../../src/metainfo/magnet.js';
+import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { writeNoise } from '../support/noise.js';
 import { startDht } from './dht-nodes.js';
 import { RIVALS } from './rivals.js';
-import { btget, btgetEnds, fingerprint, HOSTS, scratch, startSeed } from './support.js';
+import { btgetEnds, fingerprint, HOSTS, scratch, startSeed } from './support.js';
 
-const OPTIONS = { timeout: 120_000 };
+const OPTIONS = { timeout: 180_000 };
 const MiB = 1 << 20;
 
-interface World {
+interface Sample {
   readonly dir: string;
   /** Its content lies in `seed`. */
   readonly torrent: string;
-  /** Nodes that have nothing to do with the torrent. */
-  readonly nodes: readonly string[];
+  /** To it, and it names nobody. */
+  readonly link: string;
 }
 
 function entering([first = '']: readonly string[]): string[] {
   return ['--no-lsd', '--no-port-mapping', '--dht-node', first];
 }
 
-async function world(t: TestContext, ...more: string[]): Promise<World> {
+/** Of each `name` there is another torrent. */
+async function makeSample(t: TestContext, name: string, ...more: string[]): Promise<Sample> {
   const dir = scratch(t);
-  writeNoise(join(dir, 'seed'), { 'data.bin': 3 * MiB });
+  writeNoise(join(dir, 'seed'), { [name]: 3 * MiB });
+  mkdirSync(join(dir, 'leech'));
   const torrent = join(dir, 'data.torrent');
-  await btgetEnds(t, 0, 'create', join(dir, 'seed', 'data.bin'), '-o', torrent, ...more);
-  const nodes = await startDht(t, HOSTS.tracker, 20);
-  return { dir, torrent, nodes: nodes.map(({ host, port }) => `${host}:${port}`) };
+  await btgetEnds(t, 0, 'create', join(dir, 'seed', name), '-o', torrent, ...more);
+  return { dir, torrent, link: formatMagnet(linkOf(parseMetainfo(readFileSync(torrent)))) };
 }
 
-test('two btgets find each other', OPTIONS, async (t) => {
-  const { dir, torrent, nodes } = await world(t);
-  await startSeed(t, HOSTS.other, torrent, join(dir, 'seed'), ...entering(nodes));
-  await btgetEnds(t, 0, torrent, '-d', join(dir, 'leech'), '--bind', HOSTS.btget, ...entering(nodes));
+/** Nodes that have nothing to do with the torrents, `HOST:PORT`. */
+async function startNodes(t: TestContext): Promise<string[]> {
+  return (await startDht(t, HOSTS.tracker, 20)).map(({ host, port }) => `${host}:${port}`);
+}
+
+const assertSame = (dir: string): void =>
   assert.deepEqual(fingerprint(join(dir, 'leech')), fingerprint(join(dir, 'seed')));
+
+test('two btgets find each other, by the .torrent and by a link', OPTIONS, async (t) => {
+  const { dir, torrent, link } = await makeSample(t, 'data.bin');
+  const enter = entering(await startNodes(t));
+  await startSeed(t, HOSTS.other, torrent, join(dir, 'seed'), ...enter);
+  await btgetEnds(t, 0, torrent, '-d', join(dir, 'leech'), '--bind', HOSTS.btget, ...enter);
+  assertSame(dir);
+  const again = join(dir, 'again');
+  await btgetEnds(t, 0, link, '-d', again, '--bind', HOSTS.btget, ...enter);
+  assert.deepEqual(fingerprint(again), fingerprint(join(dir, 'seed')));
 });
 
 test('a private torrent and --no-dht find nobody there', OPTIONS, async (t) => {
-  for (const [create, run] of [
-    [['--private'], []],
-    [[], ['--no-dht']],
-  ] as const) {
-    const { dir, torrent, nodes } = await world(t, ...create);
-    await startSeed(t, HOSTS.other, torrent, join(dir, 'seed'), ...entering(nodes), ...run);
-    const leech = ['-d', join(dir, 'leech'), '--bind', HOSTS.btget, ...entering(nodes), ...run, '--timeout', '3'];
+  const enter = entering(await startNodes(t));
+  const findNobody = async (name: string, create: readonly string[], run: readonly string[]): Promise<void> => {
+    const { dir, torrent } = await makeSample(t, name, ...create);
+    await startSeed(t, HOSTS.other, torrent, join(dir, 'seed'), ...enter, ...run);
+    const leech = ['-d', join(dir, 'leech'), '--bind', HOSTS.btget, ...enter, ...run, '--timeout', '3'];
     await btgetEnds(t, 2, torrent, ...leech);
-  }
+  };
+  await Promise.all([findNobody('private.bin', ['--private'], []), findNobody('no-dht.bin', [], ['--no-dht'])]);
 });
 
-for (const rival of RIVALS.filter(({ installed, knowsDht }) => installed && knowsDht)) {
-  test(`btget downloads from ${rival.name}, which it finds in the DHT`, OPTIONS, async (t) => {
-    const { dir, torrent, nodes } = await world(t);
-    const task = { torrent, dir: join(dir, 'seed'), host: HOSTS.rival, peers: [], dhtNodes: nodes };
-    await (await rival.start(t, task)).complete;
-    const leech = btget(t, torrent, '-d', join(dir, 'leech'), '--bind', HOSTS.btget, ...entering(nodes));
-    assert.equal(await leech.ended, 0, leech.stderr);
-    assert.deepEqual(fingerprint(join(dir, 'leech')), fingerprint(join(dir, 'seed')));
-  });
-
-  test(`${rival.name} downloads from btget, which it finds in the DHT`, OPTIONS, async (t) => {
-    const { dir, torrent, nodes } = await world(t);
-    await startSeed(t, HOSTS.btget, torrent, join(dir, 'seed'), ...entering(nodes));
-    mkdirSync(join(dir, 'leech'));
-    const task = { torrent, dir: join(dir, 'leech'), host: HOSTS.rival, peers: [], dhtNodes: nodes };
-    await (await rival.start(t, task)).complete;
-    assert.deepEqual(fingerprint(join(dir, 'leech')), fingerprint(join(dir, 'seed')));
-  });
-}
+// They share the nodes and run at the same time: most of it is waiting for the other client's next announce.
+test('with other clients', { ...OPTIONS, concurrency: true }, async (t) => {
+  const nodes = await startNodes(t);
+  const enter = entering(nodes);
+  const cases: Promise<void>[] = [];
+  let last = 10;
+  const nextHost = (): string => `10.9.0.${last++}`;
+  for (const rival of RIVALS.filter(({ installed, knowsDht }) => installed && knowsDht)) {
+    for (const form of ['torrent', 'link'] as const) {
+      const [host, own] = [nextHost(), nextHost()];
+      const downloads = `btget downloads from ${rival.name}, which it finds in the DHT, by the ${form}`;
+      const isFetched = t.test(downloads, OPTIONS, async (t) => {
+        const sample = await makeSample(t, `${rival.name}-${form}-down.bin`);
+        const { dir, torrent } = sample;
+        const task = { torrent, dir: join(dir, 'seed'), host, peers: [], dhtNodes: nodes };
+        await (await rival.start(t, task)).complete;
+        await btgetEnds(t, 0, sample[form], '-d', join(dir, 'leech'), '--bind', own, ...enter);
+        assertSame(dir);
+      });
+      const [otherHost, otherOwn] = [nextHost(), nextHost()];
+      const gives = `${rival.name} downloads from btget, which it finds in the DHT, by the ${form}`;
+      const isGiven = t.test(gives, OPTIONS, async (t) => {
+        const sample = await makeSample(t, `${rival.name}-${form}-up.bin`);
+        const { dir, torrent } = sample;
+        await startSeed(t, otherOwn, torrent, join(dir, 'seed'), ...enter);
+        const task = { torrent: sample[form], dir: join(dir, 'leech'), host: otherHost, peers: [], dhtNodes: nodes };
+        await (await rival.start(t, task)).complete;
+        assertSame(dir);
+      });
+      cases.push(isFetched, isGiven);
+    }
+  }
+  await Promise.all(cases);
+});

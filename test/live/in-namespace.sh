@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the live tests (all of them, or the built files that are named) inside a network namespace of their own: other
-# clients open whatever ports they like there, and no packet can leave the machine. 10.9.0.1 to 10.9.0.9 stand in for
+# clients open whatever ports they like there, and no packet can leave the machine. 10.9.0.1 to 10.9.0.40 stand in for
 # addresses of a real network, because some clients ignore peers on 127.0.0.1.
 set -eu
 if ! unshare -rn true 2>/dev/null; then
@@ -18,6 +18,6 @@ export XDG_CACHE_HOME="$kept"
 [ $# -gt 0 ] || set -- dist/test/live/*.test.js
 unshare -rn sh -c '
   ip link set lo up
-  for host in 1 2 3 4 5 6 7 8 9; do ip addr add 10.9.0.$host/24 dev lo; done
+  for host in $(seq 40); do ip addr add 10.9.0.$host/24 dev lo; done
   exec node --test --test-reporter=spec --test-concurrency=1 $BTGET_LIVE_ARGS "$@"
 ' sh "$@"

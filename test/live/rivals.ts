@@ -17,6 +17,8 @@ export interface RivalTask {
   readonly overUdp?: boolean;
   /** It finds its peers in its own network. */
   readonly overLsd?: boolean;
+  /** It tells its peers of each other, and hears what they tell; libtorrent always does. */
+  readonly usesPex?: boolean;
   /** Nodes, `HOST:PORT`, at which the DHT is entered; absent: without the DHT. */
   readonly dhtNodes?: readonly string[];
 }
@@ -96,7 +98,7 @@ const transmission: Rival = {
   package: 'transmission-daemon',
   dials: false,
   knowsDht: true,
-  async start(test, { torrent, dir, host, dhtNodes }) {
+  async start(test, { torrent, dir, host, dhtNodes, usesPex = false }) {
     const config = join(dir, '..', 'transmission');
     mkdirSync(config, { recursive: true });
     writeFileSync(
@@ -106,11 +108,12 @@ const transmission: Rival = {
         'dht-enabled': dhtNodes !== undefined,
         'lpd-enabled': false,
         'utp-enabled': false,
-        'pex-enabled': false,
+        'pex-enabled': usesPex,
         'port-forwarding-enabled': false,
         'peer-port': 23000,
         'download-dir': dir,
-        'rpc-bind-address': '127.0.0.1',
+        // Several of them run at the same time, each at a host of its own.
+        'rpc-bind-address': host,
         'rpc-port': 23001,
         'rpc-whitelist-enabled': false,
         'watch-dir-enabled': false,
@@ -124,7 +127,7 @@ const transmission: Rival = {
     );
     const program = new Program(test, 'transmission-daemon', ['--foreground', '--config-dir', config, '--log-info']);
     await program.until((output) => /Serving RPC|RPC Server/i.exec(output));
-    const rpc = await connectRpc('http://127.0.0.1:23001/transmission/rpc', program);
+    const rpc = await connectRpc(`http://${host}:23001/transmission/rpc`, program);
     await rpc('torrent-add', { filename: torrent, 'download-dir': dir });
     return { address: `${host}:23000`, complete: untilComplete(rpc) };
   },
