@@ -2,7 +2,7 @@
 import { BtgetError } from '../base/failure.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { parseMetadata } from '../metainfo/parse-metadata.js';
-import { KeptMetadata, metadataTarget } from '../resume/kept-metadata.js';
+import type { KeptMetadata } from '../resume/kept-metadata.js';
 import type { Encoder } from '../swarm/encoder.js';
 import type { Inheritance } from '../torrent/inheritance.js';
 import { MetadataTorrent, type V1MagnetLink } from '../torrent/metadata-torrent.js';
@@ -10,6 +10,7 @@ import type { TorrentEvents, TorrentStatus } from '../torrent/status.js';
 import { Torrent } from '../torrent/torrent.js';
 import type { TorrentOptions } from '../torrent/torrent-options.js';
 import type { TorrentParts } from '../torrent/torrent-parts.js';
+import { keptMetadata } from './link-memory.js';
 
 /** What happens to a torrent in both of its lives. */
 export interface MagnetEvents extends TorrentEvents {
@@ -33,8 +34,7 @@ export class MagnetTorrent {
     this.#parts = parts;
     this.#options = options;
     this.#events = events;
-    const { journal } = parts.openTarget({ dir: options.dir, name: metadataTarget(link.infoHash) });
-    this.#kept = new KeptMetadata(parts.rawServer, link.infoHash, journal);
+    this.#kept = keptMetadata(parts, link.infoHash, options.dir);
     const torrent = new MetadataTorrent(parts, link, options, {
       gotMetadata: (metainfo) => this.#begin(metainfo, torrent.bequeath(metainfo)),
       trackerAnswered: (report) => events.trackerAnswered(report),

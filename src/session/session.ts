@@ -16,6 +16,7 @@ import type { OpenTarget } from '../disk/target.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { RawServer } from '../net/raw-server.js';
 import { HalfOpen, MAX_HALF_OPEN } from '../swarm/half-open.js';
+import { NodePorts } from '../swarm/node-ports.js';
 import { DEFAULT_RATE_LIMITER_OPTIONS, RateLimiter } from '../swarm/rate-limiter.js';
 import { DEFAULT_SEND_MEMORY_OPTIONS, SendMemory } from '../swarm/send-memory.js';
 import { type MetadataEvents, MetadataTorrent, type V1MagnetLink } from '../torrent/metadata-torrent.js';
@@ -27,6 +28,7 @@ import type { RefusalCode } from '../wire/refusal.js';
 import { encodeReserved } from '../wire/reserved.js';
 import type { DhtMeans } from './dht-means.js';
 import type { Taker } from './incoming-handshake.js';
+import { forgettingLink } from './link-memory.js';
 import { type MagnetEvents, MagnetTorrent } from './magnet-torrent.js';
 import { createPeerId } from './peer-id.js';
 import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from './port-listener.js';
@@ -90,6 +92,7 @@ export class Session {
   readonly #sendMemory: SendMemory;
   readonly #ownAddresses = new OwnAddresses();
   readonly #dht: SessionDht | null;
+  readonly #nodePorts: NodePorts | null;
   /** Where we say that we listen, though we may not: trackers refuse announces without a port. */
   #port: number;
 
@@ -104,6 +107,7 @@ export class Session {
     this.#sendMemory = new SendMemory(rawServer, DEFAULT_SEND_MEMORY_OPTIONS);
     const dhtParts = { rawServer, random, listens: options.listen, firstPort: options.port.first };
     this.#dht = parts.dht === null ? null : new SessionDht({ ...dhtParts, means: parts.dht });
+    this.#nodePorts = this.#dht === null ? null : new NodePorts(this.#dht);
     this.#portListener = new PortListener({
       rawServer,
       encoderFor: (infoHash) => this.#torrents.get(toHex(infoHash))?.encoder,
@@ -152,7 +156,9 @@ export class Session {
 
   /** Begins a torrent: its data is checked first, then it downloads or seeds until `stop`. Throws a 'usage' failure when it has no such file as is selected. */
   addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): Torrent {
-    return this.#begin(metainfo, (parts) => new Torrent(parts, metainfo, options, events));
+    return this.#begin(metainfo, (parts) => {
+      return new Torrent(parts, metainfo, options, forgettingLink(parts, metainfo.infoHash, options, events));
+    });
   }
 
   /** Begins a torrent whose metadata is fetched first, unless it was kept in an earlier run. It goes on as `addTorrent` says. */
@@ -197,7 +203,7 @@ export class Session {
       openTarget,
       trackerClient,
       peerSources: dht === null ? peerSources : [...peerSources, dht.createSource(nodes)],
-      ownNode: dht,
+      nodePorts: dht === null ? null : this.#nodePorts,
       halfOpen: this.#halfOpen,
       uploadLimiter: this.#uploadLimiter,
       downloadLimiter: this.#downloadLimiter,

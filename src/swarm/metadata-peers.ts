@@ -9,6 +9,7 @@ import { announces } from '../wire/reserved.js';
 import type { Extensions } from './extensions.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
 import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
+import type { NodePorts } from './node-ports.js';
 import type { PeerConnection, PeerEvents } from './peer-connection.js';
 
 export interface MetadataPeersOptions {
@@ -37,12 +38,15 @@ export interface Successor extends PeerEvents {
 export class MetadataPeers implements PeerEvents {
   readonly #timers: Timers;
   readonly #extensions: Extensions;
+  readonly #nodePorts: NodePorts | null;
   readonly #options: MetadataPeersOptions;
   readonly #peers = new Map<PeerConnection, MetadataPeer>();
 
-  constructor(timers: Timers, extensions: Extensions, options: MetadataPeersOptions) {
+  /** `nodePorts`: null without a node of our own. */
+  constructor(timers: Timers, extensions: Extensions, nodePorts: NodePorts | null, options: MetadataPeersOptions) {
     this.#timers = timers;
     this.#extensions = extensions;
+    this.#nodePorts = nodePorts;
     this.#options = options;
   }
 
@@ -55,6 +59,7 @@ export class MetadataPeers implements PeerEvents {
     // BEP 6: it, or a bitfield, "MUST … be the first message", and we have nothing yet.
     if (announces(connection.reserved, 'fast')) connection.send([encodeMessage({ type: 'haveNone' })]);
     this.#extensions.connectionMade(connection);
+    this.#nodePorts?.connectionMade(connection);
   }
 
   gotFrame(connection: PeerConnection, frame: Buffer): void {
@@ -108,8 +113,9 @@ export class MetadataPeers implements PeerEvents {
       case 'haveNone':
       case 'suggest':
       case 'allowedFast':
-      case 'port':
         return peer.keep(message.type, frame);
+      case 'port':
+        return this.#nodePorts?.gotPort(connection, message.port) ?? JUNK;
       case 'extended': {
         const judgement = this.#extensions.gotMessage(connection, message.id, message.payload);
         if (message.id !== EXTENSION_HANDSHAKE || judgement.kind === 'refuse') return judgement;

@@ -1,4 +1,7 @@
-/** Where the nodes of our peers are, and ours (BEP 5, "Peer Protocol"). For private torrents it is not joined at all. */
+/**
+ * Where the nodes of our peers are, and ours (BEP 5, "Peer Protocol"), for all torrents. Private ones do not use it; the first
+ * life of a magnet link, which does not know, does, as it asks the DHT itself.
+ */
 import type { PeerAddress } from '../net/raw-server.js';
 import { encodeMessage } from '../wire/message.js';
 import { announces } from '../wire/reserved.js';
@@ -15,6 +18,8 @@ export interface OwnNode {
 
 export class NodePorts {
   readonly #own: OwnNode;
+  /** Peers that were told ours. */
+  readonly #greeted = new WeakSet<PeerConnection>();
   /** Peers that have told their port. */
   readonly #told = new WeakSet<PeerConnection>();
 
@@ -22,11 +27,16 @@ export class NodePorts {
     this.#own = own;
   }
 
-  /** BEP 5: "Peer receiving a handshake indicating the remote peer supports the DHT should send a PORT message." */
+  /**
+   * BEP 5: "Peer receiving a handshake indicating the remote peer supports the DHT should send a PORT message." Once, however
+   * many lives of a torrent the connection sees.
+   */
   connectionMade(connection: PeerConnection): void {
-    if (!announces(connection.reserved, 'dht')) return;
+    if (!announces(connection.reserved, 'dht') || this.#greeted.has(connection)) return;
     const port = this.#own.portFor(connection.address.host);
-    if (port !== null) connection.send([encodeMessage({ type: 'port', port })]);
+    if (port === null) return;
+    this.#greeted.add(connection);
+    connection.send([encodeMessage({ type: 'port', port })]);
   }
 
   /** The first one is asked; each makes us send something, so one that has more to tell is heard no more. */

@@ -26,7 +26,7 @@ import { Encoder } from '../swarm/encoder.js';
 import { DEFAULT_ENCODER_OPTIONS } from '../swarm/encoder-options.js';
 import { DEFAULT_FAST_EXTENSION_OPTIONS, FastExtension } from '../swarm/fast-extension.js';
 import type { HalfOpen } from '../swarm/half-open.js';
-import { NodePorts, type OwnNode } from '../swarm/node-ports.js';
+import type { NodePorts } from '../swarm/node-ports.js';
 import type { Peer } from '../swarm/peer.js';
 import type { PeerConnection, PeerEvents } from '../swarm/peer-connection.js';
 import { peerPriority } from '../swarm/peer-priority.js';
@@ -45,8 +45,8 @@ export interface SwarmParts {
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
   readonly slots: SlotPool;
-  /** Our node in the DHT, or null. */
-  readonly ownNode: OwnNode | null;
+  /** Tells peers of our node in the DHT, or null. */
+  readonly nodePorts: NodePorts | null;
   readonly halfOpen: HalfOpen;
   readonly uploadLimiter: RateLimiter;
   readonly downloadLimiter: RateLimiter;
@@ -143,7 +143,7 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
     },
   });
   // BEP 27: who takes part in a private torrent is the tracker's business alone.
-  const nodePorts = parts.ownNode === null || parts.metainfo.private ? null : new NodePorts(parts.ownNode);
+  const nodePorts = parts.metainfo.private ? null : parts.nodePorts;
   const fast = new FastExtension(layout, parts.identity.infoHash, store.have, DEFAULT_FAST_EXTENSION_OPTIONS);
   const connecter = new Connecter(
     { timers: context, layout, store, uploader, downloader, choker, extensions, fast, nodePorts, rank },

@@ -78,7 +78,7 @@ export class MetadataTorrent {
       },
       DEFAULT_METADATA_FETCH_OPTIONS,
     );
-    this.#peers = new MetadataPeers(context, this.#createExtensions(), DEFAULT_METADATA_PEERS_OPTIONS);
+    this.#peers = new MetadataPeers(context, this.#createExtensions(), parts.nodePorts, DEFAULT_METADATA_PEERS_OPTIONS);
     this.#switch = new PeerSwitch(this.#peers);
     this.#encoder = createEncoder({ ...parts, context, options }, this.#switch);
     const { trackers, others } = createPeerSources({

@@ -7,7 +7,7 @@ import type { OpenTarget } from '../disk/target.js';
 import type { RawServer } from '../net/raw-server.js';
 import type { Identity } from '../swarm/connection.js';
 import type { HalfOpen } from '../swarm/half-open.js';
-import type { OwnNode } from '../swarm/node-ports.js';
+import type { NodePorts } from '../swarm/node-ports.js';
 import type { RateLimiter } from '../swarm/rate-limiter.js';
 import type { SendMemory } from '../swarm/send-memory.js';
 
@@ -21,8 +21,8 @@ export interface TorrentParts {
   readonly trackerClient: TrackerClient;
   /** Sources of peers besides the trackers; a private torrent uses none of them. */
   readonly peerSources: readonly CreatePeerSource[];
-  /** Our node in the DHT, of which peers are told; null for none. A private torrent does not speak of it. */
-  readonly ownNode: OwnNode | null;
+  /** Tells peers of our node in the DHT; null for no node. A private torrent does not speak of it. */
+  readonly nodePorts: NodePorts | null;
   readonly halfOpen: HalfOpen;
   readonly uploadLimiter: RateLimiter;
   readonly downloadLimiter: RateLimiter;

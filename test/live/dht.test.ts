@@ -80,7 +80,7 @@ test('with other clients', { ...OPTIONS, concurrency: true }, async (t) => {
         const sample = await makeSample(t, `${rival.name}-${form}-down.bin`);
         const { dir, torrent } = sample;
         const task = { torrent, dir: join(dir, 'seed'), host, peers: [], dhtNodes: nodes };
-        await (await rival.start(t, task)).complete;
+        await (await rival.start(t, task)).complete();
         await btgetEnds(t, 0, sample[form], '-d', join(dir, 'leech'), '--bind', own, ...enter);
         assertSame(dir);
       });
@@ -91,7 +91,7 @@ test('with other clients', { ...OPTIONS, concurrency: true }, async (t) => {
         const { dir, torrent } = sample;
         await startSeed(t, otherOwn, torrent, join(dir, 'seed'), ...enter);
         const task = { torrent: sample[form], dir: join(dir, 'leech'), host: otherHost, peers: [], dhtNodes: nodes };
-        await (await rival.start(t, task)).complete;
+        await (await rival.start(t, task)).complete();
         assertSame(dir);
       });
       cases.push(isFetched, isGiven);

@@ -26,7 +26,7 @@ for (const rival of RIVALS.filter(({ installed, name }) => installed && name !==
   }, async (t) => {
     const { torrent, seed, leech } = await sample(t, 20 * MiB + 1);
     const other = await rival.start(t, { torrent, dir: seed, host: HOSTS.rival, peers: [] });
-    await other.complete;
+    await other.complete();
     const tap = await startTap(t, HOSTS.other, other.address);
     await btgetEnds(t, 0, torrent, '-d', leech, '--bind', HOSTS.btget, '--peer', tap.address);
     assert.deepEqual(fingerprint(leech), fingerprint(seed));
@@ -42,7 +42,7 @@ if (libtorrent !== undefined) {
     const { torrent, seed, leech } = await sample(t, 6 * MiB);
     const maxUpload = 100 * 1024;
     const slow = await libtorrent.start(t, { torrent, dir: seed, host: HOSTS.rival, peers: [], maxUpload });
-    await slow.complete;
+    await slow.complete();
     const tap = await startTap(t, HOSTS.other, slow.address);
     const seedAddress = await startSeed(t, HOSTS.tracker, torrent, seed, '--max-upload', '4M');
     const peers = ['--peer', tap.address, '--peer', seedAddress];

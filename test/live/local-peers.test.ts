@@ -49,7 +49,7 @@ for (const rival of RIVALS.filter(({ name, installed }) => installed && name !==
   test(`${rival.name} hears btget, and gives it what it seeks`, OPTIONS, async (t) => {
     const { dir, torrent } = await prepare(t);
     const seed = await rival.start(t, { torrent, dir: join(dir, 'seed'), host: LOCAL.seed, peers: [], overLsd: true });
-    await seed.complete;
+    await seed.complete();
     const leech = btget(t, torrent, '-d', join(dir, 'leech'), '--bind', LOCAL.leech);
     assert.equal(await leech.ended, 0, leech.stderr);
     assert.deepEqual(fingerprint(join(dir, 'leech')), fingerprint(join(dir, 'seed')));
@@ -59,7 +59,7 @@ for (const rival of RIVALS.filter(({ name, installed }) => installed && name !==
     const { dir, torrent } = await prepare(t);
     await startSeed(t, LOCAL.seed, torrent, join(dir, 'seed'));
     const task = { torrent, dir: join(dir, 'leech'), host: LOCAL.leech, peers: [], overLsd: true };
-    await (await rival.start(t, task)).complete;
+    await (await rival.start(t, task)).complete();
     assert.equal(fingerprint(task.dir)['data.bin'], fingerprint(join(dir, 'seed'))['data.bin']);
   });
 }

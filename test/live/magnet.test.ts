@@ -45,7 +45,7 @@ for (const rival of RIVALS) {
   test(`btget downloads a magnet link from ${rival.name}, which its tracker names`, { timeout: TIMEOUT }, async (t) => {
     const { dir, torrent, link } = await makeWorld(t, await startTracker(t, HOSTS.tracker));
     const seed = await rival.start(t, { torrent, dir: join(dir, 'seed'), host: HOSTS.rival, peers: [] });
-    await seed.complete;
+    await seed.complete();
     await btgetEnds(t, 0, link, '-d', join(dir, 'leech'), '--bind', HOSTS.btget);
     assertSame(dir);
   });
@@ -53,7 +53,7 @@ for (const rival of RIVALS) {
   test(`btget downloads a magnet link from ${rival.name}, which x.pe names`, { timeout: TIMEOUT }, async (t) => {
     const { dir, torrent, link } = await makeWorld(t, null);
     const seed = await rival.start(t, { torrent, dir: join(dir, 'seed'), host: HOSTS.rival, peers: [] });
-    await seed.complete;
+    await seed.complete();
     await btgetEnds(t, 0, `${link}&x.pe=${seed.address}`, '-d', join(dir, 'leech'), '--bind', HOSTS.btget);
     assertSame(dir);
   });
@@ -63,7 +63,7 @@ for (const rival of RIVALS) {
     const leech = await rival.start(t, { torrent: link, dir: join(dir, 'leech'), host: HOSTS.rival, peers: [] });
     // aria2 says that it has nothing left while it has no metadata, so the tracker names no seed to it.
     await startSeed(t, HOSTS.btget, torrent, join(dir, 'seed'), '--peer', leech.address);
-    await leech.complete;
+    await leech.complete();
     assertSame(dir);
   });
 }

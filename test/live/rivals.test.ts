@@ -30,7 +30,7 @@ for (const rival of RIVALS) {
     const torrent = join(dir, 'data.torrent');
     await btgetEnds(t, 0, 'create', join(dir, 'seed', 'data'), '-o', torrent, '--tracker', tracker);
     const seed = await rival.start(t, { torrent, dir: join(dir, 'seed'), host: HOSTS.rival, peers: [] });
-    await seed.complete;
+    await seed.complete();
     await btgetEnds(t, 0, torrent, '-d', join(dir, 'leech'), '--bind', HOSTS.btget);
     assert.deepEqual(fingerprint(join(dir, 'leech', 'data')), fingerprint(join(dir, 'seed', 'data')));
   });
@@ -41,7 +41,7 @@ for (const rival of RIVALS) {
     const torrent = join(dir, 'data.torrent');
     await btgetEnds(t, 0, 'create', join(dir, 'seed', 'data'), '-o', torrent);
     const seed = await rival.start(t, { torrent, dir: join(dir, 'seed'), host: HOSTS.rival, peers: [] });
-    await seed.complete;
+    await seed.complete();
     await btgetEnds(t, 0, torrent, '-d', join(dir, 'leech'), '--bind', HOSTS.btget, '--peer', seed.address);
     assert.deepEqual(fingerprint(join(dir, 'leech', 'data')), fingerprint(join(dir, 'seed', 'data')));
   });
@@ -60,7 +60,7 @@ for (const rival of RIVALS) {
       host: HOSTS.rival,
       peers: rival.dials ? [address] : [],
     });
-    await leech.complete;
+    await leech.complete();
     assert.deepEqual(fingerprint(join(dir, 'leech', 'data')), fingerprint(join(dir, 'seed', 'data')));
   });
 }

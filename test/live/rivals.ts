@@ -33,8 +33,8 @@ export interface Rival {
   readonly dials: boolean;
   /** Takes part in a DHT of addresses like those of the tests. */
   readonly knowsDht: boolean;
-  /** Resolves when it listens, to `HOST:PORT`, and to a promise of its having everything. */
-  start(test: TestContext, task: RivalTask): Promise<{ address: string; complete: Promise<unknown> }>;
+  /** Resolves when it listens, to `HOST:PORT`, and to a way to wait until it has everything. */
+  start(test: TestContext, task: RivalTask): Promise<{ address: string; complete: () => Promise<unknown> }>;
 }
 
 const aria2: Rival = {
@@ -70,7 +70,7 @@ const aria2: Rival = {
     return {
       address: `${host}:${port}`,
       // The metadata of a magnet link is a download of its own to it.
-      complete: program.until((output) => /Download complete: (?!\[)|seeding begins|SEED\(/i.exec(output)),
+      complete: () => program.until((output) => /Download complete: (?!\[)|seeding begins|SEED\(/i.exec(output)),
     };
   },
 };
@@ -88,7 +88,8 @@ const libtorrent: Rival = {
     const args = [LIBTORRENT_PEER, torrent, dir, host, '22000', ...lsd, ...limit, ...known];
     const program = new Program(test, PYTHON, args);
     const port = await program.until((output) => /"port": (\d+)/.exec(output)?.[1]);
-    return { address: `${host}:${port}`, complete: program.until((output) => /"state": "seeding"/.exec(output)) };
+    const complete = () => program.until((output) => /"state": "seeding"/.exec(output));
+    return { address: `${host}:${port}`, complete };
   },
 };
 
@@ -129,7 +130,7 @@ const transmission: Rival = {
     await program.until((output) => /Serving RPC|RPC Server/i.exec(output));
     const rpc = await connectRpc(`http://${host}:23001/transmission/rpc`, program);
     await rpc('torrent-add', { filename: torrent, 'download-dir': dir });
-    return { address: `${host}:23000`, complete: untilComplete(rpc) };
+    return { address: `${host}:23000`, complete: () => untilComplete(rpc) };
   },
 };
 

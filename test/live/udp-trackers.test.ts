@@ -90,7 +90,7 @@ for (const rival of RIVALS.filter(({ installed }) => installed)) {
     const dir = scratch(t);
     const torrent = await torrentAt(t, dir, await startUdpTracker(t));
     const seed = await rival.start(t, { torrent, dir: join(dir, 'seed'), host: HOSTS.rival, peers: [], overUdp: true });
-    await seed.complete;
+    await seed.complete();
     await btgetEnds(t, 0, torrent, '-d', join(dir, 'leech'), '--bind', HOSTS.btget);
     assert.deepEqual(fingerprint(join(dir, 'leech')), fingerprint(join(dir, 'seed')));
   });

@@ -111,6 +111,19 @@ describe('a magnet link', () => {
     swarm.stop();
   });
 
+  test('that is finished from its .torrent later leaves no metadata behind', () => {
+    const swarm = new SimulatedSwarm(SAMPLE, 1);
+    const seed = swarm.start({ seed: true, torrent: { trackers: [] } });
+    const metadata = { bytes: info, changedAt: 0n };
+    const client = swarm.start({ metadata, torrent: { trackers: [], peers: [seed.address] } });
+    swarm.timeline.run(0);
+    assert.deepEqual(client.metadata.image(null)?.bytes, info);
+    swarm.untilAllDone(5_000);
+    swarm.timeline.run(1_000);
+    assert.equal(client.metadata.image(null), null);
+    swarm.stop();
+  });
+
   test('of fifty liars and one honest peer is fetched, and every liar that was asked alone is banned', () => {
     for (let seed = 1; seed <= 10; seed += 1) {
       const swarm = new SimulatedSwarm(SAMPLE, seed);

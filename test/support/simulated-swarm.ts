@@ -86,6 +86,8 @@ interface AnyClient extends ClientEnd {
   readonly rawServer: SimulatedHost;
   readonly session: Session;
   readonly journal: MemoryJournal;
+  /** Where it keeps its metadata. */
+  readonly metadata: MemoryJournal;
   readonly slots: MemorySlotPool;
 }
 
@@ -100,8 +102,6 @@ export interface MagnetClient extends AnyClient {
   readonly torrent: MagnetTorrent;
   /** Null while its files are not known. */
   readonly storage: () => MemoryStorage | null;
-  /** Where it keeps its metadata. */
-  readonly metadata: MemoryJournal;
   metadataAt: Millis | null;
 }
 
@@ -138,13 +138,13 @@ export class SimulatedSwarm {
 
   /** Starts a client that has a magnet link alone. Its disk's content is as for `start`. */
   startMagnet(link: V1MagnetLink, options: Partial<ClientOptions> = {}): MagnetClient {
-    const { client: about, session, events, torrentOptions, storage, metadata, joined } = this.#open(options);
+    const { client: about, session, events, torrentOptions, storage, joined } = this.#open(options);
     const gotMetadata = ({ name }: Metainfo): void => {
       client.metadataAt = this.timeline.now();
       this.log.push(`${Math.round(this.timeline.now())} ${about.name}: metadata of ${name}`);
     };
     const torrent = session.addMagnet(link, torrentOptions, { ...events, gotMetadata });
-    const client: MagnetClient = { ...about, torrent, storage, metadata, metadataAt: null };
+    const client: MagnetClient = { ...about, torrent, storage, metadataAt: null };
     joined(client);
     this.magnetClients.push(client);
     return client;
@@ -234,6 +234,7 @@ export class SimulatedSwarm {
         rawServer,
         session: joined,
         journal,
+        metadata,
         slots,
         done: false,
         failure: null,
@@ -241,7 +242,6 @@ export class SimulatedSwarm {
       session: joined,
       events,
       torrentOptions,
-      metadata,
       storage: () => storage,
       joined: (client: ClientEnd): void => {
         outcome.client = client;

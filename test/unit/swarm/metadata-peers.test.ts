@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Extensions } from '../../../src/swarm/extensions.js';
 import { DEFAULT_METADATA_PEERS_OPTIONS, MetadataPeers } from '../../../src/swarm/metadata-peers.js';
+import { NodePorts } from '../../../src/swarm/node-ports.js';
 import type { PeerConnection } from '../../../src/swarm/peer-connection.js';
 import { SILENT_HANDSHAKE } from '../../../src/wire/extended.js';
 import { decodeMessage, encodeMessage, type PeerMessage } from '../../../src/wire/message.js';
+import { encodeReserved } from '../../../src/wire/reserved.js';
 import { RecordedConnection } from '../../support/recorded-connection.js';
 import { Timeline } from '../../support/timeline.js';
 
@@ -17,7 +19,12 @@ function makeWorld() {
     () => SILENT_HANDSHAKE,
     () => undefined,
   );
-  const peers = new MetadataPeers(timeline, extensions, DEFAULT_METADATA_PEERS_OPTIONS);
+  const named: string[] = [];
+  const nodePorts = new NodePorts({
+    portFor: () => 7000,
+    addNode: ({ port }) => named.push(`node at ${port}`),
+  });
+  const peers = new MetadataPeers(timeline, extensions, nodePorts, DEFAULT_METADATA_PEERS_OPTIONS);
   const join = (name: string): RecordedConnection => {
     const connection = new RecordedConnection(name);
     peers.connectionMade(connection);
@@ -44,7 +51,7 @@ function makeWorld() {
         taken.push(frames.map((frame) => inWords(decodeMessage(frame))).join(', '));
       },
     });
-  return { timeline, peers, join, say, leave, taken };
+  return { timeline, peers, join, say, leave, taken, named };
 }
 
 function inWords(decoded: ReturnType<typeof decodeMessage>): string {
@@ -63,6 +70,17 @@ describe('peers of a torrent without metadata', () => {
     leave();
     assert.deepEqual(taken, ['bitfield, interested, have 7, have 8, unchoke']);
     assert.equal(peers.count, 0);
+  });
+
+  test('say at once where their nodes are, and are told of ours', () => {
+    const { peers, say, leave, taken, named } = makeWorld();
+    const peer = Object.assign(new RecordedConnection('a'), { reserved: encodeReserved(['extended', 'dht']) });
+    peers.connectionMade(peer);
+    say(peer, { type: 'port', port: 6881 }, { type: 'port', port: 6882 }, { type: 'unchoke' });
+    assert.deepEqual(named, ['node at 6881']);
+    assert.equal(peer.log.at(-1), 'port 7000');
+    leave();
+    assert.deepEqual(taken, ['unchoke']);
   });
 
   test('are refused when they say more than is kept', () => {

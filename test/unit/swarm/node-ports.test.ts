@@ -20,14 +20,14 @@ function peerAt(host: string, reserved: Buffer): RecordedConnection {
   return Object.assign(new RecordedConnection(), { address: { host, port: 6881 }, reserved });
 }
 
-test('who announces the DHT is told our port, where our node can be reached from there', () => {
+test('who announces the DHT is told our port once, where our node can be reached from there', () => {
   const { ports } = setUp();
   const peers = [
     peerAt('10.0.0.1', WITH_DHT),
     peerAt('10.0.0.2', encodeReserved(['extended', 'fast'])),
     peerAt('2001:db8::1', WITH_DHT),
   ];
-  for (const peer of peers) ports.connectionMade(peer);
+  for (const peer of [...peers, ...peers]) ports.connectionMade(peer);
   assert.deepEqual(
     peers.map(({ log }) => log),
     [['port 7000'], [], []],

@@ -1,0 +1,36 @@
+/** What is kept in the download folder of a torrent that began with a link, by whichever way it is finished. */
+import type { InfoHash } from '../metainfo/metainfo.js';
+import { KeptMetadata, metadataTarget } from '../resume/kept-metadata.js';
+import type { TorrentEvents } from '../torrent/status.js';
+import type { TorrentOptions } from '../torrent/torrent-options.js';
+import type { TorrentParts } from '../torrent/torrent-parts.js';
+
+export function keptMetadata(
+  { openTarget, rawServer }: Pick<TorrentParts, 'openTarget' | 'rawServer'>,
+  infoHash: InfoHash,
+  dir: string,
+): KeptMetadata {
+  return new KeptMetadata(rawServer, infoHash, openTarget({ dir, name: metadataTarget(infoHash) }).journal);
+}
+
+/** `events` for a torrent whose .torrent is here, but which may have begun with a link in an earlier run. */
+export function forgettingLink(
+  parts: Pick<TorrentParts, 'openTarget' | 'rawServer'>,
+  infoHash: InfoHash,
+  { mode, dir }: TorrentOptions,
+  events: TorrentEvents,
+): TorrentEvents {
+  if (mode !== 'download') return events;
+  return {
+    started: () => events.started(),
+    fileDone: (file, path) => events.fileDone(file, path),
+    trackerAnswered: (report) => events.trackerAnswered(report),
+    warned: (code, message) => events.warned(code, message),
+    done: () => {
+      keptMetadata(parts, infoHash, dir).remove();
+      events.done();
+    },
+    goalReached: () => events.goalReached(),
+    failed: (failure) => events.failed(failure),
+  };
+}
