@@ -1,14 +1,19 @@
-/** One torrent from its .torrent to its files, for scripts: the promise around a session. */
+/** One torrent from its .torrent or its link to its files, for scripts: the promise around a session. */
 import { toHex } from '../base/bytes.js';
 import type { Millis, Task } from '../base/clock.js';
 import { BtgetError } from '../base/failure.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { parseMetainfo } from '../metainfo/parse-metainfo.js';
 import { selectFiles } from '../metainfo/selection.js';
+import { parseV1Link } from '../metainfo/v1-link.js';
 import { NodeTimers } from '../net/node-timers.js';
 import type { TorrentStatus } from '../torrent/status.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../torrent/torrent-options.js';
+import { optionsForLink } from './link-options.js';
+import type { MagnetEvents } from './magnet-torrent.js';
+import { resolveLinkPeers } from './node-link-peers.js';
 import { createNodeSession } from './node-session.js';
+import type { Session } from './session.js';
 import { DEFAULT_SESSION_OPTIONS, type SessionOptions } from './session-options.js';
 
 export interface DownloadOptions extends Omit<TorrentOptions, 'mode' | 'seedGoal'>, SessionOptions {
@@ -49,24 +54,42 @@ const PROGRESS_EVERY: Millis = 1000;
 const STOP_LIMIT: Millis = 3000;
 
 /**
- * Downloads what `source` (a .torrent's bytes, or what `parseMetainfo` made of them) is about, and resolves when every
- * byte is on the disk, verified and flushed. Rejects with a `BtgetError` for whatever the source or the world did wrong:
+ * Downloads what `source` (a .torrent's bytes, what `parseMetainfo` made of them, a magnet link, or an info-hash as text) is
+ * about, and resolves when every byte is on the disk, verified and flushed. Rejects with a `BtgetError` for whatever the source or the world did wrong:
  * its `code` is 'interrupted' after an abort. Files that are there already are completed, and no stranger's file is touched.
  */
 export async function download(
-  source: Metainfo | Uint8Array,
+  source: Metainfo | Uint8Array | string,
   options: Partial<DownloadOptions> = {},
 ): Promise<DownloadResult> {
   const all: DownloadOptions = { ...DEFAULT_DOWNLOAD_OPTIONS, ...options };
+  const begin = typeof source === 'string' ? await beginLink(source, all) : beginMetainfo(source, all);
+  if (all.signal?.aborted === true) throw interrupted(all.signal);
+  return new Promise((resolve, reject) => run(begin, all, resolve, reject));
+}
+
+/** Adds the torrent to the session. */
+type Begin = (session: Session, events: MagnetEvents) => { status(): TorrentStatus };
+
+function beginMetainfo(source: Metainfo | Uint8Array, options: DownloadOptions): Begin {
   const metainfo = source instanceof Uint8Array ? parseMetainfo(Buffer.from(source)) : source;
   // What cannot be selected is refused before anything is begun.
-  selectFiles(metainfo, all.selection);
-  if (all.signal?.aborted === true) throw interrupted(all.signal);
-  return new Promise((resolve, reject) => run(metainfo, all, resolve, reject));
+  selectFiles(metainfo, options.selection);
+  return (session, events) => {
+    events.gotMetadata(metainfo);
+    return session.addTorrent(metainfo, { ...options, mode: 'download', seedGoal: null }, events);
+  };
+}
+
+async function beginLink(source: string, options: DownloadOptions): Promise<Begin> {
+  const link = parseV1Link(source);
+  const peers = await resolveLinkPeers(link.peers, options.bind);
+  const torrentOptions = optionsForLink(link, peers, { ...options, mode: 'download', seedGoal: null });
+  return (session, events) => session.addMagnet(link, torrentOptions, events);
 }
 
 function run(
-  metainfo: Metainfo,
+  beginTorrent: Begin,
   options: DownloadOptions,
   resolve: (result: DownloadResult) => void,
   reject: (reason: unknown) => void,
@@ -74,6 +97,7 @@ function run(
   const { signal, onProgress, onWarning } = options;
   const timers = new NodeTimers();
   const paths: string[] = [];
+  let metainfo: Metainfo | null = null;
   let torrent: { status(): TorrentStatus } | null = null;
   let next: Task | null = null;
   let ended = false;
@@ -110,33 +134,32 @@ function run(
   const session = createNodeSession(options, options.userAgent, fail);
   signal?.addEventListener('abort', aborted);
   const begin = (): void => {
-    torrent = session.addTorrent(
-      metainfo,
-      { ...options, mode: 'download', seedGoal: null },
-      {
-        started: () => undefined,
-        fileDone: (_file, path) => paths.push(path),
-        trackerAnswered: () => undefined,
-        warned: (_code, message) => tell(onWarning, message),
-        done: () => undefined,
-        goalReached: () => {
-          if (torrent === null || ended) return;
-          const status = torrent.status();
-          tell(onProgress, status);
-          const { wanted: length, downloaded, uploaded } = status;
-          const result = {
-            name: metainfo.name,
-            infoHash: toHex(metainfo.infoHash),
-            paths,
-            length,
-            downloaded,
-            uploaded,
-          };
-          end(() => resolve(result));
-        },
-        failed: fail,
+    torrent = beginTorrent(session, {
+      gotMetadata: (known) => {
+        metainfo = known;
       },
-    );
+      started: () => undefined,
+      fileDone: (_file, path) => paths.push(path),
+      trackerAnswered: () => undefined,
+      warned: (_code, message) => tell(onWarning, message),
+      done: () => undefined,
+      goalReached: () => {
+        if (torrent === null || metainfo === null || ended) return;
+        const status = torrent.status();
+        tell(onProgress, status);
+        const { wanted: length, downloaded, uploaded } = status;
+        const result = {
+          name: metainfo.name,
+          infoHash: toHex(metainfo.infoHash),
+          paths,
+          length,
+          downloaded,
+          uploaded,
+        };
+        end(() => resolve(result));
+      },
+      failed: fail,
+    });
     tick();
   };
   if (!options.listen) begin();

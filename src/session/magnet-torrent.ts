@@ -2,10 +2,11 @@
 import { BtgetError } from '../base/failure.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { parseMetadata } from '../metainfo/parse-metadata.js';
+import type { V1MagnetLink } from '../metainfo/v1-link.js';
 import type { KeptMetadata } from '../resume/kept-metadata.js';
 import type { Encoder } from '../swarm/encoder.js';
 import type { Inheritance } from '../torrent/inheritance.js';
-import { MetadataTorrent, type V1MagnetLink } from '../torrent/metadata-torrent.js';
+import { MetadataTorrent } from '../torrent/metadata-torrent.js';
 import type { TorrentEvents, TorrentStatus } from '../torrent/status.js';
 import { Torrent } from '../torrent/torrent.js';
 import type { TorrentOptions } from '../torrent/torrent-options.js';

@@ -5,9 +5,9 @@
 import { BtgetError } from '../base/failure.js';
 import { type PeerSource, PeerSources } from '../discovery/peer-source.js';
 import type { TrackerAnswer } from '../discovery/rerequester.js';
-import type { MagnetLink } from '../metainfo/magnet.js';
-import type { InfoHash, Metainfo } from '../metainfo/metainfo.js';
+import type { Metainfo } from '../metainfo/metainfo.js';
 import { parseMetadata } from '../metainfo/parse-metadata.js';
+import type { V1MagnetLink } from '../metainfo/v1-link.js';
 import { ipOfBytes } from '../net/ip-address.js';
 import type { PeerAddress, RawServerContext } from '../net/raw-server.js';
 import type { Encoder } from '../swarm/encoder.js';
@@ -24,11 +24,6 @@ import { createEncoder } from './join-swarm.js';
 import type { TorrentStatus } from './status.js';
 import type { TorrentOptions } from './torrent-options.js';
 import type { TorrentParts } from './torrent-parts.js';
-
-/** A link that names a torrent by the hash that we know it by. */
-export interface V1MagnetLink extends MagnetLink {
-  readonly infoHash: InfoHash;
-}
 
 /** What happens to a torrent in its first life. */
 export interface MetadataEvents {

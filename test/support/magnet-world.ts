@@ -1,8 +1,8 @@
 import { sha1 } from '../../src/base/digest.js';
 import { encodeBencode } from '../../src/bencode/encode.js';
 import { parseMetadata } from '../../src/metainfo/parse-metadata.js';
+import type { V1MagnetLink } from '../../src/metainfo/v1-link.js';
 import type { PeerAddress } from '../../src/net/raw-server.js';
-import type { V1MagnetLink } from '../../src/torrent/metadata-torrent.js';
 import { decodeExtensionHandshake, encodeExtensionHandshake } from '../../src/wire/extended.js';
 import type { PeerMessage } from '../../src/wire/message.js';
 import {

@@ -61,6 +61,28 @@ describe('a script', { timeout: 30_000 }, () => {
     assert.equal((await download(parseMetainfo(TORRENT), { ...LOOPBACK, dir: to })).downloaded, 0);
   });
 
+  it('downloads a magnet link, and an info-hash, and hears of the metadata as a state', async () => {
+    const { infoHash } = parseMetainfo(TORRENT);
+    const link = `magnet:?xt=urn:btih:${infoHash.toString('hex')}&x.pe=${peer.host}:${peer.port}`;
+    const statuses: TorrentStatus[] = [];
+    const onProgress = (status: TorrentStatus): unknown => statuses.push(status);
+    const { name, length } = await download(link, { ...LOOPBACK, dir: join(dir, 'link'), onProgress });
+    assert.deepEqual([name, length, statuses[0]?.state], ['one-file.txt', 163_783, 'metadata']);
+    const byHash = { ...LOOPBACK, dir: join(dir, 'hash'), peers: [peer] };
+    const { paths } = await download(infoHash.toString('hex'), byHash);
+    assert.deepEqual(readFileSync(paths[0] ?? ''), readFileSync(join(FIXTURES, 'one-file.txt')));
+    assert.deepEqual(
+      [readdirSync(join(dir, 'link')), readdirSync(join(dir, 'hash'))],
+      [['one-file.txt'], ['one-file.txt']],
+    );
+    await assert.rejects(download('data.torrent', LOOPBACK), { code: 'magnet-invalid' });
+    await assert.rejects(download('data', LOOPBACK), {
+      code: 'magnet-invalid',
+      message: 'neither a magnet link nor an info-hash: data',
+    });
+    await assert.rejects(download('5'.repeat(64), LOOPBACK), { code: 'torrent-invalid' });
+  });
+
   it('gets what it aborts, what is wrong, and what it throws itself as a rejection', async () => {
     const alone = { ...LOOPBACK, dir: join(dir, 'alone') };
     const why = new Error('no more patience');

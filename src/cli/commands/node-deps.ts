@@ -25,7 +25,7 @@ export function sourceReaders(io: CliIo, bind: string | null): SourceReaders {
     parse: parseSource,
     resolve: async (peers) => {
       if (peers.length === 0) return [];
-      const { resolveLinkPeers } = await import('../source/resolve-peers.js');
+      const { resolveLinkPeers } = await import('../../session/node-link-peers.js');
       return resolveLinkPeers(peers, bind);
     },
     fetch: async (url, maxLength) => {

@@ -1,6 +1,7 @@
 /** From a source to the job that follows its torrent through a run. */
 import { toHex } from '../../base/bytes.js';
 import { BtgetError } from '../../base/failure.js';
+import { optionsForLink } from '../../session/link-options.js';
 import type { TorrentOptions } from '../../torrent/torrent-options.js';
 import type { Subject } from '../output/events.js';
 import type { LoadedMagnet, LoadedTorrent, UnusableSource } from '../source/load-source.js';
@@ -33,15 +34,8 @@ export function beginJob(
   if (source.kind === 'torrent') {
     job.joined(session.addTorrent(source.metainfo, options, job));
     job.gotMetadata(source.metainfo);
-  } else job.joined(session.addMagnet(source.link, optionsFor(source, options), job));
+  } else job.joined(session.addMagnet(source.link, optionsForLink(source.link, source.peers, options), job));
   return job;
-}
-
-/** What the link says besides which torrent it is: its peers, and its files unless the user has said which. */
-export function optionsFor({ link, peers }: LoadedMagnet, options: TorrentOptions): TorrentOptions {
-  const { select, exclude } = options.selection;
-  const ranges = select.length > 0 || exclude.length > 0 ? null : link.selected;
-  return { ...options, peers: [...options.peers, ...peers], selection: { select, exclude, ranges } };
 }
 
 function subjectOf(source: UsableSource): Subject {

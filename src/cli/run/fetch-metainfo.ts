@@ -2,6 +2,7 @@
 import type { Millis, Task } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
+import { optionsForLink } from '../../session/link-options.js';
 import type { SessionOptions } from '../../session/session-options.js';
 import type { TorrentOptions } from '../../torrent/torrent-options.js';
 import { exitCodeOf } from '../exit-code.js';
@@ -10,7 +11,6 @@ import type { CliIo } from '../io.js';
 import { dhtNews } from '../output/dht-news.js';
 import { formatDuration } from '../output/format.js';
 import type { LoadedMagnet } from '../source/load-source.js';
-import { optionsFor } from './begin-job.js';
 import type { CreateSession, TorrentFace } from './session-face.js';
 import { StallWatch } from './stall-watch.js';
 
@@ -34,7 +34,7 @@ export function fetchMetainfo(
   told: (sentence: string) => void,
 ): Promise<Metainfo> {
   const { timers } = io;
-  const torrentOptions = optionsFor(source, options.torrent);
+  const torrentOptions = optionsForLink(source.link, source.peers, options.torrent);
   const startedAt = timers.now();
   const tasks = new Set<Task>();
   const interrupted = new BtgetError('interrupted', 'interrupted before it was done');

@@ -3,9 +3,10 @@ import type { BtgetError } from '../../base/failure.js';
 import type { DhtStatus } from '../../discovery/dht/dht-node.js';
 import type { PortMapping } from '../../discovery/port-mapping/port-mapper.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
+import type { V1MagnetLink } from '../../metainfo/v1-link.js';
 import type { MagnetEvents } from '../../session/magnet-torrent.js';
 import type { SessionOptions } from '../../session/session-options.js';
-import type { MetadataEvents, V1MagnetLink } from '../../torrent/metadata-torrent.js';
+import type { MetadataEvents } from '../../torrent/metadata-torrent.js';
 import type { TorrentEvents, TorrentStatus } from '../../torrent/status.js';
 import type { TorrentOptions } from '../../torrent/torrent-options.js';
 

@@ -3,10 +3,9 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { BtgetError } from '../../base/failure.js';
 import { MAX_TORRENT_LENGTH } from '../../metainfo/limits.js';
-import { type MagnetLink, parseInfoHash, parseMagnet } from '../../metainfo/magnet.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
+import { parseV1Link, type V1MagnetLink } from '../../metainfo/v1-link.js';
 import type { PeerAddress } from '../../net/raw-server.js';
-import type { V1MagnetLink } from '../../torrent/metadata-torrent.js';
 import { formatSize } from '../output/format.js';
 import { classifySource } from './classify.js';
 
@@ -74,28 +73,8 @@ export async function loadTorrent(
 /** Null when the source is no link. An info-hash is a link that says nothing else; a file of that name wins. */
 async function readLink(input: string): Promise<V1MagnetLink | null> {
   const kind = classifySource(input);
-  if (kind === 'magnet') return knownByV1(parseMagnet(input), input);
-  if (kind !== 'info-hash' || (await exists(input))) return null;
-  const infoHash = parseInfoHash(input) ?? null;
-  return knownByV1(infoHash === null ? NO_V1_LINK : { ...NO_V1_LINK, infoHash }, input);
-}
-
-const NO_V1_LINK: MagnetLink = {
-  infoHash: null,
-  infoHashV2: null,
-  name: null,
-  length: null,
-  trackers: [],
-  webSeeds: [],
-  peers: [],
-  nodes: [],
-  selected: null,
-};
-
-function knownByV1(link: MagnetLink, input: string): V1MagnetLink {
-  const { infoHash } = link;
-  if (infoHash !== null) return { ...link, infoHash };
-  throw new BtgetError('torrent-invalid', `torrents of version 2 alone are not supported yet: ${input}`);
+  const isLink = kind === 'magnet' || (kind === 'info-hash' && !(await exists(input)));
+  return isLink ? parseV1Link(input) : null;
 }
 
 async function readSource(input: string, readers: SourceReaders): Promise<Buffer> {
