@@ -2,18 +2,35 @@ import { BtgetError } from '../base/failure.js';
 import { invalid } from './invalid.js';
 import type { MagnetLink } from './magnet.js';
 import type { Metainfo } from './metainfo.js';
-import { parseMetainfo } from './parse-metainfo.js';
+import { type ParseOutcome, type ParseTorrent, type Parsing, tryTo } from './parsing.js';
 
 const BEFORE_INFO = Buffer.from('d4:info');
 const AFTER_INFO = Buffer.from('e');
 
 /**
  * What `info`, the info dictionary that a magnet link leads to, says together with the link. Each tracker of the link is a
- * tier of its own. Throws 'torrent-invalid' as `parseMetainfo` does, and also where the bytes are not bencoded: their hash
- * is right, so whoever made the torrent made it so.
+ * tier of its own. Fails with 'torrent-invalid' as `parseMetainfo` does, and also where the bytes are not bencoded: their
+ * hash is right, so whoever made the torrent made it so.
  */
-export function parseMetadata(info: Buffer, link: Pick<MagnetLink, 'trackers' | 'webSeeds' | 'nodes'>): Metainfo {
-  const metainfo = parseInfo(info);
+export function parseMetadata(
+  parse: ParseTorrent,
+  info: Buffer,
+  link: Pick<MagnetLink, 'trackers' | 'webSeeds' | 'nodes'>,
+  answered: (outcome: ParseOutcome) => void,
+): Parsing {
+  return parse(Buffer.concat([BEFORE_INFO, info, AFTER_INFO]), (outcome) => {
+    if (outcome.ok) answered(tryTo(() => joinLink(outcome.metainfo, info, link)));
+    else answered({ ok: false, failure: asInvalid(outcome.failure) });
+  });
+}
+
+function joinLink(
+  metainfo: Metainfo,
+  info: Buffer,
+  link: Pick<MagnetLink, 'trackers' | 'webSeeds' | 'nodes'>,
+): Metainfo {
+  // Bytes that go on behind the dictionary would pass for keys of the .torrent.
+  if (metainfo.info.length !== info.length) throw invalid('info', 'ends before its bytes do');
   return {
     ...metainfo,
     trackers: link.trackers.map((url) => [url]),
@@ -22,14 +39,7 @@ export function parseMetadata(info: Buffer, link: Pick<MagnetLink, 'trackers' | 
   };
 }
 
-function parseInfo(info: Buffer): Metainfo {
-  try {
-    const metainfo = parseMetainfo(Buffer.concat([BEFORE_INFO, info, AFTER_INFO]));
-    // Bytes that go on behind the dictionary would pass for keys of the .torrent.
-    if (metainfo.info.length !== info.length) throw invalid('info', 'ends before its bytes do');
-    return metainfo;
-  } catch (error) {
-    if (!(error instanceof BtgetError) || error.code === 'torrent-invalid') throw error;
-    throw new BtgetError('torrent-invalid', `the metadata is not valid: ${error.message}`, { cause: error });
-  }
+function asInvalid(failure: Error): Error {
+  if (!(failure instanceof BtgetError) || failure.code === 'torrent-invalid') return failure;
+  return new BtgetError('torrent-invalid', `the metadata is not valid: ${failure.message}`, { cause: failure });
 }

@@ -2,6 +2,7 @@
 import { BtgetError } from '../base/failure.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { parseMetadata } from '../metainfo/parse-metadata.js';
+import type { Parsing } from '../metainfo/parsing.js';
 import type { V1MagnetLink } from '../metainfo/v1-link.js';
 import type { KeptMetadata } from '../resume/kept-metadata.js';
 import type { Encoder } from '../swarm/encoder.js';
@@ -29,6 +30,7 @@ export class MagnetTorrent {
   readonly #events: MagnetEvents;
   readonly #kept: KeptMetadata;
   #current: TorrentLife;
+  #parsing: Parsing | null = null;
   #stopped = false;
 
   constructor(parts: TorrentParts, link: V1MagnetLink, options: TorrentOptions, events: MagnetEvents) {
@@ -57,10 +59,8 @@ export class MagnetTorrent {
     this.#kept.read((info) => {
       if (this.#stopped || this.#current.life === 'content') return;
       const { torrent } = this.#current;
-      const metainfo = info === null ? undefined : parseKept(info, torrent.link);
-      if (metainfo === undefined) torrent.start();
-      // Nothing of the first life is needed, and what follows is not to run in its context.
-      else torrent.stop(() => this.#parts.rawServer.addTask(() => this.#begin(metainfo, null), 0));
+      if (info === null) torrent.start();
+      else this.#parseKept(info, torrent);
     });
   }
 
@@ -70,7 +70,22 @@ export class MagnetTorrent {
 
   stop(answered: () => void): void {
     this.#stopped = true;
+    this.#parsing?.cancel();
     this.#current.torrent.stop(answered);
+  }
+
+  #parseKept(info: Buffer, torrent: MetadataTorrent): void {
+    const { rawServer, parse } = this.#parts;
+    this.#parsing = parseMetadata(parse, info, torrent.link, (outcome) => {
+      rawServer.addTask(() => {
+        if (this.#stopped) return;
+        // Nothing of the first life is needed, and what follows is not to run in its context.
+        if (outcome.ok) torrent.stop(() => rawServer.addTask(() => this.#begin(outcome.metainfo, null), 0));
+        // Whoever fetches it again will say what is wrong with it.
+        else if (outcome.failure instanceof BtgetError) torrent.start();
+        else throw outcome.failure;
+      }, 0);
+    });
   }
 
   #begin(metainfo: Metainfo, inheritance: Inheritance | null): void {
@@ -109,15 +124,5 @@ export class MagnetTorrent {
       goalReached: () => events.goalReached(),
       failed: (failure) => events.failed(failure),
     };
-  }
-}
-
-/** Undefined when it is not valid; then whoever fetches it again will say so. */
-function parseKept(info: Buffer, link: V1MagnetLink): Metainfo | undefined {
-  try {
-    return parseMetadata(info, link);
-  } catch (error) {
-    if (!(error instanceof BtgetError)) throw error;
-    return undefined;
   }
 }

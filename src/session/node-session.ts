@@ -7,6 +7,7 @@ import { PortMapper } from '../discovery/port-mapping/port-mapper.js';
 import { DEFAULT_PORT_MAPPING_OPTIONS } from '../discovery/port-mapping/port-mapping-options.js';
 import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../disk/file-disk.js';
 import { createSlotPool, DEFAULT_SLOT_POOL_OPTIONS } from '../disk/slot-pool.js';
+import { nodeParseMetainfo } from '../metainfo/node-parse-metainfo.js';
 import { resolveBind } from '../net/node-bind.js';
 import { findGateways } from '../net/node-gateways.js';
 import { multicastPlaces } from '../net/node-multicast.js';
@@ -54,6 +55,7 @@ export function createNodeSession(
       slots: createSlotPool(DEFAULT_SLOT_POOL_OPTIONS),
       openStorage: (storageOptions) => disk.openStorage(storageOptions),
       openTarget: (targetOptions) => disk.openTarget(targetOptions),
+      parse: nodeParseMetainfo,
       trackerClient: trackers.client,
       client: userAgent,
       dht: options.useDht ? nodeDhtMeans({ timers: rawServer, bind, noted }, options) : null,

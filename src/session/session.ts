@@ -14,6 +14,7 @@ import type { TrackerClient } from '../discovery/tracker-client.js';
 import type { OpenStorage, SlotPool } from '../disk/storage.js';
 import type { OpenTarget } from '../disk/target.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
+import type { ParseTorrent } from '../metainfo/parsing.js';
 import type { V1MagnetLink } from '../metainfo/v1-link.js';
 import type { RawServer } from '../net/raw-server.js';
 import { HalfOpen, MAX_HALF_OPEN } from '../swarm/half-open.js';
@@ -51,6 +52,8 @@ export interface SessionParts {
   readonly slots: SlotPool;
   readonly openStorage: OpenStorage;
   readonly openTarget: OpenTarget;
+  /** Parses metadata, however long it is. */
+  readonly parse: ParseTorrent;
   readonly trackerClient: TrackerClient;
   readonly peerSources: readonly CreatePeerSource[];
   /** Null: do without the DHT. */
@@ -193,7 +196,8 @@ export class Session {
     const { infoHash, name, nodes } = subject;
     const key = toHex(infoHash);
     if (this.#torrents.has(key)) throw new BtgetError('target-busy', `${name} is given twice`);
-    const { rawServer, random, slots, openStorage, openTarget, trackerClient, peerSources, client } = this.#parts;
+    const { rawServer, random, slots, openStorage, openTarget, parse, trackerClient, peerSources, client } =
+      this.#parts;
     // BEP 27: a private torrent neither uses the DHT nor is it known there.
     const dht = subject.private ? null : this.#dht;
     const torrent = create({
@@ -202,6 +206,7 @@ export class Session {
       slots,
       openStorage,
       openTarget,
+      parse,
       trackerClient,
       peerSources: dht === null ? peerSources : [...peerSources, dht.createSource(nodes)],
       nodePorts: dht === null ? null : this.#nodePorts,

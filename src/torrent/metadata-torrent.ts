@@ -7,6 +7,7 @@ import { type PeerSource, PeerSources } from '../discovery/peer-source.js';
 import type { TrackerAnswer } from '../discovery/rerequester.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { parseMetadata } from '../metainfo/parse-metadata.js';
+import type { ParseOutcome, Parsing } from '../metainfo/parsing.js';
 import type { V1MagnetLink } from '../metainfo/v1-link.js';
 import { ipOfBytes } from '../net/ip-address.js';
 import type { PeerAddress, RawServerContext } from '../net/raw-server.js';
@@ -55,6 +56,7 @@ export class MetadataTorrent {
   readonly #named = new Map<string, readonly [PeerAddress, Buffer | null]>();
   #stage: 'new' | 'running' | 'inherited' | 'stopping' | 'ended' = 'new';
   #heir: Heir | null = null;
+  #parsing: Parsing | null = null;
   readonly #whenEnded: (() => void)[] = [];
 
   constructor(parts: TorrentParts, link: V1MagnetLink, options: TorrentOptions, events: MetadataEvents) {
@@ -125,6 +127,7 @@ export class MetadataTorrent {
     const begun = this.#stage === 'running';
     this.#stage = 'stopping';
     this.#fetch.stop();
+    this.#parsing?.cancel();
     this.#encoder.close();
     if (begun) new PeerSources([this.#trackers, ...this.#others]).stop(() => this.#end());
     else this.#context.addTask(() => this.#end(), 0);
@@ -201,16 +204,21 @@ export class MetadataTorrent {
 
   #gotInfo(info: Buffer): void {
     if (this.#stage !== 'running') return;
-    let metainfo: Metainfo;
-    try {
-      metainfo = parseMetadata(info, this.link);
-    } catch (failure) {
-      if (!(failure instanceof BtgetError)) throw failure;
-      this.stop(() => undefined);
-      this.#events.failed(failure);
+    this.#parsing = parseMetadata(this.#parts.parse, info, this.link, (outcome) => {
+      this.#context.addTask(() => this.#parsed(outcome), 0);
+    });
+  }
+
+  #parsed(outcome: ParseOutcome): void {
+    if (this.#stage !== 'running') return;
+    if (outcome.ok) {
+      this.#events.gotMetadata(outcome.metainfo);
       return;
     }
-    this.#events.gotMetadata(metainfo);
+    const { failure } = outcome;
+    if (!(failure instanceof BtgetError)) throw failure;
+    this.stop(() => undefined);
+    this.#events.failed(failure);
   }
 
   #trackerNamed(address: PeerAddress, peerId: Buffer | null): void {
@@ -234,6 +242,7 @@ export class MetadataTorrent {
     if (this.#stage === 'ended') return;
     this.#context.end();
     this.#fetch.stop();
+    this.#parsing?.cancel();
     this.#encoder.close();
     this.#end();
     this.#events.failed(error instanceof Error ? error : new Error(String(error)));

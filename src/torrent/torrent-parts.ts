@@ -4,6 +4,7 @@ import type { CreatePeerSource } from '../discovery/peer-source.js';
 import type { TrackerClient } from '../discovery/tracker-client.js';
 import type { OpenStorage, SlotPool } from '../disk/storage.js';
 import type { OpenTarget } from '../disk/target.js';
+import type { ParseTorrent } from '../metainfo/parsing.js';
 import type { RawServer } from '../net/raw-server.js';
 import type { Identity } from '../swarm/connection.js';
 import type { HalfOpen } from '../swarm/half-open.js';
@@ -18,6 +19,8 @@ export interface TorrentParts {
   readonly slots: SlotPool;
   readonly openStorage: OpenStorage;
   readonly openTarget: OpenTarget;
+  /** What peers hand on of a link's torrent may be long. */
+  readonly parse: ParseTorrent;
   readonly trackerClient: TrackerClient;
   /** Sources of peers besides the trackers; a private torrent uses none of them. */
   readonly peerSources: readonly CreatePeerSource[];

@@ -1,4 +1,5 @@
 import type { FileOperations } from '../../src/disk/file-operations.js';
+import { parseAtOnce } from '../../src/metainfo/parsing.js';
 import { Session } from '../../src/session/session.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../src/session/session-options.js';
 import type { TorrentStatus } from '../../src/torrent/status.js';
@@ -40,6 +41,7 @@ export class DiskClient {
         random: seededRandom(2),
         slots: new MemorySlotPool(options.memory, options.memory),
         ...simulatedDisk(rawServer, options.operations),
+        parse: parseAtOnce,
         trackerClient: swarm.tracker.client(HOST),
         peerSources: [],
         dht: null,

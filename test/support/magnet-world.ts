@@ -1,6 +1,8 @@
 import { sha1 } from '../../src/base/digest.js';
 import { encodeBencode } from '../../src/bencode/encode.js';
+import type { Metainfo } from '../../src/metainfo/metainfo.js';
 import { parseMetadata } from '../../src/metainfo/parse-metadata.js';
+import { type ParseOutcome, parseAtOnce } from '../../src/metainfo/parsing.js';
 import type { V1MagnetLink } from '../../src/metainfo/v1-link.js';
 import type { PeerAddress } from '../../src/net/raw-server.js';
 import { decodeExtensionHandshake, encodeExtensionHandshake } from '../../src/wire/extended.js';
@@ -26,8 +28,17 @@ export function magnetSample(more: Fields = {}): SampleTorrent {
   const fields = { length, name: 'sample', 'piece length': pieceLength, pieces, 'x-padding': Buffer.alloc(70_000, 7) };
   return {
     ...PLAIN,
-    metainfo: parseMetadata(encodeBencode(dictionary({ ...fields, ...more })), linkTo(Buffer.alloc(20))),
+    metainfo: parseMetadataNow(encodeBencode(dictionary({ ...fields, ...more })), linkTo(Buffer.alloc(20))),
   };
+}
+
+/** Throws what is wrong with it. */
+export function parseMetadataNow(info: Buffer, link: Parameters<typeof parseMetadata>[2]): Metainfo {
+  const outcomes: ParseOutcome[] = [];
+  parseMetadata(parseAtOnce, info, link, (outcome) => outcomes.push(outcome));
+  const [outcome] = outcomes;
+  if (outcome === undefined || !outcome.ok) throw outcome?.failure ?? new Error('no answer');
+  return outcome.metainfo;
 }
 
 export function linkTo(infoHash: Buffer, more: Partial<V1MagnetLink> = {}): V1MagnetLink {

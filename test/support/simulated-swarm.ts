@@ -4,6 +4,7 @@ import type { CreatePeerSource } from '../../src/discovery/peer-source.js';
 import type { TrackerClient } from '../../src/discovery/tracker-client.js';
 import type { FoundJournal } from '../../src/disk/journal-file.js';
 import type { Metainfo } from '../../src/metainfo/metainfo.js';
+import { parseAtOnce } from '../../src/metainfo/parsing.js';
 import type { V1MagnetLink } from '../../src/metainfo/v1-link.js';
 import type { PeerAddress } from '../../src/net/raw-server.js';
 import { metadataTarget } from '../../src/resume/kept-metadata.js';
@@ -184,6 +185,7 @@ export class SimulatedSwarm {
           journal: target === metadataTarget(metainfo.infoHash) ? metadata : journal,
           lock: new MemoryLock(rawServer, all.target ?? new LockedTarget()),
         }),
+        parse: parseAtOnce,
         trackerClient: all.trackerClient ?? this.tracker.client(address),
         peerSources: all.peerSources,
         dht: all.dht,

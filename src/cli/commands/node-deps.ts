@@ -1,9 +1,9 @@
 /** The real parser, network and session behind the commands. What is slow to load is loaded when it is used. */
 import { BtgetError } from '../../base/failure.js';
 import { beginThread, PIECE_WORKER } from '../../disk/file-worker-thread.js';
+import { nodeParseMetainfo } from '../../metainfo/node-parse-metainfo.js';
 import type { CliIo } from '../io.js';
 import type { SourceReaders } from '../source/load-source.js';
-import { parseSource } from '../source/parse-source.js';
 import { version } from '../version.js';
 import type { RunDeps } from './run-torrents.js';
 
@@ -22,7 +22,10 @@ export async function nodeDeps(io: CliIo, bind: string | null): Promise<RunDeps>
 export function sourceReaders(io: CliIo, bind: string | null): SourceReaders {
   return {
     stdin: lazily(() => io.stdin),
-    parse: parseSource,
+    parse: (bytes) =>
+      new Promise((resolve, reject) => {
+        nodeParseMetainfo(bytes, (outcome) => (outcome.ok ? resolve(outcome.metainfo) : reject(outcome.failure)));
+      }),
     resolve: async (peers) => {
       if (peers.length === 0) return [];
       const { resolveLinkPeers } = await import('../../session/node-link-peers.js');

@@ -3,15 +3,15 @@ import { test } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
 import { encodeTorrent } from '../../../src/metainfo/encode-torrent.js';
 import { formatMagnet, linkOf, parseMagnet } from '../../../src/metainfo/magnet.js';
-import { parseMetadata } from '../../../src/metainfo/parse-metadata.js';
 import { parseMetainfo } from '../../../src/metainfo/parse-metainfo.js';
+import { parseMetadataNow } from '../../support/magnet-world.js';
 import { file, folder, singleFile } from '../../support/torrent-bytes.js';
 
 const LINK = { trackers: ['http://a/', 'udp://b:1/'], webSeeds: ['http://w/seed'], nodes: ['n:1'] };
 
 test('metadata and its link make a metainfo, each tracker a tier of its own', () => {
   const { info, infoHash } = parseMetainfo(singleFile());
-  const metainfo = parseMetadata(info, LINK);
+  const metainfo = parseMetadataNow(info, LINK);
   assert.deepEqual(metainfo.infoHash, infoHash);
   assert.deepEqual(metainfo.trackers, [['http://a/'], ['udp://b:1/']]);
   assert.deepEqual([metainfo.webSeeds, metainfo.nodes], [['http://w/seed'], ['n:1']]);
@@ -19,7 +19,7 @@ test('metadata and its link make a metainfo, each tracker a tier of its own', ()
 
 test('a web seed of a folder ends in a slash', () => {
   const { info } = parseMetainfo(folder([file(['a'], 5)]));
-  assert.deepEqual(parseMetadata(info, LINK).webSeeds, ['http://w/seed/']);
+  assert.deepEqual(parseMetadataNow(info, LINK).webSeeds, ['http://w/seed/']);
 });
 
 test('metadata that is no torrent is not valid, bencoded or not', () => {
@@ -27,7 +27,7 @@ test('metadata that is no torrent is not valid, bencoded or not', () => {
   const more = Buffer.concat([info, Buffer.from('3:zooi1e')]);
   for (const bytes of [Buffer.from('d3:fooi1ee'), Buffer.from('i5e'), info.subarray(0, -1), Buffer.alloc(0), more]) {
     assert.throws(
-      () => parseMetadata(bytes, LINK),
+      () => parseMetadataNow(bytes, LINK),
       (error) => error instanceof BtgetError && error.code === 'torrent-invalid',
       bytes.toString('latin1'),
     );

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AnnounceOutcome } from '../../../src/discovery/tracker-client.js';
+import { parseAtOnce } from '../../../src/metainfo/parsing.js';
 import { Session } from '../../../src/session/session.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../../src/session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS } from '../../../src/torrent/torrent-options.js';
@@ -33,6 +34,7 @@ function begin(outcome: AnnounceOutcome | null, trackerAnswered: () => void = ()
       slots: new MemorySlotPool(8 << 20),
       openStorage: () => new MemoryStorage(metainfo, rawServer, DEFAULT_MEMORY_STORAGE_OPTIONS),
       openTarget: () => memoryTarget(rawServer),
+      parse: parseAtOnce,
       trackerClient: trackers,
       peerSources: [],
       dht: null,

@@ -1,6 +1,6 @@
 /** Where the thread that parses begins. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { serveParsing } from './parse-source.js';
+import { serveParsing } from './node-parse-metainfo.js';
 
 if (parentPort === null) throw new Error('the parse worker runs in a thread only');
 serveParsing(parentPort, workerData);

@@ -1,11 +1,12 @@
 /**
- * The parser as the commands use it. What takes long, the .torrent of very many files, is parsed by a thread of its own
- * and comes over in parts, so that the event loop is never held for long.
+ * The parser as a process uses it that has more to do. What takes long, a torrent of very many files, is parsed by a thread of
+ * its own and comes over in parts, so that the event loop is never held for long.
  */
 import { type MessagePort, Worker } from 'node:worker_threads';
-import { BtgetError, type FailureCode } from '../../base/failure.js';
-import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
-import { parseMetainfo } from '../../metainfo/parse-metainfo.js';
+import { BtgetError, type FailureCode } from '../base/failure.js';
+import type { Metainfo, TorrentFile } from './metainfo.js';
+import { parseMetainfo } from './parse-metainfo.js';
+import { type ParseOutcome, type ParseTorrent, type Parsing, parseAtOnce } from './parsing.js';
 
 /** With more files than this a thread is worth its start. */
 const MANY_FILES = 2000;
@@ -20,10 +21,9 @@ type Answer =
   | { readonly kind: 'parsed'; readonly rest: Metainfo }
   | { readonly kind: 'refused'; readonly code: FailureCode; readonly message: string };
 
-/** What the .torrent says. Fails as `parseMetainfo` does, whether it throws or rejects. */
-export function parseSource(bytes: Buffer): Metainfo | Promise<Metainfo> {
-  return hasManyFiles(bytes) ? parseInThread(bytes) : parseMetainfo(bytes);
-}
+/** What the .torrent says. */
+export const nodeParseMetainfo: ParseTorrent = (bytes, answered) =>
+  hasManyFiles(bytes) ? parseInThread(bytes, answered) : parseAtOnce(bytes, answered);
 
 /** The thread's part: `bytes` is the .torrent. Each message that comes asks for the next answer. */
 export function serveParsing(port: MessagePort, bytes: Uint8Array): void {
@@ -58,25 +58,36 @@ function hasManyFiles(bytes: Buffer): boolean {
   return true;
 }
 
-function parseInThread(bytes: Buffer): Promise<Metainfo> {
+function parseInThread(bytes: Buffer, answered: (outcome: ParseOutcome) => void): Parsing {
   const copy = new Uint8Array(bytes);
   const thread = new Worker(new URL('./parse-worker.js', import.meta.url), {
     workerData: copy,
     transferList: [copy.buffer],
   });
   const files: TorrentFile[] = [];
-  return new Promise<Metainfo>((resolve, reject) => {
-    const next = (): void => thread.postMessage(null);
-    thread.on('message', (answer: Answer) => {
-      if (answer.kind === 'files') for (const file of answer.files) files.push(file);
-      else if (answer.kind === 'parsed') resolve(received(answer.rest, files));
-      else reject(new BtgetError(answer.code, answer.message));
-      next();
-    });
-    thread.on('error', reject);
-    thread.on('exit', (code) => reject(new Error(`the thread that parses ended with code ${code}`)));
+  let isOver = false;
+  const answer = (outcome: ParseOutcome): void => {
+    if (isOver) return;
+    isOver = true;
+    answered(outcome);
+  };
+  const next = (): void => thread.postMessage(null);
+  thread.on('message', (part: Answer) => {
+    if (part.kind === 'files') for (const file of part.files) files.push(file);
+    else if (part.kind === 'parsed') answer({ ok: true, metainfo: received(part.rest, files) });
+    else answer({ ok: false, failure: new BtgetError(part.code, part.message) });
     next();
   });
+  const failed = (failure: Error): void => answer({ ok: false, failure });
+  thread.on('error', failed);
+  thread.on('exit', (code) => failed(new Error(`the thread that parses ended with code ${code}`)));
+  next();
+  return {
+    cancel: () => {
+      isOver = true;
+      void thread.terminate();
+    },
+  };
 }
 
 /** What was a Buffer comes over as plain bytes. */

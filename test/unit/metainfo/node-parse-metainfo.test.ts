@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { nodeParseMetainfo } from '../../../src/metainfo/node-parse-metainfo.js';
+import { parseMetainfo } from '../../../src/metainfo/parse-metainfo.js';
+import { type ParseOutcome, parseAtOnce } from '../../../src/metainfo/parsing.js';
+import { file, folder } from '../../support/torrent-bytes.js';
+
+const few = [file(['a'], 1), file(['b'], 1)];
+const many = Array.from({ length: 4500 }, (_, index) => file([`folder ${index % 7}`, `file ${index}`], 3));
+
+test('a torrent of few files is parsed at once', () => {
+  const bytes = folder(few);
+  const outcomes: ParseOutcome[] = [];
+  nodeParseMetainfo(bytes, (outcome) => outcomes.push(outcome));
+  assert.deepEqual(outcomes, [{ ok: true, metainfo: parseMetainfo(bytes) }]);
+});
+
+test('a torrent of many files is parsed by a thread, and nothing of it is lost on the way', async () => {
+  const bytes = folder(many, { private: 1 }, { comment: 'of many files' });
+  let isLater = false;
+  const outcome = await new Promise<ParseOutcome>((resolve) => {
+    nodeParseMetainfo(bytes, (parsed) => {
+      assert.ok(isLater);
+      resolve(parsed);
+    });
+    isLater = true;
+  });
+  assert.deepEqual(outcome, { ok: true, metainfo: parseMetainfo(bytes) });
+});
+
+test('what the thread refuses is refused with the same code and sentence', async () => {
+  const bytes = folder([...many, file(['odd'], -1)]);
+  const refusals: ParseOutcome[] = [];
+  parseAtOnce(bytes, (outcome) => refusals.push(outcome));
+  const outcome = await new Promise<ParseOutcome>((resolve) => nodeParseMetainfo(bytes, resolve));
+  assert.equal(outcome.ok, false);
+  assert.deepEqual([outcome], refusals);
+});
+
+test('who is not interested any more is not answered', async () => {
+  const parsing = nodeParseMetainfo(folder(many), () => assert.fail('answered'));
+  parsing.cancel();
+  // Another thread that begins later and answers: the first one has had its time.
+  await new Promise<ParseOutcome>((resolve) => nodeParseMetainfo(folder(many), resolve));
+});
