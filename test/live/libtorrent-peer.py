@@ -1,8 +1,9 @@
-"""One libtorrent client for the live tests: libtorrent-peer.py TORRENT DIR HOST PORT [--dht] [--max-upload=BYTES] [HOST:PORT ...]
+"""One libtorrent client for the live tests: libtorrent-peer.py TORRENT|MAGNET DIR HOST PORT [OPTION ...] [HOST:PORT ...]
 
 Prints a JSON line when it listens, then one a second with its progress; ends when its standard input ends.
 Discovery is off: it knows the torrent's trackers and the peers on its command line, nothing else. With --dht it takes
-part in the DHT, and what is on its command line are nodes to enter it.
+part in the DHT, and what is on its command line are nodes to enter it. With --lsd it finds peers in its own network.
+--max-upload=BYTES is what it gives in a second.
 """
 import json
 import select
@@ -20,14 +21,18 @@ session = lt.session({
     # All nodes of the test are in one network, which is none of the world's, and many of them at one address.
     'dht_restrict_routing_ips': False, 'dht_restrict_search_ips': False, 'dht_ignore_dark_internet': False,
     'dht_prefer_verified_node_ids': False, 'dht_announce_interval': 1, 'dht_block_ratelimit': 1000,
-    'enable_lsd': False, 'enable_upnp': False, 'enable_natpmp': False,
+    'enable_lsd': '--lsd' in rest, 'enable_upnp': False, 'enable_natpmp': False,
     'enable_incoming_utp': False, 'enable_outgoing_utp': False,
     'allow_multiple_connections_per_ip': True,
     'upload_rate_limit': max_upload[0] if max_upload else 0,
     'alert_mask': 0,
 })
-info = lt.torrent_info(torrent)
-handle = session.add_torrent({'ti': info, 'save_path': save_path})
+if torrent.startswith('magnet:'):
+    params = lt.parse_magnet_uri(torrent)
+    params.save_path = save_path
+    handle = session.add_torrent(params)
+else:
+    handle = session.add_torrent({'ti': lt.torrent_info(torrent), 'save_path': save_path})
 for peer in [] if dht else addresses:
     peer_host, peer_port = peer.rsplit(':', 1)
     handle.connect_peer((peer_host, int(peer_port)))

@@ -1,9 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { isInstalled, LIBTORRENT_PEER, Program } from './support.js';
+import { isInstalled, LIBTORRENT_PEER, Program, PYTHON } from './support.js';
 
 export interface RivalTask {
+  /** The path of a .torrent, or a magnet link. */
   readonly torrent: string;
   /** Where the content lies, or shall lie. */
   readonly dir: string;
@@ -14,6 +15,8 @@ export interface RivalTask {
   readonly maxUpload?: number;
   /** The torrent's tracker is one of UDP. */
   readonly overUdp?: boolean;
+  /** It finds its peers in its own network. */
+  readonly overLsd?: boolean;
   /** Nodes, `HOST:PORT`, at which the DHT is entered; absent: without the DHT. */
   readonly dhtNodes?: readonly string[];
 }
@@ -38,7 +41,7 @@ const aria2: Rival = {
   package: 'aria2',
   dials: false,
   knowsDht: false,
-  async start(test, { torrent, dir, host, overUdp = false }) {
+  async start(test, { torrent, dir, host, overUdp = false, overLsd = false }) {
     const program = new Program(test, 'aria2c', [
       `--dir=${dir}`,
       `--interface=${host}`,
@@ -50,7 +53,8 @@ const aria2: Rival = {
       '--dht-listen-port=25000-25999',
       `--dht-file-path=${join(dir, '..', 'dht.dat')}`,
       '--enable-dht6=false',
-      '--bt-enable-lpd=false',
+      `--bt-enable-lpd=${overLsd}`,
+      `--bt-lpd-interface=${host}`,
       '--enable-peer-exchange=false',
       '--disable-ipv6=true',
       '--console-log-level=info',
@@ -63,22 +67,24 @@ const aria2: Rival = {
     const port = await program.until((output) => /[Ll]istening on TCP port (\d+)/.exec(output)?.[1]);
     return {
       address: `${host}:${port}`,
-      complete: program.until((output) => /Download complete|seeding begins|SEED\(/i.exec(output)),
+      // The metadata of a magnet link is a download of its own to it.
+      complete: program.until((output) => /Download complete: (?!\[)|seeding begins|SEED\(/i.exec(output)),
     };
   },
 };
 
 const libtorrent: Rival = {
   name: 'libtorrent',
-  installed: isInstalled('/usr/bin/python3', '-c', 'import libtorrent'),
+  installed: isInstalled(PYTHON, '-c', 'import libtorrent'),
   package: 'python3-libtorrent',
   dials: true,
   knowsDht: true,
-  async start(test, { torrent, dir, host, peers, dhtNodes, maxUpload }) {
+  async start(test, { torrent, dir, host, peers, dhtNodes, maxUpload, overLsd = false }) {
     const known = dhtNodes === undefined ? peers : ['--dht', ...dhtNodes];
     const limit = maxUpload === undefined ? [] : [`--max-upload=${maxUpload}`];
-    const args = [LIBTORRENT_PEER, torrent, dir, host, '22000', ...limit, ...known];
-    const program = new Program(test, '/usr/bin/python3', args);
+    const lsd = overLsd ? ['--lsd'] : [];
+    const args = [LIBTORRENT_PEER, torrent, dir, host, '22000', ...lsd, ...limit, ...known];
+    const program = new Program(test, PYTHON, args);
     const port = await program.until((output) => /"port": (\d+)/.exec(output)?.[1]);
     return { address: `${host}:${port}`, complete: program.until((output) => /"state": "seeding"/.exec(output)) };
   },
