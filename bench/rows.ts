@@ -6,6 +6,7 @@ import { eightLeeches } from './rows/eight-leeches.js';
 import { idleConnections } from './rows/idle-connections.js';
 import { fiftyThousandFiles, hundredThousandPieces } from './rows/large-torrents.js';
 import { loopDelay } from './rows/loop-delay.js';
+import { magnet } from './rows/magnet.js';
 import { thousandTorrents } from './rows/many-torrents.js';
 import { pickCost } from './rows/pick-cost.js';
 import { journal, restart } from './rows/resume.js';
@@ -35,6 +36,7 @@ export const ROWS: Readonly<Record<string, MakeRow>> = {
   'round-trip': roundTrip,
   'eight-leeches': eightLeeches,
   startup,
+  magnet,
   'thousand-torrents': thousandTorrents,
   'idle-connections': idleConnections,
   'hundred-thousand-pieces': hundredThousandPieces,

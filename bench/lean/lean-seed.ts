@@ -1,12 +1,15 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import {
+  answerMetadata,
   decodeHandshake,
+  EXTENDED,
   encodeGreeting,
   encodeHandshake,
   HANDSHAKE_LENGTH,
   INTERESTED,
   type LeanTorrent,
+  metadataIdOf,
   plainMessage,
   REQUEST,
   UNCHOKE,
@@ -21,15 +24,37 @@ export interface LeanSeed {
   readonly server: Server;
 }
 
+export interface LeanSeedOptions {
+  /** The info dictionary, for who has only a link; empty: it is not offered. */
+  readonly info: Buffer;
+  /** A leech has asked for content, for the first time on its connection. */
+  readonly asked: () => void;
+}
+
+const DEFAULT_LEAN_SEED_OPTIONS: LeanSeedOptions = { info: Buffer.alloc(0), asked: () => undefined };
+
 /** A seed that is never the bottleneck: it has everything, unchokes everybody, and answers all requests of a chunk at once. */
-export async function startLeanSeed(torrent: LeanTorrent, image: WireImage, name: string): Promise<LeanSeed> {
-  const server = createServer({ noDelay: true }, (socket) => serve(socket, torrent, image, name));
+export async function startLeanSeed(
+  torrent: LeanTorrent,
+  image: WireImage,
+  name: string,
+  options: LeanSeedOptions = DEFAULT_LEAN_SEED_OPTIONS,
+): Promise<LeanSeed> {
+  const server = createServer({ noDelay: true }, (socket) => serve(socket, torrent, image, name, options));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return { port: (server.address() as AddressInfo).port, server };
 }
 
-function serve(socket: Socket, torrent: LeanTorrent, image: WireImage, name: string): void {
+/** What has been said over one connection. */
+interface Talk {
+  /** The leech's id of ut_metadata. */
+  metadataId: number;
+  asked: boolean;
+}
+
+function serve(socket: Socket, torrent: LeanTorrent, image: WireImage, name: string, options: LeanSeedOptions): void {
+  const talk: Talk = { metadataId: 0, asked: false };
   let waiting: Buffer = Buffer.alloc(0);
   let shaken = false;
   // The leech is done, or was ended: nothing more can be done for it.
@@ -41,16 +66,16 @@ function serve(socket: Socket, torrent: LeanTorrent, image: WireImage, name: str
       const peer = decodeHandshake(waiting);
       if (!peer.infoHash.equals(torrent.infoHash)) return void socket.destroy();
       socket.write(encodeHandshake(torrent.infoHash, name, true));
-      socket.write(encodeGreeting(peer, image.pieceCount, QUEUED));
+      socket.write(encodeGreeting(peer, image.pieceCount, options.info.length, QUEUED));
       waiting = waiting.subarray(HANDSHAKE_LENGTH);
       shaken = true;
     }
-    waiting = answer(socket, waiting, image);
+    waiting = answer(socket, waiting, image, talk, options);
   });
 }
 
 /** Answers the whole messages, runs of consecutive blocks in one write; returns the bytes of the unfinished one. */
-function answer(socket: Socket, bytes: Buffer, image: WireImage): Buffer {
+function answer(socket: Socket, bytes: Buffer, image: WireImage, talk: Talk, options: LeanSeedOptions): Buffer {
   let at = 0;
   let first = -1;
   let last = -1;
@@ -63,7 +88,14 @@ function answer(socket: Socket, bytes: Buffer, image: WireImage): Buffer {
     if (bytes.length - at - 4 < length) break;
     const id = length === 0 ? undefined : bytes[at + 4];
     if (id === INTERESTED) socket.write(plainMessage(UNCHOKE));
-    else if (id === REQUEST) {
+    else if (id === EXTENDED) {
+      const message = bytes.subarray(at + 5, at + 4 + length);
+      talk.metadataId = metadataIdOf(message) ?? talk.metadataId;
+      const metadata = answerMetadata(message, talk.metadataId, options.info);
+      if (metadata !== undefined) socket.write(metadata);
+    } else if (id === REQUEST) {
+      if (!talk.asked) options.asked();
+      talk.asked = true;
       const block = image.blockOf(bytes.readUInt32BE(at + 5), bytes.readUInt32BE(at + 9), bytes.readUInt32BE(at + 13));
       // A leech that waits in vain would look slow; one whose connection breaks is seen to fail.
       if (block === undefined) {

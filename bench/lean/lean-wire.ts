@@ -11,7 +11,10 @@ export const PIECE = 7;
 
 const BITFIELD = 5;
 const HAVE_ALL = 14;
-const EXTENDED = 20;
+export const EXTENDED = 20;
+
+/** Under which id we want to be asked for metadata. */
+const METADATA = 1;
 
 const RESERVED = 20;
 const INFO_HASH = 28;
@@ -56,16 +59,35 @@ export function plainMessage(id: number): Buffer {
   return Buffer.from([0, 0, 0, 1, id]);
 }
 
-/** What a seed says after the handshake: that it has everything, and how many requests it queues. */
-export function encodeGreeting(peer: LeanHandshake, pieceCount: number, queued: number): Buffer {
+/** What a seed says after the handshake: that it has everything, `metadataSize` bytes of metadata or 0 for none, and how many requests it queues. */
+export function encodeGreeting(peer: LeanHandshake, pieceCount: number, metadataSize: number, queued: number): Buffer {
   const greeting = peer.fast ? [plainMessage(HAVE_ALL)] : [fullBitfield(pieceCount)];
   if (peer.extended) {
-    const body = Buffer.from(`d1:mde4:reqqi${queued}ee`);
-    const head = Buffer.from([0, 0, 0, 0, EXTENDED, 0]);
-    head.writeUInt32BE(2 + body.length);
-    greeting.unshift(head, body);
+    const offer = metadataSize === 0 ? 'd1:mde' : `d1:md11:ut_metadatai${METADATA}ee13:metadata_sizei${metadataSize}e`;
+    greeting.unshift(extendedMessage(0, Buffer.from(`${offer}4:reqqi${queued}ee`)));
   }
   return Buffer.concat(greeting);
+}
+
+/** The answer (BEP 9) to an extended message, its id and payload, that asks for metadata; undefined when it does not. */
+export function answerMetadata(message: Buffer, theirId: number, info: Buffer): Buffer | undefined {
+  const piece = /^d8:msg_typei0e5:piecei(\d+)ee$/.exec(message.toString('latin1', 1))?.[1];
+  if (message[0] !== METADATA || piece === undefined) return undefined;
+  const begin = Number(piece) * BLOCK;
+  const head = Buffer.from(`d8:msg_typei1e5:piecei${piece}e10:total_sizei${info.length}ee`);
+  return extendedMessage(theirId, Buffer.concat([head, info.subarray(begin, begin + BLOCK)]));
+}
+
+/** Under which id the sender of an extension handshake, its id and payload, wants metadata; undefined when it is none. */
+export function metadataIdOf(message: Buffer): number | undefined {
+  const id = /11:ut_metadatai(\d+)e/.exec(message.toString('latin1', 1))?.[1];
+  return message[0] === 0 && id !== undefined ? Number(id) : undefined;
+}
+
+function extendedMessage(id: number, payload: Buffer): Buffer {
+  const head = Buffer.from([0, 0, 0, 0, EXTENDED, id]);
+  head.writeUInt32BE(2 + payload.length);
+  return Buffer.concat([head, payload]);
 }
 
 function fullBitfield(pieceCount: number): Buffer {

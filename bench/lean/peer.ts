@@ -1,5 +1,6 @@
 /**
- * A lean peer as a process of its own: `peer.js seed TORRENT FILE COUNT` is COUNT seeds and prints their ports,
+ * A lean peer as a process of its own: `peer.js seed TORRENT FILE COUNT` is COUNT seeds, prints their ports and, for
+ * each connection, when content is asked for first,
  * `peer.js leech TORRENT PORT` downloads once, throws it away, and prints what it took as JSON.
  */
 import { readFileSync } from 'node:fs';
@@ -13,9 +14,10 @@ const torrent = parseMetainfo(readFileSync(torrentPath));
 if (role === 'seed') {
   const [path = '', count = '1'] = rest;
   const image = new WireImage(torrent, path);
+  const options = { info: torrent.info, asked: () => console.log('asked for content') };
   const ports: number[] = [];
   for (let seed = 0; seed < Number(count); seed += 1)
-    ports.push((await startLeanSeed(torrent, image, `-LEAN01-${seed}`)).port);
+    ports.push((await startLeanSeed(torrent, image, `-LEAN01-${seed}`, options)).port);
   console.log(`ports ${ports.join(',')}.`);
 } else if (role === 'leech') {
   console.log(JSON.stringify(await leech(torrent, { ...DEFAULT_LEAN_LEECH_OPTIONS, port: Number(rest[0]) })));

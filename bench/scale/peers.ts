@@ -44,7 +44,7 @@ export async function startAskedOnce(torrent: LeanTorrent): Promise<AskedOnce> {
         shaken = true;
         const peer = decodeHandshake(waiting);
         socket.write(encodeHandshake(torrent.infoHash, '-ONCE01-', true));
-        socket.write(encodeGreeting(peer, pieceCount, 1));
+        socket.write(encodeGreeting(peer, pieceCount, 0, 1));
         waiting = waiting.subarray(HANDSHAKE_LENGTH);
       }
       while (shaken && waiting.length >= 4 && waiting.length - 4 >= waiting.readUInt32BE(0)) {

@@ -220,6 +220,25 @@ export const CREATE_OPTIONS = {
   quiet: OPTIONS.quiet,
 } as const;
 
+/** What only `show` has; the rest it borrows. */
+export const SHOW_OPTIONS = {
+  output: value<string | null>('Files', '-o, --output <file>', 'write the .torrent there', nothing, values.readText),
+  force: CREATE_OPTIONS.force,
+  inputFile: OPTIONS.inputFile,
+  timeout: OPTIONS.timeout,
+  port: OPTIONS.port,
+  bind: OPTIONS.bind,
+  peers: OPTIONS.peers,
+  trackers: OPTIONS.trackers,
+  noTrackers: OPTIONS.noTrackers,
+  noDht: OPTIONS.noDht,
+  dhtNodes: OPTIONS.dhtNodes,
+  noPex: OPTIONS.noPex,
+  noLsd: OPTIONS.noLsd,
+  json: OPTIONS.json,
+  quiet: OPTIONS.quiet,
+} as const;
+
 export const TRACKER_OPTIONS = {
   port: value<number>(
     'Network',

@@ -87,6 +87,8 @@ export interface Work {
     answer: boolean;
   };
   write: { request: { place: StoragePlace; writes: readonly FileWrite[]; data: Uint8Array }; answer: null };
+  /** Makes the files that are not there, and says what each is like, by its index. */
+  make: { request: { place: StoragePlace; files: readonly NamedFile[] }; answer: ReadonlyMap<number, FileIdentity> };
   /** Fails when one of the files is no longer what it was when it was written to. */
   inspect: { request: { place: StoragePlace; names: readonly FileNames[] }; answer: null };
   /** Forgets what was known of the file. */

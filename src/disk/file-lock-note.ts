@@ -28,6 +28,17 @@ export function decodeNote(bytes: Buffer): LockNote | null {
   return { pid, host, space, start, since, token };
 }
 
+// A sector of a note is there or is not, and what is not there is zeros or beyond the end of the file.
+const BLANK = /^\0*$/;
+const HEAD_ALONE = /^\{"pid":\d+,"host":"[\x21-\x7e]*\0*$/;
+const TAIL_ALONE = /^\0+[\x21-\x7e]*"token":"[0-9a-f]{8}"\}\n$/;
+
+/** Whether this may be what a power cut left of a note, or a note that is just being written. */
+export function isTornNote(bytes: Buffer): boolean {
+  const text = bytes.toString('latin1');
+  return [BLANK, HEAD_ALONE, TAIL_ALONE].some((form) => form.test(text));
+}
+
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -13,7 +13,7 @@ import type { TargetPlace } from './file-disk-protocol.js';
 import { about, isSystemError, NO_LINKS } from './file-failure.js';
 import { below } from './file-guard.js';
 import { readUpTo, removeIfThere } from './file-journal.js';
-import { decodeNote, encodeNote, type LockNote } from './file-lock-note.js';
+import { decodeNote, encodeNote, isTornNote, type LockNote } from './file-lock-note.js';
 import type { FileOperations } from './file-operations.js';
 import type { ProcessFacts } from './file-process.js';
 
@@ -24,8 +24,11 @@ const MAX_NOTE_LENGTH = 4096;
 // Successions to successions come from processes that were killed within microseconds of one another.
 const MAX_SUCCESSIONS = 8;
 
+/** After the lock's own name and a dot: of notes that are not the lock yet, and of successions. */
+const REST_OF_NAME = /^[-0-9a-f]+(\.new)?$/;
+
 interface FoundNote {
-  /** Null when it is blank: it is being written, on a file system without links, or a power cut kept its name alone. */
+  /** Null when it is torn: it is being written, on a file system without links, or a power cut kept its name alone. */
   readonly note: LockNote | null;
   /** Tells this note from any other that has lain there. */
   readonly token: string;
@@ -37,6 +40,7 @@ export class FileLock {
   readonly #operations: FileOperations;
   readonly #processes: ProcessFacts;
   readonly #root: string;
+  readonly #name: string;
   readonly #path: string;
   /** For people: what is locked. */
   readonly #target: string;
@@ -46,7 +50,8 @@ export class FileLock {
     this.#operations = operations;
     this.#processes = processes;
     this.#root = place.root;
-    this.#path = below(place.root, `${place.name}.lock`);
+    this.#name = `${place.name}.lock`;
+    this.#path = below(place.root, this.#name);
     this.#target = below(place.root, place.target);
     this.#note = {
       pid: processes.pid,
@@ -68,6 +73,7 @@ export class FileLock {
       const now = about(own, () => operations.identify(own))?.changedAt ?? 0n;
       const holder = this.#claim(this.#path, own, now);
       if (holder !== null) throw this.#busy(holder);
+      this.#sweep(now);
     } finally {
       removeIfThere(operations, own);
     }
@@ -158,7 +164,7 @@ export class FileLock {
     if (bytes === null || identity === undefined) return null;
     const note = decodeNote(bytes);
     // What is no note is somebody's file, and is not to be replaced.
-    if (note === null && bytes.some((byte) => byte !== 0)) throw this.#cannotLock(path, 'it is no lock of btget');
+    if (note === null && !isTornNote(bytes)) throw this.#cannotLock(path, 'it is no lock of btget');
     const token = note?.token ?? `${identity.inode}-${identity.bornAt}`;
     return { note, token, changedAt: identity.changedAt };
   }
@@ -184,15 +190,51 @@ export class FileLock {
     return this.#find(this.#path)?.token === this.#note.token;
   }
 
+  /** Removes what processes left that were killed while they took the lock, which is ours: nobody succeeds to another. */
+  #sweep(now: bigint): void {
+    const begin = `${this.#name}.`;
+    const isNote = (name: string): boolean => name.startsWith(begin) && REST_OF_NAME.test(name.slice(begin.length));
+    orNothing(() => {
+      for (const name of this.#operations.list(this.#root).filter(isNote)) {
+        orNothing(() => {
+          const path = below(this.#root, name);
+          const found = this.#find(path);
+          if (found !== null && !this.#lives(found, now)) removeIfThere(this.#operations, path);
+        });
+      }
+    });
+  }
+
   #lives({ note, changedAt }: FoundNote, now: bigint): boolean {
     const { host, space } = this.#processes;
-    if (note === null || note.host !== host || note.space !== space) return now - changedAt < STALE_AFTER;
+    if (note === null || note.host !== host || note.space !== space)
+      return now - changedAt < STALE_AFTER && !this.#isOfEarlierBoot(note, changedAt);
     const start = this.#processes.startOf(note.pid);
     return start !== undefined && (start === null || note.start === null || start === note.start);
+  }
+
+  /**
+   * Whether this machine wrote it, before it came up the last time. Writing a note takes microseconds, so a torn one of
+   * that age is nobody's; a whole one of that age was not refreshed since, and its process was of a boot that is over.
+   */
+  #isOfEarlierBoot(note: LockNote | null, changedAt: bigint): boolean {
+    const boot = this.#processes.boot();
+    if (boot === null || changedAt >= boot.at) return false;
+    if (note === null) return true;
+    return note.host === this.#processes.host && note.start !== null && !note.start.startsWith(`${boot.id}/`);
   }
 
   #busy({ note }: FoundNote): BtgetError {
     const who = note === null ? 'one that has just begun' : `process ${note.pid} on ${note.host}, since ${note.since}`;
     return new BtgetError('target-busy', `another btget is working on ${this.#target}: ${who} (${this.#path})`);
+  }
+}
+
+/** What cannot be tidied up stays: nobody is kept out by it. */
+function orNothing(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (!(error instanceof BtgetError) && !isSystemError(error)) throw error;
   }
 }

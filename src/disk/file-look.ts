@@ -28,7 +28,9 @@ export function surveyFiles(parts: FileLookParts, answered: (outcome: SurveyOutc
   const { files, place, places, ask } = parts;
   const found: FileSurvey[] = files.map(() => ABSENT);
   const end = (hasBorderFile: boolean): void => {
-    places.map.surveyed(found, hasBorderFile);
+    // Without part names a final name says nothing: what lies aside of the file may not have come home.
+    const known = place.partNames ? found : found.map((file) => (file.found === 'final' ? growing(file) : file));
+    places.map.surveyed(known, hasBorderFile);
     answered({ ok: true, files: found, hasBorderFile });
   };
   const see = (file: number, survey: FileSurvey): void => {
@@ -84,4 +86,9 @@ function lookAtFiles<K extends 'survey' | 'measureFiles'>(
     });
   };
   next(0);
+}
+
+/** An empty file was made and has got nothing yet. */
+function growing({ length }: FileSurvey): Pick<FileSurvey, 'found'> {
+  return { found: length === 0 ? 'absent' : 'part' };
 }

@@ -44,11 +44,14 @@ export interface FileOperations {
   realPath(path: string): string;
   /** As in file-anchor.ts. Code that makes, names or removes something calls it through `inFolderOf`. */
   readonly inFolder: typeof inFolder;
+  /** What is in a folder, in no order. */
+  list(path: string): readonly string[];
   setLength(descriptor: number, length: number): void;
   setMode(descriptor: number, mode: number): void;
   /** Flushes bytes and length; of a folder, its names. Does not block: syncing takes as long as the disk likes. */
   flush(descriptor: number, answered: (error: Error | null) => void): void;
-  makeFolder(path: string, parents: boolean): void;
+  /** With `parents`, those above it as well; the first of them that was made is returned, undefined when all were there. */
+  makeFolder(path: string, parents: boolean): string | undefined;
   rename(from: string, to: string): void;
   /** A second name for a file; fails with EEXIST when the name is taken. */
   link(from: string, to: string): void;
@@ -108,12 +111,11 @@ export const systemFileOperations: FileOperations = {
   },
   realPath: (path) => fs.realpathSync.native(path),
   inFolder,
+  list: (path) => fs.readdirSync(path),
   setLength: (descriptor, length) => fs.ftruncateSync(descriptor, length),
   setMode: (descriptor, mode) => fs.fchmodSync(descriptor, mode),
   flush: (descriptor, answered) => fs.fdatasync(descriptor, answered),
-  makeFolder: (path, parents) => {
-    fs.mkdirSync(path, { recursive: parents });
-  },
+  makeFolder: (path, parents) => fs.mkdirSync(path, { recursive: parents }),
   rename: (from, to) => fs.renameSync(from, to),
   link: (from, to) => fs.linkSync(from, to),
   unlink: (path) => fs.unlinkSync(path),

@@ -12,6 +12,15 @@ export interface ProcessFacts {
    * system does not tell. Undefined when there is no such process.
    */
   startOf(pid: number): string | null | undefined;
+  /** How the machine came up, or null where the system does not tell. By the clock as it is now: that may be set. */
+  boot(): Boot | null;
+}
+
+export interface Boot {
+  /** What `startOf` of every process since then begins with, before a `/`. */
+  readonly id: string;
+  /** Nanoseconds since 1970, not later than it was. */
+  readonly at: bigint;
 }
 
 export const systemProcesses: ProcessFacts = {
@@ -19,6 +28,7 @@ export const systemProcesses: ProcessFacts = {
   host: hostname(),
   space: processSpace(),
   startOf,
+  boot,
 };
 
 function processSpace(): string {
@@ -43,10 +53,23 @@ function startOf(pid: number): string | null | undefined {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    return `${boot}/${fields[19]}`;
+    return `${bootId()}/${fields[19]}`;
   } catch {
     // No /proc here, or it has ended between the two questions; then the next one finds that out.
     return null;
   }
+}
+
+function boot(): Boot | null {
+  try {
+    // proc(5): "btime: boot time, in seconds since the Epoch".
+    const seconds = /^btime (\d+)$/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1];
+    return seconds === undefined ? null : { id: bootId(), at: BigInt(seconds) * 1_000_000_000n };
+  } catch {
+    return null;
+  }
+}
+
+function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }

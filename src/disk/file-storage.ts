@@ -19,6 +19,7 @@ import {
   type DiskRoom,
   type DoneOutcome,
   FileLost,
+  type MakeOutcome,
   type PieceSlot,
   type Storage,
   type SurveyOutcome,
@@ -112,6 +113,13 @@ export class FileStorage implements Storage {
       if (told.ok && told.value) this.#places.map.settle(piece, 'kept');
       this.#later(() => answered(told.ok ? { ok: true, matches: told.value } : this.#failed(told)));
     });
+  }
+
+  makeFiles(files: readonly number[], answered: (outcome: MakeOutcome) => void): void {
+    const named = files.map((file) => ({ file, names: this.#places.names.of(file) }));
+    this.#ask('make', { place: this.#place, files: named }, [], (told) =>
+      this.#later(() => answered(told.ok ? { ok: true, made: told.value } : this.#failed(told))),
+    );
   }
 
   writeBlock(piece: PieceIndex, begin: number, data: Buffer, answered: (outcome: DoneOutcome) => void): void {

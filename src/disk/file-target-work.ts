@@ -1,6 +1,7 @@
 /** What a worker does about journals and locks. */
 import { FileJournal } from './file-journal.js';
 import { FileLock } from './file-lock.js';
+import type { MadeFolders } from './file-made-folders.js';
 import type { FileOperations } from './file-operations.js';
 import type { ProcessFacts } from './file-process.js';
 import { DONE, flushed, type Handlers } from './file-told.js';
@@ -15,7 +16,11 @@ type TargetWork =
   | 'refreshLock'
   | 'releaseLock';
 
-export function createTargetHandlers(operations: FileOperations, processes: ProcessFacts): Handlers<TargetWork> {
+export function createTargetHandlers(
+  operations: FileOperations,
+  processes: ProcessFacts,
+  made: MadeFolders,
+): Handlers<TargetWork> {
   /** By the place's id: those that were taken, and not released. */
   const locks = new Map<number, FileLock>();
   return {
@@ -23,7 +28,10 @@ export function createTargetHandlers(operations: FileOperations, processes: Proc
     appendJournal: ({ place, bytes, flushes }, answered) =>
       new FileJournal(operations, place).append(bytes, flushes, flushed(answered)),
     replaceJournal: ({ place, bytes }, answered) =>
-      new FileJournal(operations, place).replace(bytes, flushed(answered)),
+      new FileJournal(operations, place).replace(bytes, (failure) => {
+        if (failure === null) made.flush(flushed(answered));
+        else flushed(answered)(failure);
+      }),
     removeJournal: ({ place }, answered) => {
       new FileJournal(operations, place).remove();
       answered(DONE);

@@ -6,6 +6,7 @@ import { encodeFailure } from './file-failure.js';
 import { demoteFile, finishFile, removeFile, surveyFiles } from './file-finishing.js';
 import { FileFlusher } from './file-flusher.js';
 import { FileHasher } from './file-hashing.js';
+import { MadeFolders } from './file-made-folders.js';
 import type { FileOperations } from './file-operations.js';
 import { FilePool } from './file-pool.js';
 import type { ProcessFacts } from './file-process.js';
@@ -47,17 +48,19 @@ export function servePieceWork(port: WorkPort, operations: FileOperations, proce
   });
 }
 
-function createHandlers(operations: FileOperations, processes: ProcessFacts): Handlers<WorkKind> {
+function createHandlers(given: FileOperations, processes: ProcessFacts): Handlers<WorkKind> {
+  const flusher = new FileFlusher(given);
+  const made = new MadeFolders(given, flusher);
+  const { operations } = made;
   const writing = new FilePool(operations, 'write', WRITTEN_FILES);
   const reading = new FilePool(operations, 'read', HASHED_FILES);
-  const flusher = new FileFlusher(operations);
   const hasher = new FileHasher(operations, reading);
   const storages = new Map<number, StorageFiles>();
 
   const filesOf = (place: StoragePlace): StorageFiles => {
     let files = storages.get(place.id);
     if (files === undefined) {
-      files = new StorageFiles(place, operations, writing, flusher);
+      files = new StorageFiles(place, operations, writing, flusher, made);
       storages.set(place.id, files);
     }
     return files;
@@ -75,6 +78,7 @@ function createHandlers(operations: FileOperations, processes: ProcessFacts): Ha
       filesOf(place).write(writes, data);
       answered(DONE);
     },
+    make: ({ place, files }, answered) => answered({ ok: true, value: filesOf(place).make(files) }),
     inspect: ({ place, names }, answered) => {
       filesOf(place).inspect(names);
       answered(DONE);
@@ -100,7 +104,7 @@ function createHandlers(operations: FileOperations, processes: ProcessFacts): Ha
       files?.close();
       answered(DONE);
     },
-    ...createTargetHandlers(operations, processes),
+    ...createTargetHandlers(operations, processes, made),
     hash: ({ jobs }, answered) => answered({ ok: true, value: jobs.map((job) => hasher.hash(job)) }),
     closeFiles: (_request, answered) => {
       reading.closeAll();

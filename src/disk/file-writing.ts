@@ -4,6 +4,7 @@ import type { FileWrite, NamedFile, StoragePlace } from './file-disk-protocol.js
 import { about, isSystemError, LostName, NO_LINKS } from './file-failure.js';
 import { type FileFlusher, type Flushed, UnflushedNames } from './file-flusher.js';
 import { below, folderOf, foldersExist, inFolderOf, lastOf, makeFolders, notAFile } from './file-guard.js';
+import type { MadeFolders } from './file-made-folders.js';
 import type { FileNames } from './file-names.js';
 import type { FileFacts, FileOperations } from './file-operations.js';
 import type { FilePool, OpenFile } from './file-pool.js';
@@ -41,14 +42,22 @@ export class StorageFiles {
   #touched = new Map<number, FileNames>();
   readonly #unflushed: UnflushedNames;
   readonly #unflushedFolders: UnflushedNames;
+  readonly #made: MadeFolders;
 
-  constructor(place: StoragePlace, operations: FileOperations, pool: FilePool, flusher: FileFlusher) {
+  constructor(
+    place: StoragePlace,
+    operations: FileOperations,
+    pool: FilePool,
+    flusher: FileFlusher,
+    made: MadeFolders,
+  ) {
     this.place = place;
     this.#operations = operations;
     this.#pool = pool;
     this.#flusher = flusher;
     this.#unflushed = new UnflushedNames(flusher);
     this.#unflushedFolders = new UnflushedNames(flusher);
+    this.#made = made;
   }
 
   /** Throws a failure as soon as one write fails; earlier ones stay. */
@@ -65,6 +74,16 @@ export class StorageFiles {
       }
       file.extent = Math.max(file.extent, begin + length);
     }
+  }
+
+  /** Makes the files that are not there, and says what each is like. Throws the first failure; what was made stays. */
+  make(files: readonly NamedFile[]): Identities {
+    const identities = new Map<number, FileIdentity>();
+    for (const { file, names } of files) {
+      this.#openOurs(names);
+      this.#identify(file, names, identities);
+    }
+    return identities;
   }
 
   /** Throws when somebody has meanwhile removed, replaced or cut a file of these that we write to. */
@@ -164,9 +183,12 @@ export class StorageFiles {
     this.#unflushed.flush(below(this.place.root, path), answered);
   }
 
-  /** Flushes the names that came and went. */
+  /** Flushes the names that came and went, that of the download folder too. */
   flushFolders(answered: Flushed): void {
-    this.#unflushedFolders.flushAll(answered);
+    this.#unflushedFolders.flushAll((failure) => {
+      if (failure === null) this.#made.flush(answered);
+      else answered(failure);
+    });
   }
 
   /**
@@ -183,7 +205,7 @@ export class StorageFiles {
       if (name !== null) this.#unflushed.add(name);
     }
     this.#unflushed.flushAll((failure) =>
-      this.#unflushedFolders.flushAll((folderFailure) => {
+      this.flushFolders((folderFailure) => {
         const first = failure ?? folderFailure;
         if (first !== null) for (const [file, names] of touched) this.#touched.set(file, names);
         answered(first, identities);

@@ -93,6 +93,11 @@ export type SyncOutcome =
   | { readonly ok: true; readonly flushed: ReadonlyMap<number, FileIdentity> }
   | { readonly ok: false; readonly failure: BtgetError };
 
+export type MakeOutcome =
+  /** What the files are like, by index in the metainfo. */
+  | { readonly ok: true; readonly made: ReadonlyMap<number, FileIdentity> }
+  | { readonly ok: false; readonly failure: BtgetError };
+
 /** How much the disk has given, and has to give. */
 export interface DiskRoom {
   /** Bytes that each file takes up on the disk, by index in the metainfo; 0 for one that is not there. */
@@ -114,6 +119,12 @@ export interface Storage {
    * touched until the answer, and is the caller's again after it. `matches` false: nothing was written.
    */
   commitPiece(piece: PieceIndex, slot: PieceSlot, answered: (outcome: CheckOutcome) => void): void;
+
+  /**
+   * Makes those of these files that are not there, empty, under the names that they grow under, and says what all of them
+   * are like. What is written to them from here on goes to these.
+   */
+  makeFiles(files: readonly number[], answered: (outcome: MakeOutcome) => void): void;
 
   /** Writes an unverified run of a piece that has no slot. `data` is copied before the call returns. */
   writeBlock(piece: PieceIndex, begin: number, data: Buffer, answered: (outcome: DoneOutcome) => void): void;

@@ -1,5 +1,6 @@
 /** What a torrent holds, as the plain object that is shown to scripts. */
 import { toHex } from '../base/bytes.js';
+import { formatMagnet, linkOf } from './magnet.js';
 import type { Metainfo } from './metainfo.js';
 
 export interface DescribedFile {
@@ -32,6 +33,8 @@ export interface Description {
   readonly createdBy: string | null;
   /** Seconds since 1970. */
   readonly createdAt: number | null;
+  /** The link that leads to it. */
+  readonly magnet: string;
 }
 
 export function describe(metainfo: Metainfo): Description {
@@ -58,5 +61,6 @@ export function describe(metainfo: Metainfo): Description {
     comment: metainfo.comment,
     createdBy: metainfo.createdBy,
     createdAt: metainfo.createdAt,
+    magnet: formatMagnet(linkOf(metainfo)),
   };
 }

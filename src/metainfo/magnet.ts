@@ -1,7 +1,7 @@
 /** Magnet links (BEP 9, with the file selection of BEP 53): what they say of a torrent whose metainfo is not there yet. */
 import { toHex } from '../base/bytes.js';
 import { BtgetError } from '../base/failure.js';
-import type { InfoHash } from './metainfo.js';
+import type { InfoHash, Metainfo } from './metainfo.js';
 import { isTrackerUrl, isWebSeedUrl } from './source-url.js';
 
 /** Files by index, `first` to `last`, both included. */
@@ -87,6 +87,22 @@ export function formatMagnet(link: MagnetLink): string {
     parameters.push(['so', ranges.join(',')]);
   }
   return `magnet:?${parameters.map(([key, value]) => `${key}=${escapeValue(value)}`).join('&')}`;
+}
+
+/** The link to a torrent that is here: all who have only that can find it and its trackers. */
+export function linkOf(metainfo: Metainfo): MagnetLink {
+  const { infoHash, infoHashV2, name, files, trackers, webSeeds } = metainfo;
+  return {
+    infoHash,
+    infoHashV2,
+    name,
+    length: files.reduce((sum, file) => (file.padding ? sum : sum + file.length), 0),
+    trackers: trackers.flat(),
+    webSeeds,
+    peers: [],
+    nodes: [],
+    selected: null,
+  };
 }
 
 function invalid(what: string, link: string): BtgetError {

@@ -57,7 +57,7 @@ export interface Belief {
   readonly doubted: readonly PieceIndex[];
   /** The journal can vouch for none of these: they were not flushed, or hold bytes of a file that is not as it says. */
   readonly unknown: readonly PieceIndex[];
-  /** Files that the journal knows as they are: ours, even those of which no piece is verified. */
+  /** Files that are ours by what the journal says, even those of which no piece is verified. */
   readonly known: ReadonlySet<number>;
   /** Blocks that may be there of pieces that are not verified by then. They have to prove themselves. */
   readonly unfinished: UnfinishedPieces;
@@ -68,8 +68,8 @@ export function believe(parts: BeliefParts, options: BeliefOptions): Belief {
   const strange = new Bitfield(layout.pieceCount);
   const known = new Set<number>();
   for (const [index, file] of files.entries()) {
-    if (isKnown(parts, index, options)) known.add(index);
-    else if (!file.padding) addRun(strange, piecesOfFile(file, layout));
+    if (isOurs(parts, index, options)) known.add(index);
+    if (!isUnchanged(parts, index, options) && !file.padding) addRun(strange, piecesOfFile(file, layout));
   }
   const said = new Bitfield(layout.pieceCount);
   for (const run of contents.runs) addRun(said, run);
@@ -111,16 +111,31 @@ function addRun(pieces: Bitfield, { first, end }: PieceRun): void {
   for (let piece = first; piece < end; piece += 1) pieces.set(piece);
 }
 
-function isKnown({ survey, contents, writtenAt }: BeliefParts, index: number, { lag }: BeliefOptions): boolean {
+/** Whether what the journal says of the file's pieces may hold. */
+function isUnchanged({ survey, contents, writtenAt }: BeliefParts, index: number, { lag }: BeliefOptions): boolean {
   const then = contents.files.get(index);
   const now = survey[index]?.identity ?? null;
   if (then === undefined || now === null || !isSameFile(then, now)) return false;
   if (contents.isClean) return now.length === then.length && now.changedAt === then.changedAt;
-  return (
-    now.length >= then.length &&
-    now.changedAt >= then.changedAt &&
-    now.changedAt <= writtenAt + BigInt(lag) * 1_000_000n
-  );
+  return now.length >= then.length && now.changedAt >= then.changedAt && now.changedAt <= latest(writtenAt, lag);
+}
+
+/**
+ * Whether the file is the one that the journal speaks of, though a power cut may have taken bytes of it, and when they
+ * changed: flushing need not write that down. Whoever copies another file into it leaves a time of after the journal, or
+ * of before this file came to be.
+ */
+function isOurs(parts: BeliefParts, index: number, options: BeliefOptions): boolean {
+  if (isUnchanged(parts, index, options)) return true;
+  const { survey, contents, writtenAt } = parts;
+  const then = contents.files.get(index);
+  const now = survey[index]?.identity ?? null;
+  if (contents.isClean || then === undefined || now === null || !isSameFile(then, now)) return false;
+  return now.changedAt >= now.bornAt && now.changedAt <= latest(writtenAt, options.lag);
+}
+
+function latest(writtenAt: bigint, lag: Millis): bigint {
+  return writtenAt + BigInt(lag) * 1_000_000n;
 }
 
 function isSameFile(then: FileIdentity, now: FileIdentity): boolean {

@@ -40,6 +40,8 @@ export interface JournalKeeperParts {
   readonly owner: JournalOwner;
   readonly storage: Pick<Storage, 'sync'>;
   readonly file: JournalFile;
+  /** Files grow under their final names: nothing but the journal tells that they are ours, even when it is given up. */
+  readonly claimsFiles: boolean;
   readonly warned: (code: string, message: string) => void;
 }
 
@@ -85,17 +87,18 @@ export class JournalKeeper {
    * nobody has touched.
    */
   begin({ rewrites, verified, unfinished, files, unflushed }: StartingPoint, answered: () => void): void {
-    const { timers, random, owner, file, warned } = this.#parts;
+    const { timers, random, owner, file, claimsFiles, warned } = this.#parts;
     const snapshot = (): JournalRecord[] => [
       ...this.#state.records(),
       ...this.#blocks.records(),
       ...this.#nameWritten(),
     ];
+    const claims = (): readonly JournalRecord[] | null => (claimsFiles ? this.#state.claims() : null);
     const failed = (failure: BtgetError): void => this.#giveUp(failure);
     const noRoom = ({ message }: BtgetError): void =>
       warned('no-journal', `the resume journal waits for room on the disk: ${message}`);
     this.#writer = new JournalWriter(
-      { timers, random, owner, file, snapshot, failed, noRoom },
+      { timers, random, owner, file, snapshot, claims, failed, noRoom },
       this.#options.minLength,
     );
     this.#state.begin(verified, files);

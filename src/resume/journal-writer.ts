@@ -19,7 +19,9 @@ export interface JournalWriterParts {
   readonly file: JournalFile;
   /** Everything that is known by now, in as few records as can be. */
   readonly snapshot: () => readonly JournalRecord[];
-  /** The journal is given up, and has been removed. Called once. */
+  /** What stays true when the journal is given up, or null when nothing of it is worth keeping. */
+  readonly claims: () => readonly JournalRecord[] | null;
+  /** The journal is given up: it has been removed, or says no more than `claims`. Called once. */
   readonly failed: (failure: BtgetError) => void;
   /** There was no room for it. It is tried again when there is more to say, and says everything then. */
   readonly noRoom: (failure: BtgetError) => void;
@@ -81,14 +83,19 @@ export class JournalWriter {
   }
 
   #replace(last: readonly JournalRecord[], told: (outcome: DoneOutcome) => void): void {
-    const { owner, random, snapshot, file } = this.#parts;
-    const head = encodeHead(owner, random.bytes(NONCE_LENGTH));
-    const bytes = Buffer.concat([head, encodeRecords(lastSeal(head), [...snapshot(), ...last])]);
+    const { snapshot, file } = this.#parts;
+    const bytes = this.#encode([...snapshot(), ...last]);
     this.#hasBegun = true;
     this.#seal = lastSeal(bytes);
     this.#length = bytes.length;
     this.#maxLength = Math.max(this.#minLength, bytes.length * 2);
     file.replace(bytes, told);
+  }
+
+  #encode(records: readonly JournalRecord[]): Buffer {
+    const { owner, random } = this.#parts;
+    const head = encodeHead(owner, random.bytes(NONCE_LENGTH));
+    return Buffer.concat([head, encodeRecords(lastSeal(head), records)]);
   }
 
   #run(answered: () => void, begin: (told: (outcome: DoneOutcome) => void) => void): void {
@@ -125,7 +132,7 @@ export class JournalWriter {
   }
 
   /**
-   * Removes the file, tells `failed`, and answers. What a journal says that is no longer kept would soon be so little that
+   * Removes the file or reduces it to `claims`, tells `failed`, and answers. What a journal says that is no longer kept would soon be so little that
    * most of the download came a second time.
    */
   giveUp(failure: BtgetError, answered: () => void): void {
@@ -136,15 +143,22 @@ export class JournalWriter {
       }
       this.#isBroken = true;
       this.#isBusy = true;
-      // Where it cannot be removed either, it gives itself away: the files grow much younger than it is.
-      this.#parts.file.remove(() =>
+      const { file, claims, failed } = this.#parts;
+      const end = (): void =>
         this.#later(() => {
           this.#isBusy = false;
-          this.#parts.failed(failure);
+          failed(failure);
           answered();
           for (const waiting of this.#waiting.splice(0)) waiting();
-        }),
-      );
+        });
+      const kept = this.#hasBegun ? claims() : null;
+      // Where it cannot be removed either, it gives itself away: the files grow much younger than it is.
+      if (kept === null) file.remove(end);
+      else
+        file.replace(this.#encode(kept), (outcome) => {
+          if (outcome.ok) end();
+          else file.remove(end);
+        });
     };
     if (this.#isBusy) this.#waiting.unshift(run);
     else run();

@@ -3,6 +3,7 @@ import type {
   CheckOutcome,
   DiskRoom,
   DoneOutcome,
+  MakeOutcome,
   PieceSlot,
   Storage,
   SurveyOutcome,
@@ -53,6 +54,10 @@ export class JournaledStorage implements Storage {
       }
       told(outcome);
     });
+  }
+
+  makeFiles(files: readonly number[], answered: (outcome: MakeOutcome) => void): void {
+    this.#storage.makeFiles(files, this.#untilClosed(answered));
   }
 
   writeBlock(piece: PieceIndex, begin: number, data: Buffer, answered: (outcome: DoneOutcome) => void): void {

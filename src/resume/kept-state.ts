@@ -3,6 +3,9 @@ import type { PieceIndex, PieceLayout, PieceRun } from '../metainfo/piece-layout
 import { Bitfield } from '../wire/bitfield.js';
 import type { JournalRecord } from './journal-format.js';
 
+/** Beyond what any clock says, nanoseconds. */
+const NEVER = 2n ** 63n - 1n;
+
 /** Everything that a journal says, so that it can be said again in fewer words. */
 export class KeptState {
   readonly #layout: PieceLayout;
@@ -30,6 +33,12 @@ export class KeptState {
     // Looked at only when it has doubled, so that each piece costs the same however many there are.
     const enough = Math.ceil(this.#newestLength / this.#layout.pieceLength) + 1;
     if (this.#newest.length >= enough * 2) this.#newest = this.#newest.slice(-enough);
+  }
+
+  /** Whose the files are, and nothing of what is in them: none is as old as this says, so that all of it is hashed. */
+  claims(): JournalRecord[] {
+    const files = [...this.#files].map(([file, identity]) => [file, { ...identity, changedAt: NEVER }] as const);
+    return [{ kind: 'files', files: new Map(files) }];
   }
 
   records(): JournalRecord[] {

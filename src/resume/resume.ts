@@ -41,6 +41,8 @@ export interface Findings {
   readonly unfinished: UnfinishedPieces;
   /** Those of them that were hashed without any journal's word that they had been flushed. */
   readonly unflushed: readonly PieceIndex[];
+  /** Something lies aside, so that verified pieces may be written once more, where they belong. */
+  readonly hasBorderFile: boolean;
 }
 
 /** One torrent's progress from one start to the next, and its claim to the target meanwhile. */
@@ -90,8 +92,8 @@ export class Resume implements WriteJournal {
   }
 
   /** Nothing may be written to the files before this has answered. */
-  begin({ files, verified, unfinished, unflushed }: Findings, answered: () => void): void {
-    const { keeper, file, metainfo, layout, seeds, warned } = this.#parts;
+  begin({ files, verified, unfinished, unflushed, hasBorderFile }: Findings, answered: () => void): void {
+    const { keeper, file, metainfo, layout, seeds, partNames, warned } = this.#parts;
     if (this.#found !== null && !isJournal(this.#found.bytes)) {
       this.#keepsJournal = false;
       warned('no-journal', `no resume journal is kept: ${file.path} exists and is none`);
@@ -102,12 +104,14 @@ export class Resume implements WriteJournal {
     }
     const exists = this.#found !== null;
     this.#found = null;
-    if (verified.length === layout.pieceCount && !seeds) {
+    if (verified.length === layout.pieceCount && !seeds && !hasBorderFile) {
       // Nothing is to come, and the journal goes when the last file has its name.
       keeper.begin({ rewrites: false, verified: [], unfinished, files: new Map(), unflushed: [] }, answered);
       return;
     }
-    const rewrites = exists || verified.length > 0;
+    // Under a final name nothing but the journal tells a file that we began from somebody else's.
+    const hasNames = !partNames && files.some((identity) => identity !== null);
+    const rewrites = exists || verified.length > 0 || hasNames;
     const ofFiles = filesOfPieces(metainfo.files, layout, new Set(unflushed));
     keeper.begin({ rewrites, verified, unfinished, files: identitiesOf(files), unflushed: ofFiles }, answered);
   }

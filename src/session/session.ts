@@ -18,12 +18,16 @@ import type { RawServer } from '../net/raw-server.js';
 import { HalfOpen, MAX_HALF_OPEN } from '../swarm/half-open.js';
 import { DEFAULT_RATE_LIMITER_OPTIONS, RateLimiter } from '../swarm/rate-limiter.js';
 import { DEFAULT_SEND_MEMORY_OPTIONS, SendMemory } from '../swarm/send-memory.js';
+import { type MetadataEvents, MetadataTorrent, type V1MagnetLink } from '../torrent/metadata-torrent.js';
 import type { TorrentEvents } from '../torrent/status.js';
 import { Torrent } from '../torrent/torrent.js';
 import type { TorrentOptions } from '../torrent/torrent-options.js';
+import type { TorrentParts } from '../torrent/torrent-parts.js';
 import type { RefusalCode } from '../wire/refusal.js';
 import { encodeReserved } from '../wire/reserved.js';
 import type { DhtMeans } from './dht-means.js';
+import type { Taker } from './incoming-handshake.js';
+import { type MagnetEvents, MagnetTorrent } from './magnet-torrent.js';
 import { createPeerId } from './peer-id.js';
 import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from './port-listener.js';
 import { SessionDht } from './session-dht.js';
@@ -60,6 +64,16 @@ export type ListenAnswer =
   | { readonly ok: true; readonly port: number }
   | { readonly ok: false; readonly failure: BtgetError };
 
+/** What a torrent is joined by. */
+type Subject = Pick<Metainfo, 'infoHash' | 'name' | 'nodes' | 'private'>;
+
+/** A torrent in whichever life. */
+interface SessionTorrent {
+  readonly encoder: Taker | undefined;
+  start(): void;
+  stop(answered: () => void): void;
+}
+
 /** What peers are told that we speak. */
 const RESERVED = encodeReserved(['extended', 'fast']);
 const RESERVED_WITH_DHT = encodeReserved(['extended', 'fast', 'dht']);
@@ -68,7 +82,7 @@ export class Session {
   readonly #parts: SessionParts;
   readonly #options: SessionOptions;
   readonly #peerId: Buffer;
-  readonly #torrents = new Map<string, Torrent>();
+  readonly #torrents = new Map<string, SessionTorrent>();
   readonly #portListener: PortListener;
   readonly #halfOpen = new HalfOpen(MAX_HALF_OPEN);
   readonly #uploadLimiter: RateLimiter;
@@ -138,41 +152,17 @@ export class Session {
 
   /** Begins a torrent: its data is checked first, then it downloads or seeds until `stop`. Throws a 'usage' failure when it has no such file as is selected. */
   addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): Torrent {
-    const key = toHex(metainfo.infoHash);
-    if (this.#torrents.has(key)) throw new BtgetError('target-busy', `${metainfo.name} is given twice`);
-    const { rawServer, random, slots, openStorage, openTarget, trackerClient, peerSources, client } = this.#parts;
-    // BEP 27: a private torrent neither uses the DHT nor is it known there.
-    const dht = metainfo.private ? null : this.#dht;
-    const torrent = new Torrent(
-      {
-        rawServer,
-        random,
-        slots,
-        openStorage,
-        openTarget,
-        trackerClient,
-        peerSources: dht === null ? peerSources : [...peerSources, dht.createSource(metainfo.nodes)],
-        ownNode: dht,
-        halfOpen: this.#halfOpen,
-        uploadLimiter: this.#uploadLimiter,
-        downloadLimiter: this.#downloadLimiter,
-        sendMemory: this.#sendMemory,
-        ownAddresses: this.#ownAddresses,
-        identity: {
-          infoHash: metainfo.infoHash,
-          myId: this.#peerId,
-          reserved: dht === null ? RESERVED : RESERVED_WITH_DHT,
-        },
-        client,
-        port: this.#port,
-      },
-      metainfo,
-      options,
-      events,
-    );
-    this.#torrents.set(key, torrent);
-    torrent.start();
-    return torrent;
+    return this.#begin(metainfo, (parts) => new Torrent(parts, metainfo, options, events));
+  }
+
+  /** Begins a torrent whose metadata is fetched first, unless it was kept in an earlier run. It goes on as `addTorrent` says. */
+  addMagnet(link: V1MagnetLink, options: TorrentOptions, events: MagnetEvents): MagnetTorrent {
+    return this.#begin(subjectOf(link), (parts) => new MagnetTorrent(parts, link, options, events));
+  }
+
+  /** Fetches metadata, and neither reads nor writes the disk. When it has come, the torrent waits for its `stop`. */
+  fetchMetadata(link: V1MagnetLink, options: TorrentOptions, events: MetadataEvents): MetadataTorrent {
+    return this.#begin(subjectOf(link), (parts) => new MetadataTorrent(parts, link, options, events));
   }
 
   /** Stops every torrent (each tells its trackers), then ends every socket, worker and timer. Answers once. */
@@ -191,4 +181,39 @@ export class Session {
     // A task for each: a thousand of them take longer than the loop should be held.
     for (const torrent of this.#torrents.values()) this.#parts.rawServer.addTask(() => torrent.stop(oneStopped), 0);
   }
+
+  #begin<T extends SessionTorrent>(subject: Subject, create: (parts: TorrentParts) => T): T {
+    const { infoHash, name, nodes } = subject;
+    const key = toHex(infoHash);
+    if (this.#torrents.has(key)) throw new BtgetError('target-busy', `${name} is given twice`);
+    const { rawServer, random, slots, openStorage, openTarget, trackerClient, peerSources, client } = this.#parts;
+    // BEP 27: a private torrent neither uses the DHT nor is it known there.
+    const dht = subject.private ? null : this.#dht;
+    const torrent = create({
+      rawServer,
+      random,
+      slots,
+      openStorage,
+      openTarget,
+      trackerClient,
+      peerSources: dht === null ? peerSources : [...peerSources, dht.createSource(nodes)],
+      ownNode: dht,
+      halfOpen: this.#halfOpen,
+      uploadLimiter: this.#uploadLimiter,
+      downloadLimiter: this.#downloadLimiter,
+      sendMemory: this.#sendMemory,
+      ownAddresses: this.#ownAddresses,
+      identity: { infoHash, myId: this.#peerId, reserved: dht === null ? RESERVED : RESERVED_WITH_DHT },
+      client,
+      port: this.#port,
+    });
+    this.#torrents.set(key, torrent);
+    torrent.start();
+    return torrent;
+  }
+}
+
+/** What is known of a link's torrent. Whether it is private turns out later, and then its sources are parted from. */
+function subjectOf({ infoHash, name, nodes }: V1MagnetLink): Subject {
+  return { infoHash, name: name ?? toHex(infoHash), nodes, private: false };
 }

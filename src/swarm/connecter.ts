@@ -1,42 +1,24 @@
-import type { Millis, Task, Timers } from '../base/clock.js';
+import type { Timers } from '../base/clock.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
 import type { PeerAddress } from '../net/raw-server.js';
 import { type Bitfield, decodeBitfield } from '../wire/bitfield.js';
-import { decodeMessage, encodeMessage, type PeerMessage } from '../wire/message.js';
+import { decodeMessage, type PeerMessage } from '../wire/message.js';
 import type { Choker } from './choker.js';
+import type { ConnecterOptions } from './connecter-options.js';
 import { tellOfLost } from './dont-have.js';
 import type { Downloader } from './downloader.js';
 import type { Extensions } from './extensions.js';
 import { FAST_NOT_ANNOUNCED, type FastExtension } from './fast-extension.js';
+import { encodeHaves, HaveNews } from './have-news.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
-import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
+import { LeakyCounter } from './leaky-counter.js';
 import { leastUseful } from './least-useful.js';
+import type { Successor } from './metadata-peers.js';
 import type { NodePorts } from './node-ports.js';
 import type { Peer } from './peer.js';
-import type { PeerConnection, PeerEvents } from './peer-connection.js';
+import type { PeerConnection } from './peer-connection.js';
+import { SeedParting } from './seed-parting.js';
 import type { Uploader } from './uploader.js';
-
-/** How much of a peer is put up with, and how we speak to all of them. */
-export interface ConnecterOptions {
-  /** Messages of no use. A choke finds up to a whole queue of requests on their way, which nobody is to blame for. */
-  readonly junk: LeakyCounterOptions;
-  /** Changes of mind. */
-  readonly flaps: LeakyCounterOptions;
-  /** A peer with whom nothing was exchanged for this long may lose its place to a newcomer. */
-  readonly patience: Millis;
-  /** Verified pieces are gathered for this long, and told to each peer in one write. */
-  readonly haveDelay: Millis;
-  /** Two who have everything have nothing to say; they part this long after that was found out. */
-  readonly partingDelay: Millis;
-}
-
-export const DEFAULT_CONNECTER_OPTIONS: ConnecterOptions = {
-  junk: { limit: 2_000, perSecond: 100 },
-  flaps: { limit: 200, perSecond: 4 },
-  patience: 60_000,
-  haveDelay: 50,
-  partingDelay: 2_000,
-};
 
 /** What the Connecter is joined with. */
 export interface ConnecterParts {
@@ -56,17 +38,23 @@ export interface ConnecterParts {
 }
 
 /** Turns frames into calls, and what concerns every peer into messages. */
-export class Connecter implements PeerEvents {
+export class Connecter implements Successor {
   readonly #parts: ConnecterParts;
   readonly #options: ConnecterOptions;
   readonly #peers = new Map<PeerConnection, Peer>();
-  #verified: PieceIndex[] = [];
-  #haveTask: Task | null = null;
-  #partingTask: Task | null = null;
+  readonly #haveNews: HaveNews;
+  readonly #parting: SeedParting;
 
   constructor(parts: ConnecterParts, options: ConnecterOptions) {
     this.#parts = parts;
     this.#options = options;
+    this.#haveNews = new HaveNews(parts.timers, options.haveDelay, () => this.#peers.values());
+    this.#parting = new SeedParting({
+      timers: parts.timers,
+      delay: options.partingDelay,
+      isSeed: () => parts.store.amountLeft === 0,
+      peers: () => this.#peers.values(),
+    });
   }
 
   get peers(): Iterable<Peer> {
@@ -78,22 +66,19 @@ export class Connecter implements PeerEvents {
   }
 
   connectionMade(connection: PeerConnection): void {
-    const { timers, uploader, downloader, choker, extensions, fast, nodePorts } = this.#parts;
-    const now = timers.now();
-    const peer: Peer = {
-      connection,
-      upload: uploader.createUpload(connection),
-      download: downloader.createDownload(connection),
-      madeAt: now,
-      junk: new LeakyCounter(this.#options.junk, now),
-      flaps: new LeakyCounter(this.#options.flaps, now),
-    };
-    this.#peers.set(connection, peer);
-    const first = fast.firstMessage(connection);
+    const peer = this.#addPeer(connection);
+    const first = this.#parts.fast.firstMessage(connection);
     if (first !== null) connection.send([first]);
-    extensions.connectionMade(connection);
-    nodePorts?.connectionMade(connection);
-    choker.peerJoined(peer);
+    this.#introduce(peer);
+  }
+
+  takeOver(connection: PeerConnection, frames: readonly Buffer[]): void {
+    const peer = this.#addPeer(connection);
+    // Other messages have been exchanged, so it is too late for a bitfield.
+    const haves = encodeHaves(this.#parts.layout, this.#parts.store.have);
+    if (haves.length > 0) connection.send([haves]);
+    this.#introduce(peer);
+    for (const frame of frames) this.gotFrame(connection, frame);
   }
 
   gotFrame(connection: PeerConnection, frame: Buffer): void {
@@ -135,6 +120,10 @@ export class Connecter implements PeerEvents {
     })?.connection;
   }
 
+  listeningPort(connection: PeerConnection): number | null {
+    return this.#parts.extensions.peerOf(connection)?.handshake.port ?? null;
+  }
+
   /** The peer has told how many requests it queues. */
   gotRequestQueue(connection: PeerConnection, limit: number): void {
     this.#peers.get(connection)?.download.gotRequestQueue(limit);
@@ -149,8 +138,7 @@ export class Connecter implements PeerEvents {
 
   /** Tells everybody who lacks the piece, and parts from seeds when it was the last. */
   pieceVerified(piece: PieceIndex): void {
-    this.#verified.push(piece);
-    this.#haveTask ??= this.#parts.timers.addTask(() => this.#sendHaves(), this.#options.haveDelay);
+    this.#haveNews.add(piece);
     if (this.#parts.store.amountLeft === 0) this.wantsChanged();
   }
 
@@ -159,7 +147,7 @@ export class Connecter implements PeerEvents {
     this.#parts.downloader.wantsChanged();
     this.#parts.choker.ruleChanged();
     this.#parts.extensions.ownChanged();
-    if (this.#parts.store.amountLeft === 0) this.#partFromSeedsLater();
+    if (this.#parts.store.amountLeft === 0) this.#parting.soon();
   }
 
   /**
@@ -178,12 +166,32 @@ export class Connecter implements PeerEvents {
 
   /** Withdraws every task. Connections are the Encoder's to close. */
   stop(): void {
-    this.#haveTask?.cancel();
-    this.#haveTask = null;
-    this.#partingTask?.cancel();
-    this.#partingTask = null;
+    this.#haveNews.stop();
+    this.#parting.stop();
     this.#parts.choker.stop();
     this.#parts.downloader.stop();
+  }
+
+  #addPeer(connection: PeerConnection): Peer {
+    const { timers, uploader, downloader } = this.#parts;
+    const now = timers.now();
+    const peer: Peer = {
+      connection,
+      upload: uploader.createUpload(connection),
+      download: downloader.createDownload(connection),
+      madeAt: now,
+      junk: new LeakyCounter(this.#options.junk, now),
+      flaps: new LeakyCounter(this.#options.flaps, now),
+    };
+    this.#peers.set(connection, peer);
+    return peer;
+  }
+
+  #introduce(peer: Peer): void {
+    const { extensions, nodePorts, choker } = this.#parts;
+    extensions.connectionMade(peer.connection);
+    nodePorts?.connectionMade(peer.connection);
+    choker.peerJoined(peer);
   }
 
   #dispatch(peer: Peer, message: PeerMessage): Judgement {
@@ -270,29 +278,6 @@ export class Connecter implements PeerEvents {
   }
 
   #gotMore(peer: Peer): void {
-    if (peer.download.has.isComplete && this.#parts.store.amountLeft === 0) this.#partFromSeedsLater();
-  }
-
-  #sendHaves(): void {
-    this.#haveTask = null;
-    const pieces = this.#verified;
-    this.#verified = [];
-    const messages = pieces.map((piece) => ({ piece, bytes: encodeMessage({ type: 'have', piece }) }));
-    for (const { connection, download } of this.#peers.values()) {
-      const news = messages.filter(({ piece }) => !download.has.has(piece)).map(({ bytes }) => bytes);
-      if (news.length > 0) connection.send([Buffer.concat(news)]);
-    }
-  }
-
-  #partFromSeedsLater(): void {
-    this.#partingTask ??= this.#parts.timers.addTask(() => {
-      this.#partingTask = null;
-      if (this.#parts.store.amountLeft > 0) return;
-      for (const { connection, download } of [...this.#peers.values()]) {
-        if (!download.has.isComplete) continue;
-        if (connection.isFlushed() && download.inFlight === 0) connection.refuse({ code: 'both-complete' });
-        else this.#partFromSeedsLater();
-      }
-    }, this.#options.partingDelay);
+    if (peer.download.has.isComplete && this.#parts.store.amountLeft === 0) this.#parting.soon();
   }
 }

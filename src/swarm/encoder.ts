@@ -21,7 +21,7 @@ import { ConnectionTable } from './connection-table.js';
 import { type EncoderOptions, placesForDials } from './encoder-options.js';
 import type { HalfOpen } from './half-open.js';
 import { Liveness } from './liveness.js';
-import type { PeerConnection, PeerEvents } from './peer-connection.js';
+import type { PeerEvents } from './peer-connection.js';
 import { type PeerReach, ReachCounter } from './reach-counter.js';
 import { RefusalLog } from './refusal-log.js';
 import { newcomerStays } from './simultaneous-dial.js';
@@ -38,8 +38,6 @@ export interface EncoderParts {
   readonly halfOpen: HalfOpen;
   /** How well a peer suits us: of equals the higher is dialled first (BEP 40). */
   readonly rank: (address: PeerAddress) => number;
-  /** Where a peer says that it listens, or null. Asked while the connection is known to those above. */
-  readonly listeningPort: (connection: PeerConnection) => number | null;
   /** Told of every peer that is turned away or sent off. */
   readonly refused: (address: PeerAddress, reason: Refusal) => void;
 }
@@ -138,10 +136,15 @@ export class Encoder implements ConnectionOwner {
   /** Ends every connection and dials nobody any more. Must also be called when the torrent fails: it gives places back. */
   close(): void {
     this.#closed = true;
-    this.#spares.clear();
     this.#retry?.cancel();
-    for (const connection of this.#table.all()) connection.refuse({ code: 'shutting-down' });
+    this.partFromAll();
     this.#parts.halfOpen.withdraw(this.#placeFree);
+  }
+
+  /** Ends every connection and forgets every address: whom to dial has to be said anew. */
+  partFromAll(): void {
+    this.#spares.clear();
+    for (const connection of this.#table.all()) connection.refuse({ code: 'shutting-down' });
   }
 
   dialDone(connection: Connection): void {
@@ -285,7 +288,7 @@ export class Encoder implements ConnectionOwner {
 
   /** A peer from outside is gone: it may have said where it can be found, and may come again by itself before that. */
   #thinkOfDialling(connection: Connection): void {
-    const port = connection.completeSince === null ? null : this.#parts.listeningPort(connection);
+    const port = connection.completeSince === null ? null : this.#events.listeningPort(connection);
     if (port === null || this.#closed) return;
     const address = { host: connection.address.host, port };
     this.#spares.add(address, connection.peerId, this.#now() + this.#parts.options.retryInterval);

@@ -33,6 +33,8 @@ export interface PeerEvents {
   connectionFlushed(connection: PeerConnection): void;
   /** The connection is out of the table, whoever ended it. Called once for each `connectionMade`. */
   connectionLost(connection: PeerConnection): void;
+  /** Where the peer says that it listens, or null. Asked until the connection is lost. */
+  listeningPort(connection: PeerConnection): number | null;
   /** Whom to give up for a newcomer when there is no place: undefined while everybody has been of use of late. */
   leastUseful(): PeerConnection | undefined;
 }

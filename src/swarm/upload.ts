@@ -4,6 +4,7 @@ import { Measure } from '../measure/measure.js';
 import { BLOCK_LENGTH, type PieceIndex } from '../metainfo/piece-layout.js';
 import { encodeMessage } from '../wire/message.js';
 import { announces } from '../wire/reserved.js';
+import { FailedReads } from './failed-reads.js';
 import { FastUpload } from './fast-upload.js';
 import type { FirstCopies } from './first-copies.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
@@ -33,15 +34,14 @@ export interface UploadOwner {
   readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void;
   /** So many bytes of blocks have gone to a peer. */
   uploaded(length: number): void;
-  /** The disk did not give what we have; the requests are dropped. */
+  /** The disk did not give what we have. When this returns, `have` says what it may still give. */
   readFailed(outcome: Extract<DoneOutcome, { ok: false }>): void;
 }
 
 /**
  * Serves one peer. Requests wait in a queue; a batch of them is read in one go and leaves in one send, while what is read
  * and what waits in the socket stay below a bound. A choke, and the peer's loss of interest, empty the queue, and what is
- * being read then is not sent. The queue is bounded: what does not fit is asked for again. Peers that speak the fast
- * extension hear of every request that is dropped.
+ * being read then is not sent. The queue is bounded: what does not fit is asked for again, or rejected (BEP 6).
  */
 export class Upload implements RateWaiter {
   readonly #connection: PeerConnection;
@@ -51,7 +51,8 @@ export class Upload implements RateWaiter {
   readonly #queue: UploadQueue;
   readonly #reads: UploadReads;
   readonly #fast: FastUpload | null;
-  /** Requests did not fit in the queue, and the peer does not know yet. */
+  readonly #failedReads: FailedReads;
+  /** Requests did not fit in the queue or were not read, and the peer does not know yet. */
   #dropped = false;
   /** It is going to be looked at what can be answered. */
   #servesSoon = false;
@@ -75,10 +76,12 @@ export class Upload implements RateWaiter {
     this.#fast = announces(connection.reserved, 'fast')
       ? new FastUpload(connection, (task) => owner.later(task))
       : null;
+    this.#failedReads = new FailedReads(connection, (piece) => owner.have(piece));
     this.#reads = new UploadReads(owner, ({ outcome, batch, chunks, length, lost }) => {
       this.#send(batch, chunks, length);
       this.#fast?.reject(lost);
       if (!outcome.ok) owner.readFailed(outcome);
+      if (this.#failedReads.ended(outcome.ok, lost) && this.#fast === null) this.#dropped = true;
       this.#serve();
     });
     this.#outbox = new Outbox(owner.memory, {
@@ -251,7 +254,7 @@ export class Upload implements RateWaiter {
   #serve(): void {
     this.#outbox.recover();
     while (this.#queue.size > 0) {
-      const batch = this.#batchLength();
+      const batch = this.#failedReads.readsAlone ? 1 : this.#batchLength();
       if (!this.#reads.mayBegin(batch, this.#connection.unsentLength, this.#queue.size * BLOCK_LENGTH)) return;
       const allowance = Math.min(batch, this.#owner.limiter.allowance());
       if (allowance === 0) {
@@ -282,10 +285,8 @@ export class Upload implements RateWaiter {
 
   /** `chunks` are what is sent of a batch that was read to its memory. */
   #send(batch: UploadBatch, chunks: readonly Buffer[], length: number): void {
-    this.#outbox.send(
-      batch.memory,
-      chunks.reduce((sum, chunk) => sum + chunk.length, 0),
-    );
+    const sentLength = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    this.#outbox.send(batch.memory, sentLength);
     if (length < batch.length) this.#owner.limiter.spend(length - batch.length);
     if (length === 0) return;
     const now = this.#owner.now();

@@ -68,7 +68,8 @@ export function judgeFiles(
 ): Verdict[] {
   const growing = new Bitfield(layout.pieceCount);
   for (const [index, file] of content.files.entries()) {
-    if (file.padding || survey[index]?.found === 'final') continue;
+    // Without part names what is ours grows under its final name.
+    if (file.padding || (survey[index]?.found === 'final' && !evidence.isOurs(index))) continue;
     const { first, end } = piecesOfFile(file, layout);
     for (let piece = first; piece < end; piece += 1) growing.set(piece);
   }
@@ -106,4 +107,18 @@ function judgeFile(
 export function asUnselected(verdict: Verdict): Verdict {
   if (verdict === 'demote') return 'ours';
   return verdict === 'foreign' ? 'unproved' : verdict;
+}
+
+/**
+ * The verdict on a file without a part name, where something lies aside: a piece that it shares with others may be right
+ * there, and not in the file, so that it has to come home before the file is whole.
+ */
+export function asBegun(
+  verdict: Verdict,
+  file: TorrentFile,
+  layout: PieceLayout,
+  shared: Pick<SharedPieces, 'has'>,
+): Verdict {
+  const { first, end } = piecesOfFile(file, layout);
+  return verdict === 'whole' && first < end && (shared.has(first) || shared.has(end - 1)) ? 'demote' : verdict;
 }

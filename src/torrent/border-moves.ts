@@ -1,5 +1,5 @@
 /** Brings home what lies aside of files that are selected now. */
-import type { DoneOutcome, FileSurvey, Storage } from '../disk/storage.js';
+import type { DoneOutcome, Storage } from '../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
 import { type PieceIndex, type PieceLayout, piecesOfFile } from '../metainfo/piece-layout.js';
 import { SharedPieces } from '../metainfo/shared-pieces.js';
@@ -20,29 +20,28 @@ export interface BorderMove {
 }
 
 /**
- * The verified pieces with bytes of a selected file that was not whole: these may lie aside. A file that has its name has
- * its bytes too, and is not written to.
+ * The verified pieces with bytes of a selected file that was not `whole`: these may lie aside. A whole file has its
+ * bytes, and is not written to.
  */
 export function findBorderMoves(
   metainfo: Pick<Metainfo, 'files'>,
   layout: PieceLayout,
   content: Pick<WantedContent, 'files'>,
-  survey: readonly FileSurvey[],
+  whole: ReadonlySet<number>,
   verified: ReadonlySet<PieceIndex>,
 ): BorderMove[] {
-  const hasName = (index: number): boolean => survey[index]?.found === 'final';
   const shared = new SharedPieces(metainfo.files, layout);
   const moves = new Map<number, { piece: PieceIndex; runs: Run[] }>();
   for (const index of content.files) {
     const { first, end } = piecesOfFile(metainfo.files[index] as TorrentFile, layout);
-    for (const number of hasName(index) || first === end ? [] : [first, end - 1]) {
+    for (const number of whole.has(index) || first === end ? [] : [first, end - 1]) {
       const piece = layout.pieceIndex(number);
       if (piece !== undefined && shared.has(piece) && verified.has(piece) && !moves.has(piece))
         moves.set(piece, { piece, runs: [] });
     }
   }
   for (const [index, file] of moves.size === 0 ? [] : metainfo.files.entries()) {
-    if (file.padding || (content.files.has(index) && hasName(index))) continue;
+    if (file.padding || (content.files.has(index) && whole.has(index))) continue;
     const { first, end } = piecesOfFile(file, layout);
     for (const number of new Set(first === end ? [] : [first, end - 1])) {
       const begin = Math.max(0, file.begin - number * layout.pieceLength);

@@ -1,56 +1,85 @@
 import type { Timers } from '../base/clock.js';
 import type { Random } from '../base/random.js';
+import type { OwnAddresses } from '../discovery/own-addresses.js';
 import { type CreatePeerSource, type PeerSource, PeerSources } from '../discovery/peer-source.js';
-import type { TrackerAnswer } from '../discovery/rerequester.js';
 import { Rerequester } from '../discovery/rerequester.js';
 import { DEFAULT_REREQUESTER_OPTIONS } from '../discovery/rerequester-options.js';
 import type { TrackerClient } from '../discovery/tracker-client.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PeerAddress } from '../net/raw-server.js';
 import type { Identity } from '../swarm/connection.js';
+import type { Encoder } from '../swarm/encoder.js';
 import { GuardedTrackerClient } from './guarded-tracker-client.js';
-import type { JoinedSwarm } from './join-swarm.js';
+import type { Seeker } from './inheritance.js';
 import type { TorrentOptions } from './torrent-options.js';
+import type { TorrentParts } from './torrent-parts.js';
 
 export interface PeerSourcesParts {
-  readonly metainfo: Metainfo;
+  /** The torrent's own trackers, in tiers. */
+  readonly trackers: readonly (readonly string[])[];
   readonly options: TorrentOptions;
   readonly identity: Identity;
   readonly port: number;
   readonly timers: Timers;
   readonly random: Random;
   readonly trackerClient: TrackerClient;
-  readonly swarm: JoinedSwarm;
+  /** Hears where trackers see us. */
+  readonly ownAddresses: OwnAddresses;
+  readonly encoder: Encoder;
+  /** A tracker has named a peer, and maybe said who it is. */
+  readonly trackerNamed: (address: PeerAddress, peerId: Buffer | null) => void;
   /** Sources besides the trackers. */
   readonly others: readonly CreatePeerSource[];
-  /** Bytes that are not verified, wanted or not. */
-  readonly left: () => number;
-  readonly trackerAnswered: (report: TrackerAnswer) => void;
+  readonly seeker: Seeker;
 }
 
-/** Joins everything that finds peers with the swarm that it feeds. */
-export function createPeerSources(parts: PeerSourcesParts): PeerSource {
-  const { metainfo, timers, random, port, swarm } = parts;
-  const rerequester = createRerequester(parts);
-  // BEP 27: "When private=1, the client MUST only announce itself to the private tracker, and MUST only initiate
-  // connections to peers returned from the private tracker."
-  const others = metainfo.private ? [] : parts.others;
+export interface CreatedPeerSources {
+  readonly trackers: PeerSource;
+  readonly others: readonly PeerSource[];
+}
+
+/** Everything that finds peers for a torrent that knows its metainfo. */
+export function createContentSources(
+  parts: TorrentParts,
+  metainfo: Metainfo,
+  options: TorrentOptions,
+  timers: Timers,
+  encoder: Encoder,
+  seeker: Seeker,
+): PeerSource {
+  const { trackers, others } = createPeerSources({
+    ...parts,
+    trackers: metainfo.trackers,
+    options,
+    timers,
+    encoder,
+    trackerNamed: (address, peerId) => encoder.startConnection(address, peerId),
+    // BEP 27: "When private=1, the client MUST only announce itself to the private tracker, and MUST only initiate
+    // connections to peers returned from the private tracker."
+    others: metainfo.private ? [] : parts.peerSources,
+    seeker,
+  });
+  return new PeerSources([trackers, ...others]);
+}
+
+/** Joins everything that finds peers with the table of connections that it feeds. */
+export function createPeerSources(parts: PeerSourcesParts): CreatedPeerSources {
+  const { timers, random, port, encoder, seeker } = parts;
   const seeking = {
     infoHash: parts.identity.infoHash,
     port,
     timers,
     random,
-    isComplete: () => swarm.store.amountLeft === 0,
-    hasPeers: () => swarm.encoder.howManyConnections() > 0,
-    startConnection: (address: PeerAddress) => swarm.encoder.startConnection(address, null),
+    isComplete: () => seeker.isComplete(),
+    hasPeers: () => encoder.howManyConnections() > 0,
+    startConnection: (address: PeerAddress) => encoder.startConnection(address, null),
   };
-  return new PeerSources([rerequester, ...others.map((create) => create(seeking))]);
+  return { trackers: createRerequester(parts), others: parts.others.map((create) => create(seeking)) };
 }
 
 function createRerequester(parts: PeerSourcesParts): Rerequester {
-  const { metainfo, options, identity, swarm, timers } = parts;
-  const { encoder, downloader, uploader } = swarm;
-  const tiers = [...options.trackers.map((url) => [url]), ...(options.useTorrentTrackers ? metainfo.trackers : [])];
+  const { trackers, options, identity, encoder, timers, seeker } = parts;
+  const tiers = [...options.trackers.map((url) => [url]), ...(options.useTorrentTrackers ? trackers : [])];
   return new Rerequester(
     { infoHash: identity.infoHash, peerId: identity.myId, port: parts.port, tiers },
     {
@@ -63,9 +92,12 @@ function createRerequester(parts: PeerSourcesParts): Rerequester {
         return encoder.isFull ? count : Math.min(count, DEFAULT_REREQUESTER_OPTIONS.enoughPeers - 1);
       },
       everIncoming: () => encoder.everIncoming,
-      totals: () => ({ uploaded: uploader.total, downloaded: downloader.total, left: parts.left() }),
-      startConnection: (address, peerId) => encoder.startConnection(address, peerId),
-      trackerAnswered: parts.trackerAnswered,
+      totals: () => seeker.totals(),
+      startConnection: parts.trackerNamed,
+      trackerAnswered: (report) => {
+        if (report.externalIp !== null) parts.ownAddresses.vote(new URL(report.url).hostname, report.externalIp);
+        seeker.trackerAnswered(report);
+      },
     },
     DEFAULT_REREQUESTER_OPTIONS,
   );

@@ -21,6 +21,14 @@ export interface DiskPreparationParts {
   readonly checking: (written: number, length: number) => void;
 }
 
+/** What was found. */
+export interface PreparedFrom {
+  readonly verified: readonly PieceIndex[];
+  readonly unfinished: UnfinishedPieces;
+  /** Files that are whole and have their name. */
+  readonly whole: ReadonlySet<number>;
+}
+
 export type DiskPreparationOutcome =
   /** What is verified still. */
   | { readonly ok: true; readonly verified: ReadonlySet<PieceIndex> }
@@ -34,8 +42,7 @@ export type DiskPreparationOutcome =
 export function prepareDisk(
   parts: DiskPreparationParts,
   survey: SurveyedFiles,
-  found: ReadonlySet<PieceIndex>,
-  unfinished: UnfinishedPieces,
+  { verified: found, unfinished, whole }: PreparedFrom,
   answered: (outcome: DiskPreparationOutcome) => void,
 ): void {
   const { metainfo, layout, storage, content, options } = parts;
@@ -73,7 +80,7 @@ export function prepareDisk(
     });
   };
   const bringHome = (room: DiskRoom): void => {
-    const moves = survey.hasBorderFile ? findBorderMoves(metainfo, layout, content, survey.files, verified) : [];
+    const moves = survey.hasBorderFile ? findBorderMoves(metainfo, layout, content, whole, verified) : [];
     const lost = (piece: PieceIndex): void => {
       verified.delete(piece);
     };

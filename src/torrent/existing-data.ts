@@ -3,16 +3,18 @@
  * ours.
  */
 import { BtgetError } from '../base/failure.js';
-import type { Storage } from '../disk/storage.js';
-import type { Metainfo } from '../metainfo/metainfo.js';
+import type { FileIdentity, Storage } from '../disk/storage.js';
+import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+import { SharedPieces } from '../metainfo/shared-pieces.js';
 import type { UnfinishedPieces } from '../resume/block-sums.js';
 import { proveBlocks } from '../resume/prove-blocks.js';
 import type { Resume } from '../resume/resume.js';
-import { asUnselected, judgeFiles, type Verdict } from './adoption.js';
+import { asBegun, asUnselected, judgeFiles, type Verdict } from './adoption.js';
 import { type CheckedData, DataCheck, type DataCheckParts, type SurveyedFiles } from './data-check.js';
 import { prepareDisk } from './disk-preparation.js';
 import { filePath } from './file-path.js';
+import { filesToMake, makeFiles } from './new-files.js';
 import type { TorrentOptions } from './torrent-options.js';
 import type { WantedContent } from './wanted-content.js';
 
@@ -98,11 +100,16 @@ export class ExistingData {
   #judge(survey: SurveyedFiles, data: CheckedData): void {
     const { metainfo, layout, content, options } = this.#parts;
     const verified: ReadonlySet<number> = data.verified;
+    const aside = survey.hasBorderFile && !options.partNames ? new SharedPieces(metainfo.files, layout) : null;
     const verdicts = judgeFiles(metainfo, layout, survey.files, {
       isLookedAt: (piece) => data.lookedAt.has(piece),
       isVerified: (piece) => verified.has(piece),
-      isOurs: (file) => data.known.has(file),
-    }).map((verdict, file) => (content.files.has(file) ? verdict : asUnselected(verdict)));
+      // Without part names an empty file is what we left, or at least nothing is lost with it.
+      isOurs: (file) => data.known.has(file) || (!options.partNames && survey.files[file]?.length === 0),
+    }).map((verdict, file) => {
+      if (!content.files.has(file)) return asUnselected(verdict);
+      return aside === null ? verdict : asBegun(verdict, metainfo.files[file] as TorrentFile, layout, aside);
+    });
     const whole = new Set<number>();
     for (const [file, verdict] of verdicts.entries()) if (verdict === 'whole') whole.add(file);
     const { unfinished } = data;
@@ -122,8 +129,26 @@ export class ExistingData {
     const files = survey.files.map(({ identity }, file) =>
       isOurs(verdicts[file]) && !data.skipped.has(file) ? identity : null,
     );
-    this.#parts.resume.begin({ files, verified: outcome.verified, unfinished, unflushed: data.unflushed }, () => {
-      if (!this.#stopped) this.#demote(incomplete, 0, survey, outcome);
+    const { hasBorderFile } = survey;
+    const begin = (): void => {
+      const findings = { files, verified: outcome.verified, unfinished, unflushed: data.unflushed, hasBorderFile };
+      this.#parts.resume.begin(findings, () => {
+        if (!this.#stopped) this.#demote(incomplete, 0, survey, outcome);
+      });
+    };
+    if (options.partNames) begin();
+    else this.#makeFiles(filesToMake(metainfo, content, survey.files), files, begin);
+  }
+
+  #makeFiles(absent: readonly number[], files: (FileIdentity | null)[], made: () => void): void {
+    makeFiles(this.#parts.storage, absent, (outcome) => {
+      if (this.#stopped) return;
+      if (!outcome.ok) {
+        this.#answer(outcome);
+        return;
+      }
+      for (const [file, identity] of outcome.made) files[file] = identity;
+      made();
     });
   }
 
@@ -148,7 +173,7 @@ export class ExistingData {
   }
 
   #prepare(survey: SurveyedFiles, found: ExistingDataFound): void {
-    prepareDisk(this.#parts, survey, new Set(found.verified), found.unfinished, (outcome) => {
+    prepareDisk(this.#parts, survey, found, (outcome) => {
       this.#answer(outcome.ok ? { ...found, verified: [...outcome.verified] } : outcome);
     });
   }

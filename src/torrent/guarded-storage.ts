@@ -4,6 +4,7 @@ import type {
   CheckOutcome,
   DiskRoom,
   DoneOutcome,
+  MakeOutcome,
   PieceSlot,
   Storage,
   SurveyOutcome,
@@ -30,6 +31,10 @@ export class GuardedStorage implements Storage {
 
   commitPiece(piece: PieceIndex, slot: PieceSlot, answered: (outcome: CheckOutcome) => void): void {
     this.#storage.commitPiece(piece, slot, this.#guard(answered));
+  }
+
+  makeFiles(files: readonly number[], answered: (outcome: MakeOutcome) => void): void {
+    this.#storage.makeFiles(files, this.#guard(answered));
   }
 
   writeBlock(piece: PieceIndex, begin: number, data: Buffer, answered: (outcome: DoneOutcome) => void): void {

@@ -46,7 +46,7 @@ export function joinDisk({ parts, context, metainfo, layout, content, options, w
   };
   const { random } = parts;
   const keeper = new JournalKeeper(
-    { timers: context, random, layout, owner, storage: files, file: journal, warned },
+    { timers: context, random, layout, owner, storage: files, file: journal, claimsFiles: !partNames, warned },
     DEFAULT_JOURNAL_KEEPER_OPTIONS,
   );
   const resume = new Resume({

@@ -16,7 +16,8 @@ import { RequestBook } from '../pieces/request-book.js';
 import { StorageWrapper } from '../pieces/storage-wrapper.js';
 import { Blame, DEFAULT_BLAME_OPTIONS } from '../swarm/blame.js';
 import { Choker, DEFAULT_CHOKER_OPTIONS } from '../swarm/choker.js';
-import { Connecter, DEFAULT_CONNECTER_OPTIONS } from '../swarm/connecter.js';
+import { Connecter } from '../swarm/connecter.js';
+import { DEFAULT_CONNECTER_OPTIONS } from '../swarm/connecter-options.js';
 import type { Identity } from '../swarm/connection.js';
 import type { Download } from '../swarm/download.js';
 import { DEFAULT_DOWNLOAD_OPTIONS } from '../swarm/download-options.js';
@@ -27,7 +28,7 @@ import { DEFAULT_FAST_EXTENSION_OPTIONS, FastExtension } from '../swarm/fast-ext
 import type { HalfOpen } from '../swarm/half-open.js';
 import { NodePorts, type OwnNode } from '../swarm/node-ports.js';
 import type { Peer } from '../swarm/peer.js';
-import type { PeerConnection } from '../swarm/peer-connection.js';
+import type { PeerConnection, PeerEvents } from '../swarm/peer-connection.js';
 import { peerPriority } from '../swarm/peer-priority.js';
 import type { RateLimiter } from '../swarm/rate-limiter.js';
 import type { SendMemory } from '../swarm/send-memory.js';
@@ -58,6 +59,8 @@ export interface SwarmParts {
   /** Where we listen. */
   readonly port: number;
   readonly options: TorrentOptions;
+  /** A table that is there already, whose peers the Connecter is going to be handed; null for one of our own. */
+  readonly encoder: Encoder | null;
   /** The piece is ours: its hash is right, and the disk has it. */
   readonly pieceVerified: (piece: PieceIndex) => void;
   /** The disk did not take what was downloaded. */
@@ -146,23 +149,31 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
     { timers: context, layout, store, uploader, downloader, choker, extensions, fast, nodePorts, rank },
     DEFAULT_CONNECTER_OPTIONS,
   );
-  const encoder = new Encoder(
+  const encoder = parts.encoder ?? createEncoder(parts, connecter);
+  return { store, picker, connecter, downloader, uploader, encoder };
+}
+
+/** The table of connections of a torrent with these parts. */
+export function createEncoder(
+  parts: Pick<SwarmParts, 'context' | 'identity' | 'options' | 'halfOpen' | 'ownAddresses' | 'port'>,
+  events: PeerEvents,
+): Encoder {
+  const { maxPeers } = parts.options;
+  return new Encoder(
     {
-      rawServer: context,
+      rawServer: parts.context,
       identity: parts.identity,
       options: {
         ...DEFAULT_ENCODER_OPTIONS,
-        maxConnections: options.maxPeers,
-        maxInitiate: Math.max(1, Math.ceil(options.maxPeers / 2)),
+        maxConnections: maxPeers,
+        maxInitiate: Math.max(1, Math.ceil(maxPeers / 2)),
       },
       halfOpen: parts.halfOpen,
-      rank,
-      listeningPort: (connection) => extensions.peerOf(connection)?.handshake.port ?? null,
+      rank: (address) => rankOf(address, parts.ownAddresses, parts.port),
       refused: () => undefined,
     },
-    connecter,
+    events,
   );
-  return { store, picker, connecter, downloader, uploader, encoder };
 }
 
 /** BEP 40, or 0 for everybody while we do not know where the world sees us. */

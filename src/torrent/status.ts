@@ -3,7 +3,8 @@ import type { TrackerAnswer } from '../discovery/rerequester.js';
 import type { TorrentFile } from '../metainfo/metainfo.js';
 import type { PeerReach } from '../swarm/reach-counter.js';
 
-export type TorrentState = 'checking' | 'downloading' | 'seeding' | 'stalled' | 'paused' | 'stopped';
+/** 'metadata': a magnet link's torrent, whose metadata is being fetched. */
+export type TorrentState = 'metadata' | 'checking' | 'downloading' | 'seeding' | 'stalled' | 'paused' | 'stopped';
 
 /** One torrent at one moment, for displays and scripts: pulled by whoever shows it, so that nothing below knows a display. */
 export interface TorrentStatus {

@@ -6,6 +6,7 @@
  */
 import type { BtgetError } from '../base/failure.js';
 import type { PeerSource } from '../discovery/peer-source.js';
+import type { TrackerAnswer } from '../discovery/rerequester.js';
 import { FileLost } from '../disk/storage.js';
 import { RateMeasure } from '../measure/rate-measure.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
@@ -18,9 +19,10 @@ import { beginPieces } from './begin-pieces.js';
 import { Completion } from './completion.js';
 import { ContentProgress } from './content-progress.js';
 import { countPeers } from './count-peers.js';
-import { createPeerSources } from './create-peer-sources.js';
+import { createContentSources } from './create-peer-sources.js';
 import { DiskCare } from './disk-care.js';
 import { ExistingData, type ExistingDataFound } from './existing-data.js';
+import type { Heir, Inheritance } from './inheritance.js';
 import { joinDisk } from './join-disk.js';
 import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
 import { Pace } from './pace.js';
@@ -30,7 +32,7 @@ import type { TorrentParts } from './torrent-parts.js';
 import { WantedContent } from './wanted-content.js';
 import { WarnOnce } from './warn-once.js';
 
-export class Torrent {
+export class Torrent implements Heir {
   readonly metainfo: Metainfo;
   readonly #parts: TorrentParts;
   readonly #options: TorrentOptions;
@@ -45,6 +47,7 @@ export class Torrent {
   readonly #completion: Completion;
   readonly #disk: DiskCare;
   readonly #sources: PeerSource;
+  readonly #inheritance: Inheritance | null;
   #stage: 'new' | 'checking' | 'running' | 'stopping' | 'ended' = 'new';
   /** Who waits for the end. */
   readonly #whenEnded: (() => void)[] = [];
@@ -55,7 +58,14 @@ export class Torrent {
   #timeLeft: RateMeasure | null = null;
   #pace: Pace;
 
-  constructor(parts: TorrentParts, metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents) {
+  /** `inheritance`: of a magnet link's first life. Throws 'usage' when it has no such file as is selected; nothing is taken over then. */
+  constructor(
+    parts: TorrentParts,
+    metainfo: Metainfo,
+    options: TorrentOptions,
+    events: TorrentEvents,
+    inheritance: Inheritance | null = null,
+  ) {
     this.metainfo = metainfo;
     this.#parts = parts;
     this.#options = options;
@@ -64,7 +74,8 @@ export class Torrent {
     this.#layout = layout;
     const content = new WantedContent(metainfo, layout, options.selection);
     this.#content = content;
-    this.#context = parts.rawServer.createContext((error) => this.#crashed(error));
+    this.#inheritance = inheritance;
+    this.#context = inheritance?.context ?? parts.rawServer.createContext((error) => this.crashed(error));
     const warnings = new WarnOnce((code, message) => events.warned(code, message));
     const warned = (code: string, message: string): void => warnings.warn(code, message);
     const { storage, resume } = joinDisk({ parts, context: this.#context, metainfo, layout, content, options, warned });
@@ -72,22 +83,13 @@ export class Torrent {
     this.#progress = new ContentProgress(metainfo, layout, content);
     this.#pace = new Pace(this.#context.now());
     this.#swarm = joinSwarm({
+      ...parts,
       context: this.#context,
-      random: parts.random,
       storage,
       metainfo,
       layout,
-      slots: parts.slots,
-      ownNode: parts.ownNode,
-      halfOpen: parts.halfOpen,
-      uploadLimiter: parts.uploadLimiter,
-      downloadLimiter: parts.downloadLimiter,
-      sendMemory: parts.sendMemory,
-      identity: parts.identity,
-      ownAddresses: parts.ownAddresses,
-      client: parts.client,
-      port: parts.port,
       options,
+      encoder: inheritance?.encoder ?? null,
       pieceVerified: (piece) => this.#pieceVerified(piece),
       diskFailed: (failure) => this.#disk.refused(failure),
       readFailed: (failure) => {
@@ -132,27 +134,16 @@ export class Torrent {
       warned: (code, message) => events.warned(code, message),
       failed: (failure) => this.#fail(failure),
     });
-    this.#sources = createPeerSources({
-      metainfo,
-      options,
-      identity: parts.identity,
-      port: parts.port,
-      timers: this.#context,
-      random: parts.random,
-      trackerClient: parts.trackerClient,
-      swarm: this.#swarm,
-      others: parts.peerSources,
-      left: () => this.#progress.left,
-      trackerAnswered: (report) => {
-        if (report.externalIp !== null) parts.ownAddresses.vote(new URL(report.url).hostname, report.externalIp);
-        events.trackerAnswered(report);
-      },
-    });
+    const { encoder } = this.#swarm;
+    this.#sources =
+      inheritance?.sources ?? createContentSources(parts, metainfo, options, this.#context, encoder, this);
+    inheritance?.passTo(this);
   }
 
   /** The table that peers from outside are handed to, or undefined while nobody can be served. */
   get encoder(): Encoder | undefined {
-    return this.#stage === 'running' ? this.#swarm.encoder : undefined;
+    const welcomes = this.#stage === 'running' || (this.#stage === 'checking' && this.#inheritance !== null);
+    return welcomes ? this.#swarm.encoder : undefined;
   }
 
   /** How many peers were refused so far, by reason: those that were let in and those that were not. */
@@ -176,7 +167,7 @@ export class Torrent {
     }
     this.#whenEnded.push(answered);
     if (this.#stage === 'stopping') return;
-    if (this.#stage === 'running') this.#sources.stop(() => this.#saidGoodBye());
+    if (this.#stage === 'running' || this.#inheritance !== null) this.#sources.stop(() => this.#saidGoodBye());
     else this.#goodByeSaid = true;
     this.#close();
   }
@@ -206,6 +197,19 @@ export class Torrent {
     };
   }
 
+  totals(): { readonly uploaded: number; readonly downloaded: number; readonly left: number } {
+    const { uploader, downloader } = this.#swarm;
+    return { uploaded: uploader.total, downloaded: downloader.total, left: this.#progress.left };
+  }
+
+  isComplete(): boolean {
+    return this.#swarm.store.amountLeft === 0;
+  }
+
+  trackerAnswered(report: TrackerAnswer): void {
+    this.#events.trackerAnswered(report);
+  }
+
   #state(amountLeft: number, peers: number): TorrentState {
     if (this.#stage === 'new' || this.#stage === 'checking') return 'checking';
     if (this.#stage === 'stopping' || this.#stage === 'ended') return 'stopped';
@@ -228,7 +232,8 @@ export class Torrent {
     if (store.amountLeft === 0 && this.#options.seedGoal === null) return;
     this.#resume.started();
     for (const address of this.#options.peers) encoder.startConnection(address, null);
-    this.#sources.begin();
+    if (this.#inheritance === null) this.#sources.begin();
+    else this.#inheritance.letPeersIn(this.#swarm.connecter);
   }
 
   #pieceVerified(piece: PieceIndex): void {
@@ -248,7 +253,7 @@ export class Torrent {
   }
 
   /** Our fault. Nothing of this torrent can be trusted to run, so it is ended from outside its context. */
-  #crashed(error: unknown): void {
+  crashed(error: unknown): void {
     if (this.#stage === 'ended') return;
     this.#context.end();
     this.#resume.abandon();

@@ -31,6 +31,8 @@ export type Refusal =
   | { readonly code: 'both-complete' }
   /** We no longer have what we told the peer of; who asks anew is told anew. */
   | { readonly code: 'pieces-lost' }
+  /** The disk does not give what the peer asks for; others may have it. */
+  | { readonly code: 'cannot-serve' }
   | { readonly code: 'shutting-down' };
 
 export type RefusalCode = Refusal['code'];

@@ -52,6 +52,24 @@ test('btget downloads every byte from a lean seed', async (context) => {
   assert.ok(readFileSync(join(out, 'file.bin')).equals(CONTENT));
 });
 
+test('btget downloads a link from a lean seed that has metadata, which hears of the first request', async (context) => {
+  const { dir, image } = makeFiles(context);
+  let asked = 0;
+  const options = {
+    info: TORRENT.info,
+    asked: () => {
+      asked += 1;
+    },
+  };
+  const seed = await startLeanSeed(TORRENT, image, '-LEAN01-test', options);
+  context.after(() => seed.server.close());
+  const link = `magnet:?xt=urn:btih:${TORRENT.infoHash.toString('hex')}&x.pe=127.0.0.1:${seed.port}`;
+  const ended = await runBtget(context, dir, [link, '-d', 'out', ...LOOPBACK]);
+  assert.equal(ended.code, 0, ended.err);
+  assert.ok(readFileSync(join(dir, 'out', 'file.bin')).equals(CONTENT));
+  assert.equal(asked, 1);
+});
+
 test('a lean leech gets every byte from btget', async (context) => {
   const { dir, torrent } = makeFiles(context);
   const seed = new BtgetProcess(context, dir, ['seed', torrent, '-d', dir, ...LOOPBACK, '-v']);

@@ -151,20 +151,35 @@ const rows: Readonly<Record<string, Row>> = {
     code: 16,
     says: `hello: cannot mkdir ${join(dir, 'a file')}: file already exists (EEXIST) (check the permissions, or choose another folder with -d)`,
   },
-  'a magnet link': {
-    args: [`magnet:?xt=urn:btih:${HEX}`],
-    code: 1,
-    says: `magnet links are not supported yet: magnet:?xt=urn:btih:${HEX}`,
+  'a magnet link to nobody': {
+    args: [`magnet:?xt=urn:btih:${HEX}&dn=a%1bname`, '--stop-timeout', '1'],
+    code: 2,
+    says: 'a\\x1bname: gave up: no new data came for 1s: no tracker to ask; --tracker and --peer name some (the same command again goes on)',
+  },
+  'an info-hash and no time': {
+    args: [HEX, '--timeout', '1'],
+    code: 2,
+    says: `${HEX}: gave up: not done after 1s (the same command again goes on)`,
   },
   'a broken magnet link': {
     args: ['magnet:?xt=urn:btih:c12f'],
     code: 27,
-    says: "magnet:?xt=urn:btih:c12f: the magnet link's xt is not an info-hash: urn:btih:c12f",
+    says: 'the magnet link has an xt that is no info-hash (urn:btih:c12f): magnet:?xt=urn:btih:c12f',
+  },
+  'a magnet link to a torrent of version 2 alone': {
+    args: [`magnet:?xt=urn:btmh:1220${'ab'.repeat(32)}`],
+    code: 26,
+    says: `torrents of version 2 alone are not supported yet: magnet:?xt=urn:btmh:1220${'ab'.repeat(32)}`,
+  },
+  'an info-hash of version 2': {
+    args: ['ab'.repeat(32)],
+    code: 26,
+    says: `torrents of version 2 alone are not supported yet: ${'ab'.repeat(32)}`,
   },
   'no peer and no tracker': {
     args: ['hello.torrent', '-d', 'lonely', '--stop-timeout', '1'],
     code: 2,
-    says: 'hello: gave up: no new data came for 1s: no peer, and no tracker to ask; --tracker and --peer name some (the same command again goes on)',
+    says: 'hello: gave up: no new data came for 1s: no tracker to ask; --tracker and --peer name some (the same command again goes on)',
   },
 };
 

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { writeNoise } from '../support/noise.js';
-import { Machine } from './machine.js';
+import { CAN_WATCH, Machine } from './machine.js';
 import { fingerprint, scratch } from './support.js';
 
 const OPTIONS = { timeout: 20_000 };
@@ -87,26 +87,92 @@ test(
   },
 );
 
-test('the same without --bind is seen: the counter counts', OPTIONS, async (t) => {
+/** What a client without a fence sends into the world, each with a packet that proves it. */
+const KINDS = [
+  { kind: 'a peer', args: ['--peer', '198.51.100.20:6881'], packet: /^TCP 198\.51\.100\.20:6881 /m },
+  {
+    kind: 'a tracker over HTTP',
+    args: ['--tracker', 'http://198.51.100.7:6969/announce'],
+    packet: /^TCP 198\.51\.100\.7:6969 /m,
+  },
+  {
+    kind: 'the name of a tracker',
+    args: ['--tracker', 'http://tracker.example.org:6969/announce'],
+    packet: /^UDP 198\.51\.100\.53:53 .*tracker.example.org/m,
+  },
+  {
+    kind: 'a tracker over UDP',
+    args: ['--tracker', 'udp://198.51.100.9:6969/announce'],
+    packet: /^UDP 198\.51\.100\.9:6969 /m,
+  },
+  { kind: 'local peers', args: [], packet: /^UDP 239\.192\.152\.143:6771 .*BT-SEARCH/m },
+  { kind: 'the gateway', args: [], packet: /^UDP 192\.0\.2\.254:5351 /m },
+  { kind: 'gateways of UPnP', args: [], packet: /^UDP 239\.255\.255\.250:1900 .*M-SEARCH/m },
+  { kind: 'the DHT', args: ['--dht-node', '198.51.100.30:6991'], packet: /^UDP 198\.51\.100\.30:6991 /m },
+  { kind: 'the routers of the DHT', args: [], packet: /^UDP 198\.51\.100\.53:53 .*router.bittorrent.com/m },
+];
+const SWITCHES = ['--no-trackers', '--no-dht', '--no-pex', '--no-lsd', '--no-port-mapping'];
+
+const WATCHED = { ...OPTIONS, skip: !CAN_WATCH };
+if (!CAN_WATCH) console.log('live tests of single packets skipped: Python is not installed (Debian package python3)');
+
+test('the same without --bind is seen, each kind of it: the counter counts', WATCHED, async (t) => {
   const dir = scratch(t);
   const machine = new Machine(t, dir);
   await machine.ready();
   const torrent = await torrentIn(machine, dir);
-  const ways = [
-    ['--peer', '198.51.100.20:6881'],
-    ['--tracker', 'http://198.51.100.7:6969/announce'],
-    ['--tracker', 'http://tracker.example.org:6969/announce'],
-    ['--tracker', 'udp://198.51.100.9:6969/announce'],
-  ];
-  for (const [index, way] of ways.entries()) {
-    const before = machine.sentOutside();
-    const alone = ['-d', join(dir, `leech${index}`), '--no-dht', '--no-lsd', '--no-port-mapping', '--timeout', '1'];
-    const leech = machine.btget(torrent, ...alone, ...way);
-    assert.equal(await leech.ended, 2, leech.stderr);
-    assert.ok(machine.sentOutside() > before, way.join(' '));
-  }
   const before = machine.sentOutside();
-  const leech = machine.btget(torrent, '-d', join(dir, 'dht'), '--no-lsd', '--no-port-mapping', '--timeout', '1');
+  const watcher = await machine.watch();
+  // Trackers are asked one after the other, so each has a client of its own.
+  const leeches = KINDS.map(({ args }, index) =>
+    machine.btget(torrent, '-d', join(dir, `leech${index}`), ...args, '--timeout', '6'),
+  );
+  for (const leech of leeches) assert.equal(await leech.ended, 2, leech.stderr);
+  watcher.child.kill();
+  await watcher.ended;
+  const unseen = KINDS.filter(({ packet }) => !packet.test(watcher.stdout)).map(({ kind }) => kind);
+  assert.deepEqual(unseen, [], watcher.stdout);
+  assert.ok(machine.sentOutside() >= before + KINDS.length);
+});
+
+test('bound to loopback, not one of these leaves, however long it runs', OPTIONS, async (t) => {
+  const dir = scratch(t);
+  const machine = new Machine(t, dir);
+  await machine.ready();
+  const torrent = await torrentIn(machine, dir);
+  const args = KINDS.flatMap((kind) => kind.args);
+  const before = machine.sentOutside();
+  const leeches = ['127.0.0.1', '::1', 'lo'].map((bind) =>
+    machine.btget(torrent, '-d', join(dir, bind), ...args, '--bind', bind, '--timeout', '6', '--json'),
+  );
+  for (const leech of leeches) assert.equal(await leech.ended, 2, leech.stderr);
+  assert.equal(machine.sentOutside(), before);
+  const asked = leeches.flatMap((leech) => leech.events()).filter(({ type }) => type === 'port-mapping');
+  assert.deepEqual(asked, [], 'no gateway is even thought of');
+});
+
+test('with everything switched off, nothing is said to anybody', OPTIONS, async (t) => {
+  const dir = scratch(t);
+  const machine = new Machine(t, dir);
+  await machine.ready();
+  const torrent = await torrentIn(machine, dir, ...OUTSIDE_TRACKERS);
+  const before = machine.sentOutside();
+  const leech = machine.btget(torrent, '-d', join(dir, 'leech'), ...SWITCHES, '--timeout', '5');
   assert.equal(await leech.ended, 2, leech.stderr);
-  assert.ok(machine.sentOutside() > before, 'the routers of the DHT');
+  assert.equal(machine.sentOutside(), before);
+});
+
+test('for a private torrent only its tracker and the gateway are spoken to', WATCHED, async (t) => {
+  const dir = scratch(t);
+  const machine = new Machine(t, dir);
+  await machine.ready();
+  const torrent = await torrentIn(machine, dir, '--private', '--tracker', 'udp://198.51.100.9:6969/announce');
+  const dht = ['--dht-node', '198.51.100.30:6991'];
+  const watcher = await machine.watch();
+  const leech = machine.btget(torrent, '-d', join(dir, 'leech'), ...dht, '--timeout', '6');
+  assert.equal(await leech.ended, 2, leech.stderr);
+  watcher.child.kill();
+  await watcher.ended;
+  const targets = new Set([...watcher.stdout.matchAll(/^(\S+ \S+) /gm)].map(([, target]) => target));
+  assert.deepEqual([...targets].sort(), ['UDP 192.0.2.254:5351', 'UDP 198.51.100.9:6969', 'UDP 239.255.255.250:1900']);
 });

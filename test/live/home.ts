@@ -2,11 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { BTGET, isInstalled, Program } from './support.js';
+import { BTGET, isInstalled, Program, PYTHON, ROOT } from './support.js';
 
-const NFT_CHAINS = fileURLToPath(new URL('../../../test/live/nft-chains.py', import.meta.url));
-const PYTHON = '/usr/bin/python3';
+const NFT_CHAINS = join(ROOT, 'test', 'live', 'nft-chains.py');
 
 export const HAS_GATEWAY = isInstalled('miniupnpd', '--version') && isInstalled(PYTHON, '--version');
 

@@ -1,7 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { BTGET, Program } from './support.js';
+import { BTGET, isInstalled, Program, PYTHON, ROOT } from './support.js';
+
+const WATCH_PACKETS = join(ROOT, 'test', 'live', 'watch-packets.py');
+export const CAN_WATCH = isInstalled(PYTHON, '--version');
 
 // 192.0.2.0/24 and 198.51.100.0/24 are reserved for documentation.
 const MACHINE = `
@@ -13,7 +16,7 @@ const MACHINE = `
   ip link set world up
   ip addr add 192.0.2.1/24 dev outside
   ip link set outside up
-  ip route add default dev outside
+  ip route add default via 192.0.2.254
   echo 'nameserver 198.51.100.53' >"$1"
   mount --bind "$1" /etc/resolv.conf
   echo ready
@@ -21,8 +24,9 @@ const MACHINE = `
 `;
 
 /**
- * A machine whose default route is an interface that counts what is sent through it. Its far end is a dead end in the
- * same machine, so that nothing goes anywhere, and its name server, 198.51.100.53, never answers.
+ * A machine at 192.0.2.1 whose default route is an interface that counts what is sent through it. Its far end is a dead
+ * end in the same machine, so that nothing goes anywhere: neither its gateway, 192.0.2.254, nor its name server,
+ * 198.51.100.53, ever answers.
  */
 export class Machine {
   readonly #test: TestContext;
@@ -46,6 +50,13 @@ export class Machine {
     const { stdout, stderr } = spawnSync('nsenter', [...this.#enter(), 'ip', '-j', '-s', 'link', 'show', 'outside']);
     const [link] = JSON.parse(stdout.toString() || `"${stderr}"`) as { stats64: { tx: { packets: number } } }[];
     return link?.stats64.tx.packets ?? Number.NaN;
+  }
+
+  /** A line for each packet that leaves from now on, such as `UDP 192.0.2.9:53 …`, in the program's output. */
+  async watch(): Promise<Program> {
+    const watcher = new Program(this.#test, 'nsenter', [...this.#enter(), PYTHON, WATCH_PACKETS, 'outside']);
+    await watcher.until((output) => /watching/.exec(output));
+    return watcher;
   }
 
   #enter(): string[] {

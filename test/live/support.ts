@@ -8,8 +8,9 @@ import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { serveTcp } from '../support/http-server.js';
 
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 export const BTGET = join(ROOT, 'bin', 'btget.js');
+export const PYTHON = '/usr/bin/python3';
 export const LIBTORRENT_PEER = join(ROOT, 'test', 'live', 'libtorrent-peer.py');
 
 /** Addresses of the test's own network namespace, one for each role. */

@@ -61,7 +61,7 @@ function cutOff({ seed, latency, pace, batch, minLength, cutAt, powerCut }: Run)
   const disk = new MemoryStorage(metainfo, timeline, { ...DEFAULT_MEMORY_STORAGE_OPTIONS, latency });
   const file = new MemoryJournal(timeline, { ...DEFAULT_MEMORY_JOURNAL_OPTIONS, latency });
   const keeper = new JournalKeeper(
-    { timers: timeline, random, layout, owner: OWNER, storage: disk, file, warned: assert.fail },
+    { timers: timeline, random, layout, owner: OWNER, storage: disk, file, claimsFiles: false, warned: assert.fail },
     { ...DEFAULT_JOURNAL_KEEPER_OPTIONS, length: batch, minLength, newestLength: DOUBT_LENGTH },
   );
   const storage = journaled(disk, layout, keeper);

@@ -2,6 +2,7 @@ import type { FileOperations } from '../../src/disk/file-operations.js';
 import { Session } from '../../src/session/session.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../src/session/session-options.js';
 import type { TorrentStatus } from '../../src/torrent/status.js';
+import type { Torrent } from '../../src/torrent/torrent.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../../src/torrent/torrent-options.js';
 import { MemorySlotPool } from './memory-slot-pool.js';
 import type { SampleTorrent } from './sample-torrent.js';
@@ -28,7 +29,7 @@ export class DiskClient {
   failure: Error | null = null;
   readonly #swarm: SimulatedSwarm;
   readonly #session: Session;
-  readonly #status: () => TorrentStatus;
+  readonly #torrent: Torrent;
 
   constructor(swarm: SimulatedSwarm, sample: SampleTorrent, options: DiskClientOptions) {
     this.#swarm = swarm;
@@ -55,7 +56,7 @@ export class DiskClient {
       this.address.port = outcome.port;
     });
     swarm.timeline.run(0);
-    const torrent = this.#session.addTorrent(
+    this.#torrent = this.#session.addTorrent(
       sample.metainfo,
       { ...DEFAULT_TORRENT_OPTIONS, trackers: [swarm.tracker.url], ...options.torrent },
       {
@@ -75,11 +76,15 @@ export class DiskClient {
         },
       },
     );
-    this.#status = () => torrent.status();
   }
 
   get status(): TorrentStatus {
-    return this.#status();
+    return this.#torrent.status();
+  }
+
+  /** How many peers it refused, by reason. */
+  get refusals(): Torrent['refusals'] {
+    return this.#torrent.refusals;
   }
 
   /** The codes of its warnings, in order. */

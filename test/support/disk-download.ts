@@ -30,6 +30,9 @@ import { Timeline } from './timeline.js';
 
 export const DOWNLOADS = '/downloads';
 
+/** How long the machine runs when the download begins, nanoseconds: the power was cut before that. */
+const UPTIME = 5_000_000_000n;
+
 export interface DiskDownloadOptions extends PowerDiskOptions {
   /** Between one piece and the next. */
   readonly pace: Millis;
@@ -40,6 +43,8 @@ export interface DiskDownloadOptions extends PowerDiskOptions {
   /** When it is interrupted; null: it comes to its end. */
   readonly interruptAt: Millis | null;
   readonly partNames: boolean;
+  /** Patterns of the files that are wanted; none: all are. */
+  readonly select: readonly string[];
   /** Of the journal's keeper. Bytes. */
   readonly batch: number;
   readonly minLength: number;
@@ -55,6 +60,7 @@ export const DEFAULT_DISK_DOWNLOAD_OPTIONS: DiskDownloadOptions = {
   blockPace: 0,
   interruptAt: null,
   partNames: true,
+  select: [],
   batch: DEFAULT_JOURNAL_KEEPER_OPTIONS.length,
   minLength: DEFAULT_JOURNAL_KEEPER_OPTIONS.minLength,
   flushed: (storage) => storage,
@@ -73,6 +79,13 @@ export interface DiskDownload {
   readonly isDone: boolean;
 }
 
+export function contentOf(
+  { metainfo, layout }: SampleTorrent,
+  { select }: Pick<DiskDownloadOptions, 'select'>,
+): WantedContent {
+  return new WantedContent(metainfo, layout, { select: [...select], exclude: [], ranges: null });
+}
+
 /** Runs a download of `sample` on what `image` holds. Throws when it warns of anything, fails, or never ends. */
 export function downloadOnto(
   image: PowerImage,
@@ -81,6 +94,7 @@ export function downloadOnto(
   options: DiskDownloadOptions,
 ): DiskDownload {
   const { metainfo, layout } = sample;
+  const content = contentOf(sample, options);
   const timers = new Timeline();
   const disk = new PowerDisk(timers, image, options);
   const crashed = (error: Error): never => {
@@ -93,7 +107,7 @@ export function downloadOnto(
     layout,
     place: { id: 0, root: DOWNLOADS, partNames: options.partNames, overwrite: false },
     output: null,
-    selected: null,
+    selected: content.isAll ? null : content.files,
     disk: {
       timers,
       writer,
@@ -111,7 +125,16 @@ export function downloadOnto(
   const warned = (code: string, message: string): never => assert.fail(`${code}: ${message}`);
   const owner = { infoHash: metainfo.infoHash, pieceCount: layout.pieceCount, fileCount: metainfo.files.length };
   const keeper = new JournalKeeper(
-    { timers, random, layout, owner, storage: options.flushed(storageOnDisk), file, warned },
+    {
+      timers,
+      random,
+      layout,
+      owner,
+      storage: options.flushed(storageOnDisk),
+      file,
+      claimsFiles: !options.partNames,
+      warned,
+    },
     { ...DEFAULT_JOURNAL_KEEPER_OPTIONS, length: options.batch, minLength: options.minLength },
   );
   const resume = new Resume({
@@ -132,12 +155,12 @@ export function downloadOnto(
   const storage = new JournaledStorage(storageOnDisk, layout, resume);
 
   const torrentOptions = { ...DEFAULT_TORRENT_OPTIONS, dir: DOWNLOADS, partNames: options.partNames };
-  const content = new WantedContent(metainfo, layout, { select: [], exclude: [], ranges: null });
   let belief: Belief | undefined;
   let verified: readonly PieceIndex[] = [];
   let unfinished: UnfinishedPieces = new Map();
   const committed = new Map<PieceIndex, number>();
-  let left = metainfo.pieceCount;
+  const wanted = Array.from(layout.pieceIndices()).filter((piece) => content.hasPiece(piece));
+  let left = wanted.length;
   let isDone = false;
   let hasEnded = false;
   const isOpen = (): boolean => options.interruptAt === null || timers.now() < options.interruptAt;
@@ -197,10 +220,10 @@ export function downloadOnto(
     (outcome) => {
       if (!outcome.ok) throw outcome.failure;
       ({ verified, unfinished } = outcome);
-      left -= verified.length;
+      left -= wanted.filter((piece) => verified.includes(piece)).length;
       resume.started();
       completion.begin(verified, outcome.whole);
-      const missing = Array.from(layout.pieceIndices()).filter((piece) => !verified.includes(piece));
+      const missing = wanted.filter((piece) => !verified.includes(piece));
       for (const [index, piece] of shuffle(random, missing).entries()) {
         const writes = random.below(options.inBlocks) === 0 ? writeInBlocks(timers, options.blockPace, isOpen) : commit;
         timers.addTask(() => {
@@ -252,7 +275,8 @@ function simulatedWorker(timers: Timeline, disk: PowerDisk, boot: bigint): Worke
     pid,
     host: 'here',
     space: '',
-    startOf: (other) => (other === pid ? `boot-${boot}` : undefined),
+    startOf: (other) => (other === pid ? `${boot}/1` : undefined),
+    boot: () => ({ id: `${boot}`, at: boot - UPTIME }),
   };
   let asked: (request: WorkRequest) => void = () => undefined;
   let told: (answer: WorkAnswer) => void = () => undefined;

@@ -65,7 +65,6 @@ export class Client implements PeerEvents {
         options: { ...DEFAULT_ENCODER_OPTIONS, ...overrides.options },
         halfOpen: overrides.halfOpen ?? new HalfOpen(MAX_HALF_OPEN),
         rank: overrides.rank ?? (() => 0),
-        listeningPort: overrides.listeningPort ?? (() => null),
         refused,
       },
       this,
@@ -102,6 +101,10 @@ export class Client implements PeerEvents {
 
   connectionFlushed(): void {
     // Counting flushes is the business of those above.
+  }
+
+  listeningPort(connection: PeerConnection): number | null {
+    return this.#overrides.listeningPort?.(connection) ?? null;
   }
 
   leastUseful(): PeerConnection | undefined {

@@ -17,8 +17,9 @@ function lengthPrefix(length: number): Buffer {
 }
 
 /** One peer for each reason there is to refuse one: whoever adds a reason has to say how it comes about. */
-/** No peer can provoke 'pieces-lost': that is the disk's doing (test/simulation/lost-files.test.ts). */
-export const HOSTILE_ACTS: Readonly<Record<Exclude<RefusalCode, 'pieces-lost'>, HostileAct>> = {
+/** These two are the disk's doing (test/simulation/lost-files.test.ts, disk-faults.test.ts), and no peer's. */
+type DisksDoing = 'pieces-lost' | 'cannot-serve';
+export const HOSTILE_ACTS: Readonly<Record<Exclude<RefusalCode, DisksDoing>, HostileAct>> = {
   'not-bittorrent': {
     provoke: (world) => {
       world.peer().dial(world.victim.address).say(Buffer.from('GET / HTTP/1.1\r\nHost: a\r\n\r\n'));

@@ -10,6 +10,7 @@ import type {
   DoneOutcome,
   FileIdentity,
   FileSurvey,
+  MakeOutcome,
   PieceSlot,
   Storage,
   SurveyOutcome,
@@ -21,6 +22,7 @@ import { type PieceIndex, PieceLayout } from '../../src/metainfo/piece-layout.js
 export type StorageOperation =
   | 'survey'
   | 'commitPiece'
+  | 'makeFiles'
   | 'writeBlock'
   | 'checkPiece'
   | 'readBlocks'
@@ -216,6 +218,19 @@ export class MemoryStorage implements Storage {
         this.#map.settle(piece, 'kept');
       }
       return { ok: true, matches };
+    });
+  }
+
+  makeFiles(files: readonly number[], answered: (outcome: MakeOutcome) => void): void {
+    this.#run<MakeOutcome>('makeFiles', files.join(' '), answered, () => {
+      const made = new Map<number, FileIdentity>();
+      for (const file of files) {
+        const entry = this.#file(file);
+        if (entry.part === null && entry.final === null) this.#createPart(entry);
+        const { identity } = surveyOf(entry);
+        if (identity !== null) made.set(file, identity);
+      }
+      return { ok: true, made };
     });
   }
 

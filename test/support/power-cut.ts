@@ -23,8 +23,8 @@ export const LOSSES = ['kept', 'lost', 'journaled', 'anyhow'] as const;
 export type Loss = (typeof LOSSES)[number];
 
 const SECTORS = [512, 4096];
-/** How long until the next start, nanoseconds: a lock of which only the name was kept is believed for a minute. */
-const REBOOT = 90_000_000_000n;
+/** How long until the next start, nanoseconds: less than the minute for which a lock is believed of which nothing is known. */
+const REBOOT = 10_000_000_000n;
 
 type Named = Extract<DiskEvent, { kind: 'named' }>;
 type Changed = Extract<DiskEvent, { kind: 'written' | 'cut' }>;

@@ -54,16 +54,12 @@ export type DiskEvent =
 
 export const ROOT = 0;
 
-/** A file system with one empty folder, `dir`. */
-export function emptyImage(dir: string): PowerImage {
-  const entries = new Map([[basename(dir), 1]]);
-  return {
-    at: 1_000_000_000_000_000_000n,
-    nodes: new Map<number, NodeImage>([
-      [ROOT, { kind: 'folder', inode: 1n, entries }],
-      [1, { kind: 'folder', inode: 2n, entries: new Map() }],
-    ]),
-  };
+/** A file system with one empty folder, `dir`, or with nothing. */
+export function emptyImage(dir: string | null): PowerImage {
+  const nodes = new Map<number, NodeImage>();
+  nodes.set(ROOT, { kind: 'folder', inode: 1n, entries: new Map(dir === null ? [] : [[basename(dir), 1]]) });
+  if (dir !== null) nodes.set(1, { kind: 'folder', inode: 2n, entries: new Map() });
+  return { at: 1_000_000_000_000_000_000n, nodes };
 }
 
 interface LiveFile {
@@ -190,6 +186,11 @@ export class PowerDisk {
       this.#find(join(root, ...elements), 'open');
       return action((element) => join(root, ...elements, element));
     },
+    list: (path) => {
+      const node = this.#find(path, 'scandir');
+      if (node.kind !== 'folder') throw systemError('ENOTDIR', 'scandir');
+      return [...node.entries.keys()];
+    },
     setLength: (descriptor, length) => {
       const file = this.#fileOf(descriptor);
       file.bytes = cutTo(file.bytes, length);
@@ -208,9 +209,10 @@ export class PowerDisk {
       }, this.#options.flushTime());
     },
     makeFolder: (path, parents) => {
-      if (parents && this.#lookUp(path) !== undefined) return;
-      if (parents) this.operations.makeFolder(dirname(path), true);
+      if (parents && this.#lookUp(path) !== undefined) return undefined;
+      const first = parents ? this.operations.makeFolder(dirname(path), true) : undefined;
       this.#giveName(path, this.#make({ kind: 'folder', inode: this.#freeInode(), entries: new Map() }), 'mkdir');
+      return first ?? path;
     },
     rename: (from, to) => {
       const folder = this.#folderOf(from, 'rename');

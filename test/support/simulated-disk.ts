@@ -8,7 +8,6 @@ import {
   type FileOperations,
   type ReadOperations,
   systemFileOperations,
-  systemReadOperations,
 } from '../../src/disk/file-operations.js';
 import type { ProcessFacts } from '../../src/disk/file-process.js';
 import { FileReadPool } from '../../src/disk/file-read-pool.js';
@@ -36,7 +35,7 @@ export function simulatedDisk(timers: Timers, operations: FileOperations): Simul
   const process = processOf(processes);
   const ask = serve(timers, operations, process);
   const hashing = serve(timers, operations, process);
-  const readOperations = readsOf(timers);
+  const readOperations = readsOf(timers, operations);
   const disk: SharedDisk = {
     timers,
     writer: { ask, started: true },
@@ -64,8 +63,8 @@ export function simulatedDisk(timers: Timers, operations: FileOperations): Simul
 }
 
 /** Reading for uploads, done at once and answered later. */
-function readsOf(timers: Timers): ReadOperations {
-  const { lookUp, realPath } = systemReadOperations;
+function readsOf(timers: Timers, operations: FileOperations): ReadOperations {
+  const { lookUp, realPath } = operations;
   const answerTo =
     <T>(answered: (error: Error | null, value: T) => void, none: T) =>
     (action: () => T): void => {
@@ -78,12 +77,23 @@ function readsOf(timers: Timers): ReadOperations {
       }
       timers.addTask(() => answered(error, value), LATENCY);
     };
-  const { open, facts, close } = systemFileOperations;
+  const { open, facts, read, close } = operations;
   return {
     open: (path, answered) => answerTo<number>(answered, -1)(() => open(path, 'read', false)),
     facts: (descriptor, answered) => answerTo<FileFacts | undefined>(answered, undefined)(() => facts(descriptor)),
     read: (descriptor, into, position, answered) =>
-      answerTo<number>(answered, 0)(() => fs.readvSync(descriptor, into, position)),
+      answerTo<number>(
+        answered,
+        0,
+      )(() => {
+        let done = 0;
+        for (const one of into) {
+          const count = read(descriptor, one, one.length, position + done);
+          done += count;
+          if (count < one.length) break;
+        }
+        return done;
+      }),
     close: (descriptor, answered) => answerTo<void>(answered, undefined)(() => close(descriptor)),
     lookUp,
     realPath,
@@ -92,7 +102,7 @@ function readsOf(timers: Timers): ReadOperations {
 
 /** A process of its own for each disk: the one before is dead by then. */
 function processOf(pid: number): ProcessFacts {
-  return { pid, host: 'here', space: 'test', startOf: (other) => (other === pid ? null : undefined) };
+  return { pid, host: 'here', space: 'test', startOf: (other) => (other === pid ? null : undefined), boot: () => null };
 }
 
 /** A worker that shares the thread of who asks. */

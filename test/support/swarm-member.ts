@@ -8,7 +8,8 @@ import { StorageWrapper } from '../../src/pieces/storage-wrapper.js';
 import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from '../../src/session/port-listener.js';
 import { Blame, DEFAULT_BLAME_OPTIONS } from '../../src/swarm/blame.js';
 import { Choker, DEFAULT_CHOKER_OPTIONS } from '../../src/swarm/choker.js';
-import { Connecter, type ConnecterOptions, DEFAULT_CONNECTER_OPTIONS } from '../../src/swarm/connecter.js';
+import { Connecter } from '../../src/swarm/connecter.js';
+import { type ConnecterOptions, DEFAULT_CONNECTER_OPTIONS } from '../../src/swarm/connecter-options.js';
 import { DontHave } from '../../src/swarm/dont-have.js';
 import type { Download } from '../../src/swarm/download.js';
 import { DEFAULT_DOWNLOAD_OPTIONS, type DownloadOptions } from '../../src/swarm/download-options.js';
@@ -173,7 +174,6 @@ export class SwarmMember {
         options: DEFAULT_ENCODER_OPTIONS,
         halfOpen: new HalfOpen(MAX_HALF_OPEN),
         rank: () => 0,
-        listeningPort: () => null,
         refused: (address, reason) => this.log.push(`refused ${address.host}: ${reason.code}`),
       },
       this.connecter,

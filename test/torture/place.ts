@@ -101,7 +101,7 @@ export class Place {
     if (aside === null || number === undefined) return [];
     const { pieceLength } = this.layout;
     const lies = Buffer.alloc(bytes.length);
-    aside.copy(lies, 0, number * pieceLength, number * pieceLength + bytes.length);
+    aside.subarray(number * pieceLength, number * pieceLength + bytes.length).copy(lies);
     const mixed = Buffer.from(lies);
     for (const index of selected) {
       const { begin, length } = this.metainfo.files[index] as TorrentFile;

@@ -1,5 +1,4 @@
 /** `btget create`: makes a .torrent of a file or folder. */
-import { lstat, rm, writeFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { toHex } from '../../base/bytes.js';
 import { BtgetError } from '../../base/failure.js';
@@ -17,6 +16,7 @@ import { createTaskProgress } from '../output/task-progress.js';
 import { readDate } from '../values.js';
 import { version } from '../version.js';
 import { type CliCommand, defineCommand } from './command.js';
+import { refuseIfThere, writeTorrent } from './write-torrent.js';
 
 export const create = (disk: FileDisk): CliCommand =>
   defineCommand(
@@ -55,7 +55,7 @@ export const create = (disk: FileDisk): CliCommand =>
       // What we write we must be able to read: a torrent beyond the limits is refused here, not by whoever gets it.
       const { infoHash, pieceCount } = parseMetainfo(bytes);
       if (target === null) io.stdout.write(bytes);
-      else await write(target, bytes, values.force);
+      else await writeTorrent(target, bytes, values.force);
       if (values.quiet) return 0;
       for (const reason of listing.leftOut) io.stderr.write(`left out: ${printable(reason)}\n`);
       io.stderr.write(
@@ -71,35 +71,8 @@ async function targetOf(path: string, values: Values<typeof CREATE_OPTIONS>): Pr
   if (values.output === '-') return null;
   const target = values.output ?? `${values.name ?? basename(resolve(path))}.torrent`;
   // Before hours of hashing; the writing refuses as well.
-  if (!values.force && (await exists(target))) throw alreadyThere(target);
+  if (!values.force) await refuseIfThere(target);
   return target;
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch {
-    // Whatever else is wrong with the path, the writing will say.
-    return false;
-  }
-}
-
-function alreadyThere(target: string): BtgetError {
-  return new BtgetError('foreign-file', `${target} is already there; --force replaces it, -o writes elsewhere`);
-}
-
-async function write(target: string, bytes: Buffer, force: boolean): Promise<void> {
-  try {
-    await writeFile(target, bytes, { flag: force ? 'w' : 'wx' });
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    if (code === 'EEXIST') throw alreadyThere(target);
-    if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'EIO')
-      throw new BtgetError('cannot-open', `cannot write ${target}: ${code}`, { cause: error });
-    await rm(target, { force: true });
-    throw new BtgetError(code === 'EIO' ? 'io' : 'disk-full', `cannot write ${target}: ${code}`, { cause: error });
-  }
 }
 
 function hash(

@@ -139,9 +139,10 @@ class Examination {
       this.#tell(failed('source', failureMessage(source.failure), null, source.failure.code));
       return null;
     }
-    const { infoHash, trackers: tiers } = source.metainfo;
-    const length = contentLength(source.metainfo);
-    return { infoHash, length, trackers: [...new Set([...trackers, ...(noTrackers ? [] : tiers.flat())])] };
+    const isLink = source.kind === 'magnet';
+    const { infoHash, trackers: named } = isLink ? source.link : source.metainfo;
+    const length = isLink ? source.link.length : contentLength(source.metainfo);
+    return { infoHash, length, trackers: [...new Set([...trackers, ...(noTrackers ? [] : named.flat())])] };
   }
 
   #tell(...findings: readonly Finding[]): void {

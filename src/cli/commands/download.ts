@@ -13,7 +13,7 @@ const FOOTER = `Commands:
   btget tracker                serve announces and scrapes
 btget COMMAND --help says what a command takes; btget --version what this is.
 
-SOURCE is a .torrent, an http(s) URL of one, or - for a .torrent on stdin.
+SOURCE is a .torrent, an http(s) URL of one, a magnet link, an info-hash, or - for a .torrent on stdin.
 Durations are 90s, 30m, 2h, 1d; a bare number is seconds.
 
 Exit codes:

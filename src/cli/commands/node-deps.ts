@@ -23,6 +23,11 @@ export function sourceReaders(io: CliIo, bind: string | null): SourceReaders {
   return {
     stdin: lazily(() => io.stdin),
     parse: parseSource,
+    resolve: async (peers) => {
+      if (peers.length === 0) return [];
+      const { resolveLinkPeers } = await import('../source/resolve-peers.js');
+      return resolveLinkPeers(peers, bind);
+    },
     fetch: async (url, maxLength) => {
       const { DEFAULT_FETCH_OPTIONS, httpFetch } = await import('../../discovery/http-fetch.js');
       const { resolveBind } = await import('../../net/node-bind.js');

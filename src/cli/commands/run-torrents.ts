@@ -106,7 +106,7 @@ export async function runTorrents(
           ? null
           : (job, answered) => {
               const { about, path, paths, wanted } = job;
-              const result = { ...about, dir: values.dir, path, paths, length: wanted };
+              const result = { ...about, dir: values.dir, path: path ?? values.dir, paths, length: wanted };
               runHook(hook, result, io.env, (message) => output.tell({ type: 'note', message }), answered);
             },
     };

@@ -1,43 +1,99 @@
 /** `btget show`: says what torrents hold. */
+import { BtgetError } from '../../base/failure.js';
 import { describe } from '../../metainfo/describe.js';
+import { encodeTorrent } from '../../metainfo/encode-torrent.js';
+import type { Metainfo } from '../../metainfo/metainfo.js';
+import { DEFAULT_SESSION_OPTIONS } from '../../session/session-options.js';
+import { DEFAULT_TORRENT_OPTIONS } from '../../torrent/torrent-options.js';
+import { dhtStatePath } from '../dht-state-path.js';
 import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';
-import { OPTIONS } from '../options.js';
+import type { CliIo } from '../io.js';
+import { SHOW_OPTIONS, type Values } from '../options.js';
 import { jsonLine, printable } from '../output/escape.js';
 import { describeForPeople } from '../output/show-tree.js';
-import { loadSource } from '../source/load-source.js';
+import { type LoadedMagnet, loadSource, type SourceReaders } from '../source/load-source.js';
 import { listSources } from '../source/source-list.js';
 import { defineCommand } from './command.js';
-import { sourceReaders } from './node-deps.js';
+import { nodeDeps, sourceReaders } from './node-deps.js';
+import { refuseIfThere, writeTorrent } from './write-torrent.js';
 
-const { inputFile, bind, json } = OPTIONS;
+type ShowValues = Values<typeof SHOW_OPTIONS>;
 
 export const show = defineCommand(
   {
     name: 'show',
     arguments: '[source...]',
     summary: 'Says what torrents hold. Downloads no content.',
-    footer: 'With --json: one object a source. * marks files that are executable.\n',
-    options: { inputFile, bind, json },
+    footer:
+      'Of a magnet link or an info-hash the metadata is fetched first. With --json: one object a source.\n' +
+      '* marks files that are executable.\n',
+    options: SHOW_OPTIONS,
   },
   async (args, values, io) => {
     const readers = sourceReaders(io, values.bind);
+    const inputs = await listSources(args, values.inputFile, io.stdin);
+    if (values.output !== null) {
+      if (inputs.length > 1)
+        throw new BtgetError('usage', '--output names one .torrent, but several sources are given');
+      if (!values.force) await refuseIfThere(values.output);
+    }
     const failures: unknown[] = [];
     let isFirst = true;
-    for (const input of await listSources(args, values.inputFile, io.stdin)) {
-      const source = await loadSource(input, readers);
-      if (!source.ok) {
-        failures.push(source.failure);
-        const [code, message] = [failureCode(source.failure), failureMessage(source.failure)];
+    for (const input of inputs) {
+      const shown = await find(input, readers, values, io);
+      if (!shown.ok) {
+        failures.push(shown.failure);
+        const [code, message] = [failureCode(shown.failure), failureMessage(shown.failure)];
         io.stderr.write(`btget: ${printable(message)}\n`);
         if (values.json) io.stdout.write(`${jsonLine({ input, error: { code, message } })}\n`);
-      } else if (values.json) {
-        io.stdout.write(`${jsonLine({ input, ...describe(source.metainfo) })}\n`);
-      } else {
-        const lines = describeForPeople(source.metainfo);
-        io.stdout.write(`${isFirst ? '' : '\n'}${lines.join('\n')}\n`);
-        isFirst = false;
+        continue;
       }
+      const { metainfo } = shown;
+      if (values.output !== null) await writeTorrent(values.output, encodeTorrent(metainfo), values.force);
+      if (values.json) io.stdout.write(`${jsonLine({ input, ...describe(metainfo) })}\n`);
+      else io.stdout.write(`${isFirst ? '' : '\n'}${describeForPeople(metainfo).join('\n')}\n`);
+      isFirst = false;
     }
     return firstExitCode(failures);
   },
 );
+
+type Found = { readonly ok: true; readonly metainfo: Metainfo } | { readonly ok: false; readonly failure: BtgetError };
+
+async function find(input: string, readers: SourceReaders, values: ShowValues, io: CliIo): Promise<Found> {
+  const source = await loadSource(input, readers);
+  if (!source.ok || source.kind === 'torrent') return source;
+  try {
+    return { ok: true, metainfo: await fetch(source, values, io) };
+  } catch (failure) {
+    if (!(failure instanceof BtgetError)) throw failure;
+    return { ok: false, failure };
+  }
+}
+
+/** What is needed for links alone is slow to load. */
+async function fetch(source: LoadedMagnet, values: ShowValues, io: CliIo): Promise<Metainfo> {
+  const { fetchMetainfo } = await import('../run/fetch-metainfo.js');
+  const { resolvePeers } = await import('../source/resolve-peers.js');
+  const { createSession } = await nodeDeps(io, values.bind);
+  const { bind, port, trackers, noTrackers, noPex, noDht, dhtNodes, noLsd, timeout } = values;
+  const peers = await resolvePeers(values.peers, bind);
+  const options = {
+    session: {
+      ...DEFAULT_SESSION_OPTIONS,
+      bind,
+      port,
+      useDht: !noDht,
+      dhtNodes,
+      dhtState: dhtStatePath(io.env),
+      useLsd: !noLsd,
+      // It is over before a gateway would let anybody in.
+      usePortMapping: false,
+    },
+    torrent: { ...DEFAULT_TORRENT_OPTIONS, peers, trackers, useTorrentTrackers: !noTrackers, usePex: !noPex },
+    timeout,
+  };
+  return fetchMetainfo(source, createSession, options, io, (sentence) => {
+    if (!values.quiet) io.stderr.write(`${printable(`${source.link.name ?? source.input}: ${sentence}`)}\n`);
+  });
+}

@@ -14,7 +14,7 @@ import { EVERY_FILE, OPTIONS, type Values } from '../options.js';
 import { jsonLine, printable } from '../output/escape.js';
 import { formatCount, formatPercent, formatSize } from '../output/format.js';
 import { createTaskProgress } from '../output/task-progress.js';
-import { loadSource } from '../source/load-source.js';
+import { loadTorrent } from '../source/load-source.js';
 import { listSources } from '../source/source-list.js';
 import { type CliCommand, defineCommand } from './command.js';
 import { sourceReaders } from './node-deps.js';
@@ -43,7 +43,7 @@ export const verify = (disk: FileDisk): CliCommand =>
         if (values.json) io.stdout.write(`${jsonLine({ input, error: { code, message } })}\n`);
       };
       for (const input of inputs) {
-        const source = await loadSource(input, readers);
+        const source = await loadTorrent(input, readers, 'verify needs a .torrent, not a link');
         if (!source.ok) {
           fail(input, source.failure);
           continue;

@@ -19,6 +19,7 @@ export interface StallReason {
     | 'trackers-silent'
     | 'trackers-failing'
     | 'no-peers'
+    | 'no-metadata'
     | 'private'
     | 'dht-off'
     | 'dht-unreached'

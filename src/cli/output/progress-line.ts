@@ -31,6 +31,7 @@ export function progressSentence(name: string, status: TorrentStatus): string {
 }
 
 function shownPart(status: TorrentStatus): readonly [part: number, whole: number] {
+  if (status.state === 'metadata') return [0, 1];
   return isHashing(status) ? [status.checked, status.checkLength] : [status.have, status.wanted];
 }
 
@@ -48,6 +49,8 @@ function detailsOf(status: TorrentStatus): string[] {
       return isHashing(status)
         ? ['checking', `${formatSize(status.checked)} of ${formatSize(status.checkLength)}`]
         : ['checking'];
+    case 'metadata':
+      return ['fetching the metadata', peers];
     case 'seeding':
       return ['seeding', ...upload, peers, `sent ${formatSize(status.uploaded)}`];
     case 'paused':

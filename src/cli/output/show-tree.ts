@@ -1,5 +1,6 @@
 /** What a torrent holds, for people: its facts, and its files as a tree. */
 import { toHex } from '../../base/bytes.js';
+import { formatMagnet, linkOf } from '../../metainfo/magnet.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
 import { contentLength } from '../content/content-length.js';
 import { printable } from './escape.js';
@@ -36,6 +37,7 @@ export function describeForPeople(metainfo: Metainfo): string[] {
       ['trackers', metainfo.trackers.map((tier) => tier.join(' or '))],
       ['web seeds', metainfo.webSeeds],
       ['nodes', metainfo.nodes],
+      ['magnet link', [formatMagnet(linkOf(metainfo))]],
     ]),
     '',
     ...tree(files),

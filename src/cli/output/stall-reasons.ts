@@ -38,7 +38,8 @@ export function stallReasons(facts: StallFacts): StallReason[] {
   const { status } = facts;
   if (status.diskFailure !== null)
     return [{ code: 'disk-paused', message: `the disk refused: ${status.diskFailure.message}` }];
-  return [...limitReasons(facts), ...(status.peers === 0 ? lonelyReasons(facts) : peerReasons(facts))];
+  const reasonsOfPeers = status.state === 'metadata' ? metadataReasons : peerReasons;
+  return [...limitReasons(facts), ...(status.peers === 0 ? lonelyReasons(facts) : reasonsOfPeers(facts))];
 }
 
 /** Nobody is connected: either nobody is known, or nobody can be reached. */
@@ -60,6 +61,12 @@ function lonelyReasons({ status, trackers, dht }: StallFacts): StallReason[] {
   reasons.push(...dhtReasons(dht));
   if (failing.length > 0 && working > 0) reasons.push(failingTrackers(failing));
   return reasons;
+}
+
+function metadataReasons({ status, trackers }: StallFacts): StallReason[] {
+  const message = `${formatCount(status.peers, 'peer')} connected, none has given the metadata yet`;
+  const failing = trackers.reports.filter((report) => !report.ok);
+  return [{ code: 'no-metadata', message }, ...(failing.length > 0 ? [failingTrackers(failing)] : [])];
 }
 
 function peerReasons({ status, trackers }: StallFacts): StallReason[] {

@@ -1,6 +1,4 @@
 /** One `download` or `seed` from its first torrent to its summary: what ends it, when, and with which exit code. */
-import { join } from 'node:path';
-import { toHex } from '../../base/bytes.js';
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
 import type { SessionOptions } from '../../session/session-options.js';
@@ -10,9 +8,10 @@ import { dhtNews } from '../output/dht-news.js';
 import type { Output, RunEvent, SourceResult } from '../output/events.js';
 import { formatDuration } from '../output/format.js';
 import type { DhtNews, UserLimits } from '../output/stall-reasons.js';
-import type { LoadedSource } from '../source/load-source.js';
+import type { LoadedSource, UnusableSource } from '../source/load-source.js';
+import { beginJob, isTwin, twinOf } from './begin-job.js';
 import { PortMappingNews } from './port-mapping-news.js';
-import type { CreateSession, SessionFace, TorrentFace } from './session-face.js';
+import type { CreateSession, SessionFace } from './session-face.js';
 import { type JobOwner, TorrentJob } from './torrent-job.js';
 
 export interface RunOptions {
@@ -36,7 +35,7 @@ const TICK: Millis = 1000;
 /** Within this the session must have told the trackers and closed everything, whatever they do. */
 const STOP_LIMIT: Millis = 2800;
 
-type Entry = TorrentJob | Extract<LoadedSource, { ok: false }>;
+type Entry = TorrentJob | UnusableSource;
 
 export class Run implements JobOwner {
   readonly mode: 'download' | 'seed';
@@ -109,7 +108,7 @@ export class Run implements JobOwner {
     if (this.#stopping) return;
     this.tell({ type: 'note', message: 'stopping; Ctrl-C again ends at once' });
     const failure = new BtgetError('interrupted', 'interrupted before it was done');
-    this.#endAll(this.mode === 'seed' ? null : failure);
+    this.#endAll((job) => (this.mode === 'seed' && job.path !== null ? null : failure));
   }
 
   /** What the exit code is if the process ends now. */
@@ -118,7 +117,10 @@ export class Run implements JobOwner {
     return firstExitCode([
       this.#failure,
       ...this.#entries.map((entry) =>
-        entry instanceof TorrentJob && !entry.isOver && !entry.isDone && this.mode === 'download'
+        entry instanceof TorrentJob &&
+        !entry.isOver &&
+        !entry.isDone &&
+        (this.mode === 'download' || entry.path === null)
           ? (entry.pausedBy ?? undone)
           : entry.failure,
       ),
@@ -166,41 +168,25 @@ export class Run implements JobOwner {
     });
   }
 
-  #refuse(source: Extract<LoadedSource, { ok: false }>): void {
+  #refuse(source: UnusableSource): void {
     this.#entries.push(source);
     const { code, message } = source.failure;
     this.tell({ type: 'error', about: null, input: source.input, code, message });
   }
 
   #add(source: LoadedSource, session: SessionFace): void {
-    if (!source.ok) {
-      this.#refuse(source);
+    const twin = source.ok ? twinOf(source, this.#jobs()) : undefined;
+    if (!source.ok || twin !== undefined) {
+      this.#refuse(source.ok ? isTwin(source.input, twin) : source);
       return;
     }
-    const { input, metainfo } = source;
-    const infoHash = toHex(metainfo.infoHash);
-    const twin = this.#jobs().find((job) => job.about.infoHash === infoHash);
-    if (twin !== undefined) {
-      const same = input === twin.input ? 'is given twice' : `is the same torrent as ${twin.input}`;
-      const failure = new BtgetError('target-busy', `${input} ${same}`);
-      this.#refuse({ input, ok: false, failure });
-      return;
-    }
-    const options = this.#options.torrent;
-    const path = join(options.dir, options.outputName ?? metainfo.name);
-    const hasTrackers = options.trackers.length > 0 || (options.useTorrentTrackers && metainfo.trackers.length > 0);
-    const job = new TorrentJob(input, metainfo, path, hasTrackers, this);
-    let torrent: TorrentFace;
     try {
-      torrent = session.addTorrent(metainfo, options, job);
+      this.#entries.push(beginJob(source, session, this.#options.torrent, this));
     } catch (failure) {
       // It has no such file as was asked for.
       if (!(failure instanceof BtgetError)) throw failure;
-      this.#refuse({ input, ok: false, failure });
-      return;
+      this.#refuse({ input: source.input, ok: false, failure });
     }
-    this.#entries.push(job);
-    job.joined(torrent, options.dir);
   }
 
   #tick(): void {
@@ -218,7 +204,8 @@ export class Run implements JobOwner {
 
   #timedOut(): void {
     const limit = formatDuration((this.#options.timeout ?? 0) / 1000);
-    this.#endAll(new BtgetError('gave-up', `gave up: not done after ${limit}`));
+    const failure = new BtgetError('gave-up', `gave up: not done after ${limit}`);
+    this.#endAll(() => failure);
   }
 
   /** The run cannot go on at all. */
@@ -228,14 +215,15 @@ export class Run implements JobOwner {
       const [code, message] = [failureCode(error), failureMessage(error)];
       this.tell({ type: 'error', about: null, input: null, code, message });
     }
-    this.#endAll(new BtgetError('failed', 'the run ended before it was done'));
+    const failure = new BtgetError('failed', 'the run ended before it was done');
+    this.#endAll(() => failure);
   }
 
-  /** `failure` is what the torrents that are not done get; null when being stopped is no failure. */
-  #endAll(failure: BtgetError | null): void {
+  /** `failureOf` says what a torrent that is not done gets; null when being stopped is no failure. */
+  #endAll(failureOf: (job: TorrentJob) => BtgetError | null): void {
     if (this.#stopping) return;
     this.#stop(() => {
-      for (const job of this.#jobs()) job.end(failure);
+      for (const job of this.#jobs()) job.end(failureOf(job));
     });
   }
 

@@ -3,7 +3,9 @@ import type { BtgetError } from '../../base/failure.js';
 import type { DhtStatus } from '../../discovery/dht/dht-node.js';
 import type { PortMapping } from '../../discovery/port-mapping/port-mapper.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
+import type { MagnetEvents } from '../../session/magnet-torrent.js';
 import type { SessionOptions } from '../../session/session-options.js';
+import type { MetadataEvents, V1MagnetLink } from '../../torrent/metadata-torrent.js';
 import type { TorrentEvents, TorrentStatus } from '../../torrent/status.js';
 import type { TorrentOptions } from '../../torrent/torrent-options.js';
 
@@ -22,6 +24,8 @@ export interface SessionFace {
   /** What came of asking the gateways to let peers in. */
   portMapping(): readonly PortMapping[];
   addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): TorrentFace;
+  addMagnet(link: V1MagnetLink, options: TorrentOptions, events: MagnetEvents): TorrentFace;
+  fetchMetadata(link: V1MagnetLink, options: TorrentOptions, events: MetadataEvents): TorrentFace;
   /** Null when the DHT is not used. */
   dhtStatus(): DhtStatus | null;
   stop(answered: () => void): void;

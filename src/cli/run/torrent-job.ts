@@ -1,17 +1,20 @@
 /** One torrent's way through a run: hears what happens to it, and keeps what the summary needs. */
 
-import { toHex } from '../../base/bytes.js';
+import { join } from 'node:path';
 import type { Millis } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
 import type { TrackerAnswer } from '../../discovery/rerequester.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
-import type { TorrentEvents, TorrentStatus } from '../../torrent/status.js';
+import type { MagnetEvents } from '../../session/magnet-torrent.js';
+import type { TorrentStatus } from '../../torrent/status.js';
+import type { TorrentOptions } from '../../torrent/torrent-options.js';
 import { contentLength } from '../content/content-length.js';
 import { failureCode, failureMessage } from '../exit-code.js';
 import type { RunEvent, SourceResult, StallReason, Subject } from '../output/events.js';
 import { nextStep } from '../output/next-step.js';
-import { type DhtNews, stallReasons, type UserLimits } from '../output/stall-reasons.js';
+import type { DhtNews, UserLimits } from '../output/stall-reasons.js';
 import type { TorrentFace } from './session-face.js';
+import { StallWatch } from './stall-watch.js';
 
 export interface JobOwner {
   readonly mode: 'download' | 'seed';
@@ -26,36 +29,54 @@ export interface JobOwner {
   jobOver(job: TorrentJob): void;
 }
 
-export class TorrentJob implements TorrentEvents {
-  readonly input: string;
+/** Where a torrent's content goes. */
+export type JobPlace = Pick<TorrentOptions, 'dir' | 'outputName'>;
+
+/** What is known once the metainfo is. */
+interface JobContent {
   readonly metainfo: Metainfo;
-  readonly about: Subject;
-  /** Where the content is. */
   readonly path: string;
+}
+
+export class TorrentJob implements MagnetEvents {
+  readonly input: string;
   readonly paths: string[] = [];
   readonly #owner: JobOwner;
-  readonly #hasTrackers: boolean;
-  readonly #reports = new Map<string, TrackerAnswer>();
+  readonly #place: JobPlace;
+  readonly #stall: StallWatch;
   readonly #startedAt: Millis;
+  #about: Subject;
+  /** Null while a magnet link's metadata is being fetched. */
+  #content: JobContent | null = null;
   #torrent: TorrentFace | undefined;
   #status: TorrentStatus | undefined;
-  #stalledFor = '';
   #lastDataAt: Millis;
   #lastAmount = 0;
   #doneAt: Millis | undefined;
   #failure: unknown = null;
   #over = false;
 
-  /** `hasTrackers`: there is a tracker to ask. */
-  constructor(input: string, metainfo: Metainfo, path: string, hasTrackers: boolean, owner: JobOwner) {
+  /** `about`: by what name it goes until its own is known. `hasTrackers`: there is a tracker to ask. */
+  constructor(input: string, about: Subject, place: JobPlace, hasTrackers: boolean, owner: JobOwner) {
     this.input = input;
-    this.#hasTrackers = hasTrackers;
-    this.metainfo = metainfo;
-    this.about = { name: metainfo.name, infoHash: toHex(metainfo.infoHash) };
-    this.path = path;
+    this.#about = about;
+    this.#place = place;
+    this.#stall = new StallWatch(hasTrackers, {
+      limits: owner.limits,
+      dht: () => (this.#content?.metainfo.private === true ? { use: 'private' } : owner.dht()),
+    });
     this.#owner = owner;
     this.#startedAt = owner.now();
     this.#lastDataAt = this.#startedAt;
+  }
+
+  get about(): Subject {
+    return this.#about;
+  }
+
+  /** Where the content is. Null while not even its name is known. */
+  get path(): string | null {
+    return this.#content?.path ?? null;
   }
 
   get failure(): unknown {
@@ -69,7 +90,7 @@ export class TorrentJob implements TorrentEvents {
 
   /** Bytes that were asked for. */
   get wanted(): number {
-    return this.#status?.wanted ?? contentLength(this.metainfo);
+    return this.#status?.wanted ?? (this.#content === null ? 0 : contentLength(this.#content.metainfo));
   }
 
   /** All that was asked for is verified. */
@@ -86,11 +107,20 @@ export class TorrentJob implements TorrentEvents {
   }
 
   /** The torrent that this job is told about; it may have told already. */
-  joined(torrent: TorrentFace, dir: string): void {
+  joined(torrent: TorrentFace): void {
     this.#torrent = torrent;
-    const { length, wanted, have } = torrent.status();
-    const files = this.metainfo.files.filter((file) => !file.padding).length;
-    const pieces = this.metainfo.pieceCount;
+  }
+
+  gotMetadata(metainfo: Metainfo): void {
+    const { dir, outputName } = this.#place;
+    this.#about = { ...this.#about, name: metainfo.name };
+    this.#content = { metainfo, path: join(dir, outputName ?? metainfo.name) };
+    this.#lastDataAt = this.#owner.now();
+    const status = this.#takeStatus();
+    if (status === undefined) return;
+    const { length, wanted, have } = status;
+    const files = metainfo.files.filter((file) => !file.padding).length;
+    const pieces = metainfo.pieceCount;
     this.#owner.tell({ type: 'added', about: this.about, length, wanted, have, files, pieces, dir });
   }
 
@@ -104,7 +134,8 @@ export class TorrentJob implements TorrentEvents {
     this.#status = status;
     if (status.state === 'checking') this.#tellChecking(status);
     this.#owner.tell({ type: 'progress', about: this.about, status });
-    this.#explainStall(status);
+    const reasons = this.#stall.news(status, this.#owner.now() - this.#lastDataAt);
+    if (reasons !== null) this.#owner.tell({ type: 'stalled', about: this.about, reasons });
   }
 
   /** How long no new data has come; 0 for a torrent that waits for none. */
@@ -115,7 +146,7 @@ export class TorrentJob implements TorrentEvents {
   /** Why nothing comes, as far as we know, likeliest first. */
   get stallReasons(): readonly StallReason[] {
     const status = this.#takeStatus();
-    return status === undefined ? [] : this.#reasonsFor(status);
+    return status === undefined ? [] : this.#stall.reasons(status);
   }
 
   /** Ends it, with `failure` unless it is done. The first end counts. */
@@ -164,7 +195,7 @@ export class TorrentJob implements TorrentEvents {
   }
 
   trackerAnswered(report: TrackerAnswer): void {
-    this.#reports.set(report.url, report);
+    this.#stall.trackerAnswered(report);
     this.#owner.tell({ type: 'tracker', about: this.about, report });
   }
 
@@ -223,12 +254,6 @@ export class TorrentJob implements TorrentEvents {
     return failureMessage(failure) + (next === null ? '' : ` (${next})`);
   }
 
-  #reasonsFor(status: TorrentStatus): readonly StallReason[] {
-    const dht = this.metainfo.private ? ({ use: 'private' } as const) : this.#owner.dht();
-    const trackers = { some: this.#hasTrackers, reports: [...this.#reports.values()] };
-    return stallReasons({ status, trackers, dht, limits: this.#owner.limits });
-  }
-
   /** Most downloads find nothing that is worth a look; however short a look was, its end is told. */
   #tellChecking({ checked, checkLength }: TorrentStatus): void {
     if (checkLength > 0) this.#owner.tell({ type: 'checking', about: this.about, checked, length: checkLength });
@@ -252,18 +277,5 @@ export class TorrentJob implements TorrentEvents {
 
   #seconds(): number {
     return Math.round((this.#doneAt ?? this.#owner.now()) - this.#startedAt) / 1000;
-  }
-
-  /** Tells why it is stalled when that begins, and whenever the reasons become others. */
-  #explainStall(status: TorrentStatus): void {
-    if (status.state !== 'stalled') {
-      this.#stalledFor = '';
-      return;
-    }
-    const reasons = this.#reasonsFor(status);
-    const codes = reasons.map((reason) => reason.code).join();
-    if (codes === this.#stalledFor) return;
-    this.#stalledFor = codes;
-    this.#owner.tell({ type: 'stalled', about: this.about, reasons });
   }
 }

@@ -10,7 +10,8 @@ export async function listSources(
 ): Promise<readonly string[]> {
   const sources = [...args];
   if (inputFile !== null) sources.push(...sourcesIn(await readText(inputFile, stdin)));
-  if (sources.length === 0) throw new BtgetError('usage', 'no source given: a .torrent, its URL, or - for stdin');
+  if (sources.length === 0)
+    throw new BtgetError('usage', 'no source given: a .torrent, its URL, a magnet link, or - for stdin');
   const fromStdin = sources.filter((source) => source === '-').length + (inputFile === '-' ? 1 : 0);
   if (fromStdin > 1) throw new BtgetError('usage', 'stdin can be read only once: - is given twice');
   return sources;

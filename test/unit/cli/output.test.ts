@@ -293,6 +293,7 @@ test('show draws a torrent as a tree, without any control character', () => {
     '  created       2023-11-14 22:13 UTC by me',
     '  trackers      http://a/ or http://b/',
     '                udp://c/',
+    `  magnet link   magnet:?xt=urn:btih:${base.infoHash.toString('hex')}&dn=top&xl=3001520&tr=http://a/&tr=http://b/&tr=udp://c/`,
     '',
     '               top/',
     '  1   1.5 KiB  ├─ a\\x1b *',

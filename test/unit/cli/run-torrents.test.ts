@@ -19,6 +19,7 @@ function start(argv: readonly string[], more: Partial<RunDeps> = {}) {
   const deps: RunDeps = {
     stdin: io.stdin,
     fetch: async (url) => Buffer.from(url.split('/').at(-1) ?? ''),
+    resolve: async () => [],
     parse: (bytes) => makeMetainfo(bytes.toString()),
     createSession: session.create,
     ...more,

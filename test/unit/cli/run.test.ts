@@ -5,11 +5,18 @@ import type { Output, RunEvent } from '../../../src/cli/output/events.js';
 import { Run, type RunEnd, type RunOptions } from '../../../src/cli/run/run.js';
 import type { LoadedSource } from '../../../src/cli/source/load-source.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../../src/session/session-options.js';
+import type { V1MagnetLink } from '../../../src/torrent/metadata-torrent.js';
 import { DEFAULT_TORRENT_OPTIONS } from '../../../src/torrent/torrent-options.js';
+import { linkTo } from '../../support/magnet-world.js';
 import { Timeline } from '../../support/timeline.js';
-import { FakeSession, makeMetainfo } from './support/fake-session.js';
+import { FakeSession, makeMetainfo, makeStatus } from './support/fake-session.js';
 
-const good = (name: string): LoadedSource => ({ input: `${name}.torrent`, ok: true, metainfo: makeMetainfo(name) });
+const good = (name: string): LoadedSource => ({
+  input: `${name}.torrent`,
+  ok: true,
+  kind: 'torrent',
+  metainfo: makeMetainfo(name),
+});
 const bad = (input: string, code: FailureCode): LoadedSource => ({
   input,
   ok: false,
@@ -257,6 +264,69 @@ test('progress comes each second until the end, and nothing is told after the su
   torrent(0).events.failed(new BtgetError('io', 'again'));
   time.run(10_000);
   assert.equal(events.length, count);
+});
+
+const linked = (name: string, more: Partial<V1MagnetLink> = {}): LoadedSource => ({
+  input: `magnet:${name}`,
+  ok: true,
+  kind: 'magnet',
+  link: linkTo(makeMetainfo(name).infoHash, more),
+  peers: [{ host: '192.0.2.1', port: 1 }],
+});
+
+test('a link is added when its metadata is here, under its own name from then on', () => {
+  const { session, time, events, types } = play([linked('real', { name: 'said' })]);
+  const magnet = session.magnets[0]!;
+  assert.deepEqual(magnet.options.peers, [{ host: '192.0.2.1', port: 1 }]);
+  assert.deepEqual(types(), ['listening', 'progress']);
+  const names = () => events.flatMap((event) => ('about' in event && event.about !== null ? [event.about.name] : []));
+  assert.deepEqual(names(), ['said']);
+  magnet.current = makeStatus({ state: 'checking', have: 0 });
+  magnet.events.gotMetadata(makeMetainfo('real'));
+  time.run(1_000);
+  assert.deepEqual(types().slice(2), ['added', 'checking', 'progress']);
+  assert.deepEqual(names().slice(1), ['real', 'real', 'real']);
+});
+
+test('a link that gets no metadata tells why: after ten seconds without a peer, after thirty with one', () => {
+  const { session, time, events } = play([linked('x')]);
+  const stalls = () =>
+    events.flatMap((event) => (event.type === 'stalled' ? event.reasons.map(({ code }) => code) : []));
+  time.run(9_500);
+  assert.deepEqual(stalls(), []);
+  time.run(1_000);
+  assert.deepEqual(stalls(), ['no-trackers', 'dht-off']);
+  const magnet = session.magnets[0]!;
+  magnet.current = makeStatus({ ...magnet.current, peers: 2 });
+  time.run(18_000);
+  assert.deepEqual(stalls(), ['no-trackers', 'dht-off']);
+  time.run(3_000);
+  assert.deepEqual(stalls(), ['no-trackers', 'dht-off', 'no-metadata']);
+});
+
+test('the files that a link selects count where the user selects none', () => {
+  const selected = [{ first: 1, last: 2 }];
+  const { session } = play([linked('x', { selected })]);
+  assert.deepEqual(session.magnets[0]?.options.selection.ranges, selected);
+  const selection = { select: [], exclude: ['*.txt'], ranges: null };
+  const own = play([linked('x', { selected })], { torrent: { ...DEFAULT_TORRENT_OPTIONS, selection } });
+  assert.deepEqual(own.session.magnets[0]?.options.selection, selection);
+});
+
+test('a link and a .torrent of one torrent are given twice', () => {
+  const { session, results, torrent, time } = play([good('same'), linked('same')]);
+  assert.equal(session.magnets.length, 0);
+  torrent(0).completes();
+  torrent(0).events.goalReached();
+  time.run(10);
+  assert.deepEqual(results(), ['same: ok', 'magnet:same: target-busy']);
+});
+
+test('a seed of a link that is interrupted before its metadata is here was interrupted before it was done', () => {
+  const { run, ends } = play([linked('x')], asSeed);
+  assert.equal(run.exitCodeNow(), 7);
+  run.interrupt();
+  assert.deepEqual(ends, [{ exitCode: 7, clean: true }]);
 });
 
 test('what came of asking the gateway is told once, and again when it changes', () => {

@@ -11,6 +11,7 @@ import { classifySource } from '../../../src/cli/source/classify.js';
 import { loadSource, type SourceReaders } from '../../../src/cli/source/load-source.js';
 import { resolvePeers } from '../../../src/cli/source/resolve-peers.js';
 import { listSources } from '../../../src/cli/source/source-list.js';
+import { readPeer } from '../../../src/cli/values.js';
 import { parseMetainfo } from '../../../src/metainfo/parse-metainfo.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'btget-source-'));
@@ -30,6 +31,7 @@ function readers(stdin: AsyncIterable<Buffer> = streamOf()): SourceReaders {
   return {
     stdin,
     parse: parseMetainfo,
+    resolve: async (peers) => peers.map((peer) => readPeer(peer, 'x.pe')),
     fetch: async (url) => {
       if (url.endsWith('/there')) return TORRENT;
       throw new BtgetError('source-not-found', `${url}: the server says 404, not found`);
@@ -45,6 +47,7 @@ function put(name: string, bytes: Buffer | string): string {
 
 async function load(input: string, stdin?: AsyncIterable<Buffer>): Promise<string> {
   const source = await loadSource(input, readers(stdin));
+  if (source.ok && source.kind === 'magnet') return `link to ${source.link.infoHash.toString('hex')}`;
   return source.ok ? source.metainfo.name : `${exitCodeOf(source.failure)} ${source.failure.message}`;
 }
 
@@ -98,11 +101,11 @@ test('each bad source has its exit code and one line that names it', async () =>
     [join(dir, 'folder'), 16, /is a folder/],
     [huge, 26, /33 MiB long.*at most 32 MiB/],
     ['magnet:?dn=nothing', 27, /names no torrent/],
-    ['magnet:', 27, /names no torrent/],
-    ['magnet:?xt=urn:btih:zz', 27, /not an info-hash/],
-    ['magnet:?xt=urn:btih:89d97c2261a21b040cf11caa661a3ba7233bb7e6', 1, /magnet links are not supported yet/],
-    [`magnet:?xt=urn:btmh:1220${'ab'.repeat(32)}`, 1, /magnet links are not supported yet/],
-    ['89d97c2261a21b040cf11caa661a3ba7233bb7e6', 1, /info-hashes are not supported yet/],
+    ['magnet:', 27, /has no parameters/],
+    ['magnet:?xt=urn:btih:zz', 27, /no info-hash/],
+    [`magnet:?xt=urn:btih:${'ab'.repeat(20)}&dn=%zz`, 27, /broken escape/],
+    [`magnet:?xt=urn:btmh:1220${'ab'.repeat(32)}`, 26, /version 2 alone are not supported yet/],
+    ['ab'.repeat(32), 26, /version 2 alone are not supported yet/],
     ['ftp://example.org/a.torrent', 28, /only http and https/],
   ];
   for (const [input, exitCode, why] of rows) {
@@ -111,6 +114,23 @@ test('each bad source has its exit code and one line that names it', async () =>
     assert.match(answer, why);
     assert.ok(answer.includes(input), answer);
     assert.ok(!answer.includes('\n'));
+  }
+});
+
+test('a link and an info-hash are sources without metainfo, and a file of that name wins', async () => {
+  const hash = '89d97c2261a21b040cf11caa661a3ba7233bb7e6';
+  assert.equal(await load(`magnet:?xt=urn:btih:${hash.toUpperCase()}&x.pe=192.0.2.1:6881`), `link to ${hash}`);
+  assert.equal(await load(hash), `link to ${hash}`);
+  assert.equal(await load('RHMXYITBUINQIDHRDSVGMGR3U4RTXN7G'), `link to ${hash}`);
+  const source = await loadSource(`magnet:?xt=urn:btih:${hash}&x.pe=192.0.2.1:6881`, readers());
+  assert.deepEqual(source.ok && source.kind === 'magnet' && source.peers, [{ host: '192.0.2.1', port: 6881 }]);
+  const before = process.cwd();
+  process.chdir(dir);
+  try {
+    put(hash, TORRENT);
+    assert.equal(await load(hash), 'hello');
+  } finally {
+    process.chdir(before);
   }
 });
 

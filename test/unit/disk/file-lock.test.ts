@@ -10,14 +10,14 @@ import fs, {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, uptime } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
 import { FileLock } from '../../../src/disk/file-lock.js';
 import { decodeNote, encodeNote } from '../../../src/disk/file-lock-note.js';
 import { type FileOperations, systemFileOperations } from '../../../src/disk/file-operations.js';
-import { type ProcessFacts, systemProcesses } from '../../../src/disk/file-process.js';
+import { type Boot, type ProcessFacts, systemProcesses } from '../../../src/disk/file-process.js';
 import { systemError } from '../../support/disk-worker.js';
 
 /** The processes of one machine, by id: when each of them began. */
@@ -48,6 +48,7 @@ function world(t: TestContext, operations: Partial<FileOperations> = {}): World 
         host: 'here',
         space: '',
         startOf: (other) => machine.get(other),
+        boot: () => null,
         ...others,
       };
       return new FileLock(watched({ ...systemFileOperations, ...operations }, before), processes, {
@@ -276,6 +277,77 @@ describe('the lock of a download', () => {
     }
   });
 
+  it('that is torn, or a note of an earlier boot of this machine, falls to the next at once', (t) => {
+    const bootedAt = Math.floor(Date.now() / 1000) - 20;
+    const boot = (): Boot => ({ id: 'now', at: BigInt(bootedAt) * 1_000_000_000n });
+    const note = encodeNote({ ...NOTE, space: 'pid:[2]', start: 'before/5' });
+    const torn = [
+      Buffer.alloc(0),
+      Buffer.alloc(300),
+      note.subarray(0, 60),
+      Buffer.concat([Buffer.alloc(40), note.subarray(40)]),
+    ];
+    for (const bytes of [note, ...torn]) {
+      const { root, process, names } = world(t);
+      const path = join(root, 'film.btget.lock');
+      writeFileSync(path, bytes);
+      utimesSync(path, bootedAt, bootedAt);
+      assert.ok(!takes(process(100, undefined, { boot })), 'changed since the machine came up');
+      utimesSync(path, bootedAt - 1, bootedAt - 1);
+      assert.ok(!takes(process(100)), 'nobody knows when the machine came up');
+      process(200, undefined, { boot }).check();
+      assert.ok(takes(process(100, undefined, { boot })));
+      assert.deepEqual(names(), ['film.btget.lock']);
+    }
+  });
+
+  it('of this boot, or of another machine, is not taken at once, however old the boot is', (t) => {
+    const boot = (): Boot => ({ id: 'now', at: BigInt(Math.floor(Date.now() / 1000) - 20) * 1_000_000_000n });
+    const old = Date.now() / 1000 - 40;
+    for (const change of [{ start: 'now/5' }, { start: null }, { host: 'there', start: 'before/5' }]) {
+      const { root, process } = world(t);
+      const path = join(root, 'film.btget.lock');
+      writeFileSync(path, encodeNote({ ...NOTE, space: 'pid:[2]', ...change }));
+      utimesSync(path, old, old);
+      assert.ok(!takes(process(100, undefined, { boot })), JSON.stringify(change));
+    }
+  });
+
+  it('takes away with it what those left who were killed while they took it, and nothing else', (t) => {
+    const { root, machine, process, names } = world(t);
+    const put = (name: string, bytes: Buffer | string): void => writeFileSync(join(root, name), bytes);
+    machine.set(7, null);
+    for (const [name, pid] of [
+      ['0123abcd.new', 77],
+      ['0123abcd', 78],
+      ['77-123', 77],
+      ['4567abcd.new', 7],
+    ] as const)
+      put(`film.btget.lock.${name}`, encodeNote({ ...NOTE, pid }));
+    put('film.btget.lock.89abcdef.new', '');
+    put('film.btget.lock.89abcdee', 'my diary');
+    put('film.btget.lock.txt', encodeNote({ ...NOTE, pid: 77 }));
+    put('films.btget.lock.0123abcd', encodeNote({ ...NOTE, pid: 77 }));
+    process(100).take();
+    assert.deepEqual(names(), [
+      'film.btget.lock',
+      'film.btget.lock.4567abcd.new',
+      'film.btget.lock.89abcdee',
+      'film.btget.lock.89abcdef.new',
+      'film.btget.lock.txt',
+      'films.btget.lock.0123abcd',
+    ]);
+  });
+
+  it('is taken where nobody may list the folder', (t) => {
+    const list = (): never => {
+      throw systemError('EACCES', 'scandir');
+    };
+    const { process, names } = world(t, { list });
+    assert.ok(takes(process(100)));
+    assert.deepEqual(names(), ['film.btget.lock']);
+  });
+
   it('is never put in the place of what somebody else has there', (t) => {
     const { root, process, names } = world(t);
     const path = join(root, 'film.btget.lock');
@@ -368,6 +440,11 @@ describe('what is known of processes', () => {
     if (fs.existsSync('/proc/self/stat')) {
       assert.match(startOf(pid) ?? '', /^[0-9a-f-]{36}\/\d+$/);
       assert.notEqual(startOf(1), startOf(pid));
+    }
+    if (fs.existsSync('/proc/stat')) {
+      const { id, at } = systemProcesses.boot() ?? { id: '', at: 0n };
+      assert.ok(startOf(pid)?.startsWith(`${id}/`));
+      assert.ok(Math.abs(Number(at) / 1e9 - (Date.now() / 1000 - uptime())) < 5, `${at}`);
     }
     // Beyond the largest id that any system gives.
     assert.equal(startOf(2 ** 30), undefined);

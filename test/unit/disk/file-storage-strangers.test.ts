@@ -135,6 +135,20 @@ describe("a stranger's file under the final name", () => {
     );
   });
 
+  it('that has both names, as a crash leaves it, keeps its part name and its bytes when it is taken back', () =>
+    withStorage(FILM, async ({ put, at, survey, demote, commitAll, finish, bytes, torrent }) => {
+      put('film.part', torrent.content.subarray(0, 1500));
+      linkSync(at('film.part'), at('film'));
+      assert.deepEqual(await survey(), { ok: true, files: [{ found: 'part', length: 1500, bothNames: true }] });
+      assert.deepEqual(await demote(0), DONE);
+      assert.ok(!existsSync(at('film')));
+      assert.deepEqual(bytes('film.part'), torrent.content.subarray(0, 1500));
+      await commitAll();
+      assert.deepEqual(await finish(0), DONE);
+      assert.deepEqual(bytes('film'), torrent.content);
+      assert.ok(!existsSync(at('film.part')));
+    }));
+
   it('under the part name is in nobody’s way when a whole file is taken back', () =>
     withStorage(FILM, async ({ put, demote, bytes }) => {
       put('film', 'one');

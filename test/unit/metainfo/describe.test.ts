@@ -32,5 +32,6 @@ test('a torrent is described as scripts are promised', () => {
     comment: null,
     createdBy: null,
     createdAt: null,
+    magnet: `magnet:?xt=urn:btih:${metainfo.infoHash.toString('hex')}&dn=top&xl=10&tr=http://t/a`,
   });
 });

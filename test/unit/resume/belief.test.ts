@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { FileIdentity, FileSurvey } from '../../../src/disk/storage.js';
 import type { TorrentFile } from '../../../src/metainfo/metainfo.js';
 import { piecesOfFile } from '../../../src/metainfo/piece-layout.js';
-import { believe, DEFAULT_BELIEF_OPTIONS } from '../../../src/resume/belief.js';
+import { type Belief, believe, DEFAULT_BELIEF_OPTIONS } from '../../../src/resume/belief.js';
 import type { JournalContents } from '../../../src/resume/read-journal.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
 import { seededRandom } from '../../support/seeded-random.js';
@@ -45,8 +45,7 @@ interface Case {
   readonly seed?: number;
 }
 
-/** What becomes of each piece: `B`elieved, `d`oubted, `?` for unknown, `.` for absent. */
-function picture(one: Case): string {
+function beliefOf(one: Case): Belief {
   const { contents = {}, now = {}, doubtLength = 0, possible = () => true, seed = 1 } = one;
   const { final = [], partNames = true } = one;
   const survey = SAMPLE.metainfo.files.map((file, index): FileSurvey => {
@@ -55,7 +54,7 @@ function picture(one: Case): string {
     const found = identity === null ? 'absent' : final.includes(index) ? 'final' : 'part';
     return { found, length: identity?.length ?? 0, identity, bothNames: false };
   });
-  const belief = believe(
+  return believe(
     {
       files: SAMPLE.metainfo.files,
       layout: SAMPLE.layout,
@@ -68,6 +67,11 @@ function picture(one: Case): string {
     },
     { ...DEFAULT_BELIEF_OPTIONS, doubtLength },
   );
+}
+
+/** What becomes of each piece: `B`elieved, `d`oubted, `?` for unknown, `.` for absent. */
+function picture(one: Case): string {
+  const belief = beliefOf(one);
   const marks = Array.from({ length: 30 }, () => '.');
   for (const [mark, pieces] of [
     ['B', belief.believed],
@@ -182,4 +186,15 @@ test('what a file holds that has its final name is hashed where nobody has writt
   assert.equal(withName.replaceAll(' ', ''), expected);
   assert.notEqual(withName, without);
   assert.equal(picture({ contents, final: [A], partNames: false }), without);
+});
+
+test('a file is ours that a power cut left older and shorter; not one that somebody copied into it, nor one of another birth', () => {
+  const isOurs = (isClean: boolean, change: Partial<FileIdentity>): boolean =>
+    beliefOf({ contents: { isClean }, now: { [B]: change } }).known.has(B);
+  assert.ok(isOurs(false, { changedAt: 7n, length: 0 }));
+  assert.ok(!isOurs(true, { changedAt: 7n }), 'after a clean end nothing is lost');
+  assert.ok(!isOurs(false, { changedAt: 6n }), 'a copy keeps the time of what was there before our file was');
+  assert.ok(!isOurs(false, { changedAt: WRITTEN_AT + 61n * SECOND }));
+  assert.ok(!isOurs(false, { changedAt: 9n, bornAt: 8n }));
+  assert.ok(!isOurs(false, { inode: 5n }));
 });

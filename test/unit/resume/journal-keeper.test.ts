@@ -51,7 +51,14 @@ class World {
   readonly warnings: string[] = [];
 
   constructor(
-    options: { latency?: number; found?: FoundJournal; minLength?: number; length?: number; content?: Buffer } = {},
+    options: {
+      latency?: number;
+      found?: FoundJournal;
+      minLength?: number;
+      length?: number;
+      content?: Buffer;
+      claimsFiles?: boolean;
+    } = {},
   ) {
     const { latency = 0, found = null, content = null } = options;
     const { timeline, log } = this;
@@ -72,6 +79,7 @@ class World {
         owner: OWNER,
         storage: this.disk,
         file: this.file,
+        claimsFiles: options.claimsFiles ?? false,
         warned: (code, message) => this.warnings.push(`${code}: ${message}`),
       },
       {
@@ -453,6 +461,29 @@ test('a journal that fails is said to be gone once, is removed, and stops nothin
   ]);
   world.end();
   assert.equal(world.log.at(-1), 'ended');
+});
+
+test('where it alone tells whose the files are, a journal that is given up says that, and nothing of what is in them', () => {
+  const world = new World({ latency: 1, claimsFiles: true }).begin();
+  world.commit(0);
+  world.timeline.run(2_000);
+  const before = world.contents?.files;
+  world.disk.failNext('sync', new BtgetError('io', 'a bad sector'));
+  world.commit(1);
+  world.timeline.run(5_000);
+  assert.deepEqual(world.log.slice(-2), ['sync', 'replace']);
+  assert.deepEqual(world.pieces, []);
+  assert.ok(before !== undefined && before.size > 0);
+  for (const [file, then] of before) {
+    const now = world.contents?.files.get(file);
+    assert.deepEqual([now?.inode, now?.bornAt], [then.inode, then.bornAt]);
+    assert.ok((now?.changedAt ?? 0n) > BigInt(Number.MAX_SAFE_INTEGER), 'younger than any file');
+  }
+  const none = new World({ latency: 1, claimsFiles: true }).begin();
+  none.file.fail(BAD_SECTOR);
+  none.commit(0);
+  none.timeline.run(2_000);
+  assert.deepEqual(none.log.slice(-3), ['replace', 'replace', 'remove']);
 });
 
 test('a flush that fails is never spoken of as done', () => {

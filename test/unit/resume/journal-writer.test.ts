@@ -14,6 +14,7 @@ test('what waits is written before the journal is removed, though that is asked 
       random: seededRandom(1),
       owner: { infoHash: Buffer.alloc(20), pieceCount: 8, fileCount: 1 },
       file: new MemoryJournal(timers, { ...DEFAULT_MEMORY_JOURNAL_OPTIONS, latency: 10, log }),
+      claims: () => null,
       snapshot: () => [],
       failed: (failure) => assert.fail(failure),
       noRoom: (failure) => assert.fail(failure),

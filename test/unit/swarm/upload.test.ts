@@ -23,7 +23,12 @@ class Serving {
   readonly failures: string[] = [];
   readonly uploader: Uploader;
   readonly upload: Upload;
+  readonly have = bitfieldOf('*** ');
   failure: BtgetError | null = null;
+  /** Of which no read succeeds, as `reads` has it. */
+  bad: string | null = null;
+  /** With a failure the first piece is lost. */
+  loses = false;
 
   constructor(rate: number | null = null) {
     this.memory = new SendMemory(this.timeline, DEFAULT_SEND_MEMORY_OPTIONS);
@@ -31,10 +36,13 @@ class Serving {
       {
         timers: this.timeline,
         layout: layoutOf(4, 4 * BLOCK),
-        source: { have: bitfieldOf('*** '), readBlocks: (reads, answered) => this.#read(reads, answered) },
+        source: { have: this.have, readBlocks: (reads, answered) => this.#read(reads, answered) },
         limiter: new RateLimiter(this.timeline, rate, DEFAULT_RATE_LIMITER_OPTIONS),
         memory: this.memory,
-        gotReadFailure: (failure) => this.failures.push(failure.message),
+        gotReadFailure: (failure) => {
+          this.failures.push(failure.message);
+          if (this.loses) this.have.clear(0);
+        },
       },
       DEFAULT_UPLOAD_OPTIONS,
     );
@@ -56,8 +64,10 @@ class Serving {
   }
 
   #read(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {
-    this.reads.push(reads.map(({ piece, begin }) => `${piece}:${begin / BLOCK}`).join(' '));
-    const { failure } = this;
+    const asked = reads.map(({ piece, begin }) => `${piece}:${begin / BLOCK}`);
+    this.reads.push(asked.join(' '));
+    const isBad = this.bad !== null && asked.includes(this.bad);
+    const failure = isBad ? new BtgetError('io', 'a bad block') : this.failure;
     this.timeline.addTask(() => {
       for (const { piece, into } of reads) into.fill(piece);
       answered(failure === null ? { ok: true } : { ok: false, failure });
@@ -201,15 +211,46 @@ describe('Upload', () => {
     assert.equal(serving.upload.queuedCount, 1);
   });
 
-  it('tells of a failed read, drops its requests and goes on', () => {
+  it('tells of a failed read, and has the peer ask again for what it dropped', () => {
     const serving = new Serving().open();
     serving.failure = new BtgetError('io', 'cannot read x');
-    serving.ask(0, 0);
-    serving.failure = null;
-    serving.ask(0, 1);
-    serving.timeline.run(100);
+    serving.ask(0, 0, 1);
+    serving.timeline.run(READ_TIME);
     assert.deepEqual(serving.failures, ['cannot read x']);
-    assert.deepEqual(serving.connection.said(), ['piece 0:16384+16384']);
+    assert.deepEqual(serving.connection.said(), ['choke, unchoke']);
+    serving.failure = null;
+    serving.ask(0, 0, 1);
+    serving.timeline.run(100);
+    assert.deepEqual(serving.connection.said(), ['piece 0:0+16384', 'piece 0:16384+16384']);
+    assert.deepEqual(serving.reads, ['0:0 0:1', '0:0', '0:1'], 'one at a time, for one of them may be bad');
+    assert.equal(serving.connection.refusal, null);
+  });
+
+  it('parts from a peer that asks again and again for what the disk does not give, and serves it what it does', () => {
+    const serving = new Serving().open();
+    serving.bad = '1:2';
+    const said: string[] = [];
+    for (let round = 0; round < 6 && serving.connection.refusal === null; round += 1) {
+      serving.ask(1, ...(said.includes('piece 1:49152+16384') ? [2] : [2, 3]));
+      serving.timeline.run(100);
+      said.push(...serving.connection.said());
+    }
+    assert.deepEqual(serving.reads, ['1:2 1:3', '1:2', '1:3', '1:2', '1:2', '1:2']);
+    const again = 'choke, unchoke';
+    assert.deepEqual(said, [again, 'piece 1:49152+16384', again, again, again]);
+    assert.deepEqual(serving.connection.refusal, { code: 'cannot-serve' });
+  });
+
+  it('lets a peer be when what it asked for is lost: the torrent parts from it', () => {
+    const serving = new Serving().open();
+    serving.failure = new BtgetError('io', 'x is gone');
+    serving.loses = true;
+    for (let time = 0; time < 5; time += 1) {
+      serving.ask(0, time % 4);
+      serving.timeline.run(100);
+      serving.have.set(0);
+    }
+    assert.deepEqual(serving.connection.said(), []);
     assert.equal(serving.connection.refusal, null);
   });
 

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import type { FileSurvey } from '../../../src/disk/storage.js';
 import type { TorrentFile } from '../../../src/metainfo/metainfo.js';
 import { PieceLayout } from '../../../src/metainfo/piece-layout.js';
-import { judgeFiles, piecesToCheck } from '../../../src/torrent/adoption.js';
+import { SharedPieces } from '../../../src/metainfo/shared-pieces.js';
+import { asBegun, judgeFiles, piecesToCheck } from '../../../src/torrent/adoption.js';
 
 const PIECE = 100;
 
@@ -93,4 +94,18 @@ test('a file whose only piece reaches into one that still grows is left unproved
 test('an empty file is whole when it is empty', () => {
   assert.deepEqual(verdicts([0, 100], [final(0), part(100)], [0]), ['whole', 'ours']);
   assert.deepEqual(verdicts([0, 100], [final(5), part(100)], [0]), ['foreign', 'ours']);
+});
+
+test('a whole file whose piece may be right aside only is made whole again; one that shares no piece is whole', () => {
+  const { files, layout } = content(200, 150, 0, 50);
+  const shared = new SharedPieces(files, layout);
+  const all = files.map((file) => asBegun('whole', file, layout, shared));
+  assert.deepEqual(all, ['whole', 'demote', 'whole', 'demote']);
+  assert.equal(asBegun('unproved', files[1] as TorrentFile, layout, shared), 'unproved');
+});
+
+test('a piece that is wrong says nothing of a file that shares it with one that is ours and has its final name', () => {
+  const survey = [final(150), final(50)];
+  assert.deepEqual(verdicts([150, 50], survey, [0], [0]), ['demote', 'unproved']);
+  assert.deepEqual(verdicts([150, 50], survey, [], []), ['foreign', 'foreign']);
 });

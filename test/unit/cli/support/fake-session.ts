@@ -4,7 +4,9 @@ import type { CreateSession, ListenAnswer, SessionFace, TorrentFace } from '../.
 import type { DhtStatus } from '../../../../src/discovery/dht/dht-node.js';
 import type { PortMapping } from '../../../../src/discovery/port-mapping/port-mapper.js';
 import type { Metainfo, TorrentFile } from '../../../../src/metainfo/metainfo.js';
+import type { MagnetEvents } from '../../../../src/session/magnet-torrent.js';
 import type { SessionOptions } from '../../../../src/session/session-options.js';
+import type { MetadataEvents, V1MagnetLink } from '../../../../src/torrent/metadata-torrent.js';
 import type { TorrentEvents, TorrentStatus } from '../../../../src/torrent/status.js';
 import type { TorrentOptions } from '../../../../src/torrent/torrent-options.js';
 
@@ -103,11 +105,37 @@ export class FakeTorrent implements TorrentFace {
   }
 }
 
+/** A torrent of which only a link is known, played by hand. */
+export class FakeMagnet implements TorrentFace {
+  readonly link: V1MagnetLink;
+  readonly options: TorrentOptions;
+  readonly events: MetadataEvents;
+  readonly #log: string[];
+  current = makeStatus({ state: 'metadata', length: 0, wanted: 0, checkLength: 0 });
+
+  constructor(link: V1MagnetLink, options: TorrentOptions, events: MetadataEvents, log: string[]) {
+    this.link = link;
+    this.options = options;
+    this.events = events;
+    this.#log = log;
+  }
+
+  status(): TorrentStatus {
+    return this.current;
+  }
+
+  stop(answered: () => void): void {
+    this.#log.push('stop magnet');
+    answered();
+  }
+}
+
 /** A session that does what the test says. */
 export class FakeSession implements SessionFace {
   readonly log: string[] = [];
   dht: DhtStatus | null = null;
   readonly torrents: FakeTorrent[] = [];
+  readonly magnets: FakeMagnet[] = [];
   options: SessionOptions | undefined;
   listens: ListenAnswer = { ok: true, port: 6881 };
   portMappings: readonly PortMapping[] = [];
@@ -137,6 +165,18 @@ export class FakeSession implements SessionFace {
     const torrent = new FakeTorrent(metainfo, options, events, this.log);
     this.torrents.push(torrent);
     return torrent;
+  }
+
+  addMagnet(link: V1MagnetLink, options: TorrentOptions, events: MagnetEvents): FakeMagnet {
+    const magnet = new FakeMagnet(link, options, events, this.log);
+    this.magnets.push(magnet);
+    return magnet;
+  }
+
+  fetchMetadata(link: V1MagnetLink, options: TorrentOptions, events: MetadataEvents): FakeMagnet {
+    const magnet = new FakeMagnet(link, options, events, this.log);
+    this.magnets.push(magnet);
+    return magnet;
   }
 
   dhtStatus(): DhtStatus | null {

@@ -1,0 +1,97 @@
+/** Fetches what a link leads to, and no content: one session for one link. */
+import type { Millis, Task } from '../../base/clock.js';
+import { BtgetError } from '../../base/failure.js';
+import type { Metainfo } from '../../metainfo/metainfo.js';
+import type { SessionOptions } from '../../session/session-options.js';
+import type { TorrentOptions } from '../../torrent/torrent-options.js';
+import { exitCodeOf } from '../exit-code.js';
+import { onInterrupt } from '../interruptible.js';
+import type { CliIo } from '../io.js';
+import { dhtNews } from '../output/dht-news.js';
+import { formatDuration } from '../output/format.js';
+import type { LoadedMagnet } from '../source/load-source.js';
+import { optionsFor } from './begin-job.js';
+import type { CreateSession, TorrentFace } from './session-face.js';
+import { StallWatch } from './stall-watch.js';
+
+export interface FetchMetainfoOptions {
+  readonly session: SessionOptions;
+  readonly torrent: TorrentOptions;
+  /** Give up after so long; null for never. */
+  readonly timeout: Millis | null;
+}
+
+const TICK: Millis = 1000;
+/** Within this the trackers must have been told that we leave. */
+const STOP_LIMIT: Millis = 2800;
+
+/** Rejects with a `BtgetError`. `told` hears sentences about why it takes long. */
+export function fetchMetainfo(
+  source: LoadedMagnet,
+  createSession: CreateSession,
+  options: FetchMetainfoOptions,
+  io: CliIo,
+  told: (sentence: string) => void,
+): Promise<Metainfo> {
+  const { timers } = io;
+  const torrentOptions = optionsFor(source, options.torrent);
+  const startedAt = timers.now();
+  const tasks = new Set<Task>();
+  const interrupted = new BtgetError('interrupted', 'interrupted before it was done');
+  return new Promise((resolve, reject) => {
+    let torrent: TorrentFace | undefined;
+    let ended = false;
+    const end = (settle: () => void): void => {
+      if (ended) return;
+      ended = true;
+      for (const task of tasks) task.cancel();
+      const limit = timers.addTask(() => {
+        forget();
+        settle();
+      }, STOP_LIMIT);
+      session.stop(() => {
+        limit.cancel();
+        forget();
+        settle();
+      });
+    };
+    const fail = (failure: unknown): void => end(() => reject(failure));
+    const after = (delay: Millis, task: () => void): void => {
+      tasks.add(timers.addTask(task, delay));
+    };
+    const tick = (): void => {
+      if (torrent === undefined || ended) return;
+      const reasons = stall.news(torrent.status(), timers.now() - startedAt);
+      if (reasons !== null) told(`stalled: ${reasons.map(({ message }) => message).join('; ')}`);
+      after(TICK, tick);
+    };
+    const forget = onInterrupt(
+      io,
+      () => fail(interrupted),
+      () => exitCodeOf(interrupted),
+    );
+    const session = createSession(options.session, fail, told);
+    const trackers = torrentOptions.useTorrentTrackers ? source.link.trackers : [];
+    const stall = new StallWatch(trackers.length + torrentOptions.trackers.length > 0, {
+      limits: { maxDownload: options.session.maxDownload, maxPeers: torrentOptions.maxPeers },
+      dht: () => dhtNews(session.dhtStatus()),
+    });
+    session.listen((outcome) => {
+      if (ended) return;
+      if (!outcome.ok) {
+        fail(outcome.failure);
+        return;
+      }
+      torrent = session.fetchMetadata(source.link, torrentOptions, {
+        gotMetadata: (metainfo) => end(() => resolve(metainfo)),
+        trackerAnswered: (report) => stall.trackerAnswered(report),
+        failed: fail,
+      });
+      tick();
+    });
+    const { timeout } = options;
+    if (timeout === null) return;
+    const limit = formatDuration(timeout / 1000);
+    after(timeout, () => fail(new BtgetError('gave-up', `gave up: no metadata after ${limit}`)));
+  });
+}

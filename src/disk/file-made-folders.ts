@@ -1,0 +1,31 @@
+/** The download folder itself may be new, and lies in a folder that nobody else here flushes. */
+import { dirname } from 'node:path';
+import { type FileFlusher, type Flushed, UnflushedNames } from './file-flusher.js';
+import type { FileOperations } from './file-operations.js';
+
+/** Knows the folders above the download folders in which something was made, until they are flushed. */
+export class MadeFolders {
+  /** The given ones, but that what `makeFolder` makes is remembered. */
+  readonly operations: FileOperations;
+  readonly #unflushed: UnflushedNames;
+
+  constructor(operations: FileOperations, flusher: FileFlusher) {
+    this.#unflushed = new UnflushedNames(flusher);
+    this.operations = {
+      ...operations,
+      makeFolder: (path, parents) => {
+        const first = operations.makeFolder(path, parents);
+        if (first === undefined || !parents || !operations.flushesFolders) return first;
+        for (let made = path; made.length >= first.length; made = dirname(made)) {
+          // Flushing follows no link, and a folder may be reached by one.
+          this.#unflushed.add(operations.realPath(dirname(made)));
+        }
+        return first;
+      },
+    };
+  }
+
+  flush(answered: Flushed): void {
+    this.#unflushed.flushAll(answered);
+  }
+}

@@ -1,0 +1,24 @@
+import type { Millis } from '../base/clock.js';
+import type { LeakyCounterOptions } from './leaky-counter.js';
+
+/** How much of a peer is put up with, and how we speak to all of them. */
+export interface ConnecterOptions {
+  /** Messages of no use. A choke finds up to a whole queue of requests on their way, which nobody is to blame for. */
+  readonly junk: LeakyCounterOptions;
+  /** Changes of mind. */
+  readonly flaps: LeakyCounterOptions;
+  /** A peer with whom nothing was exchanged for this long may lose its place to a newcomer. */
+  readonly patience: Millis;
+  /** Verified pieces are gathered for this long, and told to each peer in one write. */
+  readonly haveDelay: Millis;
+  /** Two who have everything have nothing to say; they part this long after that was found out. */
+  readonly partingDelay: Millis;
+}
+
+export const DEFAULT_CONNECTER_OPTIONS: ConnecterOptions = {
+  junk: { limit: 2_000, perSecond: 100 },
+  flaps: { limit: 200, perSecond: 4 },
+  patience: 60_000,
+  haveDelay: 50,
+  partingDelay: 2_000,
+};

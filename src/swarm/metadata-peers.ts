@@ -1,0 +1,170 @@
+/**
+ * What peers say while a torrent has no metadata: extensions are spoken, and what they say of themselves is kept for whoever
+ * takes the connections over when the pieces are known.
+ */
+import type { Millis, Timers } from '../base/clock.js';
+import { EXTENSION_HANDSHAKE } from '../wire/extended.js';
+import { decodeMessage, encodeMessage, type PeerMessage } from '../wire/message.js';
+import { announces } from '../wire/reserved.js';
+import type { Extensions } from './extensions.js';
+import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
+import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
+import type { PeerConnection, PeerEvents } from './peer-connection.js';
+
+export interface MetadataPeersOptions {
+  /** Messages of no use. */
+  readonly junk: LeakyCounterOptions;
+  /** What is kept of one peer's messages: how many, and their bytes. The bitfield of the largest torrent has 256 KiB. */
+  readonly maxKept: number;
+  readonly maxKeptLength: number;
+  /** A peer from outside that has had no metadata to offer for this long may lose its place to a newcomer. */
+  readonly patience: Millis;
+}
+
+export const DEFAULT_METADATA_PEERS_OPTIONS: MetadataPeersOptions = {
+  junk: { limit: 2_000, perSecond: 100 },
+  maxKept: 5_000,
+  maxKeptLength: 320 * 1024,
+  patience: 30_000,
+};
+
+/** Who takes connections over. */
+export interface Successor extends PeerEvents {
+  /** `frames` are what the peer has said of itself, in order. */
+  takeOver(connection: PeerConnection, frames: readonly Buffer[]): void;
+}
+
+export class MetadataPeers implements PeerEvents {
+  readonly #timers: Timers;
+  readonly #extensions: Extensions;
+  readonly #options: MetadataPeersOptions;
+  readonly #peers = new Map<PeerConnection, MetadataPeer>();
+
+  constructor(timers: Timers, extensions: Extensions, options: MetadataPeersOptions) {
+    this.#timers = timers;
+    this.#extensions = extensions;
+    this.#options = options;
+  }
+
+  get count(): number {
+    return this.#peers.size;
+  }
+
+  connectionMade(connection: PeerConnection): void {
+    this.#peers.set(connection, new MetadataPeer(this.#options, this.#timers.now()));
+    // BEP 6: it, or a bitfield, "MUST … be the first message", and we have nothing yet.
+    if (announces(connection.reserved, 'fast')) connection.send([encodeMessage({ type: 'haveNone' })]);
+    this.#extensions.connectionMade(connection);
+  }
+
+  gotFrame(connection: PeerConnection, frame: Buffer): void {
+    const peer = this.#peers.get(connection);
+    if (peer === undefined) return;
+    const decoded = decodeMessage(frame);
+    const judgement = decoded.ok ? this.#judge(connection, peer, decoded.message, frame) : refuse(decoded.refusal);
+    if (judgement.kind === 'refuse') connection.refuse(judgement.reason);
+    else if (judgement.kind === 'junk' && peer.junk.add(this.#timers.now()))
+      connection.refuse({ code: 'too-much-junk', count: peer.junk.count });
+  }
+
+  connectionFlushed(_connection: PeerConnection): void {
+    // Nothing waits to be sent.
+  }
+
+  connectionLost(connection: PeerConnection): void {
+    if (this.#peers.delete(connection)) this.#extensions.connectionLost(connection);
+  }
+
+  leastUseful(): PeerConnection | undefined {
+    const longAgo = this.#timers.now() - this.#options.patience;
+    for (const [connection, { madeAt }] of this.#peers) {
+      const offer = this.#extensions.peerOf(connection)?.handshake.metadataSize ?? null;
+      if (!connection.locallyInitiated && offer === null && madeAt <= longAgo) return connection;
+    }
+    return undefined;
+  }
+
+  listeningPort(connection: PeerConnection): number | null {
+    return this.#extensions.peerOf(connection)?.handshake.port ?? null;
+  }
+
+  /** Hands every connection on, with all that its peer has said of itself. */
+  leaveTo(successor: Successor): void {
+    for (const [connection, peer] of [...this.#peers]) {
+      this.connectionLost(connection);
+      successor.takeOver(connection, peer.said);
+    }
+  }
+
+  #judge(connection: PeerConnection, peer: MetadataPeer, message: PeerMessage, frame: Buffer): Judgement {
+    switch (message.type) {
+      case 'choke':
+      case 'unchoke':
+      case 'interested':
+      case 'notInterested':
+      case 'have':
+      case 'bitfield':
+      case 'haveAll':
+      case 'haveNone':
+      case 'suggest':
+      case 'allowedFast':
+      case 'port':
+        return peer.keep(message.type, frame);
+      case 'extended': {
+        const judgement = this.#extensions.gotMessage(connection, message.id, message.payload);
+        if (message.id !== EXTENSION_HANDSHAKE || judgement.kind === 'refuse') return judgement;
+        const keeping = peer.keep(message.type, frame);
+        return keeping.kind === 'refuse' ? keeping : judgement;
+      }
+      // Nobody was told that we have anything, nor asked for anything.
+      case 'request':
+      case 'cancel':
+      case 'piece':
+      case 'reject':
+      case 'unknown':
+        return JUNK;
+    }
+  }
+}
+
+/** Of these only the last one of each pair says how things are. */
+const PAIR_OF: Readonly<Partial<Record<PeerMessage['type'], string>>> = {
+  choke: 'choking',
+  unchoke: 'choking',
+  interested: 'interest',
+  notInterested: 'interest',
+};
+
+/** What one peer has said of itself. */
+class MetadataPeer {
+  readonly madeAt: Millis;
+  readonly junk: LeakyCounter;
+  readonly #options: MetadataPeersOptions;
+  readonly #frames = new Map<string, Buffer>();
+  #count = 0;
+  #length = 0;
+
+  constructor(options: MetadataPeersOptions, now: Millis) {
+    this.madeAt = now;
+    this.junk = new LeakyCounter(options.junk, now);
+    this.#options = options;
+  }
+
+  get said(): readonly Buffer[] {
+    return [...this.#frames.values()];
+  }
+
+  keep(type: PeerMessage['type'], frame: Buffer): Judgement {
+    const pair = PAIR_OF[type];
+    const isNews = pair === undefined || !this.#frames.has(pair);
+    // Deleted first, it stands where it was said last: who unchokes may mean what it says of its pieces before that.
+    if (pair !== undefined) this.#frames.delete(pair);
+    this.#frames.set(pair ?? `${this.#count}`, Buffer.from(frame));
+    this.#count += 1;
+    if (!isNews) return JUNK;
+    this.#length += frame.length;
+    const { maxKept, maxKeptLength } = this.#options;
+    if (this.#frames.size <= maxKept && this.#length <= maxKeptLength) return FINE;
+    return refuse({ code: 'too-much-junk', count: this.#frames.size });
+  }
+}

@@ -1,0 +1,252 @@
+/**
+ * A torrent's first life, which a magnet link begins: it finds peers and fetches the metadata from them, and has neither
+ * pieces nor files. It ends in a `Metainfo`; whoever began it then hands what it leaves to a `Torrent`.
+ */
+import { BtgetError } from '../base/failure.js';
+import { type PeerSource, PeerSources } from '../discovery/peer-source.js';
+import type { TrackerAnswer } from '../discovery/rerequester.js';
+import type { MagnetLink } from '../metainfo/magnet.js';
+import type { InfoHash, Metainfo } from '../metainfo/metainfo.js';
+import { parseMetadata } from '../metainfo/parse-metadata.js';
+import { ipOfBytes } from '../net/ip-address.js';
+import type { PeerAddress, RawServerContext } from '../net/raw-server.js';
+import type { Encoder } from '../swarm/encoder.js';
+import { type Extension, Extensions } from '../swarm/extensions.js';
+import { DEFAULT_METADATA_FETCH_OPTIONS, MetadataFetch } from '../swarm/metadata-fetch.js';
+import { DEFAULT_METADATA_PEERS_OPTIONS, MetadataPeers } from '../swarm/metadata-peers.js';
+import { DEFAULT_PEER_EXCHANGE_OPTIONS, PeerExchange } from '../swarm/peer-exchange.js';
+import { PeerSwitch } from '../swarm/peer-switch.js';
+import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload-options.js';
+import type { RefusalCode } from '../wire/refusal.js';
+import { createPeerSources } from './create-peer-sources.js';
+import type { Heir, Inheritance } from './inheritance.js';
+import { createEncoder } from './join-swarm.js';
+import type { TorrentStatus } from './status.js';
+import type { TorrentOptions } from './torrent-options.js';
+import type { TorrentParts } from './torrent-parts.js';
+
+/** A link that names a torrent by the hash that we know it by. */
+export interface V1MagnetLink extends MagnetLink {
+  readonly infoHash: InfoHash;
+}
+
+/** What happens to a torrent in its first life. */
+export interface MetadataEvents {
+  /** The metadata is here, and its hash is right. Nothing follows by itself: `bequeath` or `stop` is to be called. */
+  gotMetadata(metainfo: Metainfo): void;
+  trackerAnswered(report: TrackerAnswer): void;
+  /** The torrent has ended itself: its metadata is not valid, or a bug. `stop` may still be called. */
+  failed(failure: BtgetError | Error): void;
+}
+
+// Trackers want a number, and give seeds to whoever has none left. Others say as much before they know.
+const LEFT_UNKNOWN = 16 * 1024;
+const NOTHING_YET = { uploaded: 0, downloaded: 0, left: LEFT_UNKNOWN };
+/** Peers that trackers named and that are remembered, should the torrent be private. */
+const MAX_NAMED = 200;
+
+export class MetadataTorrent {
+  readonly link: V1MagnetLink;
+  readonly #parts: TorrentParts;
+  readonly #options: TorrentOptions;
+  readonly #events: MetadataEvents;
+  readonly #context: RawServerContext;
+  readonly #fetch: MetadataFetch;
+  readonly #peers: MetadataPeers;
+  readonly #switch: PeerSwitch;
+  readonly #encoder: Encoder;
+  readonly #trackers: PeerSource;
+  readonly #others: readonly PeerSource[];
+  readonly #named = new Map<string, readonly [PeerAddress, Buffer | null]>();
+  #stage: 'new' | 'running' | 'inherited' | 'stopping' | 'ended' = 'new';
+  #heir: Heir | null = null;
+  readonly #whenEnded: (() => void)[] = [];
+
+  constructor(parts: TorrentParts, link: V1MagnetLink, options: TorrentOptions, events: MetadataEvents) {
+    this.link = link;
+    this.#parts = parts;
+    this.#options = options;
+    this.#events = events;
+    const context = parts.rawServer.createContext((error) => this.#crashed(error));
+    this.#context = context;
+    this.#fetch = new MetadataFetch(
+      {
+        timers: context,
+        infoHash: link.infoHash,
+        gotInfo: (info) => this.#gotInfo(info),
+        ban: (connection) => this.#encoder.banHost(connection.address.host),
+      },
+      DEFAULT_METADATA_FETCH_OPTIONS,
+    );
+    this.#peers = new MetadataPeers(context, this.#createExtensions(), DEFAULT_METADATA_PEERS_OPTIONS);
+    this.#switch = new PeerSwitch(this.#peers);
+    this.#encoder = createEncoder({ ...parts, context, options }, this.#switch);
+    const { trackers, others } = createPeerSources({
+      ...parts,
+      trackers: link.trackers.map((url) => [url]),
+      options,
+      timers: context,
+      encoder: this.#encoder,
+      trackerNamed: (address, peerId) => this.#trackerNamed(address, peerId),
+      // Whether it is private is not known yet.
+      others: parts.peerSources,
+      seeker: {
+        totals: () => this.#heir?.totals() ?? NOTHING_YET,
+        isComplete: () => this.#heir?.isComplete() ?? false,
+        trackerAnswered: (report) => (this.#heir ?? events).trackerAnswered(report),
+      },
+    });
+    this.#trackers = trackers;
+    this.#others = others;
+  }
+
+  /** The table that peers from outside are handed to, or undefined while nobody is welcome. */
+  get encoder(): Encoder | undefined {
+    return this.#stage === 'running' ? this.#encoder : undefined;
+  }
+
+  /** How many peers were refused so far, by reason. */
+  get refusals(): ReadonlyMap<RefusalCode, number> {
+    return this.#encoder.refusals;
+  }
+
+  start(): void {
+    this.#stage = 'running';
+    this.#context.addTask(() => {
+      if (this.#stage !== 'running') return;
+      for (const address of this.#options.peers) this.#encoder.startConnection(address, null);
+      for (const source of [this.#trackers, ...this.#others]) source.begin();
+    }, 0);
+  }
+
+  /** Says good-bye to trackers and peers. Whoever calls it is answered when that is over. Not for who has been inherited. */
+  stop(answered: () => void): void {
+    if (this.#stage === 'ended') {
+      this.#parts.rawServer.addTask(answered, 0);
+      return;
+    }
+    this.#whenEnded.push(answered);
+    if (this.#stage === 'stopping') return;
+    const begun = this.#stage === 'running';
+    this.#stage = 'stopping';
+    this.#fetch.stop();
+    this.#encoder.close();
+    if (begun) new PeerSources([this.#trackers, ...this.#others]).stop(() => this.#end());
+    else this.#context.addTask(() => this.#end(), 0);
+  }
+
+  /** Leaves everything to the second life. To be called once, when the metadata is here. */
+  bequeath(metainfo: Metainfo): Inheritance {
+    const { private: isPrivate } = metainfo;
+    return {
+      context: this.#context,
+      encoder: this.#encoder,
+      sources: isPrivate ? this.#trackers : new PeerSources([this.#trackers, ...this.#others]),
+      passTo: (heir) => {
+        this.#stage = 'inherited';
+        this.#heir = heir;
+        if (isPrivate) this.#becomePrivate();
+      },
+      letPeersIn: (successor) => {
+        this.#switch.switchTo(successor);
+        this.#peers.leaveTo(successor);
+      },
+    };
+  }
+
+  status(): TorrentStatus {
+    return {
+      state: this.#stage === 'stopping' || this.#stage === 'ended' ? 'stopped' : 'metadata',
+      length: 0,
+      wanted: 0,
+      have: 0,
+      checked: 0,
+      checkLength: 0,
+      downloaded: 0,
+      uploaded: 0,
+      wasted: 0,
+      downRate: 0,
+      upRate: 0,
+      peers: this.#peers.count,
+      seeds: 0,
+      useful: 0,
+      unchokedBy: 0,
+      reach: this.#encoder.reach,
+      eta: null,
+      diskFailure: null,
+    };
+  }
+
+  #createExtensions(): Extensions {
+    const spoken: Extension[] = [this.#fetch];
+    if (this.#options.usePex) {
+      const startConnection = (address: PeerAddress): void => {
+        if (this.#stage === 'running') this.#encoder.startConnection(address, null);
+      };
+      // Nobody is told of others before it is known that the torrent is not private.
+      const parts = { timers: this.#context, peers: () => [], startConnection };
+      spoken.push(new PeerExchange(parts, DEFAULT_PEER_EXCHANGE_OPTIONS));
+    }
+    const { client, port, ownAddresses } = this.#parts;
+    const own = {
+      version: client,
+      port,
+      requestQueue: DEFAULT_UPLOAD_OPTIONS.maxQueued,
+      metadataSize: null,
+      uploadOnly: false,
+    };
+    return new Extensions(
+      spoken,
+      () => own,
+      ({ connection, handshake: { yourIp } }) => {
+        if (yourIp !== null) ownAddresses.vote(connection.address.host, ipOfBytes(yourIp).text);
+      },
+    );
+  }
+
+  #gotInfo(info: Buffer): void {
+    if (this.#stage !== 'running') return;
+    let metainfo: Metainfo;
+    try {
+      metainfo = parseMetadata(info, this.link);
+    } catch (failure) {
+      if (!(failure instanceof BtgetError)) throw failure;
+      this.stop(() => undefined);
+      this.#events.failed(failure);
+      return;
+    }
+    this.#events.gotMetadata(metainfo);
+  }
+
+  #trackerNamed(address: PeerAddress, peerId: Buffer | null): void {
+    if (this.#named.size < MAX_NAMED) this.#named.set(`${address.host} ${address.port}`, [address, peerId]);
+    this.#encoder.startConnection(address, peerId);
+  }
+
+  /** Who was found otherwise than by the trackers, or found us, is parted from, and everything else that finds peers stops. */
+  #becomePrivate(): void {
+    for (const source of this.#others) source.stop(() => undefined);
+    this.#encoder.partFromAll();
+    for (const [address, peerId] of this.#named.values()) this.#encoder.startConnection(address, peerId);
+  }
+
+  /** Our fault. Nothing of this torrent can be trusted to run, so it is ended from outside its context. */
+  #crashed(error: unknown): void {
+    if (this.#heir !== null) {
+      this.#heir.crashed(error);
+      return;
+    }
+    if (this.#stage === 'ended') return;
+    this.#context.end();
+    this.#fetch.stop();
+    this.#encoder.close();
+    this.#end();
+    this.#events.failed(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  #end(): void {
+    this.#stage = 'ended';
+    this.#context.end();
+    for (const answered of this.#whenEnded.splice(0)) answered();
+  }
+}

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BtgetError } from '../../../src/base/failure.js';
+import { encodeTorrent } from '../../../src/metainfo/encode-torrent.js';
+import { formatMagnet, linkOf, parseMagnet } from '../../../src/metainfo/magnet.js';
+import { parseMetadata } from '../../../src/metainfo/parse-metadata.js';
+import { parseMetainfo } from '../../../src/metainfo/parse-metainfo.js';
+import { file, folder, singleFile } from '../../support/torrent-bytes.js';
+
+const LINK = { trackers: ['http://a/', 'udp://b:1/'], webSeeds: ['http://w/seed'], nodes: ['n:1'] };
+
+test('metadata and its link make a metainfo, each tracker a tier of its own', () => {
+  const { info, infoHash } = parseMetainfo(singleFile());
+  const metainfo = parseMetadata(info, LINK);
+  assert.deepEqual(metainfo.infoHash, infoHash);
+  assert.deepEqual(metainfo.trackers, [['http://a/'], ['udp://b:1/']]);
+  assert.deepEqual([metainfo.webSeeds, metainfo.nodes], [['http://w/seed'], ['n:1']]);
+});
+
+test('a web seed of a folder ends in a slash', () => {
+  const { info } = parseMetainfo(folder([file(['a'], 5)]));
+  assert.deepEqual(parseMetadata(info, LINK).webSeeds, ['http://w/seed/']);
+});
+
+test('metadata that is no torrent is not valid, bencoded or not', () => {
+  const { info } = parseMetainfo(singleFile());
+  const more = Buffer.concat([info, Buffer.from('3:zooi1e')]);
+  for (const bytes of [Buffer.from('d3:fooi1ee'), Buffer.from('i5e'), info.subarray(0, -1), Buffer.alloc(0), more]) {
+    assert.throws(
+      () => parseMetadata(bytes, LINK),
+      (error) => error instanceof BtgetError && error.code === 'torrent-invalid',
+      bytes.toString('latin1'),
+    );
+  }
+});
+
+test('a .torrent made of a metainfo says the same', () => {
+  for (const root of [
+    {},
+    { announce: 'http://a/', comment: 'c', 'created by': 'me', 'creation date': 5, 'url-list': ['http://w/'] },
+    {
+      'announce-list': [['http://a/', 'http://b/'], ['udp://c:1/']],
+      nodes: [
+        ['::1', 5],
+        ['host', 6],
+      ],
+    },
+  ]) {
+    const metainfo = parseMetainfo(singleFile({}, root));
+    assert.deepEqual(parseMetainfo(encodeTorrent(metainfo)), metainfo);
+  }
+});
+
+test('the link to a torrent names it, its length and its trackers', () => {
+  const metainfo = parseMetainfo(singleFile({}, { announce: 'http://a/x?y=z&w' }));
+  const { infoHash, name, length, trackers } = parseMagnet(formatMagnet(linkOf(metainfo)));
+  assert.deepEqual([infoHash, name, length, trackers], [metainfo.infoHash, 'file.bin', 40_000, ['http://a/x?y=z&w']]);
+});

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Extensions } from '../../../src/swarm/extensions.js';
+import { DEFAULT_METADATA_PEERS_OPTIONS, MetadataPeers } from '../../../src/swarm/metadata-peers.js';
+import type { PeerConnection } from '../../../src/swarm/peer-connection.js';
+import { SILENT_HANDSHAKE } from '../../../src/wire/extended.js';
+import { decodeMessage, encodeMessage, type PeerMessage } from '../../../src/wire/message.js';
+import { RecordedConnection } from '../../support/recorded-connection.js';
+import { Timeline } from '../../support/timeline.js';
+
+type Said = Parameters<typeof encodeMessage>[0];
+
+function makeWorld() {
+  const timeline = new Timeline();
+  const extensions = new Extensions(
+    [],
+    () => SILENT_HANDSHAKE,
+    () => undefined,
+  );
+  const peers = new MetadataPeers(timeline, extensions, DEFAULT_METADATA_PEERS_OPTIONS);
+  const join = (name: string): RecordedConnection => {
+    const connection = new RecordedConnection(name);
+    peers.connectionMade(connection);
+    return connection;
+  };
+  const say = (connection: PeerConnection, ...messages: readonly Said[]): void => {
+    for (const message of messages) {
+      // As Connection does: a frame is a view that is valid during the call.
+      const frame = encodeMessage(message).subarray(4);
+      peers.gotFrame(connection, frame);
+      frame.fill(0);
+    }
+  };
+  const taken: string[] = [];
+  const leave = (): void =>
+    peers.leaveTo({
+      connectionMade: () => undefined,
+      gotFrame: () => undefined,
+      connectionFlushed: () => undefined,
+      connectionLost: () => undefined,
+      leastUseful: () => undefined,
+      listeningPort: () => null,
+      takeOver: (_connection, frames) => {
+        taken.push(frames.map((frame) => inWords(decodeMessage(frame))).join(', '));
+      },
+    });
+  return { timeline, peers, join, say, leave, taken };
+}
+
+function inWords(decoded: ReturnType<typeof decodeMessage>): string {
+  if (!decoded.ok) return decoded.refusal.code;
+  const message: PeerMessage = decoded.message;
+  return message.type === 'have' ? `have ${message.piece}` : message.type;
+}
+
+describe('peers of a torrent without metadata', () => {
+  test('are handed on with what they said of themselves, in order, and of each change of mind the last', () => {
+    const { join, say, leave, taken, peers } = makeWorld();
+    const peer = join('a');
+    say(peer, { type: 'bitfield', bits: Buffer.from([5]) }, { type: 'unchoke' }, { type: 'interested' });
+    say(peer, { type: 'have', piece: 7 }, { type: 'choke' }, { type: 'have', piece: 8 }, { type: 'unchoke' });
+    say(peer, { type: 'request', piece: 0, begin: 0, length: 1 });
+    leave();
+    assert.deepEqual(taken, ['bitfield, interested, have 7, have 8, unchoke']);
+    assert.equal(peers.count, 0);
+  });
+
+  test('are refused when they say more than is kept', () => {
+    const { join, say } = makeWorld();
+    const talker = join('a');
+    for (let piece = 0; piece < DEFAULT_METADATA_PEERS_OPTIONS.maxKept; piece += 1)
+      say(talker, { type: 'have', piece });
+    assert.equal(talker.closed, false);
+    say(talker, { type: 'have', piece: 0 });
+    assert.equal(talker.refusal?.code, 'too-much-junk');
+    const long = join('b');
+    say(long, { type: 'bitfield', bits: Buffer.alloc(DEFAULT_METADATA_PEERS_OPTIONS.maxKeptLength - 1) });
+    assert.equal(long.closed, false);
+    say(long, { type: 'have', piece: 0 });
+    assert.equal(long.refusal?.code, 'too-much-junk');
+  });
+
+  test('are refused for a flood of what is of no use, and for what is no message', () => {
+    const { join, say, peers } = makeWorld();
+    const flood = join('a');
+    for (let count = 0; count <= DEFAULT_METADATA_PEERS_OPTIONS.junk.limit; count += 1)
+      say(flood, { type: 'request', piece: 0, begin: 0, length: 1 });
+    assert.equal(flood.refusal?.code, 'too-much-junk');
+    const mad = join('b');
+    peers.gotFrame(mad, Buffer.from([4, 1]));
+    assert.equal(mad.refusal?.code, 'malformed-message');
+  });
+});
