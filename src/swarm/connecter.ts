@@ -52,7 +52,7 @@ export class Connecter implements Successor {
     this.#parting = new SeedParting({
       timers: parts.timers,
       delay: options.partingDelay,
-      isSeed: () => parts.store.amountLeft === 0,
+      isSeed: () => this.wantsNothing(),
       peers: () => this.#peers.values(),
     });
   }
@@ -112,7 +112,7 @@ export class Connecter implements Successor {
 
   leastUseful(): PeerConnection | undefined {
     return leastUseful(this.#peers.values(), {
-      isSeed: this.#parts.store.amountLeft === 0,
+      isSeed: this.wantsNothing(),
       now: this.#parts.timers.now(),
       patience: this.#options.patience,
       isUseless: (peer) => this.#isUseless(peer),
@@ -122,6 +122,16 @@ export class Connecter implements Successor {
 
   listeningPort(connection: PeerConnection): number | null {
     return this.#parts.extensions.peerOf(connection)?.handshake.port ?? null;
+  }
+
+  hasNothingToSay(connection: PeerConnection): boolean {
+    const peer = this.#peers.get(connection);
+    // Who has everything hears no haves of us, and so may we not of it: it says that it fetches nothing any more.
+    return peer !== undefined && this.wantsNothing() && (peer.download.has.isComplete || this.#isUseless(peer));
+  }
+
+  wantsNothing(): boolean {
+    return this.#parts.store.amountLeft === 0;
   }
 
   /** The peer has told how many requests it queues. */
@@ -139,7 +149,7 @@ export class Connecter implements Successor {
   /** Tells everybody who lacks the piece, and parts from seeds when it was the last. */
   pieceVerified(piece: PieceIndex): void {
     this.#haveNews.add(piece);
-    if (this.#parts.store.amountLeft === 0) this.wantsChanged();
+    if (this.wantsNothing()) this.wantsChanged();
   }
 
   /** We want other pieces than before, lost some, or have everything. */
@@ -147,7 +157,7 @@ export class Connecter implements Successor {
     this.#parts.downloader.wantsChanged();
     this.#parts.choker.ruleChanged();
     this.#parts.extensions.ownChanged();
-    if (this.#parts.store.amountLeft === 0) this.#parting.soon();
+    if (this.wantsNothing()) this.#parting.soon();
   }
 
   /**
@@ -278,6 +288,6 @@ export class Connecter implements Successor {
   }
 
   #gotMore(peer: Peer): void {
-    if (peer.download.has.isComplete && this.#parts.store.amountLeft === 0) this.#parting.soon();
+    if (peer.download.has.isComplete && this.wantsNothing()) this.#parting.soon();
   }
 }
