@@ -8,7 +8,7 @@ import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { writeNoise } from '../support/noise.js';
 import { startDht } from './dht-nodes.js';
 import { RIVALS } from './rivals.js';
-import { btgetEnds, fingerprint, HOSTS, scratch, startSeed } from './support.js';
+import { btgetEnds, fingerprint, HOSTS, nextHost, scratch, startSeed } from './support.js';
 
 const OPTIONS = { timeout: 180_000 };
 const MiB = 1 << 20;
@@ -70,8 +70,6 @@ test('with other clients', { ...OPTIONS, concurrency: true }, async (t) => {
   const nodes = await startNodes(t);
   const enter = entering(nodes);
   const cases: Promise<void>[] = [];
-  let last = 10;
-  const nextHost = (): string => `10.9.0.${last++}`;
   for (const rival of RIVALS.filter(({ installed, knowsDht }) => installed && knowsDht)) {
     for (const form of ['torrent', 'link'] as const) {
       const [host, own] = [nextHost(), nextHost()];

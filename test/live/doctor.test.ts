@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { writeNoise } from '../support/noise.js';
 import { Machine } from './machine.js';
 import { type Program, scratch } from './support.js';
@@ -30,108 +30,111 @@ function findings(program: Program): Findings {
   };
 }
 
-test(
-  'behind a loopback fence the doctor looks at what is left, and not one packet leaves the machine',
-  OPTIONS,
-  async (t) => {
+// Each on a machine of its own.
+describe('the doctor', { concurrency: true }, () => {
+  test(
+    'behind a loopback fence the doctor looks at what is left, and not one packet leaves the machine',
+    OPTIONS,
+    async (t) => {
+      const dir = scratch(t);
+      const machine = new Machine(t, dir);
+      await machine.ready();
+      const before = machine.sentOutside();
+      const bind = ['--bind', '127.0.0.1'];
+      const tracker = machine.btget('tracker', ...bind, '--port', '0');
+      const url = await tracker.until((output) => /http:\/\/127\.0\.0\.1:\d+\/announce/.exec(output)?.[0]);
+      writeNoise(dir, { 'data.bin': 100_000 });
+      const torrent = join(dir, 'data.torrent');
+      const create = machine.btget('create', join(dir, 'data.bin'), '-o', torrent, '--tracker', url);
+      assert.equal(await create.ended, 0, create.stderr);
+      const seed = machine.btget('seed', torrent, '-d', dir, ...bind);
+      await seed.until((output) => /seeding/.exec(output));
+
+      const doctor = machine.btget('doctor', torrent, ...bind, '--json');
+      assert.equal(await doctor.ended, 0, doctor.stdout + doctor.stderr);
+      const found = findings(doctor);
+      assert.deepEqual(found.states(), {
+        disk: 'ok',
+        descriptors: 'ok',
+        ipv4: 'ok',
+        ipv6: 'skipped',
+        udp: 'ok',
+        listen: 'ok',
+        dht: 'skipped',
+        'port-mapping': 'skipped',
+        tracker: 'ok',
+      });
+      assert.match(found.of('tracker')[0]?.message ?? '', /: 1 seed, 0 downloading$/);
+
+      const outside = [
+        '--tracker',
+        'udp://198.51.100.9:6969/announce',
+        '--tracker',
+        'http://tracker.example.org/announce',
+      ];
+      const refused = machine.btget('doctor', torrent, ...bind, '--json', ...outside);
+      assert.equal(await refused.ended, 6, refused.stdout + refused.stderr);
+      assert.deepEqual(
+        findings(refused)
+          .of('tracker')
+          .map(({ state, code }) => [state, code]),
+        [
+          ['failed', 'network'],
+          ['failed', 'network'],
+          ['ok', null],
+        ],
+      );
+      assert.equal(machine.sentOutside(), before);
+    },
+  );
+
+  test('without name servers and routers the doctor says so, names what to do, and ends with 6', OPTIONS, async (t) => {
     const dir = scratch(t);
     const machine = new Machine(t, dir);
     await machine.ready();
     const before = machine.sentOutside();
-    const bind = ['--bind', '127.0.0.1'];
-    const tracker = machine.btget('tracker', ...bind, '--port', '0');
-    const url = await tracker.until((output) => /http:\/\/127\.0\.0\.1:\d+\/announce/.exec(output)?.[0]);
-    writeNoise(dir, { 'data.bin': 100_000 });
-    const torrent = join(dir, 'data.torrent');
-    const create = machine.btget('create', join(dir, 'data.bin'), '-o', torrent, '--tracker', url);
-    assert.equal(await create.ended, 0, create.stderr);
-    const seed = machine.btget('seed', torrent, '-d', dir, ...bind);
-    await seed.until((output) => /seeding/.exec(output));
-
-    const doctor = machine.btget('doctor', torrent, ...bind, '--json');
-    assert.equal(await doctor.ended, 0, doctor.stdout + doctor.stderr);
+    const doctor = machine.btget('doctor', '--json', '--dht-node', '198.51.100.77:6881', '-d', join(dir, 'not', 'yet'));
+    assert.equal(await doctor.ended, 6, doctor.stdout + doctor.stderr);
     const found = findings(doctor);
-    assert.deepEqual(found.states(), {
-      disk: 'ok',
-      descriptors: 'ok',
-      ipv4: 'ok',
-      ipv6: 'skipped',
-      udp: 'ok',
-      listen: 'ok',
-      dht: 'skipped',
-      'port-mapping': 'skipped',
-      tracker: 'ok',
-    });
-    assert.match(found.of('tracker')[0]?.message ?? '', /: 1 seed, 0 downloading$/);
+    assert.match(found.of('ipv4')[0]?.message ?? '', /leaves from 192\.0\.2\.1/);
+    assert.equal(found.of('ipv6')[0]?.state, 'warning');
+    assert.equal(found.of('dht')[0]?.state, 'failed');
+    assert.match(found.of('dht')[0]?.message ?? '', /1 silent, 4 without an address/);
+    assert.equal(found.of('port-mapping')[0]?.state, 'warning');
+    assert.ok(machine.sentOutside() > before, 'routers and gateways were asked');
+  });
 
-    const outside = [
-      '--tracker',
-      'udp://198.51.100.9:6969/announce',
-      '--tracker',
-      'http://tracker.example.org/announce',
-    ];
-    const refused = machine.btget('doctor', torrent, ...bind, '--json', ...outside);
-    assert.equal(await refused.ended, 6, refused.stdout + refused.stderr);
-    assert.deepEqual(
-      findings(refused)
-        .of('tracker')
-        .map(({ state, code }) => [state, code]),
-      [
-        ['failed', 'network'],
-        ['failed', 'network'],
-        ['ok', null],
-      ],
-    );
-    assert.equal(machine.sentOutside(), before);
-  },
-);
+  test(
+    'a port that somebody has, a folder that nobody may write, and too many bytes are told with their exit codes',
+    OPTIONS,
+    async (t) => {
+      const dir = scratch(t);
+      const machine = new Machine(t, dir);
+      await machine.ready();
+      const bind = ['--bind', '127.0.0.1', '--json'];
+      const tracker = machine.btget('tracker', '--bind', '127.0.0.1', '--port', '0');
+      const port = await tracker.until((output) => /http:\/\/127\.0\.0\.1:(\d+)/.exec(output)?.[1]);
+      const taken = machine.btget('doctor', ...bind, '--port', port);
+      assert.equal(await taken.ended, 6, taken.stdout + taken.stderr);
+      assert.match(findings(taken).of('listen')[0]?.message ?? '', /in use/);
 
-test('without name servers and routers the doctor says so, names what to do, and ends with 6', OPTIONS, async (t) => {
-  const dir = scratch(t);
-  const machine = new Machine(t, dir);
-  await machine.ready();
-  const before = machine.sentOutside();
-  const doctor = machine.btget('doctor', '--json', '--dht-node', '198.51.100.77:6881', '-d', join(dir, 'not', 'yet'));
-  assert.equal(await doctor.ended, 6, doctor.stdout + doctor.stderr);
-  const found = findings(doctor);
-  assert.match(found.of('ipv4')[0]?.message ?? '', /leaves from 192\.0\.2\.1/);
-  assert.equal(found.of('ipv6')[0]?.state, 'warning');
-  assert.equal(found.of('dht')[0]?.state, 'failed');
-  assert.match(found.of('dht')[0]?.message ?? '', /1 silent, 4 without an address/);
-  assert.equal(found.of('port-mapping')[0]?.state, 'warning');
-  assert.ok(machine.sentOutside() > before, 'routers and gateways were asked');
-});
+      mkdirSync(join(dir, 'folder'));
+      writeNoise(dir, { file: 10 });
+      const blocked = machine.btget('doctor', ...bind, '-d', join(dir, 'file'));
+      assert.equal(await blocked.ended, 16, blocked.stdout + blocked.stderr);
 
-test(
-  'a port that somebody has, a folder that nobody may write, and too many bytes are told with their exit codes',
-  OPTIONS,
-  async (t) => {
+      const missing = machine.btget('doctor', ...bind, join(dir, 'none.torrent'));
+      assert.equal(await missing.ended, 3, missing.stdout + missing.stderr);
+      assert.equal(findings(missing).of('listen')[0]?.state, 'ok', 'the rest is looked at all the same');
+    },
+  );
+
+  test('Ctrl-C ends the doctor with 7', OPTIONS, async (t) => {
     const dir = scratch(t);
     const machine = new Machine(t, dir);
     await machine.ready();
-    const bind = ['--bind', '127.0.0.1', '--json'];
-    const tracker = machine.btget('tracker', '--bind', '127.0.0.1', '--port', '0');
-    const port = await tracker.until((output) => /http:\/\/127\.0\.0\.1:(\d+)/.exec(output)?.[1]);
-    const taken = machine.btget('doctor', ...bind, '--port', port);
-    assert.equal(await taken.ended, 6, taken.stdout + taken.stderr);
-    assert.match(findings(taken).of('listen')[0]?.message ?? '', /in use/);
-
-    mkdirSync(join(dir, 'folder'));
-    writeNoise(dir, { file: 10 });
-    const blocked = machine.btget('doctor', ...bind, '-d', join(dir, 'file'));
-    assert.equal(await blocked.ended, 16, blocked.stdout + blocked.stderr);
-
-    const missing = machine.btget('doctor', ...bind, join(dir, 'none.torrent'));
-    assert.equal(await missing.ended, 3, missing.stdout + missing.stderr);
-    assert.equal(findings(missing).of('listen')[0]?.state, 'ok', 'the rest is looked at all the same');
-  },
-);
-
-test('Ctrl-C ends the doctor with 7', OPTIONS, async (t) => {
-  const dir = scratch(t);
-  const machine = new Machine(t, dir);
-  await machine.ready();
-  const doctor = machine.btget('doctor');
-  await doctor.until((output) => /UDP over/.exec(output));
-  assert.equal(await doctor.interrupt(), 7, doctor.stderr);
+    const doctor = machine.btget('doctor');
+    await doctor.until((output) => /UDP over/.exec(output));
+    assert.equal(await doctor.interrupt(), 7, doctor.stderr);
+  });
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { writeNoise } from '../support/noise.js';
 import { RIVALS } from './rivals.js';
-import { btget, btgetEnds, HOSTS, type Program, scratch } from './support.js';
+import { btget, btgetEnds, HOSTS, nextHost, type Program, scratch } from './support.js';
 
 const OPTIONS = { timeout: 60_000 };
 const MiB = 1 << 20;
@@ -48,12 +48,11 @@ const untilPeers = (program: Program, count: number): Promise<unknown> =>
 
 test('with other clients', { ...OPTIONS, concurrency: true }, async (t) => {
   const cases: Promise<void>[] = [];
-  let last = 10;
   for (const rival of RIVALS.filter(({ installed, name }) => installed && name !== 'aria2')) {
     const start = async (t: TestContext, torrent: string, dir: string, host: string): Promise<string> =>
       (await rival.start(t, { torrent, dir: join(dir, 'rival'), host, peers: [], usesPex: true })).address;
 
-    const host = `10.9.0.${last++}`;
+    const host = nextHost();
     const hears = t.test(`btget hears of it from ${rival.name}`, OPTIONS, async (t) => {
       const sample = await makeSample(t, `${rival.name}-tells.bin`);
       const { dir, torrent } = sample;
@@ -65,7 +64,7 @@ test('with other clients', { ...OPTIONS, concurrency: true }, async (t) => {
       await Promise.all([untilPeers(told, 2), untilPeers(third, 2)]);
     });
 
-    const otherHost = `10.9.0.${last++}`;
+    const otherHost = nextHost();
     const tells = t.test(`${rival.name} hears of it from btget`, OPTIONS, async (t) => {
       const sample = await makeSample(t, `${rival.name}-is-told.bin`);
       const { dir, torrent } = sample;

@@ -18,6 +18,15 @@ export const HOSTS = { tracker: '10.9.0.1', btget: '10.9.0.2', rival: '10.9.0.3'
 /** One for each member of a swarm, none of them the tracker's. */
 export const SWARM_HOSTS = [2, 3, 4, 5, 6, 7].map((last) => `10.9.0.${last}`);
 
+let lastHost = 9;
+
+/** An address of the namespace that nobody has yet: for those who run at the same time and must not share one. */
+export function nextHost(): string {
+  lastHost += 1;
+  assert.ok(lastHost <= 40, 'in-namespace.sh makes no more');
+  return `10.9.0.${lastHost}`;
+}
+
 /** A folder that goes when the test ends. */
 export function scratch(test: TestContext): string {
   const dir = mkdtempSync(join(tmpdir(), 'btget-live-'));
