@@ -37,6 +37,9 @@ export interface ConnecterParts {
   readonly rank: (address: PeerAddress) => number;
 }
 
+/** Pieces that are counted anew for what a change of mind may cost us, about a millisecond. */
+const PIECES_A_FLAP = 65_536;
+
 /** Turns frames into calls, and what concerns every peer into messages. */
 export class Connecter implements Successor {
   readonly #parts: ConnecterParts;
@@ -132,8 +135,9 @@ export class Connecter implements Successor {
   /** The peer has lost a piece (BEP 54). */
   gotDontHave(connection: PeerConnection, piece: PieceIndex): Judgement {
     const peer = this.#peers.get(connection);
+    const wasComplete = peer?.download.has.isComplete === true;
     if (peer === undefined || !this.#parts.downloader.gotDontHave(peer.download, piece)) return JUNK;
-    return this.#countFlap(peer);
+    return wasComplete ? this.#countRecount(peer) : this.#countFlap(peer);
   }
 
   /** Tells everybody who lacks the piece, and parts from seeds when it was the last. */
@@ -245,8 +249,13 @@ export class Connecter implements Successor {
     }
   }
 
-  #countFlap(peer: Peer): Judgement {
-    if (!peer.flaps.add(this.#parts.timers.now())) return FINE;
+  /** A few bytes that cost us a look at every piece: of very many pieces each look counts several times. */
+  #countRecount(peer: Peer): Judgement {
+    return this.#countFlap(peer, Math.ceil(this.#parts.layout.pieceCount / PIECES_A_FLAP));
+  }
+
+  #countFlap(peer: Peer, weight = 1): Judgement {
+    if (!peer.flaps.add(this.#parts.timers.now(), weight)) return FINE;
     return refuse({ code: 'too-many-flaps', count: peer.flaps.count });
   }
 
@@ -268,7 +277,7 @@ export class Connecter implements Successor {
     this.#gotMore(peer);
     this.#parts.fast.gotPieces(peer);
     // BEP 3: "'bitfield' is only ever sent as the first message." But aria2 sends another one instead of many haves.
-    return this.#countFlap(peer);
+    return this.#countRecount(peer);
   }
 
   /** It fetches nothing (BEP 21), and we want nothing of it. */
