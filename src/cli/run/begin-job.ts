@@ -41,7 +41,7 @@ export function beginJob(
 export function optionsFor({ link, peers }: LoadedMagnet, options: TorrentOptions): TorrentOptions {
   const { select, exclude } = options.selection;
   const ranges = select.length > 0 || exclude.length > 0 ? null : link.selected;
-  return { ...options, peers: [...options.peers, ...peers], selection: { select, exclude, ranges } };
+  return { ...options, linkPeers: peers, selection: { select, exclude, ranges } };
 }
 
 function subjectOf(source: UsableSource): Subject {
