@@ -16,7 +16,7 @@ import { leastUseful } from './least-useful.js';
 import type { Successor } from './metadata-peers.js';
 import type { NodePorts } from './node-ports.js';
 import type { Peer } from './peer.js';
-import type { PeerConnection } from './peer-connection.js';
+import type { PeerConnection, Side } from './peer-connection.js';
 import { SeedParting } from './seed-parting.js';
 import type { Uploader } from './uploader.js';
 
@@ -113,11 +113,12 @@ export class Connecter implements Successor {
     this.#parts.choker.peerLeft(peer);
   }
 
-  leastUseful(): PeerConnection | undefined {
+  leastUseful(side: Side): PeerConnection | undefined {
     return leastUseful(this.#peers.values(), {
+      side,
       isSeed: this.#parts.store.amountLeft === 0,
       now: this.#parts.timers.now(),
-      patience: this.#options.patience,
+      patience: side === 'dialled' ? this.#options.dialledPatience : this.#options.patience,
       isUseless: (peer) => this.#isUseless(peer),
       rank: ({ connection }) => this.#parts.rank(connection.address),
     })?.connection;

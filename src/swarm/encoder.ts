@@ -18,7 +18,7 @@ import {
   type Incoming,
 } from './connection.js';
 import { ConnectionTable } from './connection-table.js';
-import { type EncoderOptions, placesForDials } from './encoder-options.js';
+import type { EncoderOptions } from './encoder-options.js';
 import type { HalfOpen } from './half-open.js';
 import { Liveness } from './liveness.js';
 import type { PeerEvents } from './peer-connection.js';
@@ -26,7 +26,8 @@ import { type PeerReach, ReachCounter } from './reach-counter.js';
 import { RefusalLog } from './refusal-log.js';
 import { newcomerStays } from './simultaneous-dial.js';
 import { type Spare, Spares } from './spares.js';
-import { isHopeless, isWorthRetrying } from './worth-retrying.js';
+import { Turnover } from './turnover.js';
+import { rememberEnding } from './worth-retrying.js';
 
 /** What an Encoder stands on. */
 export interface EncoderParts {
@@ -53,6 +54,7 @@ export class Encoder implements ConnectionOwner {
   readonly #refusals: RefusalLog;
   readonly #reach = new ReachCounter();
   readonly #losses = new Map<SocketFailure['code'], number>();
+  readonly #turnover: Turnover;
   /** Runs when the next spare has waited long enough. */
   #retry: Task | null = null;
   #everIncoming = false;
@@ -64,6 +66,14 @@ export class Encoder implements ConnectionOwner {
     this.#spares = new Spares(parts.options, parts.rank);
     this.#liveness = new Liveness(parts.rawServer, parts.options);
     this.#refusals = new RefusalLog(parts.refused);
+    this.#turnover = new Turnover({
+      timers: parts.rawServer,
+      interval: parts.options.turnoverInterval,
+      isWanted: () => this.isFull && this.#spares.count > 0,
+      giveUpOne: () => {
+        if (this.#nextSpare() !== undefined) events.leastUseful('dialled')?.refuse({ code: 'useless' });
+      },
+    });
   }
 
   /** Connections whose handshake is finished. */
@@ -73,10 +83,7 @@ export class Encoder implements ConnectionOwner {
 
   /** Whether we would dial nobody else, half-open connections counted. */
   get isFull(): boolean {
-    const { options } = this.#parts;
-    const { count, dialledCount } = this.#table;
-    if (count >= options.maxConnections) return true;
-    return count >= options.maxInitiate && dialledCount >= placesForDials(options);
+    return this.#table.isFullForDials(this.#parts.options);
   }
 
   /** Whether somebody has ever reached us from outside and finished the handshake. */
@@ -137,6 +144,7 @@ export class Encoder implements ConnectionOwner {
   close(): void {
     this.#closed = true;
     this.#retry?.cancel();
+    this.#turnover.stop();
     this.partFromAll();
     this.#parts.halfOpen.withdraw(this.#placeFree);
   }
@@ -186,7 +194,8 @@ export class Encoder implements ConnectionOwner {
     this.#leaveHalfOpen(connection);
     if (ending.by === 'us') this.#refusals.add(connection.address, ending.reason);
     else this.#losses.set(ending.failure.code, (this.#losses.get(ending.failure.code) ?? 0) + 1);
-    if (connection.locallyInitiated) this.#thinkOfRetrying(connection, ending);
+    if (connection.locallyInitiated)
+      rememberEnding(this.#spares, connection, ending, this.#now(), this.#parts.options.retryInterval);
     else if (ending.by === 'peer') this.#thinkOfDialling(connection);
     if (connection.completeSince !== null) this.#events.connectionLost(connection);
     else if (connection.locallyInitiated) this.#reach.failed(ending);
@@ -200,7 +209,7 @@ export class Encoder implements ConnectionOwner {
     if (this.#closed) return;
     const { halfOpen } = this.#parts;
     while (!this.isFull) {
-      const spare = this.#spares.next(this.#now(), (candidate) => this.#hasRoomFor(candidate.address.host));
+      const spare = this.#nextSpare();
       if (spare === undefined) {
         this.#refillLater();
         break;
@@ -210,6 +219,11 @@ export class Encoder implements ConnectionOwner {
       else return;
     }
     halfOpen.withdraw(this.#placeFree);
+    if (this.#spares.count > 0) this.#turnover.look();
+  }
+
+  #nextSpare(): Spare | undefined {
+    return this.#spares.next(this.#now(), ({ address }) => this.#hasRoomFor(address.host));
   }
 
   #refillLater(): void {
@@ -260,30 +274,16 @@ export class Encoder implements ConnectionOwner {
 
   /** Sees to it that somebody from outside has a place, if need be somebody else's. */
   #makeRoom(): Refusal | undefined {
-    if (this.#hasPlaceForExternal()) return undefined;
-    const unfinished = this.#table.unfinishedExternal(this.#now() - this.#parts.options.slowHandshake);
-    if (unfinished !== undefined) unfinished.refuse({ code: 'table-full' });
-    else this.#events.leastUseful()?.refuse({ code: 'useless' });
-    return this.#hasPlaceForExternal() ? undefined : { code: 'table-full' };
-  }
-
-  #hasPlaceForExternal(): boolean {
     const { options } = this.#parts;
-    const { count, externalCount } = this.#table;
-    return count < options.maxConnections && externalCount < options.maxConnections - placesForDials(options);
+    if (this.#table.hasPlaceForExternal(options)) return undefined;
+    const unfinished = this.#table.unfinishedExternal(this.#now() - options.slowHandshake);
+    if (unfinished !== undefined) unfinished.refuse({ code: 'table-full' });
+    else this.#events.leastUseful('external')?.refuse({ code: 'useless' });
+    return this.#table.hasPlaceForExternal(options) ? undefined : { code: 'table-full' };
   }
 
   #hasRoomFor(host: string): boolean {
     return this.#table.countOfHost(host) < this.#parts.options.maxPerHost;
-  }
-
-  #thinkOfRetrying(connection: Connection, ending: Ending): void {
-    const { address, completeSince } = connection;
-    if (completeSince !== null && this.#now() - completeSince >= this.#parts.options.retryInterval) {
-      this.#spares.proved(address);
-    }
-    if (isWorthRetrying(ending)) this.#spares.failed(address, this.#now());
-    else if (isHopeless(ending)) this.#spares.condemn(address);
   }
 
   /** A peer from outside is gone: it may have said where it can be found, and may come again by itself before that. */

@@ -133,9 +133,9 @@ describe('a seed’s place', () => {
     const member = new Swarm(TORRENT).seed('10.0.0.1');
     const peer = speaker(member, 'peer');
     Object.assign(peer.connection, { locallyInitiated: false });
-    assert.equal(member.connecter.leastUseful(), undefined);
+    assert.equal(member.connecter.leastUseful('external'), undefined);
     const payload = encodeExtensionHandshake({ ...SILENT_HANDSHAKE, uploadOnly: true });
     peer.say({ type: 'extended', id: 0, payload });
-    assert.equal(member.connecter.leastUseful(), peer.connection);
+    assert.equal(member.connecter.leastUseful('external'), peer.connection);
   });
 });
