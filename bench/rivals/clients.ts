@@ -45,6 +45,19 @@ export interface Client {
   verify(task: VerifyTask): Promise<Program>;
 }
 
+/** For a btget that neither looks for peers nor is found but by who knows its port. */
+export const ALONE = [
+  '--bind',
+  '127.0.0.1',
+  '--port',
+  '0',
+  '--no-trackers',
+  '--no-pex',
+  '--no-dht',
+  '--no-lsd',
+  '--no-port-mapping',
+];
+
 export function btgetClient(bench: Bench): Client {
   const loopback = ['--bind', '127.0.0.1', '--port', '0', '--no-pex', '--no-dht', '--no-lsd', '--no-port-mapping'];
   return {

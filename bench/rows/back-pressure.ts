@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { type Bench, MIB } from '../harness/bench.js';
-import { btgetClient, leanSeeds } from '../rivals/clients.js';
+import { ALONE, btgetClient, leanSeeds } from '../rivals/clients.js';
 import { CPU, type MakeRow, MEMORY, type Measurement, WALL } from '../row.js';
 import { onSlowDisk } from '../scale/hooks.js';
 import { connectGreedy } from '../scale/peers.js';
@@ -60,19 +60,7 @@ export const greedyPeers: MakeRow = async (bench) => {
 async function seedToGreedy(bench: Bench, torrent: string, dir: string): Promise<Measurement> {
   const served = ['--max-peers', String(GREEDY * 2), '--upload-slots', String(GREEDY)];
   const { running, found } = await bench.start(
-    bench.btget(
-      'seed',
-      torrent,
-      '-d',
-      dir,
-      '--bind',
-      '127.0.0.1',
-      '--port',
-      '0',
-      '--no-trackers',
-      '--no-dht',
-      ...served,
-    ),
+    bench.btget('seed', torrent, '-d', dir, ...ALONE, ...served),
     /listening on \S*?:(\d+)[\s\S]*seeding/,
   );
   const alone = running.resident();

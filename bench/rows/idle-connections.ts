@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import type { Bench } from '../harness/bench.js';
 import type { RunningProgram } from '../harness/processes.js';
+import { ALONE } from '../rivals/clients.js';
 import type { Contestant, MakeRow } from '../row.js';
 import { connectIdle } from '../scale/peers.js';
 import { manyPieces } from '../scale/torrents.js';
@@ -34,16 +35,7 @@ function seeder(bench: Bench, name: string, torrent: string): Contestant {
     name,
     async measure() {
       const dir = join(dirname(torrent), 'data');
-      const options = [
-        '--bind',
-        '127.0.0.1',
-        '--port',
-        '0',
-        '--no-trackers',
-        '--no-dht',
-        '--max-peers',
-        String(2 * CONNECTIONS),
-      ];
+      const options = [...ALONE, '--max-peers', String(2 * CONNECTIONS)];
       const { running, found } = await bench.start(
         bench.btget('seed', torrent, '-d', dir, ...options),
         /listening on \S*?:(\d+)[\s\S]*seeding/,

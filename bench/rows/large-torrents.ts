@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import type { Bench } from '../harness/bench.js';
-import type { Client } from '../rivals/clients.js';
+import { ALONE, type Client } from '../rivals/clients.js';
 import { makeField } from '../rivals/field.js';
 import type { Goal, MakeRow, Measurement, Metric } from '../row.js';
 import { startAskedOnce } from '../scale/peers.js';
@@ -72,18 +72,7 @@ async function toFirstRequest(bench: Bench, client: Client, torrent: string): Pr
 async function toSeeding(bench: Bench, torrent: string): Promise<Measurement> {
   const dir = join(dirname(torrent), 'data');
   const began = performance.now();
-  const program = bench.btget(
-    'seed',
-    torrent,
-    '-d',
-    dir,
-    '--bind',
-    '127.0.0.1',
-    '--port',
-    '0',
-    '--no-trackers',
-    '--no-dht',
-  );
+  const program = bench.btget('seed', torrent, '-d', dir, ...ALONE);
   const { running } = await bench.start(program, /: seeding/);
   const wall = (performance.now() - began) / 1000;
   const bill = running.bill();

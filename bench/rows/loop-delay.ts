@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import type { Bench } from '../harness/bench.js';
 import { MIB } from '../harness/bench.js';
-import { btgetClient, leanSeeds } from '../rivals/clients.js';
+import { ALONE, btgetClient, leanSeeds } from '../rivals/clients.js';
 import type { Contestant, MakeRow } from '../row.js';
 import { watchLoop } from '../scale/hooks.js';
 import { startAskedOnce } from '../scale/peers.js';
@@ -92,18 +92,7 @@ function beginner(bench: Bench, name: string, torrent: string): Contestant {
 /** A seed through its check, and a little longer. */
 function seeder(bench: Bench, name: string, torrent: string): Contestant {
   const dir = join(dirname(torrent), 'data');
-  const program = bench.btget(
-    'seed',
-    torrent,
-    '-d',
-    dir,
-    '--bind',
-    '127.0.0.1',
-    '--port',
-    '0',
-    '--no-trackers',
-    '--no-dht',
-  );
+  const program = bench.btget('seed', torrent, '-d', dir, ...ALONE);
   return {
     name,
     measure: () =>

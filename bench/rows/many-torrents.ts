@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Bench } from '../harness/bench.js';
+import { ALONE } from '../rivals/clients.js';
 import type { MakeRow, Measurement } from '../row.js';
 import { manyTorrents } from '../scale/torrents.js';
 import { until } from '../scale/until.js';
@@ -24,19 +25,7 @@ export const thousandTorrents: MakeRow = async (bench) => {
 
 async function seedAll(bench: Bench, list: string, dir: string): Promise<Measurement> {
   const began = performance.now();
-  const program = bench.btget(
-    'seed',
-    '-i',
-    list,
-    '-d',
-    dir,
-    '--bind',
-    '127.0.0.1',
-    '--port',
-    '0',
-    '--no-trackers',
-    '--no-dht',
-  );
+  const program = bench.btget('seed', '-i', list, '-d', dir, ...ALONE);
   const { running } = await bench.start(program, /listening/);
   await until(running, () => running.stderr.split(': seeding ').length > TORRENTS);
   const wall = (performance.now() - began) / 1000;

@@ -3,13 +3,11 @@ import { join } from 'node:path';
 import { journalName } from '../../src/disk/file-names.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import type { Bench } from '../harness/bench.js';
-import { leanSeeds } from '../rivals/clients.js';
+import { ALONE, leanSeeds } from '../rivals/clients.js';
 import { COST, type MakeRow, type Measurement, WALL } from '../row.js';
 import { startAskedOnce } from '../scale/peers.js';
 import { manyPieces } from '../scale/torrents.js';
 import { until } from '../scale/until.js';
-
-const ALONE = ['--bind', '127.0.0.1', '--port', '0', '--no-trackers', '--no-dht'];
 
 /** What the journal costs a download. Where a stranger's file has its name, none is kept. */
 export const journal: MakeRow = async (bench) => {

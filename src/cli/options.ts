@@ -220,12 +220,8 @@ export const CREATE_OPTIONS = {
   quiet: OPTIONS.quiet,
 } as const;
 
-/** What only `show` has; the rest it borrows. */
-export const SHOW_OPTIONS = {
-  output: value<string | null>('Files', '-o, --output <file>', 'write the .torrent there', nothing, values.readText),
-  force: CREATE_OPTIONS.force,
-  inputFile: OPTIONS.inputFile,
-  timeout: OPTIONS.timeout,
+/** What whoever looks for peers has: where it listens, and whom it asks. */
+export const PEER_OPTIONS = {
   port: OPTIONS.port,
   bind: OPTIONS.bind,
   peers: OPTIONS.peers,
@@ -235,6 +231,15 @@ export const SHOW_OPTIONS = {
   dhtNodes: OPTIONS.dhtNodes,
   noPex: OPTIONS.noPex,
   noLsd: OPTIONS.noLsd,
+} as const;
+
+/** What only `show` has; the rest it borrows. */
+export const SHOW_OPTIONS = {
+  output: value<string | null>('Files', '-o, --output <file>', 'write the .torrent there', nothing, values.readText),
+  force: CREATE_OPTIONS.force,
+  inputFile: OPTIONS.inputFile,
+  timeout: OPTIONS.timeout,
+  ...PEER_OPTIONS,
   json: OPTIONS.json,
   quiet: OPTIONS.quiet,
 } as const;

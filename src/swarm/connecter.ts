@@ -37,9 +37,6 @@ export interface ConnecterParts {
   readonly rank: (address: PeerAddress) => number;
 }
 
-/** Pieces that are counted anew for what a change of mind may cost us, about a millisecond. */
-const PIECES_A_FLAP = 65_536;
-
 /** Turns frames into calls, and what concerns every peer into messages. */
 export class Connecter implements Successor {
   readonly #parts: ConnecterParts;
@@ -55,7 +52,7 @@ export class Connecter implements Successor {
     this.#parting = new SeedParting({
       timers: parts.timers,
       delay: options.partingDelay,
-      isSeed: () => parts.store.amountLeft === 0,
+      isSeed: () => this.wantsNothing(),
       peers: () => this.#peers.values(),
     });
   }
@@ -116,7 +113,7 @@ export class Connecter implements Successor {
   leastUseful(side: Side): PeerConnection | undefined {
     return leastUseful(this.#peers.values(), {
       side,
-      isSeed: this.#parts.store.amountLeft === 0,
+      isSeed: this.wantsNothing(),
       now: this.#parts.timers.now(),
       patience: side === 'dialled' ? this.#options.dialledPatience : this.#options.patience,
       isUseless: (peer) => this.#isUseless(peer),
@@ -126,6 +123,16 @@ export class Connecter implements Successor {
 
   listeningPort(connection: PeerConnection): number | null {
     return this.#parts.extensions.peerOf(connection)?.handshake.port ?? null;
+  }
+
+  hasNothingToSay(connection: PeerConnection): boolean {
+    const peer = this.#peers.get(connection);
+    // Who has everything hears no haves of us, and so may we not of it: it says that it fetches nothing any more.
+    return peer !== undefined && this.wantsNothing() && (peer.download.has.isComplete || this.#isUseless(peer));
+  }
+
+  wantsNothing(): boolean {
+    return this.#parts.store.amountLeft === 0;
   }
 
   /** The peer has told how many requests it queues. */
@@ -144,7 +151,7 @@ export class Connecter implements Successor {
   /** Tells everybody who lacks the piece, and parts from seeds when it was the last. */
   pieceVerified(piece: PieceIndex): void {
     this.#haveNews.add(piece);
-    if (this.#parts.store.amountLeft === 0) this.wantsChanged();
+    if (this.wantsNothing()) this.wantsChanged();
   }
 
   /** We want other pieces than before, lost some, or have everything. */
@@ -152,7 +159,7 @@ export class Connecter implements Successor {
     this.#parts.downloader.wantsChanged();
     this.#parts.choker.ruleChanged();
     this.#parts.extensions.ownChanged();
-    if (this.#parts.store.amountLeft === 0) this.#parting.soon();
+    if (this.wantsNothing()) this.#parting.soon();
   }
 
   /**
@@ -252,7 +259,7 @@ export class Connecter implements Successor {
 
   /** A few bytes that cost us a look at every piece: of very many pieces each look counts several times. */
   #countRecount(peer: Peer): Judgement {
-    return this.#countFlap(peer, Math.ceil(this.#parts.layout.pieceCount / PIECES_A_FLAP));
+    return this.#countFlap(peer, Math.ceil(this.#parts.layout.pieceCount / this.#options.piecesAFlap));
   }
 
   #countFlap(peer: Peer, weight = 1): Judgement {
@@ -288,6 +295,6 @@ export class Connecter implements Successor {
   }
 
   #gotMore(peer: Peer): void {
-    if (peer.download.has.isComplete && this.#parts.store.amountLeft === 0) this.#parting.soon();
+    if (peer.download.has.isComplete && this.wantsNothing()) this.#parting.soon();
   }
 }

@@ -23,11 +23,11 @@ import type { HalfOpen } from './half-open.js';
 import { Liveness } from './liveness.js';
 import type { PeerEvents } from './peer-connection.js';
 import { type PeerReach, ReachCounter } from './reach-counter.js';
+import { Redialling } from './redialling.js';
 import { RefusalLog } from './refusal-log.js';
 import { newcomerStays } from './simultaneous-dial.js';
 import { type Spare, Spares } from './spares.js';
 import { Turnover } from './turnover.js';
-import { rememberEnding } from './worth-retrying.js';
 
 /** What an Encoder stands on. */
 export interface EncoderParts {
@@ -49,6 +49,7 @@ export class Encoder implements ConnectionOwner {
   readonly #table = new ConnectionTable();
   readonly #dialling = new Set<Connection>();
   readonly #spares: Spares;
+  readonly #redialling: Redialling;
   readonly #liveness: Liveness;
   readonly #banned = new Set<string>();
   readonly #refusals: RefusalLog;
@@ -64,6 +65,7 @@ export class Encoder implements ConnectionOwner {
     this.#parts = parts;
     this.#events = events;
     this.#spares = new Spares(parts.options, parts.rank);
+    this.#redialling = new Redialling(this.#spares, events, parts.options.retryInterval);
     this.#liveness = new Liveness(parts.rawServer, parts.options);
     this.#refusals = new RefusalLog(parts.refused);
     this.#turnover = new Turnover({
@@ -194,9 +196,7 @@ export class Encoder implements ConnectionOwner {
     this.#leaveHalfOpen(connection);
     if (ending.by === 'us') this.#refusals.add(connection.address, ending.reason);
     else this.#losses.set(ending.failure.code, (this.#losses.get(ending.failure.code) ?? 0) + 1);
-    if (connection.locallyInitiated)
-      rememberEnding(this.#spares, connection, ending, this.#now(), this.#parts.options.retryInterval);
-    else if (ending.by === 'peer') this.#thinkOfDialling(connection);
+    if (!this.#closed) this.#redialling.ended(connection, ending, this.#now());
     if (connection.completeSince !== null) this.#events.connectionLost(connection);
     else if (connection.locallyInitiated) this.#reach.failed(ending);
     this.#refill();
@@ -262,6 +262,7 @@ export class Encoder implements ConnectionOwner {
   #isWanted(address: PeerAddress, peerId: Buffer | null): boolean {
     if (this.#banned.has(address.host) || this.#table.hasDialled(address)) return false;
     if (peerId?.equals(this.#parts.identity.myId)) return false;
+    if (this.#spares.isComplete(address) && this.#events.wantsNothing()) return false;
     const likelyId = peerId ?? this.#spares.knownPeerId(address);
     return likelyId === null || this.#table.withPeerId(likelyId) === undefined;
   }
@@ -284,14 +285,6 @@ export class Encoder implements ConnectionOwner {
 
   #hasRoomFor(host: string): boolean {
     return this.#table.countOfHost(host) < this.#parts.options.maxPerHost;
-  }
-
-  /** A peer from outside is gone: it may have said where it can be found, and may come again by itself before that. */
-  #thinkOfDialling(connection: Connection): void {
-    const port = connection.completeSince === null ? null : this.#events.listeningPort(connection);
-    if (port === null || this.#closed) return;
-    const address = { host: connection.address.host, port };
-    this.#spares.add(address, connection.peerId, this.#now() + this.#parts.options.retryInterval);
   }
 
   #now(): Millis {

@@ -90,6 +90,14 @@ export class MetadataPeers implements PeerEvents {
     return this.#extensions.peerOf(connection)?.handshake.port ?? null;
   }
 
+  hasNothingToSay(): boolean {
+    return false;
+  }
+
+  wantsNothing(): boolean {
+    return false;
+  }
+
   /** Hands every connection on, with all that its peer has said of itself. */
   leaveTo(successor: Successor): void {
     for (const [connection, peer] of [...this.#peers]) {

@@ -38,6 +38,9 @@ export interface PeerEvents {
   connectionLost(connection: PeerConnection): void;
   /** Where the peer says that it listens, or null. Asked until the connection is lost. */
   listeningPort(connection: PeerConnection): number | null;
+  /** The peer fetches nothing, and we want nothing. Asked until the connection is lost. */
+  hasNothingToSay(connection: PeerConnection): boolean;
+  wantsNothing(): boolean;
   /** Whom of one side to give up when there is no place for others: undefined while everybody has been of use of late. */
   leastUseful(side: Side): PeerConnection | undefined;
 }

@@ -32,7 +32,7 @@ export interface PeerExchangeParts {
   readonly timers: Timers;
   /** Everybody whom we are connected to, and what is known of how they can be reached. */
   readonly peers: () => Iterable<PexPeer>;
-  readonly startConnection: (address: PeerAddress) => void;
+  readonly startConnection: (address: PeerAddress, isSeed: boolean) => void;
 }
 
 interface Partner {
@@ -74,8 +74,8 @@ export class PeerExchange implements Extension {
     if (partner === undefined || partner.messages.add(this.#parts.timers.now())) return JUNK;
     const message = decodePexMessage(payload);
     if (message === undefined) return refuse({ code: 'malformed-extension', name: UT_PEX, length: payload.length });
-    for (const { address } of message.added) {
-      if (mayBeNamed(connection.address, address)) this.#parts.startConnection(address);
+    for (const { address, isSeed } of message.added) {
+      if (mayBeNamed(connection.address, address)) this.#parts.startConnection(address, isSeed);
     }
     return FINE;
   }

@@ -32,6 +32,14 @@ export class PeerSwitch implements PeerEvents {
     return this.#listener.listeningPort(connection);
   }
 
+  hasNothingToSay(connection: PeerConnection): boolean {
+    return this.#listener.hasNothingToSay(connection);
+  }
+
+  wantsNothing(): boolean {
+    return this.#listener.wantsNothing();
+  }
+
   leastUseful(side: Side): PeerConnection | undefined {
     return this.#listener.leastUseful(side);
   }

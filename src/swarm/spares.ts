@@ -22,6 +22,8 @@ interface Attempt {
   readonly peerId: Buffer | null;
   /** False once the address has proved to be useless: our own, or somebody else's torrent. */
   readonly worthRetrying: boolean;
+  /** It had everything, as we had: there is nothing to say while we want nothing. */
+  readonly isComplete: boolean;
 }
 
 type SpareOptions = Pick<EncoderOptions, 'maxSpares' | 'retryInterval' | 'maxFailures'>;
@@ -102,7 +104,7 @@ export class Spares {
     const peerId = this.#attempts.get(key)?.peerId ?? null;
     this.#waiting.delete(key);
     this.#attempts.delete(key);
-    this.#attempts.set(key, { at: now, failures: spare.failures, peerId, worthRetrying: true });
+    this.#attempts.set(key, { at: now, failures: spare.failures, peerId, worthRetrying: true, isComplete: false });
     this.#forgetOldAttempts(now);
   }
 
@@ -131,6 +133,18 @@ export class Spares {
   /** Nobody is to dial this address again, whoever names it. */
   condemn(address: PeerAddress): void {
     this.#amend(address, { worthRetrying: false });
+  }
+
+  /** A peer that has everything, and may be found there, was parted from because we had everything too. */
+  partedComplete(address: PeerAddress, peerId: Buffer, now: Millis): void {
+    const key = addressKey(address);
+    this.#attempts.delete(key);
+    this.#attempts.set(key, { at: now, failures: 0, peerId, worthRetrying: true, isComplete: true });
+    this.#forgetOldAttempts(now);
+  }
+
+  isComplete(address: PeerAddress): boolean {
+    return this.#attempts.get(addressKey(address))?.isComplete ?? false;
   }
 
   clear(): void {

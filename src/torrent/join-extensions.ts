@@ -40,7 +40,10 @@ export function joinExtensions(parts: ExtensionsParts): Extensions {
     spoken.push(new MetadataSharing(metainfo.info, () => timers.now(), DEFAULT_METADATA_SHARING_OPTIONS));
     if (parts.usePex) {
       const peers = () => reachable(parts.peers(), extensions);
-      const { startConnection } = parts;
+      // Two seeds have nothing to say to each other.
+      const startConnection = (address: PeerAddress, isSeed: boolean): void => {
+        if (!isSeed || !parts.isComplete()) parts.startConnection(address);
+      };
       spoken.push(new PeerExchange({ timers, peers, startConnection }, DEFAULT_PEER_EXCHANGE_OPTIONS));
     }
   }

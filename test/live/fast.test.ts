@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { writeNoise } from '../support/noise.js';
 import { RIVALS } from './rivals.js';
-import { btgetEnds, fingerprint, HOSTS, scratch, startSeed } from './support.js';
+import { btgetEnds, fingerprint, HOSTS, scratch } from './support.js';
 import { startTap } from './tap.js';
 
 const MiB = 1 << 20;
@@ -33,22 +33,5 @@ for (const rival of RIVALS.filter(({ installed, name }) => installed && name !==
     assert.deepEqual([tap.dialling.fast, tap.dialled.fast], [true, true]);
     assert.deepEqual([tap.dialling.counts.get('haveNone'), tap.dialling.counts.get('bitfield')], [1, undefined]);
     assert.deepEqual([tap.dialled.counts.get('haveAll'), tap.dialled.counts.get('bitfield')], [1, undefined]);
-  });
-}
-
-const libtorrent = RIVALS.find(({ installed, name }) => installed && name === 'libtorrent');
-if (libtorrent !== undefined) {
-  test('libtorrent rejects what btget cancels, and the content is right', { timeout: TIMEOUT }, async (t) => {
-    const { torrent, seed, leech } = await sample(t, 6 * MiB);
-    const maxUpload = 100 * 1024;
-    const slow = await libtorrent.start(t, { torrent, dir: seed, host: HOSTS.rival, peers: [], maxUpload });
-    await slow.complete;
-    const tap = await startTap(t, HOSTS.other, slow.address);
-    const seedAddress = await startSeed(t, HOSTS.tracker, torrent, seed, '--max-upload', '4M');
-    const peers = ['--peer', tap.address, '--peer', seedAddress];
-    await btgetEnds(t, 0, torrent, '-d', leech, '--bind', HOSTS.btget, ...peers);
-    assert.deepEqual(fingerprint(leech), fingerprint(seed));
-    assert.ok((tap.dialling.counts.get('cancel') ?? 0) > 0, 'btget cancels in endgame');
-    assert.ok((tap.dialled.counts.get('reject') ?? 0) > 0, 'libtorrent rejects');
   });
 }

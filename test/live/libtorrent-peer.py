@@ -3,7 +3,6 @@
 Prints a JSON line when it listens, then one a second with its progress; ends when its standard input ends.
 Discovery is off: it knows the torrent's trackers and the peers on its command line, nothing else. With --dht it takes
 part in the DHT, and what is on its command line are nodes to enter it. With --lsd it finds peers in its own network.
---max-upload=BYTES is what it gives in a second.
 """
 import json
 import select
@@ -12,7 +11,6 @@ import libtorrent as lt
 
 torrent, save_path, host, port, *rest = sys.argv[1:]
 dht = '--dht' in rest
-max_upload = [int(option.split('=')[1]) for option in rest if option.startswith('--max-upload=')]
 addresses = [address for address in rest if not address.startswith('--')]
 session = lt.session({
     'listen_interfaces': f'{host}:{port}',
@@ -24,7 +22,6 @@ session = lt.session({
     'enable_lsd': '--lsd' in rest, 'enable_upnp': False, 'enable_natpmp': False,
     'enable_incoming_utp': False, 'enable_outgoing_utp': False,
     'allow_multiple_connections_per_ip': True,
-    'upload_rate_limit': max_upload[0] if max_upload else 0,
     'alert_mask': 0,
 })
 if torrent.startswith('magnet:'):

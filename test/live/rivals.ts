@@ -11,8 +11,6 @@ export interface RivalTask {
   readonly host: string;
   /** Peers to dial, `HOST:PORT`. */
   readonly peers: readonly string[];
-  /** Bytes a second that it gives, libtorrent alone. */
-  readonly maxUpload?: number;
   /** The torrent's tracker is one of UDP. */
   readonly overUdp?: boolean;
   /** It finds its peers in its own network. */
@@ -79,11 +77,10 @@ const libtorrent: Rival = {
   package: 'python3-libtorrent',
   dials: true,
   knowsDht: true,
-  async start(test, { torrent, dir, host, peers, dhtNodes, maxUpload, overLsd = false }) {
+  async start(test, { torrent, dir, host, peers, dhtNodes, overLsd = false }) {
     const known = dhtNodes === undefined ? peers : ['--dht', ...dhtNodes];
-    const limit = maxUpload === undefined ? [] : [`--max-upload=${maxUpload}`];
     const lsd = overLsd ? ['--lsd'] : [];
-    const args = [LIBTORRENT_PEER, torrent, dir, host, '22000', ...lsd, ...limit, ...known];
+    const args = [LIBTORRENT_PEER, torrent, dir, host, '22000', ...lsd, ...known];
     const program = new Program(test, PYTHON, args);
     const port = await program.until((output) => /"port": (\d+)/.exec(output)?.[1]);
     return { address: `${host}:${port}`, complete: program.until((output) => /"state": "seeding"/.exec(output)) };

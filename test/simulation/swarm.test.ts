@@ -45,6 +45,15 @@ for (const [name, live] of [
   });
 }
 
+test('twenty seeds that have parted stay apart, though all of them tell each other of the others', () => {
+  const swarm = liveTwoHours(1);
+  const parted = swarm.clients.map(({ torrent }) => torrent.refusals.get('both-complete') ?? 0);
+  const pairs = (swarm.clients.length * (swarm.clients.length - 1)) / 2;
+  const total = parted.reduce((sum, count) => sum + count, 0);
+  assert.ok(total > 0 && total <= 2 * pairs, `parted ${total} times`);
+  swarm.stop();
+});
+
 test('a seed gives less than three copies to five leeches that come together', () => {
   const swarm = new SimulatedSwarm(SAMPLE, 3);
   const seed = swarm.start({ seed: true, host: { upload: 50 * KiB } });

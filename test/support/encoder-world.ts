@@ -30,6 +30,8 @@ export interface ClientOptions {
   readonly connectionMade: (connection: PeerConnection) => void;
   /** Where a peer says that it listens; none says it when absent. */
   readonly listeningPort: (connection: PeerConnection) => number | null;
+  /** Both have everything; of nobody when absent. */
+  readonly hasNothingToSay: (connection: PeerConnection) => boolean;
   /** How well a peer suits this client; all alike when absent. */
   readonly rank: (address: PeerAddress) => number;
   /** Whom those above would give up; nobody when absent. */
@@ -47,6 +49,7 @@ export class Client implements PeerEvents {
   readonly log: string[] = [];
   readonly refused: { at: Millis; why: RefusalCode }[] = [];
   readonly connections: PeerConnection[] = [];
+  wantsNothingNow = false;
   readonly #overrides: Partial<ClientOptions>;
 
   constructor(rawServer: RawServer, host: string, letter: string, overrides: Partial<ClientOptions>) {
@@ -105,6 +108,14 @@ export class Client implements PeerEvents {
 
   listeningPort(connection: PeerConnection): number | null {
     return this.#overrides.listeningPort?.(connection) ?? null;
+  }
+
+  hasNothingToSay(connection: PeerConnection): boolean {
+    return this.#overrides.hasNothingToSay?.(connection) ?? false;
+  }
+
+  wantsNothing(): boolean {
+    return this.wantsNothingNow;
   }
 
   leastUseful(side: Side): PeerConnection | undefined {

@@ -6,7 +6,7 @@ import { dhtStatePath } from '../dht-state-path.js';
 import { exitCodeOf } from '../exit-code.js';
 import { onInterrupt } from '../interruptible.js';
 import type { CliIo } from '../io.js';
-import { OPTIONS, type Values } from '../options.js';
+import { OPTIONS, PEER_OPTIONS, type Values } from '../options.js';
 import { chooseOutput } from '../output/choose-output.js';
 import { runHook, splitCommand } from '../run/hook.js';
 import { Run, type RunEnd, type RunOptions } from '../run/run.js';
@@ -29,15 +29,7 @@ export const SEED_OPTIONS = {
   maxPeers: OPTIONS.maxPeers,
   uploadSlots: OPTIONS.uploadSlots,
   timeout: OPTIONS.timeout,
-  port: OPTIONS.port,
-  bind: OPTIONS.bind,
-  peers: OPTIONS.peers,
-  trackers: OPTIONS.trackers,
-  noTrackers: OPTIONS.noTrackers,
-  noDht: OPTIONS.noDht,
-  dhtNodes: OPTIONS.dhtNodes,
-  noPex: OPTIONS.noPex,
-  noLsd: OPTIONS.noLsd,
+  ...PEER_OPTIONS,
   noPortMapping: OPTIONS.noPortMapping,
   json: OPTIONS.json,
   quiet: OPTIONS.quiet,

@@ -106,6 +106,30 @@ describe('dialling', () => {
     );
   });
 
+  it('does not dial a seed again, however it came and whoever names it, until something is wanted again', () => {
+    const world = new EncoderWorld();
+    const client = world.client(A, 'a', { hasNothingToSay: () => true, listeningPort: () => PORT });
+    const [dialled, caller] = [world.polite(host(1), 'b'), world.polite(host(2), 'c')];
+    client.encoder.startConnection(at(host(1)), null);
+    caller.dial(at(A)).sayHandshake();
+    world.run(1_000);
+    assert.equal(client.peers, 'cb');
+    client.connections[1]?.refuse({ code: 'both-complete' });
+    caller.talk.hangUp();
+    world.run(1_000);
+    client.wantsNothingNow = true;
+    const name = (): void => {
+      for (const number of [1, 2]) client.encoder.startConnection(at(host(number)), null);
+    };
+    name();
+    world.run(5 * MINUTE);
+    assert.deepEqual([dialled.knocks.length, caller.knocks.length], [1, 0]);
+    client.wantsNothingNow = false;
+    name();
+    world.run(1_000);
+    assert.deepEqual([client.peers, dialled.knocks.length, caller.knocks.length], ['bc', 2, 1]);
+  });
+
   it('tries a spare when a peer hangs up, and when we do', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a', { options: { maxInitiate: 1 } });

@@ -40,6 +40,8 @@ function makeWorld() {
       connectionLost: () => undefined,
       leastUseful: () => undefined,
       listeningPort: () => null,
+      hasNothingToSay: () => false,
+      wantsNothing: () => false,
       takeOver: (_connection, frames) => {
         taken.push(frames.map((frame) => inWords(decodeMessage(frame))).join(', '));
       },

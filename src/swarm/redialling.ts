@@ -1,0 +1,50 @@
+import type { Millis } from '../base/clock.js';
+import type { Connection, Ending } from './connection.js';
+import type { PeerEvents } from './peer-connection.js';
+import type { Spares } from './spares.js';
+
+/** What the end of a connection teaches about its peer's address: whether it is worth another dial, and when. */
+export class Redialling {
+  readonly #spares: Spares;
+  readonly #events: PeerEvents;
+  readonly #retryInterval: Millis;
+
+  constructor(spares: Spares, events: PeerEvents, retryInterval: Millis) {
+    this.#spares = spares;
+    this.#events = events;
+    this.#retryInterval = retryInterval;
+  }
+
+  /** To be called while the connection is still known to those above. */
+  ended(connection: Connection, ending: Ending, now: Millis): void {
+    const { address, locallyInitiated, completeSince } = connection;
+    const isComplete = completeSince !== null;
+    if (isComplete && this.#events.hasNothingToSay(connection)) {
+      const port = locallyInitiated ? address.port : this.#events.listeningPort(connection);
+      if (port !== null) this.#spares.partedComplete({ host: address.host, port }, connection.peerId, now);
+      return;
+    }
+    if (locallyInitiated) {
+      if (isComplete && now - completeSince >= this.#retryInterval) this.#spares.proved(address);
+      if (isWorthRetrying(ending)) this.#spares.failed(address, now);
+      else if (isHopeless(ending)) this.#spares.condemn(address);
+    } else if (isComplete && ending.by === 'peer') {
+      // It may have said where it can be found, and may come again by itself before that.
+      const port = this.#events.listeningPort(connection);
+      if (port === null) return;
+      this.#spares.add({ host: address.host, port }, connection.peerId, now + this.#retryInterval);
+    }
+  }
+}
+
+/** Whether the same address may do better later. What a peer did wrong once, it does wrong again. */
+function isWorthRetrying(ending: Ending): boolean {
+  if (ending.by === 'peer') return ending.failure.code !== 'forbidden';
+  const { code } = ending.reason;
+  return code === 'connect-timeout' || code === 'handshake-timeout' || code === 'idle';
+}
+
+/** Whether whoever names the address again is to be ignored: we found ourselves, or somebody who speaks something else. */
+function isHopeless(ending: Ending): boolean {
+  return ending.by === 'us' && (ending.reason.code === 'own-peer-id' || ending.reason.code === 'not-bittorrent');
+}
