@@ -317,6 +317,16 @@ describe('sharing the metadata', () => {
     assert.equal(ask(0), FINE);
   });
 
+  test('a peer that asks without end gets no more than a piece a second in the long run', () => {
+    const { world, peer, ask } = setUp();
+    for (let second = 0; second < 600; second += 1) {
+      for (let count = 0; count < 10; count += 1) ask(0);
+      world.timeline.run(1_000);
+    }
+    const served = peer.asked.filter(({ type }) => type === 'data').length;
+    assert.ok(served >= 3 * PIECES && served <= 3 * PIECES + 600, String(served));
+  });
+
   test('a peer that takes nothing is sent nothing more', () => {
     const { peer, ask } = setUp();
     peer.connection.unsentLength = DEFAULT_METADATA_SHARING_OPTIONS.maxUnsent + 1;
