@@ -10,5 +10,5 @@ export function optionsForLink(
 ): TorrentOptions {
   const { select, exclude } = options.selection;
   const ranges = select.length > 0 || exclude.length > 0 ? null : selected;
-  return { ...options, peers: [...options.peers, ...peers], selection: { select, exclude, ranges } };
+  return { ...options, linkPeers: peers, selection: { select, exclude, ranges } };
 }

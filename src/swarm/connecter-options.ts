@@ -7,8 +7,12 @@ export interface ConnecterOptions {
   readonly junk: LeakyCounterOptions;
   /** Changes of mind. */
   readonly flaps: LeakyCounterOptions;
+  /** A change that has us count pieces anew counts once for so many of them, which take about a millisecond. */
+  readonly piecesAFlap: number;
   /** A peer with whom nothing was exchanged for this long may lose its place to a newcomer. */
   readonly patience: Millis;
+  /** The same, of whom we dialled: others may be slow to give us a turn. */
+  readonly dialledPatience: Millis;
   /** Verified pieces are gathered for this long, and told to each peer in one write. */
   readonly haveDelay: Millis;
   /** Two who have everything have nothing to say; they part this long after that was found out. */
@@ -18,7 +22,9 @@ export interface ConnecterOptions {
 export const DEFAULT_CONNECTER_OPTIONS: ConnecterOptions = {
   junk: { limit: 2_000, perSecond: 100 },
   flaps: { limit: 200, perSecond: 4 },
+  piecesAFlap: 65_536,
   patience: 60_000,
+  dialledPatience: 180_000,
   haveDelay: 50,
   partingDelay: 2_000,
 };

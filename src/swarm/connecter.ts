@@ -16,7 +16,7 @@ import { leastUseful } from './least-useful.js';
 import type { Successor } from './metadata-peers.js';
 import type { NodePorts } from './node-ports.js';
 import type { Peer } from './peer.js';
-import type { PeerConnection } from './peer-connection.js';
+import type { PeerConnection, Side } from './peer-connection.js';
 import { SeedParting } from './seed-parting.js';
 import type { Uploader } from './uploader.js';
 
@@ -110,11 +110,12 @@ export class Connecter implements Successor {
     this.#parts.choker.peerLeft(peer);
   }
 
-  leastUseful(): PeerConnection | undefined {
+  leastUseful(side: Side): PeerConnection | undefined {
     return leastUseful(this.#peers.values(), {
+      side,
       isSeed: this.wantsNothing(),
       now: this.#parts.timers.now(),
-      patience: this.#options.patience,
+      patience: side === 'dialled' ? this.#options.dialledPatience : this.#options.patience,
       isUseless: (peer) => this.#isUseless(peer),
       rank: ({ connection }) => this.#parts.rank(connection.address),
     })?.connection;
@@ -142,8 +143,9 @@ export class Connecter implements Successor {
   /** The peer has lost a piece (BEP 54). */
   gotDontHave(connection: PeerConnection, piece: PieceIndex): Judgement {
     const peer = this.#peers.get(connection);
+    const wasComplete = peer?.download.has.isComplete === true;
     if (peer === undefined || !this.#parts.downloader.gotDontHave(peer.download, piece)) return JUNK;
-    return this.#countFlap(peer);
+    return wasComplete ? this.#countRecount(peer) : this.#countFlap(peer);
   }
 
   /** Tells everybody who lacks the piece, and parts from seeds when it was the last. */
@@ -255,8 +257,13 @@ export class Connecter implements Successor {
     }
   }
 
-  #countFlap(peer: Peer): Judgement {
-    if (!peer.flaps.add(this.#parts.timers.now())) return FINE;
+  /** A few bytes that cost us a look at every piece: of very many pieces each look counts several times. */
+  #countRecount(peer: Peer): Judgement {
+    return this.#countFlap(peer, Math.ceil(this.#parts.layout.pieceCount / this.#options.piecesAFlap));
+  }
+
+  #countFlap(peer: Peer, weight = 1): Judgement {
+    if (!peer.flaps.add(this.#parts.timers.now(), weight)) return FINE;
     return refuse({ code: 'too-many-flaps', count: peer.flaps.count });
   }
 
@@ -278,7 +285,7 @@ export class Connecter implements Successor {
     this.#gotMore(peer);
     this.#parts.fast.gotPieces(peer);
     // BEP 3: "'bitfield' is only ever sent as the first message." But aria2 sends another one instead of many haves.
-    return this.#countFlap(peer);
+    return this.#countRecount(peer);
   }
 
   /** It fetches nothing (BEP 21), and we want nothing of it. */

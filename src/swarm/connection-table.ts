@@ -1,5 +1,6 @@
 import type { Millis } from '../base/clock.js';
 import type { Connection } from './connection.js';
+import { type EncoderOptions, placesForDials } from './encoder-options.js';
 import { addressKey } from './spares.js';
 
 /** One torrent's connections, half-open ones included, found by what they must not share. */
@@ -26,6 +27,18 @@ export class ConnectionTable {
 
   get completeCount(): number {
     return this.#complete.size;
+  }
+
+  /** Whether nobody else is to be dialled. */
+  isFullForDials(options: EncoderOptions): boolean {
+    if (this.count >= options.maxConnections) return true;
+    return this.count >= options.maxInitiate && this.dialledCount >= placesForDials(options);
+  }
+
+  /** Whether somebody from outside has a place. */
+  hasPlaceForExternal(options: EncoderOptions): boolean {
+    const { maxConnections } = options;
+    return this.count < maxConnections && this.externalCount < maxConnections - placesForDials(options);
   }
 
   add(connection: Connection): void {

@@ -25,6 +25,8 @@ export interface EncoderOptions {
   readonly maxSilence: Millis;
   /** Two attempts at one address are at least this far apart; doubled with every failure. */
   readonly retryInterval: Millis;
+  /** While all places for dials are taken, one who was dialled in vain gives his to one who waits, this often at the most. */
+  readonly turnoverInterval: Millis;
   /** An address that has failed this often in a row is dropped, until somebody names it again. */
   readonly maxFailures: number;
   /** Messages longer than this many bytes end the connection before they are read. */
@@ -50,6 +52,7 @@ export const DEFAULT_ENCODER_OPTIONS: EncoderOptions = {
   keepAliveInterval: 120_000,
   maxSilence: 300_000,
   retryInterval: 60_000,
+  turnoverInterval: 20_000,
   maxFailures: 6,
   maxMessageLength: 1024 * 1024,
 };

@@ -18,7 +18,7 @@ import {
   type Incoming,
 } from './connection.js';
 import { ConnectionTable } from './connection-table.js';
-import { type EncoderOptions, placesForDials } from './encoder-options.js';
+import type { EncoderOptions } from './encoder-options.js';
 import type { HalfOpen } from './half-open.js';
 import { Liveness } from './liveness.js';
 import type { PeerEvents } from './peer-connection.js';
@@ -27,6 +27,7 @@ import { Redialling } from './redialling.js';
 import { RefusalLog } from './refusal-log.js';
 import { newcomerStays } from './simultaneous-dial.js';
 import { type Spare, Spares } from './spares.js';
+import { Turnover } from './turnover.js';
 
 /** What an Encoder stands on. */
 export interface EncoderParts {
@@ -54,6 +55,7 @@ export class Encoder implements ConnectionOwner {
   readonly #refusals: RefusalLog;
   readonly #reach = new ReachCounter();
   readonly #losses = new Map<SocketFailure['code'], number>();
+  readonly #turnover: Turnover;
   /** Runs when the next spare has waited long enough. */
   #retry: Task | null = null;
   #everIncoming = false;
@@ -66,6 +68,14 @@ export class Encoder implements ConnectionOwner {
     this.#redialling = new Redialling(this.#spares, events, parts.options.retryInterval);
     this.#liveness = new Liveness(parts.rawServer, parts.options);
     this.#refusals = new RefusalLog(parts.refused);
+    this.#turnover = new Turnover({
+      timers: parts.rawServer,
+      interval: parts.options.turnoverInterval,
+      isWanted: () => this.isFull && this.#spares.count > 0,
+      giveUpOne: () => {
+        if (this.#nextSpare() !== undefined) events.leastUseful('dialled')?.refuse({ code: 'useless' });
+      },
+    });
   }
 
   /** Connections whose handshake is finished. */
@@ -75,10 +85,7 @@ export class Encoder implements ConnectionOwner {
 
   /** Whether we would dial nobody else, half-open connections counted. */
   get isFull(): boolean {
-    const { options } = this.#parts;
-    const { count, dialledCount } = this.#table;
-    if (count >= options.maxConnections) return true;
-    return count >= options.maxInitiate && dialledCount >= placesForDials(options);
+    return this.#table.isFullForDials(this.#parts.options);
   }
 
   /** Whether somebody has ever reached us from outside and finished the handshake. */
@@ -139,6 +146,7 @@ export class Encoder implements ConnectionOwner {
   close(): void {
     this.#closed = true;
     this.#retry?.cancel();
+    this.#turnover.stop();
     this.partFromAll();
     this.#parts.halfOpen.withdraw(this.#placeFree);
   }
@@ -201,7 +209,7 @@ export class Encoder implements ConnectionOwner {
     if (this.#closed) return;
     const { halfOpen } = this.#parts;
     while (!this.isFull) {
-      const spare = this.#spares.next(this.#now(), (candidate) => this.#hasRoomFor(candidate.address.host));
+      const spare = this.#nextSpare();
       if (spare === undefined) {
         this.#refillLater();
         break;
@@ -211,6 +219,11 @@ export class Encoder implements ConnectionOwner {
       else return;
     }
     halfOpen.withdraw(this.#placeFree);
+    if (this.#spares.count > 0) this.#turnover.look();
+  }
+
+  #nextSpare(): Spare | undefined {
+    return this.#spares.next(this.#now(), ({ address }) => this.#hasRoomFor(address.host));
   }
 
   #refillLater(): void {
@@ -262,17 +275,12 @@ export class Encoder implements ConnectionOwner {
 
   /** Sees to it that somebody from outside has a place, if need be somebody else's. */
   #makeRoom(): Refusal | undefined {
-    if (this.#hasPlaceForExternal()) return undefined;
-    const unfinished = this.#table.unfinishedExternal(this.#now() - this.#parts.options.slowHandshake);
-    if (unfinished !== undefined) unfinished.refuse({ code: 'table-full' });
-    else this.#events.leastUseful()?.refuse({ code: 'useless' });
-    return this.#hasPlaceForExternal() ? undefined : { code: 'table-full' };
-  }
-
-  #hasPlaceForExternal(): boolean {
     const { options } = this.#parts;
-    const { count, externalCount } = this.#table;
-    return count < options.maxConnections && externalCount < options.maxConnections - placesForDials(options);
+    if (this.#table.hasPlaceForExternal(options)) return undefined;
+    const unfinished = this.#table.unfinishedExternal(this.#now() - options.slowHandshake);
+    if (unfinished !== undefined) unfinished.refuse({ code: 'table-full' });
+    else this.#events.leastUseful('external')?.refuse({ code: 'useless' });
+    return this.#table.hasPlaceForExternal(options) ? undefined : { code: 'table-full' };
   }
 
   #hasRoomFor(host: string): boolean {

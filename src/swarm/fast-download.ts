@@ -29,6 +29,8 @@ export class FastDownload {
   readonly #options: FastDownloadOptions;
   /** The peer gives these while it chokes us. */
   readonly #allowed = new Set<PieceIndex>();
+  /** It allowed these and refused them all the same: allowed again, they would be asked for without end. */
+  readonly #withheld = new Set<PieceIndex>();
   readonly #rejected = new Set<PieceIndex>();
   #rejectedAt: Millis = Number.NEGATIVE_INFINITY;
   /** The latest first. */
@@ -71,7 +73,8 @@ export class FastDownload {
   }
 
   allowed(piece: PieceIndex): Judgement {
-    if (this.#allowed.has(piece) || this.#allowed.size >= this.#options.maxAllowed) return JUNK;
+    if (this.#allowed.has(piece) || this.#withheld.has(piece)) return JUNK;
+    if (this.#allowed.size + this.#withheld.size >= this.#options.maxAllowed) return JUNK;
     this.#allowed.add(piece);
     this.changed();
     return FINE;
@@ -86,7 +89,7 @@ export class FastDownload {
     this.changed();
     if (choked) {
       // A choke refuses what was on its way. What the peer allowed and refuses all the same, it does not give.
-      this.#allowed.delete(piece);
+      if (this.#allowed.delete(piece)) this.#withheld.add(piece);
       return FINE;
     }
     this.#rejected.add(piece);

@@ -18,10 +18,10 @@ export class LeakyCounter {
     this.#countedAt = now;
   }
 
-  /** Counts one more. True when that is more than the limit. */
-  add(now: Millis): boolean {
+  /** Counts one more, or `weight` more. True when that is more than the limit. */
+  add(now: Millis, weight = 1): boolean {
     const forgotten = (Math.max(0, now - this.#countedAt) / 1000) * this.#options.perSecond;
-    this.#count = Math.max(0, this.#count - forgotten) + 1;
+    this.#count = Math.max(0, this.#count - forgotten) + weight;
     this.#countedAt = now;
     return this.#count > this.#options.limit;
   }

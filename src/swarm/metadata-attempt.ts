@@ -2,13 +2,10 @@ import type { Millis } from '../base/clock.js';
 import { METADATA_PIECE_LENGTH } from '../wire/metadata-message.js';
 import type { PeerConnection } from './peer-connection.js';
 
-/** How a piece of the metadata stands. */
-type PieceState =
-  | { readonly kind: 'missing' }
-  | { readonly kind: 'asked'; readonly of: PeerConnection; readonly at: Millis }
-  | { readonly kind: 'here'; readonly data: Buffer; readonly from: PeerConnection };
-
-const MISSING: PieceState = { kind: 'missing' };
+interface HeldPiece {
+  readonly data: Buffer;
+  readonly from: PeerConnection;
+}
 
 /** The metadata of one claimed size on its way: in turns from several peers, or from one alone. */
 export class MetadataAttempt {
@@ -16,70 +13,77 @@ export class MetadataAttempt {
   /** The one peer that it all comes from; null when several share it. */
   readonly soleSource: PeerConnection | null;
   readonly beganAt: Millis;
-  readonly #pieces: PieceState[];
+  /** What is here, by piece. */
+  readonly #held: (HeldPiece | undefined)[];
+  #heldLength = 0;
   #missing: number;
+  /** Pieces that nobody is asked for, the next one at the end. */
+  readonly #free: number[];
+  /** Of each peer the pieces that it is asked for, the longest ago first, and since when. */
+  readonly #asked = new Map<PeerConnection, Map<number, Millis>>();
 
   constructor(size: number, soleSource: PeerConnection | null, now: Millis) {
     this.size = size;
     this.soleSource = soleSource;
     this.beganAt = now;
     this.#missing = Math.ceil(size / METADATA_PIECE_LENGTH);
-    this.#pieces = new Array<PieceState>(this.#missing).fill(MISSING);
+    this.#held = new Array<HeldPiece | undefined>(this.#missing).fill(undefined);
+    this.#free = Array.from(this.#held.keys()).reverse();
   }
 
   get isComplete(): boolean {
     return this.#missing === 0;
   }
 
+  /** Bytes that have come. */
+  get heldLength(): number {
+    return this.#heldLength;
+  }
+
   /** The next piece to ask for, which counts as asked of `connection` from then on; undefined when all are. */
   take(connection: PeerConnection, now: Millis): number | undefined {
-    const piece = this.#pieces.findIndex(({ kind }) => kind === 'missing');
-    if (piece === -1) return undefined;
-    this.#pieces[piece] = { kind: 'asked', of: connection, at: now };
+    const piece = this.#free.pop();
+    if (piece === undefined) return undefined;
+    const asked = this.#asked.get(connection) ?? new Map<number, Millis>();
+    this.#asked.set(connection, asked.set(piece, now));
     return piece;
   }
 
   howManyAsked(connection: PeerConnection): number {
-    return this.#askedOf(connection).length;
+    return this.#asked.get(connection)?.size ?? 0;
   }
 
   /** When the oldest unanswered request to `connection` left, or undefined when there is none. */
   waitingSince(connection: PeerConnection): Millis | undefined {
-    return this.#askedOf(connection)[0]?.at;
+    return this.#asked.get(connection)?.values().next().value;
   }
 
   /** What was asked of `connection` will not come. */
   giveBack(connection: PeerConnection): void {
-    for (const [piece, state] of this.#pieces.entries()) {
-      if (state.kind === 'asked' && state.of === connection) this.#pieces[piece] = MISSING;
-    }
+    this.#free.push(...(this.#asked.get(connection)?.keys() ?? []));
+    this.#asked.delete(connection);
   }
 
   /** Keeps a copy of the piece. Says whether it was asked of `connection` and has the right length. */
   put(connection: PeerConnection, piece: number, data: Buffer): 'kept' | 'unasked' | 'wrong-length' {
-    const state = this.#pieces[piece];
-    if (state?.kind !== 'asked' || state.of !== connection) return 'unasked';
+    const asked = this.#asked.get(connection);
+    if (asked?.has(piece) !== true) return 'unasked';
     if (data.length !== Math.min(METADATA_PIECE_LENGTH, this.size - piece * METADATA_PIECE_LENGTH))
       return 'wrong-length';
-    this.#pieces[piece] = { kind: 'here', data: Buffer.from(data), from: connection };
+    asked.delete(piece);
+    this.#held[piece] = { data: Buffer.from(data), from: connection };
+    this.#heldLength += data.length;
     this.#missing -= 1;
     return 'kept';
   }
 
   /** Everything that has come, in order. */
   bytes(): Buffer {
-    return Buffer.concat(this.#pieces.flatMap((state) => (state.kind === 'here' ? [state.data] : [])));
+    return Buffer.concat(this.#held.flatMap((piece) => (piece === undefined ? [] : [piece.data])));
   }
 
   /** Who has sent something of it. */
   contributors(): ReadonlySet<PeerConnection> {
-    return new Set(this.#pieces.flatMap((state) => (state.kind === 'here' ? [state.from] : [])));
-  }
-
-  #askedOf(connection: PeerConnection): Extract<PieceState, { kind: 'asked' }>[] {
-    return this.#pieces
-      .filter((state) => state.kind === 'asked')
-      .filter(({ of }) => of === connection)
-      .sort((a, b) => a.at - b.at);
+    return new Set(this.#held.flatMap((piece) => (piece === undefined ? [] : [piece.from])));
   }
 }

@@ -4,8 +4,8 @@
  *
  * Peers that claim one size first share one attempt. When its hash is wrong and several had sent something, nobody can
  * tell who lied; from then on each of them has to send the whole of it alone, several of them at a time, and whoever
- * sends a wrong whole is banned. Attempts are bounded in number, in memory and in time, so that peers who keep silent or
- * drip can hold up nobody for ever.
+ * sends a wrong whole is banned. No claim keeps another one waiting: attempts are bounded for each size apart, and memory
+ * by what has come, not by what is claimed. So peers who keep silent or drip can hold up nobody for long.
  */
 import type { Millis, Task, Timers } from '../base/clock.js';
 import { sha1 } from '../base/digest.js';
@@ -18,8 +18,9 @@ import type { PeerConnection } from './peer-connection.js';
 export interface MetadataFetchOptions {
   /** Bytes of metadata that are believed at all. */
   readonly maxSize: number;
-  /** Attempts at once, at the most, and the bytes that all of them may come to. */
+  /** Attempts at one size at once, at the most: each fetches the whole of it. */
   readonly maxAttempts: number;
+  /** Bytes that have come for all attempts. Beyond that the one that holds most is given up for a while. */
   readonly maxMemory: number;
   /** Requests in flight to one peer: a round trip for each piece alone would be slow. */
   readonly pipeline: number;
@@ -81,17 +82,16 @@ export class MetadataFetch implements Extension {
     this.#options = options;
   }
 
-  /** Peers that say they have the metadata. */
-  get sourceCount(): number {
-    return this.#sources.size;
+  /** Bytes of metadata that have come and are kept. */
+  get heldLength(): number {
+    return [...this.#attempts].reduce((sum, attempt) => sum + attempt.heldLength, 0);
   }
 
   gotHandshake(peer: ExtendedPeer): void {
     const { metadataSize: size, ids } = peer.handshake;
     if (this.#done || size === null || size > this.#options.maxSize || (ids.get(UT_METADATA) ?? 0) === 0) return;
-    const known = this.#sources.get(peer.connection);
-    if (known?.size === size) return;
-    if (known !== undefined) this.peerLeft(peer);
+    // Metadata has one size: who claims another one later is held to the first.
+    if (this.#sources.has(peer.connection)) return;
     this.#sources.set(peer.connection, {
       peer,
       size,
@@ -151,7 +151,10 @@ export class MetadataFetch implements Extension {
     if (verdict === 'wrong-length') return malformed(payload);
     if (verdict === 'unasked') return JUNK;
     if (attempt.isComplete) this.#judge(attempt);
-    else this.#ask(source, attempt);
+    else {
+      this.#ask(source, attempt);
+      this.#boundMemory();
+    }
     return FINE;
   }
 
@@ -192,12 +195,18 @@ export class MetadataFetch implements Extension {
     if (!alone) {
       for (const attempt of this.#attempts) if (attempt.soleSource === null && attempt.size === size) return attempt;
     }
-    let memory = size;
-    for (const attempt of this.#attempts) memory += attempt.size;
-    if (this.#attempts.size >= this.#options.maxAttempts || memory > this.#options.maxMemory) return null;
+    const alike = [...this.#attempts].filter((attempt) => attempt.size === size);
+    if (alike.length >= this.#options.maxAttempts) return null;
     const attempt = new MetadataAttempt(size, alone ? peer.connection : null, now);
     this.#attempts.add(attempt);
     return attempt;
+  }
+
+  #boundMemory(): void {
+    if (this.heldLength <= this.#options.maxMemory) return;
+    const [fullest] = [...this.#attempts].sort((a, b) => b.heldLength - a.heldLength);
+    for (const source of this.#sources.values()) if (source.attempt === fullest) this.#pause(source);
+    this.#assign();
   }
 
   #ask({ peer }: Source, attempt: MetadataAttempt): void {

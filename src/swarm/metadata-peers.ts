@@ -10,7 +10,7 @@ import type { Extensions } from './extensions.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
 import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
 import type { NodePorts } from './node-ports.js';
-import type { PeerConnection, PeerEvents } from './peer-connection.js';
+import type { PeerConnection, PeerEvents, Side } from './peer-connection.js';
 
 export interface MetadataPeersOptions {
   /** Messages of no use. */
@@ -18,7 +18,7 @@ export interface MetadataPeersOptions {
   /** What is kept of one peer's messages: how many, and their bytes. The bitfield of the largest torrent has 256 KiB. */
   readonly maxKept: number;
   readonly maxKeptLength: number;
-  /** A peer from outside that has had no metadata to offer for this long may lose its place to a newcomer. */
+  /** A peer that has had no metadata to offer for this long may lose its place to somebody else. */
   readonly patience: Millis;
 }
 
@@ -80,13 +80,15 @@ export class MetadataPeers implements PeerEvents {
     if (this.#peers.delete(connection)) this.#extensions.connectionLost(connection);
   }
 
-  leastUseful(): PeerConnection | undefined {
+  leastUseful(side: Side): PeerConnection | undefined {
     const longAgo = this.#timers.now() - this.#options.patience;
-    for (const [connection, { madeAt }] of this.#peers) {
-      const offer = this.#extensions.peerOf(connection)?.handshake.metadataSize ?? null;
-      if (!connection.locallyInitiated && offer === null && madeAt <= longAgo) return connection;
-    }
-    return undefined;
+    const old = [...this.#peers].filter(
+      ([{ locallyInitiated }, { madeAt }]) => locallyInitiated === (side === 'dialled') && madeAt <= longAgo,
+    );
+    const offersNothing = ([connection]: (typeof old)[number]): boolean =>
+      (this.#extensions.peerOf(connection)?.handshake.metadataSize ?? null) === null;
+    // Whoever was dialled and offers some has had the time to send it.
+    return (old.find(offersNothing) ?? (side === 'dialled' ? old[0] : undefined))?.[0];
   }
 
   listeningPort(connection: PeerConnection): number | null {

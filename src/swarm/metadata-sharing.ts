@@ -13,7 +13,7 @@ import type { PeerConnection } from './peer-connection.js';
 export interface MetadataSharingOptions {
   /** How often a peer may ask for the whole of it at once; later requests are rejected, and … */
   readonly copies: number;
-  /** … so many of them are forgiven in each second. */
+  /** … so many of them are forgiven in each second. No upload limit is asked for metadata, so they are few. */
   readonly perSecond: number;
   /** What may wait in the peer's socket, bytes, before its requests are rejected. */
   readonly maxUnsent: number;
@@ -21,7 +21,7 @@ export interface MetadataSharingOptions {
 
 export const DEFAULT_METADATA_SHARING_OPTIONS: MetadataSharingOptions = {
   copies: 3,
-  perSecond: 10,
+  perSecond: 1,
   maxUnsent: 1024 * 1024,
 };
 

@@ -25,6 +25,9 @@ export interface PeerConnection {
   refuse(reason: Refusal): void;
 }
 
+/** Those who came from outside, or those whom we dialled. */
+export type Side = 'external' | 'dialled';
+
 /** What the side above is told. For each connection: made, any number of frames and flushes, lost. */
 export interface PeerEvents {
   connectionMade(connection: PeerConnection): void;
@@ -38,6 +41,6 @@ export interface PeerEvents {
   /** The peer fetches nothing, and we want nothing. Asked until the connection is lost. */
   hasNothingToSay(connection: PeerConnection): boolean;
   wantsNothing(): boolean;
-  /** Whom to give up for a newcomer when there is no place: undefined while everybody has been of use of late. */
-  leastUseful(): PeerConnection | undefined;
+  /** Whom of one side to give up when there is no place for others: undefined while everybody has been of use of late. */
+  leastUseful(side: Side): PeerConnection | undefined;
 }

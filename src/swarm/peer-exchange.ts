@@ -75,7 +75,7 @@ export class PeerExchange implements Extension {
     const message = decodePexMessage(payload);
     if (message === undefined) return refuse({ code: 'malformed-extension', name: UT_PEX, length: payload.length });
     for (const { address, isSeed } of message.added) {
-      if (mayBeNamedBy(connection.address, address)) this.#parts.startConnection(address, isSeed);
+      if (mayBeNamed(connection.address, address)) this.#parts.startConnection(address, isSeed);
     }
     return FINE;
   }
@@ -94,7 +94,8 @@ export class PeerExchange implements Extension {
     const present = new Map<string, PexPeer>();
     for (const peer of this.#parts.peers()) {
       const key = addressKey(peer.address);
-      if (!itself.has(key)) present.set(key, peer);
+      // What is not to be believed of us is not said either: it would tell who is in our own network.
+      if (!itself.has(key) && mayBeNamed(connection.address, peer.address)) present.set(key, peer);
     }
     const added = [...present].filter(([key]) => !partner.told.has(key)).slice(0, maxPeers);
     const dropped = [...partner.told].filter(([key]) => !present.has(key)).slice(0, maxPeers);
@@ -108,10 +109,13 @@ export class PeerExchange implements Extension {
   }
 }
 
-/** Addresses of a network that is not routed in the open mean something only to somebody who is in that network too. */
-function mayBeNamedBy(sender: PeerAddress, { host, port }: PeerAddress): boolean {
+/**
+ * Addresses of a network that is not routed in the open mean something only to somebody who is in that network too, be it
+ * `partner` who names them or who is told of them.
+ */
+function mayBeNamed(partner: PeerAddress, { host, port }: PeerAddress): boolean {
   const named = parseIp(host);
-  const from = parseIp(sender.host);
+  const from = parseIp(partner.host);
   if (named === undefined || from === undefined || port < FIRST_PORT || !isUnicast(named)) return false;
   if (isLoopback(named)) return isLoopback(from);
   if (isPrivate(named) || isLinkLocal(named)) return isPrivate(from) || isLinkLocal(from) || isLoopback(from);

@@ -1,4 +1,4 @@
-import type { PeerConnection, PeerEvents } from './peer-connection.js';
+import type { PeerConnection, PeerEvents, Side } from './peer-connection.js';
 
 /** Hands everything on to one listener, who may be replaced by another while connections live on. */
 export class PeerSwitch implements PeerEvents {
@@ -40,7 +40,7 @@ export class PeerSwitch implements PeerEvents {
     return this.#listener.wantsNothing();
   }
 
-  leastUseful(): PeerConnection | undefined {
-    return this.#listener.leastUseful();
+  leastUseful(side: Side): PeerConnection | undefined {
+    return this.#listener.leastUseful(side);
   }
 }

@@ -138,9 +138,11 @@ export class Spares {
   /** A peer that has everything, and may be found there, was parted from because we had everything too. */
   partedComplete(address: PeerAddress, peerId: Buffer, now: Millis): void {
     const key = addressKey(address);
+    this.#forgetOldAttempts(now);
+    // Whoever comes from outside may come as often as it likes, and name another port each time.
+    if (this.#attempts.size >= 2 * this.#options.maxSpares && !this.#attempts.has(key)) return;
     this.#attempts.delete(key);
     this.#attempts.set(key, { at: now, failures: 0, peerId, worthRetrying: true, isComplete: true });
-    this.#forgetOldAttempts(now);
   }
 
   isComplete(address: PeerAddress): boolean {

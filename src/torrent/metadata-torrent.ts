@@ -111,7 +111,8 @@ export class MetadataTorrent {
     this.#stage = 'running';
     this.#context.addTask(() => {
       if (this.#stage !== 'running') return;
-      for (const address of this.#options.peers) this.#encoder.startConnection(address, null);
+      const { peers, linkPeers } = this.#options;
+      for (const address of [...peers, ...linkPeers]) this.#encoder.startConnection(address, null);
       for (const source of [this.#trackers, ...this.#others]) source.begin();
     }, 0);
   }

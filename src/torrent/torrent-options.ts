@@ -37,6 +37,8 @@ export interface TorrentOptions {
   readonly uploadSlots: number | null;
   /** Peers to try besides those that trackers name. */
   readonly peers: readonly PeerAddress[];
+  /** Peers that a link names: tried as well, but not once the torrent turns out to be private. */
+  readonly linkPeers: readonly PeerAddress[];
   /** Trackers to announce to besides the torrent's own, each a tier of its own before them. */
   readonly trackers: readonly string[];
   /** False: announce to none of the torrent's own trackers. */
@@ -59,6 +61,7 @@ export const DEFAULT_TORRENT_OPTIONS: TorrentOptions = {
   maxPeers: 80,
   uploadSlots: null,
   peers: [],
+  linkPeers: [],
   trackers: [],
   useTorrentTrackers: true,
   usePex: true,

@@ -231,7 +231,9 @@ export class Torrent implements Heir {
     // Whoever was complete before it began, and has nothing to give, has nothing to say to trackers and peers.
     if (store.amountLeft === 0 && this.#options.seedGoal === null) return;
     this.#resume.started();
-    for (const address of this.#options.peers) encoder.startConnection(address, null);
+    const { peers, linkPeers } = this.#options;
+    for (const address of this.metainfo.private ? peers : [...peers, ...linkPeers])
+      encoder.startConnection(address, null);
     if (this.#inheritance === null) this.#sources.begin();
     else this.#inheritance.letPeersIn(this.#swarm.connecter);
   }

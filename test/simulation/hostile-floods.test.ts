@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { fullBitfield } from '../../src/wire/bitfield.js';
+import { FakePeer } from '../support/fake-peer.js';
 import type { FakeTalk } from '../support/fake-talk.js';
 import { HostileWorld, SAMPLE } from '../support/hostile-world.js';
+import { addressOf, linkTo, magnetSample } from '../support/magnet-world.js';
+import { SimulatedSwarm } from '../support/simulated-swarm.js';
 
 const COUNT = 2_000;
 const MINUTE = 60_000;
@@ -87,3 +90,39 @@ describe('a client that seeds, with strangers in every place', () => {
     for (const { log } of givenUp) assert.deepEqual(log.slice(-3), ['unchoke', 'choke', 'lost: ended']);
   });
 });
+
+describe('peers that are dialled, stay, and do nothing', () => {
+  for (const mode of ['a torrent', 'a magnet link'] as const) {
+    it(`keep nobody else from being dialled for long by ${mode}`, () => {
+      const sample = magnetSample();
+      const swarm = new SimulatedSwarm(sample, 1);
+      const { infoHash } = sample.metainfo;
+      const silent = { gotHandshake: stayFor(swarm) };
+      const hosts = Array.from({ length: 60 }, (_, number) => MANY_ADDRESSES(number));
+      for (const [number, host] of hosts.entries()) {
+        const peerId = Buffer.from(`-XX0001-silent${String(number).padStart(6, '0')}`, 'latin1');
+        new FakePeer(swarm.network.host(host, { timeout: 1e12 }), { infoHash, peerId }, silent).listen(6881);
+      }
+      const seed = swarm.start({ seed: true, torrent: { trackers: [] } });
+      const peers = [...hosts.map(addressOf), seed.address];
+      const options = { torrent: { trackers: [], peers } };
+      if (mode === 'a torrent') swarm.start(options);
+      else swarm.startMagnet(linkTo(infoHash), options);
+      swarm.untilAllDone(20 * MINUTE);
+      swarm.stop();
+    });
+  }
+});
+
+/** Shakes hands, and says that it lives now and then. */
+function stayFor(swarm: SimulatedSwarm) {
+  return (talk: FakeTalk): void => {
+    talk.sayHandshake();
+    const live = (): void => {
+      if (talk.lost) return;
+      talk.sayKeepAlive();
+      swarm.timeline.addTask(live, MINUTE);
+    };
+    live();
+  };
+}

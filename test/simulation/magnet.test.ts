@@ -187,6 +187,29 @@ describe('a magnet link', () => {
     swarm.stop();
   });
 
+  test('of a private torrent leaves whom the link named too, and does not dial him when it has kept its metadata', () => {
+    const secret = magnetSample({ private: 1 });
+    const { metainfo } = secret;
+    const swarm = new SimulatedSwarm(secret, 1);
+    const [named, given] = ['10.2.0.1', '10.2.0.2'].map((host) =>
+      metadataPeer(swarm, host, metainfo.infoHash, metainfo.info),
+    );
+    const torrent = { trackers: [], linkPeers: [addressOf('10.2.0.1')], peers: [addressOf('10.2.0.2')] };
+    const first = swarm.startMagnet(linkTo(metainfo.infoHash), { torrent });
+    swarm.timeline.run(200_000);
+    assert.equal(first.torrent.current.life, 'content');
+    assert.deepEqual(
+      named?.talks.map(({ lost }) => lost),
+      [true],
+    );
+    assert.equal(given?.talks.at(-1)?.lost, false, 'whom the user gave stays');
+    const metadata = { bytes: metainfo.info, changedAt: 0n };
+    swarm.startMagnet(linkTo(metainfo.infoHash), { metadata, torrent });
+    swarm.timeline.run(10_000);
+    assert.equal(named?.talks.length, 1);
+    swarm.stop();
+  });
+
   test('ends in its first life when it is told to, and says good-bye', () => {
     const swarm = new SimulatedSwarm(SAMPLE, 1);
     const client = swarm.startMagnet(LINK);

@@ -4,7 +4,7 @@ import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from '../../src/session/p
 import { Encoder } from '../../src/swarm/encoder.js';
 import { DEFAULT_ENCODER_OPTIONS, type EncoderOptions } from '../../src/swarm/encoder-options.js';
 import { HalfOpen, MAX_HALF_OPEN } from '../../src/swarm/half-open.js';
-import type { PeerConnection, PeerEvents } from '../../src/swarm/peer-connection.js';
+import type { PeerConnection, PeerEvents, Side } from '../../src/swarm/peer-connection.js';
 import type { RefusalCode } from '../../src/wire/refusal.js';
 import { FakePeer } from './fake-peer.js';
 import type { FakeScript, FakeTalk } from './fake-talk.js';
@@ -35,7 +35,7 @@ export interface ClientOptions {
   /** How well a peer suits this client; all alike when absent. */
   readonly rank: (address: PeerAddress) => number;
   /** Whom those above would give up; nobody when absent. */
-  readonly leastUseful: () => PeerConnection | undefined;
+  readonly leastUseful: (side: Side) => PeerConnection | undefined;
   /** Told of an exception in the torrent's part of the loop; thrown on when absent. */
   readonly gotException: (error: unknown) => void;
 }
@@ -118,8 +118,8 @@ export class Client implements PeerEvents {
     return this.wantsNothingNow;
   }
 
-  leastUseful(): PeerConnection | undefined {
-    return this.#overrides.leastUseful?.();
+  leastUseful(side: Side): PeerConnection | undefined {
+    return this.#overrides.leastUseful?.(side);
   }
 
   connectionLost(connection: PeerConnection): void {

@@ -1,14 +1,19 @@
 /**
  * A peer that wants nothing and has nothing, and hears of every piece that a download verifies; and a tracker that names the
  * seed only when that peer has heard with what the download begins.
+ *
+ * Others come to it too: downloads of the same torrent hear of each other from their seed, and of each other's onlookers from
+ * each other. A peer that is killed may be heard when the next one runs already. So it goes by peer ids: the one that counts
+ * is that of whoever asks the tracker of this run.
  */
 import { once } from 'node:events';
-import { createServer as createHttpServer, type ServerResponse } from 'node:http';
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { encodeBencode } from '../../src/bencode/encode.js';
 import type { Metainfo } from '../../src/metainfo/metainfo.js';
+import { parseQuery } from '../../src/tracker/announce-query.js';
 import { decodeBitfield } from '../../src/wire/bitfield.js';
-import { encodeHandshake, HANDSHAKE_LENGTH, PEER_ID_LENGTH } from '../../src/wire/handshake.js';
+import { encodeHandshake, HANDSHAKE_HEAD_LENGTH, HANDSHAKE_LENGTH, PEER_ID_LENGTH } from '../../src/wire/handshake.js';
 import { encodeReserved } from '../../src/wire/reserved.js';
 
 const HAVE = 4;
@@ -17,58 +22,71 @@ const BITFIELD = 5;
 const EXTENDED = 20;
 const HOUR = 3600;
 
-/** What a download said of itself in one run. */
+/** What a peer said of itself. */
 export interface Heard {
   /** The pieces that it began with; null while it has not said. An empty set when it began with none. */
-  atStart: ReadonlySet<number> | null;
+  readonly atStart: ReadonlySet<number> | null;
   /** When each of the others came, by `performance.now`. */
-  readonly since: Map<number, number>;
+  readonly since: ReadonlyMap<number, number>;
+}
+
+/** One run of a download. */
+export interface Hearing {
+  /** Whom it is to ask for the seed. */
+  readonly tracker: string;
+  /** What it has said by now. */
+  heard(): Heard;
 }
 
 export interface Onlooker {
   /** Where downloads are to dial. */
   readonly address: string;
-  /** Whom they are to ask for the seed. */
-  readonly tracker: string;
-  /** Forgets what was heard before: a new process is about to begin. */
-  listen(): Heard;
+  /** A new process is about to begin. */
+  listen(): Hearing;
   end(): void;
 }
 
 /** `seedPort` is that of the seed on 127.0.0.1. */
 export async function startOnlooker(metainfo: Metainfo, seedPort: number): Promise<Onlooker> {
   const sockets = new Set<Socket>();
-  let heard: Heard = { atStart: null, since: new Map() };
-  let waiters: ServerResponse[] = [];
-  const peers = Buffer.from([127, 0, 0, 1, seedPort >> 8, seedPort & 0xff]);
-  const answer = encodeBencode(new Map<string, number | Buffer>(Object.entries({ interval: HOUR, peers })));
+  const peers = new HeardPeers(metainfo.pieceCount);
+  const seed = Buffer.from([127, 0, 0, 1, seedPort >> 8, seedPort & 0xff]);
+  const answer = encodeBencode(new Map<string, number | Buffer>(Object.entries({ interval: HOUR, peers: seed })));
+  /** Who waits for the tracker's answer. */
+  const waiters = new Map<ServerResponse, string>();
+  /** Who asked the tracker of each run. */
+  const askers: (string | null)[] = [];
   const answerAll = (): void => {
-    if (heard.atStart === null) return;
-    for (const waiter of waiters) waiter.end(answer);
-    waiters = [];
+    for (const [response, peerId] of waiters) {
+      if (peers.by(peerId).atStart === null) continue;
+      waiters.delete(response);
+      response.end(answer);
+    }
   };
-  const tracker = createHttpServer((_request, response) => {
-    waiters.push(response);
+  const tracker = createHttpServer((request, response) => {
+    const { run, peerId } = askedBy(request);
+    askers[run] = peerId;
+    waiters.set(response, peerId);
+    response.once('close', () => waiters.delete(response));
     answerAll();
   });
   const server = createServer((socket) => {
-    const ears = heard;
     sockets.add(socket);
     let waiting = Buffer.alloc(0);
-    let isShaken = false;
+    let peerId: string | null = null;
     socket.on('error', () => socket.destroy());
     socket.on('close', () => sockets.delete(socket));
     socket.on('data', (chunk) => {
       waiting = Buffer.concat([waiting, chunk]);
-      if (!isShaken && waiting.length >= HANDSHAKE_LENGTH) {
-        isShaken = true;
+      if (peerId === null && waiting.length >= HANDSHAKE_LENGTH) {
+        peerId = waiting.toString('latin1', HANDSHAKE_HEAD_LENGTH, HANDSHAKE_LENGTH);
         waiting = waiting.subarray(HANDSHAKE_LENGTH);
-        const peerId = Buffer.alloc(PEER_ID_LENGTH, '-LOOK01-');
-        socket.write(encodeHandshake(metainfo.infoHash, peerId, encodeReserved(['extended'])));
+        const ownId = Buffer.alloc(PEER_ID_LENGTH, '-LOOK01-');
+        socket.write(encodeHandshake(metainfo.infoHash, ownId, encodeReserved(['extended'])));
       }
-      while (isShaken && waiting.length >= 4 && waiting.length - 4 >= waiting.readUInt32BE(0)) {
+      while (peerId !== null && waiting.length >= 4 && waiting.length - 4 >= waiting.readUInt32BE(0)) {
         const length = waiting.readUInt32BE(0);
-        hear(ears, waiting.subarray(4, 4 + length), metainfo.pieceCount);
+        peers.hear(peerId, waiting.subarray(4, 4 + length));
         waiting = waiting.subarray(4 + length);
       }
       answerAll();
@@ -78,12 +96,13 @@ export async function startOnlooker(metainfo: Metainfo, seedPort: number): Promi
   tracker.listen(0, '127.0.0.1');
   await Promise.all([once(server, 'listening'), once(tracker, 'listening')]);
   return {
-    tracker: `http://127.0.0.1:${(tracker.address() as AddressInfo).port}/announce`,
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     listen: () => {
-      waiters = [];
-      heard = { atStart: null, since: new Map() };
-      return heard;
+      const run = askers.push(null) - 1;
+      return {
+        tracker: `http://127.0.0.1:${(tracker.address() as AddressInfo).port}/${run}/announce`,
+        heard: () => peers.by(askers[run] ?? null),
+      };
     },
     end: () => {
       tracker.closeAllConnections();
@@ -94,21 +113,43 @@ export async function startOnlooker(metainfo: Metainfo, seedPort: number): Promi
   };
 }
 
-function hear(heard: Heard, message: Buffer, pieceCount: number): void {
-  if (message[0] === BITFIELD) {
-    const bitfield = decodeBitfield(message.subarray(1), pieceCount);
-    const pieces = Array.from({ length: pieceCount }, (_, piece) => piece);
-    const has = pieces.filter((piece) => bitfield?.has(piece));
-    if (heard.atStart === null) heard.atStart = new Set(has);
-    // It has come back to us.
-    else for (const piece of has) if (!heard.atStart.has(piece)) note(heard, piece);
-  } else if (message[0] === EXTENDED) {
-    heard.atStart ??= new Set();
-  } else if (message[0] === HAVE) {
-    note(heard, message.readUInt32BE(1));
-  }
+/** Which run's tracker is asked, and by whom. */
+function askedBy({ url = '' }: IncomingMessage): { readonly run: number; readonly peerId: string } {
+  const [path = '', query = ''] = url.split('?');
+  return { run: Number(path.split('/')[1]), peerId: parseQuery(query).get('peer_id')?.[0]?.toString('latin1') ?? '' };
 }
 
-function note({ since }: Heard, piece: number): void {
-  if (!since.has(piece)) since.set(piece, performance.now());
+const NOTHING: Heard = { atStart: null, since: new Map() };
+
+/** What each peer said, by its id. */
+class HeardPeers {
+  readonly #pieceCount: number;
+  readonly #heard = new Map<string, { atStart: ReadonlySet<number> | null; readonly since: Map<number, number> }>();
+
+  constructor(pieceCount: number) {
+    this.#pieceCount = pieceCount;
+  }
+
+  by(peerId: string | null): Heard {
+    return (peerId === null ? undefined : this.#heard.get(peerId)) ?? NOTHING;
+  }
+
+  hear(peerId: string, message: Buffer): void {
+    const heard = this.#heard.get(peerId) ?? { atStart: null, since: new Map<number, number>() };
+    this.#heard.set(peerId, heard);
+    const note = (piece: number): void => {
+      if (!heard.since.has(piece)) heard.since.set(piece, performance.now());
+    };
+    if (message[0] === BITFIELD) {
+      const bitfield = decodeBitfield(message.subarray(1), this.#pieceCount);
+      const has = Array.from({ length: this.#pieceCount }, (_, piece) => piece).filter((piece) => bitfield?.has(piece));
+      if (heard.atStart === null) heard.atStart = new Set(has);
+      // It has come back to us.
+      else for (const piece of has) if (!heard.atStart.has(piece)) note(piece);
+    } else if (message[0] === EXTENDED) {
+      heard.atStart ??= new Set();
+    } else if (message[0] === HAVE) {
+      note(message.readUInt32BE(1));
+    }
+  }
 }

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync, type FSWatcher, mkdirSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { BTGET } from '../support/btget-process.js';
-import type { Heard, Onlooker } from './onlooker.js';
+import type { Heard, Hearing, Onlooker } from './onlooker.js';
 import type { Place } from './place.js';
 
 /** All that run now, so that whoever ends the torture can end them. */
@@ -43,7 +43,7 @@ export interface VictimParts {
 export async function runVictim(parts: VictimParts, moment: Moment | null): Promise<Outcome> {
   const { place, dir, onlooker, args } = parts;
   mkdirSync(dir, { recursive: true });
-  const heard = onlooker.listen();
+  const hearing = onlooker.listen();
   const child = spawn(process.execPath, [
     BTGET,
     'download',
@@ -55,7 +55,7 @@ export async function runVictim(parts: VictimParts, moment: Moment | null): Prom
     '--port',
     '0',
     '--tracker',
-    onlooker.tracker,
+    hearing.tracker,
     '--peer',
     onlooker.address,
     '--json',
@@ -77,7 +77,7 @@ export async function runVictim(parts: VictimParts, moment: Moment | null): Prom
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     errors += text;
   });
-  const stop = moment === null ? (): void => undefined : killAt(moment, parts, heard, kill);
+  const stop = moment === null ? (): void => undefined : killAt(moment, parts, hearing, kill);
   await ended;
   living.delete(child);
   stop();
@@ -87,21 +87,22 @@ export async function runVictim(parts: VictimParts, moment: Moment | null): Prom
   return {
     killedAt,
     exitCode: child.exitCode,
-    heard,
+    heard: hearing.heard(),
     hashed: Math.max(0, ...checks.map(({ length }) => Number(length))),
     output: output + errors,
   };
 }
 
 /** Calls `kill` at the moment; returns what ends the waiting for it. */
-function killAt(moment: Moment, { place, dir }: VictimParts, heard: Heard, kill: () => void): () => void {
+function killAt(moment: Moment, { place, dir }: VictimParts, hearing: Hearing, kill: () => void): () => void {
   if (moment.kind === 'time') {
     const timer = setTimeout(kill, moment.after);
     return () => clearTimeout(timer);
   }
   if (moment.kind === 'finish') {
     const timer = setInterval(() => {
-      const have = (heard.atStart?.size ?? 0) + heard.since.size;
+      const { atStart, since } = hearing.heard();
+      const have = (atStart?.size ?? 0) + since.size;
       if (place.metainfo.pieceCount - have <= moment.left) kill();
     }, 1);
     return () => clearInterval(timer);

@@ -187,8 +187,9 @@ export class FamilyNode {
     this.ask(contact, this.#probe(), () => undefined);
   }
 
-  /** The same, of whoever is at `address`. */
+  /** The same, of whoever is said to be at `address`; not while queries wait that we need more. */
   probeAddress(address: PeerAddress): void {
+    if (this.#transactions.isBusy) return;
     this.askAddress(address, this.#probe(), () => undefined);
   }
 

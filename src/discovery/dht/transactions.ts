@@ -56,6 +56,11 @@ export class Transactions {
     this.#allowance = new Allowance(queriesPerSecond, queryBurst, mediator.timers.now());
   }
 
+  /** Queries wait, because so many have left. */
+  get isBusy(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   /** Asks, and answers exactly once, later; not after `stop`. */
   ask(to: PeerAddress, query: Query, answered: (outcome: QueryOutcome) => void): void {
     if (this.#stopped) return;

@@ -17,6 +17,8 @@ export interface IgdAction {
 
 /** Gateways with several connections to the world are asked for these at the most. */
 const MAX_SERVICES = 4;
+/** Characters of a gateway's reason that are worth a line. */
+const MAX_DESCRIPTION_LENGTH = 200;
 const SERVICE_TYPE = /^urn:schemas-upnp-org:service:WAN(?:IP|PPP)Connection:[12]$/;
 
 /** The connections in the description that `host` gave at `location`, in their order. */
@@ -95,7 +97,10 @@ export function decodeIgdError(body: Buffer): IgdError | undefined {
   const error = firstElement(body, 'UPnPError');
   const code = error === undefined ? undefined : textOf(error, 'errorCode');
   if (error === undefined || code === undefined || !/^\d{1,5}$/.test(code)) return undefined;
-  return { code: Number(code), description: textOf(error, 'errorDescription') ?? '' };
+  return {
+    code: Number(code),
+    description: (textOf(error, 'errorDescription') ?? '').slice(0, MAX_DESCRIPTION_LENGTH),
+  };
 }
 
 function firstText(body: Buffer, name: string): string | undefined {

@@ -87,6 +87,7 @@ test('each option reaches the session or the torrent', async () => {
       { host: '10.0.0.1', port: 1 },
       { host: '::1', port: 2 },
     ],
+    linkPeers: [],
     trackers: ['http://t/', 'udp://u/'],
     useTorrentTrackers: false,
     usePex: false,

@@ -277,7 +277,7 @@ const linked = (name: string, more: Partial<V1MagnetLink> = {}): LoadedSource =>
 test('a link is added when its metadata is here, under its own name from then on', () => {
   const { session, time, events, types } = play([linked('real', { name: 'said' })]);
   const magnet = session.magnets[0]!;
-  assert.deepEqual(magnet.options.peers, [{ host: '192.0.2.1', port: 1 }]);
+  assert.deepEqual(magnet.options.linkPeers, [{ host: '192.0.2.1', port: 1 }]);
   assert.deepEqual(types(), ['listening', 'progress']);
   const names = () => events.flatMap((event) => ('about' in event && event.about !== null ? [event.about.name] : []));
   assert.deepEqual(names(), ['said']);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { BtgetError } from '../../../src/base/failure.js';
 import { encodeTorrent } from '../../../src/metainfo/encode-torrent.js';
 import { formatMagnet, linkOf, parseMagnet } from '../../../src/metainfo/magnet.js';
@@ -32,6 +33,23 @@ test('metadata that is no torrent is not valid, bencoded or not', () => {
       bytes.toString('latin1'),
     );
   }
+});
+
+test('metadata of any kind is that of a torrent, or is not valid', () => {
+  const { info } = parseMetainfo(folder([file(['a'], 5), file(['b'], 7)]));
+  const changed = fc
+    .tuple(fc.nat(info.length - 1), fc.nat(info.length), fc.uint8Array({ maxLength: 20 }))
+    .map(([from, length, bytes]) => Buffer.concat([info.subarray(0, from), bytes, info.subarray(from + length)]));
+  const anything = fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes));
+  fc.assert(
+    fc.property(fc.oneof(changed, anything), (bytes) => {
+      try {
+        assert.deepEqual(parseMetadataNow(bytes, LINK).info, bytes);
+      } catch (error) {
+        assert.ok(error instanceof BtgetError && error.code === 'torrent-invalid', String(error));
+      }
+    }),
+  );
 });
 
 test('a .torrent made of a metainfo says the same', () => {

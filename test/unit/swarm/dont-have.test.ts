@@ -5,6 +5,7 @@ import { sampleTorrent } from '../../support/sample-torrent.js';
 import { Swarm } from '../../support/swarm.js';
 import type { SwarmMember } from '../../support/swarm-member.js';
 import { TalkingPeer } from '../../support/talking-peer.js';
+import { zeroTorrent } from '../../support/zero-torrent.js';
 
 const BLOCK = 16 * 1024;
 /** Ten pieces of two blocks. */
@@ -48,6 +49,22 @@ describe('a peer that has lost a piece', () => {
     assert.deepEqual(peer.heard(), ['notInterested']);
     other.say({ type: 'choke' }, { type: 'unchoke' });
     assert.equal(requests(other).length, 2);
+  });
+
+  it('of a million is sent off when it makes us count all of them again and again', () => {
+    const torrent = zeroTorrent(1_000_000, 1);
+    const member = new Swarm(torrent).member('10.0.0.1');
+    for (const again of [{ type: 'have', piece: 0 }, { type: 'haveAll' }] as const) {
+      const peer = speaker(member, 'peer');
+      peer.say({ type: 'haveAll' });
+      let times = 0;
+      for (; times < 1_000 && peer.refusal === null; times += 1) {
+        dontHave(peer, 0);
+        peer.say(again);
+      }
+      assert.equal(peer.refusal, 'too-many-flaps');
+      assert.ok(times > 2 && times < 15, `${times} times`);
+    }
   });
 
   it('is counted right whether it was a seed, or became one by its haves', () => {
@@ -116,9 +133,9 @@ describe('a seed’s place', () => {
     const member = new Swarm(TORRENT).seed('10.0.0.1');
     const peer = speaker(member, 'peer');
     Object.assign(peer.connection, { locallyInitiated: false });
-    assert.equal(member.connecter.leastUseful(), undefined);
+    assert.equal(member.connecter.leastUseful('external'), undefined);
     const payload = encodeExtensionHandshake({ ...SILENT_HANDSHAKE, uploadOnly: true });
     peer.say({ type: 'extended', id: 0, payload });
-    assert.equal(member.connecter.leastUseful(), peer.connection);
+    assert.equal(member.connecter.leastUseful('external'), peer.connection);
   });
 });

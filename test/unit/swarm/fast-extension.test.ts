@@ -262,6 +262,22 @@ describe('of a peer with the fast extension', () => {
     assert.deepEqual(asked(peer), ['2:0+16384', '2:16384+16384']);
   });
 
+  it('we do not ask again for what it allows, refuses, and allows again, however often', () => {
+    const scene = new Scene('leech');
+    const peer = scene.peer('peer', HAVE_ALL);
+    let requests = 0;
+    for (let time = 0; time < 2_000; time += 1) {
+      peer.say({ type: 'allowedFast', piece: time % 4 });
+      const spans = asked(peer);
+      requests += spans.length;
+      reject(peer, spans);
+    }
+    assert.ok(requests > 0 && requests <= 8, String(requests));
+    assert.equal(peer.refusal, null);
+    peer.say(...Array.from({ length: 100 }, () => ({ type: 'allowedFast', piece: 0 }) as const));
+    assert.equal(peer.refusal, 'too-much-junk');
+  });
+
   it('we begin with what it suggests, if it has that and we do not', () => {
     const scene = new Scene('leech');
     const peer = scene.peer('peer');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { leastUseful, type UsefulPeer } from '../../../src/swarm/least-useful.js';
+import type { Side } from '../../../src/swarm/peer-connection.js';
 
 const NOW = 1_000_000;
 const PATIENCE = 60_000;
@@ -18,6 +19,10 @@ interface Row {
 
 /** Who is given up, of peers of whom only what matters is said. */
 function givenUp(isSeed: boolean, ...rows: Row[]): string | undefined {
+  return givenUpOf('external', isSeed, ...rows);
+}
+
+function givenUpOf(side: Side, isSeed: boolean, ...rows: Row[]): string | undefined {
   const peers = rows.map((row): UsefulPeer & { name: string } => ({
     name: row.name,
     madeAt: row.madeAt,
@@ -30,6 +35,7 @@ function givenUp(isSeed: boolean, ...rows: Row[]): string | undefined {
     },
   }));
   return leastUseful(peers, {
+    side,
     isSeed,
     now: NOW,
     patience: PATIENCE,
@@ -55,6 +61,15 @@ describe('who loses its place to a newcomer', () => {
     ];
     assert.equal(givenUp(true, ...peers), 'useless');
     assert.equal(givenUp(true, { name: 'useless', madeAt: 0, dialled: true }), undefined);
+  });
+
+  it('is of those whom we dialled when it is their places that are wanted', () => {
+    const [external, dialled] = [
+      { name: 'external', madeAt: 0 },
+      { name: 'dialled', madeAt: 1, dialled: true },
+    ];
+    assert.equal(givenUpOf('dialled', false, external, dialled), 'dialled');
+    assert.equal(givenUpOf('dialled', false, external), undefined);
   });
 
   it('is the one with whom nothing was exchanged for longest', () => {

@@ -30,7 +30,7 @@ type Answer = (message: MetadataMessage, world: World, peer: FakeMetadataPeer) =
 /** A peer that speaks ut_metadata and answers, some time later, as its script wants. */
 class FakeMetadataPeer implements ExtendedPeer {
   readonly connection: RecordedConnection;
-  readonly handshake;
+  handshake;
   readonly asked: MetadataMessage[] = [];
   readonly #world: World;
   readonly #answer: Answer;
@@ -106,6 +106,14 @@ const liar: Answer = (message, _world, peer) => {
   peer.say({ type: 'data', piece: message.piece, totalSize: INFO.length, data }, 50);
 };
 const silent: Answer = () => undefined;
+/** Answers just in time, again and again, what nobody can use. */
+function slow(totalSize: number): Answer {
+  return (message, _world, peer) => {
+    if (message.type !== 'request') return;
+    const data = Buffer.alloc(Math.min(METADATA_PIECE_LENGTH, totalSize - message.piece * METADATA_PIECE_LENGTH));
+    peer.say({ type: 'data', piece: message.piece, totalSize, data }, 9_000);
+  };
+}
 
 describe('the metadata of a magnet link', () => {
   test('comes from several peers at once, each asked for something else', () => {
@@ -194,6 +202,56 @@ describe('the metadata of a magnet link', () => {
     assert.deepEqual(peer.asked, []);
   });
 
+  test('is not held up by peers that claim other sizes, however large and many, and send as slowly as they may', () => {
+    for (const [count, sizeOf] of [
+      [2, () => DEFAULT_METADATA_FETCH_OPTIONS.maxSize],
+      [2, (at: number) => DEFAULT_METADATA_FETCH_OPTIONS.maxSize - at],
+      [40, (at: number) => 1_000_000 + at],
+    ] as const) {
+      const world = new World();
+      for (let at = 0; at < count; at += 1) world.join(`liar${at}`, slow(sizeOf(at)), sizeOf(at));
+      world.timeline.run(60_000);
+      world.join('honest', honest);
+      world.timeline.run(1_000);
+      assert.deepEqual(world.info, INFO, `${count} liars`);
+    }
+  });
+
+  test('of liars who really send it is bounded in memory, and the others go on', () => {
+    const world = new World();
+    const { maxSize, maxMemory, pipeline } = DEFAULT_METADATA_FETCH_OPTIONS;
+    let sent = 0;
+    for (let at = 0; at < 4; at += 1) {
+      const pour: Answer = (message, _world, peer) => {
+        if (message.type !== 'request' || message.piece >= 1_900) return;
+        sent += METADATA_PIECE_LENGTH;
+        const data = Buffer.alloc(METADATA_PIECE_LENGTH);
+        peer.say({ type: 'data', piece: message.piece, totalSize: maxSize - at, data }, 1);
+      };
+      world.join(`liar${at}`, pour, maxSize - at);
+    }
+    let most = 0;
+    for (let at = 0; at < 2_000; at += 1) {
+      world.timeline.run(1);
+      most = Math.max(most, world.fetch.heldLength);
+    }
+    assert.ok(sent > maxMemory, 'they sent more than is kept');
+    assert.ok(most <= maxMemory + 4 * pipeline * METADATA_PIECE_LENGTH, `${most} bytes were kept`);
+    world.join('honest', honest);
+    world.timeline.run(1_000);
+    assert.deepEqual(world.info, INFO);
+  });
+
+  test('has one size for each peer, the first that it claims', () => {
+    const world = new World();
+    const peer = world.join('x', silent, 100_000);
+    for (let at = 0; at < 1_000; at += 1) {
+      peer.handshake = { ...peer.handshake, metadataSize: 200_000 + at };
+      world.fetch.gotHandshake(peer);
+    }
+    assert.equal(peer.asked.length, 7, 'each piece once');
+  });
+
   test('comes in all of 100 runs from one honest peer among fifty liars of every kind', (t) => {
     const times: number[] = [];
     for (let seed = 0; seed < 100; seed += 1) times.push(amongLiars(seededRandom(seed)));
@@ -257,6 +315,16 @@ describe('sharing the metadata', () => {
     assert.equal(peer.asked.filter(({ type }) => type === 'data').length, 3 * PIECES);
     world.timeline.run(60_000);
     assert.equal(ask(0), FINE);
+  });
+
+  test('a peer that asks without end gets no more than a piece a second in the long run', () => {
+    const { world, peer, ask } = setUp();
+    for (let second = 0; second < 600; second += 1) {
+      for (let count = 0; count < 10; count += 1) ask(0);
+      world.timeline.run(1_000);
+    }
+    const served = peer.asked.filter(({ type }) => type === 'data').length;
+    assert.ok(served >= 3 * PIECES && served <= 3 * PIECES + 600, String(served));
   });
 
   test('a peer that takes nothing is sent nothing more', () => {

@@ -91,6 +91,16 @@ test('whom a peer names is dialled, but not for a service, nor within a network 
   assert.deepEqual(dialled, ['127.0.0.1:7000']);
 });
 
+test('nobody is told of peers in a network that he is not in, nor of services', () => {
+  const { timeline, exchange, meet } = setUp();
+  const [far, near] = [new Partner('9.0.0.2'), new Partner('10.0.0.1')];
+  meet('127.0.0.1', '10.0.0.7', '192.168.1.1', '169.254.1.1', '::1', 'fe80::7', '9.0.0.3');
+  for (const partner of [far, near]) exchange.gotHandshake(partner);
+  timeline.run(5_000);
+  assert.deepEqual(far.heard, ['+9.0.0.3,9.0.0.1 -']);
+  assert.deepEqual(near.heard, ['+10.0.0.7,192.168.1.1,169.254.1.1,9.0.0.3,9.0.0.1,fe80::7 -']);
+});
+
 test('a peer that talks more than once a minute is not listened to', () => {
   const { timeline, dialled, exchange } = setUp();
   const partner = new Partner('9.0.0.1');

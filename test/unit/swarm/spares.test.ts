@@ -43,6 +43,17 @@ describe('the spares', () => {
     assert.deepEqual(dialAll(book, 5 * MINUTE), [1_001, 1, 1_003]);
   });
 
+  it('remember a bounded number of seeds that came by themselves, and the newest again after a while', () => {
+    const book = spares(4);
+    const seedsAt = (now: number): number => {
+      for (let port = 1; port <= 1_000; port += 1) book.partedComplete(at(port), Buffer.alloc(20), now);
+      return Array.from({ length: 1_000 }, (_, port) => book.isComplete(at(port + 1))).filter(Boolean).length;
+    };
+    assert.equal(seedsAt(0), 8);
+    book.partedComplete(at(5_000), Buffer.alloc(20), 2 * MINUTE);
+    assert.equal(book.isComplete(at(5_000)), true);
+  });
+
   it('are bounded: one too many is forgotten', () => {
     const book = spares(2);
     for (const port of [1, 2, 3]) book.add(at(port), null, 0);

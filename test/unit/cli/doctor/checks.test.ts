@@ -132,6 +132,18 @@ test('a tracker that answers and does not know the torrent is a warning; one tha
   assert.deepEqual([finding!.state, failureOf(finding!)?.code], ['failed', 'network']);
 });
 
+test('of very many trackers fifty are asked, and the others are counted', async () => {
+  const asked: string[] = [];
+  const client = new Trackers((url) => {
+    asked.push(url);
+    return counted({ seeds: 1, downloaded: 0, leeches: 0 });
+  }, DOWN);
+  const urls = Array.from({ length: 10_000 }, (_, at) => `http://victim.example/${at}/announce`);
+  const findings = await checkTrackers(urls, { client, ...about });
+  assert.deepEqual([asked.length, findings.length], [50, 51]);
+  assert.deepEqual([findings[50]!.state, findings[50]!.message], ['warning', '9,950 more trackers not asked']);
+});
+
 test('findings come in the order of the trackers, however late each is', async () => {
   const client = new Trackers((url) => counted({ seeds: url.length, downloaded: 0, leeches: 0 }), DOWN);
   const findings = await checkTrackers(['http://c/', 'http://bb/', 'http://a/'], { client, ...about });

@@ -237,6 +237,27 @@ test('nobody far away makes us send packets into our own network', () => {
   assert.deepEqual([found, inside.got], [[1], []]);
 });
 
+test('whoever names ten thousand nodes makes us send no more than ever, and nothing of ours wait', () => {
+  const world = network(5);
+  world.timeline.run(5 * MINUTE);
+  const [, { node }] = world.honest as [HonestNode, HonestNode];
+  const named = Array.from({ length: 10_000 }, (_, at) => stranger(world, { host: '9.9.9.9', port: 1_000 + at }));
+  for (let port = 1_000; port < 11_000; port += 1) node.addNode({ host: '9.9.9.9', port });
+  let took = Number.POSITIVE_INFINITY;
+  const began = world.timeline.now();
+  node.search(
+    HASH,
+    () => undefined,
+    () => {
+      took = world.timeline.now() - began;
+    },
+  );
+  world.timeline.run(MINUTE);
+  assert.ok(took < 5_000, `the search took ${took} ms`);
+  const asked = named.filter(({ got }) => got.length > 0).length;
+  assert.ok(asked > 50 && asked <= 101, `${asked} were asked`);
+});
+
 test('a search that is cancelled tells nothing and asks nobody any more', () => {
   const world = network(20);
   world.timeline.run(10 * MINUTE);

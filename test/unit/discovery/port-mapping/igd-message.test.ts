@@ -105,6 +105,7 @@ test('the external address and errors are read from their envelopes', () => {
     '<s:Fault><detail><UPnPError><errorCode>718</errorCode><errorDescription>taken</errorDescription></UPnPError></detail></s:Fault>';
   assert.deepEqual(decodeIgdError(envelope(fault)), { code: 718, description: 'taken' });
   assert.equal(decodeIgdError(envelope(fault.replace('718', 'x'))), undefined);
+  assert.equal(decodeIgdError(envelope(fault.replace('taken', 'no'.repeat(10_000))))?.description.length, 200);
   assert.equal(decodeIgdError(Buffer.from('500 oops')), undefined);
 });
 
