@@ -8,12 +8,12 @@ import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { serveTcp } from '../support/http-server.js';
 
-export // What programs keep of one run for the next comes neither from this user's nor from another file of tests, nor gets there.
+// What programs keep of one run for the next comes neither from this user's nor from another file of tests, nor gets there.
 const KEPT = mkdtempSync(join(tmpdir(), 'btget-kept-'));
 process.env['XDG_CACHE_HOME'] = KEPT;
 process.once('exit', () => rmSync(KEPT, { recursive: true, force: true }));
 
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 export const BTGET = join(ROOT, 'bin', 'btget.js');
 export const PYTHON = '/usr/bin/python3';
 export const LIBTORRENT_PEER = join(ROOT, 'test', 'live', 'libtorrent-peer.py');
