@@ -6,7 +6,8 @@ import { writeNoise } from '../support/noise.js';
 import { RIVALS } from './rivals.js';
 import { btget, btgetEnds, HOSTS, nextHost, type Program, scratch } from './support.js';
 
-const OPTIONS = { timeout: 60_000 };
+// What the first message did not name comes with the next one, a minute later, and is dialled when others have time.
+const OPTIONS = { timeout: 180_000 };
 const MiB = 1 << 20;
 /** They know those who are named to them, and no others. Slow: nobody has everything before somebody is told. */
 const ALONE = ['--no-dht', '--no-lsd', '--no-port-mapping', '--max-upload', '50K', '--json'];
