@@ -53,8 +53,10 @@ export interface Oddity extends Span {
 export type Scan =
   /** `end` is where the root value ends; `raw` is the value of `rawKey`, or null when it is not there. */
   | { readonly ok: true; readonly end: number; readonly raw: Span | null; readonly oddities: readonly Oddity[] }
-  /** `at` is the offset of the byte that is wrong. */
-  | { readonly ok: false; readonly at: number; readonly why: string };
+  /**
+   * `at` is the offset of the byte that is wrong. `isCutShort`: none is, as far as they go, but the end is missing.
+   */
+  | { readonly ok: false; readonly at: number; readonly why: string; readonly isCutShort: boolean };
 
 export function scanBencode(bytes: Buffer, rules: BencodeRules): Scan {
   return new Scanner(bytes, rules).scan();
@@ -94,6 +96,7 @@ class Scanner {
   #at = 0;
   #tokens = 0;
   #why: string | null = null;
+  #isCutShort = false;
   #rawBegin: number | null = null;
   #rawEnd: number | null = null;
 
@@ -105,17 +108,20 @@ class Scanner {
   scan(): Scan {
     do {
       this.#token();
-      if (this.#why !== null) return { ok: false, at: this.#at, why: this.#why };
+      if (this.#why !== null) return { ok: false, at: this.#at, why: this.#why, isCutShort: this.#isCutShort };
     } while (this.#open.length > 0);
     if (this.#at < this.#bytes.length && this.#rules.trailing === 'refused') {
-      return { ok: false, at: this.#at, why: 'bytes follow the end' };
+      return { ok: false, at: this.#at, why: 'bytes follow the end', isCutShort: false };
     }
     const raw = this.#rawBegin === null || this.#rawEnd === null ? null : { begin: this.#rawBegin, end: this.#rawEnd };
     return { ok: true, end: this.#at, raw, oddities: this.#oddities };
   }
 
-  #fail(why: string): void {
-    this.#why ??= this.#at >= this.#bytes.length ? 'the bytes end too early' : why;
+  #fail(why: string, isCutShort = false): void {
+    if (this.#why !== null) return;
+    const atEnd = this.#at >= this.#bytes.length;
+    this.#why = atEnd ? 'the bytes end too early' : why;
+    this.#isCutShort = atEnd || isCutShort;
   }
 
   #token(): void {
@@ -198,10 +204,10 @@ class Scanner {
       if (length > bytes.length) break;
       this.#at += 1;
     }
-    if (length > bytes.length) this.#fail('a string is longer than all bytes there are');
+    if (length > bytes.length) this.#fail('a string is longer than all bytes there are', true);
     else if (this.#at === digits) this.#fail('the length of a string should stand here');
     else if (bytes[this.#at] !== COLON) this.#fail('a colon should stand here');
-    else if (length > bytes.length - this.#at - 1) this.#fail('a string goes beyond the end');
+    else if (length > bytes.length - this.#at - 1) this.#fail('a string goes beyond the end', true);
     else if (this.#rules.canonical && bytes[digits] === ZERO && this.#at - digits > 1) {
       this.#fail('the length of a string begins with zero');
     }

@@ -7,6 +7,7 @@ import { exitCodeOf, failureCode, failureMessage } from './exit-code.js';
 import type { CliIo } from './io.js';
 import { jsonLine, printable } from './output/escape.js';
 import { canRedraw } from './output/terminal.js';
+import { classifySource } from './source/classify.js';
 import { version } from './version.js';
 
 /** Each loads its command. What a command needs is slow to load compared with what `--version` needs. */
@@ -44,7 +45,7 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
     const misplaced = argv.find((word) => Object.hasOwn(COMMANDS, word) && !existsSync(word));
     if (misplaced !== undefined) throw new BtgetError('usage', `the command comes first: btget ${misplaced} …`);
     // A mistyped command must not begin to download what another would only have looked at.
-    if (/^[a-z]{3,}$/.test(first) && !existsSync(first))
+    if (/^[a-z]{3,}$/.test(first) && classifySource(first) === 'path' && !existsSync(first))
       throw new BtgetError('source-not-found', `no such file, and no such command: ${first} (see btget --help)`);
     const { download } = await import('./commands/download.js');
     return await download.run(argv, io);

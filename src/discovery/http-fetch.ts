@@ -59,6 +59,8 @@ export type HttpFetchOutcome =
       readonly ok: false;
       readonly code: 'timeout' | 'unreachable' | 'bad-answer' | 'forbidden';
       readonly message: string;
+      /** The URL of a redirect that is not followed because of its scheme, as the server wrote it. */
+      readonly redirect?: string;
     }
   /** The server answered with a status other than 2xx; `retryAfter` is in seconds. */
   | {
@@ -148,12 +150,19 @@ class HttpFetch {
     const outcome = parseHttpUrl(to);
     if (this.#redirects > this.#options.maxRedirects) {
       this.#fail('bad-answer', `more than ${this.#options.maxRedirects} redirects`);
-    } else if (!outcome.ok) this.#fail(outcome.code, `redirected: ${outcome.message}`);
+    } else if (!outcome.ok) this.#refuseRedirect(location, to, outcome.message);
     else {
       // A password is for the server that it was given for.
       const kept = outcome.url.origin === from.origin ? authorization : null;
       this.#visit(outcome.url, authorizationOf(outcome.url) ?? kept, at.reach);
     }
+  }
+
+  #refuseRedirect(location: string, to: string, why: string): void {
+    const message = printable(`redirected: ${why}`, 1024);
+    const isHttp = /^https?:/i.test(to);
+    const redirect = isHttp ? {} : { redirect: headerText(location) };
+    this.#finish({ ok: false, code: 'forbidden', message, ...redirect });
   }
 
   #gotAnswer({ status, reason, body, retryAfter }: ExchangeOutcome & { readonly kind: 'answered' }): void {
@@ -173,6 +182,12 @@ class HttpFetch {
     const telling = this.#timers.addTask(() => this.#answered(outcome), 0);
     this.#underWay = telling;
   }
+}
+
+/** Node reads headers as Latin-1; servers write UTF-8. */
+function headerText(value: string): string {
+  const text = Buffer.from(value, 'latin1').toString('utf8');
+  return text.includes('\ufffd') ? value : text;
 }
 
 function authorizationOf(url: URL): string | null {

@@ -38,22 +38,21 @@ const MAX_FILE_INDEX = 2_097_151;
 const MAX_RANGES = 10_000;
 
 /**
- * Throws 'magnet-invalid' when the text is no magnet link, a value is not well escaped, or the link does not name one
- * torrent. Everything else that is unusable in it is left out: links are passed on by hand, and get damaged.
+ * Throws 'magnet-invalid' when the text is no magnet link, or does not name one torrent. Everything else that is unusable
+ * in it is left out: links are passed on by hand, and get damaged.
  */
 export function parseMagnet(link: string): MagnetLink {
   if (link.length > MAX_MAGNET_LENGTH) {
     throw invalid(`is longer than ${MAX_MAGNET_LENGTH} characters`, `${link.slice(0, 60)}…`);
   }
-  if (!/^magnet:\?/i.test(link)) throw invalid('has no parameters', link);
-  const values = parseQuery(link);
+  const values = parseQuery(queryOf(link));
   const { infoHash, infoHashV2 } = parseTopics(values.get('xt') ?? [], link);
-  const texts = (key: string): string[] => values.get(key) ?? [];
+  const texts = (key: string): string[] => (values.get(key) ?? []).flatMap(({ text }) => text ?? []);
   const length = texts('xl').find((text) => /^\d{1,15}$/.test(text));
   return {
     infoHash,
     infoHashV2,
-    name: texts('dn').find((text) => text !== '') ?? null,
+    name: values.get('dn')?.find(({ asItStands }) => asItStands !== '')?.asItStands ?? null,
     length: length === undefined ? null : Number(length),
     trackers: several(texts('tr'), isTrackerUrl),
     webSeeds: several(
@@ -109,17 +108,43 @@ function invalid(what: string, link: string): BtgetError {
   return new BtgetError('magnet-invalid', `the magnet link ${what}: ${link}`);
 }
 
-/** The values of each key in order. `tr.1` is a `tr`: the numbers only keep keys apart. */
-function parseQuery(link: string): Map<string, string[]> {
-  const values = new Map<string, string[]>();
-  for (const parameter of link.slice('magnet:?'.length).split('&')) {
+/** What stands behind a key. */
+interface Value {
+  /** Null when an escape in it is broken. */
+  readonly text: string | null;
+  /** The same; a broken escape stands for itself. */
+  readonly asItStands: string;
+}
+
+/**
+ * What follows the scheme: `magnet:?` by rights; people and programs write `magnet://?`, `magnet:/?` and `magnet:` too, and
+ * some escape the whole link.
+ */
+function queryOf(link: string): string {
+  const plain = /^magnet%3a/i.test(link) ? unescapeText(link) : link;
+  // A link is broken over lines where it is quoted; URL parsers leave these characters out, too.
+  const query = /^magnet:\/{0,2}\??(.*=.*)$/i.exec(plain.replace(/[\t\r\n]+/g, ''))?.[1];
+  if (query === undefined) throw invalid('has no parameters', link);
+  return query;
+}
+
+/**
+ * The values of each key in order. `tr.1` is a `tr`: the numbers only keep keys apart. A link that is copied out of the
+ * source of a page has `&amp;` for `&`.
+ */
+function parseQuery(query: string): Map<string, Value[]> {
+  const values = new Map<string, Value[]>();
+  for (const parameter of query.split('&')) {
     const equals = parameter.indexOf('=');
     if (equals === -1) continue;
-    const key = parameter
-      .slice(0, equals)
+    const key = unescapeText(parameter.slice(0, equals))
+      .trim()
       .toLowerCase()
+      .replace(/^(?:amp;|#0*38;|#x0*26;)+/, '')
       .replace(/\.\d+$/, '');
-    const value = unescapeValue(parameter.slice(equals + 1), link);
+    const raw = parameter.slice(equals + 1);
+    const asItStands = unescapeText(raw.replaceAll('+', ' ')).trim();
+    const value = { text: /%(?![0-9a-f]{2})/i.test(raw) ? null : asItStands, asItStands };
     const all = values.get(key);
     if (all === undefined) values.set(key, [value]);
     else all.push(value);
@@ -127,12 +152,8 @@ function parseQuery(link: string): Map<string, string[]> {
   return values;
 }
 
-function unescapeValue(value: string, link: string): string {
-  if (/%(?![0-9a-f]{2})/i.test(value)) throw invalid(`holds a broken escape (${value.slice(0, 60)})`, link);
-  const bytes = value
-    .replaceAll('+', ' ')
-    .replace(/(?:%[0-9a-f]{2})+/gi, (run) => Buffer.from(run.replaceAll('%', ''), 'hex').toString('utf8'));
-  return bytes.trim();
+function unescapeText(text: string): string {
+  return text.replace(/(?:%[0-9a-f]{2})+/gi, (run) => Buffer.from(run.replaceAll('%', ''), 'hex').toString('utf8'));
 }
 
 /** ':', '/' and ',' mean nothing within a value, and links are read by people. */
@@ -143,7 +164,8 @@ function escapeValue(value: string): string {
     .replaceAll('%2C', ',');
 }
 
-function parseTopics(topics: readonly string[], link: string): Pick<MagnetLink, 'infoHash' | 'infoHashV2'> {
+function parseTopics(values: readonly Value[], link: string): Pick<MagnetLink, 'infoHash' | 'infoHashV2'> {
+  const topics = values.flatMap(({ text }) => text ?? []);
   const one = (hashes: readonly Buffer[]): Buffer | null => {
     const [hash = null, ...others] = hashes;
     if (others.some((other) => hash?.equals(other) === false)) throw invalid('names two different torrents', link);
@@ -154,6 +176,8 @@ function parseTopics(topics: readonly string[], link: string): Pick<MagnetLink, 
   const v2 = topics.flatMap((topic) => /^urn:btmh:1220([0-9a-f]{64})$/i.exec(topic)?.[1] ?? []);
   const infoHashV2 = one(v2.map((hash) => Buffer.from(hash, 'hex')));
   if (infoHash !== null || infoHashV2 !== null) return { infoHash, infoHashV2 };
+  const broken = values.find(({ text }) => text === null);
+  if (broken !== undefined) throw invalid(`holds a broken escape (${broken.asItStands.slice(0, 60)})`, link);
   if (topics.length === 0) throw invalid('names no torrent (no xt=urn:btih:…)', link);
   throw invalid(`has an xt that is no info-hash (${topics[0]})`, link);
 }

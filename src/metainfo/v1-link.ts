@@ -20,11 +20,12 @@ const SAYS_NOTHING: MagnetLink = {
 };
 
 /**
- * A magnet link, or an info-hash, which is a link that says nothing else. Throws 'magnet-invalid' as `parseMagnet` does,
- * and 'torrent-invalid' when it names a torrent of version 2 alone.
+ * A magnet link, or an info-hash, which is a link that says nothing else, alone or as `urn:btih:…`. Throws 'magnet-invalid'
+ * as `parseMagnet` does, and 'torrent-invalid' when it names a torrent of version 2 alone.
  */
 export function parseV1Link(text: string): V1MagnetLink {
-  const link = /^[0-9a-z]*$/i.test(text) ? linkOfHash(text) : parseMagnet(text);
+  const isHash = /^[0-9a-z]*$/i.test(text);
+  const link = isHash ? linkOfHash(text) : parseMagnet(/^urn:/i.test(text) ? `magnet:?xt=${text}` : text);
   const { infoHash } = link;
   if (infoHash !== null) return { ...link, infoHash };
   throw new BtgetError('torrent-invalid', `torrents of version 2 alone are not supported yet: ${text}`);

@@ -27,6 +27,7 @@ const files: Readonly<Record<string, string | Buffer>> = {
     `d5:filesld6:lengthi5e4:pathl2:..2:..4:evileee4:name2:..12:piece lengthi16384e6:pieces20:${HASH}e`,
   ),
   'a file': 'in the place of a folder',
+  'link.torrent': `magnet:?xt=urn:btih:${'ab'.repeat(20)}\n`,
   'hello.torrent': torrent(`d6:lengthi5e4:name5:hello12:piece lengthi16384e6:pieces20:${HASH}e`),
 };
 for (const [name, content] of Object.entries(files)) writeFileSync(join(dir, name), content);
@@ -48,12 +49,12 @@ const rows: Readonly<Record<string, Row>> = {
   'a picture': {
     args: ['photo.torrent'],
     code: 25,
-    says: 'photo.torrent: not bencoded: a value should begin here, at byte 0',
+    says: 'photo.torrent: this is a JPEG picture, not a .torrent',
   },
   'a torrent cut in half': {
     args: ['cut.torrent'],
     code: 25,
-    says: 'cut.torrent: not bencoded: the bytes end too early, at byte 400',
+    says: 'cut.torrent: cut short: the bytes end too early, at byte 400 (fetch it again)',
   },
   'd-3:': {
     args: ['d-3.torrent'],
@@ -78,7 +79,12 @@ const rows: Readonly<Record<string, Row>> = {
   'a string of 2 GB that is not there': {
     args: ['long.torrent'],
     code: 25,
-    says: 'long.torrent: not bencoded: a string is longer than all bytes there are, at byte 8',
+    says: 'long.torrent: cut short: a string is longer than all bytes there are, at byte 8 (fetch it again)',
+  },
+  "a magnet link's text in a file": {
+    args: ['link.torrent'],
+    code: 25,
+    says: 'link.torrent: this is the text of a magnet link, not a .torrent (give btget the link itself, or the file with -i)',
   },
   'a torrent without info': {
     args: ['no-info.torrent'],
@@ -199,6 +205,27 @@ describe('bad input ends with its exit code and one line', { concurrency: 4, tim
     const says = `btget: http://${host}/x.torrent: the server says 404, not found\n`;
     assert.deepEqual(missing, { code: 3, out: '', err: says });
     assert.equal((await runBtget(t, dir, [`http://${host}/page`, ...LOOPBACK])).code, 25);
+  });
+
+  it('a URL that redirects to a magnet link, whatever is asked of it, has the exit codes of the link', async (t) => {
+    const host = await serveHttp(t, (request, response) => {
+      const location = request.url === '/bad' ? 'magnet:?xt=urn:btih:c12f' : `Magnet:?dn=a b&xt=urn:btih:${HEX}`;
+      response.writeHead(302, { Location: request.url === '/ftp' ? 'ftp://127.0.0.1/' : location }).end();
+    });
+    const [bad, ftp, good] = [`http://${host}/bad`, `http://${host}/ftp`, `http://${host}/good`];
+    const says = `btget: ${bad}: the magnet link has an xt that is no info-hash (urn:btih:c12f): magnet:?xt=urn:btih:c12f\n`;
+    const bind = ['--bind', '127.0.0.1'];
+    assert.deepEqual(await runBtget(t, dir, [bad, ...LOOPBACK]), { code: 27, out: '', err: says });
+    assert.deepEqual(await runBtget(t, dir, ['seed', bad, ...LOOPBACK]), { code: 27, out: '', err: says });
+    assert.deepEqual(await runBtget(t, dir, ['show', bad, ...LOOPBACK]), { code: 27, out: '', err: says });
+    assert.deepEqual(await runBtget(t, dir, ['verify', bad, ...bind]), { code: 27, out: '', err: says });
+    const checked = await runBtget(t, dir, ['doctor', bad, '--port', '0', '--no-dht', ...bind]);
+    assert.equal(checked.code, 27, checked.out);
+    assert.match(checked.out, /^failed {3}\S+: the magnet link has an xt that is no info-hash/);
+    const refused = `btget: cannot fetch ${ftp}: redirected: ftp: urls are not fetched\n`;
+    assert.deepEqual(await runBtget(t, dir, [ftp, ...LOOPBACK]), { code: 6, out: '', err: refused });
+    const ended = await runBtget(t, dir, [good, '--timeout', '1', ...LOOPBACK]);
+    assert.deepEqual([ended.code, /^btget: a b: gave up/.test(ended.err)], [2, true], ended.err);
   });
 
   it('a URL that nobody serves', async (t) => {

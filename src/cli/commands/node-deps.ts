@@ -3,6 +3,7 @@ import { BtgetError } from '../../base/failure.js';
 import { beginThread, PIECE_WORKER } from '../../disk/file-worker-thread.js';
 import { nodeParseMetainfo } from '../../metainfo/node-parse-metainfo.js';
 import type { CliIo } from '../io.js';
+import { classifySource } from '../source/classify.js';
 import type { SourceReaders } from '../source/load-source.js';
 import { version } from '../version.js';
 import type { RunDeps } from './run-torrents.js';
@@ -39,6 +40,7 @@ export function sourceReaders(io: CliIo, bind: string | null): SourceReaders {
       return new Promise((resolve, reject) => {
         httpFetch(url, options, io.timers, (outcome) => {
           if (outcome.ok) resolve(outcome.body);
+          else if (outcome.code === 'forbidden' && isLink(outcome.redirect)) resolve(outcome.redirect);
           else if (outcome.code === 'status' && (outcome.status === 404 || outcome.status === 410))
             reject(new BtgetError('source-not-found', `${url}: the server says ${outcome.status}, not found`));
           else reject(new BtgetError('network', `cannot fetch ${url}: ${outcome.message}`));
@@ -46,6 +48,11 @@ export function sourceReaders(io: CliIo, bind: string | null): SourceReaders {
       });
     },
   };
+}
+
+/** Whoever asks for a .torrent and is sent to a magnet link has been told of a torrent all the same. */
+function isLink(redirect: string | undefined): redirect is string {
+  return redirect !== undefined && classifySource(redirect) === 'magnet';
 }
 
 /** Whoever opens stdin holds the process until it ends, so that happens only when it is read. */

@@ -5,7 +5,8 @@ export type SourceKind = 'stdin' | 'url' | 'magnet' | 'info-hash' | 'path';
 export function classifySource(input: string): SourceKind {
   if (input === '-') return 'stdin';
   if (/^https?:\/\//i.test(input)) return 'url';
-  if (/^magnet:/i.test(input)) return 'magnet';
+  // A whole link may be escaped, and its topic alone is a link too.
+  if (/^(?:magnet(?::|%3a)|urn:bt[im]h:)/i.test(input)) return 'magnet';
   if (/^(?:[0-9a-f]{40}|[0-9a-f]{64}|[a-z2-7]{32})$/i.test(input)) return 'info-hash';
   return 'path';
 }

@@ -3,21 +3,27 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { BtgetError } from '../../base/failure.js';
 import { MAX_TORRENT_LENGTH } from '../../metainfo/limits.js';
+import { MAX_MAGNET_LENGTH } from '../../metainfo/magnet.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import { parseV1Link, type V1MagnetLink } from '../../metainfo/v1-link.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import { formatSize } from '../output/format.js';
 import { classifySource } from './classify.js';
+import { recognise } from './recognise.js';
+import { bareSource, decodeText } from './source-text.js';
 
 export interface SourceReaders {
   readonly stdin: AsyncIterable<Buffer | string>;
   /** Throws a `BtgetError`, or rejects with one. */
   readonly parse: (bytes: Buffer) => Metainfo | Promise<Metainfo>;
-  /** The body behind an http(s) URL, at most `maxLength` bytes; rejects with a `BtgetError`. */
-  readonly fetch: (url: string, maxLength: number) => Promise<Buffer>;
+  /** What is behind an http(s) URL, at most `maxLength` bytes of it; rejects with a `BtgetError`. */
+  readonly fetch: (url: string, maxLength: number) => Promise<Fetched>;
   /** The addresses of a link's peers, `HOST:PORT` each; who has none is left out. */
   readonly resolve: (peers: readonly string[]) => Promise<readonly PeerAddress[]>;
 }
+
+/** The body behind a URL, or, as text, the magnet link that the server redirects to. */
+export type Fetched = Buffer | string;
 
 /** A torrent whose metainfo is there. */
 export interface LoadedTorrent {
@@ -47,16 +53,39 @@ export type LoadedSource = LoadedTorrent | LoadedMagnet | UnusableSource;
 
 /** Never rejects for a fault of the source. Any other exception is a bug, and goes on. */
 export async function loadSource(input: string, readers: SourceReaders): Promise<LoadedSource> {
+  let name = input;
   try {
-    const link = await readLink(input);
-    if (link !== null) return { input, ok: true, kind: 'magnet', link, peers: await readers.resolve(link.peers) };
-    return { input, ok: true, kind: 'torrent', metainfo: await readers.parse(await readSource(input, readers)) };
+    const source = await meantSource(input);
+    name = source === '-' ? 'stdin' : source;
+    const found = await readSource(source, readers);
+    if (typeof found === 'string') return await beginLink(input, found, readers);
+    return { input, ok: true, kind: 'torrent', metainfo: await parse(found, readers) };
   } catch (error) {
     if (!(error instanceof BtgetError)) throw error;
-    const name = input === '-' ? 'stdin' : input;
     const message = error.message.includes(name) ? error.message : `${name}: ${error.message}`;
     return { input, ok: false, failure: new BtgetError(error.code, message, { cause: error }) };
   }
+}
+
+async function beginLink(input: string, text: string, readers: SourceReaders): Promise<LoadedMagnet> {
+  const link = parseV1Link(text);
+  return { input, ok: true, kind: 'magnet', link, peers: await readers.resolve(link.peers) };
+}
+
+async function parse(bytes: Buffer, readers: SourceReaders): Promise<Metainfo> {
+  try {
+    return await readers.parse(bytes);
+  } catch (error) {
+    const what = error instanceof BtgetError && error.code === 'not-bencoded' ? recognise(bytes) : null;
+    if (what === null) throw error;
+    throw new BtgetError('not-bencoded', what, { cause: error });
+  }
+}
+
+/** `input` without what came along when it was copied, unless a file has just that name. */
+export async function meantSource(input: string): Promise<string> {
+  const bare = bareSource(input);
+  return bare === '' || bare === input || (await exists(input)) ? input : bare;
 }
 
 /** As `loadSource`, for what cannot begin with a link: `what` is said of a link. */
@@ -70,27 +99,36 @@ export async function loadTorrent(
   return { input, ok: false, failure: new BtgetError('usage', `${what}: ${input}`) };
 }
 
-/** Null when the source is no link. An info-hash is a link that says nothing else; a file of that name wins. */
-async function readLink(input: string): Promise<V1MagnetLink | null> {
-  const kind = classifySource(input);
-  const isLink = kind === 'magnet' || (kind === 'info-hash' && !(await exists(input)));
-  return isLink ? parseV1Link(input) : null;
+/** The bytes of a .torrent, or the text of a link: an info-hash is one that says nothing else, and a file of that name wins. */
+async function readSource(source: string, readers: SourceReaders): Promise<Fetched> {
+  switch (classifySource(source)) {
+    case 'stdin': {
+      const bytes = await collect(readers.stdin, 'stdin');
+      return linkIn(bytes) ?? bytes;
+    }
+    case 'url':
+      return readers.fetch(source, MAX_TORRENT_LENGTH);
+    case 'magnet':
+      return source;
+    case 'info-hash':
+      return (await exists(source)) ? readPath(source) : source;
+    case 'path':
+      if (/^[a-z][a-z0-9+.-]+:\/\//i.test(source) && !(await exists(source)))
+        throw new BtgetError('usage', `only http and https URLs can be fetched: ${source}`);
+      return readPath(source);
+  }
 }
 
-async function readSource(input: string, readers: SourceReaders): Promise<Buffer> {
-  switch (classifySource(input)) {
-    case 'stdin':
-      return collect(readers.stdin, 'stdin');
-    case 'url':
-      return readers.fetch(input, MAX_TORRENT_LENGTH);
-    case 'magnet':
-    case 'info-hash':
-      return readPath(input);
-    case 'path':
-      if (/^[a-z][a-z0-9+.-]+:\/\//i.test(input) && !(await exists(input)))
-        throw new BtgetError('usage', `only http and https URLs can be fetched: ${input}`);
-      return readPath(input);
-  }
+/** The link that is all that somebody wrote to our stdin; null when it is something else. */
+function linkIn(bytes: Buffer): string | null {
+  if (bytes.length > 2 * MAX_MAGNET_LENGTH) return null;
+  const text = bareSource(decodeText(bytes));
+  const kind = classifySource(text);
+  if (kind === 'info-hash') return text;
+  if (kind !== 'magnet') return null;
+  if (/\s(?:magnet|urn):/i.test(text))
+    throw new BtgetError('usage', 'stdin holds several links: -i - reads a list of sources');
+  return text;
 }
 
 async function exists(path: string): Promise<boolean> {
@@ -98,7 +136,8 @@ async function exists(path: string): Promise<boolean> {
     await stat(path);
     return true;
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return false;
+    const code = systemCode(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG') return false;
     throw openFailure(path, error);
   }
 }

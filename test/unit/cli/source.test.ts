@@ -5,10 +5,13 @@ import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
 import { BtgetError, type FailureCode } from '../../../src/base/failure.js';
 import { exitCodeOf } from '../../../src/cli/exit-code.js';
 import { classifySource } from '../../../src/cli/source/classify.js';
 import { loadSource, type SourceReaders } from '../../../src/cli/source/load-source.js';
+import { recognise } from '../../../src/cli/source/recognise.js';
 import { resolvePeers } from '../../../src/cli/source/resolve-peers.js';
 import { listSources } from '../../../src/cli/source/source-list.js';
 import { readPeer } from '../../../src/cli/values.js';
@@ -45,6 +48,17 @@ function put(name: string, bytes: Buffer | string): string {
   return path;
 }
 
+/** As `load`, in the folder of the tests. */
+async function loadHere(input: string): Promise<string> {
+  const before = process.cwd();
+  process.chdir(dir);
+  try {
+    return await load(input);
+  } finally {
+    process.chdir(before);
+  }
+}
+
 async function load(input: string, stdin?: AsyncIterable<Buffer>): Promise<string> {
   const source = await loadSource(input, readers(stdin));
   if (source.ok && source.kind === 'magnet') return `link to ${source.link.infoHash.toString('hex')}`;
@@ -62,6 +76,11 @@ test('a source is known by its form', () => {
     ['a'.repeat(64), 'info-hash'],
     ['abcdefghijklmnopqrstuvwxyz234567', 'info-hash'],
     ['a'.repeat(41), 'path'],
+    ['magnet://?xt=urn:btih:x', 'magnet'],
+    ['magnet%3A%3Fxt%3Durn', 'magnet'],
+    ['URN:BTIH:89D97C2261A21B040CF11CAA661A3BA7233BB7E6', 'magnet'],
+    ['urn:btmh:1220ab', 'magnet'],
+    ['urn:isbn:1', 'path'],
     ['x.torrent', 'path'],
     ['./-', 'path'],
   ];
@@ -103,8 +122,10 @@ test('each bad source has its exit code and one line that names it', async () =>
     ['magnet:?dn=nothing', 27, /names no torrent/],
     ['magnet:', 27, /has no parameters/],
     ['magnet:?xt=urn:btih:zz', 27, /no info-hash/],
-    [`magnet:?xt=urn:btih:${'ab'.repeat(20)}&dn=%zz`, 27, /broken escape/],
+    ['magnet:?xt=urn%zz:btih', 27, /broken escape/],
+    ['urn:btih:zz', 27, /no info-hash/],
     [`magnet:?xt=urn:btmh:1220${'ab'.repeat(32)}`, 26, /version 2 alone are not supported yet/],
+    [`urn:btmh:1220${'ab'.repeat(32)}`, 26, /version 2 alone are not supported yet/],
     ['ab'.repeat(32), 26, /version 2 alone are not supported yet/],
     ['ftp://example.org/a.torrent', 28, /only http and https/],
   ];
@@ -124,14 +145,132 @@ test('a link and an info-hash are sources without metainfo, and a file of that n
   assert.equal(await load('RHMXYITBUINQIDHRDSVGMGR3U4RTXN7G'), `link to ${hash}`);
   const source = await loadSource(`magnet:?xt=urn:btih:${hash}&x.pe=192.0.2.1:6881`, readers());
   assert.deepEqual(source.ok && source.kind === 'magnet' && source.peers, [{ host: '192.0.2.1', port: 6881 }]);
-  const before = process.cwd();
-  process.chdir(dir);
-  try {
-    put(hash, TORRENT);
-    assert.equal(await load(hash), 'hello');
-  } finally {
-    process.chdir(before);
+  put(hash, TORRENT);
+  assert.equal(await loadHere(hash), 'hello');
+});
+
+test('blanks, quotes and brackets around a source mean nothing', async () => {
+  const hash = '89d97c2261a21b040cf11caa661a3ba7233bb7e6';
+  put('bare.torrent', TORRENT);
+  const links = [`magnet:?xt=urn:btih:${hash}`, `URN:BTIH:${hash}`, hash, `magnet://?xt=urn:btih:${hash}&amp;dn=x`];
+  for (const [before, behind] of [
+    [' ', '\t'],
+    ['\n', '\r\n'],
+    ['\ufeff', '\u200b'],
+    ['\u00a0', '\u00a0\u2003'],
+    ['"', '"'],
+    ["'", "'"],
+    ['“', '”'],
+    ['„', '“'],
+    ['« ', ' »'],
+    ['<', '>'],
+    ['"<', '>" '],
+    ['', '”'],
+  ] as const) {
+    for (const link of links) assert.equal(await load(`${before}${link}${behind}`), `link to ${hash}`, before + link);
+    assert.equal(await load(`${before}http://example.org/there${behind}`), 'hello');
+    assert.equal(await loadHere(`${before}bare.torrent${behind}`), 'hello');
   }
+  assert.match(await loadHere('" missing.torrent "'), /^3 no such file: missing\.torrent$/);
+});
+
+test('a file whose own name has blanks or quotes around it is found first', async () => {
+  const named = TORRENT.toString('latin1').replace('5:hello', '5:named');
+  for (const name of [' twin.torrent', '"twin.torrent"', '“twin.torrent”', '<twin.torrent>']) {
+    put('twin.torrent', TORRENT);
+    put(name, Buffer.from(named, 'latin1'));
+    assert.equal(await loadHere(name), 'named', name);
+    const list = put('names', `${name}\n  twin.torrent\u00a0\n`);
+    const before = process.cwd();
+    process.chdir(dir);
+    try {
+      assert.deepEqual(await listSources([], list, streamOf()), [name, 'twin.torrent']);
+    } finally {
+      process.chdir(before);
+    }
+  }
+  const far = `"${'x'.repeat(5000)}"`;
+  assert.match(await loadHere(far), /^16 |^3 /);
+});
+
+test('a link on stdin is that link, a list of them belongs to -i', async () => {
+  const link = 'magnet:?xt=urn:btih:89d97c2261a21b040cf11caa661a3ba7233bb7e6';
+  const utf16 = Buffer.from(`\ufeff${link}\r\n`, 'utf16le');
+  for (const text of [link, `${link}\n`, `\ufeff "${link}"\r\n`, utf16, link.replace('magnet:?xt=', '')])
+    assert.match(await load('-', streamOf(Buffer.from(text))), /^link to 89d97c/);
+  assert.match(await load('-', streamOf(Buffer.from(`${link}\n${link}\n`))), /^28 .*several links.*-i -/);
+  assert.match(await load('-', streamOf(Buffer.from('magnet:?xt=urn:btih:x\n'))), /^27 /);
+});
+
+test('a URL that redirects to a magnet link is that link, with its exit codes', async () => {
+  const at = async (location: string): Promise<string> => {
+    const source = await loadSource('http://t/dl', { ...readers(), fetch: async () => location });
+    if (source.ok) return source.kind === 'magnet' ? source.link.infoHash.toString('hex') : 'torrent';
+    return `${exitCodeOf(source.failure)} ${source.failure.message}`;
+  };
+  assert.equal(await at(`MAGNET:?dn=a b&xt=urn:btih:${'ab'.repeat(20)}`), 'ab'.repeat(20));
+  assert.match(
+    await at('magnet:?xt=urn:btih:zz'),
+    /^27 http:\/\/t\/dl: the magnet link has an xt that is no info-hash/,
+  );
+  assert.match(await at(`magnet:?xt=urn:btmh:1220${'ab'.repeat(32)}`), /^26 /);
+});
+
+test('what is no .torrent is called by its name', async () => {
+  const link = `magnet:?xt=urn:btih:${'ab'.repeat(20)}`;
+  const kinds: readonly [bytes: Buffer | string, what: RegExp][] = [
+    ['<!DOCTYPE html>\n<title>Log in</title>', /a web page \(HTML\)/],
+    ['\ufeff  <HTML><body>', /a web page \(HTML\)/],
+    ['<!-- x --><html lang="en">', /a web page \(HTML\)/],
+    ['<?xml version="1.0"?><html xmlns="x">', /a web page \(HTML\)/],
+    ['<?xml version="1.0"?>\n<metalink xmlns="urn:x">', /a Metalink/],
+    ['<?xml version="1.0"?><rss version="2">', /a feed/],
+    ['<svg width="1">', /XML/],
+    ['{"error":"no such torrent"}', /JSON/],
+    ['[{"id":1}]', /JSON/],
+    [gzipSync(TORRENT), /gzip data.*gunzip/],
+    [Buffer.from('504b030414000000', 'hex'), /a ZIP archive/],
+    [Buffer.from('89504e470d0a1a0a', 'hex'), /a PNG picture/],
+    ['%PDF-1.7', /a PDF document/],
+    [`${link}\n`, /the text of a magnet link/],
+    [`\ufeff"${link}"`, /the text of a magnet link/],
+    [`urn:btih:${'ab'.repeat(20)}`, /the text of a magnet link/],
+    ['ab'.repeat(20), /the text of an info-hash/],
+    ['https://example.org/a.torrent\n', /the text of a URL/],
+    [' \r\n\t', /nothing but blanks/],
+    [Buffer.alloc(9000), /nothing but zero bytes/],
+    ['Not Found', /text that begins with 'Not Found'/],
+    [TORRENT.subarray(0, 60), /cut short/],
+    [TORRENT.subarray(0, TORRENT.length - 1), /cut short/],
+    [TORRENT.subarray(0, 1), /cut short/],
+  ];
+  for (const [bytes, what] of kinds) {
+    const path = put('what', bytes);
+    const answer = await load(path);
+    assert.match(answer, /^25 /, answer);
+    assert.match(answer, what);
+    assert.ok(answer.includes(path) && !answer.includes('\n'), answer);
+    assert.match(
+      await load('-', streamOf(Buffer.from(bytes))),
+      typeof bytes === 'string' && /magnet:|btih|^ab/.test(bytes) ? /^link/ : what,
+    );
+  }
+});
+
+test('whatever the bytes are, what they are called is one line of bounded length', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.uint8Array({ maxLength: 600 }),
+        fc.string().map((text) => Buffer.from(text)),
+      ),
+      (bytes) => {
+        const what = recognise(Buffer.from(bytes));
+        assert.ok(what === null || (what.length > 0 && what.length < 200));
+        assert.ok(!/[\r\n]/.test(what ?? ''));
+      },
+    ),
+  );
 });
 
 test('an empty stdin, and one that never ends, are refused', async () => {
@@ -143,7 +282,7 @@ test('an empty stdin, and one that never ends, are refused', async () => {
 });
 
 test('sources come from arguments and from a list, and stdin is read once', async () => {
-  const list = put('list', '# comment\n\n  a.torrent  \r\nhttp://x/b c.torrent\n');
+  const list = put('list', '\ufeff# comment\n\n  a.torrent  \r\nhttp://x/b c.torrent\n\u00a0\n');
   assert.deepEqual(await listSources(['x'], list, streamOf()), ['x', 'a.torrent', 'http://x/b c.torrent']);
   assert.deepEqual(await listSources([], '-', streamOf(Buffer.from('a\nb'))), ['a', 'b']);
   const refused = async (args: readonly string[], file: string | null, code: FailureCode): Promise<void> => {

@@ -170,6 +170,22 @@ test('redirects are followed five times, and only to where a URL may lead', asyn
   });
 });
 
+test('a redirect to another scheme is refused, and says where it would have led', async (context) => {
+  const link = 'magnet:?xt=urn:btih:abc&dn=ä b';
+  const host = await serveHttp(context, ({ url }, response) => {
+    // A header is written as Latin-1; servers mean UTF-8.
+    const to = url === '/magnet' ? Buffer.from(link).toString('latin1') : url === '/ftp' ? 'FTP://x/' : 'http://[';
+    response.writeHead(301, { Location: to }).end();
+  });
+  const told: (string | undefined)[] = [];
+  for (const path of ['magnet', 'ftp', 'broken']) {
+    const outcome = await fetchUrl(`http://${host}/${path}`);
+    assert.ok(!outcome.ok && outcome.code === 'forbidden', path);
+    told.push(outcome.redirect);
+  }
+  assert.deepEqual(told, [link, 'FTP://x/', undefined]);
+});
+
 test('a redirect is held to the reach of the address that was dialled, whatever the name meant before', async (context) => {
   const log: string[] = [];
   const host = await serveHttp(context, (_, response) => {

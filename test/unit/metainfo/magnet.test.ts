@@ -50,9 +50,38 @@ test('a link that does not name one torrent is refused, and the message says why
   refused('magnet:?dn=foo', /names no torrent/);
   refused('magnet:?xt=urn:btih:abababab', /no info-hash \(urn:btih:abababab\)/);
   refused('magnet:?xt=urn%%3A', /broken escape/);
-  refused(`magnet:?xt=urn:btih:${HASH}&dn=%4`, /broken escape/);
+  refused(`magnet:?xt=urn:btih:${HASH}%`, /broken escape/);
   refused(`magnet:?xt=urn:btih:${HASH}&xt=urn:btih:${HASH.replaceAll('c', 'b')}`, /two different torrents/);
   refused(`magnet:?xt=urn:btih:${HASH}&dn=${'a'.repeat(MAX_MAGNET_LENGTH)}`, /longer than/);
+});
+
+test('a broken escape spoils the value that it stands in, and no other', () => {
+  const link = parseMagnet(
+    `magnet:?xt=urn:btih:${HASH}&dn=100% natural%21 %zz&tr=http://a/%&tr=http://b/&ws=http://w/%2&ws=http://v/&x.pe=h%:1&x.pe=h:2&dht=%:3&xl=1%&so=%1&as=%`,
+  );
+  const { name, trackers, webSeeds, peers, nodes, length, selected } = link;
+  assert.equal(name, '100% natural! %zz');
+  assert.deepEqual([trackers, webSeeds, peers, nodes], [['http://b/'], ['http://v/'], ['h:2'], []]);
+  assert.deepEqual([length, selected], [null, null]);
+  assert.equal(parseMagnet(`magnet:?xt=%&xt=urn:btih:${HASH}`).infoHash?.toString('hex'), HASH);
+});
+
+test('links are read in the forms in which people hand them on', () => {
+  for (const link of [
+    `MAGNET:?XT=URN:BTIH:${HASH.toUpperCase()}&DN=x&TR=http://a/`,
+    `magnet://?xt=urn:btih:${HASH}&dn=x&tr=http://a/`,
+    `magnet:/?xt=urn:btih:${HASH}&dn=x&tr=http://a/`,
+    `magnet:xt=urn:btih:${HASH}&dn=x&tr=http://a/`,
+    `magnet:?xt.1=urn:btih:${HASH}&dn.1=x&tr.2=http://a/`,
+    `magnet:?xt=urn:btih:${HASH}&amp;dn=x&amp;amp;tr=http://a/`,
+    `magnet:?xt=urn:btih:${HASH}&#38;dn=x&#x26;tr=http://a/`,
+    `magnet:?&&xt=urn%3Abtih%3A${HASH}&dn=+x+&tr=%20http://a/`,
+    `magnet:?xt=urn:btih:${HASH.slice(0, 9)}\r\n${HASH.slice(9)}&dn=x\n&tr=http:\t//a/`,
+    encodeURIComponent(`magnet:?xt=urn:btih:${HASH}&dn=x&tr=http://a/`),
+  ]) {
+    const { infoHash, name, trackers } = parseMagnet(link);
+    assert.deepEqual([infoHash?.toString('hex'), name, trackers], [HASH, 'x', ['http://a/']], link);
+  }
 });
 
 test('ten thousand trackers and a selection without end stay small', () => {
