@@ -48,18 +48,31 @@ export function readCommandLine<S extends Readonly<Record<string, OptionSpec<unk
   const values = Object.fromEntries(
     options.map(({ key, option, made }) => {
       const value: unknown = command.getOptionValue(made.attributeName());
-      return [key, made.negate ? value === false : (value ?? option.initial)];
+      if (made.negate) return [key, value === false];
+      return [key, value instanceof ReadValue ? value.value : (value ?? option.initial)];
     }),
   );
   // Each value was made by the reader of its own option, or is its initial value.
   return { kind: 'run', args: command.args, values: values as Values<S> };
 }
 
+/** What an option's reader made of its text. Commander takes a bare null for a value that is missing. */
+class ReadValue {
+  readonly value: unknown;
+
+  constructor(value: unknown) {
+    this.value = value;
+  }
+}
+
 // Commander is told no default: it would print values where the sentence says it better.
 function makeOption(spec: OptionSpec<unknown>): Option {
   const option = new Option(spec.flags, spec.sentence).helpGroup(`${spec.group}:`);
   const name = option.long ?? spec.flags;
-  if (spec.read !== undefined)
-    option.argParser((text: string, before: unknown) => spec.read?.(text, name, before ?? spec.initial));
+  const { read } = spec;
+  if (read !== undefined)
+    option.argParser((text: string, before: unknown) => {
+      return new ReadValue(read.call(spec, text, name, before instanceof ReadValue ? before.value : spec.initial));
+    });
   return option;
 }

@@ -38,10 +38,18 @@ export function nodeIo(): CliIo {
   };
 }
 
-const nodeTimers: Timers = {
+/** Node makes one millisecond of anything longer. */
+const MAX_DELAY = 2 ** 31 - 1;
+
+export const nodeTimers: Timers = {
   now: () => performance.now(),
   addTask(task, delay): Task {
-    const timer = setTimeout(task, Math.max(0, delay));
+    const due = performance.now() + delay;
+    let timer: NodeJS.Timeout;
+    const wait = (left: number): void => {
+      timer = setTimeout(() => (left > MAX_DELAY ? wait(due - performance.now()) : task()), Math.min(left, MAX_DELAY));
+    };
+    wait(Math.max(0, delay));
     return { cancel: () => clearTimeout(timer) };
   },
 };

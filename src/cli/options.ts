@@ -25,7 +25,7 @@ function value<T>(
   flags: string,
   sentence: string,
   initial: T,
-  read: (text: string, option: string) => NonNullable<T>,
+  read: (text: string, option: string) => T,
 ): OptionSpec<T> {
   return { group, flags, sentence, initial, read };
 }
@@ -86,22 +86,28 @@ export const OPTIONS = {
   seedRatio: value<number | null>(
     'Limits',
     '--seed-ratio <ratio>',
-    'seed until uploaded/size reaches this',
+    'seed until uploaded/size reaches this; 0 is no limit',
     nothing,
     values.readRatio,
   ),
-  seedTime: value<number | null>('Limits', '--seed-time <time>', 'seed for so long', nothing, values.readDuration),
+  seedTime: value<number | null>(
+    'Limits',
+    '--seed-time <time>',
+    'seed for so long; 0 is not at all',
+    nothing,
+    values.readDuration,
+  ),
   maxDownload: value<number | null>(
     'Limits',
     '--max-download <rate>',
-    'bytes a second for the whole process, with K, M or G',
+    'bytes a second for the whole process, with K, M or G; 0 is no limit',
     nothing,
     values.readRate,
   ),
   maxUpload: value<number | null>(
     'Limits',
     '--max-upload <rate>',
-    'bytes a second for the whole process, with K, M or G',
+    'bytes a second for the whole process, with K, M or G; 0 is no limit',
     nothing,
     values.readRate,
   ),
@@ -116,16 +122,16 @@ export const OPTIONS = {
   stopTimeout: value<number | null>(
     'Limits',
     '--stop-timeout <time>',
-    'give up when no new data came for so long',
+    'give up when no new data came for so long; 0 is never',
     nothing,
-    values.readDuration,
+    values.readTimeLimit,
   ),
   timeout: value<number | null>(
     'Limits',
     '--timeout <time>',
-    'give up after so long in all',
+    'give up after so long in all; 0 is never',
     nothing,
-    values.readDuration,
+    values.readTimeLimit,
   ),
   port: value(
     'Network',

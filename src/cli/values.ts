@@ -4,37 +4,45 @@ import type { PeerAddress } from '../net/raw-server.js';
 
 type Reader<T> = (text: string, option: string) => T;
 
-const DURATION_UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
-const RATE_UNITS: Readonly<Record<string, number>> = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+const DURATION = /^(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?$/i;
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
 const MAX_DURATION = 3650 * 86_400;
 
-/** `90s`, `30m`, `2h`, `1d` or bare seconds, up to ten years; milliseconds. */
+/** `90s`, `30m`, `2h`, `1d`, `1h30m` (the longest unit first) or bare seconds, up to ten years; milliseconds. */
 export const readDuration: Reader<number> = (text, option) => {
-  const match = /^(\d+(?:\.\d+)?)([smhd]?)$/i.exec(text);
-  const seconds = Number(match?.[1]) * (DURATION_UNITS[match?.[2]?.toLowerCase() || 's'] ?? Number.NaN);
-  if (!(seconds <= MAX_DURATION)) throw wrong(option, text, 'a duration such as 90s, 30m, 2h or 1d');
+  const seconds = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : sumOfUnits(text);
+  if (!(seconds <= MAX_DURATION)) throw wrong(option, text, 'a duration such as 90s, 30m, 1h30m or 1d, up to 3650d');
   return Math.round(seconds * 1000);
 };
 
-/** Bytes a second, with K, M or G of 1024; at least 1. */
-export const readRate: Reader<number> = (text, option) => {
-  const rate = readUnits(text, RATE_UNITS);
-  if (!(rate >= 1)) throw wrong(option, text, 'a rate in bytes a second such as 500K or 10M');
+/** As `readDuration`, for how long something may take: 0 is no limit, null. */
+export const readTimeLimit: Reader<number | null> = (text, option) => readDuration(text, option) || null;
+
+function sumOfUnits(text: string): number {
+  const [whole, days = '0', hours = '0', minutes = '0', seconds = '0'] = DURATION.exec(text) ?? [];
+  if (whole === undefined || whole === '') return Number.NaN;
+  return Number(days) * 86_400 + Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
+}
+
+/** Bytes a second, at least 1: `500`, `500K`, `500KiB`, `10MB/s`, `10M/s`, all of 1024; 0 is no limit, null. */
+export const readRate: Reader<number | null> = (text, option) => {
+  const bytes = text.replace(/\/s$/i, '');
+  const rate = readUnits(bytes);
+  if (rate === 0 && Number.parseFloat(bytes) === 0) return null;
+  if (!(rate >= 1)) throw wrong(option, text, 'a rate in bytes a second such as 500K, 10M or 10MiB/s; 0 is no limit');
   return rate;
 };
 
-function readUnits(text: string, units: Readonly<Record<string, number>>): number {
-  const match = /^(\d+(?:\.\d+)?)(?:([kmg])(?:i?b)?)?$/i.exec(text);
-  if (match === null) return Number.NaN;
-  const value = Math.floor(
-    Number(match[1]) * (match[2] === undefined ? 1 : (units[match[2].toLowerCase()] ?? Number.NaN)),
-  );
+/** K, M and G are of 1024, whether `B` or `iB` follows: so they are in curl, wget and aria2. */
+function readUnits(text: string): number {
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)(?:([kmg])i?)?b?$/i.exec(text) ?? [];
+  const value = Math.floor(Number(number) * (UNITS[unit.toLowerCase()] ?? Number.NaN));
   return Number.isSafeInteger(value) ? value : Number.NaN;
 }
 
 /** A power of two from 16 KiB to 512 MiB. */
 export const readPieceLength: Reader<number> = (text, option) => {
-  const length = readUnits(text, RATE_UNITS);
+  const length = readUnits(text);
   if (!(length >= 1 << 14 && length <= 1 << 29 && Number.isInteger(Math.log2(length))))
     throw wrong(option, text, 'a power of two from 16K to 512M');
   return length;
@@ -55,11 +63,11 @@ export function readWhole(least: number, most: number): Reader<number> {
   };
 }
 
-/** A number that is not negative. */
+/** A number that is not negative; 0 is no limit, infinite, as in aria2. */
 export const readRatio: Reader<number> = (text, option) => {
   const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
-  if (!Number.isFinite(value)) throw wrong(option, text, 'a ratio such as 1 or 1.5');
-  return value;
+  if (!Number.isFinite(value)) throw wrong(option, text, 'a ratio such as 1 or 1.5; 0 is no limit');
+  return value === 0 ? Number.POSITIVE_INFINITY : value;
 };
 
 /** `6881` or `6881-6999`. 0 lets the system choose. */

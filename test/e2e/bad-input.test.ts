@@ -109,12 +109,27 @@ const rows: Readonly<Record<string, Row>> = {
   'a duration': {
     args: ['hello.torrent', '--timeout', 'soon'],
     code: 28,
-    says: "--timeout: 'soon' is not a duration such as 90s, 30m, 2h or 1d",
+    says: "--timeout: 'soon' is not a duration such as 90s, 30m, 1h30m or 1d, up to 3650d",
   },
   'a rate': {
     args: ['hello.torrent', '--max-upload', '10 parsecs'],
     code: 28,
-    says: "--max-upload: '10 parsecs' is not a rate in bytes a second such as 500K or 10M",
+    says: "--max-upload: '10 parsecs' is not a rate in bytes a second such as 500K, 10M or 10MiB/s; 0 is no limit",
+  },
+  'no limits but one': {
+    args: ['hello.torrent', '--timeout', '0', '--max-download', '0', '--max-upload', '0', '--stop-timeout', '1'],
+    code: 2,
+    says: 'hello: gave up: no new data came for 1s: no tracker to ask; --tracker and --peer name some (the same command again goes on)',
+  },
+  'no limit to a standstill': {
+    args: ['hello.torrent', '-d', 'still', '--stop-timeout', '0', '--timeout', '1'],
+    code: 2,
+    says: 'hello: gave up: not done after 1s (the same command again goes on)',
+  },
+  'a limit longer than any timer of the system': {
+    args: ['hello.torrent', '-d', 'long', '--timeout', '30d', '--stop-timeout', '1'],
+    code: 2,
+    says: 'hello: gave up: no new data came for 1s: no tracker to ask; --tracker and --peer name some (the same command again goes on)',
   },
   'a count': {
     args: ['hello.torrent', '--max-peers', '0'],
@@ -124,7 +139,7 @@ const rows: Readonly<Record<string, Row>> = {
   'a ratio': {
     args: ['hello.torrent', '--seed-ratio', '-1'],
     code: 28,
-    says: "--seed-ratio: '-1' is not a ratio such as 1 or 1.5",
+    says: "--seed-ratio: '-1' is not a ratio such as 1 or 1.5; 0 is no limit",
   },
   ports: {
     args: ['hello.torrent', '--port', '6999-6881'],

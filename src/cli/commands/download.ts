@@ -14,7 +14,8 @@ const FOOTER = `Commands:
 btget COMMAND --help says what a command takes; btget --version what this is.
 
 SOURCE is a .torrent, an http(s) URL of one, a magnet link, an info-hash, or - for a .torrent on stdin.
-Durations are 90s, 30m, 2h, 1d; a bare number is seconds.
+Durations are 90s, 30m, 2h, 1d, 1h30m; a bare number is seconds. Rates are bytes a second: 500K, 10M, 10MiB/s.
+Of both, 0 is no limit.
 
 Exit codes:
    0  done: everything is on disk, every byte checked      16  a file could not be created or opened

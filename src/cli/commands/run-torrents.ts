@@ -132,7 +132,7 @@ function torrentOptions(mode: 'download' | 'seed', values: Values<typeof OPTIONS
     dir: values.dir,
     outputName: values.output,
     mode,
-    seedGoal: seeds ? { ratio: seedRatio, time: seedTime } : null,
+    seedGoal: seeds ? { ratio: seedRatio === Number.POSITIVE_INFINITY ? null : seedRatio, time: seedTime } : null,
     sequential: values.sequential,
     overwrite: values.overwrite,
     partNames: !values.noPart,

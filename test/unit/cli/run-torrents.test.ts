@@ -48,6 +48,20 @@ test('without options everything is at its default', async () => {
   assert.equal(io.timers.pending, 0);
 });
 
+test('0 is no limit, and a ratio without one still seeds', async () => {
+  const { io, session, ended } = start(
+    'http://x/a --max-download 0 --max-upload 0K --timeout 0 --stop-timeout 0s --seed-ratio 0'.split(' '),
+  );
+  await settled();
+  assert.deepEqual([session.options?.maxDownload, session.options?.maxUpload], [null, null]);
+  assert.deepEqual(session.torrents[0]?.options.seedGoal, { ratio: null, time: null });
+  io.timers.run(86_400_000);
+  assert.ok(!session.log.includes('stop session'));
+  session.torrents[0]?.completes();
+  session.torrents[0]?.events.goalReached();
+  assert.equal(await ended, 0);
+});
+
 test('each option reaches the session or the torrent', async () => {
   const options = `-d out -o name --seed-ratio 1.5 --seed-time 2h --max-download 10M --max-upload 500K --max-peers 9
     --upload-slots 3 --port 7000-7009 --bind 127.0.0.1 --peer 10.0.0.1:1 --peer [::1]:2 --tracker http://t/ --tracker udp://u/

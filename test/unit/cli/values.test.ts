@@ -11,15 +11,35 @@ const READ: readonly [Reader, string, unknown][] = [
   [values.readDuration, '30m', 1_800_000],
   [values.readDuration, '1.5h', 5_400_000],
   [values.readDuration, '1D', 86_400_000],
+  [values.readDuration, '1h30m', 5_400_000],
+  [values.readDuration, '1d12h', 129_600_000],
+  [values.readDuration, '1D2H3M4.5S', 93_784_500],
+  [values.readDuration, '3650d', 315_360_000_000],
   [values.readDuration, '0', 0],
+  [values.readTimeLimit, '0', null],
+  [values.readTimeLimit, '0s', null],
+  [values.readTimeLimit, '0d0h', null],
+  [values.readTimeLimit, '1m', 60_000],
   [values.readRate, '500', 500],
   [values.readRate, '500K', 512_000],
   [values.readRate, '1.5M', 1_572_864],
   [values.readRate, '1GiB', 1_073_741_824],
+  [values.readRate, '10MiB/s', 10_485_760],
+  [values.readRate, '10MB/s', 10_485_760],
+  [values.readRate, '10M/S', 10_485_760],
+  [values.readRate, '500KiB', 512_000],
+  [values.readRate, '500kB', 512_000],
+  [values.readRate, '500B/s', 500],
+  [values.readRate, '500/s', 500],
+  [values.readRate, '0', null],
+  [values.readRate, '0.0', null],
+  [values.readRate, '0K', null],
+  [values.readRate, '0MiB/s', null],
   [values.readPieceLength, '256k', 262_144],
   [values.readName, 'a b…', 'a b…'],
   [values.readRatio, '1.5', 1.5],
-  [values.readRatio, '0', 0],
+  [values.readRatio, '0', Number.POSITIVE_INFINITY],
+  [values.readRatio, '0.0', Number.POSITIVE_INFINITY],
   [values.readPorts, '0', { first: 0, last: 0 }],
   [values.readPorts, '6881', { first: 6881, last: 6881 }],
   [values.readPorts, '6881-6999', { first: 6881, last: 6999 }],
@@ -38,9 +58,12 @@ test('values are read as people write them', () => {
 });
 
 const WRONG: readonly [Reader, readonly string[]][] = [
-  [values.readDuration, ['', 'x', '5x', '-1', '1h30m', 'Infinity', '99999d', ' 1', '1e9']],
-  [values.readRate, ['', '0', '-5', '5T', '5 K', 'K', '99999999999G', '0.5']],
-  [values.readRatio, ['', '-1', 'NaN', '1,5', '1e400']],
+  [values.readDuration, ['', 'x', '5x', '-1', 'Infinity', 'NaN', '99999d', ' 1', '1e9', '0x10', '1,5h', '.5h', 's']],
+  [values.readDuration, ['30m1h', '1h1h', '1h30', '1h-1m', '3650d1s', '9'.repeat(400), '1h 30m']],
+  [values.readTimeLimit, ['', '-0', '-1', '1e9', 'never']],
+  [values.readRate, ['-1', '1e9', 'NaN', '0x10', '9'.repeat(400), '/s', 'M/s', '5iB', '1M/h', '10Mbit/s']],
+  [values.readRate, ['', '-0', '-5', '5T', '5 K', 'K', '99999999999G', '0.5']],
+  [values.readRatio, ['', '-1', 'NaN', '1,5', '1e400', '0x1', '9'.repeat(400)]],
   [values.readPorts, ['', '65536', '2-1', '-1', '1-', '1-2-3', 'http']],
   [values.readPeer, ['', '10.0.0.1', '10.0.0.1:0', '10.0.0.1:65536', '::1:80', 'a b:1', '[x]:1', 'h:1 ']],
   [values.readTrackerUrl, ['', 'tracker', 'ftp://x', 'wss://x/announce', 'javascript:1']],
@@ -57,7 +80,11 @@ test('what is no such value is a usage failure that names the option', () => {
     for (const text of texts)
       assert.throws(
         () => read(text, '--some-option'),
-        (error) => error instanceof BtgetError && error.code === 'usage' && error.message.startsWith('--some-option: '),
+        (error) =>
+          error instanceof BtgetError &&
+          error.code === 'usage' &&
+          error.message.startsWith('--some-option: ') &&
+          (text === '' || error.message.includes(text)),
         `${read.name} ${text}`,
       );
 });
