@@ -147,6 +147,13 @@ export const OPTIONS = {
     nothing,
     values.readText,
   ),
+  caCertificate: value<string | null>(
+    'Network',
+    '--ca-certificate <file>',
+    'trust the certificate authorities in this file (PEM) too, over https',
+    nothing,
+    values.readText,
+  ),
   peers: list<PeerAddress>('Network', '--peer <host:port>', 'also try this peer; repeatable', values.readPeer),
   trackers: list<string>('Network', '--tracker <url>', 'announce here too; repeatable', values.readTrackerUrl),
   noTrackers: flag('Network', '--no-trackers', "announce to none of the torrent's trackers"),
@@ -230,6 +237,7 @@ export const CREATE_OPTIONS = {
 export const PEER_OPTIONS = {
   port: OPTIONS.port,
   bind: OPTIONS.bind,
+  caCertificate: OPTIONS.caCertificate,
   peers: OPTIONS.peers,
   trackers: OPTIONS.trackers,
   noTrackers: OPTIONS.noTrackers,

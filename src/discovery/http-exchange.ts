@@ -4,6 +4,7 @@ import { isIP, type Socket } from 'node:net';
 import { gunzip, type InputType, inflate, inflateRaw, type ZlibOptions } from 'node:zlib';
 import type { Millis, Timers } from '../base/clock.js';
 import type { Destination } from './http-destination.js';
+import { type Authorities, explainTls } from './http-tls.js';
 
 const MAX_HEADER_LENGTH = 32 * 1024;
 
@@ -18,8 +19,8 @@ export interface ExchangeRequest {
   readonly maxLength: number;
   /** How long connecting may take, TLS included. */
   readonly connectLimit: Millis;
-  /** Certificate authorities (PEM) instead of the well-known ones, or null. */
-  readonly authorities: string | null;
+  /** Who is trusted besides the well-known certificate authorities, or null. */
+  readonly authorities: Authorities | null;
   /** What is posted; null: it is a GET. */
   readonly post: { readonly headers: Readonly<Record<string, string>>; readonly body: Buffer } | null;
 }
@@ -72,7 +73,7 @@ export function exchange(
     path: `${url.pathname}${url.search}`,
     ...(destination.localAddress === undefined ? {} : { localAddress: destination.localAddress }),
     ...(secure ? { servername: isIP(name) === 0 ? name : '' } : {}),
-    ...(secure && authorities !== null ? { ca: authorities } : {}),
+    ...(secure && authorities !== null ? { secureContext: authorities.context } : {}),
     method: post === null ? 'GET' : 'POST',
     agent: false,
     maxHeaderSize: MAX_HEADER_LENGTH,
@@ -99,7 +100,10 @@ export function exchange(
   });
   request.on('error', (error: NodeJS.ErrnoException) => {
     const badAnswer = error.code?.startsWith('HPE_') === true;
-    fail(badAnswer ? 'bad-answer' : 'unreachable', badAnswer ? `not an HTTP answer: ${error.code}` : explain(error));
+    fail(
+      badAnswer ? 'bad-answer' : 'unreachable',
+      badAnswer ? `not an HTTP answer: ${error.code}` : explain(error, secure ? name : null),
+    );
   });
   request.on('close', () => {
     // With an answer under way, its own end decides.
@@ -133,7 +137,7 @@ function readBody(
     if (length > maxLength) tooLong();
     else chunks.push(chunk);
   });
-  response.on('error', (error) => fail('unreachable', explain(error)));
+  response.on('error', (error) => fail('unreachable', explain(error, null)));
   response.on('close', () => {
     if (response.complete)
       unpack(Buffer.concat(chunks), response.headers['content-encoding'], maxLength, fail, gotBody);
@@ -198,6 +202,11 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'the bound address is not ours',
 };
 
-function explain(error: NodeJS.ErrnoException): string {
-  return EXPLANATIONS[error.code ?? ''] ?? error.message;
+/** `host` is the name that a certificate must be for; null when none is asked for. */
+function explain(error: NodeJS.ErrnoException, host: string | null): string {
+  const known = EXPLANATIONS[error.code ?? ''];
+  if (known !== undefined) return known;
+  // What the system refused names its call; of all else on the way to the answer TLS is to blame.
+  const isTls = error.code === 'EPROTO' || (host !== null && error.syscall === undefined);
+  return isTls ? explainTls(error, host ?? '') : error.message;
 }

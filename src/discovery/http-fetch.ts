@@ -4,6 +4,7 @@ import type { BindAddresses } from '../net/fence.js';
 import { parseHttpUrl, printable } from './announce-url.js';
 import { type Destination, findDestinations } from './http-destination.js';
 import { type ExchangeOutcome, exchange } from './http-exchange.js';
+import type { Authorities } from './http-tls.js';
 import type { Reach } from './reach.js';
 
 /** What is posted, and the headers that say what it is. */
@@ -25,8 +26,8 @@ export interface HttpFetchOptions {
   readonly connectLimit: Millis;
   /** Redirects that are followed. */
   readonly maxRedirects: number;
-  /** Certificate authorities (PEM) instead of the well-known ones, or null. */
-  readonly authorities: string | null;
+  /** Who is trusted besides the well-known certificate authorities, or null. */
+  readonly authorities: Authorities | null;
   /** Null: it is a GET. */
   readonly post: HttpPost | null;
   /** How the addresses of a host are found and judged. */

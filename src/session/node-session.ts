@@ -1,6 +1,7 @@
 import type { Worker } from 'node:worker_threads';
 import { systemRandom } from '../base/system-random.js';
 import { GATEWAY_FETCH_OPTIONS, httpFetch } from '../discovery/http-fetch.js';
+import { Authorities } from '../discovery/http-tls.js';
 import { LocalDiscovery } from '../discovery/lsd/local-discovery.js';
 import { DEFAULT_LSD_OPTIONS } from '../discovery/lsd/lsd-options.js';
 import { PortMapper } from '../discovery/port-mapping/port-mapper.js';
@@ -19,7 +20,7 @@ import type { SessionOptions } from './session-options.js';
 
 /**
  * A session over real sockets, the real disk and real trackers. Throws a 'usage' failure when `bind` names no address of
- * this machine. `gotException` is told of bugs outside every torrent. Nothing is opened until the session is used, and
+ * this machine, or `caCertificates` cannot be read. `gotException` is told of bugs outside every torrent. Nothing is opened until the session is used, and
  * after `stop` has answered nothing of it keeps the process alive. `writer`: see `FileDiskOptions`. `noted` is told
  * what goes wrong that no torrent suffers from.
  */
@@ -33,7 +34,8 @@ export function createNodeSession(
   const bind = options.bind === null ? null : resolveBind(options.bind);
   const rawServer = new NodeRawServer({ ...DEFAULT_NODE_RAW_SERVER_OPTIONS, bindAddresses: bind, gotException });
   const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: rawServer, writer });
-  const trackers = createNodeTrackers(rawServer, userAgent, bind);
+  const authorities = options.caCertificates === null ? null : new Authorities(options.caCertificates);
+  const trackers = createNodeTrackers(rawServer, userAgent, bind, authorities);
   const lsd = new LocalDiscovery({
     rawServer,
     random: systemRandom,

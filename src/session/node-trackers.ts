@@ -1,6 +1,7 @@
 import { systemRandom } from '../base/system-random.js';
 import { findDestinations } from '../discovery/http-destination.js';
 import { DEFAULT_FETCH_OPTIONS } from '../discovery/http-fetch.js';
+import type { Authorities } from '../discovery/http-tls.js';
 import { HttpTrackerClient } from '../discovery/http-tracker-client.js';
 import { SchemeTrackerClient } from '../discovery/scheme-tracker-client.js';
 import type { TrackerClient, TrackerScraper } from '../discovery/tracker-client.js';
@@ -15,9 +16,14 @@ export interface NodeTrackers {
   close(): void;
 }
 
-/** Real trackers, asked over HTTP and UDP, from `bind` alone unless it is null. */
-export function createNodeTrackers(rawServer: RawServer, userAgent: string, bind: BindAddresses | null): NodeTrackers {
-  const http = new HttpTrackerClient(rawServer, { ...DEFAULT_FETCH_OPTIONS, userAgent, bind });
+/** Real trackers, asked over HTTP and UDP, from `bind` alone unless it is null; `authorities` are trusted over HTTPS too. */
+export function createNodeTrackers(
+  rawServer: RawServer,
+  userAgent: string,
+  bind: BindAddresses | null,
+  authorities: Authorities | null,
+): NodeTrackers {
+  const http = new HttpTrackerClient(rawServer, { ...DEFAULT_FETCH_OPTIONS, userAgent, bind, authorities });
   const udp = new UdpTrackerClient(rawServer, systemRandom, { ...DEFAULT_UDP_TRACKER_OPTIONS, bind, findDestinations });
   return {
     client: new SchemeTrackerClient(http, udp),

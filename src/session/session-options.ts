@@ -10,6 +10,11 @@ export interface SessionOptions {
   readonly useLsd: boolean;
   /** Ask the gateway to let peers in. Only who listens does. */
   readonly usePortMapping: boolean;
+  /**
+   * Certificates (PEM) of authorities that are trusted over HTTPS besides the well-known ones, or null. What cannot be read is
+   * a 'usage' failure when the session is made.
+   */
+  readonly caCertificates: string | null;
   /** Bytes a second for the process; null for no limit. */
   readonly maxDownload: number | null;
   readonly maxUpload: number | null;
@@ -27,6 +32,7 @@ export const DEFAULT_SESSION_OPTIONS: SessionOptions = {
   bind: null,
   useLsd: true,
   usePortMapping: true,
+  caCertificates: null,
   maxDownload: null,
   maxUpload: null,
   useDht: true,

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
-import { createServer as createSecureServer } from 'node:https';
+import { createServer as createSecureServer, type ServerOptions } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { CERTIFICATE, CERTIFICATE_KEY } from './certificate.js';
@@ -30,6 +30,15 @@ export function serveHttp(context: TestContext, handle: RequestListener, host = 
 export function serveHttps(context: TestContext, handle: RequestListener, host = '127.0.0.1'): Promise<string> {
   const server = createSecureServer({ cert: CERTIFICATE, key: CERTIFICATE_KEY }, handle);
   return listen(context, server, host);
+}
+
+/** With a certificate, versions and ciphers of the test's own. Answers each request with `content`. */
+export function serveTls(context: TestContext, options: ServerOptions): Promise<string> {
+  return listen(
+    context,
+    createSecureServer(options, (_request, response) => response.end('content')),
+    '127.0.0.1',
+  );
 }
 
 /** For answers that no HTTP server would give. */

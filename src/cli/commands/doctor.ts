@@ -2,6 +2,7 @@
 import { BtgetError } from '../../base/failure.js';
 import { systemRandom } from '../../base/system-random.js';
 import { isLoopbackFence } from '../../discovery/http-destination.js';
+import { Authorities } from '../../discovery/http-tls.js';
 import type { BindAddresses } from '../../net/fence.js';
 import { resolveBind } from '../../net/node-bind.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../net/node-raw-server.js';
@@ -10,6 +11,7 @@ import { createNodeTrackers, type NodeTrackers } from '../../session/node-tracke
 import { createPeerId } from '../../session/peer-id.js';
 import type { Session } from '../../session/session.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../session/session-options.js';
+import { readCaCertificates } from '../ca-certificates.js';
 import { contentLength } from '../content/content-length.js';
 import { type Finding, failed, failureOf, warning } from '../doctor/finding.js';
 import { checkDescriptors, checkDisk } from '../doctor/machine-checks.js';
@@ -26,8 +28,8 @@ import { loadSource } from '../source/load-source.js';
 import { defineCommand } from './command.js';
 import { sourceReaders, userAgent } from './node-deps.js';
 
-const { dir, port, bind, trackers, noTrackers, noDht, dhtNodes, noPortMapping, json } = OPTIONS;
-const DOCTOR_OPTIONS = { dir, port, bind, trackers, noTrackers, noDht, dhtNodes, noPortMapping, json };
+const { dir, port, bind, caCertificate, trackers, noTrackers, noDht, dhtNodes, noPortMapping, json } = OPTIONS;
+const DOCTOR_OPTIONS = { dir, port, bind, caCertificate, trackers, noTrackers, noDht, dhtNodes, noPortMapping, json };
 
 const INTERRUPTED = exitCodeOf(new BtgetError('interrupted', 'interrupted before it was done'));
 
@@ -42,7 +44,7 @@ export const doctor = defineCommand(
     options: DOCTOR_OPTIONS,
   },
   async ([input], values, io) => {
-    const examination = new Examination(values, io);
+    const examination = new Examination(values, await readCaCertificates(values.caCertificate), io);
     let wasInterrupted = false;
     const forget = onInterrupt(
       io,
@@ -65,6 +67,7 @@ export const doctor = defineCommand(
 /** One look at everything. What it opens is closed whatever happens, so that no router keeps a port open for nobody. */
 class Examination {
   readonly #values: DoctorValues;
+  readonly #caCertificates: string | null;
   readonly #io: CliIo;
   readonly #fence: BindAddresses | null;
   readonly #findings: Finding[] = [];
@@ -75,15 +78,21 @@ class Examination {
   /** Ends `run` early. */
   interrupt: () => void = () => undefined;
 
-  constructor(values: DoctorValues, io: CliIo) {
+  constructor(values: DoctorValues, caCertificates: string | null, io: CliIo) {
     this.#values = values;
+    this.#caCertificates = caCertificates;
     this.#io = io;
     this.#fence = values.bind === null ? null : resolveBind(values.bind);
     const bindAddresses = this.#fence;
     this.#rawServer = new NodeRawServer({ ...DEFAULT_NODE_RAW_SERVER_OPTIONS, bindAddresses, gotException });
-    this.#trackers = createNodeTrackers(this.#rawServer, userAgent(), this.#fence);
+    this.#trackers = createNodeTrackers(
+      this.#rawServer,
+      userAgent(),
+      this.#fence,
+      caCertificates === null ? null : new Authorities(caCertificates),
+    );
     const { port, bind, dhtNodes, noDht, noPortMapping } = values;
-    const options = { port, bind, dhtNodes, useDht: !noDht, usePortMapping: !noPortMapping };
+    const options = { port, bind, caCertificates, dhtNodes, useDht: !noDht, usePortMapping: !noPortMapping };
     this.#session = createNodeSession({ ...DEFAULT_SESSION_OPTIONS, ...options }, userAgent(), gotException);
     this.#interrupted = new Promise((resolve) => {
       this.interrupt = () => resolve(null);
@@ -134,7 +143,7 @@ class Examination {
 
   async #load(input: string): Promise<Examined | null> {
     const { trackers, noTrackers, bind } = this.#values;
-    const source = await loadSource(input, sourceReaders(this.#io, bind));
+    const source = await loadSource(input, sourceReaders(this.#io, bind, this.#caCertificates));
     if (!source.ok) {
       this.#tell(failed('source', failureMessage(source.failure), null, source.failure.code));
       return null;

@@ -37,5 +37,5 @@ export const download = defineCommand(
     footer: FOOTER,
     options: OPTIONS,
   },
-  async (args, values, io) => runTorrents('download', args, values, io, await nodeDeps(io, values.bind)),
+  async (args, values, io) => runTorrents('download', args, values, io, await nodeDeps(io, values)),
 );

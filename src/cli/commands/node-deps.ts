@@ -2,25 +2,34 @@
 import { BtgetError } from '../../base/failure.js';
 import { beginThread, PIECE_WORKER } from '../../disk/file-worker-thread.js';
 import { nodeParseMetainfo } from '../../metainfo/node-parse-metainfo.js';
+import { readCaCertificates } from '../ca-certificates.js';
 import type { CliIo } from '../io.js';
 import { classifySource } from '../source/classify.js';
 import type { SourceReaders } from '../source/load-source.js';
 import { version } from '../version.js';
 import type { RunDeps } from './run-torrents.js';
 
-export async function nodeDeps(io: CliIo, bind: string | null): Promise<RunDeps> {
+/** What the command line says of the network. */
+export interface NetworkValues {
+  readonly bind: string | null;
+  /** A file. */
+  readonly caCertificate: string | null;
+}
+
+export async function nodeDeps(io: CliIo, values: NetworkValues): Promise<RunDeps> {
+  const caCertificates = await readCaCertificates(values.caCertificate);
   // The thread takes some 60 ms to start; what follows takes as long to load, on another core.
   const writer = beginThread(PIECE_WORKER);
   const { createNodeSession } = await import('../../session/node-session.js');
   return {
-    ...sourceReaders(io, bind),
+    ...sourceReaders(io, values.bind, caCertificates),
     createSession: (options, gotException, noted) =>
-      createNodeSession(options, userAgent(), gotException, writer, noted),
+      createNodeSession({ ...options, caCertificates }, userAgent(), gotException, writer, noted),
   };
 }
 
-/** With `bind` the source is fetched through that address or interface alone. */
-export function sourceReaders(io: CliIo, bind: string | null): SourceReaders {
+/** With `bind` the source is fetched through that address or interface alone. `caCertificates` are trusted too. */
+export function sourceReaders(io: CliIo, bind: string | null, caCertificates: string | null): SourceReaders {
   return {
     stdin: lazily(() => io.stdin),
     parse: (bytes) =>
@@ -34,9 +43,11 @@ export function sourceReaders(io: CliIo, bind: string | null): SourceReaders {
     },
     fetch: async (url, maxLength) => {
       const { DEFAULT_FETCH_OPTIONS, httpFetch } = await import('../../discovery/http-fetch.js');
+      const { Authorities } = await import('../../discovery/http-tls.js');
       const { resolveBind } = await import('../../net/node-bind.js');
       const fence = bind === null ? null : resolveBind(bind);
-      const options = { ...DEFAULT_FETCH_OPTIONS, maxLength, userAgent: userAgent(), bind: fence };
+      const authorities = caCertificates === null ? null : new Authorities(caCertificates);
+      const options = { ...DEFAULT_FETCH_OPTIONS, maxLength, userAgent: userAgent(), bind: fence, authorities };
       return new Promise((resolve, reject) => {
         httpFetch(url, options, io.timers, (outcome) => {
           if (outcome.ok) resolve(outcome.body);

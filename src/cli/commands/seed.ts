@@ -25,5 +25,5 @@ export const seed = defineCommand(
     footer: 'Nothing is downloaded and no file is written. -d names the folder that holds the content.\n',
     options: SEED_OPTIONS,
   },
-  async (args, values, io) => runTorrents('seed', args, { ...INITIAL, ...values }, io, await nodeDeps(io, values.bind)),
+  async (args, values, io) => runTorrents('seed', args, { ...INITIAL, ...values }, io, await nodeDeps(io, values)),
 );

@@ -5,6 +5,7 @@ import { encodeTorrent } from '../../metainfo/encode-torrent.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS } from '../../torrent/torrent-options.js';
+import { readCaCertificates } from '../ca-certificates.js';
 import { dhtStatePath } from '../dht-state-path.js';
 import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';
 import type { CliIo } from '../io.js';
@@ -30,7 +31,7 @@ export const show = defineCommand(
     options: SHOW_OPTIONS,
   },
   async (args, values, io) => {
-    const readers = sourceReaders(io, values.bind);
+    const readers = sourceReaders(io, values.bind, await readCaCertificates(values.caCertificate));
     const inputs = await listSources(args, values.inputFile, io.stdin);
     if (values.output !== null) {
       if (inputs.length > 1)
@@ -75,7 +76,7 @@ async function find(input: string, readers: SourceReaders, values: ShowValues, i
 async function fetch(source: LoadedMagnet, values: ShowValues, io: CliIo): Promise<Metainfo> {
   const { fetchMetainfo } = await import('../run/fetch-metainfo.js');
   const { resolvePeers } = await import('../source/resolve-peers.js');
-  const { createSession } = await nodeDeps(io, values.bind);
+  const { createSession } = await nodeDeps(io, values);
   const { bind, port, trackers, noTrackers, noPex, noDht, dhtNodes, noLsd, timeout } = values;
   const peers = await resolvePeers(values.peers, bind);
   const options = {

@@ -6,6 +6,7 @@ import type { FileDisk } from '../../disk/file-disk.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import { PieceLayout } from '../../metainfo/piece-layout.js';
 import { WantedContent } from '../../torrent/wanted-content.js';
+import { readCaCertificates } from '../ca-certificates.js';
 import { type ContentVerdict, type FileVerdict, type VerifyOutcome, verifyContent } from '../content/verify-content.js';
 import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';
 import { onInterrupt } from '../interruptible.js';
@@ -19,7 +20,7 @@ import { listSources } from '../source/source-list.js';
 import { type CliCommand, defineCommand } from './command.js';
 import { sourceReaders } from './node-deps.js';
 
-const { dir, output, inputFile, select, exclude, bind, json, quiet } = OPTIONS;
+const { dir, output, inputFile, select, exclude, bind, caCertificate, json, quiet } = OPTIONS;
 
 export const verify = (disk: FileDisk): CliCommand =>
   defineCommand(
@@ -28,13 +29,13 @@ export const verify = (disk: FileDisk): CliCommand =>
       arguments: '[source...]',
       summary: 'Checks what is on disk against a torrent, file by file. Writes nothing.',
       footer: 'Exit code 32 when bytes are missing or wrong. A file is looked for as NAME and as NAME.part.\n',
-      options: { dir, output, inputFile, select, exclude, bind, json, quiet, verbose: EVERY_FILE },
+      options: { dir, output, inputFile, select, exclude, bind, caCertificate, json, quiet, verbose: EVERY_FILE },
     },
     async (args, values, io) => {
       const inputs = await listSources(args, values.inputFile, io.stdin);
       if (values.output !== null && inputs.length > 1)
         throw new BtgetError('usage', '--output names one torrent, but several sources are given');
-      const readers = sourceReaders(io, values.bind);
+      const readers = sourceReaders(io, values.bind, await readCaCertificates(values.caCertificate));
       const failures: unknown[] = [];
       const fail = (input: string, failure: BtgetError): void => {
         failures.push(failure);

@@ -75,6 +75,7 @@ test('each option reaches the session or the torrent', async () => {
     bind: '127.0.0.1',
     useLsd: false,
     usePortMapping: false,
+    caCertificates: null,
     maxDownload: 10 * 1024 * 1024,
     maxUpload: 500 * 1024,
     useDht: false,

@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
+import { BtgetError } from '../../../src/base/failure.js';
 import { findDestinations } from '../../../src/discovery/http-destination.js';
 import {
   DEFAULT_FETCH_OPTIONS,
@@ -11,8 +12,20 @@ import {
   type HttpFetchOutcome,
   httpFetch,
 } from '../../../src/discovery/http-fetch.js';
-import { CERTIFICATE } from '../../support/certificate.js';
-import { closedPort, serveHttp, serveHttps, serveTcp } from '../../support/http-server.js';
+import { Authorities, explainTls } from '../../../src/discovery/http-tls.js';
+import {
+  AUTHORITY,
+  BELOW,
+  BETWEEN,
+  CERTIFICATE,
+  CERTIFICATE_KEY,
+  EXPIRED,
+  LEAF,
+  LEAF_KEY,
+  MISNAMED,
+  NOT_YET_VALID,
+} from '../../support/certificate.js';
+import { closedPort, serveHttp, serveHttps, serveTcp, serveTls } from '../../support/http-server.js';
 import { nodeTimers } from '../../support/node-timers.js';
 import { Timeline } from '../../support/timeline.js';
 
@@ -307,11 +320,110 @@ test('the fence binds the socket, and refuses what it cannot reach without askin
 test('a certificate is checked against the name in the URL', async (context) => {
   const host = await serveHttps(context, (request, response) => response.end(`${request.headers.host}`));
   const port = host.split(':')[1];
-  const authorities = CERTIFICATE;
+  const authorities = new Authorities(CERTIFICATE);
   assert.equal(text(await fetchUrl(`https://localhost:${port}/`, { authorities })), `localhost:${port}`);
   assert.equal(text(await fetchUrl(`https://${host}/`, { authorities })), host);
   const misnamed = await serveHttps(context, (_, response) => response.end('content'), '127.0.0.2');
-  assert.match(text(await fetchUrl(`https://${misnamed}/`, { authorities })), /^Hostname\/IP does not match/);
-  const untrusted = await fetchUrl(`https://localhost:${port}/`);
-  assert.deepEqual(untrusted, { ok: false, code: 'unreachable', message: 'self-signed certificate' });
+  assert.equal(
+    text(await fetchUrl(`https://${misnamed}/`, { authorities })),
+    'its certificate is for localhost, 127.0.0.1, not for 127.0.0.2 (use the name that it is for)',
+  );
+});
+
+test('whatever is wrong with a certificate or with TLS is said in our own words, with what can be done', async (context) => {
+  const key = LEAF_KEY;
+  const good = { cert: LEAF, key };
+  const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
+  const weak = { maxVersion: 'TLSv1.2', ciphers: 'NULL-SHA256:eNULL@SECLEVEL=0' } as const;
+  const servers: Record<string, Promise<string>> = {
+    'self-signed': serveTls(context, { cert: CERTIFICATE, key: CERTIFICATE_KEY }),
+    expired: serveTls(context, { cert: EXPIRED, key }),
+    'not yet valid': serveTls(context, { cert: NOT_YET_VALID, key }),
+    misnamed: serveTls(context, { cert: MISNAMED, key }),
+    'issued by who is not told': serveTls(context, { cert: BELOW, key }),
+    'TLS 1.1': serveTls(context, { ...good, ...old }),
+    'no cipher': serveTls(context, { ...good, ...weak }),
+    'wants a certificate': serveTls(context, { ...good, requestCert: true, rejectUnauthorized: true }),
+    HTTP: serveHttp(context, (_, response) => response.end('content')),
+    SSH: serveTcp(context, (socket) => socket.once('data', () => socket.end('SSH-2.0-OpenSSH_9.6\r\n'))),
+    'nothing at all': serveTcp(context, (socket) => socket.once('data', () => socket.end())),
+    good: serveTls(context, good),
+  };
+  const authorities = new Authorities(AUTHORITY);
+  const told: Record<string, string> = {};
+  for (const [name, serving] of Object.entries(servers)) {
+    const url = `https://localhost:${(await serving).split(':')[1]}/`;
+    const outcome = await fetchUrl(url, { authorities });
+    told[name] = outcome.ok ? 'ok' : `${outcome.code}: ${outcome.message}`;
+  }
+  const unknown = await fetchUrl(`https://${await serveTls(context, good)}/`);
+  told['unknown authority'] = text(unknown);
+  told['its root comes along'] = text(
+    await fetchUrl(`https://${await serveTls(context, { cert: LEAF + AUTHORITY, key })}/`),
+  );
+  const trust = '(--ca-certificate FILE names an authority to trust)';
+  const notKnown = `its certificate comes from an authority that is not known here ${trust}`;
+  const clock = 'is the clock of this machine right?';
+  const noTls = 'unreachable: what answers there does not speak TLS (is it an http: URL?)';
+  assert.deepEqual(told, {
+    'self-signed': `unreachable: its certificate is self-signed, so nobody who is known here vouches for it ${trust}`,
+    expired: `unreachable: its certificate has expired (whoever runs the server must renew it; ${clock})`,
+    'not yet valid': `unreachable: its certificate is not valid yet (${clock})`,
+    misnamed:
+      'unreachable: its certificate is for other.example, *.third.example, not for localhost (use the name that it is for)',
+    'issued by who is not told': `unreachable: ${notKnown}`,
+    'TLS 1.1': 'unreachable: it and btget have no version of TLS in common (btget speaks 1.2 and 1.3)',
+    'no cipher': 'unreachable: it and btget have no cipher of TLS in common',
+    'wants a certificate': 'unreachable: it asks for a certificate of ours, and btget has none',
+    HTTP: noTls,
+    SSH: noTls,
+    'nothing at all': 'unreachable: the connection was closed early',
+    good: 'ok',
+    'unknown authority': notKnown,
+    'its root comes along': notKnown,
+  });
+});
+
+test('who is trusted comes on top of who was, and may stand between a root and a server', async (context) => {
+  const host = await serveTls(context, { cert: BELOW, key: LEAF_KEY });
+  assert.equal(text(await fetchUrl(`https://${host}/`, { authorities: new Authorities(BETWEEN) })), 'content');
+  const all = new Authorities(`some text\n${CERTIFICATE}more\r\n${BETWEEN.replaceAll('\n', '\r\n')}`);
+  assert.equal(text(await fetchUrl(`https://${host}/`, { authorities: all })), 'content');
+  const own = await serveHttps(context, (_, response) => response.end('content'));
+  assert.equal(text(await fetchUrl(`https://${own}/`, { authorities: all })), 'content');
+  const besides = new Authorities(CERTIFICATE, () => [AUTHORITY]);
+  const leaf = await serveTls(context, { cert: LEAF, key: LEAF_KEY });
+  for (const trusted of [leaf, own])
+    assert.equal(text(await fetchUrl(`https://${trusted}/`, { authorities: besides })), 'content');
+});
+
+test('what holds no certificate, or a broken one, is wrong usage', () => {
+  const broken = CERTIFICATE.replace('MIIB', 'AAAA');
+  for (const [pem, why] of [
+    ['', /no certificate in PEM form/],
+    [CERTIFICATE_KEY, /no certificate in PEM form/],
+    [broken, /^certificate 1 cannot be read$/],
+    [`${CERTIFICATE}${broken}`, /^certificate 2 cannot be read$/],
+  ] as const)
+    assert.throws(
+      () => new Authorities(pem),
+      (error) => error instanceof BtgetError && error.code === 'usage' && why.test(error.message),
+    );
+});
+
+test('verdicts that no test server brings about are told in our own words too', () => {
+  const words = (code: string, message: string): string => explainTls(Object.assign(new Error(message), { code }), 'a');
+  assert.match(words('CERT_REVOKED', 'certificate revoked'), /^its certificate was revoked by who issued it \(/);
+  assert.match(words('UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'x; try running Node.js'), /--ca-certificate FILE/);
+  assert.match(words('UNSPECIFIED', 'EE certificate key too weak'), /is too weak/);
+  assert.equal(words('INVALID_PURPOSE', 'try running Node.js'), 'its certificate is not good: INVALID_PURPOSE');
+  assert.equal(words('ERR_SSL_X', 'try running Node.js'), 'the TLS handshake failed: ERR_SSL_X');
+  assert.equal(
+    words('ERR_TLS_CERT_ALTNAME_INVALID', 'x'),
+    'its certificate names no host, not for a (use the name that it is for)',
+  );
+  assert.equal(
+    words('EPROTO', 'write EPROTO 80:error:0A:SSL routines:f:odd thing:rec.c:1:'),
+    'the TLS handshake failed: odd thing',
+  );
 });
