@@ -25,9 +25,12 @@ export type FailureCode =
  */
 export class BtgetError extends Error {
   readonly code: FailureCode;
+  /** What to do about this one, where that is not what to do about others of its code; else null. */
+  readonly hint: string | null;
 
-  constructor(code: FailureCode, message: string, options?: { cause?: unknown }) {
+  constructor(code: FailureCode, message: string, options?: { cause?: unknown; hint?: string }) {
     super(message, options);
+    this.hint = options?.hint ?? null;
     this.name = 'BtgetError';
     this.code = code;
   }

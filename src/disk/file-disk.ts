@@ -1,6 +1,6 @@
 /** The files of a whole process: workers and descriptors that all torrents share. */
 import { availableParallelism } from 'node:os';
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import type { Timers } from '../base/clock.js';
 import { HashQueue } from './file-hash-queue.js';
@@ -39,6 +39,8 @@ export const DEFAULT_FILE_DISK_OPTIONS: Omit<FileDiskOptions, 'timers'> = {
 export interface FileDisk {
   openStorage(options: OpenStorageOptions): Storage;
   openTarget(options: OpenTargetOptions): Target;
+  /** What the folder is called, whatever path leads to it; null for the root. */
+  folderName(dir: string): string | null;
   /**
    * Hashes files in order, with all cores. `progress` gets the number of bytes hashed so far, `done` is called once
    * unless cancelled.
@@ -90,6 +92,7 @@ export function createFileDisk(options: FileDiskOptions): FileDisk {
       targets += 1;
       return createFileTarget(writer, place);
     },
+    folderName: (dir) => basename(resolve(dir)) || null,
     hashPieces: (files, pieceLength, progress, done) =>
       hashPieces({ timers, hashing, jobsAtOnce: hashingWorkers * 3 }, files, pieceLength, progress, done),
     startHashing: () => hashing.start(),

@@ -57,6 +57,7 @@ export function createNodeSession(
       slots: createSlotPool(DEFAULT_SLOT_POOL_OPTIONS),
       openStorage: (storageOptions) => disk.openStorage(storageOptions),
       openTarget: (targetOptions) => disk.openTarget(targetOptions),
+      folderName: (dir) => disk.folderName(dir),
       parse: nodeParseMetainfo,
       trackerClient: trackers.client,
       client: userAgent,

@@ -52,6 +52,8 @@ export interface SessionParts {
   readonly slots: SlotPool;
   readonly openStorage: OpenStorage;
   readonly openTarget: OpenTarget;
+  /** What a download folder is called, whatever path leads to it; null where it has no name. */
+  readonly folderName: (dir: string) => string | null;
   /** Parses metadata, however long it is. */
   readonly parse: ParseTorrent;
   readonly trackerClient: TrackerClient;
@@ -196,7 +198,7 @@ export class Session {
     const { infoHash, name, nodes } = subject;
     const key = toHex(infoHash);
     if (this.#torrents.has(key)) throw new BtgetError('target-busy', `${name} is given twice`);
-    const { rawServer, random, slots, openStorage, openTarget, parse, trackerClient, peerSources, client } =
+    const { rawServer, random, slots, openStorage, openTarget, folderName, parse, trackerClient, peerSources, client } =
       this.#parts;
     // BEP 27: a private torrent neither uses the DHT nor is it known there.
     const dht = subject.private ? null : this.#dht;
@@ -206,6 +208,7 @@ export class Session {
       slots,
       openStorage,
       openTarget,
+      folderName,
       parse,
       trackerClient,
       peerSources: dht === null ? peerSources : [...peerSources, dht.createSource(nodes)],

@@ -18,6 +18,8 @@ import { filesToMake, makeFiles } from './new-files.js';
 import type { TorrentOptions } from './torrent-options.js';
 import type { WantedContent } from './wanted-content.js';
 
+export type LookAbove = (answered: (place: string | null) => void) => void;
+
 export interface ExistingDataParts {
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
@@ -26,6 +28,11 @@ export interface ExistingDataParts {
   readonly content: WantedContent;
   /** A torrent that only seeds touches nothing on the disk, and nobody's file is in its way. */
   readonly options: TorrentOptions;
+  /**
+   * Looks for the torrent's files one folder too high, and answers once: how `-d` and `-o` find them, or null. Null or
+   * absent where nobody can have meant that.
+   */
+  readonly lookAbove?: LookAbove | null;
   /** True: the disk is prepared for what is to come, once: that may hurt pieces that are under way. */
   readonly prepares: boolean;
   readonly warned: (code: string, message: string) => void;
@@ -69,8 +76,9 @@ export class ExistingData {
       }
       storage.survey((outcome) => {
         if (this.#stopped) return;
-        if (outcome.ok) this.#check(outcome);
-        else this.#answer(outcome);
+        if (!outcome.ok) this.#answer(outcome);
+        else if (isNothingThere(outcome)) this.#lookAbove(outcome);
+        else this.#check(outcome);
       });
     });
   }
@@ -78,6 +86,28 @@ export class ExistingData {
   stop(): void {
     this.#stopped = true;
     this.#dataCheck?.stop();
+  }
+
+  #lookAbove(survey: SurveyedFiles): void {
+    const { lookAbove, metainfo, options } = this.#parts;
+    if (lookAbove === null || lookAbove === undefined) {
+      this.#check(survey);
+      return;
+    }
+    lookAbove((place) => {
+      if (this.#stopped) return;
+      if (place === null) {
+        this.#check(survey);
+        return;
+      }
+      const { dir, mode } = options;
+      const here = dir === '.' ? 'this folder' : dir;
+      const code = mode === 'seed' ? 'bytes-missing' : 'foreign-file';
+      const below = filePath({ path: [metainfo.name] }, options);
+      const message = `the files lie in ${here} itself, not in ${below}`;
+      const hint = `${place} takes them as they are${mode === 'seed' ? '' : '; -o NAME fetches them once more'}`;
+      this.#answer({ ok: false, failure: new BtgetError(code, message, { hint }) });
+    });
   }
 
   #check(survey: SurveyedFiles): void {
@@ -181,6 +211,10 @@ export class ExistingData {
   #answer(outcome: ExistingDataOutcome): void {
     if (!this.#stopped) this.#answered(outcome);
   }
+}
+
+function isNothingThere({ files, hasBorderFile }: SurveyedFiles): boolean {
+  return !hasBorderFile && files.every(({ found }) => found === 'absent');
 }
 
 /** Whether the download may write to a file of this verdict. Of others, nothing is written down either. */

@@ -19,6 +19,8 @@ export interface TorrentParts {
   readonly slots: SlotPool;
   readonly openStorage: OpenStorage;
   readonly openTarget: OpenTarget;
+  /** What a download folder is called, whatever path leads to it; null where it has no name. */
+  readonly folderName: (dir: string) => string | null;
   /** What peers hand on of a link's torrent may be long. */
   readonly parse: ParseTorrent;
   readonly trackerClient: TrackerClient;

@@ -17,11 +17,12 @@ import type { Encoder } from '../swarm/encoder.js';
 import type { RefusalCode } from '../wire/refusal.js';
 import { beginPieces } from './begin-pieces.js';
 import { Completion } from './completion.js';
+import { lookForContentAbove, topFolder } from './content-above.js';
 import { ContentProgress } from './content-progress.js';
 import { countPeers } from './count-peers.js';
 import { createContentSources } from './create-peer-sources.js';
 import { DiskCare } from './disk-care.js';
-import { ExistingData, type ExistingDataFound } from './existing-data.js';
+import { ExistingData, type ExistingDataFound, type LookAbove } from './existing-data.js';
 import type { Heir, Inheritance } from './inheritance.js';
 import { joinDisk } from './join-disk.js';
 import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
@@ -101,7 +102,8 @@ export class Torrent implements Heir {
     const checking = (checked: number, length: number): void => {
       this.#checking = { checked, length };
     };
-    this.#existing = new ExistingData({ ...onDisk, prepares: true, warned, checking }, (outcome) => {
+    const lookAbove = this.#lookAbove(options);
+    this.#existing = new ExistingData({ ...onDisk, lookAbove, prepares: true, warned, checking }, (outcome) => {
       if (outcome.ok) this.#run(outcome);
       else this.#fail(outcome.failure);
     });
@@ -219,6 +221,16 @@ export class Torrent implements Heir {
   }
 
   /** The check is over: what is right is ours, and peers may come. */
+  /** Who names the folder has said what goes where, and a torrent without one lies nowhere too high. */
+  #lookAbove({ dir, outputName }: TorrentOptions): LookAbove | null {
+    const { metainfo } = this;
+    const { openStorage } = this.#parts;
+    const folderName = this.#parts.folderName(dir);
+    if (outputName !== null || folderName === null || topFolder(metainfo) === null) return null;
+    const parts = { metainfo, layout: this.#layout, openStorage, folderName };
+    return (answered) => lookForContentAbove(parts, dir, (place) => this.#context.addTask(() => answered(place), 0));
+  }
+
   #run({ verified, unfinished, whole }: ExistingDataFound): void {
     this.#stage = 'running';
     const { store, encoder } = this.#swarm;

@@ -41,6 +41,7 @@ export class DiskClient {
         random: seededRandom(2),
         slots: new MemorySlotPool(options.memory, options.memory),
         ...simulatedDisk(rawServer, options.operations),
+        folderName: () => null,
         parse: parseAtOnce,
         trackerClient: swarm.tracker.client(HOST),
         peerSources: [],

@@ -181,6 +181,7 @@ export class SimulatedSwarm {
           if (all.part !== null) storage.putPart(0, all.part);
           return storage;
         },
+        folderName: () => null,
         openTarget: ({ name: target }) => ({
           journal: target === metadataTarget(metainfo.infoHash) ? metadata : journal,
           lock: new MemoryLock(rawServer, all.target ?? new LockedTarget()),

@@ -57,6 +57,8 @@ export const create = (disk: FileDisk): CliCommand =>
       if (target === null) io.stdout.write(bytes);
       else await writeTorrent(target, bytes, values.force);
       if (values.quiet) return 0;
+      if (values.private && values.trackers.length === 0)
+        io.stderr.write('warning: a private torrent without a tracker finds no peers (--tracker names one)\n');
       for (const reason of listing.leftOut) io.stderr.write(`left out: ${printable(reason)}\n`);
       io.stderr.write(
         `${printable(target ?? 'stdout')}: ${formatSize(length)} in ${formatCount(listing.files.length, 'file')}, ` +

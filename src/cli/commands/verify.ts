@@ -1,10 +1,11 @@
 /** `btget verify`: what is on the disk, file by file. */
-
+import { join } from 'node:path';
 import { toHex } from '../../base/bytes.js';
 import { BtgetError } from '../../base/failure.js';
 import type { FileDisk } from '../../disk/file-disk.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import { PieceLayout } from '../../metainfo/piece-layout.js';
+import { lookForContentAbove, topFolder } from '../../torrent/content-above.js';
 import { WantedContent } from '../../torrent/wanted-content.js';
 import { readCaCertificates } from '../ca-certificates.js';
 import { type ContentVerdict, type FileVerdict, type VerifyOutcome, verifyContent } from '../content/verify-content.js';
@@ -14,6 +15,7 @@ import type { CliIo } from '../io.js';
 import { EVERY_FILE, OPTIONS, type Values } from '../options.js';
 import { jsonLine, printable } from '../output/escape.js';
 import { formatCount, formatPercent, formatSize } from '../output/format.js';
+import { nextStep } from '../output/next-step.js';
 import { createTaskProgress } from '../output/task-progress.js';
 import { loadTorrent } from '../source/load-source.js';
 import { listSources } from '../source/source-list.js';
@@ -70,6 +72,8 @@ export const verify = (disk: FileDisk): CliCommand =>
           for (const line of report(metainfo, verdict, values.verbose)) io.stdout.write(`${line}\n`);
         }
         if (!verdict.ok) failures.push(new BtgetError('bytes-missing', `${input}: bytes are missing or wrong`));
+        if (verdict.files.length > 0 && verdict.files.every(({ state }) => state === 'missing'))
+          io.stderr.write(`btget: ${printable(await nothingThere(metainfo, layout, values, disk))}\n`);
       }
       return firstExitCode(failures);
     },
@@ -115,6 +119,23 @@ function check(
       () => 7,
     );
   });
+}
+
+/** Says where nothing is, and where it is if it lies one folder too high. */
+async function nothingThere(
+  metainfo: Metainfo,
+  layout: PieceLayout,
+  { dir, output }: Pick<Values<typeof OPTIONS>, 'dir' | 'output'>,
+  disk: FileDisk,
+): Promise<string> {
+  const nothing = `${metainfo.name}: nothing of it is at ${join(dir, output ?? metainfo.name)}`;
+  const folderName = disk.folderName(dir);
+  const place = await new Promise<string | null>((resolve) => {
+    if (output !== null || folderName === null || topFolder(metainfo) === null) resolve(null);
+    else lookForContentAbove({ metainfo, layout, openStorage: disk.openStorage, folderName }, dir, resolve);
+  });
+  if (place !== null) return `${nothing}, but in ${dir === '.' ? 'this folder' : dir} itself (${place} finds it)`;
+  return `${nothing} (${nextStep(new BtgetError('bytes-missing', nothing))})`;
 }
 
 /** With `--output` the content lies under another name. */

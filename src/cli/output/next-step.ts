@@ -1,5 +1,6 @@
 /** What whoever reads of a failure can do about it. */
-import type { FailureCode } from '../../base/failure.js';
+import { BtgetError, type FailureCode } from '../../base/failure.js';
+import { failureCode } from '../exit-code.js';
 
 const NEXT_STEPS: Readonly<Partial<Record<string, string>>> = {
   interrupted: 'the same command again goes on',
@@ -10,7 +11,8 @@ const NEXT_STEPS: Readonly<Partial<Record<string, string>>> = {
   'bytes-missing': '-d names the folder that holds the content',
 } satisfies Partial<Record<FailureCode, string>>;
 
-/** A hint for a torrent that failed with `code`, or null. */
-export function nextStep(code: string): string | null {
-  return NEXT_STEPS[code] ?? null;
+/** A hint for a torrent that failed, or null. */
+export function nextStep(failure: unknown): string | null {
+  const own = failure instanceof BtgetError ? failure.hint : null;
+  return own ?? NEXT_STEPS[failureCode(failure)] ?? null;
 }

@@ -250,7 +250,7 @@ export class TorrentJob implements MagnetEvents {
   }
 
   #sentence(failure: unknown): string {
-    const next = nextStep(failureCode(failure));
+    const next = nextStep(failure);
     return failureMessage(failure) + (next === null ? '' : ` (${next})`);
   }
 

@@ -34,6 +34,7 @@ function begin(outcome: AnnounceOutcome | null, trackerAnswered: () => void = ()
       slots: new MemorySlotPool(8 << 20),
       openStorage: () => new MemoryStorage(metainfo, rawServer, DEFAULT_MEMORY_STORAGE_OPTIONS),
       openTarget: () => memoryTarget(rawServer),
+      folderName: () => null,
       parse: parseAtOnce,
       trackerClient: trackers,
       peerSources: [],
