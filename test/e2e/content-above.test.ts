@@ -104,13 +104,6 @@ describe("the torrent's own folder as the place for it", { concurrency: 2, timeo
     assert.equal((await runBtget(t, dir, again)).code, 0);
     assert.ok(existsSync(join(dir, 'copy/data/twin/one.txt')));
   });
-
-  it('when nothing is there at all, verify says what -d is for', async (t) => {
-    mkdirSync(join(dir, 'empty'));
-    const { code, err } = await runBtget(t, dir, ['verify', 'data.torrent', '-d', 'empty']);
-    const hint = '(-d names the folder that holds the content)';
-    assert.deepEqual([code, err], [32, `btget: data: nothing of it is at empty/data ${hint}\n`]);
-  });
 });
 
 it('a private torrent without a tracker is made with a warning', async (t) => {

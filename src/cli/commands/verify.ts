@@ -15,7 +15,6 @@ import type { CliIo } from '../io.js';
 import { EVERY_FILE, OPTIONS, type Values } from '../options.js';
 import { jsonLine, printable } from '../output/escape.js';
 import { formatCount, formatPercent, formatSize } from '../output/format.js';
-import { nextStep } from '../output/next-step.js';
 import { createTaskProgress } from '../output/task-progress.js';
 import { loadTorrent } from '../source/load-source.js';
 import { listSources } from '../source/source-list.js';
@@ -72,8 +71,10 @@ export const verify = (disk: FileDisk): CliCommand =>
           for (const line of report(metainfo, verdict, values.verbose)) io.stdout.write(`${line}\n`);
         }
         if (!verdict.ok) failures.push(new BtgetError('bytes-missing', `${input}: bytes are missing or wrong`));
-        if (verdict.files.length > 0 && verdict.files.every(({ state }) => state === 'missing'))
-          io.stderr.write(`btget: ${printable(await nothingThere(metainfo, layout, values, disk))}\n`);
+        if (verdict.files.every(({ state }) => state === 'missing')) {
+          const hint = await whereItIs(metainfo, layout, values, disk);
+          if (hint !== null) io.stderr.write(`btget: ${printable(hint)}\n`);
+        }
       }
       return firstExitCode(failures);
     },
@@ -121,21 +122,22 @@ function check(
   });
 }
 
-/** Says where nothing is, and where it is if it lies one folder too high. */
-async function nothingThere(
+/** Of a torrent of which nothing is there: that it lies one folder too high, or null when it does not. */
+function whereItIs(
   metainfo: Metainfo,
   layout: PieceLayout,
   { dir, output }: Pick<Values<typeof OPTIONS>, 'dir' | 'output'>,
   disk: FileDisk,
-): Promise<string> {
-  const nothing = `${metainfo.name}: nothing of it is at ${join(dir, output ?? metainfo.name)}`;
+): Promise<string | null> {
   const folderName = disk.folderName(dir);
-  const place = await new Promise<string | null>((resolve) => {
-    if (output !== null || folderName === null || topFolder(metainfo) === null) resolve(null);
-    else lookForContentAbove({ metainfo, layout, openStorage: disk.openStorage, folderName }, dir, resolve);
+  if (output !== null || folderName === null || topFolder(metainfo) === null) return Promise.resolve(null);
+  return new Promise((resolve) => {
+    lookForContentAbove({ metainfo, layout, openStorage: disk.openStorage, folderName }, dir, (place) => {
+      const here = dir === '.' ? 'this folder' : dir;
+      const nothing = `${metainfo.name}: nothing of it is at ${join(dir, metainfo.name)}`;
+      resolve(place === null ? null : `${nothing}, but in ${here} itself (${place} finds it)`);
+    });
   });
-  if (place !== null) return `${nothing}, but in ${dir === '.' ? 'this folder' : dir} itself (${place} finds it)`;
-  return `${nothing} (${nextStep(new BtgetError('bytes-missing', nothing))})`;
 }
 
 /** With `--output` the content lies under another name. */
