@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
@@ -80,16 +80,17 @@ describe("the torrent's own folder as the place for it", { concurrency: 2, timeo
     const peer = await startSeed(t);
     const shown = await runBtget(t, dir, ['show', '--json', 'data.torrent']);
     const link = `magnet:?xt=urn:btih:${JSON.parse(shown.out).infoHash}&x.pe=${peer}`;
-    const { code, err } = await runBtget(t, dir, [link, '-d', 'data', ...GIVE_UP]);
+    put('linked/data', FILES);
+    const { code, err } = await runBtget(t, dir, [link, '-d', 'linked/data', ...GIVE_UP]);
     assert.equal(code, 13, err);
-    assert.match(err, /the files lie in data itself/);
-    assert.deepEqual(readdirSync(join(dir, 'data')).sort(), ['below', 'one.txt', 'two.txt']);
+    assert.match(err, /the files lie in linked\/data itself/);
+    assert.deepEqual(readdirSync(join(dir, 'linked/data')).sort(), ['below', 'one.txt', 'two.txt']);
   });
 
   it('is none where a file or two look alike, where -o names the folder, or where the torrent has none', async (t) => {
     put('alike', { 'two.txt': 'number two', 'one.txt': 'longer than one' });
     put('data2/data', { 'one.txt': 'longer', 'readme.txt': 'x' });
-    cpSync(join(dir, 'data'), join(dir, 'copy/data'), { recursive: true });
+    put('copy/data', FILES);
     for (const more of [
       ['data.torrent', '-d', 'alike'],
       ['data.torrent', '-d', 'data2/data'],
