@@ -22,7 +22,7 @@ for version; do
   mkdir "$versions/$version"
   echo '{}' >"$versions/$version/package.json"
   # Without scripts: the binary is in the package.
-  npm install --ignore-scripts --no-package-lock --silent --prefix "$versions/$version" "$package@$version"
+  npm install --ignore-scripts --no-package-lock --loglevel=error --prefix "$versions/$version" "$package@$version"
   bin=$versions/$version/node_modules/$package/bin
   echo "on Node $("$bin/node" --version)"
   if ! PATH=$bin:$PATH node --test --test-concurrency="$(getconf _NPROCESSORS_ONLN)" \

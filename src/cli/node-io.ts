@@ -41,7 +41,7 @@ export function nodeIo(): CliIo {
 /** Node makes one millisecond of anything longer. */
 const MAX_DELAY = 2 ** 31 - 1;
 
-export const nodeTimers: Timers = {
+const nodeTimers: Timers = {
   now: () => performance.now(),
   addTask(task, delay): Task {
     const due = performance.now() + delay;

@@ -12,7 +12,8 @@ const MAX_DURATION = 3650 * 86_400;
 export const readDuration: Reader<number> = (text, option) => {
   const seconds = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : sumOfUnits(text);
   if (!(seconds <= MAX_DURATION)) throw wrong(option, text, 'a duration such as 90s, 30m, 1h30m or 1d, up to 3650d');
-  return Math.round(seconds * 1000);
+  // However short it is, it is not the 0 that means no limit.
+  return seconds === 0 ? 0 : Math.max(1, Math.round(seconds * 1000));
 };
 
 /** As `readDuration`, for how long something may take: 0 is no limit, null. */

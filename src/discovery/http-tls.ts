@@ -103,7 +103,7 @@ const NAMES_TOLD = 3;
 function explainName(error: Error, host: string): string {
   const { subjectaltname: text = '' } =
     'cert' in error && typeof error.cert === 'object' ? ((error.cert ?? {}) as { subjectaltname?: string }) : {};
-  const names = text.split(', ').map((name) => name.replace(/^(?:DNS|IP Address):/, ''));
+  const names = text.split(', ').map((name) => name.replace(/^(?:DNS|IP Address):/, '').slice(0, 100));
   const more = names.length > NAMES_TOLD ? ' and others' : '';
   const whose = text === '' ? 'names no host' : `is for ${names.slice(0, NAMES_TOLD).join(', ')}${more}`;
   return `its certificate ${whose}, not for ${host} (use the name that it is for)`;

@@ -329,6 +329,8 @@ test('a command that is mistyped or misplaced begins no download', async () => {
     assert.match(ended.err, /^btget: [^\n]+\n$/);
     assert.match(ended.err, message);
   }
+  // An info-hash in base32 may be of letters alone.
+  assert.equal((await btget('abcdefghabcdefghabcdefghabcdefgh', '--help')).code, 0);
   assert.match((await btget('help', 'verify')).out, /^Usage: btget verify .* a line for each file/s);
 });
 
@@ -341,7 +343,7 @@ test('the help lists every option of the command, on stdout', async () => {
   const { out } = await btget('-h');
   assert.deepEqual(await btget('help'), { code: 0, out, err: '' });
   const promised = `--dir --output --input-file --seed --seed-ratio --seed-time --max-download --max-upload --max-peers
-    --upload-slots --port --bind --peer --tracker --no-trackers --no-pex --no-dht --dht-node --no-lsd --no-port-mapping
+    --upload-slots --port --bind --ca-certificate --peer --tracker --no-trackers --no-pex --no-dht --dht-node --no-lsd --no-port-mapping
     --check --overwrite --no-part --sequential --json
     --print-paths --print0 --quiet --verbose --stop-timeout --timeout --summary-interval --on-complete --help`;
   for (const option of promised.split(/\s+/)) assert.ok(out.includes(` ${option} `), option);

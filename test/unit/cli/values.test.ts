@@ -20,6 +20,7 @@ const READ: readonly [Reader, string, unknown][] = [
   [values.readTimeLimit, '0s', null],
   [values.readTimeLimit, '0d0h', null],
   [values.readTimeLimit, '1m', 60_000],
+  [values.readTimeLimit, '0.0001', 1],
   [values.readRate, '500', 500],
   [values.readRate, '500K', 512_000],
   [values.readRate, '1.5M', 1_572_864],
