@@ -13,10 +13,16 @@ const closeDebugger = () => {
 try {
   // Past the limit of ulimit -f a write fails with a sentence instead.
   for (const signal of ['SIGUSR1', 'SIGXFSZ']) process.on(signal, () => undefined);
+  const { isatty } = process.getBuiltinModule('node:tty');
+  const terminals = [0, 1, 2].filter(isatty);
   // `nohup` asks the system to ignore this one, and Node takes that back when it starts. Who has no terminal has none that
   // could hang up.
-  if (![1, 2].some((descriptor) => process.getBuiltinModule('node:tty').isatty(descriptor)))
-    process.on('SIGHUP', () => undefined);
+  if (!terminals.includes(1) && !terminals.includes(2)) process.on('SIGHUP', () => undefined);
+  // At its end Node gives terminals back their settings, and aborts when one of them has gone away.
+  process.on('exit', () => {
+    for (const gone of terminals.filter((descriptor) => !isatty(descriptor)))
+      process.getBuiltinModule('node:fs').closeSync(gone);
+  });
   closeDebugger();
   const { main } = await import('../dist/src/cli/main.js');
   const { nodeIo } = await import('../dist/src/cli/node-io.js');
