@@ -1,5 +1,6 @@
 /** The exit codes of the command line. The numbers are aria2's wherever the meaning is the same. */
 import { BtgetError, type FailureCode } from '../base/failure.js';
+import { machineFailure } from './machine-failure.js';
 
 const EXIT_CODES: Readonly<Record<FailureCode, number>> = {
   failed: 1,
@@ -19,11 +20,12 @@ const EXIT_CODES: Readonly<Record<FailureCode, number>> = {
   'bytes-missing': 32,
 };
 
-/** A bug in btget: whatever is thrown or handed on that is no `BtgetError`. */
+/** A bug in btget: whatever is thrown or handed on that is no `BtgetError`, and that no lack of the machine explains. */
 const BUG = 70;
 
 export function exitCodeOf(failure: unknown): number {
-  return failure instanceof BtgetError ? EXIT_CODES[failure.code] : BUG;
+  const known = knownFailure(failure);
+  return known === null ? BUG : EXIT_CODES[known.code];
 }
 
 /** The code of the first source, in the order given, that failed; 0 when none did. */
@@ -34,12 +36,17 @@ export function firstExitCode(failures: readonly unknown[]): number {
 
 /** The failure's stable word, as scripts see it. */
 export function failureCode(failure: unknown): FailureCode | 'bug' {
-  return failure instanceof BtgetError ? failure.code : 'bug';
+  return knownFailure(failure)?.code ?? 'bug';
 }
 
 /** One sentence for people. A bug asks for a report, and shows where it happened. */
 export function failureMessage(failure: unknown): string {
-  if (failure instanceof BtgetError) return failure.message;
+  const known = knownFailure(failure);
+  if (known !== null) return known.message;
   const trace = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure);
   return `this is a bug in btget, please report it with the following lines\n${trace}`;
+}
+
+function knownFailure(failure: unknown): BtgetError | null {
+  return failure instanceof BtgetError ? failure : machineFailure(failure);
 }

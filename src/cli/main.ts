@@ -27,6 +27,7 @@ async function loadHashing(load: () => Promise<(disk: FileDisk) => CliCommand>):
 
 /** Resolves to the exit code; never rejects. */
 export async function main(argv: readonly string[], io: CliIo): Promise<number> {
+  let isBroken = false;
   try {
     const [first = '', ...rest] = argv;
     if (first === '--version' || first === '-V') {
@@ -34,6 +35,8 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
       return 0;
     }
     io.onBug((error) => {
+      if (isBroken) return;
+      isBroken = true;
       // Bars hide the cursor.
       if (canRedraw(io)) io.stderr.write('\r\x1b[J\x1b[?25h');
       reportFailure(error, argv, io);
@@ -50,7 +53,8 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
     const { download } = await import('./commands/download.js');
     return await download.run(argv, io);
   } catch (error) {
-    reportFailure(error, argv, io);
+    // One lack meets many at once, each of whom tells it.
+    if (!isBroken) reportFailure(error, argv, io);
     return exitCodeOf(error);
   }
 }

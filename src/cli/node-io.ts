@@ -2,14 +2,17 @@ import type { Task, Timers } from '../base/clock.js';
 import { BtgetError } from '../base/failure.js';
 import type { CliIo, OutputStream } from './io.js';
 
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-
 /** The process that we are. */
 export function nodeIo(): CliIo {
+  // Without a terminal nothing hangs up on us: bin/btget.js sees to it that SIGHUP does nothing, which `nohup` relies on.
+  const onTerminal = process.stdout.isTTY === true || process.stderr.isTTY === true;
+  const signals = [...(['SIGINT', 'SIGTERM'] as const), ...(onTerminal ? (['SIGHUP'] as const) : [])];
   // A reader that has gone away (`btget show … | head -1`) is no failure: what is written after that is dropped.
   for (const [name, stream] of [['stdout', process.stdout] as const, ['stderr', process.stderr] as const]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') return;
+      // A terminal that has gone away says EIO to whatever is written to it; whoever started us there reads no more.
+      if (error.code === 'EIO' && stream.isTTY) return;
       const code = error.code === 'ENOSPC' ? 'disk-full' : 'io';
       throw new BtgetError(code, `cannot write to ${name}: ${error.code ?? error.message}`, { cause: error });
     });
@@ -26,9 +29,9 @@ export function nodeIo(): CliIo {
     timers: nodeTimers,
     today: () => new Date(),
     onInterrupt(interrupted) {
-      for (const signal of SIGNALS) process.on(signal, interrupted);
+      for (const signal of signals) process.on(signal, interrupted);
       return () => {
-        for (const signal of SIGNALS) process.off(signal, interrupted);
+        for (const signal of signals) process.off(signal, interrupted);
       };
     },
     onBug: (broke) => {

@@ -188,7 +188,7 @@ export const CREATE_OPTIONS = {
   output: value<string | null>(
     'Files',
     '-o, --output <file>',
-    'where to write the .torrent; - is stdout (default: NAME.torrent here)',
+    'where to write the .torrent: a file, a folder, a pipe, or - for stdout (default: NAME.torrent here)',
     nothing,
     values.readText,
   ),
@@ -249,7 +249,13 @@ export const PEER_OPTIONS = {
 
 /** What only `show` has; the rest it borrows. */
 export const SHOW_OPTIONS = {
-  output: value<string | null>('Files', '-o, --output <file>', 'write the .torrent there', nothing, values.readText),
+  output: value<string | null>(
+    'Files',
+    '-o, --output <file>',
+    'write the .torrent there; - is stdout',
+    nothing,
+    values.readText,
+  ),
   force: CREATE_OPTIONS.force,
   inputFile: OPTIONS.inputFile,
   timeout: OPTIONS.timeout,

@@ -71,7 +71,11 @@ export type HashAnswer =
 
 /** Requests by kind, with their answers. */
 export interface Work {
-  survey: { request: { place: StoragePlace; names: readonly FileNames[] }; answer: readonly FileSurvey[] };
+  /** Of each file what was found, or why it cannot be looked at. */
+  survey: {
+    request: { place: StoragePlace; names: readonly FileNames[] };
+    answer: readonly (FileSurvey | FailureMessage)[];
+  };
   /** Bytes that each file takes up on the disk; 0 for one that is not there. */
   measureFiles: { request: { place: StoragePlace; names: readonly FileNames[] }; answer: readonly number[] };
   /** Bytes that are free at the place, or null. */

@@ -1,7 +1,7 @@
 /** What becomes of a file as a whole: found, taken back, made whole under its final name. */
 import { BtgetError } from '../base/failure.js';
 import type { StoragePlace, Work } from './file-disk-protocol.js';
-import { about, fileFailure, LostName } from './file-failure.js';
+import { about, encodeFailure, type FailureMessage, fileFailure, LostName } from './file-failure.js';
 import type { Flushed } from './file-flusher.js';
 import { below, foldersExist, notAFile } from './file-guard.js';
 import type { FileNames } from './file-names.js';
@@ -14,21 +14,26 @@ const READERS = 0o444;
 
 const ABSENT: FileSurvey = { found: 'absent', length: 0, identity: null, bothNames: false };
 
-/** Looks which files are there. Throws when something that is no file is in the place of one. */
+/** Looks which files are there. What cannot be looked at, or is no file, has a failure in the place of its survey. */
 export function surveyFiles(
   operations: FileOperations,
   place: StoragePlace,
   names: readonly FileNames[],
-): readonly FileSurvey[] {
+): readonly (FileSurvey | FailureMessage)[] {
   const folders = new Map<string, boolean>();
   return names.map(({ part, final }) => {
     const folder = final.slice(0, final.lastIndexOf('/') + 1);
-    let exists = folders.get(folder);
-    if (exists === undefined) {
-      exists = foldersExist(operations, place.root, final);
-      folders.set(folder, exists);
+    try {
+      let exists = folders.get(folder);
+      if (exists === undefined) {
+        exists = foldersExist(operations, place.root, final);
+        folders.set(folder, exists);
+      }
+      return exists ? surveyFile(operations, place, part, final) : ABSENT;
+    } catch (error) {
+      if (!(error instanceof BtgetError)) throw error;
+      return encodeFailure(error);
     }
-    return exists ? surveyFile(operations, place, part, final) : ABSENT;
   });
 }
 

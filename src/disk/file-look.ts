@@ -2,9 +2,9 @@
 import type { BtgetError } from '../base/failure.js';
 import type { TorrentFile } from '../metainfo/metainfo.js';
 import type { StoragePlace, Told, Work } from './file-disk-protocol.js';
-import { decodeFailure } from './file-failure.js';
+import { decodeFailure, type FailureMessage } from './file-failure.js';
 import type { FilePlaces } from './file-places.js';
-import type { DiskRoom, FileSurvey, SurveyOutcome } from './storage.js';
+import type { DiskRoom, FileSurvey, SurveyOutcome, SurveyRefused } from './storage.js';
 
 export interface FileLookParts {
   readonly files: readonly TorrentFile[];
@@ -24,7 +24,11 @@ const LOOK_COUNT = 1000;
 const ABSENT: FileSurvey = { found: 'absent', length: 0, identity: null, bothNames: false };
 
 /** `Storage.survey`; the places know by it what was there. */
-export function surveyFiles(parts: FileLookParts, answered: (outcome: SurveyOutcome) => void): void {
+export function surveyFiles(
+  parts: FileLookParts,
+  answered: (outcome: SurveyOutcome) => void,
+  refused: SurveyRefused | null,
+): void {
   const { files, place, places, ask } = parts;
   const found: FileSurvey[] = files.map(() => ABSENT);
   const end = (hasBorderFile: boolean): void => {
@@ -33,16 +37,23 @@ export function surveyFiles(parts: FileLookParts, answered: (outcome: SurveyOutc
     places.map.surveyed(known, hasBorderFile);
     answered({ ok: true, files: found, hasBorderFile });
   };
-  const see = (file: number, survey: FileSurvey): void => {
-    found[file] = survey;
+  let first: BtgetError | null = null;
+  const see = (file: number, survey: FileSurvey | FailureMessage): void => {
+    if ('found' in survey) found[file] = survey;
+    else if (refused !== null) refused(file, decodeFailure(survey));
+    else first ??= decodeFailure(survey);
   };
   lookAtFiles(parts, 'survey', see, (failure) => {
-    if (failure !== null) answered({ ok: false, failure });
+    const refusal = failure ?? first;
+    if (refusal !== null) answered({ ok: false, failure: refusal });
     else if (!places.map.hasBorders) end(false);
     else {
       ask('survey', { place, names: [places.borderNames] }, (told) => {
-        if (told.ok) end(told.value[0]?.found !== 'absent');
-        else answered({ ok: false, failure: decodeFailure(told.failure) });
+        const [border] = told.ok ? told.value : [told.failure];
+        if (border === undefined || 'found' in border) end(border?.found !== 'absent');
+        // Without it the files can be looked at all the same.
+        else if (refused !== null) end(false);
+        else answered({ ok: false, failure: decodeFailure(border) });
       });
     }
   });

@@ -23,6 +23,7 @@ import {
   type PieceSlot,
   type Storage,
   type SurveyOutcome,
+  type SurveyRefused,
   type SyncOutcome,
 } from './storage.js';
 
@@ -89,9 +90,9 @@ export class FileStorage implements Storage {
     };
   }
 
-  survey(answered: (outcome: SurveyOutcome) => void): void {
+  survey(answered: (outcome: SurveyOutcome) => void, refused: SurveyRefused | null = null): void {
     this.#refuseWhenClosed();
-    surveyFiles(this.#looking, (outcome) => this.#later(() => answered(outcome)));
+    surveyFiles(this.#looking, (outcome) => this.#later(() => answered(outcome)), refused);
   }
 
   measureRoom(answered: (room: DiskRoom) => void): void {

@@ -88,6 +88,9 @@ export type SurveyOutcome =
     }
   | { readonly ok: false; readonly failure: BtgetError };
 
+/** Told of a file, by its index in the metainfo, that cannot be looked at; comes before the answer. */
+export type SurveyRefused = (file: number, failure: BtgetError) => void;
+
 export type SyncOutcome =
   /** What the files that were flushed were like before that, by index in the metainfo: at least as much is flushed. */
   | { readonly ok: true; readonly flushed: ReadonlyMap<number, FileIdentity> }
@@ -111,8 +114,9 @@ export interface Storage {
    * Looks which files are there and of what length. Writes nothing. Fails with 'cannot-open' when something that is no
    * regular file has the name of one; with `overwrite` that counts as 'absent' unless it is a folder. It is asked for
    * before anything else: what lies where the torrent's files are not selected is known by it.
+   * With `refused`, a file that cannot be looked at fails nothing: it is told, counts as absent, and the others go on.
    */
-  survey(answered: (outcome: SurveyOutcome) => void): void;
+  survey(answered: (outcome: SurveyOutcome) => void, refused?: SurveyRefused | null): void;
 
   /**
    * Hashes the slot's first `lengthOf(piece)` bytes and, when they are right, writes them. The slot must not be

@@ -82,7 +82,7 @@ test('done, after a second torrent that can never be fetched failed', OPTIONS, a
   assert.equal(codeInSummary(program), 26);
 });
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   test(`${signal} while downloading, when tracker and peer never say a word`, OPTIONS, async (t) => {
     const dir = scratch(t);
     const torrent = await torrentOf(t, dir, MiB, await silentTracker(t));

@@ -1,6 +1,6 @@
 /** btget in a real terminal: the bar, Ctrl-C, and what is not to be seen where there is no terminal. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { writeNoise } from '../support/noise.js';
@@ -153,3 +153,26 @@ test('through a pipe there are whole lines, and on stdout only what was asked fo
   assertPlain(program.stderr);
   assert.equal(program.stdout, `${join(leech, 'data.bin')}\n`);
 });
+
+test(
+  'a terminal that is closed ends a download as Ctrl-C does, and what outlives it does not crash',
+  OPTIONS,
+  async (t) => {
+    const { dir, command } = await scene(t);
+    // A shell of its own outlives the terminal to say what came of it. `setsid` parts the program from the terminal.
+    for (const [name, prefix, expected] of [
+      ['ended', '', '7'],
+      ['parted', 'setsid -w ', '0'],
+    ] as const) {
+      const place = join(dir, name);
+      mkdirSync(place);
+      const terminal = new Terminal(t, place);
+      terminal.enter(`sh -c "trap '' HUP; ${prefix}${command}; echo \\$? >${join(place, 'code')}"`);
+      await barAt(terminal, 10);
+      terminal.hangUp();
+      while (!existsSync(join(place, 'code')) || readFileSync(join(place, 'code'), 'utf8') === '')
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      assert.equal(readFileSync(join(place, 'code'), 'utf8').trim(), expected, name);
+    }
+  },
+);

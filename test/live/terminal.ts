@@ -17,6 +17,7 @@ const ROWS = 40;
 export class Terminal {
   readonly #dir: string;
   readonly #client: Program;
+  #isGone = false;
 
   /** `env`: what the shell has in its environment besides, `NAME=value`. */
   constructor(test: TestContext, dir: string, ...env: string[]) {
@@ -29,7 +30,9 @@ export class Terminal {
     if (started.status !== 0) throw new Error(`tmux: ${started.stderr}`);
     // By its process id: the folder with its socket may be gone before this runs.
     const server = Number(this.#tmux('display-message', '-p', '#{pid}').stdout);
-    test.after(() => process.kill(server));
+    test.after(() => {
+      if (!this.#isGone) process.kill(server);
+    });
     // In control mode the client is told of all that is written to the terminal, as it is written.
     this.#client = new Program(test, 'tmux', ['-S', this.#socket, '-C', 'attach-session', '-t', 'test']);
     this.#tmux('pipe-pane', '-O', '-t', 'test', `exec cat >${join(dir, 'written')}`);
@@ -43,6 +46,12 @@ export class Terminal {
 
   interrupt(): void {
     this.#tmux('send-keys', '-t', 'test', 'C-c');
+  }
+
+  /** Closes the terminal, as whoever closes its window does. */
+  hangUp(): void {
+    this.#isGone = true;
+    this.#tmux('kill-server');
   }
 
   /** What `find` makes of what stands in the terminal and above it, as soon as it makes something of it. */

@@ -16,7 +16,7 @@ import { createTaskProgress } from '../output/task-progress.js';
 import { readDate } from '../values.js';
 import { version } from '../version.js';
 import { type CliCommand, defineCommand } from './command.js';
-import { refuseIfThere, writeTorrent } from './write-torrent.js';
+import { type TorrentTarget, torrentTarget, writeTorrent } from './write-torrent.js';
 
 export const create = (disk: FileDisk): CliCommand =>
   defineCommand(
@@ -32,7 +32,7 @@ export const create = (disk: FileDisk): CliCommand =>
     async ([path = ''], values, io) => {
       const createdAt = values.date ?? dateOfEnvironment(io);
       const target = await targetOf(path, values);
-      const listing = await listFiles(path, target);
+      const listing = await listFiles(path, target.kind === 'file' ? target.path : null);
       const length = listing.files.reduce((sum, file) => sum + file.length, 0);
       if (length === 0)
         throw new BtgetError('torrent-invalid', `${path} holds not one byte: there is nothing to share`);
@@ -54,27 +54,22 @@ export const create = (disk: FileDisk): CliCommand =>
       });
       // What we write we must be able to read: a torrent beyond the limits is refused here, not by whoever gets it.
       const { infoHash, pieceCount } = parseMetainfo(bytes);
-      if (target === null) io.stdout.write(bytes);
-      else await writeTorrent(target, bytes, values.force);
+      await writeTorrent(target, bytes, values.force, io.stdout);
       if (values.quiet) return 0;
       if (values.private && values.trackers.length === 0)
         io.stderr.write('warning: a private torrent without a tracker finds no peers (--tracker names one)\n');
       for (const reason of listing.leftOut) io.stderr.write(`left out: ${printable(reason)}\n`);
       io.stderr.write(
-        `${printable(target ?? 'stdout')}: ${formatSize(length)} in ${formatCount(listing.files.length, 'file')}, ` +
+        `${printable(target.kind === 'stdout' ? 'stdout' : target.path)}: ${formatSize(length)} in ${formatCount(listing.files.length, 'file')}, ` +
           `${formatCount(pieceCount, 'piece')} of ${formatSize(pieceLength)}, info-hash ${toHex(infoHash)}\n`,
       );
       return 0;
     },
   );
 
-/** Null for stdout. */
-async function targetOf(path: string, values: Values<typeof CREATE_OPTIONS>): Promise<string | null> {
-  if (values.output === '-') return null;
-  const target = values.output ?? `${values.name ?? basename(resolve(path))}.torrent`;
-  // Before hours of hashing; the writing refuses as well.
-  if (!values.force) await refuseIfThere(target);
-  return target;
+function targetOf(path: string, values: Values<typeof CREATE_OPTIONS>): Promise<TorrentTarget> {
+  const name = `${values.name ?? basename(resolve(path))}.torrent`;
+  return torrentTarget(values.output, name, values.force);
 }
 
 function hash(

@@ -16,7 +16,7 @@ import { type LoadedMagnet, loadSource, type SourceReaders } from '../source/loa
 import { listSources } from '../source/source-list.js';
 import { defineCommand } from './command.js';
 import { nodeDeps, sourceReaders } from './node-deps.js';
-import { refuseIfThere, writeTorrent } from './write-torrent.js';
+import { torrentTarget, writeTorrent } from './write-torrent.js';
 
 type ShowValues = Values<typeof SHOW_OPTIONS>;
 
@@ -33,11 +33,11 @@ export const show = defineCommand(
   async (args, values, io) => {
     const readers = sourceReaders(io, values.bind, await readCaCertificates(values.caCertificate));
     const inputs = await listSources(args, values.inputFile, io.stdin);
-    if (values.output !== null) {
-      if (inputs.length > 1)
-        throw new BtgetError('usage', '--output names one .torrent, but several sources are given');
-      if (!values.force) await refuseIfThere(values.output);
-    }
+    const { output, force } = values;
+    if (output !== null && inputs.length > 1)
+      throw new BtgetError('usage', '--output names one .torrent, but several sources are given');
+    // Before the metadata is fetched, which tells the name that it has in a folder.
+    if (output !== null) await torrentTarget(output, null, force);
     const failures: unknown[] = [];
     let isFirst = true;
     for (const input of inputs) {
@@ -50,7 +50,12 @@ export const show = defineCommand(
         continue;
       }
       const { metainfo } = shown;
-      if (values.output !== null) await writeTorrent(values.output, encodeTorrent(metainfo), values.force);
+      if (output !== null) {
+        const target = await torrentTarget(output, `${metainfo.name}.torrent`, force);
+        await writeTorrent(target, encodeTorrent(metainfo), force, io.stdout);
+        // What else stood there would spoil it.
+        if (target.kind === 'stdout') continue;
+      }
       if (values.json) io.stdout.write(`${jsonLine({ input, ...describe(metainfo) })}\n`);
       else io.stdout.write(`${isFirst ? '' : '\n'}${describeForPeople(metainfo).join('\n')}\n`);
       isFirst = false;

@@ -29,7 +29,8 @@ export const verify = (disk: FileDisk): CliCommand =>
       name: 'verify',
       arguments: '[source...]',
       summary: 'Checks what is on disk against a torrent, file by file. Writes nothing.',
-      footer: 'Exit code 32 when bytes are missing or wrong. A file is looked for as NAME and as NAME.part.\n',
+      footer:
+        'Exit code 32 when bytes are missing, wrong or cannot be read. A file is looked for as NAME and as NAME.part.\n',
       options: { dir, output, inputFile, select, exclude, bind, caCertificate, json, quiet, verbose: EVERY_FILE },
     },
     async (args, values, io) => {
@@ -170,14 +171,19 @@ function report(metainfo: Metainfo, verdict: ContentVerdict, all: boolean): stri
 
 const INDENT = 'wrong-size'.length;
 
-function fileLine({ path, length, have, state }: FileVerdict): string {
-  const part = state === 'incomplete' ? ` (${formatPercent(have, length)} is right)` : '';
+function fileLine({ path, length, have, state, reason }: FileVerdict): string {
+  const part =
+    state === 'incomplete'
+      ? ` (${formatPercent(have, length)} is right)`
+      : reason === undefined
+        ? ''
+        : ` (${printable(reason)})`;
   return `${state.padEnd(INDENT)}  ${formatSize(length).padStart(8)}  ${printable(path)}${part}`;
 }
 
-function rangeLines({ state, badRanges }: FileVerdict): string[] {
-  // Of a file that is not there, all is missing.
-  if (state === 'missing') return [];
+function rangeLines({ state, have, badRanges }: FileVerdict): string[] {
+  // Of a file that is not there, all is missing; of one of which nothing was read, nothing is known.
+  if (state === 'missing' || (state === 'unreadable' && have === 0)) return [];
   const lines = badRanges.slice(0, RANGES_TOLD).map(({ begin, length }) => {
     const bytes = `${begin}-${begin + length - 1}`;
     return `${''.padEnd(INDENT)}  ${formatSize(length).padStart(8)}  bytes ${bytes} missing or wrong`;

@@ -1,33 +1,144 @@
 /** Writing a .torrent where the user wants it, without replacing anything by accident. */
-import { lstat, rm, writeFile } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { constants, lstat, open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { BtgetError } from '../../base/failure.js';
 
-/** For who has long work to do before the writing, which refuses as well. */
-export async function refuseIfThere(target: string): Promise<void> {
-  if (await exists(target)) throw alreadyThere(target);
+/** Where a .torrent goes, as `-o` or nothing says. */
+export type TorrentTarget =
+  | { readonly kind: 'stdout' }
+  /** A file that is there or not. */
+  | { readonly kind: 'file'; readonly path: string }
+  /** A device, a pipe or the like: it takes what is written to it, and nothing of it is replaced. */
+  | { readonly kind: 'stream'; readonly path: string };
+
+/** Names of our own stdout. To open them anew fails where it is a socket, and begins at byte 0 where it is a file. */
+const STDOUT: ReadonlySet<string> = new Set(['-', '/dev/stdout', '/dev/fd/1', '/proc/self/fd/1']);
+
+/**
+ * What `output` stands for: `-` for stdout, a folder for the file `name` in it, null for that file here. While the name is
+ * not known (null), a folder is as good as a file that is not there. Throws 'cannot-open' when nothing can be
+ * written there, and 'foreign-file' when a file is there and `force` is not set: for who has long work to do before the
+ * writing, which refuses as well.
+ */
+export async function torrentTarget(
+  output: string | null,
+  name: string | null,
+  force: boolean,
+): Promise<TorrentTarget> {
+  if (output === null) return fileTarget(name ?? '', force);
+  if (STDOUT.has(output)) return { kind: 'stdout' };
+  const found = await look(output, stat);
+  if (found?.isDirectory() === true)
+    return name === null ? { kind: 'file', path: output } : fileTarget(join(output, name), force);
+  if (found !== null && !found.isFile()) return { kind: 'stream', path: output };
+  if (output.endsWith('/')) throw new BtgetError('cannot-open', `cannot write ${output}: there is no such folder`);
+  return fileTarget(output, force);
 }
 
-export async function writeTorrent(target: string, bytes: Buffer, force: boolean): Promise<void> {
+/** Never leaves a part of a .torrent under the target's name. */
+export async function writeTorrent(
+  target: TorrentTarget,
+  bytes: Buffer,
+  force: boolean,
+  stdout: NodeJS.WritableStream,
+): Promise<void> {
+  if (target.kind === 'stdout') {
+    stdout.write(bytes);
+    return;
+  }
+  const { kind, path } = target;
   try {
-    await writeFile(target, bytes, { flag: force ? 'w' : 'wx' });
+    // Without O_CREAT: whoever takes a pipe away meanwhile gets no file in its place.
+    if (kind === 'stream') await writeFile(path, bytes, { flag: constants.O_WRONLY });
+    else if (force) await replace(path, bytes);
+    else await writeNew(path, bytes);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    if (code === 'EEXIST') throw alreadyThere(target);
-    if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'EIO')
-      throw new BtgetError('cannot-open', `cannot write ${target}: ${code}`, { cause: error });
-    await rm(target, { force: true });
-    throw new BtgetError(code === 'EIO' ? 'io' : 'disk-full', `cannot write ${target}: ${code}`, { cause: error });
+    throw writeFailure(path, error);
   }
 }
 
-async function exists(path: string): Promise<boolean> {
+async function fileTarget(path: string, force: boolean): Promise<TorrentTarget> {
+  const found = await look(path, lstat);
+  if (found === null) await mustBeFolder(path);
+  else if (found.isDirectory()) throw new BtgetError('cannot-open', `cannot write ${path}: it is a folder`);
+  else if (!force) throw alreadyThere(path);
+  return { kind: 'file', path };
+}
+
+async function mustBeFolder(path: string): Promise<void> {
+  const folder = dirname(path);
+  const found = await look(folder, stat);
+  if (found === null) throw new BtgetError('cannot-open', `cannot write ${path}: there is no folder ${folder}`);
+  if (!found.isDirectory()) throw new BtgetError('cannot-open', `cannot write ${path}: ${folder} is not a folder`);
+}
+
+type Look = (path: string) => Promise<Stats>;
+
+/** Null when there is no such name. */
+async function look(path: string, how: Look): Promise<Stats | null> {
   try {
-    await lstat(path);
-    return true;
-  } catch {
-    // Whatever else is wrong with the path, the writing will say.
-    return false;
+    return await how(path);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
+    throw writeFailure(path, error);
   }
+}
+
+async function writeNew(path: string, bytes: Buffer, mode = 0o666): Promise<void> {
+  const file = await open(path, 'wx', mode);
+  try {
+    await file.writeFile(bytes);
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Beside the old file and then in its place, so that one of the two is whole. A link stays, and leads to the new one. */
+async function replace(path: string, bytes: Buffer): Promise<void> {
+  // A link that leads nowhere leads to what is made.
+  const real = await realpath(path).catch(() => path);
+  const beside = join(dirname(real), `.${basename(real).slice(0, 60)}.${process.pid}.new`);
+  try {
+    const found = await look(real, stat);
+    if (found === null && (await look(real, lstat)) !== null) {
+      await writeFile(real, bytes);
+      return;
+    }
+    await writeNew(beside, bytes, found?.mode);
+  } catch (error) {
+    // The file may be ours to write, and the folder not.
+    if (!['EACCES', 'EPERM', 'EROFS'].includes(codeOf(error))) throw error;
+    await writeFile(real, bytes);
+    return;
+  }
+  try {
+    await rename(beside, real);
+  } catch (error) {
+    await rm(beside, { force: true });
+    throw error;
+  }
+}
+
+function writeFailure(path: string, error: unknown): BtgetError {
+  if (error instanceof BtgetError) return error;
+  const code = codeOf(error);
+  if (code === 'EEXIST') return alreadyThere(path);
+  const failure =
+    code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG'
+      ? 'disk-full'
+      : code === 'EIO' || code === 'EPIPE'
+        ? 'io'
+        : 'cannot-open';
+  return new BtgetError(failure, `cannot write ${path}: ${code}`, { cause: error });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }
 
 function alreadyThere(target: string): BtgetError {

@@ -1,13 +1,14 @@
 /** Holds what is on the disk against a torrent, file by file. Writes nothing. */
 import { BtgetError } from '../../base/failure.js';
-import type { FileSurvey, Storage } from '../../disk/storage.js';
+import type { FileSurvey, Storage, SurveyOutcome } from '../../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
 import { SharedPieces } from '../../metainfo/shared-pieces.js';
 import { piecesToCheck } from '../../torrent/adoption.js';
 import type { WantedContent } from '../../torrent/wanted-content.js';
 
-export type FileState = 'ok' | 'incomplete' | 'missing' | 'wrong-size';
+/** 'unreadable': it could not be looked at, or not be read to its end. */
+export type FileState = 'ok' | 'incomplete' | 'missing' | 'wrong-size' | 'unreadable';
 
 /** Bytes of one file. */
 export interface ByteRange {
@@ -28,6 +29,8 @@ export interface FileVerdict {
    * reaches over two files makes both of them bad.
    */
   readonly badRanges: readonly ByteRange[];
+  /** Why it is 'unreadable'; else not there. */
+  readonly reason?: string;
 }
 
 export interface ContentVerdict {
@@ -70,7 +73,9 @@ export function verifyContent(
     ended = true;
     answered(outcome);
   };
-  storage.survey((outcome) => {
+  // Why files could not be read, by their index.
+  const unreadable = new Map<number, string>();
+  const surveyed = (outcome: SurveyOutcome): void => {
     if (!outcome.ok) {
       end(outcome);
       return;
@@ -91,13 +96,14 @@ export function verifyContent(
         check(pieces[next] as PieceIndex);
         next += 1;
       }
-      if (underWay === 0) end({ ok: true, verdict: judge(metainfo, layout, content, outcome.files, verified) });
+      if (underWay === 0)
+        end({ ok: true, verdict: judge(metainfo, layout, content, outcome.files, verified, unreadable) });
     };
     const check = (piece: PieceIndex): void => {
       underWay += 1;
       storage.checkPiece(piece, (found) => {
         underWay -= 1;
-        if (!found.ok) end(found);
+        if (!found.ok) refused(piece, found.failure);
         else if (found.matches) verified.add(piece);
         if (ended) return;
         checked += layout.lengthOf(piece);
@@ -105,9 +111,35 @@ export function verifyContent(
         go();
       });
     };
+    const refused = (piece: PieceIndex, failure: BtgetError): void => {
+      // Whatever else fails is no matter of one file.
+      if (failure.code !== 'cannot-open' && failure.code !== 'io') end({ ok: false, failure });
+      else for (const file of filesMeant(metainfo, layout, piece, failure)) unreadable.set(file, failure.message);
+    };
     go();
-  });
+  };
+  storage.survey(surveyed, (file, failure) => unreadable.set(file, failure.message));
   return { stop: () => end({ ok: false, failure: new BtgetError('interrupted', 'interrupted before it was done') }) };
+}
+
+/** Of the files that a piece reaches into, the one whose name `failure` tells; all of them when it tells none. */
+function filesMeant(
+  metainfo: Metainfo,
+  layout: PieceLayout,
+  piece: PieceIndex,
+  failure: BtgetError,
+): readonly number[] {
+  const begin = layout.beginOf(piece);
+  const end = begin + layout.lengthOf(piece);
+  const all = metainfo.files.flatMap((file, index) =>
+    file.padding || file.symlink !== null || file.begin >= end || file.begin + file.length <= begin ? [] : [index],
+  );
+  // The top folder may have another name on the disk.
+  const nameOf = (index: number): string => metainfo.files[index]?.path.slice(1).join('/') ?? '';
+  const named = all
+    .filter((index) => [': ', '.part: '].some((next) => failure.message.includes(`/${nameOf(index)}${next}`)))
+    .sort((a, b) => nameOf(b).length - nameOf(a).length);
+  return named.length === 0 ? all : named.slice(0, 1);
 }
 
 function judge(
@@ -116,12 +148,13 @@ function judge(
   content: WantedContent,
   survey: readonly FileSurvey[],
   verified: ReadonlySet<number>,
+  unreadable: ReadonlyMap<number, string>,
 ): ContentVerdict {
   const files = metainfo.files.flatMap((file, index) => {
     const found = survey[index];
     return !content.files.has(index) || file.symlink !== null || found === undefined
       ? []
-      : [judgeFile(file, found, layout, verified)];
+      : [judgeFile(file, found, layout, verified, unreadable.get(index))];
   });
   const badPieces = Array.from({ length: layout.pieceCount }, (_, piece) => piece).filter(
     (piece) => content.hasPiece(piece) && !verified.has(piece),
@@ -140,11 +173,14 @@ function judgeFile(
   found: FileSurvey,
   layout: PieceLayout,
   verified: ReadonlySet<number>,
+  reason: string | undefined,
 ): FileVerdict {
   // What is known of it may lie aside, for the sake of its neighbours.
   const isAbsent = found.found === 'absent' && file.length > 0;
   const badRanges = isAbsent ? [{ begin: 0, length: file.length }] : findBadRanges(file, layout, verified);
   const have = badRanges.reduce((left, { length }) => left - length, file.length);
+  if (reason !== undefined)
+    return { path: file.path.join('/'), length: file.length, have, ok: false, state: 'unreadable', badRanges, reason };
   const state = stateOf(file, found, have);
   return { path: file.path.join('/'), length: file.length, have, ok: state === 'ok', state, badRanges };
 }

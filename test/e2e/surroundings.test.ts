@@ -1,0 +1,148 @@
+/** The real program in a machine that gives it little, and among signals. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, type TestContext, test } from 'node:test';
+import { BTGET, BtgetProcess, FIXTURES, LOOPBACK, runBtget } from '../support/btget-process.js';
+
+const dir = mkdtempSync(join(tmpdir(), 'btget-surroundings-'));
+after(() => rmSync(dir, { recursive: true }));
+const TORRENT = join(FIXTURES, 'one-piece.torrent');
+const OPTIONS = { timeout: 60_000 };
+const isPosix = process.platform !== 'win32';
+
+/** Runs btget by a shell that does `first` before. */
+function inShell(first: string, ...args: readonly string[]) {
+  const ended = spawnSync('sh', ['-c', `${first}; exec "$@"`, 'sh', process.execPath, BTGET, ...args], {
+    cwd: dir,
+    encoding: 'utf8',
+  });
+  return { code: ended.status, out: ended.stdout, err: ended.stderr };
+}
+
+/** A download that waits for peers, once it listens. */
+async function waiting(t: TestContext, name: string, ...more: readonly string[]): Promise<BtgetProcess> {
+  const program = new BtgetProcess(t, dir, [TORRENT, '-d', name, ...LOOPBACK, '--no-dht', '-v', ...more]);
+  await program.says(/listening on /);
+  return program;
+}
+
+test('without a terminal a hang-up ends neither a download, nor a seed, nor a tracker', OPTIONS, async (t) => {
+  const tracker = new BtgetProcess(t, dir, ['tracker', '--bind', '127.0.0.1', '--port', '0']);
+  const [, url = ''] = await tracker.says(/(http:\S+)\/announce/);
+  const seed = new BtgetProcess(t, dir, ['seed', TORRENT, '-d', FIXTURES, ...LOOPBACK, '--no-dht']);
+  const [, peer = ''] = await seed.says(/listening on (\S+)\n[\s\S]*seeding/);
+  const download = await waiting(t, 'hung-up', '--stop-timeout', '1');
+  for (const { process: child } of [tracker, seed, download]) child.kill('SIGHUP');
+  assert.equal((await download.ended).code, 2, 'its own time limit ended it');
+  const fetched = await runBtget(t, dir, [TORRENT, '-d', 'fetched', ...LOOPBACK, '--no-dht', '--peer', peer]);
+  assert.equal(fetched.code, 0, fetched.err);
+  assert.equal((await fetch(`${url}/stats.json`)).status, 200);
+  for (const { process: child } of [tracker, seed]) child.kill('SIGTERM');
+  assert.deepEqual([(await tracker.ended).code, (await seed.ended).code], [0, 0]);
+});
+
+test('SIGUSR1 opens no debugger, and ends nothing', OPTIONS, async (t) => {
+  const program = await waiting(t, 'debugged', '--stop-timeout', '1');
+  program.process.kill('SIGUSR1');
+  const { code, err } = await program.ended;
+  assert.equal(code, 2);
+  assert.doesNotMatch(err, /debugger/i);
+});
+
+test('whatever few files may be open, what to raise is said in one line, with 16', {
+  ...OPTIONS,
+  skip: !isPosix,
+}, (t) => {
+  // What the test's own process hands on counts too: the least that Node itself can start with is found first.
+  let least = 12;
+  writeFileSync(join(dir, 'empty.mjs'), '');
+  const starts = (limit: number): boolean =>
+    spawnSync('sh', [
+      '-c',
+      `ulimit -c 0; ulimit -n ${limit}; exec "$@"`,
+      'sh',
+      process.execPath,
+      join(dir, 'empty.mjs'),
+    ]).status === 0;
+  while (!starts(least)) least += 1;
+  t.diagnostic(`Node starts with ${least}`);
+  const line = 'btget: too few files may be open at once (EMFILE); raise the limit with ulimit -n\n';
+  for (const command of ['download', 'verify']) {
+    let refused = 0;
+    for (let limit = least; limit < least + 16; limit += 1) {
+      const network = command === 'download' ? [...LOOPBACK, '--no-dht', '--timeout', '1'] : [];
+      const { code, err } = inShell(`ulimit -n ${limit}`, command, TORRENT, '-d', FIXTURES, ...network);
+      if (code === 0) continue;
+      assert.deepEqual({ limit, code, err }, { limit, code: 16, err: line });
+      refused += 1;
+    }
+    assert.ok(refused > 0, 'the limit was met at all');
+  }
+});
+
+test('a folder that has been removed under us is told, with 16', { ...OPTIONS, skip: !isPosix }, () => {
+  const { code, err } = inShell(
+    'mkdir gone; cd gone; rmdir ../gone',
+    TORRENT,
+    ...LOOPBACK,
+    '--no-dht',
+    '--timeout',
+    '1',
+  );
+  assert.deepEqual([code, err], [16, 'btget: the current folder has been removed; change to another one\n']);
+});
+
+test('closed outputs and input are no failure', { ...OPTIONS, skip: !isPosix }, () => {
+  for (const closed of ['exec <&-', 'exec >&-', 'exec 2>&-'])
+    assert.equal(inShell(closed, 'show', TORRENT).code, 0, closed);
+});
+
+test('where the cache cannot be written a download goes on', { ...OPTIONS, skip: !isPosix }, () => {
+  const set = `XDG_CACHE_HOME=${TORRENT} HOME=; export XDG_CACHE_HOME HOME`;
+  assert.equal(inShell(set, TORRENT, '-d', FIXTURES, ...LOOPBACK).code, 0);
+});
+
+test('create writes to a folder, a device, a pipe and stdout, and leaves no part of a .torrent', OPTIONS, async (t) => {
+  const at = (name: string): string => join(dir, name);
+  for (const name of ['photos', 'out', 'read']) mkdirSync(at(name));
+  writeFileSync(at('photos/a'), 'x');
+  const create = (...args: string[]) => runBtget(t, dir, ['create', 'photos', '-q', ...args]);
+  const stdout = await create('-o', '-');
+  assert.deepEqual([stdout.code, stdout.out.slice(0, 2)], [0, 'd1']);
+  for (const output of ['out', 'out/']) {
+    assert.equal((await create('-o', output, '--force')).code, 0, output);
+    assert.equal(readFileSync(at('out/photos.torrent'), 'utf8'), stdout.out, output);
+  }
+  assert.deepEqual(readdirSync(at('out')), ['photos.torrent'], '--force leaves nothing beside it');
+  assert.equal((await create('-o', 'out')).code, 13, 'it is there');
+  if (!isPosix) return;
+  assert.deepEqual(await create('-o', '/dev/stdout'), stdout);
+  assert.equal((await create('-o', '/dev/null')).code, 0);
+  assert.equal((await create('-o', 'none/')).err, 'btget: cannot write none/: there is no such folder\n');
+  assert.equal((await create('-o', 'none/x')).err, 'btget: cannot write none/x: there is no folder none\n');
+  spawnSync('sh', ['-c', 'mkfifo pipe; ln -s nowhere dangling; ln -s read linked'], { cwd: dir });
+  const reader = inPipe(at('pipe'));
+  assert.equal((await create('-o', 'pipe')).code, 0);
+  assert.equal(await reader, stdout.out);
+  assert.equal((await create('-o', 'dangling')).code, 13, 'a link is something that is there');
+  assert.equal((await create('-o', 'linked')).code, 0);
+  assert.equal(readFileSync(at('read/photos.torrent'), 'utf8'), stdout.out);
+});
+
+test('show -o writes to a folder and to stdout', OPTIONS, async (t) => {
+  mkdirSync(join(dir, 'shown'));
+  assert.equal((await runBtget(t, dir, ['show', TORRENT, '-o', 'shown'])).code, 0);
+  const [name = ''] = readdirSync(join(dir, 'shown'));
+  assert.match(name, /^one-piece\.\w+\.torrent$/);
+  const { out } = await runBtget(t, dir, ['show', TORRENT, '-o', '-']);
+  assert.equal(out, readFileSync(join(dir, 'shown', name), 'utf8'));
+});
+
+/** What comes out of a pipe until its writer closes it. */
+async function inPipe(path: string): Promise<string> {
+  const { readFile } = await import('node:fs/promises');
+  return readFile(path, 'utf8');
+}

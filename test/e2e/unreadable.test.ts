@@ -1,0 +1,56 @@
+/** `verify` beside files that cannot be read. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { BtgetProcess, FIXTURES, runBtget } from '../support/btget-process.js';
+
+const dir = mkdtempSync(join(tmpdir(), 'btget-unreadable-'));
+after(() => rmSync(dir, { recursive: true }));
+const PIECE = 16384;
+
+interface Shown {
+  readonly path: string;
+  readonly state: string;
+  readonly have: number;
+  readonly reason?: string;
+}
+
+test('verify names each file that cannot be read and why, and looks at all others', { timeout: 60_000 }, async (t) => {
+  mkdirSync(join(dir, 'mix'));
+  // A piece and a half each: every second piece reaches over two files.
+  const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+  for (const [index, name] of names.entries())
+    writeFileSync(join(dir, 'mix', name), Buffer.alloc(PIECE * 1.5, index + 1));
+  assert.equal((await runBtget(t, dir, ['create', 'mix', '-q', '--piece-length', '16K'])).code, 0);
+  for (const name of ['b', 'e']) rmSync(join(dir, 'mix', name));
+  mkdirSync(join(dir, 'mix/b'));
+  const posix = process.platform !== 'win32';
+  if (posix) spawnSync('mkfifo', [join(dir, 'mix/e')]);
+  else mkdirSync(join(dir, 'mix/e'));
+  const whole = join(FIXTURES, 'one-piece.torrent');
+  const { code, out, err } = await runBtget(t, dir, ['verify', 'mix.torrent', whole, '--json', '-d', '.']);
+  assert.deepEqual([code, err], [32, '']);
+  const [mix, other] = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  assert.equal(other.files[0].state, 'missing', 'the next torrent is looked at');
+  const seen = mix.files.map(({ path, state, have }: Shown) => ({ path, state, have }));
+  assert.deepEqual(seen, [
+    { path: 'mix/a', state: 'incomplete', have: PIECE },
+    { path: 'mix/b', state: 'unreadable', have: 0 },
+    { path: 'mix/c', state: 'ok', have: PIECE * 1.5 },
+    { path: 'mix/d', state: 'ok', have: PIECE * 1.5 },
+    { path: 'mix/e', state: 'unreadable', have: 0 },
+    { path: 'mix/f', state: 'incomplete', have: PIECE },
+  ]);
+  const reasons = mix.files.map(({ reason }: Shown) => reason);
+  assert.match(reasons[1], /mix.b: it is a folder, not a regular file$/);
+  assert.deepEqual([reasons[0], reasons[2], mix.badPieces], [undefined, undefined, [1, 2, 6, 7]]);
+  const text = await new BtgetProcess(t, dir, ['verify', 'mix.torrent', '-v']).ended;
+  assert.match(text.out, /^unreadable +24 KiB {2}mix\/b \(cannot open .*: it is a folder, not a regular file\)$/m);
+  assert.match(text.out, /^mix: 2 of 6 files ok/m);
+});

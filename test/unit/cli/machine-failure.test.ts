@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BtgetError } from '../../../src/base/failure.js';
+import { exitCodeOf, failureCode, failureMessage } from '../../../src/cli/exit-code.js';
+
+const withCode = (code: string, message = code, syscall = 'open'): Error =>
+  Object.assign(new Error(message), { code, syscall });
+
+test('what the machine lacks is no bug, wherever it is met, and says what to raise', () => {
+  const told = [
+    withCode('EMFILE'),
+    withCode('ENFILE'),
+    withCode('ERR_WORKER_INIT_FAILED', 'Worker initialization failure: EMFILE'),
+    withCode('ERR_WORKER_INIT_FAILED', 'Worker initialization failure: EAGAIN'),
+    withCode('ERR_WORKER_OUT_OF_MEMORY'),
+    new RangeError('Array buffer allocation failed'),
+    withCode('ENOENT', 'ENOENT: no such file or directory, uv_cwd', 'uv_cwd'),
+  ].map((error) => [exitCodeOf(error), failureMessage(error)]);
+  const files = 'too few files may be open at once (EMFILE); raise the limit with ulimit -n';
+  const memory = 'raise the limit with ulimit -v, or end other programs';
+  assert.deepEqual(told, [
+    [16, files],
+    [16, 'too many files are open on this machine (ENFILE); end other programs'],
+    [16, files],
+    [1, 'no process or thread can be started (EAGAIN); raise the limit with ulimit -u'],
+    [1, `there is too little memory (ERR_WORKER_OUT_OF_MEMORY); ${memory}`],
+    [1, `there is too little memory (Array buffer allocation failed); ${memory}`],
+    [16, 'the current folder has been removed; change to another one'],
+  ]);
+});
+
+test('any other exception is a bug, and a failure is what it says it is', () => {
+  for (const error of [new Error('x'), withCode('ENOENT'), new TypeError('EMFILE'), 'EMFILE', null])
+    assert.deepEqual([exitCodeOf(error), failureCode(error)], [70, 'bug']);
+  assert.equal(exitCodeOf(new BtgetError('io', 'x', { cause: withCode('EMFILE') })), 17);
+});
