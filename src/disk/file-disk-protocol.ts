@@ -1,4 +1,5 @@
 /** What the main thread asks of its workers, and what they answer. Everything here survives structured cloning. */
+import type { ExactCandidate, FoundName } from './file-exact-names.js';
 import type { FailureMessage } from './file-failure.js';
 import type { FileNames } from './file-names.js';
 import type { FoundJournal } from './journal-file.js';
@@ -71,6 +72,8 @@ export type HashAnswer =
 
 /** Requests by kind, with their answers. */
 export interface Work {
+  /** Where files lie that the torrent spells otherwise than they would be written: one answer for each. */
+  findExact: { request: { place: StoragePlace; candidates: readonly ExactCandidate[] }; answer: readonly FoundName[] };
   survey: { request: { place: StoragePlace; names: readonly FileNames[] }; answer: readonly FileSurvey[] };
   /** Bytes that each file takes up on the disk; 0 for one that is not there. */
   measureFiles: { request: { place: StoragePlace; names: readonly FileNames[] }; answer: readonly number[] };

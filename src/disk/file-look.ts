@@ -2,6 +2,7 @@
 import type { BtgetError } from '../base/failure.js';
 import type { TorrentFile } from '../metainfo/metainfo.js';
 import type { StoragePlace, Told, Work } from './file-disk-protocol.js';
+import type { ExactCandidate, FoundName } from './file-exact-names.js';
 import { decodeFailure } from './file-failure.js';
 import type { FilePlaces } from './file-places.js';
 import type { DiskRoom, FileSurvey, SurveyOutcome } from './storage.js';
@@ -11,7 +12,7 @@ export interface FileLookParts {
   readonly place: StoragePlace;
   readonly places: FilePlaces;
   /** Asks a worker. */
-  readonly ask: <K extends 'survey' | 'measureFiles' | 'measureFree'>(
+  readonly ask: <K extends 'findExact' | 'survey' | 'measureFiles' | 'measureFree'>(
     kind: K,
     request: Work[K]['request'],
     answered: (told: Told<Work[K]['answer']>) => void,
@@ -36,16 +37,48 @@ export function surveyFiles(parts: FileLookParts, answered: (outcome: SurveyOutc
   const see = (file: number, survey: FileSurvey): void => {
     found[file] = survey;
   };
-  lookAtFiles(parts, 'survey', see, (failure) => {
-    if (failure !== null) answered({ ok: false, failure });
-    else if (!places.map.hasBorders) end(false);
-    else {
-      ask('survey', { place, names: [places.borderNames] }, (told) => {
-        if (told.ok) end(told.value[0]?.found !== 'absent');
-        else answered({ ok: false, failure: decodeFailure(told.failure) });
-      });
-    }
+  const survey = (): void =>
+    lookAtFiles(parts, 'survey', see, (failure) => {
+      if (failure !== null) answered({ ok: false, failure });
+      else if (!places.map.hasBorders) end(false);
+      else {
+        ask('survey', { place, names: [places.borderNames] }, (told) => {
+          if (told.ok) end(told.value[0]?.found !== 'absent');
+          else answered({ ok: false, failure: decodeFailure(told.failure) });
+        });
+      }
+    });
+  findExact(parts, (failure) => {
+    if (failure === null) survey();
+    else answered({ ok: false, failure });
   });
+}
+
+/** Only before anything is written: what is written later has the names that were found then. */
+function findExact({ place, places, ask }: FileLookParts, answered: (failure: BtgetError | null) => void): void {
+  if (places.namesAreSettled) {
+    answered(null);
+    return;
+  }
+  const candidates = places.names.candidates();
+  const found: FoundName[] = [];
+  const next = (begin: number): void => {
+    const some: readonly ExactCandidate[] = candidates.slice(begin, begin + LOOK_COUNT);
+    if (some.length === 0) {
+      places.settleNames(candidates, found);
+      answered(null);
+      return;
+    }
+    ask('findExact', { place, candidates: some }, (told) => {
+      if (!told.ok) {
+        answered(decodeFailure(told.failure));
+        return;
+      }
+      found.push(...told.value);
+      next(begin + LOOK_COUNT);
+    });
+  };
+  next(0);
 }
 
 /** `Storage.measureRoom`. */

@@ -3,6 +3,7 @@ import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import { ContentMap, type ContentSegment, type PlaceRule } from './content-map.js';
 import type { FileWrite, HashSource, StoragePlace } from './file-disk-protocol.js';
+import type { ExactCandidate, FoundName } from './file-exact-names.js';
 import { borderName, type FileNames, StorageNames } from './file-names.js';
 import type { FileAddress } from './file-read-pool.js';
 
@@ -13,6 +14,7 @@ export class FilePlaces {
   readonly #files: Metainfo['files'];
   readonly #layout: PieceLayout;
   readonly #place: StoragePlace;
+  #namesAreSettled = false;
 
   constructor(
     metainfo: Metainfo,
@@ -28,6 +30,16 @@ export class FilePlaces {
     this.#files = metainfo.files;
     this.#layout = layout;
     this.#place = place;
+  }
+
+  /** Whether it is known under which names the files lie. */
+  get namesAreSettled(): boolean {
+    return this.#namesAreSettled;
+  }
+
+  settleNames(candidates: readonly ExactCandidate[], found: readonly FoundName[]): void {
+    this.#namesAreSettled = true;
+    if (candidates.length > 0) this.names.settle(candidates, found);
   }
 
   /** Where `length` bytes from `begin` of the torrent are written. */
