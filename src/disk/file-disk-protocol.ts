@@ -52,6 +52,8 @@ export type HashSource =
       readonly kind: 'file';
       readonly root: string | null;
       readonly paths: readonly string[];
+      /** Where else it is, when none of `paths` exists: absolute, without a link. Null: nowhere. */
+      readonly elsewhere: string | null;
       readonly begin: number;
       readonly length: number;
     }

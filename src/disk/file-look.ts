@@ -32,6 +32,7 @@ export function surveyFiles(parts: FileLookParts, answered: (outcome: SurveyOutc
     // Without part names a final name says nothing: what lies aside of the file may not have come home.
     const known = place.partNames ? found : found.map((file) => (file.found === 'final' ? growing(file) : file));
     places.map.surveyed(known, hasBorderFile);
+    places.surveyed(found);
     answered({ ok: true, files: found, hasBorderFile });
   };
   const see = (file: number, survey: FileSurvey): void => {
