@@ -1,6 +1,7 @@
 /** Folders held by their descriptors, so that nobody can put another in their place between a check and what follows. */
 import fs from 'node:fs';
 import { join } from 'node:path';
+import { systemPath } from '../base/raw-name.js';
 
 /** The name of a folder's element, to be used while the folder is held. */
 export type NameIn = (element: string) => string;
@@ -16,11 +17,11 @@ const hasDescriptorNames = process.platform === 'linux' && fs.existsSync(DESCRIP
  */
 export function inFolder<T>(root: string, elements: readonly string[], action: (nameIn: NameIn) => T): T {
   if (!hasDescriptorNames) return action((element) => join(root, ...elements, element));
-  let held = fs.openSync(root, O_RDONLY | O_DIRECTORY);
+  let held = fs.openSync(systemPath(root), O_RDONLY | O_DIRECTORY);
   const nameIn: NameIn = (element) => `${DESCRIPTORS}/${held}/${element}`;
   try {
     for (const element of elements) {
-      const next = fs.openSync(nameIn(element), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+      const next = fs.openSync(systemPath(nameIn(element)), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
       fs.closeSync(held);
       held = next;
     }

@@ -1,4 +1,5 @@
 /** What the main thread asks of its workers, and what they answer. Everything here survives structured cloning. */
+import type { ExactCandidate, FoundName } from './file-exact-names.js';
 import type { FailureMessage } from './file-failure.js';
 import type { FileNames } from './file-names.js';
 import type { FoundJournal } from './journal-file.js';
@@ -51,6 +52,8 @@ export type HashSource =
       readonly kind: 'file';
       readonly root: string | null;
       readonly paths: readonly string[];
+      /** Where else it is, when none of `paths` exists: absolute, without a link. Null: nowhere. */
+      readonly elsewhere: string | null;
       readonly begin: number;
       readonly length: number;
     }
@@ -71,6 +74,8 @@ export type HashAnswer =
 
 /** Requests by kind, with their answers. */
 export interface Work {
+  /** Where files lie that the torrent spells otherwise than they would be written: one answer for each. */
+  findExact: { request: { place: StoragePlace; candidates: readonly ExactCandidate[] }; answer: readonly FoundName[] };
   /** Of each file what was found, or why it cannot be looked at. */
   survey: {
     request: { place: StoragePlace; names: readonly FileNames[] };

@@ -3,7 +3,7 @@ import { BtgetError } from '../base/failure.js';
 import type { StoragePlace, Work } from './file-disk-protocol.js';
 import { about, encodeFailure, type FailureMessage, fileFailure, LostName } from './file-failure.js';
 import type { Flushed } from './file-flusher.js';
-import { below, foldersExist, notAFile } from './file-guard.js';
+import { behindLink, below, type FolderPlace, findFolder, foldersExist, notAFile } from './file-guard.js';
 import type { FileNames } from './file-names.js';
 import type { FileFacts, FileOperations } from './file-operations.js';
 import { type FoundFile, foreignFile, type StorageFiles } from './file-writing.js';
@@ -14,22 +14,28 @@ const READERS = 0o444;
 
 const ABSENT: FileSurvey = { found: 'absent', length: 0, identity: null, bothNames: false };
 
-/** Looks which files are there. What cannot be looked at, or is no file, has a failure in the place of its survey. */
+/**
+ * Looks which files are there, through links too. What cannot be looked at, or is no file, has a failure in the place of
+ * its survey.
+ */
 export function surveyFiles(
   operations: FileOperations,
   place: StoragePlace,
   names: readonly FileNames[],
 ): readonly (FileSurvey | FailureMessage)[] {
-  const folders = new Map<string, boolean>();
+  const folders = new Map<string, FolderPlace>();
   return names.map(({ part, final }) => {
     const folder = final.slice(0, final.lastIndexOf('/') + 1);
     try {
-      let exists = folders.get(folder);
-      if (exists === undefined) {
-        exists = foldersExist(operations, place.root, final);
-        folders.set(folder, exists);
+      let found = folders.get(folder);
+      if (found === undefined) {
+        found = findFolder(operations, place.root, final);
+        folders.set(folder, found);
       }
-      return exists ? surveyFile(operations, place, part, final) : ABSENT;
+      if (found === 'absent') return ABSENT;
+      if (found === 'nowhere') return { ...ABSENT, linked: { kind: 'folder', path: null } };
+      const survey = surveyFile(operations, place, part, final);
+      return found === 'inside' ? survey : surveyOutside(operations, place, part, final, survey);
     } catch (error) {
       if (!(error instanceof BtgetError)) throw error;
       return encodeFailure(error);
@@ -41,9 +47,11 @@ function surveyFile(operations: FileOperations, place: StoragePlace, part: strin
   const partFacts = lookUp(operations, below(place.root, part));
   if (partFacts !== undefined && partFacts.kind !== 'file') throw notAFile(below(place.root, part), partFacts);
   const finalFacts = lookUp(operations, below(place.root, final));
+  if (partFacts === undefined && finalFacts?.kind === 'link' && !place.overwrite)
+    return surveyLink(operations, below(place.root, final));
   // What is no file, but may be replaced, counts as absent; a folder is replaced by nothing.
   const inTheWay = finalFacts !== undefined && finalFacts.kind !== 'file';
-  if (inTheWay && (!place.overwrite || finalFacts.kind === 'folder')) {
+  if (inTheWay && finalFacts.kind !== 'link' && (!place.overwrite || finalFacts.kind === 'folder')) {
     throw notAFile(below(place.root, final), finalFacts);
   }
   if (partFacts === undefined && (finalFacts === undefined || inTheWay)) return ABSENT;
@@ -53,6 +61,35 @@ function surveyFile(operations: FileOperations, place: StoragePlace, part: strin
   if (identity === undefined) return ABSENT;
   const bothNames = partFacts !== undefined && partFacts.id === finalFacts?.id;
   return { found, length: identity.length, identity, bothNames };
+}
+
+/** The link `name` is in the place of a file under its final name. */
+function surveyLink(operations: FileOperations, name: string): FileSurvey {
+  const behind = behindLink(operations, name);
+  if (behind === undefined) return { ...ABSENT, linked: { kind: 'file', path: null } };
+  if (behind.facts.kind !== 'file') throw notAFile(name, behind.facts);
+  const identity = about(name, () => operations.identify(behind.name));
+  if (identity === undefined) return { ...ABSENT, linked: { kind: 'file', path: null } };
+  return {
+    found: 'final',
+    length: identity.length,
+    identity,
+    bothNames: false,
+    linked: { kind: 'file', path: behind.name },
+  };
+}
+
+/** `survey` is of a file in a folder that is reached by a link out of the download folder. */
+function surveyOutside(
+  operations: FileOperations,
+  { root }: StoragePlace,
+  part: string,
+  final: string,
+  survey: FileSurvey,
+): FileSurvey {
+  const name = below(root, survey.found === 'part' ? part : final);
+  const path = survey.found === 'absent' ? null : (behindLink(operations, name)?.name ?? null);
+  return { ...survey, linked: { kind: 'folder', path } };
 }
 
 /**
@@ -183,9 +220,20 @@ function takeFinalName(operations: FileOperations, files: StorageFiles, request:
   const final = below(root, names.final);
   const there = lookUp(operations, final);
   if (there === undefined) files.rename(names.part, names.final, false);
-  else if (sameFile(operations, part, final, there, length)) files.unlink(names.part);
+  else if (
+    there.kind === 'link'
+      ? !overwrite && sameBehind(operations, part, final, length)
+      : sameFile(operations, part, final, there, length)
+  )
+    files.unlink(names.part);
   else if (overwrite) files.rename(names.part, names.final, true);
   else throw foreignFile(final);
+}
+
+/** As `sameFile`, of what the link `final` leads to. */
+function sameBehind(operations: FileOperations, part: string, final: string, length: number): boolean {
+  const behind = behindLink(operations, final);
+  return behind !== undefined && sameFile(operations, part, behind.name, behind.facts, length);
 }
 
 /** Whether both names hold the same `length` bytes; the file under `part` has that length. */

@@ -5,7 +5,7 @@
 import { relative, sep } from 'node:path';
 import { BtgetError } from '../base/failure.js';
 import type { NameIn } from './file-anchor.js';
-import { about } from './file-failure.js';
+import { about, isSystemError } from './file-failure.js';
 import type { FileFacts, FileOperations } from './file-operations.js';
 
 /** The calls that looking at a path needs. */
@@ -30,6 +30,49 @@ export function foldersExist(calls: LookUps, root: string, path: string): boolea
   }
   return true;
 }
+
+export type FolderPlace = 'absent' | 'inside' | 'outside' | 'nowhere';
+
+/**
+ * Where the folder of `path` is for who only reads, and may follow the user's own links. 'outside': a link leads out of
+ * `root`; 'nowhere': it leads nowhere, or in a circle. Throws 'cannot-open' when what is in the place of a folder is none.
+ */
+export function findFolder(calls: LookUps, root: string, path: string): FolderPlace {
+  let found: 'inside' | 'outside' = 'inside';
+  for (const folder of foldersOf(path)) {
+    const name = below(root, folder);
+    const facts = about(name, () => calls.lookUp(name));
+    if (facts === undefined) return found === 'outside' ? found : 'absent';
+    if (facts.kind === 'folder') continue;
+    const behind = facts.kind === 'link' ? behindLink(calls, name) : { name, facts };
+    if (behind === undefined) return 'nowhere';
+    if (behind.facts.kind !== 'folder') throw new BtgetError('cannot-open', `cannot open ${name}: it is not a folder`);
+    if (
+      !isBelow(
+        behind.name,
+        about(root, () => calls.realPath(root)),
+      )
+    )
+      found = 'outside';
+  }
+  return found;
+}
+
+/** What the link `name` leads to in the end, and where that really is; undefined when it leads nowhere, or in a circle. */
+export function behindLink(calls: LookUps, name: string): { name: string; facts: FileFacts } | undefined {
+  return about(name, () => {
+    try {
+      const real = calls.realPath(name);
+      const facts = calls.lookUp(real);
+      return facts === undefined ? undefined : { name: real, facts };
+    } catch (error) {
+      if (isSystemError(error) && NOWHERE.has(error.code)) return undefined;
+      throw error;
+    }
+  });
+}
+
+const NOWHERE: ReadonlySet<string> = new Set(['ENOENT', 'ELOOP', 'ENOTDIR']);
 
 /**
  * Runs `action` in the folder of `path` as it is now: whatever is put in its place, or in that of a folder above it, what

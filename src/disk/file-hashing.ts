@@ -44,11 +44,13 @@ export class FileHasher {
 
   /** False when bytes are missing. */
   #hashFile(source: HashSource & { kind: 'file' }, pieces: PieceHashes): boolean {
-    for (const path of source.paths) {
-      const open = this.#pool.open(source.root, path);
+    const places = source.paths.map((path) => ({ root: source.root, path }));
+    if (source.elsewhere !== null) places.push({ root: null, path: source.elsewhere });
+    for (const { root, path } of places) {
+      const open = this.#pool.open(root, path);
       if (open === undefined) continue;
       if (open.facts.length < source.begin + source.length) return false;
-      const name = source.root === null ? path : below(source.root, path);
+      const name = root === null ? path : below(root, path);
       let position = source.begin;
       for (let left = source.length; left > 0; ) {
         const length = Math.min(left, READ_LENGTH);

@@ -3,12 +3,13 @@ import type { Stats } from 'node:fs';
 import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { BtgetError } from '../base/failure.js';
+import { nameText, systemPath } from '../base/raw-name.js';
 import { inTorrentOrder, type NewTorrent } from '../metainfo/create-metainfo.js';
 
 export interface ListedFile {
-  /** Elements below the listed folder; the bare name for a single file. */
+  /** Elements below the listed folder, as `nameText` spells them; the bare name for a single file. */
   readonly path: readonly string[];
-  /** Where it is: an absolute path. */
+  /** Where it is: an absolute path, spelled as its elements are. */
   readonly from: string;
   readonly length: number;
   readonly executable: boolean;
@@ -60,11 +61,11 @@ async function listFolder(
   skipped: string | null,
   listing: { readonly files: ListedFile[]; readonly leftOut: string[] },
 ): Promise<void> {
-  const real = await look(folder, () => realpath(folder));
+  const real = await look(folder, async () => nameText(await realpath(systemPath(folder), 'buffer')));
   if (above.includes(real)) throw new BtgetError('cannot-open', `${folder} is a link to a folder that holds it`);
-  const names = await look(folder, () => readdir(folder, { encoding: 'buffer' }));
+  const names = await look(folder, () => readdir(systemPath(folder), { encoding: 'buffer' }));
   for (let begin = 0; begin < names.length; begin += LOOKS_AT_ONCE) {
-    const paths = names.slice(begin, begin + LOOKS_AT_ONCE).map((name) => pathIn(folder, name));
+    const paths = names.slice(begin, begin + LOOKS_AT_ONCE).map((name) => join(folder, nameText(name)));
     const found = await Promise.all(paths.map((path) => (path === skipped ? null : statOrNull(path))));
     for (const [at, path] of paths.entries()) {
       if (path === skipped) continue;
@@ -80,20 +81,12 @@ async function listFolder(
   }
 }
 
-/** A name that is not UTF-8 cannot stand in a torrent, and would be read back as another. */
-function pathIn(folder: string, bytes: Buffer): string {
-  const name = bytes.toString('utf8');
-  const path = join(folder, name);
-  if (!Buffer.from(name).equals(bytes)) throw new BtgetError('cannot-open', `the name of ${path} is not UTF-8`);
-  return path;
-}
-
 /** Null for a link that leads nowhere. */
 async function statOrNull(path: string): Promise<Stats | null> {
   try {
-    return await stat(path);
+    return await stat(systemPath(path));
   } catch (error) {
-    const isLink = await look(path, () => lstat(path));
+    const isLink = await look(path, () => lstat(systemPath(path)));
     if (isLink.isSymbolicLink()) return null;
     throw failureAt(path, error);
   }

@@ -2,6 +2,7 @@
 import type { BtgetError } from '../base/failure.js';
 import type { TorrentFile } from '../metainfo/metainfo.js';
 import type { StoragePlace, Told, Work } from './file-disk-protocol.js';
+import type { ExactCandidate, FoundName } from './file-exact-names.js';
 import { decodeFailure, type FailureMessage } from './file-failure.js';
 import type { FilePlaces } from './file-places.js';
 import type { DiskRoom, FileSurvey, SurveyOutcome, SurveyRefused } from './storage.js';
@@ -11,7 +12,7 @@ export interface FileLookParts {
   readonly place: StoragePlace;
   readonly places: FilePlaces;
   /** Asks a worker. */
-  readonly ask: <K extends 'survey' | 'measureFiles' | 'measureFree'>(
+  readonly ask: <K extends 'findExact' | 'survey' | 'measureFiles' | 'measureFree'>(
     kind: K,
     request: Work[K]['request'],
     answered: (told: Told<Work[K]['answer']>) => void,
@@ -35,6 +36,7 @@ export function surveyFiles(
     // Without part names a final name says nothing: what lies aside of the file may not have come home.
     const known = place.partNames ? found : found.map((file) => (file.found === 'final' ? growing(file) : file));
     places.map.surveyed(known, hasBorderFile);
+    places.surveyed(found);
     answered({ ok: true, files: found, hasBorderFile });
   };
   let first: BtgetError | null = null;
@@ -43,20 +45,52 @@ export function surveyFiles(
     else if (refused !== null) refused(file, decodeFailure(survey));
     else first ??= decodeFailure(survey);
   };
-  lookAtFiles(parts, 'survey', see, (failure) => {
-    const refusal = failure ?? first;
-    if (refusal !== null) answered({ ok: false, failure: refusal });
-    else if (!places.map.hasBorders) end(false);
-    else {
-      ask('survey', { place, names: [places.borderNames] }, (told) => {
-        const [border] = told.ok ? told.value : [told.failure];
-        if (border === undefined || 'found' in border) end(border?.found !== 'absent');
-        // Without it the files can be looked at all the same.
-        else if (refused !== null) end(false);
-        else answered({ ok: false, failure: decodeFailure(border) });
-      });
-    }
+  const survey = (): void =>
+    lookAtFiles(parts, 'survey', see, (failure) => {
+      const refusal = failure ?? first;
+      if (refusal !== null) answered({ ok: false, failure: refusal });
+      else if (!places.map.hasBorders) end(false);
+      else {
+        ask('survey', { place, names: [places.borderNames] }, (told) => {
+          const [border] = told.ok ? told.value : [told.failure];
+          if (border === undefined || 'found' in border) end(border?.found !== 'absent');
+          // Without it the files can be looked at all the same.
+          else if (refused !== null) end(false);
+          else answered({ ok: false, failure: decodeFailure(border) });
+        });
+      }
+    });
+  findExact(parts, (failure) => {
+    if (failure === null) survey();
+    else answered({ ok: false, failure });
   });
+}
+
+/** Only before anything is written: what is written later has the names that were found then. */
+function findExact({ place, places, ask }: FileLookParts, answered: (failure: BtgetError | null) => void): void {
+  if (places.namesAreSettled) {
+    answered(null);
+    return;
+  }
+  const candidates = places.names.candidates();
+  const found: FoundName[] = [];
+  const next = (begin: number): void => {
+    const some: readonly ExactCandidate[] = candidates.slice(begin, begin + LOOK_COUNT);
+    if (some.length === 0) {
+      places.settleNames(candidates, found);
+      answered(null);
+      return;
+    }
+    ask('findExact', { place, candidates: some }, (told) => {
+      if (!told.ok) {
+        answered(decodeFailure(told.failure));
+        return;
+      }
+      found.push(...told.value);
+      next(begin + LOOK_COUNT);
+    });
+  };
+  next(0);
 }
 
 /** `Storage.measureRoom`. */

@@ -2,8 +2,11 @@
 import { relative } from 'node:path/posix';
 import { toHex } from '../base/bytes.js';
 import { sha1 } from '../base/digest.js';
+import { nameBytes } from '../base/raw-name.js';
 import type { InfoHash, TorrentFile } from '../metainfo/metainfo.js';
 import { foldName } from '../metainfo/path-element.js';
+import type { ExactCandidate, FoundName } from './file-exact-names.js';
+import { lastOf } from './file-guard.js';
 
 /** Paths below the download folder, with `/` between their elements. */
 export interface FileNames {
@@ -15,6 +18,8 @@ export interface FileNames {
 
 const PART = '.part';
 
+/** What file systems allow, in bytes. */
+const LONGEST_NAME = 255;
 // File systems allow 255 bytes, and the lock's names are the longest: `.btget.lock`, a token of 8, `.new`.
 const MAX_NAME_LENGTH = 200;
 
@@ -41,12 +46,17 @@ function shortened(name: string): string {
   return `${begin}~${toHex(sha1(bytes)).slice(0, 8)}`;
 }
 
-/** The names of one torrent's files. Nothing but the metainfo and `output` decides them, so they outlive the process. */
+/**
+ * The names of one torrent's files. The metainfo and `output` decide them, so they outlive the process; but a file that lies
+ * under the very name that the torrent spells keeps that name, once it is known that it does.
+ */
 export class StorageNames {
   readonly #files: readonly TorrentFile[];
   readonly #output: string | null;
   /** Part names other than `NAME.part`, by file. */
   readonly #unusual = new Map<number, string>();
+  /** Names of files that lie under their exact names, or in folders that do. */
+  readonly #exact = new Map<number, FileNames>();
 
   /** `output` takes the place of the first path element, or null. */
   constructor(files: readonly TorrentFile[], output: string | null) {
@@ -56,6 +66,78 @@ export class StorageNames {
   }
 
   of(index: number): FileNames {
+    return this.#exact.get(index) ?? this.#clean(index);
+  }
+
+  /** The files that may lie under other names than they would be given. Linear; empty for nearly every torrent. */
+  candidates(): readonly ExactCandidate[] {
+    const files = this.#files.flatMap((file, index) => {
+      const exact = file.exactPath === undefined ? null : this.#elements(file.exactPath);
+      const clean = this.#elements(file.path);
+      return exact?.some((element, at) => element !== clean[at]) === true ? [{ file: index, exact, clean }] : [];
+    });
+    if (files.length === 0) return [];
+    const byFolded = new Map<string, number>();
+    const taken = new Set<string>();
+    for (const [index, file] of this.#files.entries()) {
+      const path = this.#path(file.path);
+      taken.add(path);
+      if (!file.padding) byFolded.set(foldName(path), index);
+      if (file.exactPath !== undefined) taken.add(this.#path(file.exactPath));
+    }
+    return files.map(({ file, exact, clean }) => {
+      const name = exact.at(-1) as string;
+      const other = byFolded.get(foldName([...clean.slice(0, -1), name].join('/')));
+      const twin =
+        other === undefined || other === file ? null : ((this.#files[other] as TorrentFile).path.at(-1) ?? null);
+      const part = `${name}${PART}`;
+      const fits = nameBytes(part).length <= LONGEST_NAME && !taken.has(`${exact.join('/')}${PART}`);
+      return {
+        file,
+        exact,
+        clean,
+        exactPart: fits && twin === null ? part : null,
+        // What is spelled alike is told apart by `settle`.
+        twin: twin === name ? null : twin,
+      };
+    });
+  }
+
+  /** From here on the files have the names that were found. No two of them share one. */
+  settle(candidates: readonly ExactCandidate[], found: readonly FoundName[]): void {
+    const owners = new Map<string, number>();
+    for (const index of this.#files.keys()) owners.set(this.#clean(index).final, index);
+    const exact = new Map<string, number>();
+    const clean = new Map<number, string>();
+    for (const [at, { file, folders, isExact }] of found.entries()) {
+      const candidate = candidates[at] as ExactCandidate;
+      const part = lastOf(this.#clean(file).part);
+      const inFolder = (name: string): string => [...folders, name].join('/');
+      const cleanNames = { final: inFolder(candidate.clean.at(-1) as string), part: inFolder(part) };
+      clean.set(file, cleanNames.final);
+      const name = inFolder(candidate.exact.at(-1) as string);
+      const usesExact = isExact && !exact.has(name);
+      if (usesExact) exact.set(name, file);
+      this.#exact.set(file, usesExact ? { final: name, part: inFolder(candidate.exactPart ?? part) } : cleanNames);
+    }
+    const inTheWay = [...exact].filter(([name, file]) => {
+      const owner = owners.get(name);
+      return owner !== undefined && owner !== file && this.of(owner).final === name;
+    });
+    // Who loses its exact name goes back to its clean one, which may be the exact one of another.
+    for (let next = inTheWay.pop(); next !== undefined; next = inTheWay.pop()) {
+      const [name, file] = next;
+      if (exact.get(name) !== file) continue;
+      exact.delete(name);
+      const final = clean.get(file) as string;
+      const folder = final.slice(0, final.lastIndexOf('/') + 1);
+      this.#exact.set(file, { final, part: `${folder}${lastOf(this.#clean(file).part)}` });
+      const other = exact.get(final);
+      if (other !== undefined) inTheWay.push([final, other]);
+    }
+  }
+
+  #clean(index: number): FileNames {
     const final = this.#path(this.#file(index).path);
     return { final, part: this.#unusual.get(index) ?? `${final}${PART}` };
   }
@@ -75,7 +157,11 @@ export class StorageNames {
   }
 
   #path(elements: readonly string[]): string {
-    return (this.#output === null ? elements : [this.#output, ...elements.slice(1)]).join('/');
+    return this.#elements(elements).join('/');
+  }
+
+  #elements(elements: readonly string[]): readonly string[] {
+    return this.#output === null ? elements : [this.#output, ...elements.slice(1)];
   }
 
   /** A torrent may itself hold `a` and `a.part`: then the first grows as `a.1.part`, or the next number that is free. */

@@ -1,8 +1,9 @@
 /**
  * The system calls behind every file, as few as do. Code in this folder reaches a disk only through these two
- * interfaces, so that a test can make each call fail in turn.
+ * interfaces, so that a test can make each call fail in turn. Paths are text that keeps every byte (`nameText`).
  */
 import fs from 'node:fs';
+import { nameText, systemPath } from '../base/raw-name.js';
 import { inFolder } from './file-anchor.js';
 import type { FileIdentity } from './storage.js';
 
@@ -93,7 +94,11 @@ const FLAGS: Readonly<Record<FileAccess, number>> = {
 
 export const systemFileOperations: FileOperations = {
   open: (path, access, follow) =>
-    fs.openSync(path, FLAGS[access] | (follow ? 0 : O_NOFOLLOW), access === 'create privately' ? 0o600 : 0o666),
+    fs.openSync(
+      systemPath(path),
+      FLAGS[access] | (follow ? 0 : O_NOFOLLOW),
+      access === 'create privately' ? 0o600 : 0o666,
+    ),
   close: (descriptor) => fs.closeSync(descriptor),
   read: (descriptor, into, length, position) => fs.readSync(descriptor, into, 0, length, position),
   write: (descriptor, from, begin, length, position) => fs.writeSync(descriptor, from, begin, length, position),
@@ -101,49 +106,53 @@ export const systemFileOperations: FileOperations = {
   lookUp,
   identify,
   allocated: (path) => {
-    const stats = fs.lstatSync(path, { throwIfNoEntry: false });
+    const stats = fs.lstatSync(systemPath(path), { throwIfNoEntry: false });
     // "Number of 512 B blocks allocated", whatever the blocks of the file system are (stat(2)).
     return stats === undefined ? undefined : stats.blocks * 512;
   },
   free: (path) => {
-    const { blocks, bavail, bsize } = fs.statfsSync(path);
+    const { blocks, bavail, bsize } = fs.statfsSync(systemPath(path));
     return blocks === 0 ? null : bavail * bsize;
   },
-  realPath: (path) => fs.realpathSync.native(path),
+  realPath,
   inFolder,
-  list: (path) => fs.readdirSync(path),
+  list: (path) => fs.readdirSync(systemPath(path)),
   setLength: (descriptor, length) => fs.ftruncateSync(descriptor, length),
   setMode: (descriptor, mode) => fs.fchmodSync(descriptor, mode),
   flush: (descriptor, answered) => fs.fdatasync(descriptor, answered),
-  makeFolder: (path, parents) => fs.mkdirSync(path, { recursive: parents }),
-  rename: (from, to) => fs.renameSync(from, to),
-  link: (from, to) => fs.linkSync(from, to),
-  unlink: (path) => fs.unlinkSync(path),
-  makeLink: (target, path) => fs.symlinkSync(target, path),
-  readLink: (path) => fs.readlinkSync(path),
+  makeFolder: (path, parents) => fs.mkdirSync(systemPath(path), { recursive: parents }),
+  rename: (from, to) => fs.renameSync(systemPath(from), systemPath(to)),
+  link: (from, to) => fs.linkSync(systemPath(from), systemPath(to)),
+  unlink: (path) => fs.unlinkSync(systemPath(path)),
+  makeLink: (target, path) => fs.symlinkSync(systemPath(target), systemPath(path)),
+  readLink: (path) => nameText(fs.readlinkSync(systemPath(path), 'buffer')),
   // Windows opens no folder for flushing; it writes names down by itself.
   flushesFolders: process.platform !== 'win32',
 };
 
 export const systemReadOperations: ReadOperations = {
-  open: (path, answered) => fs.open(path, FLAGS.read | O_NOFOLLOW, answered),
+  open: (path, answered) => fs.open(systemPath(path), FLAGS.read | O_NOFOLLOW, answered),
   facts: (descriptor, answered) =>
     fs.fstat(descriptor, (error, stats) => answered(error, error === null ? factsOf(stats) : undefined)),
   read: (descriptor, into, position, answered) => fs.readv(descriptor, into, position, answered),
   close: (descriptor, answered) => fs.close(descriptor, answered),
   lookUp,
-  realPath: (path) => fs.realpathSync.native(path),
+  realPath,
 };
 
+function realPath(path: string): string {
+  return nameText(fs.realpathSync.native(systemPath(path), 'buffer'));
+}
+
 function identify(path: string): FileIdentity | undefined {
-  const stats = fs.lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  const stats = fs.lstatSync(systemPath(path), { bigint: true, throwIfNoEntry: false });
   if (!stats?.isFile()) return undefined;
   return { length: Number(stats.size), changedAt: stats.mtimeNs, inode: stats.ino, bornAt: stats.birthtimeNs };
 }
 
 function lookUp(path: string): FileFacts | undefined {
   try {
-    const stats = fs.lstatSync(path, { throwIfNoEntry: false });
+    const stats = fs.lstatSync(systemPath(path), { throwIfNoEntry: false });
     return stats === undefined ? undefined : factsOf(stats);
   } catch (error) {
     // A file lies where a folder would have to: below it there is no name.

@@ -3,8 +3,10 @@ import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import { ContentMap, type ContentSegment, type PlaceRule } from './content-map.js';
 import type { FileWrite, HashSource, StoragePlace } from './file-disk-protocol.js';
+import type { ExactCandidate, FoundName } from './file-exact-names.js';
 import { borderName, type FileNames, StorageNames } from './file-names.js';
 import type { FileAddress } from './file-read-pool.js';
+import type { FileSurvey, LinkedPlace } from './storage.js';
 
 export class FilePlaces {
   readonly names: StorageNames;
@@ -13,6 +15,11 @@ export class FilePlaces {
   readonly #files: Metainfo['files'];
   readonly #layout: PieceLayout;
   readonly #place: StoragePlace;
+  #namesAreSettled = false;
+  /** By index in the metainfo: files that are read through a link. */
+  readonly #linked = new Map<number, LinkedPlace>();
+  /** Those of them of which there is a copy of ours. */
+  readonly #copied = new Set<number>();
 
   constructor(
     metainfo: Metainfo,
@@ -28,6 +35,28 @@ export class FilePlaces {
     this.#files = metainfo.files;
     this.#layout = layout;
     this.#place = place;
+  }
+
+  /** Whether it is known under which names the files lie. */
+  get namesAreSettled(): boolean {
+    return this.#namesAreSettled;
+  }
+
+  settleNames(candidates: readonly ExactCandidate[], found: readonly FoundName[]): void {
+    this.#namesAreSettled = true;
+    if (candidates.length > 0) this.names.settle(candidates, found);
+  }
+
+  /** What was found through links is read where it is: a link that is planted later leads no reader anywhere. */
+  surveyed(survey: readonly FileSurvey[]): void {
+    this.#linked.clear();
+    this.#copied.clear();
+    for (const [file, { linked }] of survey.entries()) if (linked !== undefined) this.#linked.set(file, linked);
+  }
+
+  /** The file is read where the download writes it, if it is there. */
+  copied(file: number): void {
+    this.#copied.add(file);
   }
 
   /** Where `length` bytes from `begin` of the torrent are written. */
@@ -48,12 +77,16 @@ export class FilePlaces {
     return segments.map((segment) => {
       if (segment.kind === 'zeros') return segment;
       const { part, final } = this.#namesOf(segment);
-      return { kind: 'file', root, paths: [part, final], begin: segment.begin, length: segment.length };
+      const link = this.#linkOf(segment);
+      const paths = link === null ? [part, final] : link.isCopied ? [part] : [];
+      const elsewhere = link?.path ?? null;
+      return { kind: 'file', root, paths, elsewhere, begin: segment.begin, length: segment.length };
     });
   }
 
   addressOf(segment: Exclude<ContentSegment, { kind: 'zeros' }>): FileAddress {
-    return { storage: this.#place.id, root: this.#place.root, names: this.#namesOf(segment) };
+    const link = this.#linkOf(segment);
+    return { storage: this.#place.id, root: this.#place.root, names: this.#namesOf(segment), link };
   }
 
   /** `file` null is the border file. */
@@ -65,6 +98,12 @@ export class FilePlaces {
   fileOf(part: string): number | null {
     const index = this.#files.findIndex((_, at) => this.names.of(at).part === part);
     return index === -1 ? null : index;
+  }
+
+  #linkOf(segment: Exclude<ContentSegment, { kind: 'zeros' }>): FileAddress['link'] {
+    const linked = segment.kind === 'file' ? this.#linked.get(segment.file) : undefined;
+    if (segment.kind !== 'file' || linked === undefined) return null;
+    return { path: linked.path, isCopied: this.#copied.has(segment.file) };
   }
 
   #namesOf(segment: Exclude<ContentSegment, { kind: 'zeros' }>): FileNames {

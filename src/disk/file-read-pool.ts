@@ -19,6 +19,8 @@ export interface FileAddress {
   readonly storage: number;
   readonly root: string;
   readonly names: FileNames;
+  /** It was found behind a link of the user's: where it really is, or null; and whether it has a copy under its part name. */
+  readonly link: { readonly path: string | null; readonly isCopied: boolean } | null;
 }
 
 interface Entry {
@@ -115,27 +117,29 @@ export class FileReadPool {
 
   #open(entry: Entry, address: FileAddress, attempt: number): void {
     const { root, names } = address;
-    const path = this.#findName(entry, address, attempt);
-    if (path === undefined) return;
-    const name = below(root, path);
+    const name = this.#findName(entry, address, attempt);
+    if (name === undefined) return;
     this.#operations.open(name, (error, descriptor) => {
       if (error === null) this.#check(entry, names, { name, descriptor });
       else if (isOutOfDescriptors(error) && this.#makeRoom(() => this.#open(entry, address, attempt))) return;
       // Finished in this moment: the part has its final name.
-      else if (isSystemError(error) && error.code === 'ENOENT' && path === names.part && attempt === 0) {
+      else if (isSystemError(error) && error.code === 'ENOENT' && name === below(root, names.part) && attempt === 0) {
         this.#open(entry, address, 1);
       } else this.#failed(entry, fileFailure(error, name));
     });
   }
 
-  /** Looks, blocking for microseconds, which name exists; undefined when the entry has failed. */
-  #findName(entry: Entry, { root, names }: FileAddress, attempt: number): string | undefined {
+  /** Looks, blocking for microseconds, which path exists; undefined when the entry has failed. */
+  #findName(entry: Entry, { root, names, link }: FileAddress, attempt: number): string | undefined {
     const final = below(root, names.final);
     try {
-      foldersExist(this.#operations, root, names.final);
-      for (const path of attempt === 0 ? [names.part, names.final] : [names.final]) {
-        const facts = this.#operations.lookUp(below(root, path));
-        if (facts !== undefined && facts.kind !== 'file') throw lost(names, notAFile(below(root, path), facts));
+      const isOwn = link === null || link.isCopied;
+      if (isOwn) foldersExist(this.#operations, root, names.final);
+      const part = attempt === 0 && isOwn ? [below(root, names.part)] : [];
+      const whole = link === null ? final : link.path;
+      for (const path of whole === null ? part : [...part, whole]) {
+        const facts = this.#operations.lookUp(path);
+        if (facts !== undefined && facts.kind !== 'file') throw lost(names, notAFile(path, facts));
         if (facts !== undefined) return path;
       }
       throw lost(names, new BtgetError('cannot-open', `cannot open ${final}: it is not there`));

@@ -208,7 +208,8 @@ export class FileStorage implements Storage {
 
   releaseFile(file: number | null, answered: (outcome: DoneOutcome) => void): void {
     const names = this.#places.namesOf(file);
-    this.#disk.readPool.forget({ storage: this.#place.id, root: this.#place.root, names });
+    this.#disk.readPool.forget({ storage: this.#place.id, root: this.#place.root, names, link: null });
+    if (file !== null) this.#places.copied(file);
     this.#askToDo('release', { place: this.#place, names }, [], answered);
   }
 

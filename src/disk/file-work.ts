@@ -2,6 +2,7 @@
 import { sha1 } from '../base/digest.js';
 import { BtgetError } from '../base/failure.js';
 import type { StoragePlace, Told, Work, WorkAnswer, WorkKind, WorkRequest } from './file-disk-protocol.js';
+import { findExactNames } from './file-exact-names.js';
 import { encodeFailure } from './file-failure.js';
 import { demoteFile, finishFile, removeFile, surveyFiles } from './file-finishing.js';
 import { FileFlusher } from './file-flusher.js';
@@ -66,6 +67,8 @@ function createHandlers(given: FileOperations, processes: ProcessFacts): Handler
     return files;
   };
   return {
+    findExact: ({ place, candidates }, answered) =>
+      answered({ ok: true, value: findExactNames(operations, place.root, candidates) }),
     survey: ({ place, names }, answered) => answered({ ok: true, value: surveyFiles(operations, place, names) }),
     measureFiles: ({ place, names }, answered) => answered({ ok: true, value: measureFiles(operations, place, names) }),
     measureFree: ({ place }, answered) => answered({ ok: true, value: measureFree(operations, place) }),

@@ -67,6 +67,16 @@ export interface FileIdentity {
   readonly bornAt: bigint;
 }
 
+/**
+ * A file that is read through a link of the user's, and never written: the link has its own name ('file'), or a folder above
+ * it is a link out of the download folder ('folder').
+ */
+export interface LinkedPlace {
+  readonly kind: 'file' | 'folder';
+  /** Where the file really is: absolute, without a link. Null when it leads to no file. */
+  readonly path: string | null;
+}
+
 /** What was on the disk for one file before we touched anything. Pad files and links are always 'absent'. */
 export interface FileSurvey {
   /** 'part': under its `.part` name; 'final': under its own. A file under both counts as 'part'. */
@@ -77,6 +87,8 @@ export interface FileSurvey {
   readonly identity: FileIdentity | null;
   /** It has both names: a crash came between the two steps that give a whole file its final one. */
   readonly bothNames: boolean;
+  /** Absent when no link leads there. */
+  readonly linked?: LinkedPlace;
 }
 
 export type SurveyOutcome =
@@ -112,7 +124,9 @@ export interface DiskRoom {
 export interface Storage {
   /**
    * Looks which files are there and of what length. Writes nothing. Fails with 'cannot-open' when something that is no
-   * regular file has the name of one; with `overwrite` that counts as 'absent' unless it is a folder. It is asked for
+   * regular file, and leads to none as a link, has the name of one; with `overwrite` that counts as 'absent' unless it is a
+   * folder, and so does a link to a file. A link that leads nowhere is 'absent'. What is found through a link is read where it
+   * was then, whatever becomes of the link. It is asked for
    * before anything else: what lies where the torrent's files are not selected is known by it.
    * With `refused`, a file that cannot be looked at fails nothing: it is told, counts as absent, and the others go on.
    */

@@ -1,10 +1,11 @@
 /** Makes the bytes of a v1 .torrent. The same input always gives the same bytes, and so the same info-hash. */
+import { nameBytes } from '../base/raw-name.js';
 import { type Encodable, encodeBencode } from '../bencode/encode.js';
 import { invalid } from './invalid.js';
 import { MAX_PIECE_COUNT, MAX_PIECE_LENGTH } from './limits.js';
 
 export interface NewFile {
-  /** Elements below the torrent's folder. */
+  /** Elements below the torrent's folder, as `nameText` spells them. */
   readonly path: readonly string[];
   readonly length: number;
   readonly executable: boolean;
@@ -12,7 +13,7 @@ export interface NewFile {
 
 /** What a new torrent says. Nothing is optional, so that whoever makes one decides about each field. */
 export interface NewTorrent {
-  /** Of the one file, or of the folder. */
+  /** Of the one file, or of the folder, as `nameText` spells it. */
   readonly name: string;
   /** A single file, or the files of a folder in the order in which their bytes were hashed (see `inTorrentOrder`). */
   readonly content: { readonly length: number; readonly executable: boolean } | readonly NewFile[];
@@ -61,7 +62,7 @@ function infoOf({ name, content, pieceLength, pieces, private: isPrivate, source
     attr: single?.executable ? 'x' : undefined,
     files,
     length: single?.length,
-    name,
+    name: nameBytes(name),
     'piece length': pieceLength,
     pieces,
     private: isPrivate ? 1 : undefined,
@@ -70,7 +71,7 @@ function infoOf({ name, content, pieceLength, pieces, private: isPrivate, source
 }
 
 function fileOf({ path, length, executable }: NewFile): Encodable {
-  return dictionary({ attr: executable ? 'x' : undefined, length, path });
+  return dictionary({ attr: executable ? 'x' : undefined, length, path: path.map(nameBytes) });
 }
 
 /** The fields that are there. */
@@ -86,7 +87,7 @@ function isFolder(content: NewTorrent['content']): content is readonly NewFile[]
 /** The files sorted by the bytes of their paths, element by element, as v2 demands. Do this before hashing. */
 export function inTorrentOrder<T extends { readonly path: readonly string[] }>(files: readonly T[]): readonly T[] {
   return files
-    .map((file) => ({ file, key: file.path.map((element) => Buffer.from(element, 'utf8')) }))
+    .map((file) => ({ file, key: file.path.map(nameBytes) }))
     .sort((a, b) => comparePaths(a.key, b.key))
     .map(({ file }) => file);
 }

@@ -9,7 +9,7 @@ import { MAX_PIECE_COUNT, MAX_PIECE_LENGTH, MAX_TORRENT_LENGTH } from './limits.
 import type { Metainfo, TorrentFile } from './metainfo.js';
 import { parseFiles, type RawFile } from './parse-files.js';
 import { parseNodes, parseTrackers, parseWebSeeds } from './parse-sources.js';
-import { pathElement, torrentName } from './path-element.js';
+import { exactElement, pathElement, torrentName } from './path-element.js';
 import { distinctPaths } from './path-policy.js';
 import { resolveSymlinks } from './symlinks.js';
 
@@ -63,7 +63,9 @@ function parseInfo(root: BencodeDictionary, info: BencodeDictionary, raw: Buffer
     pieceCount: pieces.length / HASH_LENGTH,
     pieces,
     length,
-    files: isFolder ? folderFiles(name, rawFiles) : rawFiles.map((file) => torrentFile(file, [name], 0, null)),
+    files: isFolder
+      ? folderFiles(name, rawName, rawFiles)
+      : rawFiles.map((file) => torrentFile(file, [name], [rawName], 0, null)),
     isFolder,
     trackers: parseTrackers(root),
     webSeeds: parseWebSeeds(root, isFolder),
@@ -118,7 +120,7 @@ function piecesOf(info: BencodeDictionary, length: number, pieceLength: number):
   return pieces;
 }
 
-function folderFiles(name: string, rawFiles: readonly RawFile[]): readonly TorrentFile[] {
+function folderFiles(name: string, rawName: Buffer, rawFiles: readonly RawFile[]): readonly TorrentFile[] {
   const wanted = rawFiles.map(({ path, padding, length }) => ({
     // A pad file without a path gets the one that creators usually give it.
     path: path.length === 0 ? ['.pad', String(length)] : [name, ...path.map(pathElement)],
@@ -135,7 +137,7 @@ function folderFiles(name: string, rawFiles: readonly RawFile[]): readonly Torre
   );
   let begin = 0;
   return rawFiles.map((file, i) => {
-    const parsed = torrentFile(file, paths[i] ?? [], begin, targets[i] ?? null);
+    const parsed = torrentFile(file, paths[i] ?? [], [rawName, ...file.path], begin, targets[i] ?? null);
     begin += file.length;
     return parsed;
   });
@@ -144,11 +146,21 @@ function folderFiles(name: string, rawFiles: readonly RawFile[]): readonly Torre
 function torrentFile(
   file: RawFile,
   path: readonly string[],
+  spelled: readonly Buffer[],
   begin: number,
   symlink: readonly string[] | null,
 ): TorrentFile {
   const { length, padding, executable, hidden } = file;
-  return { path, begin, length, padding, executable, hidden, symlink };
+  const parsed = { path, begin, length, padding, executable, hidden, symlink };
+  const exactPath = padding || symlink !== null ? undefined : exactPathOf(path, spelled);
+  return exactPath === undefined ? parsed : { ...parsed, exactPath };
+}
+
+/** Undefined when it is `path`, or no path of any file. */
+function exactPathOf(path: readonly string[], spelled: readonly Buffer[]): readonly string[] | undefined {
+  const exact = spelled.map(exactElement);
+  const isPath = exact.every((element) => element !== undefined);
+  return isPath && exact.some((element, i) => element !== path[i]) ? exact : undefined;
 }
 
 // 10^11 seconds are the year 5138, but 10^11 milliseconds are 1973: a larger number is milliseconds, as some write them.

@@ -1,14 +1,19 @@
 /** Makes one path element of what a torrent says, safe to be a name of a file or folder on any disk. */
+import { nameText } from '../base/raw-name.js';
 
 /** Bytes of UTF-8. Common file systems allow 255; the rest is for suffixes such as `.part`. */
 export const MAX_ELEMENT_LENGTH = 240;
 /** Bytes of UTF-8, the dot included. What is longer is no extension, but a name with a dot. */
 const MAX_EXTENSION_LENGTH = 10;
 
-// Separators; controls; and the invisible characters that reorder, join or hide what is displayed: U+061C,
-// U+200B to 200F, U+202A to 202E, U+2060 to 2064, U+2066 to 2069, U+FEFF.
+// Separators; controls; and the invisible characters that reorder or hide what is displayed: U+061C, U+200B, U+200E,
+// U+200F, U+202A to 202E, U+2060 to 2064, U+2066 to 2069, U+FEFF. The joiners U+200C and U+200D stay: names in Persian
+// and Hindi and of emoji need them.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: controls are what must go
-const REMOVED = /[/\\\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]/g;
+const REMOVED = /[/\\\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]/g;
+
+// What is made of these alone cannot be seen.
+const JOINERS = /[\u200c\u200d]/g;
 
 /** `bytes` as a safe path element: never empty, `.` or `..`. */
 export function pathElement(bytes: Buffer): string {
@@ -22,7 +27,20 @@ export function torrentName(bytes: Buffer): string | undefined {
 
 function safeElement(bytes: Buffer): string | undefined {
   const element = decodeName(bytes).replace(REMOVED, '');
-  return element === '' || element === '.' || element === '..' ? undefined : cutElement(element, MAX_ELEMENT_LENGTH);
+  return isNoName(element.replace(JOINERS, '')) ? undefined : cutElement(element, MAX_ELEMENT_LENGTH);
+}
+
+/**
+ * `bytes` as the one name that they spell (see `nameText`), or undefined when they are no name of any file: empty, `.`,
+ * `..`, or with a `/` or a NUL in them.
+ */
+export function exactElement(bytes: Buffer): string | undefined {
+  const name = nameText(bytes);
+  return isNoName(name) || name.includes('/') || name.includes('\0') ? undefined : name;
+}
+
+function isNoName(element: string): boolean {
+  return element === '' || element === '.' || element === '..';
 }
 
 /** The bytes as UTF-8, with one `_` for each run of bytes that are not. */
@@ -61,8 +79,8 @@ export function cutText(text: string, length: number): string {
 
 /**
  * Equal for names that some disk takes for the same. Lower case alone keeps apart what others join: `ß` and `SS`, `ſ` and
- * `s`, and the two small sigmas, of which it chooses one by the letters around.
+ * `s`, and the two small sigmas, of which it chooses one by the letters around. HFS+ overlooks joiners.
  */
 export function foldName(name: string): string {
-  return name.toLowerCase().toUpperCase().normalize('NFC');
+  return name.replace(JOINERS, '').toLowerCase().toUpperCase().normalize('NFC');
 }

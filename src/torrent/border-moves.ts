@@ -83,7 +83,8 @@ export function moveBorders(
   next(0);
 }
 
-function copyRuns(
+/** Writes runs of a verified piece again, to where they belong. */
+export function copyRuns(
   storage: Pick<Storage, 'readBlocks' | 'writeBlock'>,
   piece: PieceIndex,
   runs: readonly Run[],
@@ -109,7 +110,8 @@ function copyRuns(
   next(0);
 }
 
-function inParts({ begin, length }: Run): Run[] {
+/** Cuts a run, so that little memory is enough for copying it. */
+export function inParts({ begin, length }: Run): Run[] {
   return Array.from({ length: Math.ceil(length / MOVE_LENGTH) }, (_, part) => ({
     begin: begin + part * MOVE_LENGTH,
     length: Math.min(MOVE_LENGTH, length - part * MOVE_LENGTH),

@@ -14,6 +14,7 @@ import { asBegun, asUnselected, judgeFiles, type Verdict } from './adoption.js';
 import { type CheckedData, DataCheck, type DataCheckParts, type SurveyedFiles } from './data-check.js';
 import { prepareDisk } from './disk-preparation.js';
 import { filePath } from './file-path.js';
+import { copyLinkedFiles, judgeLinkedFiles } from './linked-files.js';
 import { filesToMake, makeFiles } from './new-files.js';
 import type { TorrentOptions } from './torrent-options.js';
 import type { WantedContent } from './wanted-content.js';
@@ -154,7 +155,20 @@ export class ExistingData {
       this.#answer({ ok: false, failure: new BtgetError('foreign-file', message) });
       return;
     }
-    const incomplete = verdicts.flatMap((verdict, file) => (verdict === 'demote' ? [file] : []));
+    const linked = judgeLinkedFiles({
+      ...this.#parts,
+      survey: survey.files,
+      verdicts,
+      isLookedAt: (piece) => data.lookedAt.has(piece),
+      isVerified: (piece) => verified.has(piece),
+      mayCopy: this.#parts.prepares,
+    });
+    if (!linked.ok) {
+      this.#answer(linked);
+      return;
+    }
+    const copied = new Set(linked.toCopy);
+    const incomplete = verdicts.flatMap((verdict, file) => (verdict === 'demote' && !copied.has(file) ? [file] : []));
     // What was written down before holds for files that nobody has touched since.
     const files = survey.files.map(({ identity }, file) =>
       isOurs(verdicts[file]) && !data.skipped.has(file) ? identity : null,
@@ -163,11 +177,27 @@ export class ExistingData {
     const begin = (): void => {
       const findings = { files, verified: outcome.verified, unfinished, unflushed: data.unflushed, hasBorderFile };
       this.#parts.resume.begin(findings, () => {
-        if (!this.#stopped) this.#demote(incomplete, 0, survey, outcome);
+        if (this.#stopped) return;
+        this.#copyLinked(linked.toCopy, outcome, (left) => this.#demote(incomplete, 0, survey, left));
       });
     };
     if (options.partNames) begin();
     else this.#makeFiles(filesToMake(metainfo, content, survey.files), files, begin);
+  }
+
+  /** `copied` gets what is verified still. */
+  #copyLinked(files: readonly number[], found: ExistingDataFound, copied: (found: ExistingDataFound) => void): void {
+    const { metainfo, layout, storage } = this.#parts;
+    const verified = new Set<number>(found.verified);
+    const isVerified = (piece: number): boolean => verified.has(piece);
+    const lost = (piece: PieceIndex): void => {
+      verified.delete(piece);
+    };
+    copyLinkedFiles(storage, { metainfo, layout, isVerified }, files, lost, (outcome) => {
+      if (this.#stopped) return;
+      if (outcome.ok) copied({ ...found, verified: found.verified.filter(isVerified) });
+      else this.#answer(outcome);
+    });
   }
 
   #makeFiles(absent: readonly number[], files: (FileIdentity | null)[], made: () => void): void {

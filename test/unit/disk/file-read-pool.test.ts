@@ -70,7 +70,7 @@ function world(bound: number, descriptors: number, paths: readonly string[]): Wo
 }
 
 function address(path: string): FileAddress {
-  return { storage: 1, root: '/d', names: { final: path, part: `${path}.part` } };
+  return { storage: 1, root: '/d', names: { final: path, part: `${path}.part` }, link: null };
 }
 
 function fileOf(held: readonly Held[]): HeldFile {

@@ -47,6 +47,7 @@ class World {
           storage: 1,
           root: '/d',
           names: segment.kind === 'file' ? this.#names.of(segment.file) : { part: 'aside', final: 'aside' },
+          link: null,
         }),
       },
       reads,

@@ -164,6 +164,8 @@ if (hasCorpus('the path vectors')) {
     for (const vector of vectors.sanitize) {
       // Elements that may vanish are a matter of torrent names. We remove control characters within a name, and our 240
       // bytes include the extension.
+      // Joiners stay with us.
+      if (vector.elements.some(({ hex }) => /[\u200c\u200d]/.test(Buffer.from(hex, 'hex').toString()))) continue;
       const vanishes = !vector.force_element && /^sanitize_path(_zeroes)?$/.test(vector.test);
       if (vanishes || /control_chars|truncate/.test(vector.test)) continue;
       const path = vector.elements.map(({ hex }) => pathElement(Buffer.from(hex, 'hex'))).join('/');
