@@ -185,7 +185,10 @@ const MAX_RETRY_AFTER = 86_400;
 /** Seconds, from a number of them or from a date; null when it is neither. */
 function parseRetryAfter(value: string | undefined): number | null {
   if (value === undefined) return null;
-  const seconds = /^\d+$/.test(value) ? Number(value) : Math.ceil((Date.parse(value) - Date.now()) / 1000);
+  const text = value.trim();
+  // Of HTTP's three forms of a date, asctime's alone does not name its zone, which is GMT all the same.
+  const date = Date.parse(/^[a-z]{3} [a-z]{3} [ \d]\d [\d:]{8} \d{4}$/i.test(text) ? `${text} GMT` : text);
+  const seconds = /^\d+$/.test(text) ? Number(text) : Math.ceil((date - Date.now()) / 1000);
   return Number.isNaN(seconds) ? null : Math.min(Math.max(seconds, 0), MAX_RETRY_AFTER);
 }
 

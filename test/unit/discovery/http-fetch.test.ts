@@ -210,13 +210,15 @@ test('a status other than success comes with its body and Retry-After', async (c
     response.end('sorry');
   });
   const retryAfters: (number | null)[] = [];
-  for (const value of ['120', '99999999999', 'Thu, 01 Jan 1970 00:00:00 GMT', 'soon']) {
+  const past = ['Thu, 01 Jan 1970 00:00:00 GMT', 'Thursday, 01-Jan-70 00:00:00 GMT', 'Thu Jan  1 00:00:00 1970'];
+  const values = ['120', '99999999999', ...past, 'Fri, 31 Dec 9999 23:59:59 GMT', 'Fri Dec 31 23:59:59 9999', 'soon'];
+  for (const value of values) {
     const outcome = await fetchUrl(`http://${host}/${encodeURIComponent(value)}`);
     assert.ok(!outcome.ok && outcome.code === 'status');
     assert.deepEqual([outcome.status, outcome.message, `${outcome.body}`], [503, 'HTTP status 503 Too Busy', 'sorry']);
     retryAfters.push(outcome.retryAfter);
   }
-  assert.deepEqual(retryAfters, [120, 86_400, 0, null]);
+  assert.deepEqual(retryAfters, [120, 86_400, 0, 0, 0, 86_400, 86_400, null]);
 });
 
 test('a server that never answers is given up after the time limit, and its connection is closed', async (context) => {

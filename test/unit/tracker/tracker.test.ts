@@ -229,6 +229,16 @@ test('ip is believed of clients in the tracker’s own network only', () => {
   });
 });
 
+test('an event that nobody knows is a plain announce', () => {
+  const { announce, told, tracker } = setUp();
+  announce('a', { event: 'completed' });
+  for (const event of ['paused', 'empty', 'update', 'STOPPED', '%00%FF', 'x'.repeat(1000)]) {
+    assert.deepEqual(told('b', { event }), ['a'], event);
+    assert.deepEqual(told('a', { event }), ['b'], event);
+  }
+  assert.deepEqual(tracker.countsOf(TORRENT), { seeds: 0, downloaded: 1, leeches: 2 });
+});
+
 test('what is no announce is refused with the reason', () => {
   const { ask, announce } = setUp();
   const reasons = [
@@ -237,7 +247,6 @@ test('what is no announce is refused with the reason', () => {
     announce('a', { port: 0 }),
     announce('a', { port: 65_536 }),
     announce('a', { port: '80x' }),
-    announce('a', { event: 'paused' }),
     ask('/announce', ''),
     ask('/announce', '&&=&=%&info_hash'),
   ].map(reason);
@@ -247,7 +256,6 @@ test('what is no announce is refused with the reason', () => {
     'port is not a number from 1 to 65535',
     'port is not a number from 1 to 65535',
     'port is not a number from 1 to 65535',
-    'event is unknown',
     'info_hash is not 20 bytes',
     'info_hash is not 20 bytes',
   ]);
