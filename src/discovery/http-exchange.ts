@@ -18,6 +18,8 @@ export interface ExchangeRequest {
   readonly maxLength: number;
   /** How long connecting may take, TLS included. */
   readonly connectLimit: Millis;
+  /** How long the head of the answer may take, connecting included; null: as long as the caller waits. */
+  readonly answerLimit: Millis | null;
   /** Certificate authorities (PEM) instead of the well-known ones, or null. */
   readonly authorities: string | null;
   /** What is posted; null: it is a GET. */
@@ -43,7 +45,17 @@ export type ExchangeOutcome =
 
 /** Sends the request; answers once, later, unless it is cancelled. Its socket is closed by then. */
 export function exchange(
-  { url, destination, authorization, userAgent, maxLength, connectLimit, authorities, post }: ExchangeRequest,
+  {
+    url,
+    destination,
+    authorization,
+    userAgent,
+    maxLength,
+    connectLimit,
+    answerLimit,
+    authorities,
+    post,
+  }: ExchangeRequest,
   timers: Timers,
   answered: (outcome: ExchangeOutcome) => void,
 ): { cancel(): void } {
@@ -53,6 +65,10 @@ export function exchange(
   let responded = false;
   let finished = false;
   const limit = timers.addTask(() => fail('unreachable', `no connection to ${destination.host} in time`), connectLimit);
+  const silence =
+    answerLimit === null
+      ? null
+      : timers.addTask(() => fail('unreachable', `no answer from ${destination.host} in time`), answerLimit);
   const finish = (outcome: ExchangeOutcome) => {
     if (finished) return;
     end();
@@ -63,6 +79,7 @@ export function exchange(
   const end = () => {
     finished = true;
     limit.cancel();
+    silence?.cancel();
     request.destroy();
   };
 
@@ -93,6 +110,7 @@ export function exchange(
   });
   request.on('response', (response) => {
     responded = true;
+    silence?.cancel();
     const location = response.headers.location;
     if (isRedirect(response.statusCode ?? 0) && location !== undefined) finish({ kind: 'redirected', location });
     else readBody(response, maxLength, fail, (body) => finish(answerOf(response, body)));

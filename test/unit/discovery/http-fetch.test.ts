@@ -12,7 +12,7 @@ import {
   httpFetch,
 } from '../../../src/discovery/http-fetch.js';
 import { CERTIFICATE } from '../../support/certificate.js';
-import { closedPort, serveHttp, serveHttps, serveTcp } from '../../support/http-server.js';
+import { closedPort, serveHttp, serveHttps, serveTcp, serveTcpAt } from '../../support/http-server.js';
 import { nodeTimers } from '../../support/node-timers.js';
 import { Timeline } from '../../support/timeline.js';
 
@@ -264,6 +264,42 @@ test('a refused connection says so; another address of the name is tried', async
   const host = await serveHttp(context, (_, response) => response.end('by IPv6'), '::1');
   assert.equal(text(await fetchUrl(`http://localhost:${host.split(':').at(-1)}/`)), 'by IPv6');
   assert.equal(text(await fetchUrl(`http://${host}/`)), 'by IPv6');
+});
+
+test('an address that hangs up, says nothing or refuses is passed over for the next one of the name', async (context) => {
+  const timeline = new Timeline();
+  const silent = await serveSilence(context);
+  const port = Number(silent.host.split(':')[1]);
+  const log: string[] = [];
+  await serveTcpAt(context, '127.0.0.2', port, (socket) => socket.destroy());
+  await serveTcpAt(context, '127.0.0.3', port, (socket) => {
+    socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nthird'));
+  });
+  const findThree: typeof findDestinations = (_name, _bind, _floor, answered) => {
+    const at = (address: string) => ({ host: address, reach: 'loopback', localAddress: undefined }) as const;
+    answered({ ok: true, destinations: [at('127.0.0.1'), at('127.0.0.2'), at('127.0.0.3')] });
+    return { cancel: () => undefined };
+  };
+  const options = { ...OPTIONS, findDestinations: findThree };
+  let answered: () => void = () => undefined;
+  const telling = new Promise<void>((resolve) => {
+    answered = resolve;
+  });
+  const timers = {
+    now: () => timeline.now(),
+    addTask: (task: () => void, delay: number) =>
+      delay === 0 ? nodeTimers.addTask(task, 0) : timeline.addTask(task, delay),
+  };
+  httpFetch(`http://three.test:${port}/`, options, timers, (outcome) => {
+    log.push(text(outcome));
+    answered();
+  });
+  await once(await silent.connected, 'data');
+  timeline.run(19_999);
+  assert.deepEqual(log, []);
+  timeline.run(1);
+  await telling;
+  assert.deepEqual(log, ['third']);
 });
 
 test('the fence binds the socket, and refuses what it cannot reach without asking a name server', async (context) => {
