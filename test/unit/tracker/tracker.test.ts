@@ -38,12 +38,13 @@ function setUp(options: Partial<TrackerOptions> = {}, isAllowed: (infoHash: Buff
         },
       },
       isAllowed,
+      clientOf: ({ remote }) => remote.host,
       save: (state) => saved.push(state),
     },
     { ...DEFAULT_TRACKER_OPTIONS, ...options },
   );
   const get = (path: string, query: string, host = '8.0.0.1') =>
-    tracker.get({ path, query, remote: { host, port: 5000 } });
+    tracker.get({ path, query, remote: { host, port: 5000 }, headers: { forwardedFor: [], forwarded: [] } });
   const ask = (path: string, query: string, host?: string): Answer => {
     const { status, body } = get(path, query, host);
     assert.equal(status, 200);
