@@ -14,6 +14,8 @@ import {
 import { CERTIFICATE } from '../../support/certificate.js';
 import { closedPort, serveHttp, serveHttps, serveTcp, serveTcpAt } from '../../support/http-server.js';
 import { nodeTimers } from '../../support/node-timers.js';
+import { seededRandom } from '../../support/seeded-random.js';
+import { splits } from '../../support/splits.js';
 import { Timeline } from '../../support/timeline.js';
 
 const OPTIONS: HttpFetchOptions = { ...DEFAULT_FETCH_OPTIONS, userAgent: 'btget/0', bind: null };
@@ -130,6 +132,40 @@ test('answers that no sane server gives are told apart', async (context) => {
     'unknown packing': 'bad-answer: the answer is packed in a way that was not asked for',
     'plain and old': 'ok plain',
   });
+});
+
+test('odd answers that say what they mean are read, however the bytes come', async (context) => {
+  const answers: Record<string, string> = {
+    'longer than its length': 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\ncontent and more',
+    'longer, and closed':
+      'HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\ncontentHTTP/1.1 500 No\r\n\r\n',
+    'bare line feeds': 'HTTP/1.1 200 OK\nContent-Length: 7\n\ncontent',
+    'a folded header': 'HTTP/1.1 200 OK\r\nX-A: b\r\n  c\r\nContent-Length: 7\r\n\r\ncontent',
+    'odd case and blanks': 'HTTP/1.1 200 OK\r\ncOnTeNt-LENGTH : 7\r\n\r\ncontent',
+    'no reason': 'HTTP/1.1 200\r\nContent-Length: 7\r\n\r\ncontent',
+    'no length': 'HTTP/1.0 200 OK\r\n\r\ncontent',
+    'extensions and trailers':
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7 ;a=b\r\ncontent\r\n0\r\nX-Trailer: 1\r\n\r\n',
+    'length and chunks':
+      'HTTP/1.1 200 OK\r\nContent-Length: 99\r\nTransfer-Encoding: chunked\r\n\r\n7\r\ncontent\r\n0\r\n\r\n',
+    'interim answers': 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\n\r\ncontent',
+    'a control character': 'HTTP/1.1 200 OK\r\nX-A: a\u0001b\r\nContent-Length: 7\r\n\r\ncontent',
+  };
+  for (const [name, answer] of Object.entries(answers)) {
+    for (const parts of splits(Buffer.from(answer, 'latin1'), seededRandom(1), 2)) {
+      const host = await serveTcp(context, (socket) => {
+        socket.setNoDelay(true).once('data', () => {
+          const [next, ...rest] = parts;
+          const send = (part: Buffer | undefined, left: readonly Buffer[]): void => {
+            if (part === undefined) socket.end();
+            else socket.write(part, () => send(left[0], left.slice(1)));
+          };
+          send(next, rest);
+        });
+      });
+      assert.equal(text(await fetchUrl(`http://${host}/`)), 'content', name);
+    }
+  }
 });
 
 test('redirects are followed five times, and only to where a URL may lead', async (context) => {
