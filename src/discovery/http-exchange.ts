@@ -13,6 +13,8 @@ export interface ExchangeRequest {
   readonly destination: Destination;
   /** Value of the Authorization header, or null. */
   readonly authorization: string | null;
+  /** Value of the Cookie header, or null. */
+  readonly cookie: string | null;
   readonly userAgent: string;
   /** Bytes of the body, before and after inflating. */
   readonly maxLength: number;
@@ -34,7 +36,7 @@ export type ExchangeOutcome =
       readonly body: Buffer;
       readonly retryAfter: number | null;
     }
-  | { readonly kind: 'redirected'; readonly location: string }
+  | { readonly kind: 'redirected'; readonly location: string; readonly setCookies: readonly string[] }
   /** `connected` tells whether another address of the same host is worth a try. */
   | {
       readonly kind: 'failed';
@@ -49,6 +51,7 @@ export function exchange(
     url,
     destination,
     authorization,
+    cookie,
     userAgent,
     maxLength,
     connectLimit,
@@ -101,6 +104,7 @@ export function exchange(
       'User-Agent': userAgent,
       'Accept-Encoding': 'gzip, deflate',
       Connection: 'close',
+      ...(cookie === null ? {} : { Cookie: cookie }),
       ...(authorization === null ? {} : { Authorization: authorization }),
       ...(post === null ? {} : { ...post.headers, 'Content-Length': post.body.length }),
     },
@@ -115,8 +119,9 @@ export function exchange(
     answer = response;
     silence?.cancel();
     const location = response.headers.location;
-    if (isRedirect(response.statusCode ?? 0) && location !== undefined) finish({ kind: 'redirected', location });
-    else readBody(response, maxLength, fail, (body) => finish(answerOf(response, body)));
+    if (isRedirect(response.statusCode ?? 0) && location !== undefined) {
+      finish({ kind: 'redirected', location, setCookies: response.headers['set-cookie'] ?? [] });
+    } else readBody(response, maxLength, fail, (body) => finish(answerOf(response, body)));
   });
   request.on('error', (error: NodeJS.ErrnoException) => {
     const badAnswer = error.code?.startsWith('HPE_') === true;

@@ -2,6 +2,7 @@
 import type { Millis, Timers } from '../base/clock.js';
 import type { BindAddresses } from '../net/fence.js';
 import { parseHttpUrl, printable } from './announce-url.js';
+import { HttpCookies } from './http-cookies.js';
 import { type Destination, findDestinations } from './http-destination.js';
 import { type ExchangeOutcome, exchange } from './http-exchange.js';
 import type { Reach } from './reach.js';
@@ -93,6 +94,7 @@ class HttpFetch {
   readonly #answered: (outcome: HttpFetchOutcome) => void;
   readonly #limit: { cancel(): void };
   #underWay: { cancel(): void } | null = null;
+  readonly #cookies = new HttpCookies();
   #redirects = 0;
   readonly #deadline: Millis;
   #ended = false;
@@ -143,6 +145,7 @@ class HttpFetch {
     const request = {
       ...{ url, destination, authorization, userAgent, maxLength, authorities, post, answerLimit },
       connectLimit: Math.min(connectLimit, share),
+      cookie: this.#cookies.headerFor(url),
     };
     this.#underWay = exchange(request, this.#timers, (outcome) => {
       const [next, ...rest] = others;
@@ -152,7 +155,10 @@ class HttpFetch {
           this.#dial(url, authorization, [next, ...rest], outcome.connected ? failure : told);
         } else this.#fail(failure.code, failure.message);
       }
-      if (outcome.kind === 'redirected') this.#follow(url, authorization, destination, outcome.location);
+      if (outcome.kind === 'redirected') {
+        this.#cookies.take(url, outcome.setCookies);
+        this.#follow(url, authorization, destination, outcome.location);
+      }
       if (outcome.kind === 'answered') this.#gotAnswer(outcome);
     });
   }

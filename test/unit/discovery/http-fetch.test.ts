@@ -224,6 +224,40 @@ test('a redirect is held to the reach of the address that was dialled, whatever 
   assert.equal(text(outcome), 'a redirect from a public address to 127.0.0.1 is not followed');
 });
 
+test('a cookie of a redirect goes back to the host and path that it is for, and nowhere else', async (context) => {
+  const seen: string[] = [];
+  const other = await serveHttp(
+    context,
+    (request, response) => {
+      seen.push(`other ${request.headers.cookie}`);
+      response.end('content');
+    },
+    '127.0.0.2',
+  );
+  const cookies = [
+    'a=1; Path=/',
+    'b=2; Path=/in; HttpOnly',
+    'c=3; Secure',
+    'd=4; Max-Age=0',
+    'e=\u00e9',
+    'f=6; Domain=127.0.0.2',
+  ];
+  const host = await serveHttp(context, (request, response) => {
+    seen.push(`${request.url} ${request.headers.cookie}`);
+    const steps: Record<string, string> = { '/': '/in/x', '/in/x': '/inside', '/inside': `http://${other}/` };
+    response.writeHead(302, {
+      Location: steps[request.url ?? ''],
+      ...(request.url === '/' ? { 'Set-Cookie': cookies } : {}),
+    });
+    response.end();
+  });
+  for (let fetches = 0; fetches < 2; fetches += 1) {
+    seen.length = 0;
+    assert.equal(text(await fetchUrl(`http://${host}/`)), 'content');
+    assert.deepEqual(seen, ['/ undefined', '/in/x a=1; b=2; f=6', '/inside a=1; f=6', 'other undefined']);
+  }
+});
+
 test('a user name and password go as Basic authorization, and stay with the server that they are for', async (context) => {
   const seen: string[] = [];
   const other = await serveHttp(context, (request, response) => {
