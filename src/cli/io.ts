@@ -18,6 +18,8 @@ export interface CliIo {
   today(): Date;
   /** Calls `interrupted` for each Ctrl-C, SIGTERM and hang-up until the answer is called; the process then dies of them again. */
   onInterrupt(interrupted: () => void): () => void;
+  /** Calls `reload` for each hang-up until the answer is called; meanwhile a hang-up interrupts nothing. */
+  onReload(reload: () => void): () => void;
   /** Calls `broke` for an exception that nobody caught: a bug (or an output that cannot be written), which ends the process. */
   onBug(broke: (error: unknown) => void): void;
   /** Ends the process at once, whatever is still open. */

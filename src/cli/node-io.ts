@@ -18,6 +18,8 @@ export function nodeIo(): CliIo {
     });
   }
   const { stdout, stderr, env } = process;
+  /** Who takes a hang-up for the wish to read again. */
+  let reloads = 0;
   return {
     stdout: stdout as OutputStream,
     stderr: stderr as OutputStream,
@@ -29,9 +31,20 @@ export function nodeIo(): CliIo {
     timers: nodeTimers,
     today: () => new Date(),
     onInterrupt(interrupted) {
-      for (const signal of signals) process.on(signal, interrupted);
+      const heard = (signal: NodeJS.Signals): void => {
+        if (signal !== 'SIGHUP' || reloads === 0) interrupted();
+      };
+      for (const signal of signals) process.on(signal, heard);
       return () => {
-        for (const signal of signals) process.off(signal, interrupted);
+        for (const signal of signals) process.off(signal, heard);
+      };
+    },
+    onReload(reload) {
+      reloads += 1;
+      process.on('SIGHUP', reload);
+      return () => {
+        reloads -= 1;
+        process.off('SIGHUP', reload);
       };
     },
     onBug: (broke) => {

@@ -2,6 +2,7 @@
  * Every option, declared once with its sentence, from which the help is made. A command picks those that it has, and
  * gets their values with their types.
  */
+import type { IpNetwork } from '../net/ip-network.js';
 import type { PeerAddress } from '../net/raw-server.js';
 import * as values from './values.js';
 
@@ -293,6 +294,12 @@ export const TRACKER_OPTIONS = {
     'how often clients are to announce (default: 30m)',
     1_800_000,
     values.readDuration,
+  ),
+  trustedProxies: list<IpNetwork>(
+    'Tracker',
+    '--trusted-proxy <cidr>',
+    'believe the X-Forwarded-For or Forwarded header of this proxy; repeatable',
+    values.readNetwork,
   ),
   natCheck: flag('Tracker', '--nat-check', 'name only peers that answer when they are called back'),
   quiet: OPTIONS.quiet,

@@ -1,5 +1,6 @@
 /** What people write after an option, as values. Each throws a 'usage' failure that names the option and what is wrong. */
 import { BtgetError } from '../base/failure.js';
+import { type IpNetwork, parseNetwork } from '../net/ip-network.js';
 import type { PeerAddress } from '../net/raw-server.js';
 
 type Reader<T> = (text: string, option: string) => T;
@@ -104,6 +105,13 @@ export const readWebUrl: Reader<string> = (text, option) => {
   if (url === undefined || !['http:', 'https:'].includes(url.protocol))
     throw wrong(option, text, 'an http or https URL');
   return text;
+};
+
+/** `ADDRESS/BITS`, or an address alone. */
+export const readNetwork: Reader<IpNetwork> = (text, option) => {
+  const network = parseNetwork(text);
+  if (network === undefined) throw wrong(option, text, 'an address or a range such as 10.0.0.0/8 or fd00::/8');
+  return network;
 };
 
 export const readText: Reader<string> = (text, option) => {

@@ -20,7 +20,7 @@ export type DestinationOutcome =
   | { readonly ok: false; readonly code: 'forbidden' | 'unreachable'; readonly message: string };
 
 // A name may have any number of addresses; each that is dead costs the time of a dial.
-const MAX_DESTINATIONS = 4;
+const MAX_DESTINATIONS = 8;
 
 /**
  * The addresses of `host` (a URL's host name, IPv6 in brackets) that the fence `bind` lets us reach and that reach at least

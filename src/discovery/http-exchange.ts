@@ -14,11 +14,15 @@ export interface ExchangeRequest {
   readonly destination: Destination;
   /** Value of the Authorization header, or null. */
   readonly authorization: string | null;
+  /** Value of the Cookie header, or null. */
+  readonly cookie: string | null;
   readonly userAgent: string;
   /** Bytes of the body, before and after inflating. */
   readonly maxLength: number;
   /** How long connecting may take, TLS included. */
   readonly connectLimit: Millis;
+  /** How long the head of the answer may take, connecting included; null: as long as the caller waits. */
+  readonly answerLimit: Millis | null;
   /** Who is trusted besides the well-known certificate authorities, or null. */
   readonly authorities: Authorities | null;
   /** What is posted; null: it is a GET. */
@@ -33,7 +37,7 @@ export type ExchangeOutcome =
       readonly body: Buffer;
       readonly retryAfter: number | null;
     }
-  | { readonly kind: 'redirected'; readonly location: string }
+  | { readonly kind: 'redirected'; readonly location: string; readonly setCookies: readonly string[] }
   /** `connected` tells whether another address of the same host is worth a try. */
   | {
       readonly kind: 'failed';
@@ -44,16 +48,31 @@ export type ExchangeOutcome =
 
 /** Sends the request; answers once, later, unless it is cancelled. Its socket is closed by then. */
 export function exchange(
-  { url, destination, authorization, userAgent, maxLength, connectLimit, authorities, post }: ExchangeRequest,
+  {
+    url,
+    destination,
+    authorization,
+    cookie,
+    userAgent,
+    maxLength,
+    connectLimit,
+    answerLimit,
+    authorities,
+    post,
+  }: ExchangeRequest,
   timers: Timers,
   answered: (outcome: ExchangeOutcome) => void,
 ): { cancel(): void } {
   const name = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const secure = url.protocol === 'https:';
   let connected = false;
-  let responded = false;
+  let answer: IncomingMessage | null = null;
   let finished = false;
   const limit = timers.addTask(() => fail('unreachable', `no connection to ${destination.host} in time`), connectLimit);
+  const silence =
+    answerLimit === null
+      ? null
+      : timers.addTask(() => fail('unreachable', `no answer from ${destination.host} in time`), answerLimit);
   const finish = (outcome: ExchangeOutcome) => {
     if (finished) return;
     end();
@@ -64,6 +83,7 @@ export function exchange(
   const end = () => {
     finished = true;
     limit.cancel();
+    silence?.cancel();
     request.destroy();
   };
 
@@ -77,11 +97,15 @@ export function exchange(
     method: post === null ? 'GET' : 'POST',
     agent: false,
     maxHeaderSize: MAX_HEADER_LENGTH,
+    // Bare line feeds, folded headers, blanks before the colon: curl reads them too. What makes them insecure is that two
+    // who read one connection may disagree where a message ends, and here each connection has one message and one reader.
+    insecureHTTPParser: true,
     headers: {
       Host: url.host,
       'User-Agent': userAgent,
       'Accept-Encoding': 'gzip, deflate',
       Connection: 'close',
+      ...(cookie === null ? {} : { Cookie: cookie }),
       ...(authorization === null ? {} : { Authorization: authorization }),
       ...(post === null ? {} : { ...post.headers, 'Content-Length': post.body.length }),
     },
@@ -93,13 +117,17 @@ export function exchange(
     socket.once(secure ? 'secureConnect' : 'connect', () => limit.cancel());
   });
   request.on('response', (response) => {
-    responded = true;
+    answer = response;
+    silence?.cancel();
     const location = response.headers.location;
-    if (isRedirect(response.statusCode ?? 0) && location !== undefined) finish({ kind: 'redirected', location });
-    else readBody(response, maxLength, fail, (body) => finish(answerOf(response, body)));
+    if (isRedirect(response.statusCode ?? 0) && location !== undefined) {
+      finish({ kind: 'redirected', location, setCookies: response.headers['set-cookie'] ?? [] });
+    } else readBody(response, maxLength, fail, (body) => finish(answerOf(response, body)));
   });
   request.on('error', (error: NodeJS.ErrnoException) => {
     const badAnswer = error.code?.startsWith('HPE_') === true;
+    // What follows the whole body is no part of the answer, which its own end hands on.
+    if (badAnswer && answer?.complete === true) return;
     fail(
       badAnswer ? 'bad-answer' : 'unreachable',
       badAnswer ? `not an HTTP answer: ${error.code}` : explain(error, secure ? name : null),
@@ -107,7 +135,7 @@ export function exchange(
   });
   request.on('close', () => {
     // With an answer under way, its own end decides.
-    if (!responded) fail('unreachable', 'the connection was closed without an answer');
+    if (answer === null) fail('unreachable', 'the connection was closed without an answer');
   });
   request.end(post?.body);
   return { cancel: end };
@@ -189,7 +217,10 @@ const MAX_RETRY_AFTER = 86_400;
 /** Seconds, from a number of them or from a date; null when it is neither. */
 function parseRetryAfter(value: string | undefined): number | null {
   if (value === undefined) return null;
-  const seconds = /^\d+$/.test(value) ? Number(value) : Math.ceil((Date.parse(value) - Date.now()) / 1000);
+  const text = value.trim();
+  // Of HTTP's three forms of a date, asctime's alone does not name its zone, which is GMT all the same.
+  const date = Date.parse(/^[a-z]{3} [a-z]{3} [ \d]\d [\d:]{8} \d{4}$/i.test(text) ? `${text} GMT` : text);
+  const seconds = /^\d+$/.test(text) ? Number(text) : Math.ceil((date - Date.now()) / 1000);
   return Number.isNaN(seconds) ? null : Math.min(Math.max(seconds, 0), MAX_RETRY_AFTER);
 }
 

@@ -2,6 +2,7 @@
 import type { Millis, Timers } from '../base/clock.js';
 import type { BindAddresses } from '../net/fence.js';
 import { parseHttpUrl, printable } from './announce-url.js';
+import { HttpCookies } from './http-cookies.js';
 import { type Destination, findDestinations } from './http-destination.js';
 import { type ExchangeOutcome, exchange } from './http-exchange.js';
 import type { Authorities } from './http-tls.js';
@@ -88,19 +89,24 @@ export function httpFetch(
   return { cancel: () => fetch.cancel() };
 }
 
+type Failure = ExchangeOutcome & { readonly kind: 'failed' };
+
 class HttpFetch {
   readonly #options: HttpFetchOptions;
   readonly #timers: Timers;
   readonly #answered: (outcome: HttpFetchOutcome) => void;
   readonly #limit: { cancel(): void };
   #underWay: { cancel(): void } | null = null;
+  readonly #cookies = new HttpCookies();
   #redirects = 0;
+  readonly #deadline: Millis;
   #ended = false;
 
   constructor(options: HttpFetchOptions, timers: Timers, answered: (outcome: HttpFetchOutcome) => void) {
     this.#options = options;
     this.#timers = timers;
     this.#answered = answered;
+    this.#deadline = timers.now() + options.timeLimit;
     this.#limit = timers.addTask(() => this.#fail('timeout', 'no whole answer in time'), options.timeLimit);
   }
 
@@ -121,27 +127,42 @@ class HttpFetch {
   #visit(url: URL, authorization: string | null, floor: Reach): void {
     this.#underWay = null;
     const search = this.#options.findDestinations(url.hostname, this.#options.bind, floor, (outcome) => {
-      if (outcome.ok) this.#dial(url, authorization, outcome.destinations);
+      if (outcome.ok) this.#dial(url, authorization, outcome.destinations, null);
       else this.#fail(outcome.code, outcome.message);
     });
     // The answer may have come within the call, and something else be under way.
     this.#underWay ??= search;
   }
 
+  /** Asks one address after the other until one answers. Each has its share of the time that is left. */
   #dial(
     url: URL,
     authorization: string | null,
     [destination, ...others]: readonly [Destination, ...Destination[]],
+    /** The failure of an address that could be connected to, which tells more than one that could not. */
+    told: Failure | null,
   ): void {
     const { userAgent, maxLength, connectLimit, authorities, post } = this.#options;
-    const request = { url, destination, authorization, userAgent, maxLength, connectLimit, authorities, post };
+    const share = (this.#deadline - this.#timers.now()) / (others.length + 1);
+    const answerLimit = others.length === 0 ? null : share;
+    const request = {
+      ...{ url, destination, authorization, userAgent, maxLength, authorities, post, answerLimit },
+      connectLimit: Math.min(connectLimit, share),
+      cookie: this.#cookies.headerFor(url),
+    };
     this.#underWay = exchange(request, this.#timers, (outcome) => {
       const [next, ...rest] = others;
-      if (outcome.kind === 'failed' && !outcome.connected && next !== undefined) {
-        this.#dial(url, authorization, [next, ...rest]);
-      } else if (outcome.kind === 'failed') this.#fail(outcome.code, outcome.message);
-      else if (outcome.kind === 'redirected') this.#follow(url, authorization, destination, outcome.location);
-      else this.#gotAnswer(outcome);
+      if (outcome.kind === 'failed') {
+        const failure = told ?? outcome;
+        if (outcome.code === 'unreachable' && next !== undefined) {
+          this.#dial(url, authorization, [next, ...rest], outcome.connected ? failure : told);
+        } else this.#fail(failure.code, failure.message);
+      }
+      if (outcome.kind === 'redirected') {
+        this.#cookies.take(url, outcome.setCookies);
+        this.#follow(url, authorization, destination, outcome.location);
+      }
+      if (outcome.kind === 'answered') this.#gotAnswer(outcome);
     });
   }
 

@@ -65,12 +65,10 @@ function interpret<Response extends { readonly ok: true }>(
   if (outcome.code !== 'status') return outcome;
   // Some trackers give their reason with a status that already says "no".
   const decoded = decode(outcome.body);
-  const retryAfter = outcome.retryAfter ?? (decoded.ok ? undefined : decoded.retryAfter);
-  const refused = !decoded.ok && decoded.code === 'refused';
+  const refusal = !decoded.ok && decoded.code === 'refused' ? decoded : null;
+  const isFinal = refusal?.retryAfter === Number.POSITIVE_INFINITY;
   return {
-    ok: false,
-    code: refused ? 'refused' : 'bad-answer',
-    message: refused ? decoded.message : outcome.message,
-    ...(retryAfter === undefined ? {} : { retryAfter }),
+    ...(refusal ?? { ok: false, code: 'bad-answer', message: outcome.message }),
+    ...(outcome.retryAfter === null || isFinal ? {} : { retryAfter: outcome.retryAfter }),
   };
 }

@@ -3,7 +3,8 @@
  *
  * One announce is under way at a time. A round tries the trackers in the order of their tiers until one answers, so that
  * a later tier is asked only when all of an earlier one fail; the next round waits as long as the one that answered
- * wants. When every tracker has failed, the next round waits longer each time.
+ * wants. A tracker that fails is left out of the rounds for a while, longer each time, and as long as it asks for itself.
+ * When no tracker answers, the next round begins when the first of them may be asked.
  */
 import type { Millis, Task, Timers } from '../base/clock.js';
 import type { Random } from '../base/random.js';
@@ -35,7 +36,10 @@ export interface TrackerAnswer {
   readonly leeches: number | null;
   /** Our address as the tracker sees it, where it says so. */
   readonly externalIp: string | null;
-  /** Seconds until the next announce; null while another tracker is tried at once, and after the last announce. */
+  /**
+   * Seconds until this tracker is asked again, when none before it in the list answers first. Null when it never is, and
+   * while another tracker is being asked, on whose answer it depends.
+   */
   readonly next: number | null;
 }
 
@@ -69,8 +73,9 @@ export class Rerequester {
   /** What follows the `completed` that was under way when we were stopped. */
   #afterCompleted: () => void = () => undefined;
   #task: Task | null = null;
-  #failedRounds = 0;
-  /** When the tracker's own interval has passed. */
+  /** When `#task` runs; infinite without one. */
+  #considersAt: Millis = Number.POSITIVE_INFINITY;
+  /** When the interval of the tracker that answered has passed. Before this a round begins only when peers are wanted. */
   #regularAt: Millis = Number.NEGATIVE_INFINITY;
   #complete = false;
   /** An event came up during an announce: the next round follows at once. */
@@ -100,11 +105,14 @@ export class Rerequester {
     for (const tracker of this.#tiers.inOrder()) {
       // One that is being told `started` was told so with bytes left: it is owed the event too.
       tracker.owedCompleted = tracker.started || tracker === this.#underWay?.tracker;
-      owed ||= tracker.owedCompleted;
+      if (!tracker.owedCompleted) continue;
+      owed = true;
+      // An event need not wait for what our own patience is, only for what the tracker has refused until then.
+      tracker.notBefore = Number.NEGATIVE_INFINITY;
     }
     if (!owed) return;
     if (this.#underWay !== null) this.#eventWaits = true;
-    else this.#startRound();
+    else this.#startEventRound();
   }
 
   /**
@@ -118,7 +126,7 @@ export class Rerequester {
     const knowsUs = (tracker: KnownTracker) => tracker.started || tracker === underWay?.tracker;
     const told = this.#stage === 'running' ? this.#tiers.inOrder().filter(knowsUs) : [];
     this.#stage = 'stopped';
-    this.#task?.cancel();
+    this.#unschedule();
     const calls = new Set<{ cancel(): void }>();
     const finish = () => {
       limit.cancel();
@@ -152,28 +160,29 @@ export class Rerequester {
   }
 
   #startRound(): void {
-    this.#tryNext(this.#tiers.inOrder(), false);
+    this.#tryNext(this.#tiers.inOrder());
   }
 
-  /** Asks the first of `untried` that may be asked. Returns the wait until the next round, or null when one is asked. */
-  #tryNext(untried: KnownTracker[], attempted: boolean): Millis | null {
+  /** A round that does not wait for the tracker's interval, nor, where nobody may be asked yet, for peers to be wanted. */
+  #startEventRound(): void {
+    this.#regularAt = Number.NEGATIVE_INFINITY;
+    this.#startRound();
+  }
+
+  /** Asks the first of `untried` that may be asked. When there is none, waits for the first of all that may be. */
+  #tryNext(untried: KnownTracker[]): void {
     const now = this.#mediator.timers.now();
-    let allowedAt = Number.POSITIVE_INFINITY;
     for (const [index, tracker] of untried.entries()) {
-      const event = this.#eventFor(tracker);
-      const mayAskAt = event === null ? Math.max(tracker.retryAt, tracker.notBefore) : tracker.retryAt;
-      if (mayAskAt <= now) {
-        this.#announce(tracker, event, untried.slice(index + 1));
-        return null;
-      }
-      allowedAt = Math.min(allowedAt, mayAskAt);
+      if (mayBeAskedAt(tracker) > now) continue;
+      this.#announce(tracker, this.#eventFor(tracker), untried.slice(index + 1));
+      return;
     }
-    if (attempted) return this.#schedule(this.#backOff());
-    return allowedAt === Number.POSITIVE_INFINITY ? null : this.#schedule(allowedAt - now);
+    const soonest = Math.min(...this.#tiers.inOrder().map(mayBeAskedAt));
+    if (soonest < Number.POSITIVE_INFINITY) this.#schedule(Math.max(0, soonest - now));
   }
 
   #announce(tracker: KnownTracker, event: AnnounceRequest['event'], untried: KnownTracker[]): void {
-    this.#task?.cancel();
+    this.#unschedule();
     const call = this.#mediator.client.announce(this.#request(tracker, event), (outcome) => {
       this.#underWay = null;
       if (this.#stage === 'stopped') {
@@ -191,18 +200,17 @@ export class Rerequester {
     tracker.started = true;
     if (event === 'completed') tracker.owedCompleted = false;
     tracker.trackerId = response.trackerId ?? tracker.trackerId;
+    tracker.failures = 0;
     const minInterval = Math.max(this.#options.minAnnounceInterval, (response.minInterval ?? 0) * 1000);
     const interval = Math.max(minInterval, response.interval * 1000);
+    // What came up while it answered it is told at once.
+    tracker.notBefore = tracker.owedCompleted ? Number.NEGATIVE_INFINITY : now + minInterval;
     this.#regularAt = now + interval;
-    this.#failedRounds = 0;
-    let next: Millis | null = null;
     if (this.#eventWaits) {
       this.#eventWaits = false;
-      this.#startRound();
-    } else {
-      next = this.#schedule(Math.min(interval, Math.max(minInterval, this.#options.rerequestInterval)));
-    }
-    this.#report(tracker, { ok: true, response }, next === null ? null : interval);
+      this.#startEventRound();
+    } else this.#schedule(Math.min(interval, Math.max(minInterval, this.#options.rerequestInterval)));
+    this.#report(tracker, { ok: true, response }, this.#nextFor(tracker, response.peers.length));
     for (const { host, port, peerId } of response.peers) {
       if (this.#stage !== 'running') return;
       this.#mediator.startConnection({ host, port }, peerId);
@@ -216,37 +224,60 @@ export class Rerequester {
     untried: KnownTracker[],
   ): void {
     const now = this.#mediator.timers.now();
-    tracker.notBefore = now + this.#options.minAnnounceInterval;
+    const least = Math.max(event === null ? this.#options.minAnnounceInterval : 0, (outcome.interval ?? 0) * 1000);
+    tracker.notBefore = now + Math.max(least, this.#backOff(tracker));
     tracker.retryAt = now + (outcome.retryAfter ?? 0) * 1000;
     // It has to be told `started` again, and with nothing left then: that download is not news to it.
     if (event === 'started') tracker.owedCompleted = false;
-    this.#report(tracker, outcome, this.#tryNext(untried, true));
+    // The next round is due as soon as somebody may be asked, however long the last answer's interval is.
+    this.#regularAt = Number.NEGATIVE_INFINITY;
+    this.#eventWaits &&= this.#tiers.inOrder().some(({ owedCompleted }) => owedCompleted);
+    this.#tryNext(untried);
+    this.#report(tracker, outcome, this.#nextFor(tracker, 0));
   }
 
   #consider(): void {
+    this.#unschedule();
     const wait = this.#regularAt - this.#mediator.timers.now();
-    if (wait <= 0 || this.#wantsPeers()) this.#startRound();
+    if (wait <= 0 || this.#wantsPeers(0)) this.#startRound();
     else this.#schedule(Math.min(wait, this.#options.rerequestInterval));
   }
 
-  #schedule(delay: Millis): Millis {
+  #schedule(delay: Millis): void {
+    this.#unschedule();
+    const { timers } = this.#mediator;
+    this.#considersAt = timers.now() + delay;
+    this.#task = timers.addTask(() => this.#consider(), delay);
+  }
+
+  #unschedule(): void {
     this.#task?.cancel();
-    this.#task = this.#mediator.timers.addTask(() => this.#consider(), delay);
-    return delay;
+    this.#task = null;
+    this.#considersAt = Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * The wait until `tracker` is asked again, as things are when `coming` peers more are dialled; null when it never is,
+   * or when another one's answer decides.
+   */
+  #nextFor(tracker: KnownTracker, coming: number): Millis | null {
+    if (this.#underWay !== null) return this.#underWay.tracker === tracker ? 0 : null;
+    const round = this.#wantsPeers(coming) ? this.#considersAt : Math.max(this.#considersAt, this.#regularAt);
+    const at = Math.max(round, mayBeAskedAt(tracker));
+    return at === Number.POSITIVE_INFINITY ? null : Math.max(0, at - this.#mediator.timers.now());
   }
 
   /** Up to a quarter more than the plain doubling, so that a swarm does not fall upon its tracker at one moment. */
-  #backOff(): Millis {
+  #backOff(tracker: KnownTracker): Millis {
     const { firstBackOff, lastBackOff } = this.#options;
-    const plain = Math.min(firstBackOff * 2 ** this.#failedRounds, lastBackOff / 1.25);
-    this.#failedRounds = Math.min(this.#failedRounds + 1, 30);
-    // The next round is due when this wait is over, however long the last answer's interval is.
-    this.#regularAt = Number.NEGATIVE_INFINITY;
+    const plain = Math.min(firstBackOff * 2 ** tracker.failures, lastBackOff / 1.25);
+    tracker.failures = Math.min(tracker.failures + 1, 30);
     return plain + (plain / 4) * (this.#mediator.random.below(1000) / 1000);
   }
 
-  #wantsPeers(): boolean {
-    const count = this.#mediator.howManyConnections();
+  /** `coming` peers are about to be dialled. */
+  #wantsPeers(coming: number): boolean {
+    const count = this.#mediator.howManyConnections() + coming;
     return this.#mediator.everIncoming() ? count <= this.#options.minPeers / 3 : count < this.#options.minPeers;
   }
 
@@ -284,4 +315,9 @@ export class Rerequester {
       next: wait === null ? null : Math.ceil(wait / 1000),
     });
   }
+}
+
+/** No announce goes to the tracker before this, but for `stopped`; an event that is news has taken our own patience off. */
+function mayBeAskedAt({ notBefore, retryAt }: KnownTracker): Millis {
+  return Math.max(notBefore, retryAt);
 }

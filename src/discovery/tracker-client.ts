@@ -47,8 +47,10 @@ export interface TrackerFailure {
   readonly ok: false;
   readonly code: 'refused' | 'timeout' | 'unreachable' | 'bad-answer' | 'forbidden';
   readonly message: string;
-  /** Seconds for which the tracker wants to be left alone (HTTP's Retry-After). */
+  /** Seconds for which the tracker wants to be left alone (HTTP's Retry-After, BEP 31); infinite for ever. */
   readonly retryAfter?: number;
+  /** Seconds until the next regular announce, from the `interval` and `min interval` of a refusal. */
+  readonly interval?: number;
 }
 
 export type AnnounceOutcome = { readonly ok: true; readonly response: AnnounceResponse } | TrackerFailure;

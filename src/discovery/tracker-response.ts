@@ -1,6 +1,6 @@
 /** What every bencoded answer of a tracker has in common: whatever was sent, nothing here throws. */
 import { BtgetError } from '../base/failure.js';
-import { asDictionary, getInteger, getText } from '../bencode/access.js';
+import { asDictionary, getInteger } from '../bencode/access.js';
 import { type BencodeDictionary, type BencodeValue, decodeBencode } from '../bencode/bencode.js';
 import { type BencodeRules, TOLERANT } from '../bencode/guard.js';
 import { printable } from './announce-url.js';
@@ -8,7 +8,7 @@ import type { TrackerFailure } from './tracker-client.js';
 
 const MAX_MESSAGE_LENGTH = 1024;
 
-/** Seconds for which a tracker is left alone at the most. */
+/** Seconds for which a tracker is left alone at the most, unless it says "never". */
 export const MAX_INTERVAL = 86_400;
 
 // A list of dictionaries needs seven tokens for each peer; nobody sends thousands.
@@ -23,8 +23,14 @@ export function decodeTrackerResponse(body: Buffer): TrackerResponse {
   const reason = decoded.get('failure reason');
   if (reason === undefined) return { ok: true, fields: decoded };
   const retryAfter = retryInOf(decoded);
-  const message = refusalMessage(reason);
-  return { ok: false, code: 'refused', message, ...(retryAfter === undefined ? {} : { retryAfter }) };
+  const interval = refusedIntervalOf(decoded);
+  return {
+    ok: false,
+    code: 'refused',
+    message: refusalMessage(reason),
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+    ...(interval === undefined ? {} : { interval }),
+  };
 }
 
 /** The tracker's reason for a refusal as a sentence to show. */
@@ -57,9 +63,23 @@ function decode(body: Buffer): BencodeDictionary | string {
   }
 }
 
-/** BEP 31's `retry in` in seconds: a number of minutes, or "never", which means as long as anything is waited for. */
+/** BEP 31's `retry in` in seconds: a number of minutes, also as a string, or "never". */
 function retryInOf(fields: BencodeDictionary): number | undefined {
-  if (getText(fields, 'retry in') === 'never') return MAX_INTERVAL;
-  const minutes = positive(getInteger(fields, 'retry in'));
-  return minutes === undefined ? undefined : Math.min(minutes * 60, MAX_INTERVAL);
+  const value = fields.get('retry in');
+  const text = Buffer.isBuffer(value) ? value.toString('latin1', 0, 20).trim() : undefined;
+  if (text?.toLowerCase() === 'never') return Number.POSITIVE_INFINITY;
+  const minutes = text === undefined ? value : /^\d{1,19}$/.test(text) ? Number(text) : undefined;
+  return waitOf(minutes, 60);
+}
+
+/** The longer of the two intervals that a refusal may have, in seconds. */
+function refusedIntervalOf(fields: BencodeDictionary): number | undefined {
+  const waits = ['interval', 'min interval'].flatMap((key) => waitOf(fields.get(key), 1) ?? []);
+  return waits.length === 0 ? undefined : Math.max(...waits);
+}
+
+/** A number of units as seconds, `MAX_INTERVAL` at the most; undefined when it is none above 0. */
+function waitOf(value: BencodeValue | undefined, unit: number): number | undefined {
+  if ((typeof value !== 'number' && typeof value !== 'bigint') || value <= 0) return undefined;
+  return Math.min(Number(value) * unit, MAX_INTERVAL);
 }

@@ -12,9 +12,11 @@ export interface KnownTracker {
   /** We became complete after its `started`, and it has not been told. */
   owedCompleted: boolean;
   trackerId: string | null;
-  /** It failed, and gets no announce without an event before this. */
+  /** How often it has failed since it last answered. */
+  failures: number;
+  /** It has answered or failed, and is left alone until then, unless there is an event that it has not heard of. */
   notBefore: Millis;
-  /** No announce at all before this: it sent Retry-After. */
+  /** No announce at all before this: it has said so (Retry-After, `retry in`). Infinite: it is never asked again. */
   retryAt: Millis;
 }
 
@@ -37,6 +39,7 @@ export class TrackerTiers {
           started: false,
           owedCompleted: false,
           trackerId: null,
+          failures: 0,
           notBefore: Number.NEGATIVE_INFINITY,
           retryAt: Number.NEGATIVE_INFINITY,
         });

@@ -101,10 +101,12 @@ export class UdpTrackerCall<Kind extends 'announce' | 'scrape', Value> {
       this.#finish(outcome);
       return;
     }
-    const { rounds, firstWait } = this.#parts.options;
+    const { rounds, firstWait, timeLimit } = this.#parts.options;
+    // However many addresses there are, each is asked once before the time is over.
+    const most = timeLimit / outcome.destinations.length;
     for (let round = 0; round < rounds; round += 1) {
       for (const { host } of outcome.destinations) {
-        this.#attempts.push({ to: { host, port }, wait: firstWait * 2 ** round });
+        this.#attempts.push({ to: { host, port }, wait: Math.min(firstWait, most) * 2 ** round });
       }
     }
     this.#tryNext();

@@ -54,15 +54,15 @@ export function readAnnounce(fields: QueryFields, remoteHost: string): AnnounceQ
   if (infoHash?.length !== 20) return 'info_hash is not 20 bytes';
   if (peerId?.length !== 20) return 'peer_id is not 20 bytes';
   if (port === null || port < 1 || port > 65_535) return 'port is not a number from 1 to 65535';
-  const event = text('event') ?? '';
-  if (event !== '' && event !== 'started' && event !== 'completed' && event !== 'stopped') return 'event is unknown';
+  const event = text('event');
   return {
     infoHash,
     peerId,
     port,
     host: hostOf(remoteHost, text('ip')),
     complete: wholeNumber(text('left')) === 0,
-    event: event === '' ? null : event,
+    // What BEP 3 does not know, as `paused` of BEP 21, is a plain announce.
+    event: event === 'started' || event === 'completed' || event === 'stopped' ? event : null,
     numwant: wholeNumber(text('numwant')),
     // The same client's key over UDP is a number: its digits must not differ in case.
     key: (text('key') ?? '').slice(0, MAX_KEY_LENGTH).toLowerCase(),

@@ -34,6 +34,8 @@ export class HttpConnection implements SocketHandler {
   #headOnly = false;
   #path = '';
   #query = '';
+  readonly #forwardedFor: string[] = [];
+  readonly #forwarded: string[] = [];
 
   /** `forget` is called once, when the connection is over. */
   constructor(socket: SingleSocket, timers: Timers, get: HttpGet, options: HttpOptions, forget: () => void) {
@@ -98,11 +100,16 @@ export class HttpConnection implements SocketHandler {
     return (header) => this.#readHeader(header);
   }
 
-  /** Headers say nothing that a tracker asks for. */
+  /** Headers say nothing that a tracker asks for, but whom a proxy forwards for. */
   #readHeader(line: string): NextFunc | null {
-    if (line !== '') return (next) => this.#readHeader(next);
+    if (line !== '') {
+      const [, name = '', value = ''] = /^(x-forwarded-for|forwarded):(.*)$/i.exec(line) ?? [];
+      if (name !== '') (name.length > 9 ? this.#forwardedFor : this.#forwarded).push(value);
+      return (next) => this.#readHeader(next);
+    }
     const remote = this.#socket.remote as PeerAddress;
-    return this.#answer(this.#get({ path: this.#path, query: this.#query, remote }));
+    const headers = { forwardedFor: this.#forwardedFor, forwarded: this.#forwarded };
+    return this.#answer(this.#get({ path: this.#path, query: this.#query, remote, headers }));
   }
 
   #refuse(status: number): null {

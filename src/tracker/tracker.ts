@@ -23,6 +23,8 @@ export interface TrackerMediator {
   readonly natCheck: PeerCheck;
   /** Whether the tracker serves this torrent. */
   isAllowed(infoHash: Buffer): boolean;
+  /** The address of who sent an HTTP request, which may have come through a proxy. */
+  clientOf(request: HttpRequest): string;
   /** Keeps the state for the next start. */
   save(state: Buffer): void;
 }
@@ -67,7 +69,7 @@ export class Tracker {
   get(request: HttpRequest): HttpAnswer {
     switch (request.path) {
       case '/announce':
-        return this.#announceOverHttp(readAnnounce(parseQuery(request.query), request.remote.host));
+        return this.#announceOverHttp(readAnnounce(parseQuery(request.query), this.#mediator.clientOf(request)));
       case '/scrape':
         return this.#scrape(parseQuery(request.query));
       case '/':

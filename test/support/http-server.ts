@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test';
 import { CERTIFICATE, CERTIFICATE_KEY } from './certificate.js';
 
 /** A server on loopback; closed, with its connections, when the test ends. Resolves to its `host:port`. */
-async function listen(context: TestContext, server: Server, host: string): Promise<string> {
+async function listen(context: TestContext, server: Server, host: string, at = 0): Promise<string> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
@@ -17,7 +17,7 @@ async function listen(context: TestContext, server: Server, host: string): Promi
     server.close();
     for (const socket of sockets) socket.destroy();
   });
-  server.listen(0, host);
+  server.listen(at, host);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
@@ -44,6 +44,16 @@ export function serveTls(context: TestContext, options: ServerOptions): Promise<
 /** For answers that no HTTP server would give. */
 export function serveTcp(context: TestContext, handle: (socket: Socket) => void, host = '127.0.0.1'): Promise<string> {
   return listen(context, createTcpServer(handle), host);
+}
+
+/** As `serveTcp`, at another address of a server's port. */
+export function serveTcpAt(
+  context: TestContext,
+  host: string,
+  port: number,
+  handle: (socket: Socket) => void,
+): Promise<string> {
+  return listen(context, createTcpServer(handle), host, port);
 }
 
 /** A port on which nobody listens any more. */

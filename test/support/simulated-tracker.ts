@@ -27,6 +27,7 @@ export class SimulatedTracker {
         random: seededRandom(99),
         natCheck: { check: (_address, _infoHash, _peerId, answered) => answered(true) },
         isAllowed: () => true,
+        clientOf: ({ remote }) => remote.host,
         save: () => undefined,
       },
       { ...DEFAULT_TRACKER_OPTIONS, ...options },
@@ -53,7 +54,12 @@ export class SimulatedTracker {
     const outcome = announceUrl(request);
     if (!outcome.ok) return outcome;
     const { pathname, search } = outcome.url;
-    const answer = this.#tracker.get({ path: pathname, query: search.slice(1), remote: { host, port: 40_000 } });
+    const answer = this.#tracker.get({
+      path: pathname,
+      query: search.slice(1),
+      remote: { host, port: 40_000 },
+      headers: { forwardedFor: [], forwarded: [] },
+    });
     return decodeAnnounceResponse(answer.body);
   }
 }

@@ -7,9 +7,11 @@ import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../net/node-r
 import type { RawServer } from '../../net/raw-server.js';
 import { ConnectionIds } from '../../tracker/connection-ids.js';
 import { HttpHandler } from '../../tracker/http-handler.js';
+import type { HttpRequest } from '../../tracker/http-message.js';
 import { DEFAULT_NAT_CHECK_OPTIONS, NatCheck } from '../../tracker/nat-check.js';
 import { Tracker } from '../../tracker/tracker.js';
 import { DEFAULT_HTTP_OPTIONS, DEFAULT_TRACKER_OPTIONS, type TrackerOptions } from '../../tracker/tracker-options.js';
+import { TrustedProxies } from '../../tracker/trusted-proxies.js';
 import { UdpHandler } from '../../tracker/udp-handler.js';
 import { AllowedTorrents } from '../content/allowed-torrents.js';
 import { exitCodeOf, failureMessage } from '../exit-code.js';
@@ -59,6 +61,7 @@ export const tracker = defineCommand(
       stop = resolve;
     });
     const rereading = allowed?.readAgainAndAgain(server, say);
+    const forgetReload = allowed === null ? () => undefined : io.onReload(() => allowed.readAgain(say));
     const forget = onInterrupt(
       io,
       () => stop(),
@@ -75,6 +78,7 @@ export const tracker = defineCommand(
     server.stop();
     await saver.settled();
     forget();
+    forgetReload();
     return failure === null ? 0 : exitCodeOf(failure);
   },
 );
@@ -96,7 +100,9 @@ function createTracker(
   };
   const natCheck = new NatCheck(server, systemRandom.bytes(20), DEFAULT_NAT_CHECK_OPTIONS);
   const save = (state: Buffer): void => saver.save(state);
-  return new Tracker({ timers: server, random: systemRandom, natCheck, isAllowed, save }, options);
+  const proxies = new TrustedProxies(values.trustedProxies);
+  const clientOf = ({ remote, headers }: HttpRequest): string => proxies.clientOf(remote.host, headers);
+  return new Tracker({ timers: server, random: systemRandom, natCheck, isAllowed, clientOf, save }, options);
 }
 
 async function readState(path: string): Promise<Buffer | null> {

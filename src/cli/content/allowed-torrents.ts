@@ -34,24 +34,32 @@ export class AllowedTorrents {
     const found = new Map<string, KnownFile>();
     for (const name of await this.#list()) {
       const path = join(this.#dir, name);
+      const known = this.#known.get(path);
       try {
         const { mtimeMs, size } = await stat(path);
-        const known = this.#known.get(path);
         if (known?.changed === mtimeMs) {
           found.set(path, known);
           continue;
         }
+        found.set(path, { changed: mtimeMs, infoHash: known?.infoHash ?? null });
         if (size > MAX_TORRENT_LENGTH) throw new BtgetError('torrent-invalid', 'it is too long');
-        found.set(path, { changed: mtimeMs, infoHash: null });
         found.set(path, { changed: mtimeMs, infoHash: toHex(parseMetainfo(await readFile(path)).infoHash) });
       } catch (error) {
         // It may have gone, or be half written: the next reading sees it again.
         if (!(error instanceof BtgetError) && !(error instanceof Error && 'code' in error)) throw error;
-        say(`warning: ${path} is not served: ${error.message}`);
+        const isKept = (found.get(path)?.infoHash ?? null) !== null;
+        say(`warning: ${path} ${isKept ? 'is served as it was before' : 'is not served'}: ${error.message}`);
       }
     }
     this.#known = found;
     this.#allowed = new Set([...found.values()].flatMap(({ infoHash }) => (infoHash === null ? [] : [infoHash])));
+  }
+
+  /** Reads the folder outside of its turn. What is wrong is said, and what was read before stays. */
+  readAgain(say: (line: string) => void): Promise<void> {
+    return this.read(say).catch((error: unknown) => {
+      say(`warning: ${error instanceof Error ? error.message : String(error)}`);
+    });
   }
 
   /** Reads the folder once a minute until cancelled, so that torrents come and go without a restart. */
@@ -61,9 +69,7 @@ export class AllowedTorrents {
     const wait = (): void => {
       if (cancelled) return;
       task = timers.addTask(() => {
-        this.read(say)
-          .catch((error: unknown) => say(`warning: ${error instanceof Error ? error.message : String(error)}`))
-          .finally(wait);
+        this.readAgain(say).finally(wait);
       }, READ_AGAIN_EVERY);
     };
     wait();

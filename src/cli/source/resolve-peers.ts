@@ -1,22 +1,23 @@
 /** From the names that people write after `--peer` to the addresses that the core dials. */
 import { BtgetError } from '../../base/failure.js';
 import type { PeerAddress } from '../../net/raw-server.js';
-import { isKnownHost, lookUpHost } from '../../session/node-link-peers.js';
+import { isKnownHost, type LookUpHost, lookUpHost, peersAt } from '../../session/node-link-peers.js';
 
 /** With `--bind` no name is resolved, because the system's resolver would ask through any interface. */
 export async function resolvePeers(
   peers: readonly PeerAddress[],
   bind: string | null,
+  lookUp: LookUpHost = lookUpHost,
 ): Promise<readonly PeerAddress[]> {
-  return Promise.all(
+  const found = await Promise.all(
     peers.map(async ({ host, port }) => {
       if (bind !== null && !isKnownHost(host))
         throw new BtgetError('usage', `--peer: '${host}' is a name, and --bind allows no look-up; give its address`);
-      const outcome = await lookUpHost(host);
-      const [address] = outcome.ok ? outcome.addresses : [];
-      if (address === undefined)
+      const outcome = await lookUp(host);
+      if (!outcome.ok || outcome.addresses.length === 0)
         throw new BtgetError('network', outcome.ok ? `--peer: ${host} has no address` : `--peer: ${outcome.message}`);
-      return { host: address, port };
+      return peersAt(outcome.addresses, port, bind);
     }),
   );
+  return found.flat();
 }

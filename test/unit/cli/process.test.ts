@@ -183,6 +183,30 @@ test('a tracker with a folder serves only the torrents in it', async (t) => {
   };
   assert.match(await announce(createHash('sha1').update(INFO).digest()), /8:interval/);
   assert.match(await announce(Buffer.alloc(20)), /14:failure reason/);
+  writeFileSync(join(dir, 'broken.torrent'), 'broken');
+  t.after(() => rmSync(join(dir, 'broken.torrent')));
+  child.process.kill('SIGHUP');
+  await child.says(/warning: broken\.torrent is not served/);
+  assert.match(await announce(createHash('sha1').update(INFO).digest()), /8:interval/);
   child.process.kill('SIGINT');
   assert.equal(await child.ended, 0);
+});
+
+test('a tracker believes the header of a trusted proxy, and of nobody else', async (t) => {
+  for (const [trusted, expected] of [
+    ['127.0.0.0/8', '9.9.9.9'],
+    ['192.0.2.0/24', '127.0.0.1'],
+  ] as const) {
+    const args = ['--bind', '127.0.0.1', '--port', '0', '--trusted-proxy', trusted, '--trusted-proxy', '::1'];
+    const child = new Child(t, 'tracker', ...args);
+    const [, url = ''] = await child.says(/(http:\/\/127\.0\.0\.1:\d+\/announce)\n/);
+    const announce = async (id: string): Promise<string> => {
+      const query = `info_hash=${'h'.repeat(20)}&peer_id=${id.repeat(20)}&port=1&left=1`;
+      return (await fetch(`${url}?${query}`, { headers: { 'X-Forwarded-For': '1.1.1.1, 9.9.9.9' } })).text();
+    };
+    await announce('a');
+    assert.match(await announce('b'), new RegExp(`2:ip\\d+:${expected}7:peer id`));
+    child.process.kill('SIGINT');
+    assert.equal(await child.ended, 0);
+  }
 });

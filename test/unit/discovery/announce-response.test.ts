@@ -125,14 +125,23 @@ test('a refusal may say when to try again', () => {
     const outcome = decoded({ 'failure reason': 'busy', 'retry in': value });
     return outcome.ok ? 'ok' : outcome.retryAfter;
   };
-  assert.deepEqual([5, 1e9, 'never', 0, -5, 'x'].map(retryAfter), [
-    300,
-    86_400,
-    86_400,
-    undefined,
-    undefined,
-    undefined,
-  ]);
+  const values = [5, 1e9, 2n ** 62n, '20', ' 20 ', '1'.repeat(19), 'never', 'Never', 0, -5, '0', '-5', '1.5', 'x', ''];
+  const never = Number.POSITIVE_INFINITY;
+  const none = Array.from({ length: 7 }, () => undefined);
+  assert.deepEqual(values.map(retryAfter), [300, 86_400, 86_400, 1200, 1200, 86_400, never, never, ...none]);
+});
+
+test('a refusal may say when the next announce is due, within a day', () => {
+  const interval = (fields: Record<string, Encodable>) => {
+    const outcome = decoded({ 'failure reason': 'not here', ...fields });
+    return outcome.ok ? 'ok' : outcome.interval;
+  };
+  assert.equal(interval({ interval: 7200, 'min interval': 300 }), 7200);
+  assert.equal(interval({ interval: 60, 'min interval': 7200 }), 7200);
+  assert.equal(interval({ 'min interval': 7200 }), 7200);
+  assert.equal(interval({ interval: 2n ** 62n }), 86_400);
+  assert.equal(interval({ interval: -1, 'min interval': 'x' }), undefined);
+  assert.equal(interval({}), undefined);
 });
 
 test('a warning is cleaned and cut, counts are numbers, and a tracker id of a megabyte is not kept', () => {

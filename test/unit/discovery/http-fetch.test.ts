@@ -25,8 +25,10 @@ import {
   MISNAMED,
   NOT_YET_VALID,
 } from '../../support/certificate.js';
-import { closedPort, serveHttp, serveHttps, serveTcp, serveTls } from '../../support/http-server.js';
+import { closedPort, serveHttp, serveHttps, serveTcp, serveTcpAt, serveTls } from '../../support/http-server.js';
 import { nodeTimers } from '../../support/node-timers.js';
+import { seededRandom } from '../../support/seeded-random.js';
+import { splits } from '../../support/splits.js';
 import { Timeline } from '../../support/timeline.js';
 
 const OPTIONS: HttpFetchOptions = { ...DEFAULT_FETCH_OPTIONS, userAgent: 'btget/0', bind: null };
@@ -145,6 +147,40 @@ test('answers that no sane server gives are told apart', async (context) => {
   });
 });
 
+test('odd answers that say what they mean are read, however the bytes come', async (context) => {
+  const answers: Record<string, string> = {
+    'longer than its length': 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\ncontent and more',
+    'longer, and closed':
+      'HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\ncontentHTTP/1.1 500 No\r\n\r\n',
+    'bare line feeds': 'HTTP/1.1 200 OK\nContent-Length: 7\n\ncontent',
+    'a folded header': 'HTTP/1.1 200 OK\r\nX-A: b\r\n  c\r\nContent-Length: 7\r\n\r\ncontent',
+    'odd case and blanks': 'HTTP/1.1 200 OK\r\ncOnTeNt-LENGTH : 7\r\n\r\ncontent',
+    'no reason': 'HTTP/1.1 200\r\nContent-Length: 7\r\n\r\ncontent',
+    'no length': 'HTTP/1.0 200 OK\r\n\r\ncontent',
+    'extensions and trailers':
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7 ;a=b\r\ncontent\r\n0\r\nX-Trailer: 1\r\n\r\n',
+    'length and chunks':
+      'HTTP/1.1 200 OK\r\nContent-Length: 99\r\nTransfer-Encoding: chunked\r\n\r\n7\r\ncontent\r\n0\r\n\r\n',
+    'interim answers': 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\n\r\ncontent',
+    'a control character': 'HTTP/1.1 200 OK\r\nX-A: a\u0001b\r\nContent-Length: 7\r\n\r\ncontent',
+  };
+  for (const [name, answer] of Object.entries(answers)) {
+    for (const parts of splits(Buffer.from(answer, 'latin1'), seededRandom(1), 2)) {
+      const host = await serveTcp(context, (socket) => {
+        socket.setNoDelay(true).once('data', () => {
+          const [next, ...rest] = parts;
+          const send = (part: Buffer | undefined, left: readonly Buffer[]): void => {
+            if (part === undefined) socket.end();
+            else socket.write(part, () => send(left[0], left.slice(1)));
+          };
+          send(next, rest);
+        });
+      });
+      assert.equal(text(await fetchUrl(`http://${host}/`)), 'content', name);
+    }
+  }
+});
+
 test('redirects are followed five times, and only to where a URL may lead', async (context) => {
   const host = await serveHttp(context, ({ url = '' }, response) => {
     const steps = /^\/steps\/(\d)$/.exec(url)?.[1];
@@ -217,6 +253,40 @@ test('a redirect is held to the reach of the address that was dialled, whatever 
   assert.equal(text(outcome), 'a redirect from a public address to 127.0.0.1 is not followed');
 });
 
+test('a cookie of a redirect goes back to the host and path that it is for, and nowhere else', async (context) => {
+  const seen: string[] = [];
+  const other = await serveHttp(
+    context,
+    (request, response) => {
+      seen.push(`other ${request.headers.cookie}`);
+      response.end('content');
+    },
+    '127.0.0.2',
+  );
+  const cookies = [
+    'a=1; Path=/',
+    'b=2; Path=/in; HttpOnly',
+    'c=3; Secure',
+    'd=4; Max-Age=0',
+    'e=\u00e9',
+    'f=6; Domain=127.0.0.2',
+  ];
+  const host = await serveHttp(context, (request, response) => {
+    seen.push(`${request.url} ${request.headers.cookie}`);
+    const steps: Record<string, string> = { '/': '/in/x', '/in/x': '/inside', '/inside': `http://${other}/` };
+    response.writeHead(302, {
+      Location: steps[request.url ?? ''],
+      ...(request.url === '/' ? { 'Set-Cookie': cookies } : {}),
+    });
+    response.end();
+  });
+  for (let fetches = 0; fetches < 2; fetches += 1) {
+    seen.length = 0;
+    assert.equal(text(await fetchUrl(`http://${host}/`)), 'content');
+    assert.deepEqual(seen, ['/ undefined', '/in/x a=1; b=2; f=6', '/inside a=1; f=6', 'other undefined']);
+  }
+});
+
 test('a user name and password go as Basic authorization, and stay with the server that they are for', async (context) => {
   const seen: string[] = [];
   const other = await serveHttp(context, (request, response) => {
@@ -239,13 +309,15 @@ test('a status other than success comes with its body and Retry-After', async (c
     response.end('sorry');
   });
   const retryAfters: (number | null)[] = [];
-  for (const value of ['120', '99999999999', 'Thu, 01 Jan 1970 00:00:00 GMT', 'soon']) {
+  const past = ['Thu, 01 Jan 1970 00:00:00 GMT', 'Thursday, 01-Jan-70 00:00:00 GMT', 'Thu Jan  1 00:00:00 1970'];
+  const values = ['120', '99999999999', ...past, 'Fri, 31 Dec 9999 23:59:59 GMT', 'Fri Dec 31 23:59:59 9999', 'soon'];
+  for (const value of values) {
     const outcome = await fetchUrl(`http://${host}/${encodeURIComponent(value)}`);
     assert.ok(!outcome.ok && outcome.code === 'status');
     assert.deepEqual([outcome.status, outcome.message, `${outcome.body}`], [503, 'HTTP status 503 Too Busy', 'sorry']);
     retryAfters.push(outcome.retryAfter);
   }
-  assert.deepEqual(retryAfters, [120, 86_400, 0, null]);
+  assert.deepEqual(retryAfters, [120, 86_400, 0, 0, 0, 86_400, 86_400, null]);
 });
 
 test('a server that never answers is given up after the time limit, and its connection is closed', async (context) => {
@@ -291,6 +363,42 @@ test('a refused connection says so; another address of the name is tried', async
   const host = await serveHttp(context, (_, response) => response.end('by IPv6'), '::1');
   assert.equal(text(await fetchUrl(`http://localhost:${host.split(':').at(-1)}/`)), 'by IPv6');
   assert.equal(text(await fetchUrl(`http://${host}/`)), 'by IPv6');
+});
+
+test('an address that hangs up, says nothing or refuses is passed over for the next one of the name', async (context) => {
+  const timeline = new Timeline();
+  const silent = await serveSilence(context);
+  const port = Number(silent.host.split(':')[1]);
+  const log: string[] = [];
+  await serveTcpAt(context, '127.0.0.2', port, (socket) => socket.destroy());
+  await serveTcpAt(context, '127.0.0.3', port, (socket) => {
+    socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nthird'));
+  });
+  const findThree: typeof findDestinations = (_name, _bind, _floor, answered) => {
+    const at = (address: string) => ({ host: address, reach: 'loopback', localAddress: undefined }) as const;
+    answered({ ok: true, destinations: [at('127.0.0.1'), at('127.0.0.2'), at('127.0.0.3')] });
+    return { cancel: () => undefined };
+  };
+  const options = { ...OPTIONS, findDestinations: findThree };
+  let answered: () => void = () => undefined;
+  const telling = new Promise<void>((resolve) => {
+    answered = resolve;
+  });
+  const timers = {
+    now: () => timeline.now(),
+    addTask: (task: () => void, delay: number) =>
+      delay === 0 ? nodeTimers.addTask(task, 0) : timeline.addTask(task, delay),
+  };
+  httpFetch(`http://three.test:${port}/`, options, timers, (outcome) => {
+    log.push(text(outcome));
+    answered();
+  });
+  await once(await silent.connected, 'data');
+  timeline.run(19_999);
+  assert.deepEqual(log, []);
+  timeline.run(1);
+  await telling;
+  assert.deepEqual(log, ['third']);
 });
 
 test('the fence binds the socket, and refuses what it cannot reach without asking a name server', async (context) => {

@@ -85,6 +85,17 @@ test('every way in which a tracker fails has its code', async (context) => {
   });
 });
 
+test('a refusal with a status keeps its intervals and its never', async (context) => {
+  const host = await serveHttp(context, ({ url }, response) => {
+    response.writeHead(429, { 'Retry-After': '90' });
+    const wish = url?.startsWith('/never') ? '8:retry in5:never' : '8:intervali7200e';
+    response.end(`d14:failure reason4:busy${wish}e`);
+  });
+  const busy = { ok: false, code: 'refused', message: 'busy' };
+  assert.deepEqual(await announce(`http://${host}/later`), { ...busy, interval: 7200, retryAfter: 90 });
+  assert.deepEqual(await announce(`http://${host}/never`), { ...busy, retryAfter: Number.POSITIVE_INFINITY });
+});
+
 test('even what is refused at once is told later, on the timeline, and not after it was cancelled', () => {
   const timeline = new Timeline();
   const log: string[] = [];

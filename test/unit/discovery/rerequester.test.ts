@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import type { Random } from '../../../src/base/random.js';
 import { Rerequester, type TrackerAnswer } from '../../../src/discovery/rerequester.js';
 import { DEFAULT_REREQUESTER_OPTIONS } from '../../../src/discovery/rerequester-options.js';
@@ -209,7 +210,7 @@ test('completed during an announce follows when that is answered', () => {
   assert.deepEqual(log, ['0 a started', '5 a completed']);
   assert.deepEqual(
     answers.map(({ next }) => next),
-    [null, 1800],
+    [0, 1800],
   );
 });
 
@@ -346,6 +347,156 @@ test('Retry-After is waited for, even by started', () => {
   rerequester.begin();
   timeline.run(600 * SECOND);
   assert.deepEqual(log, ['0 a started', '500 a started']);
+});
+
+const refused = (fields: { retryAfter?: number; interval?: number }): AnnounceOutcome => {
+  return { ok: false, code: 'refused', message: 'not here', ...fields };
+};
+
+test('a refusal’s interval is waited for, and told as the time of the next announce', () => {
+  const { timeline, rerequester, log, answers } = setUp({
+    connections: 0,
+    behave: (_, now) => (now === 0 ? refused({ interval: 7200 }) : answer()),
+  });
+  rerequester.begin();
+  timeline.run(7300 * SECOND);
+  assert.deepEqual(log, ['0 a started', '7200 a started']);
+  assert.equal(answers[0]?.next, 7200);
+});
+
+test('Retry-After is told as the time of the next announce, and waited for even by completed', () => {
+  const { timeline, rerequester, log, answers } = setUp({
+    behave: (_, now) => (now === 1800 * SECOND ? refused({ retryAfter: 600 }) : answer()),
+  });
+  rerequester.begin();
+  timeline.run(1900 * SECOND);
+  rerequester.completed();
+  timeline.run(1000 * SECOND);
+  assert.deepEqual(log, ['0 a started', '1800 a -', '2400 a completed']);
+  assert.deepEqual(
+    answers.map(({ next }) => next),
+    [1800, 600, 1800],
+  );
+});
+
+test('completed goes to a tracker that refused with an interval at once, and then waits for it', () => {
+  const { timeline, rerequester, log } = setUp({
+    behave: (_, now) => (now === 1800 * SECOND || now === 1810 * SECOND ? refused({ interval: 900 }) : answer()),
+  });
+  rerequester.begin();
+  timeline.run(1810 * SECOND);
+  rerequester.completed();
+  timeline.run(1000 * SECOND);
+  assert.deepEqual(log, ['0 a started', '1800 a -', '1810 a completed', '2710 a completed']);
+});
+
+test('a tracker that never wants to be asked again is not, by no event, and has no next announce', () => {
+  const { timeline, rerequester, log, answers } = setUp({
+    tiers: [['a'], ['b']],
+    behave: ({ url }) => (url === 'a' ? refused({ retryAfter: Number.POSITIVE_INFINITY }) : answer()),
+  });
+  rerequester.begin();
+  timeline.run(10 * SECOND);
+  rerequester.completed();
+  timeline.run(HOUR);
+  assert.deepEqual(log, ['0 a started', '0 b started', '10 b completed', '1810 b -', '3610 b -']);
+  assert.deepEqual(
+    answers.slice(0, 2).map(({ next }) => next),
+    [null, 1800],
+  );
+
+  const alone = setUp({ behave: () => refused({ retryAfter: Number.POSITIVE_INFINITY }) });
+  alone.rerequester.begin();
+  alone.timeline.run(10 * SECOND);
+  alone.rerequester.completed();
+  assert.equal(alone.timeline.pending, 0);
+  assert.deepEqual(alone.log, ['0 a started']);
+  assert.equal(alone.answers[0]?.next, null);
+});
+
+test('each tracker of a list that fails has a time of its own, and one that asks for peace is left out', () => {
+  const { timeline, rerequester, log, answers } = setUp({
+    tiers: [['a'], ['b']],
+    behave: ({ url }) => (url === 'a' ? DOWN : refused({ retryAfter: 600 })),
+    random: NO_JITTER,
+  });
+  rerequester.begin();
+  timeline.run(700 * SECOND);
+  const a = [0, 50, 150, 350].map((time) => `${time} a started`);
+  assert.deepEqual(log, ['0 a started', '0 b started', ...a.slice(1), '600 b started']);
+  assert.deepEqual(
+    answers.map(({ url, next }) => `${url} ${next}`),
+    ['a null', 'b 600', 'a 100', 'a 200', 'a 400', 'b 600'],
+  );
+});
+
+test('with few peers the next announce is told as the early one that follows', () => {
+  const peers = Array.from({ length: 25 }, (_, index) => ({ host: `10.0.0.${index + 1}`, port: 1, peerId: null }));
+  const setting: Setting = { connections: 0, behave: (_, now) => answer(now === 0 ? {} : { peers }) };
+  const { timeline, rerequester, log, answers } = setUp(setting);
+  rerequester.begin();
+  timeline.run(300 * SECOND);
+  setting.connections = 25;
+  timeline.run(1800 * SECOND);
+  assert.deepEqual(log, ['0 a started', '300 a -', '2100 a -']);
+  assert.deepEqual(
+    answers.map(({ next }) => next),
+    [300, 1800, 1800],
+  );
+});
+
+test('what is told of the next announce is what happens, whatever the trackers of a list answer', () => {
+  const seconds = fc.integer({ min: 0, max: 5000 });
+  const outcome = fc.oneof(
+    fc.constant(DOWN),
+    fc.record({ interval: seconds, minInterval: seconds }).map((fields) => answer(fields)),
+    fc.record({ interval: seconds }).map(refused),
+    fc.record({ retryAfter: fc.oneof(seconds, fc.constant(Number.POSITIVE_INFINITY)) }).map(refused),
+  );
+  const tiers = fc.constantFrom<string[][]>([['a']], [['a'], ['b']], [['a', 'b'], ['c']]);
+  fc.assert(
+    fc.property(
+      tiers,
+      fc.array(outcome, { minLength: 1 }),
+      fc.constantFrom(0, 30),
+      fc.nat(),
+      (list, outcomes, connections, seed) => {
+        let asked = 0;
+        const requests: { url: string; time: number }[] = [];
+        const told: { url: string; ok: boolean; time: number; next: number | null }[] = [];
+        const world = setUp({
+          tiers: list,
+          connections,
+          random: seededRandom(seed),
+          behave: ({ url }, time) => {
+            requests.push({ url, time });
+            asked += 1;
+            return outcomes[(asked - 1) % outcomes.length] ?? null;
+          },
+          answered: ({ url, ok, next }) => told.push({ url, ok, time: world.timeline.now(), next }),
+        });
+        world.rerequester.begin();
+        world.timeline.run(6 * HOUR);
+        for (const [index, { url, time, next }] of told.entries()) {
+          const again = requests.find((request) => request.url === url && request.time > time)?.time;
+          if (next === null) {
+            // Another one is asked at once, or this one never is again.
+            assert.ok(told[index + 1]?.time === time || again === undefined);
+            continue;
+          }
+          assert.ok(next >= 50);
+          // One that answers changes what the others were told.
+          const until = again ?? 6 * HOUR;
+          if (told.some((other, at) => at > index && other.ok && other.url !== url && other.time <= until)) continue;
+          const due = time + next * SECOND;
+          assert.ok(
+            again === undefined ? due >= 6 * HOUR : Math.abs(due - again) <= SECOND,
+            `${url} at ${time}: ${next}`,
+          );
+        }
+      },
+    ),
+  );
 });
 
 test('stop tells every tracker that knows us, waits for their answers, and nothing follows', () => {

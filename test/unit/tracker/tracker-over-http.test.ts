@@ -25,7 +25,14 @@ async function startTracker(context: TestContext): Promise<{ server: NodeRawServ
   context.after(() => server.close());
   const natCheck = new NatCheck(server, systemRandom.bytes(20), DEFAULT_NAT_CHECK_OPTIONS);
   const tracker = new Tracker(
-    { timers: server, random: systemRandom, natCheck, isAllowed: () => true, save: () => undefined },
+    {
+      timers: server,
+      random: systemRandom,
+      natCheck,
+      isAllowed: () => true,
+      clientOf: ({ remote }) => remote.host,
+      save: () => undefined,
+    },
     DEFAULT_TRACKER_OPTIONS,
   );
   tracker.begin();

@@ -38,12 +38,13 @@ function setUp(options: Partial<TrackerOptions> = {}, isAllowed: (infoHash: Buff
         },
       },
       isAllowed,
+      clientOf: ({ remote }) => remote.host,
       save: (state) => saved.push(state),
     },
     { ...DEFAULT_TRACKER_OPTIONS, ...options },
   );
   const get = (path: string, query: string, host = '8.0.0.1') =>
-    tracker.get({ path, query, remote: { host, port: 5000 } });
+    tracker.get({ path, query, remote: { host, port: 5000 }, headers: { forwardedFor: [], forwarded: [] } });
   const ask = (path: string, query: string, host?: string): Answer => {
     const { status, body } = get(path, query, host);
     assert.equal(status, 200);
@@ -229,6 +230,16 @@ test('ip is believed of clients in the tracker’s own network only', () => {
   });
 });
 
+test('an event that nobody knows is a plain announce', () => {
+  const { announce, told, tracker } = setUp();
+  announce('a', { event: 'completed' });
+  for (const event of ['paused', 'empty', 'update', 'STOPPED', '%00%FF', 'x'.repeat(1000)]) {
+    assert.deepEqual(told('b', { event }), ['a'], event);
+    assert.deepEqual(told('a', { event }), ['b'], event);
+  }
+  assert.deepEqual(tracker.countsOf(TORRENT), { seeds: 0, downloaded: 1, leeches: 2 });
+});
+
 test('what is no announce is refused with the reason', () => {
   const { ask, announce } = setUp();
   const reasons = [
@@ -237,7 +248,6 @@ test('what is no announce is refused with the reason', () => {
     announce('a', { port: 0 }),
     announce('a', { port: 65_536 }),
     announce('a', { port: '80x' }),
-    announce('a', { event: 'paused' }),
     ask('/announce', ''),
     ask('/announce', '&&=&=%&info_hash'),
   ].map(reason);
@@ -247,7 +257,6 @@ test('what is no announce is refused with the reason', () => {
     'port is not a number from 1 to 65535',
     'port is not a number from 1 to 65535',
     'port is not a number from 1 to 65535',
-    'event is unknown',
     'info_hash is not 20 bytes',
     'info_hash is not 20 bytes',
   ]);

@@ -36,6 +36,7 @@ function setUp(options: Partial<TrackerOptions> = {}) {
       random: seededRandom(2),
       natCheck: { check: (_, infoHash, peerId, answer) => checks.push({ infoHash, peerId, answer }) },
       isAllowed: (infoHash) => !infoHash.equals(FORBIDDEN),
+      clientOf: ({ remote }) => remote.host,
       save: () => undefined,
     },
     { ...DEFAULT_TRACKER_OPTIONS, ...options },
@@ -125,6 +126,7 @@ test('one table serves both protocols: a peer of one is told to the other, and m
         path: '/announce',
         query: `info_hash=${escapeBytes(TORRENT)}&left=1&compact=1&${fields}`,
         remote: { host, port: 1 },
+        headers: { forwardedFor: [], forwarded: [] },
       })
       .body.toString('latin1');
   const peerId = Buffer.alloc(20, 'p');

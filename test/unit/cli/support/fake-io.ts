@@ -58,6 +58,10 @@ export class FakeIo implements CliIo {
     return new Date(Date.UTC(2024, 1, 29) + this.timers.now());
   }
 
+  onReload(): () => void {
+    return () => undefined;
+  }
+
   onInterrupt(interrupted: () => void): () => void {
     this.#handlers.add(interrupted);
     return () => this.#handlers.delete(interrupted);

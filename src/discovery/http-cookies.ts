@@ -1,0 +1,57 @@
+/** RFC 6265, as far as a redirect to the same server needs it: some let nobody in who does not bring their cookie back. */
+
+interface Cookie {
+  readonly host: string;
+  readonly path: string;
+  readonly secure: boolean;
+  readonly name: string;
+  readonly value: string;
+}
+
+const MAX_COOKIES = 50;
+const MAX_COOKIE_LENGTH = 4096;
+
+/** The cookies of one fetch. `Domain` is passed over: a cookie goes back to the very host that set it, to no other. */
+export class HttpCookies {
+  #cookies: Cookie[] = [];
+
+  /** Takes the values of the Set-Cookie headers that `url` answered with, within limits. */
+  take(url: URL, setCookies: readonly string[]): void {
+    for (const text of setCookies) {
+      const [pair = '', ...attributes] = text.split(';').map((part) => part.trim());
+      const mark = pair.indexOf('=');
+      // What could end a header, or is no character of one, is nobody's cookie.
+      if (mark < 1 || pair.length > MAX_COOKIE_LENGTH || !/^[\x20-\x7e]*$/.test(pair)) continue;
+      const attribute = (name: string): string | undefined =>
+        attributes.findLast((each) => each.toLowerCase().startsWith(`${name}=`))?.slice(name.length + 1);
+      const secure = attributes.some((each) => each.toLowerCase() === 'secure');
+      const path = attribute('path') ?? '';
+      const cookie: Cookie = {
+        host: url.hostname,
+        path: path.startsWith('/') ? path : url.pathname.replace(/\/[^/]*$/, '') || '/',
+        secure,
+        name: pair.slice(0, mark).trim(),
+        value: pair.slice(mark + 1).trim(),
+      };
+      const isSame = ({ host, path, name }: Cookie) =>
+        host === cookie.host && path === cookie.path && name === cookie.name;
+      this.#cookies = this.#cookies.filter((each) => !isSame(each));
+      const isOver = /^-|^0+$/.test(attribute('max-age') ?? '') || Date.parse(attribute('expires') ?? '') < Date.now();
+      if (!isOver && this.#cookies.length < MAX_COOKIES && (!secure || url.protocol === 'https:'))
+        this.#cookies.push(cookie);
+    }
+  }
+
+  /** The value of the Cookie header for `url`, or null for none. */
+  headerFor(url: URL): string | null {
+    const pairs: string[] = [];
+    let length = 0;
+    for (const { host, path, secure, name, value } of this.#cookies) {
+      const isUnder = url.pathname === path || url.pathname.startsWith(path.endsWith('/') ? path : `${path}/`);
+      if (host !== url.hostname || !isUnder || (secure && url.protocol !== 'https:')) continue;
+      length += name.length + value.length + 3;
+      if (length <= 2 * MAX_COOKIE_LENGTH) pairs.push(`${name}=${value}`);
+    }
+    return pairs.length === 0 ? null : pairs.join('; ');
+  }
+}

@@ -1,0 +1,78 @@
+/** Who asks when a proxy stands in front: the address that a proxy of ours names, and nobody else's word for it. */
+import { type IpAddress, isUnicast, parseIp } from '../net/ip-address.js';
+import { type IpNetwork, isInNetwork } from '../net/ip-network.js';
+
+/** What a request says of whom it was forwarded for: the values of each header, in the order of their lines. */
+export interface ForwardedHeaders {
+  /** X-Forwarded-For */
+  readonly forwardedFor: readonly string[];
+  /** Forwarded (RFC 7239) */
+  readonly forwarded: readonly string[];
+}
+
+// Nobody has more proxies of their own in a row; whatever stands further left is a client's invention.
+const MAX_HOPS = 32;
+
+export class TrustedProxies {
+  readonly #networks: readonly IpNetwork[];
+
+  constructor(networks: readonly IpNetwork[]) {
+    this.#networks = networks;
+  }
+
+  /**
+   * The address of the client behind `remoteHost`, an IP literal. Each proxy adds whom it heard at the right, so what
+   * counts is the right-most address that is no trusted proxy; anything left of it may be invented. Where a trusted
+   * proxy names nobody, or no address (`unknown`), it is the client itself. X-Forwarded-For goes before Forwarded.
+   */
+  clientOf(remoteHost: string, { forwardedFor, forwarded }: ForwardedHeaders): string {
+    let client = parseIp(remoteHost);
+    if (client === undefined || !this.#isTrusted(client)) return remoteHost;
+    const hops = forwardedFor.length > 0 ? forwardedFor.join().split(',') : hopsOf(forwarded.join());
+    for (const hop of hops.slice(-MAX_HOPS).reverse()) {
+      const address = addressOf(hop.trim());
+      if (address === undefined) break;
+      client = address;
+      if (!this.#isTrusted(address)) break;
+    }
+    return client.text;
+  }
+
+  #isTrusted(address: IpAddress): boolean {
+    return this.#networks.some((network) => isInNetwork(address, network));
+  }
+}
+
+/** The `for` of each element of a Forwarded header, without its quotes; empty where there is none. */
+function hopsOf(header: string): string[] {
+  const parts = splitOutsideQuotes(header, ',');
+  return parts.map((element) => {
+    const pair = splitOutsideQuotes(element, ';').find((each) => /^\s*for=/i.test(each)) ?? '';
+    const value = pair.slice(pair.indexOf('=') + 1).trim();
+    return /^".*"$/.test(value) ? value.slice(1, -1).replace(/\\(.)/g, '$1') : value;
+  });
+}
+
+/** What a quote that is never closed swallows is one part, which holds no address: nothing in it is believed. */
+function splitOutsideQuotes(text: string, separator: ',' | ';'): string[] {
+  const parts: string[] = [];
+  let begin = 0;
+  let isQuoted = false;
+  for (let index = 0; index < text.length; index += 1) {
+    const character = text[index];
+    if (character === '"') isQuoted = !isQuoted;
+    else if (character === '\\' && isQuoted) index += 1;
+    else if (character === separator && !isQuoted) {
+      parts.push(text.slice(begin, index));
+      begin = index + 1;
+    }
+  }
+  return [...parts, text.slice(begin)];
+}
+
+/** `ADDRESS`, `IPV4:PORT`, `[IPV6]` or `[IPV6]:PORT`; undefined for what is no address that a client can have. */
+function addressOf(hop: string): IpAddress | undefined {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([0-9.]+)|([0-9a-f:.]+?))(?::\d{1,5})?$/i.exec(hop);
+  const address = parseIp(match?.[1] ?? match?.[2] ?? '') ?? parseIp(hop.includes('%') ? '' : hop);
+  return address !== undefined && isUnicast(address) ? address : undefined;
+}
