@@ -4,6 +4,7 @@
  */
 import fs from 'node:fs';
 import { inFolder } from './file-anchor.js';
+import { makeFolderAndParents } from './file-folders.js';
 import type { FileIdentity } from './storage.js';
 
 /** What is known of a name without following links. */
@@ -115,7 +116,11 @@ export const systemFileOperations: FileOperations = {
   setLength: (descriptor, length) => fs.ftruncateSync(descriptor, length),
   setMode: (descriptor, mode) => fs.fchmodSync(descriptor, mode),
   flush: (descriptor, answered) => fs.fdatasync(descriptor, answered),
-  makeFolder: (path, parents) => fs.mkdirSync(path, { recursive: parents }),
+  makeFolder: (path, parents) => {
+    if (parents) return makeFolderAndParents(path);
+    fs.mkdirSync(path);
+    return path;
+  },
   rename: (from, to) => fs.renameSync(from, to),
   link: (from, to) => fs.linkSync(from, to),
   unlink: (path) => fs.unlinkSync(path),
