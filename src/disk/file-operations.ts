@@ -59,6 +59,8 @@ export interface FileOperations {
   unlink(path: string): void;
   makeLink(target: string, path: string): void;
   readLink(path: string): string;
+  /** Says of a file that its bytes last changed then, nanoseconds since 1970, or up to a millisecond before. */
+  setChangedAt(path: string, changedAt: bigint): void;
   /** Whether folders can be flushed here. */
   readonly flushesFolders: boolean;
 }
@@ -126,6 +128,10 @@ export const systemFileOperations: FileOperations = {
   unlink: (path) => fs.unlinkSync(path),
   makeLink: (target, path) => fs.symlinkSync(target, path),
   readLink: (path) => fs.readlinkSync(path),
+  setChangedAt: (path, changedAt) => {
+    const seconds = Number(changedAt / 1_000_000n - 1n) / 1000;
+    fs.lutimesSync(path, seconds, seconds);
+  },
   // Windows opens no folder for flushing; it writes names down by itself.
   flushesFolders: process.platform !== 'win32',
 };

@@ -26,6 +26,8 @@ export interface ExistingDataParts {
   readonly content: WantedContent;
   /** A torrent that only seeds touches nothing on the disk, and nobody's file is in its way. */
   readonly options: TorrentOptions;
+  /** Whether another torrent of this process has made this file whole. */
+  readonly isAnothers: (file: number) => boolean;
   /** True: the disk is prepared for what is to come, once: that may hurt pieces that are under way. */
   readonly prepares: boolean;
   readonly warned: (code: string, message: string) => void;
@@ -116,6 +118,17 @@ export class ExistingData {
     const outcome: ExistingDataFound = { ok: true, verified: [...data.verified], unfinished, whole };
     if (options.mode === 'seed') {
       this.#answer(outcome);
+      return;
+    }
+    const taken = verdicts.findIndex((verdict, file) => {
+      const mayChange = verdict === 'demote' || options.overwrite;
+      if (!mayChange || verdict === 'whole' || survey.files[file]?.found === 'absent') return false;
+      return this.#parts.prepares && content.files.has(file) && this.#parts.isAnothers(file);
+    });
+    const takenFile = metainfo.files[taken];
+    if (takenFile !== undefined) {
+      const message = `${filePath(takenFile, options)} is another torrent's of this run, and not the same here`;
+      this.#answer({ ok: false, failure: new BtgetError('foreign-file', message) });
       return;
     }
     const foreign = metainfo.files[verdicts.indexOf('foreign')];
