@@ -94,7 +94,7 @@ export interface Work {
   inspect: { request: { place: StoragePlace; names: readonly FileNames[] }; answer: null };
   /** Forgets what was known of the file. */
   release: { request: { place: StoragePlace; names: FileNames }; answer: null };
-  demote: { request: { place: StoragePlace; names: FileNames }; answer: null };
+  demote: { request: { place: StoragePlace; names: FileNames; keepsFinal: boolean }; answer: null };
   finish: {
     request: {
       place: StoragePlace;

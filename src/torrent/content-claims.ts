@@ -156,8 +156,8 @@ export class ContentClaim {
 
   /** @internal A path that both have, or that is a file of one and a folder of the other. */
   pathSharedWith(other: ContentClaim): string | null {
-    // Who only reads keeps nobody else who reads from it.
-    if (this.#options.mode === 'seed' && other.#options.mode === 'seed') return null;
+    // Who only reads keeps nobody off.
+    if (other.#options.mode === 'seed') return null;
     if (this.#top !== other.#top) return null;
     const [mine, theirs] = [this.#lookedUp(), other.#lookedUp()];
     for (const [key, path] of mine.files) if (theirs.files.has(key) || theirs.folders.has(key)) return path;

@@ -120,14 +120,21 @@ export class ExistingData {
       this.#answer(outcome);
       return;
     }
-    const taken = verdicts.findIndex((verdict, file) => {
-      const mayChange = verdict === 'demote' || options.overwrite;
-      if (!mayChange || verdict === 'whole' || survey.files[file]?.found === 'absent') return false;
-      return this.#parts.prepares && content.files.has(file) && this.#parts.isAnothers(file);
+    const { isAnothers } = this.#parts;
+    const kept = new Set<number>();
+    for (const [file, verdict] of verdicts.entries())
+      if ((verdict === 'demote' || verdict === 'foreign') && content.files.has(file) && isAnothers(file))
+        kept.add(file);
+    const differing = metainfo.files.find((file, index) => {
+      if (!kept.has(index) || !this.#parts.prepares) return false;
+      return (
+        survey.files[index]?.length !== file.length ||
+        verdicts[index] === 'foreign' ||
+        piecesWithin(file, layout).some((piece) => data.lookedAt.has(piece) && !verified.has(piece))
+      );
     });
-    const takenFile = metainfo.files[taken];
-    if (takenFile !== undefined) {
-      const message = `${filePath(takenFile, options)} is another torrent's of this run, and not the same here`;
+    if (differing !== undefined) {
+      const message = `${filePath(differing, options)} is another torrent's of this run, and not the same here`;
       this.#answer({ ok: false, failure: new BtgetError('foreign-file', message) });
       return;
     }
@@ -146,7 +153,7 @@ export class ExistingData {
     const begin = (): void => {
       const findings = { files, verified: outcome.verified, unfinished, unflushed: data.unflushed, hasBorderFile };
       this.#parts.resume.begin(findings, () => {
-        if (!this.#stopped) this.#demote(incomplete, 0, survey, outcome);
+        if (!this.#stopped) this.#demote(incomplete, 0, kept, survey, outcome);
       });
     };
     if (options.partNames) begin();
@@ -166,7 +173,13 @@ export class ExistingData {
   }
 
   /** `files` from `next` on, one after another: most downloads have none. */
-  #demote(files: readonly number[], next: number, survey: SurveyedFiles, outcome: ExistingDataFound): void {
+  #demote(
+    files: readonly number[],
+    next: number,
+    kept: ReadonlySet<number>,
+    survey: SurveyedFiles,
+    outcome: ExistingDataFound,
+  ): void {
     const file = files[next];
     if (file === undefined) {
       if (this.#parts.prepares) this.#prepare(survey, outcome);
@@ -178,9 +191,9 @@ export class ExistingData {
       const path = filePath(wanted, this.#parts.options);
       this.#parts.warned('longer-file', `${path} is longer than the torrent says and will be cut`);
     }
-    this.#parts.storage.demoteFile(file, (done) => {
+    this.#parts.storage.demoteFile(file, kept.has(file), (done) => {
       if (this.#stopped) return;
-      if (done.ok) this.#demote(files, next + 1, survey, outcome);
+      if (done.ok) this.#demote(files, next + 1, kept, survey, outcome);
       else this.#answer({ ok: false, failure: done.failure });
     });
   }
@@ -199,4 +212,14 @@ export class ExistingData {
 /** Whether the download may write to a file of this verdict. Of others, nothing is written down either. */
 function isOurs(verdict: Verdict | undefined): boolean {
   return verdict === 'ours' || verdict === 'demote' || verdict === 'whole';
+}
+
+/** The pieces that no other file has a byte of. */
+function piecesWithin({ begin, length }: TorrentFile, layout: PieceLayout): number[] {
+  const first = Math.ceil(begin / layout.pieceLength);
+  // The last piece of a torrent ends where its last file does.
+  const isLast = begin + length > (layout.pieceCount - 1) * layout.pieceLength;
+  const reaches = isLast && begin + length === layout.length;
+  const end = reaches ? layout.pieceCount : Math.floor((begin + length) / layout.pieceLength);
+  return Array.from({ length: Math.max(0, end - first) }, (_, index) => first + index);
 }
