@@ -240,15 +240,11 @@ export class FileLock {
       for (const name of this.#operations.list(this.#root)) {
         if (!isJournalBeside(this.#journal, name)) continue;
         const path = below(this.#root, name);
-        const changedAt = this.#operations.identify(path)?.changedAt;
-        if (changedAt === undefined || changedAt <= latest) continue;
-        try {
-          this.#operations.setChangedAt(path, latest);
-        } catch (error) {
-          if (!isSystemError(error)) throw error;
-          // It would be believed of what it does not know: without it the files are hashed.
-          removeIfThere(this.#operations, path);
-        }
+        // It may be our own, and the only one that says whose the files are: one that refuses stays as it is.
+        orNothing(() => {
+          const changedAt = this.#operations.identify(path)?.changedAt;
+          if (changedAt !== undefined && changedAt > latest) this.#operations.setChangedAt(path, latest);
+        });
       }
     });
   }
