@@ -4,6 +4,7 @@ import type { FailureMessage } from './file-failure.js';
 import type { FileNames } from './file-names.js';
 import type { FoundJournal } from './journal-file.js';
 import type { FileIdentity, FileSurvey } from './storage.js';
+import type { LockDoubt, WatchedLock } from './target-lock.js';
 
 /** A torrent's place on the disk. Every request carries it: workers are shared by all torrents. */
 export interface StoragePlace {
@@ -102,7 +103,7 @@ export interface Work {
   inspect: { request: { place: StoragePlace; names: readonly FileNames[] }; answer: null };
   /** Forgets what was known of the file. */
   release: { request: { place: StoragePlace; names: FileNames }; answer: null };
-  demote: { request: { place: StoragePlace; names: FileNames }; answer: null };
+  demote: { request: { place: StoragePlace; names: FileNames; keepsFinal: boolean }; answer: null };
   finish: {
     request: {
       place: StoragePlace;
@@ -126,8 +127,9 @@ export interface Work {
   appendJournal: { request: { place: TargetPlace; bytes: Uint8Array; flushes: boolean }; answer: null };
   replaceJournal: { request: { place: TargetPlace; bytes: Uint8Array }; answer: null };
   removeJournal: { request: { place: TargetPlace }; answer: null };
-  takeLock: { request: { place: TargetPlace }; answer: null };
-  checkLock: { request: { place: TargetPlace }; answer: null };
+  /** The answer is null when it is taken, or free. */
+  takeLock: { request: { place: TargetPlace; watched: readonly WatchedLock[] }; answer: LockDoubt | null };
+  checkLock: { request: { place: TargetPlace; watched: readonly WatchedLock[] }; answer: LockDoubt | null };
   refreshLock: { request: { place: TargetPlace }; answer: null };
   releaseLock: { request: { place: TargetPlace }; answer: null };
   hash: { request: { jobs: readonly HashJob[] }; answer: readonly HashAnswer[] };

@@ -94,9 +94,14 @@ function surveyOutside(
 
 /**
  * The file under the final name is ours, and incomplete: it gets its part name back where part names are used. If it has
- * both, it keeps that one.
+ * both, it keeps that one. With `keepsFinal` a copy gets the part name, and the file stays as it is.
  */
-export function demoteFile(operations: FileOperations, files: StorageFiles, names: FileNames): void {
+export function demoteFile(
+  operations: FileOperations,
+  files: StorageFiles,
+  names: FileNames,
+  keepsFinal: boolean,
+): void {
   const { root, partNames } = files.place;
   const found = files.lookAt(names);
   if (found?.path === names.part && lookUp(operations, below(root, names.final))?.id === found.facts.id) {
@@ -111,8 +116,33 @@ export function demoteFile(operations: FileOperations, files: StorageFiles, name
     files.claim(names, names.final, found.facts);
     return;
   }
+  if (keepsFinal) {
+    copyToPart(operations, files, names, found.facts);
+    return;
+  }
   files.rename(names.final, names.part, false);
   files.release(names);
+}
+
+/** A copy that is cut off is what a download is that has only begun. */
+function copyToPart(operations: FileOperations, files: StorageFiles, names: FileNames, { length }: FileFacts): void {
+  const final = below(files.place.root, names.final);
+  const { facts } = files.create(names, names.part);
+  const from = about(final, () => operations.open(final, 'read', false));
+  try {
+    files.change(names.part, (to) => {
+      const bytes = Buffer.allocUnsafeSlow(COMPARE_LENGTH);
+      for (let at = 0; at < length; ) {
+        const count = operations.read(from, bytes, Math.min(COMPARE_LENGTH, length - at), at);
+        if (count === 0) break;
+        for (let done = 0; done < count; ) done += operations.write(to, bytes, done, count - done, at + done);
+        at += count;
+      }
+    });
+  } finally {
+    about(final, () => operations.close(from));
+  }
+  files.claim(names, names.part, { ...facts, length });
 }
 
 /** Removes a file that is ours, if it is there. `answered` may be called within the call. */

@@ -4,10 +4,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import type { Timers } from '../base/clock.js';
 import { fileFailure } from './file-failure.js';
+import { makeFolderAndParentsLater } from './file-folders.js';
 
 export interface FileKeptOptions {
   readonly path: string;
@@ -83,7 +84,7 @@ async function readUpTo(file: FileHandle, maxLength: number): Promise<Buffer | n
 }
 
 async function replace(path: string, bytes: Buffer): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: PRIVATE_FOLDER });
+  await makeFolderAndParentsLater(resolve(dirname(path)), PRIVATE_FOLDER);
   // Of chance, so that no two processes write one file.
   const fresh = `${path}.${randomBytes(6).toString('hex')}`;
   const file = await open(fresh, 'wx', PRIVATE_FILE);

@@ -14,8 +14,11 @@ import { about, isSystemError, NO_LINKS } from './file-failure.js';
 import { below } from './file-guard.js';
 import { readUpTo, removeIfThere } from './file-journal.js';
 import { decodeNote, encodeNote, isTornNote, type LockNote } from './file-lock-note.js';
+import { isJournalBeside } from './file-names.js';
 import type { FileOperations } from './file-operations.js';
 import type { ProcessFacts } from './file-process.js';
+import { JOURNAL_LAG } from './journal-file.js';
+import type { LockDoubt, WatchedLock } from './target-lock.js';
 
 /** A lock that was not refreshed for so long is a dead process's, if nothing better is known. Nanoseconds. */
 const STALE_AFTER = 60_000_000_000n;
@@ -36,23 +39,44 @@ interface FoundNote {
   readonly changedAt: bigint;
 }
 
+/** Nobody can tell yet whether the lock's process lives. */
+export class LockInDoubt extends BtgetError {
+  readonly doubt: LockDoubt;
+
+  constructor(doubt: LockDoubt) {
+    super('target-busy', doubt.message);
+    this.doubt = doubt;
+  }
+}
+
 export class FileLock {
   readonly #operations: FileOperations;
   readonly #processes: ProcessFacts;
   readonly #root: string;
   readonly #name: string;
   readonly #path: string;
+  /** The name of the journal beside the lock. */
+  readonly #journal: string;
   /** For people: what is locked. */
   readonly #target: string;
   readonly #note: LockNote;
+  readonly #watched: ReadonlyMap<string, WatchedLock>;
 
-  constructor(operations: FileOperations, processes: ProcessFacts, place: TargetPlace) {
+  /** `watched`: what is known of locks of which `take` or `check` was in doubt before. */
+  constructor(
+    operations: FileOperations,
+    processes: ProcessFacts,
+    place: TargetPlace,
+    watched: readonly WatchedLock[] = [],
+  ) {
     this.#operations = operations;
     this.#processes = processes;
     this.#root = place.root;
     this.#name = `${place.name}.lock`;
     this.#path = below(place.root, this.#name);
+    this.#journal = place.name;
     this.#target = below(place.root, place.target);
+    this.#watched = new Map(watched.map((lock) => [lock.token, lock]));
     this.#note = {
       pid: processes.pid,
       host: processes.host,
@@ -63,8 +87,12 @@ export class FileLock {
     };
   }
 
-  /** Throws 'target-busy' when a living process has it, and another failure when no lock can be made. */
-  take(): void {
+  /**
+   * Throws 'target-busy' when a living process has it, as a `LockInDoubt` when it may be a dead one, and another failure
+   * when no lock can be made. `held` are those that
+   * this worker has: when one of them is what was found, it serves both, and is returned; else this one is.
+   */
+  take(held: Iterable<FileLock> = []): FileLock {
     const operations = this.#operations;
     about(this.#root, () => operations.makeFolder(this.#root, true));
     const own = `${this.#path}.${this.#note.token}.new`;
@@ -72,17 +100,22 @@ export class FileLock {
       this.#writeNote(own);
       const now = about(own, () => operations.identify(own))?.changedAt ?? 0n;
       const holder = this.#claim(this.#path, own, now);
-      if (holder !== null) throw this.#busy(holder);
-      this.#sweep(now);
+      const shared = holder === null ? undefined : this.#among(held, holder);
+      if (holder !== null && shared === undefined) throw this.#busy(holder, now);
+      if (shared === undefined) this.#sweep(now);
+      this.#closeJournals(now);
+      return shared ?? this;
     } finally {
       removeIfThere(operations, own);
     }
   }
 
   /** Throws as `take` does when somebody has it. */
-  check(): void {
+  check(held: Iterable<FileLock> = []): void {
     const found = this.#find(this.#path);
-    if (found !== null && this.#lives(found, BigInt(Date.now()) * 1_000_000n)) throw this.#busy(found);
+    const now = BigInt(Date.now()) * 1_000_000n;
+    if (found !== null && this.#stateOf(found, now) !== 'dead' && this.#among(held, found) === undefined)
+      throw this.#busy(found, now);
   }
 
   /** Those who cannot see our process see when its note was last written. */
@@ -101,13 +134,19 @@ export class FileLock {
     if (this.#isOurs()) removeIfThere(this.#operations, this.#path);
   }
 
+  /** Of one folder under one name alone: who calls it otherwise cannot tell whose the files are. */
+  #among(held: Iterable<FileLock>, { note }: FoundNote): FileLock | undefined {
+    for (const lock of held) if (lock.#note.token === note?.token && lock.#root === this.#root) return lock;
+    return undefined;
+  }
+
   /** Null when the lock at `path` is ours now; else who has it. `own` is a file with our note. */
   #claim(path: string, own: string, now: bigint, depth = 0): FoundNote | null {
     for (;;) {
       if (this.#putNote(own, path)) return null;
       const holder = this.#find(path);
       if (holder === null) continue;
-      if (this.#lives(holder, now)) return holder;
+      if (this.#stateOf(holder, now) !== 'dead') return holder;
       const succession = `${this.#path}.${holder.token}`;
       if (depth === MAX_SUCCESSIONS) throw this.#cannotLock(path, 'it follows too many others');
       const other = this.#claim(succession, own, now, depth + 1);
@@ -190,6 +229,26 @@ export class FileLock {
     return this.#find(this.#path)?.token === this.#note.token;
   }
 
+  /**
+   * Several torrents of one name have a journal each, and a journal vouches for files that changed up to `JOURNAL_LAG` after
+   * it. Whoever was killed cannot have changed them after this moment, and another torrent may: from here on no journal
+   * vouches for what changes. Those that live write to theirs again as soon as they have something to say.
+   */
+  #closeJournals(now: bigint): void {
+    const latest = now - BigInt(JOURNAL_LAG) * 1_000_000n;
+    orNothing(() => {
+      for (const name of this.#operations.list(this.#root)) {
+        if (!isJournalBeside(this.#journal, name)) continue;
+        const path = below(this.#root, name);
+        // It may be our own, and the only one that says whose the files are: one that refuses stays as it is.
+        orNothing(() => {
+          const changedAt = this.#operations.identify(path)?.changedAt;
+          if (changedAt !== undefined && changedAt > latest) this.#operations.setChangedAt(path, latest);
+        });
+      }
+    });
+  }
+
   /** Removes what processes left that were killed while they took the lock, which is ours: nobody succeeds to another. */
   #sweep(now: bigint): void {
     const begin = `${this.#name}.`;
@@ -199,18 +258,40 @@ export class FileLock {
         orNothing(() => {
           const path = below(this.#root, name);
           const found = this.#find(path);
-          if (found !== null && !this.#lives(found, now)) removeIfThere(this.#operations, path);
+          if (found !== null && this.#stateOf(found, now) === 'dead') removeIfThere(this.#operations, path);
         });
       }
     });
   }
 
-  #lives({ note, changedAt }: FoundNote, now: bigint): boolean {
-    const { host, space } = this.#processes;
-    if (note === null || note.host !== host || note.space !== space)
-      return now - changedAt < STALE_AFTER && !this.#isOfEarlierBoot(note, changedAt);
+  #stateOf(found: FoundNote, now: bigint): 'lives' | 'dead' | 'doubtful' {
+    const { note } = found;
+    if (note === null || !this.#canSee(found, note)) return this.#stateFromAfar(found, now);
     const start = this.#processes.startOf(note.pid);
-    return start !== undefined && (start === null || note.start === null || start === note.start);
+    return start !== undefined && (start === null || note.start === null || start === note.start) ? 'lives' : 'dead';
+  }
+
+  /** Of a process that cannot be seen from here: it lives if it shows it, and is dead if it does not for long enough. */
+  #stateFromAfar(found: FoundNote, now: bigint): 'lives' | 'dead' | 'doubtful' {
+    if (this.#isOfEarlierBoot(found.note, found.changedAt)) return 'dead';
+    const seen = this.#watched.get(found.token);
+    if (seen !== undefined && seen.changedAt !== found.changedAt) return 'lives';
+    return this.#waitFor(found, now) <= 0n ? 'dead' : 'doubtful';
+  }
+
+  /** Nanoseconds. A clock that was set, or another machine's, may date a note to come: that is no longer than one of now. */
+  #waitFor({ token, changedAt }: FoundNote, now: bigint): bigint {
+    const age = now > changedAt ? now - changedAt : 0n;
+    const watched = BigInt(Math.round((this.#watched.get(token)?.watched ?? 0) * 1e6));
+    return STALE_AFTER - (watched > age ? watched : age);
+  }
+
+  /** Two machines may have one name: what was written after this one came up, by a process of another boot, is not of here. */
+  #canSee({ changedAt }: FoundNote, note: LockNote): boolean {
+    const { host, space } = this.#processes;
+    if (note.host !== host || note.space !== space) return false;
+    const boot = this.#processes.boot();
+    return boot === null || note.start === null || note.start.startsWith(`${boot.id}/`) || changedAt < boot.at;
   }
 
   /**
@@ -224,9 +305,16 @@ export class FileLock {
     return note.host === this.#processes.host && note.start !== null && !note.start.startsWith(`${boot.id}/`);
   }
 
-  #busy({ note }: FoundNote): BtgetError {
+  #busy(found: FoundNote, now: bigint): BtgetError {
+    const { note, token, changedAt } = found;
     const who = note === null ? 'one that has just begun' : `process ${note.pid} on ${note.host}, since ${note.since}`;
-    return new BtgetError('target-busy', `another btget is working on ${this.#target}: ${who} (${this.#path})`);
+    if (this.#stateOf(found, now) !== 'doubtful')
+      return new BtgetError('target-busy', `another btget is working on ${this.#target}: ${who} (${this.#path})`);
+    const wait = Number(this.#waitFor(found, now) / 1_000_000n) + 1;
+    const until = new Date(Date.now() + wait).toISOString().replace(/\.\d+/, '');
+    const why = `another btget may be working on ${this.#target}, which cannot be seen from here`;
+    const message = `waiting for at most ${Math.ceil(wait / 1000)} s, until ${until}: ${why}: ${who} (${this.#path})`;
+    return new LockInDoubt({ token, changedAt, wait, message });
   }
 }
 

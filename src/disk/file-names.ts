@@ -28,6 +28,26 @@ export function journalName(name: string): string {
   return `${shortened(name)}.btget`;
 }
 
+/** Of which torrent a journal is, where several have one name: 8 hexadecimal digits of its info-hash. */
+const MARK_LENGTH = 8;
+
+/** The name of the target whose journal a torrent has when the one of `name` alone is another torrent's. */
+export function markedTarget(name: string, infoHash: InfoHash): string {
+  return `${name}.${toHex(infoHash).slice(0, MARK_LENGTH)}`;
+}
+
+/** Whether `name` may be the journal of a torrent whose name is that of the torrent with the journal `journal`. */
+export function isJournalBeside(journal: string, name: string): boolean {
+  if (name === journal) return true;
+  if (!name.endsWith('.btget')) return false;
+  const stem = journal.slice(0, -'.btget'.length);
+  const rest = name.slice(0, -'.btget'.length);
+  if (rest.startsWith(`${stem}.`)) return /^[0-9a-f]{8}$/.test(rest.slice(stem.length + 1));
+  // A name that is too long with its mark is cut, and ends in a hash.
+  const cut = /^(.*)~[0-9a-f]{8}$/s.exec(rest);
+  return cut !== null && Buffer.byteLength(rest) >= MAX_NAME_LENGTH - 20 && stem.startsWith(cut[1] as string);
+}
+
 /**
  * The name of the border file beside the file or folder `name`. Nothing is written in it of whose it is, so its name says
  * that: another torrent of the same name has another one.

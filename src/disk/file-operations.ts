@@ -5,6 +5,7 @@
 import fs from 'node:fs';
 import { nameText, systemPath } from '../base/raw-name.js';
 import { inFolder } from './file-anchor.js';
+import { makeFolderAndParents } from './file-folders.js';
 import type { FileIdentity } from './storage.js';
 
 /** What is known of a name without following links. */
@@ -59,6 +60,8 @@ export interface FileOperations {
   unlink(path: string): void;
   makeLink(target: string, path: string): void;
   readLink(path: string): string;
+  /** Says of a file that its bytes last changed then, nanoseconds since 1970, or up to a millisecond before. */
+  setChangedAt(path: string, changedAt: bigint): void;
   /** Whether folders can be flushed here. */
   readonly flushesFolders: boolean;
 }
@@ -120,12 +123,20 @@ export const systemFileOperations: FileOperations = {
   setLength: (descriptor, length) => fs.ftruncateSync(descriptor, length),
   setMode: (descriptor, mode) => fs.fchmodSync(descriptor, mode),
   flush: (descriptor, answered) => fs.fdatasync(descriptor, answered),
-  makeFolder: (path, parents) => fs.mkdirSync(systemPath(path), { recursive: parents }),
+  makeFolder: (path, parents) => {
+    if (parents) return makeFolderAndParents(path);
+    fs.mkdirSync(systemPath(path));
+    return path;
+  },
   rename: (from, to) => fs.renameSync(systemPath(from), systemPath(to)),
   link: (from, to) => fs.linkSync(systemPath(from), systemPath(to)),
   unlink: (path) => fs.unlinkSync(systemPath(path)),
   makeLink: (target, path) => fs.symlinkSync(systemPath(target), systemPath(path)),
   readLink: (path) => nameText(fs.readlinkSync(systemPath(path), 'buffer')),
+  setChangedAt: (path, changedAt) => {
+    const seconds = Number(changedAt / 1_000_000n - 1n) / 1000;
+    fs.lutimesSync(systemPath(path), seconds, seconds);
+  },
   // Windows opens no folder for flushing; it writes names down by itself.
   flushesFolders: process.platform !== 'win32',
 };

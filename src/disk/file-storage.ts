@@ -180,8 +180,9 @@ export class FileStorage implements Storage {
     });
   }
 
-  demoteFile(file: number, answered: (outcome: DoneOutcome) => void): void {
-    this.#askToDo('demote', { place: this.#place, names: this.#places.names.of(file) }, [], answered);
+  demoteFile(file: number, keepsFinal: boolean, answered: (outcome: DoneOutcome) => void): void {
+    const request = { place: this.#place, names: this.#places.names.of(file), keepsFinal };
+    this.#askToDo('demote', request, [], answered);
   }
 
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void {

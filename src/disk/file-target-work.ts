@@ -1,10 +1,11 @@
 /** What a worker does about journals and locks. */
 import { FileJournal } from './file-journal.js';
-import { FileLock } from './file-lock.js';
+import { FileLock, LockInDoubt } from './file-lock.js';
 import type { MadeFolders } from './file-made-folders.js';
 import type { FileOperations } from './file-operations.js';
 import type { ProcessFacts } from './file-process.js';
 import { DONE, flushed, type Handlers } from './file-told.js';
+import type { LockDoubt } from './target-lock.js';
 
 type TargetWork =
   | 'readJournal'
@@ -21,7 +22,7 @@ export function createTargetHandlers(
   processes: ProcessFacts,
   made: MadeFolders,
 ): Handlers<TargetWork> {
-  /** By the place's id: those that were taken, and not released. */
+  /** By the place's id: those that were taken, and not released. Torrents of one name have one together. */
   const locks = new Map<number, FileLock>();
   return {
     readJournal: ({ place }, answered) => answered({ ok: true, value: new FileJournal(operations, place).read() }),
@@ -36,15 +37,15 @@ export function createTargetHandlers(
       new FileJournal(operations, place).remove();
       answered(DONE);
     },
-    takeLock: ({ place }, answered) => {
-      const lock = new FileLock(operations, processes, place);
-      lock.take();
-      locks.set(place.id, lock);
-      answered(DONE);
+    takeLock: ({ place, watched }, answered) => {
+      const doubt = doubtOf(() =>
+        locks.set(place.id, new FileLock(operations, processes, place, watched).take(locks.values())),
+      );
+      answered({ ok: true, value: doubt });
     },
-    checkLock: ({ place }, answered) => {
-      new FileLock(operations, processes, place).check();
-      answered(DONE);
+    checkLock: ({ place, watched }, answered) => {
+      const doubt = doubtOf(() => new FileLock(operations, processes, place, watched).check(locks.values()));
+      answered({ ok: true, value: doubt });
     },
     refreshLock: ({ place }, answered) => {
       locks.get(place.id)?.refresh();
@@ -53,8 +54,18 @@ export function createTargetHandlers(
     releaseLock: ({ place }, answered) => {
       const lock = locks.get(place.id);
       locks.delete(place.id);
-      lock?.release();
+      if (![...locks.values()].some((other) => other === lock)) lock?.release();
       answered(DONE);
     },
   };
+}
+
+function doubtOf(action: () => void): LockDoubt | null {
+  try {
+    action();
+    return null;
+  } catch (error) {
+    if (error instanceof LockInDoubt) return error.doubt;
+    throw error;
+  }
 }

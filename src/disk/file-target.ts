@@ -1,18 +1,28 @@
+import { BtgetError } from '../base/failure.js';
 import type { TargetPlace, Told } from './file-disk-protocol.js';
 import { decodeFailure } from './file-failure.js';
 import { below } from './file-guard.js';
 import type { WorkerThread } from './file-worker-thread.js';
 import type { DoneOutcome } from './storage.js';
 import type { Target } from './target.js';
+import type { LockOutcome, WatchedLock } from './target-lock.js';
 
 type Answered = (outcome: DoneOutcome) => void;
 
 /** A journal and a lock in files, which the worker that writes the download writes too: what is asked is done in order. */
 export function createFileTarget(writer: Pick<WorkerThread, 'ask'>, place: TargetPlace): Target {
   const ask =
-    (kind: 'removeJournal' | 'takeLock' | 'checkLock' | 'refreshLock' | 'releaseLock') =>
+    (kind: 'removeJournal' | 'refreshLock' | 'releaseLock') =>
     (answered: Answered): void =>
       writer.ask(kind, { place }, [], done(answered));
+  const askLock =
+    (kind: 'takeLock' | 'checkLock') =>
+    (watched: readonly WatchedLock[], answered: (outcome: LockOutcome) => void): void =>
+      writer.ask(kind, { place, watched }, [], (told) => {
+        if (!told.ok) answered({ ok: false, failure: decodeFailure(told.failure) });
+        else if (told.value === null) answered({ ok: true });
+        else answered({ ok: false, failure: new BtgetError('target-busy', told.value.message), doubt: told.value });
+      });
   return {
     journal: {
       path: below(place.root, place.name),
@@ -33,8 +43,8 @@ export function createFileTarget(writer: Pick<WorkerThread, 'ask'>, place: Targe
       remove: ask('removeJournal'),
     },
     lock: {
-      take: ask('takeLock'),
-      check: ask('checkLock'),
+      take: askLock('takeLock'),
+      check: askLock('checkLock'),
       refresh: ask('refreshLock'),
       release: ask('releaseLock'),
     },

@@ -90,8 +90,8 @@ function createHandlers(given: FileOperations, processes: ProcessFacts): Handler
       filesOf(place).release(names);
       answered(DONE);
     },
-    demote: ({ place, names }, answered) => {
-      demoteFile(operations, filesOf(place), names);
+    demote: ({ place, names, keepsFinal }, answered) => {
+      demoteFile(operations, filesOf(place), names, keepsFinal);
       // What is written to it next must not come to lie under its final name, should the power go.
       filesOf(place).flushFolders(flushed(answered));
     },

@@ -1,5 +1,12 @@
+import type { Millis } from '../base/clock.js';
 import type { BtgetError } from '../base/failure.js';
 import type { DoneOutcome } from './storage.js';
+
+/**
+ * How much later than the journal a file may have changed that it speaks of: a batch and the time that a slow disk takes to
+ * flush it.
+ */
+export const JOURNAL_LAG: Millis = 60_000;
 
 export type JournalReadOutcome =
   | { readonly ok: true; readonly found: FoundJournal | null }

@@ -163,9 +163,10 @@ export interface Storage {
    * A file found under its final name turned out to be incomplete, but ours: it gets its `.part` name back. Where files
    * grow under their final names it keeps it, and may be written to from here on. One that has both names loses its final
    * one. The names are flushed when it is answered.
+   * With `keepsFinal` another torrent has made it: it stays as it is, and a copy of it gets the part name.
    * `file` is an index in the metainfo.
    */
-  demoteFile(file: number, answered: (outcome: DoneOutcome) => void): void;
+  demoteFile(file: number, keepsFinal: boolean, answered: (outcome: DoneOutcome) => void): void;
 
   /**
    * The last piece of the file has been verified: flushes it (fdatasync), sets its length and mode, and gives it its

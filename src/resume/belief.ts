@@ -19,6 +19,7 @@
  */
 import type { Millis } from '../base/clock.js';
 import type { Random } from '../base/random.js';
+import { JOURNAL_LAG } from '../disk/journal-file.js';
 import type { FileIdentity, FileSurvey } from '../disk/storage.js';
 import type { TorrentFile } from '../metainfo/metainfo.js';
 import { type PieceIndex, type PieceLayout, type PieceRun, piecesOfFile } from '../metainfo/piece-layout.js';
@@ -33,7 +34,7 @@ export interface BeliefOptions {
   readonly lag: Millis;
 }
 
-export const DEFAULT_BELIEF_OPTIONS: BeliefOptions = { doubtLength: 64 * 1024 * 1024, lag: 60_000 };
+export const DEFAULT_BELIEF_OPTIONS: BeliefOptions = { doubtLength: 64 * 1024 * 1024, lag: JOURNAL_LAG };
 
 export interface BeliefParts {
   readonly files: readonly TorrentFile[];

@@ -88,8 +88,8 @@ export class JournaledStorage implements Storage {
     this.#storage.readBlocks(reads, this.#untilClosed(answered));
   }
 
-  demoteFile(file: number, answered: (outcome: DoneOutcome) => void): void {
-    this.#storage.demoteFile(file, this.#untilClosed(answered));
+  demoteFile(file: number, keepsFinal: boolean, answered: (outcome: DoneOutcome) => void): void {
+    this.#storage.demoteFile(file, keepsFinal, this.#untilClosed(answered));
   }
 
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void {

@@ -57,6 +57,13 @@ export function isJournal(bytes: Buffer): boolean {
   return bytes.subarray(0, JOURNAL_MAGIC.length).equals(JOURNAL_MAGIC);
 }
 
+/** The info-hash that a whole head names, of whatever version it is; null when there is none. */
+export function ownerIn(bytes: Buffer): Buffer | null {
+  if (bytes.length < HEAD_LENGTH || !isJournal(bytes)) return null;
+  const sealed = bytes.subarray(0, HEAD_LENGTH - SEAL_LENGTH);
+  return crc32(sealed) === bytes.readUInt32BE(sealed.length) ? bytes.subarray(20, 40) : null;
+}
+
 /**
  * Null when the head is not that of a journal of `owner` in our version. Records that follow are believed up to the first
  * that is torn, damaged, unknown or impossible: an append that a crash cut off leaves what stands before it good.

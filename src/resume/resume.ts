@@ -18,7 +18,8 @@ export interface ResumeParts {
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
   readonly owner: JournalOwner;
-  readonly file: JournalFile;
+  readonly file: JournalFile & { release(): void };
+  readonly claim: TargetClaim;
   readonly keeper: JournalKeeper;
   readonly hold: TargetHold;
   /** False: the target is only read, so that nothing is written beside it either. */
@@ -30,6 +31,21 @@ export interface ResumeParts {
   /** True: even when everything is there the torrent goes on, and may be started again. */
   readonly seeds: boolean;
   readonly warned: (code: string, message: string) => void;
+}
+
+/** A torrent's claim to its paths, against the other torrents of the process. */
+export interface TargetClaim {
+  /** Whom it waits for, or null. */
+  readonly waitsFor: { readonly name: string; readonly path: string } | null;
+  /** `granted` is called once, unless it ends first; `waits` before it if it is not at once. */
+  begin(granted: () => void, waits: (holder: { readonly name: string; readonly path: string }) => void): void;
+  end(): void;
+}
+
+/** What a torrent waits for before it looks at the disk: another one of this process, or another process. */
+export interface Wait {
+  readonly on: 'torrent' | 'lock';
+  readonly message: string;
 }
 
 /** What was found when the torrent started. */
@@ -59,6 +75,29 @@ export class Resume implements WriteJournal {
 
   /** Claims the target, and reads what is written down of it. Fails with 'target-busy' only. */
   open(answered: (outcome: DoneOutcome) => void): void {
+    const { claim, timers, warned } = this.#parts;
+    let hasWaited = false;
+    claim.begin(
+      () =>
+        timers.addTask(() => {
+          if (hasWaited) warned('resumed', 'its turn has come; going on');
+          this.#hold(answered);
+        }, 0),
+      (holder) => {
+        hasWaited = true;
+        warned('waiting', turnSentence(holder));
+      },
+    );
+  }
+
+  /** Why the torrent waits before it looks at anything, or null. */
+  get waitsFor(): Wait | null {
+    const { claim, hold } = this.#parts;
+    if (claim.waitsFor !== null) return { on: 'torrent', message: turnSentence(claim.waitsFor) };
+    return hold.waitsFor === null ? null : { on: 'lock', message: hold.waitsFor };
+  }
+
+  #hold(answered: (outcome: DoneOutcome) => void): void {
     const { hold, file, timers, mayWrite, warned } = this.#parts;
     hold.begin(mayWrite, (outcome) => {
       if (!outcome.ok) {
@@ -167,13 +206,20 @@ export class Resume implements WriteJournal {
   }
 
   closed(answered: () => void): void {
-    this.#parts.hold.end(answered);
+    const { hold, file, claim } = this.#parts;
+    hold.end(() => {
+      file.release();
+      claim.end();
+      answered();
+    });
   }
 
   /** The torrent's tasks run no more: whatever waits is answered at once, and what is written down stays as it is. */
   abandon(): void {
     this.#parts.keeper.abandon();
     this.#parts.hold.abandon();
+    this.#parts.file.release();
+    this.#parts.claim.end();
   }
 }
 
@@ -181,4 +227,8 @@ function identitiesOf(files: Findings['files']): ReadonlyMap<number, FileIdentit
   const identities = new Map<number, FileIdentity>();
   for (const [index, identity] of files.entries()) if (identity !== null) identities.set(index, identity);
   return identities;
+}
+
+function turnSentence({ name, path }: { readonly name: string; readonly path: string }): string {
+  return `waiting for ${name}, which is at work on ${path} too`;
 }

@@ -17,10 +17,12 @@ import type { Metainfo } from '../metainfo/metainfo.js';
 import type { ParseTorrent } from '../metainfo/parsing.js';
 import type { V1MagnetLink } from '../metainfo/v1-link.js';
 import type { RawServer } from '../net/raw-server.js';
+import type { TakenJournals } from '../resume/own-journal.js';
 import { HalfOpen, MAX_HALF_OPEN } from '../swarm/half-open.js';
 import { NodePorts } from '../swarm/node-ports.js';
 import { DEFAULT_RATE_LIMITER_OPTIONS, RateLimiter } from '../swarm/rate-limiter.js';
 import { DEFAULT_SEND_MEMORY_OPTIONS, SendMemory } from '../swarm/send-memory.js';
+import { ContentClaims } from '../torrent/content-claims.js';
 import { type MetadataEvents, MetadataTorrent } from '../torrent/metadata-torrent.js';
 import type { TorrentEvents } from '../torrent/status.js';
 import { Torrent } from '../torrent/torrent.js';
@@ -92,6 +94,8 @@ export class Session {
   readonly #peerId: Buffer;
   readonly #torrents = new Map<string, SessionTorrent>();
   readonly #portListener: PortListener;
+  readonly #claims = new ContentClaims();
+  readonly #takenJournals: TakenJournals = new Set();
   readonly #halfOpen = new HalfOpen(MAX_HALF_OPEN);
   readonly #uploadLimiter: RateLimiter;
   readonly #downloadLimiter: RateLimiter;
@@ -209,6 +213,8 @@ export class Session {
       openStorage,
       openTarget,
       folderName,
+      claims: this.#claims,
+      takenJournals: this.#takenJournals,
       parse,
       trackerClient,
       peerSources: dht === null ? peerSources : [...peerSources, dht.createSource(nodes)],

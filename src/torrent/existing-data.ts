@@ -34,6 +34,8 @@ export interface ExistingDataParts {
    * absent where nobody can have meant that.
    */
   readonly lookAbove?: LookAbove | null;
+  /** Whether another torrent of this process has made this file whole. */
+  readonly isAnothers: (file: number) => boolean;
   /** True: the disk is prepared for what is to come, once: that may hurt pieces that are under way. */
   readonly prepares: boolean;
   readonly warned: (code: string, message: string) => void;
@@ -149,6 +151,24 @@ export class ExistingData {
       this.#answer(outcome);
       return;
     }
+    const { isAnothers } = this.#parts;
+    const kept = new Set<number>();
+    for (const [file, verdict] of verdicts.entries())
+      if ((verdict === 'demote' || verdict === 'foreign') && content.files.has(file) && isAnothers(file))
+        kept.add(file);
+    const differing = metainfo.files.find((file, index) => {
+      if (!kept.has(index) || !this.#parts.prepares) return false;
+      return (
+        survey.files[index]?.length !== file.length ||
+        verdicts[index] === 'foreign' ||
+        piecesWithin(file, layout).some((piece) => data.lookedAt.has(piece) && !verified.has(piece))
+      );
+    });
+    if (differing !== undefined) {
+      const message = `${filePath(differing, options)} is another torrent's of this run, and not the same here`;
+      this.#answer({ ok: false, failure: new BtgetError('foreign-file', message) });
+      return;
+    }
     const foreign = metainfo.files[verdicts.indexOf('foreign')];
     if (foreign !== undefined && !options.overwrite) {
       const message = `${filePath(foreign, options)} exists and shares nothing with the torrent`;
@@ -178,7 +198,7 @@ export class ExistingData {
       const findings = { files, verified: outcome.verified, unfinished, unflushed: data.unflushed, hasBorderFile };
       this.#parts.resume.begin(findings, () => {
         if (this.#stopped) return;
-        this.#copyLinked(linked.toCopy, outcome, (left) => this.#demote(incomplete, 0, survey, left));
+        this.#copyLinked(linked.toCopy, outcome, (left) => this.#demote(incomplete, 0, kept, survey, left));
       });
     };
     if (options.partNames) begin();
@@ -213,7 +233,13 @@ export class ExistingData {
   }
 
   /** `files` from `next` on, one after another: most downloads have none. */
-  #demote(files: readonly number[], next: number, survey: SurveyedFiles, outcome: ExistingDataFound): void {
+  #demote(
+    files: readonly number[],
+    next: number,
+    kept: ReadonlySet<number>,
+    survey: SurveyedFiles,
+    outcome: ExistingDataFound,
+  ): void {
     const file = files[next];
     if (file === undefined) {
       if (this.#parts.prepares) this.#prepare(survey, outcome);
@@ -225,9 +251,9 @@ export class ExistingData {
       const path = filePath(wanted, this.#parts.options);
       this.#parts.warned('longer-file', `${path} is longer than the torrent says and will be cut`);
     }
-    this.#parts.storage.demoteFile(file, (done) => {
+    this.#parts.storage.demoteFile(file, kept.has(file), (done) => {
       if (this.#stopped) return;
-      if (done.ok) this.#demote(files, next + 1, survey, outcome);
+      if (done.ok) this.#demote(files, next + 1, kept, survey, outcome);
       else this.#answer({ ok: false, failure: done.failure });
     });
   }
@@ -250,4 +276,14 @@ function isNothingThere({ files, hasBorderFile }: SurveyedFiles): boolean {
 /** Whether the download may write to a file of this verdict. Of others, nothing is written down either. */
 function isOurs(verdict: Verdict | undefined): boolean {
   return verdict === 'ours' || verdict === 'demote' || verdict === 'whole';
+}
+
+/** The pieces that no other file has a byte of. */
+function piecesWithin({ begin, length }: TorrentFile, layout: PieceLayout): number[] {
+  const first = Math.ceil(begin / layout.pieceLength);
+  // The last piece of a torrent ends where its last file does.
+  const isLast = begin + length > (layout.pieceCount - 1) * layout.pieceLength;
+  const reaches = isLast && begin + length === layout.length;
+  const end = reaches ? layout.pieceCount : Math.floor((begin + length) / layout.pieceLength);
+  return Array.from({ length: Math.max(0, end - first) }, (_, index) => first + index);
 }

@@ -49,8 +49,8 @@ export class GuardedStorage implements Storage {
     this.#storage.readBlocks(reads, this.#guard(answered));
   }
 
-  demoteFile(file: number, answered: (outcome: DoneOutcome) => void): void {
-    this.#storage.demoteFile(file, this.#guard(answered));
+  demoteFile(file: number, keepsFinal: boolean, answered: (outcome: DoneOutcome) => void): void {
+    this.#storage.demoteFile(file, keepsFinal, this.#guard(answered));
   }
 
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void {

@@ -2,14 +2,17 @@
  * Joins what keeps one torrent on the disk: the storage, the journal in which everything that goes to it is written down,
  * and the lock that keeps other processes off.
  */
+import { markedTarget } from '../disk/file-names.js';
 import type { Storage } from '../disk/storage.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceLayout } from '../metainfo/piece-layout.js';
 import type { RawServerContext } from '../net/raw-server.js';
 import { DEFAULT_JOURNAL_KEEPER_OPTIONS, JournalKeeper } from '../resume/journal-keeper.js';
 import { JournaledStorage } from '../resume/journaled-storage.js';
+import { OwnJournal } from '../resume/own-journal.js';
 import { Resume } from '../resume/resume.js';
 import { TargetHold } from '../resume/target-hold.js';
+import type { ContentClaim } from './content-claims.js';
 import { GuardedStorage } from './guarded-storage.js';
 import type { TorrentOptions } from './torrent-options.js';
 import type { TorrentParts } from './torrent-parts.js';
@@ -18,10 +21,11 @@ import type { WantedContent } from './wanted-content.js';
 export interface JoinedDisk {
   readonly storage: Storage;
   readonly resume: Resume;
+  readonly claim: ContentClaim;
 }
 
 export interface DiskParts {
-  readonly parts: Pick<TorrentParts, 'random' | 'openStorage' | 'openTarget'>;
+  readonly parts: Pick<TorrentParts, 'random' | 'openStorage' | 'openTarget' | 'claims' | 'takenJournals'>;
   readonly context: RawServerContext;
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
@@ -38,7 +42,10 @@ export function joinDisk({ parts, context, metainfo, layout, content, options, w
     context,
   );
   const name = outputName ?? metainfo.files[0]?.path[0] ?? metainfo.name;
-  const { journal, lock } = parts.openTarget({ dir, name });
+  const { journal: plain, lock } = parts.openTarget({ dir, name });
+  const marked = parts.openTarget({ dir, name: markedTarget(name, metainfo.infoHash) }).journal;
+  const journal = new OwnJournal(plain, marked, metainfo.infoHash, parts.takenJournals);
+  const claim = parts.claims.claim(metainfo, options);
   const owner = {
     infoHash: metainfo.infoHash,
     pieceCount: metainfo.pieceCount,
@@ -56,6 +63,7 @@ export function joinDisk({ parts, context, metainfo, layout, content, options, w
     layout,
     owner,
     file: journal,
+    claim,
     keeper,
     hold: new TargetHold(context, lock, warned),
     mayWrite: options.mode === 'download',
@@ -64,5 +72,5 @@ export function joinDisk({ parts, context, metainfo, layout, content, options, w
     seeds: options.seedGoal !== null,
     warned,
   });
-  return { storage: new JournaledStorage(files, layout, resume), resume };
+  return { storage: new JournaledStorage(files, layout, resume), resume, claim };
 }

@@ -173,6 +173,7 @@ export class MetadataTorrent {
       reach: this.#encoder.reach,
       eta: null,
       diskFailure: null,
+      waitsFor: null,
     };
   }
 

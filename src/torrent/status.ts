@@ -1,6 +1,7 @@
 import type { BtgetError } from '../base/failure.js';
 import type { TrackerAnswer } from '../discovery/rerequester.js';
 import type { TorrentFile } from '../metainfo/metainfo.js';
+import type { Wait } from '../resume/resume.js';
 import type { PeerReach } from '../swarm/reach-counter.js';
 
 /** 'metadata': a magnet link's torrent, whose metadata is being fetched. */
@@ -39,6 +40,8 @@ export interface TorrentStatus {
   readonly eta: number | null;
   /** Why it is paused: what the disk refused. */
   readonly diskFailure: BtgetError | null;
+  /** Or what it waits for before it looks at the disk. */
+  readonly waitsFor: Wait | null;
 }
 
 /** What happens to a torrent, told as it happens. */

@@ -6,11 +6,13 @@ import type { OpenStorage, SlotPool } from '../disk/storage.js';
 import type { OpenTarget } from '../disk/target.js';
 import type { ParseTorrent } from '../metainfo/parsing.js';
 import type { RawServer } from '../net/raw-server.js';
+import type { TakenJournals } from '../resume/own-journal.js';
 import type { Identity } from '../swarm/connection.js';
 import type { HalfOpen } from '../swarm/half-open.js';
 import type { NodePorts } from '../swarm/node-ports.js';
 import type { RateLimiter } from '../swarm/rate-limiter.js';
 import type { SendMemory } from '../swarm/send-memory.js';
+import type { ContentClaims } from './content-claims.js';
 
 /** What a torrent stands on; the session has it once for all of them. */
 export interface TorrentParts {
@@ -21,6 +23,9 @@ export interface TorrentParts {
   readonly openTarget: OpenTarget;
   /** What a download folder is called, whatever path leads to it; null where it has no name. */
   readonly folderName: (dir: string) => string | null;
+  /** Who may write which paths, and who has which journal. */
+  readonly claims: ContentClaims;
+  readonly takenJournals: TakenJournals;
   /** What peers hand on of a link's torrent may be long. */
   readonly parse: ParseTorrent;
   readonly trackerClient: TrackerClient;

@@ -79,7 +79,15 @@ export class Torrent implements Heir {
     this.#context = inheritance?.context ?? parts.rawServer.createContext((error) => this.crashed(error));
     const warnings = new WarnOnce((code, message) => events.warned(code, message));
     const warned = (code: string, message: string): void => warnings.warn(code, message);
-    const { storage, resume } = joinDisk({ parts, context: this.#context, metainfo, layout, content, options, warned });
+    const { storage, resume, claim } = joinDisk({
+      parts,
+      context: this.#context,
+      metainfo,
+      layout,
+      content,
+      options,
+      warned,
+    });
     this.#resume = resume;
     this.#progress = new ContentProgress(metainfo, layout, content);
     this.#pace = new Pace(this.#context.now());
@@ -98,7 +106,8 @@ export class Torrent implements Heir {
         else warned(failure.code, failure.message);
       },
     });
-    const onDisk = { metainfo, layout, storage, resume, content, options };
+    const isAnothers = (file: number): boolean => claim.isAnothers(file);
+    const onDisk = { metainfo, layout, storage, resume, content, options, isAnothers };
     const checking = (checked: number, length: number): void => {
       this.#checking = { checked, length };
     };
@@ -116,7 +125,10 @@ export class Torrent implements Heir {
       options,
       events: {
         fileDone: (file, path) => events.fileDone(file, path),
-        done: () => events.done(),
+        done: () => {
+          claim.done();
+          events.done();
+        },
         goalReached: () => {
           resume.complete();
           events.goalReached();
@@ -196,6 +208,7 @@ export class Torrent implements Heir {
       reach: this.#swarm.encoder.reach,
       eta: left === undefined || this.#disk.failure !== null ? null : Math.ceil(left / 1000),
       diskFailure: this.#disk.failure,
+      waitsFor: this.#resume.waitsFor,
     };
   }
 
@@ -213,7 +226,8 @@ export class Torrent implements Heir {
   }
 
   #state(amountLeft: number, peers: number): TorrentState {
-    if (this.#stage === 'new' || this.#stage === 'checking') return 'checking';
+    if (this.#stage === 'new' || this.#stage === 'checking')
+      return this.#resume.waitsFor === null ? 'checking' : 'paused';
     if (this.#stage === 'stopping' || this.#stage === 'ended') return 'stopped';
     if (this.#disk.failure !== null) return 'paused';
     if (amountLeft === 0) return 'seeding';

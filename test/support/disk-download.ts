@@ -5,7 +5,7 @@ import type { Millis, Timers } from '../../src/base/clock.js';
 import { type Random, shuffle } from '../../src/base/random.js';
 import type { WorkAnswer, WorkRequest } from '../../src/disk/file-disk-protocol.js';
 import { HashQueue } from '../../src/disk/file-hash-queue.js';
-import { journalName } from '../../src/disk/file-names.js';
+import { journalName, markedTarget } from '../../src/disk/file-names.js';
 import type { ProcessFacts } from '../../src/disk/file-process.js';
 import { FileReadPool } from '../../src/disk/file-read-pool.js';
 import { FileStorage } from '../../src/disk/file-storage.js';
@@ -18,6 +18,7 @@ import type { Belief } from '../../src/resume/belief.js';
 import type { UnfinishedPieces } from '../../src/resume/block-sums.js';
 import { DEFAULT_JOURNAL_KEEPER_OPTIONS, JournalKeeper } from '../../src/resume/journal-keeper.js';
 import { JournaledStorage } from '../../src/resume/journaled-storage.js';
+import { OwnJournal } from '../../src/resume/own-journal.js';
 import { Resume } from '../../src/resume/resume.js';
 import { TargetHold } from '../../src/resume/target-hold.js';
 import { Completion } from '../../src/torrent/completion.js';
@@ -116,12 +117,11 @@ export function downloadOnto(
       readOperations: disk.readOperations,
     },
   });
-  const { journal: file, lock } = createFileTarget(writer, {
-    id: 0,
-    root: DOWNLOADS,
-    target: metainfo.name,
-    name: journalName(metainfo.name),
-  });
+  const target = (id: number, name: string) =>
+    createFileTarget(writer, { id, root: DOWNLOADS, target: name, name: journalName(name) });
+  const { journal, lock } = target(0, metainfo.name);
+  const marked = target(1, markedTarget(metainfo.name, metainfo.infoHash)).journal;
+  const file = new OwnJournal(journal, marked, metainfo.infoHash, new Set());
   const warned = (code: string, message: string): never => assert.fail(`${code}: ${message}`);
   const owner = { infoHash: metainfo.infoHash, pieceCount: layout.pieceCount, fileCount: metainfo.files.length };
   const keeper = new JournalKeeper(
@@ -144,6 +144,7 @@ export function downloadOnto(
     layout,
     owner,
     file,
+    claim: { waitsFor: null, begin: (granted) => granted(), end: () => undefined },
     keeper,
     hold: new TargetHold(timers, lock, warned),
     mayWrite: true,
@@ -213,6 +214,7 @@ export function downloadOnto(
       },
       content,
       options: torrentOptions,
+      isAnothers: () => false,
       prepares: true,
       warned,
       checking: () => undefined,

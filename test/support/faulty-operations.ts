@@ -32,6 +32,12 @@ export function faulty(fault: Fault): { readonly operations: FileOperations; rea
       return real(...given);
     };
   }
+  // Here a process begins within the same tick of the file system's clock in which the one before it wrote its last byte,
+  // so that no date tells the two apart. Starting a real one takes longer.
+  operations['setChangedAt'] = (...given: unknown[]) => {
+    const error = failing('setChangedAt', given);
+    if (error !== null) throw error;
+  };
   operations['flush'] = (descriptor: number, answered: (error: Error | null) => void) =>
     answered(failing('flush', [descriptor]));
   return { operations: operations as unknown as FileOperations, calls };

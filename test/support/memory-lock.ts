@@ -2,7 +2,7 @@ import type { Timers } from '../../src/base/clock.js';
 import { BtgetError } from '../../src/base/failure.js';
 import type { DoneOutcome } from '../../src/disk/storage.js';
 import type { Target } from '../../src/disk/target.js';
-import type { TargetLock } from '../../src/disk/target-lock.js';
+import type { LockDoubt, LockOutcome, TargetLock, WatchedLock } from '../../src/disk/target-lock.js';
 import { DEFAULT_MEMORY_JOURNAL_OPTIONS, MemoryJournal } from './memory-journal.js';
 
 /** A lock in memory. Two over one `LockedTarget` are two processes at one target. */
@@ -17,7 +17,7 @@ export class MemoryLock implements TargetLock {
     this.#log = log;
   }
 
-  take(answered: (outcome: DoneOutcome) => void): void {
+  take(_watched: readonly WatchedLock[], answered: (outcome: LockOutcome) => void): void {
     this.#answer('take', answered, () => {
       const outcome = this.#look();
       if (outcome.ok) this.#target.holder = this;
@@ -25,7 +25,7 @@ export class MemoryLock implements TargetLock {
     });
   }
 
-  check(answered: (outcome: DoneOutcome) => void): void {
+  check(_watched: readonly WatchedLock[], answered: (outcome: LockOutcome) => void): void {
     this.#answer('check', answered, () => this.#look());
   }
 
@@ -40,14 +40,16 @@ export class MemoryLock implements TargetLock {
     });
   }
 
-  #look(): DoneOutcome {
+  #look(): LockOutcome {
     const { holder, failure } = this.#target;
+    const doubt = this.#target.doubts.shift();
+    if (doubt !== undefined) return { ok: false, failure: new BtgetError('target-busy', doubt.message), doubt };
     if (failure !== null) return { ok: false, failure };
     const busy = new BtgetError('target-busy', 'another btget is working on it');
     return holder === null ? { ok: true } : { ok: false, failure: busy };
   }
 
-  #answer(what: string, answered: (outcome: DoneOutcome) => void, act: () => DoneOutcome): void {
+  #answer(what: string, answered: (outcome: LockOutcome) => void, act: () => LockOutcome): void {
     this.#log?.push(what);
     this.#timers.addTask(() => answered(act()), 0);
   }
@@ -63,6 +65,8 @@ export function memoryTarget(timers: Timers): Target {
 
 export class LockedTarget {
   holder: MemoryLock | null = null;
+  /** What the next who ask are told. */
+  readonly doubts: LockDoubt[] = [];
   /** Why no lock can be made here, or null. */
   failure: BtgetError | null = null;
 }

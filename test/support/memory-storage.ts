@@ -264,7 +264,7 @@ export class MemoryStorage implements Storage {
     });
   }
 
-  demoteFile(file: number, answered: (outcome: DoneOutcome) => void): void {
+  demoteFile(file: number, keepsFinal: boolean, answered: (outcome: DoneOutcome) => void): void {
     this.#run<DoneOutcome>('demoteFile', file, answered, () => {
       const entry = this.#file(file);
       if (entry.final === null || entry.part !== null) {
@@ -274,7 +274,7 @@ export class MemoryStorage implements Storage {
       const room = Buffer.alloc(Math.max(length, entry.file.length));
       bytes.copy(room, 0, 0, length);
       entry.part = { ...entry.final, bytes: room };
-      entry.final = null;
+      if (!keepsFinal) entry.final = null;
       return DONE;
     });
   }

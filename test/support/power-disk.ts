@@ -238,6 +238,10 @@ export class PowerDisk {
     readLink: () => {
       throw systemError('EINVAL', 'readlink');
     },
+    setChangedAt: (path, changedAt) => {
+      const node = this.#find(path, 'lutime');
+      if (node.kind === 'file') node.changedAt = changedAt;
+    },
     flushesFolders: true,
   };
 

@@ -36,6 +36,7 @@ export function simulatedDisk(timers: Timers, operations: FileOperations): Simul
   const ask = serve(timers, operations, process);
   const hashing = serve(timers, operations, process);
   const readOperations = readsOf(timers, operations);
+  let targets = 0;
   const disk: SharedDisk = {
     timers,
     writer: { ask, started: true },
@@ -58,7 +59,7 @@ export function simulatedDisk(timers: Timers, operations: FileOperations): Simul
       return new FileStorage({ metainfo, layout, place, output, selected, disk });
     },
     openTarget: ({ dir, name }) =>
-      createFileTarget(disk.writer, { id: 0, root: resolve(dir), target: name, name: journalName(name) }),
+      createFileTarget(disk.writer, { id: targets++, root: resolve(dir), target: name, name: journalName(name) }),
   };
 }
 

@@ -62,7 +62,7 @@ export async function withStorage(
       },
       check: (piece) => ask((answered) => storage.checkPiece(torrent.piece(piece), answered)),
       finish: (file) => ask((answered) => storage.finishFile(file, answered)),
-      demote: (file) => ask((answered) => storage.demoteFile(file, answered)),
+      demote: (file) => ask((answered) => storage.demoteFile(file, false, answered)),
       read: (piece) =>
         ask((answered) =>
           storage.readBlocks(

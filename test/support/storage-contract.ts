@@ -94,7 +94,7 @@ export function describeStorage(name: string, create: (torrent: SampleTorrent) =
         (answered) => storage.checkPiece(sample.piece(0), answered),
         (answered) => storage.readBlocks([], answered),
         (answered) => storage.readBlocks(readsOf([{ piece: sample.piece(0), begin: 0, length: 5 }]), answered),
-        (answered) => storage.demoteFile(0, answered),
+        (answered) => storage.demoteFile(0, false, answered),
         (answered) => storage.finishFile(1, answered),
         (answered) => storage.finishFile(2, answered),
         (answered) => storage.sync([0], answered),
@@ -220,7 +220,7 @@ export function describeStorage(name: string, create: (torrent: SampleTorrent) =
         'absent 0',
         `final ${three}`,
       ]);
-      assert.deepEqual(await answer<DoneOutcome>((answered) => storage.demoteFile(3, answered)), { ok: true });
+      assert.deepEqual(await answer<DoneOutcome>((answered) => storage.demoteFile(3, false, answered)), { ok: true });
       assert.equal((await found())[3], `part ${two}`);
       assert.deepEqual(await check(sample, harness, 3), { ok: true, matches: true });
     });

@@ -54,7 +54,7 @@ function detailsOf(status: TorrentStatus): string[] {
     case 'seeding':
       return ['seeding', ...upload, peers, `sent ${formatSize(status.uploaded)}`];
     case 'paused':
-      return [size, `paused: ${status.diskFailure?.message ?? 'the disk refused'}`];
+      return [size, status.waitsFor?.message ?? `paused: ${status.diskFailure?.message ?? 'the disk refused'}`];
     case 'stopped':
       return [size, 'stopped'];
     case 'downloading':

@@ -1,25 +1,13 @@
 /** From a source to the job that follows its torrent through a run. */
 import { toHex } from '../../base/bytes.js';
-import { BtgetError } from '../../base/failure.js';
 import { optionsForLink } from '../../session/link-options.js';
 import type { TorrentOptions } from '../../torrent/torrent-options.js';
 import type { Subject } from '../output/events.js';
-import type { LoadedMagnet, LoadedTorrent, UnusableSource } from '../source/load-source.js';
+import type { LoadedMagnet, LoadedTorrent } from '../source/load-source.js';
 import type { SessionFace } from './session-face.js';
 import { type JobOwner, TorrentJob } from './torrent-job.js';
 
 type UsableSource = LoadedTorrent | LoadedMagnet;
-
-/** The job that is about the same torrent, whichever way that was named. */
-export function twinOf(source: UsableSource, jobs: readonly TorrentJob[]): TorrentJob | undefined {
-  const { infoHash } = subjectOf(source);
-  return jobs.find((job) => job.about.infoHash === infoHash);
-}
-
-export function isTwin(input: string, twin: TorrentJob | undefined): UnusableSource {
-  const same = twin === undefined || input === twin.input ? 'is given twice' : `is the same torrent as ${twin.input}`;
-  return { input, ok: false, failure: new BtgetError('target-busy', `${input} ${same}`) };
-}
 
 /** Throws a 'usage' failure when the torrent has no such file as was asked for. */
 export function beginJob(

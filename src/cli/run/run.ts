@@ -1,6 +1,7 @@
 /** One `download` or `seed` from its first torrent to its summary: what ends it, when, and with which exit code. */
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
+import type { PeerAddress } from '../../net/raw-server.js';
 import type { SessionOptions } from '../../session/session-options.js';
 import type { TorrentOptions } from '../../torrent/torrent-options.js';
 import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';
@@ -8,8 +9,9 @@ import { dhtNews } from '../output/dht-news.js';
 import type { Output, RunEvent, SourceResult } from '../output/events.js';
 import { formatDuration } from '../output/format.js';
 import type { DhtNews, UserLimits } from '../output/stall-reasons.js';
+import { joinTwins } from '../source/join-twins.js';
 import type { LoadedSource, UnusableSource } from '../source/load-source.js';
-import { beginJob, isTwin, twinOf } from './begin-job.js';
+import { beginJob } from './begin-job.js';
 import { PortMappingNews } from './port-mapping-news.js';
 import type { CreateSession, SessionFace } from './session-face.js';
 import { type JobOwner, TorrentJob } from './torrent-job.js';
@@ -96,7 +98,10 @@ export class Run implements JobOwner {
         const { bind } = this.#options.session;
         this.tell({ type: 'listening', host: bind, port: outcome.port, onlySeeds: this.mode === 'seed' });
       }
-      for (const source of sources) this.#add(source, session);
+      for (const { source, twins, peers } of joinTwins(sources)) {
+        this.#add(source, peers, session);
+        for (const twin of twins) this.#tellTwin(source.input, twin);
+      }
       this.#tick();
       if (this.#options.timeout !== null) this.#after(this.#options.timeout, () => this.#timedOut());
       this.#endWhenOver();
@@ -174,19 +179,24 @@ export class Run implements JobOwner {
     this.tell({ type: 'error', about: null, input: source.input, code, message });
   }
 
-  #add(source: LoadedSource, session: SessionFace): void {
-    const twin = source.ok ? twinOf(source, this.#jobs()) : undefined;
-    if (!source.ok || twin !== undefined) {
-      this.#refuse(source.ok ? isTwin(source.input, twin) : source);
+  #add(source: LoadedSource, linkPeers: readonly PeerAddress[], session: SessionFace): void {
+    if (!source.ok) {
+      this.#refuse(source);
       return;
     }
     try {
-      this.#entries.push(beginJob(source, session, this.#options.torrent, this));
+      this.#entries.push(beginJob(source, session, { ...this.#options.torrent, linkPeers }, this));
     } catch (failure) {
       // It has no such file as was asked for.
       if (!(failure instanceof BtgetError)) throw failure;
       this.#refuse({ input: source.input, ok: false, failure });
     }
+  }
+
+  /** One torrent is fetched once, however often it is given. */
+  #tellTwin(input: string, twin: string): void {
+    const message = twin === input ? `${twin} is given twice` : `${twin} is the same torrent as ${input}`;
+    this.tell({ type: 'warning', about: null, input: twin, code: 'given-twice', message });
   }
 
   #tick(): void {

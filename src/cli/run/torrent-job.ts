@@ -129,7 +129,9 @@ export class TorrentJob implements MagnetEvents {
     if (this.#over || this.#torrent === undefined) return;
     const status = this.#torrent.status();
     const amount = status.have + status.downloaded;
-    if (amount !== this.#lastAmount || status.state === 'checking') this.#lastDataAt = this.#owner.now();
+    // Whoever waits for another torrent is not idle: that one has a limit of its own.
+    if (amount !== this.#lastAmount || status.state === 'checking' || status.waitsFor?.on === 'torrent')
+      this.#lastDataAt = this.#owner.now();
     this.#lastAmount = amount;
     this.#status = status;
     if (status.state === 'checking') this.#tellChecking(status);

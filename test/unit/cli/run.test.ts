@@ -205,12 +205,14 @@ test('--stop-timeout leaves a torrent alone that seeds', () => {
   assert.deepEqual(ends, []);
 });
 
-test('the same torrent twice is refused with 11, the first goes on', () => {
-  const { torrent, ends, session } = play([good('a'), { ...good('a'), input: 'copy.torrent' }]);
+test('the same torrent twice is one torrent, and a warning', () => {
+  const { torrent, ends, session, events } = play([good('a'), { ...good('a'), input: 'copy.torrent' }]);
   assert.equal(session.torrents.length, 1);
   torrent(0).completes();
   torrent(0).events.goalReached();
-  assert.deepEqual(ends, [{ exitCode: 11, clean: true }]);
+  assert.deepEqual(ends, [{ exitCode: 0, clean: true }]);
+  const told = events.flatMap((event) => (event.type === 'warning' ? [`${event.code}: ${event.message}`] : []));
+  assert.deepEqual(told, ['given-twice: copy.torrent is the same torrent as a.torrent']);
 });
 
 test('the run waits for the program that --on-complete names, and fails when that fails', () => {
@@ -313,13 +315,31 @@ test('the files that a link selects count where the user selects none', () => {
   assert.deepEqual(own.session.magnets[0]?.options.selection, selection);
 });
 
-test('a link and a .torrent of one torrent are given twice', () => {
-  const { session, results, torrent, time } = play([good('same'), linked('same')]);
-  assert.equal(session.magnets.length, 0);
-  torrent(0).completes();
-  torrent(0).events.goalReached();
-  time.run(10);
-  assert.deepEqual(results(), ['same: ok', 'magnet:same: target-busy']);
+test('a link and a .torrent of one torrent are one torrent, in either order, with the peers of the link', () => {
+  const peers = [{ host: '10.0.0.9', port: 7000 }];
+  for (const order of [0, 1]) {
+    const link = { ...linked('same'), peers };
+    const sources = order === 0 ? [good('same'), link] : [link, good('same')];
+    const { session, results, torrent, time } = play(sources);
+    assert.equal(session.magnets.length, 0);
+    assert.deepEqual(session.torrents[0]?.options.linkPeers, peers);
+    torrent(0).completes();
+    torrent(0).events.goalReached();
+    time.run(10);
+    assert.deepEqual(results(), ['same: ok']);
+  }
+});
+
+test('two links to one torrent fetch the files of both', () => {
+  const one = [{ first: 1, last: 2 }];
+  const other = [{ first: 4, last: 4 }];
+  const both = play([linked('x', { selected: one }), linked('x', { selected: other })]);
+  assert.deepEqual(
+    both.session.magnets.map(({ options }) => options.selection.ranges),
+    [[...one, ...other]],
+  );
+  const all = play([linked('x', { selected: one }), linked('x')]);
+  assert.equal(all.session.magnets[0]?.options.selection.ranges, null);
 });
 
 test('a seed of a link that is interrupted before its metadata is here was interrupted before it was done', () => {

@@ -170,13 +170,13 @@ describe('the disk of a process', () => {
     await folder.end();
   });
 
-  it('keeps a journal beside each target, and a lock that is had by one torrent of the process', async () => {
+  it('keeps a journal beside each target, and one lock for all torrents of the process that have its name', async () => {
     const folder = diskFolder();
     const open = (): Target => folder.disk.openTarget({ dir: folder.dir, name: 'film' });
     const [one, other] = [open(), open()];
     const done = (asking: (answered: (outcome: DoneOutcome) => void) => void): Promise<DoneOutcome> => ask(asking);
     const isBusy = async (target: Target): Promise<boolean> => {
-      const outcome = await done((answered) => target.lock.take(answered));
+      const outcome = await done((answered) => target.lock.take([], answered));
       return !outcome.ok && outcome.failure.code === 'target-busy';
     };
     assert.deepEqual(await ask<JournalReadOutcome>((answered) => one.journal.read(answered)), {
@@ -184,7 +184,11 @@ describe('the disk of a process', () => {
       found: null,
     });
     assert.ok(!(await isBusy(one)));
-    assert.ok(await isBusy(other));
+    assert.ok(!(await isBusy(other)));
+    const stranger = diskFolder();
+    const elsewhere = stranger.disk.openTarget({ dir: folder.dir, name: 'film' });
+    assert.ok(await isBusy(elsewhere), 'another disk knows nothing of these torrents');
+    await stranger.end();
     const text = Buffer.from('journal');
     assert.deepEqual(await done((answered) => one.journal.replace(text.subarray(0, 4), answered)), { ok: true });
     assert.deepEqual(await done((answered) => one.journal.append(text.subarray(4), true, answered)), { ok: true });
@@ -194,8 +198,8 @@ describe('the disk of a process', () => {
     assert.ok(read.ok);
     assert.deepEqual(read.found?.bytes, text);
     await done((answered) => one.lock.release(answered));
+    assert.ok(readdirSync(folder.dir).includes('film.btget.lock'), 'the other has it still');
     await done((answered) => one.journal.remove(answered));
-    assert.ok(!(await isBusy(other)));
     await done((answered) => other.lock.release(answered));
     assert.deepEqual(readdirSync(folder.dir), []);
     const failed = await done((answered) => one.journal.append(text, true, answered));

@@ -14,10 +14,11 @@ import { tmpdir, uptime } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
-import { FileLock } from '../../../src/disk/file-lock.js';
+import { FileLock, LockInDoubt } from '../../../src/disk/file-lock.js';
 import { decodeNote, encodeNote } from '../../../src/disk/file-lock-note.js';
 import { type FileOperations, systemFileOperations } from '../../../src/disk/file-operations.js';
 import { type Boot, type ProcessFacts, systemProcesses } from '../../../src/disk/file-process.js';
+import type { LockDoubt, WatchedLock } from '../../../src/disk/target-lock.js';
 import { systemError } from '../../support/disk-worker.js';
 
 /** The processes of one machine, by id: when each of them began. */
@@ -29,7 +30,12 @@ interface World {
   readonly root: string;
   readonly machine: Machine;
   /** A process of this machine that is about to lock the target. `before` is called before each of its system calls. */
-  process(pid: number, before?: (call: number) => void, others?: Partial<ProcessFacts>): FileLock;
+  process(
+    pid: number,
+    before?: (call: number) => void,
+    others?: Partial<ProcessFacts>,
+    watched?: readonly WatchedLock[],
+  ): FileLock;
   /** What lies beside the target. */
   names(): string[];
 }
@@ -41,7 +47,7 @@ function world(t: TestContext, operations: Partial<FileOperations> = {}): World 
   return {
     root,
     machine,
-    process: (pid, before = () => undefined, others = {}) => {
+    process: (pid, before = () => undefined, others = {}, known = []) => {
       if (!machine.has(pid)) machine.set(pid, `start of ${pid}`.replaceAll(' ', '-'));
       const processes: ProcessFacts = {
         pid,
@@ -51,12 +57,17 @@ function world(t: TestContext, operations: Partial<FileOperations> = {}): World 
         boot: () => null,
         ...others,
       };
-      return new FileLock(watched({ ...systemFileOperations, ...operations }, before), processes, {
-        id: pid,
-        root,
-        target: 'film',
-        name: 'film.btget',
-      });
+      return new FileLock(
+        watched({ ...systemFileOperations, ...operations }, before),
+        processes,
+        {
+          id: pid,
+          root,
+          target: 'film',
+          name: 'film.btget',
+        },
+        known,
+      );
     },
     names: () => readdirSync(root).sort(),
   };
@@ -87,6 +98,17 @@ function takes(lock: FileLock): boolean {
     assert.ok(error instanceof BtgetError && error.code === 'target-busy', String(error));
     return false;
   }
+}
+
+/** Why it does not know whether it may have the lock. */
+function doubtOf(lock: FileLock): LockDoubt {
+  try {
+    lock.take();
+  } catch (error) {
+    assert.ok(error instanceof LockInDoubt, String(error));
+    return error.doubt;
+  }
+  return assert.fail('it has the lock');
 }
 
 /** Runs `take` of a process that is killed before its system call number `at`. False when it had no more of them. */
@@ -246,6 +268,76 @@ describe('the lock of a download', () => {
       other.check();
       assert.ok(takes(other));
     }
+  });
+
+  it('that nobody can see into is doubted until it is refreshed, or was not for a minute', (t) => {
+    for (const date of ['now', 'to come', 'of an hour to come'] as const) {
+      const { root, machine, process } = world(t);
+      const path = join(root, 'film.btget.lock');
+      const far = process(100, undefined, { space: 'pid:[2]' });
+      far.take();
+      machine.delete(100);
+      const ahead = { now: 0, 'to come': 5, 'of an hour to come': 3600 }[date];
+      const at = Date.now() / 1000 + ahead;
+      utimesSync(path, at, at);
+      const doubt = doubtOf(process(200));
+      assert.ok(doubt.wait > 55_000 && doubt.wait <= 60_001, `${date}: ${doubt.wait}`);
+      assert.match(
+        doubt.message,
+        /^waiting for at most \d+ s, until 20\S+Z: .*cannot be seen from here: process 100 on here/,
+      );
+      const watched = (time: number) => [{ ...doubt, watched: time }];
+      assert.ok(doubtOf(process(200, undefined, {}, watched(20_000))).wait <= 40_001);
+      process(200, undefined, {}, watched(60_000)).check();
+      far.refresh();
+      assert.throws(
+        () => process(200, undefined, {}, watched(60_000)).take(),
+        (error) => !(error instanceof LockInDoubt) && error instanceof BtgetError && error.code === 'target-busy',
+      );
+      utimesSync(path, at, at);
+      process(200, undefined, {}, watched(60_000)).take();
+    }
+  });
+
+  it('of another machine with our name and the space of our processes is no dead process of ours', (t) => {
+    const { machine, process } = world(t);
+    machine.set(100, 'theirs/5');
+    const theirs = { boot: (): Boot => ({ id: 'theirs', at: 0n }) };
+    process(100, undefined, theirs).take();
+    machine.delete(100);
+    const ours = { boot: (): Boot => ({ id: 'ours', at: 1n }) };
+    doubtOf(process(200, undefined, ours));
+  });
+
+  it('is one for all torrents of a process that have its name', (t) => {
+    const { process, names } = world(t);
+    const [one, other, stranger] = [process(100), process(100), process(200)];
+    assert.equal(one.take(), one);
+    assert.equal(other.take([one]), one);
+    other.check([one]);
+    assert.throws(() => stranger.take(), { code: 'target-busy' });
+    assert.throws(() => other.take(), { code: 'target-busy' }, 'somebody else in the process knows nothing of it');
+    assert.deepEqual(names(), ['film.btget.lock']);
+  });
+
+  it('leaves no journal beside it that vouches for what changes from then on', (t) => {
+    const { root, process } = world(t);
+    const lag = 60_000;
+    const ours = ['film.btget', 'film.0123abcd.btget'];
+    const others = ['film.btget.new', 'film.x.btget', 'film.0123abcd', 'filmx.btget', 'other.btget'];
+    for (const name of [...ours, ...others]) writeFileSync(join(root, name), 'x');
+    const old = join(root, 'film.ffffffff.btget');
+    writeFileSync(old, 'x');
+    utimesSync(old, 5, 5);
+    const before = new Map(others.map((name) => [name, statSync(join(root, name)).mtimeMs]));
+    process(100).take();
+    const takenAt = statSync(join(root, 'film.btget.lock')).mtimeMs;
+    for (const name of ours) {
+      const limit = statSync(join(root, name)).mtimeMs + lag;
+      assert.ok(limit < takenAt && limit > takenAt - 10, `${name}: ${takenAt - limit}`);
+    }
+    for (const name of others) assert.equal(statSync(join(root, name)).mtimeMs, before.get(name), name);
+    assert.equal(statSync(old).mtimeMs, 5000);
   });
 
   it('is refreshed by its holder, and by no other', (t) => {

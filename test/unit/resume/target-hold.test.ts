@@ -95,3 +95,68 @@ test('an end before the answer leaves no lock behind', () => {
   assert.equal(world.target.holder, null);
   assert.equal(world.timeline.pending, 0);
 });
+
+const doubtOf = (token: string, wait: number) => ({ token, changedAt: 5n, wait, message: `waiting for ${token}` });
+
+test('a lock whose process cannot be seen is waited for, which is said once, until it is free', () => {
+  const world = new World();
+  world.target.doubts.push(...Array.from({ length: 3 }, () => doubtOf('one', 60_000)));
+  const hold = world.hold('one');
+  assert.equal(world.begin(hold, true), undefined);
+  assert.equal(hold.waitsFor, 'waiting for one');
+  let told: DoneOutcome | undefined;
+  world.timeline.run(3000);
+  assert.equal(hold.waitsFor, null);
+  assert.deepEqual(world.log, [
+    'one: take',
+    'one: warning waiting waiting for one',
+    'one: take',
+    'one: take',
+    'one: take',
+    'one: warning resumed the lock is free; going on',
+  ]);
+  hold.end(() => {
+    told = { ok: true };
+  });
+  world.timeline.run(60_000);
+  assert.ok(told?.ok);
+  assert.equal(world.timeline.pending, 0);
+});
+
+test('whoever waits for a lock is kept out when its process shows that it lives', () => {
+  for (const mayWrite of [true, false]) {
+    const world = new World();
+    world.begin(world.hold('other'), true);
+    world.target.doubts.push(doubtOf('one', 60_000));
+    let told: DoneOutcome | undefined;
+    world.hold('one').begin(mayWrite, (outcome) => {
+      told = outcome;
+    });
+    world.timeline.run(10);
+    assert.equal(told, undefined);
+    world.timeline.run(1000);
+    assert.equal(codeOf(told), 'target-busy');
+  }
+});
+
+test('an end while it waits for a lock asks no more', () => {
+  const world = new World();
+  world.target.doubts.push(...Array.from({ length: 100 }, () => doubtOf('one', 60_000)));
+  const hold = world.hold('one');
+  world.begin(hold, true);
+  hold.end(() => world.log.push('ended'));
+  world.timeline.run(60_000);
+  assert.deepEqual(world.log, ['one: take', 'one: warning waiting waiting for one', 'one: release', 'ended']);
+  assert.equal(world.timeline.pending, 0);
+});
+
+test('locks that follow one another for ever are somebody who lives', () => {
+  const world = new World();
+  world.target.doubts.push(...Array.from({ length: 100 }, (_, index) => doubtOf(String(index), 60_000)));
+  let told: DoneOutcome | undefined;
+  world.hold('one').begin(true, (outcome) => {
+    told = outcome;
+  });
+  world.timeline.run(20_000);
+  assert.equal(codeOf(told), 'target-busy');
+});

@@ -67,6 +67,7 @@ export function makeStatus(more: Partial<TorrentStatus> = {}): TorrentStatus {
     reach: { waiting: 0, dialled: 0, refused: 0, silent: 0, turnedAway: 0 },
     eta: null,
     diskFailure: null,
+    waitsFor: null,
     ...more,
   };
 }

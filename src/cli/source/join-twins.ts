@@ -1,0 +1,66 @@
+import { toHex } from '../../base/bytes.js';
+import type { FileRange } from '../../metainfo/magnet.js';
+import type { Metainfo } from '../../metainfo/metainfo.js';
+import type { PeerAddress } from '../../net/raw-server.js';
+import type { LoadedMagnet, LoadedSource, LoadedTorrent } from './load-source.js';
+
+type UsableSource = LoadedTorrent | LoadedMagnet;
+
+export interface JoinedSource {
+  readonly source: LoadedSource;
+  /** Other sources, as they were given, that name the same torrent. */
+  readonly twins: readonly string[];
+  /** What links among them name. */
+  readonly peers: readonly PeerAddress[];
+}
+
+/**
+ * Sources that name one torrent become one, at the place of the first. A .torrent needs no peer to say what is in it, so it
+ * wins over a link; of links the first wins, and is given the peers, the trackers and the files that the others name.
+ */
+export function joinTwins(sources: readonly LoadedSource[]): JoinedSource[] {
+  const joined = new Map<string, { source: LoadedSource; twins: string[]; peers: PeerAddress[] }>();
+  for (const [index, source] of sources.entries()) {
+    // What cannot be used is nobody's twin.
+    const key = source.ok
+      ? toHex(source.kind === 'torrent' ? source.metainfo.infoHash : source.link.infoHash)
+      : `${index}`;
+    const first = joined.get(key);
+    const peers = source.ok && source.kind === 'magnet' ? source.peers : [];
+    if (first === undefined || !first.source.ok || !source.ok)
+      joined.set(key, { source, twins: [], peers: [...peers] });
+    else {
+      first.peers.push(...peers);
+      first.twins.push(source.input);
+      first.source = joinTwo(first.source, source);
+    }
+  }
+  return [...joined.values()];
+}
+
+function joinTwo(one: UsableSource, other: UsableSource): UsableSource {
+  if (one.kind === 'torrent' || other.kind === 'torrent') {
+    const [base, more] = one.kind === 'torrent' ? [one, other] : [other as LoadedTorrent, one];
+    const trackers = more.kind === 'torrent' ? more.metainfo.trackers : more.link.trackers.map((url) => [url]);
+    return { ...base, input: one.input, metainfo: withTrackers(base.metainfo, trackers) };
+  }
+  const link = {
+    ...one.link,
+    trackers: [...new Set([...one.link.trackers, ...other.link.trackers])],
+    selected: joinRanges(one.link.selected, other.link.selected),
+  };
+  return { ...one, link, peers: [...one.peers, ...other.peers] };
+}
+
+/** A private torrent has the trackers that it names itself, and no others. */
+function withTrackers(metainfo: Metainfo, more: Metainfo['trackers']): Metainfo {
+  if (metainfo.private) return metainfo;
+  const known = new Set(metainfo.trackers.flat());
+  const added = more.map((tier) => tier.filter((url) => !known.has(url))).filter((tier) => tier.length > 0);
+  return { ...metainfo, trackers: [...metainfo.trackers, ...added] };
+}
+
+/** Null is every file. */
+function joinRanges(one: readonly FileRange[] | null, other: readonly FileRange[] | null): readonly FileRange[] | null {
+  return one === null || other === null ? null : [...one, ...other];
+}
