@@ -48,8 +48,8 @@ export class RequestBook<Asker extends object> {
     const requests = this.#requestsOf(asker);
     const blocks = this.#blocksFor(asker, requests, peerHas, suggested);
     if (blocks === undefined) return this.isEndgame ? this.#takeAgain(asker, requests, peerHas) : undefined;
+    this.#goOnWith(asker, requests, blocks);
     const block = blocks.askFree(asker);
-    requests.current = blocks;
     this.#offer(blocks);
     return this.#noteAsked(requests, blocks.piece, block);
   }
@@ -71,7 +71,7 @@ export class RequestBook<Asker extends object> {
       anew.offered = false;
       this.#started.set(piece, anew);
       const requests = this.#requestsOf(asker);
-      requests.current = anew;
+      this.#goOnWith(asker, requests, anew);
       return { span: this.#noteAsked(requests, piece, anew.askFree(asker)), givenUp: blocks.arrivedCount };
     }
     return undefined;
@@ -95,6 +95,8 @@ export class RequestBook<Asker extends object> {
   giveBackPiece(asker: Asker, piece: PieceIndex): void {
     const requests = this.#requestsOf(asker);
     for (const [, span] of requests.entries()) if (span.piece === piece) this.#withdraw(asker, requests, span);
+    const blocks = this.#started.get(piece);
+    if (blocks !== undefined) this.#letGo(asker, blocks);
   }
 
   /**
@@ -106,9 +108,7 @@ export class RequestBook<Asker extends object> {
     for (const [, span] of requests.entries()) this.#withdraw(asker, requests, span);
     for (const piece of this.#parole) {
       const blocks = this.#started.get(piece);
-      if (blocks?.holder !== asker) continue;
-      blocks.holder = undefined;
-      this.#offer(blocks);
+      if (blocks !== undefined) this.#letGo(asker, blocks);
     }
     requests.current = undefined;
   }
@@ -175,6 +175,9 @@ export class RequestBook<Asker extends object> {
       const isAskedOf = (asker: Asker, block: number) =>
         this.#requestsOf(asker).asked(this.#layout.blockKey(piece, block)) !== undefined;
       checkStartedPiece(blocks, this.#picker, this.#parole.has(piece), isAskedOf);
+      const { holder, freeCount } = blocks;
+      if (holder !== undefined && freeCount > 0 && this.#requestsOf(holder).current !== blocks)
+        throw new Error(`piece ${piece} is kept for a peer that does not go on with it`);
     }
   }
 
@@ -207,6 +210,21 @@ export class RequestBook<Asker extends object> {
     const blocks = this.#started.get(piece) ?? this.#start(piece);
     if (blocks !== undefined && this.#parole.has(piece)) blocks.holder = asker;
     return blocks;
+  }
+
+  /** `asker` asks for blocks of this piece from here on. What it held before and has not asked for whole is for others. */
+  #goOnWith(asker: Asker, requests: AskerRequests<Asker>, blocks: PieceBlocks<Asker>): void {
+    const left = requests.current;
+    requests.current = blocks;
+    if (left === undefined || left === blocks || left.freeCount === 0) return;
+    if (this.#started.get(left.piece) === left) this.#letGo(asker, left);
+  }
+
+  /** `asker` holds the piece no more, if it did: the picker may offer what is free of it. */
+  #letGo(asker: Asker, blocks: PieceBlocks<Asker>): void {
+    if (blocks.holder !== asker) return;
+    blocks.holder = undefined;
+    this.#offer(blocks);
   }
 
   #mayGoOn(asker: Asker, blocks: PieceBlocks<Asker>): boolean {

@@ -420,6 +420,27 @@ describe('a piece whose check failed', () => {
     assert.equal(scene.takeOver(c, a), '-');
   });
 
+  it('is for others once its holder goes on with another piece, or gives it back', () => {
+    for (const leave of ['takes another over', 'asks for another', 'gives it back'] as const) {
+      const scene = new Scene(2);
+      const [a, b, c, d] = [scene.peer('a', '**'), scene.peer('b', '**'), scene.peer('c', '**'), scene.peer('d', ' *')];
+      scene.fail(d, 1);
+      scene.fail(c, 0);
+      assert.deepEqual([scene.take(a), scene.take(b)], ['0.0', '1.0'], leave);
+      assert.equal(scene.arrive(a, '0.0'), 'wanted');
+      if (leave === 'takes another over') assert.equal(scene.takeOver(a, b), '1.0 for 0');
+      else if (leave === 'gives it back') scene.book.giveBackPiece(a, pieceAt(0));
+      else {
+        scene.book.giveBackAll(b);
+        scene.picker.setWanted(pieceAt(0), false);
+        assert.equal(scene.take(a), '1.0');
+        scene.picker.setWanted(pieceAt(0), true);
+      }
+      scene.book.check();
+      assert.equal(scene.take(c), '0.1', leave);
+    }
+  });
+
   it('is like any other once it has passed', () => {
     const scene = new Scene(1);
     const [a, b] = [scene.peer('a', '*'), scene.peer('b', '*')];
