@@ -1,7 +1,7 @@
 import type { MakeRow } from './row.js';
 import { greedyPeers, slowDisk } from './rows/back-pressure.js';
 import { create, createManyFiles } from './rows/create.js';
-import { download, downloadFromLibtorrent, manyPeers, roundTrip } from './rows/download.js';
+import { download, downloadFromLibtorrent, manyPeers, roundTrip, roundTripNoReqq } from './rows/download.js';
 import { eightLeeches } from './rows/eight-leeches.js';
 import { idleConnections } from './rows/idle-connections.js';
 import { fiftyThousandFiles, hundredThousandPieces } from './rows/large-torrents.js';
@@ -11,7 +11,7 @@ import { thousandTorrents } from './rows/many-torrents.js';
 import { pickCost } from './rows/pick-cost.js';
 import { journal, restart } from './rows/resume.js';
 import { startup } from './rows/startup.js';
-import { upload, uploadToLibtorrent } from './rows/upload.js';
+import { upload, uploadAhead, uploadToLibtorrent } from './rows/upload.js';
 import { verify, verifyManyFiles } from './rows/verify.js';
 
 /** Every row by the name that `npm run bench -- ROW` takes, in the order in which they run. */
@@ -24,6 +24,7 @@ export const ROWS: Readonly<Record<string, MakeRow>> = {
   'upload-256k': upload('256K'),
   'upload-1m': upload('1M'),
   'upload-4m': upload('4M'),
+  'upload-ahead': uploadAhead,
   'upload-to-libtorrent': uploadToLibtorrent,
   'verify-256k': verify('256K'),
   'verify-1m': verify('1M'),
@@ -34,6 +35,7 @@ export const ROWS: Readonly<Record<string, MakeRow>> = {
   'create-4m': create({ text: '4M', kibibytes: 4096 }),
   'create-many-files': createManyFiles,
   'round-trip': roundTrip,
+  'round-trip-no-reqq': roundTripNoReqq,
   'eight-leeches': eightLeeches,
   startup,
   magnet,

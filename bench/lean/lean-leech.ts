@@ -22,9 +22,11 @@ export interface LeanLeechOptions {
   readonly port: number;
   /** Requests in flight. Clients queue 250 to 2,000 of a peer's and drop what is more. */
   readonly window: number;
+  /** After a choke it asks anew for what was not answered. Clients exist that do not. */
+  readonly asksAgain: boolean;
 }
 
-export const DEFAULT_LEAN_LEECH_OPTIONS = { window: 500 };
+export const DEFAULT_LEAN_LEECH_OPTIONS = { window: 500, asksAgain: true };
 
 const RECEIVE_BUFFER = 1 << 20;
 // Up to and with the `begin` of a `piece` message.
@@ -38,7 +40,7 @@ const REQUEST_LENGTH = 17;
 export function leech(torrent: LeanTorrent, options: LeanLeechOptions): Promise<Leeched> {
   return new Promise((resolve, reject) => {
     let began = 0;
-    const receiver = new Receiver(torrent, options.window, (bytes) => socket.write(bytes));
+    const receiver = new Receiver(torrent, options, (bytes) => socket.write(bytes));
     const socket: Socket = connect({
       host: '127.0.0.1',
       port: options.port,
@@ -69,6 +71,7 @@ export class Receiver {
   received = 0;
   readonly #torrent: LeanTorrent;
   readonly #window: number;
+  readonly #asksAgain: boolean;
   readonly #send: (bytes: Buffer) => void;
   /** Every request of the torrent, one behind the other: asking for a run of blocks is one write of a part of it. */
   readonly #requests: Buffer;
@@ -86,9 +89,10 @@ export class Receiver {
   #shaken = false;
   #block: number | undefined;
 
-  constructor(torrent: LeanTorrent, window: number, send: (bytes: Buffer) => void) {
+  constructor(torrent: LeanTorrent, options: Omit<LeanLeechOptions, 'port'>, send: (bytes: Buffer) => void) {
     this.#torrent = torrent;
-    this.#window = window;
+    this.#window = options.window;
+    this.#asksAgain = options.asksAgain;
     this.#send = send;
     this.#blockCount = Math.ceil(torrent.length / BLOCK);
     this.#arrived = new Uint8Array(this.#blockCount);
@@ -173,6 +177,7 @@ export class Receiver {
   /** Without the Fast Extension a choke drops what was asked for. */
   #chokeCameIn(): void {
     this.#choked = true;
+    if (!this.#asksAgain) return;
     this.#inFlight = 0;
     this.#next = this.#arrived.indexOf(0);
   }

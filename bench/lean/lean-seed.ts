@@ -16,9 +16,6 @@ import {
 } from './lean-wire.js';
 import type { WireImage } from './wire-image.js';
 
-// What it tells peers that it queues. It answers at once, so any number would be true.
-const QUEUED = 2000;
-
 export interface LeanSeed {
   readonly port: number;
   readonly server: Server;
@@ -29,9 +26,15 @@ export interface LeanSeedOptions {
   readonly info: Buffer;
   /** A leech has asked for content, for the first time on its connection. */
   readonly asked: () => void;
+  /** What it tells peers that it queues. It answers at once, so any number would be true; null: it does not tell. */
+  readonly queued: number | null;
 }
 
-const DEFAULT_LEAN_SEED_OPTIONS: LeanSeedOptions = { info: Buffer.alloc(0), asked: () => undefined };
+export const DEFAULT_LEAN_SEED_OPTIONS: LeanSeedOptions = {
+  info: Buffer.alloc(0),
+  asked: () => undefined,
+  queued: 2000,
+};
 
 /** A seed that is never the bottleneck: it has everything, unchokes everybody, and answers all requests of a chunk at once. */
 export async function startLeanSeed(
@@ -66,7 +69,7 @@ function serve(socket: Socket, torrent: LeanTorrent, image: WireImage, name: str
       const peer = decodeHandshake(waiting);
       if (!peer.infoHash.equals(torrent.infoHash)) return void socket.destroy();
       socket.write(encodeHandshake(torrent.infoHash, name, true));
-      socket.write(encodeGreeting(peer, image.pieceCount, options.info.length, QUEUED));
+      socket.write(encodeGreeting(peer, image.pieceCount, options.info.length, options.queued));
       waiting = waiting.subarray(HANDSHAKE_LENGTH);
       shaken = true;
     }

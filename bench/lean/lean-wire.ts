@@ -59,12 +59,17 @@ export function plainMessage(id: number): Buffer {
   return Buffer.from([0, 0, 0, 1, id]);
 }
 
-/** What a seed says after the handshake: that it has everything, `metadataSize` bytes of metadata or 0 for none, and how many requests it queues. */
-export function encodeGreeting(peer: LeanHandshake, pieceCount: number, metadataSize: number, queued: number): Buffer {
+/** What a seed says after the handshake: that it has everything, `metadataSize` bytes of metadata or 0 for none, and how many requests it queues, or null to keep that to itself. */
+export function encodeGreeting(
+  peer: LeanHandshake,
+  pieceCount: number,
+  metadataSize: number,
+  queued: number | null,
+): Buffer {
   const greeting = peer.fast ? [plainMessage(HAVE_ALL)] : [fullBitfield(pieceCount)];
   if (peer.extended) {
     const offer = metadataSize === 0 ? 'd1:mde' : `d1:md11:ut_metadatai${METADATA}ee13:metadata_sizei${metadataSize}e`;
-    greeting.unshift(extendedMessage(0, Buffer.from(`${offer}4:reqqi${queued}ee`)));
+    greeting.unshift(extendedMessage(0, Buffer.from(queued === null ? `${offer}e` : `${offer}4:reqqi${queued}ee`)));
   }
   return Buffer.concat(greeting);
 }

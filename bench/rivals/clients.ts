@@ -135,15 +135,20 @@ export function aria2Client(bench: Bench, tracker: (peers: readonly number[]) =>
   };
 }
 
-/** So many seeds in one process, none of which is ever the bottleneck. */
-export function leanSeeds(torrent: string, content: string, count: number): Listener {
-  const args = [LEAN_PEER, 'seed', torrent, content, String(count)];
+/** So many seeds in one process, none of which is ever the bottleneck. A silent one does not tell how many requests it queues. */
+export function leanSeeds(torrent: string, content: string, count: number, silent = false): Listener {
+  const args = [LEAN_PEER, 'seed', torrent, content, String(count), ...(silent ? ['silent'] : [])];
   return { program: { command: process.execPath, args }, listening: /ports ([\d,]+)\./ };
 }
 
 /** A leech that is never the bottleneck. It prints what it took, `Leeched`, as JSON. */
 export function leanLeech(torrent: string, port: number): Program {
   return { command: process.execPath, args: [LEAN_PEER, 'leech', torrent, String(port)] };
+}
+
+/** One that asks for so many blocks ahead, whatever it is told, and for none of them again. */
+export function stubbornLeech(torrent: string, port: number, ahead: number): Program {
+  return { command: process.execPath, args: [LEAN_PEER, 'leech', torrent, String(port), String(ahead)] };
 }
 
 /** Another port for the one that is given, so many milliseconds away from it in either direction. */

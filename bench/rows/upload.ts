@@ -1,6 +1,6 @@
 import type { Bench } from '../harness/bench.js';
 import type { Leeched } from '../lean/lean-leech.js';
-import { type Client, leanLeech, libtorrentClient } from '../rivals/clients.js';
+import { type Client, leanLeech, libtorrentClient, stubbornLeech } from '../rivals/clients.js';
 import { makeField } from '../rivals/field.js';
 import { COST, type Goal, type MakeRow, type Row } from '../row.js';
 
@@ -23,6 +23,16 @@ export function upload(pieceLength: string): MakeRow {
     return makeUploadRow(bench, torrent, leech, `pieces of ${pieceLength} to one fast leech`, GOALS);
   };
 }
+
+/** Everybody seeds the same to a lean leech that asks for 512 blocks ahead, whatever it is told, and never again. */
+export const uploadAhead: MakeRow = async (bench) => {
+  const torrent = await bench.torrent({ length: bench.length, pieceLength: '1M' });
+  const leech: Leech = async (port) => {
+    const { stdout } = await bench.run(stubbornLeech(torrent, port, 512));
+    return (JSON.parse(stdout) as Leeched).seconds;
+  };
+  return makeUploadRow(bench, torrent, leech, 'pieces of 1M to a leech that asks for 512 blocks ahead once', []);
+};
 
 /** Everybody seeds the same to a client that people use, from its start to its end. */
 export const uploadToLibtorrent: MakeRow = async (bench) => {

@@ -1,8 +1,8 @@
 import type { BlockSpan } from '../disk/storage.js';
 import type { PieceBlocks } from './piece-blocks.js';
 
-/** How many lapsed requests are remembered of one peer, the latest ones. */
-const LAPSED_LIMIT = 512;
+/** How many lapsed requests are remembered of one peer, the latest ones: as many as it is ever asked for at once. */
+const LAPSED_LIMIT = 2_048;
 
 /**
  * What one peer is asked for. The keys are block numbers in the torrent.

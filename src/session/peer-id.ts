@@ -1,7 +1,7 @@
 import type { Random } from '../base/random.js';
 
 /** BEP 20: a dash, two letters of the client, four characters of its version, a dash, then chance. */
-const PREFIX = '-GT0100-';
+const PREFIX = '-GB0100-';
 const ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
 
 /** A new name for us in the swarms, 20 printable bytes. */

@@ -6,6 +6,8 @@ export interface BacklogOptions {
   readonly initial: number;
   /** Requests that a peer is thought to queue, until it says so itself. More might be dropped in silence. */
   readonly limit: number;
+  /** The same of a peer that has left requests unanswered: old clients drop what is more than this. */
+  readonly cautiousLimit: number;
   /** What a peer says of its queue is believed up to here: more would only fill its memory and ours. */
   readonly mostStated: number;
   /** How long a rate is measured before the backlog follows it; twice the time of the first answers on a long way. */
@@ -16,7 +18,9 @@ export interface BacklogOptions {
 
 export const DEFAULT_BACKLOG_OPTIONS: BacklogOptions = {
   initial: 8,
-  limit: 250,
+  // What libtorrent asks of a peer that says nothing: who cannot take it has long met it.
+  limit: 500,
+  cautiousLimit: 250,
   mostStated: 2_000,
   window: 250,
   maxQueueTime: 4_000,
@@ -39,6 +43,7 @@ export class Backlog {
   readonly #queueTime: () => Millis;
   #size: number;
   #limit: number;
+  #isStated = false;
   #growing = true;
   #bestRate = 0;
   #windowBegan: Millis | null = null;
@@ -60,6 +65,7 @@ export class Backlog {
 
   /** The peer says how many requests it queues before it drops any, 1 or more. */
   setLimit(limit: number): void {
+    this.#isStated = true;
     this.#limit = Math.min(limit, this.#options.mostStated);
     this.#size = Math.min(this.#size, this.#limit);
   }
@@ -87,6 +93,7 @@ export class Backlog {
 
   /** The peer does not answer: a single request is left to tell when it does again. */
   stalled(): void {
+    if (!this.#isStated) this.#limit = Math.min(this.#limit, this.#options.cautiousLimit);
     this.#size = 1;
     this.#growing = true;
     this.#bestRate = 0;

@@ -58,7 +58,7 @@ export interface Incoming {
 
 /** How a connection begins. */
 export type Beginning =
-  | { readonly kind: 'dial'; readonly address: PeerAddress; readonly expectedId: Buffer | null }
+  | { readonly kind: 'dial'; readonly address: PeerAddress }
   | ({ readonly kind: 'external' } & Incoming);
 
 type ConnectionOptions = Pick<EncoderOptions, 'connectDeadline' | 'handshakeDeadline' | 'maxMessageLength'>;
@@ -68,8 +68,6 @@ const NOT_KNOWN_YET: Buffer = Buffer.alloc(0);
 export class Connection implements PeerConnection, SocketHandler {
   readonly address: PeerAddress;
   readonly locallyInitiated: boolean;
-  /** Who is said to be at the address that we dialled, or null. */
-  readonly expectedId: Buffer | null;
   readonly madeAt: Millis;
   readonly #owner: ConnectionOwner;
   readonly #timers: Timers;
@@ -101,7 +99,6 @@ export class Connection implements PeerConnection, SocketHandler {
     const dialling = beginning.kind === 'dial';
     this.address = beginning.address;
     this.locallyInitiated = dialling;
-    this.expectedId = dialling ? beginning.expectedId : null;
     this.#owner = owner;
     this.#timers = timers;
     this.#options = options;

@@ -108,14 +108,18 @@ export class Encoder implements ConnectionOwner {
     return this.#losses;
   }
 
-  /** Dials a peer that somebody named: at once if there is a place, later if it is worth it, never if it is pointless. */
+  /**
+   * Dials a peer that somebody named: at once if there is a place, later if it is worth it, never if it is pointless.
+   * `peerId` is who is said to be there, and only tells us ourselves. BEP 3 wants a peer with another id severed, but
+   * libtorrent takes a new id for each connection, so that none of its peers would be left.
+   */
   startConnection({ host, port }: PeerAddress, peerId: Buffer | null): void {
     // Sockets tell hosts in one spelling. A peer named in another would pass for somebody else, or escape a ban.
     const ip = parseIp(host);
     if (this.#closed || ip === undefined || !isUnicast(ip)) return;
     const address = { host: ip.text, port };
-    if (!this.#isWanted(address, peerId)) return;
-    this.#spares.add(address, peerId, this.#now());
+    if (peerId?.equals(this.#parts.identity.myId) || !this.#isWanted(address, null)) return;
+    this.#spares.add(address, this.#now());
     this.#refill();
   }
 
@@ -162,12 +166,10 @@ export class Encoder implements ConnectionOwner {
   }
 
   judgePeerId(connection: Connection): Refusal | undefined {
-    const { peerId, address, expectedId } = connection;
+    const { peerId, address } = connection;
     const { myId } = this.#parts.identity;
     if (connection.locallyInitiated) this.#spares.answered(address, peerId);
     if (peerId.equals(myId)) return { code: 'own-peer-id' };
-    // BEP 3: "If the receiving side's peer id doesn't match the one the initiating side expects, it severs the connection."
-    if (expectedId !== null && !peerId.equals(expectedId)) return { code: 'unexpected-peer-id' };
     const earlier = this.#table.withPeerId(peerId);
     if (earlier === undefined) return undefined;
     if (!newcomerStays(earlier, connection, myId, this.#now())) return { code: 'duplicate-peer' };
@@ -238,10 +240,10 @@ export class Encoder implements ConnectionOwner {
   };
 
   #dial(spare: Spare): void {
-    const { address, peerId } = spare;
+    const { address } = spare;
     this.#spares.dialled(spare, this.#now());
     this.#reach.dialled();
-    const connection = this.#begin({ kind: 'dial', address, expectedId: peerId }, (handler) =>
+    const connection = this.#begin({ kind: 'dial', address }, (handler) =>
       this.#parts.rawServer.startConnection(address, handler),
     );
     this.#dialling.add(connection);
@@ -261,7 +263,6 @@ export class Encoder implements ConnectionOwner {
   /** False when a connection would be refused or be one too many with the same peer. */
   #isWanted(address: PeerAddress, peerId: Buffer | null): boolean {
     if (this.#banned.has(address.host) || this.#table.hasDialled(address)) return false;
-    if (peerId?.equals(this.#parts.identity.myId)) return false;
     if (this.#spares.isComplete(address) && this.#events.wantsNothing()) return false;
     const likelyId = peerId ?? this.#spares.knownPeerId(address);
     return likelyId === null || this.#table.withPeerId(likelyId) === undefined;

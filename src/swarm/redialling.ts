@@ -32,7 +32,7 @@ export class Redialling {
       // It may have said where it can be found, and may come again by itself before that.
       const port = this.#events.listeningPort(connection);
       if (port === null) return;
-      this.#spares.add({ host: address.host, port }, connection.peerId, now + this.#retryInterval);
+      this.#spares.add({ host: address.host, port }, now + this.#retryInterval, connection.peerId);
     }
   }
 }

@@ -5,7 +5,7 @@ import type { EncoderOptions } from './encoder-options.js';
 /** An address that may be dialled. */
 export interface Spare {
   readonly address: PeerAddress;
-  /** Who is said to be there, or null when nobody has said. */
+  /** Who came from outside and said that it listens there, or null. While it is connected there is no point in dialling. */
   readonly peerId: Buffer | null;
   /** Not to be dialled before. */
   readonly notBefore: Millis;
@@ -56,7 +56,7 @@ export class Spares {
   }
 
   /** Keeps an address that somebody named, unless it waits already or there are too many that are as good. */
-  add(address: PeerAddress, peerId: Buffer | null, now: Millis): void {
+  add(address: PeerAddress, now: Millis, peerId: Buffer | null = null): void {
     const key = addressKey(address);
     if (this.#waiting.has(key)) return;
     const attempt = this.#attempts.get(key);

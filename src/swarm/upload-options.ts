@@ -6,7 +6,11 @@ export interface UploadOptions {
   // BEP 3: "All current implementations use 2^14 (16 kiB), and close connections which request an amount greater than that."
   /** The longest block that a peer may ask for, bytes; clients before 2005 asked for more than 16 KiB. */
   readonly maxRequestLength: number;
-  /** Requests of one peer that wait for us, at the most; more are dropped, and the peer is made to ask for them again. */
+  /**
+   * Requests of one peer that wait for us, at the most; more are dropped, and the peer is made to ask for them again.
+   * Clients that read no `reqq` ask for 512 and more at once, and libtorrent takes 2,000. What waits costs a few dozen
+   * bytes each: what is read ahead of it has its own bound (SendMemory).
+   */
   readonly maxQueued: number;
   /** What one read and one send hold, bytes, and what may wait in the socket before the next: the least … */
   readonly minBatch: number;
@@ -22,7 +26,7 @@ export interface UploadOptions {
 
 export const DEFAULT_UPLOAD_OPTIONS: UploadOptions = {
   maxRequestLength: 128 * 1024,
-  maxQueued: 500,
+  maxQueued: 2_000,
   minBatch: 64 * 1024,
   maxBatch: 512 * 1024,
   batchTime: 500,

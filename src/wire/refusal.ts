@@ -7,7 +7,6 @@ export type Refusal =
   | { readonly code: 'unknown-info-hash' }
   | { readonly code: 'own-peer-id' }
   | { readonly code: 'duplicate-peer' }
-  | { readonly code: 'unexpected-peer-id' }
   | { readonly code: 'connect-timeout' }
   | { readonly code: 'handshake-timeout' }
   | { readonly code: 'idle' }

@@ -57,6 +57,7 @@ test('btget downloads a link from a lean seed that has metadata, which hears of 
   let asked = 0;
   const options = {
     info: TORRENT.info,
+    queued: 2000,
     asked: () => {
       asked += 1;
     },
@@ -74,13 +75,13 @@ test('a lean leech gets every byte from btget', async (context) => {
   const { dir, torrent } = makeFiles(context);
   const seed = new BtgetProcess(context, dir, ['seed', torrent, '-d', dir, ...LOOPBACK, '-v']);
   const [, port] = await seed.says(/listening on \S*?:(\d+)[\s\S]*seeding/);
-  assert.equal((await leech(TORRENT, { port: Number(port), window: 3 })).bytes, CONTENT.length);
+  assert.equal((await leech(TORRENT, { port: Number(port), window: 3, asksAgain: true })).bytes, CONTENT.length);
 });
 
 test('a lean leech gets every byte from a lean seed', async (context) => {
   const { image } = makeFiles(context);
   const { port } = await startSeed(context, image);
-  assert.equal((await leech(TORRENT, { port, window: 500 })).bytes, CONTENT.length);
+  assert.equal((await leech(TORRENT, { port, window: 500, asksAgain: true })).bytes, CONTENT.length);
 });
 
 test('a lean leech counts each block once, however the stream is cut', (context) => {
@@ -94,7 +95,7 @@ test('a lean leech counts each block once, however the stream is cut', (context)
     image.messages(0, 1),
   ]);
   for (const parts of splits(stream, seededRandom(4), 3)) {
-    const receiver = new Receiver(TORRENT, 500, () => undefined);
+    const receiver = new Receiver(TORRENT, { window: 500, asksAgain: true }, () => undefined);
     for (const part of parts) receiver.dataCameIn(part, part.length);
     assert.equal(receiver.received, CONTENT.length);
     assert.ok(receiver.done);
@@ -104,7 +105,7 @@ test('a lean leech counts each block once, however the stream is cut', (context)
 test('a lean leech keeps its window full, and asks again for what a choke has dropped', (context) => {
   const { image } = makeFiles(context);
   const asked: number[] = [];
-  const receiver = new Receiver(TORRENT, 4, (bytes) => {
+  const receiver = new Receiver(TORRENT, { window: 4, asksAgain: true }, (bytes) => {
     if (bytes.length < 17) return;
     for (let at = 0; at < bytes.length; at += 17)
       asked.push((bytes.readUInt32BE(at + 5) * PIECE_LENGTH + bytes.readUInt32BE(at + 9)) / BLOCK);

@@ -88,7 +88,9 @@ describe('a transfer', () => {
   it('finds who sent the wrong block of a piece that several had sent', () => {
     const swarm = new Swarm();
     // One block in flight to each: the pieces are mixed from all three.
-    const download = { backlog: { initial: 1, limit: 1, mostStated: 1, window: 500, maxQueueTime: 4_000 } };
+    const download = {
+      backlog: { initial: 1, limit: 1, cautiousLimit: 1, mostStated: 1, window: 500, maxQueueTime: 4_000 },
+    };
     const leech = swarm.member('10.0.0.2', { download });
     const liar = swarm.seed('10.0.0.66', { content: wrongIn(swarm, allPieces(swarm)) });
     const honest = [swarm.seed('10.0.0.1'), swarm.seed('10.0.0.3')];

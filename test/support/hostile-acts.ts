@@ -48,12 +48,6 @@ export const HOSTILE_ACTS: Readonly<Record<Exclude<RefusalCode, DisksDoing>, Hos
       world.guest({}, '10.200.0.2', Buffer.alloc(20, 'twin'));
     },
   },
-  'unexpected-peer-id': {
-    provoke: (world) => {
-      const peer = world.peer({ gotHandshake: (talk) => talk.sayHandshake() }, '10.200.0.1');
-      world.name({ host: '10.200.0.1', port: peer.port }, Buffer.alloc(20, 'somebody else'));
-    },
-  },
   'connect-timeout': {
     provoke: (world) => {
       world.peer({}, '10.200.0.1');

@@ -233,9 +233,9 @@ describe('the request book', () => {
   });
 
   it('remembers a bounded number of requests that lapsed, the latest', () => {
-    const scene = new Scene(300);
-    const a = scene.peer('a', '*'.repeat(300));
-    scene.take(a, 600);
+    const scene = new Scene(1_068);
+    const a = scene.peer('a', '*'.repeat(1_068));
+    scene.take(a, 2_136);
     scene.giveBackAll(a);
     assert.equal(scene.arrive(a, '0.0'), 'unasked');
     assert.equal(scene.arrive(a, '43.1'), 'unasked');

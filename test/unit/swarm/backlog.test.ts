@@ -43,7 +43,19 @@ describe('Backlog', () => {
     const backlog = createBacklog();
     backlog.askedWhileIdle(0);
     feed(backlog, 0, 6_000, 2);
-    assert.equal(backlog.size, 250);
+    assert.equal(backlog.size, 500);
+  });
+
+  it('asks a peer for less at once that left requests unanswered, unless it has said how many it queues', () => {
+    const sizeAfterStall = (stated: number | null) => {
+      const backlog = createBacklog();
+      if (stated !== null) backlog.setLimit(stated);
+      backlog.stalled();
+      backlog.askedWhileIdle(0);
+      feed(backlog, 0, 6_000, 2);
+      return backlog.size;
+    };
+    assert.deepEqual([null, 700].map(sizeAfterStall), [250, 700]);
   });
 
   it('follows a slow peer down: two, and the blocks of the queue time', () => {

@@ -23,16 +23,39 @@ describe('who a peer is', () => {
     assert.equal(client.encoder.everIncoming, false);
   });
 
-  it('must be what the tracker said, when it said something', () => {
+  it('may be somebody else than the tracker said, even when who was said to be there is connected already', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a');
     world.polite(B, 'b');
     world.polite(C, 'c');
     client.encoder.startConnection(at(B), idOf('x'));
-    client.encoder.startConnection(at(C), idOf('c'));
     world.run(1_000);
-    assert.equal(client.peers, 'c');
-    assert.deepEqual([...client.encoder.refusals], [['unexpected-peer-id', 1]]);
+    client.encoder.startConnection(at(C), idOf('b'));
+    world.run(1_000);
+    assert.deepEqual(client.log, ['made b', 'made c']);
+    assert.deepEqual([...client.encoder.refusals], []);
+  });
+
+  it('is known by what the tracker said when that is our own id: nobody is dialled', () => {
+    const world = new EncoderWorld();
+    const client = world.client(A, 'a');
+    const fake = world.fake(B, 'b');
+    client.encoder.startConnection(at(B), idOf('a'));
+    world.run(5 * MINUTE);
+    assert.equal(fake.talks.length, 0);
+  });
+
+  it('may be another when it is dialled than when it came from outside', () => {
+    const world = new EncoderWorld();
+    const client = world.client(A, 'a', { listeningPort: () => 6_881 });
+    world.polite(B, 'c');
+    const talk = world.fake(B, 'b', {}, 7_000).dial(at(A));
+    talk.sayHandshake();
+    world.run(1_000);
+    talk.socket.close();
+    world.run(2 * MINUTE);
+    assert.deepEqual(client.log, ['made b', 'lost b', 'made c']);
+    assert.deepEqual([...client.encoder.refusals], []);
   });
 
   it('may be in the table once: the later ones in the same direction are refused', () => {

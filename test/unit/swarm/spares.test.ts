@@ -28,7 +28,7 @@ function dialAll(book: Spares, now: number): number[] {
 describe('the spares', () => {
   it('are dialled in the order in which they were named, each once', () => {
     const book = spares();
-    for (const port of [1, 2, 1, 3]) book.add(at(port), null, 0);
+    for (const port of [1, 2, 1, 3]) book.add(at(port), 0);
     assert.equal(book.count, 3);
     assert.deepEqual(dialAll(book, 0), [1, 2, 3]);
     assert.equal(book.count, 0);
@@ -36,10 +36,10 @@ describe('the spares', () => {
 
   it('are dialled by rank, but those that failed come later', () => {
     const book = spares(5);
-    for (const port of [1, 1_002, 1_003, 2]) book.add(at(port), null, 0);
+    for (const port of [1, 1_002, 1_003, 2]) book.add(at(port), 0);
     assert.deepEqual(dialAll(book, 0), [1_003, 1_002, 1, 2]);
     book.failed(at(1_003), 0);
-    for (const port of [1, 1_001]) book.add(at(port), null, MINUTE);
+    for (const port of [1, 1_001]) book.add(at(port), MINUTE);
     assert.deepEqual(dialAll(book, 5 * MINUTE), [1_001, 1, 1_003]);
   });
 
@@ -56,16 +56,16 @@ describe('the spares', () => {
 
   it('are bounded: one too many is forgotten', () => {
     const book = spares(2);
-    for (const port of [1, 2, 3]) book.add(at(port), null, 0);
+    for (const port of [1, 2, 3]) book.add(at(port), 0);
     assert.deepEqual(dialAll(book, 0), [1, 2]);
   });
 
   it('wait a minute after an attempt, however often they are named', () => {
     const book = spares();
-    book.add(at(1), null, 0);
+    book.add(at(1), 0);
     assert.deepEqual(dialAll(book, 0), [1]);
-    book.add(at(1), null, 1_000);
-    book.add(at(1), null, 2_000);
+    book.add(at(1), 1_000);
+    book.add(at(1), 2_000);
     assert.equal(book.nextReadyAt(2_000), MINUTE);
     assert.deepEqual(dialAll(book, MINUTE - 1), []);
     assert.deepEqual(dialAll(book, MINUTE), [1]);
@@ -74,7 +74,7 @@ describe('the spares', () => {
   it('wait twice as long after each failure, and are dropped when there were too many', () => {
     const book = spares();
     const attempts: number[] = [];
-    book.add(at(1), null, 0);
+    book.add(at(1), 0);
     for (let now = 0; now <= 100 * MINUTE; now += 1_000) {
       for (const _port of dialAll(book, now)) {
         attempts.push(now / MINUTE);
@@ -86,7 +86,7 @@ describe('the spares', () => {
 
   it('are all allowed again, the minute apart, when somebody names a dropped one', () => {
     const book = spares();
-    book.add(at(1), null, 0);
+    book.add(at(1), 0);
     let now = 0;
     for (let failure = 0; failure < 4; failure += 1) {
       now = book.nextReadyAt(now) ?? now;
@@ -94,13 +94,13 @@ describe('the spares', () => {
       book.failed(at(1), now);
     }
     assert.equal(book.count, 0);
-    book.add(at(1), null, now);
+    book.add(at(1), now);
     assert.equal(book.nextReadyAt(now), now + 8 * MINUTE);
   });
 
   it('forget failures once a connection has proved good', () => {
     const book = spares();
-    book.add(at(1), null, 0);
+    book.add(at(1), 0);
     dialAll(book, 0);
     book.failed(at(1), 0);
     dialAll(book, MINUTE);
@@ -111,21 +111,21 @@ describe('the spares', () => {
 
   it('come after those that have not failed, and make room for them', () => {
     const book = spares(2);
-    for (const port of [1, 2]) book.add(at(port), null, 0);
+    for (const port of [1, 2]) book.add(at(port), 0);
     dialAll(book, 0);
     for (const port of [1, 2]) book.failed(at(port), 0);
-    book.add(at(3), null, 1);
+    book.add(at(3), 1);
     assert.equal(book.count, 2);
     assert.equal(book.next(2 * MINUTE, anybody)?.address.port, 3);
-    book.add(at(4), null, 1);
-    book.add(at(5), null, 1);
+    book.add(at(4), 1);
+    book.add(at(5), 1);
     assert.deepEqual(dialAll(book, 2 * MINUTE), [3, 4]);
   });
 
   it('are passed over while they may not be dialled', () => {
     const book = spares();
-    book.add(at(1, '10.0.0.1'), null, 0);
-    book.add(at(2, '10.0.0.2'), null, 0);
+    book.add(at(1, '10.0.0.1'), 0);
+    book.add(at(2, '10.0.0.2'), 0);
     const elsewhere = (spare: Spare): boolean => spare.address.host !== '10.0.0.1';
     assert.equal(book.next(0, elsewhere)?.address.port, 2);
     assert.equal(book.next(0, anybody)?.address.port, 1);
@@ -135,12 +135,12 @@ describe('the spares', () => {
     const book = spares();
     const peerId = Buffer.alloc(20, 'p');
     assert.equal(book.knownPeerId(at(1)), null);
-    book.add(at(1), null, 0);
+    book.add(at(1), 0);
     dialAll(book, 0);
     book.answered(at(1), peerId);
     assert.equal(book.knownPeerId(at(1)), peerId);
     book.condemn(at(1));
-    book.add(at(1), null, 10 * MINUTE);
+    book.add(at(1), 10 * MINUTE);
     assert.equal(book.count, 0);
   });
 
@@ -157,7 +157,7 @@ describe('the spares', () => {
         let now = 0;
         for (const { port, wait, fails } of steps) {
           now += wait;
-          book.add(at(port), null, now);
+          book.add(at(port), now);
           assert.ok(book.count <= 4);
           for (const dialled of dialAll(book, now)) {
             const before = last.get(dialled);

@@ -184,21 +184,34 @@ describe('Upload', () => {
     assert.deepEqual(codes, [...Array(5).fill('block-out-of-range'), 'request-too-long', 'request-too-long']);
 
     serving.connection.unsentLength = 10 * 1024 * 1024;
-    for (let begin = 0; begin < 500; begin += 1) assert.equal(serving.upload.gotRequest(0, begin, 1).kind, 'fine');
-    assert.equal(serving.upload.gotRequest(0, 500, 1).kind, 'fine');
-    assert.equal(serving.upload.queuedCount, 500);
+    for (let begin = 0; begin < 2_000; begin += 1) assert.equal(serving.upload.gotRequest(0, begin, 1).kind, 'fine');
+    assert.equal(serving.upload.gotRequest(0, 2_000, 1).kind, 'fine');
+    assert.equal(serving.upload.queuedCount, 2_000);
+  });
+
+  it('answers all that a peer asks for ahead that knows no limit of ours, each once and without a choke', () => {
+    for (const ahead of [512, 2_000]) {
+      const serving = new Serving().open();
+      for (let begin = 0; begin < ahead; begin += 1) serving.upload.gotRequest(0, begin, 1);
+      serving.timeline.run(5_000);
+      const said = serving.connection.said().flatMap((batch) => batch.split(', '));
+      assert.deepEqual(
+        said,
+        Array.from({ length: ahead }, (_, begin) => `piece 0:${begin}+1`),
+      );
+    }
   });
 
   it('makes the peer ask again for what did not fit in the queue, when the queue is empty', () => {
     const serving = new Serving().open();
     serving.connection.unsentLength = 10 * 1024 * 1024;
-    for (let begin = 0; begin < 501; begin += 1) serving.upload.gotRequest(0, begin, 1);
+    for (let begin = 0; begin < 2_001; begin += 1) serving.upload.gotRequest(0, begin, 1);
     serving.connection.unsentLength = 0;
     serving.upload.connectionFlushed();
     serving.timeline.run(1_000);
     const said = serving.connection.said().flatMap((batch) => batch.split(', '));
-    assert.equal(said.filter((message) => message.startsWith('piece')).length, 500);
-    assert.deepEqual(said.slice(500), ['choke', 'unchoke']);
+    assert.equal(said.filter((message) => message.startsWith('piece')).length, 2_000);
+    assert.deepEqual(said.slice(2_000), ['choke', 'unchoke']);
     serving.ask(1, 0);
     serving.timeline.run(100);
     assert.deepEqual(serving.connection.said(), ['piece 1:0+16384']);
