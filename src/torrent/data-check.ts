@@ -20,6 +20,8 @@ export interface DataCheckParts {
   readonly believe: (survey: readonly FileSurvey[], possible: readonly PieceIndex[]) => Belief;
   /** Bytes that were hashed, of all that are to be hashed. */
   readonly checking: (checked: number, length: number) => void;
+  /** The piece is right, whatever the rest of the check brings, and stays where it is. Not told of all that are `verified`. */
+  readonly pieceFound: (piece: PieceIndex) => void;
 }
 
 export interface CheckedData {
@@ -46,6 +48,11 @@ export class DataCheck {
   readonly #answered: (outcome: DataCheckOutcome) => void;
   readonly #verified = new Set<PieceIndex>();
   readonly #lookedAt: Bitfield;
+  /** Pieces that have to prove themselves, and those that are believed when all of these have. */
+  readonly #unproved = new Set<PieceIndex>();
+  #believed: readonly PieceIndex[] = [];
+  /** Pieces that may be moved when it is known where they lie. */
+  #movable: { has(piece: number): boolean } | null = null;
   #skipped: ReadonlySet<number> = new Set();
   /** Pieces of which every byte is in a file; null for all. Where it is not, a wrong piece says nothing of its files. */
   #inFiles: ReadonlySet<number> | null = null;
@@ -73,6 +80,10 @@ export class DataCheck {
       this.#verified.add(piece);
       this.#lookedAt.set(piece);
     }
+    if (hasBorderFile) this.#movable = shared;
+    this.#believed = belief.believed;
+    for (const piece of belief.doubted) this.#unproved.add(piece);
+    this.#tellBelieved();
     this.#hash([...belief.doubted, ...belief.unknown], () => {
       const wrong = belief.doubted.filter((piece) => !this.#verified.has(piece));
       if (wrong.length === 0) this.#end(belief, belief.known);
@@ -141,6 +152,8 @@ export class DataCheck {
     this.#check = new InitialCheck(storage, pieces, DEFAULT_INITIAL_CHECK_OPTIONS, {
       pieceChecked: (piece, matches) => {
         if (matches) this.#verified.add(piece);
+        if (matches) this.#tell(piece);
+        if (matches && this.#unproved.delete(piece)) this.#tellBelieved();
         pieceDone(piece);
       },
       checkFailed: (piece, reason) => {
@@ -153,6 +166,16 @@ export class DataCheck {
       },
     });
     this.#check.start();
+  }
+
+  /** What is believed may have to be hashed yet, as long as a piece that is doubted may be wrong. */
+  #tellBelieved(): void {
+    if (this.#unproved.size > 0) return;
+    for (const piece of this.#believed) this.#tell(piece);
+  }
+
+  #tell(piece: PieceIndex): void {
+    if (this.#movable?.has(piece) !== true) this.#parts.pieceFound(piece);
   }
 
   #end({ believed, doubted, unfinished }: Belief, known: ReadonlySet<number>): void {

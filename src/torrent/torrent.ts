@@ -101,7 +101,12 @@ export class Torrent implements Heir {
     const checking = (checked: number, length: number): void => {
       this.#checking = { checked, length };
     };
-    this.#existing = new ExistingData({ ...onDisk, prepares: true, warned, checking }, (outcome) => {
+    const { store, connecter } = this.#swarm;
+    const pieceFound = (piece: PieceIndex): void => {
+      store.markVerified(piece);
+      connecter.pieceFound(piece);
+    };
+    this.#existing = new ExistingData({ ...onDisk, prepares: true, warned, checking, pieceFound }, (outcome) => {
       if (outcome.ok) this.#run(outcome);
       else this.#fail(outcome.failure);
     });
@@ -140,10 +145,10 @@ export class Torrent implements Heir {
     inheritance?.passTo(this);
   }
 
-  /** The table that peers from outside are handed to, or undefined while nobody can be served. */
+  /** The table that peers from outside are handed to, or undefined before and after its life. */
   get encoder(): Encoder | undefined {
-    const welcomes = this.#stage === 'running' || (this.#stage === 'checking' && this.#inheritance !== null);
-    return welcomes ? this.#swarm.encoder : undefined;
+    // Whoever is turned away during the check may come back only after minutes.
+    return this.#stage === 'running' || this.#stage === 'checking' ? this.#swarm.encoder : undefined;
   }
 
   /** How many peers were refused so far, by reason: those that were let in and those that were not. */
@@ -153,7 +158,12 @@ export class Torrent implements Heir {
 
   start(): void {
     this.#stage = 'checking';
-    this.#context.addTask(() => this.#existing.begin(), 0);
+    this.#swarm.connecter.beginCheck();
+    this.#context.addTask(() => {
+      if (this.#stage !== 'checking') return;
+      this.#inheritance?.letPeersIn(this.#swarm.connecter);
+      this.#existing.begin();
+    }, 0);
   }
 
   /**
@@ -218,14 +228,17 @@ export class Torrent implements Heir {
     return this.#pace.isStalled(peers, this.#context.now()) ? 'stalled' : 'downloading';
   }
 
-  /** The check is over: what is right is ours, and peers may come. */
+  /** The check is over: what is right is ours, and what is missing may be asked for. */
   #run({ verified, unfinished, whole }: ExistingDataFound): void {
     this.#stage = 'running';
-    const { store, encoder } = this.#swarm;
+    const { store, encoder, connecter } = this.#swarm;
+    for (const piece of verified) if (!store.have.has(piece)) connecter.pieceFound(piece);
     beginPieces(this.#swarm, this.#layout, this.#content, verified, unfinished, this.#options.mode);
     for (const piece of verified) this.#progress.pieceVerified(piece);
     this.#timeLeft = new RateMeasure(store.amountLeft);
     this.#pace = new Pace(this.#context.now());
+    if (store.have.count !== verified.length) throw new Error('a piece was told of that is not verified');
+    connecter.endCheck();
     this.#events.started();
     this.#completion.begin(verified, whole);
     // Whoever was complete before it began, and has nothing to give, has nothing to say to trackers and peers.
@@ -235,7 +248,6 @@ export class Torrent implements Heir {
     for (const address of this.metainfo.private ? peers : [...peers, ...linkPeers])
       encoder.startConnection(address, null);
     if (this.#inheritance === null) this.#sources.begin();
-    else this.#inheritance.letPeersIn(this.#swarm.connecter);
   }
 
   #pieceVerified(piece: PieceIndex): void {

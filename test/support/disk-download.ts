@@ -215,6 +215,7 @@ export function downloadOnto(
       options: torrentOptions,
       prepares: true,
       warned,
+      pieceFound: () => undefined,
       checking: () => undefined,
     },
     (outcome) => {
