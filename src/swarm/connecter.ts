@@ -181,7 +181,8 @@ export class Connecter implements Successor {
   wantsChanged(): void {
     this.#parts.downloader.wantsChanged();
     this.#parts.choker.ruleChanged();
-    this.#parts.extensions.ownChanged();
+    // Whoever hears that we only give and knows of nothing that it lacks may leave at once: it hears of our pieces first.
+    this.#haveNews.whenTold(() => this.#parts.extensions.ownChanged());
     if (this.wantsNothing()) this.#parting.soon();
   }
 

@@ -28,6 +28,8 @@ export class HaveNews {
   /** How many of `#pieces` a peer has been told; none when it is not in here. */
   #places = new WeakMap<PeerConnection, number>();
   #task: Task | null = null;
+  /** Wait until everybody has been told. */
+  #waiting: (() => void)[] = [];
 
   constructor(timers: Timers, options: HaveNewsOptions, peers: () => Iterable<Peer>) {
     this.#timers = timers;
@@ -45,9 +47,16 @@ export class HaveNews {
     if (this.#pieces.length > 0) this.#places.set(connection, this.#pieces.length);
   }
 
+  /** Runs `task` when every peer knows what we have: at once, when there is no news. */
+  whenTold(task: () => void): void {
+    if (this.#task === null) task();
+    else this.#waiting.push(task);
+  }
+
   stop(): void {
     this.#task?.cancel();
     this.#task = null;
+    this.#waiting = [];
   }
 
   #tellSoon(): void {
@@ -79,6 +88,7 @@ export class HaveNews {
     }
     this.#pieces = [];
     this.#places = new WeakMap();
+    for (const task of this.#waiting.splice(0)) task();
   }
 }
 

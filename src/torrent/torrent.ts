@@ -177,7 +177,8 @@ export class Torrent implements Heir {
     }
     this.#whenEnded.push(answered);
     if (this.#stage === 'stopping') return;
-    if (this.#stage === 'running' || this.#inheritance !== null) this.#sources.stop(() => this.#saidGoodBye());
+    if (this.#stage === 'running' || this.#inheritance?.isSeeking === true)
+      this.#sources.stop(() => this.#saidGoodBye());
     else this.#goodByeSaid = true;
     this.#close();
   }
@@ -247,7 +248,7 @@ export class Torrent implements Heir {
     const { peers, linkPeers } = this.#options;
     for (const address of this.metainfo.private ? peers : [...peers, ...linkPeers])
       encoder.startConnection(address, null);
-    if (this.#inheritance === null) this.#sources.begin();
+    if (this.#inheritance?.isSeeking !== true) this.#sources.begin();
   }
 
   #pieceVerified(piece: PieceIndex): void {
