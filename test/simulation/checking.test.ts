@@ -142,7 +142,7 @@ test('a peer hears of the last piece before it hears that we only give', () => {
     if (message.type === 'extended' && message.id === 0)
       heard.push(`upload only ${decodeExtensionHandshake(message.payload)?.uploadOnly}`);
   });
-  swarm.timeline.run(10_999);
+  swarm.timeline.run(9_980);
   // Whoever comes meanwhile hears it at once, and the others none the later for that.
   dial(['extended']);
   swarm.timeline.run(5_000);
