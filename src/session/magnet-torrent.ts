@@ -78,9 +78,9 @@ export class MagnetTorrent {
     const { rawServer, parse } = this.#parts;
     this.#parsing = parseMetadata(parse, info, torrent.link, (outcome) => {
       rawServer.addTask(() => {
-        if (this.#stopped) return;
-        // Nothing of the first life is needed, and what follows is not to run in its context.
-        if (outcome.ok) torrent.stop(() => rawServer.addTask(() => this.#begin(outcome.metainfo, null), 0));
+        // Somebody may have come meanwhile and brought it.
+        if (this.#stopped || this.#current.life === 'content') return;
+        if (outcome.ok) this.#begin(outcome.metainfo, torrent.bequeath(outcome.metainfo));
         // Whoever fetches it again will say what is wrong with it.
         else if (outcome.failure instanceof BtgetError) torrent.start();
         else throw outcome.failure;
@@ -88,7 +88,7 @@ export class MagnetTorrent {
     });
   }
 
-  #begin(metainfo: Metainfo, inheritance: Inheritance | null): void {
+  #begin(metainfo: Metainfo, inheritance: Inheritance): void {
     if (this.#stopped) return;
     try {
       const torrent = new Torrent(this.#parts, metainfo, this.#options, this.#eventsOf(metainfo), inheritance);

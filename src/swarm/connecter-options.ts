@@ -1,4 +1,5 @@
 import type { Millis } from '../base/clock.js';
+import { DEFAULT_HAVE_NEWS_OPTIONS, type HaveNewsOptions } from './have-news.js';
 import type { LeakyCounterOptions } from './leaky-counter.js';
 
 /** How much of a peer is put up with, and how we speak to all of them. */
@@ -13,8 +14,7 @@ export interface ConnecterOptions {
   readonly patience: Millis;
   /** The same, of whom we dialled: others may be slow to give us a turn. */
   readonly dialledPatience: Millis;
-  /** Verified pieces are gathered for this long, and told to each peer in one write. */
-  readonly haveDelay: Millis;
+  readonly haveNews: HaveNewsOptions;
   /** Two who have everything have nothing to say; they part this long after that was found out. */
   readonly partingDelay: Millis;
 }
@@ -25,6 +25,6 @@ export const DEFAULT_CONNECTER_OPTIONS: ConnecterOptions = {
   piecesAFlap: 65_536,
   patience: 60_000,
   dialledPatience: 180_000,
-  haveDelay: 50,
+  haveNews: DEFAULT_HAVE_NEWS_OPTIONS,
   partingDelay: 2_000,
 };

@@ -9,7 +9,7 @@ import { tellOfLost } from './dont-have.js';
 import type { Downloader } from './downloader.js';
 import type { Extensions } from './extensions.js';
 import { FAST_NOT_ANNOUNCED, type FastExtension } from './fast-extension.js';
-import { encodeHaves, HaveNews } from './have-news.js';
+import { HaveNews } from './have-news.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
 import { LeakyCounter } from './leaky-counter.js';
 import { leastUseful } from './least-useful.js';
@@ -44,11 +44,13 @@ export class Connecter implements Successor {
   readonly #peers = new Map<PeerConnection, Peer>();
   readonly #haveNews: HaveNews;
   readonly #parting: SeedParting;
+  /** What lies on the disk is not known yet: see `beginCheck`. */
+  #checking = false;
 
   constructor(parts: ConnecterParts, options: ConnecterOptions) {
     this.#parts = parts;
     this.#options = options;
-    this.#haveNews = new HaveNews(parts.timers, options.haveDelay, () => this.#peers.values());
+    this.#haveNews = new HaveNews(parts.timers, options.haveNews, () => this.#peers.values());
     this.#parting = new SeedParting({
       timers: parts.timers,
       delay: options.partingDelay,
@@ -69,14 +71,14 @@ export class Connecter implements Successor {
     const peer = this.#addPeer(connection);
     const first = this.#parts.fast.firstMessage(connection);
     if (first !== null) connection.send([first]);
+    this.#haveNews.knows(connection);
     this.#introduce(peer);
   }
 
   takeOver(connection: PeerConnection, frames: readonly Buffer[]): void {
     const peer = this.#addPeer(connection);
     // Other messages have been exchanged, so it is too late for a bitfield.
-    const haves = encodeHaves(this.#parts.layout, this.#parts.store.have);
-    if (haves.length > 0) connection.send([haves]);
+    if (!this.#parts.store.have.isEmpty) throw new Error('a peer is taken over after the first piece was told');
     this.#introduce(peer);
     for (const frame of frames) this.gotFrame(connection, frame);
   }
@@ -132,7 +134,28 @@ export class Connecter implements Successor {
   }
 
   wantsNothing(): boolean {
-    return this.#parts.store.amountLeft === 0;
+    return !this.#checking && this.#parts.store.amountLeft === 0;
+  }
+
+  /**
+   * What lies on the disk is going to be looked at. Until `endCheck` peers hear of each piece as it is found and may have it;
+   * nobody is asked for anything, nor parted from for having everything, as it is not known what we lack.
+   */
+  beginCheck(): void {
+    this.#checking = true;
+    this.#parts.downloader.hold(true);
+  }
+
+  /** The check has found the piece; it is in `store.have`. */
+  pieceFound(piece: PieceIndex): void {
+    this.#haveNews.add(piece);
+  }
+
+  /** It is known what we have and what we want. */
+  endCheck(): void {
+    this.#checking = false;
+    this.#parts.downloader.hold(false);
+    if (this.#peers.size > 0) this.wantsChanged();
   }
 
   /** The peer has told how many requests it queues. */
@@ -158,7 +181,8 @@ export class Connecter implements Successor {
   wantsChanged(): void {
     this.#parts.downloader.wantsChanged();
     this.#parts.choker.ruleChanged();
-    this.#parts.extensions.ownChanged();
+    // Whoever hears that we only give and knows of nothing that it lacks may leave at once: it hears of our pieces first.
+    this.#haveNews.whenTold(() => this.#parts.extensions.ownChanged());
     if (this.wantsNothing()) this.#parting.soon();
   }
 

@@ -48,6 +48,8 @@ export class Downloader implements DownloadOwner {
   #wakeTask: Task | null = null;
   #sweepTask: Task | null = null;
   #endgame = false;
+  /** What we have is not known yet. */
+  #held = false;
   #total = 0;
   #wasted = 0;
 
@@ -154,6 +156,14 @@ export class Downloader implements DownloadOwner {
     this.#wakeSoon();
   }
 
+  /**
+   * While `held` nothing is wanted and nobody is asked for anything: which pieces we lack is not known yet. What peers say of
+   * themselves is kept. `wantsChanged` is to follow when it is over.
+   */
+  hold(held: boolean): void {
+    this.#held = held;
+  }
+
   /** We want other pieces than before, lost some, or have everything. */
   wantsChanged(): void {
     for (const download of this.#downloads.values()) download.reviewInterest();
@@ -178,7 +188,7 @@ export class Downloader implements DownloadOwner {
   }
 
   isInteresting(has: Bitfield): boolean {
-    return this.#parts.requests.isInteresting(has);
+    return !this.#held && this.#parts.requests.isInteresting(has);
   }
 
   take(download: Download): BlockSpan | undefined {

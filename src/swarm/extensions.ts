@@ -45,8 +45,6 @@ export class Extensions {
   readonly #own: () => OwnHandshake;
   readonly #gotNews: (peer: ExtendedPeer) => void;
   readonly #peers = new Map<PeerConnection, KnownPeer>();
-  /** What the last handshake said of ourselves. */
-  #said: Buffer | null = null;
 
   /**
    * `own` is asked each time that a handshake is sent; `gotNews` hears of each that comes. The ids that peers shall use
@@ -61,8 +59,9 @@ export class Extensions {
   /** The connection is complete: our handshake is sent if the peer announced that it can read it. */
   connectionMade(connection: PeerConnection): void {
     if (!announces(connection.reserved, 'extended')) return;
-    this.#peers.set(connection, new KnownPeer(connection));
-    this.#sendHandshake(connection);
+    const peer = new KnownPeer(connection);
+    this.#peers.set(connection, peer);
+    this.#sendHandshake(peer);
   }
 
   connectionLost(connection: PeerConnection): void {
@@ -80,8 +79,8 @@ export class Extensions {
 
   /** Something that we say of ourselves may have changed: if so, everybody is told. */
   ownChanged(): void {
-    if (this.#said === null || this.#said.equals(encodeExtensionHandshake(this.#handshakeFor(null)))) return;
-    for (const connection of this.#peers.keys()) this.#sendHandshake(connection);
+    const news = encodeExtensionHandshake(this.#handshakeFor(null));
+    for (const peer of this.#peers.values()) if (peer.heard?.equals(news) !== true) this.#sendHandshake(peer);
   }
 
   gotMessage(connection: PeerConnection, id: number, payload: Buffer): Judgement {
@@ -106,8 +105,9 @@ export class Extensions {
     return peer.handshakes === 1 ? FINE : JUNK;
   }
 
-  #sendHandshake(connection: PeerConnection): void {
-    this.#said = encodeExtensionHandshake(this.#handshakeFor(null));
+  #sendHandshake(peer: KnownPeer): void {
+    const { connection } = peer;
+    peer.heard = encodeExtensionHandshake(this.#handshakeFor(null));
     const payload = encodeExtensionHandshake(this.#handshakeFor(parseIp(connection.address.host)?.bytes ?? null));
     connection.send([encodeMessage({ type: 'extended', id: EXTENSION_HANDSHAKE, payload })]);
   }
@@ -122,6 +122,8 @@ class KnownPeer implements ExtendedPeer {
   handshake = SILENT_HANDSHAKE;
   /** How many have come. */
   handshakes = 0;
+  /** What the last handshake told it of ourselves. */
+  heard: Buffer | null = null;
 
   constructor(connection: PeerConnection) {
     this.connection = connection;

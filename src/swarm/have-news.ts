@@ -1,47 +1,97 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
-import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
-import type { Bitfield } from '../wire/bitfield.js';
+import type { PieceIndex } from '../metainfo/piece-layout.js';
 import { encodeMessage } from '../wire/message.js';
 import type { Peer } from './peer.js';
+import type { PeerConnection } from './peer-connection.js';
 
-/** Gathers pieces that have just become ours, and tells them to every peer that lacks them in one write. */
+export interface HaveNewsOptions {
+  /** Pieces are gathered for so long, and told to each peer in one write. */
+  readonly delay: Millis;
+  /** Pieces that a peer is told in one write; more follow after the delay. */
+  readonly maxTold: number;
+  /** Bytes: a peer that has left as many in its socket is told more when it has taken some. */
+  readonly maxUnsent: number;
+}
+
+// Two batches of blocks wait in a socket, 1 MiB: a peer that takes them hears news meanwhile.
+export const DEFAULT_HAVE_NEWS_OPTIONS: HaveNewsOptions = { delay: 50, maxTold: 4_096, maxUnsent: 2 * 1024 * 1024 };
+
+/**
+ * Tells peers which pieces have become ours, those that they lack. A check of the disk, or a journal, may bring a million at
+ * once: they stand in one list for all peers, and each peer has a place in it.
+ */
 export class HaveNews {
   readonly #timers: Timers;
-  readonly #delay: Millis;
+  readonly #options: HaveNewsOptions;
   readonly #peers: () => Iterable<Peer>;
   #pieces: PieceIndex[] = [];
+  /** How many of `#pieces` a peer has been told; none when it is not in here. */
+  #places = new WeakMap<PeerConnection, number>();
   #task: Task | null = null;
+  /** Wait until everybody has been told. */
+  #waiting: (() => void)[] = [];
 
-  /** Pieces are gathered for `delay`. */
-  constructor(timers: Timers, delay: Millis, peers: () => Iterable<Peer>) {
+  constructor(timers: Timers, options: HaveNewsOptions, peers: () => Iterable<Peer>) {
     this.#timers = timers;
-    this.#delay = delay;
+    this.#options = options;
     this.#peers = peers;
   }
 
   add(piece: PieceIndex): void {
     this.#pieces.push(piece);
-    this.#task ??= this.#timers.addTask(() => this.#tell(), this.#delay);
+    this.#tellSoon();
+  }
+
+  /** The peer has just been told everything that we have. */
+  knows(connection: PeerConnection): void {
+    if (this.#pieces.length > 0) this.#places.set(connection, this.#pieces.length);
+  }
+
+  /** Runs `task` when every peer knows what we have: at once, when there is no news. */
+  whenTold(task: () => void): void {
+    if (this.#task === null) task();
+    else this.#waiting.push(task);
   }
 
   stop(): void {
     this.#task?.cancel();
     this.#task = null;
+    this.#waiting = [];
+  }
+
+  #tellSoon(): void {
+    this.#task ??= this.#timers.addTask(() => this.#tell(), this.#options.delay);
   }
 
   #tell(): void {
     this.#task = null;
-    const messages = this.#pieces.map((piece) => ({ piece, bytes: encodeMessage({ type: 'have', piece }) }));
-    this.#pieces = [];
+    const { maxTold, maxUnsent } = this.#options;
+    // Most peers are at the same place and lack all of it: they are told by the same bytes.
+    const encoded = new Map<number, Buffer>();
+    let isOver = true;
     for (const { connection, download } of this.#peers()) {
-      const news = messages.filter(({ piece }) => !download.has.has(piece)).map(({ bytes }) => bytes);
-      if (news.length > 0) connection.send([Buffer.concat(news)]);
+      const begin = this.#places.get(connection) ?? 0;
+      const end = connection.unsentLength > maxUnsent ? begin : Math.min(begin + maxTold, this.#pieces.length);
+      if (end < this.#pieces.length) isOver = false;
+      if (begin === end) continue;
+      this.#places.set(connection, end);
+      const run = this.#pieces.slice(begin, end);
+      const news = run.filter((piece) => !download.has.has(piece));
+      const known = news.length === run.length ? encoded.get(begin) : undefined;
+      const bytes = known ?? encodeHaves(news);
+      if (news.length === run.length) encoded.set(begin, bytes);
+      if (bytes.length > 0) connection.send([bytes]);
     }
+    if (!isOver) {
+      this.#tellSoon();
+      return;
+    }
+    this.#pieces = [];
+    this.#places = new WeakMap();
+    for (const task of this.#waiting.splice(0)) task();
   }
 }
 
-/** All of `have`, for who can be sent no bitfield any more. */
-export function encodeHaves(layout: PieceLayout, have: Bitfield): Buffer {
-  const pieces = [...layout.pieceIndices()].filter((piece) => have.has(piece));
+function encodeHaves(pieces: readonly PieceIndex[]): Buffer {
   return Buffer.concat(pieces.map((piece) => encodeMessage({ type: 'have', piece })));
 }

@@ -1,6 +1,6 @@
 import type { BtgetError } from '../base/failure.js';
 import type { FileSurvey, Storage, SurveyOutcome } from '../disk/storage.js';
-import type { Metainfo } from '../metainfo/metainfo.js';
+import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
 import { filesOfPieces, type PieceIndex, type PieceLayout, piecesOfFile } from '../metainfo/piece-layout.js';
 import { SharedPieces } from '../metainfo/shared-pieces.js';
 import { DEFAULT_INITIAL_CHECK_OPTIONS, InitialCheck } from '../pieces/initial-check.js';
@@ -20,6 +20,8 @@ export interface DataCheckParts {
   readonly believe: (survey: readonly FileSurvey[], possible: readonly PieceIndex[]) => Belief;
   /** Bytes that were hashed, of all that are to be hashed. */
   readonly checking: (checked: number, length: number) => void;
+  /** The piece is right, whatever the rest of the check brings, and stays where it is. Not told of all that are `verified`. */
+  readonly pieceFound: (piece: PieceIndex) => void;
 }
 
 export interface CheckedData {
@@ -46,6 +48,11 @@ export class DataCheck {
   readonly #answered: (outcome: DataCheckOutcome) => void;
   readonly #verified = new Set<PieceIndex>();
   readonly #lookedAt: Bitfield;
+  /** Pieces that have to prove themselves, and those that are believed when all of these have. */
+  readonly #unproved = new Set<PieceIndex>();
+  #believed: readonly PieceIndex[] = [];
+  /** Pieces that may be moved, or copied from behind a link, when it is known what is right: that may lose them. */
+  readonly #movable: ((piece: PieceIndex) => boolean)[] = [];
   #skipped: ReadonlySet<number> = new Set();
   /** Pieces of which every byte is in a file; null for all. Where it is not, a wrong piece says nothing of its files. */
   #inFiles: ReadonlySet<number> | null = null;
@@ -73,6 +80,12 @@ export class DataCheck {
       this.#verified.add(piece);
       this.#lookedAt.set(piece);
     }
+    if (hasBorderFile) this.#movable.push((piece) => shared.has(piece));
+    const linked = this.#survey.files.flatMap((found, file) => (found.linked === undefined ? [] : [file]));
+    if (linked.length > 0) this.#movable.push(this.#reachesInto(linked));
+    this.#believed = belief.believed;
+    for (const piece of belief.doubted) this.#unproved.add(piece);
+    this.#tellBelieved();
     this.#hash([...belief.doubted, ...belief.unknown], () => {
       const wrong = belief.doubted.filter((piece) => !this.#verified.has(piece));
       if (wrong.length === 0) this.#end(belief, belief.known);
@@ -141,6 +154,8 @@ export class DataCheck {
     this.#check = new InitialCheck(storage, pieces, DEFAULT_INITIAL_CHECK_OPTIONS, {
       pieceChecked: (piece, matches) => {
         if (matches) this.#verified.add(piece);
+        if (matches) this.#tell(piece);
+        if (matches && this.#unproved.delete(piece)) this.#tellBelieved();
         pieceDone(piece);
       },
       checkFailed: (piece, reason) => {
@@ -153,6 +168,26 @@ export class DataCheck {
       },
     });
     this.#check.start();
+  }
+
+  /** What is believed may have to be hashed yet, as long as a piece that is doubted may be wrong. */
+  #tellBelieved(): void {
+    if (this.#unproved.size > 0) return;
+    for (const piece of this.#believed) this.#tell(piece);
+  }
+
+  #tell(piece: PieceIndex): void {
+    if (!this.#movable.some((isMovable) => isMovable(piece))) this.#parts.pieceFound(piece);
+  }
+
+  #reachesInto(files: readonly number[]): (piece: PieceIndex) => boolean {
+    const { metainfo, layout } = this.#parts;
+    const reached = new Bitfield(layout.pieceCount);
+    for (const file of files) {
+      const { first, end } = piecesOfFile(metainfo.files[file] as TorrentFile, layout);
+      for (let piece = first; piece < end; piece += 1) reached.set(piece);
+    }
+    return (piece) => reached.has(piece);
   }
 
   #end({ believed, doubted, unfinished }: Belief, known: ReadonlySet<number>): void {

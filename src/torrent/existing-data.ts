@@ -41,6 +41,8 @@ export interface ExistingDataParts {
   readonly warned: (code: string, message: string) => void;
   /** Bytes looked at, of all that are to be looked at. */
   readonly checking: (checked: number, length: number) => void;
+  /** As in `DataCheckParts`: the piece is right and stays so. */
+  readonly pieceFound: (piece: PieceIndex) => void;
 }
 
 export interface ExistingDataFound {

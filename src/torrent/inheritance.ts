@@ -26,10 +26,11 @@ export interface Heir extends Seeker {
 export interface Inheritance {
   readonly context: RawServerContext;
   readonly encoder: Encoder;
-  /** At work already. */
   readonly sources: PeerSource;
+  /** The sources are at work already. */
+  readonly isSeeking: boolean;
   /** Whom sources and bugs are the business of from here on. Connections live on, and their peers wait. */
   passTo(heir: Heir): void;
-  /** Pieces can be exchanged. */
+  /** Pieces can be told of. */
   letPeersIn(successor: Successor): void;
 }

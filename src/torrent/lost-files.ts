@@ -10,7 +10,7 @@ import { ExistingData, type ExistingDataFound, type ExistingDataParts } from './
 /** How long to wait for what the disk is at work on. */
 const PATIENCE = 100;
 
-export interface LostFilesParts extends Omit<ExistingDataParts, 'resume' | 'prepares' | 'checking'> {
+export interface LostFilesParts extends Omit<ExistingDataParts, 'resume' | 'prepares' | 'checking' | 'pieceFound'> {
   readonly timers: Timers;
   readonly store: Pick<StorageWrapper, 'have' | 'doubt' | 'trust'>;
   readonly resume: Pick<Resume, 'beginAgain'>;
@@ -91,6 +91,7 @@ export class LostFiles {
         ...this.#parts,
         prepares: false,
         checking: () => undefined,
+        pieceFound: () => undefined,
         resume: {
           open: (answered) => answered({ ok: true }),
           believe: (survey, possible) => this.#believe(survey, possible, doubted),

@@ -99,7 +99,7 @@ export class MetadataTorrent {
 
   /** The table that peers from outside are handed to, or undefined while nobody is welcome. */
   get encoder(): Encoder | undefined {
-    return this.#stage === 'running' ? this.#encoder : undefined;
+    return this.#isAlive ? this.#encoder : undefined;
   }
 
   /** How many peers were refused so far, by reason. */
@@ -134,17 +134,19 @@ export class MetadataTorrent {
     else this.#context.addTask(() => this.#end(), 0);
   }
 
-  /** Leaves everything to the second life. To be called once, when the metadata is here. */
+  /** Leaves everything to the second life. To be called once, when the metadata is here, before the start or after it. */
   bequeath(metainfo: Metainfo): Inheritance {
     const { private: isPrivate } = metainfo;
+    const isSeeking = this.#stage === 'running';
     return {
       context: this.#context,
       encoder: this.#encoder,
+      isSeeking,
       sources: isPrivate ? this.#trackers : new PeerSources([this.#trackers, ...this.#others]),
       passTo: (heir) => {
         this.#stage = 'inherited';
         this.#heir = heir;
-        if (isPrivate) this.#becomePrivate();
+        if (isPrivate) this.#becomePrivate(isSeeking);
       },
       letPeersIn: (successor) => {
         this.#switch.switchTo(successor);
@@ -204,15 +206,20 @@ export class MetadataTorrent {
     );
   }
 
+  /** Peers that come before the start are let in: whoever is turned away may come back only after minutes. */
+  get #isAlive(): boolean {
+    return this.#stage === 'new' || this.#stage === 'running';
+  }
+
   #gotInfo(info: Buffer): void {
-    if (this.#stage !== 'running') return;
+    if (!this.#isAlive) return;
     this.#parsing = parseMetadata(this.#parts.parse, info, this.link, (outcome) => {
       this.#context.addTask(() => this.#parsed(outcome), 0);
     });
   }
 
   #parsed(outcome: ParseOutcome): void {
-    if (this.#stage !== 'running') return;
+    if (!this.#isAlive) return;
     if (outcome.ok) {
       this.#events.gotMetadata(outcome.metainfo);
       return;
@@ -229,8 +236,8 @@ export class MetadataTorrent {
   }
 
   /** Who was found otherwise than by the trackers, or found us, is parted from, and everything else that finds peers stops. */
-  #becomePrivate(): void {
-    for (const source of this.#others) source.stop(() => undefined);
+  #becomePrivate(isSeeking: boolean): void {
+    if (isSeeking) for (const source of this.#others) source.stop(() => undefined);
     this.#encoder.partFromAll();
     for (const [address, peerId] of this.#named.values()) this.#encoder.startConnection(address, peerId);
   }

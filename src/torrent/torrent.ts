@@ -112,7 +112,13 @@ export class Torrent implements Heir {
       this.#checking = { checked, length };
     };
     const lookAbove = this.#lookAbove(options);
-    this.#existing = new ExistingData({ ...onDisk, lookAbove, prepares: true, warned, checking }, (outcome) => {
+    const { store, connecter } = this.#swarm;
+    const pieceFound = (piece: PieceIndex): void => {
+      store.markVerified(piece);
+      connecter.pieceFound(piece);
+    };
+    const existing = { ...onDisk, lookAbove, prepares: true, warned, checking, pieceFound };
+    this.#existing = new ExistingData(existing, (outcome) => {
       if (outcome.ok) this.#run(outcome);
       else this.#fail(outcome.failure);
     });
@@ -154,10 +160,10 @@ export class Torrent implements Heir {
     inheritance?.passTo(this);
   }
 
-  /** The table that peers from outside are handed to, or undefined while nobody can be served. */
+  /** The table that peers from outside are handed to, or undefined before and after its life. */
   get encoder(): Encoder | undefined {
-    const welcomes = this.#stage === 'running' || (this.#stage === 'checking' && this.#inheritance !== null);
-    return welcomes ? this.#swarm.encoder : undefined;
+    // Whoever is turned away during the check may come back only after minutes.
+    return this.#stage === 'running' || this.#stage === 'checking' ? this.#swarm.encoder : undefined;
   }
 
   /** How many peers were refused so far, by reason: those that were let in and those that were not. */
@@ -167,7 +173,12 @@ export class Torrent implements Heir {
 
   start(): void {
     this.#stage = 'checking';
-    this.#context.addTask(() => this.#existing.begin(), 0);
+    this.#swarm.connecter.beginCheck();
+    this.#context.addTask(() => {
+      if (this.#stage !== 'checking') return;
+      this.#inheritance?.letPeersIn(this.#swarm.connecter);
+      this.#existing.begin();
+    }, 0);
   }
 
   /**
@@ -181,7 +192,8 @@ export class Torrent implements Heir {
     }
     this.#whenEnded.push(answered);
     if (this.#stage === 'stopping') return;
-    if (this.#stage === 'running' || this.#inheritance !== null) this.#sources.stop(() => this.#saidGoodBye());
+    if (this.#stage === 'running' || this.#inheritance?.isSeeking === true)
+      this.#sources.stop(() => this.#saidGoodBye());
     else this.#goodByeSaid = true;
     this.#close();
   }
@@ -234,7 +246,6 @@ export class Torrent implements Heir {
     return this.#pace.isStalled(peers, this.#context.now()) ? 'stalled' : 'downloading';
   }
 
-  /** The check is over: what is right is ours, and peers may come. */
   /** Who names the folder has said what goes where, and a torrent without one lies nowhere too high. */
   #lookAbove({ dir, outputName }: TorrentOptions): LookAbove | null {
     const { metainfo } = this;
@@ -245,13 +256,17 @@ export class Torrent implements Heir {
     return (answered) => lookForContentAbove(parts, dir, (place) => this.#context.addTask(() => answered(place), 0));
   }
 
+  /** The check is over: what is right is ours, and what is missing may be asked for. */
   #run({ verified, unfinished, whole }: ExistingDataFound): void {
     this.#stage = 'running';
-    const { store, encoder } = this.#swarm;
+    const { store, encoder, connecter } = this.#swarm;
+    for (const piece of verified) if (!store.have.has(piece)) connecter.pieceFound(piece);
     beginPieces(this.#swarm, this.#layout, this.#content, verified, unfinished, this.#options.mode);
     for (const piece of verified) this.#progress.pieceVerified(piece);
     this.#timeLeft = new RateMeasure(store.amountLeft);
     this.#pace = new Pace(this.#context.now());
+    if (store.have.count !== verified.length) throw new Error('a piece was told of that is not verified');
+    connecter.endCheck();
     this.#events.started();
     this.#completion.begin(verified, whole);
     // Whoever was complete before it began, and has nothing to give, has nothing to say to trackers and peers.
@@ -260,8 +275,7 @@ export class Torrent implements Heir {
     const { peers, linkPeers } = this.#options;
     for (const address of this.metainfo.private ? peers : [...peers, ...linkPeers])
       encoder.startConnection(address, null);
-    if (this.#inheritance === null) this.#sources.begin();
-    else this.#inheritance.letPeersIn(this.#swarm.connecter);
+    if (this.#inheritance?.isSeeking !== true) this.#sources.begin();
   }
 
   #pieceVerified(piece: PieceIndex): void {

@@ -217,6 +217,7 @@ export function downloadOnto(
       isAnothers: () => false,
       prepares: true,
       warned,
+      pieceFound: () => undefined,
       checking: () => undefined,
     },
     (outcome) => {

@@ -254,14 +254,16 @@ export class MemoryStorage implements Storage {
   }
 
   readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {
-    this.#run<DoneOutcome>('readBlocks', reads.length, answered, () => {
+    const read = (): DoneOutcome => {
       for (const { piece, begin, into } of reads) {
         into.fill(0);
         if (this.#read(this.#layout.beginOf(piece) + begin, into)) continue;
         return { ok: false, failure: new BtgetError('io', `piece ${piece} is not on the disk`) };
       }
       return DONE;
-    });
+    };
+    // Who reads is another thread than those who hash and write.
+    this.#run<DoneOutcome>('readBlocks', reads.length, answered, read, 'aside');
   }
 
   demoteFile(file: number, keepsFinal: boolean, answered: (outcome: DoneOutcome) => void): void {
