@@ -1,12 +1,11 @@
-import { type IncomingMessage, request as requestHttp } from 'node:http';
-import { request as requestHttps } from 'node:https';
-import { isIP, type Socket } from 'node:net';
+import { validateHeaderName, validateHeaderValue } from 'node:http';
+import { connect as connectTcp, isIP } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { gunzip, type InputType, inflate, inflateRaw, type ZlibOptions } from 'node:zlib';
 import type { Millis, Timers } from '../base/clock.js';
 import type { Destination } from './http-destination.js';
+import { type HttpResponseHead, HttpResponseReader } from './http-response.js';
 import { type Authorities, explainTls } from './http-tls.js';
-
-const MAX_HEADER_LENGTH = 32 * 1024;
 
 /** One GET, or POST, at one address. */
 export interface ExchangeRequest {
@@ -65,8 +64,17 @@ export function exchange(
 ): { cancel(): void } {
   const name = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const secure = url.protocol === 'https:';
+  const request = encodeRequest(post === null ? 'GET' : 'POST', url, post?.body ?? null, {
+    Host: url.host,
+    'User-Agent': userAgent,
+    'Accept-Encoding': 'gzip, deflate',
+    Connection: 'close',
+    ...(cookie === null ? {} : { Cookie: cookie }),
+    ...(authorization === null ? {} : { Authorization: authorization }),
+    ...(post === null ? {} : { ...post.headers, 'Content-Length': `${post.body.length}` }),
+  });
   let connected = false;
-  let answer: IncomingMessage | null = null;
+  let head: HttpResponseHead | null = null;
   let finished = false;
   const limit = timers.addTask(() => fail('unreachable', `no connection to ${destination.host} in time`), connectLimit);
   const silence =
@@ -84,94 +92,108 @@ export function exchange(
     finished = true;
     limit.cancel();
     silence?.cancel();
-    request.destroy();
+    socket.destroy();
   };
 
-  const request = (secure ? requestHttps : requestHttp)({
+  const port = url.port === '' ? (secure ? 443 : 80) : Number(url.port);
+  const place = {
     host: destination.host,
-    port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
-    path: `${url.pathname}${url.search}`,
+    port,
     ...(destination.localAddress === undefined ? {} : { localAddress: destination.localAddress }),
-    ...(secure ? { servername: isIP(name) === 0 ? name : '' } : {}),
-    ...(secure && authorities !== null ? { secureContext: authorities.context } : {}),
-    method: post === null ? 'GET' : 'POST',
-    agent: false,
-    maxHeaderSize: MAX_HEADER_LENGTH,
-    // Bare line feeds, folded headers, blanks before the colon: curl reads them too. What makes them insecure is that two
-    // who read one connection may disagree where a message ends, and here each connection has one message and one reader.
-    insecureHTTPParser: true,
-    headers: {
-      Host: url.host,
-      'User-Agent': userAgent,
-      'Accept-Encoding': 'gzip, deflate',
-      Connection: 'close',
-      ...(cookie === null ? {} : { Cookie: cookie }),
-      ...(authorization === null ? {} : { Authorization: authorization }),
-      ...(post === null ? {} : { ...post.headers, 'Content-Length': post.body.length }),
+  };
+  const socket = secure
+    ? connectTls({
+        ...place,
+        servername: isIP(name) === 0 ? name : '',
+        ALPNProtocols: ['http/1.1'],
+        ...(authorities === null ? {} : { secureContext: authorities.context }),
+      })
+    : connectTcp(place);
+  const body = new GrowingBuffer();
+  const reader = new HttpResponseReader(
+    {
+      gotHead: (told) => {
+        if (finished) return;
+        head = told;
+        silence?.cancel();
+        const location = told.headers.get('location')?.[0];
+        if (isRedirect(told.status) && location !== undefined) {
+          finish({ kind: 'redirected', location, setCookies: told.headers.get('set-cookie') ?? [] });
+        }
+      },
+      gotBody: (bytes) => {
+        if (!finished) body.add(bytes);
+      },
+      ended: () => {
+        if (head === null || finished) return;
+        const { status, reason, headers } = head;
+        const retryAfter = parseRetryAfter(headers.get('retry-after')?.[0]);
+        socket.destroy();
+        unpack(body.bytes, headers.get('content-encoding')?.join(', '), maxLength, fail, (unpacked) =>
+          finish({ kind: 'answered', status, reason, body: unpacked, retryAfter }),
+        );
+      },
+      failed: (why, message) => fail(why === 'cut' ? 'unreachable' : 'bad-answer', message),
     },
+    maxLength,
+  );
+  socket.once('connect', () => {
+    connected = true;
   });
-  request.on('socket', (socket: Socket) => {
-    socket.once('connect', () => {
-      connected = true;
-    });
-    socket.once(secure ? 'secureConnect' : 'connect', () => limit.cancel());
+  // Over TLS not before it is known who reads it.
+  socket.once(secure ? 'secureConnect' : 'connect', () => {
+    limit.cancel();
+    socket.write(request);
   });
-  request.on('response', (response) => {
-    answer = response;
-    silence?.cancel();
-    const location = response.headers.location;
-    if (isRedirect(response.statusCode ?? 0) && location !== undefined) {
-      finish({ kind: 'redirected', location, setCookies: response.headers['set-cookie'] ?? [] });
-    } else readBody(response, maxLength, fail, (body) => finish(answerOf(response, body)));
+  socket.on('data', (bytes: Buffer) => reader.feed(bytes));
+  socket.on('end', () => reader.end());
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    // Once the answer is whole, its unpacking decides.
+    if (!reader.isOver) fail('unreachable', explain(error, secure && head === null ? name : null));
   });
-  request.on('error', (error: NodeJS.ErrnoException) => {
-    const badAnswer = error.code?.startsWith('HPE_') === true;
-    // What follows the whole body is no part of the answer, which its own end hands on.
-    if (badAnswer && answer?.complete === true) return;
-    fail(
-      badAnswer ? 'bad-answer' : 'unreachable',
-      badAnswer ? `not an HTTP answer: ${error.code}` : explain(error, secure ? name : null),
-    );
-  });
-  request.on('close', () => {
-    // With an answer under way, its own end decides.
-    if (answer === null) fail('unreachable', 'the connection was closed without an answer');
-  });
-  request.end(post?.body);
+  socket.on('close', () => reader.end());
   return { cancel: end };
+}
+
+/** Throws when a header would not stay one line: none of them is handed on as others wrote it. */
+function encodeRequest(
+  method: string,
+  url: URL,
+  body: Buffer | null,
+  headers: Readonly<Record<string, string>>,
+): Buffer {
+  const lines = [`${method} ${url.pathname}${url.search} HTTP/1.1`];
+  for (const [name, value] of Object.entries(headers)) {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+    lines.push(`${name}: ${value}`);
+  }
+  return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), body ?? Buffer.alloc(0)]);
+}
+
+/** Copies what is added, so that a million pieces of one byte take no more room than one of a million. */
+class GrowingBuffer {
+  #room = Buffer.alloc(0);
+  #length = 0;
+
+  add(bytes: Buffer): void {
+    const length = this.#length + bytes.length;
+    if (length > this.#room.length) {
+      const room = Buffer.alloc(Math.max(length, 2 * this.#room.length));
+      this.#room.copy(room, 0, 0, this.#length);
+      this.#room = room;
+    }
+    bytes.copy(this.#room, this.#length);
+    this.#length = length;
+  }
+
+  get bytes(): Buffer {
+    return this.#room.subarray(0, this.#length);
+  }
 }
 
 function isRedirect(status: number): boolean {
   return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
-}
-
-function answerOf(response: IncomingMessage, body: Buffer): ExchangeOutcome {
-  const status = response.statusCode ?? 0;
-  const retryAfter = parseRetryAfter(response.headers['retry-after']);
-  return { kind: 'answered', status, reason: response.statusMessage ?? '', body, retryAfter };
-}
-
-function readBody(
-  response: IncomingMessage,
-  maxLength: number,
-  fail: (code: 'unreachable' | 'bad-answer', message: string) => void,
-  gotBody: (body: Buffer) => void,
-): void {
-  const tooLong = () => fail('bad-answer', `the answer is longer than ${maxLength} bytes`);
-  const chunks: Buffer[] = [];
-  let length = 0;
-  response.on('data', (chunk: Buffer) => {
-    length += chunk.length;
-    if (length > maxLength) tooLong();
-    else chunks.push(chunk);
-  });
-  response.on('error', (error) => fail('unreachable', explain(error, null)));
-  response.on('close', () => {
-    if (response.complete)
-      unpack(Buffer.concat(chunks), response.headers['content-encoding'], maxLength, fail, gotBody);
-    else fail('unreachable', 'the answer was cut short');
-  });
-  if (Number(response.headers['content-length'] ?? 0) > maxLength) tooLong();
 }
 
 function unpack(

@@ -1,0 +1,260 @@
+/**
+ * Reads one answer of HTTP/1 (RFC 9112), the last on its connection, as leniently as curl: what makes leniency dangerous is
+ * that two who read one connection may disagree where a message ends, and here each connection has one answer and one reader.
+ * What leaves the answer's own end in doubt is refused.
+ */
+
+export interface HttpResponseHead {
+  /** Three digits, 1xx only for 101. */
+  readonly status: number;
+  /** Each byte as a Latin-1 character; often empty. */
+  readonly reason: string;
+  /** By name in lower case: the values in the order in which they came, each byte as a Latin-1 character. */
+  readonly headers: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Who is told of the answer. */
+export interface HttpResponseOwner {
+  /** Once, before everything else but `failed`. */
+  gotHead(head: HttpResponseHead): void;
+  /** The bytes are valid during the call. */
+  gotBody(bytes: Buffer): void;
+  /** Last, unless `failed` is. */
+  ended(): void;
+  /** Last. `cut`: the connection was closed before the answer's end; else the answer is at fault, and `message` says why. */
+  failed(why: 'cut' | 'bad', message: string): void;
+}
+
+/** Bytes of the head, and of the trailers; interim answers count towards the head. */
+const MAX_HEAD_LENGTH = 64 * 1024;
+/** Lines of the head, and of the trailers. */
+const MAX_HEADER_LINES = 1000;
+/** Bytes of a line with a chunk's size, its extensions included. */
+const MAX_CHUNK_LINE_LENGTH = 4096;
+
+const PROTOCOL = 'http/';
+const STATUS_LINE = /^http\/(?:1\.[01]|[23](?:\.0)?)[ \t]+(\d{3})(?!\d)[ \t]*([\s\S]*)$/i;
+
+type State = 'status' | 'header' | 'body' | 'chunk-size' | 'chunk' | 'chunk-end' | 'trailer' | 'over';
+
+/** Keeps no more than the line that it is in and the head's headers, within the limits above. */
+export class HttpResponseReader {
+  readonly #owner: HttpResponseOwner;
+  readonly #maxLength: number;
+  #state: State = 'status';
+  #line = '';
+  /** Bytes and lines that may come before the next part of the answer. */
+  #lineRoom = MAX_HEAD_LENGTH;
+  #linesLeft = MAX_HEADER_LINES;
+  #status = 0;
+  #reason = '';
+  #headers = new Map<string, string[]>();
+  /** The values of the header that a folded line goes on with. */
+  #last: string[] | null = null;
+  /** Bytes up to the end of the body or of the chunk; infinite when the body ends with the connection. */
+  #left = 0;
+  #length = 0;
+
+  /** `maxLength`: bytes of the body. */
+  constructor(owner: HttpResponseOwner, maxLength: number) {
+    this.#owner = owner;
+    this.#maxLength = maxLength;
+  }
+
+  /** Whether the end or the failure was told. */
+  get isOver(): boolean {
+    return this.#state === 'over';
+  }
+
+  /** Takes bytes as they come. What follows the answer's end is passed over. */
+  feed(bytes: Buffer): void {
+    let rest = bytes;
+    while (rest.length > 0 && this.#state !== 'over') {
+      rest = this.#state === 'body' || this.#state === 'chunk' ? this.#takeBody(rest) : this.#takeLine(rest);
+    }
+  }
+
+  /** Takes the end of the connection. */
+  end(): void {
+    if (this.#state === 'body' && this.#left === Number.POSITIVE_INFINITY) this.#finish();
+    else this.#fail('cut', 'the connection was closed early');
+  }
+
+  #takeBody(bytes: Buffer): Buffer {
+    const part = this.#left < bytes.length ? bytes.subarray(0, this.#left) : bytes;
+    this.#length += part.length;
+    if (this.#length > this.#maxLength) {
+      this.#tooLong();
+      return part;
+    }
+    this.#left -= part.length;
+    this.#owner.gotBody(part);
+    if (this.#left === 0) {
+      if (this.#state === 'chunk') this.#expect('chunk-end', MAX_CHUNK_LINE_LENGTH);
+      else this.#finish();
+    }
+    return bytes.subarray(part.length);
+  }
+
+  #takeLine(bytes: Buffer): Buffer {
+    const feedAt = bytes.indexOf(0x0a);
+    const end = feedAt === -1 ? bytes.length : feedAt + 1;
+    const begun = this.#line.length;
+    this.#line += bytes.toString('latin1', 0, Math.min(end, this.#lineRoom));
+    this.#lineRoom -= end;
+    // Whoever speaks something else may never end its line.
+    if (this.#state === 'status' && begun < PROTOCOL.length && !mayBeStatusLine(this.#line)) {
+      this.#bad('it does not begin with HTTP/');
+    } else if (this.#lineRoom < 0) this.#bad('a line, or all of its headers, are too long');
+    else if (feedAt !== -1) {
+      const line = this.#line.replace(/\r*\n$/, '');
+      this.#line = '';
+      this.#gotLine(line);
+    }
+    return bytes.subarray(end);
+  }
+
+  #gotLine(line: string): void {
+    switch (this.#state) {
+      case 'status':
+        // Some send the line break that ends a message of theirs before it.
+        if (line !== '') this.#gotStatusLine(line);
+        return;
+      case 'header':
+        if (line === '') this.#gotHeaders();
+        else this.#gotHeader(line);
+        return;
+      case 'chunk-size':
+        this.#gotChunkSize(line);
+        return;
+      case 'chunk-end':
+        if (line === '') this.#expect('chunk-size', MAX_CHUNK_LINE_LENGTH);
+        else this.#bad('a chunk is longer than its size');
+        return;
+      case 'trailer':
+        if (line === '') this.#finish();
+        else this.#countLine();
+        return;
+    }
+  }
+
+  #gotStatusLine(line: string): void {
+    const [, status, reason = ''] = STATUS_LINE.exec(line) ?? [];
+    if (status === undefined || line.includes('\0')) {
+      this.#bad(`its first line is ${JSON.stringify(line.slice(0, 100))}`);
+      return;
+    }
+    this.#status = Number(status);
+    this.#reason = reason.trim();
+    this.#headers = new Map();
+    this.#last = null;
+    this.#state = 'header';
+  }
+
+  #gotHeader(line: string): void {
+    if (!this.#countLine()) return;
+    const colon = line.indexOf(':');
+    const isFolded = /^[ \t]/.test(line);
+    if (line.includes('\0')) this.#bad('a header has a NUL byte');
+    else if (isFolded) {
+      // One that folds nothing says nothing.
+      const value = this.#last?.pop();
+      if (value !== undefined) this.#last?.push(`${value} ${line.trim()}`.trim());
+    } else if (colon === -1) this.#bad('a header has no colon');
+    else {
+      const name = line.slice(0, colon).trim().toLowerCase();
+      this.#last = this.#headers.get(name) ?? [];
+      this.#last.push(line.slice(colon + 1).trim());
+      this.#headers.set(name, this.#last);
+    }
+  }
+
+  #gotHeaders(): void {
+    const status = this.#status;
+    if (status >= 100 && status <= 199 && status !== 101) {
+      // Not yet the answer, which has the rest of the room.
+      this.#state = 'status';
+      return;
+    }
+    this.#owner.gotHead({ status, reason: this.#reason, headers: this.#headers });
+    const codings = this.#listOf('transfer-encoding').filter((coding) => coding !== 'identity');
+    if (status === 101 || status === 204 || status === 304) this.#finish();
+    else if (codings.some((coding) => coding !== 'chunked')) this.#bad('its transfer coding was not asked for');
+    // The length that comes with chunks is void: RFC 9112, 6.3.
+    else if (codings.length > 0) this.#expect('chunk-size', MAX_CHUNK_LINE_LENGTH);
+    else this.#beginBody(this.#listOf('content-length'));
+  }
+
+  /** Proxies repeat the length that they were told: once more, or in a list. Two that differ leave the end in doubt. */
+  #beginBody(texts: readonly string[]): void {
+    // After the digits, curl reads no further.
+    const lengths = texts.map((text) => Number(/^\+?(\d+)(?![\d.])/.exec(text)?.[1] ?? Number.NaN));
+    const [length] = lengths;
+    if (length === undefined && !this.#headers.has('content-length')) {
+      this.#left = Number.POSITIVE_INFINITY;
+      this.#state = 'body';
+    } else if (length === undefined || lengths.includes(Number.NaN)) this.#bad('its Content-Length is no number');
+    else if (lengths.some((each) => each !== length)) this.#bad('it has two lengths');
+    else if (length > this.#maxLength) this.#tooLong();
+    else if (length === 0) this.#finish();
+    else {
+      this.#left = length;
+      this.#state = 'body';
+    }
+  }
+
+  #gotChunkSize(line: string): void {
+    const digits = /^[0-9a-f]+/i.exec(line)?.[0];
+    const size = Number.parseInt(digits ?? '', 16);
+    if (digits === undefined) this.#bad('a chunk has no size');
+    else if (this.#length + size > this.#maxLength) this.#tooLong();
+    else if (size === 0) {
+      this.#expect('trailer', MAX_HEAD_LENGTH);
+      this.#linesLeft = MAX_HEADER_LINES;
+    } else {
+      this.#left = size;
+      this.#state = 'chunk';
+    }
+  }
+
+  #listOf(name: string): string[] {
+    const items = (this.#headers.get(name) ?? []).flatMap((value) => value.split(','));
+    return items.map((item) => item.trim().toLowerCase()).filter((item) => item !== '');
+  }
+
+  #expect(state: State, room: number): void {
+    this.#state = state;
+    this.#lineRoom = room;
+  }
+
+  #countLine(): boolean {
+    this.#linesLeft -= 1;
+    if (this.#linesLeft < 0) this.#bad(`it has more than ${MAX_HEADER_LINES} headers`);
+    return this.#linesLeft >= 0;
+  }
+
+  #finish(): void {
+    this.#state = 'over';
+    this.#owner.ended();
+  }
+
+  #tooLong(): void {
+    this.#fail('bad', `the answer is longer than ${this.#maxLength} bytes`);
+  }
+
+  #bad(why: string): void {
+    this.#fail('bad', `not an HTTP answer: ${why}`);
+  }
+
+  #fail(why: 'cut' | 'bad', message: string): void {
+    if (this.#state === 'over') return;
+    this.#state = 'over';
+    this.#line = '';
+    this.#owner.failed(why, message);
+  }
+}
+
+function mayBeStatusLine(begun: string): boolean {
+  const text = begun.slice(0, PROTOCOL.length).toLowerCase();
+  return /^[\r\n]*$/.test(text) || PROTOCOL.startsWith(text);
+}
