@@ -104,6 +104,10 @@ export interface Work {
   /** Forgets what was known of the file. */
   release: { request: { place: StoragePlace; names: FileNames }; answer: null };
   demote: { request: { place: StoragePlace; names: FileNames; keepsFinal: boolean }; answer: null };
+  /** Takes `demote` back. */
+  restore: { request: { place: StoragePlace; names: FileNames }; answer: null };
+  /** Fails when one of the files that are there cannot be written to. */
+  probe: { request: { place: StoragePlace; names: readonly FileNames[] }; answer: null };
   finish: {
     request: {
       place: StoragePlace;

@@ -120,6 +120,8 @@ export function demoteFile(
     copyToPart(operations, files, names, found.facts);
     return;
   }
+  // A file that cannot be written to keeps its name.
+  files.probe([names]);
   files.rename(names.final, names.part, false);
   files.release(names);
 }

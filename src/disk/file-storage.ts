@@ -185,6 +185,20 @@ export class FileStorage implements Storage {
     this.#askToDo('demote', request, [], answered);
   }
 
+  restoreFile(file: number, answered: (outcome: DoneOutcome) => void): void {
+    this.#askToDo('restore', { place: this.#place, names: this.#places.names.of(file) }, [], answered);
+  }
+
+  removePart(file: number, answered: (outcome: DoneOutcome) => void): void {
+    const { part } = this.#places.names.of(file);
+    this.#askToDo('remove', { place: this.#place, names: { part, final: part } }, [], answered);
+  }
+
+  probeFiles(files: readonly number[], answered: (outcome: DoneOutcome) => void): void {
+    const names = files.map((file) => this.#places.names.of(file));
+    this.#askToDo('probe', { place: this.#place, names }, [], answered);
+  }
+
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void {
     const told = this.#metainfo.files[file];
     if (told === undefined) throw new Error(`no file has the index ${file}`);
@@ -246,7 +260,7 @@ export class FileStorage implements Storage {
     });
   }
 
-  #askToDo<K extends 'write' | 'demote' | 'finish' | 'remove' | 'release'>(
+  #askToDo<K extends 'write' | 'demote' | 'restore' | 'probe' | 'finish' | 'remove' | 'release'>(
     kind: K,
     request: Work[K]['request'],
     moved: readonly ArrayBuffer[],

@@ -95,6 +95,16 @@ function createHandlers(given: FileOperations, processes: ProcessFacts): Handler
       // What is written to it next must not come to lie under its final name, should the power go.
       filesOf(place).flushFolders(flushed(answered));
     },
+    restore: ({ place, names }, answered) => {
+      const files = filesOf(place);
+      files.rename(names.part, names.final, false);
+      files.release(names);
+      files.flushFolders(flushed(answered));
+    },
+    probe: ({ place, names }, answered) => {
+      filesOf(place).probe(names);
+      answered(DONE);
+    },
     finish: (request, answered) => finishFile(operations, filesOf(request.place), request, flushed(answered)),
     sync: ({ place, also }, answered) =>
       filesOf(place).sync(also, (failure, identities) =>

@@ -86,6 +86,12 @@ export class StorageFiles {
     return identities;
   }
 
+  /** Throws when one of the files that are there cannot be opened for writing. */
+  probe(names: readonly FileNames[]): void {
+    const { root } = this.place;
+    for (const { part, final } of names) if (this.#pool.open(root, part) === undefined) this.#pool.open(root, final);
+  }
+
   /** Throws when somebody has meanwhile removed, replaced or cut a file of these that we write to. */
   inspect(names: readonly FileNames[]): void {
     for (const one of names) if (this.#ours.has(one.part)) this.#openOurs(one);

@@ -168,6 +168,15 @@ export interface Storage {
    */
   demoteFile(file: number, keepsFinal: boolean, answered: (outcome: DoneOutcome) => void): void;
 
+  /** Takes `demoteFile` back, of a file that nothing has been written to since. */
+  restoreFile(file: number, answered: (outcome: DoneOutcome) => void): void;
+
+  /** Removes what has the part name of the file, whosever it is. Harmless when nothing has it. */
+  removePart(file: number, answered: (outcome: DoneOutcome) => void): void;
+
+  /** Opens those of these files for writing that are there, under whatever name, and changes nothing. */
+  probeFiles(files: readonly number[], answered: (outcome: DoneOutcome) => void): void;
+
   /**
    * The last piece of the file has been verified: flushes it (fdatasync), sets its length and mode, and gives it its
    * final name. Empty files and links are made here. A foreign file of that name is replaced only when the storage was

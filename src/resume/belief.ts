@@ -25,6 +25,7 @@ import type { TorrentFile } from '../metainfo/metainfo.js';
 import { type PieceIndex, type PieceLayout, type PieceRun, piecesOfFile } from '../metainfo/piece-layout.js';
 import { Bitfield } from '../wire/bitfield.js';
 import type { Sums, UnfinishedPieces } from './block-sums.js';
+import { isNotThere } from './not-there.js';
 import type { JournalContents } from './read-journal.js';
 
 export interface BeliefOptions {
@@ -69,7 +70,9 @@ export function believe(parts: BeliefParts, options: BeliefOptions): Belief {
   const strange = new Bitfield(layout.pieceCount);
   const known = new Set<number>();
   for (const [index, file] of files.entries()) {
-    if (isOurs(parts, index, options)) known.add(index);
+    const found = parts.survey[index];
+    const isPart = found?.found === 'part' && !found.bothNames;
+    if (isPart ? isOurPart(parts, index, options) : isOurs(parts, index, options)) known.add(index);
     if (!isUnchanged(parts, index, options) && !file.padding) addRun(strange, piecesOfFile(file, layout));
   }
   const said = new Bitfield(layout.pieceCount);
@@ -133,6 +136,24 @@ function isOurs(parts: BeliefParts, index: number, options: BeliefOptions): bool
   const now = survey[index]?.identity ?? null;
   if (contents.isClean || then === undefined || now === null || !isSameFile(then, now)) return false;
   return now.changedAt >= now.bornAt && now.changedAt <= latest(writtenAt, options.lag);
+}
+
+/**
+ * Whether a part is one that we made. Its name says that it is nobody's whole file, and after a kill nothing may make it a
+ * stranger's: it may be written to long after the journal last was, if no peer came until then. It is also ours when the
+ * journal says that it was not there, and it was made after the last batch.
+ */
+function isOurPart(parts: BeliefParts, index: number, options: BeliefOptions): boolean {
+  if (isUnchanged(parts, index, options)) return true;
+  const { survey, contents, writtenAt } = parts;
+  const then = contents.files.get(index);
+  const now = survey[index]?.identity ?? null;
+  if (contents.isClean || then === undefined || now === null) return false;
+  const lag = BigInt(options.lag) * 1_000_000n;
+  if (isNotThere(then)) return now.changedAt >= now.bornAt && now.bornAt >= writtenAt - lag;
+  // A journal that is dated back vouches for nothing.
+  // A copy that keeps its time may be older than the file that it was put into.
+  return isSameFile(then, now) && now.changedAt >= now.bornAt && then.bornAt <= writtenAt + lag;
 }
 
 function latest(writtenAt: bigint, lag: Millis): bigint {

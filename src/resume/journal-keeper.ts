@@ -145,6 +145,17 @@ export class JournalKeeper {
     });
   }
 
+  /** Writes down what is known so far, if nothing is written down yet. */
+  claim(answered: () => void): void {
+    if (this.#writer === null || this.#writer.hasBegun) answered();
+    else this.#writer.rewrite(answered);
+  }
+
+  /** Whether it is the file of that index as it was when it was last flushed, whatever is in it. */
+  knows(file: number, identity: FileIdentity): boolean {
+    return this.#state.knows(file, identity);
+  }
+
   /** Bytes have been written to the files. */
   bytesWritten(length: number): void {
     this.#length += length;

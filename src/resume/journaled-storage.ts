@@ -92,6 +92,18 @@ export class JournaledStorage implements Storage {
     this.#storage.demoteFile(file, keepsFinal, this.#untilClosed(answered));
   }
 
+  restoreFile(file: number, answered: (outcome: DoneOutcome) => void): void {
+    this.#storage.restoreFile(file, this.#untilClosed(answered));
+  }
+
+  removePart(file: number, answered: (outcome: DoneOutcome) => void): void {
+    this.#storage.removePart(file, this.#untilClosed(answered));
+  }
+
+  probeFiles(files: readonly number[], answered: (outcome: DoneOutcome) => void): void {
+    this.#storage.probeFiles(files, this.#untilClosed(answered));
+  }
+
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void {
     this.#storage.finishFile(file, this.#untilClosed(answered));
   }

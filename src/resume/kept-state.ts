@@ -35,6 +35,11 @@ export class KeptState {
     if (this.#newest.length >= enough * 2) this.#newest = this.#newest.slice(-enough);
   }
 
+  knows(file: number, { inode, bornAt }: FileIdentity): boolean {
+    const then = this.#files.get(file);
+    return then?.inode === inode && then.bornAt === bornAt;
+  }
+
   /** Whose the files are, and nothing of what is in them: none is as old as this says, so that all of it is hashed. */
   claims(): JournalRecord[] {
     const files = [...this.#files].map(([file, identity]) => [file, { ...identity, changedAt: NEVER }] as const);

@@ -9,6 +9,7 @@ import type { UnfinishedPieces } from './block-sums.js';
 import type { JournalOwner } from './journal-format.js';
 import type { JournalKeeper } from './journal-keeper.js';
 import type { WriteJournal } from './journaled-storage.js';
+import { NOT_THERE } from './not-there.js';
 import { isJournal, readJournal } from './read-journal.js';
 import type { TargetHold } from './target-hold.js';
 
@@ -55,6 +56,8 @@ export interface Findings {
   readonly verified: readonly PieceIndex[];
   /** Blocks of other pieces that are there and have proved it. */
   readonly unfinished: UnfinishedPieces;
+  /** Files that are not there, and may be made under their part names. */
+  readonly absent: readonly number[];
   /** Those of them that were hashed without any journal's word that they had been flushed. */
   readonly unflushed: readonly PieceIndex[];
   /** Something lies aside, so that verified pieces may be written once more, where they belong. */
@@ -67,6 +70,8 @@ export class Resume implements WriteJournal {
   #found: FoundJournal | null = null;
   #keepsJournal: boolean;
   #isStarted = false;
+  /** No journal was there when it began. */
+  #isNew = false;
 
   constructor(parts: ResumeParts) {
     this.#parts = parts;
@@ -123,15 +128,17 @@ export class Resume implements WriteJournal {
     const nothing = { believed: [], doubted: [], unknown: possible, known: new Set<number>(), unfinished: new Map() };
     const contents = this.#found === null ? null : readJournal(this.#found.bytes, owner);
     if (this.#found === null || contents === null) return nothing;
-    // Blocks are looked at one by one in any case.
-    if (!trustsJournal) return { ...nothing, unfinished: unfinishedIn(contents, layout) };
     const { files } = metainfo;
     const writtenAt = this.#found.changedAt;
-    return believe({ files, layout, random, survey, possible, contents, writtenAt, partNames }, DEFAULT_BELIEF_OPTIONS);
+    const parts = { files, layout, random, survey, possible, contents, writtenAt, partNames };
+    const belief = believe(parts, DEFAULT_BELIEF_OPTIONS);
+    // Whose a file is has nothing to do with what is in it; and blocks are looked at one by one in any case.
+    if (!trustsJournal) return { ...nothing, known: belief.known, unfinished: unfinishedIn(contents, layout) };
+    return belief;
   }
 
   /** Nothing may be written to the files before this has answered. */
-  begin({ files, verified, unfinished, unflushed, hasBorderFile }: Findings, answered: () => void): void {
+  begin({ files, absent, verified, unfinished, unflushed, hasBorderFile }: Findings, answered: () => void): void {
     const { keeper, file, metainfo, layout, seeds, partNames, warned } = this.#parts;
     if (this.#found !== null && !isJournal(this.#found.bytes)) {
       this.#keepsJournal = false;
@@ -152,7 +159,29 @@ export class Resume implements WriteJournal {
     const hasNames = !partNames && files.some((identity) => identity !== null);
     const rewrites = exists || verified.length > 0 || hasNames;
     const ofFiles = filesOfPieces(metainfo.files, layout, new Set(unflushed));
-    keeper.begin({ rewrites, verified, unfinished, files: identitiesOf(files), unflushed: ofFiles }, answered);
+    const identities = identitiesOf(files);
+    for (const file of absent) identities.set(file, NOT_THERE);
+    this.#isNew = !exists;
+    keeper.begin({ rewrites, verified, unfinished, files: identities, unflushed: ofFiles }, answered);
+  }
+
+  /**
+   * The disk is prepared, and pieces may come. Nothing but zeros may be written to files that were not there before this
+   * has answered: after a kill nothing else tells that they are ours.
+   */
+  claim(answered: () => void): void {
+    if (this.#keepsJournal) this.#parts.keeper.claim(answered);
+    else answered();
+  }
+
+  /** What was done for the download is undone, and it ends: no journal is left that was not there before. */
+  undone(): void {
+    if (this.#isNew) this.#parts.keeper.complete();
+  }
+
+  /** Whether the journal's keeper has come to know this file as the one that it was asked to keep in mind. */
+  knows(file: number, identity: FileIdentity): boolean {
+    return this.#parts.keeper.knows(file, identity);
   }
 
   /** As `begin`, when some of what was verified is gone. */
@@ -223,7 +252,7 @@ export class Resume implements WriteJournal {
   }
 }
 
-function identitiesOf(files: Findings['files']): ReadonlyMap<number, FileIdentity> {
+function identitiesOf(files: Findings['files']): Map<number, FileIdentity> {
   const identities = new Map<number, FileIdentity>();
   for (const [index, identity] of files.entries()) if (identity !== null) identities.set(index, identity);
   return identities;

@@ -42,11 +42,12 @@ export function piecesToCheck(
  * - `whole`: verified to the last byte under its final name.
  * - `demote`: part of it is verified, or it is known to be ours; it goes on growing under its `.part` name, and loses its
  *   final one.
- * - `foreign`: it was looked at and shares nothing with the torrent. It is left alone.
+ * - `foreign`: it was looked at and shares nothing with the torrent, or lies under the part name and nothing says that we
+ *   made it. It is left alone.
  * - `unproved`: nothing of it could be looked at alone, because its pieces reach into files that are not there or still grow:
  *   a power cut takes bytes of those after their neighbour in a piece has been flushed and named. It is left alone, and
  *   compared when the download has its own copy.
- * - `ours`: absent, or under its `.part` name already.
+ * - `ours`: absent, or under its `.part` name already, and verified in part, empty or known to be ours.
  */
 export type Verdict = 'whole' | 'demote' | 'foreign' | 'unproved' | 'ours';
 
@@ -86,7 +87,9 @@ function judgeFile(
   /** Whether a piece that is not verified speaks against each of its files. */
   refutes: (piece: number) => boolean,
 ): Verdict {
-  if (found === undefined || (found.found !== 'final' && !found.bothNames)) return 'ours';
+  if (found === undefined || found.found === 'absent') return 'ours';
+  if (found.found === 'part' && !found.bothNames)
+    return judgePart(file, found, layout, isVerified) || isOurs(index) ? 'ours' : 'foreign';
   // An empty file proves nothing; one of the right length is as good as made by us.
   if (file.length === 0) return found.found === 'part' ? 'ours' : found.length === 0 ? 'whole' : 'foreign';
   const first = Math.floor(file.begin / layout.pieceLength);
@@ -101,6 +104,18 @@ function judgeFile(
   if (verified === last - first + 1) return found.length === file.length ? 'whole' : 'demote';
   if (verified > 0 || isOurs(index)) return 'demote';
   return refuted === 0 && found.length === file.length ? 'unproved' : 'foreign';
+}
+
+/** Whether a file under its part name may be written to, though nobody says that we made it. With an empty one nothing is lost. */
+function judgePart(
+  file: TorrentFile,
+  { length }: FileSurvey,
+  layout: PieceLayout,
+  isVerified: (piece: number) => boolean,
+): boolean {
+  const { first, end } = piecesOfFile(file, layout);
+  for (let piece = first; piece < end; piece += 1) if (isVerified(piece)) return true;
+  return length === 0;
 }
 
 /** The verdict on a file that is not selected: it is only read, and in nobody's way. */

@@ -126,7 +126,8 @@ export class DataCheck {
     const fallen = new Set<number>();
     const known = new Set(belief.known);
     for (const index of filesOfPieces(metainfo.files, layout, wrong)) {
-      known.delete(index);
+      // A part is ours by what it is, whatever is in it.
+      if (this.#survey.files[index]?.found !== 'part') known.delete(index);
       const file = metainfo.files[index];
       const { first, end } = file === undefined ? { first: 0, end: 0 } : piecesOfFile(file, layout);
       for (let piece = first; piece < end; piece += 1) fallen.add(piece);

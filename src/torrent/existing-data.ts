@@ -11,6 +11,7 @@ import type { UnfinishedPieces } from '../resume/block-sums.js';
 import { proveBlocks } from '../resume/prove-blocks.js';
 import type { Resume } from '../resume/resume.js';
 import { asBegun, asUnselected, judgeFiles, type Verdict } from './adoption.js';
+import { findBlankFiles } from './blank-files.js';
 import { type CheckedData, DataCheck, type DataCheckParts, type SurveyedFiles } from './data-check.js';
 import { prepareDisk } from './disk-preparation.js';
 import { filePath } from './file-path.js';
@@ -25,7 +26,7 @@ export interface ExistingDataParts {
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
   readonly storage: Storage;
-  readonly resume: Pick<Resume, 'open' | 'believe' | 'begin'>;
+  readonly resume: Pick<Resume, 'open' | 'believe' | 'begin' | 'claim' | 'undone'>;
   readonly content: WantedContent;
   /** A torrent that only seeds touches nothing on the disk, and nobody's file is in its way. */
   readonly options: TorrentOptions;
@@ -64,6 +65,8 @@ export class ExistingData {
   readonly #parts: ExistingDataParts;
   readonly #answered: (outcome: ExistingDataOutcome) => void;
   #dataCheck: DataCheck | null = null;
+  /** Files that have lost their final names. */
+  readonly #demoted: number[] = [];
   #stopped = false;
 
   constructor(parts: ExistingDataParts, answered: (outcome: ExistingDataOutcome) => void) {
@@ -128,15 +131,27 @@ export class ExistingData {
   #prove(survey: SurveyedFiles, data: CheckedData): void {
     const { storage, layout, options } = this.#parts;
     proveBlocks(storage, layout, options.mode === 'seed' ? new Map() : data.unfinished, (unfinished) => {
-      if (!this.#stopped) this.#judge(survey, { ...data, unfinished });
+      if (!this.#stopped) this.#findBlank(survey, { ...data, unfinished });
     });
   }
 
-  #judge(survey: SurveyedFiles, data: CheckedData): void {
+  /** A part of zeros may be what a kill left before anything was written down. */
+  #findBlank(survey: SurveyedFiles, data: CheckedData): void {
+    const { content, options } = this.#parts;
+    const verdicts = options.mode === 'seed' ? [] : this.#verdictsOf(survey, data);
+    const strange = verdicts.flatMap((verdict, file) =>
+      verdict === 'foreign' && survey.files[file]?.found === 'part' && content.files.has(file) ? [file] : [],
+    );
+    findBlankFiles(this.#parts, survey.files, strange, (blank) => {
+      if (!this.#stopped) this.#judge(survey, { ...data, known: new Set([...data.known, ...blank]) });
+    });
+  }
+
+  #verdictsOf(survey: SurveyedFiles, data: CheckedData): Verdict[] {
     const { metainfo, layout, content, options } = this.#parts;
     const verified: ReadonlySet<number> = data.verified;
     const aside = survey.hasBorderFile && !options.partNames ? new SharedPieces(metainfo.files, layout) : null;
-    const verdicts = judgeFiles(metainfo, layout, survey.files, {
+    return judgeFiles(metainfo, layout, survey.files, {
       isLookedAt: (piece) => data.lookedAt.has(piece),
       isVerified: (piece) => verified.has(piece),
       // Without part names an empty file is what we left, or at least nothing is lost with it.
@@ -145,6 +160,12 @@ export class ExistingData {
       if (!content.files.has(file)) return asUnselected(verdict);
       return aside === null ? verdict : asBegun(verdict, metainfo.files[file] as TorrentFile, layout, aside);
     });
+  }
+
+  #judge(survey: SurveyedFiles, data: CheckedData): void {
+    const { metainfo, layout, content, options } = this.#parts;
+    const verified: ReadonlySet<number> = data.verified;
+    const verdicts = this.#verdictsOf(survey, data);
     const whole = new Set<number>();
     for (const [file, verdict] of verdicts.entries()) if (verdict === 'whole') whole.add(file);
     const { unfinished } = data;
@@ -171,9 +192,11 @@ export class ExistingData {
       this.#answer({ ok: false, failure: new BtgetError('foreign-file', message) });
       return;
     }
-    const foreign = metainfo.files[verdicts.indexOf('foreign')];
-    if (foreign !== undefined && !options.overwrite) {
-      const message = `${filePath(foreign, options)} exists and shares nothing with the torrent`;
+    const foreign = verdicts.indexOf('foreign');
+    if (foreign !== -1 && !options.overwrite) {
+      const path = filePath(metainfo.files[foreign] as TorrentFile, options);
+      const name = survey.files[foreign]?.found === 'part' ? `${path}.part` : path;
+      const message = `${name} exists and shares nothing with the torrent`;
       this.#answer({ ok: false, failure: new BtgetError('foreign-file', message) });
       return;
     }
@@ -195,15 +218,29 @@ export class ExistingData {
     const files = survey.files.map(({ identity }, file) =>
       isOurs(verdicts[file]) && !data.skipped.has(file) ? identity : null,
     );
+    const strange = verdicts.flatMap((verdict, file) =>
+      verdict === 'foreign' && survey.files[file]?.found === 'part' ? [file] : [],
+    );
+    const absent = survey.files.flatMap(({ found }, file) =>
+      content.files.has(file) && (found === 'absent' || strange.includes(file)) ? [file] : [],
+    );
+    const grown = new Set(incomplete.filter((file) => !kept.has(file)));
+    const written = survey.files.flatMap(({ found, linked: link }, file) => {
+      const isPart = found === 'part' && content.files.has(file) && verdicts[file] === 'ours';
+      return (isPart || grown.has(file)) && link === undefined ? [file] : [];
+    });
     const { hasBorderFile } = survey;
     const begin = (): void => {
-      const findings = { files, verified: outcome.verified, unfinished, unflushed: data.unflushed, hasBorderFile };
+      const { unflushed } = data;
+      const findings = { files, absent, verified: outcome.verified, unfinished, unflushed, hasBorderFile };
       this.#parts.resume.begin(findings, () => {
         if (this.#stopped) return;
-        this.#copyLinked(linked.toCopy, outcome, (left) => this.#demote(incomplete, 0, kept, survey, left));
+        this.#removeParts(strange, () =>
+          this.#copyLinked(linked.toCopy, outcome, (left) => this.#demote(incomplete, 0, kept, survey, left)),
+        );
       });
     };
-    if (options.partNames) begin();
+    if (options.partNames) this.#probe(written, begin);
     else this.#makeFiles(filesToMake(metainfo, content, survey.files), files, begin);
   }
 
@@ -218,6 +255,33 @@ export class ExistingData {
     copyLinkedFiles(storage, { metainfo, layout, isVerified }, files, lost, (outcome) => {
       if (this.#stopped) return;
       if (outcome.ok) copied({ ...found, verified: found.verified.filter(isVerified) });
+      else this.#answer(outcome);
+    });
+  }
+
+  /** Files that are there and cannot be written to are found out before any of them loses its name. */
+  #probe(files: readonly number[], probed: () => void): void {
+    if (files.length === 0 || !this.#parts.prepares) {
+      probed();
+      return;
+    }
+    this.#parts.storage.probeFiles(files, (outcome) => {
+      if (this.#stopped) return;
+      if (outcome.ok) probed();
+      else this.#answer(outcome);
+    });
+  }
+
+  /** Strangers' files under part names, which the user has said may be replaced. */
+  #removeParts(files: readonly number[], removed: () => void): void {
+    const [file, ...others] = files;
+    if (file === undefined) {
+      removed();
+      return;
+    }
+    this.#parts.storage.removePart(file, (outcome) => {
+      if (this.#stopped) return;
+      if (outcome.ok) this.#removeParts(others, removed);
       else this.#answer(outcome);
     });
   }
@@ -255,14 +319,42 @@ export class ExistingData {
     }
     this.#parts.storage.demoteFile(file, kept.has(file), (done) => {
       if (this.#stopped) return;
-      if (done.ok) this.#demote(files, next + 1, kept, survey, outcome);
-      else this.#answer({ ok: false, failure: done.failure });
+      if (!done.ok) {
+        this.#undo(done.failure);
+        return;
+      }
+      if (this.#parts.options.partNames && !kept.has(file) && !survey.files[file]?.bothNames) this.#demoted.push(file);
+      this.#demote(files, next + 1, kept, survey, outcome);
     });
   }
 
   #prepare(survey: SurveyedFiles, found: ExistingDataFound): void {
+    const { content, layout, resume } = this.#parts;
     prepareDisk(this.#parts, survey, found, (outcome) => {
-      this.#answer(outcome.ok ? { ...found, verified: [...outcome.verified] } : outcome);
+      if (this.#stopped) return;
+      if (!outcome.ok) {
+        this.#undo(outcome.failure);
+        return;
+      }
+      const { verified } = outcome;
+      const prepared = { ...found, verified: [...verified] };
+      const isMissing = [...layout.pieceIndices()].some((piece) => content.hasPiece(piece) && !verified.has(piece));
+      if (isMissing) resume.claim(() => this.#answer(prepared));
+      else this.#answer(prepared);
+    });
+  }
+
+  /** Files that lost their names for a download that does not begin get them back. */
+  #undo(failure: BtgetError): void {
+    const file = this.#demoted.pop();
+    if (file === undefined) {
+      this.#answer({ ok: false, failure });
+      return;
+    }
+    this.#parts.resume.undone();
+    // What cannot be undone is less to the user than why it had to be.
+    this.#parts.storage.restoreFile(file, () => {
+      if (!this.#stopped) this.#undo(failure);
     });
   }
 

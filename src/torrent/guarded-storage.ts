@@ -53,6 +53,18 @@ export class GuardedStorage implements Storage {
     this.#storage.demoteFile(file, keepsFinal, this.#guard(answered));
   }
 
+  restoreFile(file: number, answered: (outcome: DoneOutcome) => void): void {
+    this.#storage.restoreFile(file, this.#guard(answered));
+  }
+
+  removePart(file: number, answered: (outcome: DoneOutcome) => void): void {
+    this.#storage.removePart(file, this.#guard(answered));
+  }
+
+  probeFiles(files: readonly number[], answered: (outcome: DoneOutcome) => void): void {
+    this.#storage.probeFiles(files, this.#guard(answered));
+  }
+
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void {
     this.#storage.finishFile(file, this.#guard(answered));
   }

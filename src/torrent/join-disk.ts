@@ -53,7 +53,7 @@ export function joinDisk({ parts, context, metainfo, layout, content, options, w
   };
   const { random } = parts;
   const keeper = new JournalKeeper(
-    { timers: context, random, layout, owner, storage: files, file: journal, claimsFiles: !partNames, warned },
+    { timers: context, random, layout, owner, storage: files, file: journal, claimsFiles: true, warned },
     DEFAULT_JOURNAL_KEEPER_OPTIONS,
   );
   const resume = new Resume({

@@ -13,7 +13,7 @@ const PATIENCE = 100;
 export interface LostFilesParts extends Omit<ExistingDataParts, 'resume' | 'prepares' | 'checking' | 'pieceFound'> {
   readonly timers: Timers;
   readonly store: Pick<StorageWrapper, 'have' | 'doubt' | 'trust'>;
-  readonly resume: Pick<Resume, 'beginAgain'>;
+  readonly resume: Pick<Resume, 'beginAgain' | 'knows'>;
   /** Whether no file is being finished. */
   readonly isIdle: () => boolean;
   /** Whether the file was whole in this run: then it is ours under whatever name. */
@@ -96,6 +96,8 @@ export class LostFiles {
           open: (answered) => answered({ ok: true }),
           believe: (survey, possible) => this.#believe(survey, possible, doubted),
           begin: (findings, answered) => resume.beginAgain(findings, answered),
+          claim: (answered) => answered(),
+          undone: () => undefined,
         },
       },
       (outcome) => {
@@ -116,7 +118,11 @@ export class LostFiles {
   #believe(survey: readonly FileSurvey[], possible: readonly PieceIndex[], doubted: ReadonlySet<PieceIndex>): Belief {
     const { have } = this.#parts.store;
     const known = new Set<number>();
-    for (const file of survey.keys()) if (!this.#lost.has(file) && this.#parts.wasWhole(file)) known.add(file);
+    for (const [file, { found, identity }] of survey.entries()) {
+      const isKnown = identity !== null && this.#parts.resume.knows(file, identity);
+      if (this.#lost.has(file) ? found === 'part' && isKnown : found === 'part' || this.#parts.wasWhole(file))
+        known.add(file);
+    }
     return {
       believed: possible.filter((piece) => have.has(piece) && !doubted.has(piece)),
       doubted: [],

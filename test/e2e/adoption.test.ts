@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   cpSync,
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -262,6 +265,70 @@ describe('what is already there', { timeout: 60_000 }, () => {
     const { code, downloaded } = await download('many-files', dir, '--overwrite');
     assert.deepEqual([code, downloaded], [0, PIECE]);
     assertWhole('many-files', dir);
+  });
+
+  it('is left alone under a part name too, before any peer is asked, and replaced with --overwrite', async () => {
+    for (const [options, letter] of [
+      [[], 'a letter'],
+      [['--no-part'], 'a letter'],
+      [['--check'], 'a letter'],
+      [['-o', 'one-file.txt'], Buffer.alloc(163_783, 'z')],
+    ] as const) {
+      const dir = emptyFolder();
+      writeFileSync(join(dir, 'one-file.txt.part'), letter);
+      linkSync(join(dir, 'one-file.txt.part'), join(dir, 'also.txt'));
+      const { code, err, events } = await download('one-file', dir, ...options);
+      assert.equal(code, 13, err);
+      assert.match(err, /one-file\.txt\.part exists and shares nothing/);
+      assert.match(err, /--overwrite/);
+      assert.ok(!events.some(({ type, downloaded }) => type === 'progress' && downloaded > 0));
+      assert.deepEqual(tree(dir), [`also.txt ${letter.length}`, `one-file.txt.part ${letter.length}`]);
+      assert.equal((await download('one-file', dir, '--overwrite', ...options)).code, 0);
+      assert.deepEqual(readFileSync(join(dir, 'also.txt')), Buffer.from(letter), 'another name of it keeps its bytes');
+      rmSync(join(dir, 'also.txt'));
+      assertWhole('one-file', dir);
+    }
+  });
+
+  it('is another file under a part name among many: nothing is touched; unselected it is in nobody’s way', async () => {
+    const dir = copyOf('many-files');
+    renameSync(join(dir, LONGEST), join(root, 'aside'));
+    writeFileSync(join(dir, `${LONGEST}.part`), 'a letter');
+    const before = tree(dir);
+    assert.equal((await download('many-files', dir)).code, 13);
+    assert.deepEqual(tree(dir), before);
+    rmSync(join(dir, SECOND));
+    assert.equal((await download('many-files', dir, '--select', 'part 2/*')).code, 0);
+    assert.equal(readFileSync(join(dir, `${LONGEST}.part`), 'utf8'), 'a letter');
+  });
+
+  it('is taken under a part name when nothing is lost with it: empty, or zeros alone', async () => {
+    for (const length of [0, 100, 163_783]) {
+      const dir = emptyFolder();
+      writeFileSync(join(dir, 'one-file.txt.part'), Buffer.alloc(length));
+      assert.equal((await download('one-file', dir)).code, 0);
+      assertWhole('one-file', dir);
+    }
+  });
+
+  it('cannot be written to: it keeps its name, nothing is left, and the exit code is 16', async (t) => {
+    const dir = emptyFolder();
+    const program = readFileSync('/bin/sleep');
+    const whole = Buffer.concat([program, Buffer.alloc(100_000, 'x')]);
+    writeFileSync(join(dir, 'f.bin'), whole);
+    const torrent = join(root, 'program.torrent');
+    const make = ['create', join(dir, 'f.bin'), '-o', torrent];
+    assert.equal(await main(make, Object.assign(new FakeIo(), { timers })), 0);
+    truncateSync(join(dir, 'f.bin'), program.length);
+    // Not even root may write to a program that runs.
+    chmodSync(join(dir, 'f.bin'), 0o555);
+    const running = spawn(join(dir, 'f.bin'), ['600']);
+    t.after(() => running.kill());
+    await once(running, 'spawn');
+    const io = Object.assign(new FakeIo(), { timers });
+    assert.equal(await main([torrent, '-d', dir, ...LOOPBACK, '--timeout', '5'], io), 16, io.stderr.text);
+    assert.deepEqual(readdirSync(dir), ['f.bin']);
+    assert.deepEqual(readFileSync(join(dir, 'f.bin')), program);
   });
 
   it('is grown under its own name with --no-part', async () => {

@@ -1,6 +1,6 @@
 /** Torrents with one folder's name in one command, by the program itself. */
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
@@ -168,7 +168,14 @@ describe('torrents of one folder in one command', () => {
       const options = ['-d', dir, ...OFFLINE, ...peers, '--json', '--timeout', '120'];
       const killed = new BtgetProcess(t, root, [first, second, ...options, '--max-download', '100K']);
       await killed.says(/"state":"downloading"/);
-      await waitFor(() => journalsIn(dir).length === 2 || killed.process.exitCode !== null);
+      const begun = new Map<string, number>();
+      // Each says at first what was not there, and then what came.
+      const saysMore = (name: string): boolean => {
+        const { size } = statSync(join(dir, name));
+        if (!begun.has(name)) begun.set(name, size);
+        return size > (begun.get(name) as number);
+      };
+      await waitFor(() => journalsIn(dir).filter(saysMore).length === 2 || killed.process.exitCode !== null);
       killed.process.kill('SIGKILL');
       await killed.ended;
       assert.ok(journalsIn(dir).includes('set.btget'));

@@ -132,7 +132,7 @@ export function downloadOnto(
       owner,
       storage: options.flushed(storageOnDisk),
       file,
-      claimsFiles: !options.partNames,
+      claimsFiles: true,
       warned,
     },
     { ...DEFAULT_JOURNAL_KEEPER_OPTIONS, length: options.batch, minLength: options.minLength },
@@ -211,6 +211,8 @@ export function downloadOnto(
           return belief;
         },
         begin: (findings, answered) => resume.begin(findings, answered),
+        claim: (answered) => resume.claim(answered),
+        undone: () => resume.undone(),
       },
       content,
       options: torrentOptions,

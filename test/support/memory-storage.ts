@@ -27,6 +27,9 @@ export type StorageOperation =
   | 'checkPiece'
   | 'readBlocks'
   | 'demoteFile'
+  | 'restoreFile'
+  | 'removePart'
+  | 'probeFiles'
   | 'finishFile'
   | 'releaseFile'
   | 'sync'
@@ -279,6 +282,30 @@ export class MemoryStorage implements Storage {
       if (!keepsFinal) entry.final = null;
       return DONE;
     });
+  }
+
+  restoreFile(file: number, answered: (outcome: DoneOutcome) => void): void {
+    this.#run<DoneOutcome>('restoreFile', file, answered, () => {
+      const entry = this.#file(file);
+      if (entry.part === null || entry.final !== null) {
+        return { ok: false, failure: new BtgetError('io', `cannot give file ${file} its name back`) };
+      }
+      const { bytes, length } = entry.part;
+      entry.final = { ...entry.part, bytes: Buffer.from(bytes.subarray(0, length)) };
+      entry.part = null;
+      return DONE;
+    });
+  }
+
+  removePart(file: number, answered: (outcome: DoneOutcome) => void): void {
+    this.#run<DoneOutcome>('removePart', file, answered, () => {
+      this.#file(file).part = null;
+      return DONE;
+    });
+  }
+
+  probeFiles(files: readonly number[], answered: (outcome: DoneOutcome) => void): void {
+    this.#run<DoneOutcome>('probeFiles', files.join(' '), answered, () => DONE);
   }
 
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void {

@@ -4,6 +4,7 @@ import type { FileIdentity, FileSurvey } from '../../../src/disk/storage.js';
 import type { TorrentFile } from '../../../src/metainfo/metainfo.js';
 import { piecesOfFile } from '../../../src/metainfo/piece-layout.js';
 import { type Belief, believe, DEFAULT_BELIEF_OPTIONS } from '../../../src/resume/belief.js';
+import { NOT_THERE } from '../../../src/resume/not-there.js';
 import type { JournalContents } from '../../../src/resume/read-journal.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
 import { seededRandom } from '../../support/seeded-random.js';
@@ -189,12 +190,33 @@ test('what a file holds that has its final name is hashed where nobody has writt
 });
 
 test('a file is ours that a power cut left older and shorter; not one that somebody copied into it, nor one of another birth', () => {
-  const isOurs = (isClean: boolean, change: Partial<FileIdentity>): boolean =>
-    beliefOf({ contents: { isClean }, now: { [B]: change } }).known.has(B);
+  const isOurs = (isClean: boolean, change: Partial<FileIdentity>, final = [B]): boolean =>
+    beliefOf({ contents: { isClean }, now: { [B]: change }, final }).known.has(B);
   assert.ok(isOurs(false, { changedAt: 7n, length: 0 }));
   assert.ok(!isOurs(true, { changedAt: 7n }), 'after a clean end nothing is lost');
   assert.ok(!isOurs(false, { changedAt: 6n }), 'a copy keeps the time of what was there before our file was');
   assert.ok(!isOurs(false, { changedAt: WRITTEN_AT + 61n * SECOND }));
   assert.ok(!isOurs(false, { changedAt: 9n, bornAt: 8n }));
   assert.ok(!isOurs(false, { inode: 5n }));
+  for (const change of [{ changedAt: 6n }, { changedAt: 9n, bornAt: 8n }, { inode: 5n }])
+    assert.ok(!isOurs(false, change, []), 'nor is a part');
+});
+
+test('a part that we made is ours after a kill, however long after the last word of the journal it was written to', () => {
+  const isOurs = (contents: Case['contents'], change: Partial<FileIdentity>): boolean =>
+    beliefOf({ contents: { isClean: false, ...contents }, now: { [B]: change } }).known.has(B);
+  assert.ok(isOurs({}, { changedAt: WRITTEN_AT + 1000n * SECOND }));
+  assert.ok(!isOurs({ isClean: true }, { changedAt: WRITTEN_AT + 1000n * SECOND }));
+  assert.ok(!isOurs({ files: new Map() }, {}), 'nothing is said of it');
+});
+
+test('a part is ours after a kill where the journal says that none was there; one from before it is not', () => {
+  const files = new Map([[B, NOT_THERE]]);
+  const isOurs = (isClean: boolean, born: bigint, changed = born): boolean =>
+    beliefOf({ contents: { isClean, files }, now: { [B]: { bornAt: born, changedAt: changed } } }).known.has(B);
+  assert.ok(isOurs(false, WRITTEN_AT + 1n));
+  assert.ok(isOurs(false, WRITTEN_AT - 59n * SECOND), 'the journal may be written in the meantime');
+  assert.ok(!isOurs(false, WRITTEN_AT - 61n * SECOND));
+  assert.ok(!isOurs(false, WRITTEN_AT + 2n, WRITTEN_AT), 'a copy that keeps its time');
+  assert.ok(!isOurs(true, WRITTEN_AT + 1n), 'after a clean end all that we made is named');
 });

@@ -86,9 +86,23 @@ test('a file whose only piece reaches into an absent one is left unproved when i
 });
 
 test('a file whose only piece reaches into one that still grows is left unproved, though the piece is wrong', () => {
-  assert.deepEqual(verdicts([30, 70], [final(30), part(70)], []), ['unproved', 'ours']);
+  assert.deepEqual(verdicts([30, 70], [final(30), part(70)], [], [1]), ['unproved', 'ours']);
   assert.deepEqual(verdicts([30, 70], [final(30), final(70)], []), ['foreign', 'foreign']);
-  assert.deepEqual(verdicts([130, 70], [final(130), part(70)], []), ['foreign', 'ours']);
+  assert.deepEqual(verdicts([130, 70], [final(130), part(70)], [], [1]), ['foreign', 'ours']);
+});
+
+test('a file under its part name is ours when a piece of it is verified, when it is known to be, and when it is empty', () => {
+  assert.deepEqual(verdicts([300], [part(120)], [0]), ['ours']);
+  assert.deepEqual(verdicts([300], [part(120)], [], [0]), ['ours']);
+  assert.deepEqual(verdicts([300], [part(0)], []), ['ours']);
+});
+
+test('a file under its part name is foreign when nothing speaks for it, though none of its pieces can be looked at', () => {
+  assert.deepEqual(verdicts([300], [part(120)], []), ['foreign']);
+  assert.deepEqual(verdicts([300], [part(99)], []), ['foreign']);
+  assert.deepEqual(verdicts([300], [part(300)], []), ['foreign']);
+  assert.deepEqual(verdicts([0, 100], [part(5), absent], []), ['foreign', 'ours']);
+  assert.deepEqual(verdicts([30, 70, 100], [part(30), absent, part(100)], [1]), ['foreign', 'ours', 'ours']);
 });
 
 test('an empty file is whole when it is empty', () => {
