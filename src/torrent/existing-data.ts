@@ -249,8 +249,13 @@ export class ExistingData {
         : [],
     );
     const strange = new Set(strangers);
+    // The part that a download may make of its own beside what has the final name is ours too.
+    const makesOwn = (file: number): boolean =>
+      verdicts[file] === 'unproved' || copied.has(file) || kept.has(file) || this.#beside.has(file);
     const absent = survey.files.flatMap(({ found }, file) =>
-      content.files.has(file) && (found === 'absent' || (found === 'part' && strange.has(file))) ? [file] : [],
+      content.files.has(file) && (found === 'absent' || (found === 'part' ? strange.has(file) : makesOwn(file)))
+        ? [file]
+        : [],
     );
     const grown = new Set(incomplete.filter((file) => !kept.has(file)));
     const written = survey.files.flatMap(({ found, linked: link }, file) => {
