@@ -60,7 +60,9 @@ function surveyFile(operations: FileOperations, place: StoragePlace, part: strin
   const identity = about(name, () => operations.identify(name));
   if (identity === undefined) return ABSENT;
   const bothNames = partFacts !== undefined && partFacts.id === finalFacts?.id;
-  return { found, length: identity.length, identity, bothNames };
+  const survey: FileSurvey = { found, length: identity.length, identity, bothNames };
+  const hasFinalBeside = partFacts !== undefined && finalFacts?.kind === 'file' && !bothNames;
+  return hasFinalBeside ? { ...survey, hasFinalBeside } : survey;
 }
 
 /** The link `name` is in the place of a file under its final name. */

@@ -5,7 +5,7 @@ import type { StoragePlace, Told, Work } from './file-disk-protocol.js';
 import type { ExactCandidate, FoundName } from './file-exact-names.js';
 import { decodeFailure, type FailureMessage } from './file-failure.js';
 import type { FilePlaces } from './file-places.js';
-import type { DiskRoom, FileSurvey, SurveyOutcome, SurveyRefused } from './storage.js';
+import type { DiskRoom, FileSurvey, PassOverOutcome, SurveyOutcome, SurveyRefused } from './storage.js';
 
 export interface FileLookParts {
   readonly files: readonly TorrentFile[];
@@ -64,6 +64,38 @@ export function surveyFiles(
     if (failure === null) survey();
     else answered({ ok: false, failure });
   });
+}
+
+/** `Storage.passOverParts`, once the names are set: a part name that somebody has taken is passed over as well. */
+export function passOverParts(
+  { place, places, ask }: Pick<FileLookParts, 'place' | 'places' | 'ask'>,
+  files: readonly number[],
+  answered: (outcome: PassOverOutcome) => void,
+): void {
+  const found = new Map<number, FileSurvey>();
+  const look = (some: readonly number[]): void => {
+    if (some.length === 0) {
+      answered({ ok: true, files: files.map((file) => found.get(file) ?? ABSENT) });
+      return;
+    }
+    const now = some.slice(0, LOOK_COUNT);
+    ask('survey', { place, names: now.map((file) => places.names.of(file)) }, (told) => {
+      const failure = told.ok ? told.value.find((survey) => !('found' in survey)) : told.failure;
+      if (failure !== undefined && !('found' in failure)) {
+        answered({ ok: false, failure: decodeFailure(failure) });
+        return;
+      }
+      const taken: number[] = [];
+      for (const [at, survey] of told.ok ? told.value.entries() : []) {
+        const file = now[at] as number;
+        if ('found' in survey && survey.found === 'part') taken.push(file);
+        else if ('found' in survey) found.set(file, survey);
+      }
+      places.names.passOver(taken);
+      look([...taken, ...some.slice(LOOK_COUNT)]);
+    });
+  };
+  look(files);
 }
 
 /** Only before anything is written: what is written later has the names that were found then. */

@@ -78,6 +78,9 @@ export class StorageNames {
   /** Names of files that lie under their exact names, or in folders that do. */
   readonly #exact = new Map<number, FileNames>();
 
+  /** Files whose part name is a stranger's, and the number in the part name that they have. */
+  readonly #passed = new Map<number, number>();
+
   /** `output` takes the place of the first path element, or null. */
   constructor(files: readonly TorrentFile[], output: string | null) {
     this.#files = files;
@@ -86,7 +89,19 @@ export class StorageNames {
   }
 
   of(index: number): FileNames {
-    return this.#exact.get(index) ?? this.#clean(index);
+    const names = this.#exact.get(index) ?? this.#clean(index);
+    const passed = this.#passed.get(index);
+    return passed === undefined ? names : { ...names, part: `${names.final}.${passed}${PART}` };
+  }
+
+  /** From here on these files have another part name, the next one of those that are theirs alone. */
+  passOver(files: readonly number[]): void {
+    for (const file of files) this.#passed.set(file, (this.#passed.get(file) ?? 0) + 1);
+  }
+
+  /** Takes `passOver` back. */
+  usePart(files: readonly number[]): void {
+    for (const file of files) this.#passed.delete(file);
   }
 
   /** The files that may lie under other names than they would be given. Linear; empty for nearly every torrent. */

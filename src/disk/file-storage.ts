@@ -7,7 +7,7 @@ import { PLACE_RULES, type PlaceRule } from './content-map.js';
 import type { StoragePlace, Told, Work, WorkKind } from './file-disk-protocol.js';
 import { decodeFailure, type FailureMessage, LostName } from './file-failure.js';
 import type { HashQueue } from './file-hash-queue.js';
-import { type FileLookParts, measureRoom, surveyFiles } from './file-look.js';
+import { type FileLookParts, measureRoom, passOverParts, surveyFiles } from './file-look.js';
 import type { ReadOperations } from './file-operations.js';
 import { FilePlaces } from './file-places.js';
 import type { FileReadPool } from './file-read-pool.js';
@@ -20,6 +20,7 @@ import {
   type DoneOutcome,
   FileLost,
   type MakeOutcome,
+  type PassOverOutcome,
   type PieceSlot,
   type Storage,
   type SurveyOutcome,
@@ -187,6 +188,22 @@ export class FileStorage implements Storage {
 
   restoreFile(file: number, answered: (outcome: DoneOutcome) => void): void {
     this.#askToDo('restore', { place: this.#place, names: this.#places.names.of(file) }, [], answered);
+  }
+
+  passOverParts(files: readonly number[], answered: (outcome: PassOverOutcome) => void): void {
+    for (const file of files) this.#forgetOpen(file);
+    this.#places.names.passOver(files);
+    passOverParts(this.#looking, files, (outcome) => this.#later(() => answered(outcome)));
+  }
+
+  useParts(files: readonly number[]): void {
+    for (const file of files) this.#forgetOpen(file);
+    this.#places.names.usePart(files);
+  }
+
+  /** What is open for reading is known by its final name alone. */
+  #forgetOpen(file: number): void {
+    this.#disk.readPool.forget(this.#places.addressOf({ kind: 'file', file, begin: 0, length: 0 }));
   }
 
   removePart(file: number, answered: (outcome: DoneOutcome) => void): void {

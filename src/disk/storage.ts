@@ -87,6 +87,8 @@ export interface FileSurvey {
   readonly identity: FileIdentity | null;
   /** It has both names: a crash came between the two steps that give a whole file its final one. */
   readonly bothNames: boolean;
+  /** Another file has its final name; what is said is said of the one with its part name. Absent when there is none. */
+  readonly hasFinalBeside?: true;
   /** Absent when no link leads there. */
   readonly linked?: LinkedPlace;
 }
@@ -106,6 +108,10 @@ export type SurveyRefused = (file: number, failure: BtgetError) => void;
 export type SyncOutcome =
   /** What the files that were flushed were like before that, by index in the metainfo: at least as much is flushed. */
   | { readonly ok: true; readonly flushed: ReadonlyMap<number, FileIdentity> }
+  | { readonly ok: false; readonly failure: BtgetError };
+
+export type PassOverOutcome =
+  | { readonly ok: true; readonly files: readonly FileSurvey[] }
   | { readonly ok: false; readonly failure: BtgetError };
 
 export type MakeOutcome =
@@ -170,6 +176,15 @@ export interface Storage {
 
   /** Takes `demoteFile` back, of a file that nothing has been written to since. */
   restoreFile(file: number, answered: (outcome: DoneOutcome) => void): void;
+
+  /**
+   * From here on these files, which lie under both of their names, are those under their final ones, and none of them has
+   * anything under a part name. Answers with what they are like, in that order.
+   */
+  passOverParts(files: readonly number[], answered: (outcome: PassOverOutcome) => void): void;
+
+  /** Takes `passOverParts` back. */
+  useParts(files: readonly number[]): void;
 
   /** Removes what has the part name of the file, whosever it is. Harmless when nothing has it. */
   removePart(file: number, answered: (outcome: DoneOutcome) => void): void;

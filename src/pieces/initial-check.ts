@@ -23,7 +23,7 @@ export interface InitialCheckEvents {
 
 /** Hashes what the disk holds at the start, a bounded number of pieces at once. */
 export class InitialCheck {
-  readonly #storage: Storage;
+  readonly #storage: Pick<Storage, 'checkPiece'>;
   readonly #pieces: readonly PieceIndex[];
   readonly #options: InitialCheckOptions;
   readonly #events: InitialCheckEvents;
@@ -33,7 +33,7 @@ export class InitialCheck {
 
   /** `pieces` are those worth looking at: at least one, because an empty check has no later moment at which to end. */
   constructor(
-    storage: Storage,
+    storage: Pick<Storage, 'checkPiece'>,
     pieces: readonly PieceIndex[],
     options: InitialCheckOptions,
     events: InitialCheckEvents,

@@ -148,7 +148,9 @@ function isOurPart(parts: BeliefParts, index: number, options: BeliefOptions): b
   const { survey, contents, writtenAt } = parts;
   const then = contents.files.get(index);
   const now = survey[index]?.identity ?? null;
-  if (contents.isClean || then === undefined || now === null) return false;
+  if (then === undefined || now === null) return false;
+  // After a clean end nothing is made any more, and a power cut may still have taken the time of the last change.
+  if (contents.isClean && (isNotThere(then) || now.changedAt > then.changedAt)) return false;
   const lag = BigInt(options.lag) * 1_000_000n;
   if (isNotThere(then)) return now.changedAt >= now.bornAt && now.bornAt >= writtenAt - lag;
   // A journal that is dated back vouches for nothing.

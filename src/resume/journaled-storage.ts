@@ -4,6 +4,7 @@ import type {
   DiskRoom,
   DoneOutcome,
   MakeOutcome,
+  PassOverOutcome,
   PieceSlot,
   Storage,
   SurveyOutcome,
@@ -94,6 +95,14 @@ export class JournaledStorage implements Storage {
 
   restoreFile(file: number, answered: (outcome: DoneOutcome) => void): void {
     this.#storage.restoreFile(file, this.#untilClosed(answered));
+  }
+
+  passOverParts(files: readonly number[], answered: (outcome: PassOverOutcome) => void): void {
+    this.#storage.passOverParts(files, this.#untilClosed(answered));
+  }
+
+  useParts(files: readonly number[]): void {
+    this.#storage.useParts(files);
   }
 
   removePart(file: number, answered: (outcome: DoneOutcome) => void): void {

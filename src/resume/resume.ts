@@ -160,7 +160,7 @@ export class Resume implements WriteJournal {
     const rewrites = exists || verified.length > 0 || hasNames;
     const ofFiles = filesOfPieces(metainfo.files, layout, new Set(unflushed));
     const identities = identitiesOf(files);
-    for (const file of absent) identities.set(file, NOT_THERE);
+    for (const file of absent) if (!identities.has(file)) identities.set(file, NOT_THERE);
     this.#isNew = !exists;
     keeper.begin({ rewrites, verified, unfinished, files: identities, unflushed: ofFiles }, answered);
   }

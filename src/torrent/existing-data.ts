@@ -8,6 +8,7 @@ import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import { SharedPieces } from '../metainfo/shared-pieces.js';
 import type { UnfinishedPieces } from '../resume/block-sums.js';
+import { NOT_THERE } from '../resume/not-there.js';
 import { proveBlocks } from '../resume/prove-blocks.js';
 import type { Resume } from '../resume/resume.js';
 import { asBegun, asUnselected, judgeFiles, type Verdict } from './adoption.js';
@@ -15,6 +16,7 @@ import { findBlankFiles } from './blank-files.js';
 import { type CheckedData, DataCheck, type DataCheckParts, type SurveyedFiles } from './data-check.js';
 import { prepareDisk } from './disk-preparation.js';
 import { filePath } from './file-path.js';
+import { chooseFinalNames } from './final-names.js';
 import { copyLinkedFiles, judgeLinkedFiles } from './linked-files.js';
 import { filesToMake, makeFiles } from './new-files.js';
 import type { TorrentOptions } from './torrent-options.js';
@@ -65,6 +67,10 @@ export class ExistingData {
   readonly #parts: ExistingDataParts;
   readonly #answered: (outcome: ExistingDataOutcome) => void;
   #dataCheck: DataCheck | null = null;
+  /** Files that lie under their final names though something else has their part names, and whose that is. */
+  readonly #beside = new Map<number, 'ours' | 'strange'>();
+  /** Files that grow under their part names, and whose final names somebody has. */
+  readonly #inTheWay = new Set<number>();
   /** Files that have lost their final names. */
   readonly #demoted: number[] = [];
   #stopped = false;
@@ -86,7 +92,7 @@ export class ExistingData {
         if (this.#stopped) return;
         if (!outcome.ok) this.#answer(outcome);
         else if (isNothingThere(outcome)) this.#lookAbove(outcome);
-        else this.#check(outcome);
+        else this.#chooseNames(outcome);
       });
     });
   }
@@ -115,6 +121,21 @@ export class ExistingData {
       const message = `the files lie in ${here} itself, not in ${below}`;
       const hint = `${place} takes them as they are${mode === 'seed' ? '' : '; -o NAME fetches them once more'}`;
       this.#answer({ ok: false, failure: new BtgetError(code, message, { hint }) });
+    });
+  }
+
+  #chooseNames(survey: SurveyedFiles): void {
+    chooseFinalNames(this.#parts, survey.files, (names) => {
+      if (this.#stopped) return;
+      if (!names.ok) {
+        this.#answer(names);
+        return;
+      }
+      const { known } = this.#parts.resume.believe(survey.files, []);
+      for (const file of names.inTheWay) this.#inTheWay.add(file);
+      for (const file of names.chosen)
+        this.#beside.set(file, known.has(file) || survey.files[file]?.length === 0 ? 'ours' : 'strange');
+      this.#check({ ...survey, files: names.files });
     });
   }
 
@@ -200,6 +221,11 @@ export class ExistingData {
       this.#answer({ ok: false, failure: new BtgetError('foreign-file', message) });
       return;
     }
+    const blocked = this.#blocked(verdicts);
+    if (blocked !== null && !options.overwrite) {
+      this.#answer({ ok: false, failure: new BtgetError('foreign-file', blocked) });
+      return;
+    }
     const linked = judgeLinkedFiles({
       ...this.#parts,
       survey: survey.files,
@@ -216,13 +242,22 @@ export class ExistingData {
     const incomplete = verdicts.flatMap((verdict, file) => (verdict === 'demote' && !copied.has(file) ? [file] : []));
     // What was written down before holds for files that nobody has touched since.
     const files = survey.files.map(({ identity }, file) =>
-      isOurs(verdicts[file]) && !data.skipped.has(file) ? identity : null,
+      !isOurs(verdicts[file]) ? null : data.skipped.has(file) ? claimOf(identity) : identity,
     );
-    const strange = verdicts.flatMap((verdict, file) =>
-      verdict === 'foreign' && survey.files[file]?.found === 'part' ? [file] : [],
+    const strangers = verdicts.flatMap((verdict, file) =>
+      (verdict === 'foreign' && survey.files[file]?.found === 'part') ||
+      (content.files.has(file) && this.#isStale(file, verdict))
+        ? [file]
+        : [],
     );
+    const strange = new Set(strangers);
+    // The part that a download may make of its own beside what has the final name is ours too.
+    const makesOwn = (file: number): boolean =>
+      verdicts[file] === 'unproved' || copied.has(file) || kept.has(file) || this.#beside.has(file);
     const absent = survey.files.flatMap(({ found }, file) =>
-      content.files.has(file) && (found === 'absent' || strange.includes(file)) ? [file] : [],
+      content.files.has(file) && (found === 'absent' || (found === 'part' ? strange.has(file) : makesOwn(file)))
+        ? [file]
+        : [],
     );
     const grown = new Set(incomplete.filter((file) => !kept.has(file)));
     const written = survey.files.flatMap(({ found, linked: link }, file) => {
@@ -235,7 +270,7 @@ export class ExistingData {
       const findings = { files, absent, verified: outcome.verified, unfinished, unflushed, hasBorderFile };
       this.#parts.resume.begin(findings, () => {
         if (this.#stopped) return;
-        this.#removeParts(strange, () =>
+        this.#removeParts(strangers, () =>
           this.#copyLinked(linked.toCopy, outcome, (left) => this.#demote(incomplete, 0, kept, survey, left)),
         );
       });
@@ -272,13 +307,32 @@ export class ExistingData {
     });
   }
 
-  /** Strangers' files under part names, which the user has said may be replaced. */
+  /** What stands against the download of the files that have both names, as a sentence, or null. */
+  #blocked(verdicts: readonly Verdict[]): string | null {
+    const { metainfo, content, options } = this.#parts;
+    for (const [index, file] of metainfo.files.entries()) {
+      if (!content.files.has(index)) continue;
+      const path = filePath(file, options);
+      if (this.#inTheWay.has(index)) return `${path} exists beside ${path}.part and is not whole`;
+      if (this.#beside.get(index) === 'strange' && verdicts[index] !== 'whole')
+        return `${path}.part exists beside ${path} and is not known to be this torrent's`;
+    }
+    return null;
+  }
+
+  /** Whether what has the part name of a file is removed in favour of the one with its final name. */
+  #isStale(file: number, verdict: Verdict): boolean {
+    return this.#beside.get(file) === 'ours' || (this.#beside.has(file) && verdict !== 'whole');
+  }
+
+  /** Strangers' files under part names, which the user has said may be replaced, and ours that nobody needs. */
   #removeParts(files: readonly number[], removed: () => void): void {
     const [file, ...others] = files;
     if (file === undefined) {
       removed();
       return;
     }
+    if (this.#beside.has(file)) this.#parts.storage.useParts([file]);
     this.#parts.storage.removePart(file, (outcome) => {
       if (this.#stopped) return;
       if (outcome.ok) this.#removeParts(others, removed);
@@ -370,6 +424,11 @@ function isNothingThere({ files, hasBorderFile }: SurveyedFiles): boolean {
 /** Whether the download may write to a file of this verdict. Of others, nothing is written down either. */
 function isOurs(verdict: Verdict | undefined): boolean {
   return verdict === 'ours' || verdict === 'demote' || verdict === 'whole';
+}
+
+/** Says whose a file is, and nothing of what is in it. */
+function claimOf(identity: FileIdentity | null): FileIdentity | null {
+  return identity === null ? null : { ...identity, changedAt: NOT_THERE.changedAt };
 }
 
 /** The pieces that no other file has a byte of. */

@@ -5,6 +5,7 @@ import type {
   DiskRoom,
   DoneOutcome,
   MakeOutcome,
+  PassOverOutcome,
   PieceSlot,
   Storage,
   SurveyOutcome,
@@ -55,6 +56,14 @@ export class GuardedStorage implements Storage {
 
   restoreFile(file: number, answered: (outcome: DoneOutcome) => void): void {
     this.#storage.restoreFile(file, this.#guard(answered));
+  }
+
+  passOverParts(files: readonly number[], answered: (outcome: PassOverOutcome) => void): void {
+    this.#storage.passOverParts(files, this.#guard(answered));
+  }
+
+  useParts(files: readonly number[]): void {
+    this.#storage.useParts(files);
   }
 
   removePart(file: number, answered: (outcome: DoneOutcome) => void): void {

@@ -331,6 +331,31 @@ describe('what is already there', { timeout: 60_000 }, () => {
     assert.deepEqual(readFileSync(join(dir, 'f.bin')), program);
   });
 
+  it('is whole beside a stranger’s part: seen by download and verify, and the part is left alone', async () => {
+    const dir = copyOf('one-file');
+    writeFileSync(join(dir, 'one-file.txt.part'), 'a letter');
+    const { code, downloaded, err } = await download('one-file', dir);
+    assert.deepEqual([code, downloaded], [0, 0], err);
+    assertWhole('one-file', dir, 'one-file.txt', ['one-file.txt.part 8']);
+    const io = Object.assign(new FakeIo(), { timers });
+    const argv = ['verify', join(FIXTURES, 'one-file.torrent'), '-d', dir, '--json'];
+    assert.equal(await main(argv, io), 0, io.stderr.text);
+    assert.equal(JSON.parse(io.stdout.text).have, 163_783);
+  });
+
+  it('is in the way of a part that is ours: refused before the download, and replaced with --overwrite', async () => {
+    const dir = copyOf('one-file');
+    renameSync(join(dir, 'one-file.txt'), join(dir, 'one-file.txt.part'));
+    truncateSync(join(dir, 'one-file.txt.part'), 100_000);
+    writeFileSync(join(dir, 'one-file.txt'), Buffer.alloc(163_783, 'z'));
+    const { code, err, downloaded } = await download('one-file', dir);
+    assert.deepEqual([code, downloaded], [13, null], err);
+    assert.match(err, /one-file\.txt exists beside .*one-file\.txt\.part and is not whole/);
+    assert.deepEqual(tree(dir), ['one-file.txt 163783', 'one-file.txt.part 100000']);
+    assert.equal((await download('one-file', dir, '--overwrite')).downloaded, 163_783 - 6 * 16_384);
+    assertWhole('one-file', dir);
+  });
+
   it('is grown under its own name with --no-part', async () => {
     const dir = copyOf('many-files');
     truncateSync(join(dir, LONGEST), 100_000);

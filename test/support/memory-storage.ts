@@ -11,6 +11,7 @@ import type {
   FileIdentity,
   FileSurvey,
   MakeOutcome,
+  PassOverOutcome,
   PieceSlot,
   Storage,
   SurveyOutcome,
@@ -295,6 +296,15 @@ export class MemoryStorage implements Storage {
       entry.part = null;
       return DONE;
     });
+  }
+
+  /** No file has both names here. */
+  passOverParts(_files: readonly number[], _answered: (outcome: PassOverOutcome) => void): void {
+    throw new Error('no file has a final name beside its part name');
+  }
+
+  useParts(): void {
+    // Nothing is passed over.
   }
 
   removePart(file: number, answered: (outcome: DoneOutcome) => void): void {

@@ -5,6 +5,7 @@ import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
 import { SharedPieces } from '../../metainfo/shared-pieces.js';
 import { piecesToCheck } from '../../torrent/adoption.js';
+import { chooseFinalNames } from '../../torrent/final-names.js';
 import type { WantedContent } from '../../torrent/wanted-content.js';
 
 /** 'unreadable': it could not be looked at, or not be read to its end. */
@@ -80,6 +81,13 @@ export function verifyContent(
       end(outcome);
       return;
     }
+    chooseFinalNames({ metainfo, layout, storage }, outcome.files, (names) => {
+      if (ended) return;
+      if (names.ok) checkAll({ ...outcome, files: names.files });
+      else end(names);
+    });
+  };
+  const checkAll = (outcome: Extract<SurveyOutcome, { ok: true }>): void => {
     const pieces = piecesToCheck(
       metainfo,
       layout,

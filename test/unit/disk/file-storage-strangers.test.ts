@@ -9,7 +9,10 @@ describe("a stranger's file under the final name", () => {
     withStorage(FILM, async ({ put, at, survey, commitAll, finish, bytes, torrent }) => {
       put('film', 'mine');
       await commitAll();
-      assert.deepEqual(await survey(), { ok: true, files: [{ found: 'part', length: 5100, bothNames: false }] });
+      assert.deepEqual(await survey(), {
+        ok: true,
+        files: [{ found: 'part', length: 5100, bothNames: false, hasFinalBeside: true }],
+      });
       assertFailed(await finish(0), 'foreign-file', /film exists and is not this torrent's/);
       assert.equal(bytes('film').toString(), 'mine');
       assert.deepEqual(bytes('film.part'), torrent.content);
