@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { encodeBencode } from '../../src/bencode/encode.js';
 import { decodeAnnounceResponse } from '../../src/discovery/announce-response.js';
 import type { TrackerClient } from '../../src/discovery/tracker-client.js';
+import { fullBitfield } from '../../src/wire/bitfield.js';
 import { HostileWorld, SAMPLE } from '../support/hostile-world.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
 import { seededRandom } from '../support/seeded-random.js';
@@ -173,7 +174,9 @@ describe('data that a crash has left behind', () => {
 
   it('brings late answers to requests of before: they are dropped, and nobody is blamed', () => {
     const world = new HostileWorld({ sample: LONG, seed: LINE });
-    const late = world.falseSeed();
+    // It chokes the victim, so that nothing is asked of it.
+    const late = world.guest({});
+    late.sayMessages({ type: 'bitfield', bits: fullBitfield(LONG.layout.pieceCount).toWire() });
     for (let begin = 0; begin < 256 * KIB; begin += 16 * KIB) {
       // Half of them are wrong even.
       const right = world.bytesFor({ piece: 7, begin, length: 16 * KIB });
