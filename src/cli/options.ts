@@ -291,9 +291,9 @@ export const TRACKER_OPTIONS = {
   interval: value<number>(
     'Tracker',
     '--interval <time>',
-    'how often clients are to announce (default: 30m)',
+    'how often clients are to announce, at least 1s (default: 30m)',
     1_800_000,
-    values.readDuration,
+    values.readInterval,
   ),
   trustedProxies: list<IpNetwork>(
     'Tracker',

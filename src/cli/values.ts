@@ -20,6 +20,13 @@ export const readDuration: Reader<number> = (text, option) => {
 /** As `readDuration`, for how long something may take: 0 is no limit, null. */
 export const readTimeLimit: Reader<number | null> = (text, option) => readDuration(text, option) || null;
 
+/** How often something is to happen, in milliseconds: at least 1 s, which is the least that a tracker can tell. */
+export const readInterval: Reader<number> = (text, option) => {
+  const interval = readDuration(text, option);
+  if (interval < 1000) throw wrong(option, text, 'a duration of at least 1s');
+  return interval;
+};
+
 function sumOfUnits(text: string): number {
   const [whole, days = '0', hours = '0', minutes = '0', seconds = '0'] = DURATION.exec(text) ?? [];
   if (whole === undefined || whole === '') return Number.NaN;

@@ -89,7 +89,7 @@ function createTracker(
   isAllowed: (infoHash: Buffer) => boolean,
   saver: StateSaver,
 ): Tracker {
-  const interval = Math.max(1000, values.interval);
+  const { interval } = values;
   const options: TrackerOptions = {
     ...DEFAULT_TRACKER_OPTIONS,
     interval,

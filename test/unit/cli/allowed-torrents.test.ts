@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { Timers } from '../../../src/base/clock.js';
 import { AllowedTorrents } from '../../../src/cli/content/allowed-torrents.js';
+import { Timeline } from '../../support/timeline.js';
 
 const info = (name: string) => `d6:lengthi1e4:name1:${name}12:piece lengthi16384e6:pieces20:${'h'.repeat(20)}e`;
 const hashOf = (name: string) => createHash('sha1').update(info(name)).digest();
@@ -33,4 +35,44 @@ test('a torrent that comes is served, one that breaks is served as before, one t
     said.map((line) => line.replace(path, 'x').split(': ').slice(0, 2).join(': ')),
     ['warning: x is not served', 'warning: x is served as it was before'],
   );
+});
+
+test('the folder is read again each minute, whatever was wrong with it, until that is cancelled', async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), 'allowed-'));
+  t.after(() => rm(dir, { recursive: true, force: true }));
+  const timeline = new Timeline();
+  const allowed = new AllowedTorrents(dir);
+  let waits = 0;
+  let waitsAgain: () => void = () => undefined;
+  const timers: Timers = {
+    now: () => timeline.now(),
+    addTask: (task, delay) => {
+      waits += 1;
+      waitsAgain();
+      return timeline.addTask(task, delay);
+    },
+  };
+  /** Resolves when the folder was read and the next minute waited for. */
+  const pass = async (span: number): Promise<void> => {
+    const done = new Promise<void>((resolve) => {
+      waitsAgain = resolve;
+    });
+    timeline.run(span);
+    await done;
+  };
+  const said: string[] = [];
+  const rereading = allowed.readAgainAndAgain(timers, (line) => said.push(line));
+  await writeFile(join(dir, 'a.torrent'), `d4:info${info('a')}e`);
+  timeline.run(59_999);
+  await pass(1);
+  assert.equal(allowed.has(hashOf('a')), true);
+  await rm(dir, { recursive: true });
+  await pass(60_000);
+  assert.deepEqual([said.length, allowed.has(hashOf('a'))], [1, true]);
+  await mkdir(dir);
+  await pass(60_000);
+  assert.equal(allowed.has(hashOf('a')), false);
+  rereading.cancel();
+  timeline.run(600_000);
+  assert.equal(waits, 4);
 });

@@ -16,6 +16,8 @@ const READ: readonly [Reader, string, unknown][] = [
   [values.readDuration, '1D2H3M4.5S', 93_784_500],
   [values.readDuration, '3650d', 315_360_000_000],
   [values.readDuration, '0', 0],
+  [values.readInterval, '1', 1000],
+  [values.readInterval, '30m', 1_800_000],
   [values.readTimeLimit, '0', null],
   [values.readTimeLimit, '0s', null],
   [values.readTimeLimit, '0d0h', null],
@@ -60,6 +62,7 @@ test('values are read as people write them', () => {
 
 const WRONG: readonly [Reader, readonly string[]][] = [
   [values.readDuration, ['', 'x', '5x', '-1', 'Infinity', 'NaN', '99999d', ' 1', '1e9', '0x10', '1,5h', '.5h', 's']],
+  [values.readInterval, ['0', '0s', '0.999', '0.0001', '-1', 'x', '']],
   [values.readDuration, ['30m1h', '1h1h', '1h30', '1h-1m', '3650d1s', '9'.repeat(400), '1h 30m']],
   [values.readTimeLimit, ['', '-0', '-1', '1e9', 'never']],
   [values.readRate, ['-1', '1e9', 'NaN', '0x10', '9'.repeat(400), '/s', 'M/s', '5iB', '1M/h', '10Mbit/s']],

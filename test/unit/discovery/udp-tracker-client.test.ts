@@ -204,6 +204,25 @@ test('the addresses of a tracker are asked in turn, and peers have the form of t
   );
 });
 
+test('of all the addresses that a name may have, the last is asked in time', () => {
+  const hosts = [1, 2, 3, 4, 5, 6, 7].map((last) => `10.0.1.${last}`);
+  const { timeline, tracker, announce, outcomes } = setUp({ hosts: [...hosts, V6] });
+  const silent = hosts.map((host) => tracker(host));
+  for (const stub of silent) stub.behave = () => null;
+  tracker(V6).behave = (asked) =>
+    asked.kind === 'announce' ? { ...obliging(asked), peers: Buffer.alloc(0) } : obliging(asked);
+  announce();
+  timeline.run(30 * SECOND);
+  assert.deepEqual(
+    silent.map(({ log }) => log.length),
+    hosts.map(() => 1),
+  );
+  assert.deepEqual(
+    outcomes.map(({ ok }) => ok),
+    [true],
+  );
+});
+
 test('an address to which nothing can be sent costs no time', () => {
   const { timeline, tracker, announce, outcomes } = setUp({ hosts: [V6, V4], bind: { ipv4: '10.0.0.1' } });
   tracker(V4);
