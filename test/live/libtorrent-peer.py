@@ -3,6 +3,7 @@
 Prints a JSON line when it listens, then one a second with its progress; ends when its standard input ends.
 Discovery is off: it knows the torrent's trackers and the peers on its command line, nothing else. With --dht it takes
 part in the DHT, and what is on its command line are nodes to enter it. With --lsd it finds peers in its own network.
+With --far-ahead it asks each peer for as many blocks as the peer says it queues, up to 2,000.
 """
 import json
 import select
@@ -23,6 +24,7 @@ session = lt.session({
     'enable_incoming_utp': False, 'enable_outgoing_utp': False,
     'allow_multiple_connections_per_ip': True,
     'alert_mask': 0,
+    **({'max_out_request_queue': 2000, 'request_queue_time': 1000} if '--far-ahead' in rest else {}),
 })
 if torrent.startswith('magnet:'):
     params = lt.parse_magnet_uri(torrent)

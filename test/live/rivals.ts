@@ -15,6 +15,8 @@ export interface RivalTask {
   readonly overUdp?: boolean;
   /** It finds its peers in its own network. */
   readonly overLsd?: boolean;
+  /** It asks for as many blocks ahead as it can be told to. Only libtorrent can. */
+  readonly farAhead?: boolean;
   /** It tells its peers of each other, and hears what they tell; libtorrent always does. */
   readonly usesPex?: boolean;
   /** Nodes, `HOST:PORT`, at which the DHT is entered; absent: without the DHT. */
@@ -79,10 +81,10 @@ const libtorrent: Rival = {
   package: 'python3-libtorrent',
   dials: true,
   knowsDht: true,
-  async start(test, { torrent, dir, host, peers, dhtNodes, overLsd = false }) {
+  async start(test, { torrent, dir, host, peers, dhtNodes, overLsd = false, farAhead = false }) {
     const known = dhtNodes === undefined ? peers : ['--dht', ...dhtNodes];
-    const lsd = overLsd ? ['--lsd'] : [];
-    const args = [LIBTORRENT_PEER, torrent, dir, host, '22000', ...lsd, ...known];
+    const options = [...(overLsd ? ['--lsd'] : []), ...(farAhead ? ['--far-ahead'] : [])];
+    const args = [LIBTORRENT_PEER, torrent, dir, host, '22000', ...options, ...known];
     const program = new Program(test, PYTHON, args);
     const port = await program.until((output) => /"port": (\d+)/.exec(output)?.[1]);
     const complete = () => program.until((output) => /"state": "seeding"/.exec(output));
