@@ -8,8 +8,8 @@ export interface BacklogOptions {
   readonly limit: number;
   /** The same of a peer that has left requests unanswered: old clients drop what is more than this. */
   readonly cautiousLimit: number;
-  /** What a peer says of its queue is believed up to here: more would only fill its memory and ours. */
-  readonly mostStated: number;
+  /** More than this is asked of nobody, whatever a peer says or answers: it would only fill its memory and ours. */
+  readonly most: number;
   /** How long a rate is measured before the backlog follows it; twice the time of the first answers on a long way. */
   readonly window: Millis;
   /** The queue holds what the peer sends in this time at the most, however long it takes to answer. */
@@ -21,7 +21,7 @@ export const DEFAULT_BACKLOG_OPTIONS: BacklogOptions = {
   // What libtorrent asks of a peer that says nothing: who cannot take it has long met it.
   limit: 500,
   cautiousLimit: 250,
-  mostStated: 2_000,
+  most: 2_000,
   window: 250,
   maxQueueTime: 4_000,
 };
@@ -37,6 +37,10 @@ const GROWTH = 1.25;
  * At first it grows by one with each block, which doubles it each round trip. Once the rate has stopped growing with it,
  * it follows the rate measured over each window: 2 + rate × queue time ÷ block length. The queue time is never below
  * twice the time that the first answers took, or a long way would shrink the backlog, and that the rate, for ever.
+ *
+ * A peer that states no queue but rejects what it drops (BEP 6) is tried: once it has answered as many requests as the
+ * limit, while the backlog was held by it, the limit grows by one with each block, until the first request is refused.
+ * Who drops in silence is never tried: while it answers others, nothing tells that a request is lost.
  */
 export class Backlog {
   readonly #options: BacklogOptions;
@@ -44,6 +48,13 @@ export class Backlog {
   #size: number;
   #limit: number;
   #isStated = false;
+  #mayGrow: boolean;
+  /** What the backlog would be without a limit. */
+  #wanted = 0;
+  /** Answers that came while the limit held the backlog. */
+  #answersAtLimit = 0;
+  /** Requests that the peer may yet refuse because we asked for more than it takes. */
+  #excess = 0;
   #growing = true;
   #bestRate = 0;
   #windowBegan: Millis | null = null;
@@ -51,11 +62,15 @@ export class Backlog {
   #askedAt: Millis | null = null;
   #responseTime: Millis = 0;
 
-  /** `queueTime`: how much of its own sending time the peer may be asked for in advance, asked at each window's end. */
-  constructor(options: BacklogOptions, queueTime: () => Millis) {
+  /**
+   * `queueTime`: how much of its own sending time the peer may be asked for in advance, asked at each window's end.
+   * `rejects`: the peer says which requests it drops (BEP 6).
+   */
+  constructor(options: BacklogOptions, queueTime: () => Millis, rejects: boolean) {
     this.#options = options;
     this.#queueTime = queueTime;
     this.#limit = options.limit;
+    this.#mayGrow = rejects;
     this.#size = Math.min(options.initial, this.#limit);
   }
 
@@ -66,7 +81,8 @@ export class Backlog {
   /** The peer says how many requests it queues before it drops any, 1 or more. */
   setLimit(limit: number): void {
     this.#isStated = true;
-    this.#limit = Math.min(limit, this.#options.mostStated);
+    this.#mayGrow = false;
+    this.#limit = Math.min(limit, this.#options.most);
     this.#size = Math.min(this.#size, this.#limit);
   }
 
@@ -84,19 +100,42 @@ export class Backlog {
       this.#askedAt = null;
     }
     this.#windowLength += length;
-    if (this.#growing) this.#size = Math.min(this.#limit, this.#size + 1);
+    if (this.#growing) this.#wanted = this.#size + 1;
+    if (this.#mayGrow && this.#wanted > this.#limit) this.#answeredAtLimit();
+    if (this.#growing) this.#size = Math.min(this.#limit, this.#wanted);
     const elapsed = now - (this.#windowBegan ?? now);
     if (this.#windowBegan === null) this.#windowBegan = now;
     if (elapsed >= Math.max(this.#options.window, 2 * this.#responseTime))
       this.#follow(now, (this.#windowLength * 1000) / elapsed);
   }
 
+  /** The peer refuses a request, though it does not choke us. True when we may be to blame: it was asked for very much. */
+  refused(): boolean {
+    this.#mayGrow = false;
+    if (!this.#isStated && this.#limit > this.#options.limit) {
+      this.#excess = this.#limit - this.#options.limit;
+      this.#limit = this.#options.limit;
+      this.#size = Math.min(this.#size, this.#limit);
+    }
+    if (this.#excess === 0) return false;
+    this.#excess -= 1;
+    return true;
+  }
+
   /** The peer does not answer: a single request is left to tell when it does again. */
   stalled(): void {
+    this.#mayGrow = false;
     if (!this.#isStated) this.#limit = Math.min(this.#limit, this.#options.cautiousLimit);
     this.#size = 1;
     this.#growing = true;
     this.#bestRate = 0;
+  }
+
+  #answeredAtLimit(): void {
+    this.#answersAtLimit += 1;
+    if (this.#answersAtLimit < this.#options.limit) return;
+    this.#limit = Math.min(this.#limit + 1, Math.max(this.#limit, this.#options.most));
+    if (!this.#growing) this.#size = Math.min(this.#limit, this.#wanted);
   }
 
   #follow(now: Millis, rate: number): void {
@@ -104,7 +143,10 @@ export class Backlog {
     const target = LEAST + Math.ceil((rate * time) / 1000 / BLOCK_LENGTH);
     if (rate < GROWTH * this.#bestRate) this.#growing = false;
     this.#bestRate = Math.max(this.#bestRate, rate);
-    if (!this.#growing) this.#size = Math.min(this.#limit, target);
+    if (!this.#growing) {
+      this.#wanted = target;
+      this.#size = Math.min(this.#limit, target);
+    }
     this.#windowBegan = now;
     this.#windowLength = 0;
   }

@@ -66,7 +66,7 @@ export class Download implements RateWaiter {
     this.fast = fast;
     this.#owner = owner;
     this.#measure = new Measure(owner.options.measure, owner.now());
-    this.#backlog = new Backlog(owner.options.backlog, () => owner.queueTime());
+    this.#backlog = new Backlog(owner.options.backlog, () => owner.queueTime(), fast !== null);
   }
 
   /** The pieces that the peer says it has. */
@@ -162,6 +162,10 @@ export class Download implements RateWaiter {
     if (asked === 'late') return FINE;
     if (asked === 'unasked') return this.fast.unaskedRejected();
     this.#owner.limiter.spend(-asked.length);
+    if (!this.#choked && this.#backlog.refused()) {
+      this.#goOn();
+      return FINE;
+    }
     const judgement = this.fast.rejected(asked.piece, this.#choked, this.inFlight, this.#owner.now());
     if (this.fast.isResting) this.#backlog.stalled();
     if (judgement.kind !== 'refuse') this.#goOn();

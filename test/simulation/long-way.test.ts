@@ -37,6 +37,16 @@ describe('a way of 100 ms', () => {
     assert.ok(share >= 0.9, `${share}`);
   });
 
+  it('is filled to nine tenths at 100 MB a second from a peer that queues 2,000 and does not say so', () => {
+    const share = utilisation(100e6, 1_000, 1_900, { announced: ['fast'] });
+    assert.ok(share >= 0.9, `${share}`);
+  });
+
+  it('is filled to seven tenths at 100 MB a second from a peer that rejects what is more than 500', () => {
+    const share = utilisation(100e6, 1_000, 1_900, { announced: ['fast'], upload: { maxQueued: 500 } });
+    assert.ok(share >= 0.7, `${share}`);
+  });
+
   it('is filled within a second of the first request', () => {
     const share = utilisation(30e6, 0, 2_000, {});
     assert.ok(share >= 0.6, `${share}`);

@@ -89,7 +89,7 @@ describe('a transfer', () => {
     const swarm = new Swarm();
     // One block in flight to each: the pieces are mixed from all three.
     const download = {
-      backlog: { initial: 1, limit: 1, cautiousLimit: 1, mostStated: 1, window: 500, maxQueueTime: 4_000 },
+      backlog: { initial: 1, limit: 1, cautiousLimit: 1, most: 1, window: 500, maxQueueTime: 4_000 },
     };
     const leech = swarm.member('10.0.0.2', { download });
     const liar = swarm.seed('10.0.0.66', { content: wrongIn(swarm, allPieces(swarm)) });

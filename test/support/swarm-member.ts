@@ -27,6 +27,7 @@ import { DEFAULT_UPLOAD_OPTIONS, type UploadOptions } from '../../src/swarm/uplo
 import { uploadSlotsForRate } from '../../src/swarm/upload-slots.js';
 import { Uploader } from '../../src/swarm/uploader.js';
 import { SILENT_HANDSHAKE } from '../../src/wire/extended.js';
+import { type Extension, encodeReserved } from '../../src/wire/reserved.js';
 import { MemorySlotPool } from './memory-slot-pool.js';
 import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from './memory-storage.js';
 import type { SampleTorrent } from './sample-torrent.js';
@@ -44,6 +45,8 @@ export interface SwarmMemberOptions {
   readonly upload: Partial<UploadOptions>;
   readonly download: Partial<DownloadOptions>;
   readonly connecter: Partial<ConnecterOptions>;
+  /** What its handshake announces. */
+  readonly announced: readonly Extension[];
 }
 
 export const DEFAULT_SWARM_MEMBER_OPTIONS: SwarmMemberOptions = {
@@ -56,6 +59,7 @@ export const DEFAULT_SWARM_MEMBER_OPTIONS: SwarmMemberOptions = {
   upload: {},
   download: {},
   connecter: {},
+  announced: [],
 };
 
 export const PORT = 6881;
@@ -170,7 +174,11 @@ export class SwarmMember {
     this.encoder = new Encoder(
       {
         rawServer: this.context,
-        identity: { infoHash: metainfo.infoHash, myId: Buffer.from(name.padEnd(20, '-')), reserved: Buffer.alloc(8) },
+        identity: {
+          infoHash: metainfo.infoHash,
+          myId: Buffer.from(name.padEnd(20, '-')),
+          reserved: encodeReserved(all.announced),
+        },
         options: DEFAULT_ENCODER_OPTIONS,
         halfOpen: new HalfOpen(MAX_HALF_OPEN),
         rank: () => 0,

@@ -12,8 +12,8 @@ function feed(backlog: Backlog, from: number, perSecond: number, seconds: number
   return from + seconds * 1_000;
 }
 
-function createBacklog(queueTime = 4_000): Backlog {
-  return new Backlog(DEFAULT_BACKLOG_OPTIONS, () => queueTime);
+function createBacklog(queueTime = 4_000, rejects = false): Backlog {
+  return new Backlog(DEFAULT_BACKLOG_OPTIONS, () => queueTime, rejects);
 }
 
 describe('Backlog', () => {
@@ -37,6 +37,52 @@ describe('Backlog', () => {
       sizes.push(backlog.size);
     }
     assert.deepEqual(sizes, [16, 32, 64, 128]);
+  });
+
+  it('asks a peer that rejects what it drops for more than others take, as long as its answers keep pace', () => {
+    const backlog = createBacklog(4_000, true);
+    backlog.askedWhileIdle(0);
+    const sizes: number[] = [];
+    for (let trip = 1; trip <= 12; trip += 1) {
+      feed(backlog, trip * 1_000, backlog.size, 1);
+      sizes.push(backlog.size);
+    }
+    assert.ok(sizes.includes(500), `${sizes}`);
+    for (const [trip, size] of sizes.entries()) assert.ok(size <= 2 * (sizes[trip - 1] ?? 8), `${sizes}`);
+    assert.equal(sizes.at(-1), DEFAULT_BACKLOG_OPTIONS.most);
+  });
+
+  it('asks a slow peer that rejects what it drops for no more than it sends', () => {
+    const backlog = createBacklog(500, true);
+    backlog.askedWhileIdle(0);
+    feed(backlog, 0, 500, 20);
+    assert.equal(backlog.size, 2 + 250);
+  });
+
+  it('goes back for good at the first request that is refused, and further back at one that is not answered', () => {
+    const sizeAfter = (setBack: (backlog: Backlog) => void) => {
+      const backlog = createBacklog(4_000, true);
+      backlog.askedWhileIdle(0);
+      feed(backlog, 0, 6_000, 2);
+      assert.equal(backlog.size, DEFAULT_BACKLOG_OPTIONS.most);
+      setBack(backlog);
+      assert.ok(backlog.size <= 500, `${backlog.size}`);
+      feed(backlog, 2_000, 6_000, 4);
+      return backlog.size;
+    };
+    const setBacks = [(backlog: Backlog) => backlog.refused(), (backlog: Backlog) => backlog.stalled()];
+    assert.deepEqual(setBacks.map(sizeAfter), [500, 250]);
+  });
+
+  it('takes the blame for as many refused requests as it asked for above the limit', () => {
+    const backlog = createBacklog(4_000, true);
+    assert.equal(backlog.refused(), false);
+    const tried = createBacklog(4_000, true);
+    tried.askedWhileIdle(0);
+    feed(tried, 0, 6_000, 2);
+    let blamed = 0;
+    while (tried.refused()) blamed += 1;
+    assert.equal(blamed, DEFAULT_BACKLOG_OPTIONS.most - DEFAULT_BACKLOG_OPTIONS.limit);
   });
 
   it('never goes beyond what the peer queues', () => {
@@ -99,6 +145,6 @@ describe('Backlog', () => {
       for (let answers = 0; answers < 5_000; answers += 1) backlog.blockCameIn(100, BLOCK);
       return backlog.size;
     };
-    assert.deepEqual([3, 1_000, 1_000_000].map(sizeAfter), [3, 1_000, DEFAULT_BACKLOG_OPTIONS.mostStated]);
+    assert.deepEqual([3, 1_000, 1_000_000].map(sizeAfter), [3, 1_000, DEFAULT_BACKLOG_OPTIONS.most]);
   });
 });
