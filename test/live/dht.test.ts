@@ -10,7 +10,7 @@ import { startDht } from './dht-nodes.js';
 import { RIVALS } from './rivals.js';
 import { btgetEnds, fingerprint, HOSTS, nextHost, scratch, startSeed } from './support.js';
 
-const OPTIONS = { timeout: 180_000 };
+const OPTIONS = { timeout: 300_000 };
 const MiB = 1 << 20;
 
 interface Sample {
