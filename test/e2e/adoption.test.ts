@@ -27,6 +27,7 @@ import type { Session } from '../../src/session/session.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../src/session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS } from '../../src/torrent/torrent-options.js';
 import { FIXTURES, LOOPBACK } from '../support/btget-process.js';
+import { HANGS_AFTER } from '../support/hang.js';
 import { FakeIo } from '../unit/cli/support/fake-io.js';
 
 const NAMES = ['one-file', 'many-files', 'empty-file', 'non-ascii', 'one-piece'] as const;
@@ -133,7 +134,7 @@ const PIECE = 64 * 1024;
 const SECOND = 'many-files/part 2/1.txt';
 const LONGEST = 'many-files/part 6/5.txt';
 
-describe('what is already there', { timeout: 60_000 }, () => {
+describe('what is already there', { timeout: HANGS_AFTER }, () => {
   for (const name of NAMES)
     it(`is downloaded where nothing is, and left alone the next time: ${name}`, async () => {
       const dir = emptyFolder();

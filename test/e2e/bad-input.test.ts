@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it, test } from 'node:test';
 import { BtgetProcess, FIXTURES, LOOPBACK, runBtget } from '../support/btget-process.js';
+import { HANGS_AFTER } from '../support/hang.js';
 import { closedPort, serveHttp } from '../support/http-server.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'btget-bad-'));
@@ -204,7 +205,7 @@ const rows: Readonly<Record<string, Row>> = {
   },
 };
 
-describe('bad input ends with its exit code and one line', { concurrency: 4, timeout: 30_000 }, () => {
+describe('bad input ends with its exit code and one line', { concurrency: 4, timeout: HANGS_AFTER }, () => {
   for (const [name, { args, code, says }] of Object.entries(rows)) {
     it(name, async (t) => {
       // The last of two options of one name counts.

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { createTorrent } from '../../src/session/create-torrent.js';
 import { BtgetProcess, LOOPBACK, runBtget } from '../support/btget-process.js';
+import { HANGS_AFTER } from '../support/hang.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'btget-above-'));
 after(() => rmSync(dir, { recursive: true }));
@@ -29,7 +30,7 @@ async function startSeed(test: TestContext, ...more: readonly string[]): Promise
   return peer;
 }
 
-describe("the torrent's own folder as the place for it", { concurrency: 2, timeout: 30_000 }, () => {
+describe("the torrent's own folder as the place for it", { concurrency: 2, timeout: HANGS_AFTER }, () => {
   it('is said to be it by download, seed and verify, and nothing is made in it', async (t) => {
     for (const [cwd, given, shown, place] of [
       ['data', [], 'this folder', '-d ..'],

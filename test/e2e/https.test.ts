@@ -8,6 +8,7 @@ import { BtgetError } from '../../src/base/failure.js';
 import { download } from '../../src/session/download.js';
 import { BtgetProcess, FIXTURES, LOOPBACK, runBtget } from '../support/btget-process.js';
 import { CERTIFICATE, CERTIFICATE_KEY } from '../support/certificate.js';
+import { HANGS_AFTER } from '../support/hang.js';
 import { serveHttps } from '../support/http-server.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'btget-https-'));
@@ -33,7 +34,7 @@ async function startSeed(test: TestContext, source: string, ...more: readonly st
   return Number(port);
 }
 
-describe('over https', { concurrency: 2, timeout: 30_000 }, () => {
+describe('over https', { concurrency: 2, timeout: HANGS_AFTER }, () => {
   it('a source and a tracker whose authority is named by --ca-certificate are trusted', async (t) => {
     const ca = ['--ca-certificate', 'ca.pem'];
     const port = await startSeed(t, (await serve(t)).source, ...ca);

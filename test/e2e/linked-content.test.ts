@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { BtgetProcess, type Ended, LOOPBACK, runBtget } from '../support/btget-process.js';
+import { HANGS_AFTER } from '../support/hang.js';
 
 const X = Buffer.alloc(40_000, 'x');
 const Y = Buffer.alloc(40_000, 'y');
@@ -47,9 +48,7 @@ async function withSeed(test: TestContext): Promise<Case> {
   return { at, run, download: (...args) => run('lib.torrent', ...options, ...args) };
 }
 
-const timeout = 120_000;
-
-describe('content behind links', { skip: process.platform === 'win32', timeout }, () => {
+describe('content behind links', { skip: process.platform === 'win32', timeout: HANGS_AFTER }, () => {
   it('is verified and seeded', async (t) => {
     const { at, run, download } = await withSeed(t);
     mkdirSync(at('store/sub'));

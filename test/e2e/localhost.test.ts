@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { createTorrent } from '../../src/session/create-torrent.js';
 import { BtgetProcess, runBtget } from '../support/btget-process.js';
+import { HANGS_AFTER } from '../support/hang.js';
 import { writeNoise } from '../support/noise.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'btget-localhost-'));
@@ -22,7 +23,7 @@ async function makeTorrent(name: string): Promise<string> {
   return torrent;
 }
 
-describe('localhost', { timeout: 60_000 }, () => {
+describe('localhost', { timeout: HANGS_AFTER }, () => {
   for (const host of ['127.0.0.1', '::1'].filter((each) => OURS.includes(each))) {
     for (const scheme of ['udp', 'http']) {
       it(`leads to a tracker that is at ${host} only, over ${scheme}`, async (t) => {

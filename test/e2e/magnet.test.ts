@@ -6,6 +6,7 @@ import { after, before, describe, it, type TestContext } from 'node:test';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { createTorrent } from '../../src/session/create-torrent.js';
 import { BtgetProcess, LOOPBACK, runBtget } from '../support/btget-process.js';
+import { HANGS_AFTER } from '../support/hang.js';
 import { writeNoise } from '../support/noise.js';
 
 const MIB = 1 << 20;
@@ -35,7 +36,7 @@ const eventsOf = (out: string): Record<string, unknown>[] =>
     .split('\n')
     .map((line) => JSON.parse(line));
 
-describe('magnet links on the command line', { concurrency: 2, timeout: 40_000 }, () => {
+describe('magnet links on the command line', { concurrency: 2, timeout: HANGS_AFTER }, () => {
   it('download what a peer of the link has, and leave nothing but that', async (t) => {
     const link = await startSeed(t);
     const { code, out } = await runBtget(t, dir, [link, '-d', 'whole', ...LOOPBACK, '--json', '-q']);

@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { BtgetProcess, LOOPBACK, runBtget } from '../support/btget-process.js';
+import { HANGS_AFTER } from '../support/hang.js';
 
 /** Names that the path policy changes, all but the last few. */
 const ODD: readonly string[] = [
@@ -75,7 +76,7 @@ async function seedOf(test: TestContext, cwd: string, torrent: string, dir: stri
   return (await seed.says(/127\.0\.0\.1:\d+/))[0];
 }
 
-describe('content with odd names', { skip: process.platform !== 'linux', timeout: 120_000 }, () => {
+describe('content with odd names', { skip: process.platform !== 'linux', timeout: HANGS_AFTER }, () => {
   it('is made a torrent, verified, seeded, downloaded, and found again', async (t) => {
     const cwd = workFolder(t);
     mkdirSync(join(cwd, 'd'));

@@ -6,11 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import { BTGET, BtgetProcess, FIXTURES, LOOPBACK, runBtget } from '../support/btget-process.js';
+import { HANGS_AFTER } from '../support/hang.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'btget-surroundings-'));
 after(() => rmSync(dir, { recursive: true }));
 const TORRENT = join(FIXTURES, 'one-piece.torrent');
-const OPTIONS = { timeout: 60_000 };
+const OPTIONS = { timeout: HANGS_AFTER };
 const isPosix = process.platform !== 'win32';
 
 /** Runs btget by a shell that does `first` before. */

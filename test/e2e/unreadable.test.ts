@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { BtgetProcess, FIXTURES, runBtget } from '../support/btget-process.js';
+import { HANGS_AFTER } from '../support/hang.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'btget-unreadable-'));
 after(() => rmSync(dir, { recursive: true }));
@@ -18,7 +19,9 @@ interface Shown {
   readonly reason?: string;
 }
 
-test('verify names each file that cannot be read and why, and looks at all others', { timeout: 60_000 }, async (t) => {
+test('verify names each file that cannot be read and why, and looks at all others', {
+  timeout: HANGS_AFTER,
+}, async (t) => {
   mkdirSync(join(dir, 'mix'));
   // A piece and a half each: every second piece reaches over two files.
   const names = ['a', 'b', 'c', 'd', 'e', 'f'];

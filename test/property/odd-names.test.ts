@@ -11,6 +11,7 @@ import { PieceLayout } from '../../src/metainfo/piece-layout.js';
 import { createTorrent } from '../../src/session/create-torrent.js';
 import { WantedContent } from '../../src/torrent/wanted-content.js';
 import { ask } from '../support/file-disk.js';
+import { HANGS_AFTER } from '../support/hang.js';
 import { realTimers } from '../support/real-timers.js';
 
 const root = mkdtempSync(join(tmpdir(), 'btget-names-'));
@@ -69,7 +70,7 @@ function put(folder: string, elements: readonly Buffer[], bytes: string): boolea
 
 let folders = 0;
 
-test('a torrent of whatever names a disk takes is found again by who reads', { timeout: 120_000 }, () =>
+test('a torrent of whatever names a disk takes is found again by who reads', { timeout: HANGS_AFTER }, () =>
   fc.assert(
     fc.asyncProperty(fc.array(path, { minLength: 1, maxLength: 12 }), async (paths) => {
       folders += 1;

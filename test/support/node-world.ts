@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../src/net/node-raw-server.js';
 import type { ListenAddress } from '../../src/net/raw-server.js';
+import { HANGS_AFTER } from './hang.js';
 import type { RawServerWorld } from './raw-server-world.js';
 
 function rethrow(error: unknown): never {
@@ -12,7 +13,6 @@ function rethrow(error: unknown): never {
 
 /** How many turns of Node's loop a world is given to settle: on one machine nothing is on its way for longer. */
 const SETTLING_TURNS = 30;
-const PATIENCE = 5_000;
 
 /** Loops over Node's sockets, in real time. */
 export function nodeWorld(place: () => ListenAddress, cleanUp: () => void = () => undefined): RawServerWorld {
@@ -25,9 +25,9 @@ export function nodeWorld(place: () => ListenAddress, cleanUp: () => void = () =
     },
     place,
     until: async (condition) => {
-      const deadline = performance.now() + PATIENCE;
+      const deadline = performance.now() + HANGS_AFTER;
       while (!condition()) {
-        if (performance.now() > deadline) throw new Error(`not so within ${PATIENCE} ms: ${condition}`);
+        if (performance.now() > deadline) throw new Error(`not so within ${HANGS_AFTER} ms: ${condition}`);
         await setImmediate();
       }
     },

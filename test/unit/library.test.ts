@@ -19,13 +19,14 @@ import {
   type TorrentStatus,
 } from '../../src/index.js';
 import { FIXTURES } from '../support/btget-process.js';
+import { HANGS_AFTER } from '../support/hang.js';
 
 const LOOPBACK = { bind: '127.0.0.1', port: { first: 0, last: 0 }, useTorrentTrackers: false } as const;
 const TORRENT = readFileSync(join(FIXTURES, 'one-file.torrent'));
 const dir = mkdtempSync(join(tmpdir(), 'btget-library-'));
 after(() => rmSync(dir, { recursive: true }));
 
-describe('a script', { timeout: 30_000 }, () => {
+describe('a script', { timeout: HANGS_AFTER }, () => {
   let seed: Session;
   let peer: PeerAddress;
   before(async () => {

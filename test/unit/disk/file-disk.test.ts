@@ -12,6 +12,7 @@ import type { JournalReadOutcome } from '../../../src/disk/journal-file.js';
 import type { CheckOutcome, DoneOutcome } from '../../../src/disk/storage.js';
 import type { Target } from '../../../src/disk/target.js';
 import { ask, diskFolder, slotOf } from '../../support/file-disk.js';
+import { HANGS_AFTER } from '../../support/hang.js';
 import { realTimers } from '../../support/real-timers.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
 import { seededRandom } from '../../support/seeded-random.js';
@@ -260,7 +261,7 @@ describe('the disk of a process', () => {
   it('lets the process leave while it idles, though nobody closed it', () =>
     inFolder(async (dir) => {
       const module = fileURLToPath(new URL('../../support/idle-disk.js', import.meta.url));
-      const { status, stdout, stderr } = spawnSync(process.execPath, [module, dir], { timeout: 10_000 });
+      const { status, stdout, stderr } = spawnSync(process.execPath, [module, dir], { timeout: HANGS_AFTER });
       assert.deepEqual([status, stdout.toString(), stderr.toString()], [0, 'committed checked read hashed\n', '']);
     }));
 });

@@ -6,6 +6,7 @@ import { networkInterfaces } from 'node:os';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { ListenOutcome } from '../../../src/net/raw-server.js';
+import { HANGS_AFTER } from '../../support/hang.js';
 import { nodeWorld } from '../../support/node-world.js';
 import { Pair, type RawServerWorld } from '../../support/raw-server-world.js';
 
@@ -25,7 +26,7 @@ describe('NodeRawServer', () => {
     ['stopped', 'ended\n'],
     ['sockets', ''],
   ] as const) {
-    it(`lets the process leave: ${scenario}`, { timeout: 5_000 }, async () => {
+    it(`lets the process leave: ${scenario}`, { timeout: HANGS_AFTER }, async () => {
       const child = spawn(process.execPath, [LEAVING_PROCESS, scenario], { stdio: ['ignore', 'pipe', 'inherit'] });
       let printed = '';
       child.stdout.on('data', (data) => {
@@ -36,7 +37,9 @@ describe('NodeRawServer', () => {
     });
   }
 
-  it('holds the process while it listens for ever, though there is nothing to do', { timeout: 5_000 }, async () => {
+  it('holds the process while it listens for ever, though there is nothing to do', {
+    timeout: HANGS_AFTER,
+  }, async () => {
     const child = spawn(process.execPath, [LEAVING_PROCESS, 'holding'], { stdio: ['ignore', 'pipe', 'inherit'] });
     let printed = '';
     child.stdout.on('data', (data) => {
