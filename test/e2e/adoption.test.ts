@@ -96,7 +96,17 @@ function emptyFolder(): string {
 /** Downloads from the seed; `downloaded` is null when it was not done. */
 async function download(name: Name, dir: string, ...options: readonly string[]) {
   const io = new FakeIo();
-  const argv = [join(FIXTURES, `${name}.torrent`), '-d', dir, ...LOOPBACK, '--peer', peer, '--json', '--timeout', '20'];
+  const argv = [
+    join(FIXTURES, `${name}.torrent`),
+    '-d',
+    dir,
+    ...LOOPBACK,
+    '--peer',
+    peer,
+    '--json',
+    '--timeout',
+    '600',
+  ];
   const code = await main([...argv, ...options], Object.assign(io, { timers }));
   const events = io.stdout.lines.map((line) => JSON.parse(line));
   const done = events.find((event) => event.type === 'done');
@@ -327,7 +337,7 @@ describe('what is already there', { timeout: HANGS_AFTER }, () => {
     t.after(() => running.kill());
     await once(running, 'spawn');
     const io = Object.assign(new FakeIo(), { timers });
-    assert.equal(await main([torrent, '-d', dir, ...LOOPBACK, '--timeout', '5'], io), 16, io.stderr.text);
+    assert.equal(await main([torrent, '-d', dir, ...LOOPBACK, '--timeout', '600'], io), 16, io.stderr.text);
     assert.deepEqual(readdirSync(dir), ['f.bin']);
     assert.deepEqual(readFileSync(join(dir, 'f.bin')), program);
   });

@@ -240,7 +240,7 @@ describe('bad input ends with its exit code and one line', { concurrency: 4, tim
     assert.match(checked.out, /^failed {3}\S+: the magnet link has an xt that is no info-hash/);
     const refused = `btget: cannot fetch ${ftp}: redirected: ftp: urls are not fetched\n`;
     assert.deepEqual(await runBtget(t, dir, [ftp, ...LOOPBACK]), { code: 6, out: '', err: refused });
-    const ended = await runBtget(t, dir, [good, '--timeout', '1', ...LOOPBACK]);
+    const ended = await runBtget(t, dir, [good, '--timeout', '5', ...LOOPBACK]);
     assert.deepEqual([ended.code, /^btget: a b: gave up/.test(ended.err)], [2, true], ended.err);
   });
 
@@ -282,13 +282,13 @@ describe('bad input ends with its exit code and one line', { concurrency: 4, tim
 
   it('a tracker that is down, and no peer', async (t) => {
     const url = `http://127.0.0.1:${await closedPort()}/announce`;
-    const args = ['hello.torrent', '-d', 'lonely2', ...LOOPBACK, '--tracker', url, '--stop-timeout', '1'];
+    const args = ['hello.torrent', '-d', 'lonely2', ...LOOPBACK, '--tracker', url, '--stop-timeout', '5'];
     const { code, err } = await runBtget(t, dir, args);
     const [tracker = '', gaveUp = '', ...more] = err.trimEnd().split('\n');
     const refused = `tracker ${url}: the connection was refused`;
     assert.ok(tracker.startsWith(`hello: ${refused}, asked again in `), tracker);
     const why = `1 tracker failing: ${url}: the connection was refused`;
-    assert.equal(gaveUp, `btget: hello: gave up: no new data came for 1s: ${why} (the same command again goes on)`);
+    assert.equal(gaveUp, `btget: hello: gave up: no new data came for 5s: ${why} (the same command again goes on)`);
     assert.deepEqual([code, more], [2, []]);
   });
 

@@ -17,7 +17,7 @@ test('a folder that cannot be made ends a download at once, with 16 and a line t
   if (process.platform === 'linux') places.push('/proc/nope', '/proc/nope/a/b', '/dev/null', '/dev/null/x');
   const torrent = join(FIXTURES, 'one-file.torrent');
   const ends = await Promise.all(
-    places.map((place) => runBtget(t, root, [torrent, '-d', place, '--timeout', '60', ...OFFLINE])),
+    places.map((place) => runBtget(t, root, [torrent, '-d', place, '--timeout', '600', ...OFFLINE])),
   );
   for (const [index, { code, err }] of ends.entries()) {
     const place = places[index] as string;

@@ -44,7 +44,7 @@ async function withSeed(test: TestContext): Promise<Case> {
   const seed = new BtgetProcess(test, cwd, ['seed', 'lib.torrent', ...LOOPBACK, '--no-dht']);
   await seed.says(/: seeding /);
   const [peer] = await seed.says(/127\.0\.0\.1:\d+/);
-  const options = ['-d', 'into', ...LOOPBACK, '--no-dht', '--peer', peer, '--timeout', '20'];
+  const options = ['-d', 'into', ...LOOPBACK, '--no-dht', '--peer', peer, '--timeout', '600'];
   return { at, run, download: (...args) => run('lib.torrent', ...options, ...args) };
 }
 
@@ -62,7 +62,7 @@ describe('content behind links', { skip: process.platform === 'win32', timeout: 
     const seed = new BtgetProcess(t, at('.'), ['seed', 'lib.torrent', '-d', 'linked', ...LOOPBACK, '--no-dht']);
     await seed.says(/: seeding /);
     const [peer] = await seed.says(/127\.0\.0\.1:\d+/);
-    const fromIt = ['-d', 'other', ...LOOPBACK, '--no-dht', '--peer', peer, '--timeout', '20'];
+    const fromIt = ['-d', 'other', ...LOOPBACK, '--no-dht', '--peer', peer, '--timeout', '600'];
     const downloaded = await run('lib.torrent', ...fromIt);
     assert.equal(downloaded.code, 0, downloaded.err);
     assert.deepEqual(readFileSync(at('other/lib/sub/y')), Y);

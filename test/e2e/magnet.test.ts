@@ -69,7 +69,7 @@ describe('magnet links on the command line', { concurrency: 2, timeout: HANGS_AF
     first.process.kill('SIGINT');
     assert.equal((await first.ended).code, 7);
     assert.ok(readdirSync(join(dir, 'half')).includes(`.${hash}.btget`));
-    const again = await runBtget(t, dir, [hash, '-d', 'half', ...LOOPBACK, '--stop-timeout', '1', '--json', '-q']);
+    const again = await runBtget(t, dir, [hash, '-d', 'half', ...LOOPBACK, '--stop-timeout', '5', '--json', '-q']);
     assert.equal(again.code, 2);
     const added = eventsOf(again.out).find((event) => event['type'] === 'progress' && event['state'] !== 'metadata');
     assert.equal(added?.['wanted'], 9 * MIB + 82);

@@ -86,10 +86,10 @@ describe('content with odd names', { skip: process.platform !== 'linux', timeout
     await assertRuns(t, cwd, 'create', 'd');
     await assertRuns(t, cwd, 'verify', 'd.torrent');
     // Who downloads into the very folder has everything.
-    await assertRuns(t, cwd, 'd.torrent', ...LOOPBACK, '--no-dht', '--timeout', '20');
+    await assertRuns(t, cwd, 'd.torrent', ...LOOPBACK, '--no-dht', '--timeout', '600');
     assert.deepEqual(listing(join(cwd, 'd')), before);
     const peer = await seedOf(t, cwd, 'd.torrent', '.');
-    await assertRuns(t, cwd, 'd.torrent', '-d', 'new', ...LOOPBACK, '--no-dht', '--peer', peer, '--timeout', '20');
+    await assertRuns(t, cwd, 'd.torrent', '-d', 'new', ...LOOPBACK, '--no-dht', '--peer', peer, '--timeout', '600');
     assert.equal(readdirSync(join(cwd, 'new/d')).length, before.length);
     for (const name of readdirSync(join(cwd, 'new/d'))) assert.doesNotMatch(name, /[\\\p{Cc}\u200b\u200e\u202e]/u);
     await assertRuns(t, cwd, 'verify', 'd.torrent', '-d', 'new');
@@ -106,7 +106,7 @@ describe('content with odd names', { skip: process.platform !== 'linux', timeout
     await assertRuns(t, cwd, 'create', top, '-o', 'a.torrent');
     await assertRuns(t, cwd, 'verify', 'a.torrent');
     const peer = await seedOf(t, cwd, 'a.torrent', '.');
-    await assertRuns(t, cwd, 'a.torrent', '-d', 'new', ...LOOPBACK, '--no-dht', '--peer', peer, '--timeout', '20');
+    await assertRuns(t, cwd, 'a.torrent', '-d', 'new', ...LOOPBACK, '--no-dht', '--peer', peer, '--timeout', '600');
     await assertRuns(t, cwd, 'verify', 'a.torrent', '-d', 'new');
     for (const [at, name] of ['bare\\file', 'z'.repeat(255), 'new\nline', 'a\u200e'].entries()) {
       writeFileSync(join(cwd, name), `bytes of ${at}`);
@@ -127,7 +127,7 @@ describe('content with odd names', { skip: process.platform !== 'linux', timeout
     writeFileSync(join(cwd, 'new/d/back\\slash'), bytes);
     truncateSync(join(cwd, 'new/d/back\\slash'), 70_000);
     writeFileSync(join(cwd, 'new/d', long), bytes.subarray(0, 70_000));
-    const args = ['d.torrent', '-d', 'new', ...LOOPBACK, '--no-dht', '--peer', peer, '--timeout', '20', '--json'];
+    const args = ['d.torrent', '-d', 'new', ...LOOPBACK, '--no-dht', '--peer', peer, '--timeout', '600', '--json'];
     const out = await assertRuns(t, cwd, ...args);
     const done = out.split('\n').find((line) => line.includes('"type":"done"')) ?? '{}';
     assert.ok(JSON.parse(done).downloaded < 200_000, done);

@@ -71,7 +71,7 @@ async function run(...argv: readonly string[]) {
 /** Downloads; `from` null for nobody to ask. */
 async function download(dir: string, options: readonly string[], from: string | null = peer) {
   const who = from === null ? [] : ['--peer', from];
-  const { code, events, err } = await run(torrent, '-d', dir, ...LOOPBACK, '--timeout', '20', ...who, ...options);
+  const { code, events, err } = await run(torrent, '-d', dir, ...LOOPBACK, '--timeout', '600', ...who, ...options);
   const done = events.find((event) => event.type === 'done');
   return { code, downloaded: done?.downloaded, paths: (done?.paths as string[] | undefined)?.toSorted(), events, err };
 }

@@ -100,7 +100,7 @@ describe('torrents of one folder in one command', () => {
       `127.0.0.1:${port}`,
       '--json',
       '--timeout',
-      '120',
+      '600',
     ]);
     assert.equal(code, 0, err);
     assert.equal(events(out).filter(({ type }) => type === 'done').length, PARTS);
@@ -119,7 +119,7 @@ describe('torrents of one folder in one command', () => {
     const peers = await peersOf(t, ['one', 'two']);
     for (const seeding of [false, true]) {
       const dir = emptyFolder();
-      const options = ['-d', dir, ...OFFLINE, ...peers, '--json', '--timeout', '120', ...(seeding ? ['--seed'] : [])];
+      const options = ['-d', dir, ...OFFLINE, ...peers, '--json', '--timeout', '600', ...(seeding ? ['--seed'] : [])];
       const run = new BtgetProcess(t, root, [one, two, ...options]);
       if (seeding) {
         await run.says(/"type":"done"[\s\S]*"type":"done"/);
@@ -151,7 +151,7 @@ describe('torrents of one folder in one command', () => {
         ...OFFLINE,
         ...peers,
         '--timeout',
-        '120',
+        '600',
         ...more,
       ]);
       assert.equal(code, 13, err);
@@ -165,7 +165,7 @@ describe('torrents of one folder in one command', () => {
     const [first, second] = slow as [string, string];
     for (const orders of [[[second, first]], [[second], [first]], [[first], [second]]]) {
       const dir = emptyFolder();
-      const options = ['-d', dir, ...OFFLINE, ...peers, '--json', '--timeout', '120'];
+      const options = ['-d', dir, ...OFFLINE, ...peers, '--json', '--timeout', '600'];
       const killed = new BtgetProcess(t, root, [first, second, ...options, '--max-download', '100K']);
       await killed.says(/"state":"downloading"/);
       const begun = new Map<string, number>();
