@@ -36,8 +36,13 @@ export function lookForContentAbove(
   storage.survey((outcome) => {
     const isOwn = folderName === topFolder(metainfo);
     const lies = outcome.ok && liesThere(metainfo, outcome.files, isOwn);
-    storage.close(() => answered(lies ? `-d ${above}${isOwn ? '' : ` -o ${folderName}`}` : null));
+    storage.close(() => answered(lies ? `-d ${shellWord(above)}${isOwn ? '' : ` -o ${shellWord(folderName)}`}` : null));
   });
+}
+
+/** `text` as one word of a shell, so that a user can copy it. */
+function shellWord(text: string): string {
+  return /^[\p{L}\p{N}_./+@%:,=-]+$/u.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** Null for a torrent of one file that has no folder. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -70,6 +71,14 @@ describe("the torrent's own folder as the place for it", { concurrency: 2, timeo
     assert.equal(code, 13);
     assert.match(err, /\(-d other\/\.\. -o other takes them as they are; -o NAME fetches them once more\)\n$/);
     assert.deepEqual(readdirSync(join(dir, 'other')).sort(), ['below', 'one.txt', 'two.txt']);
+  });
+
+  it('is named as a shell takes it, whatever is in its name', async (t) => {
+    put("Ann's data", { 'one.txt': FILES['one.txt'] ?? '', 'two.txt': FILES['two.txt'] ?? '' });
+    const { err } = await runBtget(t, dir, ['data.torrent', '-d', "Ann's data", ...GIVE_UP]);
+    const [, place = ''] = /\((-d .*) takes them as they are/.exec(err) ?? [];
+    const words = execFileSync('sh', ['-c', `printf '%s\\n' ${place}`], { encoding: 'utf8' });
+    assert.equal(words, "-d\nAnn's data/..\n-o\nAnn's data\n");
   });
 
   it('is known by one file that grows', async (t) => {
