@@ -267,6 +267,25 @@ test('wrong usage is one line and 28, with a suggestion where there is one', asy
   }
 });
 
+test('of an argument of 100 kB the beginning and the end are shown', async () => {
+  const long = `b${'x y'.repeat(33_000)}e`;
+  for (const [argv, code] of [
+    [[long], 3],
+    [['show', `${at('data')}/${long}`], 3],
+    [['verify', `magnet:?dn=${long}`], 28],
+    [[`magnet:?xt=urn:btih:${'%zz'.repeat(33_000)}`], 27],
+    [['--max-download', long, 'x'], 28],
+    [[`--${long}`], 28],
+    [['a.torrent', '-o', 'b', '--on-complete', `'${long}`], 28],
+    [['create', long, '-o', '-'], 16],
+  ] as const) {
+    const ended = await btget(...argv);
+    assert.equal(ended.code, code, ended.err.slice(0, 1000));
+    assert.match(ended.err, /^btget: [^\n]+…[^\n]+\n$/);
+    assert.ok(ended.err.length < 1000, `${ended.err.length}`);
+  }
+});
+
 test('wrong usage of a download with --json ends with a summary', async () => {
   const { code, out } = await btget('--json', '--bogus');
   assert.equal(code, 28);
