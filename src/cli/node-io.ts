@@ -47,6 +47,25 @@ export function nodeIo(): CliIo {
         process.off('SIGHUP', reload);
       };
     },
+    onSuspend(suspended, resumed) {
+      const stopped = (): void => {
+        suspended();
+        // Without us the signal does what it does to any program: it stops the process where a shell can continue it.
+        process.off('SIGTSTP', stopped);
+        process.kill(process.pid, 'SIGTSTP');
+      };
+      const continued = (): void => {
+        process.off('SIGTSTP', stopped);
+        process.on('SIGTSTP', stopped);
+        resumed();
+      };
+      process.on('SIGTSTP', stopped);
+      process.on('SIGCONT', continued);
+      return () => {
+        process.off('SIGTSTP', stopped);
+        process.off('SIGCONT', continued);
+      };
+    },
     onBug: (broke) => {
       process.on('uncaughtException', broke);
     },
