@@ -146,8 +146,7 @@ class HttpFetch {
     const share = (this.#deadline - this.#timers.now()) / (others.length + 1);
     const answerLimit = others.length === 0 ? null : share;
     const request = {
-      ...{ url, destination, authorization, userAgent, maxLength, authorities, post, answerLimit },
-      connectLimit: Math.min(connectLimit, share),
+      ...{ url, destination, authorization, userAgent, maxLength, authorities, post, connectLimit, answerLimit },
       cookie: this.#cookies.headerFor(url),
     };
     this.#underWay = exchange(request, this.#timers, (outcome) => {
