@@ -231,6 +231,11 @@ test('of a source of 100 kB that is given twice no more than its beginning and i
   const [told = ''] = events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
   assert.match(told, /^x+…x+b is the same torrent as x+…x+a$/);
   assert.ok(told.length < 500, `${told.length}`);
+  const link = play([linked('real', { name: long('d') })]);
+  link.run.interrupt();
+  const name = String(link.results());
+  assert.match(name, /^x+…x+d: interrupted$/);
+  assert.ok(name.length < 250, `${name.length}`);
 });
 
 test('the run waits for the program that --on-complete names, and fails when that fails', () => {
