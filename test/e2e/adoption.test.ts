@@ -326,7 +326,7 @@ describe('what is already there', { timeout: 60_000 }, () => {
     t.after(() => running.kill());
     await once(running, 'spawn');
     const io = Object.assign(new FakeIo(), { timers });
-    assert.equal(await main([torrent, '-d', dir, ...LOOPBACK, '--timeout', '5'], io), 16, io.stderr.text);
+    assert.equal(await main([torrent, '-d', dir, ...LOOPBACK, '--timeout', '20'], io), 16, io.stderr.text);
     assert.deepEqual(readdirSync(dir), ['f.bin']);
     assert.deepEqual(readFileSync(join(dir, 'f.bin')), program);
   });

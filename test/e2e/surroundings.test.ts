@@ -98,7 +98,7 @@ test('whatever few files may be open, what to raise is said in one line, with 16
   for (const command of ['download', 'verify']) {
     let refused = 0;
     for (let limit = least; limit < least + 16; limit += 1) {
-      const network = command === 'download' ? [...LOOPBACK, '--no-dht', '--timeout', '1'] : [];
+      const network = command === 'download' ? [...LOOPBACK, '--no-dht', '--timeout', '20'] : [];
       const { code, err } = inShell(`ulimit -n ${limit}`, command, TORRENT, '-d', FIXTURES, ...network);
       if (code === 0) continue;
       assert.deepEqual({ limit, code, err }, { limit, code: 16, err: line });

@@ -12,7 +12,7 @@ function rethrow(error: unknown): never {
 
 /** How many turns of Node's loop a world is given to settle: on one machine nothing is on its way for longer. */
 const SETTLING_TURNS = 30;
-const PATIENCE = 5_000;
+const PATIENCE = 30_000;
 
 /** Loops over Node's sockets, in real time. */
 export function nodeWorld(place: () => ListenAddress, cleanUp: () => void = () => undefined): RawServerWorld {

@@ -25,7 +25,7 @@ describe('NodeRawServer', () => {
     ['stopped', 'ended\n'],
     ['sockets', ''],
   ] as const) {
-    it(`lets the process leave: ${scenario}`, { timeout: 5_000 }, async () => {
+    it(`lets the process leave: ${scenario}`, { timeout: 30_000 }, async () => {
       const child = spawn(process.execPath, [LEAVING_PROCESS, scenario], { stdio: ['ignore', 'pipe', 'inherit'] });
       let printed = '';
       child.stdout.on('data', (data) => {
@@ -36,7 +36,7 @@ describe('NodeRawServer', () => {
     });
   }
 
-  it('holds the process while it listens for ever, though there is nothing to do', { timeout: 5_000 }, async () => {
+  it('holds the process while it listens for ever, though there is nothing to do', { timeout: 30_000 }, async () => {
     const child = spawn(process.execPath, [LEAVING_PROCESS, 'holding'], { stdio: ['ignore', 'pipe', 'inherit'] });
     let printed = '';
     child.stdout.on('data', (data) => {
