@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -64,6 +64,9 @@ describe('over https', { concurrency: 2, timeout: 30_000 }, () => {
       assert.deepEqual(await run('key.pem'), wrong, command);
     }
     assert.equal((await runBtget(t, dir, ['show', 'x', '--ca-certificate', '.'])).code, 16);
+    if (!existsSync('/dev/zero')) return;
+    const { code, err } = await runBtget(t, dir, ['show', 'x', '--ca-certificate', '/dev/zero']);
+    assert.deepEqual([code, err], [28, 'btget: --ca-certificate: /dev/zero is too long for certificates\n']);
   });
 
   it('a library hands certificates in', async (t) => {

@@ -193,7 +193,7 @@ test('a tracker with a folder serves only the torrents in it', { timeout: 30_000
   assert.equal(await child.ended, 0);
 });
 
-test('a tracker that would be announced to all the time is wrong usage', async (t) => {
+test('a tracker that would be announced to all the time is wrong usage', { timeout: 30_000 }, async (t) => {
   for (const interval of ['0', '0.9', '0s']) {
     const child = new Child(t, 'tracker', '--bind', '127.0.0.1', '--port', '0', '--interval', interval);
     assert.equal(await child.ended, 28);
