@@ -1,6 +1,6 @@
 /**
- * What the machine lacks, told as a failure. Anything at all may meet these: the loading of a module, the start of a
- * thread, a buffer. So they come from where nobody expects them, and are no bug of ours there.
+ * What the machine lacks, told as a failure. It may show anywhere: in the loading of a module, the start of a thread, a
+ * buffer. Such an error is no bug of ours, though no code expects it.
  */
 import { BtgetError, type FailureCode } from '../base/failure.js';
 

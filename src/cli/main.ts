@@ -52,7 +52,7 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
     const { download } = await import('./commands/download.js');
     return await download.run(argv, io);
   } catch (error) {
-    // One lack meets many at once, each of whom tells it.
+    // One lack makes many things fail at once; it is told once.
     if (!isBroken) reportFailure(error, argv, io);
     return exitCodeOf(error);
   }

@@ -27,7 +27,7 @@ export interface HttpFetchOptions {
   readonly connectLimit: Millis;
   /** Redirects that are followed. */
   readonly maxRedirects: number;
-  /** Who is trusted besides the well-known certificate authorities, or null. */
+  /** Authorities that are trusted besides the well-known ones, or null. */
   readonly authorities: Authorities | null;
   /** Null: it is a GET. */
   readonly post: HttpPost | null;
@@ -205,7 +205,7 @@ class HttpFetch {
   }
 }
 
-/** Node reads headers as Latin-1; servers write UTF-8. */
+/** Headers come as Latin-1, which keeps every byte; servers write UTF-8. */
 function headerText(value: string): string {
   const text = Buffer.from(value, 'latin1').toString('utf8');
   return text.includes('\ufffd') ? value : text;

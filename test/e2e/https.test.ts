@@ -49,7 +49,7 @@ describe('over https', { concurrency: 2, timeout: 30_000 }, () => {
 
   it('without it they are refused, and the sentence names the option and no other program', async (t) => {
     const { source } = await serve(t);
-    const what = 'its certificate is self-signed, so nobody who is known here vouches for it';
+    const what = 'its certificate is self-signed, so no authority vouches for it';
     const err = `btget: cannot fetch ${source}: ${what} (--ca-certificate FILE names an authority to trust)\n`;
     assert.deepEqual(await runBtget(t, dir, [source, ...LOOPBACK]), { code: 6, out: '', err });
   });

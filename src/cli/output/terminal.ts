@@ -9,7 +9,7 @@ export function canRedraw({ stderr, env }: Pick<CliIo, 'stderr' | 'env'>): boole
   return stderr.isTTY === true && env['TERM'] !== 'dumb';
 }
 
-/** Bars hide the cursor, which would flicker among them. Whoever takes the terminal over from us needs it. */
+/** Bars hide the cursor, which would flicker among them. The program that has the terminal after us needs it. */
 export const SHOW_CURSOR = '\x1b[?25h';
 export const HIDE_CURSOR = '\x1b[?25l';
 

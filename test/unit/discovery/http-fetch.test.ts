@@ -523,8 +523,8 @@ test('whatever is wrong with a certificate or with TLS is said in our own words,
   const clock = 'is the clock of this machine right?';
   const noTls = 'unreachable: what answers there does not speak TLS (is it an http: URL?)';
   assert.deepEqual(told, {
-    'self-signed': `unreachable: its certificate is self-signed, so nobody who is known here vouches for it ${trust}`,
-    expired: `unreachable: its certificate has expired (whoever runs the server must renew it; ${clock})`,
+    'self-signed': `unreachable: its certificate is self-signed, so no authority vouches for it ${trust}`,
+    expired: `unreachable: its certificate has expired (the server must get a new one; ${clock})`,
     'not yet valid': `unreachable: its certificate is not valid yet (${clock})`,
     misnamed:
       'unreachable: its certificate is for other.example, *.third.example, not for localhost (use the name that it is for)',
@@ -570,7 +570,7 @@ test('what holds no certificate, or a broken one, is wrong usage', () => {
 
 test('verdicts that no test server brings about are told in our own words too', () => {
   const words = (code: string, message: string): string => explainTls(Object.assign(new Error(message), { code }), 'a');
-  assert.match(words('CERT_REVOKED', 'certificate revoked'), /^its certificate was revoked by who issued it \(/);
+  assert.match(words('CERT_REVOKED', 'certificate revoked'), /^its certificate was revoked by its authority \(/);
   assert.match(words('UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'x; try running Node.js'), /--ca-certificate FILE/);
   assert.match(words('UNSPECIFIED', 'EE certificate key too weak'), /is too weak/);
   assert.equal(words('INVALID_PURPOSE', 'try running Node.js'), 'its certificate is not good: INVALID_PURPOSE');
