@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Shows the main job without a network: a tracker and a seed on loopback, and a download with its progress.
+// Shows the main job without a network: a tracker and two seeds on loopback, and a download with its progress.
 // Run by `npm run demo`; it is not part of the published package.
 import { spawn } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
@@ -16,18 +16,25 @@ const dir = mkdtempSync(join(tmpdir(), 'btget-demo-'));
 const env = { ...process.env, XDG_CACHE_HOME: dir };
 const MiB = 1 << 20;
 const LENGTH = 64 * MiB;
-const helpers = [];
+const programs = [];
+let isEnding = false;
+
+function run(stdio, ...args) {
+  const program = spawn(process.execPath, [btget, ...args], { stdio, env });
+  programs.push(program);
+  if (isEnding) program.kill('SIGTERM');
+  return program;
+}
 
 /** Starts btget in the background; resolves to the first match of `pattern` in what it says. */
 async function start(pattern, ...args) {
-  const child = spawn(process.execPath, [btget, ...args], { stdio: ['ignore', 'ignore', 'pipe'], env });
-  helpers.push(child);
+  const program = run(['ignore', 'ignore', 'pipe'], ...args);
   let said = '';
-  for await (const text of child.stderr.setEncoding('utf8')) {
+  for await (const text of program.stderr.setEncoding('utf8')) {
     said += text;
     const match = pattern.exec(said);
     if (match !== null) {
-      child.stderr.resume();
+      program.stderr.resume();
       return match[1];
     }
   }
@@ -39,15 +46,21 @@ const startSeed = (torrent, ...more) =>
 
 /** Ends what runs in the background, and takes everything away. */
 async function cleanUp() {
-  for (const child of helpers) child.kill('SIGINT');
-  const running = helpers.filter((child) => child.exitCode === null && child.signalCode === null);
-  await Promise.all(running.map((child) => once(child, 'exit')));
+  for (const program of programs) program.kill('SIGINT');
+  const running = programs.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
+  await Promise.all(running.map((program) => once(program, 'exit')));
   rmSync(dir, { recursive: true, force: true });
 }
 
 // Ctrl-C reaches every program of the terminal: the download says how it ends.
 process.on('SIGINT', () => undefined);
-for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => helpers.at(-1)?.kill('SIGTERM'));
+for (const signal of ['SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    isEnding = true;
+    process.exitCode = 143;
+    for (const program of programs) program.kill('SIGTERM');
+  });
+}
 
 try {
   const content = join(dir, 'seed', 'demo.bin');
@@ -55,27 +68,23 @@ try {
   mkdirSync(join(dir, 'seed'));
   writeFileSync(content, randomFillSync(Buffer.allocUnsafe(LENGTH)));
   const tracker = await start(/(http:\S+\/announce)/, 'tracker', '--bind', '127.0.0.1', '--port', '0');
-  const made = spawn(process.execPath, [btget, 'create', content, '-o', torrent, '--tracker', tracker, '-q'], { env });
-  const [madeCode] = await once(made, 'exit');
+  const [madeCode] = await once(run('ignore', 'create', content, '-o', torrent, '--tracker', tracker, '-q'), 'exit');
   if (madeCode !== 0) throw new Error(`btget create ended with ${madeCode}`);
   console.error(
     `a tracker at ${tracker}, and a seed of ${LENGTH / MiB} MiB of noise that gives 4 MiB/s; another comes and gives all it can`,
   );
   await startSeed(torrent, '--tracker', tracker, '--max-upload', '4M');
   console.error(`$ btget demo.torrent -d ${dir}`);
-  const download = spawn(
-    process.execPath,
-    [btget, torrent, '-d', dir, '--bind', '127.0.0.1', '--no-dht', '--summary-interval', '1'],
-    { stdio: 'inherit', env },
-  );
+  const download = run('inherit', torrent, '-d', dir, '--bind', '127.0.0.1', '--no-dht', '--summary-interval', '1');
   const ended = once(download, 'exit');
-  helpers.push(download);
   await Promise.race([ended, setTimeout(1500, null, { ref: false })]);
   // The second seed hears of the download from the tracker, and dials it.
   if (download.exitCode === null) await startSeed(torrent, '--tracker', tracker);
   const [code] = await ended;
   console.error(`exit code ${code}`);
-  process.exitCode = code ?? 1;
+  if (!isEnding) process.exitCode = code ?? 1;
+} catch (error) {
+  if (!isEnding) throw error;
 } finally {
   await cleanUp();
 }

@@ -1,6 +1,7 @@
 /** The exit codes of the command line. The numbers are aria2's wherever the meaning is the same. */
 import { BtgetError, type FailureCode } from '../base/failure.js';
 import { machineFailure } from './machine-failure.js';
+import { abridged } from './output/escape.js';
 
 const EXIT_CODES: Readonly<Record<FailureCode, number>> = {
   failed: 1,
@@ -39,10 +40,10 @@ export function failureCode(failure: unknown): FailureCode | 'bug' {
   return knownFailure(failure)?.code ?? 'bug';
 }
 
-/** One sentence for people. A bug asks for a report, and shows where it happened. */
+/** One sentence for people, of bounded length. A bug asks for a report, and shows where it happened. */
 export function failureMessage(failure: unknown): string {
   const known = knownFailure(failure);
-  if (known !== null) return known.message;
+  if (known !== null) return abridged(known.message);
   const trace = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure);
   return `this is a bug in btget, please report it with the following lines\n${trace}`;
 }

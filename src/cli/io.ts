@@ -20,6 +20,8 @@ export interface CliIo {
   onInterrupt(interrupted: () => void): () => void;
   /** Calls `reload` for each hang-up until the answer is called; meanwhile a hang-up interrupts nothing. */
   onReload(reload: () => void): () => void;
+  /** Calls `suspended` before a Ctrl-Z stops the process, and `resumed` when it goes on, until the answer is called. */
+  onSuspend(suspended: () => void, resumed: () => void): () => void;
   /** Calls `broke` for an exception that nobody caught: a bug (or an output that cannot be written), which ends the process. */
   onBug(broke: (error: unknown) => void): void;
   /** Ends the process at once, whatever is still open. */

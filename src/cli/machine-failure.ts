@@ -1,6 +1,6 @@
 /**
- * What the machine lacks, told as a failure. Anything at all may meet these: the loading of a module, the start of a
- * thread, a buffer. So they come from where nobody expects them, and are no bug of ours there.
+ * What the machine lacks, told as a failure. It may show anywhere: in the loading of a module, the start of a thread, a
+ * buffer. Such an error is no bug of ours, though no code expects it.
  */
 import { BtgetError, type FailureCode } from '../base/failure.js';
 
@@ -27,8 +27,8 @@ const MEMORY_WORDS = /^(?:Array buffer allocation failed|Invalid array buffer le
 export function machineFailure(error: unknown): BtgetError | null {
   if (!(error instanceof Error)) return null;
   const code = codeOf(error);
-  const lack = Object.hasOwn(LACKS, code) ? LACKS[code] : MEMORY_WORDS.test(error.message) ? MEMORY : undefined;
-  if (lack !== undefined) {
+  const lack = lackOf(error);
+  if (lack !== null) {
     const [failure, what, help] = lack;
     return new BtgetError(failure, `${what} (${code === '' ? error.message : code}); ${help}`, { cause: error });
   }
@@ -37,6 +37,17 @@ export function machineFailure(error: unknown): BtgetError | null {
       cause: error,
     });
   return null;
+}
+
+/** What to do about `error`, where a lack of the machine explains it; else null. */
+export function machineHelp(error: unknown): string | null {
+  return (error instanceof Error ? lackOf(error)?.[2] : null) ?? null;
+}
+
+function lackOf(error: Error): Lack | null {
+  const code = codeOf(error);
+  if (Object.hasOwn(LACKS, code)) return LACKS[code] ?? null;
+  return MEMORY_WORDS.test(error.message) ? MEMORY : null;
 }
 
 /** A thread that does not start says the system's word in its message: `Worker initialization failure: EMFILE`. */

@@ -6,7 +6,7 @@ import type { CliCommand } from './commands/command.js';
 import { exitCodeOf, failureCode, failureMessage } from './exit-code.js';
 import type { CliIo } from './io.js';
 import { jsonLine, printable } from './output/escape.js';
-import { canRedraw } from './output/terminal.js';
+import { canRedraw, SHOW_CURSOR } from './output/terminal.js';
 import { classifySource } from './source/classify.js';
 import { version } from './version.js';
 
@@ -37,8 +37,7 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
     io.onBug((error) => {
       if (isBroken) return;
       isBroken = true;
-      // Bars hide the cursor.
-      if (canRedraw(io)) io.stderr.write('\r\x1b[J\x1b[?25h');
+      if (canRedraw(io)) io.stderr.write(`\r\x1b[J${SHOW_CURSOR}`);
       reportFailure(error, argv, io);
       io.exitNow(exitCodeOf(error));
     });
@@ -53,7 +52,7 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
     const { download } = await import('./commands/download.js');
     return await download.run(argv, io);
   } catch (error) {
-    // One lack meets many at once, each of whom tells it.
+    // One lack makes many things fail at once; it is told once.
     if (!isBroken) reportFailure(error, argv, io);
     return exitCodeOf(error);
   }

@@ -11,7 +11,7 @@ export function nodeIo(): CliIo {
   for (const [name, stream] of [['stdout', process.stdout] as const, ['stderr', process.stderr] as const]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') return;
-      // A terminal that has gone away says EIO to whatever is written to it; whoever started us there reads no more.
+      // A terminal that has gone away answers each write with EIO; nothing reads it any more.
       if (error.code === 'EIO' && stream.isTTY) return;
       const code = error.code === 'ENOSPC' ? 'disk-full' : 'io';
       throw new BtgetError(code, `cannot write to ${name}: ${error.code ?? error.message}`, { cause: error });
@@ -45,6 +45,25 @@ export function nodeIo(): CliIo {
       return () => {
         reloads -= 1;
         process.off('SIGHUP', reload);
+      };
+    },
+    onSuspend(suspended, resumed) {
+      const stopped = (): void => {
+        suspended();
+        // Without us the signal does what it does to any program: it stops the process where a shell can continue it.
+        process.off('SIGTSTP', stopped);
+        process.kill(process.pid, 'SIGTSTP');
+      };
+      const continued = (): void => {
+        process.off('SIGTSTP', stopped);
+        process.on('SIGTSTP', stopped);
+        resumed();
+      };
+      process.on('SIGTSTP', stopped);
+      process.on('SIGCONT', continued);
+      return () => {
+        process.off('SIGTSTP', stopped);
+        process.off('SIGCONT', continued);
       };
     },
     onBug: (broke) => {

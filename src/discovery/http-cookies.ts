@@ -1,4 +1,4 @@
-/** RFC 6265, as far as a redirect to the same server needs it: some let nobody in who does not bring their cookie back. */
+/** RFC 6265, as far as a redirect to the same server needs it: some servers redirect until their cookie comes back. */
 
 interface Cookie {
   readonly host: string;
@@ -20,7 +20,7 @@ export class HttpCookies {
     for (const text of setCookies) {
       const [pair = '', ...attributes] = text.split(';').map((part) => part.trim());
       const mark = pair.indexOf('=');
-      // What could end a header, or is no character of one, is nobody's cookie.
+      // A value that could end a header, or has a character that no header has, is no cookie.
       if (mark < 1 || pair.length > MAX_COOKIE_LENGTH || !/^[\x20-\x7e]*$/.test(pair)) continue;
       const attribute = (name: string): string | undefined =>
         attributes.findLast((each) => each.toLowerCase().startsWith(`${name}=`))?.slice(name.length + 1);

@@ -22,7 +22,7 @@ export interface ExchangeRequest {
   readonly connectLimit: Millis;
   /** How long the head of the answer may take, connecting included; null: as long as the caller waits. */
   readonly answerLimit: Millis | null;
-  /** Who is trusted besides the well-known certificate authorities, or null. */
+  /** Authorities that are trusted besides the well-known ones, or null. */
   readonly authorities: Authorities | null;
   /** What is posted; null: it is a GET. */
   readonly post: { readonly headers: Readonly<Record<string, string>>; readonly body: Buffer } | null;

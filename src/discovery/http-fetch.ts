@@ -27,7 +27,7 @@ export interface HttpFetchOptions {
   readonly connectLimit: Millis;
   /** Redirects that are followed. */
   readonly maxRedirects: number;
-  /** Who is trusted besides the well-known certificate authorities, or null. */
+  /** Authorities that are trusted besides the well-known ones, or null. */
   readonly authorities: Authorities | null;
   /** Null: it is a GET. */
   readonly post: HttpPost | null;
@@ -146,8 +146,7 @@ class HttpFetch {
     const share = (this.#deadline - this.#timers.now()) / (others.length + 1);
     const answerLimit = others.length === 0 ? null : share;
     const request = {
-      ...{ url, destination, authorization, userAgent, maxLength, authorities, post, answerLimit },
-      connectLimit: Math.min(connectLimit, share),
+      ...{ url, destination, authorization, userAgent, maxLength, authorities, post, connectLimit, answerLimit },
       cookie: this.#cookies.headerFor(url),
     };
     this.#underWay = exchange(request, this.#timers, (outcome) => {
@@ -206,7 +205,7 @@ class HttpFetch {
   }
 }
 
-/** Node reads headers as Latin-1; servers write UTF-8. */
+/** Headers come as Latin-1, which keeps every byte; servers write UTF-8. */
 function headerText(value: string): string {
   const text = Buffer.from(value, 'latin1').toString('utf8');
   return text.includes('\ufffd') ? value : text;

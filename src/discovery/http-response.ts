@@ -13,7 +13,7 @@ export interface HttpResponseHead {
   readonly headers: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Who is told of the answer. */
+/** What hears the answer. */
 export interface HttpResponseOwner {
   /** Once, before everything else but `failed`. */
   gotHead(head: HttpResponseHead): void;
@@ -102,7 +102,7 @@ export class HttpResponseReader {
     const begun = this.#line.length;
     this.#line += bytes.toString('latin1', 0, Math.min(end, this.#lineRoom));
     this.#lineRoom -= end;
-    // Whoever speaks something else may never end its line.
+    // A server of another protocol may never end its line.
     if (this.#state === 'status' && begun < PROTOCOL.length && !mayBeStatusLine(this.#line)) {
       this.#bad('it does not begin with HTTP/');
     } else if (this.#lineRoom < 0) this.#bad('a line, or all of its headers, are too long');

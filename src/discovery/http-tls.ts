@@ -1,4 +1,4 @@
-/** Whom we trust over HTTPS, and what went wrong when a server's certificate or its TLS is not good. */
+/** The authorities that we trust over HTTPS, and what is wrong when a server's certificate or its TLS is not good. */
 import { X509Certificate } from 'node:crypto';
 import * as tls from 'node:tls';
 import { BtgetError } from '../base/failure.js';
@@ -29,7 +29,7 @@ export class Authorities {
 
   /** Made once, and only when it is used: it takes some 10 ms. */
   get context(): tls.SecureContext {
-    // Whoever names an authority between a root and a server means to trust it.
+    // A user who names an authority between a root and a server means to trust it.
     this.#context ??= tls.createSecureContext({
       ca: [...this.#roots(), ...this.#certificates],
       allowPartialTrustChain: true,
@@ -49,7 +49,7 @@ function defaultRoots(): readonly string[] {
 const TRUST = '--ca-certificate FILE names an authority to trust';
 const CLOCK = 'is the clock of this machine right?';
 const UNKNOWN = `its certificate comes from an authority that is not known here (${TRUST})`;
-const SELF_SIGNED = `its certificate is self-signed, so nobody who is known here vouches for it (${TRUST})`;
+const SELF_SIGNED = `its certificate is self-signed, so no authority vouches for it (${TRUST})`;
 
 /** By the names that Node has for OpenSSL's verdicts on a certificate. */
 const CERTIFICATE_FAULTS: Readonly<Record<string, string>> = {
@@ -60,9 +60,9 @@ const CERTIFICATE_FAULTS: Readonly<Record<string, string>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN,
   CERT_UNTRUSTED: UNKNOWN,
   CERT_REJECTED: UNKNOWN,
-  CERT_HAS_EXPIRED: `its certificate has expired (whoever runs the server must renew it; ${CLOCK})`,
+  CERT_HAS_EXPIRED: `its certificate has expired (the server must get a new one; ${CLOCK})`,
   CERT_NOT_YET_VALID: `its certificate is not valid yet (${CLOCK})`,
-  CERT_REVOKED: 'its certificate was revoked by who issued it (whoever runs the server must get another one)',
+  CERT_REVOKED: 'its certificate was revoked by its authority (the server must get a new one)',
 };
 
 /** By what OpenSSL, or the server's alert, says of a handshake that failed; the first that fits. */
@@ -81,7 +81,7 @@ const HANDSHAKE_FAULTS: readonly (readonly [pattern: RegExp, what: string])[] = 
   ],
   [/certificate required|bad certificate/, 'it asks for a certificate of ours, and btget has none'],
   [/unrecognized name/, 'it does not serve the name in the URL'],
-  [/too weak|too small/, 'its certificate or its key is too weak (whoever runs the server must get a stronger one)'],
+  [/too weak|too small/, 'its certificate or its key is too weak (the server must get a stronger one)'],
 ];
 
 /** In our own words, because Node's give advice on how to run Node. `host` is the name in the URL. */

@@ -163,7 +163,7 @@ export class Rerequester {
     this.#tryNext(this.#tiers.inOrder());
   }
 
-  /** A round that does not wait for the tracker's interval, nor, where nobody may be asked yet, for peers to be wanted. */
+  /** A round that waits neither for the tracker's interval nor, where no tracker may be asked yet, for peers to be wanted. */
   #startEventRound(): void {
     this.#regularAt = Number.NEGATIVE_INFINITY;
     this.#startRound();

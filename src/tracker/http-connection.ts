@@ -100,7 +100,7 @@ export class HttpConnection implements SocketHandler {
     return (header) => this.#readHeader(header);
   }
 
-  /** Headers say nothing that a tracker asks for, but whom a proxy forwards for. */
+  /** Of the headers a tracker needs only those in which a proxy names its client. */
   #readHeader(line: string): NextFunc | null {
     if (line !== '') {
       const [, name = '', value = ''] = /^(x-forwarded-for|forwarded):(.*)$/i.exec(line) ?? [];

@@ -23,7 +23,7 @@ export interface TrackerMediator {
   readonly natCheck: PeerCheck;
   /** Whether the tracker serves this torrent. */
   isAllowed(infoHash: Buffer): boolean;
-  /** The address of who sent an HTTP request, which may have come through a proxy. */
+  /** The address of the client that sent an HTTP request, which may have come through a proxy. */
   clientOf(request: HttpRequest): string;
   /** Keeps the state for the next start. */
   save(state: Buffer): void;

@@ -1,8 +1,8 @@
-/** Who asks when a proxy stands in front: the address that a proxy of ours names, and nobody else's word for it. */
+/** The address of a client behind a proxy: the one that a proxy of ours names; no other word for it is believed. */
 import { type IpAddress, isUnicast, parseIp } from '../net/ip-address.js';
 import { type IpNetwork, isInNetwork } from '../net/ip-network.js';
 
-/** What a request says of whom it was forwarded for: the values of each header, in the order of their lines. */
+/** The headers in which a proxy names its client: the values of each, in the order of their lines. */
 export interface ForwardedHeaders {
   /** X-Forwarded-For */
   readonly forwardedFor: readonly string[];
@@ -10,7 +10,7 @@ export interface ForwardedHeaders {
   readonly forwarded: readonly string[];
 }
 
-// Nobody has more proxies of their own in a row; whatever stands further left is a client's invention.
+// No site has more proxies in a row; what stands further left is a client's invention.
 const MAX_HOPS = 32;
 
 export class TrustedProxies {
@@ -21,9 +21,10 @@ export class TrustedProxies {
   }
 
   /**
-   * The address of the client behind `remoteHost`, an IP literal. Each proxy adds whom it heard at the right, so what
-   * counts is the right-most address that is no trusted proxy; anything left of it may be invented. Where a trusted
-   * proxy names nobody, or no address (`unknown`), it is the client itself. X-Forwarded-For goes before Forwarded.
+   * The address of the client behind `remoteHost`, an IP literal. Each proxy adds at the right the address that
+   * it was asked from, so what counts is the right-most address that is no trusted proxy; anything left of it may be
+   * invented. A trusted proxy that names no address (`unknown`, or nothing) is the client itself. X-Forwarded-For goes
+   * before Forwarded.
    */
   clientOf(remoteHost: string, { forwardedFor, forwarded }: ForwardedHeaders): string {
     let client = parseIp(remoteHost);

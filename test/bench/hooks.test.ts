@@ -27,7 +27,7 @@ test('the hook for the loop sees by how much a busy program holds it', (t) => {
   const { max, held } = JSON.parse(readFileSync(path, 'utf8'));
   assert.ok(max >= 140, `late by ${max} ms`);
   // The kernel may have had the core do other things meanwhile; no other work of the machine makes it more.
-  assert.ok(held > 0 && held <= max + 5, `held for ${held} of ${max} ms`);
+  assert.ok(held > 0 && held <= max, `held for ${held} of ${max} ms`);
 });
 
 test('the hook for the disk lets threads write no faster than it is told', () => {

@@ -24,6 +24,8 @@ before(async () => {
 });
 
 const GIVE_UP = ['--stop-timeout', '1', ...LOOPBACK];
+/** For what ends by itself. */
+const LIMIT = ['--stop-timeout', '20', ...LOOPBACK];
 
 async function startSeed(test: TestContext, ...more: readonly string[]): Promise<string> {
   const seed = new BtgetProcess(test, dir, ['seed', 'data.torrent', ...LOOPBACK, ...more]);
@@ -67,7 +69,7 @@ describe("the torrent's own folder as the place for it", { concurrency: 2, timeo
 
   it('is known by most of its files when it has another name, and the hint says by which', async (t) => {
     put('other', { 'one.txt': FILES['one.txt'] ?? '', 'two.txt': FILES['two.txt'] ?? '' });
-    const { code, err } = await runBtget(t, dir, ['data.torrent', '-d', 'other', ...GIVE_UP]);
+    const { code, err } = await runBtget(t, dir, ['data.torrent', '-d', 'other', ...LIMIT]);
     assert.equal(code, 13);
     assert.match(err, /\(-d other\/\.\. -o other takes them as they are; -o NAME fetches them once more\)\n$/);
     assert.deepEqual(readdirSync(join(dir, 'other')).sort(), ['below', 'one.txt', 'two.txt']);
@@ -83,7 +85,7 @@ describe("the torrent's own folder as the place for it", { concurrency: 2, timeo
 
   it('is known by one file that grows', async (t) => {
     put('growing/data', { 'two.txt.part': 'numb' });
-    assert.equal((await runBtget(t, dir, ['data.torrent', '-d', 'growing/data', ...GIVE_UP])).code, 13);
+    assert.equal((await runBtget(t, dir, ['data.torrent', '-d', 'growing/data', ...LIMIT])).code, 13);
   });
 
   it('is told of a link too, once its metadata is here', async (t) => {
@@ -91,7 +93,7 @@ describe("the torrent's own folder as the place for it", { concurrency: 2, timeo
     const shown = await runBtget(t, dir, ['show', '--json', 'data.torrent']);
     const link = `magnet:?xt=urn:btih:${JSON.parse(shown.out).infoHash}&x.pe=${peer}`;
     put('linked/data', FILES);
-    const { code, err } = await runBtget(t, dir, [link, '-d', 'linked/data', ...GIVE_UP]);
+    const { code, err } = await runBtget(t, dir, [link, '-d', 'linked/data', ...LIMIT]);
     assert.equal(code, 13, err);
     assert.match(err, /the files lie in linked\/data itself/);
     assert.deepEqual(readdirSync(join(dir, 'linked/data')).sort(), ['below', 'one.txt', 'two.txt']);

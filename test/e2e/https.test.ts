@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,7 +50,7 @@ describe('over https', { concurrency: 2, timeout: HANGS_AFTER }, () => {
 
   it('without it they are refused, and the sentence names the option and no other program', async (t) => {
     const { source } = await serve(t);
-    const what = 'its certificate is self-signed, so nobody who is known here vouches for it';
+    const what = 'its certificate is self-signed, so no authority vouches for it';
     const err = `btget: cannot fetch ${source}: ${what} (--ca-certificate FILE names an authority to trust)\n`;
     assert.deepEqual(await runBtget(t, dir, [source, ...LOOPBACK]), { code: 6, out: '', err });
   });
@@ -65,6 +65,9 @@ describe('over https', { concurrency: 2, timeout: HANGS_AFTER }, () => {
       assert.deepEqual(await run('key.pem'), wrong, command);
     }
     assert.equal((await runBtget(t, dir, ['show', 'x', '--ca-certificate', '.'])).code, 16);
+    if (!existsSync('/dev/zero')) return;
+    const { code, err } = await runBtget(t, dir, ['show', 'x', '--ca-certificate', '/dev/zero']);
+    assert.deepEqual([code, err], [28, 'btget: --ca-certificate: /dev/zero is too long for certificates\n']);
   });
 
   it('a library hands certificates in', async (t) => {

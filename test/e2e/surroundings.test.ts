@@ -1,12 +1,23 @@
 /** The real program in a machine that gives it little, and among signals. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import { BTGET, BtgetProcess, FIXTURES, LOOPBACK, runBtget } from '../support/btget-process.js';
 import { HANGS_AFTER } from '../support/hang.js';
+import { asPlainUser } from '../support/plain-user.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'btget-surroundings-'));
 after(() => rmSync(dir, { recursive: true }));
@@ -51,6 +62,20 @@ test('SIGUSR1 opens no debugger, and ends nothing', OPTIONS, async (t) => {
   const { code, err } = await program.ended;
   assert.equal(code, 2);
   assert.doesNotMatch(err, /debugger/i);
+});
+
+test('a debugger that a signal opened while Node started is closed, and one that was asked for is not', OPTIONS, () => {
+  const hook = join(dir, 'hook.cjs');
+  writeFileSync(
+    hook,
+    `const inspector = require('node:inspector');
+     if (inspector.url() === undefined) inspector.open(0, '127.0.0.1');
+     process.on('exit', () => console.log(inspector.url() === undefined ? 'closed' : 'open'));`,
+  );
+  const ending = (...options: readonly string[]) =>
+    spawnSync(process.execPath, [...options, '--require', hook, BTGET, 'show', 'none'], { encoding: 'utf8' }).stdout;
+  assert.equal(ending(), 'closed\n');
+  assert.equal(ending('--inspect=127.0.0.1:0'), 'open\n');
 });
 
 test('whatever few files may be open, what to raise is said in one line, with 16', {
@@ -131,6 +156,53 @@ test('create writes to a folder, a device, a pipe and stdout, and leaves no part
   assert.equal((await create('-o', 'dangling')).code, 13, 'a link is something that is there');
   assert.equal((await create('-o', 'linked')).code, 0);
   assert.equal(readFileSync(at('read/photos.torrent'), 'utf8'), stdout.out);
+});
+
+test('where there is no room create ends with 9, leaves no part of a .torrent, and the old one whole', {
+  ...OPTIONS,
+  skip: !isPosix,
+}, () => {
+  mkdirSync(join(dir, 'full/many'), { recursive: true });
+  for (let index = 0; index < 100; index += 1) writeFileSync(join(dir, 'full/many', `file ${index}`), 'x');
+  // Past the longest file that the shell allows, a write fails as on a full disk.
+  const create = (...more: readonly string[]) => inShell('cd full; ulimit -f 1', 'create', 'many', '-q', ...more);
+  const says = (path: string, why: string) => ({ code: 9, out: '', err: `btget: cannot write ${path}: ${why}\n` });
+  assert.deepEqual(create('-o', 'new.torrent'), says('new.torrent', 'EFBIG'));
+  assert.deepEqual(create('-o', 'new.torrent', '--force'), says('new.torrent', 'EFBIG'));
+  writeFileSync(join(dir, 'full/old.torrent'), 'the old one');
+  assert.deepEqual(create('-o', 'old.torrent', '--force'), says('old.torrent', 'EFBIG'));
+  assert.deepEqual(readdirSync(join(dir, 'full')), ['many', 'old.torrent']);
+  assert.equal(readFileSync(join(dir, 'full/old.torrent'), 'utf8'), 'the old one');
+  if (existsSync('/dev/full')) assert.deepEqual(create('-o', '/dev/full'), says('/dev/full', 'ENOSPC'));
+});
+
+test('create --force keeps the permissions of a .torrent, also in a folder that is not ours to write in', {
+  ...OPTIONS,
+  skip: !isPosix,
+}, (t) => {
+  const at = (name: string): string => join(dir, 'theirs', name);
+  mkdirSync(at('content'), { recursive: true });
+  writeFileSync(at('content/a'), 'x');
+  writeFileSync(at('old.torrent'), 'old');
+  const args = ['create', 'content', '-q', '-o', 'old.torrent', '--force'];
+  const create = ([program, ...words]: readonly [string, ...string[]]) =>
+    spawnSync(program, words, { cwd: at(''), encoding: 'utf8' });
+  const isNew = (): boolean => readFileSync(at('old.torrent'), 'latin1').startsWith('d');
+  chmodSync(at('old.torrent'), 0o640);
+  assert.equal(create([process.execPath, BTGET, ...args]).status, 0);
+  assert.deepEqual([isNew(), statSync(at('old.torrent')).mode & 0o777], [true, 0o640]);
+  const command = asPlainUser(process.execPath, BTGET, ...args);
+  if (command === null) {
+    t.diagnostic('no user here whom permissions bind');
+    return;
+  }
+  writeFileSync(at('old.torrent'), 'old');
+  chmodSync(dir, 0o755);
+  chmodSync(at('old.torrent'), 0o666);
+  chmodSync(at(''), 0o555);
+  const { status, stderr } = create(command);
+  chmodSync(at(''), 0o755);
+  assert.deepEqual([status, stderr, isNew()], [0, '', true]);
 });
 
 test('show -o writes to a folder and to stdout', OPTIONS, async (t) => {

@@ -1,12 +1,13 @@
 /** `verify` beside files that cannot be read. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { BtgetProcess, FIXTURES, runBtget } from '../support/btget-process.js';
+import { BTGET, BtgetProcess, FIXTURES, runBtget } from '../support/btget-process.js';
 import { HANGS_AFTER } from '../support/hang.js';
+import { asPlainUser } from '../support/plain-user.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'btget-unreadable-'));
 after(() => rmSync(dir, { recursive: true }));
@@ -56,4 +57,36 @@ test('verify names each file that cannot be read and why, and looks at all other
   const text = await new BtgetProcess(t, dir, ['verify', 'mix.torrent', '-v']).ended;
   assert.match(text.out, /^unreadable +24 KiB {2}mix\/b \(cannot open .*: it is a folder, not a regular file\)$/m);
   assert.match(text.out, /^mix: 2 of 6 files ok/m);
+});
+
+test('verify names a file that it may not read, and one in a folder that it may not enter', {
+  timeout: 60_000,
+}, async (t) => {
+  mkdirSync(join(dir, 'kept/sub'), { recursive: true });
+  for (const [index, name] of ['a', 'b', 'c', 'sub/d'].entries())
+    writeFileSync(join(dir, 'kept', name), Buffer.alloc(PIECE * 1.5, index + 1));
+  assert.equal((await runBtget(t, dir, ['create', 'kept', '-q', '--piece-length', '16K'])).code, 0);
+  const command = asPlainUser(process.execPath, BTGET, 'verify', 'kept.torrent', '--json');
+  if (command === null) {
+    t.skip('no user here whom permissions bind');
+    return;
+  }
+  chmodSync(dir, 0o755);
+  chmodSync(join(dir, 'kept/b'), 0);
+  chmodSync(join(dir, 'kept/sub'), 0);
+  const [program, ...args] = command;
+  const { status, stdout, stderr } = spawnSync(program, args, { cwd: dir, encoding: 'utf8' });
+  chmodSync(join(dir, 'kept/sub'), 0o755);
+  assert.deepEqual([status, stderr], [32, '']);
+  const { files, badPieces } = JSON.parse(stdout);
+  assert.deepEqual(
+    files.map(({ path, state, have, reason = '' }: Shown) => [path, state, have, /\(E[A-Z]+\)$/.exec(reason)?.[0]]),
+    [
+      ['kept/a', 'incomplete', PIECE, undefined],
+      ['kept/b', 'unreadable', 0, '(EACCES)'],
+      ['kept/c', 'incomplete', PIECE, undefined],
+      ['kept/sub/d', 'unreadable', 0, '(EACCES)'],
+    ],
+  );
+  assert.deepEqual(badPieces, [1, 2, 4, 5]);
 });

@@ -108,6 +108,34 @@ test('Ctrl-C twice ends at once', OPTIONS, async (t) => {
   assert.ok(terminal.written().includes('\x1b[?25h'), 'the cursor is back');
 });
 
+test(
+  'Ctrl-Z stops a download and shows the cursor; fg hides it again, and the download is completed',
+  OPTIONS,
+  async (t) => {
+    const { dir, leech, command } = await scene(t);
+    const terminal = new Terminal(t, dir);
+    /** All cursor switches that were written since the bar was up. */
+    const switches = (): string =>
+      terminal
+        .written()
+        .split('\x1b[?25')
+        .slice(1)
+        .map(([first]) => first)
+        .join('');
+    terminal.enter(command);
+    await barAt(terminal, 10);
+    const before = switches();
+    assert.equal(before.at(-1), 'l');
+    terminal.suspend();
+    await terminal.until((screen) => /Stopped/.exec(screen));
+    await terminal.until(() => (switches() === `${before}h` ? true : undefined));
+    terminal.enter('fg; echo exit $?');
+    assert.equal(await terminal.until(exitCode), '0');
+    assert.match(switches().slice(before.length), /^hl.*h$/);
+    assert.deepEqual(fingerprint(leech), fingerprint(join(dir, 'seed')));
+  },
+);
+
 test('a seed shows a bar, and ends with 0 at Ctrl-C', OPTIONS, async (t) => {
   const { dir, torrent } = await scene(t);
   const terminal = new Terminal(t, dir);

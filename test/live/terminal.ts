@@ -48,6 +48,10 @@ export class Terminal {
     this.#tmux('send-keys', '-t', 'test', 'C-c');
   }
 
+  suspend(): void {
+    this.#tmux('send-keys', '-t', 'test', 'C-z');
+  }
+
   /** Closes the terminal, as whoever closes its window does. */
   hangUp(): void {
     this.#isGone = true;

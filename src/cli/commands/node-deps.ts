@@ -61,7 +61,7 @@ export function sourceReaders(io: CliIo, bind: string | null, caCertificates: st
   };
 }
 
-/** Whoever asks for a .torrent and is sent to a magnet link has been told of a torrent all the same. */
+/** A server that is asked for a .torrent and redirects to a magnet link has named a torrent all the same. */
 function isLink(redirect: string | undefined): redirect is string {
   return redirect !== undefined && classifySource(redirect) === 'magnet';
 }

@@ -30,7 +30,7 @@ export const verify = (disk: FileDisk): CliCommand =>
       arguments: '[source...]',
       summary: 'Checks what is on disk against a torrent, file by file. Writes nothing.',
       footer:
-        'Exit code 32 when bytes are missing, wrong or cannot be read. A file is looked for as NAME and as NAME.part.\n',
+        'Exit code 32 when bytes are missing, wrong or cannot be read. Each file is read as NAME or as NAME.part.\n',
       options: { dir, output, inputFile, select, exclude, bind, caCertificate, json, quiet, verbose: EVERY_FILE },
     },
     async (args, values, io) => {

@@ -18,8 +18,8 @@ const STDOUT: ReadonlySet<string> = new Set(['-', '/dev/stdout', '/dev/fd/1', '/
 /**
  * What `output` stands for: `-` for stdout, a folder for the file `name` in it, null for that file here. While the name is
  * not known (null), a folder is as good as a file that is not there. Throws 'cannot-open' when nothing can be
- * written there, and 'foreign-file' when a file is there and `force` is not set: for who has long work to do before the
- * writing, which refuses as well.
+ * written there, and 'foreign-file' when a file is there and `force` is not set. The writing refuses as well; this comes
+ * before the long work.
  */
 export async function torrentTarget(
   output: string | null,
@@ -49,7 +49,7 @@ export async function writeTorrent(
   }
   const { kind, path } = target;
   try {
-    // Without O_CREAT: whoever takes a pipe away meanwhile gets no file in its place.
+    // Without O_CREAT: a pipe that is removed meanwhile does not become a file.
     if (kind === 'stream') await writeFile(path, bytes, { flag: constants.O_WRONLY });
     else if (force) await replace(path, bytes);
     else await writeNew(path, bytes);

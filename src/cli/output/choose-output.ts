@@ -26,7 +26,7 @@ export async function chooseOutput(choices: OutputChoices, io: CliIo): Promise<O
   const verbosity: Verbosity = choices.quiet ? 'quiet' : choices.verbose ? 'verbose' : 'normal';
   if (canRedraw(io) && !choices.quiet) {
     const { ProgressBars } = await import('./progress-bars.js');
-    outputs.push(new ProgressBars(io.stderr, verbosity));
+    outputs.push(new ProgressBars(io, verbosity));
   } else {
     const write = (text: string): unknown => io.stderr.write(text);
     outputs.push(new PlainProgress(write, io.timers, { verbosity, interval: choices.summaryInterval }));

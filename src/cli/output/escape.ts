@@ -13,6 +13,17 @@ export function jsonLine(value: unknown): string {
   return JSON.stringify(value).replace(UNPRINTABLE, (character) => `\\u${hex(character, 4)}`);
 }
 
+/** Characters of a sentence. What others gave us stands in it as they gave it, and that may be of any length. */
+const MAX_SENTENCE_LENGTH = 600;
+
+/** `text`, or of a text that is longer its beginning and its end, where the reason stands, with `…` between them. */
+export function abridged(text: string, length = MAX_SENTENCE_LENGTH): string {
+  if (text.length <= length) return text;
+  const end = Math.floor(length / 3);
+  // Neither half of a pair of surrogates is a character.
+  return `${text.slice(0, length - end - 1).replace(/[\ud800-\udbff]$/, '')}…${text.slice(-end).replace(/^[\udc00-\udfff]/, '')}`;
+}
+
 function escaped(character: string): string {
   return character < '\u0100' ? `\\x${hex(character, 2)}` : `\\u${hex(character, 4)}`;
 }

@@ -1,6 +1,6 @@
 /** What whoever reads of a failure can do about it. */
 import { BtgetError, type FailureCode } from '../../base/failure.js';
-import { failureCode } from '../exit-code.js';
+import { machineHelp } from '../machine-failure.js';
 
 const NEXT_STEPS: Readonly<Partial<Record<string, string>>> = {
   interrupted: 'the same command again goes on',
@@ -13,6 +13,9 @@ const NEXT_STEPS: Readonly<Partial<Record<string, string>>> = {
 
 /** A hint for a torrent that failed, or null. */
 export function nextStep(failure: unknown): string | null {
-  const own = failure instanceof BtgetError ? failure.hint : null;
-  return own ?? NEXT_STEPS[failureCode(failure)] ?? null;
+  // Any other exception says itself what to do.
+  if (!(failure instanceof BtgetError)) return null;
+  // A file may not have been opened because too many others are open, and then no permission is at fault.
+  const lack = failure.code === 'cannot-open' ? machineHelp(failure.cause) : null;
+  return failure.hint ?? lack ?? NEXT_STEPS[failure.code] ?? null;
 }

@@ -2,12 +2,12 @@
 import { clearScreenDown } from 'node:readline';
 import { MultiBar, type SingleBar } from 'cli-progress';
 import type { TorrentStatus } from '../../torrent/status.js';
-import type { OutputStream } from '../io.js';
+import type { CliIo, OutputStream } from '../io.js';
 import type { Output, RunEvent } from './events.js';
 import { formatCount } from './format.js';
 import { progressBarLine } from './progress-line.js';
 import { sentencesFor, type Verbosity } from './sentences.js';
-import { columnsFor } from './terminal.js';
+import { columnsFor, HIDE_CURSOR, SHOW_CURSOR } from './terminal.js';
 
 interface Shown {
   readonly name: string;
@@ -21,9 +21,13 @@ export class ProgressBars implements Output {
   readonly #rows: SingleBar[] = [];
   readonly #latest = new Map<string, Shown>();
   readonly #resized = (): void => this.#draw();
+  readonly #forgetSuspend: () => void;
+  /** A bar has been up, and the cursor is hidden until `close`. */
+  #isUp = false;
   #closed = false;
 
-  constructor(stream: OutputStream, verbosity: Verbosity) {
+  constructor(io: Pick<CliIo, 'stderr' | 'onSuspend'>, verbosity: Verbosity) {
+    const stream = io.stderr;
     this.#stream = stream;
     this.#verbosity = verbosity;
     this.#bars = new MultiBar({
@@ -39,6 +43,10 @@ export class ProgressBars implements Output {
     // A sentence that takes a bar's row would leave the rest of the bar behind.
     this.#bars.on('redraw-pre', () => clearScreenDown(stream));
     stream.on('resize', this.#resized);
+    this.#forgetSuspend = io.onSuspend(
+      () => this.#isUp && stream.write(SHOW_CURSOR),
+      () => this.#isUp && stream.write(HIDE_CURSOR),
+    );
   }
 
   tell(event: RunEvent): void {
@@ -56,6 +64,7 @@ export class ProgressBars implements Output {
     if (this.#closed) return;
     this.#closed = true;
     this.#stream.off('resize', this.#resized);
+    this.#forgetSuspend();
     // The last lines may wait for a redraw that `stop` would not wait for.
     if (this.#rows.length > 0) this.#bars.update();
     this.#bars.stop();
@@ -76,8 +85,10 @@ export class ProgressBars implements Output {
     }
     for (const [index, line] of lines.entries()) {
       const row = this.#rows[index];
-      if (row === undefined) this.#rows.push(this.#bars.create(1, 0, { line }));
-      else row.update({ line });
+      if (row === undefined) {
+        this.#isUp = true;
+        this.#rows.push(this.#bars.create(1, 0, { line }));
+      } else row.update({ line });
     }
   }
 

@@ -1,6 +1,6 @@
 /** The events that matter as lines for people, on a terminal and in a log alike. */
 import type { FailureCode } from '../../base/failure.js';
-import { printable } from './escape.js';
+import { abridged, printable } from './escape.js';
 import type { RunEvent, SourceResult } from './events.js';
 import { formatCount, formatDuration, formatPercent, formatRate, formatSize } from './format.js';
 
@@ -79,7 +79,8 @@ function summaryLines(torrents: readonly SourceResult[]): string[] {
   if (torrents.every((torrent) => torrent.path === null)) return [];
   const isOne = torrents.length === 1;
   return torrents.flatMap((torrent) => {
-    const path = printable(torrent.path ?? torrent.name);
+    const name = printable(abridged(torrent.name, 200));
+    const path = torrent.path === null ? name : printable(torrent.path);
     if (torrent.result === 'ok') {
       const { downloaded, uploaded, seconds } = torrent;
       const rate = downloaded === 0 || seconds === 0 ? [] : [formatRate(downloaded / seconds)];
@@ -91,6 +92,6 @@ function summaryLines(torrents: readonly SourceResult[]): string[] {
     const have =
       torrent.wanted === 0 ? [] : [`${formatPercent(torrent.have, torrent.wanted)} of ${formatSize(torrent.wanted)}`];
     const why = isOne && wasTold ? [] : [printable(torrent.message?.split('\n')[0] ?? torrent.result)];
-    return [['ERR', ...have, printable(torrent.name), ...why].join('  ')];
+    return [['ERR', ...have, name, ...why].join('  ')];
   });
 }

@@ -9,6 +9,10 @@ export function canRedraw({ stderr, env }: Pick<CliIo, 'stderr' | 'env'>): boole
   return stderr.isTTY === true && env['TERM'] !== 'dumb';
 }
 
+/** Bars hide the cursor, which would flicker among them. The program that has the terminal after us needs it. */
+export const SHOW_CURSOR = '\x1b[?25h';
+export const HIDE_CURSOR = '\x1b[?25l';
+
 // The last column stays free, because some terminals go on to the next row when it is written; and two more, for the `^C`
 // that a terminal echoes at the cursor. In the next row it would leave this one standing.
 const FREE_COLUMNS = 3;

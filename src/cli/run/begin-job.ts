@@ -2,6 +2,7 @@
 import { toHex } from '../../base/bytes.js';
 import { optionsForLink } from '../../session/link-options.js';
 import type { TorrentOptions } from '../../torrent/torrent-options.js';
+import { abridged } from '../output/escape.js';
 import type { Subject } from '../output/events.js';
 import type { LoadedMagnet, LoadedTorrent } from '../source/load-source.js';
 import type { SessionFace } from './session-face.js';
@@ -29,5 +30,5 @@ export function beginJob(
 function subjectOf(source: UsableSource): Subject {
   if (source.kind === 'torrent') return { name: source.metainfo.name, infoHash: toHex(source.metainfo.infoHash) };
   const infoHash = toHex(source.link.infoHash);
-  return { name: source.link.name ?? infoHash, infoHash };
+  return { name: abridged(source.link.name ?? infoHash, 200), infoHash };
 }

@@ -6,6 +6,7 @@ import type { SessionOptions } from '../../session/session-options.js';
 import type { TorrentOptions } from '../../torrent/torrent-options.js';
 import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';
 import { dhtNews } from '../output/dht-news.js';
+import { abridged } from '../output/escape.js';
 import type { Output, RunEvent, SourceResult } from '../output/events.js';
 import { formatDuration } from '../output/format.js';
 import type { DhtNews, UserLimits } from '../output/stall-reasons.js';
@@ -175,8 +176,8 @@ export class Run implements JobOwner {
 
   #refuse(source: UnusableSource): void {
     this.#entries.push(source);
-    const { code, message } = source.failure;
-    this.tell({ type: 'error', about: null, input: source.input, code, message });
+    const { code } = source.failure;
+    this.tell({ type: 'error', about: null, input: source.input, code, message: failureMessage(source.failure) });
   }
 
   #add(source: LoadedSource, linkPeers: readonly PeerAddress[], session: SessionFace): void {
@@ -195,7 +196,8 @@ export class Run implements JobOwner {
 
   /** One torrent is fetched once, however often it is given. */
   #tellTwin(input: string, twin: string): void {
-    const message = twin === input ? `${twin} is given twice` : `${twin} is the same torrent as ${input}`;
+    const [name, other] = [abridged(twin, 200), abridged(input, 200)];
+    const message = twin === input ? `${name} is given twice` : `${name} is the same torrent as ${other}`;
     this.tell({ type: 'warning', about: null, input: twin, code: 'given-twice', message });
   }
 
@@ -278,11 +280,11 @@ export class Run implements JobOwner {
 
 function resultOf(entry: Entry): SourceResult {
   if (entry instanceof TorrentJob) return entry.result();
-  const { code, message } = entry.failure;
+  const { input, failure } = entry;
   return {
-    name: entry.input,
-    result: code,
-    message,
+    name: input,
+    result: failure.code,
+    message: failureMessage(failure),
     have: 0,
     wanted: 0,
     path: null,

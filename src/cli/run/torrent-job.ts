@@ -129,7 +129,7 @@ export class TorrentJob implements MagnetEvents {
     if (this.#over || this.#torrent === undefined) return;
     const status = this.#torrent.status();
     const amount = status.have + status.downloaded;
-    // Whoever waits for another torrent is not idle: that one has a limit of its own.
+    // A torrent that waits for another one is not idle: that one has a limit of its own.
     if (amount !== this.#lastAmount || status.state === 'checking' || status.waitsFor?.on === 'torrent')
       this.#lastDataAt = this.#owner.now();
     this.#lastAmount = amount;

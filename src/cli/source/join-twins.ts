@@ -21,7 +21,7 @@ export interface JoinedSource {
 export function joinTwins(sources: readonly LoadedSource[]): JoinedSource[] {
   const joined = new Map<string, { source: LoadedSource; twins: string[]; peers: PeerAddress[] }>();
   for (const [index, source] of sources.entries()) {
-    // What cannot be used is nobody's twin.
+    // A source that cannot be used is no twin of any other.
     const key = source.ok
       ? toHex(source.kind === 'torrent' ? source.metainfo.infoHash : source.link.infoHash)
       : `${index}`;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
 import { exitCodeOf, failureCode, failureMessage } from '../../../src/cli/exit-code.js';
+import { nextStep } from '../../../src/cli/output/next-step.js';
 
 const withCode = (code: string, message = code, syscall = 'open'): Error =>
   Object.assign(new Error(message), { code, syscall });
@@ -26,6 +27,16 @@ test('what the machine lacks is no bug, wherever it is met, and says what to rai
     [1, `there is too little memory (ERR_WORKER_OUT_OF_MEMORY); ${memory}`],
     [1, `there is too little memory (Array buffer allocation failed); ${memory}`],
     [16, 'the current folder has been removed; change to another one'],
+  ]);
+});
+
+test('of a torrent that fails because too many files are open, the limit is what to raise', () => {
+  const failure = (cause: string) => new BtgetError('cannot-open', 'cannot open x', { cause: withCode(cause) });
+  assert.deepEqual([failure('EMFILE'), failure('ENFILE'), failure('EACCES'), withCode('EMFILE')].map(nextStep), [
+    'raise the limit with ulimit -n',
+    'end other programs',
+    'check the permissions, or choose another folder with -d',
+    null,
   ]);
 });
 

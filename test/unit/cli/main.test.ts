@@ -267,6 +267,25 @@ test('wrong usage is one line and 28, with a suggestion where there is one', asy
   }
 });
 
+test('of an argument of 100 kB the beginning and the end are shown', async () => {
+  const long = `b${'x y'.repeat(33_000)}e`;
+  for (const [argv, code] of [
+    [[long], 16],
+    [['show', `${at('data')}/${long}`], 16],
+    [['verify', `magnet:?dn=${long}`], 27],
+    [[`magnet:?xt=urn:btih:${'%zz'.repeat(33_000)}`], 27],
+    [['--max-download', long, 'x'], 28],
+    [[`--${long}`], 28],
+    [['a.torrent', '-o', 'b', '--on-complete', `'${long}`], 28],
+    [['create', long, '-o', '-'], 16],
+  ] as const) {
+    const ended = await btget(...argv);
+    assert.equal(ended.code, code, ended.err.slice(0, 1000));
+    assert.match(ended.err, /^btget: [^\n]+…[^\n]+\n$/);
+    assert.ok(ended.err.length < 1000, `${ended.err.length}`);
+  }
+});
+
 test('wrong usage of a download with --json ends with a summary', async () => {
   const { code, out } = await btget('--json', '--bogus');
   assert.equal(code, 28);
@@ -347,6 +366,23 @@ test('the help lists every option of the command, on stdout', async () => {
     --check --overwrite --no-part --sequential --json
     --print-paths --print0 --quiet --verbose --stop-timeout --timeout --summary-interval --on-complete --help`;
   for (const option of promised.split(/\s+/)) assert.ok(out.includes(` ${option} `), option);
+});
+
+test('a lack that many meet is told once', async () => {
+  class Starving extends FakeIo {
+    override get stdin(): AsyncIterable<Buffer> {
+      const lack = Object.assign(new Error('EMFILE'), { code: 'EMFILE' });
+      this.bug(lack);
+      this.bug(lack);
+      throw lack;
+    }
+  }
+  const io = new Starving();
+  assert.equal(await main(['show', '-'], io), 16);
+  assert.deepEqual(io.exits, [16]);
+  assert.deepEqual(io.stderr.lines, [
+    'btget: too few files may be open at once (EMFILE); raise the limit with ulimit -n',
+  ]);
 });
 
 test('an exception that nobody caught asks for a report and gives 70', async () => {

@@ -223,6 +223,23 @@ test('bars never take more rows than the terminal has, and give the cursor back'
   assert.equal(io.stderr.listenerCount('resize'), 0);
 });
 
+test('Ctrl-Z gives the cursor back, and whoever goes on hides it again', async () => {
+  const io = new FakeIo({ terminal: { columns: 80, rows: 24 } });
+  const output = await chooseOutput(PLAIN, io);
+  const written = (act: () => void): string => {
+    const before = io.stderr.text.length;
+    act();
+    return io.stderr.text.slice(before);
+  };
+  const suspend = (): string => written(() => io.suspension?.suspended());
+  const resume = (): string => written(() => io.suspension?.resumed());
+  assert.deepEqual([suspend(), resume()], ['', ''], 'no bar has hidden it');
+  output.tell({ type: 'progress', about, status: makeStatus({ have: 500 }) });
+  assert.deepEqual([suspend(), resume()], ['\x1b[?25h', '\x1b[?25l']);
+  output.close();
+  assert.equal(io.suspension, null, 'after the end Ctrl-Z is no matter of ours');
+});
+
 test('a bar leaves room for the ^C that a terminal echoes, and has no colour', async () => {
   const io = new FakeIo({ terminal: { columns: 80, rows: 24 } });
   const output = await chooseOutput(PLAIN, io);

@@ -173,7 +173,8 @@ test('a tracker whose port is taken over UDP says so and gives 6', async (t) => 
   assert.equal(child.err, `btget: cannot listen on port ${port} over UDP: it is in use\n`);
 });
 
-test('a tracker with a folder serves only the torrents in it', async (t) => {
+// Half a minute is less than the minute after which the folder is read anyway.
+test('a tracker with a folder serves only the torrents in it', { timeout: 30_000 }, async (t) => {
   const child = new Child(t, 'tracker', '--bind', '127.0.0.1', '--port', '0', '--allowed', '.');
   const [, url = ''] = await child.says(/(http:\/\/127\.0\.0\.1:\d+\/announce)\n/);
   const { createHash } = await import('node:crypto');
@@ -190,6 +191,14 @@ test('a tracker with a folder serves only the torrents in it', async (t) => {
   assert.match(await announce(createHash('sha1').update(INFO).digest()), /8:interval/);
   child.process.kill('SIGINT');
   assert.equal(await child.ended, 0);
+});
+
+test('a tracker that would be announced to all the time is wrong usage', { timeout: 30_000 }, async (t) => {
+  for (const interval of ['0', '0.9', '0s']) {
+    const child = new Child(t, 'tracker', '--bind', '127.0.0.1', '--port', '0', '--interval', interval);
+    assert.equal(await child.ended, 28);
+    assert.equal(child.err, `btget: --interval: '${interval}' is not a duration of at least 1s\n`);
+  }
 });
 
 test('a tracker believes the header of a trusted proxy, and of nobody else', async (t) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BtgetError, type FailureCode } from '../../../src/base/failure.js';
 import type { Output, RunEvent } from '../../../src/cli/output/events.js';
+import { sentencesFor } from '../../../src/cli/output/sentences.js';
 import { Run, type RunEnd, type RunOptions } from '../../../src/cli/run/run.js';
 import type { LoadedSource } from '../../../src/cli/source/load-source.js';
 import type { V1MagnetLink } from '../../../src/metainfo/v1-link.js';
@@ -213,6 +214,28 @@ test('the same torrent twice is one torrent, and a warning', () => {
   assert.deepEqual(ends, [{ exitCode: 0, clean: true }]);
   const told = events.flatMap((event) => (event.type === 'warning' ? [`${event.code}: ${event.message}`] : []));
   assert.deepEqual(told, ['given-twice: copy.torrent is the same torrent as a.torrent']);
+});
+
+test('of a source of 100 kB that is given twice no more than its beginning and its end is told', () => {
+  const long = (end: string): string => `${'x'.repeat(100_000)}${end}`;
+  const { events, torrent } = play([
+    { ...good('a'), input: long('a') },
+    { ...good('a'), input: long('b') },
+    bad(long('c'), 'not-bencoded'),
+  ]);
+  torrent(0).completes();
+  torrent(0).events.goalReached();
+  const summary = events.flatMap((event) => (event.type === 'summary' ? sentencesFor(event, 'normal') : []));
+  assert.match(summary.at(-1) ?? '', /^ERR {2}x+…x+c {2}x+…x+c is bad$/);
+  assert.ok(summary.join('').length < 1500);
+  const [told = ''] = events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
+  assert.match(told, /^x+…x+b is the same torrent as x+…x+a$/);
+  assert.ok(told.length < 500, `${told.length}`);
+  const link = play([linked('real', { name: long('d') })]);
+  link.run.interrupt();
+  const name = String(link.results());
+  assert.match(name, /^x+…x+d: interrupted$/);
+  assert.ok(name.length < 250, `${name.length}`);
 });
 
 test('the run waits for the program that --on-complete names, and fails when that fails', () => {

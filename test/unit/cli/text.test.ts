@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { columnsOf, fitTo, jsonLine, printable } from '../../../src/cli/output/escape.js';
+import { abridged, columnsOf, fitTo, jsonLine, printable } from '../../../src/cli/output/escape.js';
 import { formatCount, formatDuration, formatPercent, formatRate, formatSize } from '../../../src/cli/output/format.js';
 import { progressBarLine, progressSentence } from '../../../src/cli/output/progress-line.js';
 import { makeStatus } from './support/fake-session.js';
@@ -19,6 +19,21 @@ test('JSON is one line without controls, and means the same', () => {
       const line = jsonLine({ text });
       assert.ok(!/[\p{Cc}\p{Bidi_C}\u2028\u2029]/u.test(line));
       assert.deepEqual(JSON.parse(line), { text });
+    }),
+  );
+});
+
+test('a long text keeps its beginning and its end, and half of no character', () => {
+  assert.equal(abridged('abcdefghi', 9), 'abcdefghi');
+  assert.equal(abridged('abcdefghij', 9), 'abcde…hij');
+  assert.equal(abridged('abcd🎉fg🎉ij', 9), 'abcd…ij');
+  const unit = fc.string({ unit: 'binary' });
+  fc.assert(
+    fc.property(unit, fc.integer({ min: 6, max: 30 }), (text, length) => {
+      const cut = abridged(text, length);
+      assert.ok(cut.length <= length);
+      assert.doesNotMatch(cut, /\p{Surrogate}/u);
+      if (text.length <= length) assert.equal(cut, text);
     }),
   );
 });

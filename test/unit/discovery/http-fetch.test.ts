@@ -292,6 +292,26 @@ test('a cookie of a redirect goes back to the host and path that it is for, and 
   }
 });
 
+test('fifty cookies of no more than 4 KiB are kept, and 8 KiB of them are sent', async (context) => {
+  const seen: number[][] = [];
+  const cookie = (name: number, length: number): string => `${name}=`.padEnd(length, 'x');
+  const many = Array.from({ length: 60 }, (_, name) => cookie(name, 100));
+  const steps: readonly (readonly [setCookies: readonly string[], to: string])[] = [
+    [[cookie(60, 4097), cookie(61, 4096)], '/1'],
+    [['61=; Max-Age=0', ...many], '/2'],
+    [[...many.map((text) => `${text}; Max-Age=0`), ...[1, 2, 3].map((name) => cookie(name, 4000))], '/3'],
+    [[], ''],
+  ];
+  const host = await serveHttp(context, ({ headers }, response) => {
+    const [setCookies, to] = steps[seen.length] ?? [[], ''];
+    seen.push((headers.cookie ?? '').split('; ').map((pair) => Number(pair.split('=')[0])));
+    response.writeHead(to === '' ? 200 : 302, { Location: to, 'Set-Cookie': [...setCookies] }).end('content');
+  });
+  assert.equal(text(await fetchUrl(`http://${host}/`)), 'content');
+  const first50 = Array.from({ length: 50 }, (_, name) => name);
+  assert.deepEqual(seen, [[0], [61], first50, [1, 2]]);
+});
+
 test('a cookie for secure connections is taken and given back over https only', async (context) => {
   const seen: string[] = [];
   const handle: RequestListener = ({ url, headers, socket }, response) => {
@@ -392,7 +412,9 @@ test('a refused connection says so; another address of the name is tried', async
   assert.equal(text(await fetchUrl(`http://${host}/`)), 'by IPv6');
 });
 
-test('an address that hangs up, says nothing or refuses is passed over for the next one of the name', async (context) => {
+test('an address that hangs up, says nothing or refuses is passed over for the next one of the name', {
+  timeout: 30_000,
+}, async (context) => {
   const timeline = new Timeline();
   const silent = await serveSilence(context);
   const port = Number(silent.host.split(':')[1]);
@@ -501,8 +523,8 @@ test('whatever is wrong with a certificate or with TLS is said in our own words,
   const clock = 'is the clock of this machine right?';
   const noTls = 'unreachable: what answers there does not speak TLS (is it an http: URL?)';
   assert.deepEqual(told, {
-    'self-signed': `unreachable: its certificate is self-signed, so nobody who is known here vouches for it ${trust}`,
-    expired: `unreachable: its certificate has expired (whoever runs the server must renew it; ${clock})`,
+    'self-signed': `unreachable: its certificate is self-signed, so no authority vouches for it ${trust}`,
+    expired: `unreachable: its certificate has expired (the server must get a new one; ${clock})`,
     'not yet valid': `unreachable: its certificate is not valid yet (${clock})`,
     misnamed:
       'unreachable: its certificate is for other.example, *.third.example, not for localhost (use the name that it is for)',
@@ -548,7 +570,7 @@ test('what holds no certificate, or a broken one, is wrong usage', () => {
 
 test('verdicts that no test server brings about are told in our own words too', () => {
   const words = (code: string, message: string): string => explainTls(Object.assign(new Error(message), { code }), 'a');
-  assert.match(words('CERT_REVOKED', 'certificate revoked'), /^its certificate was revoked by who issued it \(/);
+  assert.match(words('CERT_REVOKED', 'certificate revoked'), /^its certificate was revoked by its authority \(/);
   assert.match(words('UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'x; try running Node.js'), /--ca-certificate FILE/);
   assert.match(words('UNSPECIFIED', 'EE certificate key too weak'), /is too weak/);
   assert.equal(words('INVALID_PURPOSE', 'try running Node.js'), 'its certificate is not good: INVALID_PURPOSE');

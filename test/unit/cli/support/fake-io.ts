@@ -39,6 +39,8 @@ export class FakeIo implements CliIo {
   readonly exits: number[] = [];
   /** What an uncaught exception would be handed to. */
   bug: (error: unknown) => void = () => undefined;
+  /** What a Ctrl-Z, and going on after it, would be told to. */
+  suspension: { suspended: () => void; resumed: () => void } | null = null;
   readonly #handlers = new Set<() => void>();
   readonly #stdin: Buffer;
 
@@ -60,6 +62,13 @@ export class FakeIo implements CliIo {
 
   onReload(): () => void {
     return () => undefined;
+  }
+
+  onSuspend(suspended: () => void, resumed: () => void): () => void {
+    this.suspension = { suspended, resumed };
+    return () => {
+      this.suspension = null;
+    };
   }
 
   onInterrupt(interrupted: () => void): () => void {
