@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { HANGS_AFTER } from '../support/hang.js';
 
 const DEMO = fileURLToPath(new URL('../../../bin/demo.js', import.meta.url));
 
@@ -50,7 +51,7 @@ function processesOf(place: string): string[] {
   });
 }
 
-describe('the demo', { skip: process.platform === 'win32', timeout: 120_000 }, () => {
+describe('the demo', { skip: process.platform === 'win32', timeout: HANGS_AFTER }, () => {
   it('downloads with exit code 0, and leaves nothing', async (t) => {
     const { place, ended } = begin(t);
     const { code, said } = await ended;

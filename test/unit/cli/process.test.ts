@@ -9,6 +9,7 @@ import { after, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { decodeUdpAnswer } from '../../../src/wire/udp-tracker-answer.js';
 import { encodeUdpRequest, type UdpTrackerRequest } from '../../../src/wire/udp-tracker-request.js';
+import { HANGS_AFTER } from '../../support/hang.js';
 
 const BTGET = fileURLToPath(new URL('../../../../bin/btget.js', import.meta.url));
 const dir = mkdtempSync(join(tmpdir(), 'btget-process-'));
@@ -174,7 +175,7 @@ test('a tracker whose port is taken over UDP says so and gives 6', async (t) => 
 });
 
 // Half a minute is less than the minute after which the folder is read anyway.
-test('a tracker with a folder serves only the torrents in it', { timeout: 30_000 }, async (t) => {
+test('a tracker with a folder serves only the torrents in it', { timeout: HANGS_AFTER }, async (t) => {
   const child = new Child(t, 'tracker', '--bind', '127.0.0.1', '--port', '0', '--allowed', '.');
   const [, url = ''] = await child.says(/(http:\/\/127\.0\.0\.1:\d+\/announce)\n/);
   const { createHash } = await import('node:crypto');
@@ -193,7 +194,7 @@ test('a tracker with a folder serves only the torrents in it', { timeout: 30_000
   assert.equal(await child.ended, 0);
 });
 
-test('a tracker that would be announced to all the time is wrong usage', { timeout: 30_000 }, async (t) => {
+test('a tracker that would be announced to all the time is wrong usage', { timeout: HANGS_AFTER }, async (t) => {
   for (const interval of ['0', '0.9', '0s']) {
     const child = new Child(t, 'tracker', '--bind', '127.0.0.1', '--port', '0', '--interval', interval);
     assert.equal(await child.ended, 28);

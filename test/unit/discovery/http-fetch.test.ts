@@ -25,6 +25,7 @@ import {
   MISNAMED,
   NOT_YET_VALID,
 } from '../../support/certificate.js';
+import { HANGS_AFTER } from '../../support/hang.js';
 import { closedPort, serveHttp, serveHttps, serveTcp, serveTcpAt, serveTls } from '../../support/http-server.js';
 import { nodeTimers } from '../../support/node-timers.js';
 import { seededRandom } from '../../support/seeded-random.js';
@@ -413,7 +414,7 @@ test('a refused connection says so; another address of the name is tried', async
 });
 
 test('an address that hangs up, says nothing or refuses is passed over for the next one of the name', {
-  timeout: 30_000,
+  timeout: HANGS_AFTER,
 }, async (context) => {
   const timeline = new Timeline();
   const silent = await serveSilence(context);
