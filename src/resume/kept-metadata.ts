@@ -55,9 +55,16 @@ export class KeptMetadata {
     );
   }
 
-  /** Harmless when there is none. One that cannot be removed does no harm where it is. */
-  remove(): void {
-    this.#ask((done) => this.#file.remove(() => this.#timers.addTask(done, 0)));
+  /** Harmless when there is none. One that cannot be removed does no harm where it is: `removed` is called all the same. */
+  remove(removed: () => void): void {
+    this.#ask((done) =>
+      this.#file.remove(() => {
+        this.#timers.addTask(() => {
+          done();
+          removed();
+        }, 0);
+      }),
+    );
   }
 
   #ask(operation: (done: () => void) => void): void {

@@ -27,8 +27,7 @@ export function forgettingLink(
     trackerAnswered: (report) => events.trackerAnswered(report),
     warned: (code, message) => events.warned(code, message),
     done: () => {
-      keptMetadata(parts, infoHash, dir).remove();
-      events.done();
+      keptMetadata(parts, infoHash, dir).remove(() => events.done());
     },
     goalReached: () => events.goalReached(),
     failed: (failure) => events.failed(failure),

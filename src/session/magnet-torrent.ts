@@ -118,8 +118,9 @@ export class MagnetTorrent {
       trackerAnswered: (report) => events.trackerAnswered(report),
       warned: (code, message) => events.warned(code, message),
       done: () => {
-        if (writes) this.#kept.remove();
-        events.done();
+        // Who is told that it is done may end the process: nothing may be left to do then.
+        if (writes) this.#kept.remove(() => events.done());
+        else events.done();
       },
       goalReached: () => events.goalReached(),
       failed: (failure) => events.failed(failure),
