@@ -3,9 +3,9 @@
  * ours.
  */
 import { BtgetError } from '../base/failure.js';
-import type { FileIdentity, Storage } from '../disk/storage.js';
+import type { AdoptedFile, FileIdentity, Storage } from '../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
-import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+import { type PieceIndex, type PieceLayout, piecesOfFile } from '../metainfo/piece-layout.js';
 import { SharedPieces } from '../metainfo/shared-pieces.js';
 import type { UnfinishedPieces } from '../resume/block-sums.js';
 import { NOT_THERE } from '../resume/not-there.js';
@@ -260,9 +260,12 @@ export class ExistingData {
         : [],
     );
     const grown = new Set(incomplete.filter((file) => !kept.has(file)));
-    const written = survey.files.flatMap(({ found, linked: link }, file) => {
+    const adopted = survey.files.flatMap(({ found, identity, length, linked: link }, file): AdoptedFile[] => {
       const isPart = found === 'part' && content.files.has(file) && verdicts[file] === 'ours';
-      return (isPart || grown.has(file)) && link === undefined ? [file] : [];
+      if (!(isPart || grown.has(file)) || link !== undefined || identity === null) return [];
+      const wanted = metainfo.files[file] as TorrentFile;
+      const isWritten = grown.has(file) || length !== wanted.length || !isVerified(wanted, layout, verified);
+      return [{ file, identity, isWritten }];
     });
     const { hasBorderFile } = survey;
     const begin = (): void => {
@@ -275,8 +278,10 @@ export class ExistingData {
         );
       });
     };
-    if (options.partNames) this.#probe(written, begin);
-    else this.#makeFiles(filesToMake(metainfo, content, survey.files), files, begin);
+    this.#adopt(adopted, () => {
+      if (options.partNames) begin();
+      else this.#makeFiles(filesToMake(metainfo, content, survey.files), files, begin);
+    });
   }
 
   /** `copied` gets what is verified still. */
@@ -295,14 +300,14 @@ export class ExistingData {
   }
 
   /** Files that are there and cannot be written to are found out before any of them loses its name. */
-  #probe(files: readonly number[], probed: () => void): void {
-    if (files.length === 0 || !this.#parts.prepares) {
-      probed();
+  #adopt(files: readonly AdoptedFile[], adopted: () => void): void {
+    if (files.length === 0) {
+      adopted();
       return;
     }
-    this.#parts.storage.probeFiles(files, (outcome) => {
+    this.#parts.storage.adoptFiles(files, (outcome) => {
       if (this.#stopped) return;
-      if (outcome.ok) probed();
+      if (outcome.ok) adopted();
       else this.#answer(outcome);
     });
   }
@@ -424,6 +429,12 @@ function isNothingThere({ files, hasBorderFile }: SurveyedFiles): boolean {
 /** Whether the download may write to a file of this verdict. Of others, nothing is written down either. */
 function isOurs(verdict: Verdict | undefined): boolean {
   return verdict === 'ours' || verdict === 'demote' || verdict === 'whole';
+}
+
+function isVerified(file: TorrentFile, layout: PieceLayout, verified: ReadonlySet<number>): boolean {
+  const { first, end } = piecesOfFile(file, layout);
+  for (let piece = first; piece < end; piece += 1) if (!verified.has(piece)) return false;
+  return true;
 }
 
 /** Says whose a file is, and nothing of what is in it. */

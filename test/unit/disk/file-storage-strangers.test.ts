@@ -1,8 +1,73 @@
 import assert from 'node:assert/strict';
-import { existsSync, linkSync, lstatSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, linkSync, lstatSync, readlinkSync, renameSync, rmSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import type { DoneOutcome, SurveyOutcome } from '../../../src/disk/storage.js';
+import { ask } from '../../support/file-disk.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
 import { assertFailed, DONE, FILM, TREE, withStorage } from '../../support/storage-case.js';
+
+describe("a stranger's file under the part name", () => {
+  it('that came after the look is not written to: the download ends', () =>
+    withStorage(FILM, async ({ put, survey, commit, bytes }) => {
+      assert.deepEqual(await survey(), { ok: true, files: [{ found: 'absent', length: 0, bothNames: false }] });
+      put('film.part', 'mine');
+      assertFailed(await commit(0), 'foreign-file', /film\.part exists and is not this torrent's/);
+      assertFailed(await commit(1), 'foreign-file', /film\.part exists/);
+      assert.equal(bytes('film.part').toString(), 'mine');
+    }));
+
+  it('that came after the look gives way to ours when the user says so, and keeps its bytes under its other name', () =>
+    withStorage(
+      FILM,
+      async ({ put, at, survey, commitAll, finish, bytes, torrent }) => {
+        await survey();
+        put('film.part', 'mine');
+        linkSync(at('film.part'), at('other'));
+        await commitAll();
+        assert.deepEqual(await finish(0), DONE);
+        assert.deepEqual(bytes('film'), torrent.content);
+        assert.equal(bytes('other').toString(), 'mine');
+      },
+      { overwrite: true },
+    ));
+
+  it('that holds nothing is ours', () =>
+    withStorage(FILM, async ({ put, survey, commitAll, finish, bytes, torrent }) => {
+      await survey();
+      put('film.part', '');
+      await commitAll();
+      assert.deepEqual(await finish(0), DONE);
+      assert.deepEqual(bytes('film'), torrent.content);
+    }));
+
+  it('that takes the place of a whole part gets no final name', () =>
+    withStorage(FILM, async ({ storage, put, at, finish, bytes, torrent }) => {
+      put('film.part', torrent.content);
+      const survey = await ask<SurveyOutcome>((answered) => storage.survey(answered));
+      const identity = (survey.ok && survey.files[0]?.identity) || assert.fail();
+      const whole = { file: 0, identity, isWritten: false };
+      assert.deepEqual(await ask<DoneOutcome>((answered) => storage.adoptFiles([whole], answered)), DONE);
+      const theirs = Buffer.alloc(5100, 7);
+      put('theirs', theirs);
+      renameSync(at('theirs'), at('film.part'));
+      assertFailed(await finish(0), 'io', /film\.part: somebody has replaced it/);
+      assert.ok(!existsSync(at('film')));
+      assert.deepEqual(bytes('film.part'), theirs);
+    }));
+
+  it('that takes the place of a part between look and adoption is not adopted', () =>
+    withStorage(FILM, async ({ storage, put, at, bytes, torrent }) => {
+      put('film.part', torrent.bytesOf(0));
+      const survey = await ask<SurveyOutcome>((answered) => storage.survey(answered));
+      const identity = (survey.ok && survey.files[0]?.identity) || assert.fail();
+      put('theirs', Buffer.alloc(5100, 7));
+      renameSync(at('theirs'), at('film.part'));
+      const part = { file: 0, identity, isWritten: true };
+      const adopted = await ask<DoneOutcome>((answered) => storage.adoptFiles([part], answered));
+      assertFailed(adopted, 'io', /film\.part: somebody has replaced it/);
+      assert.deepEqual(bytes('film.part'), Buffer.alloc(5100, 7));
+    }));
+});
 
 describe("a stranger's file under the final name", () => {
   it('is never touched, and the part stays', () =>
