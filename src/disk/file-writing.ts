@@ -10,6 +10,9 @@ import type { FileFacts, FileOperations } from './file-operations.js';
 import type { FilePool, OpenFile } from './file-pool.js';
 import type { FileIdentity } from './storage.js';
 
+/** In a folder of this mode only the owner of a file may take a name from it, whoever may give it one. */
+const STICKY = 0o1000;
+
 /** A file that we write to. */
 interface OurFile {
   /** The name it has at present, below the root. */
@@ -183,9 +186,15 @@ export class StorageFiles {
       inFolderOf(this.#operations, root, to, (nameIn) => {
         const [old, free] = [nameIn(lastOf(from)), nameIn(lastOf(to))];
         if (replacing) this.#operations.rename(old, free);
-        else if (!renameToFree(this.#operations, old, free)) throw foreignFile(name);
+        else if (!renameToFree(this.#operations, old, free, this.#isSticky(folderOf(root, to))))
+          throw foreignFile(name);
       }),
     );
+  }
+
+  #isSticky(folder: string): boolean {
+    const facts = this.#operations.lookUp(this.#operations.realPath(folder));
+    return facts !== undefined && (facts.mode & STICKY) !== 0;
   }
 
   /** Removes the name `path` below the root. */
@@ -326,18 +335,39 @@ export function foreignFile(name: string): BtgetError {
 
 /**
  * Renaming would replace a file that came to be a moment ago; a second name never does. After a crash between the two
- * steps the file has both names, which `finish` understands. False when `to` is taken.
+ * steps the file has both names, which `finish` understands. In a sticky folder a second name may be one that we cannot
+ * take away again: the file is renamed there, and the system itself keeps other users' files from being replaced. False
+ * when `to` is taken.
  */
-function renameToFree(operations: FileOperations, from: string, to: string): boolean {
+function renameToFree(operations: FileOperations, from: string, to: string, isSticky: boolean): boolean {
+  const second = isSticky ? 'refused' : giveSecondName(operations, from, to);
+  if (second === 'taken') return false;
+  if (second === 'given') takeFirstName(operations, from, to);
+  else if (operations.lookUp(to) === undefined) operations.rename(from, to);
+  else return false;
+  return true;
+}
+
+function giveSecondName(operations: FileOperations, from: string, to: string): 'given' | 'taken' | 'refused' {
   try {
     operations.link(from, to);
+    return 'given';
   } catch (error) {
     if (!isSystemError(error)) throw error;
-    if (error.code === 'EEXIST') return false;
-    if (!NO_LINKS.has(error.code)) throw error;
-    operations.rename(from, to);
-    return true;
+    if (error.code === 'EEXIST') return 'taken';
+    if (NO_LINKS.has(error.code)) return 'refused';
+    throw error;
   }
-  operations.unlink(from);
-  return true;
+}
+
+/** A file that cannot lose its first name keeps that one alone. */
+function takeFirstName(operations: FileOperations, first: string, second: string): void {
+  try {
+    operations.unlink(first);
+  } catch (error) {
+    // Where somebody has taken the first name meanwhile, the second one is all that is left of the file.
+    if (isSystemError(error) && error.code === 'ENOENT') return;
+    operations.unlink(second);
+    throw error;
+  }
 }
