@@ -3,7 +3,7 @@ import { BtgetError } from '../base/failure.js';
 import type { FileWrite, NamedFile, StoragePlace, Work } from './file-disk-protocol.js';
 import { about, isSystemError, LostName, NO_LINKS } from './file-failure.js';
 import { type FileFlusher, type Flushed, UnflushedNames } from './file-flusher.js';
-import { below, folderOf, foldersExist, inFolderOf, lastOf, makeFolders, notAFile } from './file-guard.js';
+import { below, folderOf, foldersExist, inFolderOf, lastOf, notAFile, withFolders } from './file-guard.js';
 import type { MadeFolders } from './file-made-folders.js';
 import type { FileNames } from './file-names.js';
 import type { FileFacts, FileOperations } from './file-operations.js';
@@ -155,9 +155,7 @@ export class StorageFiles {
   /** Makes the file under `path`, one of its names, with the folders above it. */
   create(names: FileNames, path: string): FoundFile {
     const { root } = this.place;
-    makeFolders(this.#operations, root, path, (inside) => this.#folderChanges(inside));
-    this.#folderChanges(folderOf(root, path));
-    const { facts } = this.#pool.create(root, path);
+    const { facts } = this.#inNewFolders(path, () => this.#pool.create(root, path));
     this.claim(names, path, facts);
     return { path, facts, ours: true };
   }
@@ -209,10 +207,25 @@ export class StorageFiles {
   /** Makes a link of name `path` that holds `target`, with the folders above it. */
   makeLink(target: string, path: string): void {
     const { root } = this.place;
-    makeFolders(this.#operations, root, path, (inside) => this.#folderChanges(inside));
-    this.#folderChanges(folderOf(root, path));
-    about(below(root, path), () =>
-      inFolderOf(this.#operations, root, path, (nameIn) => this.#operations.makeLink(target, nameIn(lastOf(path)))),
+    this.#inNewFolders(path, () =>
+      about(below(root, path), () =>
+        inFolderOf(this.#operations, root, path, (nameIn) => this.#operations.makeLink(target, nameIn(lastOf(path)))),
+      ),
+    );
+  }
+
+  /** Makes the folders above `path`, and runs `action`, which makes what has that name. */
+  #inNewFolders<T>(path: string, action: () => T): T {
+    const { root } = this.place;
+    return withFolders(
+      this.#operations,
+      root,
+      path,
+      (inside) => this.#folderChanges(inside),
+      () => {
+        this.#folderChanges(folderOf(root, path));
+        return action();
+      },
     );
   }
 

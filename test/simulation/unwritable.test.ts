@@ -167,3 +167,48 @@ test('a part in a sticky folder gets its final name', () => {
   const { log } = download(dir, {});
   assert.deepEqual(tree(dirname(dir)), ['below', 'below/t', 'below/t/a', 'below/t/b'], log);
 });
+
+/** Refuses to make what has a name like this, or to write to it. */
+function refusingToMake(name: RegExp, act: () => void = () => undefined): Partial<FileOperations> {
+  return {
+    open: (path, access, follow) => {
+      if (access === 'create' && name.test(path)) {
+        act();
+        throw systemError('ENAMETOOLONG', 'open');
+      }
+      return open(path, access, follow);
+    },
+  };
+}
+
+test('folders that were made for a file that cannot be made are gone again', () => {
+  for (const partNames of [true, false]) {
+    const dir = freshFolder();
+    mkdirSync(dirname(dir));
+    const { code, left } = download(dir, refusingToMake(/\/a(\.part)?$/), { partNames });
+    assert.deepEqual([code, left], ['cannot-open', []]);
+  }
+});
+
+test('folders that somebody has filled meanwhile, and empty ones that were there, stay', () => {
+  const dir = freshFolder();
+  mkdirSync(dirname(dir));
+  const fill = (): void => writeFileSync(join(dir, 't/mine'), 'mine');
+  assert.deepEqual(download(dir, refusingToMake(/\/a\.part$/, fill)).left, ['below', 'below/t', 'below/t/mine']);
+  const other = freshFolder();
+  mkdirSync(join(other, 't'), { recursive: true });
+  assert.deepEqual(download(other, refusingToMake(/\/a\.part$/)).left, ['below', 'below/t']);
+});
+
+test('the download folder is gone again where no lock can be made in it either', () => {
+  const dir = freshFolder();
+  mkdirSync(dirname(dir));
+  const refusing: Partial<FileOperations> = {
+    open: (path, access, follow) => {
+      if (access === 'create' || access === 'create privately') throw systemError('EACCES', 'open');
+      return open(path, access, follow);
+    },
+  };
+  const { code, left } = download(dir, refusing);
+  assert.deepEqual([code, left], ['cannot-open', []]);
+});
