@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmdirSync,
@@ -170,6 +171,31 @@ for (const [what, place] of Object.entries(OBSTACLES)) {
     assertCompletes(scene);
   });
 }
+
+test('a part that the journal names is removed when a whole file has come to lie beside it', () => {
+  const { client, dir, at } = halfWay(12);
+  client.stop();
+  assert.ok(existsSync(at(PART)) && existsSync(at('t.btget')));
+  for (const [index, { path }] of SAMPLE.metainfo.files.entries())
+    writeFileSync(at(path.join('/')), SAMPLE.fileBytes(index));
+  const again = begin(dir, {}).client;
+  again.runToEnd(5 * MINUTE);
+  assert.ok(again.done, again.log.join('\n'));
+  again.stop();
+  assertRight(dir);
+  assert.deepEqual(readdirSync(at('t')).sort(), ['a.bin', 'b.bin', 'c.bin']);
+});
+
+test('a part that nothing names stays when a whole file lies beside it', () => {
+  folders += 1;
+  const dir = join(root, String(folders));
+  mkdirSync(join(dir, 't'), { recursive: true });
+  for (const [index, { path }] of SAMPLE.metainfo.files.entries())
+    writeFileSync(join(dir, ...path), SAMPLE.fileBytes(index));
+  writeFileSync(join(dir, PART), THEIRS);
+  assertCompletes(begin(dir, {}));
+  assert.deepEqual(readFileSync(join(dir, PART)), THEIRS);
+});
 
 /** A seed with everything, and a leech that has come. */
 function seeding(): Scene {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { existsSync, linkSync, lstatSync, readlinkSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, linkSync, lstatSync, readdirSync, readlinkSync, renameSync, rmSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import type { DoneOutcome, SurveyOutcome } from '../../../src/disk/storage.js';
+import type { DoneOutcome, PassOverOutcome, SurveyOutcome } from '../../../src/disk/storage.js';
 import { ask } from '../../support/file-disk.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
 import { assertFailed, DONE, FILM, TREE, withStorage } from '../../support/storage-case.js';
@@ -66,6 +66,55 @@ describe("a stranger's file under the part name", () => {
       const adopted = await ask<DoneOutcome>((answered) => storage.adoptFiles([part], answered));
       assertFailed(adopted, 'io', /film\.part: somebody has replaced it/);
       assert.deepEqual(bytes('film.part'), Buffer.alloc(5100, 7));
+    }));
+});
+
+describe('a file that lies under both of its names', () => {
+  it('is the one under its final name while its part is passed over, whatever has the next part name', () =>
+    withStorage(FILM, async ({ storage, put, at, survey, check, read, torrent }) => {
+      put('film', torrent.content);
+      put('film.part', 'theirs');
+      put('film.1.part', 'theirs too');
+      await survey();
+      assert.deepEqual(await check(0), { ok: true, matches: false });
+      const passed = await ask<PassOverOutcome>((answered) => storage.passOverParts([0], answered));
+      assert.ok(passed.ok);
+      assert.deepEqual(
+        passed.files.map(({ found, length }) => [found, length]),
+        [['final', 5100]],
+      );
+      assert.deepEqual(await check(0), { ok: true, matches: true });
+      assert.deepEqual(await read(0), DONE);
+      storage.useParts([0]);
+      assert.deepEqual(await check(0), { ok: true, matches: false });
+      assert.deepEqual(readdirSync(at('')).sort(), ['film', 'film.1.part', 'film.part']);
+    }));
+
+  it('loses its part alone when that is removed, and nothing when there is none', () =>
+    withStorage(FILM, async ({ storage, put, at, bytes }) => {
+      put('film', 'mine');
+      put('film.part', 'ours');
+      const remove = (): Promise<DoneOutcome> => ask((answered) => storage.removePart(0, answered));
+      assert.deepEqual(await remove(), DONE);
+      assert.deepEqual(readdirSync(at('')), ['film']);
+      assert.deepEqual(await remove(), DONE);
+      assert.equal(bytes('film').toString(), 'mine');
+    }));
+
+  it('that lost its final name gets that back, but not in the place of another', () =>
+    withStorage(FILM, async ({ storage, put, at, survey, demote, bytes, torrent }) => {
+      const restore = (): Promise<DoneOutcome> => ask((answered) => storage.restoreFile(0, answered));
+      put('film', torrent.bytesOf(0));
+      await survey();
+      assert.deepEqual(await demote(0), DONE);
+      assert.deepEqual(readdirSync(at('')), ['film.part']);
+      put('film', 'theirs');
+      assertFailed(await restore(), 'foreign-file', /film exists/);
+      assert.equal(bytes('film').toString(), 'theirs');
+      rmSync(at('film'));
+      assert.deepEqual(await restore(), DONE);
+      assert.deepEqual(readdirSync(at('')), ['film']);
+      assert.deepEqual(bytes('film'), torrent.bytesOf(0));
     }));
 });
 
