@@ -31,6 +31,15 @@ describe("a stranger's file under the part name", () => {
       { overwrite: true },
     ));
 
+  it('that was not adopted gets no final name, though it has the length of the file', () =>
+    withStorage(FILM, async ({ put, at, finish, bytes }) => {
+      const theirs = Buffer.alloc(5100, 7);
+      put('film.part', theirs);
+      assertFailed(await finish(0), 'foreign-file', /film\.part exists and is not this torrent's/);
+      assert.ok(!existsSync(at('film')));
+      assert.deepEqual(bytes('film.part'), theirs);
+    }));
+
   it('that holds nothing is ours', () =>
     withStorage(FILM, async ({ put, survey, commitAll, finish, bytes, torrent }) => {
       await survey();
