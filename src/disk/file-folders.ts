@@ -8,9 +8,9 @@ import { systemPath } from '../base/raw-name.js';
 import { orNothing } from './file-failure.js';
 
 /**
- * Makes `path`, absolute; new folders get `mode`, as far as the process's mask lets them. Returns the first folder that was
- * made, undefined when all were there. Throws what the system says, and then leaves none that it made. No path is asked for
- * more than three times, so it ends.
+ * Makes `path`, absolute; new folders get `mode`, as far as the process's mask lets them. Returns the first folder that
+ * was made, undefined when all were there. Throws what the system says, and then leaves none that it made. It asks for no
+ * path more than three times, so it ends.
  */
 export function makeFolderAndParents(path: string, mode = 0o777): string | undefined {
   const missing: string[] = [];

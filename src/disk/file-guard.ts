@@ -100,8 +100,8 @@ export function lastOf(path: string): string {
 }
 
 /**
- * Makes the folders above the last element of `path`, and runs `action`. `making` is told beforehand the folder that each new
- * one lies in. When `action` fails, the folders that were made for it go again, but for those that somebody has filled.
+ * Makes the folders above the last element of `path`, and runs `action`. `making` hears beforehand of the folder that each
+ * new one lies in. When `action` fails, the folders that were made for it go again, but for those that somebody has filled.
  */
 export function withFolders<T>(
   calls: FileOperations,

@@ -10,7 +10,7 @@ import type { FileFacts, FileOperations } from './file-operations.js';
 import type { FilePool, OpenFile } from './file-pool.js';
 import type { FileIdentity } from './storage.js';
 
-/** In a folder of this mode only the owner of a file may take a name from it, whoever may give it one. */
+/** In a folder with this bit anybody may give a file a second name, and only its owner may take one away. */
 const STICKY = 0o1000;
 
 /** A file that we write to. */
@@ -275,8 +275,8 @@ export class StorageFiles {
   }
 
   /**
-   * Puts down what the file is like, if it is there, and says its name. With an `id` no other file is meant: what somebody
-   * has put in its place is not written down as ours.
+   * Puts down what the file is like, if it is there, and says its name. With an `id` no other file is meant: what
+   * somebody has put in its place is not written down as ours.
    */
   #identify(file: number, names: FileNames, id: string | null, into: Map<number, FileIdentity>): string | null {
     for (const path of [names.part, names.final]) {
@@ -334,7 +334,7 @@ export class StorageFiles {
     return this.#ours.get(names.part) as OurFile;
   }
 
-  /** Somebody has put a file under the part name since we looked. Its bytes stay as they are, under whatever names they have. */
+  /** Somebody has put a file under the part name since we looked. Under its other names it keeps its bytes. */
   #replaceStrangers(names: FileNames): void {
     if (!this.place.overwrite) throw foreignFile(below(this.place.root, names.part));
     this.unlink(names.part);

@@ -1,6 +1,6 @@
 /**
- * What lies in the target folder when a torrent starts: surveyed, believed or hashed, judged, and, for a download, taken
- * over.
+ * What lies in the target folder when a torrent starts: surveyed, believed or hashed, judged, and taken over by a
+ * download.
  */
 import { BtgetError } from '../base/failure.js';
 import type { AdoptedFile, Storage } from '../disk/storage.js';
