@@ -3,7 +3,7 @@ import type { ExactCandidate, FoundName } from './file-exact-names.js';
 import type { FailureMessage } from './file-failure.js';
 import type { FileNames } from './file-names.js';
 import type { FoundJournal } from './journal-file.js';
-import type { FileIdentity, FileSurvey } from './storage.js';
+import type { AdoptedFile, FileIdentity, FileSurvey } from './storage.js';
 import type { LockDoubt, WatchedLock } from './target-lock.js';
 
 /** A torrent's place on the disk. Every request carries it: workers are shared by all torrents. */
@@ -106,8 +106,8 @@ export interface Work {
   demote: { request: { place: StoragePlace; names: FileNames; keepsFinal: boolean }; answer: null };
   /** Takes `demote` back. */
   restore: { request: { place: StoragePlace; names: FileNames }; answer: null };
-  /** Fails when one of the files that are there cannot be written to. */
-  probe: { request: { place: StoragePlace; names: readonly FileNames[] }; answer: null };
+  /** `Storage.adoptFiles`. */
+  adopt: { request: { place: StoragePlace; files: readonly (AdoptedFile & NamedFile)[] }; answer: null };
   finish: {
     request: {
       place: StoragePlace;

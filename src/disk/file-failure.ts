@@ -78,6 +78,15 @@ export function isSystemError(error: unknown): error is SystemError {
   return error instanceof Error && 'syscall' in error && 'code' in error && typeof error.code === 'string';
 }
 
+/** Runs `action`. What the system refuses of it stays undone. */
+export function orNothing(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (!(error instanceof BtgetError) && !isSystemError(error)) throw error;
+  }
+}
+
 /** Whether the process or the system has no descriptor left; closing some files helps. */
 export function isOutOfDescriptors(error: unknown): boolean {
   return isSystemError(error) && (error.code === 'EMFILE' || error.code === 'ENFILE');

@@ -3,7 +3,16 @@ import { BtgetError } from '../base/failure.js';
 import type { StoragePlace, Work } from './file-disk-protocol.js';
 import { about, encodeFailure, type FailureMessage, fileFailure, LostName } from './file-failure.js';
 import type { Flushed } from './file-flusher.js';
-import { behindLink, below, type FolderPlace, findFolder, foldersExist, notAFile } from './file-guard.js';
+import {
+  behindLink,
+  below,
+  type FolderPlace,
+  findFolder,
+  foldersExist,
+  inFolderOf,
+  lastOf,
+  notAFile,
+} from './file-guard.js';
 import type { FileNames } from './file-names.js';
 import type { FileFacts, FileOperations } from './file-operations.js';
 import { type FoundFile, foreignFile, type StorageFiles } from './file-writing.js';
@@ -108,6 +117,7 @@ export function demoteFile(
   const found = files.lookAt(names);
   if (found?.path === names.part && lookUp(operations, below(root, names.final))?.id === found.facts.id) {
     files.unlink(names.final);
+    files.claim(names, names.part, found.facts);
     return;
   }
   if (found?.path !== names.final) {
@@ -122,10 +132,9 @@ export function demoteFile(
     copyToPart(operations, files, names, found.facts);
     return;
   }
-  // A file that cannot be written to keeps its name.
-  files.probe([names]);
   files.rename(names.final, names.part, false);
   files.release(names);
+  files.claim(names, names.part, found.facts);
 }
 
 /** A copy that is cut off is what a download is that has only begun. */
@@ -224,10 +233,22 @@ function prepare(operations: FileOperations, files: StorageFiles, request: Work[
   }
   const mode = facts.mode | ((facts.mode & READERS) >> 2);
   // A file that came to us whole keeps the mode that its owner gave it.
-  if (executable && ours && mode !== facts.mode) {
-    files.change(path, (descriptor) => operations.setMode(descriptor, mode));
-  }
+  if (executable && ours && mode !== facts.mode) setMode(operations, files.place.root, path, mode);
   return path;
+}
+
+/** The owner of a file may change its mode, though it may not write to it. */
+function setMode(operations: FileOperations, root: string, path: string, mode: number): void {
+  about(below(root, path), () => {
+    const descriptor = inFolderOf(operations, root, path, (nameIn) =>
+      operations.open(nameIn(lastOf(path)), 'read', false),
+    );
+    try {
+      operations.setMode(descriptor, mode);
+    } finally {
+      operations.close(descriptor);
+    }
+  });
 }
 
 /** The file to finish; an empty one is made here. */
@@ -237,6 +258,7 @@ function findWhole(operations: FileOperations, files: StorageFiles, names: FileN
   const found = files.lookAt(names);
   if (length > 0) {
     if (found === undefined) throw new LostName(names.part, `cannot finish ${final}: it is not there`);
+    if (found.path === names.part && !found.ours) throw foreignFile(below(root, names.part));
     return found;
   }
   // No byte of an empty file has been verified, so nothing proves a longer one to be this torrent's.

@@ -3,77 +3,62 @@
  * what is to lie in it can be neither made nor found, as in /proc: it makes the one, fails at the other, and begins again.
  */
 import fs from 'node:fs';
-import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { systemPath } from '../base/raw-name.js';
+import { orNothing } from './file-failure.js';
 
-/** A call that is asked for: `look` answers whether there is a folder, `make` makes one. */
-type Step = { readonly call: 'look' | 'make'; readonly path: string };
-
-type SystemError = Error & { readonly code?: unknown };
-
-/** Makes `path`, absolute. Returns the first folder that was made, undefined when all were there. Throws what the system says. */
-export function makeFolderAndParents(path: string): string | undefined {
-  const steps = stepsTo(path);
-  let next = steps.next();
-  while (next.done !== true) {
-    const { call, path: at } = next.value;
-    let answer: Answer;
-    try {
-      if (call === 'make') fs.mkdirSync(systemPath(at));
-      answer = { isFolder: call === 'make' || fs.statSync(systemPath(at)).isDirectory() };
-    } catch (error) {
-      answer = { error: error as SystemError };
-    }
-    next = steps.next(answer);
-  }
-  return next.value;
-}
-
-/** As `makeFolderAndParents`, without blocking; new folders get `mode`. */
-export async function makeFolderAndParentsLater(path: string, mode: number): Promise<string | undefined> {
-  const steps = stepsTo(path);
-  let next = steps.next();
-  while (next.done !== true) {
-    const { call, path: at } = next.value;
-    let answer: Answer;
-    try {
-      if (call === 'make') await mkdir(systemPath(at), { mode });
-      answer = { isFolder: call === 'make' || (await stat(systemPath(at))).isDirectory() };
-    } catch (error) {
-      answer = { error: error as SystemError };
-    }
-    next = steps.next(answer);
-  }
-  return next.value;
-}
-
-type Answer = { readonly isFolder: boolean } | { readonly error: SystemError };
-
-/** Up to the first folder that is there, then down. No path is asked for more than three times, so it ends. */
-function* stepsTo(path: string): Generator<Step, string | undefined, Answer> {
+/**
+ * Makes `path`, absolute; new folders get `mode`, as far as the process's mask lets them. Returns the first folder that
+ * was made, undefined when all were there. Throws what the system says, and then leaves none that it made. It asks for no
+ * path more than three times, so it ends.
+ */
+export function makeFolderAndParents(path: string, mode = 0o777): string | undefined {
   const missing: string[] = [];
-  for (let at = path; ; at = dirname(at)) {
-    const found = yield { call: 'look', path: at };
-    if ('isFolder' in found) {
-      // A file is in the way: making what is to lie in it, or itself, says so in the system's words.
-      if (!found.isFolder && at === path) missing.push(at);
-      break;
-    }
-    if (found.error.code !== 'ENOENT' && found.error.code !== 'ENOTDIR') throw found.error;
+  let at = path;
+  let state = look(at);
+  for (; state === 'absent'; state = look(at)) {
     missing.push(at);
     if (dirname(at) === at) break;
+    at = dirname(at);
   }
-  let first: string | undefined;
-  for (const at of missing.reverse()) {
-    const made = yield { call: 'make', path: at };
-    if (!('error' in made)) {
-      first ??= at;
-      continue;
-    }
-    // Somebody else may have made it meanwhile.
-    const found = made.error.code === 'EEXIST' ? yield { call: 'look', path: at } : made;
-    if (!('isFolder' in found && found.isFolder)) throw made.error;
+  // A file is in the way: making what is to lie in it, or itself, says so in the system's words.
+  if (state === 'other' && missing.length === 0) missing.push(path);
+  const made: string[] = [];
+  try {
+    for (const folder of missing.reverse()) if (make(folder, mode)) made.push(folder);
+  } catch (error) {
+    for (const folder of made.reverse()) orNothing(() => fs.rmdirSync(systemPath(folder)));
+    throw error;
   }
-  return first;
+  return made[0];
+}
+
+/** `path` and the folders above it as far as `first`, the innermost one first. */
+export function* foldersUpTo(path: string, first: string): Generator<string> {
+  for (let at = path; at.length >= first.length; at = dirname(at)) yield at;
+}
+
+function look(path: string): 'folder' | 'other' | 'absent' {
+  try {
+    return fs.statSync(systemPath(path)).isDirectory() ? 'folder' : 'other';
+  } catch (error) {
+    const code = codeOf(error);
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
+    return 'absent';
+  }
+}
+
+/** False when somebody else has made it meanwhile. */
+function make(path: string, mode: number): boolean {
+  try {
+    fs.mkdirSync(systemPath(path), { mode });
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST' && look(path) === 'folder') return false;
+    throw error;
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

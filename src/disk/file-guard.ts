@@ -5,7 +5,8 @@
 import { relative, sep } from 'node:path';
 import { BtgetError } from '../base/failure.js';
 import type { NameIn } from './file-anchor.js';
-import { about, isSystemError } from './file-failure.js';
+import { about, isSystemError, orNothing } from './file-failure.js';
+import { foldersUpTo } from './file-folders.js';
 import type { FileFacts, FileOperations } from './file-operations.js';
 
 /** The calls that looking at a path needs. */
@@ -98,19 +99,40 @@ export function lastOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
 
-/** Makes the folders above the last element of `path`, and tells `making` beforehand the folder that each new one lies in. */
-export function makeFolders(calls: FileOperations, root: string, path: string, making: (inside: string) => void): void {
-  about(root, () => calls.makeFolder(root, true));
-  let inside = root;
-  for (const folder of foldersOf(path)) {
-    const name = below(root, folder);
-    const facts = about(name, () => calls.lookUp(name));
-    if (facts !== undefined) guard(calls, root, name, facts);
-    else {
-      making(inside);
-      about(name, () => inFolderOf(calls, root, folder, (nameIn) => calls.makeFolder(nameIn(lastOf(folder)), false)));
+/**
+ * Makes the folders above the last element of `path`, and runs `action`. `making` hears beforehand of the folder that each
+ * new one lies in. When `action` fails, the folders that were made for it go again, but for those that somebody has filled.
+ */
+export function withFolders<T>(
+  calls: FileOperations,
+  root: string,
+  path: string,
+  making: (inside: string) => void,
+  action: () => T,
+): T {
+  const removals: (() => void)[] = [];
+  try {
+    const first = about(root, () => calls.makeFolder(root, true));
+    if (first !== undefined)
+      removals.push(...[...foldersUpTo(root, first)].reverse().map((made) => () => calls.removeFolder(made)));
+    let inside = root;
+    for (const folder of foldersOf(path)) {
+      const name = below(root, folder);
+      const facts = about(name, () => calls.lookUp(name));
+      if (facts !== undefined) guard(calls, root, name, facts);
+      else {
+        making(inside);
+        const inItsFolder = (act: (name: string) => unknown): unknown =>
+          inFolderOf(calls, root, folder, (nameIn) => act(nameIn(lastOf(folder))));
+        about(name, () => inItsFolder((made) => calls.makeFolder(made, false)));
+        removals.push(() => inItsFolder((made) => calls.removeFolder(made)));
+      }
+      inside = name;
     }
-    inside = name;
+    return action();
+  } catch (error) {
+    for (const remove of removals.reverse()) orNothing(remove);
+    throw error;
   }
 }
 

@@ -8,7 +8,7 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Timers } from '../base/clock.js';
 import { fileFailure } from './file-failure.js';
-import { makeFolderAndParentsLater } from './file-folders.js';
+import { makeFolderAndParents } from './file-folders.js';
 
 export interface FileKeptOptions {
   readonly path: string;
@@ -84,7 +84,8 @@ async function readUpTo(file: FileHandle, maxLength: number): Promise<Buffer | n
 }
 
 async function replace(path: string, bytes: Buffer): Promise<void> {
-  await makeFolderAndParentsLater(resolve(dirname(path)), PRIVATE_FOLDER);
+  // A few calls, of which each takes microseconds.
+  makeFolderAndParents(resolve(dirname(path)), PRIVATE_FOLDER);
   // Of chance, so that no two processes write one file.
   const fresh = `${path}.${randomBytes(6).toString('hex')}`;
   const file = await open(fresh, 'wx', PRIVATE_FILE);

@@ -10,7 +10,8 @@
 import { randomBytes } from 'node:crypto';
 import { BtgetError } from '../base/failure.js';
 import type { TargetPlace } from './file-disk-protocol.js';
-import { about, isSystemError, NO_LINKS } from './file-failure.js';
+import { about, isSystemError, NO_LINKS, orNothing } from './file-failure.js';
+import { foldersUpTo } from './file-folders.js';
 import { below } from './file-guard.js';
 import { readUpTo, removeIfThere } from './file-journal.js';
 import { decodeNote, encodeNote, isTornNote, type LockNote } from './file-lock-note.js';
@@ -61,6 +62,8 @@ export class FileLock {
   readonly #target: string;
   readonly #note: LockNote;
   readonly #watched: ReadonlyMap<string, WatchedLock>;
+  /** Folders that were made for it, the innermost one first, with their ids. */
+  #made: readonly { readonly path: string; readonly id: string | undefined }[] = [];
 
   /** `watched`: what is known of locks of which `take` or `check` was in doubt before. */
   constructor(
@@ -94,8 +97,13 @@ export class FileLock {
    */
   take(held: Iterable<FileLock> = []): FileLock {
     const operations = this.#operations;
-    about(this.#root, () => operations.makeFolder(this.#root, true));
+    about(this.#root, () => {
+      const first = operations.makeFolder(this.#root, true);
+      if (first === undefined) return;
+      this.#made = [...foldersUpTo(this.#root, first)].map((path) => ({ path, id: operations.lookUp(path)?.id }));
+    });
     const own = `${this.#path}.${this.#note.token}.new`;
+    let isTaken = false;
     try {
       this.#writeNote(own);
       const now = about(own, () => operations.identify(own))?.changedAt ?? 0n;
@@ -104,9 +112,11 @@ export class FileLock {
       if (holder !== null && shared === undefined) throw this.#busy(holder, now);
       if (shared === undefined) this.#sweep(now);
       this.#closeJournals(now);
+      isTaken = true;
       return shared ?? this;
     } finally {
       removeIfThere(operations, own);
+      if (!isTaken) this.#removeFolders();
     }
   }
 
@@ -132,6 +142,16 @@ export class FileLock {
 
   release(): void {
     if (this.#isOurs()) removeIfThere(this.#operations, this.#path);
+    this.#removeFolders();
+  }
+
+  /** A download folder that was made in vain is empty. What somebody has filled, or put in its place, stays. */
+  #removeFolders(): void {
+    const operations = this.#operations;
+    for (const { path, id } of this.#made)
+      orNothing(() => {
+        if (id !== undefined && operations.lookUp(path)?.id === id) operations.removeFolder(path);
+      });
   }
 
   /** Of one folder under one name alone: who calls it otherwise cannot tell whose the files are. */
@@ -315,14 +335,5 @@ export class FileLock {
     const why = `another btget may be working on ${this.#target}, which cannot be seen from here`;
     const message = `waiting for at most ${Math.ceil(wait / 1000)} s, until ${until}: ${why}: ${who} (${this.#path})`;
     return new LockInDoubt({ token, changedAt, wait, message });
-  }
-}
-
-/** What cannot be tidied up stays: nobody is kept out by it. */
-function orNothing(action: () => void): void {
-  try {
-    action();
-  } catch (error) {
-    if (!(error instanceof BtgetError) && !isSystemError(error)) throw error;
   }
 }

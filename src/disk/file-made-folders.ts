@@ -1,6 +1,7 @@
 /** The download folder itself may be new, and lies in a folder that nobody else here flushes. */
 import { dirname } from 'node:path';
 import { type FileFlusher, type Flushed, UnflushedNames } from './file-flusher.js';
+import { foldersUpTo } from './file-folders.js';
 import type { FileOperations } from './file-operations.js';
 
 /** Knows the folders above the download folders in which something was made, until they are flushed. */
@@ -16,10 +17,8 @@ export class MadeFolders {
       makeFolder: (path, parents) => {
         const first = operations.makeFolder(path, parents);
         if (first === undefined || !parents || !operations.flushesFolders) return first;
-        for (let made = path; made.length >= first.length; made = dirname(made)) {
-          // Flushing follows no link, and a folder may be reached by one.
-          this.#unflushed.add(operations.realPath(dirname(made)));
-        }
+        // Flushing follows no link, and a folder may be reached by one.
+        for (const made of foldersUpTo(path, first)) this.#unflushed.add(operations.realPath(dirname(made)));
         return first;
       },
     };

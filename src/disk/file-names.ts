@@ -77,7 +77,6 @@ export class StorageNames {
   readonly #unusual = new Map<number, string>();
   /** Names of files that lie under their exact names, or in folders that do. */
   readonly #exact = new Map<number, FileNames>();
-
   /** Files whose part name is a stranger's, and the number in the part name that they have. */
   readonly #passed = new Map<number, number>();
 
@@ -91,7 +90,7 @@ export class StorageNames {
   of(index: number): FileNames {
     const names = this.#exact.get(index) ?? this.#clean(index);
     const passed = this.#passed.get(index);
-    return passed === undefined ? names : { ...names, part: `${names.final}.${passed}${PART}` };
+    return passed === undefined ? names : { ...names, part: numberedPart(names.final, passed) };
   }
 
   /** From here on these files have another part name, the next one of those that are theirs alone. */
@@ -219,6 +218,14 @@ export class StorageNames {
       this.#unusual.set(index, `${path}.${number}.part`);
     });
   }
+}
+
+/** A part name that is no other file's. A final name may be as long as a name can be. */
+function numberedPart(final: string, number: number): string {
+  const end = `.${number}${PART}`;
+  const name = lastOf(final);
+  const fits = nameBytes(`${name}${end}`).length <= LONGEST_NAME;
+  return fits ? `${final}${end}` : `${final.slice(0, final.length - name.length)}${shortened(name)}${end}`;
 }
 
 function endsLikePart(element: string): boolean {

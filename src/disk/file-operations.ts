@@ -54,6 +54,8 @@ export interface FileOperations {
   flush(descriptor: number, answered: (error: Error | null) => void): void;
   /** With `parents`, those above it as well; the first of them that was made is returned, undefined when all were there. */
   makeFolder(path: string, parents: boolean): string | undefined;
+  /** Fails when anything is in it. */
+  removeFolder(path: string): void;
   rename(from: string, to: string): void;
   /** A second name for a file; fails with EEXIST when the name is taken. */
   link(from: string, to: string): void;
@@ -128,6 +130,7 @@ export const systemFileOperations: FileOperations = {
     fs.mkdirSync(systemPath(path));
     return path;
   },
+  removeFolder: (path) => fs.rmdirSync(systemPath(path)),
   rename: (from, to) => fs.renameSync(systemPath(from), systemPath(to)),
   link: (from, to) => fs.linkSync(systemPath(from), systemPath(to)),
   unlink: (path) => fs.unlinkSync(systemPath(path)),

@@ -14,6 +14,7 @@ import type { FileReadPool } from './file-read-pool.js';
 import { type FileReaderParts, readBlocks } from './file-reader.js';
 import type { WorkerThread } from './file-worker-thread.js';
 import {
+  type AdoptedFile,
   type BlockRead,
   type CheckOutcome,
   type DiskRoom,
@@ -201,6 +202,11 @@ export class FileStorage implements Storage {
     this.#places.names.usePart(files);
   }
 
+  useCopy(file: number): void {
+    this.#forgetOpen(file);
+    this.#places.copied(file);
+  }
+
   /** What is open for reading is known by its final name alone. */
   #forgetOpen(file: number): void {
     this.#disk.readPool.forget(this.#places.addressOf({ kind: 'file', file, begin: 0, length: 0 }));
@@ -211,9 +217,9 @@ export class FileStorage implements Storage {
     this.#askToDo('remove', { place: this.#place, names: { part, final: part } }, [], answered);
   }
 
-  probeFiles(files: readonly number[], answered: (outcome: DoneOutcome) => void): void {
-    const names = files.map((file) => this.#places.names.of(file));
-    this.#askToDo('probe', { place: this.#place, names }, [], answered);
+  adoptFiles(files: readonly AdoptedFile[], answered: (outcome: DoneOutcome) => void): void {
+    const named = files.map((file) => ({ ...file, names: this.#places.names.of(file.file) }));
+    this.#askToDo('adopt', { place: this.#place, files: named }, [], answered);
   }
 
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void {
@@ -277,7 +283,7 @@ export class FileStorage implements Storage {
     });
   }
 
-  #askToDo<K extends 'write' | 'demote' | 'restore' | 'probe' | 'finish' | 'remove' | 'release'>(
+  #askToDo<K extends 'write' | 'demote' | 'restore' | 'adopt' | 'finish' | 'remove' | 'release'>(
     kind: K,
     request: Work[K]['request'],
     moved: readonly ArrayBuffer[],

@@ -101,8 +101,8 @@ function createHandlers(given: FileOperations, processes: ProcessFacts): Handler
       files.release(names);
       files.flushFolders(flushed(answered));
     },
-    probe: ({ place, names }, answered) => {
-      filesOf(place).probe(names);
+    adopt: ({ place, files }, answered) => {
+      filesOf(place).adopt(files);
       answered(DONE);
     },
     finish: (request, answered) => finishFile(operations, filesOf(request.place), request, flushed(answered)),

@@ -1,14 +1,17 @@
 /** The files of one torrent as the writing worker sees them: which name is ours, how far it reaches, what is unflushed. */
 import { BtgetError } from '../base/failure.js';
-import type { FileWrite, NamedFile, StoragePlace } from './file-disk-protocol.js';
+import type { FileWrite, NamedFile, StoragePlace, Work } from './file-disk-protocol.js';
 import { about, isSystemError, LostName, NO_LINKS } from './file-failure.js';
 import { type FileFlusher, type Flushed, UnflushedNames } from './file-flusher.js';
-import { below, folderOf, foldersExist, inFolderOf, lastOf, makeFolders, notAFile } from './file-guard.js';
+import { below, folderOf, foldersExist, inFolderOf, lastOf, notAFile, withFolders } from './file-guard.js';
 import type { MadeFolders } from './file-made-folders.js';
 import type { FileNames } from './file-names.js';
 import type { FileFacts, FileOperations } from './file-operations.js';
 import type { FilePool, OpenFile } from './file-pool.js';
 import type { FileIdentity } from './storage.js';
+
+/** In a folder with this bit anybody may give a file a second name, and only its owner may take one away. */
+const STICKY = 0o1000;
 
 /** A file that we write to. */
 interface OurFile {
@@ -19,6 +22,11 @@ interface OurFile {
   extent: number;
   /** Somebody took it from us; what it held is gone. A file that comes to its place may even get its `id`. */
   lost: LostName | null;
+}
+
+interface TouchedFile {
+  readonly names: FileNames;
+  readonly id: string;
 }
 
 type Identities = ReadonlyMap<number, FileIdentity>;
@@ -39,7 +47,7 @@ export class StorageFiles {
   /** By part name, which no two files share. */
   readonly #ours = new Map<string, OurFile>();
   /** Files that were written to since they were last flushed, by their index. */
-  #touched = new Map<number, FileNames>();
+  #touched = new Map<number, TouchedFile>();
   readonly #unflushed: UnflushedNames;
   readonly #unflushedFolders: UnflushedNames;
   readonly #made: MadeFolders;
@@ -66,7 +74,7 @@ export class StorageFiles {
       const { file, open } = this.#openOurs(names);
       const name = below(this.place.root, file.path);
       this.#unflushed.add(name);
-      if (index !== null) this.#touched.set(index, names);
+      if (index !== null) this.#touched.set(index, { names, id: file.id });
       for (let done = 0; done < length; ) {
         done += about(name, () =>
           this.#operations.write(open.descriptor, data, from + done, length - done, begin + done),
@@ -80,16 +88,28 @@ export class StorageFiles {
   make(files: readonly NamedFile[]): Identities {
     const identities = new Map<number, FileIdentity>();
     for (const { file, names } of files) {
-      this.#openOurs(names);
-      this.#identify(file, names, identities);
+      const { id } = this.#openOurs(names).file;
+      this.#identify(file, names, id, identities);
     }
     return identities;
   }
 
-  /** Throws when one of the files that are there cannot be opened for writing. */
-  probe(names: readonly FileNames[]): void {
+  /** Carries out `adopt` of the protocol. */
+  adopt(files: Work['adopt']['request']['files']): void {
     const { root } = this.place;
-    for (const { part, final } of names) if (this.#pool.open(root, part) === undefined) this.#pool.open(root, final);
+    for (const { names, identity, isWritten } of files) {
+      if (this.#ours.has(names.part)) continue;
+      const found = this.lookAt(names);
+      const name = below(root, found?.path ?? names.part);
+      const now = about(name, () => this.#operations.identify(name));
+      const isSame = now !== undefined && now.inode === identity.inode && now.bornAt === identity.bornAt;
+      if (found === undefined || !isSame || now.length < identity.length) {
+        const what = found === undefined ? 'removed' : isSame ? 'cut' : 'replaced';
+        throw new LostName(names.part, `${name}: somebody has ${what} it meanwhile`);
+      }
+      if (isWritten) this.#pool.open(root, found.path);
+      this.claim(names, found.path, found.facts);
+    }
   }
 
   /** Throws when somebody has meanwhile removed, replaced or cut a file of these that we write to. */
@@ -99,18 +119,24 @@ export class StorageFiles {
 
   /**
    * The file as it is under one of its names, its part name first, or undefined when there is none. `ours` is false
-   * for a file under its final name that we have never written to. Throws when a name is taken by what is no file,
-   * and when somebody has meanwhile replaced or cut a file that we write to.
+   * for a file that we neither made nor adopted. Throws when a name is taken by what is no file,
+   * and when somebody has meanwhile replaced or cut a file of ours.
    */
   lookAt(names: FileNames): FoundFile | undefined {
     const { root, overwrite } = this.place;
     const known = this.#ours.get(names.part);
-    if (known !== undefined) return { path: known.path, facts: this.#openOurs(names).open.facts, ours: true };
-    if (!foldersExist(this.#operations, root, names.final)) return undefined;
+    const exist = foldersExist(this.#operations, root, names.final);
+    if (known !== undefined) {
+      const name = below(root, known.path);
+      const facts = exist ? about(name, () => this.#operations.lookUp(name)) : undefined;
+      if (facts !== undefined && facts.kind !== 'file') throw notAFile(name, facts);
+      return { path: known.path, facts: this.#recognize(names, known, facts), ours: true };
+    }
+    if (!exist) return undefined;
     for (const path of [names.part, names.final]) {
       const name = below(root, path);
       const facts = about(name, () => this.#operations.lookUp(name));
-      if (facts?.kind === 'file') return { path, facts, ours: path === names.part };
+      if (facts?.kind === 'file') return { path, facts, ours: false };
       const replaceable = overwrite && path === names.final && facts?.kind !== 'folder';
       if (facts !== undefined && !replaceable) throw notAFile(name, facts);
     }
@@ -129,9 +155,7 @@ export class StorageFiles {
   /** Makes the file under `path`, one of its names, with the folders above it. */
   create(names: FileNames, path: string): FoundFile {
     const { root } = this.place;
-    makeFolders(this.#operations, root, path, (inside) => this.#folderChanges(inside));
-    this.#folderChanges(folderOf(root, path));
-    const { facts } = this.#pool.create(root, path);
+    const { facts } = this.#inNewFolders(path, () => this.#pool.create(root, path));
     this.claim(names, path, facts);
     return { path, facts, ours: true };
   }
@@ -160,9 +184,15 @@ export class StorageFiles {
       inFolderOf(this.#operations, root, to, (nameIn) => {
         const [old, free] = [nameIn(lastOf(from)), nameIn(lastOf(to))];
         if (replacing) this.#operations.rename(old, free);
-        else if (!renameToFree(this.#operations, old, free)) throw foreignFile(name);
+        else if (!renameToFree(this.#operations, old, free, this.#isSticky(folderOf(root, to))))
+          throw foreignFile(name);
       }),
     );
+  }
+
+  #isSticky(folder: string): boolean {
+    const facts = this.#operations.lookUp(this.#operations.realPath(folder));
+    return facts !== undefined && (facts.mode & STICKY) !== 0;
   }
 
   /** Removes the name `path` below the root. */
@@ -177,10 +207,25 @@ export class StorageFiles {
   /** Makes a link of name `path` that holds `target`, with the folders above it. */
   makeLink(target: string, path: string): void {
     const { root } = this.place;
-    makeFolders(this.#operations, root, path, (inside) => this.#folderChanges(inside));
-    this.#folderChanges(folderOf(root, path));
-    about(below(root, path), () =>
-      inFolderOf(this.#operations, root, path, (nameIn) => this.#operations.makeLink(target, nameIn(lastOf(path)))),
+    this.#inNewFolders(path, () =>
+      about(below(root, path), () =>
+        inFolderOf(this.#operations, root, path, (nameIn) => this.#operations.makeLink(target, nameIn(lastOf(path)))),
+      ),
+    );
+  }
+
+  /** Makes the folders above `path`, and runs `action`, which makes what has that name. */
+  #inNewFolders<T>(path: string, action: () => T): T {
+    const { root } = this.place;
+    return withFolders(
+      this.#operations,
+      root,
+      path,
+      (inside) => this.#folderChanges(inside),
+      () => {
+        this.#folderChanges(folderOf(root, path));
+        return action();
+      },
     );
   }
 
@@ -204,16 +249,16 @@ export class StorageFiles {
   sync(also: readonly NamedFile[], answered: (failure: BtgetError | null, identities: Identities) => void): void {
     const touched = this.#touched;
     const identities = new Map<number, FileIdentity>();
-    for (const [file, names] of touched) this.#identify(file, names, identities);
+    for (const [file, { names, id }] of touched) this.#identify(file, names, id, identities);
     this.#touched = new Map();
     for (const { file, names } of also) {
-      const name = this.#identify(file, names, identities);
+      const name = this.#identify(file, names, null, identities);
       if (name !== null) this.#unflushed.add(name);
     }
     this.#unflushed.flushAll((failure) =>
       this.flushFolders((folderFailure) => {
         const first = failure ?? folderFailure;
-        if (first !== null) for (const [file, names] of touched) this.#touched.set(file, names);
+        if (first !== null) for (const [file, one] of touched) this.#touched.set(file, one);
         answered(first, identities);
       }),
     );
@@ -229,12 +274,16 @@ export class StorageFiles {
     this.#ours.clear();
   }
 
-  /** Puts down what the file is like, if it is there, and says its name. */
-  #identify(file: number, names: FileNames, into: Map<number, FileIdentity>): string | null {
+  /**
+   * Puts down what the file is like, if it is there, and says its name. With an `id` no other file is meant: what
+   * somebody has put in its place is not written down as ours.
+   */
+  #identify(file: number, names: FileNames, id: string | null, into: Map<number, FileIdentity>): string | null {
     for (const path of [names.part, names.final]) {
       const name = below(this.place.root, path);
       const identity = about(name, () => this.#operations.identify(name));
       if (identity === undefined) continue;
+      if (id !== null && about(name, () => this.#operations.lookUp(name))?.id !== id) continue;
       into.set(file, identity);
       return name;
     }
@@ -248,31 +297,48 @@ export class StorageFiles {
     this.#unflushedFolders.add(about(folder, () => this.#operations.realPath(folder)));
   }
 
-  /** A part from before is ours. A file under the final name is only when it was claimed. */
   #openOurs(names: FileNames): { file: OurFile; open: OpenFile } {
-    const { root } = this.place;
     const known = this.#ours.get(names.part) ?? this.#takeUp(names);
     if (known.lost !== null) throw known.lost;
-    const open = this.#pool.open(root, known.path);
-    if (open === undefined || open.facts.id !== known.id || open.facts.length < known.extent) {
-      const what = open === undefined ? 'removed it' : open.facts.id === known.id ? 'cut it short' : 'replaced it';
-      known.lost = new LostName(names.part, `${below(root, known.path)}: somebody has ${what} meanwhile`);
-      throw known.lost;
-    }
-    return { file: known, open };
+    const open = this.#pool.open(this.place.root, known.path);
+    this.#recognize(names, known, open?.facts);
+    return { file: known, open: open as OpenFile };
   }
 
+  /** Throws when what has the name of a file of ours is not the file that we had. */
+  #recognize(names: FileNames, known: OurFile, facts: FileFacts | undefined): FileFacts {
+    if (known.lost !== null) throw known.lost;
+    if (facts?.id === known.id && facts.length >= known.extent) return facts;
+    const what = facts === undefined ? 'removed it' : facts.id === known.id ? 'cut it short' : 'replaced it';
+    known.lost = new LostName(names.part, `${below(this.place.root, known.path)}: somebody has ${what} meanwhile`);
+    throw known.lost;
+  }
+
+  /** A file that we have neither made nor adopted is about to be written to. */
   #takeUp(names: FileNames): OurFile {
     const { root, partNames, overwrite } = this.place;
-    const part = this.#pool.open(root, names.part);
+    const name = below(root, names.part);
+    const part = foldersExist(this.#operations, root, names.part)
+      ? about(name, () => this.#operations.lookUp(name))
+      : undefined;
+    if (part !== undefined && part.kind !== 'file') throw notAFile(name, part);
     const final = partNames || part !== undefined ? undefined : this.#pool.open(root, names.final);
     // What has its name without being known as ours is not written to: it is compared with our own copy when that is
     // whole. Nothing is lost with a file that holds nothing.
     const foreign = final !== undefined && final.facts.length > 0 && !overwrite;
-    if (part !== undefined) this.claim(names, names.part, part.facts);
+    // The name of the border file says whose it is.
+    if (part !== undefined && (part.length === 0 || names.part === names.final)) this.claim(names, names.part, part);
+    else if (part !== undefined) this.#replaceStrangers(names);
     else if (final !== undefined && !foreign) this.claim(names, names.final, final.facts);
     else this.create(names, partNames || foreign ? names.part : names.final);
     return this.#ours.get(names.part) as OurFile;
+  }
+
+  /** Somebody has put a file under the part name since we looked. Under its other names it keeps its bytes. */
+  #replaceStrangers(names: FileNames): void {
+    if (!this.place.overwrite) throw foreignFile(below(this.place.root, names.part));
+    this.unlink(names.part);
+    this.create(names, names.part);
   }
 }
 
@@ -282,18 +348,39 @@ export function foreignFile(name: string): BtgetError {
 
 /**
  * Renaming would replace a file that came to be a moment ago; a second name never does. After a crash between the two
- * steps the file has both names, which `finish` understands. False when `to` is taken.
+ * steps the file has both names, which `finish` understands. In a sticky folder a second name may be one that we cannot
+ * take away again: the file is renamed there, and the system itself keeps other users' files from being replaced. False
+ * when `to` is taken.
  */
-function renameToFree(operations: FileOperations, from: string, to: string): boolean {
+function renameToFree(operations: FileOperations, from: string, to: string, isSticky: boolean): boolean {
+  const second = isSticky ? 'refused' : giveSecondName(operations, from, to);
+  if (second === 'taken') return false;
+  if (second === 'given') takeFirstName(operations, from, to);
+  else if (operations.lookUp(to) === undefined) operations.rename(from, to);
+  else return false;
+  return true;
+}
+
+function giveSecondName(operations: FileOperations, from: string, to: string): 'given' | 'taken' | 'refused' {
   try {
     operations.link(from, to);
+    return 'given';
   } catch (error) {
     if (!isSystemError(error)) throw error;
-    if (error.code === 'EEXIST') return false;
-    if (!NO_LINKS.has(error.code)) throw error;
-    operations.rename(from, to);
-    return true;
+    if (error.code === 'EEXIST') return 'taken';
+    if (NO_LINKS.has(error.code)) return 'refused';
+    throw error;
   }
-  operations.unlink(from);
-  return true;
+}
+
+/** A file that cannot lose its first name keeps that one alone. */
+function takeFirstName(operations: FileOperations, first: string, second: string): void {
+  try {
+    operations.unlink(first);
+  } catch (error) {
+    // Where somebody has taken the first name meanwhile, the second one is all that is left of the file.
+    if (isSystemError(error) && error.code === 'ENOENT') return;
+    operations.unlink(second);
+    throw error;
+  }
 }

@@ -127,6 +127,16 @@ export interface DiskRoom {
   readonly free: number | null;
 }
 
+/** A file that the download goes on with. */
+export interface AdoptedFile {
+  /** Index in the metainfo. */
+  readonly file: number;
+  /** What it was like when it was surveyed. */
+  readonly identity: FileIdentity;
+  /** It misses bytes or has too many. */
+  readonly isWritten: boolean;
+}
+
 export interface Storage {
   /**
    * Looks which files are there and of what length. Writes nothing. Fails with 'cannot-open' when something that is no
@@ -186,11 +196,18 @@ export interface Storage {
   /** Takes `passOverParts` back. */
   useParts(files: readonly number[]): void;
 
+  /** From here on the file is read where the download writes it, and not through the link at which it was found. */
+  useCopy(file: number): void;
+
   /** Removes what has the part name of the file, whosever it is. Harmless when nothing has it. */
   removePart(file: number, answered: (outcome: DoneOutcome) => void): void;
 
-  /** Opens those of these files for writing that are there, under whatever name, and changes nothing. */
-  probeFiles(files: readonly number[], answered: (outcome: DoneOutcome) => void): void;
+  /**
+   * These files, which lie there, are ours from here on. Those that are to be written to are opened for it, and nothing
+   * is changed. Fails when one of them is not the file that was surveyed. What was neither adopted nor made is a
+   * stranger's: nothing is written to it.
+   */
+  adoptFiles(files: readonly AdoptedFile[], answered: (outcome: DoneOutcome) => void): void;
 
   /**
    * The last piece of the file has been verified: flushes it (fdatasync), sets its length and mode, and gives it its
@@ -200,8 +217,8 @@ export interface Storage {
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void;
 
   /**
-   * What was known of the file is forgotten: from here on it is what lies there, or is made anew. For a file that was lost,
-   * before its pieces are checked. `file` null is the border file.
+   * What was known of the file is forgotten: from here on it is what is adopted there, or is made anew. For a file that
+   * was lost, before its pieces are checked. `file` null is the border file.
    */
   releaseFile(file: number | null, answered: (outcome: DoneOutcome) => void): void;
 

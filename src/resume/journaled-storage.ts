@@ -1,4 +1,5 @@
 import type {
+  AdoptedFile,
   BlockRead,
   CheckOutcome,
   DiskRoom,
@@ -105,12 +106,16 @@ export class JournaledStorage implements Storage {
     this.#storage.useParts(files);
   }
 
+  useCopy(file: number): void {
+    this.#storage.useCopy(file);
+  }
+
   removePart(file: number, answered: (outcome: DoneOutcome) => void): void {
     this.#storage.removePart(file, this.#untilClosed(answered));
   }
 
-  probeFiles(files: readonly number[], answered: (outcome: DoneOutcome) => void): void {
-    this.#storage.probeFiles(files, this.#untilClosed(answered));
+  adoptFiles(files: readonly AdoptedFile[], answered: (outcome: DoneOutcome) => void): void {
+    this.#storage.adoptFiles(files, this.#untilClosed(answered));
   }
 
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void {

@@ -1,10 +1,8 @@
 import type { FileIdentity } from '../disk/storage.js';
 import type { PieceIndex, PieceLayout, PieceRun } from '../metainfo/piece-layout.js';
 import { Bitfield } from '../wire/bitfield.js';
+import { claimOf } from './file-claim.js';
 import type { JournalRecord } from './journal-format.js';
-
-/** Beyond what any clock says, nanoseconds. */
-const NEVER = 2n ** 63n - 1n;
 
 /** Everything that a journal says, so that it can be said again in fewer words. */
 export class KeptState {
@@ -40,9 +38,9 @@ export class KeptState {
     return then?.inode === inode && then.bornAt === bornAt;
   }
 
-  /** Whose the files are, and nothing of what is in them: none is as old as this says, so that all of it is hashed. */
+  /** Whose the files are, and nothing of what is in them. */
   claims(): JournalRecord[] {
-    const files = [...this.#files].map(([file, identity]) => [file, { ...identity, changedAt: NEVER }] as const);
+    const files = [...this.#files].map(([file, identity]) => [file, claimOf(identity)] as const);
     return [{ kind: 'files', files: new Map(files) }];
   }
 

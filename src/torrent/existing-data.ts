@@ -1,24 +1,23 @@
 /**
- * What lies in the target folder when a torrent starts: surveyed, believed or hashed, judged, and, for a download, made
- * ours.
+ * What lies in the target folder when a torrent starts: surveyed, believed or hashed, judged, and taken over by a
+ * download.
  */
 import { BtgetError } from '../base/failure.js';
-import type { FileIdentity, Storage } from '../disk/storage.js';
+import type { AdoptedFile, Storage } from '../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
-import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+import { type PieceIndex, type PieceLayout, piecesOfFile } from '../metainfo/piece-layout.js';
 import { SharedPieces } from '../metainfo/shared-pieces.js';
 import type { UnfinishedPieces } from '../resume/block-sums.js';
-import { NOT_THERE } from '../resume/not-there.js';
+import { claimOf } from '../resume/file-claim.js';
 import { proveBlocks } from '../resume/prove-blocks.js';
 import type { Resume } from '../resume/resume.js';
 import { asBegun, asUnselected, judgeFiles, type Verdict } from './adoption.js';
 import { findBlankFiles } from './blank-files.js';
 import { type CheckedData, DataCheck, type DataCheckParts, type SurveyedFiles } from './data-check.js';
-import { prepareDisk } from './disk-preparation.js';
 import { filePath } from './file-path.js';
 import { chooseFinalNames } from './final-names.js';
-import { copyLinkedFiles, judgeLinkedFiles } from './linked-files.js';
-import { filesToMake, makeFiles } from './new-files.js';
+import { judgeLinkedFiles } from './linked-files.js';
+import { Takeover, type TakeoverPlan } from './takeover.js';
 import type { TorrentOptions } from './torrent-options.js';
 import type { WantedContent } from './wanted-content.js';
 
@@ -71,8 +70,7 @@ export class ExistingData {
   readonly #beside = new Map<number, 'ours' | 'strange'>();
   /** Files that grow under their part names, and whose final names somebody has. */
   readonly #inTheWay = new Set<number>();
-  /** Files that have lost their final names. */
-  readonly #demoted: number[] = [];
+  #takeover: Takeover | null = null;
   #stopped = false;
 
   constructor(parts: ExistingDataParts, answered: (outcome: ExistingDataOutcome) => void) {
@@ -100,6 +98,7 @@ export class ExistingData {
   stop(): void {
     this.#stopped = true;
     this.#dataCheck?.stop();
+    this.#takeover?.stop();
   }
 
   #lookAbove(survey: SurveyedFiles): void {
@@ -242,15 +241,16 @@ export class ExistingData {
     const incomplete = verdicts.flatMap((verdict, file) => (verdict === 'demote' && !copied.has(file) ? [file] : []));
     // What was written down before holds for files that nobody has touched since.
     const files = survey.files.map(({ identity }, file) =>
-      !isOurs(verdicts[file]) ? null : data.skipped.has(file) ? claimOf(identity) : identity,
+      !isOurs(verdicts[file]) ? null : identity !== null && data.skipped.has(file) ? claimOf(identity) : identity,
     );
-    const strangers = verdicts.flatMap((verdict, file) =>
+    // Strangers' files, which the user has said may be replaced, and ours that are not needed.
+    const partsToRemove = verdicts.flatMap((verdict, file) =>
       (verdict === 'foreign' && survey.files[file]?.found === 'part') ||
       (content.files.has(file) && this.#isStale(file, verdict))
         ? [file]
         : [],
     );
-    const strange = new Set(strangers);
+    const strange = new Set(partsToRemove);
     // The part that a download may make of its own beside what has the final name is ours too.
     const makesOwn = (file: number): boolean =>
       verdicts[file] === 'unproved' || copied.has(file) || kept.has(file) || this.#beside.has(file);
@@ -260,51 +260,30 @@ export class ExistingData {
         : [],
     );
     const grown = new Set(incomplete.filter((file) => !kept.has(file)));
-    const written = survey.files.flatMap(({ found, linked: link }, file) => {
+    const adopted = survey.files.flatMap(({ found, identity, length, linked: link }, file): AdoptedFile[] => {
       const isPart = found === 'part' && content.files.has(file) && verdicts[file] === 'ours';
-      return (isPart || grown.has(file)) && link === undefined ? [file] : [];
+      if (!(isPart || grown.has(file)) || link !== undefined || identity === null) return [];
+      const wanted = metainfo.files[file] as TorrentFile;
+      const isWritten = grown.has(file) || length !== wanted.length || !isVerified(wanted, layout, verified);
+      return [{ file, identity, isWritten }];
     });
+    const { unflushed } = data;
     const { hasBorderFile } = survey;
-    const begin = (): void => {
-      const { unflushed } = data;
-      const findings = { files, absent, verified: outcome.verified, unfinished, unflushed, hasBorderFile };
-      this.#parts.resume.begin(findings, () => {
-        if (this.#stopped) return;
-        this.#removeParts(strangers, () =>
-          this.#copyLinked(linked.toCopy, outcome, (left) => this.#demote(incomplete, 0, kept, survey, left)),
-        );
-      });
+    const plan: TakeoverPlan = {
+      survey,
+      findings: { files, absent, verified: outcome.verified, unfinished, unflushed, hasBorderFile },
+      whole,
+      adopted,
+      partsToRemove,
+      beside: this.#beside,
+      toCopy: linked.toCopy,
+      toDemote: incomplete,
+      kept,
     };
-    if (options.partNames) this.#probe(written, begin);
-    else this.#makeFiles(filesToMake(metainfo, content, survey.files), files, begin);
-  }
-
-  /** `copied` gets what is verified still. */
-  #copyLinked(files: readonly number[], found: ExistingDataFound, copied: (found: ExistingDataFound) => void): void {
-    const { metainfo, layout, storage } = this.#parts;
-    const verified = new Set<number>(found.verified);
-    const isVerified = (piece: number): boolean => verified.has(piece);
-    const lost = (piece: PieceIndex): void => {
-      verified.delete(piece);
-    };
-    copyLinkedFiles(storage, { metainfo, layout, isVerified }, files, lost, (outcome) => {
-      if (this.#stopped) return;
-      if (outcome.ok) copied({ ...found, verified: found.verified.filter(isVerified) });
-      else this.#answer(outcome);
-    });
-  }
-
-  /** Files that are there and cannot be written to are found out before any of them loses its name. */
-  #probe(files: readonly number[], probed: () => void): void {
-    if (files.length === 0 || !this.#parts.prepares) {
-      probed();
-      return;
-    }
-    this.#parts.storage.probeFiles(files, (outcome) => {
-      if (this.#stopped) return;
-      if (outcome.ok) probed();
-      else this.#answer(outcome);
-    });
+    this.#takeover = new Takeover(this.#parts, plan, (taken) =>
+      this.#answer(taken.ok ? { ...outcome, verified: taken.verified } : taken),
+    );
+    this.#takeover.begin();
   }
 
   /** What stands against the download of the files that have both names, as a sentence, or null. */
@@ -325,93 +304,6 @@ export class ExistingData {
     return this.#beside.get(file) === 'ours' || (this.#beside.has(file) && verdict !== 'whole');
   }
 
-  /** Strangers' files under part names, which the user has said may be replaced, and ours that nobody needs. */
-  #removeParts(files: readonly number[], removed: () => void): void {
-    const [file, ...others] = files;
-    if (file === undefined) {
-      removed();
-      return;
-    }
-    if (this.#beside.has(file)) this.#parts.storage.useParts([file]);
-    this.#parts.storage.removePart(file, (outcome) => {
-      if (this.#stopped) return;
-      if (outcome.ok) this.#removeParts(others, removed);
-      else this.#answer(outcome);
-    });
-  }
-
-  #makeFiles(absent: readonly number[], files: (FileIdentity | null)[], made: () => void): void {
-    makeFiles(this.#parts.storage, absent, (outcome) => {
-      if (this.#stopped) return;
-      if (!outcome.ok) {
-        this.#answer(outcome);
-        return;
-      }
-      for (const [file, identity] of outcome.made) files[file] = identity;
-      made();
-    });
-  }
-
-  /** `files` from `next` on, one after another: most downloads have none. */
-  #demote(
-    files: readonly number[],
-    next: number,
-    kept: ReadonlySet<number>,
-    survey: SurveyedFiles,
-    outcome: ExistingDataFound,
-  ): void {
-    const file = files[next];
-    if (file === undefined) {
-      if (this.#parts.prepares) this.#prepare(survey, outcome);
-      else this.#answer(outcome);
-      return;
-    }
-    const wanted = this.#parts.metainfo.files[file];
-    if (wanted !== undefined && (survey.files[file]?.length ?? 0) > wanted.length) {
-      const path = filePath(wanted, this.#parts.options);
-      this.#parts.warned('longer-file', `${path} is longer than the torrent says and will be cut`);
-    }
-    this.#parts.storage.demoteFile(file, kept.has(file), (done) => {
-      if (this.#stopped) return;
-      if (!done.ok) {
-        this.#undo(done.failure);
-        return;
-      }
-      if (this.#parts.options.partNames && !kept.has(file) && !survey.files[file]?.bothNames) this.#demoted.push(file);
-      this.#demote(files, next + 1, kept, survey, outcome);
-    });
-  }
-
-  #prepare(survey: SurveyedFiles, found: ExistingDataFound): void {
-    const { content, layout, resume } = this.#parts;
-    prepareDisk(this.#parts, survey, found, (outcome) => {
-      if (this.#stopped) return;
-      if (!outcome.ok) {
-        this.#undo(outcome.failure);
-        return;
-      }
-      const { verified } = outcome;
-      const prepared = { ...found, verified: [...verified] };
-      const isMissing = [...layout.pieceIndices()].some((piece) => content.hasPiece(piece) && !verified.has(piece));
-      if (isMissing) resume.claim(() => this.#answer(prepared));
-      else this.#answer(prepared);
-    });
-  }
-
-  /** Files that lost their names for a download that does not begin get them back. */
-  #undo(failure: BtgetError): void {
-    const file = this.#demoted.pop();
-    if (file === undefined) {
-      this.#answer({ ok: false, failure });
-      return;
-    }
-    this.#parts.resume.undone();
-    // What cannot be undone is less to the user than why it had to be.
-    this.#parts.storage.restoreFile(file, () => {
-      if (!this.#stopped) this.#undo(failure);
-    });
-  }
-
   #answer(outcome: ExistingDataOutcome): void {
     if (!this.#stopped) this.#answered(outcome);
   }
@@ -426,9 +318,10 @@ function isOurs(verdict: Verdict | undefined): boolean {
   return verdict === 'ours' || verdict === 'demote' || verdict === 'whole';
 }
 
-/** Says whose a file is, and nothing of what is in it. */
-function claimOf(identity: FileIdentity | null): FileIdentity | null {
-  return identity === null ? null : { ...identity, changedAt: NOT_THERE.changedAt };
+function isVerified(file: TorrentFile, layout: PieceLayout, verified: ReadonlySet<number>): boolean {
+  const { first, end } = piecesOfFile(file, layout);
+  for (let piece = first; piece < end; piece += 1) if (!verified.has(piece)) return false;
+  return true;
 }
 
 /** The pieces that no other file has a byte of. */

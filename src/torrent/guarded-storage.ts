@@ -1,5 +1,6 @@
 import type { Timers } from '../base/clock.js';
 import type {
+  AdoptedFile,
   BlockRead,
   CheckOutcome,
   DiskRoom,
@@ -66,12 +67,16 @@ export class GuardedStorage implements Storage {
     this.#storage.useParts(files);
   }
 
+  useCopy(file: number): void {
+    this.#storage.useCopy(file);
+  }
+
   removePart(file: number, answered: (outcome: DoneOutcome) => void): void {
     this.#storage.removePart(file, this.#guard(answered));
   }
 
-  probeFiles(files: readonly number[], answered: (outcome: DoneOutcome) => void): void {
-    this.#storage.probeFiles(files, this.#guard(answered));
+  adoptFiles(files: readonly AdoptedFile[], answered: (outcome: DoneOutcome) => void): void {
+    this.#storage.adoptFiles(files, this.#guard(answered));
   }
 
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void {

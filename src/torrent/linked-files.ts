@@ -71,7 +71,7 @@ function mayBeWhole(
  * then is told to `lost`.
  */
 export function copyLinkedFiles(
-  storage: Pick<Storage, 'readBlocks' | 'writeBlock' | 'checkPiece' | 'releaseFile'>,
+  storage: Pick<Storage, 'readBlocks' | 'writeBlock' | 'checkPiece' | 'useCopy'>,
   { metainfo, layout, isVerified }: Pick<LinkedFilesParts, 'metainfo' | 'layout' | 'isVerified'>,
   files: readonly number[],
   lost: (piece: PieceIndex) => void,
@@ -92,11 +92,8 @@ export function copyLinkedFiles(
   const copy = (at: number): void => {
     const piece = pieces[at];
     if (piece === undefined) {
-      // From here on our copy is what is read.
-      storage.releaseFile(index, (released) => {
-        if (released.ok) prove(0);
-        else answered(released);
-      });
+      storage.useCopy(index);
+      prove(0);
       return;
     }
     const begin = Math.max(0, file.begin - layout.beginOf(piece));

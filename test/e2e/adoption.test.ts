@@ -354,6 +354,47 @@ describe('what is already there', { timeout: HANGS_AFTER }, () => {
     assert.equal(JSON.parse(io.stdout.text).have, 163_783);
   });
 
+  it('is whole beside a part: served from its name by seed, and nothing is touched', async () => {
+    for (const part of ['a letter', readFileSync(join(FIXTURES, 'one-file.txt')).subarray(0, 100_000)]) {
+      const dir = copyOf('one-file');
+      writeFileSync(join(dir, 'one-file.txt.part'), part);
+      const io = Object.assign(new FakeIo(), { timers });
+      const argv = ['seed', join(FIXTURES, 'one-file.torrent'), '-d', dir, ...LOOPBACK, '--seed-time', '1s', '--json'];
+      assert.equal(await main(argv, io), 0, io.stderr.text);
+      const events = io.stdout.lines.map((line) => JSON.parse(line));
+      assert.ok(events.some(({ type, have }) => type === 'progress' && have === 163_783));
+      assert.deepEqual(readFileSync(join(dir, 'one-file.txt.part')), Buffer.from(part));
+      assertWhole('one-file', dir, 'one-file.txt', [`one-file.txt.part ${part.length}`]);
+    }
+  });
+
+  it('is whole beside a stranger’s part, and its name is as long as a name with .part can be', async () => {
+    const long = 'n'.repeat(250);
+    const dir = emptyFolder();
+    writeFileSync(join(dir, long), 'the torrent spells this name');
+    const torrent = join(root, 'long.torrent');
+    assert.equal(await main(['create', join(dir, long), '-o', torrent], Object.assign(new FakeIo(), { timers })), 0);
+    writeFileSync(join(dir, `${long}.part`), 'a letter');
+    const io = Object.assign(new FakeIo(), { timers });
+    assert.equal(await main([torrent, '-d', dir, ...LOOPBACK, '--timeout', '5'], io), 0, io.stderr.text);
+    assert.deepEqual(tree(dir), [`${long} 28`, `${long}.part 8`]);
+  });
+
+  it('is a stranger’s part of the name of --output, or of a link: it is left alone', async () => {
+    const dir = emptyFolder();
+    writeFileSync(join(dir, 'other.part'), 'a letter');
+    const { code, err } = await download('one-file', dir, '-o', 'other');
+    assert.equal(code, 13);
+    assert.match(err, /other\.part exists and shares nothing/);
+    renameSync(join(dir, 'other.part'), join(dir, 'one-file.txt.part'));
+    const link = `magnet:?xt=urn:btih:${metainfoOf('one-file').infoHash.toString('hex')}&x.pe=${peer}`;
+    const io = Object.assign(new FakeIo(), { timers });
+    assert.equal(await main([link, '-d', dir, ...LOOPBACK, '--timeout', '20'], io), 13, io.stderr.text);
+    assert.match(io.stderr.text, /one-file\.txt\.part exists and shares nothing/);
+    assert.equal(readFileSync(join(dir, 'one-file.txt.part'), 'utf8'), 'a letter');
+    assert.ok(!existsSync(join(dir, 'one-file.txt')));
+  });
+
   it('is in the way of a part that is ours: refused before the download, and replaced with --overwrite', async () => {
     const dir = copyOf('one-file');
     renameSync(join(dir, 'one-file.txt'), join(dir, 'one-file.txt.part'));

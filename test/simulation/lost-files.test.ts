@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmdirSync,
@@ -16,6 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
+import { BtgetError } from '../../src/base/failure.js';
 import type { TorrentOptions } from '../../src/torrent/torrent-options.js';
 import { DiskClient } from '../support/disk-client.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
@@ -87,11 +89,15 @@ const ACTS: Readonly<Record<string, (path: string) => void>> = {
   removed: (path) => rmSync(path),
   'cut short': (path) => truncateSync(path, 100 * KiB),
   emptied: (path) => truncateSync(path, 0),
-  replaced: (path) => {
-    writeFileSync(`${path}.other`, Buffer.alloc(900 * KiB, 7));
-    renameSync(`${path}.other`, path);
-  },
+  // By a file that shares a few pieces with it.
+  replaced: (path) =>
+    replace(path, Buffer.concat([SAMPLE.fileBytes(1).subarray(0, 80 * KiB), Buffer.alloc(820 * KiB, 7)])),
 };
+
+function replace(path: string, bytes: Buffer): void {
+  writeFileSync(`${path}.other`, bytes);
+  renameSync(`${path}.other`, path);
+}
 
 for (const [what, act] of Object.entries(ACTS)) {
   test(`a file that is ${what} while it is written is looked at again, and what is gone is fetched again`, () => {
@@ -120,6 +126,31 @@ for (const [what, act] of Object.entries(ACTS)) {
   });
 }
 
+const THEIRS = Buffer.alloc(900 * KiB, 7);
+
+function assertForeign({ client, at }: Scene, path: string): void {
+  client.runToEnd(MINUTE);
+  const { failure, log } = client;
+  assert.equal(failure instanceof BtgetError ? failure.code : null, 'foreign-file', log.join('\n'));
+  assert.deepEqual(readFileSync(at(path)), THEIRS);
+}
+
+test("a stranger's file that takes the place of a part ends the download, and keeps its bytes", () => {
+  for (const memory of [1 << 20, 8 * KiB]) {
+    const scene = halfWay(12, memory);
+    replace(scene.at(PART), THEIRS);
+    assertForeign(scene, PART);
+  }
+});
+
+test("a stranger's file that comes to the name of a part which is not begun ends the download, and keeps its bytes", () => {
+  const scene = halfWay(12);
+  const path = 't/c.bin.part';
+  assert.ok(!existsSync(scene.at(path)));
+  writeFileSync(scene.at(path), THEIRS);
+  assertForeign(scene, path);
+});
+
 const OBSTACLES: Readonly<Record<string, (path: string) => void>> = {
   'a folder': (path) => mkdirSync(path),
   'a pipe': (path) => execFileSync('mkfifo', [path]),
@@ -140,6 +171,31 @@ for (const [what, place] of Object.entries(OBSTACLES)) {
     assertCompletes(scene);
   });
 }
+
+test('a part that the journal names is removed when a whole file has come to lie beside it', () => {
+  const { client, dir, at } = halfWay(12);
+  client.stop();
+  assert.ok(existsSync(at(PART)) && existsSync(at('t.btget')));
+  for (const [index, { path }] of SAMPLE.metainfo.files.entries())
+    writeFileSync(at(path.join('/')), SAMPLE.fileBytes(index));
+  const again = begin(dir, {}).client;
+  again.runToEnd(5 * MINUTE);
+  assert.ok(again.done, again.log.join('\n'));
+  again.stop();
+  assertRight(dir);
+  assert.deepEqual(readdirSync(at('t')).sort(), ['a.bin', 'b.bin', 'c.bin']);
+});
+
+test('a part that nothing names stays when a whole file lies beside it', () => {
+  folders += 1;
+  const dir = join(root, String(folders));
+  mkdirSync(join(dir, 't'), { recursive: true });
+  for (const [index, { path }] of SAMPLE.metainfo.files.entries())
+    writeFileSync(join(dir, ...path), SAMPLE.fileBytes(index));
+  writeFileSync(join(dir, PART), THEIRS);
+  assertCompletes(begin(dir, {}));
+  assert.deepEqual(readFileSync(join(dir, PART)), THEIRS);
+});
 
 /** A seed with everything, and a leech that has come. */
 function seeding(): Scene {

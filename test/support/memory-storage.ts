@@ -4,6 +4,7 @@ import { BtgetError } from '../../src/base/failure.js';
 import type { Random } from '../../src/base/random.js';
 import { ContentMap, type ContentSegment, PLACE_RULES, type PlaceRule } from '../../src/disk/content-map.js';
 import type {
+  AdoptedFile,
   BlockRead,
   CheckOutcome,
   DiskRoom,
@@ -30,7 +31,7 @@ export type StorageOperation =
   | 'demoteFile'
   | 'restoreFile'
   | 'removePart'
-  | 'probeFiles'
+  | 'adoptFiles'
   | 'finishFile'
   | 'releaseFile'
   | 'sync'
@@ -307,6 +308,10 @@ export class MemoryStorage implements Storage {
     // Nothing is passed over.
   }
 
+  useCopy(): void {
+    throw new Error('nothing is linked in memory');
+  }
+
   removePart(file: number, answered: (outcome: DoneOutcome) => void): void {
     this.#run<DoneOutcome>('removePart', file, answered, () => {
       this.#file(file).part = null;
@@ -314,8 +319,8 @@ export class MemoryStorage implements Storage {
     });
   }
 
-  probeFiles(files: readonly number[], answered: (outcome: DoneOutcome) => void): void {
-    this.#run<DoneOutcome>('probeFiles', files.join(' '), answered, () => DONE);
+  adoptFiles(files: readonly AdoptedFile[], answered: (outcome: DoneOutcome) => void): void {
+    this.#run<DoneOutcome>('adoptFiles', files.map(({ file }) => file).join(' '), answered, () => DONE);
   }
 
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void {

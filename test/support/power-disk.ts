@@ -214,6 +214,15 @@ export class PowerDisk {
       this.#giveName(path, this.#make({ kind: 'folder', inode: this.#freeInode(), entries: new Map() }), 'mkdir');
       return first ?? path;
     },
+    removeFolder: (path) => {
+      const node = this.#find(path, 'rmdir');
+      if (node.kind !== 'folder') throw systemError('ENOTDIR', 'rmdir');
+      if (node.entries.size > 0) throw systemError('ENOTEMPTY', 'rmdir');
+      const folder = this.#folderOf(path, 'rmdir');
+      folder.entries.delete(basename(path));
+      this.#named(folder, basename(path), null, null);
+      this.#inodes.delete(node.inode);
+    },
     rename: (from, to) => {
       const folder = this.#folderOf(from, 'rename');
       if (this.#folderOf(to, 'rename') !== folder) throw new Error('no rename leaves its folder');

@@ -31,6 +31,8 @@ export interface StorageCase extends DiskFolder {
   check(piece: number): Promise<CheckOutcome>;
   finish(file: number): Promise<DoneOutcome>;
   demote(file: number): Promise<DoneOutcome>;
+  /** What lies there is ours, as it is, and is to be written to. */
+  adopt(file: number): Promise<DoneOutcome>;
   read(piece: number): Promise<DoneOutcome>;
   /** Without the files' identities, which no test can foresee. */
   survey(): Promise<Found>;
@@ -62,6 +64,13 @@ export async function withStorage(
       },
       check: (piece) => ask((answered) => storage.checkPiece(torrent.piece(piece), answered)),
       finish: (file) => ask((answered) => storage.finishFile(file, answered)),
+      adopt: (file) =>
+        ask<DoneOutcome>((answered) =>
+          storage.survey((outcome) => {
+            const identity = outcome.ok ? outcome.files[file]?.identity : null;
+            if (identity) storage.adoptFiles([{ file, identity, isWritten: true }], answered);
+          }),
+        ),
       demote: (file) => ask((answered) => storage.demoteFile(file, false, answered)),
       read: (piece) =>
         ask((answered) =>

@@ -32,6 +32,26 @@ describe('the names of files', () => {
     assert.deepEqual(parts('t/a', 't/a.part', 't/a.1.part'), ['t/a.2.part', 't/a.part.part', 't/a.1.part.part']);
   });
 
+  it('have a number in their part name when that is a stranger’s, until it is used after all', () => {
+    const all = names([{ path: 't/a' }, { path: 't/b' }]);
+    all.passOver([0]);
+    all.passOver([0, 1]);
+    assert.deepEqual([all.of(0).part, all.of(1).part], ['t/a.2.part', 't/b.1.part']);
+    all.usePart([0]);
+    assert.deepEqual(all.of(0), { final: 't/a', part: 't/a.part' });
+  });
+
+  it('fit the file system with a number too, however long the final name is', () => {
+    for (const length of [248, 249, 255]) {
+      const final = 'ü'.repeat(60) + 'n'.repeat(length - 120);
+      const all = names([{ path: 'film' }, { path: 'other' }], final);
+      all.passOver([0]);
+      const { part } = all.of(0);
+      assert.ok(Buffer.byteLength(part) <= 255 && part.endsWith('.1.part'), part);
+      assert.notEqual(part, all.of(0).final);
+    }
+  });
+
   it('of links are relative, from where the link lies to where the target lies', () => {
     const links = names(
       [

@@ -26,6 +26,7 @@ type Action = () => Promise<Told<unknown>>;
 interface Disk {
   readonly at: (path: string) => string;
   readonly put: (path: string, bytes: Buffer) => void;
+  readonly adopt: Action;
   readonly commit: Action;
   readonly finish: Action;
   readonly finishLink: Action;
@@ -73,6 +74,11 @@ async function withDisk(
           mkdirSync(dirname(at(path)), { recursive: true });
           writeFileSync(at(path), bytes);
         },
+        adopt: () => {
+          const identity = systemFileOperations.identify(at(names.part));
+          if (identity === undefined) throw new Error('there is nothing to adopt');
+          return worker.ask('adopt', { place, files: [{ file: 0, names, identity, isWritten: true }] });
+        },
         commit: () => worker.ask('commit', { place, writes, data: BYTES, hash: sha1(BYTES) }),
         finish: () => finish(null),
         finishLink: () => finish('other'),
@@ -104,7 +110,7 @@ const rows: readonly Row[] = [
     what: 'a part from before is opened',
     call: 'open',
     before: ({ put }) => put('t/film.part', VICTIM),
-    act: ({ commit }) => commit(),
+    act: ({ adopt }) => adopt(),
     options: { theirs: ['film.part'] },
   },
   {

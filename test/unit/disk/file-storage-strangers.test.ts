@@ -1,8 +1,131 @@
 import assert from 'node:assert/strict';
-import { existsSync, linkSync, lstatSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, linkSync, lstatSync, readdirSync, readlinkSync, renameSync, rmSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import type { DoneOutcome, PassOverOutcome, SurveyOutcome } from '../../../src/disk/storage.js';
+import { ask } from '../../support/file-disk.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
 import { assertFailed, DONE, FILM, TREE, withStorage } from '../../support/storage-case.js';
+
+describe("a stranger's file under the part name", () => {
+  it('that came after the look is not written to: the download ends', () =>
+    withStorage(FILM, async ({ put, survey, commit, bytes }) => {
+      assert.deepEqual(await survey(), { ok: true, files: [{ found: 'absent', length: 0, bothNames: false }] });
+      put('film.part', 'mine');
+      assertFailed(await commit(0), 'foreign-file', /film\.part exists and is not this torrent's/);
+      assertFailed(await commit(1), 'foreign-file', /film\.part exists/);
+      assert.equal(bytes('film.part').toString(), 'mine');
+    }));
+
+  it('that came after the look gives way to ours when the user says so, and keeps its bytes under its other name', () =>
+    withStorage(
+      FILM,
+      async ({ put, at, survey, commitAll, finish, bytes, torrent }) => {
+        await survey();
+        put('film.part', 'mine');
+        linkSync(at('film.part'), at('other'));
+        await commitAll();
+        assert.deepEqual(await finish(0), DONE);
+        assert.deepEqual(bytes('film'), torrent.content);
+        assert.equal(bytes('other').toString(), 'mine');
+      },
+      { overwrite: true },
+    ));
+
+  it('that was not adopted gets no final name, though it has the length of the file', () =>
+    withStorage(FILM, async ({ put, at, finish, bytes }) => {
+      const theirs = Buffer.alloc(5100, 7);
+      put('film.part', theirs);
+      assertFailed(await finish(0), 'foreign-file', /film\.part exists and is not this torrent's/);
+      assert.ok(!existsSync(at('film')));
+      assert.deepEqual(bytes('film.part'), theirs);
+    }));
+
+  it('that holds nothing is ours', () =>
+    withStorage(FILM, async ({ put, survey, commitAll, finish, bytes, torrent }) => {
+      await survey();
+      put('film.part', '');
+      await commitAll();
+      assert.deepEqual(await finish(0), DONE);
+      assert.deepEqual(bytes('film'), torrent.content);
+    }));
+
+  it('that takes the place of a whole part gets no final name', () =>
+    withStorage(FILM, async ({ storage, put, at, finish, bytes, torrent }) => {
+      put('film.part', torrent.content);
+      const survey = await ask<SurveyOutcome>((answered) => storage.survey(answered));
+      const identity = (survey.ok && survey.files[0]?.identity) || assert.fail();
+      const whole = { file: 0, identity, isWritten: false };
+      assert.deepEqual(await ask<DoneOutcome>((answered) => storage.adoptFiles([whole], answered)), DONE);
+      const theirs = Buffer.alloc(5100, 7);
+      put('theirs', theirs);
+      renameSync(at('theirs'), at('film.part'));
+      assertFailed(await finish(0), 'io', /film\.part: somebody has replaced it/);
+      assert.ok(!existsSync(at('film')));
+      assert.deepEqual(bytes('film.part'), theirs);
+    }));
+
+  it('that takes the place of a part between look and adoption is not adopted', () =>
+    withStorage(FILM, async ({ storage, put, at, bytes, torrent }) => {
+      put('film.part', torrent.bytesOf(0));
+      const survey = await ask<SurveyOutcome>((answered) => storage.survey(answered));
+      const identity = (survey.ok && survey.files[0]?.identity) || assert.fail();
+      put('theirs', Buffer.alloc(5100, 7));
+      renameSync(at('theirs'), at('film.part'));
+      const part = { file: 0, identity, isWritten: true };
+      const adopted = await ask<DoneOutcome>((answered) => storage.adoptFiles([part], answered));
+      assertFailed(adopted, 'io', /film\.part: somebody has replaced it/);
+      assert.deepEqual(bytes('film.part'), Buffer.alloc(5100, 7));
+    }));
+});
+
+describe('a file that lies under both of its names', () => {
+  it('is the one under its final name while its part is passed over, whatever has the next part name', () =>
+    withStorage(FILM, async ({ storage, put, at, survey, check, read, torrent }) => {
+      put('film', torrent.content);
+      put('film.part', 'theirs');
+      put('film.1.part', 'theirs too');
+      await survey();
+      assert.deepEqual(await check(0), { ok: true, matches: false });
+      const passed = await ask<PassOverOutcome>((answered) => storage.passOverParts([0], answered));
+      assert.ok(passed.ok);
+      assert.deepEqual(
+        passed.files.map(({ found, length }) => [found, length]),
+        [['final', 5100]],
+      );
+      assert.deepEqual(await check(0), { ok: true, matches: true });
+      assert.deepEqual(await read(0), DONE);
+      storage.useParts([0]);
+      assert.deepEqual(await check(0), { ok: true, matches: false });
+      assert.deepEqual(readdirSync(at('')).sort(), ['film', 'film.1.part', 'film.part']);
+    }));
+
+  it('loses its part alone when that is removed, and nothing when there is none', () =>
+    withStorage(FILM, async ({ storage, put, at, bytes }) => {
+      put('film', 'mine');
+      put('film.part', 'ours');
+      const remove = (): Promise<DoneOutcome> => ask((answered) => storage.removePart(0, answered));
+      assert.deepEqual(await remove(), DONE);
+      assert.deepEqual(readdirSync(at('')), ['film']);
+      assert.deepEqual(await remove(), DONE);
+      assert.equal(bytes('film').toString(), 'mine');
+    }));
+
+  it('that lost its final name gets that back, but not in the place of another', () =>
+    withStorage(FILM, async ({ storage, put, at, survey, demote, bytes, torrent }) => {
+      const restore = (): Promise<DoneOutcome> => ask((answered) => storage.restoreFile(0, answered));
+      put('film', torrent.bytesOf(0));
+      await survey();
+      assert.deepEqual(await demote(0), DONE);
+      assert.deepEqual(readdirSync(at('')), ['film.part']);
+      put('film', 'theirs');
+      assertFailed(await restore(), 'foreign-file', /film exists/);
+      assert.equal(bytes('film').toString(), 'theirs');
+      rmSync(at('film'));
+      assert.deepEqual(await restore(), DONE);
+      assert.deepEqual(readdirSync(at('')), ['film']);
+      assert.deepEqual(bytes('film'), torrent.bytesOf(0));
+    }));
+});
 
 describe("a stranger's file under the final name", () => {
   it('is never touched, and the part stays', () =>

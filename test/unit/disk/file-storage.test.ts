@@ -76,7 +76,7 @@ describe('files of a torrent', () => {
     }));
 
   it('go on from the part of an earlier run', () =>
-    withStorage(FILM, async ({ put, at, survey, check, commit, finish, bytes, torrent }) => {
+    withStorage(FILM, async ({ put, at, survey, check, adopt, commit, finish, bytes, torrent }) => {
       put('film.part', Buffer.concat([torrent.bytesOf(0), Buffer.alloc(1024), torrent.bytesOf(2)]));
       assert.deepEqual(await survey(), { ok: true, files: [{ found: 'part', length: 3072, bothNames: false }] });
       assert.deepEqual(
@@ -85,6 +85,7 @@ describe('files of a torrent', () => {
         ),
         [true, false, true, false],
       );
+      assert.deepEqual(await adopt(0), DONE);
       for (const piece of [1, 3, 4]) await commit(piece);
       assert.deepEqual(await finish(0), DONE);
       assert.deepEqual(bytes('film'), torrent.content);
@@ -113,9 +114,10 @@ describe('files of a torrent', () => {
     }));
 
   it('that are too long are cut when they are finished, and not before', () =>
-    withStorage(FILM, async ({ put, at, survey, commit, commitAll, finish, bytes, torrent }) => {
+    withStorage(FILM, async ({ put, at, survey, adopt, commit, commitAll, finish, bytes, torrent }) => {
       put('film.part', Buffer.alloc(9000, 1));
       assert.deepEqual(await survey(), { ok: true, files: [{ found: 'part', length: 9000, bothNames: false }] });
+      assert.deepEqual(await adopt(0), DONE);
       await commit(4);
       assert.equal(statSync(at('film.part')).size, 9000);
       await commitAll();
