@@ -13,6 +13,30 @@ export function keptMetadata(
   return new KeptMetadata(rawServer, infoHash, openTarget({ dir, name: metadataTarget(infoHash) }).journal);
 }
 
+/**
+ * Tells the end of a download once what was kept of its link is gone. The listener may end the process at that word, so
+ * nothing may be left to do.
+ */
+export function doneOnceForgotten(
+  kept: KeptMetadata,
+  events: Pick<TorrentEvents, 'done' | 'goalReached'>,
+): Pick<TorrentEvents, 'done' | 'goalReached'> {
+  let isForgotten = false;
+  let isGoalReached = false;
+  return {
+    done: () =>
+      kept.remove(() => {
+        isForgotten = true;
+        events.done();
+        if (isGoalReached) events.goalReached();
+      }),
+    goalReached: () => {
+      isGoalReached = true;
+      if (isForgotten) events.goalReached();
+    },
+  };
+}
+
 /** `events` for a torrent whose .torrent is here, but which may have begun with a link in an earlier run. */
 export function forgettingLink(
   parts: Pick<TorrentParts, 'openTarget' | 'rawServer'>,
@@ -26,10 +50,7 @@ export function forgettingLink(
     fileDone: (file, path) => events.fileDone(file, path),
     trackerAnswered: (report) => events.trackerAnswered(report),
     warned: (code, message) => events.warned(code, message),
-    done: () => {
-      keptMetadata(parts, infoHash, dir).remove(() => events.done());
-    },
-    goalReached: () => events.goalReached(),
+    ...doneOnceForgotten(keptMetadata(parts, infoHash, dir), events),
     failed: (failure) => events.failed(failure),
   };
 }

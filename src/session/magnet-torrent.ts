@@ -12,7 +12,7 @@ import type { TorrentEvents, TorrentStatus } from '../torrent/status.js';
 import { Torrent } from '../torrent/torrent.js';
 import type { TorrentOptions } from '../torrent/torrent-options.js';
 import type { TorrentParts } from '../torrent/torrent-parts.js';
-import { keptMetadata } from './link-memory.js';
+import { doneOnceForgotten, keptMetadata } from './link-memory.js';
 
 /** What happens to a torrent in both of its lives. */
 export interface MagnetEvents extends TorrentEvents {
@@ -117,12 +117,9 @@ export class MagnetTorrent {
       fileDone: (file, path) => events.fileDone(file, path),
       trackerAnswered: (report) => events.trackerAnswered(report),
       warned: (code, message) => events.warned(code, message),
-      done: () => {
-        // Who is told that it is done may end the process: nothing may be left to do then.
-        if (writes) this.#kept.remove(() => events.done());
-        else events.done();
-      },
+      done: () => events.done(),
       goalReached: () => events.goalReached(),
+      ...(writes ? doneOnceForgotten(this.#kept, events) : {}),
       failed: (failure) => events.failed(failure),
     };
   }
