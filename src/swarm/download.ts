@@ -252,9 +252,10 @@ export class Download implements RateWaiter {
   reviewProgress(): void {
     if (this.fast?.review(this.#owner.now())) this.requestMore();
     if (this.inFlight === 0 || this.#silence() <= this.#owner.options.stallTime) return;
-    this.#withdrawAll();
     this.#backlog.stalled();
+    // It waits behind the others for what it gives back.
     this.#owner.gotNothing(this);
+    this.#withdrawAll();
   }
 
   connectionLost(): void {
