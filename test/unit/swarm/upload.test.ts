@@ -219,6 +219,22 @@ describe('Upload', () => {
     assert.deepEqual(serving.connection.said(), ['piece 1:0+16384']);
   });
 
+  it('neither waits for memory nor keeps it when the peer has cancelled all that it asked for', () => {
+    const others = { memoryCame: () => undefined, memoryWanted: () => undefined, stuckSince: () => 0 };
+    for (const cancelsFirst of [true, false]) {
+      const serving = new Serving().open();
+      const taken = Array.from({ length: DEFAULT_SEND_MEMORY_OPTIONS.count }, () => serving.memory.take(others));
+      serving.ask(0, 0);
+      const steps = [
+        () => assert.equal(serving.upload.gotCancel(0, 0, BLOCK).kind, 'fine'),
+        () => serving.memory.giveBack(taken[0]!),
+      ];
+      for (const step of cancelsFirst ? steps : steps.reverse()) step();
+      serving.timeline.run(0);
+      assert.notEqual(serving.memory.take(others), undefined);
+    }
+  });
+
   it('takes as many steps for a request and a cancel when 2,000 requests wait as when 20 do', () => {
     const MESSAGES = 200;
     /** Rounds in which a request comes by itself, and then its cancel. */
