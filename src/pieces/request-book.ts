@@ -99,7 +99,7 @@ export class RequestBook<Asker extends object> {
     return dropped;
   }
 
-  /** `asker` has answered many requests that were made after the oldest open one: it drops some, or takes any order. */
+  /** `asker` has answered many requests that were made after the oldest open one: it drops some, or answers in another order. */
   isOvertaken(asker: Asker): boolean {
     return this.#askers.get(asker)?.isOvertaken ?? false;
   }

@@ -93,7 +93,7 @@ test('libtorrent that is begun at the same time as a seed of 45 MiB gets everyth
   assert.deepEqual(fingerprint(at.leech), fingerprint(at.seed));
 });
 
-test('whoever dials the moment that the port of a seed of fifty torrents opens is served, whichever it is about', {
+test('a peer that dials the moment that the port of a seed of fifty torrents opens is served', {
   timeout: TIMEOUT,
 }, async (t) => {
   const TORRENTS = 50;

@@ -240,7 +240,7 @@ describe('Upload', () => {
     /** Rounds in which a request comes by itself, and then its cancel. */
     const stepsOf = (waiting: number, rate: number | null): number => {
       const serving = new Serving(rate).open();
-      // Somebody else has what it asks for, so that its requests let others go first.
+      // Another peer has what it asks for, so that its requests let others go first.
       serving.uploader.firstCopies.goes(pieceAt(0), {}, 4 * BLOCK);
       serving.connection.unsentLength = rate === null ? 10 * DEFAULT_UPLOAD_OPTIONS.maxBatch : 0;
       serving.uploader.limiter.spend(1_000_000);
