@@ -2,7 +2,7 @@ import type { BlockSpan } from '../disk/storage.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
 import type { Bitfield } from '../wire/bitfield.js';
 import { type Arrival, DUPLICATE, type TakenOver, UNASKED } from './arrival.js';
-import { AskerRequests } from './asker-requests.js';
+import { AskerRequests, type OpenRequest } from './asker-requests.js';
 import { checkStartedPiece } from './check-started-piece.js';
 import { fewestAskedBlock, PieceBlocks } from './piece-blocks.js';
 import type { PiecePicker } from './piece-picker.js';
@@ -91,10 +91,28 @@ export class RequestBook<Asker extends object> {
     return span;
   }
 
+  /** What `asker` has dropped without a word, the oldest first, is given back. An answer may come all the same. */
+  giveBackDropped(asker: Asker): readonly OpenRequest[] {
+    const requests = this.#requestsOf(asker);
+    const dropped = requests.dropped();
+    for (const { span } of dropped) this.#withdraw(asker, requests, span);
+    return dropped;
+  }
+
+  /** `asker` has answered many requests that were made after the oldest open one: it drops some, or answers in another order. */
+  isOvertaken(asker: Asker): boolean {
+    return this.#askers.get(asker)?.isOvertaken ?? false;
+  }
+
+  /** `asker` has answered a request that was made after the oldest open one. */
+  skipsOldest(asker: Asker): boolean {
+    return this.#askers.get(asker)?.skipsOldest ?? false;
+  }
+
   /** What `asker` was asked for of this piece will not be answered. */
   giveBackPiece(asker: Asker, piece: PieceIndex): void {
     const requests = this.#requestsOf(asker);
-    for (const [, span] of requests.entries()) if (span.piece === piece) this.#withdraw(asker, requests, span);
+    for (const span of requests.spans()) if (span.piece === piece) this.#withdraw(asker, requests, span);
     const blocks = this.#started.get(piece);
     if (blocks !== undefined) this.#letGo(asker, blocks);
   }
@@ -105,7 +123,7 @@ export class RequestBook<Asker extends object> {
    */
   giveBackAll(asker: Asker): void {
     const requests = this.#requestsOf(asker);
-    for (const [, span] of requests.entries()) this.#withdraw(asker, requests, span);
+    for (const span of requests.spans()) this.#withdraw(asker, requests, span);
     for (const piece of this.#parole) {
       const blocks = this.#started.get(piece);
       if (blocks !== undefined) this.#letGo(asker, blocks);

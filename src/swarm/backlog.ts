@@ -38,9 +38,9 @@ const GROWTH = 1.25;
  * it follows the rate measured over each window: 2 + rate × queue time ÷ block length. The queue time is never below
  * twice the time that the first answers took, or a long way would shrink the backlog, and that the rate, for ever.
  *
- * A peer that states no queue but rejects what it drops (BEP 6) is tried: once it has answered as many requests as the
- * limit, while the backlog was held by it, the limit grows by one with each block, until the first request is refused.
- * Who drops in silence is never tried: while it answers others, nothing tells that a request is lost.
+ * A peer that states no queue is tried: once it has answered as many requests as the limit, while the backlog was held by
+ * it, the limit grows by one with each block, until the first request is refused (BEP 6) or dropped. It does not grow while
+ * the oldest request is overtaken by others, since that may be the first one that was dropped.
  */
 export class Backlog {
   readonly #options: BacklogOptions;
@@ -48,7 +48,7 @@ export class Backlog {
   #size: number;
   #limit: number;
   #isStated = false;
-  #mayGrow: boolean;
+  #mayGrow = true;
   /** What the backlog would be without a limit. */
   #wanted = 0;
   /** Answers that came while the limit held the backlog. */
@@ -62,15 +62,11 @@ export class Backlog {
   #askedAt: Millis | null = null;
   #responseTime: Millis = 0;
 
-  /**
-   * `queueTime`: how much of its own sending time the peer may be asked for in advance, asked at each window's end.
-   * `rejects`: the peer says which requests it drops (BEP 6).
-   */
-  constructor(options: BacklogOptions, queueTime: () => Millis, rejects: boolean) {
+  /** `queueTime`: how much of its own sending time the peer may be asked for in advance, asked at each window's end. */
+  constructor(options: BacklogOptions, queueTime: () => Millis) {
     this.#options = options;
     this.#queueTime = queueTime;
     this.#limit = options.limit;
-    this.#mayGrow = rejects;
     this.#size = Math.min(options.initial, this.#limit);
   }
 
@@ -93,7 +89,8 @@ export class Backlog {
     this.#windowLength = 0;
   }
 
-  blockCameIn(now: Millis, length: number): void {
+  /** `overtaken`: blocks that were asked for later come before the oldest one. */
+  blockCameIn(now: Millis, length: number, overtaken: boolean): void {
     if (this.#askedAt !== null) {
       const took = Math.max(1, now - this.#askedAt);
       this.#responseTime = this.#responseTime === 0 ? took : Math.min(this.#responseTime, took);
@@ -101,7 +98,7 @@ export class Backlog {
     }
     this.#windowLength += length;
     if (this.#growing) this.#wanted = this.#size + 1;
-    if (this.#mayGrow && this.#wanted > this.#limit) this.#answeredAtLimit();
+    if (this.#mayGrow && !overtaken && this.#wanted > this.#limit) this.#answeredAtLimit();
     if (this.#growing) this.#size = Math.min(this.#limit, this.#wanted);
     const elapsed = now - (this.#windowBegan ?? now);
     if (this.#windowBegan === null) this.#windowBegan = now;
@@ -120,6 +117,16 @@ export class Backlog {
     if (this.#excess === 0) return false;
     this.#excess -= 1;
     return true;
+  }
+
+  /**
+   * The peer drops requests without a word, the first of them while it had `held` others. It is asked for as many from here
+   * on, or for half of the limit if that is more: other things than a full queue may be to blame.
+   */
+  dropped(held: number): void {
+    this.#mayGrow = false;
+    this.#limit = Math.min(this.#limit, Math.max(held, Math.ceil(this.#limit / 2)));
+    this.#size = Math.min(this.#size, this.#limit);
   }
 
   /** The peer does not answer: a single request is left to tell when it does again. */

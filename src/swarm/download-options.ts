@@ -8,6 +8,8 @@ export interface DownloadOptions {
   readonly snubTime: Millis;
   /** Its requests are given back after this long, so that others fetch them. */
   readonly stallTime: Millis;
+  /** So soon when the peer has answered requests that were made later, and does not say which it drops (BEP 6). */
+  readonly dropTime: Millis;
   /** Requests in flight to one peer in endgame, when most of them are asked of others as well. */
   readonly endgameBacklog: number;
   /** How often interest and stalled requests are looked after. */
@@ -29,6 +31,7 @@ export interface DownloadOptions {
 export const DEFAULT_DOWNLOAD_OPTIONS: DownloadOptions = {
   snubTime: 30_000,
   stallTime: 60_000,
+  dropTime: 10_000,
   endgameBacklog: 16,
   sweepInterval: 5_000,
   maxOutstanding: 16 * 1024 * 1024,

@@ -2,6 +2,7 @@ import type { Millis } from '../base/clock.js';
 import type { BlockSpan } from '../disk/storage.js';
 import { Measure } from '../measure/measure.js';
 import { BLOCK_LENGTH, type PieceIndex } from '../metainfo/piece-layout.js';
+import type { OpenRequest } from '../pieces/asker-requests.js';
 import type { Bitfield } from '../wire/bitfield.js';
 import { encodeMessage, encodeRequests, type Span } from '../wire/message.js';
 import { Backlog } from './backlog.js';
@@ -26,6 +27,12 @@ export interface DownloadOwner {
   giveBackAll(download: Download): void;
   /** This peer says that a block will not come; the numbers are its own. */
   blockRejected(download: Download, span: Span): BlockSpan | 'late' | 'unasked';
+  /** What this peer has dropped without a word, the oldest first, is given back. */
+  giveBackDropped(download: Download): readonly OpenRequest[];
+  /** It has answered many requests that were made after the oldest one that it has not. */
+  isOvertaken(download: Download): boolean;
+  /** It has answered a request that was made after the oldest one that it has not. */
+  skipsOldest(download: Download): boolean;
   /** There was nothing to take; the download wants to be woken when that may have changed. */
   gotNothing(download: Download): void;
   /** A block came. Stores it, if it is of use. */
@@ -66,7 +73,7 @@ export class Download implements RateWaiter {
     this.fast = fast;
     this.#owner = owner;
     this.#measure = new Measure(owner.options.measure, owner.now());
-    this.#backlog = new Backlog(owner.options.backlog, () => owner.queueTime(), fast !== null);
+    this.#backlog = new Backlog(owner.options.backlog, () => owner.queueTime());
   }
 
   /** The pieces that the peer says it has. */
@@ -188,8 +195,9 @@ export class Download implements RateWaiter {
       this.#lastBlockAt = now;
       this.#total += block.length;
       this.#measure.add(block.length, now);
-      this.#backlog.blockCameIn(now, block.length);
-      this.fast?.blockCameIn();
+      this.#backlog.blockCameIn(now, block.length, this.#owner.isOvertaken(this));
+      if (this.fast !== null) this.fast.blockCameIn();
+      else this.#giveBackDropped();
       this.#goOn();
       return FINE;
     }
@@ -251,10 +259,11 @@ export class Download implements RateWaiter {
   /** Gives requests back that nobody answers. What is left is one request at a time, after everybody else's. */
   reviewProgress(): void {
     if (this.fast?.review(this.#owner.now())) this.requestMore();
-    if (this.inFlight === 0 || this.#silence() <= this.#owner.options.stallTime) return;
-    this.#withdrawAll();
+    if (this.inFlight === 0 || this.#silence() <= this.#patience()) return;
     this.#backlog.stalled();
+    // It waits behind the others for what it gives back.
     this.#owner.gotNothing(this);
+    this.#withdrawAll();
   }
 
   connectionLost(): void {
@@ -268,6 +277,23 @@ export class Download implements RateWaiter {
     this.requestMore();
     // Whoever has nothing to give holds nothing.
     if (this.#choked && this.inFlight === 0) this.#withdrawAll();
+  }
+
+  /** A peer that does not speak the fast extension drops requests without a word. */
+  #giveBackDropped(): void {
+    const dropped = this.#owner.giveBackDropped(this);
+    const [oldest] = dropped;
+    if (oldest === undefined) return;
+    this.#backlog.dropped(oldest.ahead);
+    for (const { span } of dropped) this.#owner.limiter.spend(-span.length);
+    // It may be asked for them again. Should it have them yet, each would come twice.
+    this.connection.send(dropped.map(({ span }) => encodeMessage({ type: 'cancel', ...span })));
+  }
+
+  /** How long it may owe us blocks. What it has passed over for others will hardly come. */
+  #patience(): Millis {
+    const { stallTime, dropTime } = this.#owner.options;
+    return this.fast === null && this.#owner.skipsOldest(this) ? dropTime : stallTime;
   }
 
   #silence(): Millis {

@@ -3,6 +3,7 @@ import type { BlockSpan } from '../disk/storage.js';
 import { Measure } from '../measure/measure.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
 import type { Arrival } from '../pieces/arrival.js';
+import type { OpenRequest } from '../pieces/asker-requests.js';
 import type { PiecePicker } from '../pieces/piece-picker.js';
 import type { RequestBook } from '../pieces/request-book.js';
 import type { StorageWrapper } from '../pieces/storage-wrapper.js';
@@ -215,6 +216,20 @@ export class Downloader implements DownloadOwner {
     const asked = this.#parts.requests.blockRejected(download, piece, begin, length);
     if (typeof asked === 'object') this.#wakeSoon();
     return asked;
+  }
+
+  giveBackDropped(download: Download): readonly OpenRequest[] {
+    const dropped = this.#parts.requests.giveBackDropped(download);
+    if (dropped.length > 0) this.#wakeSoon();
+    return dropped;
+  }
+
+  isOvertaken(download: Download): boolean {
+    return this.#parts.requests.isOvertaken(download);
+  }
+
+  skipsOldest(download: Download): boolean {
+    return this.#parts.requests.skipsOldest(download);
   }
 
   gotNothing(download: Download): void {

@@ -20,6 +20,9 @@ interface QueuedRequest extends BlockSpan {
   readonly at: Millis;
 }
 
+/** How long what was found out about all requests holds, but for those that come and those that are given. */
+const LOOK_INTERVAL: Millis = 100;
+
 /**
  * Requests of one peer that wait for us, in the order of asking. A second one for the same place replaces the first.
  *
@@ -30,6 +33,8 @@ export class UploadQueue {
   readonly #owner: UploadQueueOwner;
   /** By position of their first byte in the torrent. */
   readonly #requests = new Map<number, QueuedRequest>();
+  #patientUntil: Millis = Number.POSITIVE_INFINITY;
+  #lookedAt: Millis = Number.NEGATIVE_INFINITY;
 
   constructor(owner: UploadQueueOwner) {
     this.#owner = owner;
@@ -40,7 +45,10 @@ export class UploadQueue {
   }
 
   add(position: number, { piece, begin, length }: BlockSpan): void {
-    this.#requests.set(position, { piece, begin, length, at: this.#owner.now() });
+    const request = { piece, begin, length, at: this.#owner.now() };
+    if (this.#requests.size === 0) this.#patientUntil = Number.POSITIVE_INFINITY;
+    this.#requests.set(position, request);
+    if (this.#owner.isShort()) this.#patientUntil = Math.min(this.#patientUntil, this.#patienceOf(request));
   }
 
   /** False when there is no such request. */
@@ -53,20 +61,21 @@ export class UploadQueue {
     return takeOut(this.#requests, goes);
   }
 
-  /** Until when all of them let others go first; -∞ when one is urgent. */
+  /**
+   * Until when all of them let others go first; -∞ when one is urgent. Each message of the peer asks for this, so that not
+   * all of them are looked at each time: one that was urgent and is gone may count for a moment.
+   */
   patientUntil(): Millis {
     if (!this.#owner.isShort()) return Number.NEGATIVE_INFINITY;
-    let oldest = Number.POSITIVE_INFINITY;
-    for (const request of this.#requests.values()) {
-      if (this.#isUrgent(request)) return Number.NEGATIVE_INFINITY;
-      oldest = Math.min(oldest, request.at);
-    }
-    return oldest + this.#owner.patience;
+    const now = this.#owner.now();
+    if (now - this.#lookedAt >= LOOK_INTERVAL) this.#look();
+    return this.#patientUntil <= now ? Number.NEGATIVE_INFINITY : this.#patientUntil;
   }
 
   /** Moves requests to `batch`, the urgent ones if there are any: up to `allowance` bytes of blocks, but one at least. */
   fill(batch: UploadBatch, allowance: number, moved: (position: number, span: BlockSpan) => void): void {
-    const takesAll = !this.#owner.isShort() || this.patientUntil() !== Number.NEGATIVE_INFINITY;
+    const takesAll = !this.#owner.isShort() || this.#look() !== Number.NEGATIVE_INFINITY;
+    this.#lookedAt = Number.NEGATIVE_INFINITY;
     for (const [position, request] of this.#requests) {
       if (!takesAll && !this.#isUrgent(request)) continue;
       if (batch.length > 0 && (batch.length + request.length > allowance || !batch.hasRoomFor(request))) return;
@@ -74,6 +83,21 @@ export class UploadQueue {
       batch.add(request);
       moved(position, request);
     }
+  }
+
+  #look(): Millis {
+    this.#lookedAt = this.#owner.now();
+    this.#patientUntil = Number.POSITIVE_INFINITY;
+    for (const request of this.#requests.values()) {
+      this.#patientUntil = Math.min(this.#patientUntil, this.#patienceOf(request));
+      if (this.#patientUntil === Number.NEGATIVE_INFINITY) break;
+    }
+    return this.#patientUntil;
+  }
+
+  /** Until when it lets others go first; -∞ when it is urgent. */
+  #patienceOf(request: QueuedRequest): Millis {
+    return this.#isUrgent(request) ? Number.NEGATIVE_INFINITY : request.at + this.#owner.patience;
   }
 
   #isUrgent({ piece, at }: QueuedRequest): boolean {

@@ -192,6 +192,8 @@ export class Upload implements RateWaiter {
     const position = this.#owner.position(index, begin);
     const wasQueued = this.#queue.withdraw(position, length);
     const wasInRead = this.#reads.withdraw(position, length);
+    // Others wait for the memory that it would keep for nothing.
+    if (this.#queue.size === 0) this.#outbox.withdraw();
     // BEP 6: "Even when a request is cancelled, the peer receiving the cancel should respond".
     if (wasQueued || wasInRead) this.#fast?.reject([{ piece: index, begin, length }]);
     // What is read for nothing costs us a disk; a peer that makes a habit of it is counted.

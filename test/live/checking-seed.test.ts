@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { encodeBencode } from '../../src/bencode/encode.js';
+import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
+import { encodeHandshake } from '../../src/wire/handshake.js';
+import { encodeReserved } from '../../src/wire/reserved.js';
 import { serveHttp } from '../support/http-server.js';
 import { writeNoise } from '../support/noise.js';
 import { RIVALS } from './rivals.js';
@@ -87,6 +91,47 @@ test('libtorrent that is begun at the same time as a seed of 45 MiB gets everyth
   const leech = await libtorrent?.start(t, { torrent, dir: at.leech, host: HOSTS.rival, peers });
   await leech?.complete();
   assert.deepEqual(fingerprint(at.leech), fingerprint(at.seed));
+});
+
+test('a peer that dials the moment that the port of a seed of fifty torrents opens is served', {
+  timeout: TIMEOUT,
+}, async (t) => {
+  const TORRENTS = 50;
+  const dir = scratch(t);
+  lastPort += 1;
+  const port = lastPort;
+  const names = Array.from({ length: TORRENTS }, (_, number) => `${number}.bin`);
+  writeNoise(dir, Object.fromEntries(names.map((name) => [name, 1_000])));
+  const torrents: string[] = [];
+  for (const name of names) {
+    const torrent = join(dir, `${name}.torrent`);
+    await btgetEnds(t, 0, 'create', join(dir, name), '-o', torrent);
+    torrents.push(torrent);
+  }
+  btget(t, 'seed', ...torrents, '-d', dir, '--bind', HOSTS.btget, '--port', `${port}`, '--no-trackers');
+  const last = parseMetainfo(readFileSync(torrents.at(-1) ?? '')).infoHash;
+  const handshake = encodeHandshake(last, Buffer.from('-XX0001-first-------'), encodeReserved([]));
+  const answer = await new Promise<Buffer>((resolve, reject) => {
+    const dial = (): void => {
+      const socket = connect({ host: HOSTS.btget, port, localAddress: HOSTS.other });
+      let isOpen = false;
+      socket.on('connect', () => {
+        isOpen = true;
+        socket.write(handshake);
+      });
+      socket.on('data', (data) => {
+        socket.destroy();
+        resolve(data);
+      });
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        if (isOpen) reject(new Error('the seed turned the peer away'));
+        else setImmediate(dial);
+      });
+    };
+    dial();
+  });
+  assert.deepEqual(answer.subarray(28, 48), last);
 });
 
 test('a seed that is interrupted in the middle of its check ends at once', { timeout: TIMEOUT }, async (t) => {

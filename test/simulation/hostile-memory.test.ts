@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { DEFAULT_SEND_MEMORY_OPTIONS } from '../../src/swarm/send-memory.js';
 import type { PeerMessage } from '../../src/wire/message.js';
 import type { FakeTalk } from '../support/fake-talk.js';
 import { BLOCK, HostileWorld, type HostileWorldOptions } from '../support/hostile-world.js';
@@ -110,6 +111,49 @@ describe('peers that ask for all they can and read nothing', () => {
     assert.deepEqual(world.refusals, []);
     serveHonestLeech(world, 60_000);
     assert.match(world.refusals.join(), /^takes-nothing \d+$/);
+  });
+});
+
+describe('two hundred peers that ask for 2,000 blocks each and cancel them again and again', () => {
+  it('fill no more than the memory for sending, and an honest leech is served beside them', () => {
+    const REQUESTS = 2_000;
+    const victim = { torrent: { maxPeers: 400, uploadSlots: 300 } };
+    const world = new HostileWorld({ sample: LONG, seed: {}, victim });
+    world.untilDone(60_000);
+    const talks = Array.from({ length: 200 }, (_, number) => world.stranger(`10.80.${number}.1`));
+    // Each at a place of its own, two kilobytes long.
+    const spans = Array.from({ length: REQUESTS }, (_, number) => ({
+      piece: number >> 8,
+      begin: (number & 255) * 2 * KIB,
+      length: 2 * KIB,
+    }));
+    const all = (type: 'request' | 'cancel') => spans.map((span) => ({ type, ...span }));
+    for (const talk of talks) {
+      talk.socket.pauseReading();
+      talk.sayMessages({ type: 'interested' });
+    }
+    world.run(11_000);
+    let most = 0;
+    for (let round = 0; round < 4; round += 1) {
+      for (const type of ['request', 'cancel'] as const) {
+        for (const talk of talks) talk.sayMessages(...all(type));
+        world.run(100);
+        most = Math.max(most, world.victim.rawServer.unsentLength);
+      }
+    }
+    assert.ok(most > 0, 'nothing was queued at all');
+    assert.ok(
+      most <= DEFAULT_SEND_MEMORY_OPTIONS.count * DEFAULT_SEND_MEMORY_OPTIONS.length,
+      `${most} bytes wait in our sockets`,
+    );
+    assert.ok(
+      talks.some((talk) => !talk.lost),
+      'all of them were turned away',
+    );
+    world.seed.session.stop(() => undefined);
+    const leech = world.swarm.start({ host: { upload: 64 * KIB } });
+    world.runUntil(() => leech.done, 60_000);
+    assert.ok(leech.storage.contents().equals(LONG.content));
   });
 });
 

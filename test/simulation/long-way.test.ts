@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { type Random, shuffle } from '../../src/base/random.js';
 import { DEFAULT_BACKLOG_OPTIONS } from '../../src/swarm/backlog.js';
+import { seededRandom } from '../support/seeded-random.js';
+import { SilentSeed, type SilentSeedOptions } from '../support/silent-seed.js';
 import { Swarm } from '../support/swarm.js';
-import type { SwarmMemberOptions } from '../support/swarm-member.js';
+import { PORT, type SwarmMember, type SwarmMemberOptions } from '../support/swarm-member.js';
 import { zeroTorrent } from '../support/zero-torrent.js';
 
 const MIB = 1024 * 1024;
@@ -51,4 +54,71 @@ describe('a way of 100 ms', () => {
     const share = utilisation(30e6, 0, 2_000, {});
     assert.ok(share >= 0.6, `${share}`);
   });
+});
+
+/** A leech on a way of 100 ms, and the one seed that it has, which speaks no extension. */
+class SilentWorld {
+  readonly swarm: Swarm;
+  readonly seed: SilentSeed;
+  readonly leech: SwarmMember;
+  readonly line: number;
+  readonly #length: number;
+
+  constructor(pieceCount: number, line: number, options: Partial<SilentSeedOptions>) {
+    this.line = line;
+    this.#length = pieceCount * MIB;
+    this.swarm = new Swarm(zeroTorrent(pieceCount, MIB));
+    const host = { latency: 20, upload: line, download: line, window: 4 * MIB, chunking: 'whole' } as const;
+    this.seed = new SilentSeed(this.swarm.network.host('10.0.0.1', host), this.swarm.torrent, options);
+    this.seed.listen(PORT);
+    this.leech = this.swarm.member('10.0.0.2', {}, host);
+    this.swarm.timeline.run(10);
+    this.leech.dial('10.0.0.1');
+  }
+
+  /** The share of the line that the whole download uses. */
+  download(): number {
+    const { timeline } = this.swarm;
+    const began = timeline.now();
+    timeline.runUntil(() => this.leech.isDone, 120_000);
+    this.leech.check();
+    return this.#length / ((this.line * (timeline.now() - began)) / 1000);
+  }
+}
+
+/** Orders in which a seed may answer, each without an end for any request. */
+const ORDERS: readonly [string, (random: Random) => SilentSeedOptions['choose']][] = [
+  [
+    'all that it has queued, shuffled, and then the next queue',
+    (random) => (queue) => shuffle(random, queue.splice(0)),
+  ],
+  ['any of its queue at each turn', (random) => (queue) => queue.splice(random.below(Math.max(1, queue.length)), 1)],
+  [
+    'the latest half of its queue before the others',
+    () => (queue) => queue.splice(queue.length >> 1).concat(queue.splice(0)),
+  ],
+];
+
+describe('a seed without the fast extension, on a way of 100 ms', () => {
+  for (const [queueLength, pieceCount, least] of [
+    [250, 300, 0.7],
+    [500, 300, 0.7],
+    [30, 24, 0.03],
+  ] as const) {
+    it(`that queues ${queueLength} requests and drops others in silence gives ${pieceCount} MiB without a stall`, () => {
+      const world = new SilentWorld(pieceCount, 50e6, { queueLength });
+      const share = world.download();
+      assert.ok(world.seed.dropped > 0, 'nothing was dropped');
+      assert.ok(share >= least, `${share}`);
+    });
+  }
+
+  for (const [order, choose] of ORDERS) {
+    it(`that answers ${order} is not thought to drop anything`, () => {
+      const world = new SilentWorld(200, 50e6, { queueLength: 10_000, choose: choose(seededRandom(1)) });
+      const share = world.download();
+      assert.deepEqual([world.seed.cancels, world.leech.downloader.wasted], [0, 0]);
+      assert.ok(share >= 0.7, `${share}`);
+    });
+  }
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Random } from '../../../src/base/random.js';
 import type { BlockSpan } from '../../../src/disk/storage.js';
 import { BLOCK_LENGTH, PieceLayout } from '../../../src/metainfo/piece-layout.js';
 import { PiecePicker } from '../../../src/pieces/piece-picker.js';
@@ -480,5 +481,95 @@ describe('a piece of which the disk lost blocks', () => {
     assert.equal(scene.arrive(a, '0.1'), 'wanted');
     assert.equal(scene.arrive(b, '0.1'), 'duplicate');
     assert.deepEqual(scene.log, ['open 0', 'open 0']);
+  });
+});
+
+/** A peer that is asked for a constant number of blocks, and that answers them as a test says. */
+class Pipeline {
+  readonly scene = new Scene(20_000);
+  readonly peer = this.scene.peer('peer', '*'.repeat(20_000));
+  /** What it has been asked for and has not answered. */
+  readonly queue: BlockSpan[] = [];
+  answers = 0;
+
+  fill(length: number): void {
+    while (this.queue.length < length) this.queue.push(this.scene.book.take(this.peer, this.peer.has) as BlockSpan);
+  }
+
+  /** It answers the request at this place of its queue. Returns what counts as dropped from then on. */
+  answer(place: number): string[] {
+    const [span] = this.queue.splice(place, 1);
+    const { piece, begin, length } = span as BlockSpan;
+    assert.equal(this.scene.book.blockCameIn(this.peer, piece, begin, length).verdict, 'wanted');
+    this.answers += 1;
+    return this.scene.book
+      .giveBackDropped(this.peer)
+      .map((each) => `${each.span.piece}.${each.span.begin / BLOCK_LENGTH}`);
+  }
+}
+
+describe('what a peer without the fast extension drops', () => {
+  it('is given back when four answers have come for each open request, and a late answer is taken all the same', () => {
+    const pipeline = new Pipeline();
+    const { scene, peer } = pipeline;
+    pipeline.fill(200);
+    pipeline.queue.splice(150, 1);
+    let dropped: string[] = [];
+    for (pipeline.fill(199); dropped.length === 0 && pipeline.answers < 2_000; pipeline.fill(199)) {
+      dropped = pipeline.answer(0);
+    }
+    scene.book.check();
+    assert.deepEqual(dropped, ['75.0']);
+    assert.ok(pipeline.answers >= 4 * 200 - 4 && pipeline.answers < 4 * 200 + 32, `${pipeline.answers}`);
+    assert.equal(scene.arrive(peer, '75.0'), 'wanted', 'a late answer is as good as any');
+  });
+
+  it('is given back together with all that is overtaken, and waits for more answers once one came late', () => {
+    const answersUntilDropped = (late: number): readonly [string[], number] => {
+      const pipeline = new Pipeline();
+      pipeline.fill(100);
+      // The first answer is left out until so many have come.
+      for (let count = 0; count < late; count += 1) {
+        assert.deepEqual(pipeline.answer(1), []);
+        pipeline.fill(100);
+      }
+      assert.deepEqual(pipeline.answer(0), []);
+      pipeline.fill(100);
+      pipeline.queue.splice(0, 3);
+      const before = pipeline.answers;
+      for (;;) {
+        pipeline.fill(97);
+        const dropped = pipeline.answer(0);
+        if (dropped.length > 0) return [dropped, pipeline.answers - before];
+        assert.ok(pipeline.answers < 2_000);
+      }
+    };
+    const [[few, soon], [many, later]] = [0, 300].map(answersUntilDropped) as [[string[], number], [string[], number]];
+    assert.deepEqual([few.length, many.length], [3, 3]);
+    assert.ok(soon < 440 && later >= 500, `${soon} ${later}`);
+  });
+
+  it('is nothing of what it answers in any other order', () => {
+    const orders: readonly ((pipeline: Pipeline, random: Random) => readonly number[])[] = [
+      // Any at each turn.
+      ({ queue }, random) => [random.below(queue.length)],
+      // Each queue shuffled, the places counted as it shrinks.
+      ({ queue }, random) => queue.map((_, done) => random.below(queue.length - done)),
+      // Each queue from its end.
+      ({ queue }) => queue.map((_, done) => queue.length - 1 - done),
+    ];
+    for (const order of orders) {
+      for (const length of [1, 8, 40, 500]) {
+        for (let seed = 1; seed <= 5; seed += 1) {
+          const pipeline = new Pipeline();
+          const random = seededRandom(seed);
+          while (pipeline.answers < Math.max(500, 12 * length)) {
+            pipeline.fill(length);
+            for (const place of order(pipeline, random))
+              assert.deepEqual(pipeline.answer(place), [], `${length} ${seed}`);
+          }
+        }
+      }
+    }
   });
 });

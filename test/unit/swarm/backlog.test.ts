@@ -5,15 +5,15 @@ import { Backlog, DEFAULT_BACKLOG_OPTIONS } from '../../../src/swarm/backlog.js'
 const BLOCK = 16 * 1024;
 
 /** Blocks that come at an even pace from `from` on, `perSecond` of them for `seconds`. */
-function feed(backlog: Backlog, from: number, perSecond: number, seconds: number): number {
+function feed(backlog: Backlog, from: number, perSecond: number, seconds: number, overtaken = false): number {
   for (let count = 1; count <= perSecond * seconds; count += 1) {
-    backlog.blockCameIn(from + (count * 1_000) / perSecond, BLOCK);
+    backlog.blockCameIn(from + (count * 1_000) / perSecond, BLOCK, overtaken);
   }
   return from + seconds * 1_000;
 }
 
-function createBacklog(queueTime = 4_000, rejects = false): Backlog {
-  return new Backlog(DEFAULT_BACKLOG_OPTIONS, () => queueTime, rejects);
+function createBacklog(queueTime = 4_000): Backlog {
+  return new Backlog(DEFAULT_BACKLOG_OPTIONS, () => queueTime);
 }
 
 describe('Backlog', () => {
@@ -22,7 +22,7 @@ describe('Backlog', () => {
     backlog.askedWhileIdle(0);
     const sizes: number[] = [];
     for (let trip = 1; trip <= 4; trip += 1) {
-      for (let answers = backlog.size; answers > 0; answers -= 1) backlog.blockCameIn(trip * 100, BLOCK);
+      for (let answers = backlog.size; answers > 0; answers -= 1) backlog.blockCameIn(trip * 100, BLOCK, false);
       sizes.push(backlog.size);
     }
     assert.deepEqual(sizes, [16, 32, 64, 128]);
@@ -39,8 +39,8 @@ describe('Backlog', () => {
     assert.deepEqual(sizes, [16, 32, 64, 128]);
   });
 
-  it('asks a peer that rejects what it drops for more than others take, as long as its answers keep pace', () => {
-    const backlog = createBacklog(4_000, true);
+  it('asks a peer that states no queue for more than others take, as long as its answers keep pace', () => {
+    const backlog = createBacklog();
     backlog.askedWhileIdle(0);
     const sizes: number[] = [];
     for (let trip = 1; trip <= 12; trip += 1) {
@@ -52,8 +52,8 @@ describe('Backlog', () => {
     assert.equal(sizes.at(-1), DEFAULT_BACKLOG_OPTIONS.most);
   });
 
-  it('asks a slow peer that rejects what it drops for no more than it sends', () => {
-    const backlog = createBacklog(500, true);
+  it('asks a slow peer for no more than it sends', () => {
+    const backlog = createBacklog(500);
     backlog.askedWhileIdle(0);
     feed(backlog, 0, 500, 20);
     assert.equal(backlog.size, 2 + 250);
@@ -61,7 +61,7 @@ describe('Backlog', () => {
 
   it('goes back for good at the first request that is refused, and further back at one that is not answered', () => {
     const sizeAfter = (setBack: (backlog: Backlog) => void) => {
-      const backlog = createBacklog(4_000, true);
+      const backlog = createBacklog();
       backlog.askedWhileIdle(0);
       feed(backlog, 0, 6_000, 2);
       assert.equal(backlog.size, DEFAULT_BACKLOG_OPTIONS.most);
@@ -75,9 +75,9 @@ describe('Backlog', () => {
   });
 
   it('takes the blame for as many refused requests as it asked for above the limit', () => {
-    const backlog = createBacklog(4_000, true);
+    const backlog = createBacklog();
     assert.equal(backlog.refused(), false);
-    const tried = createBacklog(4_000, true);
+    const tried = createBacklog();
     tried.askedWhileIdle(0);
     feed(tried, 0, 6_000, 2);
     let blamed = 0;
@@ -87,9 +87,36 @@ describe('Backlog', () => {
 
   it('never goes beyond what the peer queues', () => {
     const backlog = createBacklog();
+    backlog.setLimit(500);
     backlog.askedWhileIdle(0);
     feed(backlog, 0, 6_000, 2);
     assert.equal(backlog.size, 500);
+  });
+
+  it('grows no further while the oldest request is overtaken, and goes on when it is answered', () => {
+    const backlog = createBacklog();
+    backlog.askedWhileIdle(0);
+    feed(backlog, 0, 6_000, 2, true);
+    assert.equal(backlog.size, 500);
+    feed(backlog, 2_000, 6_000, 2);
+    assert.equal(backlog.size, DEFAULT_BACKLOG_OPTIONS.most);
+  });
+
+  it('asks a peer that drops requests for as many as it held, and for half of the limit at the least', () => {
+    const sizesAfter = (...held: number[]) => {
+      const backlog = createBacklog();
+      backlog.askedWhileIdle(0);
+      feed(backlog, 0, 6_000, 2);
+      return held.map((one, place) => {
+        backlog.dropped(one);
+        const atOnce = backlog.size;
+        feed(backlog, 2_000 * (place + 1), 6_000, 2);
+        assert.equal(backlog.size, atOnce);
+        return atOnce;
+      });
+    };
+    assert.deepEqual(sizesAfter(1_400, 1_500, 10, 600), [1_400, 1_400, 700, 600]);
+    assert.deepEqual(sizesAfter(0), [1_000]);
   });
 
   it('asks a peer for less at once that left requests unanswered, unless it has said how many it queues', () => {
@@ -121,7 +148,7 @@ describe('Backlog', () => {
   it('does not shrink below what is on a long way', () => {
     const backlog = createBacklog(500);
     backlog.askedWhileIdle(0);
-    backlog.blockCameIn(1_000, BLOCK);
+    backlog.blockCameIn(1_000, BLOCK, false);
     feed(backlog, 1_000, 100, 10);
     assert.equal(backlog.size, 2 + 200);
   });
@@ -142,7 +169,7 @@ describe('Backlog', () => {
       const backlog = createBacklog();
       backlog.setLimit(stated);
       backlog.askedWhileIdle(0);
-      for (let answers = 0; answers < 5_000; answers += 1) backlog.blockCameIn(100, BLOCK);
+      for (let answers = 0; answers < 5_000; answers += 1) backlog.blockCameIn(100, BLOCK, false);
       return backlog.size;
     };
     assert.deepEqual([3, 1_000, 1_000_000].map(sizeAfter), [3, 1_000, DEFAULT_BACKLOG_OPTIONS.most]);

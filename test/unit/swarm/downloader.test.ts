@@ -199,6 +199,16 @@ describe('Downloader', () => {
     leeching.member.check();
   });
 
+  it('asks a peer for one block again that delivered nothing for a minute, when no other peer is there', () => {
+    const leeching = new Leeching();
+    const peer = leeching.peer('peer', '****');
+    peer.say({ type: 'unchoke' });
+    peer.heard();
+    leeching.swarm.timeline.run(66_000);
+    assert.equal(countOf('request', peer.heard()), 1);
+    leeching.member.check();
+  });
+
   it('takes a block that comes later than that all the same', () => {
     const leeching = new Leeching();
     const peer = leeching.peer('peer', '*   ');

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
 import type { BlockRead, DoneOutcome } from '../../../src/disk/storage.js';
+import { FirstCopies } from '../../../src/swarm/first-copies.js';
 import { DEFAULT_RATE_LIMITER_OPTIONS, RateLimiter } from '../../../src/swarm/rate-limiter.js';
 import { DEFAULT_SEND_MEMORY_OPTIONS, SendMemory } from '../../../src/swarm/send-memory.js';
 import type { Upload } from '../../../src/swarm/upload.js';
 import { DEFAULT_UPLOAD_OPTIONS } from '../../../src/swarm/upload-options.js';
 import { Uploader } from '../../../src/swarm/uploader.js';
-import { bitfieldOf, layoutOf } from '../../support/pieces.js';
+import { countCalls, countLookUps } from '../../support/counted-steps.js';
+import { bitfieldOf, layoutOf, pieceAt } from '../../support/pieces.js';
 import { RecordedConnection } from '../../support/recorded-connection.js';
 import { Timeline } from '../../support/timeline.js';
 
@@ -215,6 +217,54 @@ describe('Upload', () => {
     serving.ask(1, 0);
     serving.timeline.run(100);
     assert.deepEqual(serving.connection.said(), ['piece 1:0+16384']);
+  });
+
+  it('neither waits for memory nor keeps it when the peer has cancelled all that it asked for', () => {
+    const others = { memoryCame: () => undefined, memoryWanted: () => undefined, stuckSince: () => 0 };
+    for (const cancelsFirst of [true, false]) {
+      const serving = new Serving().open();
+      const taken = Array.from({ length: DEFAULT_SEND_MEMORY_OPTIONS.count }, () => serving.memory.take(others));
+      serving.ask(0, 0);
+      const steps = [
+        () => assert.equal(serving.upload.gotCancel(0, 0, BLOCK).kind, 'fine'),
+        () => serving.memory.giveBack(taken[0]!),
+      ];
+      for (const step of cancelsFirst ? steps : steps.reverse()) step();
+      serving.timeline.run(0);
+      assert.notEqual(serving.memory.take(others), undefined);
+    }
+  });
+
+  it('takes as many steps for a request and a cancel when 2,000 requests wait as when 20 do', () => {
+    const MESSAGES = 200;
+    /** Rounds in which a request comes by itself, and then its cancel. */
+    const stepsOf = (waiting: number, rate: number | null): number => {
+      const serving = new Serving(rate).open();
+      // Another peer has what it asks for, so that its requests let others go first.
+      serving.uploader.firstCopies.goes(pieceAt(0), {}, 4 * BLOCK);
+      serving.connection.unsentLength = rate === null ? 10 * DEFAULT_UPLOAD_OPTIONS.maxBatch : 0;
+      serving.uploader.limiter.spend(1_000_000);
+      const ask = (number: number) => assert.equal(serving.upload.gotRequest(0, number * 16, 8).kind, 'fine');
+      for (let number = 0; number <= waiting; number += 1) ask(number);
+      serving.timeline.run(READ_TIME);
+      assert.ok(serving.upload.queuedCount > waiting - MESSAGES, `${serving.upload.queuedCount}`);
+      let isFirst = 0;
+      const lookUps = countLookUps(() => {
+        isFirst = countCalls(FirstCopies.prototype, ['isFirst'], () => {
+          for (let round = 0; round < MESSAGES; round += 1) {
+            ask(3_000 + round);
+            serving.timeline.run(0);
+            assert.equal(serving.upload.gotCancel(0, (3_000 + round) * 16, 8).kind, 'fine');
+            serving.timeline.run(0);
+          }
+        });
+      });
+      return (lookUps + isFirst) / MESSAGES;
+    };
+    for (const rate of [null, 1]) {
+      const [few, many] = [20, 1_990].map((waiting) => stepsOf(waiting, rate)) as [number, number];
+      assert.ok(few > 0 && many <= few + 1, `${few} and ${many} steps`);
+    }
   });
 
   it('queues a request that is repeated once', () => {
