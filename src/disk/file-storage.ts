@@ -222,6 +222,10 @@ export class FileStorage implements Storage {
     this.#askToDo('adopt', { place: this.#place, files: named }, [], answered);
   }
 
+  finalName(file: number): string {
+    return this.#places.names.of(file).final;
+  }
+
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void {
     const told = this.#metainfo.files[file];
     if (told === undefined) throw new Error(`no file has the index ${file}`);

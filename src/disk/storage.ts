@@ -215,6 +215,11 @@ export interface Storage {
    * built with `overwrite`, or when its bytes are the same; else the answer is a 'foreign-file' failure.
    */
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void;
+  /**
+   * Where the whole file is, below the download folder, with `/` between the elements. After the survey it is the name that
+   * the file has on the disk: the exact name of a file that lay under it. Its text keeps every byte (`nameText`).
+   */
+  finalName(file: number): string;
 
   /**
    * What was known of the file is forgotten: from here on it is what is adopted there, or is made anew. For a file that

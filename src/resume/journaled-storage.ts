@@ -118,6 +118,10 @@ export class JournaledStorage implements Storage {
     this.#storage.adoptFiles(files, this.#untilClosed(answered));
   }
 
+  finalName(file: number): string {
+    return this.#storage.finalName(file);
+  }
+
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void {
     this.#storage.finishFile(file, this.#untilClosed(answered));
   }

@@ -5,7 +5,7 @@ import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import { FileProgress } from '../pieces/file-progress.js';
 import { FileFinisher } from './file-finisher.js';
-import { filePath } from './file-path.js';
+import { inDir } from './file-path.js';
 import { SeedGoalWatch } from './seed-goal-watch.js';
 import type { TorrentEvents } from './status.js';
 import type { TorrentOptions } from './torrent-options.js';
@@ -18,7 +18,7 @@ export interface CompletionParts {
   readonly timers: Timers;
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
-  readonly storage: Pick<Storage, 'finishFile'>;
+  readonly storage: Pick<Storage, 'finishFile' | 'finalName'>;
   /** Whose files are finished and told of. */
   readonly content: Pick<WantedContent, 'files'>;
   readonly options: TorrentOptions;
@@ -127,11 +127,11 @@ export class Completion {
   }
 
   #tellFile(index: number): void {
-    const { metainfo, options, events } = this.#parts;
+    const { metainfo, storage, options, events } = this.#parts;
     const file = metainfo.files[index];
     if (file === undefined || this.#told.has(index)) return;
     this.#told.add(index);
-    events.fileDone(file, filePath(file, options));
+    events.fileDone(file, inDir(storage.finalName(index), options.dir));
   }
 
   #tellIfDone(): void {

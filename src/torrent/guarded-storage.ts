@@ -79,6 +79,10 @@ export class GuardedStorage implements Storage {
     this.#storage.adoptFiles(files, this.#guard(answered));
   }
 
+  finalName(file: number): string {
+    return this.#storage.finalName(file);
+  }
+
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void {
     this.#storage.finishFile(file, this.#guard(answered));
   }

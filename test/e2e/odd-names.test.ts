@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import {
   mkdirSync,
   mkdtempSync,
@@ -12,7 +13,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { BtgetProcess, LOOPBACK, runBtget } from '../support/btget-process.js';
+import { nameBytes } from '../../src/base/raw-name.js';
+import { BTGET, BtgetProcess, LOOPBACK, runBtget } from '../support/btget-process.js';
 import { HANGS_AFTER } from '../support/hang.js';
 
 /** Names that the path policy changes, all but the last few. */
@@ -113,6 +115,29 @@ describe('content with odd names', { skip: process.platform !== 'linux', timeout
       await assertRuns(t, cwd, 'create', name, '-o', `${at}.torrent`);
       await assertRuns(t, cwd, 'verify', `${at}.torrent`);
     }
+  });
+
+  it('is named to scripts as it is on the disk, byte for byte', async (t) => {
+    const cwd = workFolder(t);
+    mkdirSync(join(cwd, 'top\\folder'));
+    const odd = Buffer.concat([Buffer.from('top\\folder/'), NOT_UTF8]);
+    writeFileSync(inFolder(cwd, odd), 'bytes');
+    writeFileSync(join(cwd, 'top\\folder/new\nline'), 'lines');
+    await assertRuns(t, cwd, 'create', 'top\\folder', '-o', 'a.torrent');
+    const hook = join(cwd, 'hook.sh');
+    writeFileSync(hook, '#!/bin/sh\nprintf %s "$BTGET_PATH" > told\n', { mode: 0o755 });
+    const options = ['--print0', '--on-complete', hook, ...LOOPBACK, '--no-dht'];
+    const printed = execFileSync(process.execPath, [BTGET, 'a.torrent', ...options], {
+      cwd,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const paths = [odd, Buffer.from('top\\folder/new\nline')].map((path) => path.toString('latin1'));
+    assert.deepEqual(printed.toString('latin1').split('\0').sort(), ['', ...paths].sort());
+    assert.equal(readFileSync(join(cwd, 'told'), 'utf8'), 'top\\folder');
+    const json = await assertRuns(t, cwd, 'a.torrent', '--json', ...LOOPBACK, '--no-dht');
+    const done = json.split('\n').find((line) => line.includes('"type":"done"')) ?? '{}';
+    const told = (JSON.parse(done).paths as string[]).map((path) => nameBytes(path).toString('latin1'));
+    assert.deepEqual(told.sort(), paths.sort());
   });
 
   it('is completed under the names that it has, and nothing of it is downloaded twice', async (t) => {

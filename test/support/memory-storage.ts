@@ -323,6 +323,10 @@ export class MemoryStorage implements Storage {
     this.#run<DoneOutcome>('adoptFiles', files.map(({ file }) => file).join(' '), answered, () => DONE);
   }
 
+  finalName(file: number): string {
+    return this.#file(file).file.path.join('/');
+  }
+
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void {
     this.#run<DoneOutcome>('finishFile', file, answered, () => this.#finish(this.#file(file)));
   }

@@ -1,5 +1,6 @@
 /** Which outputs a run has: one for people on stderr, and on stdout what was asked for. */
 import type { CliIo } from '../io.js';
+import { printable } from './escape.js';
 import type { Output } from './events.js';
 import { createJsonOutput } from './json-events.js';
 import { PlainProgress } from './plain-progress.js';
@@ -18,11 +19,13 @@ export interface OutputChoices {
 }
 
 export async function chooseOutput(choices: OutputChoices, io: CliIo): Promise<Output> {
-  const toStdout = (text: string): unknown => io.stdout.write(text);
+  const toStdout = (text: string | Buffer): unknown => io.stdout.write(text);
+  // A path may be a name of the disk, with whatever characters: a terminal gets none that it would obey.
+  const shown = io.stdout.isTTY === true ? printable : (path: string): string => path;
   const outputs: Output[] = [];
   if (choices.json) outputs.push(createJsonOutput(toStdout, () => io.today().toISOString()));
-  if (choices.print0) outputs.push(createPathOutput(toStdout, '\0'));
-  else if (choices.printPaths) outputs.push(createPathOutput(toStdout, '\n'));
+  if (choices.print0) outputs.push(createPathOutput(toStdout, '\0', shown));
+  else if (choices.printPaths) outputs.push(createPathOutput(toStdout, '\n', shown));
   const verbosity: Verbosity = choices.quiet ? 'quiet' : choices.verbose ? 'verbose' : 'normal';
   if (canRedraw(io) && !choices.quiet) {
     const { ProgressBars } = await import('./progress-bars.js');

@@ -1,6 +1,6 @@
 /** One torrent's way through a run: hears what happens to it, and keeps what the summary needs. */
 
-import { join } from 'node:path';
+import { dirname, join, normalize } from 'node:path';
 import type { Millis } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
 import type { TrackerAnswer } from '../../discovery/rerequester.js';
@@ -193,6 +193,10 @@ export class TorrentJob implements MagnetEvents {
 
   fileDone(file: TorrentFile, path: string): void {
     this.paths.push(path);
+    // A file or folder that lay under the very name that the torrent spells has kept it.
+    let top = path;
+    for (let level = 1; level < file.path.length; level += 1) top = dirname(top);
+    if (this.#content !== null) this.#content = { ...this.#content, path: normalize(top) };
     this.#owner.tell({ type: 'file', about: this.about, path, length: file.length });
   }
 

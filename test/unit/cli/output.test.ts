@@ -183,6 +183,24 @@ test('--print-paths and --print0 print the path of each finished file', async ()
   assert.equal((await show({ print0: true, printPaths: true })).stdout.text, 'out/a\0');
 });
 
+test('--print-paths gives programs the bytes of a name, and a terminal no character that it would obey', async () => {
+  const path = 'out/a\u001b[2J\udce9';
+  const file = { type: 'file', about, path, length: 5 } as const;
+  for (const [isTTY, bytes] of [
+    [false, Buffer.from('out/a\u001b[2J\xe9\n', 'latin1')],
+    [true, Buffer.from('out/a\\x1b[2J\xe9\n', 'latin1')],
+  ] as const) {
+    const io = new FakeIo();
+    const written: Buffer[] = [];
+    const write = (data: string | Buffer): boolean => written.push(Buffer.from(data as string)) > 0;
+    Object.assign(io.stdout, { isTTY, write });
+    const output = await chooseOutput({ ...PLAIN, printPaths: true, quiet: true }, io);
+    output.tell(file);
+    output.close();
+    assert.deepEqual(Buffer.concat(written), bytes);
+  }
+});
+
 test('a log gets a progress line each interval until the torrent is over, and never when the interval is 0', async () => {
   const lines = async (summaryInterval: number): Promise<readonly string[]> => {
     const io = new FakeIo();

@@ -19,7 +19,7 @@ function foundWhole() {
     timers,
     metainfo,
     layout,
-    storage: { finishFile: () => assert.fail() },
+    storage: { finishFile: () => assert.fail(), finalName: (file) => metainfo.files[file]?.path.join('/') ?? '' },
     content: { files: new Set(metainfo.files.keys()) },
     options: DEFAULT_TORRENT_OPTIONS,
     events: {
