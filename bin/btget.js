@@ -14,8 +14,8 @@ try {
   process.on('SIGUSR1', () => undefined);
   const { isatty } = process.getBuiltinModule('node:tty');
   const terminals = [0, 1, 2].filter(isatty);
-  // `nohup` asks the system to ignore this one, and Node takes that back when it starts. Without a terminal none can hang
-  // up.
+  // `nohup` asks the system to ignore this one, and Node takes that back when it starts. Without a terminal none can
+  // hang up.
   if (!terminals.includes(1) && !terminals.includes(2)) process.on('SIGHUP', () => undefined);
   // At its end Node gives terminals back their settings, and aborts when one of them has gone away.
   process.on('exit', () => {

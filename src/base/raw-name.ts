@@ -1,6 +1,7 @@
 /**
- * Names of files as text that keeps every byte. A file system's names are bytes, and need not be UTF-8: each byte that is
- * not stands as a lone surrogate from U+DC80 to U+DCFF, which no UTF-8 decodes to. All other names are what they look like.
+ * Names of files as text that keeps every byte. A file system's names are bytes, and need not be UTF-8: each byte that
+ * is not stands as a lone surrogate from U+DC80 to U+DCFF, which no UTF-8 decodes to. All other names are what they
+ * look like.
  */
 
 const LONE_BYTE = /[\udc80-\udcff]/u;

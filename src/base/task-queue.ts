@@ -64,7 +64,8 @@ export class TaskQueue {
   #compact(): void {
     const kept = this.#heap.filter((entry) => entry.run !== null);
     kept.sort((a, b) => (before(a, b) ? -1 : 1));
-    // A sorted array is a heap. Copied one by one: as arguments of one call, a hundred thousand would overflow the stack.
+    // A sorted array is a heap. Copied one by one: as arguments of one call, a hundred thousand would overflow the
+    // stack.
     for (const [index, entry] of kept.entries()) this.#heap[index] = entry;
     this.#heap.length = kept.length;
     this.#withdrawn = 0;

@@ -1,4 +1,6 @@
-/** Reads values that somebody else wrote: a value that is absent or of another type is undefined, never an exception. */
+/**
+ * Reads values that somebody else wrote: a value that is absent or of another type is undefined, never an exception.
+ */
 import type { BencodeDictionary, BencodeValue } from './bencode.js';
 
 export function asBytes(value: BencodeValue | undefined): Buffer | undefined {

@@ -1,4 +1,6 @@
-/** Bytes to bencoded values. The only importer of the bencode package, which sees nothing that the guard has not passed. */
+/**
+ * Bytes to bencoded values. The only importer of the bencode package, which sees nothing that the guard has not passed.
+ */
 import bencode from 'bencode';
 import { BtgetError } from '../base/failure.js';
 import { type BencodeRules, scanBencode } from './guard.js';

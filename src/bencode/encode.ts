@@ -22,7 +22,9 @@ export type Encodable =
   | readonly Encodable[]
   | ReadonlyMap<string, Encodable>;
 
-/** The one canonical spelling of `value`: keys sorted by their bytes. Throws when a number or a key cannot be written. */
+/**
+ * The one canonical spelling of `value`: keys sorted by their bytes. Throws when a number or a key cannot be written.
+ */
 export function encodeBencode(value: Encodable): Buffer {
   const parts: Uint8Array[] = [];
   write(value, parts);

@@ -6,8 +6,8 @@ import { BtgetError } from '../base/failure.js';
 const MAX_LENGTH = 16 * 1024 * 1024;
 
 /**
- * The file's text, or null for no file. Rejects with 'cannot-open' when it cannot be read, and with 'usage' when it holds no
- * certificate, or one that is broken.
+ * The file's text, or null for no file. Rejects with 'cannot-open' when it cannot be read, and with 'usage' when it
+ * holds no certificate, or one that is broken.
  */
 export async function readCaCertificates(path: string | null): Promise<string | null> {
   if (path === null) return null;

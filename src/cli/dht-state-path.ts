@@ -1,8 +1,8 @@
 import { isAbsolute, join } from 'node:path';
 
 /**
- * Where it is kept whom we know in the DHT, or null when there is no place for it. A cache: without it, entering the DHT
- * takes a few seconds more.
+ * Where it is kept whom we know in the DHT, or null when there is no place for it. A cache: without it, entering the
+ * DHT takes a few seconds more.
  */
 export function dhtStatePath(env: Readonly<Record<string, string | undefined>>): string | null {
   const { XDG_CACHE_HOME: cache, HOME: home = env['USERPROFILE'] } = env;

@@ -21,7 +21,9 @@ const EXIT_CODES: Readonly<Record<FailureCode, number>> = {
   'bytes-missing': 32,
 };
 
-/** A bug in btget: whatever is thrown or handed on that is no `BtgetError`, and that no lack of the machine explains. */
+/**
+ * A bug in btget: whatever is thrown or handed on that is no `BtgetError`, and that no lack of the machine explains.
+ */
 const BUG = 70;
 
 export function exitCodeOf(failure: unknown): number {

@@ -16,13 +16,19 @@ export interface CliIo {
   readonly timers: Timers;
   /** The wall clock, for time stamps only. */
   today(): Date;
-  /** Calls `interrupted` for each Ctrl-C, SIGTERM and hang-up until the answer is called; the process then dies of them again. */
+  /**
+   * Calls `interrupted` for each Ctrl-C, SIGTERM and hang-up until the answer is called; the process then dies of them
+   * again.
+   */
   onInterrupt(interrupted: () => void): () => void;
   /** Calls `reload` for each hang-up until the answer is called; meanwhile a hang-up interrupts nothing. */
   onReload(reload: () => void): () => void;
   /** Calls `suspended` before a Ctrl-Z stops the process, and `resumed` when it goes on, until the answer is called. */
   onSuspend(suspended: () => void, resumed: () => void): () => void;
-  /** Calls `broke` for an exception that nobody caught: a bug (or an output that cannot be written), which ends the process. */
+  /**
+   * Calls `broke` for an exception that nobody caught: a bug (or an output that cannot be written), which ends the
+   * process.
+   */
   onBug(broke: (error: unknown) => void): void;
   /** Ends the process at once, whatever is still open. */
   exitNow(code: number): void;

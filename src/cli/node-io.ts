@@ -4,7 +4,8 @@ import type { CliIo, OutputStream } from './io.js';
 
 /** The process that we are. */
 export function nodeIo(): CliIo {
-  // Without a terminal nothing hangs up on us: bin/btget.js sees to it that SIGHUP does nothing, which `nohup` relies on.
+  // Without a terminal nothing hangs up on us: bin/btget.js sees to it that SIGHUP does nothing, which `nohup` relies
+  // on.
   const onTerminal = process.stdout.isTTY === true || process.stderr.isTTY === true;
   const signals = [...(['SIGINT', 'SIGTERM'] as const), ...(onTerminal ? (['SIGHUP'] as const) : [])];
   // A reader that has gone away (`btget show … | head -1`) is no failure: what is written after that is dropped.

@@ -1,4 +1,6 @@
-/** What people write after an option, as values. Each throws a 'usage' failure that names the option and what is wrong. */
+/**
+ * What people write after an option, as values. Each throws a 'usage' failure that names the option and what is wrong.
+ */
 import { BtgetError } from '../base/failure.js';
 import { type IpNetwork, parseNetwork } from '../net/ip-network.js';
 import type { PeerAddress } from '../net/raw-server.js';

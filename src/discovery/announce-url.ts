@@ -23,7 +23,9 @@ export interface UrlRefusal {
 
 export type UrlOutcome = { readonly ok: true; readonly url: URL } | UrlRefusal;
 
-/** The URL that `text` from a torrent, a redirect or a user spells, when it is one that we fetch: `http:` or `https:`. */
+/**
+ * The URL that `text` from a torrent, a redirect or a user spells, when it is one that we fetch: `http:` or `https:`.
+ */
 export function parseHttpUrl(text: string): UrlOutcome {
   const outcome = parseUrl(text);
   if (!outcome.ok || outcome.url.protocol === 'http:' || outcome.url.protocol === 'https:') return outcome;
@@ -31,8 +33,8 @@ export function parseHttpUrl(text: string): UrlOutcome {
 }
 
 /**
- * The URL that `text` spells, when it is of a sane length, with no control character and no space, which could otherwise
- * end up in a request line or a header.
+ * The URL that `text` spells, when it is of a sane length, with no control character and no space, which could
+ * otherwise end up in a request line or a header.
  */
 export function parseUrl(text: string): UrlOutcome {
   if (text.length > MAX_URL_LENGTH) return forbidden(`url of ${text.length} characters is too long`);

@@ -1,6 +1,6 @@
 /**
- * Where a URL's host may lead. Names are resolved here, and what comes back is checked and dialled as it is: a name that
- * means one address to a check and another to a dial (DNS rebinding) gains nothing.
+ * Where a URL's host may lead. Names are resolved here, and what comes back is checked and dialled as it is: a name
+ * that means one address to a check and another to a dial (DNS rebinding) gains nothing.
  */
 import { type BindAddresses, passFence } from '../net/fence.js';
 import { parseIp } from '../net/ip-address.js';
@@ -23,9 +23,9 @@ export type DestinationOutcome =
 const MAX_DESTINATIONS = 8;
 
 /**
- * The addresses of `host` (a URL's host name, IPv6 in brackets) that the fence `bind` lets us reach and that reach at least
- * as far as `floor`: a redirect from the world must not lead into this machine or its network. Answers once, perhaps at
- * once; not after `cancel()`.
+ * The addresses of `host` (a URL's host name, IPv6 in brackets) that the fence `bind` lets us reach and that reach at
+ * least as far as `floor`: a redirect from the world must not lead into this machine or its network. Answers once,
+ * perhaps at once; not after `cancel()`.
  *
  * Behind a loopback fence no name is resolved: no packet leaves, not even to a name server.
  */

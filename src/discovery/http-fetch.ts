@@ -46,7 +46,10 @@ export const DEFAULT_FETCH_OPTIONS: Omit<HttpFetchOptions, 'userAgent' | 'bind'>
   findDestinations,
 };
 
-/** For a gateway of our own network: near, slow, and nobody to be sent elsewhere by; `userAgent`, `bind` and `post` are the caller's. */
+/**
+ * For a gateway of our own network: near, slow, and nobody to be sent elsewhere by; `userAgent`, `bind` and `post` are
+ * the caller's.
+ */
 export const GATEWAY_FETCH_OPTIONS: Omit<HttpFetchOptions, 'userAgent' | 'bind' | 'post'> = {
   ...DEFAULT_FETCH_OPTIONS,
   maxLength: 128 * 1024,
@@ -75,8 +78,8 @@ export type HttpFetchOutcome =
     };
 
 /**
- * Fetches `text` (`http:` or `https:`; a user name and password in it go as Basic authorization). Answers once, later, on
- * the timeline; never after `cancel()`, which ends whatever is under way.
+ * Fetches `text` (`http:` or `https:`; a user name and password in it go as Basic authorization). Answers once, later,
+ * on the timeline; never after `cancel()`, which ends whatever is under way.
  */
 export function httpFetch(
   text: string,

@@ -15,7 +15,10 @@ export type NameOutcome =
 
 /** Where names are looked up. */
 export interface NameLookupOptions {
-  /** The fence: name servers are asked from these addresses, and not by the system, which cannot be bound; null for none. */
+  /**
+   * The fence: name servers are asked from these addresses, and not by the system, which cannot be bound; null for
+   * none.
+   */
   readonly bind: BindAddresses | null;
   /** A table in the form of /etc/hosts. It need not exist. */
   readonly hostsPath: string;

@@ -1,7 +1,7 @@
 /**
- * Reads one answer of HTTP/1 (RFC 9112), the last on its connection, as leniently as curl: what makes leniency dangerous is
- * that two who read one connection may disagree where a message ends, and here each connection has one answer and one reader.
- * What leaves the answer's own end in doubt is refused.
+ * Reads one answer of HTTP/1 (RFC 9112), the last on its connection, as leniently as curl: what makes leniency
+ * dangerous is that two who read one connection may disagree where a message ends, and here each connection has one
+ * answer and one reader. What leaves the answer's own end in doubt is refused.
  */
 
 export interface HttpResponseHead {
@@ -21,7 +21,10 @@ export interface HttpResponseOwner {
   gotBody(bytes: Buffer): void;
   /** Last, unless `failed` is. */
   ended(): void;
-  /** Last. `cut`: the connection was closed before the answer's end; else the answer is at fault, and `message` says why. */
+  /**
+   * Last. `cut`: the connection was closed before the answer's end; else the answer is at fault, and `message` says
+   * why.
+   */
   failed(why: 'cut' | 'bad', message: string): void;
 }
 

@@ -10,8 +10,8 @@ export class Authorities {
   #context: tls.SecureContext | null = null;
 
   /**
-   * `pem`: one certificate or several, and whatever text between. Throws a 'usage' failure when one cannot be read. `roots`
-   * are those that are trusted anyway.
+   * `pem`: one certificate or several, and whatever text between. Throws a 'usage' failure when one cannot be read.
+   * `roots` are those that are trusted anyway.
    */
   constructor(pem: string, roots: () => readonly string[] = defaultRoots) {
     this.#roots = roots;

@@ -14,7 +14,10 @@ export class OwnAddresses {
     return this.#elections[family].elected;
   }
 
-  /** `teller`, an IP literal or a host's name, says that it sees us at `host`. Who is near sees us where the world does not. */
+  /**
+   * `teller`, an IP literal or a host's name, says that it sees us at `host`. Who is near sees us where the world does
+   * not.
+   */
   vote(teller: string, host: string): void {
     const seen = parseIp(host);
     const address = parseIp(teller);

@@ -6,7 +6,9 @@ export interface RerequesterOptions {
   readonly rerequestInterval: Millis;
   /** No tracker is asked more often than this, but for `started`, `completed` and `stopped`. */
   readonly minAnnounceInterval: Millis;
-  /** With fewer connections than this we ask for more; once somebody reached us from outside, a third of it is enough. */
+  /**
+   * With fewer connections than this we ask for more; once somebody reached us from outside, a third of it is enough.
+   */
   readonly minPeers: number;
   /** With this many connections we ask for none. */
   readonly enoughPeers: number;

@@ -1,10 +1,10 @@
 /**
  * Decides when to announce, and hands on the peers that the trackers name.
  *
- * One announce is under way at a time. A round tries the trackers in the order of their tiers until one answers, so that
- * a later tier is asked only when all of an earlier one fail; the next round waits as long as the one that answered
- * wants. A tracker that fails is left out of the rounds for a while, longer each time, and as long as it asks for itself.
- * When no tracker answers, the next round begins when the first of them may be asked.
+ * One announce is under way at a time. A round tries the trackers in the order of their tiers until one answers, so
+ * that a later tier is asked only when all of an earlier one fail; the next round waits as long as the one that
+ * answered wants. A tracker that fails is left out of the rounds for a while, longer each time, and as long as it asks
+ * for itself. When no tracker answers, the next round begins when the first of them may be asked.
  */
 import type { Millis, Task, Timers } from '../base/clock.js';
 import type { Random } from '../base/random.js';
@@ -37,8 +37,8 @@ export interface TrackerAnswer {
   /** Our address as the tracker sees it, where it says so. */
   readonly externalIp: string | null;
   /**
-   * Seconds until this tracker is asked again, when none before it in the list answers first. Null when it never is, and
-   * while another tracker is being asked, on whose answer it depends.
+   * Seconds until this tracker is asked again, when none before it in the list answers first. Null when it never is,
+   * and while another tracker is being asked, on whose answer it depends.
    */
   readonly next: number | null;
 }
@@ -75,7 +75,9 @@ export class Rerequester {
   #task: Task | null = null;
   /** When `#task` runs; infinite without one. */
   #considersAt: Millis = Number.POSITIVE_INFINITY;
-  /** When the interval of the tracker that answered has passed. Before this a round begins only when peers are wanted. */
+  /**
+   * When the interval of the tracker that answered has passed. Before this a round begins only when peers are wanted.
+   */
   #regularAt: Millis = Number.NEGATIVE_INFINITY;
   #complete = false;
   /** An event came up during an announce: the next round follows at once. */
@@ -116,9 +118,9 @@ export class Rerequester {
   }
 
   /**
-   * Announces `stopped` to every tracker that knows us, and before it `completed` where that is owed: a download that ends
-   * at once would never be counted. `answered` is called once, later: when all have answered, or when the limit is over;
-   * what is under way then is given up. Nothing follows it.
+   * Announces `stopped` to every tracker that knows us, and before it `completed` where that is owed: a download that
+   * ends at once would never be counted. `answered` is called once, later: when all have answered, or when the limit is
+   * over; what is under way then is given up. Nothing follows it.
    */
   stop(answered: () => void): void {
     const { timers } = this.#mediator;
@@ -163,7 +165,10 @@ export class Rerequester {
     this.#tryNext(this.#tiers.inOrder());
   }
 
-  /** A round that waits neither for the tracker's interval nor, where no tracker may be asked yet, for peers to be wanted. */
+  /**
+   * A round that waits neither for the tracker's interval nor, where no tracker may be asked yet, for peers to be
+   * wanted.
+   */
   #startEventRound(): void {
     this.#regularAt = Number.NEGATIVE_INFINITY;
     this.#startRound();
@@ -317,7 +322,9 @@ export class Rerequester {
   }
 }
 
-/** No announce goes to the tracker before this, but for `stopped`; an event that is news has taken our own patience off. */
+/**
+ * No announce goes to the tracker before this, but for `stopped`; an event that is news has taken our own patience off.
+ */
 function mayBeAskedAt({ notBefore, retryAt }: KnownTracker): Millis {
   return Math.max(notBefore, retryAt);
 }

@@ -6,7 +6,9 @@ import type {
   TrackerScraper,
 } from './tracker-client.js';
 
-/** Hands each question to whoever speaks the language of its URL: UDP for `udp:`, HTTP for the rest, which judges them. */
+/**
+ * Hands each question to whoever speaks the language of its URL: UDP for `udp:`, HTTP for the rest, which judges them.
+ */
 export class SchemeTrackerClient implements TrackerClient, TrackerScraper {
   readonly #http: TrackerClient & TrackerScraper;
   readonly #udp: TrackerClient & TrackerScraper;

@@ -22,7 +22,8 @@ export interface KnownTracker {
 
 /**
  * The torrent's trackers in the order in which they are tried. BEP 12: "the list of trackers in each tier is shuffled",
- * and one that answers moves to the front of its tier. A tracker that stands in the list twice is kept where it comes first.
+ * and one that answers moves to the front of its tier. A tracker that stands in the list twice is kept where it comes
+ * first.
  */
 export class TrackerTiers {
   readonly #tiers: KnownTracker[][] = [];

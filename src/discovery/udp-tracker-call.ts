@@ -38,8 +38,8 @@ interface Attempt {
 }
 
 /**
- * One announce or scrape: looks the tracker's name up, then asks its addresses in turn until one of them answers. Answers
- * exactly once, later; never after `cancel()`.
+ * One announce or scrape: looks the tracker's name up, then asks its addresses in turn until one of them answers.
+ * Answers exactly once, later; never after `cancel()`.
  */
 export class UdpTrackerCall<Kind extends 'announce' | 'scrape', Value> {
   readonly #parts: UdpCallParts;

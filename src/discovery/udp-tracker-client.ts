@@ -18,7 +18,9 @@ import { type UdpCallOutcome, type UdpCallParts, type UdpQuestion, UdpTrackerCal
 import type { UdpTrackerOptions } from './udp-tracker-options.js';
 import { UdpTransactions } from './udp-transactions.js';
 
-/** Announces to UDP trackers and scrapes them (BEP 15, 41), all torrents over one socket for each family of addresses. */
+/**
+ * Announces to UDP trackers and scrapes them (BEP 15, 41), all torrents over one socket for each family of addresses.
+ */
 export class UdpTrackerClient implements TrackerClient, TrackerScraper {
   readonly #parts: UdpCallParts;
   readonly #underWay = new Set<{ cancel(): void }>();

@@ -19,9 +19,10 @@ export interface UdpTrackerOptions {
 }
 
 /**
- * BEP 15 asks again after 15, 30, 60 s and so on, for more than two hours: a schedule for whoever has nobody else to ask.
- * Here the next tracker of the list waits meanwhile, and with it the first peer. So a tracker at one address is given up
- * after 15 s, a lost datagram costs 5 s, and it is the Rerequester that waits longer each time before it asks again.
+ * BEP 15 asks again after 15, 30, 60 s and so on, for more than two hours: a schedule for whoever has nobody else to
+ * ask. Here the next tracker of the list waits meanwhile, and with it the first peer. So a tracker at one address is
+ * given up after 15 s, a lost datagram costs 5 s, and it is the Rerequester that waits longer each time before it asks
+ * again.
  */
 export const DEFAULT_UDP_TRACKER_OPTIONS: Omit<UdpTrackerOptions, 'bind' | 'findDestinations'> = {
   firstWait: 5_000,

@@ -1,10 +1,10 @@
 /**
  * Where the bytes of a torrent lie of which not every file is selected.
  *
- * A piece that reaches from a selected file into another one has to be kept whole, or it cannot be verified again; but no
- * file may appear that nobody asked for. So such a piece lies aside as well, in the border file, and its files have what is
- * theirs. Each shared piece has a place there as long as itself, in the order of the pieces: the selection does not decide
- * which, so another one later finds what this one left.
+ * A piece that reaches from a selected file into another one has to be kept whole, or it cannot be verified again; but
+ * no file may appear that nobody asked for. So such a piece lies aside as well, in the border file, and its files have
+ * what is theirs. Each shared piece has a place there as long as itself, in the order of the pieces: the selection does
+ * not decide which, so another one later finds what this one left.
  */
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { type PieceLayout, piecesOfFile } from '../metainfo/piece-layout.js';

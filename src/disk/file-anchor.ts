@@ -1,4 +1,6 @@
-/** Folders held by their descriptors, so that nobody can put another in their place between a check and what follows. */
+/**
+ * Folders held by their descriptors, so that nobody can put another in their place between a check and what follows.
+ */
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { systemPath } from '../base/raw-name.js';

@@ -62,7 +62,9 @@ export interface FileDisk {
   close(answered: () => void): void;
 }
 
-/** Nothing is started and nothing keeps the process alive until something is asked. A worker's bug is thrown in a task. */
+/**
+ * Nothing is started and nothing keeps the process alive until something is asked. A worker's bug is thrown in a task.
+ */
 export function createFileDisk(options: FileDiskOptions): FileDisk {
   const { timers, workerModule, hashingWorkers, readOperations } = options;
   const crashed = (error: Error): void => {

@@ -10,7 +10,9 @@ export interface ExactCandidate {
   readonly exact: readonly string[];
   /** As many elements as `exact`: those that a new file gets. */
   readonly clean: readonly string[];
-  /** What the exact name's file is called while it grows: an element, or null when that cannot be told from another's. */
+  /**
+   * What the exact name's file is called while it grows: an element, or null when that cannot be told from another's.
+   */
   readonly exactPart: string | null;
   /** The name of another file in this folder that some disk takes for the same as the exact name, or null. */
   readonly twin: string | null;
@@ -85,7 +87,9 @@ function look(calls: Calls, name: string): FileFacts | undefined {
   return orNothing(() => calls.lookUp(name));
 }
 
-/** A name that the system refuses (too long, not of its character set, in a folder that is closed to us) is not there. */
+/**
+ * A name that the system refuses (too long, not of its character set, in a folder that is closed to us) is not there.
+ */
 function orNothing<T>(ask: () => T): T | undefined {
   try {
     return ask();

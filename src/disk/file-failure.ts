@@ -7,7 +7,8 @@ interface SystemError extends Error {
   readonly syscall: string;
 }
 
-// "at open": what these say is that a name cannot be created, opened or changed. Told of a read or write, they are 'io'.
+// "at open": what these say is that a name cannot be created, opened or changed. Told of a read or write, they are
+// 'io'.
 const CANNOT_OPEN: ReadonlySet<string> = new Set([
   'EACCES',
   'EROFS',
@@ -43,7 +44,9 @@ export const NO_LINKS: ReadonlySet<string> = new Set([
   'EXDEV',
 ]);
 
-/** A file that is no longer what it was; `part` is its part name. Where its index is known this becomes a `FileLost`. */
+/**
+ * A file that is no longer what it was; `part` is its part name. Where its index is known this becomes a `FileLost`.
+ */
 export class LostName extends BtgetError {
   readonly part: string;
 

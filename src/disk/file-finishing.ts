@@ -24,8 +24,8 @@ const READERS = 0o444;
 const ABSENT: FileSurvey = { found: 'absent', length: 0, identity: null, bothNames: false };
 
 /**
- * Looks which files are there, through links too. What cannot be looked at, or is no file, has a failure in the place of
- * its survey.
+ * Looks which files are there, through links too. What cannot be looked at, or is no file, has a failure in the place
+ * of its survey.
  */
 export function surveyFiles(
   operations: FileOperations,
@@ -104,8 +104,8 @@ function surveyOutside(
 }
 
 /**
- * The file under the final name is ours, and incomplete: it gets its part name back where part names are used. If it has
- * both, it keeps that one. With `keepsFinal` a copy gets the part name, and the file stays as it is.
+ * The file under the final name is ours, and incomplete: it gets its part name back where part names are used. If it
+ * has both, it keeps that one. With `keepsFinal` a copy gets the part name, and the file stays as it is.
  */
 export function demoteFile(
   operations: FileOperations,

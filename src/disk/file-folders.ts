@@ -1,6 +1,7 @@
 /**
  * Makes a folder and those above it, one by one. Node's own way (`recursive`) never ends where a folder is there and
- * what is to lie in it can be neither made nor found, as in /proc: it makes the one, fails at the other, and begins again.
+ * what is to lie in it can be neither made nor found, as in /proc: it makes the one, fails at the other, and begins
+ * again.
  */
 import fs from 'node:fs';
 import { dirname } from 'node:path';
@@ -9,8 +10,8 @@ import { orNothing } from './file-failure.js';
 
 /**
  * Makes `path`, absolute; new folders get `mode`, as far as the process's mask lets them. Returns the first folder that
- * was made, undefined when all were there. Throws what the system says, and then leaves none that it made. It asks for no
- * path more than three times, so it ends.
+ * was made, undefined when all were there. Throws what the system says, and then leaves none that it made. It asks for
+ * no path more than three times, so it ends.
  */
 export function makeFolderAndParents(path: string, mode = 0o777): string | undefined {
   const missing: string[] = [];

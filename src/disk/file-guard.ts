@@ -36,7 +36,8 @@ export type FolderPlace = 'absent' | 'inside' | 'outside' | 'nowhere';
 
 /**
  * Where the folder of `path` is for who only reads, and may follow the user's own links. 'outside': a link leads out of
- * `root`; 'nowhere': it leads nowhere, or in a circle. Throws 'cannot-open' when what is in the place of a folder is none.
+ * `root`; 'nowhere': it leads nowhere, or in a circle. Throws 'cannot-open' when what is in the place of a folder is
+ * none.
  */
 export function findFolder(calls: LookUps, root: string, path: string): FolderPlace {
   let found: 'inside' | 'outside' = 'inside';
@@ -59,7 +60,9 @@ export function findFolder(calls: LookUps, root: string, path: string): FolderPl
   return found;
 }
 
-/** What the link `name` leads to in the end, and where that really is; undefined when it leads nowhere, or in a circle. */
+/**
+ * What the link `name` leads to in the end, and where that really is; undefined when it leads nowhere, or in a circle.
+ */
 export function behindLink(calls: LookUps, name: string): { name: string; facts: FileFacts } | undefined {
   return about(name, () => {
     try {
@@ -76,9 +79,9 @@ export function behindLink(calls: LookUps, name: string): { name: string; facts:
 const NOWHERE: ReadonlySet<string> = new Set(['ENOENT', 'ELOOP', 'ENOTDIR']);
 
 /**
- * Runs `action` in the folder of `path` as it is now: whatever is put in its place, or in that of a folder above it, what
- * `action` makes, names or removes lies below `root`. Throws 'cannot-open' when that folder is outside, and what the system
- * says of the rest.
+ * Runs `action` in the folder of `path` as it is now: whatever is put in its place, or in that of a folder above it,
+ * what `action` makes, names or removes lies below `root`. Throws 'cannot-open' when that folder is outside, and what
+ * the system says of the rest.
  */
 export function inFolderOf<T>(
   calls: Pick<FileOperations, 'realPath' | 'inFolder'>,
@@ -100,8 +103,9 @@ export function lastOf(path: string): string {
 }
 
 /**
- * Makes the folders above the last element of `path`, and runs `action`. `making` hears beforehand of the folder that each
- * new one lies in. When `action` fails, the folders that were made for it go again, but for those that somebody has filled.
+ * Makes the folders above the last element of `path`, and runs `action`. `making` hears beforehand of the folder that
+ * each new one lies in. When `action` fails, the folders that were made for it go again, but for those that somebody
+ * has filled.
  */
 export function withFolders<T>(
   calls: FileOperations,

@@ -1,6 +1,6 @@
 /**
- * A few bytes that outlive the process, in a file that several processes may write: each replaces it as a whole, and the
- * last one stays. They may be lost, so nothing is flushed, and nothing that goes wrong here is a failure.
+ * A few bytes that outlive the process, in a file that several processes may write: each replaces it as a whole, and
+ * the last one stays. They may be lost, so nothing is flushed, and nothing that goes wrong here is a failure.
  */
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';

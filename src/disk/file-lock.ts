@@ -4,8 +4,9 @@
  * Making the file is what decides: of several who try, one succeeds. The difficulty is the lock of a dead process. To
  * look and then remove it would be a race: between the two somebody else may have taken it over, and would lose his. So
  * each note bears a token of chance, and whoever finds a dead one first takes the lock of succession to that very note
- * (its name has the token in it, so that there is one for each note), in the same way as any lock. Who has it looks once
- * more whether the note is still there, and moves his own into its place, in one step that ends the succession too.
+ * (its name has the token in it, so that there is one for each note), in the same way as any lock. Who has it looks
+ * once more whether the note is still there, and moves his own into its place, in one step that ends the succession
+ * too.
  */
 import { randomBytes } from 'node:crypto';
 import { BtgetError } from '../base/failure.js';
@@ -91,9 +92,9 @@ export class FileLock {
   }
 
   /**
-   * Throws 'target-busy' when a living process has it, as a `LockInDoubt` when it may be a dead one, and another failure
-   * when no lock can be made. `held` are those that
-   * this worker has: when one of them is what was found, it serves both, and is returned; else this one is.
+   * Throws 'target-busy' when a living process has it, as a `LockInDoubt` when it may be a dead one, and another
+   * failure when no lock can be made. `held` are those that this worker has: when one of them is what was found, it
+   * serves both, and is returned; else this one is.
    */
   take(held: Iterable<FileLock> = []): FileLock {
     const operations = this.#operations;
@@ -250,9 +251,9 @@ export class FileLock {
   }
 
   /**
-   * Several torrents of one name have a journal each, and a journal vouches for files that changed up to `JOURNAL_LAG` after
-   * it. Whoever was killed cannot have changed them after this moment, and another torrent may: from here on no journal
-   * vouches for what changes. Those that live write to theirs again as soon as they have something to say.
+   * Several torrents of one name have a journal each, and a journal vouches for files that changed up to `JOURNAL_LAG`
+   * after it. Whoever was killed cannot have changed them after this moment, and another torrent may: from here on no
+   * journal vouches for what changes. Those that live write to theirs again as soon as they have something to say.
    */
   #closeJournals(now: bigint): void {
     const latest = now - BigInt(JOURNAL_LAG) * 1_000_000n;
@@ -269,7 +270,9 @@ export class FileLock {
     });
   }
 
-  /** Removes what processes left that were killed while they took the lock, which is ours: nobody succeeds to another. */
+  /**
+   * Removes what processes left that were killed while they took the lock, which is ours: nobody succeeds to another.
+   */
   #sweep(now: bigint): void {
     const begin = `${this.#name}.`;
     const isNote = (name: string): boolean => name.startsWith(begin) && REST_OF_NAME.test(name.slice(begin.length));
@@ -291,7 +294,9 @@ export class FileLock {
     return start !== undefined && (start === null || note.start === null || start === note.start) ? 'lives' : 'dead';
   }
 
-  /** Of a process that cannot be seen from here: it lives if it shows it, and is dead if it does not for long enough. */
+  /**
+   * Of a process that cannot be seen from here: it lives if it shows it, and is dead if it does not for long enough.
+   */
   #stateFromAfar(found: FoundNote, now: bigint): 'lives' | 'dead' | 'doubtful' {
     if (this.#isOfEarlierBoot(found.note, found.changedAt)) return 'dead';
     const seen = this.#watched.get(found.token);
@@ -299,14 +304,20 @@ export class FileLock {
     return this.#waitFor(found, now) <= 0n ? 'dead' : 'doubtful';
   }
 
-  /** Nanoseconds. A clock that was set, or another machine's, may date a note to come: that is no longer than one of now. */
+  /**
+   * Nanoseconds. A clock that was set, or another machine's, may date a note to come: that is no longer than one of
+   * now.
+   */
   #waitFor({ token, changedAt }: FoundNote, now: bigint): bigint {
     const age = now > changedAt ? now - changedAt : 0n;
     const watched = BigInt(Math.round((this.#watched.get(token)?.watched ?? 0) * 1e6));
     return STALE_AFTER - (watched > age ? watched : age);
   }
 
-  /** Two machines may have one name: what was written after this one came up, by a process of another boot, is not of here. */
+  /**
+   * Two machines may have one name: what was written after this one came up, by a process of another boot, is not of
+   * here.
+   */
   #canSee({ changedAt }: FoundNote, note: LockNote): boolean {
     const { host, space } = this.#processes;
     if (note.host !== host || note.space !== space) return false;

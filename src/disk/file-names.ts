@@ -23,7 +23,10 @@ const LONGEST_NAME = 255;
 // File systems allow 255 bytes, and the lock's names are the longest: `.btget.lock`, a token of 8, `.new`.
 const MAX_NAME_LENGTH = 200;
 
-/** The name of the journal beside the file or folder `name`. One that is too long is cut, and told from others by a hash. */
+/**
+ * The name of the journal beside the file or folder `name`. One that is too long is cut, and told from others by a
+ * hash.
+ */
 export function journalName(name: string): string {
   return `${shortened(name)}.btget`;
 }
@@ -49,8 +52,8 @@ export function isJournalBeside(journal: string, name: string): boolean {
 }
 
 /**
- * The name of the border file beside the file or folder `name`. Nothing is written in it of whose it is, so its name says
- * that: another torrent of the same name has another one.
+ * The name of the border file beside the file or folder `name`. Nothing is written in it of whose it is, so its name
+ * says that: another torrent of the same name has another one.
  */
 export function borderName(name: string, infoHash: InfoHash): string {
   return `.${shortened(name)}.${toHex(infoHash).slice(0, 8)}.btget-border`;
@@ -67,8 +70,8 @@ function shortened(name: string): string {
 }
 
 /**
- * The names of one torrent's files. The metainfo and `output` decide them, so they outlive the process; but a file that lies
- * under the very name that the torrent spells keeps that name, once it is known that it does.
+ * The names of one torrent's files. The metainfo and `output` decide them, so they outlive the process; but a file that
+ * lies under the very name that the torrent spells keeps that name, once it is known that it does.
  */
 export class StorageNames {
   readonly #files: readonly TorrentFile[];
@@ -198,7 +201,9 @@ export class StorageNames {
     return this.#output === null ? elements : [this.#output, ...elements.slice(1)];
   }
 
-  /** A torrent may itself hold `a` and `a.part`: then the first grows as `a.1.part`, or the next number that is free. */
+  /**
+   * A torrent may itself hold `a` and `a.part`: then the first grows as `a.1.part`, or the next number that is free.
+   */
   #findUnusual(): void {
     // Rare, and the search below takes as long as making the torrent's paths safe does.
     if (!this.#files.some(({ path }) => path.some(endsLikePart)) && !endsLikePart(this.#output ?? '')) return;

@@ -52,7 +52,9 @@ export interface FileOperations {
   setMode(descriptor: number, mode: number): void;
   /** Flushes bytes and length; of a folder, its names. Does not block: syncing takes as long as the disk likes. */
   flush(descriptor: number, answered: (error: Error | null) => void): void;
-  /** With `parents`, those above it as well; the first of them that was made is returned, undefined when all were there. */
+  /**
+   * With `parents`, those above it as well; the first of them that was made is returned, undefined when all were there.
+   */
   makeFolder(path: string, parents: boolean): string | undefined;
   /** Fails when anything is in it. */
   removeFolder(path: string): void;

@@ -48,8 +48,8 @@ function startOf(pid: number): string | null | undefined {
     if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return undefined;
   }
   try {
-    // proc(5): the name, in parentheses, may hold anything; after it come the state and, as 22nd of all, the start in ticks
-    // since boot.
+    // proc(5): the name, in parentheses, may hold anything; after it come the state and, as 22nd of all, the start in
+    // ticks since boot.
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     if (fields[0] === 'Z' || fields[0] === 'X') return undefined;

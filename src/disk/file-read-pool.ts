@@ -19,7 +19,10 @@ export interface FileAddress {
   readonly storage: number;
   readonly root: string;
   readonly names: FileNames;
-  /** It was found behind a link of the user's: where it really is, or null; and whether it has a copy under its part name. */
+  /**
+   * It was found behind a link of the user's: where it really is, or null; and whether it has a copy under its part
+   * name.
+   */
   readonly link: { readonly path: string | null; readonly isCopied: boolean } | null;
 }
 

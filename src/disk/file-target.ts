@@ -9,7 +9,9 @@ import type { LockOutcome, WatchedLock } from './target-lock.js';
 
 type Answered = (outcome: DoneOutcome) => void;
 
-/** A journal and a lock in files, which the worker that writes the download writes too: what is asked is done in order. */
+/**
+ * A journal and a lock in files, which the worker that writes the download writes too: what is asked is done in order.
+ */
 export function createFileTarget(writer: Pick<WorkerThread, 'ask'>, place: TargetPlace): Target {
   const ask =
     (kind: 'removeJournal' | 'refreshLock' | 'releaseLock') =>

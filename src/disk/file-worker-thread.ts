@@ -17,7 +17,8 @@ export function beginThread(module: URL): Worker {
 
 /**
  * Starts its thread when something is asked of it for the first time, or when told to, and keeps the process alive only
- * while an answer is due. A thread that dies answers everything with a failure, tells `crashed`, and the next request starts another.
+ * while an answer is due. A thread that dies answers everything with a failure, tells `crashed`, and the next request
+ * starts another.
  */
 export class WorkerThread {
   readonly #module: URL;

@@ -1,4 +1,6 @@
-/** The files of one torrent as the writing worker sees them: which name is ours, how far it reaches, what is unflushed. */
+/**
+ * The files of one torrent as the writing worker sees them: which name is ours, how far it reaches, what is unflushed.
+ */
 import { BtgetError } from '../base/failure.js';
 import type { FileWrite, NamedFile, StoragePlace, Work } from './file-disk-protocol.js';
 import { about, isSystemError, LostName, NO_LINKS } from './file-failure.js';
@@ -175,7 +177,10 @@ export class StorageFiles {
     }
   }
 
-  /** Gives the file under `from` the name `to`, both in one folder below the root. Fails when `to` is taken, unless `replacing`. */
+  /**
+   * Gives the file under `from` the name `to`, both in one folder below the root. Fails when `to` is taken, unless
+   * `replacing`.
+   */
   rename(from: string, to: string, replacing: boolean): void {
     const { root } = this.place;
     const name = below(root, to);

@@ -3,8 +3,8 @@ import type { BtgetError } from '../base/failure.js';
 import type { DoneOutcome } from './storage.js';
 
 /**
- * How much later than the journal a file may have changed that it speaks of: a batch and the time that a slow disk takes to
- * flush it.
+ * How much later than the journal a file may have changed that it speaks of: a batch and the time that a slow disk
+ * takes to flush it.
  */
 export const JOURNAL_LAG: Millis = 60_000;
 
@@ -30,8 +30,8 @@ export interface JournalFile {
   /** Fails when there is something that is no regular file. */
   read(answered: (outcome: JournalReadOutcome) => void): void;
   /**
-   * Adds bytes at the end. The file must be there. With `flushes`, they are flushed when it is answered; without, a kill
-   * leaves them, and of a power cut nobody knows.
+   * Adds bytes at the end. The file must be there. With `flushes`, they are flushed when it is answered; without, a
+   * kill leaves them, and of a power cut nobody knows.
    */
   append(bytes: Buffer, flushes: boolean, answered: (outcome: DoneOutcome) => void): void;
   /** Puts a flushed file of these bytes in its place: at any moment there is the old one or the new one, whole. */

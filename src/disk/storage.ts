@@ -36,8 +36,8 @@ export interface SlotPool {
 }
 
 /**
- * Somebody removed, cut or replaced a file that the torrent had bytes in: which of them are left is not known, and nothing
- * is written to it until `releaseFile`.
+ * Somebody removed, cut or replaced a file that the torrent had bytes in: which of them are left is not known, and
+ * nothing is written to it until `releaseFile`.
  */
 export class FileLost extends BtgetError {
   /** Index in the metainfo; null for the border file. */
@@ -68,8 +68,8 @@ export interface FileIdentity {
 }
 
 /**
- * A file that is read through a link of the user's, and never written: the link has its own name ('file'), or a folder above
- * it is a link out of the download folder ('folder').
+ * A file that is read through a link of the user's, and never written: the link has its own name ('file'), or a folder
+ * above it is a link out of the download folder ('folder').
  */
 export interface LinkedPlace {
   readonly kind: 'file' | 'folder';
@@ -140,11 +140,11 @@ export interface AdoptedFile {
 export interface Storage {
   /**
    * Looks which files are there and of what length. Writes nothing. Fails with 'cannot-open' when something that is no
-   * regular file, and leads to none as a link, has the name of one; with `overwrite` that counts as 'absent' unless it is a
-   * folder, and so does a link to a file. A link that leads nowhere is 'absent'. What is found through a link is read where it
-   * was then, whatever becomes of the link. It is asked for
-   * before anything else: what lies where the torrent's files are not selected is known by it.
-   * With `refused`, a file that cannot be looked at fails nothing: it is told, counts as absent, and the others go on.
+   * regular file, and leads to none as a link, has the name of one; with `overwrite` that counts as 'absent' unless it
+   * is a folder, and so does a link to a file. A link that leads nowhere is 'absent'. What is found through a link is
+   * read where it was then, whatever becomes of the link. It is asked for before anything else: what lies where the
+   * torrent's files are not selected is known by it. With `refused`, a file that cannot be looked at fails nothing: it
+   * is told, counts as absent, and the others go on.
    */
   survey(answered: (outcome: SurveyOutcome) => void, refused?: SurveyRefused | null): void;
 
@@ -155,8 +155,8 @@ export interface Storage {
   commitPiece(piece: PieceIndex, slot: PieceSlot, answered: (outcome: CheckOutcome) => void): void;
 
   /**
-   * Makes those of these files that are not there, empty, under the names that they grow under, and says what all of them
-   * are like. What is written to them from here on goes to these.
+   * Makes those of these files that are not there, empty, under the names that they grow under, and says what all of
+   * them are like. What is written to them from here on goes to these.
    */
   makeFiles(files: readonly number[], answered: (outcome: MakeOutcome) => void): void;
 
@@ -177,10 +177,9 @@ export interface Storage {
 
   /**
    * A file found under its final name turned out to be incomplete, but ours: it gets its `.part` name back. Where files
-   * grow under their final names it keeps it, and may be written to from here on. One that has both names loses its final
-   * one. The names are flushed when it is answered.
-   * With `keepsFinal` another torrent has made it: it stays as it is, and a copy of it gets the part name.
-   * `file` is an index in the metainfo.
+   * grow under their final names it keeps it, and may be written to from here on. One that has both names loses its
+   * final one. The names are flushed when it is answered. With `keepsFinal` another torrent has made it: it stays as it
+   * is, and a copy of it gets the part name. `file` is an index in the metainfo.
    */
   demoteFile(file: number, keepsFinal: boolean, answered: (outcome: DoneOutcome) => void): void;
 
@@ -188,8 +187,8 @@ export interface Storage {
   restoreFile(file: number, answered: (outcome: DoneOutcome) => void): void;
 
   /**
-   * From here on these files, which lie under both of their names, are those under their final ones, and none of them has
-   * anything under a part name. Answers with what they are like, in that order.
+   * From here on these files, which lie under both of their names, are those under their final ones, and none of them
+   * has anything under a part name. Answers with what they are like, in that order.
    */
   passOverParts(files: readonly number[], answered: (outcome: PassOverOutcome) => void): void;
 
@@ -216,8 +215,8 @@ export interface Storage {
    */
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void;
   /**
-   * Where the whole file is, below the download folder, with `/` between the elements. After the survey it is the name that
-   * the file has on the disk: the exact name of a file that lay under it. Its text keeps every byte (`nameText`).
+   * Where the whole file is, below the download folder, with `/` between the elements. After the survey it is the name
+   * that the file has on the disk: the exact name of a file that lay under it. Its text keeps every byte (`nameText`).
    */
   finalName(file: number): string;
 
@@ -228,8 +227,8 @@ export interface Storage {
   releaseFile(file: number | null, answered: (outcome: DoneOutcome) => void): void;
 
   /**
-   * Flushes everything written so far, and the files that `also` names by their index in the metainfo, whoever wrote them.
-   * Files that are not there are left out.
+   * Flushes everything written so far, and the files that `also` names by their index in the metainfo, whoever wrote
+   * them. Files that are not there are left out.
    */
   sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void;
 

@@ -18,7 +18,9 @@ export interface WatchedLock extends Pick<LockDoubt, 'token' | 'changedAt'> {
   readonly watched: Millis;
 }
 
-/** With a `doubt` the failure holds for the moment: who asks again, and says what he has watched, is told in the end. */
+/**
+ * With a `doubt` the failure holds for the moment: who asks again, and says what he has watched, is told in the end.
+ */
 export type LockOutcome = DoneOutcome & { readonly doubt?: LockDoubt };
 
 /**

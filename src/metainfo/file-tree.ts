@@ -55,8 +55,8 @@ function isSame(file: RawFile, other: TreeFile): boolean {
   );
 }
 
-// BEP 52: "Files are mapped into this piece address space so that each non-empty file is aligned to a piece boundary and
-// occurs in the same order as in the file tree."
+// BEP 52: "Files are mapped into this piece address space so that each non-empty file is aligned to a piece boundary
+// and occurs in the same order as in the file tree."
 function checkAlignment(files: readonly RawFile[], pieceLength: number): void {
   let begin = 0;
   for (const [index, file] of files.entries()) {

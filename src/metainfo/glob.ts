@@ -1,6 +1,7 @@
 /**
- * Globs over paths: `*` and `?` stand for characters of one element, `[a-z]` and `[!a-z]` for one character, `**` for any
- * number of elements. A backslash takes the next character for itself. Matching takes at most the product of both lengths.
+ * Globs over paths: `*` and `?` stand for characters of one element, `[a-z]` and `[!a-z]` for one character, `**` for
+ * any number of elements. A backslash takes the next character for itself. Matching takes at most the product of both
+ * lengths.
  */
 
 type Token =
@@ -37,8 +38,8 @@ function matchesName(tokens: readonly Token[], name: string): boolean {
 }
 
 /**
- * Whether the parts of a pattern, some of which stand for any number of items, fit all the items. Only the last of those
- * ever has to take one more: what an earlier one took would serve a later one as well.
+ * Whether the parts of a pattern, some of which stand for any number of items, fit all the items. Only the last of
+ * those ever has to take one more: what an earlier one took would serve a later one as well.
  */
 function matchAll<Part, Item>(
   parts: readonly Part[],

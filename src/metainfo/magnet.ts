@@ -1,4 +1,6 @@
-/** Magnet links (BEP 9, with the file selection of BEP 53): what they say of a torrent whose metainfo is not there yet. */
+/**
+ * Magnet links (BEP 9, with the file selection of BEP 53): what they say of a torrent whose metainfo is not there yet.
+ */
 import { toHex } from '../base/bytes.js';
 import { BtgetError } from '../base/failure.js';
 import type { InfoHash, Metainfo } from './metainfo.js';
@@ -38,8 +40,8 @@ const MAX_FILE_INDEX = 2_097_151;
 const MAX_RANGES = 10_000;
 
 /**
- * Throws 'magnet-invalid' when the text is no magnet link, or does not name one torrent. Everything else that is unusable
- * in it is left out: links are passed on by hand, and get damaged.
+ * Throws 'magnet-invalid' when the text is no magnet link, or does not name one torrent. Everything else that is
+ * unusable in it is left out: links are passed on by hand, and get damaged.
  */
 export function parseMagnet(link: string): MagnetLink {
   if (link.length > MAX_MAGNET_LENGTH) {
@@ -117,8 +119,8 @@ interface Value {
 }
 
 /**
- * What follows the scheme: `magnet:?` by rights; people and programs write `magnet://?`, `magnet:/?` and `magnet:` too, and
- * some escape the whole link.
+ * What follows the scheme: `magnet:?` by rights; people and programs write `magnet://?`, `magnet:/?` and `magnet:` too,
+ * and some escape the whole link.
  */
 function queryOf(link: string): string {
   const plain = /^magnet%3a/i.test(link) ? unescapeText(link) : link;

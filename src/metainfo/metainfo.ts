@@ -11,9 +11,9 @@ export interface TorrentFile {
    */
   readonly path: readonly string[];
   /**
-   * The path as the torrent spells it, byte for byte (see `nameText`), when that is another one than `path` and may be one
-   * below the download folder. No element is empty, `.` or `..`, or holds a `/` or a NUL; it may hold anything else. A file
-   * that is there already may have this path; no other is given it.
+   * The path as the torrent spells it, byte for byte (see `nameText`), when that is another one than `path` and may be
+   * one below the download folder. No element is empty, `.` or `..`, or holds a `/` or a NUL; it may hold anything
+   * else. A file that is there already may have this path; no other is given it.
    */
   readonly exactPath?: readonly string[];
   /** Offset of its first byte in the torrent, in bytes. */

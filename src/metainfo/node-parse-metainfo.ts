@@ -1,6 +1,6 @@
 /**
- * The parser as a process uses it that has more to do. What takes long, a torrent of very many files, is parsed by a thread of
- * its own and comes over in parts, so that the event loop is never held for long.
+ * The parser as a process uses it that has more to do. What takes long, a torrent of very many files, is parsed by a
+ * thread of its own and comes over in parts, so that the event loop is never held for long.
  */
 import { type MessagePort, Worker } from 'node:worker_threads';
 import { BtgetError, type FailureCode } from '../base/failure.js';

@@ -8,9 +8,9 @@ const BEFORE_INFO = Buffer.from('d4:info');
 const AFTER_INFO = Buffer.from('e');
 
 /**
- * What `info`, the info dictionary that a magnet link leads to, says together with the link. Each tracker of the link is a
- * tier of its own. Fails with 'torrent-invalid' as `parseMetainfo` does, and also where the bytes are not bencoded: their
- * hash is right, so whoever made the torrent made it so.
+ * What `info`, the info dictionary that a magnet link leads to, says together with the link. Each tracker of the link
+ * is a tier of its own. Fails with 'torrent-invalid' as `parseMetainfo` does, and also where the bytes are not
+ * bencoded: their hash is right, so whoever made the torrent made it so.
  */
 export function parseMetadata(
   parse: ParseTorrent,

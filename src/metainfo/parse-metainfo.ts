@@ -163,7 +163,8 @@ function exactPathOf(path: readonly string[], spelled: readonly Buffer[]): reado
   return isPath && exact.some((element, i) => element !== path[i]) ? exact : undefined;
 }
 
-// 10^11 seconds are the year 5138, but 10^11 milliseconds are 1973: a larger number is milliseconds, as some write them.
+// 10^11 seconds are the year 5138, but 10^11 milliseconds are 1973: a larger number is milliseconds, as some write
+// them.
 const MAX_SECONDS = 100_000_000_000;
 
 function createdAtOf(root: BencodeDictionary): number | null {

@@ -4,9 +4,9 @@ import type { BencodeDictionary, BencodeValue } from '../bencode/bencode.js';
 import { isTrackerUrl, isWebSeedUrl } from './source-url.js';
 
 /**
- * Tiers of trackers, none empty, no URL twice. BEP 12: "If the client is compatible with the multitracker specification,
- * and if the "announce-list" key is present, the client will ignore the "announce" key and only use the URLs in
- * "announce-list"." A list without any usable URL counts as absent.
+ * Tiers of trackers, none empty, no URL twice. BEP 12: "If the client is compatible with the multitracker
+ * specification, and if the "announce-list" key is present, the client will ignore the "announce" key and only use the
+ * URLs in "announce-list"." A list without any usable URL counts as absent.
  */
 export function parseTrackers(root: BencodeDictionary): readonly (readonly string[])[] {
   const seen = new Set<string>();

@@ -78,8 +78,8 @@ export function cutText(text: string, length: number): string {
 }
 
 /**
- * Equal for names that some disk takes for the same. Lower case alone keeps apart what others join: `ß` and `SS`, `ſ` and
- * `s`, and the two small sigmas, of which it chooses one by the letters around. HFS+ overlooks joiners.
+ * Equal for names that some disk takes for the same. Lower case alone keeps apart what others join: `ß` and `SS`, `ſ`
+ * and `s`, and the two small sigmas, of which it chooses one by the letters around. HFS+ overlooks joiners.
  */
 export function foldName(name: string): string {
   return name.replace(JOINERS, '').toLowerCase().toUpperCase().normalize('NFC');

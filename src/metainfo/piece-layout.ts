@@ -4,7 +4,8 @@ import type { Metainfo, TorrentFile } from './metainfo.js';
 /** An index that is known to lie below the torrent's piece count. */
 export type PieceIndex = number & { readonly __brand: 'PieceIndex' };
 
-// BEP 3: "All current implementations use 2^14 (16 kiB), and close connections which request an amount greater than that."
+// BEP 3: "All current implementations use 2^14 (16 kiB), and close connections which request an amount greater than
+// that."
 export const BLOCK_LENGTH = 16 * 1024;
 
 export class PieceLayout {

@@ -17,8 +17,8 @@ export interface SelectionRequest {
 const NUMBERS = /^\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*$/;
 
 /**
- * The wanted files, by index in the metainfo, in order; pad files never are. Throws a 'usage' failure for a number that no file
- * has, a pattern that means no file, and when nothing is left.
+ * The wanted files, by index in the metainfo, in order; pad files never are. Throws a 'usage' failure for a number that
+ * no file has, a pattern that means no file, and when nothing is left.
  */
 export function selectFiles(metainfo: Metainfo, request: SelectionRequest): ReadonlySet<number> {
   const files = metainfo.files.map((file, index) => ({ file, index })).filter(({ file }) => !file.padding);

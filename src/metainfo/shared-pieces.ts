@@ -2,8 +2,8 @@ import type { TorrentFile } from './metainfo.js';
 import type { PieceLayout } from './piece-layout.js';
 
 /**
- * The pieces that hold bytes of several files, numbered in their order. Nothing but the metainfo decides which they are, so
- * their numbers outlive the process. Pad files are nobody's neighbours: their bytes are known.
+ * The pieces that hold bytes of several files, numbered in their order. Nothing but the metainfo decides which they
+ * are, so their numbers outlive the process. Pad files are nobody's neighbours: their bytes are known.
  */
 export class SharedPieces {
   readonly #pieces: Uint32Array;

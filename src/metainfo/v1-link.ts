@@ -20,8 +20,8 @@ const SAYS_NOTHING: MagnetLink = {
 };
 
 /**
- * A magnet link, or an info-hash, which is a link that says nothing else, alone or as `urn:btih:…`. Throws 'magnet-invalid'
- * as `parseMagnet` does, and 'torrent-invalid' when it names a torrent of version 2 alone.
+ * A magnet link, or an info-hash, which is a link that says nothing else, alone or as `urn:btih:…`. Throws
+ * 'magnet-invalid' as `parseMagnet` does, and 'torrent-invalid' when it names a torrent of version 2 alone.
  */
 export function parseV1Link(text: string): V1MagnetLink {
   const isHash = /^[0-9a-z]*$/i.test(text);

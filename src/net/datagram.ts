@@ -5,7 +5,9 @@
 import type { PeerAddress } from './peer-address.js';
 import type { SocketFailure } from './socket-failure.js';
 
-/** It lives until it is closed, or its context ends: silence does not end it, and no answer says that nobody is there. */
+/**
+ * It lives until it is closed, or its context ends: silence does not end it, and no answer says that nobody is there.
+ */
 export interface DatagramSocket {
   /** Where it is bound: the port that was found when 0 was asked for; `0.0.0.0` or `::` for every address. */
   readonly local: PeerAddress;
@@ -44,8 +46,9 @@ export interface DatagramOptions {
    */
   readonly group?: string;
   /**
-   * A multicast group to send to without hearing it, besides single hosts, whose answers come to the socket's own address
-   * (SSDP). Sent to on the interface of `host`; forbidden behind a loopback fence, and pointless beside `group`.
+   * A multicast group to send to without hearing it, besides single hosts, whose answers come to the socket's own
+   * address (SSDP). Sent to on the interface of `host`; forbidden behind a loopback fence, and pointless beside
+   * `group`.
    */
   readonly asks?: string;
 }

@@ -8,14 +8,17 @@ export interface IdleOptions {
 }
 
 export interface Scannable {
-  /** When data last came in, or when we began to read again. Null while we do not read: then silence is our own doing. */
+  /**
+   * When data last came in, or when we began to read again. Null while we do not read: then silence is our own doing.
+   */
   readonly silentSince: Millis | null;
   loseIdle(): void;
 }
 
 /**
- * Ends sockets from which nothing has come for too long. It asks for time only while there are sockets. A scan that comes
- * late by a whole interval ends nothing: the process was held up or asleep, and what came meanwhile has not been read.
+ * Ends sockets from which nothing has come for too long. It asks for time only while there are sockets. A scan that
+ * comes late by a whole interval ends nothing: the process was held up or asleep, and what came meanwhile has not been
+ * read.
  */
 export class IdleScan<Socket extends Scannable> {
   readonly #timers: Timers;

@@ -124,7 +124,9 @@ function bytesOfGroups(text: string): number[] {
   });
 }
 
-/** RFC 5952: lower case, no leading zeros, `::` for the longest run of two or more zero groups, the first of equal runs. */
+/**
+ * RFC 5952: lower case, no leading zeros, `::` for the longest run of two or more zero groups, the first of equal runs.
+ */
 function textOfIpv6(bytes: Buffer): string {
   const groups = Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(index * 2));
   let begin = 0;

@@ -15,7 +15,9 @@ export interface Gateway {
 /** A router's own tables may be long; the default route of any other machine stands well before this. */
 const MAX_TABLE_LENGTH = 256 * 1024;
 
-/** One gateway of each family at the most: the preferred one, or behind a fence the preferred one of the bound address. */
+/**
+ * One gateway of each family at the most: the preferred one, or behind a fence the preferred one of the bound address.
+ */
 export function findGateways(bind: BindAddresses | null): Gateway[] {
   const interfaces = networkInterfaces();
   const routes = [

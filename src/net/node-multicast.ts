@@ -24,8 +24,8 @@ export function multicastPlaces(bind: BindAddresses | null): { readonly family: 
 }
 
 /**
- * The interface of this machine that has the address `host`, as Node's multicast calls name it: for IPv4 the address, for
- * IPv6 a zone. Undefined when `host` stands for every address. Throws when no interface has it.
+ * The interface of this machine that has the address `host`, as Node's multicast calls name it: for IPv4 the address,
+ * for IPv6 a zone. Undefined when `host` stands for every address. Throws when no interface has it.
  */
 export function multicastInterface(host: string): string | undefined {
   const wanted = parseIp(host);

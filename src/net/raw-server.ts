@@ -31,7 +31,10 @@ export interface SingleSocket {
    */
   write(chunks: readonly Buffer[]): void;
   isFlushed(): boolean;
-  /** No `dataCameIn` until `resumeReading`; one that is under way goes on. The kernel's buffer fills, then the peer waits. */
+  /**
+   * No `dataCameIn` until `resumeReading`; one that is under way goes on. The kernel's buffer fills, then the peer
+   * waits.
+   */
   pauseReading(): void;
   resumeReading(): void;
   /** From the next event on, `handler` is told. Allowed within an event. */
@@ -79,7 +82,8 @@ export type ListenOutcome =
 
 /**
  * A part of the loop that can fail alone: a torrent, a tracker. Its tasks and its sockets belong to it. An exception in
- * any of them goes to `gotException` and to nobody else; after `end()` none of its tasks run and its sockets are closed.
+ * any of them goes to `gotException` and to nobody else; after `end()` none of its tasks run and its sockets are
+ * closed.
  */
 export interface RawServerContext extends RawServer {
   /** Takes over a socket that another context accepted, with the handler that is to be told from now on. */

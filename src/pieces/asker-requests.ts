@@ -8,9 +8,15 @@ const LAPSED_LIMIT = 2_048;
 const LOOK_INTERVAL = 32;
 /** A few answers in another order say nothing: no request is measured against fewer than this many. */
 const LEAST_COUNT = 32;
-/** So many answers for each request that was ahead of it, and it is overtaken. In the order of asking it takes 1 at most. */
+/**
+ * So many answers for each request that was ahead of it, and it is overtaken. In the order of asking it takes 1 at
+ * most.
+ */
 const OVERTAKEN = 1.25;
-/** So many answers for each open request, and it is dropped. A peer that shuffles all that it has queued needs fewer than 3. */
+/**
+ * So many answers for each open request, and it is dropped. A peer that shuffles all that it has queued needs fewer
+ * than 3.
+ */
 const DROPPED = 4;
 /** It takes so many times the lateness of any request that was answered. Answers drawn by lot are never that late. */
 const BEYOND_WORST = 2;
@@ -32,9 +38,9 @@ export interface OpenRequest {
  * A request lapses when nobody waits for the answer any more. The answer can be under way all the same, and is then no
  * fault of the peer, so lapsed requests are remembered.
  *
- * A peer may drop a request and say nothing, but answer those that follow. The lateness of a request tells that: how many
- * answers have come since it was made, for each request that is open. Peers need not answer in the order of asking, so what
- * counts as dropped depends on how late their answers have been.
+ * A peer may drop a request and say nothing, but answer those that follow. The lateness of a request tells that: how
+ * many answers have come since it was made, for each request that is open. Peers need not answer in the order of
+ * asking, so what counts as dropped depends on how late their answers have been.
  */
 export class AskerRequests<Asker extends object> {
   readonly #asked = new Map<number, OpenRequest>();

@@ -177,7 +177,10 @@ export class PieceBlocks<Asker extends object> {
   }
 }
 
-/** In endgame: the block, of those `isOffered`, that is asked of the fewest and not of `asker`; undefined: there is none. */
+/**
+ * In endgame: the block, of those `isOffered`, that is asked of the fewest and not of `asker`; undefined: there is
+ * none.
+ */
 export function fewestAskedBlock<Asker extends object>(
   pieces: Iterable<PieceBlocks<Asker>>,
   asker: Asker,

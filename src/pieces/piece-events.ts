@@ -12,7 +12,9 @@ export interface PieceEvents {
    * blame. The piece stays open, the others stay as they are.
    */
   blocksStale(piece: PieceIndex, blocks: readonly number[]): void;
-  /** The disk lost blocks, and the piece is closed: it starts over, and no peer is to blame. `diskFailed` came first. */
+  /**
+   * The disk lost blocks, and the piece is closed: it starts over, and no peer is to blame. `diskFailed` came first.
+   */
   pieceDropped(piece: PieceIndex): void;
   /** There may be room again after `openPiece` said false. */
   roomForPieces(): void;

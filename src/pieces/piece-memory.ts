@@ -37,9 +37,9 @@ export class PieceMemory {
   }
 
   /**
-   * A slot for a piece. Undefined: there is none, and `roomForPieces` follows when there is. Null: the piece needs none,
-   * because no slot is long enough, or because others may sit on all of the memory for ever: it has been waited for
-   * during `spillAfter`, and none of it is ours.
+   * A slot for a piece. Undefined: there is none, and `roomForPieces` follows when there is. Null: the piece needs
+   * none, because no slot is long enough, or because others may sit on all of the memory for ever: it has been waited
+   * for during `spillAfter`, and none of it is ours.
    */
   take(length: number): PieceSlot | null | undefined {
     if (length > this.#slots.maxLength) return null;

@@ -30,8 +30,8 @@ const OPEN_LIMIT = 64;
  * Every piece is untouched, open, full or had, and wanted or not. Only wanted ones are chosen: an open one first (a
  * piece helps nobody until it is whole), then the rarest of the untouched ones, ties at random, so that clients who see
  * the same swarm do not all want the same piece. Seeds are counted apart, because they have no influence on which piece
- * is the rarest. A choice costs the same for any number of peers and pieces; a peer with little to offer costs a scan of
- * the bitfields, 32 pieces a step.
+ * is the rarest. A choice costs the same for any number of peers and pieces; a peer with little to offer costs a scan
+ * of the bitfields, 32 pieces a step.
  */
 export class PiecePicker {
   readonly #options: PiecePickerOptions;

@@ -41,8 +41,8 @@ export class RequestBook<Asker extends object> {
 
   /**
    * The next block to ask of `asker`, who has `peerHas`; it counts as asked of it from here on. In endgame that is a
-   * block asked of others and not of it, of the fewest first. Undefined: nothing to ask it for now. A piece that is begun
-   * is one of those that are `suggested`, if it may be.
+   * block asked of others and not of it, of the fewest first. Undefined: nothing to ask it for now. A piece that is
+   * begun is one of those that are `suggested`, if it may be.
    */
   take(asker: Asker, peerHas: Bitfield, suggested: readonly PieceIndex[] = []): BlockSpan | undefined {
     const requests = this.#requestsOf(asker);
@@ -55,8 +55,8 @@ export class RequestBook<Asker extends object> {
   }
 
   /**
-   * Takes a piece on parole away from a holder over whom `asker` `isBetter`, and begins it anew. `givenUp`: how many blocks
-   * of it had come. Undefined: no such piece. What is better must be an order, or a piece goes round for ever.
+   * Takes a piece on parole away from a holder over whom `asker` `isBetter`, and begins it anew. `givenUp`: how many
+   * blocks of it had come. Undefined: no such piece. What is better must be an order, or a piece goes round for ever.
    */
   takeOver(asker: Asker, peerHas: Bitfield, isBetter: (holder: Asker) => boolean): TakenOver | undefined {
     for (const piece of this.#parole) {
@@ -78,8 +78,8 @@ export class RequestBook<Asker extends object> {
   }
 
   /**
-   * A block will not come from `asker`, who says so: it is free again unless somebody else was asked too. The numbers are
-   * the peer's. Returns what was asked of it, or 'late' when nobody waits for the answer any more.
+   * A block will not come from `asker`, who says so: it is free again unless somebody else was asked too. The numbers
+   * are the peer's. Returns what was asked of it, or 'late' when nobody waits for the answer any more.
    */
   blockRejected(asker: Asker, piece: number, begin: number, length: number): BlockSpan | 'late' | 'unasked' {
     const requests = this.#askers.get(asker);
@@ -99,7 +99,10 @@ export class RequestBook<Asker extends object> {
     return dropped;
   }
 
-  /** `asker` has answered many requests that were made after the oldest open one: it drops some, or answers in another order. */
+  /**
+   * `asker` has answered many requests that were made after the oldest open one: it drops some, or answers in another
+   * order.
+   */
   isOvertaken(asker: Asker): boolean {
     return this.#askers.get(asker)?.isOvertaken ?? false;
   }
@@ -230,7 +233,9 @@ export class RequestBook<Asker extends object> {
     return blocks;
   }
 
-  /** `asker` asks for blocks of this piece from here on. What it held before and has not asked for whole is for others. */
+  /**
+   * `asker` asks for blocks of this piece from here on. What it held before and has not asked for whole is for others.
+   */
   #goOnWith(asker: Asker, requests: AskerRequests<Asker>, blocks: PieceBlocks<Asker>): void {
     const left = requests.current;
     requests.current = blocks;

@@ -67,7 +67,9 @@ export class StorageWrapper {
     return this.#verified.amountLeft;
   }
 
-  /** Bytes that went to the disk block by block and that it has not answered for: when they pile up, it is the slower. */
+  /**
+   * Bytes that went to the disk block by block and that it has not answered for: when they pile up, it is the slower.
+   */
   get unwrittenLength(): number {
     return this.#writes.length;
   }
@@ -87,8 +89,8 @@ export class StorageWrapper {
   }
 
   /**
-   * Whatever the disk held of these pieces may be gone. Verified ones are not read until `trust`; open ones whose blocks
-   * went to the disk are dropped.
+   * Whatever the disk held of these pieces may be gone. Verified ones are not read until `trust`; open ones whose
+   * blocks went to the disk are dropped.
    */
   doubt(pieces: Iterable<PieceIndex>): void {
     for (const piece of pieces) {
@@ -118,8 +120,8 @@ export class StorageWrapper {
   }
 
   /**
-   * Opens a piece that we lack with blocks that an earlier run left on the disk. It needs no memory: the others go to the
-   * disk as they come. When it is whole and wrong, these blocks are dropped before anybody is to blame.
+   * Opens a piece that we lack with blocks that an earlier run left on the disk. It needs no memory: the others go to
+   * the disk as they come. When it is whole and wrong, these blocks are dropped before anybody is to blame.
    */
   resumePiece(piece: PieceIndex, blocks: Iterable<number>): void {
     if (this.#open.has(piece) || this.have.has(piece)) throw new Error(`piece ${piece} cannot be resumed`);
@@ -175,8 +177,8 @@ export class StorageWrapper {
   }
 
   /**
-   * Has the disk take the blocks of pieces that are not whole, if it takes any, for the next run to go on with them. Then
-   * closes the storage and gives back all memory, once. What else the disk has not answered for comes to nothing.
+   * Has the disk take the blocks of pieces that are not whole, if it takes any, for the next run to go on with them.
+   * Then closes the storage and gives back all memory, once. What else the disk has not answered for comes to nothing.
    */
   close(answered: () => void): void {
     this.#closing = true;

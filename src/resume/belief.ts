@@ -1,19 +1,20 @@
 /**
  * What a restarted download believes of its journal, and what it hashes. Pure: the torrent asks the disk.
  *
- * Bytes were flushed before the journal spoke of them, so what it says was true when it was written. Since then somebody
- * may have replaced or changed a file, and that is what a file's identity is for:
+ * Bytes were flushed before the journal spoke of them, so what it says was true when it was written. Since then
+ * somebody may have replaced or changed a file, and that is what a file's identity is for:
  *
  * - After a clean end nothing was written any more, so the file must be the same to the nanosecond.
  * - After a kill or a power cut the file has changed rightly: the download wrote on for up to a batch after its last
- *   record. Then it must be the same file (inode and birth), no shorter and no older than it was when it was flushed; and
- *   no newer than the journal by more than `lag`, because every batch of writes leaves a record: what changed long after
- *   the last one was changed by somebody else. A file that came back from a backup is older, one that another program
- *   downloaded into has another birth or is newer. Neither needs a hash of a file of 50 GiB to be told from ours.
- * - What was written and not flushed is hashed piece by piece: after a kill it is there, after a power cut perhaps not. So is
- *   what a file holds that has its final name: it may have got that after the last record.
- * - Even so the newest records are proved, because a drive may have said of its cache that it was flushed, and one piece
- *   of each file, because everything else may have gone wrong.
+ *   record. Then it must be the same file (inode and birth), no shorter and no older than it was when it was flushed;
+ *   and no newer than the journal by more than `lag`, because every batch of writes leaves a record: what changed long
+ *   after the last one was changed by somebody else. A file that came back from a backup is older, one that another
+ *   program downloaded into has another birth or is newer. Neither needs a hash of a file of 50 GiB to be told from
+ *   ours.
+ * - What was written and not flushed is hashed piece by piece: after a kill it is there, after a power cut perhaps not.
+ *   So is what a file holds that has its final name: it may have got that after the last record.
+ * - Even so the newest records are proved, because a drive may have said of its cache that it was flushed, and one
+ *   piece of each file, because everything else may have gone wrong.
  *
  * Files that are not the same are hashed as if there were no journal; the others lose nothing by it.
  */
@@ -31,7 +32,9 @@ import type { JournalContents } from './read-journal.js';
 export interface BeliefOptions {
   /** How many bytes of the newest pieces are hashed after an unclean end: as much as the cache of a drive may lose. */
   readonly doubtLength: number;
-  /** How much later than the journal a file may have changed: a batch and the time that a slow disk takes to flush it. */
+  /**
+   * How much later than the journal a file may have changed: a batch and the time that a slow disk takes to flush it.
+   */
   readonly lag: Millis;
 }
 
@@ -126,8 +129,8 @@ function isUnchanged({ survey, contents, writtenAt }: BeliefParts, index: number
 
 /**
  * Whether the file is the one that the journal speaks of, though a power cut may have taken bytes of it, and when they
- * changed: flushing need not write that down. Whoever copies another file into it leaves a time of after the journal, or
- * of before this file came to be.
+ * changed: flushing need not write that down. Whoever copies another file into it leaves a time of after the journal,
+ * or of before this file came to be.
  */
 function isOurs(parts: BeliefParts, index: number, options: BeliefOptions): boolean {
   if (isUnchanged(parts, index, options)) return true;
@@ -139,9 +142,9 @@ function isOurs(parts: BeliefParts, index: number, options: BeliefOptions): bool
 }
 
 /**
- * Whether a part is one that we made. Its name says that it is nobody's whole file, and after a kill nothing may make it a
- * stranger's: it may be written to long after the journal last was, if no peer came until then. It is also ours when the
- * journal says that it was not there, and it was made after the last batch.
+ * Whether a part is one that we made. Its name says that it is nobody's whole file, and after a kill nothing may make
+ * it a stranger's: it may be written to long after the journal last was, if no peer came until then. It is also ours
+ * when the journal says that it was not there, and it was made after the last batch.
  */
 function isOurPart(parts: BeliefParts, index: number, options: BeliefOptions): boolean {
   if (isUnchanged(parts, index, options)) return true;

@@ -2,12 +2,12 @@
  * What is written down of a download, as bytes: a head that says whose journal it is, then records, each appended after
  * the data it speaks of has been flushed.
  *
- *     head     magic (8) version (4) nonce (8) info-hash (20) pieces (4) files (4) seal (4)
- *     record   length of body (4) kind (1) body seal (4)
+ * head     magic (8) version (4) nonce (8) info-hash (20) pieces (4) files (4) seal (4) record   length of body (4)
+ * kind (1) body seal (4)
  *
- * Numbers are big-endian. A seal is the CRC-32 of everything before it back to the last seal, that one included: a record
- * counts only as the successor of the very record that it was written after. The nonce is new with each file, so that what
- * a file system leaves of an older journal in the blocks of a newer one continues nothing.
+ * Numbers are big-endian. A seal is the CRC-32 of everything before it back to the last seal, that one included: a
+ * record counts only as the successor of the very record that it was written after. The nonce is new with each file, so
+ * that what a file system leaves of an older journal in the blocks of a newer one continues nothing.
  */
 import { crc32 } from '../base/crc32.js';
 import type { FileIdentity } from '../disk/storage.js';

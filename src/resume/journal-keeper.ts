@@ -48,7 +48,8 @@ export interface JournalKeeperParts {
 /**
  * Writes down what is on the disk, in batches: what came is flushed, and only then is it spoken of as being there. One
  * batch is under way at a time. On a disk that is slower than the network each becomes longer than the one before, so
- * while one is under way the pieces that are not flushed are named too, as written: a kill must not cost a minute's pieces.
+ * while one is under way the pieces that are not flushed are named too, as written: a kill must not cost a minute's
+ * pieces.
  *
  * Nothing is written before there is something to say, and nothing is left when all is done. A journal that fails never
  * stops the download: it is removed, said to be gone once, and the next start hashes.
@@ -192,7 +193,9 @@ export class JournalKeeper {
     if (!this.#isComplete) this.#speak();
   }
 
-  /** Writes down the rest and that this was all, or removes the journal. Nothing may be written to the files after this. */
+  /**
+   * Writes down the rest and that this was all, or removes the journal. Nothing may be written to the files after this.
+   */
   end(answered: () => void): void {
     this.#next?.cancel();
     this.#end = answered;

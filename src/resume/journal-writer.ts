@@ -123,8 +123,8 @@ export class JournalWriter {
   }
 
   /**
-   * On a full disk little is written to the files either, so what the journal says stays nearly all that there is to say.
-   * Half a record may stand behind it now.
+   * On a full disk little is written to the files either, so what the journal says stays nearly all that there is to
+   * say. Half a record may stand behind it now.
    */
   #keepFor(failure: BtgetError): void {
     this.#seal = null;
@@ -132,8 +132,8 @@ export class JournalWriter {
   }
 
   /**
-   * Removes the file or reduces it to `claims`, tells `failed`, and answers. What a journal says that is no longer kept would soon be so little that
-   * most of the download came a second time.
+   * Removes the file or reduces it to `claims`, tells `failed`, and answers. What a journal says that is no longer kept
+   * would soon be so little that most of the download came a second time.
    */
   giveUp(failure: BtgetError, answered: () => void): void {
     const run = (): void => {

@@ -147,7 +147,9 @@ export class JournaledStorage implements Storage {
     this.#journal.end(() => this.#storage.close(() => this.#journal.closed(answered)));
   }
 
-  /** Nothing is answered once it is asked to close, though the disk still answers: what it has written is written down. */
+  /**
+   * Nothing is answered once it is asked to close, though the disk still answers: what it has written is written down.
+   */
   #untilClosed<T>(answered: (outcome: T) => void): (outcome: T) => void {
     return (outcome) => {
       if (!this.#isClosed) answered(outcome);

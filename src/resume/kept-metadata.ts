@@ -5,16 +5,16 @@ import type { JournalFile } from '../disk/journal-file.js';
 import type { InfoHash } from '../metainfo/metainfo.js';
 
 /**
- * The name of the target under which the metadata lies in the download folder. The torrent's own name is not known before
- * the metadata is, so it is the hash alone that says whose it is.
+ * The name of the target under which the metadata lies in the download folder. The torrent's own name is not known
+ * before the metadata is, so it is the hash alone that says whose it is.
  */
 export function metadataTarget(infoHash: InfoHash): string {
   return `.${toHex(infoHash)}`;
 }
 
 /**
- * The metadata of a download that began with a magnet link, until it is done: a restart need not fetch it again, and knows
- * its files when there is no peer at all. Its hash is its proof, so a torn or strange file is none.
+ * The metadata of a download that began with a magnet link, until it is done: a restart need not fetch it again, and
+ * knows its files when there is no peer at all. Its hash is its proof, so a torn or strange file is none.
  */
 export class KeptMetadata {
   readonly #timers: Timers;
@@ -55,7 +55,9 @@ export class KeptMetadata {
     );
   }
 
-  /** Harmless when there is none. One that cannot be removed does no harm where it is: `removed` is called all the same. */
+  /**
+   * Harmless when there is none. One that cannot be removed does no harm where it is: `removed` is called all the same.
+   */
   remove(removed: () => void): void {
     this.#ask((done) =>
       this.#file.remove(() => {

@@ -7,9 +7,9 @@ import { isJournal, ownerIn } from './read-journal.js';
 export type TakenJournals = Set<string>;
 
 /**
- * The journal of one torrent among several with the same name, in one folder. The journal of that name alone has whoever
- * came first; others have one with their info-hash in its name. A torrent finds its own again whichever it was: the
- * head of a journal says whose it is, and another torrent's is neither believed nor touched.
+ * The journal of one torrent among several with the same name, in one folder. The journal of that name alone has
+ * whoever came first; others have one with their info-hash in its name. A torrent finds its own again whichever it was:
+ * the head of a journal says whose it is, and another torrent's is neither believed nor touched.
  */
 export class OwnJournal implements JournalFile {
   readonly #plain: JournalFile;

@@ -35,8 +35,8 @@ export interface JournalContents {
   readonly isClean: boolean;
 }
 
-// A piece is written down again when it was lost and came a second time. Many times over is somebody's attempt to keep us
-// busy: a few megabytes could name two million pieces a million times.
+// A piece is written down again when it was lost and came a second time. Many times over is somebody's attempt to keep
+// us busy: a few megabytes could name two million pieces a million times.
 const MAX_TIMES = 16;
 // So are more blocks than 16 GiB of unfinished pieces have.
 const MAX_BLOCKS = 1_000_000;
@@ -65,8 +65,8 @@ export function ownerIn(bytes: Buffer): Buffer | null {
 }
 
 /**
- * Null when the head is not that of a journal of `owner` in our version. Records that follow are believed up to the first
- * that is torn, damaged, unknown or impossible: an append that a crash cut off leaves what stands before it good.
+ * Null when the head is not that of a journal of `owner` in our version. Records that follow are believed up to the
+ * first that is torn, damaged, unknown or impossible: an append that a crash cut off leaves what stands before it good.
  */
 export function readJournal(bytes: Buffer, owner: JournalOwner): JournalContents | null {
   if (!isHeadOf(bytes, owner)) return null;

@@ -166,8 +166,8 @@ export class Resume implements WriteJournal {
   }
 
   /**
-   * The disk is prepared, and pieces may come. Nothing but zeros may be written to files that were not there before this
-   * has answered: after a kill nothing else tells that they are ours.
+   * The disk is prepared, and pieces may come. Nothing but zeros may be written to files that were not there before
+   * this has answered: after a kill nothing else tells that they are ours.
    */
   claim(answered: () => void): void {
     if (this.#keepsJournal) this.#parts.keeper.claim(answered);
@@ -199,7 +199,9 @@ export class Resume implements WriteJournal {
     this.#parts.hold.started();
   }
 
-  /** What is written before the torrent begins to exchange pieces may be zeros that take the room of what is to come. */
+  /**
+   * What is written before the torrent begins to exchange pieces may be zeros that take the room of what is to come.
+   */
   get keepsBlocks(): boolean {
     return this.#isStarted && this.#keepsJournal;
   }

@@ -13,9 +13,9 @@ const MAX_DOUBTS = 8;
 /**
  * Keeps other processes off the target while a torrent writes to it.
  *
- * Who only reads needs no lock, so that many may seed one folder, even one that cannot be written. But it does not begin
- * while somebody writes there: which pieces it found would be out of date as soon as it had found them. The other way
- * round no harm is done: a download writes only pieces that are not verified, which the seed does not serve.
+ * Who only reads needs no lock, so that many may seed one folder, even one that cannot be written. But it does not
+ * begin while somebody writes there: which pieces it found would be out of date as soon as it had found them. The other
+ * way round no harm is done: a download writes only pieces that are not verified, which the seed does not serve.
  */
 export class TargetHold {
   readonly #timers: Timers;
@@ -36,8 +36,9 @@ export class TargetHold {
   }
 
   /**
-   * Waits while nobody can tell whether the lock's process lives. Fails with 'target-busy' only. Where no lock can be made the torrent goes on without, and `started` says so: a folder
-   * that cannot be written ends a download soon enough, and is no trouble where everything is there.
+   * Waits while nobody can tell whether the lock's process lives. Fails with 'target-busy' only. Where no lock can be
+   * made the torrent goes on without, and `started` says so: a folder that cannot be written ends a download soon
+   * enough, and is no trouble where everything is there.
    */
   begin(mayWrite: boolean, answered: (outcome: DoneOutcome) => void): void {
     const told = this.#later<LockOutcome>((outcome) => {

@@ -12,7 +12,10 @@ export interface KeptBytes {
 /** What the DHT needs besides the network. */
 export interface DhtMeans {
   readonly verify: VerifySignature;
-  /** From a name to IP literals that we may send to; an IP literal is its own address. Answers once, later; not after `cancel`. */
+  /**
+   * From a name to IP literals that we may send to; an IP literal is its own address. Answers once, later; not after
+   * `cancel`.
+   */
   readonly resolve: (host: string, answered: (addresses: readonly string[]) => void) => { cancel(): void };
   /** Where it is entered when no node is known. */
   readonly routers: readonly Router[];

@@ -54,9 +54,10 @@ const PROGRESS_EVERY: Millis = 1000;
 const STOP_LIMIT: Millis = 3000;
 
 /**
- * Downloads what `source` (a .torrent's bytes, what `parseMetainfo` made of them, a magnet link, or an info-hash as text) is
- * about, and resolves when every byte is on the disk, verified and flushed. Rejects with a `BtgetError` for whatever the source or the world did wrong:
- * its `code` is 'interrupted' after an abort. Files that are there already are completed, and no stranger's file is touched.
+ * Downloads what `source` (a .torrent's bytes, what `parseMetainfo` made of them, a magnet link, or an info-hash as
+ * text) is about, and resolves when every byte is on the disk, verified and flushed. Rejects with a `BtgetError` for
+ * whatever the source or the world did wrong: its `code` is 'interrupted' after an abort. Files that are there already
+ * are completed, and no stranger's file is touched.
  */
 export async function download(
   source: Metainfo | Uint8Array | string,

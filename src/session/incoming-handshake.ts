@@ -12,7 +12,9 @@ export interface Taker {
 
 /** What an unfinished handshake needs of whoever keeps it. */
 export interface HandshakeOwner {
-  /** Whose connection this is, or undefined when nobody here knows the info-hash. It is a view, valid during the call. */
+  /**
+   * Whose connection this is, or undefined when nobody here knows the info-hash. It is a view, valid during the call.
+   */
   takerFor(infoHash: Buffer): Taker | undefined;
   /** The handshake is over: somebody took the connection, or it is gone. Called once. */
   finished(handshake: IncomingHandshake, reason: Refusal | null): void;

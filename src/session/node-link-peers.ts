@@ -6,8 +6,8 @@ import { resolveBind } from '../net/node-bind.js';
 import type { PeerAddress } from '../net/raw-server.js';
 
 /**
- * `HOST:PORT` each, IPv6 addresses in brackets. Links are passed on for years: who cannot be found any more is left out. With
- * `bind` no name is resolved, because the system's resolver would ask through any interface.
+ * `HOST:PORT` each, IPv6 addresses in brackets. Links are passed on for years: who cannot be found any more is left
+ * out. With `bind` no name is resolved, because the system's resolver would ask through any interface.
  */
 export async function resolveLinkPeers(
   peers: readonly string[],
@@ -33,7 +33,9 @@ export type LookUpHost = (host: string) => Promise<NameOutcome>;
 // A name may have any number of addresses, and one who chooses them may send us to as many strangers.
 const MAX_ADDRESSES = 8;
 
-/** A peer at each address that can be dialled past the fence `bind`; all the same when it lets none pass, to be told so. */
+/**
+ * A peer at each address that can be dialled past the fence `bind`; all the same when it lets none pass, to be told so.
+ */
 export function peersAt(addresses: readonly string[], port: number, bind: string | null): PeerAddress[] {
   const fence = bind === null ? null : resolveBind(bind);
   const fitting = addresses.filter((address) => passFence(fence, address).code === 'pass');

@@ -19,10 +19,10 @@ import { Session } from './session.js';
 import type { SessionOptions } from './session-options.js';
 
 /**
- * A session over real sockets, the real disk and real trackers. Throws a 'usage' failure when `bind` names no address of
- * this machine, or `caCertificates` cannot be read. `gotException` is told of bugs outside every torrent. Nothing is opened until the session is used, and
- * after `stop` has answered nothing of it keeps the process alive. `writer`: see `FileDiskOptions`. `noted` is told
- * what goes wrong that no torrent suffers from.
+ * A session over real sockets, the real disk and real trackers. Throws a 'usage' failure when `bind` names no address
+ * of this machine, or `caCertificates` cannot be read. `gotException` is told of bugs outside every torrent. Nothing is
+ * opened until the session is used, and after `stop` has answered nothing of it keeps the process alive. `writer`: see
+ * `FileDiskOptions`. `noted` is told what goes wrong that no torrent suffers from.
  */
 export function createNodeSession(
   options: SessionOptions,

@@ -16,7 +16,10 @@ export interface NodeTrackers {
   close(): void;
 }
 
-/** Real trackers, asked over HTTP and UDP, from `bind` alone unless it is null; `authorities` are trusted over HTTPS too. */
+/**
+ * Real trackers, asked over HTTP and UDP, from `bind` alone unless it is null; `authorities` are trusted over HTTPS
+ * too.
+ */
 export function createNodeTrackers(
   rawServer: RawServer,
   userAgent: string,

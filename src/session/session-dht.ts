@@ -20,7 +20,9 @@ export interface SessionDhtParts {
   readonly means: DhtMeans;
   /** Whether peers can reach us: whoever does not listen looks for others and announces nothing. */
   readonly listens: boolean;
-  /** The port that we would rather have than any other. Who has another may share the kept state with a living process. */
+  /**
+   * The port that we would rather have than any other. Who has another may share the kept state with a living process.
+   */
   readonly firstPort: number;
 }
 

@@ -11,8 +11,8 @@ export interface SessionOptions {
   /** Ask the gateway to let peers in. Only who listens does. */
   readonly usePortMapping: boolean;
   /**
-   * Certificates (PEM) of authorities that are trusted over HTTPS besides the well-known ones, or null. What cannot be read is
-   * a 'usage' failure when the session is made.
+   * Certificates (PEM) of authorities that are trusted over HTTPS besides the well-known ones, or null. What cannot be
+   * read is a 'usage' failure when the session is made.
    */
   readonly caCertificates: string | null;
   /** Bytes a second for the process; null for no limit. */
@@ -20,9 +20,14 @@ export interface SessionOptions {
   readonly maxUpload: number | null;
   /** Find peers in the DHT, and be found there; never for private torrents. */
   readonly useDht: boolean;
-  /** Where to enter the DHT besides the public routers, which are not asked behind a loopback fence. Names or IP literals. */
+  /**
+   * Where to enter the DHT besides the public routers, which are not asked behind a loopback fence. Names or IP
+   * literals.
+   */
   readonly dhtNodes: readonly { readonly host: string; readonly port: number }[];
-  /** The file in which whom we know in the DHT outlives the process; null for none. Not used behind a loopback fence. */
+  /**
+   * The file in which whom we know in the DHT outlives the process; null for none. Not used behind a loopback fence.
+   */
   readonly dhtState: string | null;
 }
 

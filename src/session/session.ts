@@ -1,6 +1,6 @@
 /**
- * Many torrents on one event loop, behind one listening socket, with one upload limit, one memory for pieces and one name
- * in every swarm. A torrent fails alone.
+ * Many torrents on one event loop, behind one listening socket, with one upload limit, one memory for pieces and one
+ * name in every swarm. A torrent fails alone.
  */
 
 import { toHex } from '../base/bytes.js';
@@ -131,7 +131,10 @@ export class Session {
     return this.#portListener.refusals;
   }
 
-  /** Enters the DHT for the session's own sake, which otherwise waits for a torrent. To be called when `listen` has answered. */
+  /**
+   * Enters the DHT for the session's own sake, which otherwise waits for a torrent. To be called when `listen` has
+   * answered.
+   */
   enterDht(): void {
     this.#dht?.whenOpen(this.#port, () => undefined);
   }
@@ -164,14 +167,20 @@ export class Session {
     return this.#parts.portMapper?.state() ?? [];
   }
 
-  /** Begins a torrent: its data is checked first, then it downloads or seeds until `stop`. Throws a 'usage' failure when it has no such file as is selected. */
+  /**
+   * Begins a torrent: its data is checked first, then it downloads or seeds until `stop`. Throws a 'usage' failure when
+   * it has no such file as is selected.
+   */
   addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): Torrent {
     return this.#begin(metainfo, (parts) => {
       return new Torrent(parts, metainfo, options, forgettingLink(parts, metainfo.infoHash, options, events));
     });
   }
 
-  /** Begins a torrent whose metadata is fetched first, unless it was kept in an earlier run. It goes on as `addTorrent` says. */
+  /**
+   * Begins a torrent whose metadata is fetched first, unless it was kept in an earlier run. It goes on as `addTorrent`
+   * says.
+   */
   addMagnet(link: V1MagnetLink, options: TorrentOptions, events: MagnetEvents): MagnetTorrent {
     return this.#begin(subjectOf(link), (parts) => new MagnetTorrent(parts, link, options, events));
   }

@@ -34,13 +34,14 @@ const GROWTH = 1.25;
 /**
  * How many requests are kept in flight to one peer: enough that the peer always has one waiting, whatever the delay.
  *
- * At first it grows by one with each block, which doubles it each round trip. Once the rate has stopped growing with it,
- * it follows the rate measured over each window: 2 + rate × queue time ÷ block length. The queue time is never below
- * twice the time that the first answers took, or a long way would shrink the backlog, and that the rate, for ever.
+ * At first it grows by one with each block, which doubles it each round trip. Once the rate has stopped growing with
+ * it, it follows the rate measured over each window: 2 + rate × queue time ÷ block length. The queue time is never
+ * below twice the time that the first answers took, or a long way would shrink the backlog, and that the rate, for
+ * ever.
  *
- * A peer that states no queue is tried: once it has answered as many requests as the limit, while the backlog was held by
- * it, the limit grows by one with each block, until the first request is refused (BEP 6) or dropped. It does not grow while
- * the oldest request is overtaken by others, since that may be the first one that was dropped.
+ * A peer that states no queue is tried: once it has answered as many requests as the limit, while the backlog was held
+ * by it, the limit grows by one with each block, until the first request is refused (BEP 6) or dropped. It does not
+ * grow while the oldest request is overtaken by others, since that may be the first one that was dropped.
  */
 export class Backlog {
   readonly #options: BacklogOptions;
@@ -106,7 +107,9 @@ export class Backlog {
       this.#follow(now, (this.#windowLength * 1000) / elapsed);
   }
 
-  /** The peer refuses a request, though it does not choke us. True when we may be to blame: it was asked for very much. */
+  /**
+   * The peer refuses a request, though it does not choke us. True when we may be to blame: it was asked for very much.
+   */
   refused(): boolean {
     this.#mayGrow = false;
     if (!this.#isStated && this.#limit > this.#options.limit) {
@@ -120,8 +123,8 @@ export class Backlog {
   }
 
   /**
-   * The peer drops requests without a word, the first of them while it had `held` others. It is asked for as many from here
-   * on, or for half of the limit if that is more: other things than a full queue may be to blame.
+   * The peer drops requests without a word, the first of them while it had `held` others. It is asked for as many from
+   * here on, or for half of the limit if that is more: other things than a full queue may be to blame.
    */
   dropped(held: number): void {
     this.#mayGrow = false;

@@ -16,7 +16,8 @@ interface Suspect<Sender> {
 /** By the number of the block in its piece. */
 type Suspects<Sender> = Map<number, Suspect<Sender>[]>;
 
-// More different versions of one block than this tell nothing new, and a piece that fails for ever must not fill memory.
+// More different versions of one block than this tell nothing new, and a piece that fails for ever must not fill
+// memory.
 const MAX_SUSPECTS_PER_BLOCK = 8;
 
 /**
@@ -61,7 +62,10 @@ export class Blame<Sender extends object> {
     return [];
   }
 
-  /** `data` is the piece as it is right, or null when it is no longer in memory. Returns who had sent wrong blocks of it. */
+  /**
+   * `data` is the piece as it is right, or null when it is no longer in memory. Returns who had sent wrong blocks of
+   * it.
+   */
   pieceVerified(piece: PieceIndex, data: Buffer | null): readonly Sender[] {
     for (const sender of this.#senders.get(piece) ?? []) {
       if (sender !== undefined) this.#credits.set(sender, this.creditOf(sender) + 1);

@@ -47,13 +47,13 @@ interface Entry<P> {
 /**
  * Decides who is served.
  *
- * The order of its list is the optimistic unchoke: every 30 s the first choked and interested peer comes first. While we
- * leech, all slots but one go to the interested, unsnubbed peers that send us most; what remains goes down the list.
+ * The order of its list is the optimistic unchoke: every 30 s the first choked and interested peer comes first. While
+ * we leech, all slots but one go to the interested, unsnubbed peers that send us most; what remains goes down the list.
  * While we seed, whoever is in the middle of a turn of 30 s stays, then come those who wait, longest first, then those
  * whose turn is over, fastest first: slots go round, and stay with the fast where nobody waits.
  *
- * A peer that is interested while slots are free is unchoked at once, in a task of its own. Uninterested peers that stand
- * before the last slot in the list are unchoked too: they cost nothing, and can start without waiting.
+ * A peer that is interested while slots are free is unchoked at once, in a task of its own. Uninterested peers that
+ * stand before the last slot in the list are unchoked too: they cost nothing, and can start without waiting.
  */
 export class Choker<P extends ChokablePeer> {
   readonly #timers: Timers;
@@ -75,7 +75,9 @@ export class Choker<P extends ChokablePeer> {
     this.#isSeed = isSeed;
   }
 
-  /** New peers go to one of the first places more often than chance has it: they are three times as likely to be next. */
+  /**
+   * New peers go to one of the first places more often than chance has it: they are three times as likely to be next.
+   */
   peerJoined(peer: P): void {
     const place = Math.max(0, this.#random.below(this.#entries.length + 3) - 2);
     this.#entries.splice(place, 0, { peer, unchokedAt: null, waitsSince: this.#timers.now() });

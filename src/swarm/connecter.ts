@@ -138,8 +138,8 @@ export class Connecter implements Successor {
   }
 
   /**
-   * What lies on the disk is going to be looked at. Until `endCheck` peers hear of each piece as it is found and may have it;
-   * nobody is asked for anything, nor parted from for having everything, as it is not known what we lack.
+   * What lies on the disk is going to be looked at. Until `endCheck` peers hear of each piece as it is found and may
+   * have it; nobody is asked for anything, nor parted from for having everything, as it is not known what we lack.
    */
   beginCheck(): void {
     this.#checking = true;
@@ -181,7 +181,8 @@ export class Connecter implements Successor {
   wantsChanged(): void {
     this.#parts.downloader.wantsChanged();
     this.#parts.choker.ruleChanged();
-    // Whoever hears that we only give and knows of nothing that it lacks may leave at once: it hears of our pieces first.
+    // Whoever hears that we only give and knows of nothing that it lacks may leave at once: it hears of our pieces
+    // first.
     this.#haveNews.whenTold(() => this.#parts.extensions.ownChanged());
     if (this.wantsNothing()) this.#parting.soon();
   }

@@ -23,7 +23,10 @@ export interface DownloadOwner {
   /** The next block to ask this peer for; it counts as asked for from then on. */
   take(download: Download): BlockSpan | undefined;
   howManyAsked(download: Download): number;
-  /** What was asked of this peer will not come; others may have it. Called even when nothing was asked: it may hold pieces. */
+  /**
+   * What was asked of this peer will not come; others may have it. Called even when nothing was asked: it may hold
+   * pieces.
+   */
   giveBackAll(download: Download): void;
   /** This peer says that a block will not come; the numbers are its own. */
   blockRejected(download: Download, span: Span): BlockSpan | 'late' | 'unasked';
@@ -127,7 +130,10 @@ export class Download implements RateWaiter {
     return this.#backlog.size;
   }
 
-  /** It never sent a block, or sends none although it owes us some. One whom we ask for nothing is not to blame for that. */
+  /**
+   * It never sent a block, or sends none although it owes us some. One whom we ask for nothing is not to blame for
+   * that.
+   */
   isSnubbed(): boolean {
     if (this.#lastBlockAt === Number.NEGATIVE_INFINITY) return true;
     if (!this.#choked && this.inFlight === 0) return false;

@@ -31,7 +31,8 @@ export interface DownloaderParts {
 }
 
 /**
- * What all downloads of a torrent share: who is asked for what, who waits for something to ask for, and who is to blame.
+ * What all downloads of a torrent share: who is asked for what, who waits for something to ask for, and who is to
+ * blame.
  *
  * Downloads that found nothing to ask for are woken, in the order in which they came to wait, when blocks were given
  * back, when there is room for pieces again, when a piece is done, and when endgame begins. Waking happens in a task of
@@ -158,8 +159,8 @@ export class Downloader implements DownloadOwner {
   }
 
   /**
-   * While `held` nothing is wanted and nobody is asked for anything: which pieces we lack is not known yet. What peers say of
-   * themselves is kept. `wantsChanged` is to follow when it is over.
+   * While `held` nothing is wanted and nobody is asked for anything: which pieces we lack is not known yet. What peers
+   * say of themselves is kept. `wantsChanged` is to follow when it is over.
    */
   hold(held: boolean): void {
     this.#held = held;
@@ -257,8 +258,8 @@ export class Downloader implements DownloadOwner {
   }
 
   /**
-   * One who has nothing to do takes a piece on parole over from whoever has proved less: a liar could hold the piece for
-   * as long as it liked, with a block now and then.
+   * One who has nothing to do takes a piece on parole over from whoever has proved less: a liar could hold the piece
+   * for as long as it liked, with a block now and then.
    */
   #takeOver(download: Download, askable: Bitfield): BlockSpan | undefined {
     const { requests, blame } = this.#parts;

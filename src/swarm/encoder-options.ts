@@ -25,7 +25,10 @@ export interface EncoderOptions {
   readonly maxSilence: Millis;
   /** Two attempts at one address are at least this far apart; doubled with every failure. */
   readonly retryInterval: Millis;
-  /** While all places for dials are taken, one who was dialled in vain gives his to one who waits, this often at the most. */
+  /**
+   * While all places for dials are taken, one who was dialled in vain gives his to one who waits, this often at the
+   * most.
+   */
   readonly turnoverInterval: Millis;
   /** An address that has failed this often in a row is dropped, until somebody names it again. */
   readonly maxFailures: number;

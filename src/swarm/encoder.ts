@@ -138,7 +138,9 @@ export class Encoder implements ConnectionOwner {
     });
   }
 
-  /** Ends every connection with `host`, spelled as sockets tell it, and neither dials it nor lets it in from here on. */
+  /**
+   * Ends every connection with `host`, spelled as sockets tell it, and neither dials it nor lets it in from here on.
+   */
   banHost(host: string): void {
     this.#banned.add(host);
     for (const connection of this.#table.all()) {
@@ -146,7 +148,9 @@ export class Encoder implements ConnectionOwner {
     }
   }
 
-  /** Ends every connection and dials nobody any more. Must also be called when the torrent fails: it gives places back. */
+  /**
+   * Ends every connection and dials nobody any more. Must also be called when the torrent fails: it gives places back.
+   */
   close(): void {
     this.#closed = true;
     this.#retry?.cancel();

@@ -24,9 +24,9 @@ export class FailedReads {
   }
 
   /**
-   * A read has ended. True when the peer is to ask again for `lost`, which it did not give; the third time in a row the peer
-   * is parted from instead, so that it asks others. What is no longer ours to serve is no matter here: the torrent parts from
-   * those whom it was promised.
+   * A read has ended. True when the peer is to ask again for `lost`, which it did not give; the third time in a row the
+   * peer is parted from instead, so that it asks others. What is no longer ours to serve is no matter here: the torrent
+   * parts from those whom it was promised.
    */
   ended(wasRead: boolean, lost: readonly BlockSpan[]): boolean {
     if (wasRead) this.#count = 0;

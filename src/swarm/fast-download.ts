@@ -8,11 +8,18 @@ export interface FastDownloadOptions {
   readonly maxAllowed: number;
   /** Suggestions that are kept, the newest ones. */
   readonly maxSuggested: number;
-  /** Requests that a peer may refuse while it does not choke us, or that it was never sent, with no block between them. */
+  /**
+   * Requests that a peer may refuse while it does not choke us, or that it was never sent, with no block between them.
+   */
   readonly maxRejects: number;
-  /** After so many it is asked for nothing for a while, and then for one block at a time: its disk may be in trouble. */
+  /**
+   * After so many it is asked for nothing for a while, and then for one block at a time: its disk may be in trouble.
+   */
   readonly restAfter: number;
-  /** A piece of which a peer refused a block is not asked of it again for so long, unless it chokes and unchokes us before. */
+  /**
+   * A piece of which a peer refused a block is not asked of it again for so long, unless it chokes and unchokes us
+   * before.
+   */
   readonly rejectPause: Millis;
 }
 
@@ -24,7 +31,10 @@ export const DEFAULT_FAST_DOWNLOAD_OPTIONS: FastDownloadOptions = {
   rejectPause: 30_000,
 };
 
-/** What the fast extension (BEP 6) changes in what is asked of one peer: some pieces in spite of a choke, others not now. */
+/**
+ * What the fast extension (BEP 6) changes in what is asked of one peer: some pieces in spite of a choke, others not
+ * now.
+ */
 export class FastDownload {
   readonly #options: FastDownloadOptions;
   /** The peer gives these while it chokes us. */

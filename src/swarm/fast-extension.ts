@@ -1,4 +1,7 @@
-/** The fast extension (BEP 6) with one torrent's peers. What it changes for one of them is in its Download and its Upload. */
+/**
+ * The fast extension (BEP 6) with one torrent's peers. What it changes for one of them is in its Download and its
+ * Upload.
+ */
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import { parseIp } from '../net/ip-address.js';
 import { allowedFastSet } from '../wire/allowed-fast.js';

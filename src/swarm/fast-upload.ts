@@ -3,12 +3,15 @@ import type { PieceIndex } from '../metainfo/piece-layout.js';
 import { encodeMessage, encodeRejects, type Span } from '../wire/message.js';
 import type { PeerConnection } from './peer-connection.js';
 
-/** Answers that a peer leaves lying, bytes, together with the blocks that wait for it; one that goes on asking is parted from. */
+/**
+ * Answers that a peer leaves lying, bytes, together with the blocks that wait for it; one that goes on asking is parted
+ * from.
+ */
 const MAX_UNSENT = 2 * 1024 * 1024;
 
 /**
- * What the fast extension (BEP 6) adds to serving one peer: every request has one answer, be it a reject, and a beginner
- * may have a few pieces in spite of our choke, each byte of them once.
+ * What the fast extension (BEP 6) adds to serving one peer: every request has one answer, be it a reject, and a
+ * beginner may have a few pieces in spite of our choke, each byte of them once.
  */
 export class FastUpload {
   readonly #connection: PeerConnection;

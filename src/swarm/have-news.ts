@@ -17,8 +17,8 @@ export interface HaveNewsOptions {
 export const DEFAULT_HAVE_NEWS_OPTIONS: HaveNewsOptions = { delay: 50, maxTold: 4_096, maxUnsent: 2 * 1024 * 1024 };
 
 /**
- * Tells peers which pieces have become ours, those that they lack. A check of the disk, or a journal, may bring a million at
- * once: they stand in one list for all peers, and each peer has a place in it.
+ * Tells peers which pieces have become ours, those that they lack. A check of the disk, or a journal, may bring a
+ * million at once: they stand in one list for all peers, and each peer has a place in it.
  */
 export class HaveNews {
   readonly #timers: Timers;

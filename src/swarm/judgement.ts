@@ -1,6 +1,8 @@
 import type { Refusal } from '../wire/refusal.js';
 
-/** What a message of a peer is worth. Junk is dropped and counted: some of it comes from honest peers that were late. */
+/**
+ * What a message of a peer is worth. Junk is dropped and counted: some of it comes from honest peers that were late.
+ */
 export type Judgement =
   | { readonly kind: 'fine' }
   | { readonly kind: 'junk' }

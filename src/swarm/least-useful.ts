@@ -24,9 +24,9 @@ export interface Judge<P> {
 }
 
 /**
- * Of the peers of one side, one that `isUseless`, or else one from which nothing useful came, and to which
- * nothing went, for at least `patience`: the lowest in rank, and of equals the one that it is true of for longest. Whoever
- * has a turn has that time to begin with it. A seed does not count whoever waits for a turn: that is the seed's own doing.
+ * Of the peers of one side, one that `isUseless`, or else one from which nothing useful came, and to which nothing
+ * went, for at least `patience`: the lowest in rank, and of equals the one that it is true of for longest. Whoever has
+ * a turn has that time to begin with it. A seed does not count whoever waits for a turn: that is the seed's own doing.
  * While we leech, wishes are no merit: everybody can have them.
  */
 export function leastUseful<P extends UsefulPeer>(peers: Iterable<P>, judge: Judge<P>): P | undefined {

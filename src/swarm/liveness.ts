@@ -13,8 +13,8 @@ interface Taking {
 
 /**
  * Keeps complete connections alive, and ends those whose peer finishes no message for too long: bytes that dribble in
- * look like life to the scan of the sockets. It also ends those whose peer says something now and then but takes nothing
- * of what we say, which would pile up. One task for all of them, none while there are none.
+ * look like life to the scan of the sockets. It also ends those whose peer says something now and then but takes
+ * nothing of what we say, which would pile up. One task for all of them, none while there are none.
  */
 export class Liveness {
   readonly #timers: Timers;

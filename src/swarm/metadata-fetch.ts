@@ -4,8 +4,8 @@
  *
  * Peers that claim one size first share one attempt. When its hash is wrong and several had sent something, nobody can
  * tell who lied; from then on each of them has to send the whole of it alone, several of them at a time, and whoever
- * sends a wrong whole is banned. No claim keeps another one waiting: attempts are bounded for each size apart, and memory
- * by what has come, not by what is claimed. So peers who keep silent or drip can hold up nobody for long.
+ * sends a wrong whole is banned. No claim keeps another one waiting: attempts are bounded for each size apart, and
+ * memory by what has come, not by what is claimed. So peers who keep silent or drip can hold up nobody for long.
  */
 import type { Millis, Task, Timers } from '../base/clock.js';
 import { sha1 } from '../base/digest.js';

@@ -1,6 +1,6 @@
 /**
- * What peers say while a torrent has no metadata: extensions are spoken, and what they say of themselves is kept for whoever
- * takes the connections over when the pieces are known.
+ * What peers say while a torrent has no metadata: extensions are spoken, and what they say of themselves is kept for
+ * whoever takes the connections over when the pieces are known.
  */
 import type { Millis, Timers } from '../base/clock.js';
 import { EXTENSION_HANDSHAKE } from '../wire/extended.js';
@@ -15,7 +15,9 @@ import type { PeerConnection, PeerEvents, Side } from './peer-connection.js';
 export interface MetadataPeersOptions {
   /** Messages of no use. */
   readonly junk: LeakyCounterOptions;
-  /** What is kept of one peer's messages: how many, and their bytes. The bitfield of the largest torrent has 256 KiB. */
+  /**
+   * What is kept of one peer's messages: how many, and their bytes. The bitfield of the largest torrent has 256 KiB.
+   */
   readonly maxKept: number;
   readonly maxKeptLength: number;
   /** A peer that has had no metadata to offer for this long may lose its place to somebody else. */

@@ -1,6 +1,6 @@
 /**
- * Where the nodes of our peers are, and ours (BEP 5, "Peer Protocol"), for all torrents. Private ones do not use it; the first
- * life of a magnet link, which does not know, does, as it asks the DHT itself.
+ * Where the nodes of our peers are, and ours (BEP 5, "Peer Protocol"), for all torrents. Private ones do not use it;
+ * the first life of a magnet link, which does not know, does, as it asks the DHT itself.
  */
 import type { PeerAddress } from '../net/raw-server.js';
 import { encodeMessage } from '../wire/message.js';
@@ -28,8 +28,8 @@ export class NodePorts {
   }
 
   /**
-   * BEP 5: "Peer receiving a handshake indicating the remote peer supports the DHT should send a PORT message." Once, however
-   * many lives of a torrent the connection sees.
+   * BEP 5: "Peer receiving a handshake indicating the remote peer supports the DHT should send a PORT message." Once,
+   * however many lives of a torrent the connection sees.
    */
   connectionMade(connection: PeerConnection): void {
     if (!announces(connection.reserved, 'dht') || this.#greeted.has(connection)) return;

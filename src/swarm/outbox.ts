@@ -90,7 +90,8 @@ export class Outbox implements MemoryHolder {
 
   stuckSince(): Millis {
     this.recover();
-    // Other messages wait in the socket too, and count as not taken: what is seen to be taken may shrink, but never lies.
+    // Other messages wait in the socket too, and count as not taken: what is seen to be taken may shrink, but never
+    // lies.
     const taken = this.#sentLength - this.#owner.unsentLength();
     if (this.#sent.length === 0 || taken > this.#taken) {
       this.#taken = taken;

@@ -31,7 +31,9 @@ export type Side = 'external' | 'dialled';
 /** What the side above is told. For each connection: made, any number of frames and flushes, lost. */
 export interface PeerEvents {
   connectionMade(connection: PeerConnection): void;
-  /** A whole message without its length prefix, at least one byte: a keep-alive is not passed on. Valid during the call. */
+  /**
+   * A whole message without its length prefix, at least one byte: a keep-alive is not passed on. Valid during the call.
+   */
   gotFrame(connection: PeerConnection, frame: Buffer): void;
   connectionFlushed(connection: PeerConnection): void;
   /** The connection is out of the table, whoever ended it. Called once for each `connectionMade`. */
@@ -41,6 +43,8 @@ export interface PeerEvents {
   /** The peer fetches nothing, and we want nothing. Asked until the connection is lost. */
   hasNothingToSay(connection: PeerConnection): boolean;
   wantsNothing(): boolean;
-  /** Whom of one side to give up when there is no place for others: undefined while everybody has been of use of late. */
+  /**
+   * Whom of one side to give up when there is no place for others: undefined while everybody has been of use of late.
+   */
   leastUseful(side: Side): PeerConnection | undefined;
 }

@@ -110,8 +110,8 @@ export class PeerExchange implements Extension {
 }
 
 /**
- * Addresses of a network that is not routed in the open mean something only to somebody who is in that network too, be it
- * `partner` who names them or who is told of them.
+ * Addresses of a network that is not routed in the open mean something only to somebody who is in that network too, be
+ * it `partner` who names them or who is told of them.
  */
 function mayBeNamed(partner: PeerAddress, { host, port }: PeerAddress): boolean {
   const named = parseIp(host);

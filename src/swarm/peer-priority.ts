@@ -1,4 +1,6 @@
-/** Which peers suit each other (BEP 40): both sides come to the same number, and nobody can choose it for all others. */
+/**
+ * Which peers suit each other (BEP 40): both sides come to the same number, and nobody can choose it for all others.
+ */
 import { crc32c } from '../base/crc32c.js';
 import type { IpAddress } from '../net/ip-address.js';
 
@@ -18,8 +20,8 @@ export function peerPriority(a: Endpoint, b: Endpoint): number {
 
 /**
  * How many bytes of the addresses count as they are. BEP 40: "the mask to be used should be FF.FF.55.55 unless the IP
- * addresses are in the same /16. In that case, the mask to be used should be FF.FF.FF.55. If the IP addresses are in the
- * same /24, the entire address should be used." For IPv6 the same from /48 on.
+ * addresses are in the same /16. In that case, the mask to be used should be FF.FF.FF.55. If the IP addresses are in
+ * the same /24, the entire address should be used." For IPv6 the same from /48 on.
  */
 function wholeBytes(a: IpAddress, b: IpAddress): number {
   const least = a.family === 4 ? 2 : 6;

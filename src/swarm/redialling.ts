@@ -44,7 +44,9 @@ function isWorthRetrying(ending: Ending): boolean {
   return code === 'connect-timeout' || code === 'handshake-timeout' || code === 'idle';
 }
 
-/** Whether whoever names the address again is to be ignored: we found ourselves, or somebody who speaks something else. */
+/**
+ * Whether whoever names the address again is to be ignored: we found ourselves, or somebody who speaks something else.
+ */
 function isHopeless(ending: Ending): boolean {
   return ending.by === 'us' && (ending.reason.code === 'own-peer-id' || ending.reason.code === 'not-bittorrent');
 }

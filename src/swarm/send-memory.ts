@@ -31,8 +31,8 @@ export interface MemoryHolder {
 }
 
 /**
- * Memory for blocks on their way from the disk to a peer, a bounded amount for all torrents of a process, used again and
- * again: memory that is made for each read costs more than the read.
+ * Memory for blocks on their way from the disk to a peer, a bounded amount for all torrents of a process, used again
+ * and again: memory that is made for each read costs more than the read.
  *
  * Whoever finds none waits, and is served in the order of waiting. A peer that asks and reads nothing cannot keep what
  * others wait for: after `patience` its holder is asked for it.

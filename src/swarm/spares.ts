@@ -5,7 +5,9 @@ import type { EncoderOptions } from './encoder-options.js';
 /** An address that may be dialled. */
 export interface Spare {
   readonly address: PeerAddress;
-  /** Who came from outside and said that it listens there, or null. While it is connected there is no point in dialling. */
+  /**
+   * Who came from outside and said that it listens there, or null. While it is connected there is no point in dialling.
+   */
   readonly peerId: Buffer | null;
   /** Not to be dialled before. */
   readonly notBefore: Millis;
@@ -75,7 +77,9 @@ export class Spares {
     return this.#attempts.get(addressKey(address))?.peerId ?? null;
   }
 
-  /** The best address to dial now, among those that `mayDial` allows: fewest failures first, then rank, then patience. */
+  /**
+   * The best address to dial now, among those that `mayDial` allows: fewest failures first, then rank, then patience.
+   */
   next(now: Millis, mayDial: (spare: Spare) => boolean): Spare | undefined {
     let best: Spare | undefined;
     for (const spare of this.#waiting.values()) {

@@ -10,8 +10,8 @@ export interface TurnoverParts {
 }
 
 /**
- * While every place for dials is taken and others wait for one, whoever was dialled and is of no use goes, one at a time:
- * peers who do nothing but stay would keep us from everybody else for ever.
+ * While every place for dials is taken and others wait for one, whoever was dialled and is of no use goes, one at a
+ * time: peers who do nothing but stay would keep us from everybody else for ever.
  */
 export class Turnover {
   readonly #parts: TurnoverParts;

@@ -3,7 +3,8 @@ import { DEFAULT_MEASURE_OPTIONS, type MeasureOptions } from '../measure/measure
 
 /** How requests of peers are answered. */
 export interface UploadOptions {
-  // BEP 3: "All current implementations use 2^14 (16 kiB), and close connections which request an amount greater than that."
+  // BEP 3: "All current implementations use 2^14 (16 kiB), and close connections which request an amount greater than
+  // that."
   /** The longest block that a peer may ask for, bytes; clients before 2005 asked for more than 16 KiB. */
   readonly maxRequestLength: number;
   /**
@@ -18,7 +19,9 @@ export interface UploadOptions {
   readonly maxBatch: number;
   /** Between those two, a batch is what the peer takes in this time: a choke or a cancel then still has an effect. */
   readonly batchTime: Millis;
-  /** Under an upload limit, a request for a piece that we have given to somebody else lets others go first for so long. */
+  /**
+   * Under an upload limit, a request for a piece that we have given to somebody else lets others go first for so long.
+   */
   readonly patience: Millis;
   /** How rates are measured. */
   readonly measure: MeasureOptions;

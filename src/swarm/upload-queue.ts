@@ -62,8 +62,8 @@ export class UploadQueue {
   }
 
   /**
-   * Until when all of them let others go first; -∞ when one is urgent. Each message of the peer asks for this, so that not
-   * all of them are looked at each time: one that was urgent and is gone may count for a moment.
+   * Until when all of them let others go first; -∞ when one is urgent. Each message of the peer asks for this, so that
+   * not all of them are looked at each time: one that was urgent and is gone may count for a moment.
    */
   patientUntil(): Millis {
     if (!this.#owner.isShort()) return Number.NEGATIVE_INFINITY;
@@ -72,7 +72,9 @@ export class UploadQueue {
     return this.#patientUntil <= now ? Number.NEGATIVE_INFINITY : this.#patientUntil;
   }
 
-  /** Moves requests to `batch`, the urgent ones if there are any: up to `allowance` bytes of blocks, but one at least. */
+  /**
+   * Moves requests to `batch`, the urgent ones if there are any: up to `allowance` bytes of blocks, but one at least.
+   */
   fill(batch: UploadBatch, allowance: number, moved: (position: number, span: BlockSpan) => void): void {
     const takesAll = !this.#owner.isShort() || this.#look() !== Number.NEGATIVE_INFINITY;
     this.#lookedAt = Number.NEGATIVE_INFINITY;

@@ -49,8 +49,8 @@ export class UploadReads {
   }
 
   /**
-   * Whether a batch of this length may be read while `unsent` bytes wait in the socket and `queued` for us. While one is
-   * being read, the next waits until it is whole: many small reads cost more than few large ones.
+   * Whether a batch of this length may be read while `unsent` bytes wait in the socket and `queued` for us. While one
+   * is being read, the next waits until it is whole: many small reads cost more than few large ones.
    */
   mayBegin(batch: number, unsent: number, queued: number): boolean {
     if (this.#count === 0) return unsent <= batch;

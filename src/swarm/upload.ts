@@ -39,9 +39,9 @@ export interface UploadOwner {
 }
 
 /**
- * Serves one peer. Requests wait in a queue; a batch of them is read in one go and leaves in one send, while what is read
- * and what waits in the socket stay below a bound. A choke, and the peer's loss of interest, empty the queue, and what is
- * being read then is not sent. The queue is bounded: what does not fit is asked for again, or rejected (BEP 6).
+ * Serves one peer. Requests wait in a queue; a batch of them is read in one go and leaves in one send, while what is
+ * read and what waits in the socket stay below a bound. A choke, and the peer's loss of interest, empty the queue, and
+ * what is being read then is not sent. The queue is bounded: what does not fit is asked for again, or rejected (BEP 6).
  */
 export class Upload implements RateWaiter {
   readonly #connection: PeerConnection;
@@ -235,8 +235,8 @@ export class Upload implements RateWaiter {
   }
 
   /**
-   * Clients that know no limit ask for all that they take in ten seconds (Transmission), and would wait minutes for what
-   * did not fit. A choke voids every request that is not answered; after the unchoke the peer asks again.
+   * Clients that know no limit ask for all that they take in ten seconds (Transmission), and would wait minutes for
+   * what did not fit. A choke voids every request that is not answered; after the unchoke the peer asks again.
    */
   #tellOfDropped(): void {
     this.#dropped = false;

@@ -1,6 +1,6 @@
 /**
- * What to make of data that lies in the target folder before the download: which pieces are worth hashing, and, once they
- * are hashed, whose each file is. Pure: the torrent asks the disk and carries out the verdicts.
+ * What to make of data that lies in the target folder before the download: which pieces are worth hashing, and, once
+ * they are hashed, whose each file is. Pure: the torrent asks the disk and carries out the verdicts.
  */
 import type { FileSurvey } from '../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
@@ -40,13 +40,13 @@ export function piecesToCheck(
 
 /**
  * - `whole`: verified to the last byte under its final name.
- * - `demote`: part of it is verified, or it is known to be ours; it goes on growing under its `.part` name, and loses its
- *   final one.
- * - `foreign`: it was looked at and shares nothing with the torrent, or lies under the part name and nothing says that we
- *   made it. It is left alone.
- * - `unproved`: nothing of it could be looked at alone, because its pieces reach into files that are not there or still grow:
- *   a power cut takes bytes of those after their neighbour in a piece has been flushed and named. It is left alone, and
- *   compared when the download has its own copy.
+ * - `demote`: part of it is verified, or it is known to be ours; it goes on growing under its `.part` name, and loses
+ *   its final one.
+ * - `foreign`: it was looked at and shares nothing with the torrent, or lies under the part name and nothing says that
+ *   we made it. It is left alone.
+ * - `unproved`: nothing of it could be looked at alone, because its pieces reach into files that are not there or still
+ *   grow: a power cut takes bytes of those after their neighbour in a piece has been flushed and named. It is left
+ *   alone, and compared when the download has its own copy.
  * - `ours`: absent, or under its `.part` name already, and verified in part, empty or known to be ours.
  */
 export type Verdict = 'whole' | 'demote' | 'foreign' | 'unproved' | 'ours';
@@ -106,7 +106,10 @@ function judgeFile(
   return refuted === 0 && found.length === file.length ? 'unproved' : 'foreign';
 }
 
-/** Whether a file under its part name may be written to, though nobody says that we made it. With an empty one nothing is lost. */
+/**
+ * Whether a file under its part name may be written to, though nobody says that we made it. With an empty one nothing
+ * is lost.
+ */
 function judgePart(
   file: TorrentFile,
   { length }: FileSurvey,
@@ -125,8 +128,8 @@ export function asUnselected(verdict: Verdict): Verdict {
 }
 
 /**
- * The verdict on a file without a part name, where something lies aside: a piece that it shares with others may be right
- * there, and not in the file, so that it has to come home before the file is whole.
+ * The verdict on a file without a part name, where something lies aside: a piece that it shares with others may be
+ * right there, and not in the file, so that it has to come home before the file is whole.
  */
 export function asBegun(
   verdict: Verdict,

@@ -59,7 +59,9 @@ export class Completion {
     });
   }
 
-  /** The check is over. `whole` are the files that have their name already; a torrent that only seeds names no others. */
+  /**
+   * The check is over. `whole` are the files that have their name already; a torrent that only seeds names no others.
+   */
   begin(verified: readonly PieceIndex[], whole: ReadonlySet<number>): void {
     const toFinish = this.#wanted(this.#files.wholeAtOnce);
     let next = 0;
@@ -84,8 +86,8 @@ export class Completion {
   }
 
   /**
-   * Some files are no longer what they were: begins again with what is verified now, when nothing is under way. What was
-   * told is not told again.
+   * Some files are no longer what they were: begins again with what is verified now, when nothing is under way. What
+   * was told is not told again.
    */
   beginAgain(verified: readonly PieceIndex[], whole: ReadonlySet<number>): void {
     this.#files = new FileProgress(this.#parts.metainfo.files, this.#parts.layout);

@@ -1,6 +1,6 @@
 /**
- * Whether a folder that is named as the place *for* a torrent's folder is that folder: who stands in it, or names it with
- * `-d`, would fetch everything again into a folder below it.
+ * Whether a folder that is named as the place *for* a torrent's folder is that folder: who stands in it, or names it
+ * with `-d`, would fetch everything again into a folder below it.
  */
 import type { FileSurvey, OpenStorage } from '../disk/storage.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
@@ -15,8 +15,8 @@ export interface ContentAboveParts {
 }
 
 /**
- * Looks into `dir` for the files that belong into the torrent's folder. Answers once, later: how `-d` and `-o` must be for
- * them to be found, or null when they are not there. Lengths are compared and nothing is read.
+ * Looks into `dir` for the files that belong into the torrent's folder. Answers once, later: how `-d` and `-o` must be
+ * for them to be found, or null when they are not there. Lengths are compared and nothing is read.
  */
 export function lookForContentAbove(
   { metainfo, layout, openStorage, folderName }: ContentAboveParts,
@@ -52,8 +52,9 @@ export function topFolder({ files }: Pick<Metainfo, 'files'>): string | null {
 }
 
 /**
- * In a folder that is called as the torrent's own, one file of the right name and length says enough, or one that grows. In
- * one of another name there must be two, and most of the files and of the bytes: a copy of one of them may be anywhere.
+ * In a folder that is called as the torrent's own, one file of the right name and length says enough, or one that
+ * grows. In one of another name there must be two, and most of the files and of the bytes: a copy of one of them may be
+ * anywhere.
  */
 function liesThere({ files }: Metainfo, survey: readonly FileSurvey[], isOwn: boolean): boolean {
   let count = 0;

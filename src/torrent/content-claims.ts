@@ -1,6 +1,6 @@
 /**
- * Which torrent of the process may write which paths. What must not be shared is a file: torrents of one top folder work
- * at once while no path of one is a path of another, and take turns where one is.
+ * Which torrent of the process may write which paths. What must not be shared is a file: torrents of one top folder
+ * work at once while no path of one is a path of another, and take turns where one is.
  */
 
 import type { Metainfo } from '../metainfo/metainfo.js';
@@ -14,8 +14,8 @@ export interface ClaimHolder {
   readonly path: string;
 }
 
-// A file grows under a part name, which another torrent may give to a file of its own. Names that differ in no more than
-// that count as one, and so do names that differ in case: at worst two torrents take turns that need not.
+// A file grows under a part name, which another torrent may give to a file of its own. Names that differ in no more
+// than that count as one, and so do names that differ in case: at worst two torrents take turns that need not.
 const PART_NAME = /(?:\.\d+)?\.part$/i;
 // The same of what lies beside the download.
 const BESIDE = /(?:\.[0-9a-f]{8})?\.btget(?:\.lock)?(?:\..*)?$/i;
@@ -110,7 +110,10 @@ export class ContentClaim {
     return this.#state === 'waiting' ? this.#holder : null;
   }
 
-  /** `granted` is called once, within this call or later, unless the claim ends first; `waits` before it if it is not at once. */
+  /**
+   * `granted` is called once, within this call or later, unless the claim ends first; `waits` before it if it is not at
+   * once.
+   */
   begin(granted: () => void, waits: (holder: ClaimHolder) => void): void {
     this.#claims.added(this);
     this.#granted = granted;
@@ -127,7 +130,9 @@ export class ContentClaim {
     this.#granted();
   }
 
-  /** Everything is whole: nothing is written from here on, and others may read it. They must not take it for their own. */
+  /**
+   * Everything is whole: nothing is written from here on, and others may read it. They must not take it for their own.
+   */
   done(): void {
     if (this.#state !== 'held') return;
     this.#state = 'done';

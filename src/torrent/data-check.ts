@@ -20,7 +20,10 @@ export interface DataCheckParts {
   readonly believe: (survey: readonly FileSurvey[], possible: readonly PieceIndex[]) => Belief;
   /** Bytes that were hashed, of all that are to be hashed. */
   readonly checking: (checked: number, length: number) => void;
-  /** The piece is right, whatever the rest of the check brings, and stays where it is. Not told of all that are `verified`. */
+  /**
+   * The piece is right, whatever the rest of the check brings, and stays where it is. Not told of all that are
+   * `verified`.
+   */
   readonly pieceFound: (piece: PieceIndex) => void;
 }
 
@@ -54,7 +57,9 @@ export class DataCheck {
   /** Pieces that may be moved, or copied from behind a link, when it is known what is right: that may lose them. */
   readonly #movable: ((piece: PieceIndex) => boolean)[] = [];
   #skipped: ReadonlySet<number> = new Set();
-  /** Pieces of which every byte is in a file; null for all. Where it is not, a wrong piece says nothing of its files. */
+  /**
+   * Pieces of which every byte is in a file; null for all. Where it is not, a wrong piece says nothing of its files.
+   */
   #inFiles: ReadonlySet<number> | null = null;
   #length = 0;
   #hashedLength = 0;

@@ -27,8 +27,8 @@ export interface DiskPauseParts {
 }
 
 /**
- * Pauses a torrent whose disk refuses to write, and lets it go on by itself when the disk takes something again. What was
- * refused stays in memory and is tried again after a while, each time after a longer one.
+ * Pauses a torrent whose disk refuses to write, and lets it go on by itself when the disk takes something again. What
+ * was refused stays in memory and is tried again after a while, each time after a longer one.
  */
 export class DiskPause {
   readonly #parts: DiskPauseParts;

@@ -1,6 +1,6 @@
 /**
- * Files that lie under both of their names: one that is whole, and beside it what was once begun, by us or by a stranger.
- * The one with the final name is what counts when it is right as far as it can be looked at.
+ * Files that lie under both of their names: one that is whole, and beside it what was once begun, by us or by a
+ * stranger. The one with the final name is what counts when it is right as far as it can be looked at.
  */
 import type { BtgetError } from '../base/failure.js';
 import type { FileSurvey, Storage } from '../disk/storage.js';
@@ -22,7 +22,10 @@ export interface FinalNames {
   readonly files: readonly FileSurvey[];
   /** Files that are those under their final names; something else lies under their part names. */
   readonly chosen: ReadonlySet<number>;
-  /** Files whose final names somebody has who is in the way: the download goes on under the part name, and could not end. */
+  /**
+   * Files whose final names somebody has who is in the way: the download goes on under the part name, and could not
+   * end.
+   */
   readonly inTheWay: ReadonlySet<number>;
 }
 

@@ -16,7 +16,8 @@ import type { PieceIndex } from '../metainfo/piece-layout.js';
 
 /**
  * A storage whose answers come as tasks of one torrent's context: a bug in what they set off ends that torrent and
- * nothing else, and no answer reaches a torrent that has ended. Only `close` answers outside, because it follows that end.
+ * nothing else, and no answer reaches a torrent that has ended. Only `close` answers outside, because it follows that
+ * end.
  */
 export class GuardedStorage implements Storage {
   readonly #storage: Storage;

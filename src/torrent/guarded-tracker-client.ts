@@ -2,8 +2,8 @@ import type { Timers } from '../base/clock.js';
 import type { AnnounceOutcome, AnnounceRequest, TrackerClient } from '../discovery/tracker-client.js';
 
 /**
- * A tracker client whose answers come as tasks of one torrent's context: a bug in what they set off ends that torrent and
- * nothing else, and no answer reaches a torrent that has ended.
+ * A tracker client whose answers come as tasks of one torrent's context: a bug in what they set off ends that torrent
+ * and nothing else, and no answer reaches a torrent that has ended.
  */
 export class GuardedTrackerClient implements TrackerClient {
   readonly #client: TrackerClient;

@@ -20,8 +20,8 @@ export interface Heir extends Seeker {
 }
 
 /**
- * What a torrent's first life leaves to its second: connections, and trackers that know it, so that nobody is told good-bye
- * and greeted again.
+ * What a torrent's first life leaves to its second: connections, and trackers that know it, so that nobody is told
+ * good-bye and greeted again.
  */
 export interface Inheritance {
   readonly context: RawServerContext;

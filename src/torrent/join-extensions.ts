@@ -35,7 +35,8 @@ export interface ExtensionsParts {
 export function joinExtensions(parts: ExtensionsParts): Extensions {
   const { timers, metainfo, client, port } = parts;
   const spoken: Extension[] = [new DontHave(parts.layout, parts.gotDontHave)];
-  // BEP 27: peers of a private torrent come from its trackers alone, and who has only the link shall not get it from us.
+  // BEP 27: peers of a private torrent come from its trackers alone, and who has only the link shall not get it from
+  // us.
   if (!metainfo.private) {
     spoken.push(new MetadataSharing(metainfo.info, () => timers.now(), DEFAULT_METADATA_SHARING_OPTIONS));
     if (parts.usePex) {

@@ -1,7 +1,7 @@
 /**
- * Files that a download finds behind the user's own links. One that is whole is adopted as it is. Nothing is written through a
- * link: of one that is right as far as it can be looked at, what is verified is copied, and the copy grows like any file. When
- * it is whole and the link's file has the same bytes, the copy goes and the link stays.
+ * Files that a download finds behind the user's own links. One that is whole is adopted as it is. Nothing is written
+ * through a link: of one that is right as far as it can be looked at, what is verified is copied, and the copy grows
+ * like any file. When it is whole and the link's file has the same bytes, the copy goes and the link stays.
  */
 import { BtgetError } from '../base/failure.js';
 import type { DoneOutcome, FileSurvey, Storage } from '../disk/storage.js';
@@ -67,8 +67,8 @@ function mayBeWhole(
 }
 
 /**
- * Copies what is verified of each of `files` to where the download writes it, and proves it there. A piece that is wrong
- * then is told to `lost`.
+ * Copies what is verified of each of `files` to where the download writes it, and proves it there. A piece that is
+ * wrong then is told to `lost`.
  */
 export function copyLinkedFiles(
   storage: Pick<Storage, 'readBlocks' | 'writeBlock' | 'checkPiece' | 'useCopy'>,

@@ -1,6 +1,6 @@
 /**
- * A torrent's first life, which a magnet link begins: it finds peers and fetches the metadata from them, and has neither
- * pieces nor files. It ends in a `Metainfo`; whoever began it then hands what it leaves to a `Torrent`.
+ * A torrent's first life, which a magnet link begins: it finds peers and fetches the metadata from them, and has
+ * neither pieces nor files. It ends in a `Metainfo`; whoever began it then hands what it leaves to a `Torrent`.
  */
 import { BtgetError } from '../base/failure.js';
 import { type PeerSource, PeerSources } from '../discovery/peer-source.js';
@@ -117,7 +117,10 @@ export class MetadataTorrent {
     }, 0);
   }
 
-  /** Says good-bye to trackers and peers. Whoever calls it is answered when that is over. Not for who has been inherited. */
+  /**
+   * Says good-bye to trackers and peers. Whoever calls it is answered when that is over. Not for who has been
+   * inherited.
+   */
   stop(answered: () => void): void {
     if (this.#stage === 'ended') {
       this.#parts.rawServer.addTask(answered, 0);
@@ -134,7 +137,9 @@ export class MetadataTorrent {
     else this.#context.addTask(() => this.#end(), 0);
   }
 
-  /** Leaves everything to the second life. To be called once, when the metadata is here, before the start or after it. */
+  /**
+   * Leaves everything to the second life. To be called once, when the metadata is here, before the start or after it.
+   */
   bequeath(metainfo: Metainfo): Inheritance {
     const { private: isPrivate } = metainfo;
     const isSeeking = this.#stage === 'running';
@@ -235,7 +240,10 @@ export class MetadataTorrent {
     this.#encoder.startConnection(address, peerId);
   }
 
-  /** Who was found otherwise than by the trackers, or found us, is parted from, and everything else that finds peers stops. */
+  /**
+   * Who was found otherwise than by the trackers, or found us, is parted from, and everything else that finds peers
+   * stops.
+   */
   #becomePrivate(isSeeking: boolean): void {
     if (isSeeking) for (const source of this.#others) source.stop(() => undefined);
     this.#encoder.partFromAll();

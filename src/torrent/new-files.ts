@@ -1,6 +1,6 @@
 /**
- * Files that grow under their final names are made before anything is written to them, so that it can be written down that
- * they are ours: a kill must not leave bytes under a name of which nobody can tell whose they are.
+ * Files that grow under their final names are made before anything is written to them, so that it can be written down
+ * that they are ours: a kill must not leave bytes under a name of which nobody can tell whose they are.
  */
 import type { FileIdentity, FileSurvey, MakeOutcome, Storage } from '../disk/storage.js';
 import type { Metainfo } from '../metainfo/metainfo.js';

@@ -1,7 +1,9 @@
 import type { Millis } from '../base/clock.js';
 import { RecentRate } from '../measure/recent-rate.js';
 
-/** A download with peers that has had nothing for this long has stalled. A block may take as long at a low rate limit. */
+/**
+ * A download with peers that has had nothing for this long has stalled. A block may take as long at a low rate limit.
+ */
 const STALL_TIME: Millis = 30_000;
 /** One without any peer has stalled by then: nothing can come, and people want to know why. */
 const LONELY_STALL_TIME: Millis = 10_000;

@@ -28,7 +28,9 @@ interface Gap {
   readonly length: number;
 }
 
-/** Answers once, later than the last write or with the first failure; not at all when the storage is closed meanwhile. */
+/**
+ * Answers once, later than the last write or with the first failure; not at all when the storage is closed meanwhile.
+ */
 export function preallocate(parts: PreallocationParts, answered: (outcome: DoneOutcome) => void): void {
   const gaps = findGaps(parts);
   const length = gaps.reduce((sum, gap) => sum + gap.length, 0);

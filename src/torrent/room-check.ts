@@ -6,8 +6,9 @@ import { type PieceLayout, piecesOfFile } from '../metainfo/piece-layout.js';
 import type { WantedContent } from './wanted-content.js';
 
 /**
- * Bytes that the disk has yet to give to the wanted files. What is verified is there, whatever little room a file system
- * that compresses says it takes up; and of the rest, what a file was given before (`allocated`) is not needed again.
+ * Bytes that the disk has yet to give to the wanted files. What is verified is there, whatever little room a file
+ * system that compresses says it takes up; and of the rest, what a file was given before (`allocated`) is not needed
+ * again.
  */
 export function roomNeeded(
   metainfo: Pick<Metainfo, 'files'>,

@@ -7,7 +7,10 @@ import type { PeerReach } from '../swarm/reach-counter.js';
 /** 'metadata': a magnet link's torrent, whose metadata is being fetched. */
 export type TorrentState = 'metadata' | 'checking' | 'downloading' | 'seeding' | 'stalled' | 'paused' | 'stopped';
 
-/** One torrent at one moment, for displays and scripts: pulled by whoever shows it, so that nothing below knows a display. */
+/**
+ * One torrent at one moment, for displays and scripts: pulled by whoever shows it, so that nothing below knows a
+ * display.
+ */
 export interface TorrentStatus {
   readonly state: TorrentState;
   /** Bytes of content, padding not counted. */

@@ -1,8 +1,8 @@
 /**
  * One torrent from its first look at the disk to its last word to the trackers.
  *
- * It is in turn checking (what lies on the disk is hashed), running (it exchanges pieces with peers) and stopped. All that
- * it does runs in a context of its own: a bug in it ends this torrent, and the others go on.
+ * It is in turn checking (what lies on the disk is hashed), running (it exchanges pieces with peers) and stopped. All
+ * that it does runs in a context of its own: a bug in it ends this torrent, and the others go on.
  */
 import type { BtgetError } from '../base/failure.js';
 import type { PeerSource } from '../discovery/peer-source.js';
@@ -59,7 +59,10 @@ export class Torrent implements Heir {
   #timeLeft: RateMeasure | null = null;
   #pace: Pace;
 
-  /** `inheritance`: of a magnet link's first life. Throws 'usage' when it has no such file as is selected; nothing is taken over then. */
+  /**
+   * `inheritance`: of a magnet link's first life. Throws 'usage' when it has no such file as is selected; nothing is
+   * taken over then.
+   */
   constructor(
     parts: TorrentParts,
     metainfo: Metainfo,
@@ -182,8 +185,8 @@ export class Torrent implements Heir {
   }
 
   /**
-   * Says good-bye to trackers and peers, and lets the disk end what is under way. Whoever calls it is answered when that
-   * is over, however often it is called, and also when the torrent had ended itself.
+   * Says good-bye to trackers and peers, and lets the disk end what is under way. Whoever calls it is answered when
+   * that is over, however often it is called, and also when the torrent had ended itself.
    */
   stop(answered: () => void): void {
     if (this.#stage === 'ended') {

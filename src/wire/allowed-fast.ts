@@ -1,8 +1,8 @@
 import { sha1 } from '../base/digest.js';
 
 /**
- * The indices that whoever is seen at `ipv4` (4 bytes) may have of a torrent in spite of a choke, `count` of them, in the
- * order of BEP 6: whoever offers more offers the same ones first. Never more than there are pieces.
+ * The indices that whoever is seen at `ipv4` (4 bytes) may have of a torrent in spite of a choke, `count` of them, in
+ * the order of BEP 6: whoever offers more offers the same ones first. Never more than there are pieces.
  */
 export function allowedFastSet(ipv4: Buffer, infoHash: Buffer, pieceCount: number, count: number): number[] {
   const set = new Set<number>();

@@ -72,7 +72,10 @@ export class Bitfield {
   }
 }
 
-/** The bitfield of a message, or undefined when its size is wrong or a spare bit is set (BEP 3: both close the connection). */
+/**
+ * The bitfield of a message, or undefined when its size is wrong or a spare bit is set (BEP 3: both close the
+ * connection).
+ */
 export function decodeBitfield(bytes: Buffer, length: number): Bitfield | undefined {
   if (bytes.length !== Math.ceil(length / 8)) return undefined;
   const spare = bytes.length * 8 - length;

@@ -1,6 +1,6 @@
 /**
- * The extension handshake (BEP 10): what each side offers, under which ids, and what it says of itself besides. A client
- * may send it again at any time to change what it said; what a later one leaves out stays as it was.
+ * The extension handshake (BEP 10): what each side offers, under which ids, and what it says of itself besides. A
+ * client may send it again at any time to change what it said; what a later one leaves out stays as it was.
  */
 
 import { BtgetError } from '../base/failure.js';

@@ -20,7 +20,8 @@ let spareRoom: Buffer | null = null;
 
 /**
  * Cuts a stream of bytes into the frames that its readers ask for. A frame that lies in one chunk is passed as a view;
- * one that spans chunks is gathered in a buffer that grows with what has come. A frame of length zero is delivered too, at once.
+ * one that spans chunks is gathered in a buffer that grows with what has come. A frame of length zero is delivered too,
+ * at once.
  *
  * After a refusal, or once `stop()` was called, it delivers nothing more: a frame may end its own connection.
  */

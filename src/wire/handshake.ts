@@ -1,6 +1,6 @@
 /**
- * The handshake (BEP 3): a length byte, the protocol's name, eight reserved bytes, the info-hash, the peer id. Each part
- * is judged as soon as it is there, so that a stranger to the protocol is turned away at its first byte.
+ * The handshake (BEP 3): a length byte, the protocol's name, eight reserved bytes, the info-hash, the peer id. Each
+ * part is judged as soon as it is there, so that a stranger to the protocol is turned away at its first byte.
  */
 import type { Step } from './framer.js';
 import { RESERVED_LENGTH } from './reserved.js';
@@ -13,7 +13,9 @@ const NAME: Buffer = Buffer.from('BitTorrent protocol', 'latin1');
 export const INFO_HASH_LENGTH = 20;
 export const PEER_ID_LENGTH = 20;
 
-/** What stands before the peer id. Clients exist that send this much and wait for the whole answer before they go on. */
+/**
+ * What stands before the peer id. Clients exist that send this much and wait for the whole answer before they go on.
+ */
 export const HANDSHAKE_HEAD_LENGTH = 1 + NAME.length + RESERVED_LENGTH + INFO_HASH_LENGTH;
 export const HANDSHAKE_LENGTH = HANDSHAKE_HEAD_LENGTH + PEER_ID_LENGTH;
 

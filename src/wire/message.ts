@@ -53,7 +53,9 @@ export type DecodeOutcome =
   | { readonly ok: true; readonly message: PeerMessage }
   | { readonly ok: false; readonly refusal: Refusal };
 
-/** Reads a frame: a message without its length prefix, at least one byte. Views in the message share the frame's memory. */
+/**
+ * Reads a frame: a message without its length prefix, at least one byte. Views in the message share the frame's memory.
+ */
 export function decodeMessage(frame: Buffer): DecodeOutcome {
   const message = readMessage(frame);
   if (message !== undefined) return { ok: true, message };

@@ -49,7 +49,9 @@ function listen(server: RawServer, port: number, handler: ListenHandler): Promis
 
 type Refused = DatagramOutcome & { readonly ok: false };
 
-/** A socket for each family that may be used. A machine may be without IPv6: where nobody asked for it, that is well. */
+/**
+ * A socket for each family that may be used. A machine may be without IPv6: where nobody asked for it, that is well.
+ */
 async function openDatagrams(
   server: RawServer,
   port: number,

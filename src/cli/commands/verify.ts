@@ -152,8 +152,8 @@ function named(verdict: ContentVerdict, output: string | null): ContentVerdict {
 const RANGES_TOLD = 10;
 
 /**
- * A line for each file that is not whole (for each file when `all`) with its bad bytes, and one for the torrent. A range
- * names its first and its last byte.
+ * A line for each file that is not whole (for each file when `all`) with its bad bytes, and one for the torrent. A
+ * range names its first and its last byte.
  */
 function report(metainfo: Metainfo, verdict: ContentVerdict, all: boolean): string[] {
   const lines = verdict.files

@@ -16,10 +16,10 @@ export type TorrentTarget =
 const STDOUT: ReadonlySet<string> = new Set(['-', '/dev/stdout', '/dev/fd/1', '/proc/self/fd/1']);
 
 /**
- * What `output` stands for: `-` for stdout, a folder for the file `name` in it, null for that file here. While the name is
- * not known (null), a folder is as good as a file that is not there. Throws 'cannot-open' when nothing can be
- * written there, and 'foreign-file' when a file is there and `force` is not set. The writing refuses as well; this comes
- * before the long work.
+ * What `output` stands for: `-` for stdout, a folder for the file `name` in it, null for that file here. While the name
+ * is not known (null), a folder is as good as a file that is not there. Throws 'cannot-open' when nothing can be
+ * written there, and 'foreign-file' when a file is there and `force` is not set. The writing refuses as well; this
+ * comes before the long work.
  */
 export async function torrentTarget(
   output: string | null,
@@ -98,7 +98,9 @@ async function writeNew(path: string, bytes: Buffer, mode = 0o666): Promise<void
   }
 }
 
-/** Beside the old file and then in its place, so that one of the two is whole. A link stays, and leads to the new one. */
+/**
+ * Beside the old file and then in its place, so that one of the two is whole. A link stays, and leads to the new one.
+ */
 async function replace(path: string, bytes: Buffer): Promise<void> {
   // A link that leads nowhere leads to what is made.
   const real = await realpath(path).catch(() => path);

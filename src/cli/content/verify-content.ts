@@ -26,8 +26,8 @@ export interface FileVerdict {
   readonly ok: boolean;
   readonly state: FileState;
   /**
-   * The file's bytes in pieces that are not whole, in order, no two of them touching. As fine as pieces are: a piece that
-   * reaches over two files makes both of them bad.
+   * The file's bytes in pieces that are not whole, in order, no two of them touching. As fine as pieces are: a piece
+   * that reaches over two files makes both of them bad.
    */
   readonly badRanges: readonly ByteRange[];
   /** Why it is 'unreadable'; else not there. */
@@ -57,8 +57,8 @@ export interface Verification {
 }
 
 /**
- * Answers once, of the wanted files alone. `progress` gets the bytes looked at so far and how many there are to look at. Links and pad files hold no
- * content, so they are in no list.
+ * Answers once, of the wanted files alone. `progress` gets the bytes looked at so far and how many there are to look
+ * at. Links and pad files hold no content, so they are in no list.
  */
 export function verifyContent(
   metainfo: Metainfo,

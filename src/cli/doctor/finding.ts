@@ -15,8 +15,8 @@ export interface Finding {
     | 'disk'
     | 'descriptors';
   /**
-   * 'ok': it works. 'warning': it works less well than it could. 'failed': transfers suffer or cannot be. 'skipped': not
-   * looked at, because the options say so.
+   * 'ok': it works. 'warning': it works less well than it could. 'failed': transfers suffer or cannot be. 'skipped':
+   * not looked at, because the options say so.
    */
   readonly state: 'ok' | 'warning' | 'failed' | 'skipped';
   /** One sentence: what was seen. */

@@ -1,4 +1,6 @@
-/** What takes a session to find out: whether it can listen, whether the DHT answers, whether the router lets peers in. */
+/**
+ * What takes a session to find out: whether it can listen, whether the DHT answers, whether the router lets peers in.
+ */
 import type { Millis, Timers } from '../../base/clock.js';
 import type { BtgetError } from '../../base/failure.js';
 import type { DhtStatus } from '../../discovery/dht/dht-node.js';
@@ -22,7 +24,9 @@ export interface ProbedSession {
 }
 
 const LOOK_EVERY: Millis = 200;
-/** A router of the DHT is asked again after some seconds, and a gateway that knows none of three protocols is silent. */
+/**
+ * A router of the DHT is asked again after some seconds, and a gateway that knows none of three protocols is silent.
+ */
 const PROBE_LIMIT: Millis = 12_000;
 
 export interface SessionFindings {

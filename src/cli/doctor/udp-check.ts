@@ -9,7 +9,8 @@ const GREETING = Buffer.from('btget doctor');
 
 export function checkUdp(rawServer: RawServer, bind: BindAddresses | null): Promise<Finding> {
   const family = bind === null || bind.ipv4 !== undefined ? 4 : 6;
-  // Behind a fence the socket is bound to the one address that it may use, which is also the one that it reaches itself by.
+  // Behind a fence the socket is bound to the one address that it may use, which is also the one that it reaches itself
+  // by.
   const host = (family === 4 ? bind?.ipv4 : bind?.ipv6) ?? '127.0.0.1';
   return new Promise((resolve) => {
     let socket: DatagramSocket | undefined;

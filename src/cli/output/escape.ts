@@ -1,6 +1,7 @@
 /** What may reach a terminal or one line of JSON, whatever a torrent, a peer or a tracker said. */
 
-// C0 and C1 controls, delete, the line separators, and what turns the direction of writing: marks, embeddings, isolates.
+// C0 and C1 controls, delete, the line separators, and what turns the direction of writing: marks, embeddings,
+// isolates.
 const UNPRINTABLE = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
 
 /** `text` with every such character shown as its escape, `\x1b` or `\u202e`. It has no line break. */

@@ -1,4 +1,6 @@
-/** Progress where there is no terminal: whole lines, one a torrent every so often, and one for each event that matters. */
+/**
+ * Progress where there is no terminal: whole lines, one a torrent every so often, and one for each event that matters.
+ */
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import type { TorrentStatus } from '../../torrent/status.js';
 import type { Output, RunEvent } from './events.js';

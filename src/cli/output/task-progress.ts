@@ -1,4 +1,6 @@
-/** Progress of a task with one number, such as hashing: one line that is drawn again on a terminal, nothing elsewhere. */
+/**
+ * Progress of a task with one number, such as hashing: one line that is drawn again on a terminal, nothing elsewhere.
+ */
 import type { CliIo } from '../io.js';
 import { fitTo, printable } from './escape.js';
 import { formatPercent, formatRate, formatSize } from './format.js';

@@ -13,8 +13,8 @@ export function canRedraw({ stderr, env }: Pick<CliIo, 'stderr' | 'env'>): boole
 export const SHOW_CURSOR = '\x1b[?25h';
 export const HIDE_CURSOR = '\x1b[?25l';
 
-// The last column stays free, because some terminals go on to the next row when it is written; and two more, for the `^C`
-// that a terminal echoes at the cursor. In the next row it would leave this one standing.
+// The last column stays free, because some terminals go on to the next row when it is written; and two more, for the
+// `^C` that a terminal echoes at the cursor. In the next row it would leave this one standing.
 const FREE_COLUMNS = 3;
 
 /** How wide a line may be that is drawn again. */

@@ -37,8 +37,8 @@ function unquote(word: string): string {
 }
 
 /**
- * Runs `command` with the result on its stdin and in its environment; `say` gets each line that it prints. Answers once,
- * when it has ended: null, or a sentence about what went wrong.
+ * Runs `command` with the result on its stdin and in its environment; `say` gets each line that it prints. Answers
+ * once, when it has ended: null, or a sentence about what went wrong.
  */
 export function runHook(
   command: readonly string[],

@@ -15,8 +15,9 @@ export interface JoinedSource {
 }
 
 /**
- * Sources that name one torrent become one, at the place of the first. A .torrent needs no peer to say what is in it, so it
- * wins over a link; of links the first wins, and is given the peers, the trackers and the files that the others name.
+ * Sources that name one torrent become one, at the place of the first. A .torrent needs no peer to say what is in it,
+ * so it wins over a link; of links the first wins, and is given the peers, the trackers and the files that the others
+ * name.
  */
 export function joinTwins(sources: readonly LoadedSource[]): JoinedSource[] {
   const joined = new Map<string, { source: LoadedSource; twins: string[]; peers: PeerAddress[] }>();

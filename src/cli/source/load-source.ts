@@ -99,7 +99,10 @@ export async function loadTorrent(
   return { input, ok: false, failure: new BtgetError('usage', `${what}: ${input}`) };
 }
 
-/** The bytes of a .torrent, or the text of a link: an info-hash is one that says nothing else, and a file of that name wins. */
+/**
+ * The bytes of a .torrent, or the text of a link: an info-hash is one that says nothing else, and a file of that name
+ * wins.
+ */
 async function readSource(source: string, readers: SourceReaders): Promise<Fetched> {
   switch (classifySource(source)) {
     case 'stdin': {

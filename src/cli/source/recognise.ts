@@ -26,8 +26,8 @@ const SIGNATURES: readonly (readonly [begin: string, what: string, hint?: string
 ];
 
 /**
- * Of bytes that are not bencoded: a sentence that names what they are, with what to do about it where there is something;
- * null when they are nothing that is known here.
+ * Of bytes that are not bencoded: a sentence that names what they are, with what to do about it where there is
+ * something; null when they are nothing that is known here.
  */
 export function recognise(bytes: Buffer): string | null {
   const begin = bytes.toString('hex', 0, 16);

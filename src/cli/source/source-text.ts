@@ -4,8 +4,8 @@ const BLANK = /[\s\p{Cc}\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/u;
 const QUOTES = '"\'`´‘’‚‛“”„‟«»‹›';
 
 /**
- * `text` without blanks (those that do not break, byte order marks and line ends too), quotes of any kind and `<…>` around
- * it: what comes along when a source is copied out of a mail, a page or a list.
+ * `text` without blanks (those that do not break, byte order marks and line ends too), quotes of any kind and `<…>`
+ * around it: what comes along when a source is copied out of a mail, a page or a list.
  */
 export function bareSource(text: string): string {
   let begin = 0;

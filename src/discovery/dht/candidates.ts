@@ -1,7 +1,7 @@
 /**
  * The nodes that a lookup has heard of, the closest first, and which of them to ask next. Three things keep liars from
- * leading it astray: ids that their address does not allow do not count as close (BEP 42); a host, and a network, counts
- * once; and whoever names nodes that are not there is soon not believed any more.
+ * leading it astray: ids that their address does not allow do not count as close (BEP 42); a host, and a network,
+ * counts once; and whoever names nodes that are not there is soon not believed any more.
  */
 import { type Contact, compareDistance, isSame, type NodeId } from './contact.js';
 import { networkOf, nodeKey } from './neighbourhood.js';
@@ -21,7 +21,9 @@ const MAX_TRIES_OF_HOST = 2;
 const MAX_FAILURES_OF_TELLER = 3;
 /** Nodes that are remembered to have named the same one. */
 const MAX_TELLERS = 8;
-/** Queries to nodes whose address does not allow their id: many honest ones are among them, and any number of others. */
+/**
+ * Queries to nodes whose address does not allow their id: many honest ones are among them, and any number of others.
+ */
 const MAX_INSECURE_TRIES = 40;
 
 /** A node that has named others, and how those fare. */
@@ -95,8 +97,8 @@ export class Candidates {
   }
 
   /**
-   * The closest node that is worth a question, as long as sixteen closer ones have not answered. Whom we know ourselves is
-   * asked in any case: liars who name each other would end the lookup before an honest node has said a word.
+   * The closest node that is worth a question, as long as sixteen closer ones have not answered. Whom we know ourselves
+   * is asked in any case: liars who name each other would end the lookup before an honest node has said a word.
    */
   next(): Step {
     const own = this.#own.pop();

@@ -94,8 +94,8 @@ export function encodeContacts(contacts: readonly Contact[]): Buffer {
 }
 
 /**
- * At most `limit` nodes of `compact`, which is taken as a whole or not at all: bytes that are not a multiple of a node's
- * length are rubbish from the beginning. A node at port 0 is left out.
+ * At most `limit` nodes of `compact`, which is taken as a whole or not at all: bytes that are not a multiple of a
+ * node's length are rubbish from the beginning. A node at port 0 is left out.
  */
 export function decodeContacts(compact: Buffer, family: IpFamily, limit: number): Contact[] {
   const length = ID_LENGTH + (family === 4 ? 6 : 18);

@@ -86,7 +86,9 @@ export class DhtNode {
     this.#routers = new Routers(options.routers, mediator.resolve);
   }
 
-  /** Enters the DHT of `family` through `socket`, whose packets are to be handed in from now on. Once for each family. */
+  /**
+   * Enters the DHT of `family` through `socket`, whose packets are to be handed in from now on. Once for each family.
+   */
   open(family: IpFamily, socket: DhtSocket): void {
     if (this.#members.has(family)) throw new Error(`the DHT of IPv${family} is open already`);
     const { timers, random, verify } = this.#mediator;
@@ -164,8 +166,8 @@ export class DhtNode {
   }
 
   /**
-   * Tells where a torrent's peer is to be found, now and every 15 to 30 minutes until `stop`, and finds others on the way;
-   * with no place it only looks. `timers` is the torrent's: when they end, nothing more is begun.
+   * Tells where a torrent's peer is to be found, now and every 15 to 30 minutes until `stop`, and finds others on the
+   * way; with no place it only looks. `timers` is the torrent's: when they end, nothing more is begun.
    */
   announce(
     infoHash: NodeId,

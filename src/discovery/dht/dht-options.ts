@@ -19,7 +19,10 @@ export interface DhtOptions {
   readonly readOnly: boolean;
   /** How long a query may take. */
   readonly queryTimeout: Millis;
-  /** After this a lookup goes on as if a node were not there; its answer is still welcome until the query's time is over. */
+  /**
+   * After this a lookup goes on as if a node were not there; its answer is still welcome until the query's time is
+   * over.
+   */
   readonly slowAfter: Millis;
   /** Kademlia's alpha: queries of one lookup that are under way and not slow. */
   readonly parallel: number;

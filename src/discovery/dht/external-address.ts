@@ -5,8 +5,8 @@ const MAX_VOTES = 40;
 const MIN_VOTES = 5;
 
 /**
- * Where others see us, by vote: "a single node can not be trusted" (BEP 42). Each network has one vote, its last one; it
- * takes more than half of them.
+ * Where others see us, by vote: "a single node can not be trusted" (BEP 42). Each network has one vote, its last one;
+ * it takes more than half of them.
  */
 export class ExternalAddress {
   /** The one that was given last stands at the end. */

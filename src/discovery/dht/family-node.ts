@@ -1,6 +1,6 @@
 /**
- * One of the two DHTs: "the IPv4 DHT, and the IPv6 DHT are independent" (BEP 32). It reads what comes in, answers within
- * its bounds, and learns of other nodes from everything that is asked and answered.
+ * One of the two DHTs: "the IPv4 DHT, and the IPv6 DHT are independent" (BEP 32). It reads what comes in, answers
+ * within its bounds, and learns of other nodes from everything that is asked and answered.
  */
 import type { Timers } from '../../base/clock.js';
 import { type Random, shuffle } from '../../base/random.js';

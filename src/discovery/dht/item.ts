@@ -9,7 +9,9 @@ export const MAX_SALT_LENGTH = 64;
 /** Whether `signature` is that of `message` by the ed25519 key. It never throws. */
 export type VerifySignature = (publicKey: Buffer, signature: Buffer, message: Buffer) => boolean;
 
-/** "The target ID is the SHA-1 hash of this key concatenated with the salt"; of an immutable item, that of its value. */
+/**
+ * "The target ID is the SHA-1 hash of this key concatenated with the salt"; of an immutable item, that of its value.
+ */
 export function targetOf({ value, signed }: Item, salt: Buffer): NodeId {
   return sha1(signed === null ? value : Buffer.concat([signed.publicKey, salt]));
 }

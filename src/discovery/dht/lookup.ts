@@ -1,4 +1,6 @@
-/** One walk through the DHT towards a target: it asks the closest nodes it knows for closer ones until there are none. */
+/**
+ * One walk through the DHT towards a target: it asks the closest nodes it knows for closer ones until there are none.
+ */
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import type { IpFamily } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
@@ -69,7 +71,10 @@ export class Lookup {
     this.#candidates = new Candidates(target, (teller) => mediator.misled(teller));
   }
 
-  /** Starts from nodes that we know, all of whom are asked, and from `entries`, nodes of which only the address is known. */
+  /**
+   * Starts from nodes that we know, all of whom are asked, and from `entries`, nodes of which only the address is
+   * known.
+   */
   begin(contacts: readonly Contact[], entries: readonly Entry[]): void {
     for (const contact of contacts) this.#candidates.addOwn(contact);
     for (const entry of entries) this.#askEntry(entry);

@@ -111,7 +111,9 @@ export type Message =
     }
   | { readonly kind: 'error'; readonly transaction: Buffer; readonly error: KrpcError };
 
-/** Whose transaction this is, and whether a fault may be answered: never one of an answer, or two nodes go on for ever. */
+/**
+ * Whose transaction this is, and whether a fault may be answered: never one of an answer, or two nodes go on for ever.
+ */
 export type Malformed =
   | { readonly kind: 'bad-query'; readonly transaction: Buffer; readonly error: KrpcError }
   | { readonly kind: 'rubbish'; readonly why: string };

@@ -12,7 +12,9 @@ export function networkOf(ip: IpAddress): string | null {
   return allowsAnyId(ip) ? null : prefixOf(ip);
 }
 
-/** Whether `teller` is believed that there is somebody at `named`: nobody far away makes us send into our own network. */
+/**
+ * Whether `teller` is believed that there is somebody at `named`: nobody far away makes us send into our own network.
+ */
 export function mayName(teller: IpAddress, named: IpAddress): boolean {
   return reachesAsFar(reachOfAddress(named), reachOfAddress(teller));
 }
@@ -29,7 +31,9 @@ export function hostKey(host: string): string {
   return ip === undefined ? host : prefixOf(ip);
 }
 
-/** Two nodes with one key are one node to us: its host, or its address where a whole network may stand behind a host. */
+/**
+ * Two nodes with one key are one node to us: its host, or its address where a whole network may stand behind a host.
+ */
 export function nodeKey(contact: Contact): string {
   if (allowsAnyId(contact.ip)) return addressKey(contact);
   return contact.ip.family === 4 ? contact.host : prefixOf(contact.ip);

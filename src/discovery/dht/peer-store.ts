@@ -17,8 +17,8 @@ export interface PeerStoreOptions {
   /** Peers of all info-hashes. */
   readonly maxTotal: number;
   /**
-   * Peers of one info-hash at one host. BEP 33 allows one; but several homes share an IPv4 address, and the filters, which
-   * count hosts, are right all the same.
+   * Peers of one info-hash at one host. BEP 33 allows one; but several homes share an IPv4 address, and the filters,
+   * which count hosts, are right all the same.
    */
   readonly maxPeersOfHost: number;
 }

@@ -12,7 +12,9 @@ import { KRPC_ERROR, type KrpcError, type Message, type Query, type Want } from 
 import { PeerStore, type PeerStoreOptions } from './peer-store.js';
 import { WriteTokens } from './write-tokens.js';
 
-/** BEP 32: "A node must not send UDP datagrams with a payload larger than 1024 octets." A stored value may be longer. */
+/**
+ * BEP 32: "A node must not send UDP datagrams with a payload larger than 1024 octets." A stored value may be longer.
+ */
 const MAX_ANSWER_LENGTH = 1024;
 const MAX_SAMPLES = 20;
 /** BEP 51: how long a sample stays the same, so that asking again is of no use. */

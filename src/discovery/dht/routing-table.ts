@@ -93,7 +93,9 @@ export class RoutingTable {
     this.#place(new KnownNode(contact));
   }
 
-  /** The node has sent us a query; it may be anybody, at any address. A stranger for whom there is a place is probed. */
+  /**
+   * The node has sent us a query; it may be anybody, at any address. A stranger for whom there is a place is probed.
+   */
   queried(contact: Contact): void {
     const known = this.#nodes.get(nodeKey(contact));
     if (known !== undefined && isSame(known.contact, contact)) known.queried(this.#mediator.now());
@@ -141,8 +143,8 @@ export class RoutingTable {
   }
 
   /**
-   * Up to `count` nodes, the closest to `target` first: of the good ones, which are fit to be named to others, or of all
-   * that are not bad.
+   * Up to `count` nodes, the closest to `target` first: of the good ones, which are fit to be named to others, or of
+   * all that are not bad.
    */
   closest(target: NodeId, count: number, fitness: 'good' | 'not-bad'): Contact[] {
     const now = this.#mediator.now();
@@ -165,7 +167,10 @@ export class RoutingTable {
       .slice(0, count);
   }
 
-  /** An id in each bucket, of `limit` at the most, in which nothing has happened for 15 minutes. They count as refreshed. */
+  /**
+   * An id in each bucket, of `limit` at the most, in which nothing has happened for 15 minutes. They count as
+   * refreshed.
+   */
   takeStale(limit: number): NodeId[] {
     const now = this.#mediator.now();
     const targets: NodeId[] = [];
@@ -200,8 +205,8 @@ export class RoutingTable {
   }
 
   /**
-   * Whether the place that this host may have is taken. Another id at the same port takes it over, for whoever was there is
-   * gone; another port does not, while the first one lives.
+   * Whether the place that this host may have is taken. Another id at the same port takes it over, for whoever was
+   * there is gone; another port does not, while the first one lives.
    */
   #hasPlaceOf(contact: Contact): boolean {
     const known = this.#nodes.get(nodeKey(contact));

@@ -2,7 +2,10 @@ import type { Millis } from '../../base/clock.js';
 import { hostKey } from './neighbourhood.js';
 
 const WINDOW: Millis = 5_000;
-/** Packets that one host may send in a window. A node of an honest client sends one in minutes, a busy one a few a second. */
+/**
+ * Packets that one host may send in a window. A node of an honest client sends one in minutes, a busy one a few a
+ * second.
+ */
 const MAX_PACKETS = 100;
 const BLOCKED_FOR: Millis = 5 * 60_000;
 /** Hosts that are counted in one window, and hosts that are blocked. Sources are forged freely. */

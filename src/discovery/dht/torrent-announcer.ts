@@ -24,7 +24,9 @@ export interface AnnouncedPlace {
 
 export type FoundPeers = (peers: readonly PeerAddress[]) => void;
 
-/** One get_peers lookup. `found` is called as peers come, each of them once; those that we keep ourselves at the end. */
+/**
+ * One get_peers lookup. `found` is called as peers come, each of them once; those that we keep ourselves at the end.
+ */
 export function findPeers(
   node: FamilyNode,
   infoHash: NodeId,

@@ -19,8 +19,8 @@ export type PortMappingState =
   | { readonly state: 'failed'; readonly message: string };
 
 /**
- * Asks one gateway by one protocol after the other, and keeps to that which works. TCP decides; a gateway that lets only
- * TCP in is better than none.
+ * Asks one gateway by one protocol after the other, and keeps to that which works. TCP decides; a gateway that lets
+ * only TCP in is better than none.
  */
 export class GatewayMapper {
   readonly #timers: Timers;

@@ -36,8 +36,8 @@ interface Mapped {
 }
 
 /**
- * Has the gateway of our network let our port in, TCP and UDP, while the session lives: by PCP, else by NAT-PMP, else by
- * UPnP. With IPv6, where nothing is translated, PCP opens the gateway's firewall.
+ * Has the gateway of our network let our port in, TCP and UDP, while the session lives: by PCP, else by NAT-PMP, else
+ * by UPnP. With IPv6, where nothing is translated, PCP opens the gateway's firewall.
  */
 export class PortMapper {
   readonly #parts: PortMapperParts;

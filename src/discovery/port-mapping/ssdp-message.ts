@@ -33,7 +33,9 @@ export function encodeSearch(target: string, maxDelay: number): Buffer {
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
 }
 
-/** Where the description of a gateway is that answers from `from`; undefined when it is no answer, or one to distrust. */
+/**
+ * Where the description of a gateway is that answers from `from`; undefined when it is no answer, or one to distrust.
+ */
 export function decodeSearchAnswer(data: Buffer, from: string): URL | undefined {
   if (data.length > MAX_LENGTH) return undefined;
   const [first = '', ...lines] = data.toString('latin1').split(/\r?\n/);
