@@ -53,11 +53,15 @@ export function surveyFiles(
 }
 
 function surveyFile(operations: FileOperations, place: StoragePlace, part: string, final: string): FileSurvey {
-  const partFacts = lookUp(operations, below(place.root, part));
-  if (partFacts !== undefined && partFacts.kind !== 'file') throw notAFile(below(place.root, part), partFacts);
+  const atPart = lookUp(operations, below(place.root, part));
   const finalFacts = lookUp(operations, below(place.root, final));
+  const hasFinal = finalFacts?.kind === 'file' || (finalFacts?.kind === 'link' && !place.overwrite);
+  // What is no file is nobody's part: beside the file itself it hides nothing, and else it is in the way.
+  if (atPart !== undefined && atPart.kind !== 'file' && !hasFinal) throw notAFile(below(place.root, part), atPart);
+  const partFacts = atPart?.kind === 'file' ? atPart : undefined;
+  const taken = atPart !== undefined && partFacts === undefined ? ({ isPartTaken: true } as const) : {};
   if (partFacts === undefined && finalFacts?.kind === 'link' && !place.overwrite)
-    return surveyLink(operations, below(place.root, final));
+    return { ...surveyLink(operations, below(place.root, final)), ...taken };
   // What is no file, but may be replaced, counts as absent; a folder is replaced by nothing.
   const inTheWay = finalFacts !== undefined && finalFacts.kind !== 'file';
   if (inTheWay && finalFacts.kind !== 'link' && (!place.overwrite || finalFacts.kind === 'folder')) {
@@ -69,7 +73,7 @@ function surveyFile(operations: FileOperations, place: StoragePlace, part: strin
   const identity = about(name, () => operations.identify(name));
   if (identity === undefined) return ABSENT;
   const bothNames = partFacts !== undefined && partFacts.id === finalFacts?.id;
-  const survey: FileSurvey = { found, length: identity.length, identity, bothNames };
+  const survey: FileSurvey = { found, length: identity.length, identity, bothNames, ...taken };
   const hasFinalBeside = partFacts !== undefined && finalFacts?.kind === 'file' && !bothNames;
   return hasFinalBeside ? { ...survey, hasFinalBeside } : survey;
 }

@@ -115,12 +115,13 @@ export class StorageNames {
     });
     if (files.length === 0) return [];
     const byFolded = new Map<string, number>();
+    // Names of files and of folders.
     const taken = new Set<string>();
     for (const [index, file] of this.#files.entries()) {
       const path = this.#path(file.path);
-      taken.add(path);
+      addWithFolders(taken, path);
       if (!file.padding) byFolded.set(foldName(path), index);
-      if (file.exactPath !== undefined) taken.add(this.#path(file.exactPath));
+      if (file.exactPath !== undefined) addWithFolders(taken, this.#path(file.exactPath));
     }
     return files.map(({ file, exact, clean }) => {
       const name = exact.at(-1) as string;
@@ -208,12 +209,7 @@ export class StorageNames {
     // Rare, and the search below takes as long as making the torrent's paths safe does.
     if (!this.#files.some(({ path }) => path.some(endsLikePart)) && !endsLikePart(this.#output ?? '')) return;
     const taken = new Set<string>();
-    for (const file of this.#files) {
-      const path = foldName(this.#path(file.path));
-      for (let end = path.length; end > 0 && !taken.has(path.slice(0, end)); end = path.lastIndexOf('/', end - 1)) {
-        taken.add(path.slice(0, end));
-      }
-    }
+    for (const file of this.#files) addWithFolders(taken, foldName(this.#path(file.path)));
     this.#files.forEach((file, index) => {
       const path = this.#path(file.path);
       const folded = foldName(path);
@@ -231,6 +227,13 @@ function numberedPart(final: string, number: number): string {
   const name = lastOf(final);
   const fits = nameBytes(`${name}${end}`).length <= LONGEST_NAME;
   return fits ? `${final}${end}` : `${final.slice(0, final.length - name.length)}${shortened(name)}${end}`;
+}
+
+/** `path` and every folder above it. Whatever is `taken` has its folders there, too. */
+function addWithFolders(taken: Set<string>, path: string): void {
+  for (let end = path.length; end > 0 && !taken.has(path.slice(0, end)); end = path.lastIndexOf('/', end - 1)) {
+    taken.add(path.slice(0, end));
+  }
 }
 
 function endsLikePart(element: string): boolean {

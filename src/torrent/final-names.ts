@@ -20,7 +20,7 @@ export interface FinalNames {
   readonly ok: true;
   /** What each file is like that counts. */
   readonly files: readonly FileSurvey[];
-  /** Files that are those under their final names; something else lies under their part names. */
+  /** Files that are those under their final names, whole or not; something else lies under their part names. */
   readonly chosen: ReadonlySet<number>;
   /**
    * Files whose final names somebody has who is in the way: the download goes on under the part name, and could not
@@ -37,7 +37,9 @@ export function chooseFinalNames(
   survey: readonly FileSurvey[],
   answered: (outcome: FinalNamesOutcome) => void,
 ): void {
-  const both = survey.flatMap(({ hasFinalBeside }, file) => (hasFinalBeside === true ? [file] : []));
+  const both = survey.flatMap(({ hasFinalBeside, isPartTaken }, file) =>
+    hasFinalBeside === true || isPartTaken === true ? [file] : [],
+  );
   if (both.length === 0) {
     answered({ ok: true, files: survey, chosen: new Set(), inTheWay: new Set() });
     return;
@@ -66,6 +68,11 @@ export function chooseFinalNames(
       const chosen = new Set<number>();
       const inTheWay = new Set<number>();
       for (const index of both) {
+        // What is no file is never gone on with.
+        if (survey[index]?.isPartTaken === true) {
+          chosen.add(index);
+          continue;
+        }
         const file = metainfo.files[index] as TorrentFile;
         const { first, end: last } = piecesOfFile(file, layout);
         let isRight = finals[index]?.length === file.length;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -13,6 +13,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -368,6 +369,30 @@ describe('what is already there', { timeout: HANGS_AFTER }, () => {
     }
   });
 
+  it('is whole beside a folder, a pipe or a link that has its part name: seen by all, and nothing is touched', async () => {
+    for (const kind of ['folder', 'pipe', 'link'] as const) {
+      const dir = copyOf('one-file');
+      const part = join(dir, 'one-file.txt.part');
+      if (kind === 'folder') mkdirSync(part);
+      else if (kind === 'pipe') execFileSync('mkfifo', [part]);
+      else symlinkSync(join(FIXTURES, 'one-piece'), part);
+      for (const argv of [
+        ['verify'],
+        ['download', ...LOOPBACK, '--timeout', '600'],
+        ['seed', ...LOOPBACK, '--seed-time', '1s'],
+      ]) {
+        const io = Object.assign(new FakeIo(), { timers });
+        const code = await main([...argv, join(FIXTURES, 'one-file.torrent'), '-d', dir], io);
+        assert.equal(code, 0, `${kind}, ${argv[0]}: ${io.stderr.text}`);
+      }
+      assert.deepEqual(readdirSync(dir).sort(), ['one-file.txt', 'one-file.txt.part']);
+      truncateSync(join(dir, 'one-file.txt'), 100_000);
+      const { code, err } = await download('one-file', dir);
+      assert.equal(code, 13, `${kind}: ${err}`);
+      assert.deepEqual(readdirSync(dir).sort(), ['one-file.txt', 'one-file.txt.part']);
+    }
+  });
+
   it('is whole beside a stranger’s part, and its name is as long as a name with .part can be', async () => {
     const long = 'n'.repeat(250);
     const dir = emptyFolder();
@@ -376,7 +401,7 @@ describe('what is already there', { timeout: HANGS_AFTER }, () => {
     assert.equal(await main(['create', join(dir, long), '-o', torrent], Object.assign(new FakeIo(), { timers })), 0);
     writeFileSync(join(dir, `${long}.part`), 'a letter');
     const io = Object.assign(new FakeIo(), { timers });
-    assert.equal(await main([torrent, '-d', dir, ...LOOPBACK, '--timeout', '5'], io), 0, io.stderr.text);
+    assert.equal(await main([torrent, '-d', dir, ...LOOPBACK, '--timeout', '600'], io), 0, io.stderr.text);
     assert.deepEqual(tree(dir), [`${long} 28`, `${long}.part 8`]);
   });
 
@@ -389,7 +414,7 @@ describe('what is already there', { timeout: HANGS_AFTER }, () => {
     renameSync(join(dir, 'other.part'), join(dir, 'one-file.txt.part'));
     const link = `magnet:?xt=urn:btih:${metainfoOf('one-file').infoHash.toString('hex')}&x.pe=${peer}`;
     const io = Object.assign(new FakeIo(), { timers });
-    assert.equal(await main([link, '-d', dir, ...LOOPBACK, '--timeout', '20'], io), 13, io.stderr.text);
+    assert.equal(await main([link, '-d', dir, ...LOOPBACK, '--timeout', '600'], io), 13, io.stderr.text);
     assert.match(io.stderr.text, /one-file\.txt\.part exists and shares nothing/);
     assert.equal(readFileSync(join(dir, 'one-file.txt.part'), 'utf8'), 'a letter');
     assert.ok(!existsSync(join(dir, 'one-file.txt')));

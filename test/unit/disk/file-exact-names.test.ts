@@ -55,6 +55,16 @@ describe('exact names', () => {
     assert.deepEqual(namesOn(files, below({ 'o\\dd': 'file' })), [`${TOP}/odd/inner/file`, `${TOP}/odd/plain`]);
   });
 
+  it('have no part name that is the name of a folder of the torrent', () => {
+    const files = filesOf(['\n.part', 'a'], ['\n']);
+    const names = new StorageNames(files, null);
+    const candidates = names.candidates();
+    const disk = diskOf(below({ '\n.part': 'folder', '\n': 'file' }));
+    names.settle(candidates, findExactNames(disk.calls, '/d', candidates));
+    assert.equal(names.of(1).final, `${TOP}/\n`);
+    assert.notEqual(names.of(1).part, `${TOP}/\n.part`);
+  });
+
   it('never name a folder, a pipe, or what the system refuses to look at', () => {
     const files = filesOf(['a\\b']);
     for (const kind of ['folder', 'other', 'denied'] as const)
