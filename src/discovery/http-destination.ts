@@ -4,8 +4,8 @@
  */
 import { type BindAddresses, passFence } from '../net/fence.js';
 import { parseIp } from '../net/ip-address.js';
+import { type Reach, reachesAsFar, reachOf } from '../net/reach.js';
 import { DEFAULT_NAME_LOOKUP_OPTIONS, lookUpName } from './http-name-lookup.js';
-import { type Reach, reachesAsFar, reachOf } from './reach.js';
 
 /** An address that may be dialled. */
 export interface Destination {

@@ -1,12 +1,12 @@
 /** Fetches a URL that somebody else chose, within limits: trackers' answers, and torrents given by URL. */
 import type { Millis, Timers } from '../base/clock.js';
 import type { BindAddresses } from '../net/fence.js';
+import type { Reach } from '../net/reach.js';
 import { parseHttpUrl, printable } from './announce-url.js';
 import { HttpCookies } from './http-cookies.js';
 import { type Destination, findDestinations } from './http-destination.js';
 import { type ExchangeOutcome, exchange } from './http-exchange.js';
 import type { Authorities } from './http-tls.js';
-import type { Reach } from './reach.js';
 
 /** What is posted, and the headers that say what it is. */
 export interface HttpPost {

@@ -1,6 +1,6 @@
 import { type IpAddress, type IpFamily, parseIp } from '../net/ip-address.js';
+import { reachOf } from '../net/reach.js';
 import { ExternalAddress } from './dht/external-address.js';
-import { reachOf } from './reach.js';
 
 /** Where the world sees us, by what peers and trackers say, one address of each family. */
 export class OwnAddresses {

@@ -1,6 +1,6 @@
 /** How much one owner of addresses counts: whoever has one IPv4 address of a /24 easily has them all. */
-import { type IpAddress, type IpFamily, parseIp } from '../../net/ip-address.js';
-import { reachesAsFar, reachOfAddress } from '../reach.js';
+import type { IpAddress, IpFamily } from '../../net/ip-address.js';
+import { reachesAsFar, reachOfAddress } from '../../net/reach.js';
 import { addressKey, type Contact } from './contact.js';
 import { allowsAnyId } from './secure-id.js';
 
@@ -22,13 +22,6 @@ export function mayName(teller: IpAddress, named: IpAddress): boolean {
 /** The family of an IP literal in its one spelling, in which a mapped address is one of IPv4. */
 export function familyOf(host: string): IpFamily {
   return host.includes(':') ? 6 : 4;
-}
-
-/** The address of IPv4, the /64 of IPv6: what one host is taken to have. */
-export function hostKey(host: string): string {
-  if (familyOf(host) === 4) return host;
-  const ip = parseIp(host);
-  return ip === undefined ? host : prefixOf(ip);
 }
 
 /**

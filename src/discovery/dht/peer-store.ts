@@ -1,11 +1,11 @@
 /** Peers that others have announced to us, of one family. Whatever they announce, memory stays bounded. */
 import type { Millis } from '../../base/clock.js';
 import type { Random } from '../../base/random.js';
+import { hostKey } from '../../net/host-key.js';
 import { encodeCompact } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import { BloomFilter } from './bloom-filter.js';
 import { addressKey, type NodeId } from './contact.js';
-import { hostKey } from './neighbourhood.js';
 
 export interface PeerStoreOptions {
   /** How long a peer stays after its last announce. */

@@ -1,5 +1,5 @@
 import type { Millis } from '../../base/clock.js';
-import { hostKey } from './neighbourhood.js';
+import { hostKey } from '../../net/host-key.js';
 
 const WINDOW: Millis = 5_000;
 /**

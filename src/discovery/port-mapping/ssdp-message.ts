@@ -2,7 +2,7 @@
 import type { IpFamily } from '../../net/ip-address.js';
 import { parseIp } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/peer-address.js';
-import { reachOf } from '../reach.js';
+import { reachOf } from '../../net/reach.js';
 
 export const SSDP_GROUP: PeerAddress & { readonly family: IpFamily } = {
   family: 4,

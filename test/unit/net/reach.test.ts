@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findDestinations } from '../../../src/discovery/http-destination.js';
-import { type Reach, reachOf } from '../../../src/discovery/reach.js';
+import { type Reach, reachOf } from '../../../src/net/reach.js';
 
 const REACHES: Readonly<Record<Reach, readonly string[]>> = {
   nowhere: [

@@ -1,12 +1,4 @@
-import {
-  type IpAddress,
-  ipOfBytes,
-  isLinkLocal,
-  isLoopback,
-  isPrivate,
-  isUnicast,
-  parseIp,
-} from '../net/ip-address.js';
+import { type IpAddress, ipOfBytes, isLinkLocal, isLoopback, isPrivate, isUnicast, parseIp } from './ip-address.js';
 
 /** How far an address reaches, from our own machine to the world. 'nowhere' is what nobody dials. */
 export type Reach = 'nowhere' | 'loopback' | 'link-local' | 'private' | 'public';
