@@ -1,3 +1,4 @@
+import { urlOf } from '../base/url.js';
 import type { AnnounceRequest } from './tracker-client.js';
 
 const MAX_URL_LENGTH = 4096;
@@ -40,8 +41,8 @@ export function parseUrl(text: string): UrlOutcome {
   if (text.length > MAX_URL_LENGTH) return forbidden(`url of ${text.length} characters is too long`);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   if (/[\u0000-\u0020\u007f]/.test(text)) return forbidden('url holds a control character or a space');
-  if (!URL.canParse(text)) return forbidden(`not a url: ${withoutUserinfo(text)}`);
-  return { ok: true, url: new URL(text) };
+  const url = urlOf(text);
+  return url === undefined ? forbidden(`not a url: ${withoutUserinfo(text)}`) : { ok: true, url };
 }
 
 /** BEP 3's announce as a URL. A query that the tracker's URL has already stays in front of ours. */
@@ -70,8 +71,8 @@ export function announceUrl(request: AnnounceRequest): UrlOutcome {
 
 /** `text` as it may be shown: without user name and password, and without control characters. */
 export function withoutUserinfo(text: string): string {
-  if (!URL.canParse(text)) return printable(text.slice(0, 1000).replace(/\/\/[^/]*@/, '//'), 200);
-  const url = new URL(text);
+  const url = urlOf(text);
+  if (url === undefined) return printable(text.slice(0, 1000).replace(/\/\/[^/]*@/, '//'), 200);
   url.username = '';
   url.password = '';
   return printable(url.href, MAX_URL_LENGTH);

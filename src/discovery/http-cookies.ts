@@ -18,10 +18,12 @@ export class HttpCookies {
   /** Takes the values of the Set-Cookie headers that `url` answered with, within limits. */
   take(url: URL, setCookies: readonly string[]): void {
     for (const text of setCookies) {
+      // RFC 6265 counts name, value and attributes together.
+      if (text.length > MAX_COOKIE_LENGTH) continue;
       const [pair = '', ...attributes] = text.split(';').map((part) => part.trim());
       const mark = pair.indexOf('=');
       // A value that could end a header, or has a character that no header has, is no cookie.
-      if (mark < 1 || pair.length > MAX_COOKIE_LENGTH || !/^[\x20-\x7e]*$/.test(pair)) continue;
+      if (mark < 1 || !/^[\x20-\x7e]*$/.test(pair)) continue;
       const attribute = (name: string): string | undefined =>
         attributes.findLast((each) => each.toLowerCase().startsWith(`${name}=`))?.slice(name.length + 1);
       const secure = attributes.some((each) => each.toLowerCase() === 'secure');

@@ -1,5 +1,6 @@
 /** Fetches a URL that somebody else chose, within limits: trackers' answers, and torrents given by URL. */
 import type { Millis, Timers } from '../base/clock.js';
+import { urlOf } from '../base/url.js';
 import type { BindAddresses } from '../net/fence.js';
 import type { Reach } from '../net/reach.js';
 import { parseHttpUrl, printable } from './announce-url.js';
@@ -170,7 +171,7 @@ class HttpFetch {
 
   #follow(from: URL, authorization: string | null, at: Destination, location: string): void {
     this.#redirects += 1;
-    const to = URL.canParse(location, from.href) ? new URL(location, from.href).href : location;
+    const to = urlOf(location, from.href)?.href ?? location;
     const outcome = parseHttpUrl(to);
     if (this.#redirects > this.#options.maxRedirects) {
       this.#fail('bad-answer', `more than ${this.#options.maxRedirects} redirects`);

@@ -1,3 +1,4 @@
+import { urlOf } from '../base/url.js';
 import { parseUrl, type UrlRefusal, withoutUserinfo } from './announce-url.js';
 
 export type UdpUrlOutcome =
@@ -19,8 +20,8 @@ export function parseUdpUrl(text: string): UdpUrlOutcome {
   const port = Number(url.port);
   if (port === 0) return { ok: false, code: 'forbidden', message: `${withoutUserinfo(text)} has no port` };
   // Only for the well-known schemes are hosts brought into their one form.
-  const alike = `http://${url.host}`;
-  if (!URL.canParse(alike)) return { ok: false, code: 'forbidden', message: `not a host: ${withoutUserinfo(text)}` };
+  const alike = urlOf(`http://${url.host}`);
+  if (alike === undefined) return { ok: false, code: 'forbidden', message: `not a host: ${withoutUserinfo(text)}` };
   const urlData = url.pathname + url.search;
-  return { ok: true, host: new URL(alike).hostname, port, urlData: urlData === '/' ? '' : urlData };
+  return { ok: true, host: alike.hostname, port, urlData: urlData === '/' ? '' : urlData };
 }

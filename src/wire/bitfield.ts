@@ -1,4 +1,5 @@
 const WORD_BITS = 32;
+const IS_LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
 /**
  * Which pieces somebody has. Kept in 32-bit words, most significant bit first, so that two bitfields can be compared
@@ -81,9 +82,10 @@ export function decodeBitfield(bytes: Buffer, length: number): Bitfield | undefi
   const spare = bytes.length * 8 - length;
   if (spare > 0 && ((bytes[bytes.length - 1] as number) & ((1 << spare) - 1)) !== 0) return undefined;
   const words = new Uint32Array(Math.ceil(length / WORD_BITS));
-  for (const [index, byte] of bytes.entries()) {
-    words[index >> 2] = ((words[index >> 2] as number) | (byte << (24 - (index & 3) * 8))) >>> 0;
-  }
+  // Bitfields come with up to 256 KiB: a number for each byte would be megabytes of garbage.
+  const inPlace = Buffer.from(words.buffer);
+  bytes.copy(inPlace);
+  if (IS_LITTLE_ENDIAN) inPlace.swap32();
   return new Bitfield(length, words);
 }
 

@@ -1,4 +1,5 @@
 /** The search of SSDP for an Internet gateway (UPnP Device Architecture 1.1, 1.3), and what may answer it. */
+import { urlOf } from '../../base/url.js';
 import type { IpFamily } from '../../net/ip-address.js';
 import { parseIp } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/peer-address.js';
@@ -55,9 +56,9 @@ export function decodeSearchAnswer(data: Buffer, from: string): URL | undefined 
  * ask whomever he likes.
  */
 export function gatewayUrl(text: string, from: string, base?: URL): URL | undefined {
-  if (text === '' || text.length > MAX_URL_LENGTH || !URL.canParse(text, base?.href)) return undefined;
-  const url = new URL(text, base);
-  if (url.protocol !== 'http:' || url.username !== '' || url.password !== '' || url.port === '0') return undefined;
+  if (text === '' || text.length > MAX_URL_LENGTH) return undefined;
+  const url = urlOf(text, base?.href);
+  if (url?.protocol !== 'http:' || url.username !== '' || url.password !== '' || url.port === '0') return undefined;
   const reach = reachOf(from);
   if (reach !== 'private' && reach !== 'link-local') return undefined;
   return parseIp(url.hostname)?.text === from ? url : undefined;
