@@ -13,29 +13,40 @@ export const DROPPED = '\u0101';
 /** The one key of a dictionary that stands for an integer; its value is the digits. */
 export const LARGE_INTEGER = '\u0102';
 
+const DROPPED_KEY = Buffer.from(string(DROPPED));
+const INTEGER_BEGIN = Buffer.from(`d${string(LARGE_INTEGER)}`);
+
 /** `bytes` with every oddity written in a way that the package gives back whole. */
 export function packageInput(bytes: Buffer, oddities: readonly Oddity[]): Buffer {
   if (oddities.length === 0) return bytes;
-  const parts: Buffer[] = [];
+  // Hostile bytes are nothing but oddities: each is written in its place, with no buffer of its own.
+  const input = Buffer.allocUnsafe(oddities.reduce((sum, oddity) => sum + growthOf(oddity), bytes.length));
+  let length = 0;
   let copied = 0;
-  for (const oddity of oddities) {
-    parts.push(bytes.subarray(copied, oddity.begin), spelledOut(bytes.subarray(oddity.begin, oddity.end), oddity.kind));
-    copied = oddity.end;
+  for (const { kind, begin, end } of oddities) {
+    length += bytes.copy(input, length, copied, begin);
+    copied = end;
+    if (kind === 'duplicate') length += DROPPED_KEY.copy(input, length);
+    else if (kind === 'integer') {
+      length += INTEGER_BEGIN.copy(input, length);
+      length += input.write(`${end - begin - 2}:`, length, 'latin1');
+      length += bytes.copy(input, length, begin + 1, end - 1);
+      length += input.write('e', length, 'latin1');
+    } else {
+      const key = bytes.toString('latin1', bytes.indexOf(':', begin) + 1, end);
+      length += input.write(string(key === '__proto__' ? `${ESCAPE}${key}` : key), length);
+    }
   }
-  parts.push(bytes.subarray(copied));
-  return Buffer.concat(parts);
+  length += bytes.copy(input, length, copied);
+  return input.subarray(0, length);
 }
 
-function spelledOut(token: Buffer, kind: Oddity['kind']): Buffer {
-  if (kind === 'duplicate') return string(DROPPED);
-  if (kind === 'integer') {
-    const digits = token.toString('latin1', 1, token.length - 1);
-    return Buffer.concat([Buffer.from('d'), string(LARGE_INTEGER), string(digits), Buffer.from('e')]);
-  }
-  const key = token.toString('latin1', token.indexOf(':') + 1);
-  return string(key === '__proto__' ? `${ESCAPE}${key}` : key);
+/** Bytes that a token may need more than it has: a Latin-1 character becomes two bytes at most. */
+function growthOf({ kind, begin, end }: Oddity): number {
+  if (kind === 'key') return end - begin + ESCAPE.length * 2 + 1;
+  return kind === 'duplicate' ? DROPPED_KEY.length : INTEGER_BEGIN.length + 4;
 }
 
-function string(text: string): Buffer {
-  return Buffer.from(`${Buffer.byteLength(text)}:${text}`);
+function string(text: string): string {
+  return `${Buffer.byteLength(text)}:${text}`;
 }

@@ -38,6 +38,9 @@ export const MAX_MAGNET_LENGTH = 128 * 1024;
 const MAX_SOURCES = 100;
 const MAX_FILE_INDEX = 2_097_151;
 const MAX_RANGES = 10_000;
+/** The parameters that mean something, and how many of one key are looked at. */
+const KEYS: ReadonlySet<string> = new Set(['xt', 'dn', 'xl', 'tr', 'ws', 'x.pe', 'dht', 'so']);
+const MAX_VALUES = 200;
 
 /**
  * Throws 'magnet-invalid' when the text is no magnet link, or does not name one torrent. Everything else that is
@@ -136,22 +139,31 @@ function queryOf(link: string): string {
  */
 function parseQuery(query: string): Map<string, Value[]> {
   const values = new Map<string, Value[]>();
-  for (const parameter of query.split('&')) {
-    const equals = parameter.indexOf('=');
-    if (equals === -1) continue;
-    const key = unescapeText(parameter.slice(0, equals))
-      .trim()
-      .toLowerCase()
-      .replace(/^(?:amp;|#0*38;|#x0*26;)+/, '')
-      .replace(/\.\d+$/, '');
-    const raw = parameter.slice(equals + 1);
+  for (let begin = 0, end = 0; end !== -1; begin = end + 1) {
+    end = query.indexOf('&', begin);
+    const equals = query.indexOf('=', begin);
+    if (equals === -1) break;
+    if (end !== -1 && equals > end) continue;
+    const key = keyOf(query.slice(begin, equals));
+    const all = values.get(key);
+    // Nothing is made of what does not count: a hostile link is parameters from end to end.
+    if (!KEYS.has(key) || (all !== undefined && all.length >= MAX_VALUES)) continue;
+    const raw = query.slice(equals + 1, end === -1 ? undefined : end);
     const asItStands = unescapeText(raw.replaceAll('+', ' ')).trim();
     const value = { text: /%(?![0-9a-f]{2})/i.test(raw) ? null : asItStands, asItStands };
-    const all = values.get(key);
     if (all === undefined) values.set(key, [value]);
     else all.push(value);
   }
   return values;
+}
+
+function keyOf(raw: string): string {
+  if (KEYS.has(raw)) return raw;
+  return unescapeText(raw)
+    .trim()
+    .toLowerCase()
+    .replace(/^(?:amp;|#0*38;|#x0*26;)+/, '')
+    .replace(/\.\d+$/, '');
 }
 
 function unescapeText(text: string): string {

@@ -190,6 +190,14 @@ export class Session {
     return this.#begin(subjectOf(link), (parts) => new MetadataTorrent(parts, link, options, events));
   }
 
+  /** Stops one torrent and forgets it: when `answered` is called, the same torrent may be added again. */
+  remove(torrent: SessionTorrent, answered: () => void): void {
+    torrent.stop(() => {
+      for (const [key, kept] of this.#torrents) if (kept === torrent) this.#torrents.delete(key);
+      answered();
+    });
+  }
+
   /** Stops every torrent (each tells its trackers), then ends every socket, worker and timer. Answers once. */
   stop(answered: () => void): void {
     this.#portListener.close();

@@ -64,6 +64,12 @@ export interface FuzzedDecoder {
   readonly throwsBtgetError?: true;
   /** What the door lets through at the most, in bytes, where that is less than the 64 KiB of the longest input. */
   readonly maxLength?: number;
+  /**
+   * Bytes of memory for each byte of input, where 16 are too few: the bencode package gives each string a buffer of its
+   * own, 200 bytes and more, and a torrent may have three million of them; a link of 128 KiB is copied a few times. The
+   * user chooses torrents and links; peers, trackers and nodes get no more than the usual factor.
+   */
+  readonly memoryFactor?: number;
   /** Makes of a damaged input what is decoded; its cost does not count. */
   readonly prepare?: (bytes: Buffer) => Buffer;
   /** At least one. */
@@ -79,6 +85,8 @@ const PEERS4 = Buffer.from('c00002011ae1c633640a1ae1', 'hex');
 const PEERS6 = Buffer.from('20010db80000000000000000000000011ae1', 'hex');
 const NEVER: Timers = { now: () => 0, addTask: () => ({ cancel: () => undefined }) };
 
+const TORRENT_MEMORY_FACTOR = 256;
+const MAGNET_MEMORY_FACTOR = 64;
 /** Long ones make nearly every mutation one of hashes. */
 const MAX_SEED_LENGTH = 16 * 1024;
 
@@ -95,12 +103,9 @@ function texts(...lines: readonly string[]): () => readonly Buffer[] {
   return () => lines.map((line) => Buffer.from(line, 'latin1'));
 }
 
-/** A decoder of text is given each byte as a Latin-1 character, and the same bytes as UTF-8. */
+/** A decoder of text is given each byte as a Latin-1 character, or the bytes as UTF-8: their number says which. */
 function ofText(decode: (text: string) => unknown): (bytes: Buffer) => unknown {
-  return (bytes) => {
-    decode(bytes.toString('latin1'));
-    return decode(bytes.toString('utf8'));
-  };
+  return (bytes) => decode(bytes.toString(bytes.length % 2 === 0 ? 'latin1' : 'utf8'));
 }
 
 function bencoded(fields: Readonly<Record<string, Parameters<typeof encodeBencode>[0]>>): Buffer {
@@ -288,6 +293,7 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
   {
     file: 'bencode/bencode.ts',
     name: 'decodeBencode',
+    memoryFactor: TORRENT_MEMORY_FACTOR,
     throwsBtgetError: true,
     seeds: torrents,
     decode: (bytes) => decodeBencode(bytes, TOLERANT),
@@ -295,6 +301,7 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
   {
     file: 'bencode/bencode.ts',
     name: 'decodeBencodeParts',
+    memoryFactor: TORRENT_MEMORY_FACTOR,
     throwsBtgetError: true,
     seeds: torrents,
     decode: (bytes) => decodeBencodeParts(bytes, { ...CANONICAL, rawKey: 'info' }),
@@ -302,6 +309,7 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
   {
     file: 'metainfo/parse-metainfo.ts',
     name: 'parseMetainfo',
+    memoryFactor: TORRENT_MEMORY_FACTOR,
     throwsBtgetError: true,
     seeds: torrents,
     decode: parseMetainfo,
@@ -309,6 +317,7 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
   {
     file: 'metainfo/magnet.ts',
     name: 'parseMagnet',
+    memoryFactor: MAGNET_MEMORY_FACTOR,
     throwsBtgetError: true,
     seeds: MAGNETS,
     decode: ofText(parseMagnet),
@@ -317,6 +326,7 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
   {
     file: 'metainfo/v1-link.ts',
     name: 'parseV1Link',
+    memoryFactor: MAGNET_MEMORY_FACTOR,
     throwsBtgetError: true,
     seeds: MAGNETS,
     decode: ofText(parseV1Link),
@@ -324,6 +334,7 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
   {
     file: 'cli/source/recognise.ts',
     name: 'recognise',
+    memoryFactor: TORRENT_MEMORY_FACTOR,
     seeds: () => [...torrents(), ...XML(), ...MAGNETS()],
     decode: recognise,
   },

@@ -31,7 +31,7 @@ export interface FuzzOutcome {
   readonly findings: readonly Finding[];
   /** Milliseconds of the slowest input. */
   readonly slowest: number;
-  /** Most bytes that one input cost beyond 16 × its length. */
+  /** Most bytes that one input cost beyond what its length allows. */
   readonly dearest: number;
 }
 
@@ -41,6 +41,8 @@ export function fuzz(decoder: FuzzedDecoder, inputs: number, seed: number): Fuzz
   const found = (what: string, input: Buffer): void => {
     if (!findings.has(what)) findings.set(what, { decoder: `${decoder.file} ${decoder.name}`, what, input });
   };
+  const factor = decoder.memoryFactor ?? MEMORY_FACTOR;
+  const isTooMuch = (memory: number, input: Buffer): boolean => memory > factor * input.length + MEMORY_ROOM;
   let slowest = 0;
   let dearest = 0;
   for (let count = 0; count < inputs; count += 1) {
@@ -59,13 +61,9 @@ export function fuzz(decoder: FuzzedDecoder, inputs: number, seed: number): Fuzz
     if (time > MAX_TIME) found(TOO_SLOW, input);
     if (isTooMuch(memory, input)) found('costs too much memory', input);
     slowest = Math.max(slowest, time);
-    dearest = Math.max(dearest, memory - MEMORY_FACTOR * input.length);
+    dearest = Math.max(dearest, memory - factor * input.length);
   }
   return { inputs, findings: [...findings.values()], slowest, dearest };
-}
-
-function isTooMuch(memory: number, input: Buffer): boolean {
-  return memory > MEMORY_FACTOR * input.length + MEMORY_ROOM;
 }
 
 function tryOne({ decode, throwsBtgetError }: FuzzedDecoder, input: Buffer) {

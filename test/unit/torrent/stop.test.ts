@@ -46,21 +46,23 @@ function begin(outcome: AnnounceOutcome | null, trackerAnswered: () => void = ()
     DEFAULT_SESSION_OPTIONS,
   );
   const nothing = (): void => undefined;
-  const torrent = session.addTorrent(
-    metainfo,
-    { ...DEFAULT_TORRENT_OPTIONS, trackers: ['http://tracker.test/announce'] },
-    {
-      started: nothing,
-      fileDone: nothing,
-      trackerAnswered,
-      warned: nothing,
-      done: nothing,
-      goalReached: nothing,
-      failed: (failure) => say(`failed: ${failure.message}`),
-    },
-  );
+  const add = () =>
+    session.addTorrent(
+      metainfo,
+      { ...DEFAULT_TORRENT_OPTIONS, trackers: ['http://tracker.test/announce'] },
+      {
+        started: nothing,
+        fileDone: nothing,
+        trackerAnswered,
+        warned: nothing,
+        done: nothing,
+        goalReached: nothing,
+        failed: (failure) => say(`failed: ${failure.message}`),
+      },
+    );
+  const torrent = add();
   timeline.run(100);
-  return { timeline, log, say, session, torrent, trackers };
+  return { timeline, log, say, session, torrent, trackers, add };
 }
 
 test('a torrent that is saying good-bye is waited for, however often it is told to stop', () => {
@@ -88,4 +90,24 @@ test('a bug that a tracker’s answer sets off ends the torrent, not the session
   session.stop(() => say('session stopped'));
   timeline.run(1_000);
   assert.deepEqual(log, ['0 told started', '0 failed: a bug', '4000100 session stopped']);
+});
+
+test('a torrent that is removed may be added again once it has stopped, and no sooner', () => {
+  const { timeline, log, say, session, torrent, add } = begin(null);
+  session.remove(torrent, () => say('removed'));
+  timeline.run(1_000);
+  assert.throws(add, /is given twice/);
+  timeline.run(1_500);
+  add();
+  timeline.run(100);
+  session.stop(() => say('session stopped'));
+  timeline.run(10_000);
+  assert.deepEqual(log, [
+    '0 told started',
+    '100 told stopped',
+    '2100 removed',
+    '2600 told started',
+    '2700 told stopped',
+    '4700 session stopped',
+  ]);
 });

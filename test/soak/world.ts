@@ -1,0 +1,51 @@
+/** What the process under test and its peers must agree on. */
+import { join } from 'node:path';
+import { sha1 } from '../../src/base/digest.js';
+import { createMetainfo } from '../../src/metainfo/create-metainfo.js';
+import type { Metainfo } from '../../src/metainfo/metainfo.js';
+import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
+import { seededRandom } from '../support/seeded-random.js';
+
+export const SUBJECT = { host: '10.9.0.2', port: 7881 } as const;
+export const HONEST_HOSTS = Array.from({ length: 24 }, (_, index) => `10.9.0.${3 + index}`);
+export const HOSTILE_HOSTS = Array.from({ length: 12 }, (_, index) => `10.9.0.${28 + index}`);
+export const SEED_PORT = 7000;
+const PIECE_LENGTH = 256 * 1024;
+
+export interface SoakTorrent {
+  readonly metainfo: Metainfo;
+  readonly content: Buffer;
+  /** Whether the process under test seeds it; else it downloads it, again and again. */
+  readonly isSeeded: boolean;
+}
+
+/** Twenty torrents, the same ones each time: ten that are seeded, ten that are downloaded. */
+export function soakTorrents(): readonly SoakTorrent[] {
+  return Array.from({ length: 20 }, (_, index) => {
+    const isSeeded = index < 10;
+    const content = seededRandom(index + 1).bytes(isSeeded ? 4 << 20 : (8 << 20) + 12_345);
+    const pieces = Buffer.concat(
+      Array.from({ length: Math.ceil(content.length / PIECE_LENGTH) }, (_none, piece) =>
+        sha1(content.subarray(piece * PIECE_LENGTH, (piece + 1) * PIECE_LENGTH)),
+      ),
+    );
+    const bytes = createMetainfo({
+      name: `soak-${index}`,
+      content: { length: content.length, executable: false },
+      pieceLength: PIECE_LENGTH,
+      pieces,
+      trackers: [],
+      webSeeds: [],
+      private: false,
+      source: null,
+      comment: null,
+      createdBy: null,
+      createdAt: null,
+    });
+    return { metainfo: parseMetainfo(bytes), content, isSeeded };
+  });
+}
+
+export function contentPath(dir: string, { metainfo }: SoakTorrent): string {
+  return join(dir, metainfo.name);
+}
