@@ -22,6 +22,7 @@ import { HalfOpen, MAX_HALF_OPEN } from '../swarm/half-open.js';
 import { NodePorts } from '../swarm/node-ports.js';
 import { DEFAULT_RATE_LIMITER_OPTIONS, RateLimiter } from '../swarm/rate-limiter.js';
 import { DEFAULT_SEND_MEMORY_OPTIONS, SendMemory } from '../swarm/send-memory.js';
+import { DEFAULT_WORK_OPTIONS, WorkBudget } from '../swarm/work-budget.js';
 import { ContentClaims } from '../torrent/content-claims.js';
 import { type MetadataEvents, MetadataTorrent } from '../torrent/metadata-torrent.js';
 import type { TorrentEvents } from '../torrent/status.js';
@@ -97,6 +98,7 @@ export class Session {
   readonly #claims = new ContentClaims();
   readonly #takenJournals: TakenJournals = new Set();
   readonly #halfOpen = new HalfOpen(MAX_HALF_OPEN);
+  readonly #work: WorkBudget;
   readonly #uploadLimiter: RateLimiter;
   readonly #downloadLimiter: RateLimiter;
   readonly #sendMemory: SendMemory;
@@ -114,6 +116,7 @@ export class Session {
     this.#port = options.port.first;
     this.#uploadLimiter = new RateLimiter(rawServer, options.maxUpload, DEFAULT_RATE_LIMITER_OPTIONS);
     this.#downloadLimiter = new RateLimiter(rawServer, options.maxDownload, DEFAULT_RATE_LIMITER_OPTIONS);
+    this.#work = new WorkBudget(rawServer, DEFAULT_WORK_OPTIONS);
     this.#sendMemory = new SendMemory(rawServer, DEFAULT_SEND_MEMORY_OPTIONS);
     const dhtParts = { rawServer, random, listens: options.listen, firstPort: options.port.first };
     this.#dht = parts.dht === null ? null : new SessionDht({ ...dhtParts, means: parts.dht });
@@ -237,6 +240,7 @@ export class Session {
       peerSources: dht === null ? peerSources : [...peerSources, dht.createSource(nodes)],
       nodePorts: dht === null ? null : this.#nodePorts,
       halfOpen: this.#halfOpen,
+      work: this.#work,
       uploadLimiter: this.#uploadLimiter,
       downloadLimiter: this.#downloadLimiter,
       sendMemory: this.#sendMemory,

@@ -17,6 +17,7 @@ import type { Successor } from './metadata-peers.js';
 import type { NodePorts } from './node-ports.js';
 import type { Peer } from './peer.js';
 import type { PeerConnection, Side } from './peer-connection.js';
+import { priceOf } from './price.js';
 import { SeedParting } from './seed-parting.js';
 import type { Uploader } from './uploader.js';
 
@@ -91,7 +92,10 @@ export class Connecter implements Successor {
       connection.refuse(decoded.refusal);
       return;
     }
-    const judgement = this.#dispatch(peer, decoded.message);
+    const { message } = decoded;
+    const judgement = this.#dispatch(peer, message);
+    // Blocks that were asked for are what we are here for.
+    if (judgement.kind !== 'fine' || message.type !== 'piece') this.#charge(peer, message, judgement, frame.length);
     if (judgement.kind === 'refuse') connection.refuse(judgement.reason);
     else if (judgement.kind === 'junk' && peer.junk.add(this.#parts.timers.now())) {
       connection.refuse({ code: 'too-much-junk', count: peer.junk.count });
@@ -229,6 +233,10 @@ export class Connecter implements Successor {
     extensions.connectionMade(peer.connection);
     nodePorts?.connectionMade(peer.connection);
     choker.peerJoined(peer);
+  }
+
+  #charge({ connection }: Peer, { type }: PeerMessage, { kind }: Judgement, length: number): void {
+    connection.charge(priceOf(type, length, this.#parts.layout.pieceCount), kind === 'idle' || kind === 'junk');
   }
 
   #dispatch(peer: Peer, message: PeerMessage): Judgement {

@@ -6,6 +6,10 @@
  * - complete: frames go to the owner, and messages may be sent;
  * - closed: nothing is delivered and nothing is sent.
  *
+ * What a chunk has us do is bounded: what is left of it when the work is enough waits for a task of its own, and so does
+ * all of it when the turn of the loop is over. Until it is read nothing more is taken from the socket, so that the
+ * kernel's buffer fills and the peer has to wait.
+ *
  * Every ending goes through one place, which tells the owner once, whoever ended it and from wherever it was called.
  */
 import { readUint32 } from '../base/bytes.js';
@@ -16,6 +20,8 @@ import { encodeHandshake, INFO_HASH_LENGTH, type ReadStep, readHandshakeHead, re
 import type { Refusal } from '../wire/refusal.js';
 import type { EncoderOptions } from './encoder-options.js';
 import type { PeerConnection } from './peer-connection.js';
+import { KEEP_ALIVE_PRICE } from './price.js';
+import type { WorkBudget } from './work-budget.js';
 
 /** Who we are in a swarm. */
 export interface Identity {
@@ -72,14 +78,18 @@ export class Connection implements PeerConnection, SocketHandler {
   readonly #owner: ConnectionOwner;
   readonly #timers: Timers;
   readonly #options: ConnectionOptions;
+  readonly #budget: WorkBudget;
   readonly #socket: SingleSocket;
   readonly #framer: Framer;
   readonly #readLength: ReadStep = { kind: 'read', nextLen: 4, nextFunc: (frame) => this.#gotLength(frame) };
   #state: 'handshake' | 'complete' | 'closed' = 'handshake';
   #peerId = NOT_KNOWN_YET;
   #reserved: Buffer;
-  /** What came with the info-hash and has not been read yet. */
+  /** What came and has not been read yet. */
   #held: Buffer | null = null;
+  /** What the chunk that is being read has had us do, and how much of that for nothing. */
+  #work = 0;
+  #idleWork = 0;
   #deadline: Task;
   #paused = false;
   #completeSince: Millis | null = null;
@@ -91,6 +101,7 @@ export class Connection implements PeerConnection, SocketHandler {
   constructor(
     owner: ConnectionOwner,
     timers: Timers,
+    budget: WorkBudget,
     identity: Identity,
     options: ConnectionOptions,
     beginning: Beginning,
@@ -101,6 +112,7 @@ export class Connection implements PeerConnection, SocketHandler {
     this.locallyInitiated = dialling;
     this.#owner = owner;
     this.#timers = timers;
+    this.#budget = budget;
     this.#options = options;
     this.#reserved = dialling ? NOT_KNOWN_YET : beginning.reserved;
     this.madeAt = timers.now();
@@ -118,7 +130,9 @@ export class Connection implements PeerConnection, SocketHandler {
     // All 68 bytes at once when we dial: receivers exist that answer nothing before the last of them. An external peer
     // has its answer before it has said who it is: dialling clients exist that wait for that with their own id.
     this.#socket.write([encodeHandshake(identity.infoHash, identity.myId, identity.reserved)]);
-    if (!dialling) this.#hold(beginning.rest);
+    // The event in which the rest came belongs to whoever accepted the socket, and what the messages in it do may only
+    // ever hurt this torrent.
+    if (!dialling && beginning.rest.length > 0) this.#hold(beginning.rest);
   }
 
   get peerId(): Buffer {
@@ -176,7 +190,12 @@ export class Connection implements PeerConnection, SocketHandler {
   resumeReading(): void {
     this.#paused = false;
     this.#lastFrame = this.#timers.now();
-    this.#socket.resumeReading();
+    if (this.#held === null) this.#socket.resumeReading();
+  }
+
+  charge(work: number, idle: boolean): void {
+    this.#work += work;
+    if (idle) this.#idleWork += work;
   }
 
   refuse(reason: Refusal): void {
@@ -192,8 +211,13 @@ export class Connection implements PeerConnection, SocketHandler {
   }
 
   dataCameIn(_socket: SingleSocket, data: Buffer): void {
-    this.#readHeld();
-    this.#framer.dataCameIn(data);
+    if (this.#held !== null) this.#held = Buffer.concat([this.#held, data]);
+    else if (this.#budget.turn.isOver) this.#hold(data);
+    else {
+      const read = this.#read(data);
+      this.#budget.turn.add(this.#work);
+      if (read < data.length) this.#hold(data.subarray(read));
+    }
   }
 
   connectionFlushed(_socket: SingleSocket): void {
@@ -216,21 +240,44 @@ export class Connection implements PeerConnection, SocketHandler {
     return this.#timers.addTask(() => this.refuse(reason), delay);
   }
 
-  /**
-   * Keeps `rest` for a task of its own: the event in which it came belongs to whoever accepted the socket, and what the
-   * messages in it do may only ever hurt this torrent.
-   */
-  #hold(rest: Buffer): void {
-    if (rest.length === 0) return;
-    this.#held = Buffer.from(rest);
-    this.#timers.addTask(() => this.#readHeld(), 0);
+  /** Says how many bytes were read: fewer when they make enough work for one time. */
+  #read(data: Buffer): number {
+    this.#work = 0;
+    const read = this.#framer.dataCameIn(data);
+    const idleWork = this.#idleWork;
+    if (idleWork === 0) return read;
+    this.#idleWork = 0;
+    const { host } = this.address;
+    if (this.#budget.addIdle(host, idleWork)) this.refuse({ code: 'too-much-work', work: this.#budget.idleOf(host) });
+    return read;
   }
 
-  #readHeld(): void {
+  /** Keeps `rest` for a task, and takes nothing from the socket meanwhile. */
+  #hold(rest: Buffer): void {
+    if (this.#state === 'closed') return;
+    this.#held = Buffer.from(rest);
+    this.#socket.pauseReading();
+    this.#timers.addTask(this.#readHeld, 0);
+  }
+
+  readonly #readHeld = (): void => {
     const held = this.#held;
     if (held === null) return;
+    const read = this.#read(held);
+    if (this.closed) return;
+    if (read < held.length) {
+      // The same memory as before.
+      this.#held = held.subarray(read);
+      this.#timers.addTask(this.#readHeld, 0);
+      return;
+    }
     this.#held = null;
-    this.#framer.dataCameIn(held);
+    if (!this.#paused) this.#socket.resumeReading();
+  };
+
+  /** To be called within a frame, when its work is known. */
+  #pauseIfEnough(): void {
+    if (this.#work >= this.#budget.options.ofOneRead) this.#framer.pause();
   }
 
   #gotHead(infoHash: Buffer, reserved: Buffer, identity: Identity): Step {
@@ -263,6 +310,8 @@ export class Connection implements PeerConnection, SocketHandler {
     // BEP 3: "Messages of length zero are keepalives, and ignored."
     if (length === 0) {
       this.#lastFrame = this.#timers.now();
+      this.charge(KEEP_ALIVE_PRICE, true);
+      this.#pauseIfEnough();
       return this.#readLength;
     }
     return { kind: 'read', nextLen: length, nextFunc: this.#gotMessage };
@@ -271,6 +320,7 @@ export class Connection implements PeerConnection, SocketHandler {
   readonly #gotMessage = (frame: Buffer): Step => {
     this.#lastFrame = this.#timers.now();
     this.#owner.gotFrame(this, frame);
+    this.#pauseIfEnough();
     return this.#readLength;
   };
 }

@@ -28,6 +28,7 @@ import { RefusalLog } from './refusal-log.js';
 import { newcomerStays } from './simultaneous-dial.js';
 import { type Spare, Spares } from './spares.js';
 import { Turnover } from './turnover.js';
+import type { WorkBudget } from './work-budget.js';
 
 /** What an Encoder stands on. */
 export interface EncoderParts {
@@ -37,6 +38,8 @@ export interface EncoderParts {
   readonly options: EncoderOptions;
   /** The places for dials, shared by all torrents. */
   readonly halfOpen: HalfOpen;
+  /** What peers may make the loop do, shared by all torrents. */
+  readonly work: WorkBudget;
   /** How well a peer suits us: of equals the higher is dialled first (BEP 40). */
   readonly rank: (address: PeerAddress) => number;
   /** Told of every peer that is turned away or sent off. */
@@ -253,9 +256,9 @@ export class Encoder implements ConnectionOwner {
     this.#dialling.add(connection);
   }
 
-  #begin(beginning: Beginning, open: ConstructorParameters<typeof Connection>[5]): Connection {
-    const { rawServer, identity, options } = this.#parts;
-    const connection = new Connection(this, rawServer, identity, options, beginning, open);
+  #begin(beginning: Beginning, open: ConstructorParameters<typeof Connection>[6]): Connection {
+    const { rawServer, work, identity, options } = this.#parts;
+    const connection = new Connection(this, rawServer, work, identity, options, beginning, open);
     this.#table.add(connection);
     return connection;
   }

@@ -8,7 +8,7 @@ import { allowedFastSet } from '../wire/allowed-fast.js';
 import { Bitfield, fullBitfield } from '../wire/bitfield.js';
 import { encodeMessage, type PeerMessage } from '../wire/message.js';
 import { announces } from '../wire/reserved.js';
-import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
+import { IDLE, JUNK, type Judgement, refuse } from './judgement.js';
 import type { Peer } from './peer.js';
 import type { PeerConnection } from './peer-connection.js';
 
@@ -88,7 +88,7 @@ export class FastExtension {
     if (message.type === 'suggest') {
       if (this.#have.has(piece) || !download.has.has(piece)) return JUNK;
       download.fast.suggestionCame(piece);
-      return FINE;
+      return IDLE;
     }
     const judgement = download.fast.allowed(piece);
     if (download.choked) download.requestMore();

@@ -18,6 +18,11 @@ export class LeakyCounter {
     this.#countedAt = now;
   }
 
+  /** Nothing of what was counted is remembered: a new counter would be the same. */
+  isForgotten(now: Millis): boolean {
+    return this.#count <= (Math.max(0, now - this.#countedAt) / 1000) * this.#options.perSecond;
+  }
+
   /** Counts one more, or `weight` more. True when that is more than the limit. */
   add(now: Millis, weight = 1): boolean {
     const forgotten = (Math.max(0, now - this.#countedAt) / 1000) * this.#options.perSecond;

@@ -11,6 +11,7 @@ import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
 import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
 import type { NodePorts } from './node-ports.js';
 import type { PeerConnection, PeerEvents, Side } from './peer-connection.js';
+import { priceOf } from './price.js';
 
 export interface MetadataPeersOptions {
   /** Messages of no use. */
@@ -69,6 +70,8 @@ export class MetadataPeers implements PeerEvents {
     if (peer === undefined) return;
     const decoded = decodeMessage(frame);
     const judgement = decoded.ok ? this.#judge(connection, peer, decoded.message, frame) : refuse(decoded.refusal);
+    // How many pieces there are is not known, and they are not counted yet.
+    if (decoded.ok) connection.charge(priceOf(decoded.message.type, frame.length, 0), judgement.kind === 'junk');
     if (judgement.kind === 'refuse') connection.refuse(judgement.reason);
     else if (judgement.kind === 'junk' && peer.junk.add(this.#timers.now()))
       connection.refuse({ code: 'too-much-junk', count: peer.junk.count });

@@ -21,6 +21,11 @@ export interface PeerConnection {
   isFlushed(): boolean;
   pauseReading(): void;
   resumeReading(): void;
+  /**
+   * The peer has made so much work, in the units of `price.ts`: what it says next waits until others have had their
+   * turn. When that was `idle` work, and the peer goes on with it, it is parted from.
+   */
+  charge(work: number, idle: boolean): void;
   /** Ends the connection for a fault of the peer, or one of the other reasons of `Refusal`. */
   refuse(reason: Refusal): void;
 }

@@ -44,11 +44,14 @@ export class UploadQueue {
     return this.#requests.size;
   }
 
-  add(position: number, { piece, begin, length }: BlockSpan): void {
+  /** False when one for this place waits already. */
+  add(position: number, { piece, begin, length }: BlockSpan): boolean {
+    const before = this.#requests.size;
     const request = { piece, begin, length, at: this.#owner.now() };
     if (this.#requests.size === 0) this.#patientUntil = Number.POSITIVE_INFINITY;
     this.#requests.set(position, request);
     if (this.#owner.isShort()) this.#patientUntil = Math.min(this.#patientUntil, this.#patienceOf(request));
+    return this.#requests.size > before;
   }
 
   /** False when there is no such request. */

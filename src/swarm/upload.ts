@@ -7,10 +7,12 @@ import { announces } from '../wire/reserved.js';
 import { FailedReads } from './failed-reads.js';
 import { FastUpload } from './fast-upload.js';
 import type { FirstCopies } from './first-copies.js';
-import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
+import { FINE, IDLE, JUNK, type Judgement, refuse } from './judgement.js';
 import { Outbox } from './outbox.js';
 import type { PeerConnection } from './peer-connection.js';
+import { DROPPED_PRICE, REPEAT_PRICE } from './price.js';
 import type { RateLimiter, RateWaiter } from './rate-limiter.js';
+import { RecentBlocks } from './recent-blocks.js';
 import type { SendMemory } from './send-memory.js';
 import { UploadBatch } from './upload-batch.js';
 import type { UploadOptions } from './upload-options.js';
@@ -52,6 +54,7 @@ export class Upload implements RateWaiter {
   readonly #reads: UploadReads;
   readonly #fast: FastUpload | null;
   readonly #failedReads: FailedReads;
+  readonly #recent = new RecentBlocks();
   /** Requests did not fit in the queue or were not read, and the peer does not know yet. */
   #dropped = false;
   /** It is going to be looked at what can be answered. */
@@ -178,9 +181,12 @@ export class Upload implements RateWaiter {
       // Whoever hears of each that is dropped has no reason to go on.
       if (this.#fast !== null) return this.#reject(request);
       this.#dropped = true;
+      this.#connection.charge(DROPPED_PRICE, true);
       return FINE;
     }
-    this.#queue.add(this.#owner.position(index, begin), request);
+    const position = this.#owner.position(index, begin);
+    const isNew = this.#queue.add(position, request);
+    if (!isNew || this.#recent.has(position)) this.#connection.charge(REPEAT_PRICE, true);
     this.#serveSoon();
     return FINE;
   }
@@ -197,7 +203,7 @@ export class Upload implements RateWaiter {
     // BEP 6: "Even when a request is cancelled, the peer receiving the cancel should respond".
     if (wasQueued || wasInRead) this.#fast?.reject([{ piece: index, begin, length }]);
     // What is read for nothing costs us a disk; a peer that makes a habit of it is counted.
-    return wasInRead ? JUNK : FINE;
+    return wasInRead ? JUNK : IDLE;
   }
 
   connectionFlushed(): void {
@@ -279,6 +285,7 @@ export class Upload implements RateWaiter {
     const batch = new UploadBatch(memory);
     this.#queue.fill(batch, allowance, (position, request) => {
       this.#reads.add(position, request);
+      this.#recent.add(position);
       this.#owner.firstCopies.goes(request.piece, this, request.length);
     });
     this.#owner.limiter.spend(batch.length);

@@ -35,6 +35,7 @@ import type { SendMemory } from '../swarm/send-memory.js';
 import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload-options.js';
 import { uploadSlotsForRate } from '../swarm/upload-slots.js';
 import { Uploader } from '../swarm/uploader.js';
+import type { WorkBudget } from '../swarm/work-budget.js';
 import { joinExtensions } from './join-extensions.js';
 import type { TorrentOptions } from './torrent-options.js';
 
@@ -48,6 +49,7 @@ export interface SwarmParts {
   /** Tells peers of our node in the DHT, or null. */
   readonly nodePorts: NodePorts | null;
   readonly halfOpen: HalfOpen;
+  readonly work: WorkBudget;
   readonly uploadLimiter: RateLimiter;
   readonly downloadLimiter: RateLimiter;
   readonly sendMemory: SendMemory;
@@ -155,7 +157,7 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
 
 /** The table of connections of a torrent with these parts. */
 export function createEncoder(
-  parts: Pick<SwarmParts, 'context' | 'identity' | 'options' | 'halfOpen' | 'ownAddresses' | 'port'>,
+  parts: Pick<SwarmParts, 'context' | 'identity' | 'options' | 'halfOpen' | 'work' | 'ownAddresses' | 'port'>,
   events: PeerEvents,
 ): Encoder {
   const { maxPeers } = parts.options;
@@ -169,6 +171,7 @@ export function createEncoder(
         maxInitiate: Math.max(1, Math.ceil(maxPeers / 2)),
       },
       halfOpen: parts.halfOpen,
+      work: parts.work,
       rank: (address) => rankOf(address, parts.ownAddresses, parts.port),
       refused: () => undefined,
     },

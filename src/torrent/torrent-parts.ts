@@ -12,6 +12,7 @@ import type { HalfOpen } from '../swarm/half-open.js';
 import type { NodePorts } from '../swarm/node-ports.js';
 import type { RateLimiter } from '../swarm/rate-limiter.js';
 import type { SendMemory } from '../swarm/send-memory.js';
+import type { WorkBudget } from '../swarm/work-budget.js';
 import type { ContentClaims } from './content-claims.js';
 
 /** What a torrent stands on; the session has it once for all of them. */
@@ -34,6 +35,7 @@ export interface TorrentParts {
   /** Tells peers of our node in the DHT; null for no node. A private torrent does not speak of it. */
   readonly nodePorts: NodePorts | null;
   readonly halfOpen: HalfOpen;
+  readonly work: WorkBudget;
   readonly uploadLimiter: RateLimiter;
   readonly downloadLimiter: RateLimiter;
   readonly sendMemory: SendMemory;

@@ -23,7 +23,8 @@ let spareRoom: Buffer | null = null;
  * one that spans chunks is gathered in a buffer that grows with what has come. A frame of length zero is delivered too,
  * at once.
  *
- * After a refusal, or once `stop()` was called, it delivers nothing more: a frame may end its own connection.
+ * After a refusal, or once `stop()` was called, it delivers nothing more: a frame may end its own connection. Once
+ * `pause()` was called it leaves the rest of the chunk to whoever feeds it.
  */
 export class Framer {
   readonly #refused: (reason: Refusal) => void;
@@ -33,6 +34,7 @@ export class Framer {
   #partial: Buffer = NOTHING;
   #gathered = 0;
   #stopped = false;
+  #paused = false;
 
   constructor(nextLen: number, nextFunc: NextFunc, refused: (reason: Refusal) => void) {
     this.#nextLen = nextLen;
@@ -40,12 +42,16 @@ export class Framer {
     this.#refused = refused;
   }
 
-  /** Feeds what came in. `chunk` may be used again afterwards: what is kept of it is copied. */
-  dataCameIn(chunk: Buffer): void {
+  /**
+   * Feeds what came in. `chunk` may be used again afterwards: what is kept of it is copied. Says how many bytes of it
+   * are read: all of them, unless a frame called `pause()`. What is left is to be fed first of all.
+   */
+  dataCameIn(chunk: Buffer): number {
     let begin = 0;
+    this.#paused = false;
     if (this.#gathered > 0) {
       begin = this.#gather(chunk);
-      if (this.#gathered < this.#nextLen) return;
+      if (this.#gathered < this.#nextLen) return begin;
       const room = this.#partial;
       this.#partial = NOTHING;
       this.#gathered = 0;
@@ -53,13 +59,20 @@ export class Framer {
       this.#deliver(length === room.length ? room : room.subarray(0, length));
       if (room.length === FIRST_ROOM) spareRoom = room;
     }
-    while (!this.#stopped && chunk.length - begin >= this.#nextLen) {
+    while (!this.#stopped && !this.#paused && chunk.length - begin >= this.#nextLen) {
       const end = begin + this.#nextLen;
       this.#deliver(chunk.subarray(begin, end));
       begin = end;
     }
-    if (this.#stopped || begin === chunk.length) return;
+    if (this.#stopped || begin === chunk.length) return chunk.length;
+    if (this.#paused) return begin;
     this.#gather(chunk.subarray(begin));
+    return chunk.length;
+  }
+
+  /** To be called by a frame: what follows it is not delivered before `dataCameIn` is called again. */
+  pause(): void {
+    this.#paused = true;
   }
 
   stop(): void {

@@ -27,6 +27,8 @@ export type Refusal =
   | { readonly code: 'too-many-rejects'; readonly count: number }
   | { readonly code: 'too-much-junk'; readonly count: number }
   | { readonly code: 'too-many-flaps'; readonly count: number }
+  /** Its host's messages took the time of the loop, for nothing. `work` is in the units of `swarm/price.ts`. */
+  | { readonly code: 'too-much-work'; readonly work: number }
   | { readonly code: 'both-complete' }
   /** We no longer have what we told the peer of; who asks anew is told anew. */
   | { readonly code: 'pieces-lost' }

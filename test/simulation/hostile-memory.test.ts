@@ -173,6 +173,6 @@ describe('a thousand requests a second beside as many cancels', () => {
       world.run(0.5);
       assert.ok(world.victim.rawServer.unsentLength <= MIB);
     }
-    assert.deepEqual(world.refusals, ['too-much-junk 1']);
+    assert.deepEqual(world.refusals, ['too-much-work 1']);
   });
 });

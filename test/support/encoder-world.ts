@@ -5,6 +5,7 @@ import { Encoder } from '../../src/swarm/encoder.js';
 import { DEFAULT_ENCODER_OPTIONS, type EncoderOptions } from '../../src/swarm/encoder-options.js';
 import { HalfOpen, MAX_HALF_OPEN } from '../../src/swarm/half-open.js';
 import type { PeerConnection, PeerEvents, Side } from '../../src/swarm/peer-connection.js';
+import { DEFAULT_WORK_OPTIONS, WorkBudget } from '../../src/swarm/work-budget.js';
 import type { RefusalCode } from '../../src/wire/refusal.js';
 import { FakePeer } from './fake-peer.js';
 import type { FakeScript, FakeTalk } from './fake-talk.js';
@@ -24,6 +25,7 @@ export function idOf(letter: string): Buffer {
 export interface ClientOptions {
   readonly options: Partial<EncoderOptions>;
   readonly halfOpen: HalfOpen;
+  readonly work: WorkBudget;
   readonly rawServer: RawServer;
   /** What is done about a frame, besides noting it. */
   readonly gotFrame: (connection: PeerConnection, frame: Buffer) => void;
@@ -67,6 +69,7 @@ export class Client implements PeerEvents {
         identity: { infoHash: INFO_HASH, myId: idOf(letter), reserved: Buffer.alloc(8) },
         options: { ...DEFAULT_ENCODER_OPTIONS, ...overrides.options },
         halfOpen: overrides.halfOpen ?? new HalfOpen(MAX_HALF_OPEN),
+        work: overrides.work ?? new WorkBudget(rawServer, DEFAULT_WORK_OPTIONS),
         rank: overrides.rank ?? (() => 0),
         refused,
       },

@@ -170,6 +170,12 @@ export const HOSTILE_ACTS: Readonly<Record<Exclude<RefusalCode, DisksDoing>, Hos
       for (let count = 0; count < 150; count += 1) talk.sayMessages({ type: 'interested' }, { type: 'notInterested' });
     },
   },
+  'too-much-work': {
+    provoke: (world) => {
+      // Keep-alives, and nothing else.
+      world.guest().say(Buffer.alloc(4 * 400_000));
+    },
+  },
   'both-complete': {
     provoke: () => undefined,
     afterwards: (world) => {

@@ -14,6 +14,9 @@ export class RecordedConnection implements PeerConnection {
   /** Each send is one line; messages of one send are joined with a comma. */
   readonly log: string[] = [];
   unsentLength = 0;
+  /** What the peer was charged with, and how much of it for nothing. */
+  work = 0;
+  idleWork = 0;
   refusal: Refusal | null = null;
   /** Told when the connection is refused, as the table of connections would. */
   gotRefusal: () => void = () => undefined;
@@ -65,6 +68,11 @@ export class RecordedConnection implements PeerConnection {
 
   resumeReading(): void {
     this.log.push('(resumed)');
+  }
+
+  charge(work: number, idle: boolean): void {
+    this.work += work;
+    if (idle) this.idleWork += work;
   }
 
   refuse(reason: Refusal): void {

@@ -26,6 +26,7 @@ import { DEFAULT_SEND_MEMORY_OPTIONS, SendMemory } from '../../src/swarm/send-me
 import { DEFAULT_UPLOAD_OPTIONS, type UploadOptions } from '../../src/swarm/upload-options.js';
 import { uploadSlotsForRate } from '../../src/swarm/upload-slots.js';
 import { Uploader } from '../../src/swarm/uploader.js';
+import { DEFAULT_WORK_OPTIONS, WorkBudget } from '../../src/swarm/work-budget.js';
 import { SILENT_HANDSHAKE } from '../../src/wire/extended.js';
 import { type Extension, encodeReserved } from '../../src/wire/reserved.js';
 import { MemorySlotPool } from './memory-slot-pool.js';
@@ -181,6 +182,7 @@ export class SwarmMember {
         },
         options: DEFAULT_ENCODER_OPTIONS,
         halfOpen: new HalfOpen(MAX_HALF_OPEN),
+        work: new WorkBudget(host, DEFAULT_WORK_OPTIONS),
         rank: () => 0,
         refused: (address, reason) => this.log.push(`refused ${address.host}: ${reason.code}`),
       },

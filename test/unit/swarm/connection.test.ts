@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Connection } from '../../../src/swarm/connection.js';
 import { DEFAULT_ENCODER_OPTIONS } from '../../../src/swarm/encoder-options.js';
+import { DEFAULT_WORK_OPTIONS, WorkBudget } from '../../../src/swarm/work-budget.js';
 import { encodeHandshake } from '../../../src/wire/handshake.js';
 import { encodeMessage, KEEP_ALIVE } from '../../../src/wire/message.js';
 import { encodeReserved } from '../../../src/wire/reserved.js';
@@ -179,6 +180,7 @@ describe('a connection', () => {
         severed: () => log.push('severed'),
       },
       world.timeline,
+      new WorkBudget(world.timeline, DEFAULT_WORK_OPTIONS),
       { infoHash: INFO_HASH, myId: idOf('a'), reserved: Buffer.alloc(8) },
       DEFAULT_ENCODER_OPTIONS,
       { kind: 'external', address: at(B), reserved: encodeReserved([]), rest: behind, acceptedAt: 0 },
@@ -187,6 +189,7 @@ describe('a connection', () => {
     behind.fill(0);
     assert.deepEqual(log, []);
     connection.dataCameIn(world.host(A).startConnection(at(B), connection), Buffer.of(1, 2));
+    world.run(0);
     assert.deepEqual(log, ['made b', 'frame 140102']);
   });
 

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
 import type { BlockRead, DoneOutcome } from '../../../src/disk/storage.js';
 import { FirstCopies } from '../../../src/swarm/first-copies.js';
+import { REPEAT_PRICE } from '../../../src/swarm/price.js';
 import { DEFAULT_RATE_LIMITER_OPTIONS, RateLimiter } from '../../../src/swarm/rate-limiter.js';
 import { DEFAULT_SEND_MEMORY_OPTIONS, SendMemory } from '../../../src/swarm/send-memory.js';
 import type { Upload } from '../../../src/swarm/upload.js';
@@ -126,9 +127,9 @@ describe('Upload', () => {
     serving.ask(0, 0);
     serving.ask(0, 1, 2);
     assert.equal(serving.upload.gotCancel(0, 0, BLOCK).kind, 'junk');
-    assert.equal(serving.upload.gotCancel(0, BLOCK, BLOCK).kind, 'fine');
-    assert.equal(serving.upload.gotCancel(2, BLOCK, BLOCK).kind, 'fine');
-    assert.equal(serving.upload.gotCancel(0, 2 * BLOCK, 1).kind, 'fine');
+    assert.equal(serving.upload.gotCancel(0, BLOCK, BLOCK).kind, 'idle');
+    assert.equal(serving.upload.gotCancel(2, BLOCK, BLOCK).kind, 'idle');
+    assert.equal(serving.upload.gotCancel(0, 2 * BLOCK, 1).kind, 'idle');
     assert.equal(serving.upload.gotCancel(9, 0, BLOCK).kind, 'junk');
     serving.timeline.run(100);
     assert.deepEqual(serving.connection.said(), ['piece 0:32768+16384']);
@@ -226,7 +227,7 @@ describe('Upload', () => {
       const taken = Array.from({ length: DEFAULT_SEND_MEMORY_OPTIONS.count }, () => serving.memory.take(others));
       serving.ask(0, 0);
       const steps = [
-        () => assert.equal(serving.upload.gotCancel(0, 0, BLOCK).kind, 'fine'),
+        () => assert.equal(serving.upload.gotCancel(0, 0, BLOCK).kind, 'idle'),
         () => serving.memory.giveBack(taken[0]!),
       ];
       for (const step of cancelsFirst ? steps : steps.reverse()) step();
@@ -254,7 +255,7 @@ describe('Upload', () => {
           for (let round = 0; round < MESSAGES; round += 1) {
             ask(3_000 + round);
             serving.timeline.run(0);
-            assert.equal(serving.upload.gotCancel(0, (3_000 + round) * 16, 8).kind, 'fine');
+            assert.equal(serving.upload.gotCancel(0, (3_000 + round) * 16, 8).kind, 'idle');
             serving.timeline.run(0);
           }
         });
@@ -272,6 +273,30 @@ describe('Upload', () => {
     serving.connection.unsentLength = 10 * 1024 * 1024;
     for (let time = 0; time < 10_000; time += 1) serving.ask(0, 1);
     assert.equal(serving.upload.queuedCount, 1);
+  });
+
+  it('charges a peer for each request of what waits already, and of what it has just been given', () => {
+    const serving = new Serving().open();
+    serving.ask(0, 1, 1, 1);
+    assert.equal(serving.connection.idleWork, 2 * REPEAT_PRICE);
+    serving.timeline.run(100);
+    serving.ask(0, 1);
+    serving.timeline.run(100);
+    assert.equal(serving.connection.idleWork, 3 * REPEAT_PRICE);
+    serving.ask(0, 2, 3);
+    serving.timeline.run(100);
+    assert.equal(serving.connection.idleWork, 3 * REPEAT_PRICE);
+  });
+
+  it('charges nothing for what is asked for again because a choke dropped it', () => {
+    const serving = new Serving().open();
+    serving.connection.unsentLength = 10 * 1024 * 1024;
+    for (let time = 0; time < 100; time += 1) {
+      serving.ask(0, 0, 1, 2, 3);
+      serving.upload.choke();
+      serving.upload.unchoke();
+    }
+    assert.equal(serving.connection.idleWork, 0);
   });
 
   it('tells of a failed read, and has the peer ask again for what it dropped', () => {

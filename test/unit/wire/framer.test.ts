@@ -73,6 +73,34 @@ describe('Framer', () => {
     assertLog(Buffer.concat([prefix('a'), Buffer.from([254]), prefix('b', 'c')]), ['frame a']);
   });
 
+  it('leaves what follows a pause to its caller, and loses nothing of it', () => {
+    fc.assert(
+      fc.property(fc.array(fc.string({ maxLength: 20 }), { maxLength: 20 }), fc.integer(), (bodies, seed) => {
+        const stream = prefix(...bodies.map((body) => body.replace(/[^a-z]/g, 'x')));
+        const expected: string[] = [];
+        feed(prefixed(expected), [stream]);
+        for (const parts of splits(stream, seededRandom(seed))) {
+          const log: string[] = [];
+          const read: NextFunc = (frame) => ({ kind: 'read', nextLen: frame[0] as number, nextFunc: readBody });
+          const readBody: NextFunc = (frame) => {
+            log.push(`frame ${frame.toString('latin1')}`);
+            framer.pause();
+            return { kind: 'read', nextLen: 1, nextFunc: read };
+          };
+          const framer = new Framer(1, read, () => assert.fail('refused'));
+          for (const part of parts) {
+            for (let rest = part; rest.length > 0; ) {
+              const before = log.length;
+              rest = rest.subarray(framer.dataCameIn(rest));
+              assert.ok(log.length - before <= 1, 'a frame behind the pause');
+            }
+          }
+          assert.deepEqual(log, expected);
+        }
+      }),
+    );
+  });
+
   it('does not tell a refusal once it was stopped', () => {
     const framer: Framer = new Framer(
       1,

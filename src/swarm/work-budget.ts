@@ -1,0 +1,73 @@
+import type { Timers } from '../base/clock.js';
+import { hostKey } from '../net/host-key.js';
+import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
+import { ReadTurn } from './read-turn.js';
+
+/** All in the units of `price.ts`. */
+export interface WorkOptions {
+  /** What one connection may do with what came in at once; the rest of it waits for a task of its own. */
+  readonly ofOneRead: number;
+  /** What all connections may do in one turn of the loop; what comes in after that waits for a task as well. */
+  readonly ofOneTurn: number;
+  /** Work that the peers of one host may make for nothing. */
+  readonly idle: LeakyCounterOptions;
+}
+
+// About half a millisecond, and five. For nothing: two milliseconds in each second, and ten seconds of that at once. Two
+// thousand requests, and as many cancels of them, are a fifth of it.
+export const DEFAULT_WORK_OPTIONS: WorkOptions = {
+  ofOneRead: 5_000,
+  ofOneTurn: 50_000,
+  idle: { limit: 200_000, perSecond: 20_000 },
+};
+
+/** Hosts that are remembered before those are looked for that may be forgotten. */
+const LEAST_SWEEP = 256;
+
+/**
+ * What the peers of all torrents together may make the loop do. Idle work is counted by host and outlives connections: a
+ * peer that is parted from and dials again has no new budget.
+ */
+export class WorkBudget {
+  readonly turn: ReadTurn;
+  readonly options: WorkOptions;
+  readonly #timers: Timers;
+  readonly #idle = new Map<string, LeakyCounter>();
+  #sweepAt = LEAST_SWEEP;
+
+  constructor(timers: Timers, options: WorkOptions) {
+    this.options = options;
+    this.turn = new ReadTurn(timers, options.ofOneTurn);
+    this.#timers = timers;
+  }
+
+  /** Hosts whose idle work is remembered. */
+  get hostCount(): number {
+    return this.#idle.size;
+  }
+
+  /** Counts idle work of a host, and says whether that is too much. */
+  addIdle(host: string, work: number): boolean {
+    return this.#counterOf(hostKey(host)).add(this.#timers.now(), work);
+  }
+
+  /** What is counted of a host. */
+  idleOf(host: string): number {
+    return this.#idle.get(hostKey(host))?.count ?? 0;
+  }
+
+  #counterOf(key: string): LeakyCounter {
+    const known = this.#idle.get(key);
+    if (known !== undefined) return known;
+    if (this.#idle.size >= this.#sweepAt) this.#sweep();
+    const made = new LeakyCounter(this.options.idle, this.#timers.now());
+    this.#idle.set(key, made);
+    return made;
+  }
+
+  #sweep(): void {
+    const now = this.#timers.now();
+    for (const [key, counter] of this.#idle) if (counter.isForgotten(now)) this.#idle.delete(key);
+    this.#sweepAt = Math.max(LEAST_SWEEP, 2 * this.#idle.size);
+  }
+}
