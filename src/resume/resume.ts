@@ -125,7 +125,14 @@ export class Resume implements WriteJournal {
   /** What to make of what is there. `possible` are the pieces that the files are long enough for. */
   believe(survey: readonly FileSurvey[], possible: readonly PieceIndex[]): Belief {
     const { metainfo, layout, owner, random, partNames, trustsJournal } = this.#parts;
-    const nothing = { believed: [], doubted: [], unknown: possible, known: new Set<number>(), unfinished: new Map() };
+    const nothing = {
+      believed: [],
+      doubted: [],
+      doubtedFor: 'their files',
+      unknown: possible,
+      known: new Set<number>(),
+      unfinished: new Map(),
+    } as const;
     const contents = this.#found === null ? null : readJournal(this.#found.bytes, owner);
     if (this.#found === null || contents === null) return nothing;
     const { files } = metainfo;

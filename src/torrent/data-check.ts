@@ -125,11 +125,12 @@ export class DataCheck {
     };
   }
 
-  /** What a piece says that turned out to be wrong is said by every file that it is part of. */
+  /** What a piece says that turned out to be wrong is said by all that it was to speak for. */
   #hashFallen(belief: Belief, possible: readonly PieceIndex[], wrong: ReadonlySet<number>): void {
     const { metainfo, layout } = this.#parts;
     const fallen = new Set<number>();
     const known = new Set(belief.known);
+    if (belief.doubtedFor === 'all') for (const piece of possible) fallen.add(piece);
     for (const index of filesOfPieces(metainfo.files, layout, wrong)) {
       // A part is ours by what it is, whatever is in it.
       if (this.#survey.files[index]?.found !== 'part') known.delete(index);

@@ -126,6 +126,7 @@ export class LostFiles {
     return {
       believed: possible.filter((piece) => have.has(piece) && !doubted.has(piece)),
       doubted: [],
+      doubtedFor: 'their files',
       unknown: possible.filter((piece) => doubted.has(piece)),
       known,
       unfinished: new Map(),

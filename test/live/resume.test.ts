@@ -73,13 +73,13 @@ test('after kill -9 it goes on from its journal: little is hashed, and little co
   assert.ok(resumed.hashed > 0 && resumed.hashed <= HASHED_AT_MOST, `${resumed.hashed / MiB} MiB hashed`);
 });
 
-test('after Ctrl-C nothing is hashed, and nothing is lost', OPTIONS, async (t) => {
+test('after Ctrl-C one piece of each file is hashed, and nothing is lost', OPTIONS, async (t) => {
   const here = await place(t);
   const have = await cutOff(t, here, 'SIGINT', 100 * MiB);
   assert.deepEqual(readdirSync(here.dir).sort(), ['data', 'data.btget']);
   const resumed = await goesOn(t, here);
   assert.ok(resumed.have >= have, `${resumed.have} of ${have}`);
-  assert.equal(resumed.hashed, 0);
+  assert.ok(resumed.hashed > 0 && resumed.hashed <= 2 * MiB, `${resumed.hashed}`);
 });
 
 test('--check hashes everything that is there', OPTIONS, async (t) => {

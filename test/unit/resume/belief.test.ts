@@ -39,6 +39,8 @@ interface Case {
   /** What files are like that are not as the journal says; null for those that are gone. */
   readonly now?: Readonly<Record<number, Partial<FileIdentity> | null>>;
   readonly doubtLength?: number;
+  readonly sampleLength?: number;
+  readonly samplePieces?: number;
   /** Files that have their final name, and whether that says anything. */
   readonly final?: readonly number[];
   readonly partNames?: boolean;
@@ -48,7 +50,7 @@ interface Case {
 
 function beliefOf(one: Case): Belief {
   const { contents = {}, now = {}, doubtLength = 0, possible = () => true, seed = 1 } = one;
-  const { final = [], partNames = true } = one;
+  const { final = [], partNames = true, sampleLength = 30 * KIB, samplePieces = 30 } = one;
   const survey = SAMPLE.metainfo.files.map((file, index): FileSurvey => {
     const change = now[index];
     const identity = change === null || file.padding || file.length === 0 ? null : identityOf(index, change);
@@ -66,7 +68,7 @@ function beliefOf(one: Case): Belief {
       writtenAt: WRITTEN_AT,
       partNames,
     },
-    { ...DEFAULT_BELIEF_OPTIONS, doubtLength },
+    { ...DEFAULT_BELIEF_OPTIONS, doubtLength, sampleLength, samplePieces },
   );
 }
 
@@ -87,14 +89,57 @@ function picture(one: Case): string {
   return `${text.slice(0, 10)} ${text.slice(10, 20)} ${text.slice(20)}`;
 }
 
+/** As `picture`, without telling those that have to prove it from others that the journal vouches for. */
+function vouchedFor(one: Case): string {
+  return picture(one).replaceAll('d', 'B');
+}
+
 test('after a clean end everything is believed that the journal says, and nothing else', () => {
-  assert.equal(picture({}), 'BBBBBBBBBB BBBBBBBBBB BBBBBBBBBB');
+  assert.equal(vouchedFor({}), 'BBBBBBBBBB BBBBBBBBBB BBBBBBBBBB');
   const runs = [
     { first: 25, end: 27 },
     { first: 3, end: 5 },
     { first: 9, end: 10 },
   ];
-  assert.equal(picture({ contents: { runs } }), '...BB....B .......... .....BB...');
+  assert.equal(vouchedFor({ contents: { runs } }), '...BB....B .......... .....BB...');
+});
+
+test('after a clean end one piece of each file by chance has to prove itself, for all of them', () => {
+  const drawn = new Set<number>();
+  for (let seed = 0; seed < 200; seed += 1) {
+    const { doubted, doubtedFor } = beliefOf({ seed });
+    assert.equal(doubtedFor, 'all');
+    for (const file of [A, B, C].map((index) => SAMPLE.metainfo.files[index] as TorrentFile)) {
+      const { first, end } = piecesOfFile(file, SAMPLE.layout);
+      assert.ok(
+        doubted.some((piece) => piece >= first && piece < end),
+        `${file.path} in ${doubted}`,
+      );
+    }
+    // Two files may have drawn the piece that they share.
+    assert.ok(doubted.length <= 3, doubted.join());
+    for (const piece of doubted) drawn.add(piece);
+  }
+  assert.equal(drawn.size, 30, 'any piece');
+});
+
+test('after a clean end no more is hashed than is allowed, but for one piece, and of files by chance', () => {
+  for (const bound of [{ samplePieces: 2 }, { sampleLength: 2 * KIB }, { sampleLength: 3 * KIB - 1 }]) {
+    const drawn = new Set<number>();
+    for (let seed = 0; seed < 100; seed += 1) {
+      const { doubted } = beliefOf({ ...bound, seed });
+      // One is left when two files have drawn the piece that they share and a third one has no room.
+      assert.ok(doubted.length === 2 || doubted.length === 1, doubted.join());
+      for (const piece of doubted) drawn.add(Math.floor(piece / 10));
+    }
+    assert.equal(drawn.size, 3, 'any file');
+  }
+  assert.equal(beliefOf({ sampleLength: KIB / 2 }).doubted.length, 1);
+  assert.deepEqual(beliefOf({ contents: { runs: [] } }).doubted, []);
+});
+
+test('after an unclean end a piece that has to prove itself speaks for its own files', () => {
+  assert.equal(beliefOf({ contents: { isClean: false } }).doubtedFor, 'their files');
 });
 
 test('after a clean end a file that is not the same to the nanosecond is hashed, and no other', () => {
@@ -107,18 +152,18 @@ test('after a clean end a file that is not the same to the nanosecond is hashed,
     { bornAt: 8n },
   ];
   for (const change of changes) {
-    assert.equal(picture({ now: { [B]: change } }), 'BBBBBBBBB? ?????????? BBBBBBBBBB', Object.keys(change)[0]);
+    assert.equal(vouchedFor({ now: { [B]: change } }), 'BBBBBBBBB? ?????????? BBBBBBBBBB', Object.keys(change)[0]);
   }
 });
 
 test('a file that the journal does not know is hashed, the piece that it shares included', () => {
   const files = new Map([...THEN].filter(([file]) => file !== A));
-  assert.equal(picture({ contents: { files } }), '?????????? BBBBBBBBBB BBBBBBBBBB');
+  assert.equal(vouchedFor({ contents: { files } }), '?????????? BBBBBBBBBB BBBBBBBBBB');
 });
 
 test('a piece that a file is too short for is absent, whatever the journal says', () => {
   const possible = (piece: number): boolean => piece < 9 || piece >= 20;
-  assert.equal(picture({ now: { [B]: null }, possible }), 'BBBBBBBBB. .......... BBBBBBBBBB');
+  assert.equal(vouchedFor({ now: { [B]: null }, possible }), 'BBBBBBBBB. .......... BBBBBBBBBB');
 });
 
 test('after an unclean end a file may be longer and younger than when it was flushed, for it was written to', () => {
