@@ -60,6 +60,11 @@ export class ContentMap {
     return this.#shared.count > 0;
   }
 
+  /** Whether anything may be written to a border file. */
+  get keepsAside(): boolean {
+    return this.#borders.size > 0;
+  }
+
   /** `survey`: what was there before anything was written, by index in the metainfo. Later ones say nothing of that. */
   surveyed(survey: readonly Pick<FileSurvey, 'found'>[], hasBorderFile: boolean): void {
     if (this.#isSurveyed) return;

@@ -2,8 +2,9 @@
 import type { TargetPlace } from './file-disk-protocol.js';
 import { about, fileFailure, isSystemError } from './file-failure.js';
 import type { Flushed } from './file-flusher.js';
-import { below, notAFile } from './file-guard.js';
+import { below } from './file-guard.js';
 import type { FileAccess, FileOperations } from './file-operations.js';
+import { type FileUser, readKept } from './file-trust.js';
 import type { FoundJournal } from './journal-file.js';
 
 /** A journal of two million pieces, none of them beside another, is shorter. Bytes. */
@@ -12,24 +13,22 @@ const MAX_LENGTH = 32 * 1024 * 1024;
 export class FileJournal {
   readonly #operations: FileOperations;
   readonly #root: string;
+  readonly #name: string;
   readonly #path: string;
   readonly #newPath: string;
 
   constructor(operations: FileOperations, { root, name }: TargetPlace) {
     this.#operations = operations;
     this.#root = root;
+    this.#name = name;
     this.#path = below(root, name);
     this.#newPath = `${this.#path}.new`;
   }
 
   /** Throws a failure when something that is no regular file has the name. */
-  read(): FoundJournal | null {
-    const path = this.#path;
-    const facts = about(path, () => this.#operations.lookUp(path));
-    if (facts === undefined) return null;
-    if (facts.kind !== 'file') throw notAFile(path, facts);
-    const changedAt = about(path, () => this.#operations.identify(path))?.changedAt ?? 0n;
-    return { bytes: readUpTo(this.#operations, path, MAX_LENGTH), changedAt };
+  read(user: FileUser | null): FoundJournal | null {
+    const kept = readKept(this.#operations, user, this.#root, this.#name, MAX_LENGTH);
+    return kept === null ? null : { bytes: kept.bytes, changedAt: kept.identity.changedAt, doubt: kept.doubt };
   }
 
   append(bytes: Uint8Array, flushes: boolean, answered: Flushed): void {
@@ -115,25 +114,6 @@ export class FileJournal {
       }
       answered(failure);
     });
-  }
-}
-
-/** At most `length` bytes of the file at `path`, which is no link. */
-export function readUpTo(operations: FileOperations, path: string, length: number): Buffer {
-  const descriptor = about(path, () => operations.open(path, 'read', false));
-  try {
-    const bytes = Buffer.alloc(Math.min(length, about(path, () => operations.facts(descriptor)).length));
-    let begin = 0;
-    while (begin < bytes.length) {
-      const into = bytes.subarray(begin);
-      const at = begin;
-      const count = about(path, () => operations.read(descriptor, into, into.length, at));
-      if (count === 0) break;
-      begin += count;
-    }
-    return bytes.subarray(0, begin);
-  } finally {
-    about(path, () => operations.close(descriptor));
   }
 }
 

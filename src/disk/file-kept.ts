@@ -3,23 +3,26 @@
  * the last one stays. They may be lost, so nothing is flushed, and nothing that goes wrong here is a failure.
  */
 import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
 import type { Timers } from '../base/clock.js';
+import { BtgetError } from '../base/failure.js';
 import { fileFailure } from './file-failure.js';
 import { makeFolderAndParents } from './file-folders.js';
+import { systemFileOperations } from './file-operations.js';
+import { type FileUser, readKept } from './file-trust.js';
 
 export interface FileKeptOptions {
   readonly path: string;
+  /** Whose files are believed; null where the system knows no users. */
+  readonly user: FileUser | null;
   /** Bytes. A longer file is none of ours. */
   readonly maxLength: number;
   /** Told, in a sentence, why the file is of no use or could not be written. */
   readonly noted: (message: string) => void;
 }
 
-// Nobody but its owner has to know whom we know. A link is not followed, and a pipe does not make us wait.
-const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+// Nobody but its owner has to know whom we know.
 const PRIVATE_FILE = 0o600;
 const PRIVATE_FOLDER = 0o700;
 
@@ -35,16 +38,26 @@ export class FileKept {
 
   /** Null when there is no such file, or none that can be used. */
   read(answered: (bytes: Buffer | null) => void): void {
-    const { path, maxLength } = this.#options;
-    readRegular(path, maxLength).then(
-      (bytes) => this.#answer(() => answered(bytes)),
-      (error: unknown) => {
-        this.#answer(() => {
-          if (!isAbsence(error)) this.#options.noted(fileFailure(error, path).message);
-          answered(null);
-        });
-      },
-    );
+    // A few calls, of which each takes microseconds.
+    const { bytes, note } = this.#read();
+    this.#answer(() => {
+      if (note !== null) this.#options.noted(note);
+      answered(bytes);
+    });
+  }
+
+  #read(): { readonly bytes: Buffer | null; readonly note: string | null } {
+    const { user, maxLength } = this.#options;
+    const path = resolve(this.#options.path);
+    try {
+      const kept = readKept(systemFileOperations, user, dirname(path), basename(path), maxLength);
+      if (kept === null || kept.identity.length > maxLength) return { bytes: null, note: null };
+      if (kept.doubt === null) return { bytes: kept.bytes, note: null };
+      return { bytes: null, note: `${path} is not believed: it ${kept.doubt.why}` };
+    } catch (error) {
+      if (!(error instanceof BtgetError)) throw error;
+      return { bytes: null, note: error.message };
+    }
   }
 
   write(bytes: Buffer, answered: () => void): void {
@@ -65,26 +78,7 @@ export class FileKept {
   }
 }
 
-/** Null for what is no regular file, or too long. */
-async function readRegular(path: string, maxLength: number): Promise<Buffer | null> {
-  const file = await open(path, READ);
-  try {
-    const facts = await file.stat();
-    if (!facts.isFile() || facts.size > maxLength) return null;
-    return await readUpTo(file, maxLength);
-  } finally {
-    await file.close();
-  }
-}
-
-/** The file may grow while it is read. */
-async function readUpTo(file: FileHandle, maxLength: number): Promise<Buffer | null> {
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(maxLength + 1), 0, maxLength + 1, 0);
-  return bytesRead > maxLength ? null : buffer.subarray(0, bytesRead);
-}
-
 async function replace(path: string, bytes: Buffer): Promise<void> {
-  // A few calls, of which each takes microseconds.
   makeFolderAndParents(resolve(dirname(path)), PRIVATE_FOLDER);
   // Of chance, so that no two processes write one file.
   const fresh = `${path}.${randomBytes(6).toString('hex')}`;
@@ -98,8 +92,4 @@ async function replace(path: string, bytes: Buffer): Promise<void> {
     await rm(fresh, { force: true });
     throw error;
   }
-}
-
-function isAbsence(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }

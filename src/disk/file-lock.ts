@@ -14,11 +14,12 @@ import type { TargetPlace } from './file-disk-protocol.js';
 import { about, isSystemError, NO_LINKS, orNothing } from './file-failure.js';
 import { foldersUpTo } from './file-folders.js';
 import { below } from './file-guard.js';
-import { readUpTo, removeIfThere } from './file-journal.js';
+import { removeIfThere } from './file-journal.js';
 import { decodeNote, encodeNote, isTornNote, type LockNote } from './file-lock-note.js';
 import { isJournalBeside } from './file-names.js';
 import type { FileOperations } from './file-operations.js';
 import type { ProcessFacts } from './file-process.js';
+import { readKept } from './file-trust.js';
 import { JOURNAL_LAG } from './journal-file.js';
 import type { LockDoubt, WatchedLock } from './target-lock.js';
 
@@ -39,6 +40,8 @@ interface FoundNote {
   readonly token: string;
   /** Nanoseconds since 1970, by the clock of the file system. */
   readonly changedAt: bigint;
+  /** Whether another user wrote it, or may: then what it says of its process proves nothing. */
+  readonly isStrange: boolean;
 }
 
 /** Nobody can tell yet whether the lock's process lives. */
@@ -218,28 +221,18 @@ export class FileLock {
   }
 
   #find(path: string): FoundNote | null {
-    const bytes = this.#read(path);
-    // Looked at after it was read: if another has come to its place meanwhile, the older note is taken to live.
-    const identity = bytes === null ? undefined : about(path, () => this.#operations.identify(path));
-    if (bytes === null || identity === undefined) return null;
+    const facts = about(path, () => this.#operations.lookUp(path));
+    if (facts !== undefined && facts.kind !== 'file') throw this.#cannotLock(path, 'it is no file');
+    const name = path.slice(below(this.#root, '').length);
+    const kept = readKept(this.#operations, this.#processes.user, this.#root, name, MAX_NOTE_LENGTH);
+    if (kept === null) return null;
+    const { bytes, identity, doubt } = kept;
     const note = decodeNote(bytes);
     // What is no note is somebody's file, and is not to be replaced.
     if (note === null && !isTornNote(bytes)) throw this.#cannotLock(path, 'it is no lock of btget');
     const token = note?.token ?? `${identity.inode}-${identity.bornAt}`;
-    return { note, token, changedAt: identity.changedAt };
-  }
-
-  /** Null when there is none. */
-  #read(path: string): Buffer | null {
-    const facts = about(path, () => this.#operations.lookUp(path));
-    if (facts !== undefined && facts.kind !== 'file') throw this.#cannotLock(path, 'it is no file');
-    try {
-      return facts === undefined ? null : readUpTo(this.#operations, path, MAX_NOTE_LENGTH);
-    } catch (error) {
-      const cause = error instanceof BtgetError ? error.cause : undefined;
-      if (isSystemError(cause) && cause.code === 'ENOENT') return null;
-      throw error;
-    }
+    // Whoever takes it gives it a second name for a moment, and in a shared folder it is as much our own.
+    return { note, token, changedAt: identity.changedAt, isStrange: doubt?.about === 'writer' };
   }
 
   #cannotLock(path: string, why: string): BtgetError {
@@ -289,13 +282,14 @@ export class FileLock {
 
   #stateOf(found: FoundNote, now: bigint): 'lives' | 'dead' | 'doubtful' {
     const { note } = found;
-    if (note === null || !this.#canSee(found, note)) return this.#stateFromAfar(found, now);
+    if (note === null || found.isStrange || !this.#canSee(found, note)) return this.#stateFromAfar(found, now);
     const start = this.#processes.startOf(note.pid);
     return start !== undefined && (start === null || note.start === null || start === note.start) ? 'lives' : 'dead';
   }
 
   /**
-   * Of a process that cannot be seen from here: it lives if it shows it, and is dead if it does not for long enough.
+   * Of a process that cannot be seen from here, or may be another than the note says: it lives if it shows it, and is
+   * dead if it does not for long enough.
    */
   #stateFromAfar(found: FoundNote, now: bigint): 'lives' | 'dead' | 'doubtful' {
     if (this.#isOfEarlierBoot(found.note, found.changedAt)) return 'dead';
@@ -343,7 +337,8 @@ export class FileLock {
       return new BtgetError('target-busy', `another btget is working on ${this.#target}: ${who} (${this.#path})`);
     const wait = Number(this.#waitFor(found, now) / 1_000_000n) + 1;
     const until = new Date(Date.now() + wait).toISOString().replace(/\.\d+/, '');
-    const why = `another btget may be working on ${this.#target}, which cannot be seen from here`;
+    const doubt = found.isStrange ? 'as another user says' : 'which cannot be seen from here';
+    const why = `another btget may be working on ${this.#target}, ${doubt}`;
     const message = `waiting for at most ${Math.ceil(wait / 1000)} s, until ${until}: ${why}: ${who} (${this.#path})`;
     return new LockInDoubt({ token, changedAt, wait, message });
   }

@@ -53,9 +53,11 @@ export function surveyFiles(
       else {
         ask('survey', { place, names: [places.borderNames] }, (told) => {
           const [border] = told.ok ? told.value : [told.failure];
-          if (border === undefined || 'found' in border) end(border?.found !== 'absent');
-          // Without it the files can be looked at all the same.
-          else if (refused !== null) end(false);
+          // Nothing that we put aside lies behind a link.
+          if (border === undefined || 'found' in border)
+            end(border !== undefined && border.found !== 'absent' && border.linked === undefined);
+          // Without it the files can be looked at all the same, and where nothing is put aside they can be written too.
+          else if (refused !== null || !places.map.keepsAside) end(false);
           else answered({ ok: false, failure: decodeFailure(border) });
         });
       }

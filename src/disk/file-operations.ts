@@ -15,6 +15,11 @@ export interface FileFacts {
   readonly length: number;
   /** Permission bits. */
   readonly mode: number;
+  /** Numbers of the user and the group that it belongs to; 0 where the system has none. */
+  readonly owner: number;
+  readonly group: number;
+  /** How many names it has. */
+  readonly links: number;
   /** Device and inode: two names with equal `id` are one file. */
   readonly id: string;
 }
@@ -35,6 +40,7 @@ export interface FileOperations {
   /** Bytes written, possibly less than asked for. */
   write(descriptor: number, from: Uint8Array, begin: number, length: number, position: number): number;
   facts(descriptor: number): FileFacts;
+  identityOf(descriptor: number): FileIdentity;
   /** Undefined when there is no such name. */
   lookUp(path: string): FileFacts | undefined;
   /** As `lookUp`, for a regular file; undefined when there is none of that name. */
@@ -110,6 +116,7 @@ export const systemFileOperations: FileOperations = {
   read: (descriptor, into, length, position) => fs.readSync(descriptor, into, 0, length, position),
   write: (descriptor, from, begin, length, position) => fs.writeSync(descriptor, from, begin, length, position),
   facts: (descriptor) => factsOf(fs.fstatSync(descriptor)),
+  identityOf: (descriptor) => identityIn(fs.fstatSync(descriptor, { bigint: true })),
   lookUp,
   identify,
   allocated: (path) => {
@@ -162,7 +169,10 @@ function realPath(path: string): string {
 
 function identify(path: string): FileIdentity | undefined {
   const stats = fs.lstatSync(systemPath(path), { bigint: true, throwIfNoEntry: false });
-  if (!stats?.isFile()) return undefined;
+  return stats?.isFile() ? identityIn(stats) : undefined;
+}
+
+function identityIn(stats: fs.BigIntStats): FileIdentity {
   return { length: Number(stats.size), changedAt: stats.mtimeNs, inode: stats.ino, bornAt: stats.birthtimeNs };
 }
 
@@ -179,5 +189,6 @@ function lookUp(path: string): FileFacts | undefined {
 
 function factsOf(stats: fs.Stats): FileFacts {
   const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : stats.isSymbolicLink() ? 'link' : 'other';
-  return { kind, length: stats.size, mode: stats.mode & 0o7777, id: `${stats.dev}:${stats.ino}` };
+  const { size: length, mode, uid: owner, gid: group, nlink: links } = stats;
+  return { kind, length, mode: mode & 0o7777, owner, group, links, id: `${stats.dev}:${stats.ino}` };
 }

@@ -1,12 +1,16 @@
 /** What one process can know of others, so that a lock of a dead one can be told from a lock of a living one. */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
+import type { FileUser } from './file-trust.js';
+import { systemUser } from './file-user.js';
 
 export interface ProcessFacts {
   readonly pid: number;
   readonly host: string;
   /** Where process ids mean the same: one machine, or one container on it. */
   readonly space: string;
+  /** As whom it makes files; null where the system knows no users. */
+  readonly user: FileUser | null;
   /**
    * When that process of our own space began, in words that no other process has had with that id, or null where the
    * system does not tell. Undefined when there is no such process.
@@ -27,6 +31,7 @@ export const systemProcesses: ProcessFacts = {
   pid: process.pid,
   host: hostname(),
   space: processSpace(),
+  user: systemUser(),
   startOf,
   boot,
 };

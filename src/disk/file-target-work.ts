@@ -25,7 +25,8 @@ export function createTargetHandlers(
   /** By the place's id: those that were taken, and not released. Torrents of one name have one together. */
   const locks = new Map<number, FileLock>();
   return {
-    readJournal: ({ place }, answered) => answered({ ok: true, value: new FileJournal(operations, place).read() }),
+    readJournal: ({ place }, answered) =>
+      answered({ ok: true, value: new FileJournal(operations, place).read(processes.user) }),
     appendJournal: ({ place, bytes, flushes }, answered) =>
       new FileJournal(operations, place).append(bytes, flushes, flushed(answered)),
     replaceJournal: ({ place, bytes }, answered) =>

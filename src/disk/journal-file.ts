@@ -1,5 +1,6 @@
 import type { Millis } from '../base/clock.js';
 import type { BtgetError } from '../base/failure.js';
+import type { Doubt } from './file-trust.js';
 import type { DoneOutcome } from './storage.js';
 
 /**
@@ -18,6 +19,13 @@ export interface FoundJournal {
   readonly bytes: Buffer;
   /** When it last changed, nanoseconds since 1970 by the clock of its file system. */
   readonly changedAt: bigint;
+  /** Why another user may have written it, or put it there; null: nobody else has. */
+  readonly doubt: Doubt | null;
+}
+
+/** Whether another user may have made up what it says. In a folder that others may write to, it is still our own. */
+export function mayBeForged({ doubt }: Pick<FoundJournal, 'doubt'>): boolean {
+  return doubt !== null && doubt.about !== 'folder';
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { JournalFile, JournalReadOutcome } from '../disk/journal-file.js';
+import { type FoundJournal, type JournalFile, type JournalReadOutcome, mayBeForged } from '../disk/journal-file.js';
 import type { DoneOutcome } from '../disk/storage.js';
 import type { InfoHash } from '../metainfo/metainfo.js';
 import { isJournal, ownerIn } from './read-journal.js';
@@ -37,7 +37,7 @@ export class OwnJournal implements JournalFile {
   read(answered: (outcome: JournalReadOutcome) => void): void {
     this.#marked.read((marked) => {
       const found = marked.ok ? marked.found : null;
-      if ((found !== null && this.#isOurs(found.bytes)) || this.#taken.has(this.#plain.path)) {
+      if ((found !== null && this.#isOurs(found)) || this.#taken.has(this.#plain.path)) {
         this.#chosen = this.#marked;
         answered(marked);
         return;
@@ -77,8 +77,9 @@ export class OwnJournal implements JournalFile {
     this.#hasTaken = false;
   }
 
-  #isOurs(bytes: Buffer): boolean {
-    return ownerIn(bytes)?.equals(this.#infoHash) === true;
+  /** One that may be forged must not hide the other. */
+  #isOurs(found: FoundJournal): boolean {
+    return !mayBeForged(found) && ownerIn(found.bytes)?.equals(this.#infoHash) === true;
   }
 
   /** A damaged head says of nobody that it is his. */

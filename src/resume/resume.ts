@@ -1,6 +1,6 @@
 import type { Timers } from '../base/clock.js';
 import type { Random } from '../base/random.js';
-import type { FoundJournal, JournalFile } from '../disk/journal-file.js';
+import { type FoundJournal, type JournalFile, mayBeForged } from '../disk/journal-file.js';
 import type { DoneOutcome, FileIdentity, FileSurvey } from '../disk/storage.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { filesOfPieces, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
@@ -72,6 +72,7 @@ export class Resume implements WriteJournal {
   #isStarted = false;
   /** No journal was there when it began. */
   #isNew = false;
+  #hasSaidDoubt = false;
 
   constructor(parts: ResumeParts) {
     this.#parts = parts;
@@ -135,13 +136,27 @@ export class Resume implements WriteJournal {
     } as const;
     const contents = this.#found === null ? null : readJournal(this.#found.bytes, owner);
     if (this.#found === null || contents === null) return nothing;
+    if (trustsJournal && possible.length > 0) this.#sayDoubt(this.#found);
+    // It may name any file as ours.
+    if (mayBeForged(this.#found)) return nothing;
     const { files } = metainfo;
     const writtenAt = this.#found.changedAt;
     const parts = { files, layout, random, survey, possible, contents, writtenAt, partNames };
     const belief = believe(parts, DEFAULT_BELIEF_OPTIONS);
     // Whose a file is has nothing to do with what is in it; and blocks are looked at one by one in any case.
-    if (!trustsJournal) return { ...nothing, known: belief.known, unfinished: unfinishedIn(contents, layout) };
+    if (!trustsJournal || this.#found.doubt !== null)
+      return { ...nothing, known: belief.known, unfinished: unfinishedIn(contents, layout) };
     return belief;
+  }
+
+  #sayDoubt({ doubt }: FoundJournal): void {
+    if (doubt === null || this.#hasSaidDoubt) return;
+    this.#hasSaidDoubt = true;
+    const { file, warned } = this.#parts;
+    warned(
+      'journal-not-believed',
+      `everything is hashed, since another user may have put ${file.path} there: it ${doubt.why}`,
+    );
   }
 
   /** Nothing may be written to the files before this has answered. */

@@ -3,6 +3,7 @@ import { verifyEd25519 } from '../base/system-ed25519.js';
 import { DEFAULT_DHT_OPTIONS } from '../discovery/dht/dht-options.js';
 import { findDestinations, isLoopbackFence } from '../discovery/http-destination.js';
 import { FileKept } from '../disk/file-kept.js';
+import { systemProcesses } from '../disk/file-process.js';
 import type { BindAddresses } from '../net/fence.js';
 import type { DhtMeans } from './dht-means.js';
 import type { SessionOptions } from './session-options.js';
@@ -25,12 +26,13 @@ export function nodeDhtMeans(
   // Whom the world's DHT knows is of no use behind such a fence, and must not be forgotten because of it.
   const isFenced = bind !== null && isLoopbackFence(bind);
   const path = isFenced ? null : dhtState;
+  const { user } = systemProcesses;
   const own = dhtNodes.map(({ host, port }) => ({ host, port, isPublic: false }));
   return {
     verify: verifyEd25519,
     resolve: (host, answered) => resolve(timers, bind, host, answered),
     routers: isFenced ? own : [...own, ...DEFAULT_DHT_OPTIONS.routers],
-    kept: path === null ? null : new FileKept(timers, { path, maxLength: MAX_STATE_LENGTH, noted }),
+    kept: path === null ? null : new FileKept(timers, { path, user, maxLength: MAX_STATE_LENGTH, noted }),
   };
 }
 

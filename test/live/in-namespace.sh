@@ -1,10 +1,12 @@
 #!/bin/sh
 # Runs the live tests (all of them, or the built files that are named) inside a network namespace of their own: other
 # clients open whatever ports they like there, and no packet can leave the machine. 10.9.0.1 to 10.9.0.40 stand in for
-# addresses of a real network, because some clients ignore peers on 127.0.0.1.
+# addresses of a real network, because some clients ignore peers on 127.0.0.1. BTGET_UNSHARE=-n lets root keep the users
+# of the machine.
 set -eu
-if ! unshare -rn true 2>/dev/null; then
-  echo "live tests skipped: no network namespace can be made here (unshare -rn)"
+unshare=${BTGET_UNSHARE:--rn}
+if ! unshare "$unshare" true 2>/dev/null; then
+  echo "live tests skipped: no network namespace can be made here (unshare $unshare)"
   exit 0
 fi
 if ! command -v ip >/dev/null; then
@@ -12,7 +14,7 @@ if ! command -v ip >/dev/null; then
   exit 0
 fi
 [ $# -gt 0 ] || set -- dist/test/live/*.test.js
-unshare -rn sh -c '
+unshare "$unshare" sh -c '
   ip link set lo up
   for host in $(seq 40); do ip addr add 10.9.0.$host/24 dev lo; done
   exec node --test --test-reporter=spec --test-concurrency=1 $BTGET_LIVE_ARGS "$@"

@@ -81,7 +81,7 @@ describe('a magnet link', () => {
 
   test('whose metadata was kept needs no peer to know its files', () => {
     const swarm = new SimulatedSwarm(SAMPLE, 1);
-    const metadata = { bytes: info, changedAt: 0n };
+    const metadata = { bytes: info, changedAt: 0n, doubt: null };
     const part = SAMPLE.content.subarray(0, 200_000);
     const client = swarm.startMagnet(LINK, { metadata, part, torrent: { trackers: [] } });
     swarm.timeline.run(1_000);
@@ -93,7 +93,7 @@ describe('a magnet link', () => {
   test('whose kept metadata is not what the hash says is fetched anew', () => {
     const swarm = new SimulatedSwarm(SAMPLE, 1);
     const seed = swarm.start({ seed: true, torrent: { trackers: [] } });
-    const metadata = { bytes: magnetSample({ name: 'another' }).metainfo.info, changedAt: 0n };
+    const metadata = { bytes: magnetSample({ name: 'another' }).metainfo.info, changedAt: 0n, doubt: null };
     const client = swarm.startMagnet(LINK, { metadata, torrent: { trackers: [], peers: [seed.address] } });
     swarm.timeline.runUntil(() => client.metadataAt !== null, 1_000);
     assert.match(swarm.log.at(-1) ?? '', /metadata of sample$/);
@@ -114,7 +114,7 @@ describe('a magnet link', () => {
   test('that is finished from its .torrent later leaves no metadata behind', () => {
     const swarm = new SimulatedSwarm(SAMPLE, 1);
     const seed = swarm.start({ seed: true, torrent: { trackers: [] } });
-    const metadata = { bytes: info, changedAt: 0n };
+    const metadata = { bytes: info, changedAt: 0n, doubt: null };
     const client = swarm.start({ metadata, torrent: { trackers: [], peers: [seed.address] } });
     swarm.timeline.run(0);
     assert.deepEqual(client.metadata.image(null)?.bytes, info);
@@ -203,7 +203,7 @@ describe('a magnet link', () => {
       [true],
     );
     assert.equal(given?.talks.at(-1)?.lost, false, 'whom the user gave stays');
-    const metadata = { bytes: metainfo.info, changedAt: 0n };
+    const metadata = { bytes: metainfo.info, changedAt: 0n, doubt: null };
     swarm.startMagnet(linkTo(metainfo.infoHash), { metadata, torrent });
     swarm.timeline.run(10_000);
     assert.equal(named?.talks.length, 1);

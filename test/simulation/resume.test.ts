@@ -106,6 +106,42 @@ test('when that one piece is wrong everything is hashed, whatever file it is of,
   endsWell(resumed);
 });
 
+test('a journal that another user may have written is not believed: everything is hashed, and one note says why', () => {
+  const { left, have } = interrupt(8_000);
+  for (const about of ['writer', 'names', 'folder'] as const)
+    for (const mode of ['download', 'seed'] as const) {
+      const journal = left.journal === null ? null : { ...left.journal, doubt: { about, why: 'is odd' } };
+      // What it says is wrong of the second half of a file.
+      const resumed = resume({ ...left, image: withFirstFileWrong(left, 300 * KIB), journal }, { mode });
+      assert.ok(resumed.have < have && resumed.have > 0, `${resumed.have}`);
+      assert.ok(resumed.hashed >= have, `${resumed.hashed} of ${have}`);
+      const notes = resumed.swarm.log.filter((line) => line.includes('warning journal-not-believed'));
+      assert.equal(notes.length, 1, resumed.swarm.log.join('\n'));
+      assert.match(
+        notes[0] ?? '',
+        /everything is hashed, since another user may have put d\/t\.btget there: it is odd/,
+      );
+      if (mode === 'download') endsWell(resumed);
+      else resumed.swarm.stop();
+    }
+});
+
+test('a part without one right piece is ours by our own journal in a shared folder, and by no forged one', () => {
+  const { left } = interrupt(8_000);
+  for (const [about, isOurs] of [
+    ['folder', true],
+    ['writer', false],
+    ['names', false],
+  ] as const) {
+    const journal = left.journal === null ? null : { ...left.journal, doubt: { about, why: 'is odd' } };
+    const resumed = resume({ ...left, image: withFirstFileWrong(left, 0), journal });
+    const { failure } = resumed.client;
+    if (isOurs) endsWell(resumed);
+    else assert.ok(failure instanceof BtgetError && failure.code === 'foreign-file', about);
+    if (!isOurs) resumed.swarm.stop();
+  }
+});
+
 test('after a kill the newest and one piece of each file are hashed, and a second of the download is lost at most', () => {
   const { left, have } = cutOff(16_000);
   const resumed = resume(left);
@@ -189,7 +225,7 @@ test("a journal of which any part is broken, or that is another torrent's, costs
 
 test("a file of the journal's name that is none is neither believed nor touched", () => {
   const { left, have } = interrupt(8_000);
-  const journal = { bytes: Buffer.from('a poem'), changedAt: 0n };
+  const journal = { bytes: Buffer.from('a poem'), changedAt: 0n, doubt: null };
   const resumed = resume({ ...left, journal });
   assert.equal(resumed.have, have);
   resumed.swarm.timeline.runUntil(() => resumed.client.done, 120_000);

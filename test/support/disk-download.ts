@@ -280,6 +280,7 @@ function simulatedWorker(timers: Timeline, disk: PowerDisk, boot: bigint): Worke
     pid,
     host: 'here',
     space: '',
+    user: null,
     startOf: (other) => (other === pid ? `${boot}/1` : undefined),
     boot: () => ({ id: `${boot}`, at: boot - UPTIME }),
   };

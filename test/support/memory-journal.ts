@@ -90,7 +90,7 @@ export class MemoryJournal implements JournalFile {
   }
 
   #put(bytes: Buffer): void {
-    this.#found = { bytes, changedAt: BigInt(Math.round(this.#timers.now() * 1e6)) };
+    this.#found = { bytes, changedAt: BigInt(Math.round(this.#timers.now() * 1e6)), doubt: null };
   }
 }
 

@@ -2,6 +2,7 @@
 import { basename, dirname, join } from 'node:path/posix';
 import type { Millis, Timers } from '../../src/base/clock.js';
 import type { FileFacts, FileOperations, ReadOperations } from '../../src/disk/file-operations.js';
+import type { FileIdentity } from '../../src/disk/storage.js';
 import { systemError } from './disk-worker.js';
 
 /** What a file system holds. Keys are the test's own; inodes are given out again when they are free, as systems do. */
@@ -163,15 +164,14 @@ export class PowerDisk {
       return length;
     },
     facts: (descriptor) => factsOf(this.#described(descriptor).node),
+    identityOf: (descriptor) => identityOf(this.#fileOf(descriptor)),
     lookUp: (path) => {
       const node = this.#lookUp(path);
       return node === undefined ? undefined : factsOf(node);
     },
     identify: (path) => {
       const node = this.#lookUp(path);
-      if (node?.kind !== 'file') return undefined;
-      const { bytes, changedAt, inode, bornAt } = node;
-      return { length: bytes.length, changedAt, inode, bornAt };
+      return node?.kind === 'file' ? identityOf(node) : undefined;
     },
     allocated: (path) => {
       const node = this.#lookUp(path);
@@ -376,7 +376,11 @@ export function cutTo(bytes: Buffer, length: number): Buffer {
   return cut;
 }
 
+function identityOf({ bytes, changedAt, inode, bornAt }: LiveFile): FileIdentity {
+  return { length: bytes.length, changedAt, inode, bornAt };
+}
+
 function factsOf(node: LiveNode): FileFacts {
   const length = node.kind === 'file' ? node.bytes.length : 0;
-  return { kind: node.kind, length, mode: 0o644, id: `1:${node.inode}` };
+  return { kind: node.kind, length, mode: 0o644, owner: 0, group: 0, links: 1, id: `1:${node.inode}` };
 }

@@ -9,7 +9,7 @@ import {
   type ReadOperations,
   systemFileOperations,
 } from '../../src/disk/file-operations.js';
-import type { ProcessFacts } from '../../src/disk/file-process.js';
+import { type ProcessFacts, systemProcesses } from '../../src/disk/file-process.js';
 import { FileReadPool } from '../../src/disk/file-read-pool.js';
 import { FileStorage, type SharedDisk } from '../../src/disk/file-storage.js';
 import { createFileTarget } from '../../src/disk/file-target.js';
@@ -103,7 +103,9 @@ function readsOf(timers: Timers, operations: FileOperations): ReadOperations {
 
 /** A process of its own for each disk: the one before is dead by then. */
 function processOf(pid: number): ProcessFacts {
-  return { pid, host: 'here', space: 'test', startOf: (other) => (other === pid ? null : undefined), boot: () => null };
+  const { user } = systemProcesses;
+  const startOf = (other: number): null | undefined => (other === pid ? null : undefined);
+  return { pid, host: 'here', space: 'test', user, startOf, boot: () => null };
 }
 
 /** A worker that shares the thread of who asks. */

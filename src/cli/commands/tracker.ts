@@ -1,7 +1,12 @@
 /** `btget tracker`: serves announces and scrapes until told to stop. */
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { BtgetError } from '../../base/failure.js';
 import { systemRandom } from '../../base/system-random.js';
+import { systemFileOperations } from '../../disk/file-operations.js';
+import { systemProcesses } from '../../disk/file-process.js';
+import { readKept } from '../../disk/file-trust.js';
+import { mayBeForged } from '../../disk/journal-file.js';
 import { resolveBind } from '../../net/node-bind.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../net/node-raw-server.js';
 import type { RawServer } from '../../net/raw-server.js';
@@ -24,6 +29,9 @@ import { openTrackerPorts } from './tracker-ports.js';
 /** How often a peer is called back with `--nat-check` before it is given up, as in mainline. */
 const NAT_CHECK_TRIES = 3;
 
+/** A state of two million peers is shorter. Bytes. */
+const MAX_STATE_LENGTH = 256 * 1024 * 1024;
+
 export const tracker = defineCommand(
   {
     name: 'tracker',
@@ -33,9 +41,9 @@ export const tracker = defineCommand(
     options: TRACKER_OPTIONS,
   },
   async (_args, values, io) => {
-    const state = values.state === null ? null : await readState(values.state);
-    const allowed = values.allowed === null ? null : new AllowedTorrents(values.allowed);
     const say = (line: string): unknown => io.stderr.write(`${printable(line)}\n`);
+    const state = values.state === null ? null : readState(values.state, say);
+    const allowed = values.allowed === null ? null : new AllowedTorrents(values.allowed);
     await allowed?.read(say);
     const bind = values.bind === null ? null : resolveBind(values.bind);
     let failure: unknown = null;
@@ -105,9 +113,20 @@ function createTracker(
   return new Tracker({ timers: server, random: systemRandom, natCheck, isAllowed, clientOf, save }, options);
 }
 
-async function readState(path: string): Promise<Buffer | null> {
+/** Null when there is none that we may have written. */
+function readState(path: string, say: (line: string) => void): Buffer | null {
+  const real = realPathOf(path);
+  if (real === null) return null;
+  const kept = readKept(systemFileOperations, systemProcesses.user, dirname(real), basename(real), MAX_STATE_LENGTH);
+  // In a folder that others may write to it is our own all the same, and without it counts are lost for good.
+  if (kept === null || !mayBeForged(kept)) return kept?.bytes ?? null;
+  say(`warning: ${path} is not believed, beginning anew: it ${kept.doubt?.why}`);
+  return null;
+}
+
+function realPathOf(path: string): string | null {
   try {
-    return await readFile(path);
+    return systemFileOperations.realPath(path);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     if (code === 'ENOENT') return null;

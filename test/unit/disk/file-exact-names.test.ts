@@ -20,7 +20,7 @@ function diskOf(there: Kinds, sameFile: (name: string) => string = (name) => nam
       const kind = there[name] as FileFacts['kind'] | 'denied';
       if (kind === 'denied')
         throw Object.assign(new Error('ENAMETOOLONG: name too long'), { code: 'ENAMETOOLONG', syscall: 'lstat' });
-      return { kind, length: 1, mode: 0o644, id: sameFile(name) };
+      return { kind, length: 1, mode: 0o644, owner: 0, group: 0, links: 1, id: sameFile(name) };
     },
     realPath: (path: string) => path,
   };

@@ -16,6 +16,7 @@ import type { BtgetError } from '../../../src/base/failure.js';
 import { FileJournal } from '../../../src/disk/file-journal.js';
 import { journalName } from '../../../src/disk/file-names.js';
 import { type FileOperations, systemFileOperations } from '../../../src/disk/file-operations.js';
+import { systemProcesses } from '../../../src/disk/file-process.js';
 import { systemError } from '../../support/disk-worker.js';
 
 interface Here {
@@ -48,14 +49,15 @@ function here(t: TestContext, operations: Partial<FileOperations> = {}): Here {
 describe('the file of a journal', () => {
   it('is made, grows, is replaced, and goes', async (t) => {
     const { root, path, journal, append, replace, text } = here(t);
-    assert.equal(journal.read(), null);
+    assert.equal(journal.read(systemProcesses.user), null);
     assert.equal(await replace('one'), null);
     assert.equal(statSync(path).mode & 0o777, 0o600);
     assert.equal(await append(' two'), null);
     assert.equal(await append(' three'), null);
-    assert.deepEqual(journal.read(), {
+    assert.deepEqual(journal.read(systemProcesses.user), {
       bytes: Buffer.from('one two three'),
       changedAt: statSync(path, { bigint: true }).mtimeNs,
+      doubt: null,
     });
     assert.equal(await replace('four'), null);
     assert.equal(text(), 'four');
@@ -126,7 +128,7 @@ describe('the file of a journal', () => {
     writeFileSync(precious, 'precious');
     symlinkSync(precious, path);
     symlinkSync(precious, `${path}.new`);
-    assert.throws(() => journal.read(), { code: 'cannot-open', message: /symbolic link/ });
+    assert.throws(() => journal.read(systemProcesses.user), { code: 'cannot-open', message: /symbolic link/ });
     await assert.rejects(append('x'), { code: 'cannot-open', message: /ELOOP/ });
     assert.equal(await replace('ours'), null);
     assert.equal(text(), 'ours');
@@ -138,7 +140,7 @@ describe('the file of a journal', () => {
     mkdirSync(root);
     assert.throws(() => journal.append(Buffer.from('x'), true, () => undefined), { code: 'cannot-open' });
     mkdirSync(path);
-    assert.throws(() => journal.read(), { code: 'cannot-open', message: /it is a folder/ });
+    assert.throws(() => journal.read(systemProcesses.user), { code: 'cannot-open', message: /it is a folder/ });
     assert.throws(() => journal.remove(), { code: 'cannot-open' });
   });
 
@@ -146,7 +148,7 @@ describe('the file of a journal', () => {
     const { root, path, journal } = here(t);
     mkdirSync(root);
     writeFileSync(path, Buffer.alloc(33 * 1024 * 1024));
-    assert.equal(journal.read()?.bytes.length, 32 * 1024 * 1024);
+    assert.equal(journal.read(systemProcesses.user)?.bytes.length, 32 * 1024 * 1024);
   });
 
   it('says that the disk is full', async (t) => {

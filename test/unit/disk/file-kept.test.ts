@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
+  chmodSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -14,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { FileKept } from '../../../src/disk/file-kept.js';
+import { systemProcesses } from '../../../src/disk/file-process.js';
 import { NodeTimers } from '../../../src/net/node-timers.js';
 
 function setUp(t: TestContext, name = 'cache/btget/dht.state') {
@@ -21,7 +23,9 @@ function setUp(t: TestContext, name = 'cache/btget/dht.state') {
   t.after(() => rmSync(dir, { recursive: true }));
   const path = join(dir, name);
   const notes: string[] = [];
-  const kept = () => new FileKept(new NodeTimers(), { path, maxLength: 100, noted: (message) => notes.push(message) });
+  const { user } = systemProcesses;
+  const noted = (message: string): unknown => notes.push(message);
+  const kept = () => new FileKept(new NodeTimers(), { path, user, maxLength: 100, noted });
   const read = (): Promise<Buffer | null> => new Promise((resolve) => kept().read(resolve));
   const write = (bytes: Buffer): Promise<void> => new Promise((resolve) => kept().write(bytes, resolve));
   return { dir, path, notes, read, write };
@@ -61,7 +65,30 @@ test('a file that is too long, a folder, a pipe and a link are none of ours', as
   writeFileSync(join(dir, 'other'), 'x');
   symlinkSync('other', path);
   assert.equal(await read(), null);
-  assert.equal(notes.length, 1, notes.join());
+  assert.deepEqual(
+    notes.map((note) => note.replace(path, 'state')),
+    [
+      'cannot open state: it is a device, pipe or socket, not a regular file',
+      'cannot open state: it is a folder, not a regular file',
+      'cannot open state: it is a symbolic link, not a regular file',
+    ],
+  );
+});
+
+test('a file that another user may have written is not believed, and a note says why', async (t) => {
+  const { dir, path, notes, read } = setUp(t, 'state');
+  writeFileSync(path, 'forged');
+  chmodSync(path, 0o666);
+  assert.equal(await read(), null);
+  chmodSync(path, 0o600);
+  chmodSync(dir, 0o777);
+  assert.equal(await read(), null);
+  chmodSync(dir, 0o1777);
+  assert.equal((await read())?.toString(), 'forged');
+  assert.deepEqual(notes, [
+    `${path} is not believed: it may be written by others (mode 0666)`,
+    `${path} is not believed: it lies in a folder that others may write to (mode 0777)`,
+  ]);
 });
 
 test('a place that cannot be written is worth a note and no more, and nothing is left beside it', async (t) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fs, {
+  chmodSync,
   existsSync,
   mkdtempSync,
   readdirSync,
@@ -53,6 +54,7 @@ function world(t: TestContext, operations: Partial<FileOperations> = {}): World 
         pid,
         host: 'here',
         space: '',
+        user: systemProcesses.user,
         startOf: (other) => machine.get(other),
         boot: () => null,
         ...others,
@@ -193,8 +195,8 @@ describe('the lock of a download', () => {
   });
 
   it('falls to exactly one of three, and stays with it until it is released, wherever they overtake one another', (t) => {
-    for (let first = 0; first < 40; first += 2) {
-      for (let second = first % 4; second < 40; second += 5) {
+    for (let first = 0; first < 60; first += 2) {
+      for (let second = first % 4; second < 60; second += 5) {
         const { machine, process, names } = world(t);
         process(100).take();
         machine.delete(100);
@@ -217,7 +219,7 @@ describe('the lock of a download', () => {
   });
 
   it('who overtakes and is already done leaves it to the slow one, or keeps him out while it lasts', (t) => {
-    for (let at = 0; at < 30; at += 1) {
+    for (let at = 0; at < 50; at += 1) {
       const { machine, process, names } = world(t);
       process(100).take();
       machine.delete(100);
@@ -296,6 +298,44 @@ describe('the lock of a download', () => {
       );
       utimesSync(path, at, at);
       process(200, undefined, {}, watched(60_000)).take();
+    }
+  });
+
+  it('that another user may have written names no process of ours, and holds no longer than one from afar', (t) => {
+    const forged: Readonly<Record<string, (path: string) => Partial<FileOperations>>> = {
+      'of another user': (path) => ({
+        facts: (descriptor) => {
+          const facts = systemFileOperations.facts(descriptor);
+          return facts.id === systemFileOperations.lookUp(path)?.id ? { ...facts, owner: 4321 } : facts;
+        },
+      }),
+      'for all to write': (path) => {
+        chmodSync(path, 0o666);
+        return {};
+      },
+    };
+    for (const [name, forge] of Object.entries(forged)) {
+      const operations: { -readonly [K in keyof FileOperations]?: FileOperations[K] } = {};
+      const { root, process } = world(t, operations);
+      const path = join(root, 'film.btget.lock');
+      // It lives, and goes on to live.
+      const holder = process(100);
+      holder.take();
+      Object.assign(operations, forge(path));
+      utimesSync(path, 4_070_908_800, 4_070_908_800);
+      const doubt = doubtOf(process(200));
+      assert.ok(doubt.wait > 55_000 && doubt.wait <= 60_001, `${name}: ${doubt.wait}`);
+      assert.match(doubt.message, /as another user says: process 100 on here/);
+      const later = [{ ...doubt, watched: 60_000 }];
+      process(200, undefined, {}, later).check();
+      // Whoever writes it again lives all the same.
+      holder.refresh();
+      assert.throws(
+        () => process(200, undefined, {}, later).take(),
+        (error) => !(error instanceof LockInDoubt) && error instanceof BtgetError && error.code === 'target-busy',
+      );
+      utimesSync(path, 4_070_908_800, 4_070_908_800);
+      assert.ok(takes(process(200, undefined, {}, later)), name);
     }
   });
 

@@ -5,7 +5,7 @@ import { type FileAddress, FileReadPool, type HeldFile, type Opened } from '../.
 import { systemError } from '../../support/disk-worker.js';
 import { Timeline } from '../../support/timeline.js';
 
-const FILE: FileFacts = { kind: 'file', length: 10, mode: 0o644, id: '1:1' };
+const FILE: FileFacts = { kind: 'file', length: 10, mode: 0o644, owner: 0, group: 0, links: 1, id: '1:1' };
 const FOLDER: FileFacts = { ...FILE, kind: 'folder' };
 
 interface World {

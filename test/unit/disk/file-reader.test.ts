@@ -61,7 +61,10 @@ class World {
     return {
       open: (path, answered) => this.timeline.addTask(() => answered(null, path.includes('b') ? 2 : 0), 1),
       facts: (_, answered) =>
-        this.timeline.addTask(() => answered(null, { kind: 'file', length: 0, mode: 0, id: '' }), 1),
+        this.timeline.addTask(
+          () => answered(null, { kind: 'file', length: 0, mode: 0, owner: 0, group: 0, links: 1, id: '' }),
+          1,
+        ),
       read: (file, into, position, answered) => {
         const wanted = into.reduce((sum, buffer) => sum + buffer.length, 0);
         const there = Math.max(0, Math.min(wanted, this.end - position));
@@ -76,7 +79,15 @@ class World {
         }, 1);
       },
       close: (_, answered) => answered(null),
-      lookUp: (path) => ({ kind: path === '/d/t' ? 'folder' : 'file', length: 0, mode: 0, id: '' }),
+      lookUp: (path) => ({
+        kind: path === '/d/t' ? 'folder' : 'file',
+        length: 0,
+        mode: 0,
+        owner: 0,
+        group: 0,
+        links: 1,
+        id: '',
+      }),
       realPath: (path) => path,
     };
   }

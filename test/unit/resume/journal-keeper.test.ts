@@ -397,7 +397,7 @@ test('what was hashed is flushed before it is written down, for nobody else may 
 });
 
 test('an older journal of which nothing was written anew goes as well when all is done', () => {
-  const found = { bytes: Buffer.from('whatever it says'), changedAt: 0n };
+  const found = { bytes: Buffer.from('whatever it says'), changedAt: 0n, doubt: null };
   const world = new World({ found });
   world.begin(NOTHING);
   world.keeper.complete();

@@ -1,0 +1,53 @@
+/** Every place in the source that reads files, by what they are: whatever a run keeps for the next goes one way. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const SRC = fileURLToPath(new URL('../../../../src/', import.meta.url));
+
+/** What each file of the source reads that reads bytes of files at all. */
+const READERS: Readonly<Record<string, 'kept' | 'content' | 'given by the user' | 'of the system' | 'the calls'>> = {
+  'cli/ca-certificates.ts': 'given by the user',
+  'cli/content/allowed-torrents.ts': 'given by the user',
+  'cli/doctor/machine-checks.ts': 'of the system',
+  'cli/source/load-source.ts': 'given by the user',
+  'cli/source/source-list.ts': 'given by the user',
+  'cli/version.ts': 'of the system',
+  'discovery/http-name-lookup.ts': 'of the system',
+  'disk/file-finishing.ts': 'content',
+  'disk/file-hashing.ts': 'content',
+  'disk/file-operations.ts': 'the calls',
+  'disk/file-process.ts': 'of the system',
+  'disk/file-reader.ts': 'content',
+  'disk/file-trust.ts': 'kept',
+  'disk/file-user.ts': 'of the system',
+  'net/node-gateways.ts': 'of the system',
+};
+
+/** Who reads what this program kept, and what that is. */
+const KEEPERS: Readonly<Record<string, string>> = {
+  'cli/commands/tracker.ts': 'the state of a tracker',
+  'disk/file-journal.ts': 'the journal of a download, and the metadata of one that began with a link',
+  'disk/file-kept.ts': 'what is known of the DHT',
+  'disk/file-lock.ts': 'the lock of a download, and those who take it over',
+};
+
+const READS =
+  /\b(readFileSync|readFile|createReadStream|readvSync|readSync|readv)\(|\b(operations|calls|handle|file)\.read\(\w+[,.]/;
+
+function sourcesWith(pattern: RegExp): string[] {
+  return readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && pattern.test(readFileSync(join(SRC, name), 'utf8')))
+    .sort();
+}
+
+test('whoever reads files is known, and one alone reads what this program kept', () => {
+  assert.deepEqual(sourcesWith(READS), Object.keys(READERS).sort());
+  assert.deepEqual(
+    Object.keys(READERS).filter((name) => READERS[name] === 'kept'),
+    ['disk/file-trust.ts'],
+  );
+  assert.deepEqual(sourcesWith(/\breadKept\(/), [...Object.keys(KEEPERS), 'disk/file-trust.ts'].sort());
+});
