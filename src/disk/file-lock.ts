@@ -40,7 +40,7 @@ interface FoundNote {
   readonly token: string;
   /** Nanoseconds since 1970, by the clock of the file system. */
   readonly changedAt: bigint;
-  /** Whether another user wrote it, or may: then what it says of its process proves nothing. */
+  /** Whether another user wrote it, or may: then the process that it names need not be its own. */
   readonly isStrange: boolean;
 }
 
@@ -232,7 +232,12 @@ export class FileLock {
     if (note === null && !isTornNote(bytes)) throw this.#cannotLock(path, 'it is no lock of btget');
     const token = note?.token ?? `${identity.inode}-${identity.bornAt}`;
     // Whoever takes it gives it a second name for a moment, and in a shared folder it is as much our own.
-    return { note, token, changedAt: identity.changedAt, isStrange: doubt?.about === 'writer' };
+    return {
+      note,
+      token,
+      changedAt: identity.changedAt,
+      isStrange: doubt?.about === 'owner' || doubt?.about === 'mode',
+    };
   }
 
   #cannotLock(path: string, why: string): BtgetError {
@@ -282,9 +287,11 @@ export class FileLock {
 
   #stateOf(found: FoundNote, now: bigint): 'lives' | 'dead' | 'doubtful' {
     const { note } = found;
-    if (note === null || found.isStrange || !this.#canSee(found, note)) return this.#stateFromAfar(found, now);
+    if (note === null || !this.#canSee(found, note)) return this.#stateFromAfar(found, now);
     const start = this.#processes.startOf(note.pid);
-    return start !== undefined && (start === null || note.start === null || start === note.start) ? 'lives' : 'dead';
+    const lives = start !== undefined && (start === null || note.start === null || start === note.start);
+    if (!lives) return 'dead';
+    return found.isStrange ? this.#stateFromAfar(found, now) : 'lives';
   }
 
   /**

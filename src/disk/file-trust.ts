@@ -27,10 +27,11 @@ export interface FileUser {
 /** Why a file may not say what this program wrote. */
 export interface Doubt {
   /**
-   * 'writer': another user wrote it, or may write to it. 'names': it is a second name of some file, which may be no
-   * file of this kind. 'folder': another user may have put it there, though it is our own.
+   * 'owner': another user made it. 'mode': another user may write to it, as to every file on some file systems. 'names':
+   * it is a second name of some file, which may be no file of this kind. 'folder': another user may have put it there,
+   * though it is our own.
    */
-  readonly about: 'writer' | 'names' | 'folder';
+  readonly about: 'owner' | 'mode' | 'names' | 'folder';
   /** A clause of which the file is the subject. */
   readonly why: string;
 }
@@ -97,9 +98,9 @@ export function readKept(
 /** The rule: why `file`, a regular file in `folder`, is not believed; null when it is. */
 export function doubtAbout(file: Owned & Pick<FileFacts, 'links'>, folder: Owned, user: FileUser): Doubt | null {
   const strange = ({ owner }: Owned): boolean => owner !== user.id && owner !== ROOT;
-  if (strange(file)) return { about: 'writer', why: `is of another user (${file.owner})` };
+  if (strange(file)) return { about: 'owner', why: `is of another user (${file.owner})` };
   if ((file.mode & (GROUP_WRITES | OTHERS_WRITE)) !== 0)
-    return { about: 'writer', why: `may be written by others (mode ${octal(file)})` };
+    return { about: 'mode', why: `may be written by others (mode ${octal(file)})` };
   if (file.links > 1) return { about: 'names', why: 'has another name as well' };
   if (strange(folder)) return { about: 'folder', why: `lies in a folder of another user (${folder.owner})` };
   const isOpen =

@@ -137,15 +137,16 @@ export class Resume implements WriteJournal {
     const contents = this.#found === null ? null : readJournal(this.#found.bytes, owner);
     if (this.#found === null || contents === null) return nothing;
     if (trustsJournal && possible.length > 0) this.#sayDoubt(this.#found);
+    const { doubt } = this.#found;
     // It may name any file as ours.
-    if (mayBeForged(this.#found)) return nothing;
+    if (mayBeForged(this.#found) && doubt?.about !== 'mode') return nothing;
     const { files } = metainfo;
     const writtenAt = this.#found.changedAt;
     const parts = { files, layout, random, survey, possible, contents, writtenAt, partNames };
     const belief = believe(parts, DEFAULT_BELIEF_OPTIONS);
     // Whose a file is has nothing to do with what is in it; and blocks are looked at one by one in any case.
-    if (!trustsJournal || this.#found.doubt !== null)
-      return { ...nothing, known: belief.known, unfinished: unfinishedIn(contents, layout) };
+    const known = doubt?.about === 'mode' ? partsOf(belief.known, survey) : belief.known;
+    if (!trustsJournal || doubt !== null) return { ...nothing, known, unfinished: unfinishedIn(contents, layout) };
     return belief;
   }
 
@@ -274,6 +275,11 @@ export class Resume implements WriteJournal {
     this.#parts.file.release();
     this.#parts.claim.end();
   }
+}
+
+/** Those under part names: whoever forges a journal of ours makes no whole file of ours one that may be written over. */
+function partsOf(known: ReadonlySet<number>, survey: readonly FileSurvey[]): ReadonlySet<number> {
+  return new Set([...known].filter((file) => survey[file]?.found === 'part' && !survey[file].bothNames));
 }
 
 function identitiesOf(files: Findings['files']): Map<number, FileIdentity> {

@@ -24,13 +24,12 @@ import type { TestContext } from 'node:test';
 import { after, before, test } from 'node:test';
 import { encodeNote } from '../../src/disk/file-lock-note.js';
 import { borderName } from '../../src/disk/file-names.js';
-import { systemFileOperations } from '../../src/disk/file-operations.js';
 import { systemProcesses } from '../../src/disk/file-process.js';
 import type { Metainfo } from '../../src/metainfo/metainfo.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
-import { encodeHead, encodeRecords, lastSeal } from '../../src/resume/journal-format.js';
 import { createTorrent } from '../../src/session/create-torrent.js';
 import { BTGET, fingerprint, HOSTS, Program, startSeed } from '../live/support.js';
+import { forgedJournal } from '../support/forged-journal.js';
 import { seededRandom } from '../support/seeded-random.js';
 import { reportAttack } from './report.js';
 
@@ -91,24 +90,6 @@ function place(t: TestContext, sharing: Sharing, has: readonly string[] = NAMES)
   return { dir, journal: join(dir, 'T.btget') };
 }
 
-/** A journal with a clean end that has right checks and says that all of it is in the files as they are. */
-function forgedJournal(dir: string): Buffer {
-  const { infoHash, files } = metainfo;
-  const pieceCount = Math.ceil(files.reduce((sum, { length }) => sum + length, 0) / (64 * KIB));
-  const identities = files.flatMap(({ path }, index) => {
-    const file = join(dir, ...path);
-    const identity = systemFileOperations.identify(file) ?? systemFileOperations.identify(`${file}.part`);
-    return identity === undefined ? [] : [[index, identity] as const];
-  });
-  const head = encodeHead({ infoHash, pieceCount, fileCount: files.length }, Buffer.alloc(8, 3));
-  const records = encodeRecords(lastSeal(head), [
-    { kind: 'files', files: new Map(identities) },
-    { kind: 'pieces', runs: [{ first: 0, end: pieceCount }] },
-    { kind: 'end' },
-  ]);
-  return Buffer.concat([head, records]);
-}
-
 function plant(path: string, bytes: Buffer, owner: number, mode = 0o644): void {
   writeFileSync(path, bytes);
   chownSync(path, owner, MEDIA);
@@ -147,7 +128,7 @@ const HASHED = (why: string): RegExp =>
 for (const sharing of ['sticky', 'group'] as const)
   test(`another user's journal in a folder that is ${sharing} is not believed`, OPTIONS, async (t) => {
     const { dir, journal } = place(t, sharing);
-    plant(journal, forgedJournal(dir), FORGER);
+    plant(journal, forgedJournal(metainfo, dir), FORGER);
     await endsRight(t, `another user's forged journal (${sharing})`, dir, HASHED('is of another user \\(5002\\)'));
   });
 
@@ -157,7 +138,7 @@ test(
   async (t) => {
     const { dir, journal } = place(t, 'sticky', []);
     for (const name of NAMES) plant(join(dir, 'T', name), seededRandom(9).bytes(1500 * KIB), FORGER);
-    plant(journal, forgedJournal(dir), FORGER);
+    plant(journal, forgedJournal(metainfo, dir), FORGER);
     const { code, stderr } = await download(t, dir);
     reportAttack({
       attack: "another user's forged journal and files",
@@ -173,14 +154,14 @@ test(
 
 test("a journal of the victim's that others may write to is not believed", OPTIONS, async (t) => {
   const { dir, journal } = place(t, 'none');
-  plant(journal, forgedJournal(dir), VICTIM, 0o666);
+  plant(journal, forgedJournal(metainfo, dir), VICTIM, 0o666);
   await endsRight(t, 'a journal that others wrote to', dir, HASHED('may be written by others \\(mode 0666\\)'));
 });
 
 test("a file of the victim's with a second name as a journal is not believed", OPTIONS, async (t) => {
   const { dir, journal } = place(t, 'sticky');
   const other = join(dir, 'a download of before');
-  plant(other, forgedJournal(dir), VICTIM, 0o600);
+  plant(other, forgedJournal(metainfo, dir), VICTIM, 0o600);
   linkSync(other, journal);
   await endsRight(t, 'a journal by a hard link', dir, HASHED('has another name as well'));
 });
@@ -190,7 +171,7 @@ test(
   OPTIONS,
   async (t) => {
     const { dir, journal } = place(t, 'group');
-    plant(journal, forgedJournal(dir), VICTIM, 0o600);
+    plant(journal, forgedJournal(metainfo, dir), VICTIM, 0o600);
     await endsRight(
       t,
       'a journal moved within a shared folder',
@@ -208,7 +189,7 @@ test("a folder that another user has put in the place of the victim's is not bel
   // Everything in it may be written by the victim, so that the download can go on.
   spawnSync('chown', ['-R', `${FORGER}`, theirs.dir]);
   spawnSync('chmod', ['-R', 'a+rwX', theirs.dir]);
-  plant(theirs.journal, forgedJournal(theirs.dir), FORGER, 0o666);
+  plant(theirs.journal, forgedJournal(metainfo, theirs.dir), FORGER, 0o666);
   renameSync(dir, join(above, 'dl'));
   renameSync(join(above, 'dl'), join(above, 'old'));
   renameSync(theirs.dir, join(above, 'dl'));
@@ -221,7 +202,7 @@ test(
   async (t) => {
     const linked = place(t, 'sticky');
     const forged = join(linked.dir, 'forged');
-    plant(forged, forgedJournal(linked.dir), VICTIM, 0o600);
+    plant(forged, forgedJournal(metainfo, linked.dir), VICTIM, 0o600);
     symlinkSync(forged, linked.journal);
     await endsRight(
       t,
@@ -249,7 +230,7 @@ test(
     const part = join(dir, 'T', 'b.bin.part');
     rmSync(join(dir, 'T', 'b.bin'));
     plant(part, seededRandom(9).bytes(1500 * KIB), VICTIM);
-    plant(journal, forgedJournal(dir), VICTIM, 0o600);
+    plant(journal, forgedJournal(metainfo, dir), VICTIM, 0o600);
     await endsRight(t, "the victim's own journal, forged", dir, /./);
   },
 );

@@ -108,7 +108,7 @@ test('when that one piece is wrong everything is hashed, whatever file it is of,
 
 test('a journal that another user may have written is not believed: everything is hashed, and one note says why', () => {
   const { left, have } = interrupt(8_000);
-  for (const about of ['writer', 'names', 'folder'] as const)
+  for (const about of ['owner', 'mode', 'names', 'folder'] as const)
     for (const mode of ['download', 'seed'] as const) {
       const journal = left.journal === null ? null : { ...left.journal, doubt: { about, why: 'is odd' } };
       // What it says is wrong of the second half of a file.
@@ -126,11 +126,12 @@ test('a journal that another user may have written is not believed: everything i
     }
 });
 
-test('a part without one right piece is ours by our own journal in a shared folder, and by no forged one', () => {
+test("a part without one right piece is ours by our own journal whoever may write there, and by no other's", () => {
   const { left } = interrupt(8_000);
   for (const [about, isOurs] of [
     ['folder', true],
-    ['writer', false],
+    ['mode', true],
+    ['owner', false],
     ['names', false],
   ] as const) {
     const journal = left.journal === null ? null : { ...left.journal, doubt: { about, why: 'is odd' } };

@@ -2,7 +2,17 @@ import assert from 'node:assert/strict';
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
@@ -118,6 +128,28 @@ test('a tracker says where it listens, serves, and keeps its state when told to 
   child.process.kill('SIGTERM');
   assert.equal(await child.ended, 0);
   assert.ok(statSync(join(dir, 'tracker.state')).size > 0);
+});
+
+test('a tracker begins anew when others may have written its state, and ends with 16 when that is a pipe', async (t) => {
+  const state = join(dir, 'forged.state');
+  const args = ['tracker', '--bind', '127.0.0.1', '--port', '0', '--state', state];
+  writeFileSync(state, 'd8:torrentsde7:versioni1ee');
+  chmodSync(state, 0o666);
+  const child = new Child(t, ...args);
+  await child.says(/\/announce\n/);
+  assert.match(child.err, /^warning: \S+ is not believed, beginning anew: it may be written by others \(mode 0666\)$/m);
+  child.process.kill('SIGTERM');
+  assert.equal(await child.ended, 0);
+  const again = new Child(t, ...args);
+  await again.says(/\/announce\n/);
+  assert.doesNotMatch(again.err, /warning/);
+  again.process.kill('SIGTERM');
+  assert.equal(await again.ended, 0);
+  rmSync(state);
+  if (spawnSync('mkfifo', [state]).status !== 0) return;
+  const piped = new Child(t, ...args);
+  assert.equal(await piped.ended, 16);
+  assert.match(piped.err, /it is a device, pipe or socket/);
 });
 
 test('a tracker answers over UDP at the same port', async (t) => {

@@ -31,11 +31,11 @@ describe('what a run before wrote down', () => {
 
   it('is not believed of another user, wherever it lies', () => {
     for (const mode of [0o755, 0o777, 0o1777, 0o2775])
-      for (const owner of [US, ROOT, BOB]) assert.equal(about({ owner: BOB }, { mode, owner }), 'writer');
+      for (const owner of [US, ROOT, BOB]) assert.equal(about({ owner: BOB }, { mode, owner }), 'owner');
   });
 
   it('is not believed when its group or others may write to it, even our own group: an access list shows so', () => {
-    for (const mode of [0o620, 0o602, 0o666, 0o660, 0o664]) assert.equal(about({ mode }), 'writer', mode.toString(8));
+    for (const mode of [0o620, 0o602, 0o666, 0o660, 0o664]) assert.equal(about({ mode }), 'mode', mode.toString(8));
   });
 
   it('is not believed under a second name', () => {
@@ -59,7 +59,7 @@ describe('what a run before wrote down', () => {
 
   it("is another user's for root as well", () => {
     const root = { ...USER, id: ROOT };
-    assert.equal(doubtAbout(FILE, { ...FOLDER, owner: ROOT }, root)?.about, 'writer');
+    assert.equal(doubtAbout(FILE, { ...FOLDER, owner: ROOT }, root)?.about, 'owner');
     assert.equal(doubtAbout({ ...FILE, owner: ROOT }, FOLDER, root)?.about, 'folder');
   });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Doubt } from '../../../src/disk/file-trust.js';
 import type { JournalReadOutcome } from '../../../src/disk/journal-file.js';
 import type { InfoHash } from '../../../src/metainfo/metainfo.js';
 import { encodeHead, encodeRecords, lastSeal } from '../../../src/resume/journal-format.js';
@@ -105,6 +106,25 @@ test("a damaged head is nobody's, so that the torrent that is here has the name"
   folder.timeline.run(10);
   const { journal } = folder.start(['a']).get('a') ?? assert.fail();
   assert.equal(journal.path, 'set.btget');
+});
+
+test('a journal with the mark that another user may have written does not hide the own one', () => {
+  const folder = new Folder();
+  const open = (doubt: Doubt | null): OwnJournal => {
+    const forged = { bytes: journalOf(A), changedAt: 0n, doubt };
+    const marked = new MemoryJournal(folder.timeline, { ...DEFAULT_MEMORY_JOURNAL_OPTIONS, found: forged });
+    return new OwnJournal(folder.plain, marked, A, new Set());
+  };
+  folder.plain.replace(journalOf(A), () => undefined);
+  folder.timeline.run(10);
+  const [forged, ours] = [open({ about: 'owner', why: 'is of another user' }), open(null)];
+  const read: string[] = [];
+  for (const [name, journal] of Object.entries({ forged, ours }))
+    journal.read((outcome) =>
+      read.push(`${name}: ${outcome.ok && outcome.found?.changedAt === 0n ? 'marked' : 'plain'}`),
+    );
+  folder.timeline.run(100);
+  assert.deepEqual(read.sort(), ['forged: plain', 'ours: marked']);
 });
 
 test('who has ended before it knew its journal keeps nobody from it', () => {
