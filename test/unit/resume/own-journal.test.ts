@@ -111,7 +111,7 @@ test("a damaged head is nobody's, so that the torrent that is here has the name"
 test('a journal with the mark that another user may have written does not hide the own one', () => {
   const folder = new Folder();
   const open = (doubt: Doubt | null): OwnJournal => {
-    const forged = { bytes: journalOf(A), changedAt: 0n, doubt };
+    const forged = { bytes: journalOf(A), changedAt: 7n, doubt };
     const marked = new MemoryJournal(folder.timeline, { ...DEFAULT_MEMORY_JOURNAL_OPTIONS, found: forged });
     return new OwnJournal(folder.plain, marked, A, new Set());
   };
@@ -121,7 +121,7 @@ test('a journal with the mark that another user may have written does not hide t
   const read: string[] = [];
   for (const [name, journal] of Object.entries({ forged, ours }))
     journal.read((outcome) =>
-      read.push(`${name}: ${outcome.ok && outcome.found?.changedAt === 0n ? 'marked' : 'plain'}`),
+      read.push(`${name}: ${outcome.ok && outcome.found?.changedAt === 7n ? 'marked' : 'plain'}`),
     );
   folder.timeline.run(100);
   assert.deepEqual(read.sort(), ['forged: plain', 'ours: marked']);
