@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import type { Millis } from '../../../src/base/clock.js';
 import { sha1 } from '../../../src/base/digest.js';
 import type { Random } from '../../../src/base/random.js';
-import type { ExtendedPeer } from '../../../src/swarm/extensions.js';
+import type { ExtendedPeer, Payload } from '../../../src/swarm/extensions.js';
 import { FINE, JUNK } from '../../../src/swarm/judgement.js';
 import { DEFAULT_METADATA_FETCH_OPTIONS, MetadataFetch } from '../../../src/swarm/metadata-fetch.js';
 import { DEFAULT_METADATA_SHARING_OPTIONS, MetadataSharing } from '../../../src/swarm/metadata-sharing.js';
@@ -35,15 +35,15 @@ class FakeMetadataPeer implements ExtendedPeer {
   readonly #world: World;
   readonly #answer: Answer;
 
-  constructor(world: World, name: string, size: number, answer: Answer) {
-    this.connection = new RecordedConnection(name);
+  constructor(world: World, name: string, size: number, answer: Answer, host = '10.0.0.1') {
+    this.connection = new RecordedConnection(name, [], host);
     this.handshake = { ...SILENT_HANDSHAKE, ids: new Map([['ut_metadata', 3]]), metadataSize: size };
     this.#world = world;
     this.#answer = answer;
   }
 
-  send(_name: string, payload: Buffer): boolean {
-    const message = decodeMetadataMessage(payload);
+  send(_name: string, payload: Payload): boolean {
+    const message = decodeMetadataMessage(Buffer.isBuffer(payload) ? payload : Buffer.concat(payload));
     assert.ok(message !== undefined);
     this.asked.push(message);
     this.#answer(message, this.#world, this);
@@ -309,22 +309,55 @@ describe('sharing the metadata', () => {
     ]);
   });
 
+  const { copies, morePieces, copyTime, maxHosts } = DEFAULT_METADATA_SHARING_OPTIONS;
+  const share = copies * PIECES + morePieces;
+  const servedTo = (peer: FakeMetadataPeer) => peer.asked.filter(({ type }) => type === 'data').length;
+
   test('a peer gets it a few times, then rejections, and pieces again after a while', () => {
     const { world, peer, ask } = setUp();
-    for (let count = 0; count < 100; count += 1) ask(0);
-    assert.equal(peer.asked.filter(({ type }) => type === 'data').length, 3 * PIECES);
-    world.timeline.run(60_000);
+    for (let count = 0; count < 30_000; count += 1) ask(0);
+    assert.equal(servedTo(peer), share);
+    world.timeline.run(copyTime / PIECES);
     assert.equal(ask(0), FINE);
+    assert.equal(ask(0), JUNK);
   });
 
-  test('a peer that asks without end gets no more than a piece a second in the long run', () => {
-    const { world, peer, ask } = setUp();
-    for (let second = 0; second < 600; second += 1) {
-      for (let count = 0; count < 10; count += 1) ask(0);
-      world.timeline.run(1_000);
+  test('a peer that comes again and again gets no more than its host may have', () => {
+    const { world, sharing } = setUp();
+    let served = 0;
+    for (let at = 0; at < 100; at += 1) {
+      const peer = new FakeMetadataPeer(world, `x${at}`, 1, silent);
+      for (let count = 0; count < 100; count += 1)
+        sharing.gotMessage(peer, encodeMetadataMessage({ type: 'request', piece: 0 }));
+      served += servedTo(peer);
+      sharing.peerLeft(peer);
     }
-    const served = peer.asked.filter(({ type }) => type === 'data').length;
-    assert.ok(served >= 3 * PIECES && served <= 3 * PIECES + 600, String(served));
+    assert.equal(served, share);
+    const other = new FakeMetadataPeer(world, 'other', 1, silent, '10.0.0.2');
+    assert.equal(sharing.gotMessage(other, encodeMetadataMessage({ type: 'request', piece: 0 })), FINE);
+  });
+
+  test('no more hosts are remembered than the options say', () => {
+    const { world, sharing, ask } = setUp();
+    for (let count = 0; count < share; count += 1) ask(0);
+    const askFrom = (host: string) => {
+      const other = new FakeMetadataPeer(world, 'y', 1, silent, host);
+      sharing.gotMessage(other, encodeMetadataMessage({ type: 'request', piece: 0 }));
+    };
+    for (let at = 1; at < maxHosts; at += 1) askFrom(`10.1.${at >> 8}.${at & 255}`);
+    assert.equal(ask(0), JUNK, 'it is remembered');
+    for (let at = 0; at < maxHosts; at += 1) askFrom(`10.2.${at >> 8}.${at & 255}`);
+    assert.equal(ask(0), FINE, 'it was forgotten');
+  });
+
+  test('an answer takes no memory of its own: it is a view of the metadata', () => {
+    const { sharing, peer } = setUp();
+    const sent: Payload[] = [];
+    peer.send = (_name: string, payload: Payload) => sent.push(payload) > 0;
+    sharing.gotMessage(peer, encodeMetadataMessage({ type: 'request', piece: 1 }));
+    const [parts] = sent;
+    assert.ok(Array.isArray(parts));
+    assert.equal(parts.at(-1)?.buffer, INFO.buffer);
   });
 
   test('a peer that takes nothing is sent nothing more', () => {
