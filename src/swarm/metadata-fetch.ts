@@ -28,6 +28,8 @@ export interface MetadataFetchOptions extends MetadataSourceOptions {
   readonly patience: Millis;
   /** What a peer owes for this long without sending anything is taken for lost, and it is asked again. */
   readonly answerTime: Millis;
+  /** Bytes a second at which long metadata is awaited without complaint. */
+  readonly fairRate: number;
   /** Peers that send a whole of their own at once, at first; twice as many after each `turnsDouble`. */
   readonly firstTurns: number;
   readonly turnsDouble: Millis;
@@ -41,6 +43,7 @@ export const DEFAULT_METADATA_FETCH_OPTIONS: MetadataFetchOptions = {
   firstPause: 1_000,
   patience: 500,
   answerTime: 10_000,
+  fairRate: 1024 * 1024,
   firstTurns: 4,
   turnsDouble: 200,
 };
@@ -119,7 +122,7 @@ export class MetadataFetch implements Extension {
   }
 
   /**
-   * How long the peer would take for the whole if it were alone, at the rate at which it has sent something new. Infinite
+   * How much longer than at `fairRate` the peer would take for the whole if it were alone, at its own rate. Infinite
    * when it offers nothing, or keeps back what it was asked for; null while it cannot be known.
    */
   outlook(connection: PeerConnection): Millis | null {
@@ -128,7 +131,9 @@ export class MetadataFetch implements Extension {
     const now = this.#parts.timers.now();
     if (source.isStalled || source.isPaused(now)) return Number.POSITIVE_INFINITY;
     if (source.owed.size === 0 || source.hasSentNothing) return null;
-    return (source.claim.remainingOf(source) * 1000) / source.rate(now);
+    const { claim } = source;
+    const time = (claim.remainingOf(source) * 1000) / source.rate(now);
+    return Math.max(0, time - (claim.size * 1000) / this.#options.fairRate);
   }
 
   /** Forgets everything; nothing is told from here on. */

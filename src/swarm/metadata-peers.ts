@@ -23,7 +23,7 @@ export interface MetadataPeersOptions {
   readonly maxKeptLength: number;
   /** A peer may lose its place to another one when it is connected for this long … */
   readonly patience: Millis;
-  /** … and would not send the whole metadata within this time. */
+  /** … and its outlook is longer than this. */
   readonly maxOutlook: Millis;
 }
 
@@ -46,7 +46,7 @@ export interface MetadataPeersParts {
   readonly extensions: Extensions;
   /** Null without a node of our own. */
   readonly nodePorts: NodePorts | null;
-  /** In what time the peer would send the whole metadata, for all that it has sent so far; null while nobody can say. */
+  /** How much too long the peer would take for the whole metadata; null while it cannot be known. */
   readonly outlook: (connection: PeerConnection) => Millis | null;
 }
 

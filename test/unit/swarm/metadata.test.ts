@@ -376,7 +376,7 @@ describe('the metadata of a magnet link', () => {
     assert.deepEqual([quiet, sending].map(outlookOf), [null, null]);
     world.timeline.run(150);
     const time = outlookOf(sending);
-    assert.ok(time !== null && time > 0 && time < 1_000, `${time}`);
+    assert.ok(time !== null && time < 1_000, `${time}`);
     world.timeline.run(1_000);
     assert.equal(outlookOf(quiet), Number.POSITIVE_INFINITY);
     const stranger = new RecordedConnection('stranger');
