@@ -5,6 +5,20 @@ export function sha1(bytes: Uint8Array): Buffer {
   return createHash('sha1').update(bytes).digest();
 }
 
+/** SHA-1 of bytes that come one part after the other. */
+export class RunningSha1 {
+  readonly #hash = createHash('sha1');
+
+  update(bytes: Uint8Array): void {
+    this.#hash.update(bytes);
+  }
+
+  /** Of all parts so far, 20 bytes. To be called once, at the end. */
+  digest(): Buffer {
+    return this.#hash.digest();
+  }
+}
+
 /** SHA-256 of `bytes`, 32 bytes. */
 export function sha256(bytes: Uint8Array): Buffer {
   return createHash('sha256').update(bytes).digest();

@@ -78,6 +78,15 @@ export class ConnectionTable {
     return undefined;
   }
 
+  /** The oldest connection that we dialled at `latest` or before and whose handshake is not finished. */
+  unfinishedDial(latest: Millis): Connection | undefined {
+    for (const connection of this.#all) {
+      if (!connection.locallyInitiated || connection.completeSince !== null) continue;
+      return connection.madeAt <= latest ? connection : undefined;
+    }
+    return undefined;
+  }
+
   hasDialled(address: Connection['address']): boolean {
     return this.#dialled.has(addressKey(address));
   }

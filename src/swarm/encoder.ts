@@ -152,6 +152,24 @@ export class Encoder implements ConnectionOwner {
   }
 
   /**
+   * If every place for dials is taken and an address waits that could be dialled at once: parts from a peer that was
+   * dialled in vain, or gives up a dial that takes long. That address waits for another attempt. Says whether it did.
+   */
+  makeWay(): boolean {
+    if (!this.isFull || this.#nextSpare() === undefined) return false;
+    const unfinished = this.#table.unfinishedDial(this.#now() - this.#parts.options.slowHandshake);
+    if (unfinished !== undefined) {
+      unfinished.refuse({ code: this.#dialling.has(unfinished) ? 'connect-timeout' : 'handshake-timeout' });
+      return true;
+    }
+    const least = this.#events.leastUseful('dialled');
+    if (least === undefined) return false;
+    least.refuse({ code: 'useless' });
+    this.#spares.failed(least.address, this.#now());
+    return true;
+  }
+
+  /**
    * Ends every connection and dials nobody any more. Must also be called when the torrent fails: it gives places back.
    */
   close(): void {

@@ -11,10 +11,13 @@ import {
   mergeHandshakes,
   SILENT_HANDSHAKE,
 } from '../wire/extended.js';
-import { encodeMessage } from '../wire/message.js';
+import { encodeExtendedHead, encodeMessage } from '../wire/message.js';
 import { announces } from '../wire/reserved.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
 import type { PeerConnection } from './peer-connection.js';
+
+/** What a message carries. Parts are sent one behind the other and not copied: they must stay as they are. */
+export type Payload = Buffer | readonly Buffer[];
 
 /** A peer as extensions see it, from its first extension handshake on. */
 export interface ExtendedPeer {
@@ -22,7 +25,7 @@ export interface ExtendedPeer {
   /** What it has said of itself so far. */
   readonly handshake: ExtensionHandshake;
   /** Sends messages of an extension; nothing when the peer does not speak it. Says whether it does. */
-  send(name: string, ...payloads: readonly Buffer[]): boolean;
+  send(name: string, ...payloads: readonly Payload[]): boolean;
 }
 
 /** One extension, for all peers. */
@@ -129,10 +132,16 @@ class KnownPeer implements ExtendedPeer {
     this.connection = connection;
   }
 
-  send(name: string, ...payloads: readonly Buffer[]): boolean {
+  send(name: string, ...payloads: readonly Payload[]): boolean {
     const id = this.handshake.ids.get(name) ?? 0;
     if (id === 0) return false;
-    this.connection.send(payloads.map((payload) => encodeMessage({ type: 'extended', id, payload })));
+    this.connection.send(payloads.flatMap((payload) => encodePayload(id, payload)));
     return true;
   }
+}
+
+function encodePayload(id: number, payload: Payload): Buffer | readonly Buffer[] {
+  if (Buffer.isBuffer(payload)) return encodeMessage({ type: 'extended', id, payload });
+  const length = payload.reduce((sum, part) => sum + part.length, 0);
+  return [encodeExtendedHead(id, length), ...payload];
 }

@@ -25,10 +25,23 @@ export class LeakyCounter {
 
   /** Counts one more, or `weight` more. True when that is more than the limit. */
   add(now: Millis, weight = 1): boolean {
-    const forgotten = (Math.max(0, now - this.#countedAt) / 1000) * this.#options.perSecond;
-    this.#count = Math.max(0, this.#count - forgotten) + weight;
-    this.#countedAt = now;
+    this.#forget(now);
+    this.#count += weight;
     return this.#count > this.#options.limit;
+  }
+
+  /** Counts one more if that is not more than the limit. Says whether it did: what is turned away costs nothing. */
+  addIfAllowed(now: Millis): boolean {
+    this.#forget(now);
+    if (this.#count + 1 > this.#options.limit) return false;
+    this.#count += 1;
+    return true;
+  }
+
+  #forget(now: Millis): void {
+    const forgotten = (Math.max(0, now - this.#countedAt) / 1000) * this.#options.perSecond;
+    this.#count = Math.max(0, this.#count - forgotten);
+    this.#countedAt = now;
   }
 
   /** What was counted and not yet forgotten when the last one was added. */

@@ -2,47 +2,50 @@
  * Fetches the info dictionary of a magnet link from peers (BEP 9), all of whom may lie: about its size, and about every
  * byte of it.
  *
- * Peers that claim one size first share one attempt. When its hash is wrong and several had sent something, nobody can
- * tell who lied; from then on each of them has to send the whole of it alone, several of them at a time, and whoever
- * sends a wrong whole is banned. No claim keeps another one waiting: attempts are bounded for each size apart, and
- * memory by what has come, not by what is claimed. So peers who keep silent or drip can hold up nobody for long.
+ * Peers that claim one size share a `MetadataClaim`: first they send one whole together, and when that is wrong, each
+ * sends its own. A peer that sends nothing new for a short time loses its turn to one that was not tried yet. It costs
+ * the peer nothing else: what it sends later is welcome. A peer is banned only when it is proved to have sent wrong
+ * bytes: its own whole is wrong, or the right whole is here and differs from what it sent.
+ *
+ * Memory never decides who is heard. When it is short, the peer that has sent nothing new for longest is the first
+ * whose bytes are not kept, and only their digests are.
  */
 import type { Millis, Task, Timers } from '../base/clock.js';
-import { sha1 } from '../base/digest.js';
 import { decodeMetadataMessage, encodeMetadataMessage, UT_METADATA } from '../wire/metadata-message.js';
 import type { ExtendedPeer, Extension } from './extensions.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
-import { MetadataAttempt } from './metadata-attempt.js';
+import { MetadataClaim, type MetadataSource } from './metadata-claim.js';
+import type { MetadataColumn } from './metadata-column.js';
+import type { MetadataSourceOptions } from './metadata-source.js';
 import type { PeerConnection } from './peer-connection.js';
 
-export interface MetadataFetchOptions {
+export interface MetadataFetchOptions extends MetadataSourceOptions {
   /** Bytes of metadata that are believed at all. */
   readonly maxSize: number;
-  /** Attempts at one size at once, at the most: each fetches the whole of it. */
-  readonly maxAttempts: number;
-  /** Bytes that have come for all attempts. Beyond that the one that holds most is given up for a while. */
+  /** Bytes that are kept of all that peers have sent. */
   readonly maxMemory: number;
-  /** Requests in flight to one peer: a round trip for each piece alone would be slow. */
-  readonly pipeline: number;
-  /** A peer that leaves a request unanswered for this long is not asked any more for a while. */
+  /** A peer that owes something and sends nothing new for this long loses its turn. */
+  readonly patience: Millis;
+  /** What a peer owes for this long without sending anything is taken for lost, and it is asked again. */
   readonly answerTime: Millis;
-  /** An attempt of one peer alone may take this long, … */
-  readonly soleTime: Millis;
-  /** … and as long as its size takes at this rate, bytes a second. */
-  readonly leastRate: number;
-  /** How long a peer is left alone that refused or kept silent; twice as long each time. */
-  readonly firstPause: Millis;
+  /** Bytes a second at which long metadata is awaited without complaint. */
+  readonly fairRate: number;
+  /** Peers that send a whole of their own at once, at first; twice as many after each `turnsDouble`. */
+  readonly firstTurns: number;
+  readonly turnsDouble: Millis;
 }
 
 export const DEFAULT_METADATA_FETCH_OPTIONS: MetadataFetchOptions = {
   maxSize: 32 * 1024 * 1024,
-  maxAttempts: 8,
   maxMemory: 64 * 1024 * 1024,
-  pipeline: 8,
+  firstWindow: 8,
+  maxWindow: 64,
+  firstPause: 1_000,
+  patience: 500,
   answerTime: 10_000,
-  soleTime: 20_000,
-  leastRate: 16 * 1024,
-  firstPause: 30_000,
+  fairRate: 1024 * 1024,
+  firstTurns: 4,
+  turnsDouble: 200,
 };
 
 export interface MetadataFetchParts {
@@ -55,26 +58,20 @@ export interface MetadataFetchParts {
   readonly ban: (connection: PeerConnection) => void;
 }
 
-/** A peer that claims to have the metadata. */
-interface Source {
-  readonly peer: ExtendedPeer;
-  readonly size: number;
-  attempt: MetadataAttempt | null;
-  pausedUntil: Millis;
-  failures: number;
-}
-
-const SWEEP_INTERVAL = 1_000;
+const SWEEP_INTERVAL = 100;
+/** Pieces that are hashed at once, of one column. They take a millisecond. */
+const SLICE = 64;
 
 export class MetadataFetch implements Extension {
   readonly name: string = UT_METADATA;
   readonly #parts: MetadataFetchParts;
   readonly #options: MetadataFetchOptions;
-  readonly #sources = new Map<PeerConnection, Source>();
-  readonly #attempts = new Set<MetadataAttempt>();
-  /** Sizes whose shared attempt turned out wrong. */
-  readonly #doubtful = new Set<number>();
+  readonly #sources = new Map<PeerConnection, MetadataSource>();
+  /** By size. */
+  readonly #claims = new Map<number, MetadataClaim>();
   #sweepTask: Task | null = null;
+  #hashTask: Task | null = null;
+  #proven: MetadataClaim | null = null;
   #done = false;
 
   constructor(parts: MetadataFetchParts, options: MetadataFetchOptions) {
@@ -84,22 +81,21 @@ export class MetadataFetch implements Extension {
 
   /** Bytes of metadata that have come and are kept. */
   get heldLength(): number {
-    return [...this.#attempts].reduce((sum, attempt) => sum + attempt.heldLength, 0);
+    let length = 0;
+    for (const claim of this.#claims.values()) length += claim.heldLength;
+    return length;
   }
 
   gotHandshake(peer: ExtendedPeer): void {
     const { metadataSize: size, ids } = peer.handshake;
     if (this.#done || size === null || size > this.#options.maxSize || (ids.get(UT_METADATA) ?? 0) === 0) return;
-    // Metadata has one size: who claims another one later is held to the first.
+    // Metadata has one size: a peer that claims another one later is held to the first.
     if (this.#sources.has(peer.connection)) return;
-    this.#sources.set(peer.connection, {
-      peer,
-      size,
-      attempt: null,
-      pausedUntil: Number.NEGATIVE_INFINITY,
-      failures: 0,
-    });
-    this.#assign();
+    if (this.#proven !== null && this.#proven.size !== size) return;
+    const claim = this.#claims.get(size) ?? new MetadataClaim(size);
+    this.#claims.set(size, claim);
+    this.#sources.set(peer.connection, claim.join(peer, this.#options));
+    this.#assign(claim);
   }
 
   gotMessage(peer: ExtendedPeer, payload: Buffer): Judgement {
@@ -110,7 +106,7 @@ export class MetadataFetch implements Extension {
         peer.send(UT_METADATA, encodeMetadataMessage({ type: 'reject', piece: message.piece }));
         return JUNK;
       case 'reject':
-        return this.#gotReject(peer.connection);
+        return this.#gotReject(peer.connection, message.piece);
       case 'data':
         return this.#gotData(peer.connection, message.piece, message.totalSize, message.data, payload);
       case 'unknown':
@@ -121,132 +117,219 @@ export class MetadataFetch implements Extension {
   peerLeft({ connection }: ExtendedPeer): void {
     const source = this.#sources.get(connection);
     if (source === undefined) return;
-    this.#sources.delete(connection);
-    this.#leave(source);
-    this.#assign();
+    this.#remove(source);
+    this.#assign(source.claim);
+  }
+
+  /**
+   * How much longer than at `fairRate` the peer would take for the whole if it were alone, at its own rate. Infinite
+   * when it offers nothing, or keeps back what it was asked for; null while it cannot be known.
+   */
+  outlook(connection: PeerConnection): Millis | null {
+    const source = this.#sources.get(connection);
+    if (source === undefined) return Number.POSITIVE_INFINITY;
+    const now = this.#parts.timers.now();
+    if (source.isStalled || source.isPaused(now)) return Number.POSITIVE_INFINITY;
+    if (source.owed.size === 0 || source.hasSentNothing) return null;
+    const { claim } = source;
+    const time = (claim.remainingOf(source) * 1000) / source.rate(now);
+    return Math.max(0, time - (claim.size * 1000) / this.#options.fairRate);
   }
 
   /** Forgets everything; nothing is told from here on. */
   stop(): void {
     this.#done = true;
     this.#sweepTask?.cancel();
+    this.#hashTask?.cancel();
     this.#sources.clear();
-    this.#attempts.clear();
+    this.#claims.clear();
   }
 
-  #gotReject(connection: PeerConnection): Judgement {
+  #gotReject(connection: PeerConnection, piece: number): Judgement {
     const source = this.#sources.get(connection);
-    if (source?.attempt === null || source === undefined) return JUNK;
-    this.#pause(source);
-    this.#assign();
+    if (source === undefined || !source.claim.rejected(source, piece, this.#parts.timers.now())) return JUNK;
+    this.#assign(source.claim);
     return FINE;
   }
 
   #gotData(connection: PeerConnection, piece: number, totalSize: number, data: Buffer, payload: Buffer): Judgement {
     const source = this.#sources.get(connection);
-    const attempt = source?.attempt ?? null;
-    if (source === undefined || attempt === null) return JUNK;
-    if (totalSize !== source.size) return malformed(payload);
-    const verdict = attempt.put(connection, piece, data);
-    if (verdict === 'wrong-length') return malformed(payload);
-    if (verdict === 'unasked') return JUNK;
-    if (attempt.isComplete) this.#judge(attempt);
-    else {
-      this.#ask(source, attempt);
-      this.#boundMemory();
-    }
+    if (source === undefined) return JUNK;
+    const { claim } = source;
+    if (totalSize !== claim.size) return malformed(payload);
+    const isMemoryShort = this.heldLength > this.#options.maxMemory;
+    const receipt = claim.put(source, piece, data, this.#parts.timers.now(), isMemoryShort);
+    if (receipt === 'wrong-length') return malformed(payload);
+    if (receipt === 'unasked') return JUNK;
+    if (receipt === 'false') {
+      this.#ban(source);
+      this.#assign(claim);
+    } else if (claim.isProven) this.#finishProven(claim);
+    else this.#advance(claim, source.column);
+    if (this.#done) return FINE;
+    this.#boundMemory();
+    if (this.#sources.has(connection)) this.#ask(source);
     return FINE;
   }
 
-  #judge(attempt: MetadataAttempt): void {
-    const { timers, infoHash, gotInfo, ban } = this.#parts;
-    const info = attempt.bytes();
-    if (sha1(info).equals(infoHash)) {
-      this.stop();
-      timers.addTask(() => gotInfo(info), 0);
+  /** Hashes what has come, a little at a time, and judges what is complete. */
+  #advance(claim: MetadataClaim, column: MetadataColumn): void {
+    claim.mix?.advance(SLICE);
+    if (claim.mix !== null && claim.mix.digest !== null) this.#judgeMix(claim, claim.mix);
+    if (claim.apartSince !== null) column.advance(SLICE);
+    if (this.#done || claim.isProven) return;
+    if (column.digest !== null) this.#judgeColumn(claim, column);
+    else if (column.canAdvance || claim.mix?.canAdvance === true) this.#hashLater();
+  }
+
+  #hashLater(): void {
+    this.#hashTask ??= this.#parts.timers.addTask(() => {
+      this.#hashTask = null;
+      for (const source of [...this.#sources.values()]) {
+        const { claim, column, peer } = source;
+        const isBehind = column.canAdvance && claim.apartSince !== null;
+        if (!isBehind && claim.mix?.canAdvance !== true) continue;
+        if (claim.isProven || !this.#sources.has(peer.connection)) continue;
+        this.#advance(claim, column);
+        // The others have their turn in another task.
+        this.#hashLater();
+        return;
+      }
+    }, 0);
+  }
+
+  #judgeMix(claim: MetadataClaim, mix: MetadataColumn): void {
+    if (mix.digest?.equals(this.#parts.infoHash) === true) this.#prove(claim, mix);
+    else this.#goApart(claim);
+  }
+
+  #judgeColumn(claim: MetadataClaim, column: MetadataColumn): void {
+    if (column.digest?.equals(this.#parts.infoHash) === true) {
+      this.#prove(claim, column);
       return;
     }
-    const [first, ...others] = attempt.contributors();
-    if (attempt.soleSource === null) this.#doubtful.add(attempt.size);
-    if (first !== undefined && others.length === 0) timers.addTask(() => ban(first), 0);
-    for (const source of this.#sources.values()) {
-      if (source.attempt !== attempt) continue;
-      source.attempt = null;
-      // Whoever sent all of it is on the way out, and must not begin anew before that.
-      if (others.length === 0 && source.peer.connection === first) this.#pause(source);
-    }
-    this.#attempts.delete(attempt);
-    this.#assign();
+    for (const source of claim.sources) if (source.column === column) this.#ban(source);
+    this.#assign(claim);
   }
 
-  /** Gives every peer that is free something to do. */
-  #assign(): void {
+  #prove(claim: MetadataClaim, column: MetadataColumn): void {
+    const liars = claim.liars(column);
+    claim.prove(column, this.#parts.timers.now());
+    this.#proven = claim;
+    for (const [size, other] of this.#claims) {
+      if (other === claim) continue;
+      this.#claims.delete(size);
+      for (const { peer } of other.sources) this.#sources.delete(peer.connection);
+    }
+    for (const liar of liars) this.#ban(liar);
+    this.#finishProven(claim);
+  }
+
+  #finishProven(claim: MetadataClaim): void {
+    const info = claim.provenBytes();
+    if (info === null) {
+      this.#assign(claim);
+      return;
+    }
+    const { timers, gotInfo } = this.#parts;
+    this.stop();
+    timers.addTask(() => gotInfo(info), 0);
+  }
+
+  #ban(source: MetadataSource): void {
+    const { connection } = source.peer;
+    this.#remove(source);
+    this.#parts.timers.addTask(() => this.#parts.ban(connection), 0);
+  }
+
+  #remove(source: MetadataSource): void {
+    const { claim, peer } = source;
+    this.#sources.delete(peer.connection);
+    claim.leave(source);
+    if (claim.sources.size === 0 && claim !== this.#proven) this.#claims.delete(claim.size);
+  }
+
+  #goApart(claim: MetadataClaim): void {
+    claim.goApart(this.#parts.timers.now());
+    this.#assign(claim);
+    this.#hashLater();
+  }
+
+  /** Asks peers for what they may be asked for, those first that were never asked. */
+  #assign(claim: MetadataClaim): void {
     if (this.#done) return;
+    this.#giveTurns(claim);
+    const sources = [...claim.sources];
+    for (const source of sources) if (source.askedAt === null) this.#ask(source);
+    for (const source of sources) this.#ask(source);
+    this.#sweepTask ??= this.#parts.timers.addTask(() => this.#sweep(), SWEEP_INTERVAL);
+  }
+
+  /** While each peer sends its own whole: more and more of them at once, those first that had no turn yet. */
+  #giveTurns({ apartSince, sources }: MetadataClaim): void {
+    if (apartSince === null) return;
+    const { firstTurns, turnsDouble } = this.#options;
     const now = this.#parts.timers.now();
-    for (const source of this.#sources.values()) {
-      if (source.attempt === null && source.pausedUntil <= now) source.attempt = this.#attemptFor(source, now);
-      if (source.attempt !== null) this.#ask(source, source.attempt);
+    let free = firstTurns * 2 ** Math.floor((now - apartSince) / turnsDouble);
+    for (const source of sources) if (source.hasTurn) free -= 1;
+    for (const isNew of [true, false]) {
+      for (const source of sources) {
+        if (free <= 0) return;
+        if (source.hasTurn || (source.askedAt === null) !== isNew || !source.mayBeAsked(now)) continue;
+        source.hasTurn = true;
+        free -= 1;
+      }
     }
-    if (this.#sources.size > 0) this.#sweepTask ??= this.#parts.timers.addTask(() => this.#sweep(), SWEEP_INTERVAL);
   }
 
-  #attemptFor({ peer, size }: Source, now: Millis): MetadataAttempt | null {
-    const alone = this.#doubtful.has(size);
-    if (!alone) {
-      for (const attempt of this.#attempts) if (attempt.soleSource === null && attempt.size === size) return attempt;
-    }
-    const alike = [...this.#attempts].filter((attempt) => attempt.size === size);
-    if (alike.length >= this.#options.maxAttempts) return null;
-    const attempt = new MetadataAttempt(size, alone ? peer.connection : null, now);
-    this.#attempts.add(attempt);
-    return attempt;
-  }
-
-  #boundMemory(): void {
-    if (this.heldLength <= this.#options.maxMemory) return;
-    const [fullest] = [...this.#attempts].sort((a, b) => b.heldLength - a.heldLength);
-    for (const source of this.#sources.values()) if (source.attempt === fullest) this.#pause(source);
-    this.#assign();
-  }
-
-  #ask({ peer }: Source, attempt: MetadataAttempt): void {
-    const { connection } = peer;
-    while (attempt.howManyAsked(connection) < this.#options.pipeline) {
-      const piece = attempt.take(connection, this.#parts.timers.now());
+  #ask(source: MetadataSource): void {
+    const { claim, peer } = source;
+    if (claim.apartSince !== null && !source.hasTurn) return;
+    const now = this.#parts.timers.now();
+    while (source.mayBeAsked(now)) {
+      const piece = claim.take(source, now);
       if (piece === undefined) return;
       peer.send(UT_METADATA, encodeMetadataMessage({ type: 'request', piece }));
     }
   }
 
-  #pause(source: Source): void {
-    this.#leave(source);
-    source.pausedUntil = this.#parts.timers.now() + this.#options.firstPause * 2 ** Math.min(source.failures, 10);
-    source.failures += 1;
+  /** Those who have sent nothing new for longest are the first whose bytes are not kept. */
+  #boundMemory(): void {
+    while (this.heldLength > this.#options.maxMemory) {
+      let slowest: MetadataSource | undefined;
+      for (const source of this.#sources.values()) {
+        if (source.column.canForget && (slowest === undefined || source.newAt < slowest.newAt)) slowest = source;
+      }
+      if (slowest === undefined) {
+        this.#dropMixes();
+        return;
+      }
+      if (slowest.claim.mix !== null) this.#goApart(slowest.claim);
+      else slowest.column.forget();
+    }
   }
 
-  #leave(source: Source): void {
-    const { attempt, peer } = source;
-    if (attempt === null) return;
-    source.attempt = null;
-    attempt.giveBack(peer.connection);
-    const isUsed = [...this.#sources.values()].some((other) => other.attempt === attempt);
-    if (!isUsed) this.#attempts.delete(attempt);
+  /** What is in memory was sent by peers that have left. */
+  #dropMixes(): void {
+    for (const claim of [...this.#claims.values()]) if (claim.mix !== null) this.#goApart(claim);
   }
 
   /** Looks for peers that keep us waiting. */
   #sweep(): void {
     this.#sweepTask = null;
     const now = this.#parts.timers.now();
-    const { answerTime, soleTime, leastRate } = this.#options;
+    const { patience, answerTime } = this.#options;
     for (const source of this.#sources.values()) {
-      const { attempt, peer, size } = source;
-      if (attempt === null) continue;
-      const silent = now - (attempt.waitingSince(peer.connection) ?? now) >= answerTime;
-      const limit = soleTime + (size * 1000) / leastRate;
-      const tooSlow = attempt.soleSource !== null && now - attempt.beganAt >= limit;
-      if (silent || tooSlow) this.#pause(source);
+      if (source.owed.size === 0) continue;
+      const waited = now - source.owesSince;
+      if (waited >= patience && !source.isStalled) {
+        source.isStalled = true;
+        source.hasTurn = false;
+      }
+      if (source.isStalled || source.timeToPay(now) >= 2 * patience) source.claim.release(source);
+      if (waited >= answerTime) source.gaveUp(now);
     }
-    this.#assign();
+    for (const claim of [...this.#claims.values()]) this.#assign(claim);
   }
 }
 

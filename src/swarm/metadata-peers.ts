@@ -21,15 +21,18 @@ export interface MetadataPeersOptions {
    */
   readonly maxKept: number;
   readonly maxKeptLength: number;
-  /** A peer that has had no metadata to offer for this long may lose its place to somebody else. */
+  /** A peer may lose its place to another one when it is connected for this long … */
   readonly patience: Millis;
+  /** … and its outlook is longer than this. */
+  readonly maxOutlook: Millis;
 }
 
 export const DEFAULT_METADATA_PEERS_OPTIONS: MetadataPeersOptions = {
   junk: { limit: 2_000, perSecond: 100 },
   maxKept: 5_000,
   maxKeptLength: 320 * 1024,
-  patience: 30_000,
+  patience: 1_500,
+  maxOutlook: 4_000,
 };
 
 /** Who takes connections over. */
@@ -38,18 +41,28 @@ export interface Successor extends PeerEvents {
   takeOver(connection: PeerConnection, frames: readonly Buffer[]): void;
 }
 
+export interface MetadataPeersParts {
+  readonly timers: Timers;
+  readonly extensions: Extensions;
+  /** Null without a node of our own. */
+  readonly nodePorts: NodePorts | null;
+  /** How much too long the peer would take for the whole metadata; null while it cannot be known. */
+  readonly outlook: (connection: PeerConnection) => Millis | null;
+}
+
 export class MetadataPeers implements PeerEvents {
   readonly #timers: Timers;
   readonly #extensions: Extensions;
   readonly #nodePorts: NodePorts | null;
+  readonly #outlook: MetadataPeersParts['outlook'];
   readonly #options: MetadataPeersOptions;
   readonly #peers = new Map<PeerConnection, MetadataPeer>();
 
-  /** `nodePorts`: null without a node of our own. */
-  constructor(timers: Timers, extensions: Extensions, nodePorts: NodePorts | null, options: MetadataPeersOptions) {
+  constructor({ timers, extensions, nodePorts, outlook }: MetadataPeersParts, options: MetadataPeersOptions) {
     this.#timers = timers;
     this.#extensions = extensions;
     this.#nodePorts = nodePorts;
+    this.#outlook = outlook;
     this.#options = options;
   }
 
@@ -85,15 +98,20 @@ export class MetadataPeers implements PeerEvents {
     if (this.#peers.delete(connection)) this.#extensions.connectionLost(connection);
   }
 
+  /** The one that would take longest to send the metadata; of equals the one that has been here longest. */
   leastUseful(side: Side): PeerConnection | undefined {
-    const longAgo = this.#timers.now() - this.#options.patience;
-    const old = [...this.#peers].filter(
-      ([{ locallyInitiated }, { madeAt }]) => locallyInitiated === (side === 'dialled') && madeAt <= longAgo,
-    );
-    const offersNothing = ([connection]: (typeof old)[number]): boolean =>
-      (this.#extensions.peerOf(connection)?.handshake.metadataSize ?? null) === null;
-    // Whoever was dialled and offers some has had the time to send it.
-    return (old.find(offersNothing) ?? (side === 'dialled' ? old[0] : undefined))?.[0];
+    const { patience, maxOutlook } = this.#options;
+    const longAgo = this.#timers.now() - patience;
+    let least: PeerConnection | undefined;
+    let longest = maxOutlook;
+    for (const [connection, { madeAt }] of this.#peers) {
+      if (connection.locallyInitiated !== (side === 'dialled') || madeAt > longAgo) continue;
+      const outlook = this.#outlook(connection);
+      if (outlook === null || outlook <= longest) continue;
+      least = connection;
+      longest = outlook;
+    }
+    return least;
   }
 
   listeningPort(connection: PeerConnection): number | null {

@@ -1,6 +1,8 @@
 import type { Millis } from '../base/clock.js';
+import { hostKey } from '../net/host-key.js';
 import {
   decodeMetadataMessage,
+  encodeDataHead,
   encodeMetadataMessage,
   METADATA_PIECE_LENGTH,
   UT_METADATA,
@@ -11,30 +13,43 @@ import { LeakyCounter } from './leaky-counter.js';
 import type { PeerConnection } from './peer-connection.js';
 
 export interface MetadataSharingOptions {
-  /** How often a peer may ask for the whole of it at once; later requests are rejected, and … */
+  /** What a host gets at once: so often the whole of it, and … */
   readonly copies: number;
-  /** … so many of them are forgiven in each second. No upload limit is asked for metadata, so they are few. */
-  readonly perSecond: number;
+  /** … so many pieces more. Later requests are rejected. */
+  readonly morePieces: number;
+  /** A host that has got all that gets another whole in this time. No upload limit is asked for metadata. */
+  readonly copyTime: Millis;
+  /** Hosts that are remembered when their peers have left; of more, those that asked longest ago are forgotten. */
+  readonly maxHosts: number;
   /** What may wait in the peer's socket, bytes, before its requests are rejected. */
   readonly maxUnsent: number;
 }
 
 export const DEFAULT_METADATA_SHARING_OPTIONS: MetadataSharingOptions = {
-  copies: 3,
-  perSecond: 1,
+  copies: 2,
+  morePieces: 64,
+  copyTime: 10 * 60_000,
+  maxHosts: 1_000,
   maxUnsent: 1024 * 1024,
 };
 
-/** Serves the info dictionary to peers that have only a magnet link (BEP 9). */
+/**
+ * Serves the info dictionary to peers that have only a magnet link (BEP 9). A peer that asks again and again, over one
+ * connection or over many, is served no more than its host's share. What waits to be sent are views of the dictionary,
+ * which take no memory.
+ */
 export class MetadataSharing implements Extension {
   readonly name: string = UT_METADATA;
   readonly #info: Buffer;
+  readonly #pieceCount: number;
   readonly #now: () => Millis;
   readonly #options: MetadataSharingOptions;
-  readonly #asked = new Map<PeerConnection, LeakyCounter>();
+  /** What each host got, the one that asked longest ago first. */
+  readonly #hosts = new Map<string, LeakyCounter>();
 
   constructor(info: Buffer, now: () => Millis, options: MetadataSharingOptions) {
     this.#info = info;
+    this.#pieceCount = Math.ceil(info.length / METADATA_PIECE_LENGTH);
     this.#now = now;
     this.#options = options;
   }
@@ -50,30 +65,35 @@ export class MetadataSharing implements Extension {
     return message.type === 'request' ? this.#gotRequest(peer, message.piece) : JUNK;
   }
 
-  peerLeft({ connection }: ExtendedPeer): void {
-    this.#asked.delete(connection);
+  peerLeft(_peer: ExtendedPeer): void {
+    // Its host is remembered: it may come again.
   }
 
   #gotRequest(peer: ExtendedPeer, piece: number): Judgement {
-    const totalSize = this.#info.length;
-    const data = this.#info.subarray(piece * METADATA_PIECE_LENGTH, (piece + 1) * METADATA_PIECE_LENGTH);
-    const tooOften = this.#count(peer.connection);
-    if (data.length === 0 || tooOften || peer.connection.unsentLength > this.#options.maxUnsent) {
+    const { connection } = peer;
+    const isServed =
+      piece < this.#pieceCount &&
+      connection.unsentLength <= this.#options.maxUnsent &&
+      this.#shareOf(connection).addIfAllowed(this.#now());
+    if (!isServed) {
       peer.send(UT_METADATA, encodeMetadataMessage({ type: 'reject', piece }));
       return JUNK;
     }
-    peer.send(UT_METADATA, encodeMetadataMessage({ type: 'data', piece, totalSize, data }));
+    const data = this.#info.subarray(piece * METADATA_PIECE_LENGTH, (piece + 1) * METADATA_PIECE_LENGTH);
+    peer.send(UT_METADATA, [encodeDataHead(piece, this.#info.length), data]);
     return FINE;
   }
 
-  #count(connection: PeerConnection): boolean {
-    const { copies, perSecond } = this.#options;
-    let counter = this.#asked.get(connection);
-    if (counter === undefined) {
-      const limit = copies * Math.ceil(this.#info.length / METADATA_PIECE_LENGTH);
-      counter = new LeakyCounter({ limit, perSecond }, this.#now());
-      this.#asked.set(connection, counter);
-    }
-    return counter.add(this.#now());
+  #shareOf({ address }: PeerConnection): LeakyCounter {
+    const { copies, morePieces, copyTime, maxHosts } = this.#options;
+    const key = hostKey(address.host);
+    const limit = copies * this.#pieceCount + morePieces;
+    const share =
+      this.#hosts.get(key) ?? new LeakyCounter({ limit, perSecond: (this.#pieceCount * 1000) / copyTime }, this.#now());
+    this.#hosts.delete(key);
+    this.#hosts.set(key, share);
+    const [oldest] = this.#hosts.keys();
+    if (this.#hosts.size > maxHosts && oldest !== undefined) this.#hosts.delete(oldest);
+    return share;
   }
 }

@@ -34,7 +34,7 @@ export interface ExtensionsParts {
 
 export function joinExtensions(parts: ExtensionsParts): Extensions {
   const { timers, metainfo, client, port } = parts;
-  const spoken: Extension[] = [new DontHave(parts.layout, parts.gotDontHave)];
+  const spoken: Extension[] = [];
   // BEP 27: peers of a private torrent come from its trackers alone, and who has only the link shall not get it from
   // us.
   if (!metainfo.private) {
@@ -48,6 +48,9 @@ export function joinExtensions(parts: ExtensionsParts): Extensions {
       spoken.push(new PeerExchange({ timers, peers, startConnection }, DEFAULT_PEER_EXCHANGE_OPTIONS));
     }
   }
+  // Behind the others, which have the ids that they had while there was no metadata: what peers sent under these ids may
+  // be under way yet.
+  spoken.push(new DontHave(parts.layout, parts.gotDontHave));
   const own = () => ({
     version: client,
     port,

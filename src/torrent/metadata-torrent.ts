@@ -38,6 +38,8 @@ export interface MetadataEvents {
 // Trackers want a number, and give seeds to whoever has none left. Others say as much before they know.
 const LEFT_UNKNOWN = 16 * 1024;
 const NOTHING_YET = { uploaded: 0, downloaded: 0, left: LEFT_UNKNOWN };
+/** So often peers that were dialled in vain give their places to addresses that wait. */
+const MAKE_WAY_INTERVAL = 250;
 /** Peers that trackers named and that are remembered, should the torrent be private. */
 const MAX_NAMED = 200;
 
@@ -75,7 +77,15 @@ export class MetadataTorrent {
       },
       DEFAULT_METADATA_FETCH_OPTIONS,
     );
-    this.#peers = new MetadataPeers(context, this.#createExtensions(), parts.nodePorts, DEFAULT_METADATA_PEERS_OPTIONS);
+    this.#peers = new MetadataPeers(
+      {
+        timers: context,
+        extensions: this.#createExtensions(),
+        nodePorts: parts.nodePorts,
+        outlook: (connection) => this.#fetch.outlook(connection),
+      },
+      DEFAULT_METADATA_PEERS_OPTIONS,
+    );
     this.#switch = new PeerSwitch(this.#peers);
     this.#encoder = createEncoder({ ...parts, context, options }, this.#switch);
     const { trackers, others } = createPeerSources({
@@ -114,6 +124,7 @@ export class MetadataTorrent {
       const { peers, linkPeers } = this.#options;
       for (const address of [...peers, ...linkPeers]) this.#encoder.startConnection(address, null);
       for (const source of [this.#trackers, ...this.#others]) source.begin();
+      this.#makeWayLater();
     }, 0);
   }
 
@@ -182,6 +193,15 @@ export class MetadataTorrent {
       diskFailure: null,
       waitsFor: null,
     };
+  }
+
+  /** Peers that offer nothing, or keep it back, must not keep us from an honest one that comes last. */
+  #makeWayLater(): void {
+    this.#context.addTask(() => {
+      if (this.#stage !== 'running') return;
+      while (this.#encoder.makeWay());
+      this.#makeWayLater();
+    }, MAKE_WAY_INTERVAL);
   }
 
   #createExtensions(): Extensions {

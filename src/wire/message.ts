@@ -167,6 +167,15 @@ export function encodeMessage(message: Exclude<PeerMessage, { type: 'unknown' }>
   }
 }
 
+/** An extended message up to its payload, which has `length` bytes and follows by itself. */
+export function encodeExtendedHead(id: number, length: number): Buffer {
+  const bytes = Buffer.alloc(6);
+  bytes.writeUInt32BE(2 + length, 0);
+  bytes[4] = EXTENDED;
+  bytes[5] = id;
+  return bytes;
+}
+
 /** Requests for all of `spans`, in one go. */
 export function encodeRequests(spans: readonly Span[]): Buffer {
   return spansOf(REQUEST, spans);

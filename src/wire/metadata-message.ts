@@ -49,12 +49,17 @@ export function encodeMetadataMessage(message: Exclude<MetadataMessage, { type: 
   const { type, piece } = message;
   if (type === 'request') return head(REQUEST, piece);
   if (type === 'reject') return head(REJECT, piece);
+  return Buffer.concat([encodeDataHead(piece, message.totalSize), message.data]);
+}
+
+/** A message with data, up to the bytes of the piece. */
+export function encodeDataHead(piece: number, totalSize: number): Buffer {
   const fields = new Map([
     ['msg_type', DATA],
     ['piece', piece],
-    ['total_size', message.totalSize],
+    ['total_size', totalSize],
   ]);
-  return Buffer.concat([encodeBencode(fields), message.data]);
+  return encodeBencode(fields);
 }
 
 function head(type: number, piece: number): Buffer {

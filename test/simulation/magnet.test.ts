@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { sha1 } from '../../src/base/digest.js';
 import { BtgetError } from '../../src/base/failure.js';
 import type { SeekingTorrent } from '../../src/discovery/peer-source.js';
-import { addressOf, linkTo, magnetSample, metadataPeer } from '../support/magnet-world.js';
+import { addressOf, linkTo, lyingPeer, magnetSample, metadataPeer } from '../support/magnet-world.js';
 import { SimulatedSwarm } from '../support/simulated-swarm.js';
 
 const SAMPLE = magnetSample();
@@ -121,6 +121,19 @@ describe('a magnet link', () => {
     swarm.untilAllDone(5_000);
     swarm.timeline.run(1_000);
     assert.equal(client.metadata.image(null), null);
+    swarm.stop();
+  });
+
+  test('keeps a peer whose part of the metadata comes when others have sent it already', () => {
+    const swarm = new SimulatedSwarm(SAMPLE, 1);
+    const slow = lyingPeer(swarm, '10.2.0.1', 'sends a piece each 400 ms', { infoHash, info, number: 0 });
+    metadataPeer(swarm, '10.2.0.2', infoHash, info);
+    const peers = [addressOf('10.2.0.1'), addressOf('10.2.0.2')];
+    const client = swarm.startMagnet(LINK, { torrent: { trackers: [], peers } });
+    swarm.timeline.runUntil(() => client.metadataAt !== null, 2_000);
+    swarm.timeline.run(4_000);
+    assert.equal(client.torrent.current.life, 'content');
+    assert.equal(slow.talk.lost, false);
     swarm.stop();
   });
 

@@ -5,18 +5,10 @@ import { parseMetadata } from '../../src/metainfo/parse-metadata.js';
 import { type ParseOutcome, parseAtOnce } from '../../src/metainfo/parsing.js';
 import type { V1MagnetLink } from '../../src/metainfo/v1-link.js';
 import type { PeerAddress } from '../../src/net/raw-server.js';
-import { decodeExtensionHandshake, encodeExtensionHandshake } from '../../src/wire/extended.js';
-import type { PeerMessage } from '../../src/wire/message.js';
-import {
-  decodeMetadataMessage,
-  encodeMetadataMessage,
-  METADATA_PIECE_LENGTH,
-  UT_METADATA,
-} from '../../src/wire/metadata-message.js';
-import { encodeReserved } from '../../src/wire/reserved.js';
 import { FakePeer } from './fake-peer.js';
-import type { FakeTalk } from './fake-talk.js';
+import { type LiarKind, metadataScript } from './metadata-liars.js';
 import { type SampleTorrent, sampleTorrent } from './sample-torrent.js';
+import type { SimulatedHostOptions } from './simulated-host-options.js';
 import type { SimulatedSwarm } from './simulated-swarm.js';
 import { dictionary, type Fields } from './torrent-bytes.js';
 
@@ -58,31 +50,29 @@ export function linkTo(infoHash: Buffer, more: Partial<V1MagnetLink> = {}): V1Ma
 
 /** A peer that has metadata to offer, `info`, right or wrong, and nothing else. */
 export function metadataPeer(swarm: SimulatedSwarm, host: string, infoHash: Buffer, info: Buffer): FakePeer {
-  const ids = new WeakMap<FakeTalk, number>();
-  const gotMessage = (talk: FakeTalk, message: PeerMessage): void => {
-    if (message.type !== 'extended') return;
-    if (message.id === 0) {
-      ids.set(talk, decodeExtensionHandshake(message.payload)?.ids.get(UT_METADATA) ?? 0);
-      return;
-    }
-    const asked = decodeMetadataMessage(message.payload);
-    if (asked?.type !== 'request') return;
-    const { piece } = asked;
-    const data = info.subarray(piece * METADATA_PIECE_LENGTH, (piece + 1) * METADATA_PIECE_LENGTH);
-    const payload = encodeMetadataMessage({ type: 'data', piece, totalSize: info.length, data });
-    talk.sayMessages({ type: 'extended', id: ids.get(talk) ?? 0, payload });
-  };
+  return lyingPeer(swarm, host, null, { infoHash, info, number: 0 });
+}
+
+interface Lying {
+  readonly infoHash: Buffer;
+  readonly info: Buffer;
+  readonly number: number;
+  readonly host?: Partial<SimulatedHostOptions>;
+}
+
+/** A peer that lies about the metadata, or an honest one. */
+export function lyingPeer(
+  swarm: SimulatedSwarm,
+  host: string,
+  kind: LiarKind | null,
+  { infoHash, info, number, host: options = {} }: Lying,
+): FakePeer {
+  const rawServer = swarm.network.host(host, { timeout: 1e12, ...options });
   const peerId = sha1(Buffer.from(host));
   const peer = new FakePeer(
-    swarm.network.host(host, { timeout: 1e12 }),
+    rawServer,
     { infoHash, peerId },
-    {
-      gotHandshake: (talk) => {
-        talk.say(talk.handshake(encodeReserved(['extended'])));
-        talk.sayMessages({ type: 'extended', id: 0, payload: offerOf(info.length) });
-      },
-      gotMessage,
-    },
+    metadataScript(kind, { timers: swarm.timeline, info, number }),
   );
   peer.listen(6881);
   return peer;
@@ -90,16 +80,4 @@ export function metadataPeer(swarm: SimulatedSwarm, host: string, infoHash: Buff
 
 export function addressOf(host: string): PeerAddress {
   return { host, port: 6881 };
-}
-
-function offerOf(metadataSize: number): Buffer {
-  return encodeExtensionHandshake({
-    ids: new Map([[UT_METADATA, 3]]),
-    version: 'fake',
-    port: null,
-    requestQueue: null,
-    metadataSize,
-    uploadOnly: false,
-    yourIp: null,
-  });
 }

@@ -58,4 +58,35 @@ describe('a full table', () => {
     arrive(world, 'e', 100);
     assert.deepEqual([client.peers, reasons(client)], ['ce', ['table-full', 'useless']]);
   });
+
+  it('makes way for addresses that wait: by useless peers and by dials that take long, which wait in their turn', () => {
+    const world = new EncoderWorld();
+    const useless = new Set<string>();
+    const client: Client = world.client(A, 'a', {
+      options: { maxConnections: 4, maxInitiate: 2 },
+      leastUseful: (side) =>
+        side === 'dialled'
+          ? client.connections.find(({ peerId, closed }) => !closed && useless.has(peerId.toString('latin1', 0, 1)))
+          : undefined,
+    });
+    for (const letter of 'bxyz') world.polite(host(letter), letter);
+    // It takes the connection and says nothing.
+    world.fake(host('t'), 't');
+    for (const letter of 'btxyz') client.encoder.startConnection(at(host(letter)), null);
+    world.run(1_000);
+    assert.equal(client.encoder.makeWay(), false, 'everybody has been of use, or had no time yet');
+    useless.add('b');
+    assert.equal(client.encoder.makeWay(), true);
+    world.run(1_000);
+    assert.deepEqual([client.peers, reasons(client)], ['x', ['useless']]);
+    assert.equal(client.encoder.makeWay(), true, 'the silent one has had two seconds');
+    world.run(100);
+    assert.deepEqual([client.peers, reasons(client)], ['xy', ['useless', 'handshake-timeout']]);
+    useless.add('x').add('y');
+    assert.deepEqual([client.encoder.makeWay(), client.encoder.makeWay()], [true, false], 'one address was left');
+    world.run(100);
+    assert.equal(client.peers, 'yz');
+    world.run(60_000);
+    assert.equal(client.encoder.makeWay(), true, 'those who made way may be dialled again');
+  });
 });

@@ -24,7 +24,9 @@ function makeWorld() {
     portFor: () => 7000,
     addNode: ({ port }) => named.push(`node at ${port}`),
   });
-  const peers = new MetadataPeers(timeline, extensions, nodePorts, DEFAULT_METADATA_PEERS_OPTIONS);
+  const outlooks = new Map<PeerConnection, number | null>();
+  const outlook = (connection: PeerConnection) => outlooks.get(connection) ?? null;
+  const peers = new MetadataPeers({ timers: timeline, extensions, nodePorts, outlook }, DEFAULT_METADATA_PEERS_OPTIONS);
   const join = (name: string): RecordedConnection => {
     const connection = new RecordedConnection(name);
     peers.connectionMade(connection);
@@ -53,7 +55,7 @@ function makeWorld() {
         taken.push(frames.map((frame) => inWords(decodeMessage(frame))).join(', '));
       },
     });
-  return { timeline, peers, join, say, leave, taken, named };
+  return { timeline, peers, join, say, leave, taken, named, outlooks };
 }
 
 function inWords(decoded: ReturnType<typeof decodeMessage>): string {
@@ -98,6 +100,30 @@ describe('peers of a torrent without metadata', () => {
     assert.equal(long.closed, false);
     say(long, { type: 'have', piece: 0 });
     assert.equal(long.refusal?.code, 'too-much-junk');
+  });
+
+  test('lose their places when they offer nothing or are slow, the slowest first, and only after a while', () => {
+    const { timeline, join, peers, outlooks } = makeWorld();
+    const { patience, maxOutlook } = DEFAULT_METADATA_PEERS_OPTIONS;
+    const [untried, fast, slow, hopeless] = ['untried', 'fast', 'slow', 'hopeless'].map(join);
+    for (const [peer, outlook] of [
+      [untried, null],
+      [fast, maxOutlook],
+      [slow, maxOutlook + 1],
+      [hopeless, Number.POSITIVE_INFINITY],
+    ] as const) {
+      if (peer !== undefined) outlooks.set(peer, outlook);
+    }
+    timeline.run(patience - 1);
+    assert.equal(peers.leastUseful('dialled'), undefined);
+    timeline.run(1);
+    assert.equal(peers.leastUseful('external'), undefined, 'all of them were dialled');
+    for (const expected of [hopeless, slow]) {
+      const least = peers.leastUseful('dialled');
+      assert.equal(least, expected);
+      if (least !== undefined) peers.connectionLost(least);
+    }
+    assert.equal(peers.leastUseful('dialled'), undefined);
   });
 
   test('are refused for a flood of what is of no use, and for what is no message', () => {
