@@ -45,7 +45,7 @@ export const tracker = defineCommand(
       bindAddresses: bind,
       gotException: (error) => {
         failure = error;
-        io.stderr.write(`btget: ${failureMessage(error)}\n`);
+        for (const line of failureMessage(error).split('\n')) say(`btget: ${line}`);
         stop();
       },
     });
