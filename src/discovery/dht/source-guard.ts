@@ -8,6 +8,8 @@ const WINDOW: Millis = 5_000;
  */
 const MAX_PACKETS = 100;
 const BLOCKED_FOR: Millis = 5 * 60_000;
+/** Packets in a window below which a host is forgotten first when too many are counted. */
+const RARE = 3;
 /** Hosts that are counted in one window, and hosts that are blocked. Sources are forged freely. */
 const MAX_HOSTS = 4_000;
 
@@ -20,10 +22,11 @@ export class SourceGuard {
 
   /** Counts a packet from `host`; false when it is to be dropped unread. */
   admits(host: string, now: Millis): boolean {
-    if (now - this.#windowBegan >= WINDOW || this.#counts.size >= MAX_HOSTS) {
+    if (now - this.#windowBegan >= WINDOW) {
       this.#windowBegan = now;
       this.#counts.clear();
     }
+    if (this.#counts.size >= MAX_HOSTS) this.#forgetRareHosts();
     const key = hostKey(host);
     const blockedUntil = this.#blocked.get(key);
     if (blockedUntil !== undefined && now < blockedUntil) return false;
@@ -32,6 +35,12 @@ export class SourceGuard {
     if (count <= MAX_PACKETS) return true;
     this.#block(key, now);
     return false;
+  }
+
+  /** A host that sends much stays counted, however many others are forged beside it. */
+  #forgetRareHosts(): void {
+    for (const [key, count] of this.#counts) if (count < RARE) this.#counts.delete(key);
+    if (this.#counts.size >= MAX_HOSTS) this.#counts.clear();
   }
 
   #block(key: string, now: Millis): void {
