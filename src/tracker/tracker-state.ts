@@ -5,37 +5,56 @@ import { asBytes, asDictionary, asInteger, asList, getInteger, getList } from '.
 import { type BencodeDictionary, type BencodeValue, decodeBencode } from '../bencode/bencode.js';
 import { type Encodable, encodeBencode } from '../bencode/encode.js';
 import { CANONICAL } from '../bencode/guard.js';
+import { hostKeyOf } from '../net/host-key.js';
 import { encodeCompact, parseIp } from '../net/ip-address.js';
 import type { TrackedPeer } from './torrent-peers.js';
 import type { TorrentTable } from './torrent-table.js';
 
 const VERSION = 1;
 
+/** The whole state at once. */
 export function encodeState(table: TorrentTable): Buffer {
-  const torrents = new Map<string, Encodable>();
-  for (const [infoHash, torrent] of table.all()) {
-    const peers = [...torrent.all()].map(
-      ({ peerId, host, port, key, complete, reachable }): Encodable => [
-        peerId,
-        host,
-        port,
-        key,
-        complete ? 1 : 0,
-        reachable === 'yes' ? 1 : 0,
-      ],
-    );
-    const fields = new Map<string, Encodable>([
-      ['downloaded', torrent.downloaded],
-      ['peers', peers],
-    ]);
-    torrents.set(infoHash.toString('latin1'), fields);
+  const slices = encodeInSlices(table, Number.POSITIVE_INFINITY);
+  for (;;) {
+    const slice = slices.next();
+    if (slice.done) return Buffer.concat(slice.value);
   }
-  return encodeBencode(
-    new Map<string, Encodable>([
-      ['torrents', torrents],
-      ['version', VERSION],
-    ]),
-  );
+}
+
+/**
+ * The state in parts, encoded a slice at a time: each step encodes up to `peersInTurn` peers. What changes meanwhile is
+ * in it or not; each peer is whole.
+ */
+export function* encodeInSlices(table: TorrentTable, peersInTurn: number): Generator<undefined, Buffer[]> {
+  const parts: Buffer[] = [];
+  let slice: Buffer[] = [Buffer.from('d8:torrentsd')];
+  let left = peersInTurn;
+  const infoHashes = [...table.all()].map(([infoHash]) => infoHash).sort((a, b) => a.compare(b));
+  for (const infoHash of infoHashes) {
+    const torrent = table.get(infoHash);
+    if (torrent === undefined) continue;
+    slice.push(encodeBencode(infoHash), Buffer.from(`d10:downloadedi${torrent.downloaded}e5:peersl`));
+    // A torrent costs something too, though it has no peer.
+    left -= 1;
+    for (const peer of [null, ...torrent.all()]) {
+      if (peer !== null) slice.push(encodePeer(peer));
+      left -= 1;
+      if (left > 0) continue;
+      parts.push(Buffer.concat(slice));
+      slice = [];
+      left = peersInTurn;
+      yield undefined;
+    }
+    slice.push(Buffer.from('ee'));
+  }
+  slice.push(Buffer.from(`e7:versioni${VERSION}ee`));
+  parts.push(Buffer.concat(slice));
+  return parts;
+}
+
+function encodePeer({ peerId, host, port, key, complete, reachable }: TrackedPeer): Buffer {
+  const fields: Encodable = [peerId, host, port, key, complete ? 1 : 0, reachable === 'yes' ? 1 : 0];
+  return encodeBencode(fields);
 }
 
 /**
@@ -55,12 +74,12 @@ export function restoreState(table: TorrentTable, state: Buffer, now: Millis): b
 }
 
 function restoreTorrent(table: TorrentTable, infoHash: Buffer, fields: BencodeDictionary, now: Millis): void {
-  const torrent = table.get(infoHash) ?? table.create(infoHash);
-  if (torrent === undefined) return;
-  torrent.downloaded = Math.max(0, getInteger(fields, 'downloaded') ?? 0);
+  const downloaded = Math.max(0, getInteger(fields, 'downloaded') ?? 0);
+  if (downloaded > 0) (table.get(infoHash) ?? table.create(infoHash, '')).downloaded = downloaded;
   for (const element of getList(fields, 'peers') ?? []) {
     const peer = peerOf(asList(element) ?? [], now);
-    if (peer !== undefined && torrent.get(peer.peerId, peer.family) === undefined) table.placeFor(infoHash)?.add(peer);
+    if (peer !== undefined && table.get(infoHash)?.get(peer.peerId, peer.family) === undefined)
+      table.add(infoHash, peer);
   }
 }
 
@@ -75,6 +94,7 @@ function peerOf(fields: readonly BencodeValue[], now: Millis): TrackedPeer | und
   return {
     peerId: Buffer.from(id),
     family: address.family,
+    source: hostKeyOf(address),
     host: address.text,
     port: portNumber,
     compact,
@@ -83,6 +103,7 @@ function peerOf(fields: readonly BencodeValue[], now: Millis): TrackedPeer | und
     lastHit: now,
     reachable: reachable === 1 ? 'yes' : 'unchecked',
     failedChecks: 0,
+    failedAt: now,
   };
 }
 

@@ -1,6 +1,4 @@
 /** `btget tracker`: serves announces and scrapes until told to stop. */
-import { readFile, rename, writeFile } from 'node:fs/promises';
-import { BtgetError } from '../../base/failure.js';
 import { systemRandom } from '../../base/system-random.js';
 import { resolveBind } from '../../net/node-bind.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../net/node-raw-server.js';
@@ -20,6 +18,7 @@ import { TRACKER_OPTIONS, type Values } from '../options.js';
 import { printable } from '../output/escape.js';
 import { defineCommand } from './command.js';
 import { openTrackerPorts } from './tracker-ports.js';
+import { readTrackerState, TrackerStateFile } from './tracker-state-file.js';
 
 /** How often a peer is called back with `--nat-check` before it is given up, as in mainline. */
 const NAT_CHECK_TRIES = 3;
@@ -33,7 +32,7 @@ export const tracker = defineCommand(
     options: TRACKER_OPTIONS,
   },
   async (_args, values, io) => {
-    const state = values.state === null ? null : await readState(values.state);
+    const state = values.state === null ? null : await readTrackerState(values.state);
     const allowed = values.allowed === null ? null : new AllowedTorrents(values.allowed);
     const say = (line: string): unknown => io.stderr.write(`${printable(line)}\n`);
     await allowed?.read(say);
@@ -49,12 +48,18 @@ export const tracker = defineCommand(
         stop();
       },
     });
-    const saver = new StateSaver(values.state, say);
-    const service = createTracker(server, values, (infoHash) => allowed?.has(infoHash) ?? true, saver);
+    const saver = new TrackerStateFile(values.state, say);
+    const proxies = new TrustedProxies(values.trustedProxies);
+    const service = createTracker(server, values, proxies, (infoHash) => allowed?.has(infoHash) ?? true, saver);
     if (state !== null && !service.restore(state))
       say(`warning: ${values.state} is no state of a tracker; beginning anew`);
-    const handler = new HttpHandler(server, (request) => service.get(request), DEFAULT_HTTP_OPTIONS);
-    const udp = new UdpHandler(service, new ConnectionIds(server, systemRandom));
+    const handler = new HttpHandler(
+      server,
+      (request) => service.get(request),
+      DEFAULT_HTTP_OPTIONS,
+      (host) => proxies.includes(host),
+    );
+    const udp = new UdpHandler(server, service, new ConnectionIds(server, systemRandom));
     const ports = await openTrackerPorts(server, values.port, bind, handler, udp);
     service.begin();
     const ended = new Promise<void>((resolve) => {
@@ -86,8 +91,9 @@ export const tracker = defineCommand(
 function createTracker(
   server: RawServer,
   values: Values<typeof TRACKER_OPTIONS>,
+  proxies: TrustedProxies,
   isAllowed: (infoHash: Buffer) => boolean,
-  saver: StateSaver,
+  saver: TrackerStateFile,
 ): Tracker {
   const { interval } = values;
   const options: TrackerOptions = {
@@ -99,47 +105,7 @@ function createTracker(
     natCheckTries: values.natCheck ? NAT_CHECK_TRIES : 0,
   };
   const natCheck = new NatCheck(server, systemRandom.bytes(20), DEFAULT_NAT_CHECK_OPTIONS);
-  const save = (state: Buffer): void => saver.save(state);
-  const proxies = new TrustedProxies(values.trustedProxies);
+  const save = (state: readonly Buffer[]): void => saver.save(state);
   const clientOf = ({ remote, headers }: HttpRequest): string => proxies.clientOf(remote.host, headers);
   return new Tracker({ timers: server, random: systemRandom, natCheck, isAllowed, clientOf, save }, options);
-}
-
-async function readState(path: string): Promise<Buffer | null> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    if (code === 'ENOENT') return null;
-    throw new BtgetError('cannot-open', `cannot read ${path}: ${code}`, { cause: error });
-  }
-}
-
-/** Writes the state beside the old one and then in its place, one at a time: whatever happens, one of them is whole. */
-class StateSaver {
-  readonly #path: string | null;
-  readonly #say: (line: string) => void;
-  #writing: Promise<void> = Promise.resolve();
-
-  constructor(path: string | null, say: (line: string) => void) {
-    this.#path = path;
-    this.#say = say;
-  }
-
-  save(state: Buffer): void {
-    const path = this.#path;
-    if (path === null) return;
-    this.#writing = this.#writing.then(async () => {
-      try {
-        await writeFile(`${path}.new`, state, { mode: 0o600 });
-        await rename(`${path}.new`, path);
-      } catch (error) {
-        this.#say(`warning: cannot write ${path}: ${error instanceof Error ? error.message : String(error)}`);
-      }
-    });
-  }
-
-  settled(): Promise<void> {
-    return this.#writing;
-  }
 }
