@@ -3,7 +3,6 @@ import type { Millis } from '../base/clock.js';
 import { BtgetError } from '../base/failure.js';
 import { asBytes, asDictionary, asInteger, asList, getInteger, getList } from '../bencode/access.js';
 import { type BencodeDictionary, type BencodeValue, decodeBencode } from '../bencode/bencode.js';
-import { type Encodable, encodeBencode } from '../bencode/encode.js';
 import { CANONICAL } from '../bencode/guard.js';
 import { hostKeyOf } from '../net/host-key.js';
 import { encodeCompact, parseIp } from '../net/ip-address.js';
@@ -27,34 +26,36 @@ export function encodeState(table: TorrentTable): Buffer {
  */
 export function* encodeInSlices(table: TorrentTable, peersInTurn: number): Generator<undefined, Buffer[]> {
   const parts: Buffer[] = [];
-  let slice: Buffer[] = [Buffer.from('d8:torrentsd')];
+  // Text of one Latin-1 character a byte: a buffer for each peer would be much to collect.
+  let slice = 'd8:torrentsd';
   let left = peersInTurn;
   const infoHashes = [...table.all()].map(([infoHash]) => infoHash).sort((a, b) => a.compare(b));
   for (const infoHash of infoHashes) {
     const torrent = table.get(infoHash);
     if (torrent === undefined) continue;
-    slice.push(encodeBencode(infoHash), Buffer.from(`d10:downloadedi${torrent.downloaded}e5:peersl`));
+    slice += `20:${infoHash.toString('latin1')}d10:downloadedi${torrent.downloaded}e5:peersl`;
     // A torrent costs something too, though it has no peer.
     left -= 1;
     for (const peer of [null, ...torrent.all()]) {
-      if (peer !== null) slice.push(encodePeer(peer));
+      if (peer !== null) slice += encodePeer(peer);
       left -= 1;
       if (left > 0) continue;
-      parts.push(Buffer.concat(slice));
-      slice = [];
+      parts.push(Buffer.from(slice, 'latin1'));
+      slice = '';
       left = peersInTurn;
       yield undefined;
     }
-    slice.push(Buffer.from('ee'));
+    slice += 'ee';
   }
-  slice.push(Buffer.from(`e7:versioni${VERSION}ee`));
-  parts.push(Buffer.concat(slice));
+  parts.push(Buffer.from(`${slice}e7:versioni${VERSION}ee`, 'latin1'));
   return parts;
 }
 
-function encodePeer({ peerId, host, port, key, complete, reachable }: TrackedPeer): Buffer {
-  const fields: Encodable = [peerId, host, port, key, complete ? 1 : 0, reachable === 'yes' ? 1 : 0];
-  return encodeBencode(fields);
+function encodePeer({ peerId, host, port, key, complete, reachable }: TrackedPeer): string {
+  const bytes = (text: string) => `${text.length}:${text}`;
+  const utf8Key = Buffer.from(key, 'utf8').toString('latin1');
+  const flags = `i${complete ? 1 : 0}ei${reachable === 'yes' ? 1 : 0}e`;
+  return `l${bytes(peerId.toString('latin1'))}${bytes(host)}i${port}e${bytes(utf8Key)}${flags}e`;
 }
 
 /**
