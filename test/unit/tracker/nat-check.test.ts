@@ -102,5 +102,11 @@ test('a silent network is given up after the limit, and of too many calls the ol
     assert.equal(log.pop(), `${time} null`);
   }
   timeline.run(20 * SECOND);
-  assert.deepEqual(log, ['15000 false', '15000 false']);
+  assert.deepEqual(log.splice(0), ['15000 false', '15000 false']);
+  for (let count = 0; count < 2; count += 1) call('10.0.0.2', 6881, 'greedy');
+  timeline.run(5 * SECOND);
+  call('10.0.0.2', 6881, 'modest');
+  timeline.run(12 * SECOND);
+  // The newest is not the one that gives way: its time is not over.
+  assert.deepEqual(log, ['25000 null', '35000 false']);
 });

@@ -351,6 +351,16 @@ test('one host that announces anything leaves room for all others, and takes non
   assert.equal(files['\x99'.repeat(20)]?.['incomplete'], 1);
 });
 
+test('a torrent that a flood names first belongs to the honest peer that joins it, and outlives the flood', () => {
+  const { announce, ask } = setUp({ maxTorrents: 10 });
+  const flood = (hash: number) => announce('f', infoHash(hash), '8.0.9.9');
+  for (let hash = 1; hash <= 5; hash += 1) flood(hash);
+  announce('h', infoHash(2));
+  for (let hash = 10; hash <= 40; hash += 1) flood(hash);
+  const files = Object.keys(ask('/scrape', '')['files'] as Answer).map((hash) => hash.charCodeAt(0));
+  assert.deepEqual([files.length, files.includes(2)], [10, true]);
+});
+
 test('a host that only comes and goes, or says again and again that it is done, changes no count', () => {
   const { announce, ask } = setUp({ maxPeers: 5 });
   for (let round = 0; round < 100; round += 1) {
