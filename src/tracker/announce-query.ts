@@ -1,5 +1,7 @@
 /** What a client says in its announce: a query of binary strings, read once and checked whole. */
+import { hostKey } from '../net/host-key.js';
 import { isLinkLocal, isLoopback, isPrivate, isUnicast, parseIp } from '../net/ip-address.js';
+import { reachesAsFar, reachOfAddress } from '../net/reach.js';
 
 export interface AnnounceQuery {
   readonly infoHash: Buffer;
@@ -7,6 +9,8 @@ export interface AnnounceQuery {
   readonly port: number;
   /** Where the peer is: whence the request came, or what `ip` says when that can be believed. */
   readonly host: string;
+  /** The host that asks, by which shares are counted (`hostKey`). */
+  readonly source: string;
   /** Nothing is left to fetch. */
   readonly complete: boolean;
   readonly event: 'started' | 'completed' | 'stopped' | null;
@@ -60,6 +64,7 @@ export function readAnnounce(fields: QueryFields, remoteHost: string): AnnounceQ
     peerId,
     port,
     host: hostOf(remoteHost, text('ip')),
+    source: hostKey(remoteHost),
     complete: wholeNumber(text('left')) === 0,
     // What BEP 3 does not know, as `paused` of BEP 21, is a plain announce.
     event: event === 'started' || event === 'completed' || event === 'stopped' ? event : null,
@@ -72,15 +77,16 @@ export function readAnnounce(fields: QueryFields, remoteHost: string): AnnounceQ
 }
 
 /**
- * A client of the tracker's own network may say by which address the world knows it. Believed of anybody, that would
- * let strangers send a swarm to any victim.
+ * A client of the tracker's own network may say by which address the world knows it: one that reaches at least as far
+ * as its own. Believed of anybody, that would let strangers send a swarm to any victim.
  */
 export function hostOf(remoteHost: string, claimed: string | undefined): string {
   const remote = parseIp(remoteHost);
   if (remote === undefined) throw new Error(`a client without an address: ${remoteHost}`);
   const claim = claimed === undefined ? undefined : parseIp(claimed);
   const local = isLoopback(remote) || isPrivate(remote) || isLinkLocal(remote);
-  return local && claim !== undefined && isUnicast(claim) ? claim.text : remote.text;
+  if (!local || claim === undefined || !isUnicast(claim)) return remote.text;
+  return reachesAsFar(reachOfAddress(claim), reachOfAddress(remote)) ? claim.text : remote.text;
 }
 
 function wholeNumber(text: string | undefined): number | null {

@@ -5,6 +5,7 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
 import type { PeerAddress, RawServer, SingleSocket, SocketHandler } from '../net/raw-server.js';
 import { Framer, type Step } from '../wire/framer.js';
+import { HostShares } from './host-shares.js';
 
 // BEP 3: "The handshake starts with character ninteen (decimal) followed by the string 'BitTorrent protocol'."
 const PROTOCOL: Buffer = Buffer.from('\u0013BitTorrent protocol', 'latin1');
@@ -14,7 +15,7 @@ const HANDSHAKE_LENGTH = PROTOCOL.length + RESERVED_LENGTH + 20 + 20;
 export interface NatCheckOptions {
   /** How long connecting and both handshakes may take. */
   readonly limit: Millis;
-  /** Calls at once. More than that are not begun, and count as failed. */
+  /** Calls at once. When there are more, the oldest of the host for which most are made is given up, unanswered. */
   readonly maxAtOnce: number;
 }
 
@@ -22,15 +23,24 @@ export const DEFAULT_NAT_CHECK_OPTIONS: NatCheckOptions = { limit: 15_000, maxAt
 
 /** Tells whether a peer answers at its address. */
 export interface PeerCheck {
-  /** `answered` is called once, later. */
-  check(address: PeerAddress, infoHash: Buffer, peerId: Buffer, answered: (reachable: boolean) => void): void;
+  /**
+   * `answered` is called once; with null when the check gave way to others and says nothing about the peer. `source`:
+   * the host for which it is made (`hostKey`).
+   */
+  check(
+    address: PeerAddress,
+    infoHash: Buffer,
+    peerId: Buffer,
+    answered: (reachable: boolean | null) => void,
+    source: string,
+  ): void;
 }
 
 export class NatCheck implements PeerCheck {
   readonly #server: RawServer;
   readonly #myId: Buffer;
   readonly #options: NatCheckOptions;
-  #underWay = 0;
+  readonly #underWay = new HostShares<CallBack>();
 
   /** `myId` is the peer id that the tracker shows. */
   constructor(server: RawServer, myId: Buffer, options: NatCheckOptions) {
@@ -39,30 +49,39 @@ export class NatCheck implements PeerCheck {
     this.#options = options;
   }
 
-  check(address: PeerAddress, infoHash: Buffer, peerId: Buffer, answered: (reachable: boolean) => void): void {
-    if (this.#underWay >= this.#options.maxAtOnce) {
-      this.#server.addTask(() => answered(false), 0);
-      return;
-    }
-    this.#underWay += 1;
+  check(
+    address: PeerAddress,
+    infoHash: Buffer,
+    peerId: Buffer,
+    answered: (reachable: boolean | null) => void,
+    source: string,
+  ): void {
     const call = new CallBack(this.#server, this.#options.limit, infoHash, peerId, (reachable) => {
-      this.#underWay -= 1;
+      this.#underWay.delete(source, call);
       answered(reachable);
     });
+    this.#underWay.add(source, call);
     const socket = this.#server.startConnection(address, call);
     call.begin(socket);
     // All of the handshake at once: there are clients that say nothing before its last byte.
     socket.write([Buffer.concat([PROTOCOL, Buffer.alloc(RESERVED_LENGTH), infoHash, this.#myId])]);
+    if (this.#underWay.size > this.#options.maxAtOnce) this.#underWay.oldestOfGreediest()?.giveWay();
   }
 }
 
 class CallBack implements SocketHandler {
-  readonly #answered: (reachable: boolean) => void;
+  readonly #answered: (reachable: boolean | null) => void;
   readonly #framer: Framer;
   readonly #deadline: Task;
   #socket: SingleSocket | null = null;
 
-  constructor(timers: Timers, limit: Millis, infoHash: Buffer, peerId: Buffer, answered: (reachable: boolean) => void) {
+  constructor(
+    timers: Timers,
+    limit: Millis,
+    infoHash: Buffer,
+    peerId: Buffer,
+    answered: (reachable: boolean | null) => void,
+  ) {
     this.#answered = answered;
     this.#deadline = timers.addTask(() => this.#finish(false), limit);
     const readHandshake = (handshake: Buffer): Step => {
@@ -94,7 +113,12 @@ class CallBack implements SocketHandler {
     this.#finish(false);
   }
 
-  #finish(reachable: boolean): void {
+  /** Others need its place. */
+  giveWay(): void {
+    this.#finish(null);
+  }
+
+  #finish(reachable: boolean | null): void {
     this.#framer.stop();
     this.#deadline.cancel();
     this.#socket?.close();

@@ -2,10 +2,13 @@
 import type { Millis } from '../base/clock.js';
 import type { Random } from '../base/random.js';
 import type { IpFamily } from '../net/ip-address.js';
+import { HostShares } from './host-shares.js';
 
 export interface TrackedPeer {
   readonly peerId: Buffer;
   readonly family: IpFamily;
+  /** The host that announces it (`hostKey`): `ip=` may say another address. */
+  source: string;
   host: string;
   port: number;
   /** The address as it goes into compact answers, 6 or 18 bytes. */
@@ -16,17 +19,30 @@ export interface TrackedPeer {
   lastHit: Millis;
   /** 'unchecked' and 'checking' peers are not dealt out. */
   reachable: 'unchecked' | 'checking' | 'yes';
-  /** How often calling it back has failed. */
+  /** How often calling it back has failed, and when it did so last. */
   failedChecks: number;
+  failedAt: Millis;
 }
 
+/** Peers that are looked at, in one list, for one answer: of one family there may be few among very many. */
+const MAX_LOOKED_AT = 1_000;
+
 export class TorrentPeers {
+  readonly infoHash: Buffer;
+  owner: string;
   /** How many have fetched the whole torrent. */
   downloaded = 0;
   #seedCount = 0;
   readonly #peers = new Map<string, TrackedPeer>();
   readonly #seeds = new PeerList();
   readonly #leeches = new PeerList();
+  readonly #shares = new HostShares<TrackedPeer>();
+
+  /** `owner`: the host (`hostKey`) to whose share of the torrents it belongs. */
+  constructor(infoHash: Buffer, owner: string) {
+    this.infoHash = infoHash;
+    this.owner = owner;
+  }
 
   get size(): number {
     return this.#peers.size;
@@ -51,22 +67,42 @@ export class TorrentPeers {
 
   add(peer: TrackedPeer): void {
     this.#peers.set(keyOf(peer.peerId, peer.family), peer);
-    if (peer.complete) this.#seedCount += 1;
-    if (peer.reachable === 'yes') this.#listOf(peer).add(peer);
+    this.#shares.add(peer.source, peer);
+    this.#enlist(peer);
   }
 
   remove(peer: TrackedPeer): void {
-    if (!this.#peers.delete(keyOf(peer.peerId, peer.family))) return;
-    if (peer.complete) this.#seedCount -= 1;
-    this.#listOf(peer).remove(peer);
+    if (this.get(peer.peerId, peer.family) !== peer) return;
+    this.#peers.delete(keyOf(peer.peerId, peer.family));
+    this.#shares.delete(peer.source, peer);
+    this.#delist(peer);
+  }
+
+  countOf(source: string): number {
+    return this.#shares.countOf(source);
+  }
+
+  /** The peer of that host that was heard least lately. */
+  oldestOf(source: string): TrackedPeer | undefined {
+    return this.#shares.oldestOf(source);
+  }
+
+  /** The same of the host with the most peers here. */
+  oldestOfGreediest(): TrackedPeer | undefined {
+    return this.#shares.oldestOfGreediest();
+  }
+
+  /** The peer has been heard. */
+  touch(peer: TrackedPeer): void {
+    this.#shares.touch(peer.source, peer);
   }
 
   /** Changes what decides where the peer stands. */
   update(peer: TrackedPeer, change: Partial<Pick<TrackedPeer, 'complete' | 'reachable'>>): void {
     if (this.get(peer.peerId, peer.family) !== peer) return;
-    this.remove(peer);
+    this.#delist(peer);
     Object.assign(peer, change);
-    this.add(peer);
+    this.#enlist(peer);
   }
 
   /**
@@ -85,9 +121,14 @@ export class TorrentPeers {
     return [...seeds, ...this.#leeches.sample(count - seeds.length, isWanted, random)];
   }
 
-  /** Forgets whoever was last heard before `time`. */
-  expire(time: Millis): void {
-    for (const peer of [...this.#peers.values()]) if (peer.lastHit < time) this.remove(peer);
+  #enlist(peer: TrackedPeer): void {
+    if (peer.complete) this.#seedCount += 1;
+    if (peer.reachable === 'yes') this.#listOf(peer).add(peer);
+  }
+
+  #delist(peer: TrackedPeer): void {
+    if (peer.complete) this.#seedCount -= 1;
+    this.#listOf(peer).remove(peer);
   }
 
   #listOf(peer: TrackedPeer): PeerList {
@@ -123,7 +164,8 @@ class PeerList {
   /** Up to `count` peers of those that are wanted. The list is shuffled as far as it is drawn from. */
   sample(count: number, isWanted: (peer: TrackedPeer) => boolean, random: Random): TrackedPeer[] {
     const drawn: TrackedPeer[] = [];
-    for (let index = 0; index < this.#peers.length && drawn.length < count; index += 1) {
+    const end = Math.min(this.#peers.length, count + MAX_LOOKED_AT);
+    for (let index = 0; index < end && drawn.length < count; index += 1) {
       const other = index + random.below(this.#peers.length - index);
       const peer = this.#peers[other] as TrackedPeer;
       this.#put(this.#peers[index] as TrackedPeer, other);

@@ -1,20 +1,34 @@
 import type { Millis } from '../base/clock.js';
-import { TorrentPeers } from './torrent-peers.js';
+import { HostShares } from './host-shares.js';
+import { TorrentPeers, type TrackedPeer } from './torrent-peers.js';
 import type { TrackerOptions } from './tracker-options.js';
 
-/** Every torrent that the tracker knows, within the limits on torrents and peers. */
-export class TorrentTable {
-  readonly #options: Pick<TrackerOptions, 'maxTorrents' | 'maxPeersPerTorrent' | 'maxPeers'>;
-  readonly #torrents = new Map<string, TorrentPeers>();
-  /** As of the last sweep, and counting whoever came since: never less than there are. */
-  #peerCount = 0;
+export type TableLimits = Pick<TrackerOptions, 'maxTorrents' | 'maxPeersPerTorrent' | 'maxPeersOfHost' | 'maxPeers'>;
 
-  constructor(options: Pick<TrackerOptions, 'maxTorrents' | 'maxPeersPerTorrent' | 'maxPeers'>) {
-    this.#options = options;
+/**
+ * Every torrent that the tracker knows, within the limits on torrents and peers. There is always room for one more:
+ * when something is full, the oldest of the host that has the most gives way.
+ */
+export class TorrentTable {
+  readonly #limits: TableLimits;
+  readonly #torrents = new Map<string, TorrentPeers>();
+  /** Torrents in which no peer takes part, and of which a count is left to tell. */
+  readonly #idle = new Set<TorrentPeers>();
+  /** Where each peer is; the one that was heard last stands at the end. */
+  readonly #places = new Map<TrackedPeer, TorrentPeers>();
+  readonly #peerShares = new HostShares<TrackedPeer>();
+  readonly #torrentShares = new HostShares<TorrentPeers>();
+
+  constructor(limits: TableLimits) {
+    this.#limits = limits;
   }
 
   get size(): number {
     return this.#torrents.size;
+  }
+
+  get peerCount(): number {
+    return this.#places.size;
   }
 
   get(infoHash: Buffer): TorrentPeers | undefined {
@@ -23,40 +37,110 @@ export class TorrentTable {
 
   /** In the order in which they came. */
   *all(): IterableIterator<[infoHash: Buffer, torrent: TorrentPeers]> {
-    for (const [key, torrent] of this.#torrents) yield [Buffer.from(key, 'latin1'), torrent];
+    for (const torrent of this.#torrents.values()) yield [torrent.infoHash, torrent];
   }
 
-  /** The torrent to which one more peer may be added, or undefined when there is no room. */
-  placeFor(infoHash: Buffer): TorrentPeers | undefined {
-    const { maxPeers, maxPeersPerTorrent } = this.#options;
-    const torrent = this.get(infoHash) ?? this.create(infoHash);
-    if (torrent === undefined || torrent.size >= maxPeersPerTorrent || this.#peerCount >= maxPeers) return undefined;
-    this.#peerCount += 1;
-    return torrent;
-  }
-
-  /** Makes room by forgetting a torrent that nobody takes part in; undefined when there is none. */
-  create(infoHash: Buffer): TorrentPeers | undefined {
-    if (this.#torrents.size >= this.#options.maxTorrents && !this.#dropIdle()) return undefined;
-    const torrent = new TorrentPeers();
-    this.#torrents.set(infoHash.toString('latin1'), torrent);
-    return torrent;
-  }
-
-  /** Forgets peers that were last heard before `time`, and torrents of which nothing is left to tell. */
-  expire(time: Millis): void {
-    this.#peerCount = 0;
-    for (const [key, torrent] of [...this.#torrents]) {
-      torrent.expire(time);
-      this.#peerCount += torrent.size;
-      if (torrent.size === 0 && torrent.downloaded === 0) this.#torrents.delete(key);
+  /** Adds a peer that is in no torrent. */
+  add(infoHash: Buffer, peer: TrackedPeer): TorrentPeers {
+    const { source } = peer;
+    const torrent = this.get(infoHash) ?? this.#create(infoHash, source);
+    torrent.add(peer);
+    this.#idle.delete(torrent);
+    this.#places.set(peer, torrent);
+    this.#peerShares.add(source, peer);
+    // It belongs to the host with the fewest of those that take part: a flood of torrents sweeps away none of others.
+    if (this.#torrentShares.countOf(source) + 1 < this.#torrentShares.countOf(torrent.owner)) {
+      this.#setOwner(torrent, source);
     }
+    this.#makeRoom(torrent, source);
+    return torrent;
   }
 
-  #dropIdle(): boolean {
-    for (const [key, torrent] of this.#torrents) {
-      if (torrent.size === 0) return this.#torrents.delete(key);
+  /** The peer has been heard: it is the youngest. */
+  touch(peer: TrackedPeer): void {
+    const torrent = this.#places.get(peer);
+    if (torrent === undefined) return;
+    this.#places.delete(peer);
+    this.#places.set(peer, torrent);
+    this.#peerShares.touch(peer.source, peer);
+    this.#torrentShares.touch(torrent.owner, torrent);
+    torrent.touch(peer);
+  }
+
+  remove(peer: TrackedPeer): void {
+    const torrent = this.#places.get(peer);
+    if (torrent === undefined) return;
+    this.#places.delete(peer);
+    this.#peerShares.delete(peer.source, peer);
+    torrent.remove(peer);
+    if (torrent.size > 0) return;
+    if (torrent.downloaded === 0) this.#drop(torrent);
+    else this.#idle.add(torrent);
+  }
+
+  /** A torrent without a peer. */
+  create(infoHash: Buffer, owner: string): TorrentPeers {
+    const torrent = this.#create(infoHash, owner);
+    this.#dropSurplus();
+    return torrent;
+  }
+
+  /**
+   * Forgets up to `count` peers that were last heard before `time`, and torrents of which nothing is left to tell. Says
+   * whether more are to be forgotten.
+   */
+  expire(time: Millis, count: number): boolean {
+    let left = count;
+    for (const peer of this.#places.keys()) {
+      if (peer.lastHit >= time) return false;
+      if (left === 0) return true;
+      left -= 1;
+      this.remove(peer);
     }
     return false;
+  }
+
+  #create(infoHash: Buffer, owner: string): TorrentPeers {
+    const torrent = new TorrentPeers(Buffer.from(infoHash), owner);
+    this.#torrents.set(infoHash.toString('latin1'), torrent);
+    this.#torrentShares.add(owner, torrent);
+    this.#idle.add(torrent);
+    return torrent;
+  }
+
+  /** The newcomer counts already, so that a host with more than others makes room for its own. */
+  #makeRoom(torrent: TorrentPeers, source: string): void {
+    const { maxPeersOfHost, maxPeersPerTorrent, maxPeers } = this.#limits;
+    if (torrent.countOf(source) > maxPeersOfHost) this.#giveWay(torrent.oldestOf(source));
+    if (torrent.size > maxPeersPerTorrent) this.#giveWay(torrent.oldestOfGreediest());
+    if (this.#places.size > maxPeers) this.#giveWay(this.#peerShares.oldestOfGreediest());
+    this.#dropSurplus();
+  }
+
+  #giveWay(peer: TrackedPeer | undefined): void {
+    if (peer !== undefined) this.remove(peer);
+  }
+
+  /** An idle torrent gives way first. */
+  #dropSurplus(): void {
+    if (this.#torrents.size <= this.#limits.maxTorrents) return;
+    const [surplus = this.#torrentShares.oldestOfGreediest()] = this.#idle;
+    if (surplus !== undefined) this.#drop(surplus);
+  }
+
+  #setOwner(torrent: TorrentPeers, owner: string): void {
+    this.#torrentShares.delete(torrent.owner, torrent);
+    torrent.owner = owner;
+    this.#torrentShares.add(owner, torrent);
+  }
+
+  #drop(torrent: TorrentPeers): void {
+    this.#torrents.delete(torrent.infoHash.toString('latin1'));
+    this.#torrentShares.delete(torrent.owner, torrent);
+    this.#idle.delete(torrent);
+    for (const peer of torrent.all()) {
+      this.#places.delete(peer);
+      this.#peerShares.delete(peer.source, peer);
+    }
   }
 }

@@ -20,12 +20,18 @@ export interface TrackerOptions {
   readonly maxTorrents: number;
   /** Peers of one torrent at the most. */
   readonly maxPeersPerTorrent: number;
+  /** Peers of one torrent at one host at the most: many homes may share an address. */
+  readonly maxPeersOfHost: number;
   /** Peers of all torrents at the most. */
   readonly maxPeers: number;
   /** Torrents in a scrape that names none, and on the page, at the most. */
   readonly maxListed: number;
-  /** How often a peer that cannot be reached is called back before it is given up; 0 publishes every peer unchecked. */
+  /** How often a peer that cannot be reached is called back before it is left alone; 0 publishes every peer unchecked. */
   readonly natCheckTries: number;
+  /** For how long it is left alone. */
+  readonly natCheckPause: Millis;
+  /** Peers that are encoded, or forgotten, before sockets have their turn. */
+  readonly peersInTurn: number;
 }
 
 export const DEFAULT_TRACKER_OPTIONS: TrackerOptions = {
@@ -38,16 +44,19 @@ export const DEFAULT_TRACKER_OPTIONS: TrackerOptions = {
   maxNumwant: 200,
   maxTorrents: 10_000,
   maxPeersPerTorrent: 10_000,
+  maxPeersOfHost: 256,
   maxPeers: 200_000,
   maxListed: 1_000,
   natCheckTries: 0,
+  natCheckPause: 1_800_000,
+  peersInTurn: 1_000,
 };
 
 /** How patient the tracker's HTTP side is. */
 export interface HttpOptions {
   /** Connections at once. */
   readonly maxConnections: number;
-  /** How long a whole request may take to come. */
+  /** How long a whole request may take to come, from the opening of its connection. */
   readonly requestLimit: Millis;
   /** How long the client may take to read the answer and to hang up. */
   readonly answerLimit: Millis;
@@ -59,7 +68,7 @@ export interface HttpOptions {
 
 export const DEFAULT_HTTP_OPTIONS: HttpOptions = {
   maxConnections: 500,
-  requestLimit: 15_000,
+  requestLimit: 10_000,
   answerLimit: 15_000,
   maxLineLength: 8 * 1024,
   maxRequestLength: 32 * 1024,

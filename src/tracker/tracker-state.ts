@@ -3,39 +3,59 @@ import type { Millis } from '../base/clock.js';
 import { BtgetError } from '../base/failure.js';
 import { asBytes, asDictionary, asInteger, asList, getInteger, getList } from '../bencode/access.js';
 import { type BencodeDictionary, type BencodeValue, decodeBencode } from '../bencode/bencode.js';
-import { type Encodable, encodeBencode } from '../bencode/encode.js';
 import { CANONICAL } from '../bencode/guard.js';
+import { hostKeyOf } from '../net/host-key.js';
 import { encodeCompact, parseIp } from '../net/ip-address.js';
 import type { TrackedPeer } from './torrent-peers.js';
 import type { TorrentTable } from './torrent-table.js';
 
 const VERSION = 1;
 
+/** The whole state at once. */
 export function encodeState(table: TorrentTable): Buffer {
-  const torrents = new Map<string, Encodable>();
-  for (const [infoHash, torrent] of table.all()) {
-    const peers = [...torrent.all()].map(
-      ({ peerId, host, port, key, complete, reachable }): Encodable => [
-        peerId,
-        host,
-        port,
-        key,
-        complete ? 1 : 0,
-        reachable === 'yes' ? 1 : 0,
-      ],
-    );
-    const fields = new Map<string, Encodable>([
-      ['downloaded', torrent.downloaded],
-      ['peers', peers],
-    ]);
-    torrents.set(infoHash.toString('latin1'), fields);
+  const slices = encodeInSlices(table, Number.POSITIVE_INFINITY);
+  for (;;) {
+    const slice = slices.next();
+    if (slice.done) return Buffer.concat(slice.value);
   }
-  return encodeBencode(
-    new Map<string, Encodable>([
-      ['torrents', torrents],
-      ['version', VERSION],
-    ]),
-  );
+}
+
+/**
+ * The state in parts, encoded a slice at a time: each step encodes up to `peersInTurn` peers. What changes meanwhile is
+ * in it or not; each peer is whole.
+ */
+export function* encodeInSlices(table: TorrentTable, peersInTurn: number): Generator<undefined, Buffer[]> {
+  const parts: Buffer[] = [];
+  // Text of one Latin-1 character a byte: a buffer for each peer would be much to collect.
+  let slice = 'd8:torrentsd';
+  let left = peersInTurn;
+  const infoHashes = [...table.all()].map(([infoHash]) => infoHash).sort((a, b) => a.compare(b));
+  for (const infoHash of infoHashes) {
+    const torrent = table.get(infoHash);
+    if (torrent === undefined) continue;
+    slice += `20:${infoHash.toString('latin1')}d10:downloadedi${torrent.downloaded}e5:peersl`;
+    // A torrent costs something too, though it has no peer.
+    left -= 1;
+    for (const peer of [null, ...torrent.all()]) {
+      if (peer !== null) slice += encodePeer(peer);
+      left -= 1;
+      if (left > 0) continue;
+      parts.push(Buffer.from(slice, 'latin1'));
+      slice = '';
+      left = peersInTurn;
+      yield undefined;
+    }
+    slice += 'ee';
+  }
+  parts.push(Buffer.from(`${slice}e7:versioni${VERSION}ee`, 'latin1'));
+  return parts;
+}
+
+function encodePeer({ peerId, host, port, key, complete, reachable }: TrackedPeer): string {
+  const bytes = (text: string) => `${text.length}:${text}`;
+  const utf8Key = Buffer.from(key, 'utf8').toString('latin1');
+  const flags = `i${complete ? 1 : 0}ei${reachable === 'yes' ? 1 : 0}e`;
+  return `l${bytes(peerId.toString('latin1'))}${bytes(host)}i${port}e${bytes(utf8Key)}${flags}e`;
 }
 
 /**
@@ -55,12 +75,12 @@ export function restoreState(table: TorrentTable, state: Buffer, now: Millis): b
 }
 
 function restoreTorrent(table: TorrentTable, infoHash: Buffer, fields: BencodeDictionary, now: Millis): void {
-  const torrent = table.get(infoHash) ?? table.create(infoHash);
-  if (torrent === undefined) return;
-  torrent.downloaded = Math.max(0, getInteger(fields, 'downloaded') ?? 0);
+  const downloaded = Math.max(0, getInteger(fields, 'downloaded') ?? 0);
+  if (downloaded > 0) (table.get(infoHash) ?? table.create(infoHash, '')).downloaded = downloaded;
   for (const element of getList(fields, 'peers') ?? []) {
     const peer = peerOf(asList(element) ?? [], now);
-    if (peer !== undefined && torrent.get(peer.peerId, peer.family) === undefined) table.placeFor(infoHash)?.add(peer);
+    if (peer !== undefined && table.get(infoHash)?.get(peer.peerId, peer.family) === undefined)
+      table.add(infoHash, peer);
   }
 }
 
@@ -75,6 +95,7 @@ function peerOf(fields: readonly BencodeValue[], now: Millis): TrackedPeer | und
   return {
     peerId: Buffer.from(id),
     family: address.family,
+    source: hostKeyOf(address),
     host: address.text,
     port: portNumber,
     compact,
@@ -83,6 +104,7 @@ function peerOf(fields: readonly BencodeValue[], now: Millis): TrackedPeer | und
     lastHit: now,
     reachable: reachable === 1 ? 'yes' : 'unchecked',
     failedChecks: 0,
+    failedAt: now,
   };
 }
 

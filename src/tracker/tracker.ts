@@ -2,10 +2,12 @@
 import type { Task, Timers } from '../base/clock.js';
 import type { Random } from '../base/random.js';
 import type { Encodable } from '../bencode/encode.js';
+import { isBarredPort } from '../net/barred-ports.js';
 import { encodeCompact, type IpFamily, parseIp } from '../net/ip-address.js';
 import type { PeerAddress } from '../net/raw-server.js';
 import type { ScrapeCounts } from '../wire/udp-tracker-answer.js';
 import { type AnnounceQuery, parseQuery, type QueryFields, readAnnounce } from './announce-query.js';
+import { Completions } from './completions.js';
 import type { HttpAnswer, HttpRequest } from './http-message.js';
 import type { PeerCheck } from './nat-check.js';
 import type { TorrentPeers, TrackedPeer } from './torrent-peers.js';
@@ -13,7 +15,7 @@ import { TorrentTable } from './torrent-table.js';
 import { bencodedAnswer, compactPeers, failureAnswer, listedPeers, textAnswer } from './tracker-answer.js';
 import type { TrackerOptions } from './tracker-options.js';
 import { pageAnswer, statsAnswer } from './tracker-page.js';
-import { encodeState, restoreState } from './tracker-state.js';
+import { encodeInSlices, encodeState, restoreState } from './tracker-state.js';
 
 /** What the tracker needs of the process around it. */
 export interface TrackerMediator {
@@ -25,8 +27,8 @@ export interface TrackerMediator {
   isAllowed(infoHash: Buffer): boolean;
   /** The address of the client that sent an HTTP request, which may have come through a proxy. */
   clientOf(request: HttpRequest): string;
-  /** Keeps the state for the next start. */
-  save(state: Buffer): void;
+  /** Keeps the state, which comes in parts, for the next start. */
+  save(state: readonly Buffer[]): void;
 }
 
 /** What an announce is answered with, or the reason of a refusal for the client's eyes. */
@@ -40,6 +42,7 @@ export class Tracker {
   readonly #table: TorrentTable;
   #sweep: Task | null = null;
   #saving: Task | null = null;
+  readonly #completions = new Completions();
 
   constructor(mediator: TrackerMediator, options: TrackerOptions) {
     this.#mediator = mediator;
@@ -59,11 +62,11 @@ export class Tracker {
     this.#saving = timers.addTask(() => this.#save(), this.#options.saveInterval);
   }
 
-  /** Saves for the last time. */
+  /** Saves for the last time, in one go. */
   stop(): void {
     this.#sweep?.cancel();
     this.#saving?.cancel();
-    this.#mediator.save(encodeState(this.#table));
+    this.#mediator.save([encodeState(this.#table)]);
   }
 
   get(request: HttpRequest): HttpAnswer {
@@ -96,13 +99,13 @@ export class Tracker {
       return 'this peer id has been announced with another key or address';
     }
     if (query.event === 'stopped') {
-      if (known !== undefined) this.#table.get(infoHash)?.remove(known);
+      if (known !== undefined) this.#table.remove(known);
       return { ...this.countsOf(infoHash), peers: [] };
     }
-    const torrent = known === undefined ? this.#table.placeFor(infoHash) : this.#table.get(infoHash);
-    if (torrent === undefined) return 'this tracker is full';
-    if (query.event === 'completed' && known?.complete !== true) torrent.downloaded += 1;
     const peer = known ?? newPeer(query, this.#mediator.timers.now());
+    const torrent = this.#place(peer, query);
+    const isNews = query.event === 'completed' && known?.complete !== true;
+    if (isNews && this.#completions.counts(infoHash, peerId, query.source)) torrent.downloaded += 1;
     this.#update(torrent, peer, query);
     const count = Math.min(query.numwant ?? this.#options.numwant, maxPeers);
     return { ...this.countsOf(infoHash), peers: torrent.deal(peer, count, this.#mediator.random, family) };
@@ -129,6 +132,20 @@ export class Tracker {
     });
   }
 
+  /** The torrent in which the peer is from now on, as one that has just been heard. */
+  #place(peer: TrackedPeer, { infoHash, source }: AnnounceQuery): TorrentPeers {
+    peer.lastHit = this.#mediator.timers.now();
+    // One that announces from another host counts there.
+    if (peer.source !== source) {
+      this.#table.remove(peer);
+      peer.source = source;
+    }
+    const torrent = this.#table.get(infoHash);
+    if (torrent === undefined || torrent.get(peer.peerId, peer.family) !== peer) return this.#table.add(infoHash, peer);
+    this.#table.touch(peer);
+    return torrent;
+  }
+
   #update(torrent: TorrentPeers, peer: TrackedPeer, query: AnnounceQuery): void {
     const { port, host, infoHash, complete } = query;
     const checked = this.#options.natCheckTries > 0;
@@ -139,24 +156,35 @@ export class Tracker {
       peer.compact = compactOf(query);
       peer.failedChecks = 0;
     }
-    peer.lastHit = this.#mediator.timers.now();
-    if (torrent.get(peer.peerId, peer.family) === undefined) torrent.add(peer);
+    // Neither we nor the swarm may be led to another service. The peer dials others all the same.
+    const isBarred = isBarredPort(port);
     const again = checked && moved ? 'unchecked' : peer.reachable;
-    torrent.update(peer, { complete, reachable: checked ? again : 'yes' });
-    if (peer.reachable === 'unchecked' && peer.failedChecks < this.#options.natCheckTries) {
+    torrent.update(peer, { complete, reachable: isBarred ? 'unchecked' : checked ? again : 'yes' });
+    if (checked && !isBarred && peer.reachable === 'unchecked' && this.#mayBeCalledBack(peer)) {
       this.#callBack(torrent, peer, infoHash);
     }
+  }
+
+  /** A check that failed is forgiven after a while: the peer may have opened its port since. */
+  #mayBeCalledBack(peer: TrackedPeer): boolean {
+    const { natCheckTries, natCheckPause } = this.#options;
+    if (this.#mediator.timers.now() - peer.failedAt >= natCheckPause) peer.failedChecks = 0;
+    return peer.failedChecks < natCheckTries;
   }
 
   #callBack(torrent: TorrentPeers, peer: TrackedPeer, infoHash: Buffer): void {
     const address: PeerAddress = { host: peer.host, port: peer.port };
     torrent.update(peer, { reachable: 'checking' });
-    this.#mediator.natCheck.check(address, infoHash, peer.peerId, (reachable) => {
+    const answered = (reachable: boolean | null): void => {
       // It may have moved meanwhile; then this answer is about somewhere else.
       const current = peer.host === address.host && peer.port === address.port;
-      if (current && !reachable) peer.failedChecks += 1;
-      torrent.update(peer, { reachable: current && reachable ? 'yes' : 'unchecked' });
-    });
+      if (current && reachable === false) {
+        peer.failedChecks += 1;
+        peer.failedAt = this.#mediator.timers.now();
+      }
+      torrent.update(peer, { reachable: current && reachable === true ? 'yes' : 'unchecked' });
+    };
+    this.#mediator.natCheck.check(address, infoHash, peer.peerId, answered, peer.source);
   }
 
   /** BEP 48. A scrape that names no torrent asks for all of them. */
@@ -183,21 +211,28 @@ export class Tracker {
 
   #expire(): void {
     const { timers } = this.#mediator;
-    this.#sweep = timers.addTask(() => this.#expire(), this.#options.sweepInterval);
-    this.#table.expire(timers.now() - this.#options.peerTimeout);
+    const { peerTimeout, peersInTurn, sweepInterval } = this.#options;
+    const isMore = this.#table.expire(timers.now() - peerTimeout, peersInTurn);
+    this.#sweep = timers.addTask(() => this.#expire(), isMore ? 0 : sweepInterval);
   }
 
-  #save(): void {
-    this.#saving = this.#mediator.timers.addTask(() => this.#save(), this.#options.saveInterval);
-    this.#mediator.save(encodeState(this.#table));
+  /** Encodes a slice after another, so that clients are answered meanwhile. */
+  #save(slices = encodeInSlices(this.#table, this.#options.peersInTurn)): void {
+    const { timers } = this.#mediator;
+    const slice = slices.next();
+    if (slice.done) this.#mediator.save(slice.value);
+    this.#saving = slice.done
+      ? timers.addTask(() => this.#save(), this.#options.saveInterval)
+      : timers.addTask(() => this.#save(slices), 0);
   }
 }
 
 function newPeer(query: AnnounceQuery, now: number): TrackedPeer {
-  const { peerId, host, port, key, complete } = query;
+  const { peerId, source, host, port, key, complete } = query;
   return {
     peerId,
     family: parseIp(host)?.family ?? 4,
+    source,
     host,
     port,
     compact: compactOf(query),
@@ -206,6 +241,7 @@ function newPeer(query: AnnounceQuery, now: number): TrackedPeer {
     lastHit: now,
     reachable: 'unchecked',
     failedChecks: 0,
+    failedAt: now,
   };
 }
 

@@ -39,6 +39,12 @@ export class TrustedProxies {
     return client.text;
   }
 
+  /** Whether `host`, an IP literal, is a trusted proxy. */
+  includes(host: string): boolean {
+    const address = parseIp(host);
+    return address !== undefined && this.#isTrusted(address);
+  }
+
   #isTrusted(address: IpAddress): boolean {
     return this.#networks.some((network) => isInNetwork(address, network));
   }

@@ -1,5 +1,8 @@
-/** The UDP side of a tracker (BEP 15): one datagram in, one out, and nothing kept of who asked. */
+/** The UDP side of a tracker (BEP 15): one datagram in, one out, and nothing kept of who asked but how much it asks. */
+import type { Millis, Timers } from '../base/clock.js';
 import type { DatagramHandler, DatagramSocket } from '../net/datagram.js';
+import { HostCounts } from '../net/host-counts.js';
+import { hostKey } from '../net/host-key.js';
 import type { IpFamily } from '../net/ip-address.js';
 import type { PeerAddress } from '../net/raw-server.js';
 import { encodeUdpAnswer, type ScrapeCounts, type UdpTrackerAnswer } from '../wire/udp-tracker-answer.js';
@@ -21,11 +24,24 @@ const MAX_ANSWER_LENGTH = 1200;
 const ANNOUNCE_ANSWER_LENGTH = 20;
 const MAX_UINT32 = 0xffff_ffff;
 
+/**
+ * Questions of one host that are answered in a window. A client with thousands of torrents asks for all of them when it
+ * begins, and asks again for what is not answered.
+ */
+const WINDOW: Millis = 5_000;
+const MAX_QUESTIONS = 2_000;
+
 export class UdpHandler implements DatagramHandler {
+  readonly #clock: Pick<Timers, 'now'>;
   readonly #tracker: UdpTracked;
   readonly #ids: ConnectionIds;
+  /** Of hosts that have proven their address. */
+  readonly #proven = new HostCounts(WINDOW);
+  /** Of all who ask for a connection id: what comes in a forged name is no charge to the host of that name. */
+  readonly #unproven = new HostCounts(WINDOW);
 
-  constructor(tracker: UdpTracked, ids: ConnectionIds) {
+  constructor(clock: Pick<Timers, 'now'>, tracker: UdpTracked, ids: ConnectionIds) {
+    this.#clock = clock;
     this.#tracker = tracker;
     this.#ids = ids;
   }
@@ -42,11 +58,14 @@ export class UdpHandler implements DatagramHandler {
 
   #answer(request: UdpTrackerRequest, from: PeerAddress): UdpTrackerAnswer | undefined {
     const { transactionId } = request;
+    const isTooMuch = (counts: HostCounts) => counts.count(hostKey(from.host), this.#clock.now()) > MAX_QUESTIONS;
     if (request.kind === 'connect') {
+      if (isTooMuch(this.#unproven)) return undefined;
       return { kind: 'connect', transactionId, connectionId: this.#ids.issue(from.host) };
     }
     // BEP 15: the tracker "ignores the request if it doesn't match". An error could go to whoever did not ask.
     if (!this.#ids.proves(request.connectionId, from.host)) return undefined;
+    if (isTooMuch(this.#proven)) return undefined;
     if (request.kind === 'announce') return this.#announce(request, from);
     const counts = request.infoHashes.map((infoHash) => within32Bits(this.#tracker.countsOf(infoHash)));
     return { kind: 'scrape', transactionId, counts };
@@ -78,6 +97,7 @@ function readUdpAnnounce(request: UdpAnnounce, remoteHost: string): AnnounceQuer
     peerId: Buffer.from(peerId),
     port,
     host: hostOf(remoteHost, ip ?? undefined),
+    source: hostKey(remoteHost),
     complete: left === 0,
     event,
     numwant,

@@ -1,12 +1,5 @@
 /** `btget tracker`: serves announces and scrapes until told to stop. */
-import { rename, writeFile } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
-import { BtgetError } from '../../base/failure.js';
 import { systemRandom } from '../../base/system-random.js';
-import { systemFileOperations } from '../../disk/file-operations.js';
-import { systemProcesses } from '../../disk/file-process.js';
-import { readKept } from '../../disk/file-trust.js';
-import { mayBeForged } from '../../disk/journal-file.js';
 import { resolveBind } from '../../net/node-bind.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../net/node-raw-server.js';
 import type { RawServer } from '../../net/raw-server.js';
@@ -25,12 +18,10 @@ import { TRACKER_OPTIONS, type Values } from '../options.js';
 import { printable } from '../output/escape.js';
 import { defineCommand } from './command.js';
 import { openTrackerPorts } from './tracker-ports.js';
+import { readTrackerState, TrackerStateFile } from './tracker-state-file.js';
 
 /** How often a peer is called back with `--nat-check` before it is given up, as in mainline. */
 const NAT_CHECK_TRIES = 3;
-
-/** A state of two million peers is shorter. Bytes. */
-const MAX_STATE_LENGTH = 256 * 1024 * 1024;
 
 export const tracker = defineCommand(
   {
@@ -42,7 +33,7 @@ export const tracker = defineCommand(
   },
   async (_args, values, io) => {
     const say = (line: string): unknown => io.stderr.write(`${printable(line)}\n`);
-    const state = values.state === null ? null : readState(values.state, say);
+    const state = values.state === null ? null : readTrackerState(values.state, say);
     const allowed = values.allowed === null ? null : new AllowedTorrents(values.allowed);
     await allowed?.read(say);
     const bind = values.bind === null ? null : resolveBind(values.bind);
@@ -53,16 +44,22 @@ export const tracker = defineCommand(
       bindAddresses: bind,
       gotException: (error) => {
         failure = error;
-        io.stderr.write(`btget: ${failureMessage(error)}\n`);
+        for (const line of failureMessage(error).split('\n')) say(`btget: ${line}`);
         stop();
       },
     });
-    const saver = new StateSaver(values.state, say);
-    const service = createTracker(server, values, (infoHash) => allowed?.has(infoHash) ?? true, saver);
+    const saver = new TrackerStateFile(values.state, say);
+    const proxies = new TrustedProxies(values.trustedProxies);
+    const service = createTracker(server, values, proxies, (infoHash) => allowed?.has(infoHash) ?? true, saver);
     if (state !== null && !service.restore(state))
       say(`warning: ${values.state} is no state of a tracker; beginning anew`);
-    const handler = new HttpHandler(server, (request) => service.get(request), DEFAULT_HTTP_OPTIONS);
-    const udp = new UdpHandler(service, new ConnectionIds(server, systemRandom));
+    const handler = new HttpHandler(
+      server,
+      (request) => service.get(request),
+      DEFAULT_HTTP_OPTIONS,
+      (host) => proxies.includes(host),
+    );
+    const udp = new UdpHandler(server, service, new ConnectionIds(server, systemRandom));
     const ports = await openTrackerPorts(server, values.port, bind, handler, udp);
     service.begin();
     const ended = new Promise<void>((resolve) => {
@@ -94,8 +91,9 @@ export const tracker = defineCommand(
 function createTracker(
   server: RawServer,
   values: Values<typeof TRACKER_OPTIONS>,
+  proxies: TrustedProxies,
   isAllowed: (infoHash: Buffer) => boolean,
-  saver: StateSaver,
+  saver: TrackerStateFile,
 ): Tracker {
   const { interval } = values;
   const options: TrackerOptions = {
@@ -107,58 +105,7 @@ function createTracker(
     natCheckTries: values.natCheck ? NAT_CHECK_TRIES : 0,
   };
   const natCheck = new NatCheck(server, systemRandom.bytes(20), DEFAULT_NAT_CHECK_OPTIONS);
-  const save = (state: Buffer): void => saver.save(state);
-  const proxies = new TrustedProxies(values.trustedProxies);
+  const save = (state: readonly Buffer[]): void => saver.save(state);
   const clientOf = ({ remote, headers }: HttpRequest): string => proxies.clientOf(remote.host, headers);
   return new Tracker({ timers: server, random: systemRandom, natCheck, isAllowed, clientOf, save }, options);
-}
-
-/** Null when there is none that we may have written. */
-function readState(path: string, say: (line: string) => void): Buffer | null {
-  const real = realPathOf(path);
-  if (real === null) return null;
-  const kept = readKept(systemFileOperations, systemProcesses.user, dirname(real), basename(real), MAX_STATE_LENGTH);
-  // In a folder that others may write to it is our own all the same, and without it counts are lost for good.
-  if (kept === null || !mayBeForged(kept)) return kept?.bytes ?? null;
-  say(`warning: ${path} is not believed, beginning anew: it ${kept.doubt?.why}`);
-  return null;
-}
-
-function realPathOf(path: string): string | null {
-  try {
-    return systemFileOperations.realPath(path);
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    if (code === 'ENOENT') return null;
-    throw new BtgetError('cannot-open', `cannot read ${path}: ${code}`, { cause: error });
-  }
-}
-
-/** Writes the state beside the old one and then in its place, one at a time: whatever happens, one of them is whole. */
-class StateSaver {
-  readonly #path: string | null;
-  readonly #say: (line: string) => void;
-  #writing: Promise<void> = Promise.resolve();
-
-  constructor(path: string | null, say: (line: string) => void) {
-    this.#path = path;
-    this.#say = say;
-  }
-
-  save(state: Buffer): void {
-    const path = this.#path;
-    if (path === null) return;
-    this.#writing = this.#writing.then(async () => {
-      try {
-        await writeFile(`${path}.new`, state, { mode: 0o600 });
-        await rename(`${path}.new`, path);
-      } catch (error) {
-        this.#say(`warning: cannot write ${path}: ${error instanceof Error ? error.message : String(error)}`);
-      }
-    });
-  }
-
-  settled(): Promise<void> {
-    return this.#writing;
-  }
 }

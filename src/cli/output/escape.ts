@@ -1,17 +1,26 @@
 /** What may reach a terminal or one line of JSON, whatever a torrent, a peer or a tracker said. */
 
-// C0 and C1 controls, delete, the line separators, and what turns the direction of writing: marks, embeddings,
-// isolates.
-const UNPRINTABLE = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
+/**
+ * Controls (U+0085 is one), the line separators, halves of surrogate pairs, and every character that a reader does not
+ * see (`DI`): marks that turn the direction of writing, fillers, tags. The joiners and the variation selectors stay: Persian,
+ * Hindi, Mongolian and emoji need them.
+ */
+const UNPRINTABLE =
+  /(?!\u200c|\u200d|[\u180b-\u180d]|\u180f|[\ufe00-\ufe0f])[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{DI}\u2800\ufff9-\ufffb]/gu;
 
-/** `text` with every such character shown as its escape, `\x1b` or `\u202e`. It has no line break. */
+/** `text` with every such character shown as its escape, `\x1b`, `\u202e` or `\u{e0041}`. It has no line break. */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, escaped);
 }
 
 /** `value` as JSON on one line: the same characters stand as escapes, which mean the same to whoever parses it. */
 export function jsonLine(value: unknown): string {
-  return JSON.stringify(value).replace(UNPRINTABLE, (character) => `\\u${hex(character, 4)}`);
+  return JSON.stringify(value).replace(UNPRINTABLE, (character) =>
+    character
+      .split('')
+      .map((unit) => `\\u${hex(unit.charCodeAt(0), 4)}`)
+      .join(''),
+  );
 }
 
 /** Characters of a sentence. What others gave us stands in it as they gave it, and that may be of any length. */
@@ -26,11 +35,13 @@ export function abridged(text: string, length = MAX_SENTENCE_LENGTH): string {
 }
 
 function escaped(character: string): string {
-  return character < '\u0100' ? `\\x${hex(character, 2)}` : `\\u${hex(character, 4)}`;
+  const code = character.codePointAt(0) as number;
+  if (code < 0x100) return `\\x${hex(code, 2)}`;
+  return code < 0x10000 ? `\\u${hex(code, 4)}` : `\\u{${hex(code, 5)}}`;
 }
 
-function hex(character: string, digits: number): string {
-  return character.charCodeAt(0).toString(16).padStart(digits, '0');
+function hex(code: number, digits: number): string {
+  return code.toString(16).padStart(digits, '0');
 }
 
 // East Asian wide and full-width ranges, and pictures: they take two columns.

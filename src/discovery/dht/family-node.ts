@@ -6,6 +6,7 @@ import type { Timers } from '../../base/clock.js';
 import { type Random, shuffle } from '../../base/random.js';
 import type { IpAddress, IpFamily } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
+import { AddressProofs } from './address-proofs.js';
 import { Allowance } from './allowance.js';
 import { addressKey, type Contact, contactAt, ID_LENGTH, type NodeId, placeAt } from './contact.js';
 import { decodeMessage } from './decode-message.js';
@@ -15,7 +16,7 @@ import { ExternalAddress } from './external-address.js';
 import type { VerifySignature } from './item.js';
 import type { LookupEvents } from './lookup.js';
 import { type LookupBeginning, LookupQueue } from './lookup-queue.js';
-import type { Message, Query } from './message.js';
+import { MAX_PACKET_LENGTH, type Message, type Query } from './message.js';
 import { familyOf, mayName } from './neighbourhood.js';
 import { Responder } from './responder.js';
 import type { Routers } from './routers.js';
@@ -31,6 +32,11 @@ const CHANCE_START = 4;
 const NAMES_NODES: ReadonlySet<Query['method']> = new Set(['find_node', 'get_peers', 'get', 'sample_infohashes']);
 /** A table with fewer nodes is that of a DHT which is just beginning, or very small. */
 const FEW_NODES = 8;
+
+/** Bytes that we send to an address for each byte that came from it, until it has proven that it is not forged. */
+const MAX_AMPLIFICATION = 8;
+/** A question that is answered may be followed by one of ours, which is as long as this. */
+const PROBE_LENGTH = 94;
 
 /** Where packets leave. The session's socket, which may carry more than the DHT. */
 export interface DhtSocket {
@@ -64,7 +70,10 @@ export class FamilyNode {
   readonly #lookups: LookupQueue;
   readonly #external = new ExternalAddress();
   readonly #guard = new SourceGuard();
-  readonly #answers: Allowance;
+  readonly #proofs: AddressProofs;
+  /** Each half of what may leave as answers: forged questions cannot use up what proven hosts get. */
+  readonly #provenAnswers: Allowance;
+  readonly #unprovenAnswers: Allowance;
   #table: RoutingTable;
   #entered = false;
   #sent = 0;
@@ -99,11 +108,15 @@ export class FamilyNode {
         ownId,
         closest: (of, target, count) => mediator.closest(of, target, count),
         gotPeer: (infoHash, peer) => mediator.gotPeer(infoHash, peer),
+        proved: (host) => this.#proofs.add(host, now()),
       },
       options.store,
     );
     this.#lookups = new LookupQueue(options, (target) => this.#beginningFor(target));
-    this.#answers = new Allowance(options.answerBytesPerSecond, options.answerBurst, timers.now());
+    this.#proofs = new AddressProofs(now());
+    const half = () => new Allowance(options.answerBytesPerSecond / 2, options.answerBurst / 2, now());
+    this.#provenAnswers = half();
+    this.#unprovenAnswers = half();
   }
 
   get ownId(): NodeId {
@@ -139,7 +152,7 @@ export class FamilyNode {
     const message = decodeMessage(packet);
     switch (message.kind) {
       case 'query':
-        this.#gotQuery(message, from);
+        this.#gotQuery(message, from, packet.length);
         break;
       case 'answer':
         this.#transactions.gotAnswer(message, from);
@@ -249,15 +262,32 @@ export class FamilyNode {
     };
   }
 
-  #gotQuery(message: Message & { readonly kind: 'query' }, from: PeerAddress): void {
+  #gotQuery(message: Message & { readonly kind: 'query' }, from: PeerAddress, length: number): void {
     if (this.#options.readOnly) return;
     const asker = contactAt(message.id, from);
-    this.#answer(this.#responder.respond(message, asker), asker);
+    const room = length * MAX_AMPLIFICATION - PROBE_LENGTH;
+    const isProven = this.#proofs.has(from.host, this.#mediator.timers.now());
+    const { packet, isCut } = this.#responder.respond(message, asker, isProven ? MAX_PACKET_LENGTH : room);
+    if (!isCut || message.readOnly || !this.#mayAskForProof()) this.#answer(packet, asker);
+    else this.#answerOnProof(message, asker);
     if (!message.readOnly) this.#table.queried(asker);
   }
 
+  #mayAskForProof(): boolean {
+    return !this.#transactions.isBusy && this.#proofs.mayAsk(this.#mediator.timers.now());
+  }
+
+  /** Answers in full once the asker has answered a question of ours. A forged one never does. */
+  #answerOnProof(message: Message & { readonly kind: 'query' }, asker: Contact): void {
+    this.askAddress(asker, { method: 'ping' }, (outcome) => {
+      if (outcome.ok) this.#answer(this.#responder.respond(message, asker, MAX_PACKET_LENGTH).packet, asker);
+    });
+  }
+
   #answer(packet: Buffer, to: PeerAddress): void {
-    if (this.#options.readOnly || !this.#answers.take(packet.length, this.#mediator.timers.now())) return;
+    const now = this.#mediator.timers.now();
+    const allowance = this.#proofs.has(to.host, now) ? this.#provenAnswers : this.#unprovenAnswers;
+    if (this.#options.readOnly || !allowance.take(packet.length, now)) return;
     this.#send(packet, to);
   }
 
@@ -268,7 +298,8 @@ export class FamilyNode {
 
   /** What an answer tells besides what was asked. `from` has the id under which it answered. */
   #learn(from: Contact, query: Query, { answer, seenAs }: QueryOutcome & { readonly ok: true }): void {
-    const { routers } = this.#mediator;
+    const { routers, timers } = this.#mediator;
+    this.#proofs.add(from.host, timers.now());
     routers.answered(from);
     if (NAMES_NODES.has(query.method) && !routers.isPublic(from)) {
       // A node that knows nobody is welcome where nobody knows anybody.

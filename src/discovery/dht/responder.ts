@@ -4,7 +4,7 @@ import type { Random } from '../../base/random.js';
 import type { Encodable } from '../../bencode/encode.js';
 import { decodeCompact, type IpFamily } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
-import { type Contact, encodeContacts, type NodeId, type Place } from './contact.js';
+import { type Contact, encodeContacts, ID_LENGTH, type NodeId, type Place } from './contact.js';
 import { encodeAnswer, encodeError, itemFields } from './encode-message.js';
 import { targetOf, type VerifySignature } from './item.js';
 import { ItemStore } from './item-store.js';
@@ -21,7 +21,12 @@ const MAX_SAMPLES = 20;
 const SAMPLE_LIFE: Millis = 60 * 60_000;
 const MAX_CONTACTS = 8;
 
+const NO_TRANSACTION: Buffer = Buffer.alloc(0);
+/** `10:` is longer than the `0:` of no transaction. */
+const LONGER_PREFIX = 1;
+
 type Fields = Readonly<Record<string, Encodable | null>>;
+type Outcome = { readonly fields: Fields; readonly isCut?: boolean } | { readonly error: KrpcError };
 type QueryMessage = Message & { readonly kind: 'query' };
 
 export interface ResponderMediator {
@@ -31,8 +36,16 @@ export interface ResponderMediator {
   ownId(): NodeId;
   /** The good nodes of that family that are closest to `target`, `count` at the most. */
   closest(family: IpFamily, target: NodeId, count: number): readonly Contact[];
-  /** Somebody has told where a peer of his is: at his own host. */
+  /** A host has told where a peer of its own is: at that host. */
   gotPeer(infoHash: NodeId, peer: PeerAddress): void;
+  /** A host has sent back a token: it receives what is sent to its address. */
+  proved(host: string): void;
+}
+
+/** The packet that answers. `isCut`: a stored value was left out of it, for want of room. */
+export interface Response {
+  readonly packet: Buffer;
+  readonly isCut: boolean;
 }
 
 export class Responder {
@@ -58,11 +71,17 @@ export class Responder {
     return { torrents: this.#peers.torrentCount, peers: this.#peers.peerCount };
   }
 
-  /** The packet that answers. */
-  respond({ transaction, query }: QueryMessage, from: Place): Buffer {
-    const outcome = this.#outcomeOf(query, from, transaction.length);
-    if ('error' in outcome) return encodeError(transaction, outcome.error, from);
-    return encodeAnswer(transaction, this.#mediator.ownId(), outcome.fields, from);
+  /**
+   * Answers in at most `maxLength` bytes, which are enough for an answer without nodes, peers, samples and values; a
+   * stored value may go beyond `MAX_ANSWER_LENGTH`.
+   */
+  respond({ transaction, query }: QueryMessage, from: Place, maxLength: number): Response {
+    const room = maxLength - transaction.length;
+    const usual = Math.min(maxLength, MAX_ANSWER_LENGTH) - transaction.length;
+    const outcome = this.#outcomeOf(query, from, room, usual);
+    if ('error' in outcome) return { packet: encodeError(transaction, outcome.error, from), isCut: false };
+    const packet = encodeAnswer(transaction, this.#mediator.ownId(), outcome.fields, from);
+    return { packet, isCut: outcome.isCut === true };
   }
 
   /** Peers that others have announced to us, up to `count` by chance. */
@@ -77,58 +96,70 @@ export class Responder {
     this.#items.expire(this.#mediator.now());
   }
 
-  #outcomeOf(query: Query, from: Place, overhead: number): { fields: Fields } | { error: KrpcError } {
+  /** `room` is for all but the transaction; `usual` is that of an answer without a stored value. */
+  #outcomeOf(query: Query, from: Place, room: number, usual: number): Outcome {
     switch (query.method) {
       case 'ping':
         return { fields: {} };
       case 'find_node':
-        return { fields: this.#nodes(query.target, query.want) };
+        return { fields: this.#withNodes({}, query, from, usual) };
       case 'get_peers':
-        return { fields: this.#peersFor(query, from, overhead) };
+        return { fields: this.#peersFor(query, from, usual) };
       case 'announce_peer':
         return this.#announced(query, from);
       case 'get':
-        return { fields: this.#itemFor(query, from) };
+        return this.#itemFor(query, from, room, usual);
       case 'put':
         return this.#put(query, from);
       case 'sample_infohashes':
-        return { fields: this.#sampleFor(query.target, query.want) };
+        return { fields: this.#sampleFor(query, from, usual) };
     }
   }
 
+  /** `fields` and the nodes that are wanted: as many as `room` allows. */
+  #withNodes(
+    fields: Fields,
+    { target, want }: { readonly target: NodeId; readonly want: Want },
+    to: Place,
+    room: number,
+  ): Fields {
+    for (let count = MAX_CONTACTS; count > 0; count -= 1) {
+      const whole = { ...this.#nodes(target, want, count), ...fields };
+      if (this.#lengthOf(whole, to) <= room) return whole;
+    }
+    return fields;
+  }
+
   /** "In the absence of a want parameter": the nodes of the family from which the query came. */
-  #nodes(target: NodeId, want: Want): Fields {
+  #nodes(target: NodeId, want: Want, count: number): Fields {
     const unsaid = !want.nodes && !want.nodes6;
     const compact = (family: IpFamily, wanted: boolean): Buffer | null => {
       if (!wanted && !(unsaid && family === this.#family)) return null;
-      return encodeContacts(this.#mediator.closest(family, target, MAX_CONTACTS));
+      return encodeContacts(this.#mediator.closest(family, target, count));
     };
     return { nodes: compact(4, want.nodes), nodes6: compact(6, want.nodes6) };
   }
 
-  #peersFor(query: Query & { readonly method: 'get_peers' }, from: Place, overhead: number): Fields {
+  #peersFor(query: Query & { readonly method: 'get_peers' }, from: Place, room: number): Fields {
     const { target, want, noSeeds, scrape } = query;
     const now = this.#mediator.now();
     const token = this.#tokens.tokenFor(from.host, target, now);
     const filters = scrape ? this.#peers.filters(target, now) : undefined;
+    const told = { token, BFsd: filters?.seeds ?? null, BFpe: filters?.leeches ?? null };
     // The filters leave no room for the nodes of two families.
-    const nodes = this.#nodes(target, filters === undefined ? want : { nodes: false, nodes6: false });
-    const fields = { ...nodes, token, BFsd: filters?.seeds ?? null, BFpe: filters?.leeches ?? null };
+    const wanted = { target, want: filters === undefined ? want : { nodes: false, nodes6: false } };
+    const fields = this.#withNodes(told, wanted, from, room);
     // What each value takes: its length, a colon, and its bytes; and the list `6:valuesl…e` around them.
     const valueLength = this.#family === 4 ? 8 : 21;
-    const most = Math.floor((MAX_ANSWER_LENGTH - 10) / valueLength);
-    const values = this.#peers.sample(target, most, noSeeds, now);
-    if (values.length === 0) return fields;
-    const room = MAX_ANSWER_LENGTH - 10 - overhead - this.#lengthOf(fields, from);
-    return { ...fields, values: values.slice(0, Math.max(0, Math.floor(room / valueLength))) };
+    const count = Math.floor((room - 10 - this.#lengthOf(fields, from)) / valueLength);
+    const values = count <= 0 ? [] : this.#peers.sample(target, count, noSeeds, now);
+    return values.length === 0 ? fields : { ...fields, values };
   }
 
-  #announced(
-    query: Query & { readonly method: 'announce_peer' },
-    from: Place,
-  ): { fields: Fields } | { error: KrpcError } {
+  #announced(query: Query & { readonly method: 'announce_peer' }, from: Place): Outcome {
     const now = this.#mediator.now();
     if (!this.#tokens.accepts(query.token, from.host, query.target, now)) return { error: BAD_TOKEN };
+    this.#mediator.proved(from.host);
     const port = query.impliedPort ? from.port : query.port;
     const peer = { host: from.host, port };
     this.#peers.add(query.target, peer, query.isSeed, now);
@@ -136,44 +167,47 @@ export class Responder {
     return { fields: {} };
   }
 
-  #itemFor({ target, want, newerThan }: Query & { readonly method: 'get' }, from: Place): Fields {
+  #itemFor(query: Query & { readonly method: 'get' }, from: Place, room: number, usual: number): Outcome {
+    const { target, newerThan } = query;
     const now = this.#mediator.now();
     const token = this.#tokens.tokenFor(from.host, target, now);
     const item = this.#items.get(target, now);
-    const nodes = this.#nodes(target, want);
-    if (item === undefined) return { ...nodes, token };
-    const sequence = item.signed?.sequence ?? null;
-    const known = sequence !== null && newerThan !== null && sequence <= newerThan;
-    const fields = { ...(known ? { seq: sequence } : itemFields(item)), token };
-    const whole = { ...nodes, ...fields };
-    // Whoever finds the value needs no nodes.
-    return this.#lengthOf(whole, from) <= MAX_ANSWER_LENGTH ? whole : fields;
+    const sequence = item?.signed?.sequence ?? null;
+    const isNews = item !== undefined && (sequence === null || newerThan === null || sequence > newerThan);
+    const fields = isNews ? { ...itemFields(item), token } : { seq: sequence, token };
+    // A host that gets the value needs no nodes.
+    const whole = this.#withNodes(fields, query, from, usual);
+    if (!isNews || this.#lengthOf(whole, from) <= room) return { fields: whole };
+    return { fields: this.#withNodes({ seq: sequence, token }, query, from, usual), isCut: true };
   }
 
-  #put(query: Query & { readonly method: 'put' }, from: Place): { fields: Fields } | { error: KrpcError } {
+  #put(query: Query & { readonly method: 'put' }, from: Place): Outcome {
     const now = this.#mediator.now();
     const objection = ItemStore.objection(query);
     if (objection !== null) return { error: objection };
     if (!this.#tokens.accepts(query.token, from.host, targetOf(query.item, query.salt), now)) {
       return { error: BAD_TOKEN };
     }
+    this.#mediator.proved(from.host);
     const error = this.#items.put(query, now);
     return error === null ? { fields: {} } : { error };
   }
 
-  #sampleFor(target: NodeId, want: Want): Fields {
+  #sampleFor(query: Query & { readonly method: 'sample_infohashes' }, from: Place, room: number): Fields {
     const now = this.#mediator.now();
     if (now - this.#sampledAt >= SAMPLE_LIFE) {
       this.#samples = this.#peers.sampleInfoHashes(MAX_SAMPLES);
       this.#sampledAt = this.#samples.length === 0 ? Number.NEGATIVE_INFINITY : now;
     }
     const left = Math.max(0, Math.min(SAMPLE_LIFE, this.#sampledAt + SAMPLE_LIFE - now));
-    const sample = { interval: Math.ceil(left / 1000), num: this.#peers.torrentCount, samples: this.#samples };
-    return { ...this.#nodes(target, want), ...sample };
+    const fields = { interval: Math.ceil(left / 1000), num: this.#peers.torrentCount, samples: this.#samples };
+    const excess = this.#lengthOf(fields, from) - room;
+    const kept = this.#samples.length - Math.max(0, Math.ceil(excess / ID_LENGTH) * ID_LENGTH);
+    return this.#withNodes({ ...fields, samples: this.#samples.subarray(0, Math.max(0, kept)) }, query, from, room);
   }
 
   #lengthOf(fields: Fields, to: Place): number {
-    return encodeAnswer(Buffer.alloc(4), this.#mediator.ownId(), fields, to).length;
+    return encodeAnswer(NO_TRANSACTION, this.#mediator.ownId(), fields, to).length + LONGER_PREFIX;
   }
 }
 

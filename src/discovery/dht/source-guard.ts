@@ -1,4 +1,5 @@
 import type { Millis } from '../../base/clock.js';
+import { HostCounts } from '../../net/host-counts.js';
 import { hostKey } from '../../net/host-key.js';
 
 const WINDOW: Millis = 5_000;
@@ -8,28 +9,21 @@ const WINDOW: Millis = 5_000;
  */
 const MAX_PACKETS = 100;
 const BLOCKED_FOR: Millis = 5 * 60_000;
-/** Hosts that are counted in one window, and hosts that are blocked. Sources are forged freely. */
-const MAX_HOSTS = 4_000;
+/** Hosts that are blocked at a time. */
+const MAX_BLOCKED = 4_000;
 
 /** Turns away whoever sends too much, before anything looks at what it sends. */
 export class SourceGuard {
-  #windowBegan: Millis = Number.NEGATIVE_INFINITY;
-  readonly #counts = new Map<string, number>();
+  readonly #counts = new HostCounts(WINDOW);
   /** Until when. The one that was blocked first stands first. */
   readonly #blocked = new Map<string, Millis>();
 
   /** Counts a packet from `host`; false when it is to be dropped unread. */
   admits(host: string, now: Millis): boolean {
-    if (now - this.#windowBegan >= WINDOW || this.#counts.size >= MAX_HOSTS) {
-      this.#windowBegan = now;
-      this.#counts.clear();
-    }
     const key = hostKey(host);
     const blockedUntil = this.#blocked.get(key);
     if (blockedUntil !== undefined && now < blockedUntil) return false;
-    const count = (this.#counts.get(key) ?? 0) + 1;
-    this.#counts.set(key, count);
-    if (count <= MAX_PACKETS) return true;
+    if (this.#counts.count(key, now) <= MAX_PACKETS) return true;
     this.#block(key, now);
     return false;
   }
@@ -37,7 +31,7 @@ export class SourceGuard {
   #block(key: string, now: Millis): void {
     this.#blocked.delete(key);
     this.#blocked.set(key, now + BLOCKED_FOR);
-    if (this.#blocked.size <= MAX_HOSTS) return;
+    if (this.#blocked.size <= MAX_BLOCKED) return;
     for (const first of this.#blocked.keys()) {
       this.#blocked.delete(first);
       return;

@@ -188,7 +188,7 @@ test('--print-paths gives programs the bytes of a name, and a terminal no charac
   const file = { type: 'file', about, path, length: 5 } as const;
   for (const [isTTY, bytes] of [
     [false, Buffer.from('out/a\u001b[2J\xe9\n', 'latin1')],
-    [true, Buffer.from('out/a\\x1b[2J\xe9\n', 'latin1')],
+    [true, Buffer.from('out/a\\x1b[2J\\udce9\n')],
   ] as const) {
     const io = new FakeIo();
     const written: Buffer[] = [];

@@ -213,7 +213,7 @@ test('a tracker with a folder serves only the torrents in it', { timeout: HANGS_
   const { createHash } = await import('node:crypto');
   const announce = async (infoHash: Buffer): Promise<string> => {
     const escaped = [...infoHash].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');
-    return (await fetch(`${url}?info_hash=${escaped}&peer_id=${'p'.repeat(20)}&port=1&left=0`)).text();
+    return (await fetch(`${url}?info_hash=${escaped}&peer_id=${'p'.repeat(20)}&port=7001&left=0`)).text();
   };
   assert.match(await announce(createHash('sha1').update(INFO).digest()), /8:interval/);
   assert.match(await announce(Buffer.alloc(20)), /14:failure reason/);
@@ -243,7 +243,7 @@ test('a tracker believes the header of a trusted proxy, and of nobody else', asy
     const child = new Child(t, 'tracker', ...args);
     const [, url = ''] = await child.says(/(http:\/\/127\.0\.0\.1:\d+\/announce)\n/);
     const announce = async (id: string): Promise<string> => {
-      const query = `info_hash=${'h'.repeat(20)}&peer_id=${id.repeat(20)}&port=1&left=1`;
+      const query = `info_hash=${'h'.repeat(20)}&peer_id=${id.repeat(20)}&port=7001&left=1`;
       return (await fetch(`${url}?${query}`, { headers: { 'X-Forwarded-For': '1.1.1.1, 9.9.9.9' } })).text();
     };
     await announce('a');

@@ -6,18 +6,82 @@ import { formatCount, formatDuration, formatPercent, formatRate, formatSize } fr
 import { progressBarLine, progressSentence } from '../../../src/cli/output/progress-line.js';
 import { makeStatus } from './support/fake-session.js';
 
+/** What breaks a line, turns the direction of writing or is not seen; written out, so that no rule is checked by itself. */
+const UNSEEN = [
+  ...['\0', '\t', '\n', '\v', '\f', '\r', '\x1b', '\x7f', '\x85', '\x9b', '\u2028', '\u2029'],
+  ...[
+    '\u061c',
+    '\u200e',
+    '\u200f',
+    '\u202a',
+    '\u202b',
+    '\u202c',
+    '\u202d',
+    '\u202e',
+    '\u2066',
+    '\u2067',
+    '\u2068',
+    '\u2069',
+  ],
+  ...[
+    '\xad',
+    '\u034f',
+    '\u115f',
+    '\u1160',
+    '\u180e',
+    '\u200b',
+    '\u2060',
+    '\u2061',
+    '\u2064',
+    '\u206a',
+    '\u206f',
+    '\u2800',
+  ],
+  ...['\u3164', '\ufeff', '\uffa0', '\ufff9', '\ufffb', '\ud800', '\udbff', '\udc80', '\udfff'],
+  ...['\u{1d173}', '\u{e0000}', '\u{e0001}', '\u{e0041}', '\u{e007f}', '\u{e0100}', '\u{e01ef}'],
+];
+const LINE_BREAK_OR_UNSEEN = /[\p{Cc}\p{Cs}\p{Bidi_C}\u2028\u2029\ufeff\u{e0000}-\u{e0fff}]/u;
+
 test('no text can steer a terminal: controls and changes of direction are shown as escapes', () => {
   assert.equal(printable('a\x1b[31mb\nc\x07\x7f\x9b\u202egnp.exe'), 'a\\x1b[31mb\\x0ac\\x07\\x7f\\x9b\\u202egnp.exe');
+  assert.equal(printable('a\u2028b\u2029c\u{e0041}d\udc80'), 'a\\u2028b\\u2029c\\u{e0041}d\\udc80');
   assert.equal(printable('ünïcode ☃ 漢字 🎉'), 'ünïcode ☃ 漢字 🎉');
   const unit = fc.string({ unit: 'binary' });
-  fc.assert(fc.property(unit, (text) => !/[\p{Cc}\p{Bidi_C}\u2028\u2029]/u.test(printable(text))));
+  fc.assert(fc.property(unit, (text) => !LINE_BREAK_OR_UNSEEN.test(printable(text))));
+});
+
+test('what breaks a line or cannot be seen is an escape, in a sentence and in JSON', () => {
+  for (const character of UNSEEN) {
+    assert.match(
+      printable(character),
+      /^\\(x[0-9a-f]{2}|u[0-9a-f]{4}|u\{[0-9a-f]{5}\})$/,
+      character.codePointAt(0)?.toString(16),
+    );
+    const line = jsonLine(character);
+    assert.match(line, /^"[\x20-\x7e]+"$/, character.codePointAt(0)?.toString(16));
+    assert.equal(JSON.parse(line), character);
+  }
+});
+
+test('joiners and variation selectors stay, which Persian, Hindi, Mongolian and emoji need', () => {
+  for (const text of [
+    'می\u200cخواهم',
+    'क्\u200dष',
+    '👩\u200d💻',
+    '❤\ufe0f',
+    'ᠠ\u180b',
+    'a\u0301',
+    '全\u3000角',
+    'a\xa0b',
+  ])
+    assert.equal(printable(text), text);
 });
 
 test('JSON is one line without controls, and means the same', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => {
       const line = jsonLine({ text });
-      assert.ok(!/[\p{Cc}\p{Bidi_C}\u2028\u2029]/u.test(line));
+      assert.ok(!LINE_BREAK_OR_UNSEEN.test(line));
       assert.deepEqual(JSON.parse(line), { text });
     }),
   );

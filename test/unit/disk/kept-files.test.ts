@@ -28,7 +28,7 @@ const READERS: Readonly<Record<string, 'kept' | 'content' | 'given by the user' 
 
 /** Who reads what this program kept, and what that is. */
 const KEEPERS: Readonly<Record<string, string>> = {
-  'cli/commands/tracker.ts': 'the state of a tracker',
+  'cli/commands/tracker-state-file.ts': 'the state of a tracker',
   'disk/file-journal.ts': 'the journal of a download, and the metadata of one that began with a link',
   'disk/file-kept.ts': 'what is known of the DHT',
   'disk/file-lock.ts': 'the lock of a download, and those who take it over',

@@ -19,17 +19,19 @@ const echo: HttpGet = ({ path, query, remote }) => ({
   body: Buffer.from(`${remote.host} ${path} ${query}`, 'latin1'),
 });
 
-function setUp(options: Partial<HttpOptions> = {}, get: HttpGet = echo) {
+function setUp(options: Partial<HttpOptions> = {}, get: HttpGet = echo, proxies: readonly string[] = []) {
   const timeline = new Timeline();
   const network = new SimulatedNetwork(timeline, seededRandom(1));
   const server = network.host('10.0.0.1', { chunking: 'whole' });
   const client = network.host('10.0.0.2', { chunking: 'whole' });
-  const handler = new HttpHandler(server, get, { ...DEFAULT_HTTP_OPTIONS, ...options });
+  const handler = new HttpHandler(server, get, { ...DEFAULT_HTTP_OPTIONS, ...options }, (host) =>
+    proxies.includes(host),
+  );
   server.listen({ port: 80 }, handler, (outcome) => assert.ok(outcome.ok));
   const log: string[] = [];
-  const dial = (name = 'client') => {
+  const dial = (name = 'client', from = client) => {
     const events = new LoggingHandler(name, log);
-    const socket = client.startConnection({ host: '10.0.0.1', port: 80 }, events);
+    const socket = from.startConnection({ host: '10.0.0.1', port: 80 }, events);
     return { events, socket };
   };
   /** Sends `parts` a millisecond apart. */
@@ -127,7 +129,7 @@ test('a request that drips is cut off after its time', () => {
     timeline.addTask(() => socket.write([Buffer.from('a')]), second * SECOND);
   }
   const events = () => log.filter((line) => !line.endsWith('flushed'));
-  timeline.run(14 * SECOND);
+  timeline.run(9 * SECOND);
   assert.deepEqual(events(), ['client made']);
   timeline.run(2 * SECOND);
   assert.deepEqual(events(), ['client made', 'client data 113', 'client lost ended']);
@@ -173,21 +175,50 @@ test('a client that is lost in the middle leaves nothing behind', () => {
   timeline.run(60 * SECOND);
 });
 
-test('only so many connections are taken at once', () => {
-  const { timeline, dial, send } = setUp({ maxConnections: 2 });
-  const clients = ['a', 'b', 'c'].map((name) => dial(name));
+/** 20 connections of a greedy host that drip, and then one of each of ten others, which ask. Who is answered? */
+function crowd(proxies: readonly string[]) {
+  const { timeline, network, dial, send } = setUp({ maxConnections: 8 }, echo, proxies);
+  const greedy = network.host('10.0.0.3', { chunking: 'whole' });
+  const drips = Array.from({ length: 20 }, (_, number) => dial(`drip ${number}`, greedy));
   timeline.run(SECOND);
-  assert.deepEqual(
-    clients.map(({ events }) => events.lost?.code ?? null),
-    [null, null, 'ended'],
-  );
-  const [first] = clients;
-  assert.ok(first !== undefined);
-  send(first.socket, [Buffer.from(REQUEST)]);
+  for (const { socket } of drips) socket.write([Buffer.from('G')]);
+  let answered = 0;
+  for (let number = 0; number < 10; number += 1) {
+    const other = dial(`other ${number}`, network.host(`10.0.1.${number}`, { chunking: 'whole' }));
+    send(other.socket, [Buffer.from(REQUEST)]);
+    timeline.run(SECOND / 10);
+    if (other.events.text.startsWith('HTTP/1.1 200')) answered += 1;
+    other.socket.close();
+  }
+  return { open: drips.filter(({ events }) => events.lost === null).length, answered };
+}
+
+test('when there are too many connections, the oldest of the host with the most is closed for the new one', () => {
+  const { open, answered } = crowd([]);
+  assert.equal(answered, 10);
+  assert.ok(open <= 8, `${open} connections`);
+});
+
+test('each connection of a trusted proxy counts as that of a client, and the oldest of all gives way', () => {
+  const { timeline, network, dial } = setUp({ maxConnections: 3 }, echo, ['10.0.0.2']);
+  const other = network.host('10.0.0.3', { chunking: 'whole' });
+  const proxied = ['p1', 'p2'].map((name) => dial(name));
   timeline.run(SECOND);
-  first.socket.close();
+  const direct = ['d1', 'd2'].map((name) => dial(name, other));
   timeline.run(SECOND);
-  const { events } = dial('d');
+  const lost = () => [...proxied, ...direct].map(({ events }) => events.lost !== null);
+  assert.deepEqual(lost(), [false, false, true, false]);
+  dial('p3');
   timeline.run(SECOND);
-  assert.equal(events.lost, null);
+  assert.deepEqual(lost(), [true, false, true, false]);
+});
+
+test('the whole head must be there ten seconds after the connection was opened, however its bytes drip', () => {
+  const { timeline, dial } = setUp();
+  const { events, socket } = dial();
+  for (let second = 1; second < 30; second += 1) timeline.addTask(() => socket.write([Buffer.from('G')]), second * 500);
+  timeline.run(9.5 * SECOND);
+  assert.equal(events.text, '');
+  timeline.run(SECOND);
+  assert.match(events.text, /^HTTP\/1.1 408 /);
 });

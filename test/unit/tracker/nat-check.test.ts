@@ -33,8 +33,8 @@ function callBack(parts: readonly Buffer[], act: (socket: SingleSocket) => void 
   peer.listen({ port: 6881 }, events satisfies ListenHandler, (outcome) => assert.ok(outcome.ok));
   const log: string[] = [];
   const check = new NatCheck(tracker, MY_ID, { limit: 15 * SECOND, maxAtOnce: 2 });
-  const call = (host: string, port: number) =>
-    check.check({ host, port }, INFO_HASH, PEER_ID, (reachable) => log.push(`${timeline.now()} ${reachable}`));
+  const call = (host: string, port: number, source = host) =>
+    check.check({ host, port }, INFO_HASH, PEER_ID, (reachable) => log.push(`${timeline.now()} ${reachable}`), source);
   return { timeline, network, tracker, events, log, call };
 }
 
@@ -90,11 +90,23 @@ test('a peer that hangs up, refuses or is not there is not reachable', () => {
   );
 });
 
-test('a silent network is given up after the limit, and more calls than allowed are not begun', () => {
+test('a silent network is given up after the limit, and of too many calls the oldest of the greediest gives way', () => {
   const { timeline, network, log, call } = callBack([]);
   network.silence('10.0.0.2');
-  for (let count = 0; count < 3; count += 1) call('10.0.0.2', 6881);
+  call('10.0.0.2', 6881, 'greedy');
+  call('10.0.0.2', 6881, 'modest');
   assert.deepEqual(log, []);
+  for (const time of [0, 0]) {
+    call('10.0.0.2', 6881, 'greedy');
+    // It says nothing about the peer.
+    assert.equal(log.pop(), `${time} null`);
+  }
   timeline.run(20 * SECOND);
-  assert.deepEqual(log, ['0 false', '15000 false', '15000 false']);
+  assert.deepEqual(log.splice(0), ['15000 false', '15000 false']);
+  for (let count = 0; count < 2; count += 1) call('10.0.0.2', 6881, 'greedy');
+  timeline.run(5 * SECOND);
+  call('10.0.0.2', 6881, 'modest');
+  timeline.run(12 * SECOND);
+  // The newest is not the one that gives way: its time is not over.
+  assert.deepEqual(log, ['25000 null', '35000 false']);
 });

@@ -8,6 +8,7 @@ function peer(number: number): TrackedPeer {
   return {
     peerId: Buffer.alloc(20, number),
     family: 4,
+    source: `8.0.0.${number}`,
     host: `8.0.0.${number}`,
     port: 1,
     compact: Buffer.alloc(6),
@@ -16,6 +17,7 @@ function peer(number: number): TrackedPeer {
     lastHit: number,
     reachable: 'unchecked',
     failedChecks: 0,
+    failedAt: 0,
   };
 }
 
@@ -28,14 +30,13 @@ const action = fc.oneof(
     reachable: fc.constantFrom('unchecked' as const, 'checking' as const, 'yes' as const),
   }),
   fc.record({ kind: fc.constant('deal' as const), number: fc.nat(9), count: fc.nat(12) }),
-  fc.record({ kind: fc.constant('expire' as const), number: fc.nat(9) }),
 );
 
 test('whatever comes and goes, the counts are right and only reachable others are dealt, each once', () => {
   fc.assert(
     fc.property(fc.array(action, { maxLength: 60 }), (actions) => {
       const random = seededRandom(1);
-      const torrent = new TorrentPeers();
+      const torrent = new TorrentPeers(Buffer.alloc(20), '');
       const known = Array.from({ length: 10 }, (_, number) => peer(number));
       const present = new Set<TrackedPeer>();
       for (const step of actions) {
@@ -48,9 +49,6 @@ test('whatever comes and goes, the counts are right and only reachable others ar
           }
         } else if (step.kind === 'update') {
           torrent.update(subject, { complete: step.complete, reachable: step.reachable });
-        } else if (step.kind === 'expire') {
-          torrent.expire(step.number);
-          for (const each of present) if (each.lastHit < step.number) present.delete(each);
         } else {
           const dealt = torrent.deal(subject, step.count, random, null);
           const others = [...present].filter(

@@ -36,7 +36,12 @@ async function startTracker(context: TestContext): Promise<{ server: NodeRawServ
     DEFAULT_TRACKER_OPTIONS,
   );
   tracker.begin();
-  const handler = new HttpHandler(server, (request) => tracker.get(request), DEFAULT_HTTP_OPTIONS);
+  const handler = new HttpHandler(
+    server,
+    (request) => tracker.get(request),
+    DEFAULT_HTTP_OPTIONS,
+    () => false,
+  );
   const port = await new Promise<number>((resolve, reject) => {
     server.listen({ port: 0 }, handler, (outcome) => {
       if (outcome.ok && 'port' in outcome.listener.address) resolve(outcome.listener.address.port);

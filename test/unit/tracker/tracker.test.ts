@@ -27,7 +27,7 @@ function plain(value: BencodeValue): unknown {
 function setUp(options: Partial<TrackerOptions> = {}, isAllowed: (infoHash: Buffer) => boolean = () => true) {
   const timeline = new Timeline();
   const saved: Buffer[] = [];
-  const checks: { what: string; answer: (reachable: boolean) => void }[] = [];
+  const checks: { what: string; answer: (reachable: boolean | null) => void }[] = [];
   const tracker = new Tracker(
     {
       timers: timeline,
@@ -39,7 +39,7 @@ function setUp(options: Partial<TrackerOptions> = {}, isAllowed: (infoHash: Buff
       },
       isAllowed,
       clientOf: ({ remote }) => remote.host,
-      save: (state) => saved.push(state),
+      save: (state) => saved.push(Buffer.concat(state)),
     },
     { ...DEFAULT_TRACKER_OPTIONS, ...options },
   );
@@ -50,10 +50,10 @@ function setUp(options: Partial<TrackerOptions> = {}, isAllowed: (infoHash: Buff
     assert.equal(status, 200);
     return plain(decodeBencode(body, CANONICAL)) as Answer;
   };
-  /** Announces as the peer `name`, which listens at its own address and port 1. */
+  /** Announces as the peer `name`, which listens at its own address and port 7001. */
   const announce = (name: string, fields: Fields = {}, host = `8.0.0.${name.charCodeAt(0)}`): Answer => {
     const own: Fields = {
-      port: 1,
+      port: 7001,
       left: 5,
       compact: 1,
       info_hash: escapeBytes(TORRENT),
@@ -94,7 +94,7 @@ test('an answer holds intervals, counts and compact peers', () => {
     incomplete: 2,
     interval: 1800,
     'min interval': 60,
-    peers: '\u0008\u0000\u0000a\u0000\u0001',
+    peers: '\u0008\u0000\u0000a\u001bY',
     peers6: `\u0020\u0001\u000d\u00b8${'\0'.repeat(11)}\u0001\u0012\u0034`,
   });
 });
@@ -108,12 +108,12 @@ test('peers as dictionaries come with their ids or without', () => {
     return list.sort((x, y) => (x.ip < y.ip ? -1 : 1));
   };
   assert.deepEqual(peers({}), [
-    { ip: '2001:db8::1', port: 1, 'peer id': 'c'.padEnd(20, '-') },
-    { ip: '8.0.0.97', port: 1, 'peer id': 'a'.padEnd(20, '-') },
+    { ip: '2001:db8::1', port: 7001, 'peer id': 'c'.padEnd(20, '-') },
+    { ip: '8.0.0.97', port: 7001, 'peer id': 'a'.padEnd(20, '-') },
   ]);
   assert.deepEqual(peers({ no_peer_id: 1 }), [
-    { ip: '2001:db8::1', port: 1 },
-    { ip: '8.0.0.97', port: 1 },
+    { ip: '2001:db8::1', port: 7001 },
+    { ip: '8.0.0.97', port: 7001 },
   ]);
 });
 
@@ -197,12 +197,12 @@ test('a known peer id is believed with its key, or without one from its address'
 
 test('a peer that moved is told at its new address', () => {
   const { announce } = setUp();
-  announce('a', { key: 'k', port: 1 }, '8.0.0.1');
-  announce('a', { key: 'k', port: 2 }, '8.0.0.9');
-  assert.equal(announce('b')['peers'], '\u0008\u0000\u0000\u0009\u0000\u0002');
+  announce('a', { key: 'k', port: 7001 }, '8.0.0.1');
+  announce('a', { key: 'k', port: 7002 }, '8.0.0.9');
+  assert.equal(announce('b')['peers'], '\u0008\u0000\u0000\u0009\u001bZ');
 });
 
-test('ip is believed of clients in the tracker’s own network only', () => {
+test('ip is believed of clients in the tracker’s own network only, when it reaches as far as theirs', () => {
   const { announce } = setUp();
   const claims = [
     ['127.0.0.1', '9.9.9.9'],
@@ -212,6 +212,13 @@ test('ip is believed of clients in the tracker’s own network only', () => {
     ['127.0.0.1', 'example.com'],
     ['127.0.0.1', '224.0.0.1'],
     ['::ffff:8.0.0.2', '9.9.9.9'],
+    ['8.0.0.1', '127.0.0.1'],
+    ['8.0.0.1', '192.168.0.7'],
+    ['192.168.0.7', '127.0.0.1'],
+    ['192.168.0.7', '64:ff9b::7f00:1'],
+    ['192.168.0.7', '10.0.0.1'],
+    ['127.0.0.1', '10.0.0.1'],
+    ['10.0.0.1', '169.254.169.254'],
   ];
   const told: Record<string, string> = {};
   for (const [index, [host = '', ip = '']] of claims.entries()) {
@@ -227,6 +234,13 @@ test('ip is believed of clients in the tracker’s own network only', () => {
     '127.0.0.1 as example.com': '127.0.0.1',
     '127.0.0.1 as 224.0.0.1': '127.0.0.1',
     '::ffff:8.0.0.2 as 9.9.9.9': '8.0.0.2',
+    '8.0.0.1 as 127.0.0.1': '8.0.0.1',
+    '8.0.0.1 as 192.168.0.7': '8.0.0.1',
+    '192.168.0.7 as 127.0.0.1': '192.168.0.7',
+    '192.168.0.7 as 64:ff9b::7f00:1': '192.168.0.7',
+    '192.168.0.7 as 10.0.0.1': '10.0.0.1',
+    '127.0.0.1 as 10.0.0.1': '10.0.0.1',
+    '10.0.0.1 as 169.254.169.254': '10.0.0.1',
   });
 });
 
@@ -277,29 +291,120 @@ test('only allowed torrents are served', () => {
   assert.equal(reason(announce('a', infoHash(OTHER))), 'this tracker does not serve that torrent');
 });
 
-test('torrents and peers are bounded, and a torrent of nobody makes room', () => {
-  const full = 'this tracker is full';
+test('torrents and peers are bounded: an idle torrent gives way, then the oldest of the greediest host', () => {
   const torrents = setUp({ maxTorrents: 2 });
-  const announceAll = (name: string, hashes: number[]) =>
-    hashes.map((hash) => reason(torrents.announce(name, infoHash(hash))));
-  assert.deepEqual(announceAll('a', [1, 2, 3]), ['ok', 'ok', full]);
+  const listed = () => Object.keys(torrents.ask('/scrape', '')['files'] as Answer).map((hash) => hash.charCodeAt(0));
+  torrents.announce('a', { ...infoHash(1), left: 0, event: 'completed' });
+  torrents.announce('b', infoHash(2));
   torrents.announce('a', { ...infoHash(1), event: 'stopped' });
-  assert.deepEqual(announceAll('b', [3, 1]), ['ok', full]);
+  torrents.announce('a', infoHash(3));
+  assert.deepEqual(listed(), [2, 3]);
+  torrents.announce('a', infoHash(4));
+  assert.deepEqual(listed(), [2, 4]);
 
-  const peers = setUp({ maxPeersPerTorrent: 2 });
-  assert.deepEqual(
-    ['a', 'b', 'c', 'a'].map((name) => reason(peers.announce(name))),
-    ['ok', 'ok', full, 'ok'],
-  );
+  const peers = setUp({ maxPeersPerTorrent: 3 });
+  const greedy = (name: string, fields: Fields = {}) => peers.announce(name, fields, '8.0.1.1');
+  for (const name of ['x', 'y']) greedy(name);
+  peers.announce('b');
+  assert.equal(greedy('x')['incomplete'], 3);
+  assert.deepEqual(peers.told('c'), ['b', 'x'], 'y was the oldest');
+  assert.deepEqual(peers.told('d'), ['c', 'x'], 'b was the oldest of those with one each');
 
   const all = setUp({ maxPeers: 3 });
-  assert.deepEqual(
-    [1, 2, 3, 4].map((hash) => reason(all.announce('a', infoHash(hash)))),
-    ['ok', 'ok', 'ok', full],
-  );
-  all.tracker.begin();
-  all.timeline.run(60 * MINUTE);
-  assert.equal(reason(all.announce('a', infoHash(4))), 'ok');
+  for (const hash of [1, 2]) all.announce('g', infoHash(hash));
+  for (const name of ['a', 'b']) all.announce(name, infoHash(9));
+  assert.equal(all.announce('a', infoHash(9))['incomplete'], 2);
+  assert.deepEqual(Object.keys(all.ask('/scrape', '')['files'] as Answer).length, 2);
+
+  const shared = setUp({ maxPeersOfHost: 2 });
+  for (const name of ['x', 'y', 'z']) shared.announce(name, {}, '2001:db8::1');
+  assert.deepEqual(shared.told('b'), ['y', 'z'], 'a host has so many rows in a torrent');
+});
+
+test('one host that announces anything leaves room for all others, and takes none of theirs', () => {
+  const limits = { maxTorrents: 500, maxPeersPerTorrent: 1_000, maxPeers: 2_000, maxPeersOfHost: 256 };
+  const { announce, ask, told } = setUp(limits);
+  announce('q', infoHash(0x99), '8.0.2.1');
+  const flood = (name: string, hash: Buffer) => announce(name, infoHash(hash), '8.0.9.9');
+  for (let number = 0; number < 5_000; number += 1) {
+    const hash = Buffer.alloc(20, 3);
+    hash.writeUInt32BE(number);
+    flood(`f${number}`, hash);
+    if (number % 2 === 0) flood(`t${number}`, TORRENT);
+  }
+  for (let number = 0; number < 64; number += 1) {
+    const own = Buffer.alloc(20, 0x61 + (number % 20));
+    assert.equal(reason(announce(`h${number}`, {}, `8.0.3.${number}`)), 'ok');
+    assert.equal(reason(announce(`h${number}`, infoHash(own), `8.0.3.${number}`)), 'ok');
+    flood(`g${number}`, own);
+    const hash = Buffer.alloc(20, 5);
+    hash.writeUInt32BE(number);
+    for (let more = 0; more < 20; more += 1) flood(`m${number}.${more}`, Buffer.from(hash).fill(more, 4, 5));
+  }
+  const seen = new Set<string>();
+  for (let round = 0; round < 60; round += 1) for (const name of told('z', { numwant: 200 })) seen.add(name);
+  assert.equal([...seen].filter((name) => name.startsWith('h')).length, 64);
+  assert.ok([...seen].filter((name) => !name.startsWith('h')).length <= 256);
+  const files = ask('/scrape', '')['files'] as Record<string, Answer>;
+  for (const letter of ['a', 't'])
+    assert.equal((files[letter.repeat(20)] as Answer)['incomplete'], letter === 'a' ? 8 : 6);
+  assert.equal(files['\x99'.repeat(20)]?.['incomplete'], 1);
+});
+
+test('a torrent that a flood names first belongs to the honest peer that joins it, and outlives the flood', () => {
+  const { announce, ask } = setUp({ maxTorrents: 10 });
+  const flood = (hash: number) => announce('f', infoHash(hash), '8.0.9.9');
+  for (let hash = 1; hash <= 5; hash += 1) flood(hash);
+  announce('h', infoHash(2));
+  for (let hash = 10; hash <= 40; hash += 1) flood(hash);
+  const files = Object.keys(ask('/scrape', '')['files'] as Answer).map((hash) => hash.charCodeAt(0));
+  assert.deepEqual([files.length, files.includes(2)], [10, true]);
+});
+
+test('a host that only comes and goes, or says again and again that it is done, changes no count', () => {
+  const { announce, ask } = setUp({ maxPeers: 5 });
+  for (let round = 0; round < 100; round += 1) {
+    announce('a', { event: 'started' });
+    announce('a', { left: 0, event: 'completed' });
+    announce('a', { event: 'started' });
+    announce('a', { event: 'stopped' });
+    // Under another id each time.
+    announce(`${round}`, { left: 0, event: 'completed' }, '8.0.1.1');
+    announce(`${round}`, { left: 0, event: 'stopped' }, '8.0.1.1');
+  }
+  announce('b', { left: 0, event: 'completed' });
+  announce('c');
+  const { complete, incomplete, downloaded } =
+    Object.values(ask('/scrape', '')['files'] as Record<string, Answer>)[0] ?? {};
+  // Eight of a host: as many homes may share its address.
+  assert.deepEqual([complete, incomplete, downloaded], [1, 1, 1 + 8 + 1]);
+});
+
+test('a peer at the port of another service is counted, and neither called back nor told to others', () => {
+  for (const natCheckTries of [0, 2]) {
+    const { announce, told, checks } = setUp({ natCheckTries });
+    for (const port of [22, 6379, 11211])
+      assert.equal(announce(`p${port}`, { port })['incomplete'], [22, 6379, 11211].indexOf(port) + 1);
+    assert.deepEqual([told('b'), checks.length], [[], natCheckTries === 0 ? 0 : 1]);
+    announce('p22', { port: 6881 });
+    checks[1]?.answer(true);
+    assert.deepEqual(
+      told('c').filter((name) => name !== 'b'),
+      ['p22'],
+    );
+  }
+});
+
+test('silent peers are forgotten a thousand in a turn', () => {
+  const { timeline, tracker, announce, ask } = setUp({
+    maxPeersOfHost: 10_000,
+    peersInTurn: 100,
+    sweepInterval: MINUTE,
+  });
+  tracker.begin();
+  for (let number = 0; number < 350; number += 1) announce(`${number}`);
+  timeline.run(46 * MINUTE);
+  assert.deepEqual(ask('/scrape', '')['files'], {});
 });
 
 test('a scrape counts what was asked for, or everything', () => {
@@ -339,7 +444,7 @@ test('with the NAT check a peer is told to others when it has been called back',
   announce('a');
   assert.deepEqual(
     checks.map(({ what }) => what),
-    [`8.0.0.97:1 true ${'a'.padEnd(20, '-')}`],
+    [`8.0.0.97:7001 true ${'a'.padEnd(20, '-')}`],
   );
   assert.deepEqual(told('b'), []);
   checks[0]?.answer(true);
@@ -355,11 +460,25 @@ test('a peer that cannot be called back is tried so often and not again, unless 
     checks[round]?.answer(false);
   }
   assert.equal(checks.length, 2);
-  announce('a', { key: 'k', port: 2 });
+  announce('a', { key: 'k', port: 7002 });
   assert.equal(checks.length, 3);
-  announce('a', { key: 'k', port: 3 });
+  announce('a', { key: 'k', port: 7003 });
   checks[2]?.answer(true);
   assert.deepEqual(told('b'), [], 'the answer was about the port before');
+});
+
+test('a check that failed is forgiven after half an hour, and one that gave way to others is made again', () => {
+  const { timeline, announce, told, checks } = setUp({ natCheckTries: 1 });
+  announce('a');
+  checks[0]?.answer(null);
+  announce('a');
+  checks[1]?.answer(false);
+  announce('a');
+  assert.equal(checks.length, 2);
+  timeline.run(30 * MINUTE);
+  announce('a');
+  checks[2]?.answer(true);
+  assert.deepEqual(told('b'), ['a']);
 });
 
 test('the state is saved from time to time and at the end, and a restart goes on from it', () => {

@@ -41,7 +41,7 @@ function setUp(options: Partial<TrackerOptions> = {}) {
     },
     { ...DEFAULT_TRACKER_OPTIONS, ...options },
   );
-  const handler = new UdpHandler(tracker, new ConnectionIds(home, seededRandom(3)));
+  const handler = new UdpHandler(home, tracker, new ConnectionIds(home, seededRandom(3)));
   for (const family of [4, 6] as const) home.openDatagram({ family, port: 6969 }, handler, () => undefined);
 
   /** The host at `host`, which has a connection id. */
@@ -263,4 +263,20 @@ test('noise is not answered, and harms nothing', () => {
     }),
   );
   assert.equal(noisy.announce()?.kind, 'announce');
+});
+
+test('a host that asks too much in five seconds is not answered for the rest of them, and others are', () => {
+  const { timeline, client } = setUp();
+  const [greedy, modest] = [client('8.0.0.1'), client('8.0.0.2')];
+  timeline.run(5_000);
+  greedy.answers.length = 0;
+  const connect = encodeUdpRequest({ kind: 'connect', transactionId: 1 });
+  for (let number = 0; number < 5_000; number += 1) greedy.send(connect);
+  timeline.run(100);
+  assert.equal(greedy.answers.length, 2_000);
+  // What is asked in its name does not count against what it asks with its id.
+  assert.equal(greedy.announce()?.kind, 'announce');
+  assert.equal(modest.announce()?.kind, 'announce');
+  timeline.run(5_000);
+  assert.equal(greedy.ask({ kind: 'connect', transactionId: 1 }).length, 1);
 });

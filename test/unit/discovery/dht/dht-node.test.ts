@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encodeBencode } from '../../../../src/bencode/encode.js';
+import { placeAt } from '../../../../src/discovery/dht/contact.js';
 import { decodeMessage } from '../../../../src/discovery/dht/decode-message.js';
 import { decodeState, encodeState } from '../../../../src/discovery/dht/dht-state.js';
-import { encodeQuery } from '../../../../src/discovery/dht/encode-message.js';
+import { encodeAnswer, encodeQuery } from '../../../../src/discovery/dht/encode-message.js';
+import { targetOf } from '../../../../src/discovery/dht/item.js';
 import type { Message } from '../../../../src/discovery/dht/message.js';
 import { isSecureId } from '../../../../src/discovery/dht/secure-id.js';
 import { type IpAddress, parseIp } from '../../../../src/net/ip-address.js';
@@ -338,6 +340,176 @@ test('when the timers of a torrent end, nothing more is begun for it', () => {
   ended = true;
   world.timeline.run(40 * MINUTE);
   assert.equal(second.node.status().families[0]?.stored.peers, 0);
+});
+
+test('of 60,000 questions for the same thing a host gets a hundred answers, whatever is forged beside it', () => {
+  const world = network(1);
+  const [{ node }] = world.honest as [HonestNode];
+  const find = { method: 'find_node', target: HASH, want: { nodes: true, nodes6: true } } as const;
+  const question = encodeQuery(Buffer.from('a'), Buffer.alloc(20, 3), find, true);
+  const before = node.status().families[0]?.sent ?? 0;
+  let answers = 0;
+  world.datagrams.attach(STRANGER, () => {
+    answers += 1;
+  });
+  for (let number = 0; number < 60_000; number += 1) {
+    // Every tenth question comes from the one host, all others from a host each.
+    const forged = { host: `${20 + (number >> 16)}.${(number >> 8) & 255}.${number & 255}.1`, port: 1 };
+    const from = number % 10 === 0 ? STRANGER : forged;
+    node.datagramCameIn(question, from);
+    if (number % 1_000 === 999) world.timeline.run(10);
+  }
+  world.timeline.run(1_000);
+  assert.ok(answers > 0 && answers <= 100, `${answers} answers`);
+  const sent = (node.status().families[0]?.sent ?? 0) - before;
+  // What may leave at once, and three seconds of the rest.
+  assert.ok(sent <= 250_000, `${sent} bytes`);
+});
+
+test('questions in forged names do not use up the answers of a host that has proven its address', () => {
+  const world = network(2);
+  const [first, second] = world.honest as [HonestNode, HonestNode];
+  world.timeline.run(MINUTE);
+  const find = { method: 'find_node', target: HASH, want: { nodes: true, nodes6: true } } as const;
+  const question = encodeQuery(Buffer.from('a'), Buffer.alloc(20, 3), find, true);
+  for (let number = 0; number < 20_000; number += 1) {
+    first.node.datagramCameIn(question, { host: `20.${number >> 8}.${number & 255}.1`, port: 1 });
+  }
+  const answers: string[] = [];
+  const { datagrams } = world;
+  datagrams.detach(second.address);
+  datagrams.attach(second.address, (packet) => answers.push(decodeMessage(packet).kind));
+  datagrams.send(question, second.address, first.address);
+  datagrams.send(question, STRANGER, first.address);
+  world.timeline.run(1_000);
+  assert.deepEqual(answers, ['answer']);
+});
+
+/** Every question that there is, as short as it can be, and what each is answered with at the most. */
+const SHORT_QUESTIONS = [
+  'd1:t0:1:y1:qe',
+  'd1:ade1:q1:x1:t0:1:y1:qe',
+  ...[
+    ['ping', ''],
+    ['find_node', '6:target20:TARGET'],
+    ['find_node', '6:target20:TARGET4:wantl2:n42:n6e'],
+    ['get_peers', '9:info_hash20:TARGET'],
+    ['get_peers', '9:info_hash20:TARGET4:wantl2:n42:n6e'],
+    ['get_peers', '9:info_hash20:TARGET6:scrapei1e'],
+    ['get', '6:target20:VALUE'],
+    ['get', '6:target20:TARGET4:wantl2:n42:n6e'],
+    ['sample_infohashes', '6:target20:TARGET'],
+    ['sample_infohashes', '6:target20:TARGET4:wantl2:n42:n6e'],
+    ['announce_peer', '9:info_hash20:TARGET4:porti1e5:token0:'],
+    ['put', '5:token0:1:v0:'],
+  ].map(([method = '', fields]) => `d1:ad2:id20:IDENTITY${fields}e1:q${method.length}:${method}1:t0:1:y1:qe`),
+];
+
+test('an address that has proven nothing gets at most eight bytes for each byte of any question', () => {
+  for (const family of [4, 6] as const) {
+    const world = new DhtWorld(1, { lossPercent: 0, latency: [10, 50] });
+    const hosts = Array.from({ length: 12 }, (_, number): readonly [string, string] => [
+      `8.${number}.0.1`,
+      `2400:${number}::1`,
+    ]);
+    const router = { host: hosts[0]?.[family === 4 ? 0 : 1] ?? '', port: 6881 };
+    const nodes = hosts.map((pair) => {
+      const routers = hosts.slice(0, 2).map(([ipv4, ipv6]) => [ipv4, ipv6]);
+      const node = world.joinBoth(
+        pair,
+        routers.flat().map((host) => ({ host, port: 6881 })),
+      );
+      world.timeline.run(1_000);
+      return node;
+    });
+    world.timeline.run(10 * MINUTE);
+    // Whatever may be stored is stored.
+    let value = Buffer.alloc(0);
+    nodes[1]?.put({ value: Buffer.from(`996:${'x'.repeat(996)}`), signed: null }, Buffer.alloc(0), (at) => {
+      value = Buffer.from(at);
+    });
+    const announcers = Array.from({ length: 100 }, (_, number) =>
+      family === 4 ? `9.0.${number}.1` : `2600:${number}::1`,
+    );
+    for (const target of Array.from({ length: 25 }, (_, number) =>
+      number === 0 ? HASH : Buffer.alloc(20, number + 100),
+    )) {
+      for (const host of target === HASH ? announcers : announcers.slice(0, 1)) {
+        const at = { host, port: 2000 + (target[0] ?? 0) };
+        const socket = world.datagrams.attach(at, (packet) => {
+          const message = decodeMessage(packet);
+          if (message.kind !== 'answer' || message.answer.token === null) return;
+          const { token } = message.answer;
+          const query = { method: 'announce_peer', target, token, port: 1, impliedPort: false, isSeed: false } as const;
+          socket.send(encodeQuery(Buffer.from('b'), Buffer.alloc(20, 3), query, true), router);
+        });
+        const query = {
+          method: 'get_peers',
+          target,
+          want: { nodes: false, nodes6: false },
+          noSeeds: false,
+          scrape: false,
+        } as const;
+        socket.send(encodeQuery(Buffer.from('a'), Buffer.alloc(20, 3), query, true), router);
+      }
+      world.timeline.run(1_000);
+    }
+    world.timeline.run(5 * MINUTE);
+    assert.equal(value.length, 20);
+    const factors: number[] = [];
+    for (const [number, text] of SHORT_QUESTIONS.entries()) {
+      const spelled = text.replaceAll('TARGET', HASH.toString('latin1')).replaceAll('VALUE', value.toString('latin1'));
+      const question = Buffer.from(spelled.replaceAll('IDENTITY', 'i'.repeat(19) + number.toString(36)), 'latin1');
+      let got = 0;
+      const victim = { host: family === 4 ? `11.0.${number}.1` : `2a00:${number}::1`, port: 9 };
+      world.datagrams.attach(victim, (packet) => {
+        got += packet.length;
+      });
+      world.datagrams.send(question, victim, router);
+      world.timeline.run(MINUTE);
+      factors.push(got / question.length);
+      assert.ok(got > 0 && got <= 8 * question.length, `${got} bytes for ${question.length}: ${text}`);
+    }
+    // The rule is at work: some would get more.
+    assert.ok(Math.max(...factors) > 6, String(factors));
+  }
+});
+
+test('a long value comes to an address once it has answered a question of ours, and never to a forged one', () => {
+  const world = network(1);
+  const [{ address }] = world.honest as [HonestNode];
+  const item = { value: Buffer.from(`996:${'x'.repeat(996)}`), signed: null };
+  const target = targetOf(item, Buffer.alloc(0));
+  const id = Buffer.alloc(20, 9);
+  const want = { nodes: false, nodes6: false };
+  const get = encodeQuery(Buffer.from('g'), id, { method: 'get', target, want, newerThan: null }, false);
+  const writer = world.datagrams.attach({ host: '203.0.113.8', port: 1 }, (packet, from) => {
+    const message = decodeMessage(packet);
+    if (message.kind !== 'answer' || message.answer.token === null) return;
+    const { token } = message.answer;
+    const put = { method: 'put', token, item, salt: Buffer.alloc(0), expected: null } as const;
+    writer.send(encodeQuery(Buffer.from('p'), id, put, true), from);
+  });
+  writer.send(encodeQuery(Buffer.from('g'), id, { method: 'get', target, want, newerThan: null }, true), address);
+  world.timeline.run(MINUTE);
+  for (const answersUs of [false, true]) {
+    const log: string[] = [];
+    const at = { host: answersUs ? '203.0.113.9' : '203.0.113.10', port: 1 };
+    const socket = world.datagrams.attach(at, (packet, from) => {
+      const message = decodeMessage(packet);
+      if (message.kind === 'answer') log.push(message.answer.item?.value.equals(item.value) ? 'value' : 'no value');
+      if (message.kind !== 'query') return;
+      log.push(message.query.method);
+      if (answersUs) socket.send(encodeAnswer(message.transaction, id, {}, placeAt(from)), from);
+    });
+    socket.send(get, address);
+    world.timeline.run(MINUTE);
+    assert.deepEqual(log.sort(), answersUs ? ['find_node', 'ping', 'value'] : ['find_node', 'ping']);
+    log.length = 0;
+    socket.send(get, address);
+    world.timeline.run(MINUTE);
+    assert.equal(log.includes('value'), answersUs);
+  }
 });
 
 test('a value is stored and found again, and only the one that was stored', () => {

@@ -30,6 +30,7 @@ function world(family: 4 | 6 = 4) {
       contactAt(Buffer.alloc(20, number), { host: `2001:db8::${number}`, port: 1 }),
     ),
   };
+  const proved: string[] = [];
   const responder = new Responder(
     family,
     {
@@ -39,14 +40,17 @@ function world(family: 4 | 6 = 4) {
       ownId: () => OWN,
       closest: (of, _target, count) => contacts[of].slice(0, count),
       gotPeer: () => undefined,
+      proved: (host) => proved.push(host),
     },
     DEFAULT_PEER_STORE_OPTIONS,
   );
-  const packet = (query: Query, from = ASKER) =>
+  const respond = (query: Query, from = ASKER, maxLength = 1500, transaction = Buffer.from('aa')) =>
     responder.respond(
-      { kind: 'query', transaction: Buffer.from('aa'), id: Buffer.alloc(20), query, readOnly: false },
+      { kind: 'query', transaction, id: Buffer.alloc(20), query, readOnly: false },
       placeAt(from),
+      maxLength,
     );
+  const packet = (query: Query, from = ASKER) => respond(query, from).packet;
   const ask = (query: Query, from = ASKER) => {
     const message = asDictionary(decodeBencode(packet(query, from), CANONICAL));
     assert.ok(message);
@@ -67,7 +71,7 @@ function world(family: 4 | 6 = 4) {
     error({ method: 'put', token: tokenFor(targetOf(item, salt)), item, salt, expected });
   const get = (target: Buffer, newerThan: bigint | null = null) =>
     answer({ method: 'get', target, want: NO_WANT, newerThan });
-  return { clock, packet, ask, answer, error, getPeers, announce, put, get };
+  return { clock, proved, respond, packet, ask, answer, error, getPeers, announce, put, get };
 }
 
 test('a ping is answered with our id, and with the address of whoever asked', () => {
@@ -164,6 +168,50 @@ test('an answer has no more than 1,024 bytes, whatever is stored and wanted', ()
       }
     }
   }
+});
+
+test('an answer fits the room that an unproven address has, and gives up nodes, peers and values for it', () => {
+  for (const family of [4, 6] as const) {
+    const { announce, put, respond } = world(family);
+    const hosts = Array.from({ length: 200 }, (_, number) =>
+      family === 4 ? `192.0.2.${number}` : `2001:db8:${number.toString(16)}::1`,
+    );
+    for (const host of hosts) announce({ host, port: 1 });
+    const item = { value: Buffer.from(`996:${'x'.repeat(996)}`), signed: null };
+    put(item);
+    const want = { nodes: true, nodes6: true };
+    const queries: Query[] = [
+      { method: 'find_node', target: HASH, want },
+      { method: 'get_peers', target: HASH, want, noSeeds: false, scrape: false },
+      { method: 'get_peers', target: HASH, want, noSeeds: false, scrape: true },
+      { method: 'get', target: targetOf(item, NO_SALT), want, newerThan: null },
+      { method: 'sample_infohashes', target: HASH, want },
+    ];
+    for (const query of queries) {
+      for (const transaction of [Buffer.alloc(0), Buffer.alloc(9), Buffer.alloc(10), Buffer.alloc(32)]) {
+        for (let room = 660; room <= 1500; room += 11) {
+          const { packet, isCut } = respond(query, ASKER, room, transaction);
+          const length = `${query.method}: ${packet.length} of ${room}`;
+          assert.ok(packet.length <= room, length);
+          assert.ok(packet.length > Math.min(room, 1024) - 480, length);
+          assert.equal(isCut, query.method === 'get' && !packet.includes('1:v996:'), length);
+          assert.ok(!isCut || room < 1120, length);
+          assert.ok(isCut || query.method !== 'get' || room > 1000, length);
+        }
+      }
+    }
+  }
+});
+
+test('a host is proven by a token that it sends back, and by no other', () => {
+  const { announce, error, put, proved } = world();
+  error({ method: 'announce_peer', target: HASH, token: Buffer.alloc(8), port: 1, impliedPort: false, isSeed: false });
+  const item = { value: Buffer.from('i1e'), signed: null };
+  error({ method: 'put', token: Buffer.alloc(8), item, salt: NO_SALT, expected: null });
+  assert.deepEqual(proved, []);
+  announce({ host: '192.0.2.7', port: 1 });
+  put(item);
+  assert.deepEqual(proved, ['192.0.2.7', ASKER.host]);
 });
 
 test('who does not want seeds gets none', () => {

@@ -1,0 +1,92 @@
+/** The file in which `btget tracker` keeps its state between two runs. */
+import { constants } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { BtgetError } from '../../base/failure.js';
+import { systemFileOperations } from '../../disk/file-operations.js';
+import { systemProcesses } from '../../disk/file-process.js';
+import { readKept } from '../../disk/file-trust.js';
+import { mayBeForged } from '../../disk/journal-file.js';
+
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
+const WRITE = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+/** More than a full table takes. */
+const MAX_LENGTH = 64 * 1024 * 1024;
+const PRIVATE_FILE = 0o600;
+
+/**
+ * Null when there is none that we may have written: `say` hears why one that is there is not believed. Throws a
+ * 'cannot-open' failure for what is no regular file, a link included, or too long.
+ */
+export function readTrackerState(path: string, say: (line: string) => void): Buffer | null {
+  const folder = realFolderOf(path);
+  if (folder === null) return null;
+  const kept = readKept(systemFileOperations, systemProcesses.user, folder, basename(path), MAX_LENGTH);
+  if (kept === null) return null;
+  if (kept.identity.length > MAX_LENGTH)
+    throw cannotRead(path, `it has ${kept.identity.length} bytes, more than any state of a tracker`);
+  // In a folder that others may write to it is our own all the same, and without it counts are lost for good.
+  if (!mayBeForged(kept)) return kept.bytes;
+  say(`warning: ${path} is not believed, beginning anew: it ${kept.doubt?.why}`);
+  return null;
+}
+
+function realFolderOf(path: string): string | null {
+  try {
+    return systemFileOperations.realPath(dirname(path));
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    if (code === 'ENOENT') return null;
+    throw cannotRead(path, code, error);
+  }
+}
+
+function cannotRead(path: string, why: string, cause?: unknown): BtgetError {
+  return new BtgetError('cannot-open', `cannot read ${path}: ${why}`, { cause });
+}
+
+/**
+ * Writes the state beside the old one, flushes it, and puts it in the old one's place, one state at a time: whatever
+ * happens, one of them is whole.
+ */
+export class TrackerStateFile {
+  readonly #path: string | null;
+  readonly #say: (line: string) => void;
+  #writing: Promise<void> = Promise.resolve();
+
+  /** `path`: null to keep nothing. `say` gets a warning for each state that cannot be written. */
+  constructor(path: string | null, say: (line: string) => void) {
+    this.#path = path;
+    this.#say = say;
+  }
+
+  save(state: readonly Buffer[]): void {
+    const path = this.#path;
+    if (path === null) return;
+    this.#writing = this.#writing.then(async () => {
+      try {
+        await replace(path, state);
+      } catch (error) {
+        this.#say(`warning: cannot write ${path}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    });
+  }
+
+  settled(): Promise<void> {
+    return this.#writing;
+  }
+}
+
+async function replace(path: string, state: readonly Buffer[]): Promise<void> {
+  const fresh = `${path}.new`;
+  // What an earlier run left half written. A link that is put there is removed, not followed.
+  await rm(fresh, { force: true });
+  const file = await open(fresh, WRITE, PRIVATE_FILE);
+  try {
+    for (const part of state) await file.appendFile(part);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(fresh, path);
+}
