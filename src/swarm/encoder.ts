@@ -6,8 +6,10 @@
  * whenever a connection ends, whoever ended it, and whenever an address or a place becomes free.
  */
 import type { Millis, Task } from '../base/clock.js';
-import { isUnicast, parseIp } from '../net/ip-address.js';
+import type { AddressSource } from '../net/address-source.js';
+import { parseIp } from '../net/ip-address.js';
 import type { PeerAddress, RawServerContext, SingleSocket, SocketFailure } from '../net/raw-server.js';
+import { mayLead, type OwnNetworks } from '../net/reach-rule.js';
 import type { Refusal, RefusalCode } from '../wire/refusal.js';
 import {
   type Beginning,
@@ -40,6 +42,8 @@ export interface EncoderParts {
   readonly halfOpen: HalfOpen;
   /** What peers may make the loop do, shared by all torrents. */
   readonly work: WorkBudget;
+  /** Where strangers may not lead us. */
+  readonly ownNetworks: OwnNetworks;
   /** How well a peer suits us: of equals the higher is dialled first (BEP 40). */
   readonly rank: (address: PeerAddress) => number;
   /** Told of every peer that is turned away or sent off. */
@@ -112,18 +116,20 @@ export class Encoder implements ConnectionOwner {
   }
 
   /**
-   * Dials a peer that somebody named: at once if there is a place, later if it is worth it, never if it is pointless.
-   * `peerId` is who is said to be there, and only tells us ourselves. BEP 3 wants a peer with another id severed, but
+   * Dials a peer that `source` named: at once if there is a place, later if it is worth it, never if it is pointless or
+   * leads where `source` may not lead us (false). `peerId` is who is said to be there, and only tells us ourselves. BEP 3 wants a peer with another id severed, but
    * libtorrent takes a new id for each connection, so that none of its peers would be left.
    */
-  startConnection({ host, port }: PeerAddress, peerId: Buffer | null): void {
+  startConnection({ host, port }: PeerAddress, source: AddressSource, peerId: Buffer | null): boolean {
     // Sockets tell hosts in one spelling. A peer named in another would pass for somebody else, or escape a ban.
     const ip = parseIp(host);
-    if (this.#closed || ip === undefined || !isUnicast(ip)) return;
+    if (ip === undefined || !mayLead(source, ip, port, this.#parts.ownNetworks)) return false;
     const address = { host: ip.text, port };
-    if (peerId?.equals(this.#parts.identity.myId) || !this.#isWanted(address, null)) return;
+    const isSelf = peerId?.equals(this.#parts.identity.myId) === true;
+    if (this.#closed || isSelf || !this.#isWanted(address, null)) return true;
     this.#spares.add(address, this.#now());
     this.#refill();
+    return true;
   }
 
   /** Takes over a socket from outside whose handshake has named this torrent. */

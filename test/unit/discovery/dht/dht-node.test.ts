@@ -92,7 +92,7 @@ test('who comes before its router tries again until it is there, and announces t
 
 test('as soon as anybody answers, torrents that nobody has answered are announced', () => {
   const { world, router, late } = lateNode();
-  late.node.addNode(router.address);
+  late.node.addNode(router.address, { kind: 'user' });
   world.timeline.run(2_000);
   assert.equal(router.node.status().families[0]?.stored.peers, 1);
 });
@@ -225,7 +225,7 @@ test('nobody far away makes us send packets into our own network', () => {
       from,
     );
   });
-  node.addNode(liar);
+  node.addNode(liar, { kind: 'user' });
   world.timeline.run(1_000);
   const found: unknown[] = [];
   node.search(
@@ -242,7 +242,7 @@ test('whoever names ten thousand nodes makes us send no more than ever, and noth
   world.timeline.run(5 * MINUTE);
   const [, { node }] = world.honest as [HonestNode, HonestNode];
   const named = Array.from({ length: 10_000 }, (_, at) => stranger(world, { host: '9.9.9.9', port: 1_000 + at }));
-  for (let port = 1_000; port < 11_000; port += 1) node.addNode({ host: '9.9.9.9', port });
+  for (let port = 1_000; port < 11_000; port += 1) node.addNode({ host: '9.9.9.9', port }, { kind: 'link' });
   let took = Number.POSITIVE_INFINITY;
   const began = world.timeline.now();
   node.search(
