@@ -218,7 +218,7 @@ describe('a magnet link', () => {
     swarm.startMagnet(LINK, { torrent });
     swarm.timeline.run(5_000);
     assert.deepEqual(swarm.log, [
-      '0 leech 1: warning link-peer-refused: the link names a peer at 10.2.0.1:6881 and 1 more, where no link may ' +
+      '1 leech 1: warning link-peer-refused: the link names a peer at 10.2.0.1:6881 and 1 more, where no link may ' +
         'lead; --peer 10.2.0.1:6881 dials it all the same',
     ]);
     assert.equal(near.talks.length, 0);
