@@ -85,7 +85,7 @@ export class Dials {
     let most: Connection | undefined;
     let count = 0;
     for (const [dial, teller] of this.#unfinished(true)) {
-      if (teller.kind === 'user' || teller.unfinished <= count || dial.madeAt + this.#patience > now) continue;
+      if (teller.unfinished <= count || dial.madeAt + this.#patience > now) continue;
       count = teller.unfinished;
       most = dial;
     }

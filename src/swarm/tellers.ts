@@ -139,12 +139,12 @@ export class Tellers {
 
   /**
    * Which of `holders` has so much more than `newcomer` that one of its places is rather the newcomer's; undefined when
-   * each has what it may have. What the user named gives way to nobody.
+   * each has what it may have. The user has said it once and for all: its addresses wait as long as they must.
    */
   mostOver(holders: Iterable<Teller>, newcomer: Teller, what: Shared): Teller | undefined {
     const most = new Map<Group, Teller>();
     for (const teller of holders) {
-      if (teller.kind === 'user' || teller === newcomer) continue;
+      if ((what === 'waiting' && teller.kind === 'user') || teller === newcomer) continue;
       const first = most.get(teller.group);
       if (first === undefined || teller[what] / teller.weight > first[what] / first.weight)
         most.set(teller.group, teller);

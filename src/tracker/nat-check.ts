@@ -4,6 +4,7 @@
  */
 import type { Millis, Task, Timers } from '../base/clock.js';
 import type { PeerAddress, RawServer, SingleSocket, SocketHandler } from '../net/raw-server.js';
+import { isServicePort } from '../net/reach-rule.js';
 import { Framer, type Step } from '../wire/framer.js';
 
 // BEP 3: "The handshake starts with character ninteen (decimal) followed by the string 'BitTorrent protocol'."
@@ -40,7 +41,8 @@ export class NatCheck implements PeerCheck {
   }
 
   check(address: PeerAddress, infoHash: Buffer, peerId: Buffer, answered: (reachable: boolean) => void): void {
-    if (this.#underWay >= this.#options.maxAtOnce) {
+    // The peer names the port, and the torrent's maker has chosen the bytes that we would send there.
+    if (this.#underWay >= this.#options.maxAtOnce || isServicePort(address.port)) {
       this.#server.addTask(() => answered(false), 0);
       return;
     }

@@ -239,6 +239,70 @@ describe('dialling', () => {
     );
   });
 
+  it('gives way to another torrent that has fewer places, when its dials have had their time', () => {
+    const world = new EncoderWorld();
+    const halfOpen = new HalfOpen(6);
+    const first = world.client('10.0.0.1', 'a', { halfOpen });
+    const second = world.client('10.0.0.2', 'b', { halfOpen });
+    for (let index = 1; index <= 12; index += 1) {
+      world.silence(host(index));
+      first.encoder.startConnection(at(host(index)), { kind: 'pex', teller: '10.0.0.9' }, null);
+    }
+    world.polite(host(20), 'd');
+    world.run(500);
+    second.encoder.startConnection(at(host(20)), { kind: 'tracker', teller: '10.0.0.8' }, null);
+    world.run(1_000);
+    assert.equal(second.peers, '', 'a dial has two seconds');
+    world.run(2_000);
+    assert.deepEqual([second.peers, first.encoder.refusals.get('connect-timeout')], ['d', 1]);
+  });
+
+  it('lets a teller that holds every place give way to another one, in the handshake too', () => {
+    const world = new EncoderWorld();
+    const client = world.client(A, 'a', { options: { maxInitiate: 4, maxConnections: 4 } });
+    for (let index = 1; index <= 8; index += 1) {
+      world.fake(host(index), 'x');
+      client.encoder.startConnection(at(host(index)), { kind: 'pex', teller: '10.0.0.9' }, null);
+    }
+    world.polite(host(20), 'd');
+    world.run(500);
+    client.encoder.startConnection(at(host(20)), { kind: 'tracker', teller: '10.0.0.8' }, null);
+    world.run(1_000);
+    assert.equal(client.peers, '', 'a dial has two seconds');
+    world.run(2_000);
+    assert.deepEqual([client.peers, client.encoder.refusals.get('handshake-timeout')], ['d', 1]);
+  });
+
+  it('takes an address from each source as far as it may lead, and from a peer of its own port too', () => {
+    const world = new EncoderWorld();
+    const client = world.client('9.0.0.1', 'a', { listeningPort: () => 6379 });
+    const near = world.polite('192.168.1.7', 'b');
+    const told = [
+      { kind: 'link' },
+      { kind: 'tracker', teller: '9.0.0.2' },
+      { kind: 'pex', teller: '9.0.0.2' },
+      { kind: 'dht', teller: '9.0.0.2' },
+      { kind: 'lsd', teller: '9.0.0.2' },
+    ] as const;
+    assert.deepEqual(
+      told.map((source) => client.encoder.startConnection(at('192.168.1.7'), source, null)),
+      told.map(() => false),
+    );
+    world.polite('9.0.0.3', 'c').dial(at('9.0.0.1')).sayHandshake();
+    world.run(1_000);
+    client.connections[0]?.refuse({ code: 'idle' });
+    const service = world.polite('9.0.0.4', 'd', 6379);
+    const talk = service.dial(at('9.0.0.1'));
+    talk.sayHandshake();
+    world.run(1_000);
+    talk.hangUp();
+    world.run(5 * MINUTE);
+    assert.deepEqual([near.knocks.length, service.knocks.length, client.encoder.reach.waiting], [0, 0, 0]);
+    assert.equal(client.encoder.startConnection(at('192.168.1.7'), USER, null), true);
+    world.run(1_000);
+    assert.equal(near.knocks.length, 1);
+  });
+
   it('passes a free place on when it has nobody to dial any more', () => {
     const world = new EncoderWorld();
     const halfOpen = new HalfOpen(1);

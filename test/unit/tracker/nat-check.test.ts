@@ -90,6 +90,14 @@ test('a peer that hangs up, refuses or is not there is not reachable', () => {
   );
 });
 
+test('a peer that names the port of another service is not called, and counts as one that does not answer', () => {
+  const { timeline, tracker, log, call } = callBack([]);
+  for (const port of [25, 6379, 11_211]) call('10.0.0.2', port);
+  assert.equal(tracker.socketCount, 0);
+  timeline.run(SECOND);
+  assert.deepEqual(log, ['0 false', '0 false', '0 false']);
+});
+
 test('a silent network is given up after the limit, and more calls than allowed are not begun', () => {
   const { timeline, network, log, call } = callBack([]);
   network.silence('10.0.0.2');
