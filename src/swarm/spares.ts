@@ -16,7 +16,7 @@ export interface Spare {
   readonly failures: number;
   /** How well it suits us, as it was when it was named: the higher the better. */
   readonly rank: number;
-  /** Who has named it: at least one, and the first of them counts it among the addresses of its host. */
+  /** Who has named it, one or several. It may be dialled in the turn of each. */
   readonly tellers: readonly Teller[];
 }
 
