@@ -17,6 +17,8 @@ export interface Dialler {
 export class HalfOpen {
   readonly #limit: number;
   readonly #waiting = new Set<Dialler>();
+  /** Told of a place each, which is kept until they take it or withdraw. */
+  readonly #told = new Set<Dialler>();
   readonly #places = new Map<Dialler, number>();
   #count = 0;
 
@@ -30,7 +32,8 @@ export class HalfOpen {
 
   /** Takes a place. If there is none, false, and `placeFree` is called once when there is: it may ask again, later. */
   enter(dialler: Dialler): boolean {
-    if (this.#count < this.#limit) {
+    this.#told.delete(dialler);
+    if (this.#hasPlace()) {
       this.#count += 1;
       this.#places.set(dialler, this.#placesOf(dialler) + 1);
       return true;
@@ -52,18 +55,24 @@ export class HalfOpen {
 
   /** `dialler` wants no place any more. */
   withdraw(dialler: Dialler): void {
-    // Whoever withdraws may have been told just before, and the place with it would be lost on those who wait.
-    if (!this.#waiting.delete(dialler) && this.#count < this.#limit) this.#wakeNext();
+    this.#waiting.delete(dialler);
+    if (this.#told.delete(dialler)) this.#wakeNext();
   }
 
   #wakeNext(): void {
+    if (!this.#hasPlace()) return;
     let next: Dialler | undefined;
     for (const dialler of this.#waiting) {
       if (next === undefined || this.#placesOf(dialler) < this.#placesOf(next)) next = dialler;
     }
     if (next === undefined) return;
     this.#waiting.delete(next);
+    this.#told.add(next);
     next.placeFree();
+  }
+
+  #hasPlace(): boolean {
+    return this.#count + this.#told.size < this.#limit;
   }
 
   #placesOf(dialler: Dialler): number {
