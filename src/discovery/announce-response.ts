@@ -3,7 +3,7 @@ import { asDictionary, asInteger, getBytes, getInteger, getList } from '../benco
 import type { BencodeDictionary, BencodeValue } from '../bencode/bencode.js';
 import { ipOfBytes, isUnicast } from '../net/ip-address.js';
 import { AnnouncedPeers } from './announced-peers.js';
-import type { AnnounceOutcome, TrackerPeer } from './tracker-client.js';
+import type { AnnounceResponse, TrackerFailure, TrackerPeer } from './tracker-client.js';
 import { countOf, decodeTrackerResponse, MAX_INTERVAL, positive, readable } from './tracker-response.js';
 
 const NOTHING: Buffer = Buffer.alloc(0);
@@ -13,7 +13,10 @@ const MAX_TRACKER_ID_LENGTH = 256;
 const DEFAULT_INTERVAL = 1800;
 const MIN_INTERVAL = 60;
 
-export function decodeAnnounceResponse(body: Buffer): AnnounceOutcome {
+/** What `body` says, or why it is no answer. */
+export function decodeAnnounceResponse(
+  body: Buffer,
+): { readonly ok: true; readonly response: AnnounceResponse } | TrackerFailure {
   const answer = decodeTrackerResponse(body);
   if (!answer.ok) return answer;
   const { fields } = answer;

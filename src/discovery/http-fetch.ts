@@ -60,7 +60,8 @@ export const GATEWAY_FETCH_OPTIONS: Omit<HttpFetchOptions, 'userAgent' | 'bind' 
 };
 
 export type HttpFetchOutcome =
-  | { readonly ok: true; readonly body: Buffer }
+  /** `from`: the address that answered, an IP literal. */
+  | { readonly ok: true; readonly body: Buffer; readonly from: string }
   | {
       readonly ok: false;
       readonly code: 'timeout' | 'unreachable' | 'bad-answer' | 'forbidden';
@@ -165,7 +166,7 @@ class HttpFetch {
         this.#cookies.take(url, outcome.setCookies);
         this.#follow(url, authorization, destination, outcome.location);
       }
-      if (outcome.kind === 'answered') this.#gotAnswer(outcome);
+      if (outcome.kind === 'answered') this.#gotAnswer(outcome, destination.host);
     });
   }
 
@@ -190,9 +191,12 @@ class HttpFetch {
     this.#finish({ ok: false, code: 'forbidden', message, ...redirect });
   }
 
-  #gotAnswer({ status, reason, body, retryAfter }: ExchangeOutcome & { readonly kind: 'answered' }): void {
+  #gotAnswer(
+    { status, reason, body, retryAfter }: ExchangeOutcome & { readonly kind: 'answered' },
+    from: string,
+  ): void {
     const message = printable(`HTTP status ${status} ${reason}`, 200);
-    if (status >= 200 && status <= 299) this.#finish({ ok: true, body });
+    if (status >= 200 && status <= 299) this.#finish({ ok: true, body, from });
     else this.#finish({ ok: false, code: 'status', status, message, body, retryAfter });
   }
 

@@ -24,7 +24,14 @@ export class HttpTrackerClient implements TrackerClient, TrackerScraper {
   }
 
   announce(request: AnnounceRequest, answered: (outcome: AnnounceOutcome) => void): { cancel(): void } {
-    return this.#ask(announceUrl(request), decodeAnnounceResponse, answered);
+    return this.#ask(
+      announceUrl(request),
+      (body, from): AnnounceOutcome => {
+        const decoded = decodeAnnounceResponse(body);
+        return decoded.ok ? { ...decoded, from } : decoded;
+      },
+      answered,
+    );
   }
 
   scrape(url: string, infoHashes: readonly Buffer[], answered: (outcome: ScrapeOutcome) => void): { cancel(): void } {
@@ -39,7 +46,7 @@ export class HttpTrackerClient implements TrackerClient, TrackerScraper {
 
   #ask<Response extends { readonly ok: true }>(
     outcome: UrlOutcome,
-    decode: (body: Buffer) => Response | TrackerFailure,
+    decode: (body: Buffer, from: string | null) => Response | TrackerFailure,
     answered: (outcome: Response | TrackerFailure) => void,
   ): { cancel(): void } {
     if (!outcome.ok) return this.#timers.addTask(() => answered(outcome), 0);
@@ -59,12 +66,12 @@ export class HttpTrackerClient implements TrackerClient, TrackerScraper {
 
 function interpret<Response extends { readonly ok: true }>(
   outcome: HttpFetchOutcome,
-  decode: (body: Buffer) => Response | TrackerFailure,
+  decode: (body: Buffer, from: string | null) => Response | TrackerFailure,
 ): Response | TrackerFailure {
-  if (outcome.ok) return decode(outcome.body);
+  if (outcome.ok) return decode(outcome.body, outcome.from);
   if (outcome.code !== 'status') return outcome;
   // Some trackers give their reason with a status that already says "no".
-  const decoded = decode(outcome.body);
+  const decoded = decode(outcome.body, null);
   const refusal = !decoded.ok && decoded.code === 'refused' ? decoded : null;
   const isFinal = refusal?.retryAfter === Number.POSITIVE_INFINITY;
   return {

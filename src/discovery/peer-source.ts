@@ -1,6 +1,7 @@
 /** Where a torrent's peers come from besides its trackers: what the session has one of for all torrents (DHT, LSD). */
 import type { Timers } from '../base/clock.js';
 import type { Random } from '../base/random.js';
+import type { AddressSource } from '../net/address-source.js';
 import type { PeerAddress } from '../net/raw-server.js';
 
 /** The torrent that looks for peers. */
@@ -16,7 +17,7 @@ export interface SeekingTorrent {
   isComplete(): boolean;
   /** Whether it is connected to anybody. */
   hasPeers(): boolean;
-  startConnection(address: PeerAddress): void;
+  startConnection(address: PeerAddress, source: AddressSource): void;
 }
 
 /** One source, at work for one torrent. */

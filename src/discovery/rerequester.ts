@@ -8,10 +8,11 @@
  */
 import type { Millis, Task, Timers } from '../base/clock.js';
 import type { Random } from '../base/random.js';
+import type { AddressSource } from '../net/address-source.js';
 import type { PeerAddress } from '../net/raw-server.js';
 import { withoutUserinfo } from './announce-url.js';
 import type { RerequesterOptions } from './rerequester-options.js';
-import type { AnnounceOutcome, AnnounceRequest, AnnounceResponse, TrackerClient } from './tracker-client.js';
+import type { AnnounceOutcome, AnnounceRequest, TrackerClient } from './tracker-client.js';
 import { type KnownTracker, TrackerTiers } from './tracker-tiers.js';
 
 /** The torrent that is announced. */
@@ -54,7 +55,7 @@ export interface RerequesterMediator {
   everIncoming(): boolean;
   /** Bytes of this session, and what is left to fetch. */
   totals(): { readonly uploaded: number; readonly downloaded: number; readonly left: number };
-  startConnection(address: PeerAddress, peerId: Buffer | null): void;
+  startConnection(address: PeerAddress, source: AddressSource, peerId: Buffer | null): void;
   trackerAnswered(answer: TrackerAnswer): void;
 }
 
@@ -193,13 +194,17 @@ export class Rerequester {
       if (this.#stage === 'stopped') {
         this.#report(tracker, outcome, null);
         this.#afterCompleted();
-      } else if (outcome.ok) this.#gotResponse(tracker, event, outcome.response);
+      } else if (outcome.ok) this.#gotResponse(tracker, event, outcome);
       else this.#gotFailure(tracker, event, outcome, untried);
     });
     this.#underWay = { tracker, event, call };
   }
 
-  #gotResponse(tracker: KnownTracker, event: AnnounceRequest['event'], response: AnnounceResponse): void {
+  #gotResponse(
+    tracker: KnownTracker,
+    event: AnnounceRequest['event'],
+    { response, from }: AnnounceOutcome & { readonly ok: true },
+  ): void {
     const now = this.#mediator.timers.now();
     this.#tiers.moveToFront(tracker);
     tracker.started = true;
@@ -215,10 +220,11 @@ export class Rerequester {
       this.#eventWaits = false;
       this.#startEventRound();
     } else this.#schedule(Math.min(interval, Math.max(minInterval, this.#options.rerequestInterval)));
-    this.#report(tracker, { ok: true, response }, this.#nextFor(tracker, response.peers.length));
+    this.#report(tracker, { ok: true, response, from }, this.#nextFor(tracker, response.peers.length));
+    const source = { kind: 'tracker', teller: from ?? withoutUserinfo(tracker.url) } as const;
     for (const { host, port, peerId } of response.peers) {
       if (this.#stage !== 'running') return;
-      this.#mediator.startConnection({ host, port }, peerId);
+      this.#mediator.startConnection({ host, port }, source, peerId);
     }
   }
 

@@ -53,7 +53,14 @@ export interface TrackerFailure {
   readonly interval?: number;
 }
 
-export type AnnounceOutcome = { readonly ok: true; readonly response: AnnounceResponse } | TrackerFailure;
+export type AnnounceOutcome =
+  | {
+      readonly ok: true;
+      readonly response: AnnounceResponse;
+      /** Which address answered, an IP literal; null where it is not known. */
+      readonly from: string | null;
+    }
+  | TrackerFailure;
 
 export interface TrackerClient {
   /** Answers exactly once, later, on the timeline; never after `cancel()`. */

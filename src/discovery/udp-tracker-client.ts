@@ -7,7 +7,6 @@ import { AnnouncedPeers } from './announced-peers.js';
 import type {
   AnnounceOutcome,
   AnnounceRequest,
-  AnnounceResponse,
   ScrapedTorrent,
   ScrapeOutcome,
   TrackerClient,
@@ -17,6 +16,8 @@ import { UdpConnections } from './udp-connections.js';
 import { type UdpCallOutcome, type UdpCallParts, type UdpQuestion, UdpTrackerCall } from './udp-tracker-call.js';
 import type { UdpTrackerOptions } from './udp-tracker-options.js';
 import { UdpTransactions } from './udp-transactions.js';
+
+type UdpAnswer = Omit<AnnounceOutcome & { readonly ok: true }, 'ok'>;
 
 /**
  * Announces to UDP trackers and scrapes them (BEP 15, 41), all torrents over one socket for each family of addresses.
@@ -32,7 +33,7 @@ export class UdpTrackerClient implements TrackerClient, TrackerScraper {
   }
 
   announce(request: AnnounceRequest, answered: (outcome: AnnounceOutcome) => void): { cancel(): void } {
-    const question: UdpQuestion<'announce', AnnounceResponse> = {
+    const question: UdpQuestion<'announce', UdpAnswer> = {
       kind: 'announce',
       encode: (connectionId, transactionId, urlData) => {
         const { infoHash, peerId, downloaded, left, uploaded, event, numwant, port } = request;
@@ -43,7 +44,7 @@ export class UdpTrackerClient implements TrackerClient, TrackerScraper {
       read: responseOf,
     };
     return this.#ask(request.url, question, (outcome) => {
-      answered(outcome.ok ? { ok: true, response: outcome.value } : outcome);
+      answered(outcome.ok ? { ok: true, ...outcome.value } : outcome);
     });
   }
 
@@ -87,10 +88,10 @@ export class UdpTrackerClient implements TrackerClient, TrackerScraper {
 }
 
 /** BEP 15: which form the peers have "is determined by the address family of the underlying UDP packet". */
-function responseOf(answer: UdpTrackerAnswer & { readonly kind: 'announce' }, from: PeerAddress): AnnounceResponse {
+function responseOf(answer: UdpTrackerAnswer & { readonly kind: 'announce' }, { host }: PeerAddress): UdpAnswer {
   const peers = new AnnouncedPeers();
-  peers.addCompact(answer.peers, from.host.includes(':') ? 6 : 4);
-  return {
+  peers.addCompact(answer.peers, host.includes(':') ? 6 : 4);
+  const response = {
     interval: saneInterval(answer.interval),
     minInterval: null,
     peers: peers.all(),
@@ -100,4 +101,5 @@ function responseOf(answer: UdpTrackerAnswer & { readonly kind: 'announce' }, fr
     trackerId: null,
     externalIp: null,
   };
+  return { response, from: host };
 }

@@ -41,6 +41,7 @@ export class MagnetTorrent {
     const torrent = new MetadataTorrent(parts, link, options, {
       gotMetadata: (metainfo) => this.#begin(metainfo, torrent.bequeath(metainfo)),
       trackerAnswered: (report) => events.trackerAnswered(report),
+      warned: (code, message) => events.warned(code, message),
       failed: (failure) => events.failed(failure),
     });
     this.#current = { life: 'metadata', torrent };

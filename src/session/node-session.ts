@@ -12,6 +12,7 @@ import { nodeParseMetainfo } from '../metainfo/node-parse-metainfo.js';
 import { resolveBind } from '../net/node-bind.js';
 import { findGateways } from '../net/node-gateways.js';
 import { multicastPlaces } from '../net/node-multicast.js';
+import { findOwnNetworks } from '../net/node-own-networks.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../net/node-raw-server.js';
 import { nodeDhtMeans } from './node-dht-means.js';
 import { createNodeTrackers } from './node-trackers.js';
@@ -60,6 +61,7 @@ export function createNodeSession(
       folderName: (dir) => disk.folderName(dir),
       parse: nodeParseMetainfo,
       trackerClient: trackers.client,
+      ownNetworks: findOwnNetworks(bind),
       client: userAgent,
       dht: options.useDht ? nodeDhtMeans({ timers: rawServer, bind, noted }, options) : null,
       portMapper: options.usePortMapping && options.listen ? portMapper : null,

@@ -7,10 +7,12 @@ import type { Random } from '../base/random.js';
 import { type Announcement, DhtNode, type DhtStatus } from '../discovery/dht/dht-node.js';
 import { DEFAULT_DHT_OPTIONS } from '../discovery/dht/dht-options.js';
 import { familyOf } from '../discovery/dht/neighbourhood.js';
+import type { FoundPeers } from '../discovery/dht/torrent-announcer.js';
 import type { CreatePeerSource, PeerSource, SeekingTorrent } from '../discovery/peer-source.js';
 import type { DatagramHandler, DatagramSocket } from '../net/datagram.js';
 import type { IpFamily } from '../net/ip-address.js';
 import type { PeerAddress, RawServer } from '../net/raw-server.js';
+import type { OwnNetworks } from '../net/reach-rule.js';
 import type { OwnNode } from '../swarm/node-ports.js';
 import type { DhtMeans } from './dht-means.js';
 
@@ -18,6 +20,8 @@ export interface SessionDhtParts {
   readonly rawServer: RawServer;
   readonly random: Random;
   readonly means: DhtMeans;
+  /** Where strangers may not lead us. */
+  readonly ownNetworks: OwnNetworks;
   /** Whether peers can reach us: whoever does not listen looks for others and announces nothing. */
   readonly listens: boolean;
   /**
@@ -74,7 +78,7 @@ export class SessionDht implements OwnNode, DatagramHandler {
   }
 
   addNode(address: PeerAddress): void {
-    this.#node?.addNode(address);
+    this.#node?.addNode(address, { kind: 'incoming', teller: address.host });
   }
 
   /** Null before a torrent uses it, and after the end. */
@@ -120,9 +124,15 @@ export class SessionDht implements OwnNode, DatagramHandler {
 
   #open(port: number, state: Buffer | null): void {
     if (this.#stage === 'stopped') return;
-    const { rawServer, random, means, firstPort } = this.#parts;
+    const { rawServer, random, means, ownNetworks, firstPort } = this.#parts;
     const node = new DhtNode(
-      { timers: rawServer, random, verify: means.verify, resolve: (host, answered) => this.#resolve(host, answered) },
+      {
+        timers: rawServer,
+        random,
+        verify: means.verify,
+        resolve: (host, answered) => this.#resolve(host, answered),
+        ownNetworks,
+      },
       { ...DEFAULT_DHT_OPTIONS, routers: means.routers, newIds: port !== firstPort },
       state,
     );
@@ -207,9 +217,9 @@ class DhtSource implements PeerSource {
     this.#dht.whenOpen(port, (node) => {
       if (this.#stopped) return;
       this.#askNamed(node);
-      const found = (peers: readonly PeerAddress[]): void => {
+      const found: FoundPeers = (peers) => {
         timers.addTask(() => {
-          for (const peer of peers) startConnection(peer);
+          for (const { host, port, teller } of peers) startConnection({ host, port }, { kind: 'dht', teller });
         }, 0);
       };
       this.#announced = node.announce(infoHash, this.#dht.placeOf(this.#torrent), found, timers);
@@ -248,5 +258,6 @@ class DhtSource implements PeerSource {
 /** `host:port` of a torrent's `nodes`, an IPv6 address in brackets. */
 function addNamed(node: DhtNode, named: string): void {
   const end = named.lastIndexOf(':');
-  node.addNamedNode(named.slice(0, end).replace(/^\[(.*)\]$/, '$1'), Number(named.slice(end + 1)));
+  const host = named.slice(0, end).replace(/^\[(.*)\]$/, '$1');
+  node.addNamedNode(host, Number(named.slice(end + 1)), { kind: 'link' });
 }

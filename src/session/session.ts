@@ -17,6 +17,7 @@ import type { Metainfo } from '../metainfo/metainfo.js';
 import type { ParseTorrent } from '../metainfo/parsing.js';
 import type { V1MagnetLink } from '../metainfo/v1-link.js';
 import type { RawServer } from '../net/raw-server.js';
+import type { OwnNetworks } from '../net/reach-rule.js';
 import type { TakenJournals } from '../resume/own-journal.js';
 import { HalfOpen, MAX_HALF_OPEN } from '../swarm/half-open.js';
 import { NodePorts } from '../swarm/node-ports.js';
@@ -60,6 +61,8 @@ export interface SessionParts {
   /** Parses metadata, however long it is. */
   readonly parse: ParseTorrent;
   readonly trackerClient: TrackerClient;
+  /** Where strangers may not lead us. */
+  readonly ownNetworks: OwnNetworks;
   readonly peerSources: readonly CreatePeerSource[];
   /** Null: do without the DHT. */
   readonly dht: DhtMeans | null;
@@ -118,8 +121,9 @@ export class Session {
     this.#downloadLimiter = new RateLimiter(rawServer, options.maxDownload, DEFAULT_RATE_LIMITER_OPTIONS);
     this.#work = new WorkBudget(rawServer, DEFAULT_WORK_OPTIONS);
     this.#sendMemory = new SendMemory(rawServer, DEFAULT_SEND_MEMORY_OPTIONS);
-    const dhtParts = { rawServer, random, listens: options.listen, firstPort: options.port.first };
-    this.#dht = parts.dht === null ? null : new SessionDht({ ...dhtParts, means: parts.dht });
+    const { dht, ownNetworks } = parts;
+    const dhtParts = { rawServer, random, ownNetworks, listens: options.listen, firstPort: options.port.first };
+    this.#dht = dht === null ? null : new SessionDht({ ...dhtParts, means: dht });
     this.#nodePorts = this.#dht === null ? null : new NodePorts(this.#dht);
     this.#portListener = new PortListener({
       rawServer,
@@ -245,6 +249,7 @@ export class Session {
       downloadLimiter: this.#downloadLimiter,
       sendMemory: this.#sendMemory,
       ownAddresses: this.#ownAddresses,
+      ownNetworks: this.#parts.ownNetworks,
       identity: { infoHash, myId: this.#peerId, reserved: dht === null ? RESERVED : RESERVED_WITH_DHT },
       client,
       port: this.#port,

@@ -10,11 +10,16 @@ export interface EncoderOptions {
   readonly maxPerHost: number;
   /** Addresses kept for later because the table is full or their last attempt failed. */
   readonly maxSpares: number;
+  /** Of them, addresses of one host (`hostKey`) that others than the user name: it has 65,535 ports to be sent to. */
+  readonly maxSparesPerHost: number;
   /** A dial that has not got through by then is given up. */
   readonly connectDeadline: Millis;
   /** A handshake that is not complete by then, counted from the socket's being up, ends the connection. */
   readonly handshakeDeadline: Millis;
-  /** A handshake from outside that has been unfinished for this long gives its place to whoever wants it. */
+  /**
+   * A handshake from outside that has been unfinished for this long gives its place to whoever wants it, and a dial to
+   * one whose teller has less than its share of them.
+   */
   readonly slowHandshake: Millis;
   /** A complete connection says something at least this often, if only a keep-alive. */
   readonly keepAliveInterval: Millis;
@@ -49,6 +54,7 @@ export const DEFAULT_ENCODER_OPTIONS: EncoderOptions = {
   maxInitiate: 40,
   maxPerHost: 16,
   maxSpares: 200,
+  maxSparesPerHost: 8,
   connectDeadline: 10_000,
   handshakeDeadline: 30_000,
   slowHandshake: 2_000,

@@ -6,8 +6,10 @@
  * whenever a connection ends, whoever ended it, and whenever an address or a place becomes free.
  */
 import type { Millis, Task } from '../base/clock.js';
-import { isUnicast, parseIp } from '../net/ip-address.js';
+import type { AddressSource } from '../net/address-source.js';
+import { parseIp } from '../net/ip-address.js';
 import type { PeerAddress, RawServerContext, SingleSocket, SocketFailure } from '../net/raw-server.js';
+import { mayLead, type OwnNetworks } from '../net/reach-rule.js';
 import type { Refusal, RefusalCode } from '../wire/refusal.js';
 import {
   type Beginning,
@@ -18,15 +20,17 @@ import {
   type Incoming,
 } from './connection.js';
 import { ConnectionTable } from './connection-table.js';
+import { Dials } from './dials.js';
 import type { EncoderOptions } from './encoder-options.js';
-import type { HalfOpen } from './half-open.js';
+import type { Dialler, HalfOpen } from './half-open.js';
 import { Liveness } from './liveness.js';
 import type { PeerEvents } from './peer-connection.js';
 import { type PeerReach, ReachCounter } from './reach-counter.js';
 import { Redialling } from './redialling.js';
 import { RefusalLog } from './refusal-log.js';
 import { newcomerStays } from './simultaneous-dial.js';
-import { type Spare, Spares } from './spares.js';
+import { Spares, type Turn } from './spares.js';
+import { type Teller, Tellers } from './tellers.js';
 import { Turnover } from './turnover.js';
 import type { WorkBudget } from './work-budget.js';
 
@@ -40,6 +44,8 @@ export interface EncoderParts {
   readonly halfOpen: HalfOpen;
   /** What peers may make the loop do, shared by all torrents. */
   readonly work: WorkBudget;
+  /** Where strangers may not lead us. */
+  readonly ownNetworks: OwnNetworks;
   /** How well a peer suits us: of equals the higher is dialled first (BEP 40). */
   readonly rank: (address: PeerAddress) => number;
   /** Told of every peer that is turned away or sent off. */
@@ -50,7 +56,8 @@ export class Encoder implements ConnectionOwner {
   readonly #parts: EncoderParts;
   readonly #events: PeerEvents;
   readonly #table = new ConnectionTable();
-  readonly #dialling = new Set<Connection>();
+  readonly #tellers: Tellers;
+  readonly #dials: Dials;
   readonly #spares: Spares;
   readonly #redialling: Redialling;
   readonly #liveness: Liveness;
@@ -61,14 +68,20 @@ export class Encoder implements ConnectionOwner {
   readonly #turnover: Turnover;
   /** Runs when the next spare has waited long enough. */
   #retry: Task | null = null;
+  #retryAt: Millis = Number.POSITIVE_INFINITY;
   #everIncoming = false;
   #closed = false;
 
   constructor(parts: EncoderParts, events: PeerEvents) {
     this.#parts = parts;
     this.#events = events;
-    this.#spares = new Spares(parts.options, parts.rank);
-    this.#redialling = new Redialling(this.#spares, events, parts.options.retryInterval);
+    const { options, rank } = parts;
+    this.#tellers = new Tellers(2 * options.maxSpares);
+    this.#dials = new Dials(this.#tellers, options.slowHandshake);
+    this.#spares = new Spares(options, rank, this.#tellers);
+    this.#redialling = new Redialling(this.#spares, events, options.retryInterval, (address) =>
+      this.#tellerOf(address, { kind: 'incoming', teller: address.host }),
+    );
     this.#liveness = new Liveness(parts.rawServer, parts.options);
     this.#refusals = new RefusalLog(parts.refused);
     this.#turnover = new Turnover({
@@ -76,7 +89,7 @@ export class Encoder implements ConnectionOwner {
       interval: parts.options.turnoverInterval,
       isWanted: () => this.isFull && this.#spares.count > 0,
       giveUpOne: () => {
-        if (this.#nextSpare() !== undefined) events.leastUseful('dialled')?.refuse({ code: 'useless' });
+        if (this.#nextTurn() !== undefined) events.leastUseful('dialled')?.refuse({ code: 'useless' });
       },
     });
   }
@@ -112,18 +125,21 @@ export class Encoder implements ConnectionOwner {
   }
 
   /**
-   * Dials a peer that somebody named: at once if there is a place, later if it is worth it, never if it is pointless.
-   * `peerId` is who is said to be there, and only tells us ourselves. BEP 3 wants a peer with another id severed, but
+   * Dials a peer that `source` named: at once if there is a place, later if it is worth it, never if it is pointless or
+   * leads where `source` may not lead us (false). `peerId` is who is said to be there, and only tells us ourselves. BEP 3 wants a peer with another id severed, but
    * libtorrent takes a new id for each connection, so that none of its peers would be left.
    */
-  startConnection({ host, port }: PeerAddress, peerId: Buffer | null): void {
+  startConnection({ host, port }: PeerAddress, source: AddressSource, peerId: Buffer | null): boolean {
     // Sockets tell hosts in one spelling. A peer named in another would pass for somebody else, or escape a ban.
     const ip = parseIp(host);
-    if (this.#closed || ip === undefined || !isUnicast(ip)) return;
+    const teller = this.#tellerOf({ host, port }, source);
+    if (ip === undefined || teller === undefined) return false;
     const address = { host: ip.text, port };
-    if (peerId?.equals(this.#parts.identity.myId) || !this.#isWanted(address, null)) return;
-    this.#spares.add(address, this.#now());
+    const isSelf = peerId?.equals(this.#parts.identity.myId) === true;
+    if (this.#closed || isSelf || !this.#isWanted(address, null)) return true;
+    this.#spares.add(address, teller, this.#now());
     this.#refill();
+    return true;
   }
 
   /** Takes over a socket from outside whose handshake has named this torrent. */
@@ -156,10 +172,10 @@ export class Encoder implements ConnectionOwner {
    * dialled in vain, or gives up a dial that takes long. That address waits for another attempt. Says whether it did.
    */
   makeWay(): boolean {
-    if (!this.isFull || this.#nextSpare() === undefined) return false;
+    if (!this.isFull || this.#nextTurn() === undefined) return false;
     const unfinished = this.#table.unfinishedDial(this.#now() - this.#parts.options.slowHandshake);
     if (unfinished !== undefined) {
-      unfinished.refuse({ code: this.#dialling.has(unfinished) ? 'connect-timeout' : 'handshake-timeout' });
+      this.#giveUp(unfinished);
       return true;
     }
     const least = this.#events.leastUseful('dialled');
@@ -177,7 +193,7 @@ export class Encoder implements ConnectionOwner {
     this.#retry?.cancel();
     this.#turnover.stop();
     this.partFromAll();
-    this.#parts.halfOpen.withdraw(this.#placeFree);
+    this.#parts.halfOpen.withdraw(this.#dialler);
   }
 
   /** Ends every connection and forgets every address: whom to dial has to be said anew. */
@@ -204,6 +220,7 @@ export class Encoder implements ConnectionOwner {
 
   completed(connection: Connection): void {
     this.#table.completed(connection);
+    this.#dials.completed(connection);
     this.#liveness.watch(connection);
     if (!connection.locallyInitiated) this.#everIncoming = true;
     this.#events.connectionMade(connection);
@@ -221,6 +238,7 @@ export class Encoder implements ConnectionOwner {
     this.#table.delete(connection);
     this.#liveness.unwatch(connection);
     this.#leaveHalfOpen(connection);
+    this.#dials.ended(connection, ending);
     if (ending.by === 'us') this.#refusals.add(connection.address, ending.reason);
     else this.#losses.set(ending.failure.code, (this.#losses.get(ending.failure.code) ?? 0) + 1);
     if (!this.#closed) this.#redialling.ended(connection, ending, this.#now());
@@ -233,45 +251,88 @@ export class Encoder implements ConnectionOwner {
   #refill(): void {
     this.#retry?.cancel();
     this.#retry = null;
+    this.#retryAt = Number.POSITIVE_INFINITY;
     if (this.#closed) return;
     const { halfOpen } = this.#parts;
-    while (!this.isFull) {
-      const spare = this.#nextSpare();
-      if (spare === undefined) {
-        this.#refillLater();
+    let waiting: Turn | undefined;
+    for (;;) {
+      const turn = this.#nextTurn();
+      if (turn === undefined || this.isFull) {
+        waiting = turn;
         break;
       }
-      if (!this.#isWanted(spare.address, spare.peerId)) this.#spares.drop(spare);
-      else if (halfOpen.enter(this.#placeFree)) this.#dial(spare);
-      else return;
+      if (!halfOpen.enter(this.#dialler)) {
+        this.#giveWayTo(turn, true);
+        return;
+      }
+      this.#dial(turn);
     }
-    halfOpen.withdraw(this.#placeFree);
+    halfOpen.withdraw(this.#dialler);
+    this.#refillAt(this.#spares.nextReadyAt(this.#now()));
     if (this.#spares.count > 0) this.#turnover.look();
+    // The last thing: whoever gives way is followed by another refill within the call.
+    if (waiting !== undefined) this.#giveWayTo(waiting, false);
   }
 
-  #nextSpare(): Spare | undefined {
-    return this.#spares.next(this.#now(), ({ address }) => this.#hasRoomFor(address.host));
+  /** What to dial next. What need not be dialled any more is forgotten on the way. */
+  #nextTurn(): Turn | undefined {
+    for (;;) {
+      const turn = this.#spares.next(this.#now(), ({ address }) => this.#hasRoomFor(address.host));
+      if (turn === undefined || this.#isWanted(turn.spare.address, turn.spare.peerId)) return turn;
+      this.#spares.drop(turn.spare);
+    }
   }
 
-  #refillLater(): void {
-    const readyAt = this.#spares.nextReadyAt(this.#now());
-    if (readyAt === undefined) return;
-    this.#retry = this.#parts.rawServer.addTask(() => this.#refill(), readyAt - this.#now());
+  /** All places are taken. One who has more than its share of unfinished dials gives up the oldest in time. */
+  #giveWayTo({ teller }: Turn, isHalfOpen: boolean): void {
+    const giving = this.#dials.toGiveWayTo(teller, isHalfOpen);
+    // Other torrents may have more than their share, and give way when theirs have had their time.
+    if (isHalfOpen) this.#refillAt(this.#now() + this.#parts.options.slowHandshake / 2);
+    if (giving === undefined) return;
+    if (giving.at > this.#now()) this.#refillAt(giving.at);
+    else this.#giveUp(giving.dial);
   }
 
-  /** Told by whoever left a place, on whose behalf nothing of this torrent may run. */
-  readonly #placeFree = (): void => {
-    this.#parts.rawServer.addTask(() => this.#refill(), 0);
+  /** Whoever waits for the place is served when the connection is severed. */
+  #giveUp(dial: Connection): void {
+    dial.refuse({ code: this.#dials.isHalfOpen(dial) ? 'connect-timeout' : 'handshake-timeout' });
+  }
+
+  /** The first of the moments that are named since the last refill counts. */
+  #refillAt(at: Millis | undefined): void {
+    if (at === undefined || this.#closed || at >= this.#retryAt) return;
+    this.#retry?.cancel();
+    this.#retryAt = at;
+    this.#retry = this.#parts.rawServer.addTask(() => this.#refill(), at - this.#now());
+  }
+
+  /** Whose share an address that `source` names takes; undefined when it may not lead there. */
+  #tellerOf({ host, port }: PeerAddress, source: AddressSource): Teller | undefined {
+    const ip = parseIp(host);
+    const isAllowed = ip !== undefined && mayLead(source, ip, port, this.#parts.ownNetworks);
+    return isAllowed ? this.#tellers.of(source) : undefined;
+  }
+
+  readonly #dialler: Dialler = {
+    placeFree: () => {
+      this.#parts.rawServer.addTask(() => this.#refill(), 0);
+    },
+    giveWay: () => {
+      this.#parts.rawServer.addTask(() => {
+        const dial = this.#dials.toGiveUp(this.#now());
+        if (dial !== undefined) this.#giveUp(dial);
+      }, 0);
+    },
   };
 
-  #dial(spare: Spare): void {
+  #dial({ spare, teller }: Turn): void {
     const { address } = spare;
     this.#spares.dialled(spare, this.#now());
     this.#reach.dialled();
     const connection = this.#begin({ kind: 'dial', address }, (handler) =>
       this.#parts.rawServer.startConnection(address, handler),
     );
-    this.#dialling.add(connection);
+    this.#dials.begun(connection, teller);
   }
 
   #begin(beginning: Beginning, open: ConstructorParameters<typeof Connection>[6]): Connection {
@@ -282,7 +343,7 @@ export class Encoder implements ConnectionOwner {
   }
 
   #leaveHalfOpen(connection: Connection): void {
-    if (this.#dialling.delete(connection)) this.#parts.halfOpen.leave();
+    if (this.#dials.gotThrough(connection)) this.#parts.halfOpen.leave(this.#dialler);
   }
 
   /** False when a connection would be refused or be one too many with the same peer. */

@@ -1,7 +1,9 @@
 /** Peers that tell each other of their peers (BEP 11). For private torrents it is not joined at all (BEP 27). */
 import type { Millis, Task, Timers } from '../base/clock.js';
-import { isLinkLocal, isLoopback, isPrivate, isUnicast, parseIp } from '../net/ip-address.js';
+import type { AddressSource } from '../net/address-source.js';
+import { parseIp } from '../net/ip-address.js';
 import type { PeerAddress } from '../net/raw-server.js';
+import { mayLead, NO_OWN_NETWORKS } from '../net/reach-rule.js';
 import type { ExtendedPeer, Extension } from './extensions.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
 import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
@@ -32,7 +34,7 @@ export interface PeerExchangeParts {
   readonly timers: Timers;
   /** Everybody whom we are connected to, and what is known of how they can be reached. */
   readonly peers: () => Iterable<PexPeer>;
-  readonly startConnection: (address: PeerAddress, isSeed: boolean) => void;
+  readonly startConnection: (address: PeerAddress, source: AddressSource, isSeed: boolean) => void;
 }
 
 interface Partner {
@@ -42,9 +44,6 @@ interface Partner {
   told: ReadonlyMap<string, PeerAddress>;
   task: Task;
 }
-
-/** Ports of services that nobody seeds behind: a liar could make a swarm dial somebody's mail server. */
-const FIRST_PORT = 1024;
 
 export class PeerExchange implements Extension {
   readonly name: string = UT_PEX;
@@ -74,9 +73,8 @@ export class PeerExchange implements Extension {
     if (partner === undefined || partner.messages.add(this.#parts.timers.now())) return JUNK;
     const message = decodePexMessage(payload);
     if (message === undefined) return refuse({ code: 'malformed-extension', name: UT_PEX, length: payload.length });
-    for (const { address, isSeed } of message.added) {
-      if (mayBeNamed(connection.address, address)) this.#parts.startConnection(address, isSeed);
-    }
+    const source = { kind: 'pex', teller: connection.address.host } as const;
+    for (const { address, isSeed } of message.added) this.#parts.startConnection(address, source, isSeed);
     return FINE;
   }
 
@@ -94,8 +92,7 @@ export class PeerExchange implements Extension {
     const present = new Map<string, PexPeer>();
     for (const peer of this.#parts.peers()) {
       const key = addressKey(peer.address);
-      // What is not to be believed of us is not said either: it would tell who is in our own network.
-      if (!itself.has(key) && mayBeNamed(connection.address, peer.address)) present.set(key, peer);
+      if (!itself.has(key) && mayBeTold(connection.address, peer.address)) present.set(key, peer);
     }
     const added = [...present].filter(([key]) => !partner.told.has(key)).slice(0, maxPeers);
     const dropped = [...partner.told].filter(([key]) => !present.has(key)).slice(0, maxPeers);
@@ -110,14 +107,10 @@ export class PeerExchange implements Extension {
 }
 
 /**
- * Addresses of a network that is not routed in the open mean something only to somebody who is in that network too, be
- * it `partner` who names them or who is told of them.
+ * Whether `partner` is told of a peer: only of one of whom we would believe `partner` the same. Anything else would say
+ * who is in our own network, or send `partner` to a service. Which networks we are in is not its business.
  */
-function mayBeNamed(partner: PeerAddress, { host, port }: PeerAddress): boolean {
-  const named = parseIp(host);
-  const from = parseIp(partner.host);
-  if (named === undefined || from === undefined || port < FIRST_PORT || !isUnicast(named)) return false;
-  if (isLoopback(named)) return isLoopback(from);
-  if (isPrivate(named) || isLinkLocal(named)) return isPrivate(from) || isLinkLocal(from) || isLoopback(from);
-  return true;
+function mayBeTold(partner: PeerAddress, { host, port }: PeerAddress): boolean {
+  const ip = parseIp(host);
+  return ip !== undefined && mayLead({ kind: 'pex', teller: partner.host }, ip, port, NO_OWN_NETWORKS);
 }

@@ -1,18 +1,28 @@
 import type { Millis } from '../base/clock.js';
+import type { PeerAddress } from '../net/raw-server.js';
 import type { Connection, Ending } from './connection.js';
 import type { PeerEvents } from './peer-connection.js';
 import type { Spares } from './spares.js';
+import type { Teller } from './tellers.js';
 
 /** What the end of a connection teaches about its peer's address: whether it is worth another dial, and when. */
 export class Redialling {
   readonly #spares: Spares;
   readonly #events: PeerEvents;
   readonly #retryInterval: Millis;
+  readonly #saysItListens: (address: PeerAddress) => Teller | undefined;
 
-  constructor(spares: Spares, events: PeerEvents, retryInterval: Millis) {
+  /** `saysItListens`: who names the address of a peer that came from outside; undefined where that may not lead. */
+  constructor(
+    spares: Spares,
+    events: PeerEvents,
+    retryInterval: Millis,
+    saysItListens: (address: PeerAddress) => Teller | undefined,
+  ) {
     this.#spares = spares;
     this.#events = events;
     this.#retryInterval = retryInterval;
+    this.#saysItListens = saysItListens;
   }
 
   /** To be called while the connection is still known to those above. */
@@ -31,8 +41,9 @@ export class Redialling {
     } else if (isComplete && ending.by === 'peer') {
       // It may have said where it can be found, and may come again by itself before that.
       const port = this.#events.listeningPort(connection);
-      if (port === null) return;
-      this.#spares.add({ host: address.host, port }, now + this.#retryInterval, connection.peerId);
+      const teller = port === null ? undefined : this.#saysItListens({ host: address.host, port });
+      if (port === null || teller === undefined) return;
+      this.#spares.add({ host: address.host, port }, teller, now + this.#retryInterval, connection.peerId);
     }
   }
 }

@@ -6,6 +6,7 @@ import { Rerequester } from '../discovery/rerequester.js';
 import { DEFAULT_REREQUESTER_OPTIONS } from '../discovery/rerequester-options.js';
 import type { TrackerClient } from '../discovery/tracker-client.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
+import type { AddressSource } from '../net/address-source.js';
 import type { PeerAddress } from '../net/raw-server.js';
 import type { Identity } from '../swarm/connection.js';
 import type { Encoder } from '../swarm/encoder.js';
@@ -27,7 +28,7 @@ export interface PeerSourcesParts {
   readonly ownAddresses: OwnAddresses;
   readonly encoder: Encoder;
   /** A tracker has named a peer, and maybe said who it is. */
-  readonly trackerNamed: (address: PeerAddress, peerId: Buffer | null) => void;
+  readonly trackerNamed: (address: PeerAddress, source: AddressSource, peerId: Buffer | null) => void;
   /** Sources besides the trackers. */
   readonly others: readonly CreatePeerSource[];
   readonly seeker: Seeker;
@@ -53,7 +54,7 @@ export function createContentSources(
     options,
     timers,
     encoder,
-    trackerNamed: (address, peerId) => encoder.startConnection(address, peerId),
+    trackerNamed: (address, source, peerId) => encoder.startConnection(address, source, peerId),
     // BEP 27: "When private=1, the client MUST only announce itself to the private tracker, and MUST only initiate
     // connections to peers returned from the private tracker."
     others: metainfo.private ? [] : parts.peerSources,
@@ -72,7 +73,7 @@ export function createPeerSources(parts: PeerSourcesParts): CreatedPeerSources {
     random,
     isComplete: () => seeker.isComplete(),
     hasPeers: () => encoder.howManyConnections() > 0,
-    startConnection: (address: PeerAddress) => encoder.startConnection(address, null),
+    startConnection: (address: PeerAddress, source: AddressSource) => encoder.startConnection(address, source, null),
   };
   return { trackers: createRerequester(parts), others: parts.others.map((create) => create(seeking)) };
 }

@@ -2,6 +2,7 @@
 import type { Timers } from '../base/clock.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+import type { AddressSource } from '../net/address-source.js';
 import type { PeerAddress } from '../net/raw-server.js';
 import { DontHave } from '../swarm/dont-have.js';
 import { type ExtendedPeer, type Extension, Extensions } from '../swarm/extensions.js';
@@ -25,7 +26,7 @@ export interface ExtensionsParts {
   readonly usePex: boolean;
   readonly isComplete: () => boolean;
   readonly peers: () => Iterable<Peer>;
-  readonly startConnection: (address: PeerAddress) => void;
+  readonly startConnection: (address: PeerAddress, source: AddressSource) => void;
   /** A peer has a piece no more. */
   readonly gotDontHave: (connection: PeerConnection, piece: PieceIndex) => Judgement;
   /** A peer has said something of itself. */
@@ -42,8 +43,8 @@ export function joinExtensions(parts: ExtensionsParts): Extensions {
     if (parts.usePex) {
       const peers = () => reachable(parts.peers(), extensions);
       // Two seeds have nothing to say to each other.
-      const startConnection = (address: PeerAddress, isSeed: boolean): void => {
-        if (!isSeed || !parts.isComplete()) parts.startConnection(address);
+      const startConnection = (address: PeerAddress, source: AddressSource, isSeed: boolean): void => {
+        if (!isSeed || !parts.isComplete()) parts.startConnection(address, source);
       };
       spoken.push(new PeerExchange({ timers, peers, startConnection }, DEFAULT_PEER_EXCHANGE_OPTIONS));
     }

@@ -10,6 +10,7 @@ import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import { ipOfBytes, parseIp } from '../net/ip-address.js';
 import type { PeerAddress, RawServerContext } from '../net/raw-server.js';
+import type { OwnNetworks } from '../net/reach-rule.js';
 import { DEFAULT_PIECE_MEMORY_OPTIONS } from '../pieces/piece-memory.js';
 import { DEFAULT_PIECE_PICKER_OPTIONS, PiecePicker } from '../pieces/piece-picker.js';
 import { RequestBook } from '../pieces/request-book.js';
@@ -56,6 +57,8 @@ export interface SwarmParts {
   readonly identity: Identity;
   /** Where the world sees us. */
   readonly ownAddresses: OwnAddresses;
+  /** Where strangers may not lead us. */
+  readonly ownNetworks: OwnNetworks;
   /** Our name and version, as peers show it. */
   readonly client: string;
   /** Where we listen. */
@@ -137,7 +140,7 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
     usePex: options.usePex,
     isComplete: () => store.amountLeft === 0,
     peers: () => connecter.peers,
-    startConnection: (address) => encoder.startConnection(address, null),
+    startConnection: (address, source) => encoder.startConnection(address, source, null),
     gotDontHave: (connection, piece) => connecter.gotDontHave(connection, piece),
     gotNews: ({ connection, handshake }) => {
       if (handshake.requestQueue !== null) connecter.gotRequestQueue(connection, handshake.requestQueue);
@@ -157,7 +160,10 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
 
 /** The table of connections of a torrent with these parts. */
 export function createEncoder(
-  parts: Pick<SwarmParts, 'context' | 'identity' | 'options' | 'halfOpen' | 'work' | 'ownAddresses' | 'port'>,
+  parts: Pick<
+    SwarmParts,
+    'context' | 'identity' | 'options' | 'halfOpen' | 'work' | 'ownAddresses' | 'ownNetworks' | 'port'
+  >,
   events: PeerEvents,
 ): Encoder {
   const { maxPeers } = parts.options;
@@ -172,6 +178,7 @@ export function createEncoder(
       },
       halfOpen: parts.halfOpen,
       work: parts.work,
+      ownNetworks: parts.ownNetworks,
       rank: (address) => rankOf(address, parts.ownAddresses, parts.port),
       refused: () => undefined,
     },

@@ -9,6 +9,7 @@ import type { Metainfo } from '../metainfo/metainfo.js';
 import { parseMetadata } from '../metainfo/parse-metadata.js';
 import type { ParseOutcome, Parsing } from '../metainfo/parsing.js';
 import type { V1MagnetLink } from '../metainfo/v1-link.js';
+import type { AddressSource } from '../net/address-source.js';
 import { ipOfBytes } from '../net/ip-address.js';
 import type { PeerAddress, RawServerContext } from '../net/raw-server.js';
 import type { Encoder } from '../swarm/encoder.js';
@@ -22,6 +23,7 @@ import type { RefusalCode } from '../wire/refusal.js';
 import { createPeerSources } from './create-peer-sources.js';
 import type { Heir, Inheritance } from './inheritance.js';
 import { createEncoder } from './join-swarm.js';
+import { dialNamed } from './named-peers.js';
 import type { TorrentStatus } from './status.js';
 import type { TorrentOptions } from './torrent-options.js';
 import type { TorrentParts } from './torrent-parts.js';
@@ -31,6 +33,8 @@ export interface MetadataEvents {
   /** The metadata is here, and its hash is right. Nothing follows by itself: `bequeath` or `stop` is to be called. */
   gotMetadata(metainfo: Metainfo): void;
   trackerAnswered(report: TrackerAnswer): void;
+  /** Something that a user should know, and that ends nothing. */
+  warned(code: string, message: string): void;
   /** The torrent has ended itself: its metadata is not valid, or a bug. `stop` may still be called. */
   failed(failure: BtgetError | Error): void;
 }
@@ -55,7 +59,7 @@ export class MetadataTorrent {
   readonly #encoder: Encoder;
   readonly #trackers: PeerSource;
   readonly #others: readonly PeerSource[];
-  readonly #named = new Map<string, readonly [PeerAddress, Buffer | null]>();
+  readonly #named = new Map<string, readonly [PeerAddress, AddressSource, Buffer | null]>();
   #stage: 'new' | 'running' | 'inherited' | 'stopping' | 'ended' = 'new';
   #heir: Heir | null = null;
   #parsing: Parsing | null = null;
@@ -94,7 +98,7 @@ export class MetadataTorrent {
       options,
       timers: context,
       encoder: this.#encoder,
-      trackerNamed: (address, peerId) => this.#trackerNamed(address, peerId),
+      trackerNamed: (address, source, peerId) => this.#trackerNamed(address, source, peerId),
       // Whether it is private is not known yet.
       others: parts.peerSources,
       seeker: {
@@ -121,8 +125,7 @@ export class MetadataTorrent {
     this.#stage = 'running';
     this.#context.addTask(() => {
       if (this.#stage !== 'running') return;
-      const { peers, linkPeers } = this.#options;
-      for (const address of [...peers, ...linkPeers]) this.#encoder.startConnection(address, null);
+      dialNamed(this.#encoder, this.#options, (message) => this.#events.warned('link-peer-refused', message));
       for (const source of [this.#trackers, ...this.#others]) source.begin();
       this.#makeWayLater();
     }, 0);
@@ -207,8 +210,8 @@ export class MetadataTorrent {
   #createExtensions(): Extensions {
     const spoken: Extension[] = [this.#fetch];
     if (this.#options.usePex) {
-      const startConnection = (address: PeerAddress): void => {
-        if (this.#stage === 'running') this.#encoder.startConnection(address, null);
+      const startConnection = (address: PeerAddress, source: AddressSource): void => {
+        if (this.#stage === 'running') this.#encoder.startConnection(address, source, null);
       };
       // Nobody is told of others before it is known that the torrent is not private.
       const parts = { timers: this.#context, peers: () => [], startConnection };
@@ -255,9 +258,9 @@ export class MetadataTorrent {
     this.#events.failed(failure);
   }
 
-  #trackerNamed(address: PeerAddress, peerId: Buffer | null): void {
-    if (this.#named.size < MAX_NAMED) this.#named.set(`${address.host} ${address.port}`, [address, peerId]);
-    this.#encoder.startConnection(address, peerId);
+  #trackerNamed(address: PeerAddress, source: AddressSource, peerId: Buffer | null): void {
+    if (this.#named.size < MAX_NAMED) this.#named.set(`${address.host} ${address.port}`, [address, source, peerId]);
+    this.#encoder.startConnection(address, source, peerId);
   }
 
   /**
@@ -267,7 +270,8 @@ export class MetadataTorrent {
   #becomePrivate(isSeeking: boolean): void {
     if (isSeeking) for (const source of this.#others) source.stop(() => undefined);
     this.#encoder.partFromAll();
-    for (const [address, peerId] of this.#named.values()) this.#encoder.startConnection(address, peerId);
+    for (const [address, source, peerId] of this.#named.values())
+      this.#encoder.startConnection(address, source, peerId);
   }
 
   /** Our fault. Nothing of this torrent can be trusted to run, so it is ended from outside its context. */

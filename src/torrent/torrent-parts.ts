@@ -6,6 +6,7 @@ import type { OpenStorage, SlotPool } from '../disk/storage.js';
 import type { OpenTarget } from '../disk/target.js';
 import type { ParseTorrent } from '../metainfo/parsing.js';
 import type { RawServer } from '../net/raw-server.js';
+import type { OwnNetworks } from '../net/reach-rule.js';
 import type { TakenJournals } from '../resume/own-journal.js';
 import type { Identity } from '../swarm/connection.js';
 import type { HalfOpen } from '../swarm/half-open.js';
@@ -41,6 +42,8 @@ export interface TorrentParts {
   readonly sendMemory: SendMemory;
   readonly identity: Identity;
   readonly ownAddresses: OwnAddresses;
+  /** Where strangers may not lead us. */
+  readonly ownNetworks: OwnNetworks;
   /** Our name and version, as peers show it. */
   readonly client: string;
   /** Where we listen. */

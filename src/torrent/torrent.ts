@@ -26,6 +26,7 @@ import { ExistingData, type ExistingDataFound, type LookAbove } from './existing
 import type { Heir, Inheritance } from './inheritance.js';
 import { joinDisk } from './join-disk.js';
 import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
+import { dialNamed } from './named-peers.js';
 import { Pace } from './pace.js';
 import type { TorrentEvents, TorrentState, TorrentStatus } from './status.js';
 import type { TorrentOptions } from './torrent-options.js';
@@ -275,10 +276,12 @@ export class Torrent implements Heir {
     // Whoever was complete before it began, and has nothing to give, has nothing to say to trackers and peers.
     if (store.amountLeft === 0 && this.#options.seedGoal === null) return;
     this.#resume.started();
-    const { peers, linkPeers } = this.#options;
-    for (const address of this.metainfo.private ? peers : [...peers, ...linkPeers])
-      encoder.startConnection(address, null);
-    if (this.#inheritance?.isSeeking !== true) this.#sources.begin();
+    const isFirst = this.#inheritance?.isSeeking !== true;
+    const options = this.metainfo.private ? { ...this.#options, linkPeers: [] } : this.#options;
+    dialNamed(encoder, options, (message) => {
+      if (isFirst) this.#events.warned('link-peer-refused', message);
+    });
+    if (isFirst) this.#sources.begin();
   }
 
   #pieceVerified(piece: PieceIndex): void {

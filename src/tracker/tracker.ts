@@ -2,9 +2,9 @@
 import type { Task, Timers } from '../base/clock.js';
 import type { Random } from '../base/random.js';
 import type { Encodable } from '../bencode/encode.js';
-import { isBarredPort } from '../net/barred-ports.js';
 import { encodeCompact, type IpFamily, parseIp } from '../net/ip-address.js';
 import type { PeerAddress } from '../net/raw-server.js';
+import { isServicePort } from '../net/reach-rule.js';
 import type { ScrapeCounts } from '../wire/udp-tracker-answer.js';
 import { type AnnounceQuery, parseQuery, type QueryFields, readAnnounce } from './announce-query.js';
 import { Completions } from './completions.js';
@@ -157,7 +157,7 @@ export class Tracker {
       peer.failedChecks = 0;
     }
     // Neither we nor the swarm may be led to another service. The peer dials others all the same.
-    const isBarred = isBarredPort(port);
+    const isBarred = isServicePort(port);
     const again = checked && moved ? 'unchecked' : peer.reachable;
     torrent.update(peer, { complete, reachable: isBarred ? 'unchecked' : checked ? again : 'yes' });
     if (checked && !isBarred && peer.reachable === 'unchecked' && this.#mayBeCalledBack(peer)) {

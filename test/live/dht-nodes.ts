@@ -6,6 +6,7 @@ import { DhtNode } from '../../src/discovery/dht/dht-node.js';
 import { DEFAULT_DHT_OPTIONS } from '../../src/discovery/dht/dht-options.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../src/net/node-raw-server.js';
 import type { PeerAddress } from '../../src/net/raw-server.js';
+import { NO_OWN_NETWORKS } from '../../src/net/reach-rule.js';
 
 /** A DHT of `count` nodes that know each other, all at `host`, until the test ends. Some clients trust none that is smaller. */
 export async function startDht(test: TestContext, host: string, count: number): Promise<PeerAddress[]> {
@@ -23,6 +24,7 @@ function startNode(test: TestContext, host: string, routers: readonly PeerAddres
       timers: server,
       random: systemRandom,
       verify: verifyEd25519,
+      ownNetworks: NO_OWN_NETWORKS,
       resolve: (name, answered) => void server.addTask(() => answered([name]), 0),
     },
     { ...DEFAULT_DHT_OPTIONS, routers: routers.map((router) => ({ ...router, isPublic: false })) },

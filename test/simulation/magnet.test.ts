@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { sha1 } from '../../src/base/digest.js';
 import { BtgetError } from '../../src/base/failure.js';
 import type { SeekingTorrent } from '../../src/discovery/peer-source.js';
+import { parseNetwork } from '../../src/net/ip-network.js';
 import { addressOf, linkTo, lyingPeer, magnetSample, metadataPeer } from '../support/magnet-world.js';
 import { SimulatedSwarm } from '../support/simulated-swarm.js';
 
@@ -16,7 +17,7 @@ function notingSource(log: string[], address: () => { host: string; port: number
     begin: () => {
       log.push('begin');
       const found = address();
-      if (found !== null) torrent.startConnection(found);
+      if (found !== null) torrent.startConnection(found, { kind: 'lsd', teller: found.host });
     },
     completed: () => {
       log.push('completed');
@@ -204,10 +205,10 @@ describe('a magnet link', () => {
     const secret = magnetSample({ private: 1 });
     const { metainfo } = secret;
     const swarm = new SimulatedSwarm(secret, 1);
-    const [named, given] = ['10.2.0.1', '10.2.0.2'].map((host) =>
+    const [named, given] = ['9.2.0.1', '10.2.0.2'].map((host) =>
       metadataPeer(swarm, host, metainfo.infoHash, metainfo.info),
     );
-    const torrent = { trackers: [], linkPeers: [addressOf('10.2.0.1')], peers: [addressOf('10.2.0.2')] };
+    const torrent = { trackers: [], linkPeers: [addressOf('9.2.0.1')], peers: [addressOf('10.2.0.2')] };
     const first = swarm.startMagnet(linkTo(metainfo.infoHash), { torrent });
     swarm.timeline.run(200_000);
     assert.equal(first.torrent.current.life, 'content');
@@ -220,6 +221,24 @@ describe('a magnet link', () => {
     swarm.startMagnet(linkTo(metainfo.infoHash), { metadata, torrent });
     swarm.timeline.run(10_000);
     assert.equal(named?.talks.length, 1);
+    swarm.stop();
+  });
+
+  test('does not dial a peer of a private network that the link names, and says what does', () => {
+    const swarm = new SimulatedSwarm(SAMPLE, 1);
+    const near = metadataPeer(swarm, '10.2.0.1', infoHash, info);
+    const torrent = { trackers: [], linkPeers: [addressOf('10.2.0.1'), addressOf('10.2.0.2')] };
+    swarm.startMagnet(LINK, { torrent });
+    swarm.timeline.run(5_000);
+    assert.deepEqual(swarm.log, [
+      '1 leech 1: warning link-peer-refused: the link names a peer at 10.2.0.1:6881 and 1 more, where no link may ' +
+        'lead; --peer 10.2.0.1:6881 dials it all the same',
+    ]);
+    assert.equal(near.talks.length, 0);
+    const named = parseNetwork('10.2.0.0/24') ?? assert.fail();
+    const fenced = swarm.startMagnet(LINK, { torrent, ownNetworks: { attached: [], named: [named] } });
+    swarm.timeline.run(5_000);
+    assert.notEqual(fenced.metadataAt, null);
     swarm.stop();
   });
 

@@ -8,6 +8,7 @@ import { HostileWorld, SAMPLE } from '../support/hostile-world.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
 import { seededRandom } from '../support/seeded-random.js';
 import { SimulatedSwarm } from '../support/simulated-swarm.js';
+import { fromNear, NEAR } from '../support/simulated-tracker.js';
 
 const KIB = 1024;
 const MINUTE = 60_000;
@@ -65,7 +66,7 @@ describe('a tracker', () => {
         announce: (request, answered) =>
           request.url === swarm.tracker.url
             ? sane.announce(request, answered)
-            : swarm.timeline.addTask(() => answered(decodeAnnounceResponse(body())), 50),
+            : swarm.timeline.addTask(() => answered(fromNear(decodeAnnounceResponse(body()))), 50),
       };
       const trackers = ['http://mad.test/announce', swarm.tracker.url];
       const leech = swarm.start({ trackerClient, torrent: { trackers } });
@@ -95,6 +96,7 @@ describe('a tracker', () => {
           () =>
             answered({
               ok: true,
+              from: NEAR,
               response: {
                 interval: 1_800,
                 minInterval: null,

@@ -4,6 +4,7 @@ import { answer, FakeTrackers } from '../support/fake-tracker.js';
 import type { DiskImage } from '../support/memory-storage.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
 import { type ClientOptions, SimulatedSwarm } from '../support/simulated-swarm.js';
+import { NEAR } from '../support/simulated-tracker.js';
 
 const KIB = 1024;
 const SAMPLE = sampleTorrent(
@@ -46,7 +47,9 @@ test('trackers are told what is left of the whole torrent, and of its completion
   const ends = [['b'], ['a', 'b', 'c', 'd', 'empty']].map((select) => {
     const swarm = new SimulatedSwarm(SAMPLE, 1);
     const seed = swarm.start({ seed: true });
-    const trackers = new FakeTrackers(swarm.timeline, () => answer({ peers: [{ ...seed.address, peerId: null }] }));
+    const trackers = new FakeTrackers(swarm.timeline, () =>
+      answer({ peers: [{ ...seed.address, peerId: null }] }, NEAR),
+    );
     swarm.start({ ...selecting(select, { seedGoal: null }), trackerClient: trackers });
     swarm.untilAllDone(60_000);
     swarm.stop();

@@ -1,4 +1,5 @@
 /** A DHT in simulated time: honest nodes that are ours, honest ones that choose any id, and liars. */
+
 import { type Random, shuffle } from '../../src/base/random.js';
 import { verifyEd25519 } from '../../src/base/system-ed25519.js';
 import { type Contact, contactAt, placeAt } from '../../src/discovery/dht/contact.js';
@@ -8,6 +9,7 @@ import { encodeState } from '../../src/discovery/dht/dht-state.js';
 import { secureId } from '../../src/discovery/dht/secure-id.js';
 import { ipOfBytes, isPrivate, isUnicast } from '../../src/net/ip-address.js';
 import type { PeerAddress } from '../../src/net/raw-server.js';
+import { NO_OWN_NETWORKS } from '../../src/net/reach-rule.js';
 import { DatagramWorld, type DatagramWorldOptions } from './datagram-world.js';
 import { type Conspiracy, hostileNode, LIES } from './hostile-dht-node.js';
 import { seededRandom } from './seeded-random.js';
@@ -122,6 +124,7 @@ export class DhtWorld {
         timers: this.timeline,
         random: this.random,
         verify: verifyEd25519,
+        ownNetworks: NO_OWN_NETWORKS,
         resolve: (host, answered) => void this.timeline.addTask(() => answered([host]), 20),
       },
       {

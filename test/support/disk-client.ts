@@ -1,5 +1,6 @@
 import type { FileOperations } from '../../src/disk/file-operations.js';
 import { parseAtOnce } from '../../src/metainfo/parsing.js';
+import { NO_OWN_NETWORKS } from '../../src/net/reach-rule.js';
 import { Session } from '../../src/session/session.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../src/session/session-options.js';
 import type { TorrentStatus } from '../../src/torrent/status.js';
@@ -44,6 +45,7 @@ export class DiskClient {
         folderName: () => null,
         parse: parseAtOnce,
         trackerClient: swarm.tracker.client(HOST),
+        ownNetworks: NO_OWN_NETWORKS,
         peerSources: [],
         dht: null,
         portMapper: null,

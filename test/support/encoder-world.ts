@@ -1,5 +1,7 @@
 import type { Millis } from '../../src/base/clock.js';
+import type { AddressSource } from '../../src/net/address-source.js';
 import type { PeerAddress, RawServer } from '../../src/net/raw-server.js';
+import { NO_OWN_NETWORKS, type OwnNetworks } from '../../src/net/reach-rule.js';
 import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from '../../src/session/port-listener.js';
 import { Encoder } from '../../src/swarm/encoder.js';
 import { DEFAULT_ENCODER_OPTIONS, type EncoderOptions } from '../../src/swarm/encoder-options.js';
@@ -26,6 +28,7 @@ export interface ClientOptions {
   readonly options: Partial<EncoderOptions>;
   readonly halfOpen: HalfOpen;
   readonly work: WorkBudget;
+  readonly ownNetworks: OwnNetworks;
   readonly rawServer: RawServer;
   /** What is done about a frame, besides noting it. */
   readonly gotFrame: (connection: PeerConnection, frame: Buffer) => void;
@@ -68,6 +71,7 @@ export class Client implements PeerEvents {
         rawServer: context,
         identity: { infoHash: INFO_HASH, myId: idOf(letter), reserved: Buffer.alloc(8) },
         options: { ...DEFAULT_ENCODER_OPTIONS, ...overrides.options },
+        ownNetworks: overrides.ownNetworks ?? NO_OWN_NETWORKS,
         halfOpen: overrides.halfOpen ?? new HalfOpen(MAX_HALF_OPEN),
         work: overrides.work ?? new WorkBudget(rawServer, DEFAULT_WORK_OPTIONS),
         rank: overrides.rank ?? (() => 0),
@@ -183,6 +187,9 @@ export class EncoderWorld {
     return this.fake(host, letter, { gotHandshake }, port);
   }
 }
+
+/** Where most addresses of these tests come from. */
+export const USER: AddressSource = { kind: 'user' };
 
 export function at(host: string, port: number = PORT): PeerAddress {
   return { host, port };

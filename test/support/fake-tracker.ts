@@ -6,10 +6,11 @@ import type {
 } from '../../src/discovery/tracker-client.js';
 import type { Timeline } from './timeline.js';
 
-/** An answer in which nothing is said but what `fields` say. */
-export function answer(fields: Partial<AnnounceResponse> = {}): AnnounceOutcome {
+/** An answer of the tracker at `from` in which nothing is said but what `fields` say. */
+export function answer(fields: Partial<AnnounceResponse> = {}, from: string | null = null): AnnounceOutcome {
   return {
     ok: true,
+    from,
     response: {
       interval: 1800,
       minInterval: null,

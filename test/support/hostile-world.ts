@@ -115,7 +115,7 @@ export class HostileWorld {
 
   /** The victim is told that there is a peer, and who it is. */
   name(address: PeerAddress, peerId: Buffer | null = null): void {
-    this.victim.torrent.encoder?.startConnection(address, peerId);
+    this.victim.torrent.encoder?.startConnection(address, { kind: 'user' }, peerId);
   }
 
   #nextPeerId(): Buffer {

@@ -110,7 +110,7 @@ export class SimulatedGateway implements DatagramHandler {
     if (body === undefined) {
       const type = 'urn:schemas-upnp-org:service:WANIPConnection:1';
       const service = `<service><serviceType>${type}</serviceType><controlURL>${this.options.controlPath}</controlURL></service>`;
-      return { ok: true, body: Buffer.from(`<root><serviceList>${service}</serviceList></root>`) };
+      return { ok: true, from: '10.0.0.1', body: Buffer.from(`<root><serviceList>${service}</serviceList></root>`) };
     }
     if (new URL(url).pathname !== this.options.controlPath) {
       return {
@@ -145,7 +145,7 @@ export class SimulatedGateway implements DatagramHandler {
 }
 
 function xml(inner: string): HttpFetchOutcome {
-  return { ok: true, body: Buffer.from(`<Envelope><Body>${inner}</Body></Envelope>`) };
+  return { ok: true, from: '10.0.0.1', body: Buffer.from(`<Envelope><Body>${inner}</Body></Envelope>`) };
 }
 
 function upnpError(code: number): HttpFetchOutcome {

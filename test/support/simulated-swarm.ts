@@ -7,6 +7,7 @@ import type { Metainfo } from '../../src/metainfo/metainfo.js';
 import { parseAtOnce } from '../../src/metainfo/parsing.js';
 import type { V1MagnetLink } from '../../src/metainfo/v1-link.js';
 import type { PeerAddress } from '../../src/net/raw-server.js';
+import { NO_OWN_NETWORKS, type OwnNetworks } from '../../src/net/reach-rule.js';
 import { metadataTarget } from '../../src/resume/kept-metadata.js';
 import type { DhtMeans } from '../../src/session/dht-means.js';
 import type { MagnetTorrent } from '../../src/session/magnet-torrent.js';
@@ -53,6 +54,7 @@ export interface ClientOptions {
   /** Who carries its announces; null for the swarm's own tracker. */
   readonly trackerClient: TrackerClient | null;
   readonly dht: DhtMeans | null;
+  readonly ownNetworks: OwnNetworks;
 }
 
 const DEFAULT_CLIENT_OPTIONS: ClientOptions = {
@@ -72,6 +74,7 @@ const DEFAULT_CLIENT_OPTIONS: ClientOptions = {
   maxSlotLength: 8 << 20,
   trackerClient: null,
   dht: null,
+  ownNetworks: NO_OWN_NETWORKS,
 };
 
 /** How a client fares. */
@@ -188,6 +191,7 @@ export class SimulatedSwarm {
         }),
         parse: parseAtOnce,
         trackerClient: all.trackerClient ?? this.tracker.client(address),
+        ownNetworks: all.ownNetworks,
         peerSources: all.peerSources,
         dht: all.dht,
         portMapper: null,

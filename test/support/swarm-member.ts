@@ -1,6 +1,7 @@
 import type { BtgetError } from '../../src/base/failure.js';
 import type { Random } from '../../src/base/random.js';
 import type { RawServerContext } from '../../src/net/raw-server.js';
+import { NO_OWN_NETWORKS } from '../../src/net/reach-rule.js';
 import { DEFAULT_PIECE_MEMORY_OPTIONS } from '../../src/pieces/piece-memory.js';
 import { DEFAULT_PIECE_PICKER_OPTIONS, PiecePicker } from '../../src/pieces/piece-picker.js';
 import { RequestBook } from '../../src/pieces/request-book.js';
@@ -181,6 +182,7 @@ export class SwarmMember {
           reserved: encodeReserved(all.announced),
         },
         options: DEFAULT_ENCODER_OPTIONS,
+        ownNetworks: NO_OWN_NETWORKS,
         halfOpen: new HalfOpen(MAX_HALF_OPEN),
         work: new WorkBudget(host, DEFAULT_WORK_OPTIONS),
         rank: () => 0,
@@ -205,7 +207,7 @@ export class SwarmMember {
   }
 
   dial(host: string): void {
-    this.encoder.startConnection({ host, port: PORT }, null);
+    this.encoder.startConnection({ host, port: PORT }, { kind: 'user' }, null);
   }
 
   /** Ends everything, as a torrent that stops does. */

@@ -85,6 +85,7 @@ export function fetchMetainfo(
       torrent = session.fetchMetadata(source.link, torrentOptions, {
         gotMetadata: (metainfo) => end(() => resolve(metainfo)),
         trackerAnswered: (report) => stall.trackerAnswered(report),
+        warned: (_code, message) => told(message),
         failed: fail,
       });
       tick();

@@ -1,8 +1,10 @@
 /** Our node in the DHT, in that of IPv4, in that of IPv6, or in both. */
 import type { Timers } from '../../base/clock.js';
 import type { Random } from '../../base/random.js';
-import type { IpFamily } from '../../net/ip-address.js';
+import type { AddressSource } from '../../net/address-source.js';
+import { type IpFamily, parseIp } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
+import { mayLead, type OwnNetworks } from '../../net/reach-rule.js';
 import type { NodeId } from './contact.js';
 import type { DhtOptions } from './dht-options.js';
 import { type DhtState, decodeState, encodeState, type FamilyState } from './dht-state.js';
@@ -21,6 +23,8 @@ export interface DhtMediator {
   /** Looks a router's name up; an IP literal is its own address. */
   readonly resolve: ResolveName;
   readonly verify: VerifySignature;
+  /** Where strangers may not lead us. */
+  readonly ownNetworks: OwnNetworks;
 }
 
 /** One family, for displays. */
@@ -91,7 +95,7 @@ export class DhtNode {
    */
   open(family: IpFamily, socket: DhtSocket): void {
     if (this.#members.has(family)) throw new Error(`the DHT of IPv${family} is open already`);
-    const { timers, random, verify } = this.#mediator;
+    const { timers, random, verify, ownNetworks } = this.#mediator;
     const routers = this.#routers;
     const saved = family === 4 ? this.#saved.ipv4 : this.#saved.ipv6;
     const node = new FamilyNode(
@@ -101,12 +105,14 @@ export class DhtNode {
         timers,
         random,
         verify,
+        ownNetworks,
         routers,
         closest: (of, target, count) => this.#members.get(of)?.node.table.closest(target, count, 'good') ?? [],
         heardOfOther: (contact) => this.#members.get(contact.ip.family)?.node.table.heardOf(contact),
         // In a small DHT it is us to whom a torrent's peers are announced, while we look for them elsewhere.
         gotPeer: (infoHash, peer) => {
-          for (const announced of this.#announced) if (announced.infoHash.equals(infoHash)) announced.found([peer]);
+          for (const announced of this.#announced)
+            if (announced.infoHash.equals(infoHash)) announced.found([{ ...peer, teller: peer.host }]);
         },
         entered: () => {
           for (const { announcers } of this.#announced) announcers.get(family)?.hurry();
@@ -141,15 +147,18 @@ export class DhtNode {
     this.#memberAt(to)?.node.sendFailed(to);
   }
 
-  /** A node is said to be at `address`, an IP literal: by a peer's `port` message, or by a torrent's `nodes`. */
-  addNode(address: PeerAddress): void {
+  /** `source` says that a node is at `address`: a peer's `port` message, or a torrent's `nodes`. */
+  addNode({ host, port }: PeerAddress, source: AddressSource): void {
+    const ip = parseIp(host);
+    if (ip === undefined || !mayLead(source, ip, port, this.#mediator.ownNetworks)) return;
+    const address = { host: ip.text, port };
     this.#memberAt(address)?.node.probeAddress(address);
   }
 
-  /** A node is said to be at `host`, which may be a name. */
-  addNamedNode(host: string, port: number): void {
+  /** The same for a `host` that may be a name. */
+  addNamedNode(host: string, port: number, source: AddressSource): void {
     this.#mediator.resolve(host, (addresses) => {
-      for (const address of addresses) this.addNode({ host: address, port });
+      for (const address of addresses) this.addNode({ host: address, port }, source);
     });
   }
 

@@ -6,9 +6,10 @@ import type { Timers } from '../../base/clock.js';
 import { type Random, shuffle } from '../../base/random.js';
 import type { IpAddress, IpFamily } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
+import { isServicePort, mayLead, type OwnNetworks } from '../../net/reach-rule.js';
 import { AddressProofs } from './address-proofs.js';
 import { Allowance } from './allowance.js';
-import { addressKey, type Contact, contactAt, ID_LENGTH, type NodeId, placeAt } from './contact.js';
+import { addressKey, type Contact, contactAt, ID_LENGTH, type NodeId, type Place, placeAt } from './contact.js';
 import { decodeMessage } from './decode-message.js';
 import type { DhtOptions } from './dht-options.js';
 import { encodeError } from './encode-message.js';
@@ -17,7 +18,7 @@ import type { VerifySignature } from './item.js';
 import type { LookupEvents } from './lookup.js';
 import { type LookupBeginning, LookupQueue } from './lookup-queue.js';
 import { MAX_PACKET_LENGTH, type Message, type Query } from './message.js';
-import { familyOf, mayName } from './neighbourhood.js';
+import { familyOf } from './neighbourhood.js';
 import { Responder } from './responder.js';
 import type { Routers } from './routers.js';
 import { RoutingTable } from './routing-table.js';
@@ -47,6 +48,7 @@ export interface FamilyNodeMediator {
   readonly timers: Timers;
   readonly random: Random;
   readonly verify: VerifySignature;
+  readonly ownNetworks: OwnNetworks;
   readonly routers: Routers;
   /** Good nodes of that family, which may be the other one. */
   closest(family: IpFamily, target: NodeId, count: number): readonly Contact[];
@@ -135,6 +137,11 @@ export class FamilyNode {
     return this.#responder.stored;
   }
 
+  /** Whether `teller` may lead us to a place. */
+  mayName(teller: Contact, { ip, port }: Place): boolean {
+    return mayLead({ kind: 'dht', teller: teller.host }, ip, port, this.#mediator.ownNetworks);
+  }
+
   /** Peers that others have announced to us: we may be the closest to a torrent ourselves. */
   storedPeers(infoHash: NodeId, count: number): PeerAddress[] {
     return this.#responder.peersOf(infoHash, count);
@@ -145,14 +152,17 @@ export class FamilyNode {
     return this.#external.elected?.text ?? null;
   }
 
-  /** `packet` is valid during the call. */
+  /**
+   * `packet` is valid during the call. A source proves nothing: a service at whose port a query pretends to come from
+   * would get an answer in which the sender has chosen bytes.
+   */
   datagramCameIn(packet: Buffer, from: PeerAddress): void {
     this.#received += packet.length;
     if (from.port === 0 || !this.#guard.admits(from.host, this.#mediator.timers.now())) return;
     const message = decodeMessage(packet);
     switch (message.kind) {
       case 'query':
-        this.#gotQuery(message, from, packet.length);
+        if (!isServicePort(from.port)) this.#gotQuery(message, from, packet.length);
         break;
       case 'answer':
         this.#transactions.gotAnswer(message, from);
@@ -161,6 +171,7 @@ export class FamilyNode {
         this.#transactions.gotError(message, from);
         break;
       case 'bad-query':
+        if (isServicePort(from.port)) break;
         this.#answer(encodeError(message.transaction, message.error, placeAt(from)), from);
         break;
       case 'rubbish':
@@ -253,6 +264,7 @@ export class FamilyNode {
         timers,
         family: this.family,
         ownId: this.ownId,
+        mayName: (teller, named) => this.mayName(teller, named),
         ask: (contact, query, answered) => this.ask(contact, query, answered),
         askAddress: (address, query, answered) => this.askAddress(address, query, answered),
         misled: (teller) => this.#table.misled(teller),
@@ -308,7 +320,7 @@ export class FamilyNode {
       else this.#table.failed(from);
     }
     for (const contact of answer.contacts) {
-      if (contact.ip.family !== this.family && mayName(from.ip, contact.ip)) this.#mediator.heardOfOther(contact);
+      if (contact.ip.family !== this.family && this.mayName(from, contact)) this.#mediator.heardOfOther(contact);
     }
     if (seenAs !== null && familyOf(seenAs.host) === this.family) this.#seenAt(seenAs.host, from.ip);
     if (this.#entered) return;

@@ -5,10 +5,9 @@ import type { Millis, Task, Timers } from '../../base/clock.js';
 import type { IpFamily } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import { type Candidate, Candidates, type Teller } from './candidates.js';
-import { type Contact, contactAt, type NodeId } from './contact.js';
+import { type Contact, contactAt, type NodeId, type Place } from './contact.js';
 import type { DhtOptions } from './dht-options.js';
 import type { Answer, Query } from './message.js';
-import { mayName } from './neighbourhood.js';
 import type { Entry } from './routers.js';
 import type { QueryOutcome } from './transactions.js';
 
@@ -34,6 +33,8 @@ export interface LookupMediator {
   readonly timers: Timers;
   readonly family: IpFamily;
   readonly ownId: NodeId;
+  /** Whether `teller` may lead us to a place. */
+  mayName(teller: Contact, named: Place): boolean;
   /** Answers exactly once, later. */
   ask(contact: Contact, query: Query, answered: (outcome: QueryOutcome) => void): void;
   /** The same, where nobody knows the id of who is there. */
@@ -167,7 +168,7 @@ export class Lookup {
     const teller: Teller = { contact: from, failures: 0, successes: 0 };
     for (const contact of answer.contacts) {
       if (contact.ip.family !== this.#mediator.family || contact.id.equals(this.#mediator.ownId)) continue;
-      if (!mayName(from.ip, contact.ip)) continue;
+      if (!this.#mediator.mayName(from, contact)) continue;
       this.#candidates.add(contact, teller);
     }
   }

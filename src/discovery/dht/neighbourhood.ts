@@ -1,22 +1,14 @@
 /** How much one owner of addresses counts: whoever has one IPv4 address of a /24 easily has them all. */
 import type { IpAddress, IpFamily } from '../../net/ip-address.js';
-import { reachesAsFar, reachOfAddress } from '../../net/reach.js';
 import { addressKey, type Contact } from './contact.js';
 import { allowsAnyId } from './secure-id.js';
 
 /**
  * The /24 or /64 of an address as the text by which networks are compared. Local addresses, behind which a
- * whole test network may stand, have none: null. Nodes far away cannot bring them in, see `mayName`.
+ * whole test network may stand, have none: null. Nodes far away cannot bring them in, see `mayLead`.
  */
 export function networkOf(ip: IpAddress): string | null {
   return allowsAnyId(ip) ? null : prefixOf(ip);
-}
-
-/**
- * Whether `teller` is believed that there is somebody at `named`: nobody far away makes us send into our own network.
- */
-export function mayName(teller: IpAddress, named: IpAddress): boolean {
-  return reachesAsFar(reachOfAddress(named), reachOfAddress(teller));
 }
 
 /** The family of an IP literal in its one spelling, in which a mapped address is one of IPv4. */

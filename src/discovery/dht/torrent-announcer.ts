@@ -1,13 +1,11 @@
 /** Finds the peers of one torrent in one family's DHT again and again, and tells where we are. */
 import type { Task, Timers } from '../../base/clock.js';
 import type { Random } from '../../base/random.js';
-import { parseIp } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
-import { addressKey, type NodeId } from './contact.js';
+import { addressKey, type NodeId, placeAt } from './contact.js';
 import type { DhtOptions } from './dht-options.js';
 import type { FamilyNode } from './family-node.js';
 import type { LookupResult } from './lookup.js';
-import { mayName } from './neighbourhood.js';
 
 /** Peers that one lookup hands on. Every liar can name a hundred. */
 const MAX_PEERS = 1_000;
@@ -22,7 +20,12 @@ export interface AnnouncedPlace {
   isSeed(): boolean;
 }
 
-export type FoundPeers = (peers: readonly PeerAddress[]) => void;
+export interface FoundPeer extends PeerAddress {
+  /** Who named it, an IP literal: a node, or the peer itself when it has announced itself to us. */
+  readonly teller: string;
+}
+
+export type FoundPeers = (peers: readonly FoundPeer[]) => void;
 
 /**
  * One get_peers lookup. `found` is called as peers come, each of them once; those that we keep ourselves at the end.
@@ -34,7 +37,7 @@ export function findPeers(
   done: (result: LookupResult) => void,
 ): { cancel(): void } {
   const seen = new Set<string>();
-  const tell = (peers: readonly PeerAddress[]): void => {
+  const tell = (peers: readonly FoundPeer[]): void => {
     const fresh = peers.filter((peer) => {
       const key = addressKey(peer);
       if (seen.has(key) || seen.size >= MAX_PEERS) return false;
@@ -52,15 +55,14 @@ export function findPeers(
   } as const;
   return node.lookUp(infoHash, query, {
     gotAnswer: (answer, from) => {
-      tell(
-        answer.peers.filter(({ host }) => {
-          const ip = parseIp(host);
-          return ip?.family === node.family && mayName(from.ip, ip);
-        }),
-      );
+      const believed = answer.peers.filter((peer) => {
+        const place = placeAt(peer);
+        return place.ip.family === node.family && node.mayName(from, place);
+      });
+      tell(believed.map((peer) => ({ ...peer, teller: from.host })));
     },
     done: (result) => {
-      tell(node.storedPeers(infoHash, MAX_PEERS));
+      tell(node.storedPeers(infoHash, MAX_PEERS).map((peer) => ({ ...peer, teller: peer.host })));
       done(result);
     },
   });

@@ -87,7 +87,8 @@ export class LocalDiscovery implements DatagramHandler {
       const torrent = this.#torrents.get(toHex(infoHash))?.torrent;
       if (torrent === undefined || !this.#allowance.take(1, now)) continue;
       const address = { host: from.host, port: announce.port };
-      torrent.timers.addTask(() => torrent.startConnection(address), 0);
+      const source = { kind: 'lsd', teller: from.host } as const;
+      torrent.timers.addTask(() => torrent.startConnection(address, source), 0);
     }
   }
 

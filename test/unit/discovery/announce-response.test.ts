@@ -7,7 +7,12 @@ import { hasCorpus, readCorpus } from '../../support/corpus.js';
 import { answer } from '../../support/fake-tracker.js';
 
 function decoded(fields: Record<string, Encodable>) {
-  return decodeAnnounceResponse(encodeBencode(new Map(Object.entries(fields))));
+  return asIfFromNobody(decodeAnnounceResponse(encodeBencode(new Map(Object.entries(fields)))));
+}
+
+/** Where an answer comes from is not in its bytes. */
+function asIfFromNobody(outcome: ReturnType<typeof decodeAnnounceResponse>) {
+  return outcome.ok ? { ...outcome, from: null } : outcome;
 }
 
 function peersOf(fields: Record<string, Encodable>): string[] {
@@ -167,7 +172,8 @@ test('what is no answer is a bad answer', () => {
 });
 
 test('keys out of order and bytes after the answer are what trackers send', () => {
-  assert.deepEqual(decodeAnnounceResponse(Buffer.from('d5:peers0:8:intervali0900ee\r\n')), answer({ interval: 900 }));
+  const bytes = Buffer.from('d5:peers0:8:intervali0900ee\r\n');
+  assert.deepEqual(asIfFromNobody(decodeAnnounceResponse(bytes)), answer({ interval: 900 }));
 });
 
 test('our address as the tracker sees it is 4 or 16 bytes of an address that a host can have', () => {

@@ -39,7 +39,7 @@ test('an announce is asked for and its answer read, packed or not', async (conte
   });
   assert.deepEqual(
     await announce(`http://${host}/announce?passkey=1`),
-    answer({ interval: 900, peers: [{ host: '1.2.3.4', port: 0x0506, peerId: null }] }),
+    answer({ interval: 900, peers: [{ host: '1.2.3.4', port: 0x0506, peerId: null }] }, '127.0.0.1'),
   );
   assert.deepEqual(urls, [
     `/announce?passkey=1&info_hash=${'%FE'.repeat(20)}&peer_id=${'p'.repeat(20)}&port=6881&uploaded=0&downloaded=0&left=0` +

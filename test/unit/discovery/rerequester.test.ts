@@ -5,6 +5,7 @@ import type { Random } from '../../../src/base/random.js';
 import { Rerequester, type TrackerAnswer } from '../../../src/discovery/rerequester.js';
 import { DEFAULT_REREQUESTER_OPTIONS } from '../../../src/discovery/rerequester-options.js';
 import type { AnnounceOutcome, AnnounceRequest } from '../../../src/discovery/tracker-client.js';
+import type { AddressSource } from '../../../src/net/address-source.js';
 import { answer, DOWN, FakeTrackers } from '../../support/fake-tracker.js';
 import { seededRandom } from '../../support/seeded-random.js';
 import { Timeline } from '../../support/timeline.js';
@@ -31,6 +32,7 @@ function setUp(setting: Setting) {
   const timeline = new Timeline();
   const log: string[] = [];
   const peers: string[] = [];
+  const sources: AddressSource[] = [];
   const answers: TrackerAnswer[] = [];
   const behave = setting.behave ?? (() => answer());
   const trackers = new FakeTrackers(
@@ -50,7 +52,8 @@ function setUp(setting: Setting) {
       howManyConnections: () => setting.connections ?? 30,
       everIncoming: () => setting.everIncoming ?? false,
       totals: () => ({ uploaded: 10, downloaded: 20, left: setting.left ?? 30 }),
-      startConnection: (address, peerId) => {
+      startConnection: (address, source, peerId) => {
+        sources.push(source);
         peers.push(`${address.host}:${address.port} ${peerId?.toString('latin1') ?? '-'}`);
       },
       trackerAnswered: (given) => {
@@ -60,7 +63,7 @@ function setUp(setting: Setting) {
     },
     DEFAULT_REREQUESTER_OPTIONS,
   );
-  return { timeline, trackers, rerequester, log, peers, answers };
+  return { timeline, trackers, rerequester, log, peers, sources, answers };
 }
 
 test('started is said once, then plain announces at the tracker’s interval', () => {
@@ -86,9 +89,18 @@ test('started is said once, then plain announces at the tracker’s interval', (
   });
 });
 
+test('the peers of an answer were named at the address from which it came', () => {
+  const { timeline, rerequester, sources } = setUp({
+    behave: () => answer({ peers: [{ host: '10.0.0.1', port: 1, peerId: null }] }, '10.0.0.9'),
+  });
+  rerequester.begin();
+  timeline.run(SECOND);
+  assert.deepEqual(sources, [{ kind: 'tracker', teller: '10.0.0.9' }]);
+});
+
 test('the peers of an answer are handed on, and the answer is reported', () => {
   const peerId = Buffer.from('12345678901234567890');
-  const { timeline, rerequester, peers, answers } = setUp({
+  const { timeline, rerequester, peers, sources, answers } = setUp({
     tiers: [['http://user:secret@tracker.test/announce']],
     behave: () =>
       answer({
@@ -105,6 +117,8 @@ test('the peers of an answer are handed on, and the answer is reported', () => {
   rerequester.begin();
   timeline.run(SECOND);
   assert.deepEqual(peers, ['10.0.0.1:1 -', '::1:2 12345678901234567890']);
+  const source = { kind: 'tracker', teller: 'http://tracker.test/announce' };
+  assert.deepEqual(sources, [source, source]);
   assert.deepEqual(answers, [
     {
       url: 'http://tracker.test/announce',

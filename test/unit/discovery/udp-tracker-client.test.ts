@@ -34,12 +34,8 @@ const request = (fields: Partial<AnnounceRequest> = {}): AnnounceRequest => ({
   ...fields,
 });
 
-const OBLIGING = answer({
-  interval: 900,
-  leeches: 2,
-  seeds: 1,
-  peers: [{ host: '192.0.2.1', port: 6881, peerId: null }],
-});
+const PEERS = [{ host: '192.0.2.1', port: 6881, peerId: null }];
+const OBLIGING = answer({ interval: 900, leeches: 2, seeds: 1, peers: PEERS }, V4);
 const TIMED_OUT: AnnounceOutcome = { ok: false, code: 'timeout', message: 'no answer in time' };
 
 function setUp({

@@ -6,7 +6,7 @@ import { DEFAULT_WORK_OPTIONS, WorkBudget } from '../../../src/swarm/work-budget
 import { encodeHandshake } from '../../../src/wire/handshake.js';
 import { encodeMessage, KEEP_ALIVE } from '../../../src/wire/message.js';
 import { encodeReserved } from '../../../src/wire/reserved.js';
-import { at, type ClientOptions, EncoderWorld, INFO_HASH, idOf } from '../../support/encoder-world.js';
+import { at, type ClientOptions, EncoderWorld, INFO_HASH, idOf, USER } from '../../support/encoder-world.js';
 import { seededRandom } from '../../support/seeded-random.js';
 import { splits } from '../../support/splits.js';
 
@@ -50,7 +50,7 @@ function logsOfDialled(stream: Buffer, overrides: Partial<ClientOptions> = {}): 
     const world = new EncoderWorld();
     const client = world.client(A, 'a', overrides);
     const fake = world.fake(B, 'b');
-    client.encoder.startConnection(at(B), null);
+    client.encoder.startConnection(at(B), USER, null);
     world.run(100);
     for (const part of parts) {
       fake.talk.say(part);
@@ -120,7 +120,7 @@ describe('a connection', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a');
     const fake = world.fake(B, 'b');
-    client.encoder.startConnection(at(B), null);
+    client.encoder.startConnection(at(B), USER, null);
     world.run(100);
     assert.deepEqual(fake.talk.bytes, encodeHandshake(INFO_HASH, idOf('a'), encodeReserved([])));
   });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { encodeMessage } from '../../../src/wire/message.js';
-import { at, EncoderWorld } from '../../support/encoder-world.js';
+import { at, EncoderWorld, USER } from '../../support/encoder-world.js';
 import type { FakeTalk } from '../../support/fake-talk.js';
 
 const A = '10.0.0.1';
@@ -16,7 +16,7 @@ describe('deadlines', () => {
     const world = new EncoderWorld(0);
     const client = world.client(A, 'a', { options: { maxFailures: 1 } });
     world.silence(B);
-    client.encoder.startConnection(at(B), null);
+    client.encoder.startConnection(at(B), USER, null);
     world.run(400_000);
     assert.deepEqual(client.refused, [{ at: 10_000, why: 'connect-timeout' }]);
   });
@@ -25,7 +25,7 @@ describe('deadlines', () => {
     const world = new EncoderWorld(0);
     const client = world.client(A, 'a', { options: { maxFailures: 1 } });
     world.fake(B, 'b');
-    client.encoder.startConnection(at(B), null);
+    client.encoder.startConnection(at(B), USER, null);
     world.run(400_000);
     assert.deepEqual(client.refused, [{ at: 30_000, why: 'handshake-timeout' }]);
   });

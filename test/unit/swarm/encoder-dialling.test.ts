@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { HalfOpen } from '../../../src/swarm/half-open.js';
-import { at, EncoderWorld, idOf, PORT } from '../../support/encoder-world.js';
+import { at, EncoderWorld, idOf, PORT, USER } from '../../support/encoder-world.js';
 
 const A = '10.0.0.1';
 const MINUTE = 60_000;
@@ -15,12 +15,12 @@ describe('dialling', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a');
     const [b, c, d] = ['b', 'c', 'd'].map((letter, index) => world.polite(host(index), letter));
-    client.encoder.startConnection(at(host(0)), null);
+    client.encoder.startConnection(at(host(0)), USER, null);
     world.run(1_000);
     client.encoder.banHost(host(1));
-    client.encoder.startConnection(at(host(0)), null);
-    client.encoder.startConnection(at(host(1)), null);
-    client.encoder.startConnection(at(host(2)), idOf('a'));
+    client.encoder.startConnection(at(host(0)), USER, null);
+    client.encoder.startConnection(at(host(1)), USER, null);
+    client.encoder.startConnection(at(host(2)), USER, idOf('a'));
     world.run(2 * MINUTE);
     assert.deepEqual([b?.knocks.length, c?.knocks.length, d?.knocks.length], [1, 0, 0]);
     assert.equal(client.encoder.reach.waiting, 0);
@@ -33,7 +33,7 @@ describe('dialling', () => {
     const [b, c] = ['b', 'c'].map((letter, index) => world.polite(host(index), letter));
     client.encoder.banHost(host(1));
     for (const named of [host(0), `::ffff:${host(0)}`, `::ffff:${host(1)}`, '224.0.0.1', '0.0.0.0', 'localhost', '']) {
-      client.encoder.startConnection(at(named), null);
+      client.encoder.startConnection(at(named), USER, null);
     }
     assert.equal(client.encoder.reach.waiting, 0);
     world.run(5 * MINUTE);
@@ -45,7 +45,7 @@ describe('dialling', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a');
     const fake = world.polite(host(1), 'b');
-    client.encoder.startConnection(at(host(1)), null);
+    client.encoder.startConnection(at(host(1)), USER, null);
     world.run(1_000);
     fake.talk.hangUp();
     world.run(1_000);
@@ -60,7 +60,7 @@ describe('dialling', () => {
     const client = world.client(A, 'a', { options: { maxInitiate: 2, maxConnections: 3 } });
     for (const [index, letter] of ['b', 'c', 'd'].entries()) {
       world.polite(host(index), letter);
-      client.encoder.startConnection(at(host(index)), null);
+      client.encoder.startConnection(at(host(index)), USER, null);
     }
     world.run(1_000);
     assert.deepEqual([client.peers, client.encoder.reach.waiting, client.encoder.isFull], ['bc', 1, true]);
@@ -109,7 +109,7 @@ describe('dialling', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a', { hasNothingToSay: () => true, listeningPort: () => PORT });
     const [dialled, caller] = [world.polite(host(1), 'b'), world.polite(host(2), 'c')];
-    client.encoder.startConnection(at(host(1)), null);
+    client.encoder.startConnection(at(host(1)), USER, null);
     caller.dial(at(A)).sayHandshake();
     world.run(1_000);
     assert.equal(client.peers, 'cb');
@@ -118,7 +118,7 @@ describe('dialling', () => {
     world.run(1_000);
     client.wantsNothingNow = true;
     const name = (): void => {
-      for (const number of [1, 2]) client.encoder.startConnection(at(host(number)), null);
+      for (const number of [1, 2]) client.encoder.startConnection(at(host(number)), USER, null);
     };
     name();
     world.run(5 * MINUTE);
@@ -133,7 +133,7 @@ describe('dialling', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a', { options: { maxInitiate: 1 } });
     const fakes = ['b', 'c', 'd', 'e'].map((letter, index) => world.polite(host(index), letter));
-    for (const index of fakes.keys()) client.encoder.startConnection(at(host(index)), null);
+    for (const index of fakes.keys()) client.encoder.startConnection(at(host(index)), USER, null);
     world.run(100);
     fakes[0]?.talk.hangUp();
     world.run(100);
@@ -150,7 +150,7 @@ describe('dialling', () => {
     world.fake(host(0), 'b', { connected: (talk) => talk.say(Buffer.from('SSH-2.0\r\n')) });
     world.host(host(1));
     world.polite(host(2), 'c');
-    for (const index of [0, 1, 2]) client.encoder.startConnection(at(host(index)), null);
+    for (const index of [0, 1, 2]) client.encoder.startConnection(at(host(index)), USER, null);
     world.run(1_000);
     assert.deepEqual(client.log, ['made c']);
     assert.deepEqual([...client.encoder.refusals], [['not-bittorrent', 1]]);
@@ -164,7 +164,7 @@ describe('dialling', () => {
     let most = 0;
     for (let index = 0; index < 5; index += 1) {
       world.silence(host(index));
-      for (const client of clients) client.encoder.startConnection(at(host(index)), null);
+      for (const client of clients) client.encoder.startConnection(at(host(index)), USER, null);
     }
     for (let second = 0; second < 50; second += 1) {
       most = Math.max(most, halfOpen.count);
@@ -183,9 +183,9 @@ describe('dialling', () => {
     const third = world.client('10.0.0.3', 'c', { halfOpen });
     world.silence(host(1));
     world.polite(host(2), 'd');
-    first.encoder.startConnection(at(host(1)), null);
-    second.encoder.startConnection(at(host(2)), null);
-    third.encoder.startConnection(at(host(2)), null);
+    first.encoder.startConnection(at(host(1)), USER, null);
+    second.encoder.startConnection(at(host(2)), USER, null);
+    third.encoder.startConnection(at(host(2)), USER, null);
     second.encoder.close();
     first.encoder.close();
     world.run(1_000);
@@ -198,16 +198,16 @@ describe('dialling', () => {
     const client = world.client(A, 'a', { options: { maxFailures: 4 } });
     const fake = world.fake(host(1), 'b');
     fake.letsIn = false;
-    client.encoder.startConnection(at(host(1)), null);
+    client.encoder.startConnection(at(host(1)), USER, null);
     for (let second = 0; second < 3_600; second += 10) {
-      if (second < 400) client.encoder.startConnection(at(host(1)), null);
+      if (second < 400) client.encoder.startConnection(at(host(1)), USER, null);
       world.run(10_000);
     }
     assert.deepEqual(
       fake.knocks.map((knock) => knock / MINUTE),
       [0, 1, 3, 7],
     );
-    client.encoder.startConnection(at(host(1)), null);
+    client.encoder.startConnection(at(host(1)), USER, null);
     world.run(1_000);
     assert.equal(fake.knocks.length, 5);
   });
@@ -216,7 +216,7 @@ describe('dialling', () => {
     const world = new EncoderWorld(0);
     const client = world.client(A, 'a');
     const fake = world.polite(host(1), 'b');
-    client.encoder.startConnection(at(host(1)), null);
+    client.encoder.startConnection(at(host(1)), USER, null);
     world.run(5_000);
     fake.talk.hangUp();
     world.run(2 * MINUTE);
@@ -228,7 +228,7 @@ describe('dialling', () => {
     const world = new EncoderWorld(0);
     const client = world.client(A, 'a', { options: { maxFailures: 3 } });
     const fake = world.polite(host(1), 'b');
-    client.encoder.startConnection(at(host(1)), null);
+    client.encoder.startConnection(at(host(1)), USER, null);
     for (let attempt = 0; attempt < 6; attempt += 1) {
       world.run(2 * MINUTE);
       fake.talk.hangUp();
@@ -239,6 +239,70 @@ describe('dialling', () => {
     );
   });
 
+  it('gives way to another torrent that has fewer places, when its dials have had their time', () => {
+    const world = new EncoderWorld();
+    const halfOpen = new HalfOpen(6);
+    const first = world.client('10.0.0.1', 'a', { halfOpen });
+    const second = world.client('10.0.0.2', 'b', { halfOpen });
+    for (let index = 1; index <= 12; index += 1) {
+      world.silence(host(index));
+      first.encoder.startConnection(at(host(index)), { kind: 'pex', teller: '10.0.0.9' }, null);
+    }
+    world.polite(host(20), 'd');
+    world.run(500);
+    second.encoder.startConnection(at(host(20)), { kind: 'tracker', teller: '10.0.0.8' }, null);
+    world.run(1_000);
+    assert.equal(second.peers, '', 'a dial has two seconds');
+    world.run(2_000);
+    assert.deepEqual([second.peers, first.encoder.refusals.get('connect-timeout')], ['d', 1]);
+  });
+
+  it('lets a teller that holds every place give way to another one, in the handshake too', () => {
+    const world = new EncoderWorld();
+    const client = world.client(A, 'a', { options: { maxInitiate: 4, maxConnections: 4 } });
+    for (let index = 1; index <= 8; index += 1) {
+      world.fake(host(index), 'x');
+      client.encoder.startConnection(at(host(index)), { kind: 'pex', teller: '10.0.0.9' }, null);
+    }
+    world.polite(host(20), 'd');
+    world.run(500);
+    client.encoder.startConnection(at(host(20)), { kind: 'tracker', teller: '10.0.0.8' }, null);
+    world.run(1_000);
+    assert.equal(client.peers, '', 'a dial has two seconds');
+    world.run(2_000);
+    assert.deepEqual([client.peers, client.encoder.refusals.get('handshake-timeout')], ['d', 1]);
+  });
+
+  it('takes an address from each source as far as it may lead, and from a peer of its own port too', () => {
+    const world = new EncoderWorld();
+    const client = world.client('9.0.0.1', 'a', { listeningPort: () => 6379 });
+    const near = world.polite('192.168.1.7', 'b');
+    const told = [
+      { kind: 'link' },
+      { kind: 'tracker', teller: '9.0.0.2' },
+      { kind: 'pex', teller: '9.0.0.2' },
+      { kind: 'dht', teller: '9.0.0.2' },
+      { kind: 'lsd', teller: '9.0.0.2' },
+    ] as const;
+    assert.deepEqual(
+      told.map((source) => client.encoder.startConnection(at('192.168.1.7'), source, null)),
+      told.map(() => false),
+    );
+    world.polite('9.0.0.3', 'c').dial(at('9.0.0.1')).sayHandshake();
+    world.run(1_000);
+    client.connections[0]?.refuse({ code: 'idle' });
+    const service = world.polite('9.0.0.4', 'd', 6379);
+    const talk = service.dial(at('9.0.0.1'));
+    talk.sayHandshake();
+    world.run(1_000);
+    talk.hangUp();
+    world.run(5 * MINUTE);
+    assert.deepEqual([near.knocks.length, service.knocks.length, client.encoder.reach.waiting], [0, 0, 0]);
+    assert.equal(client.encoder.startConnection(at('192.168.1.7'), USER, null), true);
+    world.run(1_000);
+    assert.equal(near.knocks.length, 1);
+  });
+
   it('passes a free place on when it has nobody to dial any more', () => {
     const world = new EncoderWorld();
     const halfOpen = new HalfOpen(1);
@@ -247,9 +311,9 @@ describe('dialling', () => {
     );
     world.silence(host(1));
     world.polite(host(2), 'd');
-    first?.encoder.startConnection(at(host(1)), null);
-    second?.encoder.startConnection(at(host(2)), null);
-    third?.encoder.startConnection(at(host(2)), null);
+    first?.encoder.startConnection(at(host(1)), USER, null);
+    second?.encoder.startConnection(at(host(2)), USER, null);
+    third?.encoder.startConnection(at(host(2)), USER, null);
     // The second is told first when the place is free, but somebody has reached it meanwhile and its table is full.
     world.fake(host(3), 'e').dial(at('10.0.0.1')).sayHandshake();
     world.run(20_000);
@@ -261,8 +325,8 @@ describe('dialling', () => {
     const client = world.client(A, 'a', { options: { maxPerHost: 2 } });
     const fakes = ['b', 'c', 'd'].map((letter, index) => world.polite(host(1), letter, 1_000 + index));
     world.polite(host(2), 'e');
-    for (const fake of fakes) client.encoder.startConnection(at(host(1), fake.port), null);
-    client.encoder.startConnection(at(host(2)), null);
+    for (const fake of fakes) client.encoder.startConnection(at(host(1), fake.port), USER, null);
+    client.encoder.startConnection(at(host(2)), USER, null);
     world.run(1_000);
     assert.equal(client.peers, 'bce');
     client.connections[0]?.refuse({ code: 'both-complete' });
@@ -270,7 +334,7 @@ describe('dialling', () => {
     assert.deepEqual(client.log.slice(-2), ['lost b', 'made d']);
     client.connections.at(-1)?.refuse({ code: 'both-complete' });
     for (const [index, letter] of ['f', 'g'].entries()) {
-      client.encoder.startConnection(at(host(1), world.polite(host(1), letter, 2_000 + index).port), null);
+      client.encoder.startConnection(at(host(1), world.polite(host(1), letter, 2_000 + index).port), USER, null);
     }
     world.run(1_000);
     assert.deepEqual(client.log.slice(-2), ['lost d', 'made f']);
@@ -282,12 +346,12 @@ describe('dialling', () => {
     const client = world.client(A, 'a', { options: { maxInitiate: 2 } });
     for (let index = 0; index < 4; index += 1) {
       world.polite(host(index), 'bcde'.charAt(index));
-      client.encoder.startConnection(at(host(index)), null);
+      client.encoder.startConnection(at(host(index)), USER, null);
     }
     world.run(1_000);
     client.encoder.close();
     client.encoder.close();
-    client.encoder.startConnection(at(host(1)), null);
+    client.encoder.startConnection(at(host(1)), USER, null);
     world.run(1_000);
     assert.deepEqual(client.log, ['made b', 'made c', 'lost b', 'lost c']);
     assert.deepEqual([...client.encoder.refusals], [['shutting-down', 2]]);
@@ -298,7 +362,7 @@ describe('dialling', () => {
   it('forgets its retries when it is closed', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a');
-    client.encoder.startConnection(at(host(1)), null);
+    client.encoder.startConnection(at(host(1)), USER, null);
     world.run(1_000);
     assert.equal(client.encoder.reach.waiting, 1);
     client.encoder.close();
@@ -310,9 +374,9 @@ describe('dialling', () => {
     const client = world.client(A, 'a');
     world.polite(host(1), 'b');
     const second = world.polite(host(2), 'c');
-    client.encoder.startConnection(at(host(1)), null);
+    client.encoder.startConnection(at(host(1)), USER, null);
     world.run(1_000);
-    client.connectionLost = () => client.encoder.startConnection(at(host(2)), null);
+    client.connectionLost = () => client.encoder.startConnection(at(host(2)), USER, null);
     client.encoder.close();
     world.run(1_000);
     assert.deepEqual(second.knocks, []);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { at, EncoderWorld, idOf } from '../../support/encoder-world.js';
+import { at, EncoderWorld, idOf, USER } from '../../support/encoder-world.js';
 
 const A = '10.0.0.1';
 const B = '10.0.0.2';
@@ -11,11 +11,11 @@ describe('who a peer is', () => {
   it('is seen when we have dialled ourselves: refused on both sides, and the address never dialled again', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a');
-    client.encoder.startConnection(at(A), null);
+    client.encoder.startConnection(at(A), USER, null);
     world.run(1_000);
     for (let minute = 0; minute < 5; minute += 1) {
       world.run(MINUTE);
-      client.encoder.startConnection(at(A), null);
+      client.encoder.startConnection(at(A), USER, null);
     }
     assert.deepEqual(client.log, []);
     assert.deepEqual([...client.encoder.refusals], [['own-peer-id', client.refused.length]]);
@@ -28,9 +28,9 @@ describe('who a peer is', () => {
     const client = world.client(A, 'a');
     world.polite(B, 'b');
     world.polite(C, 'c');
-    client.encoder.startConnection(at(B), idOf('x'));
+    client.encoder.startConnection(at(B), USER, idOf('x'));
     world.run(1_000);
-    client.encoder.startConnection(at(C), idOf('b'));
+    client.encoder.startConnection(at(C), USER, idOf('b'));
     world.run(1_000);
     assert.deepEqual(client.log, ['made b', 'made c']);
     assert.deepEqual([...client.encoder.refusals], []);
@@ -40,7 +40,7 @@ describe('who a peer is', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a');
     const fake = world.fake(B, 'b');
-    client.encoder.startConnection(at(B), idOf('a'));
+    client.encoder.startConnection(at(B), USER, idOf('a'));
     world.run(5 * MINUTE);
     assert.equal(fake.talks.length, 0);
   });
@@ -77,7 +77,7 @@ describe('who a peer is', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a');
     world.polite(B, 'b');
-    client.encoder.startConnection(at(B), null);
+    client.encoder.startConnection(at(B), USER, null);
     world.run(11_000);
     world.fake(C, 'b').dial(at(A)).sayHandshake();
     world.run(1_000);
@@ -95,7 +95,7 @@ describe('who a peer is', () => {
     fake.dial(at(A));
     world.run(1_000);
     client.connections[0]?.refuse({ code: 'both-complete' });
-    client.encoder.startConnection(at(B), null);
+    client.encoder.startConnection(at(B), USER, null);
     world.run(1_000);
     assert.deepEqual(client.log, ['made b', 'lost b', 'made b']);
   });
@@ -104,7 +104,7 @@ describe('who a peer is', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a');
     world.polite(B, 'b');
-    client.encoder.startConnection(at(B), null);
+    client.encoder.startConnection(at(B), USER, null);
     const talk = world.fake(C, 'c').dial(at(A));
     talk.say(talk.handshake().subarray(0, 67));
     world.run(1_000);
@@ -119,8 +119,8 @@ describe('who a peer is', () => {
       const world = new EncoderWorld(10);
       const a = world.client(A, 'a');
       const b = world.client(B, 'b');
-      const dialA = (): void => a.encoder.startConnection(at(B), null);
-      const dialB = (): void => b.encoder.startConnection(at(A), null);
+      const dialA = (): unknown => a.encoder.startConnection(at(B), USER, null);
+      const dialB = (): unknown => b.encoder.startConnection(at(A), USER, null);
       world.timeline.addTask(dialA, Math.max(0, skew));
       world.timeline.addTask(dialB, Math.max(0, -skew));
       world.run(5 * MINUTE);
@@ -140,8 +140,8 @@ describe('the part of the loop that is ours', () => {
     const a = world.client(A, 'a');
     const b = world.client(B, 'b');
     b.connectionLost = () => b.encoder.close();
-    a.encoder.startConnection(at(B), null);
-    b.encoder.startConnection(at(A), null);
+    a.encoder.startConnection(at(B), USER, null);
+    b.encoder.startConnection(at(A), USER, null);
     world.run(1_000);
     assert.deepEqual([b.log, b.peers], [['made a'], '']);
     assert.equal(b.encoder.howManyConnections(), 0);

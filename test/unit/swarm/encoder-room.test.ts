@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { at, type Client, EncoderWorld } from '../../support/encoder-world.js';
+import { at, type Client, EncoderWorld, USER } from '../../support/encoder-world.js';
 
 const A = '10.0.0.1';
 
@@ -29,7 +29,7 @@ describe('a full table', () => {
     assert.deepEqual([client.peers, reasons(client)], ['bcdefg', ['table-full']]);
     for (const letter of 'xyz') {
       world.polite(host(letter), letter);
-      client.encoder.startConnection(at(host(letter)), null);
+      client.encoder.startConnection(at(host(letter)), USER, null);
     }
     world.run(1_000);
     assert.deepEqual([client.peers, client.encoder.isFull, client.encoder.reach.waiting], ['bcdefgxy', true, 1]);
@@ -72,7 +72,7 @@ describe('a full table', () => {
     for (const letter of 'bxyz') world.polite(host(letter), letter);
     // It takes the connection and says nothing.
     world.fake(host('t'), 't');
-    for (const letter of 'btxyz') client.encoder.startConnection(at(host(letter)), null);
+    for (const letter of 'btxyz') client.encoder.startConnection(at(host(letter)), USER, null);
     world.run(1_000);
     assert.equal(client.encoder.makeWay(), false, 'everybody has been of use, or had no time yet');
     useless.add('b');

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { encodeBencode } from '../../../src/bencode/encode.js';
+import { parseIp } from '../../../src/net/ip-address.js';
 import type { PeerAddress } from '../../../src/net/raw-server.js';
+import { mayLead, NO_OWN_NETWORKS } from '../../../src/net/reach-rule.js';
 import type { ExtendedPeer } from '../../../src/swarm/extensions.js';
 import { FINE, JUNK } from '../../../src/swarm/judgement.js';
 import { DEFAULT_PEER_EXCHANGE_OPTIONS, PeerExchange } from '../../../src/swarm/peer-exchange.js';
@@ -39,7 +41,10 @@ function setUp() {
     {
       timers: timeline,
       peers: () => peers,
-      startConnection: ({ host, port }) => dialled.push(`${host}:${port}`),
+      startConnection: ({ host, port }, source) => {
+        const ip = parseIp(host) ?? assert.fail(host);
+        if (mayLead(source, ip, port, NO_OWN_NETWORKS)) dialled.push(`${host}:${port}`);
+      },
     },
     DEFAULT_PEER_EXCHANGE_OPTIONS,
   );
@@ -85,8 +90,8 @@ test('whom a peer names is dialled, but not for a service, nor within a network 
   const named = ['8.8.8.8', '127.0.0.1', '10.0.0.7', '169.254.1.1', '224.0.0.1', '0.0.0.0', '255.255.255.255', '::1'];
   say('9.0.0.1', ...named.map((host) => known(host)), known('8.8.4.4', 25), known('2001:db8::1'));
   assert.deepEqual(dialled.splice(0), ['8.8.8.8:6881', '2001:db8::1:6881']);
-  say('10.0.0.1', ...named.map((host) => known(host)));
-  assert.deepEqual(dialled.splice(0), ['8.8.8.8:6881', '10.0.0.7:6881', '169.254.1.1:6881']);
+  say('10.0.0.1', ...named.map((host) => known(host)), known('2001:db8::2'));
+  assert.deepEqual(dialled.splice(0), ['8.8.8.8:6881', '10.0.0.7:6881', '2001:db8::2:6881']);
   say('127.0.0.1', known('127.0.0.1', 7000));
   assert.deepEqual(dialled, ['127.0.0.1:7000']);
 });
@@ -98,7 +103,7 @@ test('nobody is told of peers in a network that he is not in, nor of services', 
   for (const partner of [far, near]) exchange.gotHandshake(partner);
   timeline.run(5_000);
   assert.deepEqual(far.heard, ['+9.0.0.3,9.0.0.1 -']);
-  assert.deepEqual(near.heard, ['+10.0.0.7,192.168.1.1,169.254.1.1,9.0.0.3,9.0.0.1,fe80::7 -']);
+  assert.deepEqual(near.heard, ['+10.0.0.7,192.168.1.1,9.0.0.3,9.0.0.1 -']);
 });
 
 test('a peer that talks more than once a minute is not listened to', () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AnnounceOutcome } from '../../../src/discovery/tracker-client.js';
 import { parseAtOnce } from '../../../src/metainfo/parsing.js';
+import { NO_OWN_NETWORKS } from '../../../src/net/reach-rule.js';
 import { Session } from '../../../src/session/session.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../../src/session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS } from '../../../src/torrent/torrent-options.js';
@@ -37,6 +38,7 @@ function begin(outcome: AnnounceOutcome | null, trackerAnswered: () => void = ()
       folderName: () => null,
       parse: parseAtOnce,
       trackerClient: trackers,
+      ownNetworks: NO_OWN_NETWORKS,
       peerSources: [],
       dht: null,
       portMapper: null,

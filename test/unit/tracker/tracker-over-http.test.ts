@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { systemRandom } from '../../../src/base/system-random.js';
 import { DEFAULT_FETCH_OPTIONS } from '../../../src/discovery/http-fetch.js';
 import { HttpTrackerClient } from '../../../src/discovery/http-tracker-client.js';
-import type { AnnounceOutcome, AnnounceRequest } from '../../../src/discovery/tracker-client.js';
+import type { AnnounceOutcome, AnnounceRequest, AnnounceResponse } from '../../../src/discovery/tracker-client.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../../src/net/node-raw-server.js';
 import { HttpHandler } from '../../../src/tracker/http-handler.js';
 import { DEFAULT_NAT_CHECK_OPTIONS, NatCheck } from '../../../src/tracker/nat-check.js';
@@ -94,14 +94,12 @@ test('two clients find each other through the tracker, and no socket is left', a
       };
       client.announce(request, resolve);
     });
-  const told = { interval: 1800, minInterval: 60 };
+  const told = (fields: Partial<AnnounceResponse>) =>
+    answer({ interval: 1800, minInterval: 60, ...fields }, '127.0.0.1');
   const peer = (port: number) => ({ host: '127.0.0.1', port, peerId: null });
-  assert.deepEqual(await announce('seed', 1001, 'started'), answer({ ...told, seeds: 1, leeches: 0 }));
-  assert.deepEqual(
-    await announce('leech', 1002, 'started'),
-    answer({ ...told, seeds: 1, leeches: 1, peers: [peer(1001)] }),
-  );
-  assert.deepEqual(await announce('seed', 1001, null), answer({ ...told, seeds: 1, leeches: 1, peers: [peer(1002)] }));
-  assert.deepEqual(await announce('leech', 1002, 'stopped'), answer({ ...told, seeds: 1, leeches: 0 }));
+  assert.deepEqual(await announce('seed', 1001, 'started'), told({ seeds: 1, leeches: 0 }));
+  assert.deepEqual(await announce('leech', 1002, 'started'), told({ seeds: 1, leeches: 1, peers: [peer(1001)] }));
+  assert.deepEqual(await announce('seed', 1001, null), told({ seeds: 1, leeches: 1, peers: [peer(1002)] }));
+  assert.deepEqual(await announce('leech', 1002, 'stopped'), told({ seeds: 1, leeches: 0 }));
   while (server.socketCount > 0) await new Promise((resolve) => server.addTask(() => resolve(null), 1));
 });

@@ -94,7 +94,7 @@ test('who comes before its router tries again until it is there, and announces t
 
 test('as soon as anybody answers, torrents that nobody has answered are announced', () => {
   const { world, router, late } = lateNode();
-  late.node.addNode(router.address);
+  late.node.addNode(router.address, { kind: 'user' });
   world.timeline.run(2_000);
   assert.equal(router.node.status().families[0]?.stored.peers, 1);
 });
@@ -192,7 +192,7 @@ test('whoever floods us in the name of another makes us send that one little', (
   const before = node.status().families[0]?.sent ?? 0;
   for (let number = 0; number < 10_000; number += 1) {
     // A thousand queries a second from a hundred networks.
-    const source = { host: `8.${number % 100}.0.1`, port: 1 };
+    const source = { host: `8.${number % 100}.0.1`, port: 7001 };
     world.datagrams.send(encodeQuery(Buffer.from('a'), Buffer.alloc(20, number), PING, true), source, address);
     world.timeline.run(1);
   }
@@ -204,7 +204,7 @@ test('nobody far away makes us send packets into our own network', () => {
   const world = network(1);
   const [{ node }] = world.honest as [HonestNode];
   const inside = stranger(world, { host: '192.168.1.1', port: 53 });
-  const liar = { host: '8.8.4.4', port: 1 };
+  const liar = { host: '8.8.4.4', port: 7001 };
   const id = Buffer.alloc(20, 5);
   const socket = world.datagrams.attach(liar, (packet, from) => {
     const message = decodeMessage(packet);
@@ -227,7 +227,7 @@ test('nobody far away makes us send packets into our own network', () => {
       from,
     );
   });
-  node.addNode(liar);
+  node.addNode(liar, { kind: 'user' });
   world.timeline.run(1_000);
   const found: unknown[] = [];
   node.search(
@@ -244,7 +244,7 @@ test('whoever names ten thousand nodes makes us send no more than ever, and noth
   world.timeline.run(5 * MINUTE);
   const [, { node }] = world.honest as [HonestNode, HonestNode];
   const named = Array.from({ length: 10_000 }, (_, at) => stranger(world, { host: '9.9.9.9', port: 1_000 + at }));
-  for (let port = 1_000; port < 11_000; port += 1) node.addNode({ host: '9.9.9.9', port });
+  for (let port = 1_000; port < 11_000; port += 1) node.addNode({ host: '9.9.9.9', port }, { kind: 'link' });
   let took = Number.POSITIVE_INFINITY;
   const began = world.timeline.now();
   node.search(
@@ -354,7 +354,7 @@ test('of 60,000 questions for the same thing a host gets a hundred answers, what
   });
   for (let number = 0; number < 60_000; number += 1) {
     // Every tenth question comes from the one host, all others from a host each.
-    const forged = { host: `${20 + (number >> 16)}.${(number >> 8) & 255}.${number & 255}.1`, port: 1 };
+    const forged = { host: `${20 + (number >> 16)}.${(number >> 8) & 255}.${number & 255}.1`, port: 7001 };
     const from = number % 10 === 0 ? STRANGER : forged;
     node.datagramCameIn(question, from);
     if (number % 1_000 === 999) world.timeline.run(10);
@@ -373,7 +373,7 @@ test('questions in forged names do not use up the answers of a host that has pro
   const find = { method: 'find_node', target: HASH, want: { nodes: true, nodes6: true } } as const;
   const question = encodeQuery(Buffer.from('a'), Buffer.alloc(20, 3), find, true);
   for (let number = 0; number < 20_000; number += 1) {
-    first.node.datagramCameIn(question, { host: `20.${number >> 8}.${number & 255}.1`, port: 1 });
+    first.node.datagramCameIn(question, { host: `20.${number >> 8}.${number & 255}.1`, port: 7001 });
   }
   const answers: string[] = [];
   const { datagrams } = world;
@@ -440,7 +440,14 @@ test('an address that has proven nothing gets at most eight bytes for each byte 
           const message = decodeMessage(packet);
           if (message.kind !== 'answer' || message.answer.token === null) return;
           const { token } = message.answer;
-          const query = { method: 'announce_peer', target, token, port: 1, impliedPort: false, isSeed: false } as const;
+          const query = {
+            method: 'announce_peer',
+            target,
+            token,
+            port: 7001,
+            impliedPort: false,
+            isSeed: false,
+          } as const;
           socket.send(encodeQuery(Buffer.from('b'), Buffer.alloc(20, 3), query, true), router);
         });
         const query = {
@@ -461,7 +468,7 @@ test('an address that has proven nothing gets at most eight bytes for each byte 
       const spelled = text.replaceAll('TARGET', HASH.toString('latin1')).replaceAll('VALUE', value.toString('latin1'));
       const question = Buffer.from(spelled.replaceAll('IDENTITY', 'i'.repeat(19) + number.toString(36)), 'latin1');
       let got = 0;
-      const victim = { host: family === 4 ? `11.0.${number}.1` : `2a00:${number}::1`, port: 9 };
+      const victim = { host: family === 4 ? `11.0.${number}.1` : `2a00:${number}::1`, port: 7001 };
       world.datagrams.attach(victim, (packet) => {
         got += packet.length;
       });
@@ -483,7 +490,7 @@ test('a long value comes to an address once it has answered a question of ours, 
   const id = Buffer.alloc(20, 9);
   const want = { nodes: false, nodes6: false };
   const get = encodeQuery(Buffer.from('g'), id, { method: 'get', target, want, newerThan: null }, false);
-  const writer = world.datagrams.attach({ host: '203.0.113.8', port: 1 }, (packet, from) => {
+  const writer = world.datagrams.attach({ host: '203.0.113.8', port: 7001 }, (packet, from) => {
     const message = decodeMessage(packet);
     if (message.kind !== 'answer' || message.answer.token === null) return;
     const { token } = message.answer;
@@ -494,7 +501,7 @@ test('a long value comes to an address once it has answered a question of ours, 
   world.timeline.run(MINUTE);
   for (const answersUs of [false, true]) {
     const log: string[] = [];
-    const at = { host: answersUs ? '203.0.113.9' : '203.0.113.10', port: 1 };
+    const at = { host: answersUs ? '203.0.113.9' : '203.0.113.10', port: 7001 };
     const socket = world.datagrams.attach(at, (packet, from) => {
       const message = decodeMessage(packet);
       if (message.kind === 'answer') log.push(message.answer.item?.value.equals(item.value) ? 'value' : 'no value');
@@ -555,7 +562,7 @@ test('both families are one node, and each finds its own peers', () => {
 test('after the end no packet leaves and no task waits', () => {
   const world = network(5);
   const member = world.honest[4] as HonestNode;
-  member.node.announce(HASH, { port: 1, impliedPort: false, isSeed: () => false }, () => assert.fail('told'));
+  member.node.announce(HASH, { port: 7001, impliedPort: false, isSeed: () => false }, () => assert.fail('told'));
   member.node.search(
     HASH,
     () => assert.fail('told'),

@@ -1,0 +1,135 @@
+/**
+ * Strangers name addresses at which nobody answers, or somebody who accepts and says nothing. What an honest tracker
+ * names must not wait behind them.
+ */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { CreatePeerSource } from '../../src/discovery/peer-source.js';
+import type { AddressSource } from '../../src/net/address-source.js';
+import type { PeerAddress } from '../../src/net/raw-server.js';
+import { encodePexMessage, UT_PEX } from '../../src/swarm/pex-message.js';
+import { decodeExtensionHandshake, encodeExtensionHandshake, SILENT_HANDSHAKE } from '../../src/wire/extended.js';
+import { encodeReserved } from '../../src/wire/reserved.js';
+import { FakePeer } from '../support/fake-peer.js';
+import { answer, FakeTrackers } from '../support/fake-tracker.js';
+import { sampleTorrent } from '../support/sample-torrent.js';
+import { type ClientOptions, SimulatedSwarm } from '../support/simulated-swarm.js';
+
+const KIB = 1024;
+const SAMPLE = sampleTorrent([{ path: 'a', length: 3 << 20 }], 32 * KIB);
+const PORT = 6881;
+/** When the honest tracker answers: by then the tar pits have been named, and every dial is stuck in one. */
+const TRACKER_ANSWERS = 3_000;
+const MAX_WAIT = 3_000;
+
+interface Attack {
+  /** Who is dialled at once because the user named him. */
+  readonly liars?: number;
+  readonly source?: CreatePeerSource;
+}
+
+function pit(number: number): PeerAddress {
+  return { host: `11.0.${number >> 8}.${number & 255}`, port: PORT };
+}
+
+/** Of two pits one accepts and says nothing; nothing comes back of the other. */
+function dig(swarm: SimulatedSwarm, count: number): void {
+  const identity = { infoHash: SAMPLE.metainfo.infoHash, peerId: Buffer.alloc(20, 'pit') };
+  for (let number = 0; number < count; number += 1) {
+    const { host } = pit(number);
+    new FakePeer(swarm.network.host(host, { timeout: 1e12 }), identity).listen(PORT);
+    if (number % 2 === 0) swarm.network.silence(host);
+  }
+}
+
+/** A peer that tells us of two hundred pits as soon as we have shaken hands. */
+function startLiar(swarm: SimulatedSwarm, number: number, liars: number): PeerAddress {
+  const host = `9.9.0.${number + 1}`;
+  const identity = {
+    infoHash: SAMPLE.metainfo.infoHash,
+    peerId: Buffer.from(`-XX0001-liar${`${number}`.padStart(8, '0')}`),
+  };
+  const peer = new FakePeer(swarm.network.host(host, { timeout: 1e12 }), identity, {
+    gotHandshake: (talk) => {
+      talk.say(talk.handshake(encodeReserved(['extended'])));
+      const payload = encodeExtensionHandshake({ ...SILENT_HANDSHAKE, ids: new Map([[UT_PEX, 1]]) });
+      talk.sayMessages({ type: 'extended', id: 0, payload });
+    },
+    gotMessage: (talk, message) => {
+      if (message.type !== 'extended' || message.id !== 0) return;
+      const id = decodeExtensionHandshake(message.payload)?.ids.get(UT_PEX) ?? assert.fail('it wants no such news');
+      for (const begin of [0, 70, 140]) {
+        const added = Array.from({ length: 70 }, (_, index) => ({
+          address: pit((number + (begin + index) * liars) % PITS),
+          isSeed: true,
+          isReachable: true,
+        }));
+        talk.sayMessages({ type: 'extended', id, payload: encodePexMessage({ added, dropped: [] }) });
+      }
+    },
+  });
+  peer.listen(PORT);
+  return { host, port: PORT };
+}
+
+const PITS = 1_000;
+
+function naming(sourceOf: (number: number) => AddressSource): CreatePeerSource {
+  return (torrent) => ({
+    begin: () => {
+      for (let number = 0; number < PITS; number += 1) torrent.startConnection(pit(number), sourceOf(number));
+    },
+    completed: () => undefined,
+    stop: (answered) => torrent.timers.addTask(answered, 0),
+  });
+}
+
+/** Runs one download. `wait`: how long after the tracker's answer the seed was there. */
+function run({ liars = 0, source }: Attack): { wait: number; end: number; waiting: number } {
+  const swarm = new SimulatedSwarm(SAMPLE, 3);
+  const seed = swarm.start({ seed: true, torrent: { trackers: [] }, host: { upload: 150 * KIB } });
+  const peers = Array.from({ length: liars }, (_, number) => startLiar(swarm, number, liars));
+  if (liars > 0 || source !== undefined) dig(swarm, PITS);
+  const named = answer({ peers: [{ ...seed.address, peerId: null }] }, '10.0.0.254');
+  const options: Partial<ClientOptions> = {
+    torrent: { peers },
+    trackerClient: new FakeTrackers(swarm.timeline, () => named, TRACKER_ANSWERS),
+    peerSources: source === undefined ? [] : [source],
+  };
+  const leech = swarm.start(options);
+  const began = swarm.timeline.now();
+  let waiting = 0;
+  let found: number | undefined;
+  while (!leech.done && swarm.timeline.now() < began + 200_000) {
+    swarm.timeline.run(100);
+    const status = leech.torrent.status();
+    waiting = Math.max(waiting, status.reach.waiting);
+    if (found === undefined && status.seeds > 0) found = swarm.timeline.now();
+  }
+  const end = swarm.timeline.now() - began;
+  swarm.stop();
+  return { wait: (found ?? Number.POSITIVE_INFINITY) - began - TRACKER_ANSWERS, end, waiting };
+}
+
+const ATTACKS: Readonly<Record<string, Attack>> = {
+  'one peer tells of': { liars: 1 },
+  'ten peers tell of': { liars: 10 },
+  'one node of the DHT names': { source: naming(() => ({ kind: 'dht', teller: '9.8.0.1' })) },
+  'two hundred nodes of the DHT name': {
+    source: naming((number) => ({ kind: 'dht', teller: `9.8.0.${number % 200}` })),
+  },
+  'another tracker names': { source: naming(() => ({ kind: 'tracker', teller: '9.7.0.1' })) },
+  'a link names': { source: naming(() => ({ kind: 'link' })) },
+};
+
+describe('tar pits', () => {
+  const clean = run({});
+  for (const [name, attack] of Object.entries(ATTACKS)) {
+    it(`that ${name} do not keep us from the seed that the tracker names`, () => {
+      const { wait, end, waiting } = run(attack);
+      assert.ok(wait <= MAX_WAIT, `the seed was there ${wait} ms after it was named`);
+      assert.ok(end <= 1.25 * clean.end, `done after ${end} ms instead of ${clean.end}`);
+      assert.ok(waiting <= 200, `${waiting} addresses waited`);
+    });
+  }
+});
