@@ -97,9 +97,9 @@ test('two clients find each other through the tracker, and no socket is left', a
   const told = (fields: Partial<AnnounceResponse>) =>
     answer({ interval: 1800, minInterval: 60, ...fields }, '127.0.0.1');
   const peer = (port: number) => ({ host: '127.0.0.1', port, peerId: null });
-  assert.deepEqual(await announce('seed', 1001, 'started'), told({ seeds: 1, leeches: 0 }));
-  assert.deepEqual(await announce('leech', 1002, 'started'), told({ seeds: 1, leeches: 1, peers: [peer(1001)] }));
-  assert.deepEqual(await announce('seed', 1001, null), told({ seeds: 1, leeches: 1, peers: [peer(1002)] }));
-  assert.deepEqual(await announce('leech', 1002, 'stopped'), told({ seeds: 1, leeches: 0 }));
+  assert.deepEqual(await announce('seed', 7001, 'started'), told({ seeds: 1, leeches: 0 }));
+  assert.deepEqual(await announce('leech', 7002, 'started'), told({ seeds: 1, leeches: 1, peers: [peer(7001)] }));
+  assert.deepEqual(await announce('seed', 7001, null), told({ seeds: 1, leeches: 1, peers: [peer(7002)] }));
+  assert.deepEqual(await announce('leech', 7002, 'stopped'), told({ seeds: 1, leeches: 0 }));
   while (server.socketCount > 0) await new Promise((resolve) => server.addTask(() => resolve(null), 1));
 });
