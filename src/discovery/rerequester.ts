@@ -9,10 +9,14 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
 import type { Random } from '../base/random.js';
 import type { PeerAddress } from '../net/raw-server.js';
-import { withoutUserinfo } from './announce-url.js';
+import type { SourcedUrl } from '../net/url-rule.js';
+import { printable } from './announce-url.js';
 import type { RerequesterOptions } from './rerequester-options.js';
 import type { AnnounceOutcome, AnnounceRequest, AnnounceResponse, TrackerClient } from './tracker-client.js';
 import { type KnownTracker, TrackerTiers } from './tracker-tiers.js';
+
+/** A torrent may name URLs of 4 KiB, and each report of a tracker has one. */
+const MAX_SHOWN_URL = 4096;
 
 /** The torrent that is announced. */
 export interface AnnouncedTorrent {
@@ -20,12 +24,12 @@ export interface AnnouncedTorrent {
   readonly peerId: Buffer;
   /** Where we listen. */
   readonly port: number;
-  readonly tiers: readonly (readonly string[])[];
+  readonly tiers: readonly (readonly SourcedUrl[])[];
 }
 
 /** One tracker's answer, for displays. */
 export interface TrackerAnswer {
-  /** Without user name and password. */
+  /** Without user name, password and keys. */
   readonly url: string;
   readonly ok: boolean;
   /** A warning or the reason of the failure, or null. */
@@ -296,6 +300,7 @@ export class Rerequester {
     const { infoHash, peerId, port } = this.#torrent;
     return {
       url: tracker.url,
+      source: tracker.source,
       infoHash,
       peerId,
       port,
@@ -310,7 +315,7 @@ export class Rerequester {
   #report(tracker: KnownTracker, outcome: AnnounceOutcome, wait: Millis | null): void {
     const response = outcome.ok ? outcome.response : null;
     this.#mediator.trackerAnswered({
-      url: withoutUserinfo(tracker.url),
+      url: printable(tracker.url.toString(), MAX_SHOWN_URL),
       ok: outcome.ok,
       message: outcome.ok ? outcome.response.warning : outcome.message,
       peers: response?.peers.length ?? null,

@@ -27,6 +27,19 @@ export function reachOfAddress(address: IpAddress): Reach {
 }
 
 /**
+ * Whether `address` is one of IPv6 that a gateway turns into one of IPv4: where it leads is not what it looks like. Such
+ * are translated addresses (64:ff9b::/96, RFC 6052; 64:ff9b:1::/48, RFC 8215; ::ffff:0:0:0/96, RFC 2765), those of
+ * tunnels (6to4, 2002::/16, RFC 3056; Teredo, 2001::/32, RFC 4380; ISATAP, RFC 5214) and "IPv4-compatible" ones.
+ */
+export function isWrapped(address: IpAddress): boolean {
+  if (address.family === 4 || isLoopback(address)) return false;
+  if (wrappedIpv4(address) !== undefined) return true;
+  const text = address.bytes.toString('hex');
+  const isTranslated = text.startsWith('0064ff9b0001') || text.startsWith('0000000000000000ffff0000');
+  return isTranslated || text.startsWith('20010000') || /^.{16}0[02]005efe/.test(text);
+}
+
+/**
  * The IPv4 address that a gateway makes of an IPv6 address: translated (64:ff9b::/96, RFC 6052), 6to4 (2002::/16, RFC
  * 3056) or "IPv4-compatible" (::/96, RFC 4291). Such an address reaches as far as the one within.
  */

@@ -4,6 +4,7 @@ import { DEFAULT_DHT_OPTIONS } from '../discovery/dht/dht-options.js';
 import { findDestinations, isLoopbackFence } from '../discovery/http-destination.js';
 import { FileKept } from '../disk/file-kept.js';
 import type { BindAddresses } from '../net/fence.js';
+import type { UrlStep } from '../net/url-rule.js';
 import type { DhtMeans } from './dht-means.js';
 import type { SessionOptions } from './session-options.js';
 
@@ -16,6 +17,9 @@ export interface NodeDhtMeansParts {
 
 /** What is kept of 600 nodes takes half of that. Bytes. */
 const MAX_STATE_LENGTH = 64 * 1024;
+
+/** Routers are named by the user (`--dht-node`) or by us. The nodes of a torrent or a link are not resolved here. */
+const NAMED_BY_USER: UrlStep = { source: 'user', port: 0, path: '', query: '', redirect: null };
 
 /** What the DHT needs of the real world. */
 export function nodeDhtMeans(
@@ -41,7 +45,7 @@ function resolve(
   answered: (addresses: readonly string[]) => void,
 ): { cancel(): void } {
   let telling: Task | null = null;
-  const search = findDestinations(host, bind, 'loopback', (outcome) => {
+  const search = findDestinations(host, bind, NAMED_BY_USER, (outcome) => {
     // Name servers answer outside the timeline, and a literal at once.
     telling = timers.addTask(() => answered(outcome.ok ? outcome.destinations.map((each) => each.host) : []), 0);
   });

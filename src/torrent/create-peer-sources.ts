@@ -7,6 +7,7 @@ import { DEFAULT_REREQUESTER_OPTIONS } from '../discovery/rerequester-options.js
 import type { TrackerClient } from '../discovery/tracker-client.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PeerAddress } from '../net/raw-server.js';
+import { namedBy } from '../net/url-rule.js';
 import type { Identity } from '../swarm/connection.js';
 import type { Encoder } from '../swarm/encoder.js';
 import { GuardedTrackerClient } from './guarded-tracker-client.js';
@@ -79,7 +80,10 @@ export function createPeerSources(parts: PeerSourcesParts): CreatedPeerSources {
 
 function createRerequester(parts: PeerSourcesParts): Rerequester {
   const { trackers, options, identity, encoder, timers, seeker } = parts;
-  const tiers = [...options.trackers.map((url) => [url]), ...(options.useTorrentTrackers ? trackers : [])];
+  const tiers = [
+    ...options.trackers.map((url) => namedBy('user', [url])),
+    ...(options.useTorrentTrackers ? trackers.map((tier) => namedBy('torrent-tracker', tier)) : []),
+  ];
   return new Rerequester(
     { infoHash: identity.infoHash, peerId: identity.myId, port: parts.port, tiers },
     {
