@@ -115,7 +115,7 @@ class Examination {
     this.#tell(...findings);
     if (source === null) return;
     if (source.trackers.length === 0)
-      this.#tell(warning('tracker', `${input} names no tracker`, 'peers come from the DHT, or from --peer'));
+      this.#tell(warning('tracker', `${source.input} names no tracker`, 'peers come from the DHT, or from --peer'));
     const question = {
       client: this.#trackers.client,
       infoHash: source.infoHash,
@@ -155,7 +155,7 @@ class Examination {
     const others = new Set(noTrackers ? [] : named.flat());
     for (const url of trackers) others.delete(url);
     const asked = [...namedBy('user', new Set(trackers)), ...namedBy('torrent-tracker', others)];
-    return { infoHash, length, trackers: asked };
+    return { input: source.input, infoHash, length, trackers: asked };
   }
 
   #tell(...findings: readonly Finding[]): void {
@@ -168,6 +168,8 @@ class Examination {
 
 /** What a source says of itself. */
 interface Examined {
+  /** As it may be shown. */
+  readonly input: string;
   readonly infoHash: Buffer;
   /** Bytes of its content; null while only a link is there. */
   readonly length: number | null;
