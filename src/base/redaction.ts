@@ -58,7 +58,7 @@ function rewriteUrl(text: string, rewrite: Rewrite, depth = 0): string {
   const scheme = /^(?:(?:https?|udp|wss?|ftps?):[\\/]*|[a-z][a-z0-9+.-]*:\/\/)/i.exec(text)?.[0] ?? '';
   const rest = text.slice(scheme.length);
   const hostBegin = endOfUserinfo(rest, urlOf(text) !== undefined);
-  if (hostBegin > 0) rewriteUserinfo(rest.slice(0, hostBegin - 1), rewrite);
+  if (hostBegin > 0) rewriteUserinfo(rest.slice(0, hostBegin).replace(/@$/, ''), rewrite);
   const [, host = '', path = '', query = '', fragment = ''] =
     /^([^/\\?#]*)([^?#]*)(\?[^#]*)?(#.*)?$/s.exec(rest.slice(hostBegin)) ?? [];
   const shownPath = path.replace(/[^/\\]+/g, (element) => rewriteParameters(element, rewrite, depth));
@@ -72,7 +72,8 @@ function endOfUserinfo(rest: string, isUrl: boolean): number {
   const authority = /^[^/\\?#]*/.exec(rest)?.[0] ?? '';
   const at = authority.lastIndexOf('@') + 1;
   if (at > 0 || isUrl || /^(?:[^:]*|\[[^\]]*\]?)(?::\d*)?$/.test(authority)) return at;
-  return rest.lastIndexOf('@') + 1;
+  // What no port can be may be a password, to which no host was written.
+  return rest.lastIndexOf('@') + 1 || authority.length;
 }
 
 function rewriteUserinfo(userinfo: string, rewrite: Rewrite): void {
@@ -106,7 +107,7 @@ function rewriteParameters(text: string, rewrite: Rewrite, depth: number): strin
     if (equals < 0 || /^[^=]*={1,2}$/.test(parameter)) return rewriteKeys(parameter, rewrite, depth);
     const [name, value] = [parameter.slice(0, equals), parameter.slice(equals + 1)];
     const key = unescapeText(name).toLowerCase();
-    if (value === '' || PUBLIC_NAMES.has(key)) return parameter;
+    if (value === '' || isShortened(value) || PUBLIC_NAMES.has(key)) return parameter;
     if (SECRET_NAME.test(key)) return `${name}=${rewrite(value)}`;
     return `${rewriteKeys(name, rewrite, depth)}=${rewriteKeys(value, rewrite, depth)}`;
   });
@@ -143,6 +144,11 @@ function looksLikeKey(word: string): boolean {
   // People put words together with these.
   if (/[_~+-]/.test(word) && !/[a-z0-9]{16,}/i.test(word)) return caseSteps >= 2;
   return count(/\d/g) >= 2 || caseSteps >= 2 || /[b-df-hj-np-tv-xz]{5}/i.test(word);
+}
+
+/** A text may pass here more than once. */
+function isShortened(value: string): boolean {
+  return /^[a-z0-9_-]{0,4}(?:…|%E2%80%A6)$/i.test(value);
 }
 
 /** What is left of a key when it is shown. */
