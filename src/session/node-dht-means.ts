@@ -18,8 +18,8 @@ export interface NodeDhtMeansParts {
 /** What is kept of 600 nodes takes half of that. Bytes. */
 const MAX_STATE_LENGTH = 64 * 1024;
 
-/** Routers are named by the user (`--dht-node`) or by us. The nodes of a torrent or a link are not resolved here. */
-const NAMED_BY_USER: UrlStep = { source: 'user', port: 0, path: '', query: '', redirect: null };
+/** A name says nothing of where it leads: each address of a node is judged by its `AddressSource` where it is used. */
+const JUDGED_LATER: UrlStep = { source: 'user', port: 0, path: '', query: '', redirect: null };
 
 /** What the DHT needs of the real world. */
 export function nodeDhtMeans(
@@ -45,7 +45,7 @@ function resolve(
   answered: (addresses: readonly string[]) => void,
 ): { cancel(): void } {
   let telling: Task | null = null;
-  const search = findDestinations(host, bind, NAMED_BY_USER, (outcome) => {
+  const search = findDestinations(host, bind, JUDGED_LATER, (outcome) => {
     // Name servers answer outside the timeline, and a literal at once.
     telling = timers.addTask(() => answered(outcome.ok ? outcome.destinations.map((each) => each.host) : []), 0);
   });
