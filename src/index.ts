@@ -9,7 +9,7 @@ export {
   type NewFile,
   type NewTorrent,
 } from './metainfo/create-metainfo.js';
-export { type Description, describe } from './metainfo/describe.js';
+export { type DescribedSecrets, type Description, describe } from './metainfo/describe.js';
 export type { InfoHash, Metainfo, TorrentFile } from './metainfo/metainfo.js';
 export { parseMetainfo } from './metainfo/parse-metainfo.js';
 export type { PeerAddress } from './net/raw-server.js';

@@ -1,3 +1,5 @@
+import { redactText } from './redaction.js';
+
 /**
  * Why something could not be done, as stable words: the command line turns each into its exit code, scripts read them
  * in JSON. Peers' faults are not here: they are refusals (wire/refusal.ts).
@@ -20,7 +22,8 @@ export type FailureCode =
   | 'bytes-missing';
 
 /**
- * The user's fault or the world's, with a sentence for people: lower case, the offending value in it, no full stop.
+ * The user's fault or the world's, with a sentence for people: lower case, the offending value in it, no full stop. The
+ * secrets of URLs in the sentence are left out.
  * Parsers throw it; everything asynchronous hands it on as a value.
  */
 export class BtgetError extends Error {
@@ -29,7 +32,7 @@ export class BtgetError extends Error {
   readonly hint: string | null;
 
   constructor(code: FailureCode, message: string, options?: { cause?: unknown; hint?: string }) {
-    super(message, options);
+    super(redactText(message), options);
     this.hint = options?.hint ?? null;
     this.name = 'BtgetError';
     this.code = code;

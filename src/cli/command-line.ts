@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { BtgetError } from '../base/failure.js';
 import type { CliIo } from './io.js';
 import type { OptionSpec, Values } from './options.js';
+import { shownSource } from './source/source-text.js';
 
 export interface CommandSpec<S> {
   readonly name: string;
@@ -43,7 +44,8 @@ export function readCommandLine<S extends Readonly<Record<string, OptionSpec<unk
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { kind: 'help' };
-    throw new BtgetError('usage', error.message.replace(/^error: /, '').replaceAll('\n', ' '), { cause: error });
+    const sentence = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
+    throw new BtgetError('usage', withShownArguments(sentence, argv));
   }
   const values = Object.fromEntries(
     options.map(({ key, option, made }) => {
@@ -54,6 +56,16 @@ export function readCommandLine<S extends Readonly<Record<string, OptionSpec<unk
   );
   // Each value was made by the reader of its own option, or is its initial value.
   return { kind: 'run', args: command.args, values: values as Values<S> };
+}
+
+/** Commander's sentences quote an argument as it is, whatever secrets a URL in it has. */
+function withShownArguments(sentence: string, argv: readonly string[]): string {
+  let shown = sentence;
+  for (const argument of argv) {
+    const [, name = '', value = ''] = /^(--[^=]*=)?(.*)$/s.exec(argument) ?? [];
+    if (value !== '') shown = shown.replaceAll(argument.replaceAll('\n', ' '), name + shownSource(value));
+  }
+  return shown;
 }
 
 /** What an option's reader made of its text. Commander takes a bare null for a value that is missing. */

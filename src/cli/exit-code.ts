@@ -1,5 +1,7 @@
 /** The exit codes of the command line. The numbers are aria2's wherever the meaning is the same. */
+
 import { BtgetError, type FailureCode } from '../base/failure.js';
+import { redactText } from '../base/redaction.js';
 import { machineFailure } from './machine-failure.js';
 import { abridged } from './output/escape.js';
 
@@ -47,7 +49,7 @@ export function failureMessage(failure: unknown): string {
   const known = knownFailure(failure);
   if (known !== null) return abridged(known.message);
   const trace = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure);
-  return `this is a bug in btget, please report it with the following lines\n${trace}`;
+  return `this is a bug in btget, please report it with the following lines\n${redactText(trace)}`;
 }
 
 function knownFailure(failure: unknown): BtgetError | null {

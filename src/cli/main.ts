@@ -8,6 +8,7 @@ import type { CliIo } from './io.js';
 import { jsonLine, printable } from './output/escape.js';
 import { canRedraw, SHOW_CURSOR } from './output/terminal.js';
 import { classifySource } from './source/classify.js';
+import { shownSource } from './source/source-text.js';
 import { version } from './version.js';
 
 /** Each loads its command. What a command needs is slow to load compared with what `--version` needs. */
@@ -62,7 +63,7 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
 async function help([command = 'download', ...more]: readonly string[], io: CliIo): Promise<number> {
   const load = Object.hasOwn(COMMANDS, command) && more.length === 0 ? COMMANDS[command] : undefined;
   if (load === undefined)
-    throw new BtgetError('usage', `there is no command of that name: ${[command, ...more].join(' ')}`);
+    throw new BtgetError('usage', `there is no command of that name: ${[command, ...more].map(shownSource).join(' ')}`);
   return (await load()).run(['--help'], io);
 }
 

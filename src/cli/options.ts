@@ -262,6 +262,7 @@ export const SHOW_OPTIONS = {
   timeout: OPTIONS.timeout,
   ...PEER_OPTIONS,
   json: OPTIONS.json,
+  secrets: flag('Output', '--secrets', 'show passwords and passkeys in URLs, too'),
   quiet: OPTIONS.quiet,
 } as const;
 

@@ -2,6 +2,7 @@
  * What people write after an option, as values. Each throws a 'usage' failure that names the option and what is wrong.
  */
 import { BtgetError } from '../base/failure.js';
+import { redactUrl } from '../base/redaction.js';
 import { urlOf } from '../base/url.js';
 import { type IpNetwork, parseNetwork } from '../net/ip-network.js';
 import type { PeerAddress } from '../net/raw-server.js';
@@ -106,14 +107,14 @@ export const readPeer: Reader<PeerAddress> = (text, option) => {
 export const readTrackerUrl: Reader<string> = (text, option) => {
   const url = urlOf(text);
   if (url === undefined || !['http:', 'https:', 'udp:'].includes(url.protocol))
-    throw wrong(option, text, 'the URL of a tracker (http, https or udp)');
+    throw wrong(option, redactUrl(text), 'the URL of a tracker (http, https or udp)');
   return text;
 };
 
 export const readWebUrl: Reader<string> = (text, option) => {
   const url = urlOf(text);
   if (url === undefined || !['http:', 'https:'].includes(url.protocol))
-    throw wrong(option, text, 'an http or https URL');
+    throw wrong(option, redactUrl(text), 'an http or https URL');
   return text;
 };
 

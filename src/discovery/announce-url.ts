@@ -1,7 +1,9 @@
+import { redactUrl } from '../base/redaction.js';
 import { urlOf } from '../base/url.js';
 import type { AnnounceRequest } from './tracker-client.js';
 
 const MAX_URL_LENGTH = 4096;
+const MAX_SHOWN_LENGTH = 400;
 
 // What RFC 3986 allows unescaped everywhere. Some trackers compare escaped info-hashes as text, so nothing else stays.
 const UNRESERVED = /[A-Za-z0-9._~-]/;
@@ -42,12 +44,12 @@ export function parseUrl(text: string): UrlOutcome {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   if (/[\u0000-\u0020\u007f]/.test(text)) return forbidden('url holds a control character or a space');
   const url = urlOf(text);
-  return url === undefined ? forbidden(`not a url: ${withoutUserinfo(text)}`) : { ok: true, url };
+  return url === undefined ? forbidden(`not a url: ${shownUrl(text)}`) : { ok: true, url };
 }
 
 /** BEP 3's announce as a URL. A query that the tracker's URL has already stays in front of ours. */
 export function announceUrl(request: AnnounceRequest): UrlOutcome {
-  const outcome = parseHttpUrl(request.url);
+  const outcome = parseHttpUrl(request.url.whole);
   if (!outcome.ok) return outcome;
   const { url } = outcome;
   const fields = [
@@ -69,13 +71,9 @@ export function announceUrl(request: AnnounceRequest): UrlOutcome {
   return outcome;
 }
 
-/** `text` as it may be shown: without user name and password, and without control characters. */
-export function withoutUserinfo(text: string): string {
-  const url = urlOf(text);
-  if (url === undefined) return printable(text.slice(0, 1000).replace(/\/\/[^/]*@/, '//'), 200);
-  url.username = '';
-  url.password = '';
-  return printable(url.href, MAX_URL_LENGTH);
+/** `text` as it may be shown: without its secrets, and without control characters. */
+export function shownUrl(text: string): string {
+  return printable(redactUrl(text.slice(0, MAX_URL_LENGTH)), MAX_SHOWN_LENGTH);
 }
 
 /** `text` without control characters and bidirectional overrides, at most `maxLength` bytes of UTF-8. */

@@ -4,13 +4,14 @@
  */
 import { type BindAddresses, passFence } from '../net/fence.js';
 import { parseIp } from '../net/ip-address.js';
-import { type Reach, reachesAsFar, reachOf } from '../net/reach.js';
+import { findOwnNetworks } from '../net/node-own-networks.js';
+import { reachOf } from '../net/reach.js';
+import { refusalOfAddress, refusalOfStep, type UrlStep } from '../net/url-rule.js';
 import { DEFAULT_NAME_LOOKUP_OPTIONS, lookUpName } from './http-name-lookup.js';
 
 /** An address that may be dialled. */
 export interface Destination {
   readonly host: string;
-  readonly reach: Reach;
   /** Our own address for the socket; undefined when there is no fence. */
   readonly localAddress: string | undefined;
 }
@@ -23,21 +24,22 @@ export type DestinationOutcome =
 const MAX_DESTINATIONS = 8;
 
 /**
- * The addresses of `host` (a URL's host name, IPv6 in brackets) that the fence `bind` lets us reach and that reach at
- * least as far as `floor`: a redirect from the world must not lead into this machine or its network. Answers once,
- * perhaps at once; not after `cancel()`.
+ * The addresses of `host` (a URL's host name, IPv6 in brackets) to which `step` may lead, past the fence `bind`.
+ * Answers once, perhaps at once; not after `cancel()`.
  *
  * Behind a loopback fence no name is resolved: no packet leaves, not even to a name server.
  */
 export function findDestinations(
   host: string,
   bind: BindAddresses | null,
-  floor: Reach,
+  step: UrlStep,
   answered: (outcome: DestinationOutcome) => void,
 ): { cancel(): void } {
   const name = host.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
-  const found = (addresses: readonly string[]) => answered(choose(name, addresses, bind, floor));
-  if (parseIp(name) !== undefined) found([name]);
+  const found = (addresses: readonly string[]) => answered(choose(name, addresses, bind, step));
+  const refusal = refusalOfStep(step);
+  if (refusal !== null) answered({ ok: false, code: 'forbidden', message: refusal });
+  else if (parseIp(name) !== undefined) found([name]);
   // RFC 6761: "Name resolution APIs and libraries SHOULD recognize localhost names as special and SHOULD always return
   // the IP loopback address for address queries".
   else if (name === 'localhost') found(['127.0.0.1', '::1']);
@@ -56,17 +58,18 @@ function choose(
   name: string,
   addresses: readonly string[],
   bind: BindAddresses | null,
-  floor: Reach,
+  step: UrlStep,
 ): DestinationOutcome {
+  const { attached } = findOwnNetworks(bind);
   const destinations: Destination[] = [];
   let refusal = `${name} has no address`;
   for (const address of addresses) {
-    const reach = reachOf(address);
+    const ip = parseIp(address);
+    const why = ip === undefined ? `${address} is no address` : refusalOfAddress(step, ip, attached);
     const passage = passFence(bind, address);
-    if (reach === 'nowhere') refusal = `${address} is no address to connect to`;
-    else if (!reachesAsFar(reach, floor)) refusal = `a redirect from a ${floor} address to ${address} is not followed`;
+    if (why !== null) refusal = why;
     else if (passage.code !== 'pass') refusal = `${address} is outside of the addresses that we are bound to`;
-    else destinations.push({ host: passage.host, reach, localAddress: passage.localAddress });
+    else destinations.push({ host: passage.host, localAddress: passage.localAddress });
   }
   const [first, ...others] = destinations.slice(0, MAX_DESTINATIONS);
   if (first === undefined) return { ok: false, code: 'forbidden', message: refusal };

@@ -95,10 +95,9 @@ export function exchange(
     socket.destroy();
   };
 
-  const port = url.port === '' ? (secure ? 443 : 80) : Number(url.port);
   const place = {
     host: destination.host,
-    port,
+    port: portOf(url),
     ...(destination.localAddress === undefined ? {} : { localAddress: destination.localAddress }),
   };
   const socket = secure
@@ -153,6 +152,12 @@ export function exchange(
   });
   socket.on('close', () => reader.end());
   return { cancel: end };
+}
+
+/** Where `url` is asked, the port of its scheme included. */
+export function portOf({ port, protocol }: URL): number {
+  if (port !== '') return Number(port);
+  return protocol === 'https:' ? 443 : 80;
 }
 
 /** Throws when a header would not stay one line: none of them is handed on as others wrote it. */

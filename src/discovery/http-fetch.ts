@@ -2,11 +2,11 @@
 import type { Millis, Timers } from '../base/clock.js';
 import { urlOf } from '../base/url.js';
 import type { BindAddresses } from '../net/fence.js';
-import type { Reach } from '../net/reach.js';
+import type { Redirect, SourcedUrl } from '../net/url-rule.js';
 import { parseHttpUrl, printable } from './announce-url.js';
 import { HttpCookies } from './http-cookies.js';
 import { type Destination, findDestinations } from './http-destination.js';
-import { type ExchangeOutcome, exchange } from './http-exchange.js';
+import { type ExchangeOutcome, exchange, portOf } from './http-exchange.js';
 import type { Authorities } from './http-tls.js';
 
 /** What is posted, and the headers that say what it is. */
@@ -79,24 +79,31 @@ export type HttpFetchOutcome =
       readonly retryAfter: number | null;
     };
 
+/** What is fetched. */
+export interface HttpTarget extends SourcedUrl {
+  /** The URL with our question in it; null where it is asked as it was named. */
+  readonly asked: URL | null;
+}
+
 /**
- * Fetches `text` (`http:` or `https:`; a user name and password in it go as Basic authorization). Answers once, later,
+ * Fetches `target` (`http:` or `https:`; a user name and password in it go as Basic authorization). Answers once, later,
  * on the timeline; never after `cancel()`, which ends whatever is under way.
  */
 export function httpFetch(
-  text: string,
+  target: HttpTarget,
   options: HttpFetchOptions,
   timers: Timers,
   answered: (outcome: HttpFetchOutcome) => void,
 ): { cancel(): void } {
-  const fetch = new HttpFetch(options, timers, answered);
-  fetch.begin(text);
+  const fetch = new HttpFetch(target, options, timers, answered);
+  fetch.begin();
   return { cancel: () => fetch.cancel() };
 }
 
 type Failure = ExchangeOutcome & { readonly kind: 'failed' };
 
 class HttpFetch {
+  readonly #target: HttpTarget;
   readonly #options: HttpFetchOptions;
   readonly #timers: Timers;
   readonly #answered: (outcome: HttpFetchOutcome) => void;
@@ -107,7 +114,13 @@ class HttpFetch {
   readonly #deadline: Millis;
   #ended = false;
 
-  constructor(options: HttpFetchOptions, timers: Timers, answered: (outcome: HttpFetchOutcome) => void) {
+  constructor(
+    target: HttpTarget,
+    options: HttpFetchOptions,
+    timers: Timers,
+    answered: (outcome: HttpFetchOutcome) => void,
+  ) {
+    this.#target = target;
     this.#options = options;
     this.#timers = timers;
     this.#answered = answered;
@@ -115,9 +128,9 @@ class HttpFetch {
     this.#limit = timers.addTask(() => this.#fail('timeout', 'no whole answer in time'), options.timeLimit);
   }
 
-  begin(text: string): void {
-    const outcome = parseHttpUrl(text);
-    if (outcome.ok) this.#visit(outcome.url, authorizationOf(outcome.url), 'loopback');
+  begin(): void {
+    const outcome = parseHttpUrl(this.#target.url.whole);
+    if (outcome.ok) this.#visit(this.#target.asked ?? outcome.url, authorizationOf(outcome.url), outcome.url, null);
     else this.#fail(outcome.code, outcome.message);
   }
 
@@ -128,10 +141,12 @@ class HttpFetch {
     this.#underWay = null;
   }
 
-  /** Nothing nearer to this machine than `floor` is dialled. */
-  #visit(url: URL, authorization: string | null, floor: Reach): void {
+  /** `named` is what somebody else chose of `url`. */
+  #visit(url: URL, authorization: string | null, named: URL, redirect: Redirect | null): void {
     this.#underWay = null;
-    const search = this.#options.findDestinations(url.hostname, this.#options.bind, floor, (outcome) => {
+    const { source } = this.#target;
+    const step = { source, port: portOf(url), path: named.pathname, query: named.search, redirect };
+    const search = this.#options.findDestinations(url.hostname, this.#options.bind, step, (outcome) => {
       if (outcome.ok) this.#dial(url, authorization, outcome.destinations, null);
       else this.#fail(outcome.code, outcome.message);
     });
@@ -180,7 +195,8 @@ class HttpFetch {
     else {
       // A password is for the server that it was given for.
       const kept = outcome.url.origin === from.origin ? authorization : null;
-      this.#visit(outcome.url, authorizationOf(outcome.url) ?? kept, at.reach);
+      const redirect = { host: at.host, query: from.search };
+      this.#visit(outcome.url, authorizationOf(outcome.url) ?? kept, outcome.url, redirect);
     }
   }
 
@@ -208,7 +224,8 @@ class HttpFetch {
     if (this.#ended) return;
     this.cancel();
     // Sockets and name servers answer outside the timeline, where nobody guards the call.
-    const telling = this.#timers.addTask(() => this.#answered(outcome), 0);
+    const told = outcome.ok ? outcome : { ...outcome, message: this.#target.url.hide(outcome.message) };
+    const telling = this.#timers.addTask(() => this.#answered(told), 0);
     this.#underWay = telling;
   }
 }

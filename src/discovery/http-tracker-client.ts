@@ -1,4 +1,5 @@
 import type { Timers } from '../base/clock.js';
+import type { SourcedUrl } from '../net/url-rule.js';
 import { decodeAnnounceResponse } from './announce-response.js';
 import { announceUrl, type UrlOutcome } from './announce-url.js';
 import { type HttpFetchOptions, type HttpFetchOutcome, httpFetch } from './http-fetch.js';
@@ -25,6 +26,7 @@ export class HttpTrackerClient implements TrackerClient, TrackerScraper {
 
   announce(request: AnnounceRequest, answered: (outcome: AnnounceOutcome) => void): { cancel(): void } {
     return this.#ask(
+      request,
       announceUrl(request),
       (body, from): AnnounceOutcome => {
         const decoded = decodeAnnounceResponse(body);
@@ -34,8 +36,13 @@ export class HttpTrackerClient implements TrackerClient, TrackerScraper {
     );
   }
 
-  scrape(url: string, infoHashes: readonly Buffer[], answered: (outcome: ScrapeOutcome) => void): { cancel(): void } {
-    return this.#ask(scrapeUrl(url, infoHashes), (body) => decodeScrapeResponse(body, infoHashes), answered);
+  scrape(
+    tracker: SourcedUrl,
+    infoHashes: readonly Buffer[],
+    answered: (outcome: ScrapeOutcome) => void,
+  ): { cancel(): void } {
+    const outcome = scrapeUrl(tracker.url.whole, infoHashes);
+    return this.#ask(tracker, outcome, (body) => decodeScrapeResponse(body, infoHashes), answered);
   }
 
   /** Gives up what is under way, unanswered: a tracker that does not answer keeps no process. */
@@ -45,12 +52,13 @@ export class HttpTrackerClient implements TrackerClient, TrackerScraper {
   }
 
   #ask<Response extends { readonly ok: true }>(
+    { url, source }: SourcedUrl,
     outcome: UrlOutcome,
     decode: (body: Buffer, from: string | null) => Response | TrackerFailure,
     answered: (outcome: Response | TrackerFailure) => void,
   ): { cancel(): void } {
     if (!outcome.ok) return this.#timers.addTask(() => answered(outcome), 0);
-    const fetch = httpFetch(outcome.url.href, this.#options, this.#timers, (fetched) => {
+    const fetch = httpFetch({ url, source, asked: outcome.url }, this.#options, this.#timers, (fetched) => {
       this.#underWay.delete(fetch);
       answered(interpret(fetched, decode));
     });

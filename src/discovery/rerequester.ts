@@ -10,10 +10,14 @@ import type { Millis, Task, Timers } from '../base/clock.js';
 import type { Random } from '../base/random.js';
 import type { AddressSource } from '../net/address-source.js';
 import type { PeerAddress } from '../net/raw-server.js';
-import { withoutUserinfo } from './announce-url.js';
+import type { SourcedUrl } from '../net/url-rule.js';
+import { printable } from './announce-url.js';
 import type { RerequesterOptions } from './rerequester-options.js';
 import type { AnnounceOutcome, AnnounceRequest, TrackerClient } from './tracker-client.js';
 import { type KnownTracker, TrackerTiers } from './tracker-tiers.js';
+
+/** A torrent may name URLs of 4 KiB, and each report of a tracker has one. */
+const MAX_SHOWN_URL = 4096;
 
 /** The torrent that is announced. */
 export interface AnnouncedTorrent {
@@ -21,12 +25,12 @@ export interface AnnouncedTorrent {
   readonly peerId: Buffer;
   /** Where we listen. */
   readonly port: number;
-  readonly tiers: readonly (readonly string[])[];
+  readonly tiers: readonly (readonly SourcedUrl[])[];
 }
 
 /** One tracker's answer, for displays. */
 export interface TrackerAnswer {
-  /** Without user name and password. */
+  /** Without user name, password and keys. */
   readonly url: string;
   readonly ok: boolean;
   /** A warning or the reason of the failure, or null. */
@@ -221,7 +225,7 @@ export class Rerequester {
       this.#startEventRound();
     } else this.#schedule(Math.min(interval, Math.max(minInterval, this.#options.rerequestInterval)));
     this.#report(tracker, { ok: true, response, from }, this.#nextFor(tracker, response.peers.length));
-    const source = { kind: 'tracker', teller: from ?? withoutUserinfo(tracker.url) } as const;
+    const source = { kind: 'tracker', teller: from ?? tracker.url.toString() } as const;
     for (const { host, port, peerId } of response.peers) {
       if (this.#stage !== 'running') return;
       this.#mediator.startConnection({ host, port }, source, peerId);
@@ -302,6 +306,7 @@ export class Rerequester {
     const { infoHash, peerId, port } = this.#torrent;
     return {
       url: tracker.url,
+      source: tracker.source,
       infoHash,
       peerId,
       port,
@@ -316,7 +321,7 @@ export class Rerequester {
   #report(tracker: KnownTracker, outcome: AnnounceOutcome, wait: Millis | null): void {
     const response = outcome.ok ? outcome.response : null;
     this.#mediator.trackerAnswered({
-      url: withoutUserinfo(tracker.url),
+      url: printable(tracker.url.toString(), MAX_SHOWN_URL),
       ok: outcome.ok,
       message: outcome.ok ? outcome.response.warning : outcome.message,
       peers: response?.peers.length ?? null,

@@ -1,3 +1,5 @@
+import type { SecretUrl } from '../base/secret-url.js';
+import type { SourcedUrl } from '../net/url-rule.js';
 import type {
   AnnounceOutcome,
   AnnounceRequest,
@@ -7,7 +9,8 @@ import type {
 } from './tracker-client.js';
 
 /**
- * Hands each question to whoever speaks the language of its URL: UDP for `udp:`, HTTP for the rest, which judges them.
+ * Hands each question to the client that speaks the language of its URL: UDP for `udp:`, HTTP for the rest, which judges
+ * them. What comes back may quote the URL: its secrets are taken out here, for every tracker and every display.
  */
 export class SchemeTrackerClient implements TrackerClient, TrackerScraper {
   readonly #http: TrackerClient & TrackerScraper;
@@ -19,14 +22,28 @@ export class SchemeTrackerClient implements TrackerClient, TrackerScraper {
   }
 
   announce(request: AnnounceRequest, answered: (outcome: AnnounceOutcome) => void): { cancel(): void } {
-    return this.#clientOf(request.url).announce(request, answered);
+    const { url } = request;
+    return this.#clientOf(url).announce(request, (outcome) => {
+      if (!outcome.ok) answered({ ...outcome, message: url.hide(outcome.message) });
+      else {
+        const { response } = outcome;
+        const warning = response.warning === null ? null : url.hide(response.warning);
+        answered({ ...outcome, response: { ...response, warning } });
+      }
+    });
   }
 
-  scrape(url: string, infoHashes: readonly Buffer[], answered: (outcome: ScrapeOutcome) => void): { cancel(): void } {
-    return this.#clientOf(url).scrape(url, infoHashes, answered);
+  scrape(
+    tracker: SourcedUrl,
+    infoHashes: readonly Buffer[],
+    answered: (outcome: ScrapeOutcome) => void,
+  ): { cancel(): void } {
+    return this.#clientOf(tracker.url).scrape(tracker, infoHashes, (outcome) =>
+      answered(outcome.ok ? outcome : { ...outcome, message: tracker.url.hide(outcome.message) }),
+    );
   }
 
-  #clientOf(url: string): TrackerClient & TrackerScraper {
-    return /^udp:/i.test(url) ? this.#udp : this.#http;
+  #clientOf({ whole }: SecretUrl): TrackerClient & TrackerScraper {
+    return /^udp:/i.test(whole) ? this.#udp : this.#http;
   }
 }

@@ -1,6 +1,6 @@
 /** BEP 48: how torrents stand, asked over HTTP. */
 import { asDictionary, getDictionary } from '../bencode/access.js';
-import { escapeBytes, parseHttpUrl, type UrlOutcome, withoutUserinfo } from './announce-url.js';
+import { escapeBytes, parseHttpUrl, shownUrl, type UrlOutcome } from './announce-url.js';
 import type { ScrapedTorrent, ScrapeOutcome } from './tracker-client.js';
 import { countOf, decodeTrackerResponse } from './tracker-response.js';
 
@@ -14,7 +14,7 @@ export function scrapeUrl(text: string, infoHashes: readonly Buffer[]): UrlOutco
   const { url } = outcome;
   const path = url.pathname.replace(/\/announce([^/]*)$/, '/scrape$1');
   if (path === url.pathname) {
-    return { ok: false, code: 'forbidden', message: `${withoutUserinfo(text)} has no scrape beside it` };
+    return { ok: false, code: 'forbidden', message: `${shownUrl(text)} has no scrape beside it` };
   }
   url.pathname = path;
   url.hash = '';

@@ -1,8 +1,9 @@
 /** The contract between the Rerequester, which decides when to announce, and whoever carries the announce. */
 
+import type { SourcedUrl } from '../net/url-rule.js';
+
 /** What we tell a tracker (BEP 3, BEP 7). Counts are bytes of this session. */
-export interface AnnounceRequest {
-  readonly url: string;
+export interface AnnounceRequest extends SourcedUrl {
   readonly infoHash: Buffer;
   readonly peerId: Buffer;
   /** Where we listen, 1 to 65535. */
@@ -82,6 +83,10 @@ export type ScrapeOutcome =
 
 /** Asks how torrents stand without taking part in them. */
 export interface TrackerScraper {
-  /** `url` is the announce URL; at most `MAX_SCRAPED` torrents. Answers as `announce` does. */
-  scrape(url: string, infoHashes: readonly Buffer[], answered: (outcome: ScrapeOutcome) => void): { cancel(): void };
+  /** `tracker` has the announce URL; at most `MAX_SCRAPED` torrents. Answers as `announce` does. */
+  scrape(
+    tracker: SourcedUrl,
+    infoHashes: readonly Buffer[],
+    answered: (outcome: ScrapeOutcome) => void,
+  ): { cancel(): void };
 }

@@ -1,12 +1,12 @@
 import type { Millis } from '../base/clock.js';
 import { type Random, shuffle } from '../base/random.js';
+import type { SourcedUrl } from '../net/url-rule.js';
 
 // A torrent may name any number of trackers. More than this nobody needs, and each costs its time when it is dead.
 const MAX_TRACKERS = 200;
 
 /** One tracker and how we stand with it. The Rerequester changes what is not readonly. */
-export interface KnownTracker {
-  readonly url: string;
+export interface KnownTracker extends SourcedUrl {
   /** It has answered our `started`: it is owed a `stopped`. */
   started: boolean;
   /** We became complete after its `started`, and it has not been told. */
@@ -23,20 +23,21 @@ export interface KnownTracker {
 /**
  * The torrent's trackers in the order in which they are tried. BEP 12: "the list of trackers in each tier is shuffled",
  * and one that answers moves to the front of its tier. A tracker that stands in the list twice is kept where it comes
- * first.
+ * first, as what named it there.
  */
 export class TrackerTiers {
   readonly #tiers: KnownTracker[][] = [];
 
-  constructor(tiers: readonly (readonly string[])[], random: Random) {
+  constructor(tiers: readonly (readonly SourcedUrl[])[], random: Random) {
     const seen = new Set<string>();
-    for (const urls of tiers) {
+    for (const trackers of tiers) {
       const tier: KnownTracker[] = [];
-      for (const url of urls) {
-        if (seen.has(url) || seen.size >= MAX_TRACKERS) continue;
-        seen.add(url);
+      for (const { url, source } of trackers) {
+        if (seen.has(url.whole) || seen.size >= MAX_TRACKERS) continue;
+        seen.add(url.whole);
         tier.push({
           url,
+          source,
           started: false,
           owedCompleted: false,
           trackerId: null,

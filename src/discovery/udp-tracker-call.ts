@@ -1,5 +1,6 @@
 import type { Task, Timers } from '../base/clock.js';
 import type { PeerAddress } from '../net/raw-server.js';
+import type { SourcedUrl } from '../net/url-rule.js';
 import type { UdpTrackerAnswer } from '../wire/udp-tracker-answer.js';
 import type { DestinationOutcome } from './http-destination.js';
 import { refusalMessage } from './tracker-response.js';
@@ -65,9 +66,9 @@ export class UdpTrackerCall<Kind extends 'announce' | 'scrape', Value> {
     this.#answered = answered;
   }
 
-  begin(text: string): void {
+  begin({ url, source }: SourcedUrl): void {
     const { timers, options } = this.#parts;
-    const outcome = parseUdpUrl(text);
+    const outcome = parseUdpUrl(url.whole);
     if (!outcome.ok) {
       this.#finish(outcome);
       return;
@@ -76,7 +77,9 @@ export class UdpTrackerCall<Kind extends 'announce' | 'scrape', Value> {
     this.#urlData = urlData;
     this.#limit = timers.addTask(() => this.#giveUp(), options.timeLimit);
     let found: Task | null = null;
-    const search = options.findDestinations(host, options.bind, 'loopback', (destinations) => {
+    const [, path = '', query = ''] = /^([^?]*)(.*)$/s.exec(urlData) ?? [];
+    const step = { source, port, path: path === '/' ? '' : path, query, redirect: null };
+    const search = options.findDestinations(host, options.bind, step, (destinations) => {
       // Name servers answer outside the timeline, where nobody guards the call.
       found = timers.addTask(() => this.#found(destinations, port), 0);
     });

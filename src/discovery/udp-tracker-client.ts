@@ -1,5 +1,6 @@
 import type { Random } from '../base/random.js';
 import type { PeerAddress, RawServer } from '../net/raw-server.js';
+import type { SourcedUrl } from '../net/url-rule.js';
 import type { UdpTrackerAnswer } from '../wire/udp-tracker-answer.js';
 import { encodeUdpRequest } from '../wire/udp-tracker-request.js';
 import { saneInterval } from './announce-response.js';
@@ -43,19 +44,23 @@ export class UdpTrackerClient implements TrackerClient, TrackerScraper {
       },
       read: responseOf,
     };
-    return this.#ask(request.url, question, (outcome) => {
+    return this.#ask(request, question, (outcome) => {
       answered(outcome.ok ? { ok: true, ...outcome.value } : outcome);
     });
   }
 
-  scrape(url: string, infoHashes: readonly Buffer[], answered: (outcome: ScrapeOutcome) => void): { cancel(): void } {
+  scrape(
+    tracker: SourcedUrl,
+    infoHashes: readonly Buffer[],
+    answered: (outcome: ScrapeOutcome) => void,
+  ): { cancel(): void } {
     const question: UdpQuestion<'scrape', readonly (ScrapedTorrent | null)[]> = {
       kind: 'scrape',
       encode: (connectionId, transactionId) =>
         encodeUdpRequest({ kind: 'scrape', connectionId, transactionId, infoHashes }),
       read: ({ counts }) => infoHashes.map((_, index) => counts[index] ?? null),
     };
-    return this.#ask(url, question, (outcome) => {
+    return this.#ask(tracker, question, (outcome) => {
       answered(outcome.ok ? { ok: true, torrents: outcome.value } : outcome);
     });
   }
@@ -68,7 +73,7 @@ export class UdpTrackerClient implements TrackerClient, TrackerScraper {
   }
 
   #ask<Kind extends 'announce' | 'scrape', Value>(
-    url: string,
+    tracker: SourcedUrl,
     question: UdpQuestion<Kind, Value>,
     answered: (outcome: UdpCallOutcome<Value>) => void,
   ): { cancel(): void } {
@@ -77,7 +82,7 @@ export class UdpTrackerClient implements TrackerClient, TrackerScraper {
       answered(outcome);
     });
     this.#underWay.add(call);
-    call.begin(url);
+    call.begin(tracker);
     return {
       cancel: () => {
         this.#underWay.delete(call);

@@ -1,5 +1,5 @@
 import { urlOf } from '../base/url.js';
-import { parseUrl, type UrlRefusal, withoutUserinfo } from './announce-url.js';
+import { parseUrl, shownUrl, type UrlRefusal } from './announce-url.js';
 
 export type UdpUrlOutcome =
   | {
@@ -18,10 +18,10 @@ export function parseUdpUrl(text: string): UdpUrlOutcome {
   if (!outcome.ok) return outcome;
   const { url } = outcome;
   const port = Number(url.port);
-  if (port === 0) return { ok: false, code: 'forbidden', message: `${withoutUserinfo(text)} has no port` };
+  if (port === 0) return { ok: false, code: 'forbidden', message: `${shownUrl(text)} has no port` };
   // Only for the well-known schemes are hosts brought into their one form.
   const alike = urlOf(`http://${url.host}`);
-  if (alike === undefined) return { ok: false, code: 'forbidden', message: `not a host: ${withoutUserinfo(text)}` };
+  if (alike === undefined) return { ok: false, code: 'forbidden', message: `not a host: ${shownUrl(text)}` };
   const urlData = url.pathname + url.search;
   return { ok: true, host: alike.hostname, port, urlData: urlData === '/' ? '' : urlData };
 }

@@ -1,5 +1,6 @@
 /** What a torrent holds, as the plain object that is shown to scripts. */
 import { toHex } from '../base/bytes.js';
+import { redactText, redactUrl } from '../base/redaction.js';
 import { formatMagnet, linkOf } from './magnet.js';
 import type { Metainfo } from './metainfo.js';
 
@@ -37,7 +38,16 @@ export interface Description {
   readonly magnet: string;
 }
 
-export function describe(metainfo: Metainfo): Description {
+/** Which secrets a description has. */
+export type DescribedSecrets =
+  /** The passkeys and passwords in the URLs of the torrent are left out. */
+  | 'hidden'
+  /** All of them stand there. */
+  | 'whole';
+
+export function describe(metainfo: Metainfo, secrets: DescribedSecrets = 'hidden'): Description {
+  const urls = (texts: readonly string[]) => (secrets === 'hidden' ? texts.map(redactUrl) : texts);
+  const text = (value: string | null) => (value === null || secrets === 'whole' ? value : redactText(value));
   return {
     name: metainfo.name,
     version: metainfo.version,
@@ -54,13 +64,19 @@ export function describe(metainfo: Metainfo): Description {
       hidden,
       symlink: symlink === null ? null : symlink.join('/'),
     })),
-    trackers: metainfo.trackers,
-    webSeeds: metainfo.webSeeds,
+    trackers: metainfo.trackers.map(urls),
+    webSeeds: urls(metainfo.webSeeds),
     nodes: metainfo.nodes,
     private: metainfo.private,
-    comment: metainfo.comment,
+    comment: text(metainfo.comment),
     createdBy: metainfo.createdBy,
     createdAt: metainfo.createdAt,
-    magnet: formatMagnet(linkOf(metainfo)),
+    magnet: shownLink(metainfo, secrets),
   };
+}
+
+/** The link that leads to the torrent. */
+export function shownLink(metainfo: Metainfo, secrets: DescribedSecrets): string {
+  const link = formatMagnet(linkOf(metainfo));
+  return secrets === 'whole' ? link : redactUrl(link);
 }

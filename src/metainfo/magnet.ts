@@ -3,6 +3,7 @@
  */
 import { toHex } from '../base/bytes.js';
 import { BtgetError } from '../base/failure.js';
+import { redactText, redactUrl } from '../base/redaction.js';
 import type { InfoHash, Metainfo } from './metainfo.js';
 import { isTrackerUrl, isWebSeedUrl } from './source-url.js';
 
@@ -48,7 +49,7 @@ const MAX_VALUES = 200;
  */
 export function parseMagnet(link: string): MagnetLink {
   if (link.length > MAX_MAGNET_LENGTH) {
-    throw invalid(`is longer than ${MAX_MAGNET_LENGTH} characters`, `${link.slice(0, 60)}…`);
+    throw invalid(`is longer than ${MAX_MAGNET_LENGTH} characters`, `${redactUrl(link).slice(0, 60)}…`);
   }
   const values = parseQuery(queryOf(link));
   const { infoHash, infoHashV2 } = parseTopics(values.get('xt') ?? [], link);
@@ -110,7 +111,7 @@ export function linkOf(metainfo: Metainfo): MagnetLink {
 }
 
 function invalid(what: string, link: string): BtgetError {
-  return new BtgetError('magnet-invalid', `the magnet link ${what}: ${link}`);
+  return new BtgetError('magnet-invalid', `the magnet link ${what}: ${redactUrl(link)}`);
 }
 
 /** What stands behind a key. */
@@ -191,7 +192,8 @@ function parseTopics(values: readonly Value[], link: string): Pick<MagnetLink, '
   const infoHashV2 = one(v2.map((hash) => Buffer.from(hash, 'hex')));
   if (infoHash !== null || infoHashV2 !== null) return { infoHash, infoHashV2 };
   const broken = values.find(({ text }) => text === null);
-  if (broken !== undefined) throw invalid(`holds a broken escape (${broken.asItStands.slice(0, 60)})`, link);
+  if (broken !== undefined)
+    throw invalid(`holds a broken escape (${redactText(broken.asItStands).slice(0, 60)})`, link);
   if (topics.length === 0) throw invalid('names no torrent (no xt=urn:btih:…)', link);
   throw invalid(`has an xt that is no info-hash (${topics[0]})`, link);
 }

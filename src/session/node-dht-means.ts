@@ -5,6 +5,7 @@ import { findDestinations, isLoopbackFence } from '../discovery/http-destination
 import { FileKept } from '../disk/file-kept.js';
 import { systemProcesses } from '../disk/file-process.js';
 import type { BindAddresses } from '../net/fence.js';
+import type { UrlStep } from '../net/url-rule.js';
 import type { DhtMeans } from './dht-means.js';
 import type { SessionOptions } from './session-options.js';
 
@@ -17,6 +18,9 @@ export interface NodeDhtMeansParts {
 
 /** What is kept of 600 nodes takes half of that. Bytes. */
 const MAX_STATE_LENGTH = 64 * 1024;
+
+/** A name says nothing of where it leads: each address of a node is judged by its `AddressSource` where it is used. */
+const JUDGED_LATER: UrlStep = { source: 'user', port: 0, path: '', query: '', redirect: null };
 
 /** What the DHT needs of the real world. */
 export function nodeDhtMeans(
@@ -43,7 +47,7 @@ function resolve(
   answered: (addresses: readonly string[]) => void,
 ): { cancel(): void } {
   let telling: Task | null = null;
-  const search = findDestinations(host, bind, 'loopback', (outcome) => {
+  const search = findDestinations(host, bind, JUDGED_LATER, (outcome) => {
     // Name servers answer outside the timeline, and a literal at once.
     telling = timers.addTask(() => answered(outcome.ok ? outcome.destinations.map((each) => each.host) : []), 0);
   });

@@ -1,4 +1,5 @@
 import type { Worker } from 'node:worker_threads';
+import { SecretUrl } from '../base/secret-url.js';
 import { systemRandom } from '../base/system-random.js';
 import { GATEWAY_FETCH_OPTIONS, httpFetch } from '../discovery/http-fetch.js';
 import { Authorities } from '../discovery/http-tls.js';
@@ -48,7 +49,12 @@ export function createNodeSession(
     random: systemRandom,
     findGateways: () => findGateways(bind),
     askGateway: (url, post, answered) =>
-      httpFetch(url, { ...GATEWAY_FETCH_OPTIONS, userAgent, bind, post }, rawServer, answered),
+      httpFetch(
+        { url: new SecretUrl(url), source: 'gateway', asked: null },
+        { ...GATEWAY_FETCH_OPTIONS, userAgent, bind, post },
+        rawServer,
+        answered,
+      ),
     options: DEFAULT_PORT_MAPPING_OPTIONS,
   });
   return new Session(

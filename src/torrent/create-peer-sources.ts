@@ -8,6 +8,7 @@ import type { TrackerClient } from '../discovery/tracker-client.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { AddressSource } from '../net/address-source.js';
 import type { PeerAddress } from '../net/raw-server.js';
+import { namedBy } from '../net/url-rule.js';
 import type { Identity } from '../swarm/connection.js';
 import type { Encoder } from '../swarm/encoder.js';
 import { GuardedTrackerClient } from './guarded-tracker-client.js';
@@ -80,7 +81,10 @@ export function createPeerSources(parts: PeerSourcesParts): CreatedPeerSources {
 
 function createRerequester(parts: PeerSourcesParts): Rerequester {
   const { trackers, options, identity, encoder, timers, seeker } = parts;
-  const tiers = [...options.trackers.map((url) => [url]), ...(options.useTorrentTrackers ? trackers : [])];
+  const tiers = [
+    ...options.trackers.map((url) => namedBy('user', [url])),
+    ...(options.useTorrentTrackers ? trackers.map((tier) => namedBy('torrent-tracker', tier)) : []),
+  ];
   return new Rerequester(
     { infoHash: identity.infoHash, peerId: identity.myId, port: parts.port, tiers },
     {

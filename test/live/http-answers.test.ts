@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { DEFAULT_FETCH_OPTIONS, type HttpFetchOutcome, httpFetch } from '../../src/discovery/http-fetch.js';
 import { serveTcp } from '../support/http-server.js';
 import { nodeTimers } from '../support/node-timers.js';
+import { plainTarget } from '../support/sourced-url.js';
 import { isInstalled } from './support.js';
 
 const OK = 'HTTP/1.1 200 OK\r\n';
@@ -71,7 +72,9 @@ async function readByCurl(url: string): Promise<string | null> {
 
 async function readByUs(url: string): Promise<string | null> {
   const options = { ...DEFAULT_FETCH_OPTIONS, userAgent: 'btget/0', bind: null };
-  const outcome = await new Promise<HttpFetchOutcome>((resolve) => httpFetch(url, options, nodeTimers, resolve));
+  const outcome = await new Promise<HttpFetchOutcome>((resolve) =>
+    httpFetch(plainTarget(url), options, nodeTimers, resolve),
+  );
   return outcome.ok ? outcome.body.toString('latin1') : null;
 }
 

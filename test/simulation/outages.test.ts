@@ -64,7 +64,7 @@ describe('a tracker', () => {
       const sane = swarm.tracker.client('10.0.0.2');
       const trackerClient: TrackerClient = {
         announce: (request, answered) =>
-          request.url === swarm.tracker.url
+          request.url.whole === swarm.tracker.url
             ? sane.announce(request, answered)
             : swarm.timeline.addTask(() => answered(fromNear(decodeAnnounceResponse(body()))), 50),
       };

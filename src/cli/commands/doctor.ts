@@ -6,6 +6,7 @@ import { Authorities } from '../../discovery/http-tls.js';
 import type { BindAddresses } from '../../net/fence.js';
 import { resolveBind } from '../../net/node-bind.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../net/node-raw-server.js';
+import { namedBy, type SourcedUrl } from '../../net/url-rule.js';
 import { createNodeSession } from '../../session/node-session.js';
 import { createNodeTrackers, type NodeTrackers } from '../../session/node-trackers.js';
 import { createPeerId } from '../../session/peer-id.js';
@@ -114,7 +115,7 @@ class Examination {
     this.#tell(...findings);
     if (source === null) return;
     if (source.trackers.length === 0)
-      this.#tell(warning('tracker', `${input} names no tracker`, 'peers come from the DHT, or from --peer'));
+      this.#tell(warning('tracker', `${source.input} names no tracker`, 'peers come from the DHT, or from --peer'));
     const question = {
       client: this.#trackers.client,
       infoHash: source.infoHash,
@@ -151,7 +152,10 @@ class Examination {
     const isLink = source.kind === 'magnet';
     const { infoHash, trackers: named } = isLink ? source.link : source.metainfo;
     const length = isLink ? source.link.length : contentLength(source.metainfo);
-    return { infoHash, length, trackers: [...new Set([...trackers, ...(noTrackers ? [] : named.flat())])] };
+    const others = new Set(noTrackers ? [] : named.flat());
+    for (const url of trackers) others.delete(url);
+    const asked = [...namedBy('user', new Set(trackers)), ...namedBy('torrent-tracker', others)];
+    return { input: source.input, infoHash, length, trackers: asked };
   }
 
   #tell(...findings: readonly Finding[]): void {
@@ -164,10 +168,12 @@ class Examination {
 
 /** What a source says of itself. */
 interface Examined {
+  /** As it may be shown. */
+  readonly input: string;
   readonly infoHash: Buffer;
   /** Bytes of its content; null while only a link is there. */
   readonly length: number | null;
-  readonly trackers: readonly string[];
+  readonly trackers: readonly SourcedUrl[];
 }
 
 /** A bug in a callback has nobody to go to but the process, which tells it. */

@@ -1,5 +1,6 @@
 /** The real parser, network and session behind the commands. What is slow to load is loaded when it is used. */
 import { BtgetError } from '../../base/failure.js';
+import { SecretUrl } from '../../base/secret-url.js';
 import { beginThread, PIECE_WORKER } from '../../disk/file-worker-thread.js';
 import { nodeParseMetainfo } from '../../metainfo/node-parse-metainfo.js';
 import { readCaCertificates } from '../ca-certificates.js';
@@ -49,12 +50,13 @@ export function sourceReaders(io: CliIo, bind: string | null, caCertificates: st
       const authorities = caCertificates === null ? null : new Authorities(caCertificates);
       const options = { ...DEFAULT_FETCH_OPTIONS, maxLength, userAgent: userAgent(), bind: fence, authorities };
       return new Promise((resolve, reject) => {
-        httpFetch(url, options, io.timers, (outcome) => {
+        const target = { url: new SecretUrl(url), source: 'user', asked: null } as const;
+        httpFetch(target, options, io.timers, (outcome) => {
           if (outcome.ok) resolve(outcome.body);
           else if (outcome.code === 'forbidden' && isLink(outcome.redirect)) resolve(outcome.redirect);
           else if (outcome.code === 'status' && (outcome.status === 404 || outcome.status === 410))
-            reject(new BtgetError('source-not-found', `${url}: the server says ${outcome.status}, not found`));
-          else reject(new BtgetError('network', `cannot fetch ${url}: ${outcome.message}`));
+            reject(new BtgetError('source-not-found', `${target.url}: the server says ${outcome.status}, not found`));
+          else reject(new BtgetError('network', `cannot fetch ${target.url}: ${outcome.message}`));
         });
       });
     },

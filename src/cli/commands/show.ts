@@ -1,6 +1,6 @@
 /** `btget show`: says what torrents hold. */
 import { BtgetError } from '../../base/failure.js';
-import { describe } from '../../metainfo/describe.js';
+import { type DescribedSecrets, describe } from '../../metainfo/describe.js';
 import { encodeTorrent } from '../../metainfo/encode-torrent.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../session/session-options.js';
@@ -14,6 +14,7 @@ import { jsonLine, printable } from '../output/escape.js';
 import { describeForPeople } from '../output/show-tree.js';
 import { type LoadedMagnet, loadSource, type SourceReaders } from '../source/load-source.js';
 import { listSources } from '../source/source-list.js';
+import { shownSource } from '../source/source-text.js';
 import { defineCommand } from './command.js';
 import { nodeDeps, sourceReaders } from './node-deps.js';
 import { torrentTarget, writeTorrent } from './write-torrent.js';
@@ -38,6 +39,7 @@ export const show = defineCommand(
       throw new BtgetError('usage', '--output names one .torrent, but several sources are given');
     // Before the metadata is fetched, which tells the name that it has in a folder.
     if (output !== null) await torrentTarget(output, null, force);
+    const secrets: DescribedSecrets = values.secrets ? 'whole' : 'hidden';
     const failures: unknown[] = [];
     let isFirst = true;
     for (const input of inputs) {
@@ -46,7 +48,7 @@ export const show = defineCommand(
         failures.push(shown.failure);
         const [code, message] = [failureCode(shown.failure), failureMessage(shown.failure)];
         io.stderr.write(`btget: ${printable(message)}\n`);
-        if (values.json) io.stdout.write(`${jsonLine({ input, error: { code, message } })}\n`);
+        if (values.json) io.stdout.write(`${jsonLine({ input: shownSource(input), error: { code, message } })}\n`);
         continue;
       }
       const { metainfo } = shown;
@@ -56,8 +58,8 @@ export const show = defineCommand(
         // What else stood there would spoil it.
         if (target.kind === 'stdout') continue;
       }
-      if (values.json) io.stdout.write(`${jsonLine({ input, ...describe(metainfo) })}\n`);
-      else io.stdout.write(`${isFirst ? '' : '\n'}${describeForPeople(metainfo).join('\n')}\n`);
+      if (values.json) io.stdout.write(`${jsonLine({ input: shownSource(input), ...describe(metainfo, secrets) })}\n`);
+      else io.stdout.write(`${isFirst ? '' : '\n'}${describeForPeople(metainfo, secrets).join('\n')}\n`);
       isFirst = false;
     }
     return firstExitCode(failures);

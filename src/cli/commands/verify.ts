@@ -18,6 +18,7 @@ import { formatCount, formatPercent, formatSize } from '../output/format.js';
 import { createTaskProgress } from '../output/task-progress.js';
 import { loadTorrent } from '../source/load-source.js';
 import { listSources } from '../source/source-list.js';
+import { shownSource } from '../source/source-text.js';
 import { type CliCommand, defineCommand } from './command.js';
 import { sourceReaders } from './node-deps.js';
 
@@ -43,7 +44,7 @@ export const verify = (disk: FileDisk): CliCommand =>
         failures.push(failure);
         io.stderr.write(`btget: ${printable(failureMessage(failure))}\n`);
         const [code, message] = [failureCode(failure), failureMessage(failure)];
-        if (values.json) io.stdout.write(`${jsonLine({ input, error: { code, message } })}\n`);
+        if (values.json) io.stdout.write(`${jsonLine({ input: shownSource(input), error: { code, message } })}\n`);
       };
       for (const input of inputs) {
         const source = await loadTorrent(input, readers, 'verify needs a .torrent, not a link');
@@ -67,7 +68,7 @@ export const verify = (disk: FileDisk): CliCommand =>
         const verdict = named(outcome.verdict, values.output);
         if (values.json) {
           const infoHash = toHex(metainfo.infoHash);
-          io.stdout.write(`${jsonLine({ input, infoHash, ...verdict })}\n`);
+          io.stdout.write(`${jsonLine({ input: shownSource(input), infoHash, ...verdict })}\n`);
         } else if (!values.quiet || !verdict.ok) {
           for (const line of report(metainfo, verdict, values.verbose)) io.stdout.write(`${line}\n`);
         }

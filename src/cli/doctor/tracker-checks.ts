@@ -1,6 +1,6 @@
 /** Whether trackers answer, and what they know of a torrent. */
-import { withoutUserinfo } from '../../discovery/announce-url.js';
 import type { AnnounceOutcome, ScrapeOutcome, TrackerClient, TrackerScraper } from '../../discovery/tracker-client.js';
+import type { SourcedUrl } from '../../net/url-rule.js';
 import { formatCount } from '../output/format.js';
 import { type Finding, failed, fine, warning } from './finding.js';
 
@@ -16,38 +16,42 @@ export interface TrackerQuestion {
 /** Trackers that are asked: a torrent may name a million, all of them somebody's who has nothing to do with it. */
 const MAX_ASKED = 50;
 
-/** Asks the first fifty, all at once; the findings come in the order of `urls`. */
-export async function checkTrackers(urls: readonly string[], question: TrackerQuestion): Promise<Finding[]> {
-  const findings = await Promise.all(urls.slice(0, MAX_ASKED).map((url) => checkTracker(url, question)));
-  const left = urls.length - findings.length;
+/** Asks the first fifty, all at once; the findings come in the order of `trackers`. */
+export async function checkTrackers(trackers: readonly SourcedUrl[], question: TrackerQuestion): Promise<Finding[]> {
+  const findings = await Promise.all(trackers.slice(0, MAX_ASKED).map((tracker) => checkTracker(tracker, question)));
+  const left = trackers.length - findings.length;
   return left === 0
     ? findings
     : [...findings, warning('tracker', `${formatCount(left, 'more tracker')} not asked`, null)];
 }
 
-async function checkTracker(url: string, question: TrackerQuestion): Promise<Finding> {
-  const shown = withoutUserinfo(url);
-  const scraped = await scrape(url, question);
+async function checkTracker(tracker: SourcedUrl, question: TrackerQuestion): Promise<Finding> {
+  const shown = tracker.url.toString();
+  const scraped = await scrape(tracker, question);
   const counts = scraped.ok ? scraped.torrents[0] : undefined;
   if (counts !== undefined && counts !== null) {
     const { seeds, leeches } = counts;
     return fine('tracker', `${shown}: ${formatCount(seeds ?? 0, 'seed')}, ${leeches ?? 0} downloading`);
   }
   // Many trackers have no scrape, or hide what they do not serve. A good-bye takes no part in the torrent.
-  const announced = await sayGoodBye(url, question);
+  const announced = await sayGoodBye(tracker, question);
   if (!announced.ok) return failed('tracker', `${shown}: ${announced.message}`, null);
   return scraped.ok
     ? warning('tracker', `${shown}: answers, and knows no peer of this torrent`, null)
     : fine('tracker', `${shown}: answers; it does not tell counts (${scraped.message})`);
 }
 
-function scrape(url: string, { client, infoHash }: TrackerQuestion): Promise<ScrapeOutcome> {
-  return new Promise((resolve) => client.scrape(url, [infoHash], resolve));
+function scrape(tracker: SourcedUrl, { client, infoHash }: TrackerQuestion): Promise<ScrapeOutcome> {
+  return new Promise((resolve) => client.scrape(tracker, [infoHash], resolve));
 }
 
-function sayGoodBye(url: string, { client, infoHash, peerId, port }: TrackerQuestion): Promise<AnnounceOutcome> {
+function sayGoodBye(
+  { url, source }: SourcedUrl,
+  { client, infoHash, peerId, port }: TrackerQuestion,
+): Promise<AnnounceOutcome> {
   const request = {
     url,
+    source,
     infoHash,
     peerId,
     port,

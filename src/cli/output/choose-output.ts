@@ -7,6 +7,7 @@ import { PlainProgress } from './plain-progress.js';
 import { createPathOutput } from './print-paths.js';
 import type { Verbosity } from './sentences.js';
 import { canRedraw } from './terminal.js';
+import { withoutSecrets } from './without-secrets.js';
 
 export interface OutputChoices {
   readonly json: boolean;
@@ -36,7 +37,8 @@ export async function chooseOutput(choices: OutputChoices, io: CliIo): Promise<O
   }
   return {
     tell: (event) => {
-      for (const output of outputs) output.tell(event);
+      const shown = withoutSecrets(event);
+      for (const output of outputs) output.tell(shown);
     },
     close: () => {
       for (const output of outputs) output.close();

@@ -1,6 +1,6 @@
 /** What a torrent holds, for people: its facts, and its files as a tree. */
 import { toHex } from '../../base/bytes.js';
-import { formatMagnet, linkOf } from '../../metainfo/magnet.js';
+import { type DescribedSecrets, describe } from '../../metainfo/describe.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
 import { contentLength } from '../content/content-length.js';
 import { printable } from './escape.js';
@@ -20,7 +20,8 @@ interface Folder {
 const MAX_INDENTED = 32;
 
 /** Lines without line breaks. Files are numbered from 1 in the torrent's order. */
-export function describeForPeople(metainfo: Metainfo): string[] {
+export function describeForPeople(metainfo: Metainfo, secrets: DescribedSecrets): string[] {
+  const { trackers, webSeeds, comment, magnet } = describe(metainfo, secrets);
   const files = metainfo.files.filter((file) => !file.padding);
   const length = contentLength(metainfo);
   const exact = length < 1024 ? '' : ` (${length.toLocaleString('en-US')} bytes)`;
@@ -32,12 +33,12 @@ export function describeForPeople(metainfo: Metainfo): string[] {
       ['info-hash v2', metainfo.infoHashV2 === null ? [] : [toHex(metainfo.infoHashV2)]],
       ['pieces', [`${metainfo.pieceCount.toLocaleString('en-US')} of ${formatSize(metainfo.pieceLength)}`]],
       ['private', metainfo.private ? ['yes'] : []],
-      ['comment', metainfo.comment === null ? [] : [metainfo.comment]],
+      ['comment', comment === null ? [] : [comment]],
       ['created', created(metainfo)],
-      ['trackers', metainfo.trackers.map((tier) => tier.join(' or '))],
-      ['web seeds', metainfo.webSeeds],
+      ['trackers', trackers.map((tier) => tier.join(' or '))],
+      ['web seeds', webSeeds],
       ['nodes', metainfo.nodes],
-      ['magnet link', [formatMagnet(linkOf(metainfo))]],
+      ['magnet link', [magnet]],
     ]),
     '',
     ...tree(files),

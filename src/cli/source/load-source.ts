@@ -10,7 +10,7 @@ import type { PeerAddress } from '../../net/raw-server.js';
 import { formatSize } from '../output/format.js';
 import { classifySource } from './classify.js';
 import { recognise } from './recognise.js';
-import { bareSource, decodeText } from './source-text.js';
+import { bareSource, decodeText, shownSource } from './source-text.js';
 
 export interface SourceReaders {
   readonly stdin: AsyncIterable<Buffer | string>;
@@ -27,6 +27,7 @@ export type Fetched = Buffer | string;
 
 /** A torrent whose metainfo is there. */
 export interface LoadedTorrent {
+  /** As it may be shown. */
   readonly input: string;
   readonly ok: true;
   readonly kind: 'torrent';
@@ -53,17 +54,18 @@ export type LoadedSource = LoadedTorrent | LoadedMagnet | UnusableSource;
 
 /** Never rejects for a fault of the source. Any other exception is a bug, and goes on. */
 export async function loadSource(input: string, readers: SourceReaders): Promise<LoadedSource> {
-  let name = input;
+  const shown = shownSource(input);
+  let name = shown;
   try {
     const source = await meantSource(input);
-    name = source === '-' ? 'stdin' : source;
+    name = source === '-' ? 'stdin' : shownSource(source);
     const found = await readSource(source, readers);
-    if (typeof found === 'string') return await beginLink(input, found, readers);
-    return { input, ok: true, kind: 'torrent', metainfo: await parse(found, readers) };
+    if (typeof found === 'string') return await beginLink(shown, found, readers);
+    return { input: shown, ok: true, kind: 'torrent', metainfo: await parse(found, readers) };
   } catch (error) {
     if (!(error instanceof BtgetError)) throw error;
     const message = error.message.includes(name) ? error.message : `${name}: ${error.message}`;
-    return { input, ok: false, failure: new BtgetError(error.code, message, { cause: error }) };
+    return { input: shown, ok: false, failure: new BtgetError(error.code, message, { cause: error }) };
   }
 }
 
@@ -96,7 +98,7 @@ export async function loadTorrent(
 ): Promise<LoadedTorrent | UnusableSource> {
   const source = await loadSource(input, readers);
   if (!source.ok || source.kind === 'torrent') return source;
-  return { input, ok: false, failure: new BtgetError('usage', `${what}: ${input}`) };
+  return { input: source.input, ok: false, failure: new BtgetError('usage', `${what}: ${source.input}`) };
 }
 
 /**
@@ -117,7 +119,7 @@ async function readSource(source: string, readers: SourceReaders): Promise<Fetch
       return (await exists(source)) ? readPath(source) : source;
     case 'path':
       if (/^[a-z][a-z0-9+.-]+:\/\//i.test(source) && !(await exists(source)))
-        throw new BtgetError('usage', `only http and https URLs can be fetched: ${source}`);
+        throw new BtgetError('usage', `only http and https URLs can be fetched: ${shownSource(source)}`);
       return readPath(source);
   }
 }

@@ -1,4 +1,5 @@
 /** What a file is that is no .torrent: the name of its kind, by its first bytes. */
+import { redactText } from '../../base/redaction.js';
 import { scanBencode, TOLERANT } from '../../bencode/guard.js';
 import { classifySource } from './classify.js';
 import { bareSource, decodeText } from './source-text.js';
@@ -55,7 +56,9 @@ function recogniseText(head: string): string | null {
   if (/^[{[]\s*["{[\]}]/.test(markup)) return say('JSON', 'perhaps a server says with it what is wrong');
   // What begins with one of the others may be a torrent with a fault, and the fault is worth more.
   const isText = !/^[dli0-9]/.test(head) && !/[^\P{Cc}\s]|\ufffd/u.test(head.slice(0, -1));
-  return isText ? say(`text that begins with '${[...text.split(/[\r\n]/, 1).join('')].slice(0, 60).join('')}'`) : null;
+  return isText
+    ? say(`text that begins with '${[...redactText(text.split(/[\r\n]/, 1).join(''))].slice(0, 60).join('')}'`)
+    : null;
 }
 
 function say(what: string, hint?: string): string {

@@ -1,4 +1,5 @@
 /** What people hand on as text: the words of a SOURCE without what surrounds them, and bytes as text. */
+import { redactText, redactUrl } from '../../base/redaction.js';
 
 const BLANK = /[\s\p{Cc}\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/u;
 const QUOTES = '"\'`´‘’‚‛“”„‟«»‹›';
@@ -17,6 +18,15 @@ export function bareSource(text: string): string {
 
 function surrounds(character: string, bracket: string): boolean {
   return character === bracket || QUOTES.includes(character) || BLANK.test(character);
+}
+
+/**
+ * A source as it may be shown: the URLs and links among them without their secrets. The whole of one is a URL, whatever
+ * blanks and signs stand in its password.
+ */
+export function shownSource(source: string): string {
+  const text = bareSource(source);
+  return /^(?:[a-z][a-z0-9+.-]*:\/\/|https?:|udp:|magnet(?::|%3a))/i.test(text) ? redactUrl(text) : redactText(source);
 }
 
 /** UTF-8, or UTF-16 when it begins with the byte order mark of that, as some editors and shells write. */

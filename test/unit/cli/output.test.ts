@@ -318,7 +318,7 @@ test('show draws a torrent as a tree, without any control character', () => {
     createdBy: 'me',
     private: true,
   };
-  assert.deepEqual(describeForPeople(metainfo), [
+  assert.deepEqual(describeForPeople(metainfo, 'hidden'), [
     'top',
     '  size          2.9 MiB (3,001,520 bytes) in 4 files',
     `  info-hash     ${base.infoHash.toString('hex')}`,
@@ -343,7 +343,7 @@ test('show draws a torrent as a tree, without any control character', () => {
 test('a path of a hundred thousand folders is drawn without gigabytes of blanks', () => {
   const base = makeMetainfo('x');
   const file = { ...base.files[0]!, path: Array.from({ length: 100_000 }, () => 'd') };
-  const text = describeForPeople({ ...base, files: [file] }).join('\n');
+  const text = describeForPeople({ ...base, files: [file] }, 'hidden').join('\n');
   assert.ok(text.length < 20_000_000);
 });
 

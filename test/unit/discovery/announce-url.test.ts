@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { announceUrl, printable, withoutUserinfo } from '../../../src/discovery/announce-url.js';
+import { announceUrl, printable, shownUrl } from '../../../src/discovery/announce-url.js';
 import type { AnnounceRequest } from '../../../src/discovery/tracker-client.js';
+import { byUser } from '../../support/sourced-url.js';
 
 const REQUEST: AnnounceRequest = {
-  url: 'http://tracker.test:8080/announce',
+  ...byUser('http://tracker.test:8080/announce'),
   infoHash: Buffer.from('00417a2d2e5f7e2b2f20ff80313233343536370a', 'hex'),
   peerId: Buffer.from('-BG0001-abcdefghijkl'),
   port: 6881,
@@ -18,8 +19,8 @@ const REQUEST: AnnounceRequest = {
   trackerId: null,
 };
 
-function urlOf(request: Partial<AnnounceRequest>): string {
-  const outcome = announceUrl({ ...REQUEST, ...request });
+function urlOf({ url, ...request }: Partial<Omit<AnnounceRequest, 'url'>> & { url?: string }): string {
+  const outcome = announceUrl({ ...REQUEST, ...request, ...(url === undefined ? {} : byUser(url)) });
   return outcome.ok ? outcome.url.href : `${outcome.code}: ${outcome.message}`;
 }
 
@@ -102,16 +103,16 @@ test('whatever the torrent says, a URL is refused or safe to put in a request li
   );
   fc.assert(
     fc.property(url, fc.string(), (text, trackerId) => {
-      const outcome = announceUrl({ ...REQUEST, url: text, trackerId });
+      const outcome = announceUrl({ ...REQUEST, ...byUser(text), trackerId });
       if (!outcome.ok) assert.match(outcome.message, /^\P{Cc}*$/u);
       else assert.match(`${outcome.url.host} ${outcome.url.pathname}${outcome.url.search}`, /^[!-~]+ [!-~]+$/);
     }),
   );
 });
 
-test('what is shown of a URL holds neither password nor control characters', () => {
-  assert.equal(withoutUserinfo('http://user:secret@t.test/announce?x=1'), 'http://t.test/announce?x=1');
-  assert.equal(withoutUserinfo('http://user:secret@bad host/\u001b[31m'), 'http://bad host/ [31m');
+test('what is shown of a URL holds neither password, key nor control characters', () => {
+  assert.equal(shownUrl('http://user:secret@t.test/announce?x=1'), 'http://t.test/announce?x=1');
+  assert.equal(shownUrl('http://user:secret@bad host/\u001b[31m'), 'http://bad host/ [31m');
 });
 
 test('shown text is cut at a whole character, and holds nothing that moves a cursor or turns the line around', () => {

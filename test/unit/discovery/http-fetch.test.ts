@@ -29,13 +29,14 @@ import { HANGS_AFTER } from '../../support/hang.js';
 import { closedPort, serveHttp, serveHttps, serveTcp, serveTcpAt, serveTls } from '../../support/http-server.js';
 import { nodeTimers } from '../../support/node-timers.js';
 import { seededRandom } from '../../support/seeded-random.js';
+import { plainTarget } from '../../support/sourced-url.js';
 import { splits } from '../../support/splits.js';
 import { Timeline } from '../../support/timeline.js';
 
 const OPTIONS: HttpFetchOptions = { ...DEFAULT_FETCH_OPTIONS, userAgent: 'btget/0', bind: null };
 
 function fetchUrl(url: string, options: Partial<HttpFetchOptions> = {}): Promise<HttpFetchOutcome> {
-  return new Promise((resolve) => httpFetch(url, { ...OPTIONS, ...options }, nodeTimers, resolve));
+  return new Promise((resolve) => httpFetch(plainTarget(url), { ...OPTIONS, ...options }, nodeTimers, resolve));
 }
 
 /** A server that takes a connection and says nothing. */
@@ -241,21 +242,29 @@ test('a redirect to another scheme is refused, and says where it would have led'
   assert.deepEqual(told, [link, 'FTP://x/', undefined]);
 });
 
-test('a redirect is held to the reach of the address that was dialled, whatever the name meant before', async (context) => {
-  const log: string[] = [];
+test('a redirect is judged by the address that was dialled, whatever the name meant before', async (context) => {
+  const log: unknown[] = [];
   const host = await serveHttp(context, (_, response) => {
-    response.writeHead(302, { Location: 'http://rebound.test/' });
+    response.writeHead(302, { Location: 'http://rebound.test:81/admin?a=1' });
     response.end();
   });
-  const outcome = await fetchUrl(`http://tracker.test:${host.split(':')[1]}/`, {
-    findDestinations: (name, bind, floor, answered) => {
-      log.push(`${name} ${floor}`);
-      if (name === 'rebound.test') return findDestinations('127.0.0.1', bind, floor, answered);
-      answered({ ok: true, destinations: [{ host: '127.0.0.1', reach: 'public', localAddress: undefined }] });
+  const port = Number(host.split(':')[1]);
+  const outcome = await fetchUrl(`http://tracker.test:${port}/a?own=1`, {
+    findDestinations: (name, bind, step, answered) => {
+      log.push([name, step]);
+      if (step.redirect !== null) {
+        const fromTheWorld = { ...step, redirect: { ...step.redirect, host: '8.8.8.8' } };
+        return findDestinations('127.0.0.1', bind, fromTheWorld, answered);
+      }
+      answered({ ok: true, destinations: [{ host: '127.0.0.1', localAddress: undefined }] });
       return { cancel: () => undefined };
     },
   });
-  assert.deepEqual(log, ['tracker.test loopback', 'rebound.test public']);
+  const redirect = { host: '127.0.0.1', query: '?own=1' };
+  assert.deepEqual(log, [
+    ['tracker.test', { source: 'user', port, path: '/a', query: '?own=1', redirect: null }],
+    ['rebound.test', { source: 'user', port: 81, path: '/admin', query: '?a=1', redirect }],
+  ]);
   assert.equal(text(outcome), 'a redirect from a public address to 127.0.0.1 is not followed');
 });
 
@@ -372,7 +381,7 @@ test('a server that never answers is given up after the time limit, and its conn
   const timeline = new Timeline();
   const { host, connected } = await serveSilence(context);
   const log: string[] = [];
-  httpFetch(`http://${host}/`, OPTIONS, timeline, (outcome) => {
+  httpFetch(plainTarget(`http://${host}/`), OPTIONS, timeline, (outcome) => {
     log.push(`${timeline.now()} ${outcome.ok ? 'ok' : outcome.code}`);
   });
   const socket = await connected;
@@ -389,7 +398,7 @@ test('a server that never answers is given up after the time limit, and its conn
 test('a cancelled fetch never answers, and its connection is closed', async (context) => {
   const timeline = new Timeline();
   const { host, connected } = await serveSilence(context);
-  const call = httpFetch(`http://${host}/`, OPTIONS, timeline, () => assert.fail('answered'));
+  const call = httpFetch(plainTarget(`http://${host}/`), OPTIONS, timeline, () => assert.fail('answered'));
   const socket = await connected;
   await once(socket, 'data');
   call.cancel();
@@ -397,7 +406,7 @@ test('a cancelled fetch never answers, and its connection is closed', async (con
   await once(socket, 'close');
   assert.equal(timeline.pending, 0);
 
-  httpFetch('nonsense', OPTIONS, timeline, () => assert.fail('answered')).cancel();
+  httpFetch(plainTarget('nonsense'), OPTIONS, timeline, () => assert.fail('answered')).cancel();
   timeline.run(100_000);
 });
 
@@ -424,8 +433,8 @@ test('an address that hangs up, says nothing or refuses is passed over for the n
   await serveTcpAt(context, '127.0.0.3', port, (socket) => {
     socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nthird'));
   });
-  const findThree: typeof findDestinations = (_name, _bind, _floor, answered) => {
-    const at = (address: string) => ({ host: address, reach: 'loopback', localAddress: undefined }) as const;
+  const findThree: typeof findDestinations = (_name, _bind, _step, answered) => {
+    const at = (address: string) => ({ host: address, localAddress: undefined });
     answered({ ok: true, destinations: [at('127.0.0.1'), at('127.0.0.2'), at('127.0.0.3')] });
     return { cancel: () => undefined };
   };
@@ -439,7 +448,7 @@ test('an address that hangs up, says nothing or refuses is passed over for the n
     addTask: (task: () => void, delay: number) =>
       delay === 0 ? nodeTimers.addTask(task, 0) : timeline.addTask(task, delay),
   };
-  httpFetch(`http://three.test:${port}/`, options, timers, (outcome) => {
+  httpFetch(plainTarget(`http://three.test:${port}/`), options, timers, (outcome) => {
     log.push(text(outcome));
     answered();
   });

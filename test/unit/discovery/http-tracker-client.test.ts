@@ -7,12 +7,13 @@ import type { AnnounceOutcome, AnnounceRequest, ScrapeOutcome } from '../../../s
 import { answer } from '../../support/fake-tracker.js';
 import { serveHttp, serveTcp } from '../../support/http-server.js';
 import { nodeTimers } from '../../support/node-timers.js';
+import { byUser } from '../../support/sourced-url.js';
 import { Timeline } from '../../support/timeline.js';
 
 const OPTIONS = { ...DEFAULT_FETCH_OPTIONS, userAgent: 'btget/0', bind: null };
 
 const request = (url: string): AnnounceRequest => ({
-  url,
+  ...byUser(url),
   infoHash: Buffer.alloc(20, 0xfe),
   peerId: Buffer.alloc(20, 'p'),
   port: 6881,
@@ -55,7 +56,7 @@ test('a scrape is asked for beside the announce, and fails as an announce does',
   });
   const client = new HttpTrackerClient(nodeTimers, OPTIONS);
   const scrape = (url: string): Promise<ScrapeOutcome> =>
-    new Promise((resolve) => client.scrape(url, [torrent], resolve));
+    new Promise((resolve) => client.scrape(byUser(url), [torrent], resolve));
   const torrents = [{ seeds: 3, downloaded: null, leeches: null }];
   assert.deepEqual(await scrape(`http://${host}/announce`), { ok: true, torrents });
   const refused = await scrape(`http://${host}/other/announce`);

@@ -8,6 +8,7 @@ import type { AnnounceOutcome, AnnounceRequest } from '../../../src/discovery/tr
 import type { AddressSource } from '../../../src/net/address-source.js';
 import { answer, DOWN, FakeTrackers } from '../../support/fake-tracker.js';
 import { seededRandom } from '../../support/seeded-random.js';
+import { byUser } from '../../support/sourced-url.js';
 import { Timeline } from '../../support/timeline.js';
 
 const INFO_HASH = Buffer.alloc(20, 1);
@@ -44,7 +45,12 @@ function setUp(setting: Setting) {
     setting.delay ?? 0,
   );
   const rerequester = new Rerequester(
-    { infoHash: INFO_HASH, peerId: PEER_ID, port: 6881, tiers: setting.tiers ?? [['a']] },
+    {
+      infoHash: INFO_HASH,
+      peerId: PEER_ID,
+      port: 6881,
+      tiers: (setting.tiers ?? [['a']]).map((tier) => tier.map(byUser)),
+    },
     {
       timers: timeline,
       random: setting.random ?? seededRandom(1),
@@ -74,19 +80,23 @@ test('started is said once, then plain announces at the tracker’s interval', (
   assert.deepEqual(log, ['0 a started', '1000 a -', '2000 a -', '3000 a -']);
   const [first] = trackers.requests;
   assert.match(first?.key ?? '', /^[0-9a-f]{8}$/);
-  assert.deepEqual(first, {
-    url: 'a',
-    infoHash: INFO_HASH,
-    peerId: PEER_ID,
-    port: 6881,
-    uploaded: 10,
-    downloaded: 20,
-    left: 30,
-    event: 'started',
-    numwant: 50,
-    key: first?.key,
-    trackerId: null,
-  });
+  assert.deepEqual(
+    { ...first, url: first?.url.whole },
+    {
+      url: 'a',
+      source: 'user',
+      infoHash: INFO_HASH,
+      peerId: PEER_ID,
+      port: 6881,
+      uploaded: 10,
+      downloaded: 20,
+      left: 30,
+      event: 'started',
+      numwant: 50,
+      key: first?.key,
+      trackerId: null,
+    },
+  );
 });
 
 test('the peers of an answer were named at the address from which it came', () => {
@@ -182,12 +192,13 @@ test('with a full table it asks for no peers, and with its goodbye neither', () 
 test('the tracker’s id is sent back to it alone', () => {
   const { timeline, rerequester, trackers } = setUp({
     tiers: [['a'], ['b']],
-    behave: ({ url }, now) => (url === 'a' && now > SECOND ? DOWN : answer({ trackerId: url === 'a' ? 'A1' : null })),
+    behave: ({ url }, now) =>
+      url.whole === 'a' && now > SECOND ? DOWN : answer({ trackerId: url.whole === 'a' ? 'A1' : null }),
   });
   rerequester.begin();
   timeline.run(1900 * SECOND);
   assert.deepEqual(
-    trackers.requests.map(({ url, trackerId }) => [url, trackerId]),
+    trackers.requests.map(({ url, trackerId }) => [url.whole, trackerId]),
     [
       ['a', null],
       ['a', 'A1'],
@@ -243,7 +254,7 @@ test('a tracker that could not be told started is told it with nothing left, and
 test('a later tier is asked only when all of an earlier one fail', () => {
   const { timeline, rerequester, log, answers } = setUp({
     tiers: [['a', 'b'], ['c'], ['d']],
-    behave: ({ url }) => (url === 'c' ? answer() : DOWN),
+    behave: ({ url }) => (url.whole === 'c' ? answer() : DOWN),
   });
   rerequester.begin();
   timeline.run(SECOND);
@@ -263,7 +274,7 @@ test('a tracker that answered comes first in its tier from then on, and the othe
   for (let seed = 0; seed < 10; seed += 1) {
     const { timeline, rerequester, log } = setUp({
       tiers: [['a', 'b', 'c']],
-      behave: ({ url }) => (url === 'c' ? answer() : DOWN),
+      behave: ({ url }) => (url.whole === 'c' ? answer() : DOWN),
       random: seededRandom(seed),
     });
     rerequester.begin();
@@ -407,7 +418,7 @@ test('completed goes to a tracker that refused with an interval at once, and the
 test('a tracker that never wants to be asked again is not, by no event, and has no next announce', () => {
   const { timeline, rerequester, log, answers } = setUp({
     tiers: [['a'], ['b']],
-    behave: ({ url }) => (url === 'a' ? refused({ retryAfter: Number.POSITIVE_INFINITY }) : answer()),
+    behave: ({ url }) => (url.whole === 'a' ? refused({ retryAfter: Number.POSITIVE_INFINITY }) : answer()),
   });
   rerequester.begin();
   timeline.run(10 * SECOND);
@@ -431,7 +442,7 @@ test('a tracker that never wants to be asked again is not, by no event, and has 
 test('each tracker of a list that fails has a time of its own, and one that asks for peace is left out', () => {
   const { timeline, rerequester, log, answers } = setUp({
     tiers: [['a'], ['b']],
-    behave: ({ url }) => (url === 'a' ? DOWN : refused({ retryAfter: 600 })),
+    behave: ({ url }) => (url.whole === 'a' ? DOWN : refused({ retryAfter: 600 })),
     random: NO_JITTER,
   });
   rerequester.begin();
@@ -483,7 +494,7 @@ test('what is told of the next announce is what happens, whatever the trackers o
           connections,
           random: seededRandom(seed),
           behave: ({ url }, time) => {
-            requests.push({ url, time });
+            requests.push({ url: url.whole, time });
             asked += 1;
             return outcomes[(asked - 1) % outcomes.length] ?? null;
           },
@@ -518,7 +529,7 @@ test('stop tells every tracker that knows us, waits for their answers, and nothi
     tiers: [['a'], ['b'], ['c']],
     behave: ({ url, event }, now) => {
       if (event === 'stopped') return answer();
-      return (url === 'a' && now > 0) || url === 'c' ? DOWN : answer();
+      return (url.whole === 'a' && now > 0) || url.whole === 'c' ? DOWN : answer();
     },
     delay: SECOND / 2,
   });
@@ -540,7 +551,7 @@ test('stop tells every tracker that knows us, waits for their answers, and nothi
 test('stop says completed first where that is owed, whether it was being said or not, and then stopped', () => {
   const { timeline, rerequester, log, trackers } = setUp({
     tiers: [['a'], ['b']],
-    behave: ({ url, event }, now) => (url === 'a' && event === null && now < 2000 * SECOND ? DOWN : answer()),
+    behave: ({ url, event }, now) => (url.whole === 'a' && event === null && now < 2000 * SECOND ? DOWN : answer()),
     delay: SECOND / 2,
   });
   rerequester.begin();

@@ -11,6 +11,7 @@ import type { UdpAnnounce } from '../../../src/wire/udp-tracker-request.js';
 import { answer } from '../../support/fake-tracker.js';
 import { seededRandom } from '../../support/seeded-random.js';
 import { SimulatedNetwork } from '../../support/simulated-network.js';
+import { byUser } from '../../support/sourced-url.js';
 import { Timeline } from '../../support/timeline.js';
 import { CONNECTION_ID, obliging, UdpTrackerStub } from '../../support/udp-tracker-stub.js';
 
@@ -20,7 +21,7 @@ const V6 = '2001:db8::9';
 const URL_OF_TRACKER = 'udp://tracker.test:6969/announce?key=1';
 
 const request = (fields: Partial<AnnounceRequest> = {}): AnnounceRequest => ({
-  url: URL_OF_TRACKER,
+  ...byUser(URL_OF_TRACKER),
   infoHash: Buffer.alloc(20, 0xfe),
   peerId: Buffer.alloc(20, 'p'),
   port: 6881,
@@ -50,9 +51,9 @@ function setUp({
   const timeline = new Timeline();
   const network = new SimulatedNetwork(timeline, seededRandom(3), 50);
   const host = network.host(['10.0.0.1', '2001:db8::1'], { bindAddresses: bind });
-  const find: typeof findDestinations = (name, _bind, _floor, answered) => {
+  const find: typeof findDestinations = (name, _bind, _step, answered) => {
     assert.equal(name, 'tracker.test');
-    const [first, ...others] = hosts.map((each) => ({ host: each, reach: 'public', localAddress: undefined }) as const);
+    const [first, ...others] = hosts.map((each) => ({ host: each, localAddress: undefined }));
     assert.ok(first !== undefined);
     if (lookup !== 'never') answered(lookup ?? { ok: true, destinations: [first, ...others] });
     return { cancel: () => undefined };
@@ -359,7 +360,7 @@ test('a scrape uses the connection id of the announces, and what is missing of i
   timeline.run(SECOND);
   const outcomes: ScrapeOutcome[] = [];
   const infoHashes = [Buffer.alloc(20, 1), Buffer.alloc(20, 2)];
-  const scrape = () => client.scrape(URL_OF_TRACKER, infoHashes, (outcome) => outcomes.push(outcome));
+  const scrape = () => client.scrape(byUser(URL_OF_TRACKER), infoHashes, (outcome) => outcomes.push(outcome));
   scrape();
   timeline.run(SECOND);
   stub.behave = ({ kind, transactionId }) =>
@@ -422,8 +423,8 @@ test('urls that name no tracker are refused later, on the timeline, and not afte
   const urls = ['udp://tracker.test', 'udp://:80', 'udp://a b:80', `udp://${'a'.repeat(5000)}:1`, 'udp://a<b:80'];
   const log: string[] = [];
   for (const url of urls) {
-    client.announce(request({ url }), (outcome) => log.push(`${outcome.ok || outcome.code}`));
-    client.announce(request({ url }), () => log.push('cancelled')).cancel();
+    client.announce(request(byUser(url)), (outcome) => log.push(`${outcome.ok || outcome.code}`));
+    client.announce(request(byUser(url)), () => log.push('cancelled')).cancel();
   }
   assert.deepEqual(log, []);
   timeline.run(1);

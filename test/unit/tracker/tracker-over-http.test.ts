@@ -12,6 +12,7 @@ import { DEFAULT_NAT_CHECK_OPTIONS, NatCheck } from '../../../src/tracker/nat-ch
 import { Tracker } from '../../../src/tracker/tracker.js';
 import { DEFAULT_HTTP_OPTIONS, DEFAULT_TRACKER_OPTIONS } from '../../../src/tracker/tracker-options.js';
 import { answer } from '../../support/fake-tracker.js';
+import { byUser } from '../../support/sourced-url.js';
 
 /** A tracker on real sockets, as the command line joins it. Resolves to its address. */
 async function startTracker(context: TestContext): Promise<{ server: NodeRawServer; host: string }> {
@@ -80,7 +81,7 @@ test('two clients find each other through the tracker, and no socket is left', a
   const announce = (name: string, port: number, event: AnnounceRequest['event']) =>
     new Promise<AnnounceOutcome>((resolve) => {
       const request: AnnounceRequest = {
-        url: `http://${host}/announce`,
+        ...byUser(`http://${host}/announce`),
         infoHash: Buffer.from('%&+ \0ÿ0123456789abcd', 'latin1'),
         peerId: Buffer.alloc(20, name),
         port,

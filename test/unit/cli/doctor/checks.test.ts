@@ -16,7 +16,9 @@ import type {
   TrackerClient,
   TrackerScraper,
 } from '../../../../src/discovery/tracker-client.js';
+import type { SourcedUrl } from '../../../../src/net/url-rule.js';
 import { answer, DOWN } from '../../../support/fake-tracker.js';
+import { byUser } from '../../../support/sourced-url.js';
 
 test('a machine without one family of addresses is warned of it, and without both it is ill', async () => {
   const rows: readonly [string | null, string | null, string][] = [
@@ -98,8 +100,12 @@ class Trackers implements TrackerClient, TrackerScraper {
     return { cancel: () => undefined };
   }
 
-  scrape(url: string, _hashes: readonly Buffer[], answered: (outcome: ScrapeOutcome) => void): { cancel(): void } {
-    setImmediate(() => answered(this.#scraped(url)));
+  scrape(
+    { url }: SourcedUrl,
+    _hashes: readonly Buffer[],
+    answered: (outcome: ScrapeOutcome) => void,
+  ): { cancel(): void } {
+    setImmediate(() => answered(this.#scraped(url.whole)));
     return { cancel: () => undefined };
   }
 }
@@ -109,14 +115,14 @@ const counted = (torrent: ScrapedTorrent | null): ScrapeOutcome => ({ ok: true, 
 
 test('a tracker that counts is believed, and asked no more', async () => {
   const client = new Trackers(() => counted({ seeds: 3, downloaded: 9, leeches: 1 }), DOWN);
-  const [finding] = await checkTrackers(['http://user:secret@t.example/announce'], { client, ...about });
+  const [finding] = await checkTrackers([byUser('http://user:secret@t.example/announce')], { client, ...about });
   assert.deepEqual([finding!.state, finding!.message], ['ok', 'http://t.example/announce: 3 seeds, 1 downloading']);
   assert.equal(client.announced.length, 0);
 });
 
 test('a tracker without a scrape is asked by a good-bye, which makes us no peer', async () => {
   const client = new Trackers(() => ({ ok: false, code: 'forbidden', message: 'no scrape' }), answer());
-  const [finding] = await checkTrackers(['http://t.example/a'], { client, ...about });
+  const [finding] = await checkTrackers([byUser('http://t.example/a')], { client, ...about });
   assert.equal(finding!.state, 'ok');
   assert.deepEqual(
     client.announced.map(({ event, numwant }) => [event, numwant]),
@@ -126,9 +132,9 @@ test('a tracker without a scrape is asked by a good-bye, which makes us no peer'
 
 test('a tracker that answers and does not know the torrent is a warning; one that does not answer is a failure', async () => {
   const stranger = new Trackers(() => counted(null), answer());
-  assert.equal((await checkTrackers(['udp://t:1/'], { client: stranger, ...about }))[0]!.state, 'warning');
+  assert.equal((await checkTrackers([byUser('udp://t:1/')], { client: stranger, ...about }))[0]!.state, 'warning');
   const down = new Trackers(() => ({ ok: false, code: 'timeout', message: 'no answer' }), DOWN);
-  const [finding] = await checkTrackers(['udp://t:1/'], { client: down, ...about });
+  const [finding] = await checkTrackers([byUser('udp://t:1/')], { client: down, ...about });
   assert.deepEqual([finding!.state, failureOf(finding!)?.code], ['failed', 'network']);
 });
 
@@ -139,14 +145,17 @@ test('of very many trackers fifty are asked, and the others are counted', async 
     return counted({ seeds: 1, downloaded: 0, leeches: 0 });
   }, DOWN);
   const urls = Array.from({ length: 10_000 }, (_, at) => `http://victim.example/${at}/announce`);
-  const findings = await checkTrackers(urls, { client, ...about });
+  const findings = await checkTrackers(urls.map(byUser), { client, ...about });
   assert.deepEqual([asked.length, findings.length], [50, 51]);
   assert.deepEqual([findings[50]!.state, findings[50]!.message], ['warning', '9,950 more trackers not asked']);
 });
 
 test('findings come in the order of the trackers, however late each is', async () => {
   const client = new Trackers((url) => counted({ seeds: url.length, downloaded: 0, leeches: 0 }), DOWN);
-  const findings = await checkTrackers(['http://c/', 'http://bb/', 'http://a/'], { client, ...about });
+  const findings = await checkTrackers([byUser('http://c/'), byUser('http://bb/'), byUser('http://a/')], {
+    client,
+    ...about,
+  });
   assert.deepEqual(
     findings.map(({ message }) => message.split(':').slice(0, 2).join(':')),
     ['http://c/', 'http://bb/', 'http://a/'],

@@ -1,0 +1,154 @@
+/**
+ * Where a URL may lead, by who named it. Every URL passes here before a name is looked up for it, and every address of
+ * that name before it is dialled: the maker of a torrent chooses the path, the query and the bytes of the info-hash,
+ * and a service of our own network that takes them for an order would obey us.
+ */
+import { SecretUrl } from '../base/secret-url.js';
+import { isBarredPort } from './barred-ports.js';
+import { type IpAddress, parseIp } from './ip-address.js';
+import { type IpNetwork, isInNetwork } from './ip-network.js';
+import { isWrapped, type Reach, reachesAsFar, reachOfAddress } from './reach.js';
+
+/** Who named a URL. */
+export type UrlSource =
+  /** The user: an argument, an option, an argument of the library. It may lead everywhere. */
+  | 'user'
+  /** A torrent or a link: `announce`, `announce-list`, `tr`. */
+  | 'torrent-tracker'
+  /** A torrent or a link: `url-list`, `httpseeds`, `ws`. */
+  | 'torrent-web-seed'
+  /** A gateway, in its answer to our search (UPnP). `port-mapping/upnp.ts` sees to it that it leads to itself. */
+  | 'gateway';
+
+/** A URL with who named it. */
+export interface SourcedUrl {
+  readonly url: SecretUrl;
+  readonly source: UrlSource;
+}
+
+/** `urls`, all of which `source` named. */
+export function namedBy(source: UrlSource, urls: Iterable<string>): SourcedUrl[] {
+  return Array.from(urls, (url) => ({ url: new SecretUrl(url), source }));
+}
+
+/** One request that we are about to make. */
+export interface UrlStep {
+  readonly source: UrlSource;
+  readonly port: number;
+  /** Empty for a UDP tracker without one; those of HTTP have at least `/`. */
+  readonly path: string;
+  /** Empty, or from `?` on. Of a tracker's URL what it has of its own, without what we ask. */
+  readonly query: string;
+  /** The answer that leads here, or null for the URL that `source` named. */
+  readonly redirect: Redirect | null;
+}
+
+export interface Redirect {
+  /** The address that answered, an IP literal. */
+  readonly host: string;
+  /** The query that it was asked with. */
+  readonly query: string;
+}
+
+/** Why the step must not be taken, whatever its host's addresses are; null when it may. */
+export function refusalOfStep({ source, port, query, redirect }: UrlStep): string | null {
+  if (source === 'user' && redirect === null) return null;
+  // Some gateways serve their descriptions at the port of SSDP.
+  if (isBarredPort(port) && !(source === 'gateway' && port === 1900)) {
+    return `port ${port} is that of another kind of service`;
+  }
+  const key = source === 'torrent-tracker' && redirect === null ? reservedKeyIn(query) : null;
+  return key === null ? null : `the query of the url says ${key}, which is ours to say`;
+}
+
+/**
+ * Why the step must not lead to `ip`, one of its host's addresses; null when it may. `attached` are the networks of this
+ * host's interfaces, each with the address that we have there.
+ */
+export function refusalOfAddress(step: UrlStep, ip: IpAddress, attached: readonly IpNetwork[]): string | null {
+  const reach = reachOfAddress(ip);
+  if (reach === 'nowhere') return `${ip.text} is no address to connect to`;
+  const { source, redirect } = step;
+  if (source === 'user' && redirect === null) return null;
+  if (METADATA_SERVICES.has(ip.text)) return `${ip.text} is a metadata service`;
+  if (isWrapped(ip) && !(reach === 'public' && isNat64(ip))) return `${ip.text} leads to another address`;
+  const near = reachFromHere(ip, attached);
+  if (redirect !== null && ip.text !== redirect.host) {
+    const floor = reachOfOrigin(redirect.host, attached);
+    if (!reachesAsFar(near, floor)) return `a redirect from a ${floor} address to ${ip.text} is not followed`;
+  }
+  if (near === 'public') return null;
+  const refusal = NEAR_RULES[source](step);
+  if (refusal !== null) return `${ip.text} is ${nameOf(near)}: ${refusal}`;
+  return near === 'link-local' && source !== 'user' ? `${ip.text} is link-local` : null;
+}
+
+/**
+ * What a step into our own machine or network must be like, by its source; the refusals complete a sentence. With no
+ * query and a path that only trackers have, a request orders nothing (libtorrent's `ssrf_mitigation`).
+ */
+const NEAR_RULES: Readonly<Record<UrlSource, (step: UrlStep) => string | null>> = {
+  user: () => null,
+  gateway: () => null,
+  'torrent-tracker': ({ path, query, redirect }) => {
+    // A redirect may repeat our own question.
+    if (query !== '' && query !== redirect?.query) return 'a torrent must not name a tracker with a query there';
+    if (path === '/announce' || path === '' || (path === '/scrape' && redirect !== null)) return null;
+    return 'a torrent must not name a tracker with another path than /announce there; --tracker may';
+  },
+  'torrent-web-seed': ({ query }) => (query === '' ? null : 'a torrent must not name a web seed with a query there'),
+};
+
+/** What clouds tell their machines, keys included, at addresses that are the same in each machine. */
+const METADATA_SERVICES: ReadonlySet<string> = new Set([
+  // Nearly all, Amazon's containers, Amazon's and Google's by IPv6.
+  ...['169.254.169.254', '169.254.170.2', '169.254.170.23', 'fd00:ec2::254', 'fd00:ec2::23', 'fd20:ce::254'],
+  // Alibaba, Oracle, Azure.
+  ...['100.100.100.200', '192.0.0.192', 'fd00:c1::a9fe:a9fe', '168.63.129.16'],
+]);
+
+/** What an announce says (BEP 3, 7, 23 and what clients have added): with a second value the tracker hears a lie. */
+const RESERVED_KEYS: ReadonlySet<string> = new Set([
+  ...['info_hash', 'peer_id', 'port', 'uploaded', 'downloaded', 'left', 'corrupt', 'redundant', 'event', 'compact'],
+  ...['numwant', 'num_want', 'no_peer_id', 'key', 'ip', 'ipv4', 'ipv6', 'trackerid', 'supportcrypto', 'requirecrypto'],
+  'cryptoport',
+]);
+
+/** The first key of the query that is ours to say, in whatever case and escapes. */
+function reservedKeyIn(query: string): string | null {
+  for (const parameter of query.slice(1).split(/[&;]/)) {
+    const key = unescapeKey(parameter.replace(/=.*$/s, '')).trim().toLowerCase();
+    if (RESERVED_KEYS.has(key)) return key;
+  }
+  return null;
+}
+
+function unescapeKey(key: string): string {
+  return key.replace(/%([0-9a-f]{2})/gi, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)));
+}
+
+/** 64:ff9b::/96: in networks without IPv4 the names of IPv4 hosts are given such addresses (RFC 6147). */
+function isNat64({ bytes }: IpAddress): boolean {
+  return bytes.toString('hex', 0, 12) === '0064ff9b0000000000000000';
+}
+
+/** How far `ip` reaches, where a public address of our own machine or network is known as such. */
+function reachFromHere(ip: IpAddress, attached: readonly IpNetwork[]): Reach {
+  const reach = reachOfAddress(ip);
+  if (reach !== 'public') return reach;
+  if (attached.some(({ address }) => address.text === ip.text)) return 'loopback';
+  return attached.some((network) => isInNetwork(ip, network)) ? 'private' : 'public';
+}
+
+/** A server at a public address of our own is open to the world: what it says is no nearer than the world. */
+function reachOfOrigin(host: string, attached: readonly IpNetwork[]): Reach {
+  const ip = parseIp(host);
+  if (ip === undefined) return 'public';
+  const isOwn = attached.some(({ address }) => address.text === ip.text);
+  return isOwn ? reachOfAddress(ip) : reachFromHere(ip, attached);
+}
+
+function nameOf(reach: Reach): string {
+  if (reach === 'loopback') return 'this machine';
+  return reach === 'private' ? 'in a network of ours' : reach;
+}

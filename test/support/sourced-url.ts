@@ -1,0 +1,13 @@
+import { SecretUrl } from '../../src/base/secret-url.js';
+import type { HttpTarget } from '../../src/discovery/http-fetch.js';
+import type { SourcedUrl } from '../../src/net/url-rule.js';
+
+/** As if the user had named it. */
+export function byUser(url: string): SourcedUrl {
+  return { url: new SecretUrl(url), source: 'user' };
+}
+
+/** What is fetched when the user names `url`. */
+export function plainTarget(url: string): HttpTarget {
+  return { ...byUser(url), asked: null };
+}
