@@ -16,7 +16,7 @@ import { leastUseful } from './least-useful.js';
 import type { Successor } from './metadata-peers.js';
 import type { NodePorts } from './node-ports.js';
 import type { Peer } from './peer.js';
-import type { PeerConnection, Side } from './peer-connection.js';
+import { type Merits, NO_MERITS, type PeerConnection, type Side } from './peer-connection.js';
 import { priceOf } from './price.js';
 import { SeedParting } from './seed-parting.js';
 import type { Uploader } from './uploader.js';
@@ -125,6 +125,17 @@ export class Connecter implements Successor {
       isUseless: (peer) => this.#isUseless(peer),
       rank: ({ connection }) => this.#parts.rank(connection.address),
     })?.connection;
+  }
+
+  merits(connection: PeerConnection): Merits {
+    const peer = this.#peers.get(connection);
+    if (peer === undefined) return NO_MERITS;
+    const { upload, download } = peer;
+    return {
+      lastBlockAt: Math.max(upload.lastSentAt, download.lastBlockAt),
+      exchanged: upload.total + download.total,
+      hasEarned: this.#parts.downloader.hasEarned(download),
+    };
   }
 
   listeningPort(connection: PeerConnection): number | null {

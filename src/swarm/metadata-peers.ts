@@ -10,7 +10,7 @@ import type { Extensions } from './extensions.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
 import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
 import type { NodePorts } from './node-ports.js';
-import type { PeerConnection, PeerEvents, Side } from './peer-connection.js';
+import { type Merits, NO_MERITS, type PeerConnection, type PeerEvents, type Side } from './peer-connection.js';
 import { priceOf } from './price.js';
 
 export interface MetadataPeersOptions {
@@ -102,6 +102,10 @@ export class MetadataPeers implements PeerEvents {
 
   hasNothingToSay(): boolean {
     return false;
+  }
+
+  merits(): Merits {
+    return NO_MERITS;
   }
 
   wantsNothing(): boolean {

@@ -1,4 +1,4 @@
-import type { PeerConnection, PeerEvents, Side } from './peer-connection.js';
+import type { Merits, PeerConnection, PeerEvents, Side } from './peer-connection.js';
 
 /** Hands everything on to one listener, who may be replaced by another while connections live on. */
 export class PeerSwitch implements PeerEvents {
@@ -34,6 +34,10 @@ export class PeerSwitch implements PeerEvents {
 
   hasNothingToSay(connection: PeerConnection): boolean {
     return this.#listener.hasNothingToSay(connection);
+  }
+
+  merits(connection: PeerConnection): Merits {
+    return this.#listener.merits(connection);
   }
 
   wantsNothing(): boolean {
