@@ -76,11 +76,14 @@ export class ConnectionTable {
     return [...(this.#complete.get(peerKey(host, peerId)) ?? [])];
   }
 
-  /** The oldest connection from outside that was made at `latest` or before and has not finished its handshake. */
-  unfinishedExternal(latest: Millis): Connection | undefined {
+  /**
+   * The oldest connection from outside, of `host` unless it is null, that was made at `latest` or before and has not
+   * finished its handshake.
+   */
+  unfinishedExternal(latest: Millis, host: string | null): Connection | undefined {
     for (const connection of this.#all) {
       if (connection.locallyInitiated || connection.completeSince !== null) continue;
-      return connection.madeAt <= latest ? connection : undefined;
+      if (host === null || connection.hostKey === host) return connection.madeAt <= latest ? connection : undefined;
     }
     return undefined;
   }

@@ -140,7 +140,8 @@ export class Encoder implements ConnectionOwner {
 
   /** Takes over a socket from outside whose handshake has named this torrent. */
   externalConnectionMade(socket: SingleSocket, incoming: Incoming): void {
-    const reason = this.#reasonAgainst(hostKey(incoming.address.host)) ?? this.#makeRoom();
+    const host = hostKey(incoming.address.host);
+    const reason = this.#reasonAgainst(host) ?? this.#makeRoom(host);
     if (reason !== undefined) {
       socket.close();
       this.#refusals.add(incoming.address, reason);
@@ -299,18 +300,24 @@ export class Encoder implements ConnectionOwner {
   #reasonAgainst(host: string): Refusal | undefined {
     if (this.#closed) return { code: 'shutting-down' };
     const evidence = this.#bans.againstHost(host);
-    if (evidence !== undefined) return { code: 'banned', evidence };
-    return this.#table.countOfHost(host) < this.#parts.options.maxPerHost ? undefined : { code: 'table-full' };
+    return evidence === undefined ? undefined : { code: 'banned', evidence };
   }
 
-  /** Sees to it that somebody from outside has a place, if need be somebody else's. */
-  #makeRoom(): Refusal | undefined {
-    const { options } = this.#parts;
-    if (this.#table.hasPlaceForExternal(options)) return undefined;
-    const unfinished = this.#table.unfinishedExternal(this.#now() - options.slowHandshake);
+  /** Sees to it that a peer of `host` from outside has a place, if need be that of another one. */
+  #makeRoom(host: string): Refusal | undefined {
+    const { maxPerHost, slowHandshake } = this.#parts.options;
+    const isHostFull = this.#table.countOfHost(host) >= maxPerHost;
+    if (this.#hasPlaceFor(host)) return undefined;
+    const unfinished = this.#table.unfinishedExternal(this.#now() - slowHandshake, isHostFull ? host : null);
+    const placesOf = (other: string): number => this.#table.externalCountOfHost(other);
     if (unfinished !== undefined) unfinished.refuse({ code: 'table-full' });
-    else this.#events.leastUseful('external')?.refuse({ code: 'useless' });
-    return this.#table.hasPlaceForExternal(options) ? undefined : { code: 'table-full' };
+    else this.#events.placeFor({ hostKey: host, placesOf, isHostFull })?.refuse({ code: 'useless' });
+    return this.#hasPlaceFor(host) ? undefined : { code: 'table-full' };
+  }
+
+  #hasPlaceFor(host: string): boolean {
+    const { options } = this.#parts;
+    return this.#table.countOfHost(host) < options.maxPerHost && this.#table.hasPlaceForExternal(options);
   }
 
   /** Peers that come from outside cannot keep us from dialling others behind the same address. */

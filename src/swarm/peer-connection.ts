@@ -48,6 +48,16 @@ export interface Merits {
 
 export const NO_MERITS: Merits = { lastBlockAt: Number.NEGATIVE_INFINITY, exchanged: 0, hasEarned: false };
 
+/** A peer from outside that wants a place and finds none. */
+export interface Newcomer {
+  /** As in `PeerConnection`. */
+  readonly hostKey: string;
+  /** Connections from outside that a host has. */
+  readonly placesOf: (hostKey: string) => number;
+  /** Its host has as many as one host may have: only another of them can make room. */
+  readonly isHostFull: boolean;
+}
+
 /** What the side above is told. For each connection: made, any number of frames and flushes, lost. */
 export interface PeerEvents {
   connectionMade(connection: PeerConnection): void;
@@ -69,4 +79,6 @@ export interface PeerEvents {
    * Whom of one side to give up when there is no place for others: undefined while everybody has been of use of late.
    */
   leastUseful(side: Side): PeerConnection | undefined;
+  /** Which peer from outside gives its place to this newcomer; undefined when none has less right to it. */
+  placeFor(newcomer: Newcomer): PeerConnection | undefined;
 }

@@ -1,4 +1,4 @@
-import type { Merits, PeerConnection, PeerEvents, Side } from './peer-connection.js';
+import type { Merits, Newcomer, PeerConnection, PeerEvents, Side } from './peer-connection.js';
 
 /** Hands everything on to one listener, who may be replaced by another while connections live on. */
 export class PeerSwitch implements PeerEvents {
@@ -46,5 +46,9 @@ export class PeerSwitch implements PeerEvents {
 
   leastUseful(side: Side): PeerConnection | undefined {
     return this.#listener.leastUseful(side);
+  }
+
+  placeFor(newcomer: Newcomer): PeerConnection | undefined {
+    return this.#listener.placeFor(newcomer);
   }
 }

@@ -6,6 +6,7 @@ import { DEFAULT_ENCODER_OPTIONS, type EncoderOptions } from '../../src/swarm/en
 import { HalfOpen, MAX_HALF_OPEN } from '../../src/swarm/half-open.js';
 import {
   type Merits,
+  type Newcomer,
   NO_MERITS,
   type PeerConnection,
   type PeerEvents,
@@ -46,6 +47,8 @@ export interface ClientOptions {
   readonly rank: (address: PeerAddress) => number;
   /** Whom those above would give up; nobody when absent. */
   readonly leastUseful: (side: Side) => PeerConnection | undefined;
+  /** Who gives its place to a newcomer; nobody when absent. */
+  readonly placeFor: (newcomer: Newcomer) => PeerConnection | undefined;
   /** Told of an exception in the torrent's part of the loop; thrown on when absent. */
   readonly gotException: (error: unknown) => void;
 }
@@ -123,6 +126,10 @@ export class Client implements PeerEvents {
 
   hasNothingToSay(connection: PeerConnection): boolean {
     return this.#overrides.hasNothingToSay?.(connection) ?? false;
+  }
+
+  placeFor(newcomer: Newcomer): PeerConnection | undefined {
+    return this.#overrides.placeFor?.(newcomer);
   }
 
   merits(connection: PeerConnection): Merits {

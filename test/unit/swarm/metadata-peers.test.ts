@@ -46,6 +46,7 @@ function makeWorld() {
       connectionFlushed: () => undefined,
       connectionLost: () => undefined,
       leastUseful: () => undefined,
+      placeFor: () => undefined,
       listeningPort: () => null,
       hasNothingToSay: () => false,
       wantsNothing: () => false,
