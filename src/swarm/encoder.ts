@@ -299,7 +299,7 @@ export class Encoder implements ConnectionOwner {
 
   #reasonAgainst(host: string): Refusal | undefined {
     if (this.#closed) return { code: 'shutting-down' };
-    const evidence = this.#bans.againstHost(host);
+    const evidence = this.#bans.againstHost(host, false);
     return evidence === undefined ? undefined : { code: 'banned', evidence };
   }
 

@@ -10,7 +10,14 @@ import type { Extensions } from './extensions.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
 import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
 import type { NodePorts } from './node-ports.js';
-import { type Merits, type Newcomer, NO_MERITS, type PeerConnection, type PeerEvents, type Side } from './peer-connection.js';
+import {
+  type Merits,
+  type Newcomer,
+  NO_MERITS,
+  type PeerConnection,
+  type PeerEvents,
+  type Side,
+} from './peer-connection.js';
 import { priceOf } from './price.js';
 
 export interface MetadataPeersOptions {

@@ -44,7 +44,8 @@ export function placeFor<P extends PlacedPeer>(
   }
   const others = external.filter((peer) => placesOfPeer(peer) > own || isOfHost(peer));
   return (
-    leastUseful(others, { ...judge, side: 'external' }) ?? (judge.isSeed ? servedLast(others, hostKey, judge) : undefined)
+    leastUseful(others, { ...judge, side: 'external' }) ??
+    (judge.isSeed ? servedLast(others, hostKey, judge) : undefined)
   );
 }
 

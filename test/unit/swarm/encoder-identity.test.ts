@@ -340,7 +340,7 @@ describe('banning', () => {
     assert.deepEqual([client.peers, liar.knocks.length, owner.knocks.length], ['c', 1, 1]);
   });
 
-  it('after three liars is for the host: it ends every connection, finished or not, and lets none in later', () => {
+  it('after three liars from outside is for all of the host that come so, finished or not; it is still dialled', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a');
     const bystander = visit(world, B, 'z');
@@ -354,12 +354,20 @@ describe('banning', () => {
     }
     world.run(1_000);
     const late = visit(world, B, 'e');
-    world.polite(B, 'f');
-    client.encoder.startConnection(at(B), null);
-    world.run(MINUTE);
-    assert.equal(client.peers, 'z');
+    for (const [port, letter] of [
+      [7_001, 'f'],
+      [7_002, 'g'],
+      [7_003, 'h'],
+      [7_004, 'i'],
+    ] as const) {
+      world.polite(B, letter, port);
+      client.encoder.startConnection(at(B, port), null);
+      world.run(MINUTE);
+      assert.equal(client.peers, letter === 'i' ? 'z' : `z${letter}`);
+      if (letter !== 'i') banLast(client);
+    }
     assert.deepEqual([bystander.lost, unfinished.lost, late.log], [true, true, ['lost: ended']]);
-    assert.deepEqual([...client.encoder.refusals], [['banned', 6]]);
+    assert.deepEqual([...client.encoder.refusals], [['banned', 9]]);
   });
 
   it('after three liars leaves those of the host that have brought right pieces', () => {
