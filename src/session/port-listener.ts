@@ -1,4 +1,5 @@
 import type { Millis } from '../base/clock.js';
+import { hostKey } from '../net/host-key.js';
 import type {
   Listener,
   ListenHandler,
@@ -55,6 +56,7 @@ export class PortListener implements ListenHandler, HandshakeOwner {
   readonly #parts: PortListenerParts;
   /** The oldest comes first. */
   readonly #unfinished = new Set<IncomingHandshake>();
+  /** How many of them each host has, by `hostKey`. */
   readonly #hosts = new Map<string, number>();
   readonly #refusals: RefusalLog;
   #listener: Listener | null = null;
@@ -90,7 +92,7 @@ export class PortListener implements ListenHandler, HandshakeOwner {
 
   acceptsConnection(address: StreamAddress): boolean {
     if (this.#closed || !('host' in address)) return false;
-    if ((this.#hosts.get(address.host) ?? 0) < this.#parts.options.maxUnfinishedPerHost) return true;
+    if ((this.#hosts.get(hostKey(address.host)) ?? 0) < this.#parts.options.maxUnfinishedPerHost) return true;
     this.#refusals.add(address, { code: 'table-full' });
     return false;
   }
@@ -103,7 +105,8 @@ export class PortListener implements ListenHandler, HandshakeOwner {
     if (oldest !== undefined && this.#unfinished.size >= options.maxUnfinished) oldest.refuse({ code: 'table-full' });
     const handshake = new IncomingHandshake(this, rawServer, options.handshakeDeadline, socket, address);
     this.#unfinished.add(handshake);
-    this.#hosts.set(address.host, (this.#hosts.get(address.host) ?? 0) + 1);
+    const host = hostKey(address.host);
+    this.#hosts.set(host, (this.#hosts.get(host) ?? 0) + 1);
     return handshake;
   }
 
@@ -112,7 +115,7 @@ export class PortListener implements ListenHandler, HandshakeOwner {
   }
 
   finished(handshake: IncomingHandshake, reason: Refusal | null): void {
-    const { host } = handshake.address;
+    const host = hostKey(handshake.address.host);
     const left = (this.#hosts.get(host) ?? 0) - 1;
     this.#unfinished.delete(handshake);
     if (left > 0) this.#hosts.set(host, left);

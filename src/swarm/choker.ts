@@ -1,8 +1,10 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
 import type { Random } from '../base/random.js';
+import { HostTurns } from './host-turns.js';
 
 /** What the Choker must know of a peer, and may do to it. */
 export interface ChokablePeer {
+  readonly connection: { readonly hostKey: string };
   readonly upload: {
     /** We choke the peer. */
     readonly choked: boolean;
@@ -10,6 +12,10 @@ export interface ChokablePeer {
     readonly interested: boolean;
     /** Bytes a second to the peer. */
     readonly rate: number;
+    /** When a block was sent last. */
+    readonly lastSentAt: Millis;
+    /** It takes next to nothing of what it could have since its unchoke. */
+    readonly usesLittle: boolean;
     choke(): void;
     unchoke(): void;
   };
@@ -27,19 +33,23 @@ export interface ChokerOptions {
   readonly periodsPerOptimistic: number;
   /** A seed serves a peer for this long before others who wait go first. */
   readonly turn: Millis;
+  /** A turn of which a peer makes little use ends after this long. */
+  readonly grace: Millis;
 }
 
-export const DEFAULT_CHOKER_OPTIONS: ChokerOptions = { period: 10_000, periodsPerOptimistic: 3, turn: 30_000 };
-
-// Who goes first when we seed.
-const IN_TURN = 0;
-const CHOKED = 1;
-const TURN_OVER = 2;
+export const DEFAULT_CHOKER_OPTIONS: ChokerOptions = {
+  period: 10_000,
+  periodsPerOptimistic: 3,
+  turn: 30_000,
+  grace: 5_000,
+};
 
 interface Entry<P> {
   readonly peer: P;
   /** When it was last unchoked; null while choked. */
   unchokedAt: Millis | null;
+  /** Since when it has been both unchoked and interested; null when it has not been since it was choked. */
+  turnSince: Millis | null;
   /** When its wait for a turn began: when it became interested, or was choked. */
   waitsSince: Millis;
 }
@@ -47,10 +57,14 @@ interface Entry<P> {
 /**
  * Decides who is served.
  *
- * The order of its list is the optimistic unchoke: every 30 s the first choked and interested peer comes first. While
- * we leech, all slots but one go to the interested, unsnubbed peers that send us most; what remains goes down the list.
- * While we seed, whoever is in the middle of a turn of 30 s stays, then come those who wait, longest first, then those
- * whose turn is over, fastest first: slots go round, and stay with the fast where nobody waits.
+ * Turns belong to hosts, since a host can have many connections, and new ones at any time: of two that wait, the one
+ * whose host holds fewer slots goes first, then the one whose host had its last turn longer ago, or none at all.
+ *
+ * The order of the list is the optimistic unchoke: every 30 s a choked and interested peer comes first. While we leech,
+ * all slots but one go to the interested, unsnubbed peers that send us most; what remains goes down the list, to one
+ * peer of each host before the second of any. While we seed, a peer in the middle of a turn of 30 s stays, unless it
+ * makes no use of it; then come those who wait, then those whose turn is over, fastest first: slots go round, and stay
+ * with the fast where no other host waits.
  *
  * A peer that is interested while slots are free is unchoked at once, in a task of its own. Uninterested peers that
  * stand before the last slot in the list are unchoked too: they cost nothing, and can start without waiting.
@@ -62,9 +76,12 @@ export class Choker<P extends ChokablePeer> {
   readonly #slots: () => number;
   readonly #isSeed: () => boolean;
   readonly #entries: Entry<P>[] = [];
+  readonly #turns = new HostTurns();
   #periods = 0;
   #periodTask: Task | null = null;
   #soonTask: Task | null = null;
+  /** Runs when turns that began may have turned out to be of little use. */
+  #lookTask: Task | null = null;
 
   /** `slots`: how many interested peers to serve, asked at each decision. `isSeed`: we want nothing any more. */
   constructor(timers: Timers, random: Random, options: ChokerOptions, slots: () => number, isSeed: () => boolean) {
@@ -77,10 +94,13 @@ export class Choker<P extends ChokablePeer> {
 
   /**
    * New peers go to one of the first places more often than chance has it: they are three times as likely to be next.
+   * A host that has had a turn is not new.
    */
   peerJoined(peer: P): void {
-    const place = Math.max(0, this.#random.below(this.#entries.length + 3) - 2);
-    this.#entries.splice(place, 0, { peer, unchokedAt: null, waitsSince: this.#timers.now() });
+    const isNew = this.lastTurnOf(peer.connection.hostKey) === Number.NEGATIVE_INFINITY;
+    const { length } = this.#entries;
+    const place = isNew ? Math.max(0, this.#random.below(length + 3) - 2) : length;
+    this.#entries.splice(place, 0, { peer, unchokedAt: null, turnSince: null, waitsSince: this.#timers.now() });
     this.#periodTask ??= this.#timers.addTask(() => this.#periodOver(), this.#options.period);
   }
 
@@ -88,6 +108,7 @@ export class Choker<P extends ChokablePeer> {
     const place = this.#entries.findIndex((entry) => entry.peer === peer);
     if (place < 0) return;
     const [entry] = this.#entries.splice(place, 1);
+    if (entry !== undefined) this.#noteTurn(entry, this.#timers.now());
     if (this.#entries.length === 0) this.stop();
     else if (entry?.unchokedAt !== null) this.#rechokeSoon();
   }
@@ -97,7 +118,13 @@ export class Choker<P extends ChokablePeer> {
     const entry = this.#entries.find((one) => one.peer === peer);
     if (entry === undefined) return;
     if (entry.unchokedAt === null) entry.waitsSince = this.#timers.now();
+    else if (peer.upload.interested) entry.turnSince ??= this.#timers.now();
     if (entry.unchokedAt !== null || peer.upload.interested) this.#rechokeSoon();
+  }
+
+  /** When a turn of this host ended last; -∞ when it has had none. */
+  lastTurnOf(host: string): Millis {
+    return this.#turns.lastOf(host);
   }
 
   /** We became a seed, or stopped being one: the rule has changed. */
@@ -111,6 +138,8 @@ export class Choker<P extends ChokablePeer> {
     this.#periodTask = null;
     this.#soonTask?.cancel();
     this.#soonTask = null;
+    this.#lookTask?.cancel();
+    this.#lookTask = null;
   }
 
   /** Peers in the order of the optimistic unchoke. */
@@ -126,8 +155,19 @@ export class Choker<P extends ChokablePeer> {
   }
 
   #rotate(): void {
-    const first = this.#entries.findIndex(({ peer }) => peer.upload.choked && peer.upload.interested);
-    if (first > 0) this.#entries.push(...this.#entries.splice(0, first));
+    const waiting = this.#entries.filter(({ peer }) => peer.upload.choked && peer.upload.interested);
+    const held = new HostCounts(this.#entries.filter(({ turnSince }) => turnSince !== null));
+    const first = firstOf(
+      waiting,
+      (a, b) => held.compare(a, b) || compareTimes(this.lastTurnOf(hostOf(a)), this.lastTurnOf(hostOf(b))),
+    );
+    if (first === undefined) return;
+    const host = hostOf(first);
+    const next = firstOf(
+      waiting.filter((entry) => hostOf(entry) === host),
+      (a, b) => a.waitsSince - b.waitsSince,
+    );
+    this.#entries.push(...this.#entries.splice(0, this.#entries.indexOf(next ?? first)));
   }
 
   #rechokeSoon(): void {
@@ -139,12 +179,15 @@ export class Choker<P extends ChokablePeer> {
 
   #rechoke(): void {
     const slots = Math.max(1, this.#slots());
-    const chosen = this.#isSeed() ? this.#chooseToSeed(slots) : this.#chooseToTrade(slots);
+    const isSeed = this.#isSeed();
+    const chosen = isSeed ? this.#chooseToSeed(slots) : this.#chooseToTrade(slots);
     const now = this.#timers.now();
     // Over a copy: a choke may end a connection, which leaves the list.
     for (const entry of [...this.#entries]) {
       if (!chosen.has(entry) && entry.unchokedAt !== null) {
+        this.#noteTurn(entry, now);
         entry.unchokedAt = null;
+        entry.turnSince = null;
         entry.waitsSince = now;
         entry.peer.upload.choke();
       }
@@ -152,8 +195,24 @@ export class Choker<P extends ChokablePeer> {
     for (const entry of chosen) {
       if (entry.unchokedAt !== null) continue;
       entry.unchokedAt = now;
+      entry.turnSince = entry.peer.upload.interested ? now : null;
       entry.peer.upload.unchoke();
     }
+    if (isSeed && this.#entries.some(({ peer }) => peer.upload.interested && peer.upload.choked)) this.#lookLater();
+  }
+
+  #lookLater(): void {
+    this.#lookTask ??= this.#timers.addTask(() => {
+      this.#lookTask = null;
+      this.#rechoke();
+    }, this.#options.grace);
+  }
+
+  /** A turn that was cut off before it was of use is none. */
+  #noteTurn({ peer, turnSince }: Entry<P>, now: Millis): void {
+    if (turnSince === null) return;
+    if (peer.upload.lastSentAt < turnSince && now - turnSince < this.#options.grace) return;
+    this.#turns.ended(peer.connection.hostKey, now);
   }
 
   #chooseToTrade(slots: number): Set<Entry<P>> {
@@ -164,31 +223,101 @@ export class Choker<P extends ChokablePeer> {
       .slice(0, slots - 1);
     const chosen = new Set(best.map(({ entry }) => entry));
     let free = slots - chosen.size;
-    for (const entry of this.#entries) {
+    for (const entry of this.#hostByHost(chosen)) {
       if (free === 0) break;
-      if (chosen.has(entry)) continue;
       chosen.add(entry);
       if (entry.peer.upload.interested) free -= 1;
     }
     return chosen;
   }
 
+  /** The others in the order of the list, but one peer of each host before the second of any. */
+  #hostByHost(chosen: ReadonlySet<Entry<P>>): Entry<P>[] {
+    const held = new HostCounts(chosen);
+    const others = this.#entries
+      .filter((entry) => !chosen.has(entry))
+      .map((entry) => {
+        const round = held.of(entry);
+        if (entry.peer.upload.interested) held.add(entry);
+        return { entry, round };
+      });
+    return others.sort((a, b) => a.round - b.round).map(({ entry }) => entry);
+  }
+
   #chooseToSeed(slots: number): Set<Entry<P>> {
     const now = this.#timers.now();
-    const ranked = this.#entries
+    const wanting = this.#entries
       .filter(({ peer }) => peer.upload.interested)
-      .map((entry) => ({ entry, rank: this.#rank(entry, now), rate: entry.peer.upload.rate }));
-    ranked.sort(
-      (a, b) => a.rank - b.rank || (a.rank === CHOKED ? a.entry.waitsSince - b.entry.waitsSince : b.rate - a.rate),
-    );
-    const chosen = new Set(ranked.slice(0, slots).map(({ entry }) => entry));
-    if (ranked.length >= slots) return chosen;
+      .map((entry) => ({ entry, isInTurn: this.#isInTurn(entry, now), rate: entry.peer.upload.rate }));
+    const inTurn = wanting.filter(({ isInTurn }) => isInTurn).sort((a, b) => b.rate - a.rate);
+    const chosen = new Set(inTurn.slice(0, slots).map(({ entry }) => entry));
+    const held = new HostCounts(chosen);
+    // A host one of whose turns is just over had it now, which is noted only at the choke.
+    const served = new HostCounts(this.#entries.filter(({ turnSince }) => turnSince !== null));
+    const lastTurnOf = (entry: Entry<P>): Millis => (served.of(entry) > 0 ? now : this.lastTurnOf(hostOf(entry)));
+    const others = new Set(wanting.filter(({ isInTurn }) => !isInTurn));
+    while (chosen.size < slots) {
+      const next = firstOf(
+        others,
+        (a, b) =>
+          held.compare(a.entry, b.entry) ||
+          Number(a.entry.unchokedAt !== null) - Number(b.entry.unchokedAt !== null) ||
+          (a.entry.unchokedAt !== null
+            ? b.rate - a.rate
+            : compareTimes(lastTurnOf(a.entry), lastTurnOf(b.entry)) || a.entry.waitsSince - b.entry.waitsSince),
+      );
+      if (next === undefined) break;
+      others.delete(next);
+      chosen.add(next.entry);
+      held.add(next.entry);
+    }
+    if (wanting.length >= slots) return chosen;
     for (const entry of this.#entries) if (!entry.peer.upload.interested) chosen.add(entry);
     return chosen;
   }
 
-  #rank(entry: Entry<P>, now: Millis): number {
-    if (entry.unchokedAt === null) return CHOKED;
-    return now - entry.unchokedAt < this.#options.turn ? IN_TURN : TURN_OVER;
+  #isInTurn({ peer, unchokedAt, turnSince }: Entry<P>, now: Millis): boolean {
+    if (unchokedAt === null) return false;
+    const length = now - (turnSince ?? now);
+    return length < this.#options.turn && (length < this.#options.grace || !peer.upload.usesLittle);
   }
+}
+
+type HasHost = Entry<ChokablePeer>;
+
+function hostOf({ peer }: HasHost): string {
+  return peer.connection.hostKey;
+}
+
+/** How many of some entries each host has. */
+class HostCounts {
+  readonly #counts = new Map<string, number>();
+
+  constructor(entries: Iterable<HasHost>) {
+    for (const entry of entries) this.add(entry);
+  }
+
+  add(entry: HasHost): void {
+    this.#counts.set(hostOf(entry), this.of(entry) + 1);
+  }
+
+  of(entry: HasHost): number {
+    return this.#counts.get(hostOf(entry)) ?? 0;
+  }
+
+  compare(a: HasHost, b: HasHost): number {
+    return this.of(a) - this.of(b);
+  }
+}
+
+/** Negative when `a` is earlier. Either may be -∞. */
+function compareTimes(a: Millis, b: Millis): number {
+  return a === b ? 0 : a - b;
+}
+
+/** The first of those that no other comes before. */
+function firstOf<T>(items: Iterable<T>, compare: (a: T, b: T) => number): T | undefined {
+  let first: T | undefined;
+  for (const item of items) if (first === undefined || compare(item, first) < 0) first = item;
+  return first;
 }

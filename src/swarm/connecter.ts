@@ -16,7 +16,8 @@ import { leastUseful } from './least-useful.js';
 import type { Successor } from './metadata-peers.js';
 import type { NodePorts } from './node-ports.js';
 import type { Peer } from './peer.js';
-import type { PeerConnection, Side } from './peer-connection.js';
+import { type Merits, type Newcomer, NO_MERITS, type PeerConnection, type Side } from './peer-connection.js';
+import { placeFor } from './place-for.js';
 import { priceOf } from './price.js';
 import { SeedParting } from './seed-parting.js';
 import type { Uploader } from './uploader.js';
@@ -116,6 +117,17 @@ export class Connecter implements Successor {
     this.#parts.choker.peerLeft(peer);
   }
 
+  placeFor(newcomer: Newcomer): PeerConnection | undefined {
+    return placeFor(this.#peers.values(), newcomer, {
+      isSeed: this.wantsNothing(),
+      now: this.#parts.timers.now(),
+      patience: this.#options.patience,
+      isUseless: (peer) => this.#isUseless(peer),
+      rank: ({ connection }) => this.#parts.rank(connection.address),
+      lastTurnOf: (host) => this.#parts.choker.lastTurnOf(host),
+    })?.connection;
+  }
+
   leastUseful(side: Side): PeerConnection | undefined {
     return leastUseful(this.#peers.values(), {
       side,
@@ -125,6 +137,17 @@ export class Connecter implements Successor {
       isUseless: (peer) => this.#isUseless(peer),
       rank: ({ connection }) => this.#parts.rank(connection.address),
     })?.connection;
+  }
+
+  merits(connection: PeerConnection): Merits {
+    const peer = this.#peers.get(connection);
+    if (peer === undefined) return NO_MERITS;
+    const { upload, download } = peer;
+    return {
+      lastBlockAt: Math.max(upload.lastSentAt, download.lastBlockAt),
+      exchanged: upload.total + download.total,
+      hasEarned: this.#parts.downloader.hasEarned(download),
+    };
   }
 
   listeningPort(connection: PeerConnection): number | null {

@@ -6,10 +6,13 @@ import { addressKey } from './spares.js';
 /** One torrent's connections, half-open ones included, found by what they must not share. */
 export class ConnectionTable {
   readonly #all = new Set<Connection>();
-  readonly #complete = new Map<string, Connection>();
+  /** By host and peer id, in the order in which their handshakes were finished. */
+  readonly #complete = new Map<string, Set<Connection>>();
+  #completeCount = 0;
   /** Those that we dialled. An external peer's port says nothing of where it listens. */
   readonly #dialled = new Set<string>();
-  readonly #hosts = new Map<string, number>();
+  /** By `hostKey`. */
+  readonly #hosts = new Map<string, HostCount>();
 
   /** Connections of all kinds. */
   get count(): number {
@@ -26,7 +29,7 @@ export class ConnectionTable {
   }
 
   get completeCount(): number {
-    return this.#complete.size;
+    return this.#completeCount;
   }
 
   /** Whether nobody else is to be dialled. */
@@ -42,38 +45,45 @@ export class ConnectionTable {
   }
 
   add(connection: Connection): void {
-    const { host } = connection.address;
+    const { hostKey: host, locallyInitiated, address } = connection;
     this.#all.add(connection);
-    this.#hosts.set(host, this.countOfHost(host) + 1);
-    if (connection.locallyInitiated) this.#dialled.add(addressKey(connection.address));
+    this.#count(host, locallyInitiated, 1);
+    if (locallyInitiated) this.#dialled.add(addressKey(address));
   }
 
   delete(connection: Connection): void {
-    const { host } = connection.address;
-    const left = this.countOfHost(host) - 1;
+    const { hostKey: host, locallyInitiated, address } = connection;
     this.#all.delete(connection);
-    if (left > 0) this.#hosts.set(host, left);
-    else this.#hosts.delete(host);
-    if (connection.locallyInitiated) this.#dialled.delete(addressKey(connection.address));
-    const key = peerIdKey(connection.peerId);
-    if (this.#complete.get(key) === connection) this.#complete.delete(key);
+    this.#count(host, locallyInitiated, -1);
+    if (locallyInitiated) this.#dialled.delete(addressKey(address));
+    const key = peerKey(host, connection.peerId);
+    const namesakes = this.#complete.get(key);
+    if (namesakes?.delete(connection) !== true) return;
+    this.#completeCount -= 1;
+    if (namesakes.size === 0) this.#complete.delete(key);
   }
 
-  /** The handshake of `connection` is finished. No other with its peer id is complete. */
+  /** The handshake of `connection` is finished. */
   completed(connection: Connection): void {
-    this.#complete.set(peerIdKey(connection.peerId), connection);
+    const key = peerKey(connection.hostKey, connection.peerId);
+    const namesakes = this.#complete.get(key) ?? new Set();
+    this.#complete.set(key, namesakes.add(connection));
+    this.#completeCount += 1;
   }
 
-  /** The complete connection with this peer. */
-  withPeerId(peerId: Buffer): Connection | undefined {
-    return this.#complete.get(peerIdKey(peerId));
+  /** The complete connections with this host under this peer id, the oldest first. */
+  namesakes(host: string, peerId: Buffer): readonly Connection[] {
+    return [...(this.#complete.get(peerKey(host, peerId)) ?? [])];
   }
 
-  /** The oldest connection from outside that was made at `latest` or before and has not finished its handshake. */
-  unfinishedExternal(latest: Millis): Connection | undefined {
+  /**
+   * The oldest connection from outside, of `host` unless it is null, that was made at `latest` or before and has not
+   * finished its handshake.
+   */
+  unfinishedExternal(latest: Millis, host: string | null): Connection | undefined {
     for (const connection of this.#all) {
       if (connection.locallyInitiated || connection.completeSince !== null) continue;
-      return connection.madeAt <= latest ? connection : undefined;
+      if (host === null || connection.hostKey === host) return connection.madeAt <= latest ? connection : undefined;
     }
     return undefined;
   }
@@ -91,16 +101,38 @@ export class ConnectionTable {
     return this.#dialled.has(addressKey(address));
   }
 
+  /** Connections with a host, of both directions. */
   countOfHost(host: string): number {
-    return this.#hosts.get(host) ?? 0;
+    const count = this.#hosts.get(host);
+    return count === undefined ? 0 : count.external + count.dialled;
+  }
+
+  externalCountOfHost(host: string): number {
+    return this.#hosts.get(host)?.external ?? 0;
+  }
+
+  dialledCountOfHost(host: string): number {
+    return this.#hosts.get(host)?.dialled ?? 0;
   }
 
   /** A copy: connections may end while it is walked. */
   all(): Connection[] {
     return [...this.#all];
   }
+
+  #count(host: string, locallyInitiated: boolean, change: 1 | -1): void {
+    const count = this.#hosts.get(host) ?? { external: 0, dialled: 0 };
+    count[locallyInitiated ? 'dialled' : 'external'] += change;
+    if (count.external + count.dialled > 0) this.#hosts.set(host, count);
+    else this.#hosts.delete(host);
+  }
 }
 
-function peerIdKey(peerId: Buffer): string {
-  return peerId.toString('latin1');
+interface HostCount {
+  external: number;
+  dialled: number;
+}
+
+function peerKey(host: string, peerId: Buffer): string {
+  return `${host} ${peerId.toString('latin1')}`;
 }

@@ -14,6 +14,7 @@
  */
 import { readUint32 } from '../base/bytes.js';
 import type { Millis, Task, Timers } from '../base/clock.js';
+import { hostKey } from '../net/host-key.js';
 import type { PeerAddress, SingleSocket, SocketFailure, SocketHandler } from '../net/raw-server.js';
 import { Framer, type Step } from '../wire/framer.js';
 import { encodeHandshake, INFO_HASH_LENGTH, type ReadStep, readHandshakeHead, readPeerId } from '../wire/handshake.js';
@@ -73,6 +74,7 @@ const NOT_KNOWN_YET: Buffer = Buffer.alloc(0);
 
 export class Connection implements PeerConnection, SocketHandler {
   readonly address: PeerAddress;
+  readonly hostKey: string;
   readonly locallyInitiated: boolean;
   readonly madeAt: Millis;
   readonly #owner: ConnectionOwner;
@@ -109,6 +111,7 @@ export class Connection implements PeerConnection, SocketHandler {
   ) {
     const dialling = beginning.kind === 'dial';
     this.address = beginning.address;
+    this.hostKey = hostKey(beginning.address.host);
     this.locallyInitiated = dialling;
     this.#owner = owner;
     this.#timers = timers;

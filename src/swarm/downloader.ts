@@ -9,6 +9,7 @@ import type { RequestBook } from '../pieces/request-book.js';
 import type { StorageWrapper } from '../pieces/storage-wrapper.js';
 import { Bitfield } from '../wire/bitfield.js';
 import type { Span } from '../wire/message.js';
+import type { Evidence } from '../wire/refusal.js';
 import { announces } from '../wire/reserved.js';
 import type { Blame } from './blame.js';
 import { Download, type DownloadOwner } from './download.js';
@@ -27,7 +28,7 @@ export interface DownloaderParts {
   readonly blame: Blame<PeerConnection>;
   readonly limiter: RateLimiter;
   /** This peer has sent wrong data beyond doubt. Called in a task of its own, where connections may be closed. */
-  readonly ban: (connection: PeerConnection) => void;
+  readonly ban: (connection: PeerConnection, evidence: Evidence) => void;
 }
 
 /**
@@ -121,7 +122,7 @@ export class Downloader implements DownloadOwner {
 
   /** `data` as in `PieceEvents`. */
   pieceVerified(piece: PieceIndex, data: Buffer | null): void {
-    this.#ban(this.#parts.blame.pieceVerified(piece, data));
+    this.#ban(this.#parts.blame.pieceVerified(piece, data), piece);
     this.#parts.requests.pieceVerified(piece);
     this.#wakeSoon();
   }
@@ -129,7 +130,7 @@ export class Downloader implements DownloadOwner {
   /** `data` as in `PieceEvents`. */
   pieceFailed(piece: PieceIndex, data: Buffer | null): void {
     this.#wasted += this.#parts.layout.lengthOf(piece);
-    this.#ban(this.#parts.blame.pieceFailed(piece, data));
+    this.#ban(this.#parts.blame.pieceFailed(piece, data), piece);
     this.#parts.requests.restartPiece(piece);
     this.#wakeSoon();
   }
@@ -251,6 +252,11 @@ export class Downloader implements DownloadOwner {
     return 'wanted';
   }
 
+  /** It has sent more right blocks than one wrong piece costs us. */
+  hasEarned({ connection }: Download): boolean {
+    return this.#parts.blame.creditOf(connection) * BLOCK_LENGTH > this.#parts.layout.pieceLength;
+  }
+
   queueTime(): Millis {
     const { queueTime, minQueueTime, maxOutstanding } = this.options;
     const affordable = (maxOutstanding * 1000) / Math.max(1, this.rate);
@@ -273,11 +279,11 @@ export class Downloader implements DownloadOwner {
     return taken?.span;
   }
 
-  #ban(guilty: readonly PeerConnection[]): void {
+  #ban(guilty: readonly PeerConnection[], piece: PieceIndex): void {
     for (const connection of guilty) {
       if (this.#banned.has(connection)) continue;
       this.#banned.add(connection);
-      this.#parts.timers.addTask(() => this.#parts.ban(connection), 0);
+      this.#parts.timers.addTask(() => this.#parts.ban(connection, { kind: 'wrong-piece', piece }), 0);
     }
   }
 

@@ -6,7 +6,10 @@ export interface EncoderOptions {
   readonly maxConnections: number;
   /** At this many connections of all kinds we dial no more, but for `placesForDials`. */
   readonly maxInitiate: number;
-  /** Connections with one host at once, of both directions. Households and companies share an address. */
+  /**
+   * Connections with one host (`hostKey`) at once, of both directions. Households and companies share an address. We
+   * dial up to a quarter of so many there, however many come from there.
+   */
   readonly maxPerHost: number;
   /** Addresses kept for later because the table is full or their last attempt failed. */
   readonly maxSpares: number;

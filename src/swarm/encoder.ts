@@ -7,10 +7,12 @@
  */
 import type { Millis, Task } from '../base/clock.js';
 import type { AddressSource } from '../net/address-source.js';
+import { hostKey } from '../net/host-key.js';
 import { parseIp } from '../net/ip-address.js';
 import type { PeerAddress, RawServerContext, SingleSocket, SocketFailure } from '../net/raw-server.js';
 import { mayLead, type OwnNetworks } from '../net/reach-rule.js';
-import type { Refusal, RefusalCode } from '../wire/refusal.js';
+import type { Evidence, Refusal, RefusalCode } from '../wire/refusal.js';
+import { type Ban, Bans } from './bans.js';
 import {
   type Beginning,
   Connection,
@@ -24,11 +26,12 @@ import { Dials } from './dials.js';
 import type { EncoderOptions } from './encoder-options.js';
 import type { Dialler, HalfOpen } from './half-open.js';
 import { Liveness } from './liveness.js';
-import type { PeerEvents } from './peer-connection.js';
+import { Namesakes } from './namesakes.js';
+import type { PeerConnection, PeerEvents } from './peer-connection.js';
+import { Probation } from './probation.js';
 import { type PeerReach, ReachCounter } from './reach-counter.js';
 import { Redialling } from './redialling.js';
 import { RefusalLog } from './refusal-log.js';
-import { newcomerStays } from './simultaneous-dial.js';
 import { Spares, type Turn } from './spares.js';
 import { type Teller, Tellers } from './tellers.js';
 import { Turnover } from './turnover.js';
@@ -61,7 +64,9 @@ export class Encoder implements ConnectionOwner {
   readonly #spares: Spares;
   readonly #redialling: Redialling;
   readonly #liveness: Liveness;
-  readonly #banned = new Set<string>();
+  readonly #bans = new Bans();
+  readonly #namesakes: Namesakes;
+  readonly #probation: Probation;
   readonly #refusals: RefusalLog;
   readonly #reach = new ReachCounter();
   readonly #losses = new Map<SocketFailure['code'], number>();
@@ -83,6 +88,13 @@ export class Encoder implements ConnectionOwner {
       this.#tellerOf(address, { kind: 'incoming', teller: address.host }),
     );
     this.#liveness = new Liveness(parts.rawServer, parts.options);
+    this.#namesakes = new Namesakes({
+      timers: parts.rawServer,
+      myId: parts.identity.myId,
+      merits: (connection) => events.merits(connection),
+      withId: (host, peerId) => this.#table.namesakes(host, peerId),
+    });
+    this.#probation = new Probation(parts.rawServer, events);
     this.#refusals = new RefusalLog(parts.refused);
     this.#turnover = new Turnover({
       timers: parts.rawServer,
@@ -144,7 +156,8 @@ export class Encoder implements ConnectionOwner {
 
   /** Takes over a socket from outside whose handshake has named this torrent. */
   externalConnectionMade(socket: SingleSocket, incoming: Incoming): void {
-    const reason = this.#reasonAgainst(incoming.address.host) ?? this.#makeRoom();
+    const host = hostKey(incoming.address.host);
+    const reason = this.#reasonAgainst(host) ?? this.#makeRoom(host);
     if (reason !== undefined) {
       socket.close();
       this.#refusals.add(incoming.address, reason);
@@ -158,13 +171,22 @@ export class Encoder implements ConnectionOwner {
   }
 
   /**
-   * Ends every connection with `host`, spelled as sockets tell it, and neither dials it nor lets it in from here on.
+   * The peer has lied beyond doubt: its connection is ended, and it gets no other. When its whole host is banned, those
+   * of its peers stay that have earned it: they may be honest, behind the same address.
    */
-  banHost(host: string): void {
-    this.#banned.add(host);
+  ban(liar: PeerConnection, evidence: Evidence): void {
+    this.#bans.add(liar, evidence);
+    liar.refuse({ code: 'banned', evidence });
     for (const connection of this.#table.all()) {
-      if (connection.address.host === host) connection.refuse({ code: 'banned' });
+      if (connection.hostKey !== liar.hostKey || this.#events.merits(connection).hasEarned) continue;
+      const against = this.#bans.againstPeer(connection);
+      if (against !== undefined) connection.refuse({ code: 'banned', evidence: against });
     }
+  }
+
+  /** Who has been banned, and what proved that it lied. */
+  get bans(): readonly Ban[] {
+    return this.#bans.all;
   }
 
   /**
@@ -211,11 +233,8 @@ export class Encoder implements ConnectionOwner {
     const { myId } = this.#parts.identity;
     if (connection.locallyInitiated) this.#spares.answered(address, peerId);
     if (peerId.equals(myId)) return { code: 'own-peer-id' };
-    const earlier = this.#table.withPeerId(peerId);
-    if (earlier === undefined) return undefined;
-    if (!newcomerStays(earlier, connection, myId, this.#now())) return { code: 'duplicate-peer' };
-    earlier.refuse({ code: 'duplicate-peer' });
-    return undefined;
+    const evidence = this.#bans.againstPeer(connection);
+    return evidence === undefined ? this.#namesakes.judge(connection) : { code: 'banned', evidence };
   }
 
   completed(connection: Connection): void {
@@ -223,26 +242,29 @@ export class Encoder implements ConnectionOwner {
     this.#dials.completed(connection);
     this.#liveness.watch(connection);
     if (!connection.locallyInitiated) this.#everIncoming = true;
-    this.#events.connectionMade(connection);
+    if (this.#namesakes.isDoubtful(connection)) this.#probation.begin(connection);
+    else this.#events.connectionMade(connection);
   }
 
   gotFrame(connection: Connection, frame: Buffer): void {
-    this.#events.gotFrame(connection, frame);
+    if (!this.#probation.keeps(connection, frame)) this.#events.gotFrame(connection, frame);
   }
 
   connectionFlushed(connection: Connection): void {
-    this.#events.connectionFlushed(connection);
+    if (!this.#probation.has(connection)) this.#events.connectionFlushed(connection);
   }
 
   severed(connection: Connection, ending: Ending): void {
     this.#table.delete(connection);
+    this.#namesakes.ended(connection);
     this.#liveness.unwatch(connection);
     this.#leaveHalfOpen(connection);
     this.#dials.ended(connection, ending);
     if (ending.by === 'us') this.#refusals.add(connection.address, ending.reason);
     else this.#losses.set(ending.failure.code, (this.#losses.get(ending.failure.code) ?? 0) + 1);
     if (!this.#closed) this.#redialling.ended(connection, ending, this.#now());
-    if (connection.completeSince !== null) this.#events.connectionLost(connection);
+    const isUnheardOf = this.#probation.ended(connection);
+    if (connection.completeSince !== null && !isUnheardOf) this.#events.connectionLost(connection);
     else if (connection.locallyInitiated) this.#reach.failed(ending);
     this.#refill();
   }
@@ -277,7 +299,7 @@ export class Encoder implements ConnectionOwner {
   /** What to dial next. What need not be dialled any more is forgotten on the way. */
   #nextTurn(): Turn | undefined {
     for (;;) {
-      const turn = this.#spares.next(this.#now(), ({ address }) => this.#hasRoomFor(address.host));
+      const turn = this.#spares.next(this.#now(), ({ address }) => this.#hasRoomToDial(hostKey(address.host)));
       if (turn === undefined || this.#isWanted(turn.spare.address, turn.spare.peerId)) return turn;
       this.#spares.drop(turn.spare);
     }
@@ -348,30 +370,41 @@ export class Encoder implements ConnectionOwner {
 
   /** False when a connection would be refused or be one too many with the same peer. */
   #isWanted(address: PeerAddress, peerId: Buffer | null): boolean {
-    if (this.#banned.has(address.host) || this.#table.hasDialled(address)) return false;
+    if (this.#bans.againstAddress(address) !== undefined || this.#table.hasDialled(address)) return false;
     if (this.#spares.isComplete(address) && this.#events.wantsNothing()) return false;
     const likelyId = peerId ?? this.#spares.knownPeerId(address);
-    return likelyId === null || this.#table.withPeerId(likelyId) === undefined;
+    return likelyId === null || this.#namesakes.mayDial(hostKey(address.host), likelyId);
   }
 
   #reasonAgainst(host: string): Refusal | undefined {
     if (this.#closed) return { code: 'shutting-down' };
-    if (this.#banned.has(host)) return { code: 'banned' };
-    return this.#hasRoomFor(host) ? undefined : { code: 'table-full' };
+    const evidence = this.#bans.againstHost(host, false);
+    return evidence === undefined ? undefined : { code: 'banned', evidence };
   }
 
-  /** Sees to it that somebody from outside has a place, if need be somebody else's. */
-  #makeRoom(): Refusal | undefined {
-    const { options } = this.#parts;
-    if (this.#table.hasPlaceForExternal(options)) return undefined;
-    const unfinished = this.#table.unfinishedExternal(this.#now() - options.slowHandshake);
+  /** Sees to it that a peer of `host` from outside has a place, if need be that of another one. */
+  #makeRoom(host: string): Refusal | undefined {
+    const { maxPerHost, slowHandshake } = this.#parts.options;
+    const isHostFull = this.#table.countOfHost(host) >= maxPerHost;
+    if (this.#hasPlaceFor(host)) return undefined;
+    const unfinished = this.#table.unfinishedExternal(this.#now() - slowHandshake, isHostFull ? host : null);
+    const placesOf = (other: string): number => this.#table.externalCountOfHost(other);
     if (unfinished !== undefined) unfinished.refuse({ code: 'table-full' });
-    else this.#events.leastUseful('external')?.refuse({ code: 'useless' });
-    return this.#table.hasPlaceForExternal(options) ? undefined : { code: 'table-full' };
+    else this.#events.placeFor({ hostKey: host, placesOf, isHostFull })?.refuse({ code: 'useless' });
+    return this.#hasPlaceFor(host) ? undefined : { code: 'table-full' };
   }
 
-  #hasRoomFor(host: string): boolean {
-    return this.#table.countOfHost(host) < this.#parts.options.maxPerHost;
+  #hasPlaceFor(host: string): boolean {
+    const { options } = this.#parts;
+    return this.#table.countOfHost(host) < options.maxPerHost && this.#table.hasPlaceForExternal(options);
+  }
+
+  /** Peers that come from outside cannot keep us from dialling others behind the same address. */
+  #hasRoomToDial(host: string): boolean {
+    const { maxPerHost } = this.#parts.options;
+    return (
+      this.#table.countOfHost(host) < maxPerHost || this.#table.dialledCountOfHost(host) < Math.floor(maxPerHost / 4)
+    );
   }
 
   #now(): Millis {

@@ -10,7 +10,14 @@ import type { Extensions } from './extensions.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
 import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
 import type { NodePorts } from './node-ports.js';
-import type { PeerConnection, PeerEvents, Side } from './peer-connection.js';
+import {
+  type Merits,
+  type Newcomer,
+  NO_MERITS,
+  type PeerConnection,
+  type PeerEvents,
+  type Side,
+} from './peer-connection.js';
 import { priceOf } from './price.js';
 
 export interface MetadataPeersOptions {
@@ -120,6 +127,20 @@ export class MetadataPeers implements PeerEvents {
 
   hasNothingToSay(): boolean {
     return false;
+  }
+
+  placeFor({ hostKey, placesOf, isHostFull }: Newcomer): PeerConnection | undefined {
+    const own = placesOf(hostKey);
+    const external = [...this.#peers.keys()].filter(({ locallyInitiated }) => !locallyInitiated);
+    const most = Math.max(0, ...external.map((connection) => placesOf(connection.hostKey)));
+    // The host with the most places gives the one that came last: the others may be about to send.
+    if (!isHostFull && most >= own + 2) return external.findLast((connection) => placesOf(connection.hostKey) === most);
+    const useless = this.leastUseful('external');
+    return isHostFull && useless?.hostKey !== hostKey ? undefined : useless;
+  }
+
+  merits(): Merits {
+    return NO_MERITS;
   }
 
   wantsNothing(): boolean {

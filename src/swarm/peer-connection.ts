@@ -2,12 +2,15 @@
  * The seam between the table of connections (Encoder, Connection) and what is said over them (Connecter). The two sides
  * know each other only by these interfaces.
  */
+import type { Millis } from '../base/clock.js';
 import type { PeerAddress } from '../net/raw-server.js';
 import type { Refusal } from '../wire/refusal.js';
 
 /** A connection whose handshake is finished. */
 export interface PeerConnection {
   readonly address: PeerAddress;
+  /** The host by which it is counted (`hostKey`): an address of IPv4, a /64 of IPv6. */
+  readonly hostKey: string;
   /** 20 bytes. */
   readonly peerId: Buffer;
   readonly locallyInitiated: boolean;
@@ -33,6 +36,28 @@ export interface PeerConnection {
 /** Those who came from outside, or those whom we dialled. */
 export type Side = 'external' | 'dialled';
 
+/** What has passed over a connection so far. */
+export interface Merits {
+  /** When a block came or went last that was of use; -∞ when none has. */
+  readonly lastBlockAt: Millis;
+  /** Bytes of such blocks, both ways. */
+  readonly exchanged: number;
+  /** Its peer has sent us more right blocks than one wrong piece costs. */
+  readonly hasEarned: boolean;
+}
+
+export const NO_MERITS: Merits = { lastBlockAt: Number.NEGATIVE_INFINITY, exchanged: 0, hasEarned: false };
+
+/** A peer from outside that wants a place and finds none. */
+export interface Newcomer {
+  /** As in `PeerConnection`. */
+  readonly hostKey: string;
+  /** Connections from outside that a host has. */
+  readonly placesOf: (hostKey: string) => number;
+  /** Its host has as many as one host may have: only another of them can make room. */
+  readonly isHostFull: boolean;
+}
+
 /** What the side above is told. For each connection: made, any number of frames and flushes, lost. */
 export interface PeerEvents {
   connectionMade(connection: PeerConnection): void;
@@ -48,8 +73,12 @@ export interface PeerEvents {
   /** The peer fetches nothing, and we want nothing. Asked until the connection is lost. */
   hasNothingToSay(connection: PeerConnection): boolean;
   wantsNothing(): boolean;
+  /** Asked until the connection is lost. */
+  merits(connection: PeerConnection): Merits;
   /**
    * Whom of one side to give up when there is no place for others: undefined while everybody has been of use of late.
    */
   leastUseful(side: Side): PeerConnection | undefined;
+  /** Which peer from outside gives its place to this newcomer; undefined when none has less right to it. */
+  placeFor(newcomer: Newcomer): PeerConnection | undefined;
 }

@@ -1,4 +1,4 @@
-import type { PeerConnection, PeerEvents, Side } from './peer-connection.js';
+import type { Merits, Newcomer, PeerConnection, PeerEvents, Side } from './peer-connection.js';
 
 /** Hands everything on to one listener, who may be replaced by another while connections live on. */
 export class PeerSwitch implements PeerEvents {
@@ -36,11 +36,19 @@ export class PeerSwitch implements PeerEvents {
     return this.#listener.hasNothingToSay(connection);
   }
 
+  merits(connection: PeerConnection): Merits {
+    return this.#listener.merits(connection);
+  }
+
   wantsNothing(): boolean {
     return this.#listener.wantsNothing();
   }
 
   leastUseful(side: Side): PeerConnection | undefined {
     return this.#listener.leastUseful(side);
+  }
+
+  placeFor(newcomer: Newcomer): PeerConnection | undefined {
+    return this.#listener.placeFor(newcomer);
   }
 }

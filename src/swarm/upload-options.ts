@@ -23,6 +23,8 @@ export interface UploadOptions {
    * Under an upload limit, a request for a piece that we have given to somebody else lets others go first for so long.
    */
   readonly patience: Millis;
+  /** Bytes a second: a peer that takes less in its turn, and could have more, makes little use of it. */
+  readonly leastUse: number;
   /** How rates are measured. */
   readonly measure: MeasureOptions;
 }
@@ -35,5 +37,6 @@ export const DEFAULT_UPLOAD_OPTIONS: UploadOptions = {
   batchTime: 500,
   // Clients give up on a request after twenty seconds or more.
   patience: 5_000,
+  leastUse: 4 * 1024,
   measure: DEFAULT_MEASURE_OPTIONS,
 };

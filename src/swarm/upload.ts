@@ -64,6 +64,8 @@ export class Upload implements RateWaiter {
   #total = 0;
   #lastSentAt: Millis = Number.NEGATIVE_INFINITY;
   #unchokedAt: Millis = Number.NEGATIVE_INFINITY;
+  /** When it was first both unchoked and interested since our last choke, and the bytes of blocks that it had had then. */
+  #turn: { readonly since: Millis; readonly totalBefore: number } | null = null;
   #wastedTurn = false;
 
   constructor(connection: PeerConnection, owner: UploadOwner) {
@@ -105,7 +107,17 @@ export class Upload implements RateWaiter {
     return this.#choked || !this.#interested ? Number.NEGATIVE_INFINITY : this.#unchokedAt;
   }
 
-  /** It is interested and choked, and has not let a turn go by without a request. */
+  /**
+   * It has taken next to nothing in its turn, although it could have more: it asks for nothing, or leaves what was sent
+   * in the socket.
+   */
+  get usesLittle(): boolean {
+    if (this.#turn === null || (this.queuedCount > 0 && this.#connection.unsentLength === 0)) return false;
+    const used = this.#total - this.#turn.totalBefore;
+    return used * 1000 < this.#owner.options.leastUse * (this.#owner.now() - this.#turn.since);
+  }
+
+  /** It is interested and choked, and has made use of its last turn. */
   get awaitsTurn(): boolean {
     return this.#choked && this.#interested && !this.#wastedTurn;
   }
@@ -136,7 +148,8 @@ export class Upload implements RateWaiter {
   choke(): void {
     if (this.#choked) return;
     this.#choked = true;
-    this.#wastedTurn = this.#interested && this.#lastSentAt < this.#unchokedAt;
+    this.#wastedTurn = this.#interested && this.usesLittle;
+    this.#turn = null;
     // BEP 6: "A peer SHOULD choke first and then reject requests so that the peer receiving the choke does not
     // re-request the pieces."
     this.#connection.send([encodeMessage({ type: 'choke' })]);
@@ -147,6 +160,7 @@ export class Upload implements RateWaiter {
     if (!this.#choked) return;
     this.#choked = false;
     this.#unchokedAt = this.#owner.now();
+    if (this.#interested) this.#beginTurn();
     this.#connection.send([encodeMessage({ type: 'unchoke' })]);
   }
 
@@ -154,6 +168,7 @@ export class Upload implements RateWaiter {
   gotInterested(): boolean {
     if (this.#interested) return false;
     this.#interested = true;
+    if (!this.#choked) this.#beginTurn();
     return true;
   }
 
@@ -218,6 +233,10 @@ export class Upload implements RateWaiter {
     this.#choked = true;
     this.#dropRequests(() => true);
     this.#outbox.end();
+  }
+
+  #beginTurn(): void {
+    this.#turn ??= { since: this.#owner.now(), totalBefore: this.#total };
   }
 
   #mayHave(request: BlockSpan): boolean {

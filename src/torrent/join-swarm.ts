@@ -114,7 +114,7 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
       storage: store,
       blame: new Blame<PeerConnection>(layout, DEFAULT_BLAME_OPTIONS),
       limiter: parts.downloadLimiter,
-      ban: (connection) => encoder.banHost(connection.address.host),
+      ban: (connection, evidence) => encoder.ban(connection, evidence),
     },
     DEFAULT_DOWNLOAD_OPTIONS,
   );

@@ -77,7 +77,7 @@ export class MetadataTorrent {
         timers: context,
         infoHash: link.infoHash,
         gotInfo: (info) => this.#gotInfo(info),
-        ban: (connection) => this.#encoder.banHost(connection.address.host),
+        ban: (connection) => this.#encoder.ban(connection, { kind: 'wrong-metadata' }),
       },
       DEFAULT_METADATA_FETCH_OPTIONS,
     );

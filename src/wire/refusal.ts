@@ -14,7 +14,7 @@ export type Refusal =
   | { readonly code: 'table-full' }
   /** Nothing came or went for long, and somebody else wanted the place. */
   | { readonly code: 'useless' }
-  | { readonly code: 'banned' }
+  | { readonly code: 'banned'; readonly evidence: Evidence }
   | { readonly code: 'message-too-long'; readonly length: number }
   | { readonly code: 'malformed-message'; readonly id: number; readonly length: number }
   | { readonly code: 'malformed-extension'; readonly name: string; readonly length: number }
@@ -35,5 +35,8 @@ export type Refusal =
   /** The disk does not give what the peer asks for; others may have it. */
   | { readonly code: 'cannot-serve' }
   | { readonly code: 'shutting-down' };
+
+/** What proves that a peer has lied. */
+export type Evidence = { readonly kind: 'wrong-piece'; readonly piece: number } | { readonly kind: 'wrong-metadata' };
 
 export type RefusalCode = Refusal['code'];

@@ -6,7 +6,14 @@ import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from '../../src/session/p
 import { Encoder } from '../../src/swarm/encoder.js';
 import { DEFAULT_ENCODER_OPTIONS, type EncoderOptions } from '../../src/swarm/encoder-options.js';
 import { HalfOpen, MAX_HALF_OPEN } from '../../src/swarm/half-open.js';
-import type { PeerConnection, PeerEvents, Side } from '../../src/swarm/peer-connection.js';
+import {
+  type Merits,
+  type Newcomer,
+  NO_MERITS,
+  type PeerConnection,
+  type PeerEvents,
+  type Side,
+} from '../../src/swarm/peer-connection.js';
 import { DEFAULT_WORK_OPTIONS, WorkBudget } from '../../src/swarm/work-budget.js';
 import type { RefusalCode } from '../../src/wire/refusal.js';
 import { FakePeer } from './fake-peer.js';
@@ -37,10 +44,14 @@ export interface ClientOptions {
   readonly listeningPort: (connection: PeerConnection) => number | null;
   /** Both have everything; of nobody when absent. */
   readonly hasNothingToSay: (connection: PeerConnection) => boolean;
+  /** What has passed over a connection; nothing when absent. */
+  readonly merits: (connection: PeerConnection) => Partial<Merits>;
   /** How well a peer suits this client; all alike when absent. */
   readonly rank: (address: PeerAddress) => number;
   /** Whom those above would give up; nobody when absent. */
   readonly leastUseful: (side: Side) => PeerConnection | undefined;
+  /** Who gives its place to a newcomer; nobody when absent. */
+  readonly placeFor: (newcomer: Newcomer) => PeerConnection | undefined;
   /** Told of an exception in the torrent's part of the loop; thrown on when absent. */
   readonly gotException: (error: unknown) => void;
 }
@@ -119,6 +130,14 @@ export class Client implements PeerEvents {
 
   hasNothingToSay(connection: PeerConnection): boolean {
     return this.#overrides.hasNothingToSay?.(connection) ?? false;
+  }
+
+  placeFor(newcomer: Newcomer): PeerConnection | undefined {
+    return this.#overrides.placeFor?.(newcomer);
+  }
+
+  merits(connection: PeerConnection): Merits {
+    return { ...NO_MERITS, ...this.#overrides.merits?.(connection) };
   }
 
   wantsNothing(): boolean {

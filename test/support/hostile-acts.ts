@@ -44,8 +44,7 @@ export const HOSTILE_ACTS: Readonly<Record<Exclude<RefusalCode, DisksDoing>, Hos
   },
   'duplicate-peer': {
     provoke: (world) => {
-      world.guest({}, '10.200.0.1', Buffer.alloc(20, 'twin'));
-      world.guest({}, '10.200.0.2', Buffer.alloc(20, 'twin'));
+      for (let twin = 0; twin < 4; twin += 1) world.guest({}, '10.200.0.1', Buffer.alloc(20, 'twin'));
     },
   },
   'connect-timeout': {

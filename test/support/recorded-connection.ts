@@ -1,3 +1,4 @@
+import { hostKey } from '../../src/net/host-key.js';
 import type { PeerAddress } from '../../src/net/raw-server.js';
 import type { PeerConnection } from '../../src/swarm/peer-connection.js';
 import { Framer, type Step } from '../../src/wire/framer.js';
@@ -8,6 +9,7 @@ import { type Extension, encodeReserved } from '../../src/wire/reserved.js';
 /** A complete connection without a network under it: it writes down in words what is said over it. */
 export class RecordedConnection implements PeerConnection {
   readonly address: PeerAddress;
+  readonly hostKey: string;
   readonly peerId: Buffer;
   readonly locallyInitiated = true;
   readonly reserved: Buffer;
@@ -23,6 +25,7 @@ export class RecordedConnection implements PeerConnection {
 
   constructor(name = 'peer', extensions: readonly Extension[] = [], host = '10.0.0.1') {
     this.address = { host, port: 6881 };
+    this.hostKey = hostKey(host);
     this.reserved = encodeReserved(extensions);
     this.peerId = Buffer.from(name.padEnd(20, '-'));
   }

@@ -140,9 +140,9 @@ export class SwarmMember {
         storage: this.wrapper,
         blame: new Blame<PeerConnection>(layout, DEFAULT_BLAME_OPTIONS),
         limiter: downloadLimiter,
-        ban: (connection) => {
+        ban: (connection, evidence) => {
           this.banned.push(connection);
-          this.encoder.banHost(connection.address.host);
+          this.encoder.ban(connection, evidence);
         },
       },
       { ...DEFAULT_DOWNLOAD_OPTIONS, ...all.download },

@@ -174,6 +174,17 @@ describe('the listening socket of all torrents', () => {
     assert.deepEqual([...listener.refusals], [['table-full', 2]]);
   });
 
+  it('counts a /64 of IPv6 as one host', () => {
+    const world = new EncoderWorld();
+    const here = at('2001:db8:9::1');
+    const { listener } = world.client(here.host, 'a');
+    for (let number = 1; number <= 18; number += 1) {
+      world.fake(`2001:db8:${number < 18 ? 1 : 2}::${number}`, 'b').dial(here);
+    }
+    world.run(1_000);
+    assert.deepEqual([listener.unfinishedCount, ...listener.refusals], [17, ['table-full', 1]]);
+  });
+
   it('counts up to the first free port, and says so when there is none', () => {
     const world = new EncoderWorld();
     const outcomes: ListenOutcome[] = [];

@@ -5,17 +5,31 @@ import { type ChokablePeer, Choker, DEFAULT_CHOKER_OPTIONS } from '../../../src/
 import { seededRandom } from '../../support/seeded-random.js';
 import { Timeline } from '../../support/timeline.js';
 
+interface FakeChokableOptions {
+  readonly interested?: boolean;
+  readonly down?: number;
+  readonly up?: number;
+  readonly snubbed?: boolean;
+  /** Its own when absent. */
+  readonly host?: string;
+  readonly idle?: boolean;
+}
+
 class FakeChokable implements ChokablePeer {
   readonly name: string;
+  readonly connection;
   readonly upload;
   readonly download;
 
-  constructor(name: string, options: { interested?: boolean; down?: number; up?: number; snubbed?: boolean }) {
+  constructor(name: string, options: FakeChokableOptions) {
     this.name = name;
+    this.connection = { hostKey: options.host ?? name };
     const upload = {
       choked: true,
       interested: options.interested ?? true,
       rate: options.up ?? 0,
+      lastSentAt: 0,
+      usesLittle: options.idle ?? false,
       choke: () => {
         upload.choked = true;
       },
@@ -146,6 +160,83 @@ describe('Choker, while we seed', () => {
     const { timeline, unchoked } = choking(2, true, peers);
     timeline.run(10_000);
     assert.equal(unchoked(), 'ab');
+  });
+});
+
+describe('Choker, when a host has many connections', () => {
+  const squatters = (count: number, options: FakeChokableOptions = {}): FakeChokable[] =>
+    peersOf('stuvwxyz'.slice(0, count), { host: 'squatter', ...options });
+
+  it('seeding, gives every host a slot before the second of any, turn over or not', () => {
+    const { timeline, unchoked } = choking(2, true, [...squatters(8), makeOne('a', {})]);
+    const seen = new Set<boolean>();
+    for (let period = 0; period < 30; period += 1) {
+      timeline.run(10_000);
+      seen.add(unchoked().includes('a'));
+    }
+    assert.deepEqual([...seen], [true]);
+  });
+
+  it('seeding, gives hosts equal turns, however many connections wait', () => {
+    const peers = [...squatters(6), makeOne('a', {}), makeOne('b', {})];
+    const { timeline, unchoked } = choking(1, true, peers);
+    let seen = '';
+    for (let turn = 0; turn < 9; turn += 1) {
+      timeline.run(30_000);
+      seen += unchoked();
+    }
+    assert.deepEqual([...seen].map((name) => (name < 'c' ? name : '*')).join(''), '*ab*ab*ab');
+  });
+
+  it('seeding, lets a host that has had no turn go first, and does not take one that connects anew for such', () => {
+    const peers = peersOf('abc');
+    const { timeline, choker, unchoked } = choking(1, true, peers);
+    timeline.run(75_000);
+    assert.equal(unchoked(), 'c');
+    const [a, , c] = peers as [FakeChokable, FakeChokable, FakeChokable];
+    choker.peerLeft(a);
+    choker.peerLeft(c);
+    const again = [makeOne('A', { host: 'a' }), makeOne('C', { host: 'c' }), makeOne('n', {})];
+    const order: string[] = [];
+    for (const peer of again) choker.peerJoined(peer);
+    for (let turn = 0; turn < 4; turn += 1) {
+      timeline.run(turn === 0 ? 1_000 : 30_000);
+      order.push([peers[1], ...again].flatMap((peer) => (peer?.upload.choked ? [] : peer?.name)).join(''));
+    }
+    assert.deepEqual(order, ['n', 'A', 'b', 'C']);
+  });
+
+  it('seeding, ends a turn of which little use is made after 5 s when others wait, and only then', () => {
+    const [idle, busy] = [makeOne('i', { idle: true }), makeOne('b', {})];
+    const { timeline, choker, unchoked } = choking(1, true, [idle]);
+    timeline.run(50_000);
+    assert.equal(unchoked(), 'i');
+    choker.peerJoined(busy);
+    choker.interestChanged(busy);
+    timeline.run(0);
+    assert.deepEqual([idle.upload.choked, busy.upload.choked], [true, false]);
+    const third = makeOne('j', { idle: true });
+    choker.peerJoined(third);
+    busy.upload.usesLittle = true;
+    timeline.run(5_000);
+    assert.deepEqual([busy.upload.choked, third.upload.choked], [true, false]);
+  });
+
+  it('leeching, gives the optimistic unchoke to one host after the other', () => {
+    const peers = [makeOne('f', { down: 100 }), ...squatters(6, { snubbed: true }), ...peersOf('ab')];
+    const { timeline, unchoked } = choking(2, false, peers);
+    let seen = '';
+    for (let turn = 0; turn < 9; turn += 1) {
+      timeline.run(30_000);
+      seen += unchoked().slice(1);
+    }
+    assert.equal(seen, 'abtabuabv');
+  });
+
+  it('leeching, fills the slots that nobody has earned with one peer of each host first', () => {
+    const { timeline, unchoked } = choking(4, false, [...squatters(6, { snubbed: true }), ...peersOf('ab')]);
+    timeline.run(10_000);
+    assert.equal(unchoked(), 'stab');
   });
 });
 

@@ -170,7 +170,7 @@ describe('what one chunk makes a connection do', () => {
   it('is read no further once the connection has ended', () => {
     const world = worldWith({ ofOneRead: 2 * PRICE, ofOneTurn: 1_000 });
     const talk = new Talk(world, '', (connection) => {
-      if (talk.frames.length === 3) connection.refuse({ code: 'banned' });
+      if (talk.frames.length === 3) connection.refuse({ code: 'banned', evidence: { kind: 'wrong-metadata' } });
     });
     talk.say(messages(6));
     world.timeline.run(0);

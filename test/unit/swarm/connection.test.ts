@@ -94,15 +94,15 @@ describe('a connection', () => {
   it('delivers nothing after a message that makes us refuse it, and is lost once', () => {
     assertAlways(Buffer.concat([HANDSHAKE, ...MESSAGES]), ['made b', 'frame b 01', 'lost b', 'banned'], () => ({
       gotFrame: (connection) => {
-        connection.refuse({ code: 'banned' });
-        connection.refuse({ code: 'banned' });
+        connection.refuse({ code: 'banned', evidence: { kind: 'wrong-metadata' } });
+        connection.refuse({ code: 'banned', evidence: { kind: 'wrong-metadata' } });
       },
     }));
   });
 
   it('delivers nothing when it is refused as soon as it is made', () => {
     assertAlways(Buffer.concat([HANDSHAKE, ...MESSAGES]), ['made b', 'lost b', 'banned'], () => ({
-      connectionMade: (connection) => connection.refuse({ code: 'banned' }),
+      connectionMade: (connection) => connection.refuse({ code: 'banned', evidence: { kind: 'wrong-metadata' } }),
     }));
   });
 

@@ -1,13 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { HalfOpen } from '../../../src/swarm/half-open.js';
-import { at, EncoderWorld, idOf, PORT, USER } from '../../support/encoder-world.js';
+import { at, type Client, EncoderWorld, idOf, PORT, USER } from '../../support/encoder-world.js';
+import { RecordedConnection } from '../../support/recorded-connection.js';
 
 const A = '10.0.0.1';
 const MINUTE = 60_000;
 
 function host(number: number): string {
   return `10.0.1.${number}`;
+}
+
+/** Three peers at `host` have lied. */
+function banWhole(host: string, { encoder }: Client): void {
+  for (const name of 'xyz') encoder.ban(new RecordedConnection(name, [], host), { kind: 'wrong-piece', piece: 1 });
 }
 
 describe('dialling', () => {
@@ -17,7 +23,7 @@ describe('dialling', () => {
     const [b, c, d] = ['b', 'c', 'd'].map((letter, index) => world.polite(host(index), letter));
     client.encoder.startConnection(at(host(0)), USER, null);
     world.run(1_000);
-    client.encoder.banHost(host(1));
+    banWhole(host(1), client);
     client.encoder.startConnection(at(host(0)), USER, null);
     client.encoder.startConnection(at(host(1)), USER, null);
     client.encoder.startConnection(at(host(2)), USER, idOf('a'));
@@ -31,7 +37,7 @@ describe('dialling', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a');
     const [b, c] = ['b', 'c'].map((letter, index) => world.polite(host(index), letter));
-    client.encoder.banHost(host(1));
+    banWhole(host(1), client);
     for (const named of [host(0), `::ffff:${host(0)}`, `::ffff:${host(1)}`, '224.0.0.1', '0.0.0.0', 'localhost', '']) {
       client.encoder.startConnection(at(named), USER, null);
     }

@@ -50,7 +50,7 @@ describe('a full table', () => {
     let useless: string | undefined;
     const client: Client = world.client(A, 'a', {
       options: { maxConnections: 2, maxInitiate: 1 },
-      leastUseful: () => client.connections.find(({ peerId }) => peerId.toString('latin1', 0, 1) === useless),
+      placeFor: () => client.connections.find(({ peerId }) => peerId.toString('latin1', 0, 1) === useless),
     });
     arrive(world, 'bcd', 100);
     assert.deepEqual([client.peers, reasons(client)], ['bc', ['table-full']]);
@@ -88,5 +88,40 @@ describe('a full table', () => {
     assert.equal(client.peers, 'yz');
     world.run(60_000);
     assert.equal(client.encoder.makeWay(), true, 'those who made way may be dialled again');
+  });
+
+  it('lets a peer in from a host that has all it may have when another of that host is given up', () => {
+    const world = new EncoderWorld();
+    const asked: [string, boolean, number][] = [];
+    const client: Client = world.client(A, 'a', {
+      options: { maxPerHost: 2 },
+      placeFor: ({ hostKey, isHostFull, placesOf }) => {
+        asked.push([hostKey, isHostFull, placesOf(hostKey)]);
+        return asked.length === 2 ? client.connections[0] : undefined;
+      },
+    });
+    for (const letter of 'bcde') {
+      world.fake(host('x'), letter, {}, 0).dial(at(A)).sayHandshake();
+      world.run(100);
+    }
+    const full = [host('x'), true, 2];
+    assert.deepEqual([client.peers, reasons(client), asked], ['ce', ['table-full', 'useless'], [full, full]]);
+  });
+
+  it('counts a /64 of IPv6 as one host, and peers from outside do not keep us from dialling there', () => {
+    const world = new EncoderWorld();
+    const client = world.client('2001:db8:9::1', 'a', { options: { maxPerHost: 4 } });
+    for (const [index, letter] of [...'bcdef'].entries()) {
+      world
+        .fake(`2001:db8:1::${index + 1}`, letter)
+        .dial(at('2001:db8:9::1'))
+        .sayHandshake();
+      world.run(100);
+    }
+    assert.deepEqual([client.peers, reasons(client)], ['bcde', ['table-full']]);
+    world.polite('2001:db8:1::a', 'x');
+    client.encoder.startConnection(at('2001:db8:1::a'), USER, null);
+    world.run(1_000);
+    assert.equal(client.peers, 'bcdex');
   });
 });

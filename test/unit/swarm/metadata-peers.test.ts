@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { Extensions } from '../../../src/swarm/extensions.js';
 import { DEFAULT_METADATA_PEERS_OPTIONS, MetadataPeers } from '../../../src/swarm/metadata-peers.js';
 import { NodePorts } from '../../../src/swarm/node-ports.js';
-import type { PeerConnection } from '../../../src/swarm/peer-connection.js';
+import { NO_MERITS, type PeerConnection } from '../../../src/swarm/peer-connection.js';
 import { SILENT_HANDSHAKE } from '../../../src/wire/extended.js';
 import { decodeMessage, encodeMessage, type PeerMessage } from '../../../src/wire/message.js';
 import { encodeReserved } from '../../../src/wire/reserved.js';
@@ -48,9 +48,11 @@ function makeWorld() {
       connectionFlushed: () => undefined,
       connectionLost: () => undefined,
       leastUseful: () => undefined,
+      placeFor: () => undefined,
       listeningPort: () => null,
       hasNothingToSay: () => false,
       wantsNothing: () => false,
+      merits: () => NO_MERITS,
       takeOver: (_connection, frames) => {
         taken.push(frames.map((frame) => inWords(decodeMessage(frame))).join(', '));
       },

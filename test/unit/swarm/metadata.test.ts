@@ -97,7 +97,7 @@ class World {
 
   end(peer: FakeMetadataPeer, how: string): void {
     if (peer.connection.closed) return;
-    peer.connection.refuse({ code: 'banned' });
+    peer.connection.refuse({ code: 'banned', evidence: { kind: 'wrong-metadata' } });
     this.log.push(`${peer.connection.peerId.toString().replace(/-+$/, '')} ${how}`);
     this.fetch.peerLeft(peer);
   }

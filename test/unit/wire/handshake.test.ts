@@ -84,7 +84,7 @@ describe('the handshake', () => {
       kept.push(reserved);
       return readPeerId((peerId) => {
         kept.push(peerId);
-        return { kind: 'refuse', reason: { code: 'banned' } };
+        return { kind: 'refuse', reason: { code: 'banned', evidence: { kind: 'wrong-metadata' } } };
       });
     });
     new Framer(first.nextLen, first.nextFunc, () => undefined).dataCameIn(chunk);
