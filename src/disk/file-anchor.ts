@@ -3,8 +3,8 @@
  */
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { BtgetError } from '../base/failure.js';
 import { systemPath } from '../base/raw-name.js';
+import { FolderGone } from './storage.js';
 
 /** The name of a folder's element, to be used while the folder is held. */
 export type NameIn = (element: string) => string;
@@ -55,7 +55,7 @@ const O_PATH = 0o10000000;
 
 /**
  * Holds the folder to which `elements` lead from `root`. Throws ENOTDIR or ELOOP when one of them is a link or no
- * folder, and `folderGone` when `root` is not the folder `anchor`, unless that is null. Where descriptors have no names,
+ * folder, and `FolderGone` when `root` is not the folder `anchor`, unless that is null. Where descriptors have no names,
  * a link that is planted after the caller's own look is followed.
  */
 export function holdFolder(root: string, elements: readonly string[], anchor: string | null = null): HeldFolder {
@@ -94,9 +94,8 @@ export function inFolder<T>(
   }
 }
 
-/** Whose disk was taken away, or who was moved away: it may come back. */
-export function folderGone(root: string): BtgetError {
-  return new BtgetError('io', `${root} is not the folder that it was at the start: is its disk unmounted?`);
+export function folderGone(root: string): FolderGone {
+  return new FolderGone(`${root} is not the folder that it was at the start: is its disk unmounted?`);
 }
 
 function refuseOther(root: string, anchor: string, { dev, ino }: fs.Stats): void {

@@ -89,7 +89,7 @@ const NOWHERE: ReadonlySet<string> = new Set(['ENOENT', 'ELOOP', 'ENOTDIR']);
 /**
  * Runs `action` in the folder of `path` as it is now: whatever is put in its place, or in that of a folder above it,
  * what `action` opens, makes, names or removes lies below the root. Throws 'cannot-open' when that folder is outside,
- * `folderGone` when the root is another folder than it was, and what the system says of the rest.
+ * `FolderGone` when the root is another folder than it was, and what the system says of the rest.
  */
 export function inFolderOf<T>(
   calls: Pick<FileOperations, 'lookUp' | 'realPath' | 'inFolder'>,
@@ -131,7 +131,7 @@ function wayTo(
   }
 }
 
-/** Throws `folderGone` unless the root is the folder that it was. */
+/** Throws `FolderGone` unless the root is the folder that it was. */
 export function confirmRoot(calls: LookUps, { root, anchor }: PathRoot): void {
   const id = anchor?.id ?? null;
   if (id !== null && rootId(calls, root) !== id) throw folderGone(root);
