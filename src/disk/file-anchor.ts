@@ -61,6 +61,7 @@ const O_PATH = 0o10000000;
 export function holdFolder(root: string, elements: readonly string[], anchor: string | null = null): HeldFolder {
   if (!hasDescriptorNames) {
     if (anchor !== null) refuseOther(root, anchor, fs.statSync(systemPath(root)));
+    for (const [at] of elements.entries()) refuseNoFolder(join(root, ...elements.slice(0, at + 1)));
     return { nameIn: (element) => join(root, ...elements, element), release: () => undefined };
   }
   let held = fs.openSync(systemPath(root), O_PATH | O_DIRECTORY);
@@ -96,6 +97,12 @@ export function inFolder<T>(
 
 export function folderGone(root: string): FolderGone {
   return new FolderGone(`${root} is not the folder that it was at the start: is its disk unmounted?`);
+}
+
+/** As the system does where the folder is opened. */
+function refuseNoFolder(path: string): void {
+  if (fs.lstatSync(systemPath(path)).isDirectory()) return;
+  throw Object.assign(new Error(`ENOTDIR: not a directory, open '${path}'`), { code: 'ENOTDIR', syscall: 'open' });
 }
 
 function refuseOther(root: string, anchor: string, { dev, ino }: fs.Stats): void {

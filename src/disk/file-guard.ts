@@ -101,14 +101,23 @@ export function inFolderOf<T>(
   return calls.inFolder(realRoot, elements, action, at.anchor?.id ?? null);
 }
 
-/** As `inFolderOf`, for who goes on later: the folder is held until it is released. */
+/**
+ * As `inFolderOf`, for who only reads, knows which file it wants, and goes on later: the folder is held until it is
+ * released.
+ */
 export function holdFolderOf(
   calls: Pick<ReadOperations, 'lookUp' | 'realPath' | 'holdFolder'>,
   at: PathRoot,
   path: string,
 ): HeldFolder {
+  try {
+    return calls.holdFolder(at.root, path.split('/').slice(0, -1));
+  } catch (error) {
+    if (!isSystemError(error) || !NOWHERE.has(error.code)) throw error;
+  }
+  // There may be a link that stays inside.
   const { realRoot, elements } = wayTo(calls, at, path);
-  return calls.holdFolder(realRoot, elements, at.anchor?.id ?? null);
+  return calls.holdFolder(realRoot, elements);
 }
 
 /** How to come to the folder of `path` by way of no link. */

@@ -154,8 +154,8 @@ export class FileReadPool {
     for (const place of places) {
       const at = place.root === home.place.root || place.root === null ? home.place : { root: place.root };
       const name = below(at.root, place.path);
-      if (!foldersExist(this.#operations, at.root, place.path)) continue;
-      const folder = holdFolderOf(this.#operations, at, place.path);
+      const folder = this.#hold(at, place.path);
+      if (folder === null) continue;
       let isIt = false;
       let facts: FileFacts | undefined;
       try {
@@ -173,6 +173,18 @@ export class FileReadPool {
     confirmRoot(this.#operations, home.place);
     const final = below(home.place.root, names.final);
     throw lost(names, other ?? new BtgetError('cannot-open', `cannot open ${final}: it is not there`));
+  }
+
+  /** Null when there is no such folder. */
+  #hold(at: PathRoot, path: string): HeldFolder | null {
+    try {
+      return holdFolderOf(this.#operations, at, path);
+    } catch (error) {
+      if (isOutOfDescriptors(error)) throw error;
+      // It names the element that is in the way.
+      if (!foldersExist(this.#operations, at.root, path)) return null;
+      throw error;
+    }
   }
 
   #open(entry: Entry, address: FileAddress, place: FoundPlace, attempt: number): void {
