@@ -1,17 +1,16 @@
 /** What the main thread asks of its workers, and what they answer. Everything here survives structured cloning. */
 import type { ExactCandidate, FoundName } from './file-exact-names.js';
 import type { FailureMessage } from './file-failure.js';
+import type { PathRoot } from './file-guard.js';
 import type { FileNames } from './file-names.js';
 import type { FoundJournal } from './journal-file.js';
 import type { AdoptedFile, FileIdentity, FileSurvey } from './storage.js';
 import type { LockDoubt, WatchedLock } from './target-lock.js';
 
 /** A torrent's place on the disk. Every request carries it: workers are shared by all torrents. */
-export interface StoragePlace {
+export interface StoragePlace extends PathRoot {
   /** Tells torrents apart for as long as the process lives. */
   readonly id: number;
-  /** The download folder, absolute. */
-  readonly root: string;
   /** Whether files grow under their part name. */
   readonly partNames: boolean;
   /** Whether strangers' files may be replaced. */
@@ -19,11 +18,9 @@ export interface StoragePlace {
 }
 
 /** Where a download's journal and lock are, beside what is downloaded. */
-export interface TargetPlace {
+export interface TargetPlace extends PathRoot {
   /** Tells them apart for as long as the process lives. */
   readonly id: number;
-  /** The download folder, absolute. */
-  readonly root: string;
   /** The torrent's file or top folder below it. */
   readonly target: string;
   /** The journal's name below the root; the lock's begins with it. */
@@ -46,15 +43,21 @@ export interface NamedFile {
   readonly names: FileNames;
 }
 
+/** Where a file may be. */
+export interface ReadPlace {
+  /** `path` lies below it, and no link is followed out of it. Null: `path` is absolute, and links are followed. */
+  readonly root: string | null;
+  readonly path: string;
+  /** Which file it has to be, as in `FileFacts`; another is passed over. Null: any. */
+  readonly id: string | null;
+}
+
 /** Bytes to hash. */
 export type HashSource =
-  /** Of the first of `paths` that exists. With a `root`, they lie below it and links are guarded against. */
+  /** Of the first of `places` where the file is. */
   | {
       readonly kind: 'file';
-      readonly root: string | null;
-      readonly paths: readonly string[];
-      /** Where else it is, when none of `paths` exists: absolute, without a link. Null: nowhere. */
-      readonly elsewhere: string | null;
+      readonly places: readonly ReadPlace[];
       readonly begin: number;
       readonly length: number;
     }
@@ -73,14 +76,25 @@ export type HashAnswer =
   | { readonly kind: 'missing'; readonly path: string }
   | { readonly kind: 'failed'; readonly failure: FailureMessage };
 
+/** What was surveyed, and which files that is said of. */
+export interface SurveyedFile {
+  readonly survey: FileSurvey;
+  /** Files by what leads to them: a name below the root, or what `linked` says. Ids as in `FileFacts`. */
+  readonly ids: readonly (readonly [path: string, id: string])[];
+}
+
 /** Requests by kind, with their answers. */
 export interface Work {
   /** Where files lie that the torrent spells otherwise than they would be written: one answer for each. */
   findExact: { request: { place: StoragePlace; candidates: readonly ExactCandidate[] }; answer: readonly FoundName[] };
-  /** Of each file what was found, or why it cannot be looked at. */
+  /** Which folder the download folder is, as in `FileFacts`; null when there is none. */
+  identifyRoot: { request: { place: StoragePlace }; answer: string | null };
+  /** Which file of these names the worker writes to, as in `FileFacts`; null for none. */
+  identifyOurs: { request: { place: StoragePlace; names: FileNames }; answer: string | null };
+  /** Of each file what was found, or why it cannot be looked at. Fails when the download folder is not what it was. */
   survey: {
     request: { place: StoragePlace; names: readonly FileNames[] };
-    answer: readonly (FileSurvey | FailureMessage)[];
+    answer: readonly (SurveyedFile | FailureMessage)[];
   };
   /** Bytes that each file takes up on the disk; 0 for one that is not there. */
   measureFiles: { request: { place: StoragePlace; names: readonly FileNames[] }; answer: readonly number[] };
@@ -108,6 +122,7 @@ export interface Work {
   restore: { request: { place: StoragePlace; names: FileNames }; answer: null };
   /** `Storage.adoptFiles`. */
   adopt: { request: { place: StoragePlace; files: readonly (AdoptedFile & NamedFile)[] }; answer: null };
+  /** Which file has the final name, as in `FileFacts`; null for a link. */
   finish: {
     request: {
       place: StoragePlace;
@@ -117,7 +132,7 @@ export interface Work {
       /** What the link holds, or null when the file is no link. */
       link: string | null;
     };
-    answer: null;
+    answer: string | null;
   };
   sync: {
     request: { place: StoragePlace; also: readonly NamedFile[] };

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { basename, resolve } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import type { Timers } from '../base/clock.js';
+import { RootAnchors } from './file-anchor.js';
 import { HashQueue } from './file-hash-queue.js';
 import { journalName } from './file-names.js';
 import { type ReadOperations, systemReadOperations } from './file-operations.js';
@@ -80,6 +81,7 @@ export function createFileDisk(options: FileDiskOptions): FileDisk {
     hashing,
     readPool: new FileReadPool(readOperations, options.openFiles),
     readOperations,
+    anchors: new RootAnchors(),
   };
   let storages = 0;
   let targets = 0;
@@ -90,7 +92,8 @@ export function createFileDisk(options: FileDiskOptions): FileDisk {
       return new FileStorage({ metainfo, layout, place, output, selected, disk });
     },
     openTarget({ dir, name }) {
-      const place = { id: targets, root: resolve(dir), target: name, name: journalName(name) };
+      const root = resolve(dir);
+      const place = { id: targets, root, anchor: disk.anchors.of(root), target: name, name: journalName(name) };
       targets += 1;
       return createFileTarget(writer, place);
     },

@@ -1,5 +1,6 @@
 /** From what the system says about a file to a failure with its code, and over the border between threads. */
 import { BtgetError, type FailureCode } from '../base/failure.js';
+import { FolderGone } from './storage.js';
 
 /** An error of a system call, as Node makes it. */
 interface SystemError extends Error {
@@ -106,6 +107,8 @@ export interface FailureMessage {
   readonly message: string;
   /** The part name of a file that was lost, or null. */
   readonly lost: string | null;
+  /** It is a `FolderGone`. */
+  readonly isGone: boolean;
   readonly cause: { readonly message: string; readonly code: string; readonly syscall: string } | null;
 }
 
@@ -115,12 +118,14 @@ export function encodeFailure(failure: BtgetError): FailureMessage {
     code: failure.code,
     message: failure.message,
     lost: failure instanceof LostName ? failure.part : null,
+    isGone: failure instanceof FolderGone,
     cause: isSystemError(cause) ? { message: cause.message, code: cause.code, syscall: cause.syscall } : null,
   };
 }
 
 export function decodeFailure(message: FailureMessage): BtgetError {
   if (message.lost !== null) return new LostName(message.lost, message.message, message.code);
+  if (message.isGone) return new FolderGone(message.message);
   if (message.cause === null) return new BtgetError(message.code, message.message);
   const { code, syscall } = message.cause;
   const cause = Object.assign(new Error(message.cause.message), { code, syscall });

@@ -1,58 +1,64 @@
 /** What becomes of a file as a whole: found, taken back, made whole under its final name. */
 import { BtgetError } from '../base/failure.js';
-import type { StoragePlace, Work } from './file-disk-protocol.js';
+import type { StoragePlace, SurveyedFile, Work } from './file-disk-protocol.js';
 import { about, encodeFailure, type FailureMessage, fileFailure, LostName } from './file-failure.js';
 import type { Flushed } from './file-flusher.js';
 import {
   behindLink,
   below,
+  confirmRoot,
   type FolderPlace,
   findFolder,
   foldersExist,
+  fromTop,
   inFolderOf,
   lastOf,
   notAFile,
+  type PathRoot,
 } from './file-guard.js';
 import type { FileNames } from './file-names.js';
-import type { FileFacts, FileOperations } from './file-operations.js';
-import { type FoundFile, foreignFile, type StorageFiles } from './file-writing.js';
-import type { FileSurvey } from './storage.js';
+import type { FileFacts, FileOperations, IdentifiedFile } from './file-operations.js';
+import { copyBytes } from './file-own.js';
+import { type FoundFile, foreignFile, identityOf, type StorageFiles } from './file-writing.js';
+import type { FileSurvey, LinkedPlace } from './storage.js';
 
 const COMPARE_LENGTH = 256 * 1024;
 const READERS = 0o444;
 
-const ABSENT: FileSurvey = { found: 'absent', length: 0, identity: null, bothNames: false };
+const ABSENT: SurveyedFile = { survey: { found: 'absent', length: 0, identity: null, bothNames: false }, ids: [] };
 
 /**
  * Looks which files are there, through links too. What cannot be looked at, or is no file, has a failure in the place
- * of its survey.
+ * of its survey. Throws when the root is another folder than it was: there, all files would be absent.
  */
 export function surveyFiles(
   operations: FileOperations,
   place: StoragePlace,
   names: readonly FileNames[],
-): readonly (FileSurvey | FailureMessage)[] {
+): readonly (SurveyedFile | FailureMessage)[] {
   const folders = new Map<string, FolderPlace>();
-  return names.map(({ part, final }) => {
+  const found = names.map(({ part, final }) => {
     const folder = final.slice(0, final.lastIndexOf('/') + 1);
     try {
-      let found = folders.get(folder);
-      if (found === undefined) {
-        found = findFolder(operations, place.root, final);
-        folders.set(folder, found);
+      let where = folders.get(folder);
+      if (where === undefined) {
+        where = findFolder(operations, place.root, final);
+        folders.set(folder, where);
       }
-      if (found === 'absent') return ABSENT;
-      if (found === 'nowhere') return { ...ABSENT, linked: { kind: 'folder', path: null } };
-      const survey = surveyFile(operations, place, part, final);
-      return found === 'inside' ? survey : surveyOutside(operations, place, part, final, survey);
+      if (where === 'absent') return ABSENT;
+      if (where === 'nowhere') return linkedTo('folder', null, ABSENT.survey);
+      const seen = surveyFile(operations, place, part, final);
+      return where === 'inside' ? seen : surveyOutside(operations, place, seen);
     } catch (error) {
       if (!(error instanceof BtgetError)) throw error;
       return encodeFailure(error);
     }
   });
+  confirmRoot(operations, place);
+  return found;
 }
 
-function surveyFile(operations: FileOperations, place: StoragePlace, part: string, final: string): FileSurvey {
+function surveyFile(operations: FileOperations, place: StoragePlace, part: string, final: string): SurveyedFile {
   const atPart = lookUp(operations, below(place.root, part));
   const finalFacts = lookUp(operations, below(place.root, final));
   const hasFinal = finalFacts?.kind === 'file' || (finalFacts?.kind === 'link' && !place.overwrite);
@@ -60,51 +66,80 @@ function surveyFile(operations: FileOperations, place: StoragePlace, part: strin
   if (atPart !== undefined && atPart.kind !== 'file' && !hasFinal) throw notAFile(below(place.root, part), atPart);
   const partFacts = atPart?.kind === 'file' ? atPart : undefined;
   const taken = atPart !== undefined && partFacts === undefined ? ({ isPartTaken: true } as const) : {};
-  if (partFacts === undefined && finalFacts?.kind === 'link' && !place.overwrite)
-    return { ...surveyLink(operations, below(place.root, final)), ...taken };
+  if (partFacts === undefined && finalFacts?.kind === 'link' && !place.overwrite) {
+    const { survey, ids } = surveyLink(operations, below(place.root, final));
+    return { survey: { ...survey, ...taken }, ids };
+  }
   // What is no file, but may be replaced, counts as absent; a folder is replaced by nothing.
   const inTheWay = finalFacts !== undefined && finalFacts.kind !== 'file';
   if (inTheWay && finalFacts.kind !== 'link' && (!place.overwrite || finalFacts.kind === 'folder')) {
     throw notAFile(below(place.root, final), finalFacts);
   }
-  if (partFacts === undefined && (finalFacts === undefined || inTheWay)) return ABSENT;
-  const found = partFacts === undefined ? 'final' : 'part';
-  const name = below(place.root, found === 'part' ? part : final);
-  const identity = about(name, () => operations.identify(name));
-  if (identity === undefined) return ABSENT;
+  const facts = partFacts ?? (inTheWay ? undefined : finalFacts);
+  if (facts === undefined) return ABSENT;
+  const path = partFacts === undefined ? final : part;
+  const found = identify(operations, below(place.root, path), facts);
+  if (found === undefined) return ABSENT;
   const bothNames = partFacts !== undefined && partFacts.id === finalFacts?.id;
-  const survey: FileSurvey = { found, length: identity.length, identity, bothNames, ...taken };
   const hasFinalBeside = partFacts !== undefined && finalFacts?.kind === 'file' && !bothNames;
-  return hasFinalBeside ? { ...survey, hasFinalBeside } : survey;
-}
-
-/** The link `name` is in the place of a file under its final name. */
-function surveyLink(operations: FileOperations, name: string): FileSurvey {
-  const behind = behindLink(operations, name);
-  if (behind === undefined) return { ...ABSENT, linked: { kind: 'file', path: null } };
-  if (behind.facts.kind !== 'file') throw notAFile(name, behind.facts);
-  const identity = about(name, () => operations.identify(behind.name));
-  if (identity === undefined) return { ...ABSENT, linked: { kind: 'file', path: null } };
   return {
-    found: 'final',
-    length: identity.length,
-    identity,
-    bothNames: false,
-    linked: { kind: 'file', path: behind.name },
+    survey: {
+      found: partFacts === undefined ? 'final' : 'part',
+      length: found.length,
+      identity: identityOf(found),
+      bothNames,
+      ...taken,
+      ...(hasFinalBeside ? { hasFinalBeside } : {}),
+    },
+    ids: [path, ...(bothNames ? [final] : [])].map((name) => [name, found.id]),
   };
 }
 
-/** `survey` is of a file in a folder that is reached by a link out of the download folder. */
+/** Undefined when it has become another file than `facts` were said of. */
+function identify(operations: FileOperations, name: string, facts: FileFacts): IdentifiedFile | undefined {
+  const found = about(name, () => operations.identify(name));
+  return found?.id === facts.id ? found : undefined;
+}
+
+/** The link `name` is in the place of a file under its final name. */
+function surveyLink(operations: FileOperations, name: string): SurveyedFile {
+  const behind = behindLink(operations, name);
+  if (behind === undefined) return linkedTo('file', null, ABSENT.survey);
+  if (behind.facts.kind !== 'file') throw notAFile(name, behind.facts);
+  const found = identify(operations, behind.name, behind.facts);
+  if (found === undefined) return linkedTo('file', null, ABSENT.survey);
+  const survey: FileSurvey = {
+    found: 'final',
+    length: found.length,
+    identity: identityOf(found),
+    bothNames: false,
+  };
+  return linkedTo('file', { path: behind.name, id: found.id }, survey);
+}
+
+/** `seen` is of a file in a folder that is reached by a link out of the download folder. */
 function surveyOutside(
   operations: FileOperations,
   { root }: StoragePlace,
-  part: string,
-  final: string,
+  { survey, ids }: SurveyedFile,
+): SurveyedFile {
+  const [first] = ids;
+  if (first === undefined) return linkedTo('folder', null, survey);
+  const [name, id] = first;
+  // Where a link has its name, that has been followed.
+  const path = survey.linked === undefined ? behindLink(operations, below(root, name))?.name : name;
+  return linkedTo('folder', path === undefined ? null : { path, id }, survey);
+}
+
+function linkedTo(
+  kind: LinkedPlace['kind'],
+  target: { readonly path: string; readonly id: string } | null,
   survey: FileSurvey,
-): FileSurvey {
-  const name = below(root, survey.found === 'part' ? part : final);
-  const path = survey.found === 'absent' ? null : (behindLink(operations, name)?.name ?? null);
-  return { ...survey, linked: { kind: 'folder', path } };
+): SurveyedFile {
+  return {
+    survey: { ...survey, linked: { kind, path: target?.path ?? null } },
+    ids: target === null ? [] : [[target.path, target.id]],
+  };
 }
 
 /**
@@ -142,20 +177,19 @@ export function demoteFile(
 }
 
 /** A copy that is cut off is what a download is that has only begun. */
-function copyToPart(operations: FileOperations, files: StorageFiles, names: FileNames, { length }: FileFacts): void {
+function copyToPart(
+  operations: FileOperations,
+  files: StorageFiles,
+  names: FileNames,
+  { id, length }: FileFacts,
+): void {
   const final = below(files.place.root, names.final);
   const { facts } = files.create(names, names.part);
-  const from = about(final, () => operations.open(final, 'read', false));
+  const from = openIn(operations, files.place, names.final);
   try {
-    files.change(names.part, (to) => {
-      const bytes = Buffer.allocUnsafeSlow(COMPARE_LENGTH);
-      for (let at = 0; at < length; ) {
-        const count = operations.read(from, bytes, Math.min(COMPARE_LENGTH, length - at), at);
-        if (count === 0) break;
-        for (let done = 0; done < count; ) done += operations.write(to, bytes, done, count - done, at + done);
-        at += count;
-      }
-    });
+    if (about(final, () => operations.facts(from)).id !== id)
+      throw new LostName(names.part, `${final}: somebody has replaced it meanwhile`);
+    files.change(names.part, (to) => copyBytes(operations, from, to, length));
   } finally {
     about(final, () => operations.close(from));
   }
@@ -169,12 +203,15 @@ export function removeFile(operations: FileOperations, files: StorageFiles, name
   files.flushFolders(answered);
 }
 
-/** Carries out `finish` of the protocol. `answered` may be called within the call. */
+/**
+ * Carries out `finish` of the protocol. `answered` may be called within the call; `id` is that of the file which has
+ * the final name, null for a link.
+ */
 export function finishFile(
   operations: FileOperations,
   files: StorageFiles,
   request: Work['finish']['request'],
-  answered: Flushed,
+  answered: (failure: BtgetError | null, id: string | null) => void,
 ): void {
   const { names, link } = request;
   const { root } = files.place;
@@ -182,19 +219,20 @@ export function finishFile(
     try {
       action();
     } catch (error) {
-      answered(fileFailure(error, below(root, names.final)));
+      answered(fileFailure(error, below(root, names.final)), null);
     }
   };
+  const flushNames = (id: string | null): void => files.flushFolders((failure) => answered(failure, id));
   steps(() => {
     if (link !== null) {
       finishLink(operations, files, names, link);
-      files.flushFolders(answered);
+      flushNames(null);
       return;
     }
     const path = prepare(operations, files, request);
     files.flushFile(path, (failure) => {
       if (failure !== null) {
-        answered(failure);
+        answered(failure, null);
         return;
       }
       steps(() => {
@@ -203,9 +241,9 @@ export function finishFile(
         if (stillThere !== path || facts.length !== request.length) {
           throw new LostName(names.part, `${below(root, path)}: somebody has changed it meanwhile`);
         }
-        if (path === names.part) takeFinalName(operations, files, request);
+        const id = path === names.part ? takeFinalName(operations, files, request, facts) : facts.id;
         files.release(names);
-        files.flushFolders(answered);
+        flushNames(id);
       });
     });
   });
@@ -227,26 +265,25 @@ function finishLink(operations: FileOperations, files: StorageFiles, names: File
 function prepare(operations: FileOperations, files: StorageFiles, request: Work['finish']['request']): string {
   const { names, length, executable } = request;
   const { path, facts, ours } = findWhole(operations, files, names, length);
+  const name = below(files.place.root, path);
   if (facts.length < length) {
-    const name = below(files.place.root, path);
     throw new LostName(names.part, `cannot finish ${name}: it has ${facts.length} of ${length} bytes`);
   }
   if (facts.length > length) {
+    if (!ours && facts.links > 1) throw foreignFile(name);
     files.change(path, (descriptor) => operations.setLength(descriptor, length));
     if (ours) files.claim(names, path, { ...facts, length });
   }
   const mode = facts.mode | ((facts.mode & READERS) >> 2);
-  // A file that came to us whole keeps the mode that its owner gave it.
-  if (executable && ours && mode !== facts.mode) setMode(operations, files.place.root, path, mode);
+  // A file that came to us whole keeps the mode that its owner gave it, and so does one that has names elsewhere.
+  if (executable && ours && facts.links === 1 && mode !== facts.mode) setMode(operations, files.place, path, mode);
   return path;
 }
 
 /** The owner of a file may change its mode, though it may not write to it. */
-function setMode(operations: FileOperations, root: string, path: string, mode: number): void {
-  about(below(root, path), () => {
-    const descriptor = inFolderOf(operations, root, path, (nameIn) =>
-      operations.open(nameIn(lastOf(path)), 'read', false),
-    );
+function setMode(operations: FileOperations, at: PathRoot, path: string, mode: number): void {
+  const descriptor = openIn(operations, at, path);
+  about(below(at.root, path), () => {
     try {
       operations.setMode(descriptor, mode);
     } finally {
@@ -273,50 +310,72 @@ function findWhole(operations: FileOperations, files: StorageFiles, names: FileN
   return files.create(names, free && !partNames ? names.final : names.part);
 }
 
-function takeFinalName(operations: FileOperations, files: StorageFiles, request: Work['finish']['request']): void {
-  const { names, length } = request;
-  const { root, overwrite } = files.place;
-  const part = below(root, names.part);
-  const final = below(root, names.final);
+/** Which file has the final name after it; null for a link that leads to the same bytes. */
+function takeFinalName(
+  operations: FileOperations,
+  files: StorageFiles,
+  { names, length }: Work['finish']['request'],
+  facts: FileFacts,
+): string | null {
+  const { place } = files;
+  const final = below(place.root, names.final);
   const there = lookUp(operations, final);
+  const part = { ...place, path: names.part, facts };
   if (there === undefined) files.rename(names.part, names.final, false);
-  else if (
-    there.kind === 'link'
-      ? !overwrite && sameBehind(operations, part, final, length)
-      : sameFile(operations, part, final, there, length)
-  )
+  else if (there.kind === 'link' && !place.overwrite && sameBehind(operations, part, final, length)) {
     files.unlink(names.part);
-  else if (overwrite) files.rename(names.part, names.final, true);
+    return null;
+  } else if (sameFile(operations, part, { ...place, path: names.final, facts: there }, length)) {
+    files.unlink(names.part);
+    return there.id;
+  } else if (place.overwrite) files.rename(names.part, names.final, true);
   else throw foreignFile(final);
+  return facts.id;
+}
+
+/** A file that was looked at. */
+interface SeenFile extends PathRoot {
+  readonly path: string;
+  readonly facts: FileFacts;
 }
 
 /** As `sameFile`, of what the link `final` leads to. */
-function sameBehind(operations: FileOperations, part: string, final: string, length: number): boolean {
+function sameBehind(operations: FileOperations, part: SeenFile, final: string, length: number): boolean {
   const behind = behindLink(operations, final);
-  return behind !== undefined && sameFile(operations, part, behind.name, behind.facts, length);
+  return behind !== undefined && sameFile(operations, part, { ...fromTop(behind.name), facts: behind.facts }, length);
 }
 
-/** Whether both names hold the same `length` bytes; the file under `part` has that length. */
-function sameFile(
-  operations: FileOperations,
-  part: string,
-  final: string,
-  finalFacts: FileFacts,
-  length: number,
-): boolean {
-  if (finalFacts.kind !== 'file' || finalFacts.length !== length) return false;
-  if (lookUp(operations, part)?.id === finalFacts.id) return true;
-  const one = about(part, () => operations.open(part, 'read', false));
+/** Whether both hold the same `length` bytes; `part` has that length. */
+function sameFile(operations: FileOperations, part: SeenFile, other: SeenFile, length: number): boolean {
+  if (other.facts.kind !== 'file' || other.facts.length !== length) return false;
+  if (part.facts.id === other.facts.id) return true;
+  const one = openSeen(operations, part);
   try {
-    const other = about(final, () => operations.open(final, 'read', false));
+    const two = openSeen(operations, other);
     try {
-      return sameBytes(operations, { name: part, descriptor: one }, { name: final, descriptor: other }, length);
+      return one !== null && two !== null && sameBytes(operations, one, two, length);
     } finally {
-      about(final, () => operations.close(other));
+      if (two !== null) about(two.name, () => operations.close(two.descriptor));
     }
   } finally {
-    about(part, () => operations.close(one));
+    if (one !== null) about(one.name, () => operations.close(one.descriptor));
   }
+}
+
+/** Null when another file has its name by now. */
+function openSeen(operations: FileOperations, { path, facts, ...at }: SeenFile): Named | null {
+  const name = below(at.root, path);
+  const descriptor = openIn(operations, at, path);
+  if (about(name, () => operations.facts(descriptor)).id === facts.id) return { name, descriptor };
+  about(name, () => operations.close(descriptor));
+  return null;
+}
+
+/** Opens the file at `path`, which is no link, for reading. */
+function openIn(operations: FileOperations, at: PathRoot, path: string): number {
+  return about(below(at.root, path), () =>
+    inFolderOf(operations, at, path, (nameIn) => operations.open(nameIn(lastOf(path)), 'read', false)),
+  );
 }
 
 interface Named {

@@ -2,12 +2,20 @@
  * Keeps every path inside the download folder. The torrent's own paths are safe by the metainfo; what is on the disk is
  * not: whoever can write there may have planted a link that leads elsewhere.
  */
-import { relative, sep } from 'node:path';
+import { parse, relative, sep } from 'node:path';
 import { BtgetError } from '../base/failure.js';
-import type { NameIn } from './file-anchor.js';
+import { folderGone, type HeldFolder, type NameIn, type RootAnchor } from './file-anchor.js';
 import { about, isSystemError, orNothing } from './file-failure.js';
 import { foldersUpTo } from './file-folders.js';
-import type { FileFacts, FileOperations } from './file-operations.js';
+import type { FileFacts, FileOperations, ReadOperations } from './file-operations.js';
+
+/** A folder below which paths lie: the download folder. */
+export interface PathRoot {
+  /** Absolute. */
+  readonly root: string;
+  /** Absent: whatever folder has that path. */
+  readonly anchor?: RootAnchor;
+}
 
 /** The calls that looking at a path needs. */
 export type LookUps = Pick<FileOperations, 'lookUp' | 'realPath'>;
@@ -80,21 +88,74 @@ const NOWHERE: ReadonlySet<string> = new Set(['ENOENT', 'ELOOP', 'ENOTDIR']);
 
 /**
  * Runs `action` in the folder of `path` as it is now: whatever is put in its place, or in that of a folder above it,
- * what `action` makes, names or removes lies below `root`. Throws 'cannot-open' when that folder is outside, and what
- * the system says of the rest.
+ * what `action` opens, makes, names or removes lies below the root. Throws 'cannot-open' when that folder is outside,
+ * `FolderGone` when the root is another folder than it was, and what the system says of the rest.
  */
 export function inFolderOf<T>(
-  calls: Pick<FileOperations, 'realPath' | 'inFolder'>,
-  root: string,
+  calls: Pick<FileOperations, 'lookUp' | 'realPath' | 'inFolder'>,
+  at: PathRoot,
   path: string,
   action: (nameIn: NameIn) => T,
 ): T {
+  const { realRoot, elements } = wayTo(calls, at, path);
+  return calls.inFolder(realRoot, elements, action, at.anchor?.id ?? null);
+}
+
+/**
+ * As `inFolderOf`, for who only reads, knows which file it wants, and goes on later: the folder is held until it is
+ * released.
+ */
+export function holdFolderOf(
+  calls: Pick<ReadOperations, 'lookUp' | 'realPath' | 'holdFolder'>,
+  at: PathRoot,
+  path: string,
+): HeldFolder {
+  try {
+    return calls.holdFolder(at.root, path.split('/').slice(0, -1));
+  } catch (error) {
+    if (!isSystemError(error) || !NOWHERE.has(error.code)) throw error;
+  }
+  // There may be a link that stays inside.
+  const { realRoot, elements } = wayTo(calls, at, path);
+  return calls.holdFolder(realRoot, elements);
+}
+
+/** How to come to the folder of `path` by way of no link. */
+function wayTo(
+  calls: LookUps,
+  at: PathRoot,
+  path: string,
+): { readonly realRoot: string; readonly elements: readonly string[] } {
+  const { root } = at;
   const folder = folderOf(root, path);
-  const realRoot = calls.realPath(root);
-  const real = calls.realPath(folder);
-  if (real === realRoot) return calls.inFolder(realRoot, [], action);
-  if (!isBelow(real, realRoot)) throw leaves(folder, root);
-  return calls.inFolder(realRoot, relative(realRoot, real).split(sep), action);
+  try {
+    const realRoot = calls.realPath(root);
+    const real = calls.realPath(folder);
+    if (real === realRoot) return { realRoot, elements: [] };
+    if (!isBelow(real, realRoot)) throw leaves(folder, root);
+    return { realRoot, elements: relative(realRoot, real).split(sep) };
+  } catch (error) {
+    confirmRoot(calls, at);
+    throw error;
+  }
+}
+
+/** Throws `FolderGone` unless the root is the folder that it was. */
+export function confirmRoot(calls: LookUps, { root, anchor }: PathRoot): void {
+  const id = anchor?.id ?? null;
+  if (id !== null && rootId(calls, root) !== id) throw folderGone(root);
+}
+
+/** Which folder `root` is, as in `FileFacts`; null when there is none. */
+export function rootId(calls: LookUps, root: string): string | null {
+  const behind = behindLink(calls, root);
+  return behind?.facts.kind === 'folder' ? behind.facts.id : null;
+}
+
+/** `path`, absolute and without a link, as a path below a root. */
+export function fromTop(path: string): PathRoot & { readonly path: string } {
+  const { root } = parse(path);
+  return { root, path: path.slice(root.length).replaceAll(sep, '/') };
 }
 
 /** The last element of `path`. */
@@ -105,18 +166,19 @@ export function lastOf(path: string): string {
 /**
  * Makes the folders above the last element of `path`, and runs `action`. `making` hears beforehand of the folder that
  * each new one lies in. When `action` fails, the folders that were made for it go again, but for those that somebody
- * has filled.
+ * has filled. The root itself is made unless it is known: one that was there may have gone with its disk.
  */
 export function withFolders<T>(
   calls: FileOperations,
-  root: string,
+  at: PathRoot,
   path: string,
   making: (inside: string) => void,
   action: () => T,
 ): T {
+  const { root } = at;
   const removals: (() => void)[] = [];
   try {
-    const first = about(root, () => calls.makeFolder(root, true));
+    const first = makeRoot(calls, at);
     if (first !== undefined)
       removals.push(...[...foldersUpTo(root, first)].reverse().map((made) => () => calls.removeFolder(made)));
     let inside = root;
@@ -127,7 +189,7 @@ export function withFolders<T>(
       else {
         making(inside);
         const inItsFolder = (act: (name: string) => unknown): unknown =>
-          inFolderOf(calls, root, folder, (nameIn) => act(nameIn(lastOf(folder))));
+          inFolderOf(calls, at, folder, (nameIn) => act(nameIn(lastOf(folder))));
         about(name, () => inItsFolder((made) => calls.makeFolder(made, false)));
         removals.push(() => inItsFolder((made) => calls.removeFolder(made)));
       }
@@ -138,6 +200,14 @@ export function withFolders<T>(
     for (const remove of removals.reverse()) orNothing(remove);
     throw error;
   }
+}
+
+/** The first folder that was made for the root to be there; undefined when none was. */
+export function makeRoot(calls: FileOperations, at: PathRoot): string | undefined {
+  const { root, anchor } = at;
+  if ((anchor?.id ?? null) === null) return about(root, () => calls.makeFolder(root, true));
+  confirmRoot(calls, at);
+  return undefined;
 }
 
 /** The folder of `path` below `root`. */

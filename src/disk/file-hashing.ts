@@ -27,7 +27,7 @@ export class FileHasher {
     try {
       for (const source of job.sources) {
         if (source.kind === 'zeros') this.#hashZeros(source.length, pieces);
-        else if (!this.#hashFile(source, pieces)) return { kind: 'missing', path: source.paths.at(-1) ?? '' };
+        else if (!this.#hashFile(source, pieces)) return { kind: 'missing', path: source.places.at(-1)?.path ?? '' };
       }
       return { kind: 'hashed', hashes: pieces.end() };
     } catch (error) {
@@ -44,11 +44,9 @@ export class FileHasher {
 
   /** False when bytes are missing. */
   #hashFile(source: HashSource & { kind: 'file' }, pieces: PieceHashes): boolean {
-    const places = source.paths.map((path) => ({ root: source.root, path }));
-    if (source.elsewhere !== null) places.push({ root: null, path: source.elsewhere });
-    for (const { root, path } of places) {
-      const open = this.#pool.open(root, path);
-      if (open === undefined) continue;
+    for (const { root, path, id } of source.places) {
+      const open = this.#pool.open(root === null ? null : { root }, path);
+      if (open === undefined || (id !== null && open.facts.id !== id)) continue;
       if (open.facts.length < source.begin + source.length) return false;
       const name = root === null ? path : below(root, path);
       let position = source.begin;

@@ -1,9 +1,11 @@
 /** A journal's file, as a worker reads and writes it. */
+import type { NameIn } from './file-anchor.js';
 import type { TargetPlace } from './file-disk-protocol.js';
 import { about, fileFailure, isSystemError } from './file-failure.js';
 import type { Flushed } from './file-flusher.js';
-import { below } from './file-guard.js';
-import type { FileAccess, FileOperations } from './file-operations.js';
+import { below, inFolderOf, makeRoot } from './file-guard.js';
+import type { FileOperations } from './file-operations.js';
+import { openOwn } from './file-own.js';
 import { type FileUser, readKept } from './file-trust.js';
 import type { FoundJournal } from './journal-file.js';
 
@@ -12,16 +14,20 @@ const MAX_LENGTH = 32 * 1024 * 1024;
 
 export class FileJournal {
   readonly #operations: FileOperations;
+  readonly #place: TargetPlace;
   readonly #root: string;
   readonly #name: string;
   readonly #path: string;
+  readonly #newName: string;
   readonly #newPath: string;
 
-  constructor(operations: FileOperations, { root, name }: TargetPlace) {
+  constructor(operations: FileOperations, place: TargetPlace) {
     this.#operations = operations;
-    this.#root = root;
-    this.#name = name;
-    this.#path = below(root, name);
+    this.#place = place;
+    this.#root = place.root;
+    this.#name = place.name;
+    this.#path = below(place.root, place.name);
+    this.#newName = `${place.name}.new`;
     this.#newPath = `${this.#path}.new`;
   }
 
@@ -32,7 +38,7 @@ export class FileJournal {
   }
 
   append(bytes: Uint8Array, flushes: boolean, answered: Flushed): void {
-    const descriptor = this.#write(this.#path, 'write', bytes);
+    const descriptor = this.#write(this.#path, openOwn(this.#operations, this.#place, this.#place.name), bytes);
     if (flushes) this.#flush(descriptor, this.#path, answered);
     else {
       about(this.#path, () => this.#operations.close(descriptor));
@@ -43,15 +49,18 @@ export class FileJournal {
   /** The old one stays until the new one is flushed; then it takes its name in one step. */
   replace(bytes: Uint8Array, answered: Flushed): void {
     const operations = this.#operations;
-    about(this.#root, () => operations.makeFolder(this.#root, true));
+    makeRoot(operations, this.#place);
     // What a crash left, or somebody put there: a link is removed, not followed.
-    removeIfThere(operations, this.#newPath);
+    this.#remove(this.#newName);
     let descriptor: number;
     try {
-      descriptor = this.#write(this.#newPath, 'create privately', bytes);
+      const made = this.#in(this.#newPath, (nameIn) =>
+        operations.open(nameIn(this.#newName), 'create privately', false),
+      );
+      descriptor = this.#write(this.#newPath, made, bytes);
     } catch (error) {
       // On a full disk every byte counts.
-      removeIfThere(operations, this.#newPath);
+      this.#remove(this.#newName);
       throw error;
     }
     this.#flush(descriptor, this.#newPath, (failure) => {
@@ -60,7 +69,7 @@ export class FileJournal {
         return;
       }
       try {
-        about(this.#path, () => operations.rename(this.#newPath, this.#path));
+        this.#in(this.#path, (nameIn) => operations.rename(nameIn(this.#newName), nameIn(this.#place.name)));
         this.#flushFolder(answered);
       } catch (error) {
         answered(fileFailure(error, this.#path));
@@ -70,14 +79,23 @@ export class FileJournal {
 
   /** Not flushed: a journal that comes back after a power cut says what was true, of files that it knows. */
   remove(): void {
-    removeIfThere(this.#operations, this.#newPath);
-    removeIfThere(this.#operations, this.#path);
+    this.#remove(this.#newName);
+    this.#remove(this.#place.name);
+  }
+
+  #remove(name: string): void {
+    const action = (nameIn: NameIn): void => this.#operations.unlink(nameIn(name));
+    about(below(this.#root, name), () => unlessAbsent(() => inFolderOf(this.#operations, this.#place, name, action)));
+  }
+
+  /** Runs `action` in the download folder that was there at the start. What fails is said of `path`. */
+  #in<T>(path: string, action: (nameIn: NameIn) => T): T {
+    return about(path, () => inFolderOf(this.#operations, this.#place, this.#place.name, action));
   }
 
   /** Writes at the end of the file, and leaves it open. */
-  #write(path: string, access: FileAccess, bytes: Uint8Array): number {
+  #write(path: string, descriptor: number, bytes: Uint8Array): number {
     const operations = this.#operations;
-    const descriptor = about(path, () => operations.open(path, access, false));
     try {
       const { length } = about(path, () => operations.facts(descriptor));
       for (let done = 0; done < bytes.length; )
@@ -118,11 +136,13 @@ export class FileJournal {
 }
 
 export function removeIfThere(operations: FileOperations, path: string): void {
-  about(path, () => {
-    try {
-      operations.unlink(path);
-    } catch (error) {
-      if (!isSystemError(error) || error.code !== 'ENOENT') throw error;
-    }
-  });
+  about(path, () => unlessAbsent(() => operations.unlink(path)));
+}
+
+function unlessAbsent(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (!isSystemError(error) || error.code !== 'ENOENT') throw error;
+  }
 }

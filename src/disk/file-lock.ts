@@ -18,6 +18,7 @@ import { removeIfThere } from './file-journal.js';
 import { decodeNote, encodeNote, isTornNote, type LockNote } from './file-lock-note.js';
 import { isJournalBeside } from './file-names.js';
 import type { FileOperations } from './file-operations.js';
+import { openOwn, ownFile } from './file-own.js';
 import type { ProcessFacts } from './file-process.js';
 import { readKept } from './file-trust.js';
 import { JOURNAL_LAG } from './journal-file.js';
@@ -57,6 +58,7 @@ export class LockInDoubt extends BtgetError {
 export class FileLock {
   readonly #operations: FileOperations;
   readonly #processes: ProcessFacts;
+  readonly #place: TargetPlace;
   readonly #root: string;
   readonly #name: string;
   readonly #path: string;
@@ -78,6 +80,7 @@ export class FileLock {
   ) {
     this.#operations = operations;
     this.#processes = processes;
+    this.#place = place;
     this.#root = place.root;
     this.#name = `${place.name}.lock`;
     this.#path = below(place.root, this.#name);
@@ -136,7 +139,7 @@ export class FileLock {
   refresh(): void {
     if (!this.#isOurs()) throw new BtgetError('io', `${this.#path} is gone`);
     const bytes = encodeNote(this.#note);
-    const descriptor = about(this.#path, () => this.#operations.open(this.#path, 'write', false));
+    const descriptor = openOwn(this.#operations, this.#place, this.#name);
     try {
       about(this.#path, () => this.#operations.write(descriptor, bytes, 0, bytes.length, 0));
     } finally {
@@ -261,6 +264,7 @@ export class FileLock {
         const path = below(this.#root, name);
         // It may be our own, and the only one that says whose the files are: one that refuses stays as it is.
         orNothing(() => {
+          ownFile(this.#operations, this.#place, name);
           const changedAt = this.#operations.identify(path)?.changedAt;
           if (changedAt !== undefined && changedAt > latest) this.#operations.setChangedAt(path, latest);
         });

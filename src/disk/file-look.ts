@@ -1,7 +1,8 @@
 /** Looks at all files of a torrent before anything is written. */
 import type { BtgetError } from '../base/failure.js';
 import type { TorrentFile } from '../metainfo/metainfo.js';
-import type { StoragePlace, Told, Work } from './file-disk-protocol.js';
+import type { RootAnchor } from './file-anchor.js';
+import type { StoragePlace, SurveyedFile, Told, Work } from './file-disk-protocol.js';
 import type { ExactCandidate, FoundName } from './file-exact-names.js';
 import { decodeFailure, type FailureMessage } from './file-failure.js';
 import type { FilePlaces } from './file-places.js';
@@ -9,10 +10,10 @@ import type { DiskRoom, FileSurvey, PassOverOutcome, SurveyOutcome, SurveyRefuse
 
 export interface FileLookParts {
   readonly files: readonly TorrentFile[];
-  readonly place: StoragePlace;
+  readonly place: StoragePlace & { readonly anchor: RootAnchor };
   readonly places: FilePlaces;
   /** Asks a worker. */
-  readonly ask: <K extends 'findExact' | 'survey' | 'measureFiles' | 'measureFree'>(
+  readonly ask: <K extends 'identifyRoot' | 'findExact' | 'survey' | 'measureFiles' | 'measureFree'>(
     kind: K,
     request: Work[K]['request'],
     answered: (told: Told<Work[K]['answer']>) => void,
@@ -22,7 +23,7 @@ export interface FileLookParts {
 // A worker looks at that many files in one go, so that another torrent's pieces need not wait for a look at 100,000.
 const LOOK_COUNT = 1000;
 
-const ABSENT: FileSurvey = { found: 'absent', length: 0, identity: null, bothNames: false };
+const ABSENT: SurveyedFile = { survey: { found: 'absent', length: 0, identity: null, bothNames: false }, ids: [] };
 
 /** `Storage.survey`; the places know by it what was there. */
 export function surveyFiles(
@@ -31,40 +32,45 @@ export function surveyFiles(
   refused: SurveyRefused | null,
 ): void {
   const { files, place, places, ask } = parts;
-  const found: FileSurvey[] = files.map(() => ABSENT);
-  const end = (hasBorderFile: boolean): void => {
+  const found: SurveyedFile[] = files.map(() => ABSENT);
+  const end = (border: SurveyedFile): void => {
+    const surveys = found.map(({ survey }) => survey);
+    const hasBorderFile = border.survey.found !== 'absent';
     // Without part names a final name says nothing: what lies aside of the file may not have come home.
-    const known = place.partNames ? found : found.map((file) => (file.found === 'final' ? growing(file) : file));
+    const known = place.partNames ? surveys : surveys.map((file) => (file.found === 'final' ? growing(file) : file));
     places.map.surveyed(known, hasBorderFile);
-    places.surveyed(found);
-    answered({ ok: true, files: found, hasBorderFile });
+    places.surveyed(found, border);
+    answered({ ok: true, files: surveys, hasBorderFile });
   };
   let first: BtgetError | null = null;
-  const see = (file: number, survey: FileSurvey | FailureMessage): void => {
-    if ('found' in survey) found[file] = survey;
-    else if (refused !== null) refused(file, decodeFailure(survey));
-    else first ??= decodeFailure(survey);
+  const see = (file: number, seen: SurveyedFile | FailureMessage): void => {
+    if ('survey' in seen) found[file] = seen;
+    else if (refused !== null) refused(file, decodeFailure(seen));
+    else first ??= decodeFailure(seen);
   };
   const survey = (): void =>
     lookAtFiles(parts, 'survey', see, (failure) => {
       const refusal = failure ?? first;
       if (refusal !== null) answered({ ok: false, failure: refusal });
-      else if (!places.map.hasBorders) end(false);
+      else if (!places.map.hasBorders) end(ABSENT);
       else {
         ask('survey', { place, names: [places.borderNames] }, (told) => {
           const [border] = told.ok ? told.value : [told.failure];
           // Nothing that we put aside lies behind a link.
-          if (border === undefined || 'found' in border)
-            end(border !== undefined && border.found !== 'absent' && border.linked === undefined);
+          if (border !== undefined && 'survey' in border) end(border.survey.linked === undefined ? border : ABSENT);
           // Without it the files can be looked at all the same, and where nothing is put aside they can be written too.
-          else if (refused !== null || !places.map.keepsAside) end(false);
+          else if (border === undefined || refused !== null || !places.map.keepsAside) end(ABSENT);
           else answered({ ok: false, failure: decodeFailure(border) });
         });
       }
     });
-  findExact(parts, (failure) => {
-    if (failure === null) survey();
-    else answered({ ok: false, failure });
+  ask('identifyRoot', { place }, (told) => {
+    // It stays the one that was seen first, in whichever torrent.
+    if (told.ok) place.anchor.id ??= told.value;
+    findExact(parts, (failure) => {
+      if (failure === null) survey();
+      else answered({ ok: false, failure });
+    });
   });
 }
 
@@ -77,21 +83,25 @@ export function passOverParts(
   const found = new Map<number, FileSurvey>();
   const look = (some: readonly number[]): void => {
     if (some.length === 0) {
-      answered({ ok: true, files: files.map((file) => found.get(file) ?? ABSENT) });
+      answered({ ok: true, files: files.map((file) => found.get(file) ?? ABSENT.survey) });
       return;
     }
     const now = some.slice(0, LOOK_COUNT);
     ask('survey', { place, names: now.map((file) => places.names.of(file)) }, (told) => {
-      const failure = told.ok ? told.value.find((survey) => !('found' in survey)) : told.failure;
-      if (failure !== undefined && !('found' in failure)) {
+      const failure = told.ok ? told.value.find((seen) => !('survey' in seen)) : told.failure;
+      if (failure !== undefined && !('survey' in failure)) {
         answered({ ok: false, failure: decodeFailure(failure) });
         return;
       }
       const taken: number[] = [];
-      for (const [at, survey] of told.ok ? told.value.entries() : []) {
+      for (const [at, seen] of told.ok ? told.value.entries() : []) {
         const file = now[at] as number;
-        if ('found' in survey && survey.found === 'part') taken.push(file);
-        else if ('found' in survey) found.set(file, survey);
+        if (!('survey' in seen)) continue;
+        if (seen.survey.found === 'part') taken.push(file);
+        else {
+          found.set(file, seen.survey);
+          places.pin(seen.ids);
+        }
       }
       places.names.passOver(taken);
       look([...taken, ...some.slice(LOOK_COUNT)]);

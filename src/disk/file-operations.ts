@@ -4,7 +4,7 @@
  */
 import fs from 'node:fs';
 import { nameText, systemPath } from '../base/raw-name.js';
-import { inFolder } from './file-anchor.js';
+import { holdFolder, inFolder } from './file-anchor.js';
 import { makeFolderAndParents } from './file-folders.js';
 import type { FileIdentity } from './storage.js';
 
@@ -21,6 +21,12 @@ export interface FileFacts {
   /** How many names it has. */
   readonly links: number;
   /** Device and inode: two names with equal `id` are one file. */
+  readonly id: string;
+}
+
+/** A file's identity, and which file that is said of. */
+export interface IdentifiedFile extends FileIdentity {
+  /** As in `FileFacts`. */
   readonly id: string;
 }
 
@@ -44,13 +50,13 @@ export interface FileOperations {
   /** Undefined when there is no such name. */
   lookUp(path: string): FileFacts | undefined;
   /** As `lookUp`, for a regular file; undefined when there is none of that name. */
-  identify(path: string): FileIdentity | undefined;
+  identify(path: string): IdentifiedFile | undefined;
   /** Bytes that a name takes up on the disk; undefined when there is no such name. */
   allocated(path: string): number | undefined;
   /** Bytes that are free for us where `path` is; null where the file system does not know. */
   free(path: string): number | null;
   realPath(path: string): string;
-  /** As in file-anchor.ts. Code that makes, names or removes something calls it through `inFolderOf`. */
+  /** As in file-anchor.ts. Code that opens, makes, names or removes something calls it through `inFolderOf`. */
   readonly inFolder: typeof inFolder;
   /** What is in a folder, in no order. */
   list(path: string): readonly string[];
@@ -91,6 +97,8 @@ export interface ReadOperations {
   /** As in `FileOperations`; they block for microseconds, when a file is opened. */
   lookUp(path: string): FileFacts | undefined;
   realPath(path: string): string;
+  /** As in file-anchor.ts. Code that opens something calls it through `holdFolderOf`. */
+  readonly holdFolder: typeof holdFolder;
 }
 
 const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR } = fs.constants;
@@ -161,19 +169,22 @@ export const systemReadOperations: ReadOperations = {
   close: (descriptor, answered) => fs.close(descriptor, answered),
   lookUp,
   realPath,
+  holdFolder,
 };
 
 function realPath(path: string): string {
   return nameText(fs.realpathSync.native(systemPath(path), 'buffer'));
 }
 
-function identify(path: string): FileIdentity | undefined {
+function identify(path: string): IdentifiedFile | undefined {
   const stats = fs.lstatSync(systemPath(path), { bigint: true, throwIfNoEntry: false });
   return stats?.isFile() ? identityIn(stats) : undefined;
 }
 
-function identityIn(stats: fs.BigIntStats): FileIdentity {
-  return { length: Number(stats.size), changedAt: stats.mtimeNs, inode: stats.ino, bornAt: stats.birthtimeNs };
+function identityIn({ size, mtimeNs, ino, birthtimeNs, dev }: fs.BigIntStats): IdentifiedFile {
+  // As in `factsOf`, where numbers stand for what is longer than they are.
+  const id = `${Number(dev)}:${Number(ino)}`;
+  return { length: Number(size), changedAt: mtimeNs, inode: ino, bornAt: birthtimeNs, id };
 }
 
 function lookUp(path: string): FileFacts | undefined {

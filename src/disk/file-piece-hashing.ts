@@ -124,7 +124,7 @@ function* createJobs(files: readonly HashedFile[], length: number, jobLength: nu
 
 function sourceOf({ path }: HashedFile, begin: number, length: number): HashSource {
   if (path === null) return { kind: 'zeros', length };
-  return { kind: 'file', root: null, paths: [path], elsewhere: null, begin, length };
+  return { kind: 'file', places: [{ root: null, path, id: null }], begin, length };
 }
 
 function changed(path: string): BtgetError {

@@ -2,11 +2,12 @@
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import { ContentMap, type ContentSegment, type PlaceRule } from './content-map.js';
-import type { FileWrite, HashSource, StoragePlace } from './file-disk-protocol.js';
+import type { FileWrite, HashSource, ReadPlace, StoragePlace, SurveyedFile } from './file-disk-protocol.js';
 import type { ExactCandidate, FoundName } from './file-exact-names.js';
+import { fromTop } from './file-guard.js';
 import { borderName, type FileNames, StorageNames } from './file-names.js';
 import type { FileAddress } from './file-read-pool.js';
-import type { FileSurvey, LinkedPlace } from './storage.js';
+import type { LinkedPlace } from './storage.js';
 
 export class FilePlaces {
   readonly names: StorageNames;
@@ -20,6 +21,14 @@ export class FilePlaces {
   readonly #linked = new Map<number, LinkedPlace>();
   /** Those of them of which there is a copy of ours. */
   readonly #copied = new Set<number>();
+  /**
+   * Which files they were that were surveyed or finished, by what leads to them: a name below the root, or an absolute
+   * path behind a link. Another file that comes to a name is not read.
+   */
+  readonly #pinned = new Map<string, string>();
+  /** Files that the worker writes, which knows them; null is the border file. */
+  readonly #written = new Set<number | null>();
+  #isSurveyed = false;
 
   constructor(
     metainfo: Metainfo,
@@ -47,11 +56,68 @@ export class FilePlaces {
     if (candidates.length > 0) this.names.settle(candidates, found);
   }
 
-  /** What was found through links is read where it is: a link that is planted later leads no reader anywhere. */
-  surveyed(survey: readonly FileSurvey[]): void {
-    this.#linked.clear();
-    this.#copied.clear();
-    for (const [file, { linked }] of survey.entries()) if (linked !== undefined) this.#linked.set(file, linked);
+  /**
+   * What was found through links is read where it is: a link that is planted later leads no reader anywhere. What is
+   * known of a file already stays, whatever has come to its name since: only what is `released` becomes another.
+   */
+  surveyed(found: readonly SurveyedFile[], border: SurveyedFile): void {
+    this.#isSurveyed = true;
+    for (const [file, { survey, ids }] of found.entries()) {
+      if (this.#isKnown(file)) continue;
+      if (survey.linked !== undefined) this.#linked.set(file, survey.linked);
+      this.pin(ids);
+    }
+    if (!this.#isKnown(null)) this.pin(border.ids);
+  }
+
+  #isKnown(file: number | null): boolean {
+    const { part, final } = this.namesOf(file);
+    const isLinked = file !== null && this.#linked.has(file);
+    return this.#written.has(file) || isLinked || this.#pinned.has(part) || this.#pinned.has(final);
+  }
+
+  pin(ids: SurveyedFile['ids']): void {
+    for (const [path, id] of ids) if (!this.#pinned.has(path)) this.#pinned.set(path, id);
+  }
+
+  /** The worker writes to the file, or has made it. `file` null is the border file. */
+  written(file: number | null): void {
+    this.#written.add(file);
+  }
+
+  /** The file is whole, and `id` is the one with its final name; null: that is a link. */
+  finished(file: number, id: string | null): void {
+    this.#written.delete(file);
+    const { part, final } = this.names.of(file);
+    this.#pinned.delete(part);
+    if (id !== null) this.#pinned.set(final, id);
+  }
+
+  /** The file has its final name again, as it was surveyed. */
+  restored(file: number): void {
+    this.#written.delete(file);
+  }
+
+  /** Nothing is known of what has these names. `file` null is the border file. */
+  released(file: number | null): void {
+    this.#written.delete(file);
+    const { part, final } = this.namesOf(file);
+    this.#pinned.delete(part);
+    this.#pinned.delete(final);
+    if (file === null) return;
+    const path = this.#linked.get(file)?.path ?? null;
+    if (path !== null) this.#pinned.delete(path);
+    this.#linked.delete(file);
+    this.#copied.delete(file);
+  }
+
+  /** What had the part name of the file is gone. */
+  partRemoved(file: number): void {
+    this.#pinned.delete(this.names.of(file).part);
+  }
+
+  isWritten(file: number | null): boolean {
+    return this.#written.has(file);
   }
 
   /** The file is read where the download writes it, if it is there. */
@@ -63,7 +129,7 @@ export class FilePlaces {
   writes(begin: number, length: number): FileWrite[] {
     return this.map.writeSegments(begin, length).map((segment) => ({
       file: segment.kind === 'file' ? segment.file : null,
-      names: this.#namesOf(segment),
+      names: this.namesIn(segment),
       begin: segment.begin,
       from: segment.from,
       length: segment.length,
@@ -72,21 +138,39 @@ export class FilePlaces {
 
   /** What is to be hashed of a piece that lies as `rule` says. */
   sources(rule: PlaceRule, piece: PieceIndex): HashSource[] {
-    const { root } = this.#place;
     const segments = this.map.segmentsBy(rule, this.#layout.beginOf(piece), this.#layout.lengthOf(piece));
     return segments.map((segment) => {
       if (segment.kind === 'zeros') return segment;
-      const { part, final } = this.#namesOf(segment);
-      const link = this.#linkOf(segment);
-      const paths = link === null ? [part, final] : link.isCopied ? [part] : [];
-      const elsewhere = link?.path ?? null;
-      return { kind: 'file', root, paths, elsewhere, begin: segment.begin, length: segment.length };
+      const file = segment.kind === 'file' ? segment.file : null;
+      const names = this.namesIn(segment);
+      const places = this.readPlaces(file, names, this.linkOf(segment), null);
+      return { kind: 'file', places, begin: segment.begin, length: segment.length };
     });
   }
 
-  addressOf(segment: Exclude<ContentSegment, { kind: 'zeros' }>): FileAddress {
-    const link = this.#linkOf(segment);
-    return { storage: this.#place.id, root: this.#place.root, names: this.#namesOf(segment), link };
+  /**
+   * Where the file is read, the likeliest place first. `ours` is the file that the worker writes, as in `FileFacts`;
+   * null where that need not be known.
+   */
+  readPlaces(
+    file: number | null,
+    { part, final }: FileNames,
+    link: FileAddress['link'],
+    ours: string | null,
+  ): ReadPlace[] {
+    const { root } = this.#place;
+    const places: ReadPlace[] = [];
+    for (const path of part === final ? [part] : [part, final]) {
+      // Before the survey nothing is known: hashes prove themselves, and nothing else is read.
+      const known = this.#pinned.get(path) ?? (this.#isSurveyed ? undefined : null);
+      const id = this.#written.has(file) ? ours : known;
+      // A link of the user's has the final name as long as no file of ours has taken it.
+      const mayBeOurs = link === null || (link.isCopied && (path === part || this.#pinned.has(path)));
+      if (mayBeOurs && id !== undefined) places.push({ root, path, id });
+    }
+    const elsewhere = link?.path ?? null;
+    if (elsewhere !== null) places.push({ ...fromTop(elsewhere), id: this.#pinned.get(elsewhere) ?? null });
+    return places;
   }
 
   /** `file` null is the border file. */
@@ -100,13 +184,13 @@ export class FilePlaces {
     return index === -1 ? null : index;
   }
 
-  #linkOf(segment: Exclude<ContentSegment, { kind: 'zeros' }>): FileAddress['link'] {
+  linkOf(segment: Exclude<ContentSegment, { kind: 'zeros' }>): FileAddress['link'] {
     const linked = segment.kind === 'file' ? this.#linked.get(segment.file) : undefined;
     if (segment.kind !== 'file' || linked === undefined) return null;
     return { path: linked.path, isCopied: this.#copied.has(segment.file) };
   }
 
-  #namesOf(segment: Exclude<ContentSegment, { kind: 'zeros' }>): FileNames {
+  namesIn(segment: Exclude<ContentSegment, { kind: 'zeros' }>): FileNames {
     return segment.kind === 'border' ? this.borderNames : this.names.of(segment.file);
   }
 }

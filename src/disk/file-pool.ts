@@ -1,6 +1,6 @@
 /** A worker's open files: as few as are in use, so that a torrent of 100,000 files is no different from one of ten. */
 import { about, isOutOfDescriptors } from './file-failure.js';
-import { below, foldersExist, inFolderOf, lastOf, notAFile } from './file-guard.js';
+import { below, foldersExist, inFolderOf, lastOf, notAFile, type PathRoot } from './file-guard.js';
 import type { FileAccess, FileFacts, FileOperations } from './file-operations.js';
 
 export interface OpenFile {
@@ -38,13 +38,13 @@ export class FilePool {
   }
 
   /**
-   * The regular file at `path`, or undefined when there is none. With a `root`, `path` lies below it and no link is
+   * The regular file at `path`, or undefined when there is none. With a root, `path` lies below it and no link is
    * followed out of it; without one (null) `path` is absolute and links are followed. Throws failures.
    */
-  open(root: string | null, path: string): OpenFile | undefined {
-    const name = root === null ? path : below(root, path);
+  open(at: PathRoot | null, path: string): OpenFile | undefined {
+    const name = at === null ? path : below(at.root, path);
     let facts = about(name, () => this.#operations.lookUp(name));
-    if (facts?.kind === 'link' && root === null) facts = this.#behindLink(name);
+    if (facts?.kind === 'link' && at === null) facts = this.#behindLink(name);
     if (facts === undefined) {
       this.forget(name);
       return undefined;
@@ -52,21 +52,21 @@ export class FilePool {
     if (facts.kind !== 'file') throw notAFile(name, facts);
     const entry = this.#entries.get(name);
     // The name may lead to our own file by a folder that was moved away, and a link in its place.
-    if (root !== null && !foldersExist(this.#operations, root, path)) return undefined;
+    if (at !== null && !foldersExist(this.#operations, at.root, path)) return undefined;
     if (entry?.id === facts.id) {
       this.#entries.delete(name);
       this.#entries.set(name, entry);
       return { descriptor: entry.descriptor, facts };
     }
     this.forget(name);
-    return this.#openNew(root, path, this.#access);
+    return this.#openNew(at, path, this.#access);
   }
 
-  /** Makes the file at `path` below `root`, whose folders exist. Fails when the name is taken. */
-  create(root: string, path: string): OpenFile {
-    const name = below(root, path);
+  /** Makes the file at `path` below the root, whose folders exist. Fails when the name is taken. */
+  create(at: PathRoot, path: string): OpenFile {
+    const name = below(at.root, path);
     this.forget(name);
-    return this.#openNew(root, path, 'create');
+    return this.#openNew(at, path, 'create');
   }
 
   /** Closes the file at the absolute path `name`, if it is open. */
@@ -85,10 +85,10 @@ export class FilePool {
     return about(name, () => this.#operations.lookUp(this.#operations.realPath(name)));
   }
 
-  #openNew(root: string | null, path: string, access: FileAccess): OpenFile {
-    const name = root === null ? path : below(root, path);
+  #openNew(at: PathRoot | null, path: string, access: FileAccess): OpenFile {
+    const name = at === null ? path : below(at.root, path);
     if (this.#entries.size >= this.#bound) this.#closeOldest(this.#entries.size - this.#bound + 1);
-    const descriptor = about(name, () => this.#openWithRoom(root, path, access));
+    const descriptor = about(name, () => this.#openWithRoom(at, path, access));
     const facts = about(name, () => this.#operations.facts(descriptor));
     if (facts.kind !== 'file') {
       about(name, () => this.#operations.close(descriptor));
@@ -98,10 +98,10 @@ export class FilePool {
     return { descriptor, facts };
   }
 
-  #openWithRoom(root: string | null, path: string, access: FileAccess): number {
+  #openWithRoom(at: PathRoot | null, path: string, access: FileAccess): number {
     for (;;) {
       try {
-        return this.#openOnce(root, path, access);
+        return this.#openOnce(at, path, access);
       } catch (error) {
         if (!isOutOfDescriptors(error) || this.#entries.size === 0) throw error;
         this.#closeOldest(Math.ceil(this.#entries.size / 2));
@@ -109,11 +109,9 @@ export class FilePool {
     }
   }
 
-  #openOnce(root: string | null, path: string, access: FileAccess): number {
-    if (root === null) return this.#operations.open(path, access, true);
-    // What is only read is hashed: bytes from elsewhere prove themselves, or do no harm.
-    if (access === 'read') return this.#operations.open(below(root, path), access, false);
-    return inFolderOf(this.#operations, root, path, (nameIn) =>
+  #openOnce(at: PathRoot | null, path: string, access: FileAccess): number {
+    if (at === null) return this.#operations.open(path, access, true);
+    return inFolderOf(this.#operations, at, path, (nameIn) =>
       this.#operations.open(nameIn(lastOf(path)), access, false),
     );
   }

@@ -1,9 +1,11 @@
 /** The main thread's open files, for uploading: opened and closed without blocking. */
 import { BtgetError } from '../base/failure.js';
+import type { HeldFolder } from './file-anchor.js';
+import type { ReadPlace } from './file-disk-protocol.js';
 import { fileFailure, isOutOfDescriptors, isSystemError, LostName } from './file-failure.js';
-import { below, foldersExist, notAFile } from './file-guard.js';
+import { below, confirmRoot, foldersExist, holdFolderOf, lastOf, notAFile, type PathRoot } from './file-guard.js';
 import type { FileNames } from './file-names.js';
-import type { ReadOperations } from './file-operations.js';
+import type { FileFacts, ReadOperations } from './file-operations.js';
 
 export interface HeldFile {
   readonly name: string;
@@ -14,10 +16,21 @@ export type Opened =
   | { readonly ok: true; readonly file: HeldFile }
   | { readonly ok: false; readonly failure: BtgetError };
 
-/** Where a file is; `storage` tells torrents apart. */
+/** Whose files they are. */
+export interface ReadHome {
+  /** Tells torrents apart. */
+  readonly id: number;
+  /** The download folder. */
+  readonly place: PathRoot;
+  /** Where the file may be, and which one it is there. Answers at any time, possibly within the call. */
+  find(address: FileAddress, answered: (places: readonly ReadPlace[]) => void): void;
+}
+
+/** Which file it is. */
 export interface FileAddress {
-  readonly storage: number;
-  readonly root: string;
+  readonly home: ReadHome;
+  /** Index in the metainfo; null for the border file. */
+  readonly file: number | null;
   readonly names: FileNames;
   /**
    * It was found behind a link of the user's: where it really is, or null; and whether it has a copy under its part
@@ -27,7 +40,7 @@ export interface FileAddress {
 }
 
 interface Entry {
-  readonly storage: number;
+  readonly home: ReadHome;
   readonly key: string;
   file: HeldFile | undefined;
   /** Reads under way. */
@@ -36,13 +49,16 @@ interface Entry {
   readonly waiting: ((opened: Opened) => void)[];
 }
 
+interface FoundPlace extends ReadPlace {
+  readonly name: string;
+  readonly folder: HeldFolder;
+}
+
 export class FileReadPool {
   readonly #operations: ReadOperations;
   readonly #bound: number;
   /** The longest unused first. */
   readonly #entries = new Map<string, Entry>();
-  /** Which files they were when they were first opened, by key: another of that name has not been verified. */
-  readonly #ids = new Map<string, string>();
   /** Let go of while somebody reads them. */
   readonly #forgotten = new Map<HeldFile, Entry>();
   /** Files that the system is closing. */
@@ -61,11 +77,14 @@ export class FileReadPool {
     return this.#entries.size;
   }
 
-  /** Answers with the file under its part name, or else its final name. Whoever gets it calls `release`. */
+  /**
+   * Answers with the file that has been verified, under whichever of its names it is. Another file, one behind a link
+   * that has come since, and none at all, are a `LostName`. Whoever gets it calls `release`.
+   */
   open(address: FileAddress, answered: (opened: Opened) => void): void {
     const key = keyOf(address);
     const known = this.#entries.get(key);
-    const entry = known ?? { storage: address.storage, key, file: undefined, users: 0, waiting: [] };
+    const entry = known ?? { home: address.home, key, file: undefined, users: 0, waiting: [] };
     this.#entries.delete(key);
     this.#entries.set(key, entry);
     entry.users += 1;
@@ -76,7 +95,7 @@ export class FileReadPool {
     entry.waiting.push(answered);
     if (known !== undefined) return;
     this.#closeIdle(this.#entries.size - this.#bound);
-    this.#open(entry, address, 0);
+    this.#find(entry, address, 0);
   }
 
   release(address: FileAddress, file: HeldFile): void {
@@ -90,15 +109,13 @@ export class FileReadPool {
 
   /** Closes the file as soon as nobody reads it; who asks next gets it by its name at that time. */
   forget(address: FileAddress): void {
-    this.#ids.delete(keyOf(address));
     const entry = this.#entries.get(keyOf(address));
     if (entry !== undefined) this.#forget(entry);
   }
 
   /** Closes the files of a torrent that has no read under way. */
-  forgetAll(storage: number): void {
-    for (const entry of [...this.#entries.values()]) if (entry.storage === storage) this.#forget(entry);
-    for (const key of [...this.#ids.keys()]) if (key.startsWith(`${storage}:`)) this.#ids.delete(key);
+  forgetAll(home: number): void {
+    for (const entry of [...this.#entries.values()]) if (entry.home.id === home) this.#forget(entry);
   }
 
   #forget(entry: Entry): void {
@@ -118,57 +135,81 @@ export class FileReadPool {
     this.#close(file);
   }
 
-  #open(entry: Entry, address: FileAddress, attempt: number): void {
-    const { root, names } = address;
-    const name = this.#findName(entry, address, attempt);
-    if (name === undefined) return;
-    this.#operations.open(name, (error, descriptor) => {
-      if (error === null) this.#check(entry, names, { name, descriptor });
-      else if (isOutOfDescriptors(error) && this.#makeRoom(() => this.#open(entry, address, attempt))) return;
-      // Finished in this moment: the part has its final name.
-      else if (isSystemError(error) && error.code === 'ENOENT' && name === below(root, names.part) && attempt === 0) {
-        this.#open(entry, address, 1);
-      } else this.#failed(entry, fileFailure(error, name));
+  #find(entry: Entry, address: FileAddress, attempt: number): void {
+    address.home.find(address, (places) => {
+      try {
+        this.#openFirst(entry, address, places, attempt);
+      } catch (error) {
+        const again = (): void => this.#find(entry, address, attempt);
+        if (!isOutOfDescriptors(error) || !this.#makeRoom(again))
+          this.#failed(entry, fileFailure(error, below(address.home.place.root, address.names.final)));
+      }
     });
   }
 
-  /** Looks, blocking for microseconds, which path exists; undefined when the entry has failed. */
-  #findName(entry: Entry, { root, names, link }: FileAddress, attempt: number): string | undefined {
-    const final = below(root, names.final);
-    try {
-      const isOwn = link === null || link.isCopied;
-      if (isOwn) foldersExist(this.#operations, root, names.final);
-      const part = attempt === 0 && isOwn ? [below(root, names.part)] : [];
-      const whole = link === null ? final : link.path;
-      for (const path of whole === null ? part : [...part, whole]) {
-        const facts = this.#operations.lookUp(path);
-        if (facts !== undefined && facts.kind !== 'file') throw lost(names, notAFile(path, facts));
-        if (facts !== undefined) return path;
+  /** Looks, blocking for microseconds, in which of `places` the file is. */
+  #openFirst(entry: Entry, address: FileAddress, places: readonly ReadPlace[], attempt: number): void {
+    const { home, names } = address;
+    let other: BtgetError | null = null;
+    for (const place of places) {
+      const at = place.root === home.place.root || place.root === null ? home.place : { root: place.root };
+      const name = below(at.root, place.path);
+      const folder = this.#hold(at, place.path);
+      if (folder === null) continue;
+      let isIt = false;
+      let facts: FileFacts | undefined;
+      try {
+        facts = this.#operations.lookUp(folder.nameIn(lastOf(place.path)));
+        isIt = facts?.kind === 'file' && facts.id === place.id;
+      } finally {
+        if (!isIt) folder.release();
       }
-      throw lost(names, new BtgetError('cannot-open', `cannot open ${final}: it is not there`));
+      if (isIt) {
+        this.#open(entry, address, { ...place, name, folder }, attempt);
+        return;
+      }
+      if (facts !== undefined) other ??= facts.kind === 'file' ? replaced(name) : notAFile(name, facts);
+    }
+    confirmRoot(this.#operations, home.place);
+    const final = below(home.place.root, names.final);
+    throw lost(names, other ?? new BtgetError('cannot-open', `cannot open ${final}: it is not there`));
+  }
+
+  /** Null when there is no such folder. */
+  #hold(at: PathRoot, path: string): HeldFolder | null {
+    try {
+      return holdFolderOf(this.#operations, at, path);
     } catch (error) {
-      this.#failed(entry, fileFailure(error, final));
-      return undefined;
+      if (isOutOfDescriptors(error)) throw error;
+      // It names the element that is in the way.
+      if (!foldersExist(this.#operations, at.root, path)) return null;
+      throw error;
     }
   }
 
-  #check(entry: Entry, names: FileNames, file: HeldFile): void {
-    this.#operations.facts(file.descriptor, (error, facts) => {
-      if (error === null && facts?.kind === 'file') {
-        const id = this.#ids.get(entry.key);
-        if (id !== undefined && id !== facts.id) {
-          this.#close(file);
-          this.#failed(entry, new LostName(names.part, `${file.name}: somebody has replaced it meanwhile`));
-          return;
-        }
-        this.#ids.set(entry.key, facts.id);
+  #open(entry: Entry, address: FileAddress, place: FoundPlace, attempt: number): void {
+    const { name, folder } = place;
+    this.#operations.open(folder.nameIn(lastOf(place.path)), (error, descriptor) => {
+      folder.release();
+      const again = (next: number) => (): void => this.#find(entry, address, next);
+      if (error === null) this.#check(entry, address, place, descriptor);
+      else if (isOutOfDescriptors(error) && this.#makeRoom(again(attempt))) return;
+      // Finished in this moment: the part has its final name.
+      else if (isSystemError(error) && error.code === 'ENOENT' && attempt === 0) again(1)();
+      else this.#failed(entry, fileFailure(error, name));
+    });
+  }
+
+  #check(entry: Entry, { names }: FileAddress, { name, id }: FoundPlace, descriptor: number): void {
+    this.#operations.facts(descriptor, (error, facts) => {
+      const file: HeldFile = { name, descriptor };
+      if (error === null && facts?.kind === 'file' && facts.id === id) {
         entry.file = file;
         for (const answered of entry.waiting.splice(0)) answered({ ok: true, file });
         return;
       }
       this.#close(file);
-      if (error !== null) this.#failed(entry, fileFailure(error, file.name));
-      else if (facts !== undefined) this.#failed(entry, notAFile(file.name, facts));
+      this.#failed(entry, error === null ? lost(names, replaced(name)) : fileFailure(error, name));
     });
   }
 
@@ -217,8 +258,12 @@ export class FileReadPool {
   }
 }
 
-function keyOf({ storage, names }: FileAddress): string {
-  return `${storage}:${names.final}`;
+function keyOf({ home, names }: FileAddress): string {
+  return `${home.id}:${names.final}`;
+}
+
+function replaced(name: string): BtgetError {
+  return new BtgetError('io', `${name}: somebody has replaced it meanwhile`);
 }
 
 function lost({ part }: FileNames, { code, message }: BtgetError): LostName {

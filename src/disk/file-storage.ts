@@ -3,14 +3,15 @@ import type { Timers } from '../base/clock.js';
 import type { BtgetError } from '../base/failure.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
-import { PLACE_RULES, type PlaceRule } from './content-map.js';
-import type { StoragePlace, Told, Work, WorkKind } from './file-disk-protocol.js';
+import { type ContentSegment, PLACE_RULES, type PlaceRule } from './content-map.js';
+import type { RootAnchor, RootAnchors } from './file-anchor.js';
+import type { FileWrite, ReadPlace, StoragePlace, Told, Work, WorkKind } from './file-disk-protocol.js';
 import { decodeFailure, type FailureMessage, LostName } from './file-failure.js';
 import type { HashQueue } from './file-hash-queue.js';
 import { type FileLookParts, measureRoom, passOverParts, surveyFiles } from './file-look.js';
 import type { ReadOperations } from './file-operations.js';
 import { FilePlaces } from './file-places.js';
-import type { FileReadPool } from './file-read-pool.js';
+import type { FileAddress, FileReadPool, ReadHome } from './file-read-pool.js';
 import { type FileReaderParts, readBlocks } from './file-reader.js';
 import type { WorkerThread } from './file-worker-thread.js';
 import {
@@ -38,6 +39,7 @@ export interface SharedDisk {
   };
   readonly readPool: FileReadPool;
   readonly readOperations: ReadOperations;
+  readonly anchors: RootAnchors;
 }
 
 export interface FileStorageParts {
@@ -56,9 +58,10 @@ const DONE: DoneOutcome = { ok: true };
 export class FileStorage implements Storage {
   readonly #metainfo: Metainfo;
   readonly #layout: PieceLayout;
-  readonly #place: StoragePlace;
+  readonly #place: StoragePlace & { readonly anchor: RootAnchor };
   readonly #disk: SharedDisk;
   readonly #places: FilePlaces;
+  readonly #home: ReadHome;
   readonly #reading: FileReaderParts;
   readonly #looking: FileLookParts;
   /** Some piece went to the files block by block. */
@@ -67,18 +70,20 @@ export class FileStorage implements Storage {
   #due = 0;
   #closed: { readonly answered: () => void } | null = null;
 
-  constructor({ metainfo, layout, place, output, selected, disk }: FileStorageParts) {
+  constructor({ metainfo, layout, place: given, output, selected, disk }: FileStorageParts) {
+    const place = { ...given, anchor: disk.anchors.take(given.root) };
     this.#metainfo = metainfo;
     this.#layout = layout;
     this.#place = place;
     this.#disk = disk;
     this.#places = new FilePlaces(metainfo, layout, place, output, selected);
+    this.#home = { id: place.id, place, find: (address, answered) => this.#findFile(address, answered) };
     this.#reading = {
       layout,
       map: this.#places.map,
       pool: disk.readPool,
       operations: disk.readOperations,
-      addressOf: (segment) => this.#places.addressOf(segment),
+      addressOf: (segment) => this.#addressOf(segment),
     };
     this.#looking = {
       files: metainfo.files,
@@ -105,31 +110,42 @@ export class FileStorage implements Storage {
   commitPiece(piece: PieceIndex, slot: PieceSlot, answered: (outcome: CheckOutcome) => void): void {
     const data = slot.data.subarray(0, this.#layout.lengthOf(piece));
     const shared = data.buffer instanceof SharedArrayBuffer;
+    const writes = this.#places.writes(this.#layout.beginOf(piece), data.length);
     const request = {
       place: this.#place,
-      writes: this.#places.writes(this.#layout.beginOf(piece), data.length),
+      writes,
       // Posting a view of unshared memory would copy all of it, not only the view.
       data: shared ? data : new Uint8Array(data),
       hash: new Uint8Array(this.#layout.hashOf(piece)),
     };
     this.#ask('commit', request, [], (told) => {
-      if (told.ok && told.value) this.#places.map.settle(piece, 'kept');
+      if (told.ok && told.value) {
+        this.#places.map.settle(piece, 'kept');
+        this.#wrote(writes);
+      }
       this.#later(() => answered(told.ok ? { ok: true, matches: told.value } : this.#failed(told)));
     });
   }
 
   makeFiles(files: readonly number[], answered: (outcome: MakeOutcome) => void): void {
     const named = files.map((file) => ({ file, names: this.#places.names.of(file) }));
-    this.#ask('make', { place: this.#place, files: named }, [], (told) =>
-      this.#later(() => answered(told.ok ? { ok: true, made: told.value } : this.#failed(told))),
-    );
+    this.#ask('make', { place: this.#place, files: named }, [], (told) => {
+      if (told.ok) for (const file of files) this.#places.written(file);
+      this.#later(() => answered(told.ok ? { ok: true, made: told.value } : this.#failed(told)));
+    });
   }
 
   writeBlock(piece: PieceIndex, begin: number, data: Buffer, answered: (outcome: DoneOutcome) => void): void {
     this.#written = true;
     const copy = new Uint8Array(data);
     const writes = this.#places.writes(this.#layout.beginOf(piece) + begin, data.length);
-    this.#askToDo('write', { place: this.#place, writes, data: copy }, [copy.buffer], answered);
+    this.#askToDo('write', { place: this.#place, writes, data: copy }, [copy.buffer], answered, () =>
+      this.#wrote(writes),
+    );
+  }
+
+  #wrote(writes: readonly FileWrite[]): void {
+    for (const { file } of writes) this.#places.written(file);
   }
 
   checkPiece(piece: PieceIndex, answered: (outcome: CheckOutcome) => void): void {
@@ -184,11 +200,12 @@ export class FileStorage implements Storage {
 
   demoteFile(file: number, keepsFinal: boolean, answered: (outcome: DoneOutcome) => void): void {
     const request = { place: this.#place, names: this.#places.names.of(file), keepsFinal };
-    this.#askToDo('demote', request, [], answered);
+    this.#askToDo('demote', request, [], answered, () => this.#places.written(file));
   }
 
   restoreFile(file: number, answered: (outcome: DoneOutcome) => void): void {
-    this.#askToDo('restore', { place: this.#place, names: this.#places.names.of(file) }, [], answered);
+    const request = { place: this.#place, names: this.#places.names.of(file) };
+    this.#askToDo('restore', request, [], answered, () => this.#places.restored(file));
   }
 
   passOverParts(files: readonly number[], answered: (outcome: PassOverOutcome) => void): void {
@@ -209,17 +226,36 @@ export class FileStorage implements Storage {
 
   /** What is open for reading is known by its final name alone. */
   #forgetOpen(file: number): void {
-    this.#disk.readPool.forget(this.#places.addressOf({ kind: 'file', file, begin: 0, length: 0 }));
+    this.#disk.readPool.forget(this.#addressOf({ kind: 'file', file, begin: 0, length: 0 }));
+  }
+
+  #addressOf(segment: Exclude<ContentSegment, { kind: 'zeros' }>): FileAddress {
+    const file = segment.kind === 'border' ? null : segment.file;
+    return { home: this.#home, file, names: this.#places.namesIn(segment), link: this.#places.linkOf(segment) };
+  }
+
+  /** Asked when a file is opened for reading, never for each block. */
+  #findFile({ file, names, link }: FileAddress, answered: (places: readonly ReadPlace[]) => void): void {
+    const places = (ours: string | null): readonly ReadPlace[] => this.#places.readPlaces(file, names, link, ours);
+    if (!this.#places.isWritten(file) || this.#closed !== null) answered(places(null));
+    else
+      this.#ask('identifyOurs', { place: this.#place, names }, [], (told) =>
+        answered(places(told.ok ? told.value : null)),
+      );
   }
 
   removePart(file: number, answered: (outcome: DoneOutcome) => void): void {
     const { part } = this.#places.names.of(file);
-    this.#askToDo('remove', { place: this.#place, names: { part, final: part } }, [], answered);
+    this.#askToDo('remove', { place: this.#place, names: { part, final: part } }, [], answered, () =>
+      this.#places.partRemoved(file),
+    );
   }
 
   adoptFiles(files: readonly AdoptedFile[], answered: (outcome: DoneOutcome) => void): void {
     const named = files.map((file) => ({ ...file, names: this.#places.names.of(file.file) }));
-    this.#askToDo('adopt', { place: this.#place, files: named }, [], answered);
+    this.#askToDo('adopt', { place: this.#place, files: named }, [], answered, () => {
+      for (const { file } of files) this.#places.written(file);
+    });
   }
 
   finalName(file: number): string {
@@ -241,17 +277,18 @@ export class FileStorage implements Storage {
       executable,
       link: this.#places.names.linkTarget(file),
     };
-    this.#askToDo('finish', request, [], (outcome) => {
+    this.#ask('finish', request, [], (told) => {
       // The part may be gone in favour of a file with the same bytes: what was opened under that name is let go of.
-      this.#disk.readPool.forget(this.#places.addressOf({ kind: 'file', file, begin: 0, length }));
-      answered(outcome);
+      this.#forgetOpen(file);
+      if (told.ok) this.#places.finished(file, told.value);
+      this.#later(() => answered(told.ok ? DONE : this.#failed(told)));
     });
   }
 
   releaseFile(file: number | null, answered: (outcome: DoneOutcome) => void): void {
     const names = this.#places.namesOf(file);
-    this.#disk.readPool.forget({ storage: this.#place.id, root: this.#place.root, names, link: null });
-    if (file !== null) this.#places.copied(file);
+    this.#disk.readPool.forget({ home: this.#home, file, names, link: null });
+    this.#places.released(file);
     this.#askToDo('release', { place: this.#place, names }, [], answered);
   }
 
@@ -263,7 +300,9 @@ export class FileStorage implements Storage {
   }
 
   removeBorderFile(answered: (outcome: DoneOutcome) => void): void {
-    this.#askToDo('remove', { place: this.#place, names: this.#places.borderNames }, [], answered);
+    this.#askToDo('remove', { place: this.#place, names: this.#places.borderNames }, [], answered, () =>
+      this.#places.released(null),
+    );
   }
 
   close(answered: () => void): void {
@@ -276,8 +315,9 @@ export class FileStorage implements Storage {
   }
 
   #finishClosing(answered: () => void): void {
-    const { readPool, hashing, writer, timers } = this.#disk;
+    const { readPool, hashing, writer, timers, anchors } = this.#disk;
     readPool.forgetAll(this.#place.id);
+    anchors.release(this.#place.root);
     hashing.closeFiles(() => {
       const closed = (): void => {
         timers.addTask(answered, 0);
@@ -287,13 +327,18 @@ export class FileStorage implements Storage {
     });
   }
 
-  #askToDo<K extends 'write' | 'demote' | 'restore' | 'adopt' | 'finish' | 'remove' | 'release'>(
+  #askToDo<K extends 'write' | 'demote' | 'restore' | 'adopt' | 'remove' | 'release'>(
     kind: K,
     request: Work[K]['request'],
     moved: readonly ArrayBuffer[],
     answered: (outcome: DoneOutcome) => void,
+    /** Before it is answered. */
+    done: () => void = () => undefined,
   ): void {
-    this.#ask(kind, request, moved, (told) => this.#later(() => answered(told.ok ? DONE : this.#failed(told))));
+    this.#ask(kind, request, moved, (told) => {
+      if (told.ok) done();
+      this.#later(() => answered(told.ok ? DONE : this.#failed(told)));
+    });
   }
 
   #ask<K extends WorkKind>(

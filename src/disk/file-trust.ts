@@ -75,7 +75,7 @@ export function readKept(
   if (found.kind !== 'file') throw notAFile(path, found);
   return about(path, () => {
     try {
-      return inFolderOf(calls, root, name, (nameIn) => {
+      return inFolderOf(calls, { root }, name, (nameIn) => {
         const folder = calls.lookUp(nameIn('.'));
         const descriptor = calls.open(nameIn(name), 'read', false);
         try {

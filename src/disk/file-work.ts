@@ -6,6 +6,7 @@ import { findExactNames } from './file-exact-names.js';
 import { encodeFailure } from './file-failure.js';
 import { demoteFile, finishFile, removeFile, surveyFiles } from './file-finishing.js';
 import { FileFlusher } from './file-flusher.js';
+import { rootId } from './file-guard.js';
 import { FileHasher } from './file-hashing.js';
 import { MadeFolders } from './file-made-folders.js';
 import type { FileOperations } from './file-operations.js';
@@ -64,11 +65,15 @@ function createHandlers(given: FileOperations, processes: ProcessFacts): Handler
       files = new StorageFiles(place, operations, writing, flusher, made);
       storages.set(place.id, files);
     }
+    files.rootSeen(place.anchor?.id ?? null);
     return files;
   };
   return {
     findExact: ({ place, candidates }, answered) =>
       answered({ ok: true, value: findExactNames(operations, place.root, candidates) }),
+    identifyRoot: ({ place }, answered) => answered({ ok: true, value: rootId(operations, place.root) }),
+    identifyOurs: ({ place, names }, answered) =>
+      answered({ ok: true, value: storages.get(place.id)?.idOf(names) ?? null }),
     survey: ({ place, names }, answered) => answered({ ok: true, value: surveyFiles(operations, place, names) }),
     measureFiles: ({ place, names }, answered) => answered({ ok: true, value: measureFiles(operations, place, names) }),
     measureFree: ({ place }, answered) => answered({ ok: true, value: measureFree(operations, place) }),
@@ -105,7 +110,10 @@ function createHandlers(given: FileOperations, processes: ProcessFacts): Handler
       filesOf(place).adopt(files);
       answered(DONE);
     },
-    finish: (request, answered) => finishFile(operations, filesOf(request.place), request, flushed(answered)),
+    finish: (request, answered) =>
+      finishFile(operations, filesOf(request.place), request, (failure, id) =>
+        answered(failure === null ? { ok: true, value: id } : { ok: false, failure: encodeFailure(failure) }),
+      ),
     sync: ({ place, also }, answered) =>
       filesOf(place).sync(also, (failure, identities) =>
         answered(failure === null ? { ok: true, value: identities } : { ok: false, failure: encodeFailure(failure) }),

@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { BtgetError } from '../base/failure.js';
 import type { Told, Work, WorkAnswer, WorkKind, WorkRequest } from './file-disk-protocol.js';
+import { encodeFailure } from './file-failure.js';
 
 /** What a disk's threads run. */
 export const PIECE_WORKER: URL = new URL('./piece-worker.js', import.meta.url);
@@ -123,7 +124,7 @@ export class WorkerThread {
     const due = [...this.#due.values()];
     this.#due.clear();
     for (const answered of due) {
-      answered({ ok: false, failure: { code: failure.code, message: failure.message, lost: null, cause: null } });
+      answered({ ok: false, failure: encodeFailure(failure) });
     }
   }
 }

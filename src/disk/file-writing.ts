@@ -2,13 +2,25 @@
  * The files of one torrent as the writing worker sees them: which name is ours, how far it reaches, what is unflushed.
  */
 import { BtgetError } from '../base/failure.js';
+import type { RootAnchor } from './file-anchor.js';
 import type { FileWrite, NamedFile, StoragePlace, Work } from './file-disk-protocol.js';
 import { about, isSystemError, LostName, NO_LINKS } from './file-failure.js';
 import { type FileFlusher, type Flushed, UnflushedNames } from './file-flusher.js';
-import { below, folderOf, foldersExist, inFolderOf, lastOf, notAFile, withFolders } from './file-guard.js';
+import {
+  below,
+  confirmRoot,
+  folderOf,
+  foldersExist,
+  inFolderOf,
+  lastOf,
+  notAFile,
+  rootId,
+  withFolders,
+} from './file-guard.js';
 import type { MadeFolders } from './file-made-folders.js';
 import type { FileNames } from './file-names.js';
-import type { FileFacts, FileOperations } from './file-operations.js';
+import type { FileFacts, FileOperations, IdentifiedFile } from './file-operations.js';
+import { replaceByCopy } from './file-own.js';
 import type { FilePool, OpenFile } from './file-pool.js';
 import type { FileIdentity } from './storage.js';
 
@@ -42,7 +54,7 @@ export interface FoundFile {
 }
 
 export class StorageFiles {
-  readonly place: StoragePlace;
+  readonly place: StoragePlace & { readonly anchor: RootAnchor };
   readonly #operations: FileOperations;
   readonly #pool: FilePool;
   readonly #flusher: FileFlusher;
@@ -61,13 +73,23 @@ export class StorageFiles {
     flusher: FileFlusher,
     made: MadeFolders,
   ) {
-    this.place = place;
+    this.place = { ...place, anchor: { id: place.anchor?.id ?? null } };
     this.#operations = operations;
     this.#pool = pool;
     this.#flusher = flusher;
     this.#unflushed = new UnflushedNames(flusher);
     this.#unflushedFolders = new UnflushedNames(flusher);
     this.#made = made;
+  }
+
+  /** Which folder the root was when somebody looked, or null. */
+  rootSeen(id: string | null): void {
+    this.place.anchor.id ??= id;
+  }
+
+  /** Which file of these names is ours, as in `FileFacts`, or null. */
+  idOf(names: FileNames): string | null {
+    return this.#ours.get(names.part)?.id ?? null;
   }
 
   /** Throws a failure as soon as one write fails; earlier ones stay. */
@@ -104,14 +126,39 @@ export class StorageFiles {
       const found = this.lookAt(names);
       const name = below(root, found?.path ?? names.part);
       const now = about(name, () => this.#operations.identify(name));
-      const isSame = now !== undefined && now.inode === identity.inode && now.bornAt === identity.bornAt;
-      if (found === undefined || !isSame || now.length < identity.length) {
+      const isSame = now?.id === found?.facts.id && now?.inode === identity.inode && now.bornAt === identity.bornAt;
+      if (found === undefined || now === undefined || !isSame || now.length < identity.length) {
         const what = found === undefined ? 'removed' : isSame ? 'cut' : 'replaced';
         throw new LostName(names.part, `${name}: somebody has ${what} it meanwhile`);
       }
-      if (isWritten) this.#pool.open(root, found.path);
-      this.claim(names, found.path, found.facts);
+      if (isWritten && this.#hasOtherNames(names, found)) this.#replaceByCopy(names, found);
+      else {
+        if (isWritten) this.#pool.open(this.place, found.path);
+        this.claim(names, found.path, found.facts);
+      }
     }
+  }
+
+  /** Whether the file has names that are not this torrent's: what is written to it would change there too. */
+  #hasOtherNames(names: FileNames, { path, facts }: Pick<FoundFile, 'path' | 'facts'>): boolean {
+    if (facts.links === 1) return false;
+    const other = below(this.place.root, path === names.part ? names.final : names.part);
+    // Both names are ours where a crash came between the two steps of renaming.
+    const isBoth = about(other, () => this.#operations.lookUp(other))?.id === facts.id;
+    return facts.links > (isBoth && names.part !== names.final ? 2 : 1);
+  }
+
+  /**
+   * Gives us a file of our own in the place of one that has other names, with the same bytes. Under those it keeps them.
+   */
+  #replaceByCopy(names: FileNames, { path, facts }: Pick<FoundFile, 'path' | 'facts'>): void {
+    const name = below(this.place.root, path);
+    if (!this.place.overwrite && names.part !== names.final) throw sharedFile(name);
+    this.#folderChanges(folderOf(this.place.root, path));
+    this.#pool.forget(name);
+    this.claim(names, path, replaceByCopy(this.#operations, this.place, path, facts, 'create'));
+    // Its name is as new as its bytes are.
+    this.#unflushed.add(name);
   }
 
   /** Throws when somebody has meanwhile removed, replaced or cut a file of these that we write to. */
@@ -126,6 +173,7 @@ export class StorageFiles {
    */
   lookAt(names: FileNames): FoundFile | undefined {
     const { root, overwrite } = this.place;
+    confirmRoot(this.#operations, this.place);
     const known = this.#ours.get(names.part);
     const exist = foldersExist(this.#operations, root, names.final);
     if (known !== undefined) {
@@ -149,15 +197,14 @@ export class StorageFiles {
   change(path: string, action: (descriptor: number) => void): void {
     const { root } = this.place;
     const name = below(root, path);
-    const open = this.#pool.open(root, path);
+    const open = this.#pool.open(this.place, path);
     if (open === undefined) throw new BtgetError('io', `cannot change ${name}: it is not there`);
     about(name, () => action(open.descriptor));
   }
 
   /** Makes the file under `path`, one of its names, with the folders above it. */
   create(names: FileNames, path: string): FoundFile {
-    const { root } = this.place;
-    const { facts } = this.#inNewFolders(path, () => this.#pool.create(root, path));
+    const { facts } = this.#inNewFolders(path, () => this.#pool.create(this.place, path));
     this.claim(names, path, facts);
     return { path, facts, ours: true };
   }
@@ -186,7 +233,7 @@ export class StorageFiles {
     const name = below(root, to);
     this.#folderChanges(folderOf(root, to));
     about(name, () =>
-      inFolderOf(this.#operations, root, to, (nameIn) => {
+      inFolderOf(this.#operations, this.place, to, (nameIn) => {
         const [old, free] = [nameIn(lastOf(from)), nameIn(lastOf(to))];
         if (replacing) this.#operations.rename(old, free);
         else if (!renameToFree(this.#operations, old, free, this.#isSticky(folderOf(root, to))))
@@ -205,7 +252,7 @@ export class StorageFiles {
     const { root } = this.place;
     this.#folderChanges(folderOf(root, path));
     about(below(root, path), () =>
-      inFolderOf(this.#operations, root, path, (nameIn) => this.#operations.unlink(nameIn(lastOf(path)))),
+      inFolderOf(this.#operations, this.place, path, (nameIn) => this.#operations.unlink(nameIn(lastOf(path)))),
     );
   }
 
@@ -214,7 +261,9 @@ export class StorageFiles {
     const { root } = this.place;
     this.#inNewFolders(path, () =>
       about(below(root, path), () =>
-        inFolderOf(this.#operations, root, path, (nameIn) => this.#operations.makeLink(target, nameIn(lastOf(path)))),
+        inFolderOf(this.#operations, this.place, path, (nameIn) =>
+          this.#operations.makeLink(target, nameIn(lastOf(path))),
+        ),
       ),
     );
   }
@@ -222,9 +271,9 @@ export class StorageFiles {
   /** Makes the folders above `path`, and runs `action`, which makes what has that name. */
   #inNewFolders<T>(path: string, action: () => T): T {
     const { root } = this.place;
-    return withFolders(
+    const done = withFolders(
       this.#operations,
-      root,
+      this.place,
       path,
       (inside) => this.#folderChanges(inside),
       () => {
@@ -232,6 +281,8 @@ export class StorageFiles {
         return action();
       },
     );
+    if (this.place.anchor.id === null) this.rootSeen(rootId(this.#operations, root));
+    return done;
   }
 
   /** Flushes the file under `path`, written to or not. */
@@ -252,6 +303,8 @@ export class StorageFiles {
    * was like when that began: what is written meanwhile makes it younger than what the answer vouches for.
    */
   sync(also: readonly NamedFile[], answered: (failure: BtgetError | null, identities: Identities) => void): void {
+    // What has gone with its disk is not there to be flushed.
+    confirmRoot(this.#operations, this.place);
     const touched = this.#touched;
     const identities = new Map<number, FileIdentity>();
     for (const [file, { names, id }] of touched) this.#identify(file, names, id, identities);
@@ -288,8 +341,8 @@ export class StorageFiles {
       const name = below(this.place.root, path);
       const identity = about(name, () => this.#operations.identify(name));
       if (identity === undefined) continue;
-      if (id !== null && about(name, () => this.#operations.lookUp(name))?.id !== id) continue;
-      into.set(file, identity);
+      if (id !== null && identity.id !== id) continue;
+      into.set(file, identityOf(identity));
       return name;
     }
     return null;
@@ -305,7 +358,7 @@ export class StorageFiles {
   #openOurs(names: FileNames): { file: OurFile; open: OpenFile } {
     const known = this.#ours.get(names.part) ?? this.#takeUp(names);
     if (known.lost !== null) throw known.lost;
-    const open = this.#pool.open(this.place.root, known.path);
+    const open = this.#pool.open(this.place, known.path);
     this.#recognize(names, known, open?.facts);
     return { file: known, open: open as OpenFile };
   }
@@ -314,6 +367,7 @@ export class StorageFiles {
   #recognize(names: FileNames, known: OurFile, facts: FileFacts | undefined): FileFacts {
     if (known.lost !== null) throw known.lost;
     if (facts?.id === known.id && facts.length >= known.extent) return facts;
+    confirmRoot(this.#operations, this.place);
     const what = facts === undefined ? 'removed it' : facts.id === known.id ? 'cut it short' : 'replaced it';
     known.lost = new LostName(names.part, `${below(this.place.root, known.path)}: somebody has ${what} meanwhile`);
     throw known.lost;
@@ -327,24 +381,43 @@ export class StorageFiles {
       ? about(name, () => this.#operations.lookUp(name))
       : undefined;
     if (part !== undefined && part.kind !== 'file') throw notAFile(name, part);
-    const final = partNames || part !== undefined ? undefined : this.#pool.open(root, names.final);
+    const final = partNames || part !== undefined ? undefined : this.#pool.open(this.place, names.final);
+    const isBorder = names.part === names.final;
     // What has its name without being known as ours is not written to: it is compared with our own copy when that is
-    // whole. Nothing is lost with a file that holds nothing.
-    const foreign = final !== undefined && final.facts.length > 0 && !overwrite;
+    // whole. Nothing is lost with a file that holds nothing, unless that is the same file elsewhere.
+    const isShared = final !== undefined && this.#hasOtherNames(names, { path: names.final, facts: final.facts });
+    const foreign = final !== undefined && (final.facts.length > 0 || isShared) && !overwrite;
+    if (part !== undefined && this.#hasOtherNames(names, { path: names.part, facts: part })) {
+      if (isBorder) this.#replaceByCopy(names, { path: names.part, facts: part });
+      else if (overwrite) this.#replaceStrangers(names, names.part);
+      else throw sharedFile(name);
+    } else if (part !== undefined && (part.length === 0 || isBorder)) this.claim(names, names.part, part);
     // The name of the border file says whose it is.
-    if (part !== undefined && (part.length === 0 || names.part === names.final)) this.claim(names, names.part, part);
-    else if (part !== undefined) this.#replaceStrangers(names);
+    else if (part !== undefined) this.#replaceStrangers(names, names.part);
+    else if (final !== undefined && isShared && overwrite) this.#replaceStrangers(names, names.final);
     else if (final !== undefined && !foreign) this.claim(names, names.final, final.facts);
     else this.create(names, partNames || foreign ? names.part : names.final);
     return this.#ours.get(names.part) as OurFile;
   }
 
-  /** Somebody has put a file under the part name since we looked. Under its other names it keeps its bytes. */
-  #replaceStrangers(names: FileNames): void {
-    if (!this.place.overwrite) throw foreignFile(below(this.place.root, names.part));
-    this.unlink(names.part);
-    this.create(names, names.part);
+  /** Somebody has put a file under `path` since we looked. Under its other names it keeps its bytes. */
+  #replaceStrangers(names: FileNames, path: string): void {
+    if (!this.place.overwrite) throw foreignFile(below(this.place.root, path));
+    this.unlink(path);
+    this.create(names, path);
   }
+}
+
+function sharedFile(name: string): BtgetError {
+  return new BtgetError(
+    'foreign-file',
+    `${name} has names elsewhere (hard links), and nothing is written through them`,
+  );
+}
+
+/** What is written down of a file. */
+export function identityOf({ length, changedAt, inode, bornAt }: IdentifiedFile): FileIdentity {
+  return { length, changedAt, inode, bornAt };
 }
 
 export function foreignFile(name: string): BtgetError {

@@ -49,6 +49,13 @@ export class FileLost extends BtgetError {
   }
 }
 
+/** The download folder is another than it was at the start: that one may come back with its disk. */
+export class FolderGone extends BtgetError {
+  constructor(message: string) {
+    super('io', message);
+  }
+}
+
 export type CheckOutcome =
   | { readonly ok: true; readonly matches: boolean }
   | { readonly ok: false; readonly failure: BtgetError };

@@ -2,7 +2,7 @@ import type { Millis, Task, Timers } from '../base/clock.js';
 import type { BtgetError } from '../base/failure.js';
 import type { Random } from '../base/random.js';
 import type { JournalFile } from '../disk/journal-file.js';
-import type { FileIdentity, Storage } from '../disk/storage.js';
+import { type FileIdentity, FolderGone, type Storage } from '../disk/storage.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import { DEFAULT_BELIEF_OPTIONS } from './belief.js';
 import type { JournalOwner, JournalRecord } from './journal-format.js';
@@ -16,6 +16,8 @@ export interface JournalKeeperOptions {
   readonly interval: Millis;
   /** Nothing that was verified waits longer than this for a flush that is under way before it is named as written. */
   readonly patience: Millis;
+  /** How long after it was not there the download folder is looked for again. */
+  readonly absence: Millis;
   /** Nor does more than this wait. Bytes. */
   readonly length: number;
   /** A journal that is shorter than this is not made shorter. Bytes. */
@@ -28,6 +30,7 @@ export const DEFAULT_JOURNAL_KEEPER_OPTIONS: JournalKeeperOptions = {
   // Together they are less than the second of which a kill may cost the pieces: writing it down takes a moment too.
   interval: 500,
   patience: 250,
+  absence: 1000,
   length: 16 * 1024 * 1024,
   minLength: 256 * 1024,
   newestLength: DEFAULT_BELIEF_OPTIONS.doubtLength,
@@ -96,8 +99,10 @@ export class JournalKeeper {
     ];
     const claims = (): readonly JournalRecord[] | null => (claimsFiles ? this.#state.claims() : null);
     const failed = (failure: BtgetError): void => this.#giveUp(failure);
-    const noRoom = ({ message }: BtgetError): void =>
-      warned('no-journal', `the resume journal waits for room on the disk: ${message}`);
+    const noRoom = (failure: BtgetError): void => {
+      const what = failure instanceof FolderGone ? 'its disk' : 'room on the disk';
+      warned('no-journal', `the resume journal waits for ${what}: ${failure.message}`);
+    };
     this.#writer = new JournalWriter(
       { timers, random, owner, file, snapshot, claims, failed, noRoom },
       this.#options.minLength,
@@ -292,6 +297,11 @@ export class JournalKeeper {
     this.#parts.storage.sync(also, (outcome) => {
       if (this.#writer === null) return;
       if (outcome.ok) done(outcome.flushed);
+      // Until it is back, nothing is written either.
+      else if (outcome.failure instanceof FolderGone && this.#end === null)
+        this.#parts.timers.addTask(() => {
+          if (this.#writer !== null) this.#flush(also, done);
+        }, this.#options.absence);
       else this.#writer.giveUp(outcome.failure, () => done(new Map()));
     });
   }

@@ -2,7 +2,7 @@ import type { Timers } from '../base/clock.js';
 import type { BtgetError } from '../base/failure.js';
 import type { Random } from '../base/random.js';
 import type { JournalFile } from '../disk/journal-file.js';
-import type { DoneOutcome } from '../disk/storage.js';
+import { type DoneOutcome, FolderGone } from '../disk/storage.js';
 import {
   encodeHead,
   encodeRecords,
@@ -23,7 +23,10 @@ export interface JournalWriterParts {
   readonly claims: () => readonly JournalRecord[] | null;
   /** The journal is given up: it has been removed, or says no more than `claims`. Called once. */
   readonly failed: (failure: BtgetError) => void;
-  /** There was no room for it. It is tried again when there is more to say, and says everything then. */
+  /**
+   * There was no room for it, or its folder is gone. It is tried again when there is more to say, and says everything
+   * then.
+   */
   readonly noRoom: (failure: BtgetError) => void;
 }
 
@@ -108,7 +111,7 @@ export class JournalWriter {
       begin((outcome) =>
         this.#later(() => {
           // Busy still: what is asked for now comes after what waits already.
-          if (!outcome.ok && outcome.failure.code !== 'disk-full') this.giveUp(outcome.failure, answered);
+          if (!outcome.ok && !mayPass(outcome.failure)) this.giveUp(outcome.failure, answered);
           else {
             if (!outcome.ok) this.#keepFor(outcome.failure);
             answered();
@@ -123,8 +126,8 @@ export class JournalWriter {
   }
 
   /**
-   * On a full disk little is written to the files either, so what the journal says stays nearly all that there is to
-   * say. Half a record may stand behind it now.
+   * On a disk that is full or gone little is written to the files either, so what the journal says stays nearly all that
+   * there is to say. Half a record may stand behind it now.
    */
   #keepFor(failure: BtgetError): void {
     this.#seal = null;
@@ -168,4 +171,8 @@ export class JournalWriter {
   #later(task: () => void): void {
     this.#parts.timers.addTask(task, 0);
   }
+}
+
+function mayPass(failure: BtgetError): boolean {
+  return failure.code === 'disk-full' || failure instanceof FolderGone;
 }

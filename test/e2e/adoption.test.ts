@@ -302,6 +302,46 @@ describe('what is already there', { timeout: HANGS_AFTER }, () => {
     }
   });
 
+  it('is read and seeded where it has names elsewhere, as in a backup of hard links, and never written through', async () => {
+    const dir = copyOf('many-files');
+    const backup = join(emptyFolder(), 'backup');
+    execFileSync('cp', ['-al', dir, backup]);
+    assert.equal((await download('many-files', dir)).downloaded, 0);
+    assertWhole('many-files', dir);
+    // One of its files was never whole, and the backup holds the same inode.
+    corrupt(join(dir, LONGEST), 3 * PIECE);
+    const half = readFileSync(join(dir, LONGEST));
+    const refused = await download('many-files', dir);
+    assert.equal(refused.code, 13, refused.err);
+    assert.match(refused.err, /has names elsewhere \(hard links\), and nothing is written through them/);
+    assert.match(refused.err, /--overwrite/);
+    assert.deepEqual(readFileSync(join(dir, LONGEST)), half);
+    const { code, downloaded, err } = await download('many-files', dir, '--overwrite');
+    assert.equal(code, 0, err);
+    assert.ok(Number(downloaded) <= 2 * PIECE, 'what is right of it is kept');
+    assertWhole('many-files', dir);
+    assert.deepEqual(readFileSync(join(backup, LONGEST)), half, 'the backup is as it was');
+  });
+
+  it('is empty or zeros under a part name, and somebody’s file elsewhere: that stays as it is', async () => {
+    for (const length of [0, 163_783]) {
+      for (const [name, options] of [
+        ['one-file.txt.part', []],
+        ['one-file.txt', ['--no-part']],
+      ] as const) {
+        const dir = emptyFolder();
+        const victim = join(emptyFolder(), 'victim');
+        writeFileSync(victim, Buffer.alloc(length));
+        linkSync(victim, join(dir, name));
+        const { code, err } = await download('one-file', dir, ...options);
+        assert.equal(code, 13, err);
+        assert.equal((await download('one-file', dir, '--overwrite', ...options)).code, 0);
+        assertWhole('one-file', dir);
+        assert.deepEqual(readFileSync(victim), Buffer.alloc(length));
+      }
+    }
+  });
+
   it('is another file under a part name among many: nothing is touched; unselected it is in nobody’s way', async () => {
     const dir = copyOf('many-files');
     renameSync(join(dir, LONGEST), join(root, 'aside'));

@@ -5,13 +5,17 @@ import { BTGET, Program } from './support.js';
 
 const SMALL_DISK = `
   set -e
-  mkdir -p "$1"
-  mount -t tmpfs -o size="$2" small "$1"
+  mkdir -p "$1" "$1.disk"
+  mount -t tmpfs -o size="$2" small "$1.disk"
+  mount --bind "$1.disk" "$1"
   echo ready
   exec cat
 `;
 
-/** A disk of a few bytes, mounted at `dir` where nobody but the programs that it starts sees it. */
+/**
+ * A disk of a few bytes, mounted at `dir` where nobody but the programs that it starts sees it. It lives on when it is
+ * taken away from there.
+ */
 export class SmallDisk {
   readonly #test: TestContext;
   readonly #holder: Program;
@@ -29,7 +33,21 @@ export class SmallDisk {
 
   /** What lies at `path` of the disk, as this process reaches it. */
   at(path: string): string {
+    return join(`/proc/${this.#holder.child.pid}/root${this.#dir}.disk`, path);
+  }
+
+  /** What its programs find at `path` of the place where it is mounted, or was. */
+  below(path: string): string {
     return join(`/proc/${this.#holder.child.pid}/root${this.#dir}`, path);
+  }
+
+  /** Unmounts it as soon as nobody uses it any more, and for the eyes of all at once. */
+  async takeAway(): Promise<void> {
+    await this.#inside('umount', '-l', this.#dir);
+  }
+
+  async bringBack(): Promise<void> {
+    await this.#inside('mount', '--bind', `${this.#dir}.disk`, this.#dir);
   }
 
   /** Somebody else takes `length` bytes of the disk, or as many as there are. */
@@ -49,7 +67,15 @@ export class SmallDisk {
   }
 
   btget(...args: string[]): Program {
-    const enter = ['--mount', '--target', String(this.#holder.child.pid)];
-    return new Program(this.#test, 'nsenter', [...enter, process.execPath, BTGET, ...args]);
+    return this.#enter(process.execPath, BTGET, ...args);
+  }
+
+  async #inside(...command: string[]): Promise<void> {
+    const program = this.#enter(...command);
+    if ((await program.ended) !== 0) throw new Error(`${command.join(' ')}: ${program.stderr}`);
+  }
+
+  #enter(...command: string[]): Program {
+    return new Program(this.#test, 'nsenter', ['--mount', '--target', String(this.#holder.child.pid), ...command]);
   }
 }

@@ -172,6 +172,41 @@ for (const [what, place] of Object.entries(OBSTACLES)) {
   });
 }
 
+test('a download whose folder goes away waits, makes nothing in its place, and goes on when it is back', () => {
+  const scene = halfWay(12);
+  const { swarm, client, dir } = scene;
+  renameSync(dir, `${dir}.away`);
+  swarm.timeline.run(2 * MINUTE);
+  assert.equal(client.status.state, 'paused', client.log.join('\n'));
+  assert.match(client.status.diskFailure?.message ?? '', /is not the folder that it was at the start/);
+  assert.ok(!existsSync(dir));
+  mkdirSync(dir);
+  swarm.timeline.run(MINUTE);
+  assert.deepEqual(readdirSync(dir), []);
+  rmdirSync(dir);
+  renameSync(`${dir}.away`, dir);
+  assertCompletes(scene);
+  assert.deepEqual(readdirSync(dir), ['t'], 'the journal is gone with the end');
+  assert.ok(!client.warnings.includes('pieces-lost'));
+});
+
+test('a seed whose folder goes away goes on when it is back, and hashes nothing again', () => {
+  const { client, dir } = halfWay(12);
+  client.runToEnd(5 * MINUTE);
+  client.stop();
+  const seed = begin(dir, { mode: 'seed', seedGoal: { ratio: null, time: null } });
+  seed.swarm.timeline.run(MINUTE);
+  renameSync(dir, `${dir}.away`);
+  const leech = seed.swarm.start({ torrent: { peers: [seed.client.address] } });
+  seed.swarm.timeline.run(MINUTE);
+  assert.ok(!seed.client.warnings.includes('pieces-lost'), seed.client.log.join('\n'));
+  renameSync(`${dir}.away`, dir);
+  seed.swarm.timeline.run(10 * MINUTE);
+  assert.equal(leech.done, true, seed.client.log.join('\n'));
+  assert.ok(!seed.client.warnings.includes('pieces-lost'));
+  seed.client.stop();
+});
+
 test('a part that the journal names is removed when a whole file has come to lie beside it', () => {
   const { client, dir, at } = halfWay(12);
   client.stop();

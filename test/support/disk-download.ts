@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { Worker } from 'node:worker_threads';
 import type { Millis, Timers } from '../../src/base/clock.js';
 import { type Random, shuffle } from '../../src/base/random.js';
+import { RootAnchors } from '../../src/disk/file-anchor.js';
 import type { WorkAnswer, WorkRequest } from '../../src/disk/file-disk-protocol.js';
 import { HashQueue } from '../../src/disk/file-hash-queue.js';
 import { journalName, markedTarget } from '../../src/disk/file-names.js';
@@ -103,6 +104,7 @@ export function downloadOnto(
   };
   const thread = (): WorkerThread => new WorkerThread(PIECE_WORKER, crashed, simulatedWorker(timers, disk, image.at));
   const writer = thread();
+  const anchors = new RootAnchors();
   const storageOnDisk = new FileStorage({
     metainfo,
     layout,
@@ -115,10 +117,14 @@ export function downloadOnto(
       hashing: new HashQueue([thread()]),
       readPool: new FileReadPool(disk.readOperations, 1),
       readOperations: disk.readOperations,
+      anchors,
     },
   });
   const target = (id: number, name: string) =>
-    createFileTarget(writer, { id, root: DOWNLOADS, target: name, name: journalName(name) });
+    createFileTarget(writer, {
+      ...{ id, root: DOWNLOADS, target: name },
+      ...{ anchor: anchors.of(DOWNLOADS), name: journalName(name) },
+    });
   const { journal, lock } = target(0, metainfo.name);
   const marked = target(1, markedTarget(metainfo.name, metainfo.infoHash)).journal;
   const file = new OwnJournal(journal, marked, metainfo.infoHash, new Set());

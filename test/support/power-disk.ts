@@ -1,8 +1,7 @@
 /** A file system in memory that remembers what was done to it, so that a power cut can take some of it back. */
 import { basename, dirname, join } from 'node:path/posix';
 import type { Millis, Timers } from '../../src/base/clock.js';
-import type { FileFacts, FileOperations, ReadOperations } from '../../src/disk/file-operations.js';
-import type { FileIdentity } from '../../src/disk/storage.js';
+import type { FileFacts, FileOperations, IdentifiedFile, ReadOperations } from '../../src/disk/file-operations.js';
 import { systemError } from './disk-worker.js';
 
 /** What a file system holds. Keys are the test's own; inodes are given out again when they are free, as systems do. */
@@ -163,11 +162,11 @@ export class PowerDisk {
       this.events.push({ kind: 'written', at: file.changedAt, key: file.key, begin: position, bytes });
       return length;
     },
-    facts: (descriptor) => factsOf(this.#described(descriptor).node),
+    facts: (descriptor) => this.#factsOf(this.#described(descriptor).node),
     identityOf: (descriptor) => identityOf(this.#fileOf(descriptor)),
     lookUp: (path) => {
       const node = this.#lookUp(path);
-      return node === undefined ? undefined : factsOf(node);
+      return node === undefined ? undefined : this.#factsOf(node);
     },
     identify: (path) => {
       const node = this.#lookUp(path);
@@ -175,7 +174,7 @@ export class PowerDisk {
     },
     allocated: (path) => {
       const node = this.#lookUp(path);
-      return node === undefined ? undefined : factsOf(node).length;
+      return node === undefined ? undefined : this.#factsOf(node).length;
     },
     free: () => null,
     realPath: (path) => {
@@ -238,7 +237,7 @@ export class PowerDisk {
       folder.entries.delete(basename(path));
       this.#named(folder, basename(path), null, null);
       // Only while no other name holds it: a name that is given a second time would come to another file.
-      if (node.kind === 'file' && node.descriptors === 0 && !this.#hasName(this.#root, node))
+      if (node.kind === 'file' && node.descriptors === 0 && this.#namesOf(this.#root, node) === 0)
         this.#inodes.delete(node.inode);
     },
     makeLink: () => {
@@ -266,6 +265,8 @@ export class PowerDisk {
     close: (descriptor, answered) => this.#later<void>(answered, undefined, () => this.operations.close(descriptor)),
     lookUp: (path) => this.operations.lookUp(path),
     realPath: (path) => this.operations.realPath(path),
+    holdFolder: (root, elements) =>
+      this.operations.inFolder(root, elements, (nameIn) => ({ nameIn, release: () => undefined })),
   };
 
   #later<T>(answered: (error: Error | null, value: T) => void, none: T, act: () => T): void {
@@ -311,10 +312,18 @@ export class PowerDisk {
     this.events.push({ kind: 'named', at: this.#now(), key: folder.key, name, node, from });
   }
 
-  #hasName(folder: LiveFolder, node: LiveNode): boolean {
+  #namesOf(folder: LiveFolder, node: LiveNode): number {
+    let names = 0;
     for (const entry of folder.entries.values())
-      if (entry === node || (entry.kind === 'folder' && this.#hasName(entry, node))) return true;
-    return false;
+      if (entry === node) names += 1;
+      else if (entry.kind === 'folder') names += this.#namesOf(entry, node);
+    return names;
+  }
+
+  #factsOf(node: LiveNode): FileFacts {
+    const length = node.kind === 'file' ? node.bytes.length : 0;
+    const links = this.#namesOf(this.#root, node);
+    return { kind: node.kind, length, mode: 0o644, owner: 0, group: 0, links, id: idOf(node) };
   }
 
   #lookUp(path: string): LiveNode | undefined {
@@ -376,11 +385,11 @@ export function cutTo(bytes: Buffer, length: number): Buffer {
   return cut;
 }
 
-function identityOf({ bytes, changedAt, inode, bornAt }: LiveFile): FileIdentity {
-  return { length: bytes.length, changedAt, inode, bornAt };
+function identityOf(node: LiveFile): IdentifiedFile {
+  const { bytes, changedAt, inode, bornAt } = node;
+  return { length: bytes.length, changedAt, inode, bornAt, id: idOf(node) };
 }
 
-function factsOf(node: LiveNode): FileFacts {
-  const length = node.kind === 'file' ? node.bytes.length : 0;
-  return { kind: node.kind, length, mode: 0o644, owner: 0, group: 0, links: 1, id: `1:${node.inode}` };
+function idOf(node: LiveNode): string {
+  return `1:${node.inode}`;
 }

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { resolve } from 'node:path';
 import type { Timers } from '../../src/base/clock.js';
+import { holdFolder, RootAnchors } from '../../src/disk/file-anchor.js';
 import type { Told, Work, WorkAnswer, WorkKind, WorkRequest } from '../../src/disk/file-disk-protocol.js';
 import { journalName } from '../../src/disk/file-names.js';
 import {
@@ -52,14 +53,18 @@ export function simulatedDisk(timers: Timers, operations: FileOperations): Simul
     },
     readPool: new FileReadPool(readOperations, 1),
     readOperations,
+    anchors: new RootAnchors(),
   };
   return {
     openStorage: ({ metainfo, layout, dir, output, selected, partNames, overwrite }) => {
       const place = { id: 0, root: resolve(dir), partNames, overwrite };
       return new FileStorage({ metainfo, layout, place, output, selected, disk });
     },
-    openTarget: ({ dir, name }) =>
-      createFileTarget(disk.writer, { id: targets++, root: resolve(dir), target: name, name: journalName(name) }),
+    openTarget: ({ dir, name }) => {
+      const root = resolve(dir);
+      const place = { id: targets++, root, anchor: disk.anchors.of(root), target: name, name: journalName(name) };
+      return createFileTarget(disk.writer, place);
+    },
   };
 }
 
@@ -98,6 +103,7 @@ function readsOf(timers: Timers, operations: FileOperations): ReadOperations {
     close: (descriptor, answered) => answerTo<void>(answered, undefined)(() => close(descriptor)),
     lookUp,
     realPath,
+    holdFolder,
   };
 }
 

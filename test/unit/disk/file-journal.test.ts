@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -70,10 +71,11 @@ describe('the file of a journal', () => {
   it('has been flushed when it is answered, and its name as well', async (t) => {
     const log: string[] = [];
     const opened = new Map<number, string>();
+    const named = (name: string): string => name.replace(/^\/proc\/self\/fd\/\d+/, root);
     const { append, replace, root, path } = here(t, {
       open: (name, access, follow) => {
         const descriptor = systemFileOperations.open(name, access, follow);
-        opened.set(descriptor, name);
+        opened.set(descriptor, named(name));
         return descriptor;
       },
       flush: (descriptor, answered) => {
@@ -81,7 +83,7 @@ describe('the file of a journal', () => {
         systemFileOperations.flush(descriptor, answered);
       },
       rename: (from, to) => {
-        log.push(`rename ${from} ${to}`);
+        log.push(`rename ${named(from)} ${named(to)}`);
         systemFileOperations.rename(from, to);
       },
     });
@@ -133,6 +135,19 @@ describe('the file of a journal', () => {
     assert.equal(await replace('ours'), null);
     assert.equal(text(), 'ours');
     assert.equal(readFileSync(precious, 'utf8'), 'precious');
+  });
+
+  it('gets an inode of its own before anything is written to it that has other names', async (t) => {
+    const { replace, append, text, root, path } = here(t);
+    await replace('one');
+    const other = join(root, 'other');
+    linkSync(path, other);
+    assert.equal(await append(' two'), null);
+    assert.deepEqual([text(), readFileSync(other, 'utf8')], ['one two', 'one']);
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+    linkSync(path, join(root, 'third'));
+    await replace('three');
+    assert.deepEqual([text(), readFileSync(join(root, 'third'), 'utf8')], ['three', 'one two']);
   });
 
   it('is not read from a folder, and not appended to when it has gone', (t) => {

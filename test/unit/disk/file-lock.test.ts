@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs, {
   chmodSync,
   existsSync,
+  linkSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -378,6 +379,31 @@ describe('the lock of a download', () => {
     }
     for (const name of others) assert.equal(statSync(join(root, name)).mtimeMs, before.get(name), name);
     assert.equal(statSync(old).mtimeMs, 5000);
+  });
+
+  it('is refreshed through no other name that somebody gave it', (t) => {
+    const { root, process } = world(t);
+    const [path, other] = [join(root, 'film.btget.lock'), join(root, 'other')];
+    const one = process(100);
+    one.take();
+    const note = readFileSync(path);
+    linkSync(path, other);
+    utimesSync(path, 1, 1);
+    one.refresh();
+    assert.ok(statSync(path).mtimeMs > 2_000);
+    assert.equal(statSync(other).mtimeMs, 1_000);
+    assert.deepEqual([readFileSync(path), readFileSync(other)], [note, note]);
+  });
+
+  it('dates back no file of somebody else that has a journal’s name', (t) => {
+    const { root, process } = world(t);
+    const victim = join(root, 'victim');
+    writeFileSync(victim, 'theirs');
+    linkSync(victim, join(root, 'film.01234567.btget'));
+    const { mtimeMs } = statSync(victim);
+    process(100).take();
+    assert.equal(statSync(victim).mtimeMs, mtimeMs);
+    assert.ok(statSync(join(root, 'film.01234567.btget')).mtimeMs < mtimeMs);
   });
 
   it('is refreshed by its holder, and by no other', (t) => {

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { FileFacts, ReadOperations } from '../../../src/disk/file-operations.js';
-import { type FileAddress, FileReadPool, type HeldFile, type Opened } from '../../../src/disk/file-read-pool.js';
+import {
+  type FileAddress,
+  FileReadPool,
+  type HeldFile,
+  type Opened,
+  type ReadHome,
+} from '../../../src/disk/file-read-pool.js';
 import { systemError } from '../../support/disk-worker.js';
 import { Timeline } from '../../support/timeline.js';
 
@@ -53,6 +59,10 @@ function world(bound: number, descriptors: number, paths: readonly string[]): Wo
     },
     lookUp: (path) => names.get(path),
     realPath: (path) => path,
+    holdFolder: (root, elements) => ({
+      nameIn: (element) => [root, ...elements, element].join('/'),
+      release: () => undefined,
+    }),
   };
   const pool = new FileReadPool(operations, bound);
   return {
@@ -70,8 +80,14 @@ function world(bound: number, descriptors: number, paths: readonly string[]): Wo
 }
 
 function address(path: string): FileAddress {
-  return { storage: 1, root: '/d', names: { final: path, part: `${path}.part` }, link: null };
+  return { home: HOME, file: 0, names: { final: path, part: `${path}.part` }, link: null };
 }
+
+const HOME: ReadHome = {
+  id: 1,
+  place: { root: '/d' },
+  find: ({ names }, answered) => answered([names.part, names.final].map((path) => ({ root: '/d', path, id: FILE.id }))),
+};
 
 function fileOf(held: readonly Held[]): HeldFile {
   const [first] = held;

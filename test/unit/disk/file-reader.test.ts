@@ -4,7 +4,7 @@ import type { BtgetError } from '../../../src/base/failure.js';
 import { FileMap } from '../../../src/disk/file-map.js';
 import { StorageNames } from '../../../src/disk/file-names.js';
 import type { ReadOperations } from '../../../src/disk/file-operations.js';
-import { FileReadPool } from '../../../src/disk/file-read-pool.js';
+import { FileReadPool, type ReadHome } from '../../../src/disk/file-read-pool.js';
 import { readBlocks } from '../../../src/disk/file-reader.js';
 import type { BlockRead } from '../../../src/disk/storage.js';
 import { readsOf } from '../../support/block-reads.js';
@@ -20,6 +20,12 @@ const SAMPLE = sampleTorrent(
   ],
   128,
 );
+
+const HOME: ReadHome = {
+  id: 1,
+  place: { root: '/d' },
+  find: ({ names }, answered) => answered([names.part, names.final].map((path) => ({ root: '/d', path, id: '' }))),
+};
 
 /** Reads over a disk that answers after 1 ms and gives a random part of what is asked for, at least a byte. */
 class World {
@@ -44,8 +50,8 @@ class World {
         pool,
         operations: this.#operations(),
         addressOf: (segment) => ({
-          storage: 1,
-          root: '/d',
+          home: HOME,
+          file: segment.kind === 'file' ? segment.file : null,
           names: segment.kind === 'file' ? this.#names.of(segment.file) : { part: 'aside', final: 'aside' },
           link: null,
         }),
@@ -89,6 +95,10 @@ class World {
         id: '',
       }),
       realPath: (path) => path,
+      holdFolder: (root, elements) => ({
+        nameIn: (element) => [root, ...elements, element].join('/'),
+        release: () => undefined,
+      }),
     };
   }
 }

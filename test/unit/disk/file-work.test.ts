@@ -16,7 +16,7 @@ interface Here {
   readonly place: StoragePlace;
   readonly root: string;
   commit(file?: string): Promise<Told<boolean>>;
-  finish(): Promise<Told<null>>;
+  finish(): Promise<Told<string | null>>;
 }
 
 async function here(operations: Partial<FileOperations>, action: (here: Here) => Promise<void>): Promise<void> {
@@ -100,7 +100,7 @@ describe('a worker', () => {
         assert.ok(!told.ok);
         assert.equal(told.failure.code, failure);
         broken = false;
-        if (call !== 'close') assert.deepEqual(await finish(), { ok: true, value: null });
+        if (call !== 'close') assert.ok((await finish()).ok);
         const [name] = readdirSync(join(root, 't'));
         assert.deepEqual(readFileSync(join(root, 't', name as string)), BYTES);
       });
@@ -129,7 +129,7 @@ describe('a worker', () => {
       assert.equal((await commit()).ok, false);
       full = false;
       assert.deepEqual(await commit(), { ok: true, value: true });
-      assert.deepEqual(await finish(), { ok: true, value: null });
+      assert.ok((await finish()).ok);
     });
   });
 
@@ -181,7 +181,7 @@ describe('a worker', () => {
   it('renames where the file system knows no second names', () =>
     here({ link: failing('EPERM', 'link') }, async ({ commit, finish, root }) => {
       await commit();
-      assert.deepEqual(await finish(), { ok: true, value: null });
+      assert.ok((await finish()).ok);
       assert.deepEqual(readdirSync(join(root, 't')), ['film']);
     }));
 

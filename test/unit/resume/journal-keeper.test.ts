@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
 import type { FoundJournal } from '../../../src/disk/journal-file.js';
-import type { FileIdentity, SurveyOutcome } from '../../../src/disk/storage.js';
+import { type FileIdentity, FolderGone, type SurveyOutcome } from '../../../src/disk/storage.js';
 import { sumOf } from '../../../src/resume/block-sums.js';
 import { DEFAULT_JOURNAL_KEEPER_OPTIONS, JournalKeeper } from '../../../src/resume/journal-keeper.js';
 import type { JournaledStorage } from '../../../src/resume/journaled-storage.js';
@@ -443,6 +443,38 @@ test('on a full disk the journal waits, and says everything when there is room',
   world.end();
   assert.deepEqual(world.pieces, [0, 1, 2, 3]);
   assert.equal(world.contents?.isClean, true);
+});
+
+test('a journal whose folder is gone waits for it, and says everything when it is back', () => {
+  const world = new World({ latency: 1 }).begin();
+  world.commit(0);
+  world.timeline.run(2_000);
+  const gone = new FolderGone('is its disk unmounted?');
+  world.disk.failNext('sync', gone);
+  world.commit(1);
+  world.timeline.run(1_000);
+  world.file.fail(gone);
+  world.timeline.run(2_000);
+  assert.deepEqual(world.pieces, [0], 'what it said stays');
+  world.file.fail(null);
+  world.commit(2);
+  world.timeline.run(2_000);
+  assert.deepEqual(world.pieces, [0, 1, 2]);
+  assert.deepEqual(world.warnings, ['no-journal: the resume journal waits for its disk: is its disk unmounted?']);
+  world.end();
+  assert.equal(world.contents?.isClean, true);
+});
+
+test('a journal whose folder is gone keeps nobody from the end', () => {
+  const world = new World({ latency: 1 }).begin();
+  world.disk.sync = (_also, answered) => {
+    world.timeline.addTask(() => answered({ ok: false, failure: new FolderGone('is its disk unmounted?') }), 1);
+  };
+  world.commit(0);
+  world.timeline.run(2_000);
+  world.end();
+  world.timeline.run(1_100);
+  assert.equal(world.log.at(-1), 'ended');
 });
 
 test('a journal that fails is said to be gone once, is removed, and stops nothing', () => {
