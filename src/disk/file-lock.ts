@@ -18,7 +18,7 @@ import { removeIfThere } from './file-journal.js';
 import { decodeNote, encodeNote, isTornNote, type LockNote } from './file-lock-note.js';
 import { isJournalBeside } from './file-names.js';
 import type { FileOperations } from './file-operations.js';
-import { openOwn, ownFile } from './file-own.js';
+import { openOwn } from './file-own.js';
 import type { ProcessFacts } from './file-process.js';
 import { readKept } from './file-trust.js';
 import { JOURNAL_LAG } from './journal-file.js';
@@ -264,7 +264,8 @@ export class FileLock {
         const path = below(this.#root, name);
         // It may be our own, and the only one that says whose the files are: one that refuses stays as it is.
         orNothing(() => {
-          ownFile(this.#operations, this.#place, name);
+          // One with another name is believed by none (`doubtAbout`), and the other name may be somebody else's.
+          if (this.#operations.lookUp(path)?.links !== 1) return;
           const changedAt = this.#operations.identify(path)?.changedAt;
           if (changedAt !== undefined && changedAt > latest) this.#operations.setChangedAt(path, latest);
         });

@@ -7,7 +7,7 @@ import type { FileAccess, FileFacts, FileOperations } from './file-operations.js
 const COPY_LENGTH = 256 * 1024;
 
 /** Gives the file at `path` another inode with the same bytes, if it has other names. Under those it is left alone. */
-export function ownFile(operations: FileOperations, at: PathRoot, path: string): void {
+function ownFile(operations: FileOperations, at: PathRoot, path: string): void {
   const name = below(at.root, path);
   const facts = about(name, () => operations.lookUp(name));
   if (facts?.kind === 'file' && facts.links > 1) replaceByCopy(operations, at, path, facts, 'create privately');

@@ -636,7 +636,6 @@ export const NOT_FUZZED: Readonly<Record<string, string>> = {
   'cli/commands/tracker-state-file.ts readTrackerState': 'reads bytes and decodes nothing',
   'cli/values.ts readWhole': "the user's own words",
   'disk/file-failure.ts decodeFailure': 'a message of our own thread',
-  'disk/file-journal.ts readUpTo': 'reads bytes and decodes nothing',
   'disk/file-trust.ts readKept': 'reads bytes and decodes nothing',
   'disk/file-reader.ts readBlocks': 'reads bytes and decodes nothing',
   'discovery/tracker-response.ts readable': 'part of decodeTrackerResponse',

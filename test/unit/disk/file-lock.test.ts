@@ -403,7 +403,8 @@ describe('the lock of a download', () => {
     const { mtimeMs } = statSync(victim);
     process(100).take();
     assert.equal(statSync(victim).mtimeMs, mtimeMs);
-    assert.ok(statSync(join(root, 'film.01234567.btget')).mtimeMs < mtimeMs);
+    // It keeps both names, and with them is believed by none.
+    assert.equal(statSync(join(root, 'film.01234567.btget')).nlink, 2);
   });
 
   it('is refreshed by its holder, and by no other', (t) => {
