@@ -96,7 +96,8 @@ export class Connecter implements Successor {
     const { message } = decoded;
     const judgement = this.#dispatch(peer, message);
     // Blocks that were asked for are what we are here for.
-    if (judgement.kind !== 'fine' || message.type !== 'piece') this.#charge(peer, message, judgement, frame.length);
+    if (judgement.kind === 'fine' && message.type === 'piece') connection.earn(message.block.length);
+    else this.#charge(peer, message, judgement, frame.length);
     if (judgement.kind === 'refuse') connection.refuse(judgement.reason);
     else if (judgement.kind === 'junk' && peer.junk.add(this.#parts.timers.now())) {
       connection.refuse({ code: 'too-much-junk', count: peer.junk.count });

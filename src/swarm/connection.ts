@@ -21,7 +21,7 @@ import { encodeHandshake, INFO_HASH_LENGTH, type ReadStep, readHandshakeHead, re
 import type { Refusal } from '../wire/refusal.js';
 import type { EncoderOptions } from './encoder-options.js';
 import type { PeerConnection } from './peer-connection.js';
-import { KEEP_ALIVE_PRICE } from './price.js';
+import { earnedBy, KEEP_ALIVE_PRICE } from './price.js';
 import type { WorkBudget } from './work-budget.js';
 
 /** Who we are in a swarm. */
@@ -92,6 +92,8 @@ export class Connection implements PeerConnection, SocketHandler {
   /** What the chunk that is being read has had us do, and how much of that for nothing. */
   #work = 0;
   #idleWork = 0;
+  /** Idle work that the peer may make before it counts. */
+  #credit: number;
   #deadline: Task;
   #paused = false;
   #completeSince: Millis | null = null;
@@ -116,6 +118,7 @@ export class Connection implements PeerConnection, SocketHandler {
     this.#owner = owner;
     this.#timers = timers;
     this.#budget = budget;
+    this.#credit = budget.options.credit.first;
     this.#options = options;
     this.#reserved = dialling ? NOT_KNOWN_YET : beginning.reserved;
     this.madeAt = timers.now();
@@ -201,6 +204,10 @@ export class Connection implements PeerConnection, SocketHandler {
     if (idle) this.#idleWork += work;
   }
 
+  earn(length: number): void {
+    this.#credit = Math.min(this.#credit + earnedBy(length), this.#budget.options.credit.most);
+  }
+
   refuse(reason: Refusal): void {
     if (this.#state === 'closed') return;
     this.#socket.close();
@@ -247,11 +254,12 @@ export class Connection implements PeerConnection, SocketHandler {
   #read(data: Buffer): number {
     this.#work = 0;
     const read = this.#framer.dataCameIn(data);
-    const idleWork = this.#idleWork;
-    if (idleWork === 0) return read;
+    const unpaid = this.#idleWork - this.#credit;
+    this.#credit = Math.max(0, -unpaid);
     this.#idleWork = 0;
+    if (unpaid <= 0) return read;
     const { host } = this.address;
-    if (this.#budget.addIdle(host, idleWork)) this.refuse({ code: 'too-much-work', work: this.#budget.idleOf(host) });
+    if (this.#budget.addIdle(host, unpaid)) this.refuse({ code: 'too-much-work', work: this.#budget.idleOf(host) });
     return read;
   }
 

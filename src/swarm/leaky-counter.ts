@@ -7,6 +7,9 @@ export interface LeakyCounterOptions {
   readonly perSecond: number;
 }
 
+/** No more than so many times the limit are counted: what is too much is forgiven as soon, however long it went on. */
+const MOST_LIMITS = 2;
+
 /** Counts what a peer may do now and then but not without end: what is counted is forgotten at a steady pace. */
 export class LeakyCounter {
   readonly #options: LeakyCounterOptions;
@@ -26,7 +29,7 @@ export class LeakyCounter {
   /** Counts one more, or `weight` more. True when that is more than the limit. */
   add(now: Millis, weight = 1): boolean {
     this.#forget(now);
-    this.#count += weight;
+    this.#count = Math.min(this.#count + weight, MOST_LIMITS * this.#options.limit);
     return this.#count > this.#options.limit;
   }
 

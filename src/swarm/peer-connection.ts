@@ -29,6 +29,8 @@ export interface PeerConnection {
    * turn. When that was `idle` work, and the peer goes on with it, it is parted from.
    */
   charge(work: number, idle: boolean): void;
+  /** So many bytes of blocks that were wanted have gone over the connection: they pay for idle work to come. */
+  earn(length: number): void;
   /** Ends the connection for a fault of the peer, or one of the other reasons of `Refusal`. */
   refuse(reason: Refusal): void;
 }

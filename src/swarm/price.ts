@@ -2,15 +2,16 @@
  * What messages cost the loop. The unit is the work of a keep-alive, about a tenth of a microsecond. Prices are counted
  * and not measured, so that the same messages cost the same on every machine.
  */
+import { BLOCK_LENGTH } from '../metainfo/piece-layout.js';
 import type { PeerMessage } from '../wire/message.js';
 
 /** A message without a byte: it is seen by the length prefix alone. */
 export const KEEP_ALIVE_PRICE = 1;
 /**
- * A second request for what waits already, or is one of the last blocks that went out: others wait for the disk and the
- * line meanwhile. A piece of four mebibytes that came wrong costs a quarter of what is forgiven.
+ * A second request for what waits already, or is one of the last blocks that went out, for each 16 KiB: others wait for
+ * the disk and the line meanwhile. A piece of four mebibytes that came wrong costs a quarter of what is forgiven.
  */
-export const REPEAT_PRICE = 200;
+const REPEAT_PRICE = 200;
 /** A request that does not fit in the queue: some clients know no limit, and ask for all that they take in ten seconds. */
 export const DROPPED_PRICE = 2;
 /** What it takes to bring so many bytes from the kernel to a frame costs as much as a keep-alive. */
@@ -37,6 +38,16 @@ const PRICES: Readonly<Record<PeerMessage['type'], number>> = {
   extended: 100,
   unknown: 3,
 };
+
+/** The price of a repeated request for so many bytes. */
+export function repeatPrice(length: number): number {
+  return REPEAT_PRICE * Math.ceil(length / BLOCK_LENGTH);
+}
+
+/** Idle work that so many bytes of blocks pay for. A block that is asked for again and again does not pay for that. */
+export function earnedBy(length: number): number {
+  return length / BYTES_A_UNIT;
+}
 
 /** The price of a message that has `length` bytes on the wire and is about a torrent of `pieceCount` pieces. */
 export function priceOf(type: PeerMessage['type'], length: number, pieceCount: number): number {

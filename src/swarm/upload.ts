@@ -10,7 +10,7 @@ import type { FirstCopies } from './first-copies.js';
 import { FINE, IDLE, JUNK, type Judgement, refuse } from './judgement.js';
 import { Outbox } from './outbox.js';
 import type { PeerConnection } from './peer-connection.js';
-import { DROPPED_PRICE, REPEAT_PRICE } from './price.js';
+import { DROPPED_PRICE, repeatPrice } from './price.js';
 import type { RateLimiter, RateWaiter } from './rate-limiter.js';
 import { RecentBlocks } from './recent-blocks.js';
 import type { SendMemory } from './send-memory.js';
@@ -201,7 +201,7 @@ export class Upload implements RateWaiter {
     }
     const position = this.#owner.position(index, begin);
     const isNew = this.#queue.add(position, request);
-    if (!isNew || this.#recent.has(position)) this.#connection.charge(REPEAT_PRICE, true);
+    if (!isNew || this.#recent.has(position)) this.#connection.charge(repeatPrice(length), true);
     this.#serveSoon();
     return FINE;
   }
@@ -322,6 +322,7 @@ export class Upload implements RateWaiter {
     this.#lastSentAt = now;
     this.#measure.add(length, now);
     this.#owner.uploaded(length);
+    this.#connection.earn(length);
     this.#connection.send(chunks);
   }
 }

@@ -9,16 +9,20 @@ export interface WorkOptions {
   readonly ofOneRead: number;
   /** What all connections may do in one turn of the loop; what comes in after that waits for a task as well. */
   readonly ofOneTurn: number;
-  /** Work that the peers of one host may make for nothing. */
+  /** Work that the peers of one host may make for nothing, besides what their connections have credit for. */
   readonly idle: LeakyCounterOptions;
+  /** Idle work that one connection may make before it counts: so much at first, and at the most with what it earns. */
+  readonly credit: { readonly first: number; readonly most: number };
 }
 
 // About half a millisecond, and five. For nothing: two milliseconds in each second, and ten seconds of that at once. Two
-// thousand requests, and as many cancels of them, are a fifth of it.
+// thousand requests, and as many cancels of them, are a fifth of it. The first credit is no more than what it costs us to
+// accept a connection.
 export const DEFAULT_WORK_OPTIONS: WorkOptions = {
   ofOneRead: 5_000,
   ofOneTurn: 50_000,
   idle: { limit: 200_000, perSecond: 20_000 },
+  credit: { first: 1_000, most: 200_000 },
 };
 
 /** Hosts that are remembered before those are looked for that may be forgotten. */
@@ -26,7 +30,8 @@ const LEAST_SWEEP = 256;
 
 /**
  * What the peers of all torrents together may make the loop do. Idle work is counted by host and outlives connections: a
- * peer that is parted from and dials again has no new budget.
+ * peer that is parted from and dials again has no new budget. Blocks that go over a connection pay for idle work of that
+ * connection alone, which is not counted then: an honest peer is not parted from for what its neighbours do.
  */
 export class WorkBudget {
   readonly turn: ReadTurn;

@@ -19,6 +19,8 @@ export class RecordedConnection implements PeerConnection {
   /** What the peer was charged with, and how much of it for nothing. */
   work = 0;
   idleWork = 0;
+  /** Bytes of blocks that it has been of use with. */
+  earned = 0;
   refusal: Refusal | null = null;
   /** Told when the connection is refused, as the table of connections would. */
   gotRefusal: () => void = () => undefined;
@@ -71,6 +73,10 @@ export class RecordedConnection implements PeerConnection {
 
   resumeReading(): void {
     this.log.push('(resumed)');
+  }
+
+  earn(length: number): void {
+    this.earned += length;
   }
 
   charge(work: number, idle: boolean): void {

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import type { SingleSocket } from '../../../src/net/raw-server.js';
 import { Connection, type ConnectionOwner, type Ending } from '../../../src/swarm/connection.js';
 import { DEFAULT_ENCODER_OPTIONS } from '../../../src/swarm/encoder-options.js';
+import { DROPPED_PRICE, earnedBy, repeatPrice } from '../../../src/swarm/price.js';
 import { DEFAULT_WORK_OPTIONS, WorkBudget, type WorkOptions } from '../../../src/swarm/work-budget.js';
 import { encodeHandshake } from '../../../src/wire/handshake.js';
 import { encodeMessage, KEEP_ALIVE } from '../../../src/wire/message.js';
@@ -239,12 +240,13 @@ describe('what all connections do in one turn of the loop', () => {
 
 describe('work that a peer makes for nothing', () => {
   const { limit, perSecond } = DEFAULT_WORK_OPTIONS.idle;
+  const { first, most } = DEFAULT_WORK_OPTIONS.credit;
   const keepAlives = (count: number): Buffer => Buffer.alloc(count * KEEP_ALIVE.length);
 
   it('has it parted from when it goes on with it', () => {
     const world = worldWith({});
     const talk = new Talk(world);
-    talk.say(keepAlives(limit));
+    talk.say(keepAlives(first + limit));
     world.timeline.run(0);
     assert.equal(talk.ending, null);
     talk.say(keepAlives(5_001));
@@ -264,15 +266,64 @@ describe('work that a peer makes for nothing', () => {
 
   it('is remembered of its host when it dials again, and with another torrent', () => {
     const world = worldWith({});
-    new Talk(world).say(keepAlives(limit));
+    new Talk(world).say(keepAlives(first + limit));
     world.timeline.run(0);
     const again = new Talk(world);
-    again.say(keepAlives(1));
+    again.say(keepAlives(first + 1));
     assert.equal(again.ending?.by, 'us');
     world.timeline.run((1_000 * limit) / perSecond);
     const later = new Talk(world);
-    later.say(keepAlives(1));
+    later.say(keepAlives(first + 1));
     assert.equal(later.ending, null);
+  });
+
+  it('is forgotten as soon, however long the attack went on', () => {
+    const { timeline, budget } = worldWith({});
+    for (let hour = 0; hour < 100; hour += 1) budget.addIdle(HOST, limit);
+    timeline.run((1_000 * limit) / perSecond - 1);
+    assert.equal(budget.addIdle(HOST, 1), true);
+    timeline.run(2);
+    assert.equal(budget.addIdle(HOST, 1), false);
+  });
+
+  it('is no fault of another peer behind the same address, which makes no more than a connection may', () => {
+    const world = worldWith({});
+    const neighbour = new Talk(world);
+    world.budget.addIdle(HOST, 2 * limit);
+    neighbour.say(keepAlives(first));
+    world.timeline.run(0);
+    const before = neighbour.ending;
+    neighbour.say(keepAlives(1));
+    assert.deepEqual([before, neighbour.connection.closed], [null, true]);
+  });
+
+  it('is paid for by blocks that go over the connection, up to a bound, and is not counted of its host then', () => {
+    const world = worldWith({});
+    const talk = new Talk(world);
+    world.budget.addIdle(HOST, 2 * limit);
+    talk.connection.earn(1 << 30);
+    talk.say(keepAlives(most));
+    world.timeline.run(0);
+    assert.deepEqual([talk.ending, world.budget.idleOf(HOST)], [null, 2 * limit]);
+    talk.say(keepAlives(1));
+    assert.equal(talk.ending?.by, 'us');
+  });
+
+  it('is not paid for by a block that is asked for again and again, however long', () => {
+    for (const length of [1, 16_384, 16_385, 131_072]) assert.ok(repeatPrice(length) > earnedBy(length), `${length}`);
+  });
+
+  it('is paid for when a client that knows no limit asks for ten seconds of blocks at 100 MB/s each time', () => {
+    const [block, asked, queued] = [16_384, 64_000, 2_000];
+    const world = worldWith({});
+    const dropped = (asked - queued) * DROPPED_PRICE;
+    const talk = new Talk(world, '', (connection) => connection.charge(dropped, true));
+    for (let round = 0; round < 100; round += 1) {
+      talk.say(messages(1));
+      world.timeline.run((1_000 * queued * block) / 100e6);
+      talk.connection.earn(queued * block);
+    }
+    assert.equal(talk.ending, null);
   });
 
   it('is forgotten of hosts that have done nothing lately: what is remembered does not grow', () => {

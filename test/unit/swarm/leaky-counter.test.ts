@@ -15,6 +15,13 @@ describe('LeakyCounter', () => {
     assert.deepEqual(over, []);
   });
 
+  it('counts no more than twice the limit, so that what went on for long is forgiven as soon', () => {
+    const counter = new LeakyCounter({ limit: 3, perSecond: 1 }, 0);
+    for (let time = 0; time < 1_000; time += 1) counter.add(0);
+    assert.equal(counter.count, 6);
+    assert.deepEqual([counter.add(3_000), counter.add(5_000)], [true, false]);
+  });
+
   it('does not forget when the clock stands still or goes back', () => {
     const counter = new LeakyCounter({ limit: 2, perSecond: 10 }, 1_000);
     assert.deepEqual([counter.add(1_000), counter.add(500), counter.add(500)], [false, false, true]);

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
 import type { BlockRead, DoneOutcome } from '../../../src/disk/storage.js';
 import { FirstCopies } from '../../../src/swarm/first-copies.js';
-import { REPEAT_PRICE } from '../../../src/swarm/price.js';
+import { repeatPrice } from '../../../src/swarm/price.js';
 import { DEFAULT_RATE_LIMITER_OPTIONS, RateLimiter } from '../../../src/swarm/rate-limiter.js';
 import { DEFAULT_SEND_MEMORY_OPTIONS, SendMemory } from '../../../src/swarm/send-memory.js';
 import type { Upload } from '../../../src/swarm/upload.js';
@@ -278,14 +278,23 @@ describe('Upload', () => {
   it('charges a peer for each request of what waits already, and of what it has just been given', () => {
     const serving = new Serving().open();
     serving.ask(0, 1, 1, 1);
-    assert.equal(serving.connection.idleWork, 2 * REPEAT_PRICE);
+    assert.equal(serving.connection.idleWork, 2 * repeatPrice(16_384));
     serving.timeline.run(100);
     serving.ask(0, 1);
     serving.timeline.run(100);
-    assert.equal(serving.connection.idleWork, 3 * REPEAT_PRICE);
+    assert.equal(serving.connection.idleWork, 3 * repeatPrice(16_384));
     serving.ask(0, 2, 3);
     serving.timeline.run(100);
-    assert.equal(serving.connection.idleWork, 3 * REPEAT_PRICE);
+    assert.equal(serving.connection.idleWork, 3 * repeatPrice(16_384));
+  });
+
+  it('has a peer earn with the blocks that go to it', () => {
+    const serving = new Serving().open();
+    serving.ask(0, 1, 2);
+    assert.equal(serving.connection.earned, 0);
+    serving.timeline.run(100);
+    assert.equal(serving.connection.earned, serving.upload.total);
+    assert.ok(serving.connection.earned > 0);
   });
 
   it('charges nothing for what is asked for again because a choke dropped it', () => {
