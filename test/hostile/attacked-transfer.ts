@@ -1,0 +1,153 @@
+/** An honest download of everything from one seed, whose loops are watched, while somebody attacks one of the two. */
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
+import { BTGET, btgetEnds, fingerprint, HOSTS, Program, scratch } from '../live/support.js';
+import { writeNoise } from '../support/noise.js';
+import type { LoopReport } from './loop-hook.js';
+import { reportAttack } from './report.js';
+
+const MiB = 1 << 20;
+const LENGTH = 48 * MiB;
+/** So that the download is not at its end before the attack has come to it. */
+const MAX_RATE = '24M';
+const PIECE_LENGTH = 32 * 1024;
+export const PIECE_COUNT = LENGTH / PIECE_LENGTH;
+const HOOK = new URL('./loop-hook.js', import.meta.url).href;
+
+/** Milliseconds of work of the loop's thread. */
+const MAX_HOLD = 100;
+/** MiB more than without the attack. */
+const MAX_MEMORY = 64;
+/** Seconds that a busy machine may take longer. */
+const SLACK = 10;
+
+/** Who is attacked. */
+export type Target = 'seed' | 'download';
+
+/** Where the target listens, and what it is about. */
+export interface Victim {
+  readonly host: string;
+  readonly port: string;
+  readonly infoHash: string;
+  /** A file's path that nothing has yet. */
+  nextFile(): string;
+}
+
+export interface Attack {
+  /** The target's process, and its opponent, speak the DHT too. */
+  readonly dht: boolean;
+  /** Begins, and answers with a process that attacks until it is interrupted: then it says how much it has done. */
+  begin(victim: Victim): Promise<Program>;
+}
+
+interface Place {
+  readonly dir: string;
+  readonly torrent: string;
+  readonly seed: string;
+  readonly infoHash: string;
+}
+
+/** A seed's content, and a torrent of it. */
+async function place(t: TestContext): Promise<Place> {
+  const dir = scratch(t);
+  writeNoise(join(dir, 'seed'), { 'data.bin': LENGTH });
+  const torrent = join(dir, 'data.torrent');
+  const file = join(dir, 'seed', 'data.bin');
+  await btgetEnds(t, 0, 'create', file, '-o', torrent, '--piece-length', `${PIECE_LENGTH}`);
+  const { infoHash } = parseMetainfo(readFileSync(torrent));
+  return { dir, torrent, seed: join(dir, 'seed'), infoHash: infoHash.toString('hex') };
+}
+
+interface Watched {
+  readonly program: Program;
+  /** To be asked when it has ended. */
+  report(): LoopReport;
+}
+
+let lastFile = 0;
+
+function nextFile(dir: string): string {
+  lastFile += 1;
+  return join(dir, `${lastFile}`);
+}
+
+function watched(t: TestContext, dir: string, dht: boolean, ...args: string[]): Watched {
+  const file = nextFile(dir);
+  process.env['LOOP_REPORT'] = file;
+  const quiet = [...(dht ? [] : ['--no-dht']), '--no-lsd', '--no-pex', '--no-trackers', '--no-port-mapping'];
+  const program = new Program(t, process.execPath, ['--import', HOOK, BTGET, ...args, ...quiet]);
+  return { program, report: () => JSON.parse(readFileSync(file, 'utf8')) as LoopReport };
+}
+
+async function portOf(program: Program, listening: RegExp): Promise<string> {
+  return program.until((output) => listening.exec(output)?.[1]);
+}
+
+interface Outcome {
+  /** Seconds until the download was complete. */
+  readonly wall: number;
+  /** Of the target. */
+  readonly report: LoopReport;
+  /** What the attacker says of its work. */
+  readonly said: string;
+}
+
+async function run(t: TestContext, target: Target, attack: Attack | null): Promise<Outcome> {
+  const at = await place(t);
+  const { torrent, seed, infoHash } = at;
+  const dht = attack?.dht === true;
+  const begin = async (host: string, port: string): Promise<Program | null> =>
+    (await attack?.begin({ host, port, infoHash, nextFile: () => nextFile(at.dir) })) ?? null;
+  const seeding = watched(t, at.dir, dht, 'seed', torrent, '-d', seed, '--bind', HOSTS.btget, '--max-upload', MAX_RATE);
+  const seedPort = await portOf(seeding.program, /listening on \S*?:(\d+)[\s\S]*seeding/);
+  let attacking = target === 'seed' ? await begin(HOSTS.btget, seedPort) : null;
+  const dir = join(at.dir, 'leech');
+  mkdirSync(dir);
+  const beganAt = performance.now();
+  const peer = `${HOSTS.btget}:${seedPort}`;
+  const leech = watched(t, at.dir, dht, torrent, '-d', dir, '--bind', HOSTS.other, '--peer', peer, '-v');
+  if (target === 'download') {
+    attacking = await begin(HOSTS.other, await portOf(leech.program, /listening on \S*?:(\d+)/));
+  }
+  assert.equal(await leech.program.endsWithin(120_000), 0);
+  const wall = (performance.now() - beganAt) / 1000;
+  await attacking?.interrupt();
+  await seeding.program.interrupt();
+  assert.deepEqual(fingerprint(dir), fingerprint(seed));
+  return { wall, said: attacking?.stdout ?? '', report: (target === 'seed' ? seeding : leech).report() };
+}
+
+const clean = new Map<Target, Outcome>();
+
+async function cleanRun(t: TestContext, target: Target): Promise<Outcome> {
+  const known = clean.get(target) ?? (await run(t, target, null));
+  clean.set(target, known);
+  return known;
+}
+
+/** Holds the target's loop, its memory and the honest download to their limits while `attack` goes on. */
+export async function withstands(t: TestContext, name: string, target: Target, attack: Attack): Promise<void> {
+  const without = await cleanRun(t, target);
+  const { wall, said, report } = await run(t, target, attack);
+  const [last = ''] = /(?:sent|parted) \d+.*/.exec(said) ?? [];
+  assert.notEqual(last, '', 'the attacker has ended before the download');
+  t.diagnostic(last);
+  const rows = [
+    ['longest hold of the loop, ms', without.report.hold, report.hold, MAX_HOLD],
+    ['wall of the honest download, s', without.wall, wall, 1.25 * without.wall + SLACK],
+    ['memory, MiB', without.report.memory / MiB, report.memory / MiB, without.report.memory / MiB + MAX_MEMORY],
+  ] as const;
+  for (const [figure, cleanly, underAttack, limit] of rows) {
+    const row = { clean: round(cleanly), underAttack: round(underAttack), limit: round(limit) };
+    reportAttack({ attack: name, figure, ...row });
+    t.diagnostic(`${figure}: ${row.clean}, under attack ${row.underAttack}, limit ${row.limit}`);
+  }
+  for (const [figure, , underAttack, limit] of rows) assert.ok(underAttack <= limit, `${figure}: ${underAttack}`);
+}
+
+function round(figure: number): number {
+  return Math.round(figure * 10) / 10;
+}
