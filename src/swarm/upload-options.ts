@@ -25,6 +25,10 @@ export interface UploadOptions {
   readonly patience: Millis;
   /** Bytes a second: a peer that takes less in its turn, and could have more, makes little use of it. */
   readonly leastUse: number;
+  /** What one peer needs over one connection at the most: so many copies of the torrent, for disks fail … */
+  readonly maxCopies: number;
+  /** … and so many bytes more. What it is given beyond that is a repetition. */
+  readonly maxSpare: number;
   /** How rates are measured. */
   readonly measure: MeasureOptions;
 }
@@ -38,5 +42,7 @@ export const DEFAULT_UPLOAD_OPTIONS: UploadOptions = {
   // Clients give up on a request after twenty seconds or more.
   patience: 5_000,
   leastUse: 4 * 1024,
+  maxCopies: 3,
+  maxSpare: 64 * 1024 * 1024,
   measure: DEFAULT_MEASURE_OPTIONS,
 };

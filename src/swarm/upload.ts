@@ -25,6 +25,8 @@ export interface UploadOwner {
   readonly limiter: RateLimiter;
   readonly memory: SendMemory;
   readonly firstCopies: FirstCopies;
+  /** Bytes of blocks beyond which a peer has asked again and again. */
+  readonly mostNeeded: number;
   now(): Millis;
   /** Runs `task` in an event of its own, of the torrent's. */
   later(task: () => void): void;
@@ -201,7 +203,7 @@ export class Upload implements RateWaiter {
     }
     const position = this.#owner.position(index, begin);
     const isNew = this.#queue.add(position, request);
-    if (!isNew || this.#recent.has(position)) this.#connection.charge(repeatPrice(length), true);
+    if (!isNew || this.#hasHadEnough || this.#recent.has(position)) this.#connection.charge(repeatPrice(length), true);
     this.#serveSoon();
     return FINE;
   }
@@ -237,6 +239,10 @@ export class Upload implements RateWaiter {
 
   #beginTurn(): void {
     this.#turn ??= { since: this.#owner.now(), totalBefore: this.#total };
+  }
+
+  get #hasHadEnough(): boolean {
+    return this.#total > this.#owner.mostNeeded;
   }
 
   #mayHave(request: BlockSpan): boolean {
@@ -322,7 +328,7 @@ export class Upload implements RateWaiter {
     this.#lastSentAt = now;
     this.#measure.add(length, now);
     this.#owner.uploaded(length);
-    this.#connection.earn(length);
+    if (!this.#hasHadEnough) this.#connection.earn(length);
     this.#connection.send(chunks);
   }
 }

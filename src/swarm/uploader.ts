@@ -33,6 +33,7 @@ export class Uploader implements UploadOwner {
   readonly limiter: RateLimiter;
   readonly memory: SendMemory;
   readonly firstCopies: FirstCopies;
+  readonly mostNeeded: number;
   readonly #parts: UploaderParts;
   readonly #measure: Measure;
   #total = 0;
@@ -42,6 +43,7 @@ export class Uploader implements UploadOwner {
     this.limiter = parts.limiter;
     this.memory = parts.memory;
     this.firstCopies = new FirstCopies(parts.layout);
+    this.mostNeeded = options.maxCopies * parts.layout.length + options.maxSpare;
     this.#parts = parts;
     this.#measure = new Measure(options.measure, parts.timers.now());
   }

@@ -7,7 +7,7 @@ import { repeatPrice } from '../../../src/swarm/price.js';
 import { DEFAULT_RATE_LIMITER_OPTIONS, RateLimiter } from '../../../src/swarm/rate-limiter.js';
 import { DEFAULT_SEND_MEMORY_OPTIONS, SendMemory } from '../../../src/swarm/send-memory.js';
 import type { Upload } from '../../../src/swarm/upload.js';
-import { DEFAULT_UPLOAD_OPTIONS } from '../../../src/swarm/upload-options.js';
+import { DEFAULT_UPLOAD_OPTIONS, type UploadOptions } from '../../../src/swarm/upload-options.js';
 import { Uploader } from '../../../src/swarm/uploader.js';
 import { countCalls, countLookUps } from '../../support/counted-steps.js';
 import { bitfieldOf, layoutOf, pieceAt } from '../../support/pieces.js';
@@ -33,7 +33,7 @@ class Serving {
   /** With a failure the first piece is lost. */
   loses = false;
 
-  constructor(rate: number | null = null) {
+  constructor(rate: number | null = null, options: Partial<UploadOptions> = {}) {
     this.memory = new SendMemory(this.timeline, DEFAULT_SEND_MEMORY_OPTIONS);
     this.uploader = new Uploader(
       {
@@ -47,7 +47,7 @@ class Serving {
           if (this.loses) this.have.clear(0);
         },
       },
-      DEFAULT_UPLOAD_OPTIONS,
+      { ...DEFAULT_UPLOAD_OPTIONS, ...options },
     );
     this.upload = this.uploader.createUpload(this.connection);
   }
@@ -295,6 +295,20 @@ describe('Upload', () => {
     serving.timeline.run(100);
     assert.equal(serving.connection.earned, serving.upload.total);
     assert.ok(serving.connection.earned > 0);
+  });
+
+  it('takes what is beyond three copies of the torrent, and some more, for a repetition: it earns nothing', () => {
+    assert.equal(new Serving().uploader.mostNeeded, 3 * 16 * BLOCK + (64 << 20));
+    const serving = new Serving(null, { maxCopies: 0, maxSpare: 2 * BLOCK }).open();
+    for (const block of [0, 1, 2]) {
+      serving.ask(0, block);
+      serving.timeline.run(100);
+    }
+    assert.deepEqual([serving.connection.idleWork, serving.connection.earned], [0, 2 * BLOCK]);
+    serving.ask(0, 3);
+    serving.timeline.run(100);
+    assert.deepEqual([serving.connection.idleWork, serving.connection.earned], [repeatPrice(BLOCK), 2 * BLOCK]);
+    assert.equal(serving.upload.total, 4 * BLOCK);
   });
 
   it('charges nothing for what is asked for again because a choke dropped it', () => {
