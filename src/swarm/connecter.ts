@@ -82,12 +82,19 @@ export class Connecter implements Successor {
     // Other messages have been exchanged, so it is too late for a bitfield.
     if (!this.#parts.store.have.isEmpty) throw new Error('a peer is taken over after the first piece was told');
     this.#introduce(peer);
-    for (const frame of frames) this.gotFrame(connection, frame);
+    // That may be thousands of frames, and there are many peers: each has an event of its own.
+    const task = this.#parts.timers.addTask(() => this.#replay(peer), 0);
+    peer.replay = { frames: [...frames], task };
   }
 
   gotFrame(connection: PeerConnection, frame: Buffer): void {
     const peer = this.#peers.get(connection);
     if (peer === undefined) return;
+    if (peer.replay !== null) {
+      peer.replay.frames.push(Buffer.from(frame));
+      connection.charge(priceOf('unknown', frame.length, 0), false);
+      return;
+    }
     const decoded = decodeMessage(frame);
     if (!decoded.ok) {
       connection.refuse(decoded.refusal);
@@ -112,6 +119,7 @@ export class Connecter implements Successor {
     const peer = this.#peers.get(connection);
     if (peer === undefined) return;
     this.#peers.delete(connection);
+    peer.replay?.task.cancel();
     this.#parts.extensions.connectionLost(connection);
     peer.upload.connectionLost();
     this.#parts.downloader.connectionLost(peer.download);
@@ -231,6 +239,7 @@ export class Connecter implements Successor {
 
   /** Withdraws every task. Connections are the Encoder's to close. */
   stop(): void {
+    for (const { replay } of this.#peers.values()) replay?.task.cancel();
     this.#haveNews.stop();
     this.#parting.stop();
     this.#parts.choker.stop();
@@ -247,9 +256,16 @@ export class Connecter implements Successor {
       madeAt: now,
       junk: new LeakyCounter(this.#options.junk, now),
       flaps: new LeakyCounter(this.#options.flaps, now),
+      replay: null,
     };
     this.#peers.set(connection, peer);
     return peer;
+  }
+
+  #replay(peer: Peer): void {
+    const frames = peer.replay?.frames ?? [];
+    peer.replay = null;
+    for (const frame of frames) this.gotFrame(peer.connection, frame);
   }
 
   #introduce(peer: Peer): void {

@@ -167,13 +167,13 @@ export class MetadataPeers implements PeerEvents {
       case 'haveNone':
       case 'suggest':
       case 'allowedFast':
-        return peer.keep(message.type, frame);
+        return peer.keep(message, frame);
       case 'port':
         return this.#nodePorts?.gotPort(connection, message.port) ?? JUNK;
       case 'extended': {
         const judgement = this.#extensions.gotMessage(connection, message.id, message.payload);
         if (message.id !== EXTENSION_HANDSHAKE || judgement.kind === 'refuse') return judgement;
-        const keeping = peer.keep(message.type, frame);
+        const keeping = peer.keep(message, frame);
         return keeping.kind === 'refuse' ? keeping : judgement;
       }
       // Nobody was told that we have anything, nor asked for anything.
@@ -187,21 +187,32 @@ export class MetadataPeers implements PeerEvents {
   }
 }
 
-/** Of these only the last one of each pair says how things are. */
-const PAIR_OF: Readonly<Partial<Record<PeerMessage['type'], string>>> = {
+/** Of these only the last one of each group says how things are. */
+const GROUP_OF: Readonly<Partial<Record<PeerMessage['type'], string>>> = {
   choke: 'choking',
   unchoke: 'choking',
   interested: 'interest',
   notInterested: 'interest',
+  bitfield: 'pieces',
+  haveAll: 'pieces',
+  haveNone: 'pieces',
 };
+
+/** Extension handshakes that are kept: the first one, and those that came last. Honest peers say one or two. */
+const MAX_HANDSHAKES = 8;
+/** Bytes of a bitfield's frame before its bits. */
+const BITS_AT = 1;
 
 /** What one peer has said of itself. */
 class MetadataPeer {
   readonly madeAt: Millis;
   readonly junk: LeakyCounter;
   readonly #options: MetadataPeersOptions;
+  /** In the order of saying. */
   readonly #frames = new Map<string, Buffer>();
-  #count = 0;
+  /** What the peer has said last of all its pieces. */
+  #pieces: PeerMessage['type'] | null = null;
+  #handshakeCount = 0;
   #length = 0;
 
   constructor(options: MetadataPeersOptions, now: Millis) {
@@ -214,17 +225,60 @@ class MetadataPeer {
     return [...this.#frames.values()];
   }
 
-  keep(type: PeerMessage['type'], frame: Buffer): Judgement {
-    const pair = PAIR_OF[type];
-    const isNews = pair === undefined || !this.#frames.has(pair);
+  keep(message: PeerMessage, frame: Buffer): Judgement {
+    switch (message.type) {
+      case 'have':
+        return this.#keepHave(message.piece, frame);
+      case 'suggest':
+      case 'allowedFast':
+        return this.#put(`${message.type} ${message.piece}`, frame);
+      case 'extended':
+        return this.#keepHandshake(frame);
+      case 'bitfield':
+      case 'haveAll':
+      case 'haveNone':
+        this.#pieces = message.type;
+        this.#forgetHaves();
+        break;
+    }
+    return this.#put(GROUP_OF[message.type] ?? message.type, frame);
+  }
+
+  /** A bit of the bitfield, if there is one: it is said in one message then. */
+  #keepHave(piece: number, frame: Buffer): Judgement {
+    if (this.#pieces === 'haveAll') return JUNK;
+    const bitfield = this.#pieces === 'bitfield' ? this.#frames.get('pieces') : undefined;
+    const at = BITS_AT + Math.floor(piece / 8);
+    const byte = bitfield?.[at];
+    if (bitfield === undefined || byte === undefined) return this.#put(`have ${piece}`, frame);
+    const bit = 0x80 >> (piece % 8);
+    bitfield[at] = byte | bit;
+    return (byte & bit) === 0 ? FINE : JUNK;
+  }
+
+  #keepHandshake(frame: Buffer): Judgement {
+    const count = this.#handshakeCount;
+    this.#handshakeCount += 1;
+    return this.#put(`handshake ${count === 0 ? 0 : 1 + ((count - 1) % (MAX_HANDSHAKES - 1))}`, frame);
+  }
+
+  #forgetHaves(): void {
+    for (const [key, { length }] of this.#frames) {
+      if (!key.startsWith('have ')) continue;
+      this.#frames.delete(key);
+      this.#length -= length;
+    }
+  }
+
+  #put(key: string, frame: Buffer): Judgement {
+    const before = this.#frames.get(key);
     // Deleted first, it stands where it was said last: who unchokes may mean what it says of its pieces before that.
-    if (pair !== undefined) this.#frames.delete(pair);
-    this.#frames.set(pair ?? `${this.#count}`, Buffer.from(frame));
-    this.#count += 1;
-    if (!isNews) return JUNK;
-    this.#length += frame.length;
+    this.#frames.delete(key);
+    this.#frames.set(key, Buffer.from(frame));
+    this.#length += frame.length - (before?.length ?? 0);
     const { maxKept, maxKeptLength } = this.#options;
-    if (this.#frames.size <= maxKept && this.#length <= maxKeptLength) return FINE;
-    return refuse({ code: 'too-much-junk', count: this.#frames.size });
+    if (this.#frames.size > maxKept || this.#length > maxKeptLength)
+      return refuse({ code: 'too-much-junk', count: this.#frames.size });
+    return before === undefined ? FINE : JUNK;
   }
 }

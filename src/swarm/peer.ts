@@ -1,4 +1,4 @@
-import type { Millis } from '../base/clock.js';
+import type { Millis, Task } from '../base/clock.js';
 import type { Download } from './download.js';
 import type { LeakyCounter } from './leaky-counter.js';
 import type { PeerConnection } from './peer-connection.js';
@@ -15,4 +15,6 @@ export interface Peer {
   readonly junk: LeakyCounter;
   /** Changes of mind: choke, unchoke, interested, not interested, another bitfield. */
   readonly flaps: LeakyCounter;
+  /** Frames that wait for a task of their own, with that task; null when there are none. */
+  replay: { readonly frames: Buffer[]; readonly task: Task } | null;
 }

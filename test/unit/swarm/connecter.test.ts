@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { encodeMessage } from '../../../src/wire/message.js';
+import { RecordedConnection } from '../../support/recorded-connection.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
 import { Swarm } from '../../support/swarm.js';
 import type { SwarmMember, SwarmMemberOptions } from '../../support/swarm-member.js';
@@ -24,6 +25,8 @@ function seeding(): { swarm: Swarm; member: SwarmMember } {
 type Message = Parameters<typeof encodeMessage>[0];
 const request = (piece: number, begin: number, length: number): Message => ({ type: 'request', piece, begin, length });
 
+const bitfield = (bytes: number[]): Message => ({ type: 'bitfield', bits: Buffer.from(bytes) });
+
 describe('Connecter', () => {
   it('says first what we have, and nothing when that is nothing', () => {
     assert.deepEqual(new TalkingPeer(seeding().member, 'peer').heard(), ['bitfield ffc0']);
@@ -37,6 +40,40 @@ describe('Connecter', () => {
     peer.has('*         ');
     assert.equal(peer.refusal, null);
     assert.deepEqual(peer.heard(), ['interested']);
+  });
+
+  it('hears what peers that it takes over have said in a task for each, and what comes meanwhile after that', () => {
+    const { swarm, member } = leeching();
+    const { connecter } = member;
+    const frame = (message: Message): Buffer => encodeMessage(message).subarray(4);
+    const said = [frame(bitfield([0xff, 0xc0])), frame({ type: 'have', piece: 1 })];
+    const connections = ['a', 'b', 'c', 'd'].map((name) => new RecordedConnection(name));
+    for (const connection of connections) connecter.takeOver(connection, said);
+    const counts = (): number[] => [...connecter.peers].map(({ download }) => download.has.count);
+    assert.deepEqual(counts(), [0, 0, 0, 0]);
+    const [, second, third] = connections;
+    const late = frame(bitfield([0x80, 0]));
+    if (second !== undefined) connecter.gotFrame(second, late);
+    late.fill(0);
+    if (third !== undefined) connecter.connectionLost(third);
+    const seen = new Set<string>();
+    swarm.timeline.runUntil(() => {
+      seen.add(counts().join(' '));
+      return counts().every((count) => count > 0);
+    }, 10);
+    assert.deepEqual([...seen], ['0 0 0', '10 0 0', '10 1 0', '10 1 10']);
+  });
+
+  it('forgets what peers that it takes over have said when it is stopped', () => {
+    const { swarm, member } = leeching();
+    const connection = new RecordedConnection('a');
+    member.connecter.takeOver(connection, [encodeMessage({ type: 'have', piece: 1 }).subarray(4)]);
+    member.connecter.stop();
+    swarm.timeline.run(100);
+    assert.deepEqual(
+      [...member.connecter.peers].map(({ download }) => download.has.count),
+      [0],
+    );
   });
 
   it('takes a later bitfield as what the peer has from then on', () => {
@@ -54,7 +91,6 @@ describe('Connecter', () => {
     assert.deepEqual(peer.heard(), ['interested']);
   });
 
-  const bitfield = (bytes: number[]): Message => ({ type: 'bitfield', bits: Buffer.from(bytes) });
   const block: Message = { type: 'piece', piece: 10, begin: 0, block: Buffer.alloc(BLOCK) };
   const rows: readonly [string, string, readonly (Message | Buffer)[]][] = [
     ['bitfields without end', 'too-many-flaps', Array<Message>(201).fill(bitfield([0, 0]))],

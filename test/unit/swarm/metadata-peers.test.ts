@@ -63,6 +63,8 @@ function makeWorld() {
 function inWords(decoded: ReturnType<typeof decodeMessage>): string {
   if (!decoded.ok) return decoded.refusal.code;
   const message: PeerMessage = decoded.message;
+  if (message.type === 'bitfield') return `bitfield ${message.bits.toString('hex')}`;
+  if (message.type === 'extended') return message.payload.toString();
   return message.type === 'have' ? `have ${message.piece}` : message.type;
 }
 
@@ -74,8 +76,34 @@ describe('peers of a torrent without metadata', () => {
     say(peer, { type: 'have', piece: 7 }, { type: 'choke' }, { type: 'have', piece: 8 }, { type: 'unchoke' });
     say(peer, { type: 'request', piece: 0, begin: 0, length: 1 });
     leave();
-    assert.deepEqual(taken, ['bitfield, interested, have 7, have 8, unchoke']);
+    assert.deepEqual(taken, ['bitfield 05, interested, have 8, unchoke']);
     assert.equal(peers.count, 0);
+  });
+
+  test('are handed on with what they said of all their pieces last, and the haves after that', () => {
+    const { join, say, leave, taken } = makeWorld();
+    const all = { type: 'haveAll' } as const;
+    const none = { type: 'haveNone' } as const;
+    const bitfield = (...bits: number[]): Said => ({ type: 'bitfield', bits: Buffer.from(bits) });
+    const have = (piece: number): Said => ({ type: 'have', piece });
+    say(join('a'), bitfield(0, 0), have(0), have(9), have(0), have(16));
+    say(join('b'), have(1), have(2), bitfield(0), have(3), all, have(4), have(5));
+    say(join('c'), all, all, bitfield(1), none, have(2), have(2), have(1));
+    const repeating = join('d');
+    for (let time = 0; time < 1_000; time += 1) say(repeating, all);
+    leave();
+    assert.deepEqual(taken, ['bitfield 8040, have 16', 'haveAll', 'haveNone, have 2, have 1', 'haveAll']);
+  });
+
+  test('are handed on with few of their extension handshakes, the first and the last ones', () => {
+    const { join, say, leave, taken } = makeWorld();
+    const peer = join('a');
+    for (let time = 0; time < 1_000; time += 1) {
+      say(peer, { type: 'extended', id: 0, payload: Buffer.from(`d4:reqqi${time}ee`) });
+    }
+    leave();
+    const last = Array.from({ length: 7 }, (_, at) => 993 + at);
+    assert.deepEqual(taken, [[0, ...last].map((number) => `d4:reqqi${number}ee`).join(', ')]);
   });
 
   test('say at once where their nodes are, and are told of ours', () => {
@@ -95,12 +123,12 @@ describe('peers of a torrent without metadata', () => {
     for (let piece = 0; piece < DEFAULT_METADATA_PEERS_OPTIONS.maxKept; piece += 1)
       say(talker, { type: 'have', piece });
     assert.equal(talker.closed, false);
-    say(talker, { type: 'have', piece: 0 });
+    say(talker, { type: 'have', piece: DEFAULT_METADATA_PEERS_OPTIONS.maxKept });
     assert.equal(talker.refusal?.code, 'too-much-junk');
     const long = join('b');
     say(long, { type: 'bitfield', bits: Buffer.alloc(DEFAULT_METADATA_PEERS_OPTIONS.maxKeptLength - 1) });
     assert.equal(long.closed, false);
-    say(long, { type: 'have', piece: 0 });
+    say(long, { type: 'have', piece: 8 * DEFAULT_METADATA_PEERS_OPTIONS.maxKeptLength });
     assert.equal(long.refusal?.code, 'too-much-junk');
   });
 
