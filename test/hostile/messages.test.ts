@@ -4,8 +4,8 @@ import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { fullBitfield } from '../../src/wire/bitfield.js';
 import { encodeMessage, KEEP_ALIVE } from '../../src/wire/message.js';
-import { nextHost, Program } from '../live/support.js';
-import { PIECE_COUNT, type Victim, withstands } from './attacked-transfer.js';
+import { HOSTS, nextHost, Program } from '../live/support.js';
+import { PIECE_COUNT, type Target, type Victim, withstands } from './attacked-transfer.js';
 
 const MiB = 1 << 20;
 const BLOCK = 16 * 1024;
@@ -70,24 +70,31 @@ const KINDS: readonly Kind[] = [
   kind('long words of no meaning', Buffer.concat([Buffer.of(0, 16, 0, 0, 200), Buffer.alloc(MiB - 1)])),
 ];
 
-/** Begins to pour `kind` over the victim. */
-async function pour(t: TestContext, kind: Kind, peers: number, victim: Victim): Promise<Program> {
+/** Begins to pour `kind` over the victim, from `own`. */
+async function pour(t: TestContext, kind: Kind, peers: number, own: string, victim: Victim): Promise<Program> {
   const said = [kind.introduction, kind.message].map((bytes) => {
     const file = victim.nextFile();
     writeFileSync(file, bytes);
     return file;
   });
   const { host, port, infoHash } = victim;
-  const pouring = new Program(t, process.execPath, [POUR, host, port, infoHash, `${peers}`, POURER, ...said]);
+  const pouring = new Program(t, process.execPath, [POUR, host, port, infoHash, `${peers}`, own, ...said]);
   await pouring.until((output) => /pouring/.exec(output));
   return pouring;
 }
 
+function attack(name: string, target: Target, kind: Kind, peers: number, own: string): void {
+  test(name, { timeout: TIMEOUT }, async (t) => {
+    await withstands(t, name, target, { dht: false, begin: (victim) => pour(t, kind, peers, own, victim) });
+  });
+}
+
 for (const target of ['seed', 'download'] as const) {
   for (const [kind, peers] of [[KINDS[0] as Kind, 2] as const, ...KINDS.map((each) => [each, 8] as const)]) {
-    const name = `${peers} peers pour ${kind.name} over a ${target}`;
-    test(name, { timeout: TIMEOUT }, async (t) => {
-      await withstands(t, name, target, { dht: false, begin: (victim) => pour(t, kind, peers, victim) });
-    });
+    attack(`${peers} peers pour ${kind.name} over a ${target}`, target, kind, peers, POURER);
   }
+}
+
+for (const kind of KINDS.filter(({ name }) => /^keep|^cancels|^requests/.test(name))) {
+  attack(`8 peers behind the address of the leech pour ${kind.name} over a seed`, 'seed', kind, 8, HOSTS.other);
 }
