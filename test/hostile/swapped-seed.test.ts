@@ -141,6 +141,9 @@ for (const [what, pairs] of Object.entries(ATTACKS)) {
     assert.equal(foreign, 0);
     assert.ok(right > 0, 'what is right is served meanwhile');
     assert.equal(swapper.child.exitCode, null, `${swapper.stdout}${swapper.stderr}`);
+    // It must be gone before the folder is removed.
+    swapper.child.kill('SIGKILL');
+    await swapper.ended;
     assert.match(seed.stdout + seed.stderr, /it is a (symbolic )?link|somebody has replaced|it is not there/);
     seed.child.kill('SIGINT');
     assert.equal(await seed.endsWithin(10_000), 0);
