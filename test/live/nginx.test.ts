@@ -92,9 +92,9 @@ if (isInstalled('nginx', '-v')) {
   }, async (t) => {
     const place = await startNginx(t, scratch(t), await startTracker(t));
     const [first, second] = [nextHost(), nextHost()];
-    await ask(place, first, announce('a', 1001), { 'X-Forwarded-For': '192.0.2.7', Forwarded: 'for=192.0.2.8' });
-    const answer = await ask(place, second, announce('b', 1002));
-    assert.ok(answer.includes(`5:peers6:${compact(first, 1001)}`), answer);
+    await ask(place, first, announce('a', 7001), { 'X-Forwarded-For': '192.0.2.7', Forwarded: 'for=192.0.2.8' });
+    const answer = await ask(place, second, announce('b', 7002));
+    assert.ok(answer.includes(`5:peers6:${compact(first, 7001)}`), answer);
   });
 
   test('behind nginx it is the announcer that is called back', { timeout: 30_000 }, async (t) => {
