@@ -40,9 +40,10 @@ export type QueryFields = ReadonlyMap<string, readonly Buffer[]>;
 /** Nothing is made of what is not read: a hostile query is fields from end to end. */
 export function parseQuery(query: string): QueryFields {
   const fields = new Map<string, Buffer[]>();
+  let mark = -1;
   for (let begin = 0, end = 0; end !== -1; begin = end + 1) {
     end = query.indexOf('&', begin);
-    const mark = query.indexOf('=', begin);
+    if (mark < begin) mark = query.indexOf('=', begin);
     if (mark === -1) break;
     if (end !== -1 && mark > end) continue;
     const name = nameOf(query.slice(begin, mark));
