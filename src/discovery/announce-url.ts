@@ -1,4 +1,5 @@
 import { redactUrl } from '../base/redaction.js';
+import { UNPRINTABLE } from '../base/unprintable.js';
 import { urlOf } from '../base/url.js';
 import type { AnnounceRequest } from './tracker-client.js';
 
@@ -76,13 +77,14 @@ export function shownUrl(text: string): string {
   return printable(redactUrl(text.slice(0, MAX_URL_LENGTH)), MAX_SHOWN_LENGTH);
 }
 
-/** `text` without control characters and bidirectional overrides, at most `maxLength` bytes of UTF-8. */
+const UNPRINTABLE_RUN = new RegExp(`(?:${UNPRINTABLE.source})+`, 'gu');
+
+/** `text` with a space for what is unprintable, at most `maxLength` bytes of UTF-8. */
 export function printable(text: string, maxLength: number): string {
   // A character takes at most three bytes for each of its UTF-16 units, so the rest need not be looked at.
   const clean = text
     .slice(0, maxLength * 2)
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
-    .replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]+/g, ' ')
+    .replace(UNPRINTABLE_RUN, ' ')
     .trim();
   const bytes = Buffer.from(clean);
   if (bytes.length <= maxLength) return clean;

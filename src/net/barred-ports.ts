@@ -32,6 +32,10 @@ const OBEYS_LINES: readonly number[] = [
   631, 9100, 9101, 9102,
   // Source and code: rsync, CVS, Subversion, Git, distcc, debuggers of Java, Android and Node.js, Erlang.
   873, 2401, 3690, 9418, 3632, 5005, 5037, 5555, 9229, 4369,
+  // Debuggers that pass over everything up to `$`, or up to the next line: gdb's stubs, OpenOCD, Chromium.
+  1234, 2345, 4444, 9222,
+  // ClamAV (`SHUTDOWN`), music (MPD), VLC's telnet, the control ports of Tor and of its browser.
+  3310, 6600, 4212, 9051, 9151,
   // The rest of IRC, another port of telnet.
   6660, 6661, 6662, 6663, 6664, 2323,
 ];

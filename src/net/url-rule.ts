@@ -5,7 +5,7 @@
  */
 import { SecretUrl } from '../base/secret-url.js';
 import { isBarredPort } from './barred-ports.js';
-import { type IpAddress, parseIp } from './ip-address.js';
+import { type IpAddress, ipOfBytes, parseIp } from './ip-address.js';
 import { type IpNetwork, isInNetwork } from './ip-network.js';
 import { isWrapped, type Reach, reachesAsFar, reachOfAddress } from './reach.js';
 
@@ -71,7 +71,10 @@ export function refusalOfAddress(step: UrlStep, ip: IpAddress, attached: readonl
   const { source, redirect } = step;
   if (source === 'user' && redirect === null) return null;
   if (METADATA_SERVICES.has(ip.text)) return `${ip.text} is a metadata service`;
-  if (isWrapped(ip) && !(reach === 'public' && isNat64(ip))) return `${ip.text} leads to another address`;
+  if (isWrapped(ip)) {
+    if (reach !== 'public' || !isNat64(ip)) return `${ip.text} leads to another address`;
+    return refusalOfAddress(step, ipOfBytes(ip.bytes.subarray(12)), attached);
+  }
   const near = reachFromHere(ip, attached);
   if (redirect !== null && ip.text !== redirect.host) {
     const floor = reachOfOrigin(redirect.host, attached);

@@ -152,9 +152,12 @@ export class Connecter implements Successor {
     const peer = this.#peers.get(connection);
     if (peer === undefined) return NO_MERITS;
     const { upload, download } = peer;
+    const exchanged = upload.total + download.total;
+    const promise = download.has.count > 0 ? 'promising' : 'silent';
     return {
       lastBlockAt: Math.max(upload.lastSentAt, download.lastBlockAt),
-      exchanged: upload.total + download.total,
+      exchanged,
+      standing: exchanged > 0 || this.wantsNothing() ? 'proven' : promise,
       hasEarned: this.#parts.downloader.hasEarned(download),
     };
   }

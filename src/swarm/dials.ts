@@ -1,6 +1,7 @@
 import type { Millis } from '../base/clock.js';
 import type { RefusalCode } from '../wire/refusal.js';
 import type { Connection, Ending } from './connection.js';
+import type { Standing } from './peer-connection.js';
 import type { Teller, Tellers } from './tellers.js';
 
 /** Ends that say nothing against the one who named the address. */
@@ -18,24 +19,41 @@ const NOBODYS_FAULT: ReadonlySet<RefusalCode> = new Set([
 interface Dial {
   readonly teller: Teller;
   isHalfOpen: boolean;
+  isProven: boolean;
+}
+
+/** Who waits for a place. */
+export interface Waiting {
+  readonly teller: Teller;
+  /** Its address has not failed yet. */
+  readonly isFresh: boolean;
+}
+
+export interface DialsOptions {
+  /** A dial that is younger, or a peer that has said nothing since its handshake, gives way to none. */
+  readonly patience: Millis;
+  /** The same, of a peer that says that it has pieces. */
+  readonly provingTime: Millis;
 }
 
 /** The connections that we dialled, and in whose turn each of them was. */
 export class Dials {
   readonly #tellers: Tellers;
-  readonly #patience: Millis;
+  readonly #options: DialsOptions;
+  readonly #standingOf: (connection: Connection) => Standing;
   readonly #all = new Map<Connection, Dial>();
 
-  /** A dial younger than `patience` gives way to none. */
-  constructor(tellers: Tellers, patience: Millis) {
+  /** `standingOf`: of a connection whose handshake is finished. */
+  constructor(tellers: Tellers, options: DialsOptions, standingOf: (connection: Connection) => Standing) {
     this.#tellers = tellers;
-    this.#patience = patience;
+    this.#options = options;
+    this.#standingOf = standingOf;
   }
 
   begun(connection: Connection, teller: Teller): void {
-    teller.take('unfinished');
+    teller.take('unproven');
     this.#tellers.served(teller);
-    this.#all.set(connection, { teller, isHalfOpen: true });
+    this.#all.set(connection, { teller, isHalfOpen: true, isProven: false });
   }
 
   /** The dial has got through, or has ended. True when that is new. */
@@ -52,53 +70,59 @@ export class Dials {
 
   /** The handshake is finished. */
   completed(connection: Connection): void {
-    const teller = this.#all.get(connection)?.teller;
-    if (teller === undefined) return;
-    teller.giveBack('unfinished');
-    teller.succeeded();
+    this.#all.get(connection)?.teller.succeeded();
+  }
+
+  /** Whoever has been of use by now counts no more against the one who named it. A handshake costs a stranger nothing. */
+  settle(): void {
+    for (const [connection, dial] of this.#all) {
+      if (dial.isProven || connection.completeSince === null || this.#standingOf(connection) !== 'proven') continue;
+      dial.isProven = true;
+      dial.teller.giveBack('unproven');
+    }
   }
 
   ended(connection: Connection, ending: Ending): void {
-    const teller = this.#all.get(connection)?.teller;
+    const dial = this.#all.get(connection);
     this.#all.delete(connection);
-    if (teller === undefined) return;
-    const isUnfinished = connection.completeSince === null;
-    if (isUnfinished) teller.giveBack('unfinished');
+    if (dial === undefined) return;
+    const { teller } = dial;
+    if (!dial.isProven) teller.giveBack('unproven');
     if (ending.by === 'us' && NOBODYS_FAULT.has(ending.reason.code)) return;
-    if (isUnfinished) teller.failed();
+    if (connection.completeSince === null) teller.failed();
     else if (ending.by === 'us') teller.disappointed();
   }
 
   /**
-   * The dial that is to give its place to one of `newcomer`, and when: the oldest of the one who has most for its share.
-   * `isHalfOpen`: only a dial that has not got through will do.
+   * The dial that is to give its place to `newcomer`, and when: of the one who has most for its share, or else one of its
+   * own teller that has come to nothing. `isHalfOpen`: only a dial that has not got through will do.
    */
-  toGiveWayTo(newcomer: Teller, isHalfOpen: boolean): { readonly dial: Connection; readonly at: Millis } | undefined {
-    const unfinished = this.#unfinished(isHalfOpen);
-    const over = this.#tellers.mostOver(new Set(unfinished.values()), newcomer, 'unfinished');
-    for (const [dial, teller] of unfinished) if (teller === over) return { dial, at: dial.madeAt + this.#patience };
-    return undefined;
+  toGiveWayTo(newcomer: Waiting, isHalfOpen: boolean): { readonly dial: Connection; readonly at: Millis } | undefined {
+    const unproven = [...this.#all].filter(([, dial]) => !dial.isProven && (dial.isHalfOpen || !isHalfOpen));
+    const holders = new Set(unproven.map(([, { teller }]) => teller));
+    const over = this.#tellers.mostOver(holders, newcomer.teller, 'unproven');
+    let giving: { readonly dial: Connection; readonly at: Millis } | undefined;
+    for (const [dial, { teller }] of unproven) {
+      const isPromising = dial.completeSince !== null && this.#standingOf(dial) === 'promising';
+      const mayGive =
+        over === undefined ? newcomer.isFresh && teller === newcomer.teller && !isPromising : teller === over;
+      const { patience, provingTime } = this.#options;
+      const at = (dial.completeSince ?? dial.madeAt) + (isPromising ? provingTime : patience);
+      if (mayGive && (giving === undefined || at < giving.at)) giving = { dial, at };
+    }
+    return giving;
   }
 
   /** The oldest half-open dial of the one who has most of them, if it has had its time. */
   toGiveUp(now: Millis): Connection | undefined {
     let most: Connection | undefined;
     let count = 0;
-    for (const [dial, teller] of this.#unfinished(true)) {
-      if (teller.unfinished <= count || dial.madeAt + this.#patience > now) continue;
-      count = teller.unfinished;
-      most = dial;
+    for (const [connection, { teller, isHalfOpen }] of this.#all) {
+      const isYoung = connection.madeAt + this.#options.patience > now;
+      if (!isHalfOpen || connection.completeSince !== null || teller.unproven <= count || isYoung) continue;
+      count = teller.unproven;
+      most = connection;
     }
     return most;
-  }
-
-  /** The oldest first. */
-  #unfinished(isHalfOpen: boolean): Map<Connection, Teller> {
-    const unfinished = new Map<Connection, Teller>();
-    for (const [connection, dial] of this.#all) {
-      if (connection.completeSince === null && (dial.isHalfOpen || !isHalfOpen))
-        unfinished.set(connection, dial.teller);
-    }
-    return unfinished;
   }
 }

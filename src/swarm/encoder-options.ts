@@ -24,6 +24,11 @@ export interface EncoderOptions {
    * one whose teller has less than its share of them.
    */
   readonly slowHandshake: Millis;
+  /**
+   * A peer that we dialled, that says that it has pieces and sent none for this long gives its place to one whose teller
+   * has less than its share of them.
+   */
+  readonly provingTime: Millis;
   /** A complete connection says something at least this often, if only a keep-alive. */
   readonly keepAliveInterval: Millis;
   /**
@@ -61,6 +66,7 @@ export const DEFAULT_ENCODER_OPTIONS: EncoderOptions = {
   connectDeadline: 10_000,
   handshakeDeadline: 30_000,
   slowHandshake: 2_000,
+  provingTime: 5_000,
   keepAliveInterval: 120_000,
   maxSilence: 300_000,
   retryInterval: 60_000,

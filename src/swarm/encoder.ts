@@ -82,7 +82,11 @@ export class Encoder implements ConnectionOwner {
     this.#events = events;
     const { options, rank } = parts;
     this.#tellers = new Tellers(2 * options.maxSpares);
-    this.#dials = new Dials(this.#tellers, options.slowHandshake);
+    this.#dials = new Dials(
+      this.#tellers,
+      { patience: options.slowHandshake, provingTime: options.provingTime },
+      (connection) => events.merits(connection).standing,
+    );
     this.#spares = new Spares(options, rank, this.#tellers);
     this.#redialling = new Redialling(this.#spares, events, options.retryInterval, (address) =>
       this.#tellerOf(address, { kind: 'incoming', teller: address.host }),
@@ -275,6 +279,7 @@ export class Encoder implements ConnectionOwner {
     this.#retry = null;
     this.#retryAt = Number.POSITIVE_INFINITY;
     if (this.#closed) return;
+    this.#dials.settle();
     const { halfOpen } = this.#parts;
     let waiting: Turn | undefined;
     for (;;) {
@@ -305,9 +310,9 @@ export class Encoder implements ConnectionOwner {
     }
   }
 
-  /** All places are taken. One who has more than its share of unfinished dials gives up the oldest in time. */
-  #giveWayTo({ teller }: Turn, isHalfOpen: boolean): void {
-    const giving = this.#dials.toGiveWayTo(teller, isHalfOpen);
+  /** All places are taken. One who has more than its share of dials that came to nothing gives up one in time. */
+  #giveWayTo({ teller, spare }: Turn, isHalfOpen: boolean): void {
+    const giving = this.#dials.toGiveWayTo({ teller, isFresh: spare.failures === 0 }, isHalfOpen);
     // Other torrents may have more than their share, and give way when theirs have had their time.
     if (isHalfOpen) this.#refillAt(this.#now() + this.#parts.options.slowHandshake / 2);
     if (giving === undefined) return;
@@ -317,7 +322,12 @@ export class Encoder implements ConnectionOwner {
 
   /** Whoever waits for the place is served when the connection is severed. */
   #giveUp(dial: Connection): void {
-    dial.refuse({ code: this.#dials.isHalfOpen(dial) ? 'connect-timeout' : 'handshake-timeout' });
+    if (dial.completeSince === null) {
+      dial.refuse({ code: this.#dials.isHalfOpen(dial) ? 'connect-timeout' : 'handshake-timeout' });
+      return;
+    }
+    dial.refuse({ code: 'useless' });
+    this.#spares.failed(dial.address, this.#now());
   }
 
   /** The first of the moments that are named since the last refill counts. */

@@ -38,6 +38,12 @@ export interface PeerConnection {
 /** Those who came from outside, or those whom we dialled. */
 export type Side = 'external' | 'dialled';
 
+/**
+ * What a peer that we dialled has done for its place. 'silent': nothing. 'promising': it says that it has pieces, which costs
+ * nothing. 'proven': blocks have passed, or it is not for them that we dialled it.
+ */
+export type Standing = 'silent' | 'promising' | 'proven';
+
 /** What has passed over a connection so far. */
 export interface Merits {
   /** When a block came or went last that was of use; -∞ when none has. */
@@ -46,9 +52,15 @@ export interface Merits {
   readonly exchanged: number;
   /** Its peer has sent us more right blocks than one wrong piece costs. */
   readonly hasEarned: boolean;
+  readonly standing: Standing;
 }
 
-export const NO_MERITS: Merits = { lastBlockAt: Number.NEGATIVE_INFINITY, exchanged: 0, hasEarned: false };
+export const NO_MERITS: Merits = {
+  lastBlockAt: Number.NEGATIVE_INFINITY,
+  exchanged: 0,
+  hasEarned: false,
+  standing: 'silent',
+};
 
 /** A peer from outside that wants a place and finds none. */
 export interface Newcomer {

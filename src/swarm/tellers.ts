@@ -1,13 +1,13 @@
 /**
- * Who has named addresses of peers to us, and how much of what is scarce (places of spares, dials at once) the addresses
+ * Who has named addresses of peers to us, and how much of what is scarce (places of spares, places of peers that we dialled) the addresses
  * of each may take. Kinds of sources share first, then the tellers of one kind among themselves: a thousand tellers of
  * one kind take nothing from another kind. Nobody's share is kept free: while others want less, one may have it all.
  */
 import type { AddressSource, AddressSourceKind } from '../net/address-source.js';
 import { hostKey } from '../net/host-key.js';
 
-/** What is shared: spares that wait, or dials whose handshake is not finished. */
-export type Shared = 'waiting' | 'unfinished';
+/** What is shared: spares that wait, or dials whose peer has not been of use yet. */
+export type Shared = 'waiting' | 'unproven';
 
 /** Whose turn is first when all have had as much. */
 const ORDER: readonly AddressSourceKind[] = ['user', 'tracker', 'link', 'incoming', 'lsd', 'dht', 'pex'];
@@ -20,7 +20,7 @@ class Group {
   readonly kind: AddressSourceKind;
   readonly members = new Set<Teller>();
   waiting = 0;
-  unfinished = 0;
+  unproven = 0;
   lastTurn = 0;
 
   constructor(kind: AddressSourceKind) {
@@ -40,7 +40,7 @@ export class Teller {
   readonly key: string;
   readonly group: Group;
   waiting = 0;
-  unfinished = 0;
+  unproven = 0;
   lastTurn = 0;
   #failures = 0;
   #halvings = 0;
@@ -60,7 +60,7 @@ export class Teller {
   }
 
   get isIdle(): boolean {
-    return this.waiting === 0 && this.unfinished === 0;
+    return this.waiting === 0 && this.unproven === 0;
   }
 
   take(what: Shared): void {
@@ -183,7 +183,7 @@ export class Tellers {
 
 /** Whether `a`, of the weight `ofA`, is served before `b`. */
 function isServedBefore(a: Teller | Group, ofA: number, b: Teller | Group, ofB: number): boolean {
-  const [shareOfA, shareOfB] = [(a.unfinished + 1) / ofA, (b.unfinished + 1) / ofB];
+  const [shareOfA, shareOfB] = [(a.unproven + 1) / ofA, (b.unproven + 1) / ofB];
   if (shareOfA !== shareOfB) return shareOfA < shareOfB;
   if (a.lastTurn !== b.lastTurn) return a.lastTurn < b.lastTurn;
   return ORDER.indexOf(a.kind) < ORDER.indexOf(b.kind);

@@ -23,22 +23,40 @@ export interface AnnounceQuery {
 }
 
 const MAX_KEY_LENGTH = 40;
+/** Torrents in one scrape, as over UDP (BEP 15). */
+const MAX_SCRAPED = 74;
 
-/** The fields of a query; of a field that comes more than once, every value. */
+/** What a tracker reads, and how many values of each field: a scrape names several torrents. */
+const MAX_VALUES: ReadonlyMap<string, number> = new Map([
+  ['info_hash', MAX_SCRAPED],
+  ...['peer_id', 'port', 'ip', 'left', 'event', 'numwant', 'key', 'compact', 'no_peer_id'].map(
+    (name): [string, number] => [name, 1],
+  ),
+]);
+
+/** The fields of a query that a tracker reads; of one that may come more than once, its values in order. */
 export type QueryFields = ReadonlyMap<string, readonly Buffer[]>;
 
+/** Nothing is made of what is not read: a hostile query is fields from end to end. */
 export function parseQuery(query: string): QueryFields {
   const fields = new Map<string, Buffer[]>();
-  for (const part of query.split('&')) {
-    const mark = part.indexOf('=');
-    if (mark === -1) continue;
-    const name = unescapeBytes(part.slice(0, mark)).toString('latin1');
-    const values = fields.get(name);
-    const value = unescapeBytes(part.slice(mark + 1));
-    if (values === undefined) fields.set(name, [value]);
-    else values.push(value);
+  let mark = -1;
+  for (let begin = 0, end = 0; end !== -1; begin = end + 1) {
+    end = query.indexOf('&', begin);
+    if (mark < begin) mark = query.indexOf('=', begin);
+    if (mark === -1) break;
+    if (end !== -1 && mark > end) continue;
+    const name = nameOf(query.slice(begin, mark));
+    const values = fields.get(name) ?? [];
+    if (values.length >= (MAX_VALUES.get(name) ?? 0)) continue;
+    values.push(unescapeBytes(query.slice(mark + 1, end === -1 ? undefined : end)));
+    fields.set(name, values);
   }
   return fields;
+}
+
+function nameOf(raw: string): string {
+  return raw.includes('%') ? unescapeBytes(raw).toString('latin1') : raw;
 }
 
 /** Every `%XX` as its byte; a `%` that escapes nothing, and a `+`, stand for themselves. */

@@ -11,6 +11,7 @@ import { encodePexMessage, UT_PEX } from '../../src/swarm/pex-message.js';
 import { decodeExtensionHandshake, encodeExtensionHandshake, SILENT_HANDSHAKE } from '../../src/wire/extended.js';
 import { encodeReserved } from '../../src/wire/reserved.js';
 import { FakePeer } from '../support/fake-peer.js';
+import type { FakeTalk } from '../support/fake-talk.js';
 import { answer, FakeTrackers } from '../support/fake-tracker.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
 import { type ClientOptions, SimulatedSwarm } from '../support/simulated-swarm.js';
@@ -121,6 +122,81 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
   'another tracker names': { source: naming(() => ({ kind: 'tracker', teller: '9.7.0.1' })) },
   'a link names': { source: naming(() => ({ kind: 'link' })) },
 };
+
+/** What a pit says: nothing, a handshake and no more, or that it has every piece. */
+type Words = 'nothing' | 'a handshake' | 'a bitfield';
+/** All who tell are in the seed's network: nobody may lead us nearer than itself. */
+const FRIEND = { host: '10.9.0.1', port: PORT };
+
+/** How long it takes to find the seed among 199 pits that one tracker names, the only source but for the friend. */
+function findSeed(words: Words, by: 'the tracker' | 'a friend', ports = 1): number {
+  const swarm = new SimulatedSwarm(SAMPLE, 3);
+  const seed = swarm.start({ seed: true, torrent: { trackers: [] }, host: { upload: 150 * KIB } });
+  const { infoHash, pieceCount } = SAMPLE.metainfo;
+  const pits: PeerAddress[] = [];
+  for (let number = 0; number < 199 / ports; number += 1) {
+    const { host } = pit(number);
+    const network = swarm.network.host(host, { timeout: 1e12 });
+    for (let port = PORT; port < PORT + ports; port += 1) {
+      const peerId = Buffer.from(`-XX0001-${`${pits.length}`.padStart(12, '0')}`);
+      const gotHandshake = (talk: FakeTalk): void => {
+        talk.say(talk.handshake());
+        if (words === 'a bitfield') talk.sayMessages({ type: 'bitfield', bits: Buffer.alloc(pieceCount / 8, 0xff) });
+      };
+      new FakePeer(network, { infoHash, peerId }, words === 'nothing' ? {} : { gotHandshake }).listen(port);
+      pits.push({ host, port });
+    }
+  }
+  const friend = new FakePeer(
+    swarm.network.host(FRIEND.host, { timeout: 1e12 }),
+    { infoHash, peerId: Buffer.from('-XX0001-friend000000') },
+    {
+      gotHandshake: (talk) => {
+        talk.say(talk.handshake(encodeReserved(['extended'])));
+        const payload = encodeExtensionHandshake({ ...SILENT_HANDSHAKE, ids: new Map([[UT_PEX, 1]]) });
+        talk.sayMessages({ type: 'extended', id: 0, payload });
+      },
+      gotMessage: (talk, message) => {
+        if (message.type !== 'extended' || message.id !== 0) return;
+        const id = decodeExtensionHandshake(message.payload)?.ids.get(UT_PEX) ?? assert.fail('it wants no such news');
+        const added = [{ address: seed.address, isSeed: true, isReachable: true }];
+        // By then every place is taken.
+        swarm.timeline.addTask(() => {
+          talk.sayMessages({ type: 'extended', id, payload: encodePexMessage({ added, dropped: [] }) });
+        }, 10_000);
+      },
+    },
+  );
+  friend.listen(PORT);
+  const named = by === 'the tracker' ? [...pits, seed.address] : pits;
+  const peers = named.map((address) => ({ ...address, peerId: null }));
+  const leech = swarm.start({
+    torrent: { peers: by === 'a friend' ? [FRIEND] : [] },
+    trackerClient: new FakeTrackers(swarm.timeline, () => answer({ peers }, '10.0.0.254'), 0),
+  });
+  const began = swarm.timeline.now() + (by === 'a friend' ? 10_000 : 0);
+  while (leech.torrent.status().downloaded === 0 && swarm.timeline.now() < began + 60_000) swarm.timeline.run(100);
+  const wait = swarm.timeline.now() - began;
+  swarm.stop();
+  return wait;
+}
+
+describe('a tracker that names 199 tar pits', () => {
+  for (const words of ['nothing', 'a handshake'] as const) {
+    it(`that say ${words} does not keep us for long from the seed that it names too`, () => {
+      for (const ports of [1, 8]) {
+        const wait = findSeed(words, 'the tracker', ports);
+        assert.ok(wait <= 12_000, `the first block came after ${wait} ms, with ${ports} pits a host`);
+      }
+    });
+  }
+  for (const words of ['nothing', 'a handshake', 'a bitfield'] as const) {
+    it(`that say ${words} does not keep us from the seed that a peer tells of`, () => {
+      const wait = findSeed(words, 'a friend');
+      assert.ok(wait <= 6_000, `the first block came after ${wait} ms`);
+    });
+  }
+});
 
 describe('tar pits', () => {
   const clean = run({});

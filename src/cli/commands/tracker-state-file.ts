@@ -1,6 +1,6 @@
 /** The file in which `btget tracker` keeps its state between two runs. */
 import { constants } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { BtgetError } from '../../base/failure.js';
 import { systemFileOperations } from '../../disk/file-operations.js';
@@ -85,8 +85,20 @@ async function replace(path: string, state: readonly Buffer[]): Promise<void> {
   try {
     for (const part of state) await file.appendFile(part);
     await file.sync();
+    // Another tracker may have put its own there, which is not whole yet.
+    if ((await lstat(fresh)).ino !== (await file.stat()).ino)
+      throw new Error('another tracker keeps its state there; give each its own file');
+    await rename(fresh, path);
+  } catch (error) {
+    await removeOwn(fresh, file);
+    throw error;
   } finally {
     await file.close();
   }
-  await rename(fresh, path);
+}
+
+/** A state that could not be written takes no room of a full disk. */
+async function removeOwn(fresh: string, file: FileHandle): Promise<void> {
+  const there = await lstat(fresh).catch(() => null);
+  if (there !== null && there.ino === (await file.stat()).ino) await rm(fresh, { force: true });
 }

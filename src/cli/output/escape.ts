@@ -1,14 +1,7 @@
 /** What may reach a terminal or one line of JSON, whatever a torrent, a peer or a tracker said. */
+import { UNPRINTABLE } from '../../base/unprintable.js';
 
-/**
- * Controls (U+0085 is one), the line separators, halves of surrogate pairs, and every character that a reader does not
- * see (`DI`): marks that turn the direction of writing, fillers, tags. The joiners and the variation selectors stay: Persian,
- * Hindi, Mongolian and emoji need them.
- */
-const UNPRINTABLE =
-  /(?!\u200c|\u200d|[\u180b-\u180d]|\u180f|[\ufe00-\ufe0f])[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{DI}\u2800\ufff9-\ufffb]/gu;
-
-/** `text` with every such character shown as its escape, `\x1b`, `\u202e` or `\u{e0041}`. It has no line break. */
+/** `text` with every unprintable character shown as its escape, `\x1b`, `\u202e` or `\u{e0041}`. It has no line break. */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, escaped);
 }

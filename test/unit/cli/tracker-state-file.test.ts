@@ -77,3 +77,42 @@ test('a pipe, a link, a folder and a file that is too long are refused at once, 
     assert.throws(() => readTrackerState(path(name), noWarning), { code: 'cannot-open', message });
   }
 });
+
+/** Saves two parts, between which `meanwhile` happens. */
+async function saveWhile(path: string, meanwhile: () => void): Promise<string[]> {
+  const warnings: string[] = [];
+  const file = new TrackerStateFile(path, (line) => warnings.push(line));
+  const parts = {
+    *[Symbol.iterator]() {
+      yield Buffer.from('one ');
+      meanwhile();
+      yield Buffer.from('whole');
+    },
+  };
+  file.save(parts as unknown as readonly Buffer[]);
+  await file.settled();
+  return warnings;
+}
+
+test('a state that another tracker is writing to the same file is not put in place half written', async (t) => {
+  const path = join(folder(t), 'state');
+  assert.deepEqual(await save(path, 'the first'), []);
+  const other = (): void => {
+    rmSync(`${path}.new`);
+    writeFileSync(`${path}.new`, 'half of');
+  };
+  assert.match(String(await saveWhile(path, other)), /another tracker keeps its state there/);
+  assert.equal(String(readTrackerState(path, noWarning)), 'the first');
+  assert.equal(readFileSync(`${path}.new`, 'utf8'), 'half of');
+});
+
+test('a state that cannot be written whole takes no room, and the old one stays', async (t) => {
+  const path = join(folder(t), 'state');
+  assert.deepEqual(await save(path, 'the first'), []);
+  const isFull = (): void => {
+    throw new Error('no space left');
+  };
+  assert.match(String(await saveWhile(path, isFull)), /no space left/);
+  assert.deepEqual(readdirSync(join(path, '..')), ['state']);
+  assert.equal(String(readTrackerState(path, noWarning)), 'the first');
+});

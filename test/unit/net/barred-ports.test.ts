@@ -5,6 +5,7 @@ import { isBarredPort } from '../../../src/net/barred-ports.js';
 describe('barred ports', () => {
   it('are those of services that obey lines, of databases, and of what browsers bar', () => {
     const services = [0, 22, 25, 53, 587, 6379, 11211, 9200, 5432, 3306, 27017, 2181, 9100, 1900, 6667, 10080];
+    services.push(1234, 2345, 4444, 9222, 3310, 6600, 4212, 9051, 9151);
     assert.deepEqual(
       services.filter((port) => !isBarredPort(port)),
       [],

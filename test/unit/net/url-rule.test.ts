@@ -65,6 +65,18 @@ test('each entrance reaches into our networks as far as its source has earned', 
   }
 });
 
+test('an IPv4 host in the clothes of NAT64 is what it is within', () => {
+  for (const source of ['torrent-tracker', 'torrent-web-seed'] as const) {
+    const seen = (path: string, address: string): string => verdict(stepTo(source, `http://h:8080${path}`), address);
+    assert.equal(seen('/any/path?a=1', '64:ff9b::198.51.100.1'), 'ok', source);
+    // Clouds have metadata services at public addresses, too.
+    for (const within of ['168.63.129.16', '192.0.0.192'])
+      assert.match(seen('/announce', `64:ff9b::${within}`), /metadata service/, `${source} ${within}`);
+    for (const within of ['203.0.113.7', '203.0.113.9'])
+      assert.match(seen('/announce?a=1', `64:ff9b::${within}`), /must not name/, `${source} ${within}`);
+  }
+});
+
 test('a path near us is /announce and nothing else, however it is spelled', () => {
   const seen = (path: string): string => verdict(stepTo('torrent-tracker', `http://h${path}`), '127.0.0.1');
   assert.equal(seen('/announce'), 'ok');

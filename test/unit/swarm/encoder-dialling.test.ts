@@ -250,7 +250,7 @@ describe('dialling', () => {
     const halfOpen = new HalfOpen(6);
     const first = world.client('10.0.0.1', 'a', { halfOpen });
     const second = world.client('10.0.0.2', 'b', { halfOpen });
-    for (let index = 1; index <= 12; index += 1) {
+    for (let index = 1; index <= 6; index += 1) {
       world.silence(host(index));
       first.encoder.startConnection(at(host(index)), { kind: 'pex', teller: '10.0.0.9' }, null);
     }
@@ -266,7 +266,7 @@ describe('dialling', () => {
   it('lets a teller that holds every place give way to another one, in the handshake too', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a', { options: { maxInitiate: 4, maxConnections: 4 } });
-    for (let index = 1; index <= 8; index += 1) {
+    for (let index = 1; index <= 4; index += 1) {
       world.fake(host(index), 'x');
       client.encoder.startConnection(at(host(index)), { kind: 'pex', teller: '10.0.0.9' }, null);
     }
@@ -278,6 +278,35 @@ describe('dialling', () => {
     world.run(2_000);
     assert.deepEqual([client.peers, client.encoder.refusals.get('handshake-timeout')], ['d', 1]);
   });
+
+  for (const standing of ['silent', 'promising', 'proven'] as const) {
+    it(`has a peer that is ${standing} after its handshake give way as it has earned`, () => {
+      const world = new EncoderWorld();
+      const client = world.client(A, 'a', {
+        options: { maxInitiate: 2, maxConnections: 2 },
+        merits: () => ({ standing }),
+      });
+      const name = (letter: string, teller: string): void => {
+        const address = host(letter.charCodeAt(0));
+        world.polite(address, letter);
+        client.encoder.startConnection(at(address), { kind: 'pex', teller }, null);
+      };
+      for (const letter of 'bc') name(letter, '10.0.0.9');
+      world.run(100);
+      name('d', '10.0.0.9');
+      world.run(1_500);
+      assert.equal(client.peers, 'bc', 'each has two seconds');
+      world.run(3_000);
+      assert.equal(client.peers, standing === 'silent' ? 'cd' : 'bc', 'to an address of the same teller');
+      name('e', '10.0.0.8');
+      world.run(3_000);
+      assert.equal(client.peers, { silent: 'de', promising: 'ce', proven: 'bc' }[standing], 'to one of another teller');
+      name('f', '10.0.0.9');
+      world.run(15_000);
+      assert.equal(client.peers.length, 2);
+      assert.equal(client.peers.includes('e'), standing !== 'proven', 'who has no more than its share keeps it');
+    });
+  }
 
   it('takes an address from each source as far as it may lead, and from a peer of its own port too', () => {
     const world = new EncoderWorld();

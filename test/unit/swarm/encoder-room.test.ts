@@ -64,6 +64,7 @@ describe('a full table', () => {
     const useless = new Set<string>();
     const client: Client = world.client(A, 'a', {
       options: { maxConnections: 4, maxInitiate: 2 },
+      merits: () => ({ standing: 'proven' }),
       leastUseful: (side) =>
         side === 'dialled'
           ? client.connections.find(({ peerId, closed }) => !closed && useless.has(peerId.toString('latin1', 0, 1)))
@@ -72,7 +73,10 @@ describe('a full table', () => {
     for (const letter of 'bxyz') world.polite(host(letter), letter);
     // It takes the connection and says nothing.
     world.fake(host('t'), 't');
-    for (const letter of 'btxyz') client.encoder.startConnection(at(host(letter)), USER, null);
+    for (const letter of 'btxyz') {
+      const source = letter === 't' ? ({ kind: 'pex', teller: '10.0.0.9' } as const) : USER;
+      client.encoder.startConnection(at(host(letter)), source, null);
+    }
     world.run(1_000);
     assert.equal(client.encoder.makeWay(), false, 'everybody has been of use, or had no time yet');
     useless.add('b');
