@@ -33,8 +33,6 @@ export interface EncoderOptions {
   readonly maxSilence: Millis;
   /** Two attempts at one address are at least this far apart; doubled with every failure. */
   readonly retryInterval: Millis;
-  /** A peer that only made way for another address is dialled again so soon; twice as late each time it does. */
-  readonly wayInterval: Millis;
   /**
    * While all places for dials are taken, one who was dialled in vain gives his to one who waits, this often at the
    * most.
@@ -66,7 +64,6 @@ export const DEFAULT_ENCODER_OPTIONS: EncoderOptions = {
   keepAliveInterval: 120_000,
   maxSilence: 300_000,
   retryInterval: 60_000,
-  wayInterval: 5_000,
   turnoverInterval: 20_000,
   maxFailures: 6,
   maxMessageLength: 1024 * 1024,

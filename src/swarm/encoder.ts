@@ -203,7 +203,7 @@ export class Encoder implements ConnectionOwner {
     const least = this.#events.leastUseful('dialled');
     if (least === undefined) return false;
     least.refuse({ code: 'useless' });
-    this.#spares.madeWay(least.address, this.#now());
+    this.#spares.failed(least.address, this.#now());
     return true;
   }
 

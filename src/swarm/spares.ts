@@ -39,10 +39,7 @@ interface Attempt {
   readonly tellers: readonly Teller[];
 }
 
-type SpareOptions = Pick<
-  EncoderOptions,
-  'maxSpares' | 'maxSparesPerHost' | 'retryInterval' | 'wayInterval' | 'maxFailures'
->;
+type SpareOptions = Pick<EncoderOptions, 'maxSpares' | 'maxSparesPerHost' | 'retryInterval' | 'maxFailures'>;
 
 /** Doubling stops here: an address that is tried for an hour is tried each half hour. */
 const MAX_RETRY_INTERVAL: Millis = 30 * 60_000;
@@ -163,20 +160,15 @@ export class Spares {
 
   /** A dial failed, or the connection was lost. The address waits for another attempt, unless it failed too often. */
   failed(address: PeerAddress, now: Millis): void {
-    const attempt = this.#attempts.get(addressKey(address));
+    const key = addressKey(address);
+    const attempt = this.#attempts.get(key);
     if (attempt === undefined) return;
-    this.#retry(address, attempt, Math.max(now, attempt.at + this.#pause(attempt.failures + 1)));
-  }
-
-  /**
-   * The peer at this address was dialled in vain and made way for another address. It may only have been slow: it waits
-   * for a short time at first, and twice as long each time.
-   */
-  madeWay(address: PeerAddress, now: Millis): void {
-    const { wayInterval, retryInterval } = this.#options;
-    const attempt = this.#attempts.get(addressKey(address));
-    if (attempt === undefined) return;
-    this.#retry(address, attempt, now + Math.min(retryInterval, wayInterval * 2 ** attempt.failures));
+    const failures = attempt.failures + 1;
+    this.#amend(address, { failures });
+    if (failures >= this.#options.maxFailures) return;
+    const notBefore = Math.max(now, attempt.at + this.#pause(failures));
+    const { tellers } = attempt;
+    this.#keep(key, { address, peerId: null, notBefore, failures, rank: this.#rank(address), tellers });
   }
 
   /** Nobody is to dial this address again, whoever names it. */
@@ -295,15 +287,6 @@ export class Spares {
       worst = [key, spare];
     }
     return worst;
-  }
-
-  #retry(address: PeerAddress, attempt: Attempt, notBefore: Millis): void {
-    const failures = attempt.failures + 1;
-    this.#amend(address, { failures });
-    if (failures >= this.#options.maxFailures) return;
-    const { tellers } = attempt;
-    const rank = this.#rank(address);
-    this.#keep(addressKey(address), { address, peerId: null, notBefore, failures, rank, tellers });
   }
 
   #pause(failures: number): Millis {

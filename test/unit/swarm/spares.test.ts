@@ -13,7 +13,7 @@ function at(port: number, host = '10.0.0.1'): { host: string; port: number } {
 }
 
 const TRACKER: AddressSource = { kind: 'tracker', teller: '9.0.0.1' };
-const OPTIONS = { maxSpares: 4, maxSparesPerHost: 1_000, retryInterval: MINUTE, wayInterval: 5_000, maxFailures: 4 };
+const OPTIONS = { maxSpares: 4, maxSparesPerHost: 1_000, retryInterval: MINUTE, maxFailures: 4 };
 
 class Book extends Spares {
   readonly tellers: Tellers;
