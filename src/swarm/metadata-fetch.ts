@@ -26,6 +26,8 @@ export interface MetadataFetchOptions extends MetadataSourceOptions {
   readonly maxMemory: number;
   /** A peer that owes something and sends nothing new for this long loses its turn. */
   readonly patience: Millis;
+  /** … and one that has sent something new this lately is not given up for a pause. */
+  readonly pauseOfUseful: Millis;
   /** What a peer owes for this long without sending anything is taken for lost, and it is asked again. */
   readonly answerTime: Millis;
   /** Bytes a second at which long metadata is awaited without complaint. */
@@ -42,6 +44,7 @@ export const DEFAULT_METADATA_FETCH_OPTIONS: MetadataFetchOptions = {
   maxWindow: 64,
   firstPause: 1_000,
   patience: 500,
+  pauseOfUseful: 2_000,
   answerTime: 10_000,
   fairRate: 1024 * 1024,
   firstTurns: 4,
@@ -129,7 +132,8 @@ export class MetadataFetch implements Extension {
     const source = this.#sources.get(connection);
     if (source === undefined) return Number.POSITIVE_INFINITY;
     const now = this.#parts.timers.now();
-    if (source.isStalled || source.isPaused(now)) return Number.POSITIVE_INFINITY;
+    const isWaitedFor = source.isStalled || source.isPaused(now);
+    if (isWaitedFor && now - source.newAt >= this.#options.pauseOfUseful) return Number.POSITIVE_INFINITY;
     if (source.owed.size === 0 || source.hasSentNothing) return null;
     const { claim } = source;
     const time = (claim.remainingOf(source) * 1000) / source.rate(now);

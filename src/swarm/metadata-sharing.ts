@@ -13,7 +13,10 @@ import { LeakyCounter } from './leaky-counter.js';
 import type { PeerConnection } from './peer-connection.js';
 
 export interface MetadataSharingOptions {
-  /** What a host gets at once: so often the whole of it, and … */
+  /**
+   * What a host gets at once: so often the whole of it, and … A peer among liars may need three wholes: one for the mix,
+   * one of its own, and one whose bytes it had to forget.
+   */
   readonly copies: number;
   /** … so many pieces more. Later requests are rejected. */
   readonly morePieces: number;
@@ -26,7 +29,7 @@ export interface MetadataSharingOptions {
 }
 
 export const DEFAULT_METADATA_SHARING_OPTIONS: MetadataSharingOptions = {
-  copies: 2,
+  copies: 4,
   morePieces: 64,
   copyTime: 10 * 60_000,
   maxHosts: 1_000,

@@ -16,6 +16,11 @@ const REPEAT_PRICE = 200;
 export const DROPPED_PRICE = 2;
 /** What it takes to bring so many bytes from the kernel to a frame costs as much as a keep-alive. */
 const BYTES_A_UNIT = 128;
+/**
+ * An extended message begins with a dictionary, each byte of which costs as much as a keep-alive to read, or less. So
+ * many bytes are enough for most; behind them come the bytes of metadata.
+ */
+const MOST_DICTIONARY = 1_024;
 /** Pieces of a bitfield that are looked at for the price of a keep-alive. */
 const PIECES_A_UNIT = 6;
 
@@ -52,6 +57,7 @@ export function earnedBy(length: number): number {
 /** The price of a message that has `length` bytes on the wire and is about a torrent of `pieceCount` pieces. */
 export function priceOf(type: PeerMessage['type'], length: number, pieceCount: number): number {
   const price = PRICES[type] + Math.floor(length / BYTES_A_UNIT);
+  if (type === 'extended') return price + Math.min(length, MOST_DICTIONARY);
   const isAboutAll = type === 'bitfield' || type === 'haveAll' || type === 'haveNone';
   return isAboutAll ? price + Math.ceil(pieceCount / PIECES_A_UNIT) : price;
 }

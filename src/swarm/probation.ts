@@ -6,6 +6,8 @@ import type { PeerEvents } from './peer-connection.js';
 const PROBATION: Millis = 2_000;
 /** Bytes of frames that are kept of one connection; with more of them it has passed. */
 const MAX_KEPT = 64 * 1024;
+/** What a frame counts besides its bytes: all that are kept are handed on in one task. */
+const FRAME_OVERHEAD = 64;
 
 interface Held {
   readonly task: Task;
@@ -41,7 +43,7 @@ export class Probation {
     const held = this.#held.get(connection);
     if (held === undefined) return false;
     held.frames.push(Buffer.from(frame));
-    held.length += frame.length;
+    held.length += frame.length + FRAME_OVERHEAD;
     if (held.length > MAX_KEPT) this.#passed(connection, held);
     return true;
   }

@@ -47,7 +47,8 @@ const MAX_NAMES = 100;
 const MAX_NAME_LENGTH = 64;
 const MAX_VERSION_LENGTH = 128;
 
-const RULES: BencodeRules = { ...TOLERANT, maxDepth: 10, maxTokens: 1_000 };
+/** A few tokens more than so many names and ids: tokens are what a dictionary costs. */
+const RULES: BencodeRules = { ...TOLERANT, maxDepth: 10, maxTokens: 300 };
 
 /** Undefined when the payload is no dictionary, too long, or not bencoded: that is a peer's fault. */
 export function decodeExtensionHandshake(payload: Buffer): ExtensionHandshake | undefined {

@@ -50,32 +50,39 @@ function makeTorrent(dir: string, length: number): { readonly torrent: string; r
   return { torrent, link: `magnet:?xt=urn:btih:${sha1(info).toString('hex')}` };
 }
 
-/** Seconds until btget shows what the link leads to. */
-async function secondsToShow(t: TestContext, link: string, peers: readonly string[]): Promise<number> {
+/** Seconds until btget, at `host`, shows what the link leads to. A seed gives each host its share of the metadata. */
+async function secondsToShow(t: TestContext, link: string, host: string, peers: readonly string[]): Promise<number> {
   const begin = performance.now();
   const named = peers.flatMap((peer) => ['--peer', peer]);
-  await btgetEnds(t, 0, 'show', link, '--bind', HOSTS.btget, ...named);
+  await btgetEnds(t, 0, 'show', link, '--bind', host, ...named);
   return Math.round(performance.now() - begin) / 1000;
 }
 
-// On an idle machine it is to take 5 s and 10 s. These limits are for a busy one.
+/** What a busy machine may take longer: so many times what a clean run takes on it just before. */
+const SLACK = 5;
+/** Fifty liars that pour send fifty wholes, which no client can tell from the right one before their end. */
+const SLACK_AT_POURING = 25;
+
 describe('a magnet link of 50 liars and one honest seed that is named last', () => {
-  for (const [name, length, limit] of [
-    ['200 KB', 200 * KIB, 15],
-    ['30 MiB', 30 * KIB * KIB, 30],
+  for (const [name, length, idle] of [
+    ['200 KB', 200 * KIB, 5],
+    ['30 MiB', 30 * KIB * KIB, 10],
   ] as const) {
     const crowds: [string, readonly LiarKind[]][] = [['50 liars of every kind', ALL_KINDS]];
     for (const kind of KINDS) crowds.push([`50 liars, each ${kind}`, new Array<LiarKind>(LIAR_COUNT).fill(kind)]);
     for (const [crowd, kinds] of crowds) {
-      test(`has its ${name} within ${limit} s among ${crowd}`, { timeout: 120_000 }, async (t) => {
+      test(`has its ${name} within ${idle} s and slack among ${crowd}`, { timeout: 120_000 }, async (t) => {
         const dir = scratch(t);
         const { torrent, link } = makeTorrent(dir, length);
         const seed = await startSeed(t, HOSTS.rival, torrent, join(dir, 'seed'), '--no-trackers');
         const liars = new Program(t, process.execPath, [LIARS, torrent, ...kinds]);
         await liars.until((output) => /ready/.exec(output));
         const addresses = kinds.map((_, number) => liarAddress(number)).map(({ host, port }) => `${host}:${port}`);
-        const clean = await secondsToShow(t, link, [seed]);
-        const underAttack = await secondsToShow(t, link, [...addresses, seed]);
+        const clean = await secondsToShow(t, link, HOSTS.other, [seed]);
+        const underAttack = await secondsToShow(t, link, HOSTS.btget, [...addresses, seed]);
+        const pours = length > 1024 * KIB && kinds.every((kind) => kind.startsWith('sends wrong bytes'));
+        const slack = pours ? SLACK_AT_POURING : SLACK;
+        const limit = Math.round(idle + slack * clean);
         t.diagnostic(`${underAttack} s; ${clean} s without the liars`);
         reportAttack({ attack: `metadata of ${name}: ${crowd}`, figure: 'wall, s', clean, underAttack, limit });
         assert.ok(underAttack <= limit, `${underAttack} s`);

@@ -379,6 +379,10 @@ describe('the metadata of a magnet link', () => {
     assert.ok(time !== null && time < 1_000, `${time}`);
     world.timeline.run(1_000);
     assert.equal(outlookOf(quiet), Number.POSITIVE_INFINITY);
+    const pausing = outlookOf(sending);
+    assert.ok(pausing !== null && pausing < 4_000, `it has sent something lately: ${pausing}`);
+    world.timeline.run(1_500);
+    assert.equal(outlookOf(sending), Number.POSITIVE_INFINITY);
     const stranger = new RecordedConnection('stranger');
     assert.equal(world.fetch.outlook(stranger), Number.POSITIVE_INFINITY);
   });
@@ -421,9 +425,9 @@ function amongLiars(random: Random): number {
 }
 
 describe('sharing the metadata', () => {
-  const setUp = () => {
+  const setUp = (info = INFO) => {
     const world = new World();
-    const sharing = new MetadataSharing(INFO, () => world.timeline.now(), DEFAULT_METADATA_SHARING_OPTIONS);
+    const sharing = new MetadataSharing(info, () => world.timeline.now(), DEFAULT_METADATA_SHARING_OPTIONS);
     const peer = new FakeMetadataPeer(world, 'x', 1, silent);
     const ask = (piece: number) => sharing.gotMessage(peer, encodeMetadataMessage({ type: 'request', piece }));
     return { world, sharing, peer, ask };
@@ -451,6 +455,16 @@ describe('sharing the metadata', () => {
     world.timeline.run(copyTime / PIECES);
     assert.equal(ask(0), FINE);
     assert.equal(ask(0), JUNK);
+  });
+
+  test('a peer that must forget what it has, and fetch it again, gets three wholes at once', () => {
+    const pieceCount = 200;
+    const { ask } = setUp(Buffer.alloc(pieceCount * METADATA_PIECE_LENGTH));
+    for (let copy = 0; copy < 3; copy += 1) {
+      for (let piece = 0; piece < pieceCount; piece += 1) assert.equal(ask(piece), FINE);
+      // What was on its way over a connection that turned out to be one too many.
+      for (let lost = 0; lost < DEFAULT_METADATA_FETCH_OPTIONS.maxWindow; lost += 1) assert.equal(ask(0), FINE);
+    }
   });
 
   test('a peer that comes again and again gets no more than its host may have', () => {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { encodeBencode } from '../../../src/bencode/encode.js';
 import { priceOf } from '../../../src/swarm/price.js';
 import { DEFAULT_WORK_OPTIONS } from '../../../src/swarm/work-budget.js';
+import { decodeExtensionHandshake } from '../../../src/wire/extended.js';
 import type { encodeMessage, PeerMessage } from '../../../src/wire/message.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
 import { Swarm } from '../../support/swarm.js';
@@ -78,6 +80,13 @@ describe('the price of a message', () => {
       assert.ok(priceOf(type, 1, 0) >= 1);
       assert.ok(priceOf(type, 1024 * KIB, 0) >= 4_000);
     }
+  });
+
+  it('grows with the dictionary of an extended message, whose tokens are bounded', () => {
+    assert.ok(priceOf('extended', 1_024, 0) >= 1_024);
+    assert.ok(priceOf('extended', 16 * KIB, 0) <= 2_000, 'metadata is no dictionary');
+    const names = new Map(Array.from({ length: 160 }, (_, at) => [`name ${at}`, 1] as const));
+    assert.equal(decodeExtensionHandshake(encodeBencode(new Map([['m', names]]))), undefined);
   });
 
   it('grows with the pieces where all of them are looked at, however short it is', () => {
