@@ -38,7 +38,7 @@ const SCHEME = '(?:https?|udp|wss?|ftps?)(?::|%3a)[\\\\/]*|[a-z][a-z0-9+.-]*(?::
 const MAY_HOLD_URL = /:|%3a/i;
 const URL_IN_TEXT = new RegExp(`(?<![a-z0-9+.-])(?:${SCHEME})\\S+`, 'gi');
 /** `user:password@host`, whose scheme was forgotten. */
-const BARE_USERINFO = /(?<=^|[\s'"(=])[^\s/@:'"()=]{1,100}:[^\s/@'"]{1,300}@(?=[a-z0-9[])/gi;
+const BARE_USERINFO = /(?<=(?:^|[\s'"(=])(?:\/\/)?)[^\s/@:'"()=]{1,100}:[^\s/@'"]{1,300}@(?=[a-z0-9[])/gi;
 
 const MAX_DEPTH = 3;
 
@@ -55,7 +55,7 @@ function rewriteUrl(text: string, rewrite: Rewrite, depth = 0): string {
     const rewritten = rewriteUrl(plain, rewrite, depth + 1);
     return rewritten === plain ? text : encodeURIComponent(rewritten);
   }
-  const scheme = /^(?:(?:https?|udp|wss?|ftps?):[\\/]*|[a-z][a-z0-9+.-]*:\/\/)/i.exec(text)?.[0] ?? '';
+  const scheme = /^(?:(?:https?|udp|wss?|ftps?):[\\/]*|(?:[a-z][a-z0-9+.-]*:)?\/\/)/i.exec(text)?.[0] ?? '';
   const rest = text.slice(scheme.length);
   const hostBegin = endOfUserinfo(rest, urlOf(text) !== undefined);
   if (hostBegin > 0) rewriteUserinfo(rest.slice(0, hostBegin).replace(/@$/, ''), rewrite);
@@ -64,7 +64,7 @@ function rewriteUrl(text: string, rewrite: Rewrite, depth = 0): string {
   const shownPath = path.replace(/[^/\\]+/g, (element) => rewriteParameters(element, rewrite, depth));
   const shownQuery = query === '' ? '' : `?${rewriteParameters(query.slice(1), rewrite, depth)}`;
   const shownFragment = fragment === '' ? '' : `#${rewriteParameters(fragment.slice(1), rewrite, depth)}`;
-  return scheme + host + shownPath + shownQuery + shownFragment;
+  return scheme + rewriteHost(host, rewrite) + shownPath + shownQuery + shownFragment;
 }
 
 /** Where the host begins in what follows the scheme. In what is no URL a password may hold what would end it. */
@@ -74,6 +74,13 @@ function endOfUserinfo(rest: string, isUrl: boolean): number {
   if (at > 0 || isUrl || /^(?:[^:]*|\[[^\]]*\]?)(?::\d*)?$/.test(authority)) return at;
   // What no port can be may be a password, to which no host was written.
   return rest.lastIndexOf('@') + 1 || authority.length;
+}
+
+/** Some trackers give each user a name of its own below theirs. What two labels end in is somebody's name. */
+function rewriteHost(host: string, rewrite: Rewrite): string {
+  return host.replace(/[a-z0-9]{16,}(?=\.[^.]+\.)/gi, (label) =>
+    /\d.*\d/.test(label) && looksLikeKey(label) ? rewrite(label) : label,
+  );
 }
 
 function rewriteUserinfo(userinfo: string, rewrite: Rewrite): void {
@@ -89,7 +96,8 @@ function rewriteLink(text: string, rewrite: Rewrite, depth: number): string {
   const link = /^magnet%3a/i.test(text) ? unescapeText(text) : text;
   return link.replace(/(?<=[?&:/])([^=&?]*)=([^&]*)/g, (parameter, key: string, value: string) => {
     const plain = unescapeText(value);
-    if (!/^[a-z][a-z0-9+.-]*:/i.test(plain) || /^urn:/i.test(plain)) return parameter;
+    const isUrl = URL_PARAMETER.test(key) || /^[a-z][a-z0-9+.-]*(?::|%3a)/i.test(plain);
+    if (!isUrl || /^urn:/i.test(plain)) return parameter;
     const rewritten = rewriteUrl(plain, rewrite, depth + 1);
     const escaped = encodeURIComponent(rewritten)
       .replaceAll('%3A', ':')
@@ -99,12 +107,20 @@ function rewriteLink(text: string, rewrite: Rewrite, depth: number): string {
   });
 }
 
+/** Parameters of a link that are URLs, though their scheme was forgotten. */
+const URL_PARAMETER = /^(?:tr|ws|xs|as|mt)(?:\.\d+)?$/i;
+
 /** A query, or an element of a path, which may hold parameters too. */
 function rewriteParameters(text: string, rewrite: Rewrite, depth: number): string {
   return text.replace(/[^&;]+/g, (parameter) => {
     const equals = parameter.indexOf('=');
     // Base64 ends in such a sign, too.
-    if (equals < 0 || /^[^=]*={1,2}$/.test(parameter)) return rewriteKeys(parameter, rewrite, depth);
+    if (equals < 0 || /^[^=]*={1,2}$/.test(parameter)) {
+      // A parameter that was escaped as a whole.
+      const plain = /^[^:/]{1,40}%3d/i.test(parameter) ? unescapeText(parameter) : parameter;
+      const rewritten = plain === parameter ? plain : rewriteParameters(plain, rewrite, depth);
+      return rewritten === plain ? rewriteKeys(parameter, rewrite, depth) : rewritten;
+    }
     const [name, value] = [parameter.slice(0, equals), parameter.slice(equals + 1)];
     const key = unescapeText(name).toLowerCase();
     if (value === '' || isShortened(value) || PUBLIC_NAMES.has(key)) return parameter;
@@ -139,7 +155,10 @@ function looksLikeKey(word: string): boolean {
   const count = (pattern: RegExp): number => word.match(pattern)?.length ?? 0;
   const digitSteps = count(/[a-z](?=\d)|\d(?=[a-z])/gi);
   const caseSteps = count(/[a-z](?=[A-Z])/g);
-  if (word.length < 16) return digitSteps >= 3 && /^[a-z0-9]+$/i.test(word);
+  if (word.length < 16) {
+    const isHex = /^[0-9a-f]+$/i.test(word) && /[a-f]/i.test(word);
+    return /^[a-z0-9]+$/i.test(word) && (digitSteps >= 3 || isHex);
+  }
   if (/pass|secret|token/i.test(word) || /^\d+=*$/.test(word)) return true;
   // People put words together with these.
   if (/[_~+-]/.test(word) && !/[a-z0-9]{16,}/i.test(word)) return caseSteps >= 2;

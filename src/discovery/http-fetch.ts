@@ -1,5 +1,6 @@
 /** Fetches a URL that somebody else chose, within limits: trackers' answers, and torrents given by URL. */
 import type { Millis, Timers } from '../base/clock.js';
+import { SecretUrl } from '../base/secret-url.js';
 import { urlOf } from '../base/url.js';
 import type { BindAddresses } from '../net/fence.js';
 import type { Redirect, SourcedUrl } from '../net/url-rule.js';
@@ -110,6 +111,8 @@ class HttpFetch {
   readonly #limit: { cancel(): void };
   #underWay: { cancel(): void } | null = null;
   readonly #cookies = new HttpCookies();
+  /** Those that were visited, and what a server may quote of them. */
+  readonly #urls: SecretUrl[];
   #redirects = 0;
   readonly #deadline: Millis;
   #ended = false;
@@ -121,6 +124,7 @@ class HttpFetch {
     answered: (outcome: HttpFetchOutcome) => void,
   ) {
     this.#target = target;
+    this.#urls = [target.url];
     this.#options = options;
     this.#timers = timers;
     this.#answered = answered;
@@ -196,6 +200,7 @@ class HttpFetch {
       // A password is for the server that it was given for.
       const kept = outcome.url.origin === from.origin ? authorization : null;
       const redirect = { host: at.host, query: from.search };
+      this.#urls.push(new SecretUrl(outcome.url.href));
       this.#visit(outcome.url, authorizationOf(outcome.url) ?? kept, outcome.url, redirect);
     }
   }
@@ -224,7 +229,8 @@ class HttpFetch {
     if (this.#ended) return;
     this.cancel();
     // Sockets and name servers answer outside the timeline, where nobody guards the call.
-    const told = outcome.ok ? outcome : { ...outcome, message: this.#target.url.hide(outcome.message) };
+    const hidden = (message: string): string => this.#urls.reduce((text, url) => url.hide(text), message);
+    const told = outcome.ok ? outcome : { ...outcome, message: hidden(outcome.message) };
     const telling = this.#timers.addTask(() => this.#answered(told), 0);
     this.#underWay = telling;
   }

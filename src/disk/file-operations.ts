@@ -106,6 +106,9 @@ const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR } = fs.constants;
 const O_NOFOLLOW = fs.constants.O_NOFOLLOW ?? 0;
 const O_NONBLOCK = fs.constants.O_NONBLOCK ?? 0;
 
+/** Owners that date no file falsely: our own user and root, which is also the number where the system has none. */
+const OURS: ReadonlySet<number> = new Set([process.geteuid?.() ?? 0, 0]);
+
 const FLAGS: Readonly<Record<FileAccess, number>> = {
   read: O_RDONLY | O_NONBLOCK,
   write: O_RDWR | O_NONBLOCK,
@@ -181,10 +184,12 @@ function identify(path: string): IdentifiedFile | undefined {
   return stats?.isFile() ? identityIn(stats) : undefined;
 }
 
-function identityIn({ size, mtimeNs, ino, birthtimeNs, dev }: fs.BigIntStats): IdentifiedFile {
+function identityIn({ size, mtimeNs, ctimeNs, ino, birthtimeNs, dev, uid }: fs.BigIntStats): IdentifiedFile {
   // As in `factsOf`, where numbers stand for what is longer than they are.
   const id = `${Number(dev)}:${Number(ino)}`;
-  return { length: Number(size), changedAt: mtimeNs, inode: ino, bornAt: birthtimeNs, id };
+  // The owner of a file can set the time of its bytes back after a change, and not that of its entry.
+  const changedAt = OURS.has(Number(uid)) ? mtimeNs : ctimeNs;
+  return { length: Number(size), changedAt, inode: ino, bornAt: birthtimeNs, id };
 }
 
 function lookUp(path: string): FileFacts | undefined {

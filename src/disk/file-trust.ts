@@ -6,7 +6,9 @@
  * - The file is a regular file of our own user or root, has one name, and gives nobody else leave to write. An access
  *   list that gives leave shows in the bits of the group.
  * - The folder that holds it is our own or root's, and gives nobody else leave to write, unless it is sticky: there no
- *   user can move or replace the file of another. A group that has no other member gives nobody leave.
+ *   user can move or replace the file of another. A group that has no other member gives nobody leave, but an access
+ *   list behind the same bits may. Who has leave from one can only move our own files, so there the file must be as
+ *   private as this program makes it: a download that was made up to be read as one is not.
  *
  * The folders above count for nothing. Who may write to them can put another folder in the place of ours, but one that
  * is another user's fails the rule by itself, and in one of our own everything is our own. All answers are of the very
@@ -56,6 +58,7 @@ const ROOT = 0;
 const STICKY = 0o1000;
 const GROUP_WRITES = 0o020;
 const OTHERS_WRITE = 0o002;
+const OTHERS_ANYTHING = 0o077;
 
 /**
  * At most `maxLength` bytes of the file `name` in the folder `root`; null when there is none. Throws a failure when it is
@@ -103,8 +106,9 @@ export function doubtAbout(file: Owned & Pick<FileFacts, 'links'>, folder: Owned
     return { about: 'mode', why: `may be written by others (mode ${octal(file)})` };
   if (file.links > 1) return { about: 'names', why: 'has another name as well' };
   if (strange(folder)) return { about: 'folder', why: `lies in a folder of another user (${folder.owner})` };
-  const isOpen =
-    (folder.mode & OTHERS_WRITE) !== 0 || ((folder.mode & GROUP_WRITES) !== 0 && !user.hasGroupAlone(folder.group));
+  const isOfGroup = (folder.mode & GROUP_WRITES) !== 0;
+  const isPrivate = (file.mode & OTHERS_ANYTHING) === 0 && user.hasGroupAlone(folder.group);
+  const isOpen = (folder.mode & OTHERS_WRITE) !== 0 || (isOfGroup && !isPrivate);
   if (isOpen && (folder.mode & STICKY) === 0)
     return { about: 'folder', why: `lies in a folder that others may write to (mode ${octal(folder)})` };
   return null;

@@ -66,7 +66,10 @@ export type DoneOutcome = { readonly ok: true } | { readonly ok: false; readonly
 export interface FileIdentity {
   /** Bytes. */
   readonly length: number;
-  /** When its bytes last changed, nanoseconds since 1970 by the clock of its file system. */
+  /**
+   * When its bytes last changed, nanoseconds since 1970 by the clock of its file system. Of another user's file: when
+   * anything about it did, since its owner may date its bytes at will.
+   */
   readonly changedAt: bigint;
   /** A number that no other file of its file system has. Once the file is gone another may get it. */
   readonly inode: bigint;

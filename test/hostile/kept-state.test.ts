@@ -7,16 +7,19 @@ import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
+  closeSync,
   copyFileSync,
   linkSync,
   lutimesSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -264,6 +267,26 @@ test(
     ]);
   },
 );
+
+test("another user's file that is changed after the check, and dated back, is hashed again", OPTIONS, async (t) => {
+  const { dir, journal } = place(t, 'none', []);
+  const path = join(dir, 'T', 'a.bin');
+  plant(path, readFileSync(join(stage, 'seed', 'T', 'a.bin')), FORGER, 0o664);
+  lutimesSync(path, 1_700_000_000, 1_700_000_000);
+  // True when it was written.
+  plant(journal, forgedJournal(metainfo, dir), VICTIM, 0o600);
+  // One piece of many: the one that is hashed of each file would seldom find it.
+  const changed = openSync(path, 'r+');
+  writeSync(changed, Buffer.alloc(64 * KIB), 0, 64 * KIB, 0);
+  closeSync(changed);
+  lutimesSync(path, 1_700_000_000, 1_700_000_000);
+  const { code, stderr } = await download(t, dir);
+  assert.equal(code, 0, stderr);
+  const underAttack = wrongFiles(dir);
+  const attack = "another user's file, changed and dated back";
+  reportAttack({ attack, figure: 'wrong files at exit 0', clean: 0, underAttack, limit: 0 });
+  assert.equal(underAttack, 0, stderr);
+});
 
 test("another user's border file is hashed like everything else", OPTIONS, async (t) => {
   const border = (dir: string): string => join(dir, borderName('T', metainfo.infoHash));

@@ -47,6 +47,12 @@ const TRACKERS: readonly (readonly [url: string, shown: string])[] = [
   ['http://u:p@bad host/', 'http://bad host/'],
   ['http://u:p@[/', 'http://[/'],
   ['http://u:p', 'http://'],
+  ['//u:p@t.example/a', '//t.example/a'],
+  [`https://${HEX}.t.example/announce`, 'https://0f1e….t.example/announce'],
+  [`http://${BASE32}.t.example:80/announce`, 'http://MZXW….t.example:80/announce'],
+  ['http://t.example/deadbeefcafe/announce', 'http://t.example/…/announce'],
+  ['http://t.example/1234567890ab/announce', 'http://t.example/…/announce'],
+  ['http://t.example/announce?passkey%3Dab12', 'http://t.example/announce?passkey=…'],
   ['http://h/a?auth=…&key=ab12…', 'http://h/a?auth=…&key=ab12…'],
   [`http://t.example/a#${HEX}`, 'http://t.example/a#0f1e…'],
   [
@@ -65,6 +71,12 @@ const ORDINARY: readonly string[] = [
   'https://t.example/pub/Linux_Distributions/Debian_12_netinst/',
   'https://archive.org/download/some-book-title/',
   'http://t.example/a@b',
+  'https://d111111abcdef8.cloudfront.net/announce',
+  'http://ec2-12-34-56-78.compute-1.amazonaws.com/announce',
+  'http://expyuzz4wqqyqhjn.onion/announce',
+  'http://internationalization.t.example/announce',
+  'http://t.example/202401151230/announce',
+  'http://t.example/a?name%3Dfilm',
   'not a url',
   'host:80/announce',
   '',
@@ -88,6 +100,8 @@ test('the URLs in a magnet link lose their secrets, and the link stays one', () 
     link('http://h:1/0f1e…/announce'),
   );
   assert.equal(redactUrl(link(`http://u:p@h/a`)), link('http://h/a'));
+  assert.equal(redactUrl(link(`u:p@h/${HEX}/announce`)), link('h/0f1e…/announce'));
+  assert.doesNotMatch(redactUrl(link(encodeURIComponent(encodeURIComponent('http://u:secret@h')))), /secret/);
   assert.equal(redactUrl(link('udp%3A%2F%2Fh%3A1')), link('udp%3A%2F%2Fh%3A1'));
   assert.doesNotMatch(redactUrl(encodeURIComponent(link('http%3A%2F%2Fu%3Asecret%40h'))), /secret/);
 });
@@ -124,7 +138,15 @@ test('what a server says loses the secrets of the URL that it was asked at, in e
   assert.equal(url.hide(`no ${HEX.toUpperCase()} for alice`), 'no … for …');
   assert.equal(url.hide(`hunt er, hunt%20er, ${basic}, ab12`), '…, …, …, …');
   assert.equal(url.hide(`cut short: ${HEX.slice(0, 9)}`), 'cut short: …');
+  const escaped = (spell: (code: number) => string) => [...HEX].map((each) => spell(each.charCodeAt(0))).join('');
+  assert.equal(url.hide(`no ${escaped((code) => `%${code.toString(16)}`)}!`), 'no …!');
+  assert.equal(url.hide(`no ${escaped((code) => `%25${code.toString(16)}`)}!`), 'no …!');
+  assert.equal(url.hide(`no ${escaped((code) => `&#${code};`)}!`), 'no …!');
+  assert.equal(url.hide(`no ${escaped((code) => `&#x${code.toString(16)};`)}!`), 'no …!');
+  assert.equal(url.hide(`no %3${HEX}`), 'no %3…');
+  assert.equal(url.hide(`cut short: %30${HEX.slice(1, 9)}`), 'cut short: …');
   assert.equal(url.hide('all is well'), 'all is well');
+  assert.equal(url.hide('100%25 of &#38; is %E2%80%A6 well%2e'), '100%25 of &#38; is %E2%80%A6 well%2e');
 });
 
 test('no password and no key is left, wherever the URL stands in a text', () => {
