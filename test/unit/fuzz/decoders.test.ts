@@ -41,9 +41,9 @@ test('each decoder takes one of its seeds at least: damage begins at something g
     );
 });
 
-test('a thousand damaged inputs of each decoder break no rule', () => {
+test('a hundred damaged inputs of each decoder break no rule', () => {
   for (const decoder of FUZZED_DECODERS) {
-    const findings = fuzz(decoder, 1_000, 1).findings.filter(({ what }) => what !== TOO_SLOW);
+    const findings = fuzz(decoder, 100, 1).findings.filter(({ what }) => what !== TOO_SLOW);
     assert.deepEqual(
       findings.map(({ what, input }) => `${what}: ${input.toString('hex', 0, 200)}`),
       [],
