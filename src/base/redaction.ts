@@ -25,20 +25,41 @@ export function secretsIn(text: string): readonly string[] {
 /** Any text without the secrets of the URLs and links in it. */
 export function redactText(text: string): string {
   if (!MAY_HOLD_URL.test(text)) return text;
-  return text
-    .replace(URL_IN_TEXT, (found) => {
-      // What closes a sentence or a quote is not the URL's.
-      const [tail = ''] = /[)\]}>'"’”,;:.!?]*$/.exec(found) ?? [];
-      return redactUrl(found.slice(0, found.length - tail.length)) + tail;
-    })
-    .replace(BARE_USERINFO, '');
+  const shown = text.replace(URL_IN_TEXT, (found) => {
+    const end = endOfUrl(found);
+    return redactUrl(found.slice(0, end)) + found.slice(end);
+  });
+  return withoutBareUserinfo(shown);
+}
+
+/** Where the URL ends with which `found` begins. What closes a sentence or a quote is not the URL's. */
+function endOfUrl(found: string): number {
+  let end = found.length;
+  while (end > 0 && `)]}>'"’”,;:.!?`.includes(found.charAt(end - 1))) end -= 1;
+  return end;
 }
 
 const SCHEME = '(?:https?|udp|wss?|ftps?)(?::|%3a)[\\\\/]*|[a-z][a-z0-9+.-]*(?::|%3a)(?://|%2f%2f)|magnet(?::|%3a)';
 const MAY_HOLD_URL = /:|%3a/i;
 const URL_IN_TEXT = new RegExp(`(?<![a-z0-9+.-])(?:${SCHEME})\\S+`, 'gi');
-/** `user:password@host`, whose scheme was forgotten. */
-const BARE_USERINFO = /(?<=(?:^|[\s'"(=])(?:\/\/)?)[^\s/@:'"()=]{1,100}:[^\s/@'"]{1,300}@(?=[a-z0-9[])/gi;
+/** `user:password` before an `@`, whose scheme was forgotten. */
+const BARE_USERINFO = /(?:^|[\s'"(=])(?:\/\/)?([^\s/@:'"()=]{1,100}:[^\s/@'"]{1,300})$/;
+const MAX_BARE_USERINFO = 404;
+
+/** Looks back from each `@`, so that the time grows with the length of the text alone. */
+function withoutBareUserinfo(text: string): string {
+  const parts = text.split('@');
+  return parts
+    .map((part, index) => {
+      if (index === parts.length - 1) return part;
+      // A host follows, and what stands before an earlier `@` is not its user.
+      const before = index === 0 ? part : `@${part}`;
+      const isUser = /^[a-z0-9[]/i.test(parts[index + 1] ?? '');
+      const userinfo = isUser ? BARE_USERINFO.exec(before.slice(-MAX_BARE_USERINFO))?.[1] : undefined;
+      return userinfo === undefined ? `${part}@` : part.slice(0, part.length - userinfo.length);
+    })
+    .join('');
+}
 
 const MAX_DEPTH = 3;
 
@@ -78,10 +99,14 @@ function endOfUserinfo(rest: string, isUrl: boolean): number {
 
 /** Some trackers give each user a name of its own below theirs. What two labels end in is somebody's name. */
 function rewriteHost(host: string, rewrite: Rewrite): string {
+  if (host.length > MAX_HOST_LENGTH) return rewrite(host);
   return host.replace(/[a-z0-9]{16,}(?=\.[^.]+\.)/gi, (label) =>
     /\d.*\d/.test(label) && looksLikeKey(label) ? rewrite(label) : label,
   );
 }
+
+/** RFC 1035, and an address in brackets with a port is shorter. */
+const MAX_HOST_LENGTH = 300;
 
 function rewriteUserinfo(userinfo: string, rewrite: Rewrite): void {
   const colon = userinfo.indexOf(':');
@@ -94,17 +119,23 @@ function rewriteUserinfo(userinfo: string, rewrite: Rewrite): void {
 /** The parameters of a link; those that are URLs are escaped. */
 function rewriteLink(text: string, rewrite: Rewrite, depth: number): string {
   const link = /^magnet%3a/i.test(text) ? unescapeText(text) : text;
-  return link.replace(/(?<=[?&:/])([^=&?]*)=([^&]*)/g, (parameter, key: string, value: string) => {
-    const plain = unescapeText(value);
-    const isUrl = URL_PARAMETER.test(key) || /^[a-z][a-z0-9+.-]*(?::|%3a)/i.test(plain);
-    if (!isUrl || /^urn:/i.test(plain)) return parameter;
-    const rewritten = rewriteUrl(plain, rewrite, depth + 1);
-    const escaped = encodeURIComponent(rewritten)
-      .replaceAll('%3A', ':')
-      .replaceAll('%2F', '/')
-      .replaceAll('%E2%80%A6', '…');
-    return rewritten === plain ? parameter : `${key}=${escaped}`;
-  });
+  const head = /^magnet:[/?]*/i.exec(link)?.[0] ?? '';
+  return head + link.slice(head.length).replace(/[^&]+/g, (parameter) => rewriteParameter(parameter, rewrite, depth));
+}
+
+function rewriteParameter(parameter: string, rewrite: Rewrite, depth: number): string {
+  const equals = parameter.indexOf('=');
+  if (equals === -1) return parameter;
+  const key = parameter.slice(0, equals);
+  const plain = unescapeText(parameter.slice(equals + 1));
+  const isUrl = URL_PARAMETER.test(key) || /^[a-z][a-z0-9+.-]*(?::|%3a)/i.test(plain);
+  if (!isUrl || /^urn:/i.test(plain)) return parameter;
+  const rewritten = rewriteUrl(plain, rewrite, depth + 1);
+  const escaped = encodeURIComponent(rewritten)
+    .replaceAll('%3A', ':')
+    .replaceAll('%2F', '/')
+    .replaceAll('%E2%80%A6', '…');
+  return rewritten === plain ? parameter : `${key}=${escaped}`;
 }
 
 /** Parameters of a link that are URLs, though their scheme was forgotten. */

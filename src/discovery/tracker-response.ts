@@ -11,8 +11,15 @@ const MAX_MESSAGE_LENGTH = 1024;
 /** Seconds for which a tracker is left alone at the most, unless it says "never". */
 export const MAX_INTERVAL = 86_400;
 
-// A list of dictionaries needs seven tokens for each peer; nobody sends thousands.
-const RULES: BencodeRules = { ...TOLERANT, maxDepth: 10, maxTokens: 200_000 };
+const RULES: BencodeRules = { ...TOLERANT, maxDepth: 10 };
+
+/**
+ * Each value costs some 200 bytes of memory, however few of the answer it takes. A list of dictionaries has five values
+ * of 30 bytes for each peer, and no tracker sends a thousand peers so.
+ */
+function maxTokensOf({ length }: Buffer): number {
+  return 4_500 + Math.floor(length / 14);
+}
 
 /** The fields of an answer that is no refusal. */
 export type TrackerResponse = { readonly ok: true; readonly fields: BencodeDictionary } | TrackerFailure;
@@ -56,7 +63,9 @@ export function countOf(fields: BencodeDictionary, key: string): number | null {
 /** The root dictionary, or what is wrong with the answer. */
 function decode(body: Buffer): BencodeDictionary | string {
   try {
-    return asDictionary(decodeBencode(body, RULES)) ?? 'the answer is not a dictionary';
+    return (
+      asDictionary(decodeBencode(body, { ...RULES, maxTokens: maxTokensOf(body) })) ?? 'the answer is not a dictionary'
+    );
   } catch (error) {
     if (error instanceof BtgetError) return `the answer is ${error.message}`;
     throw error;

@@ -42,6 +42,8 @@ const MAX_RANGES = 10_000;
 /** The parameters that mean something, and how many of one key are looked at. */
 const KEYS: ReadonlySet<string> = new Set(['xt', 'dn', 'xl', 'tr', 'ws', 'x.pe', 'dht', 'so']);
 const MAX_VALUES = 200;
+/** Characters of a key, escapes and what else gets in front of it included. */
+const MAX_KEY_LENGTH = 100;
 
 /**
  * Throws 'magnet-invalid' when the text is no magnet link, or does not name one torrent. Everything else that is
@@ -142,14 +144,14 @@ function parseQuery(query: string): Map<string, Value[]> {
   const values = new Map<string, Value[]>();
   for (let begin = 0, end = 0; end !== -1; begin = end + 1) {
     end = query.indexOf('&', begin);
-    const equals = query.indexOf('=', begin);
-    if (equals === -1) break;
-    if (end !== -1 && equals > end) continue;
-    const key = keyOf(query.slice(begin, equals));
+    const parameter = query.slice(begin, end === -1 ? undefined : end);
+    const equals = parameter.indexOf('=');
+    if (equals === -1) continue;
+    const key = keyOf(parameter.slice(0, equals));
     const all = values.get(key);
     // Nothing is made of what does not count: a hostile link is parameters from end to end.
     if (!KEYS.has(key) || (all !== undefined && all.length >= MAX_VALUES)) continue;
-    const raw = query.slice(equals + 1, end === -1 ? undefined : end);
+    const raw = parameter.slice(equals + 1);
     const asItStands = unescapeText(raw.replaceAll('+', ' ')).trim();
     const value = { text: /%(?![0-9a-f]{2})/i.test(raw) ? null : asItStands, asItStands };
     if (all === undefined) values.set(key, [value]);
@@ -159,7 +161,7 @@ function parseQuery(query: string): Map<string, Value[]> {
 }
 
 function keyOf(raw: string): string {
-  if (KEYS.has(raw)) return raw;
+  if (KEYS.has(raw) || raw.length > MAX_KEY_LENGTH) return raw;
   return unescapeText(raw)
     .trim()
     .toLowerCase()

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Timers } from '../../src/base/clock.js';
+import { redactText } from '../../src/base/redaction.js';
 import { decodeBencode, decodeBencodeParts } from '../../src/bencode/bencode.js';
 import { encodeBencode } from '../../src/bencode/encode.js';
 import { CANONICAL, TOLERANT } from '../../src/bencode/guard.js';
@@ -67,7 +68,8 @@ export interface FuzzedDecoder {
   /**
    * Bytes of memory for each byte of input, where 16 are too few: the bencode package gives each string a buffer of its
    * own, 200 bytes and more, and a torrent may have three million of them; a link of 128 KiB is copied a few times. The
-   * user chooses torrents and links; peers, trackers and nodes get no more than the usual factor.
+   * user chooses torrents and links, and a tracker's state is believed only when no other user can have written it;
+   * peers, trackers and nodes get no more than the usual factor.
    */
   readonly memoryFactor?: number;
   /** Makes of a damaged input what is decoded; its cost does not count. */
@@ -283,6 +285,9 @@ const MAGNETS = texts(
   'magnet:?xt=urn:btih:LJNFUWS2LJNFUWS2LJNFUWS2LJNFUWS2&ws=http://s.example/&dht=h.example:1&xt.1=urn:btmh:1220',
   '5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a',
 );
+const REDACTED = texts(
+  "the tracker says 'user:pass@host/announce?passkey=0123456789abcdef' (http://t.example/a%2Fb%3Dc!!!)",
+);
 const XML = texts(
   '<?xml version="1.0"?><root><URLBase>http://192.168.1.1:80/</URLBase><device><serviceList><service><serviceType>urn:schemas-upnp-org:service:WANIPConnection:1</serviceType><controlURL>/ctl</controlURL></service></serviceList></device></root>',
   '<s:Envelope><s:Body><UPnPError><errorCode>718</errorCode><errorDescription>no &amp; no</errorDescription></UPnPError></s:Body></s:Envelope>',
@@ -290,6 +295,13 @@ const XML = texts(
 );
 
 export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
+  {
+    file: 'base/redaction.ts',
+    name: 'redactText',
+    memoryFactor: MAGNET_MEMORY_FACTOR,
+    seeds: () => [...URLS(), ...MAGNETS(), ...REDACTED()],
+    decode: ofText(redactText),
+  },
   {
     file: 'bencode/bencode.ts',
     name: 'decodeBencode',
@@ -607,6 +619,7 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
   {
     file: 'tracker/http-connection.ts',
     name: 'HttpConnection',
+    maxLength: DEFAULT_HTTP_OPTIONS.maxRequestLength,
     seeds: texts(
       'GET /announce?info_hash=ZZZZZZZZZZZZZZZZZZZZ&peer_id=-GB0100-000000000000&port=6881 HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 1.2.3.4, 5.6.7.8\r\nForwarded: for="[2001:db8::1]:5"\r\n\r\n',
       'HEAD / HTTP/1.0\n\n',
@@ -616,6 +629,7 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
   {
     file: 'tracker/tracker-state.ts',
     name: 'restoreState',
+    memoryFactor: TORRENT_MEMORY_FACTOR,
     seeds: () => [
       bencoded({
         torrents: new Map([
