@@ -298,7 +298,7 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
   {
     file: 'base/redaction.ts',
     name: 'redactText',
-    memoryFactor: MAGNET_MEMORY_FACTOR,
+    memoryFactor: TORRENT_MEMORY_FACTOR,
     seeds: () => [...URLS(), ...MAGNETS(), ...REDACTED()],
     decode: ofText(redactText),
   },
