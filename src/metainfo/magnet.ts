@@ -39,6 +39,7 @@ export const MAX_MAGNET_LENGTH = 128 * 1024;
 const MAX_SOURCES = 100;
 const MAX_FILE_INDEX = 2_097_151;
 const MAX_RANGES = 10_000;
+const MAX_SHOWN_LENGTH = 2_000;
 /** The parameters that mean something, and how many of one key are looked at. */
 const KEYS: ReadonlySet<string> = new Set(['xt', 'dn', 'xl', 'tr', 'ws', 'x.pe', 'dht', 'so']);
 const MAX_VALUES = 200;
@@ -114,6 +115,14 @@ export function linkOf(metainfo: Metainfo): MagnetLink {
 
 function invalid(what: string, link: string): BtgetError {
   return new BtgetError('magnet-invalid', `the magnet link ${what}: ${redactUrl(link)}`);
+}
+
+/** The link, or as much of its ends as a sentence may hold. Half a parameter might be half a secret, and is left out. */
+export function shownLink(link: string): string {
+  if (link.length <= MAX_SHOWN_LENGTH) return link;
+  const [head, tail] = [link.slice(0, MAX_SHOWN_LENGTH / 2), link.slice(-MAX_SHOWN_LENGTH / 2)];
+  const [headEnd, tailBegin] = [head.lastIndexOf('&'), tail.indexOf('&')];
+  return `${headEnd === -1 ? head.slice(0, 60) : head.slice(0, headEnd)}…${tailBegin === -1 ? '' : tail.slice(tailBegin)}`;
 }
 
 /** What stands behind a key. */
@@ -197,7 +206,7 @@ function parseTopics(values: readonly Value[], link: string): Pick<MagnetLink, '
   if (broken !== undefined)
     throw invalid(`holds a broken escape (${redactText(broken.asItStands).slice(0, 60)})`, link);
   if (topics.length === 0) throw invalid('names no torrent (no xt=urn:btih:…)', link);
-  throw invalid(`has an xt that is no info-hash (${topics[0]})`, link);
+  throw invalid(`has an xt that is no info-hash (${shownLink(topics[0] ?? '')})`, link);
 }
 
 /** RFC 4648, without padding. */

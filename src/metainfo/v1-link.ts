@@ -1,6 +1,6 @@
 /** Links by which a torrent can be begun: those that name it by the hash that peers and trackers know. */
 import { BtgetError } from '../base/failure.js';
-import { type MagnetLink, parseInfoHash, parseMagnet } from './magnet.js';
+import { type MagnetLink, parseInfoHash, parseMagnet, shownLink } from './magnet.js';
 import type { InfoHash } from './metainfo.js';
 
 export interface V1MagnetLink extends MagnetLink {
@@ -28,11 +28,11 @@ export function parseV1Link(text: string): V1MagnetLink {
   const link = isHash ? linkOfHash(text) : parseMagnet(/^urn:/i.test(text) ? `magnet:?xt=${text}` : text);
   const { infoHash } = link;
   if (infoHash !== null) return { ...link, infoHash };
-  throw new BtgetError('torrent-invalid', `torrents of version 2 alone are not supported yet: ${text}`);
+  throw new BtgetError('torrent-invalid', `torrents of version 2 alone are not supported yet: ${shownLink(text)}`);
 }
 
 function linkOfHash(text: string): MagnetLink {
   const infoHash = parseInfoHash(text) ?? null;
   if (infoHash !== null || /^[0-9a-f]{64}$/i.test(text)) return { ...SAYS_NOTHING, infoHash };
-  throw new BtgetError('magnet-invalid', `neither a magnet link nor an info-hash: ${text}`);
+  throw new BtgetError('magnet-invalid', `neither a magnet link nor an info-hash: ${shownLink(text)}`);
 }
