@@ -88,7 +88,7 @@ const PEERS6 = Buffer.from('20010db80000000000000000000000011ae1', 'hex');
 const NEVER: Timers = { now: () => 0, addTask: () => ({ cancel: () => undefined }) };
 
 const TORRENT_MEMORY_FACTOR = 256;
-const MAGNET_MEMORY_FACTOR = 64;
+const MAGNET_MEMORY_FACTOR = 256;
 /** Long ones make nearly every mutation one of hashes. */
 const MAX_SEED_LENGTH = 16 * 1024;
 
