@@ -2,7 +2,8 @@
  * URLs as they may be shown: without user name and password, and without keys. A passkey in a tracker's URL is as good
  * as the password of its owner, and what we print ends in logs, bug reports and pictures of screens.
  *
- * Of a key the first characters stay, so that its owner can tell two apart. The rest of the text stays as it is spelled.
+ * Of a key the first characters stay, so that its owner can tell two apart. The rest of the text stays as it is
+ * spelled.
  */
 import { urlOf } from './url.js';
 

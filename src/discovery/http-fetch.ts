@@ -87,8 +87,8 @@ export interface HttpTarget extends SourcedUrl {
 }
 
 /**
- * Fetches `target` (`http:` or `https:`; a user name and password in it go as Basic authorization). Answers once, later,
- * on the timeline; never after `cancel()`, which ends whatever is under way.
+ * Fetches `target` (`http:` or `https:`; a user name and password in it go as Basic authorization). Answers once,
+ * later, on the timeline; never after `cancel()`, which ends whatever is under way.
  */
 export function httpFetch(
   target: HttpTarget,

@@ -9,8 +9,8 @@ import type {
 } from './tracker-client.js';
 
 /**
- * Hands each question to the client that speaks the language of its URL: UDP for `udp:`, HTTP for the rest, which judges
- * them. What comes back may quote the URL: its secrets are taken out here, for every tracker and every display.
+ * Hands each question to the client that speaks the language of its URL: UDP for `udp:`, HTTP for the rest, which
+ * judges them. What comes back may quote the URL: its secrets are taken out here, for every tracker and every display.
  */
 export class SchemeTrackerClient implements TrackerClient, TrackerScraper {
   readonly #http: TrackerClient & TrackerScraper;

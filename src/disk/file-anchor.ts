@@ -50,13 +50,14 @@ const { O_DIRECTORY, O_NOFOLLOW } = fs.constants;
 const DESCRIPTORS = '/proc/self/fd';
 // Names below a descriptor are what openat and its kin are in C, for which Node has no calls. Only Linux gives them.
 const hasDescriptorNames = process.platform === 'linux' && fs.existsSync(DESCRIPTORS);
-// Linux's number, which Node does not name: the folder is held and not read, so that leave to pass through it is enough.
+// Linux's number, which Node does not name: the folder is held and not read, so that leave to pass through it is
+// enough.
 const O_PATH = 0o10000000;
 
 /**
  * Holds the folder to which `elements` lead from `root`. Throws ENOTDIR or ELOOP when one of them is a link or no
- * folder, and `FolderGone` when `root` is not the folder `anchor`, unless that is null. Where descriptors have no names,
- * a link that is planted after the caller's own look is followed.
+ * folder, and `FolderGone` when `root` is not the folder `anchor`, unless that is null. Where descriptors have no
+ * names, a link that is planted after the caller's own look is followed.
  */
 export function holdFolder(root: string, elements: readonly string[], anchor: string | null = null): HeldFolder {
   if (!hasDescriptorNames) {

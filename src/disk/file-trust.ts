@@ -29,9 +29,9 @@ export interface FileUser {
 /** Why a file may not say what this program wrote. */
 export interface Doubt {
   /**
-   * 'owner': another user made it. 'mode': another user may write to it, as to every file on some file systems. 'names':
-   * it is a second name of some file, which may be no file of this kind. 'folder': another user may have put it there,
-   * though it is our own.
+   * 'owner': another user made it. 'mode': another user may write to it, as to every file on some file systems.
+   * 'names': it is a second name of some file, which may be no file of this kind. 'folder': another user may have put
+   * it there, though it is our own.
    */
   readonly about: 'owner' | 'mode' | 'names' | 'folder';
   /** A clause of which the file is the subject. */
@@ -61,8 +61,8 @@ const OTHERS_WRITE = 0o002;
 const OTHERS_ANYTHING = 0o077;
 
 /**
- * At most `maxLength` bytes of the file `name` in the folder `root`; null when there is none. Throws a failure when it is
- * no regular file, a link included. A pipe makes nobody wait. `user` is null where the system knows no users.
+ * At most `maxLength` bytes of the file `name` in the folder `root`; null when there is none. Throws a failure when it
+ * is no regular file, a link included. A pipe makes nobody wait. `user` is null where the system knows no users.
  */
 export function readKept(
   calls: Calls,

@@ -149,7 +149,8 @@ export class StorageFiles {
   }
 
   /**
-   * Gives us a file of our own in the place of one that has other names, with the same bytes. Under those it keeps them.
+   * Gives us a file of our own in the place of one that has other names, with the same bytes. Under those it keeps
+   * them.
    */
   #replaceByCopy(names: FileNames, { path, facts }: Pick<FoundFile, 'path' | 'facts'>): void {
     const name = below(this.place.root, path);

@@ -99,7 +99,9 @@ export interface FileSurvey {
   readonly bothNames: boolean;
   /** Another file has its final name; what is said is said of the one with its part name. Absent when there is none. */
   readonly hasFinalBeside?: true;
-  /** What has its part name is no file: what is said is said of the one with its final name. Absent when it is not so. */
+  /**
+   * What has its part name is no file: what is said is said of the one with its final name. Absent when it is not so.
+   */
   readonly isPartTaken?: true;
   /** Absent when no link leads there. */
   readonly linked?: LinkedPlace;

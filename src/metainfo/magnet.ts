@@ -117,7 +117,9 @@ function invalid(what: string, link: string): BtgetError {
   return new BtgetError('magnet-invalid', `the magnet link ${what}: ${redactUrl(link)}`);
 }
 
-/** The link, or as much of its ends as a sentence may hold. Half a parameter might be half a secret, and is left out. */
+/**
+ * The link, or as much of its ends as a sentence may hold. Half a parameter might be half a secret, and is left out.
+ */
 export function shownLink(link: string): string {
   if (link.length <= MAX_SHOWN_LENGTH) return link;
   const [head, tail] = [link.slice(0, MAX_SHOWN_LENGTH / 2), link.slice(-MAX_SHOWN_LENGTH / 2)];

@@ -1,7 +1,7 @@
 /**
  * Ports at which other services than BitTorrent listen, to which no stranger may lead us. The maker of a torrent
- * chooses the 20 bytes of its info-hash and the path of its tracker, and may put line ends and commands there. A service
- * that reads lines passes over the bytes that it does not know, and obeys the command.
+ * chooses the 20 bytes of its info-hash and the path of its tracker, and may put line ends and commands there. A
+ * service that reads lines passes over the bytes that it does not know, and obeys the command.
  *
  * Each port costs the clients that listen there. So a port is barred for a reason that its group names; the ports that
  * clients take by habit (6881 to 6999, 51413) or by chance (32768 and above) are free, and so are those of trackers
@@ -62,7 +62,9 @@ const BARRED: ReadonlySet<number> = new Set([
   ...ANSWERS_EVERY_PACKET,
 ]);
 
-/** Whether `port`, which a stranger named, belongs to a service that must get no bytes of a stranger's choice from us. */
+/**
+ * Whether `port`, which a stranger named, belongs to a service that must get no bytes of a stranger's choice from us.
+ */
 export function isBarredPort(port: number): boolean {
   return BARRED.has(port);
 }

@@ -27,8 +27,8 @@ export function reachOfAddress(address: IpAddress): Reach {
 }
 
 /**
- * Whether `address` is one of IPv6 that a gateway turns into one of IPv4: where it leads is not what it looks like. Such
- * are translated addresses (64:ff9b::/96, RFC 6052; 64:ff9b:1::/48, RFC 8215; ::ffff:0:0:0/96, RFC 2765), those of
+ * Whether `address` is one of IPv6 that a gateway turns into one of IPv4: where it leads is not what it looks like.
+ * Such are translated addresses (64:ff9b::/96, RFC 6052; 64:ff9b:1::/48, RFC 8215; ::ffff:0:0:0/96, RFC 2765), those of
  * tunnels (6to4, 2002::/16, RFC 3056; Teredo, 2001::/32, RFC 4380; ISATAP, RFC 5214) and "IPv4-compatible" ones.
  */
 export function isWrapped(address: IpAddress): boolean {

@@ -62,8 +62,8 @@ export function refusalOfStep({ source, port, query, redirect }: UrlStep): strin
 }
 
 /**
- * Why the step must not lead to `ip`, one of its host's addresses; null when it may. `attached` are the networks of this
- * host's interfaces, each with the address that we have there.
+ * Why the step must not lead to `ip`, one of its host's addresses; null when it may. `attached` are the networks of
+ * this host's interfaces, each with the address that we have there.
  */
 export function refusalOfAddress(step: UrlStep, ip: IpAddress, attached: readonly IpNetwork[]): string | null {
   const reach = reachOfAddress(ip);

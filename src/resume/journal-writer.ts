@@ -126,8 +126,8 @@ export class JournalWriter {
   }
 
   /**
-   * On a disk that is full or gone little is written to the files either, so what the journal says stays nearly all that
-   * there is to say. Half a record may stand behind it now.
+   * On a disk that is full or gone little is written to the files either, so what the journal says stays nearly all
+   * that there is to say. Half a record may stand behind it now.
    */
   #keepFor(failure: BtgetError): void {
     this.#seal = null;

@@ -277,7 +277,9 @@ export class Resume implements WriteJournal {
   }
 }
 
-/** Those under part names: whoever forges a journal of ours makes no whole file of ours one that may be written over. */
+/**
+ * Those under part names: whoever forges a journal of ours makes no whole file of ours one that may be written over.
+ */
 function partsOf(known: ReadonlySet<number>, survey: readonly FileSurvey[]): ReadonlySet<number> {
   return new Set([...known].filter((file) => survey[file]?.found === 'part' && !survey[file].bothNames));
 }

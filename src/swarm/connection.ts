@@ -6,8 +6,8 @@
  * - complete: frames go to the owner, and messages may be sent;
  * - closed: nothing is delivered and nothing is sent.
  *
- * What a chunk has us do is bounded: what is left of it when the work is enough waits for a task of its own, and so does
- * all of it when the turn of the loop is over. Until it is read nothing more is taken from the socket, so that the
+ * What a chunk has us do is bounded: what is left of it when the work is enough waits for a task of its own, and so
+ * does all of it when the turn of the loop is over. Until it is read nothing more is taken from the socket, so that the
  * kernel's buffer fills and the peer has to wait.
  *
  * Every ending goes through one place, which tells the owner once, whoever ended it and from wherever it was called.

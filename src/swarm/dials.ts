@@ -73,7 +73,9 @@ export class Dials {
     this.#all.get(connection)?.teller.succeeded();
   }
 
-  /** Whoever has been of use by now counts no more against the one who named it. A handshake costs a stranger nothing. */
+  /**
+   * Whoever has been of use by now counts no more against the one who named it. A handshake costs a stranger nothing.
+   */
   settle(): void {
     for (const [connection, dial] of this.#all) {
       if (dial.isProven || connection.completeSince === null || this.#standingOf(connection) !== 'proven') continue;
@@ -94,8 +96,8 @@ export class Dials {
   }
 
   /**
-   * The dial that is to give its place to `newcomer`, and when: of the one who has most for its share, or else one of its
-   * own teller that has come to nothing. `isHalfOpen`: only a dial that has not got through will do.
+   * The dial that is to give its place to `newcomer`, and when: of the one who has most for its share, or else one of
+   * its own teller that has come to nothing. `isHalfOpen`: only a dial that has not got through will do.
    */
   toGiveWayTo(newcomer: Waiting, isHalfOpen: boolean): { readonly dial: Connection; readonly at: Millis } | undefined {
     const unproven = [...this.#all].filter(([, dial]) => !dial.isProven && (dial.isHalfOpen || !isHalfOpen));

@@ -25,8 +25,8 @@ export interface EncoderOptions {
    */
   readonly slowHandshake: Millis;
   /**
-   * A peer that we dialled, that says that it has pieces and sent none for this long gives its place to one whose teller
-   * has less than its share of them.
+   * A peer that we dialled, that says that it has pieces and sent none for this long gives its place to one whose
+   * teller has less than its share of them.
    */
   readonly provingTime: Millis;
   /** A complete connection says something at least this often, if only a keep-alive. */

@@ -142,8 +142,9 @@ export class Encoder implements ConnectionOwner {
 
   /**
    * Dials a peer that `source` named: at once if there is a place, later if it is worth it, never if it is pointless or
-   * leads where `source` may not lead us (false). `peerId` is who is said to be there, and only tells us ourselves. BEP 3 wants a peer with another id severed, but
-   * libtorrent takes a new id for each connection, so that none of its peers would be left.
+   * leads where `source` may not lead us (false). `peerId` is who is said to be there, and only tells us ourselves. BEP
+   * 3 wants a peer with another id severed, but libtorrent takes a new id for each connection, so that none of its
+   * peers would be left.
    */
   startConnection({ host, port }: PeerAddress, source: AddressSource, peerId: Buffer | null): boolean {
     // Sockets tell hosts in one spelling. A peer named in another would pass for somebody else, or escape a ban.

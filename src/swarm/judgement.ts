@@ -1,8 +1,8 @@
 import type { Refusal } from '../wire/refusal.js';
 
 /**
- * What a message of a peer is worth. What is idle is no fault and of no use: the peer pays for its work. Junk is dropped
- * and counted as well: some of it comes from honest peers that were late.
+ * What a message of a peer is worth. What is idle is no fault and of no use: the peer pays for its work. Junk is
+ * dropped and counted as well: some of it comes from honest peers that were late.
  */
 export type Judgement =
   | { readonly kind: 'fine' }

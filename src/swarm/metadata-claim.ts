@@ -23,7 +23,8 @@ export type Receipt =
  *   it, two more are asked, and so on: a row of peers that do so costs few round trips.
  * - When the mix is wrong, each sends a whole of its own, a column. What it has sent for the mix counts. A peer that is
  *   right is found by its column, and liars by what differs from it.
- * - When memory was short, a column may prove right whose bytes are gone. Its digests are here: the pieces are asked for
+ * - When memory was short, a column may prove right whose bytes are gone. Its digests are here: the pieces are asked
+ * for
  *   again, and each shows at once who lies.
  */
 export class MetadataClaim {

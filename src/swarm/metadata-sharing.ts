@@ -14,8 +14,8 @@ import type { PeerConnection } from './peer-connection.js';
 
 export interface MetadataSharingOptions {
   /**
-   * What a host gets at once: so often the whole of it, and … A peer among liars may need three wholes: one for the mix,
-   * one of its own, and one whose bytes it had to forget.
+   * What a host gets at once: so often the whole of it, and … A peer among liars may need three wholes: one for the
+   * mix, one of its own, and one whose bytes it had to forget.
    */
   readonly copies: number;
   /** … so many pieces more. Later requests are rejected. */

@@ -47,7 +47,9 @@ export class MetadataVersions {
     return this.#heldLength;
   }
 
-  /** The version of `piece` that has these bytes, which are copied if they are not here. A column holds it from then on. */
+  /**
+   * The version of `piece` that has these bytes, which are copied if they are not here. A column holds it from then on.
+   */
   hold(piece: number, data: Buffer, keeps: boolean): PieceVersion {
     let versions = this.#versions.get(piece);
     if (versions === undefined) {

@@ -20,7 +20,10 @@ export interface NamesakesParts {
 const SIMULTANEOUS: Millis = 10_000;
 /** A connection over which no block has passed for this long is silent. */
 const SILENCE: Millis = 60_000;
-/** After so long a silence the same peer is dialled once more: at shorter intervals, idle peers would change connections. */
+/**
+ * After so long a silence the same peer is dialled once more: at shorter intervals, idle peers would change
+ * connections.
+ */
 const SILENCE_BEFORE_DIAL: Millis = 300_000;
 /** So many connections from outside may stand under one peer id and host. */
 const MOST_FROM_OUTSIDE = 3;
@@ -29,8 +32,8 @@ const DUPLICATE: Refusal = { code: 'duplicate-peer' };
 
 /**
  * Connections with one host under one peer id. They may be one peer, connected twice, or an honest peer and another
- * behind the same address that borrows its id: a peer id is no secret and proves nothing. So no connection keeps another
- * one out by being there first. Under one id, different hosts are different peers.
+ * behind the same address that borrows its id: a peer id is no secret and proves nothing. So no connection keeps
+ * another one out by being there first. Under one id, different hosts are different peers.
  *
  * Two that have dialled each other end with one connection. One of them knows that it is one too many: the acceptor of
  * the later connection, which has dialled the earlier one. If its peer id is the greater, it parts at once, otherwise

@@ -39,8 +39,8 @@ export interface PeerConnection {
 export type Side = 'external' | 'dialled';
 
 /**
- * What a peer that we dialled has done for its place. 'silent': nothing. 'promising': it says that it has pieces, which costs
- * nothing. 'proven': blocks have passed, or it is not for them that we dialled it.
+ * What a peer that we dialled has done for its place. 'silent': nothing. 'promising': it says that it has pieces, which
+ * costs nothing. 'proven': blocks have passed, or it is not for them that we dialled it.
  */
 export type Standing = 'silent' | 'promising' | 'proven';
 

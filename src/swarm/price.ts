@@ -12,7 +12,9 @@ export const KEEP_ALIVE_PRICE = 1;
  * the disk and the line meanwhile. A piece of four mebibytes that came wrong costs a quarter of what is forgiven.
  */
 const REPEAT_PRICE = 200;
-/** A request that does not fit in the queue: some clients know no limit, and ask for all that they take in ten seconds. */
+/**
+ * A request that does not fit in the queue: some clients know no limit, and ask for all that they take in ten seconds.
+ */
 export const DROPPED_PRICE = 2;
 /** What it takes to bring so many bytes from the kernel to a frame costs as much as a keep-alive. */
 const BYTES_A_UNIT = 128;

@@ -1,8 +1,9 @@
 import type { Task, Timers } from '../base/clock.js';
 
 /**
- * One turn of the loop, for the connections of all torrents: the loop hands over what has come in on every socket before
- * it looks at a timer. The tasks that go on with what waits need no such bound, as the loop's timers have their own.
+ * One turn of the loop, for the connections of all torrents: the loop hands over what has come in on every socket
+ * before it looks at a timer. The tasks that go on with what waits need no such bound, as the loop's timers have their
+ * own.
  */
 export class ReadTurn {
   readonly #timers: Timers;

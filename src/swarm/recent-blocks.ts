@@ -1,6 +1,8 @@
 import { BLOCK_LENGTH } from '../metainfo/piece-layout.js';
 
-/** Four mebibytes of blocks: a peer to which these come wrong asks for one piece again, not for the same one for ever. */
+/**
+ * Four mebibytes of blocks: a peer to which these come wrong asks for one piece again, not for the same one for ever.
+ */
 const COUNT = 256;
 
 /** Which blocks went to one peer last: the latest of those that share a place. Nothing is made for a block. */

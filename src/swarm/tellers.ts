@@ -1,7 +1,8 @@
 /**
- * Who has named addresses of peers to us, and how much of what is scarce (places of spares, places of peers that we dialled) the addresses
- * of each may take. Kinds of sources share first, then the tellers of one kind among themselves: a thousand tellers of
- * one kind take nothing from another kind. Nobody's share is kept free: while others want less, one may have it all.
+ * Who has named addresses of peers to us, and how much of what is scarce (places of spares, places of peers that we
+ * dialled) the addresses of each may take. Kinds of sources share first, then the tellers of one kind among themselves:
+ * a thousand tellers of one kind take nothing from another kind. Nobody's share is kept free: while others want less,
+ * one may have it all.
  */
 import type { AddressSource, AddressSourceKind } from '../net/address-source.js';
 import { hostKey } from '../net/host-key.js';

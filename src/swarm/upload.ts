@@ -66,7 +66,9 @@ export class Upload implements RateWaiter {
   #total = 0;
   #lastSentAt: Millis = Number.NEGATIVE_INFINITY;
   #unchokedAt: Millis = Number.NEGATIVE_INFINITY;
-  /** When it was first both unchoked and interested since our last choke, and the bytes of blocks that it had had then. */
+  /**
+   * When it was first both unchoked and interested since our last choke, and the bytes of blocks that it had had then.
+   */
   #turn: { readonly since: Millis; readonly totalBefore: number } | null = null;
   #wastedTurn = false;
 

@@ -15,9 +15,9 @@ export interface WorkOptions {
   readonly credit: { readonly first: number; readonly most: number };
 }
 
-// About half a millisecond, and five. For nothing: two milliseconds in each second, and ten seconds of that at once. Two
-// thousand requests, and as many cancels of them, are a fifth of it. The first credit is no more than what it costs us to
-// accept a connection.
+// About half a millisecond, and five. For nothing: two milliseconds in each second, and ten seconds of that at once.
+// Two thousand requests, and as many cancels of them, are a fifth of it. The first credit is no more than what it costs
+// us to accept a connection.
 export const DEFAULT_WORK_OPTIONS: WorkOptions = {
   ofOneRead: 5_000,
   ofOneTurn: 50_000,
@@ -29,9 +29,9 @@ export const DEFAULT_WORK_OPTIONS: WorkOptions = {
 const LEAST_SWEEP = 256;
 
 /**
- * What the peers of all torrents together may make the loop do. Idle work is counted by host and outlives connections: a
- * peer that is parted from and dials again has no new budget. Blocks that go over a connection pay for idle work of that
- * connection alone, which is not counted then: an honest peer is not parted from for what its neighbours do.
+ * What the peers of all torrents together may make the loop do. Idle work is counted by host and outlives connections:
+ * a peer that is parted from and dials again has no new budget. Blocks that go over a connection pay for idle work of
+ * that connection alone, which is not counted then: an honest peer is not parted from for what its neighbours do.
  */
 export class WorkBudget {
   readonly turn: ReadTurn;

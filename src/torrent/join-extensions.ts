@@ -49,8 +49,8 @@ export function joinExtensions(parts: ExtensionsParts): Extensions {
       spoken.push(new PeerExchange({ timers, peers, startConnection }, DEFAULT_PEER_EXCHANGE_OPTIONS));
     }
   }
-  // Behind the others, which have the ids that they had while there was no metadata: what peers sent under these ids may
-  // be under way yet.
+  // Behind the others, which have the ids that they had while there was no metadata: what peers sent under these ids
+  // may be under way yet.
   spoken.push(new DontHave(parts.layout, parts.gotDontHave));
   const own = () => ({
     version: client,

@@ -26,7 +26,9 @@ export interface TrackerOptions {
   readonly maxPeers: number;
   /** Torrents in a scrape that names none, and on the page, at the most. */
   readonly maxListed: number;
-  /** How often a peer that cannot be reached is called back before it is left alone; 0 publishes every peer unchecked. */
+  /**
+   * How often a peer that cannot be reached is called back before it is left alone; 0 publishes every peer unchecked.
+   */
   readonly natCheckTries: number;
   /** For how long it is left alone. */
   readonly natCheckPause: Millis;

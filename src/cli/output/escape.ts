@@ -1,7 +1,9 @@
 /** What may reach a terminal or one line of JSON, whatever a torrent, a peer or a tracker said. */
 import { UNPRINTABLE } from '../../base/unprintable.js';
 
-/** `text` with every unprintable character shown as its escape, `\x1b`, `\u202e` or `\u{e0041}`. It has no line break. */
+/**
+ * `text` with every unprintable character shown as its escape, `\x1b`, `\u202e` or `\u{e0041}`. It has no line break.
+ */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, escaped);
 }

@@ -2,8 +2,8 @@ import { redactText } from '../../base/redaction.js';
 import type { RunEvent } from './events.js';
 
 /**
- * `event` without the secrets of URLs in its sentences, which is how every output hears it. Names and paths of files stay
- * as they are: scripts look for them on the disk.
+ * `event` without the secrets of URLs in its sentences, which is how every output hears it. Names and paths of files
+ * stay as they are: scripts look for them on the disk.
  */
 export function withoutSecrets(event: RunEvent): RunEvent {
   switch (event.type) {
