@@ -36,7 +36,7 @@ function withoutPartName(element: string): string {
  * waits for him. Of those that wait, whoever came first is asked first.
  */
 export class ContentClaims {
-  readonly #claims: ContentClaim[] = [];
+  #claims: ContentClaim[] = [];
 
   /** Whether it is granted is said by its `begin`. */
   claim(metainfo: Metainfo, options: TorrentOptions): ContentClaim {
@@ -67,6 +67,11 @@ export class ContentClaims {
   forget(claim: ContentClaim): void {
     const at = this.#claims.indexOf(claim);
     if (at !== -1) this.#claims.splice(at, 1);
+  }
+
+  /** @internal `claim` is done: what the same torrent has done there before is its own anyway. */
+  keepOnly(claim: ContentClaim): void {
+    this.#claims = this.#claims.filter((other) => other === claim || other.state !== 'done' || !other.isSameAs(claim));
   }
 
   /** @internal */
@@ -127,7 +132,10 @@ export class ContentClaim {
     this.#holder = this.#claims.holderAgainst(this);
     if (this.#holder !== null) return;
     this.#state = 'held';
-    this.#granted();
+    const granted = this.#granted;
+    // A claim that is done outlives its torrent, and must not keep it in memory.
+    this.#granted = () => undefined;
+    granted();
   }
 
   /**
@@ -136,7 +144,13 @@ export class ContentClaim {
   done(): void {
     if (this.#state !== 'held') return;
     this.#state = 'done';
+    this.#claims.keepOnly(this);
     this.#claims.released();
+  }
+
+  /** @internal Whether it is of the same torrent at the same place. */
+  isSameAs(other: ContentClaim): boolean {
+    return this.#top === other.#top && this.#metainfo.infoHash.equals(other.#metainfo.infoHash);
   }
 
   /** The torrent has ended. What it has done stays its own for as long as the process lives. */

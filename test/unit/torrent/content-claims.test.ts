@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { type ContentClaim, ContentClaims } from '../../../src/torrent/content-claims.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../../../src/torrent/torrent-options.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
@@ -127,4 +129,31 @@ test('what a torrent leaves that fails is for the next', () => {
   const two = world.add('two', ['set/a']);
   one.end();
   assert.equal(two.isAnothers(0), false);
+});
+
+test('a claim that is done outlives its torrent, and does not keep it in memory', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const { metainfo } = sampleTorrent([{ path: 'a', length: 1 }], 16_384);
+  const claims = new ContentClaims();
+  const runOnce = (): WeakRef<object> => {
+    const torrent = { began: false };
+    const claim = claims.claim(metainfo, DEFAULT_TORRENT_OPTIONS);
+    const begin = (): void => {
+      torrent.began = true;
+    };
+    claim.begin(begin, () => assert.fail('nobody else is there'));
+    assert.ok(torrent.began);
+    claim.done();
+    claim.end();
+    return new WeakRef(torrent);
+  };
+  const torrents = [runOnce()];
+  // What a reference has been made to stays until the turn is over.
+  await new Promise((resolve) => setImmediate(resolve));
+  collect();
+  assert.deepEqual(
+    torrents.map((torrent) => torrent.deref()),
+    [undefined],
+  );
 });
