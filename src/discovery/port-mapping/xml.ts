@@ -12,7 +12,7 @@ export interface XmlElement {
 }
 
 const MAX_DEPTH = 32;
-const MAX_ELEMENTS = 2_000;
+const MAX_ELEMENTS = 1_000;
 
 interface Open {
   readonly name: string;
