@@ -14,11 +14,11 @@ export const MAX_INTERVAL = 86_400;
 const RULES: BencodeRules = { ...TOLERANT, maxDepth: 10 };
 
 /**
- * Each value costs some 200 bytes of memory, however few of the answer it takes. A list of dictionaries has five values
- * of 30 bytes for each peer, and no tracker sends a thousand peers so.
+ * Each value costs some 300 bytes of memory, however few of the answer it takes. A list of dictionaries has five values
+ * of 30 bytes for each peer, and trackers send no more than a few hundred peers so.
  */
 function maxTokensOf({ length }: Buffer): number {
-  return 4_500 + Math.floor(length / 14);
+  return 2_500 + Math.floor(length / 20);
 }
 
 /** The fields of an answer that is no refusal. */

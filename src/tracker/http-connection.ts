@@ -14,6 +14,9 @@ const REASONS: Readonly<Record<number, string>> = {
   505: 'HTTP Version Not Supported',
 };
 
+/** No client sends so many, and each costs more than its bytes. */
+const MAX_HEADER_LINES = 200;
+
 /** Given a line without its end. Says what reads the next one; null when nothing more is read. */
 type NextFunc = (line: string) => NextFunc | null;
 
@@ -32,6 +35,7 @@ export class HttpConnection implements SocketHandler {
   #line = '';
   #length = 0;
   #headOnly = false;
+  #headerLines = 0;
   #path = '';
   #query = '';
   readonly #forwardedFor: string[] = [];
@@ -102,6 +106,8 @@ export class HttpConnection implements SocketHandler {
 
   /** Of the headers a tracker needs only those in which a proxy names its client. */
   #readHeader(line: string): NextFunc | null {
+    this.#headerLines += 1;
+    if (this.#headerLines > MAX_HEADER_LINES) return this.#refuse(431);
     if (line !== '') {
       const [, name = '', value = ''] = /^(x-forwarded-for|forwarded):(.*)$/i.exec(line) ?? [];
       if (name !== '') (name.length > 9 ? this.#forwardedFor : this.#forwarded).push(value);
