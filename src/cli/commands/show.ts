@@ -1,4 +1,5 @@
 /** `btget show`: says what torrents hold. */
+import { isDeepStrictEqual } from 'node:util';
 import { BtgetError } from '../../base/failure.js';
 import { type DescribedSecrets, describe } from '../../metainfo/describe.js';
 import { encodeTorrent } from '../../metainfo/encode-torrent.js';
@@ -42,6 +43,7 @@ export const show = defineCommand(
     const secrets: DescribedSecrets = values.secrets ? 'whole' : 'hidden';
     const failures: unknown[] = [];
     let isFirst = true;
+    let isHidden = false;
     for (const input of inputs) {
       const shown = await find(input, readers, values, io);
       if (!shown.ok) {
@@ -61,7 +63,11 @@ export const show = defineCommand(
       if (values.json) io.stdout.write(`${jsonLine({ input: shownSource(input), ...describe(metainfo, secrets) })}\n`);
       else io.stdout.write(`${isFirst ? '' : '\n'}${describeForPeople(metainfo, secrets).join('\n')}\n`);
       isFirst = false;
+      isHidden ||= !values.secrets && !isDeepStrictEqual(describe(metainfo, 'hidden'), describe(metainfo, 'whole'));
     }
+    // The link on the screen would lead to a tracker that knows nobody by it.
+    if (isHidden && !values.json && !values.quiet)
+      io.stderr.write('keys and passwords in URLs are left out: --secrets shows them\n');
     return firstExitCode(failures);
   },
 );
