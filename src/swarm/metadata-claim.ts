@@ -84,7 +84,7 @@ export class MetadataClaim {
     return piece;
   }
 
-  put(source: MetadataSource, piece: number, data: Buffer, now: Millis, isMemoryShort: boolean): Receipt {
+  put(source: MetadataSource, piece: number, data: Buffer, now: Millis): Receipt {
     const isAwaited = source.owed.get(piece);
     if (isAwaited === undefined) return 'unasked';
     if (data.length !== this.#lengthOf(piece)) return 'wrong-length';
@@ -100,10 +100,8 @@ export class MetadataClaim {
     if (isAwaited) this.#awaited[piece] = this.#awaitedOf(piece) - 1;
     const { column } = source;
     const isNew = this.#mix === null ? !column.has(piece) : !this.#mix.has(piece);
-    // A piece that cannot be hashed yet would have to stay in memory.
-    const isDropped = isMemoryShort && !column.keepsData && piece !== column.hashed;
-    if (!column.has(piece) && !isDropped) this.#mixIn(piece, column.put(piece, data));
-    source.sent(data.length, isNew && !isDropped, now);
+    if (!column.has(piece)) this.#mixIn(piece, column.put(piece, data));
+    source.sent(data.length, isNew, now);
     return 'kept';
   }
 

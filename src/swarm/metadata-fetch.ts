@@ -161,8 +161,7 @@ export class MetadataFetch implements Extension {
     if (source === undefined) return JUNK;
     const { claim } = source;
     if (totalSize !== claim.size) return malformed(payload);
-    const isMemoryShort = this.heldLength > this.#options.maxMemory;
-    const receipt = claim.put(source, piece, data, this.#parts.timers.now(), isMemoryShort);
+    const receipt = claim.put(source, piece, data, this.#parts.timers.now());
     if (receipt === 'wrong-length') return malformed(payload);
     if (receipt === 'unasked') return JUNK;
     if (receipt === 'false') {
@@ -304,18 +303,11 @@ export class MetadataFetch implements Extension {
       for (const source of this.#sources.values()) {
         if (source.column.canForget && (slowest === undefined || source.newAt < slowest.newAt)) slowest = source;
       }
-      if (slowest === undefined) {
-        this.#dropMixes();
-        return;
-      }
+      // What is too much came from a peer that is here, so that something can be forgotten.
+      if (slowest === undefined) return;
       if (slowest.claim.mix !== null) this.#goApart(slowest.claim);
       else slowest.column.forget();
     }
-  }
-
-  /** What is in memory was sent by peers that have left. */
-  #dropMixes(): void {
-    for (const claim of [...this.#claims.values()]) if (claim.mix !== null) this.#goApart(claim);
   }
 
   /** Looks for peers that keep us waiting. */
