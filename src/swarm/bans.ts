@@ -28,7 +28,7 @@ export class Bans {
   /** By `hostKey`; the host whose last lie is oldest comes first. */
   readonly #hosts = new Map<string, Ban[]>();
 
-  /** Every ban, for those who write a log. */
+  /** Every ban, for a log. */
   get all(): readonly Ban[] {
     return [...this.#hosts.values()].flat();
   }

@@ -136,8 +136,8 @@ export class Connection implements PeerConnection, SocketHandler {
     // All 68 bytes at once when we dial: receivers exist that answer nothing before the last of them. An external peer
     // has its answer before it has said who it is: dialling clients exist that wait for that with their own id.
     this.#socket.write([encodeHandshake(identity.infoHash, identity.myId, identity.reserved)]);
-    // The event in which the rest came belongs to whoever accepted the socket, and what the messages in it do may only
-    // ever hurt this torrent.
+    // The rest came in an event of the listener, which serves all torrents. What the messages in it do may hurt this
+    // torrent alone, so they wait for a task of this torrent.
     if (!dialling && beginning.rest.length > 0) this.#hold(beginning.rest);
   }
 
@@ -258,8 +258,8 @@ export class Connection implements PeerConnection, SocketHandler {
     this.#credit = Math.max(0, -unpaid);
     this.#idleWork = 0;
     if (unpaid <= 0) return read;
-    const { host } = this.address;
-    if (this.#budget.addIdle(host, unpaid)) this.refuse({ code: 'too-much-work', work: this.#budget.idleOf(host) });
+    if (!this.#budget.addIdle(this.hostKey, unpaid)) return read;
+    this.refuse({ code: 'too-much-work', work: this.#budget.idleOf(this.hostKey) });
     return read;
   }
 

@@ -4,8 +4,8 @@ import type { Connection, Ending } from './connection.js';
 import type { Standing } from './peer-connection.js';
 import type { Teller, Tellers } from './tellers.js';
 
-/** Ends that say nothing against the one who named the address. */
-const NOBODYS_FAULT: ReadonlySet<RefusalCode> = new Set([
+/** Ends that say nothing against the teller of the address. */
+const NO_FAULT_OF_THE_TELLER: ReadonlySet<RefusalCode> = new Set([
   'own-peer-id',
   'duplicate-peer',
   'idle',
@@ -22,17 +22,17 @@ interface Dial {
   isProven: boolean;
 }
 
-/** Who waits for a place. */
+/** An address that waits for a place. */
 export interface Waiting {
   readonly teller: Teller;
-  /** Its address has not failed yet. */
+  /** It has not failed yet. */
   readonly isFresh: boolean;
 }
 
 export interface DialsOptions {
-  /** A dial that is younger, or a peer that has said nothing since its handshake, gives way to none. */
+  /** A dial that is younger gives way to none, nor does a peer whose handshake was finished later. */
   readonly patience: Millis;
-  /** The same, of a peer that says that it has pieces. */
+  /** The same for a peer that says that it has pieces. */
   readonly provingTime: Millis;
 }
 
@@ -73,9 +73,7 @@ export class Dials {
     this.#all.get(connection)?.teller.succeeded();
   }
 
-  /**
-   * Whoever has been of use by now counts no more against the one who named it. A handshake costs a stranger nothing.
-   */
+  /** A peer that is proven by now counts no more in its teller's share. A handshake proves nothing. */
   settle(): void {
     for (const [connection, dial] of this.#all) {
       if (dial.isProven || connection.completeSince === null || this.#standingOf(connection) !== 'proven') continue;
@@ -90,14 +88,15 @@ export class Dials {
     if (dial === undefined) return;
     const { teller } = dial;
     if (!dial.isProven) teller.giveBack('unproven');
-    if (ending.by === 'us' && NOBODYS_FAULT.has(ending.reason.code)) return;
+    if (ending.by === 'us' && NO_FAULT_OF_THE_TELLER.has(ending.reason.code)) return;
     if (connection.completeSince === null) teller.failed();
     else if (ending.by === 'us') teller.disappointed();
   }
 
   /**
-   * The dial that is to give its place to `newcomer`, and when: of the one who has most for its share, or else one of
-   * its own teller that has come to nothing. `isHalfOpen`: only a dial that has not got through will do.
+   * The dial that is to give its place to `newcomer`, and when: a dial of the teller that is most over its share, or
+   * else one of the newcomer's own teller that has come to nothing. `isHalfOpen`: only a dial that has not got through
+   * will do.
    */
   toGiveWayTo(newcomer: Waiting, isHalfOpen: boolean): { readonly dial: Connection; readonly at: Millis } | undefined {
     const unproven = [...this.#all].filter(([, dial]) => !dial.isProven && (dial.isHalfOpen || !isHalfOpen));
@@ -115,7 +114,7 @@ export class Dials {
     return giving;
   }
 
-  /** The oldest half-open dial of the one who has most of them, if it has had its time. */
+  /** The oldest half-open dial that has had its time, of the teller that has most dials. */
   toGiveUp(now: Millis): Connection | undefined {
     let most: Connection | undefined;
     let count = 0;

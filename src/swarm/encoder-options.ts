@@ -20,13 +20,13 @@ export interface EncoderOptions {
   /** A handshake that is not complete by then, counted from the socket's being up, ends the connection. */
   readonly handshakeDeadline: Millis;
   /**
-   * A handshake from outside that has been unfinished for this long gives its place to whoever wants it, and a dial to
-   * one whose teller has less than its share of them.
+   * A handshake from outside that has been unfinished for this long gives its place to the next peer from outside. A
+   * dial gives it to an address whose teller has less than its share.
    */
   readonly slowHandshake: Millis;
   /**
-   * A peer that we dialled, that says that it has pieces and sent none for this long gives its place to one whose
-   * teller has less than its share of them.
+   * A peer that we dialled says that it has pieces, and has sent none for this long: it gives its place to an address
+   * whose teller has less than its share.
    */
   readonly provingTime: Millis;
   /** A complete connection says something at least this often, if only a keep-alive. */

@@ -147,7 +147,7 @@ export class Encoder implements ConnectionOwner {
    * peers would be left.
    */
   startConnection({ host, port }: PeerAddress, source: AddressSource, peerId: Buffer | null): boolean {
-    // Sockets tell hosts in one spelling. A peer named in another would pass for somebody else, or escape a ban.
+    // Sockets tell hosts in one spelling. A peer named in another would pass for another peer, or escape a ban.
     const ip = parseIp(host);
     const teller = this.#tellerOf({ host, port }, source);
     if (ip === undefined || teller === undefined) return false;
@@ -298,7 +298,7 @@ export class Encoder implements ConnectionOwner {
     halfOpen.withdraw(this.#dialler);
     this.#refillAt(this.#spares.nextReadyAt(this.#now()));
     if (this.#spares.count > 0) this.#turnover.look();
-    // The last thing: whoever gives way is followed by another refill within the call.
+    // The last thing: the end of the dial that gives way calls for another refill within the call.
     if (waiting !== undefined) this.#giveWayTo(waiting, false);
   }
 
@@ -311,7 +311,7 @@ export class Encoder implements ConnectionOwner {
     }
   }
 
-  /** All places are taken. One who has more than its share of dials that came to nothing gives up one in time. */
+  /** All places are taken. A teller that has more than its share of dials gives up one of them in time. */
   #giveWayTo({ teller, spare }: Turn, isHalfOpen: boolean): void {
     const giving = this.#dials.toGiveWayTo({ teller, isFresh: spare.failures === 0 }, isHalfOpen);
     // Other torrents may have more than their share, and give way when theirs have had their time.
@@ -321,7 +321,7 @@ export class Encoder implements ConnectionOwner {
     else this.#giveUp(giving.dial);
   }
 
-  /** Whoever waits for the place is served when the connection is severed. */
+  /** The address that waits for the place is dialled when the connection is severed. */
   #giveUp(dial: Connection): void {
     if (dial.completeSince === null) {
       dial.refuse({ code: this.#dials.isHalfOpen(dial) ? 'connect-timeout' : 'handshake-timeout' });
@@ -339,7 +339,7 @@ export class Encoder implements ConnectionOwner {
     this.#retry = this.#parts.rawServer.addTask(() => this.#refill(), at - this.#now());
   }
 
-  /** Whose share an address that `source` names takes; undefined when it may not lead there. */
+  /** The teller whose share an address of `source` takes; undefined when `source` may not lead there. */
   #tellerOf({ host, port }: PeerAddress, source: AddressSource): Teller | undefined {
     const ip = parseIp(host);
     const isAllowed = ip !== undefined && mayLead(source, ip, port, this.#parts.ownNetworks);

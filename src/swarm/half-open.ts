@@ -1,23 +1,23 @@
 /** Dials at once that have not got through yet, over all torrents of a process: routers and firewalls mind many. */
 export const MAX_HALF_OPEN = 64;
 
-/** A torrent that dials. What it is told, it is told by another one, on whose behalf nothing of it may run: later. */
+/** A torrent that dials. It is told in an event of another torrent, so it acts in a task of its own. */
 export interface Dialler {
-  /** There may be a place, for which it asked in vain. */
+  /** It asked for a place in vain, and now there may be one. */
   placeFree(): void;
-  /** Others who have fewer places ask in vain: a dial that has had its time should give up its place. */
+  /** Another torrent that has fewer places asks in vain: a dial that has had its time should give up its place. */
   giveWay(): void;
 }
 
 /**
  * The places for dials that have not got through yet, shared by all torrents of a process. Every place that is entered
- * is left once. A place that is free goes to the one who has fewest of those who wait, of equals the one that waits
- * longest.
+ * is left once. Of the torrents that wait, the one with the fewest places gets a free place, and of equals the one that
+ * waits longest.
  */
 export class HalfOpen {
   readonly #limit: number;
   readonly #waiting = new Set<Dialler>();
-  /** Told of a place each, which is kept until they take it or withdraw. */
+  /** Each is told of a place, which is kept until it takes the place or withdraws. */
   readonly #told = new Set<Dialler>();
   readonly #places = new Map<Dialler, number>();
   #count = 0;

@@ -3,7 +3,7 @@ import type { Millis } from '../base/clock.js';
 /** Hosts that are remembered; the one whose turn was longest ago is forgotten first. */
 const MAX_HOSTS = 4_096;
 
-/** When each host had its last turn: a host that connects anew is not new. */
+/** When each host had its last turn. A host that connects anew is remembered. */
 export class HostTurns {
   /** By `hostKey`; the longest ago comes first. */
   readonly #lastTurns = new Map<string, Millis>();

@@ -24,8 +24,7 @@ export type Receipt =
  * - When the mix is wrong, each sends a whole of its own, a column. What it has sent for the mix counts. A peer that is
  *   right is found by its column, and liars by what differs from it.
  * - When memory was short, a column may prove right whose bytes are gone. Its digests are here: the pieces are asked
- * for
- *   again, and each shows at once who lies.
+ *   for again, and each digest shows at once which peer lies.
  */
 export class MetadataClaim {
   readonly size: number;
@@ -85,7 +84,7 @@ export class MetadataClaim {
     return piece;
   }
 
-  put(source: MetadataSource, piece: number, data: Buffer, now: Millis, isMemoryShort: boolean): Receipt {
+  put(source: MetadataSource, piece: number, data: Buffer, now: Millis): Receipt {
     const isAwaited = source.owed.get(piece);
     if (isAwaited === undefined) return 'unasked';
     if (data.length !== this.#lengthOf(piece)) return 'wrong-length';
@@ -101,10 +100,8 @@ export class MetadataClaim {
     if (isAwaited) this.#awaited[piece] = this.#awaitedOf(piece) - 1;
     const { column } = source;
     const isNew = this.#mix === null ? !column.has(piece) : !this.#mix.has(piece);
-    // What cannot be hashed yet would have to stay in memory.
-    const isDropped = isMemoryShort && !column.keepsData && piece !== column.hashed;
-    if (!column.has(piece) && !isDropped) this.#mixIn(piece, column.put(piece, data));
-    source.sent(data.length, isNew && !isDropped, now);
+    if (!column.has(piece)) this.#mixIn(piece, column.put(piece, data));
+    source.sent(data.length, isNew, now);
     return 'kept';
   }
 

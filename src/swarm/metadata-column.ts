@@ -10,18 +10,15 @@ export class MetadataColumn {
   readonly #pieces: (PieceVersion | undefined)[];
   readonly #hash = new RunningSha1();
   #digest: Buffer | null = null;
+  /** Pieces that it has, and how many of these, from the front, are hashed. */
   #count = 0;
   #hashed = 0;
+  /** Its bytes stay in memory. */
   #keepsData = true;
 
   constructor(versions: MetadataVersions, pieceCount: number) {
     this.#versions = versions;
     this.#pieces = new Array<PieceVersion | undefined>(pieceCount).fill(undefined);
-  }
-
-  /** Pieces that it has. */
-  get count(): number {
-    return this.#count;
   }
 
   get missing(): number {
@@ -36,11 +33,6 @@ export class MetadataColumn {
   /** Whether `forget` would free something. */
   get canForget(): boolean {
     return this.#count > (this.#keepsData ? 0 : this.#hashed);
-  }
-
-  /** Whether its bytes stay in memory. */
-  get keepsData(): boolean {
-    return this.#keepsData;
   }
 
   get canAdvance(): boolean {

@@ -3,8 +3,8 @@
  * byte of it.
  *
  * Peers that claim one size share a `MetadataClaim`: first they send one whole together, and when that is wrong, each
- * sends its own. A peer that sends nothing new for a short time loses its turn to one that was not tried yet. It costs
- * the peer nothing else: what it sends later is welcome. A peer is banned only when it is proved to have sent wrong
+ * sends its own. A peer that sends nothing new for a short time loses its turn to a peer that was not tried yet. It
+ * loses nothing else: what it sends later is welcome. A peer is banned only when it is proved to have sent wrong
  * bytes: its own whole is wrong, or the right whole is here and differs from what it sent.
  *
  * Memory never decides who is heard. When it is short, the peer that has sent nothing new for longest is the first
@@ -26,7 +26,7 @@ export interface MetadataFetchOptions extends MetadataSourceOptions {
   readonly maxMemory: number;
   /** A peer that owes something and sends nothing new for this long loses its turn. */
   readonly patience: Millis;
-  /** … and one that has sent something new this lately is not given up for a pause. */
+  /** … and a peer that has sent something new within this time is not given up for a pause. */
   readonly pauseOfUseful: Millis;
   /** What a peer owes for this long without sending anything is taken for lost, and it is asked again. */
   readonly answerTime: Millis;
@@ -140,7 +140,7 @@ export class MetadataFetch implements Extension {
     return Math.max(0, time - (claim.size * 1000) / this.#options.fairRate);
   }
 
-  /** Forgets everything; nothing is told from here on. */
+  /** Forgets everything, and tells nothing from here on. */
   stop(): void {
     this.#done = true;
     this.#sweepTask?.cancel();
@@ -161,8 +161,7 @@ export class MetadataFetch implements Extension {
     if (source === undefined) return JUNK;
     const { claim } = source;
     if (totalSize !== claim.size) return malformed(payload);
-    const isMemoryShort = this.heldLength > this.#options.maxMemory;
-    const receipt = claim.put(source, piece, data, this.#parts.timers.now(), isMemoryShort);
+    const receipt = claim.put(source, piece, data, this.#parts.timers.now());
     if (receipt === 'wrong-length') return malformed(payload);
     if (receipt === 'unasked') return JUNK;
     if (receipt === 'false') {
@@ -297,25 +296,18 @@ export class MetadataFetch implements Extension {
     }
   }
 
-  /** Those who have sent nothing new for longest are the first whose bytes are not kept. */
+  /** The peers that have sent nothing new for longest are the first whose bytes are not kept. */
   #boundMemory(): void {
     while (this.heldLength > this.#options.maxMemory) {
       let slowest: MetadataSource | undefined;
       for (const source of this.#sources.values()) {
         if (source.column.canForget && (slowest === undefined || source.newAt < slowest.newAt)) slowest = source;
       }
-      if (slowest === undefined) {
-        this.#dropMixes();
-        return;
-      }
+      // What is too much came from a peer that is here, so that something can be forgotten.
+      if (slowest === undefined) return;
       if (slowest.claim.mix !== null) this.#goApart(slowest.claim);
       else slowest.column.forget();
     }
-  }
-
-  /** What is in memory was sent by peers that have left. */
-  #dropMixes(): void {
-    for (const claim of [...this.#claims.values()]) if (claim.mix !== null) this.#goApart(claim);
   }
 
   /** Looks for peers that keep us waiting. */

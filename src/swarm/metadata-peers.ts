@@ -1,6 +1,6 @@
 /**
  * What peers say while a torrent has no metadata: extensions are spoken, and what they say of themselves is kept for
- * whoever takes the connections over when the pieces are known.
+ * the successor that takes the connections over when the pieces are known.
  */
 import type { Millis, Timers } from '../base/clock.js';
 import { EXTENSION_HANDSHAKE } from '../wire/extended.js';
@@ -18,6 +18,7 @@ import {
   type PeerEvents,
   type Side,
 } from './peer-connection.js';
+import { ofGivingHosts } from './place-for.js';
 import { priceOf } from './price.js';
 
 export interface MetadataPeersOptions {
@@ -105,14 +106,18 @@ export class MetadataPeers implements PeerEvents {
     if (this.#peers.delete(connection)) this.#extensions.connectionLost(connection);
   }
 
-  /** The one that would take longest to send the metadata; of equals the one that has been here longest. */
+  /** The peer that would take longest to send the metadata; of equals the peer that has been here longest. */
   leastUseful(side: Side): PeerConnection | undefined {
+    return this.#leastUseful(({ locallyInitiated }) => locallyInitiated === (side === 'dialled'));
+  }
+
+  #leastUseful(mayGive: (connection: PeerConnection) => boolean): PeerConnection | undefined {
     const { patience, maxOutlook } = this.#options;
     const longAgo = this.#timers.now() - patience;
     let least: PeerConnection | undefined;
     let longest = maxOutlook;
     for (const [connection, { madeAt }] of this.#peers) {
-      if (connection.locallyInitiated !== (side === 'dialled') || madeAt > longAgo) continue;
+      if (!mayGive(connection) || madeAt > longAgo) continue;
       const outlook = this.#outlook(connection);
       if (outlook === null || outlook <= longest) continue;
       least = connection;
@@ -129,18 +134,17 @@ export class MetadataPeers implements PeerEvents {
     return false;
   }
 
-  placeFor({ hostKey, placesOf, isHostFull }: Newcomer): PeerConnection | undefined {
-    const own = placesOf(hostKey);
+  placeFor(newcomer: Newcomer): PeerConnection | undefined {
+    if (newcomer.isHostFull)
+      return this.#leastUseful(({ locallyInitiated, hostKey }) => !locallyInitiated && hostKey === newcomer.hostKey);
     const external = [...this.#peers.keys()].filter(({ locallyInitiated }) => !locallyInitiated);
-    const most = Math.max(0, ...external.map((connection) => placesOf(connection.hostKey)));
-    // The host with the most places gives the one that came last: the others may be about to send.
-    if (!isHostFull && most >= own + 2) return external.findLast((connection) => placesOf(connection.hostKey) === most);
-    const useless = this.leastUseful('external');
-    return isHostFull && useless?.hostKey !== hostKey ? undefined : useless;
+    // The host with the most places gives that of its latest peer: the others may be about to send.
+    const giving = ofGivingHosts(external, ({ hostKey }) => hostKey, newcomer);
+    return giving.at(-1) ?? this.leastUseful('external');
   }
 
   merits(): Merits {
-    // Who is in vain here, `leastUseful` knows.
+    // Which peer is of no use here is for `leastUseful` to say.
     return { ...NO_MERITS, standing: 'proven' };
   }
 

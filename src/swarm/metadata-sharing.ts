@@ -1,5 +1,4 @@
 import type { Millis } from '../base/clock.js';
-import { hostKey } from '../net/host-key.js';
 import {
   decodeMetadataMessage,
   encodeDataHead,
@@ -14,15 +13,15 @@ import type { PeerConnection } from './peer-connection.js';
 
 export interface MetadataSharingOptions {
   /**
-   * What a host gets at once: so often the whole of it, and … A peer among liars may need three wholes: one for the
-   * mix, one of its own, and one whose bytes it had to forget.
+   * What a host gets at once: so many wholes, and … A peer among liars may ask for three: one for the mix, one as our
+   * own column, and one more after it had to forget our bytes.
    */
   readonly copies: number;
   /** … so many pieces more. Later requests are rejected. */
   readonly morePieces: number;
-  /** A host that has got all that gets another whole in this time. No upload limit is asked for metadata. */
+  /** A host that has got all that gets another whole in this time. The upload limit does not count metadata. */
   readonly copyTime: Millis;
-  /** Hosts that are remembered when their peers have left; of more, those that asked longest ago are forgotten. */
+  /** Hosts that are remembered; of more, the host that asked longest ago is forgotten. */
   readonly maxHosts: number;
   /** What may wait in the peer's socket, bytes, before its requests are rejected. */
   readonly maxUnsent: number;
@@ -47,7 +46,7 @@ export class MetadataSharing implements Extension {
   readonly #pieceCount: number;
   readonly #now: () => Millis;
   readonly #options: MetadataSharingOptions;
-  /** What each host got, the one that asked longest ago first. */
+  /** What each host got. The host that asked longest ago comes first. */
   readonly #hosts = new Map<string, LeakyCounter>();
 
   constructor(info: Buffer, now: () => Millis, options: MetadataSharingOptions) {
@@ -87,14 +86,14 @@ export class MetadataSharing implements Extension {
     return FINE;
   }
 
-  #shareOf({ address }: PeerConnection): LeakyCounter {
+  #shareOf({ hostKey }: PeerConnection): LeakyCounter {
     const { copies, morePieces, copyTime, maxHosts } = this.#options;
-    const key = hostKey(address.host);
     const limit = copies * this.#pieceCount + morePieces;
     const share =
-      this.#hosts.get(key) ?? new LeakyCounter({ limit, perSecond: (this.#pieceCount * 1000) / copyTime }, this.#now());
-    this.#hosts.delete(key);
-    this.#hosts.set(key, share);
+      this.#hosts.get(hostKey) ??
+      new LeakyCounter({ limit, perSecond: (this.#pieceCount * 1000) / copyTime }, this.#now());
+    this.#hosts.delete(hostKey);
+    this.#hosts.set(hostKey, share);
     const [oldest] = this.#hosts.keys();
     if (this.#hosts.size > maxHosts && oldest !== undefined) this.#hosts.delete(oldest);
     return share;

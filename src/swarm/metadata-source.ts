@@ -19,7 +19,7 @@ export class MetadataSource<Claim> {
   readonly peer: ExtendedPeer;
   readonly claim: Claim;
   readonly column: MetadataColumn;
-  /** Pieces that it owes, the longest ago first. True: nobody else need be asked for it. */
+  /** Pieces that it owes, the longest ago first. True while no other peer need be asked for the piece. */
   readonly owed = new Map<number, boolean>();
   /** It let us wait for too long. What it owes may be asked of others, and it is asked for nothing more. */
   isStalled = false;

@@ -35,7 +35,7 @@ export interface PeerConnection {
   refuse(reason: Refusal): void;
 }
 
-/** Those who came from outside, or those whom we dialled. */
+/** Peers that came from outside, or peers that we dialled. */
 export type Side = 'external' | 'dialled';
 
 /**
@@ -90,7 +90,7 @@ export interface PeerEvents {
   /** Asked until the connection is lost. */
   merits(connection: PeerConnection): Merits;
   /**
-   * Whom of one side to give up when there is no place for others: undefined while everybody has been of use of late.
+   * Which peer of one side to give up when there is no place for others: undefined while each has been of use lately.
    */
   leastUseful(side: Side): PeerConnection | undefined;
   /** Which peer from outside gives its place to this newcomer; undefined when none has less right to it. */

@@ -31,22 +31,31 @@ export function placeFor<P extends PlacedPeer>(
 ): P | undefined {
   const { hostKey, placesOf, isHostFull } = newcomer;
   const external = [...peers].filter(({ connection }) => !connection.locallyInitiated);
-  const placesOfPeer = ({ connection }: P): number => placesOf(connection.hostKey);
-  const isOfHost = ({ connection }: P): boolean => connection.hostKey === hostKey;
+  const hostOf = ({ connection }: P): string => connection.hostKey;
+  const isOfHost = (peer: P): boolean => hostOf(peer) === hostKey;
   if (isHostFull) return leastUseful(external.filter(isOfHost), { ...judge, side: 'external' });
   const useless = external.find(judge.isUseless);
   if (useless !== undefined) return useless;
+  const giving = ofGivingHosts(external, hostOf, newcomer);
+  if (giving.length > 0) return leastUseful(giving, { ...judge, side: 'external', isSeed: false, patience: 0 });
   const own = placesOf(hostKey);
-  const most = Math.max(0, ...external.map(placesOfPeer));
-  if (most >= own + 2) {
-    const ofTheHost = external.filter((peer) => placesOfPeer(peer) === most);
-    return leastUseful(ofTheHost, { ...judge, side: 'external', isSeed: false, patience: 0 });
-  }
-  const others = external.filter((peer) => placesOfPeer(peer) > own || isOfHost(peer));
+  const others = external.filter((peer) => placesOf(hostOf(peer)) > own || isOfHost(peer));
   return (
     leastUseful(others, { ...judge, side: 'external' }) ??
     (judge.isSeed ? servedLast(others, hostKey, judge) : undefined)
   );
+}
+
+/**
+ * The peers of the hosts with the most places, if such a host keeps as many as the newcomer's host then has; else none.
+ */
+export function ofGivingHosts<P>(
+  external: readonly P[],
+  hostOf: (peer: P) => string,
+  { hostKey, placesOf }: Newcomer,
+): readonly P[] {
+  const most = Math.max(0, ...external.map((peer) => placesOf(hostOf(peer))));
+  return most >= placesOf(hostKey) + 2 ? external.filter((peer) => placesOf(hostOf(peer)) === most) : [];
 }
 
 function servedLast<P extends PlacedPeer>(peers: readonly P[], hostKey: string, judge: PlaceJudge<P>): P | undefined {

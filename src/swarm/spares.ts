@@ -16,7 +16,7 @@ export interface Spare {
   readonly failures: number;
   /** How well it suits us, as it was when it was named: the higher the better. */
   readonly rank: number;
-  /** Who has named it, one or several. It may be dialled in the turn of each. */
+  /** Its tellers, one or several. It may be dialled in the turn of each. */
   readonly tellers: readonly Teller[];
 }
 
@@ -43,7 +43,7 @@ type SpareOptions = Pick<EncoderOptions, 'maxSpares' | 'maxSparesPerHost' | 'ret
 
 /** Doubling stops here: an address that is tried for an hour is tried each half hour. */
 const MAX_RETRY_INTERVAL: Millis = 30 * 60_000;
-/** So many of those who named one address are remembered; there are fewer kinds of them. */
+/** So many tellers of one address are remembered: more than there are kinds of sources. */
 const MAX_TELLERS = 8;
 /** A flood of addresses that fail at once makes us forget attempts before their time. */
 const MAX_ATTEMPTS_A_SPARE = 10;
@@ -56,8 +56,8 @@ export function addressKey(address: PeerAddress): string {
  * The addresses that wait to be dialled, and what is known of those that were. An address waits at most once, waits at
  * least the retry interval after it was dialled, and longer with each failure. Both memories are bounded.
  *
- * Those who name addresses share the places: when there is none left, the one that has most for its share gives one up.
- * The addresses of one host are few, whoever names them.
+ * Tellers share the places: when none is left, the teller that is most over its share gives one up. Few addresses of
+ * one host wait, whichever teller names them.
  */
 export class Spares {
   readonly #options: SpareOptions;
@@ -105,8 +105,8 @@ export class Spares {
   }
 
   /**
-   * What to dial now, among the addresses that `mayDial` allows: it goes round those who named them, and takes of each
-   * the one with fewest failures, then by rank, then the one that waits longest.
+   * What to dial now, among the addresses that `mayDial` allows. Each teller has its turn, with the address of its own
+   * that has the fewest failures, then the highest rank, then the longest wait.
    */
   next(now: Millis, mayDial: (spare: Spare) => boolean): Turn | undefined {
     const bests = new Map<Teller, Spare>();
@@ -216,13 +216,13 @@ export class Spares {
     else this.#hosts.delete(host);
   }
 
-  /** Another one names what waits already: it may be dialled in its turn too, and stays when the first gives it up. */
+  /** Another teller names what waits already: it may be dialled in the turn of both, until both give it up. */
   #nameAgain(key: string, spare: Spare, teller: Teller): void {
     const { tellers } = spare;
     if (tellers.includes(teller)) return;
     if (tellers.length < MAX_TELLERS) this.#replace(key, spare, [...tellers, teller]);
     else {
-      // Many of one kind must not keep one of another kind from having named it.
+      // Many tellers of one kind must not keep out a teller of another kind.
       const twin = tellers.findLast(({ kind }, at) => kind !== teller.kind && tellers.some(isOther(kind, at)));
       if (twin !== undefined) this.#replace(key, spare, [...tellers.filter((each) => each !== twin), teller]);
     }
@@ -234,7 +234,7 @@ export class Spares {
     this.#waiting.set(key, { ...spare, tellers });
   }
 
-  /** Sees to it that there is a place for one more address of its host. The user may name every port of a host. */
+  /** Makes a place for one more address of its host. The user may name every port of a host. */
   #makeRoomAtHost({ address }: Spare, newcomer: Teller): boolean {
     const host = hostKey(address.host);
     if (newcomer.kind === 'user' || (this.#hosts.get(host) ?? 0) < this.#options.maxSparesPerHost) return true;
@@ -244,7 +244,7 @@ export class Spares {
     let most = (counts.get(newcomer) ?? 0) + 1;
     let worst: readonly [string, Spare] | undefined;
     for (const fellow of fellows) {
-      // What two have named is not one's alone to lose.
+      // What two tellers have named is not for one of them to lose.
       const [teller, other] = fellow[1].tellers;
       if (teller === undefined || other !== undefined || teller.kind === 'user') continue;
       const count = counts.get(teller) ?? 0;
@@ -257,7 +257,7 @@ export class Spares {
     return true;
   }
 
-  /** Sees to it that there is a place for `spare`: another one's who has too many, or that of one that failed more. */
+  /** Makes a place for `spare`: of a teller over its share, or of the newcomer's address that failed more often. */
   #makeRoom({ failures }: Spare, newcomer: Teller): boolean {
     while (this.#waiting.size >= this.#options.maxSpares) {
       const over = this.#tellers.mostOver(this.#tellersOfAll(), newcomer, 'waiting');

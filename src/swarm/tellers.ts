@@ -1,8 +1,8 @@
 /**
- * Who has named addresses of peers to us, and how much of what is scarce (places of spares, places of peers that we
- * dialled) the addresses of each may take. Kinds of sources share first, then the tellers of one kind among themselves:
- * a thousand tellers of one kind take nothing from another kind. Nobody's share is kept free: while others want less,
- * one may have it all.
+ * The tellers that have named addresses of peers to us, and how much of what is scarce (places of spares, places of
+ * peers that we dialled) the addresses of each teller may take. Kinds of sources share first, then the tellers of one
+ * kind: a thousand tellers of one kind take nothing from another kind. No share is kept free: while others want less,
+ * one teller may have everything.
  */
 import type { AddressSource, AddressSourceKind } from '../net/address-source.js';
 import { hostKey } from '../net/host-key.js';
@@ -10,7 +10,7 @@ import { hostKey } from '../net/host-key.js';
 /** What is shared: spares that wait, or dials whose peer has not been of use yet. */
 export type Shared = 'waiting' | 'unproven';
 
-/** Whose turn is first when all have had as much. */
+/** The order of turns among kinds that have had as much. */
 const ORDER: readonly AddressSourceKind[] = ['user', 'tracker', 'link', 'incoming', 'lsd', 'dht', 'pex'];
 /** So many failures halve a teller's share; each success doubles it again. */
 const FAILURES_A_HALVING = 4;
@@ -36,7 +36,7 @@ class Group {
   }
 }
 
-/** One who names addresses: the user, a tracker, a host. */
+/** A source that names addresses: the user, a tracker, a host. */
 export class Teller {
   readonly key: string;
   readonly group: Group;
@@ -55,7 +55,7 @@ export class Teller {
     return this.group.kind;
   }
 
-  /** Its share beside others of its kind, 1 for whoever has not failed. */
+  /** Its share beside others of its kind: 1 for a teller that has not failed. */
   get weight(): number {
     return 2 ** -this.#halvings;
   }
@@ -99,7 +99,7 @@ export class Tellers {
   readonly #known = new Map<string, Teller>();
   #turns = 0;
 
-  /** `maxIdle`: so many are remembered of whom nothing waits. */
+  /** `maxIdle`: so many tellers are remembered of which no address waits. */
   constructor(maxIdle: number) {
     this.#maxIdle = maxIdle;
   }
@@ -121,7 +121,7 @@ export class Tellers {
     return teller;
   }
 
-  /** Whose turn to be dialled is next: the one whose addresses have fewest dials under way, then the one before. */
+  /** The teller whose turn is next: the fewest unproven dials for its share, then the longest since its last turn. */
   next(candidates: Iterable<Teller>): Teller | undefined {
     const firsts = new Map<Group, Teller>();
     for (const teller of candidates) {
@@ -139,8 +139,8 @@ export class Tellers {
   }
 
   /**
-   * Which of `holders` has so much more than `newcomer` that one of its places is rather the newcomer's; undefined when
-   * each has what it may have. The user has said it once and for all: its addresses wait as long as they must.
+   * The holder that has so much more than `newcomer` that one of its places is the newcomer's by right; undefined when
+   * there is none. The user names addresses once, so these wait as long as they must.
    */
   mostOver(holders: Iterable<Teller>, newcomer: Teller, what: Shared): Teller | undefined {
     const most = new Map<Group, Teller>();

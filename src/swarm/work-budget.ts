@@ -1,5 +1,4 @@
 import type { Timers } from '../base/clock.js';
-import { hostKey } from '../net/host-key.js';
 import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
 import { ReadTurn } from './read-turn.js';
 
@@ -16,8 +15,7 @@ export interface WorkOptions {
 }
 
 // About half a millisecond, and five. For nothing: two milliseconds in each second, and ten seconds of that at once.
-// Two thousand requests, and as many cancels of them, are a fifth of it. The first credit is no more than what it costs
-// us to accept a connection.
+// Two thousand cancels are a tenth of it. The first credit is no more than what it costs us to accept a connection.
 export const DEFAULT_WORK_OPTIONS: WorkOptions = {
   ofOneRead: 5_000,
   ofOneTurn: 50_000,
@@ -25,7 +23,7 @@ export const DEFAULT_WORK_OPTIONS: WorkOptions = {
   credit: { first: 1_000, most: 200_000 },
 };
 
-/** Hosts that are remembered before those are looked for that may be forgotten. */
+/** So many hosts are remembered before a search for hosts that may be forgotten. */
 const LEAST_SWEEP = 256;
 
 /**
@@ -52,13 +50,13 @@ export class WorkBudget {
   }
 
   /** Counts idle work of a host, and says whether that is too much. */
-  addIdle(host: string, work: number): boolean {
-    return this.#counterOf(hostKey(host)).add(this.#timers.now(), work);
+  addIdle(hostKey: string, work: number): boolean {
+    return this.#counterOf(hostKey).add(this.#timers.now(), work);
   }
 
   /** What is counted of a host. */
-  idleOf(host: string): number {
-    return this.#idle.get(hostKey(host))?.count ?? 0;
+  idleOf(hostKey: string): number {
+    return this.#idle.get(hostKey)?.count ?? 0;
   }
 
   #counterOf(key: string): LeakyCounter {

@@ -24,7 +24,7 @@ let spareRoom: Buffer | null = null;
  * at once.
  *
  * After a refusal, or once `stop()` was called, it delivers nothing more: a frame may end its own connection. Once
- * `pause()` was called it leaves the rest of the chunk to whoever feeds it.
+ * `pause()` was called it leaves the rest of the chunk to its caller.
  */
 export class Framer {
   readonly #refused: (reason: Refusal) => void;

@@ -11,7 +11,7 @@ export class RecordedConnection implements PeerConnection {
   readonly address: PeerAddress;
   readonly hostKey: string;
   readonly peerId: Buffer;
-  readonly locallyInitiated = true;
+  readonly locallyInitiated: boolean;
   readonly reserved: Buffer;
   /** Each send is one line; messages of one send are joined with a comma. */
   readonly log: string[] = [];
@@ -25,7 +25,8 @@ export class RecordedConnection implements PeerConnection {
   /** Told when the connection is refused, as the table of connections would. */
   gotRefusal: () => void = () => undefined;
 
-  constructor(name = 'peer', extensions: readonly Extension[] = [], host = '10.0.0.1') {
+  constructor(name = 'peer', extensions: readonly Extension[] = [], host = '10.0.0.1', locallyInitiated = true) {
+    this.locallyInitiated = locallyInitiated;
     this.address = { host, port: 6881 };
     this.hostKey = hostKey(host);
     this.reserved = encodeReserved(extensions);

@@ -234,9 +234,64 @@ describe('Choker, when a host has many connections', () => {
   });
 
   it('leeching, fills the slots that nobody has earned with one peer of each host first', () => {
-    const { timeline, unchoked } = choking(4, false, [...squatters(6, { snubbed: true }), ...peersOf('ab')]);
+    const { timeline, unchoked } = choking(4, false, [
+      ...squatters(6, { snubbed: true }),
+      ...peersOf('ab', { snubbed: true }),
+    ]);
     timeline.run(10_000);
     assert.equal(unchoked(), 'stab');
+  });
+
+  it('leeching, gives the optimistic unchoke to a host that has had no turn, wherever it stands in the list', () => {
+    const [s, t] = squatters(2, { snubbed: true }) as [FakeChokable, FakeChokable];
+    const [a, b] = peersOf('ab') as [FakeChokable, FakeChokable];
+    const { timeline, unchoked } = choking(2, false, [makeOne('f', { down: 100 }), s, a, t, b]);
+    let seen = '';
+    for (let turn = 0; turn < 3; turn += 1) {
+      timeline.run(30_000);
+      seen += unchoked().slice(1);
+    }
+    assert.equal(seen, 'abt');
+  });
+
+  it('gives a host that has had a turn, and connects anew, no better place than the last', () => {
+    const timeline = new Timeline();
+    const foremost: Random = { ...last, below: () => 0 };
+    const choker = new Choker<FakeChokable>(
+      timeline,
+      foremost,
+      DEFAULT_CHOKER_OPTIONS,
+      () => 1,
+      () => true,
+    );
+    const [before, other, again, stranger] = [
+      makeOne('a', {}),
+      makeOne('b', {}),
+      makeOne('A', { host: 'a' }),
+      makeOne('n', {}),
+    ];
+    choker.peerJoined(before);
+    timeline.run(20_000);
+    choker.peerLeft(before);
+    for (const peer of [other, again, stranger]) choker.peerJoined(peer);
+    assert.equal(choker.order.map(({ name }) => name).join(''), 'nbA');
+    choker.stop();
+  });
+
+  it('takes a turn that was cut off within 5 s, before a block went, for none', () => {
+    const [brief, long] = [makeOne('a', {}), makeOne('b', {})];
+    const { timeline, choker } = choking(2, true, []);
+    timeline.run(1_000);
+    for (const peer of [brief, long]) choker.peerJoined(peer);
+    timeline.run(10_000);
+    timeline.run(4_000);
+    choker.peerLeft(brief);
+    timeline.run(1_000);
+    choker.peerLeft(long);
+    assert.deepEqual(
+      ['a', 'b'].map((host) => choker.lastTurnOf(host)),
+      [Number.NEGATIVE_INFINITY, 16_000],
+    );
   });
 });
 

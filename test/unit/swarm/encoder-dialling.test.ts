@@ -308,6 +308,26 @@ describe('dialling', () => {
     });
   }
 
+  it('leaves a peer that says that it has pieces its place for five seconds, whichever teller waits for it', () => {
+    const world = new EncoderWorld();
+    const client = world.client(A, 'a', {
+      options: { maxInitiate: 2, maxConnections: 2 },
+      merits: () => ({ standing: 'promising' }),
+    });
+    const name = (letter: string, teller: string): void => {
+      const address = host(letter.charCodeAt(0));
+      world.polite(address, letter);
+      client.encoder.startConnection(at(address), { kind: 'pex', teller }, null);
+    };
+    for (const letter of 'bc') name(letter, '10.0.0.9');
+    world.run(100);
+    name('e', '10.0.0.8');
+    world.run(4_500);
+    assert.equal(client.peers, 'bc');
+    world.run(1_000);
+    assert.equal(client.peers, 'ce');
+  });
+
   it('takes an address from each source as far as it may lead, and from a peer of its own port too', () => {
     const world = new EncoderWorld();
     const client = world.client('9.0.0.1', 'a', { listeningPort: () => 6379 });

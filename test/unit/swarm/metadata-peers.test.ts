@@ -27,8 +27,8 @@ function makeWorld() {
   const outlooks = new Map<PeerConnection, number | null>();
   const outlook = (connection: PeerConnection) => outlooks.get(connection) ?? null;
   const peers = new MetadataPeers({ timers: timeline, extensions, nodePorts, outlook }, DEFAULT_METADATA_PEERS_OPTIONS);
-  const join = (name: string): RecordedConnection => {
-    const connection = new RecordedConnection(name);
+  const join = (name: string, external?: { readonly host: string }): RecordedConnection => {
+    const connection = new RecordedConnection(name, [], external?.host, external === undefined);
     peers.connectionMade(connection);
     return connection;
   };
@@ -135,7 +135,7 @@ describe('peers of a torrent without metadata', () => {
   test('lose their places when they offer nothing or are slow, the slowest first, and only after a while', () => {
     const { timeline, join, peers, outlooks } = makeWorld();
     const { patience, maxOutlook } = DEFAULT_METADATA_PEERS_OPTIONS;
-    const [untried, fast, slow, hopeless] = ['untried', 'fast', 'slow', 'hopeless'].map(join);
+    const [untried, fast, slow, hopeless] = ['untried', 'fast', 'slow', 'hopeless'].map((name) => join(name));
     for (const [peer, outlook] of [
       [untried, null],
       [fast, maxOutlook],
@@ -154,6 +154,28 @@ describe('peers of a torrent without metadata', () => {
       if (least !== undefined) peers.connectionLost(least);
     }
     assert.equal(peers.leastUseful('dialled'), undefined);
+  });
+
+  test('of the host with the most places give one to a host with fewer, the last that came first', () => {
+    const { timeline, peers, join, outlooks } = makeWorld();
+    for (const name of ['1', '2', '3']) join(name, { host: '10.0.0.1' });
+    join('4', { host: '10.0.0.2' });
+    const places: Readonly<Record<string, number>> = { '10.0.0.1': 3, '10.0.0.2': 1 };
+    const giving = (hostKey: string, isHostFull = false): string | undefined =>
+      peers
+        .placeFor({ hostKey, placesOf: (host) => places[host] ?? 0, isHostFull })
+        ?.peerId.toString()
+        .slice(0, 1);
+    assert.equal(giving('10.0.0.3'), '3');
+    assert.equal(giving('10.0.0.2'), '3');
+    assert.equal(giving('10.0.0.1'), undefined);
+    outlooks.set(join('5', { host: '10.0.0.1' }), 5_000);
+    timeline.run(1_500);
+    assert.equal(giving('10.0.0.1'), '5');
+    assert.deepEqual([giving('10.0.0.1', true), giving('10.0.0.2', true)], ['5', undefined]);
+    outlooks.set(join('6', { host: '10.0.0.2' }), 6_000);
+    timeline.run(1_500);
+    assert.deepEqual([giving('10.0.0.1'), giving('10.0.0.1', true), giving('10.0.0.2', true)], ['6', '5', '6']);
   });
 
   test('are refused for a flood of what is of no use, and for what is no message', () => {

@@ -240,6 +240,37 @@ describe('the spares', () => {
     assert.deepEqual([liar?.waiting, honest?.waiting], [5, 5]);
   });
 
+  it('of a kind of sources are as many as its best teller may have: tellers do not answer for each other', () => {
+    const book = spares(10);
+    const [liar, honest] = ['9.0.0.7', '9.0.0.8'].map((teller) => book.tellers.of({ kind: 'pex', teller }));
+    for (let failure = 0; failure < 16; failure += 1) liar?.failed();
+    for (let port = 1; port <= 4; port += 1) book.name(at(port), 0, { kind: 'pex', teller: '9.0.0.8' });
+    book.name(at(5), 0, { kind: 'pex', teller: '9.0.0.7' });
+    for (let port = 101; port <= 200; port += 1) book.name(at(port), 0);
+    assert.deepEqual([liar?.waiting, honest?.waiting], [1, 4]);
+  });
+
+  it('of one host make room for another teller: that which two have named stays', () => {
+    const book = new Book({ maxSpares: 100, maxSparesPerHost: 3 });
+    for (const port of [1, 2, 3]) book.name(at(port), 0, { kind: 'pex', teller: '9.0.0.7' });
+    book.name(at(3), 0, { kind: 'lsd', teller: '9.0.0.9' });
+    book.name(at(2), 0, { kind: 'lsd', teller: '9.0.0.9' });
+    book.name(at(9), 0);
+    assert.deepEqual(dialAll(book, 0).sort(), [2, 3, 9]);
+  });
+
+  it('remember eight of their tellers, and of a flood of attempts the latest', () => {
+    const book = spares();
+    for (let each = 0; each < 20; each += 1) book.name(at(1), 0, { kind: 'pex', teller: `9.0.0.${each}` });
+    assert.equal(book.next(0, anybody)?.spare.tellers.length, 8);
+    for (let port = 1; port <= 41; port += 1) {
+      book.name(at(port), 0);
+      dialAll(book, 0);
+    }
+    for (const port of [1, 2]) book.name(at(port), 0);
+    assert.deepEqual(dialAll(book, 0), [1]);
+  });
+
   it('of one host are few, whoever names its ports, but for the user', () => {
     const book = new Book({ maxSpares: 100, maxSparesPerHost: 3 });
     const liar = { kind: 'pex', teller: '9.0.0.7' } as const;

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
 import type { BlockRead, DoneOutcome } from '../../../src/disk/storage.js';
 import { FirstCopies } from '../../../src/swarm/first-copies.js';
-import { repeatPrice } from '../../../src/swarm/price.js';
+import { DROPPED_PRICE, repeatPrice } from '../../../src/swarm/price.js';
 import { DEFAULT_RATE_LIMITER_OPTIONS, RateLimiter } from '../../../src/swarm/rate-limiter.js';
 import { DEFAULT_SEND_MEMORY_OPTIONS, SendMemory } from '../../../src/swarm/send-memory.js';
 import type { Upload } from '../../../src/swarm/upload.js';
@@ -309,6 +309,13 @@ describe('Upload', () => {
     serving.timeline.run(100);
     assert.deepEqual([serving.connection.idleWork, serving.connection.earned], [repeatPrice(BLOCK), 2 * BLOCK]);
     assert.equal(serving.upload.total, 4 * BLOCK);
+  });
+
+  it('charges a peer for each request that does not fit in the queue', () => {
+    const serving = new Serving(null, { maxQueued: 2 }).open();
+    serving.connection.unsentLength = 10 * 1024 * 1024;
+    serving.ask(0, 0, 1, 2, 3);
+    assert.equal(serving.connection.idleWork, 2 * DROPPED_PRICE);
   });
 
   it('charges nothing for what is asked for again because a choke dropped it', () => {
