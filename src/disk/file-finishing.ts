@@ -17,9 +17,9 @@ import {
   notAFile,
   type PathRoot,
 } from './file-guard.js';
+import { copyBytes } from './file-hard-links.js';
 import type { FileNames } from './file-names.js';
 import type { FileFacts, FileOperations, IdentifiedFile } from './file-operations.js';
-import { copyBytes } from './file-own.js';
 import { type FoundFile, identityOf, type StorageFiles } from './file-writing.js';
 import type { FileSurvey, LinkedPlace } from './storage.js';
 

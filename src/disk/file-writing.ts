@@ -8,10 +8,10 @@ import { FolderEntries, foreignFile } from './file-entries.js';
 import { about, LostName } from './file-failure.js';
 import { type FileFlusher, type Flushed, UnflushedNames } from './file-flusher.js';
 import { below, confirmRoot, folderOf, foldersExist, notAFile } from './file-guard.js';
+import { hasOtherNames, replaceByCopy, sharedFile } from './file-hard-links.js';
 import type { MadeFolders } from './file-made-folders.js';
 import type { FileNames } from './file-names.js';
 import type { FileFacts, FileOperations, IdentifiedFile } from './file-operations.js';
-import { replaceByCopy } from './file-own.js';
 import type { FilePool, OpenFile } from './file-pool.js';
 import type { FileIdentity } from './storage.js';
 
@@ -68,7 +68,7 @@ export class StorageFiles {
     this.#unflushed = new UnflushedNames(flusher);
   }
 
-  /** Which folder the root was when somebody looked, or null. */
+  /** Which folder the root was when another thread looked; null when there was none. */
   rootSeen(id: string | null): void {
     this.place.anchor.id ??= id;
   }
@@ -117,7 +117,7 @@ export class StorageFiles {
         const what = found === undefined ? 'removed' : isSame ? 'cut' : 'replaced';
         throw new LostName(names.part, `${name}: somebody has ${what} it meanwhile`);
       }
-      if (isWritten && this.#hasOtherNames(names, found)) this.#replaceByCopy(names, found);
+      if (isWritten && this.#isShared(names, found)) this.#replaceByCopy(names, found);
       else {
         if (isWritten) this.#pool.open(this.place, found.path);
         this.claim(names, found.path, found.facts);
@@ -125,18 +125,12 @@ export class StorageFiles {
     }
   }
 
-  /** Whether the file has names that are not this torrent's: what is written to it would change there too. */
-  #hasOtherNames(names: FileNames, { path, facts }: Pick<FoundFile, 'path' | 'facts'>): boolean {
-    if (facts.links === 1) return false;
-    const other = below(this.place.root, path === names.part ? names.final : names.part);
-    // Both names are ours where a crash came between the two steps of renaming.
-    const isBoth = about(other, () => this.#operations.lookUp(other))?.id === facts.id;
-    return facts.links > (isBoth && names.part !== names.final ? 2 : 1);
+  #isShared(names: FileNames, { path, facts }: Pick<FoundFile, 'path' | 'facts'>): boolean {
+    return hasOtherNames(this.#operations, this.place.root, names, path, facts);
   }
 
   /**
-   * Gives us a file of our own in the place of one that has other names, with the same bytes. Under those it keeps
-   * them.
+   * Puts a copy of our own in the place of a file that has other names. The file itself stays as it is under those.
    */
   #replaceByCopy(names: FileNames, { path, facts }: Pick<FoundFile, 'path' | 'facts'>): void {
     const name = below(this.place.root, path);
@@ -296,9 +290,9 @@ export class StorageFiles {
     const isBorder = names.part === names.final;
     // What has its name without being known as ours is not written to: it is compared with our own copy when that is
     // whole. Nothing is lost with a file that holds nothing, unless that is the same file elsewhere.
-    const isShared = final !== undefined && this.#hasOtherNames(names, { path: names.final, facts: final.facts });
+    const isShared = final !== undefined && this.#isShared(names, { path: names.final, facts: final.facts });
     const foreign = final !== undefined && (final.facts.length > 0 || isShared) && !overwrite;
-    if (part !== undefined && this.#hasOtherNames(names, { path: names.part, facts: part })) {
+    if (part !== undefined && this.#isShared(names, { path: names.part, facts: part })) {
       if (isBorder) this.#replaceByCopy(names, { path: names.part, facts: part });
       else if (overwrite) this.#replaceStrangers(names, names.part);
       else throw sharedFile(name);
@@ -311,19 +305,12 @@ export class StorageFiles {
     return this.#ours.get(names.part) as OurFile;
   }
 
-  /** Somebody has put a file under `path` since we looked. Under its other names it keeps its bytes. */
+  /** Another user has put a file under `path` since we looked. Under its other names it keeps its bytes. */
   #replaceStrangers(names: FileNames, path: string): void {
     if (!this.place.overwrite) throw foreignFile(below(this.place.root, path));
     this.entries.unlink(path);
     this.create(names, path);
   }
-}
-
-function sharedFile(name: string): BtgetError {
-  return new BtgetError(
-    'foreign-file',
-    `${name} has names elsewhere (hard links), and nothing is written through them`,
-  );
 }
 
 /** What is written down of a file. */
