@@ -63,7 +63,7 @@ function surveyFile(operations: FileOperations, place: StoragePlace, part: strin
   const atPart = lookUp(operations, below(place.root, part));
   const finalFacts = lookUp(operations, below(place.root, final));
   const hasFinal = finalFacts?.kind === 'file' || (finalFacts?.kind === 'link' && !place.overwrite);
-  // What is no file is nobody's part: beside the file itself it hides nothing, and else it is in the way.
+  // What is no file is no part: beside the file itself it counts as absent, and without that it is in the way.
   if (atPart !== undefined && atPart.kind !== 'file' && !hasFinal) throw notAFile(below(place.root, part), atPart);
   const partFacts = atPart?.kind === 'file' ? atPart : undefined;
   const taken = atPart !== undefined && partFacts === undefined ? ({ isPartTaken: true } as const) : {};

@@ -278,7 +278,7 @@ export class Resume implements WriteJournal {
 }
 
 /**
- * Those under part names: whoever forges a journal of ours makes no whole file of ours one that may be written over.
+ * Those under part names: a forged journal must not make a whole file of ours one that may be written over.
  */
 function partsOf(known: ReadonlySet<number>, survey: readonly FileSurvey[]): ReadonlySet<number> {
   return new Set([...known].filter((file) => survey[file]?.found === 'part' && !survey[file].bothNames));
