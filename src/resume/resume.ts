@@ -72,7 +72,6 @@ export class Resume implements WriteJournal {
   #isStarted = false;
   /** No journal was there when it began. */
   #isNew = false;
-  #hasSaidDoubt = false;
 
   constructor(parts: ResumeParts) {
     this.#parts = parts;
@@ -151,8 +150,7 @@ export class Resume implements WriteJournal {
   }
 
   #sayDoubt({ doubt }: FoundJournal): void {
-    if (doubt === null || this.#hasSaidDoubt) return;
-    this.#hasSaidDoubt = true;
+    if (doubt === null) return;
     const { file, warned } = this.#parts;
     warned(
       'journal-not-believed',
