@@ -1,5 +1,7 @@
 /**
- * Folders held by their descriptors, so that nobody can put another in their place between a check and what follows.
+ * Which folder is meant, whatever comes to its path. For one action a folder is held by its descriptor, so that no
+ * other user can put another in its place between a check and what follows. For as long as a process works in a
+ * download folder, that one is known by device and inode.
  */
 import fs from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +17,7 @@ export interface HeldFolder {
   release(): void;
 }
 
-/** Which folder a download folder was when it was first seen, whatever comes to have its path. */
+/** Which folder a download folder was when it was first seen. Another may come to its path. */
 export interface RootAnchor {
   /** Device and inode, as in `FileFacts`; null while it is not known. */
   id: string | null;
@@ -25,7 +27,7 @@ export interface RootAnchor {
 export class RootAnchors {
   readonly #held = new Map<string, { readonly anchor: RootAnchor; users: number }>();
 
-  /** For a torrent's files. Whoever gets it calls `release`. */
+  /** For a torrent's files. The caller calls `release` when it closes them. */
   take(root: string): RootAnchor {
     const held = this.#held.get(root) ?? { anchor: { id: null }, users: 0 };
     held.users += 1;

@@ -1,6 +1,7 @@
 /** What becomes of a file as a whole: found, taken back, made whole under its final name. */
 import { BtgetError } from '../base/failure.js';
 import type { StoragePlace, SurveyedFile, Work } from './file-disk-protocol.js';
+import { foreignFile } from './file-entries.js';
 import { about, encodeFailure, type FailureMessage, fileFailure, LostName } from './file-failure.js';
 import type { Flushed } from './file-flusher.js';
 import {
@@ -16,10 +17,10 @@ import {
   notAFile,
   type PathRoot,
 } from './file-guard.js';
+import { copyBytes } from './file-hard-links.js';
 import type { FileNames } from './file-names.js';
 import type { FileFacts, FileOperations, IdentifiedFile } from './file-operations.js';
-import { copyBytes } from './file-own.js';
-import { type FoundFile, foreignFile, identityOf, type StorageFiles } from './file-writing.js';
+import { type FoundFile, identityOf, type StorageFiles } from './file-writing.js';
 import type { FileSurvey, LinkedPlace } from './storage.js';
 
 const COMPARE_LENGTH = 256 * 1024;
@@ -62,7 +63,7 @@ function surveyFile(operations: FileOperations, place: StoragePlace, part: strin
   const atPart = lookUp(operations, below(place.root, part));
   const finalFacts = lookUp(operations, below(place.root, final));
   const hasFinal = finalFacts?.kind === 'file' || (finalFacts?.kind === 'link' && !place.overwrite);
-  // What is no file is nobody's part: beside the file itself it hides nothing, and else it is in the way.
+  // What is no file is no part: beside the file itself it counts as absent, and without that it is in the way.
   if (atPart !== undefined && atPart.kind !== 'file' && !hasFinal) throw notAFile(below(place.root, part), atPart);
   const partFacts = atPart?.kind === 'file' ? atPart : undefined;
   const taken = atPart !== undefined && partFacts === undefined ? ({ isPartTaken: true } as const) : {};
@@ -155,7 +156,7 @@ export function demoteFile(
   const { root, partNames } = files.place;
   const found = files.lookAt(names);
   if (found?.path === names.part && lookUp(operations, below(root, names.final))?.id === found.facts.id) {
-    files.unlink(names.final);
+    files.entries.unlink(names.final);
     files.claim(names, names.part, found.facts);
     return;
   }
@@ -171,7 +172,7 @@ export function demoteFile(
     copyToPart(operations, files, names, found.facts);
     return;
   }
-  files.rename(names.final, names.part, false);
+  files.entries.rename(names.final, names.part, false);
   files.release(names);
   files.claim(names, names.part, found.facts);
 }
@@ -199,8 +200,8 @@ function copyToPart(
 /** Removes a file that is ours, if it is there. `answered` may be called within the call. */
 export function removeFile(operations: FileOperations, files: StorageFiles, names: FileNames, answered: Flushed): void {
   files.release(names);
-  if (lookUp(operations, below(files.place.root, names.final))?.kind === 'file') files.unlink(names.final);
-  files.flushFolders(answered);
+  if (lookUp(operations, below(files.place.root, names.final))?.kind === 'file') files.entries.unlink(names.final);
+  files.entries.flush(answered);
 }
 
 /**
@@ -222,7 +223,7 @@ export function finishFile(
       answered(fileFailure(error, below(root, names.final)), null);
     }
   };
-  const flushNames = (id: string | null): void => files.flushFolders((failure) => answered(failure, id));
+  const flushNames = (id: string | null): void => files.entries.flush((failure) => answered(failure, id));
   steps(() => {
     if (link !== null) {
       finishLink(operations, files, names, link);
@@ -256,9 +257,9 @@ function finishLink(operations: FileOperations, files: StorageFiles, names: File
   if (there?.kind === 'link' && about(name, () => operations.readLink(name)) === target) return;
   if (there !== undefined) {
     if (!overwrite || there.kind === 'folder') throw foreignFile(name);
-    files.unlink(names.final);
+    files.entries.unlink(names.final);
   }
-  files.makeLink(target, names.final);
+  files.entries.makeLink(target, names.final);
 }
 
 /** Gives the bytes their length and mode, and says under which name they are. */
@@ -321,14 +322,14 @@ function takeFinalName(
   const final = below(place.root, names.final);
   const there = lookUp(operations, final);
   const part = { ...place, path: names.part, facts };
-  if (there === undefined) files.rename(names.part, names.final, false);
+  if (there === undefined) files.entries.rename(names.part, names.final, false);
   else if (there.kind === 'link' && !place.overwrite && sameBehind(operations, part, final, length)) {
-    files.unlink(names.part);
+    files.entries.unlink(names.part);
     return null;
   } else if (sameFile(operations, part, { ...place, path: names.final, facts: there }, length)) {
-    files.unlink(names.part);
+    files.entries.unlink(names.part);
     return there.id;
-  } else if (place.overwrite) files.rename(names.part, names.final, true);
+  } else if (place.overwrite) files.entries.rename(names.part, names.final, true);
   else throw foreignFile(final);
   return facts.id;
 }

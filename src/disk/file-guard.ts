@@ -1,6 +1,6 @@
 /**
  * Keeps every path inside the download folder. The torrent's own paths are safe by the metainfo; what is on the disk is
- * not: whoever can write there may have planted a link that leads elsewhere.
+ * not: another user who can write there may have planted a link that leads elsewhere.
  */
 import { parse, relative, sep } from 'node:path';
 import { BtgetError } from '../base/failure.js';
@@ -13,7 +13,7 @@ import type { FileFacts, FileOperations, ReadOperations } from './file-operation
 export interface PathRoot {
   /** Absolute. */
   readonly root: string;
-  /** Absent: whatever folder has that path. */
+  /** Which folder it has to be. Absent: the one that has that path. */
   readonly anchor?: RootAnchor;
 }
 
@@ -102,8 +102,8 @@ export function inFolderOf<T>(
 }
 
 /**
- * As `inFolderOf`, for who only reads, knows which file it wants, and goes on later: the folder is held until it is
- * released.
+ * As `inFolderOf`, for a caller that only reads and goes on later: the folder is held until it is released. The anchor
+ * is not compared: the caller knows which file it wants.
  */
 export function holdFolderOf(
   calls: Pick<ReadOperations, 'lookUp' | 'realPath' | 'holdFolder'>,
@@ -166,7 +166,7 @@ export function lastOf(path: string): string {
 /**
  * Makes the folders above the last element of `path`, and runs `action`. `making` hears beforehand of the folder that
  * each new one lies in. When `action` fails, the folders that were made for it go again, but for those that somebody
- * has filled. The root itself is made unless it is known: one that was there may have gone with its disk.
+ * has filled. The root itself is made only while it has no anchor: a root that has one has gone with its disk.
  */
 export function withFolders<T>(
   calls: FileOperations,
@@ -202,7 +202,7 @@ export function withFolders<T>(
   }
 }
 
-/** The first folder that was made for the root to be there; undefined when none was. */
+/** Makes the root, as `withFolders` does. Returns the first folder that was made for it; undefined when none was. */
 export function makeRoot(calls: FileOperations, at: PathRoot): string | undefined {
   const { root, anchor } = at;
   if ((anchor?.id ?? null) === null) return about(root, () => calls.makeFolder(root, true));

@@ -4,8 +4,8 @@ import type { TargetPlace } from './file-disk-protocol.js';
 import { about, fileFailure, isSystemError } from './file-failure.js';
 import type { Flushed } from './file-flusher.js';
 import { below, inFolderOf, makeRoot } from './file-guard.js';
+import { openOwn } from './file-hard-links.js';
 import type { FileOperations } from './file-operations.js';
-import { openOwn } from './file-own.js';
 import { type FileUser, readKept } from './file-trust.js';
 import type { FoundJournal } from './journal-file.js';
 

@@ -22,7 +22,7 @@ export interface FileKeptOptions {
   readonly noted: (message: string) => void;
 }
 
-// Nobody but its owner has to know whom we know.
+// No other user has to know which nodes and peers we know.
 const PRIVATE_FILE = 0o600;
 const PRIVATE_FOLDER = 0o700;
 

@@ -14,11 +14,11 @@ import type { TargetPlace } from './file-disk-protocol.js';
 import { about, isSystemError, NO_LINKS, orNothing } from './file-failure.js';
 import { foldersUpTo } from './file-folders.js';
 import { below } from './file-guard.js';
+import { openOwn } from './file-hard-links.js';
 import { removeIfThere } from './file-journal.js';
 import { decodeNote, encodeNote, isTornNote, type LockNote } from './file-lock-note.js';
 import { isJournalBeside } from './file-names.js';
 import type { FileOperations } from './file-operations.js';
-import { openOwn } from './file-own.js';
 import type { ProcessFacts } from './file-process.js';
 import { readKept } from './file-trust.js';
 import { JOURNAL_LAG } from './journal-file.js';
@@ -234,7 +234,8 @@ export class FileLock {
     // What is no note is somebody's file, and is not to be replaced.
     if (note === null && !isTornNote(bytes)) throw this.#cannotLock(path, 'it is no lock of btget');
     const token = note?.token ?? `${identity.inode}-${identity.bornAt}`;
-    // Whoever takes it gives it a second name for a moment, and in a shared folder it is as much our own.
+    // 'names' is no reason: a process that takes the lock gives it a second name for a moment. Nor is 'folder': the
+    // file is our own there too.
     return {
       note,
       token,
@@ -264,7 +265,7 @@ export class FileLock {
         const path = below(this.#root, name);
         // It may be our own, and the only one that says whose the files are: one that refuses stays as it is.
         orNothing(() => {
-          // One with another name is believed by none (`doubtAbout`), and the other name may be somebody else's.
+          // A journal with another name is not believed anyway (`doubtAbout`), and that name may be another user's.
           if (this.#operations.lookUp(path)?.links !== 1) return;
           const changedAt = this.#operations.identify(path)?.changedAt;
           if (changedAt !== undefined && changedAt > latest) this.#operations.setChangedAt(path, latest);
@@ -311,11 +312,11 @@ export class FileLock {
   }
 
   /**
-   * Nanoseconds. A clock that was set, or another machine's, may date a note to come: that is no longer than one of
-   * now.
+   * Nanoseconds. A clock that was set, or another machine's, may date a note in the future: its age is negative then,
+   * and it waits no longer than a note of now, since no note was watched for less than no time.
    */
   #waitFor({ token, changedAt }: FoundNote, now: bigint): bigint {
-    const age = now > changedAt ? now - changedAt : 0n;
+    const age = now - changedAt;
     const watched = BigInt(Math.round((this.#watched.get(token)?.watched ?? 0) * 1e6));
     return STALE_AFTER - (watched > age ? watched : age);
   }

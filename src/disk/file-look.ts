@@ -65,7 +65,7 @@ export function surveyFiles(
       }
     });
   ask('identifyRoot', { place }, (told) => {
-    // It stays the one that was seen first, in whichever torrent.
+    // All torrents of that folder share the anchor; the folder that the first of them saw stays.
     if (told.ok) place.anchor.id ??= told.value;
     findExact(parts, (failure) => {
       if (failure === null) survey();

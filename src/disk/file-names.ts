@@ -229,7 +229,7 @@ function numberedPart(final: string, number: number): string {
   return fits ? `${final}${end}` : `${final.slice(0, final.length - name.length)}${shortened(name)}${end}`;
 }
 
-/** `path` and every folder above it. Whatever is `taken` has its folders there, too. */
+/** Adds `path` and every folder above it. Where a path is in `taken`, so are its folders. */
 function addWithFolders(taken: Set<string>, path: string): void {
   for (let end = path.length; end > 0 && !taken.has(path.slice(0, end)); end = path.lastIndexOf('/', end - 1)) {
     taken.add(path.slice(0, end));

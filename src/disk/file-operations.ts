@@ -106,7 +106,7 @@ const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR } = fs.constants;
 const O_NOFOLLOW = fs.constants.O_NOFOLLOW ?? 0;
 const O_NONBLOCK = fs.constants.O_NONBLOCK ?? 0;
 
-/** Owners that date no file falsely: our own user and root, which is also the number where the system has none. */
+/** Owners that date no file falsely: our own user and root. Where the system has no users, every owner is 0. */
 const OURS: ReadonlySet<number> = new Set([process.geteuid?.() ?? 0, 0]);
 
 const FLAGS: Readonly<Record<FileAccess, number>> = {

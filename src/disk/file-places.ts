@@ -1,4 +1,7 @@
-/** The files of one torrent: what lies in which, and under which names. */
+/**
+ * The files of one torrent as the main thread knows them: what lies in which, under which names, and which file (device
+ * and inode) was found there, so that no other is read in its place.
+ */
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import { ContentMap, type ContentSegment, type PlaceRule } from './content-map.js';
@@ -58,7 +61,7 @@ export class FilePlaces {
 
   /**
    * What was found through links is read where it is: a link that is planted later leads no reader anywhere. What is
-   * known of a file already stays, whatever has come to its name since: only what is `released` becomes another.
+   * known of a file already stays, even when another file has come to its name: only `released` forgets it.
    */
   surveyed(found: readonly SurveyedFile[], border: SurveyedFile): void {
     this.#isSurveyed = true;

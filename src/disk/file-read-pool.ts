@@ -79,7 +79,7 @@ export class FileReadPool {
 
   /**
    * Answers with the file that has been verified, under whichever of its names it is. Another file, one behind a link
-   * that has come since, and none at all, are a `LostName`. Whoever gets it calls `release`.
+   * that has come since, and none at all, are a `LostName`. The caller calls `release` when it has read.
    */
   open(address: FileAddress, answered: (opened: Opened) => void): void {
     const key = keyOf(address);

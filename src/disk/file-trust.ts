@@ -3,15 +3,16 @@
  * the DHT. Everything in such a file may be forged by a user who may write to it, so the reader is told whether another
  * user may, and decides what that costs. The one rule for all of them:
  *
- * - The file is a regular file of our own user or root, has one name, and gives nobody else leave to write. An access
+ * - The file is a regular file of our own user or root, has one name, and gives no other user leave to write. An access
  *   list that gives leave shows in the bits of the group.
- * - The folder that holds it is our own or root's, and gives nobody else leave to write, unless it is sticky: there no
- *   user can move or replace the file of another. A group that has no other member gives nobody leave, but an access
- *   list behind the same bits may. Who has leave from one can only move our own files, so there the file must be as
- *   private as this program makes it: a download that was made up to be read as one is not.
+ * - The folder that holds it is our own or root's, and gives no other user leave to write, unless it is sticky: there no
+ *   user can move or replace the file of another. The bits of the group may stand for a group with no other member, or
+ *   for an access list. A user on such a list can put no file of its own there that passes the first rule, but can
+ *   move a file of ours to this name: a download, made up by a stranger to be read as a journal. Files of this kind are
+ *   made private, and downloads are not, so in such a folder the file must be private.
  *
- * The folders above count for nothing. Who may write to them can put another folder in the place of ours, but one that
- * is another user's fails the rule by itself, and in one of our own everything is our own. All answers are of the very
+ * The folders above do not count. A user who may write to them can put another folder in the place of ours. If that
+ * folder is another user's, it fails the rule; if it is our own, so is everything in it. All answers are of the very
  * file that is read, and of the folder that it was opened in.
  */
 import { about, isSystemError } from './file-failure.js';
@@ -62,7 +63,7 @@ const OTHERS_ANYTHING = 0o077;
 
 /**
  * At most `maxLength` bytes of the file `name` in the folder `root`; null when there is none. Throws a failure when it
- * is no regular file, a link included. A pipe makes nobody wait. `user` is null where the system knows no users.
+ * is no regular file, a link included. Opening a pipe does not wait. `user` is null where the system knows no users.
  */
 export function readKept(
   calls: Calls,

@@ -19,7 +19,7 @@ export function systemUser(): FileUser | null {
 
 /**
  * Whether the group `group` is that of the user `id` alone, as many systems make one for each user, by the tables of
- * passwd(5) and group(5). Root counts as nobody else. False when the tables do not say it: users may be known
+ * passwd(5) and group(5). Root does not count as another user. False when the tables do not say it: users may be known
  * elsewhere.
  */
 export function isGroupAlone(id: number, group: number, passwd: string, groups: string): boolean {

@@ -98,13 +98,13 @@ function createHandlers(given: FileOperations, processes: ProcessFacts): Handler
     demote: ({ place, names, keepsFinal }, answered) => {
       demoteFile(operations, filesOf(place), names, keepsFinal);
       // What is written to it next must not come to lie under its final name, should the power go.
-      filesOf(place).flushFolders(flushed(answered));
+      filesOf(place).entries.flush(flushed(answered));
     },
     restore: ({ place, names }, answered) => {
       const files = filesOf(place);
-      files.rename(names.part, names.final, false);
+      files.entries.rename(names.part, names.final, false);
       files.release(names);
-      files.flushFolders(flushed(answered));
+      files.entries.flush(flushed(answered));
     },
     adopt: ({ place, files }, answered) => {
       filesOf(place).adopt(files);

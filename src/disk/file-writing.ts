@@ -4,28 +4,16 @@
 import { BtgetError } from '../base/failure.js';
 import type { RootAnchor } from './file-anchor.js';
 import type { FileWrite, NamedFile, StoragePlace, Work } from './file-disk-protocol.js';
-import { about, isSystemError, LostName, NO_LINKS } from './file-failure.js';
+import { FolderEntries, foreignFile } from './file-entries.js';
+import { about, LostName } from './file-failure.js';
 import { type FileFlusher, type Flushed, UnflushedNames } from './file-flusher.js';
-import {
-  below,
-  confirmRoot,
-  folderOf,
-  foldersExist,
-  inFolderOf,
-  lastOf,
-  notAFile,
-  rootId,
-  withFolders,
-} from './file-guard.js';
+import { below, confirmRoot, folderOf, foldersExist, notAFile } from './file-guard.js';
+import { hasOtherNames, replaceByCopy, sharedFile } from './file-hard-links.js';
 import type { MadeFolders } from './file-made-folders.js';
 import type { FileNames } from './file-names.js';
 import type { FileFacts, FileOperations, IdentifiedFile } from './file-operations.js';
-import { replaceByCopy } from './file-own.js';
 import type { FilePool, OpenFile } from './file-pool.js';
 import type { FileIdentity } from './storage.js';
-
-/** In a folder with this bit anybody may give a file a second name, and only its owner may take one away. */
-const STICKY = 0o1000;
 
 /** A file that we write to. */
 interface OurFile {
@@ -55,6 +43,7 @@ export interface FoundFile {
 
 export class StorageFiles {
   readonly place: StoragePlace & { readonly anchor: RootAnchor };
+  readonly entries: FolderEntries;
   readonly #operations: FileOperations;
   readonly #pool: FilePool;
   readonly #flusher: FileFlusher;
@@ -63,8 +52,6 @@ export class StorageFiles {
   /** Files that were written to since they were last flushed, by their index. */
   #touched = new Map<number, TouchedFile>();
   readonly #unflushed: UnflushedNames;
-  readonly #unflushedFolders: UnflushedNames;
-  readonly #made: MadeFolders;
 
   constructor(
     place: StoragePlace,
@@ -74,15 +61,14 @@ export class StorageFiles {
     made: MadeFolders,
   ) {
     this.place = { ...place, anchor: { id: place.anchor?.id ?? null } };
+    this.entries = new FolderEntries(this.place, operations, flusher, made);
     this.#operations = operations;
     this.#pool = pool;
     this.#flusher = flusher;
     this.#unflushed = new UnflushedNames(flusher);
-    this.#unflushedFolders = new UnflushedNames(flusher);
-    this.#made = made;
   }
 
-  /** Which folder the root was when somebody looked, or null. */
+  /** Which folder the root was when another thread looked; null when there was none. */
   rootSeen(id: string | null): void {
     this.place.anchor.id ??= id;
   }
@@ -131,7 +117,7 @@ export class StorageFiles {
         const what = found === undefined ? 'removed' : isSame ? 'cut' : 'replaced';
         throw new LostName(names.part, `${name}: somebody has ${what} it meanwhile`);
       }
-      if (isWritten && this.#hasOtherNames(names, found)) this.#replaceByCopy(names, found);
+      if (isWritten && this.#isShared(names, found)) this.#replaceByCopy(names, found);
       else {
         if (isWritten) this.#pool.open(this.place, found.path);
         this.claim(names, found.path, found.facts);
@@ -139,23 +125,17 @@ export class StorageFiles {
     }
   }
 
-  /** Whether the file has names that are not this torrent's: what is written to it would change there too. */
-  #hasOtherNames(names: FileNames, { path, facts }: Pick<FoundFile, 'path' | 'facts'>): boolean {
-    if (facts.links === 1) return false;
-    const other = below(this.place.root, path === names.part ? names.final : names.part);
-    // Both names are ours where a crash came between the two steps of renaming.
-    const isBoth = about(other, () => this.#operations.lookUp(other))?.id === facts.id;
-    return facts.links > (isBoth && names.part !== names.final ? 2 : 1);
+  #isShared(names: FileNames, { path, facts }: Pick<FoundFile, 'path' | 'facts'>): boolean {
+    return hasOtherNames(this.#operations, this.place.root, names, path, facts);
   }
 
   /**
-   * Gives us a file of our own in the place of one that has other names, with the same bytes. Under those it keeps
-   * them.
+   * Puts a copy of our own in the place of a file that has other names. The file itself stays as it is under those.
    */
   #replaceByCopy(names: FileNames, { path, facts }: Pick<FoundFile, 'path' | 'facts'>): void {
     const name = below(this.place.root, path);
     if (!this.place.overwrite && names.part !== names.final) throw sharedFile(name);
-    this.#folderChanges(folderOf(this.place.root, path));
+    this.entries.changes(folderOf(this.place.root, path));
     this.#pool.forget(name);
     this.claim(names, path, replaceByCopy(this.#operations, this.place, path, facts, 'create'));
     // Its name is as new as its bytes are.
@@ -205,7 +185,7 @@ export class StorageFiles {
 
   /** Makes the file under `path`, one of its names, with the folders above it. */
   create(names: FileNames, path: string): FoundFile {
-    const { facts } = this.#inNewFolders(path, () => this.#pool.create(this.place, path));
+    const { facts } = this.entries.inNewFolders(path, () => this.#pool.create(this.place, path));
     this.claim(names, path, facts);
     return { path, facts, ours: true };
   }
@@ -225,78 +205,9 @@ export class StorageFiles {
     }
   }
 
-  /**
-   * Gives the file under `from` the name `to`, both in one folder below the root. Fails when `to` is taken, unless
-   * `replacing`.
-   */
-  rename(from: string, to: string, replacing: boolean): void {
-    const { root } = this.place;
-    const name = below(root, to);
-    this.#folderChanges(folderOf(root, to));
-    about(name, () =>
-      inFolderOf(this.#operations, this.place, to, (nameIn) => {
-        const [old, free] = [nameIn(lastOf(from)), nameIn(lastOf(to))];
-        if (replacing) this.#operations.rename(old, free);
-        else if (!renameToFree(this.#operations, old, free, this.#isSticky(folderOf(root, to))))
-          throw foreignFile(name);
-      }),
-    );
-  }
-
-  #isSticky(folder: string): boolean {
-    const facts = this.#operations.lookUp(this.#operations.realPath(folder));
-    return facts !== undefined && (facts.mode & STICKY) !== 0;
-  }
-
-  /** Removes the name `path` below the root. */
-  unlink(path: string): void {
-    const { root } = this.place;
-    this.#folderChanges(folderOf(root, path));
-    about(below(root, path), () =>
-      inFolderOf(this.#operations, this.place, path, (nameIn) => this.#operations.unlink(nameIn(lastOf(path)))),
-    );
-  }
-
-  /** Makes a link of name `path` that holds `target`, with the folders above it. */
-  makeLink(target: string, path: string): void {
-    const { root } = this.place;
-    this.#inNewFolders(path, () =>
-      about(below(root, path), () =>
-        inFolderOf(this.#operations, this.place, path, (nameIn) =>
-          this.#operations.makeLink(target, nameIn(lastOf(path))),
-        ),
-      ),
-    );
-  }
-
-  /** Makes the folders above `path`, and runs `action`, which makes what has that name. */
-  #inNewFolders<T>(path: string, action: () => T): T {
-    const { root } = this.place;
-    const done = withFolders(
-      this.#operations,
-      this.place,
-      path,
-      (inside) => this.#folderChanges(inside),
-      () => {
-        this.#folderChanges(folderOf(root, path));
-        return action();
-      },
-    );
-    if (this.place.anchor.id === null) this.rootSeen(rootId(this.#operations, root));
-    return done;
-  }
-
   /** Flushes the file under `path`, written to or not. */
   flushFile(path: string, answered: Flushed): void {
     this.#unflushed.flush(below(this.place.root, path), answered);
-  }
-
-  /** Flushes the names that came and went, that of the download folder too. */
-  flushFolders(answered: Flushed): void {
-    this.#unflushedFolders.flushAll((failure) => {
-      if (failure === null) this.#made.flush(answered);
-      else answered(failure);
-    });
   }
 
   /**
@@ -315,7 +226,7 @@ export class StorageFiles {
       if (name !== null) this.#unflushed.add(name);
     }
     this.#unflushed.flushAll((failure) =>
-      this.flushFolders((folderFailure) => {
+      this.entries.flush((folderFailure) => {
         const first = failure ?? folderFailure;
         if (first !== null) for (const [file, one] of touched) this.#touched.set(file, one);
         answered(first, identities);
@@ -349,13 +260,6 @@ export class StorageFiles {
     return null;
   }
 
-  /** Before it does: what fails in between leaves a folder to be flushed for nothing, never one that is forgotten. */
-  #folderChanges(folder: string): void {
-    if (!this.#operations.flushesFolders) return;
-    // Flushing follows no link, and a folder may be reached by one.
-    this.#unflushedFolders.add(about(folder, () => this.#operations.realPath(folder)));
-  }
-
   #openOurs(names: FileNames): { file: OurFile; open: OpenFile } {
     const known = this.#ours.get(names.part) ?? this.#takeUp(names);
     if (known.lost !== null) throw known.lost;
@@ -386,9 +290,9 @@ export class StorageFiles {
     const isBorder = names.part === names.final;
     // What has its name without being known as ours is not written to: it is compared with our own copy when that is
     // whole. Nothing is lost with a file that holds nothing, unless that is the same file elsewhere.
-    const isShared = final !== undefined && this.#hasOtherNames(names, { path: names.final, facts: final.facts });
+    const isShared = final !== undefined && this.#isShared(names, { path: names.final, facts: final.facts });
     const foreign = final !== undefined && (final.facts.length > 0 || isShared) && !overwrite;
-    if (part !== undefined && this.#hasOtherNames(names, { path: names.part, facts: part })) {
+    if (part !== undefined && this.#isShared(names, { path: names.part, facts: part })) {
       if (isBorder) this.#replaceByCopy(names, { path: names.part, facts: part });
       else if (overwrite) this.#replaceStrangers(names, names.part);
       else throw sharedFile(name);
@@ -401,65 +305,15 @@ export class StorageFiles {
     return this.#ours.get(names.part) as OurFile;
   }
 
-  /** Somebody has put a file under `path` since we looked. Under its other names it keeps its bytes. */
+  /** Another user has put a file under `path` since we looked. Under its other names it keeps its bytes. */
   #replaceStrangers(names: FileNames, path: string): void {
     if (!this.place.overwrite) throw foreignFile(below(this.place.root, path));
-    this.unlink(path);
+    this.entries.unlink(path);
     this.create(names, path);
   }
-}
-
-function sharedFile(name: string): BtgetError {
-  return new BtgetError(
-    'foreign-file',
-    `${name} has names elsewhere (hard links), and nothing is written through them`,
-  );
 }
 
 /** What is written down of a file. */
 export function identityOf({ length, changedAt, inode, bornAt }: IdentifiedFile): FileIdentity {
   return { length, changedAt, inode, bornAt };
-}
-
-export function foreignFile(name: string): BtgetError {
-  return new BtgetError('foreign-file', `${name} exists and is not this torrent's`);
-}
-
-/**
- * Renaming would replace a file that came to be a moment ago; a second name never does. After a crash between the two
- * steps the file has both names, which `finish` understands. In a sticky folder a second name may be one that we cannot
- * take away again: the file is renamed there, and the system itself keeps other users' files from being replaced. False
- * when `to` is taken.
- */
-function renameToFree(operations: FileOperations, from: string, to: string, isSticky: boolean): boolean {
-  const second = isSticky ? 'refused' : giveSecondName(operations, from, to);
-  if (second === 'taken') return false;
-  if (second === 'given') takeFirstName(operations, from, to);
-  else if (operations.lookUp(to) === undefined) operations.rename(from, to);
-  else return false;
-  return true;
-}
-
-function giveSecondName(operations: FileOperations, from: string, to: string): 'given' | 'taken' | 'refused' {
-  try {
-    operations.link(from, to);
-    return 'given';
-  } catch (error) {
-    if (!isSystemError(error)) throw error;
-    if (error.code === 'EEXIST') return 'taken';
-    if (NO_LINKS.has(error.code)) return 'refused';
-    throw error;
-  }
-}
-
-/** A file that cannot lose its first name keeps that one alone. */
-function takeFirstName(operations: FileOperations, first: string, second: string): void {
-  try {
-    operations.unlink(first);
-  } catch (error) {
-    // Where somebody has taken the first name meanwhile, the second one is all that is left of the file.
-    if (isSystemError(error) && error.code === 'ENOENT') return;
-    operations.unlink(second);
-    throw error;
-  }
 }

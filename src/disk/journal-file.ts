@@ -19,7 +19,7 @@ export interface FoundJournal {
   readonly bytes: Buffer;
   /** When it last changed, nanoseconds since 1970 by the clock of its file system. */
   readonly changedAt: bigint;
-  /** Why another user may have written it, or put it there; null: nobody else has. */
+  /** Why another user may have written it, or put it there; null: none can have. */
   readonly doubt: Doubt | null;
 }
 

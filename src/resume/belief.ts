@@ -15,8 +15,8 @@
  *   So is what a file holds that has its final name: it may have got that after the last record.
  * - Even so the newest records are proved, because a drive may have said of its cache that it was flushed, and one
  *   piece of each file, because everything else may have gone wrong.
- * - After a clean end one piece of each file is proved as well, of so many files that nobody waits for it. Nothing
- *   innocent makes one of them wrong, so then nothing is believed at all.
+ * - After a clean end one piece of each file is proved as well, of no more files than take a moment. No accident makes
+ *   such a piece wrong, so when one is, nothing is believed at all.
  *
  * Files that are not the same are hashed as if there were no journal; the others lose nothing by it.
  */

@@ -16,7 +16,7 @@ export interface JournalKeeperOptions {
   readonly interval: Millis;
   /** Nothing that was verified waits longer than this for a flush that is under way before it is named as written. */
   readonly patience: Millis;
-  /** How long after it was not there the download folder is looked for again. */
+  /** While the download folder is gone, the flush is tried again after this. */
   readonly absence: Millis;
   /** Nor does more than this wait. Bytes. */
   readonly length: number;

@@ -14,8 +14,8 @@ export function metadataTarget(infoHash: InfoHash): string {
 
 /**
  * The metadata of a download that began with a magnet link, until it is done: a restart need not fetch it again, and
- * knows its files when there is no peer at all. Its hash is its proof, whoever wrote it, so a torn or strange file is
- * none.
+ * knows its files when there is no peer at all. Its hash is its proof, so it does not matter which user wrote it, and a
+ * torn or strange file is no metadata.
  */
 export class KeptMetadata {
   readonly #timers: Timers;

@@ -72,7 +72,6 @@ export class Resume implements WriteJournal {
   #isStarted = false;
   /** No journal was there when it began. */
   #isNew = false;
-  #hasSaidDoubt = false;
 
   constructor(parts: ResumeParts) {
     this.#parts = parts;
@@ -151,8 +150,7 @@ export class Resume implements WriteJournal {
   }
 
   #sayDoubt({ doubt }: FoundJournal): void {
-    if (doubt === null || this.#hasSaidDoubt) return;
-    this.#hasSaidDoubt = true;
+    if (doubt === null) return;
     const { file, warned } = this.#parts;
     warned(
       'journal-not-believed',
@@ -278,7 +276,7 @@ export class Resume implements WriteJournal {
 }
 
 /**
- * Those under part names: whoever forges a journal of ours makes no whole file of ours one that may be written over.
+ * Those under part names: a forged journal must not make a whole file of ours one that may be written over.
  */
 function partsOf(known: ReadonlySet<number>, survey: readonly FileSurvey[]): ReadonlySet<number> {
   return new Set([...known].filter((file) => survey[file]?.found === 'part' && !survey[file].bothNames));

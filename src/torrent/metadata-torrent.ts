@@ -198,7 +198,7 @@ export class MetadataTorrent {
     };
   }
 
-  /** Peers that offer nothing, or keep it back, must not keep us from an honest one that comes last. */
+  /** Peers that offer nothing, or keep it back, must not keep our places from an honest peer that comes last. */
   #makeWayLater(): void {
     this.#context.addTask(() => {
       if (this.#stage !== 'running') return;

@@ -2,8 +2,8 @@ import type { Encoder } from '../swarm/encoder.js';
 import type { TorrentOptions } from './torrent-options.js';
 
 /**
- * Dials the peers that the user names, and those of the link. `noted` is told once of peers of the link that lead where
- * a link may not lead us, and what to do about it: whoever made the link is a stranger.
+ * Dials the peers that the user names, and those of the link. The link may be a stranger's: `noted` is told once of its
+ * peers that lead where no link may lead us, and what to do about it.
  */
 export function dialNamed(
   encoder: Encoder,

@@ -111,6 +111,10 @@ test('a journal that another user may have written is not believed: everything i
   for (const about of ['owner', 'mode', 'names', 'folder'] as const)
     for (const mode of ['download', 'seed'] as const) {
       const journal = left.journal === null ? null : { ...left.journal, doubt: { about, why: 'is odd' } };
+      const right = resume({ ...left, journal }, { mode });
+      assert.equal(right.have, have);
+      assert.ok(right.hashed >= have, `${right.hashed} of ${have}`);
+      right.swarm.stop();
       // What it says is wrong of the second half of a file.
       const resumed = resume({ ...left, image: withFirstFileWrong(left, 300 * KIB), journal }, { mode });
       assert.ok(resumed.have < have && resumed.have > 0, `${resumed.have}`);
@@ -136,6 +140,25 @@ test("a part without one right piece is ours by our own journal whoever may writ
   ] as const) {
     const journal = left.journal === null ? null : { ...left.journal, doubt: { about, why: 'is odd' } };
     const resumed = resume({ ...left, image: withFirstFileWrong(left, 0), journal });
+    const { failure } = resumed.client;
+    if (isOurs) endsWell(resumed);
+    else assert.ok(failure instanceof BtgetError && failure.code === 'foreign-file', about);
+    if (!isOurs) resumed.swarm.stop();
+  }
+});
+
+test('a file under its final name without one right piece is ours by our own journal, unless others may write to that', () => {
+  const { left } = interrupt(8_000);
+  const image = withFirstFileWrong(left, 0);
+  const files = image.files.map(({ part, final }, file) =>
+    file === 0 ? { part: null, final: part } : { part, final },
+  );
+  for (const [about, isOurs] of [
+    ['folder', true],
+    ['mode', false],
+  ] as const) {
+    const journal = left.journal === null ? null : { ...left.journal, doubt: { about, why: 'is odd' } };
+    const resumed = resume({ image: { ...image, files }, journal });
     const { failure } = resumed.client;
     if (isOurs) endsWell(resumed);
     else assert.ok(failure instanceof BtgetError && failure.code === 'foreign-file', about);

@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -148,6 +149,38 @@ describe('the file of a journal', () => {
     linkSync(path, join(root, 'third'));
     await replace('three');
     assert.deepEqual([text(), readFileSync(join(root, 'third'), 'utf8')], ['three', 'one two']);
+  });
+
+  it('is not written to when it gets another name in the moment before it is opened', async (t) => {
+    const open: FileOperations['open'] = (name, access, follow) => {
+      if (access === 'write') linkSync(name, other);
+      return systemFileOperations.open(name, access, follow);
+    };
+    const { replace, journal, root } = here(t, { open });
+    const other = join(root, 'other');
+    await replace('one');
+    assert.throws(() => journal.append(Buffer.from(' two'), true, () => undefined), {
+      code: 'io',
+      message: /other names/,
+    });
+    assert.equal(readFileSync(other, 'utf8'), 'one');
+  });
+
+  it('is not copied when another file comes to its place in the moment before that', async (t) => {
+    const open: FileOperations['open'] = (name, access, follow) => {
+      if (access === 'read') renameSync(theirs, path);
+      return systemFileOperations.open(name, access, follow);
+    };
+    const { replace, journal, root, path } = here(t, { open, flushesFolders: false });
+    const theirs = join(root, 'theirs');
+    await replace('one');
+    linkSync(path, join(root, 'other'));
+    writeFileSync(theirs, 'theirs');
+    assert.throws(
+      () => journal.append(Buffer.from(' two'), true, () => undefined),
+      /somebody has replaced it meanwhile/,
+    );
+    assert.equal(readFileSync(path, 'utf8'), 'theirs');
   });
 
   it('is not read from a folder, and not appended to when it has gone', (t) => {

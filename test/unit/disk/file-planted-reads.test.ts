@@ -199,6 +199,14 @@ describe('of a file that is swapped no other byte is read', { skip: process.plat
       });
   });
 
+  it('nor is another hashed in its place, though its bytes are right', () =>
+    inWorld(({ survey, check, at }) => {
+      survey();
+      renameSync(at('downloads/t/sub/film'), at('away'));
+      writeFileSync(at('downloads/t/sub/film'), FILM);
+      assert.ok(!check(0));
+    }));
+
   it('though it is looked at again because another was lost', () =>
     inWorld(({ storage, survey, check, read, ask, at }) => {
       survey();

@@ -4,7 +4,7 @@ import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, stat
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { borderName } from '../../../src/disk/file-names.js';
-import type { DoneOutcome, SyncOutcome } from '../../../src/disk/storage.js';
+import type { DoneOutcome, SurveyOutcome, SyncOutcome } from '../../../src/disk/storage.js';
 import { ask } from '../../support/file-disk.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
 import { assertFailed, DONE, FILM, type StorageCase, TREE, withStorage } from '../../support/storage-case.js';
@@ -50,6 +50,18 @@ describe('nothing is written to a file that has names elsewhere', () => {
         { overwrite: true },
       ));
   }
+
+  it('but to one that has both of its own names, as a crash leaves it, and no third', async () => {
+    for (const hasThird of [false, true])
+      await withStorage(FILM, async (disk) => {
+        disk.put('film.part', FILM.bytesOf(0));
+        linkSync(disk.at('film.part'), disk.at('film'));
+        if (hasThird) linkSync(disk.at('film.part'), join(disk.dir, '..', 'victim'));
+        const adopted = await disk.adopt(0);
+        if (hasThird) assertFailed(adopted, 'foreign-file', SHARED);
+        else assert.deepEqual(adopted, DONE);
+      });
+  });
 
   it('and came after the look', () =>
     withStorage(FILM, async (disk) => {
@@ -119,6 +131,20 @@ describe('nothing is written to a file that has names elsewhere', () => {
       const { mode } = statSync(victim);
       await disk.survey();
       assert.deepEqual(await disk.finish(1), DONE);
+      assert.equal(statSync(victim).mode, mode);
+    }));
+
+  it('nor is the mode of one changed that is a whole part of ours', () =>
+    withStorage(TREE, async (disk) => {
+      const { storage } = disk;
+      const victim = plant(disk, 't/sub/two.part', TREE.fileBytes(1));
+      const { mode } = statSync(victim);
+      const survey = await ask<SurveyOutcome>((answered) => storage.survey(answered));
+      const identity = (survey.ok && survey.files[1]?.identity) || assert.fail();
+      const whole = { file: 1, identity, isWritten: false };
+      assert.deepEqual(await ask<DoneOutcome>((answered) => storage.adoptFiles([whole], answered)), DONE);
+      assert.deepEqual(await disk.finish(1), DONE);
+      assert.equal(statSync(disk.at('t/sub/two')).ino, statSync(victim).ino);
       assert.equal(statSync(victim).mode, mode);
     }));
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, linkSync, lstatSync, readdirSync, readlinkSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, linkSync, lstatSync, readdirSync, readlinkSync, renameSync, rmSync, truncateSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { DoneOutcome, PassOverOutcome, SurveyOutcome } from '../../../src/disk/storage.js';
 import { ask } from '../../support/file-disk.js';
@@ -75,6 +75,20 @@ describe("a stranger's file under the part name", () => {
       const adopted = await ask<DoneOutcome>((answered) => storage.adoptFiles([part], answered));
       assertFailed(adopted, 'io', /film\.part: somebody has replaced it/);
       assert.deepEqual(bytes('film.part'), Buffer.alloc(5100, 7));
+    }));
+
+  it('that has got the inode of a part is not adopted, nor is a part that somebody has cut', () =>
+    withStorage(FILM, async ({ storage, put, at, torrent }) => {
+      put('film.part', torrent.bytesOf(0));
+      const survey = await ask<SurveyOutcome>((answered) => storage.survey(answered));
+      const identity = (survey.ok && survey.files[0]?.identity) || assert.fail();
+      const adopt = (bornAt: bigint): Promise<DoneOutcome> =>
+        ask((answered) =>
+          storage.adoptFiles([{ file: 0, identity: { ...identity, bornAt }, isWritten: true }], answered),
+        );
+      assertFailed(await adopt(identity.bornAt - 1n), 'io', /film\.part: somebody has replaced it/);
+      truncateSync(at('film.part'), 1000);
+      assertFailed(await adopt(identity.bornAt), 'io', /film\.part: somebody has cut it/);
     }));
 });
 

@@ -19,7 +19,7 @@ const READERS: Readonly<Record<string, 'kept' | 'content' | 'given by the user' 
   'disk/file-finishing.ts': 'content',
   'disk/file-hashing.ts': 'content',
   'disk/file-operations.ts': 'the calls',
-  'disk/file-own.ts': 'content',
+  'disk/file-hard-links.ts': 'content',
   'disk/file-process.ts': 'of the system',
   'disk/file-reader.ts': 'content',
   'disk/file-trust.ts': 'kept',

@@ -1,10 +1,39 @@
-/** Files that have other names, in other folders perhaps: what is written through one name changes them all. */
+/**
+ * Hard links: a file may have other names, in other folders perhaps, and what is written through one name changes it
+ * under all of them.
+ */
 import { BtgetError } from '../base/failure.js';
 import { about, LostName } from './file-failure.js';
 import { below, inFolderOf, lastOf, type PathRoot } from './file-guard.js';
+import type { FileNames } from './file-names.js';
 import type { FileAccess, FileFacts, FileOperations } from './file-operations.js';
 
 const COPY_LENGTH = 256 * 1024;
+
+/**
+ * Whether the torrent's file at `path`, which is `facts`, has names that are not this torrent's. `path` is one of
+ * `names`.
+ */
+export function hasOtherNames(
+  operations: FileOperations,
+  root: string,
+  names: FileNames,
+  path: string,
+  facts: FileFacts,
+): boolean {
+  if (facts.links === 1) return false;
+  const other = below(root, path === names.part ? names.final : names.part);
+  // Both names are ours where a crash came between the two steps of renaming.
+  const isBoth = about(other, () => operations.lookUp(other))?.id === facts.id;
+  return facts.links > (isBoth && names.part !== names.final ? 2 : 1);
+}
+
+export function sharedFile(name: string): BtgetError {
+  return new BtgetError(
+    'foreign-file',
+    `${name} has names elsewhere (hard links), and nothing is written through them`,
+  );
+}
 
 /** Gives the file at `path` another inode with the same bytes, if it has other names. Under those it is left alone. */
 function ownFile(operations: FileOperations, at: PathRoot, path: string): void {
