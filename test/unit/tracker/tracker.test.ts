@@ -311,8 +311,9 @@ test('torrents and peers are bounded: an idle torrent gives way, then the oldest
   assert.deepEqual(peers.told('d'), ['c', 'x'], 'b was the oldest of those with one each');
 
   const all = setUp({ maxPeers: 3 });
+  all.announce('a', infoHash(9));
   for (const hash of [1, 2]) all.announce('g', infoHash(hash));
-  for (const name of ['a', 'b']) all.announce(name, infoHash(9));
+  assert.deepEqual(all.told('b', infoHash(9)), ['a'], 'the oldest of all is not of the greediest host');
   assert.equal(all.announce('a', infoHash(9))['incomplete'], 2);
   assert.deepEqual(Object.keys(all.ask('/scrape', '')['files'] as Answer).length, 2);
 
