@@ -396,7 +396,7 @@ test('a peer at the port of another service is counted, and neither called back 
   }
 });
 
-test('silent peers are forgotten a thousand in a turn', () => {
+test('silent peers are forgotten turn after turn until none is left', () => {
   const { timeline, tracker, announce, ask } = setUp({
     maxPeersOfHost: 10_000,
     peersInTurn: 100,
