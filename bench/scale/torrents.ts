@@ -3,18 +3,9 @@ import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sha1 } from '../../src/base/digest.js';
 import { createMetainfo, type NewTorrent } from '../../src/metainfo/create-metainfo.js';
+import { DEFAULT_CREATE_TORRENT_OPTIONS } from '../../src/session/create-torrent.js';
 
 const KIB = 1024;
-const NOTHING_ELSE: Omit<NewTorrent, 'name' | 'content' | 'pieceLength' | 'pieces'> = {
-  trackers: [],
-  webSeeds: [],
-  private: false,
-  source: null,
-  comment: null,
-  createdBy: null,
-  createdAt: null,
-};
-
 /** One file of zeros in `count` whole pieces, sparse, below `dir`. Returns the path of its .torrent. */
 export function manyPieces(dir: string, count: number, pieceLength = 16 * KIB): string {
   const hash = sha1(Buffer.alloc(pieceLength));
@@ -72,6 +63,6 @@ export function manyTorrents(dir: string, count: number): string {
 
 function writeTorrent(dir: string, told: Pick<NewTorrent, 'name' | 'content' | 'pieceLength' | 'pieces'>): string {
   const path = join(dir, `${told.name}.torrent`);
-  writeFileSync(path, createMetainfo({ ...NOTHING_ELSE, ...told }));
+  writeFileSync(path, createMetainfo({ ...DEFAULT_CREATE_TORRENT_OPTIONS, ...told }));
   return path;
 }

@@ -14,7 +14,7 @@ const REASONS: Readonly<Record<number, string>> = {
   505: 'HTTP Version Not Supported',
 };
 
-/** No client sends so many, and each costs more than its bytes. */
+/** With the empty line at their end. No client sends so many, and each costs more than its bytes. */
 const MAX_HEADER_LINES = 200;
 
 /** Given a line without its end. Says what reads the next one; null when nothing more is read. */

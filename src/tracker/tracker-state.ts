@@ -21,8 +21,8 @@ export function encodeState(table: TorrentTable): Buffer {
 }
 
 /**
- * The state in parts, encoded a slice at a time: each step encodes up to `peersInTurn` peers. What changes meanwhile is
- * in it or not; each peer is whole.
+ * The state in parts, encoded a slice at a time: each step encodes up to `peersInTurn` peers and torrents. What changes
+ * meanwhile is in it or not; each peer is whole.
  */
 export function* encodeInSlices(table: TorrentTable, peersInTurn: number): Generator<undefined, Buffer[]> {
   const parts: Buffer[] = [];
@@ -34,8 +34,7 @@ export function* encodeInSlices(table: TorrentTable, peersInTurn: number): Gener
     const torrent = table.get(infoHash);
     if (torrent === undefined) continue;
     slice += `20:${infoHash.toString('latin1')}d10:downloadedi${torrent.downloaded}e5:peersl`;
-    // A torrent costs something too, though it has no peer.
-    left -= 1;
+    // Null stands for the torrent itself: it costs something too, though it has no peer.
     for (const peer of [null, ...torrent.all()]) {
       if (peer !== null) slice += encodePeer(peer);
       left -= 1;

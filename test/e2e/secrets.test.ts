@@ -63,6 +63,8 @@ describe('no output has a password or a passkey', { timeout: 2 * HANGS_AFTER }, 
       secretUrl('[::'),
       `http://${USER}:${PASSWORD}`,
       `http://${USER}:pa/${PASSWORD}@${host}/x`,
+      `http://${USER}:pa ${PASSWORD}@${host}/x`,
+      `ftp://${USER}:pa ${PASSWORD}@${host}/x`,
       `http:/${USER}:${PASSWORD}@${host}/${PASSKEY}`,
       `${USER}:${PASSWORD}@${host}/x.torrent`,
       `"${secretUrl(dead)}"`,
@@ -145,6 +147,12 @@ describe('no output has a password or a passkey', { timeout: 2 * HANGS_AFTER }, 
     const all = await runBtget(context, dir, ['show', '--secrets', 'shown.torrent']);
     assert.match(all.out, new RegExp(PASSWORD));
     assert.equal(all.err, '');
+    const host = await serveHttp(context, (_request, response) => response.end(torrentOf([url], url)));
+    for (const command of ['show', 'verify']) {
+      const fetched = await runBtget(context, dir, [command, '--json', secretUrl(host)]);
+      assertSilent(`${command} --json of a URL`, fetched);
+      assert.equal(JSON.parse(fetched.out).input, `http://${host}/0f1e…/announce?authkey=0f1e…`);
+    }
   });
 });
 

@@ -1,4 +1,4 @@
-/** Every decoder of bytes that somebody else wrote, with good inputs of its own. */
+/** Every decoder of bytes that strangers write, with good inputs of its own. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -48,6 +48,7 @@ import { HttpConnection } from '../../src/tracker/http-connection.js';
 import { TorrentTable } from '../../src/tracker/torrent-table.js';
 import { DEFAULT_HTTP_OPTIONS, DEFAULT_TRACKER_OPTIONS } from '../../src/tracker/tracker-options.js';
 import { restoreState } from '../../src/tracker/tracker-state.js';
+import { TrustedProxies } from '../../src/tracker/trusted-proxies.js';
 import { decodeBitfield } from '../../src/wire/bitfield.js';
 import { decodeExtensionHandshake, encodeExtensionHandshake, SILENT_HANDSHAKE } from '../../src/wire/extended.js';
 import { Framer, type Step } from '../../src/wire/framer.js';
@@ -67,9 +68,10 @@ export interface FuzzedDecoder {
   readonly maxLength?: number;
   /**
    * Bytes of memory for each byte of input, where 16 are too few: the bencode package gives each string a buffer of its
-   * own, 200 bytes and more, and a torrent may have three million of them; a link of 128 KiB is copied a few times. The
-   * user chooses torrents and links, and a tracker's state is believed only when no other user can have written it;
-   * peers, trackers and nodes get no more than the usual factor.
+   * own, 200 bytes and more, and a torrent may have three million of them; each parameter of a link is copied a few
+   * times. The user chooses torrents and links, and a tracker's state is believed only when no other user can have
+   * written it. Secrets are hidden in links too; of a tracker's words in 1,024 characters at the most. Peers and nodes
+   * get no more than the usual factor, and of trackers and web servers only the head and the chunks of an answer do.
    */
   readonly memoryFactor?: number;
   /** Makes of a damaged input what is decoded; its cost does not count. */
@@ -87,8 +89,8 @@ const PEERS4 = Buffer.from('c00002011ae1c633640a1ae1', 'hex');
 const PEERS6 = Buffer.from('20010db80000000000000000000000011ae1', 'hex');
 const NEVER: Timers = { now: () => 0, addTask: () => ({ cancel: () => undefined }) };
 
-const TORRENT_MEMORY_FACTOR = 256;
-const MAGNET_MEMORY_FACTOR = 256;
+/** Of torrents, of links, and of what is kept as bencode. */
+const CHOSEN_MEMORY_FACTOR = 256;
 /** Long ones make nearly every mutation one of hashes. */
 const MAX_SEED_LENGTH = 16 * 1024;
 
@@ -298,14 +300,14 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
   {
     file: 'base/redaction.ts',
     name: 'redactText',
-    memoryFactor: TORRENT_MEMORY_FACTOR,
+    memoryFactor: CHOSEN_MEMORY_FACTOR,
     seeds: () => [...URLS(), ...MAGNETS(), ...REDACTED()],
     decode: ofText(redactText),
   },
   {
     file: 'bencode/bencode.ts',
     name: 'decodeBencode',
-    memoryFactor: TORRENT_MEMORY_FACTOR,
+    memoryFactor: CHOSEN_MEMORY_FACTOR,
     throwsBtgetError: true,
     seeds: torrents,
     decode: (bytes) => decodeBencode(bytes, TOLERANT),
@@ -313,7 +315,7 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
   {
     file: 'bencode/bencode.ts',
     name: 'decodeBencodeParts',
-    memoryFactor: TORRENT_MEMORY_FACTOR,
+    memoryFactor: CHOSEN_MEMORY_FACTOR,
     throwsBtgetError: true,
     seeds: torrents,
     decode: (bytes) => decodeBencodeParts(bytes, { ...CANONICAL, rawKey: 'info' }),
@@ -321,7 +323,7 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
   {
     file: 'metainfo/parse-metainfo.ts',
     name: 'parseMetainfo',
-    memoryFactor: TORRENT_MEMORY_FACTOR,
+    memoryFactor: CHOSEN_MEMORY_FACTOR,
     throwsBtgetError: true,
     seeds: torrents,
     decode: parseMetainfo,
@@ -329,7 +331,7 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
   {
     file: 'metainfo/magnet.ts',
     name: 'parseMagnet',
-    memoryFactor: MAGNET_MEMORY_FACTOR,
+    memoryFactor: CHOSEN_MEMORY_FACTOR,
     throwsBtgetError: true,
     seeds: MAGNETS,
     decode: ofText(parseMagnet),
@@ -338,7 +340,7 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
   {
     file: 'metainfo/v1-link.ts',
     name: 'parseV1Link',
-    memoryFactor: MAGNET_MEMORY_FACTOR,
+    memoryFactor: CHOSEN_MEMORY_FACTOR,
     throwsBtgetError: true,
     seeds: MAGNETS,
     decode: ofText(parseV1Link),
@@ -346,7 +348,7 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
   {
     file: 'cli/source/recognise.ts',
     name: 'recognise',
-    memoryFactor: TORRENT_MEMORY_FACTOR,
+    memoryFactor: CHOSEN_MEMORY_FACTOR,
     seeds: () => [...torrents(), ...XML(), ...MAGNETS()],
     decode: recognise,
   },
@@ -629,9 +631,26 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
     decode: readHttpRequest,
   },
   {
+    file: 'tracker/trusted-proxies.ts',
+    name: 'TrustedProxies',
+    maxLength: DEFAULT_HTTP_OPTIONS.maxRequestLength,
+    seeds: texts(
+      'for=192.0.2.60;proto=http;by=203.0.113.43, for="[2001:db8::1]:4711"',
+      '192.0.2.7, 10.0.0.2:80, [2001:db8::2]:443, unknown',
+    ),
+    decode: ofText((text) => {
+      // Every address is a proxy, so that each hop is looked at.
+      const proxies = new TrustedProxies(['0.0.0.0/0', '::/0'].flatMap((network) => parseNetwork(network) ?? []));
+      return [
+        proxies.clientOf('192.0.2.1', { forwardedFor: [], forwarded: [text] }),
+        proxies.clientOf('192.0.2.1', { forwardedFor: [text], forwarded: [] }),
+      ];
+    }),
+  },
+  {
     file: 'tracker/tracker-state.ts',
     name: 'restoreState',
-    memoryFactor: TORRENT_MEMORY_FACTOR,
+    memoryFactor: CHOSEN_MEMORY_FACTOR,
     seeds: () => [
       bencoded({
         torrents: new Map([
@@ -646,6 +665,7 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
 
 /** Functions with a decoder's name that are none of foreign bytes, or only part of one that is listed. */
 export const NOT_FUZZED: Readonly<Record<string, string>> = {
+  'bencode/guard.ts scanBencode': 'part of decodeBencode',
   'base/bytes.ts readUint32': 'reads one number of a frame whose length is checked',
   'cli/ca-certificates.ts readCaCertificates': 'reads a file that the user names, for OpenSSL',
   'cli/command-line.ts readCommandLine': "the user's own words",

@@ -1,7 +1,7 @@
 /**
  * Feeds one decoder with damaged inputs, and says of each that is against the rules: nothing but a BtgetError may be
  * thrown, and that only where the decoder says so; no input may take a second; none may cost more memory than
- * 16 × its length + 1 MiB.
+ * 16 × its length + 1 MiB, or the decoder's own factor in the place of 16.
  */
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';

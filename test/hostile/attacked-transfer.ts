@@ -1,11 +1,10 @@
-/** An honest download of everything from one seed, whose loops are watched, while somebody attacks one of the two. */
+/** An honest download of everything from one seed while an attacker pours over one of the two, whose loop is watched. */
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
-import { BTGET, btgetEnds, fingerprint, HOSTS, Program, scratch } from '../live/support.js';
-import { writeNoise } from '../support/noise.js';
+import { BTGET, fingerprint, HOSTS, Program } from '../live/support.js';
+import { createContent } from './content.js';
 import type { LoopReport } from './loop-hook.js';
 import { reportAttack } from './report.js';
 
@@ -43,24 +42,6 @@ export interface Attack {
   begin(victim: Victim): Promise<Program>;
 }
 
-interface Place {
-  readonly dir: string;
-  readonly torrent: string;
-  readonly seed: string;
-  readonly infoHash: string;
-}
-
-/** A seed's content, and a torrent of it. */
-async function place(t: TestContext): Promise<Place> {
-  const dir = scratch(t);
-  writeNoise(join(dir, 'seed'), { 'data.bin': LENGTH });
-  const torrent = join(dir, 'data.torrent');
-  const file = join(dir, 'seed', 'data.bin');
-  await btgetEnds(t, 0, 'create', file, '-o', torrent, '--piece-length', `${PIECE_LENGTH}`);
-  const { infoHash } = parseMetainfo(readFileSync(torrent));
-  return { dir, torrent, seed: join(dir, 'seed'), infoHash: infoHash.toString('hex') };
-}
-
 interface Watched {
   readonly program: Program;
   /** To be asked when it has ended. */
@@ -96,8 +77,9 @@ interface Outcome {
 }
 
 async function run(t: TestContext, target: Target, attack: Attack | null): Promise<Outcome> {
-  const at = await place(t);
-  const { torrent, seed, infoHash } = at;
+  const at = await createContent(t, LENGTH, '--piece-length', `${PIECE_LENGTH}`);
+  const { torrent, seed } = at;
+  const infoHash = at.metainfo.infoHash.toString('hex');
   const dht = attack?.dht === true;
   const begin = async (host: string, port: string): Promise<Program | null> =>
     (await attack?.begin({ host, port, infoHash, nextFile: () => nextFile(at.dir) })) ?? null;
@@ -141,13 +123,9 @@ export async function withstands(t: TestContext, name: string, target: Target, a
     ['memory, MiB', without.report.memory / MiB, report.memory / MiB, without.report.memory / MiB + MAX_MEMORY],
   ] as const;
   for (const [figure, cleanly, underAttack, limit] of rows) {
-    const row = { clean: round(cleanly), underAttack: round(underAttack), limit: round(limit) };
-    reportAttack({ attack: name, figure, ...row });
-    t.diagnostic(`${figure}: ${row.clean}, under attack ${row.underAttack}, limit ${row.limit}`);
+    reportAttack({ attack: name, figure, clean: cleanly, underAttack, limit });
+    const [one, other, most] = [cleanly, underAttack, limit].map((number) => number.toFixed(1));
+    t.diagnostic(`${figure}: ${one}, under attack ${other}, limit ${most}`);
   }
   for (const [figure, , underAttack, limit] of rows) assert.ok(underAttack <= limit, `${figure}: ${underAttack}`);
-}
-
-function round(figure: number): number {
-  return Math.round(figure * 10) / 10;
 }

@@ -1,7 +1,6 @@
 /**
  * Floods a port as fast as it goes. Arguments: KIND HOST PORT OWN-HOST…, where KIND is one of those below; each of OWN-HOST
- * takes part. It says how much it has sent, and how many
- * datagrams came back, when it is told to end.
+ * takes part. When it is told to end, it says how much it has sent, and how many datagrams came back.
  */
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';

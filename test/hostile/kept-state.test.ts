@@ -121,7 +121,7 @@ async function endsRight(t: TestContext, attack: string, dir: string, note: RegE
   assert.equal(code, 0, stderr);
   assert.match(stderr, note);
   const underAttack = wrongFiles(dir);
-  reportAttack({ attack, figure: 'wrong files at exit 0', clean: 0, underAttack, limit: 0 });
+  reportAttack({ attack, figure: 'wrong files at exit 0', clean: null, underAttack, limit: 0 });
   assert.equal(underAttack, 0, stderr);
 }
 
@@ -142,16 +142,20 @@ test(
     const { dir, journal } = place(t, 'sticky', []);
     for (const name of NAMES) plant(join(dir, 'T', name), seededRandom(9).bytes(1500 * KIB), FORGER);
     plant(journal, forgedJournal(metainfo, dir), FORGER);
+    const planted = fingerprint(join(dir, 'T'));
     const { code, stderr } = await download(t, dir);
+    const left = fingerprint(join(dir, 'T'));
+    const changed = NAMES.filter((name) => left[name] !== planted[name]).length;
     reportAttack({
       attack: "another user's forged journal and files",
-      figure: 'exit code',
-      clean: 0,
-      underAttack: code ?? -1,
-      limit: 13,
+      figure: 'files of that user that were changed',
+      clean: null,
+      underAttack: changed,
+      limit: 0,
     });
     assert.equal(code, 13, stderr);
     assert.match(stderr, HASHED('is of another user'));
+    assert.equal(changed, 0);
   },
 );
 
@@ -246,6 +250,7 @@ test(
       const { space, pid } = systemProcesses;
       return encodeNote({ pid, host, space, start: null, since: '2099-01-01T00:00:00Z', token: '0badcafe' });
     };
+    const { seconds: clean } = await download(t, place(t, 'none').dir);
     const locked = async (sharing: Sharing, host: string, owner: number): Promise<void> => {
       const { dir } = place(t, sharing);
       const lock = join(dir, 'T.btget.lock');
@@ -257,7 +262,7 @@ test(
       assert.equal(wrongFiles(dir), 0);
       const limit = 90;
       const attack = `a lock of ${owner === FORGER ? 'another user' : 'another host'} dated 2099 (${sharing})`;
-      reportAttack({ attack, figure: 'wall, s', clean: 1, underAttack: Math.round(seconds), limit });
+      reportAttack({ attack, figure: 'wall, s', clean, underAttack: seconds, limit });
       assert.ok(seconds < limit, `${seconds} s`);
     };
     await Promise.all([
@@ -284,7 +289,7 @@ test("another user's file that is changed after the check, and dated back, is ha
   assert.equal(code, 0, stderr);
   const underAttack = wrongFiles(dir);
   const attack = "another user's file, changed and dated back";
-  reportAttack({ attack, figure: 'wrong files at exit 0', clean: 0, underAttack, limit: 0 });
+  reportAttack({ attack, figure: 'wrong files at exit 0', clean: null, underAttack, limit: 0 });
   assert.equal(underAttack, 0, stderr);
 });
 
@@ -297,7 +302,7 @@ test("another user's border file is hashed like everything else", OPTIONS, async
     assert.equal(code, 0, stderr);
     const underAttack = wrongFiles(dir, select.length === 0 ? NAMES : NAMES.slice(0, 1));
     const attack = `another user's border file (${select.length === 0 ? 'all' : 'one file'} selected)`;
-    reportAttack({ attack, figure: 'wrong files at exit 0', clean: 0, underAttack, limit: 0 });
+    reportAttack({ attack, figure: 'wrong files at exit 0', clean: null, underAttack, limit: 0 });
     assert.equal(underAttack, 0, stderr);
   }
 });
@@ -328,7 +333,7 @@ test("another user's metadata of a link is proved by its hash", OPTIONS, async (
     assert.equal(code, 0, stderr);
     const underAttack = wrongFiles(dir);
     const attack = `another user's metadata of a link (${name})`;
-    reportAttack({ attack, figure: 'wrong files at exit 0', clean: 0, underAttack, limit: 0 });
+    reportAttack({ attack, figure: 'wrong files at exit 0', clean: null, underAttack, limit: 0 });
     assert.equal(underAttack, 0, stderr);
   }
 });

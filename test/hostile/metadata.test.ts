@@ -55,7 +55,7 @@ async function secondsToShow(t: TestContext, link: string, host: string, peers: 
   const begin = performance.now();
   const named = peers.flatMap((peer) => ['--peer', peer]);
   await btgetEnds(t, 0, 'show', link, '--bind', host, ...named);
-  return Math.round(performance.now() - begin) / 1000;
+  return (performance.now() - begin) / 1000;
 }
 
 /** What a busy machine may take longer: so many times what a clean run takes on it just before. */
@@ -83,7 +83,7 @@ describe('a magnet link of 50 liars and one honest seed that is named last', () 
         const pours = length > 1024 * KIB && kinds.every((kind) => kind.startsWith('sends wrong bytes'));
         const slack = pours ? SLACK_AT_POURING : SLACK;
         const limit = Math.round(idle + slack * clean);
-        t.diagnostic(`${underAttack} s; ${clean} s without the liars`);
+        t.diagnostic(`${underAttack.toFixed(1)} s; ${clean.toFixed(1)} s without the liars`);
         reportAttack({ attack: `metadata of ${name}: ${crowd}`, figure: 'wall, s', clean, underAttack, limit });
         assert.ok(underAttack <= limit, `${underAttack} s`);
       });

@@ -10,12 +10,10 @@ import { encodeCompact } from '../../src/net/ip-address.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../src/net/node-raw-server.js';
 import type { PeerAddress } from '../../src/net/peer-address.js';
 import { createTorrent } from '../../src/session/create-torrent.js';
-import { encodePexMessage, UT_PEX } from '../../src/swarm/pex-message.js';
-import { decodeExtensionHandshake, encodeExtensionHandshake, SILENT_HANDSHAKE } from '../../src/wire/extended.js';
-import { encodeReserved } from '../../src/wire/reserved.js';
 import { btget, btgetEnds, scratch, startSeed } from '../live/support.js';
 import { type FakeIdentity, FakeTalk } from '../support/fake-talk.js';
 import { serveHttp } from '../support/http-server.js';
+import { pexScript } from '../support/pex-script.js';
 import { reportAttack } from './report.js';
 
 const [TRACKER, LEECH, SEED, PROXY] = ['10.9.0.1', '10.9.0.2', '10.9.0.3', '10.9.0.4'];
@@ -41,7 +39,7 @@ async function listen(t: TestContext, server: Server, host: string, port: number
   return typeof address === 'object' && address !== null ? address.port : assert.fail();
 }
 
-/** A peer that tells whoever shakes hands with it of `addresses`, seventy in a message. */
+/** A peer that tells each peer that wants them of `addresses`, seventy in a message. */
 async function startLiar(
   t: TestContext,
   host: string,
@@ -51,24 +49,9 @@ async function startLiar(
   const gotException = (error: unknown): void => assert.ifError(error);
   const server = new NodeRawServer({ ...DEFAULT_NODE_RAW_SERVER_OPTIONS, gotException });
   t.after(() => server.close());
-  const script = {
-    gotHandshake: (talk: FakeTalk) => {
-      talk.say(talk.handshake(encodeReserved(['extended'])));
-      const payload = encodeExtensionHandshake({ ...SILENT_HANDSHAKE, ids: new Map([[UT_PEX, 1]]) });
-      talk.sayMessages({ type: 'extended', id: 0, payload });
-    },
-    gotMessage: (talk: FakeTalk, message: { type: string }) => {
-      const extended = message as { type: string; id: number; payload: Buffer };
-      if (extended.type !== 'extended' || extended.id !== 0) return;
-      const id = decodeExtensionHandshake(extended.payload)?.ids.get(UT_PEX) ?? assert.fail('it wants no such news');
-      for (let begin = 0; begin < addresses.length; begin += 70) {
-        const added = addresses
-          .slice(begin, begin + 70)
-          .map((address) => ({ address, isSeed: true, isReachable: true }));
-        talk.sayMessages({ type: 'extended', id, payload: encodePexMessage({ added, dropped: [] }) });
-      }
-    },
-  };
+  const script = pexScript((tellOf) => {
+    for (let begin = 0; begin < addresses.length; begin += 70) tellOf(addresses.slice(begin, begin + 70));
+  });
   const port = await new Promise<number>((resolve) => {
     server.listen(
       { host, port: 0 },

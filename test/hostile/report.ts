@@ -6,15 +6,17 @@ export interface AttackRow {
   readonly attack: string;
   /** What was measured, with its unit: `wall, s`, `longest hold of the loop, ms`. */
   readonly figure: string;
-  /** Without the attack; null where there is nothing to compare with. */
+  /** What was measured without the attack; null where nothing was. */
   readonly clean: number | null;
   readonly underAttack: number;
   /** What the figure may be at most: the same number that the test asserts. */
   readonly limit: number;
 }
 
-/** Adds `row` to the file that HOSTILE_REPORT names; without one nobody asked for a table. */
+/** Adds `row`, its figures to two decimals, to the file that HOSTILE_REPORT names; without that name it does nothing. */
 export function reportAttack(row: AttackRow): void {
   const file = process.env['HOSTILE_REPORT'];
-  if (file !== undefined) appendFileSync(file, `${JSON.stringify(row)}\n`);
+  const rounded = (_key: string, value: unknown): unknown =>
+    typeof value === 'number' ? Math.round(value * 100) / 100 : value;
+  if (file !== undefined) appendFileSync(file, `${JSON.stringify(row, rounded)}\n`);
 }

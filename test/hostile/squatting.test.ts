@@ -1,13 +1,11 @@
+/** Squatters fill the places of a seed, and take its peer id or its address to keep a download from it. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { Metainfo } from '../../src/metainfo/metainfo.js';
-import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
-import { btgetEnds, fingerprint, Program, scratch, startSeed } from '../live/support.js';
+import { btgetEnds, fingerprint, Program, startSeed } from '../live/support.js';
 import { serveHttp } from '../support/http-server.js';
-import { writeNoise } from '../support/noise.js';
+import { CONTENT_NAME, type Content, createContent } from './content.js';
 import { reportAttack } from './report.js';
 
 const SQUATTER = fileURLToPath(new URL('squatter.js', import.meta.url));
@@ -15,20 +13,6 @@ const LENGTH = 16 << 20;
 const SEED = '10.9.0.2';
 const LEECH = '10.9.0.3';
 const ALONE = ['--no-dht', '--no-lsd', '--no-port-mapping'];
-
-interface Content {
-  readonly dir: string;
-  readonly torrent: string;
-  readonly metainfo: Metainfo;
-}
-
-async function createContent(t: TestContext): Promise<Content> {
-  const dir = scratch(t);
-  writeNoise(join(dir, 'seed'), { 'data.bin': LENGTH });
-  const torrent = join(dir, 'data.torrent');
-  await btgetEnds(t, 0, 'create', join(dir, 'seed', 'data.bin'), '-o', torrent);
-  return { dir, torrent, metainfo: parseMetainfo(readFileSync(torrent)) };
-}
 
 /** Starts squatters of so many connections, and waits until each has been made once. */
 async function squat(
@@ -51,13 +35,13 @@ async function download(t: TestContext, content: Content, name: string, ...args:
   const dir = join(content.dir, name);
   await btgetEnds(t, 0, 'download', content.torrent, '-d', dir, '--bind', LEECH, ...ALONE, ...args);
   const seconds = (performance.now() - began) / 1000;
-  assert.equal(fingerprint(dir)['data.bin'], fingerprint(join(content.dir, 'seed'))['data.bin']);
+  assert.equal(fingerprint(dir)[CONTENT_NAME], fingerprint(content.seed)[CONTENT_NAME]);
   return seconds;
 }
 
 test('64 squatters of four addresses keep no leech from a default seed', { timeout: 200_000 }, async (t) => {
-  const content = await createContent(t);
-  const seed = await startSeed(t, SEED, content.torrent, join(content.dir, 'seed'), ...ALONE);
+  const content = await createContent(t, LENGTH);
+  const seed = await startSeed(t, SEED, content.torrent, content.seed, ...ALONE);
   const clean = await download(t, content, 'clean', '--peer', seed);
   await squat(t, content, seed, 'wants', 'own', ['10.9.0.10', '10.9.0.11', '10.9.0.12', '10.9.0.13']);
   const underAttack = await download(t, content, 'attacked', '--peer', seed, '--timeout', '120s');
@@ -78,8 +62,8 @@ for (const [attack, habit, from] of [
   ["wrong bytes from behind the seed's own address, under new ids", 'lies', SEED],
 ] as const) {
   test(`${attack}, does not keep the seed from a download`, { timeout: 200_000 }, async (t) => {
-    const content = await createContent(t);
-    const seed = await startSeed(t, SEED, content.torrent, join(content.dir, 'seed'), ...ALONE);
+    const content = await createContent(t, LENGTH);
+    const seed = await startSeed(t, SEED, content.torrent, content.seed, ...ALONE);
     const [host, port] = seed.split(':');
     const compact = Buffer.from([...(host ?? '').split('.').map(Number), Number(port) >> 8, Number(port) & 255]);
     // The tracker names the seed only when the squatters are there.

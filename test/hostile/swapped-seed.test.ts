@@ -1,4 +1,4 @@
-/** Somebody who may write to a seed's folder swaps what is served for links to a file that nobody may have. */
+/** Another user may write to a seed's folder, and swaps what is served for links to a secret file. */
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
@@ -134,7 +134,7 @@ for (const [what, pairs] of Object.entries(ATTACKS)) {
     reportAttack({
       attack: `somebody swaps ${what} of a seed for a link to a secret while a peer asks (${right} right blocks)`,
       figure: 'foreign blocks that arrive',
-      clean: 0,
+      clean: null,
       underAttack: foreign,
       limit: 0,
     });

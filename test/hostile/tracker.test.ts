@@ -216,7 +216,7 @@ test(
     reportAttack({
       attack: 'tracker: one host announces 300,000 times over UDP, and over 50 connections of HTTP',
       figure: `of ${HONEST} others over UDP and ${HONEST} over HTTP, without an answer`,
-      clean: 0,
+      clean: null,
       underAttack: 2 * HONEST - answered - overHttpAnswered,
       limit: 0,
     });
@@ -254,7 +254,7 @@ test('starting, stopping and completing a thousand times leaves the counts as th
   reportAttack({
     attack: 'tracker: one host starts, completes and stops as 250 peers, twice each',
     figure: 'downloads counted',
-    clean: 0,
+    clean: null,
     underAttack,
     limit,
   });
@@ -318,7 +318,7 @@ test('a host that has itself called back for nothing leaves the checks of others
   reportAttack({
     attack: 'tracker: one host has itself called back 400 times, and never answers',
     figure: 'of 8 other peers, not found reachable',
-    clean: 0,
+    clean: null,
     underAttack,
     limit: 0,
   });

@@ -7,12 +7,10 @@ import { describe, it } from 'node:test';
 import type { CreatePeerSource } from '../../src/discovery/peer-source.js';
 import type { AddressSource } from '../../src/net/address-source.js';
 import type { PeerAddress } from '../../src/net/raw-server.js';
-import { encodePexMessage, UT_PEX } from '../../src/swarm/pex-message.js';
-import { decodeExtensionHandshake, encodeExtensionHandshake, SILENT_HANDSHAKE } from '../../src/wire/extended.js';
-import { encodeReserved } from '../../src/wire/reserved.js';
 import { FakePeer } from '../support/fake-peer.js';
 import type { FakeTalk } from '../support/fake-talk.js';
 import { answer, FakeTrackers } from '../support/fake-tracker.js';
+import { pexScript } from '../support/pex-script.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
 import { type ClientOptions, SimulatedSwarm } from '../support/simulated-swarm.js';
 
@@ -50,25 +48,11 @@ function startLiar(swarm: SimulatedSwarm, number: number, liars: number): PeerAd
     infoHash: SAMPLE.metainfo.infoHash,
     peerId: Buffer.from(`-XX0001-liar${`${number}`.padStart(8, '0')}`),
   };
-  const peer = new FakePeer(swarm.network.host(host, { timeout: 1e12 }), identity, {
-    gotHandshake: (talk) => {
-      talk.say(talk.handshake(encodeReserved(['extended'])));
-      const payload = encodeExtensionHandshake({ ...SILENT_HANDSHAKE, ids: new Map([[UT_PEX, 1]]) });
-      talk.sayMessages({ type: 'extended', id: 0, payload });
-    },
-    gotMessage: (talk, message) => {
-      if (message.type !== 'extended' || message.id !== 0) return;
-      const id = decodeExtensionHandshake(message.payload)?.ids.get(UT_PEX) ?? assert.fail('it wants no such news');
-      for (const begin of [0, 70, 140]) {
-        const added = Array.from({ length: 70 }, (_, index) => ({
-          address: pit((number + (begin + index) * liars) % PITS),
-          isSeed: true,
-          isReachable: true,
-        }));
-        talk.sayMessages({ type: 'extended', id, payload: encodePexMessage({ added, dropped: [] }) });
-      }
-    },
+  const script = pexScript((tellOf) => {
+    for (const begin of [0, 70, 140])
+      tellOf(Array.from({ length: 70 }, (_, index) => pit((number + (begin + index) * liars) % PITS)));
   });
+  const peer = new FakePeer(swarm.network.host(host, { timeout: 1e12 }), identity, script);
   peer.listen(PORT);
   return { host, port: PORT };
 }
@@ -150,22 +134,8 @@ function findSeed(words: Words, by: 'the tracker' | 'a friend', ports = 1): numb
   const friend = new FakePeer(
     swarm.network.host(FRIEND.host, { timeout: 1e12 }),
     { infoHash, peerId: Buffer.from('-XX0001-friend000000') },
-    {
-      gotHandshake: (talk) => {
-        talk.say(talk.handshake(encodeReserved(['extended'])));
-        const payload = encodeExtensionHandshake({ ...SILENT_HANDSHAKE, ids: new Map([[UT_PEX, 1]]) });
-        talk.sayMessages({ type: 'extended', id: 0, payload });
-      },
-      gotMessage: (talk, message) => {
-        if (message.type !== 'extended' || message.id !== 0) return;
-        const id = decodeExtensionHandshake(message.payload)?.ids.get(UT_PEX) ?? assert.fail('it wants no such news');
-        const added = [{ address: seed.address, isSeed: true, isReachable: true }];
-        // By then every place is taken.
-        swarm.timeline.addTask(() => {
-          talk.sayMessages({ type: 'extended', id, payload: encodePexMessage({ added, dropped: [] }) });
-        }, 10_000);
-      },
-    },
+    // By then every place is taken.
+    pexScript((tellOf) => swarm.timeline.addTask(() => tellOf([seed.address]), 10_000)),
   );
   friend.listen(PORT);
   const named = by === 'the tracker' ? [...pits, seed.address] : pits;

@@ -4,6 +4,7 @@ import { sha1 } from '../../src/base/digest.js';
 import { createMetainfo } from '../../src/metainfo/create-metainfo.js';
 import type { Metainfo } from '../../src/metainfo/metainfo.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
+import { DEFAULT_CREATE_TORRENT_OPTIONS } from '../../src/session/create-torrent.js';
 import { seededRandom } from '../support/seeded-random.js';
 
 export const SUBJECT = { host: '10.9.0.2', port: 7881 } as const;
@@ -30,17 +31,11 @@ export function soakTorrents(): readonly SoakTorrent[] {
       ),
     );
     const bytes = createMetainfo({
+      ...DEFAULT_CREATE_TORRENT_OPTIONS,
       name: `soak-${index}`,
       content: { length: content.length, executable: false },
       pieceLength: PIECE_LENGTH,
       pieces,
-      trackers: [],
-      webSeeds: [],
-      private: false,
-      source: null,
-      comment: null,
-      createdBy: null,
-      createdAt: null,
     });
     return { metainfo: parseMetainfo(bytes), content, isSeeded };
   });

@@ -8,15 +8,16 @@ import { systemProcesses } from '../../disk/file-process.js';
 import { readKept } from '../../disk/file-trust.js';
 import { mayBeForged } from '../../disk/journal-file.js';
 
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
-const WRITE = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+const { O_CREAT, O_EXCL, O_WRONLY } = constants;
+/** POSIX: "If O_EXCL and O_CREAT are set, and path names a symbolic link, open() shall fail". */
+const WRITE = O_WRONLY | O_CREAT | O_EXCL;
 /** More than a full table takes. */
 const MAX_LENGTH = 64 * 1024 * 1024;
 const PRIVATE_FILE = 0o600;
 
 /**
- * Null when there is none that we may have written: `say` hears why one that is there is not believed. Throws a
- * 'cannot-open' failure for what is no regular file, a link included, or too long.
+ * Null when there is no state, or when another user may have written it: then `say` hears why. Throws a 'cannot-open'
+ * failure for what is no regular file, a link included, or too long.
  */
 export function readTrackerState(path: string, say: (line: string) => void): Buffer | null {
   const folder = realFolderOf(path);
@@ -25,7 +26,7 @@ export function readTrackerState(path: string, say: (line: string) => void): Buf
   if (kept === null) return null;
   if (kept.identity.length > MAX_LENGTH)
     throw cannotRead(path, `it has ${kept.identity.length} bytes, more than any state of a tracker`);
-  // In a folder that others may write to it is our own all the same, and without it counts are lost for good.
+  // Our own file counts in a folder that others may write to as well: without it counts are lost for good.
   if (!mayBeForged(kept)) return kept.bytes;
   say(`warning: ${path} is not believed, beginning anew: it ${kept.doubt?.why}`);
   return null;

@@ -394,3 +394,12 @@ test('an exception that nobody caught asks for a report and gives 70', async () 
   assert.ok(io.stderr.text.includes('\x1b[?25h'), 'the cursor is shown again');
   assert.match(io.stderr.text, /btget: this is a bug in btget, please report it.*\nTypeError: oops\n/);
 });
+
+test('the report of a bug has no password of a URL', async () => {
+  const io = new FakeIo({ terminal: { columns: 80, rows: 24 } });
+  await main(['show'], io);
+  io.stderr.text = '';
+  io.bug(new TypeError('oops at http://alice:hunter22@t.example/announce'));
+  assert.match(io.stderr.text, /\nTypeError: oops at http:\/\/t\.example\/announce\n/);
+  assert.doesNotMatch(io.stderr.text, /hunter22/);
+});

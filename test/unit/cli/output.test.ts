@@ -79,6 +79,31 @@ async function show(choices: Partial<OutputChoices>, terminal?: Terminal, env: R
   return io;
 }
 
+test('no sentence of an output has a password, and names and paths stay as they are', async () => {
+  const secret = 'http://alice:hunter22@t/announce';
+  const message = `no answer of ${secret}`;
+  const named = { ...about, name: secret };
+  const told: readonly RunEvent[] = [
+    { type: 'tracker', about, report: { ...report, url: secret, ok: false, message } },
+    { type: 'stalled', about, reasons: [{ code: 'no-peers', message }] },
+    { type: 'warning', about, input: secret, code: 'odd', message },
+    { type: 'error', about: null, input: secret, code: 'io', message },
+    { type: 'note', message },
+    { type: 'detail', message },
+    { type: 'summary', exitCode: 6, torrents: [{ ...result, name: secret, result: 'network', message, path: null }] },
+  ];
+  for (const json of [false, true]) {
+    const io = new FakeIo();
+    const output = await chooseOutput({ ...PLAIN, json, verbose: true }, io);
+    for (const event of told) output.tell(event);
+    assert.doesNotMatch(io.stdout.text + io.stderr.text, /alice|hunter22/);
+    assert.match(io.stdout.text + io.stderr.text, /no answer of http:\/\/t\/announce/);
+    output.tell({ type: 'file', about: named, path: secret, length: 5 });
+    if (json) assert.equal(JSON.parse(io.stdout.lines.at(-1) ?? '').path, secret);
+    output.close();
+  }
+});
+
 test('--json is one object a line with the promised fields, and nothing for people', async () => {
   const io = await show({ json: true, quiet: true });
   const time = '2024-02-29T00:00:00.000Z';

@@ -240,6 +240,8 @@ test('what is no .torrent is called by its name', async () => {
     [' \r\n\t', /nothing but blanks/],
     [Buffer.alloc(9000), /nothing but zero bytes/],
     ['Not Found', /text that begins with 'Not Found'/],
+    // The end of the line is cut off, and with it the sign that a password stands before it.
+    [`${'x'.repeat(40)} alice:hunter22hunter22@t.example`, /text that begins with 'x{40} t\.example'/],
     [TORRENT.subarray(0, 60), /cut short/],
     [TORRENT.subarray(0, TORRENT.length - 1), /cut short/],
     [TORRENT.subarray(0, 1), /cut short/],

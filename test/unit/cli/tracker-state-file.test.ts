@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
+  chmodSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -12,6 +14,8 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import fs from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -76,6 +80,67 @@ test('a pipe, a link, a folder and a file that is too long are refused at once, 
   for (const [name, message] of Object.entries(reasons)) {
     assert.throws(() => readTrackerState(path(name), noWarning), { code: 'cannot-open', message });
   }
+});
+
+test('a state that another user may have written is not believed, and a warning says why', async (t) => {
+  const dir = folder(t);
+  const path = join(dir, 'state');
+  assert.deepEqual(await save(path, 'a state'), []);
+  const isDoubted = (why: string): void => {
+    const warnings: string[] = [];
+    assert.equal(
+      readTrackerState(path, (line) => warnings.push(line)),
+      null,
+    );
+    assert.deepEqual(warnings, [`warning: ${path} is not believed, beginning anew: it ${why}`]);
+  };
+  chmodSync(path, 0o666);
+  isDoubted('may be written by others (mode 0666)');
+  chmodSync(path, 0o600);
+  linkSync(path, join(dir, 'other'));
+  isDoubted('has another name as well');
+  rmSync(join(dir, 'other'));
+  chmodSync(dir, 0o777);
+  assert.equal(String(readTrackerState(path, noWarning)), 'a state', 'our own in a folder that others may write to');
+});
+
+/** Calls `act` each time that `name` of node:fs/promises has done its work, until the test ends. */
+function actAfter(t: TestContext, name: 'rm' | 'rename', act: () => void): void {
+  const real = fs[name] as (...args: unknown[]) => Promise<void>;
+  const { mock } = t.mock.method(fs, name, async (...args: unknown[]) => {
+    await real(...args);
+    act();
+  });
+  syncBuiltinESMExports();
+  t.after(() => {
+    mock.restore();
+    syncBuiltinESMExports();
+  });
+}
+
+for (const [kind, put] of [
+  ['symbolic link', symlinkSync],
+  ['hard link', linkSync],
+] as const) {
+  test(`a ${kind} that another user puts in the way at the last moment is not written through`, async (t) => {
+    const dir = folder(t);
+    const [path, victim] = [join(dir, 'state'), join(dir, 'victim')];
+    writeFileSync(victim, 'precious');
+    actAfter(t, 'rm', () => put(victim, `${path}.new`));
+    assert.match(String(await save(path, 'a state')), /^warning: cannot write \S+state: EEXIST/);
+    assert.equal(readFileSync(victim, 'utf8'), 'precious');
+  });
+}
+
+test('a state is flushed before it takes the place of the old one', async (t) => {
+  const path = join(folder(t), 'state');
+  const log: string[] = [];
+  const handle = await fs.open(path, 'w');
+  await handle.close();
+  t.mock.method(Object.getPrototypeOf(handle) as typeof handle, 'sync', async () => void log.push('flushed'));
+  actAfter(t, 'rename', () => log.push('renamed'));
+  assert.deepEqual(await save(path, 'a state'), []);
+  assert.deepEqual(log, ['flushed', 'renamed']);
 });
 
 /** Saves two parts, between which `meanwhile` happens. */

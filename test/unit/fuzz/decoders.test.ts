@@ -9,7 +9,7 @@ import { fuzz, TOO_SLOW } from '../../fuzz/fuzz.js';
 
 const SRC = fileURLToPath(new URL('../../../../src/', import.meta.url));
 const DECODER =
-  /^export (?:async )?(?:function ((?:decode|parse|read|restore|recognise)\w*)|class (\w*(?:Reader|Parser|Decoder)))\b/gm;
+  /^export (?:async )?(?:function ((?:decode|parse|read|scan|restore|recognise)\w*)|class (\w*(?:Reader|Parser|Decoder)))\b/gm;
 
 function decodersInSource(): readonly string[] {
   return readdirSync(SRC, { recursive: true, encoding: 'utf8' })

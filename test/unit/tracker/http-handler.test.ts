@@ -98,6 +98,8 @@ test('what is no request is told so', () => {
     'long first line': `GET /${long}`,
     'long header': `GET / HTTP/1.1\r\nX: ${long}`,
     'many headers': `GET / HTTP/1.1\r\n${'X: 1\r\n'.repeat(6000)}`,
+    '199 header lines': `GET / HTTP/1.1\r\n${'X: 1\r\n'.repeat(199)}\r\n`,
+    '200 header lines': `GET / HTTP/1.1\r\n${'X: 1\r\n'.repeat(200)}\r\n`,
     'nothing but lines': '\n\n\n',
   };
   const statuses = Object.entries(requests).map(([name, request]): [string, string] => [
@@ -117,6 +119,8 @@ test('what is no request is told so', () => {
     'long first line': '414 URI Too Long',
     'long header': '431 Request Header Fields Too Large',
     'many headers': '431 Request Header Fields Too Large',
+    '199 header lines': '200 OK',
+    '200 header lines': '431 Request Header Fields Too Large',
     'nothing but lines': '400 Bad Request',
   });
 });

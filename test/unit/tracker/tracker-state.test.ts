@@ -102,6 +102,16 @@ test('200,000 peers are encoded in slices of a thousand at the most', () => {
   for (const part of parts) assert.ok(part.length <= 100_000, `${part.length} bytes in one turn`);
 });
 
+test('torrents without a peer are cut into slices too', () => {
+  const idle = new TorrentTable({ ...LIMITS, maxTorrents: 3_000 });
+  for (let number = 0; number < 3_000; number += 1) {
+    const infoHash = Buffer.alloc(20);
+    infoHash.writeUInt32BE(number);
+    idle.create(infoHash, '').downloaded = 1;
+  }
+  assert.equal(slicesOf(idle, 1_000).turns, 4);
+});
+
 test('slices of any length make the same state', () => {
   const crowd = crowded(600);
   for (const peersInTurn of [1, 7, 100, 10_000]) {

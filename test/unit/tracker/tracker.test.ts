@@ -301,6 +301,10 @@ test('torrents and peers are bounded: an idle torrent gives way, then the oldest
   assert.deepEqual(listed(), [2, 3]);
   torrents.announce('a', infoHash(4));
   assert.deepEqual(listed(), [2, 4]);
+  torrents.announce('b', { ...infoHash(2), left: 0, event: 'completed' });
+  torrents.announce('b', { ...infoHash(2), event: 'stopped' });
+  torrents.announce('a', infoHash(5));
+  assert.deepEqual(listed(), [4, 5], 'an idle torrent gives way, though another host has more');
 
   const peers = setUp({ maxPeersPerTorrent: 3 });
   const greedy = (name: string, fields: Fields = {}) => peers.announce(name, fields, '8.0.1.1');
@@ -311,14 +315,23 @@ test('torrents and peers are bounded: an idle torrent gives way, then the oldest
   assert.deepEqual(peers.told('d'), ['c', 'x'], 'b was the oldest of those with one each');
 
   const all = setUp({ maxPeers: 3 });
+  all.announce('a', infoHash(9));
   for (const hash of [1, 2]) all.announce('g', infoHash(hash));
-  for (const name of ['a', 'b']) all.announce(name, infoHash(9));
+  assert.deepEqual(all.told('b', infoHash(9)), ['a'], 'the oldest of all is not of the greediest host');
   assert.equal(all.announce('a', infoHash(9))['incomplete'], 2);
   assert.deepEqual(Object.keys(all.ask('/scrape', '')['files'] as Answer).length, 2);
 
   const shared = setUp({ maxPeersOfHost: 2 });
   for (const name of ['x', 'y', 'z']) shared.announce(name, {}, '2001:db8::1');
   assert.deepEqual(shared.told('b'), ['y', 'z'], 'a host has so many rows in a torrent');
+});
+
+test('a peer that announces from another host counts there', () => {
+  const { announce, told } = setUp({ maxPeersOfHost: 2 });
+  for (const name of ['x', 'y']) announce(name, { key: 'k' }, '8.0.1.1');
+  announce('x', { key: 'k' }, '8.0.1.2');
+  announce('z', {}, '8.0.1.1');
+  assert.deepEqual(told('b'), ['x', 'y', 'z']);
 });
 
 test('one host that announces anything leaves room for all others, and takes none of theirs', () => {
@@ -395,7 +408,7 @@ test('a peer at the port of another service is counted, and neither called back 
   }
 });
 
-test('silent peers are forgotten a thousand in a turn', () => {
+test('silent peers are forgotten turn after turn until none is left', () => {
   const { timeline, tracker, announce, ask } = setUp({
     maxPeersOfHost: 10_000,
     peersInTurn: 100,

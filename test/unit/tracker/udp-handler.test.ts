@@ -280,3 +280,19 @@ test('a host that asks too much in five seconds is not answered for the rest of 
   timeline.run(5_000);
   assert.equal(greedy.ask({ kind: 'connect', transactionId: 1 }).length, 1);
 });
+
+test('a host that has proven its address has 2,000 questions answered in five seconds', () => {
+  const { timeline, client } = setUp();
+  const [greedy, modest] = [client('8.0.0.1'), client('8.0.0.2')];
+  const [connected] = greedy.ask({ kind: 'connect', transactionId: 1 });
+  assert.ok(connected?.kind === 'connect');
+  greedy.answers.length = 0;
+  const { connectionId } = connected;
+  const scrape = encodeUdpRequest({ kind: 'scrape', transactionId: 3, connectionId, infoHashes: [TORRENT] });
+  for (let number = 0; number < 5_000; number += 1) greedy.send(scrape);
+  timeline.run(100);
+  assert.equal(greedy.answers.length, 2_000);
+  assert.equal(modest.announce()?.kind, 'announce');
+  timeline.run(5_000);
+  assert.equal(greedy.announce()?.kind, 'announce');
+});
