@@ -149,6 +149,15 @@ test('what a server says loses the secrets of the URL that it was asked at, in e
   assert.equal(url.hide('100%25 of &#38; is %E2%80%A6 well%2e'), '100%25 of &#38; is %E2%80%A6 well%2e');
 });
 
+test('a URL of many secrets, and a secret of any length, are hidden in a time that does not explode', () => {
+  const long = new SecretUrl(`http://h/?passkey=${'a'.repeat(1 << 16)}`);
+  assert.equal(long.hide(`no b${'%61'.repeat(1 << 10)}`), 'no b…');
+  assert.equal(long.hide('url is too long'), 'url is too long');
+  const keys = Array.from({ length: 5_000 }, (_, index) => `pk=${100_000 + index}`);
+  const many = new SecretUrl(`http://h/?${keys.join('&')}`);
+  assert.equal(many.hide(`${'x%41'.repeat(500)} 10%3499%39`), `${'x%41'.repeat(500)} …`);
+});
+
 test('no password and no key is left, wherever the URL stands in a text', () => {
   const hex = fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 16, maxLength: 40 });
   const word = fc.string({ unit: fc.constantFrom(...'abcxyz019-._~!$'), minLength: 8, maxLength: 20 });
