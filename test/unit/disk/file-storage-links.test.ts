@@ -193,6 +193,15 @@ describe('a download folder that is another than it was', () => {
         assert.deepEqual(disk.bytes('t/one'), TREE.fileBytes(0));
       }));
 
+  it('has no file finished that lies in its place', () =>
+    withStorage(TREE, async (disk) => {
+      disk.put('t/sub/two', TREE.fileBytes(1));
+      await disk.survey();
+      renameSync(disk.dir, `${disk.dir}.away`);
+      disk.put('t/sub/two', TREE.fileBytes(1));
+      assertFailed(await disk.finish(1), 'io', GONE);
+    }));
+
   it('has a file read that is open, and no other', () =>
     withLost(async (disk, back) => {
       back();
@@ -214,12 +223,10 @@ describe('a download folder that is another than it was', () => {
       back();
       assert.deepEqual(await ask<DoneOutcome>((answered) => journal.replace(Buffer.from('one'), answered)), DONE);
       renameSync(disk.dir, `${disk.dir}.away`);
+      const append = (): Promise<DoneOutcome> => ask((answered) => journal.append(Buffer.from('two'), true, answered));
+      assertFailed(await append(), 'io', GONE);
       mkdirSync(disk.dir);
-      assertFailed(
-        await ask<DoneOutcome>((answered) => journal.append(Buffer.from('two'), true, answered)),
-        'io',
-        GONE,
-      );
+      assertFailed(await append(), 'io', GONE);
       back();
       assert.deepEqual(disk.bytes('t.btget'), Buffer.from('one'));
     }));

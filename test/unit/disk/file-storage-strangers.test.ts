@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { existsSync, linkSync, lstatSync, readdirSync, readlinkSync, renameSync, rmSync, truncateSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  lstatSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from 'node:fs';
 import { describe, it } from 'node:test';
 import type { DoneOutcome, PassOverOutcome, SurveyOutcome } from '../../../src/disk/storage.js';
 import { ask } from '../../support/file-disk.js';
@@ -178,6 +188,15 @@ describe("a stranger's file under the final name", () => {
       assert.ok(!existsSync(at('film.part')));
       assert.deepEqual(bytes('film'), torrent.content);
       assert.ok((await read(0)).ok);
+    }));
+
+  it('keeps the mode that its owner gave it when it is whole', () =>
+    withStorage(TREE, async ({ put, at, survey, finish, torrent }) => {
+      put('t/sub/two', torrent.fileBytes(1));
+      await survey();
+      const { mode } = statSync(at('t/sub/two'));
+      assert.deepEqual(await finish(1), DONE);
+      assert.equal(statSync(at('t/sub/two')).mode, mode);
     }));
 
   it('is the part itself after a crash between the two steps of renaming', () =>
