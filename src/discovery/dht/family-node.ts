@@ -78,6 +78,8 @@ export class FamilyNode {
   readonly #unprovenAnswers: Allowance;
   #table: RoutingTable;
   #entered = false;
+  /** The nodes of an earlier run have had their chance. */
+  #hasWalked = false;
   #sent = 0;
   #received = 0;
 
@@ -221,9 +223,10 @@ export class FamilyNode {
     return this.#lookups.add(target, query, events);
   }
 
-  /** Nobody answers any more. The next one that does is news. */
-  isAlone(): void {
-    this.#entered = false;
+  /** A walk to our own id has ended. If it leaves no good node, the next node that answers is news. */
+  hasWalked(): void {
+    this.#hasWalked = true;
+    if (this.#table.count('good') === 0) this.#entered = false;
   }
 
   /** Forgets what others have stored too long ago. */
@@ -258,7 +261,11 @@ export class FamilyNode {
     // After an outage every node looks bad, and is asked all the same.
     const contacts = [...close, ...chance];
     const known = new Set(contacts.map(addressKey));
-    const entries = isPoor ? routers.entries(this.family).filter(({ address }) => !known.has(addressKey(address))) : [];
+    // Nodes of an earlier run may all be gone.
+    const asksRouters = isPoor || (this.#hasWalked && this.#table.count('good') < FEW_NODES);
+    const entries = (asksRouters ? routers.entries(this.family) : []).filter(
+      ({ address }) => !known.has(addressKey(address)),
+    );
     return {
       mediator: {
         timers,

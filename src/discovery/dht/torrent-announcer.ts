@@ -79,6 +79,8 @@ export class TorrentAnnouncer {
   #underWay: { cancel(): void } | null = null;
   #task: Task | null = null;
   #failures = 0;
+  /** A node has answered for the first time since what is under way began. */
+  #isHurried = false;
 
   constructor(
     infoHash: NodeId,
@@ -104,9 +106,10 @@ export class TorrentAnnouncer {
     this.#underWay = findPeers(this.#node, this.#infoHash, this.#found, (result) => this.#done(result));
   }
 
-  /** Looks now, if nobody answered the last time. */
+  /** Looks now, or after what is under way, if no node answers that or answered the last time. */
   hurry(): void {
-    if (this.#failures > 0) this.begin();
+    if (this.#underWay !== null) this.#isHurried = true;
+    else if (this.#failures > 0) this.begin();
   }
 
   stop(): void {
@@ -118,7 +121,8 @@ export class TorrentAnnouncer {
     this.#underWay = null;
     if (this.#place !== null) this.#announce(this.#place, writable);
     this.#failures = answered === 0 ? this.#failures + 1 : 0;
-    this.#task = this.#timers.addTask(() => this.begin(), this.#wait());
+    this.#task = this.#timers.addTask(() => this.begin(), this.#isHurried && answered === 0 ? 0 : this.#wait());
+    this.#isHurried = false;
   }
 
   #announce(place: AnnouncedPlace, writable: LookupResult['writable']): void {

@@ -87,11 +87,10 @@ export class Upkeep {
         gotAnswer: () => undefined,
         done: () => {
           this.#entering = false;
-          const good = node.table.count('good');
           // In a DHT that is just beginning, others come soon.
-          if (good < FEW_NODES) this.#tryAgain();
+          if (node.table.count('good') < FEW_NODES) this.#tryAgain();
           else this.#failures = 0;
-          if (good === 0) node.isAlone();
+          node.hasWalked();
         },
       },
     );

@@ -7,7 +7,7 @@ import { decodeState, encodeState } from '../../../../src/discovery/dht/dht-stat
 import { encodeAnswer, encodeQuery } from '../../../../src/discovery/dht/encode-message.js';
 import { targetOf } from '../../../../src/discovery/dht/item.js';
 import type { Message } from '../../../../src/discovery/dht/message.js';
-import { isSecureId } from '../../../../src/discovery/dht/secure-id.js';
+import { isSecureId, secureId } from '../../../../src/discovery/dht/secure-id.js';
 import { type IpAddress, parseIp } from '../../../../src/net/ip-address.js';
 import { DhtWorld, type HonestNode } from '../../../support/dht-world.js';
 
@@ -99,6 +99,24 @@ test('as soon as anybody answers, torrents that nobody has answered are announce
   assert.equal(router.node.status().families[0]?.stored.peers, 1);
 });
 
+test('a torrent whose lookup began just before anybody answered is announced after it, not a long wait later', () => {
+  const { world, router, late } = lateNode();
+  let asked = 0;
+  world.datagrams.detach(router.address);
+  world.timeline.run(30 * MINUTE);
+  world.datagrams.attach(router.address, (packet) => {
+    const message = decodeMessage(packet);
+    if (message.kind === 'query' && message.query.method === 'get_peers') asked += 1;
+  });
+  for (let second = 0; asked === 0 && second < 3_600; second += 1) world.timeline.run(1_000);
+  assert.ok(asked > 0);
+  world.datagrams.detach(router.address);
+  world.datagrams.attach(router.address, (packet, from) => router.node.datagramCameIn(packet, from));
+  late.node.addNode(router.address, { kind: 'user' });
+  world.timeline.run(MINUTE / 2);
+  assert.equal(router.node.status().families[0]?.stored.peers, 1);
+});
+
 test('who knows nobody asks its router for peers, as any node', () => {
   const { world, late } = lateNode();
   const log: unknown[] = [];
@@ -134,6 +152,19 @@ test('the next run begins with the nodes of the last one, without a router', () 
   );
   assert.ok((good(back) ?? 0) >= 8);
   assert.deepEqual(decodeState(back.node.exportState()).ipv4?.id, decodeState(state).ipv4?.id);
+});
+
+test('where all nodes of the last run are gone the router is asked, and a torrent is announced within a minute', () => {
+  const world = network(1);
+  const contacts = Array.from({ length: 60 }, () => {
+    const place = placeAt(world.freeAddress());
+    return { ...place, id: secureId(place.ip, world.random) };
+  });
+  const back = world.join(true, encodeState({ ipv4: { id: Buffer.alloc(20, 9), contacts }, ipv6: null }));
+  back.node.announce(HASH, { port: 7000, impliedPort: false, isSeed: () => true }, () => undefined);
+  world.timeline.run(MINUTE);
+  assert.deepEqual(states(back), ['reached']);
+  assert.equal(world.honest[0]?.node.status().families[0]?.stored.peers, 1);
 });
 
 test('a node takes an id that its address allows as soon as enough others say where it is', () => {
