@@ -86,6 +86,8 @@ export function refusalOfAddress(step: UrlStep, ip: IpAddress, attached: readonl
   return near === 'link-local' && source !== 'user' ? `${ip.text} is link-local` : null;
 }
 
+const CURE = 'a tracker that you trust is given by --tracker';
+
 /**
  * What a step into our own machine or network must be like, by its source; the refusals complete a sentence. With no
  * query and a path that only trackers have, a request orders nothing (libtorrent's `ssrf_mitigation`).
@@ -95,11 +97,11 @@ const NEAR_RULES: Readonly<Record<UrlSource, (step: UrlStep) => string | null>> 
   gateway: () => null,
   'torrent-tracker': ({ path, query, redirect }) => {
     // A redirect may repeat our own question.
-    if (query !== '' && query !== redirect?.query) return 'a torrent must not name a tracker with a query there';
+    if (query !== '' && query !== redirect?.query) return `a torrent may name no tracker with a query there; ${CURE}`;
     if (path === '/announce' || path === '' || (path === '/scrape' && redirect !== null)) return null;
-    return 'a torrent must not name a tracker with another path than /announce there; --tracker may';
+    return `a torrent may name only /announce there; ${CURE}`;
   },
-  'torrent-web-seed': ({ query }) => (query === '' ? null : 'a torrent must not name a web seed with a query there'),
+  'torrent-web-seed': ({ query }) => (query === '' ? null : 'a torrent may name no web seed with a query there'),
 };
 
 /** What clouds tell their machines, keys included, at addresses that are the same in each machine. */

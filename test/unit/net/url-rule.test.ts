@@ -73,7 +73,7 @@ test('an IPv4 host in the clothes of NAT64 is what it is within', () => {
     for (const within of ['168.63.129.16', '192.0.0.192'])
       assert.match(seen('/announce', `64:ff9b::${within}`), /metadata service/, `${source} ${within}`);
     for (const within of ['203.0.113.7', '203.0.113.9'])
-      assert.match(seen('/announce?a=1', `64:ff9b::${within}`), /must not name/, `${source} ${within}`);
+      assert.match(seen('/announce?a=1', `64:ff9b::${within}`), /may name no/, `${source} ${within}`);
   }
 });
 
@@ -82,10 +82,10 @@ test('a path near us is /announce and nothing else, however it is spelled', () =
   assert.equal(seen('/announce'), 'ok');
   assert.equal(seen('/a/../announce#x'), 'ok');
   for (const path of ['/', '/announce/', '/announce/x', '/announce.php', '/announcement', '/Announce', '/x/announce']) {
-    assert.match(seen(path), /another path than \/announce/, path);
+    assert.match(seen(path), /may name only \/announce there/, path);
   }
   for (const path of ['/announce/../admin', '/announce%2f..%2fadmin', '//announce', '/announce;x', '/scrape']) {
-    assert.match(seen(path), /another path than \/announce/, path);
+    assert.match(seen(path), /may name only \/announce there/, path);
   }
 });
 
