@@ -1,15 +1,20 @@
 /** Torrents with one folder's name in one command, by the program itself. */
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
+import type { InfoHash } from '../../src/metainfo/metainfo.js';
+import { ownerIn, readJournal } from '../../src/resume/read-journal.js';
 import { createTorrent } from '../../src/session/create-torrent.js';
 import { BtgetProcess, LOOPBACK, runBtget } from '../support/btget-process.js';
 import { seededRandom } from '../support/seeded-random.js';
 
 const OFFLINE = [...LOOPBACK, '--no-dht', '--no-lsd', '--no-port-mapping'];
 const PARTS = 40;
+const PIECE_LENGTH = 16_384;
+/** Of the torrents whose downloads are killed. */
+const SLOW_LENGTH = 400_000;
 const noise = (seed: number, length: number): Buffer => seededRandom(seed + 1).bytes(length);
 
 describe('torrents of one folder in one command', () => {
@@ -25,7 +30,7 @@ describe('torrents of one folder in one command', () => {
       writeFileSync(file, bytes);
     }
     const path = join(root, `${name}.torrent`);
-    writeFileSync(path, await createTorrent(join(root, `seed-${name}/set`), { pieceLength: 16_384 }));
+    writeFileSync(path, await createTorrent(join(root, `seed-${name}/set`), { pieceLength: PIECE_LENGTH }));
     return path;
   }
 
@@ -43,8 +48,8 @@ describe('torrents of one folder in one command', () => {
     one = await torrentOf('one', { ...shared, 'a.bin': noise(101, 60_000) });
     two = await torrentOf('two', { ...shared, 'b.bin': noise(102, 60_000) });
     slow = [
-      await torrentOf('k0', { 'k0.bin': noise(110, 400_000) }),
-      await torrentOf('k1', { 'k1.bin': noise(111, 400_000) }),
+      await torrentOf('k0', { 'k0.bin': noise(110, SLOW_LENGTH) }),
+      await torrentOf('k1', { 'k1.bin': noise(111, SLOW_LENGTH) }),
     ];
     // It shares its first piece with the readme, and goes on otherwise.
     other = await torrentOf('other', {
@@ -168,14 +173,8 @@ describe('torrents of one folder in one command', () => {
       const options = ['-d', dir, ...OFFLINE, ...peers, '--json', '--timeout', '600'];
       const killed = new BtgetProcess(t, root, [first, second, ...options, '--max-download', '100K']);
       await killed.says(/"state":"downloading"/);
-      const begun = new Map<string, number>();
-      // Each says at first what was not there, and then what came.
-      const saysMore = (name: string): boolean => {
-        const { size } = statSync(join(dir, name));
-        if (!begun.has(name)) begun.set(name, size);
-        return size > (begun.get(name) as number);
-      };
-      await waitFor(() => journalsIn(dir).filter(saysMore).length === 2 || killed.process.exitCode !== null);
+      const speaksOfPieces = (name: string): boolean => runsIn(readFileSync(join(dir, name))) > 0;
+      await waitFor(() => journalsIn(dir).filter(speaksOfPieces).length === 2 || killed.process.exitCode !== null);
       killed.process.kill('SIGKILL');
       await killed.ended;
       assert.ok(journalsIn(dir).includes('set.btget'));
@@ -183,7 +182,7 @@ describe('torrents of one folder in one command', () => {
         const { code, err, out } = await runBtget(t, root, [...sources, ...options]);
         assert.equal(code, 0, err + out);
         for (const done of events(out).filter(({ type }) => type === 'done'))
-          assert.ok(done.downloaded < 400_000, `what was written down is not fetched again: ${done.downloaded}`);
+          assert.ok(done.downloaded < SLOW_LENGTH, `what was written down is not fetched again: ${done.downloaded}`);
       }
       assert.deepEqual(readdirSync(dir), ['set']);
     }
@@ -198,6 +197,14 @@ function journalsIn(dir: string): string[] {
   } catch {
     return [];
   }
+}
+
+/** How many runs of pieces the journal of a slow torrent says are on the disk. */
+function runsIn(journal: Buffer): number {
+  const infoHash = ownerIn(journal);
+  const owner = { pieceCount: Math.ceil(SLOW_LENGTH / PIECE_LENGTH), fileCount: 1 };
+  const contents = infoHash === null ? null : readJournal(journal, { infoHash: infoHash as InfoHash, ...owner });
+  return contents?.runs.length ?? 0;
 }
 
 /** The torrents that a seed serves, by info-hash. */
