@@ -43,6 +43,8 @@ export interface SharedDisk {
 }
 
 export interface FileStorageParts {
+  /** Where answers come. Only `close` is answered on the timers of the disk. */
+  readonly timers: Timers;
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
   readonly place: StoragePlace;
@@ -56,6 +58,7 @@ const DONE: DoneOutcome = { ok: true };
 
 /** After `close` nothing is answered but `close` itself. */
 export class FileStorage implements Storage {
+  readonly #timers: Timers;
   readonly #metainfo: Metainfo;
   readonly #layout: PieceLayout;
   readonly #place: StoragePlace & { readonly anchor: RootAnchor };
@@ -70,8 +73,9 @@ export class FileStorage implements Storage {
   #due = 0;
   #closed: { readonly answered: () => void } | null = null;
 
-  constructor({ metainfo, layout, place: given, output, selected, disk }: FileStorageParts) {
+  constructor({ timers, metainfo, layout, place: given, output, selected, disk }: FileStorageParts) {
     const place = { ...given, anchor: disk.anchors.take(given.root) };
+    this.#timers = timers;
     this.#metainfo = metainfo;
     this.#layout = layout;
     this.#place = place;
@@ -371,7 +375,7 @@ export class FileStorage implements Storage {
   }
 
   #later(task: () => void): void {
-    this.#disk.timers.addTask(() => {
+    this.#timers.addTask(() => {
       if (this.#closed === null) task();
     }, 0);
   }
