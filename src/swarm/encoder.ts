@@ -57,7 +57,7 @@ export interface EncoderParts {
 
 export class Encoder implements ConnectionOwner {
   readonly #parts: EncoderParts;
-  readonly #events: PeerEvents;
+  #events: PeerEvents;
   readonly #table = new ConnectionTable();
   readonly #tellers: Tellers;
   readonly #dials: Dials;
@@ -85,29 +85,37 @@ export class Encoder implements ConnectionOwner {
     this.#dials = new Dials(
       this.#tellers,
       { patience: options.slowHandshake, provingTime: options.provingTime },
-      (connection) => events.merits(connection).standing,
+      (connection) => this.#events.merits(connection).standing,
     );
     this.#spares = new Spares(options, rank, this.#tellers);
-    this.#redialling = new Redialling(this.#spares, events, options.retryInterval, (address) =>
+    this.#redialling = new Redialling(this.#spares, options.retryInterval, (address) =>
       this.#tellerOf(address, { kind: 'incoming', teller: address.host }),
     );
     this.#liveness = new Liveness(parts.rawServer, parts.options);
     this.#namesakes = new Namesakes({
       timers: parts.rawServer,
       myId: parts.identity.myId,
-      merits: (connection) => events.merits(connection),
+      merits: (connection) => this.#events.merits(connection),
       withId: (host, peerId) => this.#table.namesakes(host, peerId),
     });
-    this.#probation = new Probation(parts.rawServer, events);
+    this.#probation = new Probation(parts.rawServer, (connection, frames) => {
+      this.#events.connectionMade(connection);
+      for (const frame of frames) this.#events.gotFrame(connection, frame);
+    });
     this.#refusals = new RefusalLog(parts.refused);
     this.#turnover = new Turnover({
       timers: parts.rawServer,
       interval: parts.options.turnoverInterval,
       isWanted: () => this.isFull && this.#spares.count > 0,
       giveUpOne: () => {
-        if (this.#nextTurn() !== undefined) events.leastUseful('dialled')?.refuse({ code: 'useless' });
+        if (this.#nextTurn() !== undefined) this.#events.leastUseful('dialled')?.refuse({ code: 'useless' });
       },
     });
+  }
+
+  /** From here on `events` is told what happens, also over the connections that are there already. */
+  handTo(events: PeerEvents): void {
+    this.#events = events;
   }
 
   /** Connections whose handshake is finished. */
@@ -267,7 +275,7 @@ export class Encoder implements ConnectionOwner {
     this.#dials.ended(connection, ending);
     if (ending.by === 'us') this.#refusals.add(connection.address, ending.reason);
     else this.#losses.set(ending.failure.code, (this.#losses.get(ending.failure.code) ?? 0) + 1);
-    if (!this.#closed) this.#redialling.ended(connection, ending, this.#now());
+    if (!this.#closed) this.#redialling.ended(connection, ending, this.#now(), this.#events);
     const isUnheardOf = this.#probation.ended(connection);
     if (connection.completeSince !== null && !isUnheardOf) this.#events.connectionLost(connection);
     else if (connection.locallyInitiated) this.#reach.failed(ending);
