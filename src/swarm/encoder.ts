@@ -9,7 +9,7 @@ import type { Millis, Task } from '../base/clock.js';
 import type { AddressSource } from '../net/address-source.js';
 import { hostKey } from '../net/host-key.js';
 import { parseIp } from '../net/ip-address.js';
-import type { PeerAddress, RawServerContext, SingleSocket, SocketFailure } from '../net/raw-server.js';
+import type { PeerAddress, RawServerContext, SingleSocket } from '../net/raw-server.js';
 import { mayLead, type OwnNetworks } from '../net/reach-rule.js';
 import type { Evidence, Refusal, RefusalCode } from '../wire/refusal.js';
 import { type Ban, Bans } from './bans.js';
@@ -69,7 +69,6 @@ export class Encoder implements ConnectionOwner {
   readonly #probation: Probation;
   readonly #refusals: RefusalLog;
   readonly #reach = new ReachCounter();
-  readonly #losses = new Map<SocketFailure['code'], number>();
   readonly #turnover: Turnover;
   /** Runs when the next spare has waited long enough. */
   #retry: Task | null = null;
@@ -141,11 +140,6 @@ export class Encoder implements ConnectionOwner {
   /** How many were refused, by reason, since the beginning. */
   get refusals(): ReadonlyMap<RefusalCode, number> {
     return this.#refusals.counts;
-  }
-
-  /** How many connections, half-open ones included, were lost without our doing. */
-  get losses(): ReadonlyMap<SocketFailure['code'], number> {
-    return this.#losses;
   }
 
   /**
@@ -274,7 +268,6 @@ export class Encoder implements ConnectionOwner {
     this.#leaveHalfOpen(connection);
     this.#dials.ended(connection, ending);
     if (ending.by === 'us') this.#refusals.add(connection.address, ending.reason);
-    else this.#losses.set(ending.failure.code, (this.#losses.get(ending.failure.code) ?? 0) + 1);
     if (!this.#closed) this.#redialling.ended(connection, ending, this.#now(), this.#events);
     const isUnheardOf = this.#probation.ended(connection);
     if (connection.completeSince !== null && !isUnheardOf) this.#events.connectionLost(connection);
