@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ListenOutcome, SingleSocket } from '../../../src/net/raw-server.js';
+import type { ListenOutcome, RawServer, SingleSocket } from '../../../src/net/raw-server.js';
 import type { Taker } from '../../../src/session/incoming-handshake.js';
 import {
   DEFAULT_PORT_LISTENER_OPTIONS,
@@ -22,8 +22,13 @@ const OTHER_HASH = Buffer.alloc(20, 'o');
 
 /** Takes a connection, and notes what came with it and behind it. */
 class NotingTaker implements Taker {
+  readonly #rawServer: RawServer;
   readonly taken: { host: string; at: number; reserved: string }[] = [];
   received = Buffer.alloc(0);
+
+  constructor(rawServer: RawServer) {
+    this.#rawServer = rawServer;
+  }
 
   externalConnectionMade(socket: SingleSocket, incoming: Incoming): void {
     this.taken.push({
@@ -32,7 +37,8 @@ class NotingTaker implements Taker {
       reserved: incoming.reserved.toString('hex'),
     });
     this.#note(incoming.rest);
-    socket.setHandler({
+    const context = this.#rawServer.createContext((error) => assert.fail(`${error}`));
+    context.adopt(socket, {
       connectionMade: () => undefined,
       dataCameIn: (_socket, data) => this.#note(data),
       connectionFlushed: () => undefined,
@@ -46,7 +52,7 @@ class NotingTaker implements Taker {
 }
 
 class World extends EncoderWorld {
-  readonly taker = new NotingTaker();
+  readonly taker = new NotingTaker(this.host(A));
   readonly refused: { at: number; host: string; why: string }[] = [];
 
   listener(options: Partial<PortListenerOptions> = {}): PortListener {
