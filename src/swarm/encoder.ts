@@ -51,8 +51,6 @@ export interface EncoderParts {
   readonly ownNetworks: OwnNetworks;
   /** How well a peer suits us: of equals the higher is dialled first (BEP 40). */
   readonly rank: (address: PeerAddress) => number;
-  /** Told of every peer that is turned away or sent off. */
-  readonly refused: (address: PeerAddress, reason: Refusal) => void;
 }
 
 export class Encoder implements ConnectionOwner {
@@ -67,7 +65,7 @@ export class Encoder implements ConnectionOwner {
   readonly #bans = new Bans();
   readonly #namesakes: Namesakes;
   readonly #probation: Probation;
-  readonly #refusals: RefusalLog;
+  readonly #refusals = new RefusalLog();
   readonly #reach = new ReachCounter();
   readonly #turnover: Turnover;
   /** Runs when the next spare has waited long enough. */
@@ -101,7 +99,6 @@ export class Encoder implements ConnectionOwner {
       this.#events.connectionMade(connection);
       for (const frame of frames) this.#events.gotFrame(connection, frame);
     });
-    this.#refusals = new RefusalLog(parts.refused);
     this.#turnover = new Turnover({
       timers: parts.rawServer,
       interval: parts.options.turnoverInterval,
@@ -167,7 +164,7 @@ export class Encoder implements ConnectionOwner {
     const reason = this.#reasonAgainst(host) ?? this.#makeRoom(host);
     if (reason !== undefined) {
       socket.close();
-      this.#refusals.add(incoming.address, reason);
+      this.#refusals.add(reason);
       return;
     }
     const { rawServer } = this.#parts;
@@ -267,7 +264,7 @@ export class Encoder implements ConnectionOwner {
     this.#liveness.unwatch(connection);
     this.#leaveHalfOpen(connection);
     this.#dials.ended(connection, ending);
-    if (ending.by === 'us') this.#refusals.add(connection.address, ending.reason);
+    if (ending.by === 'us') this.#refusals.add(ending.reason);
     if (!this.#closed) this.#redialling.ended(connection, ending, this.#now(), this.#events);
     const isUnheardOf = this.#probation.ended(connection);
     if (connection.completeSince !== null && !isUnheardOf) this.#events.connectionLost(connection);
