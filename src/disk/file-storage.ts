@@ -94,6 +94,8 @@ export class FileStorage implements Storage {
       place,
       places: this.#places,
       ask: (kind, request, answered) => {
+        // A look takes several steps, and `close` may come between two of them.
+        if (this.#closed !== null) return;
         // Which thread looks does not matter, and starting one takes longer than looking at a thousand files.
         const { writer, hashing } = disk;
         this.#askOf(writer.started ? writer : (hashing.running ?? writer), kind, request, [], answered);
@@ -213,6 +215,7 @@ export class FileStorage implements Storage {
   }
 
   passOverParts(files: readonly number[], answered: (outcome: PassOverOutcome) => void): void {
+    this.#refuseWhenClosed();
     for (const file of files) this.#forgetOpen(file);
     this.#places.names.passOver(files);
     passOverParts(this.#looking, files, (outcome) => this.#later(() => answered(outcome)));

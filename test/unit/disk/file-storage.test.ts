@@ -143,6 +143,19 @@ describe('files of a torrent', () => {
     }));
 });
 
+describe('a storage that is closed', () => {
+  it('leaves a survey and a measurement where they are, and answers its close alone', async () => {
+    const folder = diskFolder();
+    const storage = folder.open(TREE);
+    const answers: string[] = [];
+    storage.survey(() => answers.push('survey'));
+    storage.measureRoom(() => answers.push('room'));
+    await new Promise<void>((resolve) => storage.close(resolve));
+    await folder.end();
+    assert.deepEqual(answers, []);
+  });
+});
+
 describe('a storage that was given a context', () => {
   it('answers as a task of that context, and once it has ended answers nothing but its own close', async () => {
     const folder = diskFolder();
