@@ -16,7 +16,7 @@ import type { OpenStorageOptions, Storage } from './storage.js';
 import type { OpenTargetOptions, Target } from './target.js';
 
 export interface FileDiskOptions {
-  /** Where answers come; they never come within the call that asks. */
+  /** Where answers come that no storage gives; none comes within the call that asks. */
   readonly timers: Timers;
   /** What a worker thread runs: it serves its port with `servePieceWork`. */
   readonly workerModule: URL;
@@ -86,10 +86,10 @@ export function createFileDisk(options: FileDiskOptions): FileDisk {
   let storages = 0;
   let targets = 0;
   return {
-    openStorage({ metainfo, layout, dir, output, partNames, overwrite, selected }) {
+    openStorage({ timers: answers, metainfo, layout, dir, output, partNames, overwrite, selected }) {
       const place = { id: storages, root: resolve(dir), partNames, overwrite };
       storages += 1;
-      return new FileStorage({ metainfo, layout, place, output, selected, disk });
+      return new FileStorage({ timers: answers ?? timers, metainfo, layout, place, output, selected, disk });
     },
     openTarget({ dir, name }) {
       const root = resolve(dir);

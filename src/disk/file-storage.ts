@@ -43,6 +43,8 @@ export interface SharedDisk {
 }
 
 export interface FileStorageParts {
+  /** Where answers come. Only `close` is answered on the timers of the disk. */
+  readonly timers: Timers;
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
   readonly place: StoragePlace;
@@ -56,6 +58,7 @@ const DONE: DoneOutcome = { ok: true };
 
 /** After `close` nothing is answered but `close` itself. */
 export class FileStorage implements Storage {
+  readonly #timers: Timers;
   readonly #metainfo: Metainfo;
   readonly #layout: PieceLayout;
   readonly #place: StoragePlace & { readonly anchor: RootAnchor };
@@ -70,8 +73,9 @@ export class FileStorage implements Storage {
   #due = 0;
   #closed: { readonly answered: () => void } | null = null;
 
-  constructor({ metainfo, layout, place: given, output, selected, disk }: FileStorageParts) {
+  constructor({ timers, metainfo, layout, place: given, output, selected, disk }: FileStorageParts) {
     const place = { ...given, anchor: disk.anchors.take(given.root) };
+    this.#timers = timers;
     this.#metainfo = metainfo;
     this.#layout = layout;
     this.#place = place;
@@ -90,6 +94,8 @@ export class FileStorage implements Storage {
       place,
       places: this.#places,
       ask: (kind, request, answered) => {
+        // A look takes several steps, and `close` may come between two of them.
+        if (this.#closed !== null) return;
         // Which thread looks does not matter, and starting one takes longer than looking at a thousand files.
         const { writer, hashing } = disk;
         this.#askOf(writer.started ? writer : (hashing.running ?? writer), kind, request, [], answered);
@@ -209,6 +215,7 @@ export class FileStorage implements Storage {
   }
 
   passOverParts(files: readonly number[], answered: (outcome: PassOverOutcome) => void): void {
+    this.#refuseWhenClosed();
     for (const file of files) this.#forgetOpen(file);
     this.#places.names.passOver(files);
     passOverParts(this.#looking, files, (outcome) => this.#later(() => answered(outcome)));
@@ -371,7 +378,7 @@ export class FileStorage implements Storage {
   }
 
   #later(task: () => void): void {
-    this.#disk.timers.addTask(() => {
+    this.#timers.addTask(() => {
       if (this.#closed === null) task();
     }, 0);
   }

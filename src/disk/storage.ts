@@ -1,7 +1,9 @@
 /**
  * The contract of a torrent's bytes on a disk. The file adapter keeps it with a worker that hashes and writes; tests
- * keep it in memory. Every answer comes later, on the timeline of whoever built the storage, never within the call.
+ * keep it in memory. Every answer comes later, as a task of the timers that the storage was given, and never within
+ * the call.
  */
+import type { Timers } from '../base/clock.js';
 import { BtgetError, type FailureCode } from '../base/failure.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
@@ -260,6 +262,11 @@ export interface Storage {
 }
 
 export interface OpenStorageOptions {
+  /**
+   * Where answers come: a torrent names its own context, so that a bug in what an answer sets off ends that torrent
+   * alone. No answer but that of `close` comes once the context has ended. Null: the timers of the disk.
+   */
+  readonly timers: Timers | null;
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
   /** The download folder. It is made when the first file is. */

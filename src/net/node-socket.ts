@@ -120,10 +120,6 @@ export class NodeSocket implements SingleSocket, Scannable {
     if (!this.#closed) this.#socket?.resume();
   }
 
-  setHandler(handler: SocketHandler): void {
-    this.#handler = handler;
-  }
-
   end(): void {
     if (this.#closed || this.#ending) return;
     this.#ending = true;

@@ -37,8 +37,6 @@ export interface SingleSocket {
    */
   pauseReading(): void;
   resumeReading(): void;
-  /** From the next event on, `handler` is told. Allowed within an event. */
-  setHandler(handler: SocketHandler): void;
   /** Sends what is queued, then closes for writing. Reading goes on until the other side ends. */
   end(): void;
   /** Ends the socket at once and in silence: no event comes after it. Harmless when it is closed already. */
@@ -86,7 +84,10 @@ export type ListenOutcome =
  * closed.
  */
 export interface RawServerContext extends RawServer {
-  /** Takes over a socket that another context accepted, with the handler that is to be told from now on. */
+  /**
+   * Takes over a socket that another context accepted. From the next event on, `handler` is told. Allowed within an
+   * event.
+   */
   adopt(socket: SingleSocket, handler: SocketHandler): void;
   end(): void;
 }

@@ -4,7 +4,6 @@ import type {
   Listener,
   ListenHandler,
   ListenOutcome,
-  PeerAddress,
   RawServer,
   SingleSocket,
   SocketHandler,
@@ -35,8 +34,6 @@ export interface PortListenerParts {
   /** The table of the torrent with this info-hash, a view that is valid during the call. */
   readonly encoderFor: (infoHash: Buffer) => Taker | undefined;
   readonly options: PortListenerOptions;
-  /** Told of every connection that is turned away before a torrent has it. */
-  readonly refused: (address: PeerAddress, reason: Refusal) => void;
 }
 
 /** Ports to try, counting up: both ends are tried. */
@@ -58,13 +55,12 @@ export class PortListener implements ListenHandler, HandshakeOwner {
   readonly #unfinished = new Set<IncomingHandshake>();
   /** How many of them each host has, by `hostKey`. */
   readonly #hosts = new Map<string, number>();
-  readonly #refusals: RefusalLog;
+  readonly #refusals = new RefusalLog();
   #listener: Listener | null = null;
   #closed = false;
 
   constructor(parts: PortListenerParts) {
     this.#parts = parts;
-    this.#refusals = new RefusalLog(parts.refused);
   }
 
   /** Connections that have not named their torrent yet. */
@@ -93,7 +89,7 @@ export class PortListener implements ListenHandler, HandshakeOwner {
   acceptsConnection(address: StreamAddress): boolean {
     if (this.#closed || !('host' in address)) return false;
     if ((this.#hosts.get(hostKey(address.host)) ?? 0) < this.#parts.options.maxUnfinishedPerHost) return true;
-    this.#refusals.add(address, { code: 'table-full' });
+    this.#refusals.add({ code: 'table-full' });
     return false;
   }
 
@@ -120,7 +116,7 @@ export class PortListener implements ListenHandler, HandshakeOwner {
     this.#unfinished.delete(handshake);
     if (left > 0) this.#hosts.set(host, left);
     else this.#hosts.delete(host);
-    if (reason !== null) this.#refusals.add(handshake.address, reason);
+    if (reason !== null) this.#refusals.add(reason);
   }
 
   #tryPort(port: number, last: number, host: string | null, answered: (outcome: ListenOutcome) => void): void {

@@ -129,7 +129,6 @@ export class Session {
       rawServer,
       encoderFor: (infoHash) => this.#torrents.get(toHex(infoHash))?.encoder,
       options: DEFAULT_PORT_LISTENER_OPTIONS,
-      refused: () => undefined,
     });
   }
 

@@ -9,7 +9,7 @@ import type { Millis, Task } from '../base/clock.js';
 import type { AddressSource } from '../net/address-source.js';
 import { hostKey } from '../net/host-key.js';
 import { parseIp } from '../net/ip-address.js';
-import type { PeerAddress, RawServerContext, SingleSocket, SocketFailure } from '../net/raw-server.js';
+import type { PeerAddress, RawServerContext, SingleSocket } from '../net/raw-server.js';
 import { mayLead, type OwnNetworks } from '../net/reach-rule.js';
 import type { Evidence, Refusal, RefusalCode } from '../wire/refusal.js';
 import { type Ban, Bans } from './bans.js';
@@ -51,13 +51,11 @@ export interface EncoderParts {
   readonly ownNetworks: OwnNetworks;
   /** How well a peer suits us: of equals the higher is dialled first (BEP 40). */
   readonly rank: (address: PeerAddress) => number;
-  /** Told of every peer that is turned away or sent off. */
-  readonly refused: (address: PeerAddress, reason: Refusal) => void;
 }
 
 export class Encoder implements ConnectionOwner {
   readonly #parts: EncoderParts;
-  readonly #events: PeerEvents;
+  #events: PeerEvents;
   readonly #table = new ConnectionTable();
   readonly #tellers: Tellers;
   readonly #dials: Dials;
@@ -67,9 +65,8 @@ export class Encoder implements ConnectionOwner {
   readonly #bans = new Bans();
   readonly #namesakes: Namesakes;
   readonly #probation: Probation;
-  readonly #refusals: RefusalLog;
+  readonly #refusals = new RefusalLog();
   readonly #reach = new ReachCounter();
-  readonly #losses = new Map<SocketFailure['code'], number>();
   readonly #turnover: Turnover;
   /** Runs when the next spare has waited long enough. */
   #retry: Task | null = null;
@@ -85,29 +82,36 @@ export class Encoder implements ConnectionOwner {
     this.#dials = new Dials(
       this.#tellers,
       { patience: options.slowHandshake, provingTime: options.provingTime },
-      (connection) => events.merits(connection).standing,
+      (connection) => this.#events.merits(connection).standing,
     );
     this.#spares = new Spares(options, rank, this.#tellers);
-    this.#redialling = new Redialling(this.#spares, events, options.retryInterval, (address) =>
+    this.#redialling = new Redialling(this.#spares, options.retryInterval, (address) =>
       this.#tellerOf(address, { kind: 'incoming', teller: address.host }),
     );
     this.#liveness = new Liveness(parts.rawServer, parts.options);
     this.#namesakes = new Namesakes({
       timers: parts.rawServer,
       myId: parts.identity.myId,
-      merits: (connection) => events.merits(connection),
+      merits: (connection) => this.#events.merits(connection),
       withId: (host, peerId) => this.#table.namesakes(host, peerId),
     });
-    this.#probation = new Probation(parts.rawServer, events);
-    this.#refusals = new RefusalLog(parts.refused);
+    this.#probation = new Probation(parts.rawServer, (connection, frames) => {
+      this.#events.connectionMade(connection);
+      for (const frame of frames) this.#events.gotFrame(connection, frame);
+    });
     this.#turnover = new Turnover({
       timers: parts.rawServer,
       interval: parts.options.turnoverInterval,
       isWanted: () => this.isFull && this.#spares.count > 0,
       giveUpOne: () => {
-        if (this.#nextTurn() !== undefined) events.leastUseful('dialled')?.refuse({ code: 'useless' });
+        if (this.#nextTurn() !== undefined) this.#events.leastUseful('dialled')?.refuse({ code: 'useless' });
       },
     });
+  }
+
+  /** From here on `events` is told what happens, also over the connections that are there already. */
+  handTo(events: PeerEvents): void {
+    this.#events = events;
   }
 
   /** Connections whose handshake is finished. */
@@ -135,11 +139,6 @@ export class Encoder implements ConnectionOwner {
     return this.#refusals.counts;
   }
 
-  /** How many connections, half-open ones included, were lost without our doing. */
-  get losses(): ReadonlyMap<SocketFailure['code'], number> {
-    return this.#losses;
-  }
-
   /**
    * Dials a peer that `source` named: at once if there is a place, later if it is worth it, never if it is pointless or
    * leads where `source` may not lead us (false). `peerId` is who is said to be there, and only tells us ourselves. BEP
@@ -165,7 +164,7 @@ export class Encoder implements ConnectionOwner {
     const reason = this.#reasonAgainst(host) ?? this.#makeRoom(host);
     if (reason !== undefined) {
       socket.close();
-      this.#refusals.add(incoming.address, reason);
+      this.#refusals.add(reason);
       return;
     }
     const { rawServer } = this.#parts;
@@ -265,9 +264,8 @@ export class Encoder implements ConnectionOwner {
     this.#liveness.unwatch(connection);
     this.#leaveHalfOpen(connection);
     this.#dials.ended(connection, ending);
-    if (ending.by === 'us') this.#refusals.add(connection.address, ending.reason);
-    else this.#losses.set(ending.failure.code, (this.#losses.get(ending.failure.code) ?? 0) + 1);
-    if (!this.#closed) this.#redialling.ended(connection, ending, this.#now());
+    if (ending.by === 'us') this.#refusals.add(ending.reason);
+    if (!this.#closed) this.#redialling.ended(connection, ending, this.#now(), this.#events);
     const isUnheardOf = this.#probation.ended(connection);
     if (connection.completeSince !== null && !isUnheardOf) this.#events.connectionLost(connection);
     else if (connection.locallyInitiated) this.#reach.failed(ending);

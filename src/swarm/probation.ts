@@ -1,6 +1,5 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
 import type { Connection } from './connection.js';
-import type { PeerEvents } from './peer-connection.js';
 
 /** A peer that is going to end the connection has done so by then. */
 const PROBATION: Millis = 2_000;
@@ -21,17 +20,18 @@ interface Held {
  */
 export class Probation {
   readonly #timers: Timers;
-  readonly #events: PeerEvents;
+  readonly #passed: (connection: Connection, frames: readonly Buffer[]) => void;
   readonly #held = new Map<Connection, Held>();
 
-  constructor(timers: Timers, events: PeerEvents) {
+  /** `passed`: the connection still stands, and these frames came over it. */
+  constructor(timers: Timers, passed: (connection: Connection, frames: readonly Buffer[]) => void) {
     this.#timers = timers;
-    this.#events = events;
+    this.#passed = passed;
   }
 
   begin(connection: Connection): void {
     const held: Held = {
-      task: this.#timers.addTask(() => this.#passed(connection, held), PROBATION),
+      task: this.#timers.addTask(() => this.#pass(connection, held), PROBATION),
       frames: [],
       length: 0,
     };
@@ -44,7 +44,7 @@ export class Probation {
     if (held === undefined) return false;
     held.frames.push(Buffer.from(frame));
     held.length += frame.length + FRAME_OVERHEAD;
-    if (held.length > MAX_KEPT) this.#passed(connection, held);
+    if (held.length > MAX_KEPT) this.#pass(connection, held);
     return true;
   }
 
@@ -58,10 +58,9 @@ export class Probation {
     return this.#held.delete(connection);
   }
 
-  #passed(connection: Connection, { task, frames }: Held): void {
+  #pass(connection: Connection, { task, frames }: Held): void {
     task.cancel();
     this.#held.delete(connection);
-    this.#events.connectionMade(connection);
-    for (const frame of frames) this.#events.gotFrame(connection, frame);
+    this.#passed(connection, frames);
   }
 }

@@ -8,29 +8,22 @@ import type { Teller } from './tellers.js';
 /** What the end of a connection teaches about its peer's address: whether it is worth another dial, and when. */
 export class Redialling {
   readonly #spares: Spares;
-  readonly #events: PeerEvents;
   readonly #retryInterval: Millis;
   readonly #saysItListens: (address: PeerAddress) => Teller | undefined;
 
   /** `saysItListens`: who names the address of a peer that came from outside; undefined where that may not lead. */
-  constructor(
-    spares: Spares,
-    events: PeerEvents,
-    retryInterval: Millis,
-    saysItListens: (address: PeerAddress) => Teller | undefined,
-  ) {
+  constructor(spares: Spares, retryInterval: Millis, saysItListens: (address: PeerAddress) => Teller | undefined) {
     this.#spares = spares;
-    this.#events = events;
     this.#retryInterval = retryInterval;
     this.#saysItListens = saysItListens;
   }
 
-  /** To be called while the connection is still known to those above. */
-  ended(connection: Connection, ending: Ending, now: Millis): void {
+  /** To be called while `events`, the side above, still knows the connection. */
+  ended(connection: Connection, ending: Ending, now: Millis, events: PeerEvents): void {
     const { address, locallyInitiated, completeSince } = connection;
     const isComplete = completeSince !== null;
-    if (isComplete && this.#events.hasNothingToSay(connection)) {
-      const port = locallyInitiated ? address.port : this.#events.listeningPort(connection);
+    if (isComplete && events.hasNothingToSay(connection)) {
+      const port = locallyInitiated ? address.port : events.listeningPort(connection);
       if (port !== null) this.#spares.partedComplete({ host: address.host, port }, connection.peerId, now);
       return;
     }
@@ -40,7 +33,7 @@ export class Redialling {
       else if (isHopeless(ending)) this.#spares.condemn(address);
     } else if (isComplete && ending.by === 'peer') {
       // It may have said where it can be found, and may come again by itself before that.
-      const port = this.#events.listeningPort(connection);
+      const port = events.listeningPort(connection);
       const teller = port === null ? undefined : this.#saysItListens({ host: address.host, port });
       if (port === null || teller === undefined) return;
       this.#spares.add({ host: address.host, port }, teller, now + this.#retryInterval, connection.peerId);

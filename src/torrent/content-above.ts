@@ -25,6 +25,8 @@ export function lookForContentAbove(
 ): void {
   const above = dir === '.' ? '..' : `${dir.replace(/\/+$/, '')}/..`;
   const storage = openStorage({
+    // A torrent that ends meanwhile would never hear the answer, and the storage has to be closed.
+    timers: null,
     metainfo,
     layout,
     dir: above,

@@ -13,7 +13,6 @@ import { OwnJournal } from '../resume/own-journal.js';
 import { Resume } from '../resume/resume.js';
 import { TargetHold } from '../resume/target-hold.js';
 import type { ContentClaim } from './content-claims.js';
-import { GuardedStorage } from './guarded-storage.js';
 import type { TorrentOptions } from './torrent-options.js';
 import type { TorrentParts } from './torrent-parts.js';
 import type { WantedContent } from './wanted-content.js';
@@ -37,10 +36,8 @@ export interface DiskParts {
 export function joinDisk({ parts, context, metainfo, layout, content, options, warned }: DiskParts): JoinedDisk {
   const { dir, outputName, partNames, overwrite } = options;
   const selected = content.isAll ? null : content.files;
-  const files = new GuardedStorage(
-    parts.openStorage({ metainfo, layout, dir, output: outputName, partNames, overwrite, selected }),
-    context,
-  );
+  const where = { dir, output: outputName, partNames, overwrite, selected };
+  const files = parts.openStorage({ timers: context, metainfo, layout, ...where });
   const name = outputName ?? metainfo.files[0]?.path[0] ?? metainfo.name;
   const { journal: plain, lock } = parts.openTarget({ dir, name });
   const marked = parts.openTarget({ dir, name: markedTarget(name, metainfo.infoHash) }).journal;

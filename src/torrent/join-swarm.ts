@@ -180,7 +180,6 @@ export function createEncoder(
       work: parts.work,
       ownNetworks: parts.ownNetworks,
       rank: (address) => rankOf(address, parts.ownAddresses, parts.port),
-      refused: () => undefined,
     },
     events,
   );

@@ -17,7 +17,6 @@ import { type Extension, Extensions } from '../swarm/extensions.js';
 import { DEFAULT_METADATA_FETCH_OPTIONS, MetadataFetch } from '../swarm/metadata-fetch.js';
 import { DEFAULT_METADATA_PEERS_OPTIONS, MetadataPeers } from '../swarm/metadata-peers.js';
 import { DEFAULT_PEER_EXCHANGE_OPTIONS, PeerExchange } from '../swarm/peer-exchange.js';
-import { PeerSwitch } from '../swarm/peer-switch.js';
 import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload-options.js';
 import type { RefusalCode } from '../wire/refusal.js';
 import { createPeerSources } from './create-peer-sources.js';
@@ -55,7 +54,6 @@ export class MetadataTorrent {
   readonly #context: RawServerContext;
   readonly #fetch: MetadataFetch;
   readonly #peers: MetadataPeers;
-  readonly #switch: PeerSwitch;
   readonly #encoder: Encoder;
   readonly #trackers: PeerSource;
   readonly #others: readonly PeerSource[];
@@ -90,8 +88,7 @@ export class MetadataTorrent {
       },
       DEFAULT_METADATA_PEERS_OPTIONS,
     );
-    this.#switch = new PeerSwitch(this.#peers);
-    this.#encoder = createEncoder({ ...parts, context, options }, this.#switch);
+    this.#encoder = createEncoder({ ...parts, context, options }, this.#peers);
     const { trackers, others } = createPeerSources({
       ...parts,
       trackers: link.trackers.map((url) => [url]),
@@ -168,7 +165,7 @@ export class MetadataTorrent {
         if (isPrivate) this.#becomePrivate(isSeeking);
       },
       letPeersIn: (successor) => {
-        this.#switch.switchTo(successor);
+        this.#encoder.handTo(successor);
         this.#peers.leaveTo(successor);
       },
     };

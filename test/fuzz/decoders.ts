@@ -251,7 +251,6 @@ function readHttpRequest(bytes: Buffer): boolean {
     isFlushed: () => true,
     pauseReading: ignore,
     resumeReading: ignore,
-    setHandler: ignore,
     end: ignore,
     close: ignore,
   };

@@ -83,7 +83,7 @@ test('a torrent of whatever names a disk takes is found again by who reads', { t
       const layout = new PieceLayout(metainfo);
       const content = new WantedContent(metainfo, layout, { select: [], exclude: [], ranges: null });
       const storage = disk.openStorage({
-        ...{ metainfo, layout, dir, output: null, partNames: true, overwrite: false, selected: null },
+        ...{ timers: null, metainfo, layout, dir, output: null, partNames: true, overwrite: false, selected: null },
       });
       const outcome = await ask<VerifyOutcome>((answered) => {
         verifyContent(metainfo, layout, content, storage, () => undefined, answered);

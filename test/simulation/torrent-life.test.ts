@@ -110,9 +110,8 @@ test('a bug in one torrent ends that torrent, loudly, and its session still stop
   const swarm = new SimulatedSwarm(SAMPLE, 1);
   swarm.start({ seed: true });
   const leech = swarm.start();
-  leech.storage.commitPiece = (_piece, _slot, answered) => {
-    swarm.timeline.addTask(() => answered(undefined as never), 1);
-  };
+  const commit = leech.storage.commitPiece.bind(leech.storage);
+  leech.storage.commitPiece = (piece, slot, answered) => commit(piece, slot, () => answered(undefined as never));
   swarm.timeline.runUntil(() => leech.failure !== null, 60_000);
   assert.ok(leech.failure instanceof TypeError);
   swarm.stop();

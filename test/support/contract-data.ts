@@ -143,10 +143,11 @@ export function dataContract(name: string, createWorld: () => RawServerWorld): v
       await world.until(() => pair.a.text === 'from b' && pair.b.text === 'from a');
     });
 
-    it('goes to whom setHandler names, from the next event on', async () => {
+    it('goes to the handler that adopt names, from the next event on', async () => {
       const pair = await new Pair(world).connect();
       const next = pair.handler('next');
-      pair.b.onData = (socket) => socket.setHandler(next);
+      const context = pair.listening.createContext((error) => assert.fail(`${error}`));
+      pair.b.onData = (socket) => context.adopt(socket, next);
       pair.a.socket.write([Buffer.from('1')]);
       await world.until(() => pair.b.text === '1');
       pair.a.socket.write([Buffer.from('2')]);

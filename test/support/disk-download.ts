@@ -106,6 +106,7 @@ export function downloadOnto(
   const writer = thread();
   const anchors = new RootAnchors();
   const storageOnDisk = new FileStorage({
+    timers,
     metainfo,
     layout,
     place: { id: 0, root: DOWNLOADS, partNames: options.partNames, overwrite: false },

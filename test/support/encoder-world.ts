@@ -1,4 +1,4 @@
-import type { Millis } from '../../src/base/clock.js';
+import type { Millis, Timers } from '../../src/base/clock.js';
 import type { AddressSource } from '../../src/net/address-source.js';
 import type { PeerAddress, RawServer } from '../../src/net/raw-server.js';
 import { NO_OWN_NETWORKS, type OwnNetworks } from '../../src/net/reach-rule.js';
@@ -63,16 +63,16 @@ export class Client implements PeerEvents {
   readonly address: PeerAddress;
   /** `made b`, `frame b 00`, `lost b`: the letter is the peer id's. */
   readonly log: string[] = [];
-  readonly refused: { at: Millis; why: RefusalCode }[] = [];
   readonly connections: PeerConnection[] = [];
   wantsNothingNow = false;
   readonly #overrides: Partial<ClientOptions>;
+  readonly #timers: Timers;
+  readonly #refused: { at: Millis; why: RefusalCode }[] = [];
 
   constructor(rawServer: RawServer, host: string, letter: string, overrides: Partial<ClientOptions>) {
     this.#overrides = overrides;
     this.address = { host, port: PORT };
-    const refused = (_address: PeerAddress, { code: why }: { code: RefusalCode }): number =>
-      this.refused.push({ at: rawServer.now(), why });
+    this.#timers = rawServer;
     const context = rawServer.createContext((error) => {
       if (overrides.gotException === undefined) throw error;
       overrides.gotException(error);
@@ -86,7 +86,6 @@ export class Client implements PeerEvents {
         halfOpen: overrides.halfOpen ?? new HalfOpen(MAX_HALF_OPEN),
         work: overrides.work ?? new WorkBudget(rawServer, DEFAULT_WORK_OPTIONS),
         rank: overrides.rank ?? (() => 0),
-        refused,
       },
       this,
     );
@@ -94,11 +93,26 @@ export class Client implements PeerEvents {
       rawServer,
       encoderFor: (infoHash) => (infoHash.equals(INFO_HASH) ? this.encoder : undefined),
       options: DEFAULT_PORT_LISTENER_OPTIONS,
-      refused,
     });
     this.listener.listen({ first: PORT, last: PORT }, null, (outcome) => {
       if (!outcome.ok) throw new Error(`a client cannot listen: ${outcome.code}`);
     });
+  }
+
+  /** What the encoder and the listener have refused, in order. */
+  get refused(): readonly { readonly at: Millis; readonly why: RefusalCode }[] {
+    this.noteRefusals();
+    return this.#refused;
+  }
+
+  /** Compares the counts with what is noted. Called after each task, so that the moments are right. */
+  noteRefusals(): void {
+    const codes = new Set([...this.encoder.refusals.keys(), ...this.listener.refusals.keys()]);
+    for (const why of codes) {
+      const count = (this.encoder.refusals.get(why) ?? 0) + (this.listener.refusals.get(why) ?? 0);
+      let noted = this.#refused.filter((one) => one.why === why).length;
+      for (; noted < count; noted += 1) this.#refused.push({ at: this.#timers.now(), why });
+    }
   }
 
   /** Who is connected, by letter. */
@@ -158,6 +172,7 @@ export class EncoderWorld {
   readonly timeline = new Timeline();
   readonly network: SimulatedNetwork;
   readonly #hosts: Map<string, RawServer> = new Map();
+  readonly #clients: Client[] = [];
 
   /** `latency` one way, in milliseconds. */
   constructor(latency: Millis = 10) {
@@ -165,7 +180,15 @@ export class EncoderWorld {
   }
 
   run(span: Millis): void {
-    this.timeline.run(span);
+    let isOver = false;
+    this.timeline.addTask(() => {
+      isOver = true;
+    }, span);
+    this.timeline.runUntil(() => {
+      for (const client of this.#clients) client.noteRefusals();
+      return isOver;
+    }, span);
+    this.timeline.run(0);
   }
 
   /** The machine at `host`. It never ends a socket for being silent: that is not what these tests are about. */
@@ -186,6 +209,7 @@ export class EncoderWorld {
   /** A client whose peer id is `letter`, listening. */
   client(host: string, letter: string, overrides: Partial<ClientOptions> = {}): Client {
     const client = new Client(overrides.rawServer ?? this.host(host), host, letter, overrides);
+    this.#clients.push(client);
     this.run(0);
     return client;
   }

@@ -55,7 +55,7 @@ export function diskFolder(options: Partial<FileDiskOptions> = {}): DiskFolder {
     at: (path) => join(dir, path),
     open: ({ metainfo, layout }, { output, partNames = true, overwrite = false, selected = null } = {}) => {
       const storage = disk.openStorage({
-        ...{ metainfo, layout, dir, partNames, overwrite, selected },
+        ...{ timers: null, metainfo, layout, dir, partNames, overwrite, selected },
         output: output ?? null,
       });
       const close = storage.close.bind(storage);

@@ -10,6 +10,7 @@ const torrent = sampleTorrent([{ path: 'film', length: 10 }], 1024);
 const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: realTimers });
 const { metainfo, layout } = torrent;
 const storage = disk.openStorage({
+  timers: null,
   metainfo,
   layout,
   dir,

@@ -39,6 +39,8 @@ export type StorageOperation =
   | 'removeBorderFile';
 
 export interface MemoryStorageOptions {
+  /** Where answers come but that of `close`, as in `OpenStorageOptions`; null: where the work is done. */
+  readonly answers: Timers | null;
   /** How long each operation takes. They run one after another when it is not zero, as on one disk. */
   readonly latency: Millis;
   /** finishFile replaces a foreign file. */
@@ -56,6 +58,7 @@ export interface MemoryStorageOptions {
 }
 
 export const DEFAULT_MEMORY_STORAGE_OPTIONS: MemoryStorageOptions = {
+  answers: null,
   latency: 0,
   overwrite: false,
   content: null,
@@ -422,8 +425,17 @@ export class MemoryStorage implements Storage {
     this.#busyUntil = Math.max(this.#busyUntil, end);
     this.#timers.addTask(() => {
       const outcome = failure === undefined ? work() : ({ ok: false, failure } as const);
-      if (!this.#closed) answered(outcome);
+      this.#answer(() => answered(outcome));
     }, end - now);
+  }
+
+  #answer(task: () => void): void {
+    const { answers } = this.#options;
+    const answer = (): void => {
+      if (!this.#closed) task();
+    };
+    if (answers === null) answer();
+    else answers.addTask(answer, 0);
   }
 
   #assertOpen(): void {

@@ -56,9 +56,9 @@ export function simulatedDisk(timers: Timers, operations: FileOperations): Simul
     anchors: new RootAnchors(),
   };
   return {
-    openStorage: ({ metainfo, layout, dir, output, selected, partNames, overwrite }) => {
+    openStorage: ({ timers: answers, metainfo, layout, dir, output, selected, partNames, overwrite }) => {
       const place = { id: 0, root: resolve(dir), partNames, overwrite };
-      return new FileStorage({ metainfo, layout, place, output, selected, disk });
+      return new FileStorage({ timers: answers ?? timers, metainfo, layout, place, output, selected, disk });
     },
     openTarget: ({ dir, name }) => {
       const root = resolve(dir);

@@ -88,10 +88,6 @@ export class SimulatedSocket implements SingleSocket, Scannable, PipeReader, Pip
     this.#path.timers.addTask(() => this.input?.proceed(), 0);
   }
 
-  setHandler(handler: SocketHandler): void {
-    this.#handler = handler;
-  }
-
   end(): void {
     if (this.#closed) return;
     this.#ending = true;

@@ -172,9 +172,10 @@ export class SimulatedSwarm {
         rawServer,
         random: seededRandom(this.#seed * 1_000 + number),
         slots,
-        openStorage: ({ selected }) => {
+        openStorage: ({ timers, selected }) => {
           storage = new MemoryStorage(metainfo, rawServer, {
             ...DEFAULT_MEMORY_STORAGE_OPTIONS,
+            answers: timers,
             latency: diskLatency,
             content: seed ? content : null,
             image: all.image,

@@ -186,7 +186,6 @@ export class SwarmMember {
         halfOpen: new HalfOpen(MAX_HALF_OPEN),
         work: new WorkBudget(host, DEFAULT_WORK_OPTIONS),
         rank: () => 0,
-        refused: (address, reason) => this.log.push(`refused ${address.host}: ${reason.code}`),
       },
       this.connecter,
     );
@@ -195,7 +194,6 @@ export class SwarmMember {
       rawServer: host,
       encoderFor: (infoHash) => (infoHash.equals(metainfo.infoHash) ? this.encoder : undefined),
       options: DEFAULT_PORT_LISTENER_OPTIONS,
-      refused: (address, reason) => this.log.push(`refused ${address.host}: ${reason.code}`),
     });
     this.#listener.listen({ first: PORT, last: PORT }, null, (outcome) => {
       if (!outcome.ok) throw new Error(`cannot listen: ${outcome.code}`);
@@ -204,6 +202,11 @@ export class SwarmMember {
 
   get isDone(): boolean {
     return this.wrapper.amountLeft === 0;
+  }
+
+  /** Each reason for which peers were refused, and how often. */
+  get refusals(): readonly string[] {
+    return [...this.encoder.refusals, ...this.#listener.refusals].map(([code, count]) => `${code} ${count}`);
   }
 
   dial(host: string): void {

@@ -105,7 +105,8 @@ function check(
   io: CliIo,
 ): Promise<VerifyOutcome> {
   const selected = content.isAll ? null : content.files;
-  const storage = disk.openStorage({ metainfo, layout, dir, output, partNames: true, overwrite: false, selected });
+  const where = { dir, output, partNames: true, overwrite: false, selected };
+  const storage = disk.openStorage({ timers: null, metainfo, layout, ...where });
   const progress = createTaskProgress(io, `checking ${metainfo.name}`, quiet);
   return new Promise((resolve) => {
     const verification = verifyContent(metainfo, layout, content, storage, progress.tell, (outcome) => {

@@ -76,7 +76,8 @@ function inWorld(
   const timeline = new Timeline();
   const { metainfo, layout } = TORRENT;
   const storage = simulatedDisk(timeline, counted).openStorage({
-    ...{ metainfo, layout, dir: at('downloads'), output: null, partNames: true, overwrite: false, selected: null },
+    ...{ timers: null, metainfo, layout, dir: at('downloads'), output: null },
+    ...{ partNames: true, overwrite: false, selected: null },
   });
   const ask: World['ask'] = <T>(asking: (answered: (outcome: T) => void) => void): T => {
     const answers: T[] = [];

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { existsSync, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import type { Timers } from '../../../src/base/clock.js';
+import { FaultDomain } from '../../../src/net/fault-domain.js';
+import { diskFolder } from '../../support/file-disk.js';
+import { realTimers } from '../../support/real-timers.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
 import { assertFailed, DONE, FILM, TREE, withStorage } from '../../support/storage-case.js';
 
@@ -137,4 +141,46 @@ describe('files of a torrent', () => {
       assertFailed(await finish(0), 'io', /film: it is not there/);
       assertFailed(await demote(0), 'io', /film: it is not there/);
     }));
+});
+
+describe('a storage that is closed', () => {
+  it('leaves a survey and a measurement where they are, and answers its close alone', async () => {
+    const folder = diskFolder();
+    const storage = folder.open(TREE);
+    const answers: string[] = [];
+    storage.survey(() => answers.push('survey'));
+    storage.measureRoom(() => answers.push('room'));
+    await new Promise<void>((resolve) => storage.close(resolve));
+    await folder.end();
+    assert.deepEqual(answers, []);
+  });
+});
+
+describe('a storage that was given a context', () => {
+  it('answers as a task of that context, and once it has ended answers nothing but its own close', async () => {
+    const folder = diskFolder();
+    const failures: unknown[] = [];
+    const context = new FaultDomain(realTimers, (error) => failures.push(error));
+    const timers: Timers = { now: () => realTimers.now(), addTask: (task, delay) => context.addTask(task, delay) };
+    const { metainfo, layout } = FILM;
+    const storage = folder.disk.openStorage({
+      ...{ timers, metainfo, layout, dir: folder.dir, output: null },
+      ...{ partNames: true, overwrite: false, selected: null },
+    });
+    const bug = new Error('a bug');
+    await new Promise<void>((resolve) =>
+      storage.survey(() => {
+        resolve();
+        throw bug;
+      }),
+    );
+    let answers = 0;
+    storage.sync([], () => {
+      answers += 1;
+    });
+    context.end();
+    await new Promise<void>((resolve) => storage.close(resolve));
+    assert.deepEqual([failures, answers], [[bug], 0]);
+    await folder.end();
+  });
 });

@@ -61,7 +61,6 @@ class Talk {
         this.paused = false;
         log.push(`${name}resumed`);
       },
-      setHandler: () => undefined,
       end: () => undefined,
       close: () => undefined,
     };

@@ -269,7 +269,7 @@ describe('Downloader', () => {
     const other = leeching.peer('other', '*   ');
     other.say({ type: 'unchoke' });
     leeching.swarm.timeline.run(100);
-    assert.deepEqual(leeching.member.log, ['piece 0 failed']);
+    assert.deepEqual([leeching.member.log, leeching.member.refusals], [['piece 0 failed'], []]);
     assert.equal(leeching.member.banned[0], peer.connection);
     assert.equal(leeching.member.downloader.wasted, 4 * BLOCK);
     leeching.member.check();

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Connection } from '../../../src/swarm/connection.js';
-import type { PeerEvents } from '../../../src/swarm/peer-connection.js';
 import { Probation } from '../../../src/swarm/probation.js';
 import { Timeline } from '../../support/timeline.js';
 
@@ -9,13 +8,9 @@ import { Timeline } from '../../support/timeline.js';
 function onProbation() {
   const timeline = new Timeline();
   const heard = { frames: 0 };
-  const events = {
-    connectionMade: () => undefined,
-    gotFrame: () => {
-      heard.frames += 1;
-    },
-  } as unknown as PeerEvents;
-  const probation = new Probation(timeline, events);
+  const probation = new Probation(timeline, (_connection, frames) => {
+    heard.frames += frames.length;
+  });
   const connection = {} as Connection;
   probation.begin(connection);
   return { timeline, heard, probation, connection };

@@ -33,7 +33,8 @@ function begin(outcome: AnnounceOutcome | null, trackerAnswered: () => void = ()
       rawServer,
       random: seededRandom(2),
       slots: new MemorySlotPool(8 << 20),
-      openStorage: () => new MemoryStorage(metainfo, rawServer, DEFAULT_MEMORY_STORAGE_OPTIONS),
+      openStorage: ({ timers: answers }) =>
+        new MemoryStorage(metainfo, rawServer, { ...DEFAULT_MEMORY_STORAGE_OPTIONS, answers }),
       openTarget: () => memoryTarget(rawServer),
       folderName: () => null,
       parse: parseAtOnce,
