@@ -76,7 +76,6 @@ export interface SwarmParts {
 
 export interface JoinedSwarm {
   readonly store: StorageWrapper;
-  readonly picker: PiecePicker;
   readonly connecter: Connecter;
   readonly downloader: Downloader;
   readonly uploader: Uploader;
@@ -155,7 +154,7 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
     DEFAULT_CONNECTER_OPTIONS,
   );
   const encoder = parts.encoder ?? createEncoder(parts, connecter);
-  return { store, picker, connecter, downloader, uploader, encoder };
+  return { store, connecter, downloader, uploader, encoder };
 }
 
 /** The table of connections of a torrent with these parts. */

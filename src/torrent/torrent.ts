@@ -116,11 +116,7 @@ export class Torrent implements Heir {
       this.#checking = { checked, length };
     };
     const lookAbove = this.#lookAbove(options);
-    const { store, connecter } = this.#swarm;
-    const pieceFound = (piece: PieceIndex): void => {
-      store.markVerified(piece);
-      connecter.pieceFound(piece);
-    };
+    const pieceFound = (piece: PieceIndex): void => this.#pieceFound(piece);
     const existing = { ...onDisk, lookAbove, prepares: true, warned, checking, pieceFound };
     this.#existing = new ExistingData(existing, (outcome) => {
       if (outcome.ok) this.#run(outcome);
@@ -264,8 +260,8 @@ export class Torrent implements Heir {
   #run({ verified, unfinished, whole }: ExistingDataFound): void {
     this.#stage = 'running';
     const { store, encoder, connecter } = this.#swarm;
-    for (const piece of verified) if (!store.have.has(piece)) connecter.pieceFound(piece);
-    beginPieces(this.#swarm, this.#layout, this.#content, verified, unfinished, this.#options.mode);
+    for (const piece of verified) if (!store.have.has(piece)) this.#pieceFound(piece);
+    beginPieces(this.#swarm, this.#layout, this.#content, unfinished, this.#options.mode);
     for (const piece of verified) this.#progress.pieceVerified(piece);
     this.#timeLeft = new RateMeasure(store.amountLeft);
     this.#pace = new Pace(this.#context.now());
@@ -282,6 +278,11 @@ export class Torrent implements Heir {
       if (isFirst) this.#events.warned('link-peer-refused', message);
     });
     if (isFirst) this.#sources.begin();
+  }
+
+  #pieceFound(piece: PieceIndex): void {
+    this.#swarm.downloader.found(piece);
+    this.#swarm.connecter.pieceFound(piece);
   }
 
   #pieceVerified(piece: PieceIndex): void {
