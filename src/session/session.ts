@@ -18,6 +18,7 @@ import type { ParseTorrent } from '../metainfo/parsing.js';
 import type { V1MagnetLink } from '../metainfo/v1-link.js';
 import type { RawServer } from '../net/raw-server.js';
 import type { OwnNetworks } from '../net/reach-rule.js';
+import { KeptMetadata } from '../resume/kept-metadata.js';
 import type { TakenJournals } from '../resume/own-journal.js';
 import { HalfOpen, MAX_HALF_OPEN } from '../swarm/half-open.js';
 import { NodePorts } from '../swarm/node-ports.js';
@@ -34,7 +35,6 @@ import type { RefusalCode } from '../wire/refusal.js';
 import { encodeReserved } from '../wire/reserved.js';
 import type { DhtMeans } from './dht-means.js';
 import type { Taker } from './incoming-handshake.js';
-import { forgettingLink } from './link-memory.js';
 import { type MagnetEvents, MagnetTorrent } from './magnet-torrent.js';
 import { createPeerId } from './peer-id.js';
 import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from './port-listener.js';
@@ -180,7 +180,8 @@ export class Session {
    */
   addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): Torrent {
     return this.#begin(metainfo, (parts) => {
-      return new Torrent(parts, metainfo, options, forgettingLink(parts, metainfo.infoHash, options, events));
+      const kept = new KeptMetadata(parts.rawServer, parts.openTarget, metainfo.infoHash, options.dir);
+      return new Torrent(parts, metainfo, options, events, kept);
     });
   }
 

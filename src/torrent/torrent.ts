@@ -12,6 +12,7 @@ import { RateMeasure } from '../measure/rate-measure.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { type PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import type { RawServerContext } from '../net/raw-server.js';
+import type { KeptMetadata } from '../resume/kept-metadata.js';
 import type { Resume } from '../resume/resume.js';
 import type { Encoder } from '../swarm/encoder.js';
 import type { RefusalCode } from '../wire/refusal.js';
@@ -50,6 +51,8 @@ export class Torrent implements Heir {
   readonly #disk: DiskCare;
   readonly #sources: PeerSource;
   readonly #inheritance: Inheritance | null;
+  /** Null for a torrent that only seeds: it touches nothing on the disk. */
+  readonly #kept: KeptMetadata | null;
   #stage: 'new' | 'checking' | 'running' | 'stopping' | 'ended' = 'new';
   /** Who waits for the end. */
   readonly #whenEnded: (() => void)[] = [];
@@ -61,14 +64,15 @@ export class Torrent implements Heir {
   #pace: Pace;
 
   /**
-   * `inheritance`: of a magnet link's first life. Throws 'usage' when it has no such file as is selected; nothing is
-   * taken over then.
+   * `kept` is for the metadata of a torrent that began with a link, in this run or in an earlier one. `inheritance`: of
+   * a magnet link's first life. Throws 'usage' when it has no such file as is selected; nothing is taken over then.
    */
   constructor(
     parts: TorrentParts,
     metainfo: Metainfo,
     options: TorrentOptions,
     events: TorrentEvents,
+    kept: KeptMetadata,
     inheritance: Inheritance | null = null,
   ) {
     this.metainfo = metainfo;
@@ -80,6 +84,7 @@ export class Torrent implements Heir {
     const content = new WantedContent(metainfo, layout, options.selection);
     this.#content = content;
     this.#inheritance = inheritance;
+    this.#kept = options.mode === 'download' ? kept : null;
     this.#context = inheritance?.context ?? parts.rawServer.createContext((error) => this.crashed(error));
     const warnings = new WarnOnce((code, message) => events.warned(code, message));
     const warned = (code: string, message: string): void => warnings.warn(code, message);
@@ -131,13 +136,16 @@ export class Torrent implements Heir {
       options,
       events: {
         fileDone: (file, path) => events.fileDone(file, path),
+        // The listener may end the process at one of these words, so what is kept of a link goes before.
         done: () => {
           claim.done();
-          events.done();
+          if (this.#kept === null) events.done();
+          else this.#kept.remove(() => events.done());
         },
         goalReached: () => {
           resume.complete();
-          events.goalReached();
+          if (this.#kept === null) events.goalReached();
+          else this.#kept.whenIdle(() => events.goalReached());
         },
       },
       amountLeft: () => this.#swarm.store.amountLeft,
@@ -267,6 +275,7 @@ export class Torrent implements Heir {
     this.#pace = new Pace(this.#context.now());
     if (store.have.count !== verified.length) throw new Error('a piece was told of that is not verified');
     connecter.endCheck();
+    this.#keepMetadata();
     this.#events.started();
     this.#completion.begin(verified, whole);
     // Whoever was complete before it began, and has nothing to give, has nothing to say to trackers and peers.
@@ -278,6 +287,14 @@ export class Torrent implements Heir {
       if (isFirst) this.#events.warned('link-peer-refused', message);
     });
     if (isFirst) this.#sources.begin();
+  }
+
+  /** A link's metadata is kept from when the target is ours until everything is there. */
+  #keepMetadata(): void {
+    if (this.#inheritance === null || this.#progress.have === this.#progress.wanted) return;
+    const failed = (message: string): void =>
+      this.#events.warned('no-metadata-kept', `no metadata is kept: ${message}`);
+    this.#kept?.write(this.metainfo.info, failed);
   }
 
   #pieceFound(piece: PieceIndex): void {
