@@ -6,7 +6,7 @@ import type { Parsing } from '../metainfo/parsing.js';
 import type { V1MagnetLink } from '../metainfo/v1-link.js';
 import { KeptMetadata } from '../resume/kept-metadata.js';
 import type { Encoder } from '../swarm/encoder.js';
-import type { Inheritance } from '../torrent/inheritance.js';
+import type { MetadataHandover } from '../torrent/inheritance.js';
 import { MetadataTorrent } from '../torrent/metadata-torrent.js';
 import type { TorrentEvents, TorrentStatus } from '../torrent/status.js';
 import { Torrent } from '../torrent/torrent.js';
@@ -38,7 +38,7 @@ export class MagnetTorrent {
     this.#events = events;
     this.#kept = new KeptMetadata(parts.rawServer, parts.openTarget, link.infoHash, options.dir);
     const torrent = new MetadataTorrent(parts, link, options, {
-      gotMetadata: (metainfo) => this.#begin(metainfo, torrent.bequeath(metainfo)),
+      gotMetadata: (metainfo) => this.#begin(metainfo, torrent.handOver(metainfo)),
       trackerAnswered: (report) => events.trackerAnswered(report),
       warned: (code, message) => events.warned(code, message),
       failed: (failure) => events.failed(failure),
@@ -80,7 +80,7 @@ export class MagnetTorrent {
       rawServer.addTask(() => {
         // Somebody may have come meanwhile and brought it.
         if (this.#stopped || this.#current.life === 'content') return;
-        if (outcome.ok) this.#begin(outcome.metainfo, torrent.bequeath(outcome.metainfo));
+        if (outcome.ok) this.#begin(outcome.metainfo, torrent.handOver(outcome.metainfo));
         // Whoever fetches it again will say what is wrong with it.
         else if (outcome.failure instanceof BtgetError) torrent.start();
         else throw outcome.failure;
@@ -88,10 +88,10 @@ export class MagnetTorrent {
     });
   }
 
-  #begin(metainfo: Metainfo, inheritance: Inheritance): void {
+  #begin(metainfo: Metainfo, handover: MetadataHandover): void {
     if (this.#stopped) return;
     try {
-      const torrent = new Torrent(this.#parts, metainfo, this.#options, this.#events, this.#kept, inheritance);
+      const torrent = new Torrent(this.#parts, metainfo, this.#options, this.#events, this.#kept, handover);
       this.#current = { life: 'content', torrent };
       this.#events.gotMetadata(metainfo);
       torrent.start();

@@ -12,7 +12,7 @@ import { namedBy } from '../net/url-rule.js';
 import type { Identity } from '../swarm/connection.js';
 import type { Encoder } from '../swarm/encoder.js';
 import { GuardedTrackerClient } from './guarded-tracker-client.js';
-import type { Seeker } from './inheritance.js';
+import type { AnnounceSource } from './inheritance.js';
 import type { TorrentOptions } from './torrent-options.js';
 import type { TorrentParts } from './torrent-parts.js';
 
@@ -32,7 +32,7 @@ export interface PeerSourcesParts {
   readonly trackerNamed: (address: PeerAddress, source: AddressSource, peerId: Buffer | null) => void;
   /** Sources besides the trackers. */
   readonly others: readonly CreatePeerSource[];
-  readonly seeker: Seeker;
+  readonly announceSource: AnnounceSource;
 }
 
 export interface CreatedPeerSources {
@@ -47,7 +47,7 @@ export function createContentSources(
   options: TorrentOptions,
   timers: Timers,
   encoder: Encoder,
-  seeker: Seeker,
+  announceSource: AnnounceSource,
 ): PeerSource {
   const { trackers, others } = createPeerSources({
     ...parts,
@@ -59,20 +59,20 @@ export function createContentSources(
     // BEP 27: "When private=1, the client MUST only announce itself to the private tracker, and MUST only initiate
     // connections to peers returned from the private tracker."
     others: metainfo.private ? [] : parts.peerSources,
-    seeker,
+    announceSource,
   });
   return new PeerSources([trackers, ...others]);
 }
 
 /** Joins everything that finds peers with the table of connections that it feeds. */
 export function createPeerSources(parts: PeerSourcesParts): CreatedPeerSources {
-  const { timers, random, port, encoder, seeker } = parts;
+  const { timers, random, port, encoder, announceSource } = parts;
   const seeking = {
     infoHash: parts.identity.infoHash,
     port,
     timers,
     random,
-    isComplete: () => seeker.isComplete(),
+    isComplete: () => announceSource.isComplete(),
     hasPeers: () => encoder.howManyConnections() > 0,
     startConnection: (address: PeerAddress, source: AddressSource) => encoder.startConnection(address, source, null),
   };
@@ -80,7 +80,7 @@ export function createPeerSources(parts: PeerSourcesParts): CreatedPeerSources {
 }
 
 function createRerequester(parts: PeerSourcesParts): Rerequester {
-  const { trackers, options, identity, encoder, timers, seeker } = parts;
+  const { trackers, options, identity, encoder, timers, announceSource } = parts;
   const tiers = [
     ...options.trackers.map((url) => namedBy('user', [url])),
     ...(options.useTorrentTrackers ? trackers.map((tier) => namedBy('torrent-tracker', tier)) : []),
@@ -97,11 +97,11 @@ function createRerequester(parts: PeerSourcesParts): Rerequester {
         return encoder.isFull ? count : Math.min(count, DEFAULT_REREQUESTER_OPTIONS.enoughPeers - 1);
       },
       everIncoming: () => encoder.everIncoming,
-      totals: () => seeker.totals(),
+      totals: () => announceSource.totals(),
       startConnection: parts.trackerNamed,
       trackerAnswered: (report) => {
         if (report.externalIp !== null) parts.ownAddresses.vote(new URL(report.url).hostname, report.externalIp);
-        seeker.trackerAnswered(report);
+        announceSource.trackerAnswered(report);
       },
     },
     DEFAULT_REREQUESTER_OPTIONS,

@@ -24,7 +24,7 @@ import { countPeers } from './count-peers.js';
 import { createContentSources } from './create-peer-sources.js';
 import { DiskCare } from './disk-care.js';
 import { ExistingData, type ExistingDataFound, type LookAbove } from './existing-data.js';
-import type { Heir, Inheritance } from './inheritance.js';
+import type { HandoverTarget, MetadataHandover } from './inheritance.js';
 import { joinDisk } from './join-disk.js';
 import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
 import { dialNamed } from './named-peers.js';
@@ -35,7 +35,7 @@ import type { TorrentParts } from './torrent-parts.js';
 import { WantedContent } from './wanted-content.js';
 import { WarnOnce } from './warn-once.js';
 
-export class Torrent implements Heir {
+export class Torrent implements HandoverTarget {
   readonly metainfo: Metainfo;
   readonly #parts: TorrentParts;
   readonly #options: TorrentOptions;
@@ -50,7 +50,7 @@ export class Torrent implements Heir {
   readonly #completion: Completion;
   readonly #disk: DiskCare;
   readonly #sources: PeerSource;
-  readonly #inheritance: Inheritance | null;
+  readonly #handover: MetadataHandover | null;
   /** Null for a torrent that only seeds: it touches nothing on the disk. */
   readonly #kept: KeptMetadata | null;
   #stage: 'new' | 'checking' | 'running' | 'stopping' | 'ended' = 'new';
@@ -64,8 +64,9 @@ export class Torrent implements Heir {
   #pace: Pace;
 
   /**
-   * `kept` is for the metadata of a torrent that began with a link, in this run or in an earlier one. `inheritance`: of
-   * a magnet link's first life. Throws 'usage' when it has no such file as is selected; nothing is taken over then.
+   * `kept` is for the metadata of a torrent that began with a link, in this run or in an earlier one. `handover` comes
+   * from a magnet link's first life. Throws 'usage' when the torrent has no such file as is selected; then it takes
+   * nothing over.
    */
   constructor(
     parts: TorrentParts,
@@ -73,7 +74,7 @@ export class Torrent implements Heir {
     options: TorrentOptions,
     events: TorrentEvents,
     kept: KeptMetadata,
-    inheritance: Inheritance | null = null,
+    handover: MetadataHandover | null = null,
   ) {
     this.metainfo = metainfo;
     this.#parts = parts;
@@ -83,9 +84,9 @@ export class Torrent implements Heir {
     this.#layout = layout;
     const content = new WantedContent(metainfo, layout, options.selection);
     this.#content = content;
-    this.#inheritance = inheritance;
+    this.#handover = handover;
     this.#kept = options.mode === 'download' ? kept : null;
-    this.#context = inheritance?.context ?? parts.rawServer.createContext((error) => this.crashed(error));
+    this.#context = handover?.context ?? parts.rawServer.createContext((error) => this.crashed(error));
     const warnings = new WarnOnce((code, message) => events.warned(code, message));
     const warned = (code: string, message: string): void => warnings.warn(code, message);
     const { storage, resume, claim } = joinDisk({
@@ -107,7 +108,7 @@ export class Torrent implements Heir {
       metainfo,
       layout,
       options,
-      encoder: inheritance?.encoder ?? null,
+      encoder: handover?.encoder ?? null,
       pieceVerified: (piece) => this.#pieceVerified(piece),
       diskFailed: (failure) => this.#disk.refused(failure),
       readFailed: (failure) => {
@@ -163,9 +164,8 @@ export class Torrent implements Heir {
       failed: (failure) => this.#fail(failure),
     });
     const { encoder } = this.#swarm;
-    this.#sources =
-      inheritance?.sources ?? createContentSources(parts, metainfo, options, this.#context, encoder, this);
-    inheritance?.passTo(this);
+    this.#sources = handover?.sources ?? createContentSources(parts, metainfo, options, this.#context, encoder, this);
+    handover?.takeEvents(this);
   }
 
   /** The table that peers from outside are handed to, or undefined before and after its life. */
@@ -184,7 +184,7 @@ export class Torrent implements Heir {
     this.#swarm.connecter.beginCheck();
     this.#context.addTask(() => {
       if (this.#stage !== 'checking') return;
-      this.#inheritance?.letPeersIn(this.#swarm.connecter);
+      this.#handover?.takePeers(this.#swarm.connecter);
       this.#existing.begin();
     }, 0);
   }
@@ -200,8 +200,7 @@ export class Torrent implements Heir {
     }
     this.#whenEnded.push(answered);
     if (this.#stage === 'stopping') return;
-    if (this.#stage === 'running' || this.#inheritance?.isSeeking === true)
-      this.#sources.stop(() => this.#saidGoodBye());
+    if (this.#stage === 'running' || this.#handover?.isSeeking === true) this.#sources.stop(() => this.#saidGoodBye());
     else this.#goodByeSaid = true;
     this.#close();
   }
@@ -281,7 +280,7 @@ export class Torrent implements Heir {
     // Whoever was complete before it began, and has nothing to give, has nothing to say to trackers and peers.
     if (store.amountLeft === 0 && this.#options.seedGoal === null) return;
     this.#resume.started();
-    const isFirst = this.#inheritance?.isSeeking !== true;
+    const isFirst = this.#handover?.isSeeking !== true;
     const options = this.metainfo.private ? { ...this.#options, linkPeers: [] } : this.#options;
     dialNamed(encoder, options, (message) => {
       if (isFirst) this.#events.warned('link-peer-refused', message);
@@ -291,7 +290,7 @@ export class Torrent implements Heir {
 
   /** A link's metadata is kept from when the target is ours until everything is there. */
   #keepMetadata(): void {
-    if (this.#inheritance === null || this.#progress.have === this.#progress.wanted) return;
+    if (this.#handover === null || this.#progress.have === this.#progress.wanted) return;
     const failed = (message: string): void =>
       this.#events.warned('no-metadata-kept', `no metadata is kept: ${message}`);
     this.#kept?.write(this.metainfo.info, failed);
