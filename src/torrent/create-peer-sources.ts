@@ -1,32 +1,23 @@
 import type { Timers } from '../base/clock.js';
-import type { Random } from '../base/random.js';
-import type { OwnAddresses } from '../discovery/own-addresses.js';
 import { type CreatePeerSource, type PeerSource, PeerSources } from '../discovery/peer-source.js';
 import { Rerequester } from '../discovery/rerequester.js';
 import { DEFAULT_REREQUESTER_OPTIONS } from '../discovery/rerequester-options.js';
-import type { TrackerClient } from '../discovery/tracker-client.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { AddressSource } from '../net/address-source.js';
 import type { PeerAddress } from '../net/raw-server.js';
 import { namedBy } from '../net/url-rule.js';
-import type { Identity } from '../swarm/connection.js';
 import type { Encoder } from '../swarm/encoder.js';
 import { GuardedTrackerClient } from './guarded-tracker-client.js';
 import type { AnnounceSource } from './inheritance.js';
 import type { TorrentOptions } from './torrent-options.js';
 import type { TorrentParts } from './torrent-parts.js';
 
-export interface PeerSourcesParts {
+export interface PeerSourcesParts
+  extends Pick<TorrentParts, 'identity' | 'port' | 'random' | 'trackerClient' | 'ownAddresses'> {
   /** The torrent's own trackers, in tiers. */
   readonly trackers: readonly (readonly string[])[];
   readonly options: TorrentOptions;
-  readonly identity: Identity;
-  readonly port: number;
   readonly timers: Timers;
-  readonly random: Random;
-  readonly trackerClient: TrackerClient;
-  /** Hears where trackers see us. */
-  readonly ownAddresses: OwnAddresses;
   readonly encoder: Encoder;
   /** A tracker has named a peer, and maybe said who it is. */
   readonly trackerNamed: (address: PeerAddress, source: AddressSource, peerId: Buffer | null) => void;
