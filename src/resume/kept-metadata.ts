@@ -39,8 +39,8 @@ export class KeptMetadata {
       this.#file.read((outcome) => {
         const bytes = outcome.ok ? (outcome.found?.bytes ?? null) : null;
         this.#timers.addTask(() => {
-          done();
           answered(bytes !== null && sha1(bytes).equals(this.#infoHash) ? bytes : null);
+          done();
         }, 0);
       }),
     );
@@ -51,8 +51,8 @@ export class KeptMetadata {
     this.#ask((done) =>
       this.#file.replace(info, (outcome) => {
         this.#timers.addTask(() => {
-          done();
           if (!outcome.ok) failed(outcome.failure.message);
+          done();
         }, 0);
       }),
     );
