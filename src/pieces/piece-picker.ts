@@ -65,16 +65,6 @@ export class PiecePicker {
     return this.#completeCount;
   }
 
-  /** Pieces that are wanted, had or not. */
-  get wantedCount(): number {
-    return this.#wanted.count;
-  }
-
-  /** Pieces that are wanted and that we do not have. */
-  get missingCount(): number {
-    return this.#missing.count;
-  }
-
   /** Whether some block that somebody has may be asked for: of an open piece, or of an untouched one. */
   get hasSomethingToAskFor(): boolean {
     const unavailable = this.#seeds === 0 ? this.#buckets.bucket(0).length : 0;

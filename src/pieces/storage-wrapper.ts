@@ -67,13 +67,6 @@ export class StorageWrapper {
     return this.#verified.amountLeft;
   }
 
-  /**
-   * Bytes that went to the disk block by block and that it has not answered for: when they pile up, it is the slower.
-   */
-  get unwrittenLength(): number {
-    return this.#writes.length;
-  }
-
   setWanted(piece: PieceIndex, wanted: boolean): void {
     this.#verified.setWanted(piece, wanted);
   }

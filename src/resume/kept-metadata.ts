@@ -2,6 +2,7 @@ import { toHex } from '../base/bytes.js';
 import type { Timers } from '../base/clock.js';
 import { sha1 } from '../base/digest.js';
 import type { JournalFile } from '../disk/journal-file.js';
+import type { OpenTarget } from '../disk/target.js';
 import type { InfoHash } from '../metainfo/metainfo.js';
 
 /**
@@ -25,10 +26,11 @@ export class KeptMetadata {
   #waiting: (() => void)[] = [];
   #busy = false;
 
-  constructor(timers: Timers, infoHash: InfoHash, file: JournalFile) {
+  /** `dir` is the download folder. */
+  constructor(timers: Timers, openTarget: OpenTarget, infoHash: InfoHash, dir: string) {
     this.#timers = timers;
     this.#infoHash = infoHash;
-    this.#file = file;
+    this.#file = openTarget({ dir, name: metadataTarget(infoHash) }).journal;
   }
 
   /** Answers null when nothing usable is there. What is wrong with the file its writing will say. */
@@ -37,8 +39,8 @@ export class KeptMetadata {
       this.#file.read((outcome) => {
         const bytes = outcome.ok ? (outcome.found?.bytes ?? null) : null;
         this.#timers.addTask(() => {
-          done();
           answered(bytes !== null && sha1(bytes).equals(this.#infoHash) ? bytes : null);
+          done();
         }, 0);
       }),
     );
@@ -49,8 +51,8 @@ export class KeptMetadata {
     this.#ask((done) =>
       this.#file.replace(info, (outcome) => {
         this.#timers.addTask(() => {
-          done();
           if (!outcome.ok) failed(outcome.failure.message);
+          done();
         }, 0);
       }),
     );
@@ -63,11 +65,19 @@ export class KeptMetadata {
     this.#ask((done) =>
       this.#file.remove(() => {
         this.#timers.addTask(() => {
-          done();
           removed();
+          done();
         }, 0);
       }),
     );
+  }
+
+  /** Calls `idle` when all that was asked is done and answered: at once, when nothing is under way. */
+  whenIdle(idle: () => void): void {
+    this.#ask((done) => {
+      idle();
+      done();
+    });
   }
 
   #ask(operation: (done: () => void) => void): void {

@@ -4,15 +4,14 @@ import type { Metainfo } from '../metainfo/metainfo.js';
 import { parseMetadata } from '../metainfo/parse-metadata.js';
 import type { Parsing } from '../metainfo/parsing.js';
 import type { V1MagnetLink } from '../metainfo/v1-link.js';
-import type { KeptMetadata } from '../resume/kept-metadata.js';
+import { KeptMetadata } from '../resume/kept-metadata.js';
 import type { Encoder } from '../swarm/encoder.js';
-import type { Inheritance } from '../torrent/inheritance.js';
+import type { MetadataHandover } from '../torrent/inheritance.js';
 import { MetadataTorrent } from '../torrent/metadata-torrent.js';
 import type { TorrentEvents, TorrentStatus } from '../torrent/status.js';
 import { Torrent } from '../torrent/torrent.js';
 import type { TorrentOptions } from '../torrent/torrent-options.js';
 import type { TorrentParts } from '../torrent/torrent-parts.js';
-import { doneOnceForgotten, keptMetadata } from './link-memory.js';
 
 /** What happens to a torrent in both of its lives. */
 export interface MagnetEvents extends TorrentEvents {
@@ -37,9 +36,9 @@ export class MagnetTorrent {
     this.#parts = parts;
     this.#options = options;
     this.#events = events;
-    this.#kept = keptMetadata(parts, link.infoHash, options.dir);
+    this.#kept = new KeptMetadata(parts.rawServer, parts.openTarget, link.infoHash, options.dir);
     const torrent = new MetadataTorrent(parts, link, options, {
-      gotMetadata: (metainfo) => this.#begin(metainfo, torrent.bequeath(metainfo)),
+      gotMetadata: (metainfo) => this.#begin(metainfo, torrent.handOver(metainfo)),
       trackerAnswered: (report) => events.trackerAnswered(report),
       warned: (code, message) => events.warned(code, message),
       failed: (failure) => events.failed(failure),
@@ -81,7 +80,7 @@ export class MagnetTorrent {
       rawServer.addTask(() => {
         // Somebody may have come meanwhile and brought it.
         if (this.#stopped || this.#current.life === 'content') return;
-        if (outcome.ok) this.#begin(outcome.metainfo, torrent.bequeath(outcome.metainfo));
+        if (outcome.ok) this.#begin(outcome.metainfo, torrent.handOver(outcome.metainfo));
         // Whoever fetches it again will say what is wrong with it.
         else if (outcome.failure instanceof BtgetError) torrent.start();
         else throw outcome.failure;
@@ -89,10 +88,10 @@ export class MagnetTorrent {
     });
   }
 
-  #begin(metainfo: Metainfo, inheritance: Inheritance): void {
+  #begin(metainfo: Metainfo, handover: MetadataHandover): void {
     if (this.#stopped) return;
     try {
-      const torrent = new Torrent(this.#parts, metainfo, this.#options, this.#eventsOf(metainfo), inheritance);
+      const torrent = new Torrent(this.#parts, metainfo, this.#options, this.#events, this.#kept, handover);
       this.#current = { life: 'content', torrent };
       this.#events.gotMetadata(metainfo);
       torrent.start();
@@ -102,26 +101,5 @@ export class MagnetTorrent {
       this.#current.torrent.stop(() => undefined);
       this.#events.failed(failure);
     }
-  }
-
-  /** The metadata is kept from when the target is ours until everything is there. */
-  #eventsOf(metainfo: Metainfo): TorrentEvents {
-    const events = this.#events;
-    const writes = this.#options.mode === 'download';
-    return {
-      started: () => {
-        const { have, wanted } = this.status();
-        const failed = (message: string): void => events.warned('no-metadata-kept', `no metadata is kept: ${message}`);
-        if (writes && have < wanted) this.#kept.write(metainfo.info, failed);
-        events.started();
-      },
-      fileDone: (file, path) => events.fileDone(file, path),
-      trackerAnswered: (report) => events.trackerAnswered(report),
-      warned: (code, message) => events.warned(code, message),
-      done: () => events.done(),
-      goalReached: () => events.goalReached(),
-      ...(writes ? doneOnceForgotten(this.#kept, events) : {}),
-      failed: (failure) => events.failed(failure),
-    };
   }
 }

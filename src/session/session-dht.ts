@@ -3,7 +3,6 @@
  * session of private torrents opens no socket for it and sends nothing.
  */
 import type { Millis, Task } from '../base/clock.js';
-import type { Random } from '../base/random.js';
 import { type Announcement, DhtNode, type DhtStatus } from '../discovery/dht/dht-node.js';
 import { DEFAULT_DHT_OPTIONS } from '../discovery/dht/dht-options.js';
 import { familyOf } from '../discovery/dht/neighbourhood.js';
@@ -11,17 +10,13 @@ import type { FoundPeers } from '../discovery/dht/torrent-announcer.js';
 import type { CreatePeerSource, PeerSource, SeekingTorrent } from '../discovery/peer-source.js';
 import type { DatagramHandler, DatagramSocket } from '../net/datagram.js';
 import type { IpFamily } from '../net/ip-address.js';
-import type { PeerAddress, RawServer } from '../net/raw-server.js';
-import type { OwnNetworks } from '../net/reach-rule.js';
+import type { PeerAddress } from '../net/raw-server.js';
 import type { OwnNode } from '../swarm/node-ports.js';
+import type { WorldParts } from '../torrent/torrent-parts.js';
 import type { DhtMeans } from './dht-means.js';
 
-export interface SessionDhtParts {
-  readonly rawServer: RawServer;
-  readonly random: Random;
+export interface SessionDhtParts extends Pick<WorldParts, 'rawServer' | 'random' | 'ownNetworks'> {
   readonly means: DhtMeans;
-  /** Where strangers may not lead us. */
-  readonly ownNetworks: OwnNetworks;
   /** Whether peers can reach us: whoever does not listen looks for others and announces nothing. */
   readonly listens: boolean;
   /**

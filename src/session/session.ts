@@ -5,20 +5,12 @@
 
 import { toHex } from '../base/bytes.js';
 import { BtgetError } from '../base/failure.js';
-import type { Random } from '../base/random.js';
 import type { DhtStatus } from '../discovery/dht/dht-node.js';
 import { OwnAddresses } from '../discovery/own-addresses.js';
-import type { CreatePeerSource } from '../discovery/peer-source.js';
 import type { PortMapping } from '../discovery/port-mapping/port-mapper.js';
-import type { TrackerClient } from '../discovery/tracker-client.js';
-import type { OpenStorage, SlotPool } from '../disk/storage.js';
-import type { OpenTarget } from '../disk/target.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
-import type { ParseTorrent } from '../metainfo/parsing.js';
 import type { V1MagnetLink } from '../metainfo/v1-link.js';
-import type { RawServer } from '../net/raw-server.js';
-import type { OwnNetworks } from '../net/reach-rule.js';
-import type { TakenJournals } from '../resume/own-journal.js';
+import { KeptMetadata } from '../resume/kept-metadata.js';
 import { HalfOpen, MAX_HALF_OPEN } from '../swarm/half-open.js';
 import { NodePorts } from '../swarm/node-ports.js';
 import { DEFAULT_RATE_LIMITER_OPTIONS, RateLimiter } from '../swarm/rate-limiter.js';
@@ -29,12 +21,11 @@ import { type MetadataEvents, MetadataTorrent } from '../torrent/metadata-torren
 import type { TorrentEvents } from '../torrent/status.js';
 import { Torrent } from '../torrent/torrent.js';
 import type { TorrentOptions } from '../torrent/torrent-options.js';
-import type { TorrentParts } from '../torrent/torrent-parts.js';
+import type { TorrentParts, WorldParts } from '../torrent/torrent-parts.js';
 import type { RefusalCode } from '../wire/refusal.js';
 import { encodeReserved } from '../wire/reserved.js';
 import type { DhtMeans } from './dht-means.js';
 import type { Taker } from './incoming-handshake.js';
-import { forgettingLink } from './link-memory.js';
 import { type MagnetEvents, MagnetTorrent } from './magnet-torrent.js';
 import { createPeerId } from './peer-id.js';
 import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from './port-listener.js';
@@ -50,26 +41,11 @@ export interface OpensPort {
 }
 
 /** What a session stands on. */
-export interface SessionParts {
-  readonly rawServer: RawServer;
-  readonly random: Random;
-  readonly slots: SlotPool;
-  readonly openStorage: OpenStorage;
-  readonly openTarget: OpenTarget;
-  /** What a download folder is called, whatever path leads to it; null where it has no name. */
-  readonly folderName: (dir: string) => string | null;
-  /** Parses metadata, however long it is. */
-  readonly parse: ParseTorrent;
-  readonly trackerClient: TrackerClient;
-  /** Where strangers may not lead us. */
-  readonly ownNetworks: OwnNetworks;
-  readonly peerSources: readonly CreatePeerSource[];
+export interface SessionParts extends WorldParts {
   /** Null: do without the DHT. */
   readonly dht: DhtMeans | null;
   /** Null: no gateway is asked. */
   readonly portMapper: OpensPort | null;
-  /** Our name and version, as trackers and peers show it. */
-  readonly client: string;
   /** Ends the workers and the loop, when every torrent has ended. */
   readonly close: (answered: () => void) => void;
 }
@@ -98,14 +74,8 @@ export class Session {
   readonly #peerId: Buffer;
   readonly #torrents = new Map<string, SessionTorrent>();
   readonly #portListener: PortListener;
-  readonly #claims = new ContentClaims();
-  readonly #takenJournals: TakenJournals = new Set();
-  readonly #halfOpen = new HalfOpen(MAX_HALF_OPEN);
-  readonly #work: WorkBudget;
-  readonly #uploadLimiter: RateLimiter;
-  readonly #downloadLimiter: RateLimiter;
-  readonly #sendMemory: SendMemory;
-  readonly #ownAddresses = new OwnAddresses();
+  /** What every torrent stands on, whether it is private or not. */
+  readonly #shared: Omit<TorrentParts, 'nodePorts' | 'identity' | 'port'>;
   readonly #dht: SessionDht | null;
   readonly #nodePorts: NodePorts | null;
   /** Where we say that we listen, though we may not: trackers refuse announces without a port. */
@@ -117,13 +87,20 @@ export class Session {
     this.#options = options;
     this.#peerId = createPeerId(random);
     this.#port = options.port.first;
-    this.#uploadLimiter = new RateLimiter(rawServer, options.maxUpload, DEFAULT_RATE_LIMITER_OPTIONS);
-    this.#downloadLimiter = new RateLimiter(rawServer, options.maxDownload, DEFAULT_RATE_LIMITER_OPTIONS);
-    this.#work = new WorkBudget(rawServer, DEFAULT_WORK_OPTIONS);
-    this.#sendMemory = new SendMemory(rawServer, DEFAULT_SEND_MEMORY_OPTIONS);
-    const { dht, ownNetworks } = parts;
-    const dhtParts = { rawServer, random, ownNetworks, listens: options.listen, firstPort: options.port.first };
-    this.#dht = dht === null ? null : new SessionDht({ ...dhtParts, means: dht });
+    this.#shared = {
+      ...parts,
+      claims: new ContentClaims(),
+      takenJournals: new Set(),
+      halfOpen: new HalfOpen(MAX_HALF_OPEN),
+      work: new WorkBudget(rawServer, DEFAULT_WORK_OPTIONS),
+      uploadLimiter: new RateLimiter(rawServer, options.maxUpload, DEFAULT_RATE_LIMITER_OPTIONS),
+      downloadLimiter: new RateLimiter(rawServer, options.maxDownload, DEFAULT_RATE_LIMITER_OPTIONS),
+      sendMemory: new SendMemory(rawServer, DEFAULT_SEND_MEMORY_OPTIONS),
+      ownAddresses: new OwnAddresses(),
+    };
+    const { dht: means } = parts;
+    const { listen: listens, port } = options;
+    this.#dht = means === null ? null : new SessionDht({ ...parts, means, listens, firstPort: port.first });
     this.#nodePorts = this.#dht === null ? null : new NodePorts(this.#dht);
     this.#portListener = new PortListener({
       rawServer,
@@ -179,7 +156,8 @@ export class Session {
    */
   addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): Torrent {
     return this.#begin(metainfo, (parts) => {
-      return new Torrent(parts, metainfo, options, forgettingLink(parts, metainfo.infoHash, options, events));
+      const kept = new KeptMetadata(parts.rawServer, parts.openTarget, metainfo.infoHash, options.dir);
+      return new Torrent(parts, metainfo, options, events, kept);
     });
   }
 
@@ -225,32 +203,14 @@ export class Session {
     const { infoHash, name, nodes } = subject;
     const key = toHex(infoHash);
     if (this.#torrents.has(key)) throw new BtgetError('target-busy', `${name} is given twice`);
-    const { rawServer, random, slots, openStorage, openTarget, folderName, parse, trackerClient, peerSources, client } =
-      this.#parts;
+    const { peerSources } = this.#parts;
     // BEP 27: a private torrent neither uses the DHT nor is it known there.
     const dht = subject.private ? null : this.#dht;
     const torrent = create({
-      rawServer,
-      random,
-      slots,
-      openStorage,
-      openTarget,
-      folderName,
-      claims: this.#claims,
-      takenJournals: this.#takenJournals,
-      parse,
-      trackerClient,
+      ...this.#shared,
       peerSources: dht === null ? peerSources : [...peerSources, dht.createSource(nodes)],
       nodePorts: dht === null ? null : this.#nodePorts,
-      halfOpen: this.#halfOpen,
-      work: this.#work,
-      uploadLimiter: this.#uploadLimiter,
-      downloadLimiter: this.#downloadLimiter,
-      sendMemory: this.#sendMemory,
-      ownAddresses: this.#ownAddresses,
-      ownNetworks: this.#parts.ownNetworks,
       identity: { infoHash, myId: this.#peerId, reserved: dht === null ? RESERVED : RESERVED_WITH_DHT },
-      client,
       port: this.#port,
     });
     this.#torrents.set(key, torrent);

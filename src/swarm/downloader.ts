@@ -143,6 +143,24 @@ export class Downloader implements DownloadOwner {
     this.#wakeSoon();
   }
 
+  /** The check has found the piece right on the disk. */
+  found(piece: PieceIndex): void {
+    this.#parts.storage.markVerified(piece);
+    this.#parts.picker.completePiece(piece);
+  }
+
+  /** We had the piece, but the disk has lost it. `wantsChanged` is to follow. */
+  lost(piece: PieceIndex): void {
+    this.#parts.storage.losePiece(piece);
+    this.#parts.picker.losePiece(piece);
+  }
+
+  /** Unwanted pieces are not asked for. At first all are wanted. `wantsChanged` is to follow. */
+  setWanted(piece: PieceIndex, wanted: boolean): void {
+    this.#parts.storage.setWanted(piece, wanted);
+    this.#parts.picker.setWanted(piece, wanted);
+  }
+
   /** These blocks of a piece that we lack are there from an earlier run. */
   resumePiece(piece: PieceIndex, blocks: readonly number[]): void {
     this.#parts.requests.resumePiece(piece, blocks);

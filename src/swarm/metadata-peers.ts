@@ -43,7 +43,7 @@ export const DEFAULT_METADATA_PEERS_OPTIONS: MetadataPeersOptions = {
   maxOutlook: 4_000,
 };
 
-/** Who takes connections over. */
+/** The successor takes connections over. */
 export interface Successor extends PeerEvents {
   /** `frames` are what the peer has said of itself, in order. */
   takeOver(connection: PeerConnection, frames: readonly Buffer[]): void;
@@ -153,7 +153,7 @@ export class MetadataPeers implements PeerEvents {
   }
 
   /** Hands every connection on, with all that its peer has said of itself. */
-  leaveTo(successor: Successor): void {
+  handPeersTo(successor: Successor): void {
     for (const [connection, peer] of [...this.#peers]) {
       this.connectionLost(connection);
       successor.takeOver(connection, peer.said);

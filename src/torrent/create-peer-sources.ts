@@ -1,38 +1,29 @@
 import type { Timers } from '../base/clock.js';
-import type { Random } from '../base/random.js';
-import type { OwnAddresses } from '../discovery/own-addresses.js';
 import { type CreatePeerSource, type PeerSource, PeerSources } from '../discovery/peer-source.js';
 import { Rerequester } from '../discovery/rerequester.js';
 import { DEFAULT_REREQUESTER_OPTIONS } from '../discovery/rerequester-options.js';
-import type { TrackerClient } from '../discovery/tracker-client.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { AddressSource } from '../net/address-source.js';
 import type { PeerAddress } from '../net/raw-server.js';
 import { namedBy } from '../net/url-rule.js';
-import type { Identity } from '../swarm/connection.js';
 import type { Encoder } from '../swarm/encoder.js';
 import { GuardedTrackerClient } from './guarded-tracker-client.js';
-import type { Seeker } from './inheritance.js';
+import type { AnnounceSource } from './inheritance.js';
 import type { TorrentOptions } from './torrent-options.js';
 import type { TorrentParts } from './torrent-parts.js';
 
-export interface PeerSourcesParts {
+export interface PeerSourcesParts
+  extends Pick<TorrentParts, 'identity' | 'port' | 'random' | 'trackerClient' | 'ownAddresses'> {
   /** The torrent's own trackers, in tiers. */
   readonly trackers: readonly (readonly string[])[];
   readonly options: TorrentOptions;
-  readonly identity: Identity;
-  readonly port: number;
   readonly timers: Timers;
-  readonly random: Random;
-  readonly trackerClient: TrackerClient;
-  /** Hears where trackers see us. */
-  readonly ownAddresses: OwnAddresses;
   readonly encoder: Encoder;
   /** A tracker has named a peer, and maybe said who it is. */
   readonly trackerNamed: (address: PeerAddress, source: AddressSource, peerId: Buffer | null) => void;
   /** Sources besides the trackers. */
   readonly others: readonly CreatePeerSource[];
-  readonly seeker: Seeker;
+  readonly announceSource: AnnounceSource;
 }
 
 export interface CreatedPeerSources {
@@ -47,7 +38,7 @@ export function createContentSources(
   options: TorrentOptions,
   timers: Timers,
   encoder: Encoder,
-  seeker: Seeker,
+  announceSource: AnnounceSource,
 ): PeerSource {
   const { trackers, others } = createPeerSources({
     ...parts,
@@ -59,20 +50,20 @@ export function createContentSources(
     // BEP 27: "When private=1, the client MUST only announce itself to the private tracker, and MUST only initiate
     // connections to peers returned from the private tracker."
     others: metainfo.private ? [] : parts.peerSources,
-    seeker,
+    announceSource,
   });
   return new PeerSources([trackers, ...others]);
 }
 
 /** Joins everything that finds peers with the table of connections that it feeds. */
 export function createPeerSources(parts: PeerSourcesParts): CreatedPeerSources {
-  const { timers, random, port, encoder, seeker } = parts;
+  const { timers, random, port, encoder, announceSource } = parts;
   const seeking = {
     infoHash: parts.identity.infoHash,
     port,
     timers,
     random,
-    isComplete: () => seeker.isComplete(),
+    isComplete: () => announceSource.isComplete(),
     hasPeers: () => encoder.howManyConnections() > 0,
     startConnection: (address: PeerAddress, source: AddressSource) => encoder.startConnection(address, source, null),
   };
@@ -80,7 +71,7 @@ export function createPeerSources(parts: PeerSourcesParts): CreatedPeerSources {
 }
 
 function createRerequester(parts: PeerSourcesParts): Rerequester {
-  const { trackers, options, identity, encoder, timers, seeker } = parts;
+  const { trackers, options, identity, encoder, timers, announceSource } = parts;
   const tiers = [
     ...options.trackers.map((url) => namedBy('user', [url])),
     ...(options.useTorrentTrackers ? trackers.map((tier) => namedBy('torrent-tracker', tier)) : []),
@@ -97,11 +88,11 @@ function createRerequester(parts: PeerSourcesParts): Rerequester {
         return encoder.isFull ? count : Math.min(count, DEFAULT_REREQUESTER_OPTIONS.enoughPeers - 1);
       },
       everIncoming: () => encoder.everIncoming,
-      totals: () => seeker.totals(),
+      totals: () => announceSource.totals(),
       startConnection: parts.trackerNamed,
       trackerAnswered: (report) => {
         if (report.externalIp !== null) parts.ownAddresses.vote(new URL(report.url).hostname, report.externalIp);
-        seeker.trackerAnswered(report);
+        announceSource.trackerAnswered(report);
       },
     },
     DEFAULT_REREQUESTER_OPTIONS,

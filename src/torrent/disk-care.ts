@@ -10,7 +10,7 @@ import { LostFiles, type LostFilesParts } from './lost-files.js';
 
 export interface DiskCareParts
   extends Omit<LostFilesParts, 'store' | 'isIdle' | 'wasWhole' | 'checked' | 'failed' | 'warned'> {
-  readonly swarm: Pick<JoinedSwarm, 'store' | 'picker' | 'connecter'>;
+  readonly swarm: Pick<JoinedSwarm, 'store' | 'downloader' | 'connecter'>;
   readonly completion: Completion;
   readonly progress: ContentProgress;
   readonly warned: (code: string, message: string) => void;
@@ -84,16 +84,13 @@ export class DiskCare {
   #checked(found: ExistingDataFound, doubted: ReadonlySet<PieceIndex>): void {
     const { swarm, completion, progress, options, warned } = this.#parts;
     const mayWrite = options.mode === 'download';
-    const { store, picker, connecter } = swarm;
+    const { downloader, connecter } = swarm;
     const verified = new Set<number>(found.verified);
     const gone = [...doubted].filter((piece) => !verified.has(piece));
     for (const piece of gone) {
-      store.losePiece(piece);
-      picker.losePiece(piece);
+      downloader.lost(piece);
       progress.pieceLost(piece);
-      if (mayWrite) continue;
-      store.setWanted(piece, false);
-      picker.setWanted(piece, false);
+      if (!mayWrite) downloader.setWanted(piece, false);
     }
     const count = gone.length === 1 ? '1 piece is' : `${gone.length} pieces are`;
     if (gone.length > 0) warned('pieces-lost', `${count} gone and ${mayWrite ? 'fetched again' : 'no longer served'}`);

@@ -3,8 +3,8 @@
  * download.
  */
 import { BtgetError } from '../base/failure.js';
-import type { AdoptedFile, Storage } from '../disk/storage.js';
-import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
+import type { AdoptedFile } from '../disk/storage.js';
+import type { TorrentFile } from '../metainfo/metainfo.js';
 import { type PieceIndex, type PieceLayout, piecesOfFile } from '../metainfo/piece-layout.js';
 import { SharedPieces } from '../metainfo/shared-pieces.js';
 import type { UnfinishedPieces } from '../resume/block-sums.js';
@@ -17,34 +17,24 @@ import { type CheckedData, DataCheck, type DataCheckParts, type SurveyedFiles } 
 import { filePath } from './file-path.js';
 import { chooseFinalNames } from './final-names.js';
 import { judgeLinkedFiles } from './linked-files.js';
-import { Takeover, type TakeoverPlan } from './takeover.js';
+import { Takeover, type TakeoverParts, type TakeoverPlan } from './takeover.js';
 import type { TorrentOptions } from './torrent-options.js';
-import type { WantedContent } from './wanted-content.js';
 
 export type LookAbove = (answered: (place: string | null) => void) => void;
 
-export interface ExistingDataParts {
-  readonly metainfo: Metainfo;
-  readonly layout: PieceLayout;
-  readonly storage: Storage;
+export interface ExistingDataParts extends TakeoverParts, Omit<DataCheckParts, 'believe'> {
   readonly resume: Pick<Resume, 'open' | 'believe' | 'begin' | 'claim' | 'undone'>;
-  readonly content: WantedContent;
-  /** A torrent that only seeds touches nothing on the disk, and nobody's file is in its way. */
+  /** A torrent that only seeds touches nothing on the disk, and no file is in its way. */
   readonly options: TorrentOptions;
   /**
    * Looks for the torrent's files one folder too high, and answers once: how `-d` and `-o` find them, or null. Null or
-   * absent where nobody can have meant that.
+   * absent where the user cannot have meant that.
    */
   readonly lookAbove?: LookAbove | null;
   /** Whether another torrent of this process has made this file whole. */
   readonly isAnothers: (file: number) => boolean;
-  /** True: the disk is prepared for what is to come, once: that may hurt pieces that are under way. */
-  readonly prepares: boolean;
-  readonly warned: (code: string, message: string) => void;
-  /** Bytes looked at, of all that are to be looked at. */
-  readonly checking: (checked: number, length: number) => void;
-  /** As in `DataCheckParts`: the piece is right and stays so. */
-  readonly pieceFound: (piece: PieceIndex) => void;
+  /** Bytes that were hashed or written, of all that are to be. */
+  readonly checking: (done: number, length: number) => void;
 }
 
 export interface ExistingDataFound {

@@ -4,8 +4,8 @@ import type { RawServerContext } from '../net/raw-server.js';
 import type { Encoder } from '../swarm/encoder.js';
 import type { Successor } from '../swarm/metadata-peers.js';
 
-/** What a torrent's sources of peers ask it, and tell it. */
-export interface Seeker {
+/** What the sources of peers announce of a torrent, and where they tell what trackers answer. */
+export interface AnnounceSource {
   /** Bytes of this run, and what is not verified, wanted or not. */
   totals(): { readonly uploaded: number; readonly downloaded: number; readonly left: number };
   /** Nothing is left to fetch. */
@@ -13,24 +13,24 @@ export interface Seeker {
   trackerAnswered(report: TrackerAnswer): void;
 }
 
-/** The torrent that goes on where its first life, in which it had no metadata, ends. */
-export interface Heir extends Seeker {
+/** A torrent takes over from its first life, in which it had no metadata. */
+export interface HandoverTarget extends AnnounceSource {
   /** A bug in what runs in the context. */
   crashed(error: unknown): void;
 }
 
 /**
- * What a torrent's first life leaves to its second: connections, and trackers that know it, so that nobody is told
- * good-bye and greeted again.
+ * What a torrent's first life hands over to its second: connections, and trackers that know the torrent. So no peer and
+ * no tracker hears a good-bye and a second greeting.
  */
-export interface Inheritance {
+export interface MetadataHandover {
   readonly context: RawServerContext;
   readonly encoder: Encoder;
   readonly sources: PeerSource;
   /** The sources are at work already. */
   readonly isSeeking: boolean;
-  /** Whom sources and bugs are the business of from here on. Connections live on, and their peers wait. */
-  passTo(heir: Heir): void;
-  /** Pieces can be told of. */
-  letPeersIn(successor: Successor): void;
+  /** From here on the target hears of sources and bugs. Connections live on, and their peers wait. */
+  takeEvents(target: HandoverTarget): void;
+  /** From here on the successor has the peers: the torrent can tell them of pieces. */
+  takePeers(successor: Successor): void;
 }

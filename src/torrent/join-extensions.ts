@@ -13,15 +13,12 @@ import type { PeerConnection } from '../swarm/peer-connection.js';
 import { DEFAULT_PEER_EXCHANGE_OPTIONS, PeerExchange } from '../swarm/peer-exchange.js';
 import type { PexPeer } from '../swarm/pex-message.js';
 import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload-options.js';
+import type { TorrentParts } from './torrent-parts.js';
 
-export interface ExtensionsParts {
+export interface ExtensionsParts extends Pick<TorrentParts, 'client' | 'port'> {
   readonly timers: Timers;
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
-  /** Our name and version, as peers show it. */
-  readonly client: string;
-  /** Where we listen. */
-  readonly port: number;
   /** Whether peers are told of peers. */
   readonly usePex: boolean;
   readonly isComplete: () => boolean;

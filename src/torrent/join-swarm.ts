@@ -3,14 +3,12 @@
  * each of them declares; this is the place where the interfaces meet.
  */
 import type { BtgetError } from '../base/failure.js';
-import type { Random } from '../base/random.js';
 import type { OwnAddresses } from '../discovery/own-addresses.js';
-import type { SlotPool, Storage } from '../disk/storage.js';
+import type { Storage } from '../disk/storage.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import { ipOfBytes, parseIp } from '../net/ip-address.js';
 import type { PeerAddress, RawServerContext } from '../net/raw-server.js';
-import type { OwnNetworks } from '../net/reach-rule.js';
 import { DEFAULT_PIECE_MEMORY_OPTIONS } from '../pieces/piece-memory.js';
 import { DEFAULT_PIECE_PICKER_OPTIONS, PiecePicker } from '../pieces/piece-picker.js';
 import { RequestBook } from '../pieces/request-book.js';
@@ -19,50 +17,28 @@ import { Blame, DEFAULT_BLAME_OPTIONS } from '../swarm/blame.js';
 import { Choker, DEFAULT_CHOKER_OPTIONS } from '../swarm/choker.js';
 import { Connecter } from '../swarm/connecter.js';
 import { DEFAULT_CONNECTER_OPTIONS } from '../swarm/connecter-options.js';
-import type { Identity } from '../swarm/connection.js';
 import type { Download } from '../swarm/download.js';
 import { DEFAULT_DOWNLOAD_OPTIONS } from '../swarm/download-options.js';
 import { Downloader } from '../swarm/downloader.js';
 import { Encoder } from '../swarm/encoder.js';
 import { DEFAULT_ENCODER_OPTIONS } from '../swarm/encoder-options.js';
 import { DEFAULT_FAST_EXTENSION_OPTIONS, FastExtension } from '../swarm/fast-extension.js';
-import type { HalfOpen } from '../swarm/half-open.js';
-import type { NodePorts } from '../swarm/node-ports.js';
 import type { Peer } from '../swarm/peer.js';
 import type { PeerConnection, PeerEvents } from '../swarm/peer-connection.js';
 import { peerPriority } from '../swarm/peer-priority.js';
-import type { RateLimiter } from '../swarm/rate-limiter.js';
-import type { SendMemory } from '../swarm/send-memory.js';
 import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload-options.js';
 import { uploadSlotsForRate } from '../swarm/upload-slots.js';
 import { Uploader } from '../swarm/uploader.js';
-import type { WorkBudget } from '../swarm/work-budget.js';
 import { joinExtensions } from './join-extensions.js';
 import type { TorrentOptions } from './torrent-options.js';
+import type { TorrentParts } from './torrent-parts.js';
 
-export interface SwarmParts {
+/** Not the torrent's raw server: all that the swarm does runs in the torrent's context. */
+export interface SwarmParts extends Omit<TorrentParts, 'rawServer'> {
   readonly context: RawServerContext;
-  readonly random: Random;
   readonly storage: Storage;
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
-  readonly slots: SlotPool;
-  /** Tells peers of our node in the DHT, or null. */
-  readonly nodePorts: NodePorts | null;
-  readonly halfOpen: HalfOpen;
-  readonly work: WorkBudget;
-  readonly uploadLimiter: RateLimiter;
-  readonly downloadLimiter: RateLimiter;
-  readonly sendMemory: SendMemory;
-  readonly identity: Identity;
-  /** Where the world sees us. */
-  readonly ownAddresses: OwnAddresses;
-  /** Where strangers may not lead us. */
-  readonly ownNetworks: OwnNetworks;
-  /** Our name and version, as peers show it. */
-  readonly client: string;
-  /** Where we listen. */
-  readonly port: number;
   readonly options: TorrentOptions;
   /** A table that is there already, whose peers the Connecter is going to be handed; null for one of our own. */
   readonly encoder: Encoder | null;
@@ -76,7 +52,6 @@ export interface SwarmParts {
 
 export interface JoinedSwarm {
   readonly store: StorageWrapper;
-  readonly picker: PiecePicker;
   readonly connecter: Connecter;
   readonly downloader: Downloader;
   readonly uploader: Uploader;
@@ -132,11 +107,8 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
   const slots = () => options.uploadSlots ?? uploadSlotsForRate(parts.uploadLimiter.rate);
   const choker = new Choker<Peer>(context, random, DEFAULT_CHOKER_OPTIONS, slots, () => store.amountLeft === 0);
   const extensions = joinExtensions({
+    ...parts,
     timers: context,
-    metainfo: parts.metainfo,
-    layout,
-    client: parts.client,
-    port: parts.port,
     usePex: options.usePex,
     isComplete: () => store.amountLeft === 0,
     peers: () => connecter.peers,
@@ -155,7 +127,7 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
     DEFAULT_CONNECTER_OPTIONS,
   );
   const encoder = parts.encoder ?? createEncoder(parts, connecter);
-  return { store, picker, connecter, downloader, uploader, encoder };
+  return { store, connecter, downloader, uploader, encoder };
 }
 
 /** The table of connections of a torrent with these parts. */

@@ -1,6 +1,6 @@
 /**
  * A torrent's first life, which a magnet link begins: it finds peers and fetches the metadata from them, and has
- * neither pieces nor files. It ends in a `Metainfo`; whoever began it then hands what it leaves to a `Torrent`.
+ * neither pieces nor files. It ends in a `Metainfo`, and a `Torrent` takes over what it hands over.
  */
 import { BtgetError } from '../base/failure.js';
 import { type PeerSource, PeerSources } from '../discovery/peer-source.js';
@@ -20,7 +20,7 @@ import { DEFAULT_PEER_EXCHANGE_OPTIONS, PeerExchange } from '../swarm/peer-excha
 import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload-options.js';
 import type { RefusalCode } from '../wire/refusal.js';
 import { createPeerSources } from './create-peer-sources.js';
-import type { Heir, Inheritance } from './inheritance.js';
+import type { HandoverTarget, MetadataHandover } from './inheritance.js';
 import { createEncoder } from './join-swarm.js';
 import { dialNamed } from './named-peers.js';
 import type { TorrentStatus } from './status.js';
@@ -29,7 +29,7 @@ import type { TorrentParts } from './torrent-parts.js';
 
 /** What happens to a torrent in its first life. */
 export interface MetadataEvents {
-  /** The metadata is here, and its hash is right. Nothing follows by itself: `bequeath` or `stop` is to be called. */
+  /** The metadata is here, and its hash is right. Nothing follows by itself: `handOver` or `stop` is to be called. */
   gotMetadata(metainfo: Metainfo): void;
   trackerAnswered(report: TrackerAnswer): void;
   /** Something that a user should know, and that ends nothing. */
@@ -58,8 +58,8 @@ export class MetadataTorrent {
   readonly #trackers: PeerSource;
   readonly #others: readonly PeerSource[];
   readonly #named = new Map<string, readonly [PeerAddress, AddressSource, Buffer | null]>();
-  #stage: 'new' | 'running' | 'inherited' | 'stopping' | 'ended' = 'new';
-  #heir: Heir | null = null;
+  #stage: 'new' | 'running' | 'handed-over' | 'stopping' | 'ended' = 'new';
+  #target: HandoverTarget | null = null;
   #parsing: Parsing | null = null;
   readonly #whenEnded: (() => void)[] = [];
 
@@ -98,10 +98,10 @@ export class MetadataTorrent {
       trackerNamed: (address, source, peerId) => this.#trackerNamed(address, source, peerId),
       // Whether it is private is not known yet.
       others: parts.peerSources,
-      seeker: {
-        totals: () => this.#heir?.totals() ?? NOTHING_YET,
-        isComplete: () => this.#heir?.isComplete() ?? false,
-        trackerAnswered: (report) => (this.#heir ?? events).trackerAnswered(report),
+      announceSource: {
+        totals: () => this.#target?.totals() ?? NOTHING_YET,
+        isComplete: () => this.#target?.isComplete() ?? false,
+        trackerAnswered: (report) => (this.#target ?? events).trackerAnswered(report),
       },
     });
     this.#trackers = trackers;
@@ -129,8 +129,7 @@ export class MetadataTorrent {
   }
 
   /**
-   * Says good-bye to trackers and peers. Whoever calls it is answered when that is over. Not for who has been
-   * inherited.
+   * Says good-bye to trackers and peers, and answers when that is over. Not to be called once `takeEvents` was.
    */
   stop(answered: () => void): void {
     if (this.#stage === 'ended') {
@@ -149,9 +148,9 @@ export class MetadataTorrent {
   }
 
   /**
-   * Leaves everything to the second life. To be called once, when the metadata is here, before the start or after it.
+   * Hands everything over to the second life. Called once, when the metadata is here, before the start or after it.
    */
-  bequeath(metainfo: Metainfo): Inheritance {
+  handOver(metainfo: Metainfo): MetadataHandover {
     const { private: isPrivate } = metainfo;
     const isSeeking = this.#stage === 'running';
     return {
@@ -159,14 +158,14 @@ export class MetadataTorrent {
       encoder: this.#encoder,
       isSeeking,
       sources: isPrivate ? this.#trackers : new PeerSources([this.#trackers, ...this.#others]),
-      passTo: (heir) => {
-        this.#stage = 'inherited';
-        this.#heir = heir;
+      takeEvents: (target) => {
+        this.#stage = 'handed-over';
+        this.#target = target;
         if (isPrivate) this.#becomePrivate(isSeeking);
       },
-      letPeersIn: (successor) => {
+      takePeers: (successor) => {
         this.#encoder.handTo(successor);
-        this.#peers.leaveTo(successor);
+        this.#peers.handPeersTo(successor);
       },
     };
   }
@@ -273,8 +272,8 @@ export class MetadataTorrent {
 
   /** Our fault. Nothing of this torrent can be trusted to run, so it is ended from outside its context. */
   #crashed(error: unknown): void {
-    if (this.#heir !== null) {
-      this.#heir.crashed(error);
+    if (this.#target !== null) {
+      this.#target.crashed(error);
       return;
     }
     if (this.#stage === 'ended') return;

@@ -1,29 +1,21 @@
 /** Makes what was found in the target folder ours, once it is judged, and makes the disk ready for the download. */
 import type { BtgetError } from '../base/failure.js';
-import type { AdoptedFile, Storage } from '../disk/storage.js';
-import type { Metainfo } from '../metainfo/metainfo.js';
-import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+import type { AdoptedFile } from '../disk/storage.js';
+import type { PieceIndex } from '../metainfo/piece-layout.js';
 import type { Findings, Resume } from '../resume/resume.js';
 import type { SurveyedFiles } from './data-check.js';
-import { prepareDisk } from './disk-preparation.js';
+import { type DiskPreparationParts, prepareDisk } from './disk-preparation.js';
 import { filePath } from './file-path.js';
 import { copyLinkedFiles } from './linked-files.js';
 import { filesToMake, makeFiles } from './new-files.js';
 import type { TorrentOptions } from './torrent-options.js';
-import type { WantedContent } from './wanted-content.js';
 
-export interface TakeoverParts {
-  readonly metainfo: Metainfo;
-  readonly layout: PieceLayout;
-  readonly storage: Storage;
+export interface TakeoverParts extends DiskPreparationParts {
   readonly resume: Pick<Resume, 'begin' | 'claim' | 'undone'>;
-  readonly content: WantedContent;
   readonly options: TorrentOptions;
-  /** True: the disk is prepared for what is to come. */
+  /** True: the disk is prepared for what is to come, once: that may hurt pieces that are under way. */
   readonly prepares: boolean;
   readonly warned: (code: string, message: string) => void;
-  /** Bytes that were written, of all that are to be written before the download begins. */
-  readonly checking: (written: number, length: number) => void;
 }
 
 /** What is to become of the files, by index in the metainfo. */

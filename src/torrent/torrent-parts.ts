@@ -16,8 +16,8 @@ import type { SendMemory } from '../swarm/send-memory.js';
 import type { WorkBudget } from '../swarm/work-budget.js';
 import type { ContentClaims } from './content-claims.js';
 
-/** What a torrent stands on; the session has it once for all of them. */
-export interface TorrentParts {
+/** What a session is handed, and hands on to each of its torrents. */
+export interface WorldParts {
   readonly rawServer: RawServer;
   readonly random: Random;
   readonly slots: SlotPool;
@@ -25,14 +25,22 @@ export interface TorrentParts {
   readonly openTarget: OpenTarget;
   /** What a download folder is called, whatever path leads to it; null where it has no name. */
   readonly folderName: (dir: string) => string | null;
-  /** Who may write which paths, and who has which journal. */
-  readonly claims: ContentClaims;
-  readonly takenJournals: TakenJournals;
-  /** What peers hand on of a link's torrent may be long. */
+  /** Parses metadata, however long it is. */
   readonly parse: ParseTorrent;
   readonly trackerClient: TrackerClient;
   /** Sources of peers besides the trackers; a private torrent uses none of them. */
   readonly peerSources: readonly CreatePeerSource[];
+  /** Where strangers may not lead us. */
+  readonly ownNetworks: OwnNetworks;
+  /** Our name and version, as trackers and peers show it. */
+  readonly client: string;
+}
+
+/** What a torrent stands on. What is not its own the session has once for all torrents. */
+export interface TorrentParts extends WorldParts {
+  /** They say which torrent may write which paths, and which has which journal. */
+  readonly claims: ContentClaims;
+  readonly takenJournals: TakenJournals;
   /** Tells peers of our node in the DHT; null for no node. A private torrent does not speak of it. */
   readonly nodePorts: NodePorts | null;
   readonly halfOpen: HalfOpen;
@@ -40,12 +48,9 @@ export interface TorrentParts {
   readonly uploadLimiter: RateLimiter;
   readonly downloadLimiter: RateLimiter;
   readonly sendMemory: SendMemory;
-  readonly identity: Identity;
+  /** Where the world sees us. */
   readonly ownAddresses: OwnAddresses;
-  /** Where strangers may not lead us. */
-  readonly ownNetworks: OwnNetworks;
-  /** Our name and version, as peers show it. */
-  readonly client: string;
+  readonly identity: Identity;
   /** Where we listen. */
   readonly port: number;
 }

@@ -12,6 +12,7 @@ import { RateMeasure } from '../measure/rate-measure.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { type PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import type { RawServerContext } from '../net/raw-server.js';
+import type { KeptMetadata } from '../resume/kept-metadata.js';
 import type { Resume } from '../resume/resume.js';
 import type { Encoder } from '../swarm/encoder.js';
 import type { RefusalCode } from '../wire/refusal.js';
@@ -23,7 +24,7 @@ import { countPeers } from './count-peers.js';
 import { createContentSources } from './create-peer-sources.js';
 import { DiskCare } from './disk-care.js';
 import { ExistingData, type ExistingDataFound, type LookAbove } from './existing-data.js';
-import type { Heir, Inheritance } from './inheritance.js';
+import type { HandoverTarget, MetadataHandover } from './inheritance.js';
 import { joinDisk } from './join-disk.js';
 import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
 import { dialNamed } from './named-peers.js';
@@ -34,7 +35,7 @@ import type { TorrentParts } from './torrent-parts.js';
 import { WantedContent } from './wanted-content.js';
 import { WarnOnce } from './warn-once.js';
 
-export class Torrent implements Heir {
+export class Torrent implements HandoverTarget {
   readonly metainfo: Metainfo;
   readonly #parts: TorrentParts;
   readonly #options: TorrentOptions;
@@ -49,7 +50,9 @@ export class Torrent implements Heir {
   readonly #completion: Completion;
   readonly #disk: DiskCare;
   readonly #sources: PeerSource;
-  readonly #inheritance: Inheritance | null;
+  readonly #handover: MetadataHandover | null;
+  /** Null for a torrent that only seeds: it touches nothing on the disk. */
+  readonly #kept: KeptMetadata | null;
   #stage: 'new' | 'checking' | 'running' | 'stopping' | 'ended' = 'new';
   /** Who waits for the end. */
   readonly #whenEnded: (() => void)[] = [];
@@ -61,15 +64,17 @@ export class Torrent implements Heir {
   #pace: Pace;
 
   /**
-   * `inheritance`: of a magnet link's first life. Throws 'usage' when it has no such file as is selected; nothing is
-   * taken over then.
+   * `kept` is for the metadata of a torrent that began with a link, in this run or in an earlier one. `handover` comes
+   * from a magnet link's first life. Throws 'usage' when the torrent has no such file as is selected; then it takes
+   * nothing over.
    */
   constructor(
     parts: TorrentParts,
     metainfo: Metainfo,
     options: TorrentOptions,
     events: TorrentEvents,
-    inheritance: Inheritance | null = null,
+    kept: KeptMetadata,
+    handover: MetadataHandover | null = null,
   ) {
     this.metainfo = metainfo;
     this.#parts = parts;
@@ -79,8 +84,9 @@ export class Torrent implements Heir {
     this.#layout = layout;
     const content = new WantedContent(metainfo, layout, options.selection);
     this.#content = content;
-    this.#inheritance = inheritance;
-    this.#context = inheritance?.context ?? parts.rawServer.createContext((error) => this.crashed(error));
+    this.#handover = handover;
+    this.#kept = options.mode === 'download' ? kept : null;
+    this.#context = handover?.context ?? parts.rawServer.createContext((error) => this.crashed(error));
     const warnings = new WarnOnce((code, message) => events.warned(code, message));
     const warned = (code: string, message: string): void => warnings.warn(code, message);
     const { storage, resume, claim } = joinDisk({
@@ -102,7 +108,7 @@ export class Torrent implements Heir {
       metainfo,
       layout,
       options,
-      encoder: inheritance?.encoder ?? null,
+      encoder: handover?.encoder ?? null,
       pieceVerified: (piece) => this.#pieceVerified(piece),
       diskFailed: (failure) => this.#disk.refused(failure),
       readFailed: (failure) => {
@@ -116,11 +122,7 @@ export class Torrent implements Heir {
       this.#checking = { checked, length };
     };
     const lookAbove = this.#lookAbove(options);
-    const { store, connecter } = this.#swarm;
-    const pieceFound = (piece: PieceIndex): void => {
-      store.markVerified(piece);
-      connecter.pieceFound(piece);
-    };
+    const pieceFound = (piece: PieceIndex): void => this.#pieceFound(piece);
     const existing = { ...onDisk, lookAbove, prepares: true, warned, checking, pieceFound };
     this.#existing = new ExistingData(existing, (outcome) => {
       if (outcome.ok) this.#run(outcome);
@@ -135,13 +137,16 @@ export class Torrent implements Heir {
       options,
       events: {
         fileDone: (file, path) => events.fileDone(file, path),
+        // The listener may end the process at one of these words, so what is kept of a link goes before.
         done: () => {
           claim.done();
-          events.done();
+          if (this.#kept === null) events.done();
+          else this.#kept.remove(() => events.done());
         },
         goalReached: () => {
           resume.complete();
-          events.goalReached();
+          if (this.#kept === null) events.goalReached();
+          else this.#kept.whenIdle(() => events.goalReached());
         },
       },
       amountLeft: () => this.#swarm.store.amountLeft,
@@ -159,9 +164,8 @@ export class Torrent implements Heir {
       failed: (failure) => this.#fail(failure),
     });
     const { encoder } = this.#swarm;
-    this.#sources =
-      inheritance?.sources ?? createContentSources(parts, metainfo, options, this.#context, encoder, this);
-    inheritance?.passTo(this);
+    this.#sources = handover?.sources ?? createContentSources(parts, metainfo, options, this.#context, encoder, this);
+    handover?.takeEvents(this);
   }
 
   /** The table that peers from outside are handed to, or undefined before and after its life. */
@@ -180,7 +184,7 @@ export class Torrent implements Heir {
     this.#swarm.connecter.beginCheck();
     this.#context.addTask(() => {
       if (this.#stage !== 'checking') return;
-      this.#inheritance?.letPeersIn(this.#swarm.connecter);
+      this.#handover?.takePeers(this.#swarm.connecter);
       this.#existing.begin();
     }, 0);
   }
@@ -196,8 +200,7 @@ export class Torrent implements Heir {
     }
     this.#whenEnded.push(answered);
     if (this.#stage === 'stopping') return;
-    if (this.#stage === 'running' || this.#inheritance?.isSeeking === true)
-      this.#sources.stop(() => this.#saidGoodBye());
+    if (this.#stage === 'running' || this.#handover?.isSeeking === true) this.#sources.stop(() => this.#saidGoodBye());
     else this.#goodByeSaid = true;
     this.#close();
   }
@@ -264,24 +267,38 @@ export class Torrent implements Heir {
   #run({ verified, unfinished, whole }: ExistingDataFound): void {
     this.#stage = 'running';
     const { store, encoder, connecter } = this.#swarm;
-    for (const piece of verified) if (!store.have.has(piece)) connecter.pieceFound(piece);
-    beginPieces(this.#swarm, this.#layout, this.#content, verified, unfinished, this.#options.mode);
+    for (const piece of verified) if (!store.have.has(piece)) this.#pieceFound(piece);
+    beginPieces(this.#swarm, this.#layout, this.#content, unfinished, this.#options.mode);
     for (const piece of verified) this.#progress.pieceVerified(piece);
     this.#timeLeft = new RateMeasure(store.amountLeft);
     this.#pace = new Pace(this.#context.now());
     if (store.have.count !== verified.length) throw new Error('a piece was told of that is not verified');
     connecter.endCheck();
+    this.#keepMetadata();
     this.#events.started();
     this.#completion.begin(verified, whole);
     // Whoever was complete before it began, and has nothing to give, has nothing to say to trackers and peers.
     if (store.amountLeft === 0 && this.#options.seedGoal === null) return;
     this.#resume.started();
-    const isFirst = this.#inheritance?.isSeeking !== true;
+    const isFirst = this.#handover?.isSeeking !== true;
     const options = this.metainfo.private ? { ...this.#options, linkPeers: [] } : this.#options;
     dialNamed(encoder, options, (message) => {
       if (isFirst) this.#events.warned('link-peer-refused', message);
     });
     if (isFirst) this.#sources.begin();
+  }
+
+  /** A link's metadata is kept from when the target is ours until everything is there. */
+  #keepMetadata(): void {
+    if (this.#handover === null || this.#progress.have === this.#progress.wanted) return;
+    const failed = (message: string): void =>
+      this.#events.warned('no-metadata-kept', `no metadata is kept: ${message}`);
+    this.#kept?.write(this.metainfo.info, failed);
+  }
+
+  #pieceFound(piece: PieceIndex): void {
+    this.#swarm.downloader.found(piece);
+    this.#swarm.connecter.pieceFound(piece);
   }
 
   #pieceVerified(piece: PieceIndex): void {

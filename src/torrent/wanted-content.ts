@@ -1,5 +1,5 @@
 import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
-import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
+import type { PieceLayout } from '../metainfo/piece-layout.js';
 import { type SelectionRequest, selectFiles } from '../metainfo/selection.js';
 import { Bitfield } from '../wire/bitfield.js';
 
@@ -10,14 +10,12 @@ export class WantedContent {
   readonly isAll: boolean;
   /** Bytes of the wanted files. */
   readonly length: number;
-  readonly #layout: PieceLayout;
   readonly #pieces: Bitfield;
 
   /** Throws a 'usage' failure for a request that the torrent cannot meet. */
   constructor(metainfo: Metainfo, layout: PieceLayout, request: SelectionRequest) {
     this.files = selectFiles(metainfo, request);
     this.isAll = metainfo.files.every((file, index) => file.padding || this.files.has(index));
-    this.#layout = layout;
     this.#pieces = new Bitfield(layout.pieceCount);
     let length = 0;
     for (const index of this.files) {
@@ -32,10 +30,5 @@ export class WantedContent {
 
   hasPiece(piece: number): boolean {
     return this.isAll || this.#pieces.has(piece);
-  }
-
-  *unwantedPieces(): Iterable<PieceIndex> {
-    if (this.isAll) return;
-    for (const piece of this.#layout.pieceIndices()) if (!this.#pieces.has(piece)) yield piece;
   }
 }

@@ -228,9 +228,7 @@ export class SwarmMember {
 
   #markAll(torrent: SampleTorrent): void {
     for (let index = 0; index < torrent.layout.pieceCount; index += 1) {
-      const piece = torrent.piece(index);
-      this.wrapper.markVerified(piece);
-      this.requests.pieceVerified(piece);
+      this.downloader.found(torrent.piece(index));
     }
   }
 

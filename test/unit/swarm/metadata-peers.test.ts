@@ -42,7 +42,7 @@ function makeWorld() {
   };
   const taken: string[] = [];
   const leave = (): void =>
-    peers.leaveTo({
+    peers.handPeersTo({
       connectionMade: () => undefined,
       gotFrame: () => undefined,
       connectionFlushed: () => undefined,
