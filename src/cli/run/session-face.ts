@@ -1,10 +1,10 @@
 /** What the commands need of a session. Tests play one from a script. */
-import type { BtgetError } from '../../base/failure.js';
 import type { DhtStatus } from '../../discovery/dht/dht-node.js';
 import type { PortMapping } from '../../discovery/port-mapping/port-mapper.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import type { V1MagnetLink } from '../../metainfo/v1-link.js';
 import type { MagnetEvents } from '../../session/magnet-torrent.js';
+import type { ListenAnswer } from '../../session/session.js';
 import type { SessionOptions } from '../../session/session-options.js';
 import type { MetadataEvents } from '../../torrent/metadata-torrent.js';
 import type { TorrentEvents, TorrentStatus } from '../../torrent/status.js';
@@ -15,10 +15,6 @@ export interface TorrentFace {
   /** Tells the trackers, flushes, closes; answers once. */
   stop(answered: () => void): void;
 }
-
-export type ListenAnswer =
-  | { readonly ok: true; readonly port: number }
-  | { readonly ok: false; readonly failure: BtgetError };
 
 export interface SessionFace {
   listen(answered: (outcome: ListenAnswer) => void): void;
