@@ -1,5 +1,5 @@
 /** A DHT in simulated time: honest nodes that are ours, honest ones that choose any id, and liars. */
-
+import type { Millis } from '../../src/base/clock.js';
 import { type Random, shuffle } from '../../src/base/random.js';
 import { verifyEd25519 } from '../../src/base/system-ed25519.js';
 import { type Contact, contactAt, placeAt } from '../../src/discovery/dht/contact.js';
@@ -24,6 +24,8 @@ const ROUTERS = 3;
 const PORT = 6881;
 /** Nodes that are not there, for liars to name. */
 const INVENTED = 500;
+/** What only a query for peers holds. */
+const GET_PEERS = '1:q9:get_peers';
 
 export class DhtWorld {
   readonly timeline = new Timeline();
@@ -32,6 +34,8 @@ export class DhtWorld {
   readonly honest: HonestNode[] = [];
   /** Whether the routers of nodes that join from now on are none but routers. */
   publicRouters = false;
+  /** When honest nodes have asked others for peers. */
+  readonly peerQueries: Millis[] = [];
   /** How each liar lies, by its host. */
   readonly lies = new Map<string, string>();
   readonly #options: Partial<DhtOptions>;
@@ -54,7 +58,12 @@ export class DhtWorld {
     const socket = this.datagrams.attach(address, (packet, from) => {
       node.datagramCameIn(fits ? packet : withoutAddress(packet), from);
     });
-    node.open(4, socket);
+    node.open(4, {
+      send: (packet, to) => {
+        if (packet.includes(GET_PEERS)) this.peerQueries.push(this.timeline.now());
+        socket.send(packet, to);
+      },
+    });
     const member = { address, node };
     this.honest.push(member);
     return member;
