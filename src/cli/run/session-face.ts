@@ -1,4 +1,5 @@
 /** What the commands need of a session. Tests play one from a script. */
+import type { Millis } from '../../base/clock.js';
 import type { DhtStatus } from '../../discovery/dht/dht-node.js';
 import type { PortMapping } from '../../discovery/port-mapping/port-mapper.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
@@ -9,6 +10,9 @@ import type { SessionOptions } from '../../session/session-options.js';
 import type { MetadataEvents } from '../../torrent/metadata-torrent.js';
 import type { TorrentEvents, TorrentStatus } from '../../torrent/status.js';
 import type { TorrentOptions } from '../../torrent/torrent-options.js';
+
+/** How long a command waits for its session to tell the trackers and to close everything. */
+export const STOP_LIMIT: Millis = 2800;
 
 export interface TorrentFace {
   status(): TorrentStatus;
