@@ -9,7 +9,7 @@ import { seededRandom } from '../../../support/seeded-random.js';
 import { Timeline } from '../../../support/timeline.js';
 
 const TO = { host: '192.0.2.1', port: 6881 };
-const ANSWER: Answer = { id: Buffer.alloc(20, 1), contacts: [], peers: [], token: null, item: null };
+const ANSWER: Answer = { id: Buffer.alloc(20, 1), contacts: [], peers: [], token: null };
 
 function world(options: Partial<DhtOptions> = {}) {
   const timeline = new Timeline();
