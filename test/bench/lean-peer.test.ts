@@ -12,7 +12,7 @@ import { WireImage } from '../../bench/lean/wire-image.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { BtgetProcess, LOOPBACK, runBtget } from '../support/btget-process.js';
 import { pieceHashes } from '../support/pieces.js';
-import { seededRandom } from '../support/seeded-random.js';
+import { seededRandom } from '../support/simulation/seeded-random.js';
 import { splits } from '../support/splits.js';
 import { singleFile } from '../support/torrent-bytes.js';
 

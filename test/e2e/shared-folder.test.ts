@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { createTorrent } from '../../src/session/create-torrent.js';
 import { BtgetProcess, LOOPBACK, runBtget } from '../support/btget-process.js';
-import { seededRandom } from '../support/seeded-random.js';
+import { seededRandom } from '../support/simulation/seeded-random.js';
 
 const OFFLINE = [...LOOPBACK, '--no-dht', '--no-lsd', '--no-port-mapping'];
 const PARTS = 40;

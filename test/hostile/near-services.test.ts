@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { before, type TestContext, test } from 'node:test';
 import { scratch } from '../live/support.js';
 import { BtgetProcess, type Ended, runBtget } from '../support/btget-process.js';
-import { serveHttp } from '../support/http-server.js';
+import { serveHttp } from '../support/fakes/http-server.js';
 import { reportAttack } from './report.js';
 
 /** In the test's namespace these lead to the machine itself, and are no addresses of its interfaces. */

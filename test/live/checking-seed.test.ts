@@ -7,7 +7,7 @@ import { encodeBencode } from '../../src/bencode/encode.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { encodeHandshake } from '../../src/wire/handshake.js';
 import { encodeReserved } from '../../src/wire/reserved.js';
-import { serveHttp } from '../support/http-server.js';
+import { serveHttp } from '../support/fakes/http-server.js';
 import { writeNoise } from '../support/noise.js';
 import { RIVALS } from './rivals.js';
 import { BTGET, btget, btgetEnds, fingerprint, HOSTS, Program, scratch } from './support.js';

@@ -8,7 +8,7 @@ import type { RequestListener } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { closedPort, serveHttp } from '../support/http-server.js';
+import { closedPort, serveHttp } from '../support/fakes/http-server.js';
 import { writeNoise } from '../support/noise.js';
 import { Machine } from './machine.js';
 import {

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { encodeBencode } from '../../src/bencode/encode.js';
-import { serveHttp } from '../support/http-server.js';
+import { serveHttp } from '../support/fakes/http-server.js';
 import { writeNoise } from '../support/noise.js';
 import { RIVALS } from './rivals.js';
 import { btgetEnds, fingerprint, HOSTS, nextHost, scratch, startSeed } from './support.js';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { serveTcp } from '../support/http-server.js';
+import { serveTcp } from '../support/fakes/http-server.js';
 
 // What programs keep of one run for the next comes neither from this user's nor from another file of tests, nor gets there.
 const KEPT = mkdtempSync(join(tmpdir(), 'btget-kept-'));

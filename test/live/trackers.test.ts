@@ -4,7 +4,7 @@ import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { closedPort, serveHttp, serveTcp } from '../support/http-server.js';
+import { closedPort, serveHttp, serveTcp } from '../support/fakes/http-server.js';
 import { writeNoise } from '../support/noise.js';
 import { btget, btgetEnds, fingerprint, HOSTS, type JsonEvent, type Program, scratch, startSeed } from './support.js';
 

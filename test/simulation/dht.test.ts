@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { addressKey } from '../../src/discovery/dht/contact.js';
-import { DhtWorld, type HonestNode } from '../support/dht-world.js';
+import { DhtWorld, type HonestNode } from '../support/worlds/dht-world.js';
 
 const MINUTE = 60_000;
 const SILENCE = 15_000;

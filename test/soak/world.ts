@@ -5,7 +5,7 @@ import type { Metainfo } from '../../src/metainfo/metainfo.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { DEFAULT_CREATE_TORRENT_OPTIONS } from '../../src/session/create-torrent.js';
 import { pieceHashes } from '../support/pieces.js';
-import { seededRandom } from '../support/seeded-random.js';
+import { seededRandom } from '../support/simulation/seeded-random.js';
 
 export const SUBJECT = { host: '10.9.0.2', port: 7881 } as const;
 export const HONEST_HOSTS = Array.from({ length: 24 }, (_, index) => `10.9.0.${3 + index}`);

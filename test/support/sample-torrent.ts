@@ -2,7 +2,7 @@ import { sha1 } from '../../src/base/digest.js';
 import type { Metainfo, TorrentFile } from '../../src/metainfo/metainfo.js';
 import { type PieceIndex, PieceLayout } from '../../src/metainfo/piece-layout.js';
 import { pieceHashes } from './pieces.js';
-import { seededRandom } from './seeded-random.js';
+import { seededRandom } from './simulation/seeded-random.js';
 
 /** A file of a sample torrent; what is not said is false. The path has `/` between its elements. */
 export interface SampleFile {

@@ -18,7 +18,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { readTrackerState, TrackerStateFile } from '../../../src/cli/commands/tracker-state-file.js';
-import { scratch } from '../../support/scratch.js';
+import { scratch } from '../../support/disk/scratch.js';
 
 const noWarning = (line: string): void => assert.fail(line);
 

@@ -24,14 +24,14 @@ import {
   LEAF_KEY,
   MISNAMED,
   NOT_YET_VALID,
-} from '../../support/certificate.js';
+} from '../../support/fakes/certificate.js';
+import { closedPort, serveHttp, serveHttps, serveTcp, serveTcpAt, serveTls } from '../../support/fakes/http-server.js';
 import { HANGS_AFTER } from '../../support/hang.js';
-import { closedPort, serveHttp, serveHttps, serveTcp, serveTcpAt, serveTls } from '../../support/http-server.js';
 import { realTimers } from '../../support/real-timers.js';
-import { seededRandom } from '../../support/seeded-random.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 import { plainTarget } from '../../support/sourced-url.js';
 import { splits } from '../../support/splits.js';
-import { Timeline } from '../../support/timeline.js';
 
 const OPTIONS: HttpFetchOptions = { ...DEFAULT_FETCH_OPTIONS, userAgent: 'btget/0', bind: null };
 

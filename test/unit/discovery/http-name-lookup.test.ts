@@ -10,7 +10,7 @@ import {
   type NameLookupOptions,
   type NameOutcome,
 } from '../../../src/discovery/http-name-lookup.js';
-import { scratch } from '../../support/scratch.js';
+import { scratch } from '../../support/disk/scratch.js';
 
 const A = 1;
 

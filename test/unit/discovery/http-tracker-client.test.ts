@@ -4,11 +4,11 @@ import { gzipSync } from 'node:zlib';
 import { DEFAULT_FETCH_OPTIONS } from '../../../src/discovery/http-fetch.js';
 import { HttpTrackerClient } from '../../../src/discovery/http-tracker-client.js';
 import type { AnnounceOutcome, AnnounceRequest, ScrapeOutcome } from '../../../src/discovery/tracker-client.js';
-import { answer } from '../../support/fake-tracker.js';
-import { serveHttp, serveTcp } from '../../support/http-server.js';
+import { answer } from '../../support/fakes/fake-tracker.js';
+import { serveHttp, serveTcp } from '../../support/fakes/http-server.js';
 import { realTimers } from '../../support/real-timers.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 import { byUser } from '../../support/sourced-url.js';
-import { Timeline } from '../../support/timeline.js';
 
 const OPTIONS = { ...DEFAULT_FETCH_OPTIONS, userAgent: 'btget/0', bind: null };
 

@@ -20,12 +20,12 @@ import type { HashedFile, PieceHashesOutcome } from '../../../src/disk/file-piec
 import type { JournalReadOutcome } from '../../../src/disk/journal-file.js';
 import type { CheckOutcome, DoneOutcome } from '../../../src/disk/storage.js';
 import type { Target } from '../../../src/disk/target.js';
-import { ask, diskFolder, slotOf } from '../../support/file-disk.js';
+import { ask, diskFolder, slotOf } from '../../support/disk/file-disk.js';
 import { HANGS_AFTER } from '../../support/hang.js';
 import { pieceHashes } from '../../support/pieces.js';
 import { realTimers } from '../../support/real-timers.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
-import { seededRandom } from '../../support/seeded-random.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
 
 interface Hashed {
   readonly outcome: PieceHashesOutcome;
@@ -223,7 +223,7 @@ describe('the disk of a process', () => {
           }
         }, delay),
     };
-    const workerModule = new URL('../../support/faulty-worker.js', import.meta.url);
+    const workerModule = new URL('../../support/disk/faulty-worker.js', import.meta.url);
     const folder = diskFolder({ timers, workerModule });
     const torrent = sampleTorrent([{ path: 'film', length: 10 }], 1024);
     const storage = folder.open(torrent);
@@ -262,7 +262,7 @@ describe('the disk of a process', () => {
 
   it('lets the process leave while it idles, though nobody closed it', () =>
     inFolder(async (dir) => {
-      const module = fileURLToPath(new URL('../../support/idle-disk.js', import.meta.url));
+      const module = fileURLToPath(new URL('../../support/disk/idle-disk.js', import.meta.url));
       const { status, stdout, stderr } = spawnSync(process.execPath, [module, dir], { timeout: HANGS_AFTER });
       assert.deepEqual([status, stdout.toString(), stderr.toString()], [0, 'committed checked read hashed\n', '']);
     }));

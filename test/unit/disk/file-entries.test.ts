@@ -7,8 +7,8 @@ import { FileFlusher, type Flushed } from '../../../src/disk/file-flusher.js';
 import { MadeFolders } from '../../../src/disk/file-made-folders.js';
 import { type FileOperations, systemFileOperations } from '../../../src/disk/file-operations.js';
 import { FolderGone } from '../../../src/disk/storage.js';
-import { systemError } from '../../support/disk-worker.js';
-import { scratch } from '../../support/scratch.js';
+import { systemError } from '../../support/disk/disk-worker.js';
+import { scratch } from '../../support/disk/scratch.js';
 
 interface Here {
   readonly above: string;

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, realpathSync, statSync, symlinkSync, writeFileS
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { makeFolderAndParents } from '../../../src/disk/file-folders.js';
-import { scratch } from '../../support/scratch.js';
+import { scratch } from '../../support/disk/scratch.js';
 
 function folder(t: TestContext): string {
   return realpathSync(scratch(t));

@@ -16,8 +16,8 @@ import { FileJournal } from '../../../src/disk/file-journal.js';
 import { journalName } from '../../../src/disk/file-names.js';
 import { type FileOperations, systemFileOperations } from '../../../src/disk/file-operations.js';
 import { systemProcesses } from '../../../src/disk/file-process.js';
-import { systemError } from '../../support/disk-worker.js';
-import { scratch } from '../../support/scratch.js';
+import { systemError } from '../../support/disk/disk-worker.js';
+import { scratch } from '../../support/disk/scratch.js';
 
 interface Here {
   /** The download folder, which is not there yet. */

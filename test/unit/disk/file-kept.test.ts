@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { FileKept } from '../../../src/disk/file-kept.js';
 import { systemProcesses } from '../../../src/disk/file-process.js';
 import { NodeTimers } from '../../../src/net/node-timers.js';
-import { scratch } from '../../support/scratch.js';
+import { scratch } from '../../support/disk/scratch.js';
 
 function setUp(t: TestContext, name = 'cache/btget/dht.state') {
   const dir = scratch(t);

@@ -20,8 +20,8 @@ import { decodeNote, encodeNote } from '../../../src/disk/file-lock-note.js';
 import { type FileOperations, systemFileOperations } from '../../../src/disk/file-operations.js';
 import { type Boot, type ProcessFacts, systemProcesses } from '../../../src/disk/file-process.js';
 import type { LockDoubt, WatchedLock } from '../../../src/disk/target-lock.js';
-import { systemError } from '../../support/disk-worker.js';
-import { scratch } from '../../support/scratch.js';
+import { systemError } from '../../support/disk/disk-worker.js';
+import { scratch } from '../../support/disk/scratch.js';
 
 /** The processes of one machine, by id: when each of them began. */
 type Machine = Map<number, string | null>;

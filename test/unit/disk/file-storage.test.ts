@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { existsSync, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { assertFailed, DONE, FILM, TREE, withStorage } from '../../support/disk/storage-case.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
-import { assertFailed, DONE, FILM, TREE, withStorage } from '../../support/storage-case.js';
 
 describe('files of a torrent', () => {
   it('grow under their part names and get their own when they are finished', () =>

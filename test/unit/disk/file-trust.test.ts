@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { type FileFacts, systemFileOperations } from '../../../src/disk/file-operations.js';
 import { type Doubt, doubtAbout, type FileUser, readKept } from '../../../src/disk/file-trust.js';
 import { isGroupAlone } from '../../../src/disk/file-user.js';
-import { scratch } from '../../support/scratch.js';
+import { scratch } from '../../support/disk/scratch.js';
 
 const [US, ROOT, BOB] = [1000, 0, 1001];
 const [OUR_GROUP, MEDIA] = [1000, 50];

@@ -10,7 +10,7 @@ import type { Message } from '../../../../src/discovery/dht/message.js';
 import { isSecureId, secureId } from '../../../../src/discovery/dht/secure-id.js';
 import { type IpAddress, parseIp } from '../../../../src/net/ip-address.js';
 import type { PeerAddress } from '../../../../src/net/raw-server.js';
-import { DhtWorld, type HonestNode } from '../../../support/dht-world.js';
+import { DhtWorld, type HonestNode } from '../../../support/worlds/dht-world.js';
 
 const MINUTE = 60_000;
 const HASH = Buffer.alloc(20, 7);
