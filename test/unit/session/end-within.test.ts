@@ -28,3 +28,14 @@ test('a session that does not stop, or stops too late, ends at the limit, once',
   assert.deepEqual(ends(), ['stop', [false, LIMIT]]);
   assert.deepEqual(ends(LIMIT + 1), ['stop', [false, LIMIT]]);
 });
+
+test('a session that stops in time leaves no task that waits', () => {
+  const timeline = new Timeline();
+  endWithin(
+    LIMIT,
+    timeline,
+    (answered) => answered(),
+    () => undefined,
+  );
+  assert.equal(timeline.pending, 0);
+});
