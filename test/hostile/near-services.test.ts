@@ -10,8 +10,8 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { before, type TestContext, test } from 'node:test';
-import { scratch } from '../live/support.js';
 import { BtgetProcess, type Ended, runBtget } from '../support/btget-process.js';
+import { scratch } from '../support/disk/scratch.js';
 import { serveHttp } from '../support/fakes/http-server.js';
 import { reportAttack } from './report.js';
 

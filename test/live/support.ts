@@ -32,13 +32,6 @@ export function nextHost(): string {
   return `10.9.0.${lastHost}`;
 }
 
-/** A folder that goes when the test ends. */
-export function scratch(test: TestContext): string {
-  const dir = mkdtempSync(join(tmpdir(), 'btget-live-'));
-  test.after(() => rmSync(dir, { recursive: true, force: true }));
-  return dir;
-}
-
 /** Path → hash of every file below `dir`: two folders are equal when these are. */
 export function fingerprint(dir: string): Record<string, string> {
   const found: Record<string, string> = {};
