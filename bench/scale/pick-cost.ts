@@ -6,7 +6,7 @@ import { BLOCK_LENGTH, PieceLayout } from '../../src/metainfo/piece-layout.js';
 import { DEFAULT_PIECE_PICKER_OPTIONS, PiecePicker } from '../../src/pieces/piece-picker.js';
 import { RequestBook } from '../../src/pieces/request-book.js';
 import { Bitfield } from '../../src/wire/bitfield.js';
-import { seededRandom } from '../../test/support/seeded-random.js';
+import { seededRandom } from '../../test/support/simulation/seeded-random.js';
 
 const BLOCKS_PER_PIECE = 4;
 const TAKES = 200_000;

@@ -9,6 +9,7 @@ import { parseV1Link } from '../metainfo/v1-link.js';
 import { NodeTimers } from '../net/node-timers.js';
 import type { TorrentStatus } from '../torrent/status.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../torrent/torrent-options.js';
+import { endWithin } from './end-within.js';
 import { optionsForLink } from './link-options.js';
 import type { MagnetEvents } from './magnet-torrent.js';
 import { resolveLinkPeers } from './node-link-peers.js';
@@ -108,11 +109,7 @@ function run(
     ended = true;
     next?.cancel();
     signal?.removeEventListener('abort', aborted);
-    const limit = timers.addTask(settle, STOP_LIMIT);
-    session.stop(() => {
-      limit.cancel();
-      settle();
-    });
+    endWithin(STOP_LIMIT, timers, (answered) => session.stop(answered), settle);
   };
   const fail = (failure: unknown): void => end(() => reject(failure));
   const aborted = (): void => {

@@ -9,10 +9,10 @@ import { leech, Receiver } from '../../bench/lean/lean-leech.js';
 import { type LeanSeed, startLeanSeed } from '../../bench/lean/lean-seed.js';
 import { BLOCK, CHOKE, encodeHandshake, plainMessage, UNCHOKE } from '../../bench/lean/lean-wire.js';
 import { WireImage } from '../../bench/lean/wire-image.js';
-import { sha1 } from '../../src/base/digest.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { BtgetProcess, LOOPBACK, runBtget } from '../support/btget-process.js';
-import { seededRandom } from '../support/seeded-random.js';
+import { pieceHashes } from '../support/pieces.js';
+import { seededRandom } from '../support/simulation/seeded-random.js';
 import { splits } from '../support/splits.js';
 import { singleFile } from '../support/torrent-bytes.js';
 
@@ -22,9 +22,7 @@ const CONTENT = seededRandom(3).bytes(5 * PIECE_LENGTH + BLOCK + 1000);
 const TORRENT_BYTES = singleFile({
   length: CONTENT.length,
   'piece length': PIECE_LENGTH,
-  pieces: Buffer.concat(
-    Array.from({ length: 6 }, (_, piece) => sha1(CONTENT.subarray(piece * PIECE_LENGTH, (piece + 1) * PIECE_LENGTH))),
-  ),
+  pieces: pieceHashes(CONTENT, PIECE_LENGTH),
 });
 const TORRENT = parseMetainfo(TORRENT_BYTES);
 

@@ -1,7 +1,7 @@
 import { networkInterfaces } from 'node:os';
-import { type DatagramWorld, datagramContract } from '../support/contract-datagrams.js';
-import { nodeWorld } from '../support/node-world.js';
-import { simulatedWorld } from '../support/simulated-world.js';
+import { type DatagramWorld, datagramContract } from '../support/contract/contract-datagrams.js';
+import { nodeWorld } from '../support/contract/node-world.js';
+import { simulatedWorld } from '../support/simulation/simulated-world.js';
 
 function overLoopback(family: 4 | 6, host: string): DatagramWorld {
   return { ...nodeWorld(() => ({ host, port: 0 })), family, hostOf: () => host };

@@ -1,6 +1,10 @@
-import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage, type MemoryStorageOptions } from '../support/memory-storage.js';
-import { describeStorage } from '../support/storage-contract.js';
-import { Timeline } from '../support/timeline.js';
+import { describeStorage } from '../support/contract/storage-contract.js';
+import {
+  DEFAULT_MEMORY_STORAGE_OPTIONS,
+  MemoryStorage,
+  type MemoryStorageOptions,
+} from '../support/fakes/memory-storage.js';
+import { Timeline } from '../support/simulation/timeline.js';
 
 function describeMemory(name: string, options: MemoryStorageOptions): void {
   describeStorage(name, (torrent) => {

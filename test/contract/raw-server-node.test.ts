@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os';
-import { nodeWorld, unixWorld } from '../support/node-world.js';
-import { rawServerContract } from '../support/raw-server-contract.js';
+import { nodeWorld, unixWorld } from '../support/contract/node-world.js';
+import { rawServerContract } from '../support/contract/raw-server-contract.js';
 
 rawServerContract('loop over Unix sockets', unixWorld);
 

@@ -1,5 +1,5 @@
-import { ask, diskFolder, slotOf } from '../support/file-disk.js';
-import { describeStorage } from '../support/storage-contract.js';
+import { describeStorage } from '../support/contract/storage-contract.js';
+import { ask, diskFolder, slotOf } from '../support/disk/file-disk.js';
 
 describeStorage('files', (torrent) => {
   const folder = diskFolder();

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it, test } from 'node:test';
 import { BtgetProcess, FIXTURES, LOOPBACK, runBtget } from '../support/btget-process.js';
+import { closedPort, serveHttp } from '../support/fakes/http-server.js';
 import { HANGS_AFTER } from '../support/hang.js';
-import { closedPort, serveHttp } from '../support/http-server.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'btget-bad-'));
 after(() => rmSync(dir, { recursive: true }));

@@ -9,10 +9,10 @@ import { type TestContext, test } from 'node:test';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { createTorrent } from '../../src/session/create-torrent.js';
 import { BTGET, LOOPBACK } from '../support/btget-process.js';
-import { forgedJournal } from '../support/forged-journal.js';
+import { forgedJournal } from '../support/disk/forged-journal.js';
+import { asPlainUser } from '../support/disk/plain-user.js';
 import { HANGS_AFTER } from '../support/hang.js';
-import { asPlainUser } from '../support/plain-user.js';
-import { seededRandom } from '../support/seeded-random.js';
+import { seededRandom } from '../support/simulation/seeded-random.js';
 
 const OFFLINE = [...LOOPBACK, '--no-dht', '--no-lsd', '--no-port-mapping'];
 const [PLAIN, FORGER] = [65_534, 65_533];

@@ -7,9 +7,9 @@ import { after, describe, it, type TestContext } from 'node:test';
 import { BtgetError } from '../../src/base/failure.js';
 import { download } from '../../src/session/download.js';
 import { BtgetProcess, FIXTURES, LOOPBACK, runBtget } from '../support/btget-process.js';
-import { CERTIFICATE, CERTIFICATE_KEY } from '../support/certificate.js';
+import { CERTIFICATE, CERTIFICATE_KEY } from '../support/fakes/certificate.js';
+import { serveHttps } from '../support/fakes/http-server.js';
 import { HANGS_AFTER } from '../support/hang.js';
-import { serveHttps } from '../support/http-server.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'btget-https-'));
 after(() => rmSync(dir, { recursive: true }));

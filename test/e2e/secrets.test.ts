@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it, test } from 'node:test';
 import { BtgetProcess, runBtget } from '../support/btget-process.js';
+import { closedPort, serveHttp } from '../support/fakes/http-server.js';
 import { HANGS_AFTER } from '../support/hang.js';
-import { closedPort, serveHttp } from '../support/http-server.js';
 
 /** No part of these may be printed. */
 const USER = 'alice77';

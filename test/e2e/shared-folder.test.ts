@@ -8,7 +8,7 @@ import type { InfoHash } from '../../src/metainfo/metainfo.js';
 import { ownerIn, readJournal } from '../../src/resume/read-journal.js';
 import { createTorrent } from '../../src/session/create-torrent.js';
 import { BtgetProcess, LOOPBACK, runBtget } from '../support/btget-process.js';
-import { seededRandom } from '../support/seeded-random.js';
+import { seededRandom } from '../support/simulation/seeded-random.js';
 
 const OFFLINE = [...LOOPBACK, '--no-dht', '--no-lsd', '--no-port-mapping'];
 const PARTS = 40;

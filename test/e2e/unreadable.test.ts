@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { BTGET, BtgetProcess, FIXTURES, runBtget } from '../support/btget-process.js';
+import { asPlainUser } from '../support/disk/plain-user.js';
 import { HANGS_AFTER } from '../support/hang.js';
-import { asPlainUser } from '../support/plain-user.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'btget-unreadable-'));
 after(() => rmSync(dir, { recursive: true }));

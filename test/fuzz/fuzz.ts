@@ -6,7 +6,7 @@
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { BtgetError } from '../../src/base/failure.js';
-import { seededRandom } from '../support/seeded-random.js';
+import { seededRandom } from '../support/simulation/seeded-random.js';
 import type { FuzzedDecoder } from './decoders.js';
 import { Mutator } from './mutator.js';
 

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Metainfo } from '../../src/metainfo/metainfo.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
-import { btgetEnds, scratch } from '../live/support.js';
+import { btgetEnds } from '../live/support.js';
+import { scratch } from '../support/disk/scratch.js';
 import { writeNoise } from '../support/noise.js';
 
 /** One file of noise, which a seed has, and its torrent. */

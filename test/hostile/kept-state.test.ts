@@ -32,8 +32,8 @@ import type { Metainfo } from '../../src/metainfo/metainfo.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { createTorrent } from '../../src/session/create-torrent.js';
 import { BTGET, fingerprint, HOSTS, Program, startSeed } from '../live/support.js';
-import { forgedJournal } from '../support/forged-journal.js';
-import { seededRandom } from '../support/seeded-random.js';
+import { forgedJournal } from '../support/disk/forged-journal.js';
+import { seededRandom } from '../support/simulation/seeded-random.js';
 import { reportAttack } from './report.js';
 
 const [VICTIM, FORGER, MEDIA] = [5001, 5002, 6000];

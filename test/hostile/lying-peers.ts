@@ -6,8 +6,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../src/net/node-raw-server.js';
-import { FakePeer } from '../support/fake-peer.js';
-import { LIAR_KINDS, type LiarKind, metadataScript } from '../support/metadata-liars.js';
+import { FakePeer } from '../support/fakes/fake-peer.js';
+import { LIAR_KINDS, type LiarKind, metadataScript } from '../support/fakes/metadata-liars.js';
 import { liarAddress } from './liar-address.js';
 
 const [torrent = '', ...kinds] = process.argv.slice(2);

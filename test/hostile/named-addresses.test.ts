@@ -10,10 +10,11 @@ import { encodeCompact } from '../../src/net/ip-address.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../src/net/node-raw-server.js';
 import type { PeerAddress } from '../../src/net/peer-address.js';
 import { createTorrent } from '../../src/session/create-torrent.js';
-import { btget, btgetEnds, scratch, startSeed } from '../live/support.js';
-import { type FakeIdentity, FakeTalk } from '../support/fake-talk.js';
-import { serveHttp } from '../support/http-server.js';
-import { pexScript } from '../support/pex-script.js';
+import { btget, btgetEnds, startSeed } from '../live/support.js';
+import { scratch } from '../support/disk/scratch.js';
+import { type FakeIdentity, FakeTalk } from '../support/fakes/fake-talk.js';
+import { serveHttp } from '../support/fakes/http-server.js';
+import { pexScript } from '../support/fakes/pex-script.js';
 import { reportAttack } from './report.js';
 
 const [TRACKER, LEECH, SEED, PROXY] = ['10.9.0.1', '10.9.0.2', '10.9.0.3', '10.9.0.4'];

@@ -10,9 +10,9 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { before, type TestContext, test } from 'node:test';
-import { scratch } from '../live/support.js';
 import { BtgetProcess, type Ended, runBtget } from '../support/btget-process.js';
-import { serveHttp } from '../support/http-server.js';
+import { scratch } from '../support/disk/scratch.js';
+import { serveHttp } from '../support/fakes/http-server.js';
 import { reportAttack } from './report.js';
 
 /** In the test's namespace these lead to the machine itself, and are no addresses of its interfaces. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { btgetEnds, fingerprint, Program, startSeed } from '../live/support.js';
-import { serveHttp } from '../support/http-server.js';
+import { serveHttp } from '../support/fakes/http-server.js';
 import { CONTENT_NAME, type Content, createContent } from './content.js';
 import { reportAttack } from './report.js';
 

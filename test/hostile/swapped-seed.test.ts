@@ -9,7 +9,8 @@ import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { encodeHandshake } from '../../src/wire/handshake.js';
 import { encodeMessage } from '../../src/wire/message.js';
 import { encodeReserved } from '../../src/wire/reserved.js';
-import { btget, btgetEnds, HOSTS, Program, scratch } from '../live/support.js';
+import { btget, btgetEnds, HOSTS, Program } from '../live/support.js';
+import { scratch } from '../support/disk/scratch.js';
 import { writeNoise } from '../support/noise.js';
 import { reportAttack } from './report.js';
 

@@ -21,7 +21,8 @@ import { DEFAULT_TRACKER_OPTIONS } from '../../src/tracker/tracker-options.js';
 import { encodeState } from '../../src/tracker/tracker-state.js';
 import { decodeUdpAnswer, type UdpTrackerAnswer } from '../../src/wire/udp-tracker-answer.js';
 import { encodeUdpRequest, type UdpTrackerRequest } from '../../src/wire/udp-tracker-request.js';
-import { btget, HOSTS, scratch } from '../live/support.js';
+import { btget, HOSTS } from '../live/support.js';
+import { scratch } from '../support/disk/scratch.js';
 import { reportAttack } from './report.js';
 
 const OPTIONS = { timeout: 300_000 };

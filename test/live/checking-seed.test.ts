@@ -7,10 +7,11 @@ import { encodeBencode } from '../../src/bencode/encode.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { encodeHandshake } from '../../src/wire/handshake.js';
 import { encodeReserved } from '../../src/wire/reserved.js';
-import { serveHttp } from '../support/http-server.js';
+import { scratch } from '../support/disk/scratch.js';
+import { serveHttp } from '../support/fakes/http-server.js';
 import { writeNoise } from '../support/noise.js';
 import { RIVALS } from './rivals.js';
-import { BTGET, btget, btgetEnds, fingerprint, HOSTS, Program, scratch } from './support.js';
+import { BTGET, btget, btgetEnds, fingerprint, HOSTS, Program } from './support.js';
 
 const MiB = 1 << 20;
 /** A client that was turned away comes back a minute later: it must not need that. */

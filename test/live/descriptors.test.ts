@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { seededRandom } from '../support/seeded-random.js';
-import { BTGET, btgetEnds, fingerprint, HOSTS, Program, scratch } from './support.js';
+import { scratch } from '../support/disk/scratch.js';
+import { seededRandom } from '../support/simulation/seeded-random.js';
+import { BTGET, btgetEnds, fingerprint, HOSTS, Program } from './support.js';
 
 /** 50,000 take minutes on a slow machine: LIVE_FILES=50000. */
 const FILES = Number(process.env['LIVE_FILES'] ?? 5000);

@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { formatMagnet, linkOf } from '../../src/metainfo/magnet.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
+import { scratch } from '../support/disk/scratch.js';
 import { writeNoise } from '../support/noise.js';
 import { startDht } from './dht-nodes.js';
 import { RIVALS } from './rivals.js';
-import { btgetEnds, fingerprint, HOSTS, nextHost, scratch, startSeed } from './support.js';
+import { btgetEnds, fingerprint, HOSTS, nextHost, startSeed } from './support.js';
 
 const OPTIONS = { timeout: 300_000 };
 const MiB = 1 << 20;

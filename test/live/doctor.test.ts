@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { scratch } from '../support/disk/scratch.js';
 import { writeNoise } from '../support/noise.js';
 import { Machine } from './machine.js';
-import { type Program, scratch } from './support.js';
+import type { Program } from './support.js';
 
 const OPTIONS = { timeout: 60_000 };
 

@@ -8,19 +8,11 @@ import type { RequestListener } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { closedPort, serveHttp } from '../support/http-server.js';
+import { scratch } from '../support/disk/scratch.js';
+import { closedPort, serveHttp } from '../support/fakes/http-server.js';
 import { writeNoise } from '../support/noise.js';
 import { Machine } from './machine.js';
-import {
-  btget,
-  btgetEnds,
-  fingerprint,
-  HOSTS,
-  type Program,
-  scratch,
-  startSeed,
-  startSilentServer,
-} from './support.js';
+import { btget, btgetEnds, fingerprint, HOSTS, type Program, startSeed, startSilentServer } from './support.js';
 
 const LIMIT = 3000;
 const OPTIONS = { timeout: 20_000 };

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { scratch } from '../support/disk/scratch.js';
 import { writeNoise } from '../support/noise.js';
 import { RIVALS } from './rivals.js';
-import { btgetEnds, fingerprint, HOSTS, scratch } from './support.js';
+import { btgetEnds, fingerprint, HOSTS } from './support.js';
 import { startTap } from './tap.js';
 
 const MiB = 1 << 20;

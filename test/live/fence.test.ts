@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { scratch } from '../support/disk/scratch.js';
 import { writeNoise } from '../support/noise.js';
 import { CAN_WATCH, Machine } from './machine.js';
-import { fingerprint, scratch } from './support.js';
+import { fingerprint } from './support.js';
 
 const OPTIONS = { timeout: 20_000 };
 

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { scratch } from '../support/disk/scratch.js';
 import { writeNoise } from '../support/noise.js';
 import { SmallDisk } from './small-disk.js';
-import { btgetEnds, fingerprint, HOSTS, type Program, scratch, startSeed } from './support.js';
+import { btgetEnds, fingerprint, HOSTS, type Program, startSeed } from './support.js';
 
 const OPTIONS = { timeout: 30_000 };
 const MiB = 1 << 20;

@@ -4,8 +4,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { DEFAULT_FETCH_OPTIONS, type HttpFetchOutcome, httpFetch } from '../../src/discovery/http-fetch.js';
-import { serveTcp } from '../support/http-server.js';
-import { nodeTimers } from '../support/node-timers.js';
+import { serveTcp } from '../support/fakes/http-server.js';
+import { realTimers } from '../support/real-timers.js';
 import { plainTarget } from '../support/sourced-url.js';
 import { isInstalled } from './support.js';
 
@@ -73,7 +73,7 @@ async function readByCurl(url: string): Promise<string | null> {
 async function readByUs(url: string): Promise<string | null> {
   const options = { ...DEFAULT_FETCH_OPTIONS, userAgent: 'btget/0', bind: null };
   const outcome = await new Promise<HttpFetchOutcome>((resolve) =>
-    httpFetch(plainTarget(url), options, nodeTimers, resolve),
+    httpFetch(plainTarget(url), options, realTimers, resolve),
   );
   return outcome.ok ? outcome.body.toString('latin1') : null;
 }

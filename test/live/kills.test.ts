@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { scratch } from '../support/disk/scratch.js';
 import { writeNoise } from '../support/noise.js';
-import { BTGET, btgetEnds, fingerprint, HOSTS, Program, scratch, startSeed } from './support.js';
+import { BTGET, btgetEnds, fingerprint, HOSTS, Program, startSeed } from './support.js';
 
 const MiB = 1 << 20;
 const MOMENTS = 25;

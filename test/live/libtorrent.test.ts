@@ -3,10 +3,11 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { encodeBencode } from '../../src/bencode/encode.js';
-import { serveHttp } from '../support/http-server.js';
+import { scratch } from '../support/disk/scratch.js';
+import { serveHttp } from '../support/fakes/http-server.js';
 import { writeNoise } from '../support/noise.js';
 import { RIVALS } from './rivals.js';
-import { btgetEnds, fingerprint, HOSTS, nextHost, scratch, startSeed } from './support.js';
+import { btgetEnds, fingerprint, HOSTS, nextHost, startSeed } from './support.js';
 
 const MiB = 1 << 20;
 const FILES = { 'data/one.bin': 61 * MiB + 12345, 'data/two.bin': 9 * MiB - 54321, 'data/small.txt': 77 };

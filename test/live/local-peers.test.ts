@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { scratch } from '../support/disk/scratch.js';
 import { writeNoise } from '../support/noise.js';
 import { RIVALS } from './rivals.js';
-import { btget, btgetEnds, fingerprint, scratch, startSeed } from './support.js';
+import { btget, btgetEnds, fingerprint, startSeed } from './support.js';
 
 const OPTIONS = { timeout: 60_000 };
 const LOCAL = { seed: '10.9.2.1', leech: '10.9.2.2' };

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { scratch } from '../support/disk/scratch.js';
 import { writeNoise } from '../support/noise.js';
 import { SmallDisk } from './small-disk.js';
-import { btget, btgetEnds, fingerprint, HOSTS, type Program, scratch, startSeed } from './support.js';
+import { btget, btgetEnds, fingerprint, HOSTS, type Program, startSeed } from './support.js';
 
 const OPTIONS = { timeout: 60_000 };
 const MiB = 1 << 20;

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { formatMagnet, linkOf } from '../../src/metainfo/magnet.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
+import { scratch } from '../support/disk/scratch.js';
 import { writeNoise } from '../support/noise.js';
 import { RIVALS } from './rivals.js';
-import { btget, btgetEnds, fingerprint, HOSTS, nextHost, scratch, startSeed, startTracker } from './support.js';
+import { btget, btgetEnds, fingerprint, HOSTS, nextHost, startSeed, startTracker } from './support.js';
 
 const MiB = 1 << 20;
 const TIMEOUT = 120_000;

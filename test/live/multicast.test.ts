@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import type { DatagramOutcome, DatagramSocket } from '../../src/net/datagram.js';
-import { nodeWorld } from '../support/node-world.js';
+import { nodeWorld } from '../support/contract/node-world.js';
 
 const PORT = 6771;
 const GROUPS = [

@@ -5,8 +5,9 @@ import { get } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { closedPort } from '../support/http-server.js';
-import { btget, HOSTS, isInstalled, nextHost, Program, scratch } from './support.js';
+import { scratch } from '../support/disk/scratch.js';
+import { closedPort } from '../support/fakes/http-server.js';
+import { btget, HOSTS, isInstalled, nextHost, Program } from './support.js';
 
 const INFO_HASH = '%01'.repeat(20);
 

@@ -2,9 +2,10 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { scratch } from '../support/disk/scratch.js';
 import { writeNoise } from '../support/noise.js';
 import { RIVALS } from './rivals.js';
-import { btget, btgetEnds, HOSTS, nextHost, type Program, scratch } from './support.js';
+import { btget, btgetEnds, HOSTS, nextHost, type Program } from './support.js';
 
 // What the first message did not name comes with the next one, a minute later, and is dialled when others have time.
 const OPTIONS = { timeout: 180_000 };

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { scratch } from '../support/disk/scratch.js';
 import { writeNoise } from '../support/noise.js';
 import { HAS_GATEWAY, HOME, Home } from './home.js';
-import { BTGET, btgetEnds, fingerprint, type Program, scratch } from './support.js';
+import { BTGET, btgetEnds, fingerprint, type Program } from './support.js';
 
 const OPTIONS = { timeout: 30_000, skip: !HAS_GATEWAY };
 if (!HAS_GATEWAY)

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { scratch } from '../support/disk/scratch.js';
 import { writeNoise } from '../support/noise.js';
 import { RIVALS } from './rivals.js';
-import { btgetEnds, fingerprint, HOSTS, nextHost, scratch, startSeed, startTracker } from './support.js';
+import { btgetEnds, fingerprint, HOSTS, nextHost, startSeed, startTracker } from './support.js';
 
 const MiB = 1 << 20;
 /** 100 MiB in several files, none of which ends where a piece does. */

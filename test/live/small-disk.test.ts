@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { scratch } from '../support/disk/scratch.js';
 import { writeNoise } from '../support/noise.js';
-import { BTGET, btgetEnds, HOSTS, Program, scratch, startSeed } from './support.js';
+import { BTGET, btgetEnds, HOSTS, Program, startSeed } from './support.js';
 
 const KIB = 1024;
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { serveTcp } from '../support/http-server.js';
+import { serveTcp } from '../support/fakes/http-server.js';
 
 // What programs keep of one run for the next comes neither from this user's nor from another file of tests, nor gets there.
 const KEPT = mkdtempSync(join(tmpdir(), 'btget-kept-'));
@@ -30,13 +30,6 @@ export function nextHost(): string {
   lastHost += 1;
   assert.ok(lastHost <= 40, 'in-namespace.sh makes no more');
   return `10.9.0.${lastHost}`;
-}
-
-/** A folder that goes when the test ends. */
-export function scratch(test: TestContext): string {
-  const dir = mkdtempSync(join(tmpdir(), 'btget-live-'));
-  test.after(() => rmSync(dir, { recursive: true, force: true }));
-  return dir;
 }
 
 /** Path → hash of every file below `dir`: two folders are equal when these are. */

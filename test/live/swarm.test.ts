@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { scratch } from '../support/disk/scratch.js';
 import { writeNoise } from '../support/noise.js';
-import { btget, btgetEnds, fingerprint, SWARM_HOSTS, scratch, startTracker } from './support.js';
+import { btget, btgetEnds, fingerprint, SWARM_HOSTS, startTracker } from './support.js';
 
 const LENGTH = 24 << 20;
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { scratch } from '../support/disk/scratch.js';
 import { writeNoise } from '../support/noise.js';
 import {
   btget,
@@ -11,7 +12,6 @@ import {
   HOSTS,
   isInstalled,
   type JsonEvent,
-  scratch,
   startSeed,
   startSilentServer,
 } from './support.js';

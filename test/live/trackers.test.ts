@@ -4,9 +4,10 @@ import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { closedPort, serveHttp, serveTcp } from '../support/http-server.js';
+import { scratch } from '../support/disk/scratch.js';
+import { closedPort, serveHttp, serveTcp } from '../support/fakes/http-server.js';
 import { writeNoise } from '../support/noise.js';
-import { btget, btgetEnds, fingerprint, HOSTS, type JsonEvent, type Program, scratch, startSeed } from './support.js';
+import { btget, btgetEnds, fingerprint, HOSTS, type JsonEvent, type Program, startSeed } from './support.js';
 
 const OPTIONS = { timeout: 20_000 };
 const MiB = 1 << 20;

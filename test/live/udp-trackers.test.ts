@@ -3,19 +3,10 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { scratch } from '../support/disk/scratch.js';
 import { writeNoise } from '../support/noise.js';
 import { RIVALS } from './rivals.js';
-import {
-  btget,
-  btgetEnds,
-  fingerprint,
-  HOSTS,
-  isInstalled,
-  Program,
-  scratch,
-  startSeed,
-  startTracker,
-} from './support.js';
+import { btget, btgetEnds, fingerprint, HOSTS, isInstalled, Program, startSeed, startTracker } from './support.js';
 
 const OPTIONS = { timeout: 60_000 };
 const MiB = 1 << 20;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { encodeMessage, KEEP_ALIVE } from '../../src/wire/message.js';
-import { at, EncoderWorld, USER } from '../support/encoder-world.js';
+import { at, EncoderWorld, USER } from '../support/worlds/encoder-world.js';
 
 const A = '10.0.0.1';
 const B = '10.0.0.2';

@@ -7,9 +7,9 @@ import { encodeExtensionHandshake, SILENT_HANDSHAKE } from '../../src/wire/exten
 import { encodeMessage } from '../../src/wire/message.js';
 import { encodeMetadataMessage } from '../../src/wire/metadata-message.js';
 import { encodeReserved } from '../../src/wire/reserved.js';
-import { FakePeer } from '../support/fake-peer.js';
-import { addressOf, linkTo, magnetSample } from '../support/magnet-world.js';
-import { SimulatedSwarm } from '../support/simulated-swarm.js';
+import { FakePeer } from '../support/fakes/fake-peer.js';
+import { SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
+import { addressOf, linkTo, magnetSample } from '../support/worlds/magnet-world.js';
 
 const SAMPLE = magnetSample();
 const { infoHash, info } = SAMPLE.metainfo;

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { addressOf, linkTo, lyingPeer, magnetSample } from '../support/magnet-world.js';
-import { LIAR_KINDS } from '../support/metadata-liars.js';
-import { SimulatedSwarm } from '../support/simulated-swarm.js';
+import { LIAR_KINDS } from '../support/fakes/metadata-liars.js';
+import { SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
+import { addressOf, linkTo, lyingPeer, magnetSample } from '../support/worlds/magnet-world.js';
 
 const SAMPLE = magnetSample();
 const { infoHash, info } = SAMPLE.metainfo;

@@ -10,7 +10,7 @@ import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { PieceLayout } from '../../src/metainfo/piece-layout.js';
 import { createTorrent } from '../../src/session/create-torrent.js';
 import { WantedContent } from '../../src/torrent/wanted-content.js';
-import { ask } from '../support/file-disk.js';
+import { ask } from '../support/disk/file-disk.js';
 import { HANGS_AFTER } from '../support/hang.js';
 import { realTimers } from '../support/real-timers.js';
 

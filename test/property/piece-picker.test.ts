@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { PiecePicker } from '../../src/pieces/piece-picker.js';
 import { Bitfield, fullBitfield } from '../../src/wire/bitfield.js';
 import { pieceAt } from '../support/pieces.js';
-import { seededRandom } from '../support/seeded-random.js';
+import { seededRandom } from '../support/simulation/seeded-random.js';
 
 const PIECES = 40;
 

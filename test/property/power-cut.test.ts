@@ -10,11 +10,11 @@ import { believe, DEFAULT_BELIEF_OPTIONS } from '../../src/resume/belief.js';
 import { DEFAULT_JOURNAL_KEEPER_OPTIONS, JournalKeeper } from '../../src/resume/journal-keeper.js';
 import { readJournal } from '../../src/resume/read-journal.js';
 import { piecesToCheck } from '../../src/torrent/adoption.js';
-import { DEFAULT_MEMORY_JOURNAL_OPTIONS, journaled, MemoryJournal } from '../support/memory-journal.js';
-import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../support/memory-storage.js';
+import { DEFAULT_MEMORY_JOURNAL_OPTIONS, journaled, MemoryJournal } from '../support/fakes/memory-journal.js';
+import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../support/fakes/memory-storage.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
-import { seededRandom } from '../support/seeded-random.js';
-import { Timeline } from '../support/timeline.js';
+import { seededRandom } from '../support/simulation/seeded-random.js';
+import { Timeline } from '../support/simulation/timeline.js';
 
 const KIB = 1024;
 const SAMPLE = sampleTorrent(

@@ -7,7 +7,7 @@ import { PiecePicker } from '../../src/pieces/piece-picker.js';
 import { RequestBook } from '../../src/pieces/request-book.js';
 import { Bitfield } from '../../src/wire/bitfield.js';
 import { layoutOf, pieceAt } from '../support/pieces.js';
-import { seededRandom } from '../support/seeded-random.js';
+import { seededRandom } from '../support/simulation/seeded-random.js';
 
 const PIECES = 5;
 const BLOCKS = 3;

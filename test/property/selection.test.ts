@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { type SampleTorrent, sampleTorrent } from '../support/sample-torrent.js';
-import { type Client, type ClientOptions, SimulatedSwarm } from '../support/simulated-swarm.js';
+import { type Client, type ClientOptions, SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
 
 const PIECE_LENGTH = 1024;
 

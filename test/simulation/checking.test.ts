@@ -4,11 +4,11 @@ import { BtgetError } from '../../src/base/failure.js';
 import { decodeExtensionHandshake } from '../../src/wire/extended.js';
 import type { PeerMessage } from '../../src/wire/message.js';
 import { type Extension, encodeReserved } from '../../src/wire/reserved.js';
-import { FakePeer } from '../support/fake-peer.js';
-import type { FakeTalk } from '../support/fake-talk.js';
-import { addressOf, linkTo, magnetSample } from '../support/magnet-world.js';
+import { FakePeer } from '../support/fakes/fake-peer.js';
+import type { FakeTalk } from '../support/fakes/fake-talk.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
-import { type Client, type ClientOptions, SimulatedSwarm } from '../support/simulated-swarm.js';
+import { type Client, type ClientOptions, SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
+import { addressOf, linkTo, magnetSample } from '../support/worlds/magnet-world.js';
 
 const KiB = 1024;
 /** Eight pieces of one block. */

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { addressKey } from '../../src/discovery/dht/contact.js';
-import { DhtWorld, type HonestNode } from '../support/dht-world.js';
+import { DhtWorld, type HonestNode } from '../support/worlds/dht-world.js';
 
 const MINUTE = 60_000;
+const SILENCE = 15_000;
 
 interface Hunt {
   readonly tries: number;
@@ -23,28 +24,25 @@ function hunt(world: DhtWorld, tries: number): Hunt {
     return { announcer, infoHash, announced: announcer.node.announce(infoHash, place, () => undefined) };
   });
   timeline.run(MINUTE);
+  const begin = timeline.now();
+  const before = world.peerQueries.length;
   const times: number[] = [];
-  let queries = 0;
-  let left = tries;
-  for (const { announcer, infoHash } of torrents) {
-    for (const searcher of world.others(announcer, 10)) {
-      const begin = timeline.now();
-      let foundAt: number | null = null;
-      searcher.node.search(
-        infoHash,
-        (peers) => {
-          if (peers.some((peer) => addressKey(peer) === addressKey(announcer.address))) foundAt ??= timeline.now();
-        },
-        (outcome) => {
-          queries += outcome.queries;
-          left -= 1;
-          if (foundAt !== null) times.push(foundAt - begin);
-        },
-      );
-    }
-  }
-  timeline.runUntil(() => left === 0, 5 * MINUTE);
+  const searches = torrents.flatMap(({ announcer, infoHash }) =>
+    world.others(announcer, 10).map((searcher) => {
+      let isFound = false;
+      return searcher.node.announce(infoHash, null, (peers) => {
+        if (isFound || !peers.some((peer) => addressKey(peer) === addressKey(announcer.address))) return;
+        isFound = true;
+        times.push(timeline.now() - begin);
+      });
+    }),
+  );
+  // The next lookup is a quarter of an hour away: after a silence all of these have ended.
+  const isSilent = () => timeline.now() - Math.max(begin, ...world.peerQueries.slice(-1)) > SILENCE;
+  timeline.runUntil(isSilent, 5 * MINUTE);
+  const queries = world.peerQueries.length - before;
   for (const { announced } of torrents) announced.stop();
+  for (const search of searches) search.stop();
   times.sort((a, b) => a - b);
   return { tries, found: times.length, queries: queries / tries, median: times[times.length >> 1] ?? Number.NaN };
 }

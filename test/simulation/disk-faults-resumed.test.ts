@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import type { TorrentOptions } from '../../src/torrent/torrent-options.js';
-import { assertRepaired, dieHalfway, download, FaultyFolder, MINUTE } from '../support/faulty-download.js';
-import { DISK_ERRORS, NO_FAULT } from '../support/faulty-operations.js';
+import { assertRepaired, dieHalfway, download, FaultyFolder, MINUTE } from '../support/disk/faulty-download.js';
+import { DISK_ERRORS, NO_FAULT } from '../support/disk/faulty-operations.js';
 
 const folder = new FaultyFolder();
 after(() => folder.end());

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
-import { DiskClient } from '../support/disk-client.js';
-import { FaultyFolder, MINUTE, SAMPLE } from '../support/faulty-download.js';
-import { type Call, DISK_ERRORS, type Fault, faulty, NO_FAULT } from '../support/faulty-operations.js';
-import { type Client, SimulatedSwarm } from '../support/simulated-swarm.js';
+import { DiskClient } from '../support/disk/disk-client.js';
+import { FaultyFolder, MINUTE, SAMPLE } from '../support/disk/faulty-download.js';
+import { type Call, DISK_ERRORS, type Fault, faulty, NO_FAULT } from '../support/disk/faulty-operations.js';
+import { type Client, SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
 
 const BLOCK = 16 * 1024;
 

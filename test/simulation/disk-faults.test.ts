@@ -1,8 +1,8 @@
 /** Every system call of a whole download fails in turn: nothing is ever called done that is not, and nothing hangs. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { assertRepaired, download, FaultyFolder, MINUTE } from '../support/faulty-download.js';
-import { DISK_ERRORS, type Fault, NO_FAULT } from '../support/faulty-operations.js';
+import { assertRepaired, download, FaultyFolder, MINUTE } from '../support/disk/faulty-download.js';
+import { DISK_ERRORS, type Fault, NO_FAULT } from '../support/disk/faulty-operations.js';
 
 const folder = new FaultyFolder();
 after(() => folder.end());

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { fullBitfield } from '../../src/wire/bitfield.js';
-import { FakePeer } from '../support/fake-peer.js';
-import type { FakeTalk } from '../support/fake-talk.js';
-import { HostileWorld, SAMPLE } from '../support/hostile-world.js';
-import { addressOf, linkTo, magnetSample } from '../support/magnet-world.js';
-import { SimulatedSwarm } from '../support/simulated-swarm.js';
+import { FakePeer } from '../support/fakes/fake-peer.js';
+import type { FakeTalk } from '../support/fakes/fake-talk.js';
+import { SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
+import { HostileWorld, SAMPLE } from '../support/worlds/hostile-world.js';
+import { addressOf, linkTo, magnetSample } from '../support/worlds/magnet-world.js';
 
 const COUNT = 2_000;
 const MINUTE = 60_000;

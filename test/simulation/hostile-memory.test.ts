@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { DEFAULT_SEND_MEMORY_OPTIONS } from '../../src/swarm/send-memory.js';
 import type { PeerMessage } from '../../src/wire/message.js';
-import type { FakeTalk } from '../support/fake-talk.js';
-import { BLOCK, HostileWorld, type HostileWorldOptions } from '../support/hostile-world.js';
+import type { FakeTalk } from '../support/fakes/fake-talk.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
+import { BLOCK, HostileWorld, type HostileWorldOptions } from '../support/worlds/hostile-world.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

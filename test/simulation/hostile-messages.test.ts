@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { fullBitfield } from '../../src/wire/bitfield.js';
 import { encodeMessage, type PeerMessage } from '../../src/wire/message.js';
-import type { FakeTalk } from '../support/fake-talk.js';
-import { BLOCK, HostileWorld, SAMPLE } from '../support/hostile-world.js';
+import type { FakeTalk } from '../support/fakes/fake-talk.js';
+import { BLOCK, HostileWorld, SAMPLE } from '../support/worlds/hostile-world.js';
 
 const PIECES = SAMPLE.layout.pieceCount;
 const EVERYTHING = fullBitfield(PIECES).toWire();

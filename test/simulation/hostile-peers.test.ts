@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { encodeMessage, KEEP_ALIVE, type PeerMessage } from '../../src/wire/message.js';
 import { encodeReserved } from '../../src/wire/reserved.js';
-import { FakePeer } from '../support/fake-peer.js';
-import type { FakeScript, FakeTalk } from '../support/fake-talk.js';
-import { seededRandom } from '../support/seeded-random.js';
+import { FakePeer } from '../support/fakes/fake-peer.js';
+import type { FakeScript, FakeTalk } from '../support/fakes/fake-talk.js';
+import { seededRandom } from '../support/simulation/seeded-random.js';
 import { splits } from '../support/splits.js';
-import { Swarm } from '../support/swarm.js';
-import { PORT, type SwarmMember } from '../support/swarm-member.js';
+import { Swarm } from '../support/worlds/swarm.js';
+import { PORT, type SwarmMember } from '../support/worlds/swarm-member.js';
 
 const KIB = 1024;
 const HOST = '10.0.6.6';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { RefusalCode } from '../../src/wire/refusal.js';
-import { HOSTILE_ACTS, type HostileAct } from '../support/hostile-acts.js';
-import { HostileWorld } from '../support/hostile-world.js';
+import { HOSTILE_ACTS, type HostileAct } from '../support/worlds/hostile-acts.js';
+import { HostileWorld } from '../support/worlds/hostile-world.js';
 
 const ACTS = Object.entries(HOSTILE_ACTS) as [RefusalCode, HostileAct][];
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { encodeMessage, type PeerMessage } from '../../src/wire/message.js';
-import type { FakeTalk } from '../support/fake-talk.js';
-import { HostileWorld } from '../support/hostile-world.js';
+import type { FakeTalk } from '../support/fakes/fake-talk.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
+import { HostileWorld } from '../support/worlds/hostile-world.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { encodeMessage, type PeerMessage } from '../../src/wire/message.js';
-import type { FakeTalk } from '../support/fake-talk.js';
-import { BLOCK, HostileWorld } from '../support/hostile-world.js';
+import type { FakeTalk } from '../support/fakes/fake-talk.js';
 import { type SampleTorrent, sampleTorrent } from '../support/sample-torrent.js';
+import { BLOCK, HostileWorld } from '../support/worlds/hostile-world.js';
 
 const MIB = 1 << 20;
 const MINUTE = 60_000;

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Random, shuffle } from '../../src/base/random.js';
 import { DEFAULT_BACKLOG_OPTIONS } from '../../src/swarm/backlog.js';
-import { seededRandom } from '../support/seeded-random.js';
-import { SilentSeed, type SilentSeedOptions } from '../support/silent-seed.js';
-import { Swarm } from '../support/swarm.js';
-import { PORT, type SwarmMember, type SwarmMemberOptions } from '../support/swarm-member.js';
+import { SilentSeed, type SilentSeedOptions } from '../support/fakes/silent-seed.js';
+import { seededRandom } from '../support/simulation/seeded-random.js';
+import { Swarm } from '../support/worlds/swarm.js';
+import { PORT, type SwarmMember, type SwarmMemberOptions } from '../support/worlds/swarm-member.js';
 import { zeroTorrent } from '../support/zero-torrent.js';
 
 const MIB = 1024 * 1024;

@@ -19,10 +19,10 @@ import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { BtgetError } from '../../src/base/failure.js';
 import type { TorrentOptions } from '../../src/torrent/torrent-options.js';
-import { DiskClient } from '../support/disk-client.js';
+import { DiskClient } from '../support/disk/disk-client.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
-import { blockingFileOperations } from '../support/simulated-disk.js';
-import { SimulatedSwarm } from '../support/simulated-swarm.js';
+import { blockingFileOperations } from '../support/simulation/simulated-disk.js';
+import { SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
 
 const KiB = 1024;
 /** The piece at each border is part of two files. */

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Millis } from '../../src/base/clock.js';
-import { addressOf, linkTo, lyingPeer, magnetSample } from '../support/magnet-world.js';
-import { LIAR_KINDS, type LiarKind } from '../support/metadata-liars.js';
+import { LIAR_KINDS, type LiarKind } from '../support/fakes/metadata-liars.js';
 import type { SampleTorrent } from '../support/sample-torrent.js';
-import { seededRandom } from '../support/seeded-random.js';
-import { SimulatedSwarm } from '../support/simulated-swarm.js';
+import { seededRandom } from '../support/simulation/seeded-random.js';
+import { SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
+import { addressOf, linkTo, lyingPeer, magnetSample } from '../support/worlds/magnet-world.js';
 
 const MIB = 1024 * 1024;
 const HONEST = '10.3.0.1';

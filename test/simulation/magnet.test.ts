@@ -4,8 +4,8 @@ import { sha1 } from '../../src/base/digest.js';
 import { BtgetError } from '../../src/base/failure.js';
 import type { SeekingTorrent } from '../../src/discovery/peer-source.js';
 import { parseNetwork } from '../../src/net/ip-network.js';
-import { addressOf, linkTo, lyingPeer, magnetSample, metadataPeer } from '../support/magnet-world.js';
-import { SimulatedSwarm } from '../support/simulated-swarm.js';
+import { SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
+import { addressOf, linkTo, lyingPeer, magnetSample, metadataPeer } from '../support/worlds/magnet-world.js';
 
 const SAMPLE = magnetSample();
 const { infoHash, info } = SAMPLE.metainfo;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { SampleTorrent } from '../support/sample-torrent.js';
-import { SAMPLE, Swarm } from '../support/swarm.js';
+import { SAMPLE, Swarm } from '../support/worlds/swarm.js';
 import { zeroTorrent } from '../support/zero-torrent.js';
 
 const KIB = 1024;

@@ -4,11 +4,11 @@ import { encodeBencode } from '../../src/bencode/encode.js';
 import { decodeAnnounceResponse } from '../../src/discovery/announce-response.js';
 import type { TrackerClient } from '../../src/discovery/tracker-client.js';
 import { fullBitfield } from '../../src/wire/bitfield.js';
-import { HostileWorld, SAMPLE } from '../support/hostile-world.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
-import { seededRandom } from '../support/seeded-random.js';
-import { SimulatedSwarm } from '../support/simulated-swarm.js';
-import { fromNear, NEAR } from '../support/simulated-tracker.js';
+import { seededRandom } from '../support/simulation/seeded-random.js';
+import { SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
+import { fromNear, NEAR } from '../support/simulation/simulated-tracker.js';
+import { HostileWorld, SAMPLE } from '../support/worlds/hostile-world.js';
 
 const KIB = 1024;
 const MINUTE = 60_000;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { SampleTorrent } from '../support/sample-torrent.js';
-import { SimulatedSwarm } from '../support/simulated-swarm.js';
-import { SAMPLE } from '../support/two-hours.js';
+import { SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
+import { SAMPLE } from '../support/worlds/two-hours.js';
 
 const KIB = 1024;
 

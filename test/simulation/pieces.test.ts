@@ -10,11 +10,11 @@ import { DEFAULT_PIECE_PICKER_OPTIONS, PiecePicker } from '../../src/pieces/piec
 import { RequestBook } from '../../src/pieces/request-book.js';
 import { StorageWrapper } from '../../src/pieces/storage-wrapper.js';
 import { Bitfield, fullBitfield } from '../../src/wire/bitfield.js';
-import { MemorySlotPool } from '../support/memory-slot-pool.js';
-import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../support/memory-storage.js';
+import { MemorySlotPool } from '../support/fakes/memory-slot-pool.js';
+import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../support/fakes/memory-storage.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
-import { seededRandom } from '../support/seeded-random.js';
-import { Timeline } from '../support/timeline.js';
+import { seededRandom } from '../support/simulation/seeded-random.js';
+import { Timeline } from '../support/simulation/timeline.js';
 
 const PIECE = 3 * BLOCK_LENGTH;
 const SAMPLE = sampleTorrent([{ path: 'film', length: 20 * PIECE - 5000 }], PIECE);

@@ -5,10 +5,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { FileIdentity, Storage } from '../../src/disk/storage.js';
-import type { DiskDownloadOptions } from '../support/disk-download.js';
-import { LOSSES, type Loss } from '../support/power-cut.js';
-import { cutAndGoOn, type Form, type Recorded, record } from '../support/power-cut-runs.js';
-import { seededRandom } from '../support/seeded-random.js';
+import type { DiskDownloadOptions } from '../support/disk/disk-download.js';
+import { LOSSES, type Loss } from '../support/disk/power-cut.js';
+import { cutAndGoOn, type Form, type Recorded, record } from '../support/disk/power-cut-runs.js';
+import { seededRandom } from '../support/simulation/seeded-random.js';
 
 /** In all forms together. */
 const RANDOM_CUTS = Number(process.env['POWER_CUTS'] ?? 6_000);

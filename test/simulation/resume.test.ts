@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BtgetError } from '../../src/base/failure.js';
 import type { TorrentOptions } from '../../src/torrent/torrent-options.js';
-import { LockedTarget } from '../support/memory-lock.js';
-import type { DiskImage } from '../support/memory-storage.js';
+import { LockedTarget } from '../support/fakes/memory-lock.js';
+import type { DiskImage } from '../support/fakes/memory-storage.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
-import { seededRandom } from '../support/seeded-random.js';
-import { type Client, type ClientOptions, SimulatedSwarm } from '../support/simulated-swarm.js';
+import { seededRandom } from '../support/simulation/seeded-random.js';
+import { type Client, type ClientOptions, SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
 
 const KIB = 1024;
 const SAMPLE = sampleTorrent(

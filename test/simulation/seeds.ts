@@ -2,7 +2,7 @@
  * Twenty peers live two hours, once for each of a hundred seeds of chance (or as many as the first argument says, from
  * the second on): nobody fails, everybody completes, nothing is left behind. A seed that fails becomes a test by name.
  */
-import { liveTwoHours, SAMPLE } from '../support/two-hours.js';
+import { liveTwoHours, SAMPLE } from '../support/worlds/two-hours.js';
 
 const count = Number(process.argv[2] ?? 100);
 const first = Number(process.argv[3] ?? 1);

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { answer, FakeTrackers } from '../support/fake-tracker.js';
-import type { DiskImage } from '../support/memory-storage.js';
+import { answer, FakeTrackers } from '../support/fakes/fake-tracker.js';
+import type { DiskImage } from '../support/fakes/memory-storage.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
-import { type ClientOptions, SimulatedSwarm } from '../support/simulated-swarm.js';
-import { NEAR } from '../support/simulated-tracker.js';
+import { type ClientOptions, SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
+import { NEAR } from '../support/simulation/simulated-tracker.js';
 
 const KIB = 1024;
 const SAMPLE = sampleTorrent(

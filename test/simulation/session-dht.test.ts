@@ -11,10 +11,10 @@ import type { DhtMeans, KeptBytes } from '../../src/session/dht-means.js';
 import { encodeHandshake } from '../../src/wire/handshake.js';
 import { announces } from '../../src/wire/reserved.js';
 import type { SampleTorrent } from '../support/sample-torrent.js';
-import { seededRandom } from '../support/seeded-random.js';
-import { type Client, type ClientOptions, SimulatedSwarm } from '../support/simulated-swarm.js';
-import type { Timeline } from '../support/timeline.js';
-import { SAMPLE } from '../support/two-hours.js';
+import { seededRandom } from '../support/simulation/seeded-random.js';
+import { type Client, type ClientOptions, SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
+import type { Timeline } from '../support/simulation/timeline.js';
+import { SAMPLE } from '../support/worlds/two-hours.js';
 
 const MINUTE = 60_000;
 

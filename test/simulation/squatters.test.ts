@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { PeerMessage } from '../../src/wire/message.js';
-import { FakePeer } from '../support/fake-peer.js';
-import type { FakeTalk } from '../support/fake-talk.js';
-import type { SimulatedHost } from '../support/simulated-host.js';
-import { Swarm } from '../support/swarm.js';
-import { PORT } from '../support/swarm-member.js';
+import { FakePeer } from '../support/fakes/fake-peer.js';
+import type { FakeTalk } from '../support/fakes/fake-talk.js';
+import type { SimulatedHost } from '../support/simulation/simulated-host.js';
+import { Swarm } from '../support/worlds/swarm.js';
+import { PORT } from '../support/worlds/swarm-member.js';
 
 const KIB = 1024;
 const TURN = 30_000;

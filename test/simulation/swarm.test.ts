@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SimulatedSwarm } from '../support/simulated-swarm.js';
-import { liveTwoHours, SAMPLE } from '../support/two-hours.js';
+import { SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
+import { liveTwoHours, SAMPLE } from '../support/worlds/two-hours.js';
 
 const KiB = 1024;
 const HOUR = 3_600_000;

@@ -4,15 +4,17 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Millis } from '../../src/base/clock.js';
 import type { CreatePeerSource } from '../../src/discovery/peer-source.js';
 import type { AddressSource } from '../../src/net/address-source.js';
 import type { PeerAddress } from '../../src/net/raw-server.js';
-import { FakePeer } from '../support/fake-peer.js';
-import type { FakeTalk } from '../support/fake-talk.js';
-import { answer, FakeTrackers } from '../support/fake-tracker.js';
-import { pexScript } from '../support/pex-script.js';
+import { FakePeer } from '../support/fakes/fake-peer.js';
+import type { FakeScript, FakeTalk } from '../support/fakes/fake-talk.js';
+import { answer, FakeTrackers } from '../support/fakes/fake-tracker.js';
+import { pexScript } from '../support/fakes/pex-script.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
-import { type ClientOptions, SimulatedSwarm } from '../support/simulated-swarm.js';
+import type { SimulatedHost } from '../support/simulation/simulated-host.js';
+import { SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
 
 const KIB = 1024;
 const SAMPLE = sampleTorrent([{ path: 'a', length: 3 << 20 }], 32 * KIB);
@@ -31,12 +33,35 @@ function pit(number: number): PeerAddress {
   return { host: `11.0.${number >> 8}.${number & 255}`, port: PORT };
 }
 
+/** A swarm in which none knows the seed but the one who names it. */
+function swarmWithSeed(): { readonly swarm: SimulatedSwarm; readonly seed: PeerAddress } {
+  const swarm = new SimulatedSwarm(SAMPLE, 3);
+  const seed = swarm.start({ seed: true, torrent: { trackers: [] }, host: { upload: 150 * KIB } });
+  return { swarm, seed: seed.address };
+}
+
+/** A host that waits for ever. */
+function patientHost(swarm: SimulatedSwarm, host: string): SimulatedHost {
+  return swarm.network.host(host, { timeout: 1e12 });
+}
+
+/** Lets a peer with this id listen at `host`, which plays `script`. */
+function listen(host: SimulatedHost, peerId: string, script: FakeScript = {}, port = PORT): void {
+  const identity = { infoHash: SAMPLE.metainfo.infoHash, peerId: Buffer.from(peerId) };
+  new FakePeer(host, identity, script).listen(port);
+}
+
+/** A tracker that names `addresses` after `delay`. */
+function tracker(swarm: SimulatedSwarm, addresses: readonly PeerAddress[], delay: Millis): FakeTrackers {
+  const named = answer({ peers: addresses.map((address) => ({ ...address, peerId: null })) }, '10.0.0.254');
+  return new FakeTrackers(swarm.timeline, () => named, delay);
+}
+
 /** Of two pits one accepts and says nothing; nothing comes back of the other. */
 function dig(swarm: SimulatedSwarm, count: number): void {
-  const identity = { infoHash: SAMPLE.metainfo.infoHash, peerId: Buffer.alloc(20, 'pit') };
   for (let number = 0; number < count; number += 1) {
     const { host } = pit(number);
-    new FakePeer(swarm.network.host(host, { timeout: 1e12 }), identity).listen(PORT);
+    listen(patientHost(swarm, host), 'pit'.repeat(7).slice(0, 20));
     if (number % 2 === 0) swarm.network.silence(host);
   }
 }
@@ -44,16 +69,11 @@ function dig(swarm: SimulatedSwarm, count: number): void {
 /** A peer that tells us of two hundred pits as soon as we have shaken hands. */
 function startLiar(swarm: SimulatedSwarm, number: number, liars: number): PeerAddress {
   const host = `9.9.0.${number + 1}`;
-  const identity = {
-    infoHash: SAMPLE.metainfo.infoHash,
-    peerId: Buffer.from(`-XX0001-liar${`${number}`.padStart(8, '0')}`),
-  };
   const script = pexScript((tellOf) => {
     for (const begin of [0, 70, 140])
       tellOf(Array.from({ length: 70 }, (_, index) => pit((number + (begin + index) * liars) % PITS)));
   });
-  const peer = new FakePeer(swarm.network.host(host, { timeout: 1e12 }), identity, script);
-  peer.listen(PORT);
+  listen(patientHost(swarm, host), `-XX0001-liar${`${number}`.padStart(8, '0')}`, script);
   return { host, port: PORT };
 }
 
@@ -71,17 +91,14 @@ function naming(sourceOf: (number: number) => AddressSource): CreatePeerSource {
 
 /** Runs one download. `wait`: how long after the tracker's answer the seed was there. */
 function run({ liars = 0, source }: Attack): { wait: number; end: number; waiting: number } {
-  const swarm = new SimulatedSwarm(SAMPLE, 3);
-  const seed = swarm.start({ seed: true, torrent: { trackers: [] }, host: { upload: 150 * KIB } });
+  const { swarm, seed } = swarmWithSeed();
   const peers = Array.from({ length: liars }, (_, number) => startLiar(swarm, number, liars));
   if (liars > 0 || source !== undefined) dig(swarm, PITS);
-  const named = answer({ peers: [{ ...seed.address, peerId: null }] }, '10.0.0.254');
-  const options: Partial<ClientOptions> = {
+  const leech = swarm.start({
     torrent: { peers },
-    trackerClient: new FakeTrackers(swarm.timeline, () => named, TRACKER_ANSWERS),
+    trackerClient: tracker(swarm, [seed], TRACKER_ANSWERS),
     peerSources: source === undefined ? [] : [source],
-  };
-  const leech = swarm.start(options);
+  });
   const began = swarm.timeline.now();
   let waiting = 0;
   let found: number | undefined;
@@ -114,35 +131,28 @@ const FRIEND = { host: '10.9.0.1', port: PORT };
 
 /** How long it takes to find the seed among 199 pits that one tracker names, the only source but for the friend. */
 function findSeed(words: Words, by: 'the tracker' | 'a friend', ports = 1): number {
-  const swarm = new SimulatedSwarm(SAMPLE, 3);
-  const seed = swarm.start({ seed: true, torrent: { trackers: [] }, host: { upload: 150 * KIB } });
-  const { infoHash, pieceCount } = SAMPLE.metainfo;
+  const { swarm, seed } = swarmWithSeed();
+  const { pieceCount } = SAMPLE.metainfo;
   const pits: PeerAddress[] = [];
   for (let number = 0; number < 199 / ports; number += 1) {
     const { host } = pit(number);
-    const network = swarm.network.host(host, { timeout: 1e12 });
+    const own = patientHost(swarm, host);
     for (let port = PORT; port < PORT + ports; port += 1) {
-      const peerId = Buffer.from(`-XX0001-${`${pits.length}`.padStart(12, '0')}`);
+      const peerId = `-XX0001-${`${pits.length}`.padStart(12, '0')}`;
       const gotHandshake = (talk: FakeTalk): void => {
         talk.say(talk.handshake());
         if (words === 'a bitfield') talk.sayMessages({ type: 'bitfield', bits: Buffer.alloc(pieceCount / 8, 0xff) });
       };
-      new FakePeer(network, { infoHash, peerId }, words === 'nothing' ? {} : { gotHandshake }).listen(port);
+      listen(own, peerId, words === 'nothing' ? {} : { gotHandshake }, port);
       pits.push({ host, port });
     }
   }
-  const friend = new FakePeer(
-    swarm.network.host(FRIEND.host, { timeout: 1e12 }),
-    { infoHash, peerId: Buffer.from('-XX0001-friend000000') },
-    // By then every place is taken.
-    pexScript((tellOf) => swarm.timeline.addTask(() => tellOf([seed.address]), 10_000)),
-  );
-  friend.listen(PORT);
-  const named = by === 'the tracker' ? [...pits, seed.address] : pits;
-  const peers = named.map((address) => ({ ...address, peerId: null }));
+  // When the friend tells, every place is taken.
+  const friendly = pexScript((tellOf) => swarm.timeline.addTask(() => tellOf([seed]), 10_000));
+  listen(patientHost(swarm, FRIEND.host), '-XX0001-friend000000', friendly);
   const leech = swarm.start({
     torrent: { peers: by === 'a friend' ? [FRIEND] : [] },
-    trackerClient: new FakeTrackers(swarm.timeline, () => answer({ peers }, '10.0.0.254'), 0),
+    trackerClient: tracker(swarm, by === 'the tracker' ? [...pits, seed] : pits, 0),
   });
   const began = swarm.timeline.now() + (by === 'a friend' ? 10_000 : 0);
   while (leech.torrent.status().downloaded === 0 && swarm.timeline.now() < began + 60_000) swarm.timeline.run(100);

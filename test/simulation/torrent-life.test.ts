@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BtgetError } from '../../src/base/failure.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
-import { SimulatedSwarm } from '../support/simulated-swarm.js';
+import { SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
 
 const KiB = 1024;
 const SAMPLE = sampleTorrent(

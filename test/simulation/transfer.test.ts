@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Swarm } from '../support/swarm.js';
-import type { SwarmMember } from '../support/swarm-member.js';
+import { Swarm } from '../support/worlds/swarm.js';
+import type { SwarmMember } from '../support/worlds/swarm-member.js';
 
 const KIB = 1024;
 

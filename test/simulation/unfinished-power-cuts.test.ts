@@ -9,11 +9,11 @@ import {
   type DiskDownloadOptions,
   DOWNLOADS,
   downloadOnto,
-} from '../support/disk-download.js';
-import { cutPower, LOSSES, type Loss } from '../support/power-cut.js';
-import { emptyImage } from '../support/power-disk.js';
+} from '../support/disk/disk-download.js';
+import { cutPower, LOSSES, type Loss } from '../support/disk/power-cut.js';
+import { emptyImage } from '../support/disk/power-disk.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
-import { seededRandom } from '../support/seeded-random.js';
+import { seededRandom } from '../support/simulation/seeded-random.js';
 
 const KIB = 1024;
 const SAMPLE = sampleTorrent(

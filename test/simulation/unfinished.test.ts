@@ -6,9 +6,9 @@ import { sumOf } from '../../src/resume/block-sums.js';
 import { encodeHead, encodeRecords, type JournalRecord, lastSeal } from '../../src/resume/journal-format.js';
 import { readJournal } from '../../src/resume/read-journal.js';
 import type { TorrentOptions } from '../../src/torrent/torrent-options.js';
-import type { DiskImage } from '../support/memory-storage.js';
+import type { DiskImage } from '../support/fakes/memory-storage.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
-import { type Client, type ClientOptions, SimulatedSwarm } from '../support/simulated-swarm.js';
+import { type Client, type ClientOptions, SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
 
 const KIB = 1024;
 const SAMPLE = sampleTorrent(

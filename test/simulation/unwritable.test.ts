@@ -7,11 +7,11 @@ import { after, test } from 'node:test';
 import { BtgetError } from '../../src/base/failure.js';
 import type { FileOperations } from '../../src/disk/file-operations.js';
 import type { TorrentOptions } from '../../src/torrent/torrent-options.js';
-import { DiskClient } from '../support/disk-client.js';
-import { systemError } from '../support/disk-worker.js';
+import { DiskClient } from '../support/disk/disk-client.js';
+import { systemError } from '../support/disk/disk-worker.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
-import { blockingFileOperations } from '../support/simulated-disk.js';
-import { SimulatedSwarm } from '../support/simulated-swarm.js';
+import { blockingFileOperations } from '../support/simulation/simulated-disk.js';
+import { SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
 
 const KiB = 1024;
 const SAMPLE = sampleTorrent(

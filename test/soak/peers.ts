@@ -17,7 +17,7 @@ import {
 import { encodeBencode } from '../../src/bencode/encode.js';
 import { FUZZED_DECODERS } from '../fuzz/decoders.js';
 import { Mutator } from '../fuzz/mutator.js';
-import { seededRandom } from '../support/seeded-random.js';
+import { seededRandom } from '../support/simulation/seeded-random.js';
 import { HONEST_HOSTS, HOSTILE_HOSTS, SEED_PORT, type SoakTorrent, SUBJECT, soakTorrents } from './world.js';
 
 const random = seededRandom(Number(process.env['SOAK_SEED'] ?? 1));

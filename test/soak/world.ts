@@ -1,11 +1,11 @@
 /** What the process under test and its peers must agree on. */
 import { join } from 'node:path';
-import { sha1 } from '../../src/base/digest.js';
 import { createMetainfo } from '../../src/metainfo/create-metainfo.js';
 import type { Metainfo } from '../../src/metainfo/metainfo.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { DEFAULT_CREATE_TORRENT_OPTIONS } from '../../src/session/create-torrent.js';
-import { seededRandom } from '../support/seeded-random.js';
+import { pieceHashes } from '../support/pieces.js';
+import { seededRandom } from '../support/simulation/seeded-random.js';
 
 export const SUBJECT = { host: '10.9.0.2', port: 7881 } as const;
 export const HONEST_HOSTS = Array.from({ length: 24 }, (_, index) => `10.9.0.${3 + index}`);
@@ -25,17 +25,12 @@ export function soakTorrents(): readonly SoakTorrent[] {
   return Array.from({ length: 20 }, (_, index) => {
     const isSeeded = index < 10;
     const content = seededRandom(index + 1).bytes(isSeeded ? 4 << 20 : (8 << 20) + 12_345);
-    const pieces = Buffer.concat(
-      Array.from({ length: Math.ceil(content.length / PIECE_LENGTH) }, (_none, piece) =>
-        sha1(content.subarray(piece * PIECE_LENGTH, (piece + 1) * PIECE_LENGTH)),
-      ),
-    );
     const bytes = createMetainfo({
       ...DEFAULT_CREATE_TORRENT_OPTIONS,
       name: `soak-${index}`,
       content: { length: content.length, executable: false },
       pieceLength: PIECE_LENGTH,
-      pieces,
+      pieces: pieceHashes(content, PIECE_LENGTH),
     });
     return { metainfo: parseMetainfo(bytes), content, isSeeded };
   });

@@ -1,6 +1,6 @@
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { seededRandom } from './seeded-random.js';
+import { seededRandom } from './simulation/seeded-random.js';
 
 /** Writes files of seeded noise below `dir`. */
 export function writeNoise(dir: string, files: Readonly<Record<string, number>>): void {

@@ -1,7 +1,8 @@
 import { sha1 } from '../../src/base/digest.js';
 import type { Metainfo, TorrentFile } from '../../src/metainfo/metainfo.js';
 import { type PieceIndex, PieceLayout } from '../../src/metainfo/piece-layout.js';
-import { seededRandom } from './seeded-random.js';
+import { pieceHashes } from './pieces.js';
+import { seededRandom } from './simulation/seeded-random.js';
 
 /** A file of a sample torrent; what is not said is false. The path has `/` between its elements. */
 export interface SampleFile {
@@ -46,7 +47,7 @@ export function sampleTorrent(samples: readonly SampleFile[], pieceLength: numbe
   );
   const pieceCount = Math.ceil(length / pieceLength);
   const cut = (index: number): Buffer => content.subarray(index * pieceLength, (index + 1) * pieceLength);
-  const pieces = Buffer.concat(Array.from({ length: pieceCount }, (_, index) => sha1(cut(index))));
+  const pieces = pieceHashes(content, pieceLength);
   const metainfo: Metainfo = {
     version: '1',
     name: files[0]?.path[0] ?? 'empty',

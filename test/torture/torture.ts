@@ -12,7 +12,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Random } from '../../src/base/random.js';
 import { BTGET } from '../support/btget-process.js';
-import { seededRandom } from '../support/seeded-random.js';
+import { seededRandom } from '../support/simulation/seeded-random.js';
 import { type Onlooker, startOnlooker } from './onlooker.js';
 import { Place } from './place.js';
 import { living, type Moment, type Outcome, runVictim, type VictimParts } from './victim.js';

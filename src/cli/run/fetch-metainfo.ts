@@ -2,6 +2,7 @@
 import type { Millis, Task } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
+import { endWithin } from '../../session/end-within.js';
 import { optionsForLink } from '../../session/link-options.js';
 import type { SessionOptions } from '../../session/session-options.js';
 import type { TorrentOptions } from '../../torrent/torrent-options.js';
@@ -11,7 +12,7 @@ import type { CliIo } from '../io.js';
 import { dhtNews } from '../output/dht-news.js';
 import { formatDuration } from '../output/format.js';
 import type { LoadedMagnet } from '../source/load-source.js';
-import type { CreateSession, TorrentFace } from './session-face.js';
+import { type CreateSession, STOP_LIMIT, type TorrentFace } from './session-face.js';
 import { StallWatch } from './stall-watch.js';
 
 export interface FetchMetainfoOptions {
@@ -22,8 +23,6 @@ export interface FetchMetainfoOptions {
 }
 
 const TICK: Millis = 1000;
-/** Within this the trackers must have been told that we leave. */
-const STOP_LIMIT: Millis = 2800;
 
 /** Rejects with a `BtgetError`. `told` hears sentences about why it takes long. */
 export function fetchMetainfo(
@@ -45,15 +44,15 @@ export function fetchMetainfo(
       if (ended) return;
       ended = true;
       for (const task of tasks) task.cancel();
-      const limit = timers.addTask(() => {
-        forget();
-        settle();
-      }, STOP_LIMIT);
-      session.stop(() => {
-        limit.cancel();
-        forget();
-        settle();
-      });
+      endWithin(
+        STOP_LIMIT,
+        timers,
+        (answered) => session.stop(answered),
+        () => {
+          forget();
+          settle();
+        },
+      );
     };
     const fail = (failure: unknown): void => end(() => reject(failure));
     const after = (delay: Millis, task: () => void): void => {

@@ -2,6 +2,7 @@
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
 import type { PeerAddress } from '../../net/raw-server.js';
+import { endWithin } from '../../session/end-within.js';
 import type { SessionOptions } from '../../session/session-options.js';
 import type { TorrentOptions } from '../../torrent/torrent-options.js';
 import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';
@@ -14,7 +15,7 @@ import { joinTwins } from '../source/join-twins.js';
 import type { LoadedSource, UnusableSource } from '../source/load-source.js';
 import { beginJob } from './begin-job.js';
 import { PortMappingNews } from './port-mapping-news.js';
-import type { CreateSession, SessionFace } from './session-face.js';
+import { type CreateSession, type SessionFace, STOP_LIMIT } from './session-face.js';
 import { type JobOwner, TorrentJob } from './torrent-job.js';
 
 export interface RunOptions {
@@ -35,8 +36,6 @@ export interface RunEnd {
 }
 
 const TICK: Millis = 1000;
-/** Within this the session must have told the trackers and closed everything, whatever they do. */
-const STOP_LIMIT: Millis = 2800;
 
 type Entry = TorrentJob | UnusableSource;
 
@@ -248,11 +247,8 @@ export class Run implements JobOwner {
     this.#stopping = true;
     for (const task of this.#tasks) task.cancel();
     before();
-    const limit = this.#timers.addTask(() => this.#finish(false), STOP_LIMIT);
-    this.#session?.stop(() => {
-      limit.cancel();
-      this.#finish(true);
-    });
+    const stop = (answered: () => void): void => this.#session?.stop(answered);
+    endWithin(STOP_LIMIT, this.#timers, stop, (clean) => this.#finish(clean));
   }
 
   #finish(clean: boolean): void {

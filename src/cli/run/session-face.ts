@@ -1,24 +1,24 @@
 /** What the commands need of a session. Tests play one from a script. */
-import type { BtgetError } from '../../base/failure.js';
+import type { Millis } from '../../base/clock.js';
 import type { DhtStatus } from '../../discovery/dht/dht-node.js';
 import type { PortMapping } from '../../discovery/port-mapping/port-mapper.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import type { V1MagnetLink } from '../../metainfo/v1-link.js';
 import type { MagnetEvents } from '../../session/magnet-torrent.js';
+import type { ListenAnswer } from '../../session/session.js';
 import type { SessionOptions } from '../../session/session-options.js';
 import type { MetadataEvents } from '../../torrent/metadata-torrent.js';
 import type { TorrentEvents, TorrentStatus } from '../../torrent/status.js';
 import type { TorrentOptions } from '../../torrent/torrent-options.js';
+
+/** How long a command waits for its session to tell the trackers and to close everything. */
+export const STOP_LIMIT: Millis = 2800;
 
 export interface TorrentFace {
   status(): TorrentStatus;
   /** Tells the trackers, flushes, closes; answers once. */
   stop(answered: () => void): void;
 }
-
-export type ListenAnswer =
-  | { readonly ok: true; readonly port: number }
-  | { readonly ok: false; readonly failure: BtgetError };
 
 export interface SessionFace {
   listen(answered: (outcome: ListenAnswer) => void): void;

@@ -16,7 +16,6 @@ import type { PeerAddress } from '../../net/raw-server.js';
 import { type Contact, decodeContacts, ID_LENGTH } from './contact.js';
 import {
   type Answer,
-  type Item,
   KRPC_ERROR,
   type KrpcError,
   MAX_PACKET_LENGTH,
@@ -47,7 +46,7 @@ export function decodeMessage(packet: Buffer): Message | Malformed {
     case 'q':
       return decodeQuery(packet, root, transaction);
     case 'r':
-      return decodeAnswer(packet, root, transaction);
+      return decodeAnswer(root, transaction);
     case 'e':
       return { kind: 'error', transaction, error: errorOf(root) };
     default:
@@ -109,7 +108,7 @@ function announceOf(args: BencodeDictionary): Query | KrpcError {
 
 function putOf(args: BencodeDictionary, packet: Buffer): Query | KrpcError {
   const token = copyOf(args, 'token', 0, MAX_TOKEN_LENGTH);
-  const value = storedValue(args, packet, 'a');
+  const value = storedValue(args, packet);
   if (token === undefined || value === undefined) return invalid('no token or no value');
   const expected = args.has('cas') ? sequenceOf(args.get('cas')) : null;
   const salt = args.has('salt') ? copyOf(args, 'salt', 0, MAX_PACKET_LENGTH) : Buffer.alloc(0);
@@ -120,7 +119,7 @@ function putOf(args: BencodeDictionary, packet: Buffer): Query | KrpcError {
   return { method: 'put', token, item: { value, signed }, salt, expected };
 }
 
-function decodeAnswer(packet: Buffer, root: BencodeDictionary, transaction: Buffer): Message | Malformed {
+function decodeAnswer(root: BencodeDictionary, transaction: Buffer): Message | Malformed {
   const fields = getDictionary(root, 'r');
   const id = fields === undefined ? undefined : copyOf(fields, 'id', ID_LENGTH);
   if (fields === undefined || id === undefined) return rubbish('a response without an id');
@@ -129,7 +128,6 @@ function decodeAnswer(packet: Buffer, root: BencodeDictionary, transaction: Buff
     contacts: contactsOf(fields),
     peers: peersOf(fields),
     token: copyOf(fields, 'token', 0, MAX_TOKEN_LENGTH) ?? null,
-    item: itemOf(fields, packet),
   };
   return { kind: 'answer', transaction, answer, seenAs: addressOf(root.get('ip')) ?? null };
 }
@@ -150,13 +148,6 @@ function peersOf(fields: BencodeDictionary): PeerAddress[] {
   return peers;
 }
 
-function itemOf(fields: BencodeDictionary, packet: Buffer): Item | null {
-  if (!fields.has('v')) return null;
-  const value = storedValue(fields, packet, 'r');
-  const signed = fields.has('k') ? signedOf(fields) : null;
-  return value === undefined || signed === undefined ? null : { value, signed };
-}
-
 function signedOf(fields: BencodeDictionary): Signed | undefined {
   const publicKey = copyOf(fields, 'k', 32);
   const signature = copyOf(fields, 'sig', 64);
@@ -166,13 +157,13 @@ function signedOf(fields: BencodeDictionary): Signed | undefined {
 }
 
 /**
- * The bytes of `v` within the dictionary at `key` of the packet. BEP 44: "It is important to use the verbatim bencoded
+ * The bytes of `v` among the arguments `args` of the packet. BEP 44: "It is important to use the verbatim bencoded
  * representation as it appeared in the message." Undefined too where two keys of one name make them ambiguous.
  */
-function storedValue(fields: BencodeDictionary, packet: Buffer, key: 'a' | 'r'): Buffer | undefined {
-  if (!fields.has('v')) return undefined;
+function storedValue(args: BencodeDictionary, packet: Buffer): Buffer | undefined {
+  if (!args.has('v')) return undefined;
   try {
-    const { raw: dictionary } = decodeBencodeParts(packet, { ...RULES, rawKey: key });
+    const { raw: dictionary } = decodeBencodeParts(packet, { ...RULES, rawKey: 'a' });
     if (dictionary === null) return undefined;
     const { raw: value } = decodeBencodeParts(dictionary, { ...RULES, rawKey: 'v' });
     return value === null ? undefined : Buffer.from(value);

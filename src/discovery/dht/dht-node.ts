@@ -9,12 +9,10 @@ import type { NodeId } from './contact.js';
 import type { DhtOptions } from './dht-options.js';
 import { type DhtState, decodeState, encodeState, type FamilyState } from './dht-state.js';
 import { type DhtSocket, FamilyNode } from './family-node.js';
-import { targetOf, type VerifySignature } from './item.js';
-import type { Item } from './message.js';
+import type { VerifySignature } from './item.js';
 import { familyOf } from './neighbourhood.js';
 import { type ResolveName, type RouterStatus, Routers } from './routers.js';
-import { fetchItem, storeItem } from './stored-items.js';
-import { type AnnouncedPlace, type FoundPeers, findPeers, TorrentAnnouncer } from './torrent-announcer.js';
+import { type AnnouncedPlace, type FoundPeers, TorrentAnnouncer } from './torrent-announcer.js';
 import { Upkeep } from './upkeep.js';
 
 export interface DhtMediator {
@@ -47,14 +45,7 @@ export interface DhtStatus {
   readonly routers: readonly RouterStatus[];
 }
 
-/** What a search took. */
-export interface SearchOutcome {
-  /** Nodes that answered: nobody could be asked when there are none. */
-  readonly answered: number;
-  readonly queries: number;
-}
-
-/** A torrent that is announced, for whoever asked for it. */
+/** A torrent that is announced, as the caller of `announce` holds it. */
 export interface Announcement {
   /** Looks and tells now, instead of when it is time. */
   again(): void;
@@ -162,18 +153,6 @@ export class DhtNode {
     });
   }
 
-  /** Finds peers of a torrent, once. `found` is called as they come; `done` later, when no more do. */
-  search(infoHash: NodeId, found: FoundPeers, done: (outcome: SearchOutcome) => void): { cancel(): void } {
-    const total = { answered: 0, queries: 0 };
-    const each = (node: FamilyNode, ended: () => void) =>
-      findPeers(node, infoHash, found, ({ answered, queries }) => {
-        total.answered += answered;
-        total.queries += queries;
-        ended();
-      });
-    return this.#inEach(each, () => done(total));
-  }
-
   /**
    * Tells where a torrent's peer is to be found, now and every 15 to 30 minutes until `stop`, and finds others on the
    * way; with no place it only looks. `timers` is the torrent's: when they end, nothing more is begun.
@@ -202,29 +181,6 @@ export class DhtNode {
         for (const announcer of announced.announcers.values()) announcer.stop();
       },
     };
-  }
-
-  /** The newest version of what is stored at `target` (BEP 44), or null. `salt` is empty unless the target has one. */
-  get(target: NodeId, salt: Buffer, done: (item: Item | null) => void): { cancel(): void } {
-    let newest: Item | null = null;
-    const each = (node: FamilyNode, ended: () => void) =>
-      fetchItem(node, target, salt, this.#mediator.verify, (item) => {
-        const isNewer = (item?.signed?.sequence ?? 0n) > (newest?.signed?.sequence ?? -1n);
-        if (item !== null && isNewer) newest = item;
-        ended();
-      });
-    return this.#inEach(each, () => done(newest));
-  }
-
-  /** Stores `item` (BEP 44). `done` gets its target and how many nodes have taken it. */
-  put(item: Item, salt: Buffer, done: (target: NodeId, stored: number) => void): { cancel(): void } {
-    let total = 0;
-    const each = (node: FamilyNode, ended: () => void) =>
-      storeItem(node, item, salt, (stored) => {
-        total += stored;
-        ended();
-      });
-    return this.#inEach(each, () => done(targetOf(item, salt), total));
   }
 
   status(): DhtStatus {
@@ -264,24 +220,5 @@ export class DhtNode {
     const announcer = announced.announcerFor(node);
     announced.announcers.set(node.family, announcer);
     announcer.begin();
-  }
-
-  /** Does something in every open family. `done` is called later, when all have ended. */
-  #inEach(begin: (node: FamilyNode, ended: () => void) => { cancel(): void }, done: () => void): { cancel(): void } {
-    let left = this.#members.size;
-    const ended = (): void => {
-      left -= 1;
-      if (left === 0) done();
-    };
-    if (left === 0) {
-      const task = this.#mediator.timers.addTask(done, 0);
-      return task;
-    }
-    const calls = [...this.#members.values()].map(({ node }) => begin(node, ended));
-    return {
-      cancel: () => {
-        for (const call of calls) call.cancel();
-      },
-    };
   }
 }

@@ -23,8 +23,6 @@ export interface Writable {
 export interface LookupResult {
   /** Nodes that answered. */
   readonly answered: number;
-  /** Queries that were sent. */
-  readonly queries: number;
   /** The closest nodes that gave a token. */
   readonly writable: readonly Writable[];
 }
@@ -191,6 +189,6 @@ export class Lookup {
     const writable = this.#candidates
       .writable()
       .flatMap(({ contact, token }) => (token === null ? [] : [{ contact, token }]));
-    this.#events.done({ answered: this.#candidates.answeredCount, queries: this.#queries, writable });
+    this.#events.done({ answered: this.#candidates.answeredCount, writable });
   }
 }

@@ -72,7 +72,6 @@ export interface Answer {
   readonly contacts: readonly Contact[];
   readonly peers: readonly PeerAddress[];
   readonly token: Buffer | null;
-  readonly item: Item | null;
 }
 
 /** The numbers of BEP 5 and BEP 44. */

@@ -30,7 +30,7 @@ export type FoundPeers = (peers: readonly FoundPeer[]) => void;
 /**
  * One get_peers lookup. `found` is called as peers come, each of them once; those that we keep ourselves at the end.
  */
-export function findPeers(
+function findPeers(
   node: FamilyNode,
   infoHash: NodeId,
   found: FoundPeers,

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { type Random, shuffle } from '../../../src/base/random.js';
 import { systemRandom } from '../../../src/base/system-random.js';
-import { seededRandom } from '../../support/seeded-random.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
 
 for (const [name, random] of [
   ['systemRandom', systemRandom],

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Timers } from '../../../src/base/clock.js';
 import { AllowedTorrents } from '../../../src/cli/content/allowed-torrents.js';
-import { Timeline } from '../../support/timeline.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 const info = (name: string) => `d6:lengthi1e4:name1:${name}12:piece lengthi16384e6:pieces20:${'h'.repeat(20)}e`;
 const hashOf = (name: string) => createHash('sha1').update(info(name)).digest();

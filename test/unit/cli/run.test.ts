@@ -8,8 +8,8 @@ import type { LoadedSource } from '../../../src/cli/source/load-source.js';
 import type { V1MagnetLink } from '../../../src/metainfo/v1-link.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../../src/session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS } from '../../../src/torrent/torrent-options.js';
-import { linkTo } from '../../support/magnet-world.js';
-import { Timeline } from '../../support/timeline.js';
+import { Timeline } from '../../support/simulation/timeline.js';
+import { linkTo } from '../../support/worlds/magnet-world.js';
 import { FakeSession, makeMetainfo, makeStatus } from './support/fake-session.js';
 
 const good = (name: string): LoadedSource => ({

@@ -5,7 +5,6 @@ import {
   linkSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -16,16 +15,10 @@ import {
 } from 'node:fs';
 import fs from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { readTrackerState, TrackerStateFile } from '../../../src/cli/commands/tracker-state-file.js';
-
-function folder(t: TestContext): string {
-  const dir = mkdtempSync(join(tmpdir(), 'btget-tracker-'));
-  t.after(() => rmSync(dir, { recursive: true, force: true }));
-  return dir;
-}
+import { scratch } from '../../support/disk/scratch.js';
 
 const noWarning = (line: string): void => assert.fail(line);
 
@@ -39,7 +32,7 @@ async function save(path: string, text: string): Promise<string[]> {
 }
 
 test('a state is read as it was written, and is its owner’s alone', async (t) => {
-  const path = join(folder(t), 'state');
+  const path = join(scratch(t), 'state');
   assert.equal(readTrackerState(path, noWarning), null);
   assert.deepEqual(await save(path, 'the first'), []);
   assert.deepEqual(await save(path, 'the second'), []);
@@ -49,7 +42,7 @@ test('a state is read as it was written, and is its owner’s alone', async (t) 
 });
 
 test('what stands beside the state is not followed, and no other file is written', async (t) => {
-  const dir = folder(t);
+  const dir = scratch(t);
   const [path, victim] = [join(dir, 'state'), join(dir, 'victim')];
   writeFileSync(victim, 'precious');
   symlinkSync(victim, `${path}.new`);
@@ -63,7 +56,7 @@ test('what stands beside the state is not followed, and no other file is written
 });
 
 test('a pipe, a link, a folder and a file that is too long are refused at once, each in a sentence', async (t) => {
-  const dir = folder(t);
+  const dir = scratch(t);
   const path = (name: string) => join(dir, name);
   assert.equal(spawnSync('mkfifo', [path('pipe')]).status, 0);
   writeFileSync(path('file'), '');
@@ -83,7 +76,7 @@ test('a pipe, a link, a folder and a file that is too long are refused at once, 
 });
 
 test('a state that another user may have written is not believed, and a warning says why', async (t) => {
-  const dir = folder(t);
+  const dir = scratch(t);
   const path = join(dir, 'state');
   assert.deepEqual(await save(path, 'a state'), []);
   const isDoubted = (why: string): void => {
@@ -123,7 +116,7 @@ for (const [kind, put] of [
   ['hard link', linkSync],
 ] as const) {
   test(`a ${kind} that another user puts in the way at the last moment is not written through`, async (t) => {
-    const dir = folder(t);
+    const dir = scratch(t);
     const [path, victim] = [join(dir, 'state'), join(dir, 'victim')];
     writeFileSync(victim, 'precious');
     actAfter(t, 'rm', () => put(victim, `${path}.new`));
@@ -133,7 +126,7 @@ for (const [kind, put] of [
 }
 
 test('a state is flushed before it takes the place of the old one', async (t) => {
-  const path = join(folder(t), 'state');
+  const path = join(scratch(t), 'state');
   const log: string[] = [];
   const handle = await fs.open(path, 'w');
   await handle.close();
@@ -160,7 +153,7 @@ async function saveWhile(path: string, meanwhile: () => void): Promise<string[]>
 }
 
 test('a state that another tracker is writing to the same file is not put in place half written', async (t) => {
-  const path = join(folder(t), 'state');
+  const path = join(scratch(t), 'state');
   assert.deepEqual(await save(path, 'the first'), []);
   const other = (): void => {
     rmSync(`${path}.new`);
@@ -172,7 +165,7 @@ test('a state that another tracker is writing to the same file is not put in pla
 });
 
 test('a state that cannot be written whole takes no room, and the old one stays', async (t) => {
-  const path = join(folder(t), 'state');
+  const path = join(scratch(t), 'state');
   assert.deepEqual(await save(path, 'the first'), []);
   const isFull = (): void => {
     throw new Error('no space left');

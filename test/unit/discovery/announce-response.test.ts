@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { type Encodable, encodeBencode } from '../../../src/bencode/encode.js';
 import { decodeAnnounceResponse } from '../../../src/discovery/announce-response.js';
 import { hasCorpus, readCorpus } from '../../support/corpus.js';
-import { answer } from '../../support/fake-tracker.js';
+import { answer } from '../../support/fakes/fake-tracker.js';
 
 function decoded(fields: Record<string, Encodable>) {
   return asIfFromNobody(decodeAnnounceResponse(encodeBencode(new Map(Object.entries(fields)))));

@@ -24,19 +24,19 @@ import {
   LEAF_KEY,
   MISNAMED,
   NOT_YET_VALID,
-} from '../../support/certificate.js';
+} from '../../support/fakes/certificate.js';
+import { closedPort, serveHttp, serveHttps, serveTcp, serveTcpAt, serveTls } from '../../support/fakes/http-server.js';
 import { HANGS_AFTER } from '../../support/hang.js';
-import { closedPort, serveHttp, serveHttps, serveTcp, serveTcpAt, serveTls } from '../../support/http-server.js';
-import { nodeTimers } from '../../support/node-timers.js';
-import { seededRandom } from '../../support/seeded-random.js';
+import { realTimers } from '../../support/real-timers.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 import { plainTarget } from '../../support/sourced-url.js';
 import { splits } from '../../support/splits.js';
-import { Timeline } from '../../support/timeline.js';
 
 const OPTIONS: HttpFetchOptions = { ...DEFAULT_FETCH_OPTIONS, userAgent: 'btget/0', bind: null };
 
 function fetchUrl(url: string, options: Partial<HttpFetchOptions> = {}): Promise<HttpFetchOutcome> {
-  return new Promise((resolve) => httpFetch(plainTarget(url), { ...OPTIONS, ...options }, nodeTimers, resolve));
+  return new Promise((resolve) => httpFetch(plainTarget(url), { ...OPTIONS, ...options }, realTimers, resolve));
 }
 
 /** A server that takes a connection and says nothing. */
@@ -446,7 +446,7 @@ test('an address that hangs up, says nothing or refuses is passed over for the n
   const timers = {
     now: () => timeline.now(),
     addTask: (task: () => void, delay: number) =>
-      delay === 0 ? nodeTimers.addTask(task, 0) : timeline.addTask(task, delay),
+      delay === 0 ? realTimers.addTask(task, 0) : timeline.addTask(task, delay),
   };
   httpFetch(plainTarget(`http://three.test:${port}/`), options, timers, (outcome) => {
     log.push(text(outcome));

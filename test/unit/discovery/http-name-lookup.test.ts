@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import {
@@ -11,6 +10,7 @@ import {
   type NameLookupOptions,
   type NameOutcome,
 } from '../../../src/discovery/http-name-lookup.js';
+import { scratch } from '../../support/disk/scratch.js';
 
 const A = 1;
 
@@ -54,8 +54,7 @@ async function serveNames(t: TestContext): Promise<{ server: string; asked: stri
 }
 
 function options(t: TestContext, server: string, more: Partial<NameLookupOptions> = {}): NameLookupOptions {
-  const dir = mkdtempSync(join(tmpdir(), 'btget-names-'));
-  t.after(() => rmSync(dir, { recursive: true }));
+  const dir = scratch(t);
   const hostsPath = join(dir, 'hosts');
   writeFileSync(hostsPath, '192.0.2.9 listed.test\n0.0.0.0 blocked.test\n');
   return { ...DEFAULT_NAME_LOOKUP_OPTIONS, hostsPath, servers: [server], askSystem: false, ...more };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HttpResponseReader } from '../../../src/discovery/http-response.js';
-import { seededRandom } from '../../support/seeded-random.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
 import { splits } from '../../support/splits.js';
 
 const MAX_LENGTH = 100;

@@ -4,11 +4,11 @@ import { gzipSync } from 'node:zlib';
 import { DEFAULT_FETCH_OPTIONS } from '../../../src/discovery/http-fetch.js';
 import { HttpTrackerClient } from '../../../src/discovery/http-tracker-client.js';
 import type { AnnounceOutcome, AnnounceRequest, ScrapeOutcome } from '../../../src/discovery/tracker-client.js';
-import { answer } from '../../support/fake-tracker.js';
-import { serveHttp, serveTcp } from '../../support/http-server.js';
-import { nodeTimers } from '../../support/node-timers.js';
+import { answer } from '../../support/fakes/fake-tracker.js';
+import { serveHttp, serveTcp } from '../../support/fakes/http-server.js';
+import { realTimers } from '../../support/real-timers.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 import { byUser } from '../../support/sourced-url.js';
-import { Timeline } from '../../support/timeline.js';
 
 const OPTIONS = { ...DEFAULT_FETCH_OPTIONS, userAgent: 'btget/0', bind: null };
 
@@ -27,7 +27,7 @@ const request = (url: string): AnnounceRequest => ({
 });
 
 function announce(url: string): Promise<AnnounceOutcome> {
-  const client = new HttpTrackerClient(nodeTimers, OPTIONS);
+  const client = new HttpTrackerClient(realTimers, OPTIONS);
   return new Promise((resolve) => client.announce(request(url), resolve));
 }
 
@@ -54,7 +54,7 @@ test('a scrape is asked for beside the announce, and fails as an announce does',
     const isRight = url === `/scrape?info_hash=${'a'.repeat(20)}`;
     response.end(isRight ? `d5:filesd20:${torrent}d8:completei3eeee` : 'd14:failure reason2:noe');
   });
-  const client = new HttpTrackerClient(nodeTimers, OPTIONS);
+  const client = new HttpTrackerClient(realTimers, OPTIONS);
   const scrape = (url: string): Promise<ScrapeOutcome> =>
     new Promise((resolve) => client.scrape(byUser(url), [torrent], resolve));
   const torrents = [{ seeds: 3, downloaded: null, leeches: null }];
@@ -121,7 +121,7 @@ test('what is under way when the client is closed is given up, and never answere
     hungUp = resolve;
   });
   const host = await serveTcp(context, (socket) => socket.once('data', asked).once('close', hungUp));
-  const client = new HttpTrackerClient(nodeTimers, OPTIONS);
+  const client = new HttpTrackerClient(realTimers, OPTIONS);
   const log: string[] = [];
   client.announce(request(`http://${host}/announce`), () => log.push('answered'));
   await isAsked;

@@ -6,10 +6,10 @@ import { Rerequester, type TrackerAnswer } from '../../../src/discovery/rereques
 import { DEFAULT_REREQUESTER_OPTIONS } from '../../../src/discovery/rerequester-options.js';
 import type { AnnounceOutcome, AnnounceRequest } from '../../../src/discovery/tracker-client.js';
 import type { AddressSource } from '../../../src/net/address-source.js';
-import { answer, DOWN, FakeTrackers } from '../../support/fake-tracker.js';
-import { seededRandom } from '../../support/seeded-random.js';
+import { answer, DOWN, FakeTrackers } from '../../support/fakes/fake-tracker.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 import { byUser } from '../../support/sourced-url.js';
-import { Timeline } from '../../support/timeline.js';
 
 const INFO_HASH = Buffer.alloc(20, 1);
 const PEER_ID = Buffer.from('-BG0001-abcdefghijkl');

@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import { SchemeTrackerClient } from '../../../src/discovery/scheme-tracker-client.js';
 import type { AnnounceRequest, ScrapeOutcome, TrackerScraper } from '../../../src/discovery/tracker-client.js';
 import type { SourcedUrl } from '../../../src/net/url-rule.js';
-import { answer, FakeTrackers } from '../../support/fake-tracker.js';
+import { answer, FakeTrackers } from '../../support/fakes/fake-tracker.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 import { byUser } from '../../support/sourced-url.js';
-import { Timeline } from '../../support/timeline.js';
 
 class FakeClient extends FakeTrackers implements TrackerScraper {
   readonly scraped: string[] = [];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TrackerTiers } from '../../../src/discovery/tracker-tiers.js';
-import { seededRandom } from '../../support/seeded-random.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
 import { byUser } from '../../support/sourced-url.js';
 
 const urls = (tiers: TrackerTiers) => tiers.inOrder().map(({ url }) => url.whole);

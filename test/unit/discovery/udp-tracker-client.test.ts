@@ -8,12 +8,12 @@ import { DEFAULT_UDP_TRACKER_OPTIONS } from '../../../src/discovery/udp-tracker-
 import type { BindAddresses } from '../../../src/net/fence.js';
 import { encodeUdpAnswer, type UdpTrackerAnswer } from '../../../src/wire/udp-tracker-answer.js';
 import type { UdpAnnounce } from '../../../src/wire/udp-tracker-request.js';
-import { answer } from '../../support/fake-tracker.js';
-import { seededRandom } from '../../support/seeded-random.js';
-import { SimulatedNetwork } from '../../support/simulated-network.js';
+import { answer } from '../../support/fakes/fake-tracker.js';
+import { CONNECTION_ID, obliging, UdpTrackerStub } from '../../support/fakes/udp-tracker-stub.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
+import { SimulatedNetwork } from '../../support/simulation/simulated-network.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 import { byUser } from '../../support/sourced-url.js';
-import { Timeline } from '../../support/timeline.js';
-import { CONNECTION_ID, obliging, UdpTrackerStub } from '../../support/udp-tracker-stub.js';
 
 const SECOND = 1000;
 const V4 = '10.0.0.9';

@@ -20,11 +20,12 @@ import type { HashedFile, PieceHashesOutcome } from '../../../src/disk/file-piec
 import type { JournalReadOutcome } from '../../../src/disk/journal-file.js';
 import type { CheckOutcome, DoneOutcome } from '../../../src/disk/storage.js';
 import type { Target } from '../../../src/disk/target.js';
-import { ask, diskFolder, slotOf } from '../../support/file-disk.js';
+import { ask, diskFolder, slotOf } from '../../support/disk/file-disk.js';
 import { HANGS_AFTER } from '../../support/hang.js';
+import { pieceHashes } from '../../support/pieces.js';
 import { realTimers } from '../../support/real-timers.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
-import { seededRandom } from '../../support/seeded-random.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
 
 interface Hashed {
   readonly outcome: PieceHashesOutcome;
@@ -42,14 +43,6 @@ function hash(files: readonly HashedFile[], pieceLength: number): Promise<Hashed
       (outcome) => disk.close(() => resolve({ outcome, progress })),
     );
   });
-}
-
-function piecesOf(content: Buffer, pieceLength: number): Buffer {
-  const hashes: Buffer[] = [];
-  for (let begin = 0; begin < content.length; begin += pieceLength) {
-    hashes.push(sha1(content.subarray(begin, begin + pieceLength)));
-  }
-  return Buffer.concat(hashes);
 }
 
 async function inFolder(action: (dir: string) => Promise<void>): Promise<void> {
@@ -80,7 +73,7 @@ describe('hashing files for a new torrent', () => {
           return { path, length };
         });
         const { outcome, progress } = await hash(files, pieceLength);
-        assert.deepEqual(outcome, { ok: true, pieces: piecesOf(content, pieceLength) });
+        assert.deepEqual(outcome, { ok: true, pieces: pieceHashes(content, pieceLength) });
         assert.equal(progress.at(-1), content.length);
         assert.deepEqual(
           progress,
@@ -102,7 +95,7 @@ describe('hashing files for a new torrent', () => {
         16 * 1024,
       );
       const content = Buffer.concat([Buffer.from('abcd'), Buffer.alloc(60_000), Buffer.from('abcdef')]);
-      assert.deepEqual(outcome, { ok: true, pieces: piecesOf(content, 16 * 1024) });
+      assert.deepEqual(outcome, { ok: true, pieces: pieceHashes(content, 16 * 1024) });
     }));
 
   it('gives no hashes for no bytes', async () => {
@@ -230,7 +223,7 @@ describe('the disk of a process', () => {
           }
         }, delay),
     };
-    const workerModule = new URL('../../support/faulty-worker.js', import.meta.url);
+    const workerModule = new URL('../../support/disk/faulty-worker.js', import.meta.url);
     const folder = diskFolder({ timers, workerModule });
     const torrent = sampleTorrent([{ path: 'film', length: 10 }], 1024);
     const storage = folder.open(torrent);
@@ -269,7 +262,7 @@ describe('the disk of a process', () => {
 
   it('lets the process leave while it idles, though nobody closed it', () =>
     inFolder(async (dir) => {
-      const module = fileURLToPath(new URL('../../support/idle-disk.js', import.meta.url));
+      const module = fileURLToPath(new URL('../../support/disk/idle-disk.js', import.meta.url));
       const { status, stdout, stderr } = spawnSync(process.execPath, [module, dir], { timeout: HANGS_AFTER });
       assert.deepEqual([status, stdout.toString(), stderr.toString()], [0, 'committed checked read hashed\n', '']);
     }));

@@ -1,15 +1,5 @@
 import assert from 'node:assert/strict';
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { FolderEntries } from '../../../src/disk/file-entries.js';
@@ -17,7 +7,8 @@ import { FileFlusher, type Flushed } from '../../../src/disk/file-flusher.js';
 import { MadeFolders } from '../../../src/disk/file-made-folders.js';
 import { type FileOperations, systemFileOperations } from '../../../src/disk/file-operations.js';
 import { FolderGone } from '../../../src/disk/storage.js';
-import { systemError } from '../../support/disk-worker.js';
+import { systemError } from '../../support/disk/disk-worker.js';
+import { scratch } from '../../support/disk/scratch.js';
 
 interface Here {
   readonly above: string;
@@ -30,8 +21,7 @@ interface Here {
 }
 
 function here(t: TestContext, given: Partial<FileOperations> = {}): Here {
-  const above = mkdtempSync(join(tmpdir(), 'btget-entries-'));
-  t.after(() => rmSync(above, { recursive: true }));
+  const above = scratch(t);
   const root = join(above, 'downloads');
   const calls: string[] = [];
   const flushed: string[] = [];

@@ -1,23 +1,12 @@
 import assert from 'node:assert/strict';
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  realpathSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, realpathSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { makeFolderAndParents } from '../../../src/disk/file-folders.js';
+import { scratch } from '../../support/disk/scratch.js';
 
 function folder(t: TestContext): string {
-  const root = realpathSync(mkdtempSync(join(tmpdir(), 'btget-folders-')));
-  t.after(() => rmSync(root, { recursive: true }));
-  return root;
+  return realpathSync(scratch(t));
 }
 
 test('folders are made one in the other, and the first new one is told', (t) => {

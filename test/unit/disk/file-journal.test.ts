@@ -2,16 +2,13 @@ import assert from 'node:assert/strict';
 import {
   linkSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
-  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { BtgetError } from '../../../src/base/failure.js';
@@ -19,7 +16,8 @@ import { FileJournal } from '../../../src/disk/file-journal.js';
 import { journalName } from '../../../src/disk/file-names.js';
 import { type FileOperations, systemFileOperations } from '../../../src/disk/file-operations.js';
 import { systemProcesses } from '../../../src/disk/file-process.js';
-import { systemError } from '../../support/disk-worker.js';
+import { systemError } from '../../support/disk/disk-worker.js';
+import { scratch } from '../../support/disk/scratch.js';
 
 interface Here {
   /** The download folder, which is not there yet. */
@@ -32,8 +30,7 @@ interface Here {
 }
 
 function here(t: TestContext, operations: Partial<FileOperations> = {}): Here {
-  const above = mkdtempSync(join(tmpdir(), 'btget-journal-'));
-  t.after(() => rmSync(above, { recursive: true }));
+  const above = scratch(t);
   const root = join(above, 'downloads');
   const place = { id: 1, root, target: 'film', name: 'film.btget' };
   const journal = new FileJournal({ ...systemFileOperations, ...operations }, place);

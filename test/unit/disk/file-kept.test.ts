@@ -1,26 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { FileKept } from '../../../src/disk/file-kept.js';
 import { systemProcesses } from '../../../src/disk/file-process.js';
 import { NodeTimers } from '../../../src/net/node-timers.js';
+import { scratch } from '../../support/disk/scratch.js';
 
 function setUp(t: TestContext, name = 'cache/btget/dht.state') {
-  const dir = mkdtempSync(join(tmpdir(), 'btget-kept-'));
-  t.after(() => rmSync(dir, { recursive: true }));
+  const dir = scratch(t);
   const path = join(dir, name);
   const notes: string[] = [];
   const { user } = systemProcesses;

@@ -3,7 +3,6 @@ import fs, {
   chmodSync,
   existsSync,
   linkSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -12,7 +11,7 @@ import fs, {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir, uptime } from 'node:os';
+import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
@@ -21,7 +20,8 @@ import { decodeNote, encodeNote } from '../../../src/disk/file-lock-note.js';
 import { type FileOperations, systemFileOperations } from '../../../src/disk/file-operations.js';
 import { type Boot, type ProcessFacts, systemProcesses } from '../../../src/disk/file-process.js';
 import type { LockDoubt, WatchedLock } from '../../../src/disk/target-lock.js';
-import { systemError } from '../../support/disk-worker.js';
+import { systemError } from '../../support/disk/disk-worker.js';
+import { scratch } from '../../support/disk/scratch.js';
 
 /** The processes of one machine, by id: when each of them began. */
 type Machine = Map<number, string | null>;
@@ -43,8 +43,7 @@ interface World {
 }
 
 function world(t: TestContext, operations: Partial<FileOperations> = {}): World {
-  const root = mkdtempSync(join(tmpdir(), 'btget-lock-'));
-  t.after(() => rmSync(root, { recursive: true }));
+  const root = scratch(t);
   const machine: Machine = new Map();
   return {
     root,

@@ -15,7 +15,7 @@ import { describe, it } from 'node:test';
 import { sha1 } from '../../../src/base/digest.js';
 import type { StoragePlace, Told } from '../../../src/disk/file-disk-protocol.js';
 import { type FileOperations, systemFileOperations } from '../../../src/disk/file-operations.js';
-import { hereWorker } from '../../support/disk-worker.js';
+import { hereWorker } from '../../support/disk/disk-worker.js';
 
 const BYTES = Buffer.from('the bytes of one piece');
 const VICTIM = Buffer.from('a file of somebody else');

@@ -18,8 +18,8 @@ import { describe, it } from 'node:test';
 import type { FileOperations } from '../../../src/disk/file-operations.js';
 import { type DoneOutcome, FileLost, type Storage } from '../../../src/disk/storage.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
-import { blockingFileOperations, simulatedDisk } from '../../support/simulated-disk.js';
-import { Timeline } from '../../support/timeline.js';
+import { blockingFileOperations, simulatedDisk } from '../../support/simulation/simulated-disk.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 const TORRENT = sampleTorrent(
   [

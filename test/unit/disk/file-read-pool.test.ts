@@ -8,8 +8,8 @@ import {
   type Opened,
   type ReadHome,
 } from '../../../src/disk/file-read-pool.js';
-import { systemError } from '../../support/disk-worker.js';
-import { Timeline } from '../../support/timeline.js';
+import { systemError } from '../../support/disk/disk-worker.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 const FILE: FileFacts = { kind: 'file', length: 10, mode: 0o644, owner: 0, group: 0, links: 1, id: '1:1' };
 const FOLDER: FileFacts = { ...FILE, kind: 'folder' };

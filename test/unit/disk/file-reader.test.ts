@@ -7,10 +7,10 @@ import type { ReadOperations } from '../../../src/disk/file-operations.js';
 import { FileReadPool, type ReadHome } from '../../../src/disk/file-read-pool.js';
 import { readBlocks } from '../../../src/disk/file-reader.js';
 import type { BlockRead } from '../../../src/disk/storage.js';
-import { readsOf } from '../../support/block-reads.js';
+import { readsOf } from '../../support/disk/block-reads.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
-import { seededRandom } from '../../support/seeded-random.js';
-import { Timeline } from '../../support/timeline.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 const SAMPLE = sampleTorrent(
   [

@@ -16,10 +16,10 @@ import {
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { DoneOutcome, SurveyOutcome } from '../../../src/disk/storage.js';
-import { readsOf } from '../../support/block-reads.js';
-import { ask } from '../../support/file-disk.js';
+import { readsOf } from '../../support/disk/block-reads.js';
+import { ask } from '../../support/disk/file-disk.js';
+import { assertFailed, DONE, FILM, TREE, withStorage } from '../../support/disk/storage-case.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
-import { assertFailed, DONE, FILM, TREE, withStorage } from '../../support/storage-case.js';
 
 describe('a planted name', () => {
   it('that is a link out of the download folder, and was not there when it was looked at, is not followed: folders', () =>

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { borderName } from '../../../src/disk/file-names.js';
 import type { DoneOutcome, SurveyOutcome, SyncOutcome } from '../../../src/disk/storage.js';
-import { ask } from '../../support/file-disk.js';
+import { ask } from '../../support/disk/file-disk.js';
+import { assertFailed, DONE, FILM, type StorageCase, TREE, withStorage } from '../../support/disk/storage-case.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
-import { assertFailed, DONE, FILM, type StorageCase, TREE, withStorage } from '../../support/storage-case.js';
 
 /** A file of somebody else, of which `path` below the download folder is another name. */
 function plant({ dir, at }: StorageCase, path: string, bytes: Buffer | string): string {

@@ -12,9 +12,9 @@ import {
 } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { DoneOutcome, PassOverOutcome, SurveyOutcome } from '../../../src/disk/storage.js';
-import { ask } from '../../support/file-disk.js';
+import { ask } from '../../support/disk/file-disk.js';
+import { assertFailed, DONE, FILM, TREE, withStorage } from '../../support/disk/storage-case.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
-import { assertFailed, DONE, FILM, TREE, withStorage } from '../../support/storage-case.js';
 
 describe("a stranger's file under the part name", () => {
   it('that came after the look is not written to: the download ends', () =>

@@ -3,10 +3,10 @@ import { existsSync, lstatSync, readdirSync, readlinkSync, statSync } from 'node
 import { describe, it } from 'node:test';
 import type { Timers } from '../../../src/base/clock.js';
 import { FaultDomain } from '../../../src/net/fault-domain.js';
-import { diskFolder } from '../../support/file-disk.js';
+import { diskFolder } from '../../support/disk/file-disk.js';
+import { assertFailed, DONE, FILM, TREE, withStorage } from '../../support/disk/storage-case.js';
 import { realTimers } from '../../support/real-timers.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
-import { assertFailed, DONE, FILM, TREE, withStorage } from '../../support/storage-case.js';
 
 describe('files of a torrent', () => {
   it('grow under their part names and get their own when they are finished', () =>

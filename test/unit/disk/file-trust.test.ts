@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, linkSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, linkSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
+import { describe, it } from 'node:test';
 import { type FileFacts, systemFileOperations } from '../../../src/disk/file-operations.js';
 import { type Doubt, doubtAbout, type FileUser, readKept } from '../../../src/disk/file-trust.js';
 import { isGroupAlone } from '../../../src/disk/file-user.js';
+import { scratch } from '../../support/disk/scratch.js';
 
 const [US, ROOT, BOB] = [1000, 0, 1001];
 const [OUR_GROUP, MEDIA] = [1000, 50];
@@ -80,16 +80,11 @@ describe('what a run before wrote down', () => {
 });
 
 describe('reading what a run before wrote down', () => {
-  function folder(t: TestContext): string {
-    const dir = mkdtempSync(join(tmpdir(), 'btget-trust-'));
-    t.after(() => rmSync(dir, { recursive: true }));
-    return dir;
-  }
   const us: FileUser = { id: process.geteuid?.() ?? 0, hasGroupAlone: () => false };
   const read = (root: string, length = 100, calls = systemFileOperations) => readKept(calls, us, root, 'state', length);
 
   it('gives the bytes, at most as many as are asked for, and what the file is like', (t) => {
-    const dir = folder(t);
+    const dir = scratch(t);
     assert.equal(read(dir), null);
     assert.equal(read(join(dir, 'none')), null);
     writeFileSync(join(dir, 'state'), 'some bytes', PRIVATE);
@@ -100,7 +95,7 @@ describe('reading what a run before wrote down', () => {
   });
 
   it('fails for a link, a folder and a pipe, and waits for none', (t) => {
-    const dir = folder(t);
+    const dir = scratch(t);
     const path = join(dir, 'state');
     symlinkSync('elsewhere', path);
     assert.throws(() => read(dir), { code: 'cannot-open', message: /symbolic link/ });
@@ -113,7 +108,7 @@ describe('reading what a run before wrote down', () => {
   });
 
   it('follows a link to the folder, and judges the folder that the link leads to', (t) => {
-    const dir = folder(t);
+    const dir = scratch(t);
     mkdirSync(join(dir, 'real'), 0o700);
     writeFileSync(join(dir, 'real/state'), 'x', PRIVATE);
     symlinkSync('real', join(dir, 'link'));
@@ -123,14 +118,14 @@ describe('reading what a run before wrote down', () => {
   });
 
   it('sees the second name of a file', (t) => {
-    const dir = folder(t);
+    const dir = scratch(t);
     writeFileSync(join(dir, 'precious'), 'x', PRIVATE);
     linkSync(join(dir, 'precious'), join(dir, 'state'));
     assert.equal(read(dir)?.doubt?.about, 'names');
   });
 
   it('judges the very file that it reads, when another comes to its place after the look at its name', (t) => {
-    const dir = folder(t);
+    const dir = scratch(t);
     const path = join(dir, 'state');
     const swapped = (put: () => void) => {
       writeFileSync(path, 'ours');

@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { sha1 } from '../../../src/base/digest.js';
 import type { StoragePlace, Told } from '../../../src/disk/file-disk-protocol.js';
 import { type FileOperations, systemFileOperations } from '../../../src/disk/file-operations.js';
-import { type HereWorker, hereWorker, systemError } from '../../support/disk-worker.js';
+import { type HereWorker, hereWorker, systemError } from '../../support/disk/disk-worker.js';
 
 const NAMES = { final: 't/film', part: 't/film.part' };
 const BYTES = Buffer.from('the bytes of one piece');

@@ -5,8 +5,8 @@ import { BtgetError } from '../../../src/base/failure.js';
 import { encodeTorrent } from '../../../src/metainfo/encode-torrent.js';
 import { formatMagnet, linkOf, parseMagnet } from '../../../src/metainfo/magnet.js';
 import { parseMetainfo } from '../../../src/metainfo/parse-metainfo.js';
-import { parseMetadataNow } from '../../support/magnet-world.js';
 import { file, folder, singleFile } from '../../support/torrent-bytes.js';
+import { parseMetadataNow } from '../../support/worlds/magnet-world.js';
 
 const LINK = { trackers: ['http://a/', 'udp://b:1/'], webSeeds: ['http://w/seed'], nodes: ['n:1'] };
 

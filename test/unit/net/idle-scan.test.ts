@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Millis, Task, Timers } from '../../../src/base/clock.js';
 import { IdleScan, type Scannable } from '../../../src/net/idle-scan.js';
-import { Timeline } from '../../support/timeline.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 /** A clock that a test can hold up: while it is held up, tasks wait. */
 class StallingClock implements Timers {

@@ -6,11 +6,11 @@ import { networkInterfaces } from 'node:os';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { ListenOutcome } from '../../../src/net/raw-server.js';
+import { nodeWorld } from '../../support/contract/node-world.js';
+import { Pair, type RawServerWorld } from '../../support/contract/raw-server-world.js';
 import { HANGS_AFTER } from '../../support/hang.js';
-import { nodeWorld } from '../../support/node-world.js';
-import { Pair, type RawServerWorld } from '../../support/raw-server-world.js';
 
-const LEAVING_PROCESS = fileURLToPath(new URL('../../support/leaving-process.js', import.meta.url));
+const LEAVING_PROCESS = fileURLToPath(new URL('../../support/contract/leaving-process.js', import.meta.url));
 
 describe('NodeRawServer', () => {
   let world: RawServerWorld;

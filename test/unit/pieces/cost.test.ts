@@ -7,7 +7,7 @@ import { DEFAULT_PIECE_PICKER_OPTIONS, PiecePicker } from '../../../src/pieces/p
 import { RequestBook } from '../../../src/pieces/request-book.js';
 import { Bitfield, fullBitfield } from '../../../src/wire/bitfield.js';
 import { layoutOf } from '../../support/pieces.js';
-import { seededRandom } from '../../support/seeded-random.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
 
 const BLOCKS = 4;
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { PieceMemory } from '../../../src/pieces/piece-memory.js';
-import { MemorySlotPool } from '../../support/memory-slot-pool.js';
-import { Timeline } from '../../support/timeline.js';
+import { MemorySlotPool } from '../../support/fakes/memory-slot-pool.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 describe('the memory for pieces', () => {
   it('gives none while enough whole pieces wait for the disk, and says when there is some again', () => {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { PiecePicker, type PiecePickerOptions } from '../../../src/pieces/piece-picker.js';
 import { Bitfield, fullBitfield } from '../../../src/wire/bitfield.js';
 import { bitfieldOf, pieceAt } from '../../support/pieces.js';
-import { seededRandom } from '../../support/seeded-random.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
 
 interface Picture {
   /** A digit for each piece: how many peers have it. */

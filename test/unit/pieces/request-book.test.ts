@@ -7,7 +7,7 @@ import { PiecePicker } from '../../../src/pieces/piece-picker.js';
 import { RequestBook } from '../../../src/pieces/request-book.js';
 import { type Bitfield, fullBitfield } from '../../../src/wire/bitfield.js';
 import { bitfieldOf, pieceAt } from '../../support/pieces.js';
-import { seededRandom } from '../../support/seeded-random.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
 
 interface TestPeer {
   readonly name: string;

@@ -5,11 +5,11 @@ import type { DoneOutcome } from '../../../src/disk/storage.js';
 import { BLOCK_LENGTH } from '../../../src/metainfo/piece-layout.js';
 import { DEFAULT_PIECE_MEMORY_OPTIONS } from '../../../src/pieces/piece-memory.js';
 import { StorageWrapper } from '../../../src/pieces/storage-wrapper.js';
-import { readsOf } from '../../support/block-reads.js';
-import { MemorySlotPool } from '../../support/memory-slot-pool.js';
-import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../../support/memory-storage.js';
+import { readsOf } from '../../support/disk/block-reads.js';
+import { MemorySlotPool } from '../../support/fakes/memory-slot-pool.js';
+import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../../support/fakes/memory-storage.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
-import { Timeline } from '../../support/timeline.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 const PIECE = 2 * BLOCK_LENGTH;
 const SAMPLE = sampleTorrent([{ path: 'film', length: 4 * PIECE + BLOCK_LENGTH + 100 }], PIECE);

@@ -7,7 +7,7 @@ import { type Belief, believe, DEFAULT_BELIEF_OPTIONS } from '../../../src/resum
 import { NOT_THERE } from '../../../src/resume/file-claim.js';
 import type { JournalContents } from '../../../src/resume/read-journal.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
-import { seededRandom } from '../../support/seeded-random.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
 
 const KIB = 1024;
 const SECOND = 1_000_000_000n;

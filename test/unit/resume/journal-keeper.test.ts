@@ -14,11 +14,11 @@ import {
   DISK_FULL,
   journaled,
   MemoryJournal,
-} from '../../support/memory-journal.js';
-import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../../support/memory-storage.js';
+} from '../../support/fakes/memory-journal.js';
+import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../../support/fakes/memory-storage.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
-import { seededRandom } from '../../support/seeded-random.js';
-import { Timeline } from '../../support/timeline.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 const KIB = 1024;
 const SAMPLE = sampleTorrent(

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { JournalWriter } from '../../../src/resume/journal-writer.js';
-import { DEFAULT_MEMORY_JOURNAL_OPTIONS, MemoryJournal } from '../../support/memory-journal.js';
-import { seededRandom } from '../../support/seeded-random.js';
-import { Timeline } from '../../support/timeline.js';
+import { DEFAULT_MEMORY_JOURNAL_OPTIONS, MemoryJournal } from '../../support/fakes/memory-journal.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 test('what waits is written before the journal is removed, though that is asked for within an answer', () => {
   const timers = new Timeline();

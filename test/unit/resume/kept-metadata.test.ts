@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import { sha1 } from '../../../src/base/digest.js';
 import type { InfoHash } from '../../../src/metainfo/metainfo.js';
 import { KeptMetadata } from '../../../src/resume/kept-metadata.js';
-import { DEFAULT_MEMORY_JOURNAL_OPTIONS, MemoryJournal } from '../../support/memory-journal.js';
-import { LockedTarget, MemoryLock } from '../../support/memory-lock.js';
-import { Timeline } from '../../support/timeline.js';
+import { DEFAULT_MEMORY_JOURNAL_OPTIONS, MemoryJournal } from '../../support/fakes/memory-journal.js';
+import { LockedTarget, MemoryLock } from '../../support/fakes/memory-lock.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 test('metadata is written, read and removed in turn, and each is answered before what was asked after it', () => {
   const timeline = new Timeline();

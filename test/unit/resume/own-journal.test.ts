@@ -5,8 +5,8 @@ import type { JournalReadOutcome } from '../../../src/disk/journal-file.js';
 import type { InfoHash } from '../../../src/metainfo/metainfo.js';
 import { encodeHead, encodeRecords, lastSeal } from '../../../src/resume/journal-format.js';
 import { OwnJournal } from '../../../src/resume/own-journal.js';
-import { DEFAULT_MEMORY_JOURNAL_OPTIONS, MemoryJournal } from '../../support/memory-journal.js';
-import { Timeline } from '../../support/timeline.js';
+import { DEFAULT_MEMORY_JOURNAL_OPTIONS, MemoryJournal } from '../../support/fakes/memory-journal.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 const A = Buffer.alloc(20, 1) as unknown as InfoHash;
 const B = Buffer.alloc(20, 2) as unknown as InfoHash;

@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import { BLOCK_LENGTH } from '../../../src/metainfo/piece-layout.js';
 import { sumOf, type UnfinishedPieces } from '../../../src/resume/block-sums.js';
 import { proveBlocks } from '../../../src/resume/prove-blocks.js';
-import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../../support/memory-storage.js';
+import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../../support/fakes/memory-storage.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
-import { Timeline } from '../../support/timeline.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 const BLOCKS = 150;
 const SAMPLE = sampleTorrent(

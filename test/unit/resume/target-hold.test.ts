@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
 import type { DoneOutcome } from '../../../src/disk/storage.js';
 import { TargetHold } from '../../../src/resume/target-hold.js';
-import { LockedTarget, MemoryLock } from '../../support/memory-lock.js';
-import { Timeline } from '../../support/timeline.js';
+import { LockedTarget, MemoryLock } from '../../support/fakes/memory-lock.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 class World {
   readonly timeline = new Timeline();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createPeerId } from '../../../src/session/peer-id.js';
-import { seededRandom } from '../../support/seeded-random.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
 
 describe('our peer id', () => {
   it('begins with a client code that no other client has, and the version', () => {

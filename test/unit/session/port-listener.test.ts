@@ -10,11 +10,11 @@ import {
 import type { Incoming } from '../../../src/swarm/connection.js';
 import { encodeHandshake } from '../../../src/wire/handshake.js';
 import { encodeReserved } from '../../../src/wire/reserved.js';
-import { at, EncoderWorld, INFO_HASH, idOf, PORT } from '../../support/encoder-world.js';
-import { FakePeer } from '../../support/fake-peer.js';
-import type { FakeTalk } from '../../support/fake-talk.js';
-import { seededRandom } from '../../support/seeded-random.js';
+import { FakePeer } from '../../support/fakes/fake-peer.js';
+import type { FakeTalk } from '../../support/fakes/fake-talk.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
 import { splits } from '../../support/splits.js';
+import { at, EncoderWorld, INFO_HASH, idOf, PORT } from '../../support/worlds/encoder-world.js';
 
 const A = '10.0.0.1';
 const B = '10.0.0.2';

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DatagramHandler, DatagramOptions, DatagramSocket } from '../../../src/net/datagram.js';
 import { MAX_UNSENT_LENGTH } from '../../../src/net/datagram.js';
-import { seededRandom } from '../../support/seeded-random.js';
-import type { SimulatedHost } from '../../support/simulated-host.js';
-import type { SimulatedHostOptions } from '../../support/simulated-host-options.js';
-import { SimulatedNetwork } from '../../support/simulated-network.js';
-import { Timeline } from '../../support/timeline.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
+import type { SimulatedHost } from '../../support/simulation/simulated-host.js';
+import type { SimulatedHostOptions } from '../../support/simulation/simulated-host-options.js';
+import { SimulatedNetwork } from '../../support/simulation/simulated-network.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 const SENT = 1000;
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { SingleSocket } from '../../../src/net/raw-server.js';
-import { LoggingHandler } from '../../support/logging-handler.js';
-import { seededRandom } from '../../support/seeded-random.js';
-import type { SimulatedHost } from '../../support/simulated-host.js';
-import { SimulatedNetwork } from '../../support/simulated-network.js';
-import { Timeline } from '../../support/timeline.js';
+import { LoggingHandler } from '../../support/fakes/logging-handler.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
+import type { SimulatedHost } from '../../support/simulation/simulated-host.js';
+import { SimulatedNetwork } from '../../support/simulation/simulated-network.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 function world(seed = 1) {
   const timeline = new Timeline();

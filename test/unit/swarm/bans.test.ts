@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Bans } from '../../../src/swarm/bans.js';
-import { RecordedConnection } from '../../support/recorded-connection.js';
+import { RecordedConnection } from '../../support/fakes/recorded-connection.js';
 
 test('of the hosts with liars the 10,000 whose last lie is latest are remembered', () => {
   const bans = new Bans();

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Random } from '../../../src/base/random.js';
 import { type ChokablePeer, Choker, DEFAULT_CHOKER_OPTIONS } from '../../../src/swarm/choker.js';
-import { seededRandom } from '../../support/seeded-random.js';
-import { Timeline } from '../../support/timeline.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 interface FakeChokableOptions {
   readonly interested?: boolean;

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { encodeMessage } from '../../../src/wire/message.js';
-import { RecordedConnection } from '../../support/recorded-connection.js';
+import { RecordedConnection } from '../../support/fakes/recorded-connection.js';
+import { TalkingPeer } from '../../support/fakes/talking-peer.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
-import { Swarm } from '../../support/swarm.js';
-import type { SwarmMember, SwarmMemberOptions } from '../../support/swarm-member.js';
-import { TalkingPeer } from '../../support/talking-peer.js';
+import { Swarm } from '../../support/worlds/swarm.js';
+import type { SwarmMember, SwarmMemberOptions } from '../../support/worlds/swarm-member.js';
 
 const BLOCK = 16 * 1024;
 /** Ten pieces of two blocks, the last of one short block. */

@@ -9,10 +9,10 @@ import { DEFAULT_WORK_OPTIONS, WorkBudget, type WorkOptions } from '../../../src
 import { encodeHandshake } from '../../../src/wire/handshake.js';
 import { encodeMessage, KEEP_ALIVE } from '../../../src/wire/message.js';
 import { encodeReserved } from '../../../src/wire/reserved.js';
-import { at, INFO_HASH, idOf } from '../../support/encoder-world.js';
-import { seededRandom } from '../../support/seeded-random.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 import { splits } from '../../support/splits.js';
-import { Timeline } from '../../support/timeline.js';
+import { at, INFO_HASH, idOf } from '../../support/worlds/encoder-world.js';
 
 const HOST = '10.0.0.2';
 /** What a message of these tests costs. */

@@ -6,9 +6,9 @@ import { DEFAULT_WORK_OPTIONS, WorkBudget } from '../../../src/swarm/work-budget
 import { encodeHandshake } from '../../../src/wire/handshake.js';
 import { encodeMessage, KEEP_ALIVE } from '../../../src/wire/message.js';
 import { encodeReserved } from '../../../src/wire/reserved.js';
-import { at, type ClientOptions, EncoderWorld, INFO_HASH, idOf, USER } from '../../support/encoder-world.js';
-import { seededRandom } from '../../support/seeded-random.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
 import { splits } from '../../support/splits.js';
+import { at, type ClientOptions, EncoderWorld, INFO_HASH, idOf, USER } from '../../support/worlds/encoder-world.js';
 
 const A = '10.0.0.1';
 const B = '10.0.0.2';

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Download } from '../../../src/swarm/download.js';
+import { TalkingPeer } from '../../support/fakes/talking-peer.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
-import { Swarm } from '../../support/swarm.js';
-import type { SwarmMember, SwarmMemberOptions } from '../../support/swarm-member.js';
-import { TalkingPeer } from '../../support/talking-peer.js';
+import { Swarm } from '../../support/worlds/swarm.js';
+import type { SwarmMember, SwarmMemberOptions } from '../../support/worlds/swarm-member.js';
 
 const BLOCK = 16 * 1024;
 /** Four pieces of four blocks. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { encodeMessage } from '../../../src/wire/message.js';
-import { at, EncoderWorld, USER } from '../../support/encoder-world.js';
-import type { FakeTalk } from '../../support/fake-talk.js';
+import type { FakeTalk } from '../../support/fakes/fake-talk.js';
+import { at, EncoderWorld, USER } from '../../support/worlds/encoder-world.js';
 
 const A = '10.0.0.1';
 const B = '10.0.0.2';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { HalfOpen } from '../../../src/swarm/half-open.js';
-import { at, type Client, EncoderWorld, idOf, PORT, USER } from '../../support/encoder-world.js';
-import { RecordedConnection } from '../../support/recorded-connection.js';
+import { RecordedConnection } from '../../support/fakes/recorded-connection.js';
+import { at, type Client, EncoderWorld, idOf, PORT, USER } from '../../support/worlds/encoder-world.js';
 
 const A = '10.0.0.1';
 const MINUTE = 60_000;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { PeerConnection } from '../../../src/swarm/peer-connection.js';
-import { at, type Client, EncoderWorld, idOf, PORT, USER } from '../../support/encoder-world.js';
-import type { FakeTalk } from '../../support/fake-talk.js';
+import type { FakeTalk } from '../../support/fakes/fake-talk.js';
+import { at, type Client, EncoderWorld, idOf, PORT, USER } from '../../support/worlds/encoder-world.js';
 
 const A = '10.0.0.1';
 const B = '10.0.0.2';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { at, type Client, EncoderWorld, USER } from '../../support/encoder-world.js';
+import { at, type Client, EncoderWorld, USER } from '../../support/worlds/encoder-world.js';
 
 const A = '10.0.0.1';
 

@@ -5,7 +5,7 @@ import { FINE, JUNK } from '../../../src/swarm/judgement.js';
 import { decodeExtensionHandshake, encodeExtensionHandshake, SILENT_HANDSHAKE } from '../../../src/wire/extended.js';
 import { decodeMessage } from '../../../src/wire/message.js';
 import { encodeReserved } from '../../../src/wire/reserved.js';
-import { RecordedConnection } from '../../support/recorded-connection.js';
+import { RecordedConnection } from '../../support/fakes/recorded-connection.js';
 
 class SpeakingConnection extends RecordedConnection {
   override readonly reserved: Buffer = encodeReserved(['extended']);

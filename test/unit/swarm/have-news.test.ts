@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { TalkingPeer } from '../../support/fakes/talking-peer.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
-import { Swarm } from '../../support/swarm.js';
-import { TalkingPeer } from '../../support/talking-peer.js';
+import { Swarm } from '../../support/worlds/swarm.js';
 
 const TORRENT = sampleTorrent([{ path: 'file', length: 10 * 16 * 1024 }], 16 * 1024);
 

@@ -7,8 +7,8 @@ import { NO_MERITS, type PeerConnection } from '../../../src/swarm/peer-connecti
 import { SILENT_HANDSHAKE } from '../../../src/wire/extended.js';
 import { decodeMessage, encodeMessage, type PeerMessage } from '../../../src/wire/message.js';
 import { encodeReserved } from '../../../src/wire/reserved.js';
-import { RecordedConnection } from '../../support/recorded-connection.js';
-import { Timeline } from '../../support/timeline.js';
+import { RecordedConnection } from '../../support/fakes/recorded-connection.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 type Said = Parameters<typeof encodeMessage>[0];
 

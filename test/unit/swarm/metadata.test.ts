@@ -19,9 +19,9 @@ import {
   METADATA_PIECE_LENGTH,
   type MetadataMessage,
 } from '../../../src/wire/metadata-message.js';
-import { RecordedConnection } from '../../support/recorded-connection.js';
-import { seededRandom } from '../../support/seeded-random.js';
-import { Timeline } from '../../support/timeline.js';
+import { RecordedConnection } from '../../support/fakes/recorded-connection.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 const PIECES = 20;
 const INFO = Buffer.concat(Array.from({ length: PIECES }, (_, at) => Buffer.alloc(METADATA_PIECE_LENGTH, at))).subarray(

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { FINE, JUNK } from '../../../src/swarm/judgement.js';
 import { NodePorts } from '../../../src/swarm/node-ports.js';
 import { encodeReserved } from '../../../src/wire/reserved.js';
-import { RecordedConnection } from '../../support/recorded-connection.js';
+import { RecordedConnection } from '../../support/fakes/recorded-connection.js';
 
 const WITH_DHT = encodeReserved(['extended', 'dht']);
 

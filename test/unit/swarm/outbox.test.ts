@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Outbox } from '../../../src/swarm/outbox.js';
 import { type MemoryHolder, SendMemory } from '../../../src/swarm/send-memory.js';
-import { Timeline } from '../../support/timeline.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 const OTHER: MemoryHolder = {
   stuckSince: () => Number.POSITIVE_INFINITY,

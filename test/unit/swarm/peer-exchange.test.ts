@@ -10,8 +10,8 @@ import { FINE, JUNK } from '../../../src/swarm/judgement.js';
 import { DEFAULT_PEER_EXCHANGE_OPTIONS, PeerExchange } from '../../../src/swarm/peer-exchange.js';
 import { decodePexMessage, encodePexMessage, type PexMessage, type PexPeer } from '../../../src/swarm/pex-message.js';
 import { SILENT_HANDSHAKE } from '../../../src/wire/extended.js';
-import { RecordedConnection } from '../../support/recorded-connection.js';
-import { Timeline } from '../../support/timeline.js';
+import { RecordedConnection } from '../../support/fakes/recorded-connection.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 const at = (host: string, port = 6881): PeerAddress => ({ host, port });
 const known = (host: string, port = 6881): PexPeer => ({ address: at(host, port), isSeed: false, isReachable: true });

@@ -5,9 +5,9 @@ import { priceOf } from '../../../src/swarm/price.js';
 import { DEFAULT_WORK_OPTIONS } from '../../../src/swarm/work-budget.js';
 import { decodeExtensionHandshake } from '../../../src/wire/extended.js';
 import type { encodeMessage, PeerMessage } from '../../../src/wire/message.js';
+import { TalkingPeer } from '../../support/fakes/talking-peer.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
-import { Swarm } from '../../support/swarm.js';
-import { TalkingPeer } from '../../support/talking-peer.js';
+import { Swarm } from '../../support/worlds/swarm.js';
 
 const KIB = 1024;
 const BLOCK = 16 * KIB;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Connection } from '../../../src/swarm/connection.js';
 import { Probation } from '../../../src/swarm/probation.js';
-import { Timeline } from '../../support/timeline.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 /** A connection on probation, and how many frames those above have heard over it. */
 function onProbation() {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { DEFAULT_RATE_LIMITER_OPTIONS, RateLimiter, type RateWaiter } from '../../../src/swarm/rate-limiter.js';
-import { Timeline } from '../../support/timeline.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 const BLOCK = 16 * 1024;
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type MemoryHolder, SendMemory } from '../../../src/swarm/send-memory.js';
-import { Timeline } from '../../support/timeline.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 const OPTIONS = { length: 100, count: 2, patience: 10_000, lookInterval: 1_000 };
 

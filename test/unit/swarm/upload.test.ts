@@ -10,9 +10,9 @@ import type { Upload } from '../../../src/swarm/upload.js';
 import { DEFAULT_UPLOAD_OPTIONS, type UploadOptions } from '../../../src/swarm/upload-options.js';
 import { Uploader } from '../../../src/swarm/uploader.js';
 import { countCalls, countLookUps } from '../../support/counted-steps.js';
+import { RecordedConnection } from '../../support/fakes/recorded-connection.js';
 import { bitfieldOf, layoutOf, pieceAt } from '../../support/pieces.js';
-import { RecordedConnection } from '../../support/recorded-connection.js';
-import { Timeline } from '../../support/timeline.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 const BLOCK = 16 * 1024;
 const READ_TIME = 10;

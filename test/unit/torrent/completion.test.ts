@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Completion } from '../../../src/torrent/completion.js';
 import { DEFAULT_TORRENT_OPTIONS } from '../../../src/torrent/torrent-options.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
-import { Timeline } from '../../support/timeline.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 const FILES = 1000;
 

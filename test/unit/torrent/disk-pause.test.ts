@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
 import { DEFAULT_DISK_PAUSE_OPTIONS, DiskPause } from '../../../src/torrent/disk-pause.js';
-import { Timeline } from '../../support/timeline.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 const FULL = new BtgetError('disk-full', 'no space');
 const NOT_OPEN = new BtgetError('cannot-open', 'not allowed');

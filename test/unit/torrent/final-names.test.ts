@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { SurveyOutcome } from '../../../src/disk/storage.js';
 import { chooseFinalNames, type FinalNamesOutcome } from '../../../src/torrent/final-names.js';
-import { ask } from '../../support/file-disk.js';
+import { ask } from '../../support/disk/file-disk.js';
+import { withStorage } from '../../support/disk/storage-case.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
-import { withStorage } from '../../support/storage-case.js';
 
 /** The piece at the border is part of both files; the last file has no piece of its own. */
 const TWO = sampleTorrent(

@@ -6,14 +6,14 @@ import { NO_OWN_NETWORKS } from '../../../src/net/reach-rule.js';
 import { Session } from '../../../src/session/session.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../../src/session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS } from '../../../src/torrent/torrent-options.js';
-import { answer, FakeTrackers } from '../../support/fake-tracker.js';
-import { memoryTarget } from '../../support/memory-lock.js';
-import { MemorySlotPool } from '../../support/memory-slot-pool.js';
-import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../../support/memory-storage.js';
+import { answer, FakeTrackers } from '../../support/fakes/fake-tracker.js';
+import { memoryTarget } from '../../support/fakes/memory-lock.js';
+import { MemorySlotPool } from '../../support/fakes/memory-slot-pool.js';
+import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../../support/fakes/memory-storage.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
-import { seededRandom } from '../../support/seeded-random.js';
-import { SimulatedNetwork } from '../../support/simulated-network.js';
-import { Timeline } from '../../support/timeline.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
+import { SimulatedNetwork } from '../../support/simulation/simulated-network.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 /** A session of one torrent that has announced itself to a tracker which then answers with `outcome`, or never. */
 function begin(outcome: AnnounceOutcome | null, trackerAnswered: () => void = () => undefined) {

@@ -4,11 +4,11 @@ import type { SingleSocket } from '../../../src/net/raw-server.js';
 import { HttpHandler } from '../../../src/tracker/http-handler.js';
 import type { HttpGet } from '../../../src/tracker/http-message.js';
 import { DEFAULT_HTTP_OPTIONS, type HttpOptions } from '../../../src/tracker/tracker-options.js';
-import { LoggingHandler } from '../../support/logging-handler.js';
-import { seededRandom } from '../../support/seeded-random.js';
-import { SimulatedNetwork } from '../../support/simulated-network.js';
+import { LoggingHandler } from '../../support/fakes/logging-handler.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
+import { SimulatedNetwork } from '../../support/simulation/simulated-network.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 import { splits } from '../../support/splits.js';
-import { Timeline } from '../../support/timeline.js';
 
 const SECOND = 1000;
 

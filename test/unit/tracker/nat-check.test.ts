@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ListenHandler, SingleSocket } from '../../../src/net/raw-server.js';
 import { NatCheck } from '../../../src/tracker/nat-check.js';
-import { LoggingHandler } from '../../support/logging-handler.js';
-import { seededRandom } from '../../support/seeded-random.js';
-import { SimulatedNetwork } from '../../support/simulated-network.js';
+import { LoggingHandler } from '../../support/fakes/logging-handler.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
+import { SimulatedNetwork } from '../../support/simulation/simulated-network.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 import { splits } from '../../support/splits.js';
-import { Timeline } from '../../support/timeline.js';
 
 const SECOND = 1000;
 const INFO_HASH = Buffer.alloc(20, 0xaa);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { TorrentPeers, type TrackedPeer } from '../../../src/tracker/torrent-peers.js';
-import { seededRandom } from '../../support/seeded-random.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
 
 function peer(number: number): TrackedPeer {
   return {

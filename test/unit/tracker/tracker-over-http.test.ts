@@ -11,7 +11,7 @@ import { HttpHandler } from '../../../src/tracker/http-handler.js';
 import { DEFAULT_NAT_CHECK_OPTIONS, NatCheck } from '../../../src/tracker/nat-check.js';
 import { Tracker } from '../../../src/tracker/tracker.js';
 import { DEFAULT_HTTP_OPTIONS, DEFAULT_TRACKER_OPTIONS } from '../../../src/tracker/tracker-options.js';
-import { answer } from '../../support/fake-tracker.js';
+import { answer } from '../../support/fakes/fake-tracker.js';
 import { byUser } from '../../support/sourced-url.js';
 
 /** A tracker on real sockets, as the command line joins it. Resolves to its address. */

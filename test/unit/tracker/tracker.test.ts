@@ -5,8 +5,8 @@ import { CANONICAL } from '../../../src/bencode/guard.js';
 import { escapeBytes } from '../../../src/discovery/announce-url.js';
 import { Tracker } from '../../../src/tracker/tracker.js';
 import { DEFAULT_TRACKER_OPTIONS, type TrackerOptions } from '../../../src/tracker/tracker-options.js';
-import { seededRandom } from '../../support/seeded-random.js';
-import { Timeline } from '../../support/timeline.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;

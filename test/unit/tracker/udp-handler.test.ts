@@ -9,9 +9,9 @@ import { DEFAULT_TRACKER_OPTIONS, type TrackerOptions } from '../../../src/track
 import { UdpHandler } from '../../../src/tracker/udp-handler.js';
 import { decodeUdpAnswer, type UdpTrackerAnswer } from '../../../src/wire/udp-tracker-answer.js';
 import { encodeUdpRequest, type UdpAnnounce, type UdpTrackerRequest } from '../../../src/wire/udp-tracker-request.js';
-import { seededRandom } from '../../support/seeded-random.js';
-import { SimulatedNetwork } from '../../support/simulated-network.js';
-import { Timeline } from '../../support/timeline.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
+import { SimulatedNetwork } from '../../support/simulation/simulated-network.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 const TORRENT = Buffer.alloc(20, 0xfe);
 const FORBIDDEN = Buffer.alloc(20, 0x66);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { Framer, type NextFunc, type Step } from '../../../src/wire/framer.js';
-import { seededRandom } from '../../support/seeded-random.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
 import { splits } from '../../support/splits.js';
 
 /** Feeds the parts as a socket would: each in a buffer that is overwritten afterwards. */

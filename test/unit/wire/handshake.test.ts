@@ -10,7 +10,7 @@ import {
   readPeerId,
 } from '../../../src/wire/handshake.js';
 import { encodeReserved } from '../../../src/wire/reserved.js';
-import { seededRandom } from '../../support/seeded-random.js';
+import { seededRandom } from '../../support/simulation/seeded-random.js';
 import { splits } from '../../support/splits.js';
 
 const INFO_HASH = Buffer.alloc(20, 'h');

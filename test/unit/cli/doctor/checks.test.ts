@@ -17,7 +17,7 @@ import type {
   TrackerScraper,
 } from '../../../../src/discovery/tracker-client.js';
 import type { SourcedUrl } from '../../../../src/net/url-rule.js';
-import { answer, DOWN } from '../../../support/fake-tracker.js';
+import { answer, DOWN } from '../../../support/fakes/fake-tracker.js';
 import { byUser } from '../../../support/sourced-url.js';
 
 test('a machine without one family of addresses is warned of it, and without both it is ill', async () => {

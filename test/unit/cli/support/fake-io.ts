@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import type { CliIo } from '../../../../src/cli/io.js';
-import { Timeline } from '../../../support/timeline.js';
+import { Timeline } from '../../../support/simulation/timeline.js';
 
 export interface Terminal {
   readonly columns: number;

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { BtgetError } from '../../../../src/base/failure.js';
-import type { CreateSession, ListenAnswer, SessionFace, TorrentFace } from '../../../../src/cli/run/session-face.js';
+import type { CreateSession, SessionFace, TorrentFace } from '../../../../src/cli/run/session-face.js';
 import type { DhtStatus } from '../../../../src/discovery/dht/dht-node.js';
 import type { PortMapping } from '../../../../src/discovery/port-mapping/port-mapper.js';
 import type { Metainfo, TorrentFile } from '../../../../src/metainfo/metainfo.js';
 import type { V1MagnetLink } from '../../../../src/metainfo/v1-link.js';
 import type { MagnetEvents } from '../../../../src/session/magnet-torrent.js';
+import type { ListenAnswer } from '../../../../src/session/session.js';
 import type { SessionOptions } from '../../../../src/session/session-options.js';
 import type { MetadataEvents } from '../../../../src/torrent/metadata-torrent.js';
 import type { TorrentEvents, TorrentStatus } from '../../../../src/torrent/status.js';

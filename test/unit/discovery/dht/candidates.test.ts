@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { type Candidate, Candidates, type Teller } from '../../../../src/discovery/dht/candidates.js';
 import { type Contact, contactAt } from '../../../../src/discovery/dht/contact.js';
 import { secureId } from '../../../../src/discovery/dht/secure-id.js';
-import { seededRandom } from '../../../support/seeded-random.js';
+import { seededRandom } from '../../../support/simulation/seeded-random.js';
 
 const TARGET = Buffer.alloc(20);
 

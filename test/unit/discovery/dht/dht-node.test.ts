@@ -9,7 +9,8 @@ import { targetOf } from '../../../../src/discovery/dht/item.js';
 import type { Message } from '../../../../src/discovery/dht/message.js';
 import { isSecureId, secureId } from '../../../../src/discovery/dht/secure-id.js';
 import { type IpAddress, parseIp } from '../../../../src/net/ip-address.js';
-import { DhtWorld, type HonestNode } from '../../../support/dht-world.js';
+import type { PeerAddress } from '../../../../src/net/raw-server.js';
+import { DhtWorld, type HonestNode } from '../../../support/worlds/dht-world.js';
 
 const MINUTE = 60_000;
 const HASH = Buffer.alloc(20, 7);
@@ -45,25 +46,16 @@ test('two nodes that know nobody else find each other, and peers through each ot
   first.node.announce(HASH, { port: 7000, impliedPort: false, isSeed: () => false }, () => undefined);
   world.timeline.run(MINUTE);
   const found: string[] = [];
-  second.node.search(
-    HASH,
-    (peers) => found.push(...peers.map(({ host, port }) => `${host} ${port}`)),
-    () => found.push('done'),
-  );
+  second.node.announce(HASH, null, (peers) => found.push(...peers.map(({ host, port }) => `${host} ${port}`)));
   world.timeline.run(MINUTE);
-  assert.deepEqual(found, [`${first.address.host} 7000`, 'done']);
+  assert.deepEqual(found, [`${first.address.host} 7000`]);
 });
 
-test('a search in an empty DHT ends, having asked nobody', () => {
+test('in an empty DHT a torrent that looks for peers asks no node', () => {
   const world = network(1);
-  const log: unknown[] = [];
-  world.honest[0]?.node.search(
-    HASH,
-    () => log.push('found'),
-    (outcome) => log.push(outcome),
-  );
+  world.honest[0]?.node.announce(HASH, null, () => assert.fail('told'));
   world.timeline.run(MINUTE);
-  assert.deepEqual(log, [{ answered: 0, queries: 0 }]);
+  assert.equal(world.datagrams.sent, 0);
 });
 
 /** A node that has come before its router, has announced a torrent in vain, and tries again 145 s after the beginning. */
@@ -117,16 +109,22 @@ test('a torrent whose lookup began just before anybody answered is announced aft
   assert.equal(router.node.status().families[0]?.stored.peers, 1);
 });
 
-test('who knows nobody asks its router for peers, as any node', () => {
-  const { world, late } = lateNode();
-  const log: unknown[] = [];
-  late.node.search(
-    HASH,
-    () => log.push('found'),
-    (outcome) => log.push(outcome),
-  );
+test('a node that knows no other asks its router for peers, as any node', () => {
+  const { world, router, late } = lateNode();
+  const target = Buffer.alloc(20, 8);
+  let asked = 0;
+  world.datagrams.detach(router.address);
+  world.datagrams.attach(router.address, (packet, from) => {
+    const message = decodeMessage(packet);
+    if (message.kind === 'query' && message.query.method === 'get_peers' && message.query.target.equals(target)) {
+      asked += 1;
+    }
+    router.node.datagramCameIn(packet, from);
+  });
+  late.node.announce(target, { port: 7000, impliedPort: false, isSeed: () => false }, () => assert.fail('told'));
   world.timeline.run(1_000);
-  assert.deepEqual(log, [{ answered: 1, queries: 1 }]);
+  // The announce follows the answer.
+  assert.deepEqual([asked, router.node.status().families[0]?.stored.peers], [1, 2]);
 });
 
 test('a public router is asked, and not kept as a node', () => {
@@ -237,9 +235,11 @@ test('nobody far away makes us send packets into our own network', () => {
   const inside = stranger(world, { host: '192.168.1.1', port: 53 });
   const liar = { host: '8.8.4.4', port: 7001 };
   const id = Buffer.alloc(20, 5);
+  let askedForPeers = 0;
   const socket = world.datagrams.attach(liar, (packet, from) => {
     const message = decodeMessage(packet);
     if (message.kind !== 'query') return;
+    if (message.query.method === 'get_peers') askedForPeers += 1;
     const nodes = Buffer.concat([Buffer.alloc(20, 6), Buffer.from('c0a801010035', 'hex')]);
     const fields = new Map<string, Buffer | Buffer[]>([
       ['id', id],
@@ -261,47 +261,35 @@ test('nobody far away makes us send packets into our own network', () => {
   node.addNode(liar, { kind: 'user' });
   world.timeline.run(1_000);
   const found: unknown[] = [];
-  node.search(
-    HASH,
-    (peers) => found.push(peers),
-    ({ answered }) => found.push(answered),
-  );
+  node.announce(HASH, null, (peers) => found.push(peers));
   world.timeline.run(MINUTE);
-  assert.deepEqual([found, inside.got], [[1], []]);
+  assert.deepEqual([found, askedForPeers, inside.got], [[], 1, []]);
 });
 
 test('whoever names ten thousand nodes makes us send no more than ever, and nothing of ours wait', () => {
   const world = network(5);
   world.timeline.run(5 * MINUTE);
-  const [, { node }] = world.honest as [HonestNode, HonestNode];
+  const [, { node }, other] = world.honest as [HonestNode, HonestNode, HonestNode];
   const named = Array.from({ length: 10_000 }, (_, at) => stranger(world, { host: '9.9.9.9', port: 1_000 + at }));
   for (let port = 1_000; port < 11_000; port += 1) node.addNode({ host: '9.9.9.9', port }, { kind: 'link' });
-  let took = Number.POSITIVE_INFINITY;
   const began = world.timeline.now();
-  node.search(
-    HASH,
-    () => undefined,
-    () => {
-      took = world.timeline.now() - began;
-    },
-  );
+  node.announce(HASH, { port: 7000, impliedPort: false, isSeed: () => false }, () => undefined);
+  // The announce follows the lookup.
+  world.timeline.runUntil(() => other.node.status().families[0]?.stored.peers === 1, MINUTE);
+  const took = world.timeline.now() - began;
   world.timeline.run(MINUTE);
-  assert.ok(took < 5_000, `the search took ${took} ms`);
+  assert.ok(took < 5_000, `the lookup took ${took} ms`);
   const asked = named.filter(({ got }) => got.length > 0).length;
   assert.ok(asked > 50 && asked <= 101, `${asked} were asked`);
 });
 
-test('a search that is cancelled tells nothing and asks nobody any more', () => {
+test('a torrent that is stopped during its lookup is told nothing, and no node is asked any more', () => {
   const world = network(20);
   world.timeline.run(10 * MINUTE);
   const [, , , , searcher] = world.honest as HonestNode[];
-  const search = searcher?.node.search(
-    HASH,
-    () => assert.fail('told'),
-    () => assert.fail('told'),
-  );
+  const search = searcher?.node.announce(HASH, null, () => assert.fail('told'));
   world.timeline.run(1);
-  search?.cancel();
+  search?.stop();
   const before = searcher?.node.status().families[0]?.sent ?? 0;
   world.timeline.run(10_000);
   const after = searcher?.node.status().families[0]?.sent ?? 0;
@@ -313,12 +301,11 @@ test('a torrent is announced again within half an hour, until it is stopped', ()
   const [first, second] = world.honest as [HonestNode, HonestNode];
   const count = () => {
     let peers = 0;
-    second.node.search(
-      HASH,
-      (found) => (peers += found.length),
-      () => undefined,
-    );
+    const search = second.node.announce(HASH, null, (found) => {
+      peers += found.length;
+    });
     world.timeline.run(MINUTE);
+    search.stop();
     return peers;
   };
   const announced = first.node.announce(HASH, { port: 7000, impliedPort: true, isSeed: () => true }, () => undefined);
@@ -416,6 +403,30 @@ test('questions in forged names do not use up the answers of a host that has pro
   assert.deepEqual(answers, ['answer']);
 });
 
+/** The longest value that may be stored, and its target. */
+const LONG_ITEM = { value: Buffer.from(`996:${'x'.repeat(996)}`), signed: null };
+const LONG_TARGET = targetOf(LONG_ITEM, Buffer.alloc(0));
+const NO_NODES = { nodes: false, nodes6: false };
+const GET_LONG = { method: 'get', target: LONG_TARGET, want: NO_NODES, newerThan: null } as const;
+
+/** `writer`, which only asks, stores the long value at the node. */
+function store(world: DhtWorld, writer: PeerAddress, node: PeerAddress): void {
+  const id = Buffer.alloc(20, 9);
+  const got: string[] = [];
+  const socket = world.datagrams.attach(writer, (packet) => {
+    const message = decodeMessage(packet);
+    if (message.kind !== 'answer') return assert.fail(message.kind);
+    const { token } = message.answer;
+    got.push(token === null ? 'stored' : 'token');
+    if (token === null) return;
+    const put = { method: 'put', token, item: LONG_ITEM, salt: Buffer.alloc(0), expected: null } as const;
+    socket.send(encodeQuery(Buffer.from('p'), id, put, true), node);
+  });
+  socket.send(encodeQuery(Buffer.from('g'), id, GET_LONG, true), node);
+  world.timeline.run(MINUTE);
+  assert.deepEqual(got, ['token', 'stored']);
+}
+
 /** Every question that there is, as short as it can be, and what each is answered with at the most. */
 const SHORT_QUESTIONS = [
   'd1:t0:1:y1:qe',
@@ -444,21 +455,14 @@ test('an address that has proven nothing gets at most eight bytes for each byte 
       `2400:${number}::1`,
     ]);
     const router = { host: hosts[0]?.[family === 4 ? 0 : 1] ?? '', port: 6881 };
-    const nodes = hosts.map((pair) => {
-      const routers = hosts.slice(0, 2).map(([ipv4, ipv6]) => [ipv4, ipv6]);
-      const node = world.joinBoth(
-        pair,
-        routers.flat().map((host) => ({ host, port: 6881 })),
-      );
+    const routers = hosts.slice(0, 2).flatMap((pair) => pair.map((host) => ({ host, port: 6881 })));
+    for (const pair of hosts) {
+      world.joinBoth(pair, routers);
       world.timeline.run(1_000);
-      return node;
-    });
+    }
     world.timeline.run(10 * MINUTE);
     // Whatever may be stored is stored.
-    let value = Buffer.alloc(0);
-    nodes[1]?.put({ value: Buffer.from(`996:${'x'.repeat(996)}`), signed: null }, Buffer.alloc(0), (at) => {
-      value = Buffer.from(at);
-    });
+    store(world, { host: family === 4 ? '9.1.0.1' : '2601::1', port: 7001 }, router);
     const announcers = Array.from({ length: 100 }, (_, number) =>
       family === 4 ? `9.0.${number}.1` : `2600:${number}::1`,
     );
@@ -493,10 +497,11 @@ test('an address that has proven nothing gets at most eight bytes for each byte 
       world.timeline.run(1_000);
     }
     world.timeline.run(5 * MINUTE);
-    assert.equal(value.length, 20);
     const factors: number[] = [];
     for (const [number, text] of SHORT_QUESTIONS.entries()) {
-      const spelled = text.replaceAll('TARGET', HASH.toString('latin1')).replaceAll('VALUE', value.toString('latin1'));
+      const spelled = text
+        .replaceAll('TARGET', HASH.toString('latin1'))
+        .replaceAll('VALUE', LONG_TARGET.toString('latin1'));
       const question = Buffer.from(spelled.replaceAll('IDENTITY', 'i'.repeat(19) + number.toString(36)), 'latin1');
       let got = 0;
       const victim = { host: family === 4 ? `11.0.${number}.1` : `2a00:${number}::1`, port: 7001 };
@@ -516,26 +521,15 @@ test('an address that has proven nothing gets at most eight bytes for each byte 
 test('a long value comes to an address once it has answered a question of ours, and never to a forged one', () => {
   const world = network(1);
   const [{ address }] = world.honest as [HonestNode];
-  const item = { value: Buffer.from(`996:${'x'.repeat(996)}`), signed: null };
-  const target = targetOf(item, Buffer.alloc(0));
+  store(world, { host: '203.0.113.8', port: 7001 }, address);
   const id = Buffer.alloc(20, 9);
-  const want = { nodes: false, nodes6: false };
-  const get = encodeQuery(Buffer.from('g'), id, { method: 'get', target, want, newerThan: null }, false);
-  const writer = world.datagrams.attach({ host: '203.0.113.8', port: 7001 }, (packet, from) => {
-    const message = decodeMessage(packet);
-    if (message.kind !== 'answer' || message.answer.token === null) return;
-    const { token } = message.answer;
-    const put = { method: 'put', token, item, salt: Buffer.alloc(0), expected: null } as const;
-    writer.send(encodeQuery(Buffer.from('p'), id, put, true), from);
-  });
-  writer.send(encodeQuery(Buffer.from('g'), id, { method: 'get', target, want, newerThan: null }, true), address);
-  world.timeline.run(MINUTE);
+  const get = encodeQuery(Buffer.from('g'), id, GET_LONG, false);
   for (const answersUs of [false, true]) {
     const log: string[] = [];
     const at = { host: answersUs ? '203.0.113.9' : '203.0.113.10', port: 7001 };
     const socket = world.datagrams.attach(at, (packet, from) => {
       const message = decodeMessage(packet);
-      if (message.kind === 'answer') log.push(message.answer.item?.value.equals(item.value) ? 'value' : 'no value');
+      if (message.kind === 'answer') log.push(packet.includes(LONG_ITEM.value) ? 'value' : 'no value');
       if (message.kind !== 'query') return;
       log.push(message.query.method);
       if (answersUs) socket.send(encodeAnswer(message.transaction, id, {}, placeAt(from)), from);
@@ -550,21 +544,6 @@ test('a long value comes to an address once it has answered a question of ours, 
   }
 });
 
-test('a value is stored and found again, and only the one that was stored', () => {
-  const world = network(10);
-  const [first, second] = world.honest as [HonestNode, HonestNode];
-  const item = { value: Buffer.from('12:Hello World!'), signed: null };
-  const log: unknown[] = [];
-  const target = Buffer.from('e5f96f6f38320f0f33959cb4d3d656452117aadb', 'hex');
-  first.node.put(item, Buffer.alloc(0), (at, stored) => log.push(at.equals(target), stored >= 5));
-  world.timeline.run(MINUTE);
-  second.node.get(target, Buffer.alloc(0), (found) => log.push(found));
-  world.timeline.run(MINUTE);
-  second.node.get(HASH, Buffer.alloc(0), (found) => log.push(found));
-  world.timeline.run(MINUTE);
-  assert.deepEqual(log, [true, true, item, null]);
-});
-
 test('both families are one node, and each finds its own peers', () => {
   const world = network(0);
   const hosts = Array.from({ length: 6 }, (_, number) => [`8.${number}.0.1`, `2001:db8:${number + 1}::1`] as const);
@@ -574,13 +553,9 @@ test('both families are one node, and each finds its own peers', () => {
   nodes[1]?.announce(HASH, { port: 7000, impliedPort: false, isSeed: () => false }, () => undefined);
   world.timeline.run(MINUTE);
   const found: string[] = [];
-  nodes[2]?.search(
-    HASH,
-    (peers) => found.push(...peers.map(({ host }) => host)),
-    () => found.push('done'),
-  );
+  nodes[2]?.announce(HASH, null, (peers) => found.push(...peers.map(({ host }) => host)));
   world.timeline.run(MINUTE);
-  assert.deepEqual(found.sort(), ['2001:db8:2::1', '8.1.0.1', 'done']);
+  assert.deepEqual(found.sort(), ['2001:db8:2::1', '8.1.0.1']);
   assert.deepEqual(
     nodes[2]?.status().families.map(({ family, good: count }) => [family, count]),
     [
@@ -594,11 +569,7 @@ test('after the end no packet leaves and no task waits', () => {
   const world = network(5);
   const member = world.honest[4] as HonestNode;
   member.node.announce(HASH, { port: 7001, impliedPort: false, isSeed: () => false }, () => assert.fail('told'));
-  member.node.search(
-    HASH,
-    () => assert.fail('told'),
-    () => assert.fail('told'),
-  );
+  member.node.announce(HASH, null, () => assert.fail('told'));
   const [...all] = world.honest;
   for (const each of all) world.leave(each);
   const { sent } = world.datagrams;

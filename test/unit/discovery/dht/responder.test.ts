@@ -11,7 +11,7 @@ import type { Item, Query } from '../../../../src/discovery/dht/message.js';
 import { DEFAULT_PEER_STORE_OPTIONS } from '../../../../src/discovery/dht/peer-store.js';
 import { Responder } from '../../../../src/discovery/dht/responder.js';
 import { hasCorpus, readCorpus } from '../../../support/corpus.js';
-import { seededRandom } from '../../../support/seeded-random.js';
+import { seededRandom } from '../../../support/simulation/seeded-random.js';
 
 const MINUTE = 60_000;
 const OWN = Buffer.alloc(20, 1);

@@ -11,7 +11,7 @@ import {
 import { RoutingTable } from '../../../../src/discovery/dht/routing-table.js';
 import { isSecureId, secureId } from '../../../../src/discovery/dht/secure-id.js';
 import { type IpAddress, ipOfBytes, parseIp } from '../../../../src/net/ip-address.js';
-import { seededRandom } from '../../../support/seeded-random.js';
+import { seededRandom } from '../../../support/simulation/seeded-random.js';
 
 const MINUTE = 60_000;
 const OWN = Buffer.alloc(20);

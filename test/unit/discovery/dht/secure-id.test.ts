@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isSecureId, secureId } from '../../../../src/discovery/dht/secure-id.js';
 import { type IpAddress, parseIp } from '../../../../src/net/ip-address.js';
-import { seededRandom } from '../../../support/seeded-random.js';
+import { seededRandom } from '../../../support/simulation/seeded-random.js';
 
 const ip = (text: string) => parseIp(text) as IpAddress;
 

@@ -9,7 +9,7 @@ import { ExternalAddress } from '../../../../src/discovery/dht/external-address.
 import { PeerStore } from '../../../../src/discovery/dht/peer-store.js';
 import { SourceGuard } from '../../../../src/discovery/dht/source-guard.js';
 import { type IpAddress, parseIp } from '../../../../src/net/ip-address.js';
-import { seededRandom } from '../../../support/seeded-random.js';
+import { seededRandom } from '../../../support/simulation/seeded-random.js';
 
 const ip = (text: string) => parseIp(text) as IpAddress;
 

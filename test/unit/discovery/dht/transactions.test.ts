@@ -5,11 +5,11 @@ import { DEFAULT_DHT_OPTIONS, type DhtOptions } from '../../../../src/discovery/
 import type { Answer } from '../../../../src/discovery/dht/message.js';
 import { Transactions } from '../../../../src/discovery/dht/transactions.js';
 import type { PeerAddress } from '../../../../src/net/raw-server.js';
-import { seededRandom } from '../../../support/seeded-random.js';
-import { Timeline } from '../../../support/timeline.js';
+import { seededRandom } from '../../../support/simulation/seeded-random.js';
+import { Timeline } from '../../../support/simulation/timeline.js';
 
 const TO = { host: '192.0.2.1', port: 6881 };
-const ANSWER: Answer = { id: Buffer.alloc(20, 1), contacts: [], peers: [], token: null, item: null };
+const ANSWER: Answer = { id: Buffer.alloc(20, 1), contacts: [], peers: [], token: null };
 
 function world(options: Partial<DhtOptions> = {}) {
   const timeline = new Timeline();

@@ -6,9 +6,9 @@ import { DEFAULT_LSD_OPTIONS } from '../../../../src/discovery/lsd/lsd-options.j
 import type { SeekingTorrent } from '../../../../src/discovery/peer-source.js';
 import type { DatagramSocket } from '../../../../src/net/datagram.js';
 import type { BindAddresses } from '../../../../src/net/fence.js';
-import { seededRandom } from '../../../support/seeded-random.js';
-import { SimulatedNetwork } from '../../../support/simulated-network.js';
-import { Timeline } from '../../../support/timeline.js';
+import { seededRandom } from '../../../support/simulation/seeded-random.js';
+import { SimulatedNetwork } from '../../../support/simulation/simulated-network.js';
+import { Timeline } from '../../../support/simulation/timeline.js';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;

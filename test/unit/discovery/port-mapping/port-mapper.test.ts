@@ -3,10 +3,10 @@ import { test } from 'node:test';
 import { type GatewayPlace, PortMapper } from '../../../../src/discovery/port-mapping/port-mapper.js';
 import { DEFAULT_PORT_MAPPING_OPTIONS } from '../../../../src/discovery/port-mapping/port-mapping-options.js';
 import type { BindAddresses } from '../../../../src/net/fence.js';
-import { seededRandom } from '../../../support/seeded-random.js';
-import { type GatewayOptions, SimulatedGateway } from '../../../support/simulated-gateway.js';
-import { SimulatedNetwork } from '../../../support/simulated-network.js';
-import { Timeline } from '../../../support/timeline.js';
+import { seededRandom } from '../../../support/simulation/seeded-random.js';
+import { type GatewayOptions, SimulatedGateway } from '../../../support/simulation/simulated-gateway.js';
+import { SimulatedNetwork } from '../../../support/simulation/simulated-network.js';
+import { Timeline } from '../../../support/simulation/timeline.js';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;

@@ -1,0 +1,103 @@
+/** Downloads to real files in simulated time, of which system calls fail. */
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TorrentOptions } from '../../../src/torrent/torrent-options.js';
+import { sampleTorrent } from '../sample-torrent.js';
+import { SimulatedSwarm } from '../simulation/simulated-swarm.js';
+import { DiskClient } from './disk-client.js';
+import { type Call, type Fault, faulty, NO_FAULT } from './faulty-operations.js';
+
+const KiB = 1024;
+export const MINUTE = 60_000;
+
+/** Pieces 1 and 4 are parts of two files. */
+export const SAMPLE = sampleTorrent(
+  [
+    { path: 't/a.bin', length: 24 * KiB },
+    { path: 't/empty' },
+    { path: 't/below/b.bin', length: 48 * KiB, executable: true },
+    { path: 't/c.bin', length: 24 * KiB },
+  ],
+  16 * KiB,
+);
+
+export interface FaultyRun {
+  readonly calls: readonly Call[];
+  readonly done: boolean;
+  readonly failure: Error | null;
+  readonly log: readonly string[];
+}
+
+/** A folder for downloads of many names, tidied up by `end`. */
+export class FaultyFolder {
+  readonly #root = mkdtempSync(join(tmpdir(), 'btget-faults-'));
+  #runs = 0;
+
+  /** Not there yet. */
+  fresh(): string {
+    this.#runs += 1;
+    return join(this.#root, String(this.#runs));
+  }
+
+  forget(dir: string): void {
+    if (existsSync(dir)) rmSync(dir, { recursive: true });
+  }
+
+  end(): void {
+    rmSync(this.#root, { recursive: true, force: true });
+  }
+}
+
+/** One download to `dir`, from a seed, for at most `limit` of simulated time; then it is stopped. */
+export function download(dir: string, fault: Fault, limit: number, options: Partial<TorrentOptions> = {}): FaultyRun {
+  const { client, calls } = begin(dir, fault, options);
+  client.runToEnd(limit);
+  client.stop();
+  return { calls, done: client.done, failure: client.failure, log: client.log };
+}
+
+/** A download to `dir` that dies with half of it verified and written down: a journal and a lock are left. */
+export function dieHalfway(dir: string, options: Partial<TorrentOptions> = {}): void {
+  const { swarm, client } = begin(dir, NO_FAULT, options, 20 * KiB);
+  swarm.timeline.runUntil(() => client.status.have >= SAMPLE.metainfo.length / 2, MINUTE);
+  swarm.timeline.runUntil(() => readdirSync(dir).includes('t.btget'), MINUTE);
+}
+
+/** After whatever befell it, a download on a disk that works comes to its end, and leaves nothing behind. */
+export function assertRepaired(dir: string): void {
+  const { done, log } = download(dir, NO_FAULT, 10 * MINUTE);
+  assert.ok(done, log.join('\n'));
+  assertRight(dir, () => true);
+  const strange = readdirSync(dir, { recursive: true }).filter((name) =>
+    /\.(part|btget\b.*|btget-border)$/.test(`${name}`),
+  );
+  assert.deepEqual(strange, []);
+}
+
+export function assertRight(dir: string, isWanted: (file: number) => boolean): void {
+  for (const [index, file] of SAMPLE.metainfo.files.entries()) {
+    if (isWanted(index))
+      assert.deepEqual(readFileSync(join(dir, ...file.path)), SAMPLE.fileBytes(index), file.path.join('/'));
+  }
+}
+
+function begin(
+  dir: string,
+  fault: Fault,
+  options: Partial<TorrentOptions>,
+  seedRate: number | null = null,
+): { readonly swarm: SimulatedSwarm; readonly client: DiskClient; readonly calls: readonly Call[] } {
+  const swarm = new SimulatedSwarm(SAMPLE, 1);
+  const seed = swarm.start({ seed: true, session: { maxUpload: seedRate } });
+  const { operations, calls } = faulty(fault);
+  const numbers = options.selection?.select ?? [];
+  const client = new DiskClient(swarm, SAMPLE, {
+    operations,
+    memory: 1 << 20,
+    torrent: { dir, peers: [seed.address], ...options },
+    done: () => assertRight(dir, (file) => numbers.length === 0 || numbers.includes(`${file + 1}`)),
+  });
+  return { swarm, client, calls };
+}

@@ -1,0 +1,15 @@
+import { spawnSync } from 'node:child_process';
+import { BTGET } from '../btget-process.js';
+
+/**
+ * `command` as a user whom permissions bind runs it: root is bound by none, and lets another user run it. Null where that
+ * user cannot run btget.
+ */
+export function asPlainUser(...command: readonly string[]): readonly [string, ...string[]] | null {
+  const isRoot = process.getuid?.() === 0;
+  const prefix = isRoot ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] : [];
+  const run = (...words: readonly string[]): readonly [string, ...string[]] => [...prefix, ...words] as [string];
+  const [program, ...args] = run(process.execPath, BTGET, '--version');
+  const canRun = process.getuid !== undefined && spawnSync(program, args).status === 0;
+  return canRun ? run(...command) : null;
+}

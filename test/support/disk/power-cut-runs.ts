@@ -1,0 +1,192 @@
+/** Downloads of all forms that a power cut befalls, and what must hold when they go on. */
+import assert from 'node:assert/strict';
+import { type Random, shuffle } from '../../../src/base/random.js';
+import type { TorrentFile } from '../../../src/metainfo/metainfo.js';
+import { piecesOfFile } from '../../../src/metainfo/piece-layout.js';
+import { SharedPieces } from '../../../src/metainfo/shared-pieces.js';
+import { DEFAULT_JOURNAL_KEEPER_OPTIONS } from '../../../src/resume/journal-keeper.js';
+import { sampleTorrent } from '../sample-torrent.js';
+import {
+  contentOf,
+  DEFAULT_DISK_DOWNLOAD_OPTIONS,
+  type DiskDownload,
+  type DiskDownloadOptions,
+  DOWNLOADS,
+  downloadOnto,
+} from './disk-download.js';
+import { cutPower, type Loss } from './power-cut.js';
+import { emptyImage, type PowerImage } from './power-disk.js';
+
+const KIB = 1024;
+/** Pieces 3 and 6 are parts of two and of three files. */
+const SAMPLE = sampleTorrent(
+  [
+    { path: 't/a', length: 10 * KIB },
+    { path: 't/sub/b', length: 10 * KIB + 300 },
+    { path: 't/empty' },
+    { path: 't/sub/deep/c', length: 300 },
+    { path: 't/d', length: 14 * KIB },
+  ],
+  3 * KIB,
+);
+const { metainfo } = SAMPLE;
+const FILE_COUNT = metainfo.files.length;
+const SHARED = new SharedPieces(metainfo.files, SAMPLE.layout);
+const FLUSH_TIME = 60;
+const IN_DOWNLOAD = `${DOWNLOADS}/t/`;
+const BORDER = /\/\.t\.[0-9a-f]{8}\.btget-border$/;
+
+/** What the user asked for; the runs of one download have it in common. */
+export interface Form {
+  readonly partNames: boolean;
+  /** Each run selects some files, and the next one those and perhaps more. */
+  readonly selects: boolean;
+}
+
+export interface Recorded {
+  readonly form: Form;
+  readonly start: PowerImage;
+  readonly options: DiskDownloadOptions;
+  readonly run: DiskDownload;
+}
+
+/** A download from nothing to its end or to an interrupt. */
+export function record(form: Form, random: Random, options: Partial<DiskDownloadOptions> = {}): Recorded {
+  const start = emptyImage(random.below(2) === 0 ? DOWNLOADS : null);
+  const all = { ...optionsOf(form, random, null), ...options };
+  return { form, start, options: all, run: downloadOnto(start, SAMPLE, random, all) };
+}
+
+/** Cuts the power after `count` of what `recorded` did to the disk, and lets the next run come to its end. */
+export function cutAndGoOn(recorded: Recorded, count: number, loss: Loss, random: Random): Recorded {
+  const { form, start, run } = recorded;
+  const left = cutPower(start, run.disk.events, count, loss, random);
+  const options = { ...optionsOf(form, random, recorded.options), interruptAt: null };
+  const old = loss === 'anyhow' ? [] : oldPieces(recorded, count);
+  const mayMove = [...filesOf(left).keys()].some((path) => BORDER.test(path));
+  const kept = old.filter((piece) => !mayMove || !comesHome(piece, options));
+  return { form, start: left, options, run: goesOn(left, kept, random, options) };
+}
+
+/**
+ * Whether the piece may be on its way from aside into several files: what is cut off there is fetched again, because some of
+ * it may have been right in a file alone and some aside alone.
+ */
+function comesHome(piece: number, options: DiskDownloadOptions): boolean {
+  const { files } = contentOf(SAMPLE, options);
+  const isIn = (file: number): boolean => {
+    const { first, end } = piecesOfFile(metainfo.files[file] as TorrentFile, SAMPLE.layout);
+    return first <= piece && piece < end;
+  };
+  return [...files].filter(isIn).length > 1;
+}
+
+function optionsOf(
+  { partNames, selects }: Form,
+  random: Random,
+  before: DiskDownloadOptions | null,
+): DiskDownloadOptions {
+  return {
+    ...DEFAULT_DISK_DOWNLOAD_OPTIONS,
+    flushTime: () => 1 + random.below(FLUSH_TIME),
+    pace: 1 + random.below(random.below(4) === 0 ? 250 : 20),
+    interruptAt: random.below(3) === 0 ? 500 + random.below(2_000) : null,
+    batch: 1 + random.below(16 * KIB),
+    minLength: random.below(2) === 0 ? 1 : 64 * KIB,
+    partNames,
+    select: selects ? selectMore(before?.select ?? [], random) : [],
+  };
+}
+
+/** Numbers of files, from 1. */
+function selectMore(before: readonly string[], random: Random): string[] {
+  const others = Array.from({ length: FILE_COUNT }, (_, index) => `${index + 1}`).filter(
+    (one) => !before.includes(one),
+  );
+  const least = before.length === 0 ? 1 : 0;
+  return [...before, ...shuffle(random, others).slice(0, Math.max(least, random.below(3)))];
+}
+
+/** Starts on what a power cut left, and asserts all that is promised. `kept` are pieces that must not be lost. */
+function goesOn(left: PowerImage, kept: readonly number[], random: Random, options: DiskDownloadOptions): DiskDownload {
+  const before = filesOf(left);
+  if (options.partNames)
+    for (const [index] of metainfo.files.entries()) {
+      const bytes = before.get(pathOf(index));
+      if (bytes !== undefined) assert.ok(bytes.equals(SAMPLE.fileBytes(index)), `${pathOf(index)} is not whole`);
+    }
+  const run = downloadOnto(left, SAMPLE, random, options);
+  for (const piece of [...run.belief.believed, ...run.belief.doubted])
+    assert.ok(isRight(before, piece), `piece ${piece} is believed, and is not there`);
+  for (const piece of run.verified) assert.ok(isRight(before, piece), `piece ${piece} is verified, and is not there`);
+  const verified = new Set<number>(run.verified);
+  for (const piece of kept) assert.ok(verified.has(piece), `piece ${piece} is lost`);
+  assert.ok(run.isDone);
+  assertEnd(run.disk.files(), options);
+  return run;
+}
+
+/** The selected files are whole and no other is there, and nothing is beside the download that is of no use. */
+function assertEnd(files: ReadonlyMap<string, Buffer>, options: DiskDownloadOptions): void {
+  const content = contentOf(SAMPLE, options);
+  for (const index of content.files)
+    assert.ok(files.get(pathOf(index))?.equals(SAMPLE.fileBytes(index)), `${pathOf(index)} at the end`);
+  const others = [...files.keys()].filter((path) => !path.startsWith(IN_DOWNLOAD));
+  const strange = others.filter((path) => content.isAll || !BORDER.test(path));
+  assert.deepEqual(strange, [], 'left beside the download');
+  assert.equal(files.size - others.length, content.files.size, 'left in the download');
+}
+
+/** Pieces that came so long before the cut that every kind of loss must spare them, where names are kept in order. */
+function oldPieces({ start, run }: Recorded, count: number): number[] {
+  const timeOf = (index: number): bigint => (run.disk.events[index] ?? run.disk.events.at(-1))?.at ?? start.at;
+  const now = timeOf(count - 1);
+  // A batch that is under way, the wait for the next, and what is flushed for each: five files, four folders, the journal.
+  const span = BigInt(DEFAULT_JOURNAL_KEEPER_OPTIONS.interval + 2 * 12 * FLUSH_TIME) * 1_000_000n;
+  const { believed, doubted, unknown } = run.belief;
+  const said = new Set([...believed, ...doubted, ...unknown]);
+  // A piece at a border is hashed though no journal speaks of it; a run that selects all does not look for it so soon.
+  const old: number[] = run.verified.filter((piece) => said.has(piece) || now - start.at > span);
+  for (const [piece, index] of run.committed) if (index < count && now - timeOf(index - 1) > span) old.push(piece);
+  return old;
+}
+
+function pathOf(file: number): string {
+  return `${DOWNLOADS}/${(metainfo.files[file]?.path ?? []).join('/')}`;
+}
+
+/** Whether the image's files hold the right bytes of a piece, in their places or aside, by its own look at them. */
+function isRight(files: ReadonlyMap<string, Buffer>, piece: number): boolean {
+  const begin = piece * metainfo.pieceLength;
+  const end = Math.min(begin + metainfo.pieceLength, metainfo.length);
+  const border = [...files].find(([path]) => BORDER.test(path))?.[1];
+  const number = SHARED.numberOf(piece);
+  return metainfo.files.every((file, index) => {
+    const from = Math.max(begin, file.begin);
+    const to = Math.min(end, file.begin + file.length);
+    if (from >= to) return true;
+    const right = SAMPLE.content.subarray(from, to);
+    // A whole file counts though its part lies beside it still.
+    for (const name of [`${pathOf(index)}.part`, pathOf(index)])
+      if (
+        files
+          .get(name)
+          ?.subarray(from - file.begin, to - file.begin)
+          .equals(right)
+      )
+        return true;
+    const aside = (number ?? 0) * metainfo.pieceLength - begin;
+    return number !== undefined && (border?.subarray(from + aside, to + aside).equals(right) ?? false);
+  });
+}
+
+function filesOf(image: PowerImage): ReadonlyMap<string, Buffer> {
+  const found = new Map<string, Buffer>();
+  const look = (key: number, path: string): void => {
+    const node = image.nodes.get(key);
+    if (node?.kind === 'file') found.set(path, node.bytes);
+    else for (const [name, inner] of node?.entries ?? []) look(inner, path === '/' ? `/${name}` : `${path}/${name}`);
+  };
+  look(0, '/');
+  return found;
+}

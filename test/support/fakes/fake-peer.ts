@@ -1,0 +1,80 @@
+import type { Millis } from '../../../src/base/clock.js';
+import type {
+  Listener,
+  ListenHandler,
+  PeerAddress,
+  RawServer,
+  SingleSocket,
+  SocketHandler,
+} from '../../../src/net/raw-server.js';
+import { type FakeIdentity, type FakeScript, FakeTalk } from './fake-talk.js';
+
+/** A peer driven by hand. It has a conversation for each connection that it dials or that reaches it. */
+export class FakePeer implements ListenHandler {
+  /** Conversations in the order in which they began. */
+  readonly talks: FakeTalk[] = [];
+  readonly #rawServer: RawServer;
+  readonly #identity: FakeIdentity;
+  readonly #script: FakeScript;
+  /** When somebody knocked, let in or not. */
+  readonly knocks: Millis[] = [];
+  /** False: whoever dials is turned away before the first byte. */
+  letsIn = true;
+  #listener: Listener | null = null;
+
+  constructor(rawServer: RawServer, identity: FakeIdentity, script: FakeScript = {}) {
+    this.#rawServer = rawServer;
+    this.#identity = identity;
+    this.#script = script;
+  }
+
+  /** The conversation that began last. */
+  get talk(): FakeTalk {
+    const talk = this.talks.at(-1);
+    if (talk === undefined) throw new Error('nobody has talked to this fake peer');
+    return talk;
+  }
+
+  /** The port at which it can be reached, once the timeline has run after `listen`. */
+  get port(): number {
+    const address = this.#listener?.address;
+    if (address === undefined || !('port' in address)) throw new Error('this fake peer does not listen');
+    return address.port;
+  }
+
+  dial(address: PeerAddress): FakeTalk {
+    const talk = this.#newTalk();
+    talk.attach(this.#rawServer.startConnection(address, talk));
+    return talk;
+  }
+
+  /** Takes connections at `port`, or at any that is free when it is 0. */
+  listen(port: number, host?: string): void {
+    this.#rawServer.listen(host === undefined ? { port } : { host, port }, this, (outcome) => {
+      if (!outcome.ok) throw new Error(`a fake peer cannot listen at ${port}: ${outcome.code}`);
+      this.#listener = outcome.listener;
+    });
+  }
+
+  /** Takes no more connections. */
+  stopListening(): void {
+    this.#listener?.close();
+  }
+
+  acceptsConnection(): boolean {
+    this.knocks.push(this.#rawServer.now());
+    return this.letsIn;
+  }
+
+  externalConnectionMade(socket: SingleSocket): SocketHandler {
+    const talk = this.#newTalk();
+    talk.attach(socket);
+    return talk;
+  }
+
+  #newTalk(): FakeTalk {
+    const talk = new FakeTalk(this.#rawServer, this.#identity, this.#script);
+    this.talks.push(talk);
+    return talk;
+  }
+}

@@ -1,0 +1,55 @@
+import type {
+  AnnounceOutcome,
+  AnnounceRequest,
+  AnnounceResponse,
+  TrackerClient,
+} from '../../../src/discovery/tracker-client.js';
+import type { Timeline } from '../simulation/timeline.js';
+
+/** An answer of the tracker at `from` in which nothing is said but what `fields` say. */
+export function answer(fields: Partial<AnnounceResponse> = {}, from: string | null = null): AnnounceOutcome {
+  return {
+    ok: true,
+    from,
+    response: {
+      interval: 1800,
+      minInterval: null,
+      peers: [],
+      seeds: null,
+      leeches: null,
+      warning: null,
+      trackerId: null,
+      externalIp: null,
+      ...fields,
+    },
+  };
+}
+
+export const DOWN: AnnounceOutcome = { ok: false, code: 'unreachable', message: 'the connection was refused' };
+
+/** Trackers in simulated time: `behave` says what each announce is answered with, or null for never. */
+export class FakeTrackers implements TrackerClient {
+  readonly requests: AnnounceRequest[] = [];
+  cancelled = 0;
+  readonly #timeline: Timeline;
+  readonly #behave: (request: AnnounceRequest) => AnnounceOutcome | null;
+  readonly #delay: number;
+
+  constructor(timeline: Timeline, behave: (request: AnnounceRequest) => AnnounceOutcome | null, delay = 0) {
+    this.#timeline = timeline;
+    this.#behave = behave;
+    this.#delay = delay;
+  }
+
+  announce(request: AnnounceRequest, answered: (outcome: AnnounceOutcome) => void): { cancel(): void } {
+    this.requests.push(request);
+    const outcome = this.#behave(request);
+    const task = outcome === null ? null : this.#timeline.addTask(() => answered(outcome), this.#delay);
+    return {
+      cancel: () => {
+        this.cancelled += 1;
+        task?.cancel();
+      },
+    };
+  }
+}

@@ -1,0 +1,533 @@
+import type { Millis, Timers } from '../../../src/base/clock.js';
+import { sha1 } from '../../../src/base/digest.js';
+import { BtgetError } from '../../../src/base/failure.js';
+import type { Random } from '../../../src/base/random.js';
+import { ContentMap, type ContentSegment, PLACE_RULES, type PlaceRule } from '../../../src/disk/content-map.js';
+import type {
+  AdoptedFile,
+  BlockRead,
+  CheckOutcome,
+  DiskRoom,
+  DoneOutcome,
+  FileIdentity,
+  FileSurvey,
+  MakeOutcome,
+  PassOverOutcome,
+  PieceSlot,
+  Storage,
+  SurveyOutcome,
+  SyncOutcome,
+} from '../../../src/disk/storage.js';
+import type { Metainfo, TorrentFile } from '../../../src/metainfo/metainfo.js';
+import { type PieceIndex, PieceLayout } from '../../../src/metainfo/piece-layout.js';
+
+export type StorageOperation =
+  | 'survey'
+  | 'commitPiece'
+  | 'makeFiles'
+  | 'writeBlock'
+  | 'checkPiece'
+  | 'readBlocks'
+  | 'demoteFile'
+  | 'restoreFile'
+  | 'removePart'
+  | 'adoptFiles'
+  | 'finishFile'
+  | 'releaseFile'
+  | 'sync'
+  | 'measureRoom'
+  | 'removeBorderFile';
+
+export interface MemoryStorageOptions {
+  /** Where answers come but that of `close`, as in `OpenStorageOptions`; null: where the work is done. */
+  readonly answers: Timers | null;
+  /** How long each operation takes. They run one after another when it is not zero, as on one disk. */
+  readonly latency: Millis;
+  /** finishFile replaces a foreign file. */
+  readonly overwrite: boolean;
+  /** The torrent's bytes when all files are there from the start, or null. They are copied. */
+  readonly content: Buffer | null;
+  /** What an earlier storage of the torrent left, or null. */
+  readonly image: DiskImage | null;
+  /** The selected files, or null for all. */
+  readonly selected: ReadonlySet<number> | null;
+  /** Bytes that are free, or null where the disk cannot tell. */
+  readonly free: number | null;
+  /** One line for each operation as it begins, such as 'commitPiece 3'; null keeps no log. */
+  readonly log: string[] | null;
+}
+
+export const DEFAULT_MEMORY_STORAGE_OPTIONS: MemoryStorageOptions = {
+  answers: null,
+  latency: 0,
+  overwrite: false,
+  content: null,
+  image: null,
+  selected: null,
+  free: null,
+  log: null,
+};
+
+const DONE = { ok: true } as const;
+
+/** What lies on the disk under one name: `length` bytes of `bytes`. */
+interface Body {
+  readonly bytes: Buffer;
+  length: number;
+  changedAt: bigint;
+  readonly inode: bigint;
+  readonly bornAt: bigint;
+}
+
+/** What the disk would not remember if the power failed. */
+interface UnflushedWrite {
+  readonly body: Body;
+  readonly begin: number;
+  /** What was there before. */
+  readonly bytes: Buffer;
+}
+
+/** What lies on a disk at one moment, for a storage that is opened after it. */
+export interface DiskImage {
+  readonly files: readonly { readonly part: Body | null; readonly final: Body | null }[];
+  readonly border: Body | null;
+}
+
+interface MemoryFile {
+  readonly file: TorrentFile;
+  /** Under its `.part` name. */
+  part: Body | null;
+  /** Under its own name. */
+  final: Body | null;
+}
+
+/** A disk in memory. It keeps the contract, hashes for real, and does what a test tells it to do wrong. */
+export class MemoryStorage implements Storage {
+  readonly #layout: PieceLayout;
+  readonly #timers: Timers;
+  readonly #options: MemoryStorageOptions;
+  readonly #files: readonly MemoryFile[];
+  readonly #map: ContentMap;
+  /** What lies aside. */
+  #border: Body | null;
+  readonly #failures = new Map<StorageOperation, BtgetError[]>();
+  #unflushed: UnflushedWrite[] = [];
+  /** Files that were written to since the last sync. */
+  readonly #touched = new Set<number>();
+  #inodes = 0n;
+  #busyUntil: Millis = 0;
+  #closed = false;
+
+  constructor(metainfo: Metainfo, timers: Timers, options: MemoryStorageOptions) {
+    this.#layout = new PieceLayout(metainfo);
+    this.#timers = timers;
+    this.#options = options;
+    this.#map = new ContentMap(metainfo, this.#layout, options.selected);
+    this.#border = copyOf(options.image?.border ?? null);
+    this.#files = metainfo.files.map((file, index) => {
+      const { part, final } = options.image?.files[index] ?? { part: null, final: null };
+      // Inodes go on where the older storage stopped.
+      for (const body of [part, final]) if (body !== null && body.inode > this.#inodes) this.#inodes = body.inode;
+      return { file, part: copyOf(part), final: copyOf(final) };
+    });
+    const content = options.content;
+    if (content === null) return;
+    for (const [index, { file }] of this.#files.entries()) {
+      if (isOnDisk(file)) this.putFile(index, content.subarray(file.begin, file.begin + file.length));
+    }
+  }
+
+  /** Bytes lie under the file's own name, whether they are the torrent's or a stranger's. */
+  putFile(file: number, bytes: Buffer): void {
+    this.#file(file).final = this.#createBody(Buffer.from(bytes), bytes.length);
+  }
+
+  /** Bytes lie under the file's `.part` name. */
+  putPart(file: number, bytes: Buffer): void {
+    const length = Math.max(bytes.length, this.#file(file).file.length);
+    const body = this.#createBody(Buffer.alloc(length), bytes.length);
+    bytes.copy(body.bytes);
+    this.#file(file).part = body;
+  }
+
+  /**
+   * What lies there now. With `powerCut`, as a power cut would leave it: of what was not flushed, chance keeps some.
+   */
+  image(powerCut: Random | null): DiskImage {
+    const copies = new Map<Body, Body>();
+    const copied = (body: Body | null): Body | null => {
+      const copy = copyOf(body);
+      if (body !== null && copy !== null) copies.set(body, copy);
+      return copy;
+    };
+    const files = this.#files.map(({ part, final }) => ({ part: copied(part), final: copied(final) }));
+    const border = copied(this.#border);
+    for (const { body, begin, bytes } of powerCut === null ? [] : this.#unflushed.toReversed()) {
+      if (powerCut?.below(2) === 0) bytes.copy(copies.get(body)?.bytes ?? Buffer.alloc(0), begin);
+    }
+    return { files, border };
+  }
+
+  /** Whether something lies aside. */
+  get hasBorderFile(): boolean {
+    return this.#border !== null;
+  }
+
+  /** Whether there is a file, under one of its names. */
+  isThere(file: number): boolean {
+    const { part, final } = this.#file(file);
+    return part !== null || final !== null;
+  }
+
+  /** What lies under the file's own name, or null. */
+  finalBytes(file: number): Buffer | null {
+    const body = this.#file(file).final;
+    return body === null ? null : body.bytes.subarray(0, body.length);
+  }
+
+  /** All bytes of the torrent as the disk holds them, zeros where there are none. */
+  contents(): Buffer {
+    const all = Buffer.alloc(this.#layout.length);
+    this.#read(0, all);
+    return all;
+  }
+
+  /** Turns over the bits of `length` bytes from `begin` in the torrent, as a bad disk does. */
+  corrupt(begin: number, length: number): void {
+    for (const segment of this.#map.segments(begin, length)) {
+      const body = segment.kind === 'zeros' ? null : this.#bodyOf(segment);
+      if (body === null || segment.kind === 'zeros') continue;
+      for (let at = segment.begin; at < Math.min(segment.begin + segment.length, body.length); at += 1)
+        body.bytes[at] = (body.bytes[at] as number) ^ 0xff;
+    }
+  }
+
+  /** The next `times` operations of this kind fail. */
+  failNext(operation: StorageOperation, failure: BtgetError, times = 1): void {
+    const failures = this.#failures.get(operation) ?? [];
+    for (let time = 0; time < times; time += 1) failures.push(failure);
+    this.#failures.set(operation, failures);
+  }
+
+  survey(answered: (outcome: SurveyOutcome) => void): void {
+    this.#run('survey', '', answered, () => {
+      const files = this.#files.map(surveyOf);
+      this.#map.surveyed(files, this.hasBorderFile);
+      return { ok: true, files, hasBorderFile: this.hasBorderFile };
+    });
+  }
+
+  commitPiece(piece: PieceIndex, slot: PieceSlot, answered: (outcome: CheckOutcome) => void): void {
+    this.#run('commitPiece', piece, answered, () => {
+      const data = slot.data.subarray(0, this.#layout.lengthOf(piece));
+      const matches = sha1(data).equals(this.#layout.hashOf(piece));
+      if (matches) {
+        this.#write(this.#layout.beginOf(piece), data);
+        this.#map.settle(piece, 'kept');
+      }
+      return { ok: true, matches };
+    });
+  }
+
+  makeFiles(files: readonly number[], answered: (outcome: MakeOutcome) => void): void {
+    this.#run<MakeOutcome>('makeFiles', files.join(' '), answered, () => {
+      const made = new Map<number, FileIdentity>();
+      for (const file of files) {
+        const entry = this.#file(file);
+        if (entry.part === null && entry.final === null) this.#createPart(entry);
+        const { identity } = surveyOf(entry);
+        if (identity !== null) made.set(file, identity);
+      }
+      return { ok: true, made };
+    });
+  }
+
+  writeBlock(piece: PieceIndex, begin: number, data: Buffer, answered: (outcome: DoneOutcome) => void): void {
+    const copy = Buffer.from(data);
+    this.#run('writeBlock', `${piece} ${begin}`, answered, () => {
+      this.#write(this.#layout.beginOf(piece) + begin, copy);
+      return DONE;
+    });
+  }
+
+  checkPiece(piece: PieceIndex, answered: (outcome: CheckOutcome) => void): void {
+    this.#run('checkPiece', piece, answered, () => {
+      const data = Buffer.alloc(this.#layout.lengthOf(piece));
+      const rule = PLACE_RULES.find(
+        (by) => this.#readBy(by, this.#layout.beginOf(piece), data) && sha1(data).equals(this.#layout.hashOf(piece)),
+      );
+      if (rule !== undefined) this.#map.settle(piece, rule);
+      return { ok: true, matches: rule !== undefined };
+    });
+  }
+
+  readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {
+    const read = (): DoneOutcome => {
+      for (const { piece, begin, into } of reads) {
+        into.fill(0);
+        if (this.#read(this.#layout.beginOf(piece) + begin, into)) continue;
+        return { ok: false, failure: new BtgetError('io', `piece ${piece} is not on the disk`) };
+      }
+      return DONE;
+    };
+    // Who reads is another thread than those who hash and write.
+    this.#run<DoneOutcome>('readBlocks', reads.length, answered, read, 'aside');
+  }
+
+  demoteFile(file: number, keepsFinal: boolean, answered: (outcome: DoneOutcome) => void): void {
+    this.#run<DoneOutcome>('demoteFile', file, answered, () => {
+      const entry = this.#file(file);
+      if (entry.final === null || entry.part !== null) {
+        return { ok: false, failure: new BtgetError('io', `cannot take back file ${file}: it is not under its name`) };
+      }
+      const { bytes, length } = entry.final;
+      const room = Buffer.alloc(Math.max(length, entry.file.length));
+      bytes.copy(room, 0, 0, length);
+      entry.part = { ...entry.final, bytes: room };
+      if (!keepsFinal) entry.final = null;
+      return DONE;
+    });
+  }
+
+  restoreFile(file: number, answered: (outcome: DoneOutcome) => void): void {
+    this.#run<DoneOutcome>('restoreFile', file, answered, () => {
+      const entry = this.#file(file);
+      if (entry.part === null || entry.final !== null) {
+        return { ok: false, failure: new BtgetError('io', `cannot give file ${file} its name back`) };
+      }
+      const { bytes, length } = entry.part;
+      entry.final = { ...entry.part, bytes: Buffer.from(bytes.subarray(0, length)) };
+      entry.part = null;
+      return DONE;
+    });
+  }
+
+  /** No file has both names here. */
+  passOverParts(_files: readonly number[], _answered: (outcome: PassOverOutcome) => void): void {
+    throw new Error('no file has a final name beside its part name');
+  }
+
+  useParts(): void {
+    // Nothing is passed over.
+  }
+
+  useCopy(): void {
+    throw new Error('nothing is linked in memory');
+  }
+
+  removePart(file: number, answered: (outcome: DoneOutcome) => void): void {
+    this.#run<DoneOutcome>('removePart', file, answered, () => {
+      this.#file(file).part = null;
+      return DONE;
+    });
+  }
+
+  adoptFiles(files: readonly AdoptedFile[], answered: (outcome: DoneOutcome) => void): void {
+    this.#run<DoneOutcome>('adoptFiles', files.map(({ file }) => file).join(' '), answered, () => DONE);
+  }
+
+  finalName(file: number): string {
+    return this.#file(file).file.path.join('/');
+  }
+
+  finishFile(file: number, answered: (outcome: DoneOutcome) => void): void {
+    this.#run<DoneOutcome>('finishFile', file, answered, () => this.#finish(this.#file(file)));
+  }
+
+  releaseFile(file: number | null, answered: (outcome: DoneOutcome) => void): void {
+    this.#run<DoneOutcome>('releaseFile', file ?? 'border', answered, () => DONE);
+  }
+
+  sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void {
+    this.#assertOpen();
+    const begin = (): void => {
+      const flushed = new Map<number, FileIdentity>();
+      for (const file of [...this.#touched, ...also]) {
+        const { identity } = surveyOf(this.#file(file));
+        if (identity !== null) flushed.set(file, identity);
+      }
+      this.#touched.clear();
+      const unflushed = new Set(this.#unflushed);
+      this.#run<SyncOutcome>(
+        'sync',
+        also.join(' '),
+        answered,
+        () => {
+          this.#unflushed = this.#unflushed.filter((write) => !unflushed.has(write));
+          return { ok: true, flushed };
+        },
+        'aside',
+      );
+    };
+    // What was asked for before is done before. Writing goes on while the disk flushes, and what it writes is not flushed.
+    this.#timers.addTask(() => (this.#closed ? undefined : begin()), Math.max(0, this.#busyUntil - this.#timers.now()));
+  }
+
+  measureRoom(answered: (room: DiskRoom) => void): void {
+    const allocated = this.#files.map((entry) => surveyOf(entry).length);
+    this.#run(
+      'measureRoom',
+      '',
+      (outcome) => {
+        if (outcome.ok) answered({ allocated, free: this.#options.free });
+        else answered({ allocated: [], free: null });
+      },
+      () => DONE,
+    );
+  }
+
+  removeBorderFile(answered: (outcome: DoneOutcome) => void): void {
+    this.#run('removeBorderFile', '', answered, () => {
+      this.#border = null;
+      return DONE;
+    });
+  }
+
+  close(answered: () => void): void {
+    this.#assertOpen();
+    this.#closed = true;
+    this.#timers.addTask(answered, Math.max(0, this.#busyUntil - this.#timers.now()));
+  }
+
+  #finish(entry: MemoryFile): DoneOutcome {
+    const { file, part, final } = entry;
+    if (file.padding || file.symlink !== null) return DONE;
+    const name = file.path.join('/');
+    const made = part ?? (file.length === 0 && final?.length !== 0 ? this.#createBody(Buffer.alloc(0), 0) : null);
+    const found = made ?? final;
+    if (found === null || found.length < file.length) {
+      return { ok: false, failure: new BtgetError('io', `cannot finish ${name}: it has ${found?.length ?? 0} bytes`) };
+    }
+    const ours = found.bytes.subarray(0, file.length);
+    const foreign = made !== null && final !== null && !final.bytes.subarray(0, final.length).equals(ours);
+    if (foreign && !this.#options.overwrite) {
+      return { ok: false, failure: new BtgetError('foreign-file', `${name} exists and is not this torrent's`) };
+    }
+    const changedAt = found.length === file.length ? found.changedAt : this.#nowInNanoseconds();
+    entry.final = { ...found, bytes: ours, length: file.length, changedAt };
+    entry.part = null;
+    this.#unflushed = this.#unflushed.filter(({ body }) => body !== found);
+    return DONE;
+  }
+
+  #run<T extends { readonly ok: boolean }>(
+    operation: StorageOperation,
+    what: string | number,
+    answered: (outcome: T | { readonly ok: false; readonly failure: BtgetError }) => void,
+    work: () => T,
+    order: 'in turn' | 'aside' = 'in turn',
+  ): void {
+    this.#assertOpen();
+    this.#options.log?.push(`${operation} ${what}`.trim());
+    const failure = this.#failures.get(operation)?.shift();
+    const now = this.#timers.now();
+    const end = (order === 'aside' ? now : Math.max(now, this.#busyUntil)) + this.#options.latency;
+    this.#busyUntil = Math.max(this.#busyUntil, end);
+    this.#timers.addTask(() => {
+      const outcome = failure === undefined ? work() : ({ ok: false, failure } as const);
+      this.#answer(() => answered(outcome));
+    }, end - now);
+  }
+
+  #answer(task: () => void): void {
+    const { answers } = this.#options;
+    const answer = (): void => {
+      if (!this.#closed) task();
+    };
+    if (answers === null) answer();
+    else answers.addTask(answer, 0);
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new Error('the storage is closed');
+  }
+
+  #file(file: number): MemoryFile {
+    const entry = this.#files[file];
+    if (entry === undefined) throw new Error(`there is no file ${file}`);
+    return entry;
+  }
+
+  #write(begin: number, data: Buffer): void {
+    for (const segment of this.#map.writeSegments(begin, data.length)) {
+      const body = this.#bodyToWrite(segment);
+      const { begin: to, length } = segment;
+      this.#unflushed.push({ body, begin: to, bytes: Buffer.from(body.bytes.subarray(to, to + length)) });
+      if (segment.kind === 'file') this.#touched.add(segment.file);
+      body.changedAt = this.#nowInNanoseconds();
+      data.copy(body.bytes, to, segment.from, segment.from + length);
+      body.length = Math.max(body.length, to + length);
+    }
+  }
+
+  #bodyToWrite(segment: Exclude<ContentSegment, { kind: 'zeros' }>): Body {
+    if (segment.kind === 'border') {
+      this.#border ??= this.#createBody(Buffer.alloc(this.#layout.pieceCount * this.#layout.pieceLength), 0);
+      return this.#border;
+    }
+    const entry = this.#file(segment.file);
+    return entry.part ?? this.#createPart(entry);
+  }
+
+  #createPart(entry: MemoryFile): Body {
+    entry.part = this.#createBody(Buffer.alloc(entry.file.length), 0);
+    return entry.part;
+  }
+
+  #createBody(bytes: Buffer, length: number): Body {
+    this.#inodes += 1n;
+    const now = this.#nowInNanoseconds();
+    return { bytes, length, changedAt: now, inode: this.#inodes, bornAt: now };
+  }
+
+  #nowInNanoseconds(): bigint {
+    return BigInt(Math.round(this.#timers.now() * 1e6));
+  }
+
+  /** False when some of the bytes are not there; they are zero then. */
+  #read(begin: number, into: Buffer): boolean {
+    return this.#readSegments(this.#map.segments(begin, into.length), into);
+  }
+
+  #readBy(rule: PlaceRule, begin: number, into: Buffer): boolean {
+    return this.#readSegments(this.#map.segmentsBy(rule, begin, into.length), into);
+  }
+
+  #readSegments(segments: readonly ContentSegment[], into: Buffer): boolean {
+    let whole = true;
+    let from = 0;
+    for (const segment of segments) {
+      const target = into.subarray(from, from + segment.length).fill(0);
+      from += segment.length;
+      if (segment.kind === 'zeros') continue;
+      const body = this.#bodyOf(segment);
+      const end = Math.min(segment.begin + segment.length, body?.length ?? 0);
+      if (end < segment.begin + segment.length) whole = false;
+      body?.bytes.copy(target, 0, Math.min(segment.begin, end), end);
+    }
+    return whole;
+  }
+
+  #bodyOf(segment: Exclude<ContentSegment, { kind: 'zeros' }>): Body | null {
+    if (segment.kind === 'border') return this.#border;
+    const { part, final } = this.#file(segment.file);
+    return part ?? final;
+  }
+}
+
+/** Padding, links and empty files have no bytes on the disk. */
+function isOnDisk(file: TorrentFile): boolean {
+  return !file.padding && file.symlink === null && file.length > 0;
+}
+
+function surveyOf({ part, final }: MemoryFile): FileSurvey {
+  const body = part ?? final;
+  if (body === null) return { found: 'absent', length: 0, identity: null, bothNames: false };
+  const { length, changedAt, inode, bornAt } = body;
+  const identity: FileIdentity = { length, changedAt, inode, bornAt };
+  return { found: part === null ? 'final' : 'part', length, identity, bothNames: false };
+}
+
+function copyOf(body: Body | null): Body | null {
+  return body === null ? null : { ...body, bytes: Buffer.from(body.bytes) };
+}

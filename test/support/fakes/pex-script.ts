@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import type { PeerAddress } from '../../../src/net/peer-address.js';
+import { encodePexMessage, UT_PEX } from '../../../src/swarm/pex-message.js';
+import { decodeExtensionHandshake, encodeExtensionHandshake, SILENT_HANDSHAKE } from '../../../src/wire/extended.js';
+import { encodeReserved } from '../../../src/wire/reserved.js';
+import type { FakeScript } from './fake-talk.js';
+
+/** Sends the other side one message that calls these addresses seeds. */
+export type TellOf = (addresses: readonly PeerAddress[]) => void;
+
+/** A peer that exchanges addresses (ut_pex). `begin` is called when the other side has said that it wants them. */
+export function pexScript(begin: (tellOf: TellOf) => void): FakeScript {
+  return {
+    gotHandshake: (talk) => {
+      talk.say(talk.handshake(encodeReserved(['extended'])));
+      const payload = encodeExtensionHandshake({ ...SILENT_HANDSHAKE, ids: new Map([[UT_PEX, 1]]) });
+      talk.sayMessages({ type: 'extended', id: 0, payload });
+    },
+    gotMessage: (talk, message) => {
+      if (message.type !== 'extended' || message.id !== 0) return;
+      const id = decodeExtensionHandshake(message.payload)?.ids.get(UT_PEX) ?? assert.fail('it wants no such news');
+      begin((addresses) => {
+        const added = addresses.map((address) => ({ address, isSeed: true, isReachable: true }));
+        talk.sayMessages({ type: 'extended', id, payload: encodePexMessage({ added, dropped: [] }) });
+      });
+    },
+  };
+}

@@ -1,0 +1,240 @@
+import type { Millis, Timers } from '../../../src/base/clock.js';
+import type { Random } from '../../../src/base/random.js';
+import {
+  type DatagramHandler,
+  type DatagramOptions,
+  type DatagramOutcome,
+  type DatagramSocket,
+  MAX_UNSENT_LENGTH,
+} from '../../../src/net/datagram.js';
+import { type DatagramPlace, datagramPlace, passDatagram } from '../../../src/net/datagram-fence.js';
+import type { FaultDomain } from '../../../src/net/fault-domain.js';
+import { isMulticast, parseIp } from '../../../src/net/ip-address.js';
+import type { PeerAddress } from '../../../src/net/raw-server.js';
+import type { SimulatedHostOptions } from './simulated-host-options.js';
+import type { LinkSource, SimulatedLink } from './simulated-link.js';
+import type { SimulatedMemory } from './simulated-memory.js';
+
+/** The way from one host to another. */
+export interface DatagramWay {
+  readonly target: SimulatedDatagrams;
+  readonly latency: Millis;
+  isSilent(): boolean;
+}
+
+/** What a host's datagrams need of the host and of the network. */
+export interface DatagramSurroundings {
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly memory: SimulatedMemory;
+  /** Handed to every reader, and overwritten after each call, so that a view that was kept shows. */
+  readonly receiveBuffer: Buffer;
+  readonly options: SimulatedHostOptions;
+  readonly upload: SimulatedLink;
+  readonly download: SimulatedLink;
+  /** To itself: no line is used. */
+  readonly inside: SimulatedLink;
+  freePort(): number;
+  isOwn(host: string): boolean;
+  /** The address of this host that whoever is at `host` sees. */
+  ownHostTowards(host: string): string;
+  /** To whoever has the address, or may hear the group; nowhere when nobody does. */
+  waysTo(host: string): readonly DatagramWay[];
+}
+
+interface Datagram {
+  readonly bytes: Buffer;
+  readonly from: PeerAddress;
+  readonly to: PeerAddress;
+}
+
+const OVERWRITTEN = 0xdb;
+/** Bytes that a line holds before it drops what comes, as a router does. */
+const LINE_BUFFER_LENGTH = 256 * 1024;
+
+/** The UDP sockets of one simulated host, and its side of the network. */
+export class SimulatedDatagrams {
+  /** Sockets that were ever opened, and datagrams that were ever sent. */
+  readonly totals = { opened: 0, sent: 0 };
+  readonly #surroundings: DatagramSurroundings;
+  readonly #sockets: Set<SimulatedDatagramSocket> = new Set();
+  readonly #incoming: DatagramQueue;
+  readonly #outgoing: DatagramQueue;
+  readonly #inside: DatagramQueue;
+
+  constructor(surroundings: DatagramSurroundings) {
+    this.#surroundings = surroundings;
+    this.#incoming = new DatagramQueue(surroundings.download, LINE_BUFFER_LENGTH, (datagram) =>
+      this.#deliver(datagram),
+    );
+    this.#outgoing = new DatagramQueue(surroundings.upload, MAX_UNSENT_LENGTH, (datagram) => this.#leave(datagram));
+    this.#inside = new DatagramQueue(surroundings.inside, MAX_UNSENT_LENGTH, (datagram) => this.#leave(datagram));
+  }
+
+  open(domain: FaultDomain, options: DatagramOptions, handler: DatagramHandler): DatagramOutcome {
+    const asked = datagramPlace(this.#surroundings.options.bindAddresses, options);
+    if (!asked.ok) return asked;
+    if (!isEvery(asked.host) && !this.#surroundings.isOwn(asked.host)) {
+      return { ok: false, code: 'failed', cause: 'EADDRNOTAVAIL' };
+    }
+    const place = { ...asked, port: asked.port === 0 ? this.#surroundings.freePort() : asked.port };
+    if ([...this.#sockets].some((socket) => collide(socket.place, place))) {
+      return { ok: false, code: 'in-use', cause: 'EADDRINUSE' };
+    }
+    const socket = new SimulatedDatagramSocket(domain, place, handler, {
+      send: (data, to) => this.#send(socket, data, to),
+      forget: () => this.#sockets.delete(socket),
+    });
+    this.#sockets.add(socket);
+    this.totals.opened += 1;
+    return { ok: true, socket };
+  }
+
+  #send(socket: SimulatedDatagramSocket, data: Buffer, to: PeerAddress): void {
+    const { options, memory } = this.#surroundings;
+    const passage = passDatagram(options.bindAddresses, socket.place, data.length, to);
+    if (!passage.ok) {
+      socket.failLater(to, passage.failure);
+      return;
+    }
+    const { host, port } = socket.place;
+    const ownHost = isEvery(host) ? this.#surroundings.ownHostTowards(passage.host) : host;
+    const bytes = memory.take(data.length);
+    data.copy(bytes);
+    this.totals.sent += 1;
+    const queue = this.#surroundings.isOwn(passage.host) ? this.#inside : this.#outgoing;
+    queue.push({ bytes, from: { host: ownHost, port }, to: { host: passage.host, port: to.port } });
+  }
+
+  #leave(datagram: Datagram): void {
+    const own = this.#surroundings.options;
+    for (const { target, latency, isSilent } of this.#surroundings.waysTo(datagram.to.host)) {
+      const other = target.#surroundings.options;
+      if (target !== this && (this.#happens(own.datagramLoss) || this.#happens(other.datagramLoss))) continue;
+      const isDoubled =
+        target !== this && (this.#happens(own.datagramDoubling) || this.#happens(other.datagramDoubling));
+      for (let copies = isDoubled ? 2 : 1; copies > 0; copies -= 1) {
+        const jitter = target === this ? 0 : this.#upTo(own.datagramJitter) + this.#upTo(other.datagramJitter);
+        this.#surroundings.timers.addTask(() => {
+          if (isSilent()) return;
+          if (target === this) this.#deliver(datagram);
+          else target.#incoming.push(datagram);
+        }, latency + jitter);
+      }
+    }
+  }
+
+  #deliver({ bytes, from, to }: Datagram): void {
+    const { receiveBuffer } = this.#surroundings;
+    for (const socket of [...this.#sockets]) {
+      if (!hears(socket.place, to)) continue;
+      bytes.copy(receiveBuffer);
+      socket.cameIn(receiveBuffer.subarray(0, bytes.length), from);
+      receiveBuffer.fill(OVERWRITTEN, 0, bytes.length);
+    }
+  }
+
+  /** Chance is asked only where it matters: what a seed does elsewhere stays as it is. */
+  #happens(share: number): boolean {
+    return share > 0 && this.#surroundings.random.below(1_000_000) < share * 1_000_000;
+  }
+
+  #upTo(span: Millis): Millis {
+    return span === 0 ? 0 : (span * this.#surroundings.random.below(1_000_000)) / 1_000_000;
+  }
+}
+
+class SimulatedDatagramSocket implements DatagramSocket {
+  readonly local: PeerAddress;
+  readonly place: DatagramPlace;
+  readonly #domain: FaultDomain;
+  readonly #handler: DatagramHandler;
+  readonly #host: { send(data: Buffer, to: PeerAddress): void; forget(): void };
+  #closed = false;
+
+  constructor(
+    domain: FaultDomain,
+    place: DatagramPlace,
+    handler: DatagramHandler,
+    host: { send(data: Buffer, to: PeerAddress): void; forget(): void },
+  ) {
+    this.local = { host: place.host, port: place.port };
+    this.place = place;
+    this.#domain = domain;
+    this.#handler = handler;
+    this.#host = host;
+    domain.datagramSockets.add(this);
+  }
+
+  send(data: Buffer, to: PeerAddress): void {
+    if (!this.#closed) this.#host.send(data, to);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#domain.datagramSockets.delete(this);
+    this.#host.forget();
+  }
+
+  cameIn(data: Buffer, from: PeerAddress): void {
+    if (!this.#closed) this.#domain.run(() => this.#handler.datagramCameIn(this, data, from));
+  }
+
+  failLater(to: PeerAddress, failure: Parameters<DatagramHandler['sendFailed']>[2]): void {
+    this.#domain.addTask(() => {
+      if (!this.#closed) this.#handler.sendFailed(this, to, failure);
+    }, 0);
+  }
+}
+
+/** Datagrams that wait before a line, whole and in order. What does not fit is dropped. */
+class DatagramQueue implements LinkSource {
+  readonly #link: SimulatedLink;
+  readonly #maxLength: number;
+  readonly #sent: (datagram: Datagram) => void;
+  readonly #datagrams: Datagram[] = [];
+  #length = 0;
+
+  constructor(link: SimulatedLink, maxLength: number, sent: (datagram: Datagram) => void) {
+    this.#link = link;
+    this.#maxLength = maxLength;
+    this.#sent = sent;
+  }
+
+  push(datagram: Datagram): void {
+    if (this.#length + datagram.bytes.length > this.#maxLength) return;
+    this.#length += datagram.bytes.length;
+    this.#datagrams.push(datagram);
+    this.#link.send(this);
+  }
+
+  nextLength(): number | undefined {
+    return this.#datagrams[0]?.bytes.length;
+  }
+
+  segmentSent(): void {
+    const datagram = this.#datagrams.shift();
+    if (datagram === undefined) return;
+    this.#length -= datagram.bytes.length;
+    this.#sent(datagram);
+  }
+}
+
+function hears(place: DatagramPlace, to: PeerAddress): boolean {
+  if (place.port !== to.port || (place.family === 6) !== to.host.includes(':')) return false;
+  const address = parseIp(to.host);
+  if (address !== undefined && isMulticast(address)) return place.group === to.host;
+  return place.group === null && (isEvery(place.host) || place.host === to.host);
+}
+
+function collide(one: DatagramPlace, other: DatagramPlace): boolean {
+  if (one.port !== other.port || one.family !== other.family) return false;
+  // A group is an address of its own, which sockets share.
+  if (one.group !== null || other.group !== null) return false;
+  return one.host === other.host || isEvery(one.host) || isEvery(other.host);
+}
+
+function isEvery(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
+}

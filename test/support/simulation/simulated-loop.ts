@@ -1,0 +1,233 @@
+import type { Millis, Task, Timers } from '../../../src/base/clock.js';
+import type { Random } from '../../../src/base/random.js';
+import type { DatagramHandler, DatagramOptions, DatagramOutcome } from '../../../src/net/datagram.js';
+import { FaultDomain } from '../../../src/net/fault-domain.js';
+import { passFence } from '../../../src/net/fence.js';
+import { IdleScan } from '../../../src/net/idle-scan.js';
+import { isLoopback, isMulticast, parseIp } from '../../../src/net/ip-address.js';
+import { type Loop, LoopContext } from '../../../src/net/loop-context.js';
+import type {
+  ListenAddress,
+  ListenHandler,
+  ListenOutcome,
+  RawServerContext,
+  SingleSocket,
+  SocketFailure,
+  SocketHandler,
+  StreamAddress,
+} from '../../../src/net/raw-server.js';
+import { SILENT_HANDLER } from '../../../src/net/silent-handler.js';
+import { type DatagramWay, SimulatedDatagrams } from './simulated-datagrams.js';
+import type { SimulatedHostOptions } from './simulated-host-options.js';
+import { SimulatedLink } from './simulated-link.js';
+import type { SimulatedMemory } from './simulated-memory.js';
+import type { PipePath } from './simulated-pipe.js';
+import { type SimulatedListener, SimulatedPorts } from './simulated-ports.js';
+import { SimulatedSocket } from './simulated-socket.js';
+
+/** What a loop needs of the network around it. */
+export interface Surroundings {
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly receiveBuffer: Buffer;
+  readonly memory: SimulatedMemory;
+  find(host: string): SimulatedLoop | undefined;
+  all(): Iterable<SimulatedLoop>;
+  /** One way. */
+  latency(from: SimulatedLoop, to: SimulatedLoop): Millis;
+  /** What to do when nobody has an address: a packet to nowhere takes this long to come back. */
+  readonly unreachableAfter: Millis;
+  isSilent(from: SimulatedLoop, to: SimulatedLoop): boolean;
+}
+
+/** How long a system tries to reach somebody who does not answer. */
+const DIAL_TIMEOUT: Millis = 127_000;
+
+/** The loop of the one process on a simulated machine: its sockets, its ports, its line. */
+export class SimulatedLoop implements Loop {
+  /** IP literals. The first of each family is the one from which it dials. */
+  readonly addresses: readonly string[];
+  readonly options: SimulatedHostOptions;
+  readonly domain: FaultDomain;
+  readonly idleScan: IdleScan<SimulatedSocket>;
+  readonly datagrams: SimulatedDatagrams;
+  readonly #surroundings: Surroundings;
+  readonly #upload: SimulatedLink;
+  readonly #download: SimulatedLink;
+  /** To itself: no line is used. */
+  readonly #inside: SimulatedLink;
+  readonly #ports: SimulatedPorts;
+
+  constructor(surroundings: Surroundings, addresses: readonly string[], options: SimulatedHostOptions) {
+    const { timers } = surroundings;
+    this.addresses = addresses;
+    this.options = options;
+    this.domain = new FaultDomain(timers, options.gotException);
+    this.idleScan = new IdleScan(timers, options);
+    this.#surroundings = surroundings;
+    this.#upload = new SimulatedLink(timers, options.upload);
+    this.#download = new SimulatedLink(timers, options.download);
+    this.#inside = new SimulatedLink(timers, null);
+    this.#ports = new SimulatedPorts(addresses);
+    this.datagrams = new SimulatedDatagrams({
+      ...surroundings,
+      options,
+      upload: this.#upload,
+      download: this.#download,
+      inside: this.#inside,
+      freePort: () => this.#ports.freePort(),
+      isOwn: (host) => isItself(host) || addresses.includes(host),
+      ownHostTowards: (host) => this.#ownHostTowards(host),
+      waysTo: (host) => this.#waysTo(host),
+    });
+  }
+
+  now(): Millis {
+    return this.#surroundings.timers.now();
+  }
+
+  addTask(task: () => void, delay: Millis): Task {
+    return this.#surroundings.timers.addTask(task, delay);
+  }
+
+  createContext(gotException: (error: unknown) => void): RawServerContext {
+    return new LoopContext(this, this.domain.createPart(gotException));
+  }
+
+  listenFor(
+    domain: FaultDomain,
+    address: ListenAddress,
+    handler: ListenHandler,
+    answered: (outcome: ListenOutcome) => void,
+  ): void {
+    const open = (): ListenOutcome => this.#ports.open(address, this.options.bindAddresses, { domain, handler });
+    domain.addTask(() => answered(open()), 0);
+  }
+
+  openDatagramFor(
+    domain: FaultDomain,
+    options: DatagramOptions,
+    handler: DatagramHandler,
+    answered: (outcome: DatagramOutcome) => void,
+  ): void {
+    domain.addTask(() => answered(this.datagrams.open(domain, options, handler)), 0);
+  }
+
+  moveTo(domain: FaultDomain, socket: SingleSocket, handler: SocketHandler): void {
+    if (!(socket instanceof SimulatedSocket)) throw new Error('a socket of another loop');
+    socket.moveTo(domain, handler);
+  }
+
+  dialFor(domain: FaultDomain, address: StreamAddress, handler: SocketHandler): SingleSocket {
+    if ('path' in address) return this.#dial(domain, address, handler, this);
+    const passage = passFence(this.options.bindAddresses, address.host);
+    if (passage.code !== 'pass' || address.port < 0 || address.port > 65_535) {
+      const code = passage.code === 'forbidden' ? 'forbidden' : 'failed';
+      return this.#dialInVain(domain, address, handler, { code }, 0);
+    }
+    const remote = { host: passage.host, port: address.port };
+    const target = isItself(passage.host) ? this : this.#surroundings.find(passage.host);
+    if (target !== undefined) return this.#dial(domain, remote, handler, target);
+    const failure: SocketFailure = { code: 'unreachable', cause: 'EHOSTUNREACH' };
+    return this.#dialInVain(domain, remote, handler, failure, this.#surroundings.unreachableAfter);
+  }
+
+  #dialInVain(
+    domain: FaultDomain,
+    remote: StreamAddress,
+    handler: SocketHandler,
+    failure: SocketFailure,
+    delay: Millis,
+  ): SimulatedSocket {
+    const socket = this.#createSocket(domain, remote, true, handler, this);
+    this.addTask(() => socket.lose(failure), delay);
+    return socket;
+  }
+
+  #dial(domain: FaultDomain, remote: StreamAddress, handler: SocketHandler, target: SimulatedLoop): SimulatedSocket {
+    const latency = this.#surroundings.latency(this, target);
+    const socket = this.#createSocket(domain, remote, true, handler, target);
+    const caller = this.#addressTowards(remote);
+    this.addTask(() => {
+      if (socket.closed) return;
+      const listener = target.#ports.find(remote);
+      if (this.#surroundings.isSilent(this, target)) {
+        const failure: SocketFailure = { code: 'unreachable', cause: 'ETIMEDOUT' };
+        this.addTask(() => socket.lose(failure), DIAL_TIMEOUT - latency);
+      } else if (listener === undefined) {
+        this.addTask(() => socket.lose({ code: 'refused', cause: 'ECONNREFUSED' }), latency);
+      } else {
+        this.addTask(() => socket.made(), latency);
+        target.#accept(listener, socket, this, caller);
+      }
+    }, latency);
+    return socket;
+  }
+
+  /** The address under which whoever is at `remote` sees a dial of ours. */
+  #addressTowards(remote: StreamAddress): StreamAddress {
+    if ('path' in remote) return { path: '' };
+    return { host: this.#ownHostTowards(remote.host), port: this.#ports.freePort() };
+  }
+
+  #ownHostTowards(remoteHost: string): string {
+    const isIpv6 = remoteHost.includes(':');
+    const own = isItself(remoteHost) ? remoteHost : this.addresses.find((host) => host.includes(':') === isIpv6);
+    return own ?? remoteHost;
+  }
+
+  #waysTo(host: string): DatagramWay[] {
+    const { all, find, latency, isSilent } = this.#surroundings;
+    const hearers = isGroup(host) ? [...all()] : [isItself(host) ? this : find(host)];
+    return hearers
+      .filter((loop) => loop !== undefined)
+      .map((loop) => ({ target: loop.datagrams, latency: latency(this, loop), isSilent: () => isSilent(this, loop) }));
+  }
+
+  /** A kernel accepts before the process is asked: a connection that is turned down is made first, then ended. */
+  #accept(listener: SimulatedListener, dialled: SimulatedSocket, from: SimulatedLoop, caller: StreamAddress): void {
+    const { domain, handler } = listener;
+    const hasRoom = this.idleScan.sockets.size < this.options.maxConnections;
+    const socket = this.#createSocket(domain, caller, false, SILENT_HANDLER, from);
+    socket.join(dialled);
+    let isWelcome = false;
+    domain.run(() => {
+      isWelcome = hasRoom && handler.acceptsConnection(caller);
+    });
+    if (isWelcome) socket.chooseHandler((made) => handler.externalConnectionMade(made));
+    else socket.close();
+  }
+
+  #createSocket(
+    domain: FaultDomain,
+    remote: StreamAddress,
+    locallyInitiated: boolean,
+    handler: SocketHandler,
+    to: SimulatedLoop,
+  ): SimulatedSocket {
+    const { timers, random, receiveBuffer, memory } = this.#surroundings;
+    const path: PipePath = {
+      timers,
+      random,
+      receiveBuffer,
+      memory,
+      latency: this.#surroundings.latency(this, to),
+      upload: to === this ? this.#inside : this.#upload,
+      download: to === this ? this.#inside : to.#download,
+      window: this.options.window,
+      chunking: to.options.chunking,
+      isSilent: () => this.#surroundings.isSilent(this, to),
+    };
+    return new SimulatedSocket({ remote, locallyInitiated, domain, handler, path, idleScan: this.idleScan });
+  }
+}
+
+function isItself(host: string): boolean {
+  const address = parseIp(host);
+  return address !== undefined && isLoopback(address);
+}
+
+function isGroup(host: string): boolean {
+  const address = parseIp(host);
+  return address !== undefined && isMulticast(address);
+}

@@ -1,0 +1,277 @@
+import type { Millis } from '../../../src/base/clock.js';
+import type { BtgetError } from '../../../src/base/failure.js';
+import type { CreatePeerSource } from '../../../src/discovery/peer-source.js';
+import type { TrackerClient } from '../../../src/discovery/tracker-client.js';
+import type { FoundJournal } from '../../../src/disk/journal-file.js';
+import type { Metainfo } from '../../../src/metainfo/metainfo.js';
+import { parseAtOnce } from '../../../src/metainfo/parsing.js';
+import type { V1MagnetLink } from '../../../src/metainfo/v1-link.js';
+import type { PeerAddress } from '../../../src/net/raw-server.js';
+import { NO_OWN_NETWORKS, type OwnNetworks } from '../../../src/net/reach-rule.js';
+import { metadataTarget } from '../../../src/resume/kept-metadata.js';
+import type { DhtMeans } from '../../../src/session/dht-means.js';
+import type { MagnetTorrent } from '../../../src/session/magnet-torrent.js';
+import { Session } from '../../../src/session/session.js';
+import { DEFAULT_SESSION_OPTIONS, type SessionOptions } from '../../../src/session/session-options.js';
+import type { Torrent } from '../../../src/torrent/torrent.js';
+import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../../../src/torrent/torrent-options.js';
+import { DEFAULT_MEMORY_JOURNAL_OPTIONS, MemoryJournal } from '../fakes/memory-journal.js';
+import { LockedTarget, MemoryLock } from '../fakes/memory-lock.js';
+import { MemorySlotPool } from '../fakes/memory-slot-pool.js';
+import { DEFAULT_MEMORY_STORAGE_OPTIONS, type DiskImage, MemoryStorage } from '../fakes/memory-storage.js';
+import type { SampleTorrent } from '../sample-torrent.js';
+import { seededRandom } from './seeded-random.js';
+import type { SimulatedHost } from './simulated-host.js';
+import type { SimulatedHostOptions } from './simulated-host-options.js';
+import { SimulatedNetwork } from './simulated-network.js';
+import { SimulatedTracker } from './simulated-tracker.js';
+import { Timeline } from './timeline.js';
+
+export interface ClientOptions {
+  /** The disk holds everything at the start. */
+  readonly seed: boolean;
+  readonly session: Partial<SessionOptions>;
+  readonly torrent: Partial<TorrentOptions>;
+  readonly host: Partial<SimulatedHostOptions>;
+  /** How long each operation of its disk takes, milliseconds. */
+  readonly diskLatency: number;
+  /** What lies under the part name of the first file at the start, or null for nothing. */
+  readonly part: Buffer | null;
+  /** What an earlier client left on the disk, and wrote down of it. */
+  readonly image: DiskImage | null;
+  /** Bytes that are free on the disk, or null where it cannot tell. */
+  readonly free: number | null;
+  readonly journal: FoundJournal | null;
+  /** The metadata that an earlier client kept. */
+  readonly metadata: FoundJournal | null;
+  /** What finds peers besides the tracker. */
+  readonly peerSources: readonly CreatePeerSource[];
+  /** Two clients over one are two processes at one target. */
+  readonly target: LockedTarget | null;
+  /** Memory for pieces, bytes, and the longest piece that gets some of it. */
+  readonly memory: number;
+  readonly maxSlotLength: number;
+  /** Who carries its announces; null for the swarm's own tracker. */
+  readonly trackerClient: TrackerClient | null;
+  readonly dht: DhtMeans | null;
+  readonly ownNetworks: OwnNetworks;
+}
+
+const DEFAULT_CLIENT_OPTIONS: ClientOptions = {
+  seed: false,
+  session: {},
+  torrent: {},
+  host: {},
+  diskLatency: 1,
+  part: null,
+  image: null,
+  free: null,
+  journal: null,
+  metadata: null,
+  peerSources: [],
+  target: null,
+  memory: 8 << 20,
+  maxSlotLength: 8 << 20,
+  trackerClient: null,
+  dht: null,
+  ownNetworks: NO_OWN_NETWORKS,
+};
+
+/** How a client fares. */
+interface ClientEnd {
+  done: boolean;
+  failure: BtgetError | Error | null;
+}
+
+interface AnyClient extends ClientEnd {
+  readonly name: string;
+  /** Where it listens. */
+  readonly address: PeerAddress;
+  readonly rawServer: SimulatedHost;
+  readonly session: Session;
+  readonly journal: MemoryJournal;
+  /** Where it keeps its metadata. */
+  readonly metadata: MemoryJournal;
+  readonly slots: MemorySlotPool;
+}
+
+/** A whole btget in simulated time: everything but the command line and the real disk. */
+export interface Client extends AnyClient {
+  readonly torrent: Torrent;
+  readonly storage: MemoryStorage;
+}
+
+/** One that began with a magnet link. */
+export interface MagnetClient extends AnyClient {
+  readonly torrent: MagnetTorrent;
+  /** Null while its files are not known. */
+  readonly storage: () => MemoryStorage | null;
+  metadataAt: Millis | null;
+}
+
+/** A tracker and clients of one torrent on one simulated network, with one log of what befalls them. */
+export class SimulatedSwarm {
+  readonly timeline = new Timeline();
+  readonly network: SimulatedNetwork;
+  readonly tracker: SimulatedTracker;
+  readonly log: string[] = [];
+  readonly clients: Client[] = [];
+  readonly magnetClients: MagnetClient[] = [];
+  readonly #sample: SampleTorrent;
+  readonly #seed: number;
+
+  constructor(sample: SampleTorrent, seed: number) {
+    this.#sample = sample;
+    this.#seed = seed;
+    this.network = new SimulatedNetwork(this.timeline, seededRandom(seed));
+    this.tracker = new SimulatedTracker(this.timeline, { interval: 300_000, minInterval: 30_000 });
+  }
+
+  /** Starts a client at 10.0.0.N, N counting from 1. */
+  start(options: Partial<ClientOptions> = {}): Client {
+    const opened = this.#open(options);
+    const { session, events, torrentOptions } = opened;
+    const torrent = session.addTorrent(this.#sample.metainfo, torrentOptions, events);
+    const storage = opened.storage();
+    if (storage === null) throw new Error('a torrent without a storage');
+    const client: Client = { ...opened.client, torrent, storage };
+    opened.joined(client);
+    this.clients.push(client);
+    return client;
+  }
+
+  /** Starts a client that has a magnet link alone. Its disk's content is as for `start`. */
+  startMagnet(link: V1MagnetLink, options: Partial<ClientOptions> = {}): MagnetClient {
+    const { client: about, session, events, torrentOptions, storage, joined } = this.#open(options);
+    const gotMetadata = ({ name }: Metainfo): void => {
+      client.metadataAt = this.timeline.now();
+      this.log.push(`${Math.round(this.timeline.now())} ${about.name}: metadata of ${name}`);
+    };
+    const torrent = session.addMagnet(link, torrentOptions, { ...events, gotMetadata });
+    const client: MagnetClient = { ...about, torrent, storage, metadataAt: null };
+    joined(client);
+    this.magnetClients.push(client);
+    return client;
+  }
+
+  #open(options: Partial<ClientOptions>) {
+    const all = { ...DEFAULT_CLIENT_OPTIONS, ...options };
+    const { seed, session, torrent, host, diskLatency } = all;
+    const number = this.clients.length + this.magnetClients.length + 1;
+    const address = `10.0.0.${number}`;
+    const name = `${seed ? 'seed' : 'leech'} ${number}`;
+    const rawServer = this.network.host(address, host);
+    const { metainfo, content } = this.#sample;
+    const slots = new MemorySlotPool(all.memory, Math.min(all.memory, all.maxSlotLength));
+    let storage: MemoryStorage | null = null;
+    const fresh = { ...DEFAULT_MEMORY_JOURNAL_OPTIONS, latency: diskLatency };
+    const journal = new MemoryJournal(rawServer, { ...fresh, found: all.journal });
+    const metadata = new MemoryJournal(rawServer, { ...fresh, found: all.metadata });
+    const joined = new Session(
+      {
+        rawServer,
+        random: seededRandom(this.#seed * 1_000 + number),
+        slots,
+        openStorage: ({ timers, selected }) => {
+          storage = new MemoryStorage(metainfo, rawServer, {
+            ...DEFAULT_MEMORY_STORAGE_OPTIONS,
+            answers: timers,
+            latency: diskLatency,
+            content: seed ? content : null,
+            image: all.image,
+            selected,
+            free: all.free,
+          });
+          if (all.part !== null) storage.putPart(0, all.part);
+          return storage;
+        },
+        folderName: () => null,
+        openTarget: ({ name: target }) => ({
+          journal: target === metadataTarget(metainfo.infoHash) ? metadata : journal,
+          lock: new MemoryLock(rawServer, all.target ?? new LockedTarget()),
+        }),
+        parse: parseAtOnce,
+        trackerClient: all.trackerClient ?? this.tracker.client(address),
+        ownNetworks: all.ownNetworks,
+        peerSources: all.peerSources,
+        dht: all.dht,
+        portMapper: null,
+        client: 'btget',
+        close: (answered) => {
+          rawServer.addTask(answered, 0);
+        },
+      },
+      { ...DEFAULT_SESSION_OPTIONS, ...session },
+    );
+    const say = (what: string): void => {
+      this.log.push(`${Math.round(this.timeline.now())} ${name}: ${what}`);
+    };
+    const outcome: { client: ClientEnd | null } = { client: null };
+    const events = {
+      started: () => say('started'),
+      fileDone: (_file: unknown, path: string) => say(`file ${path}`),
+      trackerAnswered: (report: { peers: number | null }) => say(`tracker names ${report.peers}`),
+      warned: (code: string, message: string) => say(`warning ${code}: ${message}`),
+      done: () => {
+        if (outcome.client !== null) outcome.client.done = true;
+        say('done');
+      },
+      goalReached: () => say('goal reached'),
+      failed: (failure: BtgetError | Error) => {
+        if (outcome.client !== null) outcome.client.failure = failure;
+        say(`failed: ${failure.message}`);
+      },
+    };
+    let port = 0;
+    joined.listen((answer) => {
+      if (!answer.ok) throw answer.failure;
+      port = answer.port;
+    });
+    this.timeline.run(0);
+    const torrentOptions: TorrentOptions = {
+      ...DEFAULT_TORRENT_OPTIONS,
+      mode: seed ? 'seed' : 'download',
+      seedGoal: { ratio: null, time: null },
+      trackers: [this.tracker.url],
+      ...torrent,
+    };
+    return {
+      client: {
+        name,
+        address: { host: address, port },
+        rawServer,
+        session: joined,
+        journal,
+        metadata,
+        slots,
+        done: false,
+        failure: null,
+      },
+      session: joined,
+      events,
+      torrentOptions,
+      storage: () => storage,
+      joined: (client: ClientEnd): void => {
+        outcome.client = client;
+      },
+    };
+  }
+
+  /** Runs until every client is done, or throws after `limit`. */
+  untilAllDone(limit: number): void {
+    this.timeline.runUntil(() => [...this.clients, ...this.magnetClients].every((client) => client.done), limit);
+  }
+
+  /** Stops every client, and lets what follows happen. Nothing may be left to happen then. */
+  stop(): void {
+    let stopped = 0;
+    const clients = [...this.clients, ...this.magnetClients];
+    for (const client of clients)
+      client.session.stop(() => {
+        stopped += 1;
+      });
+    this.timeline.runUntil(() => stopped === clients.length, 10_000);
+    this.tracker.stop();
+    this.timeline.run(300_000);
+  }
+}

@@ -1,0 +1,72 @@
+import { decodeAnnounceResponse } from '../../../src/discovery/announce-response.js';
+import { announceUrl } from '../../../src/discovery/announce-url.js';
+import type { AnnounceOutcome, AnnounceRequest, TrackerClient } from '../../../src/discovery/tracker-client.js';
+import { Tracker } from '../../../src/tracker/tracker.js';
+import { DEFAULT_TRACKER_OPTIONS, type TrackerOptions } from '../../../src/tracker/tracker-options.js';
+import { seededRandom } from './seeded-random.js';
+import type { Timeline } from './timeline.js';
+
+const URL = 'http://tracker.test/announce';
+const ROUND_TRIP = 50;
+/** Where it stands: in the network of the swarm. */
+export const NEAR = '10.0.0.254';
+
+/** The outcome of an answer that comes from the swarm's own network. */
+export function fromNear(decoded: ReturnType<typeof decodeAnnounceResponse>): AnnounceOutcome {
+  return decoded.ok ? { ...decoded, from: NEAR } : decoded;
+}
+
+/** btget's own tracker in simulated time. What is said passes through URL and bencode, as over a network. */
+export class SimulatedTracker {
+  readonly url = URL;
+  /** While true, it refuses connections. */
+  down = false;
+  /** While true, nobody hears anything at all. */
+  silent = false;
+  readonly #timeline: Timeline;
+  readonly #tracker: Tracker;
+
+  constructor(timeline: Timeline, options: Partial<TrackerOptions> = {}) {
+    this.#timeline = timeline;
+    this.#tracker = new Tracker(
+      {
+        timers: timeline,
+        random: seededRandom(99),
+        natCheck: { check: (_address, _infoHash, _peerId, answered) => answered(true) },
+        isAllowed: () => true,
+        clientOf: ({ remote }) => remote.host,
+        save: () => undefined,
+      },
+      { ...DEFAULT_TRACKER_OPTIONS, ...options },
+    );
+    this.#tracker.begin();
+  }
+
+  /** The tracker's face for the client at `host`. */
+  client(host: string): TrackerClient {
+    return {
+      announce: (request, answered) =>
+        this.#timeline.addTask(() => {
+          if (!this.silent) answered(this.#answer(host, request));
+        }, ROUND_TRIP),
+    };
+  }
+
+  stop(): void {
+    this.#tracker.stop();
+  }
+
+  #answer(host: string, request: AnnounceRequest): AnnounceOutcome {
+    if (this.down) return { ok: false, code: 'unreachable', message: 'the tracker is down' };
+    const outcome = announceUrl(request);
+    if (!outcome.ok) return outcome;
+    const { pathname, search } = outcome.url;
+    const answer = this.#tracker.get({
+      path: pathname,
+      query: search.slice(1),
+      remote: { host, port: 40_000 },
+      headers: { forwardedFor: [], forwarded: [] },
+    });
+    return fromNear(decodeAnnounceResponse(answer.body));
+  }
+}
