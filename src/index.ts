@@ -1,7 +1,7 @@
 /** The library's face: what the command line stands on. */
 // biome-ignore lint/performance/noBarrelFile: a package has one entry, and this is it; nothing in src imports it.
 export { BtgetError, type FailureCode } from './base/failure.js';
-export type { TrackerAnswer } from './discovery/rerequester.js';
+export type { TrackerAnswer } from './discovery/trackers/rerequester.js';
 export {
   choosePieceLength,
   createMetainfo,

@@ -1,6 +1,6 @@
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { journalName } from '../../src/disk/file-names.js';
+import { journalName } from '../../src/disk/names.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import type { Bench } from '../harness/bench.js';
 import { ALONE, leanSeeds } from '../rivals/clients.js';

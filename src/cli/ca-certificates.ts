@@ -12,7 +12,7 @@ const MAX_LENGTH = 16 * 1024 * 1024;
 export async function readCaCertificates(path: string | null): Promise<string | null> {
   if (path === null) return null;
   const text = await read(path);
-  const { Authorities } = await import('../discovery/http-tls.js');
+  const { Authorities } = await import('../discovery/http/http-tls.js');
   try {
     new Authorities(text);
   } catch (error) {

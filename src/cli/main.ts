@@ -1,7 +1,7 @@
 /** The command line: finds the command, loads only that, and turns every ending into an exit code. */
 import { existsSync } from 'node:fs';
 import { BtgetError } from '../base/failure.js';
-import type { FileDisk } from '../disk/file-disk.js';
+import type { FileDisk } from '../disk/files/file-disk.js';
 import type { CliCommand } from './commands/command.js';
 import { exitCodeOf, failureCode, failureMessage } from './exit-code.js';
 import type { CliIo } from './io.js';

@@ -1,5 +1,5 @@
 import { decodeCompact, type IpFamily, isUnicast, parseIp } from '../net/ip-address.js';
-import type { TrackerPeer } from './tracker-client.js';
+import type { TrackerPeer } from './trackers/tracker-client.js';
 
 const MAX_PEERS = 200;
 

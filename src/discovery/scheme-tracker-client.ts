@@ -6,7 +6,7 @@ import type {
   ScrapeOutcome,
   TrackerClient,
   TrackerScraper,
-} from './tracker-client.js';
+} from './trackers/tracker-client.js';
 
 /**
  * Hands each question to the client that speaks the language of its URL: UDP for `udp:`, HTTP for the rest, which

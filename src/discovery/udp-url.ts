@@ -1,5 +1,5 @@
 import { urlOf } from '../base/url.js';
-import { parseUrl, shownUrl, type UrlRefusal } from './announce-url.js';
+import { parseUrl, shownUrl, type UrlRefusal } from './trackers/announce-url.js';
 
 export type UdpUrlOutcome =
   | {

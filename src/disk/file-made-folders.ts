@@ -1,8 +1,8 @@
 /** The download folder itself may be new, and lies in a folder that nobody else here flushes. */
 import { dirname } from 'node:path';
-import { type FileFlusher, type Flushed, UnflushedNames } from './file-flusher.js';
-import { foldersUpTo } from './file-folders.js';
-import type { FileOperations } from './file-operations.js';
+import { foldersUpTo } from './system/folders.js';
+import type { FileOperations } from './system/operations.js';
+import { type FileFlusher, type Flushed, UnflushedNames } from './worker/flusher.js';
 
 /** Knows the folders above the download folders in which something was made, until they are flushed. */
 export class MadeFolders {

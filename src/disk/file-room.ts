@@ -1,10 +1,10 @@
 /** How much the disk has given to files, and has to give. */
 import { dirname } from 'node:path';
-import type { StoragePlace } from './file-disk-protocol.js';
-import { about } from './file-failure.js';
-import { below } from './file-guard.js';
-import type { FileNames } from './file-names.js';
-import type { FileOperations } from './file-operations.js';
+import { about } from './failure.js';
+import type { FileNames } from './names.js';
+import type { StoragePlace } from './protocol.js';
+import { below } from './system/guard.js';
+import type { FileOperations } from './system/operations.js';
 
 /** Bytes that each file takes up, under either of its names; 0 for one that is not there. */
 export function measureFiles(

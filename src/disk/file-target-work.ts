@@ -1,11 +1,12 @@
 /** What a worker does about journals and locks. */
-import { FileJournal } from './file-journal.js';
-import { FileLock, LockInDoubt } from './file-lock.js';
+
 import type { MadeFolders } from './file-made-folders.js';
-import type { FileOperations } from './file-operations.js';
-import type { ProcessFacts } from './file-process.js';
 import { DONE, flushed, type Handlers } from './file-told.js';
+import type { FileOperations } from './system/operations.js';
+import type { ProcessFacts } from './system/processes.js';
 import type { LockDoubt } from './target-lock.js';
+import { FileJournal } from './worker/journal.js';
+import { FileLock, LockInDoubt } from './worker/lock.js';
 
 type TargetWork =
   | 'readJournal'

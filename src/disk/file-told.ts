@@ -1,7 +1,7 @@
 /** How a worker answers. */
 import type { BtgetError } from '../base/failure.js';
-import type { Told, Work, WorkKind } from './file-disk-protocol.js';
-import { encodeFailure } from './file-failure.js';
+import { encodeFailure } from './failure.js';
+import type { Told, Work, WorkKind } from './protocol.js';
 
 export type Handlers<Kind extends WorkKind> = {
   readonly [K in Kind]: (request: Work[K]['request'], answered: (told: Told<Work[K]['answer']>) => void) => void;

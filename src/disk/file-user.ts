@@ -1,6 +1,6 @@
 /** The user as whom this process makes files, and whether the user shares its groups with others. */
 import { readFileSync } from 'node:fs';
-import type { FileUser } from './file-trust.js';
+import type { FileUser } from './system/trust.js';
 
 /** Null where the system has no numbers for users. */
 export function systemUser(): FileUser | null {

@@ -1,7 +1,7 @@
 import type { Millis } from '../base/clock.js';
 import type { BtgetError } from '../base/failure.js';
-import type { Doubt } from './file-trust.js';
 import type { DoneOutcome } from './storage.js';
+import type { Doubt } from './system/trust.js';
 
 /**
  * How much later than the journal a file may have changed that it speaks of: a batch and the time that a slow disk

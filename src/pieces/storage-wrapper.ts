@@ -7,8 +7,8 @@ import { BlockWrites } from './block-writes.js';
 import { idlest, OpenPiece } from './open-piece.js';
 import type { PieceEvents } from './piece-events.js';
 import { PieceMemory, type PieceMemoryOptions } from './piece-memory.js';
+import { WholePieces } from './piece-writes.js';
 import { VerifiedPieces } from './verified-pieces.js';
-import { WholePieces } from './whole-pieces.js';
 
 /**
  * What we have and whether it is right; blocks in and out.

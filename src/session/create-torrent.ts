@@ -1,7 +1,7 @@
 /** A .torrent of what lies on the disk, for scripts. */
 import { BtgetError } from '../base/failure.js';
-import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../disk/file-disk.js';
-import { contentOf, listFiles } from '../disk/file-listing.js';
+import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../disk/files/file-disk.js';
+import { contentOf, listFiles } from '../disk/list-files.js';
 import { choosePieceLength, createMetainfo, type NewTorrent } from '../metainfo/create-metainfo.js';
 import { parseMetainfo } from '../metainfo/parse-metainfo.js';
 import { NodeTimers } from '../net/node-timers.js';

@@ -1,6 +1,6 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
 import type { PeerAddress, SingleSocket, SocketFailure, SocketHandler } from '../net/raw-server.js';
-import type { Incoming } from '../swarm/connection.js';
+import type { Incoming } from '../swarm/connections/connection.js';
 import { Framer, type Step } from '../wire/framer.js';
 import { HANDSHAKE_HEAD_LENGTH, PEER_ID_LENGTH, readHandshakeHead } from '../wire/handshake.js';
 import type { Refusal } from '../wire/refusal.js';

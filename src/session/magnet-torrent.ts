@@ -5,7 +5,7 @@ import { parseMetadata } from '../metainfo/parse-metadata.js';
 import type { Parsing } from '../metainfo/parsing.js';
 import type { V1MagnetLink } from '../metainfo/v1-link.js';
 import { KeptMetadata } from '../resume/kept-metadata.js';
-import type { Encoder } from '../swarm/encoder.js';
+import type { Encoder } from '../swarm/connections/encoder.js';
 import type { MetadataHandover } from '../torrent/inheritance.js';
 import { MetadataTorrent } from '../torrent/metadata-torrent.js';
 import type { TorrentEvents, TorrentStatus } from '../torrent/status.js';

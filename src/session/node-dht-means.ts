@@ -1,9 +1,9 @@
 import type { Task, Timers } from '../base/clock.js';
 import { verifyEd25519 } from '../base/system-ed25519.js';
 import { DEFAULT_DHT_OPTIONS } from '../discovery/dht/dht-options.js';
-import { findDestinations, isLoopbackFence } from '../discovery/http-destination.js';
-import { FileKept } from '../disk/file-kept.js';
-import { systemProcesses } from '../disk/file-process.js';
+import { findDestinations, isLoopbackFence } from '../discovery/http/http-destination.js';
+import { FileKept } from '../disk/kept-bytes.js';
+import { systemProcesses } from '../disk/system/processes.js';
 import type { BindAddresses } from '../net/fence.js';
 import type { UrlStep } from '../net/url-rule.js';
 import type { DhtMeans } from './dht-means.js';

@@ -1,8 +1,8 @@
 /** The peers that a link names (`x.pe`), and those that the user does: from names to addresses. */
-import { DEFAULT_NAME_LOOKUP_OPTIONS, lookUpName, type NameOutcome } from '../discovery/http-name-lookup.js';
+import { DEFAULT_NAME_LOOKUP_OPTIONS, lookUpName, type NameOutcome } from '../discovery/http/http-name-lookup.js';
 import { passFence } from '../net/fence.js';
 import { parseIp } from '../net/ip-address.js';
-import { resolveBind } from '../net/node-bind.js';
+import { resolveBind } from '../net/node-interfaces.js';
 import type { PeerAddress } from '../net/raw-server.js';
 
 /**

@@ -1,12 +1,12 @@
 import { systemRandom } from '../base/system-random.js';
-import { findDestinations } from '../discovery/http-destination.js';
-import { DEFAULT_FETCH_OPTIONS } from '../discovery/http-fetch.js';
-import type { Authorities } from '../discovery/http-tls.js';
-import { HttpTrackerClient } from '../discovery/http-tracker-client.js';
+import { findDestinations } from '../discovery/http/http-destination.js';
+import { DEFAULT_FETCH_OPTIONS } from '../discovery/http/http-fetch.js';
+import type { Authorities } from '../discovery/http/http-tls.js';
 import { SchemeTrackerClient } from '../discovery/scheme-tracker-client.js';
-import type { TrackerClient, TrackerScraper } from '../discovery/tracker-client.js';
-import { UdpTrackerClient } from '../discovery/udp-tracker-client.js';
-import { DEFAULT_UDP_TRACKER_OPTIONS } from '../discovery/udp-tracker-options.js';
+import { HttpTrackerClient } from '../discovery/trackers/http-tracker-client.js';
+import type { TrackerClient, TrackerScraper } from '../discovery/trackers/tracker-client.js';
+import { UdpTrackerClient } from '../discovery/trackers/udp-tracker-client.js';
+import { DEFAULT_UDP_TRACKER_OPTIONS } from '../discovery/trackers/udp-tracker-options.js';
 import type { BindAddresses } from '../net/fence.js';
 import type { RawServer } from '../net/raw-server.js';
 

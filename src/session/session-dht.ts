@@ -11,7 +11,7 @@ import type { CreatePeerSource, PeerSource, SeekingTorrent } from '../discovery/
 import type { DatagramHandler, DatagramSocket } from '../net/datagram.js';
 import type { IpFamily } from '../net/ip-address.js';
 import type { PeerAddress } from '../net/raw-server.js';
-import type { OwnNode } from '../swarm/node-ports.js';
+import type { OwnNode } from '../swarm/extensions/node-ports.js';
 import type { WorldParts } from '../torrent/torrent-parts.js';
 import type { DhtMeans } from './dht-means.js';
 

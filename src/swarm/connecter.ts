@@ -5,22 +5,28 @@ import { type Bitfield, decodeBitfield } from '../wire/bitfield.js';
 import { decodeMessage, type PeerMessage } from '../wire/message.js';
 import type { Choker } from './choker.js';
 import type { ConnecterOptions } from './connecter-options.js';
-import { tellOfLost } from './dont-have.js';
-import type { Downloader } from './downloader.js';
-import type { Extensions } from './extensions.js';
-import { FAST_NOT_ANNOUNCED, type FastExtension } from './fast-extension.js';
+import {
+  type Merits,
+  type Newcomer,
+  NO_MERITS,
+  type PeerConnection,
+  type Side,
+} from './connections/peer-connection.js';
+import { placeFor } from './connections/place-for.js';
+import type { Downloader } from './download/downloader.js';
+import { tellOfLost } from './extensions/dont-have.js';
+import type { Extensions } from './extensions/extensions.js';
+import { FAST_NOT_ANNOUNCED, type FastExtension } from './extensions/fast-extension.js';
+import type { NodePorts } from './extensions/node-ports.js';
 import { HaveNews } from './have-news.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
 import { LeakyCounter } from './leaky-counter.js';
 import { leastUseful } from './least-useful.js';
-import type { Successor } from './metadata-peers.js';
-import type { NodePorts } from './node-ports.js';
+import type { Successor } from './metadata/metadata-peers.js';
 import type { Peer } from './peer.js';
-import { type Merits, type Newcomer, NO_MERITS, type PeerConnection, type Side } from './peer-connection.js';
-import { placeFor } from './place-for.js';
 import { priceOf } from './price.js';
 import { SeedParting } from './seed-parting.js';
-import type { Uploader } from './uploader.js';
+import type { Uploader } from './upload/uploader.js';
 
 /** What the Connecter is joined with. */
 export interface ConnecterParts {

@@ -1,6 +1,6 @@
 import type { Millis } from '../base/clock.js';
 import { DEFAULT_MEASURE_OPTIONS, type MeasureOptions } from '../measure/measure.js';
-import { type BacklogOptions, DEFAULT_BACKLOG_OPTIONS } from './backlog.js';
+import { type BacklogOptions, DEFAULT_BACKLOG_OPTIONS } from './download/backlog.js';
 
 /** How blocks are asked for. */
 export interface DownloadOptions {

@@ -1,6 +1,6 @@
 import type { BlockSpan } from '../disk/storage.js';
 import type { PieceIndex } from '../metainfo/piece-layout.js';
-import type { PeerConnection } from './peer-connection.js';
+import type { PeerConnection } from './connections/peer-connection.js';
 
 // Whoever asks again for what the disk does not give would go on for ever.
 const MAX_FAILED_READS = 3;

@@ -1,8 +1,8 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
 import type { PieceIndex } from '../metainfo/piece-layout.js';
 import { encodeMessage } from '../wire/message.js';
+import type { PeerConnection } from './connections/peer-connection.js';
 import type { Peer } from './peer.js';
-import type { PeerConnection } from './peer-connection.js';
 
 export interface HaveNewsOptions {
   /** Pieces are gathered for so long, and told to each peer in one write. */

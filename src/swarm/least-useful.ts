@@ -1,5 +1,5 @@
 import type { Millis } from '../base/clock.js';
-import type { Side } from './peer-connection.js';
+import type { Side } from './connections/peer-connection.js';
 
 /** What is looked at of a peer. */
 export interface UsefulPeer {

@@ -1,8 +1,8 @@
 import type { Millis, Task } from '../base/clock.js';
-import type { Download } from './download.js';
+import type { PeerConnection } from './connections/peer-connection.js';
+import type { Download } from './download/download.js';
 import type { LeakyCounter } from './leaky-counter.js';
-import type { PeerConnection } from './peer-connection.js';
-import type { Upload } from './upload.js';
+import type { Upload } from './upload/upload.js';
 
 /** One peer of the swarm that we talk to: what is said, what it gets of us, what we get of it. */
 export interface Peer {

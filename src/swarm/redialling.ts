@@ -1,9 +1,9 @@
 import type { Millis } from '../base/clock.js';
 import type { PeerAddress } from '../net/raw-server.js';
-import type { Connection, Ending } from './connection.js';
-import type { PeerEvents } from './peer-connection.js';
-import type { Spares } from './spares.js';
-import type { Teller } from './tellers.js';
+import type { Connection, Ending } from './connections/connection.js';
+import type { PeerEvents } from './connections/peer-connection.js';
+import type { Spares } from './connections/spares.js';
+import type { Teller } from './connections/tellers.js';
 
 /** What the end of a connection teaches about its peer's address: whether it is worth another dial, and when. */
 export class Redialling {

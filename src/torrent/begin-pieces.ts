@@ -1,8 +1,8 @@
 import type { PieceLayout } from '../metainfo/piece-layout.js';
 import type { UnfinishedPieces } from '../resume/block-sums.js';
+import type { WantedContent } from './content/wanted-content.js';
 import type { JoinedSwarm } from './join-swarm.js';
 import type { TorrentOptions } from './torrent-options.js';
-import type { WantedContent } from './wanted-content.js';
 
 /** Says which pieces are wanted, and which are begun. A torrent that only seeds wants what it has. */
 export function beginPieces(

@@ -1,6 +1,6 @@
 import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
-import type { WantedContent } from './wanted-content.js';
+import type { WantedContent } from './content/wanted-content.js';
 
 /** How many bytes of content are verified. Padding belongs to pieces, but nobody wants it, so it is not counted. */
 export class ContentProgress {

@@ -1,12 +1,12 @@
 import type { Timers } from '../base/clock.js';
 import { type CreatePeerSource, type PeerSource, PeerSources } from '../discovery/peer-source.js';
-import { Rerequester } from '../discovery/rerequester.js';
 import { DEFAULT_REREQUESTER_OPTIONS } from '../discovery/rerequester-options.js';
+import { Rerequester } from '../discovery/trackers/rerequester.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { AddressSource } from '../net/address-source.js';
 import type { PeerAddress } from '../net/raw-server.js';
 import { namedBy } from '../net/url-rule.js';
-import type { Encoder } from '../swarm/encoder.js';
+import type { Encoder } from '../swarm/connections/encoder.js';
 import { GuardedTrackerClient } from './guarded-tracker-client.js';
 import type { AnnounceSource } from './inheritance.js';
 import type { TorrentOptions } from './torrent-options.js';

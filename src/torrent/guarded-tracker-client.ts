@@ -1,5 +1,5 @@
 import type { Timers } from '../base/clock.js';
-import type { AnnounceOutcome, AnnounceRequest, TrackerClient } from '../discovery/tracker-client.js';
+import type { AnnounceOutcome, AnnounceRequest, TrackerClient } from '../discovery/trackers/tracker-client.js';
 
 /**
  * A tracker client whose answers come as tasks of one torrent's context: a bug in what they set off ends that torrent

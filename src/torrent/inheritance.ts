@@ -1,8 +1,8 @@
 import type { PeerSource } from '../discovery/peer-source.js';
-import type { TrackerAnswer } from '../discovery/rerequester.js';
+import type { TrackerAnswer } from '../discovery/trackers/rerequester.js';
 import type { RawServerContext } from '../net/raw-server.js';
-import type { Encoder } from '../swarm/encoder.js';
-import type { Successor } from '../swarm/metadata-peers.js';
+import type { Encoder } from '../swarm/connections/encoder.js';
+import type { Successor } from '../swarm/metadata/metadata-peers.js';
 
 /** What the sources of peers announce of a torrent, and where they tell what trackers answer. */
 export interface AnnounceSource {

@@ -2,7 +2,7 @@
  * Joins what keeps one torrent on the disk: the storage, the journal in which everything that goes to it is written
  * down, and the lock that keeps other processes off.
  */
-import { markedTarget } from '../disk/file-names.js';
+import { markedTarget } from '../disk/names.js';
 import type { Storage } from '../disk/storage.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceLayout } from '../metainfo/piece-layout.js';
@@ -12,10 +12,10 @@ import { JournaledStorage } from '../resume/journaled-storage.js';
 import { OwnJournal } from '../resume/own-journal.js';
 import { Resume } from '../resume/resume.js';
 import { TargetHold } from '../resume/target-hold.js';
+import type { WantedContent } from './content/wanted-content.js';
 import type { ContentClaim } from './content-claims.js';
 import type { TorrentOptions } from './torrent-options.js';
 import type { TorrentParts } from './torrent-parts.js';
-import type { WantedContent } from './wanted-content.js';
 
 export interface JoinedDisk {
   readonly storage: Storage;

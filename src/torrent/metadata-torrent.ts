@@ -4,7 +4,7 @@
  */
 import { BtgetError } from '../base/failure.js';
 import { type PeerSource, PeerSources } from '../discovery/peer-source.js';
-import type { TrackerAnswer } from '../discovery/rerequester.js';
+import type { TrackerAnswer } from '../discovery/trackers/rerequester.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { parseMetadata } from '../metainfo/parse-metadata.js';
 import type { ParseOutcome, Parsing } from '../metainfo/parsing.js';
@@ -12,11 +12,11 @@ import type { V1MagnetLink } from '../metainfo/v1-link.js';
 import type { AddressSource } from '../net/address-source.js';
 import { ipOfBytes } from '../net/ip-address.js';
 import type { PeerAddress, RawServerContext } from '../net/raw-server.js';
-import type { Encoder } from '../swarm/encoder.js';
-import { type Extension, Extensions } from '../swarm/extensions.js';
-import { DEFAULT_METADATA_FETCH_OPTIONS, MetadataFetch } from '../swarm/metadata-fetch.js';
-import { DEFAULT_METADATA_PEERS_OPTIONS, MetadataPeers } from '../swarm/metadata-peers.js';
-import { DEFAULT_PEER_EXCHANGE_OPTIONS, PeerExchange } from '../swarm/peer-exchange.js';
+import type { Encoder } from '../swarm/connections/encoder.js';
+import { type Extension, Extensions } from '../swarm/extensions/extensions.js';
+import { DEFAULT_PEER_EXCHANGE_OPTIONS, PeerExchange } from '../swarm/extensions/peer-exchange.js';
+import { DEFAULT_METADATA_FETCH_OPTIONS, MetadataFetch } from '../swarm/metadata/metadata-fetch.js';
+import { DEFAULT_METADATA_PEERS_OPTIONS, MetadataPeers } from '../swarm/metadata/metadata-peers.js';
 import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload-options.js';
 import type { RefusalCode } from '../wire/refusal.js';
 import { createPeerSources } from './create-peer-sources.js';

@@ -1,4 +1,4 @@
-import type { Encoder } from '../swarm/encoder.js';
+import type { Encoder } from '../swarm/connections/encoder.js';
 import type { TorrentOptions } from './torrent-options.js';
 
 /**

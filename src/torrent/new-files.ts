@@ -4,7 +4,7 @@
  */
 import type { FileIdentity, FileSurvey, MakeOutcome, Storage } from '../disk/storage.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
-import type { WantedContent } from './wanted-content.js';
+import type { WantedContent } from './content/wanted-content.js';
 
 // Another torrent's pieces need not wait until 100,000 files are made.
 const MADE_AT_ONCE = 1000;

@@ -3,7 +3,7 @@ import { BtgetError } from '../base/failure.js';
 import type { DiskRoom } from '../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
 import { type PieceLayout, piecesOfFile } from '../metainfo/piece-layout.js';
-import type { WantedContent } from './wanted-content.js';
+import type { WantedContent } from './content/wanted-content.js';
 
 /**
  * Bytes that the disk has yet to give to the wanted files. What is verified is there, whatever little room a file

@@ -1,8 +1,8 @@
 import type { BtgetError } from '../base/failure.js';
-import type { TrackerAnswer } from '../discovery/rerequester.js';
+import type { TrackerAnswer } from '../discovery/trackers/rerequester.js';
 import type { TorrentFile } from '../metainfo/metainfo.js';
 import type { Wait } from '../resume/resume.js';
-import type { PeerReach } from '../swarm/reach-counter.js';
+import type { PeerReach } from '../swarm/connections/reach-counter.js';
 
 /** 'metadata': a magnet link's torrent, whose metadata is being fetched. */
 export type TorrentState = 'metadata' | 'checking' | 'downloading' | 'seeding' | 'stalled' | 'paused' | 'stopped';

@@ -1,18 +1,18 @@
 import type { Random } from '../base/random.js';
 import type { OwnAddresses } from '../discovery/own-addresses.js';
 import type { CreatePeerSource } from '../discovery/peer-source.js';
-import type { TrackerClient } from '../discovery/tracker-client.js';
+import type { TrackerClient } from '../discovery/trackers/tracker-client.js';
 import type { OpenStorage, SlotPool } from '../disk/storage.js';
 import type { OpenTarget } from '../disk/target.js';
 import type { ParseTorrent } from '../metainfo/parsing.js';
 import type { RawServer } from '../net/raw-server.js';
 import type { OwnNetworks } from '../net/reach-rule.js';
 import type { TakenJournals } from '../resume/own-journal.js';
-import type { Identity } from '../swarm/connection.js';
-import type { HalfOpen } from '../swarm/half-open.js';
-import type { NodePorts } from '../swarm/node-ports.js';
+import type { Identity } from '../swarm/connections/connection.js';
+import type { HalfOpen } from '../swarm/connections/half-open.js';
+import type { NodePorts } from '../swarm/extensions/node-ports.js';
 import type { RateLimiter } from '../swarm/rate-limiter.js';
-import type { SendMemory } from '../swarm/send-memory.js';
+import type { SendMemory } from '../swarm/upload/send-memory.js';
 import type { WorkBudget } from '../swarm/work-budget.js';
 import type { ContentClaims } from './content-claims.js';
 

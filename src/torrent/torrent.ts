@@ -6,7 +6,7 @@
  */
 import type { BtgetError } from '../base/failure.js';
 import type { PeerSource } from '../discovery/peer-source.js';
-import type { TrackerAnswer } from '../discovery/rerequester.js';
+import type { TrackerAnswer } from '../discovery/trackers/rerequester.js';
 import { FileLost } from '../disk/storage.js';
 import { RateMeasure } from '../measure/rate-measure.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
@@ -14,16 +14,16 @@ import { type PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import type { RawServerContext } from '../net/raw-server.js';
 import type { KeptMetadata } from '../resume/kept-metadata.js';
 import type { Resume } from '../resume/resume.js';
-import type { Encoder } from '../swarm/encoder.js';
+import type { Encoder } from '../swarm/connections/encoder.js';
 import type { RefusalCode } from '../wire/refusal.js';
 import { beginPieces } from './begin-pieces.js';
-import { Completion } from './completion.js';
+import { Completion } from './content/completion.js';
+import { WantedContent } from './content/wanted-content.js';
 import { lookForContentAbove, topFolder } from './content-above.js';
 import { ContentProgress } from './content-progress.js';
 import { countPeers } from './count-peers.js';
 import { createContentSources } from './create-peer-sources.js';
-import { DiskCare } from './disk-care.js';
-import { ExistingData, type ExistingDataFound, type LookAbove } from './existing-data.js';
+import { ExistingData, type ExistingDataFound, type LookAbove } from './existing/existing-data.js';
 import type { HandoverTarget, MetadataHandover } from './inheritance.js';
 import { joinDisk } from './join-disk.js';
 import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
@@ -32,7 +32,7 @@ import { Pace } from './pace.js';
 import type { TorrentEvents, TorrentState, TorrentStatus } from './status.js';
 import type { TorrentOptions } from './torrent-options.js';
 import type { TorrentParts } from './torrent-parts.js';
-import { WantedContent } from './wanted-content.js';
+import { DiskCare } from './trouble/disk-care.js';
 import { WarnOnce } from './warn-once.js';
 
 export class Torrent implements HandoverTarget {

@@ -9,13 +9,11 @@ import { encodeBencode } from '../../src/bencode/encode.js';
 import { CANONICAL, TOLERANT } from '../../src/bencode/guard.js';
 import { recognise } from '../../src/cli/source/recognise.js';
 import { bareSource, decodeText } from '../../src/cli/source/source-text.js';
-import { decodeAnnounceResponse } from '../../src/discovery/announce-response.js';
-import { parseHttpUrl, parseUrl } from '../../src/discovery/announce-url.js';
 import { contactAt, decodeContacts, encodeContacts } from '../../src/discovery/dht/contact.js';
 import { decodeMessage as decodeDhtMessage } from '../../src/discovery/dht/decode-message.js';
 import { decodeState, encodeState } from '../../src/discovery/dht/dht-state.js';
-import { HttpCookies } from '../../src/discovery/http-cookies.js';
-import { HttpResponseReader } from '../../src/discovery/http-response.js';
+import { HttpCookies } from '../../src/discovery/http/http-cookies.js';
+import { HttpResponseReader } from '../../src/discovery/http/http-response.js';
 import { decodeLsdAnnounce, encodeLsdAnnounce } from '../../src/discovery/lsd/lsd-message.js';
 import {
   decodeExternalAddress,
@@ -30,8 +28,10 @@ import {
 import { decodePcpAnswer, encodePcpMap } from '../../src/discovery/port-mapping/pcp-message.js';
 import { decodeSearchAnswer } from '../../src/discovery/port-mapping/ssdp-message.js';
 import { parseXml } from '../../src/discovery/port-mapping/xml.js';
-import { decodeScrapeResponse } from '../../src/discovery/scrape.js';
-import { decodeTrackerResponse } from '../../src/discovery/tracker-response.js';
+import { decodeAnnounceResponse } from '../../src/discovery/trackers/announce-response.js';
+import { parseHttpUrl, parseUrl } from '../../src/discovery/trackers/announce-url.js';
+import { decodeScrapeResponse } from '../../src/discovery/trackers/scrape.js';
+import { decodeTrackerResponse } from '../../src/discovery/trackers/tracker-response.js';
 import { parseUdpUrl } from '../../src/discovery/udp-url.js';
 import { decodeNote, encodeNote } from '../../src/disk/file-lock-note.js';
 import { parseInfoHash, parseMagnet } from '../../src/metainfo/magnet.js';
@@ -358,29 +358,29 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
     seeds: texts('<magnet:?xt=urn:btih:5a>', ' "a b" '),
     decode: ofText(bareSource),
   },
-  { file: 'discovery/announce-url.ts', name: 'parseUrl', seeds: URLS, decode: ofText(parseUrl) },
-  { file: 'discovery/announce-url.ts', name: 'parseHttpUrl', seeds: URLS, decode: ofText(parseHttpUrl) },
+  { file: 'discovery/trackers/announce-url.ts', name: 'parseUrl', seeds: URLS, decode: ofText(parseUrl) },
+  { file: 'discovery/trackers/announce-url.ts', name: 'parseHttpUrl', seeds: URLS, decode: ofText(parseHttpUrl) },
   { file: 'discovery/udp-url.ts', name: 'parseUdpUrl', seeds: URLS, decode: ofText(parseUdpUrl) },
   {
-    file: 'discovery/tracker-response.ts',
+    file: 'discovery/trackers/tracker-response.ts',
     name: 'decodeTrackerResponse',
     seeds: trackerAnswers,
     decode: decodeTrackerResponse,
   },
   {
-    file: 'discovery/announce-response.ts',
+    file: 'discovery/trackers/announce-response.ts',
     name: 'decodeAnnounceResponse',
     seeds: trackerAnswers,
     decode: decodeAnnounceResponse,
   },
   {
-    file: 'discovery/scrape.ts',
+    file: 'discovery/trackers/scrape.ts',
     name: 'decodeScrapeResponse',
     seeds: scrapes,
     decode: (bytes) => decodeScrapeResponse(bytes, [HASH]),
   },
   {
-    file: 'discovery/http-response.ts',
+    file: 'discovery/http/http-response.ts',
     name: 'HttpResponseReader',
     // Each line is text of its own, which is gone when the next one comes: a chunk of a byte has two.
     memoryFactor: 64,
@@ -393,7 +393,7 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
     decode: readHttpAnswer,
   },
   {
-    file: 'discovery/http-cookies.ts',
+    file: 'discovery/http/http-cookies.ts',
     name: 'HttpCookies',
     seeds: texts('a=b; Path=/x; Secure; Max-Age=0', 'k=v; Expires=Wed, 09 Jun 2100 10:18:14 GMT; Domain=.x'),
     decode: ofText((text) => {
@@ -670,10 +670,10 @@ export const NOT_FUZZED: Readonly<Record<string, string>> = {
   'cli/command-line.ts readCommandLine': "the user's own words",
   'cli/commands/tracker-state-file.ts readTrackerState': 'reads bytes and decodes nothing',
   'cli/values.ts readWhole': "the user's own words",
-  'disk/file-failure.ts decodeFailure': 'a message of our own thread',
-  'disk/file-trust.ts readKept': 'reads bytes and decodes nothing',
-  'disk/file-reader.ts readBlocks': 'reads bytes and decodes nothing',
-  'discovery/tracker-response.ts readable': 'part of decodeTrackerResponse',
+  'disk/failure.ts decodeFailure': 'a message of our own thread',
+  'disk/system/trust.ts readKept': 'reads bytes and decodes nothing',
+  'disk/files/block-reader.ts readBlocks': 'reads bytes and decodes nothing',
+  'discovery/trackers/tracker-response.ts readable': 'part of decodeTrackerResponse',
   'net/gateway-routes.ts parseIpv4Routes': "the kernel's own table",
   'net/gateway-routes.ts parseIpv6Routes': "the kernel's own table",
   'metainfo/parse-files.ts parseFiles': 'part of parseMetainfo',

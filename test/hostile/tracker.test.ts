@@ -13,7 +13,7 @@ import { asBytes, asDictionary, getInteger } from '../../src/bencode/access.js';
 import { type BencodeDictionary, decodeBencode } from '../../src/bencode/bencode.js';
 import { CANONICAL } from '../../src/bencode/guard.js';
 import { TrackerStateFile } from '../../src/cli/commands/tracker-state-file.js';
-import { escapeBytes } from '../../src/discovery/announce-url.js';
+import { escapeBytes } from '../../src/discovery/trackers/announce-url.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../src/net/node-raw-server.js';
 import { TorrentTable } from '../../src/tracker/torrent-table.js';
 import { Tracker } from '../../src/tracker/tracker.js';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { DEFAULT_FETCH_OPTIONS, type HttpFetchOutcome, httpFetch } from '../../src/discovery/http-fetch.js';
+import { DEFAULT_FETCH_OPTIONS, type HttpFetchOutcome, httpFetch } from '../../src/discovery/http/http-fetch.js';
 import { serveTcp } from '../support/fakes/http-server.js';
 import { realTimers } from '../support/real-timers.js';
 import { plainTarget } from '../support/sourced-url.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { HttpResponseReader } from '../../src/discovery/http-response.js';
+import { HttpResponseReader } from '../../src/discovery/http/http-response.js';
 import { seededRandom } from '../support/simulation/seeded-random.js';
 import { splits } from '../support/splits.js';
 

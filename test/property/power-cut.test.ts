@@ -9,7 +9,7 @@ import type { SurveyOutcome } from '../../src/disk/storage.js';
 import { believe, DEFAULT_BELIEF_OPTIONS } from '../../src/resume/belief.js';
 import { DEFAULT_JOURNAL_KEEPER_OPTIONS, JournalKeeper } from '../../src/resume/journal-keeper.js';
 import { readJournal } from '../../src/resume/read-journal.js';
-import { piecesToCheck } from '../../src/torrent/adoption.js';
+import { piecesToCheck } from '../../src/torrent/existing/adoption.js';
 import { DEFAULT_MEMORY_JOURNAL_OPTIONS, journaled, MemoryJournal } from '../support/fakes/memory-journal.js';
 import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../support/fakes/memory-storage.js';
 import { sampleTorrent } from '../support/sample-torrent.js';

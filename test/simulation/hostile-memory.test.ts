@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { DEFAULT_SEND_MEMORY_OPTIONS } from '../../src/swarm/send-memory.js';
+import { DEFAULT_SEND_MEMORY_OPTIONS } from '../../src/swarm/upload/send-memory.js';
 import type { PeerMessage } from '../../src/wire/message.js';
 import type { FakeTalk } from '../support/fakes/fake-talk.js';
 import { sampleTorrent } from '../support/sample-torrent.js';

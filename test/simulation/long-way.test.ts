@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Random, shuffle } from '../../src/base/random.js';
-import { DEFAULT_BACKLOG_OPTIONS } from '../../src/swarm/backlog.js';
+import { DEFAULT_BACKLOG_OPTIONS } from '../../src/swarm/download/backlog.js';
 import { SilentSeed, type SilentSeedOptions } from '../support/fakes/silent-seed.js';
 import { seededRandom } from '../support/simulation/seeded-random.js';
 import { Swarm } from '../support/worlds/swarm.js';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { encodeBencode } from '../../src/bencode/encode.js';
-import { decodeAnnounceResponse } from '../../src/discovery/announce-response.js';
-import type { TrackerClient } from '../../src/discovery/tracker-client.js';
+import { decodeAnnounceResponse } from '../../src/discovery/trackers/announce-response.js';
+import type { TrackerClient } from '../../src/discovery/trackers/tracker-client.js';
 import { fullBitfield } from '../../src/wire/bitfield.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
 import { seededRandom } from '../support/simulation/seeded-random.js';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { BtgetError } from '../../src/base/failure.js';
-import type { FileOperations } from '../../src/disk/file-operations.js';
+import type { FileOperations } from '../../src/disk/system/operations.js';
 import type { TorrentOptions } from '../../src/torrent/torrent-options.js';
 import { DiskClient } from '../support/disk/disk-client.js';
 import { systemError } from '../support/disk/disk-worker.js';

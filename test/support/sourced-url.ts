@@ -1,5 +1,5 @@
 import { SecretUrl } from '../../src/base/secret-url.js';
-import type { HttpTarget } from '../../src/discovery/http-fetch.js';
+import type { HttpTarget } from '../../src/discovery/http/http-fetch.js';
 import type { SourcedUrl } from '../../src/net/url-rule.js';
 
 /** As if the user had named it. */

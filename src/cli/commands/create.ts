@@ -2,9 +2,9 @@
 import { basename, resolve } from 'node:path';
 import { toHex } from '../../base/bytes.js';
 import { BtgetError } from '../../base/failure.js';
-import type { FileDisk } from '../../disk/file-disk.js';
-import { contentOf, type ListedFile, listFiles } from '../../disk/file-listing.js';
-import type { PieceHashesOutcome } from '../../disk/file-piece-hashing.js';
+import type { FileDisk } from '../../disk/files/file-disk.js';
+import type { PieceHashesOutcome } from '../../disk/files/hash-pieces.js';
+import { contentOf, type ListedFile, listFiles } from '../../disk/list-files.js';
 import { choosePieceLength, createMetainfo } from '../../metainfo/create-metainfo.js';
 import { parseMetainfo } from '../../metainfo/parse-metainfo.js';
 import { onInterrupt } from '../interruptible.js';

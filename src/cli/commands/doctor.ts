@@ -1,10 +1,10 @@
 /** `btget doctor`: says what works from here and what does not, and why. */
 import { BtgetError } from '../../base/failure.js';
 import { systemRandom } from '../../base/system-random.js';
-import { isLoopbackFence } from '../../discovery/http-destination.js';
-import { Authorities } from '../../discovery/http-tls.js';
+import { isLoopbackFence } from '../../discovery/http/http-destination.js';
+import { Authorities } from '../../discovery/http/http-tls.js';
 import type { BindAddresses } from '../../net/fence.js';
-import { resolveBind } from '../../net/node-bind.js';
+import { resolveBind } from '../../net/node-interfaces.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../net/node-raw-server.js';
 import { namedBy, type SourcedUrl } from '../../net/url-rule.js';
 import { createNodeSession } from '../../session/node-session.js';

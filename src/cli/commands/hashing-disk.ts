@@ -1,5 +1,5 @@
 /** For commands that hash everything they are given: a disk whose workers start while the command loads. */
-import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS, type FileDisk } from '../../disk/file-disk.js';
+import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS, type FileDisk } from '../../disk/files/file-disk.js';
 import type { CliCommand } from './command.js';
 
 /** The command gets the disk when it runs; it is closed when the command has ended, whichever way. */

@@ -1,7 +1,7 @@
 /** The real parser, network and session behind the commands. What is slow to load is loaded when it is used. */
 import { BtgetError } from '../../base/failure.js';
 import { SecretUrl } from '../../base/secret-url.js';
-import { beginThread, PIECE_WORKER } from '../../disk/file-worker-thread.js';
+import { beginThread, PIECE_WORKER } from '../../disk/files/worker-thread.js';
 import { nodeParseMetainfo } from '../../metainfo/node-parse-metainfo.js';
 import { readCaCertificates } from '../ca-certificates.js';
 import type { CliIo } from '../io.js';
@@ -43,9 +43,9 @@ export function sourceReaders(io: CliIo, bind: string | null, caCertificates: st
       return resolveLinkPeers(peers, bind);
     },
     fetch: async (url, maxLength) => {
-      const { DEFAULT_FETCH_OPTIONS, httpFetch } = await import('../../discovery/http-fetch.js');
-      const { Authorities } = await import('../../discovery/http-tls.js');
-      const { resolveBind } = await import('../../net/node-bind.js');
+      const { DEFAULT_FETCH_OPTIONS, httpFetch } = await import('../../discovery/http/http-fetch.js');
+      const { Authorities } = await import('../../discovery/http/http-tls.js');
+      const { resolveBind } = await import('../../net/node-interfaces.js');
       const fence = bind === null ? null : resolveBind(bind);
       const authorities = caCertificates === null ? null : new Authorities(caCertificates);
       const options = { ...DEFAULT_FETCH_OPTIONS, maxLength, userAgent: userAgent(), bind: fence, authorities };

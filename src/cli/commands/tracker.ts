@@ -1,6 +1,6 @@
 /** `btget tracker`: serves announces and scrapes until told to stop. */
 import { systemRandom } from '../../base/system-random.js';
-import { resolveBind } from '../../net/node-bind.js';
+import { resolveBind } from '../../net/node-interfaces.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../net/node-raw-server.js';
 import type { RawServer } from '../../net/raw-server.js';
 import { ConnectionIds } from '../../tracker/connection-ids.js';

@@ -2,11 +2,11 @@
 import { join } from 'node:path';
 import { toHex } from '../../base/bytes.js';
 import { BtgetError } from '../../base/failure.js';
-import type { FileDisk } from '../../disk/file-disk.js';
+import type { FileDisk } from '../../disk/files/file-disk.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import { PieceLayout } from '../../metainfo/piece-layout.js';
+import { WantedContent } from '../../torrent/content/wanted-content.js';
 import { lookForContentAbove, topFolder } from '../../torrent/content-above.js';
-import { WantedContent } from '../../torrent/wanted-content.js';
 import { readCaCertificates } from '../ca-certificates.js';
 import { type ContentVerdict, type FileVerdict, type VerifyOutcome, verifyContent } from '../content/verify-content.js';
 import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';

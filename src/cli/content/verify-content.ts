@@ -4,9 +4,9 @@ import type { FileSurvey, Storage, SurveyOutcome } from '../../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
 import { SharedPieces } from '../../metainfo/shared-pieces.js';
-import { piecesToCheck } from '../../torrent/adoption.js';
-import { chooseFinalNames } from '../../torrent/final-names.js';
-import type { WantedContent } from '../../torrent/wanted-content.js';
+import { chooseFinalNames } from '../../torrent/content/final-names.js';
+import type { WantedContent } from '../../torrent/content/wanted-content.js';
+import { piecesToCheck } from '../../torrent/existing/adoption.js';
 
 /** 'unreadable': it could not be looked at, or not be read to its end. */
 export type FileState = 'ok' | 'incomplete' | 'missing' | 'wrong-size' | 'unreadable';

@@ -1,5 +1,10 @@
 /** Whether trackers answer, and what they know of a torrent. */
-import type { AnnounceOutcome, ScrapeOutcome, TrackerClient, TrackerScraper } from '../../discovery/tracker-client.js';
+import type {
+  AnnounceOutcome,
+  ScrapeOutcome,
+  TrackerClient,
+  TrackerScraper,
+} from '../../discovery/trackers/tracker-client.js';
 import type { SourcedUrl } from '../../net/url-rule.js';
 import { formatCount } from '../output/format.js';
 import { type Finding, failed, fine, warning } from './finding.js';

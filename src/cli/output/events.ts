@@ -1,6 +1,6 @@
 /** What happens in a run, as every output hears it. The types up to `summary` are those of `--json`. */
 import type { PortMapping } from '../../discovery/port-mapping/port-mapper.js';
-import type { TrackerAnswer } from '../../discovery/rerequester.js';
+import type { TrackerAnswer } from '../../discovery/trackers/rerequester.js';
 import type { TorrentStatus } from '../../torrent/status.js';
 
 /** Which torrent an event is about. */

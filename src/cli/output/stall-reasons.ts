@@ -1,5 +1,5 @@
 /** Why a download stands still, the likeliest reason first. */
-import type { TrackerAnswer } from '../../discovery/rerequester.js';
+import type { TrackerAnswer } from '../../discovery/trackers/rerequester.js';
 import type { TorrentStatus } from '../../torrent/status.js';
 import type { StallReason } from './events.js';
 import { formatCount, formatRate } from './format.js';

@@ -1,5 +1,5 @@
 import type { Millis } from '../../base/clock.js';
-import type { TrackerAnswer } from '../../discovery/rerequester.js';
+import type { TrackerAnswer } from '../../discovery/trackers/rerequester.js';
 import type { TorrentStatus } from '../../torrent/status.js';
 import type { StallReason } from '../output/events.js';
 import { type DhtNews, stallReasons, type UserLimits } from '../output/stall-reasons.js';

@@ -3,7 +3,7 @@
 import { dirname, join, normalize } from 'node:path';
 import type { Millis } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
-import type { TrackerAnswer } from '../../discovery/rerequester.js';
+import type { TrackerAnswer } from '../../discovery/trackers/rerequester.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
 import type { MagnetEvents } from '../../session/magnet-torrent.js';
 import type { TorrentStatus } from '../../torrent/status.js';

@@ -1,5 +1,5 @@
 import type { RawServer } from '../../net/raw-server.js';
-import type { HttpFetchOutcome, HttpPost } from '../http-fetch.js';
+import type { HttpFetchOutcome, HttpPost } from '../http/http-fetch.js';
 import {
   addPortMapping,
   decodeExternalAddress,

@@ -1,4 +1,4 @@
-import type { FileOperations } from '../../../src/disk/file-operations.js';
+import type { FileOperations } from '../../../src/disk/system/operations.js';
 import { parseAtOnce } from '../../../src/metainfo/parsing.js';
 import { NO_OWN_NETWORKS } from '../../../src/net/reach-rule.js';
 import { Session } from '../../../src/session/session.js';

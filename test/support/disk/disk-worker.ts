@@ -1,7 +1,7 @@
-import type { Told, Work, WorkAnswer, WorkKind, WorkRequest } from '../../../src/disk/file-disk-protocol.js';
-import { type FileOperations, systemFileOperations } from '../../../src/disk/file-operations.js';
-import { systemProcesses } from '../../../src/disk/file-process.js';
-import { servePieceWork } from '../../../src/disk/file-work.js';
+import type { Told, Work, WorkAnswer, WorkKind, WorkRequest } from '../../../src/disk/protocol.js';
+import { type FileOperations, systemFileOperations } from '../../../src/disk/system/operations.js';
+import { systemProcesses } from '../../../src/disk/system/processes.js';
+import { servePieceWork } from '../../../src/disk/worker/piece-work.js';
 
 /** A worker without a thread: what it does happens within the call, and its system calls may be made to fail. */
 export interface HereWorker {

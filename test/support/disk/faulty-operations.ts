@@ -1,5 +1,5 @@
 /** System calls that fail as a test says. */
-import { type FileOperations, systemFileOperations } from '../../../src/disk/file-operations.js';
+import { type FileOperations, systemFileOperations } from '../../../src/disk/system/operations.js';
 import { systemError } from './disk-worker.js';
 
 export const DISK_ERRORS = ['ENOSPC', 'EIO', 'EACCES', 'EROFS', 'EMFILE'] as const;

@@ -1,8 +1,8 @@
 /** A worker with a bug in every write. */
 import { parentPort } from 'node:worker_threads';
-import { systemFileOperations } from '../../../src/disk/file-operations.js';
-import { systemProcesses } from '../../../src/disk/file-process.js';
-import { servePieceWork } from '../../../src/disk/file-work.js';
+import { systemFileOperations } from '../../../src/disk/system/operations.js';
+import { systemProcesses } from '../../../src/disk/system/processes.js';
+import { servePieceWork } from '../../../src/disk/worker/piece-work.js';
 
 if (parentPort === null) throw new Error('this runs in a thread only');
 servePieceWork(

@@ -6,7 +6,7 @@ import {
   DEFAULT_FILE_DISK_OPTIONS,
   type FileDisk,
   type FileDiskOptions,
-} from '../../../src/disk/file-disk.js';
+} from '../../../src/disk/files/file-disk.js';
 import { createSlotPool, DEFAULT_SLOT_POOL_OPTIONS } from '../../../src/disk/slot-pool.js';
 import type { PieceSlot, Storage } from '../../../src/disk/storage.js';
 import { realTimers } from '../real-timers.js';

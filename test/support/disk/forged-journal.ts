@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { systemFileOperations } from '../../../src/disk/file-operations.js';
+import { systemFileOperations } from '../../../src/disk/system/operations.js';
 import type { Metainfo } from '../../../src/metainfo/metainfo.js';
 import { encodeHead, encodeRecords, lastSeal } from '../../../src/resume/journal-format.js';
 

@@ -1,5 +1,5 @@
 /** A process that uses a disk in the folder it is given, does not close it, and has nothing more to do. */
-import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../../../src/disk/file-disk.js';
+import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../../../src/disk/files/file-disk.js';
 import { realTimers } from '../real-timers.js';
 import { sampleTorrent } from '../sample-torrent.js';
 import { ask, slotOf } from './file-disk.js';

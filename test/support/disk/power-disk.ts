@@ -1,7 +1,7 @@
 /** A file system in memory that remembers what was done to it, so that a power cut can take some of it back. */
 import { basename, dirname, join } from 'node:path/posix';
 import type { Millis, Timers } from '../../../src/base/clock.js';
-import type { FileFacts, FileOperations, IdentifiedFile, ReadOperations } from '../../../src/disk/file-operations.js';
+import type { FileFacts, FileOperations, IdentifiedFile, ReadOperations } from '../../../src/disk/system/operations.js';
 import { systemError } from './disk-worker.js';
 
 /** What a file system holds. Keys are the test's own; inodes are given out again when they are free, as systems do. */

@@ -3,7 +3,7 @@ import type {
   AnnounceRequest,
   AnnounceResponse,
   TrackerClient,
-} from '../../../src/discovery/tracker-client.js';
+} from '../../../src/discovery/trackers/tracker-client.js';
 import type { Timeline } from '../simulation/timeline.js';
 
 /** An answer of the tracker at `from` in which nothing is said but what `fields` say. */

@@ -1,6 +1,6 @@
 import { hostKey } from '../../../src/net/host-key.js';
 import type { PeerAddress } from '../../../src/net/raw-server.js';
-import type { PeerConnection } from '../../../src/swarm/peer-connection.js';
+import type { PeerConnection } from '../../../src/swarm/connections/peer-connection.js';
 import { Framer, type Step } from '../../../src/wire/framer.js';
 import { decodeMessage, type PeerMessage } from '../../../src/wire/message.js';
 import type { Refusal } from '../../../src/wire/refusal.js';

@@ -1,22 +1,22 @@
 import fs from 'node:fs';
 import { resolve } from 'node:path';
 import type { Timers } from '../../../src/base/clock.js';
-import { holdFolder, RootAnchors } from '../../../src/disk/file-anchor.js';
-import type { Told, Work, WorkAnswer, WorkKind, WorkRequest } from '../../../src/disk/file-disk-protocol.js';
-import { journalName } from '../../../src/disk/file-names.js';
+import { FileStorage, type SharedDisk } from '../../../src/disk/files/file-storage.js';
+import { createFileTarget } from '../../../src/disk/files/file-target.js';
+import { FileReadPool } from '../../../src/disk/files/read-pool.js';
+import { journalName } from '../../../src/disk/names.js';
+import type { Told, Work, WorkAnswer, WorkKind, WorkRequest } from '../../../src/disk/protocol.js';
+import type { OpenStorage } from '../../../src/disk/storage.js';
+import { holdFolder, RootAnchors } from '../../../src/disk/system/anchor.js';
 import {
   type FileFacts,
   type FileOperations,
   type ReadOperations,
   systemFileOperations,
-} from '../../../src/disk/file-operations.js';
-import { type ProcessFacts, systemProcesses } from '../../../src/disk/file-process.js';
-import { FileReadPool } from '../../../src/disk/file-read-pool.js';
-import { FileStorage, type SharedDisk } from '../../../src/disk/file-storage.js';
-import { createFileTarget } from '../../../src/disk/file-target.js';
-import { servePieceWork } from '../../../src/disk/file-work.js';
-import type { OpenStorage } from '../../../src/disk/storage.js';
+} from '../../../src/disk/system/operations.js';
+import { type ProcessFacts, systemProcesses } from '../../../src/disk/system/processes.js';
 import type { OpenTarget } from '../../../src/disk/target.js';
+import { servePieceWork } from '../../../src/disk/worker/piece-work.js';
 
 const LATENCY = 1;
 

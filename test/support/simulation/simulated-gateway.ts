@@ -1,4 +1,4 @@
-import type { HttpFetchOutcome } from '../../../src/discovery/http-fetch.js';
+import type { HttpFetchOutcome } from '../../../src/discovery/http/http-fetch.js';
 import type { AskGateway } from '../../../src/discovery/port-mapping/upnp.js';
 import type { DatagramHandler, DatagramSocket } from '../../../src/net/datagram.js';
 import type { PeerAddress } from '../../../src/net/raw-server.js';

@@ -1,6 +1,10 @@
-import { decodeAnnounceResponse } from '../../../src/discovery/announce-response.js';
-import { announceUrl } from '../../../src/discovery/announce-url.js';
-import type { AnnounceOutcome, AnnounceRequest, TrackerClient } from '../../../src/discovery/tracker-client.js';
+import { decodeAnnounceResponse } from '../../../src/discovery/trackers/announce-response.js';
+import { announceUrl } from '../../../src/discovery/trackers/announce-url.js';
+import type {
+  AnnounceOutcome,
+  AnnounceRequest,
+  TrackerClient,
+} from '../../../src/discovery/trackers/tracker-client.js';
 import { Tracker } from '../../../src/tracker/tracker.js';
 import { DEFAULT_TRACKER_OPTIONS, type TrackerOptions } from '../../../src/tracker/tracker-options.js';
 import { seededRandom } from './seeded-random.js';

@@ -3,9 +3,9 @@ import type { AddressSource } from '../../../src/net/address-source.js';
 import type { PeerAddress, RawServer } from '../../../src/net/raw-server.js';
 import { NO_OWN_NETWORKS, type OwnNetworks } from '../../../src/net/reach-rule.js';
 import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from '../../../src/session/port-listener.js';
-import { Encoder } from '../../../src/swarm/encoder.js';
-import { DEFAULT_ENCODER_OPTIONS, type EncoderOptions } from '../../../src/swarm/encoder-options.js';
-import { HalfOpen, MAX_HALF_OPEN } from '../../../src/swarm/half-open.js';
+import { Encoder } from '../../../src/swarm/connections/encoder.js';
+import { DEFAULT_ENCODER_OPTIONS, type EncoderOptions } from '../../../src/swarm/connections/encoder-options.js';
+import { HalfOpen, MAX_HALF_OPEN } from '../../../src/swarm/connections/half-open.js';
 import {
   type Merits,
   type Newcomer,
@@ -13,7 +13,7 @@ import {
   type PeerConnection,
   type PeerEvents,
   type Side,
-} from '../../../src/swarm/peer-connection.js';
+} from '../../../src/swarm/connections/peer-connection.js';
 import { DEFAULT_WORK_OPTIONS, WorkBudget } from '../../../src/swarm/work-budget.js';
 import type { RefusalCode } from '../../../src/wire/refusal.js';
 import { FakePeer } from '../fakes/fake-peer.js';

@@ -6,7 +6,7 @@ import type { RunEvent, SourceResult } from '../../../src/cli/output/events.js';
 import { progressSentence } from '../../../src/cli/output/progress-line.js';
 import { sentencesFor } from '../../../src/cli/output/sentences.js';
 import { describeForPeople } from '../../../src/cli/output/show-tree.js';
-import type { TrackerAnswer } from '../../../src/discovery/rerequester.js';
+import type { TrackerAnswer } from '../../../src/discovery/trackers/rerequester.js';
 import { FakeIo, type Terminal } from './support/fake-io.js';
 import { makeMetainfo, makeStatus } from './support/fake-session.js';
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
 import { dhtNews } from '../../../src/cli/output/dht-news.js';
 import { type StallFacts, stallReasons } from '../../../src/cli/output/stall-reasons.js';
-import type { TrackerAnswer } from '../../../src/discovery/rerequester.js';
+import type { TrackerAnswer } from '../../../src/discovery/trackers/rerequester.js';
 import { makeStatus } from './support/fake-session.js';
 
 const report: TrackerAnswer = {

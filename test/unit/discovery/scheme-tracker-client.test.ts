@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SchemeTrackerClient } from '../../../src/discovery/scheme-tracker-client.js';
-import type { AnnounceRequest, ScrapeOutcome, TrackerScraper } from '../../../src/discovery/tracker-client.js';
+import type { AnnounceRequest, ScrapeOutcome, TrackerScraper } from '../../../src/discovery/trackers/tracker-client.js';
 import type { SourcedUrl } from '../../../src/net/url-rule.js';
 import { answer, FakeTrackers } from '../../support/fakes/fake-tracker.js';
 import { Timeline } from '../../support/simulation/timeline.js';

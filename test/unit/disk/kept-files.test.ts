@@ -15,14 +15,14 @@ const READERS: Readonly<Record<string, 'kept' | 'content' | 'given by the user' 
   'cli/source/load-source.ts': 'given by the user',
   'cli/source/source-list.ts': 'given by the user',
   'cli/version.ts': 'of the system',
-  'discovery/http-name-lookup.ts': 'of the system',
-  'disk/file-finishing.ts': 'content',
-  'disk/file-hashing.ts': 'content',
-  'disk/file-operations.ts': 'the calls',
-  'disk/file-hard-links.ts': 'content',
-  'disk/file-process.ts': 'of the system',
-  'disk/file-reader.ts': 'content',
-  'disk/file-trust.ts': 'kept',
+  'discovery/http/http-name-lookup.ts': 'of the system',
+  'disk/worker/finish-file.ts': 'content',
+  'disk/worker/file-hasher.ts': 'content',
+  'disk/system/operations.ts': 'the calls',
+  'disk/system/hard-links.ts': 'content',
+  'disk/system/processes.ts': 'of the system',
+  'disk/files/block-reader.ts': 'content',
+  'disk/system/trust.ts': 'kept',
   'disk/file-user.ts': 'of the system',
   'net/node-gateways.ts': 'of the system',
 };
@@ -30,9 +30,9 @@ const READERS: Readonly<Record<string, 'kept' | 'content' | 'given by the user' 
 /** Who reads what this program kept, and what that is. */
 const KEEPERS: Readonly<Record<string, string>> = {
   'cli/commands/tracker-state-file.ts': 'the state of a tracker',
-  'disk/file-journal.ts': 'the journal of a download, and the metadata of one that began with a link',
-  'disk/file-kept.ts': 'what is known of the DHT',
-  'disk/file-lock.ts': 'the lock of a download, and those who take it over',
+  'disk/worker/journal.ts': 'the journal of a download, and the metadata of one that began with a link',
+  'disk/kept-bytes.ts': 'what is known of the DHT',
+  'disk/worker/lock.ts': 'the lock of a download, and those who take it over',
 };
 
 const READS =
@@ -48,7 +48,7 @@ test('whoever reads files is known, and one alone reads what this program kept',
   assert.deepEqual(sourcesWith(READS), Object.keys(READERS).sort());
   assert.deepEqual(
     Object.keys(READERS).filter((name) => READERS[name] === 'kept'),
-    ['disk/file-trust.ts'],
+    ['disk/system/trust.ts'],
   );
-  assert.deepEqual(sourcesWith(/\breadKept\(/), [...Object.keys(KEEPERS), 'disk/file-trust.ts'].sort());
+  assert.deepEqual(sourcesWith(/\breadKept\(/), [...Object.keys(KEEPERS), 'disk/system/trust.ts'].sort());
 });

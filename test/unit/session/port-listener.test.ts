@@ -7,7 +7,7 @@ import {
   PortListener,
   type PortListenerOptions,
 } from '../../../src/session/port-listener.js';
-import type { Incoming } from '../../../src/swarm/connection.js';
+import type { Incoming } from '../../../src/swarm/connections/connection.js';
 import { encodeHandshake } from '../../../src/wire/handshake.js';
 import { encodeReserved } from '../../../src/wire/reserved.js';
 import { FakePeer } from '../../support/fakes/fake-peer.js';

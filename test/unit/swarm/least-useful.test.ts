@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Side } from '../../../src/swarm/connections/peer-connection.js';
 import { leastUseful, type UsefulPeer } from '../../../src/swarm/least-useful.js';
-import type { Side } from '../../../src/swarm/peer-connection.js';
 
 const NOW = 1_000_000;
 const PATIENCE = 60_000;

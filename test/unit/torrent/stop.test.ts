@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { AnnounceOutcome } from '../../../src/discovery/tracker-client.js';
+import type { AnnounceOutcome } from '../../../src/discovery/trackers/tracker-client.js';
 import { parseAtOnce } from '../../../src/metainfo/parsing.js';
 import { NO_OWN_NETWORKS } from '../../../src/net/reach-rule.js';
 import { Session } from '../../../src/session/session.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { escapeBytes } from '../../../src/discovery/announce-url.js';
+import { escapeBytes } from '../../../src/discovery/trackers/announce-url.js';
 import { parseQuery, readAnnounce } from '../../../src/tracker/announce-query.js';
 
 test('of a query only what a tracker reads is kept: the first of each field, and 74 info-hashes', () => {

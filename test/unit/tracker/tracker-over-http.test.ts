@@ -3,9 +3,13 @@ import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { type TestContext, test } from 'node:test';
 import { systemRandom } from '../../../src/base/system-random.js';
-import { DEFAULT_FETCH_OPTIONS } from '../../../src/discovery/http-fetch.js';
-import { HttpTrackerClient } from '../../../src/discovery/http-tracker-client.js';
-import type { AnnounceOutcome, AnnounceRequest, AnnounceResponse } from '../../../src/discovery/tracker-client.js';
+import { DEFAULT_FETCH_OPTIONS } from '../../../src/discovery/http/http-fetch.js';
+import { HttpTrackerClient } from '../../../src/discovery/trackers/http-tracker-client.js';
+import type {
+  AnnounceOutcome,
+  AnnounceRequest,
+  AnnounceResponse,
+} from '../../../src/discovery/trackers/tracker-client.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../../src/net/node-raw-server.js';
 import { HttpHandler } from '../../../src/tracker/http-handler.js';
 import { DEFAULT_NAT_CHECK_OPTIONS, NatCheck } from '../../../src/tracker/nat-check.js';

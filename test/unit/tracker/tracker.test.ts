@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type BencodeValue, decodeBencode } from '../../../src/bencode/bencode.js';
 import { CANONICAL } from '../../../src/bencode/guard.js';
-import { escapeBytes } from '../../../src/discovery/announce-url.js';
+import { escapeBytes } from '../../../src/discovery/trackers/announce-url.js';
 import { Tracker } from '../../../src/tracker/tracker.js';
 import { DEFAULT_TRACKER_OPTIONS, type TrackerOptions } from '../../../src/tracker/tracker-options.js';
 import { seededRandom } from '../../support/simulation/seeded-random.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { escapeBytes } from '../../../src/discovery/announce-url.js';
+import { escapeBytes } from '../../../src/discovery/trackers/announce-url.js';
 import type { DatagramHandler, DatagramSocket } from '../../../src/net/datagram.js';
 import { ConnectionIds } from '../../../src/tracker/connection-ids.js';
 import { Tracker } from '../../../src/tracker/tracker.js';

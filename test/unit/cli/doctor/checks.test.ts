@@ -15,7 +15,7 @@ import type {
   ScrapeOutcome,
   TrackerClient,
   TrackerScraper,
-} from '../../../../src/discovery/tracker-client.js';
+} from '../../../../src/discovery/trackers/tracker-client.js';
 import type { SourcedUrl } from '../../../../src/net/url-rule.js';
 import { answer, DOWN } from '../../../support/fakes/fake-tracker.js';
 import { byUser } from '../../../support/sourced-url.js';

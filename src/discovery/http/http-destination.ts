@@ -1,0 +1,82 @@
+/**
+ * Where a URL's host may lead. Names are resolved here, and what comes back is checked and dialled as it is: a name
+ * that means one address to a check and another to a dial (DNS rebinding) gains nothing.
+ */
+import { type BindAddresses, passFence } from '../../net/fence.js';
+import { parseIp } from '../../net/ip-address.js';
+import { findOwnNetworks } from '../../net/node-own-networks.js';
+import { reachOf } from '../../net/reach.js';
+import { refusalOfAddress, refusalOfStep, type UrlStep } from '../../net/url-rule.js';
+import { DEFAULT_NAME_LOOKUP_OPTIONS, lookUpName } from './http-name-lookup.js';
+
+/** An address that may be dialled. */
+export interface Destination {
+  readonly host: string;
+  /** Our own address for the socket; undefined when there is no fence. */
+  readonly localAddress: string | undefined;
+}
+
+export type DestinationOutcome =
+  | { readonly ok: true; readonly destinations: readonly [Destination, ...Destination[]] }
+  | { readonly ok: false; readonly code: 'forbidden' | 'unreachable'; readonly message: string };
+
+// A name may have any number of addresses; each that is dead costs the time of a dial.
+const MAX_DESTINATIONS = 8;
+
+/**
+ * The addresses of `host` (a URL's host name, IPv6 in brackets) to which `step` may lead, past the fence `bind`.
+ * Answers once, perhaps at once; not after `cancel()`.
+ *
+ * Behind a loopback fence no name is resolved: no packet leaves, not even to a name server.
+ */
+export function findDestinations(
+  host: string,
+  bind: BindAddresses | null,
+  step: UrlStep,
+  answered: (outcome: DestinationOutcome) => void,
+): { cancel(): void } {
+  const name = host.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
+  const found = (addresses: readonly string[]) => answered(choose(name, addresses, bind, step));
+  const refusal = refusalOfStep(step);
+  if (refusal !== null) answered({ ok: false, code: 'forbidden', message: refusal });
+  else if (parseIp(name) !== undefined) found([name]);
+  // RFC 6761: "Name resolution APIs and libraries SHOULD recognize localhost names as special and SHOULD always return
+  // the IP loopback address for address queries".
+  else if (name === 'localhost') found(['127.0.0.1', '::1']);
+  else if (bind !== null && isLoopbackFence(bind)) {
+    answered({ ok: false, code: 'forbidden', message: `bound to loopback, so ${name} is not looked up` });
+  } else {
+    return lookUpName(name, { ...DEFAULT_NAME_LOOKUP_OPTIONS, bind }, (outcome) => {
+      if (outcome.ok) found(outcome.addresses);
+      else answered({ ok: false, code: 'unreachable', message: outcome.message });
+    });
+  }
+  return { cancel: () => undefined };
+}
+
+function choose(
+  name: string,
+  addresses: readonly string[],
+  bind: BindAddresses | null,
+  step: UrlStep,
+): DestinationOutcome {
+  const { attached } = findOwnNetworks(bind);
+  const destinations: Destination[] = [];
+  let refusal = `${name} has no address`;
+  for (const address of addresses) {
+    const ip = parseIp(address);
+    const why = ip === undefined ? `${address} is no address` : refusalOfAddress(step, ip, attached);
+    const passage = passFence(bind, address);
+    if (why !== null) refusal = why;
+    else if (passage.code !== 'pass') refusal = `${address} is outside of the addresses that we are bound to`;
+    else destinations.push({ host: passage.host, localAddress: passage.localAddress });
+  }
+  const [first, ...others] = destinations.slice(0, MAX_DESTINATIONS);
+  if (first === undefined) return { ok: false, code: 'forbidden', message: refusal };
+  return { ok: true, destinations: [first, ...others] };
+}
+
+/** Whether nothing can leave this machine. */
+export function isLoopbackFence({ ipv4, ipv6 }: BindAddresses): boolean {
+  return [ipv4, ipv6].every((address) => address === undefined || reachOf(address) === 'loopback');
+}

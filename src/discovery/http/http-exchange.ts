@@ -1,0 +1,270 @@
+import { validateHeaderName, validateHeaderValue } from 'node:http';
+import { connect as connectTcp, isIP } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { gunzip, type InputType, inflate, inflateRaw, type ZlibOptions } from 'node:zlib';
+import type { Millis, Timers } from '../../base/clock.js';
+import type { Destination } from './http-destination.js';
+import { type HttpResponseHead, HttpResponseReader } from './http-response.js';
+import { type Authorities, explainTls } from './http-tls.js';
+
+/** One GET, or POST, at one address. */
+export interface ExchangeRequest {
+  readonly url: URL;
+  readonly destination: Destination;
+  /** Value of the Authorization header, or null. */
+  readonly authorization: string | null;
+  /** Value of the Cookie header, or null. */
+  readonly cookie: string | null;
+  readonly userAgent: string;
+  /** Bytes of the body, before and after inflating. */
+  readonly maxLength: number;
+  /** How long connecting may take, TLS included. */
+  readonly connectLimit: Millis;
+  /** How long the head of the answer may take, connecting included; null: as long as the caller waits. */
+  readonly answerLimit: Millis | null;
+  /** Authorities that are trusted besides the well-known ones, or null. */
+  readonly authorities: Authorities | null;
+  /** What is posted; null: it is a GET. */
+  readonly post: { readonly headers: Readonly<Record<string, string>>; readonly body: Buffer } | null;
+}
+
+export type ExchangeOutcome =
+  | {
+      readonly kind: 'answered';
+      readonly status: number;
+      readonly reason: string;
+      readonly body: Buffer;
+      readonly retryAfter: number | null;
+    }
+  | { readonly kind: 'redirected'; readonly location: string; readonly setCookies: readonly string[] }
+  /** `connected` tells whether another address of the same host is worth a try. */
+  | {
+      readonly kind: 'failed';
+      readonly code: 'unreachable' | 'bad-answer';
+      readonly message: string;
+      readonly connected: boolean;
+    };
+
+/** Sends the request; answers once, later, unless it is cancelled. Its socket is closed by then. */
+export function exchange(
+  {
+    url,
+    destination,
+    authorization,
+    cookie,
+    userAgent,
+    maxLength,
+    connectLimit,
+    answerLimit,
+    authorities,
+    post,
+  }: ExchangeRequest,
+  timers: Timers,
+  answered: (outcome: ExchangeOutcome) => void,
+): { cancel(): void } {
+  const name = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  const secure = url.protocol === 'https:';
+  const request = encodeRequest(post === null ? 'GET' : 'POST', url, post?.body ?? null, {
+    Host: url.host,
+    'User-Agent': userAgent,
+    'Accept-Encoding': 'gzip, deflate',
+    Connection: 'close',
+    ...(cookie === null ? {} : { Cookie: cookie }),
+    ...(authorization === null ? {} : { Authorization: authorization }),
+    ...(post === null ? {} : { ...post.headers, 'Content-Length': `${post.body.length}` }),
+  });
+  let connected = false;
+  let head: HttpResponseHead | null = null;
+  let finished = false;
+  const limit = timers.addTask(() => fail('unreachable', `no connection to ${destination.host} in time`), connectLimit);
+  const silence =
+    answerLimit === null
+      ? null
+      : timers.addTask(() => fail('unreachable', `no answer from ${destination.host} in time`), answerLimit);
+  const finish = (outcome: ExchangeOutcome) => {
+    if (finished) return;
+    end();
+    answered(outcome);
+  };
+  const fail = (code: 'unreachable' | 'bad-answer', message: string) =>
+    finish({ kind: 'failed', code, message, connected });
+  const end = () => {
+    finished = true;
+    limit.cancel();
+    silence?.cancel();
+    socket.destroy();
+  };
+
+  const place = {
+    host: destination.host,
+    port: portOf(url),
+    ...(destination.localAddress === undefined ? {} : { localAddress: destination.localAddress }),
+  };
+  const socket = secure
+    ? connectTls({
+        ...place,
+        servername: isIP(name) === 0 ? name : '',
+        ALPNProtocols: ['http/1.1'],
+        ...(authorities === null ? {} : { secureContext: authorities.context }),
+      })
+    : connectTcp(place);
+  const body = new GrowingBuffer();
+  const reader = new HttpResponseReader(
+    {
+      gotHead: (told) => {
+        if (finished) return;
+        head = told;
+        silence?.cancel();
+        const location = told.headers.get('location')?.[0];
+        if (isRedirect(told.status) && location !== undefined) {
+          finish({ kind: 'redirected', location, setCookies: told.headers.get('set-cookie') ?? [] });
+        }
+      },
+      gotBody: (bytes) => {
+        if (!finished) body.add(bytes);
+      },
+      ended: () => {
+        if (head === null || finished) return;
+        const { status, reason, headers } = head;
+        const retryAfter = parseRetryAfter(headers.get('retry-after')?.[0]);
+        socket.destroy();
+        unpack(body.bytes, headers.get('content-encoding')?.join(', '), maxLength, fail, (unpacked) =>
+          finish({ kind: 'answered', status, reason, body: unpacked, retryAfter }),
+        );
+      },
+      failed: (why, message) => fail(why === 'cut' ? 'unreachable' : 'bad-answer', message),
+    },
+    maxLength,
+  );
+  socket.once('connect', () => {
+    connected = true;
+  });
+  // Over TLS not before it is known who reads it.
+  socket.once(secure ? 'secureConnect' : 'connect', () => {
+    limit.cancel();
+    socket.write(request);
+  });
+  socket.on('data', (bytes: Buffer) => reader.feed(bytes));
+  socket.on('end', () => reader.end());
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    // Once the answer is whole, its unpacking decides.
+    if (!reader.isOver) fail('unreachable', explain(error, secure && head === null ? name : null));
+  });
+  socket.on('close', () => reader.end());
+  return { cancel: end };
+}
+
+/** Where `url` is asked, the port of its scheme included. */
+export function portOf({ port, protocol }: URL): number {
+  if (port !== '') return Number(port);
+  return protocol === 'https:' ? 443 : 80;
+}
+
+/** Throws when a header would not stay one line: none of them is handed on as others wrote it. */
+function encodeRequest(
+  method: string,
+  url: URL,
+  body: Buffer | null,
+  headers: Readonly<Record<string, string>>,
+): Buffer {
+  const lines = [`${method} ${url.pathname}${url.search} HTTP/1.1`];
+  for (const [name, value] of Object.entries(headers)) {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+    lines.push(`${name}: ${value}`);
+  }
+  return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), body ?? Buffer.alloc(0)]);
+}
+
+/** Copies what is added, so that a million pieces of one byte take no more room than one of a million. */
+class GrowingBuffer {
+  #room = Buffer.alloc(0);
+  #length = 0;
+
+  add(bytes: Buffer): void {
+    const length = this.#length + bytes.length;
+    if (length > this.#room.length) {
+      const room = Buffer.alloc(Math.max(length, 2 * this.#room.length));
+      this.#room.copy(room, 0, 0, this.#length);
+      this.#room = room;
+    }
+    bytes.copy(this.#room, this.#length);
+    this.#length = length;
+  }
+
+  get bytes(): Buffer {
+    return this.#room.subarray(0, this.#length);
+  }
+}
+
+function isRedirect(status: number): boolean {
+  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
+}
+
+function unpack(
+  body: Buffer,
+  encoding: string | undefined,
+  maxLength: number,
+  fail: (code: 'bad-answer', message: string) => void,
+  gotBody: (body: Buffer) => void,
+): void {
+  const unpacker = unpackerFor(encoding, body);
+  if (unpacker === null) gotBody(body);
+  else if (unpacker === 'unknown') fail('bad-answer', 'the answer is packed in a way that was not asked for');
+  else {
+    unpacker(body, { maxOutputLength: maxLength }, (error, unpacked) => {
+      if (error === null) gotBody(unpacked);
+      else if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
+        fail('bad-answer', `the answer is longer than ${maxLength} bytes`);
+      } else fail('bad-answer', `the answer does not unpack: ${error.message}`);
+    });
+  }
+}
+
+type Unpacker = (body: InputType, options: ZlibOptions, done: (error: Error | null, unpacked: Buffer) => void) => void;
+
+function unpackerFor(encoding: string | undefined, body: Buffer): Unpacker | null | 'unknown' {
+  switch (encoding?.trim().toLowerCase() ?? '') {
+    case '':
+    case 'identity':
+      return null;
+    case 'gzip':
+    case 'x-gzip':
+      return gunzip;
+    case 'deflate':
+      // RFC 9110 means the zlib format; some servers send the bare stream. A zlib header's low bits are always 8.
+      return ((body[0] ?? 0) & 0x0f) === 8 ? inflate : inflateRaw;
+    default:
+      return 'unknown';
+  }
+}
+
+const MAX_RETRY_AFTER = 86_400;
+
+/** Seconds, from a number of them or from a date; null when it is neither. */
+function parseRetryAfter(value: string | undefined): number | null {
+  if (value === undefined) return null;
+  const text = value.trim();
+  // Of HTTP's three forms of a date, asctime's alone does not name its zone, which is GMT all the same.
+  const date = Date.parse(/^[a-z]{3} [a-z]{3} [ \d]\d [\d:]{8} \d{4}$/i.test(text) ? `${text} GMT` : text);
+  const seconds = /^\d+$/.test(text) ? Number(text) : Math.ceil((date - Date.now()) / 1000);
+  return Number.isNaN(seconds) ? null : Math.min(Math.max(seconds, 0), MAX_RETRY_AFTER);
+}
+
+const EXPLANATIONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'the connection was refused',
+  ECONNRESET: 'the connection was closed early',
+  EHOSTUNREACH: 'the host cannot be reached',
+  ENETUNREACH: 'the network cannot be reached',
+  ETIMEDOUT: 'the connection timed out',
+  EADDRNOTAVAIL: 'the bound address is not ours',
+};
+
+/** `host` is the name that a certificate must be for; null when none is asked for. */
+function explain(error: NodeJS.ErrnoException, host: string | null): string {
+  const known = EXPLANATIONS[error.code ?? ''];
+  if (known !== undefined) return known;
+  // What the system refused names its call; of all else on the way to the answer TLS is to blame.
+  const isTls = error.code === 'EPROTO' || (host !== null && error.syscall === undefined);
+  return isTls ? explainTls(error, host ?? '') : error.message;
+}

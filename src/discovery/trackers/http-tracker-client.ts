@@ -1,0 +1,89 @@
+import type { Timers } from '../../base/clock.js';
+import type { SourcedUrl } from '../../net/url-rule.js';
+import { type HttpFetchOptions, type HttpFetchOutcome, httpFetch } from '../http/http-fetch.js';
+import { decodeAnnounceResponse } from './announce-response.js';
+import { announceUrl, type UrlOutcome } from './announce-url.js';
+import { decodeScrapeResponse, scrapeUrl } from './scrape.js';
+import type {
+  AnnounceOutcome,
+  AnnounceRequest,
+  ScrapeOutcome,
+  TrackerClient,
+  TrackerFailure,
+  TrackerScraper,
+} from './tracker-client.js';
+
+/** Announces and scrapes over HTTP and HTTPS. Each question is a connection of its own, closed when it is answered. */
+export class HttpTrackerClient implements TrackerClient, TrackerScraper {
+  readonly #timers: Timers;
+  readonly #options: HttpFetchOptions;
+  readonly #underWay = new Set<{ cancel(): void }>();
+
+  constructor(timers: Timers, options: HttpFetchOptions) {
+    this.#timers = timers;
+    this.#options = options;
+  }
+
+  announce(request: AnnounceRequest, answered: (outcome: AnnounceOutcome) => void): { cancel(): void } {
+    return this.#ask(
+      request,
+      announceUrl(request),
+      (body, from): AnnounceOutcome => {
+        const decoded = decodeAnnounceResponse(body);
+        return decoded.ok ? { ...decoded, from } : decoded;
+      },
+      answered,
+    );
+  }
+
+  scrape(
+    tracker: SourcedUrl,
+    infoHashes: readonly Buffer[],
+    answered: (outcome: ScrapeOutcome) => void,
+  ): { cancel(): void } {
+    const outcome = scrapeUrl(tracker.url.whole, infoHashes);
+    return this.#ask(tracker, outcome, (body) => decodeScrapeResponse(body, infoHashes), answered);
+  }
+
+  /** Gives up what is under way, unanswered: a tracker that does not answer keeps no process. */
+  close(): void {
+    for (const fetch of this.#underWay) fetch.cancel();
+    this.#underWay.clear();
+  }
+
+  #ask<Response extends { readonly ok: true }>(
+    { url, source }: SourcedUrl,
+    outcome: UrlOutcome,
+    decode: (body: Buffer, from: string | null) => Response | TrackerFailure,
+    answered: (outcome: Response | TrackerFailure) => void,
+  ): { cancel(): void } {
+    if (!outcome.ok) return this.#timers.addTask(() => answered(outcome), 0);
+    const fetch = httpFetch({ url, source, asked: outcome.url }, this.#options, this.#timers, (fetched) => {
+      this.#underWay.delete(fetch);
+      answered(interpret(fetched, decode));
+    });
+    this.#underWay.add(fetch);
+    return {
+      cancel: () => {
+        this.#underWay.delete(fetch);
+        fetch.cancel();
+      },
+    };
+  }
+}
+
+function interpret<Response extends { readonly ok: true }>(
+  outcome: HttpFetchOutcome,
+  decode: (body: Buffer, from: string | null) => Response | TrackerFailure,
+): Response | TrackerFailure {
+  if (outcome.ok) return decode(outcome.body, outcome.from);
+  if (outcome.code !== 'status') return outcome;
+  // Some trackers give their reason with a status that already says "no".
+  const decoded = decode(outcome.body, null);
+  const refusal = !decoded.ok && decoded.code === 'refused' ? decoded : null;
+  const isFinal = refusal?.retryAfter === Number.POSITIVE_INFINITY;
+  return {
+    ...(refusal ?? { ok: false, code: 'bad-answer', message: outcome.message }),
+    ...(outcome.retryAfter === null || isFinal ? {} : { retryAfter: outcome.retryAfter }),
+  };
+}

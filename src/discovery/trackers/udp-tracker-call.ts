@@ -1,0 +1,192 @@
+import type { Task, Timers } from '../../base/clock.js';
+import type { PeerAddress } from '../../net/raw-server.js';
+import type { SourcedUrl } from '../../net/url-rule.js';
+import type { UdpTrackerAnswer } from '../../wire/udp-tracker-answer.js';
+import type { DestinationOutcome } from '../http/http-destination.js';
+import { parseUdpUrl } from '../udp-url.js';
+import { refusalMessage } from './tracker-response.js';
+import type { ConnectOutcome, UdpConnections } from './udp-connections.js';
+import type { UdpTrackerOptions } from './udp-tracker-options.js';
+import type { TransactionOutcome, UdpTransactions } from './udp-transactions.js';
+
+/** What is asked once there is a connection id. */
+export interface UdpQuestion<Kind extends 'announce' | 'scrape', Value> {
+  readonly kind: Kind;
+  encode(connectionId: Buffer, transactionId: number, urlData: string): Buffer;
+  /** Makes a value of the answer, whose buffers are valid during the call. */
+  read(answer: UdpTrackerAnswer & { readonly kind: Kind }, from: PeerAddress): Value;
+}
+
+export type UdpCallOutcome<Value> =
+  | { readonly ok: true; readonly value: Value }
+  | {
+      readonly ok: false;
+      readonly code: 'refused' | 'timeout' | 'unreachable' | 'forbidden';
+      readonly message: string;
+    };
+
+export interface UdpCallParts {
+  readonly timers: Timers;
+  readonly transactions: UdpTransactions;
+  readonly connections: UdpConnections;
+  readonly options: UdpTrackerOptions;
+}
+
+/** One try at one address, which must not take longer than `wait`. */
+interface Attempt {
+  readonly to: PeerAddress;
+  readonly wait: number;
+}
+
+/**
+ * One announce or scrape: looks the tracker's name up, then asks its addresses in turn until one of them answers.
+ * Answers exactly once, later; never after `cancel()`.
+ */
+export class UdpTrackerCall<Kind extends 'announce' | 'scrape', Value> {
+  readonly #parts: UdpCallParts;
+  readonly #question: UdpQuestion<Kind, Value>;
+  readonly #answered: (outcome: UdpCallOutcome<Value>) => void;
+  readonly #attempts: Attempt[] = [];
+  #urlData = '';
+  #ended = false;
+  #limit: Task | null = null;
+  #lookup: { cancel(): void } | null = null;
+  /** What is under way at one address. */
+  #asking: { cancel(): void } | null = null;
+  #wait: Task | null = null;
+  #telling: Task | null = null;
+
+  constructor(
+    parts: UdpCallParts,
+    question: UdpQuestion<Kind, Value>,
+    answered: (outcome: UdpCallOutcome<Value>) => void,
+  ) {
+    this.#parts = parts;
+    this.#question = question;
+    this.#answered = answered;
+  }
+
+  begin({ url, source }: SourcedUrl): void {
+    const { timers, options } = this.#parts;
+    const outcome = parseUdpUrl(url.whole);
+    if (!outcome.ok) {
+      this.#finish(outcome);
+      return;
+    }
+    const { host, port, urlData } = outcome;
+    this.#urlData = urlData;
+    this.#limit = timers.addTask(() => this.#giveUp(), options.timeLimit);
+    let found: Task | null = null;
+    const [, path = '', query = ''] = /^([^?]*)(.*)$/s.exec(urlData) ?? [];
+    const step = { source, port, path: path === '/' ? '' : path, query, redirect: null };
+    const search = options.findDestinations(host, options.bind, step, (destinations) => {
+      // Name servers answer outside the timeline, where nobody guards the call.
+      found = timers.addTask(() => this.#found(destinations, port), 0);
+    });
+    this.#lookup = {
+      cancel: () => {
+        search.cancel();
+        found?.cancel();
+      },
+    };
+  }
+
+  cancel(): void {
+    this.#ended = true;
+    this.#limit?.cancel();
+    this.#lookup?.cancel();
+    this.#stopAsking();
+    this.#telling?.cancel();
+  }
+
+  #found(outcome: DestinationOutcome, port: number): void {
+    if (!outcome.ok) {
+      this.#finish(outcome);
+      return;
+    }
+    const { rounds, firstWait, timeLimit } = this.#parts.options;
+    // However many addresses there are, each is asked once before the time is over.
+    const most = timeLimit / outcome.destinations.length;
+    for (let round = 0; round < rounds; round += 1) {
+      for (const { host } of outcome.destinations) {
+        this.#attempts.push({ to: { host, port }, wait: Math.min(firstWait, most) * 2 ** round });
+      }
+    }
+    this.#tryNext();
+  }
+
+  #tryNext(): void {
+    this.#stopAsking();
+    const attempt = this.#attempts.shift();
+    if (attempt === undefined) {
+      this.#giveUp();
+      return;
+    }
+    const { to, wait } = attempt;
+    this.#wait = this.#parts.timers.addTask(() => {
+      // An id that the tracker has forgotten may be passed over in silence.
+      this.#parts.connections.forget(to);
+      this.#tryNext();
+    }, wait);
+    this.#connect(to);
+  }
+
+  #connect(to: PeerAddress): void {
+    this.#asking = null;
+    const connecting = this.#parts.connections.connect(to, (outcome) => this.#connected(to, outcome));
+    // An id that was known was told within the call, and the question is under way.
+    this.#asking ??= connecting;
+  }
+
+  #connected(to: PeerAddress, outcome: ConnectOutcome): void {
+    if (!outcome.ok) {
+      this.#failed(outcome);
+      return;
+    }
+    const { connectionId, reused } = outcome;
+    const encode = (transactionId: number) => this.#question.encode(connectionId, transactionId, this.#urlData);
+    this.#asking = this.#parts.transactions.begin(to, this.#question.kind, encode, (told) => {
+      this.#gotAnswer(to, reused, told);
+    });
+  }
+
+  #gotAnswer(to: PeerAddress, reused: boolean, outcome: TransactionOutcome<Kind>): void {
+    if (!outcome.ok) this.#failed({ code: 'unreachable', message: outcome.message });
+    else if (isError(outcome.answer)) {
+      if (reused) {
+        // It may be about the connection id: one that is new tells.
+        this.#parts.connections.forget(to);
+        this.#connect(to);
+      } else this.#failed({ code: 'refused', message: refusalMessage(outcome.answer.message) });
+    } else {
+      const answer = outcome.answer as UdpTrackerAnswer & { readonly kind: Kind };
+      this.#finish({ ok: true, value: this.#question.read(answer, to) });
+    }
+  }
+
+  /** A tracker that refuses has answered, and is not asked at its other addresses. */
+  #failed(failure: { readonly code: 'refused' | 'unreachable'; readonly message: string }): void {
+    if (failure.code === 'refused' || this.#attempts.length === 0) this.#finish({ ok: false, ...failure });
+    else this.#tryNext();
+  }
+
+  #giveUp(): void {
+    this.#finish({ ok: false, code: 'timeout', message: 'no answer in time' });
+  }
+
+  #finish(outcome: UdpCallOutcome<Value>): void {
+    if (this.#ended) return;
+    this.cancel();
+    this.#telling = this.#parts.timers.addTask(() => this.#answered(outcome), 0);
+  }
+
+  #stopAsking(): void {
+    this.#wait?.cancel();
+    this.#asking?.cancel();
+    this.#asking = null;
+  }
+}
+
+function isError(answer: UdpTrackerAnswer): answer is UdpTrackerAnswer & { readonly kind: 'error' } {
+  return answer.kind === 'error';
+}

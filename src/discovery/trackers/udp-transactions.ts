@@ -1,0 +1,132 @@
+/** Questions to UDP trackers and their answers, over one socket for each family of addresses. */
+import type { Random } from '../../base/random.js';
+import type { DatagramHandler, DatagramOutcome, DatagramSocket } from '../../net/datagram.js';
+import type { IpFamily } from '../../net/ip-address.js';
+import type { PeerAddress, RawServer, SocketFailure } from '../../net/raw-server.js';
+import { decodeUdpAnswer, type UdpTrackerAnswer } from '../../wire/udp-tracker-answer.js';
+
+export type TransactionOutcome<Kind extends UdpTrackerAnswer['kind']> =
+  | { readonly ok: true; readonly answer: UdpTrackerAnswer & { readonly kind: Kind | 'error' } }
+  /** It could not be sent. */
+  | { readonly ok: false; readonly message: string };
+
+export interface Transaction {
+  /** Sends the same datagram once more. */
+  sendAgain(): void;
+  cancel(): void;
+}
+
+interface Pending {
+  readonly to: PeerAddress;
+  readonly kind: UdpTrackerAnswer['kind'];
+  readonly answered: (outcome: TransactionOutcome<UdpTrackerAnswer['kind']>) => void;
+}
+
+/** A socket that is open, or being opened for those that wait. */
+interface Way {
+  socket: DatagramSocket | null;
+  readonly waiting: (() => void)[];
+}
+
+/** The port is kept while the client lives: trackers may tie a connection id to it. */
+export class UdpTransactions implements DatagramHandler {
+  readonly #server: Pick<RawServer, 'openDatagram'>;
+  readonly #random: Random;
+  readonly #pending = new Map<number, Pending>();
+  readonly #ways = new Map<IpFamily, Way>();
+  #closed = false;
+
+  constructor(server: Pick<RawServer, 'openDatagram'>, random: Random) {
+    this.#server = server;
+    this.#random = random;
+  }
+
+  /**
+   * Asks `to`. Answered at most once, later, by that address with that transaction id: with an answer of `kind`, or an
+   * error. Whatever else comes is passed over. There is no deadline: who asks cancels.
+   */
+  begin<Kind extends UdpTrackerAnswer['kind']>(
+    to: PeerAddress,
+    kind: Kind,
+    encode: (transactionId: number) => Buffer,
+    answered: (outcome: TransactionOutcome<Kind>) => void,
+  ): Transaction {
+    const transactionId = this.#freeId();
+    const data = encode(transactionId);
+    // What is found under the id is of `kind`: `datagramCameIn` has seen to it.
+    this.#pending.set(transactionId, { to, kind, answered: answered as Pending['answered'] });
+    const sendAgain = (): void => {
+      if (this.#pending.has(transactionId)) this.#send(data, to);
+    };
+    sendAgain();
+    return { sendAgain, cancel: () => this.#pending.delete(transactionId) };
+  }
+
+  datagramCameIn(_: DatagramSocket, data: Buffer, from: PeerAddress): void {
+    const answer = decodeUdpAnswer(data);
+    const pending = answer === undefined ? undefined : this.#pending.get(answer.transactionId);
+    if (answer === undefined || pending === undefined) return;
+    const { to, kind, answered } = pending;
+    if (from.host !== to.host || from.port !== to.port) return;
+    if (answer.kind !== kind && answer.kind !== 'error') return;
+    this.#pending.delete(answer.transactionId);
+    answered({ ok: true, answer });
+  }
+
+  sendFailed(_: DatagramSocket, to: PeerAddress, { code, cause }: SocketFailure): void {
+    this.#fail((address) => address.host === to.host && address.port === to.port, `cannot be sent: ${cause ?? code}`);
+  }
+
+  /** Gives up what is under way, unanswered. */
+  close(): void {
+    this.#closed = true;
+    this.#pending.clear();
+    for (const { socket } of this.#ways.values()) socket?.close();
+    this.#ways.clear();
+  }
+
+  #send(data: Buffer, to: PeerAddress): void {
+    const family = familyOf(to);
+    const way = this.#ways.get(family);
+    if (way === undefined) {
+      this.#ways.set(family, { socket: null, waiting: [() => this.#send(data, to)] });
+      this.#server.openDatagram({ family, port: 0 }, this, (outcome) => this.#opened(family, outcome));
+    } else if (way.socket === null) way.waiting.push(() => this.#send(data, to));
+    else way.socket.send(data, to);
+  }
+
+  #opened(family: IpFamily, outcome: DatagramOutcome): void {
+    const way = this.#ways.get(family);
+    if (this.#closed || way === undefined) {
+      if (outcome.ok) outcome.socket.close();
+      return;
+    }
+    if (outcome.ok) {
+      way.socket = outcome.socket;
+      for (const send of way.waiting.splice(0)) send();
+      return;
+    }
+    // The next question tries again.
+    this.#ways.delete(family);
+    const message = `cannot open a UDP socket: ${outcome.cause ?? outcome.code}`;
+    this.#fail((address) => familyOf(address) === family, message);
+  }
+
+  #fail(isConcerned: (to: PeerAddress) => boolean, message: string): void {
+    for (const [transactionId, { to, answered }] of [...this.#pending]) {
+      if (isConcerned(to) && this.#pending.delete(transactionId)) answered({ ok: false, message });
+    }
+  }
+
+  /** One that nobody can guess who does not see our datagrams. */
+  #freeId(): number {
+    for (;;) {
+      const transactionId = this.#random.bytes(4).readUInt32BE(0);
+      if (!this.#pending.has(transactionId)) return transactionId;
+    }
+  }
+}
+
+function familyOf({ host }: PeerAddress): IpFamily {
+  return host.includes(':') ? 6 : 4;
+}

@@ -1,0 +1,139 @@
+/** Reads blocks for uploading, on the main thread and without blocking. */
+import type { BtgetError } from '../../base/failure.js';
+import type { PieceLayout } from '../../metainfo/piece-layout.js';
+import type { ContentMap, ContentSegment } from '../content-map.js';
+import { fileFailure, LostName } from '../failure.js';
+import { type BlockRead, FileLost } from '../storage.js';
+import type { ReadOperations } from '../system/operations.js';
+import type { FileAddress, FileReadPool, HeldFile } from './read-pool.js';
+
+export interface FileReaderParts {
+  readonly layout: PieceLayout;
+  readonly map: Pick<ContentMap, 'segments'>;
+  readonly pool: FileReadPool;
+  readonly operations: ReadOperations;
+  readonly addressOf: (segment: Exclude<ContentSegment, { kind: 'zeros' }>) => FileAddress;
+}
+
+/** Bytes that follow one another in the torrent, and the memory that is to have them, in their order. */
+interface Run {
+  readonly begin: number;
+  length: number;
+  readonly into: Buffer[];
+}
+
+type Answer = (failure: BtgetError | null) => void;
+
+/**
+ * Reads all of `reads` and answers when every one of them has ended, with the first failure. Answers at any time,
+ * possibly within the call.
+ */
+export function readBlocks(parts: FileReaderParts, reads: readonly BlockRead[], answered: Answer): void {
+  const runs = joinReads(parts.layout, reads);
+  let first: BtgetError | null = null;
+  let left = 1;
+  const ended: Answer = (failure) => {
+    first ??= failure;
+    left -= 1;
+    // The memory of all runs is the caller's again with the answer.
+    if (left === 0) answered(first);
+  };
+  for (const run of runs) {
+    left += 1;
+    readSegments(parts, parts.map.segments(run.begin, run.length), run.into, ended);
+  }
+  ended(null);
+}
+
+/** Reading 256 KiB to 1 MiB at a time costs a quarter of what 16 KiB reads cost. */
+function joinReads(layout: PieceLayout, reads: readonly BlockRead[]): readonly Run[] {
+  const runs: Run[] = [];
+  for (const { piece, begin: beginInPiece, into } of reads) {
+    const begin = layout.beginOf(piece) + beginInPiece;
+    const last = runs.at(-1);
+    if (last !== undefined && last.begin + last.length === begin) {
+      last.length += into.length;
+      last.into.push(into);
+    } else runs.push({ begin, length: into.length, into: [into] });
+  }
+  return runs;
+}
+
+function readSegments(
+  parts: FileReaderParts,
+  segments: readonly ContentSegment[],
+  into: readonly Buffer[],
+  answered: Answer,
+): void {
+  let rest = into;
+  const next = (index: number): void => {
+    const segment = segments[index];
+    if (segment === undefined) {
+      answered(null);
+      return;
+    }
+    const [targets, others] = segments.length === 1 ? [rest, []] : splitBuffers(rest, segment.length);
+    rest = others;
+    if (segment.kind === 'zeros') {
+      for (const target of targets) target.fill(0);
+      next(index + 1);
+      return;
+    }
+    const address = parts.addressOf(segment);
+    const file = segment.kind === 'border' ? null : segment.file;
+    parts.pool.open(address, (opened) => {
+      if (!opened.ok) {
+        const { failure } = opened;
+        answered(failure instanceof LostName ? new FileLost(file, failure.code, failure.message) : failure);
+        return;
+      }
+      readFully(parts.operations, opened.file, file, targets, segment.begin, (failure) => {
+        parts.pool.release(address, opened.file);
+        if (failure === null) next(index + 1);
+        else answered(failure);
+      });
+    });
+  };
+  next(0);
+}
+
+function readFully(
+  operations: ReadOperations,
+  { name, descriptor }: HeldFile,
+  file: number | null,
+  into: readonly Buffer[],
+  begin: number,
+  answered: Answer,
+): void {
+  let rest = into;
+  let position = begin;
+  const more = (): void => {
+    operations.read(descriptor, rest, position, (error, count) => {
+      if (error !== null) answered(fileFailure(error, name));
+      else if (count === 0) answered(new FileLost(file, 'io', `cannot read ${name}: it ends at byte ${position}`));
+      else {
+        position += count;
+        rest = splitBuffers(rest, count)[1];
+        if (rest.length === 0) answered(null);
+        else more();
+      }
+    });
+  };
+  more();
+}
+
+/** The first `length` bytes of `buffers`, and the others. */
+function splitBuffers(buffers: readonly Buffer[], length: number): [readonly Buffer[], readonly Buffer[]] {
+  let left = length;
+  let index = 0;
+  for (const buffer of buffers) {
+    if (left < buffer.length) {
+      if (left === 0) break;
+      const cut = [...buffers.slice(0, index), buffer.subarray(0, left)];
+      return [cut, [buffer.subarray(left), ...buffers.slice(index + 1)]];
+    }
+    left -= buffer.length;
+    index += 1;
+  }
+  return [buffers.slice(0, index), buffers.slice(index)];
+}

@@ -1,0 +1,109 @@
+/** The files of a whole process: workers and descriptors that all torrents share. */
+import { availableParallelism } from 'node:os';
+import { basename, resolve } from 'node:path';
+import type { Worker } from 'node:worker_threads';
+import type { Timers } from '../../base/clock.js';
+import { journalName } from '../names.js';
+import type { OpenStorageOptions, Storage } from '../storage.js';
+import { RootAnchors } from '../system/anchor.js';
+import { type ReadOperations, systemReadOperations } from '../system/operations.js';
+import type { OpenTargetOptions, Target } from '../target.js';
+import { FileStorage, type SharedDisk } from './file-storage.js';
+import { createFileTarget } from './file-target.js';
+import { type HashedFile, type Hashing, hashPieces, type PieceHashesOutcome } from './hash-pieces.js';
+import { HashQueue } from './hash-queue.js';
+import { FileReadPool } from './read-pool.js';
+import { PIECE_WORKER, WorkerThread } from './worker-thread.js';
+
+export interface FileDiskOptions {
+  /** Where answers come that no storage gives; none comes within the call that asks. */
+  readonly timers: Timers;
+  /** What a worker thread runs: it serves its port with `servePieceWork`. */
+  readonly workerModule: URL;
+  /** A thread of `workerModule` that writes, begun before there was a disk; null: it is started when it is needed. */
+  readonly writer: Worker | null;
+  /** Workers that hash what lies on the disk, at most; one more writes. */
+  readonly hashingWorkers: number;
+  /** Files that stay open for reading. */
+  readonly openFiles: number;
+  readonly readOperations: ReadOperations;
+}
+
+export const DEFAULT_FILE_DISK_OPTIONS: Omit<FileDiskOptions, 'timers'> = {
+  workerModule: PIECE_WORKER,
+  writer: null,
+  hashingWorkers: availableParallelism(),
+  openFiles: 64,
+  readOperations: systemReadOperations,
+};
+
+export interface FileDisk {
+  openStorage(options: OpenStorageOptions): Storage;
+  openTarget(options: OpenTargetOptions): Target;
+  /** What the folder is called, whatever path leads to it; null for the root. */
+  folderName(dir: string): string | null;
+  /**
+   * Hashes files in order, with all cores. `progress` gets the number of bytes hashed so far, `done` is called once
+   * unless cancelled.
+   */
+  hashPieces(
+    files: readonly HashedFile[],
+    pieceLength: number,
+    progress: (hashed: number) => void,
+    done: (outcome: PieceHashesOutcome) => void,
+  ): Hashing;
+  /** Starts the workers that hash ahead of the first job, for who knows that there will be much to hash. */
+  startHashing(): void;
+  /**
+   * Ends the workers that hash, in the middle of a piece, which may be 512 MiB long. What was asked of them fails with
+   * 'interrupted' or is never answered. What is being written is not touched.
+   */
+  stopHashing(): void;
+  /** Ends the workers. Every storage is closed, and no hashing under way. */
+  close(answered: () => void): void;
+}
+
+/**
+ * Nothing is started and nothing keeps the process alive until something is asked. A worker's bug is thrown in a task.
+ */
+export function createFileDisk(options: FileDiskOptions): FileDisk {
+  const { timers, workerModule, hashingWorkers, readOperations } = options;
+  const crashed = (error: Error): void => {
+    timers.addTask(() => {
+      throw error;
+    }, 0);
+  };
+  const writer = new WorkerThread(workerModule, crashed, options.writer);
+  const hashing = new HashQueue(Array.from({ length: hashingWorkers }, () => new WorkerThread(workerModule, crashed)));
+  const disk: SharedDisk = {
+    timers,
+    writer,
+    hashing,
+    readPool: new FileReadPool(readOperations, options.openFiles),
+    readOperations,
+    anchors: new RootAnchors(),
+  };
+  let storages = 0;
+  let targets = 0;
+  return {
+    openStorage({ timers: answers, metainfo, layout, dir, output, partNames, overwrite, selected }) {
+      const place = { id: storages, root: resolve(dir), partNames, overwrite };
+      storages += 1;
+      return new FileStorage({ timers: answers ?? timers, metainfo, layout, place, output, selected, disk });
+    },
+    openTarget({ dir, name }) {
+      const root = resolve(dir);
+      const place = { id: targets, root, anchor: disk.anchors.of(root), target: name, name: journalName(name) };
+      targets += 1;
+      return createFileTarget(writer, place);
+    },
+    folderName: (dir) => basename(resolve(dir)) || null,
+    hashPieces: (files, pieceLength, progress, done) =>
+      hashPieces({ timers, hashing, jobsAtOnce: hashingWorkers * 3 }, files, pieceLength, progress, done),
+    startHashing: () => hashing.start(),
+    stopHashing: () => hashing.kill(),
+    close(answered) {
+      hashing.end(() => writer.end(() => timers.addTask(answered, 0)));
+    },
+  };
+}

@@ -1,0 +1,199 @@
+/**
+ * The files of one torrent as the main thread knows them: what lies in which, under which names, and which file (device
+ * and inode) was found there, so that no other is read in its place.
+ */
+import type { Metainfo } from '../../metainfo/metainfo.js';
+import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
+import { ContentMap, type ContentSegment, type PlaceRule } from '../content-map.js';
+import type { ExactCandidate, FoundName } from '../exact-names.js';
+import { borderName, type FileNames, StorageNames } from '../names.js';
+import type { FileWrite, HashSource, ReadPlace, StoragePlace, SurveyedFile } from '../protocol.js';
+import type { LinkedPlace } from '../storage.js';
+import { fromTop } from '../system/guard.js';
+import type { FileAddress } from './read-pool.js';
+
+export class FilePlaces {
+  readonly names: StorageNames;
+  readonly borderNames: FileNames;
+  readonly map: ContentMap;
+  readonly #files: Metainfo['files'];
+  readonly #layout: PieceLayout;
+  readonly #place: StoragePlace;
+  #namesAreSettled = false;
+  /** By index in the metainfo: files that are read through a link. */
+  readonly #linked = new Map<number, LinkedPlace>();
+  /** Those of them of which there is a copy of ours. */
+  readonly #copied = new Set<number>();
+  /**
+   * Which files they were that were surveyed or finished, by what leads to them: a name below the root, or an absolute
+   * path behind a link. Another file that comes to a name is not read.
+   */
+  readonly #pinned = new Map<string, string>();
+  /** Files that the worker writes, which knows them; null is the border file. */
+  readonly #written = new Set<number | null>();
+  #isSurveyed = false;
+
+  constructor(
+    metainfo: Metainfo,
+    layout: PieceLayout,
+    place: StoragePlace,
+    output: string | null,
+    selected: ReadonlySet<number> | null,
+  ) {
+    this.names = new StorageNames(metainfo.files, output);
+    this.map = new ContentMap(metainfo, layout, selected);
+    const border = borderName(output ?? metainfo.files[0]?.path[0] ?? metainfo.name, metainfo.infoHash);
+    this.borderNames = { part: border, final: border };
+    this.#files = metainfo.files;
+    this.#layout = layout;
+    this.#place = place;
+  }
+
+  /** Whether it is known under which names the files lie. */
+  get namesAreSettled(): boolean {
+    return this.#namesAreSettled;
+  }
+
+  settleNames(candidates: readonly ExactCandidate[], found: readonly FoundName[]): void {
+    this.#namesAreSettled = true;
+    if (candidates.length > 0) this.names.settle(candidates, found);
+  }
+
+  /**
+   * What was found through links is read where it is: a link that is planted later leads no reader anywhere. What is
+   * known of a file already stays, even when another file has come to its name: only `released` forgets it.
+   */
+  surveyed(found: readonly SurveyedFile[], border: SurveyedFile): void {
+    this.#isSurveyed = true;
+    for (const [file, { survey, ids }] of found.entries()) {
+      if (this.#isKnown(file)) continue;
+      if (survey.linked !== undefined) this.#linked.set(file, survey.linked);
+      this.pin(ids);
+    }
+    if (!this.#isKnown(null)) this.pin(border.ids);
+  }
+
+  #isKnown(file: number | null): boolean {
+    const { part, final } = this.namesOf(file);
+    const isLinked = file !== null && this.#linked.has(file);
+    return this.#written.has(file) || isLinked || this.#pinned.has(part) || this.#pinned.has(final);
+  }
+
+  pin(ids: SurveyedFile['ids']): void {
+    for (const [path, id] of ids) if (!this.#pinned.has(path)) this.#pinned.set(path, id);
+  }
+
+  /** The worker writes to the file, or has made it. `file` null is the border file. */
+  written(file: number | null): void {
+    this.#written.add(file);
+  }
+
+  /** The file is whole, and `id` is the one with its final name; null: that is a link. */
+  finished(file: number, id: string | null): void {
+    this.#written.delete(file);
+    const { part, final } = this.names.of(file);
+    this.#pinned.delete(part);
+    if (id !== null) this.#pinned.set(final, id);
+  }
+
+  /** The file has its final name again, as it was surveyed. */
+  restored(file: number): void {
+    this.#written.delete(file);
+  }
+
+  /** Nothing is known of what has these names. `file` null is the border file. */
+  released(file: number | null): void {
+    this.#written.delete(file);
+    const { part, final } = this.namesOf(file);
+    this.#pinned.delete(part);
+    this.#pinned.delete(final);
+    if (file === null) return;
+    const path = this.#linked.get(file)?.path ?? null;
+    if (path !== null) this.#pinned.delete(path);
+    this.#linked.delete(file);
+    this.#copied.delete(file);
+  }
+
+  /** What had the part name of the file is gone. */
+  partRemoved(file: number): void {
+    this.#pinned.delete(this.names.of(file).part);
+  }
+
+  isWritten(file: number | null): boolean {
+    return this.#written.has(file);
+  }
+
+  /** The file is read where the download writes it, if it is there. */
+  copied(file: number): void {
+    this.#copied.add(file);
+  }
+
+  /** Where `length` bytes from `begin` of the torrent are written. */
+  writes(begin: number, length: number): FileWrite[] {
+    return this.map.writeSegments(begin, length).map((segment) => ({
+      file: segment.kind === 'file' ? segment.file : null,
+      names: this.namesIn(segment),
+      begin: segment.begin,
+      from: segment.from,
+      length: segment.length,
+    }));
+  }
+
+  /** What is to be hashed of a piece that lies as `rule` says. */
+  sources(rule: PlaceRule, piece: PieceIndex): HashSource[] {
+    const segments = this.map.segmentsBy(rule, this.#layout.beginOf(piece), this.#layout.lengthOf(piece));
+    return segments.map((segment) => {
+      if (segment.kind === 'zeros') return segment;
+      const file = segment.kind === 'file' ? segment.file : null;
+      const names = this.namesIn(segment);
+      const places = this.readPlaces(file, names, this.linkOf(segment), null);
+      return { kind: 'file', places, begin: segment.begin, length: segment.length };
+    });
+  }
+
+  /**
+   * Where the file is read, the likeliest place first. `ours` is the file that the worker writes, as in `FileFacts`;
+   * null where that need not be known.
+   */
+  readPlaces(
+    file: number | null,
+    { part, final }: FileNames,
+    link: FileAddress['link'],
+    ours: string | null,
+  ): ReadPlace[] {
+    const { root } = this.#place;
+    const places: ReadPlace[] = [];
+    for (const path of part === final ? [part] : [part, final]) {
+      // Before the survey nothing is known: hashes prove themselves, and nothing else is read.
+      const known = this.#pinned.get(path) ?? (this.#isSurveyed ? undefined : null);
+      const id = this.#written.has(file) ? ours : known;
+      // A link of the user's has the final name as long as no file of ours has taken it.
+      const mayBeOurs = link === null || (link.isCopied && (path === part || this.#pinned.has(path)));
+      if (mayBeOurs && id !== undefined) places.push({ root, path, id });
+    }
+    const elsewhere = link?.path ?? null;
+    if (elsewhere !== null) places.push({ ...fromTop(elsewhere), id: this.#pinned.get(elsewhere) ?? null });
+    return places;
+  }
+
+  /** `file` null is the border file. */
+  namesOf(file: number | null): FileNames {
+    return file === null ? this.borderNames : this.names.of(file);
+  }
+
+  /** The file of this part name, as an index in the metainfo; null for the border file. */
+  fileOf(part: string): number | null {
+    const index = this.#files.findIndex((_, at) => this.names.of(at).part === part);
+    return index === -1 ? null : index;
+  }
+
+  linkOf(segment: Exclude<ContentSegment, { kind: 'zeros' }>): FileAddress['link'] {
+    const linked = segment.kind === 'file' ? this.#linked.get(segment.file) : undefined;
+    if (segment.kind !== 'file' || linked === undefined) return null;
+    return { path: linked.path, isCopied: this.#copied.has(segment.file) };
+  }
+
+  namesIn(segment: Exclude<ContentSegment, { kind: 'zeros' }>): FileNames {
+    return segment.kind === 'border' ? this.borderNames : this.names.of(segment.file);
+  }
+}

@@ -1,0 +1,176 @@
+/** What the main thread asks of its workers, and what they answer. Everything here survives structured cloning. */
+import type { ExactCandidate, FoundName } from './exact-names.js';
+import type { FailureMessage } from './failure.js';
+import type { FoundJournal } from './journal-file.js';
+import type { FileNames } from './names.js';
+import type { AdoptedFile, FileIdentity, FileSurvey } from './storage.js';
+import type { PathRoot } from './system/guard.js';
+import type { LockDoubt, WatchedLock } from './target-lock.js';
+
+/** A torrent's place on the disk. Every request carries it: workers are shared by all torrents. */
+export interface StoragePlace extends PathRoot {
+  /** Tells torrents apart for as long as the process lives. */
+  readonly id: number;
+  /** Whether files grow under their part name. */
+  readonly partNames: boolean;
+  /** Whether strangers' files may be replaced. */
+  readonly overwrite: boolean;
+}
+
+/** Where a download's journal and lock are, beside what is downloaded. */
+export interface TargetPlace extends PathRoot {
+  /** Tells them apart for as long as the process lives. */
+  readonly id: number;
+  /** The torrent's file or top folder below it. */
+  readonly target: string;
+  /** The journal's name below the root; the lock's begins with it. */
+  readonly name: string;
+}
+
+/** Bytes from offset `from` of the data to offset `begin` of the file. */
+export interface FileWrite {
+  /** Index in the metainfo; null for the border file, which is in no metainfo. */
+  readonly file: number | null;
+  readonly names: FileNames;
+  readonly begin: number;
+  readonly from: number;
+  readonly length: number;
+}
+
+/** A file by its index in the metainfo. */
+export interface NamedFile {
+  readonly file: number;
+  readonly names: FileNames;
+}
+
+/** Where a file may be. */
+export interface ReadPlace {
+  /** `path` lies below it, and no link is followed out of it. Null: `path` is absolute, and links are followed. */
+  readonly root: string | null;
+  readonly path: string;
+  /** Which file it has to be, as in `FileFacts`; another is passed over. Null: any. */
+  readonly id: string | null;
+}
+
+/** Bytes to hash. */
+export type HashSource =
+  /** Of the first of `places` where the file is. */
+  | {
+      readonly kind: 'file';
+      readonly places: readonly ReadPlace[];
+      readonly begin: number;
+      readonly length: number;
+    }
+  | { readonly kind: 'zeros'; readonly length: number };
+
+/** The bytes of some consecutive pieces, all of `pieceLength` but perhaps the last. */
+export interface HashJob {
+  readonly sources: readonly HashSource[];
+  readonly pieceLength: number;
+}
+
+export type HashAnswer =
+  /** SHA-1 of each piece, 20 bytes each. */
+  | { readonly kind: 'hashed'; readonly hashes: Uint8Array }
+  /** A file is not there, or shorter than the job wants. */
+  | { readonly kind: 'missing'; readonly path: string }
+  | { readonly kind: 'failed'; readonly failure: FailureMessage };
+
+/** What was surveyed, and which files that is said of. */
+export interface SurveyedFile {
+  readonly survey: FileSurvey;
+  /** Files by what leads to them: a name below the root, or what `linked` says. Ids as in `FileFacts`. */
+  readonly ids: readonly (readonly [path: string, id: string])[];
+}
+
+/** Requests by kind, with their answers. */
+export interface Work {
+  /** Where files lie that the torrent spells otherwise than they would be written: one answer for each. */
+  findExact: { request: { place: StoragePlace; candidates: readonly ExactCandidate[] }; answer: readonly FoundName[] };
+  /** Which folder the download folder is, as in `FileFacts`; null when there is none. */
+  identifyRoot: { request: { place: StoragePlace }; answer: string | null };
+  /** Which file of these names the worker writes to, as in `FileFacts`; null for none. */
+  identifyOurs: { request: { place: StoragePlace; names: FileNames }; answer: string | null };
+  /** Of each file what was found, or why it cannot be looked at. Fails when the download folder is not what it was. */
+  survey: {
+    request: { place: StoragePlace; names: readonly FileNames[] };
+    answer: readonly (SurveyedFile | FailureMessage)[];
+  };
+  /** Bytes that each file takes up on the disk; 0 for one that is not there. */
+  measureFiles: { request: { place: StoragePlace; names: readonly FileNames[] }; answer: readonly number[] };
+  /** Bytes that are free at the place, or null. */
+  measureFree: { request: { place: StoragePlace }; answer: number | null };
+  /** Hashes the first `length` bytes of `data`, writes them when the hash is right, and says whether it is. */
+  commit: {
+    request: {
+      place: StoragePlace;
+      writes: readonly FileWrite[];
+      data: Uint8Array;
+      hash: Uint8Array;
+    };
+    answer: boolean;
+  };
+  write: { request: { place: StoragePlace; writes: readonly FileWrite[]; data: Uint8Array }; answer: null };
+  /** Makes the files that are not there, and says what each is like, by its index. */
+  make: { request: { place: StoragePlace; files: readonly NamedFile[] }; answer: ReadonlyMap<number, FileIdentity> };
+  /** Fails when one of the files is no longer what it was when it was written to. */
+  inspect: { request: { place: StoragePlace; names: readonly FileNames[] }; answer: null };
+  /** Forgets what was known of the file. */
+  release: { request: { place: StoragePlace; names: FileNames }; answer: null };
+  demote: { request: { place: StoragePlace; names: FileNames; keepsFinal: boolean }; answer: null };
+  /** Takes `demote` back. */
+  restore: { request: { place: StoragePlace; names: FileNames }; answer: null };
+  /** `Storage.adoptFiles`. */
+  adopt: { request: { place: StoragePlace; files: readonly (AdoptedFile & NamedFile)[] }; answer: null };
+  /** Which file has the final name, as in `FileFacts`; null for a link. */
+  finish: {
+    request: {
+      place: StoragePlace;
+      names: FileNames;
+      length: number;
+      executable: boolean;
+      /** What the link holds, or null when the file is no link. */
+      link: string | null;
+    };
+    answer: string | null;
+  };
+  sync: {
+    request: { place: StoragePlace; also: readonly NamedFile[] };
+    /** What each file was like before it was flushed, by its index. */
+    answer: ReadonlyMap<number, FileIdentity>;
+  };
+  /** Removes a file of ours, if it is there. */
+  remove: { request: { place: StoragePlace; names: FileNames }; answer: null };
+  closeStorage: { request: { place: StoragePlace }; answer: null };
+  readJournal: { request: { place: TargetPlace }; answer: FoundJournal | null };
+  appendJournal: { request: { place: TargetPlace; bytes: Uint8Array; flushes: boolean }; answer: null };
+  replaceJournal: { request: { place: TargetPlace; bytes: Uint8Array }; answer: null };
+  removeJournal: { request: { place: TargetPlace }; answer: null };
+  /** The answer is null when it is taken, or free. */
+  takeLock: { request: { place: TargetPlace; watched: readonly WatchedLock[] }; answer: LockDoubt | null };
+  checkLock: { request: { place: TargetPlace; watched: readonly WatchedLock[] }; answer: LockDoubt | null };
+  refreshLock: { request: { place: TargetPlace }; answer: null };
+  releaseLock: { request: { place: TargetPlace }; answer: null };
+  hash: { request: { jobs: readonly HashJob[] }; answer: readonly HashAnswer[] };
+  /** Closes the files that were open for hashing. */
+  closeFiles: { request: Record<string, never>; answer: null };
+  /** Closes every file; the worker ends when it has answered. */
+  end: { request: Record<string, never>; answer: null };
+}
+
+export type WorkKind = keyof Work;
+
+export type Told<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly failure: FailureMessage };
+
+export interface WorkRequest<K extends WorkKind = WorkKind> {
+  readonly id: number;
+  readonly kind: K;
+  readonly request: Work[K]['request'];
+}
+
+export interface WorkAnswer {
+  readonly id: number;
+  readonly told: Told<Work[WorkKind]['answer']>;
+}

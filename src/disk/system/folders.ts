@@ -1,0 +1,65 @@
+/**
+ * Makes a folder and those above it, one by one. Node's own way (`recursive`) never ends where a folder is there and
+ * what is to lie in it can be neither made nor found, as in /proc: it makes the one, fails at the other, and begins
+ * again.
+ */
+import fs from 'node:fs';
+import { dirname } from 'node:path';
+import { systemPath } from '../../base/raw-name.js';
+import { orNothing } from '../failure.js';
+
+/**
+ * Makes `path`, absolute; new folders get `mode`, as far as the process's mask lets them. Returns the first folder that
+ * was made, undefined when all were there. Throws what the system says, and then leaves none that it made. It asks for
+ * no path more than three times, so it ends.
+ */
+export function makeFolderAndParents(path: string, mode = 0o777): string | undefined {
+  const missing: string[] = [];
+  let at = path;
+  let state = look(at);
+  for (; state === 'absent'; state = look(at)) {
+    missing.push(at);
+    if (dirname(at) === at) break;
+    at = dirname(at);
+  }
+  // A file is in the way: making what is to lie in it, or itself, says so in the system's words.
+  if (state === 'other' && missing.length === 0) missing.push(path);
+  const made: string[] = [];
+  try {
+    for (const folder of missing.reverse()) if (make(folder, mode)) made.push(folder);
+  } catch (error) {
+    for (const folder of made.reverse()) orNothing(() => fs.rmdirSync(systemPath(folder)));
+    throw error;
+  }
+  return made[0];
+}
+
+/** `path` and the folders above it as far as `first`, the innermost one first. */
+export function* foldersUpTo(path: string, first: string): Generator<string> {
+  for (let at = path; at.length >= first.length; at = dirname(at)) yield at;
+}
+
+function look(path: string): 'folder' | 'other' | 'absent' {
+  try {
+    return fs.statSync(systemPath(path)).isDirectory() ? 'folder' : 'other';
+  } catch (error) {
+    const code = codeOf(error);
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
+    return 'absent';
+  }
+}
+
+/** False when somebody else has made it meanwhile. */
+function make(path: string, mode: number): boolean {
+  try {
+    fs.mkdirSync(systemPath(path), { mode });
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST' && look(path) === 'folder') return false;
+    throw error;
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}

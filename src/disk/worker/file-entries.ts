@@ -1,0 +1,154 @@
+/** The entries of folders below a download folder: how names come to be and go, and how that is flushed. */
+import { BtgetError } from '../../base/failure.js';
+import { about, isSystemError, NO_LINKS } from '../failure.js';
+import type { MadeFolders } from '../file-made-folders.js';
+import type { RootAnchor } from '../system/anchor.js';
+import { below, folderOf, inFolderOf, lastOf, type PathRoot, rootId, withFolders } from '../system/guard.js';
+import type { FileOperations } from '../system/operations.js';
+import { type FileFlusher, type Flushed, UnflushedNames } from './flusher.js';
+
+/** In a folder with this bit anybody may give a file a second name, and only its owner may take one away. */
+const STICKY = 0o1000;
+
+export class FolderEntries {
+  readonly #at: PathRoot & { readonly anchor: RootAnchor };
+  readonly #operations: FileOperations;
+  /** Folders of which an entry has changed. */
+  readonly #unflushed: UnflushedNames;
+  readonly #made: MadeFolders;
+
+  /** Sets the anchor of `at` when the download folder is made here. */
+  constructor(
+    at: PathRoot & { readonly anchor: RootAnchor },
+    operations: FileOperations,
+    flusher: FileFlusher,
+    made: MadeFolders,
+  ) {
+    this.#at = at;
+    this.#operations = operations;
+    this.#unflushed = new UnflushedNames(flusher);
+    this.#made = made;
+  }
+
+  /**
+   * An entry of the folder at the absolute path is about to change. Told before it does: what fails in between leaves a
+   * folder to be flushed for nothing, never one that is forgotten.
+   */
+  changes(folder: string): void {
+    if (!this.#operations.flushesFolders) return;
+    // Flushing follows no link, and a folder may be reached by one.
+    this.#unflushed.add(about(folder, () => this.#operations.realPath(folder)));
+  }
+
+  /**
+   * Gives the file under `from` the name `to`, both in one folder below the root. Fails when `to` is taken, unless
+   * `replacing`.
+   */
+  rename(from: string, to: string, replacing: boolean): void {
+    const { root } = this.#at;
+    const name = below(root, to);
+    this.changes(folderOf(root, to));
+    about(name, () =>
+      inFolderOf(this.#operations, this.#at, to, (nameIn) => {
+        const [old, free] = [nameIn(lastOf(from)), nameIn(lastOf(to))];
+        if (replacing) this.#operations.rename(old, free);
+        else if (!renameToFree(this.#operations, old, free, this.#isSticky(folderOf(root, to))))
+          throw foreignFile(name);
+      }),
+    );
+  }
+
+  #isSticky(folder: string): boolean {
+    const facts = this.#operations.lookUp(this.#operations.realPath(folder));
+    return facts !== undefined && (facts.mode & STICKY) !== 0;
+  }
+
+  /** Removes the name `path` below the root. */
+  unlink(path: string): void {
+    const { root } = this.#at;
+    this.changes(folderOf(root, path));
+    about(below(root, path), () =>
+      inFolderOf(this.#operations, this.#at, path, (nameIn) => this.#operations.unlink(nameIn(lastOf(path)))),
+    );
+  }
+
+  /** Makes a link of name `path` that holds `target`, with the folders above it. */
+  makeLink(target: string, path: string): void {
+    const { root } = this.#at;
+    this.inNewFolders(path, () =>
+      about(below(root, path), () =>
+        inFolderOf(this.#operations, this.#at, path, (nameIn) =>
+          this.#operations.makeLink(target, nameIn(lastOf(path))),
+        ),
+      ),
+    );
+  }
+
+  /** Makes the folders above `path`, and runs `action`, which makes what has that name. */
+  inNewFolders<T>(path: string, action: () => T): T {
+    const { root, anchor } = this.#at;
+    const done = withFolders(
+      this.#operations,
+      this.#at,
+      path,
+      (inside) => this.changes(inside),
+      () => {
+        this.changes(folderOf(root, path));
+        return action();
+      },
+    );
+    anchor.id ??= rootId(this.#operations, root);
+    return done;
+  }
+
+  /** Flushes the names that came and went, that of the download folder too. */
+  flush(answered: Flushed): void {
+    this.#unflushed.flushAll((failure) => {
+      if (failure === null) this.#made.flush(answered);
+      else answered(failure);
+    });
+  }
+}
+
+export function foreignFile(name: string): BtgetError {
+  return new BtgetError('foreign-file', `${name} exists and is not this torrent's`);
+}
+
+/**
+ * Renaming would replace a file that came to be a moment ago; a second name never does. After a crash between the two
+ * steps the file has both names, which `finish` understands. In a sticky folder a second name may be one that we cannot
+ * take away again: the file is renamed there, and the system itself keeps other users' files from being replaced. False
+ * when `to` is taken.
+ */
+function renameToFree(operations: FileOperations, from: string, to: string, isSticky: boolean): boolean {
+  const second = isSticky ? 'refused' : giveSecondName(operations, from, to);
+  if (second === 'taken') return false;
+  if (second === 'given') takeFirstName(operations, from, to);
+  else if (operations.lookUp(to) === undefined) operations.rename(from, to);
+  else return false;
+  return true;
+}
+
+function giveSecondName(operations: FileOperations, from: string, to: string): 'given' | 'taken' | 'refused' {
+  try {
+    operations.link(from, to);
+    return 'given';
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    if (error.code === 'EEXIST') return 'taken';
+    if (NO_LINKS.has(error.code)) return 'refused';
+    throw error;
+  }
+}
+
+/** A file that cannot lose its first name keeps that one alone. */
+function takeFirstName(operations: FileOperations, first: string, second: string): void {
+  try {
+    operations.unlink(first);
+  } catch (error) {
+    // Where somebody has taken the first name meanwhile, the second one is all that is left of the file.
+    if (isSystemError(error) && error.code === 'ENOENT') return;
+    operations.unlink(second);
+    throw error;
+  }
+}

@@ -1,0 +1,127 @@
+/** A worker's open files: as few as are in use, so that a torrent of 100,000 files is no different from one of ten. */
+import { about, isOutOfDescriptors } from '../failure.js';
+import { below, foldersExist, inFolderOf, lastOf, notAFile, type PathRoot } from '../system/guard.js';
+import type { FileAccess, FileFacts, FileOperations } from '../system/operations.js';
+
+export interface OpenFile {
+  readonly descriptor: number;
+  /** Of this moment. */
+  readonly facts: FileFacts;
+}
+
+interface Entry {
+  readonly descriptor: number;
+  readonly id: string;
+}
+
+/**
+ * Opens files by name and keeps the last used ones open. A name is looked up each time: a descriptor whose file has
+ * been deleted or replaced is closed, never used. Descriptors are valid until the next call.
+ */
+export class FilePool {
+  readonly #operations: FileOperations;
+  readonly #access: 'read' | 'write';
+  readonly #bound: number;
+  /** By absolute path, the longest unused first. */
+  readonly #entries = new Map<string, Entry>();
+
+  /** At most `bound` files stay open, fewer when the system has no descriptors left. */
+  constructor(operations: FileOperations, access: 'read' | 'write', bound: number) {
+    this.#operations = operations;
+    this.#access = access;
+    this.#bound = bound;
+  }
+
+  /** Files that are open. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /**
+   * The regular file at `path`, or undefined when there is none. With a root, `path` lies below it and no link is
+   * followed out of it; without one (null) `path` is absolute and links are followed. Throws failures.
+   */
+  open(at: PathRoot | null, path: string): OpenFile | undefined {
+    const name = at === null ? path : below(at.root, path);
+    let facts = about(name, () => this.#operations.lookUp(name));
+    if (facts?.kind === 'link' && at === null) facts = this.#behindLink(name);
+    if (facts === undefined) {
+      this.forget(name);
+      return undefined;
+    }
+    if (facts.kind !== 'file') throw notAFile(name, facts);
+    const entry = this.#entries.get(name);
+    // The name may lead to our own file by a folder that was moved away, and a link in its place.
+    if (at !== null && !foldersExist(this.#operations, at.root, path)) return undefined;
+    if (entry?.id === facts.id) {
+      this.#entries.delete(name);
+      this.#entries.set(name, entry);
+      return { descriptor: entry.descriptor, facts };
+    }
+    this.forget(name);
+    return this.#openNew(at, path, this.#access);
+  }
+
+  /** Makes the file at `path` below the root, whose folders exist. Fails when the name is taken. */
+  create(at: PathRoot, path: string): OpenFile {
+    const name = below(at.root, path);
+    this.forget(name);
+    return this.#openNew(at, path, 'create');
+  }
+
+  /** Closes the file at the absolute path `name`, if it is open. */
+  forget(name: string): void {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) return;
+    this.#entries.delete(name);
+    about(name, () => this.#operations.close(entry.descriptor));
+  }
+
+  closeAll(): void {
+    this.#closeOldest(this.#entries.size);
+  }
+
+  #behindLink(name: string): FileFacts | undefined {
+    return about(name, () => this.#operations.lookUp(this.#operations.realPath(name)));
+  }
+
+  #openNew(at: PathRoot | null, path: string, access: FileAccess): OpenFile {
+    const name = at === null ? path : below(at.root, path);
+    if (this.#entries.size >= this.#bound) this.#closeOldest(this.#entries.size - this.#bound + 1);
+    const descriptor = about(name, () => this.#openWithRoom(at, path, access));
+    const facts = about(name, () => this.#operations.facts(descriptor));
+    if (facts.kind !== 'file') {
+      about(name, () => this.#operations.close(descriptor));
+      throw notAFile(name, facts);
+    }
+    this.#entries.set(name, { descriptor, id: facts.id });
+    return { descriptor, facts };
+  }
+
+  #openWithRoom(at: PathRoot | null, path: string, access: FileAccess): number {
+    for (;;) {
+      try {
+        return this.#openOnce(at, path, access);
+      } catch (error) {
+        if (!isOutOfDescriptors(error) || this.#entries.size === 0) throw error;
+        this.#closeOldest(Math.ceil(this.#entries.size / 2));
+      }
+    }
+  }
+
+  #openOnce(at: PathRoot | null, path: string, access: FileAccess): number {
+    if (at === null) return this.#operations.open(path, access, true);
+    return inFolderOf(this.#operations, at, path, (nameIn) =>
+      this.#operations.open(nameIn(lastOf(path)), access, false),
+    );
+  }
+
+  #closeOldest(count: number): void {
+    let left = count;
+    for (const name of this.#entries.keys()) {
+      if (left === 0) return;
+      left -= 1;
+      this.forget(name);
+    }
+  }
+}

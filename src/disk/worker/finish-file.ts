@@ -1,0 +1,407 @@
+/** What becomes of a file as a whole: found, taken back, made whole under its final name. */
+import { BtgetError } from '../../base/failure.js';
+import { about, encodeFailure, type FailureMessage, fileFailure, LostName } from '../failure.js';
+import type { FileNames } from '../names.js';
+import type { StoragePlace, SurveyedFile, Work } from '../protocol.js';
+import type { FileSurvey, LinkedPlace } from '../storage.js';
+import {
+  behindLink,
+  below,
+  confirmRoot,
+  type FolderPlace,
+  findFolder,
+  foldersExist,
+  fromTop,
+  inFolderOf,
+  lastOf,
+  notAFile,
+  type PathRoot,
+} from '../system/guard.js';
+import { copyBytes } from '../system/hard-links.js';
+import type { FileFacts, FileOperations, IdentifiedFile } from '../system/operations.js';
+import { foreignFile } from './file-entries.js';
+import type { Flushed } from './flusher.js';
+import { type FoundFile, identityOf, type StorageFiles } from './storage-files.js';
+
+const COMPARE_LENGTH = 256 * 1024;
+const READERS = 0o444;
+
+const ABSENT: SurveyedFile = { survey: { found: 'absent', length: 0, identity: null, bothNames: false }, ids: [] };
+
+/**
+ * Looks which files are there, through links too. What cannot be looked at, or is no file, has a failure in the place
+ * of its survey. Throws when the root is another folder than it was: there, all files would be absent.
+ */
+export function surveyFiles(
+  operations: FileOperations,
+  place: StoragePlace,
+  names: readonly FileNames[],
+): readonly (SurveyedFile | FailureMessage)[] {
+  const folders = new Map<string, FolderPlace>();
+  const found = names.map(({ part, final }) => {
+    const folder = final.slice(0, final.lastIndexOf('/') + 1);
+    try {
+      let where = folders.get(folder);
+      if (where === undefined) {
+        where = findFolder(operations, place.root, final);
+        folders.set(folder, where);
+      }
+      if (where === 'absent') return ABSENT;
+      if (where === 'nowhere') return linkedTo('folder', null, ABSENT.survey);
+      const seen = surveyFile(operations, place, part, final);
+      return where === 'inside' ? seen : surveyOutside(operations, place, seen);
+    } catch (error) {
+      if (!(error instanceof BtgetError)) throw error;
+      return encodeFailure(error);
+    }
+  });
+  confirmRoot(operations, place);
+  return found;
+}
+
+function surveyFile(operations: FileOperations, place: StoragePlace, part: string, final: string): SurveyedFile {
+  const atPart = lookUp(operations, below(place.root, part));
+  const finalFacts = lookUp(operations, below(place.root, final));
+  const hasFinal = finalFacts?.kind === 'file' || (finalFacts?.kind === 'link' && !place.overwrite);
+  // What is no file is no part: beside the file itself it counts as absent, and without that it is in the way.
+  if (atPart !== undefined && atPart.kind !== 'file' && !hasFinal) throw notAFile(below(place.root, part), atPart);
+  const partFacts = atPart?.kind === 'file' ? atPart : undefined;
+  const taken = atPart !== undefined && partFacts === undefined ? ({ isPartTaken: true } as const) : {};
+  if (partFacts === undefined && finalFacts?.kind === 'link' && !place.overwrite) {
+    const { survey, ids } = surveyLink(operations, below(place.root, final));
+    return { survey: { ...survey, ...taken }, ids };
+  }
+  // What is no file, but may be replaced, counts as absent; a folder is replaced by nothing.
+  const inTheWay = finalFacts !== undefined && finalFacts.kind !== 'file';
+  if (inTheWay && finalFacts.kind !== 'link' && (!place.overwrite || finalFacts.kind === 'folder')) {
+    throw notAFile(below(place.root, final), finalFacts);
+  }
+  const facts = partFacts ?? (inTheWay ? undefined : finalFacts);
+  if (facts === undefined) return ABSENT;
+  const path = partFacts === undefined ? final : part;
+  const found = identify(operations, below(place.root, path), facts);
+  if (found === undefined) return ABSENT;
+  const bothNames = partFacts !== undefined && partFacts.id === finalFacts?.id;
+  const hasFinalBeside = partFacts !== undefined && finalFacts?.kind === 'file' && !bothNames;
+  return {
+    survey: {
+      found: partFacts === undefined ? 'final' : 'part',
+      length: found.length,
+      identity: identityOf(found),
+      bothNames,
+      ...taken,
+      ...(hasFinalBeside ? { hasFinalBeside } : {}),
+    },
+    ids: [path, ...(bothNames ? [final] : [])].map((name) => [name, found.id]),
+  };
+}
+
+/** Undefined when it has become another file than `facts` were said of. */
+function identify(operations: FileOperations, name: string, facts: FileFacts): IdentifiedFile | undefined {
+  const found = about(name, () => operations.identify(name));
+  return found?.id === facts.id ? found : undefined;
+}
+
+/** The link `name` is in the place of a file under its final name. */
+function surveyLink(operations: FileOperations, name: string): SurveyedFile {
+  const behind = behindLink(operations, name);
+  if (behind === undefined) return linkedTo('file', null, ABSENT.survey);
+  if (behind.facts.kind !== 'file') throw notAFile(name, behind.facts);
+  const found = identify(operations, behind.name, behind.facts);
+  if (found === undefined) return linkedTo('file', null, ABSENT.survey);
+  const survey: FileSurvey = {
+    found: 'final',
+    length: found.length,
+    identity: identityOf(found),
+    bothNames: false,
+  };
+  return linkedTo('file', { path: behind.name, id: found.id }, survey);
+}
+
+/** `seen` is of a file in a folder that is reached by a link out of the download folder. */
+function surveyOutside(
+  operations: FileOperations,
+  { root }: StoragePlace,
+  { survey, ids }: SurveyedFile,
+): SurveyedFile {
+  const [first] = ids;
+  if (first === undefined) return linkedTo('folder', null, survey);
+  const [name, id] = first;
+  // Where a link has its name, that has been followed.
+  const path = survey.linked === undefined ? behindLink(operations, below(root, name))?.name : name;
+  return linkedTo('folder', path === undefined ? null : { path, id }, survey);
+}
+
+function linkedTo(
+  kind: LinkedPlace['kind'],
+  target: { readonly path: string; readonly id: string } | null,
+  survey: FileSurvey,
+): SurveyedFile {
+  return {
+    survey: { ...survey, linked: { kind, path: target?.path ?? null } },
+    ids: target === null ? [] : [[target.path, target.id]],
+  };
+}
+
+/**
+ * The file under the final name is ours, and incomplete: it gets its part name back where part names are used. If it
+ * has both, it keeps that one. With `keepsFinal` a copy gets the part name, and the file stays as it is.
+ */
+export function demoteFile(
+  operations: FileOperations,
+  files: StorageFiles,
+  names: FileNames,
+  keepsFinal: boolean,
+): void {
+  const { root, partNames } = files.place;
+  const found = files.lookAt(names);
+  if (found?.path === names.part && lookUp(operations, below(root, names.final))?.id === found.facts.id) {
+    files.entries.unlink(names.final);
+    files.claim(names, names.part, found.facts);
+    return;
+  }
+  if (found?.path !== names.final) {
+    const why = found === undefined ? 'it is not there' : `${below(root, names.part)} is beside it`;
+    throw new BtgetError('io', `cannot take back ${below(root, names.final)}: ${why}`);
+  }
+  if (!partNames) {
+    files.claim(names, names.final, found.facts);
+    return;
+  }
+  if (keepsFinal) {
+    copyToPart(operations, files, names, found.facts);
+    return;
+  }
+  files.entries.rename(names.final, names.part, false);
+  files.release(names);
+  files.claim(names, names.part, found.facts);
+}
+
+/** A copy that is cut off is what a download is that has only begun. */
+function copyToPart(
+  operations: FileOperations,
+  files: StorageFiles,
+  names: FileNames,
+  { id, length }: FileFacts,
+): void {
+  const final = below(files.place.root, names.final);
+  const { facts } = files.create(names, names.part);
+  const from = openIn(operations, files.place, names.final);
+  try {
+    if (about(final, () => operations.facts(from)).id !== id)
+      throw new LostName(names.part, `${final}: somebody has replaced it meanwhile`);
+    files.change(names.part, (to) => copyBytes(operations, from, to, length));
+  } finally {
+    about(final, () => operations.close(from));
+  }
+  files.claim(names, names.part, { ...facts, length });
+}
+
+/** Removes a file that is ours, if it is there. `answered` may be called within the call. */
+export function removeFile(operations: FileOperations, files: StorageFiles, names: FileNames, answered: Flushed): void {
+  files.release(names);
+  if (lookUp(operations, below(files.place.root, names.final))?.kind === 'file') files.entries.unlink(names.final);
+  files.entries.flush(answered);
+}
+
+/**
+ * Carries out `finish` of the protocol. `answered` may be called within the call; `id` is that of the file which has
+ * the final name, null for a link.
+ */
+export function finishFile(
+  operations: FileOperations,
+  files: StorageFiles,
+  request: Work['finish']['request'],
+  answered: (failure: BtgetError | null, id: string | null) => void,
+): void {
+  const { names, link } = request;
+  const { root } = files.place;
+  const steps = (action: () => void): void => {
+    try {
+      action();
+    } catch (error) {
+      answered(fileFailure(error, below(root, names.final)), null);
+    }
+  };
+  const flushNames = (id: string | null): void => files.entries.flush((failure) => answered(failure, id));
+  steps(() => {
+    if (link !== null) {
+      finishLink(operations, files, names, link);
+      flushNames(null);
+      return;
+    }
+    const path = prepare(operations, files, request);
+    files.flushFile(path, (failure) => {
+      if (failure !== null) {
+        answered(failure, null);
+        return;
+      }
+      steps(() => {
+        // Flushing may take its time.
+        const { path: stillThere, facts } = findWhole(operations, files, names, request.length);
+        if (stillThere !== path || facts.length !== request.length) {
+          throw new LostName(names.part, `${below(root, path)}: somebody has changed it meanwhile`);
+        }
+        const id = path === names.part ? takeFinalName(operations, files, request, facts) : facts.id;
+        files.release(names);
+        flushNames(id);
+      });
+    });
+  });
+}
+
+function finishLink(operations: FileOperations, files: StorageFiles, names: FileNames, target: string): void {
+  const { root, overwrite } = files.place;
+  const name = below(root, names.final);
+  const there = foldersExist(operations, root, names.final) ? lookUp(operations, name) : undefined;
+  if (there?.kind === 'link' && about(name, () => operations.readLink(name)) === target) return;
+  if (there !== undefined) {
+    if (!overwrite || there.kind === 'folder') throw foreignFile(name);
+    files.entries.unlink(names.final);
+  }
+  files.entries.makeLink(target, names.final);
+}
+
+/** Gives the bytes their length and mode, and says under which name they are. */
+function prepare(operations: FileOperations, files: StorageFiles, request: Work['finish']['request']): string {
+  const { names, length, executable } = request;
+  const { path, facts, ours } = findWhole(operations, files, names, length);
+  const name = below(files.place.root, path);
+  if (facts.length < length) {
+    throw new LostName(names.part, `cannot finish ${name}: it has ${facts.length} of ${length} bytes`);
+  }
+  if (facts.length > length) {
+    if (!ours && facts.links > 1) throw foreignFile(name);
+    files.change(path, (descriptor) => operations.setLength(descriptor, length));
+    if (ours) files.claim(names, path, { ...facts, length });
+  }
+  const mode = facts.mode | ((facts.mode & READERS) >> 2);
+  // A file that came to us whole keeps the mode that its owner gave it, and so does one that has names elsewhere.
+  if (executable && ours && facts.links === 1 && mode !== facts.mode) setMode(operations, files.place, path, mode);
+  return path;
+}
+
+/** The owner of a file may change its mode, though it may not write to it. */
+function setMode(operations: FileOperations, at: PathRoot, path: string, mode: number): void {
+  const descriptor = openIn(operations, at, path);
+  about(below(at.root, path), () => {
+    try {
+      operations.setMode(descriptor, mode);
+    } finally {
+      operations.close(descriptor);
+    }
+  });
+}
+
+/** The file to finish; an empty one is made here. */
+function findWhole(operations: FileOperations, files: StorageFiles, names: FileNames, length: number): FoundFile {
+  const { root, partNames, overwrite } = files.place;
+  const final = below(root, names.final);
+  const found = files.lookAt(names);
+  if (length > 0) {
+    if (found === undefined) throw new LostName(names.part, `cannot finish ${final}: it is not there`);
+    if (found.path === names.part && !found.ours) throw foreignFile(below(root, names.part));
+    return found;
+  }
+  // No byte of an empty file has been verified, so nothing proves a longer one to be this torrent's.
+  const foreign = found !== undefined && !found.ours && found.facts.length > 0;
+  if (foreign && !overwrite) throw foreignFile(final);
+  if (found !== undefined && !foreign) return found;
+  const free = foldersExist(operations, root, names.final) && lookUp(operations, final) === undefined;
+  return files.create(names, free && !partNames ? names.final : names.part);
+}
+
+/** Which file has the final name after it; null for a link that leads to the same bytes. */
+function takeFinalName(
+  operations: FileOperations,
+  files: StorageFiles,
+  { names, length }: Work['finish']['request'],
+  facts: FileFacts,
+): string | null {
+  const { place } = files;
+  const final = below(place.root, names.final);
+  const there = lookUp(operations, final);
+  const part = { ...place, path: names.part, facts };
+  if (there === undefined) files.entries.rename(names.part, names.final, false);
+  else if (there.kind === 'link' && !place.overwrite && sameBehind(operations, part, final, length)) {
+    files.entries.unlink(names.part);
+    return null;
+  } else if (sameFile(operations, part, { ...place, path: names.final, facts: there }, length)) {
+    files.entries.unlink(names.part);
+    return there.id;
+  } else if (place.overwrite) files.entries.rename(names.part, names.final, true);
+  else throw foreignFile(final);
+  return facts.id;
+}
+
+/** A file that was looked at. */
+interface SeenFile extends PathRoot {
+  readonly path: string;
+  readonly facts: FileFacts;
+}
+
+/** As `sameFile`, of what the link `final` leads to. */
+function sameBehind(operations: FileOperations, part: SeenFile, final: string, length: number): boolean {
+  const behind = behindLink(operations, final);
+  return behind !== undefined && sameFile(operations, part, { ...fromTop(behind.name), facts: behind.facts }, length);
+}
+
+/** Whether both hold the same `length` bytes; `part` has that length. */
+function sameFile(operations: FileOperations, part: SeenFile, other: SeenFile, length: number): boolean {
+  if (other.facts.kind !== 'file' || other.facts.length !== length) return false;
+  if (part.facts.id === other.facts.id) return true;
+  const one = openSeen(operations, part);
+  try {
+    const two = openSeen(operations, other);
+    try {
+      return one !== null && two !== null && sameBytes(operations, one, two, length);
+    } finally {
+      if (two !== null) about(two.name, () => operations.close(two.descriptor));
+    }
+  } finally {
+    if (one !== null) about(one.name, () => operations.close(one.descriptor));
+  }
+}
+
+/** Null when another file has its name by now. */
+function openSeen(operations: FileOperations, { path, facts, ...at }: SeenFile): Named | null {
+  const name = below(at.root, path);
+  const descriptor = openIn(operations, at, path);
+  if (about(name, () => operations.facts(descriptor)).id === facts.id) return { name, descriptor };
+  about(name, () => operations.close(descriptor));
+  return null;
+}
+
+/** Opens the file at `path`, which is no link, for reading. */
+function openIn(operations: FileOperations, at: PathRoot, path: string): number {
+  return about(below(at.root, path), () =>
+    inFolderOf(operations, at, path, (nameIn) => operations.open(nameIn(lastOf(path)), 'read', false)),
+  );
+}
+
+interface Named {
+  readonly name: string;
+  readonly descriptor: number;
+}
+
+function sameBytes(operations: FileOperations, one: Named, other: Named, length: number): boolean {
+  const bytes = Buffer.allocUnsafeSlow(COMPARE_LENGTH);
+  const otherBytes = Buffer.allocUnsafeSlow(COMPARE_LENGTH);
+  for (let at = 0; at < length; ) {
+    const count = about(one.name, () => operations.read(one.descriptor, bytes, COMPARE_LENGTH, at));
+    const read = Math.min(count, length - at);
+    for (let begin = 0; begin < read; ) {
+      const into = otherBytes.subarray(begin, read);
+      const got = about(other.name, () => operations.read(other.descriptor, into, into.length, at + begin));
+      if (got === 0) return false;
+      begin += got;
+    }
+    if (read === 0 || bytes.compare(otherBytes, 0, read, 0, read) !== 0) return false;
+    at += read;
+  }
+  return true;
+}
+
+function lookUp(operations: FileOperations, name: string): FileFacts | undefined {
+  return about(name, () => operations.lookUp(name));
+}

@@ -1,0 +1,358 @@
+/**
+ * The lock of a download, as a worker takes it: a file beside the journal that names its process.
+ *
+ * Making the file is what decides: of several who try, one succeeds. The difficulty is the lock of a dead process. To
+ * look and then remove it would be a race: between the two somebody else may have taken it over, and would lose his. So
+ * each note bears a token of chance, and whoever finds a dead one first takes the lock of succession to that very note
+ * (its name has the token in it, so that there is one for each note), in the same way as any lock. Who has it looks
+ * once more whether the note is still there, and moves his own into its place, in one step that ends the succession
+ * too.
+ */
+import { randomBytes } from 'node:crypto';
+import { BtgetError } from '../../base/failure.js';
+import { about, isSystemError, NO_LINKS, orNothing } from '../failure.js';
+import { decodeNote, encodeNote, isTornNote, type LockNote } from '../file-lock-note.js';
+import { JOURNAL_LAG } from '../journal-file.js';
+import { isJournalBeside } from '../names.js';
+import type { TargetPlace } from '../protocol.js';
+import { foldersUpTo } from '../system/folders.js';
+import { below } from '../system/guard.js';
+import { openOwn } from '../system/hard-links.js';
+import type { FileOperations } from '../system/operations.js';
+import type { ProcessFacts } from '../system/processes.js';
+import { readKept } from '../system/trust.js';
+import type { LockDoubt, WatchedLock } from '../target-lock.js';
+import { removeIfThere } from './journal.js';
+
+/** A lock that was not refreshed for so long is a dead process's, if nothing better is known. Nanoseconds. */
+const STALE_AFTER = 60_000_000_000n;
+const MAX_NOTE_LENGTH = 4096;
+
+// Successions to successions come from processes that were killed within microseconds of one another.
+const MAX_SUCCESSIONS = 8;
+
+/** After the lock's own name and a dot: of notes that are not the lock yet, and of successions. */
+const REST_OF_NAME = /^[-0-9a-f]+(\.new)?$/;
+
+interface FoundNote {
+  /** Null when it is torn: it is being written, on a file system without links, or a power cut kept its name alone. */
+  readonly note: LockNote | null;
+  /** Tells this note from any other that has lain there. */
+  readonly token: string;
+  /** Nanoseconds since 1970, by the clock of the file system. */
+  readonly changedAt: bigint;
+  /** Whether another user wrote it, or may: then the process that it names need not be its own. */
+  readonly isStrange: boolean;
+}
+
+/** Nobody can tell yet whether the lock's process lives. */
+export class LockInDoubt extends BtgetError {
+  readonly doubt: LockDoubt;
+
+  constructor(doubt: LockDoubt) {
+    super('target-busy', doubt.message);
+    this.doubt = doubt;
+  }
+}
+
+export class FileLock {
+  readonly #operations: FileOperations;
+  readonly #processes: ProcessFacts;
+  readonly #place: TargetPlace;
+  readonly #root: string;
+  readonly #name: string;
+  readonly #path: string;
+  /** The name of the journal beside the lock. */
+  readonly #journal: string;
+  /** For people: what is locked. */
+  readonly #target: string;
+  readonly #note: LockNote;
+  readonly #watched: ReadonlyMap<string, WatchedLock>;
+  /** Folders that were made for it, the innermost one first, with their ids. */
+  #made: readonly { readonly path: string; readonly id: string | undefined }[] = [];
+
+  /** `watched`: what is known of locks of which `take` or `check` was in doubt before. */
+  constructor(
+    operations: FileOperations,
+    processes: ProcessFacts,
+    place: TargetPlace,
+    watched: readonly WatchedLock[] = [],
+  ) {
+    this.#operations = operations;
+    this.#processes = processes;
+    this.#place = place;
+    this.#root = place.root;
+    this.#name = `${place.name}.lock`;
+    this.#path = below(place.root, this.#name);
+    this.#journal = place.name;
+    this.#target = below(place.root, place.target);
+    this.#watched = new Map(watched.map((lock) => [lock.token, lock]));
+    this.#note = {
+      pid: processes.pid,
+      host: processes.host,
+      space: processes.space,
+      start: processes.startOf(processes.pid) ?? null,
+      since: new Date().toISOString(),
+      token: randomBytes(4).toString('hex'),
+    };
+  }
+
+  /**
+   * Throws 'target-busy' when a living process has it, as a `LockInDoubt` when it may be a dead one, and another
+   * failure when no lock can be made. `held` are those that this worker has: when one of them is what was found, it
+   * serves both, and is returned; else this one is.
+   */
+  take(held: Iterable<FileLock> = []): FileLock {
+    const operations = this.#operations;
+    about(this.#root, () => {
+      const first = operations.makeFolder(this.#root, true);
+      if (first === undefined) return;
+      this.#made = [...foldersUpTo(this.#root, first)].map((path) => ({ path, id: operations.lookUp(path)?.id }));
+    });
+    const own = `${this.#path}.${this.#note.token}.new`;
+    let isTaken = false;
+    try {
+      this.#writeNote(own);
+      const now = about(own, () => operations.identify(own))?.changedAt ?? 0n;
+      const holder = this.#claim(this.#path, own, now);
+      const shared = holder === null ? undefined : this.#among(held, holder);
+      if (holder !== null && shared === undefined) throw this.#busy(holder, now);
+      if (shared === undefined) this.#sweep(now);
+      this.#closeJournals(now);
+      isTaken = true;
+      return shared ?? this;
+    } finally {
+      removeIfThere(operations, own);
+      if (!isTaken) this.#removeFolders();
+    }
+  }
+
+  /** Throws as `take` does when somebody has it. */
+  check(held: Iterable<FileLock> = []): void {
+    const found = this.#find(this.#path);
+    const now = BigInt(Date.now()) * 1_000_000n;
+    if (found !== null && this.#stateOf(found, now) !== 'dead' && this.#among(held, found) === undefined)
+      throw this.#busy(found, now);
+  }
+
+  /** Those who cannot see our process see when its note was last written. */
+  refresh(): void {
+    if (!this.#isOurs()) throw new BtgetError('io', `${this.#path} is gone`);
+    const bytes = encodeNote(this.#note);
+    const descriptor = openOwn(this.#operations, this.#place, this.#name);
+    try {
+      about(this.#path, () => this.#operations.write(descriptor, bytes, 0, bytes.length, 0));
+    } finally {
+      about(this.#path, () => this.#operations.close(descriptor));
+    }
+  }
+
+  release(): void {
+    if (this.#isOurs()) removeIfThere(this.#operations, this.#path);
+    this.#removeFolders();
+  }
+
+  /** A download folder that was made in vain is empty. What somebody has filled, or put in its place, stays. */
+  #removeFolders(): void {
+    const operations = this.#operations;
+    for (const { path, id } of this.#made)
+      orNothing(() => {
+        if (id !== undefined && operations.lookUp(path)?.id === id) operations.removeFolder(path);
+      });
+  }
+
+  /** Of one folder under one name alone: who calls it otherwise cannot tell whose the files are. */
+  #among(held: Iterable<FileLock>, { note }: FoundNote): FileLock | undefined {
+    for (const lock of held) if (lock.#note.token === note?.token && lock.#root === this.#root) return lock;
+    return undefined;
+  }
+
+  /** Null when the lock at `path` is ours now; else who has it. `own` is a file with our note. */
+  #claim(path: string, own: string, now: bigint, depth = 0): FoundNote | null {
+    for (;;) {
+      if (this.#putNote(own, path)) return null;
+      const holder = this.#find(path);
+      if (holder === null) continue;
+      if (this.#stateOf(holder, now) !== 'dead') return holder;
+      const succession = `${this.#path}.${holder.token}`;
+      if (depth === MAX_SUCCESSIONS) throw this.#cannotLock(path, 'it follows too many others');
+      const other = this.#claim(succession, own, now, depth + 1);
+      if (other !== null) return other;
+      if (this.#find(path)?.token === holder.token) {
+        about(path, () => this.#operations.rename(succession, path));
+        return null;
+      }
+      // Somebody else was faster, and has ended the succession before we came to it.
+      removeIfThere(this.#operations, succession);
+    }
+  }
+
+  /** False when there is something of that name. */
+  #putNote(own: string, path: string): boolean {
+    return about(path, () => {
+      try {
+        this.#operations.link(own, path);
+      } catch (error) {
+        if (!isSystemError(error)) throw error;
+        if (error.code === 'EEXIST') return false;
+        if (!NO_LINKS.has(error.code)) throw error;
+        return this.#writeNewNote(path);
+      }
+      return true;
+    });
+  }
+
+  #writeNewNote(path: string): boolean {
+    try {
+      this.#writeNote(path);
+      return true;
+    } catch (error) {
+      const cause = error instanceof BtgetError ? error.cause : undefined;
+      if (isSystemError(cause) && cause.code === 'EEXIST') return false;
+      throw error;
+    }
+  }
+
+  #writeNote(path: string): void {
+    const bytes = encodeNote(this.#note);
+    const descriptor = about(path, () => this.#operations.open(path, 'create privately', false));
+    try {
+      about(path, () => this.#operations.write(descriptor, bytes, 0, bytes.length, 0));
+    } finally {
+      about(path, () => this.#operations.close(descriptor));
+    }
+  }
+
+  #find(path: string): FoundNote | null {
+    const facts = about(path, () => this.#operations.lookUp(path));
+    if (facts !== undefined && facts.kind !== 'file') throw this.#cannotLock(path, 'it is no file');
+    const name = path.slice(below(this.#root, '').length);
+    const kept = readKept(this.#operations, this.#processes.user, this.#root, name, MAX_NOTE_LENGTH);
+    if (kept === null) return null;
+    const { bytes, identity, doubt } = kept;
+    const note = decodeNote(bytes);
+    // What is no note is somebody's file, and is not to be replaced.
+    if (note === null && !isTornNote(bytes)) throw this.#cannotLock(path, 'it is no lock of btget');
+    const token = note?.token ?? `${identity.inode}-${identity.bornAt}`;
+    // 'names' is no reason: a process that takes the lock gives it a second name for a moment. Nor is 'folder': the
+    // file is our own there too.
+    return {
+      note,
+      token,
+      changedAt: identity.changedAt,
+      isStrange: doubt?.about === 'owner' || doubt?.about === 'mode',
+    };
+  }
+
+  #cannotLock(path: string, why: string): BtgetError {
+    return new BtgetError('cannot-open', `cannot lock ${this.#target}: ${path} is in the way, ${why}`);
+  }
+
+  #isOurs(): boolean {
+    return this.#find(this.#path)?.token === this.#note.token;
+  }
+
+  /**
+   * Several torrents of one name have a journal each, and a journal vouches for files that changed up to `JOURNAL_LAG`
+   * after it. Whoever was killed cannot have changed them after this moment, and another torrent may: from here on no
+   * journal vouches for what changes. Those that live write to theirs again as soon as they have something to say.
+   */
+  #closeJournals(now: bigint): void {
+    const latest = now - BigInt(JOURNAL_LAG) * 1_000_000n;
+    orNothing(() => {
+      for (const name of this.#operations.list(this.#root)) {
+        if (!isJournalBeside(this.#journal, name)) continue;
+        const path = below(this.#root, name);
+        // It may be our own, and the only one that says whose the files are: one that refuses stays as it is.
+        orNothing(() => {
+          // A journal with another name is not believed anyway (`doubtAbout`), and that name may be another user's.
+          if (this.#operations.lookUp(path)?.links !== 1) return;
+          const changedAt = this.#operations.identify(path)?.changedAt;
+          if (changedAt !== undefined && changedAt > latest) this.#operations.setChangedAt(path, latest);
+        });
+      }
+    });
+  }
+
+  /**
+   * Removes what processes left that were killed while they took the lock, which is ours: nobody succeeds to another.
+   */
+  #sweep(now: bigint): void {
+    const begin = `${this.#name}.`;
+    const isNote = (name: string): boolean => name.startsWith(begin) && REST_OF_NAME.test(name.slice(begin.length));
+    orNothing(() => {
+      for (const name of this.#operations.list(this.#root).filter(isNote)) {
+        orNothing(() => {
+          const path = below(this.#root, name);
+          const found = this.#find(path);
+          if (found !== null && this.#stateOf(found, now) === 'dead') removeIfThere(this.#operations, path);
+        });
+      }
+    });
+  }
+
+  #stateOf(found: FoundNote, now: bigint): 'lives' | 'dead' | 'doubtful' {
+    const { note } = found;
+    if (note === null || !this.#canSee(found, note)) return this.#stateFromAfar(found, now);
+    const start = this.#processes.startOf(note.pid);
+    const lives = start !== undefined && (start === null || note.start === null || start === note.start);
+    if (!lives) return 'dead';
+    return found.isStrange ? this.#stateFromAfar(found, now) : 'lives';
+  }
+
+  /**
+   * Of a process that cannot be seen from here, or may be another than the note says: it lives if it shows it, and is
+   * dead if it does not for long enough.
+   */
+  #stateFromAfar(found: FoundNote, now: bigint): 'lives' | 'dead' | 'doubtful' {
+    if (this.#isOfEarlierBoot(found.note, found.changedAt)) return 'dead';
+    const seen = this.#watched.get(found.token);
+    if (seen !== undefined && seen.changedAt !== found.changedAt) return 'lives';
+    return this.#waitFor(found, now) <= 0n ? 'dead' : 'doubtful';
+  }
+
+  /**
+   * Nanoseconds. A clock that was set, or another machine's, may date a note in the future: its age is negative then,
+   * and it waits no longer than a note of now, since no note was watched for less than no time.
+   */
+  #waitFor({ token, changedAt }: FoundNote, now: bigint): bigint {
+    const age = now - changedAt;
+    const watched = BigInt(Math.round((this.#watched.get(token)?.watched ?? 0) * 1e6));
+    return STALE_AFTER - (watched > age ? watched : age);
+  }
+
+  /**
+   * Two machines may have one name: what was written after this one came up, by a process of another boot, is not of
+   * here.
+   */
+  #canSee({ changedAt }: FoundNote, note: LockNote): boolean {
+    const { host, space } = this.#processes;
+    if (note.host !== host || note.space !== space) return false;
+    const boot = this.#processes.boot();
+    return boot === null || note.start === null || note.start.startsWith(`${boot.id}/`) || changedAt < boot.at;
+  }
+
+  /**
+   * Whether this machine wrote it, before it came up the last time. Writing a note takes microseconds, so a torn one of
+   * that age is nobody's; a whole one of that age was not refreshed since, and its process was of a boot that is over.
+   */
+  #isOfEarlierBoot(note: LockNote | null, changedAt: bigint): boolean {
+    const boot = this.#processes.boot();
+    if (boot === null || changedAt >= boot.at) return false;
+    if (note === null) return true;
+    return note.host === this.#processes.host && note.start !== null && !note.start.startsWith(`${boot.id}/`);
+  }
+
+  #busy(found: FoundNote, now: bigint): BtgetError {
+    const { note, token, changedAt } = found;
+    const who = note === null ? 'one that has just begun' : `process ${note.pid} on ${note.host}, since ${note.since}`;
+    if (this.#stateOf(found, now) !== 'doubtful')
+      return new BtgetError('target-busy', `another btget is working on ${this.#target}: ${who} (${this.#path})`);
+    const wait = Number(this.#waitFor(found, now) / 1_000_000n) + 1;
+    const until = new Date(Date.now() + wait).toISOString().replace(/\.\d+/, '');
+    const doubt = found.isStrange ? 'as another user says' : 'which cannot be seen from here';
+    const why = `another btget may be working on ${this.#target}, ${doubt}`;
+    const message = `waiting for at most ${Math.ceil(wait / 1000)} s, until ${until}: ${why}: ${who} (${this.#path})`;
+    return new LockInDoubt({ token, changedAt, wait, message });
+  }
+}

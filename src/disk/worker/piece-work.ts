@@ -1,0 +1,140 @@
+/** A worker's side of the protocol: carries out requests in the order in which they come. */
+import { sha1 } from '../../base/digest.js';
+import { BtgetError } from '../../base/failure.js';
+import { findExactNames } from '../exact-names.js';
+import { encodeFailure } from '../failure.js';
+import { MadeFolders } from '../file-made-folders.js';
+import { measureFiles, measureFree } from '../file-room.js';
+import { createTargetHandlers } from '../file-target-work.js';
+import { DONE, flushed, type Handlers } from '../file-told.js';
+import type { StoragePlace, Told, Work, WorkAnswer, WorkKind, WorkRequest } from '../protocol.js';
+import { rootId } from '../system/guard.js';
+import type { FileOperations } from '../system/operations.js';
+import type { ProcessFacts } from '../system/processes.js';
+import { FileHasher } from './file-hasher.js';
+import { FilePool } from './file-pool.js';
+import { demoteFile, finishFile, removeFile, surveyFiles } from './finish-file.js';
+import { FileFlusher } from './flusher.js';
+import { StorageFiles } from './storage-files.js';
+
+/** Files that a worker keeps open for writing. */
+const WRITTEN_FILES = 64;
+/** Files that it keeps open for hashing, which goes through them in order; there are as many workers as cores. */
+const HASHED_FILES = 8;
+
+/** The port of the thread that asks; the shape of `MessagePort`. */
+export interface WorkPort {
+  on(event: 'message', listener: (request: WorkRequest) => void): unknown;
+  postMessage(answer: WorkAnswer): void;
+  close(): void;
+}
+
+/**
+ * Serves `port` until it is asked to end. Failures of the world are answers; anything else that is thrown is a bug, and
+ * ends the worker loudly.
+ */
+export function servePieceWork(port: WorkPort, operations: FileOperations, processes: ProcessFacts): void {
+  const handlers = createHandlers(operations, processes);
+  port.on('message', ({ id, kind, request }) => {
+    const answered = (told: Told<Work[WorkKind]['answer']>): void => {
+      port.postMessage({ id, told });
+      if (kind === 'end') port.close();
+    };
+    try {
+      // The kind says which request it is; the compiler cannot follow the two through one variable.
+      (handlers[kind] as Handlers<WorkKind>['end'])(request as Work['end']['request'], answered);
+    } catch (error) {
+      if (!(error instanceof BtgetError)) throw error;
+      answered({ ok: false, failure: encodeFailure(error) });
+    }
+  });
+}
+
+function createHandlers(given: FileOperations, processes: ProcessFacts): Handlers<WorkKind> {
+  const flusher = new FileFlusher(given);
+  const made = new MadeFolders(given, flusher);
+  const { operations } = made;
+  const writing = new FilePool(operations, 'write', WRITTEN_FILES);
+  const reading = new FilePool(operations, 'read', HASHED_FILES);
+  const hasher = new FileHasher(operations, reading);
+  const storages = new Map<number, StorageFiles>();
+
+  const filesOf = (place: StoragePlace): StorageFiles => {
+    let files = storages.get(place.id);
+    if (files === undefined) {
+      files = new StorageFiles(place, operations, writing, flusher, made);
+      storages.set(place.id, files);
+    }
+    files.rootSeen(place.anchor?.id ?? null);
+    return files;
+  };
+  return {
+    findExact: ({ place, candidates }, answered) =>
+      answered({ ok: true, value: findExactNames(operations, place.root, candidates) }),
+    identifyRoot: ({ place }, answered) => answered({ ok: true, value: rootId(operations, place.root) }),
+    identifyOurs: ({ place, names }, answered) =>
+      answered({ ok: true, value: storages.get(place.id)?.idOf(names) ?? null }),
+    survey: ({ place, names }, answered) => answered({ ok: true, value: surveyFiles(operations, place, names) }),
+    measureFiles: ({ place, names }, answered) => answered({ ok: true, value: measureFiles(operations, place, names) }),
+    measureFree: ({ place }, answered) => answered({ ok: true, value: measureFree(operations, place) }),
+    commit: ({ place, writes, data, hash }, answered) => {
+      const matches = sha1(data).equals(hash);
+      if (matches) filesOf(place).write(writes, data);
+      answered({ ok: true, value: matches });
+    },
+    write: ({ place, writes, data }, answered) => {
+      filesOf(place).write(writes, data);
+      answered(DONE);
+    },
+    make: ({ place, files }, answered) => answered({ ok: true, value: filesOf(place).make(files) }),
+    inspect: ({ place, names }, answered) => {
+      filesOf(place).inspect(names);
+      answered(DONE);
+    },
+    release: ({ place, names }, answered) => {
+      filesOf(place).release(names);
+      answered(DONE);
+    },
+    demote: ({ place, names, keepsFinal }, answered) => {
+      demoteFile(operations, filesOf(place), names, keepsFinal);
+      // What is written to it next must not come to lie under its final name, should the power go.
+      filesOf(place).entries.flush(flushed(answered));
+    },
+    restore: ({ place, names }, answered) => {
+      const files = filesOf(place);
+      files.entries.rename(names.part, names.final, false);
+      files.release(names);
+      files.entries.flush(flushed(answered));
+    },
+    adopt: ({ place, files }, answered) => {
+      filesOf(place).adopt(files);
+      answered(DONE);
+    },
+    finish: (request, answered) =>
+      finishFile(operations, filesOf(request.place), request, (failure, id) =>
+        answered(failure === null ? { ok: true, value: id } : { ok: false, failure: encodeFailure(failure) }),
+      ),
+    sync: ({ place, also }, answered) =>
+      filesOf(place).sync(also, (failure, identities) =>
+        answered(failure === null ? { ok: true, value: identities } : { ok: false, failure: encodeFailure(failure) }),
+      ),
+    remove: ({ place, names }, answered) => removeFile(operations, filesOf(place), names, flushed(answered)),
+    closeStorage: ({ place }, answered) => {
+      const files = storages.get(place.id);
+      storages.delete(place.id);
+      files?.close();
+      answered(DONE);
+    },
+    ...createTargetHandlers(operations, processes, made),
+    hash: ({ jobs }, answered) => answered({ ok: true, value: jobs.map((job) => hasher.hash(job)) }),
+    closeFiles: (_request, answered) => {
+      reading.closeAll();
+      answered(DONE);
+    },
+    end: (_request, answered) => {
+      writing.closeAll();
+      reading.closeAll();
+      answered(DONE);
+    },
+  };
+}

@@ -1,0 +1,319 @@
+/**
+ * The files of one torrent as the writing worker sees them: which name is ours, how far it reaches, what is unflushed.
+ */
+import { BtgetError } from '../../base/failure.js';
+import { about, LostName } from '../failure.js';
+import type { MadeFolders } from '../file-made-folders.js';
+import type { FileNames } from '../names.js';
+import type { FileWrite, NamedFile, StoragePlace, Work } from '../protocol.js';
+import type { FileIdentity } from '../storage.js';
+import type { RootAnchor } from '../system/anchor.js';
+import { below, confirmRoot, folderOf, foldersExist, notAFile } from '../system/guard.js';
+import { hasOtherNames, replaceByCopy, sharedFile } from '../system/hard-links.js';
+import type { FileFacts, FileOperations, IdentifiedFile } from '../system/operations.js';
+import { FolderEntries, foreignFile } from './file-entries.js';
+import type { FilePool, OpenFile } from './file-pool.js';
+import { type FileFlusher, type Flushed, UnflushedNames } from './flusher.js';
+
+/** A file that we write to. */
+interface OurFile {
+  /** The name it has at present, below the root. */
+  readonly path: string;
+  readonly id: string;
+  /** It was at least this long when we last looked: shorter means that somebody cut it. */
+  extent: number;
+  /** Somebody took it from us; what it held is gone. A file that comes to its place may even get its `id`. */
+  lost: LostName | null;
+}
+
+interface TouchedFile {
+  readonly names: FileNames;
+  readonly id: string;
+}
+
+type Identities = ReadonlyMap<number, FileIdentity>;
+
+export interface FoundFile {
+  /** Which of its names it has, below the root. */
+  readonly path: string;
+  readonly facts: FileFacts;
+  /** Whether we may write to it. */
+  readonly ours: boolean;
+}
+
+export class StorageFiles {
+  readonly place: StoragePlace & { readonly anchor: RootAnchor };
+  readonly entries: FolderEntries;
+  readonly #operations: FileOperations;
+  readonly #pool: FilePool;
+  readonly #flusher: FileFlusher;
+  /** By part name, which no two files share. */
+  readonly #ours = new Map<string, OurFile>();
+  /** Files that were written to since they were last flushed, by their index. */
+  #touched = new Map<number, TouchedFile>();
+  readonly #unflushed: UnflushedNames;
+
+  constructor(
+    place: StoragePlace,
+    operations: FileOperations,
+    pool: FilePool,
+    flusher: FileFlusher,
+    made: MadeFolders,
+  ) {
+    this.place = { ...place, anchor: { id: place.anchor?.id ?? null } };
+    this.entries = new FolderEntries(this.place, operations, flusher, made);
+    this.#operations = operations;
+    this.#pool = pool;
+    this.#flusher = flusher;
+    this.#unflushed = new UnflushedNames(flusher);
+  }
+
+  /** Which folder the root was when another thread looked; null when there was none. */
+  rootSeen(id: string | null): void {
+    this.place.anchor.id ??= id;
+  }
+
+  /** Which file of these names is ours, as in `FileFacts`, or null. */
+  idOf(names: FileNames): string | null {
+    return this.#ours.get(names.part)?.id ?? null;
+  }
+
+  /** Throws a failure as soon as one write fails; earlier ones stay. */
+  write(writes: readonly FileWrite[], data: Uint8Array): void {
+    for (const { file: index, names, begin, from, length } of writes) {
+      const { file, open } = this.#openOurs(names);
+      const name = below(this.place.root, file.path);
+      this.#unflushed.add(name);
+      if (index !== null) this.#touched.set(index, { names, id: file.id });
+      for (let done = 0; done < length; ) {
+        done += about(name, () =>
+          this.#operations.write(open.descriptor, data, from + done, length - done, begin + done),
+        );
+      }
+      file.extent = Math.max(file.extent, begin + length);
+    }
+  }
+
+  /** Makes the files that are not there, and says what each is like. Throws the first failure; what was made stays. */
+  make(files: readonly NamedFile[]): Identities {
+    const identities = new Map<number, FileIdentity>();
+    for (const { file, names } of files) {
+      const { id } = this.#openOurs(names).file;
+      this.#identify(file, names, id, identities);
+    }
+    return identities;
+  }
+
+  /** Carries out `adopt` of the protocol. */
+  adopt(files: Work['adopt']['request']['files']): void {
+    const { root } = this.place;
+    for (const { names, identity, isWritten } of files) {
+      if (this.#ours.has(names.part)) continue;
+      const found = this.lookAt(names);
+      const name = below(root, found?.path ?? names.part);
+      const now = about(name, () => this.#operations.identify(name));
+      const isSame = now?.id === found?.facts.id && now?.inode === identity.inode && now.bornAt === identity.bornAt;
+      if (found === undefined || now === undefined || !isSame || now.length < identity.length) {
+        const what = found === undefined ? 'removed' : isSame ? 'cut' : 'replaced';
+        throw new LostName(names.part, `${name}: somebody has ${what} it meanwhile`);
+      }
+      if (isWritten && this.#isShared(names, found)) this.#replaceByCopy(names, found);
+      else {
+        if (isWritten) this.#pool.open(this.place, found.path);
+        this.claim(names, found.path, found.facts);
+      }
+    }
+  }
+
+  #isShared(names: FileNames, { path, facts }: Pick<FoundFile, 'path' | 'facts'>): boolean {
+    return hasOtherNames(this.#operations, this.place.root, names, path, facts);
+  }
+
+  /**
+   * Puts a copy of our own in the place of a file that has other names. The file itself stays as it is under those.
+   */
+  #replaceByCopy(names: FileNames, { path, facts }: Pick<FoundFile, 'path' | 'facts'>): void {
+    const name = below(this.place.root, path);
+    if (!this.place.overwrite && names.part !== names.final) throw sharedFile(name);
+    this.entries.changes(folderOf(this.place.root, path));
+    this.#pool.forget(name);
+    this.claim(names, path, replaceByCopy(this.#operations, this.place, path, facts, 'create'));
+    // Its name is as new as its bytes are.
+    this.#unflushed.add(name);
+  }
+
+  /** Throws when somebody has meanwhile removed, replaced or cut a file of these that we write to. */
+  inspect(names: readonly FileNames[]): void {
+    for (const one of names) if (this.#ours.has(one.part)) this.#openOurs(one);
+  }
+
+  /**
+   * The file as it is under one of its names, its part name first, or undefined when there is none. `ours` is false
+   * for a file that we neither made nor adopted. Throws when a name is taken by what is no file,
+   * and when somebody has meanwhile replaced or cut a file of ours.
+   */
+  lookAt(names: FileNames): FoundFile | undefined {
+    const { root, overwrite } = this.place;
+    confirmRoot(this.#operations, this.place);
+    const known = this.#ours.get(names.part);
+    const exist = foldersExist(this.#operations, root, names.final);
+    if (known !== undefined) {
+      const name = below(root, known.path);
+      const facts = exist ? about(name, () => this.#operations.lookUp(name)) : undefined;
+      if (facts !== undefined && facts.kind !== 'file') throw notAFile(name, facts);
+      return { path: known.path, facts: this.#recognize(names, known, facts), ours: true };
+    }
+    if (!exist) return undefined;
+    for (const path of [names.part, names.final]) {
+      const name = below(root, path);
+      const facts = about(name, () => this.#operations.lookUp(name));
+      if (facts?.kind === 'file') return { path, facts, ours: false };
+      const replaceable = overwrite && path === names.final && facts?.kind !== 'folder';
+      if (facts !== undefined && !replaceable) throw notAFile(name, facts);
+    }
+    return undefined;
+  }
+
+  /** Runs `action` on a descriptor for writing to the file under `path`, one of its names. */
+  change(path: string, action: (descriptor: number) => void): void {
+    const { root } = this.place;
+    const name = below(root, path);
+    const open = this.#pool.open(this.place, path);
+    if (open === undefined) throw new BtgetError('io', `cannot change ${name}: it is not there`);
+    about(name, () => action(open.descriptor));
+  }
+
+  /** Makes the file under `path`, one of its names, with the folders above it. */
+  create(names: FileNames, path: string): FoundFile {
+    const { facts } = this.entries.inNewFolders(path, () => this.#pool.create(this.place, path));
+    this.claim(names, path, facts);
+    return { path, facts, ours: true };
+  }
+
+  /** From here on the file under `path`, one of its names, is ours to write to. */
+  claim(names: FileNames, path: string, facts: FileFacts): void {
+    this.#ours.set(names.part, { path, id: facts.id, extent: facts.length, lost: null });
+  }
+
+  /** The file has been given another name, or is gone. */
+  release(names: FileNames): void {
+    this.#ours.delete(names.part);
+    for (const path of [names.part, names.final]) {
+      const name = below(this.place.root, path);
+      this.#pool.forget(name);
+      this.#unflushed.delete(name);
+    }
+  }
+
+  /** Flushes the file under `path`, written to or not. */
+  flushFile(path: string, answered: Flushed): void {
+    this.#unflushed.flush(below(this.place.root, path), answered);
+  }
+
+  /**
+   * Flushes everything written so far and the files of `also`, waits for what is being flushed, and says what each file
+   * was like when that began: what is written meanwhile makes it younger than what the answer vouches for.
+   */
+  sync(also: readonly NamedFile[], answered: (failure: BtgetError | null, identities: Identities) => void): void {
+    // What has gone with its disk is not there to be flushed.
+    confirmRoot(this.#operations, this.place);
+    const touched = this.#touched;
+    const identities = new Map<number, FileIdentity>();
+    for (const [file, { names, id }] of touched) this.#identify(file, names, id, identities);
+    this.#touched = new Map();
+    for (const { file, names } of also) {
+      const name = this.#identify(file, names, null, identities);
+      if (name !== null) this.#unflushed.add(name);
+    }
+    this.#unflushed.flushAll((failure) =>
+      this.entries.flush((folderFailure) => {
+        const first = failure ?? folderFailure;
+        if (first !== null) for (const [file, one] of touched) this.#touched.set(file, one);
+        answered(first, identities);
+      }),
+    );
+  }
+
+  /** Closes the files. Nothing may be under way. */
+  close(): void {
+    for (const { path } of this.#ours.values()) {
+      const name = below(this.place.root, path);
+      this.#flusher.forget(name);
+      this.#pool.forget(name);
+    }
+    this.#ours.clear();
+  }
+
+  /**
+   * Puts down what the file is like, if it is there, and says its name. With an `id` no other file is meant: what
+   * somebody has put in its place is not written down as ours.
+   */
+  #identify(file: number, names: FileNames, id: string | null, into: Map<number, FileIdentity>): string | null {
+    for (const path of [names.part, names.final]) {
+      const name = below(this.place.root, path);
+      const identity = about(name, () => this.#operations.identify(name));
+      if (identity === undefined) continue;
+      if (id !== null && identity.id !== id) continue;
+      into.set(file, identityOf(identity));
+      return name;
+    }
+    return null;
+  }
+
+  #openOurs(names: FileNames): { file: OurFile; open: OpenFile } {
+    const known = this.#ours.get(names.part) ?? this.#takeUp(names);
+    if (known.lost !== null) throw known.lost;
+    const open = this.#pool.open(this.place, known.path);
+    this.#recognize(names, known, open?.facts);
+    return { file: known, open: open as OpenFile };
+  }
+
+  /** Throws when what has the name of a file of ours is not the file that we had. */
+  #recognize(names: FileNames, known: OurFile, facts: FileFacts | undefined): FileFacts {
+    if (known.lost !== null) throw known.lost;
+    if (facts?.id === known.id && facts.length >= known.extent) return facts;
+    confirmRoot(this.#operations, this.place);
+    const what = facts === undefined ? 'removed it' : facts.id === known.id ? 'cut it short' : 'replaced it';
+    known.lost = new LostName(names.part, `${below(this.place.root, known.path)}: somebody has ${what} meanwhile`);
+    throw known.lost;
+  }
+
+  /** A file that we have neither made nor adopted is about to be written to. */
+  #takeUp(names: FileNames): OurFile {
+    const { root, partNames, overwrite } = this.place;
+    const name = below(root, names.part);
+    const part = foldersExist(this.#operations, root, names.part)
+      ? about(name, () => this.#operations.lookUp(name))
+      : undefined;
+    if (part !== undefined && part.kind !== 'file') throw notAFile(name, part);
+    const final = partNames || part !== undefined ? undefined : this.#pool.open(this.place, names.final);
+    const isBorder = names.part === names.final;
+    // What has its name without being known as ours is not written to: it is compared with our own copy when that is
+    // whole. Nothing is lost with a file that holds nothing, unless that is the same file elsewhere.
+    const isShared = final !== undefined && this.#isShared(names, { path: names.final, facts: final.facts });
+    const foreign = final !== undefined && (final.facts.length > 0 || isShared) && !overwrite;
+    if (part !== undefined && this.#isShared(names, { path: names.part, facts: part })) {
+      if (isBorder) this.#replaceByCopy(names, { path: names.part, facts: part });
+      else if (overwrite) this.#replaceStrangers(names, names.part);
+      else throw sharedFile(name);
+    } else if (part !== undefined && (part.length === 0 || isBorder)) this.claim(names, names.part, part);
+    // The name of the border file says whose it is.
+    else if (part !== undefined) this.#replaceStrangers(names, names.part);
+    else if (final !== undefined && isShared && overwrite) this.#replaceStrangers(names, names.final);
+    else if (final !== undefined && !foreign) this.claim(names, names.final, final.facts);
+    else this.create(names, partNames || foreign ? names.part : names.final);
+    return this.#ours.get(names.part) as OurFile;
+  }
+
+  /** Another user has put a file under `path` since we looked. Under its other names it keeps its bytes. */
+  #replaceStrangers(names: FileNames, path: string): void {
+    if (!this.place.overwrite) throw foreignFile(below(this.place.root, path));
+    this.entries.unlink(path);
+    this.create(names, path);
+  }
+}
+
+/** What is written down of a file. */
+export function identityOf({ length, changedAt, inode, bornAt }: IdentifiedFile): FileIdentity {
+  return { length, changedAt, inode, bornAt };
+}

@@ -1,0 +1,138 @@
+import type { Millis } from '../../base/clock.js';
+import type { Connection } from './connection.js';
+import { type EncoderOptions, placesForDials } from './encoder-options.js';
+import { addressKey } from './spares.js';
+
+/** One torrent's connections, half-open ones included, found by what they must not share. */
+export class ConnectionTable {
+  readonly #all = new Set<Connection>();
+  /** By host and peer id, in the order in which their handshakes were finished. */
+  readonly #complete = new Map<string, Set<Connection>>();
+  #completeCount = 0;
+  /** Those that we dialled. An external peer's port says nothing of where it listens. */
+  readonly #dialled = new Set<string>();
+  /** By `hostKey`. */
+  readonly #hosts = new Map<string, HostCount>();
+
+  /** Connections of all kinds. */
+  get count(): number {
+    return this.#all.size;
+  }
+
+  /** Those that we dialled, half-open ones included. */
+  get dialledCount(): number {
+    return this.#dialled.size;
+  }
+
+  get externalCount(): number {
+    return this.#all.size - this.#dialled.size;
+  }
+
+  get completeCount(): number {
+    return this.#completeCount;
+  }
+
+  /** Whether nobody else is to be dialled. */
+  isFullForDials(options: EncoderOptions): boolean {
+    if (this.count >= options.maxConnections) return true;
+    return this.count >= options.maxInitiate && this.dialledCount >= placesForDials(options);
+  }
+
+  /** Whether somebody from outside has a place. */
+  hasPlaceForExternal(options: EncoderOptions): boolean {
+    const { maxConnections } = options;
+    return this.count < maxConnections && this.externalCount < maxConnections - placesForDials(options);
+  }
+
+  add(connection: Connection): void {
+    const { hostKey: host, locallyInitiated, address } = connection;
+    this.#all.add(connection);
+    this.#count(host, locallyInitiated, 1);
+    if (locallyInitiated) this.#dialled.add(addressKey(address));
+  }
+
+  delete(connection: Connection): void {
+    const { hostKey: host, locallyInitiated, address } = connection;
+    this.#all.delete(connection);
+    this.#count(host, locallyInitiated, -1);
+    if (locallyInitiated) this.#dialled.delete(addressKey(address));
+    const key = peerKey(host, connection.peerId);
+    const namesakes = this.#complete.get(key);
+    if (namesakes?.delete(connection) !== true) return;
+    this.#completeCount -= 1;
+    if (namesakes.size === 0) this.#complete.delete(key);
+  }
+
+  /** The handshake of `connection` is finished. */
+  completed(connection: Connection): void {
+    const key = peerKey(connection.hostKey, connection.peerId);
+    const namesakes = this.#complete.get(key) ?? new Set();
+    this.#complete.set(key, namesakes.add(connection));
+    this.#completeCount += 1;
+  }
+
+  /** The complete connections with this host under this peer id, the oldest first. */
+  namesakes(host: string, peerId: Buffer): readonly Connection[] {
+    return [...(this.#complete.get(peerKey(host, peerId)) ?? [])];
+  }
+
+  /**
+   * The oldest connection from outside, of `host` unless it is null, that was made at `latest` or before and has not
+   * finished its handshake.
+   */
+  unfinishedExternal(latest: Millis, host: string | null): Connection | undefined {
+    for (const connection of this.#all) {
+      if (connection.locallyInitiated || connection.completeSince !== null) continue;
+      if (host === null || connection.hostKey === host) return connection.madeAt <= latest ? connection : undefined;
+    }
+    return undefined;
+  }
+
+  /** The oldest connection that we dialled at `latest` or before and whose handshake is not finished. */
+  unfinishedDial(latest: Millis): Connection | undefined {
+    for (const connection of this.#all) {
+      if (!connection.locallyInitiated || connection.completeSince !== null) continue;
+      return connection.madeAt <= latest ? connection : undefined;
+    }
+    return undefined;
+  }
+
+  hasDialled(address: Connection['address']): boolean {
+    return this.#dialled.has(addressKey(address));
+  }
+
+  /** Connections with a host, of both directions. */
+  countOfHost(host: string): number {
+    const count = this.#hosts.get(host);
+    return count === undefined ? 0 : count.external + count.dialled;
+  }
+
+  externalCountOfHost(host: string): number {
+    return this.#hosts.get(host)?.external ?? 0;
+  }
+
+  dialledCountOfHost(host: string): number {
+    return this.#hosts.get(host)?.dialled ?? 0;
+  }
+
+  /** A copy: connections may end while it is walked. */
+  all(): Connection[] {
+    return [...this.#all];
+  }
+
+  #count(host: string, locallyInitiated: boolean, change: 1 | -1): void {
+    const count = this.#hosts.get(host) ?? { external: 0, dialled: 0 };
+    count[locallyInitiated ? 'dialled' : 'external'] += change;
+    if (count.external + count.dialled > 0) this.#hosts.set(host, count);
+    else this.#hosts.delete(host);
+  }
+}
+
+interface HostCount {
+  external: number;
+  dialled: number;
+}
+
+function peerKey(host: string, peerId: Buffer): string {
+  return `${host} ${peerId.toString('latin1')}`;
+}

@@ -1,0 +1,343 @@
+/**
+ * One peer's bytes: a handshake, then frames. It is in turn
+ *
+ * - dialling (only if we began): our whole handshake waits in the socket;
+ * - shaking hands: at the info-hash an external peer has its answer, at the peer id the owner says whether it may stay;
+ * - complete: frames go to the owner, and messages may be sent;
+ * - closed: nothing is delivered and nothing is sent.
+ *
+ * What a chunk has us do is bounded: what is left of it when the work is enough waits for a task of its own, and so
+ * does all of it when the turn of the loop is over. Until it is read nothing more is taken from the socket, so that the
+ * kernel's buffer fills and the peer has to wait.
+ *
+ * Every ending goes through one place, which tells the owner once, whoever ended it and from wherever it was called.
+ */
+import { readUint32 } from '../../base/bytes.js';
+import type { Millis, Task, Timers } from '../../base/clock.js';
+import { hostKey } from '../../net/host-key.js';
+import type { PeerAddress, SingleSocket, SocketFailure, SocketHandler } from '../../net/raw-server.js';
+import { Framer, type Step } from '../../wire/framer.js';
+import {
+  encodeHandshake,
+  INFO_HASH_LENGTH,
+  type ReadStep,
+  readHandshakeHead,
+  readPeerId,
+} from '../../wire/handshake.js';
+import type { Refusal } from '../../wire/refusal.js';
+import { earnedBy, KEEP_ALIVE_PRICE } from '../price.js';
+import type { WorkBudget } from '../work-budget.js';
+import type { EncoderOptions } from './encoder-options.js';
+import type { PeerConnection } from './peer-connection.js';
+
+/** Who we are in a swarm. */
+export interface Identity {
+  /** The torrent that we speak for, 20 bytes. */
+  readonly infoHash: Buffer;
+  /** Our name, 20 bytes. */
+  readonly myId: Buffer;
+  /** The extensions that we announce, 8 bytes. */
+  readonly reserved: Buffer;
+}
+
+/** Who ended a connection, and why. */
+export type Ending =
+  | { readonly by: 'us'; readonly reason: Refusal }
+  | { readonly by: 'peer'; readonly failure: SocketFailure };
+
+/** What a connection needs of the table that it is in. */
+export interface ConnectionOwner {
+  /** Our dial got through; the handshake begins. */
+  dialDone(connection: Connection): void;
+  /** The peer has said who it is. A refusal ends the connection; without one it is complete. */
+  judgePeerId(connection: Connection): Refusal | undefined;
+  /** The handshake is finished: frames may come from here on. */
+  completed(connection: Connection): void;
+  gotFrame(connection: Connection, frame: Buffer): void;
+  connectionFlushed(connection: Connection): void;
+  /** The connection has ended. Called once. */
+  severed(connection: Connection, ending: Ending): void;
+}
+
+/** A connection from outside whose handshake has been read as far as the info-hash. */
+export interface Incoming {
+  readonly address: PeerAddress;
+  readonly reserved: Buffer;
+  /** What came in the same chunk behind the info-hash: a view, valid during the call. */
+  readonly rest: Buffer;
+  /** When the socket was accepted: the handshake's deadline counts from there. */
+  readonly acceptedAt: Millis;
+}
+
+/** How a connection begins. */
+export type Beginning =
+  | { readonly kind: 'dial'; readonly address: PeerAddress }
+  | ({ readonly kind: 'external' } & Incoming);
+
+type ConnectionOptions = Pick<EncoderOptions, 'connectDeadline' | 'handshakeDeadline' | 'maxMessageLength'>;
+
+const NOT_KNOWN_YET: Buffer = Buffer.alloc(0);
+
+export class Connection implements PeerConnection, SocketHandler {
+  readonly address: PeerAddress;
+  readonly hostKey: string;
+  readonly locallyInitiated: boolean;
+  readonly madeAt: Millis;
+  readonly #owner: ConnectionOwner;
+  readonly #timers: Timers;
+  readonly #options: ConnectionOptions;
+  readonly #budget: WorkBudget;
+  readonly #socket: SingleSocket;
+  readonly #framer: Framer;
+  readonly #readLength: ReadStep = { kind: 'read', nextLen: 4, nextFunc: (frame) => this.#gotLength(frame) };
+  #state: 'handshake' | 'complete' | 'closed' = 'handshake';
+  #peerId = NOT_KNOWN_YET;
+  #reserved: Buffer;
+  /** What came and has not been read yet. */
+  #held: Buffer | null = null;
+  /** What the chunk that is being read has had us do, and how much of that for nothing. */
+  #work = 0;
+  #idleWork = 0;
+  /** Idle work that the peer may make before it counts. */
+  #credit: number;
+  #deadline: Task;
+  #paused = false;
+  #completeSince: Millis | null = null;
+  #lastSent: Millis;
+  #sentLength = 0;
+  #lastFrame: Millis;
+
+  /** `open` gives the socket, with this connection as its handler; no event may come before it returns. */
+  constructor(
+    owner: ConnectionOwner,
+    timers: Timers,
+    budget: WorkBudget,
+    identity: Identity,
+    options: ConnectionOptions,
+    beginning: Beginning,
+    open: (handler: SocketHandler) => SingleSocket,
+  ) {
+    const dialling = beginning.kind === 'dial';
+    this.address = beginning.address;
+    this.hostKey = hostKey(beginning.address.host);
+    this.locallyInitiated = dialling;
+    this.#owner = owner;
+    this.#timers = timers;
+    this.#budget = budget;
+    this.#credit = budget.options.credit.first;
+    this.#options = options;
+    this.#reserved = dialling ? NOT_KNOWN_YET : beginning.reserved;
+    this.madeAt = timers.now();
+    this.#lastSent = timers.now();
+    this.#lastFrame = timers.now();
+    const first = dialling ? readHandshakeHead((hash, bytes) => this.#gotHead(hash, bytes, identity)) : this.#readId();
+    this.#framer = new Framer(first.nextLen, first.nextFunc, (reason) => this.refuse(reason));
+    this.#socket = open(this);
+    this.#deadline = dialling
+      ? this.#refuseLater({ code: 'connect-timeout' }, options.connectDeadline)
+      : this.#refuseLater(
+          { code: 'handshake-timeout' },
+          Math.max(0, beginning.acceptedAt + options.handshakeDeadline - timers.now()),
+        );
+    // All 68 bytes at once when we dial: receivers exist that answer nothing before the last of them. An external peer
+    // has its answer before it has said who it is: dialling clients exist that wait for that with their own id.
+    this.#socket.write([encodeHandshake(identity.infoHash, identity.myId, identity.reserved)]);
+    // The rest came in an event of the listener, which serves all torrents. What the messages in it do may hurt this
+    // torrent alone, so they wait for a task of this torrent.
+    if (!dialling && beginning.rest.length > 0) this.#hold(beginning.rest);
+  }
+
+  get peerId(): Buffer {
+    return this.#peerId;
+  }
+
+  get reserved(): Buffer {
+    return this.#reserved;
+  }
+
+  get closed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  /** When the handshake was finished; null if it never was. It stays known after the end. */
+  get completeSince(): Millis | null {
+    return this.#completeSince;
+  }
+
+  /** When we said something last. */
+  get lastSent(): Millis {
+    return this.#lastSent;
+  }
+
+  /** When the peer's last message or keep-alive was finished, or now while we are not listening. */
+  get lastFrame(): Millis {
+    return this.#paused ? this.#timers.now() : this.#lastFrame;
+  }
+
+  get unsentLength(): number {
+    return this.#socket.unsentLength;
+  }
+
+  /** Bytes that the kernel has taken since the handshake. It takes no more while the peer takes nothing. */
+  get takenLength(): number {
+    return this.#sentLength - this.#socket.unsentLength;
+  }
+
+  isFlushed(): boolean {
+    return this.#socket.isFlushed();
+  }
+
+  send(chunks: readonly Buffer[]): void {
+    if (this.#state !== 'complete') return;
+    this.#lastSent = this.#timers.now();
+    for (const chunk of chunks) this.#sentLength += chunk.length;
+    this.#socket.write(chunks);
+  }
+
+  pauseReading(): void {
+    this.#paused = true;
+    this.#socket.pauseReading();
+  }
+
+  resumeReading(): void {
+    this.#paused = false;
+    this.#lastFrame = this.#timers.now();
+    if (this.#held === null) this.#socket.resumeReading();
+  }
+
+  charge(work: number, idle: boolean): void {
+    this.#work += work;
+    if (idle) this.#idleWork += work;
+  }
+
+  earn(length: number): void {
+    this.#credit = Math.min(this.#credit + earnedBy(length), this.#budget.options.credit.most);
+  }
+
+  refuse(reason: Refusal): void {
+    if (this.#state === 'closed') return;
+    this.#socket.close();
+    this.#sever({ by: 'us', reason });
+  }
+
+  connectionMade(_socket: SingleSocket): void {
+    this.#deadline.cancel();
+    this.#deadline = this.#refuseLater({ code: 'handshake-timeout' }, this.#options.handshakeDeadline);
+    this.#owner.dialDone(this);
+  }
+
+  dataCameIn(_socket: SingleSocket, data: Buffer): void {
+    if (this.#held !== null) this.#held = Buffer.concat([this.#held, data]);
+    else if (this.#budget.turn.isOver) this.#hold(data);
+    else {
+      const read = this.#read(data);
+      this.#budget.turn.add(this.#work);
+      if (read < data.length) this.#hold(data.subarray(read));
+    }
+  }
+
+  connectionFlushed(_socket: SingleSocket): void {
+    if (this.#state === 'complete') this.#owner.connectionFlushed(this);
+  }
+
+  connectionLost(_socket: SingleSocket, failure: SocketFailure): void {
+    this.#sever({ by: 'peer', failure });
+  }
+
+  #sever(ending: Ending): void {
+    this.#deadline.cancel();
+    this.#framer.stop();
+    this.#held = null;
+    this.#state = 'closed';
+    this.#owner.severed(this, ending);
+  }
+
+  #refuseLater(reason: Refusal, delay: Millis): Task {
+    return this.#timers.addTask(() => this.refuse(reason), delay);
+  }
+
+  /** Says how many bytes were read: fewer when they make enough work for one time. */
+  #read(data: Buffer): number {
+    this.#work = 0;
+    const read = this.#framer.dataCameIn(data);
+    const unpaid = this.#idleWork - this.#credit;
+    this.#credit = Math.max(0, -unpaid);
+    this.#idleWork = 0;
+    if (unpaid <= 0) return read;
+    if (!this.#budget.addIdle(this.hostKey, unpaid)) return read;
+    this.refuse({ code: 'too-much-work', work: this.#budget.idleOf(this.hostKey) });
+    return read;
+  }
+
+  /** Keeps `rest` for a task, and takes nothing from the socket meanwhile. */
+  #hold(rest: Buffer): void {
+    if (this.#state === 'closed') return;
+    this.#held = Buffer.from(rest);
+    this.#socket.pauseReading();
+    this.#timers.addTask(this.#readHeld, 0);
+  }
+
+  readonly #readHeld = (): void => {
+    const held = this.#held;
+    if (held === null) return;
+    const read = this.#read(held);
+    if (this.closed) return;
+    if (read < held.length) {
+      // The same memory as before.
+      this.#held = held.subarray(read);
+      this.#timers.addTask(this.#readHeld, 0);
+      return;
+    }
+    this.#held = null;
+    if (!this.#paused) this.#socket.resumeReading();
+  };
+
+  /** To be called within a frame, when its work is known. */
+  #pauseIfEnough(): void {
+    if (this.#work >= this.#budget.options.ofOneRead) this.#framer.pause();
+  }
+
+  #gotHead(infoHash: Buffer, reserved: Buffer, identity: Identity): Step {
+    const wanted = identity.infoHash.subarray(0, INFO_HASH_LENGTH);
+    if (!infoHash.equals(wanted)) return { kind: 'refuse', reason: { code: 'unknown-info-hash' } };
+    this.#reserved = reserved;
+    return this.#readId();
+  }
+
+  #readId(): ReadStep {
+    return readPeerId((peerId) => {
+      this.#peerId = peerId;
+      const reason = this.#owner.judgePeerId(this);
+      if (reason !== undefined) return { kind: 'refuse', reason };
+      // Making room for this connection, the owner may have ended all of them.
+      if (this.closed) return this.#readLength;
+      this.#deadline.cancel();
+      this.#state = 'complete';
+      this.#completeSince = this.#timers.now();
+      this.#lastFrame = this.#completeSince;
+      this.#owner.completed(this);
+      return this.#readLength;
+    });
+  }
+
+  #gotLength(frame: Buffer): Step {
+    const length = readUint32(frame, 0);
+    if (length > this.#options.maxMessageLength)
+      return { kind: 'refuse', reason: { code: 'message-too-long', length } };
+    // BEP 3: "Messages of length zero are keepalives, and ignored."
+    if (length === 0) {
+      this.#lastFrame = this.#timers.now();
+      this.charge(KEEP_ALIVE_PRICE, true);
+      this.#pauseIfEnough();
+      return this.#readLength;
+    }
+    return { kind: 'read', nextLen: length, nextFunc: this.#gotMessage };
+  }
+
+  readonly #gotMessage = (frame: Buffer): Step => {
+    this.#lastFrame = this.#timers.now();
+    this.#owner.gotFrame(this, frame);
+    this.#pauseIfEnough();
+    return this.#readLength;
+  };
+}

@@ -1,0 +1,71 @@
+import type { Millis } from '../../base/clock.js';
+import { type Judge, leastUseful, type UsefulPeer } from '../least-useful.js';
+import type { Newcomer } from './peer-connection.js';
+
+/** What is looked at of a peer. */
+export interface PlacedPeer extends UsefulPeer {
+  readonly connection: { readonly locallyInitiated: boolean; readonly hostKey: string };
+}
+
+export interface PlaceJudge<P> extends Omit<Judge<P>, 'side'> {
+  /** When a host had its last turn with us; -∞ when it has had none. */
+  readonly lastTurnOf: (hostKey: string) => Millis;
+}
+
+/**
+ * Which peer from outside gives its place in a full table to a newcomer. Places belong to hosts by share: a host that
+ * has more gives to one that has less, and never the other way round. In this order:
+ *
+ * - a peer that is useless to everybody;
+ * - the least useful of the host with the most places, if it keeps as many as the newcomer's host then has;
+ * - a peer that has been of no use for long;
+ * - while we seed, of those that have had a turn and wait for another, the one whose host was served last: it waits the
+ *   longest anyway. The newcomer's host must have been served earlier, or not at all.
+ *
+ * Where the newcomer's own host has all that one host may have, one of that host gives way, if it is of no use.
+ */
+export function placeFor<P extends PlacedPeer>(
+  peers: Iterable<P>,
+  newcomer: Newcomer,
+  judge: PlaceJudge<P>,
+): P | undefined {
+  const { hostKey, placesOf, isHostFull } = newcomer;
+  const external = [...peers].filter(({ connection }) => !connection.locallyInitiated);
+  const hostOf = ({ connection }: P): string => connection.hostKey;
+  const isOfHost = (peer: P): boolean => hostOf(peer) === hostKey;
+  if (isHostFull) return leastUseful(external.filter(isOfHost), { ...judge, side: 'external' });
+  const useless = external.find(judge.isUseless);
+  if (useless !== undefined) return useless;
+  const giving = ofGivingHosts(external, hostOf, newcomer);
+  if (giving.length > 0) return leastUseful(giving, { ...judge, side: 'external', isSeed: false, patience: 0 });
+  const own = placesOf(hostKey);
+  const others = external.filter((peer) => placesOf(hostOf(peer)) > own || isOfHost(peer));
+  return (
+    leastUseful(others, { ...judge, side: 'external' }) ??
+    (judge.isSeed ? servedLast(others, hostKey, judge) : undefined)
+  );
+}
+
+/**
+ * The peers of the hosts with the most places, if such a host keeps as many as the newcomer's host then has; else none.
+ */
+export function ofGivingHosts<P>(
+  external: readonly P[],
+  hostOf: (peer: P) => string,
+  { hostKey, placesOf }: Newcomer,
+): readonly P[] {
+  const most = Math.max(0, ...external.map((peer) => placesOf(hostOf(peer))));
+  return most >= placesOf(hostKey) + 2 ? external.filter((peer) => placesOf(hostOf(peer)) === most) : [];
+}
+
+function servedLast<P extends PlacedPeer>(peers: readonly P[], hostKey: string, judge: PlaceJudge<P>): P | undefined {
+  let last: P | undefined;
+  let latest = judge.lastTurnOf(hostKey);
+  for (const peer of peers) {
+    const lastTurn = judge.lastTurnOf(peer.connection.hostKey);
+    if (lastTurn <= latest || peer.upload.turnBeganAt !== Number.NEGATIVE_INFINITY) continue;
+    last = peer;
+    latest = lastTurn;
+  }
+  return last;
+}

@@ -1,0 +1,130 @@
+import { sha1 } from '../../base/digest.js';
+import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../../metainfo/piece-layout.js';
+
+export interface BlameOptions {
+  /** Blocks of failed pieces that are remembered with their hashes until the piece passes; the oldest are forgotten. */
+  readonly maxSuspects: number;
+}
+
+export const DEFAULT_BLAME_OPTIONS: BlameOptions = { maxSuspects: 8_192 };
+
+interface Suspect<Sender> {
+  readonly sender: Sender;
+  readonly hash: Buffer;
+}
+
+/** By the number of the block in its piece. */
+type Suspects<Sender> = Map<number, Suspect<Sender>[]>;
+
+// More different versions of one block than this tell nothing new, and a piece that fails for ever must not fill
+// memory.
+const MAX_SUSPECTS_PER_BLOCK = 8;
+
+/**
+ * Who sent what of a piece that turns out wrong.
+ *
+ * - One sender of the whole piece is guilty at once.
+ * - Of several, the blocks' hashes are remembered. When the piece passes later, whoever had sent a block that differs
+ *   from the right one is guilty, and nobody else.
+ * - Blocks whose sender is unknown (they come from an earlier run) blame nobody.
+ */
+export class Blame<Sender extends object> {
+  readonly #layout: PieceLayout;
+  readonly #options: BlameOptions;
+  readonly #senders = new Map<PieceIndex, (Sender | undefined)[]>();
+  readonly #suspects = new Map<PieceIndex, Suspects<Sender>>();
+  readonly #credits = new WeakMap<Sender, number>();
+  #suspectCount = 0;
+
+  constructor(layout: PieceLayout, options: BlameOptions) {
+    this.#layout = layout;
+    this.#options = options;
+  }
+
+  /** `begin` is that of a block of ours, a multiple of the block length. */
+  blockCameIn(sender: Sender, piece: PieceIndex, begin: number): void {
+    let senders = this.#senders.get(piece);
+    if (senders === undefined) {
+      senders = new Array<Sender | undefined>(this.#layout.blockCount(piece)).fill(undefined);
+      this.#senders.set(piece, senders);
+    }
+    senders[begin / BLOCK_LENGTH] = sender;
+  }
+
+  /** `data` is the piece as it failed, or null when it is no longer in memory. Returns who is guilty beyond doubt. */
+  pieceFailed(piece: PieceIndex, data: Buffer | null): readonly Sender[] {
+    const senders = this.#senders.get(piece);
+    this.#senders.delete(piece);
+    if (senders === undefined) return [];
+    const first = senders[0];
+    if (first !== undefined && senders.every((sender) => sender === first)) return [first];
+    if (data !== null) this.#remember(piece, senders, data);
+    return [];
+  }
+
+  /**
+   * `data` is the piece as it is right, or null when it is no longer in memory. Returns who had sent wrong blocks of
+   * it.
+   */
+  pieceVerified(piece: PieceIndex, data: Buffer | null): readonly Sender[] {
+    for (const sender of this.#senders.get(piece) ?? []) {
+      if (sender !== undefined) this.#credits.set(sender, this.creditOf(sender) + 1);
+    }
+    this.#senders.delete(piece);
+    const suspects = this.#suspects.get(piece);
+    if (suspects === undefined) return [];
+    this.#forget(piece, suspects);
+    if (data === null) return [];
+    const guilty = new Set<Sender>();
+    for (const [block, versions] of suspects) {
+      const right = this.#hashBlock(piece, block, data);
+      for (const { sender, hash } of versions) if (!hash.equals(right)) guilty.add(sender);
+    }
+    return [...guilty];
+  }
+
+  /** The blocks are gone, through nobody's fault. */
+  pieceDropped(piece: PieceIndex): void {
+    this.#senders.delete(piece);
+  }
+
+  /** How many blocks of pieces that passed it has sent. */
+  creditOf(sender: Sender): number {
+    return this.#credits.get(sender) ?? 0;
+  }
+
+  /** Hashed blocks that are remembered, at most `maxSuspects` or those of one piece. */
+  get suspectCount(): number {
+    return this.#suspectCount;
+  }
+
+  #remember(piece: PieceIndex, senders: readonly (Sender | undefined)[], data: Buffer): void {
+    const suspects: Suspects<Sender> = this.#suspects.get(piece) ?? new Map();
+    this.#suspects.delete(piece);
+    for (const [block, sender] of senders.entries()) {
+      if (sender === undefined) continue;
+      const hash = this.#hashBlock(piece, block, data);
+      const versions = suspects.get(block) ?? [];
+      if (versions.length === MAX_SUSPECTS_PER_BLOCK) continue;
+      if (versions.some((version) => version.sender === sender && version.hash.equals(hash))) continue;
+      versions.push({ sender, hash });
+      suspects.set(block, versions);
+      this.#suspectCount += 1;
+    }
+    this.#suspects.set(piece, suspects);
+    for (const [oldest, forgotten] of this.#suspects) {
+      if (this.#suspectCount <= this.#options.maxSuspects || oldest === piece) break;
+      this.#forget(oldest, forgotten);
+    }
+  }
+
+  #forget(piece: PieceIndex, suspects: Suspects<Sender>): void {
+    this.#suspects.delete(piece);
+    for (const versions of suspects.values()) this.#suspectCount -= versions.length;
+  }
+
+  #hashBlock(piece: PieceIndex, block: number, data: Buffer): Buffer {
+    const begin = block * BLOCK_LENGTH;
+    return sha1(data.subarray(begin, begin + this.#layout.blockLength(piece, block)));
+  }
+}

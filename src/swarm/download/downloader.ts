@@ -1,0 +1,329 @@
+import type { Millis, Task, Timers } from '../../base/clock.js';
+import type { BlockSpan } from '../../disk/storage.js';
+import { Measure } from '../../measure/measure.js';
+import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../../metainfo/piece-layout.js';
+import type { Arrival } from '../../pieces/arrival.js';
+import type { OpenRequest } from '../../pieces/asker-requests.js';
+import type { PiecePicker } from '../../pieces/piece-picker.js';
+import type { RequestBook } from '../../pieces/request-book.js';
+import type { StorageWrapper } from '../../pieces/storage-wrapper.js';
+import { Bitfield } from '../../wire/bitfield.js';
+import type { Span } from '../../wire/message.js';
+import type { Evidence } from '../../wire/refusal.js';
+import { announces } from '../../wire/reserved.js';
+import type { PeerConnection } from '../connections/peer-connection.js';
+import type { DownloadOptions } from '../download-options.js';
+import type { RateLimiter } from '../rate-limiter.js';
+import type { Blame } from './blame.js';
+import { Download, type DownloadOwner } from './download.js';
+import { DEFAULT_FAST_DOWNLOAD_OPTIONS, FastDownload } from './fast-download.js';
+
+/** What the Downloader is joined with. */
+export interface DownloaderParts {
+  readonly timers: Timers;
+  readonly layout: PieceLayout;
+  readonly picker: PiecePicker;
+  readonly requests: RequestBook<Download>;
+  readonly storage: StorageWrapper;
+  readonly blame: Blame<PeerConnection>;
+  readonly limiter: RateLimiter;
+  /** This peer has sent wrong data beyond doubt. Called in a task of its own, where connections may be closed. */
+  readonly ban: (connection: PeerConnection, evidence: Evidence) => void;
+}
+
+/**
+ * What all downloads of a torrent share: who is asked for what, who waits for something to ask for, and who is to
+ * blame.
+ *
+ * Downloads that found nothing to ask for are woken, in the order in which they came to wait, when blocks were given
+ * back, when there is room for pieces again, when a piece is done, and when endgame begins. Waking happens in a task of
+ * its own: whatever freed the blocks may be in the middle of something.
+ */
+export class Downloader implements DownloadOwner {
+  readonly options: DownloadOptions;
+  readonly limiter: RateLimiter;
+  readonly #parts: DownloaderParts;
+  readonly #measure: Measure;
+  readonly #downloads = new Map<PeerConnection, Download>();
+  /** A connection is banned once, however many of its blocks turn out wrong, even after its end. */
+  readonly #banned = new WeakSet<PeerConnection>();
+  #idle = new Set<Download>();
+  #wakeTask: Task | null = null;
+  #sweepTask: Task | null = null;
+  #endgame = false;
+  /** What we have is not known yet. */
+  #held = false;
+  #total = 0;
+  #wasted = 0;
+
+  constructor(parts: DownloaderParts, options: DownloadOptions) {
+    this.options = options;
+    this.limiter = parts.limiter;
+    this.#parts = parts;
+    this.#measure = new Measure(options.measure, parts.timers.now());
+  }
+
+  createDownload(connection: PeerConnection): Download {
+    const has = new Bitfield(this.#parts.layout.pieceCount);
+    const fast = announces(connection.reserved, 'fast') ? new FastDownload(DEFAULT_FAST_DOWNLOAD_OPTIONS) : null;
+    const download = new Download(connection, has, fast, this);
+    this.#downloads.set(connection, download);
+    this.#sweepLater();
+    return download;
+  }
+
+  /** Bytes of useful blocks a second, from all peers. */
+  get rate(): number {
+    return this.#measure.rate(this.now());
+  }
+
+  /** Bytes of useful blocks that came in this run; those of pieces that failed later are wasted as well. */
+  get total(): number {
+    return this.#total;
+  }
+
+  /** Bytes that were of no use: unasked, duplicate, or of pieces that failed or that the disk lost. */
+  get wasted(): number {
+    return this.#wasted;
+  }
+
+  /** What the peer has from here on; before its first message it counts as having nothing. */
+  gotBitfield(download: Download, has: Bitfield): void {
+    this.#parts.picker.peerLeft(download.has);
+    this.#parts.picker.peerJoined(has);
+    download.gotBitfield(has);
+  }
+
+  /** True when that is news. */
+  gotHave(download: Download, piece: PieceIndex): boolean {
+    if (download.has.has(piece)) return false;
+    this.#parts.picker.gotHave(piece);
+    download.gotHave(piece, !this.#parts.storage.have.has(piece));
+    return true;
+  }
+
+  /** The peer has lost a piece (BEP 54). False when it did not have it. */
+  gotDontHave(download: Download, piece: PieceIndex): boolean {
+    if (!download.has.has(piece)) return false;
+    this.#parts.picker.lostByPeer(download.has, piece);
+    this.#parts.requests.giveBackPiece(download, piece);
+    download.gotDontHave(piece);
+    this.#wakeSoon();
+    return true;
+  }
+
+  connectionLost(download: Download): void {
+    download.connectionLost();
+    this.#idle.delete(download);
+    this.#downloads.delete(download.connection);
+    this.#parts.picker.peerLeft(download.has);
+    if (this.#downloads.size === 0) this.stop();
+  }
+
+  /** `data` as in `PieceEvents`. */
+  pieceVerified(piece: PieceIndex, data: Buffer | null): void {
+    this.#ban(this.#parts.blame.pieceVerified(piece, data), piece);
+    this.#parts.requests.pieceVerified(piece);
+    this.#wakeSoon();
+  }
+
+  /** `data` as in `PieceEvents`. */
+  pieceFailed(piece: PieceIndex, data: Buffer | null): void {
+    this.#wasted += this.#parts.layout.lengthOf(piece);
+    this.#ban(this.#parts.blame.pieceFailed(piece, data), piece);
+    this.#parts.requests.restartPiece(piece);
+    this.#wakeSoon();
+  }
+
+  /** The disk lost what had come of the piece: it starts over, and nobody is to blame. */
+  pieceDropped(piece: PieceIndex): void {
+    this.#wasted += this.#parts.layout.lengthOf(piece);
+    this.#parts.blame.pieceDropped(piece);
+    this.#parts.requests.dropPiece(piece);
+    this.#wakeSoon();
+  }
+
+  /** The check has found the piece right on the disk. */
+  found(piece: PieceIndex): void {
+    this.#parts.storage.markVerified(piece);
+    this.#parts.picker.completePiece(piece);
+  }
+
+  /** We had the piece, but the disk has lost it. `wantsChanged` is to follow. */
+  lost(piece: PieceIndex): void {
+    this.#parts.storage.losePiece(piece);
+    this.#parts.picker.losePiece(piece);
+  }
+
+  /** Unwanted pieces are not asked for. At first all are wanted. `wantsChanged` is to follow. */
+  setWanted(piece: PieceIndex, wanted: boolean): void {
+    this.#parts.storage.setWanted(piece, wanted);
+    this.#parts.picker.setWanted(piece, wanted);
+  }
+
+  /** These blocks of a piece that we lack are there from an earlier run. */
+  resumePiece(piece: PieceIndex, blocks: readonly number[]): void {
+    this.#parts.requests.resumePiece(piece, blocks);
+  }
+
+  /** They make the piece wrong, or others do: they come again, and only then somebody may be to blame. */
+  blocksStale(piece: PieceIndex, blocks: readonly number[]): void {
+    this.#parts.requests.loseBlocks(piece, blocks);
+    this.#wakeSoon();
+  }
+
+  /** There is memory for pieces again. */
+  roomForPieces(): void {
+    this.#wakeSoon();
+  }
+
+  /**
+   * While `held` nothing is wanted and nobody is asked for anything: which pieces we lack is not known yet. What peers
+   * say of themselves is kept. `wantsChanged` is to follow when it is over.
+   */
+  hold(held: boolean): void {
+    this.#held = held;
+  }
+
+  /** We want other pieces than before, lost some, or have everything. */
+  wantsChanged(): void {
+    for (const download of this.#downloads.values()) download.reviewInterest();
+    this.#wakeSoon();
+    this.#sweepLater();
+  }
+
+  /** Withdraws every task; a new download starts them again. */
+  stop(): void {
+    this.#wakeTask?.cancel();
+    this.#wakeTask = null;
+    this.#sweepTask?.cancel();
+    this.#sweepTask = null;
+  }
+
+  now(): Millis {
+    return this.#parts.timers.now();
+  }
+
+  isEndgame(): boolean {
+    return this.#parts.requests.isEndgame;
+  }
+
+  isInteresting(has: Bitfield): boolean {
+    return !this.#held && this.#parts.requests.isInteresting(has);
+  }
+
+  take(download: Download): BlockSpan | undefined {
+    const { askable } = download;
+    if (askable === null) return undefined;
+    const span =
+      this.#parts.requests.take(download, askable, download.fast?.suggested) ?? this.#takeOver(download, askable);
+    const endgame = this.#parts.requests.isEndgame;
+    if (endgame && !this.#endgame) this.#wakeSoon();
+    this.#endgame = endgame;
+    return span;
+  }
+
+  howManyAsked(download: Download): number {
+    return this.#parts.requests.howManyAsked(download);
+  }
+
+  giveBackAll(download: Download): void {
+    this.#parts.requests.giveBackAll(download);
+    this.#wakeSoon();
+  }
+
+  blockRejected(download: Download, { piece, begin, length }: Span): BlockSpan | 'late' | 'unasked' {
+    const asked = this.#parts.requests.blockRejected(download, piece, begin, length);
+    if (typeof asked === 'object') this.#wakeSoon();
+    return asked;
+  }
+
+  giveBackDropped(download: Download): readonly OpenRequest[] {
+    const dropped = this.#parts.requests.giveBackDropped(download);
+    if (dropped.length > 0) this.#wakeSoon();
+    return dropped;
+  }
+
+  isOvertaken(download: Download): boolean {
+    return this.#parts.requests.isOvertaken(download);
+  }
+
+  skipsOldest(download: Download): boolean {
+    return this.#parts.requests.skipsOldest(download);
+  }
+
+  gotNothing(download: Download): void {
+    this.#idle.add(download);
+  }
+
+  blockCameIn(download: Download, piece: number, begin: number, block: Buffer): Arrival<Download>['verdict'] {
+    const arrival = this.#parts.requests.blockCameIn(download, piece, begin, block.length);
+    if (arrival.verdict !== 'wanted') {
+      this.#wasted += block.length;
+      return arrival.verdict;
+    }
+    this.#total += block.length;
+    this.#measure.add(block.length, this.now());
+    this.#parts.blame.blockCameIn(download.connection, arrival.span.piece, begin);
+    this.#parts.storage.storeBlock(arrival.span.piece, begin, block);
+    for (const other of arrival.alsoAskedOf) other.blockCameFromElsewhere(arrival.span);
+    return 'wanted';
+  }
+
+  /** It has sent more right blocks than one wrong piece costs us. */
+  hasEarned({ connection }: Download): boolean {
+    return this.#parts.blame.creditOf(connection) * BLOCK_LENGTH > this.#parts.layout.pieceLength;
+  }
+
+  queueTime(): Millis {
+    const { queueTime, minQueueTime, maxOutstanding } = this.options;
+    const affordable = (maxOutstanding * 1000) / Math.max(1, this.rate);
+    return Math.min(queueTime, Math.max(minQueueTime, affordable));
+  }
+
+  /**
+   * One who has nothing to do takes a piece on parole over from whoever has proved less: a liar could hold the piece
+   * for as long as it liked, with a block now and then.
+   */
+  #takeOver(download: Download, askable: Bitfield): BlockSpan | undefined {
+    const { requests, blame } = this.#parts;
+    const credit = blame.creditOf(download.connection);
+    const isBetter = (holder: Download): boolean => {
+      const lead = credit - blame.creditOf(holder.connection);
+      return lead > 0 || (lead === 0 && download.total > holder.total);
+    };
+    const taken = requests.takeOver(download, askable, isBetter);
+    this.#wasted += (taken?.givenUp ?? 0) * BLOCK_LENGTH;
+    return taken?.span;
+  }
+
+  #ban(guilty: readonly PeerConnection[], piece: PieceIndex): void {
+    for (const connection of guilty) {
+      if (this.#banned.has(connection)) continue;
+      this.#banned.add(connection);
+      this.#parts.timers.addTask(() => this.#parts.ban(connection, { kind: 'wrong-piece', piece }), 0);
+    }
+  }
+
+  #wakeSoon(): void {
+    if (this.#idle.size === 0) return;
+    this.#wakeTask ??= this.#parts.timers.addTask(() => {
+      this.#wakeTask = null;
+      const woken = this.#idle;
+      this.#idle = new Set();
+      for (const download of woken) download.requestMore();
+    }, 0);
+  }
+
+  #sweepLater(): void {
+    if (this.#downloads.size === 0 || this.#parts.storage.amountLeft === 0) return;
+    this.#sweepTask ??= this.#parts.timers.addTask(() => {
+      this.#sweepTask = null;
+      for (const download of this.#downloads.values()) {
+        download.reviewProgress();
+        download.reviewInterest();
+      }
+      this.#sweepLater();
+    }, this.options.sweepInterval);
+  }
+}

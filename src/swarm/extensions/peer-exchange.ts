@@ -1,0 +1,117 @@
+/** Peers that tell each other of their peers (BEP 11). For private torrents it is not joined at all (BEP 27). */
+import type { Millis, Task, Timers } from '../../base/clock.js';
+import type { AddressSource } from '../../net/address-source.js';
+import { parseIp } from '../../net/ip-address.js';
+import type { PeerAddress } from '../../net/raw-server.js';
+import { mayLead, NO_OWN_NETWORKS } from '../../net/reach-rule.js';
+import type { PeerConnection } from '../connections/peer-connection.js';
+import { addressKey } from '../connections/spares.js';
+import { FINE, JUNK, type Judgement, refuse } from '../judgement.js';
+import { LeakyCounter, type LeakyCounterOptions } from '../leaky-counter.js';
+import { decodePexMessage, encodePexMessage, type PexPeer, UT_PEX } from '../pex-message.js';
+import type { ExtendedPeer, Extension } from './extensions.js';
+
+export interface PeerExchangeOptions {
+  // BEP 11: "send messages no more frequently than once a minute", "no more than 50 peers".
+  /** Between two messages to one peer. */
+  readonly interval: Millis;
+  /** A newcomer is told of the others after this long. */
+  readonly firstDelay: Millis;
+  /** Peers in one message, of each kind. */
+  readonly maxPeers: number;
+  /** What a peer may send: others count their minute from elsewhere. */
+  readonly messages: LeakyCounterOptions;
+}
+
+export const DEFAULT_PEER_EXCHANGE_OPTIONS: PeerExchangeOptions = {
+  interval: 60_000,
+  firstDelay: 3_000,
+  maxPeers: 50,
+  messages: { limit: 3, perSecond: 1 / 45 },
+};
+
+export interface PeerExchangeParts {
+  readonly timers: Timers;
+  /** Everybody whom we are connected to, and what is known of how they can be reached. */
+  readonly peers: () => Iterable<PexPeer>;
+  readonly startConnection: (address: PeerAddress, source: AddressSource, isSeed: boolean) => void;
+}
+
+interface Partner {
+  readonly peer: ExtendedPeer;
+  readonly messages: LeakyCounter;
+  /** Whom it has been told of. */
+  told: ReadonlyMap<string, PeerAddress>;
+  task: Task;
+}
+
+export class PeerExchange implements Extension {
+  readonly name: string = UT_PEX;
+  readonly #parts: PeerExchangeParts;
+  readonly #options: PeerExchangeOptions;
+  readonly #partners = new Map<PeerConnection, Partner>();
+
+  constructor(parts: PeerExchangeParts, options: PeerExchangeOptions) {
+    this.#parts = parts;
+    this.#options = options;
+  }
+
+  gotHandshake(peer: ExtendedPeer): void {
+    const { timers } = this.#parts;
+    if (this.#partners.has(peer.connection) || (peer.handshake.ids.get(UT_PEX) ?? 0) === 0) return;
+    const partner: Partner = {
+      peer,
+      messages: new LeakyCounter(this.#options.messages, timers.now()),
+      told: new Map(),
+      task: timers.addTask(() => this.#tell(partner), this.#options.firstDelay),
+    };
+    this.#partners.set(peer.connection, partner);
+  }
+
+  gotMessage({ connection }: ExtendedPeer, payload: Buffer): Judgement {
+    const partner = this.#partners.get(connection);
+    if (partner === undefined || partner.messages.add(this.#parts.timers.now())) return JUNK;
+    const message = decodePexMessage(payload);
+    if (message === undefined) return refuse({ code: 'malformed-extension', name: UT_PEX, length: payload.length });
+    const source = { kind: 'pex', teller: connection.address.host } as const;
+    for (const { address, isSeed } of message.added) this.#parts.startConnection(address, source, isSeed);
+    return FINE;
+  }
+
+  peerLeft({ connection }: ExtendedPeer): void {
+    this.#partners.get(connection)?.task.cancel();
+    this.#partners.delete(connection);
+  }
+
+  #tell(partner: Partner): void {
+    const { interval, maxPeers } = this.#options;
+    partner.task = this.#parts.timers.addTask(() => this.#tell(partner), interval);
+    const { connection, handshake } = partner.peer;
+    const { host, port } = connection.address;
+    const itself = new Set([addressKey({ host, port }), addressKey({ host, port: handshake.port ?? port })]);
+    const present = new Map<string, PexPeer>();
+    for (const peer of this.#parts.peers()) {
+      const key = addressKey(peer.address);
+      if (!itself.has(key) && mayBeTold(connection.address, peer.address)) present.set(key, peer);
+    }
+    const added = [...present].filter(([key]) => !partner.told.has(key)).slice(0, maxPeers);
+    const dropped = [...partner.told].filter(([key]) => !present.has(key)).slice(0, maxPeers);
+    if (added.length === 0 && dropped.length === 0) return;
+    const told = new Map(partner.told);
+    for (const [key] of dropped) told.delete(key);
+    for (const [key, { address }] of added) told.set(key, address);
+    partner.told = told;
+    const message = { added: added.map(([, peer]) => peer), dropped: dropped.map(([, address]) => address) };
+    partner.peer.send(UT_PEX, encodePexMessage(message));
+  }
+}
+
+/**
+ * Whether `partner` is told of a peer: only if we would dial that peer when `partner` named it. Otherwise we would tell
+ * which peers are in our own network, or send `partner` to a service. `mayLead` is asked as if we had no networks of our
+ * own: its answers would tell `partner` which these are.
+ */
+function mayBeTold(partner: PeerAddress, { host, port }: PeerAddress): boolean {
+  const ip = parseIp(host);
+  return ip !== undefined && mayLead({ kind: 'pex', teller: partner.host }, ip, port, NO_OWN_NETWORKS);
+}

@@ -1,0 +1,334 @@
+/**
+ * Fetches the info dictionary of a magnet link from peers (BEP 9), all of whom may lie: about its size, and about every
+ * byte of it.
+ *
+ * Peers that claim one size share a `MetadataClaim`: first they send one whole together, and when that is wrong, each
+ * sends its own. A peer that sends nothing new for a short time loses its turn to a peer that was not tried yet. It
+ * loses nothing else: what it sends later is welcome. A peer is banned only when it is proved to have sent wrong
+ * bytes: its own whole is wrong, or the right whole is here and differs from what it sent.
+ *
+ * Memory never decides who is heard. When it is short, the peer that has sent nothing new for longest is the first
+ * whose bytes are not kept, and only their digests are.
+ */
+import type { Millis, Task, Timers } from '../../base/clock.js';
+import { decodeMetadataMessage, encodeMetadataMessage, UT_METADATA } from '../../wire/metadata-message.js';
+import type { PeerConnection } from '../connections/peer-connection.js';
+import type { ExtendedPeer, Extension } from '../extensions/extensions.js';
+import { FINE, JUNK, type Judgement, refuse } from '../judgement.js';
+import { MetadataClaim, type MetadataSource } from './metadata-claim.js';
+import type { MetadataColumn } from './metadata-column.js';
+import type { MetadataSourceOptions } from './metadata-source.js';
+
+export interface MetadataFetchOptions extends MetadataSourceOptions {
+  /** Bytes of metadata that are believed at all. */
+  readonly maxSize: number;
+  /** Bytes that are kept of all that peers have sent. */
+  readonly maxMemory: number;
+  /** A peer that owes something and sends nothing new for this long loses its turn. */
+  readonly patience: Millis;
+  /** … and a peer that has sent something new within this time is not given up for a pause. */
+  readonly pauseOfUseful: Millis;
+  /** What a peer owes for this long without sending anything is taken for lost, and it is asked again. */
+  readonly answerTime: Millis;
+  /** Bytes a second at which long metadata is awaited without complaint. */
+  readonly fairRate: number;
+  /** Peers that send a whole of their own at once, at first; twice as many after each `turnsDouble`. */
+  readonly firstTurns: number;
+  readonly turnsDouble: Millis;
+}
+
+export const DEFAULT_METADATA_FETCH_OPTIONS: MetadataFetchOptions = {
+  maxSize: 32 * 1024 * 1024,
+  maxMemory: 64 * 1024 * 1024,
+  firstWindow: 8,
+  maxWindow: 64,
+  firstPause: 1_000,
+  patience: 500,
+  pauseOfUseful: 2_000,
+  answerTime: 10_000,
+  fairRate: 1024 * 1024,
+  firstTurns: 4,
+  turnsDouble: 200,
+};
+
+export interface MetadataFetchParts {
+  readonly timers: Timers;
+  /** 20 bytes. */
+  readonly infoHash: Buffer;
+  /** The info dictionary: its hash is right. Called once, in a task of its own. */
+  readonly gotInfo: (info: Buffer) => void;
+  /** This peer has sent wrong metadata beyond doubt. Called in a task of its own. */
+  readonly ban: (connection: PeerConnection) => void;
+}
+
+const SWEEP_INTERVAL = 100;
+/** Pieces that are hashed at once, of one column. They take a millisecond. */
+const SLICE = 64;
+
+export class MetadataFetch implements Extension {
+  readonly name: string = UT_METADATA;
+  readonly #parts: MetadataFetchParts;
+  readonly #options: MetadataFetchOptions;
+  readonly #sources = new Map<PeerConnection, MetadataSource>();
+  /** By size. */
+  readonly #claims = new Map<number, MetadataClaim>();
+  #sweepTask: Task | null = null;
+  #hashTask: Task | null = null;
+  #proven: MetadataClaim | null = null;
+  #done = false;
+
+  constructor(parts: MetadataFetchParts, options: MetadataFetchOptions) {
+    this.#parts = parts;
+    this.#options = options;
+  }
+
+  /** Bytes of metadata that have come and are kept. */
+  get heldLength(): number {
+    let length = 0;
+    for (const claim of this.#claims.values()) length += claim.heldLength;
+    return length;
+  }
+
+  gotHandshake(peer: ExtendedPeer): void {
+    const { metadataSize: size, ids } = peer.handshake;
+    if (this.#done || size === null || size > this.#options.maxSize || (ids.get(UT_METADATA) ?? 0) === 0) return;
+    // Metadata has one size: a peer that claims another one later is held to the first.
+    if (this.#sources.has(peer.connection)) return;
+    if (this.#proven !== null && this.#proven.size !== size) return;
+    const claim = this.#claims.get(size) ?? new MetadataClaim(size);
+    this.#claims.set(size, claim);
+    this.#sources.set(peer.connection, claim.join(peer, this.#options));
+    this.#assign(claim);
+  }
+
+  gotMessage(peer: ExtendedPeer, payload: Buffer): Judgement {
+    const message = decodeMetadataMessage(payload);
+    if (message === undefined) return malformed(payload);
+    switch (message.type) {
+      case 'request':
+        peer.send(UT_METADATA, encodeMetadataMessage({ type: 'reject', piece: message.piece }));
+        return JUNK;
+      case 'reject':
+        return this.#gotReject(peer.connection, message.piece);
+      case 'data':
+        return this.#gotData(peer.connection, message.piece, message.totalSize, message.data, payload);
+      case 'unknown':
+        return JUNK;
+    }
+  }
+
+  peerLeft({ connection }: ExtendedPeer): void {
+    const source = this.#sources.get(connection);
+    if (source === undefined) return;
+    this.#remove(source);
+    this.#assign(source.claim);
+  }
+
+  /**
+   * How much longer than at `fairRate` the peer would take for the whole if it were alone, at its own rate. Infinite
+   * when it offers nothing, or keeps back what it was asked for; null while it cannot be known.
+   */
+  outlook(connection: PeerConnection): Millis | null {
+    const source = this.#sources.get(connection);
+    if (source === undefined) return Number.POSITIVE_INFINITY;
+    const now = this.#parts.timers.now();
+    const isWaitedFor = source.isStalled || source.isPaused(now);
+    if (isWaitedFor && now - source.newAt >= this.#options.pauseOfUseful) return Number.POSITIVE_INFINITY;
+    if (source.owed.size === 0 || source.hasSentNothing) return null;
+    const { claim } = source;
+    const time = (claim.remainingOf(source) * 1000) / source.rate(now);
+    return Math.max(0, time - (claim.size * 1000) / this.#options.fairRate);
+  }
+
+  /** Forgets everything, and tells nothing from here on. */
+  stop(): void {
+    this.#done = true;
+    this.#sweepTask?.cancel();
+    this.#hashTask?.cancel();
+    this.#sources.clear();
+    this.#claims.clear();
+  }
+
+  #gotReject(connection: PeerConnection, piece: number): Judgement {
+    const source = this.#sources.get(connection);
+    if (source === undefined || !source.claim.rejected(source, piece, this.#parts.timers.now())) return JUNK;
+    this.#assign(source.claim);
+    return FINE;
+  }
+
+  #gotData(connection: PeerConnection, piece: number, totalSize: number, data: Buffer, payload: Buffer): Judgement {
+    const source = this.#sources.get(connection);
+    if (source === undefined) return JUNK;
+    const { claim } = source;
+    if (totalSize !== claim.size) return malformed(payload);
+    const receipt = claim.put(source, piece, data, this.#parts.timers.now());
+    if (receipt === 'wrong-length') return malformed(payload);
+    if (receipt === 'unasked') return JUNK;
+    if (receipt === 'false') {
+      this.#ban(source);
+      this.#assign(claim);
+    } else if (claim.isProven) this.#finishProven(claim);
+    else this.#advance(claim, source.column);
+    if (this.#done) return FINE;
+    this.#boundMemory();
+    if (this.#sources.has(connection)) this.#ask(source);
+    return FINE;
+  }
+
+  /** Hashes what has come, a little at a time, and judges what is complete. */
+  #advance(claim: MetadataClaim, column: MetadataColumn): void {
+    claim.mix?.advance(SLICE);
+    if (claim.mix !== null && claim.mix.digest !== null) this.#judgeMix(claim, claim.mix);
+    if (claim.apartSince !== null) column.advance(SLICE);
+    if (this.#done || claim.isProven) return;
+    if (column.digest !== null) this.#judgeColumn(claim, column);
+    else if (column.canAdvance || claim.mix?.canAdvance === true) this.#hashLater();
+  }
+
+  #hashLater(): void {
+    this.#hashTask ??= this.#parts.timers.addTask(() => {
+      this.#hashTask = null;
+      for (const source of [...this.#sources.values()]) {
+        const { claim, column, peer } = source;
+        const isBehind = column.canAdvance && claim.apartSince !== null;
+        if (!isBehind && claim.mix?.canAdvance !== true) continue;
+        if (claim.isProven || !this.#sources.has(peer.connection)) continue;
+        this.#advance(claim, column);
+        // The others have their turn in another task.
+        this.#hashLater();
+        return;
+      }
+    }, 0);
+  }
+
+  #judgeMix(claim: MetadataClaim, mix: MetadataColumn): void {
+    if (mix.digest?.equals(this.#parts.infoHash) === true) this.#prove(claim, mix);
+    else this.#goApart(claim);
+  }
+
+  #judgeColumn(claim: MetadataClaim, column: MetadataColumn): void {
+    if (column.digest?.equals(this.#parts.infoHash) === true) {
+      this.#prove(claim, column);
+      return;
+    }
+    for (const source of claim.sources) if (source.column === column) this.#ban(source);
+    this.#assign(claim);
+  }
+
+  #prove(claim: MetadataClaim, column: MetadataColumn): void {
+    const liars = claim.liars(column);
+    claim.prove(column, this.#parts.timers.now());
+    this.#proven = claim;
+    for (const [size, other] of this.#claims) {
+      if (other === claim) continue;
+      this.#claims.delete(size);
+      for (const { peer } of other.sources) this.#sources.delete(peer.connection);
+    }
+    for (const liar of liars) this.#ban(liar);
+    this.#finishProven(claim);
+  }
+
+  #finishProven(claim: MetadataClaim): void {
+    const info = claim.provenBytes();
+    if (info === null) {
+      this.#assign(claim);
+      return;
+    }
+    const { timers, gotInfo } = this.#parts;
+    this.stop();
+    timers.addTask(() => gotInfo(info), 0);
+  }
+
+  #ban(source: MetadataSource): void {
+    const { connection } = source.peer;
+    this.#remove(source);
+    this.#parts.timers.addTask(() => this.#parts.ban(connection), 0);
+  }
+
+  #remove(source: MetadataSource): void {
+    const { claim, peer } = source;
+    this.#sources.delete(peer.connection);
+    claim.leave(source);
+    if (claim.sources.size === 0 && claim !== this.#proven) this.#claims.delete(claim.size);
+  }
+
+  #goApart(claim: MetadataClaim): void {
+    claim.goApart(this.#parts.timers.now());
+    this.#assign(claim);
+    this.#hashLater();
+  }
+
+  /** Asks peers for what they may be asked for, those first that were never asked. */
+  #assign(claim: MetadataClaim): void {
+    if (this.#done) return;
+    this.#giveTurns(claim);
+    const sources = [...claim.sources];
+    for (const source of sources) if (source.askedAt === null) this.#ask(source);
+    for (const source of sources) this.#ask(source);
+    this.#sweepTask ??= this.#parts.timers.addTask(() => this.#sweep(), SWEEP_INTERVAL);
+  }
+
+  /** While each peer sends its own whole: more and more of them at once, those first that had no turn yet. */
+  #giveTurns({ apartSince, sources }: MetadataClaim): void {
+    if (apartSince === null) return;
+    const { firstTurns, turnsDouble } = this.#options;
+    const now = this.#parts.timers.now();
+    let free = firstTurns * 2 ** Math.floor((now - apartSince) / turnsDouble);
+    for (const source of sources) if (source.hasTurn) free -= 1;
+    for (const isNew of [true, false]) {
+      for (const source of sources) {
+        if (free <= 0) return;
+        if (source.hasTurn || (source.askedAt === null) !== isNew || !source.mayBeAsked(now)) continue;
+        source.hasTurn = true;
+        free -= 1;
+      }
+    }
+  }
+
+  #ask(source: MetadataSource): void {
+    const { claim, peer } = source;
+    if (claim.apartSince !== null && !source.hasTurn) return;
+    const now = this.#parts.timers.now();
+    while (source.mayBeAsked(now)) {
+      const piece = claim.take(source, now);
+      if (piece === undefined) return;
+      peer.send(UT_METADATA, encodeMetadataMessage({ type: 'request', piece }));
+    }
+  }
+
+  /** The peers that have sent nothing new for longest are the first whose bytes are not kept. */
+  #boundMemory(): void {
+    while (this.heldLength > this.#options.maxMemory) {
+      let slowest: MetadataSource | undefined;
+      for (const source of this.#sources.values()) {
+        if (source.column.canForget && (slowest === undefined || source.newAt < slowest.newAt)) slowest = source;
+      }
+      // What is too much came from a peer that is here, so that something can be forgotten.
+      if (slowest === undefined) return;
+      if (slowest.claim.mix !== null) this.#goApart(slowest.claim);
+      else slowest.column.forget();
+    }
+  }
+
+  /** Looks for peers that keep us waiting. */
+  #sweep(): void {
+    this.#sweepTask = null;
+    const now = this.#parts.timers.now();
+    const { patience, answerTime } = this.#options;
+    for (const source of this.#sources.values()) {
+      if (source.owed.size === 0) continue;
+      const waited = now - source.owesSince;
+      if (waited >= patience && !source.isStalled) {
+        source.isStalled = true;
+        source.hasTurn = false;
+      }
+      if (source.isStalled || source.timeToPay(now) >= 2 * patience) source.claim.release(source);
+      if (waited >= answerTime) source.gaveUp(now);
+    }
+    for (const claim of [...this.#claims.values()]) this.#assign(claim);
+  }
+}
+
+function malformed(payload: Buffer): Judgement {
+  return refuse({ code: 'malformed-extension', name: UT_METADATA, length: payload.length });
+}

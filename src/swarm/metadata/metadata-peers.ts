@@ -1,0 +1,289 @@
+/**
+ * What peers say while a torrent has no metadata: extensions are spoken, and what they say of themselves is kept for
+ * the successor that takes the connections over when the pieces are known.
+ */
+import type { Millis, Timers } from '../../base/clock.js';
+import { EXTENSION_HANDSHAKE } from '../../wire/extended.js';
+import { decodeMessage, encodeMessage, type PeerMessage } from '../../wire/message.js';
+import { announces } from '../../wire/reserved.js';
+import {
+  type Merits,
+  type Newcomer,
+  NO_MERITS,
+  type PeerConnection,
+  type PeerEvents,
+  type Side,
+} from '../connections/peer-connection.js';
+import { ofGivingHosts } from '../connections/place-for.js';
+import type { Extensions } from '../extensions/extensions.js';
+import type { NodePorts } from '../extensions/node-ports.js';
+import { FINE, JUNK, type Judgement, refuse } from '../judgement.js';
+import { LeakyCounter, type LeakyCounterOptions } from '../leaky-counter.js';
+import { priceOf } from '../price.js';
+
+export interface MetadataPeersOptions {
+  /** Messages of no use. */
+  readonly junk: LeakyCounterOptions;
+  /**
+   * What is kept of one peer's messages: how many, and their bytes. The bitfield of the largest torrent has 256 KiB.
+   */
+  readonly maxKept: number;
+  readonly maxKeptLength: number;
+  /** A peer may lose its place to another one when it is connected for this long … */
+  readonly patience: Millis;
+  /** … and its outlook is longer than this. */
+  readonly maxOutlook: Millis;
+}
+
+export const DEFAULT_METADATA_PEERS_OPTIONS: MetadataPeersOptions = {
+  junk: { limit: 2_000, perSecond: 100 },
+  maxKept: 5_000,
+  maxKeptLength: 320 * 1024,
+  patience: 1_500,
+  maxOutlook: 4_000,
+};
+
+/** The successor takes connections over. */
+export interface Successor extends PeerEvents {
+  /** `frames` are what the peer has said of itself, in order. */
+  takeOver(connection: PeerConnection, frames: readonly Buffer[]): void;
+}
+
+export interface MetadataPeersParts {
+  readonly timers: Timers;
+  readonly extensions: Extensions;
+  /** Null without a node of our own. */
+  readonly nodePorts: NodePorts | null;
+  /** How much too long the peer would take for the whole metadata; null while it cannot be known. */
+  readonly outlook: (connection: PeerConnection) => Millis | null;
+}
+
+export class MetadataPeers implements PeerEvents {
+  readonly #timers: Timers;
+  readonly #extensions: Extensions;
+  readonly #nodePorts: NodePorts | null;
+  readonly #outlook: MetadataPeersParts['outlook'];
+  readonly #options: MetadataPeersOptions;
+  readonly #peers = new Map<PeerConnection, MetadataPeer>();
+
+  constructor({ timers, extensions, nodePorts, outlook }: MetadataPeersParts, options: MetadataPeersOptions) {
+    this.#timers = timers;
+    this.#extensions = extensions;
+    this.#nodePorts = nodePorts;
+    this.#outlook = outlook;
+    this.#options = options;
+  }
+
+  get count(): number {
+    return this.#peers.size;
+  }
+
+  connectionMade(connection: PeerConnection): void {
+    this.#peers.set(connection, new MetadataPeer(this.#options, this.#timers.now()));
+    // BEP 6: it, or a bitfield, "MUST … be the first message", and we have nothing yet.
+    if (announces(connection.reserved, 'fast')) connection.send([encodeMessage({ type: 'haveNone' })]);
+    this.#extensions.connectionMade(connection);
+    this.#nodePorts?.connectionMade(connection);
+  }
+
+  gotFrame(connection: PeerConnection, frame: Buffer): void {
+    const peer = this.#peers.get(connection);
+    if (peer === undefined) return;
+    const decoded = decodeMessage(frame);
+    const judgement = decoded.ok ? this.#judge(connection, peer, decoded.message, frame) : refuse(decoded.refusal);
+    // How many pieces there are is not known, and they are not counted yet.
+    if (decoded.ok) connection.charge(priceOf(decoded.message.type, frame.length, 0), judgement.kind === 'junk');
+    if (judgement.kind === 'refuse') connection.refuse(judgement.reason);
+    else if (judgement.kind === 'junk' && peer.junk.add(this.#timers.now()))
+      connection.refuse({ code: 'too-much-junk', count: peer.junk.count });
+  }
+
+  connectionFlushed(_connection: PeerConnection): void {
+    // Nothing waits to be sent.
+  }
+
+  connectionLost(connection: PeerConnection): void {
+    if (this.#peers.delete(connection)) this.#extensions.connectionLost(connection);
+  }
+
+  /** The peer that would take longest to send the metadata; of equals the peer that has been here longest. */
+  leastUseful(side: Side): PeerConnection | undefined {
+    return this.#leastUseful(({ locallyInitiated }) => locallyInitiated === (side === 'dialled'));
+  }
+
+  #leastUseful(mayGive: (connection: PeerConnection) => boolean): PeerConnection | undefined {
+    const { patience, maxOutlook } = this.#options;
+    const longAgo = this.#timers.now() - patience;
+    let least: PeerConnection | undefined;
+    let longest = maxOutlook;
+    for (const [connection, { madeAt }] of this.#peers) {
+      if (!mayGive(connection) || madeAt > longAgo) continue;
+      const outlook = this.#outlook(connection);
+      if (outlook === null || outlook <= longest) continue;
+      least = connection;
+      longest = outlook;
+    }
+    return least;
+  }
+
+  listeningPort(connection: PeerConnection): number | null {
+    return this.#extensions.peerOf(connection)?.handshake.port ?? null;
+  }
+
+  hasNothingToSay(): boolean {
+    return false;
+  }
+
+  placeFor(newcomer: Newcomer): PeerConnection | undefined {
+    if (newcomer.isHostFull)
+      return this.#leastUseful(({ locallyInitiated, hostKey }) => !locallyInitiated && hostKey === newcomer.hostKey);
+    const external = [...this.#peers.keys()].filter(({ locallyInitiated }) => !locallyInitiated);
+    // The host with the most places gives that of its latest peer: the others may be about to send.
+    const giving = ofGivingHosts(external, ({ hostKey }) => hostKey, newcomer);
+    return giving.at(-1) ?? this.leastUseful('external');
+  }
+
+  merits(): Merits {
+    // Which peer is of no use here is for `leastUseful` to say.
+    return { ...NO_MERITS, standing: 'proven' };
+  }
+
+  wantsNothing(): boolean {
+    return false;
+  }
+
+  /** Hands every connection on, with all that its peer has said of itself. */
+  handPeersTo(successor: Successor): void {
+    for (const [connection, peer] of [...this.#peers]) {
+      this.connectionLost(connection);
+      successor.takeOver(connection, peer.said);
+    }
+  }
+
+  #judge(connection: PeerConnection, peer: MetadataPeer, message: PeerMessage, frame: Buffer): Judgement {
+    switch (message.type) {
+      case 'choke':
+      case 'unchoke':
+      case 'interested':
+      case 'notInterested':
+      case 'have':
+      case 'bitfield':
+      case 'haveAll':
+      case 'haveNone':
+      case 'suggest':
+      case 'allowedFast':
+        return peer.keep(message, frame);
+      case 'port':
+        return this.#nodePorts?.gotPort(connection, message.port) ?? JUNK;
+      case 'extended': {
+        const judgement = this.#extensions.gotMessage(connection, message.id, message.payload);
+        if (message.id !== EXTENSION_HANDSHAKE || judgement.kind === 'refuse') return judgement;
+        const keeping = peer.keep(message, frame);
+        return keeping.kind === 'refuse' ? keeping : judgement;
+      }
+      // Nobody was told that we have anything, nor asked for anything.
+      case 'request':
+      case 'cancel':
+      case 'piece':
+      case 'reject':
+      case 'unknown':
+        return JUNK;
+    }
+  }
+}
+
+/** Of these only the last one of each group says how things are. */
+const GROUP_OF: Readonly<Partial<Record<PeerMessage['type'], string>>> = {
+  choke: 'choking',
+  unchoke: 'choking',
+  interested: 'interest',
+  notInterested: 'interest',
+  bitfield: 'pieces',
+  haveAll: 'pieces',
+  haveNone: 'pieces',
+};
+
+/** Extension handshakes that are kept: the first one, and those that came last. Honest peers say one or two. */
+const MAX_HANDSHAKES = 8;
+/** Bytes of a bitfield's frame before its bits. */
+const BITS_AT = 1;
+
+/** What one peer has said of itself. */
+class MetadataPeer {
+  readonly madeAt: Millis;
+  readonly junk: LeakyCounter;
+  readonly #options: MetadataPeersOptions;
+  /** In the order of saying. */
+  readonly #frames = new Map<string, Buffer>();
+  /** What the peer has said last of all its pieces. */
+  #pieces: PeerMessage['type'] | null = null;
+  #handshakeCount = 0;
+  #length = 0;
+
+  constructor(options: MetadataPeersOptions, now: Millis) {
+    this.madeAt = now;
+    this.junk = new LeakyCounter(options.junk, now);
+    this.#options = options;
+  }
+
+  get said(): readonly Buffer[] {
+    return [...this.#frames.values()];
+  }
+
+  keep(message: PeerMessage, frame: Buffer): Judgement {
+    switch (message.type) {
+      case 'have':
+        return this.#keepHave(message.piece, frame);
+      case 'suggest':
+      case 'allowedFast':
+        return this.#put(`${message.type} ${message.piece}`, frame);
+      case 'extended':
+        return this.#keepHandshake(frame);
+      case 'bitfield':
+      case 'haveAll':
+      case 'haveNone':
+        this.#pieces = message.type;
+        this.#forgetHaves();
+        break;
+    }
+    return this.#put(GROUP_OF[message.type] ?? message.type, frame);
+  }
+
+  /** A bit of the bitfield, if there is one: it is said in one message then. */
+  #keepHave(piece: number, frame: Buffer): Judgement {
+    if (this.#pieces === 'haveAll') return JUNK;
+    const bitfield = this.#pieces === 'bitfield' ? this.#frames.get('pieces') : undefined;
+    const at = BITS_AT + Math.floor(piece / 8);
+    const byte = bitfield?.[at];
+    if (bitfield === undefined || byte === undefined) return this.#put(`have ${piece}`, frame);
+    const bit = 0x80 >> (piece % 8);
+    bitfield[at] = byte | bit;
+    return (byte & bit) === 0 ? FINE : JUNK;
+  }
+
+  #keepHandshake(frame: Buffer): Judgement {
+    const count = this.#handshakeCount;
+    this.#handshakeCount += 1;
+    return this.#put(`handshake ${count === 0 ? 0 : 1 + ((count - 1) % (MAX_HANDSHAKES - 1))}`, frame);
+  }
+
+  #forgetHaves(): void {
+    for (const [key, { length }] of this.#frames) {
+      if (!key.startsWith('have ')) continue;
+      this.#frames.delete(key);
+      this.#length -= length;
+    }
+  }
+
+  #put(key: string, frame: Buffer): Judgement {
+    const before = this.#frames.get(key);
+    // Deleted first, it stands where it was said last: who unchokes may mean what it says of its pieces before that.
+    this.#frames.delete(key);
+    this.#frames.set(key, Buffer.from(frame));
+    this.#length += frame.length - (before?.length ?? 0);
+    const { maxKept, maxKeptLength } = this.#options;
+    if (this.#frames.size > maxKept || this.#length > maxKeptLength)
+      return refuse({ code: 'too-much-junk', count: this.#frames.size });
+    return before === undefined ? FINE : JUNK;
+  }
+}

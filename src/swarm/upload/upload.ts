@@ -1,0 +1,336 @@
+import type { Millis } from '../../base/clock.js';
+import type { BlockRead, BlockSpan, DoneOutcome } from '../../disk/storage.js';
+import { Measure } from '../../measure/measure.js';
+import { BLOCK_LENGTH, type PieceIndex } from '../../metainfo/piece-layout.js';
+import { encodeMessage } from '../../wire/message.js';
+import { announces } from '../../wire/reserved.js';
+import type { PeerConnection } from '../connections/peer-connection.js';
+import { FailedReads } from '../failed-reads.js';
+import { FINE, IDLE, JUNK, type Judgement, refuse } from '../judgement.js';
+import { DROPPED_PRICE, repeatPrice } from '../price.js';
+import type { RateLimiter, RateWaiter } from '../rate-limiter.js';
+import { RecentBlocks } from '../recent-blocks.js';
+import { UploadBatch } from '../upload-batch.js';
+import type { UploadOptions } from '../upload-options.js';
+import { FastUpload } from './fast-upload.js';
+import type { FirstCopies } from './first-copies.js';
+import { Outbox } from './outbox.js';
+import type { SendMemory } from './send-memory.js';
+import { UploadQueue } from './upload-queue.js';
+import { UploadReads } from './upload-reads.js';
+
+/** What an Upload needs of the side that all uploads of a torrent share. */
+export interface UploadOwner {
+  readonly options: UploadOptions;
+  readonly limiter: RateLimiter;
+  readonly memory: SendMemory;
+  readonly firstCopies: FirstCopies;
+  /** Bytes of blocks beyond which a peer has asked again and again. */
+  readonly mostNeeded: number;
+  now(): Millis;
+  /** Runs `task` in an event of its own, of the torrent's. */
+  later(task: () => void): void;
+  /** The piece of a run of bytes that lies within the torrent, or undefined. */
+  pieceOf(piece: number, begin: number, length: number): PieceIndex | undefined;
+  have(piece: PieceIndex): boolean;
+  /** A number for each byte of the torrent. */
+  position(piece: PieceIndex, begin: number): number;
+  readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void;
+  /** So many bytes of blocks have gone to a peer. */
+  uploaded(length: number): void;
+  /** The disk did not give what we have. When this returns, `have` says what it may still give. */
+  readFailed(outcome: Extract<DoneOutcome, { ok: false }>): void;
+}
+
+/**
+ * Serves one peer. Requests wait in a queue; a batch of them is read in one go and leaves in one send, while what is
+ * read and what waits in the socket stay below a bound. A choke, and the peer's loss of interest, empty the queue, and
+ * what is being read then is not sent. The queue is bounded: what does not fit is asked for again, or rejected (BEP 6).
+ */
+export class Upload implements RateWaiter {
+  readonly #connection: PeerConnection;
+  readonly #owner: UploadOwner;
+  readonly #measure: Measure;
+  readonly #outbox: Outbox;
+  readonly #queue: UploadQueue;
+  readonly #reads: UploadReads;
+  readonly #fast: FastUpload | null;
+  readonly #failedReads: FailedReads;
+  readonly #recent = new RecentBlocks();
+  /** Requests did not fit in the queue or were not read, and the peer does not know yet. */
+  #dropped = false;
+  /** It is going to be looked at what can be answered. */
+  #servesSoon = false;
+  #choked = true;
+  #interested = false;
+  #total = 0;
+  #lastSentAt: Millis = Number.NEGATIVE_INFINITY;
+  #unchokedAt: Millis = Number.NEGATIVE_INFINITY;
+  /**
+   * When it was first both unchoked and interested since our last choke, and the bytes of blocks that it had had then.
+   */
+  #turn: { readonly since: Millis; readonly totalBefore: number } | null = null;
+  #wastedTurn = false;
+
+  constructor(connection: PeerConnection, owner: UploadOwner) {
+    this.#connection = connection;
+    this.#owner = owner;
+    this.#measure = new Measure(owner.options.measure, owner.now());
+    this.#queue = new UploadQueue({
+      now: () => owner.now(),
+      patience: owner.options.patience,
+      isShort: () => owner.limiter.rate !== null,
+      isFirst: (piece) => owner.firstCopies.isFirst(piece, this),
+    });
+    this.#fast = announces(connection.reserved, 'fast')
+      ? new FastUpload(connection, (task) => owner.later(task))
+      : null;
+    this.#failedReads = new FailedReads(connection, (piece) => owner.have(piece));
+    this.#reads = new UploadReads(owner, ({ outcome, batch, chunks, length, lost }) => {
+      this.#send(batch, chunks, length);
+      this.#fast?.reject(lost);
+      if (!outcome.ok) owner.readFailed(outcome);
+      if (this.#failedReads.ended(outcome.ok, lost) && this.#fast === null) this.#dropped = true;
+      this.#serve();
+    });
+    this.#outbox = new Outbox(owner.memory, {
+      now: () => owner.now(),
+      unsentLength: () => connection.unsentLength,
+      memoryCame: () => this.#serveSoon(),
+      memoryWanted: () => owner.later(() => connection.refuse({ code: 'takes-nothing' })),
+    });
+  }
+
+  /** When a block was sent last; -∞ when none was. */
+  get lastSentAt(): Millis {
+    return this.#lastSentAt;
+  }
+
+  /** Since when it may have what it is interested in; -∞ when it may not, or wants nothing. */
+  get turnBeganAt(): Millis {
+    return this.#choked || !this.#interested ? Number.NEGATIVE_INFINITY : this.#unchokedAt;
+  }
+
+  /**
+   * It has taken next to nothing in its turn, although it could have more: it asks for nothing, or leaves what was sent
+   * in the socket.
+   */
+  get usesLittle(): boolean {
+    if (this.#turn === null || (this.queuedCount > 0 && this.#connection.unsentLength === 0)) return false;
+    const used = this.#total - this.#turn.totalBefore;
+    return used * 1000 < this.#owner.options.leastUse * (this.#owner.now() - this.#turn.since);
+  }
+
+  /** It is interested and choked, and has made use of its last turn. */
+  get awaitsTurn(): boolean {
+    return this.#choked && this.#interested && !this.#wastedTurn;
+  }
+
+  get choked(): boolean {
+    return this.#choked;
+  }
+
+  get interested(): boolean {
+    return this.#interested;
+  }
+
+  /** Bytes of blocks a second. */
+  get rate(): number {
+    return this.#measure.rate(this.#owner.now());
+  }
+
+  /** Bytes of blocks. */
+  get total(): number {
+    return this.#total;
+  }
+
+  /** Requests that wait for us or are being read. */
+  get queuedCount(): number {
+    return this.#queue.size + this.#reads.wantedCount;
+  }
+
+  choke(): void {
+    if (this.#choked) return;
+    this.#choked = true;
+    this.#wastedTurn = this.#interested && this.usesLittle;
+    this.#turn = null;
+    // BEP 6: "A peer SHOULD choke first and then reject requests so that the peer receiving the choke does not
+    // re-request the pieces."
+    this.#connection.send([encodeMessage({ type: 'choke' })]);
+    this.#dropRequests((request) => this.#fast?.spend(request) !== true);
+  }
+
+  unchoke(): void {
+    if (!this.#choked) return;
+    this.#choked = false;
+    this.#unchokedAt = this.#owner.now();
+    if (this.#interested) this.#beginTurn();
+    this.#connection.send([encodeMessage({ type: 'unchoke' })]);
+  }
+
+  /** True when that is news. */
+  gotInterested(): boolean {
+    if (this.#interested) return false;
+    this.#interested = true;
+    if (!this.#choked) this.#beginTurn();
+    return true;
+  }
+
+  /** True when that is news. */
+  gotNotInterested(): boolean {
+    if (!this.#interested) return false;
+    this.#interested = false;
+    this.#dropRequests(() => true);
+    return true;
+  }
+
+  /** The peer may have these pieces, of `length` bytes in all, in spite of a choke, if it speaks the fast extension. */
+  allowFast(pieces: readonly PieceIndex[], length: number): void {
+    this.#fast?.allow(pieces, length);
+  }
+
+  gotRequest(piece: number, begin: number, length: number): Judgement {
+    if (length > this.#owner.options.maxRequestLength) return refuse({ code: 'request-too-long', length });
+    const index = this.#owner.pieceOf(piece, begin, length);
+    if (index === undefined) return refuse({ code: 'block-out-of-range', piece, begin, length });
+    const request = { piece: index, begin, length };
+    // Requests that were on their way when our choke left are no fault; the count forgives as many.
+    if (!this.#mayHave(request)) return this.#reject(request);
+    if (this.#queue.size >= this.#owner.options.maxQueued) {
+      // Whoever hears of each that is dropped has no reason to go on.
+      if (this.#fast !== null) return this.#reject(request);
+      this.#dropped = true;
+      this.#connection.charge(DROPPED_PRICE, true);
+      return FINE;
+    }
+    const position = this.#owner.position(index, begin);
+    const isNew = this.#queue.add(position, request);
+    if (!isNew || this.#hasHadEnough || this.#recent.has(position)) this.#connection.charge(repeatPrice(length), true);
+    this.#serveSoon();
+    return FINE;
+  }
+
+  /** Harmless when there is no such request: it may have been answered already. */
+  gotCancel(piece: number, begin: number, length: number): Judgement {
+    const index = this.#owner.pieceOf(piece, begin, length);
+    if (index === undefined) return JUNK;
+    const position = this.#owner.position(index, begin);
+    const wasQueued = this.#queue.withdraw(position, length);
+    const wasInRead = this.#reads.withdraw(position, length);
+    // Others wait for the memory that it would keep for nothing.
+    if (this.#queue.size === 0) this.#outbox.withdraw();
+    // BEP 6: "Even when a request is cancelled, the peer receiving the cancel should respond".
+    if (wasQueued || wasInRead) this.#fast?.reject([{ piece: index, begin, length }]);
+    // What is read for nothing costs us a disk; a peer that makes a habit of it is counted.
+    return wasInRead ? JUNK : IDLE;
+  }
+
+  connectionFlushed(): void {
+    this.#serve();
+  }
+
+  rateAllows(): void {
+    this.#serve();
+  }
+
+  connectionLost(): void {
+    this.#choked = true;
+    this.#dropRequests(() => true);
+    this.#outbox.end();
+  }
+
+  #beginTurn(): void {
+    this.#turn ??= { since: this.#owner.now(), totalBefore: this.#total };
+  }
+
+  get #hasHadEnough(): boolean {
+    return this.#total > this.#owner.mostNeeded;
+  }
+
+  #mayHave(request: BlockSpan): boolean {
+    if (!this.#interested || !this.#owner.have(request.piece)) return false;
+    return !this.#choked || this.#fast?.spend(request) === true;
+  }
+
+  #reject(request: BlockSpan): Judgement {
+    this.#fast?.reject([request]);
+    return JUNK;
+  }
+
+  #dropRequests(goes: (request: BlockSpan) => boolean): void {
+    const dropped = [...this.#reads.takeOut(goes), ...this.#queue.takeOut(goes)];
+    this.#fast?.reject(dropped);
+    this.#dropped = false;
+    if (this.queuedCount > 0) return;
+    this.#owner.limiter.leave(this);
+    this.#owner.firstCopies.leave(this);
+    this.#outbox.withdraw();
+  }
+
+  /**
+   * Clients that know no limit ask for all that they take in ten seconds (Transmission), and would wait minutes for
+   * what did not fit. A choke voids every request that is not answered; after the unchoke the peer asks again.
+   */
+  #tellOfDropped(): void {
+    this.#dropped = false;
+    this.#connection.send([encodeMessage({ type: 'choke' }), encodeMessage({ type: 'unchoke' })]);
+  }
+
+  /** Requests come many at a time: those of one event are answered together. */
+  #serveSoon(): void {
+    if (this.#servesSoon) return;
+    this.#servesSoon = true;
+    this.#owner.later(() => {
+      this.#servesSoon = false;
+      this.#serve();
+    });
+  }
+
+  #serve(): void {
+    this.#outbox.recover();
+    while (this.#queue.size > 0) {
+      const batch = this.#failedReads.readsAlone ? 1 : this.#batchLength();
+      if (!this.#reads.mayBegin(batch, this.#connection.unsentLength, this.#queue.size * BLOCK_LENGTH)) return;
+      const allowance = Math.min(batch, this.#owner.limiter.allowance());
+      if (allowance === 0) {
+        this.#owner.limiter.wait(this, this.#queue.patientUntil());
+        return;
+      }
+      const memory = this.#outbox.take();
+      if (memory === undefined) return;
+      this.#read(memory, allowance);
+    }
+    if (this.#dropped && this.#reads.count === 0) this.#tellOfDropped();
+  }
+
+  #batchLength(): number {
+    const { minBatch, maxBatch, batchTime } = this.#owner.options;
+    return Math.min(maxBatch, Math.max(minBatch, (this.rate * batchTime) / 1000));
+  }
+
+  #read(memory: Buffer, allowance: number): void {
+    const batch = new UploadBatch(memory);
+    this.#queue.fill(batch, allowance, (position, request) => {
+      this.#reads.add(position, request);
+      this.#recent.add(position);
+      this.#owner.firstCopies.goes(request.piece, this, request.length);
+    });
+    this.#owner.limiter.spend(batch.length);
+    this.#reads.begin(batch);
+  }
+
+  /** `chunks` are what is sent of a batch that was read to its memory. */
+  #send(batch: UploadBatch, chunks: readonly Buffer[], length: number): void {
+    const sentLength = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    this.#outbox.send(batch.memory, sentLength);
+    if (length < batch.length) this.#owner.limiter.spend(length - batch.length);
+    if (length === 0) return;
+    const now = this.#owner.now();
+    this.#total += length;
+    this.#lastSentAt = now;
+    this.#measure.add(length, now);
+    this.#owner.uploaded(length);
+    if (!this.#hasHadEnough) this.#connection.earn(length);
+    this.#connection.send(chunks);
+  }
+}

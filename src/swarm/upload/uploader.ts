@@ -1,0 +1,99 @@
+import type { Millis, Timers } from '../../base/clock.js';
+import type { BtgetError } from '../../base/failure.js';
+import type { BlockRead, DoneOutcome } from '../../disk/storage.js';
+import { Measure } from '../../measure/measure.js';
+import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
+import type { PeerConnection } from '../connections/peer-connection.js';
+import type { RateLimiter } from '../rate-limiter.js';
+import type { UploadOptions } from '../upload-options.js';
+import { FirstCopies } from './first-copies.js';
+import type { SendMemory } from './send-memory.js';
+import { Upload, type UploadOwner } from './upload.js';
+
+/** What we have, and its bytes (pieces/storage-wrapper.ts). */
+export interface BlockSource {
+  readonly have: { has(piece: number): boolean };
+  readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void;
+}
+
+/** What the Uploader is joined with. */
+export interface UploaderParts {
+  readonly timers: Timers;
+  readonly layout: PieceLayout;
+  readonly source: BlockSource;
+  readonly limiter: RateLimiter;
+  readonly memory: SendMemory;
+  /** The disk did not give what we have. Nothing else has happened: the requests of that read are dropped. */
+  readonly gotReadFailure: (failure: BtgetError) => void;
+}
+
+/** What all uploads of a torrent share. */
+export class Uploader implements UploadOwner {
+  readonly options: UploadOptions;
+  readonly limiter: RateLimiter;
+  readonly memory: SendMemory;
+  readonly firstCopies: FirstCopies;
+  readonly mostNeeded: number;
+  readonly #parts: UploaderParts;
+  readonly #measure: Measure;
+  #total = 0;
+
+  constructor(parts: UploaderParts, options: UploadOptions) {
+    this.options = options;
+    this.limiter = parts.limiter;
+    this.memory = parts.memory;
+    this.firstCopies = new FirstCopies(parts.layout);
+    this.mostNeeded = options.maxCopies * parts.layout.length + options.maxSpare;
+    this.#parts = parts;
+    this.#measure = new Measure(options.measure, parts.timers.now());
+  }
+
+  createUpload(connection: PeerConnection): Upload {
+    return new Upload(connection, this);
+  }
+
+  /** Bytes of blocks a second, to all peers. */
+  get rate(): number {
+    return this.#measure.rate(this.#parts.timers.now());
+  }
+
+  /** Bytes of blocks sent in this run. */
+  get total(): number {
+    return this.#total;
+  }
+
+  now(): Millis {
+    return this.#parts.timers.now();
+  }
+
+  later(task: () => void): void {
+    this.#parts.timers.addTask(task, 0);
+  }
+
+  pieceOf(piece: number, begin: number, length: number): PieceIndex | undefined {
+    const index = this.#parts.layout.pieceIndex(piece);
+    if (index === undefined || length === 0 || begin + length > this.#parts.layout.lengthOf(index)) return undefined;
+    return index;
+  }
+
+  have(piece: PieceIndex): boolean {
+    return this.#parts.source.have.has(piece);
+  }
+
+  position(piece: PieceIndex, begin: number): number {
+    return this.#parts.layout.beginOf(piece) + begin;
+  }
+
+  readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {
+    this.#parts.source.readBlocks(reads, answered);
+  }
+
+  uploaded(length: number): void {
+    this.#total += length;
+    this.#measure.add(length, this.#parts.timers.now());
+  }
+
+  readFailed(outcome: Extract<DoneOutcome, { ok: false }>): void {
+    this.#parts.gotReadFailure(outcome.failure);
+  }
+}

@@ -1,0 +1,212 @@
+import type { BtgetError } from '../../base/failure.js';
+import type { FileSurvey, Storage, SurveyOutcome } from '../../disk/storage.js';
+import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
+import { filesOfPieces, type PieceIndex, type PieceLayout, piecesOfFile } from '../../metainfo/piece-layout.js';
+import { SharedPieces } from '../../metainfo/shared-pieces.js';
+import { DEFAULT_INITIAL_CHECK_OPTIONS, InitialCheck } from '../../pieces/initial-check.js';
+import type { Belief } from '../../resume/belief.js';
+import type { UnfinishedPieces } from '../../resume/block-sums.js';
+import { Bitfield } from '../../wire/bitfield.js';
+import type { WantedContent } from '../content/wanted-content.js';
+import { piecesToCheck } from './adoption.js';
+
+export type SurveyedFiles = Extract<SurveyOutcome, { ok: true }>;
+
+export interface DataCheckParts {
+  readonly metainfo: Metainfo;
+  readonly layout: PieceLayout;
+  readonly content: WantedContent;
+  readonly storage: Storage;
+  readonly believe: (survey: readonly FileSurvey[], possible: readonly PieceIndex[]) => Belief;
+  /** Bytes that were hashed, of all that are to be hashed. */
+  readonly checking: (checked: number, length: number) => void;
+  /**
+   * The piece is right, whatever the rest of the check brings, and stays where it is. Not told of all that are
+   * `verified`.
+   */
+  readonly pieceFound: (piece: PieceIndex) => void;
+}
+
+export interface CheckedData {
+  readonly ok: true;
+  readonly verified: ReadonlySet<PieceIndex>;
+  /** Pieces that were believed or hashed, and lie in files. */
+  readonly lookedAt: Bitfield;
+  /** Verified pieces that nobody is known to have flushed. */
+  readonly unflushed: readonly PieceIndex[];
+  /** Files that are ours by what is written down of them. */
+  readonly known: ReadonlySet<number>;
+  /** Files with pieces that nobody wants and nobody looked at. */
+  readonly skipped: ReadonlySet<number>;
+  /** Blocks that may be there of pieces that are not verified. */
+  readonly unfinished: UnfinishedPieces;
+}
+
+export type DataCheckOutcome = CheckedData | { readonly ok: false; readonly failure: BtgetError };
+
+/** Finds out which pieces the disk holds: some are believed, others hashed. Only pieces that may be whole are. */
+export class DataCheck {
+  readonly #parts: DataCheckParts;
+  readonly #survey: SurveyedFiles;
+  readonly #answered: (outcome: DataCheckOutcome) => void;
+  readonly #verified = new Set<PieceIndex>();
+  readonly #lookedAt: Bitfield;
+  /** Pieces that have to prove themselves, and those that are believed when all of these have. */
+  readonly #unproved = new Set<PieceIndex>();
+  #believed: readonly PieceIndex[] = [];
+  /** Pieces that may be moved, or copied from behind a link, when it is known what is right: that may lose them. */
+  readonly #movable: ((piece: PieceIndex) => boolean)[] = [];
+  #skipped: ReadonlySet<number> = new Set();
+  /**
+   * Pieces of which every byte is in a file; null for all. Where it is not, a wrong piece says nothing of its files.
+   */
+  #inFiles: ReadonlySet<number> | null = null;
+  #length = 0;
+  #hashedLength = 0;
+  #check: InitialCheck | null = null;
+
+  /** Runs once, then answers once, unless stopped. */
+  constructor(parts: DataCheckParts, survey: SurveyedFiles, answered: (outcome: DataCheckOutcome) => void) {
+    this.#parts = parts;
+    this.#survey = survey;
+    this.#answered = answered;
+    this.#lookedAt = new Bitfield(parts.layout.pieceCount);
+  }
+
+  begin(): void {
+    const { metainfo, layout, content, believe } = this.#parts;
+    const { files, hasBorderFile } = this.#survey;
+    const shared = new SharedPieces(metainfo.files, layout);
+    const possible = piecesToCheck(metainfo, layout, files, hasBorderFile ? shared : null);
+    const said = believe(files, possible);
+    if (hasBorderFile) this.#inFiles = new Set(piecesToCheck(metainfo, layout, files, null));
+    const belief = hasBorderFile || !content.isAll ? this.#narrow(said, possible, shared) : said;
+    for (const piece of belief.believed) {
+      this.#verified.add(piece);
+      this.#lookedAt.set(piece);
+    }
+    if (hasBorderFile) this.#movable.push((piece) => shared.has(piece));
+    const linked = this.#survey.files.flatMap((found, file) => (found.linked === undefined ? [] : [file]));
+    if (linked.length > 0) this.#movable.push(this.#reachesInto(linked));
+    this.#believed = belief.believed;
+    for (const piece of belief.doubted) this.#unproved.add(piece);
+    this.#tellBelieved();
+    this.#hash([...belief.doubted, ...belief.unknown], () => {
+      const wrong = belief.doubted.filter((piece) => !this.#verified.has(piece));
+      if (wrong.length === 0) this.#end(belief, belief.known);
+      else this.#hashFallen(belief, possible, new Set(wrong));
+    });
+  }
+
+  stop(): void {
+    this.#check?.stop();
+  }
+
+  /** Where a shared piece lies, in files or aside, is found out by hashing it. Of others only the wanted are hashed. */
+  #narrow(said: Belief, possible: readonly PieceIndex[], shared: SharedPieces): Belief {
+    const { metainfo, layout, content } = this.#parts;
+    const isSure = (piece: number): boolean => !shared.has(piece);
+    const ofFiles = new Bitfield(layout.pieceCount);
+    for (const file of metainfo.files) {
+      const { first, end } = file.padding ? { first: 0, end: 0 } : piecesOfFile(file, layout);
+      for (let piece = first; piece < end; piece += 1) ofFiles.set(piece);
+    }
+    // What is skipped is unknown the next time, because its file is; a piece of padding alone has none to be known by.
+    const isSkipped = (piece: number): boolean => isSure(piece) && !content.hasPiece(piece) && ofFiles.has(piece);
+    const skipped = said.unknown.filter(isSkipped);
+    if (skipped.length > 0) this.#skipped = new Set(filesOfPieces(metainfo.files, layout, new Set(skipped)));
+    const unknown = new Set<number>(said.unknown);
+    return {
+      ...said,
+      believed: said.believed.filter(isSure),
+      doubted: said.doubted.filter(isSure),
+      unknown: possible.filter((piece) => !isSure(piece) || (unknown.has(piece) && !isSkipped(piece))),
+      unfinished: new Map([...said.unfinished].filter(([piece]) => isSure(piece) && content.hasPiece(piece))),
+    };
+  }
+
+  /** What a piece says that turned out to be wrong is said by all that it was to speak for. */
+  #hashFallen(belief: Belief, possible: readonly PieceIndex[], wrong: ReadonlySet<number>): void {
+    const { metainfo, layout } = this.#parts;
+    const fallen = new Set<number>();
+    const known = new Set(belief.known);
+    if (belief.doubtedFor === 'all') for (const piece of possible) fallen.add(piece);
+    for (const index of filesOfPieces(metainfo.files, layout, wrong)) {
+      // A part is ours by what it is, whatever is in it.
+      if (this.#survey.files[index]?.found !== 'part') known.delete(index);
+      const file = metainfo.files[index];
+      const { first, end } = file === undefined ? { first: 0, end: 0 } : piecesOfFile(file, layout);
+      for (let piece = first; piece < end; piece += 1) fallen.add(piece);
+    }
+    const hashed = new Set([...belief.doubted, ...belief.unknown]);
+    const pieces = possible.filter((piece) => fallen.has(piece) && !hashed.has(piece));
+    for (const piece of pieces) this.#verified.delete(piece);
+    this.#hash(pieces, () => this.#end(belief, known));
+  }
+
+  #hash(pieces: readonly PieceIndex[], hashed: () => void): void {
+    const { layout, storage, checking } = this.#parts;
+    this.#length += pieces.reduce((sum, piece) => sum + layout.lengthOf(piece), 0);
+    checking(this.#hashedLength, this.#length);
+    if (pieces.length === 0) {
+      hashed();
+      return;
+    }
+    let failure: BtgetError | null = null;
+    const pieceDone = (piece: PieceIndex): void => {
+      if (this.#inFiles === null || this.#inFiles.has(piece)) this.#lookedAt.set(piece);
+      this.#hashedLength += layout.lengthOf(piece);
+      checking(this.#hashedLength, this.#length);
+    };
+    this.#check = new InitialCheck(storage, pieces, DEFAULT_INITIAL_CHECK_OPTIONS, {
+      pieceChecked: (piece, matches) => {
+        if (matches) this.#verified.add(piece);
+        if (matches) this.#tell(piece);
+        if (matches && this.#unproved.delete(piece)) this.#tellBelieved();
+        pieceDone(piece);
+      },
+      checkFailed: (piece, reason) => {
+        failure ??= reason;
+        pieceDone(piece);
+      },
+      checkEnded: () => {
+        if (failure === null) hashed();
+        else this.#answered({ ok: false, failure });
+      },
+    });
+    this.#check.start();
+  }
+
+  /** What is believed may have to be hashed yet, as long as a piece that is doubted may be wrong. */
+  #tellBelieved(): void {
+    if (this.#unproved.size > 0) return;
+    for (const piece of this.#believed) this.#tell(piece);
+  }
+
+  #tell(piece: PieceIndex): void {
+    if (!this.#movable.some((isMovable) => isMovable(piece))) this.#parts.pieceFound(piece);
+  }
+
+  #reachesInto(files: readonly number[]): (piece: PieceIndex) => boolean {
+    const { metainfo, layout } = this.#parts;
+    const reached = new Bitfield(layout.pieceCount);
+    for (const file of files) {
+      const { first, end } = piecesOfFile(metainfo.files[file] as TorrentFile, layout);
+      for (let piece = first; piece < end; piece += 1) reached.set(piece);
+    }
+    return (piece) => reached.has(piece);
+  }
+
+  #end({ believed, doubted, unfinished }: Belief, known: ReadonlySet<number>): void {
+    const flushed = new Set([...believed, ...doubted]);
+    this.#answered({
+      ok: true,
+      verified: this.#verified,
+      lookedAt: this.#lookedAt,
+      unflushed: [...this.#verified].filter((piece) => !flushed.has(piece)),
+      known,
+      skipped: this.#skipped,
+      unfinished: new Map([...unfinished].filter(([piece]) => !this.#verified.has(piece))),
+    });
+  }
+}

@@ -1,0 +1,122 @@
+/** Makes the disk ready for a download, once it is known what lies there. */
+import type { BtgetError } from '../../base/failure.js';
+import type { DiskRoom, DoneOutcome, Storage } from '../../disk/storage.js';
+import type { Metainfo } from '../../metainfo/metainfo.js';
+import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../../metainfo/piece-layout.js';
+import type { UnfinishedPieces } from '../../resume/block-sums.js';
+import type { WantedContent } from '../content/wanted-content.js';
+import { noRoom, roomNeeded } from '../room-check.js';
+import type { TorrentOptions } from '../torrent-options.js';
+import { findBorderMoves, moveBorders } from './border-moves.js';
+import type { SurveyedFiles } from './data-check.js';
+import { preallocate } from './preallocation.js';
+
+export interface DiskPreparationParts {
+  readonly metainfo: Metainfo;
+  readonly layout: PieceLayout;
+  readonly storage: Storage;
+  readonly content: WantedContent;
+  readonly options: Pick<TorrentOptions, 'dir' | 'preallocate'>;
+  /** Bytes that were written, of all that are to be written before the download begins. */
+  readonly checking: (written: number, length: number) => void;
+}
+
+/** What was found. */
+export interface PreparedFrom {
+  readonly verified: readonly PieceIndex[];
+  readonly unfinished: UnfinishedPieces;
+  /** Files that are whole and have their name. */
+  readonly whole: ReadonlySet<number>;
+}
+
+export type DiskPreparationOutcome =
+  /** What is verified still. */
+  | { readonly ok: true; readonly verified: ReadonlySet<PieceIndex> }
+  | { readonly ok: false; readonly failure: BtgetError };
+
+/**
+ * In this order: there is room for what is missing; what lies aside of selected files comes home; the room is taken, if
+ * that is wanted; one byte is written, because a folder that cannot be written is better known before the first peer is
+ * asked for anything. Nothing is answered once the storage is closed.
+ */
+export function prepareDisk(
+  parts: DiskPreparationParts,
+  survey: SurveyedFiles,
+  { verified: found, unfinished, whole }: PreparedFrom,
+  answered: (outcome: DiskPreparationOutcome) => void,
+): void {
+  const { metainfo, layout, storage, content, options } = parts;
+  const verified = new Set(found);
+  const isVerified = (piece: number): boolean => (verified as ReadonlySet<number>).has(piece);
+  const ifOk =
+    (goOn: () => void): ((outcome: DoneOutcome) => void) =>
+    (outcome) => {
+      if (outcome.ok) goOn();
+      else answered(outcome);
+    };
+  const isComplete = (): boolean => {
+    for (const piece of layout.pieceIndices()) if (content.hasPiece(piece) && !isVerified(piece)) return false;
+    return true;
+  };
+  const freeBlock = (): { piece: PieceIndex; begin: number } | undefined => {
+    for (const piece of layout.pieceIndices()) {
+      if (!content.hasPiece(piece) || isVerified(piece)) continue;
+      const sums = unfinished.get(piece);
+      for (let block = 0; block < layout.blockCount(piece); block += 1)
+        if (sums?.has(block) !== true) return { piece, begin: block * BLOCK_LENGTH };
+    }
+    return undefined;
+  };
+  const measure = (): void => {
+    if (isComplete() && !survey.hasBorderFile) {
+      answered({ ok: true, verified });
+      return;
+    }
+    storage.measureRoom((room) => {
+      const needed = roomNeeded(metainfo, layout, content, isVerified, room.allocated);
+      const failure = noRoom(needed, room, options.dir);
+      if (failure === null) bringHome(room);
+      else answered({ ok: false, failure });
+    });
+  };
+  const bringHome = (room: DiskRoom): void => {
+    const moves = survey.hasBorderFile ? findBorderMoves(metainfo, layout, content, whole, verified) : [];
+    const lost = (piece: PieceIndex): void => {
+      verified.delete(piece);
+    };
+    moveBorders(
+      storage,
+      moves,
+      lost,
+      ifOk(() => tidy(room)),
+    );
+  };
+  // With every file selected nothing is aside any more; but until it is flushed, the border file alone is safe.
+  const tidy = (room: DiskRoom): void => {
+    if (!survey.hasBorderFile || !content.isAll) {
+      takeRoom(room);
+      return;
+    }
+    storage.sync([], (outcome) => {
+      if (outcome.ok) storage.removeBorderFile(ifOk(() => takeRoom(room)));
+      else answered(outcome);
+    });
+  };
+  const takeRoom = ({ allocated }: DiskRoom): void => {
+    if (!options.preallocate) {
+      writeFirst();
+      return;
+    }
+    const { checking: progress } = parts;
+    const isUsed = (piece: PieceIndex): boolean => isVerified(piece) || unfinished.has(piece);
+    preallocate({ metainfo, layout, content, storage, isUsed, allocated, progress }, ifOk(writeFirst));
+  };
+  const writeFirst = (): void => {
+    const span = freeBlock();
+    const done = ifOk(() => answered({ ok: true, verified }));
+    // Whatever was there is not what the block holds, so nothing is lost with its first byte.
+    if (span === undefined) done({ ok: true });
+    else storage.writeBlock(span.piece, span.begin, Buffer.alloc(1), done);
+  };
+  measure();
+}

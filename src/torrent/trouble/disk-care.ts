@@ -1,0 +1,101 @@
+import type { BtgetError } from '../../base/failure.js';
+import { FileLost } from '../../disk/storage.js';
+import type { PieceIndex } from '../../metainfo/piece-layout.js';
+import type { Completion } from '../content/completion.js';
+import type { ContentProgress } from '../content-progress.js';
+import type { ExistingDataFound } from '../existing/existing-data.js';
+import type { JoinedSwarm } from '../join-swarm.js';
+import { DEFAULT_DISK_PAUSE_OPTIONS, DiskPause } from './disk-pause.js';
+import { LostFiles, type LostFilesParts } from './lost-files.js';
+
+export interface DiskCareParts
+  extends Omit<LostFilesParts, 'store' | 'isIdle' | 'wasWhole' | 'checked' | 'failed' | 'warned'> {
+  readonly swarm: Pick<JoinedSwarm, 'store' | 'downloader' | 'connecter'>;
+  readonly completion: Completion;
+  readonly progress: ContentProgress;
+  readonly warned: (code: string, message: string) => void;
+  /** The disk will not heal, or nobody can tell what it holds: the torrent ends. */
+  readonly failed: (failure: BtgetError) => void;
+}
+
+/** What becomes of a torrent when its disk does not do what it was asked: it waits, looks what is left, and goes on. */
+export class DiskCare {
+  readonly #parts: DiskCareParts;
+  readonly #pause: DiskPause;
+  readonly #lost: LostFiles;
+
+  constructor(parts: DiskCareParts) {
+    this.#parts = parts;
+    const { swarm, completion } = parts;
+    this.#lost = new LostFiles({
+      ...parts,
+      store: swarm.store,
+      isIdle: () => completion.isIdle,
+      wasWhole: (file) => completion.wasWhole(file),
+      checked: (found, doubted) => this.#checked(found, doubted),
+      failed: (failure) => this.refused(failure),
+    });
+    this.#pause = new DiskPause(
+      {
+        timers: parts.timers,
+        hold: (held) => swarm.store.hold(held),
+        isClear: () => this.#lost.isEmpty && !completion.isRefused,
+        retry: () => this.#retry(),
+        paused: ({ code, message }) => parts.warned(code, `${message}; waiting for the disk`),
+        resumed: () => {
+          completion.retry();
+          parts.warned('resumed', 'the disk works again; going on');
+        },
+        failed: (failure) => parts.failed(failure),
+      },
+      DEFAULT_DISK_PAUSE_OPTIONS,
+    );
+  }
+
+  /** What the disk said last, or null while it works. */
+  get failure(): BtgetError | null {
+    return this.#pause.failure;
+  }
+
+  /** The disk did not do what it was asked. */
+  refused(failure: BtgetError): void {
+    if (failure instanceof FileLost) this.#lost.add(failure);
+    this.#pause.refused(failure);
+  }
+
+  /** The disk has done something that it was asked. */
+  worked(): void {
+    this.#pause.worked();
+  }
+
+  stop(): void {
+    this.#pause.stop();
+    this.#lost.stop();
+  }
+
+  #retry(): boolean {
+    if (this.#lost.check()) return true;
+    const { swarm, completion } = this.#parts;
+    // What is whole comes first: it gives memory back.
+    const writes = swarm.store.retry();
+    return completion.retry() || writes;
+  }
+
+  #checked(found: ExistingDataFound, doubted: ReadonlySet<PieceIndex>): void {
+    const { swarm, completion, progress, options, warned } = this.#parts;
+    const mayWrite = options.mode === 'download';
+    const { downloader, connecter } = swarm;
+    const verified = new Set<number>(found.verified);
+    const gone = [...doubted].filter((piece) => !verified.has(piece));
+    for (const piece of gone) {
+      downloader.lost(piece);
+      progress.pieceLost(piece);
+      if (!mayWrite) downloader.setWanted(piece, false);
+    }
+    const count = gone.length === 1 ? '1 piece is' : `${gone.length} pieces are`;
+    if (gone.length > 0) warned('pieces-lost', `${count} gone and ${mayWrite ? 'fetched again' : 'no longer served'}`);
+    completion.beginAgain(found.verified, found.whole);
+    connecter.piecesLost(gone, doubted);
+    this.#pause.worked();
+  }
+}

@@ -1,0 +1,227 @@
+import assert from 'node:assert/strict';
+import {
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import type { BtgetError } from '../../../../src/base/failure.js';
+import { journalName } from '../../../../src/disk/names.js';
+import { type FileOperations, systemFileOperations } from '../../../../src/disk/system/operations.js';
+import { systemProcesses } from '../../../../src/disk/system/processes.js';
+import { FileJournal } from '../../../../src/disk/worker/journal.js';
+import { systemError } from '../../../support/disk/disk-worker.js';
+import { scratch } from '../../../support/disk/scratch.js';
+
+interface Here {
+  /** The download folder, which is not there yet. */
+  readonly root: string;
+  readonly path: string;
+  readonly journal: FileJournal;
+  append(text: string, flushes?: boolean): Promise<BtgetError | null>;
+  replace(text: string): Promise<BtgetError | null>;
+  text(): string;
+}
+
+function here(t: TestContext, operations: Partial<FileOperations> = {}): Here {
+  const above = scratch(t);
+  const root = join(above, 'downloads');
+  const place = { id: 1, root, target: 'film', name: 'film.btget' };
+  const journal = new FileJournal({ ...systemFileOperations, ...operations }, place);
+  const path = join(root, 'film.btget');
+  return {
+    root,
+    path,
+    journal,
+    append: (text, flushes = true) => new Promise((resolve) => journal.append(Buffer.from(text), flushes, resolve)),
+    replace: (text) => new Promise((resolve) => journal.replace(Buffer.from(text), resolve)),
+    text: () => readFileSync(path, 'utf8'),
+  };
+}
+
+describe('the file of a journal', () => {
+  it('is made, grows, is replaced, and goes', async (t) => {
+    const { root, path, journal, append, replace, text } = here(t);
+    assert.equal(journal.read(systemProcesses.user), null);
+    assert.equal(await replace('one'), null);
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+    assert.equal(await append(' two'), null);
+    assert.equal(await append(' three'), null);
+    assert.deepEqual(journal.read(systemProcesses.user), {
+      bytes: Buffer.from('one two three'),
+      changedAt: statSync(path, { bigint: true }).mtimeNs,
+      doubt: null,
+    });
+    assert.equal(await replace('four'), null);
+    assert.equal(text(), 'four');
+    assert.deepEqual(readdirSync(root), ['film.btget']);
+    journal.remove();
+    journal.remove();
+    assert.deepEqual(readdirSync(root), []);
+  });
+
+  it('has been flushed when it is answered, and its name as well', async (t) => {
+    const log: string[] = [];
+    const opened = new Map<number, string>();
+    const named = (name: string): string => name.replace(/^\/proc\/self\/fd\/\d+/, root);
+    const { append, replace, root, path } = here(t, {
+      open: (name, access, follow) => {
+        const descriptor = systemFileOperations.open(name, access, follow);
+        opened.set(descriptor, named(name));
+        return descriptor;
+      },
+      flush: (descriptor, answered) => {
+        log.push(`flush ${opened.get(descriptor)}`);
+        systemFileOperations.flush(descriptor, answered);
+      },
+      rename: (from, to) => {
+        log.push(`rename ${named(from)} ${named(to)}`);
+        systemFileOperations.rename(from, to);
+      },
+    });
+    await replace('one');
+    log.push('replaced');
+    await append('two');
+    log.push('appended');
+    await append('three', false);
+    log.push('appended unflushed');
+    assert.deepEqual(log, [
+      `flush ${path}.new`,
+      `rename ${path}.new ${path}`,
+      `flush ${root}`,
+      'replaced',
+      `flush ${path}`,
+      'appended',
+      'appended unflushed',
+    ]);
+  });
+
+  it('is the old one until the new one is whole', async (t) => {
+    let broken = false;
+    const { replace, text, root } = here(t, {
+      flush: (descriptor, answered) => {
+        if (broken) answered(systemError('EIO', 'fdatasync'));
+        else systemFileOperations.flush(descriptor, answered);
+      },
+    });
+    await replace('old');
+    broken = true;
+    const failure = await replace('new');
+    assert.match(failure?.message ?? '', /cannot flush .*film\.btget\.new: made to fail \(EIO\)/);
+    assert.equal(text(), 'old');
+    broken = false;
+    assert.equal(await replace('newer'), null);
+    assert.equal(text(), 'newer');
+    assert.deepEqual(readdirSync(root), ['film.btget']);
+  });
+
+  it('follows no link, whoever planted it', async (t) => {
+    const { root, path, journal, append, replace, text } = here(t);
+    mkdirSync(root);
+    const precious = join(root, '..', 'precious');
+    writeFileSync(precious, 'precious');
+    symlinkSync(precious, path);
+    symlinkSync(precious, `${path}.new`);
+    assert.throws(() => journal.read(systemProcesses.user), { code: 'cannot-open', message: /symbolic link/ });
+    await assert.rejects(append('x'), { code: 'cannot-open', message: /ELOOP/ });
+    assert.equal(await replace('ours'), null);
+    assert.equal(text(), 'ours');
+    assert.equal(readFileSync(precious, 'utf8'), 'precious');
+  });
+
+  it('gets an inode of its own before anything is written to it that has other names', async (t) => {
+    const { replace, append, text, root, path } = here(t);
+    await replace('one');
+    const other = join(root, 'other');
+    linkSync(path, other);
+    assert.equal(await append(' two'), null);
+    assert.deepEqual([text(), readFileSync(other, 'utf8')], ['one two', 'one']);
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+    linkSync(path, join(root, 'third'));
+    await replace('three');
+    assert.deepEqual([text(), readFileSync(join(root, 'third'), 'utf8')], ['three', 'one two']);
+  });
+
+  it('is not written to when it gets another name in the moment before it is opened', async (t) => {
+    const open: FileOperations['open'] = (name, access, follow) => {
+      if (access === 'write') linkSync(name, other);
+      return systemFileOperations.open(name, access, follow);
+    };
+    const { replace, journal, root } = here(t, { open });
+    const other = join(root, 'other');
+    await replace('one');
+    assert.throws(() => journal.append(Buffer.from(' two'), true, () => undefined), {
+      code: 'io',
+      message: /other names/,
+    });
+    assert.equal(readFileSync(other, 'utf8'), 'one');
+  });
+
+  it('is not copied when another file comes to its place in the moment before that', async (t) => {
+    const open: FileOperations['open'] = (name, access, follow) => {
+      if (access === 'read') renameSync(theirs, path);
+      return systemFileOperations.open(name, access, follow);
+    };
+    const { replace, journal, root, path } = here(t, { open, flushesFolders: false });
+    const theirs = join(root, 'theirs');
+    await replace('one');
+    linkSync(path, join(root, 'other'));
+    writeFileSync(theirs, 'theirs');
+    assert.throws(
+      () => journal.append(Buffer.from(' two'), true, () => undefined),
+      /somebody has replaced it meanwhile/,
+    );
+    assert.equal(readFileSync(path, 'utf8'), 'theirs');
+  });
+
+  it('is not read from a folder, and not appended to when it has gone', (t) => {
+    const { root, path, journal } = here(t);
+    mkdirSync(root);
+    assert.throws(() => journal.append(Buffer.from('x'), true, () => undefined), { code: 'cannot-open' });
+    mkdirSync(path);
+    assert.throws(() => journal.read(systemProcesses.user), { code: 'cannot-open', message: /it is a folder/ });
+    assert.throws(() => journal.remove(), { code: 'cannot-open' });
+  });
+
+  it('is read no further than a journal goes', (t) => {
+    const { root, path, journal } = here(t);
+    mkdirSync(root);
+    writeFileSync(path, Buffer.alloc(33 * 1024 * 1024));
+    assert.equal(journal.read(systemProcesses.user)?.bytes.length, 32 * 1024 * 1024);
+  });
+
+  it('says that the disk is full', async (t) => {
+    const { replace, root } = here(t, {
+      write: () => {
+        throw systemError('ENOSPC', 'write');
+      },
+    });
+    await assert.rejects(replace('x'), { code: 'disk-full' });
+    assert.deepEqual(readdirSync(root), [], 'nothing is left of the attempt');
+  });
+});
+
+describe('the name of a journal', () => {
+  it('is that of the target, with an ending', () => {
+    assert.equal(journalName('debian.iso'), 'debian.iso.btget');
+    assert.equal(journalName('x'.repeat(200)), `${'x'.repeat(200)}.btget`);
+  });
+
+  it('leaves room for a lock that is being taken over, and is another for each target', () => {
+    const names = ['x'.repeat(201), `${'x'.repeat(200)}y`, 'é'.repeat(120), '文'.repeat(80), '😀'.repeat(60)].map(
+      journalName,
+    );
+    for (const name of names) {
+      assert.ok(Buffer.byteLength(`${name}.lock.0123abcd.new`) <= 255, name);
+      assert.doesNotMatch(name, /\ufffd/);
+      assert.match(name, /~[0-9a-f]{8}\.btget$/);
+    }
+    assert.equal(new Set(names).size, names.length);
+  });
+});

@@ -1,0 +1,327 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import type { AddressSource } from '../../../../src/net/address-source.js';
+import { type Spare, Spares } from '../../../../src/swarm/connections/spares.js';
+import { Tellers } from '../../../../src/swarm/connections/tellers.js';
+
+const MINUTE = 60_000;
+const anybody = (): boolean => true;
+
+function at(port: number, host = '10.0.0.1'): { host: string; port: number } {
+  return { host, port };
+}
+
+const TRACKER: AddressSource = { kind: 'tracker', teller: '9.0.0.1' };
+const OPTIONS = { maxSpares: 4, maxSparesPerHost: 1_000, retryInterval: MINUTE, maxFailures: 4 };
+
+class Book extends Spares {
+  readonly tellers: Tellers;
+
+  constructor(options: Partial<typeof OPTIONS>) {
+    const tellers = new Tellers(10);
+    super({ ...OPTIONS, ...options }, ({ port }) => (port >= 1_000 ? port : 0), tellers);
+    this.tellers = tellers;
+  }
+
+  name(address: { host: string; port: number }, now: number, source = TRACKER): void {
+    this.add(address, this.tellers.of(source), now);
+  }
+}
+
+function spares(maxSpares = 4): Book {
+  return new Book({ maxSpares });
+}
+
+/** Dials everything that may be dialled at `now` and says which ports that were. */
+function dialAll(book: Book, now: number): number[] {
+  const ports: number[] = [];
+  for (;;) {
+    const turn = book.next(now, anybody);
+    if (turn === undefined) return ports;
+    book.dialled(turn.spare, now);
+    book.tellers.served(turn.teller);
+    ports.push(turn.spare.address.port);
+  }
+}
+
+describe('the spares', () => {
+  it('are dialled in the order in which they were named, each once', () => {
+    const book = spares();
+    for (const port of [1, 2, 1, 3]) book.name(at(port), 0);
+    assert.equal(book.count, 3);
+    assert.deepEqual(dialAll(book, 0), [1, 2, 3]);
+    assert.equal(book.count, 0);
+  });
+
+  it('are dialled by rank, but those that failed come later', () => {
+    const book = spares(5);
+    for (const port of [1, 1_002, 1_003, 2]) book.name(at(port), 0);
+    assert.deepEqual(dialAll(book, 0), [1_003, 1_002, 1, 2]);
+    book.failed(at(1_003), 0);
+    for (const port of [1, 1_001]) book.name(at(port), MINUTE);
+    assert.deepEqual(dialAll(book, 5 * MINUTE), [1_001, 1, 1_003]);
+  });
+
+  it('remember a bounded number of seeds that came by themselves, and the newest again after a while', () => {
+    const book = spares(4);
+    const seedsAt = (now: number): number => {
+      for (let port = 1; port <= 1_000; port += 1) book.partedComplete(at(port), Buffer.alloc(20), now);
+      return Array.from({ length: 1_000 }, (_, port) => book.isComplete(at(port + 1))).filter(Boolean).length;
+    };
+    assert.equal(seedsAt(0), 8);
+    book.partedComplete(at(5_000), Buffer.alloc(20), 2 * MINUTE);
+    assert.equal(book.isComplete(at(5_000)), true);
+  });
+
+  it('are bounded: one too many is forgotten', () => {
+    const book = spares(2);
+    for (const port of [1, 2, 3]) book.name(at(port), 0);
+    assert.deepEqual(dialAll(book, 0), [1, 2]);
+  });
+
+  it('wait a minute after an attempt, however often they are named', () => {
+    const book = spares();
+    book.name(at(1), 0);
+    assert.deepEqual(dialAll(book, 0), [1]);
+    book.name(at(1), 1_000);
+    book.name(at(1), 2_000);
+    assert.equal(book.nextReadyAt(2_000), MINUTE);
+    assert.deepEqual(dialAll(book, MINUTE - 1), []);
+    assert.deepEqual(dialAll(book, MINUTE), [1]);
+  });
+
+  it('wait twice as long after each failure, and are dropped when there were too many', () => {
+    const book = spares();
+    const attempts: number[] = [];
+    book.name(at(1), 0);
+    for (let now = 0; now <= 100 * MINUTE; now += 1_000) {
+      for (const _port of dialAll(book, now)) {
+        attempts.push(now / MINUTE);
+        book.failed(at(1), now);
+      }
+    }
+    assert.deepEqual(attempts, [0, 1, 3, 7]);
+  });
+
+  it('are all allowed again, the minute apart, when somebody names a dropped one', () => {
+    const book = spares();
+    book.name(at(1), 0);
+    let now = 0;
+    for (let failure = 0; failure < 4; failure += 1) {
+      now = book.nextReadyAt(now) ?? now;
+      dialAll(book, now);
+      book.failed(at(1), now);
+    }
+    assert.equal(book.count, 0);
+    book.name(at(1), now);
+    assert.equal(book.nextReadyAt(now), now + 8 * MINUTE);
+  });
+
+  it('forget failures once a connection has proved good', () => {
+    const book = spares();
+    book.name(at(1), 0);
+    dialAll(book, 0);
+    book.failed(at(1), 0);
+    dialAll(book, MINUTE);
+    book.proved(at(1));
+    book.failed(at(1), 10 * MINUTE);
+    assert.equal(book.next(10 * MINUTE, anybody)?.spare.failures, 1);
+  });
+
+  it('come after those that have not failed, and make room for them', () => {
+    const book = spares(2);
+    for (const port of [1, 2]) book.name(at(port), 0);
+    dialAll(book, 0);
+    for (const port of [1, 2]) book.failed(at(port), 0);
+    book.name(at(3), 1);
+    assert.equal(book.count, 2);
+    assert.equal(book.next(2 * MINUTE, anybody)?.spare.address.port, 3);
+    book.name(at(4), 1);
+    book.name(at(5), 1);
+    assert.deepEqual(dialAll(book, 2 * MINUTE), [3, 4]);
+  });
+
+  it('are passed over while they may not be dialled', () => {
+    const book = spares();
+    book.name(at(1, '10.0.0.1'), 0);
+    book.name(at(2, '10.0.0.2'), 0);
+    const elsewhere = (spare: Spare): boolean => spare.address.host !== '10.0.0.1';
+    assert.equal(book.next(0, elsewhere)?.spare.address.port, 2);
+    assert.equal(book.next(0, anybody)?.spare.address.port, 1);
+  });
+
+  it('know who answered, and never come back when condemned', () => {
+    const book = spares();
+    const peerId = Buffer.alloc(20, 'p');
+    assert.equal(book.knownPeerId(at(1)), null);
+    book.name(at(1), 0);
+    dialAll(book, 0);
+    book.answered(at(1), peerId);
+    assert.equal(book.knownPeerId(at(1)), peerId);
+    book.condemn(at(1));
+    book.name(at(1), 10 * MINUTE);
+    assert.equal(book.count, 0);
+  });
+
+  it('keep attempts at one address a minute apart and memory bounded, whatever happens', () => {
+    const step = fc.record({
+      port: fc.integer({ min: 1, max: 12 }),
+      wait: fc.integer({ min: 0, max: 40_000 }),
+      fails: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+        const book = spares(4);
+        const last = new Map<number, number>();
+        let now = 0;
+        for (const { port, wait, fails } of steps) {
+          now += wait;
+          book.name(at(port), now);
+          assert.ok(book.count <= 4);
+          for (const dialled of dialAll(book, now)) {
+            const before = last.get(dialled);
+            assert.ok(before === undefined || now - before >= MINUTE);
+            last.set(dialled, now);
+            if (fails) book.failed(at(dialled), now);
+          }
+        }
+      }),
+    );
+  });
+
+  it('of several who name them are dialled in turn, the user and trackers first', () => {
+    const book = spares(20);
+    const named = [
+      [10, { kind: 'pex', teller: '9.0.0.7' }],
+      [20, { kind: 'dht', teller: '9.0.0.8' }],
+      [30, { kind: 'pex', teller: '9.0.0.9' }],
+      [40, TRACKER],
+      [50, { kind: 'user' }],
+    ] as const;
+    for (const [port, source] of named) for (const each of [1, 2, 3]) book.name(at(port + each), 0, source);
+    assert.deepEqual(dialAll(book, 0), [51, 41, 21, 11, 52, 42, 22, 31, 53, 43, 23, 12, 32, 13, 33]);
+  });
+
+  it('of one who names very many give way to those of others, until each has its share', () => {
+    const book = spares(12);
+    for (let port = 1; port <= 100; port += 1) book.name(at(port), 0, { kind: 'pex', teller: '9.0.0.7' });
+    for (let port = 101; port <= 200; port += 1) book.name(at(port), 0, { kind: 'dht', teller: `9.0.1.${port}` });
+    for (let port = 201; port <= 202; port += 1) book.name(at(port), 0);
+    const left = dialAll(book, 0).map((port) => Math.ceil(port / 100));
+    assert.deepEqual(
+      [1, 2, 3].map((each) => left.filter((hundred) => hundred === each).length),
+      [5, 5, 2],
+    );
+  });
+
+  it('of ten thousand tellers of one kind do not push out the only one of another kind', () => {
+    const book = spares(8);
+    book.name(at(1), 0);
+    for (let each = 0; each < 10_000; each += 1)
+      book.name(at(2 + (each % 60_000), `11.0.${each >> 8}.${each & 255}`), 0, {
+        kind: 'pex',
+        teller: `12.${each >> 8}.0.${each & 255}`,
+      });
+    assert.equal(book.count, 8);
+    assert.equal(book.next(0, anybody)?.spare.address.port, 1);
+    assert.ok(book.tellers.count <= 30, `${book.tellers.count} tellers`);
+  });
+
+  it('of one who names only what fails give way to those of one whose addresses are good', () => {
+    const book = spares(10);
+    const [liar, honest] = ['9.0.0.7', '9.0.0.8'].map((teller) => book.tellers.of({ kind: 'pex', teller }));
+    for (let failure = 0; failure < 12; failure += 1) liar?.failed();
+    for (let port = 1; port <= 100; port += 1) book.name(at(port), 0, { kind: 'pex', teller: '9.0.0.7' });
+    for (let port = 101; port <= 200; port += 1) book.name(at(port), 0, { kind: 'pex', teller: '9.0.0.8' });
+    assert.deepEqual([liar?.waiting, honest?.waiting], [1, 9]);
+    for (const _halving of [1, 2, 3]) liar?.succeeded();
+    for (let port = 301; port <= 400; port += 1) book.name(at(port), 0, { kind: 'pex', teller: '9.0.0.7' });
+    assert.deepEqual([liar?.waiting, honest?.waiting], [5, 5]);
+  });
+
+  it('of a kind of sources are as many as its best teller may have: tellers do not answer for each other', () => {
+    const book = spares(10);
+    const [liar, honest] = ['9.0.0.7', '9.0.0.8'].map((teller) => book.tellers.of({ kind: 'pex', teller }));
+    for (let failure = 0; failure < 16; failure += 1) liar?.failed();
+    for (let port = 1; port <= 4; port += 1) book.name(at(port), 0, { kind: 'pex', teller: '9.0.0.8' });
+    book.name(at(5), 0, { kind: 'pex', teller: '9.0.0.7' });
+    for (let port = 101; port <= 200; port += 1) book.name(at(port), 0);
+    assert.deepEqual([liar?.waiting, honest?.waiting], [1, 4]);
+  });
+
+  it('of one host make room for another teller: that which two have named stays', () => {
+    const book = new Book({ maxSpares: 100, maxSparesPerHost: 3 });
+    for (const port of [1, 2, 3]) book.name(at(port), 0, { kind: 'pex', teller: '9.0.0.7' });
+    book.name(at(3), 0, { kind: 'lsd', teller: '9.0.0.9' });
+    book.name(at(2), 0, { kind: 'lsd', teller: '9.0.0.9' });
+    book.name(at(9), 0);
+    assert.deepEqual(dialAll(book, 0).sort(), [2, 3, 9]);
+  });
+
+  it('remember eight of their tellers, and of a flood of attempts the latest', () => {
+    const book = spares();
+    for (let each = 0; each < 20; each += 1) book.name(at(1), 0, { kind: 'pex', teller: `9.0.0.${each}` });
+    assert.equal(book.next(0, anybody)?.spare.tellers.length, 8);
+    for (let port = 1; port <= 41; port += 1) {
+      book.name(at(port), 0);
+      dialAll(book, 0);
+    }
+    for (const port of [1, 2]) book.name(at(port), 0);
+    assert.deepEqual(dialAll(book, 0), [1]);
+  });
+
+  it('of one host are few, whoever names its ports, but for the user', () => {
+    const book = new Book({ maxSpares: 100, maxSparesPerHost: 3 });
+    const liar = { kind: 'pex', teller: '9.0.0.7' } as const;
+    for (let port = 1; port < 60_000; port += 7) book.name(at(port), 0, liar);
+    assert.equal(book.count, 3);
+    book.name(at(60_001), 0);
+    assert.equal(book.count, 3);
+    assert.equal(book.next(0, anybody)?.spare.address.port, 60_001, 'the port that the tracker names has a place');
+    for (let port = 60_002; port <= 60_010; port += 1) book.name(at(port), 0, { kind: 'user' });
+    assert.equal(book.count, 12);
+    const prefix = '2a00:1:2:3:';
+    for (let port = 1; port < 100; port += 1) book.name(at(port, `${prefix}:${port}`), 0, liar);
+    assert.equal(book.count, 15);
+  });
+
+  it('that a liar names first are dialled in the turn of those who name them again', () => {
+    const book = spares(20);
+    for (let each = 0; each < 40; each += 1) book.name(at(1_000), 0, { kind: 'pex', teller: `9.0.0.${each}` });
+    for (let port = 1_001; port < 1_010; port += 1) book.name(at(port), 0, { kind: 'pex', teller: '9.0.0.1' });
+    book.name(at(1_000), 0);
+    const turn = book.next(0, anybody);
+    assert.deepEqual([turn?.spare.address.port, turn?.teller.kind], [1_000, 'tracker']);
+  });
+
+  it('leave no trace in anybody’s share when they are gone', () => {
+    const step = fc.record({
+      port: fc.integer({ min: 1, max: 12 }),
+      teller: fc.integer({ min: 1, max: 6 }),
+      kind: fc.constantFrom('pex' as const, 'dht' as const, 'tracker' as const),
+      deed: fc.constantFrom('name', 'dial', 'fail', 'drop'),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+        const book = new Book({ maxSpares: 6, maxSparesPerHost: 4 });
+        const sources = steps.map(({ kind, teller }): AddressSource => ({ kind, teller: `9.0.0.${teller}` }));
+        const tellers = new Set(sources.map((source) => book.tellers.of(source)));
+        for (const [index, { port, deed }] of steps.entries()) {
+          const address = at(port, `10.0.0.${port % 3}`);
+          const turn = book.next(index, anybody);
+          if (deed === 'name') book.name(address, index, sources[index]);
+          else if (deed === 'fail') book.failed(address, index);
+          else if (turn !== undefined && deed === 'dial') book.dialled(turn.spare, index);
+          else if (turn !== undefined) book.drop(turn.spare);
+          assert.ok(book.count <= 6);
+        }
+        book.clear();
+        assert.deepEqual(
+          [...tellers].filter(({ waiting, group }) => waiting !== 0 || group.waiting !== 0),
+          [],
+        );
+      }),
+    );
+  });
+});

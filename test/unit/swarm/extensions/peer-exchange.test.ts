@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { encodeBencode } from '../../../../src/bencode/encode.js';
+import { parseIp } from '../../../../src/net/ip-address.js';
+import type { PeerAddress } from '../../../../src/net/raw-server.js';
+import { mayLead, NO_OWN_NETWORKS } from '../../../../src/net/reach-rule.js';
+import type { ExtendedPeer } from '../../../../src/swarm/extensions/extensions.js';
+import { DEFAULT_PEER_EXCHANGE_OPTIONS, PeerExchange } from '../../../../src/swarm/extensions/peer-exchange.js';
+import { FINE, JUNK } from '../../../../src/swarm/judgement.js';
+import {
+  decodePexMessage,
+  encodePexMessage,
+  type PexMessage,
+  type PexPeer,
+} from '../../../../src/swarm/pex-message.js';
+import { SILENT_HANDSHAKE } from '../../../../src/wire/extended.js';
+import { RecordedConnection } from '../../../support/fakes/recorded-connection.js';
+import { Timeline } from '../../../support/simulation/timeline.js';
+
+const at = (host: string, port = 6881): PeerAddress => ({ host, port });
+const known = (host: string, port = 6881): PexPeer => ({ address: at(host, port), isSeed: false, isReachable: true });
+const MINUTE = 60_000;
+
+class Partner implements ExtendedPeer {
+  readonly connection: RecordedConnection;
+  readonly handshake = { ...SILENT_HANDSHAKE, ids: new Map([['ut_pex', 1]]), port: 7777 };
+  readonly heard: string[] = [];
+
+  constructor(host: string) {
+    this.connection = Object.assign(new RecordedConnection(host), { address: at(host) });
+  }
+
+  send(_name: string, payload: Buffer): boolean {
+    const { added, dropped } = decodePexMessage(payload) ?? assert.fail('not a message');
+    this.heard.push(`+${added.map(({ address }) => address.host)} -${dropped.map(({ host }) => host)}`);
+    return true;
+  }
+}
+
+function setUp() {
+  const timeline = new Timeline();
+  const dialled: string[] = [];
+  let peers: PexPeer[] = [];
+  const exchange = new PeerExchange(
+    {
+      timers: timeline,
+      peers: () => peers,
+      startConnection: ({ host, port }, source) => {
+        const ip = parseIp(host) ?? assert.fail(host);
+        if (mayLead(source, ip, port, NO_OWN_NETWORKS)) dialled.push(`${host}:${port}`);
+      },
+    },
+    DEFAULT_PEER_EXCHANGE_OPTIONS,
+  );
+  const meet = (...hosts: string[]) => {
+    peers = [...hosts.map((host) => known(host)), known('9.0.0.1', 7777)];
+  };
+  return { timeline, dialled, exchange, meet };
+}
+
+test('a peer is told whom we know, then once a minute what has changed, and of itself never', () => {
+  const { timeline, exchange, meet } = setUp();
+  const partner = new Partner('9.0.0.1');
+  meet('9.0.0.1', '9.0.0.2', '9.0.0.3');
+  exchange.gotHandshake(partner);
+  exchange.gotHandshake(partner);
+  timeline.run(5_000);
+  meet('9.0.0.1', '9.0.0.3', '2001:db8::4');
+  timeline.run(3 * MINUTE);
+  assert.deepEqual(partner.heard, ['+9.0.0.2,9.0.0.3 -', '+2001:db8::4 -9.0.0.2']);
+  exchange.peerLeft(partner);
+  assert.equal(timeline.pending, 0);
+});
+
+test('a message holds fifty peers, and the rest come with the next ones', () => {
+  const { timeline, exchange, meet } = setUp();
+  const partner = new Partner('9.0.0.1');
+  meet(...Array.from({ length: 70 }, (_, index) => `9.1.0.${index}`));
+  exchange.gotHandshake(partner);
+  timeline.run(2 * MINUTE);
+  assert.deepEqual(
+    partner.heard.map((line) => line.split(',').length),
+    [50, 20],
+  );
+});
+
+test('whom a peer names is dialled, but not for a service, nor within a network that the peer is not in', () => {
+  const { dialled, exchange } = setUp();
+  const say = (from: string, ...added: PexPeer[]) => {
+    const partner = new Partner(from);
+    exchange.gotHandshake(partner);
+    assert.equal(exchange.gotMessage(partner, encodePexMessage({ added, dropped: [] })), FINE);
+  };
+  const named = ['8.8.8.8', '127.0.0.1', '10.0.0.7', '169.254.1.1', '224.0.0.1', '0.0.0.0', '255.255.255.255', '::1'];
+  say('9.0.0.1', ...named.map((host) => known(host)), known('8.8.4.4', 25), known('2001:db8::1'));
+  assert.deepEqual(dialled.splice(0), ['8.8.8.8:6881', '2001:db8::1:6881']);
+  say('10.0.0.1', ...named.map((host) => known(host)), known('2001:db8::2'));
+  assert.deepEqual(dialled.splice(0), ['8.8.8.8:6881', '10.0.0.7:6881', '2001:db8::2:6881']);
+  say('127.0.0.1', known('127.0.0.1', 7000));
+  assert.deepEqual(dialled, ['127.0.0.1:7000']);
+});
+
+test('nobody is told of peers in a network that he is not in, nor of services', () => {
+  const { timeline, exchange, meet } = setUp();
+  const [far, near] = [new Partner('9.0.0.2'), new Partner('10.0.0.1')];
+  meet('127.0.0.1', '10.0.0.7', '192.168.1.1', '169.254.1.1', '::1', 'fe80::7', '9.0.0.3');
+  for (const partner of [far, near]) exchange.gotHandshake(partner);
+  timeline.run(5_000);
+  assert.deepEqual(far.heard, ['+9.0.0.3,9.0.0.1 -']);
+  assert.deepEqual(near.heard, ['+10.0.0.7,192.168.1.1,9.0.0.3,9.0.0.1 -']);
+});
+
+test('a peer that talks more than once a minute is not listened to', () => {
+  const { timeline, dialled, exchange } = setUp();
+  const partner = new Partner('9.0.0.1');
+  exchange.gotHandshake(partner);
+  const verdicts = Array.from({ length: 6 }, (_, index) =>
+    exchange.gotMessage(partner, encodePexMessage({ added: [known(`8.0.0.${index}`)], dropped: [] })),
+  );
+  assert.deepEqual(verdicts, [FINE, FINE, FINE, JUNK, JUNK, JUNK]);
+  assert.equal(dialled.length, 3);
+  timeline.run(3 * MINUTE);
+  assert.equal(exchange.gotMessage(partner, encodePexMessage({ added: [], dropped: [] })), FINE);
+});
+
+test('a message that cuts an address in two, or is none, ends the connection', () => {
+  const { exchange } = setUp();
+  const partner = new Partner('9.0.0.1');
+  exchange.gotHandshake(partner);
+  const payload = encodeBencode(new Map([['added', Buffer.alloc(7)]]));
+  assert.deepEqual(exchange.gotMessage(partner, payload), {
+    kind: 'refuse',
+    reason: { code: 'malformed-extension', name: 'ut_pex', length: payload.length },
+  });
+  assert.equal(decodePexMessage(Buffer.from('le')), undefined);
+  assert.equal(decodePexMessage(encodeBencode(new Map([['added', Buffer.alloc(40_002)]]))), undefined);
+});
+
+test('a million peers are a hundred', () => {
+  const added = encodeBencode(new Map([['added', Buffer.alloc(30_000, 9)]]));
+  assert.equal(decodePexMessage(added)?.added.length, 100);
+});
+
+test('messages come back as they went in, and any other bytes are read or refused', () => {
+  const host = fc.oneof(fc.ipV4(), fc.constantFrom('2001:db8::1', 'fe80::7'));
+  const address = fc.record({ host, port: fc.integer({ min: 1, max: 65535 }) }, { noNullPrototype: true });
+  const peer = fc.record({ address, isSeed: fc.boolean(), isReachable: fc.boolean() }, { noNullPrototype: true });
+  const isIpv4 = (each: PeerAddress) => Number(each.host.includes(':'));
+  fc.assert(
+    fc.property(fc.array(peer), fc.array(address), (added, dropped) => {
+      const message: PexMessage = {
+        added: added.sort((a, b) => isIpv4(a.address) - isIpv4(b.address)),
+        dropped: dropped.sort((a, b) => isIpv4(a) - isIpv4(b)),
+      };
+      assert.deepEqual(decodePexMessage(encodePexMessage(message)), message);
+    }),
+  );
+  fc.assert(fc.property(fc.uint8Array(), (bytes) => void decodePexMessage(Buffer.from(bytes))));
+});

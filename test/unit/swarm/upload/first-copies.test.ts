@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { FirstCopies } from '../../../../src/swarm/upload/first-copies.js';
+import { layoutOf } from '../../../support/pieces.js';
+
+const layout = layoutOf(3, 100);
+const [zero, one] = [layout.pieceIndex(0)!, layout.pieceIndex(1)!];
+const [a, b] = [{}, {}];
+
+/** For whom the two pieces would be first copies. */
+function firsts(copies: FirstCopies): string {
+  return [zero, one].map((piece) => [a, b].map((to) => (copies.isFirst(piece, to) ? 'y' : 'n')).join('')).join(' ');
+}
+
+describe('first copies', () => {
+  it('go to whoever gets a piece first, and to nobody when it has gone whole', () => {
+    const copies = new FirstCopies(layout);
+    const log = [firsts(copies)];
+    copies.goes(zero, a, 60);
+    log.push(firsts(copies));
+    copies.goes(zero, b, 60);
+    log.push(firsts(copies));
+    copies.goes(zero, a, 40);
+    log.push(firsts(copies));
+    copies.leave(a);
+    log.push(firsts(copies));
+    assert.deepEqual(log, ['yy yy', 'yn yy', 'yn yy', 'nn yy', 'nn yy']);
+  });
+
+  it('are free for others when whoever had begun one gets no more', () => {
+    const copies = new FirstCopies(layout);
+    copies.goes(zero, a, 99);
+    copies.goes(one, b, 1);
+    copies.leave(a);
+    assert.equal(firsts(copies), 'yy ny');
+    copies.goes(zero, b, 99);
+    assert.equal(firsts(copies), 'ny ny');
+  });
+});

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BtgetError } from '../../../../src/base/failure.js';
+import { DEFAULT_DISK_PAUSE_OPTIONS, DiskPause } from '../../../../src/torrent/trouble/disk-pause.js';
+import { Timeline } from '../../../support/simulation/timeline.js';
+
+const FULL = new BtgetError('disk-full', 'no space');
+const NOT_OPEN = new BtgetError('cannot-open', 'not allowed');
+
+/** A pause, and in words what it does; `waits` says whether there is something to try again. */
+function setUp(waits = true) {
+  const timeline = new Timeline();
+  const log: string[] = [];
+  const say = (what: string) => log.push(`${timeline.now() / 1000}: ${what}`);
+  const pause = new DiskPause(
+    {
+      timers: timeline,
+      hold: (held) => say(held ? 'hold' : 'let go'),
+      isClear: () => true,
+      retry: () => {
+        say('retry');
+        return waits;
+      },
+      paused: ({ code }) => say(`paused: ${code}`),
+      resumed: () => say('resumed'),
+      failed: ({ code }) => say(`failed: ${code}`),
+    },
+    DEFAULT_DISK_PAUSE_OPTIONS,
+  );
+  return { timeline, log, pause };
+}
+
+test('a full disk is tried again after longer and longer pauses, and told of once', () => {
+  const { timeline, log, pause } = setUp();
+  pause.refused(FULL);
+  pause.refused(FULL);
+  assert.equal(pause.failure, FULL);
+  for (let time = 0; time < 8; time += 1) {
+    timeline.runUntil(() => log.filter((line) => line.endsWith('retry')).length > time, 60_000);
+    pause.refused(FULL);
+  }
+  const retries = [1, 3, 7, 15, 31, 61, 91, 121].map((at) => `${at}: retry`);
+  assert.deepEqual(log, ['0: hold', '0: paused: disk-full', ...retries]);
+});
+
+test('when the disk takes something again everything goes on, and the next pause begins anew', () => {
+  const { timeline, log, pause } = setUp();
+  pause.refused(FULL);
+  timeline.run(1_000);
+  pause.worked();
+  pause.worked();
+  assert.equal(pause.failure, null);
+  pause.refused(FULL);
+  timeline.run(1_500);
+  const first = ['0: hold', '0: paused: disk-full', '1: retry', '1: let go', '1: resumed'];
+  assert.deepEqual(log, [...first, '1: hold', '1: paused: disk-full', '2: retry']);
+});
+
+test('with nothing to try again new pieces show whether the disk works', () => {
+  const { timeline, log, pause } = setUp(false);
+  pause.refused(FULL);
+  timeline.run(1_000);
+  pause.refused(FULL);
+  timeline.run(1_000);
+  assert.deepEqual(log.slice(2), ['1: retry', '1: let go', '1: hold']);
+});
+
+test('whoever cannot write at all hears it at once; later the same only pauses', () => {
+  const { log, pause } = setUp();
+  pause.refused(NOT_OPEN);
+  assert.deepEqual(log, ['0: failed: cannot-open']);
+  const later = setUp();
+  later.pause.worked();
+  later.pause.refused(NOT_OPEN);
+  assert.deepEqual(later.log, ['0: hold', '0: paused: cannot-open']);
+});
+
+test('a failed flush and a stranger in the place of a file end the torrent', () => {
+  const cause = Object.assign(new Error('EIO'), { code: 'EIO', syscall: 'fdatasync' });
+  for (const failure of [new BtgetError('io', 'lost', { cause }), new BtgetError('foreign-file', 'not ours')]) {
+    const { log, pause } = setUp();
+    pause.worked();
+    pause.refused(failure);
+    pause.refused(FULL);
+    assert.deepEqual(log, [`0: failed: ${failure.code}`]);
+  }
+});
+
+test('nothing is tried after the end', () => {
+  const { timeline, log, pause } = setUp();
+  pause.refused(FULL);
+  pause.stop();
+  timeline.run(60_000);
+  assert.deepEqual(log, ['0: hold', '0: paused: disk-full']);
+  assert.equal(timeline.pending, 0);
+});
