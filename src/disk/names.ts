@@ -4,7 +4,7 @@ import { toHex } from '../base/bytes.js';
 import { sha1 } from '../base/digest.js';
 import { nameBytes } from '../base/raw-name.js';
 import type { InfoHash, TorrentFile } from '../metainfo/metainfo.js';
-import { foldName } from '../metainfo/path-element.js';
+import { foldName } from '../metainfo/path-policy.js';
 import type { ExactCandidate, FoundName } from './exact-names.js';
 import { lastOf } from './system/guard.js';
 

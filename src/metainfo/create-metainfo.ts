@@ -1,8 +1,7 @@
 /** Makes the bytes of a v1 .torrent. The same input always gives the same bytes, and so the same info-hash. */
 import { nameBytes } from '../base/raw-name.js';
 import { type Encodable, encodeBencode } from '../bencode/encode.js';
-import { invalid } from './invalid.js';
-import { MAX_PIECE_COUNT, MAX_PIECE_LENGTH } from './limits.js';
+import { invalid, MAX_PIECE_COUNT, MAX_PIECE_LENGTH, type Metainfo } from './metainfo.js';
 
 export interface NewFile {
   /** Elements below the torrent's folder, as `nameText` spells them. */
@@ -117,4 +116,32 @@ export function choosePieceLength(length: number): number {
   while (pieceLength < USUAL_MAX_PIECE_LENGTH && length > pieceLength * USUAL_MAX_PIECE_COUNT) pieceLength *= 2;
   while (pieceLength < MAX_PIECE_LENGTH && length > pieceLength * MAX_PIECE_COUNT) pieceLength *= 2;
   return pieceLength;
+}
+
+/** The bytes of a .torrent that says the same. Its info-hash stays what it is: `info` is not written anew. */
+export function encodeTorrent(metainfo: Metainfo): Buffer {
+  const { info, trackers, webSeeds, nodes, comment, createdBy, createdAt } = metainfo;
+  const urls = trackers.flat();
+  const field = (key: string, value: Parameters<typeof encodeBencode>[0] | null | undefined): Buffer[] =>
+    value === null || value === undefined ? [] : [encodeBencode(key), encodeBencode(value)];
+  // Keys stand in the order of their bytes.
+  return Buffer.concat([
+    Buffer.from('d'),
+    ...field('announce', urls[0]),
+    ...field('announce-list', urls.length > 1 ? trackers : null),
+    ...field('comment', comment),
+    ...field('created by', createdBy),
+    ...field('creation date', createdAt),
+    encodeBencode('info'),
+    info,
+    ...field('nodes', nodes.length > 0 ? nodes.map(nodePair) : null),
+    ...field('url-list', webSeeds.length > 0 ? webSeeds : null),
+    Buffer.from('e'),
+  ]);
+}
+
+/** BEP 5: "A list of [host, port] pairs". */
+function nodePair(node: string): [host: string, port: number] {
+  const colon = node.lastIndexOf(':');
+  return [node.slice(0, colon).replace(/^\[|\]$/g, ''), Number(node.slice(colon + 1))];
 }

@@ -5,7 +5,7 @@ import { toHex } from '../base/bytes.js';
 import { BtgetError } from '../base/failure.js';
 import { redactText, redactUrl } from '../base/redaction.js';
 import type { InfoHash, Metainfo } from './metainfo.js';
-import { isTrackerUrl, isWebSeedUrl } from './source-url.js';
+import { isTrackerUrl, isWebSeedUrl } from './parse-sources.js';
 
 /** Files by index, `first` to `last`, both included. */
 export interface FileRange {
@@ -120,7 +120,7 @@ function invalid(what: string, link: string): BtgetError {
 /**
  * The link, or as much of its ends as a sentence may hold. Half a parameter might be half a secret, and is left out.
  */
-export function shownLink(link: string): string {
+function shownLink(link: string): string {
   if (link.length <= MAX_SHOWN_LENGTH) return link;
   const [head, tail] = [link.slice(0, MAX_SHOWN_LENGTH / 2), link.slice(-MAX_SHOWN_LENGTH / 2)];
   const [headEnd, tailBegin] = [head.lastIndexOf('&'), tail.indexOf('&')];
@@ -258,4 +258,40 @@ function joinRanges(ranges: FileRange[]): readonly FileRange[] {
     else joined.push({ first, last });
   }
   return joined;
+}
+
+export interface V1MagnetLink extends MagnetLink {
+  readonly infoHash: InfoHash;
+}
+
+const SAYS_NOTHING: MagnetLink = {
+  infoHash: null,
+  infoHashV2: null,
+  name: null,
+  length: null,
+  trackers: [],
+  webSeeds: [],
+  peers: [],
+  nodes: [],
+  selected: null,
+};
+
+/**
+ * Links by which a torrent can be begun: those that name it by the hash that peers and trackers know.
+ *
+ * A magnet link, or an info-hash, which is a link that says nothing else, alone or as `urn:btih:…`. Throws
+ * 'magnet-invalid' as `parseMagnet` does, and 'torrent-invalid' when it names a torrent of version 2 alone.
+ */
+export function parseV1Link(text: string): V1MagnetLink {
+  const isHash = /^[0-9a-z]*$/i.test(text);
+  const link = isHash ? linkOfHash(text) : parseMagnet(/^urn:/i.test(text) ? `magnet:?xt=${text}` : text);
+  const { infoHash } = link;
+  if (infoHash !== null) return { ...link, infoHash };
+  throw new BtgetError('torrent-invalid', `torrents of version 2 alone are not supported yet: ${shownLink(text)}`);
+}
+
+function linkOfHash(text: string): MagnetLink {
+  const infoHash = parseInfoHash(text) ?? null;
+  if (infoHash !== null || /^[0-9a-f]{64}$/i.test(text)) return { ...SAYS_NOTHING, infoHash };
+  throw new BtgetError('magnet-invalid', `neither a magnet link nor an info-hash: ${shownLink(text)}`);
 }

@@ -1,3 +1,5 @@
+import { BtgetError } from '../base/failure.js';
+
 /** What a .torrent says, fully checked. Whoever holds a `Metainfo` need not doubt any of it. */
 
 /** 20 bytes that name a torrent on the wire. */
@@ -56,3 +58,16 @@ export interface Metainfo {
   /** Seconds since 1970. */
   readonly createdAt: number | null;
 }
+
+/** The error for a torrent that is bencoded but says something impossible. `field` names it as the torrent does. */
+export function invalid(field: string, why: string): BtgetError {
+  return new BtgetError('torrent-invalid', `torrent is not valid: ${field} ${why}`);
+}
+
+/** How large a torrent may be: larger ones cost memory and time that nobody asks for in good faith. */
+
+/** Bytes of a whole .torrent. */
+export const MAX_TORRENT_LENGTH = 32 * 1024 * 1024;
+/** Bytes of a piece. */
+export const MAX_PIECE_LENGTH = 512 * 1024 * 1024;
+export const MAX_PIECE_COUNT = 2_097_152;

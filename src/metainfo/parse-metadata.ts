@@ -1,7 +1,6 @@
 import { BtgetError } from '../base/failure.js';
-import { invalid } from './invalid.js';
 import type { MagnetLink } from './magnet.js';
-import type { Metainfo } from './metainfo.js';
+import { invalid, type Metainfo } from './metainfo.js';
 import { type ParseOutcome, type ParseTorrent, type Parsing, tryTo } from './parsing.js';
 
 const BEFORE_INFO = Buffer.from('d4:info');

@@ -1,16 +1,21 @@
 /** The bytes of a .torrent to what it says. After this, nothing of it needs to be doubted. */
+
+import { sha1, sha256 } from '../base/digest.js';
 import { asDictionary, getBytes, getDictionary, getInteger, getText } from '../bencode/access.js';
 import { type BencodeDictionary, decodeBencodeParts } from '../bencode/bencode.js';
 import { type BencodeRules, CANONICAL, scanBencode, TOLERANT } from '../bencode/guard.js';
-import { checkHybrid } from './file-tree.js';
-import { infoHashV1, infoHashV2 } from './info-hash.js';
-import { invalid } from './invalid.js';
-import { MAX_PIECE_COUNT, MAX_PIECE_LENGTH, MAX_TORRENT_LENGTH } from './limits.js';
-import type { Metainfo, TorrentFile } from './metainfo.js';
-import { parseFiles, type RawFile } from './parse-files.js';
+import { checkHybrid, parseFiles, type RawFile } from './file-tree.js';
+import {
+  type InfoHash,
+  invalid,
+  MAX_PIECE_COUNT,
+  MAX_PIECE_LENGTH,
+  MAX_TORRENT_LENGTH,
+  type Metainfo,
+  type TorrentFile,
+} from './metainfo.js';
 import { parseNodes, parseTrackers, parseWebSeeds } from './parse-sources.js';
-import { exactElement, pathElement, torrentName } from './path-element.js';
-import { distinctPaths } from './path-policy.js';
+import { distinctPaths, exactElement, pathElement, torrentName } from './path-policy.js';
 import { resolveSymlinks } from './symlinks.js';
 
 const HASH_LENGTH = 20;
@@ -172,4 +177,18 @@ function createdAtOf(root: BencodeDictionary): number | null {
   if (createdAt === undefined || createdAt < 0) return null;
   const seconds = createdAt > MAX_SECONDS ? Math.floor(createdAt / 1000) : createdAt;
   return seconds > MAX_SECONDS ? null : seconds;
+}
+
+/**
+ * The names of a torrent: hashes over the original bytes of its `info`, never over a re-encoding.
+ *
+ * BEP 3: the 20 bytes by which trackers and peers know a v1 or hybrid torrent.
+ */
+function infoHashV1(info: Buffer): InfoHash {
+  return sha1(info);
+}
+
+/** BEP 52: the 32 bytes that name a v2 or hybrid torrent. */
+function infoHashV2(info: Buffer): Buffer {
+  return sha256(info);
 }

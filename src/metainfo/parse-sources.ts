@@ -1,7 +1,6 @@
 /** Where a torrent says its content can be had: trackers, web seeds, DHT nodes. What is unusable is left out. */
 import { asInteger, asList, asText, getList } from '../bencode/access.js';
 import type { BencodeDictionary, BencodeValue } from '../bencode/bencode.js';
-import { isTrackerUrl, isWebSeedUrl } from './source-url.js';
 
 /**
  * Tiers of trackers, none empty, no URL twice. BEP 12: "If the client is compatible with the multitracker
@@ -63,4 +62,23 @@ function webSeedUrl(value: BencodeValue | undefined, isFolder: boolean): string 
   const url = asText(value)?.trim().replaceAll(' ', '%20');
   if (url === undefined || !isWebSeedUrl(url)) return undefined;
   return !isFolder || url.endsWith('/') ? url : `${url}/`;
+}
+
+/** Which URLs of trackers and web seeds are worth keeping, whoever names them. */
+
+/** Bytes of UTF-8 that a URL may have; longer ones are abuse. */
+const MAX_URL_LENGTH = 4096;
+
+export function isTrackerUrl(url: string): boolean {
+  return /^(https?|udp|wss?):\/\/[^/]/i.test(url) && isClean(url);
+}
+
+/** BEP 19. */
+export function isWebSeedUrl(url: string): boolean {
+  return /^https?:\/\/[^/]/i.test(url) && isClean(url);
+}
+
+/** A line break would end a header; U+FFFD stands for bytes that are no text. */
+function isClean(url: string): boolean {
+  return Buffer.byteLength(url) <= MAX_URL_LENGTH && !/[\p{Cc}\ufffd]/u.test(url);
 }

@@ -2,10 +2,10 @@
 import { toHex } from '../base/bytes.js';
 import type { Millis, Task } from '../base/clock.js';
 import { BtgetError } from '../base/failure.js';
+import { parseV1Link } from '../metainfo/magnet.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { parseMetainfo } from '../metainfo/parse-metainfo.js';
 import { selectFiles } from '../metainfo/selection.js';
-import { parseV1Link } from '../metainfo/v1-link.js';
 import { NodeTimers } from '../net/node-timers.js';
 import type { TorrentStatus } from '../torrent/status.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../torrent/torrent-options.js';

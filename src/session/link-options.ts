@@ -1,4 +1,4 @@
-import type { V1MagnetLink } from '../metainfo/v1-link.js';
+import type { V1MagnetLink } from '../metainfo/magnet.js';
 import type { PeerAddress } from '../net/raw-server.js';
 import type { TorrentOptions } from '../torrent/torrent-options.js';
 

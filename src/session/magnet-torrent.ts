@@ -1,9 +1,9 @@
 /** A torrent that begins with a magnet link: its two lives one after the other, as one torrent of the session. */
 import { BtgetError } from '../base/failure.js';
+import type { V1MagnetLink } from '../metainfo/magnet.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { parseMetadata } from '../metainfo/parse-metadata.js';
 import type { Parsing } from '../metainfo/parsing.js';
-import type { V1MagnetLink } from '../metainfo/v1-link.js';
 import { KeptMetadata } from '../resume/kept-metadata.js';
 import type { Encoder } from '../swarm/connections/encoder.js';
 import type { MetadataHandover } from '../torrent/inheritance.js';

@@ -2,14 +2,13 @@
  * Many torrents on one event loop, behind one listening socket, with one upload limit, one memory for pieces and one
  * name in every swarm. A torrent fails alone.
  */
-
 import { toHex } from '../base/bytes.js';
 import { BtgetError } from '../base/failure.js';
 import type { DhtStatus } from '../discovery/dht/dht-node.js';
 import { OwnAddresses } from '../discovery/own-addresses.js';
 import type { PortMapping } from '../discovery/port-mapping/port-mapper.js';
+import type { V1MagnetLink } from '../metainfo/magnet.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
-import type { V1MagnetLink } from '../metainfo/v1-link.js';
 import { KeptMetadata } from '../resume/kept-metadata.js';
 import { HalfOpen, MAX_HALF_OPEN } from '../swarm/connections/half-open.js';
 import { NodePorts } from '../swarm/extensions/node-ports.js';

@@ -1,7 +1,7 @@
 /**
  * Which peers suit each other (BEP 40): both sides come to the same number, and nobody can choose it for all others.
  */
-import { crc32c } from '../base/crc32c.js';
+import { crc32c } from '../base/crc32.js';
 import type { IpAddress } from '../net/ip-address.js';
 
 /** Somebody in the world, and where he listens. */

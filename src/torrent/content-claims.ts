@@ -2,9 +2,8 @@
  * Which torrent of the process may write which paths. What must not be shared is a file: torrents of one top folder
  * work at once while no path of one is a path of another, and take turns where one is.
  */
-
 import type { Metainfo } from '../metainfo/metainfo.js';
-import { foldName } from '../metainfo/path-element.js';
+import { foldName } from '../metainfo/path-policy.js';
 import { filePath } from './file-path.js';
 import type { TorrentOptions } from './torrent-options.js';
 

@@ -5,10 +5,10 @@
 import { BtgetError } from '../base/failure.js';
 import { type PeerSource, PeerSources } from '../discovery/peer-source.js';
 import type { TrackerAnswer } from '../discovery/trackers/rerequester.js';
+import type { V1MagnetLink } from '../metainfo/magnet.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { parseMetadata } from '../metainfo/parse-metadata.js';
 import type { ParseOutcome, Parsing } from '../metainfo/parsing.js';
-import type { V1MagnetLink } from '../metainfo/v1-link.js';
 import type { AddressSource } from '../net/address-source.js';
 import { ipOfBytes } from '../net/ip-address.js';
 import type { PeerAddress, RawServerContext } from '../net/raw-server.js';

@@ -34,9 +34,8 @@ import { decodeScrapeResponse } from '../../src/discovery/trackers/scrape.js';
 import { decodeTrackerResponse } from '../../src/discovery/trackers/tracker-response.js';
 import { parseUdpUrl } from '../../src/discovery/udp-url.js';
 import { decodeNote, encodeNote } from '../../src/disk/file-lock-note.js';
-import { parseInfoHash, parseMagnet } from '../../src/metainfo/magnet.js';
+import { parseInfoHash, parseMagnet, parseV1Link } from '../../src/metainfo/magnet.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
-import { parseV1Link } from '../../src/metainfo/v1-link.js';
 import { decodeCompact, parseIp } from '../../src/net/ip-address.js';
 import { parseNetwork } from '../../src/net/ip-network.js';
 import type { SingleSocket } from '../../src/net/raw-server.js';
@@ -337,7 +336,7 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
   },
   { file: 'metainfo/magnet.ts', name: 'parseInfoHash', seeds: MAGNETS, decode: ofText(parseInfoHash) },
   {
-    file: 'metainfo/v1-link.ts',
+    file: 'metainfo/magnet.ts',
     name: 'parseV1Link',
     memoryFactor: CHOSEN_MEMORY_FACTOR,
     throwsBtgetError: true,
@@ -676,7 +675,7 @@ export const NOT_FUZZED: Readonly<Record<string, string>> = {
   'discovery/trackers/tracker-response.ts readable': 'part of decodeTrackerResponse',
   'net/gateway-routes.ts parseIpv4Routes': "the kernel's own table",
   'net/gateway-routes.ts parseIpv6Routes': "the kernel's own table",
-  'metainfo/parse-files.ts parseFiles': 'part of parseMetainfo',
+  'metainfo/file-tree.ts parseFiles': 'part of parseMetainfo',
   'metainfo/parse-metadata.ts parseMetadata': 'wraps parseMetainfo',
   'metainfo/parse-sources.ts parseNodes': 'part of parseMetainfo',
   'metainfo/parse-sources.ts parseTrackers': 'part of parseMetainfo',

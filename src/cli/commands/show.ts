@@ -1,8 +1,8 @@
 /** `btget show`: says what torrents hold. */
 import { isDeepStrictEqual } from 'node:util';
 import { BtgetError } from '../../base/failure.js';
+import { encodeTorrent } from '../../metainfo/create-metainfo.js';
 import { type DescribedSecrets, describe } from '../../metainfo/describe.js';
-import { encodeTorrent } from '../../metainfo/encode-torrent.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS } from '../../torrent/torrent-options.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { toHex } from '../../base/bytes.js';
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
-import { MAX_TORRENT_LENGTH } from '../../metainfo/limits.js';
+import { MAX_TORRENT_LENGTH } from '../../metainfo/metainfo.js';
 import { parseMetainfo } from '../../metainfo/parse-metainfo.js';
 
 const READ_AGAIN_EVERY: Millis = 60_000;

@@ -2,8 +2,8 @@
 import type { Millis } from '../../base/clock.js';
 import type { DhtStatus } from '../../discovery/dht/dht-node.js';
 import type { PortMapping } from '../../discovery/port-mapping/port-mapper.js';
+import type { V1MagnetLink } from '../../metainfo/magnet.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
-import type { V1MagnetLink } from '../../metainfo/v1-link.js';
 import type { MagnetEvents } from '../../session/magnet-torrent.js';
 import type { ListenAnswer } from '../../session/session.js';
 import type { SessionOptions } from '../../session/session-options.js';

@@ -2,10 +2,8 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { BtgetError } from '../../base/failure.js';
-import { MAX_TORRENT_LENGTH } from '../../metainfo/limits.js';
-import { MAX_MAGNET_LENGTH } from '../../metainfo/magnet.js';
-import type { Metainfo } from '../../metainfo/metainfo.js';
-import { parseV1Link, type V1MagnetLink } from '../../metainfo/v1-link.js';
+import { MAX_MAGNET_LENGTH, parseV1Link, type V1MagnetLink } from '../../metainfo/magnet.js';
+import { MAX_TORRENT_LENGTH, type Metainfo } from '../../metainfo/metainfo.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import { formatSize } from '../output/format.js';
 import { classifySource } from './classify.js';

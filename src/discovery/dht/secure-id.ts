@@ -1,5 +1,5 @@
 /** Ids that an address allows (BEP 42), so that nobody can choose eight of them around a target. */
-import { crc32c } from '../../base/crc32c.js';
+import { crc32c } from '../../base/crc32.js';
 import type { Random } from '../../base/random.js';
 import { type IpAddress, isLinkLocal, isLoopback, isPrivate } from '../../net/ip-address.js';
 import { ID_LENGTH, type NodeId } from './contact.js';

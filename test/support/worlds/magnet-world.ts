@@ -1,9 +1,9 @@
 import { sha1 } from '../../../src/base/digest.js';
 import { encodeBencode } from '../../../src/bencode/encode.js';
+import type { V1MagnetLink } from '../../../src/metainfo/magnet.js';
 import type { Metainfo } from '../../../src/metainfo/metainfo.js';
 import { parseMetadata } from '../../../src/metainfo/parse-metadata.js';
 import { type ParseOutcome, parseAtOnce } from '../../../src/metainfo/parsing.js';
-import type { V1MagnetLink } from '../../../src/metainfo/v1-link.js';
 import type { PeerAddress } from '../../../src/net/raw-server.js';
 import { FakePeer } from '../fakes/fake-peer.js';
 import { type LiarKind, metadataScript } from '../fakes/metadata-liars.js';

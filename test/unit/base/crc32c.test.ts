@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { crc32c } from '../../../src/base/crc32c.js';
+import { crc32c } from '../../../src/base/crc32.js';
 
 test('CRC-32C is that of the examples in RFC 3720', () => {
   const bytesUp = Uint8Array.from({ length: 32 }, (_, index) => index);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { BtgetError } from '../../../src/base/failure.js';
-import { encodeTorrent } from '../../../src/metainfo/encode-torrent.js';
+import { encodeTorrent } from '../../../src/metainfo/create-metainfo.js';
 import { formatMagnet, linkOf, parseMagnet } from '../../../src/metainfo/magnet.js';
 import { parseMetainfo } from '../../../src/metainfo/parse-metainfo.js';
 import { file, folder, singleFile } from '../../support/torrent-bytes.js';

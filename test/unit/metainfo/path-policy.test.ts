@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cutText, pathElement, splitExtension, torrentName } from '../../../src/metainfo/path-element.js';
-import { distinctPaths } from '../../../src/metainfo/path-policy.js';
+import { cutText, distinctPaths, pathElement, splitExtension, torrentName } from '../../../src/metainfo/path-policy.js';
 import { hasCorpus, readCorpus } from '../../support/corpus.js';
 import { countLookUps } from '../../support/counted-steps.js';
 

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { BtgetError } from '../../../src/base/failure.js';
-import { createGlob } from '../../../src/metainfo/glob.js';
 import type { Metainfo } from '../../../src/metainfo/metainfo.js';
-import { type SelectionRequest, selectFiles } from '../../../src/metainfo/selection.js';
+import { createGlob, type SelectionRequest, selectFiles } from '../../../src/metainfo/selection.js';
 import { countCalls } from '../../support/counted-steps.js';
 
 const file = (path: string, padding = false) => ({ path: path.split('/'), padding });
