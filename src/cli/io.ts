@@ -33,3 +33,21 @@ export interface CliIo {
   /** Ends the process at once, whatever is still open. */
   exitNow(code: number): void;
 }
+
+/**
+ * Ctrl-C once is a request, twice an order.
+ *
+ * `interrupted` is called for the first Ctrl-C. At the second, `exitCode()` is what the process ends with, at once.
+ * Until the answer is called.
+ */
+export function onInterrupt(io: CliIo, interrupted: () => void, exitCode: () => number): () => void {
+  let isSecond = false;
+  return io.onInterrupt(() => {
+    if (isSecond) {
+      io.exitNow(exitCode());
+      return;
+    }
+    isSecond = true;
+    interrupted();
+  });
+}

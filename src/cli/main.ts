@@ -7,7 +7,7 @@ import { exitCodeOf, failureCode, failureMessage } from './exit-code.js';
 import type { CliIo } from './io.js';
 import { jsonLine, printable } from './output/escape.js';
 import { canRedraw, SHOW_CURSOR } from './output/terminal.js';
-import { classifySource } from './source/classify.js';
+import { classifySource } from './source/recognise.js';
 import { shownSource } from './source/source-text.js';
 import { version } from './version.js';
 

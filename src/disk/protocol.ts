@@ -1,11 +1,10 @@
 /** What the main thread asks of its workers, and what they answer. Everything here survives structured cloning. */
 import type { ExactCandidate, FoundName } from './exact-names.js';
 import type { FailureMessage } from './failure.js';
-import type { FoundJournal } from './journal-file.js';
 import type { FileNames } from './names.js';
 import type { AdoptedFile, FileIdentity, FileSurvey } from './storage.js';
 import type { PathRoot } from './system/guard.js';
-import type { LockDoubt, WatchedLock } from './target-lock.js';
+import type { FoundJournal, LockDoubt, WatchedLock } from './target.js';
 
 /** A torrent's place on the disk. Every request carries it: workers are shared by all torrents. */
 export interface StoragePlace extends PathRoot {

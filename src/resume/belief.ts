@@ -22,8 +22,8 @@
  */
 import type { Millis } from '../base/clock.js';
 import type { Random } from '../base/random.js';
-import { JOURNAL_LAG } from '../disk/journal-file.js';
 import type { FileIdentity, FileSurvey } from '../disk/storage.js';
+import { JOURNAL_LAG } from '../disk/target.js';
 import type { TorrentFile } from '../metainfo/metainfo.js';
 import { type PieceIndex, type PieceLayout, type PieceRun, piecesOfFile } from '../metainfo/piece-layout.js';
 import { Bitfield } from '../wire/bitfield.js';

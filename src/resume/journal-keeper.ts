@@ -1,8 +1,8 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
 import type { BtgetError } from '../base/failure.js';
 import type { Random } from '../base/random.js';
-import type { JournalFile } from '../disk/journal-file.js';
 import { type FileIdentity, FolderGone, type Storage } from '../disk/storage.js';
+import type { JournalFile } from '../disk/target.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import { DEFAULT_BELIEF_OPTIONS } from './belief.js';
 import type { JournalOwner, JournalRecord } from './journal-format.js';

@@ -1,8 +1,8 @@
 import type { Timers } from '../base/clock.js';
 import type { BtgetError } from '../base/failure.js';
 import type { Random } from '../base/random.js';
-import type { JournalFile } from '../disk/journal-file.js';
 import { type DoneOutcome, FolderGone } from '../disk/storage.js';
+import type { JournalFile } from '../disk/target.js';
 import {
   encodeHead,
   encodeRecords,

@@ -1,8 +1,7 @@
 import { toHex } from '../base/bytes.js';
 import type { Timers } from '../base/clock.js';
 import { sha1 } from '../base/digest.js';
-import type { JournalFile } from '../disk/journal-file.js';
-import type { OpenTarget } from '../disk/target.js';
+import type { JournalFile, OpenTarget } from '../disk/target.js';
 import type { InfoHash } from '../metainfo/metainfo.js';
 
 /**

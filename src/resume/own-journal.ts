@@ -1,5 +1,5 @@
-import { type FoundJournal, type JournalFile, type JournalReadOutcome, mayBeForged } from '../disk/journal-file.js';
 import type { DoneOutcome } from '../disk/storage.js';
+import { type FoundJournal, type JournalFile, type JournalReadOutcome, mayBeForged } from '../disk/target.js';
 import type { InfoHash } from '../metainfo/metainfo.js';
 import { isJournal, ownerIn } from './read-journal.js';
 

@@ -1,7 +1,7 @@
 import type { Timers } from '../base/clock.js';
 import type { Random } from '../base/random.js';
-import { type FoundJournal, type JournalFile, mayBeForged } from '../disk/journal-file.js';
 import type { DoneOutcome, FileIdentity, FileSurvey } from '../disk/storage.js';
+import { type FoundJournal, type JournalFile, mayBeForged } from '../disk/target.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { filesOfPieces, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
 import { type Belief, believe, DEFAULT_BELIEF_OPTIONS, unfinishedIn } from './belief.js';

@@ -1,7 +1,7 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
 import type { BtgetError } from '../base/failure.js';
 import type { DoneOutcome } from '../disk/storage.js';
-import type { LockDoubt, LockOutcome, TargetLock } from '../disk/target-lock.js';
+import type { LockDoubt, LockOutcome, TargetLock } from '../disk/target.js';
 
 /** How often the lock is refreshed: a few times within the minute after which others take it for a dead process's. */
 export const REFRESH_INTERVAL: Millis = 15_000;

@@ -1,5 +1,5 @@
 import type { Router } from '../discovery/dht/dht-options.js';
-import type { VerifySignature } from '../discovery/dht/item.js';
+import type { VerifySignature } from '../discovery/dht/item-store.js';
 
 /** A few bytes that outlive the process. */
 export interface KeptBytes {

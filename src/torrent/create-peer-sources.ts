@@ -1,7 +1,6 @@
 import type { Timers } from '../base/clock.js';
 import { type CreatePeerSource, type PeerSource, PeerSources } from '../discovery/peer-source.js';
-import { DEFAULT_REREQUESTER_OPTIONS } from '../discovery/rerequester-options.js';
-import { Rerequester } from '../discovery/trackers/rerequester.js';
+import { DEFAULT_REREQUESTER_OPTIONS, Rerequester } from '../discovery/trackers/rerequester.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { AddressSource } from '../net/address-source.js';
 import type { PeerAddress } from '../net/raw-server.js';

@@ -20,20 +20,16 @@ import {
   decodeIgdDescription,
   decodeIgdError,
 } from '../../src/discovery/port-mapping/igd-message.js';
-import {
-  decodeNatPmpAnswer,
-  encodeNatPmpAddress,
-  encodeNatPmpMap,
-} from '../../src/discovery/port-mapping/nat-pmp-message.js';
-import { decodePcpAnswer, encodePcpMap } from '../../src/discovery/port-mapping/pcp-message.js';
-import { decodeSearchAnswer } from '../../src/discovery/port-mapping/ssdp-message.js';
+import { decodeNatPmpAnswer, encodeNatPmpAddress, encodeNatPmpMap } from '../../src/discovery/port-mapping/nat-pmp.js';
+import { decodePcpAnswer, encodePcpMap } from '../../src/discovery/port-mapping/pcp.js';
+import { decodeSearchAnswer } from '../../src/discovery/port-mapping/ssdp-search.js';
 import { parseXml } from '../../src/discovery/port-mapping/xml.js';
 import { decodeAnnounceResponse } from '../../src/discovery/trackers/announce-response.js';
 import { parseHttpUrl, parseUrl } from '../../src/discovery/trackers/announce-url.js';
 import { decodeScrapeResponse } from '../../src/discovery/trackers/scrape.js';
 import { decodeTrackerResponse } from '../../src/discovery/trackers/tracker-response.js';
-import { parseUdpUrl } from '../../src/discovery/udp-url.js';
-import { decodeNote, encodeNote } from '../../src/disk/file-lock-note.js';
+import { parseUdpUrl } from '../../src/discovery/trackers/udp-tracker-call.js';
+import { decodeNote, encodeNote } from '../../src/disk/worker/lock.js';
 import { parseInfoHash, parseMagnet, parseV1Link } from '../../src/metainfo/magnet.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { decodeCompact, parseIp } from '../../src/net/ip-address.js';
@@ -359,7 +355,7 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
   },
   { file: 'discovery/trackers/announce-url.ts', name: 'parseUrl', seeds: URLS, decode: ofText(parseUrl) },
   { file: 'discovery/trackers/announce-url.ts', name: 'parseHttpUrl', seeds: URLS, decode: ofText(parseHttpUrl) },
-  { file: 'discovery/udp-url.ts', name: 'parseUdpUrl', seeds: URLS, decode: ofText(parseUdpUrl) },
+  { file: 'discovery/trackers/udp-tracker-call.ts', name: 'parseUdpUrl', seeds: URLS, decode: ofText(parseUdpUrl) },
   {
     file: 'discovery/trackers/tracker-response.ts',
     name: 'decodeTrackerResponse',
@@ -426,7 +422,7 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
     decode: decodeLsdAnnounce,
   },
   {
-    file: 'discovery/port-mapping/nat-pmp-message.ts',
+    file: 'discovery/port-mapping/nat-pmp.ts',
     name: 'decodeNatPmpAnswer',
     seeds: () => [
       encodeNatPmpAddress(),
@@ -437,7 +433,7 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
     decode: decodeNatPmpAnswer,
   },
   {
-    file: 'discovery/port-mapping/pcp-message.ts',
+    file: 'discovery/port-mapping/pcp.ts',
     name: 'decodePcpAnswer',
     seeds: () => [
       Buffer.concat([
@@ -454,7 +450,7 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
     decode: decodePcpAnswer,
   },
   {
-    file: 'discovery/port-mapping/ssdp-message.ts',
+    file: 'discovery/port-mapping/ssdp-search.ts',
     name: 'decodeSearchAnswer',
     seeds: texts(
       'HTTP/1.1 200 OK\r\nST: urn:schemas-upnp-org:device:InternetGatewayDevice:1\r\nUSN: uuid:1::urn:schemas-upnp-org:device:InternetGatewayDevice:1\r\nLOCATION: http://192.168.1.1:5000/d.xml\r\n\r\n',
@@ -513,7 +509,7 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
     decode: (bytes) => [isJournal(bytes), ownerIn(bytes)],
   },
   {
-    file: 'disk/file-lock-note.ts',
+    file: 'disk/worker/lock.ts',
     name: 'decodeNote',
     seeds: () => [
       encodeNote({ pid: 1, host: 'h', space: 's', start: '5', since: '2026-01-01T00:00:00Z', token: '0123abcd' }),

@@ -23,11 +23,10 @@ import {
 } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
-import { after, before, test } from 'node:test';
-import { encodeNote } from '../../src/disk/file-lock-note.js';
+import { after, before, type TestContext, test } from 'node:test';
 import { borderName } from '../../src/disk/names.js';
 import { systemProcesses } from '../../src/disk/system/processes.js';
+import { encodeNote } from '../../src/disk/worker/lock.js';
 import type { Metainfo } from '../../src/metainfo/metainfo.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { createTorrent } from '../../src/session/create-torrent.js';

@@ -5,8 +5,8 @@ import { beginThread, PIECE_WORKER } from '../../disk/files/worker-thread.js';
 import { nodeParseMetainfo } from '../../metainfo/node-parse-metainfo.js';
 import { readCaCertificates } from '../ca-certificates.js';
 import type { CliIo } from '../io.js';
-import { classifySource } from '../source/classify.js';
 import type { SourceReaders } from '../source/load-source.js';
+import { classifySource } from '../source/recognise.js';
 import { version } from '../version.js';
 import type { RunDeps } from './run-torrents.js';
 

@@ -3,10 +3,10 @@ import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { BtgetError } from '../../base/failure.js';
-import { mayBeForged } from '../../disk/journal-file.js';
 import { systemFileOperations } from '../../disk/system/operations.js';
 import { systemProcesses } from '../../disk/system/processes.js';
 import { readKept } from '../../disk/system/trust.js';
+import { mayBeForged } from '../../disk/target.js';
 
 const { O_CREAT, O_EXCL, O_WRONLY } = constants;
 /** POSIX: "If O_EXCL and O_CREAT are set, and path names a symbolic link, open() shall fail". */

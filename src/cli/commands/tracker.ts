@@ -13,7 +13,7 @@ import { TrustedProxies } from '../../tracker/trusted-proxies.js';
 import { UdpHandler } from '../../tracker/udp-handler.js';
 import { AllowedTorrents } from '../content/allowed-torrents.js';
 import { exitCodeOf, failureMessage } from '../exit-code.js';
-import { onInterrupt } from '../interruptible.js';
+import { onInterrupt } from '../io.js';
 import { TRACKER_OPTIONS, type Values } from '../options.js';
 import { printable } from '../output/escape.js';
 import { defineCommand } from './command.js';

@@ -213,3 +213,8 @@ function stateOf(file: TorrentFile, found: FileSurvey, have: number): FileState 
   if (found.found === 'final' && found.length !== file.length) return 'wrong-size';
   return have === file.length ? 'ok' : 'incomplete';
 }
+
+/** Bytes that the torrent's files have on a disk: padding is counted in pieces only. */
+export function contentLength({ files }: Pick<Metainfo, 'files'>): number {
+  return files.reduce((sum, file) => sum + (file.padding ? 0 : file.length), 0);
+}

@@ -1,5 +1,6 @@
 /** What one check of `btget doctor` found. */
 import { BtgetError, type FailureCode } from '../../base/failure.js';
+import { jsonLine, printable } from '../output/escape.js';
 
 export interface Finding {
   /** A stable word for scripts. */
@@ -48,4 +49,16 @@ export function skipped(check: Check, message: string): Finding {
 /** As the exit code is made of; null when nothing failed. */
 export function failureOf({ failure, message }: Finding): BtgetError | null {
   return failure === null ? null : new BtgetError(failure, message);
+}
+
+const WIDTH = 'warning'.length;
+
+/** The findings of `btget doctor` for people and for scripts. */
+export function findingLine({ state, message, hint }: Finding): string {
+  return printable(`${state.padEnd(WIDTH)}  ${message}${hint === null ? '' : ` (${hint})`}`);
+}
+
+/** One object a line. */
+export function findingJson({ check, state, message, hint, failure }: Finding): string {
+  return jsonLine({ check, state, code: failure, message, hint });
 }

@@ -1,13 +1,14 @@
 /** Which outputs a run has: one for people on stderr, and on stdout what was asked for. */
+
+import { systemPath } from '../../base/raw-name.js';
+import { redactText } from '../../base/redaction.js';
 import type { CliIo } from '../io.js';
 import { printable } from './escape.js';
-import type { Output } from './events.js';
+import type { Output, RunEvent } from './events.js';
 import { createJsonOutput } from './json-events.js';
-import { PlainProgress } from './plain-progress.js';
-import { createPathOutput } from './print-paths.js';
+import { PlainProgress } from './progress-bars.js';
 import type { Verbosity } from './sentences.js';
 import { canRedraw } from './terminal.js';
-import { withoutSecrets } from './without-secrets.js';
 
 export interface OutputChoices {
   readonly json: boolean;
@@ -44,4 +45,58 @@ export async function chooseOutput(choices: OutputChoices, io: CliIo): Promise<O
       for (const output of outputs) output.close();
     },
   };
+}
+
+/**
+ * `--print-paths` and `--print0`: each finished file once, as soon as it has its name.
+ *
+ * `shown` makes a path fit for its reader. A program gets the bytes of the name on the disk.
+ */
+function createPathOutput(
+  write: (text: string | Buffer) => void,
+  terminator: '\n' | '\0',
+  shown: (path: string) => string,
+): Output {
+  return {
+    tell(event) {
+      if (event.type === 'file') write(systemPath(shown(event.path) + terminator));
+    },
+    close: () => undefined,
+  };
+}
+
+/**
+ * `event` without the secrets of URLs in its sentences, which is how every output hears it. Names and paths of files
+ * stay as they are: scripts look for them on the disk.
+ */
+function withoutSecrets(event: RunEvent): RunEvent {
+  switch (event.type) {
+    case 'warning':
+    case 'error':
+      return { ...event, message: redactText(event.message), input: redacted(event.input) };
+    case 'note':
+    case 'detail':
+      return { ...event, message: redactText(event.message) };
+    case 'stalled':
+      return { ...event, reasons: event.reasons.map((each) => ({ ...each, message: redactText(each.message) })) };
+    case 'tracker': {
+      const { report } = event;
+      return { ...event, report: { ...report, url: redactText(report.url), message: redacted(report.message) } };
+    }
+    case 'summary': {
+      const shown = event.torrents.map((torrent) => ({
+        ...torrent,
+        // What never became a torrent goes by its source.
+        name: torrent.path === null ? redactText(torrent.name) : torrent.name,
+        message: redacted(torrent.message),
+      }));
+      return { ...event, torrents: shown };
+    }
+    default:
+      return event;
+  }
+}
+
+function redacted(text: string | null): string | null {
+  return text === null ? null : redactText(text);
 }

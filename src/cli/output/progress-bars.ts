@@ -1,11 +1,12 @@
 /** Progress on a terminal: a bar for each torrent, and above them a line for each event that matters. */
 import { clearScreenDown } from 'node:readline';
 import { MultiBar, type SingleBar } from 'cli-progress';
+import type { Millis, Task, Timers } from '../../base/clock.js';
 import type { TorrentStatus } from '../../torrent/status.js';
 import type { CliIo, OutputStream } from '../io.js';
 import type { Output, RunEvent } from './events.js';
 import { formatCount } from './format.js';
-import { progressBarLine } from './progress-line.js';
+import { progressBarLine, progressSentence } from './progress-line.js';
 import { sentencesFor, type Verbosity } from './sentences.js';
 import { columnsFor, HIDE_CURSOR, SHOW_CURSOR } from './terminal.js';
 
@@ -101,5 +102,47 @@ export class ProgressBars implements Output {
     const lines = shown.map(({ name, status }) => progressBarLine(name, status, columns));
     if (shown.length < all.length) lines.push(`and ${formatCount(all.length - shown.length, 'torrent')} more`);
     return lines;
+  }
+}
+
+interface PlainOptions {
+  readonly verbosity: Verbosity;
+  /** Between two progress lines of one torrent; 0 for never. */
+  readonly interval: Millis;
+}
+
+/** Progress where there is no terminal: whole lines, one a torrent every so often, and one for each event that matters. */
+export class PlainProgress implements Output {
+  readonly #write: (text: string) => void;
+  readonly #timers: Timers;
+  readonly #options: PlainOptions;
+  readonly #latest = new Map<string, { readonly name: string; readonly status: TorrentStatus }>();
+  #task: Task | undefined;
+
+  constructor(write: (text: string) => void, timers: Timers, options: PlainOptions) {
+    this.#write = write;
+    this.#timers = timers;
+    this.#options = options;
+    if (options.interval > 0 && options.verbosity !== 'quiet') this.#waitForNext();
+  }
+
+  tell(event: RunEvent): void {
+    if (event.type === 'progress')
+      this.#latest.set(event.about.infoHash, { name: event.about.name, status: event.status });
+    if (event.type === 'over') this.#latest.delete(event.about.infoHash);
+    for (const line of sentencesFor(event, this.#options.verbosity)) this.#write(`${line}\n`);
+  }
+
+  close(): void {
+    this.#task?.cancel();
+  }
+
+  #waitForNext(): void {
+    this.#task = this.#timers.addTask(() => {
+      for (const { name, status } of this.#latest.values()) {
+        this.#write(`${progressSentence(name, status)}\n`);
+      }
+      this.#waitForNext();
+    }, this.#options.interval);
   }
 }

@@ -1,7 +1,9 @@
 /** One torrent's progress in one line: a bar for a terminal, a sentence for a log. */
 import type { TorrentStatus } from '../../torrent/status.js';
+import type { CliIo } from '../io.js';
 import { columnsOf, fitTo, printable } from './escape.js';
 import { formatCount, formatDuration, formatPercent, formatRate, formatSize } from './format.js';
+import { canRedraw, columnsFor } from './terminal.js';
 
 const BAR_WIDTH = 16;
 const LEAST_NAME = 12;
@@ -64,4 +66,34 @@ function detailsOf(status: TorrentStatus): string[] {
       return [size, rate, ...left, ...upload, peers];
     }
   }
+}
+
+interface TaskProgress {
+  /** `done` of `length` bytes. */
+  readonly tell: (done: number, length: number) => void;
+  /** Takes the line away. */
+  close(): void;
+}
+
+const REDRAW_EVERY = 100;
+
+/** Progress of a task with one number, such as hashing: one line that is drawn again on a terminal, nothing elsewhere. */
+export function createTaskProgress(io: CliIo, name: string, quiet: boolean): TaskProgress {
+  const { stderr, timers } = io;
+  if (quiet || !canRedraw(io)) return { tell: () => undefined, close: () => undefined };
+  const startedAt = timers.now();
+  let drawnAt = Number.NEGATIVE_INFINITY;
+  return {
+    tell: (done, length) => {
+      const now = timers.now();
+      if (now - drawnAt < REDRAW_EVERY) return;
+      drawnAt = now;
+      const rate = now > startedAt ? `, ${formatRate((done / (now - startedAt)) * 1000)}` : '';
+      const line = `${printable(name)}: ${formatPercent(done, length)} of ${formatSize(length)}${rate}`;
+      stderr.write(`\r${fitTo(line, columnsFor(stderr))}\x1b[K`);
+    },
+    close: () => {
+      if (drawnAt !== Number.NEGATIVE_INFINITY) stderr.write('\r\x1b[K');
+    },
+  };
 }

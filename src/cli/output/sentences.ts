@@ -1,8 +1,11 @@
 /** The events that matter as lines for people, on a terminal and in a log alike. */
-import type { FailureCode } from '../../base/failure.js';
+import { BtgetError, type FailureCode } from '../../base/failure.js';
+import type { DhtStatus } from '../../discovery/dht/dht-node.js';
+import { machineHelp } from '../machine-failure.js';
 import { abridged, printable } from './escape.js';
 import type { RunEvent, SourceResult } from './events.js';
 import { formatCount, formatDuration, formatPercent, formatRate, formatSize } from './format.js';
+import type { DhtNews } from './stall-reasons.js';
 
 /** 'quiet': errors only. 'verbose': each finished file and each answer of a tracker as well. */
 export type Verbosity = 'quiet' | 'normal' | 'verbose';
@@ -94,4 +97,39 @@ function summaryLines(torrents: readonly SourceResult[]): string[] {
     const why = isOne && wasTold ? [] : [printable(torrent.message?.split('\n')[0] ?? torrent.result)];
     return [['ERR', ...have, name, ...why].join('  ')];
   });
+}
+
+/** `status` is null when the DHT is not used. */
+export function dhtNews(status: DhtStatus | null): DhtNews {
+  if (status === null) return { use: 'off' };
+  const nodes = status.families.reduce((sum, { good, questionable }) => sum + good + questionable, 0);
+  const { routers } = status;
+  return {
+    use: 'on',
+    nodes,
+    routersAsked: routers.length,
+    routersReached: routers.filter(({ state }) => state === 'reached').length,
+  };
+}
+
+const NEXT_STEPS: Readonly<Partial<Record<string, string>>> = {
+  interrupted: 'the same command again goes on',
+  'gave-up': 'the same command again goes on',
+  'disk-full': 'free some space; the same command again goes on',
+  'foreign-file': '--overwrite replaces it, -o or -d saves elsewhere',
+  'cannot-open': 'check the permissions, or choose another folder with -d',
+  'bytes-missing': '-d names the folder that holds the content',
+} satisfies Partial<Record<FailureCode, string>>;
+
+/**
+ * What whoever reads of a failure can do about it.
+ *
+ * A hint for a torrent that failed, or null.
+ */
+export function nextStep(failure: unknown): string | null {
+  // Any other exception says itself what to do.
+  if (!(failure instanceof BtgetError)) return null;
+  // A file may not have been opened because too many others are open, and then no permission is at fault.
+  const lack = failure.code === 'cannot-open' ? machineHelp(failure.cause) : null;
+  return failure.hint ?? lack ?? NEXT_STEPS[failure.code] ?? null;
 }

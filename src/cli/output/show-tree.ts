@@ -2,7 +2,7 @@
 import { toHex } from '../../base/bytes.js';
 import { type DescribedSecrets, describe } from '../../metainfo/describe.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
-import { contentLength } from '../content/content-length.js';
+import { contentLength } from '../content/verify-content.js';
 import { printable } from './escape.js';
 import { formatCount, formatSize } from './format.js';
 

@@ -1,22 +1,21 @@
 /** One `download` or `seed` from its first torrent to its summary: what ends it, when, and with which exit code. */
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
+import type { PortMapping } from '../../discovery/port-mapping/port-mapper.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import { endWithin } from '../../session/end-within.js';
 import type { SessionOptions } from '../../session/session-options.js';
 import type { TorrentOptions } from '../../torrent/torrent-options.js';
 import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';
-import { dhtNews } from '../output/dht-news.js';
 import { abridged } from '../output/escape.js';
 import type { Output, RunEvent, SourceResult } from '../output/events.js';
 import { formatDuration } from '../output/format.js';
+import { dhtNews } from '../output/sentences.js';
 import type { DhtNews, UserLimits } from '../output/stall-reasons.js';
 import { joinTwins } from '../source/join-twins.js';
 import type { LoadedSource, UnusableSource } from '../source/load-source.js';
-import { beginJob } from './begin-job.js';
-import { PortMappingNews } from './port-mapping-news.js';
 import { type CreateSession, type SessionFace, STOP_LIMIT } from './session-face.js';
-import { type JobOwner, TorrentJob } from './torrent-job.js';
+import { beginJob, type JobOwner, TorrentJob } from './torrent-job.js';
 
 export interface RunOptions {
   readonly session: SessionOptions;
@@ -288,4 +287,25 @@ function resultOf(entry: Entry): SourceResult {
     uploaded: 0,
     seconds: 0,
   };
+}
+
+/** Tells what came of asking the gateways, once, and again when it changes. */
+class PortMappingNews {
+  readonly #output: Pick<Output, 'tell'>;
+  /** By family, as JSON. */
+  readonly #told = new Map<number, string>();
+
+  constructor(output: Pick<Output, 'tell'>) {
+    this.#output = output;
+  }
+
+  tell(mappings: readonly PortMapping[]): void {
+    for (const mapping of mappings) {
+      if (mapping.state === 'asking') continue;
+      const text = JSON.stringify(mapping);
+      if (this.#told.get(mapping.family) === text) continue;
+      this.#told.set(mapping.family, text);
+      this.#output.tell({ type: 'port-mapping', mapping });
+    }
+  }
 }

@@ -1,19 +1,22 @@
 /** One torrent's way through a run: hears what happens to it, and keeps what the summary needs. */
-
 import { dirname, join, normalize } from 'node:path';
+import { toHex } from '../../base/bytes.js';
 import type { Millis } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
 import type { TrackerAnswer } from '../../discovery/trackers/rerequester.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
+import { optionsForLink } from '../../session/link-options.js';
 import type { MagnetEvents } from '../../session/magnet-torrent.js';
 import type { TorrentStatus } from '../../torrent/status.js';
 import type { TorrentOptions } from '../../torrent/torrent-options.js';
-import { contentLength } from '../content/content-length.js';
+import { contentLength } from '../content/verify-content.js';
 import { failureCode, failureMessage } from '../exit-code.js';
+import { abridged } from '../output/escape.js';
 import type { RunEvent, SourceResult, StallReason, Subject } from '../output/events.js';
-import { nextStep } from '../output/next-step.js';
+import { nextStep } from '../output/sentences.js';
 import type { DhtNews, UserLimits } from '../output/stall-reasons.js';
-import type { TorrentFace } from './session-face.js';
+import type { LoadedMagnet, LoadedTorrent } from '../source/load-source.js';
+import type { SessionFace, TorrentFace } from './session-face.js';
 import { StallWatch } from './stall-watch.js';
 
 export interface JobOwner {
@@ -284,4 +287,33 @@ export class TorrentJob implements MagnetEvents {
   #seconds(): number {
     return Math.round((this.#doneAt ?? this.#owner.now()) - this.#startedAt) / 1000;
   }
+}
+
+type UsableSource = LoadedTorrent | LoadedMagnet;
+
+/**
+ * From a source to the job that follows its torrent through a run.
+ *
+ * Throws a 'usage' failure when the torrent has no such file as was asked for.
+ */
+export function beginJob(
+  source: UsableSource,
+  session: SessionFace,
+  options: TorrentOptions,
+  owner: JobOwner,
+): TorrentJob {
+  const trackers = source.kind === 'torrent' ? source.metainfo.trackers : source.link.trackers;
+  const hasTrackers = options.trackers.length > 0 || (options.useTorrentTrackers && trackers.length > 0);
+  const job = new TorrentJob(source.input, subjectOf(source), options, hasTrackers, owner);
+  if (source.kind === 'torrent') {
+    job.joined(session.addTorrent(source.metainfo, options, job));
+    job.gotMetadata(source.metainfo);
+  } else job.joined(session.addMagnet(source.link, optionsForLink(source.link, source.peers, options), job));
+  return job;
+}
+
+function subjectOf(source: UsableSource): Subject {
+  if (source.kind === 'torrent') return { name: source.metainfo.name, infoHash: toHex(source.metainfo.infoHash) };
+  const infoHash = toHex(source.link.infoHash);
+  return { name: abridged(source.link.name ?? infoHash, 200), infoHash };
 }

@@ -6,8 +6,7 @@ import { MAX_MAGNET_LENGTH, parseV1Link, type V1MagnetLink } from '../../metainf
 import { MAX_TORRENT_LENGTH, type Metainfo } from '../../metainfo/metainfo.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import { formatSize } from '../output/format.js';
-import { classifySource } from './classify.js';
-import { recognise } from './recognise.js';
+import { classifySource, recognise } from './recognise.js';
 import { bareSource, decodeText, shownSource } from './source-text.js';
 
 export interface SourceReaders {

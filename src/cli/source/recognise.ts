@@ -1,7 +1,6 @@
 /** What a file is that is no .torrent: the name of its kind, by its first bytes. */
 import { redactText } from '../../base/redaction.js';
 import { scanBencode, TOLERANT } from '../../bencode/guard.js';
-import { classifySource } from './classify.js';
 import { bareSource, decodeText } from './source-text.js';
 
 /** Bytes that are looked at for text. */
@@ -73,4 +72,17 @@ function recogniseMarkup(markup: string): string | null {
     return say('a feed (RSS or Atom)', 'btget reads none; the links in it are sources');
   if (/^<\?xml|^<[a-z][\w:.-]*[\s>/]/i.test(markup)) return say('XML');
   return null;
+}
+
+/** What a SOURCE on the command line is, by its form alone. */
+type SourceKind = 'stdin' | 'url' | 'magnet' | 'info-hash' | 'path';
+
+/** A file of the same name wins over an info-hash: whoever loads a source looks for it first. */
+export function classifySource(input: string): SourceKind {
+  if (input === '-') return 'stdin';
+  if (/^https?:\/\//i.test(input)) return 'url';
+  // A whole link may be escaped, and its topic alone is a link too.
+  if (/^(?:magnet(?::|%3a)|urn:bt[im]h:)/i.test(input)) return 'magnet';
+  if (/^(?:[0-9a-f]{40}|[0-9a-f]{64}|[a-z2-7]{32})$/i.test(input)) return 'info-hash';
+  return 'path';
 }

@@ -9,7 +9,7 @@ import type { NodeId } from './contact.js';
 import type { DhtOptions } from './dht-options.js';
 import { type DhtState, decodeState, encodeState, type FamilyState } from './dht-state.js';
 import { type DhtSocket, FamilyNode } from './family-node.js';
-import type { VerifySignature } from './item.js';
+import type { VerifySignature } from './item-store.js';
 import { familyOf } from './neighbourhood.js';
 import { type ResolveName, type RouterStatus, Routers } from './routers.js';
 import { type AnnouncedPlace, type FoundPeers, TorrentAnnouncer } from './torrent-announcer.js';

@@ -7,23 +7,20 @@ import { type Random, shuffle } from '../../base/random.js';
 import type { IpAddress, IpFamily } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import { isServicePort, mayLead, type OwnNetworks } from '../../net/reach-rule.js';
-import { AddressProofs } from './address-proofs.js';
-import { Allowance } from './allowance.js';
 import { addressKey, type Contact, contactAt, ID_LENGTH, type NodeId, type Place, placeAt } from './contact.js';
 import { decodeMessage } from './decode-message.js';
 import type { DhtOptions } from './dht-options.js';
 import { encodeError } from './encode-message.js';
 import { ExternalAddress } from './external-address.js';
-import type { VerifySignature } from './item.js';
-import type { LookupEvents } from './lookup.js';
-import { type LookupBeginning, LookupQueue } from './lookup-queue.js';
+import type { VerifySignature } from './item-store.js';
+import { type LookupBeginning, type LookupEvents, LookupQueue } from './lookup.js';
 import { MAX_PACKET_LENGTH, type Message, type Query } from './message.js';
 import { familyOf } from './neighbourhood.js';
 import { Responder } from './responder.js';
 import type { Routers } from './routers.js';
 import { RoutingTable } from './routing-table.js';
 import { isSecureId, secureId } from './secure-id.js';
-import { SourceGuard } from './source-guard.js';
+import { AddressProofs, Allowance, SourceGuard } from './source-guard.js';
 import { type QueryOutcome, Transactions } from './transactions.js';
 
 /** Nodes from which a lookup starts: the closest, and some by chance, so that no neighbourhood of liars encloses it. */

@@ -1,7 +1,7 @@
 import type { Millis } from '../../base/clock.js';
+import { sha1 } from '../../base/digest.js';
 import type { NodeId } from './contact.js';
-import { isSignedBy, MAX_SALT_LENGTH, MAX_VALUE_LENGTH, targetOf, type VerifySignature } from './item.js';
-import { type Item, KRPC_ERROR, type KrpcError, type Query } from './message.js';
+import { type Item, KRPC_ERROR, type KrpcError, type Query, type Signed } from './message.js';
 
 /** "These items may expire in 2 hours." */
 const LIFETIME: Millis = 2 * 60 * 60_000;
@@ -79,4 +79,29 @@ export class ItemStore {
       return;
     }
   }
+}
+
+const MAX_VALUE_LENGTH = 1000;
+const MAX_SALT_LENGTH = 64;
+
+/** Whether `signature` is that of `message` by the ed25519 key. It never throws. */
+export type VerifySignature = (publicKey: Buffer, signature: Buffer, message: Buffer) => boolean;
+
+/**
+ * Values of BEP 44: under which target they stand, and what their owner signs.
+ *
+ * "The target ID is the SHA-1 hash of this key concatenated with the salt"; of an immutable item, that of its value.
+ */
+export function targetOf({ value, signed }: Item, salt: Buffer): NodeId {
+  return sha1(signed === null ? value : Buffer.concat([signed.publicKey, salt]));
+}
+
+/** "3:seqi4e1:v12:Hello world!", and before it the salt when there is one. */
+function signedBuffer(value: Buffer, sequence: bigint, salt: Buffer): Buffer {
+  const before = salt.length === 0 ? [] : [Buffer.from(`4:salt${salt.length}:`), salt];
+  return Buffer.concat([...before, Buffer.from(`3:seqi${sequence}e1:v`), value]);
+}
+
+function isSignedBy(value: Buffer, signed: Signed, salt: Buffer, verify: VerifySignature): boolean {
+  return verify(signed.publicKey, signed.signature, signedBuffer(value, signed.sequence, salt));
 }

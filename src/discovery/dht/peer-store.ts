@@ -1,10 +1,10 @@
 /** Peers that others have announced to us, of one family. Whatever they announce, memory stays bounded. */
 import type { Millis } from '../../base/clock.js';
+import { sha1 } from '../../base/digest.js';
 import type { Random } from '../../base/random.js';
 import { hostKey } from '../../net/host-key.js';
 import { encodeCompact } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
-import { BloomFilter } from './bloom-filter.js';
 import { addressKey, type NodeId } from './contact.js';
 
 export interface PeerStoreOptions {
@@ -161,5 +161,21 @@ export class PeerStore {
       [items[index], items[other]] = [items[other] as T, items[index] as T];
     }
     return items.slice(0, drawn);
+  }
+}
+
+const LENGTH = 256;
+
+/** BEP 33: 256 bytes that say which of many addresses are in a set, so that the sets of several nodes can be joined. */
+export class BloomFilter {
+  readonly bytes: Buffer = Buffer.alloc(LENGTH);
+
+  /** `ip` is 4 or 16 bytes. "Port numbers or host names are not allowed." */
+  add(ip: Uint8Array): void {
+    const hash = sha1(ip);
+    for (const begin of [0, 2]) {
+      const index = hash.readUInt16LE(begin) % (LENGTH * 8);
+      this.bytes.writeUInt8(this.bytes.readUInt8(index >> 3) | (1 << (index & 7)), index >> 3);
+    }
   }
 }

@@ -1,16 +1,15 @@
 /** What others get when they ask us. It decides and stores; whether an answer may leave is its owner's business. */
 import type { Millis } from '../../base/clock.js';
+import { sha1 } from '../../base/digest.js';
 import type { Random } from '../../base/random.js';
 import type { Encodable } from '../../bencode/encode.js';
 import { decodeCompact, type IpFamily } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import { type Contact, encodeContacts, ID_LENGTH, type NodeId, type Place } from './contact.js';
 import { encodeAnswer, encodeError, itemFields } from './encode-message.js';
-import { targetOf, type VerifySignature } from './item.js';
-import { ItemStore } from './item-store.js';
+import { ItemStore, targetOf, type VerifySignature } from './item-store.js';
 import { KRPC_ERROR, type KrpcError, type Message, type Query, type Want } from './message.js';
 import { PeerStore, type PeerStoreOptions } from './peer-store.js';
-import { WriteTokens } from './write-tokens.js';
 
 /**
  * BEP 32: "A node must not send UDP datagrams with a payload larger than 1024 octets." A stored value may be longer.
@@ -212,3 +211,48 @@ export class Responder {
 }
 
 const BAD_TOKEN: KrpcError = { code: KRPC_ERROR.protocol, text: 'bad token' };
+
+/** "A secret that changes every five minutes and tokens up to ten minutes old are accepted." */
+const SECRET_LIFE: Millis = 5 * 60_000;
+const SECRET_LENGTH = 20;
+const TOKEN_LENGTH = 8;
+
+/**
+ * Tokens prove that whoever wants to write something here has lately received a packet at the address from which it
+ * writes. Nothing is kept for them but two secrets. Each is good for one host and one target.
+ */
+class WriteTokens {
+  readonly #random: Random;
+  #secret: Buffer;
+  #formerSecret: Buffer;
+  #madeAt: Millis;
+
+  constructor(random: Random, now: Millis) {
+    this.#random = random;
+    this.#secret = random.bytes(SECRET_LENGTH);
+    this.#formerSecret = random.bytes(SECRET_LENGTH);
+    this.#madeAt = now;
+  }
+
+  tokenFor(host: string, target: NodeId, now: Millis): Buffer {
+    this.#renew(now);
+    return tokenOf(this.#secret, host, target);
+  }
+
+  accepts(token: Buffer, host: string, target: NodeId, now: Millis): boolean {
+    this.#renew(now);
+    return [this.#secret, this.#formerSecret].some((secret) => tokenOf(secret, host, target).equals(token));
+  }
+
+  #renew(now: Millis): void {
+    const age = now - this.#madeAt;
+    if (age < SECRET_LIFE) return;
+    this.#formerSecret = age < 2 * SECRET_LIFE ? this.#secret : this.#random.bytes(SECRET_LENGTH);
+    this.#secret = this.#random.bytes(SECRET_LENGTH);
+    this.#madeAt = now;
+  }
+}
+
+function tokenOf(secret: Buffer, host: string, target: NodeId): Buffer {
+  return sha1(Buffer.concat([secret, target, Buffer.from(host)])).subarray(0, TOKEN_LENGTH);
+}

@@ -4,7 +4,7 @@
  */
 import type { Millis } from '../../base/clock.js';
 import type { Random } from '../../base/random.js';
-import { Bucket } from './bucket.js';
+import { Bucket, KnownNode, type NodeState } from './bucket.js';
 import {
   addressKey,
   type Contact,
@@ -15,7 +15,6 @@ import {
   sharedPrefix,
   withSharedPrefix,
 } from './contact.js';
-import { KnownNode, type NodeState } from './known-node.js';
 import { nodeKey } from './neighbourhood.js';
 
 const REFRESH_AFTER: Millis = 15 * 60_000;

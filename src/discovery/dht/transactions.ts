@@ -2,11 +2,11 @@
 import type { Task, Timers } from '../../base/clock.js';
 import type { Random } from '../../base/random.js';
 import type { PeerAddress } from '../../net/raw-server.js';
-import { Allowance } from './allowance.js';
 import { addressKey, type NodeId } from './contact.js';
 import type { DhtOptions } from './dht-options.js';
 import { encodeQuery } from './encode-message.js';
 import type { Answer, KrpcError, Message, Query } from './message.js';
+import { Allowance } from './source-guard.js';
 
 /** Unguessable, so that whoever does not see our packets cannot answer them. */
 const TRANSACTION_LENGTH = 4;

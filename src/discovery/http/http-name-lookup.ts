@@ -7,7 +7,7 @@
 import { lookup, Resolver } from 'node:dns';
 import { readFile } from 'node:fs';
 import type { BindAddresses } from '../../net/fence.js';
-import { addressesInHosts } from '../hosts-file.js';
+import { parseIp } from '../../net/ip-address.js';
 
 export type NameOutcome =
   | { readonly ok: true; readonly addresses: readonly string[] }
@@ -121,4 +121,12 @@ function inTurn(first: readonly string[], second: readonly string[]): string[] {
 /** Name servers come as `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1` or `[2001:db8::1]:5353`. */
 function isIpv4Server(server: string): boolean {
   return /^[0-9.]+(:\d+)?$/.test(server);
+}
+
+/** The addresses that a table in the form of /etc/hosts has for `name` (lower case), in its order. */
+export function addressesInHosts(table: string, name: string): string[] {
+  return table.split('\n').flatMap((line) => {
+    const [address = '', ...names] = line.replace(/#.*/, '').trim().split(/\s+/);
+    return names.some((each) => each.toLowerCase() === name) && parseIp(address) !== undefined ? [address] : [];
+  });
 }

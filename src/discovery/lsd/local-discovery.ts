@@ -4,11 +4,9 @@ import type { Random } from '../../base/random.js';
 import type { DatagramHandler, DatagramOutcome, DatagramSocket } from '../../net/datagram.js';
 import type { IpFamily } from '../../net/ip-address.js';
 import type { PeerAddress, RawServer } from '../../net/raw-server.js';
-import { Allowance } from '../dht/allowance.js';
-import { SourceGuard } from '../dht/source-guard.js';
+import { Allowance, SourceGuard } from '../dht/source-guard.js';
 import type { CreatePeerSource, SeekingTorrent } from '../peer-source.js';
 import { announceCapacity, decodeLsdAnnounce, encodeLsdAnnounce, LSD_GROUPS, type LsdAnnounce } from './lsd-message.js';
-import type { LsdOptions } from './lsd-options.js';
 
 /** An address of ours, on an interface where others may hear us. */
 export interface MulticastPlace {
@@ -165,3 +163,23 @@ export class LocalDiscovery implements DatagramHandler {
     return open.length > 0;
   }
 }
+
+interface LsdOptions {
+  /** Between two announces of one torrent. BEP 14: "every 5 minutes". */
+  readonly interval: Millis;
+  /** Between two announces of ours, whatever they name. BEP 14: "no more than 1 announce per minute". */
+  readonly minInterval: Millis;
+  /** A torrent's first announce waits so long for others that begin, which then share it. */
+  readonly gathering: Millis;
+  /** Peers a second that are handed on, and so many at once. Whoever sends more names nobody that is worth a dial. */
+  readonly peersPerSecond: number;
+  readonly peersAtOnce: number;
+}
+
+export const DEFAULT_LSD_OPTIONS: LsdOptions = {
+  interval: 300_000,
+  minInterval: 60_000,
+  gathering: 200,
+  peersPerSecond: 1,
+  peersAtOnce: 60,
+};

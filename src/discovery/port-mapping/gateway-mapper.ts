@@ -1,6 +1,5 @@
 import type { Task, Timers } from '../../base/clock.js';
-import type { MapOutcome, MappingProtocol } from './mapping-protocol.js';
-import type { PortMappingOptions } from './port-mapping-options.js';
+import type { MapOutcome, MappingProtocol, PortMappingOptions } from './mapping-protocol.js';
 
 /** What became of the wish that one gateway lets our port in. */
 export type PortMappingState =

@@ -1,7 +1,7 @@
 /** An Internet gateway's description (UPnP IGD 1 and 2), and the actions of its connection (SOAP 1.1). */
 import { normaliseHost } from '../../net/ip-address.js';
 import type { Transport } from './mapping-protocol.js';
-import { gatewayUrl } from './ssdp-message.js';
+import { gatewayUrl } from './ssdp-search.js';
 import { elementsNamed, escapeXml, parseXml, textOf, type XmlElement } from './xml.js';
 
 /** A connection to the world, and where it takes orders. */

@@ -1,8 +1,8 @@
 import type { Random } from '../../base/random.js';
+import { ipOfBytes, parseIp } from '../../net/ip-address.js';
 import type { RawServer } from '../../net/raw-server.js';
 import { GatewayCalls } from './gateway-calls.js';
 import type { MapOutcome, MappingProtocol, Transport } from './mapping-protocol.js';
-import { decodePcpAnswer, encodePcpMap, explainPcpResult, NONCE_LENGTH, type PcpAnswer } from './pcp-message.js';
 
 /** Asks a gateway by the Port Control Protocol (RFC 6887). */
 export class Pcp implements MappingProtocol {
@@ -49,4 +49,110 @@ function outcomeOf(answer: PcpAnswer | string): MapOutcome {
   const { result, externalHost, externalPort, lifetime } = answer;
   if (result !== 0) return { ok: false, message: explainPcpResult(result) };
   return { ok: true, externalHost, externalPort, lifetime };
+}
+
+interface PcpMapRequest {
+  /** Seconds; 0 removes the mapping. */
+  readonly lifetime: number;
+  /** Our own address: the gateway compares it with where the packet comes from. */
+  readonly client: string;
+  /** 12 bytes: who does not know them can neither renew nor remove the mapping. */
+  readonly nonce: Buffer;
+  readonly transport: Transport;
+  readonly port: number;
+}
+
+type PcpAnswer =
+  | {
+      readonly kind: 'map';
+      readonly nonce: Buffer;
+      readonly transport: Transport;
+      readonly port: number;
+      /** 0 is success. */
+      readonly result: number;
+      /** Seconds: of the mapping, or, with an error, until asking again makes sense. */
+      readonly lifetime: number;
+      readonly externalPort: number;
+      readonly externalHost: string;
+    }
+  /** "A PCP server that does not support the version": one of NAT-PMP says so too, in its own version 0. */
+  | { readonly kind: 'unsupported-version' };
+
+const NONCE_LENGTH = 12;
+const VERSION = 2;
+const MAP = 1;
+const ANSWER = 0x80;
+const LENGTH = 60;
+/** RFC 6887, 7: "PCP messages […] MUST NOT exceed 1100 octets". */
+const MAX_LENGTH = 1100;
+const UNSUPPORTED_VERSION = 1;
+const PROTOCOLS: Readonly<Record<Transport, number>> = { tcp: 6, udp: 17 };
+
+/** The Port Control Protocol's MAP (RFC 6887) as bytes. */
+export function encodePcpMap({ lifetime, client, nonce, transport, port }: PcpMapRequest): Buffer {
+  const packet = Buffer.alloc(LENGTH);
+  packet[0] = VERSION;
+  packet[1] = MAP;
+  packet.writeUInt32BE(lifetime, 4);
+  wideBytes(client).copy(packet, 8);
+  nonce.copy(packet, 24);
+  packet[36] = PROTOCOLS[transport];
+  packet.writeUInt16BE(port, 40);
+  packet.writeUInt16BE(port, 42);
+  // The external address is the gateway's to choose: all zeros, of the family that is meant.
+  wideBytes(client.includes(':') ? '::' : '0.0.0.0').copy(packet, 44);
+  return packet;
+}
+
+/** Reads an answer; undefined when it is none to a MAP request. */
+export function decodePcpAnswer(data: Buffer): PcpAnswer | undefined {
+  if (data.length < 4 || data.length > MAX_LENGTH || (data.readUInt8(1) & ANSWER) === 0) return undefined;
+  if (data[0] !== VERSION) {
+    // NAT-PMP's results have two bytes; RFC 6887's have one, at the end of these two.
+    return data[3] === UNSUPPORTED_VERSION ? { kind: 'unsupported-version' } : undefined;
+  }
+  if (data[3] === UNSUPPORTED_VERSION) return { kind: 'unsupported-version' };
+  if (data[1] !== (MAP | ANSWER) || data.length < LENGTH) return undefined;
+  const transport = data[36] === PROTOCOLS.tcp ? 'tcp' : data[36] === PROTOCOLS.udp ? 'udp' : undefined;
+  if (transport === undefined) return undefined;
+  return {
+    kind: 'map',
+    nonce: Buffer.from(data.subarray(24, 24 + NONCE_LENGTH)),
+    transport,
+    port: data.readUInt16BE(40),
+    result: data.readUInt8(3),
+    lifetime: data.readUInt32BE(4),
+    externalPort: data.readUInt16BE(42),
+    externalHost: ipOfBytes(data.subarray(44, LENGTH)).text,
+  };
+}
+
+const RESULTS: readonly string[] = [
+  'success',
+  'it does not know this version',
+  'it is not allowed',
+  'it does not understand the request',
+  'it does not know MAP',
+  'it does not know an option',
+  'the request is malformed',
+  'its own network is down',
+  'it has no room for more',
+  'it does not know the transport',
+  'the quota is used up',
+  'it cannot give that port',
+  'our address is not the one that it sees',
+  'too many hosts are meant',
+];
+
+function explainPcpResult(result: number): string {
+  return RESULTS[result] ?? `result ${result}`;
+}
+
+/** Every address of PCP has 16 bytes: those of IPv4 are mapped. */
+function wideBytes(host: string): Buffer {
+  const address = parseIp(host);
+  if (address === undefined) throw new RangeError(`not an IP literal: ${host}`);
+  return address.family === 6
+    ? address.bytes
+    : Buffer.concat([Buffer.from('00000000000000000000ffff', 'hex'), address.bytes]);
 }

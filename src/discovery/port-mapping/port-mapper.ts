@@ -3,10 +3,9 @@ import type { Random } from '../../base/random.js';
 import type { IpFamily } from '../../net/ip-address.js';
 import type { RawServer } from '../../net/raw-server.js';
 import { GatewayMapper, type PortMappingState } from './gateway-mapper.js';
-import type { MappingProtocol } from './mapping-protocol.js';
+import type { MappingProtocol, PortMappingOptions } from './mapping-protocol.js';
 import { NatPmp } from './nat-pmp.js';
 import { Pcp } from './pcp.js';
-import type { PortMappingOptions } from './port-mapping-options.js';
 import { type AskGateway, Upnp } from './upnp.js';
 
 /** A router that leads out of our network. */

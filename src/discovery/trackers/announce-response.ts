@@ -1,8 +1,7 @@
 /** What a tracker answered, as a value: whatever it sent, nothing here throws, and no more is kept than is of use. */
 import { asDictionary, asInteger, getBytes, getInteger, getList } from '../../bencode/access.js';
 import type { BencodeDictionary, BencodeValue } from '../../bencode/bencode.js';
-import { ipOfBytes, isUnicast } from '../../net/ip-address.js';
-import { AnnouncedPeers } from '../announced-peers.js';
+import { decodeCompact, type IpFamily, ipOfBytes, isUnicast, parseIp } from '../../net/ip-address.js';
 import type { AnnounceResponse, TrackerFailure, TrackerPeer } from './tracker-client.js';
 import { countOf, decodeTrackerResponse, MAX_INTERVAL, positive, readable } from './tracker-response.js';
 
@@ -73,5 +72,35 @@ function addDictionaries(list: readonly BencodeValue[] | undefined, peers: Annou
     const peerId = getBytes(peer, 'peer id');
     // A copy: a view would hold the whole answer for as long as the peer is known.
     if (!peers.add(host, port, peerId?.length === 20 ? Buffer.from(peerId) : null)) return;
+  }
+}
+
+const MAX_PEERS = 200;
+
+/** The peers of one answer: each address once, none that nobody can have, and no more than are of use. */
+export class AnnouncedPeers {
+  readonly #peers = new Map<string, TrackerPeer>();
+
+  all(): TrackerPeer[] {
+    return [...this.#peers.values()];
+  }
+
+  /** Takes one peer, unless it is nonsense; false when there are enough of them. */
+  add(host: string, port: number, peerId: Buffer | null): boolean {
+    const address = parseIp(host);
+    if (address !== undefined && isUnicast(address) && port >= 1 && port <= 65_535) {
+      const key = `${address.text} ${port}`;
+      if (!this.#peers.has(key)) this.#peers.set(key, { host: address.text, port, peerId });
+    }
+    return this.#peers.size < MAX_PEERS;
+  }
+
+  /** BEP 23 and BEP 7: 6 or 18 bytes a peer. A rest that is no whole peer is left out. */
+  addCompact(compact: Buffer, family: IpFamily): void {
+    const length = family === 4 ? 6 : 18;
+    for (let begin = 0; begin + length <= compact.length; begin += length) {
+      const address = decodeCompact(compact.subarray(begin, begin + length), family);
+      if (address !== undefined && !this.add(address.host, address.port, null)) return;
+    }
   }
 }

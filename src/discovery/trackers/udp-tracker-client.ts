@@ -3,8 +3,7 @@ import type { PeerAddress, RawServer } from '../../net/raw-server.js';
 import type { SourcedUrl } from '../../net/url-rule.js';
 import type { UdpTrackerAnswer } from '../../wire/udp-tracker-answer.js';
 import { encodeUdpRequest } from '../../wire/udp-tracker-request.js';
-import { AnnouncedPeers } from '../announced-peers.js';
-import { saneInterval } from './announce-response.js';
+import { AnnouncedPeers, saneInterval } from './announce-response.js';
 import type {
   AnnounceOutcome,
   AnnounceRequest,

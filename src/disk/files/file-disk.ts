@@ -3,13 +3,16 @@ import { availableParallelism } from 'node:os';
 import { basename, resolve } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import type { Timers } from '../../base/clock.js';
+import { BtgetError } from '../../base/failure.js';
+import { decodeFailure } from '../failure.js';
 import { journalName } from '../names.js';
-import type { OpenStorageOptions, Storage } from '../storage.js';
+import type { TargetPlace, Told } from '../protocol.js';
+import type { DoneOutcome, OpenStorageOptions, Storage } from '../storage.js';
 import { RootAnchors } from '../system/anchor.js';
+import { below } from '../system/guard.js';
 import { type ReadOperations, systemReadOperations } from '../system/operations.js';
-import type { OpenTargetOptions, Target } from '../target.js';
+import type { LockOutcome, OpenTargetOptions, Target, WatchedLock } from '../target.js';
 import { FileStorage, type SharedDisk } from './file-storage.js';
-import { createFileTarget } from './file-target.js';
 import { type HashedFile, type Hashing, hashPieces, type PieceHashesOutcome } from './hash-pieces.js';
 import { HashQueue } from './hash-queue.js';
 import { FileReadPool } from './read-pool.js';
@@ -106,4 +109,54 @@ export function createFileDisk(options: FileDiskOptions): FileDisk {
       hashing.end(() => writer.end(() => timers.addTask(answered, 0)));
     },
   };
+}
+
+type Answered = (outcome: DoneOutcome) => void;
+
+/**
+ * A journal and a lock in files, which the worker that writes the download writes too: what is asked is done in order.
+ */
+export function createFileTarget(writer: Pick<WorkerThread, 'ask'>, place: TargetPlace): Target {
+  const ask =
+    (kind: 'removeJournal' | 'refreshLock' | 'releaseLock') =>
+    (answered: Answered): void =>
+      writer.ask(kind, { place }, [], done(answered));
+  const askLock =
+    (kind: 'takeLock' | 'checkLock') =>
+    (watched: readonly WatchedLock[], answered: (outcome: LockOutcome) => void): void =>
+      writer.ask(kind, { place, watched }, [], (told) => {
+        if (!told.ok) answered({ ok: false, failure: decodeFailure(told.failure) });
+        else if (told.value === null) answered({ ok: true });
+        else answered({ ok: false, failure: new BtgetError('target-busy', told.value.message), doubt: told.value });
+      });
+  return {
+    journal: {
+      path: below(place.root, place.name),
+      read: (answered) =>
+        writer.ask('readJournal', { place }, [], (told) => {
+          if (!told.ok) answered({ ok: false, failure: decodeFailure(told.failure) });
+          else if (told.value === null) answered({ ok: true, found: null });
+          else answered({ ok: true, found: { ...told.value, bytes: Buffer.from(told.value.bytes) } });
+        }),
+      append: (bytes, flushes, answered) => {
+        const copy = new Uint8Array(bytes);
+        writer.ask('appendJournal', { place, bytes: copy, flushes }, [copy.buffer], done(answered));
+      },
+      replace: (bytes, answered) => {
+        const copy = new Uint8Array(bytes);
+        writer.ask('replaceJournal', { place, bytes: copy }, [copy.buffer], done(answered));
+      },
+      remove: ask('removeJournal'),
+    },
+    lock: {
+      take: askLock('takeLock'),
+      check: askLock('checkLock'),
+      refresh: ask('refreshLock'),
+      release: ask('releaseLock'),
+    },
+  };
+}
+
+function done(answered: Answered): (told: Told<null>) => void {
+  return (told) => answered(told.ok ? { ok: true } : { ok: false, failure: decodeFailure(told.failure) });
 }

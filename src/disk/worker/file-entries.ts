@@ -1,11 +1,10 @@
 /** The entries of folders below a download folder: how names come to be and go, and how that is flushed. */
 import { BtgetError } from '../../base/failure.js';
 import { about, isSystemError, NO_LINKS } from '../failure.js';
-import type { MadeFolders } from '../file-made-folders.js';
 import type { RootAnchor } from '../system/anchor.js';
 import { below, folderOf, inFolderOf, lastOf, type PathRoot, rootId, withFolders } from '../system/guard.js';
 import type { FileOperations } from '../system/operations.js';
-import { type FileFlusher, type Flushed, UnflushedNames } from './flusher.js';
+import { type FileFlusher, type Flushed, type MadeFolders, UnflushedNames } from './flusher.js';
 
 /** In a folder with this bit anybody may give a file a second name, and only its owner may take one away. */
 const STICKY = 0o1000;

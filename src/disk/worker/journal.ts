@@ -1,13 +1,12 @@
 /** A journal's file, as a worker reads and writes it. */
-
 import { about, fileFailure, isSystemError } from '../failure.js';
-import type { FoundJournal } from '../journal-file.js';
 import type { TargetPlace } from '../protocol.js';
 import type { NameIn } from '../system/anchor.js';
 import { below, inFolderOf, makeRoot } from '../system/guard.js';
 import { openOwn } from '../system/hard-links.js';
 import type { FileOperations } from '../system/operations.js';
 import { type FileUser, readKept } from '../system/trust.js';
+import type { FoundJournal } from '../target.js';
 import type { Flushed } from './flusher.js';
 
 /** A journal of two million pieces, none of them beside another, is shorter. Bytes. */

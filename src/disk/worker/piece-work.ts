@@ -1,20 +1,22 @@
 /** A worker's side of the protocol: carries out requests in the order in which they come. */
+
+import { dirname } from 'node:path';
 import { sha1 } from '../../base/digest.js';
 import { BtgetError } from '../../base/failure.js';
 import { findExactNames } from '../exact-names.js';
-import { encodeFailure } from '../failure.js';
-import { MadeFolders } from '../file-made-folders.js';
-import { measureFiles, measureFree } from '../file-room.js';
-import { createTargetHandlers } from '../file-target-work.js';
-import { DONE, flushed, type Handlers } from '../file-told.js';
+import { about, encodeFailure } from '../failure.js';
+import type { FileNames } from '../names.js';
 import type { StoragePlace, Told, Work, WorkAnswer, WorkKind, WorkRequest } from '../protocol.js';
-import { rootId } from '../system/guard.js';
+import { below, rootId } from '../system/guard.js';
 import type { FileOperations } from '../system/operations.js';
 import type { ProcessFacts } from '../system/processes.js';
+import type { LockDoubt } from '../target.js';
 import { FileHasher } from './file-hasher.js';
 import { FilePool } from './file-pool.js';
 import { demoteFile, finishFile, removeFile, surveyFiles } from './finish-file.js';
-import { FileFlusher } from './flusher.js';
+import { FileFlusher, MadeFolders } from './flusher.js';
+import { FileJournal } from './journal.js';
+import { FileLock, LockInDoubt } from './lock.js';
 import { StorageFiles } from './storage-files.js';
 
 /** Files that a worker keeps open for writing. */
@@ -137,4 +139,112 @@ function createHandlers(given: FileOperations, processes: ProcessFacts): Handler
       answered(DONE);
     },
   };
+}
+
+type TargetWork =
+  | 'readJournal'
+  | 'appendJournal'
+  | 'replaceJournal'
+  | 'removeJournal'
+  | 'takeLock'
+  | 'checkLock'
+  | 'refreshLock'
+  | 'releaseLock';
+
+/** What a worker does about journals and locks. */
+function createTargetHandlers(
+  operations: FileOperations,
+  processes: ProcessFacts,
+  made: MadeFolders,
+): Handlers<TargetWork> {
+  /** By the place's id: those that were taken, and not released. Torrents of one name have one together. */
+  const locks = new Map<number, FileLock>();
+  return {
+    readJournal: ({ place }, answered) =>
+      answered({ ok: true, value: new FileJournal(operations, place).read(processes.user) }),
+    appendJournal: ({ place, bytes, flushes }, answered) =>
+      new FileJournal(operations, place).append(bytes, flushes, flushed(answered)),
+    replaceJournal: ({ place, bytes }, answered) =>
+      new FileJournal(operations, place).replace(bytes, (failure) => {
+        if (failure === null) made.flush(flushed(answered));
+        else flushed(answered)(failure);
+      }),
+    removeJournal: ({ place }, answered) => {
+      new FileJournal(operations, place).remove();
+      answered(DONE);
+    },
+    takeLock: ({ place, watched }, answered) => {
+      const doubt = doubtOf(() =>
+        locks.set(place.id, new FileLock(operations, processes, place, watched).take(locks.values())),
+      );
+      answered({ ok: true, value: doubt });
+    },
+    checkLock: ({ place, watched }, answered) => {
+      const doubt = doubtOf(() => new FileLock(operations, processes, place, watched).check(locks.values()));
+      answered({ ok: true, value: doubt });
+    },
+    refreshLock: ({ place }, answered) => {
+      locks.get(place.id)?.refresh();
+      answered(DONE);
+    },
+    releaseLock: ({ place }, answered) => {
+      const lock = locks.get(place.id);
+      locks.delete(place.id);
+      if (![...locks.values()].some((other) => other === lock)) lock?.release();
+      answered(DONE);
+    },
+  };
+}
+
+function doubtOf(action: () => void): LockDoubt | null {
+  try {
+    action();
+    return null;
+  } catch (error) {
+    if (error instanceof LockInDoubt) return error.doubt;
+    throw error;
+  }
+}
+
+/**
+ * How much the disk has given to files, and has to give.
+ *
+ * Bytes that each file takes up, under either of its names; 0 for one that is not there.
+ */
+function measureFiles(
+  operations: FileOperations,
+  { root }: StoragePlace,
+  names: readonly FileNames[],
+): readonly number[] {
+  return names.map(({ part, final }) => {
+    for (const name of [below(root, part), below(root, final)]) {
+      const allocated = about(name, () => operations.allocated(name));
+      if (allocated !== undefined) return allocated;
+    }
+    return 0;
+  });
+}
+
+/** Bytes that are free in the download folder, which need not exist yet; null where the file system does not know. */
+function measureFree(operations: FileOperations, { root }: StoragePlace): number | null {
+  let folder = root;
+  while (about(folder, () => operations.lookUp(folder)) === undefined && dirname(folder) !== folder) {
+    folder = dirname(folder);
+  }
+  return about(folder, () => operations.free(folder));
+}
+
+type Handlers<Kind extends WorkKind> = {
+  readonly [K in Kind]: (request: Work[K]['request'], answered: (told: Told<Work[K]['answer']>) => void) => void;
+};
+
+const DONE = { ok: true, value: null } as const;
+
+/**
+ * How a worker answers.
+ *
+ * Tells what became of a flush.
+ */
+function flushed(answered: (told: Told<null>) => void): (failure: BtgetError | null) => void {
+  return (failure) => answered(failure === null ? DONE : { ok: false, failure: encodeFailure(failure) });
 }

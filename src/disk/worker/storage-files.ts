@@ -3,7 +3,6 @@
  */
 import { BtgetError } from '../../base/failure.js';
 import { about, LostName } from '../failure.js';
-import type { MadeFolders } from '../file-made-folders.js';
 import type { FileNames } from '../names.js';
 import type { FileWrite, NamedFile, StoragePlace, Work } from '../protocol.js';
 import type { FileIdentity } from '../storage.js';
@@ -13,7 +12,7 @@ import { hasOtherNames, replaceByCopy, sharedFile } from '../system/hard-links.j
 import type { FileFacts, FileOperations, IdentifiedFile } from '../system/operations.js';
 import { FolderEntries, foreignFile } from './file-entries.js';
 import type { FilePool, OpenFile } from './file-pool.js';
-import { type FileFlusher, type Flushed, UnflushedNames } from './flusher.js';
+import { type FileFlusher, type Flushed, type MadeFolders, UnflushedNames } from './flusher.js';
 
 /** A file that we write to. */
 interface OurFile {

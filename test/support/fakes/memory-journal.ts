@@ -1,8 +1,8 @@
 import type { Millis, Timers } from '../../../src/base/clock.js';
 import { BtgetError } from '../../../src/base/failure.js';
 import type { Random } from '../../../src/base/random.js';
-import type { FoundJournal, JournalFile, JournalReadOutcome } from '../../../src/disk/journal-file.js';
 import type { DoneOutcome, Storage } from '../../../src/disk/storage.js';
+import type { FoundJournal, JournalFile, JournalReadOutcome } from '../../../src/disk/target.js';
 import type { PieceLayout } from '../../../src/metainfo/piece-layout.js';
 import type { JournalKeeper } from '../../../src/resume/journal-keeper.js';
 import { JournaledStorage } from '../../../src/resume/journaled-storage.js';

@@ -1,8 +1,7 @@
 import type { Timers } from '../../../src/base/clock.js';
 import { BtgetError } from '../../../src/base/failure.js';
 import type { DoneOutcome } from '../../../src/disk/storage.js';
-import type { Target } from '../../../src/disk/target.js';
-import type { LockDoubt, LockOutcome, TargetLock, WatchedLock } from '../../../src/disk/target-lock.js';
+import type { LockDoubt, LockOutcome, Target, TargetLock, WatchedLock } from '../../../src/disk/target.js';
 import { DEFAULT_MEMORY_JOURNAL_OPTIONS, MemoryJournal } from './memory-journal.js';
 
 /** A lock in memory. Two over one `LockedTarget` are two processes at one target. */

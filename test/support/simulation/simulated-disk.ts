@@ -1,8 +1,8 @@
 import fs from 'node:fs';
 import { resolve } from 'node:path';
 import type { Timers } from '../../../src/base/clock.js';
+import { createFileTarget } from '../../../src/disk/files/file-disk.js';
 import { FileStorage, type SharedDisk } from '../../../src/disk/files/file-storage.js';
-import { createFileTarget } from '../../../src/disk/files/file-target.js';
 import { FileReadPool } from '../../../src/disk/files/read-pool.js';
 import { journalName } from '../../../src/disk/names.js';
 import type { Told, Work, WorkAnswer, WorkKind, WorkRequest } from '../../../src/disk/protocol.js';

@@ -2,7 +2,7 @@ import type { Millis } from '../../../src/base/clock.js';
 import type { BtgetError } from '../../../src/base/failure.js';
 import type { CreatePeerSource } from '../../../src/discovery/peer-source.js';
 import type { TrackerClient } from '../../../src/discovery/trackers/tracker-client.js';
-import type { FoundJournal } from '../../../src/disk/journal-file.js';
+import type { FoundJournal } from '../../../src/disk/target.js';
 import type { V1MagnetLink } from '../../../src/metainfo/magnet.js';
 import type { Metainfo } from '../../../src/metainfo/metainfo.js';
 import { parseAtOnce } from '../../../src/metainfo/parsing.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
 import { exitCodeOf, failureCode, failureMessage } from '../../../src/cli/exit-code.js';
-import { nextStep } from '../../../src/cli/output/next-step.js';
+import { nextStep } from '../../../src/cli/output/sentences.js';
 
 const withCode = (code: string, message = code, syscall = 'open'): Error =>
   Object.assign(new Error(message), { code, syscall });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { FileMap, type FileSegment } from '../../../src/disk/file-map.js';
+import { FileMap, type FileSegment } from '../../../src/disk/content-map.js';
 import type { TorrentFile } from '../../../src/metainfo/metainfo.js';
 
 type Told = readonly [length: number, kind?: 'padding' | 'link'];

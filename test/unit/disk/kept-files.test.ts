@@ -20,10 +20,9 @@ const READERS: Readonly<Record<string, 'kept' | 'content' | 'given by the user' 
   'disk/worker/file-hasher.ts': 'content',
   'disk/system/operations.ts': 'the calls',
   'disk/system/hard-links.ts': 'content',
-  'disk/system/processes.ts': 'of the system',
   'disk/files/block-reader.ts': 'content',
   'disk/system/trust.ts': 'kept',
-  'disk/file-user.ts': 'of the system',
+  'disk/system/processes.ts': 'of the system',
   'net/node-gateways.ts': 'of the system',
 };
 

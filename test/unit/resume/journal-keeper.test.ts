@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
-import type { FoundJournal } from '../../../src/disk/journal-file.js';
 import { type FileIdentity, FolderGone, type SurveyOutcome } from '../../../src/disk/storage.js';
+import type { FoundJournal } from '../../../src/disk/target.js';
 import { sumOf } from '../../../src/resume/block-sums.js';
 import { DEFAULT_JOURNAL_KEEPER_OPTIONS, JournalKeeper } from '../../../src/resume/journal-keeper.js';
 import type { JournaledStorage } from '../../../src/resume/journaled-storage.js';

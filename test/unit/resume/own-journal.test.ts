@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { JournalReadOutcome } from '../../../src/disk/journal-file.js';
 import type { Doubt } from '../../../src/disk/system/trust.js';
+import type { JournalReadOutcome } from '../../../src/disk/target.js';
 import type { InfoHash } from '../../../src/metainfo/metainfo.js';
 import { encodeHead, encodeRecords, lastSeal } from '../../../src/resume/journal-format.js';
 import { OwnJournal } from '../../../src/resume/own-journal.js';

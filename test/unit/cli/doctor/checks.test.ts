@@ -3,9 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { failureOf } from '../../../../src/cli/doctor/finding.js';
+import { failureOf, findingJson, findingLine } from '../../../../src/cli/doctor/finding.js';
 import { checkDescriptors, checkDisk } from '../../../../src/cli/doctor/machine-checks.js';
-import { findingJson, findingLine } from '../../../../src/cli/doctor/report.js';
 import { checkRoutes } from '../../../../src/cli/doctor/route-checks.js';
 import { checkTrackers } from '../../../../src/cli/doctor/tracker-checks.js';
 import type {

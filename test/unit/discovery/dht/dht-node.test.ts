@@ -5,7 +5,7 @@ import { placeAt } from '../../../../src/discovery/dht/contact.js';
 import { decodeMessage } from '../../../../src/discovery/dht/decode-message.js';
 import { decodeState, encodeState } from '../../../../src/discovery/dht/dht-state.js';
 import { encodeAnswer, encodeQuery } from '../../../../src/discovery/dht/encode-message.js';
-import { targetOf } from '../../../../src/discovery/dht/item.js';
+import { targetOf } from '../../../../src/discovery/dht/item-store.js';
 import type { Message } from '../../../../src/discovery/dht/message.js';
 import { isSecureId, secureId } from '../../../../src/discovery/dht/secure-id.js';
 import { type IpAddress, parseIp } from '../../../../src/net/ip-address.js';

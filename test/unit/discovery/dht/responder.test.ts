@@ -6,7 +6,7 @@ import { asDictionary, getBytes, getDictionary, getInteger, getList } from '../.
 import { decodeBencode } from '../../../../src/bencode/bencode.js';
 import { CANONICAL } from '../../../../src/bencode/guard.js';
 import { contactAt, placeAt } from '../../../../src/discovery/dht/contact.js';
-import { targetOf } from '../../../../src/discovery/dht/item.js';
+import { targetOf } from '../../../../src/discovery/dht/item-store.js';
 import type { Item, Query } from '../../../../src/discovery/dht/message.js';
 import { DEFAULT_PEER_STORE_OPTIONS } from '../../../../src/discovery/dht/peer-store.js';
 import { Responder } from '../../../../src/discovery/dht/responder.js';

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Allowance } from '../../../../src/discovery/dht/allowance.js';
-import { BloomFilter } from '../../../../src/discovery/dht/bloom-filter.js';
 import { contactAt } from '../../../../src/discovery/dht/contact.js';
 import { decodeState, encodeState } from '../../../../src/discovery/dht/dht-state.js';
 import { ExternalAddress } from '../../../../src/discovery/dht/external-address.js';
-import { PeerStore } from '../../../../src/discovery/dht/peer-store.js';
-import { SourceGuard } from '../../../../src/discovery/dht/source-guard.js';
+import { BloomFilter, PeerStore } from '../../../../src/discovery/dht/peer-store.js';
+import { Allowance, SourceGuard } from '../../../../src/discovery/dht/source-guard.js';
 import { type IpAddress, parseIp } from '../../../../src/net/ip-address.js';
 import { seededRandom } from '../../../support/simulation/seeded-random.js';
 

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LocalDiscovery } from '../../../../src/discovery/lsd/local-discovery.js';
+import { DEFAULT_LSD_OPTIONS, LocalDiscovery } from '../../../../src/discovery/lsd/local-discovery.js';
 import { decodeLsdAnnounce, encodeLsdAnnounce, LSD_GROUPS } from '../../../../src/discovery/lsd/lsd-message.js';
-import { DEFAULT_LSD_OPTIONS } from '../../../../src/discovery/lsd/lsd-options.js';
 import type { SeekingTorrent } from '../../../../src/discovery/peer-source.js';
 import type { DatagramSocket } from '../../../../src/net/datagram.js';
 import type { BindAddresses } from '../../../../src/net/fence.js';

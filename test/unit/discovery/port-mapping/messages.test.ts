@@ -5,9 +5,9 @@ import {
   decodeNatPmpAnswer,
   encodeNatPmpAddress,
   encodeNatPmpMap,
-} from '../../../../src/discovery/port-mapping/nat-pmp-message.js';
-import { decodePcpAnswer, encodePcpMap } from '../../../../src/discovery/port-mapping/pcp-message.js';
-import { decodeSearchAnswer, encodeSearch, gatewayUrl } from '../../../../src/discovery/port-mapping/ssdp-message.js';
+} from '../../../../src/discovery/port-mapping/nat-pmp.js';
+import { decodePcpAnswer, encodePcpMap } from '../../../../src/discovery/port-mapping/pcp.js';
+import { decodeSearchAnswer, encodeSearch, gatewayUrl } from '../../../../src/discovery/port-mapping/ssdp-search.js';
 
 const NONCE = Buffer.from('0102030405060708090a0b0c', 'hex');
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(/\s/g, ''), 'hex');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DEFAULT_PORT_MAPPING_OPTIONS } from '../../../../src/discovery/port-mapping/mapping-protocol.js';
 import { type GatewayPlace, PortMapper } from '../../../../src/discovery/port-mapping/port-mapper.js';
-import { DEFAULT_PORT_MAPPING_OPTIONS } from '../../../../src/discovery/port-mapping/port-mapping-options.js';
 import type { BindAddresses } from '../../../../src/net/fence.js';
 import { seededRandom } from '../../../support/simulation/seeded-random.js';
 import { type GatewayOptions, SimulatedGateway } from '../../../support/simulation/simulated-gateway.js';

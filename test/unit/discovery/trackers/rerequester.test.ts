@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Random } from '../../../../src/base/random.js';
-import { DEFAULT_REREQUESTER_OPTIONS } from '../../../../src/discovery/rerequester-options.js';
-import { Rerequester, type TrackerAnswer } from '../../../../src/discovery/trackers/rerequester.js';
+import {
+  DEFAULT_REREQUESTER_OPTIONS,
+  Rerequester,
+  type TrackerAnswer,
+} from '../../../../src/discovery/trackers/rerequester.js';
 import type { AnnounceOutcome, AnnounceRequest } from '../../../../src/discovery/trackers/tracker-client.js';
 import type { AddressSource } from '../../../../src/net/address-source.js';
 import { answer, DOWN, FakeTrackers } from '../../../support/fakes/fake-tracker.js';

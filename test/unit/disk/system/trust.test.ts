@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, linkSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { isGroupAlone } from '../../../../src/disk/file-user.js';
 import { type FileFacts, systemFileOperations } from '../../../../src/disk/system/operations.js';
+import { isGroupAlone } from '../../../../src/disk/system/processes.js';
 import { type Doubt, doubtAbout, type FileUser, readKept } from '../../../../src/disk/system/trust.js';
 import { scratch } from '../../../support/disk/scratch.js';
 

@@ -2,11 +2,10 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { MadeFolders } from '../../../../src/disk/file-made-folders.js';
 import { FolderGone } from '../../../../src/disk/storage.js';
 import { type FileOperations, systemFileOperations } from '../../../../src/disk/system/operations.js';
 import { FolderEntries } from '../../../../src/disk/worker/file-entries.js';
-import { FileFlusher, type Flushed } from '../../../../src/disk/worker/flusher.js';
+import { FileFlusher, type Flushed, MadeFolders } from '../../../../src/disk/worker/flusher.js';
 import { systemError } from '../../../support/disk/disk-worker.js';
 import { scratch } from '../../../support/disk/scratch.js';
 

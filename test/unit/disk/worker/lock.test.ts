@@ -15,11 +15,10 @@ import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { BtgetError } from '../../../../src/base/failure.js';
-import { decodeNote, encodeNote } from '../../../../src/disk/file-lock-note.js';
 import { type FileOperations, systemFileOperations } from '../../../../src/disk/system/operations.js';
 import { type Boot, type ProcessFacts, systemProcesses } from '../../../../src/disk/system/processes.js';
-import type { LockDoubt, WatchedLock } from '../../../../src/disk/target-lock.js';
-import { FileLock, LockInDoubt } from '../../../../src/disk/worker/lock.js';
+import type { LockDoubt, WatchedLock } from '../../../../src/disk/target.js';
+import { decodeNote, encodeNote, FileLock, LockInDoubt } from '../../../../src/disk/worker/lock.js';
 import { systemError } from '../../../support/disk/disk-worker.js';
 import { scratch } from '../../../support/disk/scratch.js';
 

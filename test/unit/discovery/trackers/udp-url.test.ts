@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseUdpUrl } from '../../../src/discovery/udp-url.js';
+import { parseUdpUrl } from '../../../../src/discovery/trackers/udp-tracker-call.js';
 
 function spelled(url: string): string {
   const outcome = parseUdpUrl(url);

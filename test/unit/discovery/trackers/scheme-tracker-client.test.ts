@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SchemeTrackerClient } from '../../../src/discovery/scheme-tracker-client.js';
-import type { AnnounceRequest, ScrapeOutcome, TrackerScraper } from '../../../src/discovery/trackers/tracker-client.js';
-import type { SourcedUrl } from '../../../src/net/url-rule.js';
-import { answer, FakeTrackers } from '../../support/fakes/fake-tracker.js';
-import { Timeline } from '../../support/simulation/timeline.js';
-import { byUser } from '../../support/sourced-url.js';
+import { SchemeTrackerClient } from '../../../../src/discovery/trackers/http-tracker-client.js';
+import type {
+  AnnounceRequest,
+  ScrapeOutcome,
+  TrackerScraper,
+} from '../../../../src/discovery/trackers/tracker-client.js';
+import type { SourcedUrl } from '../../../../src/net/url-rule.js';
+import { answer, FakeTrackers } from '../../../support/fakes/fake-tracker.js';
+import { Timeline } from '../../../support/simulation/timeline.js';
+import { byUser } from '../../../support/sourced-url.js';
 
 class FakeClient extends FakeTrackers implements TrackerScraper {
   readonly scraped: string[] = [];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressesInHosts } from '../../../src/discovery/hosts-file.js';
+import { addressesInHosts } from '../../../../src/discovery/http/http-name-lookup.js';
 
 const TABLE = `# a comment
 127.0.0.1\tlocalhost
