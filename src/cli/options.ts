@@ -2,7 +2,8 @@
  * Every option, declared once with its sentence, from which the help is made. A command picks those that it has, and
  * gets their values with their types.
  */
-import type { IpNetwork } from '../net/ip-network.js';
+
+import type { IpNetwork } from '../net/ip-address.js';
 import type { PeerAddress } from '../net/raw-server.js';
 import * as values from './values.js';
 

@@ -4,7 +4,7 @@
 import { BtgetError } from '../base/failure.js';
 import { redactUrl } from '../base/redaction.js';
 import { urlOf } from '../base/url.js';
-import { type IpNetwork, parseNetwork } from '../net/ip-network.js';
+import { type IpNetwork, parseNetwork } from '../net/ip-address.js';
 import type { PeerAddress } from '../net/raw-server.js';
 
 type Reader<T> = (text: string, option: string) => T;

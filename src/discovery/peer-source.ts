@@ -1,8 +1,8 @@
 /** Where a torrent's peers come from besides its trackers: what the session has one of for all torrents (DHT, LSD). */
 import type { Timers } from '../base/clock.js';
 import type { Random } from '../base/random.js';
-import type { AddressSource } from '../net/address-source.js';
 import type { PeerAddress } from '../net/raw-server.js';
+import type { AddressSource } from '../net/reach-rule.js';
 
 /** The torrent that looks for peers. */
 export interface SeekingTorrent {

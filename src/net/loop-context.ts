@@ -1,7 +1,9 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
-import type { DatagramHandler, DatagramOptions, DatagramOutcome } from './datagram.js';
 import type { FaultDomain } from './fault-domain.js';
 import type {
+  DatagramHandler,
+  DatagramOptions,
+  DatagramOutcome,
   ListenAddress,
   ListenHandler,
   ListenOutcome,

@@ -1,18 +1,17 @@
 import { createSocket, type Socket } from 'node:dgram';
+import type { FaultDomain } from './fault-domain.js';
+import { type BindAddresses, type DatagramPlace, datagramPlace, passDatagram } from './fence.js';
+import { normaliseHost } from './ip-address.js';
+import { listenFailure, socketFailure } from './node-failure.js';
+import { multicastInterface } from './node-interfaces.js';
 import {
   type DatagramHandler,
   type DatagramOptions,
   type DatagramOutcome,
   type DatagramSocket,
   MAX_UNSENT_LENGTH,
-} from './datagram.js';
-import { type DatagramPlace, datagramPlace, passDatagram } from './datagram-fence.js';
-import type { FaultDomain } from './fault-domain.js';
-import type { BindAddresses } from './fence.js';
-import { normaliseHost } from './ip-address.js';
-import { listenFailure, socketFailure } from './node-failure.js';
-import { multicastInterface } from './node-multicast.js';
-import type { PeerAddress } from './peer-address.js';
+  type PeerAddress,
+} from './raw-server.js';
 
 /** Opens a socket of Node's for `domain`. Answers later, and not once the domain has ended. */
 export function openNodeDatagram(

@@ -1,7 +1,19 @@
 import { networkInterfaces } from 'node:os';
 import { BtgetError } from '../base/failure.js';
 import type { BindAddresses } from './fence.js';
-import { type IpAddress, isLinkLocal, isLoopback, isUnicast, parseIp } from './ip-address.js';
+import {
+  type IpAddress,
+  type IpNetwork,
+  isInNetwork,
+  isLinkLocal,
+  isLoopback,
+  isUnicast,
+  isUnspecified,
+  parseIp,
+  parseNetwork,
+} from './ip-address.js';
+import { reachOfAddress } from './reach.js';
+import type { OwnNetworks } from './reach-rule.js';
 
 /** The addresses of each interface of this machine, as `os.networkInterfaces()` gives them. */
 export type Interfaces = Readonly<Record<string, readonly { readonly address: string }[] | undefined>>;
@@ -44,4 +56,80 @@ function addressesOf(entries: readonly { readonly address: string }[] | undefine
     .map(({ address }) => parseIp(address))
     .filter((address) => address !== undefined)
     .filter((address) => address.family === 4 || !isLinkLocal(address));
+}
+
+/** Machines with many virtual networks say what they have in so many of them, not in all. */
+const MAX_PLACES = 16;
+
+/**
+ * The addresses from which this machine may talk to groups: for each interface but loopback the first of each family,
+ * as far as the fence lets it.
+ */
+export function multicastPlaces(bind: BindAddresses | null): { readonly family: 4 | 6; readonly host: string }[] {
+  const fenced = bind === null ? null : [bind.ipv4, bind.ipv6].map((host) => host && parseIp(host)?.text);
+  const places: IpAddress[] = [];
+  for (const entries of Object.values(networkInterfaces())) {
+    const usable = (entries ?? [])
+      .map(({ address }) => parseIp(address))
+      .filter((address) => address !== undefined)
+      .filter((address) => !isLoopback(address) && (address.family === 4 || !isLinkLocal(address)))
+      .filter(({ text }) => fenced === null || fenced.includes(text));
+    for (const family of [4, 6]) places.push(...usable.filter((address) => address.family === family).slice(0, 1));
+  }
+  return places.slice(0, MAX_PLACES).map(({ family, text }) => ({ family, host: text }));
+}
+
+/**
+ * The interface of this machine that has the address `host`, as Node's multicast calls name it: for IPv4 the address,
+ * for IPv6 a zone. Undefined when `host` stands for every address. Throws when no interface has it.
+ */
+export function multicastInterface(host: string): string | undefined {
+  const wanted = parseIp(host);
+  if (wanted === undefined || isUnspecified(wanted)) return undefined;
+  if (wanted.family === 4) return wanted.text;
+  for (const [name, entries] of Object.entries(networkInterfaces())) {
+    for (const entry of entries ?? []) {
+      if (parseIp(entry.address)?.text !== wanted.text || entry.family !== 'IPv6') continue;
+      return `::%${process.platform === 'win32' ? entry.scopeid : name}`;
+    }
+  }
+  throw new Error(`no interface has the address ${host}`);
+}
+
+/** The addresses of each interface of this machine with their prefixes, as `os.networkInterfaces()` gives them. */
+type PrefixedInterfaces = Readonly<Record<string, readonly { readonly cidr: string | null }[] | undefined>>;
+
+/** All of the loopback addresses that there are, of each family. */
+const LOOPBACK = ['127.0.0.0/8', '::1'] as const;
+/** A prefix that is shorter says nothing of who is near: some tunnels take half of the world for their network. */
+const MIN_BITS = { 4: 8, 6: 32 } as const;
+
+/** The networks of this machine, and which of them the fence names. */
+export function findOwnNetworks(
+  bind: BindAddresses | null,
+  interfaces: PrefixedInterfaces = networkInterfaces(),
+): OwnNetworks {
+  const attached: IpNetwork[] = [];
+  for (const { cidr } of Object.values(interfaces).flatMap((entries) => entries ?? [])) {
+    const network = cidr === null ? undefined : parseNetwork(cidr);
+    if (network === undefined || !isUnicast(network.address)) continue;
+    const { address, bits } = network;
+    attached.push({ address, bits: bits < MIN_BITS[address.family] ? 8 * address.bytes.length : bits });
+  }
+  const bound = [bind?.ipv4, bind?.ipv6].map((host) => parseIp(host ?? '')).filter((address) => address !== undefined);
+  return { attached, named: bound.flatMap((address) => namedBy(address, attached)) };
+}
+
+/** A fence that is bound to a public address names no network: it is there to choose a way out. */
+function namedBy(bound: IpAddress, attached: readonly IpNetwork[]): IpNetwork[] {
+  switch (reachOfAddress(bound)) {
+    case 'loopback':
+      return LOOPBACK.map(parseNetwork).filter((network) => network?.address.family === bound.family) as IpNetwork[];
+    case 'private':
+    case 'link-local':
+      return attached.filter((network) => isInNetwork(bound, network));
+    case 'public':
+    case 'nowhere':
+      return [];
+  }
 }

@@ -2,10 +2,8 @@
  * Where an address of a peer or a node may lead, by where it came from. Every address that somebody names passes here
  * before anything is sent to it: we send the info-hash, and the maker of a torrent has chosen its bytes.
  */
-import type { AddressSource } from './address-source.js';
 import { isBarredPort } from './barred-ports.js';
-import { type IpAddress, isUnicast, parseIp } from './ip-address.js';
-import { type IpNetwork, isInNetwork } from './ip-network.js';
+import { type IpAddress, type IpNetwork, isInNetwork, isUnicast, parseIp } from './ip-address.js';
 import { isWrapped, reachOfAddress } from './reach.js';
 
 /** The networks of this host. */
@@ -73,3 +71,18 @@ function isBroadcast({ family, bytes }: IpAddress, { attached }: OwnNetworks): b
     return isInNetwork({ family, bytes, text: '' }, { address, bits }) && (host === 0 || host === hosts);
   });
 }
+
+/**
+ * Where an address of a peer came from. It decides where the address may lead, and whose share of the spares it takes.
+ */
+export type AddressSource =
+  /** The user named it: `--peer`, an argument of the library. */
+  | { readonly kind: 'user' }
+  /** A magnet link or a torrent file named it (`x.pe`, `nodes`). Who made that is not known. */
+  | { readonly kind: 'link' }
+  /** It connected to us, and says that it listens there. */
+  | { readonly kind: 'incoming'; readonly teller: string }
+  /** `teller` is the IP literal of the host that named it, or its name where no address is known. */
+  | { readonly kind: 'tracker' | 'pex' | 'dht' | 'lsd'; readonly teller: string };
+
+export type AddressSourceKind = AddressSource['kind'];

@@ -5,8 +5,7 @@
  */
 import { SecretUrl } from '../base/secret-url.js';
 import { isBarredPort } from './barred-ports.js';
-import { type IpAddress, ipOfBytes, parseIp } from './ip-address.js';
-import { type IpNetwork, isInNetwork } from './ip-network.js';
+import { type IpAddress, type IpNetwork, ipOfBytes, isInNetwork, parseIp } from './ip-address.js';
 import { isWrapped, type Reach, reachesAsFar, reachOfAddress } from './reach.js';
 
 /** Who named a URL. */

@@ -1,8 +1,7 @@
 import type { Random } from '../base/random.js';
 import type { PieceIndex } from '../metainfo/piece-layout.js';
 import { type Bitfield, fullBitfield } from '../wire/bitfield.js';
-import type { AvailabilityBuckets } from './availability-buckets.js';
-import { firstPiece, nextCommonWord, withoutFirst } from './piece-scan.js';
+import { type AvailabilityBuckets, firstPiece, nextCommonWord, withoutFirst } from './availability-buckets.js';
 import { UntouchedPieces } from './untouched-pieces.js';
 
 export interface PiecePickerOptions {

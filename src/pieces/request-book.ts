@@ -1,12 +1,9 @@
 import type { BlockSpan } from '../disk/storage.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
 import type { Bitfield } from '../wire/bitfield.js';
-import { type Arrival, DUPLICATE, type TakenOver, UNASKED } from './arrival.js';
 import { AskerRequests, type OpenRequest } from './asker-requests.js';
-import { checkStartedPiece } from './check-started-piece.js';
 import { fewestAskedBlock, PieceBlocks } from './piece-blocks.js';
 import type { PiecePicker } from './piece-picker.js';
-import type { PieceRoom } from './piece-room.js';
 
 /**
  * Which blocks are free, asked for (of whom) and arrived. A peer is whatever object asks; the book forgets it with the
@@ -334,5 +331,62 @@ export class RequestBook<Asker extends object> {
     for (const [block, asker] of blocks.withdrawAll())
       this.#requestsOf(asker).lapse(this.#layout.blockKey(piece, block));
     this.#started.delete(piece);
+  }
+}
+
+/** What the request book answers. */
+export type Arrival<Asker> =
+  /** This peer was never asked for it. */
+  | { readonly verdict: 'unasked' }
+  /** This peer was asked for it, but it is of no use any more. */
+  | { readonly verdict: 'duplicate' }
+  /** Needed. The requests to the others are off: they get a cancel. */
+  | { readonly verdict: 'wanted'; readonly span: BlockSpan; readonly alsoAskedOf: readonly Asker[] };
+
+/** The first block of a piece that somebody else had begun. */
+interface TakenOver {
+  readonly span: BlockSpan;
+  readonly givenUp: number;
+}
+
+const UNASKED = { verdict: 'unasked' } as const;
+const DUPLICATE = { verdict: 'duplicate' } as const;
+
+/** Where the blocks of a piece go. */
+interface PieceRoom {
+  /** Makes room for an untouched piece; false when there is none now. */
+  openPiece(piece: PieceIndex): boolean;
+  /** Opens an untouched piece of which these blocks are there, from an earlier run. */
+  resumePiece(piece: PieceIndex, blocks: readonly number[]): void;
+  /** A piece that was opened, and of which no block has arrived, is not asked for any more. */
+  releasePiece(piece: PieceIndex): void;
+  /** The blocks of an opened piece that have arrived are not trusted: all of them will come again. */
+  emptyPiece(piece: PieceIndex): void;
+}
+
+/** Throws when the blocks of a started piece, the picker and the requests of the peers do not agree. For tests. */
+function checkStartedPiece<Asker extends object>(
+  blocks: PieceBlocks<Asker>,
+  picker: PiecePicker,
+  isOnParole: boolean,
+  isAskedOf: (asker: Asker, block: number) => boolean,
+): void {
+  const { piece, holder } = blocks;
+  if (picker.isUntouched(piece)) throw new Error(`piece ${piece} is started and untouched`);
+  if (blocks.arrivedCount === 0 && blocks.askedCount === 0) throw new Error(`nothing is asked of piece ${piece}`);
+  if (holder !== undefined && !isOnParole) throw new Error(`piece ${piece} is held off parole`);
+  let free = 0;
+  for (let block = 0; block < blocks.blockCount; block += 1) {
+    const askers = blocks.askersOf(block);
+    if (askers.length !== blocks.askerCount(block)) throw new Error(`block ${block} of ${piece} miscounts its askers`);
+    if (askers.length === 0 && !blocks.hasArrived(block)) free += 1;
+    for (const asker of askers) {
+      if (isAskedOf(asker, block)) continue;
+      throw new Error(`block ${block} of ${piece} is asked of somebody who does not know`);
+    }
+  }
+  if (free !== blocks.freeCount) throw new Error(`piece ${piece} miscounts its free blocks`);
+  if (picker.isOffered(piece) !== (blocks.mayBeOffered(isOnParole) && picker.isWanted(piece))) {
+    throw new Error(`piece ${piece} is offered wrongly`);
   }
 }

@@ -2,13 +2,10 @@ import type { Timers } from '../base/clock.js';
 import { BtgetError } from '../base/failure.js';
 import type { BlockRead, CheckOutcome, DoneOutcome, SlotPool, Storage } from '../disk/storage.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
-import type { Bitfield } from '../wire/bitfield.js';
-import { BlockWrites } from './block-writes.js';
+import { Bitfield, fullBitfield } from '../wire/bitfield.js';
 import { idlest, OpenPiece } from './open-piece.js';
-import type { PieceEvents } from './piece-events.js';
 import { PieceMemory, type PieceMemoryOptions } from './piece-memory.js';
-import { WholePieces } from './piece-writes.js';
-import { VerifiedPieces } from './verified-pieces.js';
+import { BlockWrites, WholePieces } from './piece-writes.js';
 
 /**
  * What we have and whether it is right; blocks in and out.
@@ -288,5 +285,58 @@ export class StorageWrapper {
     if (open === undefined || this.#timers.now() - open.lastBlockAt < this.#options.spillAfter) return;
     this.#writes.spill(open);
     if (open.pendingSpills === 0) this.#giveBackSlot(open);
+  }
+}
+
+/** What a StorageWrapper tells. */
+interface PieceEvents {
+  /** `data` is the piece's bytes, valid during the call; null when it went to the disk block by block. */
+  pieceVerified(piece: PieceIndex, data: Buffer | null): void;
+  /** The hash is wrong, and the piece is closed: its blocks are gone. `data` as above. */
+  pieceFailed(piece: PieceIndex, data: Buffer | null): void;
+  /**
+   * The piece is wrong, and these of its blocks are from an earlier run: they are asked for again before anybody is to
+   * blame. The piece stays open, the others stay as they are.
+   */
+  blocksStale(piece: PieceIndex, blocks: readonly number[]): void;
+  /**
+   * The disk lost blocks, and the piece is closed: it starts over, and no peer is to blame. `diskFailed` came first.
+   */
+  pieceDropped(piece: PieceIndex): void;
+  /** There may be room again after `openPiece` said false. */
+  roomForPieces(): void;
+  /** The disk refused something. Whole pieces are kept in memory until `retry` or the end of a `hold`. */
+  diskFailed(failure: BtgetError): void;
+}
+
+/** Which pieces we have, and how many bytes of the wanted ones we lack. At first all are wanted and none is had. */
+class VerifiedPieces {
+  readonly have: Bitfield;
+  readonly #layout: PieceLayout;
+  readonly #wanted: Bitfield;
+  #amountLeft: number;
+
+  constructor(layout: PieceLayout) {
+    this.have = new Bitfield(layout.pieceCount);
+    this.#layout = layout;
+    this.#wanted = fullBitfield(layout.pieceCount);
+    this.#amountLeft = layout.length;
+  }
+
+  get amountLeft(): number {
+    return this.#amountLeft;
+  }
+
+  setWanted(piece: PieceIndex, wanted: boolean): void {
+    const changed = wanted ? this.#wanted.set(piece) : this.#wanted.clear(piece);
+    if (changed && !this.have.has(piece)) this.#amountLeft += this.#layout.lengthOf(piece) * (wanted ? 1 : -1);
+  }
+
+  add(piece: PieceIndex): void {
+    if (this.have.set(piece) && this.#wanted.has(piece)) this.#amountLeft -= this.#layout.lengthOf(piece);
+  }
+
+  lose(piece: PieceIndex): void {
+    if (this.have.clear(piece) && this.#wanted.has(piece)) this.#amountLeft += this.#layout.lengthOf(piece);
   }
 }

@@ -1,8 +1,7 @@
 import type { Random } from '../base/random.js';
 import type { PieceIndex } from '../metainfo/piece-layout.js';
 import { type Bitfield, fullBitfield } from '../wire/bitfield.js';
-import { AvailabilityBuckets } from './availability-buckets.js';
-import { firstPiece, nextCommonWord, withoutFirst } from './piece-scan.js';
+import { AvailabilityBuckets, firstPiece, nextCommonWord, withoutFirst } from './availability-buckets.js';
 
 /** How many pieces a search looks at before it settles for less than all of them. */
 const SEARCH_LIMIT = 64;

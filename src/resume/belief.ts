@@ -27,8 +27,8 @@ import { JOURNAL_LAG } from '../disk/target.js';
 import type { TorrentFile } from '../metainfo/metainfo.js';
 import { type PieceIndex, type PieceLayout, type PieceRun, piecesOfFile } from '../metainfo/piece-layout.js';
 import { Bitfield } from '../wire/bitfield.js';
-import type { Sums, UnfinishedPieces } from './block-sums.js';
-import { isNotThere } from './file-claim.js';
+import type { Sums, UnfinishedPieces } from './journal-format.js';
+import { isNotThere } from './own-journal.js';
 import type { JournalContents } from './read-journal.js';
 
 export interface BeliefOptions {

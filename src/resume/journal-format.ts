@@ -10,10 +10,10 @@
  * that what a file system leaves of an older journal in the blocks of a newer one continues nothing.
  */
 import { crc32 } from '../base/crc32.js';
+import { sha1 } from '../base/digest.js';
 import type { FileIdentity } from '../disk/storage.js';
 import type { InfoHash } from '../metainfo/metainfo.js';
-import type { PieceRun } from '../metainfo/piece-layout.js';
-import { SUM_LENGTH, type Sums } from './block-sums.js';
+import type { PieceIndex, PieceRun } from '../metainfo/piece-layout.js';
 
 /** How a file begins that is a journal of btget's, of whatever version; no other is ever written over or removed. */
 export const JOURNAL_MAGIC = Buffer.from('btget\r\n\x1a', 'latin1');
@@ -32,6 +32,8 @@ export const RUN_LENGTH = 8;
 export const FILE_LENGTH = 36;
 /** A piece, before its blocks. */
 export const BLOCKS_HEAD_LENGTH = 4;
+/** Of the digest, as much as a number holds exactly. Bytes. */
+export const SUM_LENGTH = 6;
 /** Number of a block in its piece (4), and its sum. */
 export const BLOCK_SUM_LENGTH = 4 + SUM_LENGTH;
 /** No record has more runs, files or blocks; longer lists take several. */
@@ -148,4 +150,20 @@ function writeFile([index, identity]: readonly [number, FileIdentity], into: Buf
   into.writeBigInt64BE(identity.changedAt, begin + 12);
   into.writeBigUInt64BE(identity.inode, begin + 20);
   into.writeBigInt64BE(identity.bornAt, begin + 28);
+}
+
+/** Sums of blocks of one piece, by the number of the block in it. */
+export type Sums = ReadonlyMap<number, number>;
+
+/** Blocks of pieces that are not whole. */
+export type UnfinishedPieces = ReadonlyMap<PieceIndex, Sums>;
+
+/**
+ * By what a block of an unfinished piece is known again: nobody can tell whether it is right before the whole piece has
+ * come, but that it is what was written can be told.
+ *
+ * The first 48 bits of the block's SHA-1.
+ */
+export function sumOf(block: Uint8Array): number {
+  return sha1(block).readUIntBE(0, SUM_LENGTH);
 }

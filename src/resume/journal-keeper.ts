@@ -5,11 +5,10 @@ import { type FileIdentity, FolderGone, type Storage } from '../disk/storage.js'
 import type { JournalFile } from '../disk/target.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import { DEFAULT_BELIEF_OPTIONS } from './belief.js';
-import type { JournalOwner, JournalRecord } from './journal-format.js';
+import type { JournalOwner, JournalRecord, UnfinishedPieces } from './journal-format.js';
 import { JournalWriter } from './journal-writer.js';
 import { KeptBlocks } from './kept-blocks.js';
 import { KeptState, runsOf } from './kept-state.js';
-import type { StartingPoint } from './starting-point.js';
 
 export interface JournalKeeperOptions {
   /** Nothing that was written waits longer than this before it is flushed, but for a flush that is under way. */
@@ -317,4 +316,17 @@ export class JournalKeeper {
     this.#end = null;
     end?.();
   }
+}
+
+/** What a torrent starts with. */
+export interface StartingPoint {
+  /** Whether a journal is written at once. False where there is nothing to say. */
+  readonly rewrites: boolean;
+  readonly verified: readonly PieceIndex[];
+  /** Blocks of other pieces that are there too. */
+  readonly unfinished: UnfinishedPieces;
+  /** What the files were like when their pieces were believed or hashed, by index. */
+  readonly files: ReadonlyMap<number, FileIdentity>;
+  /** Files with pieces that were right on the disk, but that nobody is known to have flushed. */
+  readonly unflushed: readonly number[];
 }

@@ -12,7 +12,7 @@ import type {
   SyncOutcome,
 } from '../disk/storage.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
-import { sumOf } from './block-sums.js';
+import { sumOf } from './journal-format.js';
 
 /** What hears of everything that is written. */
 export interface WriteJournal {

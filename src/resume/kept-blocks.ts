@@ -1,6 +1,5 @@
 import type { PieceIndex } from '../metainfo/piece-layout.js';
-import type { UnfinishedPieces } from './block-sums.js';
-import type { JournalRecord } from './journal-format.js';
+import type { JournalRecord, UnfinishedPieces } from './journal-format.js';
 
 type Blocks = Map<PieceIndex, Map<number, number>>;
 

@@ -1,8 +1,8 @@
 import type { FileIdentity } from '../disk/storage.js';
 import type { PieceIndex, PieceLayout, PieceRun } from '../metainfo/piece-layout.js';
 import { Bitfield } from '../wire/bitfield.js';
-import { claimOf } from './file-claim.js';
 import type { JournalRecord } from './journal-format.js';
+import { claimOf } from './own-journal.js';
 
 /** Everything that a journal says, so that it can be said again in fewer words. */
 export class KeptState {

@@ -1,6 +1,6 @@
 import type { BlockRead, Storage } from '../disk/storage.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
-import { sumOf, type UnfinishedPieces } from './block-sums.js';
+import { sumOf, type UnfinishedPieces } from './journal-format.js';
 
 /** Blocks that are read at once: 1 MiB. Where one of them cannot be read, none of them counts. */
 const AT_ONCE = 64;

@@ -1,9 +1,7 @@
 /** What a journal says, from bytes that anybody may have written. Nothing here throws. */
-
 import { crc32 } from '../base/crc32.js';
 import type { FileIdentity } from '../disk/storage.js';
 import type { PieceRun } from '../metainfo/piece-layout.js';
-import { SUM_LENGTH, type Sums } from './block-sums.js';
 import {
   BLOCK_SUM_LENGTH,
   BLOCKS_HEAD_LENGTH,
@@ -18,6 +16,8 @@ import {
   RECORD_OVERHEAD,
   RUN_LENGTH,
   SEAL_LENGTH,
+  SUM_LENGTH,
+  type Sums,
   sealOf,
 } from './journal-format.js';
 

@@ -5,11 +5,10 @@ import { type FoundJournal, type JournalFile, mayBeForged } from '../disk/target
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { filesOfPieces, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
 import { type Belief, believe, DEFAULT_BELIEF_OPTIONS, unfinishedIn } from './belief.js';
-import type { UnfinishedPieces } from './block-sums.js';
-import { NOT_THERE } from './file-claim.js';
-import type { JournalOwner } from './journal-format.js';
+import type { JournalOwner, UnfinishedPieces } from './journal-format.js';
 import type { JournalKeeper } from './journal-keeper.js';
 import type { WriteJournal } from './journaled-storage.js';
+import { NOT_THERE } from './own-journal.js';
 import { isJournal, readJournal } from './read-journal.js';
 import type { TargetHold } from './target-hold.js';
 

@@ -6,12 +6,11 @@ import { parseMetadata } from '../metainfo/parse-metadata.js';
 import type { Parsing } from '../metainfo/parsing.js';
 import { KeptMetadata } from '../resume/kept-metadata.js';
 import type { Encoder } from '../swarm/connections/encoder.js';
-import type { MetadataHandover } from '../torrent/inheritance.js';
 import { MetadataTorrent } from '../torrent/metadata-torrent.js';
 import type { TorrentEvents, TorrentStatus } from '../torrent/status.js';
 import { Torrent } from '../torrent/torrent.js';
 import type { TorrentOptions } from '../torrent/torrent-options.js';
-import type { TorrentParts } from '../torrent/torrent-parts.js';
+import type { MetadataHandover, TorrentParts } from '../torrent/torrent-parts.js';
 
 /** What happens to a torrent in both of its lives. */
 export interface MagnetEvents extends TorrentEvents {

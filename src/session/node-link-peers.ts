@@ -1,9 +1,11 @@
 /** The peers that a link names (`x.pe`), and those that the user does: from names to addresses. */
 import { DEFAULT_NAME_LOOKUP_OPTIONS, lookUpName, type NameOutcome } from '../discovery/http/http-name-lookup.js';
+import type { V1MagnetLink } from '../metainfo/magnet.js';
 import { passFence } from '../net/fence.js';
 import { parseIp } from '../net/ip-address.js';
 import { resolveBind } from '../net/node-interfaces.js';
 import type { PeerAddress } from '../net/raw-server.js';
+import type { TorrentOptions } from '../torrent/torrent-options.js';
 
 /**
  * `HOST:PORT` each, IPv6 addresses in brackets. Links are passed on for years: who cannot be found any more is left
@@ -51,4 +53,15 @@ export async function lookUpHost(host: string): Promise<NameOutcome> {
   if (parseIp(host) !== undefined) return { ok: true, addresses: [host] };
   if (host === 'localhost') return { ok: true, addresses: ['127.0.0.1', '::1'] };
   return new Promise((resolve) => lookUpName(host, DEFAULT_NAME_LOOKUP_OPTIONS, resolve));
+}
+
+/** What a link says besides which torrent it is: its peers, looked up, and its files unless the user has said which. */
+export function optionsForLink(
+  { selected }: V1MagnetLink,
+  peers: readonly PeerAddress[],
+  options: TorrentOptions,
+): TorrentOptions {
+  const { select, exclude } = options.selection;
+  const ranges = select.length > 0 || exclude.length > 0 ? null : selected;
+  return { ...options, linkPeers: peers, selection: { select, exclude, ranges } };
 }

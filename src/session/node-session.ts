@@ -1,22 +1,32 @@
 import type { Worker } from 'node:worker_threads';
+import type { Task, Timers } from '../base/clock.js';
 import { SecretUrl } from '../base/secret-url.js';
+import { verifyEd25519 } from '../base/system-ed25519.js';
 import { systemRandom } from '../base/system-random.js';
-import { GATEWAY_FETCH_OPTIONS, httpFetch } from '../discovery/http/http-fetch.js';
+import { DEFAULT_DHT_OPTIONS } from '../discovery/dht/dht-options.js';
+import { findDestinations, isLoopbackFence } from '../discovery/http/http-destination.js';
+import { DEFAULT_FETCH_OPTIONS, GATEWAY_FETCH_OPTIONS, httpFetch } from '../discovery/http/http-fetch.js';
 import { Authorities } from '../discovery/http/http-tls.js';
 import { DEFAULT_LSD_OPTIONS, LocalDiscovery } from '../discovery/lsd/local-discovery.js';
 import { DEFAULT_PORT_MAPPING_OPTIONS } from '../discovery/port-mapping/mapping-protocol.js';
 import { PortMapper } from '../discovery/port-mapping/port-mapper.js';
+import { HttpTrackerClient, SchemeTrackerClient } from '../discovery/trackers/http-tracker-client.js';
+import type { TrackerClient, TrackerScraper } from '../discovery/trackers/tracker-client.js';
+import { UdpTrackerClient } from '../discovery/trackers/udp-tracker-client.js';
+import { DEFAULT_UDP_TRACKER_OPTIONS } from '../discovery/trackers/udp-tracker-options.js';
 import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../disk/files/file-disk.js';
+import { FileKept } from '../disk/kept-bytes.js';
 import { createSlotPool, DEFAULT_SLOT_POOL_OPTIONS } from '../disk/slot-pool.js';
+import { systemProcesses } from '../disk/system/processes.js';
 import { nodeParseMetainfo } from '../metainfo/node-parse-metainfo.js';
+import type { BindAddresses } from '../net/fence.js';
 import { findGateways } from '../net/node-gateways.js';
-import { resolveBind } from '../net/node-interfaces.js';
-import { multicastPlaces } from '../net/node-multicast.js';
-import { findOwnNetworks } from '../net/node-own-networks.js';
+import { findOwnNetworks, multicastPlaces, resolveBind } from '../net/node-interfaces.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../net/node-raw-server.js';
-import { nodeDhtMeans } from './node-dht-means.js';
-import { createNodeTrackers } from './node-trackers.js';
+import type { RawServer } from '../net/raw-server.js';
+import type { UrlStep } from '../net/url-rule.js';
 import { Session } from './session.js';
+import type { DhtMeans } from './session-dht.js';
 import type { SessionOptions } from './session-options.js';
 
 /**
@@ -81,4 +91,78 @@ export function createNodeSession(
     },
     options,
   );
+}
+
+export interface NodeTrackers {
+  readonly client: TrackerClient & TrackerScraper;
+  /** Ends what is under way. */
+  close(): void;
+}
+
+/**
+ * Real trackers, asked over HTTP and UDP, from `bind` alone unless it is null; `authorities` are trusted over HTTPS
+ * too.
+ */
+export function createNodeTrackers(
+  rawServer: RawServer,
+  userAgent: string,
+  bind: BindAddresses | null,
+  authorities: Authorities | null,
+): NodeTrackers {
+  const http = new HttpTrackerClient(rawServer, { ...DEFAULT_FETCH_OPTIONS, userAgent, bind, authorities });
+  const udp = new UdpTrackerClient(rawServer, systemRandom, { ...DEFAULT_UDP_TRACKER_OPTIONS, bind, findDestinations });
+  return {
+    client: new SchemeTrackerClient(http, udp),
+    close: () => {
+      http.close();
+      udp.close();
+    },
+  };
+}
+
+interface NodeDhtMeansParts {
+  readonly timers: Timers;
+  readonly bind: BindAddresses | null;
+  /** Told what goes wrong with the kept state. */
+  readonly noted: (message: string) => void;
+}
+
+/** What is kept of 600 nodes takes half of that. Bytes. */
+const MAX_STATE_LENGTH = 64 * 1024;
+
+/** A name says nothing of where it leads: each address of a node is judged by its `AddressSource` where it is used. */
+const JUDGED_LATER: UrlStep = { source: 'user', port: 0, path: '', query: '', redirect: null };
+
+/** What the DHT needs of the real world. */
+function nodeDhtMeans({ timers, bind, noted }: NodeDhtMeansParts, { dhtNodes, dhtState }: SessionOptions): DhtMeans {
+  // Whom the world's DHT knows is of no use behind such a fence, and must not be forgotten because of it.
+  const isFenced = bind !== null && isLoopbackFence(bind);
+  const path = isFenced ? null : dhtState;
+  const { user } = systemProcesses;
+  const own = dhtNodes.map(({ host, port }) => ({ host, port, isPublic: false }));
+  return {
+    verify: verifyEd25519,
+    resolve: (host, answered) => resolve(timers, bind, host, answered),
+    routers: isFenced ? own : [...own, ...DEFAULT_DHT_OPTIONS.routers],
+    kept: path === null ? null : new FileKept(timers, { path, user, maxLength: MAX_STATE_LENGTH, noted }),
+  };
+}
+
+function resolve(
+  timers: Timers,
+  bind: BindAddresses | null,
+  host: string,
+  answered: (addresses: readonly string[]) => void,
+): { cancel(): void } {
+  let telling: Task | null = null;
+  const search = findDestinations(host, bind, JUDGED_LATER, (outcome) => {
+    // Name servers answer outside the timeline, and a literal at once.
+    telling = timers.addTask(() => answered(outcome.ok ? outcome.destinations.map((each) => each.host) : []), 0);
+  });
+  return {
+    cancel: () => {
+      search.cancel();
+      telling?.cancel();
+    },
+  };
 }

@@ -9,7 +9,7 @@ import type {
   SocketHandler,
   StreamAddress,
 } from '../net/raw-server.js';
-import { RefusalLog } from '../swarm/refusal-log.js';
+import { RefusalLog } from '../swarm/connections/reach-counter.js';
 import type { Refusal, RefusalCode } from '../wire/refusal.js';
 import { type HandshakeOwner, IncomingHandshake, type Taker } from './incoming-handshake.js';
 

@@ -4,16 +4,15 @@
  */
 import type { Millis, Task } from '../base/clock.js';
 import { type Announcement, DhtNode, type DhtStatus } from '../discovery/dht/dht-node.js';
-import { DEFAULT_DHT_OPTIONS } from '../discovery/dht/dht-options.js';
+import { DEFAULT_DHT_OPTIONS, type Router } from '../discovery/dht/dht-options.js';
+import type { VerifySignature } from '../discovery/dht/item-store.js';
 import { familyOf } from '../discovery/dht/neighbourhood.js';
 import type { FoundPeers } from '../discovery/dht/torrent-announcer.js';
 import type { CreatePeerSource, PeerSource, SeekingTorrent } from '../discovery/peer-source.js';
-import type { DatagramHandler, DatagramSocket } from '../net/datagram.js';
 import type { IpFamily } from '../net/ip-address.js';
-import type { PeerAddress } from '../net/raw-server.js';
+import type { DatagramHandler, DatagramSocket, PeerAddress } from '../net/raw-server.js';
 import type { OwnNode } from '../swarm/extensions/node-ports.js';
 import type { WorldParts } from '../torrent/torrent-parts.js';
-import type { DhtMeans } from './dht-means.js';
 
 export interface SessionDhtParts extends Pick<WorldParts, 'rawServer' | 'random' | 'ownNetworks'> {
   readonly means: DhtMeans;
@@ -255,4 +254,26 @@ function addNamed(node: DhtNode, named: string): void {
   const end = named.lastIndexOf(':');
   const host = named.slice(0, end).replace(/^\[(.*)\]$/, '$1');
   node.addNamedNode(host, Number(named.slice(end + 1)), { kind: 'link' });
+}
+
+/** A few bytes that outlive the process. */
+export interface KeptBytes {
+  /** Null when there are none, or none that can be used. Answers once, later. */
+  read(answered: (bytes: Buffer | null) => void): void;
+  /** Replaces what was there as a whole. Answers once, later, also when it cannot be done. */
+  write(bytes: Buffer, answered: () => void): void;
+}
+
+/** What the DHT needs besides the network. */
+export interface DhtMeans {
+  readonly verify: VerifySignature;
+  /**
+   * From a name to IP literals that we may send to; an IP literal is its own address. Answers once, later; not after
+   * `cancel`.
+   */
+  readonly resolve: (host: string, answered: (addresses: readonly string[]) => void) => { cancel(): void };
+  /** Where it is entered when no node is known. */
+  readonly routers: readonly Router[];
+  /** What an earlier run knew, or null to keep nothing. */
+  readonly kept: KeptBytes | null;
 }

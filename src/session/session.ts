@@ -4,6 +4,7 @@
  */
 import { toHex } from '../base/bytes.js';
 import { BtgetError } from '../base/failure.js';
+import type { Random } from '../base/random.js';
 import type { DhtStatus } from '../discovery/dht/dht-node.js';
 import { OwnAddresses } from '../discovery/own-addresses.js';
 import type { PortMapping } from '../discovery/port-mapping/port-mapper.js';
@@ -23,12 +24,10 @@ import type { TorrentOptions } from '../torrent/torrent-options.js';
 import type { TorrentParts, WorldParts } from '../torrent/torrent-parts.js';
 import type { RefusalCode } from '../wire/refusal.js';
 import { encodeReserved } from '../wire/reserved.js';
-import type { DhtMeans } from './dht-means.js';
 import type { Taker } from './incoming-handshake.js';
 import { type MagnetEvents, MagnetTorrent } from './magnet-torrent.js';
-import { createPeerId } from './peer-id.js';
 import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from './port-listener.js';
-import { SessionDht } from './session-dht.js';
+import { type DhtMeans, SessionDht } from './session-dht.js';
 import type { SessionOptions } from './session-options.js';
 
 /** Has the gateway let our port in. */
@@ -221,4 +220,15 @@ export class Session {
 /** What is known of a link's torrent. Whether it is private turns out later, and then its sources are parted from. */
 function subjectOf({ infoHash, name, nodes }: V1MagnetLink): Subject {
   return { infoHash, name: name ?? toHex(infoHash), nodes, private: false };
+}
+
+/** BEP 20: a dash, two letters of the client, four characters of its version, a dash, then chance. */
+const PREFIX = '-GB0100-';
+const ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
+
+/** A new name for us in the swarms, 20 printable bytes. */
+export function createPeerId(random: Random): Buffer {
+  let id = PREFIX;
+  while (id.length < 20) id += ALPHABET[random.below(ALPHABET.length)];
+  return Buffer.from(id, 'latin1');
 }

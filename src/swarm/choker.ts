@@ -1,6 +1,5 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
 import type { Random } from '../base/random.js';
-import { HostTurns } from './host-turns.js';
 
 /** What the Choker must know of a peer, and may do to it. */
 export interface ChokablePeer {
@@ -320,4 +319,40 @@ function firstOf<T>(items: Iterable<T>, compare: (a: T, b: T) => number): T | un
   let first: T | undefined;
   for (const item of items) if (first === undefined || compare(item, first) < 0) first = item;
   return first;
+}
+
+/**
+ * How many peers are served at once when nobody has said a number: few at a low upload limit, so that each gets enough
+ * to be worth its while, and more with the square root of the limit above that. `rate` is the limit in bytes a second,
+ * or null for none.
+ */
+export function uploadSlotsForRate(rate: number | null): number {
+  if (rate === null) return 7;
+  const kilobytes = rate / 1000;
+  if (kilobytes < 9) return 2;
+  if (kilobytes < 15) return 3;
+  if (kilobytes < 42) return 4;
+  return Math.floor(Math.sqrt(kilobytes * 0.6));
+}
+
+/** Hosts that are remembered; the one whose turn was longest ago is forgotten first. */
+const MAX_HOSTS = 4_096;
+
+/** When each host had its last turn. A host that connects anew is remembered. */
+export class HostTurns {
+  /** By `hostKey`; the longest ago comes first. */
+  readonly #lastTurns = new Map<string, Millis>();
+
+  /** A turn of this host has ended. */
+  ended(host: string, now: Millis): void {
+    this.#lastTurns.delete(host);
+    this.#lastTurns.set(host, now);
+    const [oldest] = this.#lastTurns.keys();
+    if (this.#lastTurns.size > MAX_HOSTS && oldest !== undefined) this.#lastTurns.delete(oldest);
+  }
+
+  /** When a turn of this host ended last; -∞ when it has had none. */
+  lastOf(host: string): Millis {
+    return this.#lastTurns.get(host) ?? Number.NEGATIVE_INFINITY;
+  }
 }

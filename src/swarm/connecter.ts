@@ -1,10 +1,9 @@
-import type { Timers } from '../base/clock.js';
+import type { Millis, Task, Timers } from '../base/clock.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
 import type { PeerAddress } from '../net/raw-server.js';
 import { type Bitfield, decodeBitfield } from '../wire/bitfield.js';
 import { decodeMessage, type PeerMessage } from '../wire/message.js';
 import type { Choker } from './choker.js';
-import type { ConnecterOptions } from './connecter-options.js';
 import {
   type Merits,
   type Newcomer,
@@ -18,14 +17,13 @@ import { tellOfLost } from './extensions/dont-have.js';
 import type { Extensions } from './extensions/extensions.js';
 import { FAST_NOT_ANNOUNCED, type FastExtension } from './extensions/fast-extension.js';
 import type { NodePorts } from './extensions/node-ports.js';
-import { HaveNews } from './have-news.js';
+import { DEFAULT_HAVE_NEWS_OPTIONS, HaveNews, type HaveNewsOptions } from './have-news.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
-import { LeakyCounter } from './leaky-counter.js';
+import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
 import { leastUseful } from './least-useful.js';
 import type { Successor } from './metadata/metadata-peers.js';
 import type { Peer } from './peer.js';
 import { priceOf } from './price.js';
-import { SeedParting } from './seed-parting.js';
 import type { Uploader } from './upload/uploader.js';
 
 /** What the Connecter is joined with. */
@@ -378,5 +376,71 @@ export class Connecter implements Successor {
 
   #gotMore(peer: Peer): void {
     if (peer.download.has.isComplete && this.wantsNothing()) this.#parting.soon();
+  }
+}
+
+/** How much of a peer is put up with, and how we speak to all of them. */
+export interface ConnecterOptions {
+  /** Messages of no use. A choke finds up to a whole queue of requests on their way, which nobody is to blame for. */
+  readonly junk: LeakyCounterOptions;
+  /** Changes of mind. */
+  readonly flaps: LeakyCounterOptions;
+  /** A change that has us count pieces anew counts once for so many of them, which take about a millisecond. */
+  readonly piecesAFlap: number;
+  /** A peer with whom nothing was exchanged for this long may lose its place to a newcomer. */
+  readonly patience: Millis;
+  /** The same, of whom we dialled: others may be slow to give us a turn. */
+  readonly dialledPatience: Millis;
+  readonly haveNews: HaveNewsOptions;
+  /** Two who have everything have nothing to say; they part this long after that was found out. */
+  readonly partingDelay: Millis;
+}
+
+export const DEFAULT_CONNECTER_OPTIONS: ConnecterOptions = {
+  junk: { limit: 2_000, perSecond: 100 },
+  flaps: { limit: 200, perSecond: 4 },
+  piecesAFlap: 65_536,
+  patience: 60_000,
+  dialledPatience: 180_000,
+  haveNews: DEFAULT_HAVE_NEWS_OPTIONS,
+  partingDelay: 2_000,
+};
+
+interface SeedPartingParts {
+  readonly timers: Timers;
+  readonly delay: Millis;
+  /** We want nothing any more. */
+  readonly isSeed: () => boolean;
+  readonly peers: () => Iterable<Peer>;
+}
+
+/** Two who have everything have nothing to say: they part, when what is under way between them is over. */
+class SeedParting {
+  readonly #parts: SeedPartingParts;
+  #task: Task | null = null;
+
+  constructor(parts: SeedPartingParts) {
+    this.#parts = parts;
+  }
+
+  /** One of the two has just got everything, or both have. */
+  soon(): void {
+    this.#task ??= this.#parts.timers.addTask(() => {
+      this.#task = null;
+      if (this.#parts.isSeed()) this.#part();
+    }, this.#parts.delay);
+  }
+
+  stop(): void {
+    this.#task?.cancel();
+    this.#task = null;
+  }
+
+  #part(): void {
+    for (const { connection, download } of [...this.#parts.peers()]) {
+      if (!download.has.isComplete) continue;
+      if (connection.isFlushed() && download.inFlight === 0) connection.refuse({ code: 'both-complete' });
+      else this.soon();
+    }
   }
 }

@@ -1,6 +1,5 @@
-import type { Timers } from '../base/clock.js';
+import type { Task, Timers } from '../base/clock.js';
 import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
-import { ReadTurn } from './read-turn.js';
 
 /** All in the units of `price.ts`. */
 export interface WorkOptions {
@@ -72,5 +71,37 @@ export class WorkBudget {
     const now = this.#timers.now();
     for (const [key, counter] of this.#idle) if (counter.isForgotten(now)) this.#idle.delete(key);
     this.#sweepAt = Math.max(LEAST_SWEEP, 2 * this.#idle.size);
+  }
+}
+
+/**
+ * One turn of the loop, for the connections of all torrents: the loop hands over what has come in on every socket
+ * before it looks at a timer. The tasks that go on with what waits need no such bound, as the loop's timers have their
+ * own.
+ */
+class ReadTurn {
+  readonly #timers: Timers;
+  readonly #limit: number;
+  #work = 0;
+  #next: Task | null = null;
+
+  /** `limit`: the work of one turn, in the units of `price.ts`. */
+  constructor(timers: Timers, limit: number) {
+    this.#timers = timers;
+    this.#limit = limit;
+  }
+
+  /** The connections have done so much that no other one begins. */
+  get isOver(): boolean {
+    return this.#work >= this.#limit;
+  }
+
+  add(work: number): void {
+    if (work === 0) return;
+    this.#work += work;
+    this.#next ??= this.#timers.addTask(() => {
+      this.#next = null;
+      this.#work = 0;
+    }, 0);
   }
 }

@@ -4,8 +4,7 @@
  */
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { foldName } from '../metainfo/path-policy.js';
-import { filePath } from './file-path.js';
-import type { TorrentOptions } from './torrent-options.js';
+import { filePath, type TorrentOptions } from './torrent-options.js';
 
 /** Why a torrent waits: `path` is one that both have, `name` the torrent that has it now. */
 export interface ClaimHolder {

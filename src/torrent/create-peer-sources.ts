@@ -1,15 +1,14 @@
 import type { Timers } from '../base/clock.js';
 import { type CreatePeerSource, type PeerSource, PeerSources } from '../discovery/peer-source.js';
 import { DEFAULT_REREQUESTER_OPTIONS, Rerequester } from '../discovery/trackers/rerequester.js';
+import type { AnnounceOutcome, AnnounceRequest, TrackerClient } from '../discovery/trackers/tracker-client.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
-import type { AddressSource } from '../net/address-source.js';
 import type { PeerAddress } from '../net/raw-server.js';
+import type { AddressSource } from '../net/reach-rule.js';
 import { namedBy } from '../net/url-rule.js';
 import type { Encoder } from '../swarm/connections/encoder.js';
-import { GuardedTrackerClient } from './guarded-tracker-client.js';
-import type { AnnounceSource } from './inheritance.js';
 import type { TorrentOptions } from './torrent-options.js';
-import type { TorrentParts } from './torrent-parts.js';
+import type { AnnounceSource, TorrentParts } from './torrent-parts.js';
 
 export interface PeerSourcesParts
   extends Pick<TorrentParts, 'identity' | 'port' | 'random' | 'trackerClient' | 'ownAddresses'> {
@@ -96,4 +95,45 @@ function createRerequester(parts: PeerSourcesParts): Rerequester {
     },
     DEFAULT_REREQUESTER_OPTIONS,
   );
+}
+
+/**
+ * Dials the peers that the user names, and those of the link. The link may be a stranger's: `noted` is told once of its
+ * peers that lead where no link may lead us, and what to do about it.
+ */
+export function dialNamed(
+  encoder: Encoder,
+  { peers, linkPeers }: Pick<TorrentOptions, 'peers' | 'linkPeers'>,
+  noted: (message: string) => void,
+): void {
+  for (const address of peers) encoder.startConnection(address, { kind: 'user' }, null);
+  const refused = linkPeers.filter((address) => !encoder.startConnection(address, { kind: 'link' }, null));
+  const [first] = refused;
+  if (first === undefined) return;
+  const address = `${first.host.includes(':') ? `[${first.host}]` : first.host}:${first.port}`;
+  const others = refused.length === 1 ? '' : ` and ${refused.length - 1} more`;
+  noted(
+    `the link names a peer at ${address}${others}, where no link may lead; --peer ${address} dials it all the same`,
+  );
+}
+
+/**
+ * A tracker client whose answers come as tasks of one torrent's context: a bug in what they set off ends that torrent
+ * and nothing else, and no answer reaches a torrent that has ended.
+ */
+class GuardedTrackerClient implements TrackerClient {
+  readonly #client: TrackerClient;
+  readonly #timers: Timers;
+
+  constructor(client: TrackerClient, timers: Timers) {
+    this.#client = client;
+    this.#timers = timers;
+  }
+
+  announce(request: AnnounceRequest, answered: (outcome: AnnounceOutcome) => void): { cancel(): void } {
+    let underWay = this.#client.announce(request, (outcome) => {
+      underWay = this.#timers.addTask(() => answered(outcome), 0);
+    });
+    return { cancel: () => underWay.cancel() };
+  }
 }

@@ -2,6 +2,8 @@
  * Joins the classes that exchange pieces with peers, for one torrent. They know each other only by the interfaces that
  * each of them declares; this is the place where the interfaces meet.
  */
+
+import type { Timers } from '../base/clock.js';
 import type { BtgetError } from '../base/failure.js';
 import type { OwnAddresses } from '../discovery/own-addresses.js';
 import type { Storage } from '../disk/storage.js';
@@ -9,27 +11,29 @@ import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import { ipOfBytes, parseIp } from '../net/ip-address.js';
 import type { PeerAddress, RawServerContext } from '../net/raw-server.js';
+import type { AddressSource } from '../net/reach-rule.js';
 import { DEFAULT_PIECE_MEMORY_OPTIONS } from '../pieces/piece-memory.js';
 import { DEFAULT_PIECE_PICKER_OPTIONS, PiecePicker } from '../pieces/piece-picker.js';
 import { RequestBook } from '../pieces/request-book.js';
 import { StorageWrapper } from '../pieces/storage-wrapper.js';
-import { Choker, DEFAULT_CHOKER_OPTIONS } from '../swarm/choker.js';
-import { Connecter } from '../swarm/connecter.js';
-import { DEFAULT_CONNECTER_OPTIONS } from '../swarm/connecter-options.js';
+import { Choker, DEFAULT_CHOKER_OPTIONS, uploadSlotsForRate } from '../swarm/choker.js';
+import { Connecter, DEFAULT_CONNECTER_OPTIONS } from '../swarm/connecter.js';
 import { Encoder } from '../swarm/connections/encoder.js';
 import { DEFAULT_ENCODER_OPTIONS } from '../swarm/connections/encoder-options.js';
 import type { PeerConnection, PeerEvents } from '../swarm/connections/peer-connection.js';
 import { Blame, DEFAULT_BLAME_OPTIONS } from '../swarm/download/blame.js';
-import type { Download } from '../swarm/download/download.js';
+import { DEFAULT_DOWNLOAD_OPTIONS, type Download } from '../swarm/download/download.js';
 import { Downloader } from '../swarm/download/downloader.js';
-import { DEFAULT_DOWNLOAD_OPTIONS } from '../swarm/download-options.js';
+import { DontHave } from '../swarm/extensions/dont-have.js';
+import { type ExtendedPeer, type Extension, Extensions } from '../swarm/extensions/extensions.js';
 import { DEFAULT_FAST_EXTENSION_OPTIONS, FastExtension } from '../swarm/extensions/fast-extension.js';
+import { DEFAULT_PEER_EXCHANGE_OPTIONS, PeerExchange, type PexPeer } from '../swarm/extensions/peer-exchange.js';
+import type { Judgement } from '../swarm/judgement.js';
+import { DEFAULT_METADATA_SHARING_OPTIONS, MetadataSharing } from '../swarm/metadata/metadata-sharing.js';
 import type { Peer } from '../swarm/peer.js';
 import { peerPriority } from '../swarm/peer-priority.js';
+import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload/upload.js';
 import { Uploader } from '../swarm/upload/uploader.js';
-import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload-options.js';
-import { uploadSlotsForRate } from '../swarm/upload-slots.js';
-import { joinExtensions } from './join-extensions.js';
 import type { TorrentOptions } from './torrent-options.js';
 import type { TorrentParts } from './torrent-parts.js';
 
@@ -162,4 +166,62 @@ function rankOf({ host, port }: PeerAddress, ownAddresses: OwnAddresses, ownPort
   const ip = parseIp(host);
   const own = ip === undefined ? null : ownAddresses.of(ip.family);
   return ip === undefined || own === null ? 0 : peerPriority({ ip: own, port: ownPort }, { ip, port });
+}
+
+interface ExtensionsParts extends Pick<TorrentParts, 'client' | 'port'> {
+  readonly timers: Timers;
+  readonly metainfo: Metainfo;
+  readonly layout: PieceLayout;
+  /** Whether peers are told of peers. */
+  readonly usePex: boolean;
+  readonly isComplete: () => boolean;
+  readonly peers: () => Iterable<Peer>;
+  readonly startConnection: (address: PeerAddress, source: AddressSource) => void;
+  /** A peer has a piece no more. */
+  readonly gotDontHave: (connection: PeerConnection, piece: PieceIndex) => Judgement;
+  /** A peer has said something of itself. */
+  readonly gotNews: (peer: ExtendedPeer) => void;
+}
+
+/** Joins the extensions of BEP 10 that one torrent speaks, for `joinSwarm`. */
+function joinExtensions(parts: ExtensionsParts): Extensions {
+  const { timers, metainfo, client, port } = parts;
+  const spoken: Extension[] = [];
+  // BEP 27: peers of a private torrent come from its trackers alone, and who has only the link shall not get it from
+  // us.
+  if (!metainfo.private) {
+    spoken.push(new MetadataSharing(metainfo.info, () => timers.now(), DEFAULT_METADATA_SHARING_OPTIONS));
+    if (parts.usePex) {
+      const peers = () => reachable(parts.peers(), extensions);
+      // Two seeds have nothing to say to each other.
+      const startConnection = (address: PeerAddress, source: AddressSource, isSeed: boolean): void => {
+        if (!isSeed || !parts.isComplete()) parts.startConnection(address, source);
+      };
+      spoken.push(new PeerExchange({ timers, peers, startConnection }, DEFAULT_PEER_EXCHANGE_OPTIONS));
+    }
+  }
+  // Behind the others, which have the ids that they had while there was no metadata: what peers sent under these ids
+  // may be under way yet.
+  spoken.push(new DontHave(parts.layout, parts.gotDontHave));
+  const own = () => ({
+    version: client,
+    port,
+    requestQueue: DEFAULT_UPLOAD_OPTIONS.maxQueued,
+    metadataSize: metainfo.private ? null : metainfo.info.length,
+    uploadOnly: parts.isComplete(),
+  });
+  const extensions = new Extensions(spoken, own, parts.gotNews);
+  return extensions;
+}
+
+/** Those of our peers whom others can dial: we did it ourselves, or they have said on which port they listen. */
+function* reachable(peers: Iterable<Peer>, extensions: Extensions): Iterable<PexPeer> {
+  for (const { connection, download } of peers) {
+    const { address, locallyInitiated } = connection;
+    const stated = extensions.peerOf(connection)?.handshake;
+    const port = locallyInitiated ? address.port : (stated?.port ?? null);
+    if (port === null) continue;
+    const isSeed = download.has.isComplete || stated?.uploadOnly === true;
+    yield { address: { host: address.host, port }, isSeed, isReachable: locallyInitiated };
+  }
 }

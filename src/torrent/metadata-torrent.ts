@@ -9,23 +9,21 @@ import type { V1MagnetLink } from '../metainfo/magnet.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { parseMetadata } from '../metainfo/parse-metadata.js';
 import type { ParseOutcome, Parsing } from '../metainfo/parsing.js';
-import type { AddressSource } from '../net/address-source.js';
 import { ipOfBytes } from '../net/ip-address.js';
 import type { PeerAddress, RawServerContext } from '../net/raw-server.js';
+import type { AddressSource } from '../net/reach-rule.js';
 import type { Encoder } from '../swarm/connections/encoder.js';
 import { type Extension, Extensions } from '../swarm/extensions/extensions.js';
 import { DEFAULT_PEER_EXCHANGE_OPTIONS, PeerExchange } from '../swarm/extensions/peer-exchange.js';
 import { DEFAULT_METADATA_FETCH_OPTIONS, MetadataFetch } from '../swarm/metadata/metadata-fetch.js';
 import { DEFAULT_METADATA_PEERS_OPTIONS, MetadataPeers } from '../swarm/metadata/metadata-peers.js';
-import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload-options.js';
+import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload/upload.js';
 import type { RefusalCode } from '../wire/refusal.js';
-import { createPeerSources } from './create-peer-sources.js';
-import type { HandoverTarget, MetadataHandover } from './inheritance.js';
+import { createPeerSources, dialNamed } from './create-peer-sources.js';
 import { createEncoder } from './join-swarm.js';
-import { dialNamed } from './named-peers.js';
 import type { TorrentStatus } from './status.js';
 import type { TorrentOptions } from './torrent-options.js';
-import type { TorrentParts } from './torrent-parts.js';
+import type { HandoverTarget, MetadataHandover, TorrentParts } from './torrent-parts.js';
 
 /** What happens to a torrent in its first life. */
 export interface MetadataEvents {

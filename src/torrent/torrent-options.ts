@@ -1,4 +1,5 @@
 import type { Millis } from '../base/clock.js';
+import type { TorrentFile } from '../metainfo/metainfo.js';
 import type { SelectionRequest } from '../metainfo/selection.js';
 import type { PeerAddress } from '../net/raw-server.js';
 
@@ -66,3 +67,18 @@ export const DEFAULT_TORRENT_OPTIONS: TorrentOptions = {
   useTorrentTrackers: true,
   usePex: true,
 };
+
+/** Where a file of the torrent would be written, as people would say it: below `dir`, whatever that is relative to. */
+export function filePath(
+  file: Pick<TorrentFile, 'path'>,
+  { dir, outputName }: Pick<TorrentOptions, 'dir' | 'outputName'>,
+): string {
+  const [name = '', ...below] = file.path;
+  return inDir([outputName ?? name, ...below].join('/'), dir);
+}
+
+/** `path`, which is below `dir`, as people would say it. */
+export function inDir(path: string, dir: string): string {
+  if (dir === '.') return path;
+  return dir.endsWith('/') ? dir + path : `${dir}/${path}`;
+}

@@ -1,16 +1,19 @@
 import type { Random } from '../base/random.js';
 import type { OwnAddresses } from '../discovery/own-addresses.js';
-import type { CreatePeerSource } from '../discovery/peer-source.js';
+import type { CreatePeerSource, PeerSource } from '../discovery/peer-source.js';
+import type { TrackerAnswer } from '../discovery/trackers/rerequester.js';
 import type { TrackerClient } from '../discovery/trackers/tracker-client.js';
 import type { OpenStorage, SlotPool } from '../disk/storage.js';
 import type { OpenTarget } from '../disk/target.js';
 import type { ParseTorrent } from '../metainfo/parsing.js';
-import type { RawServer } from '../net/raw-server.js';
+import type { RawServer, RawServerContext } from '../net/raw-server.js';
 import type { OwnNetworks } from '../net/reach-rule.js';
 import type { TakenJournals } from '../resume/own-journal.js';
 import type { Identity } from '../swarm/connections/connection.js';
+import type { Encoder } from '../swarm/connections/encoder.js';
 import type { HalfOpen } from '../swarm/connections/half-open.js';
 import type { NodePorts } from '../swarm/extensions/node-ports.js';
+import type { Successor } from '../swarm/metadata/metadata-peers.js';
 import type { RateLimiter } from '../swarm/rate-limiter.js';
 import type { SendMemory } from '../swarm/upload/send-memory.js';
 import type { WorkBudget } from '../swarm/work-budget.js';
@@ -53,4 +56,35 @@ export interface TorrentParts extends WorldParts {
   readonly identity: Identity;
   /** Where we listen. */
   readonly port: number;
+}
+
+/** What the sources of peers announce of a torrent, and where they tell what trackers answer. */
+export interface AnnounceSource {
+  /** Bytes of this run, and what is not verified, wanted or not. */
+  totals(): { readonly uploaded: number; readonly downloaded: number; readonly left: number };
+  /** Nothing is left to fetch. */
+  isComplete(): boolean;
+  trackerAnswered(report: TrackerAnswer): void;
+}
+
+/** A torrent takes over from its first life, in which it had no metadata. */
+export interface HandoverTarget extends AnnounceSource {
+  /** A bug in what runs in the context. */
+  crashed(error: unknown): void;
+}
+
+/**
+ * What a torrent's first life hands over to its second: connections, and trackers that know the torrent. So no peer and
+ * no tracker hears a good-bye and a second greeting.
+ */
+export interface MetadataHandover {
+  readonly context: RawServerContext;
+  readonly encoder: Encoder;
+  readonly sources: PeerSource;
+  /** The sources are at work already. */
+  readonly isSeeking: boolean;
+  /** From here on the target hears of sources and bugs. Connections live on, and their peers wait. */
+  takeEvents(target: HandoverTarget): void;
+  /** From here on the successor has the peers: the torrent can tell them of pieces. */
+  takePeers(successor: Successor): void;
 }

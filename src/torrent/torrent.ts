@@ -12,28 +12,24 @@ import { RateMeasure } from '../measure/rate-measure.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { type PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import type { RawServerContext } from '../net/raw-server.js';
+import type { UnfinishedPieces } from '../resume/journal-format.js';
 import type { KeptMetadata } from '../resume/kept-metadata.js';
 import type { Resume } from '../resume/resume.js';
 import type { Encoder } from '../swarm/connections/encoder.js';
+import type { Peer } from '../swarm/peer.js';
 import type { RefusalCode } from '../wire/refusal.js';
-import { beginPieces } from './begin-pieces.js';
 import { Completion } from './content/completion.js';
-import { WantedContent } from './content/wanted-content.js';
+import { ContentProgress, WantedContent } from './content/wanted-content.js';
 import { lookForContentAbove, topFolder } from './content-above.js';
-import { ContentProgress } from './content-progress.js';
-import { countPeers } from './count-peers.js';
-import { createContentSources } from './create-peer-sources.js';
+import { createContentSources, dialNamed } from './create-peer-sources.js';
 import { ExistingData, type ExistingDataFound, type LookAbove } from './existing/existing-data.js';
-import type { HandoverTarget, MetadataHandover } from './inheritance.js';
 import { joinDisk } from './join-disk.js';
 import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
-import { dialNamed } from './named-peers.js';
 import { Pace } from './pace.js';
 import type { TorrentEvents, TorrentState, TorrentStatus } from './status.js';
 import type { TorrentOptions } from './torrent-options.js';
-import type { TorrentParts } from './torrent-parts.js';
+import type { HandoverTarget, MetadataHandover, TorrentParts } from './torrent-parts.js';
 import { DiskCare } from './trouble/disk-care.js';
-import { WarnOnce } from './warn-once.js';
 
 export class Torrent implements HandoverTarget {
   readonly metainfo: Metainfo;
@@ -353,4 +349,52 @@ export class Torrent implements HandoverTarget {
     this.#context.end();
     for (const answered of this.#whenEnded.splice(0)) answered();
   }
+}
+
+/** The peers that we are connected with, for a status. */
+function countPeers(peers: Iterable<Peer>): Pick<TorrentStatus, 'peers' | 'seeds' | 'useful' | 'unchokedBy'> {
+  let count = 0;
+  let seeds = 0;
+  let useful = 0;
+  let unchokedBy = 0;
+  for (const { download } of peers) {
+    count += 1;
+    if (download.has.isComplete) seeds += 1;
+    if (download.interested) useful += 1;
+    if (!download.choked) unchokedBy += 1;
+  }
+  return { peers: count, seeds, useful, unchokedBy };
+}
+
+const MAX_WARNINGS = 20;
+
+/** Tells each warning once and not many of them: peers may ask a hundred times for what the disk does not give. */
+class WarnOnce {
+  readonly #warned: (code: string, message: string) => void;
+  readonly #told = new Set<string>();
+
+  constructor(warned: (code: string, message: string) => void) {
+    this.#warned = warned;
+  }
+
+  warn(code: string, message: string): void {
+    if (this.#told.has(message) || this.#told.size >= MAX_WARNINGS) return;
+    this.#told.add(message);
+    this.#warned(code, message);
+  }
+}
+
+/** Says which pieces are wanted, and which are begun. A torrent that only seeds wants what it has. */
+function beginPieces(
+  { store, downloader }: Pick<JoinedSwarm, 'store' | 'downloader'>,
+  layout: PieceLayout,
+  content: WantedContent,
+  unfinished: UnfinishedPieces,
+  mode: TorrentOptions['mode'],
+): void {
+  for (const piece of layout.pieceIndices()) {
+    if (content.hasPiece(piece) && (mode === 'download' || store.have.has(piece))) continue;
+    downloader.setWanted(piece, false);
+  }
+  for (const [piece, sums] of unfinished) if (content.hasPiece(piece)) downloader.resumePiece(piece, [...sums.keys()]);
 }

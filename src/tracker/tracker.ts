@@ -12,9 +12,16 @@ import type { HttpAnswer, HttpRequest } from './http-message.js';
 import type { PeerCheck } from './nat-check.js';
 import type { TorrentPeers, TrackedPeer } from './torrent-peers.js';
 import { TorrentTable } from './torrent-table.js';
-import { bencodedAnswer, compactPeers, failureAnswer, listedPeers, textAnswer } from './tracker-answer.js';
+import {
+  bencodedAnswer,
+  compactPeers,
+  failureAnswer,
+  listedPeers,
+  pageAnswer,
+  statsAnswer,
+  textAnswer,
+} from './tracker-answer.js';
 import type { TrackerOptions } from './tracker-options.js';
-import { pageAnswer, statsAnswer } from './tracker-page.js';
 import { encodeInSlices, encodeState, restoreState } from './tracker-state.js';
 
 /** What the tracker needs of the process around it. */

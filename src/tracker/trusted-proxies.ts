@@ -1,6 +1,5 @@
 /** The address of a client behind a proxy: the one that a proxy of ours names; no other word for it is believed. */
-import { type IpAddress, isUnicast, parseIp } from '../net/ip-address.js';
-import { type IpNetwork, isInNetwork } from '../net/ip-network.js';
+import { type IpAddress, type IpNetwork, isInNetwork, isUnicast, parseIp } from '../net/ip-address.js';
 
 /** The headers in which a proxy names its client: the values of each, in the order of their lines. */
 export interface ForwardedHeaders {

@@ -1,10 +1,9 @@
 /** The UDP side of a tracker (BEP 15): one datagram in, one out, and nothing kept of who asked but how much it asks. */
 import type { Millis, Timers } from '../base/clock.js';
-import type { DatagramHandler, DatagramSocket } from '../net/datagram.js';
 import { HostCounts } from '../net/host-counts.js';
 import { hostKey } from '../net/host-key.js';
 import type { IpFamily } from '../net/ip-address.js';
-import type { PeerAddress } from '../net/raw-server.js';
+import type { DatagramHandler, DatagramSocket, PeerAddress } from '../net/raw-server.js';
 import { encodeUdpAnswer, type ScrapeCounts, type UdpTrackerAnswer } from '../wire/udp-tracker-answer.js';
 import { decodeUdpRequest, type UdpAnnounce, type UdpTrackerRequest } from '../wire/udp-tracker-request.js';
 import { type AnnounceQuery, hostOf } from './announce-query.js';

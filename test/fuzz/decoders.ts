@@ -32,12 +32,11 @@ import { parseUdpUrl } from '../../src/discovery/trackers/udp-tracker-call.js';
 import { decodeNote, encodeNote } from '../../src/disk/worker/lock.js';
 import { parseInfoHash, parseMagnet, parseV1Link } from '../../src/metainfo/magnet.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
-import { decodeCompact, parseIp } from '../../src/net/ip-address.js';
-import { parseNetwork } from '../../src/net/ip-network.js';
+import { decodeCompact, parseIp, parseNetwork } from '../../src/net/ip-address.js';
 import type { SingleSocket } from '../../src/net/raw-server.js';
 import { encodeHead, encodeRecords, lastSeal } from '../../src/resume/journal-format.js';
 import { isJournal, ownerIn, readJournal } from '../../src/resume/read-journal.js';
-import { decodePexMessage, encodePexMessage } from '../../src/swarm/pex-message.js';
+import { decodePexMessage, encodePexMessage } from '../../src/swarm/extensions/peer-exchange.js';
 import { parseQuery, readAnnounce } from '../../src/tracker/announce-query.js';
 import { HttpConnection } from '../../src/tracker/http-connection.js';
 import { TorrentTable } from '../../src/tracker/torrent-table.js';
@@ -484,7 +483,7 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
     decode: (bytes) => [decodeCompact(bytes, 4), decodeCompact(bytes, 6)],
   },
   {
-    file: 'net/ip-network.ts',
+    file: 'net/ip-address.ts',
     name: 'parseNetwork',
     seeds: texts('192.0.2.0/24', '2001:db8::/32', '::ffff:1.2.3.4/120'),
     decode: ofText(parseNetwork),
@@ -517,7 +516,7 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
     decode: decodeNote,
   },
   {
-    file: 'swarm/pex-message.ts',
+    file: 'swarm/extensions/peer-exchange.ts',
     name: 'decodePexMessage',
     seeds: () => [
       encodePexMessage({

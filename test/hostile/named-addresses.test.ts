@@ -8,7 +8,7 @@ import { encodeBencode } from '../../src/bencode/encode.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { encodeCompact } from '../../src/net/ip-address.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../src/net/node-raw-server.js';
-import type { PeerAddress } from '../../src/net/peer-address.js';
+import type { PeerAddress } from '../../src/net/raw-server.js';
 import { createTorrent } from '../../src/session/create-torrent.js';
 import { btget, btgetEnds, startSeed } from '../live/support.js';
 import { scratch } from '../support/disk/scratch.js';

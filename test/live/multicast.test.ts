@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import type { DatagramOutcome, DatagramSocket } from '../../src/net/datagram.js';
+import type { DatagramOutcome, DatagramSocket } from '../../src/net/raw-server.js';
 import { nodeWorld } from '../support/contract/node-world.js';
 
 const PORT = 6771;

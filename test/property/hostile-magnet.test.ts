@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { encodeBencode } from '../../src/bencode/encode.js';
-import { encodePexMessage } from '../../src/swarm/pex-message.js';
+import { encodePexMessage } from '../../src/swarm/extensions/peer-exchange.js';
 import { encodeExtensionHandshake, SILENT_HANDSHAKE } from '../../src/wire/extended.js';
 import { encodeMessage } from '../../src/wire/message.js';
 import { encodeMetadataMessage } from '../../src/wire/metadata-message.js';

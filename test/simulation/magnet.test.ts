@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { sha1 } from '../../src/base/digest.js';
 import { BtgetError } from '../../src/base/failure.js';
 import type { SeekingTorrent } from '../../src/discovery/peer-source.js';
-import { parseNetwork } from '../../src/net/ip-network.js';
+import { parseNetwork } from '../../src/net/ip-address.js';
 import { SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
 import { addressOf, linkTo, lyingPeer, magnetSample, metadataPeer } from '../support/worlds/magnet-world.js';
 

@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BLOCK_LENGTH } from '../../src/metainfo/piece-layout.js';
-import { sumOf } from '../../src/resume/block-sums.js';
-import { encodeHead, encodeRecords, type JournalRecord, lastSeal } from '../../src/resume/journal-format.js';
+import { encodeHead, encodeRecords, type JournalRecord, lastSeal, sumOf } from '../../src/resume/journal-format.js';
 import { readJournal } from '../../src/resume/read-journal.js';
 import type { TorrentOptions } from '../../src/torrent/torrent-options.js';
 import type { DiskImage } from '../support/fakes/memory-storage.js';

@@ -1,7 +1,13 @@
 import { BtgetError } from '../../base/failure.js';
-import type { DatagramHandler, DatagramOutcome, DatagramSocket } from '../../net/datagram.js';
 import type { BindAddresses } from '../../net/fence.js';
-import type { Listener, ListenHandler, RawServer } from '../../net/raw-server.js';
+import type {
+  DatagramHandler,
+  DatagramOutcome,
+  DatagramSocket,
+  Listener,
+  ListenHandler,
+  RawServer,
+} from '../../net/raw-server.js';
 
 /** Where a tracker is asked: one port, over TCP and over UDP. */
 export interface TrackerPorts {

@@ -5,9 +5,8 @@ import type {
   TrackerClient,
   TrackerScraper,
 } from '../../discovery/trackers/tracker-client.js';
-import type { DatagramSocket } from '../../net/datagram.js';
 import type { BindAddresses } from '../../net/fence.js';
-import type { RawServer } from '../../net/raw-server.js';
+import type { DatagramSocket, RawServer } from '../../net/raw-server.js';
 import type { SourcedUrl } from '../../net/url-rule.js';
 import { formatCount } from '../output/format.js';
 import { type Finding, failed, fine, warning } from './finding.js';

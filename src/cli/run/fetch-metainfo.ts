@@ -3,7 +3,7 @@ import type { Millis, Task } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import { endWithin } from '../../session/end-within.js';
-import { optionsForLink } from '../../session/link-options.js';
+import { optionsForLink } from '../../session/node-link-peers.js';
 import type { SessionOptions } from '../../session/session-options.js';
 import type { TorrentOptions } from '../../torrent/torrent-options.js';
 import { exitCodeOf } from '../exit-code.js';

@@ -1,10 +1,9 @@
 /** Our node in the DHT, in that of IPv4, in that of IPv6, or in both. */
 import type { Timers } from '../../base/clock.js';
 import type { Random } from '../../base/random.js';
-import type { AddressSource } from '../../net/address-source.js';
 import { type IpFamily, parseIp } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
-import { mayLead, type OwnNetworks } from '../../net/reach-rule.js';
+import { type AddressSource, mayLead, type OwnNetworks } from '../../net/reach-rule.js';
 import type { NodeId } from './contact.js';
 import type { DhtOptions } from './dht-options.js';
 import { type DhtState, decodeState, encodeState, type FamilyState } from './dht-state.js';

@@ -4,7 +4,7 @@
  */
 import { type BindAddresses, passFence } from '../../net/fence.js';
 import { parseIp } from '../../net/ip-address.js';
-import { findOwnNetworks } from '../../net/node-own-networks.js';
+import { findOwnNetworks } from '../../net/node-interfaces.js';
 import { reachOf } from '../../net/reach.js';
 import { refusalOfAddress, refusalOfStep, type UrlStep } from '../../net/url-rule.js';
 import { DEFAULT_NAME_LOOKUP_OPTIONS, lookUpName } from './http-name-lookup.js';

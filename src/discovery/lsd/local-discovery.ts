@@ -1,9 +1,8 @@
 import { toHex } from '../../base/bytes.js';
 import type { Millis, Task } from '../../base/clock.js';
 import type { Random } from '../../base/random.js';
-import type { DatagramHandler, DatagramOutcome, DatagramSocket } from '../../net/datagram.js';
 import type { IpFamily } from '../../net/ip-address.js';
-import type { PeerAddress, RawServer } from '../../net/raw-server.js';
+import type { DatagramHandler, DatagramOutcome, DatagramSocket, PeerAddress, RawServer } from '../../net/raw-server.js';
 import { Allowance, SourceGuard } from '../dht/source-guard.js';
 import type { CreatePeerSource, SeekingTorrent } from '../peer-source.js';
 import { announceCapacity, decodeLsdAnnounce, encodeLsdAnnounce, LSD_GROUPS, type LsdAnnounce } from './lsd-message.js';

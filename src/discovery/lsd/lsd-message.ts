@@ -1,6 +1,6 @@
 /** The announce of Local Service Discovery (BEP 14): HTTP's form in one datagram, and never an answer. */
 import type { IpFamily } from '../../net/ip-address.js';
-import type { PeerAddress } from '../../net/peer-address.js';
+import type { PeerAddress } from '../../net/raw-server.js';
 
 /** BEP 14: "LSD uses the following multicast groups". */
 export const LSD_GROUPS: Readonly<Record<IpFamily, PeerAddress>> = {

@@ -1,7 +1,6 @@
 /** Questions to a gateway's port of PCP and NAT-PMP, asked again until they are answered. */
 import type { Millis, Task } from '../../base/clock.js';
-import type { DatagramHandler, DatagramOutcome, DatagramSocket } from '../../net/datagram.js';
-import type { PeerAddress, RawServer } from '../../net/raw-server.js';
+import type { DatagramHandler, DatagramOutcome, DatagramSocket, PeerAddress, RawServer } from '../../net/raw-server.js';
 
 /** RFC 6886, RFC 6887: both listen there. */
 const GATEWAY_PORT = 5351;

@@ -1,8 +1,7 @@
 import type { Millis, Task } from '../../base/clock.js';
 import { urlOf } from '../../base/url.js';
-import type { DatagramHandler, DatagramOutcome, DatagramSocket } from '../../net/datagram.js';
 import { type IpFamily, parseIp } from '../../net/ip-address.js';
-import type { PeerAddress, RawServer } from '../../net/raw-server.js';
+import type { DatagramHandler, DatagramOutcome, DatagramSocket, PeerAddress, RawServer } from '../../net/raw-server.js';
 import { reachOf } from '../../net/reach.js';
 
 /** Where a gateway's description is, and who said so. */

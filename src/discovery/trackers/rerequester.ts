@@ -8,8 +8,8 @@
  */
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import type { Random } from '../../base/random.js';
-import type { AddressSource } from '../../net/address-source.js';
 import type { PeerAddress } from '../../net/raw-server.js';
+import type { AddressSource } from '../../net/reach-rule.js';
 import type { SourcedUrl } from '../../net/url-rule.js';
 import { printable } from './announce-url.js';
 import type { AnnounceOutcome, AnnounceRequest, TrackerClient } from './tracker-client.js';

@@ -1,8 +1,14 @@
 /** Questions to UDP trackers and their answers, over one socket for each family of addresses. */
 import type { Random } from '../../base/random.js';
-import type { DatagramHandler, DatagramOutcome, DatagramSocket } from '../../net/datagram.js';
 import type { IpFamily } from '../../net/ip-address.js';
-import type { PeerAddress, RawServer, SocketFailure } from '../../net/raw-server.js';
+import type {
+  DatagramHandler,
+  DatagramOutcome,
+  DatagramSocket,
+  PeerAddress,
+  RawServer,
+  SocketFailure,
+} from '../../net/raw-server.js';
 import { decodeUdpAnswer, type UdpTrackerAnswer } from '../../wire/udp-tracker-answer.js';
 
 export type TransactionOutcome<Kind extends UdpTrackerAnswer['kind']> =

@@ -5,16 +5,12 @@
  * Every address that is to be dialled becomes a spare first, and every dial is made in one place, which is asked again
  * whenever a connection ends, whoever ended it, and whenever an address or a place becomes free.
  */
-import type { Millis, Task } from '../../base/clock.js';
-import type { AddressSource } from '../../net/address-source.js';
+import type { Millis, Task, Timers } from '../../base/clock.js';
 import { hostKey } from '../../net/host-key.js';
 import { parseIp } from '../../net/ip-address.js';
 import type { PeerAddress, RawServerContext, SingleSocket } from '../../net/raw-server.js';
-import { mayLead, type OwnNetworks } from '../../net/reach-rule.js';
+import { type AddressSource, mayLead, type OwnNetworks } from '../../net/reach-rule.js';
 import type { Evidence, Refusal, RefusalCode } from '../../wire/refusal.js';
-import { Redialling } from '../redialling.js';
-import { RefusalLog } from '../refusal-log.js';
-import { Turnover } from '../turnover.js';
 import type { WorkBudget } from '../work-budget.js';
 import { type Ban, Bans } from './bans.js';
 import {
@@ -33,8 +29,8 @@ import { Liveness } from './liveness.js';
 import { Namesakes } from './namesakes.js';
 import type { PeerConnection, PeerEvents } from './peer-connection.js';
 import { Probation } from './probation.js';
-import { type PeerReach, ReachCounter } from './reach-counter.js';
-import { Spares, type Turn } from './spares.js';
+import { type PeerReach, ReachCounter, RefusalLog } from './reach-counter.js';
+import { Redialling, Spares, type Turn } from './spares.js';
 import { type Teller, Tellers } from './tellers.js';
 
 /** What an Encoder stands on. */
@@ -418,5 +414,41 @@ export class Encoder implements ConnectionOwner {
 
   #now(): Millis {
     return this.#parts.rawServer.now();
+  }
+}
+
+interface TurnoverParts {
+  readonly timers: Timers;
+  readonly interval: Millis;
+  /** Somebody could be dialled if there were a place. */
+  readonly isWanted: () => boolean;
+  /** Gives up somebody who was dialled in vain, if there is such a one. */
+  readonly giveUpOne: () => void;
+}
+
+/**
+ * While every place for dials is taken and others wait for one, whoever was dialled and is of no use goes, one at a
+ * time: peers who do nothing but stay would keep us from everybody else for ever.
+ */
+class Turnover {
+  readonly #parts: TurnoverParts;
+  #task: Task | null = null;
+
+  constructor(parts: TurnoverParts) {
+    this.#parts = parts;
+  }
+
+  /** There may be somebody waiting. Until nobody does, it is looked at again each interval. */
+  look(): void {
+    this.#task ??= this.#parts.timers.addTask(() => {
+      this.#task = null;
+      if (!this.#parts.isWanted()) return;
+      this.look();
+      this.#parts.giveUpOne();
+    }, this.#parts.interval);
+  }
+
+  stop(): void {
+    this.#task?.cancel();
   }
 }

@@ -1,3 +1,4 @@
+import type { Refusal, RefusalCode } from '../../wire/refusal.js';
 import type { Ending } from './connection.js';
 
 /** How our dials went, since the beginning. An address that was dialled again counts again. */
@@ -36,5 +37,19 @@ export class ReachCounter {
   reach(waiting: number): PeerReach {
     const [dialled, refused, silent, turnedAway] = [this.#dialled, this.#refused, this.#silent, this.#turnedAway];
     return { waiting, dialled, refused, silent, turnedAway };
+  }
+}
+
+/** Counts refusals by their reasons. */
+export class RefusalLog {
+  readonly #counts = new Map<RefusalCode, number>();
+
+  /** How many there have been since the beginning, by reason. */
+  get counts(): ReadonlyMap<RefusalCode, number> {
+    return this.#counts;
+  }
+
+  add({ code }: Refusal): void {
+    this.#counts.set(code, (this.#counts.get(code) ?? 0) + 1);
   }
 }

@@ -4,8 +4,9 @@
  * kind: a thousand tellers of one kind take nothing from another kind. No share is kept free: while others want less,
  * one teller may have everything.
  */
-import type { AddressSource, AddressSourceKind } from '../../net/address-source.js';
+
 import { hostKey } from '../../net/host-key.js';
+import type { AddressSource, AddressSourceKind } from '../../net/reach-rule.js';
 
 /** What is shared: spares that wait, or dials whose peer has not been of use yet. */
 export type Shared = 'waiting' | 'unproven';

@@ -2,20 +2,18 @@ import type { Millis, Task, Timers } from '../../base/clock.js';
 import type { BlockSpan } from '../../disk/storage.js';
 import { Measure } from '../../measure/measure.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../../metainfo/piece-layout.js';
-import type { Arrival } from '../../pieces/arrival.js';
 import type { OpenRequest } from '../../pieces/asker-requests.js';
 import type { PiecePicker } from '../../pieces/piece-picker.js';
-import type { RequestBook } from '../../pieces/request-book.js';
+import type { Arrival, RequestBook } from '../../pieces/request-book.js';
 import type { StorageWrapper } from '../../pieces/storage-wrapper.js';
 import { Bitfield } from '../../wire/bitfield.js';
 import type { Span } from '../../wire/message.js';
 import type { Evidence } from '../../wire/refusal.js';
 import { announces } from '../../wire/reserved.js';
 import type { PeerConnection } from '../connections/peer-connection.js';
-import type { DownloadOptions } from '../download-options.js';
 import type { RateLimiter } from '../rate-limiter.js';
 import type { Blame } from './blame.js';
-import { Download, type DownloadOwner } from './download.js';
+import { Download, type DownloadOptions, type DownloadOwner } from './download.js';
 import { DEFAULT_FAST_DOWNLOAD_OPTIONS, FastDownload } from './fast-download.js';
 
 /** What the Downloader is joined with. */

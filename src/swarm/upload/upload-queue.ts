@@ -1,8 +1,7 @@
 import type { Millis } from '../../base/clock.js';
 import type { BlockSpan } from '../../disk/storage.js';
-import type { PieceIndex } from '../../metainfo/piece-layout.js';
-import type { UploadBatch } from '../upload-batch.js';
-import { takeOut } from './upload-reads.js';
+import { BLOCK_LENGTH, type PieceIndex } from '../../metainfo/piece-layout.js';
+import { takeOut, type UploadBatch } from './upload-reads.js';
 
 /** What an UploadQueue asks of its upload. */
 export interface UploadQueueOwner {
@@ -108,4 +107,27 @@ export class UploadQueue {
   #isUrgent({ piece, at }: QueuedRequest): boolean {
     return this.#owner.isFirst(piece) || at + this.#owner.patience <= this.#owner.now();
   }
+}
+
+/**
+ * Four mebibytes of blocks: a peer to which these come wrong asks for one piece again, not for the same one for ever.
+ */
+const COUNT = 256;
+
+/** Which blocks went to one peer last: the latest of those that share a place. Nothing is made for a block. */
+export class RecentBlocks {
+  readonly #positions = new Float64Array(COUNT).fill(-1);
+
+  /** `position`: a number for each byte of the torrent. */
+  add(position: number): void {
+    this.#positions[placeOf(position)] = position;
+  }
+
+  has(position: number): boolean {
+    return this.#positions[placeOf(position)] === position;
+  }
+}
+
+function placeOf(position: number): number {
+  return Math.floor(position / BLOCK_LENGTH) % COUNT;
 }

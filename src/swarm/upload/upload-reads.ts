@@ -1,6 +1,7 @@
 import type { BlockRead, BlockSpan, DoneOutcome } from '../../disk/storage.js';
 import type { PieceIndex } from '../../metainfo/piece-layout.js';
-import type { UploadBatch } from '../upload-batch.js';
+import { PIECE_HEADER_LENGTH, writePieceHeader } from '../../wire/message.js';
+import type { PeerConnection } from '../connections/peer-connection.js';
 
 /** Where blocks are read. */
 export interface ReadSource {
@@ -107,4 +108,98 @@ export function takeOut<Request extends BlockSpan>(
     taken.push(request);
   }
   return taken;
+}
+
+// Whoever asks again for what the disk does not give would go on for ever.
+const MAX_FAILED_READS = 3;
+
+/** Requests of one peer that the disk does not answer. */
+export class FailedReads {
+  readonly #connection: Pick<PeerConnection, 'refuse'>;
+  readonly #have: (piece: PieceIndex) => boolean;
+  /** Since the last that did not fail. */
+  #count = 0;
+
+  /** `have`: what we may still give. */
+  constructor(connection: Pick<PeerConnection, 'refuse'>, have: (piece: PieceIndex) => boolean) {
+    this.#connection = connection;
+    this.#have = have;
+  }
+
+  /** One bad block fails a whole batch: until a read succeeds, each is read alone. */
+  get readsAlone(): boolean {
+    return this.#count > 0;
+  }
+
+  /**
+   * A read has ended. True when the peer is to ask again for `lost`, which it did not give; the third time in a row the
+   * peer is parted from instead, so that it asks others. What is no longer ours to serve is no matter here: the torrent
+   * parts from those whom it was promised.
+   */
+  ended(wasRead: boolean, lost: readonly BlockSpan[]): boolean {
+    if (wasRead) this.#count = 0;
+    if (!lost.some(({ piece }) => this.#have(piece))) return false;
+    this.#count += 1;
+    if (this.#count < MAX_FAILED_READS) return true;
+    this.#connection.refuse({ code: 'cannot-serve' });
+    return false;
+  }
+}
+
+/**
+ * Requests that are answered with one read and one send. The disk reads each block to where the wire wants it, behind
+ * its header: nothing is copied, and what is sent is one run of bytes.
+ */
+export class UploadBatch {
+  /** What the disk is to read. */
+  readonly reads: BlockRead[] = [];
+  readonly memory: Buffer;
+  readonly #requests: BlockSpan[] = [];
+  #end = 0;
+  #length = 0;
+
+  constructor(memory: Buffer) {
+    this.memory = memory;
+  }
+
+  /** Bytes of blocks. */
+  get length(): number {
+    return this.#length;
+  }
+
+  hasRoomFor({ length }: BlockSpan): boolean {
+    return this.#end + PIECE_HEADER_LENGTH + length <= this.memory.length;
+  }
+
+  add(request: BlockSpan): void {
+    const { piece, begin, length } = request;
+    const at = this.#end + PIECE_HEADER_LENGTH;
+    writePieceHeader(this.memory, this.#end, piece, begin, length);
+    this.reads.push({ piece, begin, into: this.memory.subarray(at, at + length) });
+    this.#requests.push(request);
+    this.#end = at + length;
+    this.#length += length;
+  }
+
+  /** The messages that are still wanted, and how many bytes of blocks are in them. */
+  wanted(isWanted: (request: BlockSpan) => boolean): { readonly chunks: readonly Buffer[]; readonly length: number } {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    let begin = 0;
+    let end = 0;
+    const cut = (): void => {
+      if (end > begin) chunks.push(this.memory.subarray(begin, end));
+    };
+    for (const request of this.#requests) {
+      const next = end + PIECE_HEADER_LENGTH + request.length;
+      if (isWanted(request)) length += request.length;
+      else {
+        cut();
+        begin = next;
+      }
+      end = next;
+    }
+    cut();
+    return { chunks, length };
+  }
 }

@@ -1,23 +1,19 @@
 import type { Millis } from '../../base/clock.js';
 import type { BlockRead, BlockSpan, DoneOutcome } from '../../disk/storage.js';
-import { Measure } from '../../measure/measure.js';
+import { DEFAULT_MEASURE_OPTIONS, Measure, type MeasureOptions } from '../../measure/measure.js';
 import { BLOCK_LENGTH, type PieceIndex } from '../../metainfo/piece-layout.js';
 import { encodeMessage } from '../../wire/message.js';
 import { announces } from '../../wire/reserved.js';
 import type { PeerConnection } from '../connections/peer-connection.js';
-import { FailedReads } from '../failed-reads.js';
 import { FINE, IDLE, JUNK, type Judgement, refuse } from '../judgement.js';
 import { DROPPED_PRICE, repeatPrice } from '../price.js';
 import type { RateLimiter, RateWaiter } from '../rate-limiter.js';
-import { RecentBlocks } from '../recent-blocks.js';
-import { UploadBatch } from '../upload-batch.js';
-import type { UploadOptions } from '../upload-options.js';
 import { FastUpload } from './fast-upload.js';
 import type { FirstCopies } from './first-copies.js';
 import { Outbox } from './outbox.js';
 import type { SendMemory } from './send-memory.js';
-import { UploadQueue } from './upload-queue.js';
-import { UploadReads } from './upload-reads.js';
+import { RecentBlocks, UploadQueue } from './upload-queue.js';
+import { FailedReads, UploadBatch, UploadReads } from './upload-reads.js';
 
 /** What an Upload needs of the side that all uploads of a torrent share. */
 export interface UploadOwner {
@@ -334,3 +330,49 @@ export class Upload implements RateWaiter {
     this.#connection.send(chunks);
   }
 }
+
+/** How requests of peers are answered. */
+export interface UploadOptions {
+  // BEP 3: "All current implementations use 2^14 (16 kiB), and close connections which request an amount greater than
+  // that."
+  /** The longest block that a peer may ask for, bytes; clients before 2005 asked for more than 16 KiB. */
+  readonly maxRequestLength: number;
+  /**
+   * Requests of one peer that wait for us, at the most; more are dropped, and the peer is made to ask for them again.
+   * Clients that read no `reqq` ask for 512 and more at once, and libtorrent takes 2,000. What waits costs a few dozen
+   * bytes each: what is read ahead of it has its own bound (SendMemory).
+   */
+  readonly maxQueued: number;
+  /** What one read and one send hold, bytes, and what may wait in the socket before the next: the least … */
+  readonly minBatch: number;
+  /** … and the most. */
+  readonly maxBatch: number;
+  /** Between those two, a batch is what the peer takes in this time: a choke or a cancel then still has an effect. */
+  readonly batchTime: Millis;
+  /**
+   * Under an upload limit, a request for a piece that we have given to somebody else lets others go first for so long.
+   */
+  readonly patience: Millis;
+  /** Bytes a second: a peer that takes less in its turn, and could have more, makes little use of it. */
+  readonly leastUse: number;
+  /** What one peer needs over one connection at the most: so many copies of the torrent, for disks fail … */
+  readonly maxCopies: number;
+  /** … and so many bytes more. What it is given beyond that is a repetition. */
+  readonly maxSpare: number;
+  /** How rates are measured. */
+  readonly measure: MeasureOptions;
+}
+
+export const DEFAULT_UPLOAD_OPTIONS: UploadOptions = {
+  maxRequestLength: 128 * 1024,
+  maxQueued: 2_000,
+  minBatch: 64 * 1024,
+  maxBatch: 512 * 1024,
+  batchTime: 500,
+  // Clients give up on a request after twenty seconds or more.
+  patience: 5_000,
+  leastUse: 4 * 1024,
+  maxCopies: 3,
+  maxSpare: 64 * 1024 * 1024,
+  measure: DEFAULT_MEASURE_OPTIONS,
+};

@@ -5,10 +5,9 @@ import { Measure } from '../../measure/measure.js';
 import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
 import type { PeerConnection } from '../connections/peer-connection.js';
 import type { RateLimiter } from '../rate-limiter.js';
-import type { UploadOptions } from '../upload-options.js';
 import { FirstCopies } from './first-copies.js';
 import type { SendMemory } from './send-memory.js';
-import { Upload, type UploadOwner } from './upload.js';
+import { Upload, type UploadOptions, type UploadOwner } from './upload.js';
 
 /** What we have, and its bytes (pieces/storage-wrapper.ts). */
 export interface BlockSource {

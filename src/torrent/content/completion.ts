@@ -1,12 +1,10 @@
-import type { Timers } from '../../base/clock.js';
+import type { Task, Timers } from '../../base/clock.js';
 import type { BtgetError } from '../../base/failure.js';
 import type { Storage } from '../../disk/storage.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
-import { inDir } from '../file-path.js';
-import { SeedGoalWatch } from '../seed-goal-watch.js';
 import type { TorrentEvents } from '../status.js';
-import type { TorrentOptions } from '../torrent-options.js';
+import { inDir, type SeedGoal, type TorrentOptions } from '../torrent-options.js';
 import { FileFinisher } from './file-finisher.js';
 import { FileProgress } from './file-progress.js';
 import type { WantedContent } from './wanted-content.js';
@@ -143,5 +141,43 @@ export class Completion {
     events.done();
     if (options.seedGoal === null) events.goalReached();
     else this.#goalWatch = new SeedGoalWatch(timers, options.seedGoal, ratio, () => events.goalReached());
+  }
+}
+
+// How often the ratio is looked at.
+const PERIOD = 500;
+
+/** Watches a complete torrent until it has given enough, then says so once. */
+class SeedGoalWatch {
+  readonly #timers: Timers;
+  readonly #goal: SeedGoal;
+  /** Uploaded ÷ size of the torrent. */
+  readonly #ratio: () => number;
+  readonly #reached: () => void;
+  readonly #beganAt: number;
+  #task: Task;
+
+  constructor(timers: Timers, goal: SeedGoal, ratio: () => number, reached: () => void) {
+    this.#timers = timers;
+    this.#goal = goal;
+    this.#ratio = ratio;
+    this.#reached = reached;
+    this.#beganAt = timers.now();
+    this.#task = timers.addTask(() => this.#look(), 0);
+  }
+
+  stop(): void {
+    this.#task.cancel();
+  }
+
+  #look(): void {
+    const { ratio, time } = this.#goal;
+    const seeded = this.#timers.now() - this.#beganAt;
+    if ((ratio !== null && this.#ratio() >= ratio) || (time !== null && seeded >= time)) {
+      this.#reached();
+      return;
+    }
+    const wait = time === null ? PERIOD : Math.min(PERIOD, time - seeded);
+    if (ratio !== null || time !== null) this.#task = this.#timers.addTask(() => this.#look(), wait);
   }
 }

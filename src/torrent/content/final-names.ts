@@ -6,9 +6,9 @@ import type { BtgetError } from '../../base/failure.js';
 import type { FileSurvey, Storage } from '../../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
 import { type PieceLayout, piecesOfFile } from '../../metainfo/piece-layout.js';
-import { DEFAULT_INITIAL_CHECK_OPTIONS, InitialCheck } from '../../pieces/initial-check.js';
 import { Bitfield } from '../../wire/bitfield.js';
 import { piecesToCheck } from '../existing/adoption.js';
+import { DEFAULT_INITIAL_CHECK_OPTIONS, InitialCheck } from '../existing/data-check.js';
 
 export interface FinalNamesParts {
   readonly metainfo: Pick<Metainfo, 'files'>;

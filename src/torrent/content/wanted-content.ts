@@ -1,5 +1,5 @@
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
-import type { PieceLayout } from '../../metainfo/piece-layout.js';
+import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
 import { type SelectionRequest, selectFiles } from '../../metainfo/selection.js';
 import { Bitfield } from '../../wire/bitfield.js';
 
@@ -30,5 +30,70 @@ export class WantedContent {
 
   hasPiece(piece: number): boolean {
     return this.isAll || this.#pieces.has(piece);
+  }
+}
+
+/** How many bytes of content are verified. Padding belongs to pieces, but nobody wants it, so it is not counted. */
+export class ContentProgress {
+  /** All bytes of content. */
+  readonly length: number;
+  /** Those of the wanted files. */
+  readonly wanted: number;
+  readonly #layout: PieceLayout;
+  readonly #content: WantedContent;
+  /** Bytes of padding in each piece that has any. */
+  readonly #padding = new Map<number, number>();
+  /** Bytes of unwanted files in each wanted piece that has any. */
+  readonly #unwanted = new Map<number, number>();
+  #have = 0;
+  #left: number;
+
+  constructor(metainfo: Pick<Metainfo, 'files'>, layout: PieceLayout, content: WantedContent) {
+    this.#layout = layout;
+    this.#content = content;
+    let length = 0;
+    for (const [index, file] of metainfo.files.entries()) {
+      if (!file.padding) length += file.length;
+      if (file.padding) this.#add(this.#padding, file);
+      else if (!content.files.has(index)) this.#add(this.#unwanted, file);
+    }
+    this.length = length;
+    this.wanted = content.length;
+    this.#left = length;
+  }
+
+  /** Bytes of wanted files in verified pieces. */
+  get have(): number {
+    return this.#have;
+  }
+
+  /** Bytes of content that are not verified, wanted or not. */
+  get left(): number {
+    return this.#left;
+  }
+
+  pieceVerified(piece: PieceIndex): void {
+    this.#count(piece, 1);
+  }
+
+  pieceLost(piece: PieceIndex): void {
+    this.#count(piece, -1);
+  }
+
+  #count(piece: PieceIndex, sign: 1 | -1): void {
+    const length = this.#layout.lengthOf(piece) - (this.#padding.get(piece) ?? 0);
+    this.#left -= length * sign;
+    if (this.#content.hasPiece(piece)) this.#have += (length - (this.#unwanted.get(piece) ?? 0)) * sign;
+  }
+
+  #add(to: Map<number, number>, file: TorrentFile): void {
+    const { pieceLength } = this.#layout;
+    const end = file.begin + file.length;
+    for (let at = file.begin; at < end; ) {
+      const piece = Math.floor(at / pieceLength);
+      const next = Math.min(end, (piece + 1) * pieceLength);
+      if (to === this.#padding || this.#content.hasPiece(piece)) to.set(piece, (to.get(piece) ?? 0) + next - at);
+      at = next;
+    }
   }
 }

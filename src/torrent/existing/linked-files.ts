@@ -8,8 +8,7 @@ import type { DoneOutcome, FileSurvey, Storage } from '../../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
 import { type PieceIndex, type PieceLayout, piecesOfFile } from '../../metainfo/piece-layout.js';
 import type { WantedContent } from '../content/wanted-content.js';
-import { filePath } from '../file-path.js';
-import type { TorrentOptions } from '../torrent-options.js';
+import { filePath, type TorrentOptions } from '../torrent-options.js';
 import type { Verdict } from './adoption.js';
 import { copyRuns, inParts } from './border-moves.js';
 

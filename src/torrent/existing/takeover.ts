@@ -1,11 +1,11 @@
 /** Makes what was found in the target folder ours, once it is judged, and makes the disk ready for the download. */
 import type { BtgetError } from '../../base/failure.js';
-import type { AdoptedFile } from '../../disk/storage.js';
+import type { AdoptedFile, FileIdentity, FileSurvey, MakeOutcome, Storage } from '../../disk/storage.js';
+import type { Metainfo } from '../../metainfo/metainfo.js';
 import type { PieceIndex } from '../../metainfo/piece-layout.js';
 import type { Findings, Resume } from '../../resume/resume.js';
-import { filePath } from '../file-path.js';
-import { filesToMake, makeFiles } from '../new-files.js';
-import type { TorrentOptions } from '../torrent-options.js';
+import type { WantedContent } from '../content/wanted-content.js';
+import { filePath, type TorrentOptions } from '../torrent-options.js';
 import type { SurveyedFiles } from './data-check.js';
 import { type DiskPreparationParts, prepareDisk } from './disk-preparation.js';
 import { copyLinkedFiles } from './linked-files.js';
@@ -190,4 +190,49 @@ export class Takeover {
   #answer(outcome: TakeoverOutcome): void {
     if (!this.#stopped) this.#answered(outcome);
   }
+}
+
+// Another torrent's pieces need not wait until 100,000 files are made.
+const MADE_AT_ONCE = 1000;
+
+/**
+ * Files that grow under their final names are made before anything is written to them, so that it can be written down
+ * that they are ours: a kill must not leave bytes under a name of which nobody can tell whose they are.
+ *
+ * The selected files that are not there and will have bytes.
+ */
+function filesToMake(
+  { files }: Pick<Metainfo, 'files'>,
+  content: Pick<WantedContent, 'files'>,
+  survey: readonly FileSurvey[],
+): number[] {
+  return files.flatMap(({ length, padding, symlink }, index) => {
+    const hasBytes = length > 0 && !padding && symlink === null;
+    return hasBytes && content.files.has(index) && survey[index]?.found === 'absent' ? [index] : [];
+  });
+}
+
+/** Answers with what all of them are like, or with the first failure. */
+function makeFiles(
+  storage: Pick<Storage, 'makeFiles'>,
+  files: readonly number[],
+  answered: (outcome: MakeOutcome) => void,
+): void {
+  const all = new Map<number, FileIdentity>();
+  const next = (begin: number): void => {
+    const some = files.slice(begin, begin + MADE_AT_ONCE);
+    if (some.length === 0) {
+      answered({ ok: true, made: all });
+      return;
+    }
+    storage.makeFiles(some, (outcome) => {
+      if (!outcome.ok) {
+        answered(outcome);
+        return;
+      }
+      for (const [file, identity] of outcome.made) all.set(file, identity);
+      next(begin + MADE_AT_ONCE);
+    });
+  };
+  next(0);
 }

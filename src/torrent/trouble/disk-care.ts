@@ -2,7 +2,7 @@ import type { BtgetError } from '../../base/failure.js';
 import { FileLost } from '../../disk/storage.js';
 import type { PieceIndex } from '../../metainfo/piece-layout.js';
 import type { Completion } from '../content/completion.js';
-import type { ContentProgress } from '../content-progress.js';
+import type { ContentProgress } from '../content/wanted-content.js';
 import type { ExistingDataFound } from '../existing/existing-data.js';
 import type { JoinedSwarm } from '../join-swarm.js';
 import { DEFAULT_DISK_PAUSE_OPTIONS, DiskPause } from './disk-pause.js';

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import type { RawServerContext, SocketHandler } from '../../../src/net/raw-server.js';
-import { SILENT_HANDLER } from '../../../src/net/silent-handler.js';
+import { type RawServerContext, SILENT_HANDLER, type SocketHandler } from '../../../src/net/raw-server.js';
 import { Pair, type RawServerWorld } from './raw-server-world.js';
 
 export function contextContract(name: string, createWorld: () => RawServerWorld): void {

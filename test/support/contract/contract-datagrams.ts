@@ -6,8 +6,10 @@ import {
   type DatagramOutcome,
   type DatagramSocket,
   MAX_DATAGRAM,
-} from '../../../src/net/datagram.js';
-import type { PeerAddress, RawServer, SocketFailure } from '../../../src/net/raw-server.js';
+  type PeerAddress,
+  type RawServer,
+  type SocketFailure,
+} from '../../../src/net/raw-server.js';
 import type { RawServerWorld } from './raw-server-world.js';
 
 /** A world whose RawServers send datagrams of one family. */

@@ -16,7 +16,7 @@ import type { ProcessFacts } from '../../../src/disk/system/processes.js';
 import { servePieceWork } from '../../../src/disk/worker/piece-work.js';
 import { BLOCK_LENGTH, type PieceIndex } from '../../../src/metainfo/piece-layout.js';
 import type { Belief } from '../../../src/resume/belief.js';
-import type { UnfinishedPieces } from '../../../src/resume/block-sums.js';
+import type { UnfinishedPieces } from '../../../src/resume/journal-format.js';
 import { DEFAULT_JOURNAL_KEEPER_OPTIONS, JournalKeeper } from '../../../src/resume/journal-keeper.js';
 import { JournaledStorage } from '../../../src/resume/journaled-storage.js';
 import { OwnJournal } from '../../../src/resume/own-journal.js';

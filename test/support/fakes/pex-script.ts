@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { PeerAddress } from '../../../src/net/peer-address.js';
-import { encodePexMessage, UT_PEX } from '../../../src/swarm/pex-message.js';
+import type { PeerAddress } from '../../../src/net/raw-server.js';
+import { encodePexMessage, UT_PEX } from '../../../src/swarm/extensions/peer-exchange.js';
 import { decodeExtensionHandshake, encodeExtensionHandshake, SILENT_HANDSHAKE } from '../../../src/wire/extended.js';
 import { encodeReserved } from '../../../src/wire/reserved.js';
 import type { FakeScript } from './fake-talk.js';

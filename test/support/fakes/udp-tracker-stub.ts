@@ -1,5 +1,4 @@
-import type { DatagramHandler, DatagramSocket } from '../../../src/net/datagram.js';
-import type { PeerAddress, RawServer } from '../../../src/net/raw-server.js';
+import type { DatagramHandler, DatagramSocket, PeerAddress, RawServer } from '../../../src/net/raw-server.js';
 import { encodeUdpAnswer, type UdpTrackerAnswer } from '../../../src/wire/udp-tracker-answer.js';
 import { decodeUdpRequest, type UdpTrackerRequest } from '../../../src/wire/udp-tracker-request.js';
 

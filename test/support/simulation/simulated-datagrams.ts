@@ -1,16 +1,16 @@
 import type { Millis, Timers } from '../../../src/base/clock.js';
 import type { Random } from '../../../src/base/random.js';
+import type { FaultDomain } from '../../../src/net/fault-domain.js';
+import { type DatagramPlace, datagramPlace, passDatagram } from '../../../src/net/fence.js';
+import { isMulticast, parseIp } from '../../../src/net/ip-address.js';
 import {
   type DatagramHandler,
   type DatagramOptions,
   type DatagramOutcome,
   type DatagramSocket,
   MAX_UNSENT_LENGTH,
-} from '../../../src/net/datagram.js';
-import { type DatagramPlace, datagramPlace, passDatagram } from '../../../src/net/datagram-fence.js';
-import type { FaultDomain } from '../../../src/net/fault-domain.js';
-import { isMulticast, parseIp } from '../../../src/net/ip-address.js';
-import type { PeerAddress } from '../../../src/net/raw-server.js';
+  type PeerAddress,
+} from '../../../src/net/raw-server.js';
 import type { SimulatedHostOptions } from './simulated-host-options.js';
 import type { LinkSource, SimulatedLink } from './simulated-link.js';
 import type { SimulatedMemory } from './simulated-memory.js';

@@ -1,7 +1,6 @@
 import type { HttpFetchOutcome } from '../../../src/discovery/http/http-fetch.js';
 import type { AskGateway } from '../../../src/discovery/port-mapping/upnp.js';
-import type { DatagramHandler, DatagramSocket } from '../../../src/net/datagram.js';
-import type { PeerAddress } from '../../../src/net/raw-server.js';
+import type { DatagramHandler, DatagramSocket, PeerAddress } from '../../../src/net/raw-server.js';
 import type { SimulatedHost } from './simulated-host.js';
 
 export interface GatewayOptions {

@@ -1,22 +1,24 @@
 import type { Millis, Task, Timers } from '../../../src/base/clock.js';
 import type { Random } from '../../../src/base/random.js';
-import type { DatagramHandler, DatagramOptions, DatagramOutcome } from '../../../src/net/datagram.js';
 import { FaultDomain } from '../../../src/net/fault-domain.js';
 import { passFence } from '../../../src/net/fence.js';
 import { IdleScan } from '../../../src/net/idle-scan.js';
 import { isLoopback, isMulticast, parseIp } from '../../../src/net/ip-address.js';
 import { type Loop, LoopContext } from '../../../src/net/loop-context.js';
-import type {
-  ListenAddress,
-  ListenHandler,
-  ListenOutcome,
-  RawServerContext,
-  SingleSocket,
-  SocketFailure,
-  SocketHandler,
-  StreamAddress,
+import {
+  type DatagramHandler,
+  type DatagramOptions,
+  type DatagramOutcome,
+  type ListenAddress,
+  type ListenHandler,
+  type ListenOutcome,
+  type RawServerContext,
+  SILENT_HANDLER,
+  type SingleSocket,
+  type SocketFailure,
+  type SocketHandler,
+  type StreamAddress,
 } from '../../../src/net/raw-server.js';
-import { SILENT_HANDLER } from '../../../src/net/silent-handler.js';
 import { type DatagramWay, SimulatedDatagrams } from './simulated-datagrams.js';
 import type { SimulatedHostOptions } from './simulated-host-options.js';
 import { SimulatedLink } from './simulated-link.js';

@@ -1,7 +1,6 @@
 import type { Millis, Timers } from '../../../src/base/clock.js';
-import type { AddressSource } from '../../../src/net/address-source.js';
 import type { PeerAddress, RawServer } from '../../../src/net/raw-server.js';
-import { NO_OWN_NETWORKS, type OwnNetworks } from '../../../src/net/reach-rule.js';
+import { type AddressSource, NO_OWN_NETWORKS, type OwnNetworks } from '../../../src/net/reach-rule.js';
 import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from '../../../src/session/port-listener.js';
 import { Encoder } from '../../../src/swarm/connections/encoder.js';
 import { DEFAULT_ENCODER_OPTIONS, type EncoderOptions } from '../../../src/swarm/connections/encoder-options.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { BindAddresses } from '../../../src/net/fence.js';
-import { findOwnNetworks } from '../../../src/net/node-own-networks.js';
+import { findOwnNetworks } from '../../../src/net/node-interfaces.js';
 
 const INTERFACES = {
   lo: [{ cidr: '127.0.0.1/8' }, { cidr: '::1/128' }],

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { AddressSource, AddressSourceKind } from '../../../src/net/address-source.js';
-import { type IpAddress, parseIp } from '../../../src/net/ip-address.js';
-import { parseNetwork } from '../../../src/net/ip-network.js';
-import { mayLead, NO_OWN_NETWORKS, type OwnNetworks } from '../../../src/net/reach-rule.js';
+import { type IpAddress, parseIp, parseNetwork } from '../../../src/net/ip-address.js';
+import {
+  type AddressSource,
+  type AddressSourceKind,
+  mayLead,
+  NO_OWN_NETWORKS,
+  type OwnNetworks,
+} from '../../../src/net/reach-rule.js';
 
 const ip = (text: string): IpAddress => parseIp(text) ?? assert.fail(text);
 const network = (text: string) => parseNetwork(text) ?? assert.fail(text);

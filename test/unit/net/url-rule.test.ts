@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseIp } from '../../../src/net/ip-address.js';
-import { type IpNetwork, parseNetwork } from '../../../src/net/ip-network.js';
+import { type IpNetwork, parseIp, parseNetwork } from '../../../src/net/ip-address.js';
 import { refusalOfAddress, refusalOfStep, type UrlSource, type UrlStep } from '../../../src/net/url-rule.js';
 import { hasCorpus, readCorpus } from '../../support/corpus.js';
 

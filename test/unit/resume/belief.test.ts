@@ -4,7 +4,7 @@ import type { FileIdentity, FileSurvey } from '../../../src/disk/storage.js';
 import type { TorrentFile } from '../../../src/metainfo/metainfo.js';
 import { piecesOfFile } from '../../../src/metainfo/piece-layout.js';
 import { type Belief, believe, DEFAULT_BELIEF_OPTIONS } from '../../../src/resume/belief.js';
-import { NOT_THERE } from '../../../src/resume/file-claim.js';
+import { NOT_THERE } from '../../../src/resume/own-journal.js';
 import type { JournalContents } from '../../../src/resume/read-journal.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
 import { seededRandom } from '../../support/simulation/seeded-random.js';

@@ -3,11 +3,14 @@ import { test } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
 import { type FileIdentity, FolderGone, type SurveyOutcome } from '../../../src/disk/storage.js';
 import type { FoundJournal } from '../../../src/disk/target.js';
-import { sumOf } from '../../../src/resume/block-sums.js';
-import { DEFAULT_JOURNAL_KEEPER_OPTIONS, JournalKeeper } from '../../../src/resume/journal-keeper.js';
+import { sumOf } from '../../../src/resume/journal-format.js';
+import {
+  DEFAULT_JOURNAL_KEEPER_OPTIONS,
+  JournalKeeper,
+  type StartingPoint,
+} from '../../../src/resume/journal-keeper.js';
 import type { JournaledStorage } from '../../../src/resume/journaled-storage.js';
 import { type JournalContents, readJournal } from '../../../src/resume/read-journal.js';
-import type { StartingPoint } from '../../../src/resume/starting-point.js';
 import {
   BAD_SECTOR,
   DEFAULT_MEMORY_JOURNAL_OPTIONS,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BLOCK_LENGTH } from '../../../src/metainfo/piece-layout.js';
-import { sumOf, type UnfinishedPieces } from '../../../src/resume/block-sums.js';
+import { sumOf, type UnfinishedPieces } from '../../../src/resume/journal-format.js';
 import { proveBlocks } from '../../../src/resume/prove-blocks.js';
 import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../../support/fakes/memory-storage.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createPeerId } from '../../../src/session/peer-id.js';
+import { createPeerId } from '../../../src/session/session.js';
 import { seededRandom } from '../../support/simulation/seeded-random.js';
 
 describe('our peer id', () => {

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { DatagramHandler, DatagramOptions, DatagramSocket } from '../../../src/net/datagram.js';
-import { MAX_UNSENT_LENGTH } from '../../../src/net/datagram.js';
+import {
+  type DatagramHandler,
+  type DatagramOptions,
+  type DatagramSocket,
+  MAX_UNSENT_LENGTH,
+} from '../../../src/net/raw-server.js';
 import { seededRandom } from '../../support/simulation/seeded-random.js';
 import type { SimulatedHost } from '../../support/simulation/simulated-host.js';
 import type { SimulatedHostOptions } from '../../support/simulation/simulated-host-options.js';

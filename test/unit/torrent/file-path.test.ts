@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { filePath } from '../../../src/torrent/file-path.js';
+import { filePath } from '../../../src/torrent/torrent-options.js';
 import { makeMetainfo } from '../cli/support/fake-session.js';
 
 test('a file is named as people would write it', () => {

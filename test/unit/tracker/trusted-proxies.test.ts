@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseIp } from '../../../src/net/ip-address.js';
-import { parseNetwork } from '../../../src/net/ip-network.js';
+import { parseIp, parseNetwork } from '../../../src/net/ip-address.js';
 import { TrustedProxies } from '../../../src/tracker/trusted-proxies.js';
 
 function proxies(...texts: string[]): TrustedProxies {

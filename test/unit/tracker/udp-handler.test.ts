@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { escapeBytes } from '../../../src/discovery/trackers/announce-url.js';
-import type { DatagramHandler, DatagramSocket } from '../../../src/net/datagram.js';
+import type { DatagramHandler, DatagramSocket } from '../../../src/net/raw-server.js';
 import { ConnectionIds } from '../../../src/tracker/connection-ids.js';
 import { Tracker } from '../../../src/tracker/tracker.js';
 import { DEFAULT_TRACKER_OPTIONS, type TrackerOptions } from '../../../src/tracker/tracker-options.js';

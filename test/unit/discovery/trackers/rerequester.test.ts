@@ -8,7 +8,7 @@ import {
   type TrackerAnswer,
 } from '../../../../src/discovery/trackers/rerequester.js';
 import type { AnnounceOutcome, AnnounceRequest } from '../../../../src/discovery/trackers/tracker-client.js';
-import type { AddressSource } from '../../../../src/net/address-source.js';
+import type { AddressSource } from '../../../../src/net/reach-rule.js';
 import { answer, DOWN, FakeTrackers } from '../../../support/fakes/fake-tracker.js';
 import { seededRandom } from '../../../support/simulation/seeded-random.js';
 import { Timeline } from '../../../support/simulation/timeline.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import type { AddressSource } from '../../../../src/net/address-source.js';
+import type { AddressSource } from '../../../../src/net/reach-rule.js';
 import { type Spare, Spares } from '../../../../src/swarm/connections/spares.js';
 import { Tellers } from '../../../../src/swarm/connections/tellers.js';
 

@@ -6,14 +6,15 @@ import { parseIp } from '../../../../src/net/ip-address.js';
 import type { PeerAddress } from '../../../../src/net/raw-server.js';
 import { mayLead, NO_OWN_NETWORKS } from '../../../../src/net/reach-rule.js';
 import type { ExtendedPeer } from '../../../../src/swarm/extensions/extensions.js';
-import { DEFAULT_PEER_EXCHANGE_OPTIONS, PeerExchange } from '../../../../src/swarm/extensions/peer-exchange.js';
-import { FINE, JUNK } from '../../../../src/swarm/judgement.js';
 import {
+  DEFAULT_PEER_EXCHANGE_OPTIONS,
   decodePexMessage,
   encodePexMessage,
+  PeerExchange,
   type PexMessage,
   type PexPeer,
-} from '../../../../src/swarm/pex-message.js';
+} from '../../../../src/swarm/extensions/peer-exchange.js';
+import { FINE, JUNK } from '../../../../src/swarm/judgement.js';
 import { SILENT_HANDSHAKE } from '../../../../src/wire/extended.js';
 import { RecordedConnection } from '../../../support/fakes/recorded-connection.js';
 import { Timeline } from '../../../support/simulation/timeline.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { UploadQueue } from '../../../../src/swarm/upload/upload-queue.js';
-import { UploadBatch } from '../../../../src/swarm/upload-batch.js';
+import { UploadBatch } from '../../../../src/swarm/upload/upload-reads.js';
 import { layoutOf } from '../../../support/pieces.js';
 
 const PATIENCE = 5_000;

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { WantedContent } from '../../../../src/torrent/content/wanted-content.js';
-import { ContentProgress } from '../../../../src/torrent/content-progress.js';
+import { ContentProgress, WantedContent } from '../../../../src/torrent/content/wanted-content.js';
 import { sampleTorrent } from '../../../support/sample-torrent.js';
 
 const { metainfo, layout, piece } = sampleTorrent(

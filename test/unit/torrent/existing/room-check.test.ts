@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { noRoom, roomNeeded } from '../../../src/torrent/room-check.js';
-import { sampleTorrent } from '../../support/sample-torrent.js';
+import { noRoom, roomNeeded } from '../../../../src/torrent/existing/disk-preparation.js';
+import { sampleTorrent } from '../../../support/sample-torrent.js';
 
 const { metainfo, layout } = sampleTorrent(
   [

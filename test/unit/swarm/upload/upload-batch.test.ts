@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { BlockSpan } from '../../../src/disk/storage.js';
-import { UploadBatch } from '../../../src/swarm/upload-batch.js';
-import { encodeMessage } from '../../../src/wire/message.js';
-import { layoutOf } from '../../support/pieces.js';
+import type { BlockSpan } from '../../../../src/disk/storage.js';
+import { UploadBatch } from '../../../../src/swarm/upload/upload-reads.js';
+import { encodeMessage } from '../../../../src/wire/message.js';
+import { layoutOf } from '../../../support/pieces.js';
 
 const piece = layoutOf(2, 1000).pieceIndex(1)!;
 const REQUESTS: readonly BlockSpan[] = [0, 10, 30, 60].map((begin) => ({ piece, begin, length: 10 + begin }));

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { BtgetError } from '../../../src/base/failure.js';
-import { InitialCheck } from '../../../src/pieces/initial-check.js';
-import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../../support/fakes/memory-storage.js';
-import { sampleTorrent } from '../../support/sample-torrent.js';
-import { Timeline } from '../../support/simulation/timeline.js';
+import { BtgetError } from '../../../../src/base/failure.js';
+import { InitialCheck } from '../../../../src/torrent/existing/data-check.js';
+import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../../../support/fakes/memory-storage.js';
+import { sampleTorrent } from '../../../support/sample-torrent.js';
+import { Timeline } from '../../../support/simulation/timeline.js';
 
 const SAMPLE = sampleTorrent([{ path: 'film', length: 5 * 1024 - 1 }], 1024);
 
