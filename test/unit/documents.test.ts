@@ -9,6 +9,8 @@ import { promisify } from 'node:util';
 import { BtgetError, type FailureCode } from '../../src/base/failure.js';
 import { exitCodeOf } from '../../src/cli/exit-code.js';
 import type { RunEvent, StallReason } from '../../src/cli/output/events.js';
+import { createJsonOutput } from '../../src/cli/output/json-events.js';
+import type { TorrentStatus } from '../../src/torrent/status.js';
 import { HANGS_AFTER } from '../support/hang.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -56,8 +58,8 @@ function fault(document: string, link: string): string | null {
   return `${document}: ${link} leads to no heading`;
 }
 
-/** The rows of every table below a heading, without their first two lines: their cells, without backticks. */
-function rowsBelow(heading: string): string[][] {
+/** The rows of the tables between a heading and the next one, without the first two lines: their cells. */
+function cellsBelow(heading: string): string[][] {
   const [, section = ''] = MANUAL.split(new RegExp(`^#+ ${heading}\n`, 'm'));
   const [own = ''] = section.split(/^#/m);
   const rows = own.split('\n').filter((line) => line.startsWith('| '));
@@ -65,9 +67,12 @@ function rowsBelow(heading: string): string[][] {
     row
       .slice(2, -2)
       .split(/(?<!\\)\|/)
-      .map((cell) => cell.trim().replaceAll('`', '')),
+      .map((cell) => cell.trim()),
   );
 }
+
+const rowsBelow = (heading: string): string[][] =>
+  cellsBelow(heading).map((cells) => cells.map((cell) => cell.replaceAll('`', '')));
 
 const longOf = (flags: string): string => /--[a-z0-9-]+/.exec(flags)?.[0] ?? flags;
 
@@ -83,6 +88,66 @@ async function optionsInHelp(command: string): Promise<string[]> {
   const all = [...stdout.matchAll(/^ {2}(?:-[a-zA-Z], )?(--[a-z0-9-]+)/gm)].map(([, long = '']) => long);
   return all.filter((long) => long !== '--help').sort();
 }
+
+const about = { name: '', infoHash: '' };
+const status: TorrentStatus = {
+  state: 'checking',
+  length: 0,
+  wanted: 0,
+  have: 0,
+  checked: 0,
+  checkLength: 0,
+  downloaded: 0,
+  uploaded: 0,
+  wasted: 0,
+  downRate: 0,
+  upRate: 0,
+  peers: 0,
+  seeds: 0,
+  useful: 0,
+  unchokedBy: 0,
+  reach: { waiting: 0, dialled: 0, refused: 0, silent: 0, turnedAway: 0 },
+  eta: null,
+  diskFailure: null,
+  waitsFor: null,
+};
+const report = {
+  url: '',
+  ok: true,
+  message: null,
+  peers: null,
+  seeds: null,
+  leeches: null,
+  externalIp: null,
+  next: null,
+};
+const mapping = {
+  state: 'mapped',
+  family: 4,
+  protocol: 'PCP',
+  gateway: '',
+  externalHost: '',
+  port: 1,
+  udp: true,
+} as const;
+const EVENTS: { readonly [T in RunEvent['type']]: RunEvent & { readonly type: T } } = {
+  listening: { type: 'listening', host: null, port: 1, onlySeeds: false },
+  added: { type: 'added', about, length: 0, wanted: 0, have: 0, files: 0, pieces: 0, dir: '' },
+  checking: { type: 'checking', about, checked: 0, length: 0 },
+  progress: { type: 'progress', about, status },
+  file: { type: 'file', about, path: '', length: 0 },
+  tracker: { type: 'tracker', about, report },
+  stalled: { type: 'stalled', about, reasons: [] },
+  'port-mapping': { type: 'port-mapping', mapping },
+  warning: { type: 'warning', about, input: '', code: '', message: '' },
+  error: { type: 'error', about, input: '', code: '', message: '' },
+  done: { type: 'done', about, paths: [], length: 0, seconds: 0, downloaded: 0, uploaded: 0, wasted: 0 },
+  summary: { type: 'summary', exitCode: 0, torrents: [] },
+  seeding: { type: 'seeding', about, have: 0, wanted: 0 },
+  over: { type: 'over', about },
+  note: { type: 'note', message: '' },
+  detail: { type: 'detail', message: '' },
+};
 
 describe('the documents', { timeout: HANGS_AFTER }, () => {
   it('link to files and headings that are there', () => {
@@ -128,33 +193,24 @@ describe('the documents', { timeout: HANGS_AFTER }, () => {
     );
   });
 
-  it('name every event of JSON, and every reason why nothing comes', () => {
-    const events: Record<RunEvent['type'], 'told' | 'for people'> = {
-      listening: 'told',
-      added: 'told',
-      checking: 'told',
-      progress: 'told',
-      file: 'told',
-      tracker: 'told',
-      stalled: 'told',
-      'port-mapping': 'told',
-      warning: 'told',
-      error: 'told',
-      done: 'told',
-      summary: 'told',
-      seeding: 'for people',
-      over: 'for people',
-      note: 'for people',
-      detail: 'for people',
-    };
-    const told = Object.entries(events).filter(([, reader]) => reader === 'told');
-    assert.deepEqual(
-      rowsBelow('Events of download and seed')
-        .map(([type]) => type)
-        .filter((type) => type !== 'code')
-        .slice(0, told.length),
-      told.map(([type]) => type),
+  it('name every event of JSON with its fields', () => {
+    const told: Record<string, string[]> = {};
+    const json = createJsonOutput(
+      (line) => {
+        const { type, time: _time, infoHash: _infoHash, ...fields } = JSON.parse(line);
+        told[type] = Object.keys(fields).sort();
+      },
+      () => '',
     );
+    for (const event of Object.values(EVENTS)) json.tell(event);
+    const named = cellsBelow('Events of download and seed').map(([type = '', , fields = '']) => {
+      const names = new Set([...fields.matchAll(/`(\w+)`/g)].map(([, name = '']) => name));
+      return [type.replaceAll('`', ''), [...names].sort()];
+    });
+    assert.deepEqual(Object.fromEntries(named), told);
+  });
+
+  it('name every reason why nothing comes', () => {
     const reasons: Record<StallReason['code'], true> = {
       'disk-paused': true,
       limited: true,
