@@ -1,17 +1,11 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import {
   BtgetError,
-  createNodeSession,
   createTorrent,
-  DEFAULT_SESSION_OPTIONS,
-  DEFAULT_TORRENT_OPTIONS,
   download,
   type PeerAddress,
   parseMetainfo,
@@ -20,8 +14,8 @@ import {
 } from '../../src/index.js';
 import { FIXTURES } from '../support/btget-process.js';
 import { HANGS_AFTER } from '../support/hang.js';
+import { LOOPBACK, seedFixtures } from '../support/seed-session.js';
 
-const LOOPBACK = { bind: '127.0.0.1', port: { first: 0, last: 0 }, useTorrentTrackers: false } as const;
 const TORRENT = readFileSync(join(FIXTURES, 'one-file.torrent'));
 const dir = mkdtempSync(join(tmpdir(), 'btget-library-'));
 after(() => rmSync(dir, { recursive: true }));
@@ -30,21 +24,7 @@ describe('a script', { timeout: HANGS_AFTER }, () => {
   let seed: Session;
   let peer: PeerAddress;
   before(async () => {
-    seed = createNodeSession({ ...DEFAULT_SESSION_OPTIONS, ...LOOPBACK }, 'test', (error) => assert.ifError(error));
-    peer = await new Promise((resolve) =>
-      seed.listen((outcome) => {
-        assert.ok(outcome.ok);
-        resolve({ host: '127.0.0.1', port: outcome.port });
-      }),
-    );
-    await new Promise<void>((resolve) => {
-      const nothing = (): void => undefined;
-      const events = { started: nothing, fileDone: nothing, trackerAnswered: nothing, warned: nothing, done: resolve };
-      const goal = { ratio: null, time: null };
-      const options = { ...DEFAULT_TORRENT_OPTIONS, ...LOOPBACK, dir: FIXTURES, mode: 'seed', seedGoal: goal } as const;
-      const failed = (failure: unknown): void => assert.ifError(failure);
-      seed.addTorrent(parseMetainfo(TORRENT), options, { ...events, goalReached: nothing, failed });
-    });
+    ({ session: seed, peer } = await seedFixtures([TORRENT]));
   });
   after(() => new Promise<void>((resolve) => seed.stop(resolve)));
 
@@ -108,22 +88,5 @@ describe('a script', { timeout: HANGS_AFTER }, () => {
     const bytes = await createTorrent(join(FIXTURES, 'one-file.txt'), { ...options, createdBy: 'btget 0.1.0' });
     assert.deepEqual(bytes, TORRENT);
     await assert.rejects(createTorrent(join(dir, 'nothing')), { code: 'source-not-found' });
-  });
-
-  it('can be the example in the README', async () => {
-    const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
-    const example = /## As a library\s+```ts\n([\s\S]+?)```/.exec(readme)?.[1] ?? '';
-    const options = `dir: 'downloads', ...${JSON.stringify({ ...LOOPBACK, peers: [peer] })},`;
-    const script = example.replace("dir: 'downloads',", options);
-    assert.notEqual(script, example);
-    // Beside this file, where the name of the package leads to the package.
-    const path = fileURLToPath(new URL('./readme-example.mjs', import.meta.url));
-    writeFileSync(path, script);
-    after(() => rmSync(path));
-    const cwd = mkdtempSync(join(dir, 'readme-'));
-    copyFileSync(join(FIXTURES, 'one-file.torrent'), join(cwd, 'data.torrent'));
-    const { stdout } = await promisify(execFile)(process.execPath, [path], { cwd });
-    assert.equal(stdout, '1 files, 163783 bytes\n');
-    assert.deepEqual(readdirSync(join(cwd, 'downloads')), ['one-file.txt']);
   });
 });
