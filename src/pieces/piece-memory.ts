@@ -29,10 +29,10 @@ export class PieceMemory {
   #settlingLength = 0;
   #closed = false;
 
-  constructor(slots: SlotPool, timers: Timers, options: PieceMemoryOptions, seeker: RoomSeeker) {
+  constructor(slots: SlotPool, timers: Timers, options: PieceMemoryOptions, owner: RoomWaitOwner) {
     this.#slots = slots;
     this.#options = options;
-    this.#wait = new RoomWait(timers, options.roomInterval, seeker);
+    this.#wait = new RoomWait(timers, options.roomInterval, owner);
   }
 
   /**
@@ -83,28 +83,28 @@ export class PieceMemory {
 }
 
 /** What is done for a piece that waits for memory. */
-interface RoomSeeker {
+interface RoomWaitOwner {
   /** Called every interval while somebody waits: other torrents do not say when they give memory back. */
   makeRoom(): void;
   /** There may be room: whoever waits tries again, and says so when it still waits. */
   roomForPieces(): void;
 }
 
-/** Waiting for memory. The seeker is always called from a task, never from within a call. */
+/** Waiting for memory. The owner is always called from a task, never from within a call. */
 class RoomWait {
   readonly #timers: Timers;
   readonly #interval: Millis;
-  readonly #seeker: RoomSeeker;
+  readonly #owner: RoomWaitOwner;
   #since: Millis | undefined;
-  /** Somebody asked in vain since the seeker was called last. */
+  /** Somebody asked in vain since the owner was called last. */
   #asked = false;
   #task: Task | undefined;
   #soon = false;
 
-  constructor(timers: Timers, interval: Millis, seeker: RoomSeeker) {
+  constructor(timers: Timers, interval: Millis, owner: RoomWaitOwner) {
     this.#timers = timers;
     this.#interval = interval;
-    this.#seeker = seeker;
+    this.#owner = owner;
   }
 
   /** For how long somebody has waited; 0 when nobody waits. */
@@ -150,8 +150,8 @@ class RoomWait {
       return;
     }
     this.#asked = false;
-    if (makeRoom) this.#seeker.makeRoom();
-    this.#seeker.roomForPieces();
+    if (makeRoom) this.#owner.makeRoom();
+    this.#owner.roomForPieces();
     this.#lookLater();
   }
 }

@@ -26,7 +26,7 @@ import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../net/node-raw-
 import type { RawServer } from '../net/raw-server.js';
 import type { UrlStep } from '../net/url-rule.js';
 import { Session } from './session.js';
-import type { DhtMeans } from './session-dht.js';
+import type { DhtAdapters } from './session-dht.js';
 import type { SessionOptions } from './session-options.js';
 
 /**
@@ -78,7 +78,7 @@ export function createNodeSession(
       trackerClient: trackers.client,
       ownNetworks: findOwnNetworks(bind),
       client: userAgent,
-      dht: options.useDht ? nodeDhtMeans({ timers: rawServer, bind, noted }, options) : null,
+      dht: options.useDht ? nodeDhtAdapters({ timers: rawServer, bind, noted }, options) : null,
       portMapper: options.usePortMapping && options.listen ? portMapper : null,
       peerSources: options.useLsd && options.listen ? [lsd.createSource] : [],
       close: (answered) =>
@@ -120,7 +120,7 @@ export function createNodeTrackers(
   };
 }
 
-interface NodeDhtMeansParts {
+interface NodeDhtParts {
   readonly timers: Timers;
   readonly bind: BindAddresses | null;
   /** Told what goes wrong with the kept state. */
@@ -134,7 +134,7 @@ const MAX_STATE_LENGTH = 64 * 1024;
 const JUDGED_LATER: UrlStep = { source: 'user', port: 0, path: '', query: '', redirect: null };
 
 /** What the DHT needs of the real world. */
-function nodeDhtMeans({ timers, bind, noted }: NodeDhtMeansParts, { dhtNodes, dhtState }: SessionOptions): DhtMeans {
+function nodeDhtAdapters({ timers, bind, noted }: NodeDhtParts, { dhtNodes, dhtState }: SessionOptions): DhtAdapters {
   // Whom the world's DHT knows is of no use behind such a fence, and must not be forgotten because of it.
   const isFenced = bind !== null && isLoopbackFence(bind);
   const path = isFenced ? null : dhtState;

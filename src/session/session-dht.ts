@@ -15,7 +15,7 @@ import type { OwnNode } from '../swarm/extensions/node-ports.js';
 import type { WorldParts } from '../torrent/torrent-parts.js';
 
 export interface SessionDhtParts extends Pick<WorldParts, 'rawServer' | 'random' | 'ownNetworks'> {
-  readonly means: DhtMeans;
+  readonly adapters: DhtAdapters;
   /** Whether peers can reach us: whoever does not listen looks for others and announces nothing. */
   readonly listens: boolean;
   /**
@@ -110,7 +110,7 @@ export class SessionDht implements OwnNode, DatagramHandler {
   }
 
   #enter(port: number): void {
-    const { kept } = this.#parts.means;
+    const { kept } = this.#parts.adapters;
     this.#stage = 'opening';
     if (kept === null) this.#open(port, null);
     else kept.read((state) => this.#open(port, state));
@@ -118,16 +118,16 @@ export class SessionDht implements OwnNode, DatagramHandler {
 
   #open(port: number, state: Buffer | null): void {
     if (this.#stage === 'stopped') return;
-    const { rawServer, random, means, ownNetworks, firstPort } = this.#parts;
+    const { rawServer, random, adapters, ownNetworks, firstPort } = this.#parts;
     const node = new DhtNode(
       {
         timers: rawServer,
         random,
-        verify: means.verify,
+        verify: adapters.verify,
         resolve: (host, answered) => this.#resolve(host, answered),
         ownNetworks,
       },
-      { ...DEFAULT_DHT_OPTIONS, routers: means.routers, newIds: port !== firstPort },
+      { ...DEFAULT_DHT_OPTIONS, routers: adapters.routers, newIds: port !== firstPort },
       state,
     );
     this.#node = node;
@@ -161,12 +161,12 @@ export class SessionDht implements OwnNode, DatagramHandler {
   }
 
   #resolve(host: string, answered: (addresses: readonly string[]) => void): void {
-    const { rawServer, means } = this.#parts;
+    const { rawServer, adapters } = this.#parts;
     if (this.#lookups.size >= MAX_LOOKUPS) {
       rawServer.addTask(() => answered([]), 0);
       return;
     }
-    const lookup = means.resolve(host, (addresses) => {
+    const lookup = adapters.resolve(host, (addresses) => {
       this.#lookups.delete(lookup);
       answered(addresses);
     });
@@ -181,13 +181,13 @@ export class SessionDht implements OwnNode, DatagramHandler {
   }
 
   #save(state: Buffer, answered: () => void): void {
-    const { rawServer, means } = this.#parts;
-    if (means.kept === null || state.equals(this.#saved)) {
+    const { rawServer, adapters } = this.#parts;
+    if (adapters.kept === null || state.equals(this.#saved)) {
       rawServer.addTask(answered, 0);
       return;
     }
     this.#saved = state;
-    means.kept.write(state, answered);
+    adapters.kept.write(state, answered);
   }
 }
 
@@ -265,7 +265,7 @@ export interface KeptBytes {
 }
 
 /** What the DHT needs besides the network. */
-export interface DhtMeans {
+export interface DhtAdapters {
   readonly verify: VerifySignature;
   /**
    * From a name to IP literals that we may send to; an IP literal is its own address. Answers once, later; not after

@@ -27,7 +27,7 @@ import { encodeReserved } from '../wire/reserved.js';
 import type { Taker } from './incoming-handshake.js';
 import { type MagnetEvents, MagnetTorrent } from './magnet-torrent.js';
 import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from './port-listener.js';
-import { type DhtMeans, SessionDht } from './session-dht.js';
+import { type DhtAdapters, SessionDht } from './session-dht.js';
 import type { SessionOptions } from './session-options.js';
 
 /** Has the gateway let our port in. */
@@ -41,7 +41,7 @@ export interface OpensPort {
 /** What a session stands on. */
 export interface SessionParts extends WorldParts {
   /** Null: do without the DHT. */
-  readonly dht: DhtMeans | null;
+  readonly dht: DhtAdapters | null;
   /** Null: no gateway is asked. */
   readonly portMapper: OpensPort | null;
   /** Ends the workers and the loop, when every torrent has ended. */
@@ -96,9 +96,9 @@ export class Session {
       sendMemory: new SendMemory(rawServer, DEFAULT_SEND_MEMORY_OPTIONS),
       ownAddresses: new OwnAddresses(),
     };
-    const { dht: means } = parts;
+    const { dht: adapters } = parts;
     const { listen: listens, port } = options;
-    this.#dht = means === null ? null : new SessionDht({ ...parts, means, listens, firstPort: port.first });
+    this.#dht = adapters === null ? null : new SessionDht({ ...parts, adapters, listens, firstPort: port.first });
     this.#nodePorts = this.#dht === null ? null : new NodePorts(this.#dht);
     this.#portListener = new PortListener({
       rawServer,

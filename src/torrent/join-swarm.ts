@@ -22,7 +22,7 @@ import { Encoder } from '../swarm/connections/encoder.js';
 import { DEFAULT_ENCODER_OPTIONS } from '../swarm/connections/encoder-options.js';
 import type { PeerConnection, PeerEvents } from '../swarm/connections/peer-connection.js';
 import { Blame, DEFAULT_BLAME_OPTIONS } from '../swarm/download/blame.js';
-import { DEFAULT_DOWNLOAD_OPTIONS, type Download } from '../swarm/download/download.js';
+import { DEFAULT_REQUEST_OPTIONS, type Download } from '../swarm/download/download.js';
 import { Downloader } from '../swarm/download/downloader.js';
 import { DontHave } from '../swarm/extensions/dont-have.js';
 import { type ExtendedPeer, type Extension, Extensions } from '../swarm/extensions/extensions.js';
@@ -90,12 +90,12 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
       layout,
       picker,
       requests,
-      storage: store,
+      store,
       blame: new Blame<PeerConnection>(layout, DEFAULT_BLAME_OPTIONS),
       limiter: parts.downloadLimiter,
       ban: (connection, evidence) => encoder.ban(connection, evidence),
     },
-    DEFAULT_DOWNLOAD_OPTIONS,
+    DEFAULT_REQUEST_OPTIONS,
   );
   const uploader = new Uploader(
     {

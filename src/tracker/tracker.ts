@@ -25,7 +25,7 @@ import type { TrackerOptions } from './tracker-options.js';
 import { encodeInSlices, encodeState, restoreState } from './tracker-state.js';
 
 /** What the tracker needs of the process around it. */
-export interface TrackerMediator {
+export interface TrackerParts {
   readonly timers: Timers;
   readonly random: Random;
   /** Used when `natCheckTries` is not 0. */
@@ -44,27 +44,27 @@ export type Announced = (ScrapeCounts & { readonly peers: readonly TrackedPeer[]
 const NO_COUNTS: ScrapeCounts = { seeds: 0, downloaded: 0, leeches: 0 };
 
 export class Tracker {
-  readonly #mediator: TrackerMediator;
+  readonly #parts: TrackerParts;
   readonly #options: TrackerOptions;
   readonly #table: TorrentTable;
   #sweep: Task | null = null;
   #saving: Task | null = null;
   readonly #completions = new Completions();
 
-  constructor(mediator: TrackerMediator, options: TrackerOptions) {
-    this.#mediator = mediator;
+  constructor(parts: TrackerParts, options: TrackerOptions) {
+    this.#parts = parts;
     this.#options = options;
     this.#table = new TorrentTable(options);
   }
 
   /** Takes over what an earlier run saved. False when it cannot be read; the tracker then begins with nothing. */
   restore(state: Buffer): boolean {
-    return restoreState(this.#table, state, this.#mediator.timers.now());
+    return restoreState(this.#table, state, this.#parts.timers.now());
   }
 
   /** From now on silent peers are forgotten and the state is saved from time to time. */
   begin(): void {
-    const { timers } = this.#mediator;
+    const { timers } = this.#parts;
     this.#sweep = timers.addTask(() => this.#expire(), this.#options.sweepInterval);
     this.#saving = timers.addTask(() => this.#save(), this.#options.saveInterval);
   }
@@ -73,13 +73,13 @@ export class Tracker {
   stop(): void {
     this.#sweep?.cancel();
     this.#saving?.cancel();
-    this.#mediator.save([encodeState(this.#table)]);
+    this.#parts.save([encodeState(this.#table)]);
   }
 
   get(request: HttpRequest): HttpAnswer {
     switch (request.path) {
       case '/announce':
-        return this.#announceOverHttp(readAnnounce(parseQuery(request.query), this.#mediator.clientOf(request)));
+        return this.#announceOverHttp(readAnnounce(parseQuery(request.query), this.#parts.clientOf(request)));
       case '/scrape':
         return this.#scrape(parseQuery(request.query));
       case '/':
@@ -99,7 +99,7 @@ export class Tracker {
   /** Takes an announce, and deals peers of one family, at most `maxPeers`; of all families when `family` is null. */
   announce(query: AnnounceQuery, family: IpFamily | null, maxPeers: number): Announced {
     const { infoHash, peerId, host, key } = query;
-    if (!this.#mediator.isAllowed(infoHash)) return 'this tracker does not serve that torrent';
+    if (!this.#parts.isAllowed(infoHash)) return 'this tracker does not serve that torrent';
     const known = this.#table.get(infoHash)?.get(peerId, parseIp(host)?.family ?? 4);
     // Otherwise anybody who heard a peer id could send its owner's swarm elsewhere.
     if (known !== undefined && (known.key === '' ? known.host !== host : known.key !== key)) {
@@ -109,13 +109,13 @@ export class Tracker {
       if (known !== undefined) this.#table.remove(known);
       return { ...this.countsOf(infoHash), peers: [] };
     }
-    const peer = known ?? newPeer(query, this.#mediator.timers.now());
+    const peer = known ?? newPeer(query, this.#parts.timers.now());
     const torrent = this.#place(peer, query);
     const isNews = query.event === 'completed' && known?.complete !== true;
     if (isNews && this.#completions.counts(infoHash, peerId, query.source)) torrent.downloaded += 1;
     this.#update(torrent, peer, query);
     const count = Math.min(query.numwant ?? this.#options.numwant, maxPeers);
-    return { ...this.countsOf(infoHash), peers: torrent.deal(peer, count, this.#mediator.random, family) };
+    return { ...this.countsOf(infoHash), peers: torrent.deal(peer, count, this.#parts.random, family) };
   }
 
   /** All zero when nothing is known of the torrent. */
@@ -141,7 +141,7 @@ export class Tracker {
 
   /** The torrent in which the peer is from now on, as one that has just been heard. */
   #place(peer: TrackedPeer, { infoHash, source }: AnnounceQuery): TorrentPeers {
-    peer.lastHit = this.#mediator.timers.now();
+    peer.lastHit = this.#parts.timers.now();
     // One that announces from another host counts there.
     if (peer.source !== source) {
       this.#table.remove(peer);
@@ -175,7 +175,7 @@ export class Tracker {
   /** A check that failed is forgiven after a while: the peer may have opened its port since. */
   #mayBeCalledBack(peer: TrackedPeer): boolean {
     const { natCheckTries, natCheckPause } = this.#options;
-    if (this.#mediator.timers.now() - peer.failedAt >= natCheckPause) peer.failedChecks = 0;
+    if (this.#parts.timers.now() - peer.failedAt >= natCheckPause) peer.failedChecks = 0;
     return peer.failedChecks < natCheckTries;
   }
 
@@ -187,11 +187,11 @@ export class Tracker {
       const current = peer.host === address.host && peer.port === address.port;
       if (current && reachable === false) {
         peer.failedChecks += 1;
-        peer.failedAt = this.#mediator.timers.now();
+        peer.failedAt = this.#parts.timers.now();
       }
       torrent.update(peer, { reachable: current && reachable === true ? 'yes' : 'unchecked' });
     };
-    this.#mediator.natCheck.check(address, infoHash, peer.peerId, answered, peer.source);
+    this.#parts.natCheck.check(address, infoHash, peer.peerId, answered, peer.source);
   }
 
   /** BEP 48. A scrape that names no torrent asks for all of them. */
@@ -217,7 +217,7 @@ export class Tracker {
   }
 
   #expire(): void {
-    const { timers } = this.#mediator;
+    const { timers } = this.#parts;
     const { peerTimeout, peersInTurn, sweepInterval } = this.#options;
     const isMore = this.#table.expire(timers.now() - peerTimeout, peersInTurn);
     this.#sweep = timers.addTask(() => this.#expire(), isMore ? 0 : sweepInterval);
@@ -225,9 +225,9 @@ export class Tracker {
 
   /** Encodes a slice after another, so that clients are answered meanwhile. */
   #save(slices = encodeInSlices(this.#table, this.#options.peersInTurn)): void {
-    const { timers } = this.#mediator;
+    const { timers } = this.#parts;
     const slice = slices.next();
-    if (slice.done) this.#mediator.save(slice.value);
+    if (slice.done) this.#parts.save(slice.value);
     this.#saving = slice.done
       ? timers.addTask(() => this.#save(), this.#options.saveInterval)
       : timers.addTask(() => this.#save(slices), 0);

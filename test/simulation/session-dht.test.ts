@@ -7,7 +7,7 @@ import { DEFAULT_DHT_OPTIONS } from '../../src/discovery/dht/dht-options.js';
 import { parseNetwork } from '../../src/net/ip-address.js';
 import type { PeerAddress } from '../../src/net/raw-server.js';
 import { NO_OWN_NETWORKS } from '../../src/net/reach-rule.js';
-import type { DhtMeans, KeptBytes } from '../../src/session/session-dht.js';
+import type { DhtAdapters, KeptBytes } from '../../src/session/session-dht.js';
 import { encodeHandshake } from '../../src/wire/handshake.js';
 import { announces } from '../../src/wire/reserved.js';
 import type { SampleTorrent } from '../support/sample-torrent.js';
@@ -25,7 +25,7 @@ interface DhtSwarm {
 
 function dhtSwarm(sample: SampleTorrent = SAMPLE): DhtSwarm {
   const swarm = new SimulatedSwarm(sample, 11);
-  const meansWith = (routers: readonly string[], kept: KeptBytes | null): DhtMeans => ({
+  const adaptersWith = (routers: readonly string[], kept: KeptBytes | null): DhtAdapters => ({
     verify: verifyEd25519,
     resolve: (host, answered) => swarm.timeline.addTask(() => answered([host]), 20),
     routers: routers.map((host) => ({ host, port: 6881, isPublic: false })),
@@ -34,7 +34,7 @@ function dhtSwarm(sample: SampleTorrent = SAMPLE): DhtSwarm {
   return {
     swarm,
     start: (routers, { torrent, ...options } = {}, kept = null) =>
-      swarm.start({ ...options, torrent: { trackers: [], ...torrent }, dht: meansWith(routers, kept) }),
+      swarm.start({ ...options, torrent: { trackers: [], ...torrent }, dht: adaptersWith(routers, kept) }),
   };
 }
 
@@ -90,8 +90,8 @@ test('of two that come together each looks before the other has announced; who n
   const host = swarm.network.host('10.0.0.99');
   const resolve = (): void => assert.fail('it has no router');
   const world = { timers: host, random: seededRandom(1), ownNetworks: NO_OWN_NETWORKS };
-  const mediator = { ...world, verify: verifyEd25519, resolve };
-  const node = new DhtNode(mediator, { ...DEFAULT_DHT_OPTIONS, routers: [] }, null);
+  const parts = { ...world, verify: verifyEd25519, resolve };
+  const node = new DhtNode(parts, { ...DEFAULT_DHT_OPTIONS, routers: [] }, null);
   const handler = {
     datagramCameIn: (_socket: unknown, data: Buffer, from: PeerAddress) => node.datagramCameIn(data, from),
     sendFailed: () => undefined,

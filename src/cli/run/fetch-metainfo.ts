@@ -11,7 +11,7 @@ import { type CliIo, onInterrupt } from '../io.js';
 import { formatDuration } from '../output/format.js';
 import { dhtNews } from '../output/sentences.js';
 import type { LoadedMagnet } from '../source/load-source.js';
-import { type CreateSession, STOP_LIMIT, type TorrentFace } from './session-face.js';
+import { type CommandTorrent, type CreateSession, STOP_LIMIT } from './session-face.js';
 import { StallWatch } from './stall-watch.js';
 
 export interface FetchMetainfoOptions {
@@ -37,7 +37,7 @@ export function fetchMetainfo(
   const tasks = new Set<Task>();
   const interrupted = new BtgetError('interrupted', 'interrupted before it was done');
   return new Promise((resolve, reject) => {
-    let torrent: TorrentFace | undefined;
+    let torrent: CommandTorrent | undefined;
     let ended = false;
     const end = (settle: () => void): void => {
       if (ended) return;

@@ -14,7 +14,7 @@ import { dhtNews } from '../output/sentences.js';
 import type { DhtNews, UserLimits } from '../output/stall-reasons.js';
 import { joinTwins } from '../source/join-twins.js';
 import type { LoadedSource, UnusableSource } from '../source/load-source.js';
-import { type CreateSession, type SessionFace, STOP_LIMIT } from './session-face.js';
+import { type CommandSession, type CreateSession, STOP_LIMIT } from './session-face.js';
 import { beginJob, type JobOwner, TorrentJob } from './torrent-job.js';
 
 export interface RunOptions {
@@ -47,7 +47,7 @@ export class Run implements JobOwner {
   readonly #tasks = new Set<Task>();
   readonly #createSession: CreateSession;
   readonly #portMappings: PortMappingNews;
-  #session: SessionFace | undefined;
+  #session: CommandSession | undefined;
   /** In the order of the sources. */
   readonly #entries: Entry[] = [];
   /** Of the run itself: the network, or a bug. */
@@ -178,7 +178,7 @@ export class Run implements JobOwner {
     this.tell({ type: 'error', about: null, input: source.input, code, message: failureMessage(source.failure) });
   }
 
-  #add(source: LoadedSource, linkPeers: readonly PeerAddress[], session: SessionFace): void {
+  #add(source: LoadedSource, linkPeers: readonly PeerAddress[], session: CommandSession): void {
     if (!source.ok) {
       this.#refuse(source);
       return;

@@ -14,19 +14,19 @@ import type { TorrentOptions } from '../../torrent/torrent-options.js';
 /** How long a command waits for its session to tell the trackers and to close everything. */
 export const STOP_LIMIT: Millis = 2800;
 
-export interface TorrentFace {
+export interface CommandTorrent {
   status(): TorrentStatus;
   /** Tells the trackers, flushes, closes; answers once. */
   stop(answered: () => void): void;
 }
 
-export interface SessionFace {
+export interface CommandSession {
   listen(answered: (outcome: ListenAnswer) => void): void;
   /** What came of asking the gateways to let peers in. */
   portMapping(): readonly PortMapping[];
-  addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): TorrentFace;
-  addMagnet(link: V1MagnetLink, options: TorrentOptions, events: MagnetEvents): TorrentFace;
-  fetchMetadata(link: V1MagnetLink, options: TorrentOptions, events: MetadataEvents): TorrentFace;
+  addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): CommandTorrent;
+  addMagnet(link: V1MagnetLink, options: TorrentOptions, events: MagnetEvents): CommandTorrent;
+  fetchMetadata(link: V1MagnetLink, options: TorrentOptions, events: MetadataEvents): CommandTorrent;
   /** Null when the DHT is not used. */
   dhtStatus(): DhtStatus | null;
   stop(answered: () => void): void;
@@ -40,4 +40,4 @@ export type CreateSession = (
   options: SessionOptions,
   gotException: (error: unknown) => void,
   noted: (message: string) => void,
-) => SessionFace;
+) => CommandSession;

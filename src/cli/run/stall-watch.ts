@@ -9,7 +9,7 @@ const METADATA_STALL_TIME: Millis = 30_000;
 const LONELY_STALL_TIME: Millis = 10_000;
 
 /** What a torrent shares with others, and can be why nothing comes. */
-export interface StallCircumstances {
+export interface StallWatchParts {
   readonly limits: UserLimits;
   /** How the DHT stands for this torrent. */
   dht(): DhtNews;
@@ -18,14 +18,14 @@ export interface StallCircumstances {
 /** Knows why a torrent stands still, and when that is news. */
 export class StallWatch {
   readonly #hasTrackers: boolean;
-  readonly #circumstances: StallCircumstances;
+  readonly #parts: StallWatchParts;
   readonly #reports = new Map<string, TrackerAnswer>();
   #told = '';
 
   /** `hasTrackers`: there is a tracker to ask. */
-  constructor(hasTrackers: boolean, circumstances: StallCircumstances) {
+  constructor(hasTrackers: boolean, parts: StallWatchParts) {
     this.#hasTrackers = hasTrackers;
-    this.#circumstances = circumstances;
+    this.#parts = parts;
   }
 
   trackerAnswered(report: TrackerAnswer): void {
@@ -35,7 +35,7 @@ export class StallWatch {
   /** Why nothing comes, as far as we know, likeliest first. */
   reasons(status: TorrentStatus): readonly StallReason[] {
     const trackers = { some: this.#hasTrackers, reports: [...this.#reports.values()] };
-    return stallReasons({ status, trackers, dht: this.#circumstances.dht(), limits: this.#circumstances.limits });
+    return stallReasons({ status, trackers, dht: this.#parts.dht(), limits: this.#parts.limits });
   }
 
   /** The reasons when a stall begins, and whenever they become others; else null. `idle`: how long nothing has come. */

@@ -16,7 +16,7 @@ import type { RunEvent, SourceResult, StallReason, Subject } from '../output/eve
 import { nextStep } from '../output/sentences.js';
 import type { DhtNews, UserLimits } from '../output/stall-reasons.js';
 import type { LoadedMagnet, LoadedTorrent } from '../source/load-source.js';
-import type { SessionFace, TorrentFace } from './session-face.js';
+import type { CommandSession, CommandTorrent } from './session-face.js';
 import { StallWatch } from './stall-watch.js';
 
 export interface JobOwner {
@@ -51,7 +51,7 @@ export class TorrentJob implements MagnetEvents {
   #about: Subject;
   /** Null while a magnet link's metadata is being fetched. */
   #content: JobContent | null = null;
-  #torrent: TorrentFace | undefined;
+  #torrent: CommandTorrent | undefined;
   #status: TorrentStatus | undefined;
   #lastDataAt: Millis;
   #lastAmount = 0;
@@ -110,7 +110,7 @@ export class TorrentJob implements MagnetEvents {
   }
 
   /** The torrent that this job is told about; it may have told already. */
-  joined(torrent: TorrentFace): void {
+  joined(torrent: CommandTorrent): void {
     this.#torrent = torrent;
   }
 
@@ -298,7 +298,7 @@ type UsableSource = LoadedTorrent | LoadedMagnet;
  */
 export function beginJob(
   source: UsableSource,
-  session: SessionFace,
+  session: CommandSession,
   options: TorrentOptions,
   owner: JobOwner,
 ): TorrentJob {

@@ -14,7 +14,7 @@ import { type ResolveName, type RouterStatus, Routers } from './routers.js';
 import { type AnnouncedPlace, type FoundPeers, TorrentAnnouncer } from './torrent-announcer.js';
 import { Upkeep } from './upkeep.js';
 
-export interface DhtMediator {
+export interface DhtParts {
   readonly timers: Timers;
   readonly random: Random;
   /** Looks a router's name up; an IP literal is its own address. */
@@ -65,7 +65,7 @@ interface Announced {
 }
 
 export class DhtNode {
-  readonly #mediator: DhtMediator;
+  readonly #parts: DhtParts;
   readonly #options: DhtOptions;
   readonly #saved: DhtState;
   readonly #routers: Routers;
@@ -73,11 +73,11 @@ export class DhtNode {
   readonly #announced = new Set<Announced>();
 
   /** `state`: what `exportState` gave in an earlier run, or null. Nothing is sent before `open`. */
-  constructor(mediator: DhtMediator, options: DhtOptions, state: Buffer | null) {
-    this.#mediator = mediator;
+  constructor(parts: DhtParts, options: DhtOptions, state: Buffer | null) {
+    this.#parts = parts;
     this.#options = options;
     this.#saved = decodeState(state ?? Buffer.alloc(0));
-    this.#routers = new Routers(options.routers, mediator.resolve);
+    this.#routers = new Routers(options.routers, parts.resolve);
   }
 
   /**
@@ -85,7 +85,7 @@ export class DhtNode {
    */
   open(family: IpFamily, socket: DhtSocket): void {
     if (this.#members.has(family)) throw new Error(`the DHT of IPv${family} is open already`);
-    const { timers, random, verify, ownNetworks } = this.#mediator;
+    const { timers, random, verify, ownNetworks } = this.#parts;
     const routers = this.#routers;
     const saved = family === 4 ? this.#saved.ipv4 : this.#saved.ipv6;
     const node = new FamilyNode(
@@ -140,14 +140,14 @@ export class DhtNode {
   /** `source` says that a node is at `address`: a peer's `port` message, or a torrent's `nodes`. */
   addNode({ host, port }: PeerAddress, source: AddressSource): void {
     const ip = parseIp(host);
-    if (ip === undefined || !mayLead(source, ip, port, this.#mediator.ownNetworks)) return;
+    if (ip === undefined || !mayLead(source, ip, port, this.#parts.ownNetworks)) return;
     const address = { host: ip.text, port };
     this.#memberAt(address)?.node.probeAddress(address);
   }
 
   /** The same for a `host` that may be a name. */
   addNamedNode(host: string, port: number, source: AddressSource): void {
-    this.#mediator.resolve(host, (addresses) => {
+    this.#parts.resolve(host, (addresses) => {
       for (const address of addresses) this.addNode({ host: address, port }, source);
     });
   }
@@ -160,9 +160,9 @@ export class DhtNode {
     infoHash: NodeId,
     place: AnnouncedPlace | null,
     found: FoundPeers,
-    timers: Timers = this.#mediator.timers,
+    timers: Timers = this.#parts.timers,
   ): Announcement {
-    const { random } = this.#mediator;
+    const { random } = this.#parts;
     const announced: Announced = {
       infoHash,
       found,

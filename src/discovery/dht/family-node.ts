@@ -41,7 +41,7 @@ export interface DhtSocket {
   send(packet: Buffer, to: PeerAddress): void;
 }
 
-export interface FamilyNodeMediator {
+export interface FamilyNodeParts {
   readonly timers: Timers;
   readonly random: Random;
   readonly verify: VerifySignature;
@@ -61,7 +61,7 @@ export interface FamilyNodeMediator {
 
 export class FamilyNode {
   readonly family: IpFamily;
-  readonly #mediator: FamilyNodeMediator;
+  readonly #parts: FamilyNodeParts;
   readonly #options: DhtOptions;
   readonly #socket: DhtSocket;
   readonly #transactions: Transactions;
@@ -81,19 +81,13 @@ export class FamilyNode {
   #received = 0;
 
   /** `id`: that of an earlier run, or null for a new one. */
-  constructor(
-    family: IpFamily,
-    socket: DhtSocket,
-    mediator: FamilyNodeMediator,
-    options: DhtOptions,
-    id: NodeId | null,
-  ) {
-    const { timers, random, verify } = mediator;
+  constructor(family: IpFamily, socket: DhtSocket, parts: FamilyNodeParts, options: DhtOptions, id: NodeId | null) {
+    const { timers, random, verify } = parts;
     const now = () => timers.now();
     const ownId = () => this.ownId;
     this.family = family;
     this.#socket = socket;
-    this.#mediator = mediator;
+    this.#parts = parts;
     this.#options = options;
     this.#table = this.#newTable(id ?? random.bytes(ID_LENGTH));
     this.#transactions = new Transactions(
@@ -107,8 +101,8 @@ export class FamilyNode {
         verify,
         now,
         ownId,
-        closest: (of, target, count) => mediator.closest(of, target, count),
-        gotPeer: (infoHash, peer) => mediator.gotPeer(infoHash, peer),
+        closest: (of, target, count) => parts.closest(of, target, count),
+        gotPeer: (infoHash, peer) => parts.gotPeer(infoHash, peer),
         proved: (host) => this.#proofs.add(host, now()),
       },
       options.store,
@@ -138,7 +132,7 @@ export class FamilyNode {
 
   /** Whether `teller` may lead us to a place. */
   mayName(teller: Contact, { ip, port }: Place): boolean {
-    return mayLead({ kind: 'dht', teller: teller.host }, ip, port, this.#mediator.ownNetworks);
+    return mayLead({ kind: 'dht', teller: teller.host }, ip, port, this.#parts.ownNetworks);
   }
 
   /** Peers that others have announced to us: we may be the closest to a torrent ourselves. */
@@ -157,7 +151,7 @@ export class FamilyNode {
    */
   datagramCameIn(packet: Buffer, from: PeerAddress): void {
     this.#received += packet.length;
-    if (from.port === 0 || !this.#guard.admits(from.host, this.#mediator.timers.now())) return;
+    if (from.port === 0 || !this.#guard.admits(from.host, this.#parts.timers.now())) return;
     const message = decodeMessage(packet);
     switch (message.kind) {
       case 'query':
@@ -241,7 +235,7 @@ export class FamilyNode {
   }
 
   #newTable(ownId: NodeId): RoutingTable {
-    const { timers, random } = this.#mediator;
+    const { timers, random } = this.#parts;
     return new RoutingTable(ownId, {
       random,
       now: () => timers.now(),
@@ -250,7 +244,7 @@ export class FamilyNode {
   }
 
   #beginningFor(target: NodeId): LookupBeginning {
-    const { timers, random, routers } = this.#mediator;
+    const { timers, random, routers } = this.#parts;
     const close = this.#table.closest(target, CLOSE_START, 'not-bad');
     const isPoor = close.length < CLOSE_START;
     const others = this.#table.contacts().filter((contact) => isPoor || !close.includes(contact));
@@ -264,7 +258,7 @@ export class FamilyNode {
       ({ address }) => !known.has(addressKey(address)),
     );
     return {
-      mediator: {
+      parts: {
         timers,
         family: this.family,
         ownId: this.ownId,
@@ -282,7 +276,7 @@ export class FamilyNode {
     if (this.#options.readOnly) return;
     const asker = contactAt(message.id, from);
     const room = length * MAX_AMPLIFICATION - PROBE_LENGTH;
-    const isProven = this.#proofs.has(from.host, this.#mediator.timers.now());
+    const isProven = this.#proofs.has(from.host, this.#parts.timers.now());
     const { packet, isCut } = this.#responder.respond(message, asker, isProven ? MAX_PACKET_LENGTH : room);
     if (!isCut || message.readOnly || !this.#mayAskForProof()) this.#answer(packet, asker);
     else this.#answerOnProof(message, asker);
@@ -290,7 +284,7 @@ export class FamilyNode {
   }
 
   #mayAskForProof(): boolean {
-    return !this.#transactions.isBusy && this.#proofs.mayAsk(this.#mediator.timers.now());
+    return !this.#transactions.isBusy && this.#proofs.mayAsk(this.#parts.timers.now());
   }
 
   /** Answers in full once the asker has answered a question of ours. A forged one never does. */
@@ -301,7 +295,7 @@ export class FamilyNode {
   }
 
   #answer(packet: Buffer, to: PeerAddress): void {
-    const now = this.#mediator.timers.now();
+    const now = this.#parts.timers.now();
     const allowance = this.#proofs.has(to.host, now) ? this.#provenAnswers : this.#unprovenAnswers;
     if (this.#options.readOnly || !allowance.take(packet.length, now)) return;
     this.#send(packet, to);
@@ -314,7 +308,7 @@ export class FamilyNode {
 
   /** What an answer tells besides what was asked. `from` has the id under which it answered. */
   #learn(from: Contact, query: Query, { answer, seenAs }: QueryOutcome & { readonly ok: true }): void {
-    const { routers, timers } = this.#mediator;
+    const { routers, timers } = this.#parts;
     this.#proofs.add(from.host, timers.now());
     routers.answered(from);
     if (NAMES_NODES.has(query.method) && !routers.isPublic(from)) {
@@ -324,12 +318,12 @@ export class FamilyNode {
       else this.#table.failed(from);
     }
     for (const contact of answer.contacts) {
-      if (contact.ip.family !== this.family && this.mayName(from, contact)) this.#mediator.heardOfOther(contact);
+      if (contact.ip.family !== this.family && this.mayName(from, contact)) this.#parts.heardOfOther(contact);
     }
     if (seenAs !== null && familyOf(seenAs.host) === this.family) this.#seenAt(seenAs.host, from.ip);
     if (this.#entered) return;
     this.#entered = true;
-    this.#mediator.entered();
+    this.#parts.entered();
   }
 
   /** "Consider restarting its DHT node with a new node ID, taking this IP into account." */
@@ -338,8 +332,8 @@ export class FamilyNode {
     const { elected } = this.#external;
     if (elected === null || isSecureId(this.ownId, elected)) return;
     const former = this.#table;
-    this.#table = this.#newTable(secureId(elected, this.#mediator.random));
+    this.#table = this.#newTable(secureId(elected, this.#parts.random));
     for (const contact of former.contacts()) this.#table.restore(contact);
-    this.#mediator.idChanged();
+    this.#parts.idChanged();
   }
 }

@@ -27,7 +27,7 @@ export interface LookupResult {
   readonly writable: readonly Writable[];
 }
 
-interface LookupMediator {
+interface LookupParts {
   readonly timers: Timers;
   readonly family: IpFamily;
   readonly ownId: NodeId;
@@ -49,7 +49,7 @@ export interface LookupEvents {
 
 class Lookup {
   readonly #query: Query;
-  readonly #mediator: LookupMediator;
+  readonly #parts: LookupParts;
   readonly #options: DhtOptions;
   readonly #events: LookupEvents;
   readonly #candidates: Candidates;
@@ -62,12 +62,12 @@ class Lookup {
   #ended = false;
   readonly #tasks = new Set<Task>();
 
-  constructor(target: NodeId, query: Query, mediator: LookupMediator, options: DhtOptions, events: LookupEvents) {
+  constructor(target: NodeId, query: Query, parts: LookupParts, options: DhtOptions, events: LookupEvents) {
     this.#query = query;
-    this.#mediator = mediator;
+    this.#parts = parts;
     this.#options = options;
     this.#events = events;
-    this.#candidates = new Candidates(target, (teller) => mediator.misled(teller));
+    this.#candidates = new Candidates(target, (teller) => parts.misled(teller));
   }
 
   /**
@@ -95,7 +95,7 @@ class Lookup {
       if (candidate !== undefined) this.#candidates.answered(candidate, outcome.answer.token);
       this.#gotAnswer(outcome.answer, contact);
     });
-    this.#mediator.askAddress(address, this.#query, heard);
+    this.#parts.askAddress(address, this.#query, heard);
   }
 
   #askCandidate(candidate: Candidate): void {
@@ -117,7 +117,7 @@ class Lookup {
       }
       this.#gotAnswer(answer, contact);
     });
-    this.#mediator.ask(contact, this.#query, heard);
+    this.#parts.ask(contact, this.#query, heard);
   }
 
   /** Counts a query that is leaving. What is returned is to be told its outcome. */
@@ -154,7 +154,7 @@ class Lookup {
   }
 
   #later(run: () => void, delay: Millis): Task {
-    const task = this.#mediator.timers.addTask(() => {
+    const task = this.#parts.timers.addTask(() => {
       this.#tasks.delete(task);
       run();
     }, delay);
@@ -165,8 +165,8 @@ class Lookup {
   #learn(answer: Answer, from: Contact): void {
     const teller: Teller = { contact: from, failures: 0, successes: 0 };
     for (const contact of answer.contacts) {
-      if (contact.ip.family !== this.#mediator.family || contact.id.equals(this.#mediator.ownId)) continue;
-      if (!this.#mediator.mayName(from, contact)) continue;
+      if (contact.ip.family !== this.#parts.family || contact.id.equals(this.#parts.ownId)) continue;
+      if (!this.#parts.mayName(from, contact)) continue;
       this.#candidates.add(contact, teller);
     }
   }
@@ -193,9 +193,9 @@ class Lookup {
   }
 }
 
-/** What is known when a lookup begins: the mediator changes with our own id. */
+/** What is known when a lookup begins: the parts changes with our own id. */
 export interface LookupBeginning {
-  readonly mediator: LookupMediator;
+  readonly parts: LookupParts;
   readonly contacts: Parameters<Lookup['begin']>[0];
   readonly entries: Parameters<Lookup['begin']>[1];
 }
@@ -217,8 +217,8 @@ export class LookupQueue {
   add(target: NodeId, query: Query, events: LookupEvents): { cancel(): void } {
     let lookup: Lookup | null = null;
     const start = (): void => {
-      const { mediator, contacts, entries } = this.#beginningFor(target);
-      const started = new Lookup(target, query, mediator, this.#options, {
+      const { parts, contacts, entries } = this.#beginningFor(target);
+      const started = new Lookup(target, query, parts, this.#options, {
         gotAnswer: events.gotAnswer,
         done: (result) => {
           this.#running.delete(started);

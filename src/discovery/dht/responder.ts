@@ -28,7 +28,7 @@ type Fields = Readonly<Record<string, Encodable | null>>;
 type Outcome = { readonly fields: Fields; readonly isCut?: boolean } | { readonly error: KrpcError };
 type QueryMessage = Message & { readonly kind: 'query' };
 
-export interface ResponderMediator {
+export interface ResponderParts {
   readonly random: Random;
   readonly verify: VerifySignature;
   now(): Millis;
@@ -49,7 +49,7 @@ export interface Response {
 
 export class Responder {
   readonly #family: IpFamily;
-  readonly #mediator: ResponderMediator;
+  readonly #parts: ResponderParts;
   readonly #tokens: WriteTokens;
   readonly #peers: PeerStore;
   readonly #items: ItemStore;
@@ -57,12 +57,12 @@ export class Responder {
   #sampledAt: Millis = Number.NEGATIVE_INFINITY;
 
   /** `family` is that of everybody who asks. */
-  constructor(family: IpFamily, mediator: ResponderMediator, options: PeerStoreOptions) {
+  constructor(family: IpFamily, parts: ResponderParts, options: PeerStoreOptions) {
     this.#family = family;
-    this.#mediator = mediator;
-    this.#tokens = new WriteTokens(mediator.random, mediator.now());
-    this.#peers = new PeerStore(mediator.random, options);
-    this.#items = new ItemStore(mediator.verify);
+    this.#parts = parts;
+    this.#tokens = new WriteTokens(parts.random, parts.now());
+    this.#peers = new PeerStore(parts.random, options);
+    this.#items = new ItemStore(parts.verify);
   }
 
   /** Torrents and peers that others have announced to us. */
@@ -79,20 +79,20 @@ export class Responder {
     const usual = Math.min(maxLength, MAX_ANSWER_LENGTH) - transaction.length;
     const outcome = this.#outcomeOf(query, from, room, usual);
     if ('error' in outcome) return { packet: encodeError(transaction, outcome.error, from), isCut: false };
-    const packet = encodeAnswer(transaction, this.#mediator.ownId(), outcome.fields, from);
+    const packet = encodeAnswer(transaction, this.#parts.ownId(), outcome.fields, from);
     return { packet, isCut: outcome.isCut === true };
   }
 
   /** Peers that others have announced to us, up to `count` by chance. */
   peersOf(infoHash: NodeId, count: number): PeerAddress[] {
-    const sample = this.#peers.sample(infoHash, count, false, this.#mediator.now());
+    const sample = this.#peers.sample(infoHash, count, false, this.#parts.now());
     return sample.flatMap((compact) => decodeCompact(compact, this.#family) ?? []);
   }
 
   /** Forgets what is out of date. */
   expire(): void {
-    this.#peers.expire(this.#mediator.now());
-    this.#items.expire(this.#mediator.now());
+    this.#peers.expire(this.#parts.now());
+    this.#items.expire(this.#parts.now());
   }
 
   /** `room` is for all but the transaction; `usual` is that of an answer without a stored value. */
@@ -134,14 +134,14 @@ export class Responder {
     const unsaid = !want.nodes && !want.nodes6;
     const compact = (family: IpFamily, wanted: boolean): Buffer | null => {
       if (!wanted && !(unsaid && family === this.#family)) return null;
-      return encodeContacts(this.#mediator.closest(family, target, count));
+      return encodeContacts(this.#parts.closest(family, target, count));
     };
     return { nodes: compact(4, want.nodes), nodes6: compact(6, want.nodes6) };
   }
 
   #peersFor(query: Query & { readonly method: 'get_peers' }, from: Place, room: number): Fields {
     const { target, want, noSeeds, scrape } = query;
-    const now = this.#mediator.now();
+    const now = this.#parts.now();
     const token = this.#tokens.tokenFor(from.host, target, now);
     const filters = scrape ? this.#peers.filters(target, now) : undefined;
     const told = { token, BFsd: filters?.seeds ?? null, BFpe: filters?.leeches ?? null };
@@ -156,19 +156,19 @@ export class Responder {
   }
 
   #announced(query: Query & { readonly method: 'announce_peer' }, from: Place): Outcome {
-    const now = this.#mediator.now();
+    const now = this.#parts.now();
     if (!this.#tokens.accepts(query.token, from.host, query.target, now)) return { error: BAD_TOKEN };
-    this.#mediator.proved(from.host);
+    this.#parts.proved(from.host);
     const port = query.impliedPort ? from.port : query.port;
     const peer = { host: from.host, port };
     this.#peers.add(query.target, peer, query.isSeed, now);
-    this.#mediator.gotPeer(query.target, peer);
+    this.#parts.gotPeer(query.target, peer);
     return { fields: {} };
   }
 
   #itemFor(query: Query & { readonly method: 'get' }, from: Place, room: number, usual: number): Outcome {
     const { target, newerThan } = query;
-    const now = this.#mediator.now();
+    const now = this.#parts.now();
     const token = this.#tokens.tokenFor(from.host, target, now);
     const item = this.#items.get(target, now);
     const sequence = item?.signed?.sequence ?? null;
@@ -181,19 +181,19 @@ export class Responder {
   }
 
   #put(query: Query & { readonly method: 'put' }, from: Place): Outcome {
-    const now = this.#mediator.now();
+    const now = this.#parts.now();
     const objection = ItemStore.objection(query);
     if (objection !== null) return { error: objection };
     if (!this.#tokens.accepts(query.token, from.host, targetOf(query.item, query.salt), now)) {
       return { error: BAD_TOKEN };
     }
-    this.#mediator.proved(from.host);
+    this.#parts.proved(from.host);
     const error = this.#items.put(query, now);
     return error === null ? { fields: {} } : { error };
   }
 
   #sampleFor(query: Query & { readonly method: 'sample_infohashes' }, from: Place, room: number): Fields {
-    const now = this.#mediator.now();
+    const now = this.#parts.now();
     if (now - this.#sampledAt >= SAMPLE_LIFE) {
       this.#samples = this.#peers.sampleInfoHashes(MAX_SAMPLES);
       this.#sampledAt = this.#samples.length === 0 ? Number.NEGATIVE_INFINITY : now;
@@ -206,7 +206,7 @@ export class Responder {
   }
 
   #lengthOf(fields: Fields, to: Place): number {
-    return encodeAnswer(NO_TRANSACTION, this.#mediator.ownId(), fields, to).length + LONGER_PREFIX;
+    return encodeAnswer(NO_TRANSACTION, this.#parts.ownId(), fields, to).length + LONGER_PREFIX;
   }
 }
 

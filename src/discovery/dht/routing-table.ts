@@ -22,7 +22,7 @@ const MAX_BUCKETS = 159;
 /** Strangers that are being asked whether they are there. */
 const MAX_STRANGERS = 16;
 
-export interface RoutingTableMediator {
+export interface RoutingTableParts {
   readonly random: Random;
   now(): Millis;
   /** Asks whether the node is there and of use. What comes of it is told by `answered` or `failed`, later. */
@@ -31,17 +31,17 @@ export interface RoutingTableMediator {
 
 export class RoutingTable {
   readonly ownId: NodeId;
-  readonly #mediator: RoutingTableMediator;
+  readonly #parts: RoutingTableParts;
   /** The nodes of bucket i share i bits with our id; those of the last one at least as many. */
   readonly #buckets: Bucket[];
   /** By host, but by host and port where several nodes may stand behind one. */
   readonly #nodes = new Map<string, KnownNode>();
   readonly #strangers = new Set<string>();
 
-  constructor(ownId: NodeId, mediator: RoutingTableMediator) {
+  constructor(ownId: NodeId, parts: RoutingTableParts) {
     this.ownId = ownId;
-    this.#mediator = mediator;
-    this.#buckets = [new Bucket(mediator.now())];
+    this.#parts = parts;
+    this.#buckets = [new Bucket(parts.now())];
   }
 
   get size(): number {
@@ -50,7 +50,7 @@ export class RoutingTable {
 
   /** How many nodes are in `state`. */
   count(state: NodeState): number {
-    const now = this.#mediator.now();
+    const now = this.#parts.now();
     let count = 0;
     for (const node of this.#nodes.values()) if (node.state(now) === state) count += 1;
     return count;
@@ -58,14 +58,14 @@ export class RoutingTable {
 
   /** Every node, the good ones first. */
   contacts(): Contact[] {
-    const now = this.#mediator.now();
+    const now = this.#parts.now();
     const isGood = (node: KnownNode): number => (node.state(now) === 'good' ? 0 : 1);
     return [...this.#nodes.values()].sort((a, b) => isGood(a) - isGood(b)).map(({ contact }) => contact);
   }
 
   /** The node has given a useful answer: it is there, at this address, under this id, and knows others. */
   answered(contact: Contact): void {
-    const now = this.#mediator.now();
+    const now = this.#parts.now();
     this.#strangers.delete(addressKey(contact));
     if (contact.id.equals(this.ownId)) return;
     const known = this.#nodes.get(nodeKey(contact));
@@ -97,7 +97,7 @@ export class RoutingTable {
    */
   queried(contact: Contact): void {
     const known = this.#nodes.get(nodeKey(contact));
-    if (known !== undefined && isSame(known.contact, contact)) known.queried(this.#mediator.now());
+    if (known !== undefined && isSame(known.contact, contact)) known.queried(this.#parts.now());
     else this.heardOf(contact);
   }
 
@@ -110,11 +110,11 @@ export class RoutingTable {
     if (
       !bucket.hasRoom &&
       bucket !== this.#last &&
-      bucket.weakest(new KnownNode(contact), this.#mediator.now()) === undefined
+      bucket.weakest(new KnownNode(contact), this.#parts.now()) === undefined
     )
       return;
     this.#strangers.add(key);
-    this.#mediator.probe(contact);
+    this.#parts.probe(contact);
   }
 
   /** The node has not answered a query of ours, or answered under another id, or with what is of no use. */
@@ -137,7 +137,7 @@ export class RoutingTable {
   misled(contact: Contact): void {
     const known = this.#nodes.get(nodeKey(contact));
     if (known === undefined || !isSame(known.contact, contact)) return;
-    known.misled(this.#mediator.now());
+    known.misled(this.#parts.now());
     this.#giveWay(known);
   }
 
@@ -146,7 +146,7 @@ export class RoutingTable {
    * all that are not bad.
    */
   closest(target: NodeId, count: number, fitness: 'good' | 'not-bad'): Contact[] {
-    const now = this.#mediator.now();
+    const now = this.#parts.now();
     const found: KnownNode[] = [];
     const take = (bucket: Bucket | undefined): void => {
       for (const node of bucket?.nodes ?? []) {
@@ -171,21 +171,21 @@ export class RoutingTable {
    * refreshed.
    */
   takeStale(limit: number): NodeId[] {
-    const now = this.#mediator.now();
+    const now = this.#parts.now();
     const targets: NodeId[] = [];
     for (const [index, bucket] of this.#buckets.entries()) {
       if (now - bucket.lastChanged < REFRESH_AFTER || targets.length >= limit) continue;
       bucket.lastChanged = now;
       // In the middle of the last bucket we stand ourselves.
       if (bucket === this.#last) targets.push(this.ownId);
-      else targets.push(withSharedPrefix(this.ownId, index, this.#mediator.random.bytes(ID_LENGTH)));
+      else targets.push(withSharedPrefix(this.ownId, index, this.#parts.random.bytes(ID_LENGTH)));
     }
     return targets;
   }
 
   /** Up to `count` nodes of which we do not know whether they are still there, the longest silent first. */
   doubtful(count: number): Contact[] {
-    const now = this.#mediator.now();
+    const now = this.#parts.now();
     const nodes = [...this.#nodes.values()].filter((node) => node.state(now) === 'questionable');
     nodes.sort((a, b) => a.lastHeard - b.lastHeard);
     return nodes.slice(0, count).map(({ contact }) => contact);
@@ -211,11 +211,11 @@ export class RoutingTable {
     const known = this.#nodes.get(nodeKey(contact));
     if (known === undefined) return false;
     if (known.contact.port === contact.port) return known.contact.id.equals(contact.id);
-    return known.state(this.#mediator.now()) !== 'bad';
+    return known.state(this.#parts.now()) !== 'bad';
   }
 
   #place(node: KnownNode): void {
-    const now = this.#mediator.now();
+    const now = this.#parts.now();
     let bucket = this.#bucketOf(node.contact.id);
     while (!bucket.hasRoom && bucket === this.#last && this.#buckets.length < MAX_BUCKETS) {
       this.#split();
@@ -250,7 +250,7 @@ export class RoutingTable {
   /** A bad node keeps its place until somebody wants it: when the network is down, all of them are bad. */
   #giveWay(node: KnownNode): void {
     const bucket = this.#bucketOf(node.contact.id);
-    if (node.state(this.#mediator.now()) === 'bad') this.#promote(bucket, node);
+    if (node.state(this.#parts.now()) === 'bad') this.#promote(bucket, node);
     this.#probe(bucket, node);
   }
 
@@ -263,7 +263,7 @@ export class RoutingTable {
       return;
     }
     this.#nodes.delete(nodeKey(bad.contact));
-    bucket.add(waiting, this.#mediator.now());
+    bucket.add(waiting, this.#parts.now());
     this.#nodes.set(nodeKey(waiting.contact), waiting);
   }
 
@@ -275,10 +275,10 @@ export class RoutingTable {
   #probe(bucket: Bucket, heard: KnownNode | null): void {
     if (bucket.probed !== heard && bucket.probed !== null && bucket.nodes.includes(bucket.probed)) return;
     bucket.probed = null;
-    const doubtful = bucket.hasWaiting ? bucket.mostDoubtful(this.#mediator.now()) : undefined;
+    const doubtful = bucket.hasWaiting ? bucket.mostDoubtful(this.#parts.now()) : undefined;
     if (doubtful === undefined) return;
     bucket.probed = doubtful;
-    this.#mediator.probe(doubtful.contact);
+    this.#parts.probe(doubtful.contact);
   }
 
   #remove(node: KnownNode): void {

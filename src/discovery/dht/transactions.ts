@@ -19,7 +19,7 @@ export type QueryOutcome =
   /** It is there, and does not want to. */
   | { readonly ok: false; readonly code: 'refused'; readonly error: KrpcError };
 
-export interface TransactionsMediator {
+export interface TransactionsParts {
   readonly timers: Timers;
   readonly random: Random;
   ownId(): NodeId;
@@ -39,7 +39,7 @@ interface Waiting {
 }
 
 export class Transactions {
-  readonly #mediator: TransactionsMediator;
+  readonly #parts: TransactionsParts;
   readonly #options: DhtOptions;
   readonly #allowance: Allowance;
   /** By transaction. */
@@ -49,11 +49,11 @@ export class Transactions {
   #pause: Task | null = null;
   #stopped = false;
 
-  constructor(mediator: TransactionsMediator, options: DhtOptions) {
-    this.#mediator = mediator;
+  constructor(parts: TransactionsParts, options: DhtOptions) {
+    this.#parts = parts;
     this.#options = options;
     const { queriesPerSecond, queryBurst } = options;
-    this.#allowance = new Allowance(queriesPerSecond, queryBurst, mediator.timers.now());
+    this.#allowance = new Allowance(queriesPerSecond, queryBurst, parts.timers.now());
   }
 
   /** Queries wait, because so many have left. */
@@ -99,8 +99,8 @@ export class Transactions {
     for (;;) {
       const next = this.#waiting[0];
       if (next === undefined) return;
-      if (!this.#allowance.take(1, this.#mediator.timers.now())) {
-        this.#pause = this.#mediator.timers.addTask(() => this.#drain(), PAUSE);
+      if (!this.#allowance.take(1, this.#parts.timers.now())) {
+        this.#pause = this.#parts.timers.addTask(() => this.#drain(), PAUSE);
         return;
       }
       this.#waiting.shift();
@@ -109,13 +109,13 @@ export class Transactions {
   }
 
   #send({ to, query, answered }: Waiting): void {
-    const { timers, random } = this.#mediator;
+    const { timers, random } = this.#parts;
     let transaction = random.bytes(TRANSACTION_LENGTH);
     while (this.#underWay.has(transaction.toString('latin1'))) transaction = random.bytes(TRANSACTION_LENGTH);
     const key = transaction.toString('latin1');
     const deadline = timers.addTask(() => this.#end(key, { ok: false, code: 'timeout' }), this.#options.queryTimeout);
     this.#underWay.set(key, { to, deadline, answered });
-    this.#mediator.send(encodeQuery(transaction, this.#mediator.ownId(), query, this.#options.readOnly), to);
+    this.#parts.send(encodeQuery(transaction, this.#parts.ownId(), query, this.#options.readOnly), to);
   }
 
   #take(transaction: Buffer, from: PeerAddress): UnderWay | undefined {

@@ -14,7 +14,7 @@ const FEW_NODES = 8;
 /** How long the first router whose name is found waits for the others. */
 const NAMES_LIMIT: Millis = 1_000;
 
-export interface UpkeepMediator {
+export interface UpkeepParts {
   readonly timers: Timers;
   readonly routers: Routers;
   /** Whether contacts of the other family are of use too (BEP 32: "it should request both"). */
@@ -23,7 +23,7 @@ export interface UpkeepMediator {
 
 export class Upkeep {
   readonly #node: FamilyNode;
-  readonly #mediator: UpkeepMediator;
+  readonly #parts: UpkeepParts;
   readonly #options: DhtOptions;
   #tick: Task | null = null;
   #retry: Task | null = null;
@@ -32,14 +32,14 @@ export class Upkeep {
   #entering = false;
   #stopped = false;
 
-  constructor(node: FamilyNode, mediator: UpkeepMediator, options: DhtOptions) {
+  constructor(node: FamilyNode, parts: UpkeepParts, options: DhtOptions) {
     this.#node = node;
-    this.#mediator = mediator;
+    this.#parts = parts;
     this.#options = options;
   }
 
   begin(): void {
-    this.#tick = this.#mediator.timers.addTask(() => this.#ticked(), TICK);
+    this.#tick = this.#parts.timers.addTask(() => this.#ticked(), TICK);
     this.enter();
   }
 
@@ -61,7 +61,7 @@ export class Upkeep {
   }
 
   #resolveRouters(): void {
-    const { timers, routers } = this.#mediator;
+    const { timers, routers } = this.#parts;
     let walking = false;
     const walk = (): void => {
       this.#namesLimit?.cancel();
@@ -78,7 +78,7 @@ export class Upkeep {
 
   #walk(): void {
     const node = this.#node;
-    const other = this.#mediator.wantsOther();
+    const other = this.#parts.wantsOther();
     const want = { nodes: node.family === 4 || other, nodes6: node.family === 6 || other };
     node.lookUp(
       node.ownId,
@@ -100,14 +100,14 @@ export class Upkeep {
     const { firstRetry, announceInterval } = this.#options;
     const wait = Math.min(firstRetry * 2 ** this.#failures, announceInterval);
     this.#failures = Math.min(this.#failures + 1, 20);
-    this.#retry = this.#mediator.timers.addTask(() => {
+    this.#retry = this.#parts.timers.addTask(() => {
       this.#retry = null;
       this.enter();
     }, wait);
   }
 
   #ticked(): void {
-    this.#tick = this.#mediator.timers.addTask(() => this.#ticked(), TICK);
+    this.#tick = this.#parts.timers.addTask(() => this.#ticked(), TICK);
     this.#node.expire();
     const table = this.#node.table;
     if (table.count('good') + table.count('questionable') < FEW_NODES) {

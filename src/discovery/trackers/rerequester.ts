@@ -48,7 +48,7 @@ export interface TrackerAnswer {
 }
 
 /** What the Rerequester needs of the torrent around it. */
-export interface RerequesterMediator {
+export interface RerequesterParts {
   readonly timers: Timers;
   readonly random: Random;
   readonly client: TrackerClient;
@@ -64,7 +64,7 @@ export interface RerequesterMediator {
 
 export class Rerequester {
   readonly #torrent: AnnouncedTorrent;
-  readonly #mediator: RerequesterMediator;
+  readonly #parts: RerequesterParts;
   readonly #options: RerequesterOptions;
   readonly #tiers: TrackerTiers;
   readonly #key: string;
@@ -87,19 +87,19 @@ export class Rerequester {
   /** An event came up during an announce: the next round follows at once. */
   #eventWaits = false;
 
-  constructor(torrent: AnnouncedTorrent, mediator: RerequesterMediator, options: RerequesterOptions) {
+  constructor(torrent: AnnouncedTorrent, parts: RerequesterParts, options: RerequesterOptions) {
     this.#torrent = torrent;
-    this.#mediator = mediator;
+    this.#parts = parts;
     this.#options = options;
-    this.#tiers = new TrackerTiers(torrent.tiers, mediator.random);
-    this.#key = mediator.random.bytes(4).toString('hex');
+    this.#tiers = new TrackerTiers(torrent.tiers, parts.random);
+    this.#key = parts.random.bytes(4).toString('hex');
   }
 
   /** Announces `started`, and goes on until `stop()`. */
   begin(): void {
     if (this.#stage !== 'new') return;
     this.#stage = 'running';
-    this.#complete = this.#mediator.totals().left === 0;
+    this.#complete = this.#parts.totals().left === 0;
     this.#startRound();
   }
 
@@ -127,7 +127,7 @@ export class Rerequester {
    * over; what is under way then is given up. Nothing follows it.
    */
   stop(answered: () => void): void {
-    const { timers } = this.#mediator;
+    const { timers } = this.#parts;
     const underWay = this.#underWay;
     const knowsUs = (tracker: KnownTracker) => tracker.started || tracker === underWay?.tracker;
     const told = this.#stage === 'running' ? this.#tiers.inOrder().filter(knowsUs) : [];
@@ -141,7 +141,7 @@ export class Rerequester {
     };
     const limit = timers.addTask(finish, told.length === 0 ? 0 : this.#options.stopLimit);
     const tell = (tracker: KnownTracker, event: 'completed' | 'stopped'): void => {
-      const call = this.#mediator.client.announce(this.#request(tracker, event), (outcome) => {
+      const call = this.#parts.client.announce(this.#request(tracker, event), (outcome) => {
         calls.delete(call);
         this.#report(tracker, outcome, null);
         // Told at once, they could arrive the other way round, and we would be back in the tracker's list.
@@ -180,7 +180,7 @@ export class Rerequester {
 
   /** Asks the first of `untried` that may be asked. When there is none, waits for the first of all that may be. */
   #tryNext(untried: KnownTracker[]): void {
-    const now = this.#mediator.timers.now();
+    const now = this.#parts.timers.now();
     for (const [index, tracker] of untried.entries()) {
       if (mayBeAskedAt(tracker) > now) continue;
       this.#announce(tracker, this.#eventFor(tracker), untried.slice(index + 1));
@@ -192,7 +192,7 @@ export class Rerequester {
 
   #announce(tracker: KnownTracker, event: AnnounceRequest['event'], untried: KnownTracker[]): void {
     this.#unschedule();
-    const call = this.#mediator.client.announce(this.#request(tracker, event), (outcome) => {
+    const call = this.#parts.client.announce(this.#request(tracker, event), (outcome) => {
       this.#underWay = null;
       if (this.#stage === 'stopped') {
         this.#report(tracker, outcome, null);
@@ -208,7 +208,7 @@ export class Rerequester {
     event: AnnounceRequest['event'],
     { response, from }: AnnounceOutcome & { readonly ok: true },
   ): void {
-    const now = this.#mediator.timers.now();
+    const now = this.#parts.timers.now();
     this.#tiers.moveToFront(tracker);
     tracker.started = true;
     if (event === 'completed') tracker.owedCompleted = false;
@@ -227,7 +227,7 @@ export class Rerequester {
     const source = { kind: 'tracker', teller: from ?? tracker.url.toString() } as const;
     for (const { host, port, peerId } of response.peers) {
       if (this.#stage !== 'running') return;
-      this.#mediator.startConnection({ host, port }, source, peerId);
+      this.#parts.startConnection({ host, port }, source, peerId);
     }
   }
 
@@ -237,7 +237,7 @@ export class Rerequester {
     outcome: AnnounceOutcome & { readonly ok: false },
     untried: KnownTracker[],
   ): void {
-    const now = this.#mediator.timers.now();
+    const now = this.#parts.timers.now();
     const least = Math.max(event === null ? this.#options.minAnnounceInterval : 0, (outcome.interval ?? 0) * 1000);
     tracker.notBefore = now + Math.max(least, this.#backOff(tracker));
     tracker.retryAt = now + (outcome.retryAfter ?? 0) * 1000;
@@ -252,14 +252,14 @@ export class Rerequester {
 
   #consider(): void {
     this.#unschedule();
-    const wait = this.#regularAt - this.#mediator.timers.now();
+    const wait = this.#regularAt - this.#parts.timers.now();
     if (wait <= 0 || this.#wantsPeers(0)) this.#startRound();
     else this.#schedule(Math.min(wait, this.#options.rerequestInterval));
   }
 
   #schedule(delay: Millis): void {
     this.#unschedule();
-    const { timers } = this.#mediator;
+    const { timers } = this.#parts;
     this.#considersAt = timers.now() + delay;
     this.#task = timers.addTask(() => this.#consider(), delay);
   }
@@ -278,7 +278,7 @@ export class Rerequester {
     if (this.#underWay !== null) return this.#underWay.tracker === tracker ? 0 : null;
     const round = this.#wantsPeers(coming) ? this.#considersAt : Math.max(this.#considersAt, this.#regularAt);
     const at = Math.max(round, mayBeAskedAt(tracker));
-    return at === Number.POSITIVE_INFINITY ? null : Math.max(0, at - this.#mediator.timers.now());
+    return at === Number.POSITIVE_INFINITY ? null : Math.max(0, at - this.#parts.timers.now());
   }
 
   /** Up to a quarter more than the plain doubling, so that a swarm does not fall upon its tracker at one moment. */
@@ -286,13 +286,13 @@ export class Rerequester {
     const { firstBackOff, lastBackOff } = this.#options;
     const plain = Math.min(firstBackOff * 2 ** tracker.failures, lastBackOff / 1.25);
     tracker.failures = Math.min(tracker.failures + 1, 30);
-    return plain + (plain / 4) * (this.#mediator.random.below(1000) / 1000);
+    return plain + (plain / 4) * (this.#parts.random.below(1000) / 1000);
   }
 
   /** `coming` peers are about to be dialled. */
   #wantsPeers(coming: number): boolean {
-    const count = this.#mediator.howManyConnections() + coming;
-    return this.#mediator.everIncoming() ? count <= this.#options.minPeers / 3 : count < this.#options.minPeers;
+    const count = this.#parts.howManyConnections() + coming;
+    return this.#parts.everIncoming() ? count <= this.#options.minPeers / 3 : count < this.#options.minPeers;
   }
 
   #eventFor(tracker: KnownTracker): AnnounceRequest['event'] {
@@ -301,7 +301,7 @@ export class Rerequester {
   }
 
   #request(tracker: KnownTracker, event: AnnounceRequest['event']): AnnounceRequest {
-    const full = this.#mediator.howManyConnections() >= this.#options.enoughPeers;
+    const full = this.#parts.howManyConnections() >= this.#options.enoughPeers;
     const { infoHash, peerId, port } = this.#torrent;
     return {
       url: tracker.url,
@@ -309,7 +309,7 @@ export class Rerequester {
       infoHash,
       peerId,
       port,
-      ...this.#mediator.totals(),
+      ...this.#parts.totals(),
       event,
       numwant: this.#stage === 'stopped' || full ? 0 : this.#options.numwant,
       key: this.#key,
@@ -319,7 +319,7 @@ export class Rerequester {
 
   #report(tracker: KnownTracker, outcome: AnnounceOutcome, wait: Millis | null): void {
     const response = outcome.ok ? outcome.response : null;
-    this.#mediator.trackerAnswered({
+    this.#parts.trackerAnswered({
       url: printable(tracker.url.toString(), MAX_SHOWN_URL),
       ok: outcome.ok,
       message: outcome.ok ? outcome.response.warning : outcome.message,

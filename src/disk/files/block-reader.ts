@@ -7,7 +7,7 @@ import { type BlockRead, FileLost } from '../storage.js';
 import type { ReadOperations } from '../system/operations.js';
 import type { FileAddress, FileReadPool, HeldFile } from './read-pool.js';
 
-export interface FileReaderParts {
+export interface BlockReaderParts {
   readonly layout: PieceLayout;
   readonly map: Pick<ContentMap, 'segments'>;
   readonly pool: FileReadPool;
@@ -28,7 +28,7 @@ type Answer = (failure: BtgetError | null) => void;
  * Reads all of `reads` and answers when every one of them has ended, with the first failure. Answers at any time,
  * possibly within the call.
  */
-export function readBlocks(parts: FileReaderParts, reads: readonly BlockRead[], answered: Answer): void {
+export function readBlocks(parts: BlockReaderParts, reads: readonly BlockRead[], answered: Answer): void {
   const runs = joinReads(parts.layout, reads);
   let first: BtgetError | null = null;
   let left = 1;
@@ -60,7 +60,7 @@ function joinReads(layout: PieceLayout, reads: readonly BlockRead[]): readonly R
 }
 
 function readSegments(
-  parts: FileReaderParts,
+  parts: BlockReaderParts,
   segments: readonly ContentSegment[],
   into: readonly Buffer[],
   answered: Answer,

@@ -23,11 +23,11 @@ import {
 } from '../storage.js';
 import type { RootAnchor, RootAnchors } from '../system/anchor.js';
 import type { ReadOperations } from '../system/operations.js';
-import { type FileReaderParts, readBlocks } from './block-reader.js';
+import { type BlockReaderParts, readBlocks } from './block-reader.js';
 import type { HashQueue } from './hash-queue.js';
 import { FilePlaces } from './places.js';
 import type { FileAddress, FileReadPool, ReadHome } from './read-pool.js';
-import { type FileLookParts, measureRoom, passOverParts, surveyFiles } from './survey.js';
+import { measureRoom, passOverParts, type SurveyParts, surveyInBatches } from './survey.js';
 import type { WorkerThread } from './worker-thread.js';
 
 /** What all torrents of a process share. */
@@ -65,8 +65,8 @@ export class FileStorage implements Storage {
   readonly #disk: SharedDisk;
   readonly #places: FilePlaces;
   readonly #home: ReadHome;
-  readonly #reading: FileReaderParts;
-  readonly #looking: FileLookParts;
+  readonly #reading: BlockReaderParts;
+  readonly #looking: SurveyParts;
   /** Some piece went to the files block by block. */
   #written = false;
   /** Answers of the writer and of reads that are due. */
@@ -105,7 +105,7 @@ export class FileStorage implements Storage {
 
   survey(answered: (outcome: SurveyOutcome) => void, refused: SurveyRefused | null = null): void {
     this.#refuseWhenClosed();
-    surveyFiles(this.#looking, (outcome) => this.#later(() => answered(outcome)), refused);
+    surveyInBatches(this.#looking, (outcome) => this.#later(() => answered(outcome)), refused);
   }
 
   measureRoom(answered: (room: DiskRoom) => void): void {

@@ -8,7 +8,7 @@ import type { DiskRoom, FileSurvey, PassOverOutcome, SurveyOutcome, SurveyRefuse
 import type { RootAnchor } from '../system/anchor.js';
 import type { FilePlaces } from './places.js';
 
-export interface FileLookParts {
+export interface SurveyParts {
   readonly files: readonly TorrentFile[];
   readonly place: StoragePlace & { readonly anchor: RootAnchor };
   readonly places: FilePlaces;
@@ -26,8 +26,8 @@ const LOOK_COUNT = 1000;
 const ABSENT: SurveyedFile = { survey: { found: 'absent', length: 0, identity: null, bothNames: false }, ids: [] };
 
 /** `Storage.survey`; the places know by it what was there. */
-export function surveyFiles(
-  parts: FileLookParts,
+export function surveyInBatches(
+  parts: SurveyParts,
   answered: (outcome: SurveyOutcome) => void,
   refused: SurveyRefused | null,
 ): void {
@@ -76,7 +76,7 @@ export function surveyFiles(
 
 /** `Storage.passOverParts`, once the names are set: a part name that somebody has taken is passed over as well. */
 export function passOverParts(
-  { place, places, ask }: Pick<FileLookParts, 'place' | 'places' | 'ask'>,
+  { place, places, ask }: Pick<SurveyParts, 'place' | 'places' | 'ask'>,
   files: readonly number[],
   answered: (outcome: PassOverOutcome) => void,
 ): void {
@@ -111,7 +111,7 @@ export function passOverParts(
 }
 
 /** Only before anything is written: what is written later has the names that were found then. */
-function findExact({ place, places, ask }: FileLookParts, answered: (failure: BtgetError | null) => void): void {
+function findExact({ place, places, ask }: SurveyParts, answered: (failure: BtgetError | null) => void): void {
   if (places.namesAreSettled) {
     answered(null);
     return;
@@ -138,7 +138,7 @@ function findExact({ place, places, ask }: FileLookParts, answered: (failure: Bt
 }
 
 /** `Storage.measureRoom`. */
-export function measureRoom(parts: FileLookParts, answered: (room: DiskRoom) => void): void {
+export function measureRoom(parts: SurveyParts, answered: (room: DiskRoom) => void): void {
   const allocated = parts.files.map(() => 0);
   const see = (file: number, length: number): void => {
     allocated[file] = length;
@@ -152,7 +152,7 @@ export function measureRoom(parts: FileLookParts, answered: (room: DiskRoom) => 
 }
 
 function lookAtFiles<K extends 'survey' | 'measureFiles'>(
-  { files, place, places, ask }: FileLookParts,
+  { files, place, places, ask }: SurveyParts,
   kind: K,
   see: (file: number, what: Work[K]['answer'][number]) => void,
   answered: (failure: BtgetError | null) => void,

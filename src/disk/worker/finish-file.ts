@@ -19,9 +19,9 @@ import {
 } from '../system/guard.js';
 import { copyBytes } from '../system/hard-links.js';
 import type { FileFacts, FileOperations, IdentifiedFile } from '../system/operations.js';
-import { foreignFile } from './file-entries.js';
 import type { Flushed } from './flusher.js';
-import { type FoundFile, identityOf, type StorageFiles } from './storage-files.js';
+import { foreignFile } from './folder-entries.js';
+import { type FoundFile, identityOf, type OwnFiles } from './own-files.js';
 
 const COMPARE_LENGTH = 256 * 1024;
 const READERS = 0o444;
@@ -147,12 +147,7 @@ function linkedTo(
  * The file under the final name is ours, and incomplete: it gets its part name back where part names are used. If it
  * has both, it keeps that one. With `keepsFinal` a copy gets the part name, and the file stays as it is.
  */
-export function demoteFile(
-  operations: FileOperations,
-  files: StorageFiles,
-  names: FileNames,
-  keepsFinal: boolean,
-): void {
+export function demoteFile(operations: FileOperations, files: OwnFiles, names: FileNames, keepsFinal: boolean): void {
   const { root, partNames } = files.place;
   const found = files.lookAt(names);
   if (found?.path === names.part && lookUp(operations, below(root, names.final))?.id === found.facts.id) {
@@ -178,12 +173,7 @@ export function demoteFile(
 }
 
 /** A copy that is cut off is what a download is that has only begun. */
-function copyToPart(
-  operations: FileOperations,
-  files: StorageFiles,
-  names: FileNames,
-  { id, length }: FileFacts,
-): void {
+function copyToPart(operations: FileOperations, files: OwnFiles, names: FileNames, { id, length }: FileFacts): void {
   const final = below(files.place.root, names.final);
   const { facts } = files.create(names, names.part);
   const from = openIn(operations, files.place, names.final);
@@ -198,7 +188,7 @@ function copyToPart(
 }
 
 /** Removes a file that is ours, if it is there. `answered` may be called within the call. */
-export function removeFile(operations: FileOperations, files: StorageFiles, names: FileNames, answered: Flushed): void {
+export function removeFile(operations: FileOperations, files: OwnFiles, names: FileNames, answered: Flushed): void {
   files.release(names);
   if (lookUp(operations, below(files.place.root, names.final))?.kind === 'file') files.entries.unlink(names.final);
   files.entries.flush(answered);
@@ -210,7 +200,7 @@ export function removeFile(operations: FileOperations, files: StorageFiles, name
  */
 export function finishFile(
   operations: FileOperations,
-  files: StorageFiles,
+  files: OwnFiles,
   request: Work['finish']['request'],
   answered: (failure: BtgetError | null, id: string | null) => void,
 ): void {
@@ -250,7 +240,7 @@ export function finishFile(
   });
 }
 
-function finishLink(operations: FileOperations, files: StorageFiles, names: FileNames, target: string): void {
+function finishLink(operations: FileOperations, files: OwnFiles, names: FileNames, target: string): void {
   const { root, overwrite } = files.place;
   const name = below(root, names.final);
   const there = foldersExist(operations, root, names.final) ? lookUp(operations, name) : undefined;
@@ -263,7 +253,7 @@ function finishLink(operations: FileOperations, files: StorageFiles, names: File
 }
 
 /** Gives the bytes their length and mode, and says under which name they are. */
-function prepare(operations: FileOperations, files: StorageFiles, request: Work['finish']['request']): string {
+function prepare(operations: FileOperations, files: OwnFiles, request: Work['finish']['request']): string {
   const { names, length, executable } = request;
   const { path, facts, ours } = findWhole(operations, files, names, length);
   const name = below(files.place.root, path);
@@ -294,7 +284,7 @@ function setMode(operations: FileOperations, at: PathRoot, path: string, mode: n
 }
 
 /** The file to finish; an empty one is made here. */
-function findWhole(operations: FileOperations, files: StorageFiles, names: FileNames, length: number): FoundFile {
+function findWhole(operations: FileOperations, files: OwnFiles, names: FileNames, length: number): FoundFile {
   const { root, partNames, overwrite } = files.place;
   const final = below(root, names.final);
   const found = files.lookAt(names);
@@ -314,7 +304,7 @@ function findWhole(operations: FileOperations, files: StorageFiles, names: FileN
 /** Which file has the final name after it; null for a link that leads to the same bytes. */
 function takeFinalName(
   operations: FileOperations,
-  files: StorageFiles,
+  files: OwnFiles,
   { names, length }: Work['finish']['request'],
   facts: FileFacts,
 ): string | null {

@@ -17,7 +17,7 @@ import { demoteFile, finishFile, removeFile, surveyFiles } from './finish-file.j
 import { FileFlusher, MadeFolders } from './flusher.js';
 import { FileJournal } from './journal.js';
 import { FileLock, LockInDoubt } from './lock.js';
-import { StorageFiles } from './storage-files.js';
+import { OwnFiles } from './own-files.js';
 
 /** Files that a worker keeps open for writing. */
 const WRITTEN_FILES = 64;
@@ -59,12 +59,12 @@ function createHandlers(given: FileOperations, processes: ProcessFacts): Handler
   const writing = new FilePool(operations, 'write', WRITTEN_FILES);
   const reading = new FilePool(operations, 'read', HASHED_FILES);
   const hasher = new FileHasher(operations, reading);
-  const storages = new Map<number, StorageFiles>();
+  const storages = new Map<number, OwnFiles>();
 
-  const filesOf = (place: StoragePlace): StorageFiles => {
+  const filesOf = (place: StoragePlace): OwnFiles => {
     let files = storages.get(place.id);
     if (files === undefined) {
-      files = new StorageFiles(place, operations, writing, flusher, made);
+      files = new OwnFiles(place, operations, writing, flusher, made);
       storages.set(place.id, files);
     }
     files.rootSeen(place.anchor?.id ?? null);

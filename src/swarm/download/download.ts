@@ -13,7 +13,7 @@ import type { FastDownload } from './fast-download.js';
 
 /** What a Download needs of the side that all downloads of a torrent share. */
 export interface DownloadOwner {
-  readonly options: DownloadOptions;
+  readonly options: RequestOptions;
   readonly limiter: RateLimiter;
   now(): Millis;
   isEndgame(): boolean;
@@ -334,7 +334,7 @@ export class Download implements RateWaiter {
 }
 
 /** How blocks are asked for. */
-export interface DownloadOptions {
+export interface RequestOptions {
   /** A peer that owes us blocks and has sent none for this long is snubbed. */
   readonly snubTime: Millis;
   /** Its requests are given back after this long, so that others fetch them. */
@@ -359,7 +359,7 @@ export interface DownloadOptions {
   readonly measure: MeasureOptions;
 }
 
-export const DEFAULT_DOWNLOAD_OPTIONS: DownloadOptions = {
+export const DEFAULT_REQUEST_OPTIONS: RequestOptions = {
   snubTime: 30_000,
   stallTime: 60_000,
   dropTime: 10_000,

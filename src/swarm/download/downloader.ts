@@ -13,7 +13,7 @@ import { announces } from '../../wire/reserved.js';
 import type { PeerConnection } from '../connections/peer-connection.js';
 import type { RateLimiter } from '../rate-limiter.js';
 import type { Blame } from './blame.js';
-import { Download, type DownloadOptions, type DownloadOwner } from './download.js';
+import { Download, type DownloadOwner, type RequestOptions } from './download.js';
 import { DEFAULT_FAST_DOWNLOAD_OPTIONS, FastDownload } from './fast-download.js';
 
 /** What the Downloader is joined with. */
@@ -22,7 +22,7 @@ export interface DownloaderParts {
   readonly layout: PieceLayout;
   readonly picker: PiecePicker;
   readonly requests: RequestBook<Download>;
-  readonly storage: StorageWrapper;
+  readonly store: StorageWrapper;
   readonly blame: Blame<PeerConnection>;
   readonly limiter: RateLimiter;
   /** This peer has sent wrong data beyond doubt. Called in a task of its own, where connections may be closed. */
@@ -38,7 +38,7 @@ export interface DownloaderParts {
  * its own: whatever freed the blocks may be in the middle of something.
  */
 export class Downloader implements DownloadOwner {
-  readonly options: DownloadOptions;
+  readonly options: RequestOptions;
   readonly limiter: RateLimiter;
   readonly #parts: DownloaderParts;
   readonly #measure: Measure;
@@ -54,7 +54,7 @@ export class Downloader implements DownloadOwner {
   #total = 0;
   #wasted = 0;
 
-  constructor(parts: DownloaderParts, options: DownloadOptions) {
+  constructor(parts: DownloaderParts, options: RequestOptions) {
     this.options = options;
     this.limiter = parts.limiter;
     this.#parts = parts;
@@ -96,7 +96,7 @@ export class Downloader implements DownloadOwner {
   gotHave(download: Download, piece: PieceIndex): boolean {
     if (download.has.has(piece)) return false;
     this.#parts.picker.gotHave(piece);
-    download.gotHave(piece, !this.#parts.storage.have.has(piece));
+    download.gotHave(piece, !this.#parts.store.have.has(piece));
     return true;
   }
 
@@ -143,19 +143,19 @@ export class Downloader implements DownloadOwner {
 
   /** The check has found the piece right on the disk. */
   found(piece: PieceIndex): void {
-    this.#parts.storage.markVerified(piece);
+    this.#parts.store.markVerified(piece);
     this.#parts.picker.completePiece(piece);
   }
 
   /** We had the piece, but the disk has lost it. `wantsChanged` is to follow. */
   lost(piece: PieceIndex): void {
-    this.#parts.storage.losePiece(piece);
+    this.#parts.store.losePiece(piece);
     this.#parts.picker.losePiece(piece);
   }
 
   /** Unwanted pieces are not asked for. At first all are wanted. `wantsChanged` is to follow. */
   setWanted(piece: PieceIndex, wanted: boolean): void {
-    this.#parts.storage.setWanted(piece, wanted);
+    this.#parts.store.setWanted(piece, wanted);
     this.#parts.picker.setWanted(piece, wanted);
   }
 
@@ -263,7 +263,7 @@ export class Downloader implements DownloadOwner {
     this.#total += block.length;
     this.#measure.add(block.length, this.now());
     this.#parts.blame.blockCameIn(download.connection, arrival.span.piece, begin);
-    this.#parts.storage.storeBlock(arrival.span.piece, begin, block);
+    this.#parts.store.storeBlock(arrival.span.piece, begin, block);
     for (const other of arrival.alsoAskedOf) other.blockCameFromElsewhere(arrival.span);
     return 'wanted';
   }
@@ -314,7 +314,7 @@ export class Downloader implements DownloadOwner {
   }
 
   #sweepLater(): void {
-    if (this.#downloads.size === 0 || this.#parts.storage.amountLeft === 0) return;
+    if (this.#downloads.size === 0 || this.#parts.store.amountLeft === 0) return;
     this.#sweepTask ??= this.#parts.timers.addTask(() => {
       this.#sweepTask = null;
       for (const download of this.#downloads.values()) {

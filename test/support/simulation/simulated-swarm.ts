@@ -11,7 +11,7 @@ import { NO_OWN_NETWORKS, type OwnNetworks } from '../../../src/net/reach-rule.j
 import { metadataTarget } from '../../../src/resume/kept-metadata.js';
 import type { MagnetTorrent } from '../../../src/session/magnet-torrent.js';
 import { Session } from '../../../src/session/session.js';
-import type { DhtMeans } from '../../../src/session/session-dht.js';
+import type { DhtAdapters } from '../../../src/session/session-dht.js';
 import { DEFAULT_SESSION_OPTIONS, type SessionOptions } from '../../../src/session/session-options.js';
 import type { Torrent } from '../../../src/torrent/torrent.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../../../src/torrent/torrent-options.js';
@@ -53,7 +53,7 @@ export interface ClientOptions {
   readonly maxSlotLength: number;
   /** Who carries its announces; null for the swarm's own tracker. */
   readonly trackerClient: TrackerClient | null;
-  readonly dht: DhtMeans | null;
+  readonly dht: DhtAdapters | null;
   readonly ownNetworks: OwnNetworks;
 }
 

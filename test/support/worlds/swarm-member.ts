@@ -14,7 +14,7 @@ import { DEFAULT_ENCODER_OPTIONS } from '../../../src/swarm/connections/encoder-
 import { HalfOpen, MAX_HALF_OPEN } from '../../../src/swarm/connections/half-open.js';
 import type { PeerConnection } from '../../../src/swarm/connections/peer-connection.js';
 import { Blame, DEFAULT_BLAME_OPTIONS } from '../../../src/swarm/download/blame.js';
-import { DEFAULT_DOWNLOAD_OPTIONS, type Download, type DownloadOptions } from '../../../src/swarm/download/download.js';
+import { DEFAULT_REQUEST_OPTIONS, type Download, type RequestOptions } from '../../../src/swarm/download/download.js';
 import { Downloader } from '../../../src/swarm/download/downloader.js';
 import { DontHave } from '../../../src/swarm/extensions/dont-have.js';
 import { Extensions } from '../../../src/swarm/extensions/extensions.js';
@@ -42,7 +42,7 @@ export interface SwarmMemberOptions {
   /** Memory for pieces, bytes. */
   readonly memory: number;
   readonly upload: Partial<UploadOptions>;
-  readonly download: Partial<DownloadOptions>;
+  readonly download: Partial<RequestOptions>;
   readonly connecter: Partial<ConnecterOptions>;
   /** What its handshake announces. */
   readonly announced: readonly Extension[];
@@ -134,7 +134,7 @@ export class SwarmMember {
         layout,
         picker: this.picker,
         requests: this.requests,
-        storage: this.wrapper,
+        store: this.wrapper,
         blame: new Blame<PeerConnection>(layout, DEFAULT_BLAME_OPTIONS),
         limiter: downloadLimiter,
         ban: (connection, evidence) => {
@@ -142,7 +142,7 @@ export class SwarmMember {
           this.encoder.ban(connection, evidence);
         },
       },
-      { ...DEFAULT_DOWNLOAD_OPTIONS, ...all.download },
+      { ...DEFAULT_REQUEST_OPTIONS, ...all.download },
     );
     this.choker = new Choker<Peer>(
       timers,

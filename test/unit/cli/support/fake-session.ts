@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { BtgetError } from '../../../../src/base/failure.js';
-import type { CreateSession, SessionFace, TorrentFace } from '../../../../src/cli/run/session-face.js';
+import type { CommandSession, CommandTorrent, CreateSession } from '../../../../src/cli/run/session-face.js';
 import type { DhtStatus } from '../../../../src/discovery/dht/dht-node.js';
 import type { PortMapping } from '../../../../src/discovery/port-mapping/port-mapper.js';
 import type { V1MagnetLink } from '../../../../src/metainfo/magnet.js';
@@ -74,7 +74,7 @@ export function makeStatus(more: Partial<TorrentStatus> = {}): TorrentStatus {
 }
 
 /** A torrent that is played by hand. */
-export class FakeTorrent implements TorrentFace {
+export class FakeTorrent implements CommandTorrent {
   readonly metainfo: Metainfo;
   readonly options: TorrentOptions;
   readonly events: TorrentEvents;
@@ -109,7 +109,7 @@ export class FakeTorrent implements TorrentFace {
 }
 
 /** A torrent of which only a link is known, played by hand. */
-export class FakeMagnet implements TorrentFace {
+export class FakeMagnet implements CommandTorrent {
   readonly link: V1MagnetLink;
   readonly options: TorrentOptions;
   readonly events: MetadataEvents;
@@ -134,7 +134,7 @@ export class FakeMagnet implements TorrentFace {
 }
 
 /** A session that does what the test says. */
-export class FakeSession implements SessionFace {
+export class FakeSession implements CommandSession {
   readonly log: string[] = [];
   dht: DhtStatus | null = null;
   readonly torrents: FakeTorrent[] = [];

@@ -10,9 +10,9 @@ import type { RootAnchor } from '../system/anchor.js';
 import { below, confirmRoot, folderOf, foldersExist, notAFile } from '../system/guard.js';
 import { hasOtherNames, replaceByCopy, sharedFile } from '../system/hard-links.js';
 import type { FileFacts, FileOperations, IdentifiedFile } from '../system/operations.js';
-import { FolderEntries, foreignFile } from './file-entries.js';
 import type { FilePool, OpenFile } from './file-pool.js';
 import { type FileFlusher, type Flushed, type MadeFolders, UnflushedNames } from './flusher.js';
+import { FolderEntries, foreignFile } from './folder-entries.js';
 
 /** A file that we write to. */
 interface OurFile {
@@ -40,7 +40,7 @@ export interface FoundFile {
   readonly ours: boolean;
 }
 
-export class StorageFiles {
+export class OwnFiles {
   readonly place: StoragePlace & { readonly anchor: RootAnchor };
   readonly entries: FolderEntries;
   readonly #operations: FileOperations;

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { FolderGone } from '../../../../src/disk/storage.js';
 import { type FileOperations, systemFileOperations } from '../../../../src/disk/system/operations.js';
-import { FolderEntries } from '../../../../src/disk/worker/file-entries.js';
 import { FileFlusher, type Flushed, MadeFolders } from '../../../../src/disk/worker/flusher.js';
+import { FolderEntries } from '../../../../src/disk/worker/folder-entries.js';
 import { systemError } from '../../../support/disk/disk-worker.js';
 import { scratch } from '../../../support/disk/scratch.js';
 
