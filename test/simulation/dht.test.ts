@@ -4,6 +4,8 @@ import { addressKey } from '../../src/discovery/dht/contact.js';
 import { DhtWorld, type HonestNode } from '../support/worlds/dht-world.js';
 
 const MINUTE = 60_000;
+/** A multiple of ten. A thousand take some 45 s of a processor. */
+const NODES = Number(process.env['DHT_NODES'] ?? 300);
 const SILENCE = 15_000;
 
 interface Hunt {
@@ -55,9 +57,9 @@ function report(what: string, world: DhtWorld, { tries, found, queries, median }
   );
 }
 
-test('a thousand nodes, three of ten hostile: of a thousand lookups at least 950 find the peer', () => {
+test('of many nodes three of ten are hostile: of a hundred lookups at least 95 find the peer', () => {
   const world = new DhtWorld(1, { lossPercent: 1, latency: [10, 120] });
-  for (let number = 0; number < 1_000; number += 1) {
+  for (let number = 0; number < NODES; number += 1) {
     // Of ten nodes three are liars, and two of clients that know nothing of BEP 42.
     const kind = number % 10;
     if (number > 10 && kind < 3) world.addLiars(1);
@@ -65,9 +67,9 @@ test('a thousand nodes, three of ten hostile: of a thousand lookups at least 950
     world.timeline.run(300);
   }
   world.timeline.run(2 * MINUTE);
-  const result = hunt(world, 1_000);
-  report('1,000 nodes, 300 hostile', world, result);
-  assert.ok(result.found >= 950);
+  const result = hunt(world, NODES);
+  report(`${NODES} nodes, ${(NODES * 3) / 10} hostile`, world, result);
+  assert.ok(result.found >= 0.95 * NODES);
   assert.ok(result.queries <= 100);
 });
 
