@@ -5,6 +5,8 @@
 export type Refusal =
   | { readonly code: 'not-bittorrent' }
   | { readonly code: 'unknown-info-hash' }
+  /** Its handshake of message stream encryption breaks the rules. */
+  | { readonly code: 'malformed-encryption'; readonly what: MseFault }
   | { readonly code: 'own-peer-id' }
   | { readonly code: 'duplicate-peer' }
   | { readonly code: 'connect-timeout' }
@@ -35,6 +37,9 @@ export type Refusal =
   /** The disk does not give what the peer asks for; others may have it. */
   | { readonly code: 'cannot-serve' }
   | { readonly code: 'shutting-down' };
+
+/** What a handshake of message stream encryption can have wrong. */
+export type MseFault = 'public-key' | 'no-sync' | 'unknown-torrent' | 'constant' | 'method' | 'padding' | 'first-bytes';
 
 /** What proves that a peer has lied. */
 export type Evidence = { readonly kind: 'wrong-piece'; readonly piece: number } | { readonly kind: 'wrong-metadata' };

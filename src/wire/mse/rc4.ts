@@ -1,0 +1,93 @@
+/** Bytes of the key stream that both sides throw away: the first ones give hints of the key. */
+const DISCARDED = 1024;
+
+/**
+ * One direction of an RC4 stream, as message stream encryption has it: the first 1,024 bytes of the key stream are
+ * thrown away. Encrypting and decrypting are the same. Each byte goes through once, in order.
+ */
+export class Rc4 {
+  /** A permutation of 0 to 255. Words are faster here than bytes. */
+  readonly #state = new Int32Array(256);
+  #i = 0;
+  #j = 0;
+
+  /** `key`: 1 to 256 bytes. */
+  constructor(key: Uint8Array, discarded = DISCARDED) {
+    const state = this.#state;
+    for (let index = 0; index < 256; index += 1) state[index] = index;
+    for (let i = 0, j = 0; i < 256; i += 1) {
+      const held = state[i] as number;
+      j = (j + held + (key[i % key.length] as number)) & 0xff;
+      state[i] = state[j] as number;
+      state[j] = held;
+    }
+    const rest = Buffer.alloc(discarded);
+    this.apply(rest, rest);
+  }
+
+  /**
+   * Writes `from`, encrypted or decrypted, to the beginning of `to`, which is at least as long. Both may be the same
+   * bytes.
+   */
+  apply(from: Uint8Array, to: Uint8Array): void {
+    const state = this.#state;
+    const { length } = from;
+    // Four bytes of the key stream are gathered in one number: the loop is half as long as with a byte a turn.
+    const whole = length - (length & 3);
+    let i = this.#i;
+    let j = this.#j;
+    let at = 0;
+    for (; at < whole; at += 4) {
+      i = (i + 1) & 0xff;
+      let x = state[i] as number;
+      j = (j + x) & 0xff;
+      let y = state[j] as number;
+      state[i] = y;
+      state[j] = x;
+      let key = state[(x + y) & 0xff] as number;
+      i = (i + 1) & 0xff;
+      x = state[i] as number;
+      j = (j + x) & 0xff;
+      y = state[j] as number;
+      state[i] = y;
+      state[j] = x;
+      key |= (state[(x + y) & 0xff] as number) << 8;
+      i = (i + 1) & 0xff;
+      x = state[i] as number;
+      j = (j + x) & 0xff;
+      y = state[j] as number;
+      state[i] = y;
+      state[j] = x;
+      key |= (state[(x + y) & 0xff] as number) << 16;
+      i = (i + 1) & 0xff;
+      x = state[i] as number;
+      j = (j + x) & 0xff;
+      y = state[j] as number;
+      state[i] = y;
+      state[j] = x;
+      key |= (state[(x + y) & 0xff] as number) << 24;
+      to[at] = (from[at] as number) ^ key;
+      to[at + 1] = (from[at + 1] as number) ^ (key >>> 8);
+      to[at + 2] = (from[at + 2] as number) ^ (key >>> 16);
+      to[at + 3] = (from[at + 3] as number) ^ (key >>> 24);
+    }
+    for (; at < length; at += 1) {
+      i = (i + 1) & 0xff;
+      const x = state[i] as number;
+      j = (j + x) & 0xff;
+      const y = state[j] as number;
+      state[i] = y;
+      state[j] = x;
+      to[at] = (from[at] as number) ^ (state[(x + y) & 0xff] as number);
+    }
+    this.#i = i;
+    this.#j = j;
+  }
+
+  /** A copy of `bytes`, encrypted or decrypted. */
+  copy(bytes: Uint8Array): Buffer {
+    const copy = Buffer.allocUnsafe(bytes.length);
+    this.apply(bytes, copy);
+    return copy;
+  }
+}
