@@ -1,6 +1,12 @@
 import type { Millis } from '../base/clock.js';
 import type { RawServerContext, SingleSocket, SocketFailure, SocketHandler, StreamAddress } from './raw-server.js';
 
+/** As `RawServerContext.adopt`, for a socket that may stand behind a cipher. */
+export function adoptSocket(context: RawServerContext, socket: SingleSocket, handler: SocketHandler): void {
+  if (socket instanceof CipherSocket) socket.adoptInto(context, handler);
+  else context.adopt(socket, handler);
+}
+
 /** One direction of a stream cipher: each byte goes through once, in order. */
 export interface StreamCipher {
   /** Writes `from`, encrypted or decrypted, to the beginning of `to`. */

@@ -1,8 +1,11 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
+import { CipherSocket } from '../net/cipher-socket.js';
 import type { PeerAddress, SingleSocket, SocketFailure, SocketHandler } from '../net/raw-server.js';
 import type { Incoming } from '../swarm/connections/connection.js';
-import { Framer, type Step } from '../wire/framer.js';
-import { HANDSHAKE_HEAD_LENGTH, PEER_ID_LENGTH, readHandshakeHead } from '../wire/handshake.js';
+import { Framer, type NextFunc, type Step } from '../wire/framer.js';
+import { PEER_ID_LENGTH, PROTOCOL_START, readHandshakeHead } from '../wire/handshake.js';
+import { acceptMse, type MseAcceptParts } from '../wire/mse/mse-accept.js';
+import { CRYPTO, type MseAgreement } from '../wire/mse/mse-keys.js';
 import type { Refusal } from '../wire/refusal.js';
 
 /** Who takes over a connection whose info-hash is known: one torrent's Encoder. */
@@ -10,8 +13,16 @@ export interface Taker {
   externalConnectionMade(socket: SingleSocket, incoming: Incoming): void;
 }
 
+/** What message stream encryption needs of us, and whether a peer may do without it. */
+export interface AcceptEncryption extends Pick<MseAcceptParts, 'pair' | 'random' | 'torrentOf' | 'select'> {
+  /** A handshake in plain is refused. */
+  readonly isRequired: boolean;
+}
+
 /** What an unfinished handshake needs of whoever keeps it. */
 export interface HandshakeOwner {
+  /** Null: we speak plain BitTorrent alone. */
+  readonly encryption: AcceptEncryption | null;
   /**
    * Whose connection this is, or undefined when nobody here knows the info-hash. It is a view, valid during the call.
    */
@@ -20,15 +31,24 @@ export interface HandshakeOwner {
   finished(handshake: IncomingHandshake, reason: Refusal | null): void;
 }
 
-/** A connection from outside that has not said yet which torrent it is about. */
+/**
+ * A connection from outside that has not said yet which torrent it is about.
+ *
+ * One port serves plain and encrypted handshakes. A plain one begins with twenty bytes that are always the same; at the
+ * first byte that differs it is an encrypted one, whose first byte may be any.
+ */
 export class IncomingHandshake implements SocketHandler {
   readonly address: PeerAddress;
   readonly #owner: HandshakeOwner;
   readonly #socket: SingleSocket;
   readonly #acceptedAt: Millis;
   readonly #deadline: Task;
-  readonly #framer: Framer;
-  #receivedLength = 0;
+  #framer: Framer;
+  /** Where both sides have agreed on RC4: it stands around the socket. */
+  #cipher: CipherSocket | null = null;
+  #agreed: { readonly agreement: MseAgreement; readonly first: Buffer } | null = null;
+  /** The torrent that the encrypted handshake has named. */
+  #skey: Buffer | null = null;
   #taken: { readonly by: Taker; readonly reserved: Buffer } | null = null;
 
   constructor(
@@ -43,8 +63,7 @@ export class IncomingHandshake implements SocketHandler {
     this.#socket = socket;
     this.#acceptedAt = timers.now();
     this.#deadline = timers.addTask(() => this.refuse({ code: 'handshake-timeout' }), handshakeDeadline);
-    const first = readHandshakeHead((infoHash, reserved) => this.#gotInfoHash(infoHash, reserved));
-    this.#framer = new Framer(first.nextLen, first.nextFunc, (reason) => this.refuse(reason));
+    this.#framer = owner.encryption === null ? this.#plainFramer() : this.#anyFramer(owner.encryption);
   }
 
   refuse(reason: Refusal): void {
@@ -57,35 +76,92 @@ export class IncomingHandshake implements SocketHandler {
   }
 
   dataCameIn(socket: SingleSocket, data: Buffer): void {
-    const before = this.#receivedLength;
-    this.#receivedLength += data.length;
-    this.#framer.dataCameIn(data);
-    if (this.#taken === null) return;
-    const { by, reserved } = this.#taken;
-    const rest = data.subarray(HANDSHAKE_HEAD_LENGTH - before);
-    this.#finish(null);
-    by.externalConnectionMade(socket, { address: this.address, reserved, rest, acceptedAt: this.#acceptedAt });
+    if (socket === this.#socket && this.#cipher !== null) {
+      this.#cipher.dataCameIn(socket, data);
+      return;
+    }
+    const rest = data.subarray(this.#framer.dataCameIn(data));
+    if (this.#agreed !== null) this.#beginStream(this.#agreed, rest);
+    else if (this.#taken !== null) this.#handOver(this.#taken, rest);
   }
 
   connectionFlushed(): void {
-    // Nothing has been said yet: the answer is the taker's.
+    // What we have said is part of the handshake: the peer goes on.
   }
 
   connectionLost(_socket: SingleSocket, _failure: SocketFailure): void {
     this.#finish(null);
   }
 
+  #plainFramer(): Framer {
+    const first = readHandshakeHead((infoHash, reserved) => this.#gotInfoHash(infoHash, reserved));
+    return new Framer(first.nextLen, first.nextFunc, (reason) => this.refuse(reason));
+  }
+
+  /** Reads byte by byte until it is clear which kind of handshake it is. */
+  #anyFramer(encryption: AcceptEncryption): Framer {
+    const plain = readHandshakeHead((infoHash, reserved) => this.#gotInfoHash(infoHash, reserved));
+    let seen = 0;
+    const look: NextFunc = (byte) => {
+      if (byte[0] !== PROTOCOL_START[seen]) {
+        const start = Buffer.concat([PROTOCOL_START.subarray(0, seen), byte]);
+        return continued(start, this.#accept(encryption));
+      }
+      seen += 1;
+      if (seen < PROTOCOL_START.length) return { kind: 'read', nextLen: 1, nextFunc: look };
+      if (encryption.isRequired) return { kind: 'refuse', reason: { code: 'not-encrypted' } };
+      return skipped(plain, PROTOCOL_START);
+    };
+    return new Framer(1, look, (reason) => this.refuse(reason));
+  }
+
+  #accept({ pair, random, torrentOf, select }: AcceptEncryption): Step {
+    return acceptMse({
+      pair,
+      random,
+      select,
+      torrentOf: (hash) => {
+        this.#skey = torrentOf(hash) ?? null;
+        return this.#skey ?? undefined;
+      },
+      send: (bytes) => this.#socket.write([bytes]),
+      agreed: (agreement, first) => {
+        this.#agreed = { agreement, first };
+        this.#framer.pause();
+        return NEVER_READ;
+      },
+    });
+  }
+
+  /** What the peer sends from here on is a plain handshake, in plain or through a cipher. `rest` came with it. */
+  #beginStream({ agreement, first }: { agreement: MseAgreement; first: Buffer }, rest: Buffer): void {
+    const { method, sending, receiving } = agreement;
+    this.#agreed = null;
+    this.#framer = this.#plainFramer();
+    if (method === CRYPTO.plaintext) {
+      this.dataCameIn(this.#socket, Buffer.concat([first, rest]));
+      return;
+    }
+    const cipher = new CipherSocket(this.#socket, sending, receiving, this);
+    const plain = Buffer.allocUnsafe(rest.length);
+    receiving.apply(rest, plain);
+    this.#cipher = cipher;
+    this.dataCameIn(cipher, Buffer.concat([first, plain]));
+  }
+
   #gotInfoHash(infoHash: Buffer, reserved: Buffer): Step {
     const by = this.#owner.takerFor(infoHash);
-    if (by === undefined) return { kind: 'refuse', reason: { code: 'unknown-info-hash' } };
+    const isOther = this.#skey !== null && !this.#skey.equals(infoHash);
+    if (by === undefined || isOther) return { kind: 'refuse', reason: { code: 'unknown-info-hash' } };
     this.#taken = { by, reserved };
-    // What follows is read by the taker: this framer is at its end, and a step it is not going to take.
-    this.#framer.stop();
-    return {
-      kind: 'read',
-      nextLen: PEER_ID_LENGTH,
-      nextFunc: () => ({ kind: 'refuse', reason: { code: 'not-bittorrent' } }),
-    };
+    this.#framer.pause();
+    return NEVER_READ;
+  }
+
+  #handOver({ by, reserved }: { by: Taker; reserved: Buffer }, rest: Buffer): void {
+    this.#finish(null);
+    const socket = this.#cipher ?? this.#socket;
+    by.externalConnectionMade(socket, { address: this.address, reserved, rest, acceptedAt: this.#acceptedAt });
   }
 
   #finish(reason: Refusal | null): void {
@@ -93,4 +169,33 @@ export class IncomingHandshake implements SocketHandler {
     this.#framer.stop();
     this.#owner.finished(this, reason);
   }
+}
+
+/** What follows belongs to the taker: this step is not going to be taken. */
+const NEVER_READ: Step = {
+  kind: 'read',
+  nextLen: PEER_ID_LENGTH,
+  nextFunc: () => ({ kind: 'refuse', reason: { code: 'not-bittorrent' } }),
+};
+
+/** `step` when `start` of its bytes has come already. */
+function continued(start: Buffer, step: Step): Step {
+  if (step.kind === 'refuse') return step;
+  const { nextLen, nextFunc } = step;
+  return {
+    kind: 'read',
+    nextLen: nextLen - start.length,
+    nextFunc: (rest) => nextFunc(Buffer.concat([start, rest])),
+  };
+}
+
+/** What comes after `bytes`, which are as long as the first steps from `step` on want them. */
+function skipped(step: Step, bytes: Buffer): Step {
+  let next = step;
+  for (let at = 0; at < bytes.length && next.kind === 'read'; ) {
+    const end = at + next.nextLen;
+    next = next.nextFunc(bytes.subarray(at, end));
+    at = end;
+  }
+  return next;
 }

@@ -1,6 +1,7 @@
 import type { Worker } from 'node:worker_threads';
 import type { Task, Timers } from '../base/clock.js';
 import { SecretUrl } from '../base/secret-url.js';
+import { diffieHellmanGroup } from '../base/system-diffie-hellman.js';
 import { verifyEd25519 } from '../base/system-ed25519.js';
 import { systemRandom } from '../base/system-random.js';
 import { DEFAULT_DHT_OPTIONS } from '../discovery/dht/dht-options.js';
@@ -25,6 +26,7 @@ import { findOwnNetworks, multicastPlaces, resolveBind } from '../net/node-inter
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../net/node-raw-server.js';
 import type { RawServer } from '../net/raw-server.js';
 import type { UrlStep } from '../net/url-rule.js';
+import { PRIME } from '../wire/mse/key-exchange.js';
 import { Session } from './session.js';
 import type { DhtAdapters } from './session-dht.js';
 import type { SessionOptions } from './session-options.js';
@@ -77,6 +79,7 @@ export function createNodeSession(
       parse: nodeParseMetainfo,
       trackerClient: trackers.client,
       ownNetworks: findOwnNetworks(bind),
+      makeKeyPair: diffieHellmanGroup(PRIME),
       client: userAgent,
       dht: options.useDht ? nodeDhtAdapters({ timers: rawServer, bind, noted }, options) : null,
       portMapper: options.usePortMapping && options.listen ? portMapper : null,

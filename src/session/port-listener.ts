@@ -11,7 +11,7 @@ import type {
 } from '../net/raw-server.js';
 import { RefusalLog } from '../swarm/connections/reach-counter.js';
 import type { Refusal, RefusalCode } from '../wire/refusal.js';
-import { type HandshakeOwner, IncomingHandshake, type Taker } from './incoming-handshake.js';
+import { type AcceptEncryption, type HandshakeOwner, IncomingHandshake, type Taker } from './incoming-handshake.js';
 
 export interface PortListenerOptions {
   /** A connection that has not named its torrent by then is ended. The whole handshake shares this time. */
@@ -33,6 +33,8 @@ export interface PortListenerParts {
   readonly rawServer: RawServer;
   /** The table of the torrent with this info-hash, a view that is valid during the call. */
   readonly encoderFor: (infoHash: Buffer) => Taker | undefined;
+  /** Null: we speak plain BitTorrent alone. */
+  readonly encryption: AcceptEncryption | null;
   readonly options: PortListenerOptions;
 }
 
@@ -61,6 +63,10 @@ export class PortListener implements ListenHandler, HandshakeOwner {
 
   constructor(parts: PortListenerParts) {
     this.#parts = parts;
+  }
+
+  get encryption(): AcceptEncryption | null {
+    return this.#parts.encryption;
   }
 
   /** Connections that have not named their torrent yet. */

@@ -1,3 +1,5 @@
+import type { EncryptionPolicy } from '../swarm/connections/dial-ways.js';
+
 /** What a whole process is to do. */
 export interface SessionOptions {
   /** Ports to try, counting up. */
@@ -6,6 +8,8 @@ export interface SessionOptions {
   readonly listen: boolean;
   /** The address or interface that every socket uses, or null for any. */
   readonly bind: string | null;
+  /** How much encryption of connections between peers is wanted. */
+  readonly encryption: EncryptionPolicy;
   /** Find peers in the own network, and be found there (BEP 14). Only who listens does. */
   readonly useLsd: boolean;
   /** Ask the gateway to let peers in. Only who listens does. */
@@ -35,6 +39,7 @@ export const DEFAULT_SESSION_OPTIONS: SessionOptions = {
   port: { first: 6881, last: 6999 },
   listen: true,
   bind: null,
+  encryption: 'allow',
   useLsd: true,
   usePortMapping: true,
   caCertificates: null,

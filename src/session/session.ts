@@ -11,6 +11,7 @@ import type { PortMapping } from '../discovery/port-mapping/port-mapper.js';
 import type { V1MagnetLink } from '../metainfo/magnet.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { KeptMetadata } from '../resume/kept-metadata.js';
+import { chooseMethod, DialWays, type EncryptionPolicy } from '../swarm/connections/dial-ways.js';
 import { HalfOpen, MAX_HALF_OPEN } from '../swarm/connections/half-open.js';
 import { NodePorts } from '../swarm/extensions/node-ports.js';
 import { DEFAULT_RATE_LIMITER_OPTIONS, RateLimiter } from '../swarm/rate-limiter.js';
@@ -22,9 +23,11 @@ import type { TorrentEvents } from '../torrent/status.js';
 import { Torrent } from '../torrent/torrent.js';
 import type { TorrentOptions } from '../torrent/torrent-options.js';
 import type { TorrentParts, WorldParts } from '../torrent/torrent-parts.js';
+import { PRIVATE_KEY_LENGTH } from '../wire/mse/key-exchange.js';
+import { req2 } from '../wire/mse/mse-keys.js';
 import type { RefusalCode } from '../wire/refusal.js';
 import { encodeReserved } from '../wire/reserved.js';
-import type { Taker } from './incoming-handshake.js';
+import type { AcceptEncryption, Taker } from './incoming-handshake.js';
 import { type MagnetEvents, MagnetTorrent } from './magnet-torrent.js';
 import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from './port-listener.js';
 import { type DhtAdapters, SessionDht } from './session-dht.js';
@@ -71,6 +74,8 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #peerId: Buffer;
   readonly #torrents = new Map<string, SessionTorrent>();
+  /** Info-hashes by their `req2`, as encrypted handshakes name torrents. */
+  readonly #hiddenNames = new Map<string, Buffer>();
   readonly #portListener: PortListener;
   /** What every torrent stands on, whether it is private or not. */
   readonly #shared: Omit<TorrentParts, 'nodePorts' | 'identity' | 'port'>;
@@ -90,6 +95,7 @@ export class Session {
       claims: new ContentClaims(),
       takenJournals: new Set(),
       halfOpen: new HalfOpen(MAX_HALF_OPEN),
+      encryption: { ways: new DialWays(options.encryption), makeKeyPair: parts.makeKeyPair, random },
       work: new WorkBudget(rawServer, DEFAULT_WORK_OPTIONS),
       uploadLimiter: new RateLimiter(rawServer, options.maxUpload, DEFAULT_RATE_LIMITER_OPTIONS),
       downloadLimiter: new RateLimiter(rawServer, options.maxDownload, DEFAULT_RATE_LIMITER_OPTIONS),
@@ -103,6 +109,7 @@ export class Session {
     this.#portListener = new PortListener({
       rawServer,
       encoderFor: (infoHash) => this.#torrents.get(toHex(infoHash))?.encoder,
+      encryption: this.#acceptEncryption(options.encryption),
       options: DEFAULT_PORT_LISTENER_OPTIONS,
     });
   }
@@ -175,7 +182,7 @@ export class Session {
   /** Stops one torrent and forgets it: when `answered` is called, the same torrent may be added again. */
   remove(torrent: SessionTorrent, answered: () => void): void {
     torrent.stop(() => {
-      for (const [key, kept] of this.#torrents) if (kept === torrent) this.#torrents.delete(key);
+      for (const [key, kept] of this.#torrents) if (kept === torrent) this.#forget(key);
       answered();
     });
   }
@@ -197,6 +204,23 @@ export class Session {
     for (const torrent of this.#torrents.values()) this.#parts.rawServer.addTask(() => torrent.stop(oneStopped), 0);
   }
 
+  #forget(key: string): void {
+    this.#torrents.delete(key);
+    this.#hiddenNames.delete(toHex(req2(Buffer.from(key, 'hex'))));
+  }
+
+  #acceptEncryption(policy: EncryptionPolicy): AcceptEncryption | null {
+    if (policy === 'off') return null;
+    const { random, makeKeyPair } = this.#parts;
+    return {
+      random,
+      pair: () => makeKeyPair(random.bytes(PRIVATE_KEY_LENGTH)),
+      torrentOf: (hash) => this.#hiddenNames.get(toHex(hash)),
+      select: (provide) => chooseMethod(policy, provide),
+      isRequired: policy === 'require',
+    };
+  }
+
   #begin<T extends SessionTorrent>(subject: Subject, create: (parts: TorrentParts) => T): T {
     const { infoHash, name, nodes } = subject;
     const key = toHex(infoHash);
@@ -212,6 +236,7 @@ export class Session {
       port: this.#port,
     });
     this.#torrents.set(key, torrent);
+    this.#hiddenNames.set(toHex(req2(infoHash)), infoHash);
     torrent.start();
     return torrent;
   }

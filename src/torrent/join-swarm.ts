@@ -138,7 +138,7 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
 export function createEncoder(
   parts: Pick<
     SwarmParts,
-    'context' | 'identity' | 'options' | 'halfOpen' | 'work' | 'ownAddresses' | 'ownNetworks' | 'port'
+    'context' | 'identity' | 'options' | 'halfOpen' | 'work' | 'ownAddresses' | 'ownNetworks' | 'port' | 'encryption'
   >,
   events: PeerEvents,
 ): Encoder {
@@ -155,6 +155,7 @@ export function createEncoder(
       halfOpen: parts.halfOpen,
       work: parts.work,
       ownNetworks: parts.ownNetworks,
+      encryption: parts.encryption,
       rank: (address) => rankOf(address, parts.ownAddresses, parts.port),
     },
     events,

@@ -10,6 +10,7 @@ import type { RawServer, RawServerContext } from '../net/raw-server.js';
 import type { OwnNetworks } from '../net/reach-rule.js';
 import type { TakenJournals } from '../resume/own-journal.js';
 import type { Identity } from '../swarm/connections/connection.js';
+import type { DialEncryption } from '../swarm/connections/dial-ways.js';
 import type { Encoder } from '../swarm/connections/encoder.js';
 import type { HalfOpen } from '../swarm/connections/half-open.js';
 import type { NodePorts } from '../swarm/extensions/node-ports.js';
@@ -17,6 +18,7 @@ import type { Successor } from '../swarm/metadata/metadata-peers.js';
 import type { RateLimiter } from '../swarm/rate-limiter.js';
 import type { SendMemory } from '../swarm/upload/send-memory.js';
 import type { WorkBudget } from '../swarm/work-budget.js';
+import type { MakeKeyPair } from '../wire/mse/key-exchange.js';
 import type { ContentClaims } from './content-claims.js';
 
 /** What a session is handed, and hands on to each of its torrents. */
@@ -35,6 +37,8 @@ export interface WorldParts {
   readonly peerSources: readonly CreatePeerSource[];
   /** Where strangers may not lead us. */
   readonly ownNetworks: OwnNetworks;
+  /** Makes the keys of message stream encryption. */
+  readonly makeKeyPair: MakeKeyPair;
   /** Our name and version, as trackers and peers show it. */
   readonly client: string;
 }
@@ -47,6 +51,7 @@ export interface TorrentParts extends WorldParts {
   /** Tells peers of our node in the DHT; null for no node. A private torrent does not speak of it. */
   readonly nodePorts: NodePorts | null;
   readonly halfOpen: HalfOpen;
+  readonly encryption: DialEncryption;
   readonly work: WorkBudget;
   readonly uploadLimiter: RateLimiter;
   readonly downloadLimiter: RateLimiter;

@@ -9,6 +9,9 @@ import { RESERVED_LENGTH } from './reserved.js';
 // thus be trivially distinguishable from each other."
 const NAME: Buffer = Buffer.from('BitTorrent protocol', 'latin1');
 
+/** With these bytes every handshake in plain begins. */
+export const PROTOCOL_START: Buffer = Buffer.concat([Buffer.of(NAME.length), NAME]);
+
 /** A v2 info-hash is cut to this length on the wire. */
 export const INFO_HASH_LENGTH = 20;
 export const PEER_ID_LENGTH = 20;

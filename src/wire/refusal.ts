@@ -5,6 +5,8 @@
 export type Refusal =
   | { readonly code: 'not-bittorrent' }
   | { readonly code: 'unknown-info-hash' }
+  /** The user wants encryption, and the peer speaks in plain. */
+  | { readonly code: 'not-encrypted' }
   /** Its handshake of message stream encryption breaks the rules. */
   | { readonly code: 'malformed-encryption'; readonly what: MseFault }
   | { readonly code: 'own-peer-id' }

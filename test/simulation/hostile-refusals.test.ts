@@ -9,7 +9,7 @@ const ACTS = Object.entries(HOSTILE_ACTS) as [RefusalCode, HostileAct][];
 describe('a peer beside an honest seed is refused once, for what it did, and the download completes:', () => {
   for (const [code, act] of ACTS) {
     it(code, () => {
-      const world = new HostileWorld();
+      const world = new HostileWorld({ victim: { session: act.session ?? {} } });
       act.provoke(world);
       if (!world.victim.done) world.untilDone(20_000);
       if (act.afterwards === undefined) world.runUntil(() => world.refusalsFor(code) > 0, 600_000);

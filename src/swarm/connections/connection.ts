@@ -14,8 +14,9 @@
  */
 import { readUint32 } from '../../base/bytes.js';
 import type { Millis, Task, Timers } from '../../base/clock.js';
+import { CipherSocket } from '../../net/cipher-socket.js';
 import { hostKey } from '../../net/host-key.js';
-import type { PeerAddress, SingleSocket, SocketFailure, SocketHandler } from '../../net/raw-server.js';
+import type { PeerAddress, SingleSocket, SocketFailure } from '../../net/raw-server.js';
 import { Framer, type Step } from '../../wire/framer.js';
 import {
   encodeHandshake,
@@ -29,6 +30,7 @@ import { earnedBy, KEEP_ALIVE_PRICE } from '../price.js';
 import type { WorkBudget } from '../work-budget.js';
 import type { EncoderOptions } from './encoder-options.js';
 import type { PeerConnection } from './peer-connection.js';
+import type { PeerDialOwner } from './peer-dial.js';
 
 /** Who we are in a swarm. */
 export interface Identity {
@@ -78,7 +80,7 @@ type ConnectionOptions = Pick<EncoderOptions, 'connectDeadline' | 'handshakeDead
 
 const NOT_KNOWN_YET: Buffer = Buffer.alloc(0);
 
-export class Connection implements PeerConnection, SocketHandler {
+export class Connection implements PeerConnection, PeerDialOwner {
   readonly address: PeerAddress;
   readonly hostKey: string;
   readonly locallyInitiated: boolean;
@@ -87,7 +89,7 @@ export class Connection implements PeerConnection, SocketHandler {
   readonly #timers: Timers;
   readonly #options: ConnectionOptions;
   readonly #budget: WorkBudget;
-  readonly #socket: SingleSocket;
+  #socket: SingleSocket;
   readonly #framer: Framer;
   readonly #readLength: ReadStep = { kind: 'read', nextLen: 4, nextFunc: (frame) => this.#gotLength(frame) };
   #state: 'handshake' | 'complete' | 'closed' = 'handshake';
@@ -115,7 +117,7 @@ export class Connection implements PeerConnection, SocketHandler {
     identity: Identity,
     options: ConnectionOptions,
     beginning: Beginning,
-    open: (handler: SocketHandler) => SingleSocket,
+    open: (handler: PeerDialOwner) => SingleSocket,
   ) {
     const dialling = beginning.kind === 'dial';
     this.address = beginning.address;
@@ -183,6 +185,11 @@ export class Connection implements PeerConnection, SocketHandler {
     return this.#sentLength - this.#socket.unsentLength;
   }
 
+  /** What we say to each other goes through a cipher. */
+  get isEncrypted(): boolean {
+    return this.#socket instanceof CipherSocket;
+  }
+
   isFlushed(): boolean {
     return this.#socket.isFlushed();
   }
@@ -224,6 +231,10 @@ export class Connection implements PeerConnection, SocketHandler {
     this.#deadline.cancel();
     this.#deadline = this.#refuseLater({ code: 'handshake-timeout' }, this.#options.handshakeDeadline);
     this.#owner.dialDone(this);
+  }
+
+  dialled(socket: SingleSocket): void {
+    this.#socket = socket;
   }
 
   dataCameIn(_socket: SingleSocket, data: Buffer): void {

@@ -1,3 +1,5 @@
+import type { Random } from '../../base/random.js';
+import type { MakeKeyPair } from '../../wire/mse/key-exchange.js';
 import { CRYPTO, type CryptoMethod, type CryptoMethods } from '../../wire/mse/mse-keys.js';
 import type { DialWay } from './peer-dial.js';
 
@@ -17,6 +19,13 @@ export const ENCRYPTION_POLICIES: readonly EncryptionPolicy[] = ['off', 'allow',
 const BOTH: CryptoMethods = CRYPTO.plaintext | CRYPTO.rc4;
 /** Addresses of which we remember something. The oldest is forgotten first. */
 const MAX_KNOWN = 4_000;
+
+/** What the torrents of a session share, to dial peers by message stream encryption. */
+export interface DialEncryption {
+  readonly ways: DialWays;
+  readonly makeKeyPair: MakeKeyPair;
+  readonly random: Random;
+}
 
 /** By which ways a peer is dialled: what the user wants, what worked the last time, what other peers say of it. */
 export class DialWays {

@@ -19,6 +19,8 @@ export interface EncoderOptions {
   readonly connectDeadline: Millis;
   /** A handshake that is not complete by then, counted from the socket's being up, ends the connection. */
   readonly handshakeDeadline: Millis;
+  /** An encrypted handshake of ours that is not finished by then has failed; another way may be tried. */
+  readonly encryptionDeadline: Millis;
   /**
    * A handshake from outside that has been unfinished for this long gives its place to the next peer from outside. A
    * dial gives it to an address whose teller has less than its share.
@@ -65,6 +67,7 @@ export const DEFAULT_ENCODER_OPTIONS: EncoderOptions = {
   maxSparesPerHost: 8,
   connectDeadline: 10_000,
   handshakeDeadline: 30_000,
+  encryptionDeadline: 10_000,
   slowHandshake: 2_000,
   provingTime: 5_000,
   keepAliveInterval: 120_000,

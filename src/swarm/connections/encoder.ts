@@ -6,10 +6,12 @@
  * whenever a connection ends, whoever ended it, and whenever an address or a place becomes free.
  */
 import type { Millis, Task, Timers } from '../../base/clock.js';
+import { adoptSocket } from '../../net/cipher-socket.js';
 import { hostKey } from '../../net/host-key.js';
 import { parseIp } from '../../net/ip-address.js';
 import type { PeerAddress, RawServerContext, SingleSocket } from '../../net/raw-server.js';
 import { type AddressSource, mayLead, type OwnNetworks } from '../../net/reach-rule.js';
+import { INFO_HASH_LENGTH } from '../../wire/handshake.js';
 import type { Evidence, Refusal, RefusalCode } from '../../wire/refusal.js';
 import type { WorkBudget } from '../work-budget.js';
 import { type Ban, Bans } from './bans.js';
@@ -22,15 +24,17 @@ import {
   type Incoming,
 } from './connection.js';
 import { ConnectionTable } from './connection-table.js';
+import type { DialEncryption } from './dial-ways.js';
 import { Dials } from './dials.js';
 import type { EncoderOptions } from './encoder-options.js';
 import type { Dialler, HalfOpen } from './half-open.js';
 import { Liveness } from './liveness.js';
 import { Namesakes } from './namesakes.js';
 import type { PeerConnection, PeerEvents } from './peer-connection.js';
+import { PeerDial, type PeerDialOwner } from './peer-dial.js';
 import { Probation } from './probation.js';
 import { type PeerReach, ReachCounter, RefusalLog } from './reach-counter.js';
-import { Redialling, Spares, type Turn } from './spares.js';
+import { addressKey, Redialling, Spares, type Turn } from './spares.js';
 import { type Teller, Tellers } from './tellers.js';
 
 /** What an Encoder stands on. */
@@ -45,6 +49,7 @@ export interface EncoderParts {
   readonly work: WorkBudget;
   /** Where strangers may not lead us. */
   readonly ownNetworks: OwnNetworks;
+  readonly encryption: DialEncryption;
   /** How well a peer suits us: of equals the higher is dialled first (BEP 40). */
   readonly rank: (address: PeerAddress) => number;
 }
@@ -165,7 +170,7 @@ export class Encoder implements ConnectionOwner {
     }
     const { rawServer } = this.#parts;
     this.#begin({ kind: 'external', ...incoming }, (handler) => {
-      rawServer.adopt(socket, handler);
+      adoptSocket(rawServer, socket, handler);
       return socket;
     });
   }
@@ -356,10 +361,27 @@ export class Encoder implements ConnectionOwner {
     const { address } = spare;
     this.#spares.dialled(spare, this.#now());
     this.#reach.dialled();
-    const connection = this.#begin({ kind: 'dial', address }, (handler) =>
-      this.#parts.rawServer.startConnection(address, handler),
-    );
+    const connection = this.#begin({ kind: 'dial', address }, (owner) => this.#socketTo(address, owner));
     this.#dials.begun(connection, teller);
+  }
+
+  #socketTo(address: PeerAddress, owner: PeerDialOwner): SingleSocket {
+    const { rawServer, encryption, identity, options } = this.#parts;
+    const key = addressKey(address);
+    const ways = encryption.ways.waysTo(key);
+    if (ways.length === 1 && ways[0] === 'plain') return rawServer.startConnection(address, owner);
+    return new PeerDial(
+      {
+        ...encryption,
+        rawServer,
+        infoHash: identity.infoHash.subarray(0, INFO_HASH_LENGTH),
+        address,
+        ways,
+        handshakeDeadline: options.encryptionDeadline,
+        worked: (way) => encryption.ways.worked(key, way),
+      },
+      owner,
+    );
   }
 
   #begin(beginning: Beginning, open: ConstructorParameters<typeof Connection>[6]): Connection {

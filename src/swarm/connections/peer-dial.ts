@@ -1,4 +1,4 @@
-import type { Millis, Task, Timers } from '../../base/clock.js';
+import type { Millis, Task } from '../../base/clock.js';
 import type { Random } from '../../base/random.js';
 import { CipherSocket } from '../../net/cipher-socket.js';
 import type {
@@ -27,7 +27,7 @@ export interface PeerDialOwner extends SocketHandler {
 }
 
 export interface PeerDialParts {
-  readonly rawServer: Pick<RawServerContext, 'startConnection' | 'adopt'> & Timers & RawServerContext;
+  readonly rawServer: RawServerContext;
   readonly random: Random;
   readonly makeKeyPair: MakeKeyPair;
   /** The torrent's info-hash, 20 bytes. */

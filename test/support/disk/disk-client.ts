@@ -11,6 +11,7 @@ import type { SampleTorrent } from '../sample-torrent.js';
 import { seededRandom } from '../simulation/seeded-random.js';
 import { simulatedDisk } from '../simulation/simulated-disk.js';
 import type { SimulatedSwarm } from '../simulation/simulated-swarm.js';
+import { makeKeyPair } from '../worlds/mse-pair.js';
 
 const HOST = '10.0.1.1';
 
@@ -39,6 +40,7 @@ export class DiskClient {
     this.#session = new Session(
       {
         rawServer,
+        makeKeyPair,
         random: seededRandom(2),
         slots: new MemorySlotPool(options.memory, options.memory),
         ...simulatedDisk(rawServer, options.operations),

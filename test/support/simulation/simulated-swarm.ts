@@ -20,6 +20,7 @@ import { LockedTarget, MemoryLock } from '../fakes/memory-lock.js';
 import { MemorySlotPool } from '../fakes/memory-slot-pool.js';
 import { DEFAULT_MEMORY_STORAGE_OPTIONS, type DiskImage, MemoryStorage } from '../fakes/memory-storage.js';
 import type { SampleTorrent } from '../sample-torrent.js';
+import { makeKeyPair } from '../worlds/mse-pair.js';
 import { seededRandom } from './seeded-random.js';
 import type { SimulatedHost } from './simulated-host.js';
 import type { SimulatedHostOptions } from './simulated-host-options.js';
@@ -170,6 +171,7 @@ export class SimulatedSwarm {
     const joined = new Session(
       {
         rawServer,
+        makeKeyPair,
         random: seededRandom(this.#seed * 1_000 + number),
         slots,
         openStorage: ({ timers, selected }) => {

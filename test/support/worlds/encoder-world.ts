@@ -1,7 +1,9 @@
 import type { Millis, Timers } from '../../../src/base/clock.js';
 import type { PeerAddress, RawServer } from '../../../src/net/raw-server.js';
 import { type AddressSource, NO_OWN_NETWORKS, type OwnNetworks } from '../../../src/net/reach-rule.js';
+import type { AcceptEncryption } from '../../../src/session/incoming-handshake.js';
 import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from '../../../src/session/port-listener.js';
+import type { DialEncryption } from '../../../src/swarm/connections/dial-ways.js';
 import { Encoder } from '../../../src/swarm/connections/encoder.js';
 import { DEFAULT_ENCODER_OPTIONS, type EncoderOptions } from '../../../src/swarm/connections/encoder-options.js';
 import { HalfOpen, MAX_HALF_OPEN } from '../../../src/swarm/connections/half-open.js';
@@ -20,6 +22,7 @@ import type { FakeScript, FakeTalk } from '../fakes/fake-talk.js';
 import { seededRandom } from '../simulation/seeded-random.js';
 import { SimulatedNetwork } from '../simulation/simulated-network.js';
 import { Timeline } from '../simulation/timeline.js';
+import { NO_ENCRYPTION } from './mse-pair.js';
 
 export const INFO_HASH: Buffer = Buffer.alloc(20, 'h');
 /** The port at which clients and fake peers of these tests listen. */
@@ -36,6 +39,10 @@ export interface ClientOptions {
   readonly work: WorkBudget;
   readonly ownNetworks: OwnNetworks;
   readonly rawServer: RawServer;
+  /** Ways to dial; in plain alone when absent. */
+  readonly encryption: DialEncryption;
+  /** What is taken besides plain handshakes; nothing when absent. */
+  readonly acceptEncryption: AcceptEncryption;
   /** What is done about a frame, besides noting it. */
   readonly gotFrame: (connection: PeerConnection, frame: Buffer) => void;
   readonly connectionMade: (connection: PeerConnection) => void;
@@ -84,6 +91,7 @@ export class Client implements PeerEvents {
         ownNetworks: overrides.ownNetworks ?? NO_OWN_NETWORKS,
         halfOpen: overrides.halfOpen ?? new HalfOpen(MAX_HALF_OPEN),
         work: overrides.work ?? new WorkBudget(rawServer, DEFAULT_WORK_OPTIONS),
+        encryption: overrides.encryption ?? NO_ENCRYPTION,
         rank: overrides.rank ?? (() => 0),
       },
       this,
@@ -91,6 +99,7 @@ export class Client implements PeerEvents {
     this.listener = new PortListener({
       rawServer,
       encoderFor: (infoHash) => (infoHash.equals(INFO_HASH) ? this.encoder : undefined),
+      encryption: overrides.acceptEncryption ?? null,
       options: DEFAULT_PORT_LISTENER_OPTIONS,
     });
     this.listener.listen({ first: PORT, last: PORT }, null, (outcome) => {

@@ -1,9 +1,12 @@
+import type { SessionOptions } from '../../../src/session/session-options.js';
 import type { RefusalCode } from '../../../src/wire/refusal.js';
 import { encodeReserved } from '../../../src/wire/reserved.js';
 import { BLOCK, type HostileWorld, PORT } from './hostile-world.js';
 
 /** What a peer does to be refused for one reason. */
 export interface HostileAct {
+  /** What the victim's user wants. */
+  readonly session?: Partial<SessionOptions>;
   /** Done while the victim downloads. */
   readonly provoke: (world: HostileWorld) => void;
   /** Done when the victim is complete. */
@@ -21,8 +24,22 @@ function lengthPrefix(length: number): Buffer {
 type DisksDoing = 'pieces-lost' | 'cannot-serve';
 export const HOSTILE_ACTS: Readonly<Record<Exclude<RefusalCode, DisksDoing>, HostileAct>> = {
   'not-bittorrent': {
+    // Else it may be the beginning of an encrypted handshake.
+    session: { encryption: 'off' },
     provoke: (world) => {
       world.peer().dial(world.victim.address).say(Buffer.from('GET / HTTP/1.1\r\nHost: a\r\n\r\n'));
+    },
+  },
+  'malformed-encryption': {
+    provoke: (world) => {
+      world.peer().dial(world.victim.address).say(Buffer.alloc(96));
+    },
+  },
+  'not-encrypted': {
+    session: { encryption: 'require' },
+    provoke: (world) => {
+      const talk = world.peer().dial(world.victim.address);
+      talk.say(talk.handshake());
     },
   },
   'unknown-info-hash': {

@@ -1,11 +1,13 @@
 import type { Random } from '../../../src/base/random.js';
 import { diffieHellmanGroup } from '../../../src/base/system-diffie-hellman.js';
+import { type DialEncryption, DialWays } from '../../../src/swarm/connections/dial-ways.js';
 import { Framer, type Step } from '../../../src/wire/framer.js';
 import { PRIME, PRIVATE_KEY_LENGTH } from '../../../src/wire/mse/key-exchange.js';
 import { acceptMse, type MseAcceptParts } from '../../../src/wire/mse/mse-accept.js';
 import { dialMse, type MseDialParts } from '../../../src/wire/mse/mse-dial.js';
 import { CRYPTO, type MseAgreement, req2 } from '../../../src/wire/mse/mse-keys.js';
 import type { Refusal } from '../../../src/wire/refusal.js';
+import { seededRandom } from '../simulation/seeded-random.js';
 
 export const SKEY = Buffer.alloc(20, 7);
 export const makeKeyPair = diffieHellmanGroup(PRIME);
@@ -77,3 +79,10 @@ export function accepting(random: Random, parts: Partial<MseAcceptParts> = {}): 
     }),
   );
 }
+
+/** For worlds in which peers speak in plain alone. */
+export const NO_ENCRYPTION: DialEncryption = {
+  ways: new DialWays('off'),
+  makeKeyPair,
+  random: seededRandom(1),
+};

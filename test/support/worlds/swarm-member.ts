@@ -31,6 +31,7 @@ import { MemorySlotPool } from '../fakes/memory-slot-pool.js';
 import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../fakes/memory-storage.js';
 import type { SampleTorrent } from '../sample-torrent.js';
 import type { SimulatedHost } from '../simulation/simulated-host.js';
+import { NO_ENCRYPTION } from './mse-pair.js';
 
 export interface SwarmMemberOptions {
   /** What the disk holds at the start; every piece in `have` is taken to be right without a check. */
@@ -182,6 +183,7 @@ export class SwarmMember {
         ownNetworks: NO_OWN_NETWORKS,
         halfOpen: new HalfOpen(MAX_HALF_OPEN),
         work: new WorkBudget(host, DEFAULT_WORK_OPTIONS),
+        encryption: NO_ENCRYPTION,
         rank: () => 0,
       },
       this.connecter,
@@ -190,6 +192,7 @@ export class SwarmMember {
     this.#listener = new PortListener({
       rawServer: host,
       encoderFor: (infoHash) => (infoHash.equals(metainfo.infoHash) ? this.encoder : undefined),
+      encryption: null,
       options: DEFAULT_PORT_LISTENER_OPTIONS,
     });
     this.#listener.listen({ first: PORT, last: PORT }, null, (outcome) => {

@@ -59,6 +59,7 @@ class World extends EncoderWorld {
     const listener = new PortListener({
       rawServer,
       encoderFor: (infoHash) => (infoHash.equals(INFO_HASH) ? this.taker : undefined),
+      encryption: null,
       options: { ...DEFAULT_PORT_LISTENER_OPTIONS, ...options },
     });
     listener.listen({ first: PORT, last: PORT }, null, (outcome) => assert.equal(outcome.ok, true));
@@ -199,6 +200,7 @@ describe('the listening socket of all torrents', () => {
       const listener = new PortListener({
         rawServer: world.host(A),
         encoderFor: () => undefined,
+        encryption: null,
         options: DEFAULT_PORT_LISTENER_OPTIONS,
       });
       listener.listen({ first: 6881, last: 6883 }, null, (outcome) => outcomes.push(outcome));
@@ -229,6 +231,7 @@ describe('the listening socket of all torrents', () => {
     const listener = new PortListener({
       rawServer: world.host(A),
       encoderFor: () => undefined,
+      encryption: null,
       options: DEFAULT_PORT_LISTENER_OPTIONS,
     });
     listener.listen({ first: PORT, last: PORT }, null, () => undefined);

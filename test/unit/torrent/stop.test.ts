@@ -14,6 +14,7 @@ import { sampleTorrent } from '../../support/sample-torrent.js';
 import { seededRandom } from '../../support/simulation/seeded-random.js';
 import { SimulatedNetwork } from '../../support/simulation/simulated-network.js';
 import { Timeline } from '../../support/simulation/timeline.js';
+import { makeKeyPair } from '../../support/worlds/mse-pair.js';
 
 /** A session of one torrent that has announced itself to a tracker which then answers with `outcome`, or never. */
 function begin(outcome: AnnounceOutcome | null, trackerAnswered: () => void = () => undefined) {
@@ -31,6 +32,7 @@ function begin(outcome: AnnounceOutcome | null, trackerAnswered: () => void = ()
   const session = new Session(
     {
       rawServer,
+      makeKeyPair,
       random: seededRandom(2),
       slots: new MemorySlotPool(8 << 20),
       openStorage: ({ timers: answers }) =>
