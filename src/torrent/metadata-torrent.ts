@@ -182,6 +182,7 @@ export class MetadataTorrent {
       downRate: 0,
       upRate: 0,
       peers: this.#peers.count,
+      encrypted: this.#peers.encryptedCount,
       seeds: 0,
       useful: 0,
       unchokedBy: 0,

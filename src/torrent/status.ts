@@ -31,6 +31,8 @@ export interface TorrentStatus {
   readonly downRate: number;
   readonly upRate: number;
   readonly peers: number;
+  /** Connected peers with which everything goes through a cipher. */
+  readonly encrypted: number;
   /** Connected peers that have everything. */
   readonly seeds: number;
   /** Connected peers that have something that we want and lack. */

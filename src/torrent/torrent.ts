@@ -352,18 +352,22 @@ export class Torrent implements HandoverTarget {
 }
 
 /** The peers that we are connected with, for a status. */
-function countPeers(peers: Iterable<Peer>): Pick<TorrentStatus, 'peers' | 'seeds' | 'useful' | 'unchokedBy'> {
+function countPeers(
+  peers: Iterable<Peer>,
+): Pick<TorrentStatus, 'peers' | 'encrypted' | 'seeds' | 'useful' | 'unchokedBy'> {
   let count = 0;
+  let encrypted = 0;
   let seeds = 0;
   let useful = 0;
   let unchokedBy = 0;
-  for (const { download } of peers) {
+  for (const { connection, download } of peers) {
     count += 1;
+    if (connection.isEncrypted) encrypted += 1;
     if (download.has.isComplete) seeds += 1;
     if (download.interested) useful += 1;
     if (!download.choked) unchokedBy += 1;
   }
-  return { peers: count, seeds, useful, unchokedBy };
+  return { peers: count, encrypted, seeds, useful, unchokedBy };
 }
 
 const MAX_WARNINGS = 20;

@@ -106,6 +106,7 @@ const status: TorrentStatus = {
   seeds: 0,
   useful: 0,
   unchokedBy: 0,
+  encrypted: 0,
   reach: { waiting: 0, dialled: 0, refused: 0, silent: 0, turnedAway: 0 },
   eta: null,
   diskFailure: null,

@@ -14,6 +14,8 @@ export interface PeerConnection {
   /** 20 bytes. */
   readonly peerId: Buffer;
   readonly locallyInitiated: boolean;
+  /** What both sides say goes through a cipher. */
+  readonly isEncrypted: boolean;
   /** The peer's eight reserved bytes. */
   readonly reserved: Buffer;
   /** Bytes written that the kernel has not taken yet. */

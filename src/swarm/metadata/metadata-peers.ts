@@ -78,6 +78,13 @@ export class MetadataPeers implements PeerEvents {
     return this.#peers.size;
   }
 
+  /** Of these, with which everything goes through a cipher. */
+  get encryptedCount(): number {
+    let count = 0;
+    for (const connection of this.#peers.keys()) if (connection.isEncrypted) count += 1;
+    return count;
+  }
+
   connectionMade(connection: PeerConnection): void {
     this.#peers.set(connection, new MetadataPeer(this.#options, this.#timers.now()));
     // BEP 6: it, or a bitfield, "MUST … be the first message", and we have nothing yet.

@@ -64,6 +64,8 @@ export class RecordedConnection implements PeerConnection {
     return this.log.splice(0);
   }
 
+  readonly isEncrypted: boolean = false;
+
   isFlushed(): boolean {
     return this.unsentLength === 0;
   }
