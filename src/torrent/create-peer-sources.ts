@@ -11,7 +11,7 @@ import type { TorrentOptions } from './torrent-options.js';
 import type { AnnounceSource, TorrentParts } from './torrent-parts.js';
 
 export interface PeerSourcesParts
-  extends Pick<TorrentParts, 'identity' | 'port' | 'random' | 'trackerClient' | 'ownAddresses'> {
+  extends Pick<TorrentParts, 'identity' | 'port' | 'random' | 'trackerClient' | 'ownAddresses' | 'encryption'> {
   /** The torrent's own trackers, in tiers. */
   readonly trackers: readonly (readonly string[])[];
   readonly options: TorrentOptions;
@@ -75,7 +75,13 @@ function createRerequester(parts: PeerSourcesParts): Rerequester {
     ...(options.useTorrentTrackers ? trackers.map((tier) => namedBy('torrent-tracker', tier)) : []),
   ];
   return new Rerequester(
-    { infoHash: identity.infoHash, peerId: identity.myId, port: parts.port, tiers },
+    {
+      infoHash: identity.infoHash,
+      peerId: identity.myId,
+      port: parts.port,
+      tiers,
+      encryption: parts.encryption.ways.told,
+    },
     {
       timers,
       random: parts.random,

@@ -18,9 +18,11 @@ import { RequestBook } from '../pieces/request-book.js';
 import { StorageWrapper } from '../pieces/storage-wrapper.js';
 import { Choker, DEFAULT_CHOKER_OPTIONS, uploadSlotsForRate } from '../swarm/choker.js';
 import { Connecter, DEFAULT_CONNECTER_OPTIONS } from '../swarm/connecter.js';
+import type { DialWays } from '../swarm/connections/dial-ways.js';
 import { Encoder } from '../swarm/connections/encoder.js';
 import { DEFAULT_ENCODER_OPTIONS } from '../swarm/connections/encoder-options.js';
 import type { PeerConnection, PeerEvents } from '../swarm/connections/peer-connection.js';
+import { addressKey } from '../swarm/connections/spares.js';
 import { Blame, DEFAULT_BLAME_OPTIONS } from '../swarm/download/blame.js';
 import { DEFAULT_REQUEST_OPTIONS, type Download } from '../swarm/download/download.js';
 import { Downloader } from '../swarm/download/downloader.js';
@@ -114,6 +116,7 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
     ...parts,
     timers: context,
     usePex: options.usePex,
+    ways: parts.encryption.ways,
     isComplete: () => store.amountLeft === 0,
     peers: () => connecter.peers,
     startConnection: (address, source) => encoder.startConnection(address, source, null),
@@ -170,6 +173,7 @@ function rankOf({ host, port }: PeerAddress, ownAddresses: OwnAddresses, ownPort
 }
 
 interface ExtensionsParts extends Pick<TorrentParts, 'client' | 'port'> {
+  readonly ways: DialWays;
   readonly timers: Timers;
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
@@ -195,7 +199,8 @@ function joinExtensions(parts: ExtensionsParts): Extensions {
     if (parts.usePex) {
       const peers = () => reachable(parts.peers(), extensions);
       // Two seeds have nothing to say to each other.
-      const startConnection = (address: PeerAddress, source: AddressSource, isSeed: boolean): void => {
+      const startConnection = ({ address, isSeed, prefersEncryption }: PexPeer, source: AddressSource): void => {
+        if (prefersEncryption) parts.ways.said(addressKey(address));
         if (!isSeed || !parts.isComplete()) parts.startConnection(address, source);
       };
       spoken.push(new PeerExchange({ timers, peers, startConnection }, DEFAULT_PEER_EXCHANGE_OPTIONS));
@@ -223,6 +228,7 @@ function* reachable(peers: Iterable<Peer>, extensions: Extensions): Iterable<Pex
     const port = locallyInitiated ? address.port : (stated?.port ?? null);
     if (port === null) continue;
     const isSeed = download.has.isComplete || stated?.uploadOnly === true;
-    yield { address: { host: address.host, port }, isSeed, isReachable: locallyInitiated };
+    const found = { isSeed, isReachable: locallyInitiated, prefersEncryption: connection.isEncrypted };
+    yield { address: { host: address.host, port }, ...found };
   }
 }

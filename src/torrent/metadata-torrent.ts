@@ -2,6 +2,7 @@
  * A torrent's first life, which a magnet link begins: it finds peers and fetches the metadata from them, and has
  * neither pieces nor files. It ends in a `Metainfo`, and a `Torrent` takes over what it hands over.
  */
+
 import { BtgetError } from '../base/failure.js';
 import { type PeerSource, PeerSources } from '../discovery/peer-source.js';
 import type { TrackerAnswer } from '../discovery/trackers/rerequester.js';
@@ -13,8 +14,9 @@ import { ipOfBytes } from '../net/ip-address.js';
 import type { PeerAddress, RawServerContext } from '../net/raw-server.js';
 import type { AddressSource } from '../net/reach-rule.js';
 import type { Encoder } from '../swarm/connections/encoder.js';
+import { addressKey } from '../swarm/connections/spares.js';
 import { type Extension, Extensions } from '../swarm/extensions/extensions.js';
-import { DEFAULT_PEER_EXCHANGE_OPTIONS, PeerExchange } from '../swarm/extensions/peer-exchange.js';
+import { DEFAULT_PEER_EXCHANGE_OPTIONS, PeerExchange, type PexPeer } from '../swarm/extensions/peer-exchange.js';
 import { DEFAULT_METADATA_FETCH_OPTIONS, MetadataFetch } from '../swarm/metadata/metadata-fetch.js';
 import { DEFAULT_METADATA_PEERS_OPTIONS, MetadataPeers } from '../swarm/metadata/metadata-peers.js';
 import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload/upload.js';
@@ -205,7 +207,8 @@ export class MetadataTorrent {
   #createExtensions(): Extensions {
     const spoken: Extension[] = [this.#fetch];
     if (this.#options.usePex) {
-      const startConnection = (address: PeerAddress, source: AddressSource): void => {
+      const startConnection = ({ address, prefersEncryption }: PexPeer, source: AddressSource): void => {
+        if (prefersEncryption) this.#parts.encryption.ways.said(addressKey(address));
         if (this.#stage === 'running') this.#encoder.startConnection(address, source, null);
       };
       // Nobody is told of others before it is known that the torrent is not private.

@@ -521,8 +521,8 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
     seeds: () => [
       encodePexMessage({
         added: [
-          { address: { host: '192.0.2.1', port: 6881 }, isSeed: true, isReachable: true },
-          { address: { host: '2001:db8::1', port: 6881 }, isSeed: false, isReachable: false },
+          { address: { host: '192.0.2.1', port: 6881 }, isSeed: true, isReachable: true, prefersEncryption: true },
+          { address: { host: '2001:db8::1', port: 6881 }, isSeed: false, isReachable: false, prefersEncryption: false },
         ],
         dropped: [{ host: '192.0.2.2', port: 1 }],
       }),

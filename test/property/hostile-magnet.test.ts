@@ -47,7 +47,9 @@ const metadata = fc
     );
   });
 const exchange = fc.tuple(id, fc.nat(255)).map(([to, last]) => {
-  const added = [{ address: { host: `10.9.9.${last}`, port: 6881 }, isSeed: false, isReachable: true }];
+  const added = [
+    { address: { host: `10.9.9.${last}`, port: 6881 }, isSeed: false, isReachable: true, prefersEncryption: false },
+  ];
   return extended(to, encodePexMessage({ added, dropped: [] }));
 });
 const index = fc.nat(PIECES + 1);

@@ -69,6 +69,7 @@ function sayGoodBye(
     numwant: 0,
     key: peerId.subarray(-4).toString('hex'),
     trackerId: null,
+    encryption: 'none',
   } as const;
   return new Promise((resolve) => client.announce(request, resolve));
 }

@@ -66,6 +66,8 @@ export function announceUrl(request: AnnounceRequest): UrlOutcome {
   ];
   if (request.event !== null) fields.push(`event=${request.event}`);
   if (request.trackerId !== null) fields.push(`trackerid=${escapeBytes(Buffer.from(request.trackerId, 'latin1'))}`);
+  if (request.encryption === 'supported') fields.push('supportcrypto=1');
+  if (request.encryption === 'required') fields.push('requirecrypto=1');
   url.hash = '';
   const own = url.search.slice(1).replace(/&+$/, '');
   url.search = own === '' ? fields.join('&') : `${own}&${fields.join('&')}`;

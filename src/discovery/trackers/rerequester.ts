@@ -25,6 +25,7 @@ export interface AnnouncedTorrent {
   /** Where we listen. */
   readonly port: number;
   readonly tiers: readonly (readonly SourcedUrl[])[];
+  readonly encryption: AnnounceRequest['encryption'];
 }
 
 /** One tracker's answer, for displays. */
@@ -314,6 +315,7 @@ export class Rerequester {
       numwant: this.#stage === 'stopped' || full ? 0 : this.#options.numwant,
       key: this.#key,
       trackerId: tracker.trackerId,
+      encryption: this.#torrent.encryption,
     };
   }
 

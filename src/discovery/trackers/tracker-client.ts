@@ -18,6 +18,8 @@ export interface AnnounceRequest extends SourcedUrl {
   readonly key: string;
   /** What the tracker's last answer gave, its bytes as Latin-1 characters. */
   readonly trackerId: string | null;
+  /** Whether we take encrypted connections, and whether we take nothing else. */
+  readonly encryption: 'none' | 'supported' | 'required';
 }
 
 /** A peer as a tracker names it. `host` is an IP literal; names and nonsense are left out before this. */

@@ -37,6 +37,12 @@ export class DialWays {
     this.#policy = policy;
   }
 
+  /** What trackers are told of us. */
+  get told(): 'none' | 'supported' | 'required' {
+    if (this.#policy === 'off') return 'none';
+    return this.#policy === 'require' ? 'required' : 'supported';
+  }
+
   /** In the order in which they are to be tried. `key`: the peer's `addressKey`. */
   waysTo(key: string): readonly DialWay[] {
     if (this.#policy === 'off') return ['plain'];

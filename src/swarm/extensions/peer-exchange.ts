@@ -37,7 +37,7 @@ export interface PeerExchangeParts {
   readonly timers: Timers;
   /** Everybody whom we are connected to, and what is known of how they can be reached. */
   readonly peers: () => Iterable<PexPeer>;
-  readonly startConnection: (address: PeerAddress, source: AddressSource, isSeed: boolean) => void;
+  readonly startConnection: (peer: PexPeer, source: AddressSource) => void;
 }
 
 interface Partner {
@@ -77,7 +77,7 @@ export class PeerExchange implements Extension {
     const message = decodePexMessage(payload);
     if (message === undefined) return refuse({ code: 'malformed-extension', name: UT_PEX, length: payload.length });
     const source = { kind: 'pex', teller: connection.address.host } as const;
-    for (const { address, isSeed } of message.added) this.#parts.startConnection(address, source, isSeed);
+    for (const peer of message.added) this.#parts.startConnection(peer, source);
     return FINE;
   }
 
@@ -127,6 +127,8 @@ export interface PexPeer {
   readonly isSeed: boolean;
   /** The sender has dialled it with success. */
   readonly isReachable: boolean;
+  /** It likes encrypted connections. */
+  readonly prefersEncryption: boolean;
 }
 
 export interface PexMessage {
@@ -134,7 +136,8 @@ export interface PexMessage {
   readonly dropped: readonly PeerAddress[];
 }
 
-// BEP 11: "0x02 seed/upload_only", "0x10 outgoing connection, peer is reachable".
+// BEP 11: "0x01 prefers encryption", "0x02 seed/upload_only", "0x10 outgoing connection, peer is reachable".
+const PREFERS_ENCRYPTION = 0x01;
 const SEED = 0x02;
 const REACHABLE = 0x10;
 
@@ -173,8 +176,7 @@ export function encodePexMessage({ added, dropped }: PexMessage): Buffer {
   const addedOf = (family: IpFamily) => added.filter(({ address }) => of(family)(address.host));
   const compact = (addresses: readonly PeerAddress[]) =>
     Buffer.concat(addresses.flatMap((at) => encodeCompact(at) ?? []));
-  const flags = (peers: readonly PexPeer[]) =>
-    Buffer.from(peers.map(({ isSeed, isReachable }) => (isSeed ? SEED : 0) | (isReachable ? REACHABLE : 0)));
+  const flags = (peers: readonly PexPeer[]) => Buffer.from(peers.map(flagsOf));
   const fields = new Map<string, Buffer>();
   for (const [family, suffix] of [
     [4, ''],
@@ -186,6 +188,10 @@ export function encodePexMessage({ added, dropped }: PexMessage): Buffer {
     fields.set(`dropped${suffix}`, compact(dropped.filter(({ host }) => of(family)(host))));
   }
   return encodeBencode(fields);
+}
+
+function flagsOf({ isSeed, isReachable, prefersEncryption }: PexPeer): number {
+  return (prefersEncryption ? PREFERS_ENCRYPTION : 0) | (isSeed ? SEED : 0) | (isReachable ? REACHABLE : 0);
 }
 
 /** Addresses in their places, undefined for port 0; none when the key is absent; undefined when the length is wrong. */
@@ -207,7 +213,8 @@ function withFlags(addresses: readonly (PeerAddress | undefined)[], flags: Buffe
   return addresses.flatMap((address, at) => {
     const bits = flags?.[at] ?? 0;
     if (address === undefined) return [];
-    return { address, isSeed: (bits & SEED) !== 0, isReachable: (bits & REACHABLE) !== 0 };
+    const [isSeed, isReachable] = [(bits & SEED) !== 0, (bits & REACHABLE) !== 0];
+    return { address, isSeed, isReachable, prefersEncryption: (bits & PREFERS_ENCRYPTION) !== 0 };
   });
 }
 

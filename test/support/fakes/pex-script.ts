@@ -20,7 +20,12 @@ export function pexScript(begin: (tellOf: TellOf) => void): FakeScript {
       if (message.type !== 'extended' || message.id !== 0) return;
       const id = decodeExtensionHandshake(message.payload)?.ids.get(UT_PEX) ?? assert.fail('it wants no such news');
       begin((addresses) => {
-        const added = addresses.map((address) => ({ address, isSeed: true, isReachable: true }));
+        const added = addresses.map((address) => ({
+          address,
+          isSeed: true,
+          isReachable: true,
+          prefersEncryption: false,
+        }));
         talk.sayMessages({ type: 'extended', id, payload: encodePexMessage({ added, dropped: [] }) });
       });
     },

@@ -96,6 +96,7 @@ test('two clients find each other through the tracker, and no socket is left', a
         numwant: 50,
         key: '01234567',
         trackerId: null,
+        encryption: 'none',
       };
       client.announce(request, resolve);
     });

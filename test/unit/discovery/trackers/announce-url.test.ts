@@ -18,6 +18,7 @@ const REQUEST: AnnounceRequest = {
   numwant: 50,
   key: '0123abcd',
   trackerId: null,
+  encryption: 'none',
 };
 
 function urlOf({ url, ...request }: Partial<Omit<AnnounceRequest, 'url'>> & { url?: string }): string {

@@ -28,6 +28,7 @@ const request = (url: string): AnnounceRequest => ({
   numwant: 50,
   key: '01234567',
   trackerId: null,
+  encryption: 'none',
 });
 
 function announce(url: string): Promise<AnnounceOutcome> {

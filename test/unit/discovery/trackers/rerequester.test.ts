@@ -52,6 +52,7 @@ function setUp(setting: Setting) {
       infoHash: INFO_HASH,
       peerId: PEER_ID,
       port: 6881,
+      encryption: 'none',
       tiers: (setting.tiers ?? [['a']]).map((tier) => tier.map(byUser)),
     },
     {
@@ -98,6 +99,7 @@ test('started is said once, then plain announces at the tracker’s interval', (
       numwant: 50,
       key: first?.key,
       trackerId: null,
+      encryption: 'none',
     },
   );
 });

@@ -36,6 +36,7 @@ test('each question goes to whoever speaks the language of its url, and can be c
     numwant: 0,
     key: '00000000',
     trackerId: null,
+    encryption: 'none',
   };
   let answered = 0;
   for (const url of ['http://a/', 'udp://b:1', 'UDP://c:1', 'https://d/', 'wss://e/', 'x']) {

@@ -36,6 +36,7 @@ const request = (fields: Partial<AnnounceRequest> = {}): AnnounceRequest => ({
   numwant: 50,
   key: 'fedcba98',
   trackerId: null,
+  encryption: 'none',
   ...fields,
 });
 

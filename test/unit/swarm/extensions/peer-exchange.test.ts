@@ -20,7 +20,12 @@ import { RecordedConnection } from '../../../support/fakes/recorded-connection.j
 import { Timeline } from '../../../support/simulation/timeline.js';
 
 const at = (host: string, port = 6881): PeerAddress => ({ host, port });
-const known = (host: string, port = 6881): PexPeer => ({ address: at(host, port), isSeed: false, isReachable: true });
+const known = (host: string, port = 6881): PexPeer => ({
+  address: at(host, port),
+  isSeed: false,
+  isReachable: true,
+  prefersEncryption: false,
+});
 const MINUTE = 60_000;
 
 class Partner implements ExtendedPeer {
@@ -47,7 +52,7 @@ function setUp() {
     {
       timers: timeline,
       peers: () => peers,
-      startConnection: ({ host, port }, source) => {
+      startConnection: ({ address: { host, port } }, source) => {
         const ip = parseIp(host) ?? assert.fail(host);
         if (mayLead(source, ip, port, NO_OWN_NETWORKS)) dialled.push(`${host}:${port}`);
       },
@@ -146,7 +151,10 @@ test('a million peers are a hundred', () => {
 test('messages come back as they went in, and any other bytes are read or refused', () => {
   const host = fc.oneof(fc.ipV4(), fc.constantFrom('2001:db8::1', 'fe80::7'));
   const address = fc.record({ host, port: fc.integer({ min: 1, max: 65535 }) }, { noNullPrototype: true });
-  const peer = fc.record({ address, isSeed: fc.boolean(), isReachable: fc.boolean() }, { noNullPrototype: true });
+  const peer = fc.record(
+    { address, isSeed: fc.boolean(), isReachable: fc.boolean(), prefersEncryption: fc.boolean() },
+    { noNullPrototype: true },
+  );
   const isIpv4 = (each: PeerAddress) => Number(each.host.includes(':'));
   fc.assert(
     fc.property(fc.array(peer), fc.array(address), (added, dropped) => {
