@@ -215,15 +215,15 @@ test('a query that cannot be is an error for whoever asked', () => {
   assert.deepEqual(query('vote', {}), error(204, 'method unknown'));
   const hash = { info_hash: TARGET, token: 'x' };
   for (const port of [0, -1, 65_536, '80']) {
-    assert.deepEqual(query('announce_peer', { ...hash, port }), error(203, 'the port is none'));
+    assert.deepEqual(query('announce_peer', { ...hash, port }), error(203, 'invalid port'));
   }
   assert.deepEqual(query('announce_peer', { info_hash: TARGET, port: 1 }), error(203, 'no info_hash or no token'));
   assert.deepEqual(query('put', { token: 'x' }), error(203, 'no token or no value'));
   const signed = { token: 'x', v: 1, k: Buffer.alloc(32), sig: Buffer.alloc(64), seq: 1 };
   for (const wrong of [{ k: 'x' }, { sig: 'x' }, { seq: -1 }, { seq: 2n ** 63n }, { seq: 'x' }]) {
-    assert.deepEqual(query('put', { ...signed, ...wrong }), error(203, 'k, sig or seq is none'));
+    assert.deepEqual(query('put', { ...signed, ...wrong }), error(203, 'invalid k, sig or seq'));
   }
-  assert.deepEqual(query('put', { ...signed, cas: 'x' }), error(203, 'cas or salt is none'));
+  assert.deepEqual(query('put', { ...signed, cas: 'x' }), error(203, 'invalid cas or salt'));
 });
 
 test('what is no message is rubbish, and asks for no answer', () => {
