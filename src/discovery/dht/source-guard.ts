@@ -71,7 +71,7 @@ const LIFETIME: Millis = 10 * 60_000;
 const MAX_HOSTS = 4_000;
 /**
  * How many queries we send only to get a proof, per second and at once. They are few, because our own lookups need the
- * rest of our queries.
+ * rest.
  */
 const PROOFS_PER_SECOND = 10;
 
