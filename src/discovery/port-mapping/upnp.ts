@@ -64,6 +64,17 @@ export class Upnp implements MappingProtocol {
     }
   }
 
+  unmap(transport: Transport, port: number, answered: () => void): void {
+    if (this.#lastAsked === null) this.#underWay.add(this.#rawServer.addTask(answered, 0));
+    else this.#act(this.#lastAsked, deletePortMapping(transport, port), () => answered());
+  }
+
+  close(): void {
+    this.#searching?.cancel();
+    for (const call of this.#underWay) call.cancel();
+    this.#underWay.clear();
+  }
+
   /** Finds a connection that makes the mapping, and keeps to that one from then on. */
   #search(transport: Transport, port: number, lifetime: number, answered: (outcome: MapOutcome) => void): void {
     this.#service = null;
@@ -79,17 +90,6 @@ export class Upnp implements MappingProtocol {
         answered(outcome);
       });
     }, answered);
-  }
-
-  unmap(transport: Transport, port: number, answered: () => void): void {
-    if (this.#lastAsked === null) this.#underWay.add(this.#rawServer.addTask(answered, 0));
-    else this.#act(this.#lastAsked, deletePortMapping(transport, port), () => answered());
-  }
-
-  close(): void {
-    this.#searching?.cancel();
-    for (const call of this.#underWay) call.cancel();
-    this.#underWay.clear();
   }
 
   /**
