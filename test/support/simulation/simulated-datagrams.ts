@@ -22,23 +22,23 @@ export interface DatagramWay {
   isSilent(): boolean;
 }
 
-/** What a host's datagrams need of the host and of the network. */
+/** What the datagrams of a host need of the host and of the network. */
 export interface DatagramSurroundings {
   readonly timers: Timers;
   readonly random: Random;
   readonly memory: SimulatedMemory;
-  /** Handed to every reader, and overwritten after each call, so that a view that was kept shows. */
+  /** Each reader gets a view of this buffer. It is overwritten after the call, so that a kept view shows in a test. */
   readonly receiveBuffer: Buffer;
   readonly options: SimulatedHostOptions;
   readonly upload: SimulatedLink;
   readonly download: SimulatedLink;
-  /** To itself: no line is used. */
+  /** The link from the host to itself, which does not use the line. */
   readonly inside: SimulatedLink;
   freePort(): number;
   isOwn(host: string): boolean;
-  /** The address of this host that whoever is at `host` sees. */
+  /** The address of this host that the host at `host` sees. */
   ownHostTowards(host: string): string;
-  /** To whoever has the address, or may hear the group; nowhere when nobody does. */
+  /** The ways to all hosts that have the address `host`, or that may belong to the group `host`. There may be none. */
   waysTo(host: string): readonly DatagramWay[];
 }
 
@@ -49,12 +49,12 @@ interface Datagram {
 }
 
 const OVERWRITTEN = 0xdb;
-/** Bytes that a line holds before it drops what comes, as a router does. */
+/** Bytes that may wait before a line. It drops what does not fit, as a router does. */
 const LINE_BUFFER_LENGTH = 256 * 1024;
 
-/** The UDP sockets of one simulated host, and its side of the network. */
+/** The UDP sockets of one simulated host, and the way of its datagrams to and from other hosts. */
 export class SimulatedDatagrams {
-  /** Sockets that were ever opened, and datagrams that were ever sent. */
+  /** How many sockets were ever opened, and how many datagrams were ever sent. */
   readonly totals = { opened: 0, sent: 0 };
   readonly #surroundings: DatagramSurroundings;
   readonly #sockets: Set<SimulatedDatagramSocket> = new Set();
@@ -134,7 +134,9 @@ export class SimulatedDatagrams {
     }
   }
 
-  /** Chance is asked only where it matters: what a seed does elsewhere stays as it is. */
+  /**
+   * Draws no random number when `share` is 0, so that a host without loss does not change what else the seed decides.
+   */
   #happens(share: number): boolean {
     return share > 0 && this.#surroundings.random.below(1_000_000) < share * 1_000_000;
   }
@@ -144,37 +146,38 @@ export class SimulatedDatagrams {
   }
 }
 
+interface SocketOwner {
+  send(data: Buffer, to: PeerAddress): void;
+  /** The socket is closed. */
+  forget(): void;
+}
+
 class SimulatedDatagramSocket implements DatagramSocket {
   readonly local: PeerAddress;
   readonly place: DatagramPlace;
   readonly #domain: FaultDomain;
   readonly #handler: DatagramHandler;
-  readonly #host: { send(data: Buffer, to: PeerAddress): void; forget(): void };
+  readonly #owner: SocketOwner;
   #closed = false;
 
-  constructor(
-    domain: FaultDomain,
-    place: DatagramPlace,
-    handler: DatagramHandler,
-    host: { send(data: Buffer, to: PeerAddress): void; forget(): void },
-  ) {
+  constructor(domain: FaultDomain, place: DatagramPlace, handler: DatagramHandler, owner: SocketOwner) {
     this.local = { host: place.host, port: place.port };
     this.place = place;
     this.#domain = domain;
     this.#handler = handler;
-    this.#host = host;
+    this.#owner = owner;
     domain.datagramSockets.add(this);
   }
 
   send(data: Buffer, to: PeerAddress): void {
-    if (!this.#closed) this.#host.send(data, to);
+    if (!this.#closed) this.#owner.send(data, to);
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#domain.datagramSockets.delete(this);
-    this.#host.forget();
+    this.#owner.forget();
   }
 
   cameIn(data: Buffer, from: PeerAddress): void {
@@ -188,7 +191,7 @@ class SimulatedDatagramSocket implements DatagramSocket {
   }
 }
 
-/** Datagrams that wait before a line, whole and in order. What does not fit is dropped. */
+/** The datagrams that wait before a line, whole and in order. One that does not fit is dropped. */
 class DatagramQueue implements LinkSource {
   readonly #link: SimulatedLink;
   readonly #maxLength: number;
@@ -230,7 +233,7 @@ function hears(place: DatagramPlace, to: PeerAddress): boolean {
 
 function collide(one: DatagramPlace, other: DatagramPlace): boolean {
   if (one.port !== other.port || one.family !== other.family) return false;
-  // A group is an address of its own, which sockets share.
+  // Sockets may share the address of a group.
   if (one.group !== null || other.group !== null) return false;
   return one.host === other.host || isEvery(one.host) || isEvery(other.host);
 }

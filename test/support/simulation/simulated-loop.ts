@@ -37,17 +37,17 @@ export interface Surroundings {
   all(): Iterable<SimulatedLoop>;
   /** One way. */
   latency(from: SimulatedLoop, to: SimulatedLoop): Millis;
-  /** What to do when nobody has an address: a packet to nowhere takes this long to come back. */
+  /** How long it takes to learn that no host has an address. */
   readonly unreachableAfter: Millis;
   isSilent(from: SimulatedLoop, to: SimulatedLoop): boolean;
 }
 
-/** How long a system tries to reach somebody who does not answer. */
+/** How long a system tries to reach a host that does not answer. */
 const DIAL_TIMEOUT: Millis = 127_000;
 
-/** The loop of the one process on a simulated machine: its sockets, its ports, its line. */
+/** The loop of the one process on a simulated machine, with its sockets, its ports and its line. */
 export class SimulatedLoop implements Loop {
-  /** IP literals. The first of each family is the one from which it dials. */
+  /** IP literals. It dials from the first one of each family. */
   readonly addresses: readonly string[];
   readonly options: SimulatedHostOptions;
   readonly domain: FaultDomain;
@@ -56,7 +56,7 @@ export class SimulatedLoop implements Loop {
   readonly #surroundings: Surroundings;
   readonly #upload: SimulatedLink;
   readonly #download: SimulatedLink;
-  /** To itself: no line is used. */
+  /** The link from the host to itself, which does not use the line. */
   readonly #inside: SimulatedLink;
   readonly #ports: SimulatedPorts;
 
@@ -166,7 +166,7 @@ export class SimulatedLoop implements Loop {
     return socket;
   }
 
-  /** The address under which whoever is at `remote` sees a dial of ours. */
+  /** The address from which our dial comes, as the process at `remote` sees it. */
   #addressTowards(remote: StreamAddress): StreamAddress {
     if ('path' in remote) return { path: '' };
     return { host: this.#ownHostTowards(remote.host), port: this.#ports.freePort() };
@@ -186,7 +186,7 @@ export class SimulatedLoop implements Loop {
       .map((loop) => ({ target: loop.datagrams, latency: latency(this, loop), isSilent: () => isSilent(this, loop) }));
   }
 
-  /** A kernel accepts before the process is asked: a connection that is turned down is made first, then ended. */
+  /** A kernel accepts a connection before it asks the process. So a refused connection is made first, then ended. */
   #accept(listener: SimulatedListener, dialled: SimulatedSocket, from: SimulatedLoop, caller: StreamAddress): void {
     const { domain, handler } = listener;
     const hasRoom = this.idleScan.sockets.size < this.options.maxConnections;
