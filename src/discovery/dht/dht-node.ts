@@ -143,8 +143,8 @@ export class DhtNode {
   }
 
   /**
-   * `source` says that a node is at this address. The source is a peer (by its `port` message) or a torrent (by its
-   * `nodes`). An address to which the source may not lead us is ignored.
+   * `source` says that a node is at this address. For example, a peer says so in its `port` message, and a torrent in
+   * its `nodes`. We probe the node. An address to which the source may not lead us is ignored.
    */
   addNode({ host, port }: PeerAddress, source: AddressSource): void {
     const ip = parseIp(host);

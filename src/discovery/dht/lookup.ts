@@ -61,7 +61,7 @@ class Lookup {
   #underWay = 0;
   /** How many queries are under way and not slow yet. */
   #brisk = 0;
-  /** Entries that have not answered. While one may still answer, the lookup must not end, for lack of nodes. */
+  /** How many entries may still answer. Until then the lookup must not end: their answers may name closer nodes. */
   #entriesUnderWay = 0;
   #ended = false;
   readonly #tasks = new Set<Task>();

@@ -102,7 +102,7 @@ export class DhtWorld {
       this.lies.set(own.host, lie);
       const liar = hostileNode(lie, own, this.#conspiracy);
       const meetHonestNode = (): void => {
-        liar.meet(this.anybody().address);
+        liar.meet(this.randomNode().address);
         this.timeline.addTask(meetHonestNode, 20_000 + this.random.below(20_000));
       };
       this.timeline.addTask(meetHonestNode, this.random.below(20_000));
@@ -110,7 +110,7 @@ export class DhtWorld {
   }
 
   /** A random honest node. */
-  anybody(): HonestNode {
+  randomNode(): HonestNode {
     return this.honest[this.random.below(this.honest.length)] as HonestNode;
   }
 
