@@ -23,7 +23,7 @@ export interface DatagramWay {
 }
 
 /** What the datagrams of a host need of the host and of the network. */
-export interface DatagramSurroundings {
+export interface SimulatedDatagramsParts {
   readonly timers: Timers;
   readonly random: Random;
   readonly memory: SimulatedMemory;
@@ -56,28 +56,26 @@ const LINE_BUFFER_LENGTH = 256 * 1024;
 export class SimulatedDatagrams {
   /** How many sockets were ever opened, and how many datagrams were ever sent. */
   readonly totals = { opened: 0, sent: 0 };
-  readonly #surroundings: DatagramSurroundings;
+  readonly #parts: SimulatedDatagramsParts;
   readonly #sockets: Set<SimulatedDatagramSocket> = new Set();
   readonly #incoming: DatagramQueue;
   readonly #outgoing: DatagramQueue;
   readonly #inside: DatagramQueue;
 
-  constructor(surroundings: DatagramSurroundings) {
-    this.#surroundings = surroundings;
-    this.#incoming = new DatagramQueue(surroundings.download, LINE_BUFFER_LENGTH, (datagram) =>
-      this.#deliver(datagram),
-    );
-    this.#outgoing = new DatagramQueue(surroundings.upload, MAX_UNSENT_LENGTH, (datagram) => this.#leave(datagram));
-    this.#inside = new DatagramQueue(surroundings.inside, MAX_UNSENT_LENGTH, (datagram) => this.#leave(datagram));
+  constructor(parts: SimulatedDatagramsParts) {
+    this.#parts = parts;
+    this.#incoming = new DatagramQueue(parts.download, LINE_BUFFER_LENGTH, (datagram) => this.#deliver(datagram));
+    this.#outgoing = new DatagramQueue(parts.upload, MAX_UNSENT_LENGTH, (datagram) => this.#leave(datagram));
+    this.#inside = new DatagramQueue(parts.inside, MAX_UNSENT_LENGTH, (datagram) => this.#leave(datagram));
   }
 
   open(domain: FaultDomain, options: DatagramOptions, handler: DatagramHandler): DatagramOutcome {
-    const asked = datagramPlace(this.#surroundings.options.bindAddresses, options);
+    const asked = datagramPlace(this.#parts.options.bindAddresses, options);
     if (!asked.ok) return asked;
-    if (!isEvery(asked.host) && !this.#surroundings.isOwn(asked.host)) {
+    if (!isEvery(asked.host) && !this.#parts.isOwn(asked.host)) {
       return { ok: false, code: 'failed', cause: 'EADDRNOTAVAIL' };
     }
-    const place = { ...asked, port: asked.port === 0 ? this.#surroundings.freePort() : asked.port };
+    const place = { ...asked, port: asked.port === 0 ? this.#parts.freePort() : asked.port };
     if ([...this.#sockets].some((socket) => collide(socket.place, place))) {
       return { ok: false, code: 'in-use', cause: 'EADDRINUSE' };
     }
@@ -91,31 +89,31 @@ export class SimulatedDatagrams {
   }
 
   #send(socket: SimulatedDatagramSocket, data: Buffer, to: PeerAddress): void {
-    const { options, memory } = this.#surroundings;
+    const { options, memory } = this.#parts;
     const passage = passDatagram(options.bindAddresses, socket.place, data.length, to);
     if (!passage.ok) {
       socket.failLater(to, passage.failure);
       return;
     }
     const { host, port } = socket.place;
-    const ownHost = isEvery(host) ? this.#surroundings.ownHostTowards(passage.host) : host;
+    const ownHost = isEvery(host) ? this.#parts.ownHostTowards(passage.host) : host;
     const bytes = memory.take(data.length);
     data.copy(bytes);
     this.totals.sent += 1;
-    const queue = this.#surroundings.isOwn(passage.host) ? this.#inside : this.#outgoing;
+    const queue = this.#parts.isOwn(passage.host) ? this.#inside : this.#outgoing;
     queue.push({ bytes, from: { host: ownHost, port }, to: { host: passage.host, port: to.port } });
   }
 
   #leave(datagram: Datagram): void {
-    const own = this.#surroundings.options;
-    for (const { target, latency, isSilent } of this.#surroundings.waysTo(datagram.to.host)) {
-      const other = target.#surroundings.options;
+    const own = this.#parts.options;
+    for (const { target, latency, isSilent } of this.#parts.waysTo(datagram.to.host)) {
+      const other = target.#parts.options;
       if (target !== this && (this.#happens(own.datagramLoss) || this.#happens(other.datagramLoss))) continue;
       const isDoubled =
         target !== this && (this.#happens(own.datagramDoubling) || this.#happens(other.datagramDoubling));
       for (let copies = isDoubled ? 2 : 1; copies > 0; copies -= 1) {
         const jitter = target === this ? 0 : this.#upTo(own.datagramJitter) + this.#upTo(other.datagramJitter);
-        this.#surroundings.timers.addTask(() => {
+        this.#parts.timers.addTask(() => {
           if (isSilent()) return;
           if (target === this) this.#deliver(datagram);
           else target.#incoming.push(datagram);
@@ -125,7 +123,7 @@ export class SimulatedDatagrams {
   }
 
   #deliver({ bytes, from, to }: Datagram): void {
-    const { receiveBuffer } = this.#surroundings;
+    const { receiveBuffer } = this.#parts;
     for (const socket of [...this.#sockets]) {
       if (!hears(socket.place, to)) continue;
       bytes.copy(receiveBuffer);
@@ -138,11 +136,11 @@ export class SimulatedDatagrams {
    * Draws no random number when `share` is 0, so that a host without loss does not change what else the seed decides.
    */
   #happens(share: number): boolean {
-    return share > 0 && this.#surroundings.random.below(1_000_000) < share * 1_000_000;
+    return share > 0 && this.#parts.random.below(1_000_000) < share * 1_000_000;
   }
 
   #upTo(span: Millis): Millis {
-    return span === 0 ? 0 : (span * this.#surroundings.random.below(1_000_000)) / 1_000_000;
+    return span === 0 ? 0 : (span * this.#parts.random.below(1_000_000)) / 1_000_000;
   }
 }
 
