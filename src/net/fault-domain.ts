@@ -1,6 +1,6 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
 
-/** What a domain closes when it ends. */
+/** A socket or a listener: its domain closes it when the domain ends. */
 export interface Closable {
   close(): void;
 }
@@ -8,8 +8,9 @@ export interface Closable {
 const NO_TASK: Task = { cancel: () => undefined };
 
 /**
- * What fails together: a torrent, a tracker, or the loop itself. Tasks and sockets belong to exactly one domain, which
- * is told of every exception in them. After `end()` its tasks do not run and its sockets are closed.
+ * Tasks and sockets that fail together: those of a torrent, of a tracker, or of the loop itself. Each task and each
+ * socket belongs to exactly one domain, which hears of every exception in it. After `end()` the domain's tasks do not
+ * run and its sockets are closed.
  */
 export class FaultDomain {
   readonly sockets: Set<Closable> = new Set();
@@ -27,7 +28,7 @@ export class FaultDomain {
     this.#gotException = gotException;
   }
 
-  /** A domain that ends with this one, at the latest. This one is told when `gotException` fails itself. */
+  /** Makes a domain that ends with this one at the latest. This one hears of it when `gotException` itself fails. */
   createPart(gotException: (error: unknown) => void): FaultDomain {
     const part = new FaultDomain(this.#timers, (error) => this.run(() => gotException(error)));
     this.#parts.add(part);
@@ -56,7 +57,7 @@ export class FaultDomain {
     return handle;
   }
 
-  /** Every call out of the loop goes through here or ends in `fail`. */
+  /** Every call from the loop to its users goes through here, or passes its exception to `fail`. */
   run(call: () => void): void {
     try {
       call();
