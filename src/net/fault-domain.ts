@@ -21,7 +21,7 @@ export class FaultDomain {
   readonly #tasks: Set<Task> = new Set();
   readonly #parts: Set<FaultDomain> = new Set();
   #ended = false;
-  #left: () => void = () => undefined;
+  #leaveParent: () => void = () => undefined;
 
   constructor(timers: Timers, gotException: (error: unknown) => void) {
     this.#timers = timers;
@@ -32,7 +32,7 @@ export class FaultDomain {
   createPart(gotException: (error: unknown) => void): FaultDomain {
     const part = new FaultDomain(this.#timers, (error) => this.run(() => gotException(error)));
     this.#parts.add(part);
-    part.#left = () => this.#parts.delete(part);
+    part.#leaveParent = () => this.#parts.delete(part);
     if (this.#ended) part.end();
     return part;
   }
@@ -43,14 +43,14 @@ export class FaultDomain {
 
   addTask(task: () => void, delay: Millis): Task {
     if (this.#ended) return NO_TASK;
-    const asked = this.#timers.addTask(() => {
+    const scheduled = this.#timers.addTask(() => {
       this.#tasks.delete(handle);
       this.run(task);
     }, delay);
     const handle: Task = {
       cancel: () => {
         this.#tasks.delete(handle);
-        asked.cancel();
+        scheduled.cancel();
       },
     };
     this.#tasks.add(handle);
@@ -73,7 +73,7 @@ export class FaultDomain {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#left();
+    this.#leaveParent();
     for (const part of [...this.#parts]) part.end();
     for (const task of [...this.#tasks]) task.cancel();
     for (const listener of [...this.listeners]) listener.close();

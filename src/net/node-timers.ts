@@ -26,11 +26,11 @@ export class NodeTimers implements Timers {
 
   addTask(task: () => void, delay: Millis): Task {
     const due = performance.now() + Math.max(0, delay);
-    const asked = this.#tasks.add(task, due);
+    const scheduled = this.#tasks.add(task, due);
     if (due < this.#armedFor && !this.#running) this.#arm();
     return {
       cancel: () => {
-        asked.cancel();
+        scheduled.cancel();
         if (this.#tasks.size === 0 && !this.#running) this.#arm();
       },
     };

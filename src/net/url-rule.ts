@@ -88,7 +88,7 @@ export function refusalOfAddress(step: UrlStep, ip: IpAddress, attached: readonl
   return near === 'link-local' && source !== 'user' ? `${ip.text} is link-local` : null;
 }
 
-const CURE = 'a tracker that you trust is given by --tracker';
+const ADVICE = 'a tracker that you trust is given by --tracker';
 
 /**
  * For each source, why a step must not lead into our own machine or network. Each refusal completes a sentence. A
@@ -100,9 +100,9 @@ const NEAR_RULES: Readonly<Record<UrlSource, (step: UrlStep) => string | null>> 
   gateway: () => null,
   'torrent-tracker': ({ path, query, redirect }) => {
     // A redirect may repeat the query that we sent.
-    if (query !== '' && query !== redirect?.query) return `a torrent may name no tracker with a query there; ${CURE}`;
+    if (query !== '' && query !== redirect?.query) return `a torrent may name no tracker with a query there; ${ADVICE}`;
     if (path === '/announce' || path === '' || (path === '/scrape' && redirect !== null)) return null;
-    return `a torrent may name only /announce there; ${CURE}`;
+    return `a torrent may name only /announce there; ${ADVICE}`;
   },
   'torrent-web-seed': ({ query }) => (query === '' ? null : 'a torrent may name no web seed with a query there'),
 };

@@ -169,8 +169,8 @@ export class Tracker {
     }
     // A peer must lead neither us nor the swarm to another kind of service. It can still dial other peers.
     const isBarred = isServicePort(port);
-    const again = checked && moved ? 'unchecked' : peer.reachable;
-    torrent.update(peer, { complete, reachable: isBarred ? 'unchecked' : checked ? again : 'yes' });
+    const reachable = checked && moved ? 'unchecked' : peer.reachable;
+    torrent.update(peer, { complete, reachable: isBarred ? 'unchecked' : checked ? reachable : 'yes' });
     if (checked && !isBarred && peer.reachable === 'unchecked' && this.#mayBeCalledBack(peer)) {
       this.#callBack(torrent, peer, infoHash);
     }

@@ -28,6 +28,7 @@ export interface ExchangeRequest {
   readonly post: { readonly headers: Readonly<Record<string, string>>; readonly body: Buffer } | null;
 }
 
+/** A redirect is an answer whose status and Location say so; its body is not read. */
 export type ExchangeOutcome =
   | {
       readonly kind: 'answered';
@@ -76,8 +77,11 @@ export function exchange(
   let connected = false;
   let head: HttpResponseHead | null = null;
   let finished = false;
-  const limit = timers.addTask(() => fail('unreachable', `no connection to ${destination.host} in time`), connectLimit);
-  const silence =
+  const connectDeadline = timers.addTask(
+    () => fail('unreachable', `no connection to ${destination.host} in time`),
+    connectLimit,
+  );
+  const answerDeadline =
     answerLimit === null
       ? null
       : timers.addTask(() => fail('unreachable', `no answer from ${destination.host} in time`), answerLimit);
@@ -90,8 +94,8 @@ export function exchange(
     finish({ kind: 'failed', code, message, connected });
   const end = () => {
     finished = true;
-    limit.cancel();
-    silence?.cancel();
+    connectDeadline.cancel();
+    answerDeadline?.cancel();
     socket.destroy();
   };
 
@@ -114,7 +118,7 @@ export function exchange(
       gotHead: (told) => {
         if (finished) return;
         head = told;
-        silence?.cancel();
+        answerDeadline?.cancel();
         const location = told.headers.get('location')?.[0];
         if (isRedirect(told.status) && location !== undefined) {
           finish({ kind: 'redirected', location, setCookies: told.headers.get('set-cookie') ?? [] });
@@ -141,7 +145,7 @@ export function exchange(
   });
   // Over TLS we send nothing before we have checked who the server is.
   socket.once(secure ? 'secureConnect' : 'connect', () => {
-    limit.cancel();
+    connectDeadline.cancel();
     socket.write(request);
   });
   socket.on('data', (bytes: Buffer) => reader.feed(bytes));

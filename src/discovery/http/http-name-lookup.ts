@@ -50,9 +50,9 @@ export function lookUpName(
     if (!cancelled) answered(outcome);
   };
   const failed = (reason: string): void => answer({ ok: false, message: `${name} was not found: ${reason}` });
-  const asked = (addresses: readonly string[], reason: string): void => {
+  const serversAnswered = (addresses: readonly string[], reason: string): void => {
     if (addresses.length > 0) answer({ ok: true, addresses });
-    else if (cancelled || options.bind !== null || !options.askSystem || !ANSWERED.has(reason)) failed(reason);
+    else if (cancelled || options.bind !== null || !options.askSystem || !IS_QUICK_AFTER.has(reason)) failed(reason);
     else {
       lookup(name, { all: true, verbatim: true }, (error, found) => {
         if (error === null) answer({ ok: true, addresses: found.map(({ address }) => address) });
@@ -65,7 +65,7 @@ export function lookUpName(
     // A table that is missing, or that we may not read, does not matter: the name servers know the rest.
     const addresses = error === null ? addressesInHosts(table, name) : [];
     if (addresses.length > 0) answer({ ok: true, addresses });
-    else query = askServers(name, options, asked);
+    else query = askServers(name, options, serversAnswered);
   });
   return {
     cancel: () => {
@@ -76,7 +76,7 @@ export function lookUpName(
 }
 
 /** Reasons after which the system's lookup is quick too: a name server has answered, or there is none. */
-const ANSWERED: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA', 'ECONNREFUSED']);
+const IS_QUICK_AFTER: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA', 'ECONNREFUSED']);
 
 /** Asks for the addresses of every family that we may dial. Without addresses, `reason` says why there are none. */
 function askServers(

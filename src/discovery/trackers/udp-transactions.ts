@@ -29,7 +29,7 @@ interface Pending {
 }
 
 /** The socket of one family. While it is being opened, sends wait. */
-interface Way {
+interface FamilySocket {
   socket: DatagramSocket | null;
   readonly waiting: (() => void)[];
 }
@@ -42,7 +42,7 @@ export class UdpTransactions implements DatagramHandler {
   readonly #server: Pick<RawServer, 'openDatagram'>;
   readonly #random: Random;
   readonly #pending = new Map<number, Pending>();
-  readonly #ways = new Map<IpFamily, Way>();
+  readonly #sockets = new Map<IpFamily, FamilySocket>();
   #closed = false;
 
   constructor(server: Pick<RawServer, 'openDatagram'>, random: Random) {
@@ -90,33 +90,33 @@ export class UdpTransactions implements DatagramHandler {
   close(): void {
     this.#closed = true;
     this.#pending.clear();
-    for (const { socket } of this.#ways.values()) socket?.close();
-    this.#ways.clear();
+    for (const { socket } of this.#sockets.values()) socket?.close();
+    this.#sockets.clear();
   }
 
   #send(data: Buffer, to: PeerAddress): void {
     const family = familyOf(to);
-    const way = this.#ways.get(family);
-    if (way === undefined) {
-      this.#ways.set(family, { socket: null, waiting: [() => this.#send(data, to)] });
+    const known = this.#sockets.get(family);
+    if (known === undefined) {
+      this.#sockets.set(family, { socket: null, waiting: [() => this.#send(data, to)] });
       this.#server.openDatagram({ family, port: 0 }, this, (outcome) => this.#opened(family, outcome));
-    } else if (way.socket === null) way.waiting.push(() => this.#send(data, to));
-    else way.socket.send(data, to);
+    } else if (known.socket === null) known.waiting.push(() => this.#send(data, to));
+    else known.socket.send(data, to);
   }
 
   #opened(family: IpFamily, outcome: DatagramOutcome): void {
-    const way = this.#ways.get(family);
-    if (this.#closed || way === undefined) {
+    const known = this.#sockets.get(family);
+    if (this.#closed || known === undefined) {
       if (outcome.ok) outcome.socket.close();
       return;
     }
     if (outcome.ok) {
-      way.socket = outcome.socket;
-      for (const send of way.waiting.splice(0)) send();
+      known.socket = outcome.socket;
+      for (const send of known.waiting.splice(0)) send();
       return;
     }
     // The next request tries to open a socket again.
-    this.#ways.delete(family);
+    this.#sockets.delete(family);
     const message = `cannot open a UDP socket: ${outcome.cause ?? outcome.code}`;
     this.#fail((address) => familyOf(address) === family, message);
   }
