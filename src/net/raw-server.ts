@@ -18,16 +18,21 @@ export interface UnixAddress {
 
 export type StreamAddress = PeerAddress | UnixAddress;
 
-/** Why a socket was lost or could not send. `cause` is the system's own word where there is one (`ECONNREFUSED`). */
+/**
+ * Why a socket was lost or could not send. 'forbidden': the fence does not allow it. 'ended': the other side closed the
+ * connection. 'idle': nothing came in for too long. `cause` is the system's own word where there is one
+ * (`ECONNREFUSED`).
+ */
 export interface SocketFailure {
   readonly code: 'refused' | 'unreachable' | 'forbidden' | 'reset' | 'ended' | 'idle' | 'failed';
   readonly cause?: unknown;
 }
 
+/** The loop, or a part of it, as its users see it. */
 export interface RawServer extends Timers {
   /**
-   * Listens at `address` (all addresses of the bound interface when `host` is absent) and answers on the timeline.
-   * Each listening socket has a handler of its own, so one loop carries peers, a tracker and a control socket.
+   * Listens at `address` and answers on the timeline. Each listening socket has a handler of its own, so one loop
+   * carries peers, a tracker and a control socket.
    */
   listen(address: ListenAddress, handler: ListenHandler, answered: (outcome: ListenOutcome) => void): void;
   /** Opens a UDP socket and answers on the timeline, before the handler hears of the first datagram. */
@@ -54,6 +59,7 @@ export interface RawServerContext extends RawServer {
   end(): void;
 }
 
+/** A stream socket. */
 export interface SingleSocket {
   /** The other end. A Unix client's path is empty. */
   readonly remote: StreamAddress;
@@ -80,6 +86,7 @@ export interface SingleSocket {
   close(): void;
 }
 
+/** Hears the events of a stream socket. */
 export interface SocketHandler {
   /** The other side accepted our dial. Never called for a socket that came from outside. */
   connectionMade(socket: SingleSocket): void;
@@ -107,6 +114,7 @@ export const SILENT_HANDLER: SocketHandler = {
 /** Without a host: every address, or behind a fence the bound ones. Port 0: a free one. */
 export type ListenAddress = { readonly host?: string; readonly port: number } | UnixAddress;
 
+/** Decides which connections a listening socket accepts, and which handler each of them gets. */
 export interface ListenHandler {
   /** The loop asks this before it reads the first byte; false closes the connection. */
   acceptsConnection(address: StreamAddress): boolean;
@@ -122,6 +130,7 @@ export interface Listener {
   close(): void;
 }
 
+/** 'in-use': another socket listens there. 'forbidden': the fence or the system does not allow it. */
 export type ListenOutcome =
   | { readonly ok: true; readonly listener: Listener }
   | { readonly ok: false; readonly code: 'in-use' | 'forbidden' | 'failed'; readonly cause?: unknown };
@@ -152,6 +161,7 @@ export interface DatagramSocket {
   close(): void;
 }
 
+/** Hears the events of a UDP socket. */
 export interface DatagramHandler {
   /** `data` is valid during the call; a handler that keeps bytes copies them. `from.host` is in its one spelling. */
   datagramCameIn(socket: DatagramSocket, data: Buffer, from: PeerAddress): void;
@@ -183,6 +193,7 @@ export interface DatagramOptions {
   readonly asks?: string;
 }
 
+/** The codes mean what they mean in `ListenOutcome`. 'failed' also stands for options that make no sense. */
 export type DatagramOutcome =
   | { readonly ok: true; readonly socket: DatagramSocket }
   | { readonly ok: false; readonly code: 'in-use' | 'forbidden' | 'failed'; readonly cause?: unknown };

@@ -60,6 +60,10 @@ export const GATEWAY_FETCH_OPTIONS: Omit<HttpFetchOptions, 'userAgent' | 'bind' 
   maxRedirects: 0,
 };
 
+/**
+ * 'forbidden': we do not fetch from the URL or from a place where it leads. 'bad-answer': the answer is no HTTP, is too
+ * long, or redirects us too often.
+ */
 export type HttpFetchOutcome =
   /** `from`: the address that answered, an IP literal. */
   | { readonly ok: true; readonly body: Buffer; readonly from: string }

@@ -22,6 +22,7 @@ export function escapeBytes(bytes: Buffer): string {
   return escaped;
 }
 
+/** Why we do not fetch a URL, as a sentence without secrets. */
 export interface UrlRefusal {
   readonly ok: false;
   readonly code: 'forbidden';

@@ -106,7 +106,7 @@ export class UdpTrackerCall<Kind extends 'announce' | 'scrape', Value> {
       return;
     }
     const { rounds, firstWait, timeLimit } = this.#parts.options;
-    // However many addresses there are, each is asked once before the time is over.
+    // With many addresses each has less time, so that we ask all of them once before the time limit.
     const most = timeLimit / outcome.destinations.length;
     for (let round = 0; round < rounds; round += 1) {
       for (const { host } of outcome.destinations) {
