@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { HostTurns } from '../../../src/swarm/choker.js';
+import { HostTurns } from '../../../src/swarm/host-turns.js';
 
 test('of the hosts that had turns the 4,096 whose last turn is latest are remembered', () => {
   const turns = new HostTurns();
