@@ -14,7 +14,7 @@ import type { MetadataHandover, TorrentParts } from '../torrent/torrent-parts.js
 
 /** What happens to a torrent in both of its lives. */
 export interface MagnetEvents extends TorrentEvents {
-  /** The metadata is known: what follows is what any torrent tells. */
+  /** The metadata is known. From here on the events are those of any torrent. */
   gotMetadata(metainfo: Metainfo): void;
 }
 
@@ -45,7 +45,7 @@ export class MagnetTorrent {
     this.#current = { life: 'metadata', torrent };
   }
 
-  /** Which life it is in. */
+  /** The life that the torrent is in now. */
   get current(): TorrentLife {
     return this.#current;
   }
@@ -77,10 +77,10 @@ export class MagnetTorrent {
     const { rawServer, parse } = this.#parts;
     this.#parsing = parseMetadata(parse, info, torrent.link, (outcome) => {
       rawServer.addTask(() => {
-        // Somebody may have come meanwhile and brought it.
+        // Meanwhile a peer that dialled us may have sent the metadata.
         if (this.#stopped || this.#current.life === 'content') return;
         if (outcome.ok) this.#begin(outcome.metainfo, torrent.handOver(outcome.metainfo));
-        // Whoever fetches it again will say what is wrong with it.
+        // The kept metadata is of no use. The torrent fetches it again, and that says what is wrong with it.
         else if (outcome.failure instanceof BtgetError) torrent.start();
         else throw outcome.failure;
       }, 0);
@@ -95,7 +95,7 @@ export class MagnetTorrent {
       this.#events.gotMetadata(metainfo);
       torrent.start();
     } catch (failure) {
-      // It has no such file as was asked for.
+      // The torrent has none of the files that the user selected.
       if (!(failure instanceof BtgetError)) throw failure;
       this.#current.torrent.stop(() => undefined);
       this.#events.failed(failure);
