@@ -75,7 +75,7 @@ export class AvailabilityBuckets {
 
   decrement(piece: PieceIndex): void {
     const count = this.countOf(piece);
-    if (count === 0) throw new Error(`nobody has piece ${piece}`);
+    if (count === 0) throw new Error(`no peer has piece ${piece}`);
     this.#counts[piece] = count - 1;
     if (this.holds(piece)) this.#move(piece, count, count - 1);
   }
@@ -83,7 +83,7 @@ export class AvailabilityBuckets {
   /** Lowers every count by one: the buckets keep their pieces and move down by one. */
   decrementAll(): void {
     for (let piece = 0; piece < this.#counts.length; piece += 1) {
-      if (this.#counts[piece] === 0) throw new Error(`nobody has piece ${piece}`);
+      if (this.#counts[piece] === 0) throw new Error(`no peer has piece ${piece}`);
       this.#counts[piece] = (this.#counts[piece] as number) - 1;
     }
     this.#buckets.shift();

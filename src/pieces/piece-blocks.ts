@@ -3,7 +3,7 @@ import type { PieceIndex } from '../metainfo/piece-layout.js';
 /** Stands for an arrived block in the list of asker counts. No block has that many askers. */
 const ARRIVED = 0xffff;
 
-const NOBODY: readonly never[] = [];
+const NO_ASKERS: readonly never[] = [];
 
 /**
  * The blocks of one started piece. Each block is free, asked of one or more peers, or arrived. The blocks of a piece
@@ -85,7 +85,7 @@ export class PieceBlocks<Asker extends object> {
   othersAskedFor(block: number, asker: Asker): readonly Asker[] {
     if (this.#moreAskers.has(block)) return this.askersOf(block).filter((other) => other !== asker);
     const first = this.#firstAskers[block];
-    return first === undefined || first === asker ? NOBODY : [first];
+    return first === undefined || first === asker ? NO_ASKERS : [first];
   }
 
   /** Marks the lowest free block as asked of `asker`, and returns it. There must be one. */

@@ -389,7 +389,7 @@ function checkStartedPiece<Asker extends object>(
     if (askers.length === 0 && !blocks.hasArrived(block)) free += 1;
     for (const asker of askers) {
       if (isAskedOf(asker, block)) continue;
-      throw new Error(`block ${block} of ${piece} is asked of somebody who does not know`);
+      throw new Error(`block ${block} of ${piece} has an asker without such a request`);
     }
   }
   if (free !== blocks.freeCount) throw new Error(`piece ${piece} miscounts its free blocks`);
