@@ -19,6 +19,7 @@ export type BencodeValue = number | bigint | Buffer | readonly BencodeValue[] | 
  */
 export type BencodeDictionary = ReadonlyMap<string, BencodeValue>;
 
+/** The value, where it ends, and the original bytes of one key. */
 export interface DecodedBencode {
   readonly value: BencodeValue;
   /** Where the root value ends: `bytes.length`, unless bytes follow and the rules ignore them. */

@@ -52,12 +52,14 @@ export interface Oddity extends Span {
   readonly kind: 'key' | 'duplicate' | 'integer';
 }
 
+/** What a scan found: the bytes pass, or the first byte that is wrong. */
 export type Scan =
   /** `end` is where the root value ends; `raw` is the value of `rawKey`, or null when it is not there. */
   | { readonly ok: true; readonly end: number; readonly raw: Span | null; readonly oddities: readonly Oddity[] }
   /** `at` is the offset of the wrong byte. `isCutShort`: no byte is wrong, but the end of the value is missing. */
   | { readonly ok: false; readonly at: number; readonly why: string; readonly isCutShort: boolean };
 
+/** Scans the value at the beginning of `bytes`. Throws nothing, whatever the bytes are. */
 export function scanBencode(bytes: Buffer, rules: BencodeRules): Scan {
   return new Scanner(bytes, rules).scan();
 }

@@ -1,6 +1,7 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
 import type { PieceSlot, SlotPool } from '../disk/storage.js';
 
+/** When a PieceMemory makes room, and when it gives no more memory. */
 export interface PieceMemoryOptions {
   /**
    * When no block has come into a slot for this long, and another piece needs memory, the slot is spilled to the disk.

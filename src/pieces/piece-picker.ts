@@ -4,6 +4,7 @@ import { type Bitfield, fullBitfield } from '../wire/bitfield.js';
 import { type AvailabilityBuckets, firstPiece, nextCommonWord, withoutFirst } from './availability-buckets.js';
 import { UntouchedPieces } from './untouched-pieces.js';
 
+/** In which order a PiecePicker chooses pieces. */
 export interface PiecePickerOptions {
   /**
    * How many pieces are fetched in random order before rarest first: at first we need any whole piece soon, to have

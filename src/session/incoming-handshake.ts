@@ -51,6 +51,7 @@ export class IncomingHandshake implements SocketHandler {
     this.#framer = new Framer(first.nextLen, first.nextFunc, (reason) => this.refuse(reason));
   }
 
+  /** Ends the connection, for `reason`. */
   refuse(reason: Refusal): void {
     this.#socket.close();
     this.#finish(reason);

@@ -18,6 +18,7 @@ export interface MagnetEvents extends TorrentEvents {
   gotMetadata(metainfo: Metainfo): void;
 }
 
+/** One of the two lives: the torrent fetches its metadata, or its content. */
 export type TorrentLife =
   | { readonly life: 'metadata'; readonly torrent: MetadataTorrent }
   | { readonly life: 'content'; readonly torrent: Torrent };
@@ -50,10 +51,12 @@ export class MagnetTorrent {
     return this.#current;
   }
 
+  /** The Encoder of the present life; undefined when that life has none. */
   get encoder(): Encoder | undefined {
     return this.#current.torrent.encoder;
   }
 
+  /** Begins with the metadata that an earlier run kept, or fetches it. */
   start(): void {
     this.#kept.read((info) => {
       if (this.#stopped || this.#current.life === 'content') return;
@@ -67,6 +70,7 @@ export class MagnetTorrent {
     return this.#current.torrent.status();
   }
 
+  /** Stops the present life. Answers as that torrent does. */
   stop(answered: () => void): void {
     this.#stopped = true;
     this.#parsing?.cancel();

@@ -13,6 +13,7 @@ import { RefusalLog } from '../swarm/connections/reach-counter.js';
 import type { Refusal, RefusalCode } from '../wire/refusal.js';
 import { type HandshakeOwner, IncomingHandshake, type Taker } from './incoming-handshake.js';
 
+/** Limits for connections that have not named their torrent. */
 export interface PortListenerOptions {
   /** A connection that has not named its torrent after this long is ended. This time is for the whole handshake. */
   readonly handshakeDeadline: Millis;

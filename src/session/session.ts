@@ -48,6 +48,7 @@ export interface SessionParts extends WorldParts {
   readonly close: (answered: () => void) => void;
 }
 
+/** The port that we listen on, or why we cannot listen. */
 export type ListenAnswer =
   | { readonly ok: true; readonly port: number }
   | { readonly ok: false; readonly failure: BtgetError };

@@ -26,6 +26,7 @@ export interface ChokablePeer {
   };
 }
 
+/** How long turns and periods last. */
 export interface ChokerOptions {
   /** How often the Choker decides anew which peers are served. */
   readonly period: Millis;
@@ -65,10 +66,11 @@ interface Entry<P> {
  *
  * The Choker keeps the peers in a list. Its order is the optimistic unchoke: every 30 s a choked and interested peer
  * moves to the front. While we leech, all slots but one go to the interested peers that are not snubbed and send us
- * most. The remaining slots go down the list, to one peer of each host before any host gets a second slot. While we
- * seed, a peer keeps its slot for a turn of 30 s, unless it makes little use of the turn. After these peers come those
- * that wait, then those whose turn is over, the fastest first. So slots go round, and stay with the fast peers when no
- * other host waits.
+ * most. The remaining slots go down the list, to one peer of each host before any host gets a second slot.
+ *
+ * While we seed, a peer keeps its slot for a turn of 30 s, unless it makes little use of the turn. After these peers
+ * come those that wait, then those whose turn is over, the fastest first. So slots go round, and stay with the fast
+ * peers when no other host waits.
  *
  * A peer that becomes interested while a slot is free is unchoked at once, in a task of its own. Uninterested peers
  * that stand in the list before the peer with the last slot are unchoked too: they cost nothing, and can start without

@@ -105,6 +105,7 @@ export class Connecter implements Successor {
     });
   }
 
+  /** The peers that have finished the handshake. */
   get peers(): Iterable<Peer> {
     return this.#peers.values();
   }
@@ -217,6 +218,7 @@ export class Connecter implements Successor {
     return peer !== undefined && this.wantsNothing() && (peer.download.has.isComplete || this.#isUseless(peer));
   }
 
+  /** We have every piece that we want. False during a check, because we do not know that yet. */
   wantsNothing(): boolean {
     return !this.#checking && this.#parts.store.amountLeft === 0;
   }

@@ -4,6 +4,7 @@ import { encodeMessage } from '../wire/message.js';
 import type { PeerConnection } from './connections/peer-connection.js';
 import type { Peer } from './peer.js';
 
+/** When, and in which portions, peers hear of our new pieces. */
 export interface HaveNewsOptions {
   /** New pieces are gathered for this long, and told to each peer in one write. */
   readonly delay: Millis;
@@ -38,6 +39,7 @@ export class HaveNews {
     this.#peers = peers;
   }
 
+  /** We have one more piece. */
   add(piece: PieceIndex): void {
     this.#pieces.push(piece);
     this.#tellSoon();

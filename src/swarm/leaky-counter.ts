@@ -1,5 +1,6 @@
 import type { Millis } from '../base/clock.js';
 
+/** How much a LeakyCounter allows. */
 export interface LeakyCounterOptions {
   /** How many are allowed at once. */
   readonly limit: number;

@@ -6,6 +6,7 @@ export interface RateWaiter {
   rateAllows(): void;
 }
 
+/** How a RateLimiter divides its rate. */
 export interface RateLimiterOptions {
   /** How much a pause may save up, as a time at the full rate. With it late timers cost no throughput. */
   readonly burst: Millis;

@@ -1,6 +1,7 @@
 import type { Millis } from '../../base/clock.js';
 import { BLOCK_LENGTH } from '../../metainfo/piece-layout.js';
 
+/** Limits for the requests in flight to one peer. Counts are in requests. */
 export interface BacklogOptions {
   /** How many requests are in flight to a peer of which we know nothing. */
   readonly initial: number;
@@ -81,6 +82,7 @@ export class Backlog {
     this.#size = Math.min(options.initial, this.#limit);
   }
 
+  /** How many requests may be in flight now. */
   get size(): number {
     return this.#size;
   }

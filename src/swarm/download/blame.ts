@@ -1,6 +1,7 @@
 import { sha1 } from '../../base/digest.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../../metainfo/piece-layout.js';
 
+/** How much a Blame remembers. */
 export interface BlameOptions {
   /**
    * How many blocks of failed pieces are remembered with their hashes until their piece passes. The oldest piece is

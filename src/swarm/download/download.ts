@@ -36,7 +36,8 @@ export interface RequestOptions {
   readonly maxOutstanding: number;
   /**
    * Each peer is asked for as much as it sends in this time, if its response time is short. More would be a risk and no
-   * gain. Blocks that wait in the queue of one peer may meanwhile reach other peers; then these want less from us.
+   * gain. Blocks that wait in the queue of one peer may meanwhile come to other peers. These then have less that we
+   * want, and want less of what we have.
    */
   readonly queueTime: Millis;
   /** A peer is never asked for less than it sends in this time, however fast all peers are together. */
@@ -59,7 +60,7 @@ export const DEFAULT_REQUEST_OPTIONS: RequestOptions = {
   measure: DEFAULT_MEASURE_OPTIONS,
 };
 
-/** What a Download needs of the side that all downloads of a torrent share. */
+/** What a Download needs of its owner, the Downloader, which all downloads of a torrent share. */
 export interface DownloadOwner {
   readonly options: RequestOptions;
   readonly limiter: RateLimiter;
@@ -243,6 +244,7 @@ export class Download implements RateWaiter {
     else this.reviewInterest();
   }
 
+  /** The peer sends a block. The numbers come from the peer and are not checked. */
   gotPiece(piece: number, begin: number, block: Buffer): Judgement {
     const verdict = this.#owner.blockCameIn(this, piece, begin, block);
     const now = this.#owner.now();

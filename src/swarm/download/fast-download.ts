@@ -3,6 +3,7 @@ import type { PieceIndex } from '../../metainfo/piece-layout.js';
 import { Bitfield } from '../../wire/bitfield.js';
 import { FINE, JUNK, type Judgement, refuse } from '../judgement.js';
 
+/** Limits for what a peer with the fast extension may say. */
 export interface FastDownloadOptions {
   /** How many pieces we remember that a peer allows in spite of a choke. */
   readonly maxAllowed: number;
@@ -87,6 +88,7 @@ export class FastDownload {
     this.#askable = null;
   }
 
+  /** The peer allows us to ask for this piece in spite of a choke. */
   allowed(piece: PieceIndex): Judgement {
     if (this.#allowed.has(piece) || this.#withheld.has(piece)) return JUNK;
     if (this.#allowed.size + this.#withheld.size >= this.#options.maxAllowed) return JUNK;

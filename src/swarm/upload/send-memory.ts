@@ -1,5 +1,6 @@
 import type { Millis, Task, Timers } from '../../base/clock.js';
 
+/** How much memory there is, and how long a holder may keep it. */
 export interface SendMemoryOptions {
   /** How many bytes one buffer holds. */
   readonly length: number;

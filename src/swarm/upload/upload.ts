@@ -68,7 +68,7 @@ export const DEFAULT_UPLOAD_OPTIONS: UploadOptions = {
   measure: DEFAULT_MEASURE_OPTIONS,
 };
 
-/** What an Upload needs of the side that all uploads of a torrent share. */
+/** What an Upload needs of its owner, the Uploader, which all uploads of a torrent share. */
 export interface UploadOwner {
   readonly options: UploadOptions;
   readonly limiter: RateLimiter;
@@ -182,10 +182,12 @@ export class Upload implements RateWaiter {
     return this.#choked && this.#interested && !this.#wastedTurn;
   }
 
+  /** We choke the peer. */
   get choked(): boolean {
     return this.#choked;
   }
 
+  /** The peer is interested in what we have. */
   get interested(): boolean {
     return this.#interested;
   }
@@ -244,6 +246,7 @@ export class Upload implements RateWaiter {
     this.#fast?.allow(pieces, length);
   }
 
+  /** The peer asks for a block. The numbers come from the peer and are not checked. */
   gotRequest(piece: number, begin: number, length: number): Judgement {
     if (length > this.#owner.options.maxRequestLength) return refuse({ code: 'request-too-long', length });
     const index = this.#owner.pieceOf(piece, begin, length);
