@@ -198,7 +198,7 @@ class Scanner {
     }
   }
 
-  /** Moves behind the string and returns where its content begins. */
+  /** Scans a string, and returns where its content begins. */
   #string(): number {
     const bytes = this.#bytes;
     const digits = this.#at;

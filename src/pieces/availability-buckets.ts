@@ -91,7 +91,7 @@ export class AvailabilityBuckets {
     this.#low = 1;
   }
 
-  /** Throws when a piece does not stand where it should. For tests. */
+  /** Throws when an invariant is broken. For tests. */
   check(): void {
     let standing = 0;
     for (const [count, bucket] of this.#buckets.entries()) {
@@ -141,12 +141,17 @@ export function withoutFirst(bits: number): number {
   return bits & ~(0x8000_0000 >>> Math.clz32(bits));
 }
 
-/** The piece that the highest bit of `bits` stands for; `bits` comes from the word with this number and is not zero. */
+/**
+ * The piece that the highest bit of `bits` stands for. `bits` is not zero and comes from the word with number `word`.
+ */
 export function firstPiece(word: number, bits: number): PieceIndex {
   return (word * 32 + Math.clz32(bits)) as PieceIndex;
 }
 
-/** The number of the first word from `from` to before `end` in which the two have a piece in common, or −1. */
+/**
+ * The number of the first word from `from` up to, not including, `end` in which `a` and `b` have a common piece; −1
+ * when there is none.
+ */
 export function nextCommonWord(a: Bitfield, b: Bitfield, from: number, end: number): number {
   for (let word = from; word < end; word += 1) {
     if ((a.word(word) & b.word(word)) !== 0) return word;

@@ -1,4 +1,7 @@
-/** A torrent that begins with a magnet link: its two lives one after the other, as one torrent of the session. */
+/**
+ * A torrent that begins with a magnet link. It has two lives: first it fetches the metadata, then the content. To the
+ * session it is one torrent.
+ */
 import { BtgetError } from '../base/failure.js';
 import type { V1MagnetLink } from '../metainfo/magnet.js';
 import type { Metainfo } from '../metainfo/metainfo.js';

@@ -50,7 +50,7 @@ export class HaveNews {
     if (this.#pieces.length > 0) this.#places.set(connection, this.#pieces.length);
   }
 
-  /** Runs `task` when every peer knows what we have: at once, when there is no news. */
+  /** Runs `task` when every peer has been told of all our pieces; at once when there is nothing to tell. */
   whenTold(task: () => void): void {
     if (this.#task === null) task();
     else this.#waiting.push(task);

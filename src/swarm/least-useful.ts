@@ -9,7 +9,7 @@ export interface UsefulPeer {
   readonly upload: { readonly lastSentAt: Millis; readonly turnBeganAt: Millis; readonly awaitsTurn: boolean };
 }
 
-/** How peers are judged. */
+/** How `leastUseful` judges the peers. */
 export interface Judge<P> {
   /** We are a seed. */
   readonly isSeed: boolean;

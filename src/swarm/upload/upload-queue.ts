@@ -58,7 +58,7 @@ export class UploadQueue {
     return this.#requests.size > before;
   }
 
-  /** False when there is no such request. */
+  /** Removes a request. False when no request has this position and length. */
   withdraw(position: number, length: number): boolean {
     return this.#requests.get(position)?.length === length && this.#requests.delete(position);
   }

@@ -141,7 +141,7 @@ export class UploadReads {
     });
   }
 
-  /** False when there is no such request. */
+  /** The peer no longer wants a request. False when no request has this position and length. */
   withdraw(position: number, length: number): boolean {
     return this.#wanted.get(position)?.length === length && this.#wanted.delete(position);
   }

@@ -197,7 +197,8 @@ export class Upload implements RateWaiter {
     return this.#measure.rate(this.#owner.now());
   }
 
-  /** Bytes of blocks that were sent. */ get total(): number {
+  /** Bytes of blocks that were sent. */
+  get total(): number {
     return this.#total;
   }
 
@@ -225,7 +226,7 @@ export class Upload implements RateWaiter {
     this.#connection.send([encodeMessage({ type: 'unchoke' })]);
   }
 
-  /** True when that is news. */
+  /** The peer is interested. False when we knew that. */
   gotInterested(): boolean {
     if (this.#interested) return false;
     this.#interested = true;
@@ -233,7 +234,7 @@ export class Upload implements RateWaiter {
     return true;
   }
 
-  /** True when that is news. */
+  /** The peer is not interested any longer. False when we knew that. */
   gotNotInterested(): boolean {
     if (!this.#interested) return false;
     this.#interested = false;
