@@ -5,22 +5,26 @@ import { Framer, type Step } from '../wire/framer.js';
 import { HANDSHAKE_HEAD_LENGTH, PEER_ID_LENGTH, readHandshakeHead } from '../wire/handshake.js';
 import type { Refusal } from '../wire/refusal.js';
 
-/** Who takes over a connection whose info-hash is known: one torrent's Encoder. */
+/** Takes over a connection once its info-hash is known. One torrent's Encoder. */
 export interface Taker {
   externalConnectionMade(socket: SingleSocket, incoming: Incoming): void;
 }
 
-/** What an unfinished handshake needs of whoever keeps it. */
+/** What an IncomingHandshake needs of its owner, the PortListener. */
 export interface HandshakeOwner {
   /**
-   * Whose connection this is, or undefined when nobody here knows the info-hash. It is a view, valid during the call.
+   * Which torrent takes the connection; undefined when we have no torrent with this info-hash. `infoHash` is a view
+   * that is valid during the call.
    */
   takerFor(infoHash: Buffer): Taker | undefined;
-  /** The handshake is over: somebody took the connection, or it is gone. Called once. */
+  /**
+   * The handshake is over: a torrent took the connection, or the connection is gone. `reason` says why we refused it;
+   * null when we did not. Called once.
+   */
   finished(handshake: IncomingHandshake, reason: Refusal | null): void;
 }
 
-/** A connection from outside that has not said yet which torrent it is about. */
+/** A connection from outside whose peer has not yet said which torrent it wants. */
 export class IncomingHandshake implements SocketHandler {
   readonly address: PeerAddress;
   readonly #owner: HandshakeOwner;
@@ -47,6 +51,7 @@ export class IncomingHandshake implements SocketHandler {
     this.#framer = new Framer(first.nextLen, first.nextFunc, (reason) => this.refuse(reason));
   }
 
+  /** Ends the connection, for `reason`. */
   refuse(reason: Refusal): void {
     this.#socket.close();
     this.#finish(reason);
@@ -68,7 +73,7 @@ export class IncomingHandshake implements SocketHandler {
   }
 
   connectionFlushed(): void {
-    // Nothing has been said yet: the answer is the taker's.
+    // We have sent nothing: the taker answers the handshake.
   }
 
   connectionLost(_socket: SingleSocket, _failure: SocketFailure): void {
@@ -79,7 +84,7 @@ export class IncomingHandshake implements SocketHandler {
     const by = this.#owner.takerFor(infoHash);
     if (by === undefined) return { kind: 'refuse', reason: { code: 'unknown-info-hash' } };
     this.#taken = { by, reserved };
-    // What follows is read by the taker: this framer is at its end, and a step it is not going to take.
+    // The taker reads the bytes that follow. The framer stops here, so it never takes the step that we must return.
     this.#framer.stop();
     return {
       kind: 'read',
