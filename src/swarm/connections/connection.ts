@@ -145,7 +145,8 @@ export class Connection implements PeerConnection, SocketHandler {
           Math.max(0, beginning.acceptedAt + options.handshakeDeadline - timers.now()),
         );
     // When we dial, we send all 68 bytes at once, because some clients answer nothing before the last of them. An
-    // external peer gets our answer before it has said its id, because some clients wait for the answer with their id.
+    // external peer gets our answer before it has said its id, because some clients send their id only after the
+    // answer.
     this.#socket.write([encodeHandshake(identity.infoHash, identity.myId, identity.reserved)]);
     // The rest came in an event of the listener, which serves all torrents. A failure of ours over these messages must
     // end this torrent alone, so they wait for a task of this torrent.
@@ -184,7 +185,8 @@ export class Connection implements PeerConnection, SocketHandler {
   }
 
   /**
-   * How many bytes the kernel has taken since the handshake. While the peer takes nothing, the kernel soon does not.
+   * How many bytes the kernel has taken since the handshake. When the peer takes nothing, the kernel soon takes no
+   * more.
    */
   get takenLength(): number {
     return this.#sentLength - this.#socket.unsentLength;

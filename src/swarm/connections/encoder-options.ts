@@ -16,7 +16,10 @@ export interface EncoderOptions {
   readonly maxPerHost: number;
   /** The most addresses that we keep for later, because the table is full or because their last attempt failed. */
   readonly maxSpares: number;
-  /** The most of these that are of one host (`hostKey`) and not named by the user: a host has 65,535 ports. */
+  /**
+   * The most of these for one host (`hostKey`), except those that the user names. A stranger could name all 65,535
+   * ports of a host.
+   */
   readonly maxSparesPerHost: number;
   /** We give up a dial that has not got through after this time. */
   readonly connectDeadline: Millis;

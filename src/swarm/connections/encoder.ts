@@ -47,7 +47,8 @@ export interface EncoderParts {
   /** Where strangers may not lead us. */
   readonly ownNetworks: OwnNetworks;
   /**
-   * How well a peer suits us (BEP 40). Of spares that are equal in all else, we dial the one with the highest first.
+   * How well a peer suits us (BEP 40). Of spares that are equal in all else, we dial the one with the highest rank
+   * first.
    */
   readonly rank: (address: PeerAddress) => number;
 }
@@ -142,8 +143,9 @@ export class Encoder implements ConnectionOwner {
    * Dials an address that `source` named: at once if there is a place, later if it is worth it, never if it is
    * pointless. Returns false when `source` may not lead us to this address.
    *
-   * `peerId` is the id of the peer that is said to be there. It only shows us when that is ourselves. BEP 3 wants us to
-   * sever a peer with another id, but libtorrent takes a new id for each connection, so we would lose all such peers.
+   * `peerId` is the id of the peer that is said to be there. It only tells us whether that is ourselves. BEP 3 wants us
+   * to sever a peer with another id, but libtorrent takes a new id for each connection, so we would lose all such
+   * peers.
    */
   startConnection({ host, port }: PeerAddress, source: AddressSource, peerId: Buffer | null): boolean {
     // Sockets use one spelling of each host. In another spelling a peer would pass for another peer, or escape a ban.

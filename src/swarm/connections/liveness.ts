@@ -1,7 +1,7 @@
 /**
  * Keeps complete connections alive, and ends those whose peer finishes no message for too long. The scan of the sockets
- * does not find these, because it takes bytes that dribble in for life. Liveness also ends the connections whose peer
- * says something now and then but takes nothing of what we send, because that would pile up. One task serves all
+ * does not find these, because bytes that dribble in look like life to it. Liveness also ends the connections whose
+ * peer says something now and then but takes nothing of what we send, because that would pile up. One task serves all
  * connections. Without connections there is no task.
  */
 import type { Millis, Task, Timers } from '../../base/clock.js';

@@ -92,7 +92,7 @@ export interface PeerEvents {
   hasNothingToSay(connection: PeerConnection): boolean;
   /** Whether we want no piece any more, of any peer. */
   wantsNothing(): boolean;
-  /** What the peer has done for us. Not called once the connection is lost. */
+  /** What has passed over the connection so far. Not called once the connection is lost. */
   merits(connection: PeerConnection): Merits;
   /**
    * Which peer of one side to give up when there is no place for others. Undefined while each has been of use lately.

@@ -17,7 +17,8 @@ import type { Teller, Tellers } from './tellers.js';
 export interface Spare {
   readonly address: PeerAddress;
   /**
-   * The id of a peer that came from outside and said that it listens there, or null. We do not dial what is connected.
+   * The id of a peer that came from outside and said that it listens there, or null. While it is connected we do not
+   * dial it.
    */
   readonly peerId: Buffer | null;
   /** We do not dial it before this time. */
