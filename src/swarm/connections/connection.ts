@@ -31,9 +31,9 @@ import type { WorkBudget } from '../work-budget.js';
 import type { EncoderOptions } from './encoder-options.js';
 import type { PeerConnection } from './peer-connection.js';
 
-/** Who we are in a swarm. */
+/** What we say of ourselves in a handshake. */
 export interface Identity {
-  /** The torrent that we speak for, 20 bytes. */
+  /** The info-hash of the torrent, 20 bytes. */
   readonly infoHash: Buffer;
   /** Our peer id, 20 bytes. */
   readonly myId: Buffer;

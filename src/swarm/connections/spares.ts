@@ -231,7 +231,7 @@ export class Spares {
     if (tellers.includes(teller)) return;
     if (tellers.length < MAX_TELLERS) this.#replace(key, spare, [...tellers, teller]);
     else {
-      // Many tellers of one kind must not keep out a teller of another kind: one goes that has a fellow of its kind.
+      // Many tellers of one kind must not keep out a teller of another kind: it takes the place of one of them.
       const twin = tellers.findLast(({ kind }, at) => kind !== teller.kind && tellers.some(isOther(kind, at)));
       if (twin !== undefined) this.#replace(key, spare, [...tellers.filter((each) => each !== twin), teller]);
     }
@@ -253,7 +253,7 @@ export class Spares {
     let most = (counts.get(newcomer) ?? 0) + 1;
     let worst: readonly [string, Spare] | undefined;
     for (const fellow of fellows) {
-      // When two tellers have named an address, one of them alone cannot lose it.
+      // An address that two tellers have named stays: the share of one of them is no reason to drop it.
       const [teller, other] = fellow[1].tellers;
       if (teller === undefined || other !== undefined || teller.kind === 'user') continue;
       const count = counts.get(teller) ?? 0;

@@ -114,7 +114,7 @@ export class Tellers {
     return this.#known.size;
   }
 
-  /** The teller for a source. All that one host says in one way comes from one teller. */
+  /** The teller of a source: one for each kind and host, and one for a kind whose sources have no host. */
   of(source: AddressSource): Teller {
     const key = 'teller' in source ? `${source.kind} ${hostKey(source.teller)}` : source.kind;
     const known = this.#known.get(key);
@@ -192,9 +192,9 @@ export class Tellers {
   }
 }
 
-/** Whether `a`, which has the weight `ofA`, has its turn before `b`, which has the weight `ofB`. */
-function isServedBefore(a: Teller | Group, ofA: number, b: Teller | Group, ofB: number): boolean {
-  const [shareOfA, shareOfB] = [(a.unproven + 1) / ofA, (b.unproven + 1) / ofB];
+/** Whether `a` has its turn before `b`. */
+function isServedBefore(a: Teller | Group, weightOfA: number, b: Teller | Group, weightOfB: number): boolean {
+  const [shareOfA, shareOfB] = [(a.unproven + 1) / weightOfA, (b.unproven + 1) / weightOfB];
   if (shareOfA !== shareOfB) return shareOfA < shareOfB;
   if (a.lastTurn !== b.lastTurn) return a.lastTurn < b.lastTurn;
   return ORDER.indexOf(a.kind) < ORDER.indexOf(b.kind);

@@ -173,8 +173,8 @@ export function decodePexMessage(payload: Buffer): PexMessage | undefined {
 }
 
 export function encodePexMessage({ added, dropped }: PexMessage): Buffer {
-  const of = (family: IpFamily) => (host: string) => parseIp(host)?.family === family;
-  const addedOf = (family: IpFamily) => added.filter(({ address }) => of(family)(address.host));
+  const isOf = (family: IpFamily) => (host: string) => parseIp(host)?.family === family;
+  const addedOf = (family: IpFamily) => added.filter(({ address }) => isOf(family)(address.host));
   const compact = (addresses: readonly PeerAddress[]) =>
     Buffer.concat(addresses.flatMap((at) => encodeCompact(at) ?? []));
   const flags = (peers: readonly PexPeer[]) =>
@@ -187,7 +187,7 @@ export function encodePexMessage({ added, dropped }: PexMessage): Buffer {
     const peers = addedOf(family);
     fields.set(`added${suffix}`, compact(peers.map(({ address }) => address)));
     fields.set(`added${suffix}.f`, flags(peers));
-    fields.set(`dropped${suffix}`, compact(dropped.filter(({ host }) => of(family)(host))));
+    fields.set(`dropped${suffix}`, compact(dropped.filter(({ host }) => isOf(family)(host))));
   }
   return encodeBencode(fields);
 }
