@@ -14,7 +14,7 @@ export type Refusal =
   /** The peer has taken nothing of what we send for too long. */
   | { readonly code: 'takes-nothing' }
   | { readonly code: 'table-full' }
-  /** The peer was of no use for long, and another peer wants its place. */
+  /** The peer is of no use, or was of none for long, and another peer or address wants its place. */
   | { readonly code: 'useless' }
   | { readonly code: 'banned'; readonly evidence: Evidence }
   | { readonly code: 'message-too-long'; readonly length: number }
