@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { FileKept } from '../../../src/disk/kept-bytes.js';
+import { FileKeptBytes } from '../../../src/disk/kept-bytes.js';
 import { systemProcesses } from '../../../src/disk/system/processes.js';
 import { NodeTimers } from '../../../src/net/node-timers.js';
 import { scratch } from '../../support/disk/scratch.js';
@@ -14,7 +14,7 @@ function setUp(t: TestContext, name = 'cache/btget/dht.state') {
   const notes: string[] = [];
   const { user } = systemProcesses;
   const noted = (message: string): unknown => notes.push(message);
-  const kept = () => new FileKept(new NodeTimers(), { path, user, maxLength: 100, noted });
+  const kept = () => new FileKeptBytes(new NodeTimers(), { path, user, maxLength: 100, noted });
   const read = (): Promise<Buffer | null> => new Promise((resolve) => kept().read(resolve));
   const write = (bytes: Buffer): Promise<void> => new Promise((resolve) => kept().write(bytes, resolve));
   return { dir, path, notes, read, write };
