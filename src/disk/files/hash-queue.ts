@@ -2,7 +2,7 @@
 import type { HashAnswer, HashJob } from '../protocol.js';
 import type { WorkerThread } from './worker-thread.js';
 
-// A message costs as much as hashing some 20 KiB, so small jobs travel together: so many bytes and jobs at most.
+// A message costs as much as hashing some 20 KiB, so small jobs travel together. A batch ends at so many bytes or jobs.
 const BATCH_LENGTH = 4 * 1024 * 1024;
 const BATCH_COUNT = 256;
 // While a worker hashes one batch, the next one is ready for it.

@@ -50,7 +50,7 @@ export class RootAnchors {
 
 const { O_DIRECTORY, O_NOFOLLOW } = fs.constants;
 const DESCRIPTORS = '/proc/self/fd';
-// Names below a descriptor do what openat and its kin do in C; Node has no such calls. Only Linux has such names.
+// A name below a descriptor does what openat and its kin do in C; Node has no such calls. Only Linux has such names.
 const hasDescriptorNames = process.platform === 'linux' && fs.existsSync(DESCRIPTORS);
 // This is Linux's number, which Node does not name. The folder is held and not read, so the right to pass through it is
 // enough.

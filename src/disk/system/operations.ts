@@ -81,8 +81,7 @@ export interface FileOperations {
   makeLink(target: string, path: string): void;
   readLink(path: string): string;
   /**
-   * Dates the last change of a file's bytes: `changedAt`, nanoseconds since 1970, or at most two milliseconds before
-   * it.
+   * Dates the last change of a file's bytes: `changedAt` (nanoseconds since 1970), or up to two milliseconds earlier.
    */
   setChangedAt(path: string, changedAt: bigint): void;
   /** Whether folders can be flushed here. */
@@ -93,10 +92,7 @@ export interface FileOperations {
 export interface ReadOperations {
   open(path: string, answered: (error: Error | null, descriptor: number) => void): void;
   facts(descriptor: number, answered: (error: Error | null, facts: FileFacts | undefined) => void): void;
-  /**
-   * Fills the buffers of `into`, one after another, from `position`. The system may read fewer bytes, not only at the
-   * end of the file.
-   */
+  /** Fills the buffers of `into`, one after another, from `position`. The system may read fewer bytes at any place. */
   read(
     descriptor: number,
     into: readonly Uint8Array[],

@@ -32,8 +32,8 @@ export class FolderEntries {
   }
 
   /**
-   * To be called before an entry of the folder, an absolute path, changes. When the change then fails, a folder is
-   * flushed for nothing. Called after the change, it could be missed, and a changed folder would not be flushed.
+   * To be called before an entry of the folder, an absolute path, changes. If the change then fails, a folder is
+   * flushed for nothing, but no changed folder is ever forgotten.
    */
   changes(folder: string): void {
     if (!this.#operations.flushesFolders) return;

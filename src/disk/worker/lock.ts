@@ -156,9 +156,7 @@ export class FileLock {
     this.#removeFolders();
   }
 
-  /**
-   * Removes the download folder if it was made in vain. A folder that is not empty, or is another one by now, stays.
-   */
+  /** Removes the folders that were made for the lock. A folder that is not empty, or is another one by now, stays. */
   #removeFolders(): void {
     const operations = this.#operations;
     for (const { path, id } of this.#made)
@@ -168,8 +166,8 @@ export class FileLock {
   }
 
   /**
-   * The held lock that has this note. One folder may be known under two paths. Then no lock is shared, because nothing
-   * tells which of the torrents has which files.
+   * The held lock that has this note. When one folder is known under two paths no lock is shared, because nothing tells
+   * which torrent has which files.
    */
   #heldLock(held: Iterable<FileLock>, { note }: FoundNote): FileLock | undefined {
     for (const lock of held) if (lock.#note.token === note?.token && lock.#root === this.#root) return lock;
@@ -326,9 +324,9 @@ export class FileLock {
   }
 
   /**
-   * How long until the lock counts as dead, in nanoseconds; not above 0 when it is dead. A clock that was set, or that
-   * of another machine, may date a note in the future. Then its age is negative, and what counts is the time for which
-   * it was watched, which never is.
+   * How long until the lock counts as dead, in nanoseconds; 0 or less when it is dead. A clock that was set, or that of
+   * another machine, may date a note in the future. The age of the note is negative then, and the time for which the
+   * lock was watched counts instead, which is never negative.
    */
   #waitFor({ token, changedAt }: FoundNote, now: bigint): bigint {
     const age = now - changedAt;

@@ -71,7 +71,7 @@ export class OwnFiles {
     this.#unflushed = new UnflushedNames(flusher);
   }
 
-  /** Another thread has looked which folder the root is; null when there was none. */
+  /** Tells which folder the root was when another thread looked; null when there was none. */
   rootSeen(id: string | null): void {
     this.place.anchor.id ??= id;
   }
