@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { BTGET } from '../btget-process.js';
 
 /**
- * `command`, to be run by a user whom permissions bind. They do not bind root, so root runs it as another user. Null
+ * `command`, to be run by a user that permissions bind. They do not bind root, so root runs it as another user. Null
  * when that user cannot run btget.
  */
 export function asPlainUser(...command: readonly string[]): readonly [string, ...string[]] | null {

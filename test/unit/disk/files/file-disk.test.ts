@@ -119,7 +119,7 @@ describe('hashing files for a new torrent', () => {
       ]);
     }));
 
-  it('stops soon and says nothing more when it is cancelled', () =>
+  it('stops soon and answers nothing more when it is cancelled', () =>
     inFolder(async (dir) => {
       const path = join(dir, 'long');
       writeFileSync(path, '');
@@ -259,7 +259,7 @@ describe('the disk of a process', () => {
       await new Promise<void>((resolve) => disk.close(resolve));
     }));
 
-  it('lets the process leave while it idles, though nobody closed it', () =>
+  it('lets the process end while it is idle, though it was not closed', () =>
     inFolder(async (dir) => {
       const module = fileURLToPath(new URL('../../../support/disk/idle-disk.js', import.meta.url));
       const { status, stdout, stderr } = spawnSync(process.execPath, [module, dir], { timeout: HANGS_AFTER });
