@@ -1,3 +1,4 @@
+/** The memory in which pieces arrive and wait for the disk. */
 import type { PieceSlot, SlotPool } from './storage.js';
 
 export interface SlotPoolOptions {

@@ -273,13 +273,13 @@ export class FileStorage implements Storage {
   }
 
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void {
-    const told = this.#metainfo.files[file];
-    if (told === undefined) throw new Error(`no file has the index ${file}`);
-    if (told.padding) {
+    const listed = this.#metainfo.files[file];
+    if (listed === undefined) throw new Error(`no file has the index ${file}`);
+    if (listed.padding) {
       this.#later(() => answered(DONE));
       return;
     }
-    const { length, executable } = told;
+    const { length, executable } = listed;
     const request = {
       place: this.#place,
       names: this.#places.names.of(file),

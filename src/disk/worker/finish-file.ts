@@ -303,9 +303,7 @@ function findWhole(operations: FileOperations, files: OwnFiles, names: FileNames
   return files.create(names, free && !partNames ? names.final : names.part);
 }
 
-/**
- * Gives the part the final name, and returns which file has that name then. Null when it is a link to the same bytes.
- */
+/** Gives the part the final name. Returns which file has it then; null for a link to the same bytes. */
 function takeFinalName(
   operations: FileOperations,
   files: OwnFiles,

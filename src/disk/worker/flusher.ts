@@ -1,3 +1,4 @@
+/** Flushes files and folders for the worker that writes, and knows which of them are not flushed yet. */
 import { dirname } from 'node:path';
 import type { BtgetError } from '../../base/failure.js';
 import { about, fileFailure, isSystemError } from '../failure.js';

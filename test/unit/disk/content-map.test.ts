@@ -31,7 +31,7 @@ test('without a selection all bytes lie in their files', () => {
   assert.deepEqual(words(map.segments(100, 100)), ['0 100+50', '1 0+50']);
 });
 
-test('bytes of a file that is not selected lie aside where a selected file shares their piece, at the place of that piece', () => {
+test('bytes of a file that is not selected lie aside if a selected file shares their piece, at its place', () => {
   const map = new ContentMap(metainfo, layout, new Set([1]));
   map.surveyed(NOTHING, false);
   assert.deepEqual(words(map.segmentsBy('kept', 100, 200)), ['aside 0+50', '1 0+50', '1 50+80', 'aside 180+20']);

@@ -32,7 +32,7 @@ describe('the names of files', () => {
     assert.deepEqual(parts('t/a', 't/a.part', 't/a.1.part'), ['t/a.2.part', 't/a.part.part', 't/a.1.part.part']);
   });
 
-  it('have a number in the part name when a stranger’s file has the usual one, until that one is used after all', () => {
+  it('have a number in the part name while a stranger’s file has the usual one', () => {
     const all = names([{ path: 't/a' }, { path: 't/b' }]);
     all.passOver([0]);
     all.passOver([0, 1]);

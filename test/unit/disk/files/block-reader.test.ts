@@ -33,7 +33,7 @@ class World {
   readonly log: string[] = [];
   readonly #random = seededRandom(5);
   readonly #names = new StorageNames(SAMPLE.metainfo.files, null);
-  /** No byte of any file from this place on is there. */
+  /** From this offset on, no file has any bytes. */
   readonly end: number;
 
   constructor(end = 10_000) {

@@ -172,7 +172,7 @@ describe('the disk of a process', () => {
     await folder.end();
   });
 
-  it('keeps a journal beside each target, and one lock for all torrents of the process that have its name', async () => {
+  it('keeps a journal beside each target, and one lock for all torrents of the process with its name', async () => {
     const folder = diskFolder();
     const open = (): Target => folder.disk.openTarget({ dir: folder.dir, name: 'film' });
     const [one, other] = [open(), open()];

@@ -1,4 +1,4 @@
-/** Files that have other names elsewhere, and a download folder that goes with its disk. */
+/** Files that have other names elsewhere, and a download folder that is moved away with its disk. */
 import assert from 'node:assert/strict';
 import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -162,7 +162,7 @@ describe('a file that has other names elsewhere', () => {
 describe('a download folder that was moved away', () => {
   const GONE = /downloads is not the folder that it was at the start: is its disk unmounted\?/;
 
-  /** A download with a piece in `t/one`, whose folder has gone elsewhere; `back` brings it back. */
+  /** Runs `action` on a download that has a piece in `t/one` and whose folder was moved away; `back` brings it back. */
   function withLost(action: (disk: StorageCase, back: () => void) => Promise<void>): Promise<void> {
     return withStorage(TREE, async (disk) => {
       mkdirSync(disk.dir);

@@ -26,7 +26,7 @@ describe("a stranger's file under the part name", () => {
       assert.equal(bytes('film.part').toString(), 'mine');
     }));
 
-  it('that came after the survey gives way to ours when the user says so, and keeps its bytes under its other name', () =>
+  it('that came after the survey gives way when the user says so, and keeps its bytes under its other name', () =>
     withStorage(
       FILM,
       async ({ put, at, survey, commitAll, finish, bytes, torrent }) => {

@@ -156,7 +156,7 @@ const rows: readonly Row[] = [
   },
 ];
 
-/** Calls `sabotage` before each call of that kind, or after the last look at `t` before it, once it is `armed`. */
+/** Once it is `armed`, calls `sabotage` before each call of that kind, or after the last look at `t` before it. */
 function sabotaged(row: Row, moment: 'at the call' | 'after the look', armed: () => boolean, swap: Swap, root: string) {
   if (moment === 'at the call') {
     const real = systemFileOperations[row.call] as (...given: unknown[]) => unknown;

@@ -28,7 +28,7 @@ interface World {
 
 type Held = { readonly opened: Opened };
 
-/** A disk of names whose calls take 1 ms each and which has `descriptors` descriptors. */
+/** A disk of names. Each call takes 1 ms, and there are `descriptors` descriptors. */
 function world(bound: number, descriptors: number, paths: readonly string[]): World {
   const timeline = new Timeline();
   const names = new Map<string, FileFacts>([['/d/t', FOLDER], ...paths.map((path) => [`/d/${path}`, FILE] as const)]);

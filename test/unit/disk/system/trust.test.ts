@@ -22,7 +22,7 @@ function about(file: Partial<Facts>, folder: Partial<Facts> = {}): Doubt['about'
   return doubtAbout({ ...FILE, ...file }, { ...FOLDER, ...folder }, USER)?.about ?? null;
 }
 
-describe('what a run before wrote down', () => {
+describe('what an earlier run wrote down', () => {
   it('is believed when our own user or root wrote it, in a folder of either', () => {
     for (const owner of [US, ROOT])
       for (const of of [US, ROOT]) assert.equal(about({ owner }, { owner: of }), null, `${owner} ${of}`);
@@ -79,7 +79,7 @@ describe('what a run before wrote down', () => {
   });
 });
 
-describe('reading what a run before wrote down', () => {
+describe('reading what an earlier run wrote down', () => {
   const us: FileUser = { id: process.geteuid?.() ?? 0, hasGroupAlone: () => false };
   const read = (root: string, length = 100, calls = systemFileOperations) => readKept(calls, us, root, 'state', length);
 
@@ -158,7 +158,7 @@ describe('a group', () => {
   const PASSWD = 'root:x:0:0:root:/root:/bin/sh\nann:x:1000:1000::/home/ann:\nbob:x:1001:1001::/home/bob:\n';
   const isAlone = (group: number, passwd: string, groups: string): boolean => isGroupAlone(US, group, passwd, groups);
 
-  it("is a user's own when no other user has it first or is a member", () => {
+  it("is a user's own when it is no other user's first group and has no other member", () => {
     assert.equal(isAlone(1000, PASSWD, 'root:x:0:\nann:x:1000:\n'), true);
     assert.equal(isAlone(1000, PASSWD, 'ann:x:1000:ann\n'), true);
     assert.equal(isAlone(1000, PASSWD, 'ann:x:1000:root\n'), true);

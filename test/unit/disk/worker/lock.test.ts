@@ -168,7 +168,7 @@ describe('the lock of a download', () => {
     }
   });
 
-  it('is not taken from a process when the system does not tell when that began', (t) => {
+  it('is not taken from a process when the system does not tell when it began', (t) => {
     const { machine, process } = world(t);
     process(100).take();
     machine.set(100, null);
@@ -300,7 +300,7 @@ describe('the lock of a download', () => {
     }
   });
 
-  it('that another user may have written names no process of ours, and holds as long as one of another machine', (t) => {
+  it('that another user may have written names no process of ours, and holds like one of another machine', (t) => {
     const forged: Readonly<Record<string, (path: string) => Partial<FileOperations>>> = {
       'of another user': (path) => ({
         facts: (descriptor) => {
@@ -338,7 +338,7 @@ describe('the lock of a download', () => {
     }
   });
 
-  it('of another machine with our host name and process space is not taken for one of a dead process of ours', (t) => {
+  it('of another machine with our host name and process space does not count as one of a dead process of ours', (t) => {
     const { machine, process } = world(t);
     machine.set(100, 'theirs/5');
     const theirs = { boot: (): Boot => ({ id: 'theirs', at: 0n }) };
@@ -530,7 +530,7 @@ describe('the lock of a download', () => {
     assert.throws(() => process(100).take(), { code: 'cannot-open', message: /follows too many others/ });
   });
 
-  it('is held by one process where the file system has no hard links, too', (t) => {
+  it('is held by one process also where the file system has no hard links', (t) => {
     const link = (): never => {
       throw systemError('EPERM', 'link');
     };
