@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
-import { dhtNews } from '../../../src/cli/output/sentences.js';
-import { type StallFacts, stallReasons } from '../../../src/cli/output/stall-reasons.js';
+import { dhtNews, type StallFacts, stallReasons } from '../../../src/cli/output/stall-reasons.js';
 import type { TrackerAnswer } from '../../../src/discovery/trackers/rerequester.js';
 import { makeStatus } from './support/fake-session.js';
 
