@@ -1,8 +1,9 @@
 import type { RunningProgram } from '../harness/processes.js';
 
+/** Milliseconds. */
 const INTERVAL = 5;
 
-/** Resolves when `holds` does; rejects when the program ends before. */
+/** Resolves when `holds` returns true; rejects when the program ends before. */
 export function until(running: RunningProgram, holds: () => boolean): Promise<void> {
   return new Promise((resolve, reject) => {
     const looking = setInterval(() => {
