@@ -5,9 +5,9 @@
  *
  * - The file is a regular file of our own user or root, has one name, and gives no other user leave to write. An access
  *   list that gives leave shows in the bits of the group.
- * - The folder that holds it is our own or root's, and gives no other user leave to write, unless it is sticky: there no
- *   user can move or replace the file of another. The bits of the group may stand for a group with no other member, or
- *   for an access list. A user on such a list can put no file of its own there that passes the first rule, but can
+ * - The folder that holds it is our own or root's, and gives no other user leave to write, unless it is sticky: there
+ *   no user can move or replace the file of another. The bits of the group may stand for a group with no other member,
+ *   or for an access list. A user on such a list can put no file of its own there that passes the first rule, but can
  *   move a file of ours to this name: a download, made up by a stranger to be read as a journal. Files of this kind are
  *   made private, and downloads are not, so in such a folder the file must be private.
  *

@@ -111,8 +111,8 @@ export class PeerExchange implements Extension {
 
 /**
  * Whether `partner` is told of a peer: only if we would dial that peer when `partner` named it. Otherwise we would tell
- * which peers are in our own network, or send `partner` to a service. `mayLead` is asked as if we had no networks of our
- * own: its answers would tell `partner` which these are.
+ * which peers are in our own network, or send `partner` to a service. `mayLead` is asked as if we had no networks of
+ * our own: its answers would tell `partner` which these are.
  */
 function mayBeTold(partner: PeerAddress, { host, port }: PeerAddress): boolean {
   const ip = parseIp(host);
