@@ -31,7 +31,7 @@ async function save(path: string, text: string): Promise<string[]> {
   return warnings;
 }
 
-test('a state is read as it was written, and is its owner’s alone', async (t) => {
+test('a state is read as it was written, and only its owner may read the file', async (t) => {
   const path = join(scratch(t), 'state');
   assert.equal(readTrackerState(path, noWarning), null);
   assert.deepEqual(await save(path, 'the first'), []);
@@ -41,7 +41,7 @@ test('a state is read as it was written, and is its owner’s alone', async (t) 
   assert.deepEqual(readdirSync(join(path, '..')), ['state']);
 });
 
-test('what stands beside the state is not followed, and no other file is written', async (t) => {
+test('a link beside the state is not followed, and no other file is written', async (t) => {
   const dir = scratch(t);
   const [path, victim] = [join(dir, 'state'), join(dir, 'victim')];
   writeFileSync(victim, 'precious');
@@ -55,7 +55,7 @@ test('what stands beside the state is not followed, and no other file is written
   assert.equal(String(readTrackerState(path, noWarning)), 'a state');
 });
 
-test('a pipe, a link, a folder and a file that is too long are refused at once, each in a sentence', async (t) => {
+test('a pipe, a link, a folder and a too long file are refused at once, each with a sentence', async (t) => {
   const dir = scratch(t);
   const path = (name: string) => join(dir, name);
   assert.equal(spawnSync('mkfifo', [path('pipe')]).status, 0);
