@@ -55,7 +55,7 @@ async function run(rows: readonly (readonly [string, MakeRow])[]): Promise<void>
   }
 }
 
-/** A row that cannot be made is reported, and the others go on. */
+/** Runs one row and returns its verdicts. A row that cannot be made is reported, and the other rows go on. */
 async function runRow(
   bench: Bench,
   name: string,

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 export interface Program {
   readonly command: string;
   readonly args: readonly string[];
-  /** Variables besides the bench's own. */
+  /** Environment variables, besides those of the bench itself. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -79,7 +79,7 @@ export class Processes {
       const each = await Promise.all(
         running.map(async (one) => {
           const { code, at } = await one.ended;
-          if (code !== 0) throw new Error(one.epitaph(code));
+          if (code !== 0) throw new Error(one.describeEnd(code));
           return { wall: (at - began) / 1000, stdout: one.stdout, stderr: one.stderr };
         }),
       );
@@ -185,17 +185,17 @@ export class RunningProgram {
       };
       this.#listeners.add(look);
       look();
-      this.ended.then(({ code }) => reject(new Error(this.epitaph(code))), reject);
+      this.ended.then(({ code }) => reject(new Error(this.describeEnd(code))), reject);
     });
   }
 
   /** Asks the program to end, and kills it when it is slow. Resolves when it is gone. */
   async end(): Promise<void> {
     this.#child.kill('SIGINT');
-    const PATIENCE = 3000;
-    const impatience = setTimeout(() => this.#child.kill('SIGKILL'), PATIENCE);
+    const KILL_AFTER = 3000;
+    const killing = setTimeout(() => this.#child.kill('SIGKILL'), KILL_AFTER);
     await this.ended.catch(() => undefined);
-    clearTimeout(impatience);
+    clearTimeout(killing);
   }
 
   kill(): void {
@@ -203,7 +203,7 @@ export class RunningProgram {
   }
 
   /** One line that tells how the program ended: its last words and its exit code. */
-  epitaph(code: End['code']): string {
+  describeEnd(code: End['code']): string {
     const lines = (this.stderr.trim() || this.stdout.trim()).split('\n');
     // When a program dies with a stack trace, the line that names the error tells more than the last lines.
     const lastWords = lines.findLast((line) => /error/i.test(line)) ?? lines.slice(-3).join(' / ');

@@ -86,7 +86,7 @@ export class Receiver {
   #headLength = 0;
   /** Bytes until the next head. At first this is the handshake. */
   #skip = HANDSHAKE_LENGTH;
-  #shaken = false;
+  #handshakeDone = false;
   #block: number | undefined;
 
   constructor(torrent: LeanTorrent, options: Omit<LeanLeechOptions, 'port'>, send: (bytes: Buffer) => void) {
@@ -118,7 +118,7 @@ export class Receiver {
       this.#skip -= skipped;
       at += skipped;
       if (this.#skip > 0) break;
-      if (!this.#shaken) this.#handshakeCameIn();
+      if (!this.#handshakeDone) this.#handshakeCameIn();
       if (this.#block !== undefined) this.#blockCameIn();
       at += this.#readHead(buffer, at, length);
     }
@@ -129,7 +129,7 @@ export class Receiver {
 
   /** We wait for the seed's handshake: aria2 bans a peer that sends more than a handshake before aria2 has answered. */
   #handshakeCameIn(): void {
-    this.#shaken = true;
+    this.#handshakeDone = true;
     this.#send(plainMessage(INTERESTED));
   }
 

@@ -63,19 +63,19 @@ interface Talk {
 function serve(socket: Socket, torrent: LeanTorrent, image: WireImage, name: string, options: LeanSeedOptions): void {
   const talk: Talk = { metadataId: 0, asked: false };
   let waiting: Buffer = Buffer.alloc(0);
-  let shaken = false;
+  let handshakeDone = false;
   // The leech has what it wants, or was ended.
   socket.on('error', () => socket.destroy());
   socket.on('data', (chunk) => {
     waiting = waiting.length === 0 ? chunk : Buffer.concat([waiting, chunk]);
-    if (!shaken) {
+    if (!handshakeDone) {
       if (waiting.length < HANDSHAKE_LENGTH) return;
       const peer = decodeHandshake(waiting);
       if (!peer.infoHash.equals(torrent.infoHash)) return void socket.destroy();
       socket.write(encodeHandshake(torrent.infoHash, name, true));
       socket.write(encodeGreeting(peer, image.pieceCount, options.info.length, options.queued));
       waiting = waiting.subarray(HANDSHAKE_LENGTH);
-      shaken = true;
+      handshakeDone = true;
     }
     waiting = answer(socket, waiting, image, talk, options);
   });

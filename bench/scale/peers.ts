@@ -36,18 +36,18 @@ export async function startAskedOnce(torrent: LeanTorrent): Promise<AskedOnce> {
   const server = createServer((socket) => {
     sockets.add(socket);
     let waiting = Buffer.alloc(0);
-    let shaken = false;
+    let handshakeDone = false;
     socket.on('error', () => socket.destroy());
     socket.on('data', (chunk) => {
       waiting = Buffer.concat([waiting, chunk]);
-      if (!shaken && waiting.length >= HANDSHAKE_LENGTH) {
-        shaken = true;
+      if (!handshakeDone && waiting.length >= HANDSHAKE_LENGTH) {
+        handshakeDone = true;
         const peer = decodeHandshake(waiting);
         socket.write(encodeHandshake(torrent.infoHash, '-ONCE01-', true));
         socket.write(encodeGreeting(peer, pieceCount, 0, 1));
         waiting = waiting.subarray(HANDSHAKE_LENGTH);
       }
-      while (shaken && waiting.length >= 4 && waiting.length - 4 >= waiting.readUInt32BE(0)) {
+      while (handshakeDone && waiting.length >= 4 && waiting.length - 4 >= waiting.readUInt32BE(0)) {
         const length = waiting.readUInt32BE(0);
         if (length > 0 && waiting[4] === INTERESTED) socket.write(plainMessage(UNCHOKE));
         if (length > 0 && waiting[4] === REQUEST) gotRequest(performance.now());

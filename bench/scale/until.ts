@@ -13,7 +13,7 @@ export function until(running: RunningProgram, holds: () => boolean): Promise<vo
     }, INTERVAL);
     const ended = (code: unknown): void => {
       clearInterval(looking);
-      reject(new Error(running.epitaph(String(code))));
+      reject(new Error(running.describeEnd(String(code))));
     };
     running.ended.then(({ code }) => ended(code), ended);
   });

@@ -31,7 +31,7 @@ export function readCommandLine<S extends Readonly<Record<string, OptionSpec<unk
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
-      // The message of the error that follows says the same.
+      // The exception that follows has the same message.
       writeErr: () => undefined,
       getOutHelpWidth: () => io.stdout.columns ?? 100,
     })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DelayLine, type DelayTimers } from '../../bench/relay/delay-line.js';
 
-/** Timers that ring `early` milliseconds too early, if they can. */
+/** Timers that ring up to `early` milliseconds too early. */
 class HandTimers implements DelayTimers {
   #now = 0;
   #tasks: { at: number; task: () => void }[] = [];

@@ -26,7 +26,7 @@ test('the hook for the event loop measures for how long a busy program holds it'
   run(LOOP_DELAY, `setTimeout(() => { ${busy} setTimeout(() => {}, 20); }, 50);`, { BENCH_LOOP_DELAY: path });
   const { max, held } = JSON.parse(readFileSync(path, 'utf8'));
   assert.ok(max >= 140, `late by ${max} ms`);
-  // The kernel may have had the core do other things meanwhile; no other work of the machine makes it more.
+  // The kernel may have run other programs meanwhile, which makes the figure smaller. Nothing makes it larger.
   assert.ok(held > 0 && held <= max, `held for ${held} of ${max} ms`);
 });
 

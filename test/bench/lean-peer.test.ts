@@ -17,7 +17,7 @@ import { splits } from '../support/splits.js';
 import { singleFile } from '../support/torrent-bytes.js';
 
 const PIECE_LENGTH = 2 * BLOCK;
-// Its last piece is a block and a part of one.
+// The last piece holds one block and a part of a second one.
 const CONTENT = seededRandom(3).bytes(5 * PIECE_LENGTH + BLOCK + 1000);
 const TORRENT_BYTES = singleFile({
   length: CONTENT.length,

@@ -9,7 +9,7 @@ function script(text: string): Program {
   return { command: process.execPath, args: ['-e', text] };
 }
 
-// Most of its time is after the last look at it that a bench could take, and it holds 150 MiB for most of it.
+// It uses most of its time after the last sample that the bench can take, and holds 150 MiB for most of it.
 const SPENDS = `
   const held = Buffer.alloc(150 << 20, 1);
   while (process.cpuUsage().user + process.cpuUsage().system < 400000) held.indexOf(2);

@@ -45,7 +45,7 @@ export const show = defineCommand(
     let isFirst = true;
     let isHidden = false;
     for (const input of inputs) {
-      const shown = await find(input, readers, values, io);
+      const shown = await loadMetainfo(input, readers, values, io);
       if (!shown.ok) {
         failures.push(shown.failure);
         const [code, message] = [failureCode(shown.failure), failureMessage(shown.failure)];
@@ -74,11 +74,11 @@ export const show = defineCommand(
 
 type Found = { readonly ok: true; readonly metainfo: Metainfo } | { readonly ok: false; readonly failure: BtgetError };
 
-async function find(input: string, readers: SourceReaders, values: ShowValues, io: CliIo): Promise<Found> {
+async function loadMetainfo(input: string, readers: SourceReaders, values: ShowValues, io: CliIo): Promise<Found> {
   const source = await loadSource(input, readers);
   if (!source.ok || source.kind === 'torrent') return source;
   try {
-    return { ok: true, metainfo: await fetch(source, values, io) };
+    return { ok: true, metainfo: await fetchFromPeers(source, values, io) };
   } catch (failure) {
     if (!(failure instanceof BtgetError)) throw failure;
     return { ok: false, failure };
@@ -86,7 +86,7 @@ async function find(input: string, readers: SourceReaders, values: ShowValues, i
 }
 
 /** Loads slow modules that only links need. */
-async function fetch(source: LoadedMagnet, values: ShowValues, io: CliIo): Promise<Metainfo> {
+async function fetchFromPeers(source: LoadedMagnet, values: ShowValues, io: CliIo): Promise<Metainfo> {
   const { fetchMetainfo } = await import('../run/fetch-metainfo.js');
   const { resolvePeers } = await import('../source/resolve-peers.js');
   const { createSession } = await nodeDeps(io, values);

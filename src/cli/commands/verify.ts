@@ -73,7 +73,7 @@ export const verify = (disk: FileDisk): CliCommand =>
         }
         if (!verdict.ok) failures.push(new BtgetError('bytes-missing', `${input}: bytes are missing or wrong`));
         if (verdict.files.every(({ state }) => state === 'missing')) {
-          const hint = await whereItIs(metainfo, layout, values, disk);
+          const hint = await misplacedHint(metainfo, layout, values, disk);
           if (hint !== null) io.stderr.write(`btget: ${printable(hint)}\n`);
         }
       }
@@ -125,7 +125,7 @@ function check(
 }
 
 /** For a torrent with no file on the disk: a hint when its content lies one folder too high; else null. */
-function whereItIs(
+function misplacedHint(
   metainfo: Metainfo,
   layout: PieceLayout,
   { dir, output }: Pick<Values<typeof OPTIONS>, 'dir' | 'output'>,

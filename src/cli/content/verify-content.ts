@@ -125,7 +125,7 @@ export function verifyContent(
     const refused = (piece: PieceIndex, failure: BtgetError): void => {
       // Any other failure is not the fault of one file.
       if (failure.code !== 'cannot-open' && failure.code !== 'io') end({ ok: false, failure });
-      else for (const file of filesMeant(metainfo, layout, piece, failure)) unreadable.set(file, failure.message);
+      else for (const file of filesOfFailure(metainfo, layout, piece, failure)) unreadable.set(file, failure.message);
     };
     go();
   };
@@ -134,7 +134,7 @@ export function verifyContent(
 }
 
 /** The file of this piece that the message of `failure` names; all files of the piece when it names none. */
-function filesMeant(
+function filesOfFailure(
   metainfo: Metainfo,
   layout: PieceLayout,
   piece: PieceIndex,

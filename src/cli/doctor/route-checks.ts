@@ -5,7 +5,7 @@ import { isLoopback, isPrivate, parseIp } from '../../net/ip-address.js';
 import { type Finding, failed, fine, skipped, warning } from './finding.js';
 
 /** Addresses that are reserved for examples: routers treat them like other public addresses, and no host has them. */
-const SOMEWHERE = { 4: '192.0.2.1', 6: '2001:db8::1' } as const;
+const EXAMPLE_ADDRESSES = { 4: '192.0.2.1', 6: '2001:db8::1' } as const;
 
 /** The local address from which a packet to the Internet would leave; null when no way leads there. */
 export type FindSource = (family: 4 | 6) => Promise<string | null>;
@@ -48,7 +48,7 @@ const askKernel: FindSource = (family) =>
     };
     socket.once('error', () => end(null));
     // The callback also gets a failure, although the types do not say so.
-    socket.connect(9, SOMEWHERE[family], (failure?: Error) => {
+    socket.connect(9, EXAMPLE_ADDRESSES[family], (failure?: Error) => {
       end(failure == null ? socket.address().address : null);
     });
   });

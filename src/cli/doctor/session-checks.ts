@@ -6,7 +6,7 @@ import type { PortMapping } from '../../discovery/port-mapping/port-mapper.js';
 import { formatCount } from '../output/format.js';
 import { type Finding, failed, fine, skipped, warning } from './finding.js';
 
-/** A session without torrents. */
+/** A session without torrents, as these checks use it. */
 export interface ProbedSession {
   listen(
     answered: (
@@ -15,7 +15,7 @@ export interface ProbedSession {
   ): void;
   /** Enters the DHT at once; without this the session waits for a torrent. Call it after `listen` has answered. */
   enterDht(): void;
-  /** Null when the DHT is not used. */
+  /** Null when the session does not use the DHT. */
   dhtStatus(): DhtStatus | null;
   /** One for each family that has a gateway; null when the options forbid asking gateways. */
   portMapping(): readonly PortMapping[] | null;
@@ -55,10 +55,10 @@ export async function checkSession(session: ProbedSession, timers: Timers): Prom
   };
 }
 
-function until(timers: Timers, isSo: () => boolean): Promise<void> {
+function until(timers: Timers, holds: () => boolean): Promise<void> {
   return new Promise((resolve) => {
     const look = (): void => {
-      if (isSo()) resolve();
+      if (holds()) resolve();
       else timers.addTask(look, LOOK_EVERY);
     };
     look();

@@ -97,7 +97,7 @@ export type RunEvent =
       /** True when the run downloads nothing. A user who seeds wants to know where peers find us. */
       readonly onlySeeds: boolean;
     }
-  /** The gateway of a family lets our port in, or does not. */
+  /** The gateway of a family lets peers in at our port, or refuses. */
   | { readonly type: 'port-mapping'; readonly mapping: PortMapping & { readonly state: 'mapped' | 'failed' } }
   /** For people: the torrent serves what it has. */
   | { readonly type: 'seeding'; readonly about: Subject; readonly have: number; readonly wanted: number }

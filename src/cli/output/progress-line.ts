@@ -6,7 +6,7 @@ import { formatCount, formatDuration, formatPercent, formatRate, formatSize } fr
 import { canRedraw, columnsFor } from './terminal.js';
 
 const BAR_WIDTH = 16;
-const LEAST_NAME = 12;
+const MIN_NAME_WIDTH = 12;
 
 /** At most `columns` columns: the name and the percent first, then as many details as there is room for. */
 export function progressBarLine(name: string, status: TorrentStatus, columns: number): string {
@@ -17,7 +17,7 @@ export function progressBarLine(name: string, status: TorrentStatus, columns: nu
   const parts = detailsOf(status);
   let right = percent;
   for (const more of [bar, ...parts.map((detail) => `  ${detail}`)]) {
-    if (columnsOf(right) + columnsOf(more) + LEAST_NAME + 2 > columns) break;
+    if (columnsOf(right) + columnsOf(more) + MIN_NAME_WIDTH + 2 > columns) break;
     right += more;
   }
   const room = columns - columnsOf(right) - 1;

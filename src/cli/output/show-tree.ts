@@ -66,7 +66,7 @@ function tree(files: readonly TorrentFile[]): string[] {
     lines.push(`${number.padStart(numberWidth)}  ${size.padStart(8)}  ${text}`);
   };
   // A stack of our own, because folders may be nested deeper than calls can be.
-  const open = [{ entries: grow(files).entries, indent: '', next: 0 }];
+  const open = [{ entries: buildTree(files).entries, indent: '', next: 0 }];
   for (let at = open.at(-1); at !== undefined; at = open.at(-1)) {
     const entry = at.entries[at.next];
     if (entry === undefined) {
@@ -88,7 +88,7 @@ function tree(files: readonly TorrentFile[]): string[] {
   return lines;
 }
 
-function grow(files: readonly TorrentFile[]): Folder {
+function buildTree(files: readonly TorrentFile[]): Folder {
   const root: Folder = { entries: [], folders: new Map() };
   for (const [index, file] of files.entries()) {
     let folder = root;

@@ -1,4 +1,4 @@
-/** What a terminal can do for lines that are drawn again and again. */
+/** What a terminal offers for lines that are redrawn. */
 import type { CliIo, OutputStream } from '../io.js';
 
 /**

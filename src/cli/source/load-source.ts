@@ -58,7 +58,7 @@ export async function loadSource(input: string, readers: SourceReaders): Promise
     const source = await meantSource(input);
     name = source === '-' ? 'stdin' : shownSource(source);
     const found = await readSource(source, readers);
-    if (typeof found === 'string') return await beginLink(shown, found, readers);
+    if (typeof found === 'string') return await loadLink(shown, found, readers);
     return { input: shown, ok: true, kind: 'torrent', metainfo: await parse(found, readers) };
   } catch (error) {
     if (!(error instanceof BtgetError)) throw error;
@@ -67,7 +67,7 @@ export async function loadSource(input: string, readers: SourceReaders): Promise
   }
 }
 
-async function beginLink(input: string, text: string, readers: SourceReaders): Promise<LoadedMagnet> {
+async function loadLink(input: string, text: string, readers: SourceReaders): Promise<LoadedMagnet> {
   const link = parseV1Link(text);
   return { input, ok: true, kind: 'magnet', link, peers: await readers.resolve(link.peers) };
 }

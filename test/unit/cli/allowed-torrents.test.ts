@@ -52,7 +52,7 @@ test('the folder is read again each minute until that is cancelled, even after f
       return timeline.addTask(task, delay);
     },
   };
-  /** Resolves when the folder was read and the next minute waited for. */
+  /** Lets `span` pass. Resolves when the folder has been read and the next wait has begun. */
   const pass = async (span: number): Promise<void> => {
     const done = new Promise<void>((resolve) => {
       waitsAgain = resolve;

@@ -24,7 +24,7 @@ const dir = mkdtempSync(join(tmpdir(), 'btget-main-'));
 after(() => rmSync(dir, { recursive: true }));
 const at = (name: string): string => join(dir, name);
 
-/** Makes one byte of a file another. */
+/** Changes one byte of a file. */
 function writeAt(path: string, position: number): void {
   const descriptor = openSync(path, 'r+');
   writeSync(descriptor, Buffer.of(99), 0, 1, position);
@@ -33,7 +33,7 @@ function writeAt(path: string, position: number): void {
 
 const { timers } = nodeIo();
 
-/** Runs a command to its end. Hashing answers on real time. */
+/** Runs a command to its end. Hashing takes real time. */
 async function btget(...argv: readonly string[]) {
   const io = new FakeIo();
   const code = await main(argv, Object.assign(io, { timers }));
@@ -154,7 +154,7 @@ test('verify tells for each file whether it is ok, incomplete, missing or of the
   renameSync(at('data/one'), at('data/one.part'));
   assert.deepEqual(await verify(), { ...whole, states: ['ok 0', 'ok 40000', 'ok 20000'] });
   writeFileSync(at('data/one.part'), Buffer.alloc(40_000, 9), { flag: 'r+' });
-  // The third piece holds the end of the one file and the beginning of the other.
+  // The third piece holds the end of the first file and the beginning of the second.
   const partly = { code: 32, ok: false, have: 10_848, length: 60_000, badPieces: [0, 1, 2] };
   assert.deepEqual(await verify(), { ...partly, states: ['ok 0', 'incomplete 0', 'incomplete 10848'] });
   rmSync(at('data/one.part'));
@@ -348,7 +348,7 @@ test('a mistyped or misplaced command begins no download', async () => {
     assert.match(ended.err, /^btget: [^\n]+\n$/);
     assert.match(ended.err, message);
   }
-  // An info-hash in base32 may be of letters alone.
+  // An info-hash in base32 may consist of letters only.
   assert.equal((await btget('abcdefghabcdefghabcdefghabcdefgh', '--help')).code, 0);
   assert.match((await btget('help', 'verify')).out, /^Usage: btget verify .* a line for each file/s);
 });

@@ -32,7 +32,7 @@ const result = {
   message: null,
 };
 
-/** One of each, in the order of a run. */
+/** One event of each type, in the order of a run. */
 const EVENTS: readonly RunEvent[] = [
   { type: 'listening', host: null, port: 6881, onlySeeds: true },
   { type: 'added', about, length: 1024, wanted: 1024, have: 0, files: 2, pieces: 1, dir: '.' },

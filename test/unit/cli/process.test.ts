@@ -49,7 +49,7 @@ class Child {
     test.after(() => this.process.kill('SIGKILL'));
   }
 
-  /** Resolves when `pattern` stands on stderr, or the process has ended. */
+  /** Resolves when `pattern` matches stderr, or when the process has ended. */
   async says(pattern: RegExp): Promise<RegExpExecArray> {
     const seen = new Promise<void>((resolve) => {
       this.#seen = () => pattern.test(this.err) && resolve();
@@ -206,7 +206,6 @@ test('a tracker whose port is in use over UDP says so and gives exit code 6', as
   assert.equal(child.err, `btget: cannot listen on port ${port} over UDP: it is in use\n`);
 });
 
-// Half a minute is less than the minute after which the folder is read anyway.
 test('a tracker with --allowed serves only the torrents in that folder', { timeout: HANGS_AFTER }, async (t) => {
   const child = new Child(t, 'tracker', '--bind', '127.0.0.1', '--port', '0', '--allowed', '.');
   const [, url = ''] = await child.says(/(http:\/\/127\.0\.0\.1:\d+\/announce)\n/);

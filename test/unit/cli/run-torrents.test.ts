@@ -9,7 +9,7 @@ import { DEFAULT_TORRENT_OPTIONS } from '../../../src/torrent/torrent-options.js
 import { FakeIo } from './support/fake-io.js';
 import { FakeSession, makeMetainfo } from './support/fake-session.js';
 
-/** Starts a download over a session that the test plays. The sources are URLs, which are fetched at once. */
+/** Starts a download with a session that the test drives. The sources are URLs, and their fetches answer at once. */
 function start(argv: readonly string[], more: Partial<RunDeps> = {}) {
   const io = new FakeIo();
   const session = new FakeSession();
@@ -27,7 +27,7 @@ function start(argv: readonly string[], more: Partial<RunDeps> = {}) {
   return { io, session, ended: runTorrents('download', line.args, line.values, io, deps) };
 }
 
-/** Resolves when the promises that are under way have gone as far as they can. */
+/** Resolves when all promises that can settle have settled. */
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test('without options everything is at its default', async () => {

@@ -24,7 +24,7 @@ const bad = (input: string, code: FailureCode): LoadedSource => ({
   failure: new BtgetError(code, `${input} is bad`),
 });
 
-/** A run over a session that the test plays, with a log of what matters in it. */
+/** A run with a session that the test drives, and a log of what matters. */
 function play(sources: readonly LoadedSource[], more: Partial<RunOptions> = {}, session = new FakeSession()) {
   const time = new Timeline();
   const events: RunEvent[] = [];
@@ -151,7 +151,7 @@ test('Ctrl-C ends a seed with 0 even when some of its content is missing', () =>
   const { run, torrent, ends, events } = play([good('a')], asSeed);
   torrent(0).is({ have: 400, state: 'seeding' });
   torrent(0).events.started();
-  // It has all that it can have.
+  // A seed downloads nothing, so it cannot have more.
   torrent(0).events.done();
   run.interrupt();
   assert.deepEqual(ends, [{ exitCode: 0, clean: true }]);

@@ -239,7 +239,7 @@ test('a file that is no .torrent is refused with a sentence that names its kind'
     [' \r\n\t', /nothing but blanks/],
     [Buffer.alloc(9000), /nothing but zero bytes/],
     ['Not Found', /text that begins with 'Not Found'/],
-    // The end of the line is cut off, and with it the sign that a password stands before it.
+    // The sentence cuts the line before the `@` that shows that a password stands before it.
     [`${'x'.repeat(40)} alice:hunter22hunter22@t.example`, /text that begins with 'x{40} t\.example'/],
     [TORRENT.subarray(0, 60), /cut short/],
     [TORRENT.subarray(0, TORRENT.length - 1), /cut short/],

@@ -6,7 +6,10 @@ import { formatCount, formatDuration, formatPercent, formatRate, formatSize } fr
 import { progressBarLine, progressSentence } from '../../../src/cli/output/progress-line.js';
 import { makeStatus } from './support/fake-session.js';
 
-/** What breaks a line, turns the direction of writing or is not seen; written out, so that no rule is checked by itself. */
+/**
+ * Characters that break a line, change the direction of writing or cannot be seen. The list is written out here, so
+ * that the code is not checked against its own rule.
+ */
 const UNSEEN = [
   ...['\0', '\t', '\n', '\v', '\f', '\r', '\x1b', '\x7f', '\x85', '\x9b', '\u2028', '\u2029'],
   ...[

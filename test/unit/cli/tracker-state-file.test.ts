@@ -22,7 +22,7 @@ import { scratch } from '../../support/disk/scratch.js';
 
 const noWarning = (line: string): void => assert.fail(line);
 
-/** Saves `text` as two parts; resolves to the warnings. */
+/** Saves `text` in two parts. Resolves to the warnings. */
 async function save(path: string, text: string): Promise<string[]> {
   const warnings: string[] = [];
   const file = new TrackerStateFile(path, (line) => warnings.push(line));
@@ -97,7 +97,7 @@ test('a state that another user may have written is not believed, and a warning 
   assert.equal(String(readTrackerState(path, noWarning)), 'a state', 'our own in a folder that others may write to');
 });
 
-/** Calls `act` each time that `name` of node:fs/promises has done its work, until the test ends. */
+/** Calls `act` after each call of the function `name` of node:fs/promises, until the test ends. */
 function actAfter(t: TestContext, name: 'rm' | 'rename', act: () => void): void {
   const real = fs[name] as (...args: unknown[]) => Promise<void>;
   const { mock } = t.mock.method(fs, name, async (...args: unknown[]) => {
@@ -136,7 +136,7 @@ test('a state is flushed before it takes the place of the old one', async (t) =>
   assert.deepEqual(log, ['flushed', 'renamed']);
 });
 
-/** Saves two parts, between which `meanwhile` happens. */
+/** Saves a state of two parts and calls `meanwhile` between them. */
 async function saveWhile(path: string, meanwhile: () => void): Promise<string[]> {
   const warnings: string[] = [];
   const file = new TrackerStateFile(path, (line) => warnings.push(line));
