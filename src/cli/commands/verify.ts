@@ -81,7 +81,7 @@ export const verify = (disk: FileDisk): CliCommand =>
     },
   );
 
-/** The content that the user selects, or the failure when the torrent has no such file. */
+/** The content that the user selects, or the failure when the selection does not fit the torrent. */
 function choose(
   metainfo: Metainfo,
   layout: PieceLayout,

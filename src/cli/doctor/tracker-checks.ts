@@ -11,7 +11,7 @@ import type { SourcedUrl } from '../../net/url-rule.js';
 import { formatCount } from '../output/format.js';
 import { type Finding, failed, fine, warning } from './finding.js';
 
-/** What a tracker is told about us and the torrent. */
+/** The client that asks trackers, and what it tells them of us and the torrent. */
 export interface TrackerQuestion {
   readonly client: TrackerClient & TrackerScraper;
   readonly infoHash: Buffer;

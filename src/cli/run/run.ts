@@ -190,7 +190,7 @@ export class Run implements JobOwner {
     try {
       this.#entries.push(beginJob(source, session, { ...this.#options.torrent, linkPeers }, this));
     } catch (failure) {
-      // The torrent has none of the files that the user selects.
+      // The user's selection does not fit the torrent.
       if (!(failure instanceof BtgetError)) throw failure;
       this.#refuse({ input: source.input, ok: false, failure });
     }

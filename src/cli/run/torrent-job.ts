@@ -299,7 +299,7 @@ type UsableSource = LoadedTorrent | LoadedMagnet;
 
 /**
  * Adds the torrent of `source` to the session and returns the job that follows it. Throws a 'usage' failure when the
- * torrent has none of the files that the user selects.
+ * user's selection does not fit the torrent: a pattern matches no file, or no file is left.
  */
 export function beginJob(
   source: UsableSource,
