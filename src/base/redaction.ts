@@ -156,14 +156,15 @@ function rewriteParameters(text: string, rewrite: Rewrite, depth: number): strin
     const [name, value] = [parameter.slice(0, equals), parameter.slice(equals + 1)];
     const key = unescapeText(name).toLowerCase();
     if (value === '' || isShortened(value) || PUBLIC_NAMES.has(key)) return parameter;
-    if (SECRET_NAME.test(key)) return `${name}=${rewrite(value)}`;
+    if (SECRET_PART.test(key) || SECRET_NAME.test(key)) return `${name}=${rewrite(value)}`;
     return `${rewriteKeys(name, rewrite, depth)}=${rewriteKeys(value, rewrite, depth)}`;
   });
 }
 
 /** Names of parameters whose values are keys, however short they are. */
-const SECRET_NAME =
-  /pass|auth|key(?!w)|token|secret|secure|sig|cred|sess|cookie|login|pwd|hash|^(?:uk|pk|pid|uid|sid|tk|rss|h|k|u|p|user|usr|username)$/;
+const SECRET_NAME = /^(?:uk|pk|pid|uid|sid|tk|rss|h|k|u|p|user|usr|username)$/;
+/** The same for names that hold one of these. */
+const SECRET_PART = /pass|auth|key(?!w)|token|secret|secure|sig|cred|sess|cookie|login|pwd|hash/;
 /** BEP 3's own hash, and what torrents are named by. */
 const PUBLIC_NAMES: ReadonlySet<string> = new Set(['info_hash', 'infohash', 'xt', 'btih']);
 

@@ -124,7 +124,8 @@ function shownLink(link: string): string {
   if (link.length <= MAX_SHOWN_LENGTH) return link;
   const [head, tail] = [link.slice(0, MAX_SHOWN_LENGTH / 2), link.slice(-MAX_SHOWN_LENGTH / 2)];
   const [headEnd, tailBegin] = [head.lastIndexOf('&'), tail.indexOf('&')];
-  return `${headEnd === -1 ? head.slice(0, 60) : head.slice(0, headEnd)}…${tailBegin === -1 ? '' : tail.slice(tailBegin)}`;
+  const shownHead = head.slice(0, headEnd === -1 ? 60 : headEnd);
+  return `${shownHead}…${tailBegin === -1 ? '' : tail.slice(tailBegin)}`;
 }
 
 /** What stands behind a key. */

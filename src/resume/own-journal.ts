@@ -98,7 +98,7 @@ const NEVER = 2n ** 63n - 1n;
  */
 export const NOT_THERE: FileIdentity = { length: 0, changedAt: NEVER, inode: 0n, bornAt: NEVER };
 
-/** What a journal says of a file that is ours when it says nothing of its bytes: all of them have to prove themselves. */
+/** What a journal says of a file of ours when it says nothing of its bytes: all of them have to prove themselves. */
 export function isNotThere({ inode, bornAt }: FileIdentity): boolean {
   return inode === NOT_THERE.inode && bornAt === NOT_THERE.bornAt;
 }

@@ -58,7 +58,8 @@ export function pageAnswer(table: TorrentTable, maxListed: number): HttpAnswer {
     200,
     'text/html; charset=utf-8',
     '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>btget tracker</title>\n<h1>btget tracker</h1>\n' +
-      `<p>${table.size} torrents\n<table>\n<tr><th>info-hash<th>seeds<th>leeches<th>downloaded\n${rows.join('')}</table>\n${more}`,
+      `<p>${table.size} torrents\n<table>\n<tr><th>info-hash<th>seeds<th>leeches<th>downloaded\n` +
+      `${rows.join('')}</table>\n${more}`,
   );
 }
 

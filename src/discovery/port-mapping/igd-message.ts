@@ -79,7 +79,8 @@ export function encodeAction(
     .map(([key, value]) => `<${key}>${escapeXml(String(value))}</${key}>`)
     .join('');
   const body = `<?xml version="1.0"?>\r
-<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" s:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/">\
+<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" \
+s:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/">\
 <s:Body><u:${name} xmlns:u="${service.type}">${inner}</u:${name}></s:Body></s:Envelope>\r\n`;
   return {
     headers: { 'Content-Type': 'text/xml; charset="utf-8"', SOAPAction: `"${service.type}#${name}"` },
