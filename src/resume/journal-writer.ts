@@ -1,3 +1,4 @@
+/** Writes records to the file of the journal, one operation at a time. Writes the file anew when it has become long. */
 import type { Timers } from '../base/clock.js';
 import type { BtgetError } from '../base/failure.js';
 import type { Random } from '../base/random.js';
@@ -27,7 +28,6 @@ export interface JournalWriterParts {
   readonly noRoom: (failure: BtgetError) => void;
 }
 
-/** Writes records to the file of the journal, one operation at a time. Writes the file anew when it has become long. */
 export class JournalWriter {
   readonly #parts: JournalWriterParts;
   readonly #minLength: number;

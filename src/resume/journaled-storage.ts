@@ -1,3 +1,7 @@
+/**
+ * A storage that tells a journal of everything that is written to it. It closes when the journal has ended. Once
+ * `close` is called it answers nothing more.
+ */
 import type {
   AdoptedFile,
   BlockRead,
@@ -30,10 +34,6 @@ export interface WriteJournal {
   closed(answered: () => void): void;
 }
 
-/**
- * A storage that tells a journal of everything that is written to it. It closes when the journal has ended. Once
- * `close` is called it answers nothing more.
- */
 export class JournaledStorage implements Storage {
   readonly #storage: Storage;
   readonly #layout: PieceLayout;

@@ -1,3 +1,7 @@
+/**
+ * What one torrent needs to go on where its last run stopped: its journal, and its claim to the target while it runs.
+ * It claims the target in `open` and gives it back in `closed` or `abandon`.
+ */
 import type { Timers } from '../base/clock.js';
 import type { Random } from '../base/random.js';
 import type { DoneOutcome, FileIdentity, FileSurvey } from '../disk/storage.js';
@@ -63,10 +67,6 @@ export interface Findings {
   readonly hasBorderFile: boolean;
 }
 
-/**
- * What one torrent needs to go on where its last run stopped: its journal, and its claim to the target while it runs.
- * It claims the target in `open` and gives it back in `closed` or `abandon`.
- */
 export class Resume implements WriteJournal {
   readonly #parts: ResumeParts;
   #found: FoundJournal | null = null;

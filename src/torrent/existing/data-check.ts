@@ -1,3 +1,4 @@
+/** Finds out which pieces the disk holds: some are believed, others hashed. Only pieces that may be whole are. */
 import type { BtgetError } from '../../base/failure.js';
 import type { FileSurvey, Storage, SurveyOutcome } from '../../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
@@ -43,7 +44,6 @@ export interface CheckedData {
 
 export type DataCheckOutcome = CheckedData | { readonly ok: false; readonly failure: BtgetError };
 
-/** Finds out which pieces the disk holds: some are believed, others hashed. Only pieces that may be whole are. */
 export class DataCheck {
   readonly #parts: DataCheckParts;
   readonly #survey: SurveyedFiles;
