@@ -68,7 +68,8 @@ class Names {
 
   #renamed(parent: number, path: readonly string[]): readonly string[] {
     const { stem, extension } = splitExtension(nameOf(path));
-    // Long stems are cut before counting, so that all names of one cut stem share one counter and none is tried twice.
+    // A long stem is cut before counting. So all names with the same cut stem share one counter, and no name is tried
+    // twice.
     const cut = cutText(stem, MAX_ELEMENT_LENGTH - NUMBER_LENGTH - Buffer.byteLength(extension));
     const counter = keyOf(parent, `${cut}/${extension}`);
     for (let number = this.#next.get(counter) ?? 1; ; number += 1) {

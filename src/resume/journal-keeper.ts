@@ -212,7 +212,7 @@ export class JournalKeeper {
    * flushed are named as written now.
    */
   closing(): void {
-    if (!this.#isComplete) this.#speak();
+    if (!this.#isComplete) this.#nameUnflushed();
   }
 
   /**
@@ -245,7 +245,7 @@ export class JournalKeeper {
   #tick(): void {
     this.#next = null;
     if (this.#isBatching) {
-      this.#speak();
+      this.#nameUnflushed();
       if (this.#hasMore) this.#schedule();
     } else if (this.#hasMore) {
       this.#writeBatch([]);
@@ -298,7 +298,7 @@ export class JournalKeeper {
   }
 
   /** Appends a record that names the pieces that are not flushed as written. */
-  #speak(): void {
+  #nameUnflushed(): void {
     if (this.#writer === null || this.#namedCount === this.#unflushed.length) return;
     const unnamed = this.#unflushed.slice(this.#namedCount);
     this.#namedCount = this.#unflushed.length;

@@ -1,6 +1,8 @@
 /**
- * A storage that tells a journal of everything that is written to it. It closes when the journal has ended. Once
- * `close` is called it answers nothing more.
+ * A storage that tells a journal of everything that is written to it. It closes when the journal has ended.
+ *
+ * Once `close` is called, it passes no answer on. The disk still answers then, because the journal has to hear of the
+ * writes that are under way. But most callers take their next step with each answer, so all calls pass through here.
  */
 import type {
   AdoptedFile,

@@ -15,7 +15,7 @@ export interface FileFinisherParts {
 
 export class FileFinisher {
   readonly #parts: FileFinisherParts;
-  /** All files of all calls of `finish`. None leave the list: to shift a hundred thousand out of it takes minutes. */
+  /** The files of all calls of `finish`. No file leaves the list, because shifting 100,000 out of it takes minutes. */
   readonly #files: number[] = [];
   /** How many of them have begun. */
   #begun = 0;

@@ -151,7 +151,7 @@ test('a name without a usable character becomes the info-hash', () => {
   }
 });
 
-test('the info-hash is that of the original bytes, in whatever order they are', () => {
+test('the info-hash is that of the original bytes, with keys in any order', () => {
   const info = 'd4:name1:a6:lengthi010e12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaae';
   const { infoHash, length } = parseMetainfo(Buffer.from(`d4:info${info}7:comment1:xe and bytes after it`));
   assert.deepEqual(infoHash, sha1(Buffer.from(info)));

@@ -148,7 +148,7 @@ test('for a torrent that is done many times, one claim is kept for each place', 
     const claim = claims.claim(metainfo, { ...DEFAULT_TORRENT_OPTIONS, dir });
     claim.begin(
       () => undefined,
-      () => assert.fail('nobody else is there'),
+      () => assert.fail('no other claim is there'),
     );
     claim.done();
     claim.end();
@@ -167,7 +167,7 @@ test('a claim that is done outlives its torrent, and does not keep it in memory'
     const begin = (): void => {
       torrent.began = true;
     };
-    claim.begin(begin, () => assert.fail('nobody else is there'));
+    claim.begin(begin, () => assert.fail('no other claim is there'));
     assert.ok(torrent.began);
     claim.done();
     claim.end();
