@@ -1,7 +1,6 @@
 /**
- * Chooses between two files for one: a file of the torrent may lie under its final name while another lies under its
- * part name, from us or from a stranger. The one under the final name counts when it is right as far as we can check
- * it.
+ * Chooses between two files with the two names of one. A file may lie under the final name, and another one, ours or a
+ * stranger's, under the part name. The one under the final name counts when it is right as far as we can check it.
  */
 import type { BtgetError } from '../../base/failure.js';
 import type { FileSurvey, Storage } from '../../disk/storage.js';

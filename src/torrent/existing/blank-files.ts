@@ -1,6 +1,6 @@
 /**
- * Finds files that hold only zeros: a program took room for bytes that never came. Nothing is lost when they are
- * replaced.
+ * Finds files that hold only zeros: a program took room for bytes that never came. Nothing is lost when a download
+ * writes to them.
  */
 import type { FileSurvey, Storage } from '../../disk/storage.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';

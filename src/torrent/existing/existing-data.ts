@@ -1,6 +1,6 @@
 /**
  * Handles the data that lies in the target folder when a torrent starts. It surveys the files, believes or hashes their
- * pieces, judges whose each file is, and has a download take them over. Pieces that cannot be whole are not hashed. A
+ * pieces, judges which files are ours, and has a download take them over. Pieces that cannot be whole are not hashed. A
  * foreign file in the way of a download ends it before anything on the disk is changed.
  */
 import { BtgetError } from '../../base/failure.js';
