@@ -38,7 +38,7 @@ async function makeSample(t: TestContext, name: string, ...more: string[]): Prom
 
 /** Nodes that have nothing to do with the torrents, and where they are, `HOST:PORT`. */
 async function startNodes(t: TestContext): Promise<{ readonly dht: Dht; readonly nodes: string[] }> {
-  const dht = await startDht(t, HOSTS.tracker, 20);
+  const dht = await startDht(t);
   return { dht, nodes: dht.addresses.map(({ host, port }) => `${host}:${port}`) };
 }
 
