@@ -14,7 +14,7 @@ import { startup } from './rows/startup.js';
 import { upload, uploadAhead, uploadToLibtorrent } from './rows/upload.js';
 import { verify, verifyManyFiles } from './rows/verify.js';
 
-/** Every row by the name that `npm run bench -- ROW` takes, in the order in which they run. */
+/** Every row, in the order of running, by the name that `npm run bench -- ROW` takes. */
 export const ROWS: Readonly<Record<string, MakeRow>> = {
   'download-256k': download('256K'),
   'download-1m': download('1M'),

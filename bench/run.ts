@@ -1,7 +1,7 @@
 /**
- * `npm run bench [-- ROW... | --list] [--markdown FILE]`: btget and other clients in turn at the same work, on this machine,
- * over loopback, with discovery and encryption off. docs/benchmarks.md says what each row does and what the figures mean.
- * Exits with 1 when a contestant of btget's failed; a goal that is missed is a figure, not a failure.
+ * `npm run bench [-- ROW... | --list] [--markdown FILE]`: btget and other clients do the same work in turn, on this
+ * machine, over loopback, without discovery and encryption. docs/benchmarks.md says what each row does and what the
+ * figures mean. Exits with 1 when a row cannot be made or a contestant of btget fails. A missed goal is no failure.
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,6 +15,7 @@ import { goalsTable, rowSection } from './harness/tables.js';
 import type { MakeRow } from './row.js';
 import { ROWS } from './rows.js';
 
+/** Seconds. */
 const DEFAULT_TIME_LIMIT = 120;
 
 const options = {
@@ -54,7 +55,7 @@ async function run(rows: readonly (readonly [string, MakeRow])[]): Promise<void>
   }
 }
 
-/** A row that cannot be made is reported, and the others go on. */
+/** Runs one row and returns its verdicts. A row that cannot be made is reported, and the other rows go on. */
 async function runRow(
   bench: Bench,
   name: string,

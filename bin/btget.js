@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-// Files are imported by what runs below, never by a declaration: those would all be read before the first line runs.
+// This file imports at run time only. Node would read all declared imports before it runs the first line.
 
-// Node answers SIGUSR1 by opening a port for a debugger, at an address that is no concern of --bind. A signal that came
-// while Node itself was starting has opened it already.
+// At SIGUSR1 Node opens a port for a debugger, at an address that --bind does not control. If the signal came while
+// Node itself was starting, the port is open already.
 const closeDebugger = () => {
   const wasAskedFor = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].some((text) => text.includes('--inspect'));
   if (wasAskedFor || !process.features.inspector) return;
@@ -14,10 +14,10 @@ try {
   process.on('SIGUSR1', () => undefined);
   const { isatty } = process.getBuiltinModule('node:tty');
   const terminals = [0, 1, 2].filter(isatty);
-  // `nohup` asks the system to ignore this one, and Node takes that back when it starts. Without a terminal none can
-  // hang up.
+  // `nohup` makes the system ignore SIGHUP, and Node undoes that when it starts. Without a terminal there is no other
+  // reason for this signal, so it does nothing.
   if (!terminals.includes(1) && !terminals.includes(2)) process.on('SIGHUP', () => undefined);
-  // At its end Node gives terminals back their settings, and aborts when one of them has gone away.
+  // At its end Node restores the settings of the terminals, and aborts when a terminal has gone.
   process.on('exit', () => {
     for (const gone of terminals.filter((descriptor) => !isatty(descriptor)))
       process.getBuiltinModule('node:fs').closeSync(gone);
@@ -28,7 +28,7 @@ try {
   closeDebugger();
   process.exitCode = await main(process.argv.slice(2), nodeIo());
 } catch (error) {
-  // What would say it better could not be read.
+  // Too many files are open, so the module that reports failures could not be read.
   if (error.code !== 'EMFILE' && error.code !== 'ENFILE') throw error;
   process.stderr.write(`btget: too few files may be open at once (${error.code}); raise the limit with ulimit -n\n`);
   process.exitCode = 16;

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Shows the main job without a network: a tracker and two seeds on loopback, and a download with its progress.
-// Run by `npm run demo`; it is not part of the published package.
+// `npm run demo` shows a download with its progress, without a network: a tracker and two seeds run on loopback.
+// The published package does not contain this file.
 import { spawn } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 
 const btget = fileURLToPath(new URL('btget.js', import.meta.url));
 const dir = mkdtempSync(join(tmpdir(), 'btget-demo-'));
-// What the programs keep for the next time goes with it.
+// The programs keep their caches in this folder too, so that nothing stays behind.
 const env = { ...process.env, XDG_CACHE_HOME: dir };
 const MiB = 1 << 20;
 const LENGTH = 64 * MiB;
@@ -26,7 +26,7 @@ function run(stdio, ...args) {
   return program;
 }
 
-/** Starts btget in the background; resolves to the first match of `pattern` in what it says. */
+/** Starts btget in the background. Resolves to the first group of `pattern` once its stderr matches. */
 async function start(pattern, ...args) {
   const program = run(['ignore', 'ignore', 'pipe'], ...args);
   let said = '';
@@ -44,7 +44,7 @@ async function start(pattern, ...args) {
 const startSeed = (torrent, ...more) =>
   start(/(seeding)/, 'seed', torrent, '-d', join(dir, 'seed'), '--bind', '127.0.0.1', '--no-dht', ...more);
 
-/** Ends what runs in the background, and takes everything away. */
+/** Ends the programs and removes the folder. */
 async function cleanUp() {
   for (const program of programs) program.kill('SIGINT');
   const running = programs.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
@@ -52,7 +52,7 @@ async function cleanUp() {
   rmSync(dir, { recursive: true, force: true });
 }
 
-// Ctrl-C reaches every program of the terminal: the download says how it ends.
+// Ctrl-C reaches every program of the terminal. The download ends by itself and says how.
 process.on('SIGINT', () => undefined);
 for (const signal of ['SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
@@ -71,14 +71,15 @@ try {
   const [madeCode] = await once(run('ignore', 'create', content, '-o', torrent, '--tracker', tracker, '-q'), 'exit');
   if (madeCode !== 0) throw new Error(`btget create ended with ${madeCode}`);
   console.error(
-    `a tracker at ${tracker}, and a seed of ${LENGTH / MiB} MiB of noise that gives 4 MiB/s; another comes and gives all it can`,
+    `a tracker at ${tracker}, and a seed of ${LENGTH / MiB} MiB of noise that gives 4 MiB/s; ` +
+      'another comes and gives all it can',
   );
   await startSeed(torrent, '--tracker', tracker, '--max-upload', '4M');
   console.error(`$ btget demo.torrent -d ${dir}`);
   const download = run('inherit', torrent, '-d', dir, '--bind', '127.0.0.1', '--no-dht', '--summary-interval', '1');
   const ended = once(download, 'exit');
   await Promise.race([ended, setTimeout(1500, null, { ref: false })]);
-  // The second seed hears of the download from the tracker, and dials it.
+  // The tracker tells the second seed of the download, and the seed dials it.
   if (download.exitCode === null) await startSeed(torrent, '--tracker', tracker);
   const [code] = await ended;
   console.error(`exit code ${code}`);

@@ -12,7 +12,7 @@ export const MIB = 1 << 20;
 export interface BenchOptions {
   /** Where the bench makes its folder. */
   readonly dir: string;
-  /** Length of the content of the rows of transfer, in bytes. */
+  /** The length of the content that most rows transfer or hash, in bytes. */
   readonly length: number;
   readonly runs: number;
 }
@@ -33,9 +33,9 @@ export interface TorrentShape {
   readonly tracker?: string;
 }
 
-/** What rows share: a folder, the content and its torrents, the clients, and programs that are measured. */
+/** What all rows share: a folder, content and its torrents, the rivals, and the programs that the bench measures. */
 export class Bench {
-  /** A folder of this bench alone; gone when the bench ends. */
+  /** A folder of this bench alone. `end` removes it. */
   readonly dir: string;
   readonly length: number;
   readonly runs: number;
@@ -51,12 +51,12 @@ export class Bench {
     this.runs = options.runs;
   }
 
-  /** The built btget of this folder. */
+  /** The btget that was built from this repository. */
   btget(...args: readonly string[]): Program {
     return { command: process.execPath, args: [BTGET, ...args] };
   }
 
-  /** Noise of that length, made when it is first asked for. Never to be written to. */
+  /** Noise of this length, made at the first call. Rows share it, so no row may change it. */
   content(length: number): Content {
     const known = this.#contents.get(length);
     if (known !== undefined) return known;
@@ -67,7 +67,7 @@ export class Bench {
     return content;
   }
 
-  /** The path of a .torrent of that content, made when it is first asked for. */
+  /** The path of a .torrent of such content, made at the first call. */
   torrent({ length, pieceLength, tracker }: TorrentShape): Promise<string> {
     const key = `${length} ${pieceLength} ${tracker}`;
     const known = this.#torrents.get(key);
@@ -82,7 +82,7 @@ export class Bench {
     return made;
   }
 
-  /** A new empty folder. Whoever asks for it removes it, or the disk fills with downloads. */
+  /** A new empty folder. The caller should remove it, because downloads would fill the disk. */
   emptyDir(): string {
     this.#count += 1;
     const dir = join(this.dir, `empty-${this.#count}`);
@@ -100,7 +100,7 @@ export class Bench {
     }
   }
 
-  /** A TCP port of 127.0.0.1 on which nothing listens now. For programs that cannot choose one and say which. */
+  /** A TCP port of 127.0.0.1 on which nothing listens now, for programs that cannot choose a free port themselves. */
   freePort(): Promise<number> {
     return new Promise((resolve, reject) => {
       const server = createServer().once('error', reject);
@@ -121,12 +121,12 @@ export class Bench {
     return this.processes.runTogether(programs);
   }
 
-  /** Starts a program that goes on until it is ended; see `Processes.start`. Its `running.bill()` tells its cost so far. */
+  /** Starts a program that runs until it is ended; see `Processes.start`. `running.bill()` tells its cost so far. */
   start(program: Program, until: RegExp): Promise<Started> {
     return this.processes.start(program, until);
   }
 
-  /** Kills what still runs and removes the folder. */
+  /** Kills the programs that still run and removes the folder. */
   end(): void {
     this.processes.killAll();
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 3 });

@@ -1,11 +1,12 @@
 import type { Contestant, Measurement, Row } from '../row.js';
 import type { Processes } from './processes.js';
 
-/** A contestant's runs in order. */
+/** The runs of one contestant. */
 export interface Runs {
   readonly contestant: string;
+  /** In the order of the runs. */
   readonly measurements: readonly Measurement[];
-  /** Why it ran no further; it is left out of the runs that follow. */
+  /** Why a run failed. A contestant that fails once does not run again. */
   readonly failure?: string;
 }
 
@@ -15,7 +16,7 @@ export interface CompeteOptions {
   readonly timeLimit: number;
 }
 
-/** Everybody once, then everybody again: what else the machine does falls on all alike. */
+/** Lets every contestant run once, then every one again, so that other load of the machine falls on all alike. */
 export async function compete(row: Row, processes: Processes, options: CompeteOptions): Promise<Runs[]> {
   const measurements = new Map<Contestant, Measurement[]>(row.contestants.map((contestant) => [contestant, []]));
   const failures = new Map<Contestant, string>();
@@ -35,7 +36,7 @@ export async function compete(row: Row, processes: Processes, options: CompeteOp
   });
 }
 
-/** One run. What it leaves running is ended, and what does not settle in time is ended and has failed. */
+/** Does one run, and ends the programs that it leaves running. A run that takes longer than `seconds` has failed. */
 async function withinLimit(contestant: Contestant, processes: Processes, seconds: number): Promise<Measurement> {
   const before = processes.living();
   let limit: NodeJS.Timeout | undefined;
@@ -48,7 +49,7 @@ async function withinLimit(contestant: Contestant, processes: Processes, seconds
   } finally {
     clearTimeout(limit);
     await processes.endAllBut(before);
-    // With its programs ended a hung run fails, and tidies up after itself; the time limit has been reported already.
+    // A hung run fails when its programs have ended, and then cleans up. Its own failure is ignored: it has hung.
     await Promise.race([run.catch(() => undefined), new Promise((resolve) => setTimeout(resolve, 1000))]);
   }
 }

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 
 export const PYTHON = '/usr/bin/python3';
 
-/** The versions of the other clients that are installed; undefined for one that is not. */
+/** The versions of the other clients; undefined for a client that is not installed. */
 export interface Rivals {
   readonly libtorrent: string | undefined;
   readonly aria2: string | undefined;
@@ -19,7 +19,7 @@ export function findRivals(): Rivals {
   };
 }
 
-/** What the pattern finds in what the program says, whatever its exit code. */
+/** The first group of `pattern` in what the program prints. Its exit code does not matter. */
 function said(pattern: RegExp, command: string, ...args: readonly string[]): string | undefined {
   const { stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
   return pattern.exec(`${stdout}\n${stderr}`)?.[1];

@@ -4,14 +4,14 @@ import { median, medianRatio } from './statistics.js';
 
 export interface Verdict {
   readonly goal: Goal;
-  /** NaN when there is none. */
+  /** NaN when there is no figure. */
   readonly figure: number;
   readonly word: 'met' | 'missed' | 'not measured';
 }
 
 /**
- * A contestant that failed has missed its goals; one that did not take part, or whose rival did not, has none. Throws when
- * a measurement lacks the goal's metric: a goal whose name is misspelt would judge nothing.
+ * A contestant that failed has missed its goals. A goal is not measured when its contestant or its rival did not take
+ * part. Throws when a measurement lacks the goal's metric, so that a misspelt name cannot stay unnoticed.
  */
 export function judge(goal: Goal, results: readonly Runs[]): Verdict {
   const of = (name: string | undefined): Runs | undefined => results.find(({ contestant }) => contestant === name);
@@ -25,7 +25,7 @@ export function judge(goal: Goal, results: readonly Runs[]): Verdict {
   return { goal, figure, word: holds ? 'met' : 'missed' };
 }
 
-/** A metric in each run. Throws when a run did not measure it. */
+/** The figure of each run. Throws when a run did not measure this metric. */
 export function figuresOf(runs: Runs | undefined, metric: string): number[] {
   return (runs?.measurements ?? []).map((measurement) => {
     const figure = measurement[metric];

@@ -3,7 +3,7 @@ import type { BenchOptions } from './bench.js';
 import type { Rivals } from './installed.js';
 import { table } from './tables.js';
 
-/** When, where and with what was measured: without it a figure means nothing. */
+/** A table of the conditions: date, machine, options and versions. Without them a figure means nothing. */
 export function conditions(rivals: Rivals, { dir, length, runs }: BenchOptions, btget: string): string {
   const version = ([name, found]: [string, string | undefined]): string[] => [name, found ?? 'not installed'];
   return table(

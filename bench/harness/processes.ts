@@ -1,19 +1,29 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { type Bill, billOf, cpuOfEndedChildren, residentMemoryOf } from './bill.js';
 
 export interface Program {
   readonly command: string;
   readonly args: readonly string[];
-  /** Variables besides the bench's own. */
+  /** Environment variables, besides those of the bench itself. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** What a whole run of a program cost. A type, so that it is a Measurement. */
+/** What a program has cost so far. */
+interface Bill {
+  /** Seconds of processor time of all its threads, user and system. */
+  readonly cpu: number;
+  /** The most memory that was resident at once, in MiB. Mapped files count. */
+  readonly memory: number;
+}
+
+/** The cost of a whole run of a program. An interface would not be assignable to Measurement, so it is a type. */
 export type Cost = Readonly<{
   /** Seconds from its start to its end. */
   wall: number;
+  /** As in `Bill`. */
   cpu: number;
+  /** As in `Bill`. */
   memory: number;
 }>;
 
@@ -24,20 +34,21 @@ export interface Ran {
 }
 
 export interface RanTogether {
-  /** From the start to the last end, the processor time of all, and the most memory that one of them held. */
+  /** The time from the start to the last end, the processor time of all, and the most memory that one of them held. */
   readonly cost: Cost;
   readonly each: readonly { readonly wall: number; readonly stdout: string; readonly stderr: string }[];
 }
 
+/** Milliseconds. */
 const SAMPLE_INTERVAL = 20;
-// What a program says is kept for its last words only; a chatty one must not fill the memory.
+// We keep the end of the output for the message of a failure. A program that prints a lot must not fill the memory.
 const MOST_OUTPUT = 1 << 20;
 
-/** Every program that the bench has started and that still lives, so that none outlives it. */
+/** Starts programs and knows those that still live, so that no program outlives the bench. */
 export class Processes {
   readonly #living = new Set<RunningProgram>();
 
-  /** Resolves when `until` matches what the program says on either output; rejects when it ends before. */
+  /** Resolves when `until` matches what the program has printed; rejects when the program ends before. */
   async start(program: Program, until: RegExp): Promise<Started> {
     const running = this.#spawn(program);
     const found = await running.says(until);
@@ -52,8 +63,9 @@ export class Processes {
   }
 
   /**
-   * Runs programs at the same time, all to their end, and measures them. Rejects when an exit code is not 0. Nothing else
-   * that was started may end meanwhile: the kernel tells the exact time only of all ended children together.
+   * Runs programs at the same time, all to their end, and measures them. Rejects when an exit code is not 0. No other
+   * program of the bench may end meanwhile: the kernel tells the exact processor time only of all ended children
+   * together.
    */
   async runTogether(programs: readonly Program[]): Promise<RanTogether> {
     const cpuBefore = cpuOfEndedChildren();
@@ -67,7 +79,7 @@ export class Processes {
       const each = await Promise.all(
         running.map(async (one) => {
           const { code, at } = await one.ended;
-          if (code !== 0) throw new Error(one.epitaph(code));
+          if (code !== 0) throw new Error(one.describeEnd(code));
           return { wall: (at - began) / 1000, stdout: one.stdout, stderr: one.stderr };
         }),
       );
@@ -78,16 +90,17 @@ export class Processes {
     }
   }
 
-  /** The programs that live now, to be handed to `endAllBut`. */
+  /** The programs that live now. */
   living(): ReadonlySet<RunningProgram> {
     return new Set(this.#living);
   }
 
+  /** Ends all programs but `kept`; resolves when they are gone. */
   async endAllBut(kept: ReadonlySet<RunningProgram>): Promise<void> {
     await Promise.all([...this.#living].filter((program) => !kept.has(program)).map((program) => program.end()));
   }
 
-  /** At once, and without waiting: for the bench's own end. */
+  /** Kills all programs and does not wait: for the end of the bench itself. */
   killAll(): void {
     for (const program of this.#living) program.kill();
   }
@@ -103,21 +116,25 @@ export class Processes {
   }
 }
 
+/** A program that has printed what the caller waited for. */
 export interface Started {
   readonly running: RunningProgram;
+  /** The match. */
   readonly found: RegExpExecArray;
 }
 
 interface End {
+  /** The exit code, or the name of the signal. */
   readonly code: number | string | null;
   /** On the clock of `performance.now`. */
   readonly at: number;
 }
 
+/** A program and what it has printed, of which only the last MiB is kept. */
 export class RunningProgram {
   stdout = '';
   stderr = '';
-  /** Rejects when it could not be started. */
+  /** Rejects when the program could not be started. */
   readonly ended: Promise<End>;
   readonly #program: Program;
   readonly #child: ChildProcessByStdio<null, Readable, Readable>;
@@ -147,17 +164,17 @@ export class RunningProgram {
     });
   }
 
-  /** What it has cost so far; undefined when it has ended. */
+  /** The cost so far; undefined when the program has ended. */
   bill(): Bill | undefined {
     return this.#child.pid === undefined ? undefined : billOf(this.#child.pid);
   }
 
-  /** Memory that is resident now, MiB; undefined when it has ended. */
+  /** The memory that is resident now, in MiB; undefined when the program has ended. */
   resident(): number | undefined {
     return this.#child.pid === undefined ? undefined : residentMemoryOf(this.#child.pid);
   }
 
-  /** Resolves when `pattern` stands on either output; rejects when the program ends without it. */
+  /** Resolves when `pattern` matches one of the outputs; rejects when the program ends without a match. */
   says(pattern: RegExp): Promise<RegExpExecArray> {
     return new Promise((resolve, reject) => {
       const look = (): void => {
@@ -168,27 +185,73 @@ export class RunningProgram {
       };
       this.#listeners.add(look);
       look();
-      this.ended.then(({ code }) => reject(new Error(this.epitaph(code))), reject);
+      this.ended.then(({ code }) => reject(new Error(this.describeEnd(code))), reject);
     });
   }
 
-  /** Asks it to end, and makes it after a while. Resolves when it is gone. */
+  /** Asks the program to end, and kills it when it is slow. Resolves when it is gone. */
   async end(): Promise<void> {
     this.#child.kill('SIGINT');
-    const PATIENCE = 3000;
-    const impatience = setTimeout(() => this.#child.kill('SIGKILL'), PATIENCE);
+    const KILL_AFTER = 3000;
+    const killing = setTimeout(() => this.#child.kill('SIGKILL'), KILL_AFTER);
     await this.ended.catch(() => undefined);
-    clearTimeout(impatience);
+    clearTimeout(killing);
   }
 
   kill(): void {
     this.#child.kill('SIGKILL');
   }
 
-  epitaph(code: End['code']): string {
+  /** One line that tells how the program ended: its last words and its exit code. */
+  describeEnd(code: End['code']): string {
     const lines = (this.stderr.trim() || this.stdout.trim()).split('\n');
-    // Where a program dies with a trace, the line that names the error tells more than the last ones.
+    // When a program dies with a stack trace, the line that names the error tells more than the last lines.
     const lastWords = lines.findLast((line) => /error/i.test(line)) ?? lines.slice(-3).join(' / ');
     return `${lastWords} (exit ${code} of ${[this.#program.command, ...this.#program.args].join(' ')})`;
   }
+}
+
+// USER_HZ, the unit of times in /proc, is 100 on every Linux.
+const TICKS_PER_SECOND = 100;
+
+/** The bill of a living process; undefined when the process is gone. */
+function billOf(pid: number): Bill | undefined {
+  try {
+    const [user, system] = timesOf(pid);
+    const memory = memoryOf(pid, 'VmHWM');
+    return memory === undefined ? undefined : { cpu: user + system, memory };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The memory of a living process that is resident now, in MiB; undefined when the process is gone. */
+function residentMemoryOf(pid: number): number | undefined {
+  try {
+    return memoryOf(pid, 'VmRSS');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Undefined when the process has ended but its parent has not waited for it: it has no memory any more. */
+function memoryOf(pid: number, field: string): number | undefined {
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+  const kib = new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1];
+  return kib === undefined ? undefined : Number(kib) / 1024;
+}
+
+/** Seconds of processor time of all children of this process that have ended. */
+function cpuOfEndedChildren(): number {
+  const [, , user, system] = timesOf('self');
+  return user + system;
+}
+
+/** User and system time of a process, and of its ended children, in seconds. */
+function timesOf(pid: number | 'self'): [number, number, number, number] {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  // We count fields after the name in brackets, because the name may hold blanks. These are the 14th to the 17th.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const seconds = (field: number): number => Number(fields[field]) / TICKS_PER_SECOND;
+  return [seconds(11), seconds(12), seconds(13), seconds(14)];
 }

@@ -1,4 +1,4 @@
-/** The middle one, or the mean of the two in the middle; NaN of nothing. */
+/** The middle value by size, or the mean of the two in the middle; NaN when there are no values. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const above = sorted[sorted.length >> 1] ?? Number.NaN;
@@ -6,8 +6,8 @@ export function median(values: readonly number[]): number {
 }
 
 /**
- * The median of the ratios run by run: what else the machine did at the time falls on both sides of a pair. Runs that one
- * side lacks make no pair; NaN when there is none.
+ * The median of the ratios, run by run, so that other load of the machine falls on both sides of a ratio. A run that
+ * one side lacks gives no ratio; NaN when there is no ratio.
  */
 export function medianRatio(over: readonly number[], under: readonly number[]): number {
   return median(

@@ -20,12 +20,13 @@ export function rowSection(name: string, row: Row, results: readonly Runs[], ver
     .join('\n\n');
 }
 
-/** All goals of all rows. */
+/** A table of all goals of all rows. */
 export function goalsTable(verdicts: readonly (Verdict & { readonly row: string })[]): string {
   const rows = verdicts.map(({ row, goal, figure, word }) => [row, goalText(goal), figureText(goal, figure), word]);
   return table(['row', 'goal', 'measured', ''], rows);
 }
 
+/** A table in Markdown. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
@@ -69,7 +70,7 @@ function number(figure: number, digits: number): string {
   return Number.isNaN(figure) ? '–' : figure.toFixed(digits);
 }
 
-/** What a program said, fit for a list in Markdown. */
+/** The words of a program in one line for a list in Markdown. */
 function oneLine(text: string): string {
   return text.replaceAll(/\s+/g, ' ').replaceAll('|', '\\|').slice(0, 300);
 }

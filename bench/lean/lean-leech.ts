@@ -13,29 +13,29 @@ import {
 } from './lean-wire.js';
 
 export interface Leeched {
-  /** From the established connection to the last byte. */
+  /** From the moment at which the connection is made to the last byte. */
   readonly seconds: number;
   readonly bytes: number;
 }
 
 export interface LeanLeechOptions {
   readonly port: number;
-  /** Requests in flight. Clients queue 250 to 2,000 of a peer's and drop what is more. */
+  /** The most requests in flight. Clients queue 250 to 2,000 requests of a peer and drop the others. */
   readonly window: number;
-  /** After a choke it asks anew for what was not answered. Clients exist that do not. */
+  /** After a choke it asks again for blocks that did not come. Some clients do not. */
   readonly asksAgain: boolean;
 }
 
 export const DEFAULT_LEAN_LEECH_OPTIONS = { window: 500, asksAgain: true };
 
 const RECEIVE_BUFFER = 1 << 20;
-// Up to and with the `begin` of a `piece` message.
+// A `piece` message up to the end of its `begin`.
 const LONGEST_HEAD = 13;
 const REQUEST_LENGTH = 17;
 
 /**
- * A leech that is never the bottleneck: it asks for everything in order with many requests in flight, counts what comes and
- * throws it away. Rejects when the seed ends the connection before it has sent everything.
+ * A leech that is never the bottleneck: it asks for all blocks in order with many requests in flight, counts what
+ * comes, and keeps nothing. Rejects when the seed closes the connection before it has sent everything.
  */
 export function leech(torrent: LeanTorrent, options: LeanLeechOptions): Promise<Leeched> {
   return new Promise((resolve, reject) => {
@@ -73,7 +73,7 @@ export class Receiver {
   readonly #window: number;
   readonly #asksAgain: boolean;
   readonly #send: (bytes: Buffer) => void;
-  /** Every request of the torrent, one behind the other: asking for a run of blocks is one write of a part of it. */
+  /** All requests of the torrent in a row, so that one write of a part of it asks for a run of blocks. */
   readonly #requests: Buffer;
   readonly #arrived: Uint8Array;
   readonly #blockCount: number;
@@ -81,12 +81,12 @@ export class Receiver {
   #next = 0;
   #inFlight = 0;
   #choked = true;
-  /** The head of the message that is coming in, as far as it is there. */
+  /** The head of the message that is coming in, as far as it has come. */
   readonly #head = Buffer.alloc(LONGEST_HEAD);
   #headLength = 0;
-  /** Bytes until the next head: at first the handshake. */
+  /** Bytes until the next head. At first this is the handshake. */
   #skip = HANDSHAKE_LENGTH;
-  #shaken = false;
+  #handshakeDone = false;
   #block: number | undefined;
 
   constructor(torrent: LeanTorrent, options: Omit<LeanLeechOptions, 'port'>, send: (bytes: Buffer) => void) {
@@ -118,22 +118,22 @@ export class Receiver {
       this.#skip -= skipped;
       at += skipped;
       if (this.#skip > 0) break;
-      if (!this.#shaken) this.#handshakeCameIn();
+      if (!this.#handshakeDone) this.#handshakeCameIn();
       if (this.#block !== undefined) this.#blockCameIn();
       at += this.#readHead(buffer, at, length);
     }
-    // A block that ends with the chunk has come in as well.
+    // A block may end with the chunk.
     if (this.#skip === 0 && this.#block !== undefined) this.#blockCameIn();
     this.#ask();
   }
 
-  /** Not before: aria2 bans whoever sends more than a handshake until it has answered it. */
+  /** We wait for the seed's handshake: aria2 bans a peer that sends more than a handshake before aria2 has answered. */
   #handshakeCameIn(): void {
-    this.#shaken = true;
+    this.#handshakeDone = true;
     this.#send(plainMessage(INTERESTED));
   }
 
-  /** Takes what the head still needs; returns how many bytes these were. */
+  /** Takes the bytes that the head still needs; returns how many. */
   #readHead(buffer: Buffer, from: number, to: number): number {
     let at = from;
     while (at < to && this.#skip === 0) {
@@ -174,7 +174,7 @@ export class Receiver {
     this.received += this.#lengthOf(block);
   }
 
-  /** Without the Fast Extension a choke drops what was asked for. */
+  /** Without the fast extension a choke drops all open requests. */
   #chokeCameIn(): void {
     this.#choked = true;
     if (!this.#asksAgain) return;

@@ -22,11 +22,11 @@ export interface LeanSeed {
 }
 
 export interface LeanSeedOptions {
-  /** The info dictionary, for who has only a link; empty: it is not offered. */
+  /** The info dictionary, for a leech that has only a link. When it is empty, the seed offers no metadata. */
   readonly info: Buffer;
-  /** A leech has asked for content, for the first time on its connection. */
+  /** Called when a leech asks for content for the first time on its connection. */
   readonly asked: () => void;
-  /** What it tells peers that it queues. It answers at once, so any number would be true; null: it does not tell. */
+  /** How many requests it says that it queues (`reqq`); null to say nothing. It answers at once: any number is true. */
   readonly queued: number | null;
 }
 
@@ -36,7 +36,10 @@ export const DEFAULT_LEAN_SEED_OPTIONS: LeanSeedOptions = {
   queued: 2000,
 };
 
-/** A seed that is never the bottleneck: it has everything, unchokes everybody, and answers all requests of a chunk at once. */
+/**
+ * A seed that is never the bottleneck: it has all pieces, unchokes every peer, and answers all requests of a chunk at
+ * once. `name`: how its peer id begins.
+ */
 export async function startLeanSeed(
   torrent: LeanTorrent,
   image: WireImage,
@@ -49,35 +52,36 @@ export async function startLeanSeed(
   return { port: (server.address() as AddressInfo).port, server };
 }
 
-/** What has been said over one connection. */
+/** What the leech has told on one connection. */
 interface Talk {
-  /** The leech's id of ut_metadata. */
+  /** The id under which the leech wants ut_metadata. */
   metadataId: number;
+  /** It has asked for content. */
   asked: boolean;
 }
 
 function serve(socket: Socket, torrent: LeanTorrent, image: WireImage, name: string, options: LeanSeedOptions): void {
   const talk: Talk = { metadataId: 0, asked: false };
   let waiting: Buffer = Buffer.alloc(0);
-  let shaken = false;
-  // The leech is done, or was ended: nothing more can be done for it.
+  let handshakeDone = false;
+  // The leech has what it wants, or was ended.
   socket.on('error', () => socket.destroy());
   socket.on('data', (chunk) => {
     waiting = waiting.length === 0 ? chunk : Buffer.concat([waiting, chunk]);
-    if (!shaken) {
+    if (!handshakeDone) {
       if (waiting.length < HANDSHAKE_LENGTH) return;
       const peer = decodeHandshake(waiting);
       if (!peer.infoHash.equals(torrent.infoHash)) return void socket.destroy();
       socket.write(encodeHandshake(torrent.infoHash, name, true));
       socket.write(encodeGreeting(peer, image.pieceCount, options.info.length, options.queued));
       waiting = waiting.subarray(HANDSHAKE_LENGTH);
-      shaken = true;
+      handshakeDone = true;
     }
     waiting = answer(socket, waiting, image, talk, options);
   });
 }
 
-/** Answers the whole messages, runs of consecutive blocks in one write; returns the bytes of the unfinished one. */
+/** Answers all whole messages, with one write for a run of blocks. Returns the bytes of the unfinished message. */
 function answer(socket: Socket, bytes: Buffer, image: WireImage, talk: Talk, options: LeanSeedOptions): Buffer {
   let at = 0;
   let first = -1;
@@ -100,7 +104,7 @@ function answer(socket: Socket, bytes: Buffer, image: WireImage, talk: Talk, opt
       if (!talk.asked) options.asked();
       talk.asked = true;
       const block = image.blockOf(bytes.readUInt32BE(at + 5), bytes.readUInt32BE(at + 9), bytes.readUInt32BE(at + 13));
-      // A leech that waits in vain would look slow; one whose connection breaks is seen to fail.
+      // A leech that gets no answer would look slow. When its connection breaks, it fails, and that is seen.
       if (block === undefined) {
         socket.destroy();
         return bytes;

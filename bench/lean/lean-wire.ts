@@ -1,4 +1,4 @@
-/** The little of the peer protocol (BEP 3, 6, 10) that a lean peer speaks. It shares nothing with what it measures. */
+/** The part of the peer protocol (BEP 3, 6, 9, 10) that a lean peer speaks. It shares no code with btget. */
 
 export const BLOCK = 16 * 1024;
 export const HANDSHAKE_LENGTH = 68;
@@ -13,7 +13,7 @@ const BITFIELD = 5;
 const HAVE_ALL = 14;
 export const EXTENDED = 20;
 
-/** Under which id we want to be asked for metadata. */
+/** The id under which a leech must ask us for metadata. */
 const METADATA = 1;
 
 const RESERVED = 20;
@@ -28,9 +28,9 @@ export interface LeanTorrent {
 
 export interface LeanHandshake {
   readonly infoHash: Buffer;
-  /** It speaks the Fast Extension. */
+  /** The peer speaks the fast extension (BEP 6). */
   readonly fast: boolean;
-  /** It speaks the Extension Protocol. */
+  /** The peer speaks the extension protocol (BEP 10). */
   readonly extended: boolean;
 }
 
@@ -59,7 +59,10 @@ export function plainMessage(id: number): Buffer {
   return Buffer.from([0, 0, 0, 1, id]);
 }
 
-/** What a seed says after the handshake: that it has everything, `metadataSize` bytes of metadata or 0 for none, and how many requests it queues, or null to keep that to itself. */
+/**
+ * What a seed says after the handshake: that it has all pieces, and to a peer with extensions how long its metadata is
+ * and how many requests it queues. `metadataSize`: bytes, 0 when it offers none. `queued`: null when it does not tell.
+ */
 export function encodeGreeting(
   peer: LeanHandshake,
   pieceCount: number,
@@ -74,7 +77,10 @@ export function encodeGreeting(
   return Buffer.concat(greeting);
 }
 
-/** The answer (BEP 9) to an extended message, its id and payload, that asks for metadata; undefined when it does not. */
+/**
+ * The answer to a request for metadata (BEP 9). `message`: the id and the payload of an extended message. Undefined
+ * when it is no such request.
+ */
 export function answerMetadata(message: Buffer, theirId: number, info: Buffer): Buffer | undefined {
   const piece = /^d8:msg_typei0e5:piecei(\d+)ee$/.exec(message.toString('latin1', 1))?.[1];
   if (message[0] !== METADATA || piece === undefined) return undefined;
@@ -83,7 +89,10 @@ export function answerMetadata(message: Buffer, theirId: number, info: Buffer): 
   return extendedMessage(theirId, Buffer.concat([head, info.subarray(begin, begin + BLOCK)]));
 }
 
-/** Under which id the sender of an extension handshake, its id and payload, wants metadata; undefined when it is none. */
+/**
+ * The id under which the sender of an extension handshake wants metadata. `message`: the id and the payload of an
+ * extended message. Undefined when it is no such handshake, or when the sender does not want metadata.
+ */
 export function metadataIdOf(message: Buffer): number | undefined {
   const id = /11:ut_metadatai(\d+)e/.exec(message.toString('latin1', 1))?.[1];
   return message[0] === 0 && id !== undefined ? Number(id) : undefined;

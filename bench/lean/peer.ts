@@ -1,7 +1,11 @@
 /**
- * A lean peer as a process of its own: `peer.js seed TORRENT FILE COUNT` is COUNT seeds, prints their ports and, for
- * each connection, when content is asked for first,
- * `peer.js leech TORRENT PORT` downloads once, throws it away, and prints what it took as JSON.
+ * Lean peers in a process of their own.
+ *
+ * `peer.js seed TORRENT FILE COUNT [silent]` runs COUNT seeds. It prints their ports, and a line when a leech asks for
+ * content for the first time on a connection. A silent seed does not tell how many requests it queues.
+ *
+ * `peer.js leech TORRENT PORT [AHEAD]` downloads once, keeps nothing, and prints time and bytes as JSON. With AHEAD it
+ * keeps so many requests in flight and asks for no block twice.
  */
 import { readFileSync } from 'node:fs';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';

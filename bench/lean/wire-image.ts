@@ -4,15 +4,15 @@ import { BLOCK, type LeanTorrent, PIECE } from './lean-wire.js';
 const HEAD = 13;
 
 /**
- * The whole content as it goes over the wire: every block behind the head of its `piece` message. A run of consecutive
- * blocks is one stretch of this memory, so a seed answers any number of requests in a row with one write and no copy.
+ * The whole content as it goes over the wire: every block behind the head of its `piece` message. A run of blocks lies
+ * in one stretch of this memory, so a seed answers any number of requests in a row with one write and no copy.
  */
 export class WireImage {
   readonly pieceCount: number;
   readonly #torrent: LeanTorrent;
   readonly #bytes: Buffer;
 
-  /** Reads the content from the file. Throws when the file is shorter than the torrent. */
+  /** Reads the content from the file at `path`. Throws when the file is shorter than the torrent. */
   constructor(torrent: LeanTorrent, path: string) {
     this.#torrent = torrent;
     this.pieceCount = Math.ceil(torrent.length / torrent.pieceLength);
@@ -31,7 +31,7 @@ export class WireImage {
     closeSync(file);
   }
 
-  /** Which block a request asks for; undefined when it is not exactly a block of this torrent. */
+  /** The number of the block that a request asks for; undefined when it asks for anything but one whole block. */
   blockOf(index: number, begin: number, length: number): number | undefined {
     const offset = index * this.#torrent.pieceLength + begin;
     const isBlock =

@@ -1,11 +1,11 @@
 export interface DelayTimers {
-  /** Milliseconds on a clock that only goes forward. */
+  /** Milliseconds on a clock that never goes back. */
   now(): number;
-  /** Calls `task` once, about that many milliseconds from now; it may be a little early. */
+  /** Calls `task` once, after about `delay` milliseconds. It may call it a little early. */
   after(delay: number, task: () => void): void;
 }
 
-/** Lets things out in the order in which they went in, each no earlier than `delay` milliseconds later. */
+/** Lets items out in the order in which they came in. An item stays inside for at least `delay` milliseconds. */
 export class DelayLine<T> {
   readonly #delay: number;
   readonly #timers: DelayTimers;

@@ -1,6 +1,7 @@
 /**
- * A long way in a process of its own: `relay.js PORT MILLISECONDS` prints a port on 127.0.0.1 whose connections go on to
- * PORT, with every byte that much later in either direction. It limits no rate: what is under way is in its memory.
+ * A slow line in a process of its own: `relay.js PORT MILLISECONDS` prints a port on 127.0.0.1. It forwards connections
+ * to PORT and delays each byte by MILLISECONDS in either direction. It limits no rate: it keeps bytes that wait in
+ * memory.
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
@@ -25,7 +26,7 @@ function forward(from: Socket, to: Socket): void {
   });
   from.on('data', (chunk) => line.push(chunk));
   from.on('end', () => line.push(null));
-  // A broken connection is broken at once on both sides: nothing is measured any more.
+  // When one side breaks, the other side breaks at once: the run has failed.
   from.on('error', () => {
     from.destroy();
     to.destroy();

@@ -8,10 +8,11 @@ const RELAY = fileURLToPath(new URL('../relay/relay.js', import.meta.url));
 const LEAN_PEER = fileURLToPath(new URL('../lean/peer.js', import.meta.url));
 
 export interface DownloadTask {
+  /** The path of a .torrent, or a magnet link. */
   readonly torrent: string;
   /** An empty folder. */
   readonly dir: string;
-  /** Where the seeds listen, on 127.0.0.1. */
+  /** The ports of the seeds on 127.0.0.1. */
   readonly peers: readonly number[];
 }
 
@@ -25,27 +26,28 @@ export interface SeedTask {
 
 export interface VerifyTask {
   readonly torrent: string;
-  /** The folder of the content, all of which is there. */
+  /** The folder of the content, which is whole. */
   readonly dir: string;
 }
 
-/** A program, and what it says when it listens: the first group is its port, or its ports with commas. */
+/** A program, and what it prints when it listens: the first group is its port, or its ports with commas. */
 export interface Listener {
   readonly program: Program;
   readonly listening: RegExp;
 }
 
-/** A client that can play both sides. Its own port is chosen by the system or found free. */
+/** A client that can download and seed. The system or `Bench.freePort` chooses its port. */
 export interface Client {
   readonly name: string;
-  /** Downloads, and ends when everything is there. */
+  /** A program that downloads, and ends when the content is whole. */
   download(task: DownloadTask): Promise<Program>;
+  /** A program that serves the content until it is ended. */
   seed(task: SeedTask): Promise<Listener>;
-  /** Hashes what is there, and ends when all of it is right. */
+  /** A program that hashes the content, and ends when it has found all of it right. */
   verify(task: VerifyTask): Promise<Program>;
 }
 
-/** For a btget that neither looks for peers nor is found but by who knows its port. */
+/** Options for a btget that looks for no peers. Only a peer that knows its port can find it. */
 export const ALONE = [
   '--bind',
   '127.0.0.1',
@@ -90,12 +92,12 @@ export function libtorrentClient(): Client {
         listening: /listening on (\d+)\./,
       };
     },
-    // A download begins with a look at what is there.
+    // A download begins with a check of what is on the disk.
     verify: async ({ torrent, dir }) => ({ command: PYTHON, args: [LIBTORRENT, 'download', torrent, dir] }),
   };
 }
 
-/** aria2 cannot be told of a peer: `tracker` is the announce URL that names the task's peers to it. */
+/** No option of aria2 names a peer, so `tracker` returns an announce URL whose answer names the task's peers. */
 export function aria2Client(bench: Bench, tracker: (peers: readonly number[]) => string): Client {
   const options = async (torrent: string, dir: string): Promise<string[]> => [
     '--no-conf=true',
@@ -135,23 +137,23 @@ export function aria2Client(bench: Bench, tracker: (peers: readonly number[]) =>
   };
 }
 
-/** So many seeds in one process, none of which is ever the bottleneck. A silent one does not tell how many requests it queues. */
+/** `count` lean seeds in one process. A silent seed does not tell how many requests it queues. */
 export function leanSeeds(torrent: string, content: string, count: number, silent = false): Listener {
   const args = [LEAN_PEER, 'seed', torrent, content, String(count), ...(silent ? ['silent'] : [])];
   return { program: { command: process.execPath, args }, listening: /ports ([\d,]+)\./ };
 }
 
-/** A leech that is never the bottleneck. It prints what it took, `Leeched`, as JSON. */
+/** A leech that is never the bottleneck. It prints a `Leeched` as JSON. */
 export function leanLeech(torrent: string, port: number): Program {
   return { command: process.execPath, args: [LEAN_PEER, 'leech', torrent, String(port)] };
 }
 
-/** One that asks for so many blocks ahead, whatever it is told, and for none of them again. */
+/** A leech that keeps `ahead` requests in flight, even when the seed queues fewer, and asks for no block twice. */
 export function stubbornLeech(torrent: string, port: number, ahead: number): Program {
   return { command: process.execPath, args: [LEAN_PEER, 'leech', torrent, String(port), String(ahead)] };
 }
 
-/** Another port for the one that is given, so many milliseconds away from it in either direction. */
+/** A relay in front of `port` that delays each byte by `delay` milliseconds in either direction. */
 export function relay(port: number, delay: number): Listener {
   return {
     program: { command: process.execPath, args: [RELAY, String(port), String(delay)] },

@@ -2,7 +2,7 @@ import type { Bench } from '../harness/bench.js';
 import { aria2Client, btgetClient, type Client, libtorrentClient } from './clients.js';
 import { startNamingTracker } from './naming-tracker.js';
 
-/** btget and the rivals of its that are installed, btget first. */
+/** btget, and after it the rivals that are installed. */
 export interface Field {
   readonly clients: readonly Client[];
   end(): void;

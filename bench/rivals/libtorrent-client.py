@@ -1,9 +1,9 @@
-"""libtorrent with discovery and encryption off.
+"""libtorrent without discovery and encryption.
 
-libtorrent-client.py download TORRENT|MAGNET DIR [PEER_PORT ...]   ends when everything is there
-libtorrent-client.py seed TORRENT DIR [BYTES_A_SECOND]      trusts what is there, serves it until it is ended
+libtorrent-client.py download TORRENT|MAGNET DIR [PEER_PORT ...]   ends when the content is whole
+libtorrent-client.py seed TORRENT DIR [BYTES_A_SECOND]   serves the content without a check until it is ended
 
-Beyond its defaults it dials all peers at once and has room for many, as a rival ought to be at its best with these.
+Unlike its defaults it dials all peers at once and has room for many, so that the rival is at its best.
 """
 import sys
 import time
@@ -19,7 +19,7 @@ session = lt.session({
     'connection_speed': 1000, 'smooth_connects': False,
     # The tracker is on loopback, and its path does not begin with /announce.
     'ssrf_mitigation': False,
-    # The limit of a rate is meant for what is on loopback too, and for the content alone.
+    # The limit of a rate must hold on loopback too, and must count the content alone.
     'ignore_limits_on_local_network': False, 'rate_limit_ip_overhead': False,
     'alert_mask': lt.alert.category_t.status_notification,
 })
@@ -47,7 +47,7 @@ if role == 'seed':
     while True:
         time.sleep(1)
 elif role == 'download':
-    # Not automatically managed: that would hold it back until the session has looked at its queue.
+    # Without auto_managed: it would delay the start until the session looks at its queue.
     handle = add(flags.update_subscribe)
     for port in rest:
         handle.connect_peer(('127.0.0.1', int(port)))

@@ -4,14 +4,14 @@ import type { AddressInfo } from 'node:net';
 import { encodeBencode } from '../../src/bencode/encode.js';
 
 export interface NamingTracker {
-  /** An announce URL whose answer names these peers, on 127.0.0.1. */
+  /** A new announce URL whose answer names the peers at these ports of 127.0.0.1. */
   urlFor(ports: readonly number[]): string;
   end(): void;
 }
 
 const HOUR = 3600;
 
-/** A tracker that remembers nobody and always names the same peers. */
+/** A tracker that remembers no peer: each of its URLs always names the same peers. */
 export async function startNamingTracker(): Promise<NamingTracker> {
   const answers = new Map<string, Buffer>();
   const server = createServer((request, response) => {

@@ -7,13 +7,13 @@ import { onSlowDisk } from '../scale/hooks.js';
 import { connectGreedy } from '../scale/peers.js';
 
 const DISK_RATE = 20_000_000;
-/** Bytes: so much that a client which does not wait for its disk is found out. */
+/** Bytes. A client that does not wait for its disk would need more memory than the goal allows. */
 const MOST_LENGTH = 256 * MIB;
 const GREEDY = 200;
 /** Milliseconds. */
 const GREED_TIME = 10_000;
 
-/** A download from a fast seed to a disk that is slow. */
+/** A download from a fast seed to a slow disk. */
 export const slowDisk: MakeRow = async (bench) => {
   const length = Math.min(bench.length, MOST_LENGTH);
   const content = bench.content(length);
@@ -36,19 +36,21 @@ export const slowDisk: MakeRow = async (bench) => {
     ],
     goals: [
       { contestant: 'btget', metric: 'memory', unit: 'MiB', digits: 0, atMost: 128 },
-      // The disk is kept busy, and no write went past it.
+      // At least 15: the download keeps the disk busy. At most 20.5: no write escapes the limit of the disk.
       { contestant: 'btget', metric: 'rate', unit: 'MB/s', digits: 1, atLeast: 15, atMost: 20.5 },
     ],
     mostRuns: 3,
   };
 };
 
-/** A seed among peers that ask for everything and read nothing. */
+/** A seed whose peers ask for everything and read nothing. */
 export const greedyPeers: MakeRow = async (bench) => {
   const content = bench.content(bench.length);
   const torrent = await bench.torrent({ length: bench.length, pieceLength: '1M' });
   return {
-    title: `${GREEDY} peers that ask a seed for everything again and again and read nothing, for ${GREED_TIME / 1000} s`,
+    title:
+      `${GREEDY} peers that ask a seed for everything again and again and read nothing, ` +
+      `for ${GREED_TIME / 1000} s`,
     metrics: [CPU, MEMORY, { name: 'alone', label: 'memory before they came, MiB', digits: 0 }],
     contestants: [{ name: 'btget', measure: () => seedToGreedy(bench, torrent, content.dir) }],
     goals: [{ contestant: 'btget', metric: 'memory', unit: 'MiB', digits: 0, atMost: 192 }],
@@ -56,7 +58,7 @@ export const greedyPeers: MakeRow = async (bench) => {
   };
 };
 
-/** `cpu` and `memory` of the seed, its start and its check included. */
+/** `cpu` and `memory` of the seed, with its start and its check. */
 async function seedToGreedy(bench: Bench, torrent: string, dir: string): Promise<Measurement> {
   const served = ['--max-peers', String(GREEDY * 2), '--upload-slots', String(GREEDY)];
   const { running, found } = await bench.start(

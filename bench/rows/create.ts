@@ -12,13 +12,13 @@ interface PieceLength {
 
 const MEBIBYTE: PieceLength = { text: '1M', kibibytes: 1024 };
 
-/** Everybody makes a torrent of the same file. */
+/** Each program makes a torrent of the same file. */
 export function create(pieceLength: PieceLength): MakeRow {
   return async (bench) =>
     createRow(bench, `one file in pieces of ${pieceLength.text}`, bench.content(bench.length).path, pieceLength);
 }
 
-/** Everybody makes a torrent of the same thousand files. */
+/** Each program makes a torrent of the same thousand files. */
 export const createManyFiles: MakeRow = async (bench) =>
   createRow(bench, '1,000 files in pieces of 1M', manyFiles(bench, bench.length), MEBIBYTE);
 

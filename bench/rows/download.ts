@@ -9,7 +9,7 @@ const GOALS: readonly Goal[] = [
   { contestant: 'btget', metric: 'memory', unit: 'MiB', digits: 0, atMost: 128 },
 ];
 
-/** Everybody downloads the same from one lean seed. */
+/** Each client downloads the same file from one lean seed. */
 export function download(pieceLength: string): MakeRow {
   return async (bench) => {
     const torrent = await bench.torrent({ length: bench.length, pieceLength });
@@ -18,7 +18,7 @@ export function download(pieceLength: string): MakeRow {
   };
 }
 
-/** Everybody downloads the same from fifty lean seeds at once. */
+/** Each client downloads the same file from fifty lean seeds at once. */
 export const manyPeers: MakeRow = async (bench) => {
   const SEEDS = 50;
   const torrent = await bench.torrent({ length: bench.length, pieceLength: '1M' });
@@ -26,7 +26,7 @@ export const manyPeers: MakeRow = async (bench) => {
   return makeDownloadRow(bench, { torrent, peers }, `Download in pieces of 1M from ${SEEDS} fast seeds at once`, []);
 };
 
-/** Everybody downloads the same from a client that people use. */
+/** Each client downloads the same file from a seed of libtorrent, which people use. */
 export const downloadFromLibtorrent: MakeRow = async (bench) => {
   if (bench.rivals.libtorrent === undefined) throw new Error('libtorrent is not installed');
   const torrent = await bench.torrent({ length: bench.length, pieceLength: '1M' });
@@ -35,8 +35,12 @@ export const downloadFromLibtorrent: MakeRow = async (bench) => {
   return makeDownloadRow(bench, { torrent, peers }, 'Download in pieces of 1M from one libtorrent seed', []);
 };
 
-/** Everybody downloads the same from one lean seed that is far away; a silent one does not tell how many requests it queues. */
+/**
+ * Each client downloads the same file from one lean seed over a slow line. A silent seed does not tell how many
+ * requests it queues.
+ */
 const farAway = async (bench: Bench, silent: boolean): Promise<Row> => {
+  /** Milliseconds. */
   const ONE_WAY = 50;
   const length = Math.min(256 * MIB, bench.length);
   const torrent = await bench.torrent({ length, pieceLength: '1M' });
@@ -52,7 +56,7 @@ const farAway = async (bench: Bench, silent: boolean): Promise<Row> => {
 export const roundTrip: MakeRow = (bench) => farAway(bench, false);
 export const roundTripNoReqq: MakeRow = (bench) => farAway(bench, true);
 
-/** Starts what listens, and resolves to its ports. */
+/** Starts a program that listens, and resolves to its ports. */
 async function startPeers(bench: Bench, { program, listening }: Listener): Promise<number[]> {
   const { found } = await bench.start(program, listening);
   return (found[1] ?? '').split(',').map(Number);

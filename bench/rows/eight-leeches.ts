@@ -1,20 +1,22 @@
-import type { Bench } from '../harness/bench.js';
-import { MIB } from '../harness/bench.js';
+import { type Bench, MIB } from '../harness/bench.js';
 import { btgetClient, type Client, libtorrentClient } from '../rivals/clients.js';
 import { CPU, type MakeRow, MEMORY, type Measurement } from '../row.js';
 
 const LENGTH = 100 * MIB;
+/** Bytes a second. */
 const RATE = 10 * MIB;
 const LEECHES = 8;
 
 /**
- * One seed with a limit and eight leeches that start together, know each other from a tracker, and leave when they are
- * done. Ideally the last one is done when the seed has sent one copy.
+ * One seed with a limit and eight leeches that start together, find each other by a tracker, and leave when they are
+ * done. Ideally the last leech is done when the seed has sent one copy.
  */
 export const eightLeeches: MakeRow = async (bench) => {
   const clients = [btgetClient(bench), ...(bench.rivals.libtorrent === undefined ? [] : [libtorrentClient()])];
   return {
-    title: `One seed with ${RATE / MIB} MiB/s, ${LEECHES} leeches of ${lengthFor(bench) / MIB} MiB that leave when they are done`,
+    title:
+      `One seed with ${RATE / MIB} MiB/s, ${LEECHES} leeches of ${lengthFor(bench) / MIB} MiB ` +
+      'that leave when they are done',
     metrics: [
       { name: 'first', label: 'first done s', digits: 1 },
       { name: 'last', label: 'last done s', digits: 1, compared: true },
@@ -33,7 +35,7 @@ function lengthFor(bench: Bench): number {
   return Math.min(LENGTH, bench.length);
 }
 
-/** The tracker is a new one each time, or it would name the peers of the run before. */
+/** Each run has a new tracker, because the old one would name the peers of the last run. */
 async function measureSwarm(bench: Bench, client: Client): Promise<Measurement> {
   const length = lengthFor(bench);
   const tracker = await bench.start(

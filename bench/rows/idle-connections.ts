@@ -9,9 +9,10 @@ import { connectIdle } from '../scale/peers.js';
 import { manyPieces } from '../scale/torrents.js';
 
 const CONNECTIONS = 500;
+/** Milliseconds. */
 const SETTLE = 1500;
 
-/** What a connection costs on which nothing happens. */
+/** The memory of a connection on which nothing happens. */
 export const idleConnections: MakeRow = async (bench) => {
   const few = manyPieces(bench.emptyDir(), 1000);
   const many = manyPieces(bench.emptyDir(), 100_000);

@@ -15,14 +15,14 @@ const METRICS: readonly Metric[] = [
   { name: 'memory', label: 'memory MiB', digits: 0 },
 ];
 
-/** How long a download of 100,000 pieces takes to begin. */
+/** The time in which a download of 100,000 pieces begins. */
 export const hundredThousandPieces: MakeRow = (bench) =>
   beginning(bench, '100,000 pieces of 16 KiB', manyPieces(bench.emptyDir(), 100_000), [
     { contestant: 'btget', metric: 'wall', ratioTo: 'libtorrent', atMost: 1 },
     { contestant: 'btget', metric: 'memory', unit: 'MiB', digits: 0, atMost: 128 },
   ]);
 
-/** How long a download of 50,000 files takes to begin. */
+/** The time in which a download of 50,000 files begins. */
 export const fiftyThousandFiles: MakeRow = (bench) =>
   beginning(bench, '50,000 files of 1 KiB', manyFiles(bench.emptyDir(), 50_000), [
     { contestant: 'btget', metric: 'wall', atMost: 2, unit: 's' },
@@ -39,7 +39,7 @@ async function beginning(bench: Bench, what: string, torrent: string, goals: rea
       { name: 'btget seed', measure: () => toSeeding(bench, torrent) },
     ],
     goals,
-    // Whoever has asked for nothing by then may take minutes for so many files, but nobody would wait to see.
+    // A client that has asked for nothing by then may take minutes, and no user would wait for it.
     timeLimit: 40,
     end: async () => field.end(),
   };
@@ -55,7 +55,7 @@ async function toFirstRequest(bench: Bench, client: Client, torrent: string): Pr
     return await bench.inEmptyDir(async (dir) => {
       const program = await client.download({ torrent, dir, peers: [seed.port] });
       const began = performance.now();
-      // Clients that are told to be quiet say nothing: what they do is seen by the seed.
+      // The clients run quietly, so only the seed sees when they ask.
       const { running } = await bench.start(program, /(?:)/);
       await until(running, () => askedAt !== undefined);
       const bill = running.bill();
@@ -68,7 +68,7 @@ async function toFirstRequest(bench: Bench, client: Client, torrent: string): Pr
   }
 }
 
-/** All of it is there: it is checked, then served. */
+/** The content is whole: btget checks it, then serves it. */
 async function toSeeding(bench: Bench, torrent: string): Promise<Measurement> {
   const dir = join(dirname(torrent), 'data');
   const began = performance.now();

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
-import type { Bench } from '../harness/bench.js';
-import { MIB } from '../harness/bench.js';
+import { type Bench, MIB } from '../harness/bench.js';
 import { ALONE, btgetClient, leanSeeds } from '../rivals/clients.js';
 import type { Contestant, MakeRow } from '../row.js';
 import { watchLoop } from '../scale/hooks.js';
@@ -10,11 +9,12 @@ import { startAskedOnce } from '../scale/peers.js';
 import { manyFiles, manyPieces } from '../scale/torrents.js';
 import { until } from '../scale/until.js';
 
+/** Milliseconds. */
 const MOST_HELD = 50;
-/** Milliseconds that a torrent which has begun is watched for. */
+/** For how many milliseconds we watch a torrent after it has begun. */
 const GOES_ON = 500;
 
-/** How long the event loop is held in btget, at work that could hold it. */
+/** For how long btget holds the event loop during work that may hold it. */
 export const loopDelay: MakeRow = async (bench) => {
   const content = bench.content(bench.length);
   const torrent = await bench.torrent({ length: bench.length, pieceLength: '1M' });
@@ -63,7 +63,7 @@ export const loopDelay: MakeRow = async (bench) => {
   };
 };
 
-/** A download until its first request, and a little longer. */
+/** Watches a download until its first request, and a little longer. */
 function beginner(bench: Bench, name: string, torrent: string): Contestant {
   return {
     name,
@@ -89,7 +89,7 @@ function beginner(bench: Bench, name: string, torrent: string): Contestant {
   };
 }
 
-/** A seed through its check, and a little longer. */
+/** Watches a seed until its check has ended, and a little longer. */
 function seeder(bench: Bench, name: string, torrent: string): Contestant {
   const dir = join(dirname(torrent), 'data');
   const program = bench.btget('seed', torrent, '-d', dir, ...ALONE);

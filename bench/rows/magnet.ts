@@ -10,7 +10,7 @@ import type { MakeRow, Measurement } from '../row.js';
 const SEEDS = 10;
 const LENGTH = 64 * MIB;
 
-/** From the start of the program to the first block of content that a seed is asked for: a link, a tracker, ten seeds. */
+/** The time from the start of a program with a link to its first request for content; a tracker names ten seeds. */
 export const magnet: MakeRow = async (bench) => {
   const field = await makeField(bench);
   const tracker = await startNamingTracker();
@@ -24,7 +24,7 @@ export const magnet: MakeRow = async (bench) => {
       name: client.name,
       measure: () => measure(bench, client, torrent, length, tracker),
     })),
-    // A start of Node alone takes longer than another client takes for everything.
+    // The goal is no ratio: Node alone takes longer to start than another client takes for everything.
     goals: [{ contestant: 'btget', metric: 'wall', unit: 's', digits: 2, atMost: 1 }],
     timeLimit: 60,
     end: async () => {

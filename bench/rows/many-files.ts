@@ -4,7 +4,7 @@ import type { Bench } from '../harness/bench.js';
 
 const FILES = 1000;
 
-/** A thousand files in twenty folders, `length` bytes in all but for what a division leaves. The path of their folder. */
+/** A thousand files of equal length in twenty folders, at most `length` bytes in all. Returns their folder's path. */
 export function manyFiles(bench: Bench, length: number): string {
   const dir = join(bench.emptyDir(), 'many');
   const each = Math.floor(length / FILES);

@@ -12,7 +12,9 @@ export const thousandTorrents: MakeRow = async (bench) => {
   const dir = bench.emptyDir();
   const list = manyTorrents(dir, TORRENTS);
   return {
-    title: `Seeding of ${TORRENTS} torrents of one piece in one process, from its start until all are checked and served`,
+    title:
+      `Seeding of ${TORRENTS} torrents of one piece in one process, ` +
+      'from its start until all are checked and served',
     metrics: [
       { name: 'wall', label: 'wall s', digits: 2 },
       { name: 'cpu', label: 'cpu s', digits: 2 },

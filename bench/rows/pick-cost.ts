@@ -5,7 +5,7 @@ import type { Contestant, MakeRow } from '../row.js';
 const PICK_COST = fileURLToPath(new URL('../scale/pick-cost.js', import.meta.url));
 const SMALL = nameOf(1000, 10);
 
-/** What it costs to choose the next block, in small and large swarms. */
+/** The cost of choosing the next block, in small and large swarms. */
 export const pickCost: MakeRow = async (bench) => ({
   title: 'Choice of the next block to ask for, and its arrival, among peers that have from a tenth to nearly all',
   metrics: [{ name: 'nanos', label: 'ns a block', digits: 0, compared: true }],
@@ -15,7 +15,7 @@ export const pickCost: MakeRow = async (bench) => ({
     picker(bench, 100_000, 10),
     picker(bench, 100_000, 500),
   ],
-  // The steps are the same; what grows is the memory they lead through, which fits no cache any more.
+  // A large swarm takes no more steps, but its memory does not fit into a cache.
   goals: [{ contestant: nameOf(100_000, 500), metric: 'nanos', ratioTo: SMALL, atMost: 3 }],
 });
 

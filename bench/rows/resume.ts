@@ -9,7 +9,7 @@ import { startAskedOnce } from '../scale/peers.js';
 import { manyPieces } from '../scale/torrents.js';
 import { until } from '../scale/until.js';
 
-/** What the journal costs a download. Where a stranger's file has its name, none is kept. */
+/** The cost of the journal in a download. btget keeps no journal when a file that is not its own has the name of it. */
 export const journal: MakeRow = async (bench) => {
   const torrent = await bench.torrent({ length: bench.length, pieceLength: '1M' });
   const { program, listening } = leanSeeds(torrent, bench.content(bench.length).path, 1);
@@ -36,7 +36,7 @@ export const journal: MakeRow = async (bench) => {
   };
 };
 
-/** How soon a download of 50 GiB goes on that lacks one piece. */
+/** The time in which a download of 50 GiB that lacks one piece goes on after a restart. */
 export const restart: MakeRow = async (bench) => {
   const PIECE_LENGTH = 4 << 20;
   const COUNT = 12_800;
@@ -44,7 +44,7 @@ export const restart: MakeRow = async (bench) => {
   const torrent = manyPieces(dir, COUNT, PIECE_LENGTH);
   const data = join(dir, 'data');
   truncateSync(join(data, 'pieces'), (COUNT - 1) * PIECE_LENGTH);
-  // Hashed once: from then on the journal knows.
+  // The first run hashes everything. From then on the journal knows what is there.
   await toFirstRequest(bench, torrent, data);
   return {
     title: 'Download of 50 GiB that lacks one piece and was killed, from the start of the program to its first request',

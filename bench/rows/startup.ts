@@ -3,11 +3,11 @@ import type { Program } from '../harness/processes.js';
 import { median } from '../harness/statistics.js';
 import type { Contestant, MakeRow } from '../row.js';
 
-/** One start is so short that a single one says little. */
+/** A start is so short that one alone says little. */
 const STARTS = 7;
 const NODE = 'node -e 0';
 
-/** What does next to nothing, against Node's own start. */
+/** Programs that do next to nothing, against the start of Node itself. */
 export const startup: MakeRow = async (bench) => {
   const torrent = await bench.torrent({ length: bench.length, pieceLength: '1M' });
   return {

@@ -9,10 +9,10 @@ const GOALS: readonly Goal[] = [
   { contestant: 'btget', metric: 'memory', unit: 'MiB', digits: 0, atMost: 128 },
 ];
 
-/** Downloads from the port; resolves to the seconds that it took. */
+/** Downloads from `port`; resolves to the seconds that it took. */
 type Leech = (port: number) => Promise<number>;
 
-/** Everybody seeds the same to one lean leech, which counts from its connection to the last byte. */
+/** Each client seeds the same file to one lean leech, which measures the time from its connection to the last byte. */
 export function upload(pieceLength: string): MakeRow {
   return async (bench) => {
     const torrent = await bench.torrent({ length: bench.length, pieceLength });
@@ -24,7 +24,7 @@ export function upload(pieceLength: string): MakeRow {
   };
 }
 
-/** Everybody seeds the same to a lean leech that asks for 512 blocks ahead, whatever it is told, and never again. */
+/** Each client seeds the same file to a lean leech that keeps 512 requests in flight and asks for no block twice. */
 export const uploadAhead: MakeRow = async (bench) => {
   const torrent = await bench.torrent({ length: bench.length, pieceLength: '1M' });
   const leech: Leech = async (port) => {
@@ -34,7 +34,7 @@ export const uploadAhead: MakeRow = async (bench) => {
   return makeUploadRow(bench, torrent, leech, 'pieces of 1M to a leech that asks for 512 blocks ahead once', []);
 };
 
-/** Everybody seeds the same to a client that people use, from its start to its end. */
+/** Each client seeds the same file to libtorrent, which people use, from libtorrent's start to its end. */
 export const uploadToLibtorrent: MakeRow = async (bench) => {
   if (bench.rivals.libtorrent === undefined) throw new Error('libtorrent is not installed');
   const torrent = await bench.torrent({ length: bench.length, pieceLength: '1M' });
@@ -46,7 +46,7 @@ export const uploadToLibtorrent: MakeRow = async (bench) => {
   return makeUploadRow(bench, torrent, leech, 'pieces of 1M to one libtorrent leech', []);
 };
 
-/** `cpu` is what the seed spends while the leech downloads, `memory` the most that it holds from its start on. */
+/** `cpu`: what the seed spends while the leech downloads. `memory`: the most that the seed holds from its start on. */
 async function makeUploadRow(
   bench: Bench,
   torrent: string,

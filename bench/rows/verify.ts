@@ -4,7 +4,7 @@ import { makeField } from '../rivals/field.js';
 import { COST, type MakeRow, type Row } from '../row.js';
 import { manyFiles } from './many-files.js';
 
-/** Everybody checks the same file, which is whole. */
+/** Each client checks the same file, which is whole. */
 export function verify(pieceLength: string): MakeRow {
   return async (bench) => {
     const torrent = await bench.torrent({ length: bench.length, pieceLength });
@@ -12,7 +12,7 @@ export function verify(pieceLength: string): MakeRow {
   };
 }
 
-/** Everybody checks the same thousand files, which are whole. */
+/** Each client checks the same thousand files, which are whole. */
 export const verifyManyFiles: MakeRow = async (bench) => {
   const content = manyFiles(bench, bench.length);
   const torrent = join(dirname(content), 'many.torrent');

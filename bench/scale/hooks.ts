@@ -1,4 +1,4 @@
-/** Modules that a program of Node's loads before its own: they measure it, or hold it back. */
+/** Hooks: modules that Node loads before a program's own modules, to measure the program or to slow it down. */
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Bench } from '../harness/bench.js';
@@ -7,15 +7,15 @@ import type { Program } from '../harness/processes.js';
 const LOOP_DELAY = new URL('./loop-delay-hook.js', import.meta.url);
 const SLOW_DISK = new URL('./slow-disk-hook.js', import.meta.url);
 
-/** Milliseconds. */
+/** By how many milliseconds the event loop was late. */
 export type LoopDelay = Readonly<{
   p99: number;
   max: number;
-  /** The longest that the loop was held while the kernel let it run: what other processes did is not in it. */
+  /** The longest time for which the program itself held the loop, without the time in which the kernel ran others. */
   held: number;
 }>;
 
-/** `use` runs the program that it is given to its end; resolves to what that program's loop was like. */
+/** `use` must run the program that it gets to its end. Resolves to the delays of that program's loop. */
 export async function watchLoop(
   bench: Bench,
   program: Program,
@@ -27,7 +27,7 @@ export async function watchLoop(
   return JSON.parse(readFileSync(path, 'utf8')) as LoopDelay;
 }
 
-/** The program on a disk that takes so many bytes a second. */
+/** The same program on a disk that takes `rate` bytes a second. */
 export function onSlowDisk(program: Program, rate: number): Program {
   return withHook(program, SLOW_DISK, { BENCH_DISK_RATE: String(rate) });
 }

@@ -1,6 +1,6 @@
 /**
- * For `node --import`: measures for how long the event loop of a process is held, and writes that to the file that
- * BENCH_LOOP_DELAY names when the process ends.
+ * For `node --import`: measures for how long a process holds its event loop. When the process ends, it writes a
+ * `LoopDelay` to the file that BENCH_LOOP_DELAY names.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -10,8 +10,10 @@ import { isMainThread } from 'node:worker_threads';
 const RESOLUTION = 2;
 const NANOS = 1e6;
 
+/** Both in milliseconds. */
 interface Look {
   readonly at: number;
+  /** For how long the main thread has waited for a core since its start. */
   readonly waited: number;
 }
 
@@ -37,13 +39,13 @@ function watch(path: string): void {
   process.on('exit', () => {
     delay.disable();
     const late = (nanos: number): number => Math.max(0, nanos / NANOS - RESOLUTION);
-    // Two pauses in a row are one to us where Node looks between them.
+    // Node's own timer may look between two pauses in a row, which our timer sees as one. The longer figure counts.
     const max = Math.max(late(delay.max), longest);
     writeFileSync(path, JSON.stringify({ p99: late(delay.percentile(99)), max, held }));
   });
 }
 
-/** Milliseconds for which the main thread could have run, but the kernel had its core run something else. */
+/** Milliseconds for which the main thread could have run, but the kernel ran another thread on its core. */
 function waitedForCore(): number {
   return Number(readFileSync('/proc/self/schedstat', 'latin1').split(' ')[1]) / NANOS;
 }

@@ -1,4 +1,4 @@
-/** Peers that want something odd: to wait, to be asked once, or everything and no byte of it. They live in the bench. */
+/** Odd peers in the process of the bench: some wait, some are asked once, some ask for everything and read nothing. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, Socket } from 'node:net';
 import {
@@ -14,18 +14,18 @@ import {
   UNCHOKE,
 } from '../lean/lean-wire.js';
 
-/** Clients let few connections of one host in. */
+/** Clients accept few connections of one host. */
 const PEERS_PER_HOST = 8;
 
-/** A seed that is asked once. */
+/** A seed that waits for one request and answers none. */
 export interface AskedOnce {
   readonly port: number;
-  /** When the first request came in, on the clock of `performance.now`. */
+  /** Resolves to the time of the first request, on the clock of `performance.now`. */
   readonly asked: Promise<number>;
   end(): void;
 }
 
-/** Says that it has everything, unchokes whoever is interested, and waits for the first request. */
+/** The seed says that it has all pieces, unchokes each peer that is interested, and waits for the first request. */
 export async function startAskedOnce(torrent: LeanTorrent): Promise<AskedOnce> {
   const pieceCount = Math.ceil(torrent.length / torrent.pieceLength);
   const sockets = new Set<Socket>();
@@ -36,18 +36,18 @@ export async function startAskedOnce(torrent: LeanTorrent): Promise<AskedOnce> {
   const server = createServer((socket) => {
     sockets.add(socket);
     let waiting = Buffer.alloc(0);
-    let shaken = false;
+    let handshakeDone = false;
     socket.on('error', () => socket.destroy());
     socket.on('data', (chunk) => {
       waiting = Buffer.concat([waiting, chunk]);
-      if (!shaken && waiting.length >= HANDSHAKE_LENGTH) {
-        shaken = true;
+      if (!handshakeDone && waiting.length >= HANDSHAKE_LENGTH) {
+        handshakeDone = true;
         const peer = decodeHandshake(waiting);
         socket.write(encodeHandshake(torrent.infoHash, '-ONCE01-', true));
         socket.write(encodeGreeting(peer, pieceCount, 0, 1));
         waiting = waiting.subarray(HANDSHAKE_LENGTH);
       }
-      while (shaken && waiting.length >= 4 && waiting.length - 4 >= waiting.readUInt32BE(0)) {
+      while (handshakeDone && waiting.length >= 4 && waiting.length - 4 >= waiting.readUInt32BE(0)) {
         const length = waiting.readUInt32BE(0);
         if (length > 0 && waiting[4] === INTERESTED) socket.write(plainMessage(UNCHOKE));
         if (length > 0 && waiting[4] === REQUEST) gotRequest(performance.now());
@@ -67,14 +67,14 @@ export async function startAskedOnce(torrent: LeanTorrent): Promise<AskedOnce> {
   };
 }
 
-/** Connections that are meant to stay. */
+/** Connections that must stay open until `end`. */
 export interface Crowd {
-  /** How many have been closed from the other side. */
+  /** How many of them have closed before. */
   readonly lost: number;
   end(): void;
 }
 
-/** So many peers that finish the handshake, one after the other, and then say nothing. */
+/** `count` peers that finish the handshake, one after the other, and then say nothing. */
 export async function connectIdle(torrent: LeanTorrent, port: number, count: number): Promise<Crowd> {
   const crowd = new Sockets();
   for (let peer = 0; peer < count; peer += 1) {
@@ -93,13 +93,13 @@ export async function connectIdle(torrent: LeanTorrent, port: number, count: num
   return crowd;
 }
 
-/** So many peers that ask for the whole torrent again and again as fast as they are heard, and read nothing. */
+/** `count` peers that ask for the whole torrent again and again, as fast as the seed reads, and read nothing. */
 export function connectGreedy(torrent: LeanTorrent, port: number, count: number): Crowd {
   const requests = everyRequest(torrent);
   const crowd = new Sockets();
   for (let peer = 0; peer < count; peer += 1) {
     const socket = crowd.connect(peer, port);
-    // A socket that was never told to read leaves what comes in the kernel's buffer, and then with the sender.
+    // A paused socket leaves the bytes in the kernel's buffer. When the buffer is full, they stay with the sender.
     socket.pause();
     const ask = (): void => {
       while (!socket.destroyed && socket.write(requests));
@@ -117,7 +117,7 @@ class Sockets implements Crowd {
   readonly #sockets: Socket[] = [];
   #ending = false;
 
-  /** All of 127.0.0.0/8 is this machine. */
+  /** Groups of peers get a host each: all addresses of 127.0.0.0/8 are this machine. */
   connect(peer: number, port: number): Socket {
     const host = Math.floor(peer / PEERS_PER_HOST);
     const socket = new Socket();

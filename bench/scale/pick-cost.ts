@@ -1,6 +1,6 @@
 /**
- * `pick-cost.js PIECES PEERS`: what it costs to choose a block to ask for, as JSON: nanoseconds a block. The peers have
- * from a tenth to nearly all of the pieces, and take turns; what they are asked for comes at once.
+ * `pick-cost.js PIECES PEERS` prints the cost of choosing a block to ask for, as JSON: nanoseconds a block. The peers
+ * have from a tenth to nearly all of the pieces. They take turns, and a block that we ask for comes at once.
  */
 import { BLOCK_LENGTH, PieceLayout } from '../../src/metainfo/piece-layout.js';
 import { DEFAULT_PIECE_PICKER_OPTIONS, PiecePicker } from '../../src/pieces/piece-picker.js';
@@ -22,12 +22,13 @@ const bitfields = Array.from({ length: peers }, (_, peer) => {
   return has;
 });
 
-// As much of the torrent as leaves every peer something to be asked for, then a new one: never the endgame.
+// A round takes a quarter of the torrent: every peer always has a block to ask for, and the endgame never begins. Then
+// the next round starts with a new torrent.
 const takesPerRound = Math.min(TAKES, (pieces * BLOCKS_PER_PIECE) / 4);
 let nanos = 0;
 for (let taken = -takesPerRound; taken < TAKES; taken += takesPerRound) {
   const spent = round(takesPerRound);
-  // The first round only makes the code warm.
+  // The first round only warms the code up.
   if (taken >= 0) nanos += spent;
 }
 console.log(JSON.stringify({ nanos: nanos / (Math.ceil(TAKES / takesPerRound) * takesPerRound) }));

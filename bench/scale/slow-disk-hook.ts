@@ -1,6 +1,6 @@
 /**
- * For `node --import`: a disk that takes BENCH_DISK_RATE bytes a second. A write returns when such a disk would have taken
- * it; meanwhile its thread stands still, as it does while the kernel waits for a disk.
+ * For `node --import`: a disk that takes BENCH_DISK_RATE bytes a second. A write returns when such a disk would have
+ * written it. Meanwhile its thread blocks, as it does while the kernel waits for a real disk.
  */
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';

@@ -1,4 +1,4 @@
-/** Torrents that are large in count, not in bytes, and their data where the disk takes it for nothing. */
+/** Torrents with very many pieces or files, or very many torrents, all with data that takes little room on the disk. */
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sha1 } from '../../src/base/digest.js';
@@ -6,7 +6,8 @@ import { createMetainfo, type NewTorrent } from '../../src/metainfo/create-metai
 import { DEFAULT_CREATE_TORRENT_OPTIONS } from '../../src/session/create-torrent.js';
 
 const KIB = 1024;
-/** One file of zeros in `count` whole pieces, sparse, below `dir`. Returns the path of its .torrent. */
+
+/** One sparse file of zeros in `count` whole pieces, below `dir`. Returns the path of its .torrent. */
 export function manyPieces(dir: string, count: number, pieceLength = 16 * KIB): string {
   const hash = sha1(Buffer.alloc(pieceLength));
   const length = count * pieceLength;
@@ -17,7 +18,7 @@ export function manyPieces(dir: string, count: number, pieceLength = 16 * KIB): 
   return writeTorrent(dir, { name: 'pieces', content: { length, executable: false }, pieceLength, pieces });
 }
 
-/** A folder of `count` files of 1 KiB of zeros, a hundred in a folder. Returns the path of its .torrent. */
+/** `count` files of 1 KiB of zeros, a hundred in a folder, below `dir`. Returns the path of their .torrent. */
 export function manyFiles(dir: string, count: number): string {
   const pieceLength = 16 * KIB;
   const length = KIB;
@@ -41,7 +42,7 @@ export function manyFiles(dir: string, count: number): string {
   return writeTorrent(dir, { name: 'files', content, pieceLength, pieces });
 }
 
-/** So many torrents of one file of one piece, each another. Returns a list of their paths for `--input-file`. */
+/** `count` different torrents of one file of one piece. Returns the path of a list of them for `--input-file`. */
 export function manyTorrents(dir: string, count: number): string {
   const pieceLength = 16 * KIB;
   mkdirSync(join(dir, 'data'), { recursive: true });

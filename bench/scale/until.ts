@@ -1,8 +1,9 @@
 import type { RunningProgram } from '../harness/processes.js';
 
+/** Milliseconds. */
 const INTERVAL = 5;
 
-/** Resolves when `holds` does; rejects when the program ends before. */
+/** Resolves when `holds` returns true; rejects when the program ends before. */
 export function until(running: RunningProgram, holds: () => boolean): Promise<void> {
   return new Promise((resolve, reject) => {
     const looking = setInterval(() => {
@@ -12,7 +13,7 @@ export function until(running: RunningProgram, holds: () => boolean): Promise<vo
     }, INTERVAL);
     const ended = (code: unknown): void => {
       clearInterval(looking);
-      reject(new Error(running.epitaph(String(code))));
+      reject(new Error(running.describeEnd(String(code))));
     };
     running.ended.then(({ code }) => ended(code), ended);
   });

@@ -1,18 +1,18 @@
-/** Milliseconds of a monotonic clock whose zero means nothing. Only differences count. */
+/** Milliseconds of a monotonic clock. Its zero has no meaning; only differences between two times count. */
 export type Millis = number;
 
-/** A task that has been asked for and may still be withdrawn. */
+/** A task that a caller has asked for and can still withdraw. */
 export interface Task {
-  /** After this the task does not run. Harmless when it has run already. */
+  /** After this call the task does not run. The call does nothing when the task has run already. */
   cancel(): void;
 }
 
-/** Time, as everything in the core knows it. */
+/** Time for all code that is not an adapter: the real clock, or simulated time in tests. */
 export interface Timers {
   now(): Millis;
   /**
-   * Runs `task` once, `delay` from now. A delay of zero runs after everything that is already due, never within this
-   * call; tasks due together run in the order in which they were asked for.
+   * Runs `task` once, `delay` from now. A task with a delay of zero runs after everything that is already due, and
+   * never within this call. Tasks that are due at the same time run in the order in which they were asked for.
    */
   addTask(task: () => void, delay: Millis): Task;
 }

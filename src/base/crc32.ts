@@ -1,4 +1,7 @@
-/** CRC-32 of `bytes`, from 0 to 2^32 − 1. With the CRC of what comes before them, that of both together. */
+/**
+ * CRC-32 of `bytes` (IEEE 802.3), from 0 to 2^32 − 1. When `before` is the CRC-32 of the bytes that precede `bytes`,
+ * the result is the CRC-32 of both together.
+ */
 export function crc32(bytes: Uint8Array, before = 0): number {
   return remainder(IEEE, bytes, before);
 }
@@ -13,7 +16,7 @@ const IEEE = tableOf(0xedb88320);
 // The reversed polynomial of Castagnoli.
 const CASTAGNOLI = tableOf(0x82f63b78);
 
-/** What each byte does to the remainder. */
+/** The table of a CRC: for each value of a byte, what it changes in the remainder. */
 function tableOf(polynomial: number): Uint32Array {
   return Uint32Array.from({ length: 256 }, (_, byte) => {
     let rest = byte;

@@ -5,7 +5,7 @@ export function sha1(bytes: Uint8Array): Buffer {
   return createHash('sha1').update(bytes).digest();
 }
 
-/** SHA-1 of bytes that come one part after the other. */
+/** SHA-1 of bytes that arrive in several parts. */
 export class RunningSha1 {
   readonly #hash = createHash('sha1');
 
@@ -13,7 +13,7 @@ export class RunningSha1 {
     this.#hash.update(bytes);
   }
 
-  /** Of all parts so far, 20 bytes. To be called once, at the end. */
+  /** SHA-1 of all parts so far, 20 bytes. Call it once, at the end: Node's hash object cannot be used after it. */
   digest(): Buffer {
     return this.#hash.digest();
   }
@@ -24,7 +24,7 @@ export function sha256(bytes: Uint8Array): Buffer {
   return createHash('sha256').update(bytes).digest();
 }
 
-/** What only whoever knows `key` can make of `bytes` (RFC 2104, with SHA-256), 32 bytes. */
+/** The HMAC of `bytes` with SHA-256 (RFC 2104), 32 bytes. Only a party that knows `key` can compute it. */
 export function hmacSha256(key: Uint8Array, bytes: Uint8Array): Buffer {
   return createHmac('sha256', key).update(bytes).digest();
 }

@@ -1,8 +1,8 @@
 import { redactText } from './redaction.js';
 
 /**
- * Why something could not be done, as stable words: the command line turns each into its exit code, scripts read them
- * in JSON. Peers' faults are not here: they are refusals (wire/refusal.ts).
+ * Why something could not be done. These words are stable: the command line turns each into an exit code, and scripts
+ * read them in JSON. Faults of peers are not here; they are refusals (wire/refusal.ts).
  */
 export type FailureCode =
   | 'failed'
@@ -22,13 +22,13 @@ export type FailureCode =
   | 'bytes-missing';
 
 /**
- * The user's fault or the world's, with a sentence for people: lower case, the offending value in it, no full stop. The
- * secrets of URLs in the sentence are left out.
- * Parsers throw it; everything asynchronous hands it on as a value.
+ * A fault of the user or of the world. Its message is a sentence for people: lower case, with the offending value in
+ * it, without a full stop. The constructor removes the secrets of URLs from it. Parsers throw it; asynchronous code
+ * hands it on as a value.
  */
 export class BtgetError extends Error {
   readonly code: FailureCode;
-  /** What to do about this one, where that is not what to do about others of its code; else null. */
+  /** What the user can do about this failure, when that differs from other failures of its code; else null. */
   readonly hint: string | null;
 
   constructor(code: FailureCode, message: string, options?: { cause?: unknown; hint?: string }) {
@@ -39,7 +39,7 @@ export class BtgetError extends Error {
   }
 }
 
-/** For the branch that the types say cannot be taken. Taken all the same, it is a bug, and loud. */
+/** For a branch that the types say is never taken. When it is taken all the same, that is a bug, and this throws. */
 export function unreachable(value: never): never {
   throw new Error(`unreachable: ${JSON.stringify(value)}`);
 }

@@ -1,7 +1,7 @@
 /**
- * Names of files as text that keeps every byte. A file system's names are bytes, and need not be UTF-8: each byte that
- * is not stands as a lone surrogate from U+DC80 to U+DCFF, which no UTF-8 decodes to. All other names are what they
- * look like.
+ * Names of files as text that keeps every byte. The names in a file system are bytes and need not be UTF-8. In the
+ * text, each byte that is not part of valid UTF-8 becomes a lone surrogate from U+DC80 to U+DCFF: no UTF-8 decodes to
+ * one. A name in valid UTF-8 is its own text.
  */
 
 const LONE_BYTE = /[\udc80-\udcff]/u;
@@ -10,7 +10,7 @@ const RUNS = /[\udc80-\udcff]|[^\udc80-\udcff]+/gu;
 /** The bytes of a name as text; `nameBytes` gives them back. */
 export function nameText(bytes: Buffer): string {
   const text = bytes.toString('utf8');
-  // What is not UTF-8 leaves U+FFFD behind, which may also stand there in its own right.
+  // The decoder puts U+FFFD for bytes that are not UTF-8, but a name may also hold a real U+FFFD.
   if (!text.includes('\ufffd') || Buffer.from(text, 'utf8').equals(bytes)) return text;
   let spelled = '';
   for (let at = 0; at < bytes.length; ) {
@@ -22,7 +22,7 @@ export function nameText(bytes: Buffer): string {
   return spelled;
 }
 
-/** The bytes that the text stands for. */
+/** The bytes of the name that `text` stands for: the reverse of `nameText`. */
 export function nameBytes(text: string): Buffer {
   if (!LONE_BYTE.test(text)) return Buffer.from(text, 'utf8');
   const runs = text.match(RUNS) ?? [];
@@ -31,12 +31,12 @@ export function nameBytes(text: string): Buffer {
   );
 }
 
-/** A path of such names as system calls take it. */
+/** A path of such names, in the form that Node's file system calls take. */
 export function systemPath(text: string): string | Buffer {
   return LONE_BYTE.test(text) ? nameBytes(text) : text;
 }
 
-/** Bytes of the character of UTF-8 at `at`; 0 when there is none. */
+/** The length in bytes of the UTF-8 character that begins at `at`; 0 when none begins there. */
 function characterLength(bytes: Buffer, at: number): number {
   const first = bytes[at] as number;
   const length = first < 0x80 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 0;

@@ -1,18 +1,17 @@
 /**
- * URLs as they may be shown: without user name and password, and without keys. A passkey in a tracker's URL is as good
- * as the password of its owner, and what we print ends in logs, bug reports and pictures of screens.
+ * URLs in the form that we may show: without user name, password and keys. A passkey in a tracker's URL is as good as
+ * its owner's password, and what we print ends up in logs, bug reports and pictures of screens.
  *
- * Of a key the first characters stay, so that its owner can tell two apart. The rest of the text stays as it is
- * spelled.
+ * The first characters of a key stay, so that its owner can tell two keys apart. All other text keeps its spelling.
  */
 import { urlOf } from './url.js';
 
-/** `text`, which spells a URL or a magnet link, or was meant to, without its secrets. */
+/** `text` without its secrets. It spells a URL or a magnet link, or is a failed attempt at one. */
 export function redactUrl(text: string): string {
   return rewriteUrl(text, shortened);
 }
 
-/** The secrets in the URL `text`, as they stand there and unescaped. */
+/** The secrets in the URL `text`, each as it is spelled there and also unescaped. */
 export function secretsIn(text: string): readonly string[] {
   const secrets = new Set<string>();
   rewriteUrl(text, (secret) => {
@@ -33,7 +32,7 @@ export function redactText(text: string): string {
   return withoutBareUserinfo(shown);
 }
 
-/** Where the URL ends with which `found` begins. What closes a sentence or a quote is not the URL's. */
+/** Where the URL at the beginning of `found` ends. Marks that close a sentence or a quote are not part of it. */
 function endOfUrl(found: string): number {
   let end = found.length;
   while (end > 0 && `)]}>'"’”,;:.!?`.includes(found.charAt(end - 1))) end -= 1;
@@ -43,17 +42,17 @@ function endOfUrl(found: string): number {
 const SCHEME = '(?:https?|udp|wss?|ftps?)(?::|%3a)[\\\\/]*|[a-z][a-z0-9+.-]*(?::|%3a)(?://|%2f%2f)|magnet(?::|%3a)';
 const MAY_HOLD_URL = /:|%3a/i;
 const URL_IN_TEXT = new RegExp(`(?<![a-z0-9+.-])(?:${SCHEME})\\S+`, 'gi');
-/** `user:password` before an `@`, whose scheme was forgotten. */
+/** `user:password` before an `@`, in a URL without its scheme. */
 const BARE_USERINFO = /(?:^|[\s'"(=])(?:\/\/)?([^\s/@:'"()=]{1,100}:[^\s/@'"]{1,300})$/;
 const MAX_BARE_USERINFO = 404;
 
-/** Looks back from each `@`, so that the time grows with the length of the text alone. */
+/** Looks back from each `@` over a bounded length, so that the time grows only linearly with the text. */
 function withoutBareUserinfo(text: string): string {
   const parts = text.split('@');
   return parts
     .map((part, index) => {
       if (index === parts.length - 1) return part;
-      // A host follows, and what stands before an earlier `@` is not its user.
+      // A user name stands before an `@` only when a host follows, and it reaches back to the previous `@` at most.
       const before = index === 0 ? part : `@${part}`;
       const isUser = /^[a-z0-9[]/i.test(parts[index + 1] ?? '');
       const userinfo = isUser ? BARE_USERINFO.exec(before.slice(-MAX_BARE_USERINFO))?.[1] : undefined;
@@ -64,14 +63,14 @@ function withoutBareUserinfo(text: string): string {
 
 const MAX_DEPTH = 3;
 
-/** What a secret is replaced by. */
+/** The text that replaces a secret. */
 type Rewrite = (secret: string) => string;
 
 function rewriteUrl(text: string, rewrite: Rewrite, depth = 0): string {
-  // Nobody puts a URL into a URL so often in good faith.
+  // No honest URL holds URLs within URLs to this depth.
   if (depth > MAX_DEPTH) return rewrite(text);
   if (/^magnet(?::|%3a)/i.test(text)) return rewriteLink(text, rewrite, depth);
-  // A URL within a URL is escaped as a whole.
+  // The whole URL is escaped, as it is when it stands within another URL.
   if (/^[a-z][a-z0-9+.-]*%3a/i.test(text)) {
     const plain = unescapeText(text);
     const rewritten = rewriteUrl(plain, rewrite, depth + 1);
@@ -89,16 +88,22 @@ function rewriteUrl(text: string, rewrite: Rewrite, depth = 0): string {
   return scheme + rewriteHost(host, rewrite) + shownPath + shownQuery + shownFragment;
 }
 
-/** Where the host begins in what follows the scheme. In what is no URL a password may hold what would end it. */
+/**
+ * Where the host begins in the text after the scheme. When the whole is not a valid URL, a password may hold characters
+ * that would end the user information in a URL.
+ */
 function endOfUserinfo(rest: string, isUrl: boolean): number {
   const authority = /^[^/\\?#]*/.exec(rest)?.[0] ?? '';
   const at = authority.lastIndexOf('@') + 1;
   if (at > 0 || isUrl || /^(?:[^:]*|\[[^\]]*\]?)(?::\d*)?$/.test(authority)) return at;
-  // What no port can be may be a password, to which no host was written.
+  // The text after the colon is no port, so it may be a password that no host follows.
   return rest.lastIndexOf('@') + 1 || authority.length;
 }
 
-/** Some trackers give each user a name of its own below theirs. What two labels end in is somebody's name. */
+/**
+ * Some trackers give each user a host name of its own below the tracker's. The last two labels of a host are never
+ * taken for such a name.
+ */
 function rewriteHost(host: string, rewrite: Rewrite): string {
   if (host.length > MAX_HOST_LENGTH) return rewrite(host);
   return host.replace(/[a-z0-9]{16,}(?=\.[^.]+\.)/gi, (label) =>
@@ -106,18 +111,18 @@ function rewriteHost(host: string, rewrite: Rewrite): string {
   );
 }
 
-/** RFC 1035, and an address in brackets with a port is shorter. */
+/** More than RFC 1035 allows for a name (255) with a port; an address in brackets with a port is shorter. */
 const MAX_HOST_LENGTH = 300;
 
 function rewriteUserinfo(userinfo: string, rewrite: Rewrite): void {
   const colon = userinfo.indexOf(':');
   const parts = colon < 0 ? [userinfo] : [userinfo, userinfo.slice(0, colon), userinfo.slice(colon + 1)];
   for (const part of parts) rewrite(part);
-  // As Basic authorization spells it.
+  // Basic authorization spells the user information so.
   rewrite(Buffer.from(unescapeText(userinfo)).toString('base64'));
 }
 
-/** The parameters of a link; those that are URLs are escaped. */
+/** Rewrites the parameters of a magnet link that are URLs; they are escaped there. */
 function rewriteLink(text: string, rewrite: Rewrite, depth: number): string {
   const link = /^magnet%3a/i.test(text) ? unescapeText(text) : text;
   const head = /^magnet:[/?]*/i.exec(link)?.[0] ?? '';
@@ -139,16 +144,16 @@ function rewriteParameter(parameter: string, rewrite: Rewrite, depth: number): s
   return rewritten === plain ? parameter : `${key}=${escaped}`;
 }
 
-/** Parameters of a link that are URLs, though their scheme was forgotten. */
+/** Parameters of a magnet link whose values are URLs, even when their scheme is missing. */
 const URL_PARAMETER = /^(?:tr|ws|xs|as|mt)(?:\.\d+)?$/i;
 
-/** A query, or an element of a path, which may hold parameters too. */
+/** Rewrites the parameters of a query, or of an element of a path, which may hold parameters too. */
 function rewriteParameters(text: string, rewrite: Rewrite, depth: number): string {
   return text.replace(/[^&;]+/g, (parameter) => {
     const equals = parameter.indexOf('=');
-    // Base64 ends in such a sign, too.
+    // Base64 may also end in `=`.
     if (equals < 0 || /^[^=]*={1,2}$/.test(parameter)) {
-      // A parameter that was escaped as a whole.
+      // The whole parameter may be escaped, its `=` too.
       const plain = /^[^:/]{1,40}%3d/i.test(parameter) ? unescapeText(parameter) : parameter;
       const rewritten = plain === parameter ? plain : rewriteParameters(plain, rewrite, depth);
       return rewritten === plain ? rewriteKeys(parameter, rewrite, depth) : rewritten;
@@ -156,15 +161,16 @@ function rewriteParameters(text: string, rewrite: Rewrite, depth: number): strin
     const [name, value] = [parameter.slice(0, equals), parameter.slice(equals + 1)];
     const key = unescapeText(name).toLowerCase();
     if (value === '' || isShortened(value) || PUBLIC_NAMES.has(key)) return parameter;
-    if (SECRET_NAME.test(key)) return `${name}=${rewrite(value)}`;
+    if (SECRET_PART.test(key) || SECRET_NAME.test(key)) return `${name}=${rewrite(value)}`;
     return `${rewriteKeys(name, rewrite, depth)}=${rewriteKeys(value, rewrite, depth)}`;
   });
 }
 
-/** Names of parameters whose values are keys, however short they are. */
-const SECRET_NAME =
-  /pass|auth|key(?!w)|token|secret|secure|sig|cred|sess|cookie|login|pwd|hash|^(?:uk|pk|pid|uid|sid|tk|rss|h|k|u|p|user|usr|username)$/;
-/** BEP 3's own hash, and what torrents are named by. */
+/** Parameters with these names hold keys, however short their values are. */
+const SECRET_NAME = /^(?:uk|pk|pid|uid|sid|tk|rss|h|k|u|p|user|usr|username)$/;
+/** The same for names that hold one of these. */
+const SECRET_PART = /pass|auth|key(?!w)|token|secret|secure|sig|cred|sess|cookie|login|pwd|hash/;
+/** Parameters that name a torrent by its info-hash (BEP 3, BEP 9), which is no secret. */
 const PUBLIC_NAMES: ReadonlySet<string> = new Set(['info_hash', 'infohash', 'xt', 'btih']);
 
 function rewriteKeys(text: string, rewrite: Rewrite, depth: number): string {
@@ -179,8 +185,8 @@ function rewriteKeys(text: string, rewrite: Rewrite, depth: number): string {
 }
 
 /**
- * Whether a word is more likely made by chance (hex, base32, base64) than by a person: digits stand between letters,
- * upper case behind lower, or more consonants side by side than can be spoken.
+ * Whether a word more likely comes from a random generator (hex, base32, base64) than from a person. Such a word has
+ * digits between letters, upper case after lower case, or more consonants in a row than people can speak.
  */
 function looksLikeKey(word: string): boolean {
   if (/^(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16,})$/i.test(word)) return true;
@@ -192,22 +198,22 @@ function looksLikeKey(word: string): boolean {
     return /^[a-z0-9]+$/i.test(word) && (digitSteps >= 3 || isHex);
   }
   if (/pass|secret|token/i.test(word) || /^\d+=*$/.test(word)) return true;
-  // People put words together with these.
+  // People join words with these characters.
   if (/[_~+-]/.test(word) && !/[a-z0-9]{16,}/i.test(word)) return caseSteps >= 2;
   return count(/\d/g) >= 2 || caseSteps >= 2 || /[b-df-hj-np-tv-xz]{5}/i.test(word);
 }
 
-/** A text may pass here more than once. */
+/** Whether a value is what redaction has left of a key: a text may pass through redaction more than once. */
 function isShortened(value: string): boolean {
   return /^[a-z0-9_-]{0,4}(?:…|%E2%80%A6)$/i.test(value);
 }
 
-/** What is left of a key when it is shown. */
+/** What we show of a key: its first characters when it is long, else none. */
 function shortened(secret: string): string {
   return secret.length < 16 ? '…' : `${/^[a-z0-9_-]{0,4}/i.exec(secret)?.[0] ?? ''}…`;
 }
 
-/** Broken escapes stand for themselves. */
+/** `text` with its escapes decoded. A broken escape stays as it is. */
 function unescapeText(text: string): string {
   return text.replace(/(?:%[0-9a-f]{2})+/gi, (run) => Buffer.from(run.replaceAll('%', ''), 'hex').toString('utf8'));
 }

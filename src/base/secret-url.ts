@@ -1,18 +1,18 @@
 import { redactUrl, secretsIn } from './redaction.js';
 
-/** Shorter ones are parts of ordinary words. */
+/** Secrets shorter than this are not hidden, because ordinary words contain them. */
 const MIN_HIDDEN = 3;
-/** A part of a secret that was cut off at the end of a text. */
+/** The shortest beginning of a secret that is hidden at the end of a text, where the secret was cut off. */
 const MIN_CUT = 6;
 
-/** A character as a URL spells it, once or several times over, or HTML. */
+/** An escaped character, as in a URL (perhaps escaped several times) or in HTML. */
 const ESCAPE = /%(?:25)*([2-7][0-9a-f])|&#(?:x0{0,5}([2-7][0-9a-f])|0{0,5}(\d{2,3}));/i;
 const UNITS = new RegExp(`${ESCAPE.source}|.`, 'gisu');
 const CHARACTERS = /./gsu;
 
 /**
- * A URL that may hold a password or a passkey. Whatever prints it prints it without; only a socket, and a file that we
- * are asked to write, is given the whole of it.
+ * A URL that may hold a password or a passkey. Any code that prints it prints it without these secrets. Only sockets,
+ * and files that the user asks us to write, get the whole URL.
  */
 export class SecretUrl {
   readonly #whole: string;
@@ -23,11 +23,12 @@ export class SecretUrl {
     this.#whole = text;
   }
 
-  /** For a socket. */
+  /** The URL with its secrets. */
   get whole(): string {
     return this.#whole;
   }
 
+  /** The URL without its secrets. */
   toString(): string {
     this.#shown ??= redactUrl(this.#whole);
     return this.#shown;
@@ -41,7 +42,7 @@ export class SecretUrl {
     return this.toString();
   }
 
-  /** What a server that knows this URL has said, without its secrets: some servers quote what they were asked. */
+  /** `text` from a server that knows this URL, without the URL's secrets: some servers quote the request. */
   hide(text: string): string {
     this.#secrets ??= spellingsOf(secretsIn(this.#whole));
     const spelled = (unit: string): string => unit;
@@ -51,7 +52,7 @@ export class SecretUrl {
   }
 }
 
-/** `secrets` in lower case, each as it stands there, and with its escapes read as `plainOf` reads them. */
+/** `secrets` in lower case, each as it is spelled, and with its escapes decoded as `plainOf` does. */
 function spellingsOf(secrets: readonly string[]): readonly string[] {
   const plain = secrets.map((secret) => unitsOf(secret).map(plainOf).join(''));
   const spellings = new Set([...secrets, ...plain].map((secret) => secret.toLowerCase()));
@@ -59,8 +60,8 @@ function spellingsOf(secrets: readonly string[]): readonly string[] {
 }
 
 /**
- * The text of `units` with `…` for each of `secrets` that stands there, or that is cut off at its end. `read` says what
- * a unit stands for.
+ * The text of `units`, with `…` in place of each secret that occurs in it. With 'whole or cut', the beginning of a
+ * secret at the very end of the text is replaced as well. `read` says which character a unit stands for.
  */
 function without(
   secrets: readonly string[],
@@ -83,19 +84,19 @@ function without(
   return units.map((unit, index) => (!hidden.has(index) ? unit : hidden.has(index - 1) ? '' : '…')).join('');
 }
 
-/** The characters of `text`, each as it is spelled there. */
+/** The characters of `text`, each as it is spelled there: an escape is one unit. */
 function unitsOf(text: string): readonly string[] {
   return text.match(UNITS) ?? [];
 }
 
-/** What an escape stands for; of several bytes in UTF-8 none does. */
+/** The character that a unit stands for. Only escapes of ASCII characters are decoded. */
 function plainOf(unit: string): string {
   const [, percent, hex, decimal] = ESCAPE.exec(unit) ?? [];
   if (percent === undefined && hex === undefined && decimal === undefined) return unit;
   return String.fromCharCode(decimal === undefined ? Number.parseInt(percent ?? hex ?? '', 16) : Number(decimal));
 }
 
-/** How many of the first characters of `secret` stand at the end of `text`. */
+/** How many of the first characters of `secret` the text ends with; 0 when they are fewer than `MIN_CUT`. */
 function cutAtEnd(text: string, secret: string): number {
   for (let length = Math.min(secret.length - 1, text.length); length >= MIN_CUT; length -= 1)
     if (text.endsWith(secret.slice(0, length))) return length;

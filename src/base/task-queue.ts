@@ -1,27 +1,21 @@
 import type { Millis, Task } from './clock.js';
 
-interface Entry {
-  readonly due: Millis;
-  readonly order: number;
-  run: (() => void) | null;
-}
-
 /**
- * Tasks sorted by the time at which they are due; ties run in the order of asking. A binary heap: asking and running
- * cost the logarithm of the number of tasks. A withdrawn task leaves the heap when its time comes, or when half of the
- * heap is withdrawn, so that cancelled deadlines do not pile up.
+ * Tasks sorted by the time at which they are due. Tasks that are due together run in the order of asking. A binary
+ * heap: adding and taking a task costs the logarithm of the number of tasks. A withdrawn task leaves the heap when its
+ * time comes, or when more than half of the heap is withdrawn, so that cancelled deadlines do not pile up.
  */
 export class TaskQueue {
   readonly #heap: Entry[] = [];
   #asked = 0;
   #withdrawn = 0;
 
-  /** Tasks that are still going to run. */
+  /** How many tasks are still going to run. */
   get size(): number {
     return this.#heap.length - this.#withdrawn;
   }
 
-  /** `due` is a number: NaN would leave the heap without an order. */
+  /** Throws when `due` is NaN, which would leave the heap without an order. */
   add(task: () => void, due: Millis): Task {
     if (Number.isNaN(due)) throw new RangeError('a task without a time');
     const entry: Entry = { due, order: this.#asked, run: task };
@@ -37,7 +31,7 @@ export class TaskQueue {
     return this.#heap[0]?.due;
   }
 
-  /** The next task if it is due at `now`. It has left the queue: whoever takes it runs it. */
+  /** The next task if it is due at `now`, else undefined. It leaves the queue, and the caller must run it. */
   takeDue(now: Millis): (() => void) | undefined {
     const due = this.nextDue();
     if (due === undefined || due > now) return undefined;
@@ -64,8 +58,8 @@ export class TaskQueue {
   #compact(): void {
     const kept = this.#heap.filter((entry) => entry.run !== null);
     kept.sort((a, b) => (before(a, b) ? -1 : 1));
-    // A sorted array is a heap. Copied one by one: as arguments of one call, a hundred thousand would overflow the
-    // stack.
+    // A sorted array is a heap. The entries are copied one by one: a hundred thousand arguments of one call would
+    // overflow the stack.
     for (const [index, entry] of kept.entries()) this.#heap[index] = entry;
     this.#heap.length = kept.length;
     this.#withdrawn = 0;
@@ -110,6 +104,14 @@ export class TaskQueue {
     }
     this.#heap[index] = entry;
   }
+}
+
+interface Entry {
+  readonly due: Millis;
+  /** How many tasks were asked for before this one. */
+  readonly order: number;
+  /** Null when the task was withdrawn or has left the queue. */
+  run: (() => void) | null;
 }
 
 function before(a: Entry, b: Entry): boolean {

@@ -1,5 +1,6 @@
 /**
- * Reads values that somebody else wrote: a value that is absent or of another type is undefined, never an exception.
+ * Typed access to decoded values that others wrote. When a value is absent or of another type, the result is undefined,
+ * never an exception.
  */
 import type { BencodeDictionary, BencodeValue } from './bencode.js';
 

@@ -1,22 +1,25 @@
 /**
- * Bytes to bencoded values. The only importer of the bencode package, which sees nothing that the guard has not passed.
+ * Decodes bencoded bytes to values. Only this module imports the bencode package. The package sees only bytes that the
+ * guard has passed.
  */
 import bencode from 'bencode';
 import { BtgetError } from '../base/failure.js';
 import { type BencodeRules, type Oddity, scanBencode } from './guard.js';
 
 /**
- * A decoded value. An integer is a bigint only beyond ±(2^53 − 1), so a number is always exact. Lists and dictionaries
- * are nested no deeper than the rules allowed.
+ * A decoded value. An integer outside ±(2^53 − 1) is a bigint, so a number is always exact. Lists and dictionaries are
+ * nested no deeper than the rules allowed.
  */
 export type BencodeValue = number | bigint | Buffer | readonly BencodeValue[] | BencodeDictionary;
 
 /**
- * Keys are bytes, written as Latin-1: one character a byte, none above U+00FF. Keys that are ASCII read as they look,
- * and no key means anything to JavaScript. The order is not that of the bytes.
+ * Each key is a string of bytes, written as Latin-1: one character for each byte, none above U+00FF. So an ASCII key
+ * reads as it looks. It is a map because some keys (`__proto__`) have a meaning in a JavaScript object. The entries
+ * need not be in the order of the bytes.
  */
 export type BencodeDictionary = ReadonlyMap<string, BencodeValue>;
 
+/** The value, where it ends, and the original bytes of one key. */
 export interface DecodedBencode {
   readonly value: BencodeValue;
   /** Where the root value ends: `bytes.length`, unless bytes follow and the rules ignore them. */
@@ -26,14 +29,14 @@ export interface DecodedBencode {
 }
 
 /**
- * The value that `bytes` spell. Throws a 'not-bencoded' BtgetError that names the offset and what is wrong there, and
- * nothing else. Where the rules let a dictionary have a key twice, the first one counts.
+ * Decodes `bytes` under `rules`. Throws a 'not-bencoded' BtgetError that names the offset and what is wrong there; it
+ * throws no other error. When the rules let a dictionary have a key twice, the first one counts.
  */
 export function decodeBencode(bytes: Buffer, rules: BencodeRules): BencodeValue {
   return decodeBencodeParts(bytes, rules).value;
 }
 
-/** As `decodeBencode`, with what must be known of the bytes themselves. */
+/** As `decodeBencode`, and says also where the value ends and which bytes stand for the value of `rules.rawKey`. */
 export function decodeBencodeParts(bytes: Buffer, rules: BencodeRules): DecodedBencode {
   const scan = scanBencode(bytes, rules);
   if (!scan.ok) throw new BtgetError('not-bencoded', `not bencoded: ${scan.why}, at byte ${scan.at}`);
@@ -43,7 +46,7 @@ export function decodeBencodeParts(bytes: Buffer, rules: BencodeRules): DecodedB
 }
 
 function fromPackage(value: unknown): BencodeValue {
-  // Adding zero makes a plain zero of the minus zero that tolerant rules let through.
+  // Tolerant rules let minus zero through. Adding zero makes it a plain zero.
   if (typeof value === 'number') return value + 0;
   if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   if (Array.isArray(value)) return value.map(fromPackage);
@@ -61,7 +64,7 @@ function fromPackageDictionary(object: Readonly<Record<string, unknown>>): bigin
   return dictionary;
 }
 
-/** Before a key that means something to JavaScript. */
+/** Stands before a key that has a meaning in a JavaScript object. */
 const ESCAPE = '\u0100';
 /** The key of a value that does not count, because an earlier key of the same name does. */
 const DROPPED = '\u0101';
@@ -72,16 +75,15 @@ const DROPPED_KEY = Buffer.from(string(DROPPED));
 const INTEGER_BEGIN = Buffer.from(`d${string(LARGE_INTEGER)}`);
 
 /**
- * Spells out for the bencode package what it would misread, so that nothing is lost on the way through it.
+ * Returns `bytes` with every oddity written in a way that the package gives back whole.
  *
- * The package decodes keys as UTF-8. A key whose bytes are taken for Latin-1 and written as UTF-8 comes back as text
- * of one character a byte, none above U+00FF. Characters beyond that are therefore free to mark the rest.
- *
- * `bytes` with every oddity written in a way that the package gives back whole.
+ * The package decodes keys as UTF-8. So a key is read as Latin-1 and written as UTF-8: the package then gives it back
+ * with one character for each byte, none above U+00FF. The characters above U+00FF are free, and mark the other
+ * oddities.
  */
 function packageInput(bytes: Buffer, oddities: readonly Oddity[]): Buffer {
   if (oddities.length === 0) return bytes;
-  // Hostile bytes are nothing but oddities: each is written in its place, with no buffer of its own.
+  // Hostile bytes may consist of oddities alone, so each oddity is written in its place and gets no buffer of its own.
   const input = Buffer.allocUnsafe(oddities.reduce((sum, oddity) => sum + growthOf(oddity), bytes.length));
   let length = 0;
   let copied = 0;
@@ -103,7 +105,7 @@ function packageInput(bytes: Buffer, oddities: readonly Oddity[]): Buffer {
   return input.subarray(0, length);
 }
 
-/** Bytes that a token may need more than it has: a Latin-1 character becomes two bytes at most. */
+/** How many bytes an oddity may need in addition to its own: a Latin-1 character becomes two bytes at most. */
 function growthOf({ kind, begin, end }: Oddity): number {
   if (kind === 'key') return end - begin + ESCAPE.length * 2 + 1;
   return kind === 'duplicate' ? DROPPED_KEY.length : INTEGER_BEGIN.length + 4;

@@ -1,9 +1,9 @@
 /**
- * Values to canonical bencode. The package's encoder is not used: it sorts keys by UTF-16 units instead of bytes,
- * writes binary keys as UTF-8, and leaves out what it does not know.
+ * Encodes values as canonical bencode. We do not use the package's encoder: it sorts keys by UTF-16 units instead of
+ * bytes, writes binary keys as UTF-8, and silently leaves out values of unknown types.
  */
 
-/** A value that is bencoded already and written as it stands, for what was signed or hashed in that very spelling. */
+/** A value that is bencoded already and is written as it stands. For bytes that were signed or hashed as they are. */
 export class Verbatim {
   readonly bencoded: Uint8Array;
 
@@ -12,7 +12,10 @@ export class Verbatim {
   }
 }
 
-/** What can be written. Text becomes UTF-8; a dictionary's keys are bytes written as Latin-1, as in decoded values. */
+/**
+ * What can be encoded. A string is written as UTF-8. The keys of a dictionary are bytes written as Latin-1, as in
+ * decoded values.
+ */
 export type Encodable =
   | number
   | bigint
@@ -23,7 +26,8 @@ export type Encodable =
   | ReadonlyMap<string, Encodable>;
 
 /**
- * The one canonical spelling of `value`: keys sorted by their bytes. Throws when a number or a key cannot be written.
+ * Encodes `value` in the one canonical way (BEP 3: keys sorted by their bytes). Throws an Error when a number is not an
+ * exact integer, or when a key has a character above U+00FF.
  */
 export function encodeBencode(value: Encodable): Buffer {
   const parts: Uint8Array[] = [];
@@ -60,7 +64,7 @@ function writeBytes(bytes: Uint8Array, parts: Uint8Array[]): void {
 
 function writeDictionary(dictionary: ReadonlyMap<string, Encodable>, parts: Uint8Array[]): void {
   parts.push(DICTIONARY);
-  // Text of one character a byte is sorted as its bytes are.
+  // A key has one character for each byte, so the order of the texts is the order of the bytes.
   for (const key of [...dictionary.keys()].sort()) {
     if (BEYOND_LATIN1.test(key)) throw new Error(`a key of bencode is not bytes: ${JSON.stringify(key)}`);
     parts.push(Buffer.from(`${key.length}:${key}`, 'latin1'));

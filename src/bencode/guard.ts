@@ -1,28 +1,30 @@
 /**
- * Looks through bencode before anything decodes it: no recursion, bounded depth and tokens, every length checked.
+ * Scans bencode before anything decodes it. The scan does not recurse, limits depth and tokens, and checks every
+ * length.
  *
- * The bencode package may only see bytes that passed. It never returns from `d-3:`, overflows the stack on deep
- * nesting, and misreads what stands in `oddities` even when it is well-formed.
+ * The bencode package may see only bytes that passed: it never returns from `d-3:`, and deep nesting overflows its
+ * stack. It also misreads some well-formed tokens; the scan lists them as `oddities`.
  */
 
-/** What counts as bencode. Every field is required; the usual sets are below. */
+/** Which bytes count as bencode. Every field is required; `CANONICAL` and `TOLERANT` are the usual sets. */
 export interface BencodeRules {
   /** How many lists and dictionaries may be open at once. */
   readonly maxDepth: number;
-  /** How many values and keys there may be in all, open and empty containers included. */
+  /** How many values and keys there may be in all. A list or dictionary counts as one, even when it is empty. */
   readonly maxTokens: number;
-  /** BEP 3's one way to write a value: keys sorted and unique, no leading zero, no minus zero. */
+  /** Only BEP 3's one way to write a value passes: keys sorted and unique, no leading zero, no minus zero. */
   readonly canonical: boolean;
-  /** Bytes after the root value. */
+  /** What becomes of bytes after the root value: the scan fails, or it ignores them. */
   readonly trailing: 'refused' | 'ignored';
   /**
-   * Key of the root dictionary whose value is wanted as original bytes, or null. Whatever gets hashed must not be
-   * ambiguous: the key itself and every key inside its value must be unique, even when the rules are not canonical.
+   * The key of the root dictionary whose value is needed as the original bytes, or null for none. These bytes get
+   * hashed, so they must have one meaning only: the key itself and every key inside its value must be unique, even when
+   * the rules are not canonical.
    */
   readonly rawKey: string | null;
 }
 
-/** For what we require of others to the letter. */
+/** For data that must follow BEP 3 to the letter. */
 export const CANONICAL: BencodeRules = {
   maxDepth: 100,
   maxTokens: 3_000_000,
@@ -31,10 +33,10 @@ export const CANONICAL: BencodeRules = {
   rawKey: null,
 };
 
-/** For what real trackers, peers and torrents send: any order of keys, leading zeros, bytes after the end. */
+/** For what real trackers, peers and torrent files contain: keys in any order, leading zeros, bytes after the end. */
 export const TOLERANT: BencodeRules = { ...CANONICAL, canonical: false, trailing: 'ignored' };
 
-/** Bytes from `begin` up to, not including, `end`. */
+/** The bytes from `begin` up to `end`; `end` is not included. */
 export interface Span {
   readonly begin: number;
   readonly end: number;
@@ -43,21 +45,21 @@ export interface Span {
 /**
  * A well-formed token that the bencode package would misread.
  * - 'key': not ASCII, or `__proto__`
- * - 'duplicate': a key that its dictionary has already
- * - 'integer': beyond 2^53, where numbers lose digits
+ * - 'duplicate': a key that stood in the same dictionary before
+ * - 'integer': an integer above 2^53, where numbers lose digits
  */
 export interface Oddity extends Span {
   readonly kind: 'key' | 'duplicate' | 'integer';
 }
 
+/** What a scan found: the bytes pass, or the first byte that is wrong. */
 export type Scan =
   /** `end` is where the root value ends; `raw` is the value of `rawKey`, or null when it is not there. */
   | { readonly ok: true; readonly end: number; readonly raw: Span | null; readonly oddities: readonly Oddity[] }
-  /**
-   * `at` is the offset of the byte that is wrong. `isCutShort`: none is, as far as they go, but the end is missing.
-   */
+  /** `at` is the offset of the wrong byte. `isCutShort`: no byte is wrong, but the end of the value is missing. */
   | { readonly ok: false; readonly at: number; readonly why: string; readonly isCutShort: boolean };
 
+/** Scans the value at the beginning of `bytes`. Throws nothing, whatever the bytes are. */
 export function scanBencode(bytes: Buffer, rules: BencodeRules): Scan {
   return new Scanner(bytes, rules).scan();
 }
@@ -72,7 +74,7 @@ const INTEGER = 0x69;
 const LIST = 0x6c;
 const ASCII_END = 0x80;
 
-/** 2^64 has 20 digits; clients write counters of that size, nobody writes a longer integer in good faith. */
+/** 2^64 has 20 digits. Clients write counters of that size; no honest client writes a longer integer. */
 const MAX_DIGITS = 20;
 
 /** One list or dictionary that has begun and not ended. */
@@ -82,7 +84,9 @@ interface Open {
   awaitsKey: boolean;
   /** Where this dictionary's keys begin on the stack of keys. */
   readonly keysFrom: number;
-  /** All keys so far, as soon as one was out of order; until then the last one is enough. */
+  /**
+   * All keys so far, from the first one that is out of order; null before that, because then the last key is enough.
+   */
   seen: Set<string> | null;
 }
 
@@ -90,7 +94,7 @@ class Scanner {
   readonly #bytes: Buffer;
   readonly #rules: BencodeRules;
   readonly #open: Open[] = [];
-  /** Spans of the keys of all open dictionaries, begin and end by turns. */
+  /** Where the keys of all open dictionaries stand: begin, end, begin, end, and so on. */
   readonly #keys: number[] = [];
   readonly #oddities: Oddity[] = [];
   #at = 0;
@@ -194,7 +198,7 @@ class Scanner {
     }
   }
 
-  /** Moves behind the string and returns where its content begins. */
+  /** Scans a string, and returns where its content begins. */
   #string(): number {
     const bytes = this.#bytes;
     const digits = this.#at;

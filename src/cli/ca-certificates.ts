@@ -1,13 +1,13 @@
-/** `--ca-certificate`: a file that names authorities to trust. */
+/** `--ca-certificate`: a file of certificate authorities (PEM) that btget trusts besides the well-known ones. */
 import { createReadStream } from 'node:fs';
 import { BtgetError } from '../base/failure.js';
 
-/** Bytes. All well-known authorities together have a quarter of a MiB. */
+/** Bytes. All well-known authorities together take a quarter of a MiB. */
 const MAX_LENGTH = 16 * 1024 * 1024;
 
 /**
- * The file's text, or null for no file. Rejects with 'cannot-open' when it cannot be read, and with 'usage' when it
- * holds no certificate, or one that is broken.
+ * Resolves to the file's text, or to null when `path` is null. Rejects with 'cannot-open' when the file cannot be read,
+ * and with 'usage' when the file is too long, holds no certificate, or holds a broken one.
  */
 export async function readCaCertificates(path: string | null): Promise<string | null> {
   if (path === null) return null;

@@ -1,4 +1,4 @@
-/** From a command's options to its help and its typed values. Commander is imported only from here. */
+/** Makes a command's help and its typed values from its options. Only this file imports commander. */
 import { Command, CommanderError, Option } from 'commander';
 import { BtgetError } from '../base/failure.js';
 import type { CliIo } from './io.js';
@@ -7,19 +7,19 @@ import { shownSource } from './source/source-text.js';
 
 export interface CommandSpec<S> {
   readonly name: string;
-  /** As commander writes it: `[source...]`, `<path>`; empty for none. */
+  /** As commander writes it: `[source...]`, `<path>`; empty when the command takes no argument. */
   readonly arguments: string;
   readonly summary: string;
-  /** What stands below the options in the help, in whole lines. */
+  /** Whole lines that stand below the options in the help. */
   readonly footer: string;
   readonly options: S;
 }
 
 export type CommandLine<S> =
-  /** The help was asked for, and has been printed. */
+  /** The user asked for the help, and it has been printed. */
   { readonly kind: 'help' } | { readonly kind: 'run'; readonly args: readonly string[]; readonly values: Values<S> };
 
-/** Throws a 'usage' failure when `argv` is not what `spec` says. */
+/** Throws a 'usage' failure when `argv` does not fit `spec`. */
 export function readCommandLine<S extends Readonly<Record<string, OptionSpec<unknown>>>>(
   spec: CommandSpec<S>,
   argv: readonly string[],
@@ -31,7 +31,7 @@ export function readCommandLine<S extends Readonly<Record<string, OptionSpec<unk
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
-      // The message of the error that follows says the same.
+      // The exception that follows has the same message.
       writeErr: () => undefined,
       getOutHelpWidth: () => io.stdout.columns ?? 100,
     })
@@ -58,7 +58,7 @@ export function readCommandLine<S extends Readonly<Record<string, OptionSpec<unk
   return { kind: 'run', args: command.args, values: values as Values<S> };
 }
 
-/** Commander's sentences quote an argument as it is, whatever secrets a URL in it has. */
+/** Commander's sentences quote an argument as the user wrote it. This hides the secrets of a URL in it. */
 function withShownArguments(sentence: string, argv: readonly string[]): string {
   let shown = sentence;
   for (const argument of argv) {
@@ -68,7 +68,10 @@ function withShownArguments(sentence: string, argv: readonly string[]): string {
   return shown;
 }
 
-/** What an option's reader made of its text. Commander takes a bare null for a value that is missing. */
+/**
+ * The value that an option's reader made of the user's text. It is wrapped because commander takes a bare null for a
+ * missing value.
+ */
 class ReadValue {
   readonly value: unknown;
 
@@ -77,7 +80,7 @@ class ReadValue {
   }
 }
 
-// Commander is told no default: it would print values where the sentence says it better.
+// Commander gets no default: it would print the bare value, and the option's sentence says it better.
 function makeOption(spec: OptionSpec<unknown>): Option {
   const option = new Option(spec.flags, spec.sentence).helpGroup(`${spec.group}:`);
   const name = option.long ?? spec.flags;

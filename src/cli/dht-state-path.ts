@@ -1,8 +1,8 @@
 import { isAbsolute, join } from 'node:path';
 
 /**
- * Where it is kept whom we know in the DHT, or null when there is no place for it. A cache: without it, entering the
- * DHT takes a few seconds more.
+ * The path of the file that keeps the DHT nodes we know, or null when the environment names no folder for it. The file
+ * is a cache: without it we need a few seconds more to enter the DHT.
  */
 export function dhtStatePath(env: Readonly<Record<string, string | undefined>>): string | null {
   const { XDG_CACHE_HOME: cache, HOME: home = env['USERPROFILE'] } = env;

@@ -1,5 +1,4 @@
 /** The exit codes of the command line. The numbers are aria2's wherever the meaning is the same. */
-
 import { BtgetError, type FailureCode } from '../base/failure.js';
 import { redactText } from '../base/redaction.js';
 import { machineFailure } from './machine-failure.js';
@@ -24,7 +23,8 @@ const EXIT_CODES: Readonly<Record<FailureCode, number>> = {
 };
 
 /**
- * A bug in btget: whatever is thrown or handed on that is no `BtgetError`, and that no lack of the machine explains.
+ * A bug in btget: any failure that is not a `BtgetError` and that `machineFailure` cannot explain by what the machine
+ * lacks.
  */
 const BUG = 70;
 
@@ -33,18 +33,18 @@ export function exitCodeOf(failure: unknown): number {
   return known === null ? BUG : EXIT_CODES[known.code];
 }
 
-/** The code of the first source, in the order given, that failed; 0 when none did. */
+/** The exit code of the first failure, in the order of the sources. Null and undefined are no failure: 0 for these. */
 export function firstExitCode(failures: readonly unknown[]): number {
   const first = failures.find((failure) => failure !== null && failure !== undefined);
   return first === undefined ? 0 : exitCodeOf(first);
 }
 
-/** The failure's stable word, as scripts see it. */
+/** The stable word by which scripts know the failure. */
 export function failureCode(failure: unknown): FailureCode | 'bug' {
   return knownFailure(failure)?.code ?? 'bug';
 }
 
-/** One sentence for people, of bounded length. A bug asks for a report, and shows where it happened. */
+/** One sentence for people, of bounded length. The text of a bug asks for a report and shows the stack. */
 export function failureMessage(failure: unknown): string {
   const known = knownFailure(failure);
   if (known !== null) return abridged(known.message);

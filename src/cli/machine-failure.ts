@@ -1,6 +1,6 @@
 /**
- * What the machine lacks, told as a failure. It may show anywhere: in the loading of a module, the start of a thread, a
- * buffer. Such an error is no bug of ours, though no code expects it.
+ * Recognises errors that say what the machine lacks: open files, threads, memory. They may come up anywhere: when a
+ * module loads, when a thread starts, when a buffer is made. No code expects them there, but they are no bug of ours.
  */
 import { BtgetError, type FailureCode } from '../base/failure.js';
 
@@ -10,7 +10,7 @@ const DESCRIPTORS: Lack = ['cannot-open', 'too few files may be open at once', '
 const THREADS: Lack = ['failed', 'no process or thread can be started', 'raise the limit with ulimit -u'];
 const MEMORY: Lack = ['failed', 'there is too little memory', 'raise the limit with ulimit -v, or end other programs'];
 
-/** By the code of a system call or of Node. */
+/** By the error code of a system call or of Node. */
 const LACKS: Readonly<Record<string, Lack>> = {
   EMFILE: DESCRIPTORS,
   ENFILE: ['cannot-open', 'too many files are open on this machine', 'end other programs'],
@@ -20,10 +20,10 @@ const LACKS: Readonly<Record<string, Lack>> = {
   ERR_MEMORY_ALLOCATION_FAILED: MEMORY,
 };
 
-/** Words of errors that have no code of their own. */
+/** How the messages of errors without a code begin. */
 const MEMORY_WORDS = /^(?:Array buffer allocation failed|Invalid array buffer length|Failed to allocate memory)/;
 
-/** Null when no lack of the machine explains `error`. */
+/** `error` as a failure that names what the machine lacks; null when this does not explain `error`. */
 export function machineFailure(error: unknown): BtgetError | null {
   if (!(error instanceof Error)) return null;
   const code = codeOf(error);
@@ -39,7 +39,7 @@ export function machineFailure(error: unknown): BtgetError | null {
   return null;
 }
 
-/** What to do about `error`, where a lack of the machine explains it; else null. */
+/** What the user can do about `error` when the machine lacks something; else null. */
 export function machineHelp(error: unknown): string | null {
   return (error instanceof Error ? lackOf(error)?.[2] : null) ?? null;
 }
@@ -50,7 +50,7 @@ function lackOf(error: Error): Lack | null {
   return MEMORY_WORDS.test(error.message) ? MEMORY : null;
 }
 
-/** A thread that does not start says the system's word in its message: `Worker initialization failure: EMFILE`. */
+/** When a thread cannot start, the system's code is only in the message: `Worker initialization failure: EMFILE`. */
 function codeOf(error: Error): string {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (code !== 'ERR_WORKER_INIT_FAILED') return code;

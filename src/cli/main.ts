@@ -1,4 +1,4 @@
-/** The command line: finds the command, loads only that, and turns every ending into an exit code. */
+/** The command line: finds the command, loads no other one, and turns every end into an exit code. */
 import { existsSync } from 'node:fs';
 import { BtgetError } from '../base/failure.js';
 import type { FileDisk } from '../disk/files/file-disk.js';
@@ -11,7 +11,7 @@ import { classifySource } from './source/recognise.js';
 import { shownSource } from './source/source-text.js';
 import { version } from './version.js';
 
-/** Each loads its command. What a command needs is slow to load compared with what `--version` needs. */
+/** Loads a command by its name. A command's modules load slowly, and `--version` needs none of them. */
 const COMMANDS: Readonly<Record<string, () => Promise<CliCommand>>> = {
   download: async () => (await import('./commands/download.js')).download,
   seed: async () => (await import('./commands/seed.js')).seed,
@@ -47,13 +47,13 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
     if (first === 'help') return await help(rest, io);
     const misplaced = argv.find((word) => Object.hasOwn(COMMANDS, word) && !existsSync(word));
     if (misplaced !== undefined) throw new BtgetError('usage', `the command comes first: btget ${misplaced} …`);
-    // A mistyped command must not begin to download what another would only have looked at.
+    // A mistyped command (`verfy FILE`) must not start a download.
     if (/^[a-z]{3,}$/.test(first) && classifySource(first) === 'path' && !existsSync(first))
       throw new BtgetError('source-not-found', `no such file, and no such command: ${first} (see btget --help)`);
     const { download } = await import('./commands/download.js');
     return await download.run(argv, io);
   } catch (error) {
-    // One lack makes many things fail at once; it is told once.
+    // When the machine lacks something, many things fail at once. The user is told once.
     if (!isBroken) reportFailure(error, argv, io);
     return exitCodeOf(error);
   }
@@ -67,7 +67,7 @@ async function help([command = 'download', ...more]: readonly string[], io: CliI
   return (await load()).run(['--help'], io);
 }
 
-/** For what ends a command before it has an output of its own. */
+/** Reports a failure that ends a command before the command has an output of its own. */
 function reportFailure(error: unknown, argv: readonly string[], io: CliIo): void {
   const [code, message] = [failureCode(error), failureMessage(error)];
   const lines = message.split('\n').map(printable);

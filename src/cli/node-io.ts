@@ -2,29 +2,28 @@ import type { Task, Timers } from '../base/clock.js';
 import { BtgetError } from '../base/failure.js';
 import type { CliIo, OutputStream } from './io.js';
 
-/** The process that we are. */
+/** The real process around a command. */
 export function nodeIo(): CliIo {
-  // Without a terminal nothing hangs up on us: bin/btget.js sees to it that SIGHUP does nothing, which `nohup` relies
-  // on.
+  // Without a terminal SIGHUP must not end us, because `nohup` relies on that: bin/btget.js makes it do nothing.
   const onTerminal = process.stdout.isTTY === true || process.stderr.isTTY === true;
   const signals = [...(['SIGINT', 'SIGTERM'] as const), ...(onTerminal ? (['SIGHUP'] as const) : [])];
-  // A reader that has gone away (`btget show … | head -1`) is no failure: what is written after that is dropped.
+  // When the reader of a pipe has gone (`btget show … | head -1`), that is no failure: what follows is dropped.
   for (const [name, stream] of [['stdout', process.stdout] as const, ['stderr', process.stderr] as const]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') return;
-      // A terminal that has gone away answers each write with EIO; nothing reads it any more.
+      // A terminal that has gone answers each write with EIO. No user reads it any more.
       if (error.code === 'EIO' && stream.isTTY) return;
       const code = error.code === 'ENOSPC' ? 'disk-full' : 'io';
       throw new BtgetError(code, `cannot write to ${name}: ${error.code ?? error.message}`, { cause: error });
     });
   }
   const { stdout, stderr, env } = process;
-  /** Who takes a hang-up for the wish to read again. */
+  /** How many callers of `onReload` there are. While there is one, a hang-up means reload and interrupts nothing. */
   let reloads = 0;
   return {
     stdout: stdout as OutputStream,
     stderr: stderr as OutputStream,
-    // Asking for stdin opens it, so that happens only when somebody reads it.
+    // `process.stdin` opens stdin when it is first used, so only a command that reads stdin may touch it.
     get stdin() {
       return process.stdin;
     },
@@ -51,7 +50,7 @@ export function nodeIo(): CliIo {
     onSuspend(suspended, resumed) {
       const stopped = (): void => {
         suspended();
-        // Without us the signal does what it does to any program: it stops the process where a shell can continue it.
+        // Without our handler the signal does its usual work: it stops the process, and the shell can continue it.
         process.off('SIGTSTP', stopped);
         process.kill(process.pid, 'SIGTSTP');
       };
@@ -74,7 +73,7 @@ export function nodeIo(): CliIo {
   };
 }
 
-/** Node makes one millisecond of anything longer. */
+/** The longest delay, in milliseconds, that Node counts. It makes one millisecond of any longer one. */
 const MAX_DELAY = 2 ** 31 - 1;
 
 const nodeTimers: Timers = {

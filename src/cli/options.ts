@@ -1,8 +1,7 @@
 /**
- * Every option, declared once with its sentence, from which the help is made. A command picks those that it has, and
- * gets their values with their types.
+ * Every option of every command, declared once: its flags, its sentence in the help, its default, and how its text is
+ * read. A command picks its options and gets typed values.
  */
-
 import type { IpNetwork } from '../net/ip-address.js';
 import type { PeerAddress } from '../net/raw-server.js';
 import * as values from './values.js';
@@ -12,14 +11,18 @@ export interface OptionSpec<T> {
   readonly flags: string;
   readonly sentence: string;
   readonly group: OptionGroup;
-  /** The value when the option is absent; also what a repeatable option begins with. */
+  /** The value when the user does not give the option. A repeatable option adds to it. */
   readonly initial: T;
-  /** `before` is the value so far. Absent: a flag, true when it is given. */
+  /**
+   * Makes the value of the user's text; `before` is the value so far. Throws a 'usage' failure. A flag has no reader:
+   * its value is true when the user gives it.
+   */
   read?(text: string, option: string, before: T): T;
 }
 
 export type OptionGroup = 'Files' | 'Network' | 'Limits' | 'Output' | 'Torrent' | 'Tracker';
 
+/** The values of the options `S`, by the same names. */
 export type Values<S> = { readonly [K in keyof S]: S[K] extends OptionSpec<infer T> ? T : never };
 
 function value<T>(
@@ -48,7 +51,7 @@ function flag(group: OptionGroup, flags: string, sentence: string): OptionSpec<b
 const nothing = null;
 const number = (least: number, most: number) => values.readWhole(least, most);
 
-/** Options of `download`, which `seed` and `verify` borrow from. */
+/** The options of `download`. Other commands borrow from them. */
 export const OPTIONS = {
   dir: value<string>('Files', '-d, --dir <dir>', 'where the content is or shall be (default: .)', '.', values.readText),
   output: value<string | null>(
@@ -183,7 +186,7 @@ export const OPTIONS = {
   ),
 } as const;
 
-/** What `verify` means by --verbose. */
+/** `--verbose` of `verify`. */
 export const EVERY_FILE = flag('Output', '-v, --verbose', 'a line for each file, whole ones too');
 
 export const CREATE_OPTIONS = {
@@ -235,7 +238,7 @@ export const CREATE_OPTIONS = {
   quiet: OPTIONS.quiet,
 } as const;
 
-/** What whoever looks for peers has: where it listens, and whom it asks. */
+/** The options of each command that looks for peers: where it listens, and where it asks for peers. */
 export const PEER_OPTIONS = {
   port: OPTIONS.port,
   bind: OPTIONS.bind,
@@ -249,7 +252,7 @@ export const PEER_OPTIONS = {
   noLsd: OPTIONS.noLsd,
 } as const;
 
-/** What only `show` has; the rest it borrows. */
+/** The options of `show`: its own, and what it borrows from the others. */
 export const SHOW_OPTIONS = {
   output: value<string | null>(
     'Files',

@@ -1,5 +1,6 @@
 /**
- * What people write after an option, as values. Each throws a 'usage' failure that names the option and what is wrong.
+ * Readers of option values: each makes a value of the text that the user writes after an option. Each throws a 'usage'
+ * failure that names the option and says what is wrong.
  */
 import { BtgetError } from '../base/failure.js';
 import { redactUrl } from '../base/redaction.js';
@@ -11,20 +12,21 @@ type Reader<T> = (text: string, option: string) => T;
 
 const DURATION = /^(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?$/i;
 const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+/** Seconds. */
 const MAX_DURATION = 3650 * 86_400;
 
-/** `90s`, `30m`, `2h`, `1d`, `1h30m` (the longest unit first) or bare seconds, up to ten years; milliseconds. */
+/** Milliseconds of `90s`, `30m`, `2h`, `1d`, `1h30m` (the longest unit first) or bare seconds, up to 3650 days. */
 export const readDuration: Reader<number> = (text, option) => {
   const seconds = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : sumOfUnits(text);
   if (!(seconds <= MAX_DURATION)) throw wrong(option, text, 'a duration such as 90s, 30m, 1h30m or 1d, up to 3650d');
-  // However short it is, it is not the 0 that means no limit.
+  // 0 means no limit, so no other duration may be rounded to it.
   return seconds === 0 ? 0 : Math.max(1, Math.round(seconds * 1000));
 };
 
-/** As `readDuration`, for how long something may take: 0 is no limit, null. */
+/** As `readDuration`, for the longest time that something may take: null for 0, which means no limit. */
 export const readTimeLimit: Reader<number | null> = (text, option) => readDuration(text, option) || null;
 
-/** How often something is to happen, in milliseconds: at least 1 s, which is the least that a tracker can tell. */
+/** An interval in milliseconds, at least 1 s: a tracker tells its interval in whole seconds. */
 export const readInterval: Reader<number> = (text, option) => {
   const interval = readDuration(text, option);
   if (interval < 1000) throw wrong(option, text, 'a duration of at least 1s');
@@ -37,7 +39,10 @@ function sumOfUnits(text: string): number {
   return Number(days) * 86_400 + Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
 }
 
-/** Bytes a second, at least 1: `500`, `500K`, `500KiB`, `10MB/s`, `10M/s`, all of 1024; 0 is no limit, null. */
+/**
+ * Bytes a second, at least 1: `500`, `500K`, `500KiB`, `10MB/s`, `10M/s`. K, M and G are powers of 1024. Null for 0,
+ * which means no limit.
+ */
 export const readRate: Reader<number | null> = (text, option) => {
   const bytes = text.replace(/\/s$/i, '');
   const rate = readUnits(bytes);
@@ -46,7 +51,7 @@ export const readRate: Reader<number | null> = (text, option) => {
   return rate;
 };
 
-/** K, M and G are of 1024, whether `B` or `iB` follows: so they are in curl, wget and aria2. */
+/** K, M and G are powers of 1024, with `B`, with `iB` or alone, as in curl, wget and aria2. NaN for any other text. */
 function readUnits(text: string): number {
   const [, number, unit = ''] = /^(\d+(?:\.\d+)?)(?:([kmg])i?)?b?$/i.exec(text) ?? [];
   const value = Math.floor(Number(number) * (UNITS[unit.toLowerCase()] ?? Number.NaN));
@@ -61,7 +66,7 @@ export const readPieceLength: Reader<number> = (text, option) => {
   return length;
 };
 
-/** One path element. */
+/** One path element of at most 240 bytes. */
 export const readName: Reader<string> = (text, option) => {
   if (/^$|^\.\.?$|[/\\\p{Cc}]/u.test(text) || Buffer.byteLength(text) > 240) throw wrong(option, text, 'a file name');
   return text;
@@ -76,14 +81,14 @@ export function readWhole(least: number, most: number): Reader<number> {
   };
 }
 
-/** A number that is not negative; 0 is no limit, infinite, as in aria2. */
+/** A number that is not negative. 0 means no limit, as in aria2: the value is infinite then. */
 export const readRatio: Reader<number> = (text, option) => {
   const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
   if (!Number.isFinite(value)) throw wrong(option, text, 'a ratio such as 1 or 1.5; 0 is no limit');
   return value === 0 ? Number.POSITIVE_INFINITY : value;
 };
 
-/** `6881` or `6881-6999`. 0 lets the system choose. */
+/** `6881` or `6881-6999`; each port from 0 to 65535. 0 lets the system choose. */
 export const readPorts: Reader<{ readonly first: number; readonly last: number }> = (text, option) => {
   const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text);
   const first = Number(match?.[1]);
@@ -93,7 +98,7 @@ export const readPorts: Reader<{ readonly first: number; readonly last: number }
   return { first, last };
 };
 
-/** `HOST:PORT`; an IPv6 address stands in brackets. The host may still be a name. */
+/** `HOST:PORT`; an IPv6 address stands in brackets. The host may be a name, which is not looked up here. */
 export const readPeer: Reader<PeerAddress> = (text, option) => {
   const match = /^(?:\[([0-9a-f:.]+)\]|([^\s:[\]/]+)):(\d{1,5})$/i.exec(text);
   const host = match?.[1] ?? match?.[2];
@@ -111,6 +116,7 @@ export const readTrackerUrl: Reader<string> = (text, option) => {
   return text;
 };
 
+/** A URL with `http:` or `https:`. */
 export const readWebUrl: Reader<string> = (text, option) => {
   const url = urlOf(text);
   if (url === undefined || !['http:', 'https:'].includes(url.protocol))
@@ -125,12 +131,13 @@ export const readNetwork: Reader<IpNetwork> = (text, option) => {
   return network;
 };
 
+/** Any text that is not empty. */
 export const readText: Reader<string> = (text, option) => {
   if (text === '') throw new BtgetError('usage', `${option}: the value is empty`);
   return text;
 };
 
-/** Seconds since 1970, or a date such as 2024-02-29T12:00:00Z; seconds. */
+/** Seconds since 1970, from a whole number of them or from a date such as 2024-02-29T12:00:00Z. */
 export const readDate: Reader<number> = (text, option) => {
   const seconds = /^\d{1,12}$/.test(text)
     ? Number(text)

@@ -1,4 +1,7 @@
-/** Where a torrent's peers come from besides its trackers: what the session has one of for all torrents (DHT, LSD). */
+/**
+ * The sources of a torrent's peers besides its trackers: the DHT and the search for local peers. The session has one of
+ * each for all its torrents.
+ */
 import type { Timers } from '../base/clock.js';
 import type { Random } from '../base/random.js';
 import type { PeerAddress } from '../net/raw-server.js';
@@ -10,30 +13,30 @@ export interface SeekingTorrent {
   readonly infoHash: Buffer;
   /** Where we listen. */
   readonly port: number;
-  /** The torrent's own timeline: what a source sets off there can only hurt this torrent. */
+  /** The torrent's own timeline: a source that fails there ends only this torrent. */
   readonly timers: Timers;
   readonly random: Random;
   /** Nothing is left to fetch. */
   isComplete(): boolean;
-  /** Whether it is connected to anybody. */
+  /** Whether it is connected to any peer. */
   hasPeers(): boolean;
   startConnection(address: PeerAddress, source: AddressSource): void;
 }
 
 /** One source, at work for one torrent. */
 export interface PeerSource {
-  /** Looks for peers, and says that we are one, until `stop`. */
+  /** Looks for peers, and announces us as one, until `stop`. */
   begin(): void;
   /** The torrent has just become complete. */
   completed(): void;
-  /** Says good-bye where that is the custom. `answered` is called once, within a bounded time and never at once. */
+  /** Says good-bye if the source has a way to do so. Calls `answered` once, within a bounded time, never at once. */
   stop(answered: () => void): void;
 }
 
-/** Makes a source for a torrent. Never asked for a private one (BEP 27): its trackers alone may name peers. */
+/** Makes a source for a torrent. Never called for a private torrent (BEP 27): only its trackers may name peers. */
 export type CreatePeerSource = (torrent: SeekingTorrent) => PeerSource;
 
-/** Several sources as one. */
+/** Several sources that act as one. */
 export class PeerSources implements PeerSource {
   readonly #sources: readonly PeerSource[];
 

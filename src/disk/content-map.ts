@@ -1,29 +1,39 @@
 /**
- * Where the bytes of a torrent lie of which not every file is selected.
+ * Where the bytes of a torrent lie when only some of its files are selected.
  *
- * A piece that reaches from a selected file into another one has to be kept whole, or it cannot be verified again; but
- * no file may appear that nobody asked for. So such a piece lies aside as well, in the border file, and its files have
- * what is theirs. Each shared piece has a place there as long as itself, in the order of the pieces: the selection does
- * not decide which, so another one later finds what this one left.
+ * A piece that reaches from a selected file into another one must be kept whole, or it cannot be verified again. But no
+ * file may appear that the user did not select. So such a piece is written to the border file as well ("aside"), and
+ * each selected file gets its own bytes of the piece. Each shared piece has a place in the border file, as long as a
+ * piece, in the order of the pieces. The places do not depend on the selection, so a run with another selection finds
+ * what this one left.
  */
 import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
 import { type PieceLayout, piecesOfFile } from '../metainfo/piece-layout.js';
 import { SharedPieces } from '../metainfo/shared-pieces.js';
 import type { FileSurvey } from './storage.js';
 
+/** Consecutive bytes of a run that lie in one place. */
+export type FileSegment =
+  /** `begin` is the offset in the file, `file` its index in the metainfo. */
+  | { readonly kind: 'file'; readonly file: number; readonly begin: number; readonly length: number }
+  /** Bytes of a pad file: zeros that are hashed and sent, but never written to the disk. */
+  | { readonly kind: 'zeros'; readonly length: number };
+
+/** As `FileSegment`, or in the border file. */
 export type ContentSegment =
   | FileSegment
   /** `begin` is the offset in the border file. */
   | { readonly kind: 'border'; readonly begin: number; readonly length: number };
 
-/** What is written comes from offset `from` of the run. */
+/** A place to write to. Its bytes begin at offset `from` of the run. */
 export type WriteSegment = Exclude<ContentSegment, { kind: 'zeros' }> & { readonly from: number };
 
 /**
- * Where a shared piece may have come to lie, by earlier runs that selected others. What is looked for aside:
- * 'kept': files that are not selected. So it is after a run with the same selection, and so everything is written.
- * 'found': files that were not there at the start.
- * 'aside': files that were not whole at the start; what had been begun of them may know nothing of the piece.
+ * Where a shared piece may lie after earlier runs with other selections. Each rule says of which files the bytes are
+ * looked for aside:
+ * - 'kept': files that are not selected. A run with the same selection leaves it so, and everything is written so.
+ * - 'found': files that were not there at the start.
+ * - 'aside': files that were not whole at the start. What an earlier run began of such a file may lack the piece.
  */
 export const PLACE_RULES = ['kept', 'found', 'aside'] as const;
 export type PlaceRule = (typeof PLACE_RULES)[number];
@@ -35,13 +45,13 @@ export class ContentMap {
   readonly #selected: ReadonlySet<number> | null;
   /** Shared pieces with bytes of a file that is not selected. */
   readonly #borders = new Set<number>();
-  /** What was there at the start; null until that is known, and when nothing can lie aside. */
+  /** What was there at the start. Null until that is known, and when nothing can lie aside. */
   #survey: readonly Pick<FileSurvey, 'found'>[] | null = null;
   #isSurveyed = false;
-  /** Shared pieces of which it is known how they lie. */
+  /** The rule by which a shared piece lies, once that is known. */
   readonly #rules = new Map<number, PlaceRule>();
 
-  /** `selected`: by index in the metainfo; null for all. */
+  /** `selected`: files by index in the metainfo; null: all. */
   constructor(metainfo: Metainfo, layout: PieceLayout, selected: ReadonlySet<number> | null) {
     this.#map = new FileMap(metainfo.files);
     this.#layout = layout;
@@ -64,24 +74,27 @@ export class ContentMap {
     return this.#borders.size > 0;
   }
 
-  /** `survey`: what was there before anything was written, by index in the metainfo. Later ones say nothing of that. */
+  /**
+   * `survey`: what was there before anything was written, by index in the metainfo. Only the first survey counts: a
+   * later one may see what this run wrote.
+   */
   surveyed(survey: readonly Pick<FileSurvey, 'found'>[], hasBorderFile: boolean): void {
     if (this.#isSurveyed) return;
     this.#isSurveyed = true;
     this.#survey = hasBorderFile || this.#selected !== null ? survey : null;
   }
 
-  /** The places of `length` bytes from offset `begin` of the torrent, in order, as they are to be read. */
+  /** Where `length` bytes from offset `begin` of the torrent are read, in order. */
   segments(begin: number, length: number): ContentSegment[] {
     return this.#place(begin, length, (piece) => this.#rules.get(piece) ?? 'found');
   }
 
-  /** As `segments`, by one rule. */
+  /** As `segments`, when all shared pieces lie by `rule`. */
   segmentsBy(rule: PlaceRule, begin: number, length: number): ContentSegment[] {
     return this.#place(begin, length, () => rule);
   }
 
-  /** Where a run is to be written. What a file gets of a piece at a border lies aside too. */
+  /** Where a run is written. Of a piece at a border, the bytes of selected files go aside too. */
   writeSegments(begin: number, length: number): WriteSegment[] {
     const writes: WriteSegment[] = [];
     let from = 0;
@@ -97,12 +110,12 @@ export class ContentMap {
     return writes;
   }
 
-  /** The piece was found whole, or has been written, by this rule. */
+  /** The piece was found whole, or was written, as `rule` says. */
   settle(piece: number, rule: PlaceRule): void {
     if (this.mayDiffer(piece)) this.#rules.set(piece, rule);
   }
 
-  /** Whether the rules may say different things of the piece. */
+  /** Whether the rules may give different places for the piece. */
   mayDiffer(piece: number): boolean {
     return this.#survey !== null && this.#shared.has(piece);
   }
@@ -120,7 +133,7 @@ export class ContentMap {
     });
   }
 
-  /** A piece at each end of a file may lie aside while the rest of the file does not. */
+  /** The pieces at the two ends of a file may lie aside while the rest of the file does not. */
   #cut(
     { file, begin, length }: FileSegment & { kind: 'file' },
     from: number,
@@ -134,7 +147,7 @@ export class ContentMap {
     });
   }
 
-  /** A run cut at the borders of pieces. */
+  /** The run, cut where one piece ends and the next begins. */
   #byPiece(begin: number, length: number): { piece: number; at: number; length: number }[] {
     const { pieceLength } = this.#layout;
     const runs: { piece: number; at: number; length: number }[] = [];
@@ -159,18 +172,10 @@ export class ContentMap {
   }
 }
 
-/** Consecutive bytes of a run that lie in one place. */
-export type FileSegment =
-  /** `begin` is the offset in the file, `file` its index in the metainfo. */
-  | { readonly kind: 'file'; readonly file: number; readonly begin: number; readonly length: number }
-  /** Bytes of a pad file: zeros that are hashed and sent, but never on the disk. */
-  | { readonly kind: 'zeros'; readonly length: number };
-
 /**
- * Where the bytes of a torrent lie: the one place that turns offsets of the torrent into offsets of files.
- *
- * The files of a torrent by offset. Only files with bytes are listed: an empty file or a link holds no byte of any
- * piece. The files lie one after another without holes; the metainfo says so.
+ * Turns offsets of the torrent into offsets of its files; no other code does that. Only files with bytes are listed: an
+ * empty file or a link holds no byte of any piece. The metainfo makes sure that the files follow one another without
+ * holes.
  */
 export class FileMap {
   readonly #files: readonly TorrentFile[];
@@ -192,7 +197,7 @@ export class FileMap {
     this.#begins = new Float64Array(begins);
   }
 
-  /** The places of `length` bytes from offset `begin` of the torrent, in order. The run lies within the torrent. */
+  /** The places of `length` bytes from offset `begin` of the torrent, in order. The run must lie within the torrent. */
   segments(begin: number, length: number): FileSegment[] {
     const found: FileSegment[] = [];
     const end = begin + length;
@@ -214,7 +219,7 @@ export class FileMap {
     return found;
   }
 
-  /** Place in `#filled` of the last file that begins at `begin` or before, by bisection. */
+  /** Index in `#filled` of the last file that begins at `begin` or before it, by bisection. */
   #placeOf(begin: number): number {
     let low = 0;
     let high = this.#begins.length - 1;

@@ -1,41 +1,48 @@
-/** Finds which files lie under the very names that a torrent spells, where btget itself would give them other ones. */
+/** Finds the files that lie under the exact names that a torrent spells, where btget itself would write other names. */
 import { sep } from 'node:path';
 import { isSystemError } from './failure.js';
 import { below } from './system/guard.js';
 import type { FileFacts, FileOperations } from './system/operations.js';
 
-/** A file of which btget would write another path than the torrent spells. Elements below the download folder. */
+/**
+ * A file whose path btget would write differently from how the torrent spells it. Paths are elements below the download
+ * folder.
+ */
 export interface ExactCandidate {
   readonly file: number;
   readonly exact: readonly string[];
-  /** As many elements as `exact`: those that a new file gets. */
+  /** What btget calls a new file: as many elements as `exact`. */
   readonly clean: readonly string[];
   /**
-   * What the exact name's file is called while it grows: an element, or null when that cannot be told from another's.
+   * The name (the last element) that the file has while it grows under its exact name. Null when no such name is this
+   * file's alone.
    */
   readonly exactPart: string | null;
-  /** The name of another file in this folder that some disk takes for the same as the exact name, or null. */
+  /**
+   * The name of another file in this folder, which some disks take for the same as the exact name. Null when there is
+   * no such file.
+   */
   readonly twin: string | null;
 }
 
 export interface FoundName {
   readonly file: number;
-  /** The folders above the file: exact ones as far as these exist. */
+  /** The folders above the file. Each has its exact name if a folder of that name exists. */
   readonly folders: readonly string[];
-  /** A file has the exact name in there, or its part name. */
+  /** Whether a file in these folders has the exact name, or the part name that belongs to it. */
   readonly isExact: boolean;
 }
 
-/** The calls that looking for a name needs. */
+/** The system calls that the search needs. */
 type Calls = Pick<FileOperations, 'lookUp' | 'realPath'>;
 
-/** One answer for each candidate. Looks at each folder once. */
+/** Gives one answer for each candidate, in order. Looks at each folder once. */
 export function findExactNames(
   calls: Calls,
   root: string,
   candidates: readonly ExactCandidate[],
 ): readonly FoundName[] {
-  // By the folder that it lies in, a slash, and the exact name.
+  // By path below the root: whether a folder is there.
   const folders = new Map<string, boolean>();
   const isFolder = (path: string): boolean => {
     let is = folders.get(path);
@@ -67,12 +74,12 @@ function isThere(
   twin: string | null,
 ): boolean {
   const facts = look(calls, at(exact));
-  // A link is the user's own, wherever it leads.
+  // A link counts too, wherever it leads: the user made it.
   if (facts?.kind !== 'file' && facts?.kind !== 'link') return part !== null && look(calls, at(part))?.kind === 'file';
   return twin === null || look(calls, at(twin))?.id !== facts.id;
 }
 
-/** What is a separator here would lead into another folder. */
+/** An element with a separator of this system in it would lead into another folder. */
 function mayBeName(element: string): boolean {
   return !element.includes(sep);
 }
@@ -88,7 +95,8 @@ function look(calls: Calls, name: string): FileFacts | undefined {
 }
 
 /**
- * A name that the system refuses (too long, not of its character set, in a folder that is closed to us) is not there.
+ * Takes a name that the system refuses for one that is not there. The name may be too long, may have characters that
+ * the file system does not know, or may lie in a folder that is closed to us.
  */
 function orNothing<T>(ask: () => T): T | undefined {
   try {

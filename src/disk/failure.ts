@@ -1,4 +1,4 @@
-/** From what the system says about a file to a failure with its code, and over the border between threads. */
+/** Makes failures with a code from errors of the system, and carries failures from one thread to another. */
 import { BtgetError, type FailureCode } from '../base/failure.js';
 import { FolderGone } from './storage.js';
 
@@ -8,8 +8,8 @@ interface SystemError extends Error {
   readonly syscall: string;
 }
 
-// "at open": what these say is that a name cannot be created, opened or changed. Told of a read or write, they are
-// 'io'.
+// These say that a name cannot be made, opened or changed. When reading or writing an open file gives one of them, the
+// code is 'io'.
 const CANNOT_OPEN: ReadonlySet<string> = new Set([
   'EACCES',
   'EROFS',
@@ -34,7 +34,7 @@ const ON_OPEN_FILES: Readonly<Record<string, string>> = {
   ftruncate: 'set the length of',
 };
 
-/** What a file system says to a second name that knows none. */
+/** What file systems answer when they cannot give a file a second name (a hard link). */
 export const NO_LINKS: ReadonlySet<string> = new Set([
   'EPERM',
   'ENOTSUP',
@@ -46,7 +46,8 @@ export const NO_LINKS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * A file that is no longer what it was; `part` is its part name. Where its index is known this becomes a `FileLost`.
+ * A file is no longer the one that it was; `part` is its part name. Code that knows the index of the file makes a
+ * `FileLost` of it.
  */
 export class LostName extends BtgetError {
   readonly part: string;
@@ -57,7 +58,7 @@ export class LostName extends BtgetError {
   }
 }
 
-/** The failure that a system error about `path` is. What is no system error is a bug, and thrown again. */
+/** The failure for a system error about `path`. Any other error is a bug, and is thrown again. */
 export function fileFailure(error: unknown, path: string): BtgetError {
   if (error instanceof BtgetError) return error;
   if (!isSystemError(error)) throw error;
@@ -69,7 +70,7 @@ export function fileFailure(error: unknown, path: string): BtgetError {
   });
 }
 
-/** Runs `action`, and throws what the system says about `path` as a failure. For the workers, where calls throw. */
+/** Runs `action`, and throws a system error about `path` as a failure. For the workers, whose calls throw. */
 export function about<T>(path: string, action: () => T): T {
   try {
     return action();
@@ -82,7 +83,7 @@ export function isSystemError(error: unknown): error is SystemError {
   return error instanceof Error && 'syscall' in error && 'code' in error && typeof error.code === 'string';
 }
 
-/** Runs `action`. What the system refuses of it stays undone. */
+/** Runs `action`, and ignores a failure or a system error in it. Throws a bug. */
 export function orNothing(action: () => void): void {
   try {
     action();
@@ -91,7 +92,7 @@ export function orNothing(action: () => void): void {
   }
 }
 
-/** Whether the process or the system has no descriptor left; closing some files helps. */
+/** Whether the process or the system has no descriptor left. Closing some files helps. */
 export function isOutOfDescriptors(error: unknown): boolean {
   return isSystemError(error) && (error.code === 'EMFILE' || error.code === 'ENFILE');
 }
@@ -101,13 +102,13 @@ function codeOf(error: SystemError, onOpenFile: boolean): FailureCode {
   return !onOpenFile && CANNOT_OPEN.has(error.code) ? 'cannot-open' : 'io';
 }
 
-/** A failure as it crosses to another thread: structured cloning would lose its code. */
+/** A failure as it is sent to another thread: structured cloning of the error itself would lose its code. */
 export interface FailureMessage {
   readonly code: FailureCode;
   readonly message: string;
   /** The part name of a file that was lost, or null. */
   readonly lost: string | null;
-  /** It is a `FolderGone`. */
+  /** Whether it is a `FolderGone`. */
   readonly isGone: boolean;
   readonly cause: { readonly message: string; readonly code: string; readonly syscall: string } | null;
 }

@@ -1,6 +1,6 @@
 /**
- * A few bytes that outlive the process, in a file that several processes may write: each replaces it as a whole, and
- * the last one stays. They may be lost, so nothing is flushed, and nothing that goes wrong here is a failure.
+ * A few bytes that outlive the process, in a file that several processes may write. Each write replaces the whole file,
+ * and the last one stays. The bytes may be lost without harm: nothing is flushed, and no error here is a failure.
  */
 import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
@@ -12,33 +12,36 @@ import { makeFolderAndParents } from './system/folders.js';
 import { systemFileOperations } from './system/operations.js';
 import { type FileUser, readKept } from './system/trust.js';
 
-export interface FileKeptOptions {
+export interface FileKeptBytesOptions {
   readonly path: string;
-  /** Whose files are believed; null where the system knows no users. */
+  /**
+   * The user that this process runs as: a file that another user may have written is not believed. Null where the
+   * system knows no users.
+   */
   readonly user: FileUser | null;
-  /** Bytes. A longer file is none of ours. */
+  /** Bytes. A longer file is not one that we wrote. */
   readonly maxLength: number;
-  /** Told, in a sentence, why the file is of no use or could not be written. */
+  /** Gets a sentence that says why the file is of no use, or why it could not be written. */
   readonly noted: (message: string) => void;
 }
 
-// No other user has to know which nodes and peers we know.
+// The bytes name the nodes and peers that we know. No other user needs to read that.
 const PRIVATE_FILE = 0o600;
 const PRIVATE_FOLDER = 0o700;
 
-export class FileKept {
+export class FileKeptBytes {
   readonly #timers: Timers;
-  readonly #options: FileKeptOptions;
+  readonly #options: FileKeptBytesOptions;
 
-  /** Answers are tasks of `timers`. */
-  constructor(timers: Timers, options: FileKeptOptions) {
+  /** Every answer comes as a task of `timers`. */
+  constructor(timers: Timers, options: FileKeptBytesOptions) {
     this.#timers = timers;
     this.#options = options;
   }
 
-  /** Null when there is no such file, or none that can be used. */
+  /** Answers null when there is no such file, or when it cannot be used. */
   read(answered: (bytes: Buffer | null) => void): void {
-    // A few calls, of which each takes microseconds.
+    // This blocks, but only for a few calls that take microseconds each.
     const { bytes, note } = this.#read();
     this.#answer(() => {
       if (note !== null) this.#options.noted(note);
@@ -60,6 +63,7 @@ export class FileKept {
     }
   }
 
+  /** Replaces the file. Answers when that is done or has failed. */
   write(bytes: Buffer, answered: () => void): void {
     const { path } = this.#options;
     replace(path, bytes).then(
@@ -80,7 +84,7 @@ export class FileKept {
 
 async function replace(path: string, bytes: Buffer): Promise<void> {
   makeFolderAndParents(resolve(dirname(path)), PRIVATE_FOLDER);
-  // Of chance, so that no two processes write one file.
+  // A random name, so that no two processes write to one file.
   const fresh = `${path}.${randomBytes(6).toString('hex')}`;
   const file = await open(fresh, 'wx', PRIVATE_FILE);
   try {

@@ -1,4 +1,6 @@
-/** The files of what shall become a torrent, sorted, so that the same folder makes the same torrent everywhere. */
+/**
+ * Lists the files of which a torrent will be made, sorted, so that the same folder makes the same torrent everywhere.
+ */
 import type { Stats } from 'node:fs';
 import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
@@ -7,10 +9,11 @@ import { nameText, systemPath } from '../base/raw-name.js';
 import { inTorrentOrder, type NewTorrent } from '../metainfo/create-metainfo.js';
 
 export interface ListedFile {
-  /** Elements below the listed folder, as `nameText` spells them; the bare name for a single file. */
+  /** Elements below the listed folder, as `nameText` spells them. For a single file: its bare name. */
   readonly path: readonly string[];
   /** Where it is: an absolute path, spelled as its elements are. */
   readonly from: string;
+  /** Bytes. */
   readonly length: number;
   readonly executable: boolean;
 }
@@ -19,16 +22,16 @@ export interface Listing {
   readonly name: string;
   readonly isFolder: boolean;
   readonly files: readonly ListedFile[];
-  /** What was left out, each with its reason: sockets, pipes, links that lead nowhere. */
+  /** One text for each thing that was left out, with the reason: a socket, a pipe, a link that leads nowhere. */
   readonly leftOut: readonly string[];
 }
 
-// A thousand files take 0.18 s one after another, and 0.06 s in groups.
+// Looking at a thousand files takes 0.18 s one after another, and 0.06 s in groups of this many.
 const LOOKS_AT_ONCE = 64;
 
 /**
- * Lists `path`. Hidden files are part of a folder, as mktorrent has it; links are followed. `without` is left out: the
- * .torrent that is about to be written.
+ * Lists `path`, a file or a folder. Hidden files belong to a folder, as in mktorrent; links are followed. The path
+ * `without` is left out: it is the .torrent that is about to be written. Throws 'source-not-found' or 'cannot-open'.
  */
 export async function listFiles(path: string, without: string | null): Promise<Listing> {
   const root = resolve(path);
@@ -46,7 +49,7 @@ export async function listFiles(path: string, without: string | null): Promise<L
   return { ...listing, files: inTorrentOrder(listing.files) };
 }
 
-/** What a torrent of this listing holds, as `createMetainfo` takes it. */
+/** The content of a torrent of this listing, as `createMetainfo` takes it. */
 export function contentOf({ isFolder, files }: Listing): NewTorrent['content'] {
   const [first] = files;
   if (isFolder || first === undefined)

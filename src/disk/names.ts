@@ -1,4 +1,4 @@
-/** Under which names the files of a torrent lie. */
+/** The names of a torrent's files, and of what lies beside them. */
 import { relative } from 'node:path/posix';
 import { toHex } from '../base/bytes.js';
 import { sha1 } from '../base/digest.js';
@@ -10,7 +10,7 @@ import { lastOf } from './system/guard.js';
 
 /** Paths below the download folder, with `/` between their elements. */
 export interface FileNames {
-  /** The name of the whole and verified file. */
+  /** The name of the file once it is whole and verified. */
   readonly final: string;
   /** Its name until then. */
   readonly part: string;
@@ -18,42 +18,43 @@ export interface FileNames {
 
 const PART = '.part';
 
-/** What file systems allow, in bytes. */
+/** The longest name that file systems allow. Bytes. */
 const LONGEST_NAME = 255;
-// File systems allow 255 bytes, and the lock's names are the longest: `.btget.lock`, a token of 8, `.new`.
+// A longer target is shortened, so that our endings fit behind it. The longest ending is the lock's: `.btget.lock`, a
+// token of 8 digits, `.new`.
 const MAX_NAME_LENGTH = 200;
 
 /**
- * The name of the journal beside the file or folder `name`. One that is too long is cut, and told from others by a
- * hash.
+ * The name of the journal beside the file or folder `name`. A name that is too long is cut, and a hash tells it from
+ * others.
  */
 export function journalName(name: string): string {
   return `${shortened(name)}.btget`;
 }
 
-/** Of which torrent a journal is, where several have one name: 8 hexadecimal digits of its info-hash. */
+/** How many hexadecimal digits of its info-hash mark a torrent's journal where several torrents have one name. */
 const MARK_LENGTH = 8;
 
-/** The name of the target whose journal a torrent has when the one of `name` alone is another torrent's. */
+/** The name to give to `journalName` when the journal of `name` alone belongs to another torrent. */
 export function markedTarget(name: string, infoHash: InfoHash): string {
   return `${name}.${toHex(infoHash).slice(0, MARK_LENGTH)}`;
 }
 
-/** Whether `name` may be the journal of a torrent whose name is that of the torrent with the journal `journal`. */
+/** Whether `name` may be the journal of a torrent with the same name as the torrent whose journal is `journal`. */
 export function isJournalBeside(journal: string, name: string): boolean {
   if (name === journal) return true;
   if (!name.endsWith('.btget')) return false;
   const stem = journal.slice(0, -'.btget'.length);
   const rest = name.slice(0, -'.btget'.length);
   if (rest.startsWith(`${stem}.`)) return /^[0-9a-f]{8}$/.test(rest.slice(stem.length + 1));
-  // A name that is too long with its mark is cut, and ends in a hash.
+  // A name that is too long with its mark was cut, and ends in a hash.
   const cut = /^(.*)~[0-9a-f]{8}$/s.exec(rest);
   return cut !== null && Buffer.byteLength(rest) >= MAX_NAME_LENGTH - 20 && stem.startsWith(cut[1] as string);
 }
 
 /**
- * The name of the border file beside the file or folder `name`. Nothing is written in it of whose it is, so its name
- * says that: another torrent of the same name has another one.
+ * The name of the border file beside the file or folder `name`. The file does not say which torrent it belongs to, so
+ * its name does: another torrent of the same name has another border file.
  */
 export function borderName(name: string, infoHash: InfoHash): string {
   return `.${shortened(name)}.${toHex(infoHash).slice(0, 8)}.btget-border`;
@@ -70,8 +71,9 @@ function shortened(name: string): string {
 }
 
 /**
- * The names of one torrent's files. The metainfo and `output` decide them, so they outlive the process; but a file that
- * lies under the very name that the torrent spells keeps that name, once it is known that it does.
+ * The names of one torrent's files. The metainfo and `output` decide them, so the next run finds the same names. There
+ * is one exception: a file that lies under the exact name that the torrent spells keeps that name, once it has been
+ * found there.
  */
 export class StorageNames {
   readonly #files: readonly TorrentFile[];
@@ -80,10 +82,10 @@ export class StorageNames {
   readonly #unusual = new Map<number, string>();
   /** Names of files that lie under their exact names, or in folders that do. */
   readonly #exact = new Map<number, FileNames>();
-  /** Files whose part name is a stranger's, and the number in the part name that they have. */
+  /** Files whose usual part name another file has, with the number in the part name that they have instead. */
   readonly #passed = new Map<number, number>();
 
-  /** `output` takes the place of the first path element, or null. */
+  /** `output` takes the place of the first element of each path; null keeps that element. */
   constructor(files: readonly TorrentFile[], output: string | null) {
     this.#files = files;
     this.#output = output;
@@ -96,17 +98,17 @@ export class StorageNames {
     return passed === undefined ? names : { ...names, part: numberedPart(names.final, passed) };
   }
 
-  /** From here on these files have another part name, the next one of those that are theirs alone. */
+  /** From here on each of these files has its next part name. No other file of the torrent has that name. */
   passOver(files: readonly number[]): void {
     for (const file of files) this.#passed.set(file, (this.#passed.get(file) ?? 0) + 1);
   }
 
-  /** Takes `passOver` back. */
+  /** Undoes `passOver`. */
   usePart(files: readonly number[]): void {
     for (const file of files) this.#passed.delete(file);
   }
 
-  /** The files that may lie under other names than they would be given. Linear; empty for nearly every torrent. */
+  /** The files that may lie under other names than btget gives them. Linear; there are none in nearly every torrent. */
   candidates(): readonly ExactCandidate[] {
     const files = this.#files.flatMap((file, index) => {
       const exact = file.exactPath === undefined ? null : this.#elements(file.exactPath);
@@ -135,13 +137,13 @@ export class StorageNames {
         exact,
         clean,
         exactPart: fits && twin === null ? part : null,
-        // What is spelled alike is told apart by `settle`.
+        // `settle` tells apart two names that are spelled alike.
         twin: twin === name ? null : twin,
       };
     });
   }
 
-  /** From here on the files have the names that were found. No two of them share one. */
+  /** From here on the files have the names that were found. No two files share a name. */
   settle(candidates: readonly ExactCandidate[], found: readonly FoundName[]): void {
     const owners = new Map<string, number>();
     for (const index of this.#files.keys()) owners.set(this.#clean(index).final, index);
@@ -162,7 +164,7 @@ export class StorageNames {
       const owner = owners.get(name);
       return owner !== undefined && owner !== file && this.of(owner).final === name;
     });
-    // Who loses its exact name goes back to its clean one, which may be the exact one of another.
+    // A file that loses its exact name gets its clean one back, which may be the exact name of another file.
     for (let next = inTheWay.pop(); next !== undefined; next = inTheWay.pop()) {
       const [name, file] = next;
       if (exact.get(name) !== file) continue;
@@ -180,7 +182,7 @@ export class StorageNames {
     return { final, part: this.#unusual.get(index) ?? `${final}${PART}` };
   }
 
-  /** What the link with this index holds: a relative path from its folder to its target. Null when it is no link. */
+  /** What the link with this index holds: the relative path from its folder to its target. Null for any other file. */
   linkTarget(index: number): string | null {
     const file = this.#file(index);
     if (file.symlink === null) return null;
@@ -202,11 +204,9 @@ export class StorageNames {
     return this.#output === null ? elements : [this.#output, ...elements.slice(1)];
   }
 
-  /**
-   * A torrent may itself hold `a` and `a.part`: then the first grows as `a.1.part`, or the next number that is free.
-   */
+  /** A torrent may itself hold `a` and `a.part`. Then `a` grows as `a.1.part`, or with the next number that is free. */
   #findUnusual(): void {
-    // Rare, and the search below takes as long as making the torrent's paths safe does.
+    // The search below takes as long as making all paths safe does, and hardly any torrent needs it.
     if (!this.#files.some(({ path }) => path.some(endsLikePart)) && !endsLikePart(this.#output ?? '')) return;
     const taken = new Set<string>();
     for (const file of this.#files) addWithFolders(taken, foldName(this.#path(file.path)));
@@ -221,7 +221,10 @@ export class StorageNames {
   }
 }
 
-/** A part name that is no other file's. A final name may be as long as a name can be. */
+/**
+ * A part name with a number in it. A final name may be as long as file systems allow, so it is shortened where the
+ * number does not fit.
+ */
 function numberedPart(final: string, number: number): string {
   const end = `.${number}${PART}`;
   const name = lastOf(final);
@@ -229,7 +232,7 @@ function numberedPart(final: string, number: number): string {
   return fits ? `${final}${end}` : `${final.slice(0, final.length - name.length)}${shortened(name)}${end}`;
 }
 
-/** Adds `path` and every folder above it. Where a path is in `taken`, so are its folders. */
+/** Adds `path` and every folder above it. For a path that is in `taken`, its folders are there already. */
 function addWithFolders(taken: Set<string>, path: string): void {
   for (let end = path.length; end > 0 && !taken.has(path.slice(0, end)); end = path.lastIndexOf('/', end - 1)) {
     taken.add(path.slice(0, end));

@@ -8,25 +8,25 @@ import type { FoundJournal, LockDoubt, WatchedLock } from './target.js';
 
 /** A torrent's place on the disk. Every request carries it: workers are shared by all torrents. */
 export interface StoragePlace extends PathRoot {
-  /** Tells torrents apart for as long as the process lives. */
+  /** Tells torrents apart, as long as the process lives. */
   readonly id: number;
   /** Whether files grow under their part name. */
   readonly partNames: boolean;
-  /** Whether strangers' files may be replaced. */
+  /** Whether files that are not this torrent's may be replaced. */
   readonly overwrite: boolean;
 }
 
-/** Where a download's journal and lock are, beside what is downloaded. */
+/** Where a download's journal and lock are: beside what is downloaded. */
 export interface TargetPlace extends PathRoot {
-  /** Tells them apart for as long as the process lives. */
+  /** Tells targets apart, as long as the process lives. */
   readonly id: number;
-  /** The torrent's file or top folder below it. */
+  /** The name of the torrent's file or top folder, below the root. */
   readonly target: string;
-  /** The journal's name below the root; the lock's begins with it. */
+  /** The journal's name below the root. The lock's name begins with it. */
   readonly name: string;
 }
 
-/** Bytes from offset `from` of the data to offset `begin` of the file. */
+/** Writes `length` bytes from offset `from` of the data at offset `begin` of the file. */
 export interface FileWrite {
   /** Index in the metainfo; null for the border file, which is in no metainfo. */
   readonly file: number | null;
@@ -44,16 +44,16 @@ export interface NamedFile {
 
 /** Where a file may be. */
 export interface ReadPlace {
-  /** `path` lies below it, and no link is followed out of it. Null: `path` is absolute, and links are followed. */
+  /** `path` lies below it, and no link out of it is followed. Null: `path` is absolute, and links are followed. */
   readonly root: string | null;
   readonly path: string;
-  /** Which file it has to be, as in `FileFacts`; another is passed over. Null: any. */
+  /** Which file it must be, as in `FileFacts`; another file is passed over. Null: any file will do. */
   readonly id: string | null;
 }
 
 /** Bytes to hash. */
 export type HashSource =
-  /** Of the first of `places` where the file is. */
+  /** Bytes of a file, read at the first of `places` where it is. */
   | {
       readonly kind: 'file';
       readonly places: readonly ReadPlace[];
@@ -62,7 +62,7 @@ export type HashSource =
     }
   | { readonly kind: 'zeros'; readonly length: number };
 
-/** The bytes of some consecutive pieces, all of `pieceLength` but perhaps the last. */
+/** The bytes of consecutive pieces. Each piece has `pieceLength` bytes; the last one may be shorter. */
 export interface HashJob {
   readonly sources: readonly HashSource[];
   readonly pieceLength: number;
@@ -75,31 +75,36 @@ export type HashAnswer =
   | { readonly kind: 'missing'; readonly path: string }
   | { readonly kind: 'failed'; readonly failure: FailureMessage };
 
-/** What was surveyed, and which files that is said of. */
+/** A survey, and which files it speaks of. */
 export interface SurveyedFile {
   readonly survey: FileSurvey;
-  /** Files by what leads to them: a name below the root, or what `linked` says. Ids as in `FileFacts`. */
+  /**
+   * Which file each path leads to. A path is a name below the root, or the path that `linked` has; ids are as in
+   * `FileFacts`.
+   */
   readonly ids: readonly (readonly [path: string, id: string])[];
 }
 
 /** Requests by kind, with their answers. */
 export interface Work {
-  /** Where files lie that the torrent spells otherwise than they would be written: one answer for each. */
+  /** Which files lie under the exact names that the torrent spells. One answer for each candidate. */
   findExact: { request: { place: StoragePlace; candidates: readonly ExactCandidate[] }; answer: readonly FoundName[] };
-  /** Which folder the download folder is, as in `FileFacts`; null when there is none. */
+  /** Which folder is at the path of the download folder, as in `FileFacts`; null when there is none. */
   identifyRoot: { request: { place: StoragePlace }; answer: string | null };
   /** Which file of these names the worker writes to, as in `FileFacts`; null for none. */
   identifyOurs: { request: { place: StoragePlace; names: FileNames }; answer: string | null };
-  /** Of each file what was found, or why it cannot be looked at. Fails when the download folder is not what it was. */
+  /**
+   * For each file its survey, or why it cannot be looked at. Fails when the download folder is not the one that it was.
+   */
   survey: {
     request: { place: StoragePlace; names: readonly FileNames[] };
     answer: readonly (SurveyedFile | FailureMessage)[];
   };
   /** Bytes that each file takes up on the disk; 0 for one that is not there. */
   measureFiles: { request: { place: StoragePlace; names: readonly FileNames[] }; answer: readonly number[] };
-  /** Bytes that are free at the place, or null. */
+  /** Bytes that are free at the place; null where the file system does not say. */
   measureFree: { request: { place: StoragePlace }; answer: number | null };
-  /** Hashes the first `length` bytes of `data`, writes them when the hash is right, and says whether it is. */
+  /** Hashes `data`, writes it when the hash is right, and says whether it is. */
   commit: {
     request: {
       place: StoragePlace;
@@ -110,29 +115,31 @@ export interface Work {
     answer: boolean;
   };
   write: { request: { place: StoragePlace; writes: readonly FileWrite[]; data: Uint8Array }; answer: null };
-  /** Makes the files that are not there, and says what each is like, by its index. */
+  /** Makes the files that are not there, and says what each file is like, by its index. */
   make: { request: { place: StoragePlace; files: readonly NamedFile[] }; answer: ReadonlyMap<number, FileIdentity> };
-  /** Fails when one of the files is no longer what it was when it was written to. */
+  /** Fails when one of the files is not what it was when the worker last wrote to it. */
   inspect: { request: { place: StoragePlace; names: readonly FileNames[] }; answer: null };
   /** Forgets what was known of the file. */
   release: { request: { place: StoragePlace; names: FileNames }; answer: null };
+  /** `Storage.demoteFile`. */
   demote: { request: { place: StoragePlace; names: FileNames; keepsFinal: boolean }; answer: null };
-  /** Takes `demote` back. */
+  /** Undoes `demote`. */
   restore: { request: { place: StoragePlace; names: FileNames }; answer: null };
   /** `Storage.adoptFiles`. */
   adopt: { request: { place: StoragePlace; files: readonly (AdoptedFile & NamedFile)[] }; answer: null };
-  /** Which file has the final name, as in `FileFacts`; null for a link. */
+  /** Gives the file its final name, and says which file has it then, as in `FileFacts`; null for a link. */
   finish: {
     request: {
       place: StoragePlace;
       names: FileNames;
       length: number;
       executable: boolean;
-      /** What the link holds, or null when the file is no link. */
+      /** The target that the link holds, or null when the file is no link. */
       link: string | null;
     };
     answer: string | null;
   };
+  /** Flushes everything written so far, and the files of `also`. */
   sync: {
     request: { place: StoragePlace; also: readonly NamedFile[] };
     /** What each file was like before it was flushed, by its index. */
@@ -145,8 +152,9 @@ export interface Work {
   appendJournal: { request: { place: TargetPlace; bytes: Uint8Array; flushes: boolean }; answer: null };
   replaceJournal: { request: { place: TargetPlace; bytes: Uint8Array }; answer: null };
   removeJournal: { request: { place: TargetPlace }; answer: null };
-  /** The answer is null when it is taken, or free. */
+  /** Null when the lock is taken; else why it is not known yet whether it can be. */
   takeLock: { request: { place: TargetPlace; watched: readonly WatchedLock[] }; answer: LockDoubt | null };
+  /** Null when the lock is free. */
   checkLock: { request: { place: TargetPlace; watched: readonly WatchedLock[] }; answer: LockDoubt | null };
   refreshLock: { request: { place: TargetPlace }; answer: null };
   releaseLock: { request: { place: TargetPlace }; answer: null };

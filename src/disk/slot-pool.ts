@@ -1,3 +1,4 @@
+/** The memory in which pieces arrive and wait for the disk. */
 import type { PieceSlot, SlotPool } from './storage.js';
 
 export interface SlotPoolOptions {
@@ -13,12 +14,14 @@ export const DEFAULT_SLOT_POOL_OPTIONS: SlotPoolOptions = {
   maxLength: 16 * 1024 * 1024,
 };
 
-// Slots are made in steps, so that a torrent's short last piece finds the slots of small pieces usable.
+// The lengths of slots are multiples of this, so that the short last piece of a torrent can use the slots of small
+// pieces.
 const STEP = 16 * 1024;
 
 /**
- * Slots in memory that a worker can share. They are made when first asked for and kept for reuse; what is kept of
- * other lengths gives way when the bound is reached. Given-back memory holds old bytes: whoever takes a slot fills it.
+ * Makes a pool of slots in memory that a worker thread can share. A slot is made when it is needed and kept for reuse.
+ * When the bound is reached, free slots of other lengths are let go. A slot that was given back holds old bytes, so the
+ * caller has to fill it. Throws when `maxLength` is above `bound`.
  */
 export function createSlotPool(options: SlotPoolOptions): SlotPool {
   if (options.maxLength > options.bound) throw new Error('a slot pool must have room for its longest slot');
@@ -75,7 +78,7 @@ class SharedSlotPool implements SlotPool {
     return best === undefined ? undefined : this.#takeFree(best);
   }
 
-  /** Lets go of free slots, all of them too short here, until a new one fits. */
+  /** Lets go of free slots, which are all too short here, until a new one fits. */
   #makeRoom(size: number): PieceSlot | undefined {
     let freed = 0;
     for (const [held, slots] of this.#free) freed += held * slots.length;

@@ -1,7 +1,7 @@
 /**
- * The contract of a torrent's bytes on a disk. The file adapter keeps it with a worker that hashes and writes; tests
- * keep it in memory. Every answer comes later, as a task of the timers that the storage was given, and never within
- * the call.
+ * The contract for a torrent's bytes on a disk. `FileStorage` keeps them in files, with workers that hash and write;
+ * tests keep them in memory. Every answer comes later, as a task of the timers that the storage was given, and never
+ * within the call.
  */
 import type { Timers } from '../base/clock.js';
 import { BtgetError, type FailureCode } from '../base/failure.js';
@@ -15,14 +15,14 @@ export interface BlockSpan {
   readonly length: number;
 }
 
-/** A run of bytes within one piece, and the memory that is to have it: as long as the run, and at least one byte. */
+/** A run of bytes within one piece, and the memory that it is read into: as long as the run, and at least one byte. */
 export interface BlockRead {
   readonly piece: PieceIndex;
   readonly begin: number;
   readonly into: Buffer;
 }
 
-/** Memory that holds one piece while it arrives; comes from a `SlotPool`. */
+/** Memory that holds one piece while it arrives. It comes from a `SlotPool`. */
 export interface PieceSlot {
   /** At least as long as the piece. */
   readonly data: Buffer;
@@ -32,14 +32,14 @@ export interface PieceSlot {
 export interface SlotPool {
   /** The longest piece that gets a slot; longer ones are written block by block. Bytes. */
   readonly maxLength: number;
-  /** A slot of `length` bytes, or undefined when that would go beyond the bound. */
+  /** A slot of at least `length` bytes; undefined when the bound leaves no room for it. */
   take(length: number): PieceSlot | undefined;
   giveBack(slot: PieceSlot): void;
 }
 
 /**
- * Somebody removed, cut or replaced a file that the torrent had bytes in: which of them are left is not known, and
- * nothing is written to it until `releaseFile`.
+ * Another program removed, cut or replaced a file that held bytes of the torrent. It is not known which bytes are left.
+ * Nothing is written to the file until `releaseFile`.
  */
 export class FileLost extends BtgetError {
   /** Index in the metainfo; null for the border file. */
@@ -51,7 +51,7 @@ export class FileLost extends BtgetError {
   }
 }
 
-/** The download folder is another than it was at the start: that one may come back with its disk. */
+/** The download folder is not the one that it was at the start. That one may come back with its disk. */
 export class FolderGone extends BtgetError {
   constructor(message: string) {
     super('io', message);
@@ -64,48 +64,57 @@ export type CheckOutcome =
 
 export type DoneOutcome = { readonly ok: true } | { readonly ok: false; readonly failure: BtgetError };
 
-/** Which file it is and in what state, as its file system says: enough to see that somebody replaced or changed it. */
+/**
+ * Which file it is and in what state, as its file system says. It shows whether another program replaced or changed the
+ * file.
+ */
 export interface FileIdentity {
   /** Bytes. */
   readonly length: number;
   /**
-   * When its bytes last changed, nanoseconds since 1970 by the clock of its file system. Of another user's file: when
-   * anything about it did, since its owner may date its bytes at will.
+   * When its bytes last changed, in nanoseconds since 1970 by the clock of its file system. For a file of another user:
+   * when anything about it changed, since its owner can give its bytes any date.
    */
   readonly changedAt: bigint;
-  /** A number that no other file of its file system has. Once the file is gone another may get it. */
+  /** A number that no other file of its file system has. When the file is gone, another one may get it. */
   readonly inode: bigint;
-  /** When it came to be, as `changedAt`: tells it from a later file with the same inode. */
+  /** When the file was made, in the unit of `changedAt`. Tells it from a later file with the same inode. */
   readonly bornAt: bigint;
 }
 
 /**
- * A file that is read through a link of the user's, and never written: the link has its own name ('file'), or a folder
- * above it is a link out of the download folder ('folder').
+ * A file that is read through a link of the user, and never written. 'file': the file's own name is a link. 'folder': a
+ * folder above the file is a link out of the download folder.
  */
 export interface LinkedPlace {
   readonly kind: 'file' | 'folder';
-  /** Where the file really is: absolute, without a link. Null when it leads to no file. */
+  /** Where the file really is: absolute, with no link in it. Null when the link leads to no file. */
   readonly path: string | null;
 }
 
-/** What was on the disk for one file before we touched anything. Pad files and links are always 'absent'. */
+/**
+ * What was on the disk for one file before we touched anything. A pad file, and a link that the torrent itself holds,
+ * is always 'absent'.
+ */
 export interface FileSurvey {
-  /** 'part': under its `.part` name; 'final': under its own. A file under both counts as 'part'. */
+  /** 'part': a file has its part name. 'final': a file has its final name. A file with both names counts as 'part'. */
   readonly found: 'absent' | 'part' | 'final';
   /** Length on the disk; 0 when absent. */
   readonly length: number;
   /** Null when absent. */
   readonly identity: FileIdentity | null;
-  /** It has both names: a crash came between the two steps that give a whole file its final one. */
+  /** One file has both names: a crash came between the two steps that give a whole file its final name. */
   readonly bothNames: boolean;
-  /** Another file has its final name; what is said is said of the one with its part name. Absent when there is none. */
+  /**
+   * Another file has the final name, and the survey speaks of the one with the part name. Absent when that is not so.
+   */
   readonly hasFinalBeside?: true;
   /**
-   * What has its part name is no file: what is said is said of the one with its final name. Absent when it is not so.
+   * Something that is no file has the part name, and the survey speaks of what has the final name. Absent when that is
+   * not so.
    */
   readonly isPartTaken?: true;
-  /** Absent when no link leads there. */
+  /** Absent when no link is on the way to the file. */
   readonly linked?: LinkedPlace;
 }
 
@@ -113,16 +122,18 @@ export type SurveyOutcome =
   | {
       readonly ok: true;
       readonly files: readonly FileSurvey[];
-      /** Something lies aside: bytes of files that an earlier run did not select. */
+      /** There is a border file: an earlier run put bytes aside of files that it did not select. */
       readonly hasBorderFile: boolean;
     }
   | { readonly ok: false; readonly failure: BtgetError };
 
-/** Told of a file, by its index in the metainfo, that cannot be looked at; comes before the answer. */
+/** Gets a file, by its index in the metainfo, that cannot be looked at. Is called before the answer comes. */
 export type SurveyRefused = (file: number, failure: BtgetError) => void;
 
 export type SyncOutcome =
-  /** What the files that were flushed were like before that, by index in the metainfo: at least as much is flushed. */
+  /**
+   * What the flushed files were like before the flush, by index in the metainfo. At least that much of them is flushed.
+   */
   | { readonly ok: true; readonly flushed: ReadonlyMap<number, FileIdentity> }
   | { readonly ok: false; readonly failure: BtgetError };
 
@@ -135,11 +146,11 @@ export type MakeOutcome =
   | { readonly ok: true; readonly made: ReadonlyMap<number, FileIdentity> }
   | { readonly ok: false; readonly failure: BtgetError };
 
-/** How much the disk has given, and has to give. */
+/** How much room the files take up, and how much is left. */
 export interface DiskRoom {
   /** Bytes that each file takes up on the disk, by index in the metainfo; 0 for one that is not there. */
   readonly allocated: readonly number[];
-  /** Bytes that are free for us; null where nobody can tell. */
+  /** Bytes that are free for us; null where the system cannot tell. */
   readonly free: number | null;
 }
 
@@ -147,142 +158,153 @@ export interface DiskRoom {
 export interface AdoptedFile {
   /** Index in the metainfo. */
   readonly file: number;
-  /** What it was like when it was surveyed. */
+  /** What the survey said of it. */
   readonly identity: FileIdentity;
-  /** It misses bytes or has too many. */
+  /** Whether it will be written to, because it lacks bytes or has too many. */
   readonly isWritten: boolean;
 }
 
 export interface Storage {
   /**
-   * Looks which files are there and of what length. Writes nothing. Fails with 'cannot-open' when something that is no
-   * regular file, and leads to none as a link, has the name of one; with `overwrite` that counts as 'absent' unless it
-   * is a folder, and so does a link to a file. A link that leads nowhere is 'absent'. What is found through a link is
-   * read where it was then, whatever becomes of the link. It is asked for before anything else: what lies where the
-   * torrent's files are not selected is known by it. With `refused`, a file that cannot be looked at fails nothing: it
-   * is told, counts as absent, and the others go on.
+   * Looks which files are there and how long they are. Writes nothing. It must be the first call: from it the storage
+   * knows where bytes of files lie that are not selected.
+   *
+   * Fails with 'cannot-open' when something else than a regular file has the name of a file, unless it is a link to a
+   * regular file. With `overwrite` such a thing counts as 'absent' unless it is a folder, and so does a link to a file.
+   * A link that leads nowhere counts as 'absent'. A file that is found through a link is read where it was found,
+   * whatever becomes of the link.
+   *
+   * With `refused`, a file that cannot be looked at does not end the survey: `refused` gets it, it counts as 'absent',
+   * and the survey goes on.
    */
   survey(answered: (outcome: SurveyOutcome) => void, refused?: SurveyRefused | null): void;
 
   /**
-   * Hashes the slot's first `lengthOf(piece)` bytes and, when they are right, writes them. The slot must not be
-   * touched until the answer, and is the caller's again after it. `matches` false: nothing was written.
+   * Hashes the first `lengthOf(piece)` bytes of the slot, and writes them when the hash is right. `matches` false:
+   * nothing was written. The caller must not touch the slot until the answer. After it the slot is the caller's again.
    */
   commitPiece(piece: PieceIndex, slot: PieceSlot, answered: (outcome: CheckOutcome) => void): void;
 
   /**
-   * Makes those of these files that are not there, empty, under the names that they grow under, and says what all of
-   * them are like. What is written to them from here on goes to these.
+   * Makes those of these files that are not there, empty, under the names under which they grow. Answers with what all
+   * of these files are like. From here on writes go to them.
    */
   makeFiles(files: readonly number[], answered: (outcome: MakeOutcome) => void): void;
 
-  /** Writes an unverified run of a piece that has no slot. `data` is copied before the call returns. */
+  /** Writes a run of a piece that has no slot, without verifying it. `data` is copied before the call returns. */
   writeBlock(piece: PieceIndex, begin: number, data: Buffer, answered: (outcome: DoneOutcome) => void): void;
 
   /**
-   * Hashes what the disk holds for the piece. Bytes that are not there make `matches` false; that is no failure. What
-   * was found to be right is what is read from then on, in the files or aside.
+   * Hashes what the disk holds for the piece. When bytes are not there, `matches` is false; that is no failure. When
+   * the piece is right, later reads use the places where it was found, in the files or aside.
    */
   checkPiece(piece: PieceIndex, answered: (outcome: CheckOutcome) => void): void;
 
   /**
-   * Reads each run; those that follow one another are read in one go. The memory must not be touched until the answer,
-   * and is the caller's again after it; after a failure it holds anything.
+   * Reads each run; runs that follow one another are read in one go. The caller must not touch the memory until the
+   * answer. After a failure the memory may hold anything.
    */
   readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void;
 
   /**
-   * A file found under its final name turned out to be incomplete, but ours: it gets its `.part` name back. Where files
-   * grow under their final names it keeps it, and may be written to from here on. One that has both names loses its
-   * final one. The names are flushed when it is answered. With `keepsFinal` another torrent has made it: it stays as it
-   * is, and a copy of it gets the part name. `file` is an index in the metainfo.
+   * Takes back a file that was found under its final name, and is ours, but turned out to be incomplete. It gets its
+   * part name back. Where files grow under their final names it keeps its name, and may be written to from here on. A
+   * file with both names loses its final one. The names are flushed before the answer. With `keepsFinal` another
+   * torrent made the file: it stays as it is, and a copy of it gets the part name. `file` is an index in the metainfo.
    */
   demoteFile(file: number, keepsFinal: boolean, answered: (outcome: DoneOutcome) => void): void;
 
-  /** Takes `demoteFile` back, of a file that nothing has been written to since. */
+  /** Undoes `demoteFile`, for a file that nothing has been written to since. */
   restoreFile(file: number, answered: (outcome: DoneOutcome) => void): void;
 
   /**
-   * From here on these files, which lie under both of their names, are those under their final ones, and none of them
-   * has anything under a part name. Answers with what they are like, in that order.
+   * For files of which both a part and a whole file are there. From here on the one with the final name counts, and the
+   * file has another part name, which is free on the disk. Answers with what the files are like, in the order of
+   * `files`.
    */
   passOverParts(files: readonly number[], answered: (outcome: PassOverOutcome) => void): void;
 
-  /** Takes `passOverParts` back. */
+  /** Undoes `passOverParts`. */
   useParts(files: readonly number[]): void;
 
   /** From here on the file is read where the download writes it, and not through the link at which it was found. */
   useCopy(file: number): void;
 
-  /** Removes what has the part name of the file, whosever it is. Harmless when nothing has it. */
+  /** Removes the file that has the part name, ours or not. Harmless when there is none. */
   removePart(file: number, answered: (outcome: DoneOutcome) => void): void;
 
   /**
-   * These files, which lie there, are ours from here on. Those that are to be written to are opened for it, and nothing
-   * is changed. Fails when one of them is not the file that was surveyed. What was neither adopted nor made is a
+   * From here on these files on the disk are ours. Those that will be written to are opened for writing, and nothing is
+   * changed. Fails when one of them is not the file that was surveyed. A file that was neither adopted nor made is a
    * stranger's: nothing is written to it.
    */
   adoptFiles(files: readonly AdoptedFile[], answered: (outcome: DoneOutcome) => void): void;
 
   /**
-   * The last piece of the file has been verified: flushes it (fdatasync), sets its length and mode, and gives it its
-   * final name. Empty files and links are made here. A foreign file of that name is replaced only when the storage was
-   * built with `overwrite`, or when its bytes are the same; else the answer is a 'foreign-file' failure.
+   * For a file whose last piece has been verified: flushes it (fdatasync), sets its length and mode, and gives it its
+   * final name. Empty files and links are made here. When a foreign file has the final name: if its bytes are the same
+   * it is taken for the file; if not, it is replaced with `overwrite`, and without it the answer is a 'foreign-file'
+   * failure.
    */
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void;
+
   /**
    * Where the whole file is, below the download folder, with `/` between the elements. After the survey it is the name
-   * that the file has on the disk: the exact name of a file that lay under it. Its text keeps every byte (`nameText`).
+   * that the file has on the disk, which is its exact name if it lay under that. The text keeps every byte
+   * (`nameText`).
    */
   finalName(file: number): string;
 
   /**
-   * What was known of the file is forgotten: from here on it is what is adopted there, or is made anew. For a file that
-   * was lost, before its pieces are checked. `file` null is the border file.
+   * Forgets what was known of the file. From here on the file is the one that is adopted or made there next. For a file
+   * that was lost, before its pieces are checked. `file` null is the border file.
    */
   releaseFile(file: number | null, answered: (outcome: DoneOutcome) => void): void;
 
   /**
-   * Flushes everything written so far, and the files that `also` names by their index in the metainfo, whoever wrote
-   * them. Files that are not there are left out.
+   * Flushes everything written so far, and the files of `also` (indexes in the metainfo), no matter which program wrote
+   * them. Leaves out files that are not there.
    */
   sync(also: readonly number[], answered: (outcome: SyncOutcome) => void): void;
 
-  /** What a download needs to know of the disk before it begins. */
+  /** Measures what a download needs to know of the disk before it begins. Never fails. */
   measureRoom(answered: (room: DiskRoom) => void): void;
 
-  /** Removes what lies aside. Every file is selected, and no piece needs it. */
+  /** Removes the border file. Only for a torrent with every file selected, when no piece needs it any more. */
   removeBorderFile(answered: (outcome: DoneOutcome) => void): void;
 
   /**
-   * Ends what is under way, closes every file, answers once. Nothing else is answered from this call on, and nothing
-   * may be asked. Slots and other memory that are with the storage are the caller's again after the answer.
+   * Ends what is under way, closes every file, and answers once. From this call on nothing else is answered, and
+   * nothing may be asked. After the answer, slots and other memory that the storage had are the caller's again.
    */
   close(answered: () => void): void;
 }
 
 export interface OpenStorageOptions {
   /**
-   * Where answers come: a torrent names its own context, so that a bug in what an answer sets off ends that torrent
-   * alone. No answer but that of `close` comes once the context has ended. Null: the timers of the disk.
+   * Answers come as tasks of these timers. A torrent hands in its own context, so that a bug in handling an answer ends
+   * that torrent alone. When the context has ended, no answer comes but that of `close`. Null: the timers of the disk.
    */
   readonly timers: Timers | null;
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
-  /** The download folder. It is made when the first file is. */
+  /** The download folder. It is made together with the first file. */
   readonly dir: string;
-  /** The name of the torrent's file or top folder on the disk: one path element, or null for its own. */
+  /**
+   * The name of the torrent's file or top folder on the disk: one path element. Null: the name that the torrent gives
+   * it.
+   */
   readonly output: string | null;
-  /** Whether files grow under a part name; if not, under their own from the start. */
+  /** Whether files grow under a part name. If not, they have their final names from the start. */
   readonly partNames: boolean;
-  /** Whether files that are not the torrent's are replaced. */
+  /** Whether files that are not this torrent's are replaced. */
   readonly overwrite: boolean;
   /**
-   * The selected files, by index in the metainfo, or null for all. No other is ever made or written to: their bytes in
-   * pieces that are shared with selected ones lie aside, in one file beside the download.
+   * The selected files, by index in the metainfo; null: all. No other file is ever made or written to. Its bytes in
+   * pieces that it shares with selected files go to the border file beside the download.
    */
   readonly selected: ReadonlySet<number> | null;
 }
 
-/** Makes the storage of one torrent. Touches nothing yet. */
+/** Makes the storage of one torrent. Does not touch the disk yet. */
 export type OpenStorage = (options: OpenStorageOptions) => Storage;

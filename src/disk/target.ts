@@ -1,9 +1,9 @@
+/** The contracts of what lies beside a download while it is not done: its journal and its lock. */
 import type { Millis } from '../base/clock.js';
 import type { BtgetError } from '../base/failure.js';
 import type { DoneOutcome } from './storage.js';
 import type { Doubt } from './system/trust.js';
 
-/** What lies beside a download while it is not done. */
 export interface Target {
   readonly journal: JournalFile;
   readonly lock: TargetLock;
@@ -16,50 +16,56 @@ export interface OpenTargetOptions {
   readonly name: string;
 }
 
-/** Touches nothing yet. */
+/** Does not touch the disk yet. */
 export type OpenTarget = (options: OpenTargetOptions) => Target;
 
-/** A lock of which nobody can tell from here whether its process lives: one of another container or machine. */
+/**
+ * A lock of which we cannot tell whether its process lives: it is of another container or machine, or another user may
+ * have written it.
+ */
 export interface LockDoubt {
-  /** Tells this lock from any other that has lain there. */
+  /** Tells this lock from any other that was ever there. */
   readonly token: string;
-  /** When its process showed last that it lives, as the file system dates it. */
+  /** When its process last showed that it lives: nanoseconds since 1970, by the clock of the file system. */
   readonly changedAt: bigint;
-  /** If it does not show that again for so long, the lock is a dead process's. */
+  /** When the process does not show that again for so long, it counts as dead. */
   readonly wait: Millis;
-  /** What is waited for, and until when, in a sentence. */
+  /** A sentence for the user: what btget waits for, and until when. */
   readonly message: string;
 }
 
-/** A doubt of before, and for how long it has been known. */
+/** A lock that an earlier call was in doubt about, and for how long the caller has known it. */
 export interface WatchedLock extends Pick<LockDoubt, 'token' | 'changedAt'> {
   readonly watched: Millis;
 }
 
 /**
- * With a `doubt` the failure holds for the moment: who asks again, and says what he has watched, is told in the end.
+ * With a `doubt` the failure is not final. A caller that asks again, and says how long it has watched the lock, gets a
+ * final answer in the end.
  */
 export type LockOutcome = DoneOutcome & { readonly doubt?: LockDoubt };
 
 /**
- * The contract of a download's lock: no two processes write to one target. A lock names its process, and falls to the
- * next that asks when that process is gone. The torrents of one process have it together. Answers come later, never
- * within the call.
+ * The contract of a download's lock: no two processes write to one target. The lock names its process. When that
+ * process is gone, the next one that asks gets the lock. The torrents of one process share it. Answers come later,
+ * never within the call.
  */
 export interface TargetLock {
-  /** Fails with 'target-busy' and a sentence about who has it; with another code when no lock can be made here. */
+  /**
+   * Fails with 'target-busy' and a sentence that names the holder, or with another code when no lock can be made here.
+   */
   take(watched: readonly WatchedLock[], answered: (outcome: LockOutcome) => void): void;
-  /** Fails like `take` when somebody has it. Takes and writes nothing. */
+  /** Fails like `take` when another process has the lock. Takes nothing and writes nothing. */
   check(watched: readonly WatchedLock[], answered: (outcome: LockOutcome) => void): void;
-  /** Shows others, who cannot see this process from where they run, that it lives. */
+  /** Shows that this process lives to processes that cannot see it from where they run. */
   refresh(answered: (outcome: DoneOutcome) => void): void;
-  /** Harmless when it is not ours. */
+  /** Harmless when the lock is not ours. */
   release(answered: (outcome: DoneOutcome) => void): void;
 }
 
 /**
- * How much later than the journal a file may have changed that it speaks of: a batch and the time that a slow disk
- * takes to flush it.
+ * How much later than its journal a file may have changed that the journal speaks of: the time of one batch, and of a
+ * slow disk to flush it.
  */
 export const JOURNAL_LAG: Millis = 60_000;
 
@@ -67,37 +73,39 @@ export type JournalReadOutcome =
   | { readonly ok: true; readonly found: FoundJournal | null }
   | { readonly ok: false; readonly failure: BtgetError };
 
-/** What lies under the journal's name, whosever it is. */
+/** What lies under the journal's name, no matter which program put it there. */
 export interface FoundJournal {
-  /** Not more than a journal ever has. */
+  /** At most as many as a journal ever has. */
   readonly bytes: Buffer;
   /** When it last changed, nanoseconds since 1970 by the clock of its file system. */
   readonly changedAt: bigint;
-  /** Why another user may have written it, or put it there; null: none can have. */
+  /** Why another user may have written the file or put it there. Null: no other user can have. */
   readonly doubt: Doubt | null;
 }
 
-/** Whether another user may have made up what it says. In a folder that others may write to, it is still our own. */
+/**
+ * Whether another user may have invented what it says. A journal in a folder that others may write to is still our own.
+ */
 export function mayBeForged({ doubt }: Pick<FoundJournal, 'doubt'>): boolean {
   return doubt !== null && doubt.about !== 'folder';
 }
 
 /**
- * The contract of the file in which a torrent's progress is written down, beside the download. Whoever uses it asks for
- * one thing at a time. Answers come later, never within the call.
+ * The contract of the file beside the download in which a torrent's progress is written down. The caller asks for one
+ * thing at a time. Answers come later, never within the call.
  */
 export interface JournalFile {
-  /** Where it is, for people. */
+  /** Where it is, to be shown to the user. */
   readonly path: string;
-  /** Fails when there is something that is no regular file. */
+  /** Fails when something else than a regular file has the name. */
   read(answered: (outcome: JournalReadOutcome) => void): void;
   /**
-   * Adds bytes at the end. The file must be there. With `flushes`, they are flushed when it is answered; without, a
-   * kill leaves them, and of a power cut nobody knows.
+   * Adds bytes at the end. The file must be there. With `flushes` they are flushed before the answer. Without it they
+   * outlive a kill, but perhaps not a power cut.
    */
   append(bytes: Buffer, flushes: boolean, answered: (outcome: DoneOutcome) => void): void;
-  /** Puts a flushed file of these bytes in its place: at any moment there is the old one or the new one, whole. */
+  /** Puts a flushed file with these bytes in its place. At every moment the old file or the new one is there, whole. */
   replace(bytes: Buffer, answered: (outcome: DoneOutcome) => void): void;
-  /** Harmless when there is none. */
+  /** Harmless when there is no journal. */
   remove(answered: (outcome: DoneOutcome) => void): void;
 }

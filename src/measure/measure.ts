@@ -1,22 +1,23 @@
 import type { Millis } from '../base/clock.js';
 
 export interface MeasureOptions {
-  /** The span over which the rate is the mean. */
+  /** The rate is the mean over at most this span. */
   readonly period: Millis;
-  /** How long before its birth the measure pretends to have begun, so that the first bytes make no spike. */
+  /** The measure counts as begun this long before it was made, so that the first bytes make no spike. */
   readonly headStart: Millis;
 }
 
 export const DEFAULT_MEASURE_OPTIONS: MeasureOptions = { period: 20_000, headStart: 5_000 };
 
 /**
- * A peer's current rate: the mean over a window that slides along and forgets gradually, without keeping a history.
- * Every call is given the time; a clock that steps back counts as one that stands still.
+ * A peer's current rate: the mean over a sliding window that forgets old bytes gradually and keeps no history. Each
+ * call gets the time. A clock that steps back counts as a clock that stands still.
  */
 export class Measure {
   readonly #options: MeasureOptions;
   #since: Millis;
   #last: Millis;
+  /** Bytes a millisecond. */
   #rate = 0;
   #total = 0;
 
@@ -31,7 +32,7 @@ export class Measure {
     return this.#total;
   }
 
-  /** `amount` bytes were moved at `now`. */
+  /** `amount` bytes came or went at `now`. */
   add(amount: number, now: Millis): void {
     this.#total += amount;
     this.#update(amount, now);
@@ -43,7 +44,6 @@ export class Measure {
     return this.#rate * 1000;
   }
 
-  /** The rate inside is in bytes a millisecond. */
   #update(amount: number, now: Millis): void {
     const time = Math.max(now, this.#last);
     const span = Math.max(1, time - this.#since);

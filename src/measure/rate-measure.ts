@@ -1,15 +1,16 @@
 import type { Millis } from '../base/clock.js';
 
-/** The first bytes count as if they had taken this long. */
+/** The first bytes count as if they had come over this span. */
 const HEAD_START: Millis = 2_000;
-/** When nothing came for this long, asking for the time left lets the rate sink. */
+/** When no bytes have come for this long, each call of `timeLeft` lowers the rate. */
 const SILENCE: Millis = 15_000;
 /** Once the measure has run for this long, its window does not become shorter. */
 const SHORTEST_WINDOW: Millis = 20_000;
 
 /**
- * The time that is left, from the mean rate over a window as long as the time left: a download that still takes an hour
- * is judged by the last hour, one that takes a minute by the last minute. A clock that steps back stands still.
+ * The time that a download still needs, from its mean rate over a window as long as the time left: a download that
+ * needs one more hour is judged by the last hour, and one that needs a minute by the last minute. A clock that steps
+ * back counts as a clock that stands still.
  */
 export class RateMeasure {
   #left: number;
@@ -18,19 +19,22 @@ export class RateMeasure {
   #last: Millis = 0;
   /** Bytes a millisecond. */
   #rate = 0;
+  /** The time left as of the last update, or undefined when the rate is zero. */
   #remaining: Millis | undefined;
+  /** The window has been longer than `SHORTEST_WINDOW` once. */
   #longRun = false;
 
-  /** `left` is how many bytes are to come. */
+  /** `left` is the number of bytes that are still to come. */
   constructor(left: number) {
     this.#left = left;
   }
 
-  /** Bytes that are still to come. */
+  /** How many bytes are still to come. */
   get left(): number {
     return this.#left;
   }
 
+  /** `amount` bytes came at `now`. */
   dataCameIn(amount: number, now: Millis): void {
     if (!this.#begun) {
       this.#begun = true;
@@ -40,7 +44,7 @@ export class RateMeasure {
     this.#update(amount, now);
   }
 
-  /** Undefined: nobody can tell. */
+  /** The time left, or undefined while no byte has come or the rate is zero. */
   timeLeft(now: Millis): Millis | undefined {
     if (this.#left <= 0) return 0;
     if (!this.#begun) return undefined;

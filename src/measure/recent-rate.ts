@@ -1,21 +1,16 @@
 import type { Millis } from '../base/clock.js';
 
-/** A rate is the mean of this long: short enough to follow what happens, long enough not to flicker. */
+/** The rate is the mean over this span: short enough to follow what happens, long enough not to flicker. */
 const WINDOW: Millis = 5_000;
-/** Samples nearer to each other than this count as one, so that asking often costs nothing. */
+/** Samples closer together than this count as one, so that frequent calls need no more memory. */
 const SAMPLE_EVERY: Millis = 250;
 
-interface Sample {
-  readonly at: Millis;
-  readonly total: number;
-}
-
 /**
- * The rate that people are shown, from a total that somebody looks at now and then: it begins at once and is zero a few
- * seconds after the last byte. (`Measure` remembers for longer, because a choker must not be swayed by a moment.)
+ * The rate that displays show, from a total that they read now and then. It reacts at once, and is zero a few seconds
+ * after the last byte. (`Measure` remembers for longer, because one moment must not sway a choker.)
  */
 export class RecentRate {
-  /** The oldest comes first; all but that one lie within the window. */
+  /** The oldest sample comes first; all others lie within the window. */
   readonly #samples: Sample[] = [];
   #changedAt: Millis;
 
@@ -24,12 +19,12 @@ export class RecentRate {
     this.#changedAt = now;
   }
 
-  /** When the total was last seen to have grown, or the birth of the measure. */
+  /** The last call that found a larger total than before; at first, the time at which this object was made. */
   get changedAt(): Millis {
     return this.#changedAt;
   }
 
-  /** Bytes a second; `total` is all bytes up to `now`, which never goes back. */
+  /** Bytes a second. `total` counts all bytes up to `now` and never becomes smaller. */
   rate(total: number, now: Millis): number {
     const last = this.#samples.at(-1);
     if (last === undefined || total > last.total) this.#changedAt = now;
@@ -39,4 +34,9 @@ export class RecentRate {
     if (oldest === undefined || now <= oldest.at) return 0;
     return ((total - oldest.total) / (now - oldest.at)) * 1000;
   }
+}
+
+interface Sample {
+  readonly at: Millis;
+  readonly total: number;
 }

@@ -1,37 +1,43 @@
-/** Makes the bytes of a v1 .torrent. The same input always gives the same bytes, and so the same info-hash. */
+/** Writes .torrent files of version 1: new ones, and those of a torrent that is known already. */
 import { nameBytes } from '../base/raw-name.js';
 import { type Encodable, encodeBencode } from '../bencode/encode.js';
 import { invalid, MAX_PIECE_COUNT, MAX_PIECE_LENGTH, type Metainfo } from './metainfo.js';
 
+/** A file of a new torrent that is a folder. */
 export interface NewFile {
-  /** Elements below the torrent's folder, as `nameText` spells them. */
+  /** Path elements below the torrent's folder, as `nameText` spells them. */
   readonly path: readonly string[];
+  /** Bytes. */
   readonly length: number;
   readonly executable: boolean;
 }
 
-/** What a new torrent says. Nothing is optional, so that whoever makes one decides about each field. */
+/** What a new torrent says. No field is optional, so that the caller decides about each of them. */
 export interface NewTorrent {
-  /** Of the one file, or of the folder, as `nameText` spells it. */
+  /** The name of the one file, or of the folder, as `nameText` spells it. */
   readonly name: string;
   /** A single file, or the files of a folder in the order in which their bytes were hashed (see `inTorrentOrder`). */
   readonly content: { readonly length: number; readonly executable: boolean } | readonly NewFile[];
+  /** Bytes. */
   readonly pieceLength: number;
-  /** SHA-1 hashes one after another, 20 bytes a piece. */
+  /** The SHA-1 hashes of all pieces in order, 20 bytes for each. */
   readonly pieces: Buffer;
-  /** Tiers of URLs; none is fine. */
+  /** Tiers of URLs (BEP 12); may be empty. */
   readonly trackers: readonly (readonly string[])[];
   readonly webSeeds: readonly string[];
   readonly private: boolean;
-  /** Makes the info-hash another one than that of the same files elsewhere; private trackers ask for it. */
+  /** Gives the torrent another info-hash than the same files have on other trackers. Private trackers ask for it. */
   readonly source: string | null;
   readonly comment: string | null;
   readonly createdBy: string | null;
-  /** Seconds since 1970; null where the bytes must not depend on the time. */
+  /** Seconds since 1970; null when the bytes must not depend on the time. */
   readonly createdAt: number | null;
 }
 
-/** Throws 'torrent-invalid' when the files have no content at all. */
+/**
+ * The bytes of a new .torrent. The same input always gives the same bytes, and so the same info-hash. Throws
+ * 'torrent-invalid' when the files have no content at all.
+ */
 export function createMetainfo(torrent: NewTorrent): Buffer {
   const { content, pieceLength, pieces } = torrent;
   const files = isFolder(content) ? content : [content];
@@ -73,7 +79,7 @@ function fileOf({ path, length, executable }: NewFile): Encodable {
   return dictionary({ attr: executable ? 'x' : undefined, length, path: path.map(nameBytes) });
 }
 
-/** The fields that are there. */
+/** A bencode dictionary of the fields that are neither null nor undefined. */
 function dictionary(fields: Readonly<Record<string, Encodable | null | undefined>>): ReadonlyMap<string, Encodable> {
   const entries = Object.entries(fields);
   return new Map(entries.filter((entry): entry is [string, Encodable] => entry[1] !== null && entry[1] !== undefined));
@@ -83,7 +89,7 @@ function isFolder(content: NewTorrent['content']): content is readonly NewFile[]
   return Array.isArray(content);
 }
 
-/** The files sorted by the bytes of their paths, element by element, as v2 demands. Do this before hashing. */
+/** The files sorted by the bytes of their paths, element by element, as v2 demands. Callers sort before they hash. */
 export function inTorrentOrder<T extends { readonly path: readonly string[] }>(files: readonly T[]): readonly T[] {
   return files
     .map((file) => ({ file, key: file.path.map(nameBytes) }))
@@ -102,14 +108,14 @@ function comparePaths(a: readonly Buffer[], b: readonly Buffer[]): number {
 }
 
 const MIN_PIECE_LENGTH = 16 * 1024;
-/** Longer pieces make peers wait long before they have anything to share. */
+/** With longer pieces peers would wait long before they have anything to share. */
 const USUAL_MAX_PIECE_LENGTH = 16 * 1024 * 1024;
-/** More pieces make the .torrent larger than what they save is worth. */
+/** The hashes of more pieces would make the .torrent larger than small pieces are worth. */
 const USUAL_MAX_PIECE_COUNT = 2048;
 
 /**
- * The piece length for `length` bytes in all: the least power of two from 16 KiB on that makes at most 2,048 pieces,
- * but 16 MiB unless that would be more pieces than a torrent may have.
+ * The piece length for a torrent of `length` bytes: the smallest power of two from 16 KiB on that makes at most 2,048
+ * pieces. It is at most 16 MiB, unless that would make more pieces than a torrent may have.
  */
 export function choosePieceLength(length: number): number {
   let pieceLength = MIN_PIECE_LENGTH;
@@ -118,13 +124,15 @@ export function choosePieceLength(length: number): number {
   return pieceLength;
 }
 
-/** The bytes of a .torrent that says the same. Its info-hash stays what it is: `info` is not written anew. */
+/**
+ * The bytes of a .torrent for `metainfo`. The info-hash stays the same, because `info` is copied and not encoded again.
+ */
 export function encodeTorrent(metainfo: Metainfo): Buffer {
   const { info, trackers, webSeeds, nodes, comment, createdBy, createdAt } = metainfo;
   const urls = trackers.flat();
   const field = (key: string, value: Parameters<typeof encodeBencode>[0] | null | undefined): Buffer[] =>
     value === null || value === undefined ? [] : [encodeBencode(key), encodeBencode(value)];
-  // Keys stand in the order of their bytes.
+  // BEP 3: "Keys must be strings and appear in sorted order (sorted as raw strings, not alphanumerics)."
   return Buffer.concat([
     Buffer.from('d'),
     ...field('announce', urls[0]),

@@ -1,27 +1,31 @@
-/** What a torrent holds, as the plain object that is shown to scripts. */
+/** Describes a torrent as a plain object, which scripts read. */
 import { toHex } from '../base/bytes.js';
 import { redactText, redactUrl } from '../base/redaction.js';
 import { formatMagnet, linkOf } from './magnet.js';
 import type { Metainfo } from './metainfo.js';
 
 export interface DescribedFile {
-  /** Below the download folder, with `/`. */
+  /** The path below the download folder, its elements joined with `/`. */
   readonly path: string;
+  /** Bytes. */
   readonly length: number;
   readonly padding: boolean;
   readonly executable: boolean;
   readonly hidden: boolean;
-  /** Where the link points, as such a path too, or null when it is no link. */
+  /** The path that the symbolic link points to, in the form of `path`; null when the file is not a link. */
   readonly symlink: string | null;
 }
 
-/** Lists are empty and other fields null when the torrent does not say. Hashes are lower case hexadecimal. */
+/**
+ * What a torrent says. When it does not name a value, a list is empty and another field is null. Hashes are lower-case
+ * hexadecimal.
+ */
 export interface Description {
   readonly name: string;
   readonly version: Metainfo['version'];
   readonly infoHash: string;
   readonly infoHashV2: string | null;
-  /** Bytes of content, padding not counted. */
+  /** Bytes of content, without padding. */
   readonly length: number;
   readonly pieceLength: number;
   readonly pieceCount: number;
@@ -34,17 +38,18 @@ export interface Description {
   readonly createdBy: string | null;
   /** Seconds since 1970. */
   readonly createdAt: number | null;
-  /** The link that leads to it. */
+  /** The magnet link of the torrent. */
   readonly magnet: string;
 }
 
-/** Which secrets a description has. */
+/** Whether a description holds the secrets of the torrent. */
 export type DescribedSecrets =
-  /** The passkeys and passwords in the URLs of the torrent are left out. */
+  /** It leaves out the passkeys and passwords in URLs. */
   | 'hidden'
-  /** All of them stand there. */
+  /** It keeps them. */
   | 'whole';
 
+/** Describes `metainfo` for scripts. Only 'whole' keeps the secrets in URLs. */
 export function describe(metainfo: Metainfo, secrets: DescribedSecrets = 'hidden'): Description {
   const urls = (texts: readonly string[]) => (secrets === 'hidden' ? texts.map(redactUrl) : texts);
   const text = (value: string | null) => (value === null || secrets === 'whole' ? value : redactText(value));
@@ -75,7 +80,7 @@ export function describe(metainfo: Metainfo, secrets: DescribedSecrets = 'hidden
   };
 }
 
-/** The link that leads to the torrent. */
+/** The magnet link of the torrent, with or without the secrets in its URLs. */
 export function shownLink(metainfo: Metainfo, secrets: DescribedSecrets): string {
   const link = formatMagnet(linkOf(metainfo));
   return secrets === 'whole' ? link : redactUrl(link);

@@ -1,92 +1,34 @@
-/** The v2 file list (BEP 52) of a hybrid torrent, as far as it must agree with the v1 one that we go by. */
+/**
+ * The file lists of a torrent: the v1 list (BEP 3, BEP 47), which we use, and the v2 tree (BEP 52) of a hybrid torrent,
+ * which must agree with it.
+ */
 import { asBytes, asDictionary, asList, getBytes, getDictionary, getInteger } from '../bencode/access.js';
 import type { BencodeDictionary, BencodeValue } from '../bencode/bencode.js';
 import { invalid } from './metainfo.js';
 
-// BEP 52: "It must be a power of two and at least 16KiB."
-const MIN_PIECE_LENGTH = 16 * 1024;
-
-interface TreeFile {
-  /** Raw elements, as keys. */
-  readonly path: readonly string[];
-  readonly length: number;
-}
-
-/**
- * Throws 'torrent-invalid' unless the two lists name the same files in the same order, and the v1 files are padded so
- * that each begins with a piece, as in v2. A torrent of two contents would make peers of one infoHash fail the others.
- */
-export function checkHybrid(info: BencodeDictionary, files: readonly RawFile[], pieceLength: number): void {
-  if (pieceLength < MIN_PIECE_LENGTH || !Number.isInteger(Math.log2(pieceLength))) {
-    throw invalid('piece length', `${pieceLength} is not a power of two from ${MIN_PIECE_LENGTH} on, as v2 wants it`);
-  }
-  const tree = getDictionary(info, 'file tree');
-  if (tree === undefined) throw invalid('file tree', 'is not a dictionary');
-  const expected: TreeFile[] = [];
-  flatten(tree, [], expected);
-  const actual = files.filter((file) => !file.padding);
-  if (actual.length !== expected.length) {
-    throw invalid('file tree', `has ${expected.length} files, but the v1 list has ${actual.length}`);
-  }
-  for (const [index, file] of actual.entries()) {
-    if (!isSame(file, expected[index] as TreeFile))
-      throw invalid('file tree', `and the v1 list differ in file ${index}`);
-  }
-  checkAlignment(files, pieceLength);
-}
-
-/** Adds the files below `folder` in the order of the tree, which is that of the keys' bytes. */
-function flatten(folder: BencodeDictionary, path: readonly string[], into: TreeFile[]): void {
-  for (const key of [...folder.keys()].sort()) {
-    const entry = asDictionary(folder.get(key));
-    if (entry === undefined) throw invalid('file tree', 'has an entry that is not a dictionary');
-    const properties = getDictionary(entry, '');
-    if (properties === undefined) flatten(entry, [...path, key], into);
-    else into.push({ path: [...path, key], length: getInteger(properties, 'length') ?? 0 });
-  }
-}
-
-function isSame(file: RawFile, other: TreeFile): boolean {
-  return (
-    file.length === other.length &&
-    file.path.length === other.path.length &&
-    file.path.every((element, i) => element.toString('latin1') === other.path[i])
-  );
-}
-
-// BEP 52: "Files are mapped into this piece address space so that each non-empty file is aligned to a piece boundary
-// and occurs in the same order as in the file tree."
-function checkAlignment(files: readonly RawFile[], pieceLength: number): void {
-  let begin = 0;
-  for (const [index, file] of files.entries()) {
-    if (!file.padding && file.length > 0 && begin % pieceLength !== 0) {
-      throw invalid(`files[${index}]`, 'does not begin with a piece, as v2 wants it');
-    }
-    begin += file.length;
-  }
-}
-
+/** A file as the v1 list names it. Its path is still raw bytes, and unsafe. */
 export interface RawFile {
-  /** Elements below the torrent's folder, or just the name of the one file. Empty only for a pad file. */
+  /** Path elements below the torrent's folder, or the name of the one file. Empty only for a pad file. */
   readonly path: readonly Buffer[];
+  /** Bytes. */
   readonly length: number;
   readonly padding: boolean;
   readonly executable: boolean;
   readonly hidden: boolean;
-  /** Elements of a link's target as the torrent says it; null when the file is no link. */
+  /** Path elements of a link's target, as the torrent spells them; null when the file is not a link. */
   readonly target: readonly Buffer[] | null;
 }
 
-// Linux refuses paths of 4,096 bytes, so nobody can want a deeper one. Bounds what links and folders cost us.
+// Linux refuses paths of 4,096 bytes, so no file that can exist lies much deeper. Bounds what links and folders cost
+// us.
 const MAX_PATH_ELEMENTS = 255;
 
-// BitComet pads files so, without an attribute.
+// BitComet gives pad files such names, and no attribute.
 const BITCOMET_PADDING = '_____padding_file_';
 
 /**
- * The v1 file list of `info`: single file or folder, with the attributes of BEP 47. Paths are still raw bytes.
- *
- * The files in their order. `name` is the raw name of the torrent. Throws 'torrent-invalid'.
+ * The files of the v1 list of `info` in their order, with the attributes of BEP 47. A torrent of a single file gives
+ * that one file. `name` is the raw name of the torrent. Throws 'torrent-invalid'.
  */
 export function parseFiles(info: BencodeDictionary, name: Buffer): readonly RawFile[] {
   if (!info.has('files')) {
@@ -113,7 +55,7 @@ function parseFile(value: BencodeValue, field: string): RawFile {
   if (file === undefined) throw invalid(field, 'is not a dictionary');
   const attributes = attributesOf(file);
   const target = attributes.includes('l') ? elementsOf(file.get('symlink path')) : undefined;
-  // BEP 47 does not say how long a link is; creators leave the length out or write 0.
+  // BEP 47 does not name the length of a link. Creators leave it out or write 0.
   const length = target !== undefined && !file.has('length') ? 0 : lengthOf(file, `${field}.length`);
   const path = elementsOf(file.get('path.utf-8')) ?? elementsOf(file.get('path'));
   const padding = attributes.includes('p') || (path?.at(-1)?.toString('latin1').startsWith(BITCOMET_PADDING) ?? false);
@@ -127,7 +69,7 @@ function parseFile(value: BencodeValue, field: string): RawFile {
     padding,
     executable: attributes.includes('x'),
     hidden: attributes.includes('h'),
-    // A link with content is a file: its bytes are in the pieces.
+    // A link with content counts as a file, because its bytes are in the pieces.
     target: target !== undefined && length === 0 && target.length <= MAX_PATH_ELEMENTS ? target : null,
   };
 }
@@ -142,10 +84,74 @@ function lengthOf(dictionary: BencodeDictionary, field: string): number {
   return length;
 }
 
-/** The path elements, or undefined unless there is at least one and all are strings. */
+/** The path elements in `value`; undefined unless it is a list of at least one string and nothing else. */
 function elementsOf(value: BencodeValue | undefined): readonly Buffer[] | undefined {
   const list = asList(value);
   if (list === undefined || list.length === 0) return undefined;
   const elements = list.map(asBytes);
   return elements.every((element) => element !== undefined) ? elements : undefined;
+}
+
+// BEP 52: "It must be a power of two and at least 16KiB."
+const MIN_PIECE_LENGTH = 16 * 1024;
+
+/**
+ * Throws 'torrent-invalid' unless both lists name the same files in the same order, and the v1 files are padded so that
+ * each begins with a piece, as in v2. If the lists differed, peers that use one info-hash would send data that is wrong
+ * for peers that use the other.
+ */
+export function checkHybrid(info: BencodeDictionary, files: readonly RawFile[], pieceLength: number): void {
+  if (pieceLength < MIN_PIECE_LENGTH || !Number.isInteger(Math.log2(pieceLength))) {
+    throw invalid('piece length', `${pieceLength} is not a power of two from ${MIN_PIECE_LENGTH} on, as v2 wants it`);
+  }
+  const tree = getDictionary(info, 'file tree');
+  if (tree === undefined) throw invalid('file tree', 'is not a dictionary');
+  const expected: TreeFile[] = [];
+  flatten(tree, [], expected);
+  const actual = files.filter((file) => !file.padding);
+  if (actual.length !== expected.length) {
+    throw invalid('file tree', `has ${expected.length} files, but the v1 list has ${actual.length}`);
+  }
+  for (const [index, file] of actual.entries()) {
+    if (!isSame(file, expected[index] as TreeFile))
+      throw invalid('file tree', `and the v1 list differ in file ${index}`);
+  }
+  checkAlignment(files, pieceLength);
+}
+
+/** Adds the files below `folder` to `into` in the order of the tree, which is the order of the keys' bytes. */
+function flatten(folder: BencodeDictionary, path: readonly string[], into: TreeFile[]): void {
+  for (const key of [...folder.keys()].sort()) {
+    const entry = asDictionary(folder.get(key));
+    if (entry === undefined) throw invalid('file tree', 'has an entry that is not a dictionary');
+    const properties = getDictionary(entry, '');
+    if (properties === undefined) flatten(entry, [...path, key], into);
+    else into.push({ path: [...path, key], length: getInteger(properties, 'length') ?? 0 });
+  }
+}
+
+interface TreeFile {
+  /** Raw path elements, as the keys of the tree spell them. */
+  readonly path: readonly string[];
+  readonly length: number;
+}
+
+function isSame(file: RawFile, other: TreeFile): boolean {
+  return (
+    file.length === other.length &&
+    file.path.length === other.path.length &&
+    file.path.every((element, i) => element.toString('latin1') === other.path[i])
+  );
+}
+
+// BEP 52: "Files are mapped into this piece address space so that each non-empty file is aligned to a piece boundary
+// and occurs in the same order as in the file tree."
+function checkAlignment(files: readonly RawFile[], pieceLength: number): void {
+  let begin = 0;
+  for (const [index, file] of files.entries()) {
+    if (!file.padding && file.length > 0 && begin % pieceLength !== 0) {
+      throw invalid(`files[${index}]`, 'does not begin with a piece, as v2 wants it');
+    }
+    begin += file.length;
+  }
 }

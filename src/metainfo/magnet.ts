@@ -1,5 +1,6 @@
 /**
- * Magnet links (BEP 9, with the file selection of BEP 53): what they say of a torrent whose metainfo is not there yet.
+ * Magnet links (BEP 9, with the file selection of BEP 53): what a link says about a torrent whose metainfo we do not
+ * have yet.
  */
 import { toHex } from '../base/bytes.js';
 import { BtgetError } from '../base/failure.js';
@@ -7,48 +8,55 @@ import { redactText, redactUrl } from '../base/redaction.js';
 import type { InfoHash, Metainfo } from './metainfo.js';
 import { isTrackerUrl, isWebSeedUrl } from './parse-sources.js';
 
-/** Files by index, `first` to `last`, both included. */
+/** The files with the indices from `first` to `last`, both included. */
 export interface FileRange {
   readonly first: number;
   readonly last: number;
 }
 
+/** What a magnet link says. Lists are empty when it names nothing of their kind. */
 export interface MagnetLink {
   /** Null when the link names the torrent by its v2 hash alone. */
   readonly infoHash: InfoHash | null;
-  /** 32 bytes; one of both hashes is there. */
+  /** 32 bytes (BEP 52), or null. `parseMagnet` returns no link without at least one of the two hashes. */
   readonly infoHashV2: Buffer | null;
-  /** What the torrent is called until its own name is known. May hold anything that a display must escape. */
+  /** A name to show until we know the torrent's own. It may hold any character; displays must escape it. */
   readonly name: string | null;
-  /** Bytes of the whole content, as the link claims. */
+  /** Bytes of the whole content. Only the link claims this. */
   readonly length: number | null;
-  /** Each URL once. */
+  /** URLs, each once. */
   readonly trackers: readonly string[];
   readonly webSeeds: readonly string[];
-  /** `host:port`, names allowed, IPv6 addresses in brackets. */
+  /** Addresses of peers as `host:port`. The host may be a name; IPv6 addresses stand in brackets. */
   readonly peers: readonly string[];
-  /** DHT nodes, likewise. */
+  /** Addresses of DHT nodes, in the same form. */
   readonly nodes: readonly string[];
-  /** The files that the link selects, sorted, apart from each other; null for all. */
+  /** The files that the link selects, as sorted ranges that do not touch each other; null for all files. */
   readonly selected: readonly FileRange[] | null;
 }
 
-/** Characters of a link; longer ones are abuse, and the shell's own limit for one argument is 128 KiB. */
+/** A link with which a download can begin: it names the torrent by the hash that peers and trackers of v1 know. */
+export interface V1MagnetLink extends MagnetLink {
+  readonly infoHash: InfoHash;
+}
+
+/** The greatest length of a link in characters. A longer one is abuse: Linux allows 128 KiB for one argument. */
 export const MAX_MAGNET_LENGTH = 128 * 1024;
-/** How many trackers, web seeds, peers and nodes are kept of each kind. */
+/** How many trackers of a link are kept, and how many web seeds, peers and nodes. */
 const MAX_SOURCES = 100;
 const MAX_FILE_INDEX = 2_097_151;
 const MAX_RANGES = 10_000;
 const MAX_SHOWN_LENGTH = 2_000;
-/** The parameters that mean something, and how many of one key are looked at. */
+/** The parameters that have a meaning for us. */
 const KEYS: ReadonlySet<string> = new Set(['xt', 'dn', 'xl', 'tr', 'ws', 'x.pe', 'dht', 'so']);
+/** How many values of one key are read. */
 const MAX_VALUES = 200;
-/** Characters of a key, escapes and what else gets in front of it included. */
+/** The greatest length of a key in characters, with its escapes and with what stands wrongly before it. */
 const MAX_KEY_LENGTH = 100;
 
 /**
- * Throws 'magnet-invalid' when the text is no magnet link, or does not name one torrent. Everything else that is
- * unusable in it is left out: links are passed on by hand, and get damaged.
+ * Reads a magnet link. Throws 'magnet-invalid' when the text is not a magnet link or does not name exactly one torrent.
+ * Every other unusable part of the link is ignored, because people pass links on by hand and damage them.
  */
 export function parseMagnet(link: string): MagnetLink {
   if (link.length > MAX_MAGNET_LENGTH) {
@@ -74,12 +82,43 @@ export function parseMagnet(link: string): MagnetLink {
   };
 }
 
-/** The link of a bare info-hash, as people hand it on: 40 digits of hex or 32 of base32 (BEP 9). */
+const SAYS_NOTHING: MagnetLink = {
+  infoHash: null,
+  infoHashV2: null,
+  name: null,
+  length: null,
+  trackers: [],
+  webSeeds: [],
+  peers: [],
+  nodes: [],
+  selected: null,
+};
+
+/**
+ * Reads a magnet link, or an info-hash (alone or as `urn:btih:…`), which is a link that says nothing else. Throws
+ * 'magnet-invalid' as `parseMagnet` does, and 'torrent-invalid' when the link names a torrent by its v2 hash alone.
+ */
+export function parseV1Link(text: string): V1MagnetLink {
+  const isHash = /^[0-9a-z]*$/i.test(text);
+  const link = isHash ? linkOfHash(text) : parseMagnet(/^urn:/i.test(text) ? `magnet:?xt=${text}` : text);
+  const { infoHash } = link;
+  if (infoHash !== null) return { ...link, infoHash };
+  throw new BtgetError('torrent-invalid', `torrents of version 2 alone are not supported yet: ${shownLink(text)}`);
+}
+
+function linkOfHash(text: string): MagnetLink {
+  const infoHash = parseInfoHash(text) ?? null;
+  if (infoHash !== null || /^[0-9a-f]{64}$/i.test(text)) return { ...SAYS_NOTHING, infoHash };
+  throw new BtgetError('magnet-invalid', `neither a magnet link nor an info-hash: ${shownLink(text)}`);
+}
+
+/** The info-hash that `text` spells in 40 digits of hex or 32 digits of base32 (BEP 9); undefined for other text. */
 export function parseInfoHash(text: string): InfoHash | undefined {
   if (/^[0-9a-f]{40}$/i.test(text)) return Buffer.from(text, 'hex');
   return /^[a-z2-7]{32}$/i.test(text) ? decodeBase32(text) : undefined;
 }
 
+/** The link as text. `parseMagnet` reads the same link from it. */
 export function formatMagnet(link: MagnetLink): string {
   const parameters: [key: string, value: string][] = [];
   if (link.infoHash !== null) parameters.push(['xt', `urn:btih:${toHex(link.infoHash)}`]);
@@ -97,7 +136,7 @@ export function formatMagnet(link: MagnetLink): string {
   return `magnet:?${parameters.map(([key, value]) => `${key}=${escapeValue(value)}`).join('&')}`;
 }
 
-/** The link to a torrent that is here: all who have only that can find it and its trackers. */
+/** The link to a torrent that we have. It names the hashes, the trackers and the web seeds, and no peers. */
 export function linkOf(metainfo: Metainfo): MagnetLink {
   const { infoHash, infoHashV2, name, files, trackers, webSeeds } = metainfo;
   return {
@@ -118,38 +157,40 @@ function invalid(what: string, link: string): BtgetError {
 }
 
 /**
- * The link, or as much of its ends as a sentence may hold. Half a parameter might be half a secret, and is left out.
+ * The link, or as much of its two ends as fits into a sentence. A parameter that the cut would split is left out,
+ * because half a parameter may be half a secret.
  */
 function shownLink(link: string): string {
   if (link.length <= MAX_SHOWN_LENGTH) return link;
   const [head, tail] = [link.slice(0, MAX_SHOWN_LENGTH / 2), link.slice(-MAX_SHOWN_LENGTH / 2)];
   const [headEnd, tailBegin] = [head.lastIndexOf('&'), tail.indexOf('&')];
-  return `${headEnd === -1 ? head.slice(0, 60) : head.slice(0, headEnd)}…${tailBegin === -1 ? '' : tail.slice(tailBegin)}`;
+  const shownHead = head.slice(0, headEnd === -1 ? 60 : headEnd);
+  return `${shownHead}…${tailBegin === -1 ? '' : tail.slice(tailBegin)}`;
 }
 
-/** What stands behind a key. */
+/** The value of a parameter. */
 interface Value {
-  /** Null when an escape in it is broken. */
+  /** The decoded value; null when an escape in it is broken. */
   readonly text: string | null;
-  /** The same; a broken escape stands for itself. */
+  /** The decoded value, in which a broken escape stays as it is. */
   readonly asItStands: string;
 }
 
 /**
- * What follows the scheme: `magnet:?` by rights; people and programs write `magnet://?`, `magnet:/?` and `magnet:` too,
- * and some escape the whole link.
+ * The parameters of the link, after its scheme. The correct scheme is `magnet:?`, but people and programs also write
+ * `magnet://?`, `magnet:/?` and `magnet:`, and some escape the whole link.
  */
 function queryOf(link: string): string {
   const plain = /^magnet%3a/i.test(link) ? unescapeText(link) : link;
-  // A link is broken over lines where it is quoted; URL parsers leave these characters out, too.
+  // Mails break a quoted link over several lines. URL parsers drop these characters too.
   const query = /^magnet:\/{0,2}\??(.*=.*)$/i.exec(plain.replace(/[\t\r\n]+/g, ''))?.[1];
   if (query === undefined) throw invalid('has no parameters', link);
   return query;
 }
 
 /**
- * The values of each key in order. `tr.1` is a `tr`: the numbers only keep keys apart. A link that is copied out of the
- * source of a page has `&amp;` for `&`.
+ * The values of each key in their order. `tr.1` counts as `tr`: the numbers only keep keys apart. A link that was
+ * copied from the source of an HTML page has `&amp;` for `&`.
  */
 function parseQuery(query: string): Map<string, Value[]> {
   const values = new Map<string, Value[]>();
@@ -160,7 +201,7 @@ function parseQuery(query: string): Map<string, Value[]> {
     if (equals === -1) continue;
     const key = keyOf(parameter.slice(0, equals));
     const all = values.get(key);
-    // Nothing is made of what does not count: a hostile link is parameters from end to end.
+    // A hostile link may hold many thousands of parameters, so those that do not count are not decoded.
     if (!KEYS.has(key) || (all !== undefined && all.length >= MAX_VALUES)) continue;
     const raw = parameter.slice(equals + 1);
     const asItStands = unescapeText(raw.replaceAll('+', ' ')).trim();
@@ -184,7 +225,7 @@ function unescapeText(text: string): string {
   return text.replace(/(?:%[0-9a-f]{2})+/gi, (run) => Buffer.from(run.replaceAll('%', ''), 'hex').toString('utf8'));
 }
 
-/** ':', '/' and ',' mean nothing within a value, and links are read by people. */
+/** Escapes a value. People read links, so ':', '/' and ',' stay: they have no special meaning within a value. */
 function escapeValue(value: string): string {
   return encodeURIComponent(Buffer.from(value).toString())
     .replaceAll('%3A', ':')
@@ -200,7 +241,7 @@ function parseTopics(values: readonly Value[], link: string): Pick<MagnetLink, '
     return hash;
   };
   const infoHash = one(topics.flatMap((topic) => parseInfoHash(/^urn:btih:(.*)$/is.exec(topic)?.[1] ?? '') ?? []));
-  // BEP 52 names the hash as a multihash: 0x12 is SHA-256, 0x20 its length.
+  // BEP 52 writes the hash as a multihash: 0x12 stands for SHA-256, 0x20 is its length.
   const v2 = topics.flatMap((topic) => /^urn:btmh:1220([0-9a-f]{64})$/i.exec(topic)?.[1] ?? []);
   const infoHashV2 = one(v2.map((hash) => Buffer.from(hash, 'hex')));
   if (infoHash !== null || infoHashV2 !== null) return { infoHash, infoHashV2 };
@@ -211,7 +252,7 @@ function parseTopics(values: readonly Value[], link: string): Pick<MagnetLink, '
   throw invalid(`has an xt that is no info-hash (${shownLink(topics[0] ?? '')})`, link);
 }
 
-/** RFC 4648, without padding. */
+/** Decodes base32 (RFC 4648) without padding. */
 function decodeBase32(text: string): Buffer {
   const bytes = Buffer.alloc(Math.floor((text.length * 5) / 8));
   let value = 0;
@@ -237,7 +278,7 @@ function isHostAndPort(text: string): boolean {
   return port !== undefined && Number(port) >= 1 && Number(port) <= 65535;
 }
 
-/** BEP 53: "so=0,2,4,6-8". What is no index or no range says nothing; no usable one at all means all files. */
+/** BEP 53: "so=0,2,4,6-8". Parts that are neither index nor range are ignored; without a usable part, null. */
 function parseSelected(texts: readonly string[]): readonly FileRange[] | null {
   const ranges: FileRange[] = [];
   for (const part of texts.flatMap((text) => text.split(',', MAX_RANGES)).slice(0, MAX_RANGES)) {
@@ -258,40 +299,4 @@ function joinRanges(ranges: FileRange[]): readonly FileRange[] {
     else joined.push({ first, last });
   }
   return joined;
-}
-
-export interface V1MagnetLink extends MagnetLink {
-  readonly infoHash: InfoHash;
-}
-
-const SAYS_NOTHING: MagnetLink = {
-  infoHash: null,
-  infoHashV2: null,
-  name: null,
-  length: null,
-  trackers: [],
-  webSeeds: [],
-  peers: [],
-  nodes: [],
-  selected: null,
-};
-
-/**
- * Links by which a torrent can be begun: those that name it by the hash that peers and trackers know.
- *
- * A magnet link, or an info-hash, which is a link that says nothing else, alone or as `urn:btih:…`. Throws
- * 'magnet-invalid' as `parseMagnet` does, and 'torrent-invalid' when it names a torrent of version 2 alone.
- */
-export function parseV1Link(text: string): V1MagnetLink {
-  const isHash = /^[0-9a-z]*$/i.test(text);
-  const link = isHash ? linkOfHash(text) : parseMagnet(/^urn:/i.test(text) ? `magnet:?xt=${text}` : text);
-  const { infoHash } = link;
-  if (infoHash !== null) return { ...link, infoHash };
-  throw new BtgetError('torrent-invalid', `torrents of version 2 alone are not supported yet: ${shownLink(text)}`);
-}
-
-function linkOfHash(text: string): MagnetLink {
-  const infoHash = parseInfoHash(text) ?? null;
-  if (infoHash !== null || /^[0-9a-f]{64}$/i.test(text)) return { ...SAYS_NOTHING, infoHash };
-  throw new BtgetError('magnet-invalid', `neither a magnet link nor an info-hash: ${shownLink(text)}`);
 }

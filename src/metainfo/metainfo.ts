@@ -1,31 +1,31 @@
+/** What a .torrent says. A `Metainfo` is fully checked, so no code that has one needs to check any of it again. */
 import { BtgetError } from '../base/failure.js';
 
-/** What a .torrent says, fully checked. Whoever holds a `Metainfo` need not doubt any of it. */
-
-/** 20 bytes that name a torrent on the wire. */
+/** 20 bytes by which peers and trackers know a torrent. */
 export type InfoHash = Buffer & { readonly __brand?: 'InfoHash' };
 
 export interface TorrentFile {
   /**
-   * Safe path elements below the download folder. The first is the torrent's name; a torrent of one bare file has just
-   * that one. No element is empty, `.` or `..`, or holds a separator or a control character. Only a pad file for which
-   * the torrent gives no path has one outside the torrent's folder: `.pad` and its length.
+   * Safe path elements below the download folder. The first element is the torrent's name; a torrent of one bare file
+   * has only this element. No element is empty, `.` or `..`, and none holds a separator or a control character. Only a
+   * pad file without a path in the torrent has a path outside the torrent's folder: `.pad` and its length.
    */
   readonly path: readonly string[];
   /**
-   * The path as the torrent spells it, byte for byte (see `nameText`), when that is another one than `path` and may be
-   * one below the download folder. No element is empty, `.` or `..`, or holds a `/` or a NUL; it may hold anything
-   * else. A file that is there already may have this path; no other is given it.
+   * The path as the torrent spells it, byte for byte (see `nameText`). It is there when it differs from `path` and can
+   * be a path below the download folder. No element is empty, `.` or `..`, and none holds a `/` or a NUL; all else may
+   * occur. We read a file that already has this path, but make no file with it.
    */
   readonly exactPath?: readonly string[];
-  /** Offset of its first byte in the torrent, in bytes. */
+  /** Offset of the file's first byte in the torrent. */
   readonly begin: number;
+  /** Bytes. */
   readonly length: number;
-  /** A pad file (BEP 47): counted in pieces, never on the disk. */
+  /** A pad file (BEP 47): its bytes are part of pieces, but the file is never on the disk. */
   readonly padding: boolean;
   readonly executable: boolean;
   readonly hidden: boolean;
-  /** Where the link points: path elements of a file or folder of this torrent, or null when it is no link. */
+  /** For a link, the path elements of the file or folder of this torrent that it points to; null for other files. */
   readonly symlink: readonly string[] | null;
 }
 
@@ -38,19 +38,21 @@ export interface Metainfo {
   readonly infoHashV2: Buffer | null;
   /** The original bytes of `info`. */
   readonly info: Buffer;
+  /** Bytes of each piece but the last, which may be shorter. */
   readonly pieceLength: number;
   readonly pieceCount: number;
-  /** SHA-1 hashes one after another, 20 bytes a piece. */
+  /** The SHA-1 hashes of all pieces in order, 20 bytes for each. */
   readonly pieces: Buffer;
-  /** All bytes that pieces cover, padding included. */
+  /** Bytes of all pieces, with padding. */
   readonly length: number;
   readonly files: readonly TorrentFile[];
-  /** True when the torrent is a folder, even one of a single file. */
+  /** True when the torrent is a folder, even a folder of a single file. */
   readonly isFolder: boolean;
-  /** Tiers (BEP 12), none of them empty. */
+  /** Tiers of URLs (BEP 12), none of them empty. */
   readonly trackers: readonly (readonly string[])[];
+  /** URLs (BEP 19). */
   readonly webSeeds: readonly string[];
-  /** DHT nodes as host and port. */
+  /** DHT nodes (BEP 5) as `host:port`, with IPv6 addresses in brackets. */
   readonly nodes: readonly string[];
   readonly private: boolean;
   readonly comment: string | null;
@@ -59,15 +61,18 @@ export interface Metainfo {
   readonly createdAt: number | null;
 }
 
-/** The error for a torrent that is bencoded but says something impossible. `field` names it as the torrent does. */
+/**
+ * The error for a torrent that is bencoded but says something impossible. `field` is the name of the wrong field in the
+ * torrent, and `why` goes on with the sentence.
+ */
 export function invalid(field: string, why: string): BtgetError {
   return new BtgetError('torrent-invalid', `torrent is not valid: ${field} ${why}`);
 }
 
-/** How large a torrent may be: larger ones cost memory and time that nobody asks for in good faith. */
+// Larger torrents would cost us memory and time that no honest torrent needs.
 
-/** Bytes of a whole .torrent. */
+/** The greatest length of a .torrent in bytes. */
 export const MAX_TORRENT_LENGTH = 32 * 1024 * 1024;
-/** Bytes of a piece. */
+/** The greatest length of a piece in bytes. */
 export const MAX_PIECE_LENGTH = 512 * 1024 * 1024;
 export const MAX_PIECE_COUNT = 2_097_152;

@@ -1,6 +1,6 @@
 /**
- * The parser as a process uses it that has more to do. What takes long, a torrent of very many files, is parsed by a
- * thread of its own and comes over in parts, so that the event loop is never held for long.
+ * The parser for a process that must not wait. A thread parses a torrent of very many files and sends the result in
+ * parts, so that parsing never holds the event loop for long.
  */
 import { type MessagePort, Worker } from 'node:worker_threads';
 import { BtgetError, type FailureCode } from '../base/failure.js';
@@ -8,24 +8,25 @@ import type { Metainfo, TorrentFile } from './metainfo.js';
 import { parseMetainfo } from './parse-metainfo.js';
 import { type ParseOutcome, type ParseTorrent, type Parsing, parseAtOnce } from './parsing.js';
 
-/** With more files than this a thread is worth its start. */
+/** For a torrent of more files than this, a thread is worth the time that it takes to start. */
 const MANY_FILES = 2000;
-/** Files that come over at once. */
-const PART = 2000;
-/** What stands in each file of a folder's list. */
+/** How many files the thread sends in one message. */
+const FILES_A_MESSAGE = 2000;
+/** The bencoded key that occurs once in each file of a folder's list. */
 const PATH_KEY = Buffer.from('4:path');
 
+/** A message from the thread. */
 type Answer =
   | { readonly kind: 'files'; readonly files: readonly TorrentFile[] }
-  /** All files have come; this is the rest. */
+  /** The last message, after all files: the metainfo without its files. */
   | { readonly kind: 'parsed'; readonly rest: Metainfo }
   | { readonly kind: 'refused'; readonly code: FailureCode; readonly message: string };
 
-/** What the .torrent says. */
+/** Parses at once, or in a thread when the torrent has very many files. */
 export const nodeParseMetainfo: ParseTorrent = (bytes, answered) =>
   hasManyFiles(bytes) ? parseInThread(bytes, answered) : parseAtOnce(bytes, answered);
 
-/** The thread's part: `bytes` is the .torrent. Each message that comes asks for the next answer. */
+/** Runs in the thread. `bytes` is the .torrent. Each message on `port` asks for the next answer. */
 export function serveParsing(port: MessagePort, bytes: Uint8Array): void {
   const answers = parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   port.on('message', () => {
@@ -38,8 +39,8 @@ export function serveParsing(port: MessagePort, bytes: Uint8Array): void {
 function* parse(bytes: Buffer): Generator<Answer> {
   try {
     const { files, ...rest } = parseMetainfo(bytes);
-    for (let begin = 0; begin < files.length; begin += PART) {
-      yield { kind: 'files', files: files.slice(begin, begin + PART) };
+    for (let begin = 0; begin < files.length; begin += FILES_A_MESSAGE) {
+      yield { kind: 'files', files: files.slice(begin, begin + FILES_A_MESSAGE) };
     }
     yield { kind: 'parsed', rest: { ...rest, files: [] } };
   } catch (error) {
@@ -48,7 +49,7 @@ function* parse(bytes: Buffer): Generator<Answer> {
   }
 }
 
-/** Hashes may hold the key by chance: then a thread is started for little. */
+/** Counts the key. Hashes may hold it by chance; then a thread starts without need, and does no harm. */
 function hasManyFiles(bytes: Buffer): boolean {
   let at = -1;
   for (let count = 0; count <= MANY_FILES; count += 1) {
@@ -90,7 +91,7 @@ function parseInThread(bytes: Buffer, answered: (outcome: ParseOutcome) => void)
   };
 }
 
-/** What was a Buffer comes over as plain bytes. */
+/** The metainfo from the thread's messages. A Buffer arrives as a plain Uint8Array. */
 function received(rest: Metainfo, files: readonly TorrentFile[]): Metainfo {
   const { infoHash, infoHashV2, info, pieces } = rest;
   return {

@@ -7,9 +7,9 @@ const BEFORE_INFO = Buffer.from('d4:info');
 const AFTER_INFO = Buffer.from('e');
 
 /**
- * What `info`, the info dictionary that a magnet link leads to, says together with the link. Each tracker of the link
- * is a tier of its own. Fails with 'torrent-invalid' as `parseMetainfo` does, and also where the bytes are not
- * bencoded: their hash is right, so whoever made the torrent made it so.
+ * Makes a metainfo of a magnet link and of `info`, the info dictionary that the link names. Each tracker of the link
+ * becomes a tier of its own. Fails with 'torrent-invalid' as `parseMetainfo` does, and also when the bytes are not
+ * bencoded: their hash is right, so the maker of the torrent made it so.
  */
 export function parseMetadata(
   parse: ParseTorrent,
@@ -28,7 +28,7 @@ function joinLink(
   info: Buffer,
   link: Pick<MagnetLink, 'trackers' | 'webSeeds' | 'nodes'>,
 ): Metainfo {
-  // Bytes that go on behind the dictionary would pass for keys of the .torrent.
+  // Bytes after the end of the dictionary would pass for keys of the .torrent.
   if (metainfo.info.length !== info.length) throw invalid('info', 'ends before its bytes do');
   return {
     ...metainfo,

@@ -1,5 +1,4 @@
-/** The bytes of a .torrent to what it says. After this, nothing of it needs to be doubted. */
-
+/** Reads the bytes of a .torrent and checks all that it says, so that no later code needs to check it again. */
 import { sha1, sha256 } from '../base/digest.js';
 import { asDictionary, getBytes, getDictionary, getInteger, getText } from '../bencode/access.js';
 import { type BencodeDictionary, decodeBencodeParts } from '../bencode/bencode.js';
@@ -23,7 +22,7 @@ const RULES: BencodeRules = { ...TOLERANT, rawKey: 'info' };
 
 /**
  * What the .torrent says. Throws a BtgetError: 'not-bencoded', or 'torrent-invalid' with the field and what is wrong
- * with it. A hybrid torrent is read by its v1 side, and its v2 side must agree; a torrent of v2 alone is refused.
+ * with it. Of a hybrid torrent the v1 side is read, and its v2 side must agree. A torrent of v2 alone is refused.
  */
 export function parseMetainfo(bytes: Buffer): Metainfo {
   if (bytes.length > MAX_TORRENT_LENGTH) {
@@ -127,7 +126,7 @@ function piecesOf(info: BencodeDictionary, length: number, pieceLength: number):
 
 function folderFiles(name: string, rawName: Buffer, rawFiles: readonly RawFile[]): readonly TorrentFile[] {
   const wanted = rawFiles.map(({ path, padding, length }) => ({
-    // A pad file without a path gets the one that creators usually give it.
+    // A pad file without a path gets the path that creators usually give it.
     path: path.length === 0 ? ['.pad', String(length)] : [name, ...path.map(pathElement)],
     padding,
   }));
@@ -161,15 +160,15 @@ function torrentFile(
   return exactPath === undefined ? parsed : { ...parsed, exactPath };
 }
 
-/** Undefined when it is `path`, or no path of any file. */
+/** The path of the bytes `spelled`; undefined when it is the same as `path`, or when no file can have it. */
 function exactPathOf(path: readonly string[], spelled: readonly Buffer[]): readonly string[] | undefined {
   const exact = spelled.map(exactElement);
   const isPath = exact.every((element) => element !== undefined);
   return isPath && exact.some((element, i) => element !== path[i]) ? exact : undefined;
 }
 
-// 10^11 seconds are the year 5138, but 10^11 milliseconds are 1973: a larger number is milliseconds, as some write
-// them.
+// 10^11 seconds lead to the year 5138, but 10^11 milliseconds to 1973. Some creators write milliseconds, so a larger
+// number counts as such.
 const MAX_SECONDS = 100_000_000_000;
 
 function createdAtOf(root: BencodeDictionary): number | null {
@@ -179,11 +178,9 @@ function createdAtOf(root: BencodeDictionary): number | null {
   return seconds > MAX_SECONDS ? null : seconds;
 }
 
-/**
- * The names of a torrent: hashes over the original bytes of its `info`, never over a re-encoding.
- *
- * BEP 3: the 20 bytes by which trackers and peers know a v1 or hybrid torrent.
- */
+// Both hashes are over the original bytes of `info`. A new encoding could differ, and would name another torrent.
+
+/** BEP 3: the 20 bytes by which trackers and peers know a v1 or hybrid torrent. */
 function infoHashV1(info: Buffer): InfoHash {
   return sha1(info);
 }

@@ -1,11 +1,11 @@
-/** Where a torrent says its content can be had: trackers, web seeds, DHT nodes. What is unusable is left out. */
+/** The sources that a torrent names for its content: trackers, web seeds and DHT nodes. Unusable ones are left out. */
 import { asInteger, asList, asText, getList } from '../bencode/access.js';
 import type { BencodeDictionary, BencodeValue } from '../bencode/bencode.js';
 
 /**
- * Tiers of trackers, none empty, no URL twice. BEP 12: "If the client is compatible with the multitracker
- * specification, and if the "announce-list" key is present, the client will ignore the "announce" key and only use the
- * URLs in "announce-list"." A list without any usable URL counts as absent.
+ * Tiers of trackers. No tier is empty, and no URL occurs twice. BEP 12: "If the client is compatible with the
+ * multitracker specification, and if the "announce-list" key is present, the client will ignore the "announce" key and
+ * only use the URLs in "announce-list"." A list without any usable URL counts as absent.
  */
 export function parseTrackers(root: BencodeDictionary): readonly (readonly string[])[] {
   const seen = new Set<string>();
@@ -21,9 +21,10 @@ export function parseTrackers(root: BencodeDictionary): readonly (readonly strin
 }
 
 /**
- * Web seeds, http and https only, each once. Those of a folder end in a slash, because the path of a file is added to
- * them. `url-list` is of BEP 19. `httpseeds` was meant for the scripts of BEP 17, but creators put plain URLs of BEP 19
- * there as well; a script does not answer as BEP 19 wants, and is dropped when it is tried.
+ * Web seeds, each once, by http and https only. For a torrent that is a folder the URLs end in a slash, because the
+ * path of a file is added to them. `url-list` is the key of BEP 19. `httpseeds` is for the scripts of BEP 17, but
+ * creators also put plain URLs of BEP 19 there. A script does not answer as BEP 19 wants, and is dropped when it is
+ * tried.
  */
 export function parseWebSeeds(root: BencodeDictionary, isFolder: boolean): readonly string[] {
   const seen = new Set<string>();
@@ -33,7 +34,7 @@ export function parseWebSeeds(root: BencodeDictionary, isFolder: boolean): reado
     .filter((url): url is string => isNew(url, seen));
 }
 
-/** DHT nodes of BEP 5 as `host:port`, IPv6 addresses in brackets. */
+/** DHT nodes (BEP 5) as `host:port`, with IPv6 addresses in brackets, each once. */
 export function parseNodes(root: BencodeDictionary): readonly string[] {
   const nodes = (getList(root, 'nodes') ?? []).map((value) => {
     const [hostValue, portValue] = asList(value) ?? [];
@@ -64,21 +65,20 @@ function webSeedUrl(value: BencodeValue | undefined, isFolder: boolean): string 
   return !isFolder || url.endsWith('/') ? url : `${url}/`;
 }
 
-/** Which URLs of trackers and web seeds are worth keeping, whoever names them. */
-
-/** Bytes of UTF-8 that a URL may have; longer ones are abuse. */
+/** The greatest length of a URL in bytes of UTF-8; a longer one is abuse. */
 const MAX_URL_LENGTH = 4096;
 
+/** Whether a torrent, a link or a user may name this URL as a tracker. */
 export function isTrackerUrl(url: string): boolean {
   return /^(https?|udp|wss?):\/\/[^/]/i.test(url) && isClean(url);
 }
 
-/** BEP 19. */
+/** Whether a torrent or a link may name this URL as a web seed (BEP 19). */
 export function isWebSeedUrl(url: string): boolean {
   return /^https?:\/\/[^/]/i.test(url) && isClean(url);
 }
 
-/** A line break would end a header; U+FFFD stands for bytes that are no text. */
+/** A line break in a URL would end a header of the request. U+FFFD stands for bytes that are not text. */
 function isClean(url: string): boolean {
   return Buffer.byteLength(url) <= MAX_URL_LENGTH && !/[\p{Cc}\ufffd]/u.test(url);
 }

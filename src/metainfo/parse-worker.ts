@@ -1,4 +1,4 @@
-/** Where the thread that parses begins. */
+/** The entry point of the thread that parses. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { serveParsing } from './node-parse-metainfo.js';
 

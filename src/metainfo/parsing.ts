@@ -1,30 +1,34 @@
-/** Parsing as those use it who cannot wait for it: very many files hold the loop for long, so a thread may do it. */
+/**
+ * The contract for parsing in a process that must not wait. A torrent of very many files would hold the event loop for
+ * long, so an adapter may leave it to a thread.
+ */
 import { BtgetError } from '../base/failure.js';
 import type { Metainfo } from './metainfo.js';
 import { parseMetainfo } from './parse-metainfo.js';
 
 export type ParseOutcome =
   | { readonly ok: true; readonly metainfo: Metainfo }
-  /** A `BtgetError` as `parseMetainfo` throws it; any other is a bug. */
+  /** A `BtgetError` as `parseMetainfo` throws it. Any other error is a bug. */
   | { readonly ok: false; readonly failure: Error };
 
+/** A parse that may be under way. */
 export interface Parsing {
-  /** It answers no more. */
+  /** After this call it does not answer. */
   cancel(): void;
 }
 
-/** Answers once, perhaps at once, on nobody's timeline. */
+/** Parses `bytes`, a .torrent, and answers once: within the call, or later and then not as a task of any context. */
 export type ParseTorrent = (bytes: Buffer, answered: (outcome: ParseOutcome) => void) => Parsing;
 
 const OVER: Parsing = { cancel: () => undefined };
 
-/** For what is short. */
+/** Parses and answers within the call: for a .torrent that is short. */
 export const parseAtOnce: ParseTorrent = (bytes, answered) => {
   answered(tryTo(() => parseMetainfo(bytes)));
   return OVER;
 };
 
-/** Only the user's fault is an outcome; a bug is thrown. */
+/** The outcome of `parse`. Only a fault of the user becomes an outcome; a bug is thrown. */
 export function tryTo(parse: () => Metainfo): ParseOutcome {
   try {
     return { ok: true, metainfo: parse() };

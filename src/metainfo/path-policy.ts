@@ -1,35 +1,36 @@
-/**
- * Gives every file of a torrent a path of its own. Paths that differ only in case or Unicode composition are the same
- * file on some disks, so they collide here too. Folders win over files, and the first file over later ones; who loses
- * is renamed from `base.ext` to `base.N.ext`. Linear in the length of all paths.
- */
+/** Makes safe path elements of the names in a torrent, and gives each file a path of its own. */
 import { nameText } from '../base/raw-name.js';
 
 export interface WantedPath {
   /** Safe elements, at least one. */
   readonly path: readonly string[];
-  /** A pad file is never written: it takes no name from others, and makes no folder. */
+  /** A pad file is never written, so it takes no name from another file and makes no folder. */
   readonly padding: boolean;
 }
 
-/** Room for a dot and the number in `base.N.ext`, in bytes. */
+/** Bytes that the dot and the number in `base.N.ext` may need. */
 const NUMBER_LENGTH = 8;
 
-/** The paths that the files get, in the order given. */
+/**
+ * The paths that the files get, in the order given. No two are equal. Paths that differ only in case or in Unicode
+ * composition name the same file on some disks, so they count as equal. A folder wins over a file of the same name, and
+ * the first file wins over later ones; a file that loses is renamed from `base.ext` to `base.N.ext`. The time is linear
+ * in the length of all paths.
+ */
 export function distinctPaths(wanted: readonly WantedPath[]): (readonly string[])[] {
   return new Names().assign(wanted);
 }
 
 class Names {
-  /** Folder number and folded name, for folders; the values are folder numbers. */
+  /** Numbers of folders, by the number of the parent folder and the folded name. */
   readonly #folders = new Map<string, number>();
-  /** Folder number and folded name of every path that belongs to a file. */
+  /** Every path that belongs to a file: the number of its folder and its folded name. */
   readonly #files = new Set<string>();
-  /** The number to try next, for a folder number, stem and extension. */
+  /** The number N to try next, by the number of the folder, the stem and the extension. */
   readonly #next = new Map<string, number>();
 
   assign(wanted: readonly WantedPath[]): (readonly string[])[] {
-    // A pad file comes last and makes nothing: it only moves out of the way of the others.
+    // Pad files come last and make no folders: they only move out of the way of the other files.
     const parents = wanted.map(({ path, padding }) => (padding ? 0 : this.#parent(path, true)));
     const keeps = wanted.map(({ path, padding }, i) => !padding && this.#claim(parents[i] as number, nameOf(path)));
     return wanted.map(({ path, padding }, i) => {
@@ -67,7 +68,8 @@ class Names {
 
   #renamed(parent: number, path: readonly string[]): readonly string[] {
     const { stem, extension } = splitExtension(nameOf(path));
-    // Long stems are cut before counting, so that all names of one cut stem share one counter and none is tried twice.
+    // A long stem is cut before counting. So all names with the same cut stem share one counter, and no name is tried
+    // twice.
     const cut = cutText(stem, MAX_ELEMENT_LENGTH - NUMBER_LENGTH - Buffer.byteLength(extension));
     const counter = keyOf(parent, `${cut}/${extension}`);
     for (let number = this.#next.get(counter) ?? 1; ; number += 1) {
@@ -88,30 +90,29 @@ function keyOf(parent: number, name: string): string {
   return `${parent}/${foldName(name)}`;
 }
 
-/** Bytes of UTF-8. Common file systems allow 255; the rest is for suffixes such as `.part`. */
+/** Bytes of UTF-8 in one element. Common file systems allow 255; the rest is for suffixes such as `.part`. */
 const MAX_ELEMENT_LENGTH = 240;
-/** Bytes of UTF-8, the dot included. What is longer is no extension, but a name with a dot. */
+/** Bytes of UTF-8 in an extension, with its dot. A longer one is not an extension but a name with a dot in it. */
 const MAX_EXTENSION_LENGTH = 10;
 
-// Separators; controls; and the invisible characters that reorder or hide what is displayed: U+061C, U+200B, U+200E,
-// U+200F, U+202A to 202E, U+2060 to 2064, U+2066 to 2069, U+FEFF. The joiners U+200C and U+200D stay: names in Persian
-// and Hindi and of emoji need them.
+// Separators, controls, and the invisible characters that reorder or hide other characters on a display: U+061C,
+// U+200B, U+200E, U+200F, U+202A to 202E, U+2060 to 2064, U+2066 to 2069, U+FEFF. The joiners U+200C and U+200D stay,
+// because names in Persian and Hindi and names with emoji need them.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: controls are what must go
 const REMOVED = /[/\\\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]/g;
 
-// What is made of these alone cannot be seen.
+// A name of these characters alone is invisible.
 const JOINERS = /[\u200c\u200d]/g;
 
 /**
- * Makes one path element of what a torrent says, safe to be a name of a file or folder on any disk.
- *
- * `bytes` as a safe path element: never empty, `.` or `..`.
+ * `bytes` of a torrent as one path element that is a safe name for a file or folder on any disk. It is never empty, `.`
+ * or `..`.
  */
 export function pathElement(bytes: Buffer): string {
   return safeElement(bytes) ?? '_';
 }
 
-/** As `pathElement`, but undefined when nothing of the name is left, so that the caller can find a better one. */
+/** As `pathElement`, but undefined when no usable character is left, so that the caller can choose a better name. */
 export function torrentName(bytes: Buffer): string | undefined {
   return bytes.length === 0 ? '_' : safeElement(bytes);
 }
@@ -122,8 +123,8 @@ function safeElement(bytes: Buffer): string | undefined {
 }
 
 /**
- * `bytes` as the one name that they spell (see `nameText`), or undefined when they are no name of any file: empty, `.`,
- * `..`, or with a `/` or a NUL in them.
+ * `bytes` as the name that they spell (see `nameText`); undefined when no file can have this name: it is empty, `.` or
+ * `..`, or holds a `/` or a NUL.
  */
 export function exactElement(bytes: Buffer): string | undefined {
   const name = nameText(bytes);
@@ -134,15 +135,15 @@ function isNoName(element: string): boolean {
   return element === '' || element === '.' || element === '..';
 }
 
-/** The bytes as UTF-8, with one `_` for each run of bytes that are not. */
+/** `bytes` decoded as UTF-8, with one `_` for each run of bytes that are not UTF-8. */
 function decodeName(bytes: Buffer): string {
   const text = bytes.toString('utf8');
-  // What is not UTF-8 leaves U+FFFD behind, which may also stand there in its own right.
+  // The decoder puts U+FFFD for bytes that are not UTF-8, but a name may also hold a real U+FFFD.
   if (!text.includes('\ufffd') || Buffer.from(text, 'utf8').equals(bytes)) return text;
   return text.replace(/\ufffd+/g, '_');
 }
 
-/** Splits before the extension; the extension is '' or begins with a dot. */
+/** Splits a name before its extension, which is '' or begins with a dot. */
 export function splitExtension(element: string): { readonly stem: string; readonly extension: string } {
   const dot = element.lastIndexOf('.');
   const extension = dot > 0 ? element.slice(dot) : '';
@@ -151,26 +152,27 @@ export function splitExtension(element: string): { readonly stem: string; readon
     : { stem: element.slice(0, dot), extension };
 }
 
-/** `element` cut to `length` bytes of UTF-8 at the end of its stem, between two characters; the extension stays. */
+/** `element` cut to `length` bytes of UTF-8. The end of its stem is cut off, between two characters. */
 function cutElement(element: string, length: number): string {
   if (Buffer.byteLength(element) <= length) return element;
   const { stem, extension } = splitExtension(element);
   return cutText(stem, length - Buffer.byteLength(extension)) + extension;
 }
 
-/** The longest beginning of `text` that takes at most `length` bytes of UTF-8 and splits no character. */
+/** The longest beginning of `text` that has at most `length` bytes of UTF-8 and splits no character. */
 export function cutText(text: string, length: number): string {
   const bytes = Buffer.from(text, 'utf8');
   if (bytes.length <= length) return text;
   let end = length;
-  // A byte of the form 10xxxxxx goes on with the character before it.
+  // A byte of the form 10xxxxxx belongs to the character that began before it.
   while (end > 0 && ((bytes[end] as number) & 0xc0) === 0x80) end -= 1;
   return bytes.toString('utf8', 0, end);
 }
 
 /**
- * Equal for names that some disk takes for the same. Lower case alone keeps apart what others join: `ß` and `SS`, `ſ`
- * and `s`, and the two small sigmas, of which it chooses one by the letters around. HFS+ overlooks joiners.
+ * A form of `name` that is equal for all names that some disk takes for the same. Lower case alone does not do: it
+ * keeps `ß` and `SS` apart, and `ſ` and `s`, and it chooses between the two small sigmas by the letters around them.
+ * HFS+ ignores joiners.
  */
 export function foldName(name: string): string {
   return name.replace(JOINERS, '').toLowerCase().toUpperCase().normalize('NFC');

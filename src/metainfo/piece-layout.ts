@@ -1,17 +1,18 @@
-/** Which pieces and blocks a torrent is cut into. The only maker of `PieceIndex`. */
+/** How a torrent is cut into pieces and blocks. Only this file makes a `PieceIndex`. */
 import type { Metainfo, TorrentFile } from './metainfo.js';
 
-/** An index that is known to lie below the torrent's piece count. */
+/** The index of a piece, known to be below the torrent's piece count. */
 export type PieceIndex = number & { readonly __brand: 'PieceIndex' };
 
 // BEP 3: "All current implementations use 2^14 (16 kiB), and close connections which request an amount greater than
 // that."
 export const BLOCK_LENGTH = 16 * 1024;
 
+/** The pieces and blocks of one torrent. It never changes. */
 export class PieceLayout {
   readonly pieceCount: number;
   readonly pieceLength: number;
-  /** All bytes, padding included. */
+  /** Bytes of all pieces, with padding. */
   readonly length: number;
   readonly #hashes: Buffer;
   readonly #blocksPerPiece: number;
@@ -24,7 +25,7 @@ export class PieceLayout {
     this.#blocksPerPiece = Math.ceil(metainfo.pieceLength / BLOCK_LENGTH);
   }
 
-  /** The proof that `index` is a piece of this torrent, or undefined when it is not. */
+  /** `index` as the index of a piece; undefined when this torrent has no such piece. */
   pieceIndex(index: number): PieceIndex | undefined {
     return Number.isInteger(index) && index >= 0 && index < this.pieceCount ? (index as PieceIndex) : undefined;
   }
@@ -44,7 +45,7 @@ export class PieceLayout {
     return Math.min(this.pieceLength, this.length - piece * this.pieceLength);
   }
 
-  /** SHA-1 that the piece must have, 20 bytes. */
+  /** The SHA-1 that the piece must have, 20 bytes. */
   hashOf(piece: PieceIndex): Buffer {
     return this.#hashes.subarray(piece * 20, piece * 20 + 20);
   }
@@ -53,17 +54,17 @@ export class PieceLayout {
     return Math.ceil(this.lengthOf(piece) / BLOCK_LENGTH);
   }
 
-  /** Length of the block with this number in its piece: 16 KiB, or less for the piece's last. */
+  /** Bytes of the block with this number in its piece: 16 KiB, or less for the last block of the piece. */
   blockLength(piece: PieceIndex, block: number): number {
     return Math.min(BLOCK_LENGTH, this.lengthOf(piece) - block * BLOCK_LENGTH);
   }
 
-  /** A number that only this block of the torrent has. */
+  /** A number that no other block of the torrent has. */
   blockKey(piece: PieceIndex, block: number): number {
     return piece * this.#blocksPerPiece + block;
   }
 
-  /** The key of a block that somebody else names, or undefined when it is none of ours. */
+  /** The key of a block that a peer names, or undefined when this torrent has no such block. */
   keyOfForeign(piece: number, begin: number, length: number): number | undefined {
     const index = this.pieceIndex(piece);
     const block = begin / BLOCK_LENGTH;
@@ -73,20 +74,20 @@ export class PieceLayout {
   }
 }
 
-/** A run of pieces: from `first` to before `end`. */
+/** The pieces from `first` to `end` − 1. */
 export interface PieceRun {
   readonly first: number;
   readonly end: number;
 }
 
-/** The pieces that hold bytes of the file: none for an empty file and for a link, which are made without any. */
+/** The pieces that hold bytes of the file. An empty file and a link have none. */
 export function piecesOfFile(file: TorrentFile, layout: PieceLayout): PieceRun {
   if (file.length === 0 || file.symlink !== null) return { first: 0, end: 0 };
   const first = Math.floor(file.begin / layout.pieceLength);
   return { first, end: Math.floor((file.begin + file.length - 1) / layout.pieceLength) + 1 };
 }
 
-/** The files that hold bytes of one of `pieces`, as indices in the metainfo; pad files hold none. */
+/** The files that hold bytes of at least one of `pieces`, by index in the metainfo. Pad files never count. */
 export function filesOfPieces(
   files: readonly TorrentFile[],
   layout: PieceLayout,

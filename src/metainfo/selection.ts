@@ -1,23 +1,23 @@
-/** Which files of a torrent are wanted. */
+/** Finds out which files of a torrent the user wants. */
 import { BtgetError } from '../base/failure.js';
 import type { FileRange } from './magnet.js';
 import type { Metainfo, TorrentFile } from './metainfo.js';
 
-/** What somebody wants of a torrent, before its files are known. */
+/** What a user wants of a torrent, said before its files are known. */
 export interface SelectionRequest {
-  /** Numbers as `show` prints them (`1-3,7`), or globs; a file is wanted when one of them means it. Empty: all. */
+  /** Numbers as `show` prints them (`1-3,7`), or globs. A file is wanted when one of them matches it. Empty: all. */
   readonly select: readonly string[];
-  /** Likewise: these are not wanted, whatever `select` says. */
+  /** Numbers or globs of files that are not wanted, even when `select` matches them. */
   readonly exclude: readonly string[];
-  /** What a magnet link selects, by index in the metainfo; it counts where `select` is empty. Null: all. */
+  /** What a magnet link selects, by index in the metainfo. It counts only when `select` is empty. Null: all. */
   readonly ranges: readonly FileRange[] | null;
 }
 
 const NUMBERS = /^\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*$/;
 
 /**
- * The wanted files, by index in the metainfo, in order; pad files never are. Throws a 'usage' failure for a number that
- * no file has, a pattern that means no file, and when nothing is left.
+ * The wanted files, by index in the metainfo and in order. Pad files are never wanted. Throws a 'usage' failure for a
+ * number that no file has, for a pattern that matches no file, and when no file is left.
  */
 export function selectFiles(metainfo: Metainfo, request: SelectionRequest): ReadonlySet<number> {
   const files = metainfo.files.map((file, index) => ({ file, index })).filter(({ file }) => !file.padding);
@@ -50,8 +50,8 @@ function byNumbers<T>(files: readonly T[], option: string, pattern: string): T[]
 }
 
 /**
- * A pattern without a slash means files and folders of that name, wherever they are; one with a slash is a path, with
- * the torrent's top folder or without. A folder stands for all that is in it.
+ * A pattern without a slash matches files and folders of that name anywhere. A pattern with a slash is a path, with or
+ * without the torrent's top folder. A folder stands for all files in it.
  */
 function createFileMatcher(pattern: string): (file: TorrentFile) => boolean {
   const matches = createGlob(pattern.replace(/\/+$/, ''));
@@ -64,21 +64,20 @@ function isInRanges(index: number, ranges: readonly FileRange[] | null): boolean
   return ranges === null || ranges.some(({ first, last }) => first <= index && index <= last);
 }
 
-/**
- * Globs over paths: `*` and `?` stand for characters of one element, `[a-z]` and `[!a-z]` for one character, `**` for
- * any number of elements. A backslash takes the next character for itself. Matching takes at most the product of both
- * lengths.
- */
-
 type Token =
   | { readonly kind: 'character'; readonly matches: (character: string) => boolean }
   | { readonly kind: 'star' };
 
 type Element = { readonly kind: 'element'; readonly tokens: readonly Token[] } | { readonly kind: 'globstar' };
 
-/** Whether a path, given as its elements, is what the pattern means. */
+/** Whether the pattern matches a path, given as its elements. */
 type PathMatcher = (path: readonly string[]) => boolean;
 
+/**
+ * A matcher of paths for a glob. `*` stands for any characters of one element, `?` for one character, `[a-z]` and
+ * `[!a-z]` for one character of a class, `**` for any number of elements. The character after a backslash stands for
+ * itself. Matching takes at most the product of both lengths.
+ */
 export function createGlob(pattern: string): PathMatcher {
   const elements = pattern
     .split('/')
@@ -104,8 +103,9 @@ function matchesName(tokens: readonly Token[], name: string): boolean {
 }
 
 /**
- * Whether the parts of a pattern, some of which stand for any number of items, fit all the items. Only the last of
- * those ever has to take one more: what an earlier one took would serve a later one as well.
+ * Whether the parts of a pattern fit all the items. Some parts are stars: they stand for any number of items. When a
+ * part does not fit, only the last star so far takes one more item: an item that an earlier star could take, the last
+ * one can take as well.
  */
 function matchAll<Part, Item>(
   parts: readonly Part[],
@@ -156,10 +156,10 @@ function tokenize(element: string): readonly Token[] {
   return tokens;
 }
 
-/** Where the class that begins at `begin` ends, or -1: a bracket that nothing closes means itself. */
+/** Where the class that begins at `begin` ends; -1 when no bracket closes it, so that the bracket stands for itself. */
 function classEnd(characters: readonly string[], begin: number): number {
   const negation = characters[begin + 1] === '!' || characters[begin + 1] === '^' ? 1 : 0;
-  // A class is never empty, so a bracket in its first place belongs to it.
+  // A class is never empty, so a closing bracket in first place is a member of it.
   return characters.indexOf(']', begin + 2 + negation);
 }
 

@@ -2,8 +2,9 @@ import type { TorrentFile } from './metainfo.js';
 import type { PieceLayout } from './piece-layout.js';
 
 /**
- * The pieces that hold bytes of several files, numbered in their order. Nothing but the metainfo decides which they
- * are, so their numbers outlive the process. Pad files are nobody's neighbours: their bytes are known.
+ * The pieces that hold bytes of several files, numbered in their order. Only the metainfo decides which pieces these
+ * are, so their numbers stay valid after the process ends. Pad files do not count as files here, because their bytes
+ * are known.
  */
 export class SharedPieces {
   readonly #pieces: Uint32Array;
@@ -28,7 +29,7 @@ export class SharedPieces {
     return this.numberOf(piece) !== undefined;
   }
 
-  /** From 0; undefined when the piece holds bytes of one file alone. */
+  /** The number of the shared piece, from 0 on; undefined when the piece holds bytes of one file alone. */
   numberOf(piece: number): number | undefined {
     let low = 0;
     let high = this.#pieces.length;

@@ -1,22 +1,22 @@
 /**
- * Decides which links of a torrent are links. One whose target is not a file or folder of the same torrent is not:
- * nothing outside may be reached through it, and nothing in it could be verified.
+ * Decides which links of a torrent count as links. A link counts only when its target is a file or folder of the same
+ * torrent: a link must not lead outside, and we could verify nothing there.
  */
 
 export interface LinkedFile {
-  /** Where the file is said to be: safe elements, the torrent's name first. */
+  /** The file's path in the torrent: safe elements, with the torrent's name first. */
   readonly path: readonly string[];
-  /** Where it is written, which differs in the last element when names collided. */
+  /** The path at which the file is written. Its last element differs from `path` when names collided. */
   readonly finalPath: readonly string[];
-  /** Safe elements of a link's target, or null when it is no link. */
+  /** Safe path elements of the target, or null when the file is not a link. */
   readonly target: readonly string[] | null;
   readonly padding: boolean;
 }
 
-/** As many as Linux follows in one path. */
+/** As many links as Linux follows in one path. */
 const MAX_HOPS = 40;
 
-/** For each file the path elements that its link points to, or null when it is no link. */
+/** For each file the path elements that its link points to, or null when it does not count as a link. */
 export function resolveSymlinks(files: readonly LinkedFile[]): (readonly string[] | null)[] {
   if (files.every((file) => file.target === null)) return files.map(() => null);
   const tree = new Tree(files);
@@ -24,18 +24,21 @@ export function resolveSymlinks(files: readonly LinkedFile[]): (readonly string[
 }
 
 interface Resolution {
-  /** The node in the end, a folder or a file that is no link. */
+  /** The node at the end of all links: a folder, or a file that is not a link. */
   readonly node: number;
   readonly path: readonly string[];
 }
 
+/** The files and folders of a torrent. */
 class Tree {
   readonly #files: readonly LinkedFile[];
-  /** Folder node and name; the values are nodes. Node 0 holds the torrent's top. */
+  /** Nodes, by the node of the folder and the name in it. Node 0 holds the torrent's top folder. */
   readonly #children = new Map<string, number>();
-  /** By node: the index of its file, or undefined for a folder. A folder wins over a file of its name. */
+  /** By node: the index of its file, or undefined for a folder. A folder wins over a file of the same name. */
   readonly #fileOf: (number | undefined)[] = [undefined];
-  /** By index of a link: where it leads. Null while that is being found out, so that a circle leads nowhere. */
+  /**
+   * Where a link leads, by the index of its file. Null while we look for it, so that a circle of links leads nowhere.
+   */
   readonly #resolved = new Map<number, Resolution | null>();
 
   constructor(files: readonly LinkedFile[]) {
@@ -67,7 +70,8 @@ class Tree {
     this.#resolved.set(index, null);
     const { path, target } = this.#files[index] as LinkedFile;
     if (target === null || hops >= MAX_HOPS) return null;
-    // BEP 47 counts a target from the top of the torrent; creators on macOS write what the link says, from its folder.
+    // A target in BEP 47 begins at the torrent's top. Creators on macOS write it as the link does, from the link's
+    // folder.
     const resolution = this.#walk(path.slice(0, 1), target, hops) ?? this.#walk(path.slice(0, -1), target, hops);
     this.#resolved.set(index, resolution);
     return resolution;

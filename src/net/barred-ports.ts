@@ -1,14 +1,16 @@
 /**
- * Ports at which other services than BitTorrent listen, to which no stranger may lead us. The maker of a torrent
- * chooses the 20 bytes of its info-hash and the path of its tracker, and may put line ends and commands there. A
- * service that reads lines passes over the bytes that it does not know, and obeys the command.
+ * Ports at which services other than BitTorrent listen. No stranger may lead us to them. The maker of a torrent chooses
+ * the 20 bytes of its info-hash and the path of its tracker, and may put line ends and commands there. A service that
+ * reads lines skips the bytes that it does not know, and obeys the command.
  *
- * Each port costs the clients that listen there. So a port is barred for a reason that its group names; the ports that
- * clients take by habit (6881 to 6999, 51413) or by chance (32768 and above) are free, and so are those of trackers
- * (80, 443, 451, 1337, 2710, 6969, 8080).
+ * A barred port shuts out the BitTorrent clients that listen there. So each group below gives a reason for its ports.
+ * The ports that clients take by habit (6881 to 6999, 51413) or by chance (32768 and above) stay free, and so do those
+ * of trackers (80, 443, 451, 1337, 2710, 6969, 8080).
  */
 
-/** What browsers bar: "port blocking" of the Fetch standard (https://fetch.spec.whatwg.org/#port-blocking). */
+/**
+ * The ports that browsers bar: "port blocking" in the Fetch standard (https://fetch.spec.whatwg.org/#port-blocking).
+ */
 const FETCH_BARS: readonly number[] = [
   0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109, 110,
   111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532,
@@ -16,7 +18,7 @@ const FETCH_BARS: readonly number[] = [
   6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
 ];
 
-/** Services that obey lines of text, or print or run what they are sent, for every host that reaches them. */
+/** Services that obey lines of text, or print or run the bytes that they get, for every host that reaches them. */
 const OBEYS_LINES: readonly number[] = [
   // Stores: ZooKeeper, Redis with its other ports, memcached, Tarantool's console, Kyoto Tycoon.
   2181, 6379, 6380, 16379, 26379, 11211, 3301, 1978,
@@ -32,7 +34,7 @@ const OBEYS_LINES: readonly number[] = [
   631, 9100, 9101, 9102,
   // Source and code: rsync, CVS, Subversion, Git, distcc, debuggers of Java, Android and Node.js, Erlang.
   873, 2401, 3690, 9418, 3632, 5005, 5037, 5555, 9229, 4369,
-  // Debuggers that pass over everything up to `$`, or up to the next line: gdb's stubs, OpenOCD, Chromium.
+  // Debuggers that skip everything up to `$`, or up to the next line: gdb's stubs, OpenOCD, Chromium.
   1234, 2345, 4444, 9222,
   // ClamAV (`SHUTDOWN`), music (MPD), VLC's telnet, the control ports of Tor and of its browser.
   3310, 6600, 4212, 9051, 9151,
@@ -63,7 +65,7 @@ const BARRED: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Whether `port`, which a stranger named, belongs to a service that must get no bytes of a stranger's choice from us.
+ * Whether `port`, which a stranger named, belongs to a service that must get no bytes from us that a stranger chose.
  */
 export function isBarredPort(port: number): boolean {
   return BARRED.has(port);

@@ -1,6 +1,6 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
 
-/** What a domain closes when it ends. */
+/** A socket or a listener: its domain closes it when the domain ends. */
 export interface Closable {
   close(): void;
 }
@@ -8,8 +8,9 @@ export interface Closable {
 const NO_TASK: Task = { cancel: () => undefined };
 
 /**
- * What fails together: a torrent, a tracker, or the loop itself. Tasks and sockets belong to exactly one domain, which
- * is told of every exception in them. After `end()` its tasks do not run and its sockets are closed.
+ * Tasks and sockets that fail together: those of a torrent, of a tracker, or of the loop itself. Each task and each
+ * socket belongs to exactly one domain, which hears of every exception in it. After `end()` the domain's tasks do not
+ * run and its sockets are closed.
  */
 export class FaultDomain {
   readonly sockets: Set<Closable> = new Set();
@@ -20,18 +21,18 @@ export class FaultDomain {
   readonly #tasks: Set<Task> = new Set();
   readonly #parts: Set<FaultDomain> = new Set();
   #ended = false;
-  #left: () => void = () => undefined;
+  #leaveParent: () => void = () => undefined;
 
   constructor(timers: Timers, gotException: (error: unknown) => void) {
     this.#timers = timers;
     this.#gotException = gotException;
   }
 
-  /** A domain that ends with this one, at the latest. This one is told when `gotException` fails itself. */
+  /** Makes a domain that ends with this one at the latest. This one hears of it when `gotException` itself fails. */
   createPart(gotException: (error: unknown) => void): FaultDomain {
     const part = new FaultDomain(this.#timers, (error) => this.run(() => gotException(error)));
     this.#parts.add(part);
-    part.#left = () => this.#parts.delete(part);
+    part.#leaveParent = () => this.#parts.delete(part);
     if (this.#ended) part.end();
     return part;
   }
@@ -42,21 +43,21 @@ export class FaultDomain {
 
   addTask(task: () => void, delay: Millis): Task {
     if (this.#ended) return NO_TASK;
-    const asked = this.#timers.addTask(() => {
+    const scheduled = this.#timers.addTask(() => {
       this.#tasks.delete(handle);
       this.run(task);
     }, delay);
     const handle: Task = {
       cancel: () => {
         this.#tasks.delete(handle);
-        asked.cancel();
+        scheduled.cancel();
       },
     };
     this.#tasks.add(handle);
     return handle;
   }
 
-  /** Every call out of the loop goes through here or ends in `fail`. */
+  /** Every call from the loop to its users goes through here, or passes its exception to `fail`. */
   run(call: () => void): void {
     try {
       call();
@@ -72,7 +73,7 @@ export class FaultDomain {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#left();
+    this.#leaveParent();
     for (const part of [...this.#parts]) part.end();
     for (const task of [...this.#tasks]) task.cancel();
     for (const listener of [...this.listeners]) listener.close();

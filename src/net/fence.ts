@@ -1,6 +1,6 @@
 /**
- * The fence of `--bind`: every socket uses the bound address or is not opened at all. Pure, so that whoever opens a
- * socket (the loop, a tracker client) asks the same question.
+ * The fence of `--bind`: every socket uses the bound address, or we do not open it at all. The functions here are pure,
+ * so that all code that opens a socket (the loop, a tracker client) asks the same question.
  */
 import { type IpAddress, isLoopback, isMulticast, isUnicast, parseIp } from './ip-address.js';
 import {
@@ -11,19 +11,20 @@ import {
   type SocketFailure,
 } from './raw-server.js';
 
-/** IP literals that every socket is bound to. At least one of them is there. */
+/** The IP literals that every socket is bound to. There is at least one. */
 export interface BindAddresses {
   readonly ipv4?: string;
   readonly ipv6?: string;
 }
 
+/** Whether a socket may lead to a host. */
 export type Passage =
-  /** `host` in its one spelling; `localAddress` is what the socket must be bound to, undefined without a fence. */
+  /** `host` in its one spelling; `localAddress` is the address to bind the socket to, undefined without a fence. */
   | { readonly code: 'pass'; readonly host: string; readonly localAddress: string | undefined }
   | { readonly code: 'forbidden' }
   | { readonly code: 'not-an-address' };
 
-/** Whether a packet may be sent to `host`, an IP literal, and from where. */
+/** Whether we may send a packet to `host`, an IP literal, and from which address. */
 export function passFence(bind: BindAddresses | null, host: string): Passage {
   const address = parseIp(host);
   if (address === undefined) return { code: 'not-an-address' };
@@ -33,22 +34,27 @@ export function passFence(bind: BindAddresses | null, host: string): Passage {
   return { code: 'pass', host: address.text, localAddress: local.text };
 }
 
-/** The bound address of the family of `address`, or undefined when that family is fenced off. */
+/**
+ * The bound address of the family of `address`, or undefined when the fence has none. Throws a RangeError when `bind`
+ * names something that is no address of its family.
+ */
 export function boundAddress(bind: BindAddresses, address: IpAddress): IpAddress | undefined {
   const bound = address.family === 4 ? bind.ipv4 : bind.ipv6;
   if (bound === undefined) return undefined;
   const local = parseIp(bound);
-  // A mapped address in the place of an IPv6 one would bind nothing of that family.
+  // An IPv4-mapped address in the place of an IPv6 address would bind no IPv6 socket.
   if (local === undefined || local.family !== address.family) throw new RangeError(`cannot be bound to: ${bound}`);
   return local;
 }
 
-/** Where to listen: undefined stands for every address. */
+/** The addresses to listen at; undefined stands for every address. */
 export type ListenPlace =
   | { readonly ok: true; readonly hosts: readonly (string | undefined)[] }
   | { readonly ok: false; readonly code: 'forbidden' | 'failed' };
 
-/** Where a listener that asks for `host` (every address when undefined) may listen. */
+const ANY: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
+
+/** Where a listener may listen that asks for `host`; undefined asks for every address. */
 export function listenPlace(bind: BindAddresses | null, host: string | undefined): ListenPlace {
   if (host === undefined) {
     if (bind === null) return { ok: true, hosts: [undefined] };
@@ -59,16 +65,14 @@ export function listenPlace(bind: BindAddresses | null, host: string | undefined
   if (address === undefined) return { ok: false, code: 'failed' };
   if (bind === null) return { ok: true, hosts: [address.text] };
   const local = boundAddress(bind, address);
-  // Every address of the family means the bound one: that is the only one there is behind the fence.
+  // Behind the fence the bound address is the only one of its family, so "every address" means that one.
   if (local === undefined || (address.text !== local.text && !ANY.has(address.text))) {
     return { ok: false, code: 'forbidden' };
   }
   return { ok: true, hosts: [local.text] };
 }
 
-const ANY: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
-
-/** A socket that may be opened: its addresses are in their one spelling. */
+/** A UDP socket that we may open. Its addresses are in their one spelling. */
 export interface DatagramPlace {
   readonly ok: true;
   readonly family: 4 | 6;
@@ -78,7 +82,7 @@ export interface DatagramPlace {
   readonly asks: string | null;
 }
 
-/** What may be opened and sent over UDP, the same for every loop. */
+/** Whether a loop may open the UDP socket of `options`, and where. The rule is the same for every loop. */
 export function datagramPlace(
   bind: BindAddresses | null,
   options: DatagramOptions,
@@ -119,8 +123,8 @@ export function passDatagram(
 }
 
 /**
- * A socket of a group is bound to the group, so the system chooses from which address it sends to one host: behind a
- * fence that must not be left to chance.
+ * A socket that hears a group is bound to the group's address. When it sends to a single host, the system chooses the
+ * address that it sends from, and could choose one outside the fence. So behind a fence it sends to its group only.
  */
 function isTarget(
   bind: BindAddresses | null,

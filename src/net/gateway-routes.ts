@@ -1,21 +1,25 @@
-/** Linux's tables of routes, as /proc/net shows them. */
+/** Reads Linux's tables of routes, as /proc/net shows them. */
 import { ipOfBytes } from './ip-address.js';
 
-/** A way to everywhere. */
+/** A route to all addresses that no other route leads to. */
 export interface DefaultRoute {
   readonly family: 4 | 6;
   readonly interface: string;
-  /** The next router: an IP literal, a link-local one with its interface as the zone. */
+  /** The next router: an IP literal. A link-local address has its interface as the zone. */
   readonly gateway: string;
-  /** The least is preferred. */
+  /** The system prefers the route with the lowest metric. */
   readonly metric: number;
 }
 
 /** RTF_UP and RTF_GATEWAY: the route is in use, and leads to a router. */
 const UP_BY_GATEWAY = 0x0003;
+/** RTF_REJECT: the route refuses its packets. */
 const REJECTED = 0x0200;
 
-/** /proc/net/route: a header, then numbers in hexadecimal, addresses in the machine's byte order (little-endian). */
+/**
+ * Reads /proc/net/route: a line of column names, then routes with numbers in hexadecimal. Addresses stand in the
+ * machine's byte order (little-endian).
+ */
 export function parseIpv4Routes(text: string): DefaultRoute[] {
   const found: DefaultRoute[] = [];
   for (const line of text.split('\n').slice(1)) {
@@ -28,7 +32,7 @@ export function parseIpv4Routes(text: string): DefaultRoute[] {
   return preferredFirst(found);
 }
 
-/** /proc/net/ipv6_route: no header, everything in hexadecimal and network order. */
+/** Reads /proc/net/ipv6_route: no line of column names, and everything in hexadecimal and network order. */
 export function parseIpv6Routes(text: string): DefaultRoute[] {
   const found: DefaultRoute[] = [];
   for (const line of text.split('\n')) {

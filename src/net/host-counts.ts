@@ -1,8 +1,8 @@
 import type { Millis } from '../base/clock.js';
 
-/** Hosts that are counted at a time: sources of datagrams are forged freely. */
+/** We count at most this many hosts at a time, because an attacker can forge any number of sources. */
 const MAX_HOSTS = 4_000;
-/** Packets in a window below which a host is forgotten first when too many are counted. */
+/** When we count too many hosts, we first forget those with fewer packets than this in the window. */
 const RARE = 3;
 
 /** How many packets each host has sent within a window of time. */
@@ -15,7 +15,7 @@ export class HostCounts {
     this.#window = window;
   }
 
-  /** Counts a packet from the host of `key`, one of `hostKey`; returns how many came from there in this window. */
+  /** Counts a packet from the host of `key` (see `hostKey`). Returns how many that host has sent in this window. */
   count(key: string, now: Millis): number {
     if (now - this.#windowBegan >= this.#window) {
       this.#windowBegan = now;
@@ -27,7 +27,7 @@ export class HostCounts {
     return count;
   }
 
-  /** A host that sends much stays counted, however many others are forged beside it. */
+  /** A host that sends much stays counted, however many other sources an attacker forges. */
   #forgetRareHosts(): void {
     for (const [key, count] of this.#counts) if (count < RARE) this.#counts.delete(key);
     if (this.#counts.size >= MAX_HOSTS) this.#counts.clear();

@@ -3,22 +3,24 @@ import type { Millis, Task, Timers } from '../base/clock.js';
 export interface IdleOptions {
   /** A socket on which nothing came in for longer is lost. Writing does not count. */
   readonly timeout: Millis;
-  /** How often the sockets are looked at: a silent socket lives for at most `timeout` + `checkInterval`. */
+  /** The time between two scans: a silent socket lives for at most `timeout` + `checkInterval`. */
   readonly checkInterval: Millis;
 }
 
+/** A socket as the scan sees it. */
 export interface Scannable {
   /**
-   * When data last came in, or when we began to read again. Null while we do not read: then silence is our own doing.
+   * When data last came in, or when we began to read again. Null while we do not read, because we cause the silence.
    */
   readonly silentSince: Millis | null;
+  /** Ends the socket as lost. */
   loseIdle(): void;
 }
 
 /**
- * Ends sockets from which nothing has come for too long. It asks for time only while there are sockets. A scan that
- * comes late by a whole interval ends nothing: the process was held up or asleep, and what came meanwhile has not been
- * read.
+ * Ends sockets from which nothing has come for too long. It has a task only while there are sockets. A scan that is
+ * late by a whole interval ends nothing: the process was held up or asleep, and has not yet read the data that came in
+ * this time.
  */
 export class IdleScan<Socket extends Scannable> {
   readonly #timers: Timers;
@@ -58,7 +60,7 @@ export class IdleScan<Socket extends Scannable> {
     this.#scanLater();
     if (late >= this.#options.checkInterval) return;
     const oldest = this.#timers.now() - this.#options.timeout;
-    // Those that this scan makes our callers close or open are left alone by iterating over a copy.
+    // `loseIdle` may make handlers open and close sockets, so the loop runs over a copy and checks each socket again.
     for (const socket of [...this.#sockets]) {
       if (socket.silentSince !== null && socket.silentSince < oldest && this.#sockets.has(socket)) socket.loseIdle();
     }

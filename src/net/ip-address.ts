@@ -1,4 +1,7 @@
-/** IP addresses as text and as bytes. A mapped address (`::ffff:192.0.2.1`) is the IPv4 address that it names. */
+/**
+ * IP addresses as text and as bytes, and networks of them. An IPv4-mapped address (`::ffff:192.0.2.1`) is the IPv4
+ * address that it names.
+ */
 import { isIPv4, isIPv6 } from 'node:net';
 import type { PeerAddress } from './raw-server.js';
 
@@ -12,9 +15,16 @@ export interface IpAddress {
   readonly text: string;
 }
 
+/** A range of addresses: all whose first `bits` bits are equal to those of `address`. */
+export interface IpNetwork {
+  readonly address: IpAddress;
+  /** 0 to 32 for IPv4, 0 to 128 for IPv6. */
+  readonly bits: number;
+}
+
 const MAPPED_PREFIX: Buffer = Buffer.from('00000000000000000000ffff', 'hex');
 
-/** Reads an IP literal, or gives undefined: names, ports, brackets and other bases than the usual are not literals. */
+/** Reads an IP literal. Undefined for anything else: a name, a port, brackets, or numbers in an unusual base. */
 export function parseIp(text: string): IpAddress | undefined {
   if (isIPv4(text)) return ipOfBytes(Buffer.from(text.split('.').map(Number)));
   if (!isIPv6(text)) return undefined;
@@ -46,7 +56,7 @@ export function isLoopback({ family, bytes }: IpAddress): boolean {
   return family === 4 ? bytes[0] === 127 : bytes.readUInt8(15) === 1 && isZero(bytes, 15);
 }
 
-/** 0.0.0.0/8 and ::. As a destination the system takes these for itself (RFC 1122: "this host on this network"). */
+/** 0.0.0.0/8 and ::. A system sends to itself what it should send there (RFC 1122: "this host on this network"). */
 export function isUnspecified({ family, bytes }: IpAddress): boolean {
   return family === 4 ? bytes[0] === 0 : isZero(bytes, 16);
 }
@@ -57,7 +67,9 @@ export function isLinkLocal({ family, bytes }: IpAddress): boolean {
   return family === 4 ? head === 0xa9fe : (head & 0xffc0) === 0xfe80;
 }
 
-/** Networks that are not routed in the open: RFC 1918, RFC 6598 (shared), RFC 4193 and the old site-local fec0::/10. */
+/**
+ * Networks that the internet does not route: RFC 1918, RFC 6598 (shared), RFC 4193 and the old site-local fec0::/10.
+ */
 export function isPrivate({ family, bytes }: IpAddress): boolean {
   const head = bytes.readUInt16BE(0);
   if (family === 6) return (head & 0xfe00) === 0xfc00 || (head & 0xffc0) === 0xfec0;
@@ -76,7 +88,7 @@ export function isUnicast(address: IpAddress): boolean {
   return address.family === 6 || address.bytes.readUInt8(0) < 240;
 }
 
-/** 6 bytes for IPv4 (BEP 23), 18 for IPv6 (BEP 7): address, then port. Undefined when `host` is no literal. */
+/** Address, then port: 6 bytes for IPv4 (BEP 23), 18 for IPv6 (BEP 7). Undefined when `host` is no IP literal. */
 export function encodeCompact({ host, port }: PeerAddress): Buffer | undefined {
   const address = parseIp(host);
   if (address === undefined) return undefined;
@@ -86,12 +98,32 @@ export function encodeCompact({ host, port }: PeerAddress): Buffer | undefined {
   return compact;
 }
 
-/** Reads the 6 or 18 bytes at the beginning of `compact`. Undefined when they are missing or the port is 0. */
+/** Reads the first 6 or 18 bytes of `compact`. Undefined when there are fewer bytes or the port is 0. */
 export function decodeCompact(compact: Buffer, family: IpFamily): PeerAddress | undefined {
   const length = family === 4 ? 4 : 16;
   if (compact.length < length + 2) return undefined;
   const port = compact.readUInt16BE(length);
   return port === 0 ? undefined : { host: ipOfBytes(compact.subarray(0, length)).text, port };
+}
+
+/** Reads `ADDRESS/BITS` or an address alone, of either family; undefined when `text` is neither. */
+export function parseNetwork(text: string): IpNetwork | undefined {
+  const match = /^([0-9a-f:.]+)(?:\/(\d{1,3}))?$/i.exec(text);
+  const address = parseIp(match?.[1] ?? '');
+  if (address === undefined) return undefined;
+  // `parseIp` makes an IPv4 address of a mapped one. The 96 bits before it are always the same and do not count.
+  const before = address.family === 4 && text.includes(':') ? 96 : 0;
+  const length = address.bytes.length * 8;
+  const bits = match?.[2] === undefined ? length : Number(match[2]) - before;
+  return bits >= 0 && bits <= length ? { address, bits } : undefined;
+}
+
+export function isInNetwork({ family, bytes }: IpAddress, { address, bits }: IpNetwork): boolean {
+  if (family !== address.family) return false;
+  const whole = bits >> 3;
+  const rest = 0xff00 >> (bits & 7);
+  const isAlike = bytes.subarray(0, whole).equals(address.bytes.subarray(0, whole));
+  return isAlike && (((bytes[whole] ?? 0) ^ (address.bytes[whole] ?? 0)) & rest & 0xff) === 0;
 }
 
 function familyOfLength(length: number): IpFamily {
@@ -104,7 +136,7 @@ function isZero(bytes: Buffer, length: number): boolean {
   return bytes.subarray(0, length).every((byte) => byte === 0);
 }
 
-/** `text` is valid: one `::` at most, and perhaps an IPv4 tail. */
+/** `text` is a valid address: it has at most one `::`, and may end in an IPv4 address. */
 function bytesOfIpv6(text: string): Buffer {
   const bytes = Buffer.alloc(16);
   const [head = '', tail] = text.split('::');
@@ -145,31 +177,4 @@ function textOfIpv6(bytes: Buffer): string {
       .map((group) => group.toString(16))
       .join(':');
   return length < 2 ? text(0) : `${text(0, begin)}::${text(begin + length)}`;
-}
-
-/** A range of addresses: those whose first `bits` bits are those of `address`. */
-export interface IpNetwork {
-  readonly address: IpAddress;
-  /** 0 to 32, or to 128 for IPv6. */
-  readonly bits: number;
-}
-
-/** Reads `ADDRESS/BITS` or an address alone, of either family; undefined when `text` is neither. */
-export function parseNetwork(text: string): IpNetwork | undefined {
-  const match = /^([0-9a-f:.]+)(?:\/(\d{1,3}))?$/i.exec(text);
-  const address = parseIp(match?.[1] ?? '');
-  if (address === undefined) return undefined;
-  // A mapped address is the IPv4 address within, behind 96 bits that are always the same.
-  const before = address.family === 4 && text.includes(':') ? 96 : 0;
-  const length = address.bytes.length * 8;
-  const bits = match?.[2] === undefined ? length : Number(match[2]) - before;
-  return bits >= 0 && bits <= length ? { address, bits } : undefined;
-}
-
-export function isInNetwork({ family, bytes }: IpAddress, { address, bits }: IpNetwork): boolean {
-  if (family !== address.family) return false;
-  const whole = bits >> 3;
-  const rest = 0xff00 >> (bits & 7);
-  const isAlike = bytes.subarray(0, whole).equals(address.bytes.subarray(0, whole));
-  return isAlike && (((bytes[whole] ?? 0) ^ (address.bytes[whole] ?? 0)) & rest & 0xff) === 0;
 }

@@ -13,9 +13,9 @@ import type {
   StreamAddress,
 } from './raw-server.js';
 
-/** What a context needs of the loop that it is a part of. */
+/** What a context needs of its loop. */
 export interface Loop extends Timers {
-  /** Answers never within the call, and not once `domain` has ended. */
+  /** Never answers within the call, nor after `domain` has ended. */
   listenFor(
     domain: FaultDomain,
     address: ListenAddress,
@@ -29,14 +29,17 @@ export interface Loop extends Timers {
     handler: DatagramHandler,
     answered: (outcome: DatagramOutcome) => void,
   ): void;
-  /** Gives a socket that is closed already when `domain` has ended. */
+  /** When `domain` has ended, the socket that it returns is closed already. */
   dialFor(domain: FaultDomain, address: StreamAddress, handler: SocketHandler): SingleSocket;
   /** Closes the socket when `domain` has ended. */
   moveTo(domain: FaultDomain, socket: SingleSocket, handler: SocketHandler): void;
   createContext(gotException: (error: unknown) => void): RawServerContext;
 }
 
-/** A part of a loop: whatever is asked for through it belongs to its domain. The loop's own face is one as well. */
+/**
+ * A part of a loop. Everything that a caller asks for through it belongs to its domain. The loop itself is used through
+ * such a context too.
+ */
 export class LoopContext implements RawServerContext {
   readonly #loop: Loop;
   readonly #domain: FaultDomain;

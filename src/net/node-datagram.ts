@@ -13,7 +13,7 @@ import {
   type PeerAddress,
 } from './raw-server.js';
 
-/** Opens a socket of Node's for `domain`. Answers later, and not once the domain has ended. */
+/** Opens a UDP socket of Node for `domain`. Answers later, and never after the domain has ended. */
 export function openNodeDatagram(
   domain: FaultDomain,
   bind: BindAddresses | null,
@@ -21,7 +21,7 @@ export function openNodeDatagram(
   handler: DatagramHandler,
   answered: (outcome: DatagramOutcome) => void,
 ): void {
-  // In a task, so that whoever asked knows the socket before the first datagram comes to it.
+  // In a task, so that the caller has the socket before the first datagram comes in.
   domain.addTask(() => {
     const place = datagramPlace(bind, options);
     if (place.ok) new NodeDatagramSocket(domain, bind, place, handler).open(answered);
@@ -29,6 +29,7 @@ export function openNodeDatagram(
   }, 0);
 }
 
+/** A UDP socket of Node that keeps the contract of `DatagramSocket`. */
 class NodeDatagramSocket implements DatagramSocket {
   readonly #domain: FaultDomain;
   readonly #bind: BindAddresses | null;
@@ -48,7 +49,7 @@ class NodeDatagramSocket implements DatagramSocket {
       type: place.family === 4 ? 'udp4' : 'udp6',
       ipv6Only: place.family === 6,
       reuseAddr: place.group !== null,
-      // All hosts are literals: nothing is looked up, and a datagram leaves within the call.
+      // All hosts are IP literals. Without a lookup a datagram leaves within the call.
       lookup: (host, _options, found) => found(null, host, place.family),
     });
     domain.datagramSockets.add(this);
@@ -62,7 +63,7 @@ class NodeDatagramSocket implements DatagramSocket {
     const { host, port, group, asks } = this.#place;
     let isOpen = false;
     const failed = (error: unknown): void => {
-      // What the kernel reports of an open socket is about some datagram that is lost, and does not say which.
+      // The kernel reports on an open socket that some datagram was lost, but not which one.
       if (isOpen || this.#closed) return;
       this.close();
       this.#domain.run(() => answered(listenFailure(error)));
@@ -82,7 +83,7 @@ class NodeDatagramSocket implements DatagramSocket {
     });
     this.#socket.on('message', (data, { address, port: fromPort }) => this.#cameIn(data, address, fromPort));
     try {
-      // At the group's own address nothing is heard but the group. Windows binds to no such address.
+      // A socket that is bound to the group's address hears only the group. Windows cannot bind to such an address.
       this.#socket.bind({ address: group !== null && process.platform !== 'win32' ? group : host, port });
     } catch (error) {
       failed(error);
@@ -118,7 +119,7 @@ class NodeDatagramSocket implements DatagramSocket {
   }
 
   #cameIn(data: Buffer, address: string, port: number): void {
-    // To port 0 nobody can answer.
+    // Port 0 cannot be answered.
     if (port === 0) return;
     const host = this.#place.family === 4 ? address : (normaliseHost(address) ?? address);
     this.#domain.run(() => this.#handler.datagramCameIn(this, data, { host, port }));

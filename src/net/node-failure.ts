@@ -1,9 +1,9 @@
 import type { ListenOutcome, SocketFailure } from './raw-server.js';
 
-/** The system's words for why a socket ended. Whatever is missing here is `failed`. */
+/** Our code for each of the system's reasons why a socket ended. All other reasons are `failed`. */
 const SOCKET_CODES: ReadonlyMap<string, SocketFailure['code']> = new Map([
   ['ECONNREFUSED', 'refused'],
-  // A Unix socket that nobody has made.
+  // There is no Unix socket at that path.
   ['ENOENT', 'refused'],
   ['EHOSTUNREACH', 'unreachable'],
   ['ENETUNREACH', 'unreachable'],

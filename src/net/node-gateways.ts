@@ -4,19 +4,21 @@ import { type BindAddresses, boundAddress } from './fence.js';
 import { type DefaultRoute, parseIpv4Routes, parseIpv6Routes } from './gateway-routes.js';
 import { type IpAddress, isLinkLocal, isLoopback, isPrivate, parseIp } from './ip-address.js';
 
-/** The router that leads out of this machine's network, and the address of ours that it sees. */
+/** The router that leads out of this machine's network, and our address in that network. */
 export interface Gateway {
   readonly family: 4 | 6;
-  /** Null where the system does not tell: it may still be found by its answer. */
+  /** An IP literal. Null where the system does not tell; the router may still answer a search. */
   readonly gateway: string | null;
+  /** The IP literal by which the router knows us. */
   readonly local: string;
 }
 
-/** A router's own tables may be long; the default route of any other machine stands well before this. */
+/** A router's own tables may be long. On any other machine the default route stands well before this length. */
 const MAX_TABLE_LENGTH = 256 * 1024;
 
 /**
- * One gateway of each family at the most: the preferred one, or behind a fence the preferred one of the bound address.
+ * Finds at most one gateway of each family: the one that the system prefers, or behind a fence the one that it prefers
+ * for the bound address.
  */
 export function findGateways(bind: BindAddresses | null): Gateway[] {
   const interfaces = networkInterfaces();
@@ -36,7 +38,7 @@ export function findGateways(bind: BindAddresses | null): Gateway[] {
   return own === undefined ? [] : [{ family: 4, gateway: null, local: own.text }];
 }
 
-/** The address that shares the gateway's network, else the first that may be used. */
+/** Our address in the gateway's network, else our first usable address. */
 function addressTowards(
   { family, gateway }: DefaultRoute,
   entries: readonly NetworkInterfaceInfo[],
@@ -47,7 +49,7 @@ function addressTowards(
   return (usable(near, family, bind)[0] ?? usable(entries, family, bind)[0])?.text;
 }
 
-/** IPv6 gateways open their firewall for addresses of the world alone. */
+/** IPv6 gateways open their firewall only for public addresses, so the others are left out. */
 function usable(entries: readonly NetworkInterfaceInfo[], family: 4 | 6, bind: BindAddresses | null): IpAddress[] {
   return entries
     .map(({ address }) => parseIp(address))
@@ -71,13 +73,13 @@ function readTable(path: string): string {
   try {
     file = openSync(path, 'r');
   } catch {
-    // Not Linux, or without that family.
+    // This is not Linux, or the system does not have that family.
     return '';
   }
   try {
     const buffer = Buffer.allocUnsafe(MAX_TABLE_LENGTH);
     let length = 0;
-    // The system hands such a file out in pieces.
+    // The system gives such a file out in parts.
     for (;;) {
       const read = readSync(file, buffer, length, buffer.length - length, null);
       length += read;

@@ -1,3 +1,6 @@
+/**
+ * What the interfaces of this machine say: what `--bind` means, where groups are heard, and which networks are ours.
+ */
 import { networkInterfaces } from 'node:os';
 import { BtgetError } from '../base/failure.js';
 import type { BindAddresses } from './fence.js';
@@ -20,7 +23,7 @@ export type Interfaces = Readonly<Record<string, readonly { readonly address: st
 
 /**
  * What `--bind TEXT` means: one address of this machine, or the first address of each family of an interface. Throws
- * a usage error when there is no such thing here: a fence that cannot be kept must not be left out.
+ * a usage error when this machine has neither, because we must not run without a fence that the user asked for.
  */
 export function resolveBind(text: string, interfaces: Interfaces = networkInterfaces()): BindAddresses {
   const address = parseIp(text);
@@ -41,7 +44,10 @@ function bindTo({ family, text }: IpAddress): BindAddresses {
   return family === 4 ? { ipv4: text } : { ipv6: text };
 }
 
-/** Systems answer for all of 127.0.0.0/8, of which they list 127.0.0.1. An unspecified address would fence nothing. */
+/**
+ * A system answers at all of 127.0.0.0/8, though it lists only 127.0.0.1. An unspecified address is never ours: it
+ * would fence nothing.
+ */
 function isOurs(address: IpAddress, interfaces: Interfaces): boolean {
   if (!isUnicast(address)) return false;
   if (isLoopback(address) && address.family === 4) return true;
@@ -50,7 +56,9 @@ function isOurs(address: IpAddress, interfaces: Interfaces): boolean {
     .some(({ text }) => text === address.text);
 }
 
-/** Link-local IPv6 addresses are left out: nobody can be reached from them without naming the interface each time. */
+/**
+ * Leaves out link-local IPv6 addresses: a socket that is bound to one reaches a host only if it names the interface.
+ */
 function addressesOf(entries: readonly { readonly address: string }[] | undefined): IpAddress[] {
   return (entries ?? [])
     .map(({ address }) => parseIp(address))
@@ -58,12 +66,12 @@ function addressesOf(entries: readonly { readonly address: string }[] | undefine
     .filter((address) => address.family === 4 || !isLinkLocal(address));
 }
 
-/** Machines with many virtual networks say what they have in so many of them, not in all. */
+/** A machine with many virtual networks talks to groups in at most this many of them. */
 const MAX_PLACES = 16;
 
 /**
- * The addresses from which this machine may talk to groups: for each interface but loopback the first of each family,
- * as far as the fence lets it.
+ * The addresses from which this machine may talk to multicast groups: the first of each family of each interface,
+ * except loopback and what the fence forbids.
  */
 export function multicastPlaces(bind: BindAddresses | null): { readonly family: 4 | 6; readonly host: string }[] {
   const fenced = bind === null ? null : [bind.ipv4, bind.ipv6].map((host) => host && parseIp(host)?.text);
@@ -80,8 +88,9 @@ export function multicastPlaces(bind: BindAddresses | null): { readonly family: 
 }
 
 /**
- * The interface of this machine that has the address `host`, as Node's multicast calls name it: for IPv4 the address,
- * for IPv6 a zone. Undefined when `host` stands for every address. Throws when no interface has it.
+ * The interface of this machine that has the address `host`, as Node's multicast calls name it: by the address for
+ * IPv4, by a zone for IPv6. Undefined when `host` stands for every address. Throws when no interface has an IPv6
+ * `host`.
  */
 export function multicastInterface(host: string): string | undefined {
   const wanted = parseIp(host);
@@ -99,12 +108,15 @@ export function multicastInterface(host: string): string | undefined {
 /** The addresses of each interface of this machine with their prefixes, as `os.networkInterfaces()` gives them. */
 type PrefixedInterfaces = Readonly<Record<string, readonly { readonly cidr: string | null }[] | undefined>>;
 
-/** All of the loopback addresses that there are, of each family. */
+/** All loopback addresses, of both families. */
 const LOOPBACK = ['127.0.0.0/8', '::1'] as const;
-/** A prefix that is shorter says nothing of who is near: some tunnels take half of the world for their network. */
+/** A shorter prefix does not tell which hosts are near: some tunnels claim half of all addresses as their network. */
 const MIN_BITS = { 4: 8, 6: 32 } as const;
 
-/** The networks of this machine, and which of them the fence names. */
+/**
+ * The networks of this machine, and those that the fence names. Of a network whose prefix is too short only our own
+ * address counts.
+ */
 export function findOwnNetworks(
   bind: BindAddresses | null,
   interfaces: PrefixedInterfaces = networkInterfaces(),
@@ -120,7 +132,7 @@ export function findOwnNetworks(
   return { attached, named: bound.flatMap((address) => namedBy(address, attached)) };
 }
 
-/** A fence that is bound to a public address names no network: it is there to choose a way out. */
+/** A fence that is bound to a public address names no network: the user only chose the way out. */
 function namedBy(bound: IpAddress, attached: readonly IpNetwork[]): IpNetwork[] {
   switch (reachOfAddress(bound)) {
     case 'loopback':

@@ -3,18 +3,15 @@ import { normaliseHost } from './ip-address.js';
 import { listenFailure } from './node-failure.js';
 import type { ListenOutcome, StreamAddress } from './raw-server.js';
 
-/** Where to listen: a path, or a port at each of `hosts`; an undefined host is every address of every family. */
+/** Where to listen: at a path, or at a port of each of `hosts`. An undefined host is every address of every family. */
 export type NodeListenPlace =
   | { readonly path: string }
   | { readonly hosts: readonly (string | undefined)[]; readonly port: number };
 
-/** Two families at one free port: how often to look for another when the port is taken in the second family. */
+/** How often we choose a free port: one that is free at the first host may be in use at the second. */
 const FREE_PORT_TRIES = 10;
 
-/**
- * Opens one listening socket for each host, all at the same port, or none. `close` is told when the listener that is
- * handed over is closed.
- */
+/** Opens one listening socket for each host, all at the same port, or none. Closing the listener closes all of them. */
 export function openListener(
   place: NodeListenPlace,
   accepted: (socket: Socket) => void,
@@ -71,8 +68,8 @@ function openServer(
   const server = createServer({ noDelay: true }, accepted);
   let isOpen = false;
   server.on('error', (error) => {
-    // Once it is open, an error is a connection that could not be accepted (no descriptors are left): whoever dialled
-    // sees it closed, and the next one is accepted again.
+    // After 'listening', an error means that one connection could not be accepted, because no descriptor was left. The
+    // other side sees it closed, and the server accepts the next one.
     if (!isOpen) answered(listenFailure(error));
   });
   server.on('listening', () => {

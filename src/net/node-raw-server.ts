@@ -26,6 +26,19 @@ import {
   type StreamAddress,
 } from './raw-server.js';
 
+interface NodeLoopOptions {
+  /** Stream sockets of all contexts together. Beyond this number the loop closes each connection that comes in. */
+  readonly maxConnections: number;
+  /** A socket on which nothing came in for longer is lost. Writing does not count. */
+  readonly timeout: Millis;
+  /** The time between two scans for silent sockets. */
+  readonly checkInterval: Millis;
+  /** The fence: IP literals that every socket is bound to, or null for no fence. */
+  readonly bindAddresses: BindAddresses | null;
+  /** Hears of the exceptions that belong to no context. */
+  readonly gotException: (error: unknown) => void;
+}
+
 /** Mainline's timeout and scan; a number of sockets that fits the descriptors of a usual process. */
 export const DEFAULT_NODE_RAW_SERVER_OPTIONS: Omit<NodeLoopOptions, 'gotException'> = {
   maxConnections: 4000,
@@ -34,7 +47,7 @@ export const DEFAULT_NODE_RAW_SERVER_OPTIONS: Omit<NodeLoopOptions, 'gotExceptio
   bindAddresses: null,
 };
 
-/** The loop of a process over Node's sockets. It holds the process while it has sockets, listeners or tasks. */
+/** The loop of a process over Node's sockets. It keeps the process alive while it has sockets, listeners or tasks. */
 export class NodeRawServer extends LoopContext {
   readonly #loop: NodeLoop;
   #ended: (() => void) | null = null;
@@ -49,14 +62,14 @@ export class NodeRawServer extends LoopContext {
     return this.#loop.socketCount;
   }
 
-  /** Holds the process, idle or not, until `stop()`. Then everything is closed, and `ended` is called. */
+  /** Keeps the process alive, idle or not, until `stop()`, which closes everything and calls `ended`. */
   listenForever(ended: () => void): void {
     if (this.#loop.domain.ended) throw new Error('this loop has been closed');
     this.#ended = ended;
     this.#loop.timers.hold(true);
   }
 
-  /** Ends the loop, from wherever: closes it, then calls `ended`, later. */
+  /** Closes the loop, then calls `ended`, later. Allowed within an event or a task. */
   stop(): void {
     const ended = this.#ended;
     this.#ended = null;
@@ -64,23 +77,10 @@ export class NodeRawServer extends LoopContext {
     if (ended !== null) setImmediate(() => this.#loop.domain.run(ended));
   }
 
-  /** Closes every socket and listener in silence and forgets every task. Nothing of it keeps the process. */
+  /** Closes every socket and listener in silence and forgets every task. Then the loop keeps no process alive. */
   close(): void {
     this.#loop.close();
   }
-}
-
-interface NodeLoopOptions {
-  /** Sockets of all kinds, over all handlers; beyond it, connections from outside are closed as they come. */
-  readonly maxConnections: number;
-  /** A socket on which nothing came in for longer is lost. Writing does not count. */
-  readonly timeout: Millis;
-  /** How often silent sockets are looked for. */
-  readonly checkInterval: Millis;
-  /** The fence: IP literals that every socket is bound to, or null for none. */
-  readonly bindAddresses: BindAddresses | null;
-  /** Told of exceptions outside every context. */
-  readonly gotException: (error: unknown) => void;
 }
 
 /** The sockets, listeners and tasks of a process, and the domains that they belong to. */
@@ -171,7 +171,7 @@ class NodeLoop implements Loop {
     socket.moveTo(domain, handler);
   }
 
-  /** Ends every domain with its sockets and tasks. Nothing is told afterwards, and nothing keeps the process. */
+  /** Ends every domain with its sockets and tasks. No event follows, and the process may end. */
   close(): void {
     this.domain.end();
     this.timers.clear();
@@ -201,12 +201,13 @@ class NodeLoop implements Loop {
   }
 }
 
-/** Undefined when the other side has gone again already. */
+/** The other end of a socket; undefined when the other side has already left. */
 function remoteOf({ remoteAddress, remotePort }: Socket): StreamAddress | undefined {
   if (remoteAddress === undefined || remotePort === undefined) return undefined;
   return { host: normaliseHost(remoteAddress) ?? remoteAddress, port: remotePort };
 }
 
+/** Makes `domain` the owner of the listener: it closes the listener when it ends. */
 function own(domain: FaultDomain, outcome: ListenOutcome & { readonly ok: true }): ListenOutcome {
   const listener: Listener = {
     address: outcome.listener.address,

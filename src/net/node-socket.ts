@@ -14,12 +14,12 @@ export interface NodeSocketParts {
 }
 
 /**
- * Where dialled sockets read to, all of them: reading is synchronous, so that no peer owns memory. Sockets that come
- * from outside cannot be given a buffer and read to buffers of Node's own.
+ * All dialled sockets read into this one buffer. Reading is synchronous, so no peer holds memory. A socket that came
+ * from outside cannot be given a buffer; it reads into buffers of Node.
  */
 const RECEIVE_BUFFER: Buffer = Buffer.allocUnsafeSlow(256 * 1024);
 
-/** A stream socket of Node's, with the manners of the contract. */
+/** A stream socket of Node that keeps the contract of `SingleSocket`. */
 export class NodeSocket implements SingleSocket, Scannable {
   readonly remote: StreamAddress;
   readonly locallyInitiated: boolean;
@@ -32,7 +32,7 @@ export class NodeSocket implements SingleSocket, Scannable {
   #silentSince: Millis = this.#lastHit;
   #closed = false;
   #paused = false;
-  /** Something was written since the last flush was told. */
+  /** Something was written since the handler last heard of a flush. */
   #flushing = false;
   /** We have said that we write no more. */
   #ending = false;
@@ -61,7 +61,7 @@ export class NodeSocket implements SingleSocket, Scannable {
     return this.#closed ? 0 : (this.#socket?.writableLength ?? 0);
   }
 
-  /** Dials. An exception of Node's (a port out of range) is the caller's to report, later. */
+  /** Dials. May throw an exception of Node (a port out of range), which the caller reports later. */
   dial(localAddress: string | undefined): void {
     const onread = {
       buffer: RECEIVE_BUFFER,
@@ -79,7 +79,7 @@ export class NodeSocket implements SingleSocket, Scannable {
     });
   }
 
-  /** Is the socket that a listener has accepted; `choose` says who is told from the first event on. */
+  /** Takes a socket that a listener has accepted. `choose` returns the handler that hears every event of it. */
   accept(socket: Socket, choose: (made: SingleSocket) => SocketHandler): void {
     this.#attach(socket);
     let isChosen = false;
@@ -99,7 +99,7 @@ export class NodeSocket implements SingleSocket, Scannable {
     this.#flushing = true;
     if (last > 0) socket.cork();
     for (let index = 0; index < last; index += 1) socket.write(chunks[index] as Buffer);
-    // 'drain' comes only after a write that did not fit; the callback of the last chunk comes always.
+    // 'drain' comes only after a write that did not fit. The callback of the last chunk always comes.
     socket.write(chunks[last] as Buffer, this.#written);
     if (last > 0) socket.uncork();
   }
@@ -134,7 +134,7 @@ export class NodeSocket implements SingleSocket, Scannable {
     this.#socket?.destroy();
   }
 
-  /** From now on it belongs to `domain`, and `handler` is told. */
+  /** From now on the socket belongs to `domain`, and `handler` hears its events. */
   moveTo(domain: FaultDomain, handler: SocketHandler): void {
     if (this.#closed) return;
     this.#domain.sockets.delete(this);
@@ -179,7 +179,7 @@ export class NodeSocket implements SingleSocket, Scannable {
   }
 
   readonly #written = (error?: Error | null): void => {
-    // A failed write is told as an error of the socket.
+    // A failed write comes as an 'error' of the socket too.
     if (error || this.#closed || !this.#flushing || this.unsentLength > 0) return;
     this.#flushing = false;
     try {
@@ -190,7 +190,7 @@ export class NodeSocket implements SingleSocket, Scannable {
     if (this.#otherEnded) this.lose({ code: 'ended' });
   };
 
-  /** The domain that owns the socket when the call fails is charged: within an event it may have been adopted. */
+  /** Another domain may adopt the socket within the event. The domain that owns it when the call fails is charged. */
   #tell(call: (handler: SocketHandler) => void): void {
     try {
       call(this.#handler);

@@ -1,20 +1,21 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
 import { TaskQueue } from '../base/task-queue.js';
 
-/** Node makes one millisecond of anything longer. */
+/** The longest delay of a timer: Node takes a longer one for 1 ms. */
 const MAX_DELAY: Millis = 2 ** 31 - 1;
-/** Once the tasks of one turn have taken this long, the others wait until sockets have had their turn. */
+/** When the tasks of one turn have taken this long, the other tasks wait until sockets have had their turn. */
 const SLICE: Millis = 10;
 
 /**
- * The tasks of a loop, over one Node timer: Node's own timers run two tasks that are due together in the order of their
- * delays, not of their asking. The timer is there only while a task waits, so that the process can leave.
+ * The tasks of a loop, over one timer of Node. With a timer for each task, Node would run two tasks that are due
+ * together in the order of their delays; here they run in the order in which they were added. There is a timer only
+ * while a task waits, so that the process can end.
  */
 export class NodeTimers implements Timers {
   readonly #tasks = new TaskQueue();
   #timer: NodeJS.Timeout | null = null;
   #immediate: NodeJS.Immediate | null = null;
-  /** When the timer goes off; infinite when there is none. */
+  /** When the timer fires; infinite when there is none. */
   #armedFor: Millis = Number.POSITIVE_INFINITY;
   #running = false;
   #holding = false;
@@ -25,17 +26,17 @@ export class NodeTimers implements Timers {
 
   addTask(task: () => void, delay: Millis): Task {
     const due = performance.now() + Math.max(0, delay);
-    const asked = this.#tasks.add(task, due);
+    const scheduled = this.#tasks.add(task, due);
     if (due < this.#armedFor && !this.#running) this.#arm();
     return {
       cancel: () => {
-        asked.cancel();
+        scheduled.cancel();
         if (this.#tasks.size === 0 && !this.#running) this.#arm();
       },
     };
   }
 
-  /** Keeps the process from leaving, or lets it leave. */
+  /** Keeps the process alive though no task waits, or no longer does so. */
   hold(holding: boolean): void {
     this.#holding = holding;
     if (!this.#running) this.#arm();
@@ -50,7 +51,7 @@ export class NodeTimers implements Timers {
   readonly #run = (): void => {
     this.#disarm();
     this.#running = true;
-    // What the tasks ask for without delay is due later than this, and waits until sockets have had their turn.
+    // A task that these tasks add without a delay is due later than `now`: it waits until sockets have had their turn.
     const now = performance.now();
     try {
       for (let task = this.#tasks.takeDue(now); task !== undefined; task = this.#tasks.takeDue(now)) {
@@ -69,7 +70,7 @@ export class NodeTimers implements Timers {
     if (due === undefined) return;
     this.#armedFor = due;
     const delay = due - performance.now();
-    // Rounded up, because a timer that goes off too early would have to be set again.
+    // Rounded up, because a timer that fires too early would have to be set again.
     if (delay <= 0) this.#immediate = setImmediate(this.#run);
     else this.#timer = setTimeout(this.#run, Math.min(Math.ceil(delay), MAX_DELAY));
   }

@@ -1,20 +1,38 @@
 /**
- * Where an address of a peer or a node may lead, by where it came from. Every address that somebody names passes here
- * before anything is sent to it: we send the info-hash, and the maker of a torrent has chosen its bytes.
+ * Whether the address of a peer or a node may lead us to its host. That depends on the source of the address. Every
+ * address that a stranger names passes here before we send anything to it, because we send the info-hash, whose bytes
+ * the maker of the torrent has chosen.
  */
 import { isBarredPort } from './barred-ports.js';
 import { type IpAddress, type IpNetwork, isInNetwork, isUnicast, parseIp } from './ip-address.js';
 import { isWrapped, reachOfAddress } from './reach.js';
 
+/**
+ * Where an address of a peer came from. It decides where the address may lead, and whose share of the spares it takes.
+ */
+export type AddressSource =
+  /** The user named it: `--peer`, an argument of the library. */
+  | { readonly kind: 'user' }
+  /** A magnet link or a torrent file named it (`x.pe`, `nodes`). We do not know who made the link or the file. */
+  | { readonly kind: 'link' }
+  /** The peer connected to us, and says that it listens there. */
+  | { readonly kind: 'incoming'; readonly teller: string }
+  /** `teller` is the IP literal of the host that named it. Where we know no address, it is the host's name. */
+  | { readonly kind: 'tracker' | 'pex' | 'dht' | 'lsd'; readonly teller: string };
+
+export type AddressSourceKind = AddressSource['kind'];
+
 /** The networks of this host. */
 export interface OwnNetworks {
-  /** Those of its interfaces, the public ones too. */
+  /** The networks of its interfaces, the public ones too. */
   readonly attached: readonly IpNetwork[];
-  /** Those that the user named: loopback or a private network, behind a fence that is bound to an address there. */
+  /** The networks that the user named: loopback or a private one, when the fence is bound to an address in it. */
   readonly named: readonly IpNetwork[];
 }
 
-/** What is true wherever we are: loopback and private networks are known by their addresses alone. */
+/**
+ * For code that does not know its networks. Loopback and private networks are known by their addresses all the same.
+ */
 export const NO_OWN_NETWORKS: OwnNetworks = { attached: [], named: [] };
 
 /** How near an address is to us. 'own': a public address in a network of this host. */
@@ -22,13 +40,14 @@ type Nearness = 'loopback' | 'link-local' | 'private' | 'own' | 'public';
 
 const DISTANCES: Readonly<Record<Nearness, number>> = { loopback: 1, 'link-local': 2, private: 3, own: 4, public: 5 };
 
-/** Below this only the system's services listen, and peers that hide behind the two ports that every firewall opens. */
+/** Only services of the system listen below this port, and peers at the two ports that every firewall opens. */
 const FIRST_PORT = 1024;
 const OPEN_EVERYWHERE: ReadonlySet<number> = new Set([80, 443]);
 
 /**
- * Whether `source` may lead us to `ip` and `port`. The user may name every host. What others name must not be nearer
- * to us than they are, unless the user has named that network; and it must be no service of another kind.
+ * Whether `source` may lead us to `ip` and `port`. The user may name every host. An address that others name must not
+ * be nearer to us than they are, unless the user has named its network. Its port must not be that of another kind of
+ * service.
  */
 export function mayLead(source: AddressSource, ip: IpAddress, port: number, own: OwnNetworks): boolean {
   if (!isUnicast(ip) || port < 1 || port > 65_535) return false;
@@ -38,7 +57,7 @@ export function mayLead(source: AddressSource, ip: IpAddress, port: number, own:
   return DISTANCES[nearnessOf(ip, own)] >= DISTANCES[nearnessOfTeller(source, own)];
 }
 
-/** Whether a stranger's port is one of a service that is no peer and no node. */
+/** Whether `port`, which a stranger named, is that of a service which is neither a peer nor a node. */
 export function isServicePort(port: number): boolean {
   return isBarredPort(port) || (port < FIRST_PORT && !OPEN_EVERYWHERE.has(port));
 }
@@ -46,7 +65,7 @@ export function isServicePort(port: number): boolean {
 function nearnessOfTeller(source: Exclude<AddressSource, { readonly kind: 'user' }>, own: OwnNetworks): Nearness {
   if (source.kind === 'link') return 'public';
   const ip = parseIp(source.teller);
-  // Of a name, and of an address that no host can have, it is not known where it is.
+  // We do not know where a name is, nor an address that no host can have. Such a teller counts as far away.
   return ip === undefined || !isUnicast(ip) || isWrapped(ip) ? 'public' : nearnessOf(ip, own);
 }
 
@@ -61,7 +80,7 @@ function isInAny(ip: IpAddress, networks: readonly IpNetwork[]): boolean {
   return networks.some((network) => isInNetwork(ip, network));
 }
 
-/** The first or the last address of a network of IPv4 (RFC 1812), which every host in it hears. */
+/** Whether `ip` is the first or the last address of one of our IPv4 networks (RFC 1812), which all its hosts hear. */
 function isBroadcast({ family, bytes }: IpAddress, { attached }: OwnNetworks): boolean {
   if (family === 6) return false;
   return attached.some(({ address, bits }) => {
@@ -71,18 +90,3 @@ function isBroadcast({ family, bytes }: IpAddress, { attached }: OwnNetworks): b
     return isInNetwork({ family, bytes, text: '' }, { address, bits }) && (host === 0 || host === hosts);
   });
 }
-
-/**
- * Where an address of a peer came from. It decides where the address may lead, and whose share of the spares it takes.
- */
-export type AddressSource =
-  /** The user named it: `--peer`, an argument of the library. */
-  | { readonly kind: 'user' }
-  /** A magnet link or a torrent file named it (`x.pe`, `nodes`). Who made that is not known. */
-  | { readonly kind: 'link' }
-  /** It connected to us, and says that it listens there. */
-  | { readonly kind: 'incoming'; readonly teller: string }
-  /** `teller` is the IP literal of the host that named it, or its name where no address is known. */
-  | { readonly kind: 'tracker' | 'pex' | 'dht' | 'lsd'; readonly teller: string };
-
-export type AddressSourceKind = AddressSource['kind'];

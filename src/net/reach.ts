@@ -1,6 +1,6 @@
 import { type IpAddress, ipOfBytes, isLinkLocal, isLoopback, isPrivate, isUnicast, parseIp } from './ip-address.js';
 
-/** How far an address reaches, from our own machine to the world. 'nowhere' is what nobody dials. */
+/** How far an address reaches, from our own machine to the world. 'nowhere': no host can have the address. */
 export type Reach = 'nowhere' | 'loopback' | 'link-local' | 'private' | 'public';
 
 const RANKS: Readonly<Record<Reach, number>> = { nowhere: 0, loopback: 1, 'link-local': 2, private: 3, public: 4 };
@@ -10,13 +10,13 @@ export function reachesAsFar(reach: Reach, floor: Reach): boolean {
   return RANKS[reach] >= RANKS[floor];
 }
 
-/** How far the IP literal `host` reaches; 'nowhere' when it is none. */
+/** How far the IP literal `host` reaches; 'nowhere' for any other text. */
 export function reachOf(host: string): Reach {
   const address = parseIp(host);
   return address === undefined ? 'nowhere' : reachOfAddress(address);
 }
 
-/** How far `address` reaches. */
+/** How far `address` reaches. An IPv6 address that holds an IPv4 address reaches as far as the one within. */
 export function reachOfAddress(address: IpAddress): Reach {
   if (isLoopback(address)) return 'loopback';
   if (!isUnicast(address)) return 'nowhere';
@@ -27,9 +27,10 @@ export function reachOfAddress(address: IpAddress): Reach {
 }
 
 /**
- * Whether `address` is one of IPv6 that a gateway turns into one of IPv4: where it leads is not what it looks like.
- * Such are translated addresses (64:ff9b::/96, RFC 6052; 64:ff9b:1::/48, RFC 8215; ::ffff:0:0:0/96, RFC 2765), those of
- * tunnels (6to4, 2002::/16, RFC 3056; Teredo, 2001::/32, RFC 4380; ISATAP, RFC 5214) and "IPv4-compatible" ones.
+ * Whether `address` is an IPv6 address that a gateway turns into an IPv4 address, so that it does not lead where it
+ * seems to lead. These are translated addresses (64:ff9b::/96, RFC 6052; 64:ff9b:1::/48, RFC 8215; ::ffff:0:0:0/96, RFC
+ * 2765), those of tunnels (6to4, 2002::/16, RFC 3056; Teredo, 2001::/32, RFC 4380; ISATAP, RFC 5214) and
+ * "IPv4-compatible" ones.
  */
 export function isWrapped(address: IpAddress): boolean {
   if (address.family === 4 || isLoopback(address)) return false;
@@ -40,8 +41,8 @@ export function isWrapped(address: IpAddress): boolean {
 }
 
 /**
- * The IPv4 address that a gateway makes of an IPv6 address: translated (64:ff9b::/96, RFC 6052), 6to4 (2002::/16, RFC
- * 3056) or "IPv4-compatible" (::/96, RFC 4291). Such an address reaches as far as the one within.
+ * The IPv4 address that a gateway makes of an IPv6 address: a translated one (64:ff9b::/96, RFC 6052), a 6to4 one
+ * (2002::/16, RFC 3056) or an "IPv4-compatible" one (::/96, RFC 4291). Undefined for all others.
  */
 function wrappedIpv4({ family, bytes }: IpAddress): Buffer | undefined {
   if (family === 4) return undefined;

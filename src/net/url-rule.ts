@@ -1,7 +1,7 @@
 /**
- * Where a URL may lead, by who named it. Every URL passes here before a name is looked up for it, and every address of
- * that name before it is dialled: the maker of a torrent chooses the path, the query and the bytes of the info-hash,
- * and a service of our own network that takes them for an order would obey us.
+ * Whether a URL may lead us to its host. That depends on its source. Every URL passes here before we look up its name,
+ * and every address of that name passes here before we dial it. The maker of a torrent chooses the path, the query and
+ * the bytes of the info-hash. A service in our own network may take them for a command, and obey it because we sent it.
  */
 import { SecretUrl } from '../base/secret-url.js';
 import { isBarredPort } from './barred-ports.js';
@@ -16,16 +16,18 @@ export type UrlSource =
   | 'torrent-tracker'
   /** A torrent or a link: `url-list`, `httpseeds`, `ws`. */
   | 'torrent-web-seed'
-  /** A gateway, in its answer to our search (UPnP). `port-mapping/upnp.ts` sees to it that it leads to itself. */
+  /**
+   * A gateway, in its answer to our search (UPnP). `port-mapping/upnp.ts` makes sure that the URL leads to the gateway.
+   */
   | 'gateway';
 
-/** A URL with who named it. */
+/** A URL and its source. */
 export interface SourcedUrl {
   readonly url: SecretUrl;
   readonly source: UrlSource;
 }
 
-/** `urls`, all of which `source` named. */
+/** The `urls`, all with the same `source`. */
 export function namedBy(source: UrlSource, urls: Iterable<string>): SourcedUrl[] {
   return Array.from(urls, (url) => ({ url: new SecretUrl(url), source }));
 }
@@ -34,25 +36,26 @@ export function namedBy(source: UrlSource, urls: Iterable<string>): SourcedUrl[]
 export interface UrlStep {
   readonly source: UrlSource;
   readonly port: number;
-  /** Empty for a UDP tracker without one; those of HTTP have at least `/`. */
+  /** Empty for a UDP tracker whose URL has no path. An HTTP URL has at least `/`. */
   readonly path: string;
-  /** Empty, or from `?` on. Of a tracker's URL what it has of its own, without what we ask. */
+  /** Empty, or from `?` on. For a tracker it is the query in the URL itself, without the fields that we add. */
   readonly query: string;
-  /** The answer that leads here, or null for the URL that `source` named. */
+  /** The redirect that leads here, or null for the URL that `source` named. */
   readonly redirect: Redirect | null;
 }
 
+/** An answer that sent us on. */
 export interface Redirect {
   /** The address that answered, an IP literal. */
   readonly host: string;
-  /** The query that it was asked with. */
+  /** The query of our request to it. */
   readonly query: string;
 }
 
-/** Why the step must not be taken, whatever its host's addresses are; null when it may. */
+/** Why we must not take the step, whatever addresses its host has; null when we may. */
 export function refusalOfStep({ source, port, query, redirect }: UrlStep): string | null {
   if (source === 'user' && redirect === null) return null;
-  // Some gateways serve their descriptions at the port of SSDP.
+  // Some gateways serve their description at the port of SSDP.
   if (isBarredPort(port) && !(source === 'gateway' && port === 1900)) {
     return `port ${port} is that of another kind of service`;
   }
@@ -61,8 +64,8 @@ export function refusalOfStep({ source, port, query, redirect }: UrlStep): strin
 }
 
 /**
- * Why the step must not lead to `ip`, one of its host's addresses; null when it may. `attached` are the networks of
- * this host's interfaces, each with the address that we have there.
+ * Why the step must not lead to `ip`, one of its host's addresses; null when it may. `attached` are the networks of our
+ * interfaces, each with the address that we have there.
  */
 export function refusalOfAddress(step: UrlStep, ip: IpAddress, attached: readonly IpNetwork[]): string | null {
   const reach = reachOfAddress(ip);
@@ -85,25 +88,26 @@ export function refusalOfAddress(step: UrlStep, ip: IpAddress, attached: readonl
   return near === 'link-local' && source !== 'user' ? `${ip.text} is link-local` : null;
 }
 
-const CURE = 'a tracker that you trust is given by --tracker';
+const ADVICE = 'a tracker that you trust is given by --tracker';
 
 /**
- * What a step into our own machine or network must be like, by its source; the refusals complete a sentence. With no
- * query and a path that only trackers have, a request orders nothing (libtorrent's `ssrf_mitigation`).
+ * For each source, why a step must not lead into our own machine or network. Each refusal completes a sentence. A
+ * request without a query, at a path that only trackers have, is no command to any service (libtorrent's
+ * `ssrf_mitigation`).
  */
 const NEAR_RULES: Readonly<Record<UrlSource, (step: UrlStep) => string | null>> = {
   user: () => null,
   gateway: () => null,
   'torrent-tracker': ({ path, query, redirect }) => {
-    // A redirect may repeat our own question.
-    if (query !== '' && query !== redirect?.query) return `a torrent may name no tracker with a query there; ${CURE}`;
+    // A redirect may repeat the query that we sent.
+    if (query !== '' && query !== redirect?.query) return `a torrent may name no tracker with a query there; ${ADVICE}`;
     if (path === '/announce' || path === '' || (path === '/scrape' && redirect !== null)) return null;
-    return `a torrent may name only /announce there; ${CURE}`;
+    return `a torrent may name only /announce there; ${ADVICE}`;
   },
   'torrent-web-seed': ({ query }) => (query === '' ? null : 'a torrent may name no web seed with a query there'),
 };
 
-/** What clouds tell their machines, keys included, at addresses that are the same in each machine. */
+/** Clouds tell their machines secrets, keys included, at these addresses. They are the same in every machine. */
 const METADATA_SERVICES: ReadonlySet<string> = new Set([
   // Nearly all, Amazon's containers, Amazon's and Google's by IPv6.
   ...['169.254.169.254', '169.254.170.2', '169.254.170.23', 'fd00:ec2::254', 'fd00:ec2::23', 'fd20:ce::254'],
@@ -111,14 +115,17 @@ const METADATA_SERVICES: ReadonlySet<string> = new Set([
   ...['100.100.100.200', '192.0.0.192', 'fd00:c1::a9fe:a9fe', '168.63.129.16'],
 ]);
 
-/** What an announce says (BEP 3, 7, 23 and what clients have added): with a second value the tracker hears a lie. */
+/**
+ * The keys of an announce (BEP 3, 7, 23, and those that clients have added). If the URL named one of them too, the
+ * tracker might believe the URL's value and not ours.
+ */
 const RESERVED_KEYS: ReadonlySet<string> = new Set([
   ...['info_hash', 'peer_id', 'port', 'uploaded', 'downloaded', 'left', 'corrupt', 'redundant', 'event', 'compact'],
   ...['numwant', 'num_want', 'no_peer_id', 'key', 'ip', 'ipv4', 'ipv6', 'trackerid', 'supportcrypto', 'requirecrypto'],
   'cryptoport',
 ]);
 
-/** The first key of the query that is ours to say, in whatever case and escapes. */
+/** The first reserved key in `query`, in lower case; null when it has none. Case and escapes do not hide a key. */
 function reservedKeyIn(query: string): string | null {
   for (const parameter of query.slice(1).split(/[&;]/)) {
     const key = unescapeKey(parameter.replace(/=.*$/s, '')).trim().toLowerCase();
@@ -131,12 +138,12 @@ function unescapeKey(key: string): string {
   return key.replace(/%([0-9a-f]{2})/gi, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)));
 }
 
-/** 64:ff9b::/96: in networks without IPv4 the names of IPv4 hosts are given such addresses (RFC 6147). */
+/** 64:ff9b::/96: a network without IPv4 gives such addresses to the names of IPv4 hosts (RFC 6147). */
 function isNat64({ bytes }: IpAddress): boolean {
   return bytes.toString('hex', 0, 12) === '0064ff9b0000000000000000';
 }
 
-/** How far `ip` reaches, where a public address of our own machine or network is known as such. */
+/** How far `ip` reaches, when a public address of our own machine or network counts as near. */
 function reachFromHere(ip: IpAddress, attached: readonly IpNetwork[]): Reach {
   const reach = reachOfAddress(ip);
   if (reach !== 'public') return reach;
@@ -144,7 +151,7 @@ function reachFromHere(ip: IpAddress, attached: readonly IpNetwork[]): Reach {
   return attached.some((network) => isInNetwork(ip, network)) ? 'private' : 'public';
 }
 
-/** A server at a public address of our own is open to the world: what it says is no nearer than the world. */
+/** A server at a public address of ours is open to the world, so a redirect from it counts as one from the world. */
 function reachOfOrigin(host: string, attached: readonly IpNetwork[]): Reach {
   const ip = parseIp(host);
   if (ip === undefined) return 'public';

@@ -1,82 +1,87 @@
 import type { BlockSpan } from '../disk/storage.js';
 import type { PieceBlocks } from './piece-blocks.js';
 
-/** How many lapsed requests are remembered of one peer, the latest ones: as many as it is ever asked for at once. */
+/**
+ * How many lapsed requests of one peer are remembered: the latest ones, as many as we ever have in flight to a peer.
+ */
 const LAPSED_LIMIT = 2_048;
 
-/** The oldest request is looked at once in so many answers. */
+/** The oldest request is looked at after each this many answers. */
 const LOOK_INTERVAL = 32;
-/** A few answers in another order say nothing: no request is measured against fewer than this many. */
+/** A few answers in another order prove nothing: a request is never measured against fewer requests than this. */
 const LEAST_COUNT = 32;
 /**
- * So many answers for each request that was ahead of it, and it is overtaken. In the order of asking it takes 1 at
- * most.
+ * A request is overtaken when more than this many answers have come for each request that was ahead of it. A peer that
+ * answers in the order of asking reaches 1 at most.
  */
 const OVERTAKEN = 1.25;
 /**
- * So many answers for each open request, and it is dropped. A peer that shuffles all that it has queued needs fewer
- * than 3.
+ * A request counts as dropped when its lateness is at least this. A peer that answers its queue in random order stays
+ * below 3.
  */
 const DROPPED = 4;
-/** It takes so many times the lateness of any request that was answered. Answers drawn by lot are never that late. */
+/**
+ * And its lateness must be at least this many times the worst lateness of an answered request. Answers in random order
+ * are never that late.
+ */
 const BEYOND_WORST = 2;
 
 /** A request that the peer has not answered. */
 export interface OpenRequest {
   readonly span: BlockSpan;
-  /** How many others were open when it was made. */
+  /** How many other requests were open when it was made. */
   readonly ahead: number;
-  /** How many requests had been made before. */
+  /** How many requests had been made before it. */
   readonly number: number;
-  /** How many answers had come by then. */
+  /** How many answers had come when it was made. */
   readonly answersBefore: number;
 }
 
 /**
- * What one peer is asked for. The keys are block numbers in the torrent.
+ * The requests that were sent to one peer, the asker. The keys are numbers of blocks in the torrent.
  *
- * A request lapses when nobody waits for the answer any more. The answer can be under way all the same, and is then no
+ * A request lapses when we no longer wait for its answer. The answer may be on the way all the same and is then no
  * fault of the peer, so lapsed requests are remembered.
  *
- * A peer may drop a request and say nothing, but answer those that follow. The lateness of a request tells that: how
- * many answers have come since it was made, for each request that is open. Peers need not answer in the order of
- * asking, so what counts as dropped depends on how late their answers have been.
+ * A peer may drop a request without a word and answer the requests after it. The lateness of a request shows this: the
+ * number of answers that have come since it was made, divided by the number of open requests. Peers need not answer in
+ * the order of asking, so the limit also depends on how late the answers of this peer have been.
  */
 export class AskerRequests<Asker extends object> {
   readonly #asked = new Map<number, OpenRequest>();
   readonly #lapsed = new Map<number, BlockSpan>();
   #madeCount = 0;
   #answerCount = 0;
-  /** The number of the request that was made last of those that were answered. */
+  /** The highest `number` of an answered request; −1 when none was answered. */
   #latestAnswered = -1;
   #worstLateness = 0;
-  /** At the last look at the oldest open request. */
+  /** What the last look at the oldest open request showed. */
   #isOvertaken = false;
   #isDropped = false;
-  /** The piece whose block it was asked for last: it goes on with that one. */
+  /** The piece that the peer was last asked for a block of. The peer is asked for its next blocks first. */
   current: PieceBlocks<Asker> | undefined = undefined;
 
   get count(): number {
     return this.#asked.size;
   }
 
-  /** It has answered many requests that were made after the oldest open one. */
+  /** The peer has answered many requests that were made after the oldest open one. */
   get isOvertaken(): boolean {
     return this.#isOvertaken;
   }
 
-  /** It has answered a request that was made after the oldest open one. */
+  /** The peer has answered a request that was made after the oldest open one. */
   get skipsOldest(): boolean {
     const oldest = this.#oldest();
     return oldest !== undefined && oldest.number < this.#latestAnswered;
   }
 
-  /** What it is asked for now, the oldest first. What is taken out on the way does not disturb the walk. */
+  /** The open requests, the oldest first. The caller may remove requests while it iterates. */
   *spans(): Generator<BlockSpan> {
     for (const { span } of this.#asked.values()) yield span;
   }
 
-  /** What it is asked for under this key, or undefined. */
+  /** The open request with this key, or undefined. */
   asked(key: number): BlockSpan | undefined {
     return this.#asked.get(key)?.span;
   }
@@ -88,7 +93,7 @@ export class AskerRequests<Asker extends object> {
     this.#lapsed.delete(key);
   }
 
-  /** The request is answered: what was asked for, or undefined when it was not. */
+  /** The peer answers a request. Returns what was asked for, or undefined when no open request has this key. */
   answer(key: number): BlockSpan | undefined {
     const request = this.#asked.get(key);
     if (request === undefined) return undefined;
@@ -100,7 +105,7 @@ export class AskerRequests<Asker extends object> {
     return request.span;
   }
 
-  /** Nobody waits for the answer to this request any more. */
+  /** We no longer wait for the answer to this request. */
   lapse(key: number): void {
     const request = this.#asked.get(key);
     if (request === undefined) return;
@@ -113,14 +118,20 @@ export class AskerRequests<Asker extends object> {
     }
   }
 
-  /** A late answer came: what was asked for, or undefined. A second answer counts as never asked for. */
+  /**
+   * The peer answers a lapsed request. Returns what was asked for, or undefined when no lapsed request has this key.
+   * Only the first answer counts.
+   */
   answerLapsed(key: number): BlockSpan | undefined {
     const span = this.#lapsed.get(key);
     if (span !== undefined) this.#lapsed.delete(key);
     return span;
   }
 
-  /** The open requests that the peer has dropped, the oldest first. Once one is dropped, all that are overtaken are. */
+  /**
+   * The open requests that the peer has dropped, the oldest first. When the oldest one counts as dropped, all overtaken
+   * ones do.
+   */
   dropped(): OpenRequest[] {
     if (!this.#isDropped) return [];
     this.#isDropped = false;

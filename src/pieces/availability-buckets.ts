@@ -4,38 +4,39 @@ import type { Bitfield } from '../wire/bitfield.js';
 const NOWHERE = -1;
 
 /**
- * How many peers have each piece, and the pieces that may be chosen sorted by that number: bucket k holds those that k
- * peers have. One more or one less moves a piece in constant time. The order within a bucket means nothing.
+ * Counts how many peers have each piece (its availability), and sorts the pieces that may be chosen by that number:
+ * bucket k holds the pieces that k peers have. When a count changes by one, the piece moves in constant time. The order
+ * within a bucket means nothing.
  */
 export class AvailabilityBuckets {
   readonly #counts: Uint32Array;
-  /** Where in its bucket a piece stands, or NOWHERE when it is not to be chosen. */
+  /** Where a piece stands in its bucket, or NOWHERE when it may not be chosen. */
   readonly #places: Int32Array;
   #buckets: PieceIndex[][] = [[]];
   #size: number;
-  /** No bucket from 1 to before this one holds a piece; at least 1. */
+  /** The buckets from 1 up to, not including, this one are empty. At least 1. */
   #low = 1;
 
-  /** At first nobody has any piece, and all of them may be chosen. */
+  /** At first no peer has any piece, and all pieces may be chosen. */
   constructor(pieceCount: number) {
     this.#counts = new Uint32Array(pieceCount);
     this.#places = new Int32Array(pieceCount);
     this.#size = pieceCount;
-    // Below the piece count, so it is the index of a piece.
+    // The number is below the piece count, so it is the index of a piece.
     for (let piece = 0; piece < pieceCount; piece += 1) this.#append(piece as PieceIndex, 0);
   }
 
-  /** Pieces that stand in a bucket. */
+  /** How many pieces stand in a bucket. */
   get size(): number {
     return this.#size;
   }
 
-  /** Every piece that stands in a bucket is in one below this. */
+  /** How many buckets there are; every piece stands in a bucket with a lower number. */
   get bucketCount(): number {
     return this.#buckets.length;
   }
 
-  /** The first bucket from 1 onward that holds a piece, or `bucketCount` when only bucket 0 does. */
+  /** The lowest bucket from 1 on that holds a piece, or `bucketCount` when none of them does. */
   get lowestAboveZero(): number {
     while (this.#low < this.#buckets.length && this.bucket(this.#low).length === 0) this.#low += 1;
     return this.#low;
@@ -74,15 +75,15 @@ export class AvailabilityBuckets {
 
   decrement(piece: PieceIndex): void {
     const count = this.countOf(piece);
-    if (count === 0) throw new Error(`nobody has piece ${piece}`);
+    if (count === 0) throw new Error(`no peer has piece ${piece}`);
     this.#counts[piece] = count - 1;
     if (this.holds(piece)) this.#move(piece, count, count - 1);
   }
 
-  /** One less of every piece at once: the buckets keep their content and move down by one. */
+  /** Lowers every count by one: the buckets keep their pieces and move down by one. */
   decrementAll(): void {
     for (let piece = 0; piece < this.#counts.length; piece += 1) {
-      if (this.#counts[piece] === 0) throw new Error(`nobody has piece ${piece}`);
+      if (this.#counts[piece] === 0) throw new Error(`no peer has piece ${piece}`);
       this.#counts[piece] = (this.#counts[piece] as number) - 1;
     }
     this.#buckets.shift();
@@ -90,7 +91,7 @@ export class AvailabilityBuckets {
     this.#low = 1;
   }
 
-  /** Throws when a piece does not stand where it should. For tests. */
+  /** Throws when an invariant is broken. For tests. */
   check(): void {
     let standing = 0;
     for (const [count, bucket] of this.#buckets.entries()) {
@@ -119,7 +120,7 @@ export class AvailabilityBuckets {
     if (count > 0 && count < this.#low) this.#low = count;
   }
 
-  /** The last of the bucket takes the place that becomes free. */
+  /** The last piece of the bucket takes the place that becomes free. */
   #takeOut(piece: PieceIndex, count: number): void {
     const bucket = this.#buckets[count] as PieceIndex[];
     const last = bucket.pop() as PieceIndex;
@@ -131,21 +132,26 @@ export class AvailabilityBuckets {
 }
 
 /**
- * Finding pieces in bitfields a word (32 pieces) at a time. The bitfields that meet here belong to one torrent and are
- * equally long; bits beyond the end are clear, so a bit that is set is a piece of the torrent.
+ * Returns `bits` without its highest bit; `bits` is not zero.
  *
- * Clears the highest bit of `bits`, which is not zero.
+ * With this and the functions below, pieces are found in bitfields a word (32 pieces) at a time. The bitfields belong
+ * to one torrent and are equally long. Bits beyond the end are clear, so a bit that is set is a piece of the torrent.
  */
 export function withoutFirst(bits: number): number {
   return bits & ~(0x8000_0000 >>> Math.clz32(bits));
 }
 
-/** The piece that the highest bit of `bits` stands for; `bits` comes from the word with this number and is not zero. */
+/**
+ * The piece that the highest bit of `bits` stands for. `bits` is not zero and comes from the word with number `word`.
+ */
 export function firstPiece(word: number, bits: number): PieceIndex {
   return (word * 32 + Math.clz32(bits)) as PieceIndex;
 }
 
-/** The number of the first word from `from` to before `end` in which the two have a piece in common, or −1. */
+/**
+ * The number of the first word from `from` up to, not including, `end` in which `a` and `b` have a common piece; −1
+ * when there is none.
+ */
 export function nextCommonWord(a: Bitfield, b: Bitfield, from: number, end: number): number {
   for (let word = from; word < end; word += 1) {
     if ((a.word(word) & b.word(word)) !== 0) return word;

@@ -4,25 +4,28 @@ import type { PieceSlot } from '../disk/storage.js';
 import type { PieceIndex } from '../metainfo/piece-layout.js';
 
 const CAME_IN = 1;
-/** Left by an earlier run: nobody who is known has sent it. */
+/** An earlier run left it on the disk, so we do not know which peer sent it. */
 const FROM_DISK = 2;
 
-/** A piece that is arriving, and where its blocks go. */
+/** A piece whose blocks are arriving, and where they go. */
 export class OpenPiece {
   readonly piece: PieceIndex;
-  /** Its memory; null when it goes to the disk block by block. While it is spilled it has both. */
+  /**
+   * The memory of the piece; null when its blocks go to the disk as they come in. While the piece is being spilled, it
+   * has its memory still.
+   */
   slot: PieceSlot | null;
   /** Blocks go to the disk as they come in. */
   writesThrough: boolean;
   /** When its last block came in, or when it was opened. */
   lastBlockAt: Millis;
-  /** Blocks that the disk was given and has not answered for. */
+  /** How many blocks the disk was given and has not answered for. */
   pendingWrites = 0;
-  /** Those of them that are still read from the slot. */
+  /** How many of them the disk still reads from the slot. */
   pendingSpills = 0;
-  /** The disk refused a block: what is there cannot become the piece. */
+  /** The disk refused or lost a block, so the blocks that are there cannot become the piece. */
   damaged = false;
-  /** By block: 0 where it is missing. */
+  /** The state of each block: CAME_IN, FROM_DISK, or 0 when it is missing. */
   readonly #arrived: Uint8Array;
   #arrivedCount = 0;
 
@@ -50,7 +53,7 @@ export class OpenPiece {
     return this.#arrived[block] !== 0;
   }
 
-  /** An earlier run left these on the disk. */
+  /** An earlier run left these blocks on the disk. */
   resume(blocks: Iterable<number>): void {
     for (const block of blocks) {
       if (this.#arrived[block] !== 0) throw new Error(`block ${block} of piece ${this.piece} is there twice`);
@@ -59,7 +62,7 @@ export class OpenPiece {
     }
   }
 
-  /** What an earlier run left does not count any more. Returns which blocks that were. */
+  /** The blocks that an earlier run left count as missing from now on. Returns which blocks these were. */
   dropResumed(): number[] {
     const dropped: number[] = [];
     for (const [block, state] of this.#arrived.entries()) if (state === FROM_DISK) dropped.push(block);
@@ -73,7 +76,7 @@ export class OpenPiece {
     if (this.slot !== null) copyBytes(block, this.slot.data, begin);
   }
 
-  /** None has arrived: what is there will be written over. */
+  /** All blocks count as missing from now on. New blocks overwrite what is there. */
   empty(): void {
     this.#arrived.fill(0);
     this.#arrivedCount = 0;
@@ -95,7 +98,7 @@ export class OpenPiece {
   }
 }
 
-/** The longest without a block among the pieces that arrive in memory. */
+/** Of the pieces that arrive in memory and are not whole, the one that has waited longest for a block. */
 export function idlest(pieces: Iterable<OpenPiece>): OpenPiece | undefined {
   let found: OpenPiece | undefined;
   for (const piece of pieces) {

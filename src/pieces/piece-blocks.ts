@@ -1,29 +1,30 @@
 import type { PieceIndex } from '../metainfo/piece-layout.js';
 
-/** Stands in for the number of askers once a block has arrived. No block has that many askers. */
+/** Stands for an arrived block in the list of asker counts. No block has that many askers. */
 const ARRIVED = 0xffff;
 
-const NOBODY: readonly never[] = [];
+const NO_ASKERS: readonly never[] = [];
 
 /**
- * The blocks of one started piece: each is free, asked of one peer or several, or arrived. Blocks are numbered from 0
- * within the piece. Asking one peer, the rule outside endgame, allocates nothing.
+ * The blocks of one started piece. Each block is free, asked of one or more peers, or arrived. The blocks of a piece
+ * are numbered from 0. A peer that is asked for a block is an asker of it. To ask one peer for a block, which is the
+ * rule outside endgame, allocates nothing.
  */
 export class PieceBlocks<Asker extends object> {
   readonly piece: PieceIndex;
-  /** The only one who may be asked, while the piece is on parole. */
+  /** While the piece is on parole: the only peer that may be asked for its blocks. */
   holder: Asker | undefined = undefined;
   /** Whether the picker offers the piece. */
   offered = true;
   readonly #askerCounts: Uint16Array;
   readonly #firstAskers: (Asker | undefined)[];
-  /** Askers beyond the first, of blocks that have any. */
+  /** The other askers of the blocks that have more than one. */
   readonly #moreAskers = new Map<number, Asker[]>();
   #freeCount: number;
   #arrivedCount = 0;
   /** No block before this one is free. */
   #lowFree = 0;
-  /** No asked block is asked of fewer than this. It lags behind: it is never too high. */
+  /** Every block that is asked for has at least this many askers. It may be too low, but is never too high. */
   #fewestAskers = 1;
 
   constructor(piece: PieceIndex, blockCount: number) {
@@ -49,12 +50,12 @@ export class PieceBlocks<Asker extends object> {
     return this.#arrivedCount === this.blockCount;
   }
 
-  /** Blocks that are asked for and have not arrived. */
+  /** How many blocks are asked for and have not arrived. */
   get askedCount(): number {
     return this.blockCount - this.#freeCount - this.#arrivedCount;
   }
 
-  /** The picker may offer the piece while it has free blocks that are not kept for one peer. */
+  /** Whether the picker may offer the piece: it has free blocks, and they are not kept for one peer. */
   mayBeOffered(isOnParole: boolean): boolean {
     if (this.#freeCount === 0 || this.holder !== undefined) return false;
     return this.askedCount === 0 || !isOnParole;
@@ -64,7 +65,7 @@ export class PieceBlocks<Asker extends object> {
     return this.#askerCounts[block] === ARRIVED;
   }
 
-  /** How many the block is asked of; 0 when it has arrived. */
+  /** How many peers the block is asked of; 0 when it has arrived. */
   askerCount(block: number): number {
     const count = this.#askerCounts[block] as number;
     return count === ARRIVED ? 0 : count;
@@ -80,14 +81,14 @@ export class PieceBlocks<Asker extends object> {
     return first === undefined ? [] : [first, ...(this.#moreAskers.get(block) ?? [])];
   }
 
-  /** Those besides `asker` who are asked for the block. */
+  /** The peers other than `asker` that are asked for the block. */
   othersAskedFor(block: number, asker: Asker): readonly Asker[] {
     if (this.#moreAskers.has(block)) return this.askersOf(block).filter((other) => other !== asker);
     const first = this.#firstAskers[block];
-    return first === undefined || first === asker ? NOBODY : [first];
+    return first === undefined || first === asker ? NO_ASKERS : [first];
   }
 
-  /** Marks the lowest free block as asked of `asker`. There must be one. */
+  /** Marks the lowest free block as asked of `asker`, and returns it. There must be one. */
   askFree(asker: Asker): number {
     const block = this.#askerCounts.indexOf(0, this.#lowFree);
     if (block < 0) throw new Error(`piece ${this.piece} has no free block`);
@@ -99,7 +100,9 @@ export class PieceBlocks<Asker extends object> {
     return block;
   }
 
-  /** The block that is asked of the fewest, of fewer than `limit`, and not of `asker`; −1 when there is none. */
+  /**
+   * The block that is asked of the fewest peers, but of fewer than `limit` and not of `asker`; −1 when there is none.
+   */
   fewestAsked(asker: Asker, limit: number): number {
     if (limit <= this.#fewestAskers) return -1;
     let fewestOfAll = ARRIVED;
@@ -113,7 +116,7 @@ export class PieceBlocks<Asker extends object> {
       best = count;
       if (best === this.#fewestAskers) return fewest;
     }
-    // The next one need not look here for a block that is asked of no more than the fewest of all.
+    // With this a later call returns at once when its `limit` allows no block of this piece.
     this.#fewestAskers = fewestOfAll;
     return fewest;
   }
@@ -129,7 +132,7 @@ export class PieceBlocks<Asker extends object> {
     else more.push(asker);
   }
 
-  /** `asker`, who was asked for the block, will not answer. The block is free unless somebody else was asked too. */
+  /** `asker` was asked for the block and will not answer. The block is free again unless another peer was asked too. */
   withdraw(block: number, asker: Asker): void {
     const askers = this.askersOf(block);
     const place = askers.indexOf(asker);
@@ -145,7 +148,9 @@ export class PieceBlocks<Asker extends object> {
     this.#lowFree = Math.min(this.#lowFree, block);
   }
 
-  /** Nothing that is asked for will be answered. Returns what was asked of whom. */
+  /**
+   * Withdraws every request for a block of this piece. Returns the blocks, each with the peer that was asked for it.
+   */
   withdrawAll(): (readonly [block: number, asker: Asker])[] {
     const withdrawn: (readonly [number, Asker])[] = [];
     for (let block = 0; block < this.blockCount && this.askedCount > 0; block += 1)
@@ -156,7 +161,7 @@ export class PieceBlocks<Asker extends object> {
     return withdrawn;
   }
 
-  /** The block, asked for or free, is here. */
+  /** The block has arrived, whether it was asked for or free. */
   arrive(block: number): void {
     const count = this.#askerCounts[block] as number;
     if (count === ARRIVED) throw new Error(`block ${block} of piece ${this.piece} arrived twice`);
@@ -178,8 +183,8 @@ export class PieceBlocks<Asker extends object> {
 }
 
 /**
- * In endgame: the block, of those `isOffered`, that is asked of the fewest and not of `asker`; undefined: there is
- * none.
+ * In endgame: the block that is asked of the fewest peers and not of `asker`, in the pieces for which `isOffered` is
+ * true; undefined when there is none.
  */
 export function fewestAskedBlock<Asker extends object>(
   pieces: Iterable<PieceBlocks<Asker>>,

@@ -1,14 +1,18 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
 import type { PieceSlot, SlotPool } from '../disk/storage.js';
 
+/** When a PieceMemory makes room, and when it gives no more memory. */
 export interface PieceMemoryOptions {
-  /** A slot in which no block came in for this long is spilled to the disk when another piece wants memory. */
+  /**
+   * When no block has come into a slot for this long, and another piece needs memory, the slot is spilled to the disk.
+   */
   readonly spillAfter: Millis;
-  /** How often memory is looked for while a piece waits for some. */
+  /** How often we look for memory while a piece waits for it. */
   readonly roomInterval: Millis;
   /**
-   * Bytes of whole pieces that wait for the disk while pieces are still begun. More would not make the disk faster, and
-   * memory that is used again soon is in the caches: the rest of the pool is for pieces of which blocks are missing.
+   * When whole pieces of this many bytes wait for the disk, no piece is begun. More of them would not make the disk
+   * faster, and memory that is used again soon is still in the caches. The rest of the pool is for pieces that miss
+   * blocks.
    */
   readonly maxSettling: number;
 }
@@ -19,26 +23,40 @@ export const DEFAULT_PIECE_MEMORY_OPTIONS: PieceMemoryOptions = {
   maxSettling: 16 * 1024 * 1024,
 };
 
-/** The memory that one torrent's pieces arrive in: taken from the pool that all torrents share, or waited for. */
+/** What a PieceMemory needs of its owner, for a piece that waits for memory. */
+interface PieceMemoryOwner {
+  /**
+   * Makes room if it can. Called at every interval while a piece waits, because other torrents do not say when they
+   * give memory back.
+   */
+  makeRoom(): void;
+  /** There may be room: the owner tries again, and calls `take` again if a piece still waits. */
+  roomForPieces(): void;
+}
+
+/**
+ * Gives the pieces of one torrent the memory that they arrive in. It takes slots from the pool that all torrents share,
+ * and waits when there is none.
+ */
 export class PieceMemory {
   readonly #slots: SlotPool;
   readonly #options: PieceMemoryOptions;
   readonly #wait: RoomWait;
-  /** Slots that are ours at present. */
+  /** How many slots this torrent has. */
   #held = 0;
   #settlingLength = 0;
   #closed = false;
 
-  constructor(slots: SlotPool, timers: Timers, options: PieceMemoryOptions, owner: RoomWaitOwner) {
+  constructor(slots: SlotPool, timers: Timers, options: PieceMemoryOptions, owner: PieceMemoryOwner) {
     this.#slots = slots;
     this.#options = options;
     this.#wait = new RoomWait(timers, options.roomInterval, owner);
   }
 
   /**
-   * A slot for a piece. Undefined: there is none, and `roomForPieces` follows when there is. Null: the piece needs
-   * none, because no slot is long enough, or because others may sit on all of the memory for ever: it has been waited
-   * for during `spillAfter`, and none of it is ours.
+   * Takes a slot for a piece of `length` bytes. Undefined when there is none; `roomForPieces` is called when there may
+   * be one. Null when the piece must do without: either no slot is long enough, or other torrents may keep all of the
+   * memory for ever, because a piece has waited for `spillAfter` and this torrent has no slot.
    */
   take(length: number): PieceSlot | null | undefined {
     if (length > this.#slots.maxLength) return null;
@@ -48,7 +66,7 @@ export class PieceMemory {
       this.#wait.granted();
       return slot;
     }
-    // Our own slots come back, by a commit or a spill.
+    // While we have slots we wait, because they come back by a commit or a spill.
     if (this.#held === 0 && this.#wait.waited >= this.#options.spillAfter) return null;
     this.#wait.wanted();
     return undefined;
@@ -71,7 +89,7 @@ export class PieceMemory {
     this.#freed();
   }
 
-  /** Nobody is told of room any more; slots may still be given back. */
+  /** `roomForPieces` is not called any more. Slots may still be given back. */
   close(): void {
     this.#closed = true;
     this.#wait.close();
@@ -82,49 +100,41 @@ export class PieceMemory {
   }
 }
 
-/** What is done for a piece that waits for memory. */
-interface RoomWaitOwner {
-  /** Called every interval while somebody waits: other torrents do not say when they give memory back. */
-  makeRoom(): void;
-  /** There may be room: whoever waits tries again, and says so when it still waits. */
-  roomForPieces(): void;
-}
-
-/** Waiting for memory. The owner is always called from a task, never from within a call. */
+/** Keeps the time while pieces wait for memory, and calls the owner: always from a task, never from within a call. */
 class RoomWait {
   readonly #timers: Timers;
   readonly #interval: Millis;
-  readonly #owner: RoomWaitOwner;
+  readonly #owner: PieceMemoryOwner;
   #since: Millis | undefined;
-  /** Somebody asked in vain since the owner was called last. */
+  /** A piece found no memory since the owner was last called. */
   #asked = false;
   #task: Task | undefined;
   #soon = false;
 
-  constructor(timers: Timers, interval: Millis, owner: RoomWaitOwner) {
+  constructor(timers: Timers, interval: Millis, owner: PieceMemoryOwner) {
     this.#timers = timers;
     this.#interval = interval;
     this.#owner = owner;
   }
 
-  /** For how long somebody has waited; 0 when nobody waits. */
+  /** How long a piece has waited; 0 when none waits. */
   get waited(): Millis {
     return this.#since === undefined ? 0 : this.#timers.now() - this.#since;
   }
 
-  /** Somebody asked for memory, and there was none. */
+  /** A piece needed memory, and there was none. */
   wanted(): void {
     this.#since ??= this.#timers.now();
     this.#asked = true;
     this.#lookLater();
   }
 
-  /** Memory was had: the wait begins anew for the others, who are still told when there is more. */
+  /** A piece got memory. The wait of the others begins anew, and they are still told when there is more. */
   granted(): void {
     if (this.#since !== undefined) this.#since = this.#timers.now();
   }
 
-  /** Some memory came back. Several at once count as one. */
+  /** Some memory came back. Several slots at once lead to one call of the owner. */
   freed(): void {
     if (this.#task === undefined || this.#soon) return;
     this.#task.cancel();
@@ -145,7 +155,7 @@ class RoomWait {
     this.#task = undefined;
     this.#soon = false;
     if (!this.#asked) {
-      // Nobody came back within an interval: nobody waits.
+      // No piece asked again within an interval, so none waits.
       this.#since = undefined;
       return;
     }

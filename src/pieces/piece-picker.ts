@@ -4,10 +4,14 @@ import { type Bitfield, fullBitfield } from '../wire/bitfield.js';
 import { type AvailabilityBuckets, firstPiece, nextCommonWord, withoutFirst } from './availability-buckets.js';
 import { UntouchedPieces } from './untouched-pieces.js';
 
+/** In which order a PiecePicker chooses pieces. */
 export interface PiecePickerOptions {
-  /** How many pieces are fetched in random order before rarest first: a newcomer needs something to give soon. */
+  /**
+   * How many pieces are fetched in random order before rarest first: at first we need any whole piece soon, to have
+   * something to give.
+   */
   readonly randomFirst: number;
-  /** Pieces in order, from the first, whatever their availability. */
+  /** Fetches the pieces in order, from the first, whatever their availability. */
   readonly sequential: boolean;
 }
 
@@ -20,17 +24,18 @@ const OPEN = 1;
 const FULL = 2;
 const HAD = 3;
 
-/** How many open pieces are looked at for the best one. There are rarely more. */
+/** How many open pieces are looked at to find the best one. There are rarely more. */
 const OPEN_LIMIT = 64;
 
 /**
- * Chooses the next piece to ask for. It knows how many peers have what, never a peer.
+ * Chooses the next piece to ask for. It knows how many peers have each piece, but knows no peer.
  *
- * Every piece is untouched, open, full or had, and wanted or not. Only wanted ones are chosen: an open one first (a
- * piece helps nobody until it is whole), then the rarest of the untouched ones, ties at random, so that clients who see
- * the same swarm do not all want the same piece. Seeds are counted apart, because they have no influence on which piece
- * is the rarest. A choice costs the same for any number of peers and pieces; a peer with little to offer costs a scan
- * of the bitfields, 32 pieces a step.
+ * Every piece is untouched, open, full or had, and is wanted or not. Only wanted pieces are chosen. An open piece comes
+ * first, because a piece is of no use until it is whole. Then comes the rarest of the untouched pieces. Of equally rare
+ * pieces one is chosen at random, so that clients that see the same swarm do not all want the same piece.
+ *
+ * Seeds are counted apart, because they do not change which piece is the rarest. A choice costs the same for any number
+ * of peers and pieces. Only for a peer that has little that we want, the bitfields are scanned, 32 pieces a step.
  */
 export class PiecePicker {
   readonly #options: PiecePickerOptions;
@@ -59,23 +64,23 @@ export class PiecePicker {
     this.#buckets = this.#untouched.buckets;
   }
 
-  /** Pieces that we have, wanted or not. */
+  /** How many pieces we have, wanted or not. */
   get completeCount(): number {
     return this.#completeCount;
   }
 
-  /** Whether some block that somebody has may be asked for: of an open piece, or of an untouched one. */
+  /** Whether some block may be asked for, of an open piece or of an untouched piece that some peer has. */
   get hasSomethingToAskFor(): boolean {
     const unavailable = this.#seeds === 0 ? this.#buckets.bucket(0).length : 0;
     return this.#open.length > 0 || this.#buckets.size > unavailable;
   }
 
-  /** How many pieces, buckets and words `next` has looked at since the beginning: its cost, for tests. */
+  /** The cost of `next`, for tests: how many pieces, buckets and words it has looked at since the beginning. */
   get lookedAt(): number {
     return this.#lookedAt + this.#untouched.lookedAt;
   }
 
-  /** One more of each piece in `has`. */
+  /** A peer that has the pieces `has` joined. */
   peerJoined(has: Bitfield): void {
     if (has.isComplete) {
       this.#seeds += 1;
@@ -88,11 +93,12 @@ export class PiecePicker {
     }
   }
 
-  /** Undoes `peerJoined` and the `gotHave`s since; `has` is what the peer has as it leaves. */
+  /** A peer left. Undoes `peerJoined` and each `gotHave` since then; `has` must be what the peer has as it leaves. */
   peerLeft(has: Bitfield): void {
     if (has.isComplete) {
-      // A peer that became complete by its haves is counted piece by piece. Which of the complete ones leaves makes no
-      // difference to the sums, so a seed goes first, and only when none is left the pieces are counted down.
+      // A peer that became complete by its haves is counted piece by piece, the other complete peers are counted as
+      // seeds. The sums are the same whichever of them leaves. So we count down the seeds first, and the pieces only
+      // when no seed is left.
       if (this.#seeds > 0) this.#seeds -= 1;
       else this.#buckets.decrementAll();
       return;
@@ -104,18 +110,18 @@ export class PiecePicker {
     }
   }
 
-  /** A peer that joined gained this piece. */
+  /** A peer that joined has one more piece. */
   gotHave(piece: PieceIndex): void {
     this.#buckets.increment(piece);
   }
 
-  /** A peer that has `has` says that it lost `piece` of it. */
+  /** A peer that has the pieces `has` says that it lost one of them. */
   lostByPeer(has: Bitfield, piece: PieceIndex): void {
     if (!has.isComplete) {
       this.#buckets.decrement(piece);
       return;
     }
-    // Seeds are not counted piece by piece, and from here on this one is.
+    // A seed is not counted piece by piece. From now on this peer is no seed, so its pieces are counted.
     this.peerLeft(has);
     const left = has.copy();
     left.clear(piece);
@@ -140,14 +146,16 @@ export class PiecePicker {
     return this.#openPlaces.has(piece);
   }
 
-  /** A wanted piece that the peer has and we do not, the same one until we have it; undefined when there is none. */
+  /**
+   * A wanted piece that the peer has and we lack; undefined when there is none. It is the same piece until we have it.
+   */
   interestingPiece(peerHas: Bitfield): PieceIndex | undefined {
     if (this.#missing.isEmpty) return undefined;
     const word = nextCommonWord(peerHas, this.#missing, 0, this.#missing.wordCount);
     return word < 0 ? undefined : firstPiece(word, peerHas.word(word) & this.#missing.word(word));
   }
 
-  /** Unwanted pieces are never chosen. At first all are wanted. */
+  /** Says whether the piece is wanted. Unwanted pieces are never chosen. At first all pieces are wanted. */
   setWanted(piece: PieceIndex, wanted: boolean): void {
     if (this.#wanted.has(piece) === wanted) return;
     this.#leave(piece);
@@ -161,7 +169,7 @@ export class PiecePicker {
     this.#change(piece, UNTOUCHED, OPEN);
   }
 
-  /** No block of the started piece may be asked for; it is not offered until `blocksFreed`. */
+  /** No block of the started piece may be asked for. The piece is not chosen until `blocksFreed`. */
   blocksRanOut(piece: PieceIndex): void {
     this.#change(piece, OPEN, FULL);
   }
@@ -170,28 +178,29 @@ export class PiecePicker {
     this.#change(piece, FULL, OPEN);
   }
 
-  /** A started piece is back to untouched. */
+  /** A started piece is untouched again. */
   abandonPiece(piece: PieceIndex): void {
     const state = this.#states[piece] as number;
     this.#change(piece, state === OPEN ? OPEN : FULL, UNTOUCHED);
   }
 
-  /** We have it, whatever it was before: never offered again. */
+  /** We have the piece, whatever state it was in. It is not chosen any more. */
   completePiece(piece: PieceIndex): void {
     if (this.#states[piece] === HAD) return;
     this.#change(piece, this.#states[piece] as number, HAD);
     this.#completeCount += 1;
   }
 
-  /** We had it, but the disk lost it: untouched again. */
+  /** We had the piece, but the disk lost it. The piece is untouched again. */
   losePiece(piece: PieceIndex): void {
     this.#change(piece, HAD, UNTOUCHED);
     this.#completeCount -= 1;
   }
 
   /**
-   * The piece to ask a peer for that has `peerHas` (which `peerJoined` and `gotHave` were told of), or undefined when
-   * it has none that may be asked for. Of untouched pieces, those that are `suggested` come first.
+   * The piece to ask a peer for. `peerHas` are the pieces of the peer; they must have been counted by `peerJoined` and
+   * `gotHave`. Undefined when the peer has no piece that may be asked for. Of the untouched pieces, the `suggested`
+   * ones come first.
    */
   next(peerHas: Bitfield, suggested: readonly PieceIndex[] = []): PieceIndex | undefined {
     return this.#nextOpen(peerHas) ?? this.#nextSuggested(peerHas, suggested) ?? this.#nextUntouched(peerHas);

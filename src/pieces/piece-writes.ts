@@ -4,13 +4,13 @@ import { BLOCK_LENGTH, type PieceLayout } from '../metainfo/piece-layout.js';
 import type { OpenPiece } from './open-piece.js';
 import type { PieceMemory } from './piece-memory.js';
 
-/** Gives the disk the pieces that are whole, or keeps them while it takes none. */
+/** Gives whole pieces to the disk, and keeps them while the disk takes none. */
 export class WholePieces {
   readonly #storage: Storage;
   readonly #layout: PieceLayout;
   readonly #memory: PieceMemory;
   readonly #settled: (open: OpenPiece, outcome: CheckOutcome) => void;
-  /** They wait for the disk to work again. */
+  /** Whole pieces that wait until the disk works again. */
   readonly #waiting: OpenPiece[] = [];
   #held = false;
 
@@ -26,7 +26,7 @@ export class WholePieces {
     this.#settled = settled;
   }
 
-  /** The disk takes nothing at present. */
+  /** The disk takes no pieces at present. */
   get isHeld(): boolean {
     return this.#held;
   }
@@ -36,12 +36,12 @@ export class WholePieces {
     else this.#commit(open);
   }
 
-  /** The disk did not take it: it waits until `retry`, or the end of a hold. */
+  /** The disk did not take the piece. It waits until `retry`, or until a hold ends. */
   refused(open: OpenPiece): void {
     this.#waiting.push(open);
   }
 
-  /** Gives the disk one of those that wait, held or not. False when none waits. */
+  /** Gives the disk one of the pieces that wait, even during a hold. False when none waits. */
   retry(): boolean {
     const open = this.#waiting.shift();
     if (open === undefined) return false;
@@ -55,7 +55,7 @@ export class WholePieces {
     for (const open of this.#waiting.splice(0)) this.settle(open);
   }
 
-  /** It waits no longer. False when it did not. */
+  /** The piece waits no longer. False when it did not wait. */
   withdraw(open: OpenPiece): boolean {
     const place = this.#waiting.indexOf(open);
     if (place !== -1) this.#waiting.splice(place, 1);
@@ -77,10 +77,10 @@ export class WholePieces {
   }
 }
 
-/** The disk has answered for a block of this piece; null: it is written. */
+/** The disk has answered for a block of this piece; `failure` is null when the block is written. */
 type Answered = (open: OpenPiece, failure: BtgetError | null) => void;
 
-/** Blocks that go to the disk before their piece is whole. */
+/** Writes blocks to the disk before their piece is whole. */
 export class BlockWrites {
   readonly #storage: Storage;
   readonly #layout: PieceLayout;
@@ -93,7 +93,7 @@ export class BlockWrites {
     this.#answered = answered;
   }
 
-  /** Bytes that the disk was given and has not answered for. */
+  /** How many bytes the disk was given and has not answered for. */
   get length(): number {
     return this.#length;
   }
@@ -103,7 +103,7 @@ export class BlockWrites {
     this.#write(open, begin, block, false);
   }
 
-  /** Has the disk take what has come of the piece. The slot may be given back when the blocks are written. */
+  /** Gives the disk all blocks of the piece that have come. The slot may be given back when they are written. */
   spill(open: OpenPiece): void {
     const { piece, slot } = open;
     if (slot === null) return;

@@ -5,14 +5,44 @@ import { AskerRequests, type OpenRequest } from './asker-requests.js';
 import { fewestAskedBlock, PieceBlocks } from './piece-blocks.js';
 import type { PiecePicker } from './piece-picker.js';
 
+/** What the RequestBook makes of a block that came. */
+export type Arrival<Asker> =
+  /** The peer was never asked for the block. */
+  | { readonly verdict: 'unasked' }
+  /** The peer was asked for the block, but the block is of no use any more. */
+  | { readonly verdict: 'duplicate' }
+  /** The block is needed. The requests to the other peers have lapsed; the caller sends them a cancel. */
+  | { readonly verdict: 'wanted'; readonly span: BlockSpan; readonly alsoAskedOf: readonly Asker[] };
+
+/** A block of a piece that was taken away from its holder, and how many blocks of the piece are given up. */
+interface TakenOver {
+  readonly span: BlockSpan;
+  readonly givenUp: number;
+}
+
+/** What the RequestBook needs of the StorageWrapper: room for the blocks of a piece. */
+interface PieceRoom {
+  /** Makes room for an untouched piece; false when there is none at present. */
+  openPiece(piece: PieceIndex): boolean;
+  /** Opens an untouched piece of which an earlier run left these blocks. */
+  resumePiece(piece: PieceIndex, blocks: readonly number[]): void;
+  /** An open piece of which no block has arrived is not asked for any more. */
+  releasePiece(piece: PieceIndex): void;
+  /** The blocks of an open piece that have arrived are not trusted: all blocks will come again. */
+  emptyPiece(piece: PieceIndex): void;
+}
+
+const UNASKED = { verdict: 'unasked' } as const;
+const DUPLICATE = { verdict: 'duplicate' } as const;
+
 /**
- * Which blocks are free, asked for (of whom) and arrived. A peer is whatever object asks; the book forgets it with the
- * last reference to it.
+ * Knows which blocks are free, which are asked for and of which peers, and which have arrived. Any object can stand for
+ * a peer, the asker; the book forgets it with the last reference to it.
  *
- * A piece whose check failed is on parole: all its blocks are asked of one peer at a time, its holder, so that the next
- * failure says who sends wrong bytes. The holder is whoever takes the piece first. When it gives something back, the
- * next one takes over what is left, once nothing of the piece is asked of the first any more. A better peer that has
- * nothing else to do may take the piece away from it, and begins it anew.
+ * A piece that failed its hash is on parole: we ask only one peer at a time, its holder, for blocks of it. So the next
+ * failure shows which peer sends wrong bytes. The peer that takes the piece first becomes its holder. When the holder
+ * gives a request back, another peer may take over the rest, once nothing of the piece is asked of the first. A better
+ * peer that has nothing else to do may take the piece away from the holder; then the piece begins anew.
  */
 export class RequestBook<Asker extends object> {
   readonly #layout: PieceLayout;
@@ -29,17 +59,17 @@ export class RequestBook<Asker extends object> {
   }
 
   /**
-   * Every wanted block that we lack and somebody has is asked for. Blocks that are kept for the holder of a piece on
-   * parole count as asked for. It ends when a block becomes free.
+   * Every wanted block that we lack and that some peer has is asked for. Blocks that are kept for the holder of a piece
+   * on parole count as asked for. Endgame ends when a block becomes free.
    */
   get isEndgame(): boolean {
     return this.#started.size > 0 && !this.#picker.hasSomethingToAskFor;
   }
 
   /**
-   * The next block to ask of `asker`, who has `peerHas`; it counts as asked of it from here on. In endgame that is a
-   * block asked of others and not of it, of the fewest first. Undefined: nothing to ask it for now. A piece that is
-   * begun is one of those that are `suggested`, if it may be.
+   * The next block to ask `asker` for, which has the pieces `peerHas`. The block counts as asked for from now on. In
+   * endgame it is a block that is asked of other peers but not of `asker`, and of the fewest peers. Undefined when
+   * there is nothing to ask for now. When a piece is begun, it is one of the `suggested` pieces if possible.
    */
   take(asker: Asker, peerHas: Bitfield, suggested: readonly PieceIndex[] = []): BlockSpan | undefined {
     const requests = this.#requestsOf(asker);
@@ -52,8 +82,9 @@ export class RequestBook<Asker extends object> {
   }
 
   /**
-   * Takes a piece on parole away from a holder over whom `asker` `isBetter`, and begins it anew. `givenUp`: how many
-   * blocks of it had come. Undefined: no such piece. What is better must be an order, or a piece goes round for ever.
+   * Takes a piece on parole away from its holder for `asker`, if `isBetter` says that `asker` is the better of the two,
+   * and begins the piece anew. Returns its first block and how many of its blocks had come; undefined when there is no
+   * such piece. `isBetter` must be a strict order, or a piece would go round without end.
    */
   takeOver(asker: Asker, peerHas: Bitfield, isBetter: (holder: Asker) => boolean): TakenOver | undefined {
     for (const piece of this.#parole) {
@@ -75,8 +106,8 @@ export class RequestBook<Asker extends object> {
   }
 
   /**
-   * A block will not come from `asker`, who says so: it is free again unless somebody else was asked too. The numbers
-   * are the peer's. Returns what was asked of it, or 'late' when nobody waits for the answer any more.
+   * `asker` says that it will not send a block. The block is free again unless another peer was asked too. The numbers
+   * come from the peer. Returns what was asked for, 'late' when the request has lapsed, or 'unasked'.
    */
   blockRejected(asker: Asker, piece: number, begin: number, length: number): BlockSpan | 'late' | 'unasked' {
     const requests = this.#askers.get(asker);
@@ -88,7 +119,10 @@ export class RequestBook<Asker extends object> {
     return span;
   }
 
-  /** What `asker` has dropped without a word, the oldest first, is given back. An answer may come all the same. */
+  /**
+   * Gives back the requests that `asker` has dropped without a word, and returns them, the oldest first. Their answers
+   * may still come.
+   */
   giveBackDropped(asker: Asker): readonly OpenRequest[] {
     const requests = this.#requestsOf(asker);
     const dropped = requests.dropped();
@@ -97,8 +131,8 @@ export class RequestBook<Asker extends object> {
   }
 
   /**
-   * `asker` has answered many requests that were made after the oldest open one: it drops some, or answers in another
-   * order.
+   * `asker` has answered many requests that were made after the oldest open one: it drops requests, or answers them in
+   * another order.
    */
   isOvertaken(asker: Asker): boolean {
     return this.#askers.get(asker)?.isOvertaken ?? false;
@@ -109,7 +143,7 @@ export class RequestBook<Asker extends object> {
     return this.#askers.get(asker)?.skipsOldest ?? false;
   }
 
-  /** What `asker` was asked for of this piece will not be answered. */
+  /** `asker` will not answer its requests for blocks of this piece. */
   giveBackPiece(asker: Asker, piece: PieceIndex): void {
     const requests = this.#requestsOf(asker);
     for (const span of requests.spans()) if (span.piece === piece) this.#withdraw(asker, requests, span);
@@ -118,8 +152,8 @@ export class RequestBook<Asker extends object> {
   }
 
   /**
-   * Nothing that `asker` was asked for will be answered (choke, snub, disconnect). Call it even when nothing is asked
-   * of it: it gives up the pieces on parole that it holds.
+   * `asker` will not answer any of its requests (choke, snub, disconnect). Call this even when it has none, because it
+   * must give up the pieces on parole that it holds.
    */
   giveBackAll(asker: Asker): void {
     const requests = this.#requestsOf(asker);
@@ -135,7 +169,7 @@ export class RequestBook<Asker extends object> {
     return this.#askers.get(asker)?.count ?? 0;
   }
 
-  /** A block arrived. The numbers are the peer's: anything may be in them. */
+  /** A block arrived. The numbers come from the peer and may be anything. */
   blockCameIn(asker: Asker, piece: number, begin: number, length: number): Arrival<Asker> {
     const requests = this.#askers.get(asker);
     const key = this.#layout.keyOfForeign(piece, begin, length);
@@ -147,7 +181,7 @@ export class RequestBook<Asker extends object> {
     return lapsed === undefined ? UNASKED : this.#lateBlock(asker, block, lapsed);
   }
 
-  /** Starts an untouched piece of which these blocks, one at least, are there from an earlier run. */
+  /** Starts an untouched piece of which an earlier run left the blocks `there`, at least one. */
   resumePiece(piece: PieceIndex, there: readonly number[]): void {
     this.#room.resumePiece(piece, there);
     const blocks = this.#begin(piece);
@@ -162,19 +196,19 @@ export class RequestBook<Asker extends object> {
     this.#offerOrEnd(blocks);
   }
 
-  /** The check failed: every block is free again, and the piece is on parole. */
+  /** The piece failed its hash. Every block is free again, and the piece is on parole. */
   restartPiece(piece: PieceIndex): void {
     this.#parole.add(piece);
     this.dropPiece(piece);
   }
 
-  /** The blocks that had arrived are lost, through nobody's fault: every block is free again. */
+  /** The blocks that had arrived are lost, and no peer is to blame. Every block is free again. */
   dropPiece(piece: PieceIndex): void {
     this.#forget(piece);
     this.#picker.abandonPiece(piece);
   }
 
-  /** The piece is right: it is had from here on, whether it was asked for or found on the disk. */
+  /** The piece is right, whether it was asked for or found on the disk. We have it from now on. */
   pieceVerified(piece: PieceIndex): void {
     if (this.#started.has(piece)) this.#forget(piece);
     this.#parole.delete(piece);
@@ -214,7 +248,7 @@ export class RequestBook<Asker extends object> {
     return blocks;
   }
 
-  /** A started piece that has a free block for `asker`, started here if need be. */
+  /** A piece that has a free block for `asker`: a started one, or an untouched one that is started here. */
   #blocksFor(
     asker: Asker,
     requests: AskerRequests<Asker>,
@@ -231,7 +265,7 @@ export class RequestBook<Asker extends object> {
   }
 
   /**
-   * `asker` asks for blocks of this piece from here on. What it held before and has not asked for whole is for others.
+   * `asker` goes on with this piece. If it held another piece that has free blocks, other peers may be asked for these.
    */
   #goOnWith(asker: Asker, requests: AskerRequests<Asker>, blocks: PieceBlocks<Asker>): void {
     const left = requests.current;
@@ -240,7 +274,7 @@ export class RequestBook<Asker extends object> {
     if (this.#started.get(left.piece) === left) this.#letGo(asker, left);
   }
 
-  /** `asker` holds the piece no more, if it did: the picker may offer what is free of it. */
+  /** If `asker` held the piece, it holds it no longer, and the picker may offer the piece. */
   #letGo(asker: Asker, blocks: PieceBlocks<Asker>): void {
     if (blocks.holder !== asker) return;
     blocks.holder = undefined;
@@ -298,7 +332,10 @@ export class RequestBook<Asker extends object> {
     return { verdict: 'wanted', span, alsoAskedOf: others };
   }
 
-  /** The answer to a request that lapsed is as good as any, unless the block is here or kept for somebody else. */
+  /**
+   * A lapsed request is answered. The block is as good as any other, unless we have it or the piece is kept for another
+   * peer.
+   */
   #lateBlock(asker: Asker, block: number, span: BlockSpan): Arrival<Asker> {
     const piece = span.piece;
     let blocks = this.#started.get(piece);
@@ -325,43 +362,13 @@ export class RequestBook<Asker extends object> {
     this.#room.releasePiece(blocks.piece);
   }
 
-  /** A started piece leaves the book; what is still asked of it lapses. */
+  /** Forgets a started piece. The requests for its blocks lapse. */
   #forget(piece: PieceIndex): void {
     const blocks = this.#blocksOf(piece);
     for (const [block, asker] of blocks.withdrawAll())
       this.#requestsOf(asker).lapse(this.#layout.blockKey(piece, block));
     this.#started.delete(piece);
   }
-}
-
-/** What the request book answers. */
-export type Arrival<Asker> =
-  /** This peer was never asked for it. */
-  | { readonly verdict: 'unasked' }
-  /** This peer was asked for it, but it is of no use any more. */
-  | { readonly verdict: 'duplicate' }
-  /** Needed. The requests to the others are off: they get a cancel. */
-  | { readonly verdict: 'wanted'; readonly span: BlockSpan; readonly alsoAskedOf: readonly Asker[] };
-
-/** The first block of a piece that somebody else had begun. */
-interface TakenOver {
-  readonly span: BlockSpan;
-  readonly givenUp: number;
-}
-
-const UNASKED = { verdict: 'unasked' } as const;
-const DUPLICATE = { verdict: 'duplicate' } as const;
-
-/** Where the blocks of a piece go. */
-interface PieceRoom {
-  /** Makes room for an untouched piece; false when there is none now. */
-  openPiece(piece: PieceIndex): boolean;
-  /** Opens an untouched piece of which these blocks are there, from an earlier run. */
-  resumePiece(piece: PieceIndex, blocks: readonly number[]): void;
-  /** A piece that was opened, and of which no block has arrived, is not asked for any more. */
-  releasePiece(piece: PieceIndex): void;
-  /** The blocks of an opened piece that have arrived are not trusted: all of them will come again. */
-  emptyPiece(piece: PieceIndex): void;
 }
 
 /** Throws when the blocks of a started piece, the picker and the requests of the peers do not agree. For tests. */
@@ -382,7 +389,7 @@ function checkStartedPiece<Asker extends object>(
     if (askers.length === 0 && !blocks.hasArrived(block)) free += 1;
     for (const asker of askers) {
       if (isAskedOf(asker, block)) continue;
-      throw new Error(`block ${block} of ${piece} is asked of somebody who does not know`);
+      throw new Error(`block ${block} of ${piece} has an asker without such a request`);
     }
   }
   if (free !== blocks.freeCount) throw new Error(`piece ${piece} miscounts its free blocks`);

@@ -7,12 +7,34 @@ import { idlest, OpenPiece } from './open-piece.js';
 import { PieceMemory, type PieceMemoryOptions } from './piece-memory.js';
 import { BlockWrites, WholePieces } from './piece-writes.js';
 
+/** What a StorageWrapper tells its owner. */
+interface PieceEvents {
+  /** The piece is right. `data` are its bytes, valid during the call; null when it went to the disk block by block. */
+  pieceVerified(piece: PieceIndex, data: Buffer | null): void;
+  /** The piece failed its hash, and is closed: its blocks are gone. `data` as above. */
+  pieceFailed(piece: PieceIndex, data: Buffer | null): void;
+  /**
+   * The piece failed its hash, and these of its blocks are from an earlier run. They must be fetched again; only if the
+   * piece fails again is a peer to blame. The piece stays open, and its other blocks stay.
+   */
+  blocksStale(piece: PieceIndex, blocks: readonly number[]): void;
+  /**
+   * The disk lost blocks, and the piece is closed. It starts again, and no peer is to blame. `diskFailed` came first.
+   */
+  pieceDropped(piece: PieceIndex): void;
+  /** There may be room again after `openPiece` returned false. */
+  roomForPieces(): void;
+  /** The disk failed to do something. Whole pieces are kept in memory until `retry` or the end of a `hold`. */
+  diskFailed(failure: BtgetError): void;
+}
+
 /**
- * What we have and whether it is right; blocks in and out.
+ * Knows which pieces we have, takes blocks in, and reads blocks for uploads.
  *
- * A piece arrives in a slot of memory. When its last block is in, the disk hashes and writes it in one go. A piece that
- * is too long for a slot, or that was spilled, goes to the disk block by block and is hashed there when it is whole.
- * Each slot is given back once: when its piece is settled, spilled or released, or when the wrapper is closed.
+ * A piece arrives in a slot of memory. When its last block is in, the disk hashes it and writes it at once. A piece
+ * that is too long for a slot, or was spilled, goes to the disk block by block, and the disk hashes it when it is
+ * whole. Each slot is given back exactly once: when its piece is settled, spilled or released, or when the wrapper is
+ * closed.
  */
 export class StorageWrapper {
   readonly #storage: Storage;
@@ -25,10 +47,13 @@ export class StorageWrapper {
   readonly #writes: BlockWrites;
   readonly #whole: WholePieces;
   readonly #open = new Map<PieceIndex, OpenPiece>();
-  /** Verified pieces of which nobody knows whether the disk still has them. */
+  /** Verified pieces that the disk may have lost: see `doubt`. */
   readonly #doubted = new Set<PieceIndex>();
   #closing = false;
-  /** Waits for what is being written. */
+  /**
+   * Closes the storage. Called when all that is being written is written; null when `close` has not been called or the
+   * storage is closing.
+   */
   #closeStorage: (() => void) | null = null;
   #abandoned = false;
 
@@ -54,7 +79,7 @@ export class StorageWrapper {
     this.#whole = new WholePieces(storage, layout, this.#memory, (open, outcome) => this.#settled(open, outcome));
   }
 
-  /** The pieces that are verified. It is the wrapper's own: only to be read. */
+  /** The pieces that are verified. The caller must not change it. */
   get have(): Bitfield {
     return this.#verified.have;
   }
@@ -68,19 +93,19 @@ export class StorageWrapper {
     this.#verified.setWanted(piece, wanted);
   }
 
-  /** The piece was found right on the disk. */
+  /** The check has found the right piece on the disk. */
   markVerified(piece: PieceIndex): void {
     this.#verified.add(piece);
   }
 
-  /** The piece was verified, but the disk cannot give it back. */
+  /** The piece was verified, but the disk has lost it. */
   losePiece(piece: PieceIndex): void {
     this.#verified.lose(piece);
   }
 
   /**
-   * Whatever the disk held of these pieces may be gone. Verified ones are not read until `trust`; open ones whose
-   * blocks went to the disk are dropped.
+   * The disk may have lost what it had of these pieces. Verified pieces are not read until `trust`. Open pieces with
+   * blocks on the disk are dropped.
    */
   doubt(pieces: Iterable<PieceIndex>): void {
     for (const piece of pieces) {
@@ -90,15 +115,16 @@ export class StorageWrapper {
     }
   }
 
-  /** Of those that were doubted the ones that are gone are lost by now. */
+  /** The doubt is over. The caller must have called `losePiece` for each piece that is gone. */
   trust(): void {
     this.#doubted.clear();
   }
 
   /**
-   * Makes room for a piece that we lack. False when there is no memory: `roomForPieces` follows when there is some,
-   * and by then the slot longest without a block may have been spilled. A piece that no slot is long enough for, or
-   * that waited for `spillAfter` while none of the memory is ours, needs none: it goes to the disk block by block.
+   * Makes room for a piece that we lack. False when there is no memory; `roomForPieces` is called when there may be
+   * some. Meanwhile the slot that has waited longest for a block may be spilled. A piece needs no memory when no slot
+   * is long enough for it, or when a piece has waited for `spillAfter` and this torrent has no slot: then its blocks go
+   * to the disk as they come in.
    */
   openPiece(piece: PieceIndex): boolean {
     if (this.#closing || this.#whole.isHeld) return false;
@@ -110,8 +136,9 @@ export class StorageWrapper {
   }
 
   /**
-   * Opens a piece that we lack with blocks that an earlier run left on the disk. It needs no memory: the others go to
-   * the disk as they come. When it is whole and wrong, these blocks are dropped before anybody is to blame.
+   * Opens a piece that we lack, of which an earlier run left `blocks` on the disk. It needs no memory: its other blocks
+   * go to the disk as they come in. When the whole piece fails its hash, `blocks` are dropped before a peer is to
+   * blame.
    */
   resumePiece(piece: PieceIndex, blocks: Iterable<number>): void {
     if (this.#open.has(piece) || this.have.has(piece)) throw new Error(`piece ${piece} cannot be resumed`);
@@ -121,19 +148,19 @@ export class StorageWrapper {
     if (open.isWhole) this.#whole.settle(open);
   }
 
-  /** The piece is not asked for any more, and nothing of it has come in. */
+  /** The piece is not asked for any more. No block of it may have come in. */
   releasePiece(piece: PieceIndex): void {
     const open = this.#openPiece(piece);
     if (open.arrivedCount > 0) throw new Error(`piece ${piece} is released with blocks in it`);
     this.#closePiece(open);
   }
 
-  /** All blocks of an open piece will come again. */
+  /** Forgets all blocks of an open piece: they will come again. */
   emptyPiece(piece: PieceIndex): void {
     this.#openPiece(piece).empty();
   }
 
-  /** Takes a block of an open piece that is not in yet; `block` is copied before the call returns. */
+  /** Stores a block of an open piece, which must not be in yet. `block` is copied before the call returns. */
   storeBlock(piece: PieceIndex, begin: number, block: Buffer): void {
     if (this.#closing) return;
     const open = this.#openPiece(piece);
@@ -143,7 +170,10 @@ export class StorageWrapper {
     if (open.isWhole && open.pendingWrites === 0) this.#whole.settle(open);
   }
 
-  /** Reads for an upload. A piece that is not verified (any more) is an 'io' failure. The answer comes later. */
+  /**
+   * Reads blocks for an upload. When a piece is not verified, or is doubted, the outcome is an 'io' failure. Answers
+   * once, later.
+   */
   readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {
     const lacking = reads.find(({ piece }) => !this.have.has(piece) || this.#doubted.has(piece));
     if (lacking === undefined) {
@@ -154,21 +184,24 @@ export class StorageWrapper {
     this.#timers.addTask(() => answered({ ok: false, failure }), 0);
   }
 
-  /** While `held` no piece is opened, and whole ones wait in memory. `roomForPieces` follows when it is over. */
+  /**
+   * While `held`, no piece is opened, and whole pieces wait in memory. `roomForPieces` is called when the hold ends.
+   */
   hold(held: boolean): void {
     if (this.#closing) return;
     this.#whole.hold(held);
     if (!held) this.#events.roomForPieces();
   }
 
-  /** Gives the disk one of the pieces that wait for it, held or not. False when none waits. */
+  /** Gives the disk one of the pieces that wait for it, even during a hold. False when none waits. */
   retry(): boolean {
     return !this.#closing && this.#whole.retry();
   }
 
   /**
-   * Has the disk take the blocks of pieces that are not whole, if it takes any, for the next run to go on with them.
-   * Then closes the storage and gives back all memory, once. What else the disk has not answered for comes to nothing.
+   * Writes the blocks of pieces that are not whole, unless the disk takes none, so that the next run can go on with
+   * them. Then closes the storage, gives back all memory, and answers. Other work that the disk has not answered for
+   * has no result any more.
    */
   close(answered: () => void): void {
     this.#closing = true;
@@ -187,7 +220,9 @@ export class StorageWrapper {
     if (this.#abandoned || this.#writes.length === 0) this.#closeStorage();
   }
 
-  /** The torrent's tasks run no more: `close`, if it comes or came, waits for nothing but the storage. */
+  /**
+   * The torrent's tasks run no longer. From now on `close` waits for the storage alone, also when it was called before.
+   */
   abandon(): void {
     this.#abandoned = true;
     this.#closeStorage?.();
@@ -224,7 +259,7 @@ export class StorageWrapper {
       this.#events.blocksStale(piece, stale);
       return;
     }
-    // The events may ask for pieces, this one included, so it is closed first; its memory stays until they are over.
+    // The events may open pieces, this one too, so it is closed first. Its memory stays until the events are over.
     this.#open.delete(piece);
     const data = slot === null ? null : slot.data.subarray(0, this.#layout.lengthOf(piece));
     if (outcome.matches) {
@@ -276,7 +311,7 @@ export class StorageWrapper {
   #damage(open: OpenPiece): void {
     open.damaged = true;
     const waited = this.#whole.withdraw(open);
-    // What is being hashed was whole, and comes back as refused or wrong.
+    // A whole piece that did not wait is being hashed. `#settled` sees that it is damaged.
     if (open.pendingWrites === 0 && (waited || !open.isWhole)) this.#written(open);
   }
 
@@ -288,28 +323,10 @@ export class StorageWrapper {
   }
 }
 
-/** What a StorageWrapper tells. */
-interface PieceEvents {
-  /** `data` is the piece's bytes, valid during the call; null when it went to the disk block by block. */
-  pieceVerified(piece: PieceIndex, data: Buffer | null): void;
-  /** The hash is wrong, and the piece is closed: its blocks are gone. `data` as above. */
-  pieceFailed(piece: PieceIndex, data: Buffer | null): void;
-  /**
-   * The piece is wrong, and these of its blocks are from an earlier run: they are asked for again before anybody is to
-   * blame. The piece stays open, the others stay as they are.
-   */
-  blocksStale(piece: PieceIndex, blocks: readonly number[]): void;
-  /**
-   * The disk lost blocks, and the piece is closed: it starts over, and no peer is to blame. `diskFailed` came first.
-   */
-  pieceDropped(piece: PieceIndex): void;
-  /** There may be room again after `openPiece` said false. */
-  roomForPieces(): void;
-  /** The disk refused something. Whole pieces are kept in memory until `retry` or the end of a `hold`. */
-  diskFailed(failure: BtgetError): void;
-}
-
-/** Which pieces we have, and how many bytes of the wanted ones we lack. At first all are wanted and none is had. */
+/**
+ * Knows which pieces we have, and how many bytes of wanted pieces we lack. At first all pieces are wanted, and we have
+ * none.
+ */
 class VerifiedPieces {
   readonly have: Bitfield;
   readonly #layout: PieceLayout;

@@ -3,19 +3,19 @@ import type { PieceIndex } from '../metainfo/piece-layout.js';
 import { type Bitfield, fullBitfield } from '../wire/bitfield.js';
 import { AvailabilityBuckets, firstPiece, nextCommonWord, withoutFirst } from './availability-buckets.js';
 
-/** How many pieces a search looks at before it settles for less than all of them. */
+/** How many pieces a search looks at before it is content with the best of these. */
 const SEARCH_LIMIT = 64;
 
 /**
- * The pieces of which no block has been asked for, kept twice: in buckets by availability, and as a bitfield. The
- * buckets find the rarest piece at once when the peer has a fair share of the pieces; the bitfield finds what a peer
- * with few pieces has, 32 pieces a step, where the buckets would be walked through from end to end.
+ * The pieces of which no block has been asked for. They are kept twice: in buckets by availability, and as a bitfield.
+ * When the peer has many of the pieces, the buckets give the rarest one at once. When the peer has few of them, a
+ * search of the buckets would go from end to end; the bitfield finds these pieces, 32 a step.
  */
 export class UntouchedPieces {
   readonly #random: Random;
   readonly #buckets: AvailabilityBuckets;
   readonly #bits: Bitfield;
-  /** No word before this one has a bit. */
+  /** The words before this one are zero. */
   #lowWord = 0;
   #lookedAt = 0;
 
@@ -34,7 +34,7 @@ export class UntouchedPieces {
     return this.#buckets.size;
   }
 
-  /** How many pieces, buckets and words all searches together have looked at: their cost, for tests. */
+  /** The cost of all searches, for tests: how many pieces, buckets and words they have looked at. */
   get lookedAt(): number {
     return this.#lookedAt;
   }
@@ -54,13 +54,13 @@ export class UntouchedPieces {
     this.#buckets.remove(piece);
   }
 
-  /** The lowest piece that the peer has. */
+  /** The untouched piece with the lowest index that the peer has. */
   first(peerHas: Bitfield): PieceIndex | undefined {
     while (this.#lowWord < this.#bits.wordCount && this.#bits.word(this.#lowWord) === 0) this.#lowWord += 1;
     return this.#firstFrom(peerHas, this.#lowWord, this.#bits.wordCount);
   }
 
-  /** Some piece that the peer has, anywhere. */
+  /** Some untouched piece that the peer has, from a random place on. */
   any(peerHas: Bitfield): PieceIndex | undefined {
     if (this.size === 0) return undefined;
     const start = this.#random.below(this.#bits.length);
@@ -72,8 +72,8 @@ export class UntouchedPieces {
   }
 
   /**
-   * The piece that the peer has and the fewest others have, ties at random. When the peer lacks all of the rarest
-   * SEARCH_LIMIT pieces, it is the rarest of as many that the peer does have.
+   * The rarest untouched piece that the peer has; one at random when several are equally rare. When the peer lacks all
+   * of the rarest SEARCH_LIMIT pieces, it is the rarest of about SEARCH_LIMIT pieces that the peer has.
    */
   rarest(peerHas: Bitfield): PieceIndex | undefined {
     if (this.size === 0 || peerHas.isEmpty) return undefined;
@@ -102,7 +102,7 @@ export class UntouchedPieces {
   #rarestInBuckets(peerHas: Bitfield): PieceIndex | undefined {
     const { bucketCount, lowestAboveZero } = this.#buckets;
     let left = SEARCH_LIMIT;
-    // What nobody but seeds has cannot be had from a peer that is none.
+    // Bucket 0 holds the pieces that only seeds have. A peer that is no seed does not have them.
     for (let count = peerHas.isComplete ? 0 : lowestAboveZero; count < bucketCount && left > 0; count += 1) {
       const bucket = this.#buckets.bucket(count);
       this.#lookedAt += 1;

@@ -1,24 +1,24 @@
 /**
- * What a restarted download believes of its journal, and what it hashes. Pure: the torrent asks the disk.
+ * Decides what a restarted download believes of its journal, and what it hashes. Pure: the torrent asks the disk.
  *
- * Bytes were flushed before the journal spoke of them, so what it says was true when it was written. Since then
- * somebody may have replaced or changed a file, and that is what a file's identity is for:
+ * Bytes are flushed before the journal names them, so every record was true when it was written. Since then another
+ * program may have replaced or changed a file. The identity of the file shows that:
  *
- * - After a clean end nothing was written any more, so the file must be the same to the nanosecond.
- * - After a kill or a power cut the file has changed rightly: the download wrote on for up to a batch after its last
- *   record. Then it must be the same file (inode and birth), no shorter and no older than it was when it was flushed;
- *   and no newer than the journal by more than `lag`, because every batch of writes leaves a record: what changed long
- *   after the last one was changed by somebody else. A file that came back from a backup is older, one that another
- *   program downloaded into has another birth or is newer. Neither needs a hash of a file of 50 GiB to be told from
- *   ours.
- * - What was written and not flushed is hashed piece by piece: after a kill it is there, after a power cut perhaps not.
- *   So is what a file holds that has its final name: it may have got that after the last record.
- * - Even so the newest records are proved, because a drive may have said of its cache that it was flushed, and one
- *   piece of each file, because everything else may have gone wrong.
- * - After a clean end one piece of each file is proved as well, of no more files than take a moment. No accident makes
- *   such a piece wrong, so when one is, nothing is believed at all.
+ * - After a clean end the download writes nothing more, so the file must be the same to the nanosecond.
+ * - After a kill or a power cut the file may differ from the last record, because the download wrote on for up to one
+ *   batch. The file must still be the same one (inode and birth), and no shorter and no older than at its last flush.
+ *   It must not be newer than the journal by more than `lag`: every batch leaves a record, so another program made a
+ *   change that came long after the last record. A file from a backup is older. A file that another program has
+ *   downloaded has another birth or is newer. So we can tell these files from ours without hashing 50 GiB.
+ * - Pieces that were written and not flushed are hashed one by one. After a kill they are there, after a power cut
+ *   perhaps not. The pieces of a file with its final name are hashed too, since the file may have got this name after
+ *   the last record.
+ * - The newest records have to prove themselves even so, because a drive may have claimed a flush that was still in its
+ *   cache. One piece of each file has to as well, in case something else went wrong.
+ * - After a clean end one piece of each file has to prove itself too, for as many files as a moment allows. No accident
+ *   makes such a piece wrong, so when one is wrong, nothing of the journal is believed.
  *
- * Files that are not the same are hashed as if there were no journal; the others lose nothing by it.
+ * A file that is not the same is hashed as if there were no journal. This does not affect other files.
  */
 import type { Millis } from '../base/clock.js';
 import type { Random } from '../base/random.js';
@@ -32,14 +32,14 @@ import { isNotThere } from './own-journal.js';
 import type { JournalContents } from './read-journal.js';
 
 export interface BeliefOptions {
-  /** How many bytes of the newest pieces are hashed after an unclean end: as much as the cache of a drive may lose. */
+  /** After an unclean end this many bytes of the newest pieces are hashed: as much as the cache of a drive may lose. */
   readonly doubtLength: number;
-  /** How many bytes are hashed after a clean end, or one piece. */
+  /** After a clean end at most this many bytes are hashed, but at least one piece. */
   readonly sampleLength: number;
-  /** Nor are more pieces hashed then: opening a file takes a while too. */
+  /** After a clean end at most this many pieces are hashed, because opening a file takes time too. */
   readonly samplePieces: number;
   /**
-   * How much later than the journal a file may have changed: a batch and the time that a slow disk takes to flush it.
+   * A file may have changed this much later than the journal: one batch, and the time that a slow disk needs to flush.
    */
   readonly lag: Millis;
 }
@@ -52,35 +52,41 @@ export const DEFAULT_BELIEF_OPTIONS: BeliefOptions = {
 };
 
 export interface BeliefParts {
+  /** The files of the torrent. */
   readonly files: readonly TorrentFile[];
   readonly layout: PieceLayout;
   readonly random: Random;
+  /** What the disk holds of each of them. */
   readonly survey: readonly FileSurvey[];
-  /** Pieces that the files are long enough for, in order. */
+  /** The pieces that the files are long enough for, in order. */
   readonly possible: readonly PieceIndex[];
   readonly contents: JournalContents;
-  /** When the journal itself last changed, by the clock that the identities have. */
+  /** When the journal itself last changed, in nanoseconds of the same clock as the identities of files. */
   readonly writtenAt: bigint;
-  /** Whether files grow under their part names, so that a final name says that its file is whole. */
+  /** Whether files grow under their part names. Then a file with its final name is whole. */
   readonly partNames: boolean;
 }
 
-/** What is in none of the lists is taken to be absent. */
+/** What a download makes of its journal. A piece in none of the lists counts as absent. */
 export interface Belief {
-  /** Verified, as the journal says. */
+  /** Pieces that count as verified, because the journal says so. */
   readonly believed: readonly PieceIndex[];
-  /** The journal says that these are verified, and they have to prove it. */
+  /** Pieces that are verified by the journal, and have to prove it by their hash. */
   readonly doubted: readonly PieceIndex[];
-  /** For what each of them speaks: when it is wrong, nothing that the journal says of these pieces is believed. */
+  /**
+   * What a doubted piece speaks for. When the piece is wrong, nothing that the journal says of its files is believed
+   * ('their files'), or nothing that it says at all ('all').
+   */
   readonly doubtedFor: 'their files' | 'all';
-  /** The journal can vouch for none of these: they were not flushed, or hold bytes of a file that is not as it says. */
+  /** Pieces that have to be hashed: they were not flushed, or one of their files differs from the journal's record. */
   readonly unknown: readonly PieceIndex[];
-  /** Files that are ours by what the journal says, even those of which no piece is verified. */
+  /** Files that are ours by what the journal says, by index, even when no piece of them is verified. */
   readonly known: ReadonlySet<number>;
-  /** Blocks that may be there of pieces that are not verified by then. They have to prove themselves. */
+  /** Blocks that the disk may hold of pieces that are not verified. They have to prove themselves. */
   readonly unfinished: UnfinishedPieces;
 }
 
+/** Compares the files on the disk with the journal, and decides about each piece. */
 export function believe(parts: BeliefParts, options: BeliefOptions): Belief {
   const { files, layout, possible, contents } = parts;
   const strange = new Bitfield(layout.pieceCount);
@@ -116,7 +122,7 @@ export function believe(parts: BeliefParts, options: BeliefOptions): Belief {
   };
 }
 
-/** The blocks that a journal speaks of, but for those that there are none of. */
+/** The blocks that a journal names, without those that the torrent does not have. */
 export function unfinishedIn({ blocks }: JournalContents, layout: PieceLayout): UnfinishedPieces {
   const unfinished = new Map<PieceIndex, Sums>();
   for (const [number, sums] of blocks) {
@@ -132,7 +138,7 @@ function addRun(pieces: Bitfield, { first, end }: PieceRun): void {
   for (let piece = first; piece < end; piece += 1) pieces.set(piece);
 }
 
-/** Whether what the journal says of the file's pieces may hold. */
+/** Whether the file may still hold the pieces that the journal says it holds. */
 function isUnchanged({ survey, contents, writtenAt }: BeliefParts, index: number, { lag }: BeliefOptions): boolean {
   const then = contents.files.get(index);
   const now = survey[index]?.identity ?? null;
@@ -142,9 +148,9 @@ function isUnchanged({ survey, contents, writtenAt }: BeliefParts, index: number
 }
 
 /**
- * Whether the file is the one that the journal speaks of, though a power cut may have taken bytes of it, and when they
- * changed: flushing need not write that down. Whoever copies another file into it leaves a time of after the journal,
- * or of before this file came to be.
+ * Whether the file is the one that the journal names. A power cut may have taken bytes of it, and also the time of
+ * their change, which a flush need not write. A program that copies another file into it leaves a time later than the
+ * journal, or earlier than the birth of this file.
  */
 function isOurs(parts: BeliefParts, index: number, options: BeliefOptions): boolean {
   if (isUnchanged(parts, index, options)) return true;
@@ -156,9 +162,10 @@ function isOurs(parts: BeliefParts, index: number, options: BeliefOptions): bool
 }
 
 /**
- * Whether a part is one that we made. Its name says that it is nobody's whole file, and after a kill nothing may make
- * it a stranger's: it may be written to long after the journal last was, if no peer came until then. It is also ours
- * when the journal says that it was not there, and it was made after the last batch.
+ * Whether we made the file under a part name. Its name says that it is not a whole file of the user. After a kill we
+ * must not take a file of ours for a stranger's: the download may have written to it long after the last record, when
+ * no peer came before. A file is also ours when the journal says that it was not there, and it was made after the last
+ * batch.
  */
 function isOurPart(parts: BeliefParts, index: number, options: BeliefOptions): boolean {
   if (isUnchanged(parts, index, options)) return true;
@@ -166,12 +173,12 @@ function isOurPart(parts: BeliefParts, index: number, options: BeliefOptions): b
   const then = contents.files.get(index);
   const now = survey[index]?.identity ?? null;
   if (then === undefined || now === null) return false;
-  // After a clean end nothing is made any more, and a power cut may still have taken the time of the last change.
+  // After a clean end the download makes no file. A power cut may still have taken the time of the last change.
   if (contents.isClean && (isNotThere(then) || now.changedAt > then.changedAt)) return false;
   const lag = BigInt(options.lag) * 1_000_000n;
   if (isNotThere(then)) return now.changedAt >= now.bornAt && now.bornAt >= writtenAt - lag;
-  // A journal that is dated back vouches for nothing.
-  // A copy that keeps its time may be older than the file that it was put into.
+  // A copy that keeps its time of change may be older than the birth of the file that it was put into. And a journal
+  // that is older than the file cannot vouch for it.
   return isSameFile(then, now) && now.changedAt >= now.bornAt && then.bornAt <= writtenAt + lag;
 }
 
@@ -183,7 +190,7 @@ function isSameFile(then: FileIdentity, now: FileIdentity): boolean {
   return then.inode === now.inode && then.bornAt === now.bornAt;
 }
 
-/** One piece of each file, by chance; of files by chance, where there are too many. */
+/** One random piece of each file. When there are too many files, the files are random too. */
 function sampleOf(
   { files, layout, random }: BeliefParts,
   believed: readonly PieceIndex[],
@@ -205,6 +212,7 @@ function sampleOf(
   return sample;
 }
 
+/** The newest pieces, up to `doubtLength` bytes, and one random piece of each file. */
 function doubtedOf(
   { files, layout, random, contents }: BeliefParts,
   believed: readonly PieceIndex[],
@@ -226,7 +234,7 @@ function doubtedOf(
   return doubted;
 }
 
-/** Where the pieces of each file stand in `believed`, of files that have any there. */
+/** For each file with pieces in `believed`, where these pieces stand there. */
 function runsOfFiles(
   files: readonly TorrentFile[],
   layout: PieceLayout,
@@ -236,7 +244,7 @@ function runsOfFiles(
   let begin = 0;
   for (const file of files) {
     const run = piecesOfFile(file, layout);
-    // Files are in the order of their bytes, so none begins before the one in front of it.
+    // Files are in the order of their bytes, so no file begins before the previous one.
     while (begin < believed.length && (believed[begin] as number) < run.first) begin += 1;
     let end = begin;
     while (end < believed.length && (believed[end] as number) < run.end) end += 1;

@@ -1,13 +1,13 @@
 /**
- * What is written down of a download, as bytes: a head that says whose journal it is, then records, each appended after
- * the data it speaks of has been flushed.
+ * The bytes of a journal. A head says whose journal it is. Records follow; each is appended after the data that it
+ * names has been flushed.
  *
- * head     magic (8) version (4) nonce (8) info-hash (20) pieces (4) files (4) seal (4) record   length of body (4)
- * kind (1) body seal (4)
+ * - head: magic (8), version (4), nonce (8), info-hash (20), pieces (4), files (4), seal (4)
+ * - record: length of body (4), kind (1), body, seal (4)
  *
- * Numbers are big-endian. A seal is the CRC-32 of everything before it back to the last seal, that one included: a
- * record counts only as the successor of the very record that it was written after. The nonce is new with each file, so
- * that what a file system leaves of an older journal in the blocks of a newer one continues nothing.
+ * Numbers in brackets are bytes, and all numbers are big-endian. A seal is the CRC-32 of the previous seal and of all
+ * bytes since. So a record counts only as the successor of the record that it was written after. Each file has a new
+ * nonce. A file system may leave records of an older journal in the blocks of a newer one, but these continue nothing.
  */
 import { crc32 } from '../base/crc32.js';
 import { sha1 } from '../base/digest.js';
@@ -15,54 +15,69 @@ import type { FileIdentity } from '../disk/storage.js';
 import type { InfoHash } from '../metainfo/metainfo.js';
 import type { PieceIndex, PieceRun } from '../metainfo/piece-layout.js';
 
-/** How a file begins that is a journal of btget's, of whatever version; no other is ever written over or removed. */
+/** The first bytes of every journal of btget, of any version. A file without them is never replaced or removed. */
 export const JOURNAL_MAGIC = Buffer.from('btget\r\n\x1a', 'latin1');
 export const JOURNAL_VERSION = 1;
 export const NONCE_LENGTH = 8;
 export const HEAD_LENGTH = 52;
-/** Bytes of a record besides its body. */
+/** Bytes of a record without its body. */
 export const RECORD_OVERHEAD = 9;
 export const SEAL_LENGTH = 4;
 
-/** Kinds of records. 6 and 7 are kept for the selection and a magnet's metadata. */
+/** Kinds of records. 6 and 7 are reserved for the selection and for the metadata of a link. */
 export const RECORD_KIND = { pieces: 1, files: 2, end: 3, written: 4, blocks: 5 } as const;
-/** First piece and one after the last, 4 bytes each. */
+/** Bytes of a run: its first piece and the piece after its last (4 each). */
 export const RUN_LENGTH = 8;
-/** Index (4), length, change, inode and birth (8 each). */
+/** Bytes of a file: its index (4), then length, time of change, inode and time of birth (8 each). */
 export const FILE_LENGTH = 36;
-/** A piece, before its blocks. */
+/** Bytes before the blocks of a piece: its index. */
 export const BLOCKS_HEAD_LENGTH = 4;
-/** Of the digest, as much as a number holds exactly. Bytes. */
+/** Bytes of a block's sum: as much of its digest as a JavaScript number holds exactly. */
 export const SUM_LENGTH = 6;
-/** Number of a block in its piece (4), and its sum. */
+/** Bytes of a block: its number in its piece (4), and its sum. */
 export const BLOCK_SUM_LENGTH = 4 + SUM_LENGTH;
-/** No record has more runs, files or blocks; longer lists take several. */
+/** No record has more runs, files or blocks than this. A longer list takes several records. */
 export const MAX_ENTRIES = 10_000;
 
-/** Whose journal it is. */
+/** The torrent that a journal belongs to. */
 export interface JournalOwner {
   readonly infoHash: InfoHash;
   readonly pieceCount: number;
-  /** Records name files by index, so they say nothing to a parser that counts the files otherwise. */
+  /** Records name files by index, so they have no meaning for a parser that finds another number of files. */
   readonly fileCount: number;
 }
 
+/** One statement of a journal about the download. */
 export type JournalRecord =
-  /** These pieces are on the disk: their hash was right, and they have been flushed. */
+  /** These pieces are on the disk: their hashes were right, and they have been flushed. */
   | { readonly kind: 'pieces'; readonly runs: readonly PieceRun[] }
-  /** These pieces have been written, but not flushed: worth a hash, and not to be believed without. */
+  /** These pieces have been written, but not flushed. The next start hashes them and does not believe them. */
   | { readonly kind: 'written'; readonly runs: readonly PieceRun[] }
-  /** What these files, by index, were like when they were last flushed. */
+  /** The identities of these files, by index, at their last flush. */
   | { readonly kind: 'files'; readonly files: ReadonlyMap<number, FileIdentity> }
   /**
-   * These blocks of a piece are on the disk, flushed, besides those that were named before. With none: what was said of
-   * blocks of this piece holds no more.
+   * These blocks of a piece are on the disk and flushed, besides the blocks that were named before. Without any block:
+   * earlier records about blocks of this piece are no longer true.
    */
   | { readonly kind: 'blocks'; readonly piece: number; readonly sums: Sums }
-  /** Everything has been flushed, and nothing is written to any file after this. The last record. */
+  /** The last record: everything has been flushed, and nothing is written to any file after it. */
   | { readonly kind: 'end' };
 
-/** `nonce` is `NONCE_LENGTH` bytes of chance. */
+/** Sums of blocks of one piece, by the number of the block in the piece. */
+export type Sums = ReadonlyMap<number, number>;
+
+/** Blocks of pieces that are not whole, by piece. */
+export type UnfinishedPieces = ReadonlyMap<PieceIndex, Sums>;
+
+/**
+ * The sum by which we recognize a block of an unfinished piece: the first 48 bits of its SHA-1. Only the whole piece
+ * can show that a block is right, but the sum shows that the block is the one that was written.
+ */
+export function sumOf(block: Uint8Array): number {
+  return sha1(block).readUIntBE(0, SUM_LENGTH);
+}
+
+/** The head of a journal. `nonce` is `NONCE_LENGTH` random bytes. */
 export function encodeHead(owner: JournalOwner, nonce: Uint8Array): Buffer {
   const head = Buffer.alloc(HEAD_LENGTH);
   JOURNAL_MAGIC.copy(head);
@@ -75,7 +90,7 @@ export function encodeHead(owner: JournalOwner, nonce: Uint8Array): Buffer {
   return head;
 }
 
-/** The records as bytes to be appended after what has the seal `before`. */
+/** The bytes of `records`, to append after the record or head with the seal `before`. */
 export function encodeRecords(before: number, records: readonly JournalRecord[]): Buffer {
   let seal = before;
   const encoded: Buffer[] = [];
@@ -91,12 +106,12 @@ export function encodeRecords(before: number, records: readonly JournalRecord[])
   return Buffer.concat(encoded);
 }
 
-/** The seal that closes `bytes`. */
+/** The seal at the end of `bytes`. */
 export function lastSeal(bytes: Buffer): number {
   return bytes.readUInt32BE(bytes.length - SEAL_LENGTH);
 }
 
-/** What the seal of a record must be whose bytes up to it are these, after a record with the seal `before`. */
+/** The right seal for a record with these bytes before its seal, after a record with the seal `before`. */
 export function sealOf(bytes: Uint8Array, before: number): number {
   const link = Buffer.alloc(SEAL_LENGTH);
   link.writeUInt32BE(before);
@@ -110,6 +125,7 @@ function bodiesOf(record: JournalRecord): { readonly kind: number; readonly body
   return parts(record.runs, RECORD_KIND[record.kind], RUN_LENGTH, writeRun);
 }
 
+/** The bodies of as many records as the entries need. */
 function parts<T>(
   entries: readonly T[],
   kind: number,
@@ -150,20 +166,4 @@ function writeFile([index, identity]: readonly [number, FileIdentity], into: Buf
   into.writeBigInt64BE(identity.changedAt, begin + 12);
   into.writeBigUInt64BE(identity.inode, begin + 20);
   into.writeBigInt64BE(identity.bornAt, begin + 28);
-}
-
-/** Sums of blocks of one piece, by the number of the block in it. */
-export type Sums = ReadonlyMap<number, number>;
-
-/** Blocks of pieces that are not whole. */
-export type UnfinishedPieces = ReadonlyMap<PieceIndex, Sums>;
-
-/**
- * By what a block of an unfinished piece is known again: nobody can tell whether it is right before the whole piece has
- * come, but that it is what was written can be told.
- *
- * The first 48 bits of the block's SHA-1.
- */
-export function sumOf(block: Uint8Array): number {
-  return sha1(block).readUIntBE(0, SUM_LENGTH);
 }

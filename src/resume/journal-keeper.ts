@@ -1,3 +1,13 @@
+/**
+ * Keeps the journal of one download: writes down, in batches, what the disk holds.
+ *
+ * - A batch first flushes what was written, and only then writes that it is there. One batch is under way at a time.
+ * - When the disk is slower than the network, each batch takes longer than the one before. While one is under way, the
+ *   pieces that are not flushed yet are named as written, so that a kill does not cost the pieces of a minute.
+ * - No journal is made before there is something to say, and none is left when all is done.
+ * - A failure of the journal never stops the download: the journal is removed, the user is told once, and the next
+ *   start hashes everything.
+ */
 import type { Millis, Task, Timers } from '../base/clock.js';
 import type { BtgetError } from '../base/failure.js';
 import type { Random } from '../base/random.js';
@@ -11,22 +21,22 @@ import { KeptBlocks } from './kept-blocks.js';
 import { KeptState, runsOf } from './kept-state.js';
 
 export interface JournalKeeperOptions {
-  /** Nothing that was written waits longer than this before it is flushed, but for a flush that is under way. */
+  /** Written bytes wait at most this long for their flush, unless another flush is under way. */
   readonly interval: Millis;
-  /** Nothing that was verified waits longer than this for a flush that is under way before it is named as written. */
+  /** While a flush is under way, verified pieces wait at most this long until they are named as written. */
   readonly patience: Millis;
-  /** While the download folder is gone, the flush is tried again after this. */
+  /** While the download folder is gone, the flush is tried again after this time. */
   readonly absence: Millis;
-  /** Nor does more than this wait. Bytes. */
+  /** When this many bytes wait, they are flushed at once. */
   readonly length: number;
-  /** A journal that is shorter than this is not made shorter. Bytes. */
+  /** A journal shorter than this many bytes is not written anew to make it shorter. */
   readonly minLength: number;
-  /** The order in which pieces came is kept for so many bytes of them, so that the newest can be doubted. */
+  /** The order in which the newest pieces came is kept for this many bytes, so that the next start can doubt them. */
   readonly newestLength: number;
 }
 
 export const DEFAULT_JOURNAL_KEEPER_OPTIONS: JournalKeeperOptions = {
-  // Together they are less than the second of which a kill may cost the pieces: writing it down takes a moment too.
+  // A kill may cost the pieces of one second. Both times together are less than that, because writing takes time too.
   interval: 500,
   patience: 250,
   absence: 1000,
@@ -42,41 +52,46 @@ export interface JournalKeeperParts {
   readonly owner: JournalOwner;
   readonly storage: Pick<Storage, 'sync'>;
   readonly file: JournalFile;
-  /** Files grow under their final names: nothing but the journal tells that they are ours, even when it is given up. */
+  /** True: when the journal is given up, it stays and says which files are ours. Nothing else tells that. */
   readonly claimsFiles: boolean;
   readonly warned: (code: string, message: string) => void;
 }
 
-/**
- * Writes down what is on the disk, in batches: what came is flushed, and only then is it spoken of as being there. One
- * batch is under way at a time. On a disk that is slower than the network each becomes longer than the one before, so
- * while one is under way the pieces that are not flushed are named too, as written: a kill must not cost a minute's
- * pieces.
- *
- * Nothing is written before there is something to say, and nothing is left when all is done. A journal that fails never
- * stops the download: it is removed, said to be gone once, and the next start hashes.
- */
+/** What a torrent starts with. */
+export interface StartingPoint {
+  /** Whether a journal is written at once. False when there is nothing to say. */
+  readonly rewrites: boolean;
+  readonly verified: readonly PieceIndex[];
+  /** Blocks of other pieces that are on the disk too. */
+  readonly unfinished: UnfinishedPieces;
+  /** The identities of files, by index, at the time when their pieces were believed or hashed. */
+  readonly files: ReadonlyMap<number, FileIdentity>;
+  /** Files with pieces that were right on the disk, but that may never have been flushed. */
+  readonly unflushed: readonly number[];
+}
+
 export class JournalKeeper {
   readonly #parts: JournalKeeperParts;
   readonly #options: JournalKeeperOptions;
   #state: KeptState;
   readonly #blocks = new KeptBlocks();
-  /** Null until it begins, and when the journal is no longer kept. */
+  /** Null before `begin`, and when the journal is no longer kept. */
   #writer: JournalWriter | null = null;
-  /** Verified pieces that were written and are not known to be flushed, in the order of their coming. */
+  /** Verified pieces that were written and may not be flushed, in the order in which they came. */
   readonly #unflushed: PieceIndex[] = [];
-  /** The first so many of them are named as written. */
+  /** How many of them, from the first on, the journal names as written. */
   #namedCount = 0;
   /** Bytes written since the last batch began. */
   #length = 0;
   #next: Task | null = null;
-  /** A batch is under way: being flushed, or being written down. */
+  /** A batch is under way: the disk flushes it, or the writer writes it down. */
   #isBatching = false;
   #isComplete = false;
-  /** The end is written down. */
+  /** The record 'end' is written, or is being written. */
   #isEnded = false;
+  /** The answer to `end`, until it is given. */
   #end: (() => void) | null = null;
-  /** Waits for the batch that is under way. */
+  /** A call of `beginAgain` that waits until the batch under way has ended. */
   #again: (() => void) | null = null;
 
   constructor(parts: JournalKeeperParts, options: JournalKeeperOptions) {
@@ -86,8 +101,8 @@ export class JournalKeeper {
   }
 
   /**
-   * Nothing may be written to the files before this has answered: what an older journal says holds only for files that
-   * nobody has touched.
+   * Begins the journal of a torrent. The caller must write nothing to the files before this has answered: an older
+   * journal is true only for files that have not been touched since.
    */
   begin({ rewrites, verified, unfinished, files, unflushed }: StartingPoint, answered: () => void): void {
     const { timers, random, owner, file, claimsFiles, warned } = this.#parts;
@@ -122,8 +137,8 @@ export class JournalKeeper {
   }
 
   /**
-   * Verified pieces are gone. Nothing may be written to the files before this has answered: what is written down of a
-   * file must not outlive its bytes. Not answered once the end is asked for.
+   * Begins anew when verified pieces are gone. The caller must write nothing to the files before this has answered,
+   * because the journal must not name bytes that are no longer there. Not answered once `end` is called.
    */
   beginAgain(verified: readonly PieceIndex[], files: ReadonlyMap<number, FileIdentity>, answered: () => void): void {
     if (this.#writer === null) {
@@ -150,18 +165,18 @@ export class JournalKeeper {
     });
   }
 
-  /** Writes down what is known so far, if nothing is written down yet. */
+  /** Writes a first journal of what is known so far, unless there is one already. */
   claim(answered: () => void): void {
     if (this.#writer === null || this.#writer.hasBegun) answered();
     else this.#writer.rewrite(answered);
   }
 
-  /** Whether it is the file of that index as it was when it was last flushed, whatever is in it. */
+  /** Whether `identity` is that of the file which the journal has under this index, whatever the file holds. */
   knows(file: number, identity: FileIdentity): boolean {
     return this.#state.knows(file, identity);
   }
 
-  /** Bytes have been written to the files. */
+  /** `length` bytes have been written to the files. */
   bytesWritten(length: number): void {
     this.#length += length;
     this.#schedule();
@@ -180,25 +195,29 @@ export class JournalKeeper {
     if (this.#writer !== null) this.#blocks.blockWritten(piece, block, sum);
   }
 
-  /** The blocks of the piece that have been written do not make the piece. */
+  /** The hash of the piece is wrong, so at least one of the blocks that were written is wrong. */
   pieceWrong(piece: PieceIndex): void {
     if (this.#writer === null) return;
     this.#blocks.pieceWrong(piece);
     if (this.#blocks.hasNews) this.#schedule();
   }
 
-  /** All is done, and nothing is left to seed: the journal goes when the torrent ends. */
+  /** The download is complete and nothing is left to seed. The journal is removed when the torrent ends. */
   complete(): void {
     this.#isComplete = true;
   }
 
-  /** The end is near, and the process may not live to see what is flushed until then: that is named as written now. */
+  /**
+   * The torrent is about to end, and the process may die before the last flush is done. So the pieces that are not
+   * flushed are named as written now.
+   */
   closing(): void {
-    if (!this.#isComplete) this.#speak();
+    if (!this.#isComplete) this.#nameUnflushed();
   }
 
   /**
-   * Writes down the rest and that this was all, or removes the journal. Nothing may be written to the files after this.
+   * Writes down the rest and then the record 'end', or removes the journal when the download is complete. Nothing may
+   * be written to the files after the answer.
    */
   end(answered: () => void): void {
     this.#next?.cancel();
@@ -207,7 +226,7 @@ export class JournalKeeper {
     if (!this.#isBatching) this.#finish();
   }
 
-  /** Asks nothing more. `end` is answered if it was asked for. What the journal says so far stays true. */
+  /** Does nothing more, and answers `end` if it was called. The journal stays as it is, and stays true. */
   abandon(): void {
     this.#writer = null;
     this.#next?.cancel();
@@ -226,7 +245,7 @@ export class JournalKeeper {
   #tick(): void {
     this.#next = null;
     if (this.#isBatching) {
-      this.#speak();
+      this.#nameUnflushed();
       if (this.#hasMore) this.#schedule();
     } else if (this.#hasMore) {
       this.#writeBatch([]);
@@ -237,7 +256,7 @@ export class JournalKeeper {
     return this.#length > 0 || this.#unflushed.length > 0 || this.#blocks.hasNews;
   }
 
-  /** Flushes what came, and then writes of it. */
+  /** Flushes what was written so far, then writes down that it is there, and then the records `last`. */
   #writeBatch(last: readonly JournalRecord[]): void {
     const count = this.#unflushed.length;
     this.#length = 0;
@@ -269,7 +288,7 @@ export class JournalKeeper {
   #finish(): void {
     if (this.#writer === null) this.#answerEnd();
     else if (this.#isComplete) this.#writer.remove(() => this.#answerEnd());
-    // Pieces that the disk was still at work on may be written meanwhile.
+    // The disk may have written pieces since the last batch began.
     else if (this.#hasMore) this.#writeBatch([]);
     else if (!this.#writer.hasBegun || this.#isEnded) this.#answerEnd();
     else {
@@ -278,25 +297,26 @@ export class JournalKeeper {
     }
   }
 
-  /** Names the pieces as written that are not flushed. */
-  #speak(): void {
+  /** Appends a record that names the pieces that are not flushed as written. */
+  #nameUnflushed(): void {
     if (this.#writer === null || this.#namedCount === this.#unflushed.length) return;
     const unnamed = this.#unflushed.slice(this.#namedCount);
     this.#namedCount = this.#unflushed.length;
     this.#writer.append([{ kind: 'written', runs: runsOf(unnamed) }], false, () => undefined);
   }
 
-  /** For a journal that begins anew. */
+  /** The record of all pieces that are written and not flushed, for a journal that is written anew. */
   #nameWritten(): JournalRecord[] {
     this.#namedCount = this.#unflushed.length;
     return [{ kind: 'written', runs: runsOf(this.#unflushed) }];
   }
 
+  /** Flushes the files that were written to, and those in `also`. */
   #flush(also: readonly number[], done: (flushed: ReadonlyMap<number, FileIdentity>) => void): void {
     this.#parts.storage.sync(also, (outcome) => {
       if (this.#writer === null) return;
       if (outcome.ok) done(outcome.flushed);
-      // Until it is back, nothing is written either.
+      // Until the folder is back, nothing is written to the files either.
       else if (outcome.failure instanceof FolderGone && this.#end === null)
         this.#parts.timers.addTask(() => {
           if (this.#writer !== null) this.#flush(also, done);
@@ -316,17 +336,4 @@ export class JournalKeeper {
     this.#end = null;
     end?.();
   }
-}
-
-/** What a torrent starts with. */
-export interface StartingPoint {
-  /** Whether a journal is written at once. False where there is nothing to say. */
-  readonly rewrites: boolean;
-  readonly verified: readonly PieceIndex[];
-  /** Blocks of other pieces that are there too. */
-  readonly unfinished: UnfinishedPieces;
-  /** What the files were like when their pieces were believed or hashed, by index. */
-  readonly files: ReadonlyMap<number, FileIdentity>;
-  /** Files with pieces that were right on the disk, but that nobody is known to have flushed. */
-  readonly unflushed: readonly number[];
 }

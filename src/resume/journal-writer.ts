@@ -1,3 +1,4 @@
+/** Writes records to the file of the journal, one operation at a time. Writes the file anew when it has become long. */
 import type { Timers } from '../base/clock.js';
 import type { BtgetError } from '../base/failure.js';
 import type { Random } from '../base/random.js';
@@ -17,20 +18,16 @@ export interface JournalWriterParts {
   readonly random: Random;
   readonly owner: JournalOwner;
   readonly file: JournalFile;
-  /** Everything that is known by now, in as few records as can be. */
+  /** Everything that is known now, in as few records as possible. */
   readonly snapshot: () => readonly JournalRecord[];
-  /** What stays true when the journal is given up, or null when nothing of it is worth keeping. */
+  /** The records to keep when the journal is given up, or null to remove the file. */
   readonly claims: () => readonly JournalRecord[] | null;
-  /** The journal is given up: it has been removed, or says no more than `claims`. Called once. */
+  /** The journal is given up: the file is removed, or says only `claims`. Called at most once. */
   readonly failed: (failure: BtgetError) => void;
-  /**
-   * There was no room for it, or its folder is gone. It is tried again when there is more to say, and says everything
-   * then.
-   */
+  /** The disk is full, or the folder is gone. The next records are tried again, with everything that is known then. */
   readonly noRoom: (failure: BtgetError) => void;
 }
 
-/** Puts records into the journal's file, one operation after another, and writes it anew when it has become long. */
 export class JournalWriter {
   readonly #parts: JournalWriterParts;
   readonly #minLength: number;
@@ -38,26 +35,26 @@ export class JournalWriter {
   #isBusy = false;
   #isBroken = false;
   #hasBegun = false;
-  /** Of the last record that was written, or of the head; null while there is no file that records can be added to. */
+  /** The seal of the last record, or of the head; null while there is no file to append to. */
   #seal: number | null = null;
   #length = 0;
-  /** Beyond this the journal is written anew. Bytes. */
+  /** A journal longer than this many bytes is written anew. */
   #maxLength = 0;
 
-  /** A journal shorter than `minLength` is not made shorter. */
+  /** A journal shorter than `minLength` bytes is not written anew to make it shorter. */
   constructor(parts: JournalWriterParts, minLength: number) {
     this.#parts = parts;
     this.#minLength = minLength;
   }
 
-  /** Whether anything has been, or is being, written down. */
+  /** Whether a file has been written, or is being written. */
   get hasBegun(): boolean {
     return this.#hasBegun;
   }
 
   /**
-   * The first records make the file, with all that is known. Answers when they are there, flushed if `flushes`, or when
-   * they cannot be, after `failed`.
+   * Appends `records`. The first call makes the file, with all that is known. Answers when the records are in the file,
+   * and flushed if `flushes`; or after `failed` when that is not possible.
    */
   append(records: readonly JournalRecord[], flushes: boolean, answered: () => void): void {
     this.#run(answered, (told) => {
@@ -75,12 +72,12 @@ export class JournalWriter {
     });
   }
 
-  /** Writes down all that is known. Answers as `append` does. */
+  /** Writes the file anew with all that is known. Answers as `append` does. */
   rewrite(answered: () => void): void {
     this.#run(answered, (told) => this.#replace([], told));
   }
 
-  /** Removes the file, or what a crash left of one that we never came to write again. Answers as `append` does. */
+  /** Removes the file, also one that an earlier run left and this one has not written to. Answers as `append` does. */
   remove(answered: () => void): void {
     this.#run(answered, (told) => this.#parts.file.remove(told));
   }
@@ -110,7 +107,7 @@ export class JournalWriter {
       this.#isBusy = true;
       begin((outcome) =>
         this.#later(() => {
-          // Busy still: what is asked for now comes after what waits already.
+          // Still busy: operations that the answer asks for come after those that wait already.
           if (!outcome.ok && !mayPass(outcome.failure)) this.giveUp(outcome.failure, answered);
           else {
             if (!outcome.ok) this.#keepFor(outcome.failure);
@@ -126,8 +123,8 @@ export class JournalWriter {
   }
 
   /**
-   * On a disk that is full or gone little is written to the files either, so what the journal says stays nearly all
-   * that there is to say. Half a record may stand behind it now.
+   * Keeps the file as it is after a failure that may pass. While the disk is full or gone, little is written to the
+   * files either, so the journal stays nearly complete. It may end in half a record now, so nothing is appended to it.
    */
   #keepFor(failure: BtgetError): void {
     this.#seal = null;
@@ -135,8 +132,8 @@ export class JournalWriter {
   }
 
   /**
-   * Removes the file or reduces it to `claims`, tells `failed`, and answers. What a journal says that is no longer kept
-   * would soon be so little that most of the download came a second time.
+   * Removes the file or reduces it to `claims`, tells `failed`, and answers. An old journal that stayed would soon miss
+   * most of the pieces, and the next start would fetch them a second time.
    */
   giveUp(failure: BtgetError, answered: () => void): void {
     const run = (): void => {
@@ -155,7 +152,7 @@ export class JournalWriter {
           for (const waiting of this.#waiting.splice(0)) waiting();
         });
       const kept = this.#hasBegun ? claims() : null;
-      // Where it cannot be removed either, it gives itself away: the files grow much younger than it is.
+      // When it cannot be removed either, the next start does not believe it: the files are then much newer than it is.
       if (kept === null) file.remove(end);
       else
         file.replace(this.#encode(kept), (outcome) => {
@@ -173,6 +170,7 @@ export class JournalWriter {
   }
 }
 
+/** Whether a failure may end by itself: the disk is full, or its folder is gone. */
 function mayPass(failure: BtgetError): boolean {
   return failure.code === 'disk-full' || failure instanceof FolderGone;
 }

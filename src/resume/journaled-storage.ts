@@ -1,3 +1,9 @@
+/**
+ * A storage that tells a journal of everything that is written to it. It closes when the journal has ended.
+ *
+ * Once `close` is called, it passes no answer on. The disk still answers then, because the journal has to hear of the
+ * writes that are under way. But most callers take their next step with each answer, so all calls pass through here.
+ */
 import type {
   AdoptedFile,
   BlockRead,
@@ -14,23 +20,22 @@ import type {
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
 import { sumOf } from './journal-format.js';
 
-/** What hears of everything that is written. */
+/** A journal hears of everything that is written to a storage. */
 export interface WriteJournal {
   bytesWritten(length: number): void;
   pieceWritten(piece: PieceIndex): void;
-  /** Whether it hears of blocks. */
+  /** Whether it wants to hear of blocks. */
   readonly keepsBlocks: boolean;
-  /** `sum` as in `sumOf`. */
+  /** A block of a piece that is not whole has been written; `sum` as in `sumOf`. */
   blockWritten(piece: PieceIndex, block: number, sum: number): void;
-  /** What was written of the piece is not the piece. */
+  /** The hash of the piece is wrong: at least one of its written blocks is wrong. */
   pieceWrong(piece: PieceIndex): void;
-  /** The last word: nothing is written after it. */
+  /** The storage is about to close: no call that writes comes after this. */
   end(answered: () => void): void;
-  /** The disk has ended all that was under way. */
+  /** The storage has closed, and nothing is under way in it. */
   closed(answered: () => void): void;
 }
 
-/** A storage that has all that is written to it written down, and closes when that is done. */
 export class JournaledStorage implements Storage {
   readonly #storage: Storage;
   readonly #layout: PieceLayout;
@@ -66,7 +71,7 @@ export class JournaledStorage implements Storage {
     const { length } = data;
     const block = begin / BLOCK_LENGTH;
     const isBlock = Number.isInteger(block) && length === this.#layout.blockLength(piece, block);
-    // The memory is the caller's again before the answer comes.
+    // The caller may change `data` before the answer comes.
     const sum = isBlock && this.#journal.keepsBlocks ? sumOf(data) : null;
     const told = this.#untilClosed(answered);
     this.#storage.writeBlock(piece, begin, data, (outcome) => {
@@ -79,7 +84,7 @@ export class JournaledStorage implements Storage {
   checkPiece(piece: PieceIndex, answered: (outcome: CheckOutcome) => void): void {
     const told = this.#untilClosed(answered);
     this.#storage.checkPiece(piece, (outcome) => {
-      // A piece that was written block by block is whole by this.
+      // This check makes a piece whole that was written block by block.
       if (outcome.ok && outcome.matches) this.#journal.pieceWritten(piece);
       else if (outcome.ok) this.#journal.pieceWrong(piece);
       told(outcome);
@@ -148,7 +153,8 @@ export class JournaledStorage implements Storage {
   }
 
   /**
-   * Nothing is answered once it is asked to close, though the disk still answers: what it has written is written down.
+   * Passes an answer on until `close` is called. The disk still answers after that, and the journal hears what has been
+   * written; only the caller does not.
    */
   #untilClosed<T>(answered: (outcome: T) => void): (outcome: T) => void {
     return (outcome) => {

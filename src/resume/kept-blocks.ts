@@ -3,22 +3,23 @@ import type { JournalRecord, UnfinishedPieces } from './journal-format.js';
 
 type Blocks = Map<PieceIndex, Map<number, number>>;
 
-/** More than this are not written down: 4 GiB of unfinished pieces. */
+/** How many blocks are written down at most: 4 GiB of unfinished pieces. */
 const MAX_BLOCKS = 262_144;
 
-/** What is, and what is to be, written down of blocks whose piece is not whole. */
+/** The blocks of unfinished pieces that the journal names, and those that it is going to name. */
 export class KeptBlocks {
-  /** Written to the disk since the last batch began. */
+  /** Blocks that were written to the disk since the last batch began. */
   #written: Blocks = new Map();
-  /** Being flushed. */
+  /** Blocks that the disk flushes now. */
   #flushing: Blocks = new Map();
+  /** Blocks that the journal names. */
   readonly #flushed: Blocks = new Map();
-  /** Pieces of whose blocks what stands in the journal holds no more. */
+  /** Pieces whose blocks the journal names, although these records are no longer true. */
   readonly #wrong = new Set<PieceIndex>();
-  /** Blocks of all pieces; one that was written again may count twice. */
+  /** The number of blocks of all pieces. A block that was written again may count twice. */
   #count = 0;
 
-  /** What was proved to be there at the start. */
+  /** Takes the blocks that proved themselves at the start. */
   begin(unfinished: UnfinishedPieces): void {
     for (const [piece, sums] of unfinished) this.#put(this.#flushed, piece, sums);
   }
@@ -32,24 +33,24 @@ export class KeptBlocks {
     if (this.#count < MAX_BLOCKS) this.#put(this.#written, piece, [[block, sum]]);
   }
 
-  /** What is written down of the piece itself says more. */
+  /** Forgets the blocks of a verified piece: the journal names the piece itself. */
   pieceVerified(piece: PieceIndex): void {
     for (const blocks of [this.#written, this.#flushing, this.#flushed]) this.#drop(blocks, piece);
   }
 
-  /** Some of its blocks are wrong, and nobody knows which. */
+  /** At least one block of the piece is wrong, and we do not know which, so all of them are forgotten. */
   pieceWrong(piece: PieceIndex): void {
     if (this.#flushed.has(piece)) this.#wrong.add(piece);
     this.pieceVerified(piece);
   }
 
-  /** A flush begins of what was written by now. One at a time. */
+  /** A flush begins of all blocks that were written so far. Only one flush is under way at a time. */
   flushing(): void {
     this.#flushing = this.#written;
     this.#written = new Map();
   }
 
-  /** That flush is over: what is to be written down now. */
+  /** The flush is over. Returns the records to write now. */
   flushed(): JournalRecord[] {
     const wrong = [...this.#wrong].map((piece): JournalRecord => ({ kind: 'blocks', piece, sums: new Map() }));
     const records = recordsOf(this.#flushing);
@@ -62,7 +63,7 @@ export class KeptBlocks {
     return [...wrong, ...records];
   }
 
-  /** All that there is to say, for a journal that begins anew. */
+  /** The records of all flushed blocks, for a journal that is written anew. */
   records(): JournalRecord[] {
     this.#wrong.clear();
     return recordsOf(this.#flushed);

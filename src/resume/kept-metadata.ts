@@ -5,23 +5,23 @@ import type { JournalFile, OpenTarget } from '../disk/target.js';
 import type { InfoHash } from '../metainfo/metainfo.js';
 
 /**
- * The name of the target under which the metadata lies in the download folder. The torrent's own name is not known
- * before the metadata is, so it is the hash alone that says whose it is.
+ * The name of the target whose journal file holds the metadata, in the download folder. We know the torrent's own name
+ * only from the metadata, so this name is made of the info-hash.
  */
 export function metadataTarget(infoHash: InfoHash): string {
   return `.${toHex(infoHash)}`;
 }
 
 /**
- * The metadata of a download that began with a magnet link, until it is done: a restart need not fetch it again, and
- * knows its files when there is no peer at all. Its hash is its proof, so it does not matter which user wrote it, and a
- * torn or strange file is no metadata.
+ * Keeps the metadata of a download that began with a magnet link, until the download is done. With it a restart does
+ * not fetch the metadata again, and knows the files when there is no peer. The info-hash proves it, so it does not
+ * matter which user wrote the file, and a torn or strange file is ignored.
  */
 export class KeptMetadata {
   readonly #timers: Timers;
   readonly #infoHash: InfoHash;
   readonly #file: JournalFile;
-  /** What is asked of the file, one thing at a time. */
+  /** Operations on the file that wait: only one is under way at a time. */
   #waiting: (() => void)[] = [];
   #busy = false;
 
@@ -32,7 +32,7 @@ export class KeptMetadata {
     this.#file = openTarget({ dir, name: metadataTarget(infoHash) }).journal;
   }
 
-  /** Answers null when nothing usable is there. What is wrong with the file its writing will say. */
+  /** Answers null when there is no usable file. Reading reports no failure; a later `write` does. */
   read(answered: (info: Buffer | null) => void): void {
     this.#ask((done) =>
       this.#file.read((outcome) => {
@@ -45,7 +45,7 @@ export class KeptMetadata {
     );
   }
 
-  /** `failed` hears of it when it cannot be written: then the next start fetches again. */
+  /** Writes the metadata. When that fails, `failed` is called and the next start fetches the metadata again. */
   write(info: Buffer, failed: (message: string) => void): void {
     this.#ask((done) =>
       this.#file.replace(info, (outcome) => {
@@ -58,7 +58,8 @@ export class KeptMetadata {
   }
 
   /**
-   * Harmless when there is none. One that cannot be removed does no harm where it is: `removed` is called all the same.
+   * Removes the file, if there is one, then calls `removed`. `removed` is also called when the file cannot be removed,
+   * because the file does no harm.
    */
   remove(removed: () => void): void {
     this.#ask((done) =>
@@ -71,7 +72,7 @@ export class KeptMetadata {
     );
   }
 
-  /** Calls `idle` when all that was asked is done and answered: at once, when nothing is under way. */
+  /** Calls `idle` when all earlier calls are done and answered: within this call, when nothing is under way. */
   whenIdle(idle: () => void): void {
     this.#ask((done) => {
       idle();

@@ -4,13 +4,13 @@ import { Bitfield } from '../wire/bitfield.js';
 import type { JournalRecord } from './journal-format.js';
 import { claimOf } from './own-journal.js';
 
-/** Everything that a journal says, so that it can be said again in fewer words. */
+/** Everything that a journal says of pieces and files, so that it can be written anew in fewer records. */
 export class KeptState {
   readonly #layout: PieceLayout;
   readonly #newestLength: number;
   readonly #pieces: Bitfield;
   readonly #files = new Map<number, FileIdentity>();
-  /** The pieces that came last, in order: of at least `newestLength` bytes, or all that came. */
+  /** The pieces that came last, in order: all that came, or at least `newestLength` bytes of them. */
   #newest: PieceIndex[] = [];
 
   constructor(layout: PieceLayout, newestLength: number) {
@@ -19,31 +19,34 @@ export class KeptState {
     this.#pieces = new Bitfield(layout.pieceCount);
   }
 
-  /** What is there at the start; none of it is new. */
+  /** Takes what is there at the start. None of these pieces count as new. */
   begin(pieces: readonly PieceIndex[], files: ReadonlyMap<number, FileIdentity>): void {
     for (const piece of pieces) this.#pieces.set(piece);
     for (const [file, identity] of files) this.#files.set(file, identity);
   }
 
+  /** Takes pieces that were flushed, and the identities of files at that flush. */
   add(pieces: readonly PieceIndex[], files: ReadonlyMap<number, FileIdentity>): void {
     this.begin(pieces, files);
     for (const piece of pieces) this.#newest.push(piece);
-    // Looked at only when it has doubled, so that each piece costs the same however many there are.
+    // The list is cut only when it has doubled, so that the cost for each piece does not grow with their number.
     const enough = Math.ceil(this.#newestLength / this.#layout.pieceLength) + 1;
     if (this.#newest.length >= enough * 2) this.#newest = this.#newest.slice(-enough);
   }
 
+  /** Whether this is the file that the journal has under this index: inode and birth are the same. */
   knows(file: number, { inode, bornAt }: FileIdentity): boolean {
     const then = this.#files.get(file);
     return then?.inode === inode && then.bornAt === bornAt;
   }
 
-  /** Whose the files are, and nothing of what is in them. */
+  /** A record that says that the files are ours, and nothing of their bytes. */
   claims(): JournalRecord[] {
     const files = [...this.#files].map(([file, identity]) => [file, claimOf(identity)] as const);
     return [{ kind: 'files', files: new Map(files) }];
   }
 
+  /** All that is known, as records. The newest pieces come last. */
   records(): JournalRecord[] {
     const newest = new Set<number>(this.#newest);
     const older = Array.from(this.#layout.pieceIndices()).filter(
@@ -57,7 +60,7 @@ export class KeptState {
   }
 }
 
-/** In the given order, so that what came last stands last. */
+/** The pieces as runs, in the given order, so that the newest piece stays last. */
 export function runsOf(pieces: readonly number[]): PieceRun[] {
   const runs: { first: number; end: number }[] = [];
   for (const piece of pieces) {

@@ -3,13 +3,14 @@ import { type FoundJournal, type JournalFile, type JournalReadOutcome, mayBeForg
 import type { InfoHash } from '../metainfo/metainfo.js';
 import { isJournal, ownerIn } from './read-journal.js';
 
-/** The names of journals that torrents of this process have: two torrents never write to one. */
+/** The paths of journals that torrents of this process use. Two torrents never write to the same one. */
 export type TakenJournals = Set<string>;
 
 /**
- * The journal of one torrent among several with the same name, in one folder. The journal of that name alone has
- * whoever came first; others have one with their info-hash in its name. A torrent finds its own again whichever it was:
- * the head of a journal says whose it is, and another torrent's is neither believed nor touched.
+ * The journal of one torrent, in a folder that may hold several torrents of the same name. The first of them has the
+ * journal with this name alone, and the others have journals with their info-hash in the name. A torrent finds its own
+ * journal again in both cases: the head of a journal names its torrent. The journal of another torrent is neither
+ * believed nor touched.
  */
 export class OwnJournal implements JournalFile {
   readonly #plain: JournalFile;
@@ -20,7 +21,7 @@ export class OwnJournal implements JournalFile {
   #hasTaken = false;
   #isReleased = false;
 
-  /** `plain` has the torrent's name alone, `marked` its info-hash too. */
+  /** `plain` is named after the torrent alone, `marked` also after its info-hash. */
   constructor(plain: JournalFile, marked: JournalFile, infoHash: InfoHash, taken: TakenJournals) {
     this.#plain = plain;
     this.#marked = marked;
@@ -33,7 +34,7 @@ export class OwnJournal implements JournalFile {
     return this.#chosen.path;
   }
 
-  /** Decides which of the two it is. To be asked before anything else. */
+  /** Decides which of the two files is used, and reads it. The caller must call this before any other method. */
   read(answered: (outcome: JournalReadOutcome) => void): void {
     this.#marked.read((marked) => {
       const found = marked.ok ? marked.found : null;
@@ -70,40 +71,40 @@ export class OwnJournal implements JournalFile {
     this.#chosen.remove(answered);
   }
 
-  /** The torrent writes to no journal any more. */
+  /** The torrent writes to no journal after this, so another torrent may use the name. */
   release(): void {
     this.#isReleased = true;
     if (this.#hasTaken) this.#taken.delete(this.#plain.path);
     this.#hasTaken = false;
   }
 
-  /** One that may be forged must not hide the other. */
+  /** A file that may be forged is not ours: it must not hide the other one. */
   #isOurs(found: FoundJournal): boolean {
     return !mayBeForged(found) && ownerIn(found.bytes)?.equals(this.#infoHash) === true;
   }
 
-  /** A damaged head says of nobody that it is his. */
+  /** Whether the journal belongs to another torrent. A damaged head names no torrent. */
   #isAnothers(bytes: Buffer): boolean {
     const owner = ownerIn(bytes);
     return isJournal(bytes) && owner !== null && !owner.equals(this.#infoHash);
   }
 }
 
-/** Beyond what any clock says, nanoseconds: no file is as young as this, so that none is unchanged. */
+/** A time in nanoseconds that no clock reaches. No file has it, so a file with it in the journal counts as changed. */
 const NEVER = 2n ** 63n - 1n;
 
 /**
- * Of a file that is not there when the download begins: what the download makes under its part name is ours, though it
- * may be killed before it can say what that is like. No file has this inode and birth.
+ * The journal's record of a file that is not there when the download begins. A part file that appears later is ours,
+ * even when the download is killed before it can record the file's real identity. No file has this inode and birth.
  */
 export const NOT_THERE: FileIdentity = { length: 0, changedAt: NEVER, inode: 0n, bornAt: NEVER };
 
-/** What a journal says of a file that is ours when it says nothing of its bytes: all of them have to prove themselves. */
+/** Whether this is `NOT_THERE`. Then the file is ours, and all its bytes have to prove themselves. */
 export function isNotThere({ inode, bornAt }: FileIdentity): boolean {
   return inode === NOT_THERE.inode && bornAt === NOT_THERE.bornAt;
 }
 
-/** Says whose a file is, and nothing of what is in it. */
+/** An identity that says that the file is ours, and nothing of its bytes: all of them have to prove themselves. */
 export function claimOf(identity: FileIdentity): FileIdentity {
   return { ...identity, changedAt: NEVER };
 }

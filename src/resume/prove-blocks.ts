@@ -2,10 +2,13 @@ import type { BlockRead, Storage } from '../disk/storage.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
 import { sumOf, type UnfinishedPieces } from './journal-format.js';
 
-/** Blocks that are read at once: 1 MiB. Where one of them cannot be read, none of them counts. */
+/** How many blocks are read at once: 1 MiB. When one of them cannot be read, none of them counts. */
 const AT_ONCE = 64;
 
-/** Finds out which of these blocks the disk holds as they were written. Not answered once the storage is closed. */
+/**
+ * Reads the blocks that a journal names, and answers with those that the disk holds as they were written. Does not
+ * answer once the storage is closed.
+ */
 export function proveBlocks(
   storage: Pick<Storage, 'readBlocks'>,
   layout: PieceLayout,

@@ -1,4 +1,4 @@
-/** What a journal says, from bytes that anybody may have written. Nothing here throws. */
+/** Reads a journal. Any user or program may have written its bytes, so nothing here throws on them. */
 import { crc32 } from '../base/crc32.js';
 import type { FileIdentity } from '../disk/storage.js';
 import type { PieceRun } from '../metainfo/piece-layout.js';
@@ -23,22 +23,22 @@ import {
 
 /** What a journal says up to its first broken record. */
 export interface JournalContents {
-  /** Pieces that are on the disk, in the order in which they came there. A piece may come twice. */
+  /** Pieces that are on the disk, in the order in which they came there. A piece may occur twice. */
   readonly runs: readonly PieceRun[];
   /** Pieces that were written, and perhaps not flushed. */
   readonly written: readonly PieceRun[];
-  /** What the files that hold them were like when they were last flushed, by index. */
+  /** The identities of files at their last flush, by index. */
   readonly files: ReadonlyMap<number, FileIdentity>;
-  /** Sums of blocks that were on the disk, by piece and by their number in it; some pieces may be verified since. */
+  /** Sums of blocks on the disk, by piece and by number in the piece. Some of these pieces may be verified since. */
   readonly blocks: ReadonlyMap<number, Sums>;
-  /** Whoever wrote it ended well: the files are as it says, to the nanosecond. */
+  /** The download that wrote it ended cleanly: the files are as the journal says, to the nanosecond. */
   readonly isClean: boolean;
 }
 
-// A piece is written down again when it was lost and came a second time. Many times over is somebody's attempt to keep
-// us busy: a few megabytes could name two million pieces a million times.
+// A journal names a piece again when the piece was lost and came a second time. One that names pieces many times is an
+// attack that keeps us busy: a few megabytes could name two million pieces a million times.
 const MAX_TIMES = 16;
-// So are more blocks than 16 GiB of unfinished pieces have.
+// The same for blocks: these are 16 GiB of unfinished pieces.
 const MAX_BLOCKS = 1_000_000;
 
 interface Reading {
@@ -46,18 +46,18 @@ interface Reading {
   readonly written: PieceRun[];
   readonly files: Map<number, FileIdentity>;
   readonly blocks: Map<number, Map<number, number>>;
-  /** Pieces in all runs. */
+  /** How many pieces all runs name together. */
   pieces: number;
-  /** Blocks in all records, those that hold no more included. */
+  /** How many blocks all records name together, also those that are no longer true. */
   blockCount: number;
 }
 
-/** Whether whatever lies there is a journal of btget's, even a broken one or one of another version. */
+/** Whether the bytes are a journal of btget, even a broken one or one of another version. */
 export function isJournal(bytes: Buffer): boolean {
   return bytes.subarray(0, JOURNAL_MAGIC.length).equals(JOURNAL_MAGIC);
 }
 
-/** The info-hash that a whole head names, of whatever version it is; null when there is none. */
+/** The info-hash in the head of a journal of any version; null when the head is damaged or there is none. */
 export function ownerIn(bytes: Buffer): Buffer | null {
   if (bytes.length < HEAD_LENGTH || !isJournal(bytes)) return null;
   const sealed = bytes.subarray(0, HEAD_LENGTH - SEAL_LENGTH);
@@ -65,8 +65,9 @@ export function ownerIn(bytes: Buffer): Buffer | null {
 }
 
 /**
- * Null when the head is not that of a journal of `owner` in our version. Records that follow are believed up to the
- * first that is torn, damaged, unknown or impossible: an append that a crash cut off leaves what stands before it good.
+ * What the journal of `owner` says; null when the bytes have no head of our version for this torrent. The records count
+ * up to the first one that is torn, damaged, unknown or impossible: when a crash cuts an append off, the records before
+ * it are still good.
  */
 export function readJournal(bytes: Buffer, owner: JournalOwner): JournalContents | null {
   if (!isHeadOf(bytes, owner)) return null;
@@ -104,7 +105,7 @@ function isHeadOf(bytes: Buffer, { infoHash, pieceCount, fileCount }: JournalOwn
   );
 }
 
-/** The record that begins there, or null when it does not follow what has the seal `before`. */
+/** The record that begins at `begin`; null when it is torn, or does not follow the record with the seal `before`. */
 function recordAt(bytes: Buffer, begin: number, before: number): Buffer | null {
   if (begin + RECORD_OVERHEAD > bytes.length) return null;
   const end = begin + RECORD_OVERHEAD + bytes.readUInt32BE(begin);
@@ -113,7 +114,9 @@ function recordAt(bytes: Buffer, begin: number, before: number): Buffer | null {
   return sealOf(record.subarray(0, -SEAL_LENGTH), before) === lastSeal(record) ? record : null;
 }
 
-/** False when the record is none that we write, though its seal is right. All of it counts, or nothing. */
+/**
+ * Adds a record to `reading`, all of it or nothing. False when we never write such a record, though its seal is right.
+ */
 function takeRecord(record: Buffer, owner: JournalOwner, reading: Reading): boolean {
   const body = record.subarray(5, -SEAL_LENGTH);
   if (record[4] === RECORD_KIND.end) return body.length === 0;

@@ -1,3 +1,7 @@
+/**
+ * What one torrent needs to go on where its last run stopped: its journal, and its claim to the target while it runs.
+ * It claims the target in `open` and gives it back in `closed` or `abandon`.
+ */
 import type { Timers } from '../base/clock.js';
 import type { Random } from '../base/random.js';
 import type { DoneOutcome, FileIdentity, FileSurvey } from '../disk/storage.js';
@@ -22,54 +26,53 @@ export interface ResumeParts {
   readonly claim: TargetClaim;
   readonly keeper: JournalKeeper;
   readonly hold: TargetHold;
-  /** False: the target is only read, so that nothing is written beside it either. */
+  /** False: the torrent only reads the target, so it writes no journal beside it either. */
   readonly mayWrite: boolean;
   /** Whether files grow under their part names. */
   readonly partNames: boolean;
   /** False: everything is hashed, whatever the journal says. */
   readonly trustsJournal: boolean;
-  /** True: even when everything is there the torrent goes on, and may be started again. */
+  /** True: the torrent goes on when everything is there, and may be started again, so the journal is kept. */
   readonly seeds: boolean;
   readonly warned: (code: string, message: string) => void;
 }
 
-/** A torrent's claim to its paths, against the other torrents of the process. */
+/** A torrent's claim to its paths. It keeps other torrents of the process off them. */
 export interface TargetClaim {
-  /** Whom it waits for, or null. */
+  /** The torrent that it waits for, and a path that both have; null while it does not wait. */
   readonly waitsFor: { readonly name: string; readonly path: string } | null;
-  /** `granted` is called once, unless it ends first; `waits` before it if it is not at once. */
+  /** Calls `granted` once, unless the claim ends first. When it has to wait, it calls `waits` before. */
   begin(granted: () => void, waits: (holder: { readonly name: string; readonly path: string }) => void): void;
   end(): void;
 }
 
-/** What a torrent waits for before it looks at the disk: another one of this process, or another process. */
+/** What a torrent waits for before it looks at the disk: another torrent of this process, or another process. */
 export interface Wait {
   readonly on: 'torrent' | 'lock';
   readonly message: string;
 }
 
-/** What was found when the torrent started. */
+/** What the disk held when the torrent started. */
 export interface Findings {
-  /** What each file was like before it was looked at; null for one that is not there or not ours. */
+  /** The identity of each file before it was read; null when the file is not there or not ours. */
   readonly files: readonly (FileIdentity | null)[];
   readonly verified: readonly PieceIndex[];
-  /** Blocks of other pieces that are there and have proved it. */
+  /** Blocks of other pieces that are on the disk and have proved themselves. */
   readonly unfinished: UnfinishedPieces;
-  /** Files that are not there, and may be made under their part names. */
+  /** Files that are not there, and that the download may make under their part names. */
   readonly absent: readonly number[];
-  /** Those of them that were hashed without any journal's word that they had been flushed. */
+  /** Verified pieces that were hashed, and of which no journal says that they were flushed. */
   readonly unflushed: readonly PieceIndex[];
-  /** Something lies aside, so that verified pieces may be written once more, where they belong. */
+  /** There is a border file, so verified pieces may be written once more, to where they belong. */
   readonly hasBorderFile: boolean;
 }
 
-/** One torrent's progress from one start to the next, and its claim to the target meanwhile. */
 export class Resume implements WriteJournal {
   readonly #parts: ResumeParts;
   #found: FoundJournal | null = null;
   #keepsJournal: boolean;
   #isStarted = false;
-  /** No journal was there when it began. */
+  /** There was no journal when this run began. */
   #isNew = false;
 
   constructor(parts: ResumeParts) {
@@ -77,7 +80,7 @@ export class Resume implements WriteJournal {
     this.#keepsJournal = parts.mayWrite;
   }
 
-  /** Claims the target, and reads what is written down of it. Fails with 'target-busy' only. */
+  /** Claims the target, then reads its journal. Fails with 'target-busy' only. */
   open(answered: (outcome: DoneOutcome) => void): void {
     const { claim, timers, warned } = this.#parts;
     let hasWaited = false;
@@ -94,7 +97,7 @@ export class Resume implements WriteJournal {
     );
   }
 
-  /** Why the torrent waits before it looks at anything, or null. */
+  /** What the torrent waits for before it looks at the disk, or null. */
   get waitsFor(): Wait | null {
     const { claim, hold } = this.#parts;
     if (claim.waitsFor !== null) return { on: 'torrent', message: turnSentence(claim.waitsFor) };
@@ -121,7 +124,7 @@ export class Resume implements WriteJournal {
     });
   }
 
-  /** What to make of what is there. `possible` are the pieces that the files are long enough for. */
+  /** Decides what to believe of the journal. `possible` are the pieces that the files are long enough for. */
   believe(survey: readonly FileSurvey[], possible: readonly PieceIndex[]): Belief {
     const { metainfo, layout, owner, random, partNames, trustsJournal } = this.#parts;
     const nothing = {
@@ -136,13 +139,14 @@ export class Resume implements WriteJournal {
     if (this.#found === null || contents === null) return nothing;
     if (trustsJournal && possible.length > 0) this.#sayDoubt(this.#found);
     const { doubt } = this.#found;
-    // It may name any file as ours.
+    // A forged journal may name any file as ours.
     if (mayBeForged(this.#found) && doubt?.about !== 'mode') return nothing;
     const { files } = metainfo;
     const writtenAt = this.#found.changedAt;
     const parts = { files, layout, random, survey, possible, contents, writtenAt, partNames };
     const belief = believe(parts, DEFAULT_BELIEF_OPTIONS);
-    // Whose a file is has nothing to do with what is in it; and blocks are looked at one by one in any case.
+    // The journal may still say which files are ours. That says nothing of their bytes. And every block has to prove
+    // itself in any case.
     const known = doubt?.about === 'mode' ? partsOf(belief.known, survey) : belief.known;
     if (!trustsJournal || doubt !== null) return { ...nothing, known, unfinished: unfinishedIn(contents, layout) };
     return belief;
@@ -157,7 +161,7 @@ export class Resume implements WriteJournal {
     );
   }
 
-  /** Nothing may be written to the files before this has answered. */
+  /** Begins the journal of this run. The caller must write nothing to the files before this has answered. */
   begin({ files, absent, verified, unfinished, unflushed, hasBorderFile }: Findings, answered: () => void): void {
     const { keeper, file, metainfo, layout, seeds, partNames, warned } = this.#parts;
     if (this.#found !== null && !isJournal(this.#found.bytes)) {
@@ -171,11 +175,11 @@ export class Resume implements WriteJournal {
     const exists = this.#found !== null;
     this.#found = null;
     if (verified.length === layout.pieceCount && !seeds && !hasBorderFile) {
-      // Nothing is to come, and the journal goes when the last file has its name.
+      // Nothing is left to fetch. The journal of the last run is removed when the last file has its name.
       keeper.begin({ rewrites: false, verified: [], unfinished, files: new Map(), unflushed: [] }, answered);
       return;
     }
-    // Under a final name nothing but the journal tells a file that we began from somebody else's.
+    // When files grow under their final names, only the journal tells a file that we began from a stranger's.
     const hasNames = !partNames && files.some((identity) => identity !== null);
     const rewrites = exists || verified.length > 0 || hasNames;
     const ofFiles = filesOfPieces(metainfo.files, layout, new Set(unflushed));
@@ -186,25 +190,25 @@ export class Resume implements WriteJournal {
   }
 
   /**
-   * The disk is prepared, and pieces may come. Nothing but zeros may be written to files that were not there before
-   * this has answered: after a kill nothing else tells that they are ours.
+   * Writes down which files are ours. Until this has answered, the caller must write only zeros to files that were not
+   * there before: after a kill only the journal tells that they are ours.
    */
   claim(answered: () => void): void {
     if (this.#keepsJournal) this.#parts.keeper.claim(answered);
     else answered();
   }
 
-  /** What was done for the download is undone, and it ends: no journal is left that was not there before. */
+  /** The download has failed before it began, and all is undone: a journal that this run made is removed at the end. */
   undone(): void {
     if (this.#isNew) this.#parts.keeper.complete();
   }
 
-  /** Whether the journal's keeper has come to know this file as the one that it was asked to keep in mind. */
+  /** Whether this is the file that the journal has under this index: inode and birth are the same. */
   knows(file: number, identity: FileIdentity): boolean {
     return this.#parts.keeper.knows(file, identity);
   }
 
-  /** As `begin`, when some of what was verified is gone. */
+  /** As `begin`, but for a torrent that runs already and has lost verified pieces. */
   beginAgain({ files, verified }: Findings, answered: () => void): void {
     if (!this.#keepsJournal) {
       answered();
@@ -220,7 +224,7 @@ export class Resume implements WriteJournal {
   }
 
   /**
-   * What is written before the torrent begins to exchange pieces may be zeros that take the room of what is to come.
+   * Blocks that are written before the torrent exchanges pieces may be zeros that only take up room on the disk.
    */
   get keepsBlocks(): boolean {
     return this.#isStarted && this.#keepsJournal;
@@ -242,12 +246,12 @@ export class Resume implements WriteJournal {
     this.#parts.keeper.pieceWrong(piece);
   }
 
-  /** All is done, and nothing is left to seed. */
+  /** The download is complete and nothing is left to seed. */
   complete(): void {
     this.#parts.keeper.complete();
   }
 
-  /** The torrent ends; the disk still has to take what memory holds. */
+  /** The torrent is about to end. The disk still has to write what memory holds. */
   closing(): void {
     this.#parts.keeper.closing();
   }
@@ -265,7 +269,10 @@ export class Resume implements WriteJournal {
     });
   }
 
-  /** The torrent's tasks run no more: whatever waits is answered at once, and what is written down stays as it is. */
+  /**
+   * The torrent's context has ended, so its tasks no longer run. Calls that wait are answered at once, and the journal
+   * stays as it is.
+   */
   abandon(): void {
     this.#parts.keeper.abandon();
     this.#parts.hold.abandon();
@@ -275,7 +282,7 @@ export class Resume implements WriteJournal {
 }
 
 /**
- * Those under part names: a forged journal must not make a whole file of ours one that may be written over.
+ * Those files in `known` that lie under part names. A forged journal must not let us write over a user's whole file.
  */
 function partsOf(known: ReadonlySet<number>, survey: readonly FileSurvey[]): ReadonlySet<number> {
   return new Set([...known].filter((file) => survey[file]?.found === 'part' && !survey[file].bothNames));

@@ -3,19 +3,21 @@ import type { BtgetError } from '../base/failure.js';
 import type { DoneOutcome } from '../disk/storage.js';
 import type { LockDoubt, LockOutcome, TargetLock } from '../disk/target.js';
 
-/** How often the lock is refreshed: a few times within the minute after which others take it for a dead process's. */
+/** How often the lock is refreshed. Other processes think that its process is dead after a minute without a refresh. */
 export const REFRESH_INTERVAL: Millis = 15_000;
 
-/** How often a lock is looked at whose process cannot be seen from here. */
+/** How often we look at a lock whose process we cannot see from here. */
 export const LOOK_INTERVAL: Millis = 1000;
+/** How many locks in a row may belong to dead processes. More of them come from processes that live. */
 const MAX_DOUBTS = 8;
 
 /**
  * Keeps other processes off the target while a torrent writes to it.
  *
- * Who only reads needs no lock, so that many may seed one folder, even one that cannot be written. But it does not
- * begin while somebody writes there: which pieces it found would be out of date as soon as it had found them. The other
- * way round no harm is done: a download writes only pieces that are not verified, which the seed does not serve.
+ * A torrent that only reads takes no lock. So many processes may seed one folder, even one that they cannot write to.
+ * But a seed does not begin while another process writes there, since its list of pieces would be out of date at once.
+ * A download may begin while a seed reads: it writes only pieces that are not verified, and a seed does not serve
+ * these.
  */
 export class TargetHold {
   readonly #timers: Timers;
@@ -23,10 +25,10 @@ export class TargetHold {
   readonly #warned: (code: string, message: string) => void;
   #state: 'free' | 'held' | 'ended' = 'free';
   #next: Task | null = null;
-  /** Locks that may be dead processes', by token, and since when they are known. */
+  /** Locks that may belong to dead processes, by token, and since when we know each of them. */
   readonly #doubts = new Map<string, Pick<LockDoubt, 'token' | 'changedAt'> & { readonly since: Millis }>();
   #waiting: LockDoubt | null = null;
-  /** Why there is no lock, if one was wanted. */
+  /** Why there is no lock, when one was wanted. */
   #trouble: BtgetError | null = null;
 
   constructor(timers: Timers, lock: TargetLock, warned: (code: string, message: string) => void) {
@@ -36,9 +38,10 @@ export class TargetHold {
   }
 
   /**
-   * Waits while nobody can tell whether the lock's process lives. Fails with 'target-busy' only. Where no lock can be
-   * made the torrent goes on without, and `started` says so: a folder that cannot be written ends a download soon
-   * enough, and is no trouble where everything is there.
+   * Takes the lock, or with `mayWrite` false only looks whether another process has it. Waits while we cannot tell
+   * whether the lock's process lives. Fails with 'target-busy' only. When no lock can be made, the torrent goes on
+   * without one, and `started` warns of it: a folder that cannot be written to ends a download soon anyway, and does
+   * not matter to a torrent that has everything.
    */
   begin(mayWrite: boolean, answered: (outcome: DoneOutcome) => void): void {
     const told = this.#later<LockOutcome>((outcome) => {
@@ -68,12 +71,12 @@ export class TargetHold {
     ask();
   }
 
-  /** What it waits for before `begin` is answered, in a sentence, or null. */
+  /** What `begin` waits for, as a sentence, or null. */
   get waitsFor(): string | null {
     return this.#state === 'ended' ? null : (this.#waiting?.message ?? null);
   }
 
-  /** Locks follow one another when their processes do; somebody lives who makes so many. */
+  /** One dead process's lock may follow another. When there are many of them, some living process makes them. */
   #mayDoubt({ token }: LockDoubt): boolean {
     return this.#state !== 'ended' && (this.#doubts.has(token) || this.#doubts.size < MAX_DOUBTS);
   }
@@ -88,12 +91,12 @@ export class TargetHold {
     this.#next = this.#timers.addTask(ask, Math.min(doubt.wait, LOOK_INTERVAL));
   }
 
-  /** The torrent begins to exchange pieces. */
+  /** The torrent begins to exchange pieces. Warns when it does so without a lock. */
   started(): void {
     if (this.#trouble !== null) this.#warn(this.#trouble);
   }
 
-  /** The lock is free when this is answered, if it was held. May come before `begin` has answered. */
+  /** Releases the lock, if it was held, then answers. The caller may call this before `begin` has answered. */
   end(answered: () => void): void {
     const held = this.#state === 'held';
     this.#stop();
@@ -103,14 +106,14 @@ export class TargetHold {
     }
     this.#lock.release(
       this.#later((outcome) => {
-        // It will be found to be a dead process's.
+        // Other processes will find that it belongs to a dead process.
         if (!outcome.ok) this.#warned('no-lock', outcome.failure.message);
         answered();
       }),
     );
   }
 
-  /** Gives the lock back without waiting for an answer, which would never come: the torrent's tasks run no more. */
+  /** Releases the lock without waiting for the answer, which would never come: the torrent's tasks no longer run. */
   abandon(): void {
     if (this.#state === 'held') this.#lock.release(() => undefined);
     this.#stop();

@@ -1,4 +1,4 @@
-/** The end of a session, which its trackers and peers cannot hold up. */
+/** Ends a session within a time limit, so that trackers and peers cannot delay the end. */
 import type { Millis, Timers } from '../base/clock.js';
 
 /**

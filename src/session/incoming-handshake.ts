@@ -8,7 +8,7 @@ import { acceptMse, type MseAcceptParts } from '../wire/mse/mse-accept.js';
 import { CRYPTO, type MseAgreement } from '../wire/mse/mse-keys.js';
 import type { Refusal } from '../wire/refusal.js';
 
-/** Who takes over a connection whose info-hash is known: one torrent's Encoder. */
+/** Takes over a connection once its info-hash is known. One torrent's Encoder. */
 export interface Taker {
   externalConnectionMade(socket: SingleSocket, incoming: Incoming): void;
 }
@@ -19,20 +19,24 @@ export interface AcceptEncryption extends Pick<MseAcceptParts, 'pair' | 'random'
   readonly isRequired: boolean;
 }
 
-/** What an unfinished handshake needs of whoever keeps it. */
+/** What an IncomingHandshake needs of its owner, the PortListener. */
 export interface HandshakeOwner {
   /** Null: we speak plain BitTorrent alone. */
   readonly encryption: AcceptEncryption | null;
   /**
-   * Whose connection this is, or undefined when nobody here knows the info-hash. It is a view, valid during the call.
+   * Which torrent takes the connection; undefined when we have no torrent with this info-hash. `infoHash` is a view
+   * that is valid during the call.
    */
   takerFor(infoHash: Buffer): Taker | undefined;
-  /** The handshake is over: somebody took the connection, or it is gone. Called once. */
+  /**
+   * The handshake is over: a torrent took the connection, or the connection is gone. `reason` says why we refused it;
+   * null when we did not. Called once.
+   */
   finished(handshake: IncomingHandshake, reason: Refusal | null): void;
 }
 
 /**
- * A connection from outside that has not said yet which torrent it is about.
+ * A connection from outside whose peer has not yet said which torrent it wants.
  *
  * One port serves plain and encrypted handshakes. A plain one begins with twenty bytes that are always the same; at the
  * first byte that differs it is an encrypted one, whose first byte may be any.
@@ -66,6 +70,7 @@ export class IncomingHandshake implements SocketHandler {
     this.#framer = owner.encryption === null ? this.#plainFramer() : this.#anyFramer(owner.encryption);
   }
 
+  /** Ends the connection, for `reason`. */
   refuse(reason: Refusal): void {
     this.#socket.close();
     this.#finish(reason);

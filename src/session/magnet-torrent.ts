@@ -1,4 +1,7 @@
-/** A torrent that begins with a magnet link: its two lives one after the other, as one torrent of the session. */
+/**
+ * A torrent that begins with a magnet link. It has two lives: first it fetches the metadata, then the content. To the
+ * session it is one torrent.
+ */
 import { BtgetError } from '../base/failure.js';
 import type { V1MagnetLink } from '../metainfo/magnet.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
@@ -14,10 +17,11 @@ import type { MetadataHandover, TorrentParts } from '../torrent/torrent-parts.js
 
 /** What happens to a torrent in both of its lives. */
 export interface MagnetEvents extends TorrentEvents {
-  /** The metadata is known: what follows is what any torrent tells. */
+  /** The metadata is known. From here on the events are those of any torrent. */
   gotMetadata(metainfo: Metainfo): void;
 }
 
+/** One of the two lives: the torrent fetches its metadata, or its content. */
 export type TorrentLife =
   | { readonly life: 'metadata'; readonly torrent: MetadataTorrent }
   | { readonly life: 'content'; readonly torrent: Torrent };
@@ -45,15 +49,17 @@ export class MagnetTorrent {
     this.#current = { life: 'metadata', torrent };
   }
 
-  /** Which life it is in. */
+  /** The life that the torrent is in now. */
   get current(): TorrentLife {
     return this.#current;
   }
 
+  /** The Encoder of the present life; undefined when that life has none. */
   get encoder(): Encoder | undefined {
     return this.#current.torrent.encoder;
   }
 
+  /** Begins with the metadata that an earlier run kept, or fetches it. */
   start(): void {
     this.#kept.read((info) => {
       if (this.#stopped || this.#current.life === 'content') return;
@@ -67,6 +73,7 @@ export class MagnetTorrent {
     return this.#current.torrent.status();
   }
 
+  /** Stops the present life. Answers as that torrent does. */
   stop(answered: () => void): void {
     this.#stopped = true;
     this.#parsing?.cancel();
@@ -77,10 +84,10 @@ export class MagnetTorrent {
     const { rawServer, parse } = this.#parts;
     this.#parsing = parseMetadata(parse, info, torrent.link, (outcome) => {
       rawServer.addTask(() => {
-        // Somebody may have come meanwhile and brought it.
+        // Meanwhile a peer that dialled us may have sent the metadata.
         if (this.#stopped || this.#current.life === 'content') return;
         if (outcome.ok) this.#begin(outcome.metainfo, torrent.handOver(outcome.metainfo));
-        // Whoever fetches it again will say what is wrong with it.
+        // The kept metadata is of no use. The torrent fetches it again, and that says what is wrong with it.
         else if (outcome.failure instanceof BtgetError) torrent.start();
         else throw outcome.failure;
       }, 0);
@@ -95,7 +102,7 @@ export class MagnetTorrent {
       this.#events.gotMetadata(metainfo);
       torrent.start();
     } catch (failure) {
-      // It has no such file as was asked for.
+      // The torrent has none of the files that the user selected.
       if (!(failure instanceof BtgetError)) throw failure;
       this.#current.torrent.stop(() => undefined);
       this.#events.failed(failure);

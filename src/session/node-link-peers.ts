@@ -1,4 +1,4 @@
-/** The peers that a link names (`x.pe`), and those that the user does: from names to addresses. */
+/** Finds the addresses of the peers that a link (`x.pe`) or the user names. */
 import { DEFAULT_NAME_LOOKUP_OPTIONS, lookUpName, type NameOutcome } from '../discovery/http/http-name-lookup.js';
 import type { V1MagnetLink } from '../metainfo/magnet.js';
 import { passFence } from '../net/fence.js';
@@ -8,8 +8,9 @@ import type { PeerAddress } from '../net/raw-server.js';
 import type { TorrentOptions } from '../torrent/torrent-options.js';
 
 /**
- * `HOST:PORT` each, IPv6 addresses in brackets. Links are passed on for years: who cannot be found any more is left
- * out. With `bind` no name is resolved, because the system's resolver would ask through any interface.
+ * Finds the addresses of `peers`, each written `HOST:PORT`, with an IPv6 address in brackets. A link may be years old,
+ * so a peer whose name has no address any more is left out. With `bind` no name is resolved, because the system's
+ * resolver may ask through any interface.
  */
 export async function resolveLinkPeers(
   peers: readonly string[],
@@ -29,14 +30,15 @@ export async function resolveLinkPeers(
   return found.flat();
 }
 
-/** How the addresses of a name are found. */
+/** Finds the addresses of a name. */
 export type LookUpHost = (host: string) => Promise<NameOutcome>;
 
-// A name may have any number of addresses, and one who chooses them may send us to as many strangers.
+// The owner of a name may give it any number of addresses, and so send us to as many strangers.
 const MAX_ADDRESSES = 8;
 
 /**
- * A peer at each address that can be dialled past the fence `bind`; all the same when it lets none pass, to be told so.
+ * Returns a peer at each address that the fence `bind` lets us dial, 8 at the most. When the fence lets none pass, the
+ * peers are returned all the same, so that the user is told why they cannot be dialled.
  */
 export function peersAt(addresses: readonly string[], port: number, bind: string | null): PeerAddress[] {
   const fence = bind === null ? null : resolveBind(bind);
@@ -44,7 +46,7 @@ export function peersAt(addresses: readonly string[], port: number, bind: string
   return (fitting.length > 0 ? fitting : addresses).slice(0, MAX_ADDRESSES).map((host) => ({ host, port }));
 }
 
-/** Nobody need be asked where it is. */
+/** Whether the addresses of `host` are known without a look-up. */
 export function isKnownHost(host: string): boolean {
   return parseIp(host) !== undefined || host === 'localhost';
 }
@@ -55,7 +57,10 @@ export async function lookUpHost(host: string): Promise<NameOutcome> {
   return new Promise((resolve) => lookUpName(host, DEFAULT_NAME_LOOKUP_OPTIONS, resolve));
 }
 
-/** What a link says besides which torrent it is: its peers, looked up, and its files unless the user has said which. */
+/**
+ * Adds to the user's options what a link says: its peers (looked up already), and its files unless the user has
+ * selected some.
+ */
 export function optionsForLink(
   { selected }: V1MagnetLink,
   peers: readonly PeerAddress[],

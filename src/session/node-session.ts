@@ -16,7 +16,7 @@ import type { TrackerClient, TrackerScraper } from '../discovery/trackers/tracke
 import { UdpTrackerClient } from '../discovery/trackers/udp-tracker-client.js';
 import { DEFAULT_UDP_TRACKER_OPTIONS } from '../discovery/trackers/udp-tracker-options.js';
 import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../disk/files/file-disk.js';
-import { FileKept } from '../disk/kept-bytes.js';
+import { FileKeptBytes } from '../disk/kept-bytes.js';
 import { createSlotPool, DEFAULT_SLOT_POOL_OPTIONS } from '../disk/slot-pool.js';
 import { systemProcesses } from '../disk/system/processes.js';
 import { nodeParseMetainfo } from '../metainfo/node-parse-metainfo.js';
@@ -147,7 +147,7 @@ function nodeDhtAdapters({ timers, bind, noted }: NodeDhtParts, { dhtNodes, dhtS
     verify: verifyEd25519,
     resolve: (host, answered) => resolve(timers, bind, host, answered),
     routers: isFenced ? own : [...own, ...DEFAULT_DHT_OPTIONS.routers],
-    kept: path === null ? null : new FileKept(timers, { path, user, maxLength: MAX_STATE_LENGTH, noted }),
+    kept: path === null ? null : new FileKeptBytes(timers, { path, user, maxLength: MAX_STATE_LENGTH, noted }),
   };
 }
 

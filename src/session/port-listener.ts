@@ -13,12 +13,13 @@ import { RefusalLog } from '../swarm/connections/reach-counter.js';
 import type { Refusal, RefusalCode } from '../wire/refusal.js';
 import { type AcceptEncryption, type HandshakeOwner, IncomingHandshake, type Taker } from './incoming-handshake.js';
 
+/** Limits for connections that have not named their torrent. */
 export interface PortListenerOptions {
-  /** A connection that has not named its torrent by then is ended. The whole handshake shares this time. */
+  /** A connection that has not named its torrent after this long is ended. This time is for the whole handshake. */
   readonly handshakeDeadline: Millis;
-  /** Connections at once that have not named their torrent yet. One more, and the oldest of them is ended. */
+  /** How many connections may be open that have not named their torrent. When one more comes, the oldest is ended. */
   readonly maxUnfinished: number;
-  /** The same, for one host. One more is not even accepted. */
+  /** The same for one host. When one more comes, it is not accepted. */
   readonly maxUnfinishedPerHost: number;
 }
 
@@ -28,34 +29,34 @@ export const DEFAULT_PORT_LISTENER_OPTIONS: PortListenerOptions = {
   maxUnfinishedPerHost: 16,
 };
 
-/** What a PortListener stands on. */
+/** What a PortListener is joined with. */
 export interface PortListenerParts {
   readonly rawServer: RawServer;
-  /** The table of the torrent with this info-hash, a view that is valid during the call. */
+  /** The Encoder of the torrent with this info-hash. `infoHash` is a view that is valid during the call. */
   readonly encoderFor: (infoHash: Buffer) => Taker | undefined;
   /** Null: we speak plain BitTorrent alone. */
   readonly encryption: AcceptEncryption | null;
   readonly options: PortListenerOptions;
 }
 
-/** Ports to try, counting up: both ends are tried. */
+/** Ports to try, from `first` up to and including `last`. */
 export interface PortRange {
   readonly first: number;
   readonly last: number;
 }
 
 /**
- * The one listening socket of all torrents. It reads each handshake as far as the info-hash and hands the connection,
- * with every byte that came, to the torrent's table.
+ * The one listening socket of all torrents. It reads each handshake as far as the info-hash. Then it hands the
+ * connection, with every byte that came after that, to the torrent's Encoder.
  *
- * Many connections that say nothing cannot grow the process, nor lock others out: an honest peer names its torrent
- * within a round trip, so when there are too many it is the oldest that has to go.
+ * Many connections that say nothing must neither fill memory nor keep other peers out. An honest peer names its torrent
+ * within a round trip, so when there are too many connections, the oldest is ended.
  */
 export class PortListener implements ListenHandler, HandshakeOwner {
   readonly #parts: PortListenerParts;
   /** The oldest comes first. */
   readonly #unfinished = new Set<IncomingHandshake>();
-  /** How many of them each host has, by `hostKey`. */
+  /** How many unfinished handshakes each host has, by `hostKey`. */
   readonly #hosts = new Map<string, number>();
   readonly #refusals = new RefusalLog();
   #listener: Listener | null = null;
@@ -74,17 +75,19 @@ export class PortListener implements ListenHandler, HandshakeOwner {
     return this.#unfinished.size;
   }
 
-  /** How many were turned away before a torrent had them, by reason. */
+  /** How many connections were refused before a torrent took them, by reason. */
   get refusals(): ReadonlyMap<RefusalCode, number> {
     return this.#refusals.counts;
   }
 
-  /** Listens on the first port of `range` that is free, at `host` or at all addresses, and answers on the timeline. */
+  /**
+   * Listens on the first free port of `range`, at `host`, or at all addresses when it is null. Answers on the timeline.
+   */
   listen(range: PortRange, host: string | null, answered: (outcome: ListenOutcome) => void): void {
     this.#tryPort(range.first, range.last, host, answered);
   }
 
-  /** Accepts no more, and ends the connections that have not named their torrent. */
+  /** Accepts no more connections, and ends those that have not named their torrent. */
   close(): void {
     this.#closed = true;
     this.#listener?.close();

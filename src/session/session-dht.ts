@@ -1,6 +1,6 @@
 /**
- * The session's node in the DHT, one for all torrents. It is made when the first torrent looks for peers that may: a
- * session of private torrents opens no socket for it and sends nothing.
+ * The session's node in the DHT, one for all torrents. The node is made when the first torrent that may use the DHT
+ * looks for peers. So a session with private torrents alone opens no socket for the DHT and sends nothing.
  */
 import type { Millis, Task } from '../base/clock.js';
 import { type Announcement, DhtNode, type DhtStatus } from '../discovery/dht/dht-node.js';
@@ -14,23 +14,52 @@ import type { DatagramHandler, DatagramSocket, PeerAddress } from '../net/raw-se
 import type { OwnNode } from '../swarm/extensions/node-ports.js';
 import type { WorldParts } from '../torrent/torrent-parts.js';
 
+/** A few bytes that are kept between runs. */
+export interface KeptBytes {
+  /** Answers with null when no bytes are kept or they cannot be used. Answers once, later. */
+  read(answered: (bytes: Buffer | null) => void): void;
+  /** Replaces all that was kept. Answers once, later, also when writing fails. */
+  write(bytes: Buffer, answered: () => void): void;
+}
+
+/** What the DHT needs besides the network. */
+export interface DhtAdapters {
+  readonly verify: VerifySignature;
+  /**
+   * Finds the addresses of a name, as IP literals that we may send to; an IP literal is its own address. Answers once,
+   * later; never after `cancel`.
+   */
+  readonly resolve: (host: string, answered: (addresses: readonly string[]) => void) => { cancel(): void };
+  /** Where the node enters the DHT when it knows no other node. */
+  readonly routers: readonly Router[];
+  /** Where the state is kept between runs; null to keep nothing. */
+  readonly kept: KeptBytes | null;
+}
+
+/** What a SessionDht is joined with. */
 export interface SessionDhtParts extends Pick<WorldParts, 'rawServer' | 'random' | 'ownNetworks'> {
   readonly adapters: DhtAdapters;
-  /** Whether peers can reach us: whoever does not listen looks for others and announces nothing. */
+  /** We listen for peers. When we do not, we look for peers but announce nothing. */
   readonly listens: boolean;
   /**
-   * The port that we would rather have than any other. Who has another may share the kept state with a living process.
+   * The first port of the user's range. When we listen at another port, a process that still runs may use the same kept
+   * state, and our node needs new ids.
    */
   readonly firstPort: number;
 }
 
 const FAMILIES: readonly IpFamily[] = [4, 6];
-/** A process that is killed loses no more than this. */
+/** A process that is killed loses at most what it has learned in this time. */
 const SAVE_EVERY: Millis = 5 * 60_000;
-/** Nodes that one torrent may name, and names that are looked up at a time: whoever made a torrent chose them. */
+/**
+ * Limits for the nodes that one torrent names, and for the look-ups at a time: the maker of a torrent chooses the
+ * names.
+ */
 const MAX_NAMED_NODES = 16;
 const MAX_LOOKUPS = 64;
-/** How soon a torrent without a single peer looks again; then after twice as long, up to how often everybody looks. */
+/**
+ * A torrent without a peer looks again after this long. The wait doubles each time, up to the usual announce interval.
+ */
 const FIRST_LOOK_AGAIN: Millis = 15_000;
 
 export class SessionDht implements OwnNode, DatagramHandler {
@@ -48,19 +77,22 @@ export class SessionDht implements OwnNode, DatagramHandler {
     this.#parts = parts;
   }
 
-  /** For a torrent that names `nodes`, `host:port` each. */
+  /** The peer source of a torrent that names `nodes`, each written `host:port`. */
   createSource(nodes: readonly string[]): CreatePeerSource {
     return (torrent) => new DhtSource(this, torrent, nodes);
   }
 
-  /** Calls `ready` when the node is there, perhaps at once; not after `stop`. `port` is where we listen for peers. */
+  /**
+   * Makes the node if there is none, and calls `ready` when it is open, perhaps at once; never after `stop`. `port` is
+   * where we listen for peers.
+   */
   whenOpen(port: number, ready: (node: DhtNode) => void): void {
     if (this.#stage === 'open' && this.#node !== null) ready(this.#node);
     else this.#waiting.push(ready);
     if (this.#stage === 'unused') this.#enter(port);
   }
 
-  /** What a torrent announces, or null for nothing. */
+  /** What the node announces for a torrent; null when it announces nothing. */
   placeOf(torrent: SeekingTorrent): { port: number; impliedPort: boolean; isSeed: () => boolean } | null {
     if (!this.#parts.listens) return null;
     const impliedPort = [...this.#sockets.values()].every(({ local }) => local.port === torrent.port);
@@ -75,12 +107,12 @@ export class SessionDht implements OwnNode, DatagramHandler {
     this.#node?.addNode(address, { kind: 'incoming', teller: address.host });
   }
 
-  /** Null before a torrent uses it, and after the end. */
+  /** Null before a torrent uses the node, and after `stop`. */
   status(): DhtStatus | null {
     return this.#node?.status() ?? null;
   }
 
-  /** Leaves without a word, as is the custom, and keeps what the next run can use. Answers once, later. */
+  /** Leaves the DHT, which has no good-bye message, and keeps what the next run can use. Answers once, later. */
   stop(answered: () => void): void {
     const { rawServer } = this.#parts;
     this.#stage = 'stopped';
@@ -148,14 +180,17 @@ export class SessionDht implements OwnNode, DatagramHandler {
     }
   }
 
-  /** Peers guess that the DHT is at the port where we listen; where it is not free, any other does. */
+  /**
+   * Peers guess that our node is at the port where we listen. When that port is not free, the node takes any other
+   * port.
+   */
   #openSocket(family: IpFamily, port: number, opened: (socket: DatagramSocket | null) => void): void {
     this.#parts.rawServer.openDatagram({ family, port }, this, (outcome) => {
       if (this.#stage === 'stopped') {
         if (outcome.ok) outcome.socket.close();
       } else if (outcome.ok) opened(outcome.socket);
       else if (outcome.code === 'in-use' && port !== 0) this.#openSocket(family, 0, opened);
-      // The fence has no such family, or this machine has not.
+      // The fence or this machine has no address of this family.
       else opened(null);
     });
   }
@@ -191,7 +226,7 @@ export class SessionDht implements OwnNode, DatagramHandler {
   }
 }
 
-/** The DHT at work for one torrent. */
+/** Looks for the peers of one torrent in the DHT. */
 class DhtSource implements PeerSource {
   readonly #dht: SessionDht;
   readonly #torrent: SeekingTorrent;
@@ -222,10 +257,10 @@ class DhtSource implements PeerSource {
   }
 
   completed(): void {
-    // Each announce asks whether we are a seed: the next one tells.
+    // Each announce asks the torrent whether we are a seed, so the next one tells it.
   }
 
-  /** BEP 5 knows no good-bye: an announce is forgotten after a while. */
+  /** BEP 5 has no good-bye: the nodes forget an announce after a while. */
   stop(answered: () => void): void {
     this.#stopped = true;
     this.#announced?.stop();
@@ -233,13 +268,13 @@ class DhtSource implements PeerSource {
     this.#torrent.timers.addTask(answered, 0);
   }
 
-  /** The torrent's own nodes are of use to whoever knows no other. */
+  /** The nodes that the torrent names are asked only while we know no good node. */
   #askNamed(node: DhtNode): void {
     if (node.status().families.some(({ good }) => good > 0)) return;
     for (const named of this.#nodes.slice(0, MAX_NAMED_NODES)) addNamed(node, named);
   }
 
-  /** Of those who came when we did, each may have looked before the others had announced. */
+  /** When several peers begin at the same time, each of them may look before the others have announced. */
   #lookAgain(node: DhtNode, wait: Millis): void {
     this.#again = this.#torrent.timers.addTask(() => {
       this.#askNamed(node);
@@ -249,31 +284,9 @@ class DhtSource implements PeerSource {
   }
 }
 
-/** `host:port` of a torrent's `nodes`, an IPv6 address in brackets. */
+/** `named` is one of a torrent's `nodes`, written `host:port`, with an IPv6 address in brackets. */
 function addNamed(node: DhtNode, named: string): void {
   const end = named.lastIndexOf(':');
   const host = named.slice(0, end).replace(/^\[(.*)\]$/, '$1');
   node.addNamedNode(host, Number(named.slice(end + 1)), { kind: 'link' });
-}
-
-/** A few bytes that outlive the process. */
-export interface KeptBytes {
-  /** Null when there are none, or none that can be used. Answers once, later. */
-  read(answered: (bytes: Buffer | null) => void): void;
-  /** Replaces what was there as a whole. Answers once, later, also when it cannot be done. */
-  write(bytes: Buffer, answered: () => void): void;
-}
-
-/** What the DHT needs besides the network. */
-export interface DhtAdapters {
-  readonly verify: VerifySignature;
-  /**
-   * From a name to IP literals that we may send to; an IP literal is its own address. Answers once, later; not after
-   * `cancel`.
-   */
-  readonly resolve: (host: string, answered: (addresses: readonly string[]) => void) => { cancel(): void };
-  /** Where it is entered when no node is known. */
-  readonly routers: readonly Router[];
-  /** What an earlier run knew, or null to keep nothing. */
-  readonly kept: KeptBytes | null;
 }

@@ -1,6 +1,6 @@
 /**
- * Many torrents on one event loop, behind one listening socket, with one upload limit, one memory for pieces and one
- * name in every swarm. A torrent fails alone.
+ * Runs many torrents on one event loop. They share the listening socket, the rate limits, the memory for pieces and the
+ * peer id. When a torrent fails, the others go on.
  */
 import { toHex } from '../base/bytes.js';
 import { BtgetError } from '../base/failure.js';
@@ -33,39 +33,40 @@ import { DEFAULT_PORT_LISTENER_OPTIONS, PortListener } from './port-listener.js'
 import { type DhtAdapters, SessionDht } from './session-dht.js';
 import type { SessionOptions } from './session-options.js';
 
-/** Has the gateway let our port in. */
+/** Has the gateway open our port. */
 export interface OpensPort {
   begin(port: number): void;
   state(): readonly PortMapping[];
-  /** Has it closed again; answers once, later, within a bounded time. */
+  /** Has the gateway close the port again. Answers once, later, within a bounded time. */
   stop(answered: () => void): void;
 }
 
-/** What a session stands on. */
+/** What a Session is joined with. */
 export interface SessionParts extends WorldParts {
-  /** Null: do without the DHT. */
+  /** Null when the session does not use the DHT. */
   readonly dht: DhtAdapters | null;
-  /** Null: no gateway is asked. */
+  /** Null when the session asks no gateway. */
   readonly portMapper: OpensPort | null;
-  /** Ends the workers and the loop, when every torrent has ended. */
+  /** Ends the workers and the loop. Called when every torrent has ended. */
   readonly close: (answered: () => void) => void;
 }
 
+/** The port that we listen on, or why we cannot listen. */
 export type ListenAnswer =
   | { readonly ok: true; readonly port: number }
   | { readonly ok: false; readonly failure: BtgetError };
 
-/** What a torrent is joined by. */
+/** What the session must know of a torrent before it makes it. */
 type Subject = Pick<Metainfo, 'infoHash' | 'name' | 'nodes' | 'private'>;
 
-/** A torrent in whichever life. */
+/** A torrent, in either of its lives. */
 interface SessionTorrent {
   readonly encoder: Taker | undefined;
   start(): void;
   stop(answered: () => void): void;
 }
 
-/** What peers are told that we speak. */
+/** The extensions that our handshake announces. */
 const RESERVED = encodeReserved(['extended', 'fast']);
 const RESERVED_WITH_DHT = encodeReserved(['extended', 'fast', 'dht']);
 
@@ -77,11 +78,14 @@ export class Session {
   /** Info-hashes by their `req2`, as encrypted handshakes name torrents. */
   readonly #hiddenNames = new Map<string, Buffer>();
   readonly #portListener: PortListener;
-  /** What every torrent stands on, whether it is private or not. */
+  /** What all torrents share, private ones too. */
   readonly #shared: Omit<TorrentParts, 'nodePorts' | 'identity' | 'port'>;
   readonly #dht: SessionDht | null;
   readonly #nodePorts: NodePorts | null;
-  /** Where we say that we listen, though we may not: trackers refuse announces without a port. */
+  /**
+   * The port that we tell trackers. It is set even when we do not listen, because trackers refuse announces without a
+   * port.
+   */
   #port: number;
 
   constructor(parts: SessionParts, options: SessionOptions) {
@@ -114,25 +118,25 @@ export class Session {
     });
   }
 
-  /** How many connections were turned away before a torrent had them, by reason. */
+  /** How many connections were refused before a torrent took them, by reason. */
   get refusals(): ReadonlyMap<RefusalCode, number> {
     return this.#portListener.refusals;
   }
 
   /**
-   * Enters the DHT for the session's own sake, which otherwise waits for a torrent. To be called when `listen` has
+   * Enters the DHT now. Otherwise the session enters it when the first torrent needs it. Call it when `listen` has
    * answered.
    */
   enterDht(): void {
     this.#dht?.whenOpen(this.#port, () => undefined);
   }
 
-  /** What our node in the DHT knows, or null: there is none, or no torrent has needed it yet. */
+  /** What our node in the DHT knows. Null when the session has no node, or no torrent has needed it yet. */
   dhtStatus(): DhtStatus | null {
     return this.#dht?.status() ?? null;
   }
 
-  /** Listens for peers on the first free port of the range. */
+  /** Listens for peers on the first free port of the range. Answers once, with the port or with a 'network' failure. */
   listen(answered: (outcome: ListenAnswer) => void): void {
     const { first, last } = this.#options.port;
     this.#portListener.listen(this.#options.port, null, (outcome) => {
@@ -150,14 +154,16 @@ export class Session {
     });
   }
 
-  /** What came of asking the gateways of our network to let peers in: one of each family at the most. */
+  /**
+   * What the gateways of our network answered when we asked them to open our port, one entry per IP family at the most.
+   */
   portMapping(): readonly PortMapping[] {
     return this.#parts.portMapper?.state() ?? [];
   }
 
   /**
    * Begins a torrent: its data is checked first, then it downloads or seeds until `stop`. Throws a 'usage' failure when
-   * it has no such file as is selected.
+   * the torrent has none of the selected files, and 'target-busy' when the session has this torrent already.
    */
   addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): Torrent {
     return this.#begin(metainfo, (parts) => {
@@ -167,19 +173,22 @@ export class Session {
   }
 
   /**
-   * Begins a torrent whose metadata is fetched first, unless it was kept in an earlier run. It goes on as `addTorrent`
-   * says.
+   * Begins a torrent whose metadata is fetched first, unless an earlier run kept it. Then it goes on as with
+   * `addTorrent`. Throws 'target-busy' when the session has this torrent already.
    */
   addMagnet(link: V1MagnetLink, options: TorrentOptions, events: MagnetEvents): MagnetTorrent {
     return this.#begin(subjectOf(link), (parts) => new MagnetTorrent(parts, link, options, events));
   }
 
-  /** Fetches metadata, and neither reads nor writes the disk. When it has come, the torrent waits for its `stop`. */
+  /**
+   * Fetches metadata, and neither reads nor writes the disk. When the metadata has come, the torrent waits for its
+   * `stop`. Throws 'target-busy' when the session has this torrent already.
+   */
   fetchMetadata(link: V1MagnetLink, options: TorrentOptions, events: MetadataEvents): MetadataTorrent {
     return this.#begin(subjectOf(link), (parts) => new MetadataTorrent(parts, link, options, events));
   }
 
-  /** Stops one torrent and forgets it: when `answered` is called, the same torrent may be added again. */
+  /** Stops one torrent and forgets it. When `answered` is called, the same torrent may be added again. */
   remove(torrent: SessionTorrent, answered: () => void): void {
     torrent.stop(() => {
       for (const [key, kept] of this.#torrents) if (kept === torrent) this.#forget(key);
@@ -200,7 +209,7 @@ export class Session {
     else this.#dht.stop(oneStopped);
     if (portMapper === null) oneStopped();
     else portMapper.stop(oneStopped);
-    // A task for each: a thousand of them take longer than the loop should be held.
+    // Each torrent stops in a task of its own: to stop a thousand torrents at once would hold the loop too long.
     for (const torrent of this.#torrents.values()) this.#parts.rawServer.addTask(() => torrent.stop(oneStopped), 0);
   }
 
@@ -226,7 +235,7 @@ export class Session {
     const key = toHex(infoHash);
     if (this.#torrents.has(key)) throw new BtgetError('target-busy', `${name} is given twice`);
     const { peerSources } = this.#parts;
-    // BEP 27: a private torrent neither uses the DHT nor is it known there.
+    // BEP 27: a private torrent must not use the DHT or be announced there.
     const dht = subject.private ? null : this.#dht;
     const torrent = create({
       ...this.#shared,
@@ -242,16 +251,19 @@ export class Session {
   }
 }
 
-/** What is known of a link's torrent. Whether it is private turns out later, and then its sources are parted from. */
+/**
+ * What a link says of its torrent. Only the metadata tells whether the torrent is private; if it is, the torrent parts
+ * from its public sources then.
+ */
 function subjectOf({ infoHash, name, nodes }: V1MagnetLink): Subject {
   return { infoHash, name: name ?? toHex(infoHash), nodes, private: false };
 }
 
-/** BEP 20: a dash, two letters of the client, four characters of its version, a dash, then chance. */
+/** BEP 20: a dash, two letters for the client, four characters for its version, a dash, then random characters. */
 const PREFIX = '-GB0100-';
 const ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
 
-/** A new name for us in the swarms, 20 printable bytes. */
+/** A new random peer id for us: 20 printable bytes. */
 export function createPeerId(random: Random): Buffer {
   let id = PREFIX;
   while (id.length < 20) id += ALPHABET[random.below(ALPHABET.length)];

@@ -1,19 +1,20 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
 import type { Random } from '../base/random.js';
+import { HostTurns } from './host-turns.js';
 
-/** What the Choker must know of a peer, and may do to it. */
+/** What the Choker needs of a peer. */
 export interface ChokablePeer {
   readonly connection: { readonly hostKey: string };
   readonly upload: {
     /** We choke the peer. */
     readonly choked: boolean;
-    /** The peer wants something of us. */
+    /** The peer wants a piece that we have. */
     readonly interested: boolean;
     /** Bytes a second to the peer. */
     readonly rate: number;
     /** When a block was sent last. */
     readonly lastSentAt: Millis;
-    /** It takes next to nothing of what it could have since its unchoke. */
+    /** Since its unchoke the peer has taken next to nothing of what it could have. */
     readonly usesLittle: boolean;
     choke(): void;
     unchoke(): void;
@@ -25,14 +26,15 @@ export interface ChokablePeer {
   };
 }
 
+/** How long turns and periods last. */
 export interface ChokerOptions {
-  /** Who is served is decided anew this often. */
+  /** How often the Choker decides anew which peers are served. */
   readonly period: Millis;
-  /** The optimistic unchoke goes to the next peer every so many periods. */
+  /** The optimistic unchoke goes to the next peer after this many periods. */
   readonly periodsPerOptimistic: number;
-  /** A seed serves a peer for this long before others who wait go first. */
+  /** A seed serves a peer for this long; then peers that wait go first. */
   readonly turn: Millis;
-  /** A turn of which a peer makes little use ends after this long. */
+  /** When a peer makes little use of its turn, the turn ends after this long. */
   readonly grace: Millis;
 }
 
@@ -47,26 +49,32 @@ interface Entry<P> {
   readonly peer: P;
   /** When it was last unchoked; null while choked. */
   unchokedAt: Millis | null;
-  /** Since when it has been both unchoked and interested; null when it has not been since it was choked. */
+  /**
+   * When the peer was first both unchoked and interested after our last choke; null when it has not been both since.
+   */
   turnSince: Millis | null;
-  /** When its wait for a turn began: when it became interested, or was choked. */
+  /** When the peer began to wait for a turn: when it became interested, or when we choked it. */
   waitsSince: Millis;
 }
 
 /**
- * Decides who is served.
+ * Decides which peers are served: it chokes and unchokes.
  *
- * Turns belong to hosts, since a host can have many connections, and new ones at any time: of two that wait, the one
- * whose host holds fewer slots goes first, then the one whose host had its last turn longer ago, or none at all.
+ * Turns belong to hosts, because a host can have many connections, and can open new ones at any time. Of two peers that
+ * wait, the one whose host holds fewer slots goes first. If both hold the same number, the one whose host had its last
+ * turn longer ago, or never had one, goes first.
  *
- * The order of the list is the optimistic unchoke: every 30 s a choked and interested peer comes first. While we leech,
- * all slots but one go to the interested, unsnubbed peers that send us most; what remains goes down the list, to one
- * peer of each host before the second of any. While we seed, a peer in the middle of a turn of 30 s stays, unless it
- * makes no use of it; then come those who wait, then those whose turn is over, fastest first: slots go round, and stay
- * with the fast where no other host waits.
+ * The Choker keeps the peers in a list. Its order is the optimistic unchoke: every 30 s a choked and interested peer
+ * moves to the front. While we leech, all slots but one go to the interested peers that are not snubbed and send us
+ * most. The remaining slots go down the list, to one peer of each host before any host gets a second slot.
  *
- * A peer that is interested while slots are free is unchoked at once, in a task of its own. Uninterested peers that
- * stand before the last slot in the list are unchoked too: they cost nothing, and can start without waiting.
+ * While we seed, a peer keeps its slot for a turn of 30 s, unless it makes little use of the turn. After these peers
+ * come those that wait, then those whose turn is over, the fastest first. So slots go round, and stay with the fast
+ * peers when no other host waits.
+ *
+ * A peer that becomes interested while a slot is free is unchoked at once, in a task of its own. Uninterested peers
+ * that stand in the list before the peer with the last slot are unchoked too: they cost nothing, and can start without
+ * waiting.
  */
 export class Choker<P extends ChokablePeer> {
   readonly #timers: Timers;
@@ -79,10 +87,13 @@ export class Choker<P extends ChokablePeer> {
   #periods = 0;
   #periodTask: Task | null = null;
   #soonTask: Task | null = null;
-  /** Runs when turns that began may have turned out to be of little use. */
+  /** Runs when a turn has lasted long enough to show whether the peer makes use of it. */
   #lookTask: Task | null = null;
 
-  /** `slots`: how many interested peers to serve, asked at each decision. `isSeed`: we want nothing any more. */
+  /**
+   * `slots` says how many interested peers to serve; the Choker calls it at each decision. `isSeed` says that we want
+   * nothing any more.
+   */
   constructor(timers: Timers, random: Random, options: ChokerOptions, slots: () => number, isSeed: () => boolean) {
     this.#timers = timers;
     this.#random = random;
@@ -92,8 +103,8 @@ export class Choker<P extends ChokablePeer> {
   }
 
   /**
-   * New peers go to one of the first places more often than chance has it: they are three times as likely to be next.
-   * A host that has had a turn is not new.
+   * A new peer gets a random place in the list; the first place is three times as likely as any other. A peer whose
+   * host has had a turn is not new, and gets the last place.
    */
   peerJoined(peer: P): void {
     const isNew = this.lastTurnOf(peer.connection.hostKey) === Number.NEGATIVE_INFINITY;
@@ -112,7 +123,7 @@ export class Choker<P extends ChokablePeer> {
     else if (entry?.unchokedAt !== null) this.#rechokeSoon();
   }
 
-  /** The peer became interested, or stopped being so. */
+  /** The peer became interested, or is interested no longer. */
   interestChanged(peer: P): void {
     const entry = this.#entries.find((one) => one.peer === peer);
     if (entry === undefined) return;
@@ -121,17 +132,17 @@ export class Choker<P extends ChokablePeer> {
     if (entry.unchokedAt !== null || peer.upload.interested) this.#rechokeSoon();
   }
 
-  /** When a turn of this host ended last; -∞ when it has had none. */
+  /** When the last turn of this host ended; -∞ when it has had none. */
   lastTurnOf(host: string): Millis {
     return this.#turns.lastOf(host);
   }
 
-  /** We became a seed, or stopped being one: the rule has changed. */
+  /** We became a seed, or are a seed no longer, so the rule has changed. */
   ruleChanged(): void {
     if (this.#entries.length > 0) this.#rechokeSoon();
   }
 
-  /** Decides nothing any more, until a peer joins. */
+  /** Cancels every task. The Choker decides nothing until a peer joins. */
   stop(): void {
     this.#periodTask?.cancel();
     this.#periodTask = null;
@@ -181,7 +192,7 @@ export class Choker<P extends ChokablePeer> {
     const isSeed = this.#isSeed();
     const chosen = isSeed ? this.#chooseToSeed(slots) : this.#chooseToTrade(slots);
     const now = this.#timers.now();
-    // Over a copy: a choke may end a connection, which leaves the list.
+    // The loop runs over a copy, because a choke may end a connection, and its peer then leaves the list.
     for (const entry of [...this.#entries]) {
       if (!chosen.has(entry) && entry.unchokedAt !== null) {
         this.#noteTurn(entry, now);
@@ -207,7 +218,10 @@ export class Choker<P extends ChokablePeer> {
     }, this.#options.grace);
   }
 
-  /** A turn that was cut off before it was of use is none. */
+  /**
+   * Notes that the turn of this entry is over. A turn that ended before the peer got a block and before `grace` does
+   * not count.
+   */
   #noteTurn({ peer, turnSince }: Entry<P>, now: Millis): void {
     if (turnSince === null) return;
     if (peer.upload.lastSentAt < turnSince && now - turnSince < this.#options.grace) return;
@@ -230,7 +244,9 @@ export class Choker<P extends ChokablePeer> {
     return chosen;
   }
 
-  /** The others in the order of the list, but one peer of each host before the second of any. */
+  /**
+   * The peers that are not chosen, in the order of the list, but one peer of each host before the second of any host.
+   */
   #hostByHost(chosen: ReadonlySet<Entry<P>>): Entry<P>[] {
     const held = new HostCounts(chosen);
     const others = this.#entries
@@ -251,7 +267,8 @@ export class Choker<P extends ChokablePeer> {
     const inTurn = wanting.filter(({ isInTurn }) => isInTurn).sort((a, b) => b.rate - a.rate);
     const chosen = new Set(inTurn.slice(0, slots).map(({ entry }) => entry));
     const held = new HostCounts(chosen);
-    // A host one of whose turns is just over had it now, which is noted only at the choke.
+    // When a turn is over but its peer is still unchoked, the turn is noted only at the choke. For the order the host
+    // has its last turn now.
     const served = new HostCounts(this.#entries.filter(({ turnSince }) => turnSince !== null));
     const lastTurnOf = (entry: Entry<P>): Millis => (served.of(entry) > 0 ? now : this.lastTurnOf(hostOf(entry)));
     const others = new Set(wanting.filter(({ isInTurn }) => !isInTurn));
@@ -288,7 +305,7 @@ function hostOf({ peer }: HasHost): string {
   return peer.connection.hostKey;
 }
 
-/** How many of some entries each host has. */
+/** Counts the entries of each host. */
 class HostCounts {
   readonly #counts = new Map<string, number>();
 
@@ -314,7 +331,7 @@ function compareTimes(a: Millis, b: Millis): number {
   return a === b ? 0 : a - b;
 }
 
-/** The first of those that no other comes before. */
+/** The smallest item by `compare`, and of equal ones the first; undefined when there are none. */
 function firstOf<T>(items: Iterable<T>, compare: (a: T, b: T) => number): T | undefined {
   let first: T | undefined;
   for (const item of items) if (first === undefined || compare(item, first) < 0) first = item;
@@ -322,9 +339,9 @@ function firstOf<T>(items: Iterable<T>, compare: (a: T, b: T) => number): T | un
 }
 
 /**
- * How many peers are served at once when nobody has said a number: few at a low upload limit, so that each gets enough
- * to be worth its while, and more with the square root of the limit above that. `rate` is the limit in bytes a second,
- * or null for none.
+ * How many peers we serve at once when the user has set no number. With a low upload limit there are few slots, so that
+ * each peer gets a useful rate. Above that, the number grows with the square root of the limit. `rate` is the limit in
+ * bytes a second, or null for no limit.
  */
 export function uploadSlotsForRate(rate: number | null): number {
   if (rate === null) return 7;
@@ -333,26 +350,4 @@ export function uploadSlotsForRate(rate: number | null): number {
   if (kilobytes < 15) return 3;
   if (kilobytes < 42) return 4;
   return Math.floor(Math.sqrt(kilobytes * 0.6));
-}
-
-/** Hosts that are remembered; the one whose turn was longest ago is forgotten first. */
-const MAX_HOSTS = 4_096;
-
-/** When each host had its last turn. A host that connects anew is remembered. */
-export class HostTurns {
-  /** By `hostKey`; the longest ago comes first. */
-  readonly #lastTurns = new Map<string, Millis>();
-
-  /** A turn of this host has ended. */
-  ended(host: string, now: Millis): void {
-    this.#lastTurns.delete(host);
-    this.#lastTurns.set(host, now);
-    const [oldest] = this.#lastTurns.keys();
-    if (this.#lastTurns.size > MAX_HOSTS && oldest !== undefined) this.#lastTurns.delete(oldest);
-  }
-
-  /** When a turn of this host ended last; -∞ when it has had none. */
-  lastOf(host: string): Millis {
-    return this.#lastTurns.get(host) ?? Number.NEGATIVE_INFINITY;
-  }
 }

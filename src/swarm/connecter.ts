@@ -1,4 +1,4 @@
-import type { Millis, Task, Timers } from '../base/clock.js';
+import type { Millis, Timers } from '../base/clock.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
 import type { PeerAddress } from '../net/raw-server.js';
 import { type Bitfield, decodeBitfield } from '../wire/bitfield.js';
@@ -24,33 +24,73 @@ import { leastUseful } from './least-useful.js';
 import type { Successor } from './metadata/metadata-peers.js';
 import type { Peer } from './peer.js';
 import { priceOf } from './price.js';
+import { SeedParting } from './seed-parting.js';
 import type { Uploader } from './upload/uploader.js';
+
+/** What the Connecter tolerates of a peer, and when it tells peers something or parts from them. */
+export interface ConnecterOptions {
+  /**
+   * Limits the messages of no use (junk). Some are no fault: when we choke a peer, up to a whole queue of its requests
+   * may be on the way.
+   */
+  readonly junk: LeakyCounterOptions;
+  /** Limits how often a peer may change its state: choke, unchoke, interested, not interested, another bitfield. */
+  readonly flaps: LeakyCounterOptions;
+  /**
+   * Some changes make us count all pieces anew. Such a change counts once for each this many pieces, which take us
+   * about a millisecond.
+   */
+  readonly piecesAFlap: number;
+  /** A peer with which we exchanged nothing for this long may lose its place to a newcomer. */
+  readonly patience: Millis;
+  /** The same for a peer that we dialled. It is longer, because such a peer may be slow to give us a turn. */
+  readonly dialledPatience: Millis;
+  readonly haveNews: HaveNewsOptions;
+  /** When we and a peer have everything, we part this long after that is known. */
+  readonly partingDelay: Millis;
+}
+
+export const DEFAULT_CONNECTER_OPTIONS: ConnecterOptions = {
+  junk: { limit: 2_000, perSecond: 100 },
+  flaps: { limit: 200, perSecond: 4 },
+  piecesAFlap: 65_536,
+  patience: 60_000,
+  dialledPatience: 180_000,
+  haveNews: DEFAULT_HAVE_NEWS_OPTIONS,
+  partingDelay: 2_000,
+};
 
 /** What the Connecter is joined with. */
 export interface ConnecterParts {
   readonly timers: Timers;
   readonly layout: PieceLayout;
-  /** What we have; `amountLeft` is 0 when we want nothing any more. */
+  /** The pieces that we have, and the bytes that we still want; `amountLeft` is 0 when we want nothing any more. */
   readonly store: { readonly have: Bitfield; readonly amountLeft: number };
   readonly uploader: Uploader;
   readonly downloader: Downloader;
   readonly choker: Choker<Peer>;
   readonly extensions: Extensions;
-  /** Null where the DHT is not spoken of. */
+  /** Null when we do not tell this torrent's peers where our node in the DHT is. */
   readonly nodePorts: NodePorts | null;
   readonly fast: FastExtension;
-  /** How well a peer suits us: of equals the lower gives way to a newcomer (BEP 40). */
+  /**
+   * How well a peer suits us (BEP 40), the higher the better. Of peers that are alike in all else, the lowest gives its
+   * place to a newcomer.
+   */
   readonly rank: (address: PeerAddress) => number;
 }
 
-/** Turns frames into calls, and what concerns every peer into messages. */
+/**
+ * Decodes each frame of a peer, and calls the part that the message is for: Upload, Download, Choker or an extension.
+ * Also sends the messages that go to all peers.
+ */
 export class Connecter implements Successor {
   readonly #parts: ConnecterParts;
   readonly #options: ConnecterOptions;
   readonly #peers = new Map<PeerConnection, Peer>();
   readonly #haveNews: HaveNews;
   readonly #parting: SeedParting;
-  /** What lies on the disk is not known yet: see `beginCheck`. */
+  /** We do not know yet which pieces are on the disk: see `beginCheck`. */
   #checking = false;
 
   constructor(parts: ConnecterParts, options: ConnecterOptions) {
@@ -65,6 +105,7 @@ export class Connecter implements Successor {
     });
   }
 
+  /** The peers that have finished the handshake. */
   get peers(): Iterable<Peer> {
     return this.#peers.values();
   }
@@ -83,10 +124,10 @@ export class Connecter implements Successor {
 
   takeOver(connection: PeerConnection, frames: readonly Buffer[]): void {
     const peer = this.#addPeer(connection);
-    // Other messages have been exchanged, so it is too late for a bitfield.
+    // Other messages have been exchanged already, so it is too late to send a bitfield.
     if (!this.#parts.store.have.isEmpty) throw new Error('a peer is taken over after the first piece was told');
     this.#introduce(peer);
-    // That may be thousands of frames, and there are many peers: each has an event of its own.
+    // There may be thousands of frames and many peers, so each peer gets a task of its own.
     const task = this.#parts.timers.addTask(() => this.#replay(peer), 0);
     peer.replay = { frames: [...frames], task };
   }
@@ -106,7 +147,7 @@ export class Connecter implements Successor {
     }
     const { message } = decoded;
     const judgement = this.#dispatch(peer, message);
-    // Blocks that were asked for are what we are here for.
+    // A block that we asked for costs the peer nothing: it earns credit.
     if (judgement.kind === 'fine' && message.type === 'piece') connection.earn(message.block.length);
     else this.#charge(peer, message, judgement, frame.length);
     if (judgement.kind === 'refuse') connection.refuse(judgement.reason);
@@ -172,36 +213,38 @@ export class Connecter implements Successor {
 
   hasNothingToSay(connection: PeerConnection): boolean {
     const peer = this.#peers.get(connection);
-    // Who has everything hears no haves of us, and so may we not of it: it says that it fetches nothing any more.
+    // A peer may get everything and not tell us, because it need not send haves of pieces that we have. Then only its
+    // word that it fetches nothing any more (BEP 21) shows it.
     return peer !== undefined && this.wantsNothing() && (peer.download.has.isComplete || this.#isUseless(peer));
   }
 
+  /** We have every piece that we want. False during a check, because we do not know that yet. */
   wantsNothing(): boolean {
     return !this.#checking && this.#parts.store.amountLeft === 0;
   }
 
   /**
-   * What lies on the disk is going to be looked at. Until `endCheck` peers hear of each piece as it is found and may
-   * have it; nobody is asked for anything, nor parted from for having everything, as it is not known what we lack.
+   * The check of the disk begins. Until `endCheck` we do not know which pieces we lack. So we ask no peer for anything,
+   * and part from no peer because it has everything. We tell peers of each piece that the check finds, and serve it.
    */
   beginCheck(): void {
     this.#checking = true;
     this.#parts.downloader.hold(true);
   }
 
-  /** The check has found the piece; it is in `store.have`. */
+  /** The check has found the piece. It must be in `store.have` already. */
   pieceFound(piece: PieceIndex): void {
     this.#haveNews.add(piece);
   }
 
-  /** It is known what we have and what we want. */
+  /** The check is over: we know what we have and what we want. */
   endCheck(): void {
     this.#checking = false;
     this.#parts.downloader.hold(false);
     if (this.#peers.size > 0) this.wantsChanged();
   }
 
-  /** The peer has told how many requests it queues. */
+  /** The peer says how many requests it queues. */
   gotRequestQueue(connection: PeerConnection, limit: number): void {
     this.#peers.get(connection)?.download.gotRequestQueue(limit);
   }
@@ -214,7 +257,7 @@ export class Connecter implements Successor {
     return wasComplete ? this.#countRecount(peer) : this.#countFlap(peer);
   }
 
-  /** Tells everybody who lacks the piece, and parts from seeds when it was the last. */
+  /** Tells each peer that lacks the piece. When it was the last piece that we wanted, parts from seeds. */
   pieceVerified(piece: PieceIndex): void {
     this.#haveNews.add(piece);
     if (this.wantsNothing()) this.wantsChanged();
@@ -224,27 +267,28 @@ export class Connecter implements Successor {
   wantsChanged(): void {
     this.#parts.downloader.wantsChanged();
     this.#parts.choker.ruleChanged();
-    // Whoever hears that we only give and knows of nothing that it lacks may leave at once: it hears of our pieces
-    // first.
+    // A peer that hears that we only upload may leave at once when it knows of no piece that it lacks. So we tell it of
+    // our pieces first.
     this.#haveNews.whenTold(() => this.#parts.extensions.ownChanged());
     if (this.wantsNothing()) this.#parting.soon();
   }
 
   /**
-   * `gone` is lost, and what peers asked for of the `doubted` pieces meanwhile was dropped. Peers are told, if they
-   * understand that; BEP 3 has no word for it, so we part from those who do not and may count on one of these pieces.
+   * The disk has lost the pieces `gone`. Requests for the `doubted` pieces were dropped meanwhile. Tells the peers that
+   * understand BEP 54; BEP 3 has no message for a lost piece. A peer that does not understand BEP 54, or has no fast
+   * extension, may wait for one of the `doubted` pieces for ever. So we part from it when it lacks one of them.
    */
   piecesLost(gone: readonly PieceIndex[], doubted: ReadonlySet<PieceIndex>): void {
     for (const { connection, download } of [...this.#peers.values()]) {
       const isTold = tellOfLost(this.#parts.extensions.peerOf(connection), gone);
-      // Only with the fast extension it has heard that its requests were dropped.
+      // Only with the fast extension has the peer heard that its requests were dropped.
       if (isTold && download.fast !== null) continue;
       if ([...doubted].some((piece) => !download.has.has(piece))) connection.refuse({ code: 'pieces-lost' });
     }
     this.wantsChanged();
   }
 
-  /** Withdraws every task. Connections are the Encoder's to close. */
+  /** Cancels every task. The Encoder closes the connections. */
   stop(): void {
     for (const { replay } of this.#peers.values()) replay?.task.cancel();
     this.#haveNews.stop();
@@ -313,7 +357,8 @@ export class Connecter implements Successor {
         if (this.#parts.layout.pieceIndex(message.piece) === undefined) {
           return refuse({ code: 'piece-out-of-range', piece: message.piece });
         }
-        // Nobody was ever asked for more, and what is of no use is counted by messages, not by bytes.
+        // We never ask for a longer block. And junk is counted by messages, not by bytes, so a long block must not pass
+        // as one message.
         if (message.block.length > BLOCK_LENGTH) {
           const { piece, begin, block } = message;
           return refuse({ code: 'block-out-of-range', piece, begin, length: block.length });
@@ -337,7 +382,10 @@ export class Connecter implements Successor {
     }
   }
 
-  /** A few bytes that cost us a look at every piece: of very many pieces each look counts several times. */
+  /**
+   * Counts a message of a few bytes that makes us look at every piece. In a torrent of very many pieces it counts
+   * several times.
+   */
   #countRecount(peer: Peer): Judgement {
     return this.#countFlap(peer, Math.ceil(this.#parts.layout.pieceCount / this.#options.piecesAFlap));
   }
@@ -368,7 +416,7 @@ export class Connecter implements Successor {
     return this.#countRecount(peer);
   }
 
-  /** It fetches nothing (BEP 21), and we want nothing of it. */
+  /** The peer fetches nothing (BEP 21), and we want nothing of it. */
   #isUseless({ connection, download }: Peer): boolean {
     if (download.interested) return false;
     return this.#parts.extensions.peerOf(connection)?.handshake.uploadOnly === true;
@@ -376,71 +424,5 @@ export class Connecter implements Successor {
 
   #gotMore(peer: Peer): void {
     if (peer.download.has.isComplete && this.wantsNothing()) this.#parting.soon();
-  }
-}
-
-/** How much of a peer is put up with, and how we speak to all of them. */
-export interface ConnecterOptions {
-  /** Messages of no use. A choke finds up to a whole queue of requests on their way, which nobody is to blame for. */
-  readonly junk: LeakyCounterOptions;
-  /** Changes of mind. */
-  readonly flaps: LeakyCounterOptions;
-  /** A change that has us count pieces anew counts once for so many of them, which take about a millisecond. */
-  readonly piecesAFlap: number;
-  /** A peer with whom nothing was exchanged for this long may lose its place to a newcomer. */
-  readonly patience: Millis;
-  /** The same, of whom we dialled: others may be slow to give us a turn. */
-  readonly dialledPatience: Millis;
-  readonly haveNews: HaveNewsOptions;
-  /** Two who have everything have nothing to say; they part this long after that was found out. */
-  readonly partingDelay: Millis;
-}
-
-export const DEFAULT_CONNECTER_OPTIONS: ConnecterOptions = {
-  junk: { limit: 2_000, perSecond: 100 },
-  flaps: { limit: 200, perSecond: 4 },
-  piecesAFlap: 65_536,
-  patience: 60_000,
-  dialledPatience: 180_000,
-  haveNews: DEFAULT_HAVE_NEWS_OPTIONS,
-  partingDelay: 2_000,
-};
-
-interface SeedPartingParts {
-  readonly timers: Timers;
-  readonly delay: Millis;
-  /** We want nothing any more. */
-  readonly isSeed: () => boolean;
-  readonly peers: () => Iterable<Peer>;
-}
-
-/** Two who have everything have nothing to say: they part, when what is under way between them is over. */
-class SeedParting {
-  readonly #parts: SeedPartingParts;
-  #task: Task | null = null;
-
-  constructor(parts: SeedPartingParts) {
-    this.#parts = parts;
-  }
-
-  /** One of the two has just got everything, or both have. */
-  soon(): void {
-    this.#task ??= this.#parts.timers.addTask(() => {
-      this.#task = null;
-      if (this.#parts.isSeed()) this.#part();
-    }, this.#parts.delay);
-  }
-
-  stop(): void {
-    this.#task?.cancel();
-    this.#task = null;
-  }
-
-  #part(): void {
-    for (const { connection, download } of [...this.#parts.peers()]) {
-      if (!download.has.isComplete) continue;
-      if (connection.isFlushed() && download.inFlight === 0) connection.refuse({ code: 'both-complete' });
-      else this.soon();
-    }
   }
 }

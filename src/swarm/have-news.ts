@@ -4,31 +4,33 @@ import { encodeMessage } from '../wire/message.js';
 import type { PeerConnection } from './connections/peer-connection.js';
 import type { Peer } from './peer.js';
 
+/** When, and in which portions, peers hear of our new pieces. */
 export interface HaveNewsOptions {
-  /** Pieces are gathered for so long, and told to each peer in one write. */
+  /** New pieces are gathered for this long, and told to each peer in one write. */
   readonly delay: Millis;
-  /** Pieces that a peer is told in one write; more follow after the delay. */
+  /** How many pieces a peer is told of in one write, at the most; more follow after the delay. */
   readonly maxTold: number;
-  /** Bytes: a peer that has left as many in its socket is told more when it has taken some. */
+  /** In bytes. While more than this waits in the socket of a peer, the peer is told of no more pieces. */
   readonly maxUnsent: number;
 }
 
-// Two batches of blocks wait in a socket, 1 MiB: a peer that takes them hears news meanwhile.
+// Up to two batches of blocks (1 MiB) wait in a socket. The limit is higher, so that a peer that takes blocks hears
+// news too.
 export const DEFAULT_HAVE_NEWS_OPTIONS: HaveNewsOptions = { delay: 50, maxTold: 4_096, maxUnsent: 2 * 1024 * 1024 };
 
 /**
- * Tells peers which pieces have become ours, those that they lack. A check of the disk, or a journal, may bring a
- * million at once: they stand in one list for all peers, and each peer has a place in it.
+ * Tells each peer which of the pieces that it lacks have become ours. A check of the disk or a journal may bring a
+ * million pieces at once, so there is one list for all peers, and each peer has a place in it.
  */
 export class HaveNews {
   readonly #timers: Timers;
   readonly #options: HaveNewsOptions;
   readonly #peers: () => Iterable<Peer>;
   #pieces: PieceIndex[] = [];
-  /** How many of `#pieces` a peer has been told; none when it is not in here. */
+  /** How many of `#pieces` each peer has been told; 0 for a peer that is not in the map. */
   #places = new WeakMap<PeerConnection, number>();
   #task: Task | null = null;
-  /** Wait until everybody has been told. */
+  /** Run when every peer has been told. */
   #waiting: (() => void)[] = [];
 
   constructor(timers: Timers, options: HaveNewsOptions, peers: () => Iterable<Peer>) {
@@ -37,6 +39,7 @@ export class HaveNews {
     this.#peers = peers;
   }
 
+  /** We have one more piece. */
   add(piece: PieceIndex): void {
     this.#pieces.push(piece);
     this.#tellSoon();
@@ -47,7 +50,7 @@ export class HaveNews {
     if (this.#pieces.length > 0) this.#places.set(connection, this.#pieces.length);
   }
 
-  /** Runs `task` when every peer knows what we have: at once, when there is no news. */
+  /** Runs `task` when every peer has been told of all our pieces; at once when there is nothing to tell. */
   whenTold(task: () => void): void {
     if (this.#task === null) task();
     else this.#waiting.push(task);
@@ -66,7 +69,7 @@ export class HaveNews {
   #tell(): void {
     this.#task = null;
     const { maxTold, maxUnsent } = this.#options;
-    // Most peers are at the same place and lack all of it: they are told by the same bytes.
+    // Most peers are at the same place in the list and lack all these pieces: they get the same bytes.
     const encoded = new Map<number, Buffer>();
     let isOver = true;
     for (const { connection, download } of this.#peers()) {

@@ -1,8 +1,13 @@
 import type { Refusal } from '../wire/refusal.js';
 
 /**
- * What a message of a peer is worth. What is idle is no fault and of no use: the peer pays for its work. Junk is
- * dropped and counted as well: some of it comes from honest peers that were late.
+ * What we make of a message of a peer.
+ *
+ * - 'fine': the message is in order.
+ * - 'idle': the message is no fault, but of no use. Its work is counted against the peer.
+ * - 'junk': as 'idle', and the message itself is counted too. Late messages of honest peers are junk, so a few are
+ *   forgiven.
+ * - 'refuse': the message is a fault that ends the connection.
  */
 export type Judgement =
   | { readonly kind: 'fine' }

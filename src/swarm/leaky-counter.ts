@@ -1,16 +1,20 @@
 import type { Millis } from '../base/clock.js';
 
+/** How much a LeakyCounter allows. */
 export interface LeakyCounterOptions {
-  /** So many at once are forgiven. */
+  /** How many are allowed at once. */
   readonly limit: number;
-  /** So many are forgotten in each second. */
+  /** How many are forgotten in each second. */
   readonly perSecond: number;
 }
 
-/** No more than so many times the limit are counted: what is too much is forgiven as soon, however long it went on. */
+/**
+ * The count never exceeds this many times the limit. So a peer is forgiven in the same time, however long it has gone
+ * on.
+ */
 const MOST_LIMITS = 2;
 
-/** Counts what a peer may do now and then but not without end: what is counted is forgotten at a steady pace. */
+/** Counts what a peer may do now and then, but not without end. The count falls at a steady pace. */
 export class LeakyCounter {
   readonly #options: LeakyCounterOptions;
   #count = 0;
@@ -21,19 +25,21 @@ export class LeakyCounter {
     this.#countedAt = now;
   }
 
-  /** Nothing of what was counted is remembered: a new counter would be the same. */
+  /** The count has fallen to 0, so a new counter would be the same. */
   isForgotten(now: Millis): boolean {
     return this.#count <= (Math.max(0, now - this.#countedAt) / 1000) * this.#options.perSecond;
   }
 
-  /** Counts one more, or `weight` more. True when that is more than the limit. */
+  /** Adds `weight` to the count. True when the count is then above the limit. */
   add(now: Millis, weight = 1): boolean {
     this.#forget(now);
     this.#count = Math.min(this.#count + weight, MOST_LIMITS * this.#options.limit);
     return this.#count > this.#options.limit;
   }
 
-  /** Counts one more if that is not more than the limit. Says whether it did: what is turned away costs nothing. */
+  /**
+   * Adds 1 to the count if it then is not above the limit, and says whether it did. What is not allowed is not counted.
+   */
   addIfAllowed(now: Millis): boolean {
     this.#forget(now);
     if (this.#count + 1 > this.#options.limit) return false;
@@ -47,7 +53,7 @@ export class LeakyCounter {
     this.#countedAt = now;
   }
 
-  /** What was counted and not yet forgotten when the last one was added. */
+  /** The count when something was last added, rounded up. */
   get count(): number {
     return Math.ceil(this.#count);
   }

@@ -1,7 +1,7 @@
 import type { Millis } from '../base/clock.js';
 import type { Side } from './connections/peer-connection.js';
 
-/** What is looked at of a peer. */
+/** What `leastUseful` must know of a peer. */
 export interface UsefulPeer {
   readonly madeAt: Millis;
   readonly connection: { readonly locallyInitiated: boolean };
@@ -9,25 +9,27 @@ export interface UsefulPeer {
   readonly upload: { readonly lastSentAt: Millis; readonly turnBeganAt: Millis; readonly awaitsTurn: boolean };
 }
 
-/** How peers are judged. */
+/** How `leastUseful` judges the peers. */
 export interface Judge<P> {
   /** We are a seed. */
   readonly isSeed: boolean;
   readonly now: Millis;
   readonly side: Side;
-  /** Nobody is given up who was of use within this time. */
+  /** A peer that was of use within this time keeps its place. */
   readonly patience: Millis;
-  /** Neither of us can want anything of the other. */
+  /** Neither we nor the peer can want anything of the other. */
   readonly isUseless: (peer: P) => boolean;
   /** How well the peer suits us (BEP 40), the higher the better. */
   readonly rank: (peer: P) => number;
 }
 
 /**
- * Of the peers of one side, one that `isUseless`, or else one from which nothing useful came, and to which nothing
- * went, for at least `patience`: the lowest in rank, and of equals the one that it is true of for longest. Whoever has
- * a turn has that time to begin with it. A seed does not count whoever waits for a turn: that is the seed's own doing.
- * While we leech, wishes are no merit: everybody can have them.
+ * Returns the peer of one side that we can best do without; undefined when there is none. A peer that `isUseless` comes
+ * first. Otherwise it is a peer that sent us nothing useful, and took nothing from us, for at least `patience`: the one
+ * with the lowest rank, and of equal ranks the one that has been idle longest.
+ *
+ * The `patience` of a peer that has a turn begins with its turn. A seed passes over peers that wait for a turn, because
+ * it is the seed that makes them wait. While we leech it is no merit that a peer is interested: any peer can say that.
  */
 export function leastUseful<P extends UsefulPeer>(peers: Iterable<P>, judge: Judge<P>): P | undefined {
   let least: { readonly peer: P; readonly rank: number; readonly since: Millis } | undefined;

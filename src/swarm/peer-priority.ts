@@ -1,16 +1,19 @@
 /**
- * Which peers suit each other (BEP 40): both sides come to the same number, and nobody can choose it for all others.
+ * How well two peers suit each other (BEP 40). Both sides compute the same number, and no peer can choose a number that
+ * is high for all others.
  */
 import { crc32c } from '../base/crc32.js';
 import type { IpAddress } from '../net/ip-address.js';
 
-/** Somebody in the world, and where he listens. */
+/** The public address of a peer, and the port where it listens. */
 export interface Endpoint {
   readonly ip: IpAddress;
   readonly port: number;
 }
 
-/** The priority of two for each other, 0 to 2^32 − 1, the higher the better; 0 for two of different families. */
+/**
+ * The priority of two peers for each other, from 0 to 2^32 − 1, the higher the better; 0 when their IP families differ.
+ */
 export function peerPriority(a: Endpoint, b: Endpoint): number {
   if (a.ip.family !== b.ip.family) return 0;
   if (a.ip.bytes.equals(b.ip.bytes)) return ofPair(portBytes(a.port), portBytes(b.port));
@@ -19,9 +22,9 @@ export function peerPriority(a: Endpoint, b: Endpoint): number {
 }
 
 /**
- * How many bytes of the addresses count as they are. BEP 40: "the mask to be used should be FF.FF.55.55 unless the IP
- * addresses are in the same /16. In that case, the mask to be used should be FF.FF.FF.55. If the IP addresses are in
- * the same /24, the entire address should be used." For IPv6 the same from /48 on.
+ * How many bytes of the addresses are used without a mask. BEP 40: "the mask to be used should be FF.FF.55.55 unless
+ * the IP addresses are in the same /16. In that case, the mask to be used should be FF.FF.FF.55. If the IP addresses
+ * are in the same /24, the entire address should be used." For IPv6 the same rule begins at /48.
  */
 function wholeBytes(a: IpAddress, b: IpAddress): number {
   const least = a.family === 4 ? 2 : 6;

@@ -4,17 +4,17 @@ import type { Download } from './download/download.js';
 import type { LeakyCounter } from './leaky-counter.js';
 import type { Upload } from './upload/upload.js';
 
-/** One peer of the swarm that we talk to: what is said, what it gets of us, what we get of it. */
+/** One peer with which we have a connection: the connection, what it gets from us, and what we get from it. */
 export interface Peer {
   readonly connection: PeerConnection;
   readonly upload: Upload;
   readonly download: Download;
-  /** When the handshake was finished. */
+  /** When the handshake was complete. */
   readonly madeAt: Millis;
-  /** Messages that were of no use. */
+  /** Counts messages of no use. */
   readonly junk: LeakyCounter;
-  /** Changes of mind: choke, unchoke, interested, not interested, another bitfield. */
+  /** Counts changes of its state: choke, unchoke, interested, not interested, another bitfield. */
   readonly flaps: LeakyCounter;
-  /** Frames that wait for a task of their own, with that task; null when there are none. */
+  /** Frames that wait, and the task that will read them; null when no frame waits. */
   replay: { readonly frames: Buffer[]; readonly task: Task } | null;
 }

@@ -1,34 +1,36 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
 
-/** Somebody who wants to move bytes and was told that there are none to have. */
+/** A user of the limiter that waits until it may move bytes. */
 export interface RateWaiter {
-  /** Its turn has come: it may use `allowance()` once, and must wait again if it wants more. */
+  /** The turn of the waiter has come: it may use `allowance()` now, and must wait again if it wants more. */
   rateAllows(): void;
 }
 
+/** How a RateLimiter divides its rate. */
 export interface RateLimiterOptions {
-  /** What a pause may save up, as a span of time at the full rate: late timers then cost no throughput. */
+  /** How much a pause may save up, as a time at the full rate. With it late timers cost no throughput. */
   readonly burst: Millis;
-  /** Time between two rounds of turns, at the least. */
+  /** The least time between two rounds of turns. */
   readonly round: Millis;
-  /** The least that one turn gives, in bytes: a block, so that a turn is never too small to be used. */
+  /** The least that one turn gives, in bytes. It is a block, so that a turn is never too small for use. */
   readonly share: number;
 }
 
 export const DEFAULT_RATE_LIMITER_OPTIONS: RateLimiterOptions = { burst: 100, round: 10, share: 16 * 1024 };
 
 /**
- * A bucket that fills with so many bytes a second and is shared by everybody whose bytes count, whatever their torrent.
+ * A bucket that fills at `rate` bytes a second. All connections of all torrents whose bytes count share it.
  *
- * Whoever finds it empty waits, and gets a turn in the order of waiting, those who are patient after the others; while
- * somebody waits, nobody else gets anything.
- * A taker may overdraw: a block goes as a whole, and the debt is paid off before the next turn, so that the rate holds
- * in the long run however low it is. There is a timer only while somebody waits.
+ * A user that finds the bucket empty waits. Turns go in the order of waiting, but patient waiters come after the
+ * others. While one waits, no other user gets anything without a turn.
+ *
+ * A user may overdraw, because a block goes as a whole. The debt is paid off before the next turn, so the rate holds in
+ * the long run, however low it is. There is a timer only while a user waits.
  */
 export class RateLimiter {
   readonly #timers: Timers;
   readonly #options: RateLimiterOptions;
-  /** Until when each of them lets others go first. */
+  /** The waiters in the order of waiting, and until when each lets others go first. */
   readonly #waiting = new Map<RateWaiter, Millis>();
   #rate: number | null;
   #tokens: number;
@@ -37,7 +39,7 @@ export class RateLimiter {
   /** What the waiter whose turn it is may use; null between turns. */
   #turn: number | null = null;
 
-  /** `rate` is in bytes a second, above 0; null is no limit. */
+  /** `rate` is in bytes a second, above 0; null means no limit. */
   constructor(timers: Timers, rate: number | null, options: RateLimiterOptions) {
     this.#timers = timers;
     this.#options = options;
@@ -46,12 +48,12 @@ export class RateLimiter {
     this.#tokens = this.#capacity();
   }
 
-  /** Bytes a second; null is no limit. */
+  /** Bytes a second; null means no limit. */
   get rate(): number | null {
     return this.#rate;
   }
 
-  /** How many bytes may be moved now. 0: none, so wait. Infinity when there is no limit. */
+  /** How many bytes the caller may move now. At 0 it must wait. Infinity when there is no limit. */
   allowance(): number {
     if (this.#rate === null) return Number.POSITIVE_INFINITY;
     if (this.#turn !== null) return this.#turn;
@@ -60,7 +62,7 @@ export class RateLimiter {
     return this.#tokens > 0 ? Math.max(this.#options.share, this.#tokens) : 0;
   }
 
-  /** These bytes are being moved. Negative: they were not moved after all. */
+  /** The caller moves `length` bytes now. A negative number takes back bytes that were not moved after all. */
   spend(length: number): void {
     if (this.#rate === null) return;
     this.#fill();
@@ -68,13 +70,16 @@ export class RateLimiter {
     if (this.#turn !== null) this.#turn = Math.max(0, this.#turn - length);
   }
 
-  /** Queues for a turn, and lets others go first until `patientUntil`. Harmless when it queues already. */
+  /**
+   * `waiter` waits for a turn, and lets others go first until `patientUntil`. A second call only changes
+   * `patientUntil`.
+   */
   wait(waiter: RateWaiter, patientUntil: Millis = Number.NEGATIVE_INFINITY): void {
     this.#waiting.set(waiter, patientUntil);
     this.#schedule();
   }
 
-  /** Wants nothing any more. Harmless when it does not queue. */
+  /** `waiter` waits no longer. Harmless when it does not wait. */
   leave(waiter: RateWaiter): void {
     this.#waiting.delete(waiter);
     if (this.#waiting.size > 0) return;
@@ -113,11 +118,14 @@ export class RateLimiter {
     return this.#waiting.keys().next().value;
   }
 
-  /** One turn for each who waits now, as far as the tokens go. Who waits again does so for the next round. */
+  /**
+   * Gives one turn to each waiter, as far as the tokens go. A waiter that waits again gets its turn in the next round.
+   */
   #giveTurns(): void {
     this.#task = null;
     this.#fill();
-    // What a round earns goes to one at a time: a sip for everybody would cost each of them an event of its own.
+    // One waiter at a time gets what a round earns. If all shared it, each would get little, and each would cost an
+    // event.
     const earned = ((this.#rate ?? 0) * this.#options.round) / 1000;
     const share = Math.max(this.#options.share, earned, this.#tokens / this.#waiting.size);
     try {

@@ -1,20 +1,26 @@
 import type { Task, Timers } from '../base/clock.js';
 import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
 
-/** All in the units of `price.ts`. */
+/** Limits of work, all in the units of `price.ts`. */
 export interface WorkOptions {
-  /** What one connection may do with what came in at once; the rest of it waits for a task of its own. */
+  /** How much work one connection may make of the bytes that came in at once; the rest waits for a task of its own. */
   readonly ofOneRead: number;
-  /** What all connections may do in one turn of the loop; what comes in after that waits for a task as well. */
+  /** How much work all connections may make in one turn of the loop; what comes in after that waits for a task too. */
   readonly ofOneTurn: number;
-  /** Work that the peers of one host may make for nothing, besides what their connections have credit for. */
+  /**
+   * How much idle work (work of no use) the peers of one host may make, besides what their connections have credit for.
+   */
   readonly idle: LeakyCounterOptions;
-  /** Idle work that one connection may make before it counts: so much at first, and at the most with what it earns. */
+  /**
+   * How much idle work one connection may make before it counts against its host: at first, and at the most with what
+   * it earns.
+   */
   readonly credit: { readonly first: number; readonly most: number };
 }
 
-// About half a millisecond, and five. For nothing: two milliseconds in each second, and ten seconds of that at once.
-// Two thousand cancels are a tenth of it. The first credit is no more than what it costs us to accept a connection.
+// One read is about half a millisecond, one turn five. Idle work is two milliseconds in each second, and ten seconds of
+// that at once; two thousand cancels are a tenth of it. The first credit is no more than what it costs us to accept a
+// connection.
 export const DEFAULT_WORK_OPTIONS: WorkOptions = {
   ofOneRead: 5_000,
   ofOneTurn: 50_000,
@@ -22,13 +28,15 @@ export const DEFAULT_WORK_OPTIONS: WorkOptions = {
   credit: { first: 1_000, most: 200_000 },
 };
 
-/** So many hosts are remembered before a search for hosts that may be forgotten. */
+/** How many hosts are remembered before the first search for hosts that may be forgotten. */
 const LEAST_SWEEP = 256;
 
 /**
- * What the peers of all torrents together may make the loop do. Idle work is counted by host and outlives connections:
- * a peer that is parted from and dials again has no new budget. Blocks that go over a connection pay for idle work of
- * that connection alone, which is not counted then: an honest peer is not parted from for what its neighbours do.
+ * Limits the work that the peers of all torrents make for the loop. Idle work is counted by host, and the count
+ * outlives connections: a peer that dials again after we parted from it gets no new budget.
+ *
+ * Blocks that go over a connection earn credit for that connection alone. Idle work that the credit pays for is not
+ * counted against the host. So we do not part from an honest peer for what other peers of its host do.
  */
 export class WorkBudget {
   readonly turn: ReadTurn;
@@ -43,17 +51,17 @@ export class WorkBudget {
     this.#timers = timers;
   }
 
-  /** Hosts whose idle work is remembered. */
+  /** How many hosts have idle work that is remembered. */
   get hostCount(): number {
     return this.#idle.size;
   }
 
-  /** Counts idle work of a host, and says whether that is too much. */
+  /** Counts idle work of a host. True when the host has now made too much. */
   addIdle(hostKey: string, work: number): boolean {
     return this.#counterOf(hostKey).add(this.#timers.now(), work);
   }
 
-  /** What is counted of a host. */
+  /** The idle work that is counted of a host. */
   idleOf(hostKey: string): number {
     return this.#idle.get(hostKey)?.count ?? 0;
   }
@@ -75,9 +83,9 @@ export class WorkBudget {
 }
 
 /**
- * One turn of the loop, for the connections of all torrents: the loop hands over what has come in on every socket
- * before it looks at a timer. The tasks that go on with what waits need no such bound, as the loop's timers have their
- * own.
+ * Counts the work of all connections in one turn of the loop. The loop reads every socket that has bytes before it
+ * looks at a timer, so this work must have a bound. The tasks that read what waits need no such bound: the loop limits
+ * how long tasks run.
  */
 class ReadTurn {
   readonly #timers: Timers;
@@ -91,7 +99,7 @@ class ReadTurn {
     this.#limit = limit;
   }
 
-  /** The connections have done so much that no other one begins. */
+  /** The connections have made so much work that no other connection may begin to read in this turn. */
   get isOver(): boolean {
     return this.#work >= this.#limit;
   }

@@ -1,6 +1,6 @@
 /**
- * Whether a folder that is named as the place *for* a torrent's folder is that folder: who stands in it, or names it
- * with `-d`, would fetch everything again into a folder below it.
+ * Finds out whether the user has named the torrent's own folder as the place for it. A user who stands in that folder,
+ * or names it with `-d`, would otherwise fetch everything again into a new folder below it.
  */
 import type { FileSurvey, OpenStorage } from '../disk/storage.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
@@ -10,13 +10,13 @@ export interface ContentAboveParts {
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
   readonly openStorage: OpenStorage;
-  /** What `dir` itself is called. */
+  /** The name of the folder `dir`. */
   readonly folderName: string;
 }
 
 /**
- * Looks into `dir` for the files that belong into the torrent's folder. Answers once, later: how `-d` and `-o` must be
- * for them to be found, or null when they are not there. Lengths are compared and nothing is read.
+ * Looks in `dir` for the files that belong in the torrent's folder. Answers once, after the call: with the options `-d`
+ * and `-o` that find them, or with null when they are not there. It compares lengths and reads no file.
  */
 export function lookForContentAbove(
   { metainfo, layout, openStorage, folderName }: ContentAboveParts,
@@ -25,7 +25,7 @@ export function lookForContentAbove(
 ): void {
   const above = dir === '.' ? '..' : `${dir.replace(/\/+$/, '')}/..`;
   const storage = openStorage({
-    // A torrent that ends meanwhile would never hear the answer, and the storage has to be closed.
+    // The answer must come even when the torrent has ended, because the storage has to be closed.
     timers: null,
     metainfo,
     layout,
@@ -42,21 +42,21 @@ export function lookForContentAbove(
   });
 }
 
-/** `text` as one word of a shell, so that a user can copy it. */
+/** `text` as one word for a shell, so that a user can copy it. */
 function shellWord(text: string): string {
   return /^[\p{L}\p{N}_./+@%:,=-]+$/u.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** Null for a torrent of one file that has no folder. */
+/** The name of the torrent's top folder; null for a torrent of one file without a folder. */
 export function topFolder({ files }: Pick<Metainfo, 'files'>): string | null {
   const [name, ...below] = files[0]?.path ?? [];
   return name === undefined || below.length === 0 ? null : name;
 }
 
 /**
- * In a folder that is called as the torrent's own, one file of the right name and length says enough, or one that
- * grows. In one of another name there must be two, and most of the files and of the bytes: a copy of one of them may be
- * anywhere.
+ * Whether the torrent's files lie there. When the folder has the torrent's name, one file of the right name and length
+ * is enough, or one part file. When it has another name, there must be at least two files, more than half of the files
+ * and more than half of the bytes: a copy of a single file may lie anywhere.
  */
 function liesThere({ files }: Metainfo, survey: readonly FileSurvey[], isOwn: boolean): boolean {
   let count = 0;

@@ -1,23 +1,24 @@
 /**
- * Which torrent of the process may write which paths. What must not be shared is a file: torrents of one top folder
- * work at once while no path of one is a path of another, and take turns where one is.
+ * Decides which torrent of the process may write to which paths. Two torrents must not share a file. Torrents in the
+ * same top folder run at the same time when they have no path in common, and take turns when they do.
  */
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { foldName } from '../metainfo/path-policy.js';
 import { filePath, type TorrentOptions } from './torrent-options.js';
 
-/** Why a torrent waits: `path` is one that both have, `name` the torrent that has it now. */
+/** The torrent that another one waits for: its name, and a path that both have. */
 export interface ClaimHolder {
   readonly name: string;
   readonly path: string;
 }
 
-// A file grows under a part name, which another torrent may give to a file of its own. Names that differ in no more
-// than that count as one, and so do names that differ in case: at worst two torrents take turns that need not.
+// A file grows under a part name, and another torrent may have a file with that very name. So names that differ only in
+// this suffix count as equal, and so do names that differ only in case. At worst two torrents take turns without need.
 const PART_NAME = /(?:\.\d+)?\.part$/i;
-// The same of what lies beside the download.
+// The same holds for the journal and the other files beside a download.
 const BESIDE = /(?:\.[0-9a-f]{8})?\.btget(?:\.lock)?(?:\..*)?$/i;
 
+/** Equal for paths that count as equal. */
 function keyOf(path: string): string {
   if (!/\.part/i.test(path)) return foldName(path);
   return path.split('/').map(withoutPartName).map(foldName).join('/');
@@ -30,13 +31,13 @@ function withoutPartName(element: string): string {
 }
 
 /**
- * The claims of all torrents of a process. A claim is for all paths of a torrent at once, so that nobody waits for who
- * waits for him. Of those that wait, whoever came first is asked first.
+ * The claims of all torrents of a process. A claim covers all paths of a torrent at once, so that two torrents never
+ * wait for each other. When paths become free, the claim that has waited longest is tried first.
  */
 export class ContentClaims {
   #claims: ContentClaim[] = [];
 
-  /** Whether it is granted is said by its `begin`. */
+  /** A claim to the paths of a torrent. It takes effect with its `begin`. */
   claim(metainfo: Metainfo, options: TorrentOptions): ContentClaim {
     return new ContentClaim(this, metainfo, options);
   }
@@ -56,7 +57,7 @@ export class ContentClaims {
     this.#claims.push(claim);
   }
 
-  /** @internal Some claim keeps nobody off any more. */
+  /** @internal A claim no longer keeps others off its paths. */
   released(): void {
     for (const claim of this.#claims) if (claim.state === 'waiting') claim.tryAgain();
   }
@@ -67,23 +68,18 @@ export class ContentClaims {
     if (at !== -1) this.#claims.splice(at, 1);
   }
 
-  /** @internal `claim` is done: what the same torrent has done there before is its own anyway. */
+  /** @internal `claim` is done, so earlier claims of the same torrent at the same place are no longer needed. */
   keepOnly(claim: ContentClaim): void {
     this.#claims = this.#claims.filter((other) => other === claim || other.state !== 'done' || !other.isSameAs(claim));
   }
 
-  /** @internal */
+  /** @internal Whether another torrent has completed a file with this path. */
   isKeptByOther(claim: ContentClaim, path: string): boolean {
     return this.#claims.some((other) => other !== claim && other.state === 'done' && other.hasFile(path));
   }
 }
 
-interface Paths {
-  /** Files by key, as people write them. */
-  readonly files: ReadonlyMap<string, string>;
-  readonly folders: ReadonlySet<string>;
-}
-
+/** The claim of one torrent. */
 export class ContentClaim {
   readonly name: string;
   readonly #claims: ContentClaims;
@@ -108,14 +104,14 @@ export class ContentClaim {
     return this.#state;
   }
 
-  /** Whom it waits for, or null. */
+  /** The torrent that it waits for, or null while it does not wait. */
   get waitsFor(): ClaimHolder | null {
     return this.#state === 'waiting' ? this.#holder : null;
   }
 
   /**
-   * `granted` is called once, within this call or later, unless the claim ends first; `waits` before it if it is not at
-   * once.
+   * Asks for the paths. `granted` is called once, within this call or later, unless the claim ends first. When it is
+   * not called within this call, `waits` is.
    */
   begin(granted: () => void, waits: (holder: ClaimHolder) => void): void {
     this.#claims.added(this);
@@ -131,13 +127,14 @@ export class ContentClaim {
     if (this.#holder !== null) return;
     this.#state = 'held';
     const granted = this.#granted;
-    // A claim that is done outlives its torrent, and must not keep it in memory.
+    // A claim that is done outlives its torrent, and must not keep the torrent in memory.
     this.#granted = () => undefined;
     granted();
   }
 
   /**
-   * Everything is whole: nothing is written from here on, and others may read it. They must not take it for their own.
+   * Every file is whole, and the torrent writes nothing from now on. Other torrents may read the files, but must not
+   * change them.
    */
   done(): void {
     if (this.#state !== 'held') return;
@@ -146,12 +143,12 @@ export class ContentClaim {
     this.#claims.released();
   }
 
-  /** @internal Whether it is of the same torrent at the same place. */
+  /** @internal Whether the other claim is for the same torrent at the same place. */
   isSameAs(other: ContentClaim): boolean {
     return this.#top === other.#top && this.#metainfo.infoHash.equals(other.#metainfo.infoHash);
   }
 
-  /** The torrent has ended. What it has done stays its own for as long as the process lives. */
+  /** The torrent has ended. The files of a claim that is done stay protected for as long as the process lives. */
   end(): void {
     if (this.#state === 'done' || this.#state === 'ended') return;
     const held = this.#state === 'held';
@@ -160,10 +157,10 @@ export class ContentClaim {
     if (held) this.#claims.released();
   }
 
-  /** Whether another torrent of this process has made the file whole, which is not ours to change then. */
-  isAnothers(file: number): boolean {
-    const told = this.#metainfo.files[file];
-    return told !== undefined && this.#claims.isKeptByOther(this, filePath(told, this.#options));
+  /** Whether another torrent of this process has completed this file, so that we must not change it. */
+  isAnothers(index: number): boolean {
+    const file = this.#metainfo.files[index];
+    return file !== undefined && this.#claims.isKeptByOther(this, filePath(file, this.#options));
   }
 
   /** @internal */
@@ -171,9 +168,9 @@ export class ContentClaim {
     return this.#lookedUp().files.has(keyOf(path));
   }
 
-  /** @internal A path that both have, or that is a file of one and a folder of the other. */
+  /** @internal A file that both have, or a file of one that is a folder of the other; else null. */
   pathSharedWith(other: ContentClaim): string | null {
-    // Who only reads keeps nobody off.
+    // A torrent that only reads keeps no other torrent off.
     if (other.#options.mode === 'seed') return null;
     if (this.#top !== other.#top) return null;
     const [mine, theirs] = [this.#lookedUp(), other.#lookedUp()];
@@ -204,4 +201,11 @@ export class ContentClaim {
     this.#paths = { files, folders };
     return this.#paths;
   }
+}
+
+interface Paths {
+  /** The paths of files, by key, as messages show them. */
+  readonly files: ReadonlyMap<string, string>;
+  /** The keys of folders. */
+  readonly folders: ReadonlySet<string>;
 }

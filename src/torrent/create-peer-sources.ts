@@ -17,9 +17,9 @@ export interface PeerSourcesParts
   readonly options: TorrentOptions;
   readonly timers: Timers;
   readonly encoder: Encoder;
-  /** A tracker has named a peer, and maybe said who it is. */
+  /** A tracker has named a peer, and perhaps its peer id. */
   readonly trackerNamed: (address: PeerAddress, source: AddressSource, peerId: Buffer | null) => void;
-  /** Sources besides the trackers. */
+  /** Makes the sources besides the trackers. */
   readonly others: readonly CreatePeerSource[];
   readonly announceSource: AnnounceSource;
 }
@@ -29,7 +29,7 @@ export interface CreatedPeerSources {
   readonly others: readonly PeerSource[];
 }
 
-/** Everything that finds peers for a torrent that knows its metainfo. */
+/** Makes everything that finds peers for a torrent with a metainfo. */
 export function createContentSources(
   parts: TorrentParts,
   metainfo: Metainfo,
@@ -53,7 +53,7 @@ export function createContentSources(
   return new PeerSources([trackers, ...others]);
 }
 
-/** Joins everything that finds peers with the table of connections that it feeds. */
+/** Makes everything that finds peers for one torrent, and joins it with the table of connections. */
 export function createPeerSources(parts: PeerSourcesParts): CreatedPeerSources {
   const { timers, random, port, encoder, announceSource } = parts;
   const seeking = {
@@ -88,7 +88,7 @@ function createRerequester(parts: PeerSourcesParts): Rerequester {
       client: new GuardedTrackerClient(parts.trackerClient, timers),
       howManyConnections: () => {
         const count = encoder.howManyConnections();
-        // While there are places for dials, we want to know whom to dial, however many have come to us.
+        // While there are places for dials, we need addresses to dial, even when many peers have come to us.
         return encoder.isFull ? count : Math.min(count, DEFAULT_REREQUESTER_OPTIONS.enoughPeers - 1);
       },
       everIncoming: () => encoder.everIncoming,
@@ -104,8 +104,9 @@ function createRerequester(parts: PeerSourcesParts): Rerequester {
 }
 
 /**
- * Dials the peers that the user names, and those of the link. The link may be a stranger's: `noted` is told once of its
- * peers that lead where no link may lead us, and what to do about it.
+ * Dials the peers that the user names and those that the link names. A stranger may have made the link, so peers in our
+ * own networks are refused when only the link names them. `noted` is then called once, with a sentence for the user
+ * that says what to do about it.
  */
 export function dialNamed(
   encoder: Encoder,
@@ -124,8 +125,8 @@ export function dialNamed(
 }
 
 /**
- * A tracker client whose answers come as tasks of one torrent's context: a bug in what they set off ends that torrent
- * and nothing else, and no answer reaches a torrent that has ended.
+ * A tracker client whose answers come as tasks of one torrent's context. So a bug in the code that an answer runs ends
+ * only that torrent, and no answer reaches a torrent that has ended.
  */
 class GuardedTrackerClient implements TrackerClient {
   readonly #client: TrackerClient;

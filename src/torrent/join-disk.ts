@@ -1,6 +1,6 @@
 /**
- * Joins what keeps one torrent on the disk: the storage, the journal in which everything that goes to it is written
- * down, and the lock that keeps other processes off.
+ * Joins the classes that keep one torrent on the disk: the storage, the journal of everything that is written to it,
+ * and the lock that keeps other processes off.
  */
 import { markedTarget } from '../disk/names.js';
 import type { Storage } from '../disk/storage.js';

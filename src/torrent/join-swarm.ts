@@ -1,8 +1,7 @@
 /**
  * Joins the classes that exchange pieces with peers, for one torrent. They know each other only by the interfaces that
- * each of them declares; this is the place where the interfaces meet.
+ * each of them declares. The interfaces meet here.
  */
-
 import type { Timers } from '../base/clock.js';
 import type { BtgetError } from '../base/failure.js';
 import type { OwnAddresses } from '../discovery/own-addresses.js';
@@ -39,20 +38,23 @@ import { Uploader } from '../swarm/upload/uploader.js';
 import type { TorrentOptions } from './torrent-options.js';
 import type { TorrentParts } from './torrent-parts.js';
 
-/** Not the torrent's raw server: all that the swarm does runs in the torrent's context. */
+/** The swarm does not get the torrent's raw server: all that it does runs in the torrent's context. */
 export interface SwarmParts extends Omit<TorrentParts, 'rawServer'> {
   readonly context: RawServerContext;
   readonly storage: Storage;
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
   readonly options: TorrentOptions;
-  /** A table that is there already, whose peers the Connecter is going to be handed; null for one of our own. */
+  /**
+   * The table of connections from the torrent's first life, whose peers the Connecter takes over later; null to make
+   * one.
+   */
   readonly encoder: Encoder | null;
-  /** The piece is ours: its hash is right, and the disk has it. */
+  /** The hash of the piece is right, and the disk has it. */
   readonly pieceVerified: (piece: PieceIndex) => void;
-  /** The disk did not take what was downloaded. */
+  /** The disk refused to write downloaded bytes. */
   readonly diskFailed: (failure: BtgetError) => void;
-  /** The disk did not give what a peer asked for. */
+  /** The disk could not read what a peer asked for. */
   readonly readFailed: (failure: BtgetError) => void;
 }
 
@@ -126,7 +128,7 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
       if (handshake.yourIp !== null) ownAddresses.vote(connection.address.host, ipOfBytes(handshake.yourIp).text);
     },
   });
-  // BEP 27: who takes part in a private torrent is the tracker's business alone.
+  // BEP 27: only the tracker decides who takes part in a private torrent.
   const nodePorts = parts.metainfo.private ? null : parts.nodePorts;
   const fast = new FastExtension(layout, parts.identity.infoHash, store.have, DEFAULT_FAST_EXTENSION_OPTIONS);
   const connecter = new Connecter(
@@ -137,7 +139,7 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
   return { store, connecter, downloader, uploader, encoder };
 }
 
-/** The table of connections of a torrent with these parts. */
+/** Makes the table of connections of a torrent. */
 export function createEncoder(
   parts: Pick<
     SwarmParts,
@@ -165,7 +167,7 @@ export function createEncoder(
   );
 }
 
-/** BEP 40, or 0 for everybody while we do not know where the world sees us. */
+/** The priority of a peer (BEP 40); 0 for every peer while we do not know our own public address. */
 function rankOf({ host, port }: PeerAddress, ownAddresses: OwnAddresses, ownPort: number): number {
   const ip = parseIp(host);
   const own = ip === undefined ? null : ownAddresses.of(ip.family);
@@ -177,28 +179,28 @@ interface ExtensionsParts extends Pick<TorrentParts, 'client' | 'port'> {
   readonly timers: Timers;
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
-  /** Whether peers are told of peers. */
+  /** Whether we tell peers of other peers (BEP 11). */
   readonly usePex: boolean;
   readonly isComplete: () => boolean;
   readonly peers: () => Iterable<Peer>;
   readonly startConnection: (address: PeerAddress, source: AddressSource) => void;
-  /** A peer has a piece no more. */
+  /** A peer says that it no longer has a piece. */
   readonly gotDontHave: (connection: PeerConnection, piece: PieceIndex) => Judgement;
-  /** A peer has said something of itself. */
+  /** A peer has sent its extended handshake, or a new one. */
   readonly gotNews: (peer: ExtendedPeer) => void;
 }
 
-/** Joins the extensions of BEP 10 that one torrent speaks, for `joinSwarm`. */
+/** Joins the extensions (BEP 10) that one torrent speaks. */
 function joinExtensions(parts: ExtensionsParts): Extensions {
   const { timers, metainfo, client, port } = parts;
   const spoken: Extension[] = [];
-  // BEP 27: peers of a private torrent come from its trackers alone, and who has only the link shall not get it from
-  // us.
+  // BEP 27: the peers of a private torrent come only from its trackers. And a peer that has only the link must not get
+  // the metadata from us.
   if (!metainfo.private) {
     spoken.push(new MetadataSharing(metainfo.info, () => timers.now(), DEFAULT_METADATA_SHARING_OPTIONS));
     if (parts.usePex) {
       const peers = () => reachable(parts.peers(), extensions);
-      // Two seeds have nothing to say to each other.
+      // Two seeds need no connection with each other.
       const startConnection = ({ address, isSeed, prefersEncryption }: PexPeer, source: AddressSource): void => {
         if (prefersEncryption) parts.ways.said(addressKey(address));
         if (!isSeed || !parts.isComplete()) parts.startConnection(address, source);
@@ -206,8 +208,8 @@ function joinExtensions(parts: ExtensionsParts): Extensions {
       spoken.push(new PeerExchange({ timers, peers, startConnection }, DEFAULT_PEER_EXCHANGE_OPTIONS));
     }
   }
-  // Behind the others, which have the ids that they had while there was no metadata: what peers sent under these ids
-  // may be under way yet.
+  // This one comes last, so that the others keep the ids that they had in the torrent's first life: messages that peers
+  // sent with these ids may still be under way.
   spoken.push(new DontHave(parts.layout, parts.gotDontHave));
   const own = () => ({
     version: client,
@@ -220,7 +222,7 @@ function joinExtensions(parts: ExtensionsParts): Extensions {
   return extensions;
 }
 
-/** Those of our peers whom others can dial: we did it ourselves, or they have said on which port they listen. */
+/** The peers that others can dial: we have dialled them ourselves, or they have said on which port they listen. */
 function* reachable(peers: Iterable<Peer>, extensions: Extensions): Iterable<PexPeer> {
   for (const { connection, download } of peers) {
     const { address, locallyInitiated } = connection;

@@ -1,6 +1,6 @@
 /**
- * A torrent's first life, which a magnet link begins: it finds peers and fetches the metadata from them, and has
- * neither pieces nor files. It ends in a `Metainfo`, and a `Torrent` takes over what it hands over.
+ * A torrent's first life, which begins with a magnet link. It finds peers and fetches the metadata from them, and has
+ * neither pieces nor files. When it has the `Metainfo`, it hands its connections and trackers over to a `Torrent`.
  */
 
 import { BtgetError } from '../base/failure.js';
@@ -29,21 +29,24 @@ import type { HandoverTarget, MetadataHandover, TorrentParts } from './torrent-p
 
 /** What happens to a torrent in its first life. */
 export interface MetadataEvents {
-  /** The metadata is here, and its hash is right. Nothing follows by itself: `handOver` or `stop` is to be called. */
+  /** The metadata is here, and its hash is right. The listener must then call `handOver` or `stop`. */
   gotMetadata(metainfo: Metainfo): void;
   trackerAnswered(report: TrackerAnswer): void;
-  /** Something that a user should know, and that ends nothing. */
+  /** Something that the user should know. It does not end the torrent. */
   warned(code: string, message: string): void;
-  /** The torrent has ended itself: its metadata is not valid, or a bug. `stop` may still be called. */
+  /**
+   * The torrent has ended itself, because its metadata is not valid or because of a bug. `stop` may still be called.
+   */
   failed(failure: BtgetError | Error): void;
 }
 
-// Trackers want a number, and give seeds to whoever has none left. Others say as much before they know.
+// Trackers want a number, and take a client that announces 0 for a seed. Other clients announce 16 KiB too while they
+// do not know the length.
 const LEFT_UNKNOWN = 16 * 1024;
 const NOTHING_YET = { uploaded: 0, downloaded: 0, left: LEFT_UNKNOWN };
-/** So often peers that were dialled in vain give their places to addresses that wait. */
+/** How often, in milliseconds, peers that were dialled in vain give their places to addresses that wait. */
 const MAKE_WAY_INTERVAL = 250;
-/** Peers that trackers named and that are remembered, should the torrent be private. */
+/** How many peers that trackers named are remembered: a private torrent dials them again. */
 const MAX_NAMED = 200;
 
 export class MetadataTorrent {
@@ -57,8 +60,10 @@ export class MetadataTorrent {
   readonly #encoder: Encoder;
   readonly #trackers: PeerSource;
   readonly #others: readonly PeerSource[];
+  /** The first peers that trackers named, by address. */
   readonly #named = new Map<string, readonly [PeerAddress, AddressSource, Buffer | null]>();
   #stage: 'new' | 'running' | 'handed-over' | 'stopping' | 'ended' = 'new';
+  /** The second life, once it has taken over. */
   #target: HandoverTarget | null = null;
   #parsing: Parsing | null = null;
   readonly #whenEnded: (() => void)[] = [];
@@ -96,7 +101,7 @@ export class MetadataTorrent {
       timers: context,
       encoder: this.#encoder,
       trackerNamed: (address, source, peerId) => this.#trackerNamed(address, source, peerId),
-      // Whether it is private is not known yet.
+      // We do not know yet whether the torrent is private.
       others: parts.peerSources,
       announceSource: {
         totals: () => this.#target?.totals() ?? NOTHING_YET,
@@ -108,12 +113,12 @@ export class MetadataTorrent {
     this.#others = others;
   }
 
-  /** The table that peers from outside are handed to, or undefined while nobody is welcome. */
+  /** The table for peers that dial us; undefined once the torrent takes no more peers. */
   get encoder(): Encoder | undefined {
     return this.#isAlive ? this.#encoder : undefined;
   }
 
-  /** How many peers were refused so far, by reason. */
+  /** How many peers were refused so far, by refusal code. */
   get refusals(): ReadonlyMap<RefusalCode, number> {
     return this.#encoder.refusals;
   }
@@ -129,7 +134,8 @@ export class MetadataTorrent {
   }
 
   /**
-   * Says good-bye to trackers and peers, and answers when that is over. Not to be called once `takeEvents` was.
+   * Says good-bye to trackers and peers, and answers when that is over. The caller must not call this once `takeEvents`
+   * of the handover was called.
    */
   stop(answered: () => void): void {
     if (this.#stage === 'ended') {
@@ -148,7 +154,8 @@ export class MetadataTorrent {
   }
 
   /**
-   * Hands everything over to the second life. Called once, when the metadata is here, before the start or after it.
+   * Hands everything over to the second life. The caller calls this once, when it has the metadata, before or after
+   * `start`.
    */
   handOver(metainfo: Metainfo): MetadataHandover {
     const { private: isPrivate } = metainfo;
@@ -195,7 +202,7 @@ export class MetadataTorrent {
     };
   }
 
-  /** Peers that offer nothing, or keep it back, must not keep our places from an honest peer that comes last. */
+  /** Peers that have no metadata, or do not send it, must not take all places from an honest peer that comes last. */
   #makeWayLater(): void {
     this.#context.addTask(() => {
       if (this.#stage !== 'running') return;
@@ -211,7 +218,7 @@ export class MetadataTorrent {
         if (prefersEncryption) this.#parts.encryption.ways.said(addressKey(address));
         if (this.#stage === 'running') this.#encoder.startConnection(address, source, null);
       };
-      // Nobody is told of others before it is known that the torrent is not private.
+      // We tell no peer of others before we know that the torrent is not private.
       const parts = { timers: this.#context, peers: () => [], startConnection };
       spoken.push(new PeerExchange(parts, DEFAULT_PEER_EXCHANGE_OPTIONS));
     }
@@ -232,7 +239,7 @@ export class MetadataTorrent {
     );
   }
 
-  /** Peers that come before the start are let in: whoever is turned away may come back only after minutes. */
+  /** Peers that come before the start are let in, because a peer that we turn away may come back only after minutes. */
   get #isAlive(): boolean {
     return this.#stage === 'new' || this.#stage === 'running';
   }
@@ -262,8 +269,7 @@ export class MetadataTorrent {
   }
 
   /**
-   * Who was found otherwise than by the trackers, or found us, is parted from, and everything else that finds peers
-   * stops.
+   * Closes all connections, dials the peers again that trackers named, and stops all other sources of peers (BEP 27).
    */
   #becomePrivate(isSeeking: boolean): void {
     if (isSeeking) for (const source of this.#others) source.stop(() => undefined);
@@ -272,7 +278,7 @@ export class MetadataTorrent {
       this.#encoder.startConnection(address, source, peerId);
   }
 
-  /** Our fault. Nothing of this torrent can be trusted to run, so it is ended from outside its context. */
+  /** A bug of ours. No code of this torrent can be trusted to run any more, so it is ended from outside its context. */
   #crashed(error: unknown): void {
     if (this.#target !== null) {
       this.#target.crashed(error);

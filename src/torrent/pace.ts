@@ -2,13 +2,14 @@ import type { Millis } from '../base/clock.js';
 import { RecentRate } from '../measure/recent-rate.js';
 
 /**
- * A download with peers that has had nothing for this long has stalled. A block may take as long at a low rate limit.
+ * A download with peers has stalled when it has received nothing for this long. With a low rate limit one block may
+ * take as long.
  */
 const STALL_TIME: Millis = 30_000;
-/** One without any peer has stalled by then: nothing can come, and people want to know why. */
+/** A download without any peer has stalled earlier: nothing can come, and the user wants to know why. */
 const LONELY_STALL_TIME: Millis = 10_000;
 
-/** How fast bytes come and go at present, as whoever asks each second or so sees it. */
+/** How fast bytes come and go at present, for a display that asks about once a second. */
 export class Pace {
   readonly #down: RecentRate;
   readonly #up: RecentRate;
@@ -19,7 +20,7 @@ export class Pace {
     this.#up = new RecentRate(now);
   }
 
-  /** Bytes a second. `totals` are of the whole run. */
+  /** The rates in bytes a second. `totals` are the bytes of the whole run. */
   rates(
     totals: { readonly downloaded: number; readonly uploaded: number },
     now: Millis,
@@ -27,7 +28,7 @@ export class Pace {
     return { downRate: this.#down.rate(totals.downloaded, now), upRate: this.#up.rate(totals.uploaded, now) };
   }
 
-  /** Whether nothing has come for too long, as of the last `rates`. */
+  /** Whether nothing has come for too long, as far as the last call of `rates` saw. */
   isStalled(peers: number, now: Millis): boolean {
     return now - this.#down.changedAt >= (peers === 0 ? LONELY_STALL_TIME : STALL_TIME);
   }

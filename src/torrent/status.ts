@@ -4,63 +4,70 @@ import type { TorrentFile } from '../metainfo/metainfo.js';
 import type { Wait } from '../resume/resume.js';
 import type { PeerReach } from '../swarm/connections/reach-counter.js';
 
-/** 'metadata': a magnet link's torrent, whose metadata is being fetched. */
+/** 'metadata': the torrent began with a magnet link, and fetches its metadata. */
 export type TorrentState = 'metadata' | 'checking' | 'downloading' | 'seeding' | 'stalled' | 'paused' | 'stopped';
 
 /**
- * One torrent at one moment, for displays and scripts: pulled by whoever shows it, so that nothing below knows a
- * display.
+ * One torrent at one moment, for displays and scripts. A display asks for it when it needs it, so that the torrent
+ * knows no display.
  */
 export interface TorrentStatus {
   readonly state: TorrentState;
   /** Bytes of content, padding not counted. */
   readonly length: number;
-  /** Bytes that were asked for. */
+  /** Bytes of the files that the user wants. */
   readonly wanted: number;
   /** Wanted bytes that are verified. */
   readonly have: number;
-  /** While checking: bytes looked at so far, of `checkLength`. */
+  /** While checking: how many bytes are checked so far, of `checkLength`. */
   readonly checked: number;
   readonly checkLength: number;
-  /** Payload of this run, bytes. */
+  /** Bytes of blocks that came and went in this run, without the overhead of the protocol. */
   readonly downloaded: number;
   readonly uploaded: number;
-  /** Bytes that came but were of no use: failed checks, duplicates, unasked. */
+  /**
+   * Bytes of blocks that were of no use: of pieces with a wrong hash, duplicates, and blocks that we did not ask for.
+   */
   readonly wasted: number;
   /** Bytes a second. */
   readonly downRate: number;
   readonly upRate: number;
+  /** Connected peers. */
   readonly peers: number;
   /** Connected peers with which everything goes through a cipher. */
   readonly encrypted: number;
   /** Connected peers that have everything. */
   readonly seeds: number;
-  /** Connected peers that have something that we want and lack. */
+  /** Connected peers that have a piece that we want and lack. */
   readonly useful: number;
   /** Connected peers that do not choke us. */
   readonly unchokedBy: number;
-  /** What became of the peers that were named to us. */
+  /** How many addresses of peers wait to be dialled, and what became of our dials. */
   readonly reach: PeerReach;
   /** Seconds left at the present pace; null when unknown. */
   readonly eta: number | null;
-  /** Why it is paused: what the disk refused. */
+  /** What the disk refused, when the torrent is paused for that; else null. */
   readonly diskFailure: BtgetError | null;
-  /** Or what it waits for before it looks at the disk. */
+  /** What the torrent waits for before it looks at the disk, when it is paused for that; else null. */
   readonly waitsFor: Wait | null;
 }
 
-/** What happens to a torrent, told as it happens. */
+/** What happens to a torrent, told when it happens. */
 export interface TorrentEvents {
-  /** The data on the disk has been hashed; downloading or seeding begins. `status()` tells how much there is. */
+  /** The data on the disk is checked, and downloading or seeding begins. `status()` says how much there is. */
   started(): void;
-  /** This file is whole, verified, flushed and has its name. Files found whole are told too. `path` is where it is. */
+  /**
+   * The file is verified and flushed and has its final name. Also called for files that were whole at the start. `path`
+   * is where the file lies.
+   */
   fileDone(file: TorrentFile, path: string): void;
   trackerAnswered(report: TrackerAnswer): void;
+  /** Something that the user should know. It does not end the torrent. */
   warned(code: string, message: string): void;
-  /** Everything wanted is verified, flushed and has its name. */
+  /** Every wanted file is verified and flushed and has its final name. */
   done(): void;
-  /** The seed goal is reached (at once after `done` when there is none). The torrent goes on until `stop`. */
+  /** The seed goal is reached; without a goal this follows `done` at once. The torrent goes on until `stop`. */
   goalReached(): void;
-  /** The torrent has ended itself: the disk, a foreign file, a bug. `stop` may still be called. */
+  /** The torrent has ended itself, because of the disk, a foreign file or a bug. `stop` may still be called. */
   failed(failure: BtgetError | Error): void;
 }

@@ -3,48 +3,49 @@ import type { TorrentFile } from '../metainfo/metainfo.js';
 import type { SelectionRequest } from '../metainfo/selection.js';
 import type { PeerAddress } from '../net/raw-server.js';
 
-/** When a complete torrent stops seeding. Whatever comes first; null for never. */
+/** When a complete torrent stops seeding: at the goal that it reaches first. A goal that is null is never reached. */
 export interface SeedGoal {
-  /** Uploaded ÷ size of what is wanted of the torrent. */
+  /** Uploaded bytes ÷ bytes of the wanted files. */
   readonly ratio: number | null;
+  /** Time since the download was complete. */
   readonly time: Millis | null;
 }
 
-/** What one torrent is to do. The command line makes it from its options; the defaults stand below. */
+/** What one torrent has to do. The command line makes this from its options. */
 export interface TorrentOptions {
-  /** Folder that holds the torrent's file or top folder. */
+  /** The folder in which the torrent's file or top folder lies. */
   readonly dir: string;
-  /** Name instead of the torrent's own, or null. */
+  /** A name for this file or top folder, instead of the torrent's own; null for the torrent's own. */
   readonly outputName: string | null;
   /** 'download' fetches what is missing; 'seed' only serves what is there, and writes nothing. */
   readonly mode: 'download' | 'seed';
-  /** Null: stop when everything is done. */
+  /** When to stop seeding; null: do not seed once the download is done. */
   readonly seedGoal: SeedGoal | null;
-  /** Pieces in order instead of rarest first. */
+  /** Fetch pieces in their order instead of rarest first. */
   readonly sequential: boolean;
-  /** Replace a file of the torrent's name that is not the torrent's. */
+  /** Replace a foreign file that has the name of a file of the torrent. */
   readonly overwrite: boolean;
-  /** Files grow under `NAME.part` and get their name when they are whole. */
+  /** Files grow under `NAME.part` and get their final name when they are whole. */
   readonly partNames: boolean;
-  /** Which files are wanted. Those that are not are never made, and only read where they are there. */
+  /** Which files are wanted. A file that is not wanted is never made, and only read when it is there. */
   readonly selection: SelectionRequest;
-  /** Take the room on the disk before the first piece is asked for; else files grow as their pieces come. */
+  /** Take the room on the disk before the first request; else files grow as their pieces come. */
   readonly preallocate: boolean;
-  /** Hash everything that is there, and believe no journal. */
+  /** Hash everything on the disk, and believe no journal. */
   readonly check: boolean;
-  /** Connections at once. */
+  /** The greatest number of connections at the same time. */
   readonly maxPeers: number;
-  /** Peers served at once; null: by upload rate. */
+  /** How many peers we serve at the same time; null: as many as suits the upload rate. */
   readonly uploadSlots: number | null;
-  /** Peers to try besides those that trackers name. */
+  /** Peers to dial besides those that trackers name. */
   readonly peers: readonly PeerAddress[];
-  /** Peers that a link names: tried as well, but not once the torrent turns out to be private. */
+  /** Peers that a link names: we dial them too, but not when the torrent turns out to be private. */
   readonly linkPeers: readonly PeerAddress[];
-  /** Trackers to announce to besides the torrent's own, each a tier of its own before them. */
+  /** More trackers to announce to. Each is a tier of its own, before the tiers of the torrent. */
   readonly trackers: readonly string[];
-  /** False: announce to none of the torrent's own trackers. */
+  /** False: do not announce to the torrent's own trackers. */
   readonly useTorrentTrackers: boolean;
-  /** Tell peers of peers and learn of others from them (BEP 11); never for private torrents. */
+  /** Tell peers of other peers and learn of peers from them (BEP 11). Never done for private torrents. */
   readonly usePex: boolean;
 }
 
@@ -68,7 +69,7 @@ export const DEFAULT_TORRENT_OPTIONS: TorrentOptions = {
   usePex: true,
 };
 
-/** Where a file of the torrent would be written, as people would say it: below `dir`, whatever that is relative to. */
+/** The path at which a file of the torrent lies, in the form for messages: below `dir`, and relative if `dir` is. */
 export function filePath(
   file: Pick<TorrentFile, 'path'>,
   { dir, outputName }: Pick<TorrentOptions, 'dir' | 'outputName'>,
@@ -77,7 +78,7 @@ export function filePath(
   return inDir([outputName ?? name, ...below].join('/'), dir);
 }
 
-/** `path`, which is below `dir`, as people would say it. */
+/** The path `path` below `dir`, in the form for messages: without a leading `./`. */
 export function inDir(path: string, dir: string): string {
   if (dir === '.') return path;
   return dir.endsWith('/') ? dir + path : `${dir}/${path}`;

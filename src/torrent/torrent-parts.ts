@@ -21,34 +21,35 @@ import type { WorkBudget } from '../swarm/work-budget.js';
 import type { MakeKeyPair } from '../wire/mse/key-exchange.js';
 import type { ContentClaims } from './content-claims.js';
 
-/** What a session is handed, and hands on to each of its torrents. */
+/** What a session gets from its owner and hands on to each of its torrents. */
 export interface WorldParts {
   readonly rawServer: RawServer;
   readonly random: Random;
   readonly slots: SlotPool;
   readonly openStorage: OpenStorage;
   readonly openTarget: OpenTarget;
-  /** What a download folder is called, whatever path leads to it; null where it has no name. */
+  /** The name of the folder that the path `dir` leads to; null when it has no name. */
   readonly folderName: (dir: string) => string | null;
   /** Parses metadata, however long it is. */
   readonly parse: ParseTorrent;
   readonly trackerClient: TrackerClient;
-  /** Sources of peers besides the trackers; a private torrent uses none of them. */
+  /** Makes sources of peers besides the trackers. A private torrent uses none of them. */
   readonly peerSources: readonly CreatePeerSource[];
-  /** Where strangers may not lead us. */
+  /** The networks that addresses from strangers must not lead us to. */
   readonly ownNetworks: OwnNetworks;
   /** Makes the keys of message stream encryption. */
   readonly makeKeyPair: MakeKeyPair;
-  /** Our name and version, as trackers and peers show it. */
+  /** Our name and version, as trackers and peers show them. */
   readonly client: string;
 }
 
-/** What a torrent stands on. What is not its own the session has once for all torrents. */
+/** The objects that a torrent uses. `identity` is its own; the session shares the others among its torrents. */
 export interface TorrentParts extends WorldParts {
-  /** They say which torrent may write which paths, and which has which journal. */
+  /** Says which torrent may write to which paths. */
   readonly claims: ContentClaims;
+  /** Says which journals other torrents use. */
   readonly takenJournals: TakenJournals;
-  /** Tells peers of our node in the DHT; null for no node. A private torrent does not speak of it. */
+  /** Tells peers of our node in the DHT; null when we have no node. A private torrent does not use it. */
   readonly nodePorts: NodePorts | null;
   readonly halfOpen: HalfOpen;
   readonly encryption: DialEncryption;
@@ -56,40 +57,42 @@ export interface TorrentParts extends WorldParts {
   readonly uploadLimiter: RateLimiter;
   readonly downloadLimiter: RateLimiter;
   readonly sendMemory: SendMemory;
-  /** Where the world sees us. */
+  /** Our public addresses, as trackers and peers report them. */
   readonly ownAddresses: OwnAddresses;
   readonly identity: Identity;
-  /** Where we listen. */
+  /** The port on which we listen. */
   readonly port: number;
 }
 
-/** What the sources of peers announce of a torrent, and where they tell what trackers answer. */
+/** What the sources of peers need to know of a torrent, and the receiver of the trackers' answers. */
 export interface AnnounceSource {
-  /** Bytes of this run, and what is not verified, wanted or not. */
+  /** Bytes that went and came in this run, and bytes that are not verified, wanted or not. */
   totals(): { readonly uploaded: number; readonly downloaded: number; readonly left: number };
-  /** Nothing is left to fetch. */
+  /** Whether nothing is left to fetch. */
   isComplete(): boolean;
   trackerAnswered(report: TrackerAnswer): void;
 }
 
-/** A torrent takes over from its first life, in which it had no metadata. */
+/** A torrent in its second life, which takes over from its first life without metadata. */
 export interface HandoverTarget extends AnnounceSource {
-  /** A bug in what runs in the context. */
+  /** A task of the context has thrown: a bug. */
   crashed(error: unknown): void;
 }
 
 /**
- * What a torrent's first life hands over to its second: connections, and trackers that know the torrent. So no peer and
- * no tracker hears a good-bye and a second greeting.
+ * What a torrent's first life hands over to its second: its connections, and the trackers that it has announced to. So
+ * we need not say good-bye to peers and trackers and then greet them again.
  */
 export interface MetadataHandover {
   readonly context: RawServerContext;
   readonly encoder: Encoder;
   readonly sources: PeerSource;
-  /** The sources are at work already. */
+  /** Whether the sources have begun already. */
   readonly isSeeking: boolean;
-  /** From here on the target hears of sources and bugs. Connections live on, and their peers wait. */
+  /**
+   * From this call on the target hears of the trackers' answers and of bugs. Connections stay open; their peers wait.
+   */
   takeEvents(target: HandoverTarget): void;
-  /** From here on the successor has the peers: the torrent can tell them of pieces. */
+  /** From this call on the successor has the peers, and can tell them of pieces. */
   takePeers(successor: Successor): void;
 }

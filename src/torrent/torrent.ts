@@ -1,8 +1,8 @@
 /**
- * One torrent from its first look at the disk to its last word to the trackers.
+ * One torrent, from its first look at the disk to its last message to the trackers.
  *
- * It is in turn checking (what lies on the disk is hashed), running (it exchanges pieces with peers) and stopped. All
- * that it does runs in a context of its own: a bug in it ends this torrent, and the others go on.
+ * First it checks what lies on the disk, then it runs and exchanges pieces with peers, and at the end it stops. All its
+ * code runs in a context of its own, so that a bug in it ends this torrent and no other.
  */
 import type { BtgetError } from '../base/failure.js';
 import type { PeerSource } from '../discovery/peer-source.js';
@@ -47,12 +47,12 @@ export class Torrent implements HandoverTarget {
   readonly #disk: DiskCare;
   readonly #sources: PeerSource;
   readonly #handover: MetadataHandover | null;
-  /** Null for a torrent that only seeds: it touches nothing on the disk. */
+  /** Null for a torrent that only seeds, because it changes nothing on the disk. */
   readonly #kept: KeptMetadata | null;
   #stage: 'new' | 'checking' | 'running' | 'stopping' | 'ended' = 'new';
-  /** Who waits for the end. */
+  /** The answers to `stop` that wait for the end. */
   readonly #whenEnded: (() => void)[] = [];
-  /** The trackers have been told, or need not be. */
+  /** The trackers know that the torrent stops, or need not know. */
   #goodByeSaid = false;
   #diskClosed = false;
   #checking = { checked: 0, length: 0 };
@@ -60,9 +60,9 @@ export class Torrent implements HandoverTarget {
   #pace: Pace;
 
   /**
-   * `kept` is for the metadata of a torrent that began with a link, in this run or in an earlier one. `handover` comes
-   * from a magnet link's first life. Throws 'usage' when the torrent has no such file as is selected; then it takes
-   * nothing over.
+   * `kept` keeps the metadata of a torrent that began with a link, in this run or in an earlier one. `handover` comes
+   * from the first life of a torrent that begins with a link. Throws 'usage' when the selection matches no file of the
+   * torrent; then it takes nothing over.
    */
   constructor(
     parts: TorrentParts,
@@ -133,7 +133,7 @@ export class Torrent implements HandoverTarget {
       options,
       events: {
         fileDone: (file, path) => events.fileDone(file, path),
-        // The listener may end the process at one of these words, so what is kept of a link goes before.
+        // The listener may end the process in one of these two calls, so the kept metadata is removed before them.
         done: () => {
           claim.done();
           if (this.#kept === null) events.done();
@@ -164,13 +164,13 @@ export class Torrent implements HandoverTarget {
     handover?.takeEvents(this);
   }
 
-  /** The table that peers from outside are handed to, or undefined before and after its life. */
+  /** The table for peers that dial us; undefined before the start and after the end. */
   get encoder(): Encoder | undefined {
-    // Whoever is turned away during the check may come back only after minutes.
+    // A peer that we turn away during the check may come back only after minutes.
     return this.#stage === 'running' || this.#stage === 'checking' ? this.#swarm.encoder : undefined;
   }
 
-  /** How many peers were refused so far, by reason: those that were let in and those that were not. */
+  /** How many peers were refused so far, by refusal code: during the handshake and after it. */
   get refusals(): ReadonlyMap<RefusalCode, number> {
     return this.#swarm.encoder.refusals;
   }
@@ -186,8 +186,8 @@ export class Torrent implements HandoverTarget {
   }
 
   /**
-   * Says good-bye to trackers and peers, and lets the disk end what is under way. Whoever calls it is answered when
-   * that is over, however often it is called, and also when the torrent had ended itself.
+   * Says good-bye to trackers and peers, and lets the disk end what is under way. Each call is answered when that is
+   * over, also when the torrent has ended itself before.
    */
   stop(answered: () => void): void {
     if (this.#stage === 'ended') {
@@ -249,7 +249,10 @@ export class Torrent implements HandoverTarget {
     return this.#pace.isStalled(peers, this.#context.now()) ? 'stalled' : 'downloading';
   }
 
-  /** Who names the folder has said what goes where, and a torrent without one lies nowhere too high. */
+  /**
+   * A look for the torrent's files one folder too high. Null when the user has named the torrent's folder, so that the
+   * place is certain, and for a torrent without a folder.
+   */
   #lookAbove({ dir, outputName }: TorrentOptions): LookAbove | null {
     const { metainfo } = this;
     const { openStorage } = this.#parts;
@@ -259,7 +262,7 @@ export class Torrent implements HandoverTarget {
     return (answered) => lookForContentAbove(parts, dir, (place) => this.#context.addTask(() => answered(place), 0));
   }
 
-  /** The check is over: what is right is ours, and what is missing may be asked for. */
+  /** The check is over. We have the pieces that are right, and may ask peers for the others. */
   #run({ verified, unfinished, whole }: ExistingDataFound): void {
     this.#stage = 'running';
     const { store, encoder, connecter } = this.#swarm;
@@ -273,7 +276,7 @@ export class Torrent implements HandoverTarget {
     this.#keepMetadata();
     this.#events.started();
     this.#completion.begin(verified, whole);
-    // Whoever was complete before it began, and has nothing to give, has nothing to say to trackers and peers.
+    // A torrent that was complete before the start and does not seed needs no trackers and no peers.
     if (store.amountLeft === 0 && this.#options.seedGoal === null) return;
     this.#resume.started();
     const isFirst = this.#handover?.isSeeking !== true;
@@ -284,7 +287,7 @@ export class Torrent implements HandoverTarget {
     if (isFirst) this.#sources.begin();
   }
 
-  /** A link's metadata is kept from when the target is ours until everything is there. */
+  /** The metadata of a link is kept from now on, since the target is ours, until the download is done. */
   #keepMetadata(): void {
     if (this.#handover === null || this.#progress.have === this.#progress.wanted) return;
     const failed = (message: string): void =>
@@ -302,18 +305,18 @@ export class Torrent implements HandoverTarget {
     this.#progress.pieceVerified(piece);
     this.#disk.worked();
     this.#completion.pieceVerified(piece);
-    // Of a part of the torrent trackers are told that the rest is left.
+    // When only a part of the torrent is wanted, bytes are left at the end, and trackers do not hear 'completed'.
     if (this.#swarm.store.amountLeft === 0 && this.#progress.left === 0) this.#sources.completed();
   }
 
-  /** The world's fault: the torrent cannot go on. What is on the disk stays as it is. */
+  /** A fault of the world: the torrent cannot go on. The files on the disk stay as they are. */
   #fail(failure: BtgetError): void {
     if (this.#stage === 'stopping') return;
     this.stop(() => undefined);
     this.#events.failed(failure);
   }
 
-  /** Our fault. Nothing of this torrent can be trusted to run, so it is ended from outside its context. */
+  /** A bug of ours. No code of this torrent can be trusted to run any more, so it is ended from outside its context. */
   crashed(error: unknown): void {
     if (this.#stage === 'ended') return;
     this.#context.end();
@@ -351,7 +354,7 @@ export class Torrent implements HandoverTarget {
   }
 }
 
-/** The peers that we are connected with, for a status. */
+/** Counts the connected peers for a status. */
 function countPeers(
   peers: Iterable<Peer>,
 ): Pick<TorrentStatus, 'peers' | 'encrypted' | 'seeds' | 'useful' | 'unchokedBy'> {
@@ -372,7 +375,9 @@ function countPeers(
 
 const MAX_WARNINGS = 20;
 
-/** Tells each warning once and not many of them: peers may ask a hundred times for what the disk does not give. */
+/**
+ * Passes each warning on once, and only a few in all: peers may ask a hundred times for a block that the disk lacks.
+ */
 class WarnOnce {
   readonly #warned: (code: string, message: string) => void;
   readonly #told = new Set<string>();
@@ -388,7 +393,9 @@ class WarnOnce {
   }
 }
 
-/** Says which pieces are wanted, and which are begun. A torrent that only seeds wants what it has. */
+/**
+ * Tells the downloader which pieces are wanted, and which have blocks already. A torrent that only seeds wants no more.
+ */
 function beginPieces(
   { store, downloader }: Pick<JoinedSwarm, 'store' | 'downloader'>,
   layout: PieceLayout,

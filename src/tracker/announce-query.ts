@@ -1,32 +1,38 @@
-/** What a client says in its announce: a query of binary strings, read once and checked whole. */
+/** Reads and checks what a client says in its announce. Over HTTP that is a query of binary strings. */
 import { hostKey } from '../net/host-key.js';
 import { isLinkLocal, isLoopback, isPrivate, isUnicast, parseIp } from '../net/ip-address.js';
 import { reachesAsFar, reachOfAddress } from '../net/reach.js';
 
+/** An announce whose values are checked. */
 export interface AnnounceQuery {
+  /** 20 bytes. */
   readonly infoHash: Buffer;
+  /** 20 bytes. */
   readonly peerId: Buffer;
+  /** 1 to 65535. */
   readonly port: number;
-  /** Where the peer is: whence the request came, or what `ip` says when that can be believed. */
+  /** The peer's address, an IP literal: the sender of the request, or what `ip` says when we can believe it. */
   readonly host: string;
-  /** The host that asks, by which shares are counted (`hostKey`). */
+  /** The host that sent the request (`hostKey`). The tracker counts shares by it. */
   readonly source: string;
   /** Nothing is left to fetch. */
   readonly complete: boolean;
   readonly event: 'started' | 'completed' | 'stopped' | null;
-  /** Peers wanted; null when the client does not say. */
+  /** How many peers the client wants; null when it does not say. */
   readonly numwant: number | null;
   /** Empty when the client sent none. */
   readonly key: string;
+  /** Whether the client wants its peers in the form of BEP 23. */
   readonly compact: boolean;
+  /** Whether a list of dictionaries has the peers' ids. */
   readonly withPeerIds: boolean;
 }
 
 const MAX_KEY_LENGTH = 40;
-/** Torrents in one scrape, as over UDP (BEP 15). */
+/** The most torrents in one scrape, as over UDP (BEP 15). */
 const MAX_SCRAPED = 74;
 
-/** What a tracker reads, and how many values of each field: a scrape names several torrents. */
+/** The fields that a tracker reads, and the most values of each. A scrape names several torrents. */
 const MAX_VALUES: ReadonlyMap<string, number> = new Map([
   ['info_hash', MAX_SCRAPED],
   ...['peer_id', 'port', 'ip', 'left', 'event', 'numwant', 'key', 'compact', 'no_peer_id'].map(
@@ -34,10 +40,10 @@ const MAX_VALUES: ReadonlyMap<string, number> = new Map([
   ),
 ]);
 
-/** The fields of a query that a tracker reads; of one that may come more than once, its values in order. */
+/** The fields of a query that a tracker reads. A field that came more than once has its values in order. */
 export type QueryFields = ReadonlyMap<string, readonly Buffer[]>;
 
-/** Nothing is made of what is not read: a hostile query is fields from end to end. */
+/** Splits a query. It makes no text of the fields that no tracker reads, because a hostile query is full of them. */
 export function parseQuery(query: string): QueryFields {
   const fields = new Map<string, Buffer[]>();
   let mark = -1;
@@ -59,7 +65,7 @@ function nameOf(raw: string): string {
   return raw.includes('%') ? unescapeBytes(raw).toString('latin1') : raw;
 }
 
-/** Every `%XX` as its byte; a `%` that escapes nothing, and a `+`, stand for themselves. */
+/** Turns every `%XX` into its byte. A `%` that escapes nothing, and a `+`, stay as they are. */
 function unescapeBytes(text: string): Buffer {
   const latin1 = text.replace(/%([0-9a-f]{2})/gi, (_, digits: string) =>
     String.fromCharCode(Number.parseInt(digits, 16)),
@@ -67,7 +73,7 @@ function unescapeBytes(text: string): Buffer {
   return Buffer.from(latin1, 'latin1');
 }
 
-/** The announce that `fields` spell, or the reason why it is none, for the client's eyes. */
+/** The announce in `fields`, or a sentence that tells the client what is wrong. `remoteHost` is an IP literal. */
 export function readAnnounce(fields: QueryFields, remoteHost: string): AnnounceQuery | string {
   const infoHash = fields.get('info_hash')?.[0];
   const peerId = fields.get('peer_id')?.[0];
@@ -84,10 +90,10 @@ export function readAnnounce(fields: QueryFields, remoteHost: string): AnnounceQ
     host: hostOf(remoteHost, text('ip')),
     source: hostKey(remoteHost),
     complete: wholeNumber(text('left')) === 0,
-    // What BEP 3 does not know, as `paused` of BEP 21, is a plain announce.
+    // An event that BEP 3 does not know, such as `paused` of BEP 21, is a plain announce.
     event: event === 'started' || event === 'completed' || event === 'stopped' ? event : null,
     numwant: wholeNumber(text('numwant')),
-    // The same client's key over UDP is a number: its digits must not differ in case.
+    // Over UDP the same client's key is a number. Lower case makes both equal.
     key: (text('key') ?? '').slice(0, MAX_KEY_LENGTH).toLowerCase(),
     compact: text('compact') === '1',
     withPeerIds: text('no_peer_id') !== '1',
@@ -95,8 +101,9 @@ export function readAnnounce(fields: QueryFields, remoteHost: string): AnnounceQ
 }
 
 /**
- * A client of the tracker's own network may say by which address the world knows it: one that reaches at least as far
- * as its own. Believed of anybody, that would let strangers send a swarm to any victim.
+ * The address of a client at `remoteHost` that claims to be at `claimed`. A client in the tracker's own network may
+ * name the address by which the world knows it, if that reaches at least as far as its own. If we believed every
+ * client, a stranger could send a swarm to any victim.
  */
 export function hostOf(remoteHost: string, claimed: string | undefined): string {
   const remote = parseIp(remoteHost);

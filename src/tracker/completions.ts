@@ -1,22 +1,28 @@
 import { HostShares } from './host-shares.js';
 
-/** Peers of one host that may have fetched one torrent: several homes share an IPv4 address. */
+/** At most this many peers of one host count for one torrent: several homes may share an IPv4 address. */
 const MAX_PEERS_OF_HOST = 8;
-/** Hosts that are remembered, once for each torrent that they fetched. */
+/** We remember at most this many pairs of a host and a torrent that it has fetched. */
 const MAX_REMEMBERED = 50_000;
 
+/** The peers of one host that said `completed` of one torrent. */
 interface Completion {
   readonly key: string;
   readonly source: string;
   readonly peerIds: string[];
 }
 
-/** Who has said `completed` of what, so that a download counts once, however often it is told. */
+/**
+ * Remembers which peers said `completed` of which torrent, so that a download counts once, however often a peer says
+ * it.
+ */
 export class Completions {
   readonly #byKey = new Map<string, Completion>();
   readonly #shares = new HostShares<Completion>();
 
-  /** Whether this download counts: the peer has not told of it before, nor too many others of its host. */
+  /**
+   * Whether this download counts. It does not if the peer has said so before, or too many other peers of its host have.
+   */
   counts(infoHash: Buffer, peerId: Buffer, source: string): boolean {
     const key = `${infoHash.toString('latin1')}${source}`;
     const completion = this.#byKey.get(key) ?? { key, source, peerIds: [] };

@@ -3,16 +3,16 @@ import { hmacSha256 } from '../base/digest.js';
 import type { Random } from '../base/random.js';
 import { parseIp } from '../net/ip-address.js';
 
-/** Ids of one slot are the same. */
+/** An address gets the same id for all of this time. */
 const SLOT: Millis = 10_000;
 /** BEP 15: "Trackers should accept the connection ID until two minutes after it has been send." */
 const LIFE: Millis = 120_000;
 const MAX_AGE = LIFE / SLOT;
 
 /**
- * BEP 15's connection ids: whoever sends one back can be reached at the address that it was sent to, so that an answer
- * larger than its question hits nobody who did not ask. They are not kept: 8 bits of time, and 56 bits that nobody else
- * can make of the time and the address. The port does not count, because gateways change it.
+ * BEP 15's connection ids. A client that sends one back has received it at its address. So an answer that is longer
+ * than its request cannot hit a host that did not ask. The tracker keeps no ids: an id is 8 bits of time, and 56 bits
+ * that only the tracker can make of the time and the address. The port does not count, because gateways change it.
  */
 export class ConnectionIds {
   readonly #timers: Timers;
@@ -23,11 +23,12 @@ export class ConnectionIds {
     this.#secret = random.bytes(32);
   }
 
-  /** 8 bytes for whoever is at `host`, an IP literal. */
+  /** The id for a client at `host`, an IP literal: 8 bytes. */
   issue(host: string): Buffer {
     return this.#idOf(host, this.#slot());
   }
 
+  /** Whether we have issued `connectionId`, 8 bytes, to `host` within `LIFE`. */
   proves(connectionId: Buffer, host: string): boolean {
     const now = this.#slot();
     const age = (now - connectionId.readUInt8(0)) & 0xff;

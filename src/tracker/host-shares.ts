@@ -1,13 +1,14 @@
 /**
- * What hosts have of something that can run out: rows of a table, connections, calls. When it is full, the oldest that
- * belongs to the host with the most gives way, so that no host can take what others need. Every step takes the same
- * time, however much there is.
+ * The items that each host has of something that can run out: rows of a table, connections, calls. When it is full, its
+ * user drops the oldest item of the host with the most items, so that no host can take what others need. Every step
+ * takes the same time, however many items there are.
  */
 export class HostShares<Item extends object> {
-  /** Of each host its items, the oldest first; most hosts have one, which needs no set. */
+  /** The items of each host, the oldest first. Most hosts have one item, which needs no set. */
   readonly #items = new Map<string, Item | Set<Item>>();
-  /** Hosts by how much they have: the first came there first. */
+  /** The hosts by their number of items. Within a number, the host that reached it first comes first. */
   readonly #hosts = new Map<number, Set<string>>();
+  /** The greatest number of items that a host has. */
   #most = 0;
   #size = 0;
 
@@ -20,7 +21,7 @@ export class HostShares<Item extends object> {
     return items === undefined ? 0 : items instanceof Set ? items.size : 1;
   }
 
-  /** `host`: a key of `hostKey`. The item is none that is there. */
+  /** `host` is a key of `hostKey`. `item` must not be here already. */
   add(host: string, item: Item): void {
     const items = this.#items.get(host);
     if (items instanceof Set) items.add(item);
@@ -41,7 +42,7 @@ export class HostShares<Item extends object> {
     this.#move(host, count, count - 1);
   }
 
-  /** The item is the youngest of its host. */
+  /** Makes the item the youngest of its host. */
   touch(host: string, item: Item): void {
     const items = this.#items.get(host);
     if (items instanceof Set && items.delete(item)) items.add(item);
@@ -55,12 +56,13 @@ export class HostShares<Item extends object> {
     return undefined;
   }
 
-  /** Which is to give way: the oldest of a host that has the most. Undefined when there is nothing. */
+  /** The item that gives way: the oldest of a host with the most items. Undefined when there are no items. */
   oldestOfGreediest(): Item | undefined {
     for (const host of this.#hosts.get(this.#most) ?? []) return this.oldestOf(host);
     return undefined;
   }
 
+  /** The host had `from` items, and now has `to`. */
   #move(host: string, from: number, to: number): void {
     const former = this.#hosts.get(from);
     former?.delete(host);

@@ -14,15 +14,15 @@ const REASONS: Readonly<Record<number, string>> = {
   505: 'HTTP Version Not Supported',
 };
 
-/** With the empty line at their end. No client sends so many, and each costs more than its bytes. */
+/** The most header lines, the empty line after them included. Real clients send far fewer, and each line costs time. */
 const MAX_HEADER_LINES = 200;
 
-/** Given a line without its end. Says what reads the next one; null when nothing more is read. */
+/** Takes a line without its end. Returns the function that takes the next line; null when we read no more. */
 type NextFunc = (line: string) => NextFunc | null;
 
 /**
- * One client's request and its answer. A line machine: every line is handed to `#nextFunc`. The client has
- * `requestLimit` for the whole request, however fast its bytes drip, and `answerLimit` to read the answer and hang up.
+ * One client's request and its answer. It is a line machine: `#nextFunc` takes each line. The client has `requestLimit`
+ * for the whole request, even if its bytes keep coming, and `answerLimit` to read the answer and close the connection.
  */
 export class HttpConnection implements SocketHandler {
   readonly #socket: SingleSocket;
@@ -72,13 +72,13 @@ export class HttpConnection implements SocketHandler {
       this.#nextFunc = this.#nextFunc(line);
     }
     if (this.#length <= this.#options.maxRequestLength) return;
-    // Answered already, and the client goes on talking: it is not listened to for ever.
+    // The client has its answer and still sends: we do not listen for ever.
     if (this.#nextFunc === null) this.close();
     else this.#refuse(431);
   }
 
   connectionFlushed(): void {
-    // The end of the connection follows the answer by itself.
+    // Nothing to do: `end()` closes the connection after the answer.
   }
 
   connectionLost(): void {
@@ -104,7 +104,7 @@ export class HttpConnection implements SocketHandler {
     return (header) => this.#readHeader(header);
   }
 
-  /** Of the headers a tracker needs only those in which a proxy names its client. */
+  /** A tracker needs only the headers in which a proxy names its client. */
   #readHeader(line: string): NextFunc | null {
     this.#headerLines += 1;
     if (this.#headerLines > MAX_HEADER_LINES) return this.#refuse(431);

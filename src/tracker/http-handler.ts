@@ -1,7 +1,3 @@
-/**
- * As much of an HTTP server as a tracker needs: one GET or HEAD a connection, answered at once, then closed. When there
- * are too many connections, the oldest of the host that has most of them is closed for the new one.
- */
 import type { Timers } from '../base/clock.js';
 import { hostKey } from '../net/host-key.js';
 import type { ListenHandler, SingleSocket, SocketHandler, StreamAddress } from '../net/raw-server.js';
@@ -10,6 +6,10 @@ import { HttpConnection } from './http-connection.js';
 import type { HttpGet } from './http-message.js';
 import type { HttpOptions } from './tracker-options.js';
 
+/**
+ * As much of an HTTP server as a tracker needs: each connection has one GET or HEAD, which is answered at once. When
+ * there are too many connections, the oldest connection of the host with the most of them is closed.
+ */
 export class HttpHandler implements ListenHandler {
   readonly #timers: Timers;
   readonly #get: HttpGet;
@@ -19,7 +19,7 @@ export class HttpHandler implements ListenHandler {
   readonly #connections = new Set<HttpConnection>();
   #proxied = 0;
 
-  /** `isProxy`: whether the host is a proxy of ours, behind which many clients are. */
+  /** `isProxy`: whether the host is a proxy of ours, with many clients behind it. */
   constructor(timers: Timers, get: HttpGet, options: HttpOptions, isProxy: (host: string) => boolean) {
     this.#timers = timers;
     this.#get = get;
@@ -43,7 +43,10 @@ export class HttpHandler implements ListenHandler {
     return connection;
   }
 
-  /** Which client is behind a proxy is not known before it has asked, so each connection of a proxy counts alone. */
+  /**
+   * The key by which the connection counts. We do not know the client behind a proxy before its request has come. So
+   * each connection of a proxy counts as a host of its own.
+   */
   #sourceOf(remote: StreamAddress): string {
     if ('path' in remote) return '';
     if (!this.#isProxy(remote.host)) return hostKey(remote.host);

@@ -1,10 +1,11 @@
+/** A request to the tracker's HTTP side, and its answer. */
 import type { PeerAddress } from '../net/raw-server.js';
 import type { ForwardedHeaders } from './trusted-proxies.js';
 
 export interface HttpRequest {
-  /** What stands before the `?`, as it came. */
+  /** The part before the `?`, still escaped. */
   readonly path: string;
-  /** What stands after the `?`, still escaped: one Latin-1 character a byte. */
+  /** The part after the `?`, still escaped: one Latin-1 character for each byte. */
   readonly query: string;
   /** The other end of the connection, which may be a proxy. */
   readonly remote: PeerAddress;
@@ -17,5 +18,5 @@ export interface HttpAnswer {
   readonly body: Buffer;
 }
 
-/** Answers a request, at once. */
+/** Answers a request within the call. */
 export type HttpGet = (request: HttpRequest) => HttpAnswer;

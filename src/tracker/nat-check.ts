@@ -1,7 +1,3 @@
-/**
- * Calls peers back to see whether the world can reach them: dials, sends a handshake, and wants one back with the right
- * info-hash and the peer id that was announced.
- */
 import type { Millis, Task, Timers } from '../base/clock.js';
 import type { PeerAddress, RawServer, SingleSocket, SocketHandler } from '../net/raw-server.js';
 import { Framer, type Step } from '../wire/framer.js';
@@ -15,17 +11,17 @@ const HANDSHAKE_LENGTH = PROTOCOL.length + RESERVED_LENGTH + 20 + 20;
 export interface NatCheckOptions {
   /** How long connecting and both handshakes may take. */
   readonly limit: Millis;
-  /** Calls at once. When there are more, the oldest of the host for which most are made is given up, unanswered. */
+  /** The most calls at once. Beyond it, the oldest call of the host with the most calls gives way, with no verdict. */
   readonly maxAtOnce: number;
 }
 
 export const DEFAULT_NAT_CHECK_OPTIONS: NatCheckOptions = { limit: 15_000, maxAtOnce: 100 };
 
-/** Tells whether a peer answers at its address. */
+/** Finds out whether a peer answers at its address. */
 export interface PeerCheck {
   /**
-   * `answered` is called once; with null when the check gave way to others and says nothing about the peer. `source`:
-   * the host for which it is made (`hostKey`).
+   * Calls `answered` once. It gets null when the check gave way to others, which says nothing about the peer. `source`:
+   * the host that caused the check (`hostKey`).
    */
   check(
     address: PeerAddress,
@@ -36,13 +32,17 @@ export interface PeerCheck {
   ): void;
 }
 
+/**
+ * Calls peers back to see whether the world can reach them. It dials the peer, sends a handshake, and wants a handshake
+ * back with the same info-hash and the peer id that the peer announced.
+ */
 export class NatCheck implements PeerCheck {
   readonly #server: RawServer;
   readonly #myId: Buffer;
   readonly #options: NatCheckOptions;
   readonly #underWay = new HostShares<CallBack>();
 
-  /** `myId` is the peer id that the tracker shows. */
+  /** `myId` is the peer id that the tracker sends in its handshakes. */
   constructor(server: RawServer, myId: Buffer, options: NatCheckOptions) {
     this.#server = server;
     this.#myId = myId;
@@ -63,12 +63,13 @@ export class NatCheck implements PeerCheck {
     this.#underWay.add(source, call);
     const socket = this.#server.startConnection(address, call);
     call.begin(socket);
-    // All of the handshake at once: there are clients that say nothing before its last byte.
+    // We send the whole handshake at once, because some clients say nothing before its last byte.
     socket.write([Buffer.concat([PROTOCOL, Buffer.alloc(RESERVED_LENGTH), infoHash, this.#myId])]);
     if (this.#underWay.size > this.#options.maxAtOnce) this.#underWay.oldestOfGreediest()?.giveWay();
   }
 }
 
+/** One call to one peer. */
 class CallBack implements SocketHandler {
   readonly #answered: (reachable: boolean | null) => void;
   readonly #framer: Framer;
@@ -98,7 +99,7 @@ class CallBack implements SocketHandler {
   }
 
   connectionMade(): void {
-    // The handshake waits in the socket already.
+    // Nothing to do: the handshake waits in the socket already.
   }
 
   dataCameIn(_: SingleSocket, data: Buffer): void {
@@ -106,14 +107,14 @@ class CallBack implements SocketHandler {
   }
 
   connectionFlushed(): void {
-    // Nothing follows the handshake.
+    // Nothing to do: we send nothing after the handshake.
   }
 
   connectionLost(): void {
     this.#finish(false);
   }
 
-  /** Others need its place. */
+  /** Ends the call without a verdict, because another call needs its place. */
   giveWay(): void {
     this.#finish(null);
   }

@@ -1,36 +1,45 @@
-/** The peers of one torrent. Those that are dealt out stand in two lists, so that seeds are not offered to seeds. */
 import type { Millis } from '../base/clock.js';
 import type { Random } from '../base/random.js';
 import type { IpFamily } from '../net/ip-address.js';
 import { HostShares } from './host-shares.js';
 
+/** A peer as the tracker knows it. */
 export interface TrackedPeer {
+  /** 20 bytes. */
   readonly peerId: Buffer;
   readonly family: IpFamily;
-  /** The host that announces it (`hostKey`): `ip=` may say another address. */
+  /** The host that announces the peer (`hostKey`). `host` may differ, because `ip=` may name another address. */
   source: string;
+  /** The address that the tracker tells to others, an IP literal. */
   host: string;
   port: number;
-  /** The address as it goes into compact answers, 6 or 18 bytes. */
+  /** Address and port as compact answers have them, 6 or 18 bytes. */
   compact: Buffer;
-  /** What the peer proves itself with when its address changes; empty when it gave nothing. */
+  /** The peer proves with this who it is when its address changes. Empty when it sent none. */
   readonly key: string;
+  /** Whether it is a seed. */
   complete: boolean;
+  /** When it last announced. */
   lastHit: Millis;
-  /** 'unchecked' and 'checking' peers are not dealt out. */
+  /** The tracker tells others only of peers with 'yes'. */
   reachable: 'unchecked' | 'checking' | 'yes';
-  /** How often calling it back has failed, and when it did so last. */
+  /** How often we have failed to call it back. */
   failedChecks: number;
+  /** When we last failed to call it back. */
   failedAt: Millis;
 }
 
-/** Peers that are looked at, in one list, for one answer: of one family there may be few among very many. */
+/** One answer looks at most at this many unwanted peers of a list, because few of very many may be of one family. */
 const MAX_LOOKED_AT = 1_000;
 
+/**
+ * The peers of one torrent. The peers that the tracker may tell to others stand in two lists, seeds and leeches, so
+ * that seeds are not told of seeds.
+ */
 export class TorrentPeers {
   readonly infoHash: Buffer;
   owner: string;
-  /** How many have fetched the whole torrent. */
+  /** How many peers have fetched the whole torrent. */
   downloaded = 0;
   #seedCount = 0;
   readonly #peers = new Map<string, TrackedPeer>();
@@ -38,7 +47,7 @@ export class TorrentPeers {
   readonly #leeches = new PeerList();
   readonly #shares = new HostShares<TrackedPeer>();
 
-  /** `owner`: the host (`hostKey`) to whose share of the torrents it belongs. */
+  /** `owner`: the host (`hostKey`) to whose share of the torrents this one counts. */
   constructor(infoHash: Buffer, owner: string) {
     this.infoHash = infoHash;
     this.owner = owner;
@@ -56,7 +65,7 @@ export class TorrentPeers {
     return this.#peers.size - this.#seedCount;
   }
 
-  /** A peer with an IPv4 and an IPv6 address announces each, and counts twice. */
+  /** A peer with an IPv4 and an IPv6 address announces each of them, and counts twice. */
   get(peerId: Buffer, family: IpFamily): TrackedPeer | undefined {
     return this.#peers.get(keyOf(peerId, family));
   }
@@ -82,22 +91,22 @@ export class TorrentPeers {
     return this.#shares.countOf(source);
   }
 
-  /** The peer of that host that was heard least lately. */
+  /** The peer of that host that has been silent for the longest time. */
   oldestOf(source: string): TrackedPeer | undefined {
     return this.#shares.oldestOf(source);
   }
 
-  /** The same of the host with the most peers here. */
+  /** The same for the host with the most peers in this torrent. */
   oldestOfGreediest(): TrackedPeer | undefined {
     return this.#shares.oldestOfGreediest();
   }
 
-  /** The peer has been heard. */
+  /** The peer has announced: it is the youngest of its host. */
   touch(peer: TrackedPeer): void {
     this.#shares.touch(peer.source, peer);
   }
 
-  /** Changes what decides where the peer stands. */
+  /** Changes the fields that decide in which list the peer stands. */
   update(peer: TrackedPeer, change: Partial<Pick<TrackedPeer, 'complete' | 'reachable'>>): void {
     if (this.get(peer.peerId, peer.family) !== peer) return;
     this.#delist(peer);
@@ -106,8 +115,8 @@ export class TorrentPeers {
   }
 
   /**
-   * Up to `count` peers for `asker`, chosen by chance, in the proportion in which there are seeds and leeches; of one
-   * family, unless `family` is null.
+   * Up to `count` peers for `asker`, chosen by chance. Seeds and leeches stand in the same proportion as in the
+   * torrent; a seed gets only leeches. All peers are of `family`, or of any family when that is null.
    */
   deal(asker: TrackedPeer, count: number, random: Random, family: IpFamily | null): TrackedPeer[] {
     const isWanted = (peer: TrackedPeer) => peer !== asker && (family === null || peer.family === family);
@@ -116,7 +125,7 @@ export class TorrentPeers {
     const share = total === 0 ? 0 : Math.round((count * this.#seeds.size) / total);
     const leeches = this.#leeches.sample(count - share, isWanted, random);
     const seeds = this.#seeds.sample(count - leeches.length, isWanted, random);
-    // Of the one kind there may be too few that are wanted; then there are more of the other.
+    // If one list has too few wanted peers, the other gives more.
     if (seeds.length >= share) return [...seeds, ...leeches];
     return [...seeds, ...this.#leeches.sample(count - seeds.length, isWanted, random)];
   }
@@ -140,7 +149,7 @@ function keyOf(peerId: Buffer, family: IpFamily): string {
   return `${family}${peerId.toString('latin1')}`;
 }
 
-/** Adds, removes, and draws k by chance in time that does not grow with the list. */
+/** A list that adds and removes a peer, and draws some by chance, in a time that does not grow with the list. */
 class PeerList {
   readonly #peers: TrackedPeer[] = [];
   readonly #indexes = new Map<TrackedPeer, number>();
@@ -161,7 +170,7 @@ class PeerList {
     if (last !== undefined && last !== peer) this.#put(last, index);
   }
 
-  /** Up to `count` peers of those that are wanted. The list is shuffled as far as it is drawn from. */
+  /** Up to `count` wanted peers, by chance. It shuffles the part of the list that it looks at. */
   sample(count: number, isWanted: (peer: TrackedPeer) => boolean, random: Random): TrackedPeer[] {
     const drawn: TrackedPeer[] = [];
     const end = Math.min(this.#peers.length, count + MAX_LOOKED_AT);

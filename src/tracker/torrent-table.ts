@@ -7,14 +7,14 @@ export type TableLimits = Pick<TrackerOptions, 'maxTorrents' | 'maxPeersPerTorre
 
 /**
  * Every torrent that the tracker knows, within the limits on torrents and peers. There is always room for one more:
- * when something is full, the oldest of the host that has the most gives way.
+ * when the table is full, the oldest torrent or peer of the host with the most of them gives way.
  */
 export class TorrentTable {
   readonly #limits: TableLimits;
   readonly #torrents = new Map<string, TorrentPeers>();
-  /** Torrents in which no peer takes part, and of which a count is left to tell. */
+  /** Torrents without a peer. We keep them because they have a count of downloads. */
   readonly #idle = new Set<TorrentPeers>();
-  /** Where each peer is; the one that was heard last stands at the end. */
+  /** The torrent of each peer. The peer that announced last stands at the end. */
   readonly #places = new Map<TrackedPeer, TorrentPeers>();
   readonly #peerShares = new HostShares<TrackedPeer>();
   readonly #torrentShares = new HostShares<TorrentPeers>();
@@ -35,12 +35,12 @@ export class TorrentTable {
     return this.#torrents.get(infoHash.toString('latin1'));
   }
 
-  /** In the order in which they came. */
+  /** Every torrent, in the order in which they came. */
   *all(): IterableIterator<[infoHash: Buffer, torrent: TorrentPeers]> {
     for (const torrent of this.#torrents.values()) yield [torrent.infoHash, torrent];
   }
 
-  /** Adds a peer that is in no torrent. */
+  /** Adds a peer that is in no torrent. Others may have to give way. */
   add(infoHash: Buffer, peer: TrackedPeer): TorrentPeers {
     const { source } = peer;
     const torrent = this.get(infoHash) ?? this.#create(infoHash, source);
@@ -48,7 +48,8 @@ export class TorrentTable {
     this.#idle.delete(torrent);
     this.#places.set(peer, torrent);
     this.#peerShares.add(source, peer);
-    // It belongs to the host with the fewest of those that take part: a flood of torrents sweeps away none of others.
+    // Of the hosts that take part, the one with the fewest torrents owns it. So a host that floods the table with
+    // torrents does not push out those of others.
     if (this.#torrentShares.countOf(source) + 1 < this.#torrentShares.countOf(torrent.owner)) {
       this.#setOwner(torrent, source);
     }
@@ -56,7 +57,7 @@ export class TorrentTable {
     return torrent;
   }
 
-  /** The peer has been heard: it is the youngest. */
+  /** The peer has announced: it is the youngest. */
   touch(peer: TrackedPeer): void {
     const torrent = this.#places.get(peer);
     if (torrent === undefined) return;
@@ -78,7 +79,7 @@ export class TorrentTable {
     else this.#idle.add(torrent);
   }
 
-  /** A torrent without a peer. */
+  /** Makes a torrent without peers. */
   create(infoHash: Buffer, owner: string): TorrentPeers {
     const torrent = this.#create(infoHash, owner);
     this.#dropSurplus();
@@ -86,8 +87,8 @@ export class TorrentTable {
   }
 
   /**
-   * Forgets up to `count` peers that were last heard before `time`, and torrents of which nothing is left to tell. Says
-   * whether more are to be forgotten.
+   * Forgets up to `count` peers that last announced before `time`, and the torrents that have then neither a peer nor a
+   * count. Returns whether there are more such peers.
    */
   expire(time: Millis, count: number): boolean {
     let left = count;
@@ -108,7 +109,7 @@ export class TorrentTable {
     return torrent;
   }
 
-  /** The newcomer counts already, so that a host with more than others makes room for its own. */
+  /** Called after the new peer is added, so that it counts: a host with the most peers makes room for its own. */
   #makeRoom(torrent: TorrentPeers, source: string): void {
     const { maxPeersOfHost, maxPeersPerTorrent, maxPeers } = this.#limits;
     if (torrent.countOf(source) > maxPeersOfHost) this.#giveWay(torrent.oldestOf(source));

@@ -1,4 +1,6 @@
-/** Answers in the form that clients read: bencoded, always with status 200, a refusal as a `failure reason`. */
+/**
+ * The tracker's answers over HTTP. Clients get bencoded ones, always with status 200; a refusal is a `failure reason`.
+ */
 import { type Encodable, encodeBencode } from '../bencode/encode.js';
 import type { HttpAnswer } from './http-message.js';
 import type { TrackedPeer } from './torrent-peers.js';
@@ -16,7 +18,7 @@ export function textAnswer(status: number, contentType: string, text: string): H
   return { status, contentType, body: Buffer.from(text) };
 }
 
-/** BEP 23 and BEP 7: IPv4 peers in `peers`, IPv6 peers in `peers6`, which is left out when there are none. */
+/** BEP 23 and BEP 7: IPv4 peers in `peers`, IPv6 peers in `peers6`. Without IPv6 peers there is no `peers6`. */
 export function compactPeers(peers: readonly TrackedPeer[]): Record<string, Encodable> {
   const of = (family: 4 | 6) =>
     Buffer.concat(peers.filter((peer) => peer.family === family).map(({ compact }) => compact));
@@ -37,6 +39,7 @@ export function listedPeers(peers: readonly TrackedPeer[], withPeerIds: boolean)
   };
 }
 
+/** One torrent on the page and in the statistics. */
 interface Row {
   readonly infoHash: string;
   readonly seeds: number;
@@ -55,11 +58,12 @@ export function pageAnswer(table: TorrentTable, maxListed: number): HttpAnswer {
     200,
     'text/html; charset=utf-8',
     '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>btget tracker</title>\n<h1>btget tracker</h1>\n' +
-      `<p>${table.size} torrents\n<table>\n<tr><th>info-hash<th>seeds<th>leeches<th>downloaded\n${rows.join('')}</table>\n${more}`,
+      `<p>${table.size} torrents\n<table>\n<tr><th>info-hash<th>seeds<th>leeches<th>downloaded\n` +
+      `${rows.join('')}</table>\n${more}`,
   );
 }
 
-/** `/stats.json`: the same for programs. */
+/** `/stats.json`: the same counts, for programs. */
 export function statsAnswer(table: TorrentTable, maxListed: number): HttpAnswer {
   const stats = { torrentCount: table.size, torrents: rowsOf(table, maxListed) };
   return textAnswer(200, 'application/json', `${JSON.stringify(stats)}\n`);

@@ -1,38 +1,36 @@
 import type { Millis } from '../base/clock.js';
 
-/** What a tracker does and how much it keeps. */
+/** How a tracker works, and how much it keeps. */
 export interface TrackerOptions {
-  /** How often clients are to announce. */
+  /** The time after which a client announces again. */
   readonly interval: Millis;
-  /** How long clients must wait between two announces. */
+  /** The time that a client must wait before it announces again. */
   readonly minInterval: Millis;
-  /** A peer that was silent for this long is forgotten. */
+  /** The tracker forgets a peer that was silent for this long. */
   readonly peerTimeout: Millis;
-  /** How often silent peers are looked for. */
+  /** The time between two searches for silent peers. */
   readonly sweepInterval: Millis;
-  /** How often the state is saved. */
+  /** The time between two saves of the state. */
   readonly saveInterval: Millis;
-  /** Peers in an answer to a client that does not say how many it wants. */
+  /** How many peers a client gets that does not say how many it wants. */
   readonly numwant: number;
-  /** Peers in an answer at the most. */
+  /** The most peers in an answer. */
   readonly maxNumwant: number;
-  /** Torrents at the most. */
+  /** The most torrents. */
   readonly maxTorrents: number;
-  /** Peers of one torrent at the most. */
+  /** The most peers of one torrent. */
   readonly maxPeersPerTorrent: number;
-  /** Peers of one torrent at one host at the most: many homes may share an address. */
+  /** The most peers that one host may have in one torrent: many homes may share an address. */
   readonly maxPeersOfHost: number;
-  /** Peers of all torrents at the most. */
+  /** The most peers of all torrents together. */
   readonly maxPeers: number;
-  /** Torrents in a scrape that names none, and on the page, at the most. */
+  /** The most torrents on the page, and in a scrape that names none. */
   readonly maxListed: number;
-  /**
-   * How often a peer that cannot be reached is called back before it is left alone; 0 publishes every peer unchecked.
-   */
+  /** How often the tracker tries to call a peer back before it pauses. 0: it tells others of every peer, unchecked. */
   readonly natCheckTries: number;
-  /** For how long it is left alone. */
+  /** How long the tracker pauses after that many failures. */
   readonly natCheckPause: Millis;
-  /** Peers that are encoded, or forgotten, before sockets have their turn. */
+  /** How many peers the tracker encodes, or forgets, before sockets have their turn. */
   readonly peersInTurn: number;
 }
 
@@ -54,17 +52,17 @@ export const DEFAULT_TRACKER_OPTIONS: TrackerOptions = {
   peersInTurn: 1_000,
 };
 
-/** How patient the tracker's HTTP side is. */
+/** The limits of the tracker's HTTP side. */
 export interface HttpOptions {
-  /** Connections at once. */
+  /** The most connections at once. */
   readonly maxConnections: number;
-  /** How long a whole request may take to come, from the opening of its connection. */
+  /** The time from the opening of a connection to the last byte of its request. */
   readonly requestLimit: Millis;
-  /** How long the client may take to read the answer and to hang up. */
+  /** The time that a client has to read the answer and to close the connection. */
   readonly answerLimit: Millis;
-  /** Bytes of one line. */
+  /** The most bytes of one line. */
   readonly maxLineLength: number;
-  /** Bytes of all lines of a request. */
+  /** The most bytes of all lines of a request. */
   readonly maxRequestLength: number;
 }
 

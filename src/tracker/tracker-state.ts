@@ -1,4 +1,6 @@
-/** What a tracker remembers across a restart, as bytes: peers, and how often each torrent was fetched. */
+/**
+ * The state that a tracker keeps for its next start, as bytes: its peers, and how often each torrent was downloaded.
+ */
 import type { Millis } from '../base/clock.js';
 import { BtgetError } from '../base/failure.js';
 import { asBytes, asDictionary, asInteger, asList, getInteger, getList } from '../bencode/access.js';
@@ -21,12 +23,12 @@ export function encodeState(table: TorrentTable): Buffer {
 }
 
 /**
- * The state in parts, encoded a slice at a time: each step encodes up to `peersInTurn` peers and torrents. What changes
- * meanwhile is in it or not; each peer is whole.
+ * The state in parts. Each step encodes a slice of up to `peersInTurn` peers and torrents. A change between two steps
+ * may be in the state or not, but each peer in it is whole.
  */
 export function* encodeInSlices(table: TorrentTable, peersInTurn: number): Generator<undefined, Buffer[]> {
   const parts: Buffer[] = [];
-  // Text of one Latin-1 character a byte: a buffer for each peer would be much to collect.
+  // A text with one Latin-1 character for each byte: a buffer for each peer would make much garbage.
   let slice = 'd8:torrentsd';
   let left = peersInTurn;
   const infoHashes = [...table.all()].map(([infoHash]) => infoHash).sort((a, b) => a.compare(b));
@@ -34,7 +36,7 @@ export function* encodeInSlices(table: TorrentTable, peersInTurn: number): Gener
     const torrent = table.get(infoHash);
     if (torrent === undefined) continue;
     slice += `20:${infoHash.toString('latin1')}d10:downloadedi${torrent.downloaded}e5:peersl`;
-    // Null stands for the torrent itself: it costs something too, though it has no peer.
+    // Null stands for the torrent itself: a torrent without a peer costs time too.
     for (const peer of [null, ...torrent.all()]) {
       if (peer !== null) slice += encodePeer(peer);
       left -= 1;
@@ -58,8 +60,8 @@ function encodePeer({ peerId, host, port, key, complete, reachable }: TrackedPee
 }
 
 /**
- * Puts into `table` what `state` holds, as if every peer had announced at `now`. False when it is nothing that
- * `encodeState` wrote; what is odd within is left out.
+ * Puts the torrents and peers of `state` into `table`, as if every peer had announced at `now`. False when
+ * `encodeState` cannot have written `state`. Single torrents and peers that make no sense are left out.
  */
 export function restoreState(table: TorrentTable, state: Buffer, now: Millis): boolean {
   const root = decode(state);

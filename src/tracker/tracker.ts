@@ -1,4 +1,3 @@
-/** The tracker: who is in which swarm, told to whoever takes part (BEP 3, 7, 15, 23, 48). */
 import type { Task, Timers } from '../base/clock.js';
 import type { Random } from '../base/random.js';
 import type { Encodable } from '../bencode/encode.js';
@@ -28,21 +27,24 @@ import { encodeInSlices, encodeState, restoreState } from './tracker-state.js';
 export interface TrackerParts {
   readonly timers: Timers;
   readonly random: Random;
-  /** Used when `natCheckTries` is not 0. */
+  /** The tracker uses it when `natCheckTries` is not 0. */
   readonly natCheck: PeerCheck;
   /** Whether the tracker serves this torrent. */
   isAllowed(infoHash: Buffer): boolean;
   /** The address of the client that sent an HTTP request, which may have come through a proxy. */
   clientOf(request: HttpRequest): string;
-  /** Keeps the state, which comes in parts, for the next start. */
+  /** Keeps the state for the next start. It comes in parts, in order. */
   save(state: readonly Buffer[]): void;
 }
 
-/** What an announce is answered with, or the reason of a refusal for the client's eyes. */
+/** The answer to an announce, or a sentence that tells the client why the tracker refuses. */
 export type Announced = (ScrapeCounts & { readonly peers: readonly TrackedPeer[] }) | string;
 
 const NO_COUNTS: ScrapeCounts = { seeds: 0, downloaded: 0, leeches: 0 };
 
+/**
+ * The tracker: it knows the peers of each torrent, and tells them to each peer that announces (BEP 3, 7, 15, 23, 48).
+ */
 export class Tracker {
   readonly #parts: TrackerParts;
   readonly #options: TrackerOptions;
@@ -57,25 +59,26 @@ export class Tracker {
     this.#table = new TorrentTable(options);
   }
 
-  /** Takes over what an earlier run saved. False when it cannot be read; the tracker then begins with nothing. */
+  /** Takes over what an earlier run saved. False when `state` cannot be read; the tracker then begins with nothing. */
   restore(state: Buffer): boolean {
     return restoreState(this.#table, state, this.#parts.timers.now());
   }
 
-  /** From now on silent peers are forgotten and the state is saved from time to time. */
+  /** From now on the tracker forgets silent peers, and saves its state from time to time. */
   begin(): void {
     const { timers } = this.#parts;
     this.#sweep = timers.addTask(() => this.#expire(), this.#options.sweepInterval);
     this.#saving = timers.addTask(() => this.#save(), this.#options.saveInterval);
   }
 
-  /** Saves for the last time, in one go. */
+  /** Saves the state for the last time, within the call. */
   stop(): void {
     this.#sweep?.cancel();
     this.#saving?.cancel();
     this.#parts.save([encodeState(this.#table)]);
   }
 
+  /** Answers an HTTP request. */
   get(request: HttpRequest): HttpAnswer {
     switch (request.path) {
       case '/announce':
@@ -96,12 +99,12 @@ export class Tracker {
     return Math.ceil(this.#options.interval / 1000);
   }
 
-  /** Takes an announce, and deals peers of one family, at most `maxPeers`; of all families when `family` is null. */
+  /** Takes an announce. Answers with at most `maxPeers` peers of `family`, or of any family when that is null. */
   announce(query: AnnounceQuery, family: IpFamily | null, maxPeers: number): Announced {
     const { infoHash, peerId, host, key } = query;
     if (!this.#parts.isAllowed(infoHash)) return 'this tracker does not serve that torrent';
     const known = this.#table.get(infoHash)?.get(peerId, parseIp(host)?.family ?? 4);
-    // Otherwise anybody who heard a peer id could send its owner's swarm elsewhere.
+    // Otherwise a stranger that knows a peer's id could send the swarm to another address in its name.
     if (known !== undefined && (known.key === '' ? known.host !== host : known.key !== key)) {
       return 'this peer id has been announced with another key or address';
     }
@@ -118,7 +121,7 @@ export class Tracker {
     return { ...this.countsOf(infoHash), peers: torrent.deal(peer, count, this.#parts.random, family) };
   }
 
-  /** All zero when nothing is known of the torrent. */
+  /** The counts of a torrent. All are zero when the tracker does not know it. */
   countsOf(infoHash: Buffer): ScrapeCounts {
     const torrent = this.#table.get(infoHash);
     if (torrent === undefined) return NO_COUNTS;
@@ -139,10 +142,10 @@ export class Tracker {
     });
   }
 
-  /** The torrent in which the peer is from now on, as one that has just been heard. */
+  /** Puts the peer into its torrent as its youngest peer, and returns that torrent. */
   #place(peer: TrackedPeer, { infoHash, source }: AnnounceQuery): TorrentPeers {
     peer.lastHit = this.#parts.timers.now();
-    // One that announces from another host counts there.
+    // A peer that announces from another host counts there from now on.
     if (peer.source !== source) {
       this.#table.remove(peer);
       peer.source = source;
@@ -153,6 +156,7 @@ export class Tracker {
     return torrent;
   }
 
+  /** Takes over what the peer says of itself, and calls it back if that is due. */
   #update(torrent: TorrentPeers, peer: TrackedPeer, query: AnnounceQuery): void {
     const { port, host, infoHash, complete } = query;
     const checked = this.#options.natCheckTries > 0;
@@ -163,16 +167,16 @@ export class Tracker {
       peer.compact = compactOf(query);
       peer.failedChecks = 0;
     }
-    // Neither we nor the swarm may be led to another service. The peer dials others all the same.
+    // A peer must lead neither us nor the swarm to another kind of service. It can still dial other peers.
     const isBarred = isServicePort(port);
-    const again = checked && moved ? 'unchecked' : peer.reachable;
-    torrent.update(peer, { complete, reachable: isBarred ? 'unchecked' : checked ? again : 'yes' });
+    const reachable = checked && moved ? 'unchecked' : peer.reachable;
+    torrent.update(peer, { complete, reachable: isBarred ? 'unchecked' : checked ? reachable : 'yes' });
     if (checked && !isBarred && peer.reachable === 'unchecked' && this.#mayBeCalledBack(peer)) {
       this.#callBack(torrent, peer, infoHash);
     }
   }
 
-  /** A check that failed is forgiven after a while: the peer may have opened its port since. */
+  /** We forget failed checks after a while, because the peer may have opened its port since. */
   #mayBeCalledBack(peer: TrackedPeer): boolean {
     const { natCheckTries, natCheckPause } = this.#options;
     if (this.#parts.timers.now() - peer.failedAt >= natCheckPause) peer.failedChecks = 0;
@@ -183,7 +187,7 @@ export class Tracker {
     const address: PeerAddress = { host: peer.host, port: peer.port };
     torrent.update(peer, { reachable: 'checking' });
     const answered = (reachable: boolean | null): void => {
-      // It may have moved meanwhile; then this answer is about somewhere else.
+      // The peer may have moved since. Then this answer is about its old address.
       const current = peer.host === address.host && peer.port === address.port;
       if (current && reachable === false) {
         peer.failedChecks += 1;
@@ -223,7 +227,7 @@ export class Tracker {
     this.#sweep = timers.addTask(() => this.#expire(), isMore ? 0 : sweepInterval);
   }
 
-  /** Encodes a slice after another, so that clients are answered meanwhile. */
+  /** Encodes one slice in each task, so that clients get their answers meanwhile. */
   #save(slices = encodeInSlices(this.#table, this.#options.peersInTurn)): void {
     const { timers } = this.#parts;
     const slice = slices.next();

@@ -1,7 +1,6 @@
-/** The address of a client behind a proxy: the one that a proxy of ours names; no other word for it is believed. */
 import { type IpAddress, type IpNetwork, isInNetwork, isUnicast, parseIp } from '../net/ip-address.js';
 
-/** The headers in which a proxy names its client: the values of each, in the order of their lines. */
+/** The headers in which a proxy names its client. Each has its values in the order of the lines. */
 export interface ForwardedHeaders {
   /** X-Forwarded-For */
   readonly forwardedFor: readonly string[];
@@ -9,9 +8,10 @@ export interface ForwardedHeaders {
   readonly forwarded: readonly string[];
 }
 
-// No site has more proxies in a row; what stands further left is a client's invention.
+/** No site has more proxies in a row. A client has invented what stands further left. */
 const MAX_HOPS = 32;
 
+/** Finds the address of a client behind a proxy. We believe only the proxies that the user trusts. */
 export class TrustedProxies {
   readonly #networks: readonly IpNetwork[];
 
@@ -20,10 +20,10 @@ export class TrustedProxies {
   }
 
   /**
-   * The address of the client behind `remoteHost`, an IP literal. Each proxy adds at the right the address that
-   * it was asked from, so what counts is the right-most address that is no trusted proxy; anything left of it may be
-   * invented. A trusted proxy that names no address (`unknown`, or nothing) is the client itself. X-Forwarded-For goes
-   * before Forwarded.
+   * The address of the client behind `remoteHost`, an IP literal. Each proxy adds the address of its own client at the
+   * right. So the right-most address that is no trusted proxy counts, because a client may have invented everything
+   * left of it. A trusted proxy that names no address (`unknown`, or nothing) is the client itself. X-Forwarded-For
+   * goes before Forwarded.
    */
   clientOf(remoteHost: string, { forwardedFor, forwarded }: ForwardedHeaders): string {
     let client = parseIp(remoteHost);
@@ -49,7 +49,7 @@ export class TrustedProxies {
   }
 }
 
-/** The `for` of each element of a Forwarded header, without its quotes; empty where there is none. */
+/** The `for` of each element of a Forwarded header, without its quotes. Empty for an element that has none. */
 function hopsOf(header: string): string[] {
   const parts = splitOutsideQuotes(header, ',');
   return parts.map((element) => {
@@ -59,7 +59,10 @@ function hopsOf(header: string): string[] {
   });
 }
 
-/** What a quote that is never closed swallows is one part, which holds no address: nothing in it is believed. */
+/**
+ * Splits `text` at the separators that are not in quotes. After a quote that is never closed all the rest is one part,
+ * which is no address, so we believe nothing in it.
+ */
 function splitOutsideQuotes(text: string, separator: ',' | ';'): string[] {
   const parts: string[] = [];
   let begin = 0;
@@ -76,7 +79,7 @@ function splitOutsideQuotes(text: string, separator: ',' | ';'): string[] {
   return [...parts, text.slice(begin)];
 }
 
-/** `ADDRESS`, `IPV4:PORT`, `[IPV6]` or `[IPV6]:PORT`; undefined for what is no address that a client can have. */
+/** The address in `ADDRESS`, `IPV4:PORT`, `[IPV6]` or `[IPV6]:PORT`. Undefined when no client can have it. */
 function addressOf(hop: string): IpAddress | undefined {
   const match = /^(?:\[([0-9a-f:.]+)\]|([0-9.]+)|([0-9a-f:.]+?))(?::\d{1,5})?$/i.exec(hop);
   const address = parseIp(match?.[1] ?? match?.[2] ?? '') ?? parseIp(hop.includes('%') ? '' : hop);

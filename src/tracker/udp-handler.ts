@@ -1,4 +1,3 @@
-/** The UDP side of a tracker (BEP 15): one datagram in, one out, and nothing kept of who asked but how much it asks. */
 import type { Millis, Timers } from '../base/clock.js';
 import { HostCounts } from '../net/host-counts.js';
 import { hostKey } from '../net/host-key.js';
@@ -10,7 +9,7 @@ import { type AnnounceQuery, hostOf } from './announce-query.js';
 import type { ConnectionIds } from './connection-ids.js';
 import type { Announced } from './tracker.js';
 
-/** What is asked of the tracker behind it. */
+/** The tracker that answers the requests. */
 export interface UdpTracked {
   /** Seconds between two announces of a client. */
   readonly interval: number;
@@ -18,25 +17,29 @@ export interface UdpTracked {
   countsOf(infoHash: Buffer): ScrapeCounts;
 }
 
-/** An answer of this length passes every link uncut. */
+/** The most bytes of an answer: a datagram of this length passes every link uncut. */
 const MAX_ANSWER_LENGTH = 1200;
 const ANNOUNCE_ANSWER_LENGTH = 20;
 const MAX_UINT32 = 0xffff_ffff;
 
-/**
- * Questions of one host that are answered in a window. A client with thousands of torrents asks for all of them when it
- * begins, and asks again for what is not answered.
- */
 const WINDOW: Millis = 5_000;
+/**
+ * The tracker answers at most this many requests of one host in one window. A client with thousands of torrents asks
+ * for all of them when it begins, and asks again when it gets no answer.
+ */
 const MAX_QUESTIONS = 2_000;
 
+/**
+ * The UDP side of a tracker (BEP 15). It answers one datagram with at most one, and keeps nothing of a host but the
+ * number of its requests.
+ */
 export class UdpHandler implements DatagramHandler {
   readonly #clock: Pick<Timers, 'now'>;
   readonly #tracker: UdpTracked;
   readonly #ids: ConnectionIds;
-  /** Of hosts that have proven their address. */
+  /** Requests of hosts that have proven their address. */
   readonly #proven = new HostCounts(WINDOW);
-  /** Of all who ask for a connection id: what comes in a forged name is no charge to the host of that name. */
+  /** Requests for a connection id. We count them apart, because an attacker may forge the address of another host. */
   readonly #unproven = new HostCounts(WINDOW);
 
   constructor(clock: Pick<Timers, 'now'>, tracker: UdpTracked, ids: ConnectionIds) {
@@ -52,7 +55,7 @@ export class UdpHandler implements DatagramHandler {
   }
 
   sendFailed(): void {
-    // The client asks again, or goes without.
+    // Nothing to do: a client without an answer asks again.
   }
 
   #answer(request: UdpTrackerRequest, from: PeerAddress): UdpTrackerAnswer | undefined {
@@ -62,7 +65,7 @@ export class UdpHandler implements DatagramHandler {
       if (isTooMuch(this.#unproven)) return undefined;
       return { kind: 'connect', transactionId, connectionId: this.#ids.issue(from.host) };
     }
-    // BEP 15: the tracker "ignores the request if it doesn't match". An error could go to whoever did not ask.
+    // BEP 15: the tracker "ignores the request if it doesn't match". An error could go to a host that did not ask.
     if (!this.#ids.proves(request.connectionId, from.host)) return undefined;
     if (isTooMuch(this.#proven)) return undefined;
     if (request.kind === 'announce') return this.#announce(request, from);
@@ -84,14 +87,14 @@ export class UdpHandler implements DatagramHandler {
   }
 }
 
-/** The announce as the tracker knows it from HTTP, or the reason why it is none. */
+/** The announce in the form that HTTP has too, or a sentence that tells the client what is wrong. */
 function readUdpAnnounce(request: UdpAnnounce, remoteHost: string): AnnounceQuery | string {
   const { infoHash, peerId, port, left, event, numwant, key, ip, urlData } = request;
   if (port === 0) return 'port is not a number from 1 to 65535';
-  // BEP 41: a tracker serves what its URL names, and clients of old name nothing.
+  // BEP 41: a client sends the path of the tracker's URL. Old clients send none.
   if (!/^(\/|\/announce)?(\?.*)?$/.test(urlData)) return 'there is no tracker at that path';
   return {
-    // Views of a datagram that is gone after this.
+    // Copies, because the request has views of a datagram that is valid only during the call.
     infoHash: Buffer.from(infoHash),
     peerId: Buffer.from(peerId),
     port,
@@ -100,7 +103,7 @@ function readUdpAnnounce(request: UdpAnnounce, remoteHost: string): AnnounceQuer
     complete: left === 0,
     event,
     numwant,
-    // As the same client writes it over HTTP, where it has digits; 0 is what clients send that have none.
+    // The same digits as the client's key over HTTP. A client without a key sends 0.
     key: key === 0 ? '' : key.toString(16).padStart(8, '0'),
     compact: true,
     withPeerIds: false,

@@ -1,8 +1,8 @@
 /**
- * The extension handshake (BEP 10): what each side offers, under which ids, and what it says of itself besides. A
- * client may send it again at any time to change what it said; what a later one leaves out stays as it was.
+ * The extension handshake (BEP 10): which extensions each side offers, under which ids, and what else it says of
+ * itself. A client may send another one at any time to change what it said. What the later one leaves out stays as it
+ * was.
  */
-
 import { BtgetError } from '../base/failure.js';
 import { asDictionary, getBytes, getInteger, getText } from '../bencode/access.js';
 import { decodeBencode } from '../bencode/bencode.js';
@@ -12,24 +12,25 @@ import { type BencodeRules, TOLERANT } from '../bencode/guard.js';
 /** The id of the extension handshake itself. */
 export const EXTENSION_HANDSHAKE = 0;
 
-/** What one side says; null where it says nothing usable. */
+/** What one side says of itself. A field is null when that side says nothing, or nothing that makes sense. */
 export interface ExtensionHandshake {
-  /** Ids by name, 1 to 255, for what the other side sends; 0 withdraws an extension. */
+  /** By the name of an extension, the id under which the other side sends its messages: 1 to 255; 0 withdraws it. */
   readonly ids: ReadonlyMap<string, number>;
-  /** Client and version; may hold anything that a display must escape. */
+  /** The name and version of the client. A peer may write anything here, so a display must escape it. */
   readonly version: string | null;
-  /** The port that it listens on, 1 to 65535. */
+  /** The TCP port on which this side listens, 1 to 65535. */
   readonly port: number | null;
-  /** The other side's address as this side sees it, 4 or 16 bytes. */
+  /** The address of the other side as this side sees it, 4 or 16 bytes. */
   readonly yourIp: Buffer | null;
-  /** Requests that it queues before it drops any, 1 or more. */
+  /** How many requests this side queues before it drops any, 1 or more. */
   readonly requestQueue: number | null;
-  /** BEP 9: bytes of the info dictionary, 1 or more. */
+  /** The length of the info dictionary in bytes, 1 or more (BEP 9). */
   readonly metadataSize: number | null;
-  /** BEP 21: it fetches nothing (more). */
+  /** This side downloads nothing, or nothing more (BEP 21). */
   readonly uploadOnly: boolean | null;
 }
 
+/** What is known of a peer that has not sent its handshake yet. */
 export const SILENT_HANDSHAKE: ExtensionHandshake = {
   ids: new Map(),
   version: null,
@@ -40,17 +41,20 @@ export const SILENT_HANDSHAKE: ExtensionHandshake = {
   uploadOnly: null,
 };
 
-/** Bytes of a handshake that is read; longer ones are abuse. */
+/** We read handshakes of up to this many bytes. A longer one is abuse. */
 const MAX_LENGTH = 16 * 1024;
-/** Names that are kept, and bytes of each: nobody speaks more than a few dozen. */
+/** How many names we keep, and how long each may be. No client speaks more than a few dozen extensions. */
 const MAX_NAMES = 100;
 const MAX_NAME_LENGTH = 64;
 const MAX_VERSION_LENGTH = 128;
 
-/** A few tokens more than so many names and ids: tokens are what a dictionary costs. */
+/** The cost of a dictionary is its tokens: these are a few more than `MAX_NAMES` names and ids need. */
 const RULES: BencodeRules = { ...TOLERANT, maxDepth: 10, maxTokens: 300 };
 
-/** Undefined when the payload is no dictionary, too long, or not bencoded: that is a peer's fault. */
+/**
+ * Reads the payload of the message with id 0. Undefined when it is too long, not bencoded, or no dictionary: that is
+ * the peer's fault.
+ */
 export function decodeExtensionHandshake(payload: Buffer): ExtensionHandshake | undefined {
   if (payload.length > MAX_LENGTH) return undefined;
   const root = decodeDictionary(payload);
@@ -89,11 +93,14 @@ export function encodeExtensionHandshake(handshake: ExtensionHandshake): Buffer 
   return encodeBencode(new Map(fields.filter((field): field is [string, Encodable] => field[1] !== null)));
 }
 
-/** What is known after a later handshake. BEP 10: "The client should also send any updates to this by re-sending". */
+/**
+ * What is known of a peer after a later handshake. BEP 10: "The client should also send any updates to this by
+ * re-sending".
+ */
 export function mergeHandshakes(before: ExtensionHandshake, after: ExtensionHandshake): ExtensionHandshake {
   const ids = new Map([...before.ids, ...after.ids]);
   return {
-    // Names add up over handshakes without end otherwise.
+    // Without this limit a peer could add names with each handshake, without end.
     ids: ids.size > MAX_NAMES ? after.ids : ids,
     version: after.version ?? before.version,
     port: after.port ?? before.port,

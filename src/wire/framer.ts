@@ -1,36 +1,37 @@
+/**
+ * The Framer cuts a stream of bytes into the frames that its readers ask for. A frame that lies in one chunk is passed
+ * on as a view. A frame that spans chunks is gathered in a buffer that grows with what has come. A frame of length zero
+ * is delivered too, at once.
+ *
+ * After a refusal, or after `stop()`, the Framer delivers nothing more: a frame may end its own connection. After
+ * `pause()` it leaves the rest of the chunk to its caller.
+ */
 import type { Refusal } from './refusal.js';
 
-/** Given exactly the bytes that were asked for, valid during the call. Says what comes next. */
+/** A reader: it gets exactly the bytes that were asked for, valid during the call, and returns what comes next. */
 export type NextFunc = (frame: Buffer) => Step;
 
+/** What comes next: a frame of `nextLen` bytes (0 or more) for `nextFunc`, or the end of the connection. */
 export type Step =
   | { readonly kind: 'read'; readonly nextLen: number; readonly nextFunc: NextFunc }
   | { readonly kind: 'refuse'; readonly reason: Refusal };
 
 const NOTHING: Buffer = Buffer.alloc(0);
-/** What a frame that spans chunks is given at first: room for a block, not for whatever length a peer announces. */
+/** The first buffer of a frame that spans chunks has room for a block, not for any length that a peer announces. */
 const FIRST_ROOM = 17 * 1024;
-/** Shorter frames are given what they need. */
+/** A frame of up to this many bytes gets a buffer of its own length. */
 const SHORT = 1024;
 /**
- * Room that the last block to span chunks has left, for the next one, whosever it is: nearly every chunk ends within a
- * block, and new room for each costs a fast download some 10 MiB of peak memory.
+ * The buffer of the last block that spanned chunks, for the next such block of any peer. Nearly every chunk ends within
+ * a block, and a new buffer for each would cost a fast download about 10 MiB of peak memory.
  */
 let spareRoom: Buffer | null = null;
 
-/**
- * Cuts a stream of bytes into the frames that its readers ask for. A frame that lies in one chunk is passed as a view;
- * one that spans chunks is gathered in a buffer that grows with what has come. A frame of length zero is delivered too,
- * at once.
- *
- * After a refusal, or once `stop()` was called, it delivers nothing more: a frame may end its own connection. Once
- * `pause()` was called it leaves the rest of the chunk to its caller.
- */
 export class Framer {
   readonly #refused: (reason: Refusal) => void;
   #nextLen: number;
   #nextFunc: NextFunc;
-  /** The beginning of a frame whose rest has not come yet: `#gathered` bytes of `#partial`. */
+  /** The first `#gathered` bytes hold the beginning of a frame whose rest has not come yet. */
   #partial: Buffer = NOTHING;
   #gathered = 0;
   #stopped = false;
@@ -43,8 +44,9 @@ export class Framer {
   }
 
   /**
-   * Feeds what came in. `chunk` may be used again afterwards: what is kept of it is copied. Says how many bytes of it
-   * are read: all of them, unless a frame called `pause()`. What is left is to be fed first of all.
+   * Cuts what came in. The caller may use `chunk` again afterwards, because the Framer copies what it keeps. Returns
+   * how many bytes were read: all of them, unless a reader called `pause()`. The caller must feed the rest before
+   * anything else.
    */
   dataCameIn(chunk: Buffer): number {
     let begin = 0;
@@ -70,18 +72,19 @@ export class Framer {
     return chunk.length;
   }
 
-  /** To be called by a frame: what follows it is not delivered before `dataCameIn` is called again. */
+  /** A reader calls this: what follows its frame is not delivered before the next `dataCameIn`. */
   pause(): void {
     this.#paused = true;
   }
 
+  /** Delivers nothing more, and frees what was gathered. */
   stop(): void {
     this.#stopped = true;
     this.#partial = NOTHING;
     this.#gathered = 0;
   }
 
-  /** Keeps what belongs to the current frame, and says how much that is. */
+  /** Keeps those bytes of `chunk` that belong to the current frame. Returns how many they are. */
   #gather(chunk: Buffer): number {
     const length = Math.min(chunk.length, this.#nextLen - this.#gathered);
     const needed = this.#gathered + length;
@@ -108,7 +111,7 @@ export class Framer {
   }
 }
 
-/** Room for a frame of `length` bytes of which `needed` are there at once. */
+/** A buffer for a frame of `length` bytes, of which `needed` bytes must fit in at once. */
 function takeRoom(length: number, needed: number): Buffer {
   if (length <= SHORT) return Buffer.allocUnsafeSlow(length);
   if (needed > FIRST_ROOM) return Buffer.allocUnsafeSlow(Math.min(length, needed));

@@ -1,6 +1,6 @@
 /**
- * The handshake (BEP 3): a length byte, the protocol's name, eight reserved bytes, the info-hash, the peer id. Each
- * part is judged as soon as it is there, so that a stranger to the protocol is turned away at its first byte.
+ * The handshake (BEP 3): a length byte, the protocol's name, eight reserved bytes, the info-hash, the peer id. We judge
+ * each part as soon as it is there, so that a peer that speaks another protocol is refused at its first byte.
  */
 import type { Step } from './framer.js';
 import { RESERVED_LENGTH } from './reserved.js';
@@ -12,13 +12,11 @@ const NAME: Buffer = Buffer.from('BitTorrent protocol', 'latin1');
 /** With these bytes every handshake in plain begins. */
 export const PROTOCOL_START: Buffer = Buffer.concat([Buffer.of(NAME.length), NAME]);
 
-/** A v2 info-hash is cut to this length on the wire. */
+/** In bytes. The info-hash of a v2 torrent is cut to this length on the wire. */
 export const INFO_HASH_LENGTH = 20;
 export const PEER_ID_LENGTH = 20;
 
-/**
- * What stands before the peer id. Clients exist that send this much and wait for the whole answer before they go on.
- */
+/** The part before the peer id. Some clients send only this much and wait for the whole answer before they go on. */
 export const HANDSHAKE_HEAD_LENGTH = 1 + NAME.length + RESERVED_LENGTH + INFO_HASH_LENGTH;
 export const HANDSHAKE_LENGTH = HANDSHAKE_HEAD_LENGTH + PEER_ID_LENGTH;
 
@@ -26,7 +24,10 @@ export type ReadStep = Extract<Step, { kind: 'read' }>;
 
 const NOT_BITTORRENT: Step = { kind: 'refuse', reason: { code: 'not-bittorrent' } };
 
-/** The whole handshake, 68 bytes. */
+/**
+ * The whole handshake, 68 bytes. `infoHash` and `peerId` have 20 bytes each, `reserved` has 8; a RangeError is thrown
+ * when the lengths do not add up.
+ */
 export function encodeHandshake(infoHash: Buffer, peerId: Buffer, reserved: Buffer): Buffer {
   const handshake = Buffer.concat([Buffer.of(NAME.length), NAME, reserved, infoHash, peerId]);
   if (handshake.length !== HANDSHAKE_LENGTH) throw new RangeError(`a handshake of ${handshake.length} bytes`);
@@ -34,8 +35,8 @@ export function encodeHandshake(infoHash: Buffer, peerId: Buffer, reserved: Buff
 }
 
 /**
- * The readers from the first byte to the info-hash. `gotInfoHash` says what comes next. The info-hash is a view, valid
- * during the call; the reserved bytes are a copy.
+ * The readers from the first byte to the info-hash. `gotInfoHash` returns what comes next. It gets the info-hash as a
+ * view, valid during the call, and the reserved bytes as a copy.
  */
 export function readHandshakeHead(gotInfoHash: (infoHash: Buffer, reserved: Buffer) => Step): ReadStep {
   const readReserved = (view: Buffer): Step => {
@@ -46,7 +47,7 @@ export function readHandshakeHead(gotInfoHash: (infoHash: Buffer, reserved: Buff
   return read(1, (length) => (length[0] === NAME.length ? read(NAME.length, readName) : NOT_BITTORRENT));
 }
 
-/** The reader of the peer id, which is handed over as a copy. */
+/** The reader of the peer id. `gotPeerId` gets a copy and returns what comes next. */
 export function readPeerId(gotPeerId: (peerId: Buffer) => Step): ReadStep {
   return read(PEER_ID_LENGTH, (view) => gotPeerId(Buffer.from(view)));
 }

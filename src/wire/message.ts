@@ -1,6 +1,6 @@
 import type { Refusal } from './refusal.js';
 
-/** A message as it stands on the wire. Indices and lengths are whatever the peer wrote: nobody has checked them yet. */
+/** A message as it stands on the wire. Indices and lengths are what the peer wrote: they are not checked yet. */
 export type PeerMessage =
   // BEP 3
   | { readonly type: 'choke' }
@@ -22,10 +22,22 @@ export type PeerMessage =
   | { readonly type: 'reject'; readonly piece: number; readonly begin: number; readonly length: number }
   | { readonly type: 'allowedFast'; readonly piece: number }
   // BEP 10
-  /** `id` 0 is the extension handshake; the receiver has chosen all others. */
+  /** `id` 0 is the extension handshake. The receiver of the message has chosen all other ids. */
   | { readonly type: 'extended'; readonly id: number; readonly payload: Buffer }
-  /** An id that we do not speak. It is no fault: clients send what they were told nobody must mind. */
+  /** An id that we do not know. It is no fault: some clients send messages that a receiver may ignore. */
   | { readonly type: 'unknown'; readonly id: number; readonly length: number };
+
+/** What a `request`, `cancel` or `reject` is about: `length` bytes of a piece, from `begin` on. Not checked yet. */
+export interface Span {
+  readonly piece: number;
+  readonly begin: number;
+  readonly length: number;
+}
+
+/** What a frame is: a message, or the reason to end the connection. */
+export type DecodeOutcome =
+  | { readonly ok: true; readonly message: PeerMessage }
+  | { readonly ok: false; readonly refusal: Refusal };
 
 const CHOKE = 0;
 const UNCHOKE = 1;
@@ -49,13 +61,8 @@ const LENGTH_PREFIX = 4;
 const SPAN_MESSAGE_LENGTH = LENGTH_PREFIX + 13;
 /** Length prefix, id, piece and begin: what stands before a block. */
 export const PIECE_HEADER_LENGTH = LENGTH_PREFIX + 9;
-export type DecodeOutcome =
-  | { readonly ok: true; readonly message: PeerMessage }
-  | { readonly ok: false; readonly refusal: Refusal };
 
-/**
- * Reads a frame: a message without its length prefix, at least one byte. Views in the message share the frame's memory.
- */
+/** Reads a frame: a message without its length prefix, at least one byte. Buffers in the message are views of it. */
 export function decodeMessage(frame: Buffer): DecodeOutcome {
   const message = readMessage(frame);
   if (message !== undefined) return { ok: true, message };
@@ -104,13 +111,6 @@ function readMessage(frame: Buffer): PeerMessage | undefined {
   }
 }
 
-/** What `request`, `cancel` and `reject` speak of. */
-export interface Span {
-  readonly piece: number;
-  readonly begin: number;
-  readonly length: number;
-}
-
 function readSpan(frame: Buffer): Span {
   return { piece: frame.readUInt32BE(1), begin: frame.readUInt32BE(5), length: frame.readUInt32BE(9) };
 }
@@ -118,7 +118,10 @@ function readSpan(frame: Buffer): Span {
 /** An empty message (BEP 3: length zero). */
 export const KEEP_ALIVE: Buffer = Buffer.alloc(LENGTH_PREFIX);
 
-/** What we say, length prefix included. A block that is sent without a copy stands behind a `writePieceHeader`. */
+/**
+ * A message that we send, length prefix included. To send a block without copying it, the caller puts it behind a
+ * header from `writePieceHeader`.
+ */
 export function encodeMessage(message: Exclude<PeerMessage, { type: 'unknown' }>): Buffer {
   switch (message.type) {
     case 'choke':
@@ -167,7 +170,7 @@ export function encodeMessage(message: Exclude<PeerMessage, { type: 'unknown' }>
   }
 }
 
-/** An extended message up to its payload, which has `length` bytes and follows by itself. */
+/** An extended message up to its payload. The caller sends the payload, `length` bytes, behind it. */
 export function encodeExtendedHead(id: number, length: number): Buffer {
   const bytes = Buffer.alloc(6);
   bytes.writeUInt32BE(2 + length, 0);
@@ -176,12 +179,12 @@ export function encodeExtendedHead(id: number, length: number): Buffer {
   return bytes;
 }
 
-/** Requests for all of `spans`, in one go. */
+/** A request for each of `spans`, in one buffer. */
 export function encodeRequests(spans: readonly Span[]): Buffer {
   return spansOf(REQUEST, spans);
 }
 
-/** Rejects of all of `spans`, in one go. */
+/** A reject of each of `spans`, in one buffer. */
 export function encodeRejects(spans: readonly Span[]): Buffer {
   return spansOf(REJECT, spans);
 }
@@ -217,7 +220,7 @@ function spansOf(id: number, spans: readonly Span[]): Buffer {
   return bytes;
 }
 
-/** Says where what follows begins. */
+/** Returns where the next message begins. */
 function writeSpan(bytes: Buffer, at: number, id: number, piece: number, begin: number, length: number): number {
   bytes.writeUInt32BE(SPAN_MESSAGE_LENGTH - LENGTH_PREFIX, at);
   bytes[at + 4] = id;

@@ -1,16 +1,16 @@
-/** The messages of ut_metadata (BEP 9): a bencoded dictionary, and behind it, for data, the bytes of the piece. */
-
+/** The messages of ut_metadata (BEP 9): a bencoded dictionary. In a data message the bytes of a piece follow it. */
 import { BtgetError } from '../base/failure.js';
 import { asDictionary, getInteger } from '../bencode/access.js';
 import { decodeBencodeParts } from '../bencode/bencode.js';
 import { encodeBencode } from '../bencode/encode.js';
 import { type BencodeRules, TOLERANT } from '../bencode/guard.js';
 
-/** The name under which BEP 10's handshake offers it. */
+/** The name of the extension in the handshake of BEP 10. */
 export const UT_METADATA = 'ut_metadata';
 /** BEP 9: "The metadata is handled in blocks of 16KiB (16384 Bytes)." */
 export const METADATA_PIECE_LENGTH = 16_384;
 
+/** `totalSize` is the length of the whole metadata in bytes, as the sender says. */
 export type MetadataMessage =
   | { readonly type: 'request'; readonly piece: number }
   | { readonly type: 'data'; readonly piece: number; readonly totalSize: number; readonly data: Buffer }
@@ -23,10 +23,10 @@ const DATA = 1;
 const REJECT = 2;
 
 const RULES: BencodeRules = { ...TOLERANT, maxDepth: 10, maxTokens: 100 };
-/** Bytes of the dictionary before the data: three small integers, and what others may have added. */
+/** The most bytes of the dictionary before the data: three small integers, and what other clients may add. */
 const MAX_HEAD_LENGTH = 1024;
 
-/** Undefined when the payload is nothing of the kind. `data` is a view of the payload. */
+/** Reads a payload. Undefined when it is no message of ut_metadata. `data` is a view of the payload. */
 export function decodeMetadataMessage(payload: Buffer): MetadataMessage | undefined {
   if (payload.length > MAX_HEAD_LENGTH + METADATA_PIECE_LENGTH) return undefined;
   const decoded = decode(payload);
@@ -52,7 +52,7 @@ export function encodeMetadataMessage(message: Exclude<MetadataMessage, { type: 
   return Buffer.concat([encodeDataHead(piece, message.totalSize), message.data]);
 }
 
-/** A message with data, up to the bytes of the piece. */
+/** A data message up to the bytes of the piece, which the caller sends behind it. */
 export function encodeDataHead(piece: number, totalSize: number): Buffer {
   const fields = new Map([
     ['msg_type', DATA],

@@ -1,6 +1,6 @@
 /**
- * Why we end a peer's connection. A closed union: a test lists every code with a peer that provokes it, and logs and
- * statistics can tell what a silent close would hide.
+ * Why we end a peer's connection. The union is closed: a test lists every code with a peer that provokes it. Logs and
+ * statistics can show what a silent close would hide.
  */
 export type Refusal =
   | { readonly code: 'not-bittorrent' }
@@ -13,10 +13,12 @@ export type Refusal =
   | { readonly code: 'duplicate-peer' }
   | { readonly code: 'connect-timeout' }
   | { readonly code: 'handshake-timeout' }
+  /** The peer has finished no message for too long. */
   | { readonly code: 'idle' }
+  /** The peer has taken nothing of what we send for too long. */
   | { readonly code: 'takes-nothing' }
   | { readonly code: 'table-full' }
-  /** Nothing came or went for long, and somebody else wanted the place. */
+  /** The peer is of no use, or was of none for long, and another peer or address wants its place. */
   | { readonly code: 'useless' }
   | { readonly code: 'banned'; readonly evidence: Evidence }
   | { readonly code: 'message-too-long'; readonly length: number }
@@ -26,17 +28,18 @@ export type Refusal =
   | { readonly code: 'piece-out-of-range'; readonly piece: number }
   | { readonly code: 'block-out-of-range'; readonly piece: number; readonly begin: number; readonly length: number }
   | { readonly code: 'request-too-long'; readonly length: number }
-  /** BEP 6: its messages may be sent only when both sides have announced it. */
+  /** A message of the fast extension, which both sides must have announced first (BEP 6). */
   | { readonly code: 'fast-not-announced' }
   | { readonly code: 'too-many-rejects'; readonly count: number }
   | { readonly code: 'too-much-junk'; readonly count: number }
+  /** The peer has changed its choke, its interest or its pieces too often. */
   | { readonly code: 'too-many-flaps'; readonly count: number }
-  /** Its host's messages took the time of the loop, for nothing. `work` is in the units of `swarm/price.ts`. */
+  /** Messages of the peer's host made too much work for nothing. `work` is in the units of `swarm/price.ts`. */
   | { readonly code: 'too-much-work'; readonly work: number }
   | { readonly code: 'both-complete' }
-  /** We no longer have what we told the peer of; who asks anew is told anew. */
+  /** We have lost pieces that we told the peer of. A peer that connects again hears what we have now. */
   | { readonly code: 'pieces-lost' }
-  /** The disk does not give what the peer asks for; others may have it. */
+  /** Our disk does not give what the peer asks for. Other peers may have it. */
   | { readonly code: 'cannot-serve' }
   | { readonly code: 'shutting-down' };
 

@@ -1,7 +1,8 @@
-/** Handshake bytes 20 to 27, in which clients say which extensions they speak (BEP 4). */
+/** The reserved bytes of the handshake, in which a client announces extensions (bytes 20 to 27; BEP 4). */
+
 export const RESERVED_LENGTH = 8;
 
-/** Extensions that are announced by a bit of the reserved bytes: byte, and mask within it. */
+/** The extensions that a bit of the reserved bytes announces: which byte, and the mask within it. */
 const BITS = {
   /** BEP 10. */
   extended: { byte: 5, mask: 0x10 },
@@ -25,7 +26,7 @@ export function encodeReserved(extensions: readonly Extension[]): Buffer {
   return reserved;
 }
 
-/** Whether somebody's reserved bytes announce `extension`. */
+/** Whether the reserved bytes of a peer announce `extension`. */
 export function announces(reserved: Buffer, extension: Extension): boolean {
   const { byte, mask } = BITS[extension];
   return ((reserved[byte] ?? 0) & mask) !== 0;

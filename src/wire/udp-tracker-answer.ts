@@ -1,10 +1,10 @@
 /** What a UDP tracker answers (BEP 15), as values and as bytes. Numbers are big-endian. */
 import { MAX_SCRAPED } from './udp-tracker-request.js';
 
-/** How a torrent stands, by the tracker's own count. */
+/** What the tracker has counted of one torrent. */
 export interface ScrapeCounts {
   readonly seeds: number;
-  /** How often it was downloaded whole. */
+  /** How many peers have completed the download. */
   readonly downloaded: number;
   readonly leeches: number;
 }
@@ -13,16 +13,16 @@ export type UdpTrackerAnswer = { readonly transactionId: number } & (
   | { readonly kind: 'connect'; readonly connectionId: Buffer }
   | {
       readonly kind: 'announce';
-      /** Seconds, as the tracker says them. */
+      /** In seconds, as the tracker wrote it: 0 to 2^32 − 1. */
       readonly interval: number;
       readonly leeches: number;
       readonly seeds: number;
-      /** 6 bytes a peer over IPv4, 18 over IPv6; perhaps a rest that is no whole peer. */
+      /** 6 bytes for each peer over IPv4, 18 over IPv6. The last ones may be less than a whole peer. */
       readonly peers: Buffer;
     }
   /** In the order of the request. */
   | { readonly kind: 'scrape'; readonly counts: readonly ScrapeCounts[] }
-  /** A sentence in UTF-8, at best. */
+  /** The tracker's sentence, meant to be UTF-8; it may be any bytes. */
   | { readonly kind: 'error'; readonly message: Buffer }
 );
 
@@ -38,7 +38,7 @@ export function encodeUdpAnswer(answer: UdpTrackerAnswer): Buffer {
   return data;
 }
 
-/** The answer that `data` is, or undefined when it is none. Its buffers are views of `data`. */
+/** Reads a datagram of a tracker. Undefined when it is no answer. Its buffers are views of `data`. */
 export function decodeUdpAnswer(data: Buffer): UdpTrackerAnswer | undefined {
   if (data.length < 8) return undefined;
   const transactionId = data.readUInt32BE(4);

@@ -1,6 +1,6 @@
 /** What a client sends to a UDP tracker (BEP 15, 41), as values and as bytes. Numbers are big-endian. */
 
-/** An identifier of 8 bytes that proves where whoever sends it can be reached. */
+/** 8 bytes that the tracker gave the client. A client that sends them back proves that its address is no forgery. */
 export type ConnectionId = Buffer;
 
 export interface UdpConnect {
@@ -13,8 +13,11 @@ export interface UdpAnnounce {
   readonly kind: 'announce';
   readonly connectionId: ConnectionId;
   readonly transactionId: number;
+  /** 20 bytes. */
   readonly infoHash: Buffer;
+  /** 20 bytes. */
   readonly peerId: Buffer;
+  /** In bytes, as are `left` and `uploaded`. */
   readonly downloaded: number;
   readonly left: number;
   readonly uploaded: number;
@@ -23,7 +26,7 @@ export interface UdpAnnounce {
   readonly ip: string | null;
   /** 0 to 2^32 − 1. */
   readonly key: number;
-  /** Peers wanted; null when the client does not say. */
+  /** How many peers the client wants; null when it does not say. */
   readonly numwant: number | null;
   readonly port: number;
   /** Path and query of the tracker's URL (BEP 41), in ASCII; empty for none. */
@@ -54,7 +57,7 @@ const URL_DATA = 2;
 const END_OF_OPTIONS = 0;
 const NO_OPERATION = 1;
 const MAX_OPTION_LENGTH = 255;
-/** Longer than any URL that is announced to. */
+/** In characters: more than the URL of any tracker has. */
 const MAX_URL_DATA_LENGTH = 4096;
 
 export function encodeUdpRequest(request: UdpTrackerRequest): Buffer {
@@ -72,7 +75,7 @@ export function encodeUdpRequest(request: UdpTrackerRequest): Buffer {
   }
 }
 
-/** The request that `data` is, or undefined when it is none. Its buffers are views of `data`. */
+/** Reads a datagram of a client. Undefined when it is no request. Its buffers are views of `data`. */
 export function decodeUdpRequest(data: Buffer): UdpTrackerRequest | undefined {
   if (data.length < HEADER_LENGTH) return undefined;
   const action = data.readUInt32BE(8);
@@ -130,7 +133,7 @@ function decodeAnnounce(data: Buffer, connectionId: ConnectionId, transactionId:
     downloaded: Number(data.readBigUInt64BE(56)),
     left: Number(data.readBigUInt64BE(64)),
     uploaded: Number(data.readBigUInt64BE(72)),
-    // Clients know more events than BEP 15 (BEP 21's `paused`): whoever does not know one hears a plain announce.
+    // Some clients send events that BEP 15 does not have (BEP 21's `paused`): we read these as a plain announce.
     event: EVENTS[data.readUInt32BE(80)] ?? null,
     ip: ip.readUInt32BE(0) === 0 ? null : ip.join('.'),
     key: data.readUInt32BE(88),
@@ -140,7 +143,9 @@ function decodeAnnounce(data: Buffer, connectionId: ConnectionId, transactionId:
   };
 }
 
-/** The parts of the URL among the options, joined. An option that is cut off or unknown ends the reading. */
+/**
+ * The parts of the URL among the options, joined. Unknown options are skipped. One that is cut off ends the reading.
+ */
 function readUrlData(options: Buffer): string {
   let urlData = '';
   for (let at = 0; at < options.length && urlData.length < MAX_URL_DATA_LENGTH; ) {
@@ -157,7 +162,7 @@ function readUrlData(options: Buffer): string {
   return urlData.slice(0, MAX_URL_DATA_LENGTH);
 }
 
-/** A scrape of nothing asks for nothing; what follows the last whole info-hash is left out. */
+/** A scrape may name no torrent at all. Bytes behind the last whole info-hash are left out. */
 function decodeScrape(data: Buffer, connectionId: ConnectionId, transactionId: number): UdpScrape {
   const infoHashes: Buffer[] = [];
   for (let at = HEADER_LENGTH; at + HASH_LENGTH <= data.length && infoHashes.length < MAX_SCRAPED; at += HASH_LENGTH) {

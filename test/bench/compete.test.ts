@@ -8,7 +8,7 @@ function row(contestants: readonly Contestant[]): Row {
   return { title: '', metrics: [], contestants, goals: [] };
 }
 
-test('contestants run in turn, and one that fails is left out while the others go on', async () => {
+test('contestants run in turn, and one that fails runs no more while the others go on', async () => {
   const log: string[] = [];
   const contestant = (name: string, failsInRun: number): Contestant => {
     let runs = 0;
@@ -34,7 +34,7 @@ test('contestants run in turn, and one that fails is left out while the others g
   ]);
 });
 
-test('a run that hangs is ended with its programs; what ran before it stays', async () => {
+test('a run that hangs is ended with its programs, and earlier programs go on', async () => {
   const processes = new Processes();
   const forever = { command: process.execPath, args: ['-e', 'console.log("up"); setInterval(() => {}, 1e9)'] };
   const { running } = await processes.start(forever, /up/);

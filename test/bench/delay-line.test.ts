@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DelayLine, type DelayTimers } from '../../bench/relay/delay-line.js';
 
-/** Timers that ring `early` milliseconds too early, if they can. */
+/** Timers that ring up to `early` milliseconds too early. */
 class HandTimers implements DelayTimers {
   #now = 0;
   #tasks: { at: number; task: () => void }[] = [];
@@ -32,7 +32,7 @@ class HandTimers implements DelayTimers {
   }
 }
 
-test('everything comes out in order and the delay later, however much is inside', () => {
+test('items come out in order and after the delay, however many are inside', () => {
   const timers = new HandTimers();
   const out: [string, number][] = [];
   const line = new DelayLine<string>(50, timers, (item) => out.push([item, timers.now()]));
@@ -54,7 +54,7 @@ test('everything comes out in order and the delay later, however much is inside'
   ]);
 });
 
-test('a timer that rings early lets nothing out early', () => {
+test('when a timer rings early, no item comes out early', () => {
   const timers = new HandTimers(0.75);
   const out: number[] = [];
   const line = new DelayLine<string>(50, timers, () => out.push(timers.now()));

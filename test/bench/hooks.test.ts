@@ -18,7 +18,7 @@ function run(hook: string, script: string, env: Readonly<Record<string, string>>
   return stdout;
 }
 
-test('the hook for the loop sees by how much a busy program holds it', (t) => {
+test('the hook for the event loop measures for how long a busy program holds it', (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'btget-hooks-'));
   t.after(() => rmSync(dir, { recursive: true }));
   const path = join(dir, 'delay.json');
@@ -26,11 +26,11 @@ test('the hook for the loop sees by how much a busy program holds it', (t) => {
   run(LOOP_DELAY, `setTimeout(() => { ${busy} setTimeout(() => {}, 20); }, 50);`, { BENCH_LOOP_DELAY: path });
   const { max, held } = JSON.parse(readFileSync(path, 'utf8'));
   assert.ok(max >= 140, `late by ${max} ms`);
-  // The kernel may have had the core do other things meanwhile; no other work of the machine makes it more.
+  // The kernel may have run other programs meanwhile, which makes the figure smaller. Nothing makes it larger.
   assert.ok(held > 0 && held <= max, `held for ${held} of ${max} ms`);
 });
 
-test('the hook for the disk lets threads write no faster than it is told', () => {
+test('the hook for the disk keeps the writes of threads to its rate', () => {
   const writes = `
     import fs from 'node:fs';
     const file = fs.openSync('/dev/null', 'w');

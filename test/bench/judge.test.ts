@@ -30,22 +30,22 @@ test('a goal is met up to its bound and missed beyond it', () => {
   assert.equal(judge(memory, [btget]).word, 'met');
 });
 
-test('without a rival there is nothing to judge', () => {
+test('a goal against a rival that did not run is not measured', () => {
   const { figure, word } = judge({ ...ratio, atMost: 1 }, [btget, { contestant: 'rival', measurements: [] }]);
   assert.ok(Number.isNaN(figure));
   assert.equal(word, 'not measured');
   assert.equal(judge({ ...ratio, atMost: 1 }, [btget]).word, 'not measured');
 });
 
-test('a contestant that failed has missed its goal, however fast it was before', () => {
+test('a contestant that failed has missed its goal, even when it was fast before', () => {
   assert.equal(judge({ ...ratio, atMost: 1 }, [{ ...btget, failure: 'died' }, rival]).word, 'missed');
 });
 
-test('a goal about a metric that was not measured is a mistake', () => {
+test('a goal about a metric that no run measured throws', () => {
   assert.throws(() => judge({ contestant: 'btget', metric: 'wal', atMost: 1 }, [btget]), /btget did not measure wal/);
 });
 
-test('the table of goals says what was wanted and what was found', () => {
+test('the table of goals shows each goal and its figure', () => {
   const memory: Goal = { contestant: 'btget', metric: 'memory', unit: 'MiB', digits: 0, atMost: 110 };
   const verdicts = [{ ...ratio, atMost: 0.6 }, memory].map((goal) => ({
     ...judge(goal, [btget, rival]),

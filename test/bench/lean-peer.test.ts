@@ -17,7 +17,7 @@ import { splits } from '../support/splits.js';
 import { singleFile } from '../support/torrent-bytes.js';
 
 const PIECE_LENGTH = 2 * BLOCK;
-// Its last piece is a block and a part of one.
+// The last piece holds one block and a part of a second one.
 const CONTENT = seededRandom(3).bytes(5 * PIECE_LENGTH + BLOCK + 1000);
 const TORRENT_BYTES = singleFile({
   length: CONTENT.length,
@@ -50,7 +50,7 @@ test('btget downloads every byte from a lean seed', async (context) => {
   assert.ok(readFileSync(join(out, 'file.bin')).equals(CONTENT));
 });
 
-test('btget downloads a link from a lean seed that has metadata, which hears of the first request', async (context) => {
+test('btget downloads a link from a lean seed with metadata, and the seed tells of the first request', async (context) => {
   const { dir, image } = makeFiles(context);
   let asked = 0;
   const options = {
@@ -100,7 +100,7 @@ test('a lean leech counts each block once, however the stream is cut', (context)
   }
 });
 
-test('a lean leech keeps its window full, and asks again for what a choke has dropped', (context) => {
+test('a lean leech keeps its window full, and asks again for blocks that a choke has dropped', (context) => {
   const { image } = makeFiles(context);
   const asked: number[] = [];
   const receiver = new Receiver(TORRENT, { window: 4, asksAgain: true }, (bytes) => {
@@ -124,7 +124,7 @@ test('a lean leech keeps its window full, and asks again for what a choke has dr
   assert.deepEqual(asked.splice(0), [2, 4, 5, 6]);
 });
 
-test('a lean seed hangs up on a request that is no block of the torrent', async (context) => {
+test('a lean seed closes the connection after a request that is not for a whole block of the torrent', async (context) => {
   const { image } = makeFiles(context);
   const { port } = await startSeed(context, image);
   const socket = connect(port, '127.0.0.1');

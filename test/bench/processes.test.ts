@@ -9,20 +9,22 @@ function script(text: string): Program {
   return { command: process.execPath, args: ['-e', text] };
 }
 
-// Most of its time is after the last look at it that a bench could take, and it holds 150 MiB for most of it.
+// It uses most of its time after the last sample that the bench can take, and holds 150 MiB for most of it.
 const SPENDS = `
   const held = Buffer.alloc(150 << 20, 1);
   while (process.cpuUsage().user + process.cpuUsage().system < 400000) held.indexOf(2);
 `;
 
-test('a program is charged its processor time to the end, and its memory at the highest', { skip }, async () => {
+test('the cost of a program is its processor time to the end and its highest memory', { skip }, async () => {
   const { cost } = await new Processes().run(script(SPENDS));
   assert.ok(cost.cpu >= 0.38 && cost.cpu < 5, `cpu ${cost.cpu}`);
   assert.ok(cost.wall >= 0.1, `wall ${cost.wall}`);
   assert.ok(cost.memory >= 150 && cost.memory < 400, `memory ${cost.memory}`);
 });
 
-test('of programs that run together the time is the sum and the memory the greatest', { skip }, async () => {
+test('the cost of programs that run together is the sum of their processor times and the highest memory', {
+  skip,
+}, async () => {
   const { cost, each } = await new Processes().runTogether([
     script(SPENDS),
     script(SPENDS),

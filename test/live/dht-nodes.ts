@@ -7,15 +7,57 @@ import { DEFAULT_DHT_OPTIONS } from '../../src/discovery/dht/dht-options.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../src/net/node-raw-server.js';
 import type { PeerAddress } from '../../src/net/raw-server.js';
 import { NO_OWN_NETWORKS } from '../../src/net/reach-rule.js';
+import { NODE_HOSTS } from './support.js';
 
-/** A DHT of `count` nodes that know each other, all at `host`, until the test ends. Some clients trust none that is smaller. */
-export async function startDht(test: TestContext, host: string, count: number): Promise<PeerAddress[]> {
-  const addresses: PeerAddress[] = [];
-  for (let number = 0; number < count; number += 1) addresses.push(await startNode(test, host, addresses.slice(0, 3)));
-  return addresses;
+/** A DHT whose nodes lie in the test's own process. */
+export interface Dht {
+  readonly addresses: readonly PeerAddress[];
+  /** Resolves when a lookup of `infoHash` finds a peer at `peer`, an IP literal. */
+  hasPeer(infoHash: Buffer, peer: string): Promise<void>;
 }
 
-function startNode(test: TestContext, host: string, routers: readonly PeerAddress[]): Promise<PeerAddress> {
+/**
+ * A DHT of 20 nodes that know each other, until the test ends. Some clients trust none that is smaller. Each node has a
+ * host of its own: from one host so many packets would be a flood.
+ */
+export async function startDht(test: TestContext): Promise<Dht> {
+  const nodes: RunningNode[] = [];
+  for (const host of NODE_HOSTS) {
+    const routers = nodes.slice(0, 3).map(({ address }) => address);
+    nodes.push(await startNode(test, host, routers));
+  }
+  const [first] = nodes;
+  if (first === undefined) throw new Error('a DHT of no nodes');
+  return {
+    addresses: nodes.map(({ address }) => address),
+    hasPeer: async (infoHash, peer) => {
+      while (!(await finds(first, infoHash, peer)));
+    },
+  };
+}
+
+interface RunningNode {
+  readonly address: PeerAddress;
+  readonly node: DhtNode;
+  readonly server: NodeRawServer;
+}
+
+/** Whether one lookup of three seconds finds `peer`. */
+function finds({ node, server }: RunningNode, infoHash: Buffer, peer: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const lookup = node.announce(infoHash, null, (peers) => {
+      if (peers.some(({ host }) => host === peer)) end(true);
+    });
+    const limit = server.addTask(() => end(false), 3_000);
+    const end = (isFound: boolean): void => {
+      lookup.stop();
+      limit.cancel();
+      resolve(isFound);
+    };
+  });
+}
+
+function startNode(test: TestContext, host: string, routers: readonly PeerAddress[]): Promise<RunningNode> {
   const gotException = (error: unknown): void => assert.ifError(error);
   const options = { ...DEFAULT_NODE_RAW_SERVER_OPTIONS, bindAddresses: { ipv4: host }, gotException };
   const server = new NodeRawServer(options);
@@ -42,7 +84,7 @@ function startNode(test: TestContext, host: string, routers: readonly PeerAddres
     server.openDatagram({ family: 4, port: 0 }, handler, (outcome) => {
       if (!outcome.ok) throw new Error(`no socket at ${host}`);
       node.open(4, outcome.socket);
-      resolve(outcome.socket.local);
+      resolve({ address: outcome.socket.local, node, server });
     });
   });
 }

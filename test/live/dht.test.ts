@@ -7,7 +7,7 @@ import { formatMagnet, linkOf } from '../../src/metainfo/magnet.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { scratch } from '../support/disk/scratch.js';
 import { writeNoise } from '../support/noise.js';
-import { startDht } from './dht-nodes.js';
+import { type Dht, startDht } from './dht-nodes.js';
 import { RIVALS } from './rivals.js';
 import { btgetEnds, fingerprint, HOSTS, nextHost, startSeed } from './support.js';
 
@@ -36,9 +36,10 @@ async function makeSample(t: TestContext, name: string, ...more: string[]): Prom
   return { dir, torrent, link: formatMagnet(linkOf(parseMetainfo(readFileSync(torrent)))) };
 }
 
-/** Nodes that have nothing to do with the torrents, `HOST:PORT`. */
-async function startNodes(t: TestContext): Promise<string[]> {
-  return (await startDht(t, HOSTS.tracker, 20)).map(({ host, port }) => `${host}:${port}`);
+/** Nodes that have nothing to do with the torrents, and where they are, `HOST:PORT`. */
+async function startNodes(t: TestContext): Promise<{ readonly dht: Dht; readonly nodes: string[] }> {
+  const dht = await startDht(t);
+  return { dht, nodes: dht.addresses.map(({ host, port }) => `${host}:${port}`) };
 }
 
 const assertSame = (dir: string): void =>
@@ -46,7 +47,7 @@ const assertSame = (dir: string): void =>
 
 test('two btgets find each other, by the .torrent and by a link', OPTIONS, async (t) => {
   const { dir, torrent, link } = await makeSample(t, 'data.bin');
-  const enter = entering(await startNodes(t));
+  const enter = entering((await startNodes(t)).nodes);
   await startSeed(t, HOSTS.other, torrent, join(dir, 'seed'), ...enter);
   await btgetEnds(t, 0, torrent, '-d', join(dir, 'leech'), '--bind', HOSTS.btget, ...enter);
   assertSame(dir);
@@ -56,7 +57,7 @@ test('two btgets find each other, by the .torrent and by a link', OPTIONS, async
 });
 
 test('a private torrent and --no-dht find nobody there', OPTIONS, async (t) => {
-  const enter = entering(await startNodes(t));
+  const enter = entering((await startNodes(t)).nodes);
   const findNobody = async (name: string, create: readonly string[], run: readonly string[]): Promise<void> => {
     const { dir, torrent } = await makeSample(t, name, ...create);
     await startSeed(t, HOSTS.other, torrent, join(dir, 'seed'), ...enter, ...run);
@@ -68,7 +69,7 @@ test('a private torrent and --no-dht find nobody there', OPTIONS, async (t) => {
 
 // They share the nodes and run at the same time: most of it is waiting for the other client's next announce.
 test('with other clients', { ...OPTIONS, concurrency: true }, async (t) => {
-  const nodes = await startNodes(t);
+  const { dht, nodes } = await startNodes(t);
   const enter = entering(nodes);
   const cases: Promise<void>[] = [];
   for (const rival of RIVALS.filter(({ installed, knowsDht }) => installed && knowsDht)) {
@@ -89,6 +90,8 @@ test('with other clients', { ...OPTIONS, concurrency: true }, async (t) => {
         const sample = await makeSample(t, `${rival.name}-${form}-up.bin`);
         const { dir, torrent } = sample;
         await startSeed(t, otherOwn, torrent, join(dir, 'seed'), ...enter);
+        // Transmission looks once when it begins, and again only half an hour later.
+        await dht.hasPeer(parseMetainfo(readFileSync(torrent)).infoHash, otherOwn);
         const task = { torrent: sample[form], dir: join(dir, 'leech'), host: otherHost, peers: [], dhtNodes: nodes };
         await (await rival.start(t, task)).complete();
         assertSame(dir);

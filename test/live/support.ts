@@ -20,6 +20,8 @@ export const LIBTORRENT_PEER = join(ROOT, 'test', 'live', 'libtorrent-peer.py');
 
 /** Addresses of the test's own network namespace, one for each role. */
 export const HOSTS = { tracker: '10.9.0.1', btget: '10.9.0.2', rival: '10.9.0.3', other: '10.9.0.4' } as const;
+/** One for each node of a DHT. */
+export const NODE_HOSTS: readonly string[] = Array.from({ length: 20 }, (_, at) => `10.9.1.${at + 1}`);
 /** One for each member of a swarm, none of them the tracker's. */
 export const SWARM_HOSTS = [2, 3, 4, 5, 6, 7].map((last) => `10.9.0.${last}`);
 

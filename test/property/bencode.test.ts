@@ -22,14 +22,14 @@ const { value } = fc.letrec<{ value: BencodeValue }>((tie) => ({
   ),
 }));
 
-/** Dictionaries with their keys in one order, because order does not count. */
+/** The value with the keys of each dictionary sorted, because their order has no meaning. */
 function sorted(some: BencodeValue): BencodeValue {
   if (some instanceof Map)
     return new Map([...some].sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, sorted(v)]));
   return Array.isArray(some) ? some.map(sorted) : some;
 }
 
-/** True when it decodes; fails on anything but a value or the one error. */
+/** True when the bytes decode. Fails when decoding does anything but return a value or throw the one error. */
 function decodes(bytes: Buffer): boolean {
   try {
     decodeBencode(bytes, TOLERANT);
@@ -40,7 +40,7 @@ function decodes(bytes: Buffer): boolean {
   }
 }
 
-test('what was encoded decodes to the same value, by the strictest rules', () => {
+test('an encoded value decodes to the same value under the strictest rules', () => {
   fc.assert(
     fc.property(value, (original) => {
       const bytes = encodeBencode(original);
@@ -52,14 +52,14 @@ test('what was encoded decodes to the same value, by the strictest rules', () =>
   );
 });
 
-test('random bytes are a value or the one error', () => {
+test('random bytes give a value or the one error that decoding may throw', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => void decodes(Buffer.from(bytes))),
     { numRuns: 2000 },
   );
 });
 
-test('random bytes of the alphabet of bencode are a value or the one error', () => {
+test('random bytes that bencode uses give a value or the one error that decoding may throw', () => {
   const letters = fc.array(fc.constantFrom('d', 'l', 'i', 'e', ':', '-', '0', '1', '2', '3', 'a', '__proto__'), {
     maxLength: 24,
   });
@@ -69,7 +69,7 @@ test('random bytes of the alphabet of bencode are a value or the one error', () 
   );
 });
 
-test('a value with bytes replaced, left out or put in is a value or the one error', () => {
+test('a value with bytes changed, removed or added gives a value or the one error that decoding may throw', () => {
   const change = fc.record({ at: fc.nat(), drop: fc.nat(2), put: fc.uint8Array({ maxLength: 2 }) });
   let decoded = 0;
   fc.assert(
@@ -86,7 +86,7 @@ test('a value with bytes replaced, left out or put in is a value or the one erro
   assert.ok(decoded > 0);
 });
 
-test('a canonical value cut anywhere is refused', () => {
+test('a canonical value that is cut short anywhere is refused', () => {
   fc.assert(
     fc.property(value, fc.nat(), (original, at) => {
       const bytes = encodeBencode([original]);

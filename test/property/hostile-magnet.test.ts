@@ -19,7 +19,7 @@ type Message = Parameters<typeof encodeMessage>[0];
 const said = (message: fc.Arbitrary<Message>): fc.Arbitrary<Buffer> => message.map(encodeMessage);
 const extended = (id: number, payload: Buffer): Message => ({ type: 'extended', id, payload });
 
-/** Right, nearly right, and far from it. */
+/** Lengths that are right, nearly right, and far from right. */
 const size = fc.constantFrom(info.length, info.length, info.length + 1, 1, 16_384, 2 ** 25, 2 ** 31, 2 ** 52);
 const piece = fc.oneof(fc.nat(6), fc.constantFrom(2 ** 31, 2 ** 52));
 const id = fc.constantFrom(0, 1, 1, 1, 2, 2, 3, 255);
@@ -85,7 +85,7 @@ const frame = fc.oneof(
     return Buffer.concat([length, bytes]);
   }),
 );
-/** What one peer says, and when, ms after it has shaken hands; it shakes hands anew when it is dialled again. */
+/** What one peer says, and how many milliseconds after its handshake. It begins anew when it is dialled again. */
 const script = fc.array(fc.tuple(frame, fc.nat(4_000)), { maxLength: 30 });
 
 describe('peers of a magnet link that say anything in any order', () => {

@@ -13,7 +13,7 @@ const ANSWERS = [
   'HTTP/2 302\nLocation: /a\nSet-Cookie: a=b\nContent-Length: 3, 3\n\nabc',
   'HTTP/1.0 200 OK\r\n\r\ncontent',
 ];
-/** What means something to the reader. */
+/** Pieces of text that mean something to the reader. */
 const WORDS = [
   '\r\n',
   '\n',
@@ -30,7 +30,7 @@ const WORDS = [
   '\r\n\r\n',
 ];
 
-/** Everything that is told of a stream, in order; the body's pieces put together. */
+/** Everything that the reader tells of a stream, in order, with the parts of the body put together. */
 function told(parts: readonly Buffer[]): { log: string[]; length: number } {
   const log: string[] = [];
   let body = '';
@@ -53,7 +53,7 @@ function told(parts: readonly Buffer[]): { log: string[]; length: number } {
   return { log, length: body.length };
 }
 
-test('whatever comes, and however it is cut, the same is told of it once, and no more than the limit handed on', () => {
+test('however a stream is cut, the reader tells the same of it, ends once, and passes on at most the limit', () => {
   const random = seededRandom(1);
   let read = 0;
   for (let mutant = 0; mutant < MUTANTS; mutant += 1) {

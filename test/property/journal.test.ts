@@ -42,7 +42,7 @@ const journal = fc.record({
 
 interface Written {
   readonly bytes: Buffer;
-  /** What may be believed of it: after the head, and after each record. */
+  /** What may be believed of it after the head, and after each record. */
   readonly states: readonly JournalContents[];
 }
 
@@ -80,7 +80,7 @@ function isOneOf(contents: JournalContents | null, states: readonly JournalConte
   });
 }
 
-test('what was written is what is read', () => {
+test('records that are written read back as the same', () => {
   fc.assert(
     fc.property(journal, (one) => {
       const { bytes, states } = write(one);
@@ -89,7 +89,7 @@ test('what was written is what is read', () => {
   );
 });
 
-test('records that were appended together read as if they came one by one', () => {
+test('records that were appended together read back as if they were appended one by one', () => {
   fc.assert(
     fc.property(journal, ({ nonce, records }) => {
       const head = encodeHead(OWNER, nonce);
@@ -99,7 +99,7 @@ test('records that were appended together read as if they came one by one', () =
   );
 });
 
-test('a journal that is cut anywhere says what stood before the cut, and is not clean', () => {
+test('a journal that is cut anywhere says what its records before the cut say, and is not clean', () => {
   fc.assert(
     fc.property(journal, fc.nat(), (one, at) => {
       const { bytes, states } = write(one);
@@ -110,7 +110,7 @@ test('a journal that is cut anywhere says what stood before the cut, and is not 
   );
 });
 
-test('any damaged byte: nothing is believed that was not written', () => {
+test('with any byte damaged, nothing is believed that was not written', () => {
   fc.assert(
     fc.property(journal, fc.nat(), fc.integer({ min: 1, max: 255 }), (one, at, damage) => {
       const { bytes, states } = write(one);
@@ -124,7 +124,7 @@ test('any damaged byte: nothing is believed that was not written', () => {
   );
 });
 
-test('whatever follows a journal that did not end adds nothing to it', () => {
+test('bytes after a journal without an end add nothing to it', () => {
   fc.assert(
     fc.property(journal, fc.uint8Array({ minLength: 1, maxLength: 80 }), ({ nonce, records }, junk) => {
       const { bytes, states } = write({ nonce, records, clean: false });
@@ -133,7 +133,7 @@ test('whatever follows a journal that did not end adds nothing to it', () => {
   );
 });
 
-test('bytes after the end: it is not clean', () => {
+test('a journal with bytes after its end is not clean', () => {
   fc.assert(
     fc.property(journal, fc.uint8Array({ minLength: 1, maxLength: 80 }), ({ nonce, records }, junk) => {
       const { bytes } = write({ nonce, records, clean: true });
@@ -148,7 +148,7 @@ test('records left over from another journal of the same torrent continue nothin
       fc.pre(!Buffer.from(one.nonce).equals(other.nonce));
       const { bytes, states } = write({ ...one, clean: false });
       const older = write(other).bytes;
-      // As a crash leaves it: the new head, the old blocks behind it.
+      // A crash may leave the new head with the old blocks after it.
       const mixed = Buffer.concat([bytes, older.subarray(HEAD_LENGTH)]);
       assert.deepEqual(readJournal(mixed, OWNER), states.at(-1));
     }),
@@ -173,7 +173,7 @@ test('a record that is dropped or repeated ends what is believed', () => {
   );
 });
 
-test("any bytes at all are read without a word, and another owner's are not believed", () => {
+test('any bytes are read without an exception, and the journal of another torrent is not believed', () => {
   const stranger = fc.constantFrom(
     { ...OWNER, infoHash: Buffer.alloc(20, 8) },
     { ...OWNER, pieceCount: 999 },

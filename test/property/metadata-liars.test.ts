@@ -7,12 +7,12 @@ import { addressOf, linkTo, lyingPeer, magnetSample } from '../support/worlds/ma
 
 const SAMPLE = magnetSample();
 const { infoHash, info } = SAMPLE.metainfo;
-// This one pours 32 MiB at us: it has tests of its own.
+// A liar of this kind sends us 32 MiB. It has tests of its own.
 const KINDS = LIAR_KINDS.filter((kind) => kind !== 'claims 32 MiB and keeps the last piece');
 const HONEST = '10.3.0.1';
 
-describe('any liars about the metadata', () => {
-  it('keep us from it for no more than five seconds when there is an honest peer, which is never banned', () => {
+describe('liars about the metadata', () => {
+  it('keep us from it for at most five seconds when one peer is honest, and that peer is never banned', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...KINDS), { maxLength: 60 }), fc.nat(60), (kinds, place) => {
         const swarm = new SimulatedSwarm(SAMPLE, 1);

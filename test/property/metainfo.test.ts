@@ -86,7 +86,7 @@ const entry = fc
 
 const files = fc.array(entry, { maxLength: 8 }).map((some) => [file(['first'], 1), ...some]);
 
-test('a folder of any files parses, and keeps every promise', () => {
+test('a folder of any files parses, and its metainfo keeps every promise', () => {
   fc.assert(
     fc.property(files, element, (some, name) => {
       assert.ok(parse(folder(some, { name })) !== undefined);
@@ -175,7 +175,7 @@ test('any field may be of any type', () => {
   );
 });
 
-test('distinct paths stay as they are, so that what was distinct once is distinct for ever', () => {
+test('paths that are distinct already stay as they are', () => {
   const names = fc.array(fc.constantFrom('a', 'A', 'b', 'a.1', 'A.1', 'a.txt', 'a.1.txt'), {
     minLength: 1,
     maxLength: 3,

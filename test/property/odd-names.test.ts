@@ -21,7 +21,7 @@ after(async () => {
   rmSync(root, { recursive: true });
 });
 
-// What the path policy changes, what makes two names one for it, and bytes that are not UTF-8.
+// Characters that the path policy changes, names that it takes for one, and bytes that are not UTF-8.
 const part = fc.constantFrom(
   ...[
     'a',
@@ -56,7 +56,7 @@ function under(folder: string, elements: readonly Buffer[]): Buffer {
   return Buffer.concat([Buffer.from(folder), ...elements.flatMap((element) => [Buffer.from('/'), element])]);
 }
 
-/** Makes a file of its own bytes, unless the disk has something else there. */
+/** Makes a file with bytes of its own, unless something else lies there. */
 function put(folder: string, elements: readonly Buffer[], bytes: string): boolean {
   try {
     mkdirSync(under(folder, elements.slice(0, -1)), { recursive: true });
@@ -70,7 +70,7 @@ function put(folder: string, elements: readonly Buffer[], bytes: string): boolea
 
 let folders = 0;
 
-test('a torrent of whatever names a disk takes is found again by who reads', { timeout: HANGS_AFTER }, () =>
+test('files with any names that a disk allows are found again when they are read', { timeout: HANGS_AFTER }, () =>
   fc.assert(
     fc.asyncProperty(fc.array(path, { minLength: 1, maxLength: 12 }), async (paths) => {
       folders += 1;

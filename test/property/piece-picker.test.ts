@@ -10,7 +10,7 @@ const PIECES = 40;
 
 type State = 'untouched' | 'open' | 'full' | 'had';
 
-/** The picker, and beside it the same facts kept in the plainest way. */
+/** The picker, and the same facts kept in the plainest way to compare with. */
 class Pair {
   readonly picker: PiecePicker;
   readonly peers: Bitfield[] = [];
@@ -35,7 +35,7 @@ class Pair {
     return this.peers.filter((has) => has.has(piece)).length;
   }
 
-  /** Every piece that `next` may answer with; empty when it must answer with none. */
+  /** Every piece that `next` may return; empty when it must return undefined. */
   candidates(has: Bitfield): number[] {
     const of = (state: State): number[] =>
       this.states.flatMap((each, piece) => (each === state && this.wanted[piece] && has.has(piece) ? [piece] : []));

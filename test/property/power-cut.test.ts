@@ -1,6 +1,6 @@
 /**
- * A download is cut off at any moment, by a kill or by a power cut that chance keeps some of what was not flushed of.
- * What is believed after that is on the disk, and little has to be hashed or is lost.
+ * Cuts a download off at a random moment, by a kill or by a power cut. A power cut keeps a random part of the bytes
+ * that were not flushed. All that is believed afterwards is on the disk, and little is hashed or lost.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -33,7 +33,7 @@ const DOUBT_LENGTH = 12 * KIB;
 
 const run = fc.record({
   seed: fc.nat(),
-  /** How long the disk takes for each operation, and how often a piece comes: milliseconds. */
+  /** How long the disk takes for each operation, and how often a piece comes, in milliseconds. */
   latency: fc.nat(40),
   pace: fc.integer({ min: 1, max: 120 }),
   batch: fc.integer({ min: 1, max: 64 * KIB }),
@@ -54,7 +54,7 @@ function surveyOf(storage: MemoryStorage, timeline: Timeline): Extract<SurveyOut
   return told;
 }
 
-/** Downloads in a random order until it is cut off, and says what is found and believed after that. */
+/** Downloads in a random order until it is cut off, and returns what is found and believed after that. */
 function cutOff({ seed, latency, pace, batch, minLength, cutAt, powerCut }: Run) {
   const random = seededRandom(seed);
   const timeline = new Timeline();
@@ -108,7 +108,7 @@ function cutOff({ seed, latency, pace, batch, minLength, cutAt, powerCut }: Run)
   return { belief, isRight, writtenAt, isJournalThere: journal !== null };
 }
 
-test('whenever it is cut off, what is believed is there, and so is what only has to prove it', () => {
+test('when a download is cut off at any time, all that is believed or doubted is on the disk', () => {
   let believed = 0;
   fc.assert(
     fc.property(run, (one) => {
@@ -121,15 +121,15 @@ test('whenever it is cut off, what is believed is there, and so is what only has
   assert.ok(believed > 1_000, `of ${believed} believed pieces little can be learnt`);
 });
 
-test('after a kill nothing is hashed but what is doubted, and nothing is lost but what came in the last moments', () => {
+test('after a kill only doubted pieces are hashed, and only the pieces of the last moments are lost', () => {
   fc.assert(
     fc.property(run, (one) => {
       const { belief, writtenAt, isJournalThere } = cutOff({ ...one, powerCut: false });
       if (!isJournalThere) return;
-      // The newest, and one of each of four files.
+      // The newest piece, and one of each of four files.
       assert.ok(belief.doubted.length <= DOUBT_LENGTH / (4 * KIB) + 4);
       const kept = new Set<number>([...belief.believed, ...belief.doubted, ...belief.unknown]);
-      // A second until it is named, and an operation on the journal that the naming waits for, and its own.
+      // A second until the piece is named, the operation on the journal that this waits for, and its own operation.
       const moments = 1_000 + 2 * one.latency;
       for (const [piece, at] of writtenAt)
         if (at < one.cutAt - moments) assert.ok(kept.has(piece), `piece ${piece} came at ${at}`);

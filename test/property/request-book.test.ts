@@ -18,7 +18,9 @@ interface ModelPeer {
   present: boolean;
 }
 
-/** What the book must know, kept in the plainest way: for each block whether it arrived, and a list of who is asked. */
+/**
+ * What the book must know, kept in the plainest way: for each block whether it has arrived, and a list of its askers.
+ */
 class Model {
   readonly layout = layoutOf(PIECES, BLOCKS * BLOCK_LENGTH, PIECES * BLOCKS * BLOCK_LENGTH - 7);
   readonly picker: PiecePicker;
@@ -115,7 +117,7 @@ class Model {
     this.asked.set(block, [...askers, peer]);
   }
 
-  /** Takes a piece on parole over from whoever holds it. */
+  /** Takes a piece on parole over from its holder. */
   takeOver(peer: ModelPeer): void {
     const taken = this.book.takeOver(peer, peer.has, () => true);
     if (taken === undefined) return;
@@ -207,7 +209,7 @@ class Model {
     for (const block of blocks) this.arrived.add(piece * BLOCKS + block);
   }
 
-  /** Some blocks that had arrived are not what they should be. */
+  /** Some blocks that had arrived are wrong. */
   lose(piece: number, chosen: readonly boolean[]): void {
     const blocks = this.blocksOf(piece).filter((block) => this.arrived.has(block) && chosen[block % BLOCKS]);
     if (blocks.length === 0 || this.parole.has(piece)) return;
@@ -219,7 +221,7 @@ class Model {
     if (!this.isStarted(piece)) this.assertClosed(piece);
   }
 
-  /** The disk loses what there is of a piece. */
+  /** The disk loses the blocks that have come of a piece. */
   drop(piece: number): void {
     if (!this.isStarted(piece)) return;
     this.opened.delete(piece);
@@ -230,7 +232,7 @@ class Model {
     }
   }
 
-  /** Everybody answers everything, and every check passes: whatever somebody has must come in. */
+  /** Every peer answers every request, and every check passes: all pieces that some peer has must come in. */
   finish(): void {
     this.hasRoom = true;
     const present = this.peers.filter((peer) => peer.present);

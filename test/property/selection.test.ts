@@ -6,13 +6,15 @@ import { type Client, type ClientOptions, SimulatedSwarm } from '../support/simu
 
 const PIECE_LENGTH = 1024;
 
-/** A run of the program: what is selected, as numbers from 1, and whether it is cut off by a kill after so many milliseconds. */
+/**
+ * A run of the program: the selected files, numbered from 1, and after how many milliseconds a kill ends it, if at all.
+ */
 interface RunOf {
   readonly selected: ReadonlySet<number>;
   readonly killedAfter: number | null;
 }
 
-/** What a run leaves on the disk. */
+/** The files that a run leaves on the disk. */
 type Left = Pick<ClientOptions, 'image' | 'journal'>;
 
 const scenario = fc
@@ -45,7 +47,7 @@ function download(sample: SampleTorrent, { selected, killedAfter }: RunOf, left:
   return leech;
 }
 
-test('whatever is selected in which order, and whenever a run is cut off, the selected files come and no others', () => {
+test('for any selections in a row, and runs cut off at any time, the selected files come and no others', () => {
   fc.assert(
     fc.property(scenario, fc.nat(1000), ({ files, runs }, seed) => {
       const sample = sampleTorrent(

@@ -20,7 +20,7 @@ interface Hunt {
 function hunt(world: DhtWorld, tries: number): Hunt {
   const { timeline, random } = world;
   const torrents = Array.from({ length: tries / 10 }, () => {
-    const announcer = world.anybody();
+    const announcer = world.randomNode();
     const infoHash = random.bytes(20);
     const place = { port: 6881, impliedPort: false, isSeed: () => true };
     return { announcer, infoHash, announced: announcer.node.announce(infoHash, place, () => undefined) };

@@ -5,16 +5,17 @@ import { fileURLToPath } from 'node:url';
 export const BTGET = fileURLToPath(new URL('../../../bin/btget.js', import.meta.url));
 /** The folder of the fixtures, with their torrents. */
 export const FIXTURES = fileURLToPath(new URL('../../../fixtures', import.meta.url));
-/** No packet leaves the machine, and no port is fixed. */
+/** Options with which no packet leaves the machine and the system chooses the port. */
 export const LOOPBACK = ['--bind', '127.0.0.1', '--port', '0', '--no-trackers'] as const;
 
 export interface Ended {
+  /** The exit code, or the name of the signal. */
   readonly code: number | string | null;
   readonly out: string;
   readonly err: string;
 }
 
-/** A btget of its own process, with no options from outside. */
+/** A btget in a process of its own, and what it has printed. */
 export class BtgetProcess {
   readonly process: ChildProcessWithoutNullStreams;
   readonly ended: Promise<Ended>;
@@ -22,7 +23,7 @@ export class BtgetProcess {
   err = '';
   #changed: () => void = () => undefined;
 
-  /** It works in `cwd`, and is killed when the test ends. */
+  /** btget works in `cwd`. It is killed when the test ends. */
   constructor(test: TestContext, cwd: string, args: readonly string[], stdin: Buffer = Buffer.alloc(0)) {
     this.process = spawn(process.execPath, [BTGET, ...args], { cwd });
     this.process.stdin.on('error', () => this.#changed()).end(stdin);
@@ -40,7 +41,7 @@ export class BtgetProcess {
     test.after(() => this.process.kill('SIGKILL'));
   }
 
-  /** Resolves when `pattern` stands on either output; rejects when the process ends without it. */
+  /** Resolves when `pattern` matches one of the outputs; rejects when the process ends without a match. */
   async says(pattern: RegExp): Promise<RegExpExecArray> {
     const look = (): RegExpExecArray | null => pattern.exec(this.err) ?? pattern.exec(this.out);
     return new Promise((resolve, reject) => {
@@ -54,6 +55,7 @@ export class BtgetProcess {
   }
 }
 
+/** Runs btget to its end in `cwd`. */
 export function runBtget(
   test: TestContext,
   cwd: string,

@@ -1,16 +1,17 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** Torrents and vectors of other projects. They lie beside the repository, and are not part of it. */
+/** The folder of torrents and test vectors of other projects. It lies beside the repository and is not part of it. */
 const FOLDER = fileURLToPath(new URL('../../../../shared/corpus/', import.meta.url));
 
-/** True where the corpus is; else says in one line what is not tested. */
+/** True when the corpus is there. Otherwise it prints one line that says what is not tested. */
 export function hasCorpus(what: string): boolean {
   if (existsSync(FOLDER)) return true;
   console.log(`not tested, the corpus is not here: ${what}`);
   return false;
 }
 
+/** `path`: below the folder of the corpus. */
 export function readCorpus(path: string): Buffer {
   return readFileSync(`${FOLDER}${path}`);
 }

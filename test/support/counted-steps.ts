@@ -1,8 +1,8 @@
-/** Costs as counts of steps, which are the same on every machine and under every load. */
+/** Measures costs as counts of steps, which are the same on every machine and under every load. */
 
 type Methods = Record<string, (this: unknown, ...args: unknown[]) => unknown>;
 
-/** How often `work` calls these methods of this prototype. `work` must not await. */
+/** How often `work` calls the methods `names` of `prototype`. `work` must not await. */
 export function countCalls(prototype: object, names: readonly string[], work: () => void): number {
   const methods = prototype as Methods;
   const originals = names.map((name) => [name, Object.getOwnPropertyDescriptor(methods, name)] as const);
@@ -34,7 +34,7 @@ export function countLookUps(work: () => void): number {
   return inMaps + inSets;
 }
 
-/** The same bytes, and how many of them have been read one by one. Whole runs that are copied or compared do not count. */
+/** The same bytes, with a count of those that were read one by one. Runs that are copied or compared do not count. */
 export function countedBytes(bytes: Buffer): { readonly bytes: Buffer; reads(): number } {
   let reads = 0;
   const counted: Buffer = new Proxy(bytes, {

@@ -1,5 +1,5 @@
 /**
- * A test that takes so long hangs, in milliseconds. It is far beyond what any test needs on the busiest machine: a test
- * that goes on never meets it, so that no test depends on how fast the machine is.
+ * Milliseconds after which a test counts as hung. No test needs nearly as long, even on a very busy machine, so no test
+ * depends on the speed of the machine.
  */
 export const HANGS_AFTER = 600_000;

@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { seededRandom } from './simulation/seeded-random.js';
 
-/** Writes files of seeded noise below `dir`. */
+/** Writes files of seeded noise below `dir`. `files`: the length of each file in bytes, by its path. */
 export function writeNoise(dir: string, files: Readonly<Record<string, number>>): void {
   const random = seededRandom(1);
   const noise = random.bytes(1 << 20);

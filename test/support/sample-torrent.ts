@@ -4,8 +4,9 @@ import { type PieceIndex, PieceLayout } from '../../src/metainfo/piece-layout.js
 import { pieceHashes } from './pieces.js';
 import { seededRandom } from './simulation/seeded-random.js';
 
-/** A file of a sample torrent; what is not said is false. The path has `/` between its elements. */
+/** A file of a sample torrent. Absent fields are 0 or false. */
 export interface SampleFile {
+  /** With `/` between its elements. */
   readonly path: string;
   readonly length?: number;
   readonly padding?: boolean;
@@ -13,11 +14,11 @@ export interface SampleFile {
   readonly symlink?: string;
 }
 
-/** A torrent with its content. Equal arguments give equal bytes. */
+/** A torrent with its content. */
 export interface SampleTorrent {
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
-  /** All bytes of the torrent, zeros for padding. */
+  /** All bytes of the torrent, with zeros for padding. */
   readonly content: Buffer;
   piece(index: number): PieceIndex;
   /** The right bytes of a piece. */
@@ -26,6 +27,7 @@ export interface SampleTorrent {
   fileBytes(file: number): Buffer;
 }
 
+/** Equal arguments give equal bytes. */
 export function sampleTorrent(samples: readonly SampleFile[], pieceLength: number, seed = 1): SampleTorrent {
   const random = seededRandom(seed);
   let length = 0;

@@ -1,4 +1,4 @@
-/** A session of the library that seeds fixtures on loopback, and asks nobody outside. */
+/** A session of the library that seeds fixtures on loopback. It sends nothing to other machines. */
 import assert from 'node:assert/strict';
 import {
   createNodeSession,
@@ -12,7 +12,7 @@ import { FIXTURES } from './btget-process.js';
 
 export const LOOPBACK = { bind: '127.0.0.1', port: { first: 0, last: 0 }, useTorrentTrackers: false } as const;
 
-/** Resolves when each of `torrents` is served. */
+/** Seeds `torrents`. Resolves when the session serves all of them. */
 export async function seedFixtures(
   torrents: readonly Buffer[],
 ): Promise<{ readonly session: Session; readonly peer: PeerAddress }> {

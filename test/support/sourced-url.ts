@@ -2,12 +2,12 @@ import { SecretUrl } from '../../src/base/secret-url.js';
 import type { HttpTarget } from '../../src/discovery/http/http-fetch.js';
 import type { SourcedUrl } from '../../src/net/url-rule.js';
 
-/** As if the user had named it. */
+/** `url` as if the user had named it. */
 export function byUser(url: string): SourcedUrl {
   return { url: new SecretUrl(url), source: 'user' };
 }
 
-/** What is fetched when the user names `url`. */
+/** The target of a fetch when the user names `url`. */
 export function plainTarget(url: string): HttpTarget {
   return { ...byUser(url), asked: null };
 }

@@ -1,6 +1,6 @@
 import type { Random } from '../../src/base/random.js';
 
-/** The ways in which a stream may reach us: whole, byte by byte, and cut at random places. */
+/** Ways in which a stream may reach us: whole, byte by byte, and cut at random places in `randomCount` ways. */
 export function splits(stream: Buffer, random: Random, randomCount = 5): Buffer[][] {
   const ways: Buffer[][] = [[stream], Array.from(stream, (byte) => Buffer.from([byte]))];
   for (let way = 0; way < randomCount; way += 1) {

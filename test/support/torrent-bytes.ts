@@ -2,7 +2,7 @@ import { type Encodable, encodeBencode } from '../../src/bencode/encode.js';
 
 export type Fields = Readonly<Record<string, Encodable | undefined>>;
 
-/** A dictionary of the fields that are not undefined. */
+/** A bencoded dictionary of the fields that are not undefined. */
 export function dictionary(fields: Fields): ReadonlyMap<string, Encodable> {
   return new Map(Object.entries(fields).filter((entry): entry is [string, Encodable] => entry[1] !== undefined));
 }
@@ -12,7 +12,10 @@ export function file(path: readonly (string | Buffer)[], length: number, fields:
   return dictionary({ length, path, ...fields });
 }
 
-/** The bytes of a torrent of one file of 40,000 bytes; fields replace the usual ones, undefined leaves them out. */
+/**
+ * The bytes of a torrent of one file of 40,000 bytes. Fields in `info` and `root` replace the usual ones; undefined
+ * leaves a field out.
+ */
 export function singleFile(info: Fields = {}, root: Fields = {}): Buffer {
   return encodeBencode(
     dictionary({
@@ -28,7 +31,7 @@ export function singleFile(info: Fields = {}, root: Fields = {}): Buffer {
   );
 }
 
-/** The bytes of a torrent that is a folder of one piece; its files must have at least one byte in all. */
+/** The bytes of a torrent with a folder of files in one piece. The files must have at least one byte in all. */
 export function folder(files: readonly Encodable[], info: Fields = {}, root: Fields = {}): Buffer {
   return encodeBencode(
     dictionary({

@@ -2,7 +2,7 @@ import { sha1 } from '../../src/base/digest.js';
 import { PieceLayout } from '../../src/metainfo/piece-layout.js';
 import { type SampleTorrent, sampleTorrent } from './sample-torrent.js';
 
-/** A long torrent that costs little to make: one file of zeros in `pieceCount` whole pieces. */
+/** A large torrent that is quick to make: one file of zeros in `pieceCount` whole pieces. */
 export function zeroTorrent(pieceCount: number, pieceLength: number): SampleTorrent {
   const length = pieceCount * pieceLength;
   const content = Buffer.alloc(length);

@@ -1,14 +1,15 @@
-/** The face of every command, so that main.ts can load the one that is called. */
+/** The interface of every command. `main.ts` loads the command that the user calls. */
 import type { CommandSpec } from '../command-line.js';
 import { readCommandLine } from '../command-line.js';
 import type { CliIo } from '../io.js';
 import type { OptionSpec, Values } from '../options.js';
 
 export interface CliCommand {
-  /** Resolves to the exit code. Rejects with a `BtgetError`, or with whatever a bug throws. */
+  /** Resolves to the exit code. Rejects with a `BtgetError`, or with another exception, which is a bug. */
   run(argv: readonly string[], io: CliIo): Promise<number>;
 }
 
+/** A command that reads its command line by `spec` and prints its help when the user asks for it; else calls `run`. */
 export function defineCommand<S extends Readonly<Record<string, OptionSpec<unknown>>>>(
   spec: CommandSpec<S>,
   run: (args: readonly string[], values: Values<S>, io: CliIo) => Promise<number>,

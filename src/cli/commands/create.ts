@@ -24,7 +24,8 @@ export const create = (disk: FileDisk): CliCommand =>
       arguments: '<path>',
       summary: 'Makes a .torrent of a file or folder.',
       footer:
-        'Hidden files are part of a folder, and links are followed. The same content makes the same torrent everywhere:\n' +
+        'Hidden files are part of a folder, and links are followed. ' +
+        'The same content makes the same torrent everywhere:\n' +
         'files are sorted, and no date is written unless --date or SOURCE_DATE_EPOCH names one.\n',
       options: CREATE_OPTIONS,
     },
@@ -51,7 +52,7 @@ export const create = (disk: FileDisk): CliCommand =>
         createdBy: `btget ${version()}`,
         createdAt,
       });
-      // What we write we must be able to read: a torrent beyond the limits is refused here, not by whoever gets it.
+      // We must be able to read what we write: a torrent beyond the limits is refused here, not by a user who gets it.
       const { infoHash, pieceCount } = parseMetainfo(bytes);
       await writeTorrent(target, bytes, values.force, io.stdout);
       if (values.quiet) return 0;
@@ -59,7 +60,8 @@ export const create = (disk: FileDisk): CliCommand =>
         io.stderr.write('warning: a private torrent without a tracker finds no peers (--tracker names one)\n');
       for (const reason of listing.leftOut) io.stderr.write(`left out: ${printable(reason)}\n`);
       io.stderr.write(
-        `${printable(target.kind === 'stdout' ? 'stdout' : target.path)}: ${formatSize(length)} in ${formatCount(listing.files.length, 'file')}, ` +
+        `${printable(target.kind === 'stdout' ? 'stdout' : target.path)}: ` +
+          `${formatSize(length)} in ${formatCount(listing.files.length, 'file')}, ` +
           `${formatCount(pieceCount, 'piece')} of ${formatSize(pieceLength)}, info-hash ${toHex(infoHash)}\n`,
       );
       return 0;
@@ -104,7 +106,7 @@ function hash(
   });
 }
 
-/** What builds that must be the same each time set; seconds since 1970. */
+/** Seconds since 1970, from the variable that reproducible builds set; null when it is not set. */
 function dateOfEnvironment(io: CliIo): number | null {
   const text = io.env['SOURCE_DATE_EPOCH'];
   return text === undefined || text === '' ? null : readDate(text, 'SOURCE_DATE_EPOCH');

@@ -1,4 +1,4 @@
-/** `btget doctor`: says what works from here and what does not, and why. */
+/** `btget doctor`: says what works on this machine and in its network, what does not, and why. */
 import { BtgetError } from '../../base/failure.js';
 import { systemRandom } from '../../base/system-random.js';
 import { isLoopbackFence } from '../../discovery/http/http-destination.js';
@@ -60,7 +60,10 @@ export const doctor = defineCommand(
   },
 );
 
-/** One look at everything. What it opens is closed whatever happens, so that no router keeps a port open for nobody. */
+/**
+ * Runs all checks once. `close` must follow in any case: it takes back the port that a router has opened for us, and
+ * closes the sockets.
+ */
 class Examination {
   readonly #values: DoctorValues;
   readonly #caCertificates: string | null;
@@ -71,7 +74,7 @@ class Examination {
   readonly #trackers: NodeTrackers;
   readonly #session: Session;
   readonly #interrupted: Promise<null>;
-  /** Ends `run` early. */
+  /** Ends `run` early, with the findings so far. */
   interrupt: () => void = () => undefined;
 
   constructor(values: DoctorValues, caCertificates: string | null, io: CliIo) {
@@ -161,17 +164,17 @@ class Examination {
   }
 }
 
-/** What a source says of itself. */
+/** What the checks need to know of a source. */
 interface Examined {
-  /** As it may be shown. */
+  /** The source as the user gave it, without secrets. */
   readonly input: string;
   readonly infoHash: Buffer;
-  /** Bytes of its content; null while only a link is there. */
+  /** Bytes of the content; null when a link does not tell it. */
   readonly length: number | null;
   readonly trackers: readonly SourcedUrl[];
 }
 
-/** A bug in a callback has nobody to go to but the process, which tells it. */
+/** A bug in a callback has no caller that could report it, so it goes to the process, which does. */
 function gotException(error: unknown): void {
   throw error;
 }

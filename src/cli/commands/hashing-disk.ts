@@ -1,13 +1,13 @@
-/** For commands that hash everything they are given: a disk whose workers start while the command loads. */
+/** For commands that hash all of their input: a disk whose workers start while the command's modules load. */
 import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS, type FileDisk } from '../../disk/files/file-disk.js';
 import type { CliCommand } from './command.js';
 
-/** The command gets the disk when it runs; it is closed when the command has ended, whichever way. */
+/** The command gets the disk when it runs. The disk is closed when the command has ended, with or without a failure. */
 export function withHashingDisk(load: () => Promise<(disk: FileDisk) => CliCommand>): CliCommand {
   return {
     run: async (argv, io) => {
       const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: io.timers });
-      // Both take some 50 ms, on cores of their own.
+      // The start of the workers and the loading of the command take some 50 ms each, on different cores.
       if (!asksForHelp(argv)) disk.startHashing();
       try {
         return await (await load())(disk).run(argv, io);

@@ -1,4 +1,4 @@
-/** The real parser, network and session behind the commands. What is slow to load is loaded when it is used. */
+/** The real parser, network and session behind the commands. Modules that load slowly are loaded when they are used. */
 import { BtgetError } from '../../base/failure.js';
 import { SecretUrl } from '../../base/secret-url.js';
 import { beginThread, PIECE_WORKER } from '../../disk/files/worker-thread.js';
@@ -10,16 +10,17 @@ import { classifySource } from '../source/recognise.js';
 import { version } from '../version.js';
 import type { RunDeps } from './run-torrents.js';
 
-/** What the command line says of the network. */
+/** What the command line says about the network. */
 export interface NetworkValues {
+  /** An address or the name of an interface, as `--bind` takes it; null for any. */
   readonly bind: string | null;
-  /** A file. */
+  /** The path of a file of certificates (PEM), or null. */
   readonly caCertificate: string | null;
 }
 
 export async function nodeDeps(io: CliIo, values: NetworkValues): Promise<RunDeps> {
   const caCertificates = await readCaCertificates(values.caCertificate);
-  // The thread takes some 60 ms to start; what follows takes as long to load, on another core.
+  // The thread takes some 60 ms to start. The modules below take as long to load, on another core.
   const writer = beginThread(PIECE_WORKER);
   const { createNodeSession } = await import('../../session/node-session.js');
   return {
@@ -29,7 +30,10 @@ export async function nodeDeps(io: CliIo, values: NetworkValues): Promise<RunDep
   };
 }
 
-/** With `bind` the source is fetched through that address or interface alone. `caCertificates` are trusted too. */
+/**
+ * `bind`: fetch sources through this address or interface alone; null for any. `caCertificates`: PEM text of
+ * authorities to trust besides the well-known ones, or null.
+ */
 export function sourceReaders(io: CliIo, bind: string | null, caCertificates: string | null): SourceReaders {
   return {
     stdin: lazily(() => io.stdin),
@@ -63,12 +67,12 @@ export function sourceReaders(io: CliIo, bind: string | null, caCertificates: st
   };
 }
 
-/** A server that is asked for a .torrent and redirects to a magnet link has named a torrent all the same. */
+/** Some servers answer a request for a .torrent with a redirect to a magnet link, which names the torrent as well. */
 function isLink(redirect: string | undefined): redirect is string {
   return redirect !== undefined && classifySource(redirect) === 'magnet';
 }
 
-/** Whoever opens stdin holds the process until it ends, so that happens only when it is read. */
+/** An open stdin keeps the process alive until its end, so it is opened only when a command reads it. */
 function lazily(open: () => AsyncIterable<Buffer | string>): AsyncIterable<Buffer | string> {
   return { [Symbol.asyncIterator]: () => open()[Symbol.asyncIterator]() };
 }

@@ -1,4 +1,4 @@
-/** What `download` and `seed` share: sources, session, outputs and Ctrl-C joined into one run. */
+/** What `download` and `seed` share: it joins sources, session, outputs and Ctrl-C into one run. */
 import { BtgetError } from '../../base/failure.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../../torrent/torrent-options.js';
@@ -14,7 +14,7 @@ import { type LoadedSource, loadSource, type SourceReaders } from '../source/loa
 import { resolvePeers } from '../source/resolve-peers.js';
 import { listSources } from '../source/source-list.js';
 
-/** What `seed` has of the options of `download`. */
+/** The options that `seed` shares with `download`. */
 export const SEED_OPTIONS = {
   dir: OPTIONS.dir,
   output: OPTIONS.output,
@@ -42,7 +42,10 @@ export interface RunDeps extends SourceReaders {
   readonly createSession: CreateSession;
 }
 
-/** Joins the options of `download` into one run; `mode` 'seed' has the rest at their defaults. */
+/**
+ * Runs the sources `args` to their end and resolves to the exit code. In mode 'seed' the options that `seed` does not
+ * have are at their defaults.
+ */
 export async function runTorrents(
   mode: 'download' | 'seed',
   args: readonly string[],
@@ -65,7 +68,7 @@ export async function runTorrents(
     () => {
       if (run !== undefined) run.interrupt();
       else {
-        // Nothing has been begun but fetching, which does not end by itself.
+        // Sources are still being fetched, and a fetch cannot be cancelled: the process must be ended.
         output.tell({ type: 'summary', exitCode: INTERRUPTED, torrents: [] });
         endEarly({ exitCode: INTERRUPTED, clean: false });
       }

@@ -3,7 +3,7 @@ import { defineCommand } from './command.js';
 import { nodeDeps } from './node-deps.js';
 import { runTorrents, SEED_OPTIONS } from './run-torrents.js';
 
-/** What `seed` does not have stays as it is when nobody says anything. */
+/** The options of `download` that `seed` does not have, at their defaults. */
 const INITIAL = {
   overwrite: OPTIONS.overwrite.initial,
   preallocate: OPTIONS.preallocate.initial,

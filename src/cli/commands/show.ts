@@ -1,4 +1,4 @@
-/** `btget show`: says what torrents hold. */
+/** `btget show`: says what torrents hold, and can save the .torrent of a link. */
 import { isDeepStrictEqual } from 'node:util';
 import { BtgetError } from '../../base/failure.js';
 import { encodeTorrent } from '../../metainfo/create-metainfo.js';
@@ -38,14 +38,14 @@ export const show = defineCommand(
     const { output, force } = values;
     if (output !== null && inputs.length > 1)
       throw new BtgetError('usage', '--output names one .torrent, but several sources are given');
-    // Before the metadata is fetched, which tells the name that it has in a folder.
+    // A bad target must fail before the metadata is fetched. Only the metadata tells the file's name in a folder.
     if (output !== null) await torrentTarget(output, null, force);
     const secrets: DescribedSecrets = values.secrets ? 'whole' : 'hidden';
     const failures: unknown[] = [];
     let isFirst = true;
     let isHidden = false;
     for (const input of inputs) {
-      const shown = await find(input, readers, values, io);
+      const shown = await loadMetainfo(input, readers, values, io);
       if (!shown.ok) {
         failures.push(shown.failure);
         const [code, message] = [failureCode(shown.failure), failureMessage(shown.failure)];
@@ -57,7 +57,7 @@ export const show = defineCommand(
       if (output !== null) {
         const target = await torrentTarget(output, `${metainfo.name}.torrent`, force);
         await writeTorrent(target, encodeTorrent(metainfo), force, io.stdout);
-        // What else stood there would spoil it.
+        // Any other text on stdout would spoil the .torrent.
         if (target.kind === 'stdout') continue;
       }
       if (values.json) io.stdout.write(`${jsonLine({ input: shownSource(input), ...describe(metainfo, secrets) })}\n`);
@@ -65,7 +65,7 @@ export const show = defineCommand(
       isFirst = false;
       isHidden ||= !values.secrets && !isDeepStrictEqual(describe(metainfo, 'hidden'), describe(metainfo, 'whole'));
     }
-    // The link on the screen would lead to a tracker that knows nobody by it.
+    // Without its key, a private tracker would not serve the link that is shown. The user must know why.
     if (isHidden && !values.json && !values.quiet)
       io.stderr.write('keys and passwords in URLs are left out: --secrets shows them\n');
     return firstExitCode(failures);
@@ -74,19 +74,19 @@ export const show = defineCommand(
 
 type Found = { readonly ok: true; readonly metainfo: Metainfo } | { readonly ok: false; readonly failure: BtgetError };
 
-async function find(input: string, readers: SourceReaders, values: ShowValues, io: CliIo): Promise<Found> {
+async function loadMetainfo(input: string, readers: SourceReaders, values: ShowValues, io: CliIo): Promise<Found> {
   const source = await loadSource(input, readers);
   if (!source.ok || source.kind === 'torrent') return source;
   try {
-    return { ok: true, metainfo: await fetch(source, values, io) };
+    return { ok: true, metainfo: await fetchFromPeers(source, values, io) };
   } catch (failure) {
     if (!(failure instanceof BtgetError)) throw failure;
     return { ok: false, failure };
   }
 }
 
-/** What is needed for links alone is slow to load. */
-async function fetch(source: LoadedMagnet, values: ShowValues, io: CliIo): Promise<Metainfo> {
+/** Loads slow modules that only links need. */
+async function fetchFromPeers(source: LoadedMagnet, values: ShowValues, io: CliIo): Promise<Metainfo> {
   const { fetchMetainfo } = await import('../run/fetch-metainfo.js');
   const { resolvePeers } = await import('../source/resolve-peers.js');
   const { createSession } = await nodeDeps(io, values);
@@ -101,7 +101,7 @@ async function fetch(source: LoadedMagnet, values: ShowValues, io: CliIo): Promi
       dhtNodes,
       dhtState: dhtStatePath(io.env),
       useLsd: !noLsd,
-      // It is over before a gateway would let anybody in.
+      // The fetch is over before a gateway would let a peer in.
       usePortMapping: false,
     },
     torrent: { ...DEFAULT_TORRENT_OPTIONS, peers, trackers, useTorrentTrackers: !noTrackers, usePex: !noPex },

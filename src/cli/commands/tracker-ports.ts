@@ -1,3 +1,4 @@
+/** Opens the port of `btget tracker` over TCP and UDP. */
 import { BtgetError } from '../../base/failure.js';
 import type { BindAddresses } from '../../net/fence.js';
 import type {
@@ -9,17 +10,17 @@ import type {
   RawServer,
 } from '../../net/raw-server.js';
 
-/** Where a tracker is asked: one port, over TCP and over UDP. */
+/** The port at which a tracker answers, over TCP and over UDP. */
 export interface TrackerPorts {
   /** `HOST:PORT`, as it stands in a URL. */
   readonly place: string;
   close(): void;
 }
 
-/** Two transports at one free port: how often to look for another when the port is taken in the second. */
+/** How often to try another free port when a port that is free over TCP is taken over UDP. */
 const FREE_PORT_TRIES = 10;
 
-/** Opens `port` (0: a free one) for both; throws a 'network' failure when that cannot be. */
+/** Opens `port` (0: a free one) over TCP and UDP. Rejects with a 'network' failure when one cannot be opened. */
 export async function openTrackerPorts(
   server: RawServer,
   port: number,
@@ -56,7 +57,8 @@ function listen(server: RawServer, port: number, handler: ListenHandler): Promis
 type Refused = DatagramOutcome & { readonly ok: false };
 
 /**
- * A socket for each family that may be used. A machine may be without IPv6: where nobody asked for it, that is well.
+ * Opens a socket for each family that `bind` allows. A machine may have no IPv6: that is a failure only when `bind`
+ * asks for IPv6, or when the port is in use.
  */
 async function openDatagrams(
   server: RawServer,

@@ -20,7 +20,7 @@ import { defineCommand } from './command.js';
 import { openTrackerPorts } from './tracker-ports.js';
 import { readTrackerState, TrackerStateFile } from './tracker-state-file.js';
 
-/** How often a peer is called back with `--nat-check` before it is given up, as in mainline. */
+/** How often `--nat-check` calls a peer back before it gives the peer up, as in mainline. */
 const NAT_CHECK_TRIES = 3;
 
 export const tracker = defineCommand(
@@ -72,7 +72,7 @@ export const tracker = defineCommand(
       () => stop(),
       () => 0,
     );
-    // Whoever reads it may send a signal at once.
+    // A program that reads this line may send a signal at once, so all handlers are set before.
     if (!values.quiet) for (const scheme of ['udp', 'http']) say(`tracker at ${scheme}://${ports.place}/announce`);
     server.listenForever(() => undefined);
     await ended;
@@ -100,7 +100,7 @@ function createTracker(
     ...DEFAULT_TRACKER_OPTIONS,
     interval,
     minInterval: Math.min(interval, DEFAULT_TRACKER_OPTIONS.minInterval),
-    // One announce may be late by half an interval.
+    // A peer may announce half an interval late.
     peerTimeout: Math.max(interval * 1.5, 60_000),
     natCheckTries: values.natCheck ? NAT_CHECK_TRIES : 0,
   };

@@ -1,4 +1,4 @@
-/** `btget verify`: what is on the disk, file by file. */
+/** `btget verify`: checks what is on the disk against a torrent, file by file. */
 import { join } from 'node:path';
 import { toHex } from '../../base/bytes.js';
 import { BtgetError } from '../../base/failure.js';
@@ -73,7 +73,7 @@ export const verify = (disk: FileDisk): CliCommand =>
         }
         if (!verdict.ok) failures.push(new BtgetError('bytes-missing', `${input}: bytes are missing or wrong`));
         if (verdict.files.every(({ state }) => state === 'missing')) {
-          const hint = await whereItIs(metainfo, layout, values, disk);
+          const hint = await misplacedHint(metainfo, layout, values, disk);
           if (hint !== null) io.stderr.write(`btget: ${printable(hint)}\n`);
         }
       }
@@ -81,7 +81,7 @@ export const verify = (disk: FileDisk): CliCommand =>
     },
   );
 
-/** What is to be verified, or why there is nothing. */
+/** The content that the user selects, or the failure when the selection does not fit the torrent. */
 function choose(
   metainfo: Metainfo,
   layout: PieceLayout,
@@ -124,8 +124,8 @@ function check(
   });
 }
 
-/** Of a torrent of which nothing is there: that it lies one folder too high, or null when it does not. */
-function whereItIs(
+/** For a torrent with no file on the disk: a hint when its content lies one folder too high; else null. */
+function misplacedHint(
   metainfo: Metainfo,
   layout: PieceLayout,
   { dir, output }: Pick<Values<typeof OPTIONS>, 'dir' | 'output'>,
@@ -142,19 +142,19 @@ function whereItIs(
   });
 }
 
-/** With `--output` the content lies under another name. */
+/** The verdict with the names on the disk: with `--output` the content lies under another name. */
 function named(verdict: ContentVerdict, output: string | null): ContentVerdict {
   if (output === null) return verdict;
   const files = verdict.files.map((file) => ({ ...file, path: [output, ...file.path.split('/').slice(1)].join('/') }));
   return { ...verdict, files };
 }
 
-// Whoever needs every range of a file in ruins reads the JSON.
+// A file with many bad ranges would fill the screen. The JSON has them all.
 const RANGES_TOLD = 10;
 
 /**
- * A line for each file that is not whole (for each file when `all`) with its bad bytes, and one for the torrent. A
- * range names its first and its last byte.
+ * Lines for each file that is not whole (for each file when `all`) with its bad bytes, and a line for the torrent. A
+ * range is told by its first and its last byte.
  */
 function report(metainfo: Metainfo, verdict: ContentVerdict, all: boolean): string[] {
   const lines = verdict.files
@@ -183,7 +183,7 @@ function fileLine({ path, length, have, state, reason }: FileVerdict): string {
 }
 
 function rangeLines({ state, have, badRanges }: FileVerdict): string[] {
-  // Of a file that is not there, all is missing; of one of which nothing was read, nothing is known.
+  // All bytes of an absent file are missing. When no byte of a file could be read, we know nothing of its ranges.
   if (state === 'missing' || (state === 'unreadable' && have === 0)) return [];
   const lines = badRanges.slice(0, RANGES_TOLD).map(({ begin, length }) => {
     const bytes = `${begin}-${begin + length - 1}`;

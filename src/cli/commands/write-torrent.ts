@@ -1,25 +1,25 @@
-/** Writing a .torrent where the user wants it, without replacing anything by accident. */
+/** Writes a .torrent where the user wants it, and replaces no file by accident. */
 import type { Stats } from 'node:fs';
 import { constants, lstat, open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { BtgetError } from '../../base/failure.js';
 
-/** Where a .torrent goes, as `-o` or nothing says. */
+/** Where a .torrent goes. */
 export type TorrentTarget =
   | { readonly kind: 'stdout' }
-  /** A file that is there or not. */
+  /** A file, which may not exist yet. */
   | { readonly kind: 'file'; readonly path: string }
-  /** A device, a pipe or the like: it takes what is written to it, and nothing of it is replaced. */
+  /** A device, a pipe or the like: we write into it and never put another file in its place. */
   | { readonly kind: 'stream'; readonly path: string };
 
-/** Names of our own stdout. To open them anew fails where it is a socket, and begins at byte 0 where it is a file. */
+/** Names of our own stdout. Opening such a name fails when stdout is a socket, and starts at byte 0 of a file. */
 const STDOUT: ReadonlySet<string> = new Set(['-', '/dev/stdout', '/dev/fd/1', '/proc/self/fd/1']);
 
 /**
- * What `output` stands for: `-` for stdout, a folder for the file `name` in it, null for that file here. While the name
- * is not known (null), a folder is as good as a file that is not there. Throws 'cannot-open' when nothing can be
- * written there, and 'foreign-file' when a file is there and `force` is not set. The writing refuses as well; this
- * comes before the long work.
+ * What `output` stands for: `-` for stdout, a folder for the file `name` in it, null for the file `name` in the current
+ * folder. While the caller does not know the name (null), a folder counts as a file that is not there. Rejects with
+ * 'cannot-open' when nothing can be written there, and with 'foreign-file' when a file is there and `force` is not set.
+ * `writeTorrent` refuses the same; a command calls this before its long work.
  */
 export async function torrentTarget(
   output: string | null,
@@ -36,7 +36,7 @@ export async function torrentTarget(
   return fileTarget(output, force);
 }
 
-/** Never leaves a part of a .torrent under the target's name. */
+/** Never leaves a part of a .torrent under the target's name. Rejects with a `BtgetError`. */
 export async function writeTorrent(
   target: TorrentTarget,
   bytes: Buffer,
@@ -49,7 +49,7 @@ export async function writeTorrent(
   }
   const { kind, path } = target;
   try {
-    // Without O_CREAT: a pipe that is removed meanwhile does not become a file.
+    // Without O_CREAT, so that no file is made when the pipe is removed meanwhile.
     if (kind === 'stream') await writeFile(path, bytes, { flag: constants.O_WRONLY });
     else if (force) await replace(path, bytes);
     else await writeNew(path, bytes);
@@ -99,10 +99,11 @@ async function writeNew(path: string, bytes: Buffer, mode = 0o666): Promise<void
 }
 
 /**
- * Beside the old file and then in its place, so that one of the two is whole. A link stays, and leads to the new one.
+ * Writes the new file beside the old one and then puts it in the old one's place, so that one of the two is always
+ * whole. A link stays and leads to the new file.
  */
 async function replace(path: string, bytes: Buffer): Promise<void> {
-  // A link that leads nowhere leads to what is made.
+  // When a link leads nowhere, writing through it makes the file that it names.
   const real = await realpath(path).catch(() => path);
   const beside = join(dirname(real), `.${basename(real).slice(0, 60)}.${process.pid}.new`);
   try {
@@ -113,7 +114,7 @@ async function replace(path: string, bytes: Buffer): Promise<void> {
     }
     await writeNew(beside, bytes, found?.mode);
   } catch (error) {
-    // The file may be ours to write, and the folder not.
+    // We may be allowed to write the file, but not to make another one in its folder.
     if (!['EACCES', 'EPERM', 'EROFS'].includes(codeOf(error))) throw error;
     await writeFile(real, bytes);
     return;

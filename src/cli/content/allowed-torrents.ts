@@ -1,4 +1,4 @@
-/** The torrents that a tracker serves when it is given a folder of them. */
+/** The torrents that `btget tracker --allowed` serves: those whose .torrent lies in a folder. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toHex } from '../../base/bytes.js';
@@ -10,11 +10,13 @@ import { parseMetainfo } from '../../metainfo/parse-metainfo.js';
 const READ_AGAIN_EVERY: Millis = 60_000;
 
 interface KnownFile {
+  /** The time of the last change, in milliseconds since 1970. */
   readonly changed: number;
-  /** In hex; null when the file is no torrent. */
+  /** In hexadecimal; null when the file is no torrent. */
   readonly infoHash: string | null;
 }
 
+/** A file that breaks keeps the torrent that it held before. A torrent ends when its file goes. */
 export class AllowedTorrents {
   readonly #dir: string;
   /** By path. */
@@ -29,7 +31,10 @@ export class AllowedTorrents {
     return this.#allowed.has(toHex(infoHash));
   }
 
-  /** Reads what is new or changed since the last time. Rejects with 'cannot-open' when the folder cannot be read. */
+  /**
+   * Reads files that are new or have changed since the last time. `say` gets a warning for each file that cannot be
+   * used. Rejects with 'cannot-open' when the folder cannot be read.
+   */
   async read(say: (line: string) => void): Promise<void> {
     const found = new Map<string, KnownFile>();
     for (const name of await this.#list()) {
@@ -45,7 +50,7 @@ export class AllowedTorrents {
         if (size > MAX_TORRENT_LENGTH) throw new BtgetError('torrent-invalid', 'it is too long');
         found.set(path, { changed: mtimeMs, infoHash: toHex(parseMetainfo(await readFile(path)).infoHash) });
       } catch (error) {
-        // It may have gone, or be half written: the next reading sees it again.
+        // The file may have gone, or be half written. The next reading looks at it again.
         if (!(error instanceof BtgetError) && !(error instanceof Error && 'code' in error)) throw error;
         const isKept = (found.get(path)?.infoHash ?? null) !== null;
         say(`warning: ${path} ${isKept ? 'is served as it was before' : 'is not served'}: ${error.message}`);
@@ -55,7 +60,7 @@ export class AllowedTorrents {
     this.#allowed = new Set([...found.values()].flatMap(({ infoHash }) => (infoHash === null ? [] : [infoHash])));
   }
 
-  /** Reads the folder outside of its turn. What is wrong is said, and what was read before stays. */
+  /** As `read`, but never rejects: when the folder cannot be read, `say` gets a warning and all torrents stay. */
   readAgain(say: (line: string) => void): Promise<void> {
     return this.read(say).catch((error: unknown) => {
       say(`warning: ${error instanceof Error ? error.message : String(error)}`);

@@ -1,4 +1,4 @@
-/** Holds what is on the disk against a torrent, file by file. Writes nothing. */
+/** Compares what is on the disk with a torrent, file by file. Writes nothing. */
 import { BtgetError } from '../../base/failure.js';
 import type { FileSurvey, Storage, SurveyOutcome } from '../../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
@@ -8,17 +8,20 @@ import { chooseFinalNames } from '../../torrent/content/final-names.js';
 import type { WantedContent } from '../../torrent/content/wanted-content.js';
 import { piecesToCheck } from '../../torrent/existing/adoption.js';
 
-/** 'unreadable': it could not be looked at, or not be read to its end. */
+/**
+ * 'incomplete': some bytes are missing or wrong. 'wrong-size': under its own name it is shorter or longer than in the
+ * torrent. 'unreadable': the system refused to look at it or to read it to its end.
+ */
 export type FileState = 'ok' | 'incomplete' | 'missing' | 'wrong-size' | 'unreadable';
 
-/** Bytes of one file. */
+/** A run of bytes of one file, which begins at byte `begin` of it. */
 export interface ByteRange {
   readonly begin: number;
   readonly length: number;
 }
 
 export interface FileVerdict {
-  /** Below the folder, with `/`. */
+  /** Below the folder that holds the content, with `/` between its elements. */
   readonly path: string;
   readonly length: number;
   /** Verified bytes. */
@@ -26,17 +29,17 @@ export interface FileVerdict {
   readonly ok: boolean;
   readonly state: FileState;
   /**
-   * The file's bytes in pieces that are not whole, in order, no two of them touching. As fine as pieces are: a piece
-   * that reaches over two files makes both of them bad.
+   * The file's bytes in pieces that are missing or wrong, in order; no two ranges touch. A wrong piece that reaches
+   * into two files makes a bad range in each.
    */
   readonly badRanges: readonly ByteRange[];
-  /** Why it is 'unreadable'; else not there. */
+  /** Why the file is 'unreadable'; absent in any other state. */
   readonly reason?: string;
 }
 
 export interface ContentVerdict {
   readonly ok: boolean;
-  /** Verified bytes, padding not counted. */
+  /** Verified bytes, without padding. */
   readonly have: number;
   readonly length: number;
   readonly files: readonly FileVerdict[];
@@ -48,17 +51,17 @@ export type VerifyOutcome =
   | { readonly ok: true; readonly verdict: ContentVerdict }
   | { readonly ok: false; readonly failure: BtgetError };
 
-// 64 MiB of the shortest usual pieces: enough for every core. A job is a few hundred bytes.
+// 64 MiB of the shortest usual pieces: enough work for every core. A check that waits takes a few hundred bytes.
 const CHECKS_AT_ONCE = 4096;
 
 export interface Verification {
-  /** Answers 'interrupted' within the call. What the storage is at work on comes to nothing. */
+  /** Answers 'interrupted' before it returns. Later answers of the storage are ignored. */
   stop(): void;
 }
 
 /**
- * Answers once, of the wanted files alone. `progress` gets the bytes looked at so far and how many there are to look
- * at. Links and pad files hold no content, so they are in no list.
+ * Answers once, with a verdict on the wanted files alone. `progress` gets the bytes checked so far and the bytes to
+ * check in all. Links and pad files hold no content, so the verdict does not list them.
  */
 export function verifyContent(
   metainfo: Metainfo,
@@ -120,9 +123,9 @@ export function verifyContent(
       });
     };
     const refused = (piece: PieceIndex, failure: BtgetError): void => {
-      // Whatever else fails is no matter of one file.
+      // Any other failure is not the fault of one file.
       if (failure.code !== 'cannot-open' && failure.code !== 'io') end({ ok: false, failure });
-      else for (const file of filesMeant(metainfo, layout, piece, failure)) unreadable.set(file, failure.message);
+      else for (const file of filesOfFailure(metainfo, layout, piece, failure)) unreadable.set(file, failure.message);
     };
     go();
   };
@@ -130,8 +133,8 @@ export function verifyContent(
   return { stop: () => end({ ok: false, failure: new BtgetError('interrupted', 'interrupted before it was done') }) };
 }
 
-/** Of the files that a piece reaches into, the one whose name `failure` tells; all of them when it tells none. */
-function filesMeant(
+/** The file of this piece that the message of `failure` names; all files of the piece when it names none. */
+function filesOfFailure(
   metainfo: Metainfo,
   layout: PieceLayout,
   piece: PieceIndex,
@@ -183,7 +186,7 @@ function judgeFile(
   verified: ReadonlySet<number>,
   reason: string | undefined,
 ): FileVerdict {
-  // What is known of it may lie aside, for the sake of its neighbours.
+  // Verified bytes of an absent file may lie aside, because its neighbours need the pieces.
   const isAbsent = found.found === 'absent' && file.length > 0;
   const badRanges = isAbsent ? [{ begin: 0, length: file.length }] : findBadRanges(file, layout, verified);
   const have = badRanges.reduce((left, { length }) => left - length, file.length);
@@ -207,14 +210,14 @@ function findBadRanges(file: TorrentFile, layout: PieceLayout, verified: Readonl
   return ranges;
 }
 
-/** A file under its part name may be short, because it grows; one under its own name may not. */
+/** A file under its part name still grows, so it may be short. A file under its own name may not. */
 function stateOf(file: TorrentFile, found: FileSurvey, have: number): FileState {
   if (found.found === 'absent') return 'missing';
   if (found.found === 'final' && found.length !== file.length) return 'wrong-size';
   return have === file.length ? 'ok' : 'incomplete';
 }
 
-/** Bytes that the torrent's files have on a disk: padding is counted in pieces only. */
+/** The bytes that the torrent's files take on a disk. Padding counts in pieces only. */
 export function contentLength({ files }: Pick<Metainfo, 'files'>): number {
   return files.reduce((sum, file) => sum + (file.padding ? 0 : file.length), 0);
 }

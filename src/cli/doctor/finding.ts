@@ -16,15 +16,15 @@ export interface Finding {
     | 'disk'
     | 'descriptors';
   /**
-   * 'ok': it works. 'warning': it works less well than it could. 'failed': transfers suffer or cannot be. 'skipped':
-   * not looked at, because the options say so.
+   * 'ok': it works. 'warning': it works less well than it could. 'failed': transfers are slow or impossible. 'skipped':
+   * not checked, because the options or the system do not allow it.
    */
   readonly state: 'ok' | 'warning' | 'failed' | 'skipped';
-  /** One sentence: what was seen. */
+  /** What the check saw, in one sentence. */
   readonly message: string;
-  /** What to do about it, or null. */
+  /** What the user can do about it, or null. */
   readonly hint: string | null;
-  /** Of what failed, for the exit code; null for the rest. */
+  /** The failure that gives the exit code; null when `state` is not 'failed'. */
   readonly failure: FailureCode | null;
 }
 
@@ -46,19 +46,19 @@ export function skipped(check: Check, message: string): Finding {
   return { check, state: 'skipped', message, hint: null, failure: null };
 }
 
-/** As the exit code is made of; null when nothing failed. */
+/** The failure of which the exit code is made; null when the check did not fail. */
 export function failureOf({ failure, message }: Finding): BtgetError | null {
   return failure === null ? null : new BtgetError(failure, message);
 }
 
 const WIDTH = 'warning'.length;
 
-/** The findings of `btget doctor` for people and for scripts. */
+/** A finding for people, in one line. */
 export function findingLine({ state, message, hint }: Finding): string {
   return printable(`${state.padEnd(WIDTH)}  ${message}${hint === null ? '' : ` (${hint})`}`);
 }
 
-/** One object a line. */
+/** A finding for scripts: a JSON object in one line. */
 export function findingJson({ check, state, message, hint, failure }: Finding): string {
   return jsonLine({ check, state, code: failure, message, hint });
 }

@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { formatCount, formatSize } from '../output/format.js';
 import { type Finding, failed, fine, skipped, warning } from './finding.js';
 
-/** `needed`: bytes of the source that is asked about, or null. */
+/** `dir`: where the content goes. `needed`: bytes of the content, or null when they are not known. */
 export async function checkDisk(dir: string, needed: number | null): Promise<Finding> {
   let folder = resolve(dir);
   for (;;) {
@@ -13,7 +13,7 @@ export async function checkDisk(dir: string, needed: number | null): Promise<Fin
       break;
     } catch (error) {
       const code = systemCode(error);
-      // A folder that is not there yet is made in the first one above it that is.
+      // A download makes the missing folders, in the first folder above them that exists.
       if (code !== 'ENOENT' || dirname(folder) === folder)
         return failed('disk', `cannot write in ${folder}: ${code}`, 'choose another folder with --dir', 'cannot-open');
       folder = dirname(folder);
@@ -33,10 +33,10 @@ export async function checkDisk(dir: string, needed: number | null): Promise<Fin
   return fine('disk', `${message}, the source holds ${formatSize(needed)}`);
 }
 
-/** The pool of open files, a connection for each peer, and what a process has open anyway. */
+/** For the pool of open files, a connection for each peer, and what every process has open. */
 const ENOUGH_DESCRIPTORS = 512;
 
-/** `limits` is what `/proc/self/limits` holds; other systems do not tell. */
+/** `limits`: the path of the file in which Linux tells a process its limits. Other systems have no such file. */
 export async function checkDescriptors(limits = '/proc/self/limits'): Promise<Finding> {
   let text: string;
   try {

@@ -1,16 +1,16 @@
-/** Which ways lead out of this machine. No packet is sent: the kernel is asked where one would leave. */
+/** Checks which ways lead out of this machine. It sends no packet: it asks the kernel where a packet would leave. */
 import { createSocket } from 'node:dgram';
 import type { BindAddresses } from '../../net/fence.js';
 import { isLoopback, isPrivate, parseIp } from '../../net/ip-address.js';
 import { type Finding, failed, fine, skipped, warning } from './finding.js';
 
-/** Addresses that are kept for examples: everybody routes them like the rest of the Internet, and nobody has them. */
-const SOMEWHERE = { 4: '192.0.2.1', 6: '2001:db8::1' } as const;
+/** Addresses that are reserved for examples: routers treat them like other public addresses, and no host has them. */
+const EXAMPLE_ADDRESSES = { 4: '192.0.2.1', 6: '2001:db8::1' } as const;
 
-/** Where a packet to the open network would leave; `null`: no way leads there. */
+/** The local address from which a packet to the Internet would leave; null when no way leads there. */
 export type FindSource = (family: 4 | 6) => Promise<string | null>;
 
-/** One finding for each family. A machine needs one of them. */
+/** One finding for each family. It is enough when one family works. */
 export async function checkRoutes(bind: BindAddresses | null, findSource: FindSource = askKernel): Promise<Finding[]> {
   if (bind !== null) return [describeFence(4, bind.ipv4), describeFence(6, bind.ipv6)];
   const [ipv4, ipv6] = await Promise.all([findSource(4), findSource(6)]);
@@ -47,8 +47,8 @@ const askKernel: FindSource = (family) =>
       resolve(source);
     };
     socket.once('error', () => end(null));
-    // Told of a failure too, which 'connected to nowhere' would hide.
-    socket.connect(9, SOMEWHERE[family], (failure?: Error) => {
+    // The callback also gets a failure, although the types do not say so.
+    socket.connect(9, EXAMPLE_ADDRESSES[family], (failure?: Error) => {
       end(failure == null ? socket.address().address : null);
     });
   });

@@ -1,6 +1,4 @@
-/**
- * What takes a session to find out: whether it can listen, whether the DHT answers, whether the router lets peers in.
- */
+/** Checks that need a session: whether it can listen, whether the DHT answers, whether the gateway lets peers in. */
 import type { Millis, Timers } from '../../base/clock.js';
 import type { BtgetError } from '../../base/failure.js';
 import type { DhtStatus } from '../../discovery/dht/dht-node.js';
@@ -8,29 +6,29 @@ import type { PortMapping } from '../../discovery/port-mapping/port-mapper.js';
 import { formatCount } from '../output/format.js';
 import { type Finding, failed, fine, skipped, warning } from './finding.js';
 
-/** A session without torrents. */
+/** A session without torrents, as these checks use it. */
 export interface ProbedSession {
   listen(
     answered: (
       outcome: { readonly ok: true; readonly port: number } | { readonly ok: false; readonly failure: BtgetError },
     ) => void,
   ): void;
-  /** Enters the DHT, which otherwise waits for a torrent. Listening must have been answered. */
+  /** Enters the DHT at once; without this the session waits for a torrent. Call it after `listen` has answered. */
   enterDht(): void;
-  /** Null when the DHT is not used. */
+  /** Null when the session does not use the DHT. */
   dhtStatus(): DhtStatus | null;
-  /** Of each family that has a gateway; null when none is asked. */
+  /** One for each family that has a gateway; null when the options forbid asking gateways. */
   portMapping(): readonly PortMapping[] | null;
 }
 
 const LOOK_EVERY: Millis = 200;
 /**
- * A router of the DHT is asked again after some seconds, and a gateway that knows none of three protocols is silent.
+ * Long enough for a second question to a router of the DHT, and for a gateway that answers none of three protocols.
  */
 const PROBE_LIMIT: Millis = 12_000;
 
 export interface SessionFindings {
-  /** Where peers would find us, or null. */
+  /** The port on which we listen, or null when we cannot. */
   readonly port: number | null;
   readonly findings: readonly Finding[];
 }
@@ -57,10 +55,10 @@ export async function checkSession(session: ProbedSession, timers: Timers): Prom
   };
 }
 
-function until(timers: Timers, isSo: () => boolean): Promise<void> {
+function until(timers: Timers, holds: () => boolean): Promise<void> {
   return new Promise((resolve) => {
     const look = (): void => {
-      if (isSo()) resolve();
+      if (holds()) resolve();
       else timers.addTask(look, LOOK_EVERY);
     };
     look();
@@ -71,7 +69,7 @@ function nodesOf({ families }: DhtStatus): number {
   return families.reduce((sum, { good, questionable }) => sum + good + questionable, 0);
 }
 
-/** A router that answers may be full of nodes that do not: it is known when both are there, or cannot come. */
+/** That a router answers is not enough: the nodes that it names may be silent. We wait for a node that answers. */
 function dhtIsKnown(status: DhtStatus | null): boolean {
   return status === null || nodesOf(status) > 0;
 }

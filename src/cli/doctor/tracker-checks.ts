@@ -1,4 +1,4 @@
-/** Whether trackers answer, and what they know of a torrent. */
+/** Checks whether UDP works, whether trackers answer, and what they know of a torrent. */
 import type {
   AnnounceOutcome,
   ScrapeOutcome,
@@ -11,19 +11,19 @@ import type { SourcedUrl } from '../../net/url-rule.js';
 import { formatCount } from '../output/format.js';
 import { type Finding, failed, fine, warning } from './finding.js';
 
-/** Who asks, and about what. */
+/** The client that asks trackers, and what it tells them of us and the torrent. */
 export interface TrackerQuestion {
   readonly client: TrackerClient & TrackerScraper;
   readonly infoHash: Buffer;
   readonly peerId: Buffer;
-  /** Where we would listen. */
+  /** The port on which we would listen. */
   readonly port: number;
 }
 
-/** Trackers that are asked: a torrent may name a million, all of them somebody's who has nothing to do with it. */
+/** Trackers that we ask. A hostile torrent may name a million, whose owners have nothing to do with it. */
 const MAX_ASKED = 50;
 
-/** Asks the first fifty, all at once; the findings come in the order of `trackers`. */
+/** Asks the first fifty trackers, all at once. The findings come in the order of `trackers`. */
 export async function checkTrackers(trackers: readonly SourcedUrl[], question: TrackerQuestion): Promise<Finding[]> {
   const findings = await Promise.all(trackers.slice(0, MAX_ASKED).map((tracker) => checkTracker(tracker, question)));
   const left = trackers.length - findings.length;
@@ -40,7 +40,7 @@ async function checkTracker(tracker: SourcedUrl, question: TrackerQuestion): Pro
     const { seeds, leeches } = counts;
     return fine('tracker', `${shown}: ${formatCount(seeds ?? 0, 'seed')}, ${leeches ?? 0} downloading`);
   }
-  // Many trackers have no scrape, or hide what they do not serve. A good-bye takes no part in the torrent.
+  // Many trackers have no scrape, or hide torrents in it. A 'stopped' announce makes us no peer of the torrent.
   const announced = await sayGoodBye(tracker, question);
   if (!announced.ok) return failed('tracker', `${shown}: ${announced.message}`, null);
   return scraped.ok
@@ -74,14 +74,14 @@ function sayGoodBye(
   return new Promise((resolve) => client.announce(request, resolve));
 }
 
+/** Milliseconds. */
 const ECHO_LIMIT = 2000;
 const GREETING = Buffer.from('btget doctor');
 
-/** Whether a UDP socket can be opened, and hears itself. */
+/** Checks whether we can open a UDP socket, and whether it hears what it sends to itself. */
 export function checkUdp(rawServer: RawServer, bind: BindAddresses | null): Promise<Finding> {
   const family = bind === null || bind.ipv4 !== undefined ? 4 : 6;
-  // Behind a fence the socket is bound to the one address that it may use, which is also the one that it reaches itself
-  // by.
+  // With --bind the socket may use one address only, so it must send to itself at this address.
   const host = (family === 4 ? bind?.ipv4 : bind?.ipv6) ?? '127.0.0.1';
   return new Promise((resolve) => {
     let socket: DatagramSocket | undefined;

@@ -1,5 +1,4 @@
-/** Which outputs a run has: one for people on stderr, and on stdout what was asked for. */
-
+/** Chooses the outputs of a run: one for people on stderr, and on stdout what the user asks for. */
 import { systemPath } from '../../base/raw-name.js';
 import { redactText } from '../../base/redaction.js';
 import type { CliIo } from '../io.js';
@@ -16,13 +15,13 @@ export interface OutputChoices {
   readonly print0: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
-  /** Milliseconds between two progress lines where there is no terminal; 0 for never. */
+  /** Milliseconds between two progress lines when stderr is no terminal; 0 for none. */
   readonly summaryInterval: number;
 }
 
 export async function chooseOutput(choices: OutputChoices, io: CliIo): Promise<Output> {
   const toStdout = (text: string | Buffer): unknown => io.stdout.write(text);
-  // A path may be a name of the disk, with whatever characters: a terminal gets none that it would obey.
+  // A path may hold any characters. A terminal gets none that it would obey.
   const shown = io.stdout.isTTY === true ? printable : (path: string): string => path;
   const outputs: Output[] = [];
   if (choices.json) outputs.push(createJsonOutput(toStdout, () => io.today().toISOString()));
@@ -48,9 +47,8 @@ export async function chooseOutput(choices: OutputChoices, io: CliIo): Promise<O
 }
 
 /**
- * `--print-paths` and `--print0`: each finished file once, as soon as it has its name.
- *
- * `shown` makes a path fit for its reader. A program gets the bytes of the name on the disk.
+ * `--print-paths` and `--print0`: each finished file once, as soon as it has its own name. `shown` makes a path fit for
+ * its reader. A program gets the bytes of the name on the disk.
  */
 function createPathOutput(
   write: (text: string | Buffer) => void,
@@ -66,8 +64,8 @@ function createPathOutput(
 }
 
 /**
- * `event` without the secrets of URLs in its sentences, which is how every output hears it. Names and paths of files
- * stay as they are: scripts look for them on the disk.
+ * `event` without the secrets of URLs in its sentences; every output gets it like this. Names and paths of files stay
+ * as they are, because scripts look for them on the disk.
  */
 function withoutSecrets(event: RunEvent): RunEvent {
   switch (event.type) {
@@ -86,7 +84,7 @@ function withoutSecrets(event: RunEvent): RunEvent {
     case 'summary': {
       const shown = event.torrents.map((torrent) => ({
         ...torrent,
-        // What never became a torrent goes by its source.
+        // A source that never became a torrent has its own text for a name, which may be a URL.
         name: torrent.path === null ? redactText(torrent.name) : torrent.name,
         message: redacted(torrent.message),
       }));

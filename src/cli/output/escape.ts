@@ -1,14 +1,12 @@
-/** What may reach a terminal or one line of JSON, whatever a torrent, a peer or a tracker said. */
+/** Makes text from torrents, peers and trackers fit for a terminal and for a line of JSON. */
 import { UNPRINTABLE } from '../../base/unprintable.js';
 
-/**
- * `text` with every unprintable character shown as its escape, `\x1b`, `\u202e` or `\u{e0041}`. It has no line break.
- */
+/** `text` with an escape for each unprintable character: `\x1b`, `\u202e` or `\u{e0041}`. It has no line break. */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, escaped);
 }
 
-/** `value` as JSON on one line: the same characters stand as escapes, which mean the same to whoever parses it. */
+/** `value` as JSON in one line. Unprintable characters stand as escapes of JSON, so a parser gets the same value. */
 export function jsonLine(value: unknown): string {
   return JSON.stringify(value).replace(UNPRINTABLE, (character) =>
     character
@@ -18,15 +16,19 @@ export function jsonLine(value: unknown): string {
   );
 }
 
-/** Characters of a sentence. What others gave us stands in it as they gave it, and that may be of any length. */
+/** In UTF-16 units. A sentence may quote text of any length from a peer, a tracker or a torrent. */
 const MAX_SENTENCE_LENGTH = 600;
 
-/** `text`, or of a text that is longer its beginning and its end, where the reason stands, with `…` between them. */
+/**
+ * `text` in at most `length` UTF-16 units. A longer text keeps its beginning and its end, with `…` between them: the
+ * end of a sentence tells the reason.
+ */
 export function abridged(text: string, length = MAX_SENTENCE_LENGTH): string {
   if (text.length <= length) return text;
   const end = Math.floor(length / 3);
-  // Neither half of a pair of surrogates is a character.
-  return `${text.slice(0, length - end - 1).replace(/[\ud800-\udbff]$/, '')}…${text.slice(-end).replace(/^[\udc00-\udfff]/, '')}`;
+  // A cut may leave half of a pair of surrogates, which is no character.
+  const head = text.slice(0, length - end - 1).replace(/[\ud800-\udbff]$/, '');
+  return `${head}…${text.slice(-end).replace(/^[\udc00-\udfff]/, '')}`;
 }
 
 function escaped(character: string): string {
@@ -39,12 +41,15 @@ function hex(code: number, digits: number): string {
   return code.toString(16).padStart(digits, '0');
 }
 
-// East Asian wide and full-width ranges, and pictures: they take two columns.
-const WIDE =
-  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
+// East Asian wide and full-width characters, and pictures, take two columns.
+const WIDE = new RegExp(
+  '[\\u1100-\\u115f\\u2e80-\\u303e\\u3041-\\ua4cf\\ua960-\\ua97f\\uac00-\\ud7a3\\uf900-\\ufaff\\ufe30-\\ufe6f' +
+    '\\uff01-\\uff60\\uffe0-\\uffe6\\u{1f300}-\\u{1faff}\\u{20000}-\\u{3fffd}]',
+  'u',
+);
 const NO_WIDTH = /[\p{Mn}\p{Me}\u200b-\u200d\ufeff]/u;
 
-/** How many columns of a terminal `text` takes, as nearly as one can know without asking the terminal. */
+/** How many columns of a terminal `text` takes, as well as we can know without asking the terminal. */
 export function columnsOf(text: string): number {
   let columns = 0;
   for (const character of text) columns += columnsOfCharacter(character);

@@ -1,12 +1,15 @@
-/** What happens in a run, as every output hears it. The types up to `summary` are those of `--json`. */
+/**
+ * What happens in a run, as each output hears it. `--json` prints all events but those whose comment says that they are
+ * for people.
+ */
 import type { PortMapping } from '../../discovery/port-mapping/port-mapper.js';
 import type { TrackerAnswer } from '../../discovery/trackers/rerequester.js';
 import type { TorrentStatus } from '../../torrent/status.js';
 
-/** Which torrent an event is about. */
+/** The torrent that an event is about. */
 export interface Subject {
   readonly name: string;
-  /** Hexadecimal. */
+  /** In hexadecimal. */
   readonly infoHash: string;
 }
 
@@ -35,15 +38,19 @@ export interface SourceResult {
   readonly name: string;
   /** `ok`, or the failure's code. */
   readonly result: string;
-  /** Why not, and what to do next; null when it is ok. */
+  /** Why it failed, and what the user can do next; null when it is ok. */
   readonly message: string | null;
+  /** Verified bytes. */
   readonly have: number;
+  /** Bytes that the user wants. */
   readonly wanted: number;
   /** Where the content is. Null when the source never became a torrent. */
   readonly path: string | null;
-  /** Bytes fetched, and seconds it took to be done or to end. */
+  /** Bytes. */
   readonly downloaded: number;
+  /** Bytes. */
   readonly uploaded: number;
+  /** From the start until it was done or had ended. */
   readonly seconds: number;
 }
 
@@ -65,9 +72,9 @@ export type RunEvent =
   | { readonly type: 'stalled'; readonly about: Subject; readonly reasons: readonly StallReason[] }
   | {
       readonly type: 'warning' | 'error';
-      /** Null: about the run, or a source that is no torrent. */
+      /** Null when it is about the whole run, or about a source that is no torrent. */
       readonly about: Subject | null;
-      /** The source as it was given, or null when it is about none. */
+      /** The source as the user gave it, or null when it is about none. */
       readonly input: string | null;
       readonly code: string;
       readonly message: string;
@@ -82,19 +89,19 @@ export type RunEvent =
       readonly uploaded: number;
       readonly wasted: number;
     }
-  /** We listen there. `host` is null when it is every address. */
+  /** We listen at this address. `host` is null when we listen at every one. */
   | {
       readonly type: 'listening';
       readonly host: string | null;
       readonly port: number;
-      /** Nothing is fetched: whoever serves wants to know where. */
+      /** True when the run downloads nothing. A user who seeds wants to know where peers find us. */
       readonly onlySeeds: boolean;
     }
-  /** The gateway of a family lets our port in, or does not. */
+  /** The gateway of a family lets peers in at our port, or refuses. */
   | { readonly type: 'port-mapping'; readonly mapping: PortMapping & { readonly state: 'mapped' | 'failed' } }
   /** For people: the torrent serves what it has. */
   | { readonly type: 'seeding'; readonly about: Subject; readonly have: number; readonly wanted: number }
-  /** For people: no more progress comes of it. */
+  /** For people: no more progress comes of this torrent. */
   | { readonly type: 'over'; readonly about: Subject }
   /** For people: a sentence. */
   | { readonly type: 'note'; readonly message: string }
@@ -102,9 +109,9 @@ export type RunEvent =
   | { readonly type: 'detail'; readonly message: string }
   | { readonly type: 'summary'; readonly exitCode: number; readonly torrents: readonly SourceResult[] };
 
-/** One way in which a run is shown. */
+/** One way to show a run. */
 export interface Output {
   tell(event: RunEvent): void;
-  /** Gives the terminal back and cancels its timers. Called on every way out; harmless when called again. */
+  /** Restores the terminal and cancels the timers. Called at each end of a run; a second call does nothing. */
   close(): void;
 }

@@ -2,11 +2,11 @@
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
 
-/** `1.4 GiB`, `16 KiB`: a decimal below a hundred, unless it is zero. */
+/** `1.4 GiB`, `16 KiB`: with one decimal below a hundred, unless the decimal is zero. */
 export function formatSize(bytes: number): string {
   let value = bytes;
   let unit = 0;
-  // 1023.6 would be shown as 1024.
+  // 1023.5 would be rounded to 1024, which is one of the next unit.
   while (value >= 1023.5 && unit < UNITS.length - 1) {
     value /= 1024;
     unit += 1;
@@ -18,7 +18,7 @@ export function formatRate(bytesPerSecond: number): string {
   return `${formatSize(bytesPerSecond)}/s`;
 }
 
-/** `45s`, `2m10s`, `3h05m`, `1d04h`: the two largest units. `seconds` is rounded up, so that 0s means done. */
+/** `45s`, `2m10s`, `3h05m`, `1d04h`: the two largest units. It rounds `seconds` up, so that 0s means done. */
 export function formatDuration(seconds: number): string {
   const whole = Math.ceil(seconds);
   const two = (number: number): string => String(number).padStart(2, '0');
@@ -28,7 +28,7 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(whole / 86_400)}d${two(Math.floor((whole % 86_400) / 3600))}h`;
 }
 
-/** Whole percent, rounded down: 100 is shown only when nothing is missing. */
+/** Whole percent, rounded down, so that 100% means that nothing is missing. */
 export function formatPercent(part: number, whole: number): string {
   return `${whole === 0 ? 100 : Math.floor((part / whole) * 100)}%`;
 }

@@ -1,8 +1,8 @@
-/** `--json`: one object a line on stdout. */
+/** `--json`: one object in each line of stdout. */
 import { jsonLine } from './escape.js';
 import type { Output, RunEvent } from './events.js';
 
-/** `now` is the wall clock in ISO 8601. */
+/** `now` returns the time of the wall clock in ISO 8601. */
 export function createJsonOutput(write: (text: string) => void, now: () => string): Output {
   return {
     tell(event) {
@@ -15,6 +15,7 @@ export function createJsonOutput(write: (text: string) => void, now: () => strin
   };
 }
 
+/** Undefined for an event that is for people only. */
 function fieldsOf(event: RunEvent): Readonly<Record<string, unknown>> | undefined {
   switch (event.type) {
     case 'added': {

@@ -1,4 +1,4 @@
-/** Progress on a terminal: a bar for each torrent, and above them a line for each event that matters. */
+/** The progress of a run for people: as bars on a terminal, and as whole lines in a log. */
 import { clearScreenDown } from 'node:readline';
 import { MultiBar, type SingleBar } from 'cli-progress';
 import type { Millis, Task, Timers } from '../../base/clock.js';
@@ -10,11 +10,13 @@ import { progressBarLine, progressSentence } from './progress-line.js';
 import { sentencesFor, type Verbosity } from './sentences.js';
 import { columnsFor, HIDE_CURSOR, SHOW_CURSOR } from './terminal.js';
 
+/** The last progress that a torrent has told. */
 interface Shown {
   readonly name: string;
   readonly status: TorrentStatus;
 }
 
+/** Progress on a terminal: a bar for each torrent, and above the bars a line for each event that matters. */
 export class ProgressBars implements Output {
   readonly #stream: OutputStream;
   readonly #verbosity: Verbosity;
@@ -23,7 +25,7 @@ export class ProgressBars implements Output {
   readonly #latest = new Map<string, Shown>();
   readonly #resized = (): void => this.#draw();
   readonly #forgetSuspend: () => void;
-  /** A bar has been up, and the cursor is hidden until `close`. */
+  /** True once a bar was drawn: from then until `close` the cursor is hidden. */
   #isUp = false;
   #closed = false;
 
@@ -35,13 +37,13 @@ export class ProgressBars implements Output {
       stream,
       clearOnComplete: true,
       hideCursor: true,
-      // Sentences above the bars may be longer than a row; the bars themselves are cut.
+      // A sentence above the bars may be longer than a row. The bars are cut to the width by `progressBarLine`.
       linewrap: true,
       forceRedraw: true,
       fps: 5,
       format: (_options, _parameters, payload: { line: string }) => payload.line,
     });
-    // A sentence that takes a bar's row would leave the rest of the bar behind.
+    // A sentence takes the row of a bar, and the bar's rest must not stand behind it.
     this.#bars.on('redraw-pre', () => clearScreenDown(stream));
     stream.on('resize', this.#resized);
     this.#forgetSuspend = io.onSuspend(
@@ -55,7 +57,7 @@ export class ProgressBars implements Output {
       this.#latest.set(event.about.infoHash, { name: event.about.name, status: event.status });
       this.#draw();
     }
-    // What follows is the end: it stays when the bars have gone.
+    // The lines of the summary are the last ones. They must stay on the screen when the bars have gone.
     if (event.type === 'summary') this.close();
     if (event.type === 'over' && this.#latest.delete(event.about.infoHash)) this.#draw();
     for (const line of sentencesFor(event, this.#verbosity)) this.#write(`${line}\n`);
@@ -66,12 +68,12 @@ export class ProgressBars implements Output {
     this.#closed = true;
     this.#stream.off('resize', this.#resized);
     this.#forgetSuspend();
-    // The last lines may wait for a redraw that `stop` would not wait for.
+    // The last lines may wait for a redraw, and `stop` does not wait for one.
     if (this.#rows.length > 0) this.#bars.update();
     this.#bars.stop();
   }
 
-  // What is logged waits for the next redraw, which there is only while a bar is up.
+  // A logged line waits for the next redraw, and without a bar there is none.
   #write(text: string): void {
     if (this.#rows.length > 0 && !this.#closed) this.#bars.log(text);
     else this.#stream.write(text);
@@ -93,7 +95,7 @@ export class ProgressBars implements Output {
     }
   }
 
-  /** Never more than the terminal has rows, or every redraw would scroll it. */
+  /** Fewer lines than the terminal has rows, because otherwise each redraw would scroll the terminal. */
   #lines(): string[] {
     const columns = columnsFor(this.#stream);
     const rows = Math.max(1, (this.#stream.rows ?? 24) - 1);
@@ -107,16 +109,16 @@ export class ProgressBars implements Output {
 
 interface PlainOptions {
   readonly verbosity: Verbosity;
-  /** Between two progress lines of one torrent; 0 for never. */
+  /** The time between two progress lines of one torrent; 0 for no such lines. */
   readonly interval: Millis;
 }
 
-/** Progress where there is no terminal: whole lines, one a torrent every so often, and one for each event that matters. */
+/** Progress in a log: a line for each torrent at each interval, and a line for each event that matters. */
 export class PlainProgress implements Output {
   readonly #write: (text: string) => void;
   readonly #timers: Timers;
   readonly #options: PlainOptions;
-  readonly #latest = new Map<string, { readonly name: string; readonly status: TorrentStatus }>();
+  readonly #latest = new Map<string, Shown>();
   #task: Task | undefined;
 
   constructor(write: (text: string) => void, timers: Timers, options: PlainOptions) {

@@ -1,4 +1,4 @@
-/** One torrent's progress in one line: a bar for a terminal, a sentence for a log. */
+/** Progress in one line: of a torrent, as a bar for a terminal or a sentence for a log, or of a task like hashing. */
 import type { TorrentStatus } from '../../torrent/status.js';
 import type { CliIo } from '../io.js';
 import { columnsOf, fitTo, printable } from './escape.js';
@@ -6,9 +6,9 @@ import { formatCount, formatDuration, formatPercent, formatRate, formatSize } fr
 import { canRedraw, columnsFor } from './terminal.js';
 
 const BAR_WIDTH = 16;
-const LEAST_NAME = 12;
+const MIN_NAME_WIDTH = 12;
 
-/** At most `columns` columns: name and percent first, then as much of the rest as there is room for. */
+/** At most `columns` columns: the name and the percent first, then as many details as there is room for. */
 export function progressBarLine(name: string, status: TorrentStatus, columns: number): string {
   const [part, whole] = shownPart(status);
   const filled = whole === 0 ? BAR_WIDTH : Math.floor((part / whole) * BAR_WIDTH);
@@ -17,7 +17,7 @@ export function progressBarLine(name: string, status: TorrentStatus, columns: nu
   const parts = detailsOf(status);
   let right = percent;
   for (const more of [bar, ...parts.map((detail) => `  ${detail}`)]) {
-    if (columnsOf(right) + columnsOf(more) + LEAST_NAME + 2 > columns) break;
+    if (columnsOf(right) + columnsOf(more) + MIN_NAME_WIDTH + 2 > columns) break;
     right += more;
   }
   const room = columns - columnsOf(right) - 1;
@@ -37,7 +37,7 @@ function shownPart(status: TorrentStatus): readonly [part: number, whole: number
   return isHashing(status) ? [status.checked, status.checkLength] : [status.have, status.wanted];
 }
 
-/** A check that has only begun does not know what there is to hash, and often there is nothing. */
+/** False while a check does not yet know how much it must hash. Often there is nothing to hash. */
 function isHashing(status: TorrentStatus): boolean {
   return status.state === 'checking' && status.checkLength > 0;
 }
@@ -69,15 +69,16 @@ function detailsOf(status: TorrentStatus): string[] {
 }
 
 interface TaskProgress {
-  /** `done` of `length` bytes. */
+  /** `done` of `length` bytes are done. */
   readonly tell: (done: number, length: number) => void;
-  /** Takes the line away. */
+  /** Removes the line. */
   close(): void;
 }
 
+/** Milliseconds. */
 const REDRAW_EVERY = 100;
 
-/** Progress of a task with one number, such as hashing: one line that is drawn again on a terminal, nothing elsewhere. */
+/** Progress of a task with one number, such as hashing: a terminal gets one line that is redrawn, a log gets none. */
 export function createTaskProgress(io: CliIo, name: string, quiet: boolean): TaskProgress {
   const { stderr, timers } = io;
   if (quiet || !canRedraw(io)) return { tell: () => undefined, close: () => undefined };

@@ -1,16 +1,14 @@
-/** The events that matter as lines for people, on a terminal and in a log alike. */
+/** Makes lines for people of the events that matter. A terminal and a log get the same lines. */
 import { BtgetError, type FailureCode } from '../../base/failure.js';
-import type { DhtStatus } from '../../discovery/dht/dht-node.js';
 import { machineHelp } from '../machine-failure.js';
 import { abridged, printable } from './escape.js';
 import type { RunEvent, SourceResult } from './events.js';
 import { formatCount, formatDuration, formatPercent, formatRate, formatSize } from './format.js';
-import type { DhtNews } from './stall-reasons.js';
 
-/** 'quiet': errors only. 'verbose': each finished file and each answer of a tracker as well. */
+/** 'quiet': errors only. 'verbose': also each finished file and each answer of a tracker. */
 export type Verbosity = 'quiet' | 'normal' | 'verbose';
 
-/** The lines that `event` is worth, none of them with a line break. */
+/** The lines for `event`, none when it does not matter. No line holds a line break. */
 export function sentencesFor(event: RunEvent, verbosity: Verbosity): readonly string[] {
   if (event.type === 'error') return errorLines(event.about?.name ?? null, event.message);
   if (verbosity === 'quiet') return [];
@@ -54,7 +52,7 @@ export function sentencesFor(event: RunEvent, verbosity: Verbosity): readonly st
   }
 }
 
-// A bug's message has a line for each frame of the stack; all others are one line.
+// The message of a bug has a line for each frame of the stack. Other messages are one line.
 function errorLines(name: string | null, message: string): string[] {
   const about = name === null ? '' : `${printable(name)}: `;
   return message.split('\n').map((line, index) => `${index === 0 ? `btget: ${about}` : ''}${printable(line)}`);
@@ -69,14 +67,15 @@ function portMappingLine(mapping: (RunEvent & { type: 'port-mapping' })['mapping
   if (mapping.state === 'failed') return `the gateway (IPv${mapping.family}) does not let peers in: ${mapping.message}`;
   const { protocol, gateway, externalHost, port, udp } = mapping;
   const where = externalHost === null ? `port ${port}` : placeOf(externalHost, port);
-  return `the gateway ${gateway === null ? '' : `${gateway} `}lets peers in at ${where} by ${protocol}${udp ? '' : ', over TCP alone'}`;
+  const name = gateway === null ? '' : `${gateway} `;
+  return `the gateway ${name}lets peers in at ${where} by ${protocol}${udp ? '' : ', over TCP alone'}`;
 }
 
 const INTERRUPTED: FailureCode = 'interrupted';
 
 /**
- * A line for each torrent. What failed has had its line when it did, so a run of one says no more than how far it came;
- * in a run of many the reasons stand together once more.
+ * A line for each torrent. A torrent that failed had a line at that moment, so a run of one torrent says only how far
+ * it came. A run of many torrents tells all reasons again, together.
  */
 function summaryLines(torrents: readonly SourceResult[]): string[] {
   if (torrents.every((torrent) => torrent.path === null)) return [];
@@ -99,19 +98,6 @@ function summaryLines(torrents: readonly SourceResult[]): string[] {
   });
 }
 
-/** `status` is null when the DHT is not used. */
-export function dhtNews(status: DhtStatus | null): DhtNews {
-  if (status === null) return { use: 'off' };
-  const nodes = status.families.reduce((sum, { good, questionable }) => sum + good + questionable, 0);
-  const { routers } = status;
-  return {
-    use: 'on',
-    nodes,
-    routersAsked: routers.length,
-    routersReached: routers.filter(({ state }) => state === 'reached').length,
-  };
-}
-
 const NEXT_STEPS: Readonly<Partial<Record<string, string>>> = {
   interrupted: 'the same command again goes on',
   'gave-up': 'the same command again goes on',
@@ -121,15 +107,11 @@ const NEXT_STEPS: Readonly<Partial<Record<string, string>>> = {
   'bytes-missing': '-d names the folder that holds the content',
 } satisfies Partial<Record<FailureCode, string>>;
 
-/**
- * What whoever reads of a failure can do about it.
- *
- * A hint for a torrent that failed, or null.
- */
+/** What the user can do about the failure of a torrent, or null. */
 export function nextStep(failure: unknown): string | null {
-  // Any other exception says itself what to do.
+  // The message of any other exception asks for a report.
   if (!(failure instanceof BtgetError)) return null;
-  // A file may not have been opened because too many others are open, and then no permission is at fault.
+  // When too many files are open, a file cannot be opened, and its permissions are not at fault.
   const lack = failure.code === 'cannot-open' ? machineHelp(failure.cause) : null;
   return failure.hint ?? lack ?? NEXT_STEPS[failure.code] ?? null;
 }

@@ -1,4 +1,4 @@
-/** What a torrent holds, for people: its facts, and its files as a tree. */
+/** Shows people what a torrent holds: its facts, and its files as a tree. */
 import { toHex } from '../../base/bytes.js';
 import { type DescribedSecrets, describe } from '../../metainfo/describe.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
@@ -16,10 +16,10 @@ interface Folder {
   readonly folders: Map<string, Folder>;
 }
 
-/** Deeper folders are not indented any further: a hostile torrent could ask for gigabytes of blanks. */
+/** Deeper folders are not indented any further, because a hostile torrent could make us print gigabytes of blanks. */
 const MAX_INDENTED = 32;
 
-/** Lines without line breaks. Files are numbered from 1 in the torrent's order. */
+/** No line holds a line break. Files are numbered from 1 in the torrent's order, as `--select` takes the numbers. */
 export function describeForPeople(metainfo: Metainfo, secrets: DescribedSecrets): string[] {
   const { trackers, webSeeds, comment, magnet } = describe(metainfo, secrets);
   const files = metainfo.files.filter((file) => !file.padding);
@@ -52,7 +52,7 @@ function facts(rows: readonly (readonly [name: string, values: readonly string[]
 }
 
 function created({ createdAt, createdBy }: Metainfo): string[] {
-  // Beyond the year 275760 there is no date.
+  // A `Date` ends in the year 275760.
   const date = createdAt === null || createdAt > 8.64e12 ? undefined : new Date(createdAt * 1000);
   const when = date === undefined ? '' : `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
   const all = [when, createdBy === null ? '' : `by ${createdBy}`].filter((part) => part !== '').join(' ');
@@ -65,8 +65,8 @@ function tree(files: readonly TorrentFile[]): string[] {
   const line = (number: string, size: string, text: string): void => {
     lines.push(`${number.padStart(numberWidth)}  ${size.padStart(8)}  ${text}`);
   };
-  // A stack of our own: folders may be nested deeper than calls can be.
-  const open = [{ entries: grow(files).entries, indent: '', next: 0 }];
+  // A stack of our own, because folders may be nested deeper than calls can be.
+  const open = [{ entries: buildTree(files).entries, indent: '', next: 0 }];
   for (let at = open.at(-1); at !== undefined; at = open.at(-1)) {
     const entry = at.entries[at.next];
     if (entry === undefined) {
@@ -88,7 +88,7 @@ function tree(files: readonly TorrentFile[]): string[] {
   return lines;
 }
 
-function grow(files: readonly TorrentFile[]): Folder {
+function buildTree(files: readonly TorrentFile[]): Folder {
   const root: Folder = { entries: [], folders: new Map() };
   for (const [index, file] of files.entries()) {
     let folder = root;

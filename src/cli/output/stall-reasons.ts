@@ -1,23 +1,24 @@
-/** Why a download stands still, the likeliest reason first. */
+/** Says why a download has stalled, with the likeliest reason first. */
+import type { DhtStatus } from '../../discovery/dht/dht-node.js';
 import type { TrackerAnswer } from '../../discovery/trackers/rerequester.js';
 import type { TorrentStatus } from '../../torrent/status.js';
 import type { StallReason } from './events.js';
 import { formatCount, formatRate } from './format.js';
 
-/** What is known of a torrent's trackers. */
+/** What we know of a torrent's trackers. */
 export interface TrackerNews {
-  /** There is one to ask at all. */
+  /** True when there is a tracker to ask. */
   readonly some: boolean;
-  /** The last report of each that has answered or failed. */
+  /** The last report of each tracker that has answered or failed. */
   readonly reports: readonly TrackerAnswer[];
 }
 
-/** How the DHT stands, or why it is not used. */
+/** How the DHT stands, or why we do not use it. */
 export type DhtNews =
   | { readonly use: 'private' | 'off' }
   | { readonly use: 'on'; readonly nodes: number; readonly routersAsked: number; readonly routersReached: number };
 
-/** Limits that the user has set, which can be why little comes. */
+/** Limits of the user that may be the reason for a stall. */
 export interface UserLimits {
   /** Bytes a second for the process; null for no limit. */
   readonly maxDownload: number | null;
@@ -31,9 +32,10 @@ export interface StallFacts {
   readonly limits: UserLimits;
 }
 
-/** A rate below which a block of 16 KiB takes longer than a stall. */
+/** Bytes a second. At a lower rate a block of 16 KiB takes more than 30 s, and the download counts as stalled. */
 const CRAWL = 16_384 / 30;
 
+/** Each reason holds. The likeliest one comes first. */
 export function stallReasons(facts: StallFacts): StallReason[] {
   const { status } = facts;
   if (status.diskFailure !== null)
@@ -42,7 +44,7 @@ export function stallReasons(facts: StallFacts): StallReason[] {
   return [...limitReasons(facts), ...(status.peers === 0 ? lonelyReasons(facts) : reasonsOfPeers(facts))];
 }
 
-/** Nobody is connected: either nobody is known, or nobody can be reached. */
+/** The reasons when no peer is connected: we know of no peer, or we cannot reach any. */
 function lonelyReasons({ status, trackers, dht }: StallFacts): StallReason[] {
   const failing = trackers.reports.filter((report) => !report.ok);
   const working = trackers.reports.length - failing.length;
@@ -122,6 +124,19 @@ function dhtReasons(dht: DhtNews): StallReason[] {
       return [{ code: 'dht-unreached', message: `no node of the DHT answers, ${routers}` }];
     }
   }
+}
+
+/** How the DHT stands for both families together; `status` is null when we do not use the DHT. */
+export function dhtNews(status: DhtStatus | null): DhtNews {
+  if (status === null) return { use: 'off' };
+  const nodes = status.families.reduce((sum, { good, questionable }) => sum + good + questionable, 0);
+  const { routers } = status;
+  return {
+    use: 'on',
+    nodes,
+    routersAsked: routers.length,
+    routersReached: routers.filter(({ state }) => state === 'reached').length,
+  };
 }
 
 function unreachable({ reach }: TorrentStatus): string {

@@ -1,4 +1,4 @@
-/** Fetches what a link leads to, and no content: one session for one link. */
+/** Fetches the metadata of a magnet link, and no content, in a session of its own. */
 import type { Millis, Task } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
@@ -9,7 +9,7 @@ import type { TorrentOptions } from '../../torrent/torrent-options.js';
 import { exitCodeOf } from '../exit-code.js';
 import { type CliIo, onInterrupt } from '../io.js';
 import { formatDuration } from '../output/format.js';
-import { dhtNews } from '../output/sentences.js';
+import { dhtNews } from '../output/stall-reasons.js';
 import type { LoadedMagnet } from '../source/load-source.js';
 import { type CommandTorrent, type CreateSession, STOP_LIMIT } from './session-face.js';
 import { StallWatch } from './stall-watch.js';
@@ -17,13 +17,13 @@ import { StallWatch } from './stall-watch.js';
 export interface FetchMetainfoOptions {
   readonly session: SessionOptions;
   readonly torrent: TorrentOptions;
-  /** Give up after so long; null for never. */
+  /** The fetch gives up after this time; null for never. */
   readonly timeout: Millis | null;
 }
 
 const TICK: Millis = 1000;
 
-/** Rejects with a `BtgetError`. `told` hears sentences about why it takes long. */
+/** Rejects with a `BtgetError`, or with the exception of a bug. `told` gets warnings, and why the fetch takes long. */
 export function fetchMetainfo(
   source: LoadedMagnet,
   createSession: CreateSession,

@@ -1,22 +1,30 @@
-/** `--on-complete`: runs a program when a torrent is done. No shell sees anything that a torrent says. */
+/** `--on-complete`: runs a program when a torrent is done. No text of a torrent reaches a shell. */
 import { spawn } from 'node:child_process';
 import { BtgetError } from '../../base/failure.js';
 import { jsonLine } from '../output/escape.js';
 
+/** What the program learns of the torrent that is done. */
 export interface HookResult {
   readonly name: string;
+  /** In hexadecimal. */
   readonly infoHash: string;
+  /** The folder that `--dir` names. */
   readonly dir: string;
   /** The torrent's file or top folder. */
   readonly path: string;
+  /** The finished files. */
   readonly paths: readonly string[];
+  /** Bytes that the user wants. */
   readonly length: number;
 }
 
-// Linux takes no argument or variable above 128 KiB. The result of a torrent of many files is on stdin only.
+// Linux takes no variable above 128 KiB. The result of a torrent with many files is on stdin only.
 const MAX_VARIABLE = 100_000;
 
-/** The words of a command: split at spaces, which stand for themselves within quotes or behind a backslash. */
+/**
+ * Splits a command into words at blanks. A blank in quotes or behind a backslash does not split. Throws a 'usage'
+ * failure when there is no word, or when a quote is not closed.
+ */
 export function splitCommand(text: string): readonly string[] {
   const words: string[] = [];
   const pattern = /\s*((?:[^\s"'\\]+|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+)/suy;
@@ -37,8 +45,8 @@ function unquote(word: string): string {
 }
 
 /**
- * Runs `command` with the result on its stdin and in its environment; `say` gets each line that it prints. Answers
- * once, when it has ended: null, or a sentence about what went wrong.
+ * Runs `command` with the result on its stdin and in its environment. `say` gets each line that the program prints.
+ * Answers once, when the program has ended: with null, or with a sentence that tells what went wrong.
  */
 export function runHook(
   command: readonly string[],
@@ -65,7 +73,7 @@ export function runHook(
     if (!isAnswered) answered(failure);
     isAnswered = true;
   };
-  // A program that does not read its stdin is none the worse for it.
+  // A program need not read its stdin.
   child.stdin.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE' && error.code !== 'ECONNRESET') answer(`--on-complete ${program}: ${error.message}`);
   });

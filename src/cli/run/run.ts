@@ -1,4 +1,4 @@
-/** One `download` or `seed` from its first torrent to its summary: what ends it, when, and with which exit code. */
+/** One run of `download` or `seed`, from its first torrent to its summary. */
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
 import type { PortMapping } from '../../discovery/port-mapping/port-mapper.js';
@@ -10,8 +10,7 @@ import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';
 import { abridged } from '../output/escape.js';
 import type { Output, RunEvent, SourceResult } from '../output/events.js';
 import { formatDuration } from '../output/format.js';
-import { dhtNews } from '../output/sentences.js';
-import type { DhtNews, UserLimits } from '../output/stall-reasons.js';
+import { type DhtNews, dhtNews, type UserLimits } from '../output/stall-reasons.js';
 import { joinTwins } from '../source/join-twins.js';
 import type { LoadedSource, UnusableSource } from '../source/load-source.js';
 import { type CommandSession, type CreateSession, STOP_LIMIT } from './session-face.js';
@@ -20,17 +19,17 @@ import { beginJob, type JobOwner, TorrentJob } from './torrent-job.js';
 export interface RunOptions {
   readonly session: SessionOptions;
   readonly torrent: TorrentOptions;
-  /** Give up after so long in all; null for never. */
+  /** The run gives up after this time in all; null for never. */
   readonly timeout: Millis | null;
-  /** Give a torrent up when no new data came for so long; null for never. */
+  /** The run gives up a torrent that gets no new data for this time; null for never. */
   readonly stopTimeout: Millis | null;
-  /** Runs when a torrent is done; answers with a failure, or null. Null when there is nothing to run. */
+  /** Called when a torrent is done; it answers with a sentence about its failure, or null. Null: nothing is called. */
   readonly onDone: ((job: TorrentJob, answered: (failure: string | null) => void) => void) | null;
 }
 
 export interface RunEnd {
   readonly exitCode: number;
-  /** False: something did not end in time, so the process must be ended. */
+  /** False when something did not end in time, so that the caller must end the process. */
   readonly clean: boolean;
 }
 
@@ -38,6 +37,10 @@ const TICK: Millis = 1000;
 
 type Entry = TorrentJob | UnusableSource;
 
+/**
+ * Decides when a run ends and with which exit code. It ends when no torrent has anything left to do and no program of
+ * `--on-complete` runs, or early: by Ctrl-C, by `--timeout`, or by a failure of the whole run.
+ */
 export class Run implements JobOwner {
   readonly mode: 'download' | 'seed';
   readonly #options: RunOptions;
@@ -50,13 +53,14 @@ export class Run implements JobOwner {
   #session: CommandSession | undefined;
   /** In the order of the sources. */
   readonly #entries: Entry[] = [];
-  /** Of the run itself: the network, or a bug. */
+  /** The failure of the run itself: of the network, or a bug. */
   #failure: unknown = null;
+  /** How many torrents are stopping, and how many programs of `--on-complete` run. */
   #busy = 0;
   #stopping = false;
   #finished = false;
 
-  /** `ended` is called once, after `start`. */
+  /** `ended` is called once, in `start` or later. */
   constructor(
     createSession: CreateSession,
     options: RunOptions,
@@ -107,7 +111,7 @@ export class Run implements JobOwner {
     });
   }
 
-  /** The first Ctrl-C. */
+  /** Ends the run at the user's first Ctrl-C. */
   interrupt(): void {
     if (this.#stopping) return;
     this.tell({ type: 'note', message: 'stopping; Ctrl-C again ends at once' });
@@ -115,7 +119,7 @@ export class Run implements JobOwner {
     this.#endAll((job) => (this.mode === 'seed' && job.path !== null ? null : failure));
   }
 
-  /** What the exit code is if the process ends now. */
+  /** The exit code for a process that ends now. */
   exitCodeNow(): number {
     const undone = new BtgetError('interrupted', 'interrupted before it was done');
     return firstExitCode([
@@ -148,7 +152,7 @@ export class Run implements JobOwner {
   }
 
   jobDone(job: TorrentJob): void {
-    // Who seeds a part has said so when that was found.
+    // A torrent that seeds only a part has told so when its check ended.
     if (this.#options.torrent.seedGoal !== null && job.isWhole) {
       const { wanted } = job;
       this.tell({ type: 'seeding', about: job.about, have: wanted, wanted });
@@ -186,13 +190,13 @@ export class Run implements JobOwner {
     try {
       this.#entries.push(beginJob(source, session, { ...this.#options.torrent, linkPeers }, this));
     } catch (failure) {
-      // It has no such file as was asked for.
+      // The user's selection does not fit the torrent.
       if (!(failure instanceof BtgetError)) throw failure;
       this.#refuse({ input: source.input, ok: false, failure });
     }
   }
 
-  /** One torrent is fetched once, however often it is given. */
+  /** Warns the user that two sources are one torrent, which is fetched once. */
   #tellTwin(input: string, twin: string): void {
     const [name, other] = [abridged(twin, 200), abridged(input, 200)];
     const message = twin === input ? `${name} is given twice` : `${name} is the same torrent as ${other}`;
@@ -218,7 +222,7 @@ export class Run implements JobOwner {
     this.#endAll(() => failure);
   }
 
-  /** The run cannot go on at all. */
+  /** Ends the run after a failure with which no torrent can go on. */
   #broke(error: unknown): void {
     if (this.#failure === null) {
       this.#failure = error;
@@ -229,7 +233,7 @@ export class Run implements JobOwner {
     this.#endAll(() => failure);
   }
 
-  /** `failureOf` says what a torrent that is not done gets; null when being stopped is no failure. */
+  /** `failureOf` gives the failure of a torrent that is not done; null when to be stopped is no failure for it. */
   #endAll(failureOf: (job: TorrentJob) => BtgetError | null): void {
     if (this.#stopping) return;
     this.#stop(() => {
@@ -256,7 +260,7 @@ export class Run implements JobOwner {
     const exitCode = firstExitCode([this.#failure, ...this.#entries.map((entry) => entry.failure)]);
     this.tell({ type: 'summary', exitCode, torrents: this.#entries.map(resultOf) });
     this.#output.close();
-    // What is still busy (a program that was told) must not keep the process.
+    // A program of `--on-complete` that still runs must not keep the process alive.
     this.#ended({ exitCode, clean: clean && this.#busy === 0 });
   }
 
@@ -289,10 +293,10 @@ function resultOf(entry: Entry): SourceResult {
   };
 }
 
-/** Tells what came of asking the gateways, once, and again when it changes. */
+/** Tells the outputs whether each gateway lets peers in: once, and again when it changes. */
 class PortMappingNews {
   readonly #output: Pick<Output, 'tell'>;
-  /** By family, as JSON. */
+  /** What was told last, as JSON, by family. */
   readonly #told = new Map<number, string>();
 
   constructor(output: Pick<Output, 'tell'>) {

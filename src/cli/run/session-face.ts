@@ -1,4 +1,4 @@
-/** What the commands need of a session. Tests play one from a script. */
+/** What the commands need of a session. Tests hand in a session that follows a script. */
 import type { Millis } from '../../base/clock.js';
 import type { DhtStatus } from '../../discovery/dht/dht-node.js';
 import type { PortMapping } from '../../discovery/port-mapping/port-mapper.js';
@@ -16,25 +16,25 @@ export const STOP_LIMIT: Millis = 2800;
 
 export interface CommandTorrent {
   status(): TorrentStatus;
-  /** Tells the trackers, flushes, closes; answers once. */
+  /** Tells the trackers, flushes and closes the files; answers once. */
   stop(answered: () => void): void;
 }
 
 export interface CommandSession {
   listen(answered: (outcome: ListenAnswer) => void): void;
-  /** What came of asking the gateways to let peers in. */
+  /** How the gateway of each family has answered our wish to let peers in. */
   portMapping(): readonly PortMapping[];
   addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): CommandTorrent;
   addMagnet(link: V1MagnetLink, options: TorrentOptions, events: MagnetEvents): CommandTorrent;
   fetchMetadata(link: V1MagnetLink, options: TorrentOptions, events: MetadataEvents): CommandTorrent;
-  /** Null when the DHT is not used. */
+  /** Null when the session does not use the DHT. */
   dhtStatus(): DhtStatus | null;
   stop(answered: () => void): void;
 }
 
 /**
- * Throws a 'usage' failure when the options cannot be kept (no such interface). `noted` is told what goes wrong that no
- * torrent suffers from.
+ * Throws a 'usage' failure when the machine cannot follow the options (no such interface). `gotException` gets a bug of
+ * the session. `noted` gets sentences about faults that harm no torrent.
  */
 export type CreateSession = (
   options: SessionOptions,

@@ -4,25 +4,21 @@ import type { TorrentStatus } from '../../torrent/status.js';
 import type { StallReason } from '../output/events.js';
 import { type DhtNews, stallReasons, type UserLimits } from '../output/stall-reasons.js';
 
-/** Metadata takes seconds where there are peers; whoever waits longer wants to know why, and sooner without any. */
-const METADATA_STALL_TIME: Millis = 30_000;
-const LONELY_STALL_TIME: Millis = 10_000;
-
-/** What a torrent shares with others, and can be why nothing comes. */
+/** What all torrents of a run share and what may be the reason for a stall. */
 export interface StallWatchParts {
   readonly limits: UserLimits;
   /** How the DHT stands for this torrent. */
   dht(): DhtNews;
 }
 
-/** Knows why a torrent stands still, and when that is news. */
+/** Knows why a torrent has stalled, and when the user must be told. */
 export class StallWatch {
   readonly #hasTrackers: boolean;
   readonly #parts: StallWatchParts;
   readonly #reports = new Map<string, TrackerAnswer>();
   #told = '';
 
-  /** `hasTrackers`: there is a tracker to ask. */
+  /** `hasTrackers`: the torrent has a tracker to ask. */
   constructor(hasTrackers: boolean, parts: StallWatchParts) {
     this.#hasTrackers = hasTrackers;
     this.#parts = parts;
@@ -32,13 +28,13 @@ export class StallWatch {
     this.#reports.set(report.url, report);
   }
 
-  /** Why nothing comes, as far as we know, likeliest first. */
+  /** Why no data comes, as far as we know. The likeliest reason comes first. */
   reasons(status: TorrentStatus): readonly StallReason[] {
     const trackers = { some: this.#hasTrackers, reports: [...this.#reports.values()] };
     return stallReasons({ status, trackers, dht: this.#parts.dht(), limits: this.#parts.limits });
   }
 
-  /** The reasons when a stall begins, and whenever they become others; else null. `idle`: how long nothing has come. */
+  /** The reasons when a stall begins, and when their codes change; else null. `idle`: how long no data has come. */
   news(status: TorrentStatus, idle: Millis): readonly StallReason[] | null {
     if (!isStalled(status, idle)) {
       this.#told = '';
@@ -51,6 +47,11 @@ export class StallWatch {
     return reasons;
   }
 }
+
+/** Peers give the metadata within seconds. After this time the user wants to know why it does not come. */
+const METADATA_STALL_TIME: Millis = 30_000;
+/** Without any peer the user wants to know sooner. */
+const LONELY_STALL_TIME: Millis = 10_000;
 
 function isStalled({ state, peers }: TorrentStatus, idle: Millis): boolean {
   if (state !== 'metadata') return state === 'stalled';

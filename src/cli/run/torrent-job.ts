@@ -1,4 +1,4 @@
-/** One torrent's way through a run: hears what happens to it, and keeps what the summary needs. */
+/** One torrent's way through a run. */
 import { dirname, join, normalize } from 'node:path';
 import { toHex } from '../../base/bytes.js';
 import type { Millis } from '../../base/clock.js';
@@ -19,28 +19,34 @@ import type { LoadedMagnet, LoadedTorrent } from '../source/load-source.js';
 import type { CommandSession, CommandTorrent } from './session-face.js';
 import { StallWatch } from './stall-watch.js';
 
+/** The run that a job belongs to. */
 export interface JobOwner {
   readonly mode: 'download' | 'seed';
   readonly limits: UserLimits;
-  /** How the DHT stands, for torrents that may use it. */
+  /** How the DHT stands for torrents that are not private. */
   dht(): DhtNews;
   now(): Millis;
   tell(event: RunEvent): void;
-  /** Everything is done, and seeding may go on. */
+  /** The torrent has all wanted bytes. It may go on seeding. */
   jobDone(job: TorrentJob): void;
-  /** Nothing is left to do for this torrent, whatever `failure` says. Called once. */
+  /** Nothing is left to do for this torrent, with or without a failure. Called once. */
   jobOver(job: TorrentJob): void;
 }
 
 /** Where a torrent's content goes. */
 export type JobPlace = Pick<TorrentOptions, 'dir' | 'outputName'>;
 
-/** What is known once the metainfo is. */
+/** What the job knows once it has the metainfo. */
 interface JobContent {
   readonly metainfo: Metainfo;
+  /** The torrent's file or top folder on the disk. */
   readonly path: string;
 }
 
+/**
+ * Follows one torrent: it hears what happens to the torrent, tells the outputs, and keeps what the summary needs. When
+ * it is over, it stays over.
+ */
 export class TorrentJob implements MagnetEvents {
   readonly input: string;
   readonly paths: string[] = [];
@@ -49,7 +55,7 @@ export class TorrentJob implements MagnetEvents {
   readonly #stall: StallWatch;
   readonly #startedAt: Millis;
   #about: Subject;
-  /** Null while a magnet link's metadata is being fetched. */
+  /** Null while we fetch the metadata of a magnet link. */
   #content: JobContent | null = null;
   #torrent: CommandTorrent | undefined;
   #status: TorrentStatus | undefined;
@@ -59,7 +65,7 @@ export class TorrentJob implements MagnetEvents {
   #failure: unknown = null;
   #over = false;
 
-  /** `about`: by what name it goes until its own is known. `hasTrackers`: there is a tracker to ask. */
+  /** `about`: holds the name to use until the metadata tells the real one. `hasTrackers`: there is a tracker to ask. */
   constructor(input: string, about: Subject, place: JobPlace, hasTrackers: boolean, owner: JobOwner) {
     this.input = input;
     this.#about = about;
@@ -77,7 +83,7 @@ export class TorrentJob implements MagnetEvents {
     return this.#about;
   }
 
-  /** Where the content is. Null while not even its name is known. */
+  /** Where the content is. Null while we do not know its name. */
   get path(): string | null {
     return this.#content?.path ?? null;
   }
@@ -86,17 +92,17 @@ export class TorrentJob implements MagnetEvents {
     return this.#failure;
   }
 
-  /** What the disk refused, while the torrent waits for it; whoever ends it then has this for a reason. */
+  /** The failure of the disk for which the torrent is paused, or null. A torrent that is ended then fails with it. */
   get pausedBy(): BtgetError | null {
     return this.#status?.diskFailure ?? null;
   }
 
-  /** Bytes that were asked for. */
+  /** Bytes that the user wants. */
   get wanted(): number {
     return this.#status?.wanted ?? (this.#content === null ? 0 : contentLength(this.#content.metainfo));
   }
 
-  /** All that was asked for is verified. */
+  /** All wanted bytes are verified. */
   get isWhole(): boolean {
     return this.#status?.have === this.#status?.wanted;
   }
@@ -109,7 +115,7 @@ export class TorrentJob implements MagnetEvents {
     return this.#over;
   }
 
-  /** The torrent that this job is told about; it may have told already. */
+  /** Hands in the torrent that this job follows. The torrent may have told of events before. */
   joined(torrent: CommandTorrent): void {
     this.#torrent = torrent;
   }
@@ -127,12 +133,12 @@ export class TorrentJob implements MagnetEvents {
     this.#owner.tell({ type: 'added', about: this.about, length, wanted, have, files, pieces, dir });
   }
 
-  /** Each second while the run goes on. */
+  /** The owner calls it each second while the run goes on. */
   tick(): void {
     if (this.#over || this.#torrent === undefined) return;
     const status = this.#torrent.status();
     const amount = status.have + status.downloaded;
-    // A torrent that waits for another one is not idle: that one has a limit of its own.
+    // A torrent that waits for another one is not idle: the other one has a limit of its own.
     if (amount !== this.#lastAmount || status.state === 'checking' || status.waitsFor?.on === 'torrent')
       this.#lastDataAt = this.#owner.now();
     this.#lastAmount = amount;
@@ -143,18 +149,18 @@ export class TorrentJob implements MagnetEvents {
     if (reasons !== null) this.#owner.tell({ type: 'stalled', about: this.about, reasons });
   }
 
-  /** How long no new data has come; 0 for a torrent that waits for none. */
+  /** How long no new data has come; 0 for a torrent that needs no more data. */
   get idleFor(): Millis {
     return this.#over || this.isDone || this.#owner.mode === 'seed' ? 0 : this.#owner.now() - this.#lastDataAt;
   }
 
-  /** Why nothing comes, as far as we know, likeliest first. */
+  /** Why no data comes, as far as we know. The likeliest reason comes first. */
   get stallReasons(): readonly StallReason[] {
     const status = this.#takeStatus();
     return status === undefined ? [] : this.#stall.reasons(status);
   }
 
-  /** Ends it, with `failure` unless it is done. The first end counts. */
+  /** Ends the job, with `failure` unless the torrent is done. Only the first end counts. */
   end(failure: BtgetError | null): void {
     if (this.#over) return;
     this.#takeStatus();
@@ -186,7 +192,7 @@ export class TorrentJob implements MagnetEvents {
     if (this.#over) return;
     const found = this.#takeStatus();
     if (found !== undefined) this.#tellChecking(found);
-    // What was found is known from here on; a display need not wait for the next second.
+    // The check has ended. A display must not wait for the next tick to show its result.
     this.#tellProgress();
     const status = this.#status;
     if (this.#owner.mode !== 'seed' || status === undefined || status.have === status.wanted) return;
@@ -196,7 +202,7 @@ export class TorrentJob implements MagnetEvents {
 
   fileDone(file: TorrentFile, path: string): void {
     this.paths.push(path);
-    // A file or folder that lay under the very name that the torrent spells has kept it.
+    // The name on the disk may differ from the one that `gotMetadata` expected, so it is taken from the file's path.
     let top = path;
     for (let level = 1; level < file.path.length; level += 1) top = dirname(top);
     if (this.#content !== null) this.#content = { ...this.#content, path: normalize(top) };
@@ -245,7 +251,7 @@ export class TorrentJob implements MagnetEvents {
     this.#finish();
   }
 
-  /** Everything is done, but the program that was to be told of it failed. */
+  /** The torrent is done, but the program of `--on-complete` failed. */
   hookFailed(message: string): void {
     this.#fail(new BtgetError('failed', message));
   }
@@ -253,7 +259,7 @@ export class TorrentJob implements MagnetEvents {
   #fail(failure: BtgetError | Error): void {
     this.#failure = failure;
     const code = failureCode(failure);
-    // Whoever interrupts knows it; the summary says what to do next.
+    // The user who interrupts needs no error line. The summary says what to do next.
     if (code === 'interrupted') return;
     this.#owner.tell({ type: 'error', about: this.about, input: this.input, code, message: this.#sentence(failure) });
   }
@@ -263,7 +269,7 @@ export class TorrentJob implements MagnetEvents {
     return failureMessage(failure) + (next === null ? '' : ` (${next})`);
   }
 
-  /** Most downloads find nothing that is worth a look; however short a look was, its end is told. */
+  /** Most downloads find nothing to check. The end of a check is told even when the check was shorter than a tick. */
   #tellChecking({ checked, checkLength }: TorrentStatus): void {
     if (checkLength > 0) this.#owner.tell({ type: 'checking', about: this.about, checked, length: checkLength });
   }
@@ -292,9 +298,8 @@ export class TorrentJob implements MagnetEvents {
 type UsableSource = LoadedTorrent | LoadedMagnet;
 
 /**
- * From a source to the job that follows its torrent through a run.
- *
- * Throws a 'usage' failure when the torrent has no such file as was asked for.
+ * Adds the torrent of `source` to the session and returns the job that follows it. Throws a 'usage' failure when the
+ * user's selection does not fit the torrent: a pattern matches no file, or no file is left.
  */
 export function beginJob(
   source: UsableSource,

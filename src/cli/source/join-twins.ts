@@ -1,3 +1,4 @@
+/** Joins sources of one torrent, so that a run downloads it once. */
 import { toHex } from '../../base/bytes.js';
 import type { FileRange } from '../../metainfo/magnet.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
@@ -8,21 +9,20 @@ type UsableSource = LoadedTorrent | LoadedMagnet;
 
 export interface JoinedSource {
   readonly source: LoadedSource;
-  /** Other sources, as they were given, that name the same torrent. */
+  /** The other sources of this torrent, as the user gave them. */
   readonly twins: readonly string[];
-  /** What links among them name. */
+  /** The peers that the links among these sources name. */
   readonly peers: readonly PeerAddress[];
 }
 
 /**
- * Sources that name one torrent become one, at the place of the first. A .torrent needs no peer to say what is in it,
- * so it wins over a link; of links the first wins, and is given the peers, the trackers and the files that the others
- * name.
+ * Joins the sources of each torrent at the place of the first one. A .torrent wins over a link, because it needs no
+ * peer to tell its content. Of several links the first wins, and gets the peers, trackers and files of the others.
  */
 export function joinTwins(sources: readonly LoadedSource[]): JoinedSource[] {
   const joined = new Map<string, { source: LoadedSource; twins: string[]; peers: PeerAddress[] }>();
   for (const [index, source] of sources.entries()) {
-    // A source that cannot be used is no twin of any other.
+    // A source that cannot be used has no twin.
     const key = source.ok
       ? toHex(source.kind === 'torrent' ? source.metainfo.infoHash : source.link.infoHash)
       : `${index}`;
@@ -53,7 +53,7 @@ function joinTwo(one: UsableSource, other: UsableSource): UsableSource {
   return { ...one, link, peers: [...one.peers, ...other.peers] };
 }
 
-/** A private torrent has the trackers that it names itself, and no others. */
+/** Adds trackers. A private torrent has only the trackers that its own .torrent names. */
 function withTrackers(metainfo: Metainfo, more: Metainfo['trackers']): Metainfo {
   if (metainfo.private) return metainfo;
   const known = new Set(metainfo.trackers.flat());
@@ -61,7 +61,7 @@ function withTrackers(metainfo: Metainfo, more: Metainfo['trackers']): Metainfo 
   return { ...metainfo, trackers: [...metainfo.trackers, ...added] };
 }
 
-/** Null is every file. */
+/** Null means every file. */
 function joinRanges(one: readonly FileRange[] | null, other: readonly FileRange[] | null): readonly FileRange[] | null {
   return one === null || other === null ? null : [...one, ...other];
 }

@@ -1,4 +1,4 @@
-/** From a SOURCE on the command line to the torrent that it names. */
+/** Loads the torrent that a SOURCE on the command line names. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { BtgetError } from '../../base/failure.js';
@@ -9,29 +9,30 @@ import { formatSize } from '../output/format.js';
 import { classifySource, recognise } from './recognise.js';
 import { bareSource, decodeText, shownSource } from './source-text.js';
 
+/** How sources are read and parsed. Tests hand in their own. */
 export interface SourceReaders {
   readonly stdin: AsyncIterable<Buffer | string>;
   /** Throws a `BtgetError`, or rejects with one. */
   readonly parse: (bytes: Buffer) => Metainfo | Promise<Metainfo>;
-  /** What is behind an http(s) URL, at most `maxLength` bytes of it; rejects with a `BtgetError`. */
+  /** Fetches an http(s) URL. Rejects with a `BtgetError`, also when the body is longer than `maxLength` bytes. */
   readonly fetch: (url: string, maxLength: number) => Promise<Fetched>;
-  /** The addresses of a link's peers, `HOST:PORT` each; who has none is left out. */
+  /** The addresses of a link's peers, each given as `HOST:PORT`. A peer without an address is left out. */
   readonly resolve: (peers: readonly string[]) => Promise<readonly PeerAddress[]>;
 }
 
-/** The body behind a URL, or, as text, the magnet link that the server redirects to. */
+/** The body behind a URL; or a string: the magnet link to which the server redirects. */
 export type Fetched = Buffer | string;
 
-/** A torrent whose metainfo is there. */
+/** A source whose metainfo we have. */
 export interface LoadedTorrent {
-  /** As it may be shown. */
+  /** The source as the user gave it, without secrets. */
   readonly input: string;
   readonly ok: true;
   readonly kind: 'torrent';
   readonly metainfo: Metainfo;
 }
 
-/** A torrent of which only a link or its info-hash is there. */
+/** A source that is a magnet link or an info-hash; its metadata comes from peers. */
 export interface LoadedMagnet {
   readonly input: string;
   readonly ok: true;
@@ -49,7 +50,7 @@ export interface UnusableSource {
 
 export type LoadedSource = LoadedTorrent | LoadedMagnet | UnusableSource;
 
-/** Never rejects for a fault of the source. Any other exception is a bug, and goes on. */
+/** Never rejects for a fault of the source. It rejects with any other exception, which is a bug. */
 export async function loadSource(input: string, readers: SourceReaders): Promise<LoadedSource> {
   const shown = shownSource(input);
   let name = shown;
@@ -57,7 +58,7 @@ export async function loadSource(input: string, readers: SourceReaders): Promise
     const source = await meantSource(input);
     name = source === '-' ? 'stdin' : shownSource(source);
     const found = await readSource(source, readers);
-    if (typeof found === 'string') return await beginLink(shown, found, readers);
+    if (typeof found === 'string') return await loadLink(shown, found, readers);
     return { input: shown, ok: true, kind: 'torrent', metainfo: await parse(found, readers) };
   } catch (error) {
     if (!(error instanceof BtgetError)) throw error;
@@ -66,7 +67,7 @@ export async function loadSource(input: string, readers: SourceReaders): Promise
   }
 }
 
-async function beginLink(input: string, text: string, readers: SourceReaders): Promise<LoadedMagnet> {
+async function loadLink(input: string, text: string, readers: SourceReaders): Promise<LoadedMagnet> {
   const link = parseV1Link(text);
   return { input, ok: true, kind: 'magnet', link, peers: await readers.resolve(link.peers) };
 }
@@ -81,13 +82,13 @@ async function parse(bytes: Buffer, readers: SourceReaders): Promise<Metainfo> {
   }
 }
 
-/** `input` without what came along when it was copied, unless a file has just that name. */
+/** `input` without the blanks and quotes that were copied with it, unless a file has exactly this name. */
 export async function meantSource(input: string): Promise<string> {
   const bare = bareSource(input);
   return bare === '' || bare === input || (await exists(input)) ? input : bare;
 }
 
-/** As `loadSource`, for what cannot begin with a link: `what` is said of a link. */
+/** As `loadSource`, for commands that cannot use a link. A link gives a 'usage' failure that begins with `what`. */
 export async function loadTorrent(
   input: string,
   readers: SourceReaders,
@@ -99,8 +100,8 @@ export async function loadTorrent(
 }
 
 /**
- * The bytes of a .torrent, or the text of a link: an info-hash is one that says nothing else, and a file of that name
- * wins.
+ * Resolves to the bytes of a .torrent, or to the text of a link. An info-hash counts as a link, unless there is a file
+ * of that name.
  */
 async function readSource(source: string, readers: SourceReaders): Promise<Fetched> {
   switch (classifySource(source)) {
@@ -121,7 +122,7 @@ async function readSource(source: string, readers: SourceReaders): Promise<Fetch
   }
 }
 
-/** The link that is all that somebody wrote to our stdin; null when it is something else. */
+/** The link, when stdin holds a link and nothing else; else null. Throws a 'usage' failure for several links. */
 function linkIn(bytes: Buffer): string | null {
   if (bytes.length > 2 * MAX_MAGNET_LENGTH) return null;
   const text = bareSource(decodeText(bytes));
@@ -144,7 +145,7 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** A pipe (`<(curl …)`) is as good as a file. */
+/** Reads a file or a pipe (`<(curl …)`). */
 async function readPath(path: string): Promise<Buffer> {
   try {
     const found = await stat(path);
@@ -156,6 +157,7 @@ async function readPath(path: string): Promise<Buffer> {
   }
 }
 
+/** The failure to report when the system refuses to open or read `path`. */
 export function openFailure(path: string, error: unknown): BtgetError {
   const code = systemCode(error);
   if (code === 'ENOENT' || code === 'ENOTDIR')

@@ -1,12 +1,12 @@
-/** What a file is that is no .torrent: the name of its kind, by its first bytes. */
+/** Recognises what kind of source the user gives, and what kind of file it is when it is no .torrent. */
 import { redactText } from '../../base/redaction.js';
 import { scanBencode, TOLERANT } from '../../bencode/guard.js';
 import { bareSource, decodeText } from './source-text.js';
 
-/** Bytes that are looked at for text. */
+/** How many bytes we look at to recognise text. */
 const HEAD = 4096;
 
-/** In hexadecimal, from the first byte on. */
+/** First bytes of a file in hexadecimal, what such a file is, and a hint. */
 const SIGNATURES: readonly (readonly [begin: string, what: string, hint?: string])[] = [
   ['1f8b', 'gzip data', 'unpack it first: gunzip'],
   ['425a68', 'bzip2 data', 'unpack it first: bunzip2'],
@@ -26,8 +26,8 @@ const SIGNATURES: readonly (readonly [begin: string, what: string, hint?: string
 ];
 
 /**
- * Of bytes that are not bencoded: a sentence that names what they are, with what to do about it where there is
- * something; null when they are nothing that is known here.
+ * A sentence that names what bytes are that are not bencoded, with a hint where we know one. Null when we do not
+ * recognise them.
  */
 export function recognise(bytes: Buffer): string | null {
   const begin = bytes.toString('hex', 0, 16);
@@ -35,7 +35,7 @@ export function recognise(bytes: Buffer): string | null {
   if (signature !== undefined) return say(signature[1], signature[2]);
   if (bytes.toString('latin1', 4, 8) === 'ftyp') return say('a video (MP4)');
   if (bytes.toString('latin1', 257, 262) === 'ustar') return say('a tar archive', 'unpack it first: tar -x');
-  // A dictionary, as far as it goes.
+  // 'd': a dictionary begins.
   if (begin.startsWith('64')) {
     const scan = scanBencode(bytes, TOLERANT);
     if (!scan.ok && scan.isCutShort) return `cut short: ${scan.why}, at byte ${scan.at} (fetch it again)`;
@@ -53,7 +53,7 @@ function recogniseText(head: string): string | null {
   const markup = head.trimStart().replace(/^\ufeff/, '');
   if (/^(?:<\?xml|<!--|<)/i.test(markup)) return recogniseMarkup(markup);
   if (/^[{[]\s*["{[\]}]/.test(markup)) return say('JSON', 'perhaps a server says with it what is wrong');
-  // What begins with one of the others may be a torrent with a fault, and the fault is worth more.
+  // Bytes that begin like a bencoded value may be a torrent with a fault. Then the fault tells the user more.
   const isText = !/^[dli0-9]/.test(head) && !/[^\P{Cc}\s]|\ufffd/u.test(head.slice(0, -1));
   return isText
     ? say(`text that begins with '${[...redactText(text.split(/[\r\n]/, 1).join(''))].slice(0, 60).join('')}'`)
@@ -74,14 +74,14 @@ function recogniseMarkup(markup: string): string | null {
   return null;
 }
 
-/** What a SOURCE on the command line is, by its form alone. */
+/** What a SOURCE on the command line is. */
 type SourceKind = 'stdin' | 'url' | 'magnet' | 'info-hash' | 'path';
 
-/** A file of the same name wins over an info-hash: whoever loads a source looks for it first. */
+/** Decides by the form alone. A file wins over an info-hash of the same name, so the caller looks for a file first. */
 export function classifySource(input: string): SourceKind {
   if (input === '-') return 'stdin';
   if (/^https?:\/\//i.test(input)) return 'url';
-  // A whole link may be escaped, and its topic alone is a link too.
+  // A link may be percent-encoded as a whole, and its topic (`urn:btih:…`) alone counts as a link.
   if (/^(?:magnet(?::|%3a)|urn:bt[im]h:)/i.test(input)) return 'magnet';
   if (/^(?:[0-9a-f]{40}|[0-9a-f]{64}|[a-z2-7]{32})$/i.test(input)) return 'info-hash';
   return 'path';

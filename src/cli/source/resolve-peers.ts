@@ -1,9 +1,12 @@
-/** From the names that people write after `--peer` to the addresses that the core dials. */
+/** Resolves the hosts that the user gives with `--peer` to the addresses that we dial. */
 import { BtgetError } from '../../base/failure.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import { isKnownHost, type LookUpHost, lookUpHost, peersAt } from '../../session/node-link-peers.js';
 
-/** With `--bind` no name is resolved, because the system's resolver would ask through any interface. */
+/**
+ * With `bind` it resolves no name, because the system's resolver would ask through any interface. Rejects with 'usage'
+ * for such a name, and with 'network' when a host has no address.
+ */
 export async function resolvePeers(
   peers: readonly PeerAddress[],
   bind: string | null,

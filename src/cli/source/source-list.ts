@@ -1,9 +1,13 @@
-/** Which sources a command line names: its arguments, then those of `--input-file`. */
+/** Lists the sources that a command line names: its arguments, then the lines of `--input-file`. */
 import { readFile } from 'node:fs/promises';
 import { BtgetError } from '../../base/failure.js';
 import { meantSource, openFailure } from './load-source.js';
 import { bareSource, decodeText } from './source-text.js';
 
+/**
+ * `inputFile`: a path, `-` for stdin, or null. Rejects with 'usage' when there is no source or when stdin would be read
+ * twice, and with a failure of the file when it cannot be read.
+ */
 export async function listSources(
   args: readonly string[],
   inputFile: string | null,

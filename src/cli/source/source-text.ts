@@ -1,12 +1,12 @@
-/** What people hand on as text: the words of a SOURCE without what surrounds them, and bytes as text. */
+/** Cleans text that the user gives: a SOURCE without what surrounds it or without secrets, and bytes as text. */
 import { redactText, redactUrl } from '../../base/redaction.js';
 
 const BLANK = /[\s\p{Cc}\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/u;
 const QUOTES = '"\'`´‘’‚‛“”„‟«»‹›';
 
 /**
- * `text` without blanks (those that do not break, byte order marks and line ends too), quotes of any kind and `<…>`
- * around it: what comes along when a source is copied out of a mail, a page or a list.
+ * `text` without the blanks, quotes of any kind and `<…>` around it. Users often copy these with a source from a mail,
+ * a page or a list. No-break spaces, byte order marks and line ends count as blanks.
  */
 export function bareSource(text: string): string {
   let begin = 0;
@@ -21,15 +21,15 @@ function surrounds(character: string, bracket: string): boolean {
 }
 
 /**
- * A source as it may be shown: the URLs and links among them without their secrets. The whole of one is a URL, whatever
- * blanks and signs stand in its password.
+ * A source for messages, without the secrets of URLs and links in it. A source that begins like a URL counts as one URL
+ * to its end, because its password may hold blanks and any other characters.
  */
 export function shownSource(source: string): string {
   const text = bareSource(source);
   return /^(?:[a-z][a-z0-9+.-]*:\/\/|https?:|udp:|magnet(?::|%3a))/i.test(text) ? redactUrl(text) : redactText(source);
 }
 
-/** UTF-8, or UTF-16 when it begins with the byte order mark of that, as some editors and shells write. */
+/** Decodes UTF-8, or UTF-16 after its byte order mark: some editors and shells write that. */
 export function decodeText(bytes: Buffer): string {
   const [first, second] = bytes;
   if (first === 0xff && second === 0xfe) return bytes.toString('utf16le', 2);

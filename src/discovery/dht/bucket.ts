@@ -3,17 +3,17 @@ import type { Contact } from './contact.js';
 import { networkOf } from './neighbourhood.js';
 import { isSecureId } from './secure-id.js';
 
-/** "Each bucket can only hold K nodes, currently eight." */
+/** BEP 5: "Each bucket can only hold K nodes, currently eight." */
 const BUCKET_LENGTH = 8;
 
-/** A part of the id space: its nodes, and those that wait for a place. */
+/** One part of the id space: the nodes that have a place in it, and the nodes that wait for one. */
 export class Bucket {
-  /** "Buckets that have not been changed in 15 minutes should be refreshed." */
+  /** BEP 5: "Buckets that have not been changed in 15 minutes should be refreshed." */
   lastChanged: Millis;
-  /** A node of this bucket is being asked whether it is still there. */
+  /** The node of this bucket that we are asking now whether it is still there. */
   probed: KnownNode | null = null;
   readonly nodes: KnownNode[] = [];
-  /** The one heard of last stands at the end. */
+  /** The node that we heard of last stands at the end. */
   readonly #waiting: KnownNode[] = [];
 
   constructor(now: Millis) {
@@ -28,7 +28,7 @@ export class Bucket {
     return this.#waiting.length > 0;
   }
 
-  /** Nobody else of this node's network is here: eight nodes of one owner would hold the bucket. */
+  /** Whether no node of the same network is here. Otherwise eight nodes of one owner could fill the bucket. */
   admits(node: KnownNode): boolean {
     return node.network === null || this.nodes.every(({ network }) => network !== node.network);
   }
@@ -43,13 +43,16 @@ export class Bucket {
     if (index >= 0) this.nodes.splice(index, 1);
   }
 
-  /** The node that gives way to `newcomer`: a bad one, else one whose id its address does not allow. */
+  /**
+   * The node that loses its place to `newcomer`: a bad node, or else one whose address does not allow its id, if the
+   * address of `newcomer` allows the id of `newcomer`. Undefined when every node keeps its place.
+   */
   weakest(newcomer: KnownNode, now: Millis): KnownNode | undefined {
     const bad = this.nodes.find((node) => node.state(now) === 'bad');
     return bad ?? (newcomer.isSecure ? this.nodes.find(({ isSecure }) => !isSecure) : undefined);
   }
 
-  /** Not heard for the longest time of those that are questionable, or undefined when all are good or bad. */
+  /** The questionable node that has been silent longest. Undefined when no node is questionable. */
   mostDoubtful(now: Millis): KnownNode | undefined {
     let doubtful: KnownNode | undefined;
     for (const node of this.nodes) {
@@ -59,7 +62,7 @@ export class Bucket {
     return doubtful;
   }
 
-  /** Lets `node` wait for a place. The one that has waited longest without a word gives way. */
+  /** Lets `node` wait for a place. When too many wait, the node that we heard of longest ago waits no more. */
   wait(node: KnownNode): void {
     const index = this.#waiting.findIndex(({ contact }) => contact.host === node.contact.host);
     if (index >= 0) this.#waiting.splice(index, 1);
@@ -67,7 +70,7 @@ export class Bucket {
     if (this.#waiting.length > BUCKET_LENGTH) this.#waiting.shift();
   }
 
-  /** The node that was heard of last of those that wait and are admitted. */
+  /** Takes the node that we heard of last among those that wait and that the bucket admits. */
   takeWaiting(): KnownNode | undefined {
     for (let index = this.#waiting.length - 1; index >= 0; index -= 1) {
       const node = this.#waiting[index] as KnownNode;
@@ -78,26 +81,28 @@ export class Bucket {
     return undefined;
   }
 
-  /** All that wait, who then wait no more. */
+  /** Takes all nodes that wait. */
   drain(): KnownNode[] {
     return this.#waiting.splice(0);
   }
 }
 
-/** "After 15 minutes of inactivity, a node becomes questionable." */
+/** BEP 5: "After 15 minutes of inactivity, a node becomes questionable." */
 const ACTIVITY_LIMIT: Millis = 15 * 60_000;
-/** "Nodes become bad when they fail to respond to multiple queries in a row." */
+/** BEP 5: "Nodes become bad when they fail to respond to multiple queries in a row." */
 const MAX_FAILURES = 3;
+/** How long a node counts as bad after it has misled us. */
 const DISTRUST: Millis = 30 * 60_000;
 
+/** The states of BEP 5. */
 export type NodeState = 'good' | 'questionable' | 'bad';
 
-/** A node of the routing table, and how it has behaved. */
+/** A node that the routing table knows, and how it has behaved. */
 export class KnownNode {
   readonly contact: Contact;
-  /** Its /24 or /64, null for a local one. */
+  /** Its /24 (IPv4) or /64 (IPv6). Null for a local address. */
   readonly network: string | null;
-  /** Its id is one that its address allows (BEP 42). */
+  /** Whether its address allows its id (BEP 42). */
   readonly isSecure: boolean;
   #everAnswered = false;
   #lastHeard: Millis = Number.NEGATIVE_INFINITY;
@@ -110,28 +115,29 @@ export class KnownNode {
     this.isSecure = isSecureId(contact.id, contact.ip);
   }
 
-  /** When it last answered or asked. */
+  /** When it last answered us or asked us something. */
   get lastHeard(): Millis {
     return this.#lastHeard;
   }
 
-  /** It gave a useful answer. */
+  /** The node gave a useful answer. */
   answered(now: Millis): void {
     this.#everAnswered = true;
     this.#failures = 0;
     this.#lastHeard = now;
   }
 
-  /** "A node is also good if it has ever responded to one of our queries and has sent us a query." */
+  /** BEP 5: "A node is also good if it has ever responded to one of our queries and has sent us a query." */
   queried(now: Millis): void {
     this.#lastHeard = now;
   }
 
+  /** The node gave no answer, or a useless one. */
   failed(): void {
     this.#failures += 1;
   }
 
-  /** It has led us to nodes that are not there. */
+  /** The node has named nodes that do not exist. */
   misled(now: Millis): void {
     this.#distrustedUntil = now + DISTRUST;
   }

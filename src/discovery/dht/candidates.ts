@@ -1,32 +1,33 @@
 /**
- * The nodes that a lookup has heard of, the closest first, and which of them to ask next. Three things keep liars from
- * leading it astray: ids that their address does not allow do not count as close (BEP 42); a host, and a network,
- * counts once; and whoever names nodes that are not there is soon not believed any more.
+ * The nodes that a lookup has heard of, the closest first, and which of them it asks next. Three rules keep liars from
+ * leading the lookup astray. A node whose address does not allow its id does not count as close (BEP 42). Each host and
+ * each network counts once. A node that names nodes which do not exist soon loses our trust.
  */
 import { type Contact, compareDistance, isSame, type NodeId } from './contact.js';
 import { networkOf, nodeKey } from './neighbourhood.js';
 import { isSecureId } from './secure-id.js';
 
-/** "The K (8) closest nodes": where to write. */
+/** BEP 5: "the K (8) closest nodes". We write to these. */
 const CLOSE = 8;
 /**
- * Nodes that must have answered before a lookup ends. Twice as many, because liars who know each other are soon found:
- * honest nodes, who know fewer, need the time to lead past them.
+ * Nodes that must have answered before a lookup ends. This is twice as many as we write to. Liars that know each other
+ * are found quickly. Honest nodes know fewer nodes, so they need more time to lead us past the liars.
  */
 const ENOUGH = 16;
 const MAX_CANDIDATES = 300;
-/** Ids that are tried at one host: the first one named may be somebody's invention. */
+/** Ids that we try at one host, because a liar may have invented the first one that we heard of. */
 const MAX_TRIES_OF_HOST = 2;
-/** Nodes that a teller may have named in vain. */
+/** After this many failed nodes a teller is trusted only if at least as many of its nodes have answered. */
 const MAX_FAILURES_OF_TELLER = 3;
-/** Nodes that are remembered to have named the same one. */
+/** How many tellers we remember for one node. */
 const MAX_TELLERS = 8;
 /**
- * Queries to nodes whose address does not allow their id: many honest ones are among them, and any number of others.
+ * Queries to nodes whose address does not allow their id. Many of these nodes are honest, but a liar can invent any
+ * number of them.
  */
 const MAX_INSECURE_TRIES = 40;
 
-/** A node that has named others, and how those fare. */
+/** A node that has named other nodes, and how many of those have failed or answered. */
 export interface Teller {
   readonly contact: Contact;
   failures: number;
@@ -35,33 +36,38 @@ export interface Teller {
 
 type CandidateState = 'untried' | 'asked' | 'slow' | 'answered' | 'failed';
 
+/** A node that the lookup may ask. */
 export interface Candidate {
   readonly contact: Contact;
+  /** Whether its address allows its id (BEP 42). */
   readonly isSecure: boolean;
+  /** See `nodeKey`. */
   readonly key: string;
+  /** See `networkOf`. */
   readonly network: string | null;
-  /** Who has named it; nobody: our own routing table has. */
+  /** The nodes that have named it. Empty when we know the node ourselves. */
   readonly tellers: Teller[];
   state: CandidateState;
-  /** What its answer gave to write with. */
+  /** The write token of its answer, or null. */
   token: Buffer | null;
 }
 
-/** What a lookup should do. 'wait': the closest are being asked. */
+/** What a lookup should do next. 'wait': queries to the closest nodes are under way. */
 export type Step = { readonly kind: 'ask'; readonly candidate: Candidate } | { readonly kind: 'wait' | 'done' };
 
 export class Candidates {
   readonly #target: NodeId;
   readonly #misled: (teller: Contact) => void;
   readonly #sorted: Candidate[] = [];
-  /** Those of our own routing table that have not been asked. */
+  /** The nodes of our own routing table that the lookup has not asked yet. */
   readonly #own: Candidate[] = [];
+  /** Queries by the key of the node. */
   readonly #tries = new Map<string, number>();
   readonly #answeredHosts = new Set<string>();
   readonly #answeredNetworks = new Set<string>();
   #insecureTries = 0;
 
-  /** `misled` is told of nodes all of whose first few are not there. */
+  /** `misled` is called with a teller when the first few nodes that it named have all failed. */
   constructor(target: NodeId, misled: (teller: Contact) => void) {
     this.#target = target;
     this.#misled = misled;
@@ -73,7 +79,10 @@ export class Candidates {
     if (candidate !== undefined) this.#own.unshift(candidate);
   }
 
-  /** Takes in a node that somebody has named. Undefined when it is known, or farther than so many others. */
+  /**
+   * Takes in a node that `teller` has named, or one that we know ourselves (`teller` is null). Undefined when the node
+   * is known already, or when too many closer nodes are known.
+   */
   add(contact: Contact, teller: Teller | null): Candidate | undefined {
     const index = this.#placeOf(contact);
     const known = this.#sorted[index];
@@ -97,8 +106,9 @@ export class Candidates {
   }
 
   /**
-   * The closest node that is worth a question, as long as sixteen closer ones have not answered. Whom we know ourselves
-   * is asked in any case: liars who name each other would end the lookup before an honest node has said a word.
+   * The closest node that is worth a query, as long as fewer than sixteen closer nodes have answered. The nodes of our
+   * own routing table are asked first in any case. Otherwise liars that name each other could end the lookup before an
+   * honest node has answered.
    */
   next(): Step {
     const own = this.#own.pop();
@@ -113,7 +123,7 @@ export class Candidates {
       else if (candidate.state === 'slow') slow = true;
       else if (candidate.state === 'untried' && this.#isWorthAsking(candidate)) return { kind: 'ask', candidate };
     }
-    // With fewer than that, every answer counts.
+    // While too few close nodes have answered, the lookup needs the answers of slow nodes too.
     return { kind: asked || (slow && close < ENOUGH) ? 'wait' : 'done' };
   }
 
@@ -137,8 +147,8 @@ export class Candidates {
   }
 
   /**
-   * Where to write: the eight closest that gave a token, and the eight closest of those with an id that their address
-   * allows. Others who look for it may know of either kind only.
+   * The nodes to write to: the eight closest nodes that gave a token, and the eight closest of those whose address
+   * allows their id. Other nodes that look for our entry may know only one of these two groups.
    */
   writable(): Candidate[] {
     const withToken = this.#sorted.filter(({ state, token }) => state === 'answered' && token !== null);
@@ -146,11 +156,12 @@ export class Candidates {
     return [...new Set([...withToken.slice(0, CLOSE), ...secure.slice(0, CLOSE)])];
   }
 
+  /** How many hosts have answered. */
   get answeredCount(): number {
     return this.#answeredHosts.size;
   }
 
-  /** One more has named a node that others have named before: it answers for it as they do. */
+  /** One more teller has named a node that is known. It shares the blame or the credit of the earlier tellers. */
   #nameAgain({ tellers, state }: Candidate, teller: Teller): void {
     if (tellers.length >= MAX_TELLERS) return;
     tellers.push(teller);
@@ -170,7 +181,7 @@ export class Candidates {
     return tellers.length === 0 || tellers.some(isTrusted);
   }
 
-  /** Where the contact stands, or would have to stand. */
+  /** The index at which the contact stands, or at which it belongs. */
   #placeOf(contact: Contact): number {
     let low = 0;
     let high = this.#sorted.length;

@@ -1,31 +1,31 @@
-/** Nodes of the DHT: their ids, how far they are from a target, and their compact spelling (BEP 5, BEP 32). */
+/** Nodes of the DHT: their ids, their distance from a target, and their compact form (BEP 5, BEP 32). */
 import { type IpAddress, type IpFamily, ipOfBytes, parseIp } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 
-/** 20 bytes: the id of a node, or an info-hash in the same space. */
+/** 20 bytes: the id of a node, or an info-hash, which lies in the same space. */
 export type NodeId = Buffer;
 
 export const ID_LENGTH = 20;
 const ID_BITS = ID_LENGTH * 8;
 
-/** Where somebody is, with the host read. */
+/** An address whose host has been parsed. `host` is the canonical text of `ip`. */
 export interface Place extends PeerAddress {
   readonly ip: IpAddress;
 }
 
-/** A node as others name it: an id that is claimed, and where it answers. */
+/** A node as others name it: its claimed id, and the address at which it should answer. */
 export interface Contact extends Place {
   readonly id: NodeId;
 }
 
-/** An address whose host is an IP literal; any other is a mistake of ours. */
+/** Parses an address. The host must be an IP literal; any other host is our own mistake and throws a RangeError. */
 export function placeAt({ host, port }: PeerAddress): Place {
   const ip = parseIp(host);
   if (ip === undefined) throw new RangeError(`not an IP literal: ${host}`);
   return { host: ip.text, port, ip };
 }
 
-/** The node `id` at an address whose host is an IP literal. */
+/** The node `id` at `address`, whose host must be an IP literal, as for `placeAt`. */
 export function contactAt(id: NodeId, address: PeerAddress): Contact {
   return { ...placeAt(address), id };
 }
@@ -35,7 +35,10 @@ export function isSame(a: Contact, b: Contact): boolean {
   return a.host === b.host && a.port === b.port && a.id.equals(b.id);
 }
 
-/** Negative when `a` is closer to `target` than `b`: "distance(A,B) = |A xor B|, smaller values are closer". */
+/**
+ * Negative when `a` is closer to `target` than `b`, positive when it is farther away. BEP 5: "distance(A,B) = |A xor B|
+ * Smaller values are closer."
+ */
 export function compareDistance(target: NodeId, a: NodeId, b: NodeId): number {
   for (let index = 0; index < ID_LENGTH; index += 1) {
     const byte = target[index] as number;
@@ -45,7 +48,7 @@ export function compareDistance(target: NodeId, a: NodeId, b: NodeId): number {
   return 0;
 }
 
-/** How many bits `a` and `b` have in common at their beginning, 0 to 160. */
+/** How many leading bits `a` and `b` have in common, 0 to 160. */
 export function sharedPrefix(a: NodeId, b: NodeId): number {
   for (let index = 0; index < ID_LENGTH; index += 1) {
     const difference = (a[index] as number) ^ (b[index] as number);
@@ -54,7 +57,7 @@ export function sharedPrefix(a: NodeId, b: NodeId): number {
   return ID_BITS;
 }
 
-/** `random` with as many bits of `id` at its beginning as `shared` says, and the bit after them different. */
+/** An id whose first `shared` bits are those of `id`, whose next bit differs, and whose other bits are `random`'s. */
 export function withSharedPrefix(id: NodeId, shared: number, random: Buffer): NodeId {
   const made = Buffer.from(random);
   const whole = shared >> 3;
@@ -69,19 +72,19 @@ export function withSharedPrefix(id: NodeId, shared: number, random: Buffer): No
   return made;
 }
 
-/** The one text by which an address is known in tables. */
+/** The key of an address in maps and sets. `host` must be canonical, so that each address has one key. */
 export function addressKey({ host, port }: PeerAddress): string {
   return `${host} ${port}`;
 }
 
-/** 6 bytes for IPv4, 18 for IPv6: the address, then the port. */
+/** The IP address, then the port: 6 bytes for IPv4, 18 for IPv6. */
 export function compactAddress({ ip, port }: Place): Buffer {
   const compact = Buffer.alloc(ip.bytes.length + 2);
   compact.writeUInt16BE(port, ip.bytes.copy(compact));
   return compact;
 }
 
-/** "Compact node info": the id and the compact address, 26 bytes a node for IPv4, 38 for IPv6. */
+/** BEP 5, "compact node info": the id, then the compact address. A node takes 26 bytes for IPv4, 38 for IPv6. */
 export function encodeContacts(contacts: readonly Contact[]): Buffer {
   const compact = Buffer.alloc(contacts.reduce((length, { ip }) => length + ID_LENGTH + ip.bytes.length + 2, 0));
   let end = 0;
@@ -94,8 +97,8 @@ export function encodeContacts(contacts: readonly Contact[]): Buffer {
 }
 
 /**
- * At most `limit` nodes of `compact`, which is taken as a whole or not at all: bytes that are not a multiple of a
- * node's length are rubbish from the beginning. A node at port 0 is left out.
+ * At most `limit` nodes of `compact`. When its length is not a multiple of the length of a node, all of it is rubbish,
+ * and the answer is empty. A node at port 0 is left out.
  */
 export function decodeContacts(compact: Buffer, family: IpFamily, limit: number): Contact[] {
   const length = ID_LENGTH + (family === 4 ? 6 : 18);

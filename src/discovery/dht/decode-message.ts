@@ -1,4 +1,4 @@
-/** A packet as a value. Whatever its bytes are, nothing here throws. */
+/** Decodes the packets of other nodes (KRPC) into values. Nothing here throws, whatever bytes a node sends. */
 import { BtgetError } from '../../base/failure.js';
 import {
   asBytes,
@@ -26,16 +26,17 @@ import {
   type Want,
 } from './message.js';
 
-// A value of BEP 44 has a thousand bytes and may be nested; two bytes make a token.
+// A stored value (BEP 44) has up to 1000 bytes and may be nested deeply, since two bytes make a list.
 const RULES: BencodeRules = { ...TOLERANT, maxDepth: 100, maxTokens: MAX_PACKET_LENGTH };
 const MAX_TRANSACTION_LENGTH = 32;
-/** The tokens that others hand out, to be sent back to them. */
+/** For the write tokens that other nodes give us and that we send back to them. */
 const MAX_TOKEN_LENGTH = 128;
 const MAX_ERROR_LENGTH = 200;
-/** "The K (8) closest good nodes"; some send twice as many. */
+/** BEP 5: "the K (8) closest good nodes". Some nodes send twice as many. */
 const MAX_CONTACTS = 16;
 const MAX_SEQUENCE = 0x7fff_ffff_ffff_ffffn;
 
+/** Decodes one packet. The value holds copies: `packet` may be overwritten afterwards. */
 export function decodeMessage(packet: Buffer): Message | Malformed {
   if (packet.length > MAX_PACKET_LENGTH) return rubbish(`${packet.length} bytes`);
   const root = dictionaryOf(packet);
@@ -102,7 +103,7 @@ function announceOf(args: BencodeDictionary): Query | KrpcError {
   const impliedPort = (getInteger(args, 'implied_port') ?? 0) !== 0;
   const given = getInteger(args, 'port') ?? 0;
   const port = given >= 1 && given <= 65_535 ? given : 0;
-  if (!impliedPort && port === 0) return invalid('the port is none');
+  if (!impliedPort && port === 0) return invalid('invalid port');
   return { method: 'announce_peer', target, token, port, impliedPort, isSeed: isSet(args, 'seed') };
 }
 
@@ -112,10 +113,10 @@ function putOf(args: BencodeDictionary, packet: Buffer): Query | KrpcError {
   if (token === undefined || value === undefined) return invalid('no token or no value');
   const expected = args.has('cas') ? sequenceOf(args.get('cas')) : null;
   const salt = args.has('salt') ? copyOf(args, 'salt', 0, MAX_PACKET_LENGTH) : Buffer.alloc(0);
-  if (expected === undefined || salt === undefined) return invalid('cas or salt is none');
+  if (expected === undefined || salt === undefined) return invalid('invalid cas or salt');
   if (!args.has('k')) return { method: 'put', token, item: { value, signed: null }, salt, expected };
   const signed = signedOf(args);
-  if (signed === undefined) return invalid('k, sig or seq is none');
+  if (signed === undefined) return invalid('invalid k, sig or seq');
   return { method: 'put', token, item: { value, signed }, salt, expected };
 }
 
@@ -138,7 +139,7 @@ function contactsOf(fields: BencodeDictionary): Contact[] {
   return [...decodeContacts(nodes, 4, MAX_CONTACTS), ...decodeContacts(nodes6, 6, MAX_CONTACTS)];
 }
 
-/** BEP 32: "hybrid values lists" of both families must be read. Elements of another length are left out. */
+/** BEP 32: a node must accept "hybrid values lists" of both families. Elements of any other length are left out. */
 function peersOf(fields: BencodeDictionary): PeerAddress[] {
   const peers: PeerAddress[] = [];
   for (const element of getList(fields, 'values') ?? []) {
@@ -157,8 +158,8 @@ function signedOf(fields: BencodeDictionary): Signed | undefined {
 }
 
 /**
- * The bytes of `v` among the arguments `args` of the packet. BEP 44: "It is important to use the verbatim bencoded
- * representation as it appeared in the message." Undefined too where two keys of one name make them ambiguous.
+ * The bytes of `v` in the arguments `args` of the packet. BEP 44: "It is important to use the verbatim bencoded
+ * representation as it appeared in the message." Undefined also when a key appears twice, which makes them ambiguous.
  */
 function storedValue(args: BencodeDictionary, packet: Buffer): Buffer | undefined {
   if (!args.has('v')) return undefined;
@@ -202,7 +203,7 @@ function isSet(dictionary: BencodeDictionary, key: string): boolean {
   return getInteger(dictionary, key) === 1;
 }
 
-/** The string at `key`, copied, if its length is from `shortest` to `longest`. */
+/** A copy of the string at `key`. Undefined when its length is not `shortest` to `longest` bytes. */
 function copyOf(dictionary: BencodeDictionary, key: string, shortest: number, longest = shortest): Buffer | undefined {
   const bytes = getBytes(dictionary, key);
   return bytes !== undefined && bytes.length >= shortest && bytes.length <= longest ? Buffer.from(bytes) : undefined;

@@ -1,4 +1,4 @@
-/** Our node in the DHT, in that of IPv4, in that of IPv6, or in both. */
+/** Our node in the DHT: in the DHT of IPv4, in that of IPv6, or in both. */
 import type { Timers } from '../../base/clock.js';
 import type { Random } from '../../base/random.js';
 import { type IpFamily, parseIp } from '../../net/ip-address.js';
@@ -17,37 +17,41 @@ import { Upkeep } from './upkeep.js';
 export interface DhtParts {
   readonly timers: Timers;
   readonly random: Random;
-  /** Looks a router's name up; an IP literal is its own address. */
+  /** Looks up the name of a router. An IP literal stands for itself. */
   readonly resolve: ResolveName;
   readonly verify: VerifySignature;
-  /** Where strangers may not lead us. */
+  /** The networks into which strangers may not lead us. */
   readonly ownNetworks: OwnNetworks;
 }
 
-/** One family, for displays. */
+/** The state of one family, for displays. */
 export interface FamilyStatus {
   readonly family: IpFamily;
+  /** How many nodes of the routing table are good (BEP 5). */
   readonly good: number;
+  /** How many nodes of the routing table are questionable (BEP 5). */
   readonly questionable: number;
-  /** Where most others see us, or null while too few have told. */
+  /** The IP literal at which most others see us, or null while too few have told us. */
   readonly externalHost: string | null;
-  /** Bytes of packets. */
+  /** Bytes of the packets that we sent. */
   readonly sent: number;
+  /** Bytes of the packets that we received. */
   readonly received: number;
-  /** Torrents and peers that others have announced to us. */
+  /** How many torrents and peers others have announced to us. */
   readonly stored: { readonly torrents: number; readonly peers: number };
 }
 
 export interface DhtStatus {
-  /** Those that are open. */
+  /** The families that are open. */
   readonly families: readonly FamilyStatus[];
   readonly routers: readonly RouterStatus[];
 }
 
-/** A torrent that is announced, as the caller of `announce` holds it. */
+/** A torrent that we announce, as the caller of `announce` holds it. */
 export interface Announcement {
-  /** Looks and tells now, instead of when it is time. */
+  /** Looks for peers and announces now, instead of at the next regular time. */
   again(): void;
+  /** Ends the announcing. `found` is not called afterwards. */
   stop(): void;
 }
 
@@ -56,7 +60,7 @@ interface Member {
   readonly upkeep: Upkeep;
 }
 
-/** A torrent that is announced, in every family that is open. */
+/** A torrent that we announce in every family that is open. */
 interface Announced {
   readonly infoHash: NodeId;
   readonly found: FoundPeers;
@@ -72,7 +76,7 @@ export class DhtNode {
   readonly #members = new Map<IpFamily, Member>();
   readonly #announced = new Set<Announced>();
 
-  /** `state`: what `exportState` gave in an earlier run, or null. Nothing is sent before `open`. */
+  /** `state` is what `exportState` returned in an earlier run, or null. The node sends nothing before `open`. */
   constructor(parts: DhtParts, options: DhtOptions, state: Buffer | null) {
     this.#parts = parts;
     this.#options = options;
@@ -81,7 +85,8 @@ export class DhtNode {
   }
 
   /**
-   * Enters the DHT of `family` through `socket`, whose packets are to be handed in from now on. Once for each family.
+   * Enters the DHT of `family` through `socket`. From now on the caller hands in every packet that the socket receives.
+   * Throws when the family is open already.
    */
   open(family: IpFamily, socket: DhtSocket): void {
     if (this.#members.has(family)) throw new Error(`the DHT of IPv${family} is open already`);
@@ -99,7 +104,7 @@ export class DhtNode {
         routers,
         closest: (of, target, count) => this.#members.get(of)?.node.table.closest(target, count, 'good') ?? [],
         heardOfOther: (contact) => this.#members.get(contact.ip.family)?.node.table.heardOf(contact),
-        // In a small DHT it is us to whom a torrent's peers are announced, while we look for them elsewhere.
+        // In a small DHT the peers of a torrent may announce themselves to us while we look for them at other nodes.
         gotPeer: (infoHash, peer) => {
           for (const announced of this.#announced)
             if (announced.infoHash.equals(infoHash)) announced.found([{ ...peer, teller: peer.host }]);
@@ -127,17 +132,20 @@ export class DhtNode {
     for (const announced of this.#announced) this.#startAnnouncer(announced, node);
   }
 
-  /** A packet came in through the socket of its family. It is valid during the call. */
+  /** A packet came in through the socket of its family. `packet` is valid only during the call. */
   datagramCameIn(packet: Buffer, from: PeerAddress): void {
     this.#memberAt(from)?.node.datagramCameIn(packet, from);
   }
 
-  /** What was sent to `to` has not arrived. */
+  /** A packet that we sent to `to` did not arrive. */
   sendFailed(to: PeerAddress): void {
     this.#memberAt(to)?.node.sendFailed(to);
   }
 
-  /** `source` says that a node is at `address`: a peer's `port` message, or a torrent's `nodes`. */
+  /**
+   * `source` says that a node is at this address. For example, a peer says so in its `port` message, and a torrent in
+   * its `nodes`. We probe the node. An address to which the source may not lead us is ignored.
+   */
   addNode({ host, port }: PeerAddress, source: AddressSource): void {
     const ip = parseIp(host);
     if (ip === undefined || !mayLead(source, ip, port, this.#parts.ownNetworks)) return;
@@ -145,7 +153,7 @@ export class DhtNode {
     this.#memberAt(address)?.node.probeAddress(address);
   }
 
-  /** The same for a `host` that may be a name. */
+  /** As `addNode`, for a `host` that may be a name. */
   addNamedNode(host: string, port: number, source: AddressSource): void {
     this.#parts.resolve(host, (addresses) => {
       for (const address of addresses) this.addNode({ host: address, port }, source);
@@ -153,8 +161,9 @@ export class DhtNode {
   }
 
   /**
-   * Tells where a torrent's peer is to be found, now and every 15 to 30 minutes until `stop`, and finds others on the
-   * way; with no place it only looks. `timers` is the torrent's: when they end, nothing more is begun.
+   * Looks for the peers of a torrent and announces that we are at `place`, now and every 15 to 30 minutes until `stop`.
+   * When `place` is null it only looks. `found` is called with the peers as they come. `timers` belong to the torrent:
+   * when they end, no further lookup begins.
    */
   announce(
     infoHash: NodeId,
@@ -191,7 +200,7 @@ export class DhtNode {
     return { families, routers: this.#routers.status() };
   }
 
-  /** What the next run begins with. A family that is not open keeps what it was. */
+  /** The state with which the next run begins. A family that is not open keeps its saved state. */
   exportState(): Buffer {
     const stateOf = (family: IpFamily, saved: FamilyState | null): FamilyState | null => {
       const table = this.#members.get(family)?.node.table;
@@ -200,7 +209,7 @@ export class DhtNode {
     return encodeState({ ipv4: stateOf(4, this.#saved.ipv4), ipv6: stateOf(6, this.#saved.ipv6) });
   }
 
-  /** Ends everything at once. Nothing is told any more. */
+  /** Ends everything at once. No callback is called afterwards. */
   stop(): void {
     for (const { announcers } of this.#announced) for (const announcer of announcers.values()) announcer.stop();
     this.#announced.clear();

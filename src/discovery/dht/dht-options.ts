@@ -1,48 +1,56 @@
 import type { Millis } from '../../base/clock.js';
 import { DEFAULT_PEER_STORE_OPTIONS, type PeerStoreOptions } from './peer-store.js';
 
-/** A node of whom nothing is known but its name: where to enter the DHT. */
+/** A node of which we know only the name and the port. We enter the DHT through it. */
 export interface Router {
   /** A name or an IP literal. */
   readonly host: string;
+  /** 1 to 65535. */
   readonly port: number;
-  /** It serves everybody who enters, and is spared all else: we do not keep it as a node. */
+  /** A public router serves all nodes that enter. We spare it other queries, and do not keep it as a node. */
   readonly isPublic: boolean;
 }
 
+/** Times are milliseconds. */
 export interface DhtOptions {
-  /** Whom to ask when no other node is known. */
+  /** The nodes that we ask when we know no other. */
   readonly routers: readonly Router[];
-  /** Begin under ids of chance, whatever the state says: another process may have those. */
+  /** Begin with random ids instead of those of the saved state, because another process may be using those. */
   readonly newIds: boolean;
-  /** BEP 43: we ask, and answer nobody. */
+  /** BEP 43: we ask other nodes, but answer no queries. */
   readonly readOnly: boolean;
-  /** How long a query may take. */
+  /** After this long without an answer a query has failed. */
   readonly queryTimeout: Millis;
   /**
-   * After this a lookup goes on as if a node were not there; its answer is still welcome until the query's time is
-   * over.
+   * After this long without an answer a lookup goes on without the node. It still takes the answer when it comes within
+   * `queryTimeout`.
    */
   readonly slowAfter: Millis;
-  /** Kademlia's alpha: queries of one lookup that are under way and not slow. */
+  /** Kademlia's alpha: how many queries of one lookup may be under way, not counting slow ones. */
   readonly parallel: number;
-  /** Queries of one lookup in all. */
+  /** How many queries one lookup may send in all. */
   readonly maxLookupQueries: number;
-  /** Lookups that run at a time; the others wait. */
+  /** How many lookups run at the same time. The others wait. */
   readonly maxLookups: number;
-  /** Queries that we send in a second, on the average. */
+  /** Queries that we send per second, on average. */
   readonly queriesPerSecond: number;
-  /** Queries that may leave at once after a quiet time. */
+  /** Queries that we may send at once after a quiet time. */
   readonly queryBurst: number;
-  /** Bytes of answers that we send in a second, on the average: nobody is flooded by what others ask in his name. */
+  /**
+   * Bytes of answers that we send per second, on average. An attacker that forges its source address can thus not use
+   * us to flood a victim.
+   */
   readonly answerBytesPerSecond: number;
-  /** Bytes of answers that may leave at once after a quiet time. */
+  /** Bytes of answers that we may send at once after a quiet time. */
   readonly answerBurst: number;
-  /** A torrent is announced again after this, or after up to twice as long: never all of them at once. */
+  /**
+   * The shortest time between two announces of a torrent. The longest is twice this. The time is random, so that our
+   * torrents are not announced all at once.
+   */
   readonly announceInterval: Millis;
-  /** How long to wait when nobody answered, the first time; it doubles up to `announceInterval`. */
+  /** How long we wait after the first try that no node answered. It doubles with each try, up to `announceInterval`. */
   readonly firstRetry: Millis;
-  /** What is kept of others' announces. */
+  /** How much we keep of what other nodes announce to us. */
   readonly store: PeerStoreOptions;
 }
 

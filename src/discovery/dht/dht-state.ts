@@ -1,4 +1,4 @@
-/** What is kept of the DHT between runs: who we were, and whom we knew. */
+/** What we keep of the DHT from one run to the next: our ids, and the nodes that we knew. */
 import { BtgetError } from '../../base/failure.js';
 import { asDictionary, getBytes } from '../../bencode/access.js';
 import { decodeBencode } from '../../bencode/bencode.js';
@@ -6,14 +6,16 @@ import { encodeBencode } from '../../bencode/encode.js';
 import { CANONICAL } from '../../bencode/guard.js';
 import { type Contact, decodeContacts, encodeContacts, ID_LENGTH, type NodeId } from './contact.js';
 
-/** Nodes of one family that are worth keeping. */
+/** How many nodes of one family we keep. */
 const MAX_CONTACTS = 300;
 
+/** The state of one family: our own id, and nodes that we knew. */
 export interface FamilyState {
   readonly id: NodeId;
   readonly contacts: readonly Contact[];
 }
 
+/** Null for a family that has no state. */
 export interface DhtState {
   readonly ipv4: FamilyState | null;
   readonly ipv6: FamilyState | null;
@@ -21,6 +23,7 @@ export interface DhtState {
 
 const NOTHING: DhtState = { ipv4: null, ipv6: null };
 
+/** Bencoded: `id` and `nodes` (compact node info) for IPv4, `id6` and `nodes6` for IPv6. */
 export function encodeState({ ipv4, ipv6 }: DhtState): Buffer {
   const fields = new Map<string, Buffer>();
   for (const [state, suffix] of [
@@ -34,7 +37,9 @@ export function encodeState({ ipv4, ipv6 }: DhtState): Buffer {
   return encodeBencode(fields);
 }
 
-/** Whatever is wrong with `bytes`: what can be read of them. A node that is lost is found again. */
+/**
+ * Reads what `encodeState` wrote. It never throws: a family that cannot be read is null, since we can find nodes anew.
+ */
 export function decodeState(bytes: Buffer): DhtState {
   try {
     const fields = asDictionary(decodeBencode(bytes, { ...CANONICAL, maxTokens: 20 }));

@@ -1,12 +1,15 @@
-/** Values as packets. What others sent is never written back but for the transaction and values of BEP 44. */
+/**
+ * Encodes values as packets (KRPC). Of the bytes that a node sends, only the transaction, its tokens and the stored
+ * values of BEP 44 go out again unchanged.
+ */
 import { type Encodable, encodeBencode, Verbatim } from '../../bencode/encode.js';
 import { compactAddress, type NodeId, type Place } from './contact.js';
 import type { Item, KrpcError, Query, Want } from './message.js';
 
-/** Fields of a dictionary; null leaves one out. */
+/** The fields of a dictionary. A field that is null is left out. */
 type Fields = Readonly<Record<string, Encodable | null>>;
 
-/** `readOnly`: we say that we answer nobody (BEP 43). */
+/** `id` is our own. `readOnly` says that we answer no queries (BEP 43). */
 export function encodeQuery(transaction: Buffer, id: NodeId, query: Query, readOnly: boolean): Buffer {
   return encode({
     a: dictionary({ id, ...argumentsOf(query) }),
@@ -17,16 +20,20 @@ export function encodeQuery(transaction: Buffer, id: NodeId, query: Query, readO
   });
 }
 
-/** `fields` besides the id. `to` is told how it is seen: BEP 42, "all DHT responses SHOULD include" it. */
+/**
+ * An answer with `id`, our own, and `fields`. It tells the asker the address `to` at which we see it. BEP 42: "all DHT
+ * responses SHOULD include" it.
+ */
 export function encodeAnswer(transaction: Buffer, id: NodeId, fields: Fields, to: Place): Buffer {
   return encode({ ip: compactAddress(to), r: dictionary({ id, ...fields }), t: transaction, y: 'r' });
 }
 
+/** An error. It tells the asker its address `to`, as an answer does. */
 export function encodeError(transaction: Buffer, { code, text }: KrpcError, to: Place): Buffer {
   return encode({ e: [code, text], ip: compactAddress(to), t: transaction, y: 'e' });
 }
 
-/** The fields of a stored value, in a query and in an answer. */
+/** The fields of a stored value. They are the same in a query and in an answer. */
 export function itemFields({ value, signed }: Item): Fields {
   return {
     v: new Verbatim(value),

@@ -5,22 +5,23 @@ const MAX_VOTES = 40;
 const MIN_VOTES = 5;
 
 /**
- * Where others see us, by vote: "a single node can not be trusted" (BEP 42). Each network has one vote, its last one;
- * it takes more than half of them.
+ * The address at which others see us. We find it by a vote, because "a single node can not be trusted" (BEP 42). Each
+ * network has one vote, and its last vote counts. It takes at least five votes, and more than half of all, to elect an
+ * address.
  */
 export class ExternalAddress {
-  /** The one that was given last stands at the end. */
+  /** The address for which each network votes. The newest vote stands at the end. */
   readonly #votes = new Map<string, string>();
   #elected: IpAddress | null = null;
 
-  /** Null until enough agree. */
+  /** The elected address. Null until enough voters agree. */
   get elected(): IpAddress | null {
     return this.#elected;
   }
 
   /**
-   * `teller`, an address or else a name, says that it sees us at `host`. True when this elects another address than
-   * before.
+   * Counts the vote of `teller`, an IP address or the name of a tracker, which says that it sees us at `host`. True
+   * when this elects another address than before.
    */
   vote(teller: IpAddress | string, host: string): boolean {
     const address = parseIp(host);

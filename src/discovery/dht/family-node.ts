@@ -1,6 +1,6 @@
 /**
- * One of the two DHTs: "the IPv4 DHT, and the IPv6 DHT are independent" (BEP 32). It reads what comes in, answers
- * within its bounds, and learns of other nodes from everything that is asked and answered.
+ * Our node in one of the two DHTs: "the IPv4 DHT, and the IPv6 DHT are independent" (BEP 32). It reads what comes in,
+ * answers within its limits, and learns of other nodes from every query and every answer.
  */
 import type { Timers } from '../../base/clock.js';
 import { type Random, shuffle } from '../../base/random.js';
@@ -23,20 +23,23 @@ import { isSecureId, secureId } from './secure-id.js';
 import { AddressProofs, Allowance, SourceGuard } from './source-guard.js';
 import { type QueryOutcome, Transactions } from './transactions.js';
 
-/** Nodes from which a lookup starts: the closest, and some by chance, so that no neighbourhood of liars encloses it. */
+/**
+ * A lookup starts from the closest nodes and from some random ones. The random ones keep a neighbourhood of liars from
+ * enclosing the lookup.
+ */
 const CLOSE_START = 8;
 const CHANCE_START = 4;
-/** Queries whose answers name nodes. */
+/** The queries whose answers name nodes. */
 const NAMES_NODES: ReadonlySet<Query['method']> = new Set(['find_node', 'get_peers', 'get', 'sample_infohashes']);
-/** A table with fewer nodes is that of a DHT which is just beginning, or very small. */
+/** With fewer nodes in the table, the DHT has just begun or is very small. */
 const FEW_NODES = 8;
 
-/** Bytes that we send to an address for each byte that came from it, until it has proven that it is not forged. */
+/** Bytes that we send to an address for each byte that came from it, until the address has proven not to be forged. */
 const MAX_AMPLIFICATION = 8;
-/** A question that is answered may be followed by one of ours, which is as long as this. */
+/** After an answer we may send the asker a query of our own, which has this many bytes. */
 const PROBE_LENGTH = 94;
 
-/** Where packets leave. The session's socket, which may carry more than the DHT. */
+/** Sends our packets. It is the session's socket, which may carry more than the DHT. */
 export interface DhtSocket {
   send(packet: Buffer, to: PeerAddress): void;
 }
@@ -47,15 +50,15 @@ export interface FamilyNodeParts {
   readonly verify: VerifySignature;
   readonly ownNetworks: OwnNetworks;
   readonly routers: Routers;
-  /** Good nodes of that family, which may be the other one. */
+  /** Up to `count` good nodes of `family`, which may be the other family. */
   closest(family: IpFamily, target: NodeId, count: number): readonly Contact[];
-  /** A node of the other family was named. */
+  /** A node has named `contact`, a node of the other family. */
   heardOfOther(contact: Contact): void;
-  /** A peer was announced to us, at the announcer's own host. */
+  /** A peer has announced itself to us. Its host is the one that sent the announce. */
   gotPeer(infoHash: NodeId, peer: PeerAddress): void;
-  /** Somebody has answered, and nobody did before. */
+  /** A node has answered: the first one, or the first one after a walk has found no good node. */
   entered(): void;
-  /** Our id has changed: who is near us must be found anew. */
+  /** Our id has changed, so the nodes near us must be found anew. */
   idChanged(): void;
 }
 
@@ -70,17 +73,17 @@ export class FamilyNode {
   readonly #external = new ExternalAddress();
   readonly #guard = new SourceGuard();
   readonly #proofs: AddressProofs;
-  /** Each half of what may leave as answers: forged questions cannot use up what proven hosts get. */
+  /** Each is half of what we may send as answers, so that forged queries cannot use up the share of proven hosts. */
   readonly #provenAnswers: Allowance;
   readonly #unprovenAnswers: Allowance;
   #table: RoutingTable;
   #entered = false;
-  /** The nodes of an earlier run have had their chance. */
+  /** A walk to our own id has ended, so the nodes of an earlier run have had time to answer. */
   #hasWalked = false;
   #sent = 0;
   #received = 0;
 
-  /** `id`: that of an earlier run, or null for a new one. */
+  /** `id` is our id of an earlier run, or null for a new one. */
   constructor(family: IpFamily, socket: DhtSocket, parts: FamilyNodeParts, options: DhtOptions, id: NodeId | null) {
     const { timers, random, verify } = parts;
     const now = () => timers.now();
@@ -122,32 +125,35 @@ export class FamilyNode {
     return this.#table;
   }
 
+  /** Bytes of packets. */
   get traffic(): { readonly sent: number; readonly received: number } {
     return { sent: this.#sent, received: this.#received };
   }
 
+  /** See `Responder`. */
   get stored(): Responder['stored'] {
     return this.#responder.stored;
   }
 
-  /** Whether `teller` may lead us to a place. */
+  /** Whether `teller` may lead us to this place. */
   mayName(teller: Contact, { ip, port }: Place): boolean {
     return mayLead({ kind: 'dht', teller: teller.host }, ip, port, this.#parts.ownNetworks);
   }
 
-  /** Peers that others have announced to us: we may be the closest to a torrent ourselves. */
+  /** Peers that others have announced to us. We may ourselves be the node that is closest to a torrent. */
   storedPeers(infoHash: NodeId, count: number): PeerAddress[] {
     return this.#responder.peersOf(infoHash, count);
   }
 
-  /** Where most others see us, or null. */
+  /** The IP literal at which most others see us, or null while too few have told us. */
   get externalHost(): string | null {
     return this.#external.elected?.text ?? null;
   }
 
   /**
-   * `packet` is valid during the call. A source proves nothing: a service at whose port a query pretends to come from
-   * would get an answer in which the sender has chosen bytes.
+   * `packet` is valid only during the call. The source address of a packet may be forged. We do not answer a query that
+   * seems to come from the port of a well-known service: the answer holds bytes that an attacker chose, and the service
+   * might obey them.
    */
   datagramCameIn(packet: Buffer, from: PeerAddress): void {
     this.#received += packet.length;
@@ -172,26 +178,28 @@ export class FamilyNode {
     }
   }
 
+  /** A packet that we sent to `to` did not arrive. */
   sendFailed(to: PeerAddress): void {
     this.#transactions.sendFailed(to);
   }
 
-  /** Asks one node. `answered` is called once, later; not after `stop`. */
+  /** Asks one node. `answered` is called once, later, but not after `stop`. */
   ask(contact: Contact, query: Query, answered: (outcome: QueryOutcome) => void): void {
     this.#transactions.ask(contact, query, (outcome) => {
       if (outcome.ok) {
-        // One that has only begun anew will make itself known. One that changes its id with each question is not kept.
+        // Another id answers. A node that has only restarted will make itself known under its new id. A node that
+        // changes its id with each query must not get a place.
         if (outcome.answer.id.equals(contact.id)) this.#learn(contact, query, outcome);
         else this.#table.gone(contact);
       } else if (outcome.code !== 'refused' || query.method === 'find_node') {
-        // A node may refuse to store something. One that names no nodes is of no use.
+        // A node may refuse to store something. A node that refuses to name nodes is of no use.
         this.#table.failed(contact);
       }
       answered(outcome);
     });
   }
 
-  /** Asks whoever is at `address`. `answered` is called once, later; not after `stop`. */
+  /** Asks the node at `address`, whose id we do not know. `answered` is called as for `ask`. */
   askAddress(address: PeerAddress, query: Query, answered: (outcome: QueryOutcome) => void): void {
     this.#transactions.ask(address, query, (outcome) => {
       if (outcome.ok) this.#learn(contactAt(outcome.answer.id, address), query, outcome);
@@ -199,28 +207,32 @@ export class FamilyNode {
     });
   }
 
-  /** Asks for nodes near us, to see whether this one is of use. */
+  /** Asks the node for nodes near us, to see whether it is of use. */
   probe(contact: Contact): void {
     this.ask(contact, this.#probe(), () => undefined);
   }
 
-  /** The same, of whoever is said to be at `address`; not while queries wait that we need more. */
+  /** As `probe`, for a node whose id we do not know. Does nothing while queries that we need more are waiting. */
   probeAddress(address: PeerAddress): void {
     if (this.#transactions.isBusy) return;
     this.askAddress(address, this.#probe(), () => undefined);
   }
 
+  /** Starts a lookup, or lets it wait for its turn. See `LookupQueue.add`. */
   lookUp(target: NodeId, query: Query, events: LookupEvents): { cancel(): void } {
     return this.#lookups.add(target, query, events);
   }
 
-  /** A walk to our own id has ended. If it leaves no good node, the next node that answers is news. */
+  /**
+   * A walk to our own id has ended. If the table has no good node then, the next node that answers counts as the first
+   * one (`entered`).
+   */
   hasWalked(): void {
     this.#hasWalked = true;
     if (this.#table.count('good') === 0) this.#entered = false;
   }
 
-  /** Forgets what others have stored too long ago. */
+  /** Forgets what others stored too long ago. */
   expire(): void {
     this.#responder.expire();
   }
@@ -249,10 +261,10 @@ export class FamilyNode {
     const isPoor = close.length < CLOSE_START;
     const others = this.#table.contacts().filter((contact) => isPoor || !close.includes(contact));
     const chance = shuffle(random, others).slice(0, isPoor ? CLOSE_START : CHANCE_START);
-    // After an outage every node looks bad, and is asked all the same.
+    // After an outage every node looks bad. We ask random nodes all the same.
     const contacts = [...close, ...chance];
     const known = new Set(contacts.map(addressKey));
-    // Nodes of an earlier run may all be gone.
+    // All nodes of an earlier run may be gone.
     const asksRouters = isPoor || (this.#hasWalked && this.#table.count('good') < FEW_NODES);
     const entries = (asksRouters ? routers.entries(this.family) : []).filter(
       ({ address }) => !known.has(addressKey(address)),
@@ -287,7 +299,7 @@ export class FamilyNode {
     return !this.#transactions.isBusy && this.#proofs.mayAsk(this.#parts.timers.now());
   }
 
-  /** Answers in full once the asker has answered a question of ours. A forged one never does. */
+  /** Answers in full once the asker has answered a query of ours. An asker with a forged address never does. */
   #answerOnProof(message: Message & { readonly kind: 'query' }, asker: Contact): void {
     this.askAddress(asker, { method: 'ping' }, (outcome) => {
       if (outcome.ok) this.#answer(this.#responder.respond(message, asker, MAX_PACKET_LENGTH).packet, asker);
@@ -306,13 +318,13 @@ export class FamilyNode {
     this.#socket.send(packet, to);
   }
 
-  /** What an answer tells besides what was asked. `from` has the id under which it answered. */
+  /** Learns what an answer tells besides what we asked for. `from` has the id under which the node answered. */
   #learn(from: Contact, query: Query, { answer, seenAs }: QueryOutcome & { readonly ok: true }): void {
     const { routers, timers } = this.#parts;
     this.#proofs.add(from.host, timers.now());
     routers.answered(from);
     if (NAMES_NODES.has(query.method) && !routers.isPublic(from)) {
-      // A node that knows nobody is welcome where nobody knows anybody.
+      // In a DHT that has just begun, a node that knows no other node yet is welcome.
       const isOfUse = answer.contacts.length > 0 || this.#table.size < FEW_NODES;
       if (isOfUse) this.#table.answered(from);
       else this.#table.failed(from);
@@ -326,7 +338,10 @@ export class FamilyNode {
     this.#parts.entered();
   }
 
-  /** "Consider restarting its DHT node with a new node ID, taking this IP into account." */
+  /**
+   * `teller` says that it sees us at `host`. BEP 42, when the vote elects another address: "consider restarting its DHT
+   * node with a new node ID, taking this IP into account".
+   */
   #seenAt(host: string, teller: IpAddress): void {
     if (!this.#external.vote(teller, host)) return;
     const { elected } = this.#external;

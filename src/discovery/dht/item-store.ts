@@ -3,35 +3,42 @@ import { sha1 } from '../../base/digest.js';
 import type { NodeId } from './contact.js';
 import { type Item, KRPC_ERROR, type KrpcError, type Query, type Signed } from './message.js';
 
-/** "These items may expire in 2 hours." */
+/** BEP 44: "These items may expire in 2 hours." */
 const LIFETIME: Millis = 2 * 60 * 60_000;
 const MAX_ITEMS = 500;
+/** Bytes. BEP 44 sets both limits. */
+const MAX_VALUE_LENGTH = 1000;
+const MAX_SALT_LENGTH = 64;
+
+/** Whether `signature` is the ed25519 signature of `message` by the key. It must never throw. */
+export type VerifySignature = (publicKey: Buffer, signature: Buffer, message: Buffer) => boolean;
 
 type PutQuery = Query & { readonly method: 'put' };
 
 /** Values that others have stored with us (BEP 44). */
 export class ItemStore {
   readonly #verify: VerifySignature;
-  /** By target; the one that was stored last stands at the end. */
+  /** By target. The item that was stored last stands at the end. */
   readonly #items = new Map<string, { readonly item: Item; readonly storedAt: Millis }>();
 
   constructor(verify: VerifySignature) {
     this.#verify = verify;
   }
 
+  /** The item at `target`. Undefined when there is none, or when its time is over. */
   get(target: NodeId, now: Millis): Item | undefined {
     const stored = this.#items.get(target.toString('latin1'));
     return stored !== undefined && now - stored.storedAt <= LIFETIME ? stored.item : undefined;
   }
 
-  /** Why nobody could store this, whatever is stored already; null when it may be looked at. */
+  /** Why this item can never be stored, whatever is stored already. Null when there is no such reason. */
   static objection({ item, salt }: PutQuery): KrpcError | null {
     if (item.value.length > MAX_VALUE_LENGTH) return { code: KRPC_ERROR.valueTooBig, text: 'message (v) too big' };
     if (salt.length > MAX_SALT_LENGTH) return { code: KRPC_ERROR.saltTooBig, text: 'salt too big' };
     return null;
   }
 
-  /** Stores the item, or says why not. The token has been looked at. */
+  /** Stores the item, or returns the reason why not. The caller has checked the token and `objection`. */
   put({ item, salt, expected }: PutQuery, now: Millis): KrpcError | null {
     const target = targetOf(item, salt);
     if (item.signed !== null) {
@@ -68,7 +75,8 @@ export class ItemStore {
     if (expected !== null && expected !== current) {
       return { code: KRPC_ERROR.casMismatch, text: 'the CAS hash mismatched, re-read value and try again' };
     }
-    // "If the sequence number is equal, and the value is also the same, the node SHOULD reset its timeout counter."
+    // BEP 44: "If the sequence number is equal, and the value is also the same, the node SHOULD reset its timeout
+    // counter."
     if (sequence > current || (sequence === current && stored.value.equals(value))) return null;
     return { code: KRPC_ERROR.sequenceTooLow, text: 'sequence number less than current' };
   }
@@ -81,22 +89,15 @@ export class ItemStore {
   }
 }
 
-const MAX_VALUE_LENGTH = 1000;
-const MAX_SALT_LENGTH = 64;
-
-/** Whether `signature` is that of `message` by the ed25519 key. It never throws. */
-export type VerifySignature = (publicKey: Buffer, signature: Buffer, message: Buffer) => boolean;
-
 /**
- * Values of BEP 44: under which target they stand, and what their owner signs.
- *
- * "The target ID is the SHA-1 hash of this key concatenated with the salt"; of an immutable item, that of its value.
+ * The target under which an item is stored. For a signed item, BEP 44: "The target ID is the SHA-1 hash of this key
+ * concatenated with the salt". For an immutable item it is the SHA-1 hash of the value.
  */
 export function targetOf({ value, signed }: Item, salt: Buffer): NodeId {
   return sha1(signed === null ? value : Buffer.concat([signed.publicKey, salt]));
 }
 
-/** "3:seqi4e1:v12:Hello world!", and before it the salt when there is one. */
+/** What the owner of the key signs: "3:seqi4e1:v12:Hello world!" (BEP 44), and before it the salt when there is one. */
 function signedBuffer(value: Buffer, sequence: bigint, salt: Buffer): Buffer {
   const before = salt.length === 0 ? [] : [Buffer.from(`4:salt${salt.length}:`), salt];
   return Buffer.concat([...before, Buffer.from(`3:seqi${sequence}e1:v`), value]);

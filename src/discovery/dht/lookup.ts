@@ -1,5 +1,6 @@
 /**
- * One walk through the DHT towards a target: it asks the closest nodes it knows for closer ones until there are none.
+ * A lookup walks through the DHT towards a target: it asks the closest nodes that it knows for closer ones, until it
+ * finds none. A queue limits how many lookups run at the same time.
  */
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import type { IpFamily } from '../../net/ip-address.js';
@@ -11,17 +12,17 @@ import type { Answer, Query } from './message.js';
 import type { Entry } from './routers.js';
 import type { QueryOutcome } from './transactions.js';
 
-/** Queries under way, the slow ones with the others. */
+/** How many queries of one lookup may be under way, slow ones included. */
 const MAX_UNDER_WAY = 16;
 
-/** A node that can be written to. */
+/** A node to which we can write, and the token that it gave us for that. */
 export interface Writable {
   readonly contact: Contact;
   readonly token: Buffer;
 }
 
 export interface LookupResult {
-  /** Nodes that answered. */
+  /** How many hosts answered. */
   readonly answered: number;
   /** The closest nodes that gave a token. */
   readonly writable: readonly Writable[];
@@ -31,19 +32,20 @@ interface LookupParts {
   readonly timers: Timers;
   readonly family: IpFamily;
   readonly ownId: NodeId;
-  /** Whether `teller` may lead us to a place. */
+  /** Whether `teller` may lead us to the place that it named. */
   mayName(teller: Contact, named: Place): boolean;
-  /** Answers exactly once, later. */
+  /** Calls `answered` exactly once, later. */
   ask(contact: Contact, query: Query, answered: (outcome: QueryOutcome) => void): void;
-  /** The same, where nobody knows the id of who is there. */
+  /** As `ask`, for a node whose id we do not know. */
   askAddress(address: PeerAddress, query: Query, answered: (outcome: QueryOutcome) => void): void;
-  /** `teller` has named nodes that are not there, and none that is. */
+  /** `teller` has named several nodes that do not exist, and none that exists. */
   misled(teller: Contact): void;
 }
 
+/** What the owner of a lookup is told. */
 export interface LookupEvents {
   gotAnswer(answer: Answer, from: Contact): void;
-  /** Called once, never within `begin`; not after `cancel`. */
+  /** Called once, later, but not when the lookup was cancelled or the queue stopped. */
   done(result: LookupResult): void;
 }
 
@@ -53,11 +55,13 @@ class Lookup {
   readonly #options: DhtOptions;
   readonly #events: LookupEvents;
   readonly #candidates: Candidates;
+  /** How many queries have left. */
   #queries = 0;
-  /** Queries under way, and those of them that are not slow. */
+  /** How many queries are under way, slow ones included. */
   #underWay = 0;
+  /** How many queries are under way and not slow yet. */
   #brisk = 0;
-  /** Entries that have not answered: nobody knows yet who is close. */
+  /** How many entries may still answer. Until then the lookup must not end: their answers may name closer nodes. */
   #entriesUnderWay = 0;
   #ended = false;
   readonly #tasks = new Set<Task>();
@@ -71,8 +75,8 @@ class Lookup {
   }
 
   /**
-   * Starts from nodes that we know, all of whom are asked, and from `entries`, nodes of which only the address is
-   * known.
+   * Starts from `contacts`, nodes that we know and that are all asked, and from `entries`, nodes of which we know only
+   * the address.
    */
   begin(contacts: readonly Contact[], entries: readonly Entry[]): void {
     for (const contact of contacts) this.#candidates.addOwn(contact);
@@ -109,7 +113,7 @@ class Lookup {
       const { answer } = outcome;
       if (answer.id.equals(contact.id)) this.#candidates.answered(candidate, answer.token);
       else {
-        // Somebody has invented an id for this address; the node itself can do nothing for it.
+        // Some node has invented an id for this address. The node that answers is not to blame.
         this.#candidates.failed(candidate);
         const real = this.#candidates.add({ ...contact, id: answer.id }, null);
         if (real === undefined) return;
@@ -120,7 +124,7 @@ class Lookup {
     this.#parts.ask(contact, this.#query, heard);
   }
 
-  /** Counts a query that is leaving. What is returned is to be told its outcome. */
+  /** Counts a query that leaves now. The caller must call the function that is returned with the outcome, once. */
   #sent(candidate: Candidate | null, answered: (outcome: QueryOutcome) => void): (outcome: QueryOutcome) => void {
     this.#queries += 1;
     this.#underWay += 1;
@@ -142,7 +146,7 @@ class Lookup {
       slow();
       this.#underWay -= 1;
       if (!this.#ended) answered(outcome);
-      // The lookup is over, but who has misled it is still of interest.
+      // The lookup is over, but we still want to know which node has misled it.
       else if (candidate !== null && !outcome.ok) this.#candidates.failed(candidate);
       if (!this.#ended) this.#proceed();
     };
@@ -193,14 +197,14 @@ class Lookup {
   }
 }
 
-/** What is known when a lookup begins: the parts changes with our own id. */
+/** What a lookup begins with. It is made anew for each lookup, because our own id may change. */
 export interface LookupBeginning {
   readonly parts: LookupParts;
   readonly contacts: Parameters<Lookup['begin']>[0];
   readonly entries: Parameters<Lookup['begin']>[1];
 }
 
-/** A bounded number of lookups at a time, the others in the order in which they were asked for. */
+/** Runs a limited number of lookups at the same time. The others wait, and start in the order of `add`. */
 export class LookupQueue {
   readonly #options: DhtOptions;
   readonly #beginningFor: (target: NodeId) => LookupBeginning;
@@ -213,7 +217,7 @@ export class LookupQueue {
     this.#beginningFor = beginningFor;
   }
 
-  /** `events.done` comes once, later; not after `cancel()`, nor after `stop()`. */
+  /** Starts a lookup or lets it wait. `events.done` is called once, later, but not after `cancel()` or `stop()`. */
   add(target: NodeId, query: Query, events: LookupEvents): { cancel(): void } {
     let lookup: Lookup | null = null;
     const start = (): void => {

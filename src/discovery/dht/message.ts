@@ -1,14 +1,16 @@
-/** What nodes say to each other (KRPC), as values. Byte strings are copies: a message outlives its datagram. */
+/** The messages of nodes (KRPC) as values. Byte strings are copies, so a message outlives its datagram. */
 import type { PeerAddress } from '../../net/raw-server.js';
 import type { Contact, NodeId } from './contact.js';
 
-/** Whose nodes are asked for (BEP 32): of IPv4, of IPv6; both false when the query does not say. */
+/** The families of the nodes that the asker wants (BEP 32). Both are false when the query does not say. */
 export interface Want {
+  /** Nodes of IPv4. */
   readonly nodes: boolean;
+  /** Nodes of IPv6. */
   readonly nodes6: boolean;
 }
 
-/** What only the owner of a key can have written (BEP 44). */
+/** The fields that prove that the owner of a key wrote a value (BEP 44). */
 export interface Signed {
   /** An ed25519 key, 32 bytes. */
   readonly publicKey: Buffer;
@@ -18,13 +20,15 @@ export interface Signed {
   readonly sequence: bigint;
 }
 
-/** A value stored in the DHT (BEP 44); immutable when it is not signed. */
+/** A value stored in the DHT (BEP 44). */
 export interface Item {
-  /** The value, bencoded, in the very spelling in which it came. */
+  /** The bencoded value, byte for byte as it came. */
   readonly value: Buffer;
+  /** Null for an immutable item. */
   readonly signed: Signed | null;
 }
 
+/** `target` is the id, the info-hash or the key that the query is about. */
 export type Query =
   | { readonly method: 'ping' }
   | { readonly method: 'find_node'; readonly target: NodeId; readonly want: Want }
@@ -32,18 +36,18 @@ export type Query =
       readonly method: 'get_peers';
       readonly target: NodeId;
       readonly want: Want;
-      /** BEP 33: rather leeches than seeds. */
+      /** BEP 33: the asker prefers peers that do not seed. */
       readonly noSeeds: boolean;
-      /** BEP 33: filters over all that is stored are wanted too. */
+      /** BEP 33: the asker wants Bloom filters of all stored peers too. */
       readonly scrape: boolean;
     }
   | {
       readonly method: 'announce_peer';
       readonly target: NodeId;
       readonly token: Buffer;
-      /** 1 to 65535; 0 only where it does not count. */
+      /** 1 to 65535. It may be 0 only when `impliedPort` is true. */
       readonly port: number;
-      /** What counts is the port from which the query comes. */
+      /** The peer is at the port from which the query comes, and `port` is ignored. */
       readonly impliedPort: boolean;
       readonly isSeed: boolean;
     }
@@ -51,30 +55,31 @@ export type Query =
       readonly method: 'get';
       readonly target: NodeId;
       readonly want: Want;
-      /** The value is wanted only if it is newer than this. */
+      /** The asker wants the value only if its sequence number is higher than this. Null: in any case. */
       readonly newerThan: bigint | null;
     }
   | {
       readonly method: 'put';
       readonly token: Buffer;
       readonly item: Item;
-      /** Empty: none. */
+      /** Empty for no salt. */
       readonly salt: Buffer;
-      /** The sequence number that is to be replaced, and no other. */
+      /** The value is stored only if it replaces this sequence number (`cas`). Null: in any case. */
       readonly expected: bigint | null;
     }
   | { readonly method: 'sample_infohashes'; readonly target: NodeId; readonly want: Want };
 
-/** What a response holds, whatever was asked. */
+/** What a response holds. All queries have the same form of answer: what a response lacks is empty or null. */
 export interface Answer {
-  /** Whoever answers. */
+  /** The id of the node that answers. */
   readonly id: NodeId;
   readonly contacts: readonly Contact[];
   readonly peers: readonly PeerAddress[];
+  /** The write token. */
   readonly token: Buffer | null;
 }
 
-/** The numbers of BEP 5 and BEP 44. */
+/** The error codes of BEP 5 and BEP 44. */
 export const KRPC_ERROR = {
   generic: 201,
   server: 202,
@@ -92,30 +97,32 @@ export interface KrpcError {
   readonly text: string;
 }
 
+/** A packet that can be read. `transaction` is the bytes by which the asker knows the answer. */
 export type Message =
   | {
       readonly kind: 'query';
       readonly transaction: Buffer;
       readonly id: NodeId;
       readonly query: Query;
-      /** BEP 43: whoever asks does not answer. */
+      /** BEP 43: the asker answers no queries. */
       readonly readOnly: boolean;
     }
   | {
       readonly kind: 'answer';
       readonly transaction: Buffer;
       readonly answer: Answer;
-      /** Where whoever answers sees us (BEP 42); null when it does not say. */
+      /** The address at which the node that answers sees us (BEP 42). Null when it does not say. */
       readonly seenAs: PeerAddress | null;
     }
   | { readonly kind: 'error'; readonly transaction: Buffer; readonly error: KrpcError };
 
 /**
- * Whose transaction this is, and whether a fault may be answered: never one of an answer, or two nodes go on for ever.
+ * A packet that cannot be read. We may answer only a faulty query with an error. If nodes answered faulty answers too,
+ * two of them could go on for ever.
  */
 export type Malformed =
   | { readonly kind: 'bad-query'; readonly transaction: Buffer; readonly error: KrpcError }
   | { readonly kind: 'rubbish'; readonly why: string };
 
-/** Bytes of the longest packet that is looked at; whatever fits an Ethernet frame. */
+/** We read no longer packet than this. It is what fits into an Ethernet frame, in bytes. */
 export const MAX_PACKET_LENGTH = 1500;

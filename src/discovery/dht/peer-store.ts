@@ -1,4 +1,4 @@
-/** Peers that others have announced to us, of one family. Whatever they announce, memory stays bounded. */
+/** Peers of one family that others have announced to us. Memory stays bounded, whatever they announce. */
 import type { Millis } from '../../base/clock.js';
 import { sha1 } from '../../base/digest.js';
 import type { Random } from '../../base/random.js';
@@ -10,15 +10,15 @@ import { addressKey, type NodeId } from './contact.js';
 export interface PeerStoreOptions {
   /** How long a peer stays after its last announce. */
   readonly lifetime: Millis;
-  /** Info-hashes for which peers are kept. */
+  /** How many info-hashes we keep peers for. */
   readonly maxTorrents: number;
-  /** Peers of one info-hash. */
+  /** How many peers of one info-hash we keep. */
   readonly maxPeers: number;
-  /** Peers of all info-hashes. */
+  /** How many peers of all info-hashes together we keep. */
   readonly maxTotal: number;
   /**
-   * Peers of one info-hash at one host. BEP 33 allows one; but several homes share an IPv4 address, and the filters,
-   * which count hosts, are right all the same.
+   * How many peers of one info-hash at one host we keep. BEP 33 allows one. We allow more because several homes may
+   * share an IPv4 address. The filters of BEP 33 count hosts, so they are right all the same.
    */
   readonly maxPeersOfHost: number;
 }
@@ -40,11 +40,11 @@ interface StoredPeer {
 
 interface StoredTorrent {
   readonly infoHash: NodeId;
-  /** The one that announced last stands at the end. */
+  /** By `addressKey`. The peer that announced last stands at the end. */
   readonly peers: Map<string, StoredPeer>;
 }
 
-/** BEP 33: who seeds, and who does not. */
+/** The Bloom filters of BEP 33: one of the hosts that seed, one of the other hosts. 256 bytes each. */
 export interface ScrapeFilters {
   readonly seeds: Buffer;
   readonly leeches: Buffer;
@@ -53,7 +53,7 @@ export interface ScrapeFilters {
 export class PeerStore {
   readonly #options: PeerStoreOptions;
   readonly #random: Random;
-  /** By info-hash; the one that was announced last stands at the end. */
+  /** By info-hash. The torrent that was announced last stands at the end. */
   readonly #torrents = new Map<string, StoredTorrent>();
   #total = 0;
 
@@ -70,6 +70,7 @@ export class PeerStore {
     return this.#total;
   }
 
+  /** Stores a peer, or stores it anew. An address whose host is no IP literal is ignored. */
   add(infoHash: NodeId, address: PeerAddress, isSeed: boolean, now: Millis): void {
     const compact = encodeCompact(address);
     if (compact === undefined) return;
@@ -86,14 +87,14 @@ export class PeerStore {
     while (this.#torrents.size > this.#options.maxTorrents || this.#total > this.#options.maxTotal) this.#forgetFirst();
   }
 
-  /** Up to `count` peers by chance, in compact form. */
+  /** Up to `count` random peers in compact form. With `noSeeds`, only peers that do not seed. */
   sample(infoHash: NodeId, count: number, noSeeds: boolean, now: Millis): Buffer[] {
     const peers = [...(this.#fresh(infoHash, now)?.peers.values() ?? [])];
     const chosen = this.#draw(noSeeds ? peers.filter(({ isSeed }) => !isSeed) : peers, count);
     return chosen.map(({ compact }) => compact);
   }
 
-  /** Undefined when there are no peers of this torrent. */
+  /** The filters of one torrent. Undefined when we have no peers of it. */
   filters(infoHash: NodeId, now: Millis): ScrapeFilters | undefined {
     const torrent = this.#fresh(infoHash, now);
     if (torrent === undefined) return undefined;
@@ -105,7 +106,7 @@ export class PeerStore {
     return { seeds: seeds.bytes, leeches: leeches.bytes };
   }
 
-  /** Up to `count` info-hashes by chance, one after another (BEP 51). */
+  /** Up to `count` random info-hashes, joined (BEP 51). */
   sampleInfoHashes(count: number): Buffer {
     return Buffer.concat(this.#draw([...this.#torrents.values()], count).map(({ infoHash }) => infoHash));
   }
@@ -153,7 +154,7 @@ export class PeerStore {
     }
   }
 
-  /** Up to `count` of `items`, which are shuffled as far as it takes. */
+  /** Up to `count` random items. It shuffles the front of `items` for that. */
   #draw<T>(items: T[], count: number): T[] {
     const drawn = Math.min(count, items.length);
     for (let index = 0; index < drawn; index += 1) {
@@ -164,17 +165,18 @@ export class PeerStore {
   }
 }
 
-const LENGTH = 256;
+/** Bytes of a filter (BEP 33). */
+const FILTER_LENGTH = 256;
 
-/** BEP 33: 256 bytes that say which of many addresses are in a set, so that the sets of several nodes can be joined. */
+/** The filter of BEP 33, which holds a set of addresses. An asker can join the filters of several nodes. */
 export class BloomFilter {
-  readonly bytes: Buffer = Buffer.alloc(LENGTH);
+  readonly bytes: Buffer = Buffer.alloc(FILTER_LENGTH);
 
-  /** `ip` is 4 or 16 bytes. "Port numbers or host names are not allowed." */
+  /** `ip` is 4 or 16 bytes. BEP 33: "Port numbers or host names are not allowed." */
   add(ip: Uint8Array): void {
     const hash = sha1(ip);
     for (const begin of [0, 2]) {
-      const index = hash.readUInt16LE(begin) % (LENGTH * 8);
+      const index = hash.readUInt16LE(begin) % (FILTER_LENGTH * 8);
       this.bytes.writeUInt8(this.bytes.readUInt8(index >> 3) | (1 << (index & 7)), index >> 3);
     }
   }

@@ -1,4 +1,7 @@
-/** What others get when they ask us. It decides and stores; whether an answer may leave is its owner's business. */
+/**
+ * Makes our answers to the queries of others, and stores what they announce and put. Whether an answer may leave is for
+ * the owner to decide.
+ */
 import type { Millis } from '../../base/clock.js';
 import { sha1 } from '../../base/digest.js';
 import type { Random } from '../../base/random.js';
@@ -12,16 +15,19 @@ import { KRPC_ERROR, type KrpcError, type Message, type Query, type Want } from 
 import { PeerStore, type PeerStoreOptions } from './peer-store.js';
 
 /**
- * BEP 32: "A node must not send UDP datagrams with a payload larger than 1024 octets." A stored value may be longer.
+ * BEP 32: "A node must not send UDP datagrams with a payload larger than 1024 octets." Only an answer with a stored
+ * value may be longer.
  */
 const MAX_ANSWER_LENGTH = 1024;
+/** Info-hashes in one sample (BEP 51). */
 const MAX_SAMPLES = 20;
-/** BEP 51: how long a sample stays the same, so that asking again is of no use. */
+/** BEP 51: a sample stays the same for this long, so that asking again before is of no use. */
 const SAMPLE_LIFE: Millis = 60 * 60_000;
 const MAX_CONTACTS = 8;
 
+const BAD_TOKEN: KrpcError = { code: KRPC_ERROR.protocol, text: 'bad token' };
 const NO_TRANSACTION: Buffer = Buffer.alloc(0);
-/** `10:` is longer than the `0:` of no transaction. */
+/** The length prefix of a long transaction, such as `10:`, has one byte more than the `0:` of an empty one. */
 const LONGER_PREFIX = 1;
 
 type Fields = Readonly<Record<string, Encodable | null>>;
@@ -33,15 +39,15 @@ export interface ResponderParts {
   readonly verify: VerifySignature;
   now(): Millis;
   ownId(): NodeId;
-  /** The good nodes of that family that are closest to `target`, `count` at the most. */
+  /** The good nodes of `family` that are closest to `target`, at most `count`. */
   closest(family: IpFamily, target: NodeId, count: number): readonly Contact[];
-  /** A host has told where a peer of its own is: at that host. */
+  /** A host has announced a peer. The peer is at that same host. */
   gotPeer(infoHash: NodeId, peer: PeerAddress): void;
-  /** A host has sent back a token: it receives what is sent to its address. */
+  /** `host` has sent back a token, which proves that it receives what we send to its address. */
   proved(host: string): void;
 }
 
-/** The packet that answers. `isCut`: a stored value was left out of it, for want of room. */
+/** The packet that answers a query. `isCut` says that a stored value was left out because there was no room for it. */
 export interface Response {
   readonly packet: Buffer;
   readonly isCut: boolean;
@@ -56,7 +62,7 @@ export class Responder {
   #samples: Buffer = Buffer.alloc(0);
   #sampledAt: Millis = Number.NEGATIVE_INFINITY;
 
-  /** `family` is that of everybody who asks. */
+  /** `family` is the family of the socket through which all queries come. */
   constructor(family: IpFamily, parts: ResponderParts, options: PeerStoreOptions) {
     this.#family = family;
     this.#parts = parts;
@@ -65,14 +71,14 @@ export class Responder {
     this.#items = new ItemStore(parts.verify);
   }
 
-  /** Torrents and peers that others have announced to us. */
+  /** How many torrents and peers others have announced to us. */
   get stored(): { readonly torrents: number; readonly peers: number } {
     return { torrents: this.#peers.torrentCount, peers: this.#peers.peerCount };
   }
 
   /**
-   * Answers in at most `maxLength` bytes, which are enough for an answer without nodes, peers, samples and values; a
-   * stored value may go beyond `MAX_ANSWER_LENGTH`.
+   * Makes an answer of at most `maxLength` bytes. The caller allows enough bytes for an answer without nodes, peers,
+   * samples and values. Only an answer with a stored value may be longer than `MAX_ANSWER_LENGTH`.
    */
   respond({ transaction, query }: QueryMessage, from: Place, maxLength: number): Response {
     const room = maxLength - transaction.length;
@@ -83,19 +89,19 @@ export class Responder {
     return { packet, isCut: outcome.isCut === true };
   }
 
-  /** Peers that others have announced to us, up to `count` by chance. */
+  /** Up to `count` random peers that others have announced to us. */
   peersOf(infoHash: NodeId, count: number): PeerAddress[] {
     const sample = this.#peers.sample(infoHash, count, false, this.#parts.now());
     return sample.flatMap((compact) => decodeCompact(compact, this.#family) ?? []);
   }
 
-  /** Forgets what is out of date. */
+  /** Forgets peers and items whose time is over. */
   expire(): void {
     this.#peers.expire(this.#parts.now());
     this.#items.expire(this.#parts.now());
   }
 
-  /** `room` is for all but the transaction; `usual` is that of an answer without a stored value. */
+  /** `room` is how many bytes all but the transaction may take, `usual` how many without a stored value. */
   #outcomeOf(query: Query, from: Place, room: number, usual: number): Outcome {
     switch (query.method) {
       case 'ping':
@@ -115,7 +121,7 @@ export class Responder {
     }
   }
 
-  /** `fields` and the nodes that are wanted: as many as `room` allows. */
+  /** Adds the nodes that the asker wants to `fields`, as many as `room` allows. */
   #withNodes(
     fields: Fields,
     { target, want }: { readonly target: NodeId; readonly want: Want },
@@ -129,7 +135,7 @@ export class Responder {
     return fields;
   }
 
-  /** "In the absence of a want parameter": the nodes of the family from which the query came. */
+  /** BEP 32: "in the absence of a want parameter" the asker gets nodes of the family from which its query came. */
   #nodes(target: NodeId, want: Want, count: number): Fields {
     const unsaid = !want.nodes && !want.nodes6;
     const compact = (family: IpFamily, wanted: boolean): Buffer | null => {
@@ -148,7 +154,7 @@ export class Responder {
     // The filters leave no room for the nodes of two families.
     const wanted = { target, want: filters === undefined ? want : { nodes: false, nodes6: false } };
     const fields = this.#withNodes(told, wanted, from, room);
-    // What each value takes: its length, a colon, and its bytes; and the list `6:valuesl…e` around them.
+    // A value takes its length prefix, a colon and its bytes. The list `6:valuesl…e` around the values takes ten more.
     const valueLength = this.#family === 4 ? 8 : 21;
     const count = Math.floor((room - 10 - this.#lengthOf(fields, from)) / valueLength);
     const values = count <= 0 ? [] : this.#peers.sample(target, count, noSeeds, now);
@@ -174,7 +180,7 @@ export class Responder {
     const sequence = item?.signed?.sequence ?? null;
     const isNews = item !== undefined && (sequence === null || newerThan === null || sequence > newerThan);
     const fields = isNews ? { ...itemFields(item), token } : { seq: sequence, token };
-    // A host that gets the value needs no nodes.
+    // A host that gets the value can do without nodes.
     const whole = this.#withNodes(fields, query, from, usual);
     if (!isNews || this.#lengthOf(whole, from) <= room) return { fields: whole };
     return { fields: this.#withNodes({ seq: sequence, token }, query, from, usual), isCut: true };
@@ -210,16 +216,15 @@ export class Responder {
   }
 }
 
-const BAD_TOKEN: KrpcError = { code: KRPC_ERROR.protocol, text: 'bad token' };
-
-/** "A secret that changes every five minutes and tokens up to ten minutes old are accepted." */
+/** BEP 5: "A secret that changes every five minutes and tokens up to ten minutes old are accepted." */
 const SECRET_LIFE: Millis = 5 * 60_000;
 const SECRET_LENGTH = 20;
 const TOKEN_LENGTH = 8;
 
 /**
- * Tokens prove that whoever wants to write something here has lately received a packet at the address from which it
- * writes. Nothing is kept for them but two secrets. Each is good for one host and one target.
+ * Makes and checks write tokens. A token proves that a node that wants to write here has lately received a packet at
+ * the address from which it writes. Each token is good for one host and one target. All that we keep for the tokens is
+ * two secrets.
  */
 class WriteTokens {
   readonly #random: Random;

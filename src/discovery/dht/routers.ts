@@ -1,13 +1,14 @@
-/** Where the DHT is entered when no node is known. */
+/** The routers: nodes through which we enter the DHT when we know no other node. */
 import { parseIp } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import { addressKey } from './contact.js';
 import type { Router } from './dht-options.js';
 import { familyOf } from './neighbourhood.js';
 
-/** From a name to IP literals, none when it has none. Answers once, later. */
+/** Looks up the IP literals of a name, which may be none. Calls `answered` once, later. */
 export type ResolveName = (host: string, answered: (addresses: readonly string[]) => void) => void;
 
+/** How many addresses of one router we use. */
 const MAX_ADDRESSES = 4;
 
 interface KnownRouter {
@@ -16,17 +17,17 @@ interface KnownRouter {
   reached: boolean;
 }
 
-/** Where a router is. */
+/** The address of a router. */
 export interface Entry {
   readonly address: PeerAddress;
   readonly isPublic: boolean;
 }
 
-/** One router, for displays. */
+/** The state of one router, for displays. */
 export interface RouterStatus {
   readonly host: string;
   readonly port: number;
-  /** 'unknown': its name is not, or not yet, found. 'silent': asked, and no answer yet. */
+  /** 'unknown': we have no address for its name, or not yet. 'silent': it has not answered yet. 'reached': it has. */
   readonly state: 'unknown' | 'silent' | 'reached';
 }
 
@@ -39,7 +40,7 @@ export class Routers {
     this.#routers = routers.map((router) => ({ router, addresses: [], reached: false }));
   }
 
-  /** Looks every name up again. `resolved` is told after each of them how many are left. */
+  /** Looks up every name again. Calls `resolved` after each name with the number of names that are left. */
   resolve(resolved: (left: number) => void): void {
     let left = this.#routers.length;
     for (const known of this.#routers) {
@@ -55,13 +56,14 @@ export class Routers {
     if (this.#routers.length === 0) resolved(0);
   }
 
+  /** The known addresses of all routers in `family`. */
   entries(family: 4 | 6): Entry[] {
     return this.#routers.flatMap(({ router: { isPublic }, addresses }) =>
       addresses.filter(({ host }) => familyOf(host) === family).map((address) => ({ address, isPublic })),
     );
   }
 
-  /** Whether a router is there that we do not keep as a node. */
+  /** Whether a public router is at `address`. We do not keep such a router as a node. */
   isPublic(address: PeerAddress): boolean {
     return this.#find(address)?.router.isPublic ?? false;
   }

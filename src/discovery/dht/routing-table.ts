@@ -1,6 +1,7 @@
 /**
- * The nodes of one family that we know, many near our own id and few far from it (BEP 5). A node enters when it has
- * answered us, so that nobody gets others in by naming them; one for each host, one of each network in a bucket.
+ * The nodes of one family that we know: many near our own id, few far from it (BEP 5). A node enters only when it has
+ * answered us, so that a liar cannot fill the table with nodes that it names. A host has one node in the table, and a
+ * network has one node in each bucket.
  */
 import type { Millis } from '../../base/clock.js';
 import type { Random } from '../../base/random.js';
@@ -19,23 +20,24 @@ import { nodeKey } from './neighbourhood.js';
 
 const REFRESH_AFTER: Millis = 15 * 60_000;
 const MAX_BUCKETS = 159;
-/** Strangers that are being asked whether they are there. */
+/** How many strangers we ask at the same time whether they exist. */
 const MAX_STRANGERS = 16;
 
 export interface RoutingTableParts {
   readonly random: Random;
   now(): Millis;
-  /** Asks whether the node is there and of use. What comes of it is told by `answered` or `failed`, later. */
+  /** Asks whether the node exists and is of use. The owner reports the outcome by `answered` or `failed`, later. */
   probe(contact: Contact): void;
 }
 
 export class RoutingTable {
   readonly ownId: NodeId;
   readonly #parts: RoutingTableParts;
-  /** The nodes of bucket i share i bits with our id; those of the last one at least as many. */
+  /** The nodes of bucket i share exactly i leading bits with our id, those of the last bucket at least as many. */
   readonly #buckets: Bucket[];
-  /** By host, but by host and port where several nodes may stand behind one. */
+  /** By `nodeKey`. */
   readonly #nodes = new Map<string, KnownNode>();
+  /** The addresses of the strangers that we are asking. */
   readonly #strangers = new Set<string>();
 
   constructor(ownId: NodeId, parts: RoutingTableParts) {
@@ -63,7 +65,7 @@ export class RoutingTable {
     return [...this.#nodes.values()].sort((a, b) => isGood(a) - isGood(b)).map(({ contact }) => contact);
   }
 
-  /** The node has given a useful answer: it is there, at this address, under this id, and knows others. */
+  /** The node has given a useful answer: it exists at this address under this id, and it knows other nodes. */
   answered(contact: Contact): void {
     const now = this.#parts.now();
     this.#strangers.delete(addressKey(contact));
@@ -72,7 +74,7 @@ export class RoutingTable {
     if (known !== undefined && isSame(known.contact, contact)) {
       known.answered(now);
       const bucket = this.#bucketOf(known.contact.id);
-      // One with room is refreshed all the same, to be filled.
+      // A bucket that has room must still be refreshed, so that it gets full.
       if (!bucket.hasRoom) bucket.lastChanged = now;
       this.#probe(bucket, known);
       return;
@@ -86,14 +88,15 @@ export class RoutingTable {
     this.#place(node);
   }
 
-  /** A node of an earlier run, of which we do not know whether it lives. It takes a free place or none. */
+  /** Adds a node of an earlier run, which may no longer exist. Nothing happens when its host has a node already. */
   restore(contact: Contact): void {
     if (contact.id.equals(this.ownId) || this.#nodes.has(nodeKey(contact))) return;
     this.#place(new KnownNode(contact));
   }
 
   /**
-   * The node has sent us a query; it may be anybody, at any address. A stranger for whom there is a place is probed.
+   * A node has sent us a query. Its id and its address may be false. If it is a stranger for which there is a place, we
+   * probe it.
    */
   queried(contact: Contact): void {
     const known = this.#nodes.get(nodeKey(contact));
@@ -101,7 +104,7 @@ export class RoutingTable {
     else this.heardOf(contact);
   }
 
-  /** A node is said to be there. It is asked, if it would get a place. */
+  /** Another node says that this one exists. We probe it if it would get a place. */
   heardOf(contact: Contact): void {
     if (contact.id.equals(this.ownId) || this.#hasPlaceOf(contact)) return;
     const key = addressKey(contact);
@@ -117,7 +120,7 @@ export class RoutingTable {
     this.#parts.probe(contact);
   }
 
-  /** The node has not answered a query of ours, or answered under another id, or with what is of no use. */
+  /** The node has not answered a query of ours, or its answer was of no use. */
   failed(contact: Contact): void {
     this.#strangers.delete(addressKey(contact));
     const known = this.#nodes.get(nodeKey(contact));
@@ -126,14 +129,14 @@ export class RoutingTable {
     this.#giveWay(known);
   }
 
-  /** Another id answers at the node's address: whoever had this one is gone. */
+  /** Another id answers at the address of this node, so this node is gone. */
   gone(contact: Contact): void {
     this.#strangers.delete(addressKey(contact));
     const known = this.#nodes.get(nodeKey(contact));
     if (known !== undefined && isSame(known.contact, contact)) this.#remove(known);
   }
 
-  /** The node has named nodes that are not there, and none that is. */
+  /** The node has named several nodes that do not exist, and none that exists. */
   misled(contact: Contact): void {
     const known = this.#nodes.get(nodeKey(contact));
     if (known === undefined || !isSame(known.contact, contact)) return;
@@ -142,8 +145,8 @@ export class RoutingTable {
   }
 
   /**
-   * Up to `count` nodes, the closest to `target` first: of the good ones, which are fit to be named to others, or of
-   * all that are not bad.
+   * Up to `count` nodes, the closest to `target` first. They are good nodes, which we may name to others, or all nodes
+   * that are not bad.
    */
   closest(target: NodeId, count: number, fitness: 'good' | 'not-bad'): Contact[] {
     const now = this.#parts.now();
@@ -154,7 +157,8 @@ export class RoutingTable {
         if (state === 'good' || (fitness === 'not-bad' && state === 'questionable')) found.push(node);
       }
     };
-    // Bit by bit: the bucket of the target first, then all deeper ones, which are equally far, then the shallower ones.
+    // The nodes in the bucket of the target are closest. Those in all deeper buckets are equally far, and come next.
+    // Those in a shallower bucket are the farther, the shallower it is.
     const own = this.#indexOf(target);
     take(this.#buckets[own]);
     if (found.length < count)
@@ -167,8 +171,8 @@ export class RoutingTable {
   }
 
   /**
-   * An id in each bucket, of `limit` at the most, in which nothing has happened for 15 minutes. They count as
-   * refreshed.
+   * A target id in each bucket that has not changed for 15 minutes, at most `limit` ids. These buckets then count as
+   * refreshed, so the caller must look up each target.
    */
   takeStale(limit: number): NodeId[] {
     const now = this.#parts.now();
@@ -176,14 +180,14 @@ export class RoutingTable {
     for (const [index, bucket] of this.#buckets.entries()) {
       if (now - bucket.lastChanged < REFRESH_AFTER || targets.length >= limit) continue;
       bucket.lastChanged = now;
-      // In the middle of the last bucket we stand ourselves.
+      // Our own id lies in the last bucket.
       if (bucket === this.#last) targets.push(this.ownId);
       else targets.push(withSharedPrefix(this.ownId, index, this.#parts.random.bytes(ID_LENGTH)));
     }
     return targets;
   }
 
-  /** Up to `count` nodes of which we do not know whether they are still there, the longest silent first. */
+  /** Up to `count` questionable nodes, those first that have been silent longest. */
   doubtful(count: number): Contact[] {
     const now = this.#parts.now();
     const nodes = [...this.#nodes.values()].filter((node) => node.state(now) === 'questionable');
@@ -204,8 +208,8 @@ export class RoutingTable {
   }
 
   /**
-   * Whether the place that this host may have is taken. Another id at the same port takes it over, for whoever was
-   * there is gone; another port does not, while the first one lives.
+   * Whether the one place of this host is taken. A new id at the known port may take the place over, because the node
+   * with the old id is gone. A node at another port may not, as long as the known node is not bad.
    */
   #hasPlaceOf(contact: Contact): boolean {
     const known = this.#nodes.get(nodeKey(contact));
@@ -233,7 +237,7 @@ export class RoutingTable {
     }
   }
 
-  /** The bucket of our own id becomes two: of what shares just as many bits with it, and of what shares more. */
+  /** Splits the last bucket in two. The nodes that share more bits with our id than its index go to the new bucket. */
   #split(): void {
     const index = this.#buckets.length - 1;
     const old = this.#last;
@@ -247,14 +251,14 @@ export class RoutingTable {
     for (const node of old.drain()) this.#place(node);
   }
 
-  /** A bad node keeps its place until somebody wants it: when the network is down, all of them are bad. */
+  /** A bad node keeps its place until another node needs it, because all nodes are bad while the network is down. */
   #giveWay(node: KnownNode): void {
     const bucket = this.#bucketOf(node.contact.id);
     if (node.state(this.#parts.now()) === 'bad') this.#promote(bucket, node);
     this.#probe(bucket, node);
   }
 
-  /** Gives the place of a bad node to one that waits, if there is one. */
+  /** Gives the place of the bad node to a node that waits, if there is one. */
   #promote(bucket: Bucket, bad: KnownNode): void {
     bucket.remove(bad);
     const waiting = bucket.takeWaiting();
@@ -268,9 +272,10 @@ export class RoutingTable {
   }
 
   /**
-   * "The least recently seen node is pinged. If the pinged node responds then the next least recently seen questionable
-   * node is pinged until one fails to respond or all of the nodes in the bucket are known to be good." Instead of being
-   * pinged, nodes are asked for nodes: many a liar answers pings.
+   * BEP 5: "The least recently seen node is pinged. If the pinged node responds then the next least recently seen
+   * questionable node is pinged until one fails to respond or all of the nodes in the bucket are known to be good." We
+   * do not ping nodes but ask them for nodes, because many liars answer pings. `heard` is the node that has just
+   * answered or failed, or null.
    */
   #probe(bucket: Bucket, heard: KnownNode | null): void {
     if (bucket.probed !== heard && bucket.probed !== null && bucket.nodes.includes(bucket.probed)) return;

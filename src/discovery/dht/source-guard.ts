@@ -2,23 +2,24 @@ import type { Millis } from '../../base/clock.js';
 import { HostCounts } from '../../net/host-counts.js';
 import { hostKey } from '../../net/host-key.js';
 
+/** The time over which we count the packets of a host. */
 const WINDOW: Millis = 5_000;
 /**
- * Packets that one host may send in a window. A node of an honest client sends one in minutes, a busy one a few a
- * second.
+ * Packets that one host may send in a window. The node of an honest client sends one packet in several minutes, a busy
+ * node a few per second.
  */
 const MAX_PACKETS = 100;
 const BLOCKED_FOR: Millis = 5 * 60_000;
-/** Hosts that are blocked at a time. */
+/** How many hosts are blocked at the same time. */
 const MAX_BLOCKED = 4_000;
 
-/** Turns away whoever sends too much, before anything looks at what it sends. */
+/** Blocks hosts that send too many packets, before we spend time on reading the packets. */
 export class SourceGuard {
   readonly #counts = new HostCounts(WINDOW);
-  /** Until when. The one that was blocked first stands first. */
+  /** By `hostKey`: until when the host is blocked. The host that was blocked first stands first. */
   readonly #blocked = new Map<string, Millis>();
 
-  /** Counts a packet from `host`; false when it is to be dropped unread. */
+  /** Counts a packet from `host`. False when the caller must drop it unread. */
   admits(host: string, now: Millis): boolean {
     const key = hostKey(host);
     const blockedUntil = this.#blocked.get(key);
@@ -39,14 +40,14 @@ export class SourceGuard {
   }
 }
 
-/** So much a second, and some of it saved up. */
+/** A budget that grows at a steady rate, and of which a limited amount can be saved up. */
 export class Allowance {
   readonly #perSecond: number;
   readonly #most: number;
   #left: number;
   #countedAt: Millis;
 
-  /** `most` is what can be saved up, and what is there at the beginning. */
+  /** `most` is how much can be saved up. The budget begins with that. */
   constructor(perSecond: number, most: number, now: Millis) {
     this.#perSecond = perSecond;
     this.#most = most;
@@ -54,7 +55,7 @@ export class Allowance {
     this.#countedAt = now;
   }
 
-  /** Takes `amount` if it is there. */
+  /** Takes `amount` if the budget has as much, and says whether it did. */
   take(amount: number, now: Millis): boolean {
     const passed = Math.max(0, now - this.#countedAt);
     this.#left = Math.min(this.#most, this.#left + (passed * this.#perSecond) / 1000);
@@ -65,23 +66,29 @@ export class Allowance {
   }
 }
 
-/** As long as a token is good at the most: the address may be that of another host afterwards. */
+/** How long a proof counts, which is the longest life of a token. Later another host may have the address. */
 const LIFETIME: Millis = 10 * 60_000;
 const MAX_HOSTS = 4_000;
-/** Questions that we ask for the sake of a proof, in a second and at once: our own lookups need the others. */
+/**
+ * How many queries we send only to get a proof, per second and at once. They are few, because our own lookups need the
+ * rest.
+ */
 const PROOFS_PER_SECOND = 10;
 
 /**
- * Hosts that have lately shown that they receive what we send to their address: they answered a question of ours, or
- * sent back a token. Any other source may be forged, and what we answer then hits a host that asked nothing.
+ * The hosts that have lately proven that they receive what we send to their address: they answered a query of ours, or
+ * sent back a token. Any other source address may be forged. An answer to it then goes to a host that asked nothing.
  */
 export class AddressProofs {
-  readonly #questions: Allowance;
-  /** Until when, by the whole address: the neighbour in a /64 may be the victim. The last proof stands at the end. */
+  readonly #queries: Allowance;
+  /**
+   * By host: until when its proof counts. The newest proof stands at the end. The key is the whole address, because an
+   * attacker may forge the address of a neighbour in its own /64.
+   */
   readonly #proven = new Map<string, Millis>();
 
   constructor(now: Millis) {
-    this.#questions = new Allowance(PROOFS_PER_SECOND, PROOFS_PER_SECOND, now);
+    this.#queries = new Allowance(PROOFS_PER_SECOND, PROOFS_PER_SECOND, now);
   }
 
   has(host: string, now: Millis): boolean {
@@ -98,8 +105,8 @@ export class AddressProofs {
     }
   }
 
-  /** Whether one more question may be asked for the sake of a proof; counts it. */
+  /** Whether we may send one more query only to get a proof. Counts the query. */
   mayAsk(now: Millis): boolean {
-    return this.#questions.take(1, now);
+    return this.#queries.take(1, now);
   }
 }

@@ -1,4 +1,7 @@
-/** Our queries that are under way. An answer counts when it has a transaction of ours and comes from where we asked. */
+/**
+ * Our queries that wait or are under way. An answer counts only when it has the transaction of a query and comes from
+ * the address that we asked.
+ */
 import type { Task, Timers } from '../../base/clock.js';
 import type { Random } from '../../base/random.js';
 import type { PeerAddress } from '../../net/raw-server.js';
@@ -8,15 +11,16 @@ import { encodeQuery } from './encode-message.js';
 import type { Answer, KrpcError, Message, Query } from './message.js';
 import { Allowance } from './source-guard.js';
 
-/** Unguessable, so that whoever does not see our packets cannot answer them. */
+/** Random bytes. They are enough that an attacker that does not see our packets cannot guess them and forge answers. */
 const TRANSACTION_LENGTH = 4;
-/** How soon to look again whether a query that waits may leave. */
+/** Milliseconds until we look again whether a query that waits may leave. */
 const PAUSE = 50;
 
+/** What became of a query. `seenAs` is the address at which the node sees us (BEP 42), or null. */
 export type QueryOutcome =
   | { readonly ok: true; readonly answer: Answer; readonly seenAs: PeerAddress | null }
   | { readonly ok: false; readonly code: 'timeout' | 'unreachable' }
-  /** It is there, and does not want to. */
+  /** The node answered with an error. */
   | { readonly ok: false; readonly code: 'refused'; readonly error: KrpcError };
 
 export interface TransactionsParts {
@@ -44,7 +48,7 @@ export class Transactions {
   readonly #allowance: Allowance;
   /** By transaction. */
   readonly #underWay = new Map<string, UnderWay>();
-  /** More than may leave at once. Whoever asks has bounds of its own. */
+  /** Queries for which the allowance is used up. The callers of `ask` limit how many these are. */
   readonly #waiting: Waiting[] = [];
   #pause: Task | null = null;
   #stopped = false;
@@ -56,12 +60,12 @@ export class Transactions {
     this.#allowance = new Allowance(queriesPerSecond, queryBurst, parts.timers.now());
   }
 
-  /** Queries wait, because so many have left. */
+  /** Whether queries wait because too many have left lately. */
   get isBusy(): boolean {
     return this.#waiting.length > 0;
   }
 
-  /** Asks, and answers exactly once, later; not after `stop`. */
+  /** Sends `query`, now or when the allowance permits. Calls `answered` exactly once, later, but not after `stop`. */
   ask(to: PeerAddress, query: Query, answered: (outcome: QueryOutcome) => void): void {
     if (this.#stopped) return;
     this.#waiting.push({ to, query, answered });
@@ -77,7 +81,7 @@ export class Transactions {
     this.#take(message.transaction, from)?.answered({ ok: false, code: 'refused', error: message.error });
   }
 
-  /** Nothing gets to `to`: whatever was asked there fails now. */
+  /** Packets to `to` do not arrive. All queries to it that are under way fail now. */
   sendFailed(to: PeerAddress): void {
     const key = addressKey(to);
     for (const [transaction, underWay] of [...this.#underWay]) {
@@ -85,7 +89,7 @@ export class Transactions {
     }
   }
 
-  /** Everything under way is given up; nothing is answered any more. */
+  /** Gives up all queries. No callback is called afterwards. */
   stop(): void {
     this.#stopped = true;
     this.#pause?.cancel();

@@ -1,23 +1,23 @@
-/** What keeps one family alive: entering the DHT, and refreshing what nobody asks about. */
+/** Keeps our node of one family in the DHT: enters the DHT, refreshes quiet buckets, and probes questionable nodes. */
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import type { DhtOptions } from './dht-options.js';
 import type { FamilyNode } from './family-node.js';
 import type { Routers } from './routers.js';
 
 const TICK: Millis = 60_000;
-/** Buckets that are refreshed in one tick. */
+/** How many buckets we refresh in one tick. */
 const MAX_REFRESHED = 2;
-/** Questionable nodes that are probed in one tick: others are named only nodes that are good. */
+/** How many questionable nodes we probe in one tick. We keep nodes good because we name only good nodes to others. */
 const MAX_PROBED = 6;
-/** With fewer nodes than this we enter again and again. */
+/** With fewer nodes than this we try to enter again and again. */
 const FEW_NODES = 8;
-/** How long the first router whose name is found waits for the others. */
+/** How long we wait for the names of the other routers after the first name has been found. */
 const NAMES_LIMIT: Millis = 1_000;
 
 export interface UpkeepParts {
   readonly timers: Timers;
   readonly routers: Routers;
-  /** Whether contacts of the other family are of use too (BEP 32: "it should request both"). */
+  /** Whether nodes of the other family are of use to us too (BEP 32: "it should request both"). */
   wantsOther(): boolean;
 }
 
@@ -43,7 +43,10 @@ export class Upkeep {
     this.enter();
   }
 
-  /** "The node should attempt to find the closest nodes in the DHT to itself." */
+  /**
+   * Enters the DHT. BEP 5: a new node "should attempt to find the closest nodes in the DHT to itself". We look the
+   * routers up only when we know too few nodes, or when the last try left us with too few.
+   */
   enter(): void {
     if (this.#entering || this.#stopped) return;
     this.#entering = true;
@@ -87,7 +90,7 @@ export class Upkeep {
         gotAnswer: () => undefined,
         done: () => {
           this.#entering = false;
-          // In a DHT that is just beginning, others come soon.
+          // The DHT may have just begun, and other nodes may join soon.
           if (node.table.count('good') < FEW_NODES) this.#tryAgain();
           else this.#failures = 0;
           node.hasWalked();

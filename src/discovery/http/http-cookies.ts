@@ -1,4 +1,7 @@
-/** RFC 6265, as far as a redirect to the same server needs it: some servers redirect until their cookie comes back. */
+/**
+ * As much of RFC 6265 as a redirect to the same server needs: some servers redirect again and again until the client
+ * sends their cookie back.
+ */
 
 interface Cookie {
   readonly host: string;
@@ -11,18 +14,18 @@ interface Cookie {
 const MAX_COOKIES = 50;
 const MAX_COOKIE_LENGTH = 4096;
 
-/** The cookies of one fetch. `Domain` is passed over: a cookie goes back to the very host that set it, to no other. */
+/** The cookies of one fetch. We ignore `Domain`: a cookie goes back only to the host that set it. */
 export class HttpCookies {
   #cookies: Cookie[] = [];
 
-  /** Takes the values of the Set-Cookie headers that `url` answered with, within limits. */
+  /** Takes the values of the Set-Cookie headers in the answer from `url`, within limits. */
   take(url: URL, setCookies: readonly string[]): void {
     for (const text of setCookies) {
       // RFC 6265 counts name, value and attributes together.
       if (text.length > MAX_COOKIE_LENGTH) continue;
       const [pair = '', ...attributes] = text.split(';').map((part) => part.trim());
       const mark = pair.indexOf('=');
-      // A value that could end a header, or has a character that no header has, is no cookie.
+      // We drop a cookie with a character that could end a header, or that no header may have.
       if (mark < 1 || !/^[\x20-\x7e]*$/.test(pair)) continue;
       const attribute = (name: string): string | undefined =>
         attributes.findLast((each) => each.toLowerCase().startsWith(`${name}=`))?.slice(name.length + 1);

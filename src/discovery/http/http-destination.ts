@@ -1,6 +1,7 @@
 /**
- * Where a URL's host may lead. Names are resolved here, and what comes back is checked and dialled as it is: a name
- * that means one address to a check and another to a dial (DNS rebinding) gains nothing.
+ * Finds the addresses to which a URL's host may lead. A name is looked up once, here. We check the addresses that come
+ * back and dial these same addresses, so a name gains nothing by one address for the check and another for the dial
+ * (DNS rebinding).
  */
 import { type BindAddresses, passFence } from '../../net/fence.js';
 import { parseIp } from '../../net/ip-address.js';
@@ -9,10 +10,11 @@ import { reachOf } from '../../net/reach.js';
 import { refusalOfAddress, refusalOfStep, type UrlStep } from '../../net/url-rule.js';
 import { DEFAULT_NAME_LOOKUP_OPTIONS, lookUpName } from './http-name-lookup.js';
 
-/** An address that may be dialled. */
+/** An address that we may dial. */
 export interface Destination {
+  /** An IP literal. */
   readonly host: string;
-  /** Our own address for the socket; undefined when there is no fence. */
+  /** The address of ours that the socket is bound to; undefined when there is no fence. */
   readonly localAddress: string | undefined;
 }
 
@@ -20,14 +22,14 @@ export type DestinationOutcome =
   | { readonly ok: true; readonly destinations: readonly [Destination, ...Destination[]] }
   | { readonly ok: false; readonly code: 'forbidden' | 'unreachable'; readonly message: string };
 
-// A name may have any number of addresses; each that is dead costs the time of a dial.
+/** A name may have any number of addresses, and each dead one costs the time of a dial. */
 const MAX_DESTINATIONS = 8;
 
 /**
- * The addresses of `host` (a URL's host name, IPv6 in brackets) to which `step` may lead, past the fence `bind`.
- * Answers once, perhaps at once; not after `cancel()`.
+ * Finds the addresses of `host` (a URL's host name, IPv6 in brackets) to which `step` may lead, and which the fence
+ * `bind` allows. Answers once, perhaps within the call; not after `cancel()`.
  *
- * Behind a loopback fence no name is resolved: no packet leaves, not even to a name server.
+ * Behind a loopback fence no name is looked up: no packet leaves, not even to a name server.
  */
 export function findDestinations(
   host: string,
@@ -76,7 +78,7 @@ function choose(
   return { ok: true, destinations: [first, ...others] };
 }
 
-/** Whether nothing can leave this machine. */
+/** Whether the fence keeps every packet in this machine. */
 export function isLoopbackFence({ ipv4, ipv6 }: BindAddresses): boolean {
   return [ipv4, ipv6].every((address) => address === undefined || reachOf(address) === 'loopback');
 }

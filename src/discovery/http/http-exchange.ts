@@ -7,7 +7,7 @@ import type { Destination } from './http-destination.js';
 import { type HttpResponseHead, HttpResponseReader } from './http-response.js';
 import { type Authorities, explainTls } from './http-tls.js';
 
-/** One GET, or POST, at one address. */
+/** One GET or POST to one address. */
 export interface ExchangeRequest {
   readonly url: URL;
   readonly destination: Destination;
@@ -16,18 +16,19 @@ export interface ExchangeRequest {
   /** Value of the Cookie header, or null. */
   readonly cookie: string | null;
   readonly userAgent: string;
-  /** Bytes of the body, before and after inflating. */
+  /** The most bytes of the answer's body, before and after unpacking. */
   readonly maxLength: number;
   /** How long connecting may take, TLS included. */
   readonly connectLimit: Millis;
-  /** How long the head of the answer may take, connecting included; null: as long as the caller waits. */
+  /** How long the head of the answer may take, connecting included. Null: as long as the caller waits. */
   readonly answerLimit: Millis | null;
-  /** Authorities that are trusted besides the well-known ones, or null. */
+  /** The authorities that we trust besides the well-known ones, or null. */
   readonly authorities: Authorities | null;
-  /** What is posted; null: it is a GET. */
+  /** The body of a POST and its headers; null for a GET. */
   readonly post: { readonly headers: Readonly<Record<string, string>>; readonly body: Buffer } | null;
 }
 
+/** A redirect is an answer whose status and Location say so; its body is not read. */
 export type ExchangeOutcome =
   | {
       readonly kind: 'answered';
@@ -37,7 +38,7 @@ export type ExchangeOutcome =
       readonly retryAfter: number | null;
     }
   | { readonly kind: 'redirected'; readonly location: string; readonly setCookies: readonly string[] }
-  /** `connected` tells whether another address of the same host is worth a try. */
+  /** `connected`: whether the address accepted the connection. */
   | {
       readonly kind: 'failed';
       readonly code: 'unreachable' | 'bad-answer';
@@ -45,7 +46,7 @@ export type ExchangeOutcome =
       readonly connected: boolean;
     };
 
-/** Sends the request; answers once, later, unless it is cancelled. Its socket is closed by then. */
+/** Sends the request. Answers once, later, when its socket is closed; never after `cancel()`. */
 export function exchange(
   {
     url,
@@ -76,8 +77,11 @@ export function exchange(
   let connected = false;
   let head: HttpResponseHead | null = null;
   let finished = false;
-  const limit = timers.addTask(() => fail('unreachable', `no connection to ${destination.host} in time`), connectLimit);
-  const silence =
+  const connectDeadline = timers.addTask(
+    () => fail('unreachable', `no connection to ${destination.host} in time`),
+    connectLimit,
+  );
+  const answerDeadline =
     answerLimit === null
       ? null
       : timers.addTask(() => fail('unreachable', `no answer from ${destination.host} in time`), answerLimit);
@@ -90,8 +94,8 @@ export function exchange(
     finish({ kind: 'failed', code, message, connected });
   const end = () => {
     finished = true;
-    limit.cancel();
-    silence?.cancel();
+    connectDeadline.cancel();
+    answerDeadline?.cancel();
     socket.destroy();
   };
 
@@ -114,7 +118,7 @@ export function exchange(
       gotHead: (told) => {
         if (finished) return;
         head = told;
-        silence?.cancel();
+        answerDeadline?.cancel();
         const location = told.headers.get('location')?.[0];
         if (isRedirect(told.status) && location !== undefined) {
           finish({ kind: 'redirected', location, setCookies: told.headers.get('set-cookie') ?? [] });
@@ -139,28 +143,31 @@ export function exchange(
   socket.once('connect', () => {
     connected = true;
   });
-  // Over TLS not before it is known who reads it.
+  // Over TLS we send nothing before we have checked who the server is.
   socket.once(secure ? 'secureConnect' : 'connect', () => {
-    limit.cancel();
+    connectDeadline.cancel();
     socket.write(request);
   });
   socket.on('data', (bytes: Buffer) => reader.feed(bytes));
   socket.on('end', () => reader.end());
   socket.on('error', (error: NodeJS.ErrnoException) => {
-    // Once the answer is whole, its unpacking decides.
+    // Once the answer is whole, only its unpacking can fail.
     if (!reader.isOver) fail('unreachable', explain(error, secure && head === null ? name : null));
   });
   socket.on('close', () => reader.end());
   return { cancel: end };
 }
 
-/** Where `url` is asked, the port of its scheme included. */
+/** The port of `url`; its scheme's port when it names none. */
 export function portOf({ port, protocol }: URL): number {
   if (port !== '') return Number(port);
   return protocol === 'https:' ? 443 : 80;
 }
 
-/** Throws when a header would not stay one line: none of them is handed on as others wrote it. */
+/**
+ * The bytes of a request. Throws when a header would not stay one line, which is a fault of ours: no header here comes
+ * unchecked from a stranger.
+ */
 function encodeRequest(
   method: string,
   url: URL,
@@ -176,7 +183,7 @@ function encodeRequest(
   return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), body ?? Buffer.alloc(0)]);
 }
 
-/** Copies what is added, so that a million pieces of one byte take no more room than one of a million. */
+/** Copies the bytes that it gets, so that a million parts of one byte take no more room than one part of a million. */
 class GrowingBuffer {
   #room = Buffer.alloc(0);
   #length = 0;
@@ -201,6 +208,7 @@ function isRedirect(status: number): boolean {
   return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
 }
 
+/** Undoes the answer's Content-Encoding; an answer that unpacks to more than `maxLength` bytes fails. */
 function unpack(
   body: Buffer,
   encoding: string | undefined,
@@ -232,20 +240,21 @@ function unpackerFor(encoding: string | undefined, body: Buffer): Unpacker | nul
     case 'x-gzip':
       return gunzip;
     case 'deflate':
-      // RFC 9110 means the zlib format; some servers send the bare stream. A zlib header's low bits are always 8.
+      // RFC 9110 means the zlib format, but some servers send the bare stream. A zlib header's low four bits are 8.
       return ((body[0] ?? 0) & 0x0f) === 8 ? inflate : inflateRaw;
     default:
       return 'unknown';
   }
 }
 
+/** Seconds. */
 const MAX_RETRY_AFTER = 86_400;
 
-/** Seconds, from a number of them or from a date; null when it is neither. */
+/** The value of Retry-After in seconds: it is a number of seconds or a date. Null when it is neither. */
 function parseRetryAfter(value: string | undefined): number | null {
   if (value === undefined) return null;
   const text = value.trim();
-  // Of HTTP's three forms of a date, asctime's alone does not name its zone, which is GMT all the same.
+  // HTTP has three forms of a date. Only the form of asctime does not name its zone, which is GMT too.
   const date = Date.parse(/^[a-z]{3} [a-z]{3} [ \d]\d [\d:]{8} \d{4}$/i.test(text) ? `${text} GMT` : text);
   const seconds = /^\d+$/.test(text) ? Number(text) : Math.ceil((date - Date.now()) / 1000);
   return Number.isNaN(seconds) ? null : Math.min(Math.max(seconds, 0), MAX_RETRY_AFTER);
@@ -260,11 +269,11 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'the bound address is not ours',
 };
 
-/** `host` is the name that a certificate must be for; null when none is asked for. */
+/** Why a socket failed, in our own words. `host` is the name that the certificate must be for; null without TLS. */
 function explain(error: NodeJS.ErrnoException, host: string | null): string {
   const known = EXPLANATIONS[error.code ?? ''];
   if (known !== undefined) return known;
-  // What the system refused names its call; of all else on the way to the answer TLS is to blame.
+  // An error of the system names its call. Any other error before the answer comes from TLS.
   const isTls = error.code === 'EPROTO' || (host !== null && error.syscall === undefined);
   return isTls ? explainTls(error, host ?? '') : error.message;
 }

@@ -1,4 +1,4 @@
-/** Fetches a URL that somebody else chose, within limits: trackers' answers, and torrents given by URL. */
+/** Fetches a URL that a stranger may have chosen, within limits: trackers' answers, and torrents given by URL. */
 import type { Millis, Timers } from '../../base/clock.js';
 import { SecretUrl } from '../../base/secret-url.js';
 import { urlOf } from '../../base/url.js';
@@ -10,7 +10,7 @@ import { type Destination, findDestinations } from './http-destination.js';
 import { type ExchangeOutcome, exchange, portOf } from './http-exchange.js';
 import type { Authorities } from './http-tls.js';
 
-/** What is posted, and the headers that say what it is. */
+/** The body of a POST, and the headers that describe it. */
 export interface HttpPost {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
@@ -19,25 +19,25 @@ export interface HttpPost {
 export interface HttpFetchOptions {
   /** The User-Agent header, `btget/VERSION`. */
   readonly userAgent: string;
-  /** The fence: the addresses that sockets and name lookups are bound to; null for none. */
+  /** The fence: the addresses that sockets and name lookups are bound to; null for no fence. */
   readonly bind: BindAddresses | null;
-  /** Bytes of an answer's body, before and after inflating. */
+  /** The most bytes of an answer's body, before and after unpacking. */
   readonly maxLength: number;
-  /** From the first name lookup to the last byte, redirects included. */
+  /** The time from the first name lookup to the last byte, redirects included. */
   readonly timeLimit: Millis;
-  /** For connecting to one address, TLS included. */
+  /** The time for connecting to one address, TLS included. */
   readonly connectLimit: Millis;
-  /** Redirects that are followed. */
+  /** How many redirects we follow. */
   readonly maxRedirects: number;
-  /** Authorities that are trusted besides the well-known ones, or null. */
+  /** The authorities that we trust besides the well-known ones, or null. */
   readonly authorities: Authorities | null;
-  /** Null: it is a GET. */
+  /** Null for a GET. */
   readonly post: HttpPost | null;
-  /** How the addresses of a host are found and judged. */
+  /** Finds the addresses of a host and decides which of them we may dial. */
   readonly findDestinations: typeof findDestinations;
 }
 
-/** For trackers' answers; `userAgent` and `bind` are the caller's. */
+/** For trackers' answers. The caller gives `userAgent` and `bind`. */
 export const DEFAULT_FETCH_OPTIONS: Omit<HttpFetchOptions, 'userAgent' | 'bind'> = {
   maxLength: 1 << 20,
   timeLimit: 60_000,
@@ -49,8 +49,8 @@ export const DEFAULT_FETCH_OPTIONS: Omit<HttpFetchOptions, 'userAgent' | 'bind'>
 };
 
 /**
- * For a gateway of our own network: near, slow, and nobody to be sent elsewhere by; `userAgent`, `bind` and `post` are
- * the caller's.
+ * For a gateway of our own network: it is near, it may be slow, and it must not send us elsewhere. The caller gives
+ * `userAgent`, `bind` and `post`.
  */
 export const GATEWAY_FETCH_OPTIONS: Omit<HttpFetchOptions, 'userAgent' | 'bind' | 'post'> = {
   ...DEFAULT_FETCH_OPTIONS,
@@ -60,6 +60,10 @@ export const GATEWAY_FETCH_OPTIONS: Omit<HttpFetchOptions, 'userAgent' | 'bind' 
   maxRedirects: 0,
 };
 
+/**
+ * 'forbidden': we do not fetch from the URL or from a place where it leads. 'bad-answer': the answer is no HTTP, is too
+ * long, or redirects us too often.
+ */
 export type HttpFetchOutcome =
   /** `from`: the address that answered, an IP literal. */
   | { readonly ok: true; readonly body: Buffer; readonly from: string }
@@ -67,7 +71,7 @@ export type HttpFetchOutcome =
       readonly ok: false;
       readonly code: 'timeout' | 'unreachable' | 'bad-answer' | 'forbidden';
       readonly message: string;
-      /** The URL of a redirect that is not followed because of its scheme, as the server wrote it. */
+      /** The URL of a redirect that we do not follow because of its scheme, as the server wrote it. */
       readonly redirect?: string;
     }
   /** The server answered with a status other than 2xx; `retryAfter` is in seconds. */
@@ -80,15 +84,15 @@ export type HttpFetchOutcome =
       readonly retryAfter: number | null;
     };
 
-/** What is fetched. */
+/** The URL to fetch. */
 export interface HttpTarget extends SourcedUrl {
-  /** The URL with our question in it; null where it is asked as it was named. */
+  /** The URL with our query in it; null when we fetch the URL as its source named it. */
   readonly asked: URL | null;
 }
 
 /**
- * Fetches `target` (`http:` or `https:`; a user name and password in it go as Basic authorization). Answers once,
- * later, on the timeline; never after `cancel()`, which ends whatever is under way.
+ * Fetches `target` (`http:` or `https:`). A user name and a password in its URL go as Basic authorization. Answers
+ * once, later, on the timeline; never after `cancel()`, which ends lookups and connections at once.
  */
 export function httpFetch(
   target: HttpTarget,
@@ -103,6 +107,7 @@ export function httpFetch(
 
 type Failure = ExchangeOutcome & { readonly kind: 'failed' };
 
+/** One fetch: it looks a name up, asks its addresses one after another, and follows redirects. */
 class HttpFetch {
   readonly #target: HttpTarget;
   readonly #options: HttpFetchOptions;
@@ -111,7 +116,7 @@ class HttpFetch {
   readonly #limit: { cancel(): void };
   #underWay: { cancel(): void } | null = null;
   readonly #cookies = new HttpCookies();
-  /** Those that were visited, and what a server may quote of them. */
+  /** Every URL that we visited: a server may quote its secrets, which no message may show. */
   readonly #urls: SecretUrl[];
   #redirects = 0;
   readonly #deadline: Millis;
@@ -145,7 +150,7 @@ class HttpFetch {
     this.#underWay = null;
   }
 
-  /** `named` is what somebody else chose of `url`. */
+  /** `named` is `url` without the query that we added. */
   #visit(url: URL, authorization: string | null, named: URL, redirect: Redirect | null): void {
     this.#underWay = null;
     const { source } = this.#target;
@@ -154,16 +159,16 @@ class HttpFetch {
       if (outcome.ok) this.#dial(url, authorization, outcome.destinations, null);
       else this.#fail(outcome.code, outcome.message);
     });
-    // The answer may have come within the call, and something else be under way.
+    // The addresses may have come within the call. Then `#underWay` is the dial already.
     this.#underWay ??= search;
   }
 
-  /** Asks one address after the other until one answers. Each has its share of the time that is left. */
+  /** Asks one address after another until one answers. Each gets its share of the time that is left. */
   #dial(
     url: URL,
     authorization: string | null,
     [destination, ...others]: readonly [Destination, ...Destination[]],
-    /** The failure of an address that could be connected to, which tells more than one that could not. */
+    /** The failure of an address that accepted the connection. It tells more than one of an address that did not. */
     told: Failure | null,
   ): void {
     const { userAgent, maxLength, connectLimit, authorities, post } = this.#options;
@@ -197,7 +202,7 @@ class HttpFetch {
       this.#fail('bad-answer', `more than ${this.#options.maxRedirects} redirects`);
     } else if (!outcome.ok) this.#refuseRedirect(location, to, outcome.message);
     else {
-      // A password is for the server that it was given for.
+      // A password is for one server only.
       const kept = outcome.url.origin === from.origin ? authorization : null;
       const redirect = { host: at.host, query: from.search };
       this.#urls.push(new SecretUrl(outcome.url.href));
@@ -228,7 +233,7 @@ class HttpFetch {
   #finish(outcome: HttpFetchOutcome): void {
     if (this.#ended) return;
     this.cancel();
-    // Sockets and name servers answer outside the timeline, where nobody guards the call.
+    // Sockets and name servers answer outside the timeline, where no context catches the caller's exceptions.
     const hidden = (message: string): string => this.#urls.reduce((text, url) => url.hide(text), message);
     const told = outcome.ok ? outcome : { ...outcome, message: hidden(outcome.message) };
     const telling = this.#timers.addTask(() => this.#answered(told), 0);
@@ -236,12 +241,13 @@ class HttpFetch {
   }
 }
 
-/** Headers come as Latin-1, which keeps every byte; servers write UTF-8. */
+/** The text of a header. Headers come as Latin-1, which keeps every byte, but servers write UTF-8. */
 function headerText(value: string): string {
   const text = Buffer.from(value, 'latin1').toString('utf8');
   return text.includes('\ufffd') ? value : text;
 }
 
+/** The Authorization header for the user name and the password in `url`, or null when it has none. */
 function authorizationOf(url: URL): string | null {
   if (url.username === '' && url.password === '') return null;
   const unescaped = (text: string) =>

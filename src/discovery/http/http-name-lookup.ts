@@ -1,8 +1,8 @@
 /**
- * From a host's name to its addresses, as the system's own lookup finds them, but so that it can be given up: that one
- * holds a thread while it waits for a name server, and the process cannot end before the thread does. So the table of
- * hosts is read and the name servers are asked from here. The system is asked only when they are there and do not know
- * the name, because then it is quick; it may know more (a search domain, a name of the local network).
+ * Finds the addresses of a name. The system's own lookup cannot be cancelled: it holds a thread while it waits for a
+ * name server, and the process cannot end before the thread does. So we read the table of hosts and ask the name
+ * servers ourselves. We ask the system only after the name servers have answered that they do not know the name. Then
+ * it is quick, and it may know more (a search domain, a name of the local network).
  */
 import { lookup, Resolver } from 'node:dns';
 import { readFile } from 'node:fs';
@@ -13,18 +13,18 @@ export type NameOutcome =
   | { readonly ok: true; readonly addresses: readonly string[] }
   | { readonly ok: false; readonly message: string };
 
-/** Where names are looked up. */
+/** Where to look a name up. */
 export interface NameLookupOptions {
   /**
-   * The fence: name servers are asked from these addresses, and not by the system, which cannot be bound; null for
-   * none.
+   * The fence: we ask name servers from these addresses only, and do not ask the system, which cannot be bound to them.
+   * Null for no fence.
    */
   readonly bind: BindAddresses | null;
   /** A table in the form of /etc/hosts. It need not exist. */
   readonly hostsPath: string;
   /** Name servers as `ADDRESS` or `ADDRESS:PORT` (IPv6 in brackets then), or null for those of the system. */
   readonly servers: readonly string[] | null;
-  /** Whether the system is asked for what the name servers do not know. */
+  /** Whether to ask the system when the name servers do not know the name. */
   readonly askSystem: boolean;
 }
 
@@ -35,7 +35,10 @@ export const DEFAULT_NAME_LOOKUP_OPTIONS: NameLookupOptions = {
   askSystem: true,
 };
 
-/** Answers once, later; not after `cancel()`, after which nothing of it keeps the process. */
+/**
+ * Looks `name` up, a host's name in lower case. Answers once, later; never after `cancel()`. After `cancel()` the
+ * lookup does not keep the process alive.
+ */
 export function lookUpName(
   name: string,
   options: NameLookupOptions,
@@ -47,9 +50,9 @@ export function lookUpName(
     if (!cancelled) answered(outcome);
   };
   const failed = (reason: string): void => answer({ ok: false, message: `${name} was not found: ${reason}` });
-  const asked = (addresses: readonly string[], reason: string): void => {
+  const serversAnswered = (addresses: readonly string[], reason: string): void => {
     if (addresses.length > 0) answer({ ok: true, addresses });
-    else if (cancelled || options.bind !== null || !options.askSystem || !ANSWERED.has(reason)) failed(reason);
+    else if (cancelled || options.bind !== null || !options.askSystem || !IS_QUICK_AFTER.has(reason)) failed(reason);
     else {
       lookup(name, { all: true, verbatim: true }, (error, found) => {
         if (error === null) answer({ ok: true, addresses: found.map(({ address }) => address) });
@@ -59,10 +62,10 @@ export function lookUpName(
   };
   readFile(options.hostsPath, 'utf8', (error, table) => {
     if (cancelled) return;
-    // Where there is no such table, or none for us, the name servers know all that can be known.
+    // A table that is missing, or that we may not read, does not matter: the name servers know the rest.
     const addresses = error === null ? addressesInHosts(table, name) : [];
     if (addresses.length > 0) answer({ ok: true, addresses });
-    else query = askServers(name, options, asked);
+    else query = askServers(name, options, serversAnswered);
   });
   return {
     cancel: () => {
@@ -72,10 +75,10 @@ export function lookUpName(
   };
 }
 
-/** A name server said so, or there is none: whoever asks again is not kept waiting. */
-const ANSWERED: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA', 'ECONNREFUSED']);
+/** Reasons after which the system's lookup is quick too: a name server has answered, or there is none. */
+const IS_QUICK_AFTER: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA', 'ECONNREFUSED']);
 
-/** The name's addresses of every family that may be dialled, in turn; without any, why. */
+/** Asks for the addresses of every family that we may dial. Without addresses, `reason` says why there are none. */
 function askServers(
   name: string,
   { bind, servers }: NameLookupOptions,
@@ -83,7 +86,7 @@ function askServers(
 ): { cancel(): void } {
   const resolver = new Resolver({ timeout: 5000, tries: 2 });
   const hasFamily = (family: 'ipv4' | 'ipv6'): boolean => bind === null || bind[family] !== undefined;
-  // A name server of a family that has no bound address would be asked past the fence.
+  // We leave out name servers of a family that has no bound address: the question would go past the fence.
   const usable = (servers ?? resolver.getServers()).filter((server) =>
     hasFamily(isIpv4Server(server) ? 'ipv4' : 'ipv6'),
   );
@@ -110,7 +113,7 @@ function askServers(
   return { cancel: () => resolver.cancel() };
 }
 
-/** So that neither family has all of the few dials that there are. */
+/** The items of both lists in turn: we dial only a few addresses, and they must not all be of one family. */
 function inTurn(first: readonly string[], second: readonly string[]): string[] {
   const both: string[] = [];
   for (let index = 0; index < Math.max(first.length, second.length); index += 1)
@@ -118,12 +121,12 @@ function inTurn(first: readonly string[], second: readonly string[]): string[] {
   return both;
 }
 
-/** Name servers come as `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1` or `[2001:db8::1]:5353`. */
+/** A name server is written as `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1` or `[2001:db8::1]:5353`. */
 function isIpv4Server(server: string): boolean {
   return /^[0-9.]+(:\d+)?$/.test(server);
 }
 
-/** The addresses that a table in the form of /etc/hosts has for `name` (lower case), in its order. */
+/** The addresses of `name` (lower case) in a table in the form of /etc/hosts, in the table's order. */
 export function addressesInHosts(table: string, name: string): string[] {
   return table.split('\n').flatMap((line) => {
     const [address = '', ...names] = line.replace(/#.*/, '').trim().split(/\s+/);

@@ -1,38 +1,35 @@
 /**
- * Reads one answer of HTTP/1 (RFC 9112), the last on its connection, as leniently as curl: what makes leniency
- * dangerous is that two who read one connection may disagree where a message ends, and here each connection has one
- * answer and one reader. What leaves the answer's own end in doubt is refused.
+ * Reads one HTTP/1 answer (RFC 9112) from a stream of bytes, as tolerantly as curl. Tolerance is dangerous where two
+ * programs read one connection and may disagree on where a message ends. Here each connection has one answer and one
+ * reader. An answer whose own end is in doubt is refused.
  */
 
 export interface HttpResponseHead {
-  /** Three digits, 1xx only for 101. */
+  /** Three digits. Of the 1xx only 101 comes here. */
   readonly status: number;
-  /** Each byte as a Latin-1 character; often empty. */
+  /** One Latin-1 character for each byte; often empty. */
   readonly reason: string;
-  /** By name in lower case: the values in the order in which they came, each byte as a Latin-1 character. */
+  /** The values of each header, in the order in which they came. Names are in lower case, values are Latin-1 text. */
   readonly headers: ReadonlyMap<string, readonly string[]>;
 }
 
-/** What hears the answer. */
+/** The reader tells its owner of the answer. The last call is either `ended` or `failed`. */
 export interface HttpResponseOwner {
-  /** Once, before everything else but `failed`. */
+  /** Called once, before `gotBody` and `ended`. */
   gotHead(head: HttpResponseHead): void;
   /** The bytes are valid during the call. */
   gotBody(bytes: Buffer): void;
-  /** Last, unless `failed` is. */
+  /** The answer is whole. */
   ended(): void;
-  /**
-   * Last. `cut`: the connection was closed before the answer's end; else the answer is at fault, and `message` says
-   * why.
-   */
+  /** `cut`: the connection was closed before the answer's end. `bad`: the answer is wrong, and `message` says why. */
   failed(why: 'cut' | 'bad', message: string): void;
 }
 
-/** Bytes of the head, and of the trailers; interim answers count towards the head. */
+/** The most bytes of the head, and of the trailers. Interim answers count towards the head. */
 const MAX_HEAD_LENGTH = 64 * 1024;
-/** Lines of the head, and of the trailers. */
+/** The most lines of the head, and of the trailers. */
 const MAX_HEADER_LINES = 1000;
-/** Bytes of a line with a chunk's size, its extensions included. */
+/** The most bytes of a line with a chunk's size, its extensions included. */
 const MAX_CHUNK_LINE_LENGTH = 4096;
 
 const PROTOCOL = 'http/';
@@ -40,36 +37,37 @@ const STATUS_LINE = /^http\/(?:1\.[01]|[23](?:\.0)?)[ \t]+(\d{3})(?!\d)[ \t]*([\
 
 type State = 'status' | 'header' | 'body' | 'chunk-size' | 'chunk' | 'chunk-end' | 'trailer' | 'over';
 
-/** Keeps no more than the line that it is in and the head's headers, within the limits above. */
+/** A line machine. It keeps only the current line and the headers, within the limits above, and passes the body on. */
 export class HttpResponseReader {
   readonly #owner: HttpResponseOwner;
   readonly #maxLength: number;
   #state: State = 'status';
   #line = '';
-  /** Bytes and lines that may come before the next part of the answer. */
+  /** How many more bytes and lines this part of the answer may have. */
   #lineRoom = MAX_HEAD_LENGTH;
   #linesLeft = MAX_HEADER_LINES;
   #status = 0;
   #reason = '';
   #headers = new Map<string, string[]>();
-  /** The values of the header that a folded line goes on with. */
+  /** The values of the header that a folded line continues. */
   #last: string[] | null = null;
   /** Bytes up to the end of the body or of the chunk; infinite when the body ends with the connection. */
   #left = 0;
+  /** Bytes of the body so far. */
   #length = 0;
 
-  /** `maxLength`: bytes of the body. */
+  /** `maxLength`: the most bytes of the body. */
   constructor(owner: HttpResponseOwner, maxLength: number) {
     this.#owner = owner;
     this.#maxLength = maxLength;
   }
 
-  /** Whether the end or the failure was told. */
+  /** Whether the owner has heard `ended` or `failed`. */
   get isOver(): boolean {
     return this.#state === 'over';
   }
 
-  /** Takes bytes as they come. What follows the answer's end is passed over. */
+  /** Takes the next bytes of the connection. Bytes after the answer's end are ignored. */
   feed(bytes: Buffer): void {
     let rest = bytes;
     while (rest.length > 0 && this.#state !== 'over') {
@@ -120,7 +118,7 @@ export class HttpResponseReader {
   #gotLine(line: string): void {
     switch (this.#state) {
       case 'status':
-        // Some send the line break that ends a message of theirs before it.
+        // Some servers send the line break of an earlier message first.
         if (line !== '') this.#gotStatusLine(line);
         return;
       case 'header':
@@ -160,7 +158,7 @@ export class HttpResponseReader {
     const isFolded = /^[ \t]/.test(line);
     if (line.includes('\0')) this.#bad('a header has a NUL byte');
     else if (isFolded) {
-      // One that folds nothing says nothing.
+      // A folded line without a header before it is ignored.
       const value = this.#last?.pop();
       if (value !== undefined) this.#last?.push(`${value} ${line.trim()}`.trim());
     } else if (colon === -1) this.#bad('a header has no colon');
@@ -175,7 +173,7 @@ export class HttpResponseReader {
   #gotHeaders(): void {
     const status = this.#status;
     if (status >= 100 && status <= 199 && status !== 101) {
-      // Not yet the answer, which has the rest of the room.
+      // An interim answer: the final one follows, within the room that is left.
       this.#state = 'status';
       return;
     }
@@ -183,14 +181,14 @@ export class HttpResponseReader {
     const codings = this.#listOf('transfer-encoding').filter((coding) => coding !== 'identity');
     if (status === 101 || status === 204 || status === 304) this.#finish();
     else if (codings.some((coding) => coding !== 'chunked')) this.#bad('its transfer coding was not asked for');
-    // The length that comes with chunks is void: RFC 9112, 6.3.
+    // RFC 9112, 6.3: chunks override a Content-Length.
     else if (codings.length > 0) this.#expect('chunk-size', MAX_CHUNK_LINE_LENGTH);
     else this.#beginBody(this.#listOf('content-length'));
   }
 
-  /** Proxies repeat the length that they were told: once more, or in a list. Two that differ leave the end in doubt. */
+  /** Proxies may repeat the length, as a second header or in a list. Two different lengths leave the end in doubt. */
   #beginBody(texts: readonly string[]): void {
-    // After the digits, curl reads no further.
+    // Like curl, we ignore what follows the digits.
     const lengths = texts.map((text) => Number(/^\+?(\d+)(?![\d.])/.exec(text)?.[1] ?? Number.NaN));
     const [length] = lengths;
     if (length === undefined && !this.#headers.has('content-length')) {
@@ -220,11 +218,13 @@ export class HttpResponseReader {
     }
   }
 
+  /** The items of a header whose value is a list, in lower case. */
   #listOf(name: string): string[] {
     const items = (this.#headers.get(name) ?? []).flatMap((value) => value.split(','));
     return items.map((item) => item.trim().toLowerCase()).filter((item) => item !== '');
   }
 
+  /** Goes on to a part of the answer that may have `room` bytes. */
   #expect(state: State, room: number): void {
     this.#state = state;
     this.#lineRoom = room;
@@ -257,6 +257,7 @@ export class HttpResponseReader {
   }
 }
 
+/** Whether a line that begins like this can still become a status line, or is an empty line before one. */
 function mayBeStatusLine(begun: string): boolean {
   const text = begun.slice(0, PROTOCOL.length).toLowerCase();
   return /^[\r\n]*$/.test(text) || PROTOCOL.startsWith(text);

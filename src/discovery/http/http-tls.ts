@@ -1,17 +1,19 @@
-/** The authorities that we trust over HTTPS, and what is wrong when a server's certificate or its TLS is not good. */
+/** The authorities that we trust over HTTPS, and sentences that tell the user what is wrong with a server's TLS. */
 import { X509Certificate } from 'node:crypto';
 import * as tls from 'node:tls';
 import { BtgetError } from '../../base/failure.js';
 
-/** Certificate authorities that are trusted besides those that Node trusts anyway. */
+const PEM = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]+-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g;
+
+/** Certificate authorities that we trust besides those that Node trusts. */
 export class Authorities {
   readonly #certificates: readonly string[];
   readonly #roots: () => readonly string[];
   #context: tls.SecureContext | null = null;
 
   /**
-   * `pem`: one certificate or several, and whatever text between. Throws a 'usage' failure when one cannot be read.
-   * `roots` are those that are trusted anyway.
+   * `pem`: one or more certificates, with any text between them. Throws a 'usage' failure when it has none, or one that
+   * cannot be read. `roots` gives the authorities that we trust in any case.
    */
   constructor(pem: string, roots: () => readonly string[] = defaultRoots) {
     this.#roots = roots;
@@ -27,9 +29,9 @@ export class Authorities {
     }
   }
 
-  /** Made once, and only when it is used: it takes some 10 ms. */
+  /** Made at its first use and then kept, because that takes some 10 ms. */
   get context(): tls.SecureContext {
-    // A user who names an authority between a root and a server means to trust it.
+    // The user may name an authority between a root and a server, and wants to trust it then.
     this.#context ??= tls.createSecureContext({
       ca: [...this.#roots(), ...this.#certificates],
       allowPartialTrustChain: true,
@@ -38,9 +40,7 @@ export class Authorities {
   }
 }
 
-const PEM = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]+-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g;
-
-/** Those of NODE_EXTRA_CA_CERTS and --use-system-ca are among them, where Node tells: since 22.15. */
+/** Node's authorities. Since Node 22.15 those of NODE_EXTRA_CA_CERTS and --use-system-ca are among them. */
 function defaultRoots(): readonly string[] {
   const { getCACertificates } = tls as { readonly getCACertificates?: (type: 'default') => string[] };
   return getCACertificates?.('default') ?? tls.rootCertificates;
@@ -51,7 +51,7 @@ const CLOCK = 'is the clock of this machine right?';
 const UNKNOWN = `its certificate comes from an authority that is not known here (${TRUST})`;
 const SELF_SIGNED = `its certificate is self-signed, so no authority vouches for it (${TRUST})`;
 
-/** By the names that Node has for OpenSSL's verdicts on a certificate. */
+/** The sentence for each of OpenSSL's verdicts on a certificate, by Node's name for the verdict. */
 const CERTIFICATE_FAULTS: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: SELF_SIGNED,
   SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN,
@@ -65,7 +65,9 @@ const CERTIFICATE_FAULTS: Readonly<Record<string, string>> = {
   CERT_REVOKED: 'its certificate was revoked by its authority (the server must get a new one)',
 };
 
-/** By what OpenSSL, or the server's alert, says of a handshake that failed; the first that fits. */
+/**
+ * The sentence for a failed handshake, by the words of OpenSSL or of the server's alert. The first that fits counts.
+ */
 const HANDSHAKE_FAULTS: readonly (readonly [pattern: RegExp, what: string])[] = [
   [
     /wrong version number|packet length too long|record layer failure|http request|unknown protocol/,
@@ -84,7 +86,9 @@ const HANDSHAKE_FAULTS: readonly (readonly [pattern: RegExp, what: string])[] = 
   [/too weak|too small/, 'its certificate or its key is too weak (the server must get a stronger one)'],
 ];
 
-/** In our own words, because Node's give advice on how to run Node. `host` is the name in the URL. */
+/**
+ * Why TLS failed, in our own words, because Node's words give advice on how to run Node. `host` is the name in the URL.
+ */
 export function explainTls(error: NodeJS.ErrnoException, host: string): string {
   const { code = '' } = error;
   if (code.startsWith('ERR_TLS_CERT_ALTNAME')) return explainName(error, host);

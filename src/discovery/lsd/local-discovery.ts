@@ -7,44 +7,68 @@ import { Allowance, SourceGuard } from '../dht/source-guard.js';
 import type { CreatePeerSource, SeekingTorrent } from '../peer-source.js';
 import { announceCapacity, decodeLsdAnnounce, encodeLsdAnnounce, LSD_GROUPS, type LsdAnnounce } from './lsd-message.js';
 
-/** An address of ours, on an interface where others may hear us. */
+/** An address of ours on an interface that has multicast, so that other hosts may hear us there. */
 export interface MulticastPlace {
   readonly family: IpFamily;
   readonly host: string;
 }
 
+interface LsdOptions {
+  /** Time between two announces of one torrent. BEP 14: "every 5 minutes". */
+  readonly interval: Millis;
+  /** Shortest time between two announces of ours, whatever they name. BEP 14: "no more than 1 announce per minute". */
+  readonly minInterval: Millis;
+  /** How long the first announce of a torrent waits for other torrents that begin, so that they share it. */
+  readonly gathering: Millis;
+  /**
+   * How many peers per second we hand on, on average. The announces of a host that sends more are not worth a dial.
+   */
+  readonly peersPerSecond: number;
+  /** How many peers we may hand on at once after a quiet time. */
+  readonly peersAtOnce: number;
+}
+
+export const DEFAULT_LSD_OPTIONS: LsdOptions = {
+  interval: 300_000,
+  minInterval: 60_000,
+  gathering: 200,
+  peersPerSecond: 1,
+  peersAtOnce: 60,
+};
+
 export interface LocalDiscoveryParts {
   readonly rawServer: Pick<RawServer, 'now' | 'addTask' | 'openDatagram'>;
   readonly random: Random;
-  /** One for each interface and family, as they are now. */
+  /** One place for each interface and family that there is now. */
   readonly multicastPlaces: () => readonly MulticastPlace[];
   readonly options: LsdOptions;
 }
 
-/** A socket that hears the group on one interface, or one that is being opened. */
-interface Ear {
+/** The socket that receives what is sent to the group on one interface. Null while it opens. */
+interface GroupSocket {
   readonly place: MulticastPlace;
   socket: DatagramSocket | null;
 }
 
 interface Announced {
   readonly torrent: SeekingTorrent;
-  /** When it is to be named again. */
+  /** When we must announce it again. */
   due: Millis;
 }
 
 const COOKIE_LENGTH = 8;
 
 /**
- * Peers of the own network (BEP 14), for all torrents of a session: it says which torrents we have, on each interface,
- * and hands on whoever says the same. It opens nothing before the first torrent begins.
+ * Finds peers in our own network (BEP 14), for all torrents of a session. It announces our torrents on each interface,
+ * and hands on the peers that announce the same torrents. It opens no socket before the first torrent begins.
  */
 export class LocalDiscovery implements DatagramHandler {
   readonly #parts: LocalDiscoveryParts;
   readonly #cookie: string;
   /** By info-hash. */
   readonly #torrents = new Map<string, Announced>();
-  readonly #ears = new Map<string, Ear>();
+  /** By our own host. */
+  readonly #sockets = new Map<string, GroupSocket>();
   readonly #guard = new SourceGuard();
   readonly #allowance: Allowance;
   #lastAnnounce: Millis = Number.NEGATIVE_INFINITY;
@@ -62,12 +86,12 @@ export class LocalDiscovery implements DatagramHandler {
     const key = toHex(torrent.infoHash);
     return {
       begin: () => {
-        if (this.#ears.size === 0) this.#listen();
+        if (this.#sockets.size === 0) this.#listen();
         this.#torrents.set(key, { torrent, due: this.#parts.rawServer.now() + this.#parts.options.gathering });
         this.#waitForNext();
       },
       completed: () => undefined,
-      // The protocol has no good-bye.
+      // The protocol has no message for the end.
       stop: (answered) => {
         this.#torrents.delete(key);
         torrent.timers.addTask(answered, 0);
@@ -90,41 +114,41 @@ export class LocalDiscovery implements DatagramHandler {
   }
 
   sendFailed(): void {
-    // An interface that is down now may be up when we announce next.
+    // An interface that is down now may be up at our next announce.
   }
 
   close(): void {
     this.#closed = true;
     this.#next?.cancel();
     this.#torrents.clear();
-    for (const { socket } of this.#ears.values()) socket?.close();
-    this.#ears.clear();
+    for (const { socket } of this.#sockets.values()) socket?.close();
+    this.#sockets.clear();
   }
 
-  /** Hears the group on the interfaces that are there now. */
+  /** Opens a socket on each new interface, and closes those of interfaces that are gone. */
   #listen(): void {
     const places = new Map(this.#parts.multicastPlaces().map((place) => [place.host, place]));
-    for (const [host, { socket }] of this.#ears) {
+    for (const [host, { socket }] of this.#sockets) {
       if (places.has(host)) continue;
       socket?.close();
-      this.#ears.delete(host);
+      this.#sockets.delete(host);
     }
     for (const [host, place] of places) {
-      if (this.#ears.has(host)) continue;
-      const ear: Ear = { place, socket: null };
-      this.#ears.set(host, ear);
+      if (this.#sockets.has(host)) continue;
+      const opening: GroupSocket = { place, socket: null };
+      this.#sockets.set(host, opening);
       const group = LSD_GROUPS[place.family];
       const options = { family: place.family, host, port: group.port, group: group.host };
-      this.#parts.rawServer.openDatagram(options, this, (outcome) => this.#opened(ear, outcome));
+      this.#parts.rawServer.openDatagram(options, this, (outcome) => this.#opened(opening, outcome));
     }
   }
 
-  #opened(ear: Ear, outcome: DatagramOutcome): void {
-    const isWanted = !this.#closed && this.#ears.get(ear.place.host) === ear;
-    if (outcome.ok && isWanted) ear.socket = outcome.socket;
+  #opened(opening: GroupSocket, outcome: DatagramOutcome): void {
+    const isWanted = !this.#closed && this.#sockets.get(opening.place.host) === opening;
+    if (outcome.ok && isWanted) opening.socket = outcome.socket;
     else if (outcome.ok) outcome.socket.close();
-    // Tried again with the next announce.
-    else if (isWanted) this.#ears.delete(ear.place.host);
+    // The next announce tries again.
+    else if (isWanted) this.#sockets.delete(opening.place.host);
   }
 
   #waitForNext(): void {
@@ -137,7 +161,7 @@ export class LocalDiscovery implements DatagramHandler {
     this.#next = rawServer.addTask(() => this.#announce(), Math.max(0, at - rawServer.now()));
   }
 
-  /** Names as many torrents as fit, those first that have waited longest. */
+  /** Announces as many torrents as fit into one packet, those first that have waited longest. */
   #announce(): void {
     const { rawServer, options } = this.#parts;
     const now = rawServer.now();
@@ -153,32 +177,12 @@ export class LocalDiscovery implements DatagramHandler {
     this.#waitForNext();
   }
 
-  /** False when there is no network to say it in. */
+  /** Sends `announce` through each open socket. False when none is open. */
   #send(announce: LsdAnnounce): boolean {
-    const open = [...this.#ears.values()].filter(({ socket }) => socket !== null);
+    const open = [...this.#sockets.values()].filter(({ socket }) => socket !== null);
     for (const { place, socket } of open) {
       socket?.send(encodeLsdAnnounce(place.family, announce), LSD_GROUPS[place.family]);
     }
     return open.length > 0;
   }
 }
-
-interface LsdOptions {
-  /** Between two announces of one torrent. BEP 14: "every 5 minutes". */
-  readonly interval: Millis;
-  /** Between two announces of ours, whatever they name. BEP 14: "no more than 1 announce per minute". */
-  readonly minInterval: Millis;
-  /** A torrent's first announce waits so long for others that begin, which then share it. */
-  readonly gathering: Millis;
-  /** Peers a second that are handed on, and so many at once. Whoever sends more names nobody that is worth a dial. */
-  readonly peersPerSecond: number;
-  readonly peersAtOnce: number;
-}
-
-export const DEFAULT_LSD_OPTIONS: LsdOptions = {
-  interval: 300_000,
-  minInterval: 60_000,
-  gathering: 200,
-  peersPerSecond: 1,
-  peersAtOnce: 60,
-};

@@ -1,4 +1,4 @@
-/** The announce of Local Service Discovery (BEP 14): HTTP's form in one datagram, and never an answer. */
+/** The announce of Local Service Discovery (BEP 14): one datagram in the form of an HTTP request, without an answer. */
 import type { IpFamily } from '../../net/ip-address.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 
@@ -10,22 +10,22 @@ export const LSD_GROUPS: Readonly<Record<IpFamily, PeerAddress>> = {
 
 /** BEP 14: "the packet length should not exceed 1400 bytes to avoid MTU/fragmentation problems". */
 const MAX_SENT_LENGTH = 1400;
-/** Whoever sends longer ones does not keep to it by far. */
+/** We drop longer datagrams unread. A client that sends them breaks the limit above by far. */
 const MAX_READ_LENGTH = 2048;
 const INFO_HASH_LENGTH = 20;
 const MAX_COOKIE_LENGTH = 64;
 const FIRST_LINE = 'BT-SEARCH * HTTP/1.1';
 
 export interface LsdAnnounce {
-  /** Where the sender listens. */
+  /** The port on which the sender listens for peers, 1 to 65535. */
   readonly port: number;
-  /** 20 bytes each, at least one, each once. */
+  /** At least one, 20 bytes each, all different. */
   readonly infoHashes: readonly Buffer[];
-  /** "opaque value, allowing the sending client to filter out its own announces". */
+  /** BEP 14: "opaque value, allowing the sending client to filter out its own announces". */
   readonly cookie: string | null;
 }
 
-/** Info-hashes that one announce has room for: the longest port and `cookie` are taken into account. */
+/** How many info-hashes have room in one announce that has `cookie` and any port. */
 export function announceCapacity(family: IpFamily, cookie: string): number {
   const empty = encodeLsdAnnounce(family, { port: 65_535, infoHashes: [], cookie });
   const line = hashLine(Buffer.alloc(INFO_HASH_LENGTH));
@@ -40,7 +40,7 @@ export function encodeLsdAnnounce(family: IpFamily, { port, infoHashes, cookie }
   return Buffer.from(`${FIRST_LINE}\r\nHost: ${group}\r\nPort: ${port}\r\n${hashes}${own}\r\n\r\n`, 'latin1');
 }
 
-/** Reads an announce of anybody's. Undefined when it is none, or names no port or no torrent. */
+/** Reads the announce of any client. Undefined when it is no announce, or has no valid port or no info-hash. */
 export function decodeLsdAnnounce(data: Buffer): LsdAnnounce | undefined {
   if (data.length > MAX_READ_LENGTH) return undefined;
   const [first, ...lines] = data.toString('latin1').split(/\r?\n/);

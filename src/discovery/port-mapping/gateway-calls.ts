@@ -1,24 +1,24 @@
-/** Questions to a gateway's port of PCP and NAT-PMP, asked again until they are answered. */
+/** Requests to the port for PCP and NAT-PMP of a gateway. Each is repeated until the gateway answers. */
 import type { Millis, Task } from '../../base/clock.js';
 import type { DatagramHandler, DatagramOutcome, DatagramSocket, PeerAddress, RawServer } from '../../net/raw-server.js';
 
-/** RFC 6886, RFC 6887: both listen there. */
+/** RFC 6886, RFC 6887: both protocols use this port. */
 const GATEWAY_PORT = 5351;
 /** RFC 6886: "the client sends its request packet […] the interval between retransmissions is doubled". */
 const FIRST_WAIT: Millis = 250;
-/** A gateway answers at once or, as most, never: after these it is taken for one of those. */
+/** A gateway answers at once, or never, as most do. After so many tries we take it for one that never answers. */
 const TRIES = 3;
 
 interface Call {
   readonly packet: Buffer;
-  /** True when `data` was the answer. */
+  /** Takes `data` and returns true if it is the answer to this call. */
   readonly gotData: (data: Buffer) => boolean;
   readonly gotNothing: (message: string) => void;
   tries: number;
   wait: Task | null;
 }
 
-/** From our own address `local` to the gateway at `host`, over one socket. */
+/** All calls go from our own address `local` to the gateway at `host`, through one socket. */
 export class GatewayCalls implements DatagramHandler {
   readonly #rawServer: Pick<RawServer, 'addTask' | 'openDatagram'>;
   readonly #to: PeerAddress;
@@ -35,8 +35,9 @@ export class GatewayCalls implements DatagramHandler {
   }
 
   /**
-   * Sends `packet` until `read` makes something of what the gateway sends, and hands that on; a sentence when nothing
-   * came. Answers once, later.
+   * Sends `packet`, and repeats it until `read` accepts a datagram of the gateway. `read` returns undefined for a
+   * datagram that is not the answer. Calls `answered` once, later, with the answer, or with a message when none came.
+   * Does not call it after `close`.
    */
   ask<Answer extends object>(
     packet: Buffer,
@@ -65,7 +66,7 @@ export class GatewayCalls implements DatagramHandler {
   }
 
   sendFailed(): void {
-    // The network may come up meanwhile: the call is repeated, and then given up.
+    // The network may come up before the call is repeated. If it does not, the call fails after the last try.
   }
 
   close(): void {

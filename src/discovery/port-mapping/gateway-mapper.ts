@@ -1,25 +1,30 @@
 import type { Task, Timers } from '../../base/clock.js';
 import type { MapOutcome, MappingProtocol, PortMappingOptions } from './mapping-protocol.js';
 
-/** What became of the wish that one gateway lets our port in. */
+/** Whether one gateway lets our port in. */
 export type PortMappingState =
   | { readonly state: 'asking' }
   | {
       readonly state: 'mapped';
       readonly protocol: MappingProtocol['name'];
+      /** The IP literal of the gateway, as far as we know it. */
       readonly gateway: string | null;
-      /** What the world sees, as the gateway says; null when it does not. Another gateway may stand before it. */
+      /**
+       * The IP literal at which the world sees us, as the gateway says. Null when it does not say. It may be wrong,
+       * because another gateway may stand between this one and the world.
+       */
       readonly externalHost: string | null;
-      /** The same outside and inside. */
+      /** The same port outside and inside. */
       readonly port: number;
-      /** UDP is let in as well as TCP. */
+      /** Whether the gateway lets in UDP as well as TCP. */
       readonly udp: boolean;
     }
+  /** `message` names each protocol and why it failed. */
   | { readonly state: 'failed'; readonly message: string };
 
 /**
- * Asks one gateway by one protocol after the other, and keeps to that which works. TCP decides; a gateway that lets
- * only TCP in is better than none.
+ * Asks one gateway by one protocol after the other, and keeps to the first that works. A protocol works when the
+ * gateway lets TCP in. UDP alone does not count, but TCP alone is better than nothing.
  */
 export class GatewayMapper {
   readonly #timers: Timers;
@@ -27,7 +32,7 @@ export class GatewayMapper {
   readonly #port: number;
   readonly #options: PortMappingOptions;
   #state: PortMappingState = { state: 'asking' };
-  /** The one that was asked last. */
+  /** The protocol that we used last. */
   #asked: MappingProtocol | null = null;
   #next: Task | null = null;
   #stopping = false;
@@ -47,7 +52,7 @@ export class GatewayMapper {
     this.#try(this.#protocols, []);
   }
 
-  /** Has the port closed again. Answers once, later, within the limit. */
+  /** Removes the mappings. Calls `answered` once, later, within `stopLimit`. */
   stop(answered: () => void): void {
     this.#stopping = true;
     this.#next?.cancel();
@@ -79,13 +84,13 @@ export class GatewayMapper {
     });
   }
 
-  /** `answered` is told null when the port is let in, else why not. */
+  /** Calls `answered` with null when the gateway lets the port in, else with the reason why not. */
   #map(protocol: MappingProtocol, answered: (message: string | null) => void): void {
     protocol.map('tcp', this.#port, this.#options.lifetime, (tcp) => {
       if (this.#stopping) return;
       const message = this.#whyNot(tcp);
       if (!tcp.ok || message !== null) {
-        // Peers are told our own port: another one is of no use to them.
+        // We tell peers our own port, so another external port is of no use.
         if (tcp.ok) protocol.unmap('tcp', this.#port, () => undefined);
         answered(message);
         return;
@@ -105,7 +110,7 @@ export class GatewayMapper {
     const { name, gateway } = protocol;
     const udp = udpLifetime !== null;
     this.#state = { state: 'mapped', protocol: name, gateway, externalHost: tcp.externalHost, port: this.#port, udp };
-    // What is there for ever is asked for again as well: a gateway that begins anew has forgotten it.
+    // We renew a permanent mapping too, because a gateway that restarts may have forgotten it.
     const granted = [tcp.lifetime, udpLifetime ?? 0, lifetime].filter((seconds) => seconds > 0);
     this.#after(Math.max(minRenewal, Math.min(...granted) * 500), () => this.#renew(protocol));
   }

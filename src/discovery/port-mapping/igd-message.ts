@@ -1,27 +1,33 @@
-/** An Internet gateway's description (UPnP IGD 1 and 2), and the actions of its connection (SOAP 1.1). */
+/** The description of an Internet gateway device (UPnP IGD 1 and 2), and the actions of its connections (SOAP 1.1). */
 import { normaliseHost } from '../../net/ip-address.js';
 import type { Transport } from './mapping-protocol.js';
 import { gatewayUrl } from './ssdp-search.js';
 import { elementsNamed, escapeXml, parseXml, textOf, type XmlElement } from './xml.js';
 
-/** A connection to the world, and where it takes orders. */
+/** A connection of the gateway to the world. */
 export interface IgdService {
+  /** Its UPnP service type, a URN. */
   readonly type: string;
+  /** The URL to which actions are posted. */
   readonly controlUrl: string;
 }
 
+/** An action for a service. The order of `arguments` counts. */
 export interface IgdAction {
   readonly name: string;
   readonly arguments: Readonly<Record<string, string | number>>;
 }
 
-/** Gateways with several connections to the world are asked for these at the most. */
+/** How many connections of one gateway we use at most. */
 const MAX_SERVICES = 4;
-/** Characters of a gateway's reason that are worth a line. */
+/** How many characters of an error description we show at most. */
 const MAX_DESCRIPTION_LENGTH = 200;
 const SERVICE_TYPE = /^urn:schemas-upnp-org:service:WAN(?:IP|PPP)Connection:[12]$/;
 
-/** The connections in the description that `host` gave at `location`, in their order. */
+/**
+ * The connections in the description that `host` gave at `location`, in the order of the description. Empty when `body`
+ * is no XML or describes none. All control URLs are at `host`.
+ */
 export function decodeIgdDescription(body: Buffer, location: URL, host: string): readonly IgdService[] {
   const root = parseXml(body.toString('utf8'));
   if (root === undefined) return [];
@@ -35,14 +41,15 @@ export function decodeIgdDescription(body: Buffer, location: URL, host: string):
   return services.slice(0, MAX_SERVICES);
 }
 
-const REMOTE_HOST_IS_ANYBODY = { NewRemoteHost: '' };
+/** The gateway shall let packets in from every remote host. */
+const ANY_REMOTE_HOST = { NewRemoteHost: '' };
 
-/** `lifetime` in seconds; 0 for ever. */
+/** `client` is our own address. `lifetime` is in seconds; 0 makes the mapping permanent. */
 export function addPortMapping(transport: Transport, port: number, client: string, lifetime: number): IgdAction {
   return {
     name: 'AddPortMapping',
     arguments: {
-      ...REMOTE_HOST_IS_ANYBODY,
+      ...ANY_REMOTE_HOST,
       NewExternalPort: port,
       NewProtocol: transport.toUpperCase(),
       NewInternalPort: port,
@@ -57,13 +64,13 @@ export function addPortMapping(transport: Transport, port: number, client: strin
 export function deletePortMapping(transport: Transport, port: number): IgdAction {
   return {
     name: 'DeletePortMapping',
-    arguments: { ...REMOTE_HOST_IS_ANYBODY, NewExternalPort: port, NewProtocol: transport.toUpperCase() },
+    arguments: { ...ANY_REMOTE_HOST, NewExternalPort: port, NewProtocol: transport.toUpperCase() },
   };
 }
 
 export const GET_EXTERNAL_ADDRESS: IgdAction = { name: 'GetExternalIPAddress', arguments: {} };
 
-/** What is posted to `service`, and its headers. */
+/** The request that the caller posts to the control URL of `service`. */
 export function encodeAction(
   service: IgdService,
   { name, arguments: given }: IgdAction,
@@ -72,7 +79,8 @@ export function encodeAction(
     .map(([key, value]) => `<${key}>${escapeXml(String(value))}</${key}>`)
     .join('');
   const body = `<?xml version="1.0"?>\r
-<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" s:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/">\
+<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" \
+s:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/">\
 <s:Body><u:${name} xmlns:u="${service.type}">${inner}</u:${name}></s:Body></s:Envelope>\r\n`;
   return {
     headers: { 'Content-Type': 'text/xml; charset="utf-8"', SOAPAction: `"${service.type}#${name}"` },
@@ -80,19 +88,19 @@ export function encodeAction(
   };
 }
 
-/** The external address in an answer, or null when there is none in it. */
+/** The external address in an answer, as a canonical IP literal. Null when the answer has none. */
 export function decodeExternalAddress(body: Buffer): string | null {
   const text = firstText(body, 'NewExternalIPAddress');
   return (text && normaliseHost(text)) || null;
 }
 
 export interface IgdError {
-  /** UPnP's number, such as 718 (somebody else has that port) or 725 (only permanent leases). */
+  /** The error code of UPnP, such as 718 (another host has that port) or 725 (only permanent leases). */
   readonly code: number;
   readonly description: string;
 }
 
-/** The error in an answer with HTTP status 500; undefined when there is none in it. */
+/** The error in an answer with HTTP status 500. Undefined when the answer has none. */
 export function decodeIgdError(body: Buffer): IgdError | undefined {
   const error = firstElement(body, 'UPnPError');
   const code = error === undefined ? undefined : textOf(error, 'errorCode');

@@ -1,42 +1,45 @@
+/** What the three protocols have in common by which we ask a gateway for a port mapping. */
 import type { Millis } from '../../base/clock.js';
-
-/** What the three protocols by which a gateway is asked have in common. */
 
 export type Transport = 'tcp' | 'udp';
 
 export type MapOutcome =
   | {
       readonly ok: true;
-      /** The address that the world sees; null when the gateway does not know it. */
+      /** The IP literal that the world sees. Null when the gateway does not know it. */
       readonly externalHost: string | null;
+      /** It may differ from the port that we asked for. */
       readonly externalPort: number;
-      /** Seconds; the mapping lasts until it is removed when this is 0. */
+      /** Seconds. 0 says that the mapping lasts until it is removed. */
       readonly lifetime: number;
     }
   | { readonly ok: false; readonly message: string };
 
-/** One way of asking. It is asked one thing at a time, but for removals. */
+/** One protocol. Its owner makes one call of `map` at a time, and may call `unmap` in between. */
 export interface MappingProtocol {
   readonly name: 'PCP' | 'NAT-PMP' | 'UPnP';
-  /** Whom it asks, as far as that is known: an IP literal. */
+  /** The IP literal of the gateway that it asks. Null while it is not known. */
   readonly gateway: string | null;
-  /** Lets `port` in, or goes on letting it in, for `lifetime` seconds. Answers once, later, unless it is closed. */
+  /**
+   * Asks the gateway to let `port` in for `lifetime` seconds from now. Calls `answered` once, later, but not after
+   * `close`.
+   */
   map(transport: Transport, port: number, lifetime: number, answered: (outcome: MapOutcome) => void): void;
-  /** Lets it in no more. Answers once, later, whatever became of it, unless it is closed. */
+  /** Removes the mapping. Calls `answered` once, later, even when the gateway refuses, but not after `close`. */
   unmap(transport: Transport, port: number, answered: () => void): void;
   close(): void;
 }
 
 export interface PortMappingOptions {
-  /** Seconds that a mapping is asked for. It is renewed at half of what the gateway grants. */
+  /** The seconds that we ask for. We renew the mapping after half of the time that the gateway grants. */
   readonly lifetime: number;
-  /** It is renewed no sooner than this, whatever the gateway grants. */
+  /** The shortest time to the next renewal, whatever the gateway grants. */
   readonly minRenewal: Millis;
-  /** When nobody let us in, everything is tried again after this. */
+  /** How long we wait before we try all protocols again when none of them worked. */
   readonly retryAfter: Millis;
-  /** How often the gateway is looked up: a machine that moves has another. */
+  /** How often we look up the gateway, because a machine that moves gets another one. */
   readonly lookUpEvery: Millis;
-  /** What the removal may take at the end. */
+  /** How long the removal may take at the end. */
   readonly stopLimit: Millis;
 }
 

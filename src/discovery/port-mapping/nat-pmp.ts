@@ -42,7 +42,7 @@ export class NatPmp implements MappingProtocol {
     const read = (data: Buffer) => {
       const answer = decodeNatPmpAnswer(data);
       if (answer?.kind !== 'map' || answer.transport !== transport) return undefined;
-      // An error may leave the port out.
+      // The port may be missing from an error.
       return answer.port === port || answer.result !== 0 ? answer : undefined;
     };
     this.#calls.ask(encodeNatPmpMap(transport, port, lifetime), read, answered);
@@ -76,12 +76,15 @@ const ANSWER = 128;
 const ADDRESS_LENGTH = 12;
 const MAP_LENGTH = 16;
 
-/** NAT-PMP (RFC 6886) as bytes. */
+/** The request for the external address (RFC 6886). */
 export function encodeNatPmpAddress(): Buffer {
   return Buffer.from([0, 0]);
 }
 
-/** `lifetime` in seconds; 0 removes the mapping, and then no external port is asked for. */
+/**
+ * The request for a mapping (RFC 6886). `lifetime` is in seconds; 0 removes the mapping, and the request then names no
+ * external port.
+ */
 export function encodeNatPmpMap(transport: Transport, port: number, lifetime: number): Buffer {
   const packet = Buffer.alloc(12);
   packet[1] = OPCODES[transport];
@@ -91,7 +94,7 @@ export function encodeNatPmpMap(transport: Transport, port: number, lifetime: nu
   return packet;
 }
 
-/** Reads an answer; undefined when it is none. An error may be shorter than what it stands for. */
+/** Reads an answer. Undefined when `data` is none. An error may be shorter than the answer that it replaces. */
 export function decodeNatPmpAnswer(data: Buffer): NatPmpAnswer | undefined {
   if (data.length < 8 || data.length > MAP_LENGTH || data[0] !== 0) return undefined;
   const [opcode, result] = [data.readUInt8(1) - ANSWER, data.readUInt16BE(2)];

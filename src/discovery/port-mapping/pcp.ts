@@ -54,9 +54,9 @@ function outcomeOf(answer: PcpAnswer | string): MapOutcome {
 interface PcpMapRequest {
   /** Seconds; 0 removes the mapping. */
   readonly lifetime: number;
-  /** Our own address: the gateway compares it with where the packet comes from. */
+  /** Our own address. The gateway compares it with the source address of the packet. */
   readonly client: string;
-  /** 12 bytes: who does not know them can neither renew nor remove the mapping. */
+  /** 12 bytes. A host that does not know them can neither renew nor remove the mapping. */
   readonly nonce: Buffer;
   readonly transport: Transport;
   readonly port: number;
@@ -70,12 +70,12 @@ type PcpAnswer =
       readonly port: number;
       /** 0 is success. */
       readonly result: number;
-      /** Seconds: of the mapping, or, with an error, until asking again makes sense. */
+      /** Seconds that the mapping lasts or, after an error, seconds until we may ask again. */
       readonly lifetime: number;
       readonly externalPort: number;
       readonly externalHost: string;
     }
-  /** "A PCP server that does not support the version": one of NAT-PMP says so too, in its own version 0. */
+  /** A server that does not know our version of PCP. A server of NAT-PMP says the same in its own version, 0. */
   | { readonly kind: 'unsupported-version' };
 
 const NONCE_LENGTH = 12;
@@ -88,7 +88,7 @@ const MAX_LENGTH = 1100;
 const UNSUPPORTED_VERSION = 1;
 const PROTOCOLS: Readonly<Record<Transport, number>> = { tcp: 6, udp: 17 };
 
-/** The Port Control Protocol's MAP (RFC 6887) as bytes. */
+/** The MAP request of the Port Control Protocol (RFC 6887). */
 export function encodePcpMap({ lifetime, client, nonce, transport, port }: PcpMapRequest): Buffer {
   const packet = Buffer.alloc(LENGTH);
   packet[0] = VERSION;
@@ -99,16 +99,16 @@ export function encodePcpMap({ lifetime, client, nonce, transport, port }: PcpMa
   packet[36] = PROTOCOLS[transport];
   packet.writeUInt16BE(port, 40);
   packet.writeUInt16BE(port, 42);
-  // The external address is the gateway's to choose: all zeros, of the family that is meant.
+  // The gateway chooses the external address. The zero address tells it the family.
   wideBytes(client.includes(':') ? '::' : '0.0.0.0').copy(packet, 44);
   return packet;
 }
 
-/** Reads an answer; undefined when it is none to a MAP request. */
+/** Reads an answer. Undefined when `data` is no answer to a MAP request. */
 export function decodePcpAnswer(data: Buffer): PcpAnswer | undefined {
   if (data.length < 4 || data.length > MAX_LENGTH || (data.readUInt8(1) & ANSWER) === 0) return undefined;
   if (data[0] !== VERSION) {
-    // NAT-PMP's results have two bytes; RFC 6887's have one, at the end of these two.
+    // A result of NAT-PMP has two bytes. A result of PCP has one, at the place of the second of these.
     return data[3] === UNSUPPORTED_VERSION ? { kind: 'unsupported-version' } : undefined;
   }
   if (data[3] === UNSUPPORTED_VERSION) return { kind: 'unsupported-version' };
@@ -148,7 +148,7 @@ function explainPcpResult(result: number): string {
   return RESULTS[result] ?? `result ${result}`;
 }
 
-/** Every address of PCP has 16 bytes: those of IPv4 are mapped. */
+/** The 16 bytes of an address in PCP. An IPv4 address is written as an IPv4-mapped IPv6 address. */
 function wideBytes(host: string): Buffer {
   const address = parseIp(host);
   if (address === undefined) throw new RangeError(`not an IP literal: ${host}`);

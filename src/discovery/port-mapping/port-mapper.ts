@@ -8,25 +8,25 @@ import { NatPmp } from './nat-pmp.js';
 import { Pcp } from './pcp.js';
 import { type AskGateway, Upnp } from './upnp.js';
 
-/** A router that leads out of our network. */
+/** A gateway that leads out of our network. */
 export interface GatewayPlace {
   readonly family: IpFamily;
-  /** Null when only its answer to a search can tell. */
+  /** Its IP literal. Null when we can learn it only from its answer to a search. */
   readonly gateway: string | null;
-  /** The address of ours that it sees. */
+  /** Our own address that the gateway sees, an IP literal. */
   readonly local: string;
 }
 
 export interface PortMapperParts {
   readonly rawServer: Pick<RawServer, 'now' | 'addTask' | 'openDatagram'>;
   readonly random: Random;
-  /** One of each family at the most, as they are now. */
+  /** The gateways that there are now, at most one of each family. */
   readonly findGateways: () => readonly GatewayPlace[];
   readonly askGateway: AskGateway;
   readonly options: PortMappingOptions;
 }
 
-/** What is known of the gateway of one family. */
+/** The state of the mapping at the gateway of one family. */
 export type PortMapping = { readonly family: IpFamily } & PortMappingState;
 
 interface Mapped {
@@ -35,8 +35,8 @@ interface Mapped {
 }
 
 /**
- * Has the gateway of our network let our port in, TCP and UDP, while the session lives: by PCP, else by NAT-PMP, else
- * by UPnP. With IPv6, where nothing is translated, PCP opens the gateway's firewall.
+ * Asks the gateway of our network to let our port in, for TCP and UDP, while the session lives. It tries PCP, then
+ * NAT-PMP, then UPnP. IPv6 addresses are not translated, but there PCP opens the firewall of the gateway.
  */
 export class PortMapper {
   readonly #parts: PortMapperParts;
@@ -47,7 +47,7 @@ export class PortMapper {
     this.#parts = parts;
   }
 
-  /** From now on `port` is let in, as far as the gateway does it. */
+  /** From now on keeps `port` let in, as far as the gateways permit it. Called once. */
   begin(port: number): void {
     const { rawServer, options, findGateways } = this.#parts;
     const places = findGateways();
@@ -65,12 +65,12 @@ export class PortMapper {
     this.#lookUp = rawServer.addTask(() => this.begin(port), options.lookUpEvery);
   }
 
-  /** Of each family that has a gateway. */
+  /** One entry for each family that has a gateway. */
   state(): readonly PortMapping[] {
     return [...this.#mapped].map(([family, { mapper }]) => ({ family, ...mapper.state }));
   }
 
-  /** Has the port closed again. Answers once, later, within the limit of the options. */
+  /** Removes the mappings. Calls `answered` once, later, within `stopLimit` of the options. */
   stop(answered: () => void): void {
     this.#lookUp?.cancel();
     let waiting = this.#mapped.size;

@@ -4,23 +4,43 @@ import { type IpFamily, parseIp } from '../../net/ip-address.js';
 import type { DatagramHandler, DatagramOutcome, DatagramSocket, PeerAddress, RawServer } from '../../net/raw-server.js';
 import { reachOf } from '../../net/reach.js';
 
-/** Where a gateway's description is, and who said so. */
+/** A gateway that has answered a search. */
 export interface FoundGateway {
+  /** The URL of its description, at `host`. */
   readonly location: URL;
+  /** The IP literal from which it answered. */
   readonly host: string;
 }
 
-/** Devices answer within so many seconds. */
+const SSDP_GROUP: PeerAddress & { readonly family: IpFamily } = {
+  family: 4,
+  host: '239.255.255.250',
+  port: 1900,
+};
+/**
+ * What we search for. A gateway of version 2 must answer a search for version 1 too. Some gateways answer only a search
+ * for their service.
+ */
+const SEARCH_TARGETS = [
+  'urn:schemas-upnp-org:device:InternetGatewayDevice:1',
+  'urn:schemas-upnp-org:device:InternetGatewayDevice:2',
+  'urn:schemas-upnp-org:service:WANIPConnection:1',
+] as const;
+/** Devices must answer within this many seconds. */
 const MAX_DELAY = 1;
-/** Datagrams get lost: the search is said once more. */
+/** After this we send the search once more, because datagrams get lost. */
 const AGAIN_AFTER: Millis = 600;
+/** How long we wait for answers. */
 const SEARCH_TIME: Millis = 2_500;
-/** Gateways that are looked at; a network has one or two. */
+/** How many gateways we hand on. A network has one or two. */
 const MAX_GATEWAYS = 4;
+/** We drop longer answers, and longer URLs. */
+const MAX_LENGTH = 2048;
+const MAX_URL_LENGTH = 512;
 
 /**
- * Searches the network of our address `local` for gateways. `found` is told of each at once, `ended` when no more are
- * waited for; neither after `cancel()`.
+ * Searches the network of our address `local` for gateways, by SSDP. Calls `found` for each gateway at once, and
+ * `ended` when the search is over. Calls neither after `cancel()`.
  */
 export function searchGateways(
   rawServer: Pick<RawServer, 'addTask' | 'openDatagram'>,
@@ -67,7 +87,7 @@ class SsdpSearch implements DatagramHandler {
   }
 
   sendFailed(): void {
-    // There is no network to search, or not yet.
+    // Without a network the search finds no gateway.
   }
 
   end(): void {
@@ -97,26 +117,9 @@ class SsdpSearch implements DatagramHandler {
   }
 }
 
-const SSDP_GROUP: PeerAddress & { readonly family: IpFamily } = {
-  family: 4,
-  host: '239.255.255.250',
-  port: 1900,
-};
-
-/** Gateways of version 2 have to answer for version 1 too; some answer for their service alone. */
-const SEARCH_TARGETS = [
-  'urn:schemas-upnp-org:device:InternetGatewayDevice:1',
-  'urn:schemas-upnp-org:device:InternetGatewayDevice:2',
-  'urn:schemas-upnp-org:service:WANIPConnection:1',
-] as const;
-
-const MAX_LENGTH = 2048;
-const MAX_URL_LENGTH = 512;
-
 /**
- * The search of SSDP for an Internet gateway (UPnP Device Architecture 1.1, 1.3), and what may answer it.
- *
- * `maxDelay` in seconds: within that time devices answer, each when it likes.
+ * The search request of SSDP for `target` (UPnP Device Architecture 1.1, section 1.3). Each device answers at a random
+ * time within `maxDelay` seconds.
  */
 export function encodeSearch(target: string, maxDelay: number): Buffer {
   const { host, port } = SSDP_GROUP;
@@ -131,7 +134,8 @@ export function encodeSearch(target: string, maxDelay: number): Buffer {
 }
 
 /**
- * Where the description of a gateway is that answers from `from`; undefined when it is no answer, or one to distrust.
+ * The URL of the description of the gateway that answers from `from`. Undefined when `data` is no answer of a gateway,
+ * or when the URL is not to be trusted (see `gatewayUrl`).
  */
 export function decodeSearchAnswer(data: Buffer, from: string): URL | undefined {
   if (data.length > MAX_LENGTH) return undefined;
@@ -148,8 +152,8 @@ export function decodeSearchAnswer(data: Buffer, from: string): URL | undefined 
 }
 
 /**
- * A URL at the very host that gave it, in our own network: otherwise anybody who can send us a datagram could make us
- * ask whomever he likes.
+ * Parses a URL that the host `from` gave us. Undefined unless the URL is at that same host and the host is in our own
+ * network. Otherwise any host that can send us a datagram could make us send a request to any other host.
  */
 export function gatewayUrl(text: string, from: string, base?: URL): URL | undefined {
   if (text === '' || text.length > MAX_URL_LENGTH) return undefined;

@@ -14,7 +14,7 @@ import {
 import type { MapOutcome, MappingProtocol, Transport } from './mapping-protocol.js';
 import { type FoundGateway, searchGateways } from './ssdp-search.js';
 
-/** GETs `url`, or posts to it. Answers once, later, not after `cancel()`. */
+/** GETs `url`, or POSTs `post` to it. Calls `answered` once, later, but not after `cancel()`. */
 export type AskGateway = (
   url: string,
   post: HttpPost | null,
@@ -25,10 +25,10 @@ type ActionOutcome =
   | { readonly ok: true; readonly body: Buffer }
   | { readonly ok: false; readonly code: number | null; readonly message: string };
 
-/** "The NAT implementation only supports permanent lease times on port mappings." */
+/** UPnP error 725: "The NAT implementation only supports permanent lease times on port mappings." */
 const ONLY_PERMANENT_LEASES = 725;
 
-/** Asks a gateway by UPnP: found in the network of our address, and told to let our port in. */
+/** Asks a gateway by UPnP: searches for gateways in the network of our address, and has one let our port in. */
 export class Upnp implements MappingProtocol {
   readonly name = 'UPnP';
   readonly #rawServer: Pick<RawServer, 'addTask' | 'openDatagram'>;
@@ -36,9 +36,10 @@ export class Upnp implements MappingProtocol {
   readonly #local: string;
   readonly #underWay = new Set<{ cancel(): void }>();
   #searching: { cancel(): void } | null = null;
-  /** The connection that has done what it was told, and that which was told something last, whatever it did. */
+  /** The connection that made a mapping for us. */
   #service: IgdService | null = null;
-  #told: IgdService | null = null;
+  /** The connection that we asked last for a mapping. It may have made one even if we got no answer. */
+  #lastAsked: IgdService | null = null;
   #host: string | null = null;
 
   constructor(rawServer: Pick<RawServer, 'addTask' | 'openDatagram'>, askGateway: AskGateway, local: string) {
@@ -57,13 +58,24 @@ export class Upnp implements MappingProtocol {
     else {
       this.#mapAt(known, transport, port, lifetime, (outcome) => {
         if (outcome.ok || transport === 'udp') answered(outcome);
-        // A gateway that has begun anew may take its orders elsewhere.
+        // A gateway that has restarted may have another control URL.
         else this.#search(transport, port, lifetime, answered);
       });
     }
   }
 
-  /** Finds a connection that does it, and keeps to that one from then on. */
+  unmap(transport: Transport, port: number, answered: () => void): void {
+    if (this.#lastAsked === null) this.#underWay.add(this.#rawServer.addTask(answered, 0));
+    else this.#act(this.#lastAsked, deletePortMapping(transport, port), () => answered());
+  }
+
+  close(): void {
+    this.#searching?.cancel();
+    for (const call of this.#underWay) call.cancel();
+    this.#underWay.clear();
+  }
+
+  /** Finds a connection that makes the mapping, and keeps to that one from then on. */
   #search(transport: Transport, port: number, lifetime: number, answered: (outcome: MapOutcome) => void): void {
     this.#service = null;
     this.#find((gateway, service, next) => {
@@ -80,18 +92,10 @@ export class Upnp implements MappingProtocol {
     }, answered);
   }
 
-  unmap(transport: Transport, port: number, answered: () => void): void {
-    if (this.#told === null) this.#underWay.add(this.#rawServer.addTask(answered, 0));
-    else this.#act(this.#told, deletePortMapping(transport, port), () => answered());
-  }
-
-  close(): void {
-    this.#searching?.cancel();
-    for (const call of this.#underWay) call.cancel();
-    this.#underWay.clear();
-  }
-
-  /** Hands the connections that are found to `tryOut`, one at a time; `next` goes on to the following one. */
+  /**
+   * Hands the connections that it finds to `tryOut`, one at a time. `tryOut` calls `next` with a message to go on to
+   * the next connection. When there are no more, `failed` gets the last message.
+   */
   #find(
     tryOut: (gateway: FoundGateway, service: IgdService, next: (message: string) => void) => void,
     failed: (outcome: MapOutcome) => void,
@@ -148,7 +152,7 @@ export class Upnp implements MappingProtocol {
     lifetime: number,
     answered: (outcome: MapOutcome) => void,
   ): void {
-    this.#told = service;
+    this.#lastAsked = service;
     this.#act(service, addPortMapping(transport, port, this.#local, lifetime), (outcome) => {
       if (outcome.ok) {
         this.#act(service, GET_EXTERNAL_ADDRESS, (address) => {

@@ -1,12 +1,13 @@
 /**
- * As much of XML as a gateway's answers need: elements and their text. No document types, so no entities but the five
- * that XML itself has, and nothing that grows; no attributes; names without their prefixes.
+ * As much of XML as the answers of a gateway need: elements and their text. Attributes are skipped, and names lose
+ * their prefixes. A document type is refused, so there are no entities but the five of XML itself, and no text can
+ * expand.
  */
 
 export interface XmlElement {
   /** Without its prefix. */
   readonly name: string;
-  /** The text directly within, its ends trimmed. */
+  /** The text directly inside the element, without white space at both ends. */
   readonly text: string;
   readonly children: readonly XmlElement[];
 }
@@ -14,15 +15,16 @@ export interface XmlElement {
 const MAX_DEPTH = 32;
 const MAX_ELEMENTS = 1_000;
 
-interface Open {
+/** An element whose end has not come yet. */
+interface OpenElement {
   readonly name: string;
   text: string;
   readonly children: XmlElement[];
 }
 
-/** The root element of `text`, or undefined when it is not well-formed, or beyond the limits. */
+/** The root element of `text`. Undefined when `text` is not well-formed, has a document type, or exceeds the limits. */
 export function parseXml(text: string): XmlElement | undefined {
-  const root: Open = { name: '', text: '', children: [] };
+  const root: OpenElement = { name: '', text: '', children: [] };
   const stack = [root];
   let elements = 0;
   for (let at = 0; at < text.length; ) {
@@ -40,7 +42,7 @@ export function parseXml(text: string): XmlElement | undefined {
       stack.pop();
       stack.at(-1)?.children.push(close(top));
     } else if (!markup.startsWith('<?') && !markup.startsWith('<!--')) {
-      // What is left with an exclamation mark declares a document type.
+      // Other markup that begins with an exclamation mark declares a document type. It has no name here.
       const name = localName(/^<([^\s/>!]+)/.exec(markup)?.[1] ?? '');
       elements += 1;
       if (name === '' || elements > MAX_ELEMENTS || stack.length > MAX_DEPTH) return undefined;
@@ -51,7 +53,7 @@ export function parseXml(text: string): XmlElement | undefined {
   return stack.length === 1 && root.children.length === 1 ? root.children[0] : undefined;
 }
 
-/** All elements of that name within `element`, itself included, in their order. */
+/** All elements called `name` in `element`, itself included, in the order of the document. */
 export function elementsNamed(element: XmlElement, name: string): XmlElement[] {
   const found: XmlElement[] = [];
   const waiting = [element];
@@ -62,7 +64,7 @@ export function elementsNamed(element: XmlElement, name: string): XmlElement[] {
   return found;
 }
 
-/** The text of the child of that name, or of the first of several; undefined when there is none. */
+/** The text of the first child called `name`. Undefined when there is none. */
 export function textOf(element: XmlElement, name: string): string | undefined {
   return element.children.find((child) => child.name === name)?.text;
 }
@@ -86,24 +88,24 @@ function unescapeXml(text: string): string {
   return text.replace(/&(lt|gt|amp|quot|apos);/g, (entity) => ENTITIES[entity] ?? entity);
 }
 
-/** One past the end of the markup that begins at `tag`. */
-function endOf(text: string, tag: number): number | undefined {
-  const [opening, closing] = SPANS.find(([begin]) => text.startsWith(begin, tag)) ?? ['<', '>'];
-  const end = text.indexOf(closing, tag + opening.length);
-  return end === -1 ? undefined : end + closing.length;
-}
-
-/** What may hold a `>`. In an attribute it may stand too, but no gateway puts one there. */
+/** Markup that may hold a `>`. The value of an attribute may hold one too, but no gateway sends that. */
 const SPANS = [
   ['<!--', '-->'],
   ['<![CDATA[', ']]>'],
   ['<?', '?>'],
 ] as const;
 
+/** The index after the markup that begins at `tag`. Undefined when the markup does not end. */
+function endOf(text: string, tag: number): number | undefined {
+  const [opening, closing] = SPANS.find(([begin]) => text.startsWith(begin, tag)) ?? ['<', '>'];
+  const end = text.indexOf(closing, tag + opening.length);
+  return end === -1 ? undefined : end + closing.length;
+}
+
 function localName(name: string): string {
   return name.trim().split(':').at(-1) ?? '';
 }
 
-function close({ name, text, children }: Open): XmlElement {
+function close({ name, text, children }: OpenElement): XmlElement {
   return { name, text: text.trim(), children };
 }

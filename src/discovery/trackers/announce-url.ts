@@ -6,10 +6,13 @@ import type { AnnounceRequest } from './tracker-client.js';
 const MAX_URL_LENGTH = 4096;
 const MAX_SHOWN_LENGTH = 400;
 
-// What RFC 3986 allows unescaped everywhere. Some trackers compare escaped info-hashes as text, so nothing else stays.
+/**
+ * The characters that RFC 3986 allows unescaped everywhere. Some trackers compare escaped info-hashes as text, so we
+ * escape all others.
+ */
 const UNRESERVED = /[A-Za-z0-9._~-]/;
 
-/** Every byte as it stands in a query: unreserved characters plain, all others as `%XX`. */
+/** `bytes` as a query has them: unreserved characters plain, all other bytes as `%XX`. */
 export function escapeBytes(bytes: Buffer): string {
   let escaped = '';
   for (const byte of bytes) {
@@ -19,6 +22,7 @@ export function escapeBytes(bytes: Buffer): string {
   return escaped;
 }
 
+/** Why we do not fetch a URL, as a sentence without secrets. */
 export interface UrlRefusal {
   readonly ok: false;
   readonly code: 'forbidden';
@@ -27,9 +31,7 @@ export interface UrlRefusal {
 
 export type UrlOutcome = { readonly ok: true; readonly url: URL } | UrlRefusal;
 
-/**
- * The URL that `text` from a torrent, a redirect or a user spells, when it is one that we fetch: `http:` or `https:`.
- */
+/** The URL that `text` from a torrent, a redirect or a user spells. We fetch only `http:` and `https:`. */
 export function parseHttpUrl(text: string): UrlOutcome {
   const outcome = parseUrl(text);
   if (!outcome.ok || outcome.url.protocol === 'http:' || outcome.url.protocol === 'https:') return outcome;
@@ -37,8 +39,8 @@ export function parseHttpUrl(text: string): UrlOutcome {
 }
 
 /**
- * The URL that `text` spells, when it is of a sane length, with no control character and no space, which could
- * otherwise end up in a request line or a header.
+ * The URL that `text` spells. We refuse a text that is too long. We also refuse one with a control character or a
+ * space, because it could get into a request line or a header.
  */
 export function parseUrl(text: string): UrlOutcome {
   if (text.length > MAX_URL_LENGTH) return forbidden(`url of ${text.length} characters is too long`);
@@ -48,7 +50,7 @@ export function parseUrl(text: string): UrlOutcome {
   return url === undefined ? forbidden(`not a url: ${shownUrl(text)}`) : { ok: true, url };
 }
 
-/** BEP 3's announce as a URL. A query that the tracker's URL has already stays in front of ours. */
+/** BEP 3's announce as a URL. If the tracker's URL has a query, ours follows it. */
 export function announceUrl(request: AnnounceRequest): UrlOutcome {
   const outcome = parseHttpUrl(request.url.whole);
   if (!outcome.ok) return outcome;
@@ -74,16 +76,16 @@ export function announceUrl(request: AnnounceRequest): UrlOutcome {
   return outcome;
 }
 
-/** `text` as it may be shown: without its secrets, and without control characters. */
+/** The URL `text` as we may show it: without secrets and control characters, at most `MAX_SHOWN_LENGTH` bytes. */
 export function shownUrl(text: string): string {
   return printable(redactUrl(text.slice(0, MAX_URL_LENGTH)), MAX_SHOWN_LENGTH);
 }
 
 const UNPRINTABLE_RUN = new RegExp(`(?:${UNPRINTABLE.source})+`, 'gu');
 
-/** `text` with a space for what is unprintable, at most `maxLength` bytes of UTF-8. */
+/** `text` with a space for each run of unprintable characters, at most `maxLength` bytes of UTF-8. */
 export function printable(text: string, maxLength: number): string {
-  // A character takes at most three bytes for each of its UTF-16 units, so the rest need not be looked at.
+  // Only the beginning can be shown, so we do not clean the rest of a long text.
   const clean = text
     .slice(0, maxLength * 2)
     .replace(UNPRINTABLE_RUN, ' ')
@@ -91,7 +93,7 @@ export function printable(text: string, maxLength: number): string {
   const bytes = Buffer.from(clean);
   if (bytes.length <= maxLength) return clean;
   let end = maxLength;
-  // A byte of the form 10xxxxxx continues a character: the cut goes before its first byte.
+  // A byte of the form 10xxxxxx continues a character. We cut before the character's first byte.
   while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
   return bytes.toString('utf8', 0, end);
 }

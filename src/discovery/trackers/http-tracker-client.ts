@@ -1,3 +1,4 @@
+/** The client of HTTP trackers, and the client that chooses between HTTP and UDP by the tracker's URL. */
 import type { Timers } from '../../base/clock.js';
 import type { SecretUrl } from '../../base/secret-url.js';
 import type { SourcedUrl } from '../../net/url-rule.js';
@@ -14,7 +15,7 @@ import type {
   TrackerScraper,
 } from './tracker-client.js';
 
-/** Announces and scrapes over HTTP and HTTPS. Each question is a connection of its own, closed when it is answered. */
+/** Announces and scrapes over HTTP and HTTPS. Each request has a connection of its own, which its answer closes. */
 export class HttpTrackerClient implements TrackerClient, TrackerScraper {
   readonly #timers: Timers;
   readonly #options: HttpFetchOptions;
@@ -46,7 +47,7 @@ export class HttpTrackerClient implements TrackerClient, TrackerScraper {
     return this.#ask(tracker, outcome, (body) => decodeScrapeResponse(body, infoHashes), answered);
   }
 
-  /** Gives up what is under way, unanswered: a tracker that does not answer keeps no process. */
+  /** Gives up all requests without an answer, so that a silent tracker does not keep the process alive. */
   close(): void {
     for (const fetch of this.#underWay) fetch.cancel();
     this.#underWay.clear();
@@ -73,13 +74,14 @@ export class HttpTrackerClient implements TrackerClient, TrackerScraper {
   }
 }
 
+/** What the HTTP answer, or its failure, means for the caller. */
 function interpret<Response extends { readonly ok: true }>(
   outcome: HttpFetchOutcome,
   decode: (body: Buffer, from: string | null) => Response | TrackerFailure,
 ): Response | TrackerFailure {
   if (outcome.ok) return decode(outcome.body, outcome.from);
   if (outcome.code !== 'status') return outcome;
-  // Some trackers give their reason with a status that already says "no".
+  // Some trackers give the reason of a refusal in the body of an HTTP error.
   const decoded = decode(outcome.body, null);
   const refusal = !decoded.ok && decoded.code === 'refused' ? decoded : null;
   const isFinal = refusal?.retryAfter === Number.POSITIVE_INFINITY;
@@ -90,8 +92,8 @@ function interpret<Response extends { readonly ok: true }>(
 }
 
 /**
- * Hands each question to the client that speaks the language of its URL: UDP for `udp:`, HTTP for the rest, which
- * judges them. What comes back may quote the URL: its secrets are taken out here, for every tracker and every display.
+ * Passes each request to the client for its URL: UDP for `udp:`, HTTP for all others, which it may refuse. A tracker's
+ * message may quote the URL. We take its secrets out here, for every tracker and every display.
  */
 export class SchemeTrackerClient implements TrackerClient, TrackerScraper {
   readonly #http: TrackerClient & TrackerScraper;

@@ -1,11 +1,3 @@
-/**
- * Decides when to announce, and hands on the peers that the trackers name.
- *
- * One announce is under way at a time. A round tries the trackers in the order of their tiers until one answers, so
- * that a later tier is asked only when all of an earlier one fail; the next round waits as long as the one that
- * answered wants. A tracker that fails is left out of the rounds for a while, longer each time, and as long as it asks
- * for itself. When no tracker answers, the next round begins when the first of them may be asked.
- */
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import type { Random } from '../../base/random.js';
 import type { PeerAddress } from '../../net/raw-server.js';
@@ -15,15 +7,18 @@ import { printable } from './announce-url.js';
 import type { AnnounceOutcome, AnnounceRequest, TrackerClient } from './tracker-client.js';
 import { type KnownTracker, TrackerTiers } from './tracker-tiers.js';
 
-/** A torrent may name URLs of 4 KiB, and each report of a tracker has one. */
+/** The most bytes of a URL in a report: a torrent may name URLs of 4 KiB. */
 const MAX_SHOWN_URL = 4096;
 
-/** The torrent that is announced. */
+/** The torrent that we announce. */
 export interface AnnouncedTorrent {
+  /** 20 bytes. */
   readonly infoHash: Buffer;
+  /** 20 bytes. */
   readonly peerId: Buffer;
-  /** Where we listen. */
+  /** The port at which we listen. */
   readonly port: number;
+  /** The trackers, by tiers (BEP 12). */
   readonly tiers: readonly (readonly SourcedUrl[])[];
   readonly encryption: AnnounceRequest['encryption'];
 }
@@ -35,15 +30,17 @@ export interface TrackerAnswer {
   readonly ok: boolean;
   /** A warning or the reason of the failure, or null. */
   readonly message: string | null;
-  /** How many peers the answer held; seeds and leeches by the tracker's own count. */
+  /** How many peers the answer named; null when the tracker failed. */
   readonly peers: number | null;
+  /** The tracker's own count; null when it does not tell. */
   readonly seeds: number | null;
+  /** The tracker's own count; null when it does not tell. */
   readonly leeches: number | null;
-  /** Our address as the tracker sees it, where it says so. */
+  /** Our address as the tracker sees it, an IP literal; null when it does not tell. */
   readonly externalIp: string | null;
   /**
-   * Seconds until this tracker is asked again, when none before it in the list answers first. Null when it never is,
-   * and while another tracker is being asked, on whose answer it depends.
+   * Seconds until we ask this tracker again, unless a tracker before it in the list answers first. Null when we never
+   * do. Also null while we wait for another tracker, because it depends on that tracker's answer.
    */
   readonly next: number | null;
 }
@@ -55,14 +52,54 @@ export interface RerequesterParts {
   readonly client: TrackerClient;
   /** Connections of the torrent, half-open ones included. */
   howManyConnections(): number;
-  /** Whether anybody has reached us from outside. */
+  /** Whether any peer has reached us from outside. */
   everIncoming(): boolean;
-  /** Bytes of this session, and what is left to fetch. */
+  /** Bytes that this session has sent and received, and bytes that are left to fetch. */
   totals(): { readonly uploaded: number; readonly downloaded: number; readonly left: number };
   startConnection(address: PeerAddress, source: AddressSource, peerId: Buffer | null): void;
   trackerAnswered(answer: TrackerAnswer): void;
 }
 
+/** When and how a torrent announces. */
+interface RerequesterOptions {
+  /** How often we consider asking for more peers before the tracker's interval ends. */
+  readonly rerequestInterval: Millis;
+  /** The least time between two announces to one tracker; `started`, `completed` and `stopped` need not wait for it. */
+  readonly minAnnounceInterval: Millis;
+  /** With fewer connections than this we ask for more. Once a peer has reached us from outside, a third is enough. */
+  readonly minPeers: number;
+  /** With this many connections we ask for no peers. */
+  readonly enoughPeers: number;
+  /** How many peers we ask for at a time. */
+  readonly numwant: number;
+  /** How long we leave a tracker alone after its first failure. The time doubles with each failure that follows. */
+  readonly firstBackOff: Millis;
+  /** The longest time for which we leave a tracker alone after a failure. */
+  readonly lastBackOff: Millis;
+  /** How long `stop()` waits for the trackers' answers. */
+  readonly stopLimit: Millis;
+}
+
+export const DEFAULT_REREQUESTER_OPTIONS: RerequesterOptions = {
+  rerequestInterval: 300_000,
+  minAnnounceInterval: 60_000,
+  minPeers: 20,
+  enoughPeers: 40,
+  numwant: 50,
+  firstBackOff: 50_000,
+  lastBackOff: 1_800_000,
+  stopLimit: 2_000,
+};
+
+/**
+ * Decides when to announce, and hands on the peers that the trackers name.
+ *
+ * One announce is under way at a time. A round tries the trackers in the order of their tiers until one answers. So we
+ * ask a later tier only when all trackers of an earlier one fail. The next round waits as long as the tracker that
+ * answered wants. After a failure we leave a tracker out of the rounds for a while, longer each time, and at least as
+ * long as the tracker asks. When no tracker answers, the next round begins as soon as we may ask the first of them
+ * again.
+ */
 export class Rerequester {
   readonly #torrent: AnnouncedTorrent;
   readonly #parts: RerequesterParts;
@@ -75,17 +112,15 @@ export class Rerequester {
     readonly event: AnnounceRequest['event'];
     readonly call: { cancel(): void };
   } | null = null;
-  /** What follows the `completed` that was under way when we were stopped. */
+  /** Continues `stop()` when the `completed` is answered that was under way at that time. */
   #afterCompleted: () => void = () => undefined;
   #task: Task | null = null;
-  /** When `#task` runs; infinite without one. */
+  /** When `#task` runs; infinite when there is none. */
   #considersAt: Millis = Number.POSITIVE_INFINITY;
-  /**
-   * When the interval of the tracker that answered has passed. Before this a round begins only when peers are wanted.
-   */
+  /** When the interval of the tracker that answered ends. Before that a round begins only when we want peers. */
   #regularAt: Millis = Number.NEGATIVE_INFINITY;
   #complete = false;
-  /** An event came up during an announce: the next round follows at once. */
+  /** An event came during an announce, so the next round follows at once. */
   #eventWaits = false;
 
   constructor(torrent: AnnouncedTorrent, parts: RerequesterParts, options: RerequesterOptions) {
@@ -104,17 +139,17 @@ export class Rerequester {
     this.#startRound();
   }
 
-  /** The torrent has just become complete. Says `completed`, unless it was complete at the beginning. */
+  /** The torrent has just become complete. Announces `completed`, unless it was complete at the beginning. */
   completed(): void {
     if (this.#stage !== 'running' || this.#complete) return;
     this.#complete = true;
     let owed = false;
     for (const tracker of this.#tiers.inOrder()) {
-      // One that is being told `started` was told so with bytes left: it is owed the event too.
+      // A tracker that has not yet answered our `started` heard it with bytes left: it must hear `completed` too.
       tracker.owedCompleted = tracker.started || tracker === this.#underWay?.tracker;
       if (!tracker.owedCompleted) continue;
       owed = true;
-      // An event need not wait for what our own patience is, only for what the tracker has refused until then.
+      // An event ignores the waits that we chose ourselves, but not the time for which the tracker wants no announce.
       tracker.notBefore = Number.NEGATIVE_INFINITY;
     }
     if (!owed) return;
@@ -123,9 +158,9 @@ export class Rerequester {
   }
 
   /**
-   * Announces `stopped` to every tracker that knows us, and before it `completed` where that is owed: a download that
-   * ends at once would never be counted. `answered` is called once, later: when all have answered, or when the limit is
-   * over; what is under way then is given up. Nothing follows it.
+   * Announces `stopped` to every tracker that knows us. A tracker that is owed `completed` hears that first, or it
+   * would never count a download that ends at once. Calls `answered` once, later: when all trackers have answered, or
+   * when the limit is over. Then it gives up all announces that are under way, and nothing follows.
    */
   stop(answered: () => void): void {
     const { timers } = this.#parts;
@@ -145,7 +180,7 @@ export class Rerequester {
       const call = this.#parts.client.announce(this.#request(tracker, event), (outcome) => {
         calls.delete(call);
         this.#report(tracker, outcome, null);
-        // Told at once, they could arrive the other way round, and we would be back in the tracker's list.
+        // If we sent both at once, `stopped` could arrive first, and the tracker would list us again.
         if (event === 'completed') tell(tracker, 'stopped');
         else if (calls.size === 0) finish();
       });
@@ -153,7 +188,7 @@ export class Rerequester {
     };
     for (const tracker of told) {
       if (tracker === underWay?.tracker && underWay.event === 'completed') {
-        // What is being said already is not said twice, or the download counts twice.
+        // We do not repeat a `completed` that is under way, or the tracker would count the download twice.
         calls.add(underWay.call);
         this.#afterCompleted = () => {
           calls.delete(underWay.call);
@@ -171,15 +206,15 @@ export class Rerequester {
   }
 
   /**
-   * A round that waits neither for the tracker's interval nor, where no tracker may be asked yet, for peers to be
-   * wanted.
+   * Starts a round that does not wait for the tracker's interval. If we may not ask any tracker yet, it begins later
+   * even if we want no peers.
    */
   #startEventRound(): void {
     this.#regularAt = Number.NEGATIVE_INFINITY;
     this.#startRound();
   }
 
-  /** Asks the first of `untried` that may be asked. When there is none, waits for the first of all that may be. */
+  /** Asks the first of `untried` that we may ask now. If there is none, waits until we may ask any tracker. */
   #tryNext(untried: KnownTracker[]): void {
     const now = this.#parts.timers.now();
     for (const [index, tracker] of untried.entries()) {
@@ -217,7 +252,7 @@ export class Rerequester {
     tracker.failures = 0;
     const minInterval = Math.max(this.#options.minAnnounceInterval, (response.minInterval ?? 0) * 1000);
     const interval = Math.max(minInterval, response.interval * 1000);
-    // What came up while it answered it is told at once.
+    // If we became complete during this announce, the tracker hears it at once.
     tracker.notBefore = tracker.owedCompleted ? Number.NEGATIVE_INFINITY : now + minInterval;
     this.#regularAt = now + interval;
     if (this.#eventWaits) {
@@ -242,15 +277,16 @@ export class Rerequester {
     const least = Math.max(event === null ? this.#options.minAnnounceInterval : 0, (outcome.interval ?? 0) * 1000);
     tracker.notBefore = now + Math.max(least, this.#backOff(tracker));
     tracker.retryAt = now + (outcome.retryAfter ?? 0) * 1000;
-    // It has to be told `started` again, and with nothing left then: that download is not news to it.
+    // It will hear `started` again, with nothing left to fetch. After that a `completed` would be wrong.
     if (event === 'started') tracker.owedCompleted = false;
-    // The next round is due as soon as somebody may be asked, however long the last answer's interval is.
+    // The next round begins as soon as we may ask any tracker, however long the last answer's interval is.
     this.#regularAt = Number.NEGATIVE_INFINITY;
     this.#eventWaits &&= this.#tiers.inOrder().some(({ owedCompleted }) => owedCompleted);
     this.#tryNext(untried);
     this.#report(tracker, outcome, this.#nextFor(tracker, 0));
   }
 
+  /** Starts a round if it is due or if we want peers. */
   #consider(): void {
     this.#unschedule();
     const wait = this.#regularAt - this.#parts.timers.now();
@@ -272,8 +308,8 @@ export class Rerequester {
   }
 
   /**
-   * The wait until `tracker` is asked again, as things are when `coming` peers more are dialled; null when it never is,
-   * or when another one's answer decides.
+   * The time until we ask `tracker` again, if we dial `coming` more peers now. Null when we never do, or when it
+   * depends on the answer of another tracker.
    */
   #nextFor(tracker: KnownTracker, coming: number): Millis | null {
     if (this.#underWay !== null) return this.#underWay.tracker === tracker ? 0 : null;
@@ -282,7 +318,9 @@ export class Rerequester {
     return at === Number.POSITIVE_INFINITY ? null : Math.max(0, at - this.#parts.timers.now());
   }
 
-  /** Up to a quarter more than the plain doubling, so that a swarm does not fall upon its tracker at one moment. */
+  /**
+   * Doubles with each failure. Adds up to a quarter by chance, so that a swarm does not ask its tracker all at once.
+   */
   #backOff(tracker: KnownTracker): Millis {
     const { firstBackOff, lastBackOff } = this.#options;
     const plain = Math.min(firstBackOff * 2 ** tracker.failures, lastBackOff / 1.25);
@@ -290,7 +328,7 @@ export class Rerequester {
     return plain + (plain / 4) * (this.#parts.random.below(1000) / 1000);
   }
 
-  /** `coming` peers are about to be dialled. */
+  /** Whether we want more peers, when we are about to dial `coming` of them. */
   #wantsPeers(coming: number): boolean {
     const count = this.#parts.howManyConnections() + coming;
     return this.#parts.everIncoming() ? count <= this.#options.minPeers / 3 : count < this.#options.minPeers;
@@ -334,42 +372,7 @@ export class Rerequester {
   }
 }
 
-/**
- * No announce goes to the tracker before this, but for `stopped`; an event that is news has taken our own patience off.
- */
+/** When the tracker may get its next announce; `stopped` does not wait for it. */
 function mayBeAskedAt({ notBefore, retryAt }: KnownTracker): Millis {
   return Math.max(notBefore, retryAt);
 }
-
-/** When and how a torrent announces. */
-interface RerequesterOptions {
-  /** How often to consider asking for more peers while the trackers' own interval lasts. */
-  readonly rerequestInterval: Millis;
-  /** No tracker is asked more often than this, but for `started`, `completed` and `stopped`. */
-  readonly minAnnounceInterval: Millis;
-  /**
-   * With fewer connections than this we ask for more; once somebody reached us from outside, a third of it is enough.
-   */
-  readonly minPeers: number;
-  /** With this many connections we ask for none. */
-  readonly enoughPeers: number;
-  /** How many peers to ask for at a time. */
-  readonly numwant: number;
-  /** How long to wait when every tracker has failed; it doubles each time. */
-  readonly firstBackOff: Millis;
-  /** The longest wait when every tracker has failed. */
-  readonly lastBackOff: Millis;
-  /** How long `stop()` waits for the trackers' answers. */
-  readonly stopLimit: Millis;
-}
-
-export const DEFAULT_REREQUESTER_OPTIONS: RerequesterOptions = {
-  rerequestInterval: 300_000,
-  minAnnounceInterval: 60_000,
-  minPeers: 20,
-  enoughPeers: 40,
-  numwant: 50,
-  firstBackOff: 50_000,
-  lastBackOff: 1_800_000,
-  stopLimit: 2_000,
-};

@@ -1,12 +1,12 @@
-/** BEP 48: how torrents stand, asked over HTTP. */
+/** BEP 48 over HTTP: asks a tracker how many seeds and leeches torrents have, and how often they were downloaded. */
 import { asDictionary, getDictionary } from '../../bencode/access.js';
 import { escapeBytes, parseHttpUrl, shownUrl, type UrlOutcome } from './announce-url.js';
 import type { ScrapedTorrent, ScrapeOutcome } from './tracker-client.js';
 import { countOf, decodeTrackerResponse } from './tracker-response.js';
 
 /**
- * The URL at which the tracker of the announce URL `text` is scraped. BEP 48: the last part of the path must begin with
- * `announce`, which `scrape` takes the place of; trackers with other paths have no scrape.
+ * The URL of a scrape, made of the announce URL `text`. BEP 48: the last part of the path must begin with `announce`,
+ * and `scrape` takes its place. A tracker with another path has no scrape.
  */
 export function scrapeUrl(text: string, infoHashes: readonly Buffer[]): UrlOutcome {
   const outcome = parseHttpUrl(text);
@@ -24,7 +24,7 @@ export function scrapeUrl(text: string, infoHashes: readonly Buffer[]): UrlOutco
   return outcome;
 }
 
-/** The torrents of `infoHashes` in that order, null for each of which the tracker knows nothing. */
+/** The counts of each torrent of `infoHashes`, in that order; null for a torrent that the tracker does not know. */
 export function decodeScrapeResponse(body: Buffer, infoHashes: readonly Buffer[]): ScrapeOutcome {
   const response = decodeTrackerResponse(body);
   if (!response.ok) return response;

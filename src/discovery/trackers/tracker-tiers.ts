@@ -2,28 +2,28 @@ import type { Millis } from '../../base/clock.js';
 import { type Random, shuffle } from '../../base/random.js';
 import type { SourcedUrl } from '../../net/url-rule.js';
 
-// A torrent may name any number of trackers. More than this nobody needs, and each costs its time when it is dead.
+/** A torrent may name any number of trackers. No torrent needs more than this, and each dead one costs time. */
 const MAX_TRACKERS = 200;
 
-/** One tracker and how we stand with it. The Rerequester changes what is not readonly. */
+/** One tracker, and what it has heard and said. The Rerequester changes the fields that are not readonly. */
 export interface KnownTracker extends SourcedUrl {
-  /** It has answered our `started`: it is owed a `stopped`. */
+  /** It has answered our `started`, so it must hear our `stopped`. */
   started: boolean;
-  /** We became complete after its `started`, and it has not been told. */
+  /** We became complete after its `started`, and it has not heard of that. */
   owedCompleted: boolean;
   trackerId: string | null;
   /** How often it has failed since it last answered. */
   failures: number;
-  /** It has answered or failed, and is left alone until then, unless there is an event that it has not heard of. */
+  /** After an answer or a failure we send it no announce before this time, except an event that it has not heard of. */
   notBefore: Millis;
-  /** No announce at all before this: it has said so (Retry-After, `retry in`). Infinite: it is never asked again. */
+  /** It wants no announce at all before this time (Retry-After, `retry in`). Infinite: it never wants one again. */
   retryAt: Millis;
 }
 
 /**
- * The torrent's trackers in the order in which they are tried. BEP 12: "the list of trackers in each tier is shuffled",
- * and one that answers moves to the front of its tier. A tracker that stands in the list twice is kept where it comes
- * first, as what named it there.
+ * The torrent's trackers in the order in which we try them. BEP 12: "the list of trackers in each tier is shuffled",
+ * and a tracker that answers moves to the front of its tier. If a tracker stands in the list twice, its first place and
+ * the source of that place count.
  */
 export class TrackerTiers {
   readonly #tiers: KnownTracker[][] = [];

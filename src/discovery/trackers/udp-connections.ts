@@ -1,4 +1,4 @@
-/** BEP 15's connection ids: asked for once, and used for every announce and scrape of the next minute. */
+/** BEP 15's connection ids: we ask for one and use it for every announce and scrape of the next minute. */
 import type { Millis, Timers } from '../../base/clock.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import { encodeUdpRequest } from '../../wire/udp-tracker-request.js';
@@ -9,7 +9,7 @@ export type ConnectOutcome =
   | {
       readonly ok: true;
       readonly connectionId: Buffer;
-      /** It was there already: the tracker may have forgotten it. */
+      /** We had the id already, so the tracker may have forgotten it. */
       readonly reused: boolean;
     }
   | { readonly ok: false; readonly code: 'unreachable' | 'refused'; readonly message: string };
@@ -17,30 +17,31 @@ export type ConnectOutcome =
 interface Connection {
   id: Buffer | null;
   receivedAt: Millis;
-  /** The question for an id that is under way. */
+  /** The request for an id that is under way. */
   asking: { readonly transaction: Transaction; sentAt: Millis } | null;
   readonly waiting: Set<(outcome: ConnectOutcome) => void>;
 }
 
-/** Whoever comes to a question that was sent longer ago has it sent again: it may be lost. */
+/** A caller that joins a request older than this has it sent again, because its datagram may be lost. */
 const MAY_BE_LOST_AFTER: Millis = 1000;
-/** Addresses are forgotten beyond this, when their ids have expired. */
+/** With this many addresses we forget those whose ids have expired. */
 const MANY_CONNECTIONS = 100;
 
+/** The connection ids of all trackers. Callers that need the same id at the same time share one request for it. */
 export class UdpConnections {
   readonly #timers: Timers;
   readonly #transactions: UdpTransactions;
   readonly #life: Millis;
   readonly #connections = new Map<string, Connection>();
 
-  /** An id may be used for `life` after it came. */
+  /** We may use an id for `life` after it came. */
   constructor(timers: Timers, transactions: UdpTransactions, life: Millis) {
     this.#timers = timers;
     this.#transactions = transactions;
     this.#life = life;
   }
 
-  /** Answers at most once, at once when an id is known. There is no deadline: who asks cancels. */
+  /** Answers at most once; within the call when we know an id. There is no deadline: the caller cancels. */
   connect(to: PeerAddress, answered: (outcome: ConnectOutcome) => void): { cancel(): void } {
     const connection = this.#connectionTo(to);
     if (connection.id !== null && this.#timers.now() - connection.receivedAt < this.#life) {
@@ -58,7 +59,7 @@ export class UdpConnections {
     };
   }
 
-  /** The tracker does not take the id any more, or does not answer. */
+  /** For a caller whose tracker refused the id, or did not answer. */
   forget(to: PeerAddress): void {
     this.#connectionTo(to).id = null;
   }

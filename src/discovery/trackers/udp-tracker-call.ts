@@ -10,7 +10,7 @@ import type { ConnectOutcome, UdpConnections } from './udp-connections.js';
 import type { UdpTrackerOptions } from './udp-tracker-options.js';
 import type { TransactionOutcome, UdpTransactions } from './udp-transactions.js';
 
-/** What is asked once there is a connection id. */
+/** The request that follows when there is a connection id. */
 export interface UdpQuestion<Kind extends 'announce' | 'scrape', Value> {
   readonly kind: Kind;
   encode(connectionId: Buffer, transactionId: number, urlData: string): Buffer;
@@ -33,15 +33,15 @@ export interface UdpCallParts {
   readonly options: UdpTrackerOptions;
 }
 
-/** One try at one address, which must not take longer than `wait`. */
+/** One try at one address, which may take at most `wait`. */
 interface Attempt {
   readonly to: PeerAddress;
   readonly wait: number;
 }
 
 /**
- * One announce or scrape: looks the tracker's name up, then asks its addresses in turn until one of them answers.
- * Answers exactly once, later; never after `cancel()`.
+ * One announce or scrape. It looks the tracker's name up, then asks the addresses in turn until one of them answers. It
+ * calls `answered` exactly once, later; never after `cancel()`.
  */
 export class UdpTrackerCall<Kind extends 'announce' | 'scrape', Value> {
   readonly #parts: UdpCallParts;
@@ -52,7 +52,7 @@ export class UdpTrackerCall<Kind extends 'announce' | 'scrape', Value> {
   #ended = false;
   #limit: Task | null = null;
   #lookup: { cancel(): void } | null = null;
-  /** What is under way at one address. */
+  /** The request that is under way at one address. */
   #asking: { cancel(): void } | null = null;
   #wait: Task | null = null;
   #telling: Task | null = null;
@@ -81,7 +81,7 @@ export class UdpTrackerCall<Kind extends 'announce' | 'scrape', Value> {
     const [, path = '', query = ''] = /^([^?]*)(.*)$/s.exec(urlData) ?? [];
     const step = { source, port, path: path === '/' ? '' : path, query, redirect: null };
     const search = options.findDestinations(host, options.bind, step, (destinations) => {
-      // Name servers answer outside the timeline, where nobody guards the call.
+      // Name servers answer outside the timeline, where no context catches the caller's exceptions.
       found = timers.addTask(() => this.#found(destinations, port), 0);
     });
     this.#lookup = {
@@ -106,7 +106,7 @@ export class UdpTrackerCall<Kind extends 'announce' | 'scrape', Value> {
       return;
     }
     const { rounds, firstWait, timeLimit } = this.#parts.options;
-    // However many addresses there are, each is asked once before the time is over.
+    // With many addresses each has less time, so that we ask all of them once before the time limit.
     const most = timeLimit / outcome.destinations.length;
     for (let round = 0; round < rounds; round += 1) {
       for (const { host } of outcome.destinations) {
@@ -125,7 +125,7 @@ export class UdpTrackerCall<Kind extends 'announce' | 'scrape', Value> {
     }
     const { to, wait } = attempt;
     this.#wait = this.#parts.timers.addTask(() => {
-      // An id that the tracker has forgotten may be passed over in silence.
+      // A tracker that has forgotten the id may not answer at all.
       this.#parts.connections.forget(to);
       this.#tryNext();
     }, wait);
@@ -135,7 +135,7 @@ export class UdpTrackerCall<Kind extends 'announce' | 'scrape', Value> {
   #connect(to: PeerAddress): void {
     this.#asking = null;
     const connecting = this.#parts.connections.connect(to, (outcome) => this.#connected(to, outcome));
-    // An id that was known was told within the call, and the question is under way.
+    // A known id came within the call. Then `#asking` is the request itself already.
     this.#asking ??= connecting;
   }
 
@@ -155,7 +155,7 @@ export class UdpTrackerCall<Kind extends 'announce' | 'scrape', Value> {
     if (!outcome.ok) this.#failed({ code: 'unreachable', message: outcome.message });
     else if (isError(outcome.answer)) {
       if (reused) {
-        // It may be about the connection id: one that is new tells.
+        // The error may be about the old connection id, so we try once more with a new one.
         this.#parts.connections.forget(to);
         this.#connect(to);
       } else this.#failed({ code: 'refused', message: refusalMessage(outcome.answer.message) });
@@ -165,7 +165,7 @@ export class UdpTrackerCall<Kind extends 'announce' | 'scrape', Value> {
     }
   }
 
-  /** A tracker that refuses has answered, and is not asked at its other addresses. */
+  /** A tracker that refuses has answered, so we do not ask its other addresses. */
   #failed(failure: { readonly code: 'refused' | 'unreachable'; readonly message: string }): void {
     if (failure.code === 'refused' || this.#attempts.length === 0) this.#finish({ ok: false, ...failure });
     else this.#tryNext();
@@ -198,19 +198,19 @@ type UdpUrlOutcome =
       /** As in an http URL: a name in ASCII, or a literal, IPv6 in brackets. */
       readonly host: string;
       readonly port: number;
-      /** Path and query, which go with an announce (BEP 41); empty when there is nothing in them. */
+      /** Path and query, which go with an announce (BEP 41); empty when the URL has no query and no path but `/`. */
       readonly urlData: string;
     }
   | UrlRefusal;
 
-/** The tracker that a `udp:` URL names, which must have a port. User name and password have no meaning here. */
+/** The tracker that a `udp:` URL names. The URL must have a port; a user name and a password in it mean nothing. */
 export function parseUdpUrl(text: string): UdpUrlOutcome {
   const outcome = parseUrl(text);
   if (!outcome.ok) return outcome;
   const { url } = outcome;
   const port = Number(url.port);
   if (port === 0) return { ok: false, code: 'forbidden', message: `${shownUrl(text)} has no port` };
-  // Only for the well-known schemes are hosts brought into their one form.
+  // URL parsers bring the host into its one form only for well-known schemes.
   const alike = urlOf(`http://${url.host}`);
   if (alike === undefined) return { ok: false, code: 'forbidden', message: `not a host: ${shownUrl(text)}` };
   const urlData = url.pathname + url.search;

@@ -19,9 +19,7 @@ import { UdpTransactions } from './udp-transactions.js';
 
 type UdpAnswer = Omit<AnnounceOutcome & { readonly ok: true }, 'ok'>;
 
-/**
- * Announces to UDP trackers and scrapes them (BEP 15, 41), all torrents over one socket for each family of addresses.
- */
+/** Announces to UDP trackers and scrapes them (BEP 15, 41). All torrents share one socket for each address family. */
 export class UdpTrackerClient implements TrackerClient, TrackerScraper {
   readonly #parts: UdpCallParts;
   readonly #underWay = new Set<{ cancel(): void }>();
@@ -64,7 +62,7 @@ export class UdpTrackerClient implements TrackerClient, TrackerScraper {
     });
   }
 
-  /** Gives up what is under way, unanswered, and closes the sockets. */
+  /** Gives up all requests without an answer, and closes the sockets. */
   close(): void {
     for (const call of this.#underWay) call.cancel();
     this.#underWay.clear();
@@ -91,7 +89,7 @@ export class UdpTrackerClient implements TrackerClient, TrackerScraper {
   }
 }
 
-/** BEP 15: which form the peers have "is determined by the address family of the underlying UDP packet". */
+/** BEP 15: the form of the peers "is determined by the address family of the underlying UDP packet". */
 function responseOf(answer: UdpTrackerAnswer & { readonly kind: 'announce' }, { host }: PeerAddress): UdpAnswer {
   const peers = new AnnouncedPeers();
   peers.addCompact(answer.peers, host.includes(':') ? 6 : 4);

@@ -1,4 +1,4 @@
-/** Questions to UDP trackers and their answers, over one socket for each family of addresses. */
+/** Requests to UDP trackers and their answers, over one socket for each address family. */
 import type { Random } from '../../base/random.js';
 import type { IpFamily } from '../../net/ip-address.js';
 import type {
@@ -13,7 +13,7 @@ import { decodeUdpAnswer, type UdpTrackerAnswer } from '../../wire/udp-tracker-a
 
 export type TransactionOutcome<Kind extends UdpTrackerAnswer['kind']> =
   | { readonly ok: true; readonly answer: UdpTrackerAnswer & { readonly kind: Kind | 'error' } }
-  /** It could not be sent. */
+  /** The request could not be sent. */
   | { readonly ok: false; readonly message: string };
 
 export interface Transaction {
@@ -28,18 +28,21 @@ interface Pending {
   readonly answered: (outcome: TransactionOutcome<UdpTrackerAnswer['kind']>) => void;
 }
 
-/** A socket that is open, or being opened for those that wait. */
-interface Way {
+/** The socket of one family. While it is being opened, sends wait. */
+interface FamilySocket {
   socket: DatagramSocket | null;
   readonly waiting: (() => void)[];
 }
 
-/** The port is kept while the client lives: trackers may tie a connection id to it. */
+/**
+ * Matches each answer to its request by the transaction id and the sender's address. It keeps its port as long as the
+ * client lives, because trackers may tie a connection id to the port.
+ */
 export class UdpTransactions implements DatagramHandler {
   readonly #server: Pick<RawServer, 'openDatagram'>;
   readonly #random: Random;
   readonly #pending = new Map<number, Pending>();
-  readonly #ways = new Map<IpFamily, Way>();
+  readonly #sockets = new Map<IpFamily, FamilySocket>();
   #closed = false;
 
   constructor(server: Pick<RawServer, 'openDatagram'>, random: Random) {
@@ -48,8 +51,8 @@ export class UdpTransactions implements DatagramHandler {
   }
 
   /**
-   * Asks `to`. Answered at most once, later, by that address with that transaction id: with an answer of `kind`, or an
-   * error. Whatever else comes is passed over. There is no deadline: who asks cancels.
+   * Sends a request to `to`. Answers at most once, later: with an answer of `kind` or an error, from that address, with
+   * this transaction id. All other datagrams are ignored. There is no deadline: the caller cancels.
    */
   begin<Kind extends UdpTrackerAnswer['kind']>(
     to: PeerAddress,
@@ -59,7 +62,7 @@ export class UdpTransactions implements DatagramHandler {
   ): Transaction {
     const transactionId = this.#freeId();
     const data = encode(transactionId);
-    // What is found under the id is of `kind`: `datagramCameIn` has seen to it.
+    // The cast holds: `datagramCameIn` lets through only an answer of `kind` or an error.
     this.#pending.set(transactionId, { to, kind, answered: answered as Pending['answered'] });
     const sendAgain = (): void => {
       if (this.#pending.has(transactionId)) this.#send(data, to);
@@ -83,37 +86,37 @@ export class UdpTransactions implements DatagramHandler {
     this.#fail((address) => address.host === to.host && address.port === to.port, `cannot be sent: ${cause ?? code}`);
   }
 
-  /** Gives up what is under way, unanswered. */
+  /** Gives up all requests without an answer, and closes the sockets. */
   close(): void {
     this.#closed = true;
     this.#pending.clear();
-    for (const { socket } of this.#ways.values()) socket?.close();
-    this.#ways.clear();
+    for (const { socket } of this.#sockets.values()) socket?.close();
+    this.#sockets.clear();
   }
 
   #send(data: Buffer, to: PeerAddress): void {
     const family = familyOf(to);
-    const way = this.#ways.get(family);
-    if (way === undefined) {
-      this.#ways.set(family, { socket: null, waiting: [() => this.#send(data, to)] });
+    const known = this.#sockets.get(family);
+    if (known === undefined) {
+      this.#sockets.set(family, { socket: null, waiting: [() => this.#send(data, to)] });
       this.#server.openDatagram({ family, port: 0 }, this, (outcome) => this.#opened(family, outcome));
-    } else if (way.socket === null) way.waiting.push(() => this.#send(data, to));
-    else way.socket.send(data, to);
+    } else if (known.socket === null) known.waiting.push(() => this.#send(data, to));
+    else known.socket.send(data, to);
   }
 
   #opened(family: IpFamily, outcome: DatagramOutcome): void {
-    const way = this.#ways.get(family);
-    if (this.#closed || way === undefined) {
+    const known = this.#sockets.get(family);
+    if (this.#closed || known === undefined) {
       if (outcome.ok) outcome.socket.close();
       return;
     }
     if (outcome.ok) {
-      way.socket = outcome.socket;
-      for (const send of way.waiting.splice(0)) send();
+      known.socket = outcome.socket;
+      for (const send of known.waiting.splice(0)) send();
       return;
     }
-    // The next question tries again.
-    this.#ways.delete(family);
+    // The next request tries to open a socket again.
+    this.#sockets.delete(family);
     const message = `cannot open a UDP socket: ${outcome.cause ?? outcome.code}`;
     this.#fail((address) => familyOf(address) === family, message);
   }
@@ -124,7 +127,7 @@ export class UdpTransactions implements DatagramHandler {
     }
   }
 
-  /** One that nobody can guess who does not see our datagrams. */
+  /** A random id: only a host that sees our datagrams knows it. */
   #freeId(): number {
     for (;;) {
       const transactionId = this.#random.bytes(4).readUInt32BE(0);

@@ -1,4 +1,4 @@
-/** Reads blocks for uploading, on the main thread and without blocking. */
+/** Reads blocks for uploading, on the main thread, without blocking it. */
 import type { BtgetError } from '../../base/failure.js';
 import type { PieceLayout } from '../../metainfo/piece-layout.js';
 import type { ContentMap, ContentSegment } from '../content-map.js';
@@ -15,7 +15,7 @@ export interface BlockReaderParts {
   readonly addressOf: (segment: Exclude<ContentSegment, { kind: 'zeros' }>) => FileAddress;
 }
 
-/** Bytes that follow one another in the torrent, and the memory that is to have them, in their order. */
+/** Consecutive bytes of the torrent, and the memory that they are read into, in their order. */
 interface Run {
   readonly begin: number;
   length: number;
@@ -25,8 +25,8 @@ interface Run {
 type Answer = (failure: BtgetError | null) => void;
 
 /**
- * Reads all of `reads` and answers when every one of them has ended, with the first failure. Answers at any time,
- * possibly within the call.
+ * Reads all of `reads`. Answers when every one of them has ended, with the first failure or null. May answer within the
+ * call.
  */
 export function readBlocks(parts: BlockReaderParts, reads: readonly BlockRead[], answered: Answer): void {
   const runs = joinReads(parts.layout, reads);
@@ -35,7 +35,7 @@ export function readBlocks(parts: BlockReaderParts, reads: readonly BlockRead[],
   const ended: Answer = (failure) => {
     first ??= failure;
     left -= 1;
-    // The memory of all runs is the caller's again with the answer.
+    // With the answer all memory is the caller's again, so no read may still be under way.
     if (left === 0) answered(first);
   };
   for (const run of runs) {
@@ -45,7 +45,9 @@ export function readBlocks(parts: BlockReaderParts, reads: readonly BlockRead[],
   ended(null);
 }
 
-/** Reading 256 KiB to 1 MiB at a time costs a quarter of what 16 KiB reads cost. */
+/**
+ * Joins reads of consecutive bytes. To read 256 KiB to 1 MiB at a time costs a quarter of what reads of 16 KiB cost.
+ */
 function joinReads(layout: PieceLayout, reads: readonly BlockRead[]): readonly Run[] {
   const runs: Run[] = [];
   for (const { piece, begin: beginInPiece, into } of reads) {
@@ -122,7 +124,7 @@ function readFully(
   more();
 }
 
-/** The first `length` bytes of `buffers`, and the others. */
+/** The first `length` bytes of `buffers`, and the rest. */
 function splitBuffers(buffers: readonly Buffer[], length: number): [readonly Buffer[], readonly Buffer[]] {
   let left = length;
   let index = 0;

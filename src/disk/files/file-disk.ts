@@ -1,4 +1,4 @@
-/** The files of a whole process: workers and descriptors that all torrents share. */
+/** The files of a whole process: the workers and the descriptors that all torrents share. */
 import { availableParallelism } from 'node:os';
 import { basename, resolve } from 'node:path';
 import type { Worker } from 'node:worker_threads';
@@ -19,15 +19,18 @@ import { FileReadPool } from './read-pool.js';
 import { PIECE_WORKER, WorkerThread } from './worker-thread.js';
 
 export interface FileDiskOptions {
-  /** Where answers come that no storage gives; none comes within the call that asks. */
+  /** Where answers come that no storage gives. None comes within the call that asks. */
   readonly timers: Timers;
-  /** What a worker thread runs: it serves its port with `servePieceWork`. */
+  /** The module that a worker thread runs. It serves its port with `servePieceWork`. */
   readonly workerModule: URL;
-  /** A thread of `workerModule` that writes, begun before there was a disk; null: it is started when it is needed. */
+  /**
+   * A thread of `workerModule`, begun before there was a disk, that will write. Null: the writer is started when it is
+   * needed.
+   */
   readonly writer: Worker | null;
-  /** Workers that hash what lies on the disk, at most; one more writes. */
+  /** How many workers hash what lies on the disk, at most. One more worker writes. */
   readonly hashingWorkers: number;
-  /** Files that stay open for reading. */
+  /** How many files stay open for reading. */
   readonly openFiles: number;
   readonly readOperations: ReadOperations;
 }
@@ -43,11 +46,11 @@ export const DEFAULT_FILE_DISK_OPTIONS: Omit<FileDiskOptions, 'timers'> = {
 export interface FileDisk {
   openStorage(options: OpenStorageOptions): Storage;
   openTarget(options: OpenTargetOptions): Target;
-  /** What the folder is called, whatever path leads to it; null for the root. */
+  /** The last element of the full path of `dir`; null for the root. */
   folderName(dir: string): string | null;
   /**
-   * Hashes files in order, with all cores. `progress` gets the number of bytes hashed so far, `done` is called once
-   * unless cancelled.
+   * Hashes files in order, on all cores. `progress` gets the number of bytes hashed so far. `done` is called once,
+   * unless the hashing is cancelled.
    */
   hashPieces(
     files: readonly HashedFile[],
@@ -55,19 +58,20 @@ export interface FileDisk {
     progress: (hashed: number) => void,
     done: (outcome: PieceHashesOutcome) => void,
   ): Hashing;
-  /** Starts the workers that hash ahead of the first job, for who knows that there will be much to hash. */
+  /** Starts the hashing workers before the first job, for a caller that knows that there will be much to hash. */
   startHashing(): void;
   /**
-   * Ends the workers that hash, in the middle of a piece, which may be 512 MiB long. What was asked of them fails with
-   * 'interrupted' or is never answered. What is being written is not touched.
+   * Ends the hashing workers, even in the middle of a piece, which may be 512 MiB long. What was asked of them fails
+   * with 'interrupted' or is never answered. Writing goes on.
    */
   stopHashing(): void;
-  /** Ends the workers. Every storage is closed, and no hashing under way. */
+  /** Ends the workers. Every storage must be closed, and no hashing under way. */
   close(answered: () => void): void;
 }
 
 /**
- * Nothing is started and nothing keeps the process alive until something is asked. A worker's bug is thrown in a task.
+ * Makes the disk of a process. It starts nothing, and does not keep the process alive, until it is asked for something.
+ * A bug in a worker is thrown in a task of `timers`.
  */
 export function createFileDisk(options: FileDiskOptions): FileDisk {
   const { timers, workerModule, hashingWorkers, readOperations } = options;
@@ -114,7 +118,8 @@ export function createFileDisk(options: FileDiskOptions): FileDisk {
 type Answered = (outcome: DoneOutcome) => void;
 
 /**
- * A journal and a lock in files, which the worker that writes the download writes too: what is asked is done in order.
+ * A journal and a lock in files. The worker that writes the download writes them too, so that everything is done in the
+ * order of the requests.
  */
 export function createFileTarget(writer: Pick<WorkerThread, 'ask'>, place: TargetPlace): Target {
   const ask =

@@ -1,4 +1,4 @@
-/** A torrent's bytes in files: what to write and to hash goes to workers, what to read is read here. */
+/** A torrent's bytes in files. Workers write and hash; blocks for uploading are read on this thread. */
 import type { Timers } from '../../base/clock.js';
 import type { BtgetError } from '../../base/failure.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
@@ -43,12 +43,12 @@ export interface SharedDisk {
 }
 
 export interface FileStorageParts {
-  /** Where answers come. Only `close` is answered on the timers of the disk. */
+  /** Where answers come. Only `close` answers on the timers of the disk. */
   readonly timers: Timers;
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
   readonly place: StoragePlace;
-  /** Takes the place of the torrent's name on the disk, or null. */
+  /** The name that takes the place of the torrent's name on the disk, or null. */
   readonly output: string | null;
   readonly selected: ReadonlySet<number> | null;
   readonly disk: SharedDisk;
@@ -56,7 +56,7 @@ export interface FileStorageParts {
 
 const DONE: DoneOutcome = { ok: true };
 
-/** After `close` nothing is answered but `close` itself. */
+/** After a call of `close`, nothing but that call is answered. */
 export class FileStorage implements Storage {
   readonly #timers: Timers;
   readonly #metainfo: Metainfo;
@@ -67,9 +67,9 @@ export class FileStorage implements Storage {
   readonly #home: ReadHome;
   readonly #reading: BlockReaderParts;
   readonly #looking: SurveyParts;
-  /** Some piece went to the files block by block. */
+  /** Whether some piece was written block by block. */
   #written = false;
-  /** Answers of the writer and of reads that are due. */
+  /** How many answers of workers and of reads are due. */
   #due = 0;
   #closed: { readonly answered: () => void } | null = null;
 
@@ -94,9 +94,9 @@ export class FileStorage implements Storage {
       place,
       places: this.#places,
       ask: (kind, request, answered) => {
-        // A look takes several steps, and `close` may come between two of them.
+        // A survey takes several requests, and `close` may come between two of them.
         if (this.#closed !== null) return;
-        // Which thread looks does not matter, and starting one takes longer than looking at a thousand files.
+        // Any thread can look, and to start one takes longer than to look at a thousand files.
         const { writer, hashing } = disk;
         this.#askOf(writer.started ? writer : (hashing.running ?? writer), kind, request, [], answered);
       },
@@ -183,7 +183,10 @@ export class FileStorage implements Storage {
     });
   }
 
-  /** What was written and is wrong on the disk may be somebody's doing who is no peer. */
+  /**
+   * A piece that was written is wrong on the disk. The cause may be another program that changed a file, and no peer:
+   * the worker can tell.
+   */
   #inspect(piece: PieceIndex, answered: (outcome: CheckOutcome) => void): void {
     if (!this.#written) {
       answered({ ok: true, matches: false });
@@ -231,7 +234,7 @@ export class FileStorage implements Storage {
     this.#places.copied(file);
   }
 
-  /** What is open for reading is known by its final name alone. */
+  /** Any segment of the file will do, since an open file is known by its final name alone. */
   #forgetOpen(file: number): void {
     this.#disk.readPool.forget(this.#addressOf({ kind: 'file', file, begin: 0, length: 0 }));
   }
@@ -241,7 +244,7 @@ export class FileStorage implements Storage {
     return { home: this.#home, file, names: this.#places.namesIn(segment), link: this.#places.linkOf(segment) };
   }
 
-  /** Asked when a file is opened for reading, never for each block. */
+  /** Called when a file is opened for reading, not for each block. */
   #findFile({ file, names, link }: FileAddress, answered: (places: readonly ReadPlace[]) => void): void {
     const places = (ours: string | null): readonly ReadPlace[] => this.#places.readPlaces(file, names, link, ours);
     if (!this.#places.isWritten(file) || this.#closed !== null) answered(places(null));
@@ -270,13 +273,13 @@ export class FileStorage implements Storage {
   }
 
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void {
-    const told = this.#metainfo.files[file];
-    if (told === undefined) throw new Error(`no file has the index ${file}`);
-    if (told.padding) {
+    const listed = this.#metainfo.files[file];
+    if (listed === undefined) throw new Error(`no file has the index ${file}`);
+    if (listed.padding) {
       this.#later(() => answered(DONE));
       return;
     }
-    const { length, executable } = told;
+    const { length, executable } = listed;
     const request = {
       place: this.#place,
       names: this.#places.names.of(file),
@@ -285,7 +288,8 @@ export class FileStorage implements Storage {
       link: this.#places.names.linkTarget(file),
     };
     this.#ask('finish', request, [], (told) => {
-      // The part may be gone in favour of a file with the same bytes: what was opened under that name is let go of.
+      // The part may have been removed in favour of a file with the same bytes. What was opened under that name is let
+      // go.
       this.#forgetOpen(file);
       if (told.ok) this.#places.finished(file, told.value);
       this.#later(() => answered(told.ok ? DONE : this.#failed(told)));
@@ -316,7 +320,7 @@ export class FileStorage implements Storage {
     this.#refuseWhenClosed();
     this.#closed = { answered };
     this.#disk.hashing.drop(this);
-    // One more, so that closing goes the same way whether something is due or not.
+    // One more, so that closing goes the same way whether an answer is due or not.
     this.#due += 1;
     this.#gotDue();
   }
@@ -339,7 +343,7 @@ export class FileStorage implements Storage {
     request: Work[K]['request'],
     moved: readonly ArrayBuffer[],
     answered: (outcome: DoneOutcome) => void,
-    /** Before it is answered. */
+    /** Called before the answer, when the request succeeded. */
     done: () => void = () => undefined,
   ): void {
     this.#ask(kind, request, moved, (told) => {

@@ -1,40 +1,43 @@
-/** Piece hashes of files that are not a torrent yet: what making a torrent needs. */
+/** Computes the piece hashes of files that are not a torrent yet, for making one. */
 import type { Timers } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
 import { decodeFailure } from '../failure.js';
 import type { HashAnswer, HashSource } from '../protocol.js';
 import type { HashQueue } from './hash-queue.js';
 
-/** One stretch of what is hashed. */
+/** A file, or a pad file, whose bytes are hashed. */
 export interface HashedFile {
-  /** Absolute; links are followed. Null for a pad file: zeros. */
+  /** An absolute path; links are followed. Null for a pad file: zeros. */
   readonly path: string | null;
-  /** Bytes; the file may be longer, the rest is not read. */
+  /** Bytes. The file may be longer; the rest is not read. */
   readonly length: number;
 }
 
 export type PieceHashesOutcome =
-  /** SHA-1 hashes one after another, 20 bytes a piece. */
+  /** SHA-1 hashes, one after another, 20 bytes for each piece. */
   { readonly ok: true; readonly pieces: Buffer } | { readonly ok: false; readonly failure: BtgetError };
 
 /** Hashing that is under way. */
 export interface Hashing {
-  /** Nothing is answered after this. What is being read is left within a second. */
+  /** Nothing is answered after this. Reading ends within a second. */
   cancel(): void;
 }
 
 export interface HashPiecesParts {
   readonly timers: Timers;
   readonly hashing: HashQueue;
-  /** Jobs that are handed to the queue at once. */
+  /** How many jobs the queue has at a time. */
   readonly jobsAtOnce: number;
 }
 
 const HASH_LENGTH = 20;
-// Some milliseconds of work: a cancelled hashing stops soon, and no core is left alone at the end.
+// Bytes. Some milliseconds of work: a cancelled hashing stops soon, and at the end no core works alone for long.
 const JOB_LENGTH = 4 * 1024 * 1024;
 
-/** Hashes `files`, one after another, in pieces of `pieceLength`. `progress` gets the number of bytes hashed so far. */
+/**
+ * Hashes `files`, one after another, in pieces of `pieceLength` bytes. `progress` gets the number of bytes hashed so
+ * far. `done` is called once unless cancelled; it gets an 'io' failure when a file is shorter than it was, or gone.
+ */
 export function hashPieces(
   parts: HashPiecesParts,
   files: readonly HashedFile[],
@@ -46,7 +49,7 @@ export function hashPieces(
   const jobLength = Math.max(1, Math.floor(JOB_LENGTH / pieceLength)) * pieceLength;
   const jobs = createJobs(files, length, jobLength);
   const pieces = Buffer.alloc(Math.ceil(length / pieceLength) * HASH_LENGTH);
-  // Jobs are known to the queue by this.
+  // The queue knows our jobs by this.
   const owner = {};
   let ended = false;
   let cancelled = false;

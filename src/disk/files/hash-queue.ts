@@ -1,14 +1,14 @@
-/** Hashing of what lies on the disk, by as many workers as there are cores. */
+/** Hashes what lies on the disk, with as many workers as there are cores. */
 import type { HashAnswer, HashJob } from '../protocol.js';
 import type { WorkerThread } from './worker-thread.js';
 
-// A message costs as much as hashing some 20 KiB: small jobs travel together.
+// A message costs as much as hashing some 20 KiB, so small jobs travel together. A batch ends at so many bytes or jobs.
 const BATCH_LENGTH = 4 * 1024 * 1024;
 const BATCH_COUNT = 256;
-// While a worker hashes one batch the next lies ready.
+// While a worker hashes one batch, the next one is ready for it.
 const BATCHES_DUE = 2;
 
-/** Whoever asks; `drop` knows jobs by it. */
+/** Stands for the asker of a job. `drop` finds the jobs of an asker by it. */
 export type HashOwner = object;
 
 interface Waiting {
@@ -20,36 +20,36 @@ interface Waiting {
 export class HashQueue {
   readonly #threads: readonly WorkerThread[];
   #waiting: Waiting[] = [];
-  /** How many of `#waiting` have been handed out. */
+  /** How many of `#waiting` have been handed to workers. */
   #taken = 0;
 
   constructor(threads: readonly WorkerThread[]) {
     this.#threads = threads;
   }
 
-  /** Starts all threads ahead of the first job. */
+  /** Starts all threads before the first job. */
   start(): void {
     for (const thread of this.#threads) thread.start();
   }
 
-  /** A thread that runs, if there is one. */
+  /** A thread that has been started, if there is one. */
   get running(): WorkerThread | undefined {
     return this.#threads.find((thread) => thread.started);
   }
 
-  /** Answers in any order, in a turn of the event loop of its own. */
+  /** Jobs are answered in any order, each in a later turn of the event loop. */
   add(owner: HashOwner, job: HashJob, answered: (answer: HashAnswer) => void): void {
     this.#waiting.push({ owner, job, answered });
     this.#handOut();
   }
 
-  /** Forgets the owner's jobs that no worker has. The others are answered. */
+  /** Forgets the jobs of the owner that no worker has yet. Its other jobs are still answered. */
   drop(owner: HashOwner): void {
     this.#waiting = this.#waiting.slice(this.#taken).filter((waiting) => waiting.owner !== owner);
     this.#taken = 0;
   }
 
-  /** Closes all files that are open for hashing, when what was handed out before is answered. */
+  /** Closes all files that are open for hashing, when the jobs that workers have are answered. */
   closeFiles(answered: () => void): void {
     const started = this.#threads.filter((thread) => thread.started);
     whenAll(started.length, answered, (one) => {
@@ -57,6 +57,7 @@ export class HashQueue {
     });
   }
 
+  /** Ends the threads when the jobs that they have are answered. Jobs that wait are not answered. */
   end(answered: () => void): void {
     this.#forgetWaiting();
     whenAll(this.#threads.length, answered, (one) => {
@@ -64,7 +65,10 @@ export class HashQueue {
     });
   }
 
-  /** Ends the threads in the middle of what they hash, which fails with 'interrupted'; what waits is not answered. */
+  /**
+   * Ends the threads in the middle of their work. The jobs that they have fail with 'interrupted'; jobs that wait are
+   * not answered.
+   */
   kill(): void {
     this.#forgetWaiting();
     for (const thread of this.#threads) thread.kill();
@@ -75,7 +79,7 @@ export class HashQueue {
     this.#taken = 0;
   }
 
-  /** Threads that run are used before another is started. */
+  /** Gives jobs to the threads in turn. A thread gets as many as it takes before the next one is started. */
   #handOut(): void {
     for (const thread of this.#threads) {
       while (thread.due < BATCHES_DUE) {
@@ -110,7 +114,7 @@ export class HashQueue {
   }
 }
 
-/** Calls `answered` when the function that `ask` gets has been called `count` times, at once when that is never. */
+/** Hands a callback to `ask`, and calls `answered` when it has been called `count` times; at once when `count` is 0. */
 function whenAll(count: number, answered: () => void, ask: (one: () => void) => void): void {
   if (count === 0) {
     answered();

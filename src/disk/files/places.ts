@@ -1,6 +1,6 @@
 /**
- * The files of one torrent as the main thread knows them: what lies in which, under which names, and which file (device
- * and inode) was found there, so that no other is read in its place.
+ * The files of one torrent as the main thread knows them: what lies in which file, which names they have, and which
+ * file (device and inode) was found under a name. No other file is read in its place.
  */
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
@@ -22,14 +22,14 @@ export class FilePlaces {
   #namesAreSettled = false;
   /** By index in the metainfo: files that are read through a link. */
   readonly #linked = new Map<number, LinkedPlace>();
-  /** Those of them of which there is a copy of ours. */
+  /** Those files in `#linked` of which we have a copy. */
   readonly #copied = new Set<number>();
   /**
-   * Which files they were that were surveyed or finished, by what leads to them: a name below the root, or an absolute
-   * path behind a link. Another file that comes to a name is not read.
+   * Which file was surveyed or finished, by the path that leads to it: a name below the root, or an absolute path
+   * behind a link. When another file comes to that path, it is not read.
    */
   readonly #pinned = new Map<string, string>();
-  /** Files that the worker writes, which knows them; null is the border file. */
+  /** Files that the worker writes, so that it knows which ones they are. Null is the border file. */
   readonly #written = new Set<number | null>();
   #isSurveyed = false;
 
@@ -60,8 +60,9 @@ export class FilePlaces {
   }
 
   /**
-   * What was found through links is read where it is: a link that is planted later leads no reader anywhere. What is
-   * known of a file already stays, even when another file has come to its name: only `released` forgets it.
+   * Records the survey. A file that was found through a link is read where it was found: a link that is planted later
+   * leads no reader anywhere. What is known of a file already stays, even when another file has come to its name: only
+   * `released` forgets it.
    */
   surveyed(found: readonly SurveyedFile[], border: SurveyedFile): void {
     this.#isSurveyed = true;
@@ -88,7 +89,7 @@ export class FilePlaces {
     this.#written.add(file);
   }
 
-  /** The file is whole, and `id` is the one with its final name; null: that is a link. */
+  /** The file is whole, and `id` is the file with the final name. Null: a link has that name. */
   finished(file: number, id: string | null): void {
     this.#written.delete(file);
     const { part, final } = this.names.of(file);
@@ -96,12 +97,12 @@ export class FilePlaces {
     if (id !== null) this.#pinned.set(final, id);
   }
 
-  /** The file has its final name again, as it was surveyed. */
+  /** The file has its final name again, as when it was surveyed. */
   restored(file: number): void {
     this.#written.delete(file);
   }
 
-  /** Nothing is known of what has these names. `file` null is the border file. */
+  /** Forgets what was known of the files with these names. `file` null is the border file. */
   released(file: number | null): void {
     this.#written.delete(file);
     const { part, final } = this.namesOf(file);
@@ -114,7 +115,7 @@ export class FilePlaces {
     this.#copied.delete(file);
   }
 
-  /** What had the part name of the file is gone. */
+  /** The file that had the part name is gone. */
   partRemoved(file: number): void {
     this.#pinned.delete(this.names.of(file).part);
   }
@@ -123,12 +124,12 @@ export class FilePlaces {
     return this.#written.has(file);
   }
 
-  /** The file is read where the download writes it, if it is there. */
+  /** From here on the file is read where the download writes it, if it is there. */
   copied(file: number): void {
     this.#copied.add(file);
   }
 
-  /** Where `length` bytes from `begin` of the torrent are written. */
+  /** Where `length` bytes from offset `begin` of the torrent are written. */
   writes(begin: number, length: number): FileWrite[] {
     return this.map.writeSegments(begin, length).map((segment) => ({
       file: segment.kind === 'file' ? segment.file : null,
@@ -139,7 +140,7 @@ export class FilePlaces {
     }));
   }
 
-  /** What is to be hashed of a piece that lies as `rule` says. */
+  /** What has to be hashed for a piece that lies as `rule` says. */
   sources(rule: PlaceRule, piece: PieceIndex): HashSource[] {
     const segments = this.map.segmentsBy(rule, this.#layout.beginOf(piece), this.#layout.lengthOf(piece));
     return segments.map((segment) => {
@@ -152,8 +153,8 @@ export class FilePlaces {
   }
 
   /**
-   * Where the file is read, the likeliest place first. `ours` is the file that the worker writes, as in `FileFacts`;
-   * null where that need not be known.
+   * Where the file may be read, the likeliest place first. `ours` is the file that the worker writes, as in
+   * `FileFacts`; null where that need not be known.
    */
   readPlaces(
     file: number | null,
@@ -164,10 +165,10 @@ export class FilePlaces {
     const { root } = this.#place;
     const places: ReadPlace[] = [];
     for (const path of part === final ? [part] : [part, final]) {
-      // Before the survey nothing is known: hashes prove themselves, and nothing else is read.
+      // Before the survey no file is known, and any will do: only hashing reads then, and hashes prove what was read.
       const known = this.#pinned.get(path) ?? (this.#isSurveyed ? undefined : null);
       const id = this.#written.has(file) ? ours : known;
-      // A link of the user's has the final name as long as no file of ours has taken it.
+      // The link of the user has the final name until a file of ours takes that name.
       const mayBeOurs = link === null || (link.isCopied && (path === part || this.#pinned.has(path)));
       if (mayBeOurs && id !== undefined) places.push({ root, path, id });
     }
@@ -181,7 +182,7 @@ export class FilePlaces {
     return file === null ? this.borderNames : this.names.of(file);
   }
 
-  /** The file of this part name, as an index in the metainfo; null for the border file. */
+  /** The file with this part name, as an index in the metainfo; null for the border file. */
   fileOf(part: string): number | null {
     const index = this.#files.findIndex((_, at) => this.names.of(at).part === part);
     return index === -1 ? null : index;

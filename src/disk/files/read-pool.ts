@@ -1,4 +1,4 @@
-/** The main thread's open files, for uploading: opened and closed without blocking. */
+/** The files that the main thread has open for uploading. They are opened and closed without blocking it. */
 import { BtgetError } from '../../base/failure.js';
 import { fileFailure, isOutOfDescriptors, isSystemError, LostName } from '../failure.js';
 import type { FileNames } from '../names.js';
@@ -16,25 +16,25 @@ export type Opened =
   | { readonly ok: true; readonly file: HeldFile }
   | { readonly ok: false; readonly failure: BtgetError };
 
-/** Whose files they are. */
+/** The torrent whose files are read. */
 export interface ReadHome {
   /** Tells torrents apart. */
   readonly id: number;
   /** The download folder. */
   readonly place: PathRoot;
-  /** Where the file may be, and which one it is there. Answers at any time, possibly within the call. */
+  /** Says where the file may be, and which file it must be there. May answer within the call. */
   find(address: FileAddress, answered: (places: readonly ReadPlace[]) => void): void;
 }
 
-/** Which file it is. */
+/** Which file is meant. */
 export interface FileAddress {
   readonly home: ReadHome;
   /** Index in the metainfo; null for the border file. */
   readonly file: number | null;
   readonly names: FileNames;
   /**
-   * It was found behind a link of the user's: where it really is, or null; and whether it has a copy under its part
-   * name.
+   * Null unless the file was found behind a link of the user. `path`: where it really is, or null when that is nowhere.
+   * `isCopied`: whether we have a copy of it under its part name.
    */
   readonly link: { readonly path: string | null; readonly isCopied: boolean } | null;
 }
@@ -43,9 +43,9 @@ interface Entry {
   readonly home: ReadHome;
   readonly key: string;
   file: HeldFile | undefined;
-  /** Reads under way. */
+  /** How many reads use it or wait for it. */
   users: number;
-  /** Who waits for it to be open. */
+  /** The callbacks that wait for it to be open. */
   readonly waiting: ((opened: Opened) => void)[];
 }
 
@@ -59,14 +59,14 @@ export class FileReadPool {
   readonly #bound: number;
   /** The longest unused first. */
   readonly #entries = new Map<string, Entry>();
-  /** Let go of while somebody reads them. */
+  /** Files that were forgotten while reads use them. */
   readonly #forgotten = new Map<HeldFile, Entry>();
   /** Files that the system is closing. */
   #closing = 0;
-  /** Opening that waits for a descriptor to come free. */
+  /** Attempts to open a file that wait for a free descriptor. */
   readonly #starved: (() => void)[] = [];
 
-  /** At most `bound` files stay open when nobody reads them. */
+  /** At most `bound` files stay open when no read uses them. */
   constructor(operations: ReadOperations, bound: number) {
     this.#operations = operations;
     this.#bound = bound;
@@ -78,8 +78,9 @@ export class FileReadPool {
   }
 
   /**
-   * Answers with the file that has been verified, under whichever of its names it is. Another file, one behind a link
-   * that has come since, and none at all, are a `LostName`. The caller calls `release` when it has read.
+   * Answers with the file that has been verified, under whichever of its names it is. Fails with a `LostName` when
+   * another file is there, when a link came since and leads to it, or when there is none. The caller calls `release`
+   * when it has read.
    */
   open(address: FileAddress, answered: (opened: Opened) => void): void {
     const key = keyOf(address);
@@ -107,7 +108,7 @@ export class FileReadPool {
     this.#retryStarved();
   }
 
-  /** Closes the file as soon as nobody reads it; who asks next gets it by its name at that time. */
+  /** Closes the file as soon as no read uses it. The next `open` looks for its name again. */
   forget(address: FileAddress): void {
     const entry = this.#entries.get(keyOf(address));
     if (entry !== undefined) this.#forget(entry);
@@ -119,7 +120,7 @@ export class FileReadPool {
   }
 
   #forget(entry: Entry): void {
-    // Being opened: it has its name from a moment ago, and is good for those who wait.
+    // It is being opened: its name was looked up a moment ago, and that is good enough for the reads that wait.
     if (entry.file === undefined) return;
     this.#entries.delete(entry.key);
     if (entry.users === 0) this.#close(entry.file);
@@ -147,7 +148,7 @@ export class FileReadPool {
     });
   }
 
-  /** Looks, blocking for microseconds, in which of `places` the file is. */
+  /** Looks in which of `places` the file is, and opens it there. The look blocks for microseconds. */
   #openFirst(entry: Entry, address: FileAddress, places: readonly ReadPlace[], attempt: number): void {
     const { home, names } = address;
     let other: BtgetError | null = null;
@@ -181,7 +182,7 @@ export class FileReadPool {
       return holdFolderOf(this.#operations, at, path);
     } catch (error) {
       if (isOutOfDescriptors(error)) throw error;
-      // It names the element that is in the way.
+      // This throws a failure that names the element in the way.
       if (!foldersExist(this.#operations, at.root, path)) return null;
       throw error;
     }
@@ -194,7 +195,7 @@ export class FileReadPool {
       const again = (next: number) => (): void => this.#find(entry, address, next);
       if (error === null) this.#check(entry, address, place, descriptor);
       else if (isOutOfDescriptors(error) && this.#makeRoom(again(attempt))) return;
-      // Finished in this moment: the part has its final name.
+      // The file was finished in this moment: the part has its final name now.
       else if (isSystemError(error) && error.code === 'ENOENT' && attempt === 0) again(1)();
       else this.#failed(entry, fileFailure(error, name));
     });
@@ -218,7 +219,10 @@ export class FileReadPool {
     for (const answered of entry.waiting.splice(0)) answered({ ok: false, failure });
   }
 
-  /** False when no file of ours is open, so that waiting would be for ever. */
+  /**
+   * Closes idle files, and calls `retry` when a descriptor may be free. False when no file of ours is open: there is
+   * nothing to wait for.
+   */
   #makeRoom(retry: () => void): boolean {
     const idle = [...this.#entries.values()].filter((entry) => entry.file !== undefined && entry.users === 0);
     if (idle.length > 0) {
@@ -250,7 +254,7 @@ export class FileReadPool {
     this.#closing += 1;
     this.#operations.close(file.descriptor, (error) => {
       this.#closing -= 1;
-      // A file that was only read has nothing to lose. A descriptor that is not open is our own mistake.
+      // A failure to close a file that was only read loses nothing. But a descriptor that is not open is a bug of ours.
       if (isSystemError(error) && error.code === 'EBADF') throw error;
       closed?.();
       this.#retryStarved();

@@ -1,4 +1,4 @@
-/** Looks at all files of a torrent before anything is written. */
+/** Looks at all files of a torrent before anything is written, a batch at a time. */
 import type { BtgetError } from '../../base/failure.js';
 import type { TorrentFile } from '../../metainfo/metainfo.js';
 import type { ExactCandidate, FoundName } from '../exact-names.js';
@@ -20,12 +20,13 @@ export interface SurveyParts {
   ) => void;
 }
 
-// A worker looks at that many files in one go, so that another torrent's pieces need not wait for a look at 100,000.
+// How many files a worker looks at in one request. A look at 100,000 in one go would make the pieces of other torrents
+// wait.
 const LOOK_COUNT = 1000;
 
 const ABSENT: SurveyedFile = { survey: { found: 'absent', length: 0, identity: null, bothNames: false }, ids: [] };
 
-/** `Storage.survey`; the places know by it what was there. */
+/** Does what `Storage.survey` asks, and tells the places what was there. */
 export function surveyInBatches(
   parts: SurveyParts,
   answered: (outcome: SurveyOutcome) => void,
@@ -36,7 +37,7 @@ export function surveyInBatches(
   const end = (border: SurveyedFile): void => {
     const surveys = found.map(({ survey }) => survey);
     const hasBorderFile = border.survey.found !== 'absent';
-    // Without part names a final name says nothing: what lies aside of the file may not have come home.
+    // Without part names a final name does not say that the file is whole: some of its bytes may still lie aside.
     const known = place.partNames ? surveys : surveys.map((file) => (file.found === 'final' ? growing(file) : file));
     places.map.surveyed(known, hasBorderFile);
     places.surveyed(found, border);
@@ -56,16 +57,17 @@ export function surveyInBatches(
       else {
         ask('survey', { place, names: [places.borderNames] }, (told) => {
           const [border] = told.ok ? told.value : [told.failure];
-          // Nothing that we put aside lies behind a link.
+          // We never put anything aside through a link.
           if (border !== undefined && 'survey' in border) end(border.survey.linked === undefined ? border : ABSENT);
-          // Without it the files can be looked at all the same, and where nothing is put aside they can be written too.
+          // Files can be surveyed without the border file, and where nothing goes aside they can be written without it
+          // too.
           else if (border === undefined || refused !== null || !places.map.keepsAside) end(ABSENT);
           else answered({ ok: false, failure: decodeFailure(border) });
         });
       }
     });
   ask('identifyRoot', { place }, (told) => {
-    // All torrents of that folder share the anchor; the folder that the first of them saw stays.
+    // All torrents of that folder share the anchor. What the first of them saw stays.
     if (told.ok) place.anchor.id ??= told.value;
     findExact(parts, (failure) => {
       if (failure === null) survey();
@@ -74,7 +76,10 @@ export function surveyInBatches(
   });
 }
 
-/** `Storage.passOverParts`, once the names are set: a part name that somebody has taken is passed over as well. */
+/**
+ * Does what `Storage.passOverParts` asks. The names are set already; a part name that another file has is passed over
+ * as well.
+ */
 export function passOverParts(
   { place, places, ask }: Pick<SurveyParts, 'place' | 'places' | 'ask'>,
   files: readonly number[],
@@ -110,7 +115,7 @@ export function passOverParts(
   look(files);
 }
 
-/** Only before anything is written: what is written later has the names that were found then. */
+/** Looks for exact names, before the first survey only: what is written later has the names that were found then. */
 function findExact({ place, places, ask }: SurveyParts, answered: (failure: BtgetError | null) => void): void {
   if (places.namesAreSettled) {
     answered(null);
@@ -137,13 +142,13 @@ function findExact({ place, places, ask }: SurveyParts, answered: (failure: Btge
   next(0);
 }
 
-/** `Storage.measureRoom`. */
+/** Does what `Storage.measureRoom` asks. */
 export function measureRoom(parts: SurveyParts, answered: (room: DiskRoom) => void): void {
   const allocated = parts.files.map(() => 0);
   const see = (file: number, length: number): void => {
     allocated[file] = length;
   };
-  // A file that cannot be looked at counts as absent: what is wrong with it is found when it is written.
+  // A file that cannot be measured counts as absent. The first write to it shows what is wrong.
   lookAtFiles(parts, 'measureFiles', see, () =>
     parts.ask('measureFree', { place: parts.place }, (told) =>
       answered({ allocated, free: told.ok ? told.value : null }),
@@ -177,7 +182,10 @@ function lookAtFiles<K extends 'survey' | 'measureFiles'>(
   next(0);
 }
 
-/** An empty file was made and has got nothing yet. */
+/**
+ * What a file under its final name counts as where files grow under that name. An empty one was made and has no bytes
+ * yet.
+ */
 function growing({ length }: FileSurvey): Pick<FileSurvey, 'found'> {
   return { found: length === 0 ? 'absent' : 'part' };
 }

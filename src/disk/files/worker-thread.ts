@@ -4,12 +4,12 @@ import { BtgetError } from '../../base/failure.js';
 import { encodeFailure } from '../failure.js';
 import type { Told, Work, WorkAnswer, WorkKind, WorkRequest } from '../protocol.js';
 
-/** What a disk's threads run. */
+/** The module that the threads of a disk run. */
 export const PIECE_WORKER: URL = new URL('../worker/piece-worker.js', import.meta.url);
 
 type Answered<K extends WorkKind> = (told: Told<Work[K]['answer']>) => void;
 
-/** Starts a thread that does not keep the process alive, for a `WorkerThread` that will be. */
+/** Starts a thread that does not keep the process alive. A `WorkerThread` that is made later takes it over. */
 export function beginThread(module: URL): Worker {
   const thread = new Worker(module);
   thread.unref();
@@ -17,9 +17,9 @@ export function beginThread(module: URL): Worker {
 }
 
 /**
- * Starts its thread when something is asked of it for the first time, or when told to, and keeps the process alive only
- * while an answer is due. A thread that dies answers everything with a failure, tells `crashed`, and the next request
- * starts another.
+ * Starts its thread at the first request, or when told to. The process is kept alive only while an answer is due. When
+ * the thread dies, everything that is due is answered with a failure, `crashed` is called, and the next request starts
+ * another thread.
  */
 export class WorkerThread {
   readonly #module: URL;
@@ -28,30 +28,30 @@ export class WorkerThread {
   #thread: Worker | undefined;
   #asked = 0;
 
-  /** `begun`: a thread of `module` from `beginThread`, or null. */
+  /** `begun`: a thread that `beginThread` started with `module`, or null. */
   constructor(module: URL, crashed: (error: Error) => void, begun: Worker | null = null) {
     this.#module = module;
     this.#crashed = crashed;
     if (begun !== null) this.#thread = this.#listenTo(begun);
   }
 
-  /** Whether there is a thread. */
+  /** Whether a thread has been started. */
   get started(): boolean {
     return this.#thread !== undefined;
   }
 
-  /** Answers that are due. */
+  /** How many answers are due. */
   get due(): number {
     return this.#due.size;
   }
 
-  /** Starts the thread ahead of the first request: that takes some 40 ms, in which the caller can do something else. */
+  /** Starts the thread before the first request. That takes some 40 ms, in which the caller can do something else. */
   start(): void {
     if (this.#thread !== undefined) return;
     this.#thread = this.#listenTo(beginThread(this.#module));
   }
 
-  /** Requests are begun in the order of asking. What is in `moved` belongs to the worker from here on. */
+  /** The worker begins requests in the order of the calls. The memory in `moved` is the worker's from here on. */
   ask<K extends WorkKind>(
     kind: K,
     request: Work[K]['request'],
@@ -68,7 +68,7 @@ export class WorkerThread {
     this.#thread.postMessage(message, [...moved]);
   }
 
-  /** Ends the thread when everything asked before is answered. */
+  /** Ends the thread when every earlier request is answered. */
   end(answered: () => void): void {
     const thread = this.#thread;
     if (thread === undefined) {
@@ -88,7 +88,7 @@ export class WorkerThread {
     });
   }
 
-  /** Ends the thread in the middle of what it does: everything that is due fails with 'interrupted'. */
+  /** Ends the thread in the middle of its work. Everything that is due fails with 'interrupted'. */
   kill(): void {
     const thread = this.#thread;
     if (thread === undefined) return;

@@ -1,29 +1,29 @@
 /**
- * Which folder is meant, whatever comes to its path. For one action a folder is held by its descriptor, so that no
- * other user can put another in its place between a check and what follows. For as long as a process works in a
- * download folder, that one is known by device and inode.
+ * Makes sure which folder is meant, whatever another user puts at its path. For one action a folder is held by its
+ * descriptor, so that no other user can replace it between a check and what follows. For as long as a process works in
+ * a download folder, that folder is known by device and inode.
  */
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { systemPath } from '../../base/raw-name.js';
 import { FolderGone } from '../storage.js';
 
-/** The name of a folder's element, to be used while the folder is held. */
+/** Gives the name of an element of the folder. The name may be used while the folder is held. */
 export type NameIn = (element: string) => string;
 
 export interface HeldFolder {
   readonly nameIn: NameIn;
-  /** Once. */
+  /** Must be called once. */
   release(): void;
 }
 
-/** Which folder a download folder was when it was first seen. Another may come to its path. */
+/** Which folder the download folder was when it was first seen. Another folder may come to its path. */
 export interface RootAnchor {
   /** Device and inode, as in `FileFacts`; null while it is not known. */
   id: string | null;
 }
 
-/** Which folders the download folders of a process are, for as long as something is read or written there. */
+/** Which folders the download folders of a process are, as long as files in them are read or written. */
 export class RootAnchors {
   readonly #held = new Map<string, { readonly anchor: RootAnchor; users: number }>();
 
@@ -35,7 +35,7 @@ export class RootAnchors {
     return held.anchor;
   }
 
-  /** For what lies beside a torrent's files: it counts only while they are held. */
+  /** For what lies beside the files of a torrent. The anchor counts only while a torrent has taken it. */
   of(root: string): RootAnchor {
     return this.#held.get(root)?.anchor ?? { id: null };
   }
@@ -50,16 +50,16 @@ export class RootAnchors {
 
 const { O_DIRECTORY, O_NOFOLLOW } = fs.constants;
 const DESCRIPTORS = '/proc/self/fd';
-// Names below a descriptor are what openat and its kin are in C, for which Node has no calls. Only Linux gives them.
+// A name below a descriptor does what openat and its kin do in C; Node has no such calls. Only Linux has such names.
 const hasDescriptorNames = process.platform === 'linux' && fs.existsSync(DESCRIPTORS);
-// Linux's number, which Node does not name: the folder is held and not read, so that leave to pass through it is
+// This is Linux's number, which Node does not name. The folder is held and not read, so the right to pass through it is
 // enough.
 const O_PATH = 0o10000000;
 
 /**
  * Holds the folder to which `elements` lead from `root`. Throws ENOTDIR or ELOOP when one of them is a link or no
- * folder, and `FolderGone` when `root` is not the folder `anchor`, unless that is null. Where descriptors have no
- * names, a link that is planted after the caller's own look is followed.
+ * folder, and `FolderGone` when `root` is not the folder `anchor`; with null any folder will do. Where descriptors have
+ * no names, a link that is planted after the look at its path is followed.
  */
 export function holdFolder(root: string, elements: readonly string[], anchor: string | null = null): HeldFolder {
   if (!hasDescriptorNames) {
@@ -83,7 +83,7 @@ export function holdFolder(root: string, elements: readonly string[], anchor: st
   return { nameIn, release: () => fs.closeSync(held) };
 }
 
-/** Runs `action` in a folder that is held as by `holdFolder`. */
+/** Runs `action` in a folder, which is held as by `holdFolder` meanwhile. */
 export function inFolder<T>(
   root: string,
   elements: readonly string[],
@@ -102,7 +102,7 @@ export function folderGone(root: string): FolderGone {
   return new FolderGone(`${root} is not the folder that it was at the start: is its disk unmounted?`);
 }
 
-/** As the system does where the folder is opened. */
+/** Throws as the system does where it opens the folder. */
 function refuseNoFolder(path: string): void {
   if (fs.lstatSync(systemPath(path)).isDirectory()) return;
   throw Object.assign(new Error(`ENOTDIR: not a directory, open '${path}'`), { code: 'ENOTDIR', syscall: 'open' });

@@ -1,6 +1,6 @@
 /**
- * Makes a folder and those above it, one by one. Node's own way (`recursive`) never ends where a folder is there and
- * what is to lie in it can be neither made nor found, as in /proc: it makes the one, fails at the other, and begins
+ * Makes a folder and the folders above it, one by one. Node's own way (`recursive`) never ends where a folder is there
+ * but nothing in it can be made or found, as in /proc: it makes the outer folder, fails at the inner one, and begins
  * again.
  */
 import fs from 'node:fs';
@@ -9,9 +9,9 @@ import { systemPath } from '../../base/raw-name.js';
 import { orNothing } from '../failure.js';
 
 /**
- * Makes `path`, absolute; new folders get `mode`, as far as the process's mask lets them. Returns the first folder that
- * was made, undefined when all were there. Throws what the system says, and then leaves none that it made. It asks for
- * no path more than three times, so it ends.
+ * Makes `path`, which is absolute. New folders get `mode`, as far as the mask of the process lets them. Returns the
+ * first folder that was made; undefined when all were there. Throws the error of the system, and then removes the
+ * folders that it made. It looks at no path more than three times, so it ends.
  */
 export function makeFolderAndParents(path: string, mode = 0o777): string | undefined {
   const missing: string[] = [];
@@ -22,7 +22,7 @@ export function makeFolderAndParents(path: string, mode = 0o777): string | undef
     if (dirname(at) === at) break;
     at = dirname(at);
   }
-  // A file is in the way: making what is to lie in it, or itself, says so in the system's words.
+  // A file is in the way. To make a folder in it, or in its place, throws the error of the system for that.
   if (state === 'other' && missing.length === 0) missing.push(path);
   const made: string[] = [];
   try {
@@ -49,7 +49,7 @@ function look(path: string): 'folder' | 'other' | 'absent' {
   }
 }
 
-/** False when somebody else has made it meanwhile. */
+/** False when another process has made it meanwhile. */
 function make(path: string, mode: number): boolean {
   try {
     fs.mkdirSync(systemPath(path), { mode });

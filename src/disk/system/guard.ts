@@ -1,5 +1,5 @@
 /**
- * Keeps every path inside the download folder. The torrent's own paths are safe by the metainfo; what is on the disk is
+ * Keeps every path inside the download folder. Parsing the metainfo made the paths of the torrent safe, but the disk is
  * not: another user who can write there may have planted a link that leads elsewhere.
  */
 import { parse, relative, sep } from 'node:path';
@@ -13,11 +13,14 @@ import type { FileFacts, FileOperations, ReadOperations } from './operations.js'
 export interface PathRoot {
   /** Absolute. */
   readonly root: string;
-  /** Which folder it has to be. Absent: the one that has that path. */
+  /** Which folder it must be. Absent: any folder that has the path. */
   readonly anchor?: RootAnchor;
 }
 
-/** The calls that looking at a path needs. */
+/** What the system says of a path that leads nowhere. */
+const NOWHERE: ReadonlySet<string> = new Set(['ENOENT', 'ELOOP', 'ENOTDIR']);
+
+/** The system calls that are needed to look at a path. */
 export type LookUps = Pick<FileOperations, 'lookUp' | 'realPath'>;
 
 /** `path` below `root`, as the system wants it. `path` has `/` between its elements. */
@@ -26,9 +29,9 @@ export function below(root: string, path: string): string {
 }
 
 /**
- * Whether all folders above the last element of `path` exist. Throws 'cannot-open' when one of them is no folder, or a
- * link that leaves `root`. A link that stays inside is the user's own order of things. `root` itself may be anything
- * that leads to a folder.
+ * Whether all folders above the last element of `path` exist. Throws 'cannot-open' when one of them is no folder, or is
+ * a link that leaves `root`. A link that stays inside is the user's own choice. `root` itself may be a link to a
+ * folder.
  */
 export function foldersExist(calls: LookUps, root: string, path: string): boolean {
   for (const folder of foldersOf(path)) {
@@ -43,9 +46,9 @@ export function foldersExist(calls: LookUps, root: string, path: string): boolea
 export type FolderPlace = 'absent' | 'inside' | 'outside' | 'nowhere';
 
 /**
- * Where the folder of `path` is for who only reads, and may follow the user's own links. 'outside': a link leads out of
- * `root`; 'nowhere': it leads nowhere, or in a circle. Throws 'cannot-open' when what is in the place of a folder is
- * none.
+ * Where the folder of `path` is, for a caller that only reads and may follow the user's own links. 'outside': a link
+ * leads out of `root`. 'nowhere': a link leads nowhere, or in a circle. Throws 'cannot-open' when something else has
+ * the place of a folder.
  */
 export function findFolder(calls: LookUps, root: string, path: string): FolderPlace {
   let found: 'inside' | 'outside' = 'inside';
@@ -69,7 +72,7 @@ export function findFolder(calls: LookUps, root: string, path: string): FolderPl
 }
 
 /**
- * What the link `name` leads to in the end, and where that really is; undefined when it leads nowhere, or in a circle.
+ * What the link `name` leads to in the end, and where that really is. Undefined when it leads nowhere, or in a circle.
  */
 export function behindLink(calls: LookUps, name: string): { name: string; facts: FileFacts } | undefined {
   return about(name, () => {
@@ -84,12 +87,11 @@ export function behindLink(calls: LookUps, name: string): { name: string; facts:
   });
 }
 
-const NOWHERE: ReadonlySet<string> = new Set(['ENOENT', 'ELOOP', 'ENOTDIR']);
-
 /**
- * Runs `action` in the folder of `path` as it is now: whatever is put in its place, or in that of a folder above it,
- * what `action` opens, makes, names or removes lies below the root. Throws 'cannot-open' when that folder is outside,
- * `FolderGone` when the root is another folder than it was, and what the system says of the rest.
+ * Runs `action` in the folder of `path` as it is now. Another user may put something in its place, or in that of a
+ * folder above it: what `action` opens, makes, names or removes still lies below the root. Throws 'cannot-open' when
+ * the folder is outside, `FolderGone` when the root is another folder than it was, and other errors of the system as
+ * they are.
  */
 export function inFolderOf<T>(
   calls: Pick<FileOperations, 'lookUp' | 'realPath' | 'inFolder'>,
@@ -102,8 +104,8 @@ export function inFolderOf<T>(
 }
 
 /**
- * As `inFolderOf`, for a caller that only reads and goes on later: the folder is held until it is released. The anchor
- * is not compared: the caller knows which file it wants.
+ * As `inFolderOf`, for a caller that only reads and goes on later: the folder is held until the caller releases it. The
+ * anchor is not compared, because the caller knows which file it wants.
  */
 export function holdFolderOf(
   calls: Pick<ReadOperations, 'lookUp' | 'realPath' | 'holdFolder'>,
@@ -115,12 +117,12 @@ export function holdFolderOf(
   } catch (error) {
     if (!isSystemError(error) || !NOWHERE.has(error.code)) throw error;
   }
-  // There may be a link that stays inside.
+  // A link that stays inside may be on the way.
   const { realRoot, elements } = wayTo(calls, at, path);
   return calls.holdFolder(realRoot, elements);
 }
 
-/** How to come to the folder of `path` by way of no link. */
+/** The way to the folder of `path` that passes no link. */
 function wayTo(
   calls: LookUps,
   at: PathRoot,
@@ -140,19 +142,19 @@ function wayTo(
   }
 }
 
-/** Throws `FolderGone` unless the root is the folder that it was. */
+/** Throws `FolderGone` when the root is not the folder that it was. */
 export function confirmRoot(calls: LookUps, { root, anchor }: PathRoot): void {
   const id = anchor?.id ?? null;
   if (id !== null && rootId(calls, root) !== id) throw folderGone(root);
 }
 
-/** Which folder `root` is, as in `FileFacts`; null when there is none. */
+/** Which folder is at `root`, as in `FileFacts`; null when there is none. */
 export function rootId(calls: LookUps, root: string): string | null {
   const behind = behindLink(calls, root);
   return behind?.facts.kind === 'folder' ? behind.facts.id : null;
 }
 
-/** `path`, absolute and without a link, as a path below a root. */
+/** `path`, which is absolute and has no link in it, as a path below the root of the file system. */
 export function fromTop(path: string): PathRoot & { readonly path: string } {
   const { root } = parse(path);
   return { root, path: path.slice(root.length).replaceAll(sep, '/') };
@@ -164,9 +166,10 @@ export function lastOf(path: string): string {
 }
 
 /**
- * Makes the folders above the last element of `path`, and runs `action`. `making` hears beforehand of the folder that
- * each new one lies in. When `action` fails, the folders that were made for it go again, but for those that somebody
- * has filled. The root itself is made only while it has no anchor: a root that has one has gone with its disk.
+ * Makes the folders above the last element of `path`, and runs `action`. Before each new folder is made, `making` gets
+ * the folder that it will lie in. When `action` fails, the folders that were made for it are removed again, unless
+ * another program has put something in them. The root itself is made only while it has no anchor: a root with an anchor
+ * was there, and has gone with its disk.
  */
 export function withFolders<T>(
   calls: FileOperations,
@@ -202,7 +205,7 @@ export function withFolders<T>(
   }
 }
 
-/** Makes the root, as `withFolders` does. Returns the first folder that was made for it; undefined when none was. */
+/** Makes the root, as `withFolders` does. Returns the first folder that was made; undefined when all were there. */
 export function makeRoot(calls: FileOperations, at: PathRoot): string | undefined {
   const { root, anchor } = at;
   if ((anchor?.id ?? null) === null) return about(root, () => calls.makeFolder(root, true));
@@ -210,7 +213,7 @@ export function makeRoot(calls: FileOperations, at: PathRoot): string | undefine
   return undefined;
 }
 
-/** The folder of `path` below `root`. */
+/** The folder of `path`, which lies below `root`. */
 export function folderOf(root: string, path: string): string {
   const end = path.lastIndexOf('/');
   return end === -1 ? root : below(root, path.slice(0, end));

@@ -1,5 +1,5 @@
 /**
- * Hard links: a file may have other names, in other folders perhaps, and what is written through one name changes it
+ * Hard links: a file may have other names, perhaps in other folders. What is written through one name changes the file
  * under all of them.
  */
 import { BtgetError } from '../../base/failure.js';
@@ -11,7 +11,7 @@ import type { FileAccess, FileFacts, FileOperations } from './operations.js';
 const COPY_LENGTH = 256 * 1024;
 
 /**
- * Whether the torrent's file at `path`, which is `facts`, has names that are not this torrent's. `path` is one of
+ * Whether the file at `path` has names that are not this torrent's. `facts` are the file's, and `path` is one of
  * `names`.
  */
 export function hasOtherNames(
@@ -23,7 +23,7 @@ export function hasOtherNames(
 ): boolean {
   if (facts.links === 1) return false;
   const other = below(root, path === names.part ? names.final : names.part);
-  // Both names are ours where a crash came between the two steps of renaming.
+  // A crash between the two steps of renaming leaves both names, and both are ours.
   const isBoth = about(other, () => operations.lookUp(other))?.id === facts.id;
   return facts.links > (isBoth && names.part !== names.final ? 2 : 1);
 }
@@ -35,14 +35,14 @@ export function sharedFile(name: string): BtgetError {
   );
 }
 
-/** Gives the file at `path` another inode with the same bytes, if it has other names. Under those it is left alone. */
+/** Replaces the file at `path` by a copy if it has other names. It stays as it is under those. */
 function ownFile(operations: FileOperations, at: PathRoot, path: string): void {
   const name = below(at.root, path);
   const facts = about(name, () => operations.lookUp(name));
   if (facts?.kind === 'file' && facts.links > 1) replaceByCopy(operations, at, path, facts, 'create privately');
 }
 
-/** Opens the file at `path` for writing. It has no other name then. */
+/** Opens the file at `path` for writing. Throws when it then still has another name. */
 export function openOwn(operations: FileOperations, at: PathRoot, path: string): number {
   const name = below(at.root, path);
   ownFile(operations, at, path);
@@ -55,8 +55,8 @@ export function openOwn(operations: FileOperations, at: PathRoot, path: string):
 }
 
 /**
- * Puts a copy in the place of the file at `path`, which was `facts` when it was looked at. Should that end in the
- * middle, the bytes are there under the other names.
+ * Puts a copy in the place of the file at `path`. Throws a `LostName` when it is not the file with this `id` any more.
+ * When this is cut off in the middle, the bytes are still there under the other names.
  */
 export function replaceByCopy(
   operations: FileOperations,
@@ -87,7 +87,7 @@ export function replaceByCopy(
   );
 }
 
-/** Copies `length` bytes, or as many as there are. */
+/** Copies `length` bytes, or fewer when the file ends before that. */
 export function copyBytes(operations: FileOperations, from: number, to: number, length: number): void {
   const bytes = Buffer.allocUnsafeSlow(COPY_LENGTH);
   for (let at = 0; at < length; ) {

@@ -1,5 +1,5 @@
 /**
- * The system calls behind every file, as few as do. Code in this folder reaches a disk only through these two
+ * The system calls behind every file of a download, as few as are needed. A disk is reached only through these two
  * interfaces, so that a test can make each call fail in turn. Paths are text that keeps every byte (`nameText`).
  */
 import fs from 'node:fs';
@@ -8,7 +8,7 @@ import type { FileIdentity } from '../storage.js';
 import { holdFolder, inFolder } from './anchor.js';
 import { makeFolderAndParents } from './folders.js';
 
-/** What is known of a name without following links. */
+/** What is known of a name; a link is not followed. */
 export interface FileFacts {
   readonly kind: 'file' | 'folder' | 'link' | 'other';
   /** Bytes. */
@@ -24,69 +24,75 @@ export interface FileFacts {
   readonly id: string;
 }
 
-/** A file's identity, and which file that is said of. */
+/** The identity of a file, and which file it is. */
 export interface IdentifiedFile extends FileIdentity {
   /** As in `FileFacts`. */
   readonly id: string;
 }
 
 /**
- * 'read': reading only. 'write': reading and writing, the file exists. 'create': as 'write', the name is free.
- * 'create privately': as 'create', for nobody else to read.
+ * 'read': reading only. 'write': reading and writing, the file exists. 'create': as 'write', but the name is free.
+ * 'create privately': as 'create', and no other user may read the file.
  */
 export type FileAccess = 'read' | 'write' | 'create' | 'create privately';
 
-/** Calls of the workers, where blocking is the point. Each throws what the system says. */
+/** Calls of the workers, which may block. Each throws the error of the system. */
 export interface FileOperations {
-  /** The last element is not followed when it is a link (`follow` false), and a FIFO does not block. */
+  /** Follows a link as the last element only with `follow`. Does not wait for a FIFO. */
   open(path: string, access: FileAccess, follow: boolean): number;
   close(descriptor: number): void;
-  /** Bytes read, less than asked for at the end of the file. */
+  /** Bytes read; fewer than asked for at the end of the file. */
   read(descriptor: number, into: Uint8Array, length: number, position: number): number;
-  /** Bytes written, possibly less than asked for. */
+  /** Bytes written; the system may write fewer than asked for. */
   write(descriptor: number, from: Uint8Array, begin: number, length: number, position: number): number;
   facts(descriptor: number): FileFacts;
   identityOf(descriptor: number): FileIdentity;
-  /** Undefined when there is no such name. */
+  /** What has the name, a link itself if it is one. Undefined when there is no such name. */
   lookUp(path: string): FileFacts | undefined;
-  /** As `lookUp`, for a regular file; undefined when there is none of that name. */
+  /** As `lookUp`, for a regular file; undefined when none has the name. */
   identify(path: string): IdentifiedFile | undefined;
   /** Bytes that a name takes up on the disk; undefined when there is no such name. */
   allocated(path: string): number | undefined;
-  /** Bytes that are free for us where `path` is; null where the file system does not know. */
+  /** Bytes that are free for us at `path`; null where the file system does not say. */
   free(path: string): number | null;
   realPath(path: string): string;
-  /** As in file-anchor.ts. Code that opens, makes, names or removes something calls it through `inFolderOf`. */
+  /** As in anchor.ts. Code that opens, makes, names or removes something calls it through `inFolderOf`. */
   readonly inFolder: typeof inFolder;
-  /** What is in a folder, in no order. */
+  /** The names in a folder, in no order. */
   list(path: string): readonly string[];
   setLength(descriptor: number, length: number): void;
   setMode(descriptor: number, mode: number): void;
-  /** Flushes bytes and length; of a folder, its names. Does not block: syncing takes as long as the disk likes. */
+  /**
+   * Flushes the bytes and the length of a file, or the names in a folder. Does not block, because a flush takes as long
+   * as the disk needs.
+   */
   flush(descriptor: number, answered: (error: Error | null) => void): void;
   /**
-   * With `parents`, those above it as well; the first of them that was made is returned, undefined when all were there.
+   * With `parents`, makes the folders above it as well. Returns the first folder that was made; undefined when all were
+   * there.
    */
   makeFolder(path: string, parents: boolean): string | undefined;
-  /** Fails when anything is in it. */
+  /** Fails when the folder is not empty. */
   removeFolder(path: string): void;
   rename(from: string, to: string): void;
-  /** A second name for a file; fails with EEXIST when the name is taken. */
+  /** Gives a file a second name. Fails with EEXIST when the name is taken. */
   link(from: string, to: string): void;
   unlink(path: string): void;
   makeLink(target: string, path: string): void;
   readLink(path: string): string;
-  /** Says of a file that its bytes last changed then, nanoseconds since 1970, or up to a millisecond before. */
+  /**
+   * Dates the last change of a file's bytes: `changedAt` (nanoseconds since 1970), or up to two milliseconds earlier.
+   */
   setChangedAt(path: string, changedAt: bigint): void;
   /** Whether folders can be flushed here. */
   readonly flushesFolders: boolean;
 }
 
-/** Calls of the main thread, which must not block. */
+/** Calls of the main thread. They do not block, unless they say so. */
 export interface ReadOperations {
   open(path: string, answered: (error: Error | null, descriptor: number) => void): void;
   facts(descriptor: number, answered: (error: Error | null, facts: FileFacts | undefined) => void): void;
-  /** Fills `into`, one after another, with what follows `position`; less at the end of the file, and when it likes. */
+  /** Fills the buffers of `into`, one after another, from `position`. The system may read fewer bytes at any place. */
   read(
     descriptor: number,
     into: readonly Uint8Array[],
@@ -94,19 +100,19 @@ export interface ReadOperations {
     answered: (error: Error | null, count: number) => void,
   ): void;
   close(descriptor: number, answered: (error: Error | null) => void): void;
-  /** As in `FileOperations`; they block for microseconds, when a file is opened. */
+  /** As in `FileOperations`. The three calls from here on block for microseconds, when a file is opened. */
   lookUp(path: string): FileFacts | undefined;
   realPath(path: string): string;
-  /** As in file-anchor.ts. Code that opens something calls it through `holdFolderOf`. */
+  /** As in anchor.ts. Code that opens something calls it through `holdFolderOf`. */
   readonly holdFolder: typeof holdFolder;
 }
 
 const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR } = fs.constants;
-// Windows has neither of the two, and no FIFO that opening would wait for.
+// Windows has neither of the two flags, and no FIFO for which opening would wait.
 const O_NOFOLLOW = fs.constants.O_NOFOLLOW ?? 0;
 const O_NONBLOCK = fs.constants.O_NONBLOCK ?? 0;
 
-/** Owners that date no file falsely: our own user and root. Where the system has no users, every owner is 0. */
+/** Users that give no file a false date: our own user and root. Where the system has no users, every owner is 0. */
 const OURS: ReadonlySet<number> = new Set([process.geteuid?.() ?? 0, 0]);
 
 const FLAGS: Readonly<Record<FileAccess, number>> = {
@@ -160,7 +166,7 @@ export const systemFileOperations: FileOperations = {
     const seconds = Number(changedAt / 1_000_000n - 1n) / 1000;
     fs.lutimesSync(systemPath(path), seconds, seconds);
   },
-  // Windows opens no folder for flushing; it writes names down by itself.
+  // Windows cannot open a folder to flush it, and flushes names by itself.
   flushesFolders: process.platform !== 'win32',
 };
 
@@ -185,9 +191,10 @@ function identify(path: string): IdentifiedFile | undefined {
 }
 
 function identityIn({ size, mtimeNs, ctimeNs, ino, birthtimeNs, dev, uid }: fs.BigIntStats): IdentifiedFile {
-  // As in `factsOf`, where numbers stand for what is longer than they are.
+  // `factsOf` has these as numbers, which may be rounded: the ids must be equal.
   const id = `${Number(dev)}:${Number(ino)}`;
-  // The owner of a file can set the time of its bytes back after a change, and not that of its entry.
+  // The owner of a file can set back the time of its bytes (mtime) after a change, but not the time of its entry
+  // (ctime).
   const changedAt = OURS.has(Number(uid)) ? mtimeNs : ctimeNs;
   return { length: Number(size), changedAt, inode: ino, bornAt: birthtimeNs, id };
 }
@@ -197,7 +204,7 @@ function lookUp(path: string): FileFacts | undefined {
     const stats = fs.lstatSync(systemPath(path), { throwIfNoEntry: false });
     return stats === undefined ? undefined : factsOf(stats);
   } catch (error) {
-    // A file lies where a folder would have to: below it there is no name.
+    // A file has the place of a folder, so there is no name below it.
     if (error instanceof Error && 'code' in error && error.code === 'ENOTDIR') return undefined;
     throw error;
   }

@@ -1,4 +1,4 @@
-/** What one process can know of others, so that a lock of a dead one can be told from a lock of a living one. */
+/** What one process can know of others, to tell the lock of a dead process from the lock of a living one. */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { FileUser } from './trust.js';
@@ -6,23 +6,26 @@ import type { FileUser } from './trust.js';
 export interface ProcessFacts {
   readonly pid: number;
   readonly host: string;
-  /** Where process ids mean the same: one machine, or one container on it. */
+  /** Where a process id always means the same process: one machine, or one container on it. */
   readonly space: string;
-  /** As whom it makes files; null where the system knows no users. */
+  /** The user that it runs as; null where the system knows no users. */
   readonly user: FileUser | null;
   /**
-   * When that process of our own space began, in words that no other process has had with that id, or null where the
-   * system does not tell. Undefined when there is no such process.
+   * When the process `pid` of our own space began, in a text that no other process with that id ever had. Null where
+   * the system does not tell. Undefined when there is no such process.
    */
   startOf(pid: number): string | null | undefined;
-  /** How the machine came up, or null where the system does not tell. By the clock as it is now: that may be set. */
+  /**
+   * When the machine last came up, or null where the system does not tell. The clock may have been set since then: this
+   * is by the clock as it is now.
+   */
   boot(): Boot | null;
 }
 
 export interface Boot {
-  /** What `startOf` of every process since then begins with, before a `/`. */
+  /** The text before the `/` in `startOf` of every process since then. */
   readonly id: string;
-  /** Nanoseconds since 1970, not later than it was. */
+  /** Nanoseconds since 1970; not later than the machine came up. */
   readonly at: bigint;
 }
 
@@ -48,7 +51,7 @@ function startOf(pid: number): string | null | undefined {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    // EPERM: it is there, and somebody else's.
+    // EPERM: the process is there, and is another user's.
     if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return undefined;
   }
   try {
@@ -59,7 +62,7 @@ function startOf(pid: number): string | null | undefined {
     if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
     return `${bootId()}/${fields[19]}`;
   } catch {
-    // No /proc here, or it has ended between the two questions; then the next one finds that out.
+    // There is no /proc here, or the process ended between the two questions. Then the next look finds that out.
     return null;
   }
 }
@@ -79,9 +82,8 @@ function bootId(): string {
 }
 
 /**
- * The user as whom this process makes files, and whether the user shares its groups with others.
- *
- * Null where the system has no numbers for users.
+ * The user that this process runs as, and whether other users share its groups. Null where the system has no numbers
+ * for users.
  */
 function systemUser(): FileUser | null {
   const id = process.geteuid?.();
@@ -98,14 +100,14 @@ function systemUser(): FileUser | null {
 }
 
 /**
- * Whether the group `group` is that of the user `id` alone, as many systems make one for each user, by the tables of
- * passwd(5) and group(5). Root does not count as another user. False when the tables do not say it: users may be known
- * elsewhere.
+ * Whether the user `id` is the only one in the group `group`, by the tables of passwd(5) and group(5). Many systems
+ * make such a group for each user. Root does not count as another user. False when the tables do not say so, because
+ * users may be known elsewhere.
  */
 export function isGroupAlone(id: number, group: number, passwd: string, groups: string): boolean {
   const users = linesOf(passwd);
   const entries = linesOf(groups).filter(([, , number]) => number === String(group));
-  // "+" and "-": more of the table lies in the network.
+  // A name with "+" or "-" says that more of the table lies in the network.
   if ([...users, ...linesOf(groups)].some(([name = '']) => /^[+-]/.test(name))) return false;
   const isOurs = (number: string | undefined): boolean => number === String(id) || number === '0';
   const primary = users.filter(([, , , its]) => its === String(group)).map(([, , number]) => number);

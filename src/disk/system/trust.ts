@@ -1,48 +1,48 @@
 /**
- * What this program wrote for its own next run, read back: a journal, a lock, the metadata of a link, what is known of
- * the DHT. Everything in such a file may be forged by a user who may write to it, so the reader is told whether another
- * user may, and decides what that costs. The one rule for all of them:
+ * Reads back what this program wrote for its own next run: a journal, a lock, the metadata of a link, what is known of
+ * the DHT. A user who may write to such a file may forge everything in it. So the reader is told whether another user
+ * may, and decides what that costs. One rule holds for all these files:
  *
- * - The file is a regular file of our own user or root, has one name, and gives no other user leave to write. An access
- *   list that gives leave shows in the bits of the group.
- * - The folder that holds it is our own or root's, and gives no other user leave to write, unless it is sticky: there no
- *   user can move or replace the file of another. The bits of the group may stand for a group with no other member, or
- *   for an access list. A user on such a list can put no file of its own there that passes the first rule, but can
- *   move a file of ours to this name: a download, made up by a stranger to be read as a journal. Files of this kind are
- *   made private, and downloads are not, so in such a folder the file must be private.
+ * - The file is a regular file of our own user or root, has one name, and no other user may write to it. An access list
+ *   that lets another user write shows in the bits of the group.
+ * - The folder that holds it is our own or root's, and no other user may write to it, unless it is sticky: in a sticky
+ *   folder no user can move or replace the file of another. The bits of the group may stand for a group with no other
+ *   member, or for an access list. A user on such a list can put no file of its own there that passes the first rule.
+ *   But it can move a file of ours to this name: a download that a stranger made to be read as a journal. Files of this
+ *   kind are made private, and downloads are not, so in such a folder the file must be private.
  *
  * The folders above do not count. A user who may write to them can put another folder in the place of ours. If that
- * folder is another user's, it fails the rule; if it is our own, so is everything in it. All answers are of the very
- * file that is read, and of the folder that it was opened in.
+ * folder is another user's, it fails the rule. If it is our own, so is everything in it. All answers are about the very
+ * file that is read, and the folder that it was opened in.
  */
 import { about, isSystemError } from '../failure.js';
 import type { FileIdentity } from '../storage.js';
 import { below, inFolderOf, notAFile } from './guard.js';
 import type { FileFacts, FileOperations } from './operations.js';
 
-/** The user as whom this process makes files. */
+/** The user that this process runs as. The files that the process makes are this user's. */
 export interface FileUser {
   readonly id: number;
   /** Whether no other user is a member of the group. */
   hasGroupAlone(group: number): boolean;
 }
 
-/** Why a file may not say what this program wrote. */
+/** Why a file may hold something else than what this program wrote. */
 export interface Doubt {
   /**
    * 'owner': another user made it. 'mode': another user may write to it, as to every file on some file systems.
-   * 'names': it is a second name of some file, which may be no file of this kind. 'folder': another user may have put
-   * it there, though it is our own.
+   * 'names': it is a second name of some file, perhaps of one that is of another kind. 'folder': another user may have
+   * put it there, though it is our own.
    */
   readonly about: 'owner' | 'mode' | 'names' | 'folder';
-  /** A clause of which the file is the subject. */
+  /** A clause that has the file as its subject. */
   readonly why: string;
 }
 
 export interface KeptFile {
-  /** From its beginning. */
+  /** Its first bytes, as many as were asked for. */
   readonly bytes: Buffer;
-  /** Its length and what tells it from others, as of the moment of reading. */
+  /** Its length, and what tells it from other files, at the moment of reading. */
   readonly identity: FileIdentity;
   /** Null: our own user or root wrote it. */
   readonly doubt: Doubt | null;
@@ -62,8 +62,9 @@ const OTHERS_WRITE = 0o002;
 const OTHERS_ANYTHING = 0o077;
 
 /**
- * At most `maxLength` bytes of the file `name` in the folder `root`; null when there is none. Throws a failure when it
- * is no regular file, a link included. Opening a pipe does not wait. `user` is null where the system knows no users.
+ * Reads at most `maxLength` bytes of the file `name` in the folder `root`; null when there is none. Throws a failure
+ * when something else than a regular file has the name, a link included. Does not wait for a pipe. `user` is null where
+ * the system knows no users.
  */
 export function readKept(
   calls: Calls,
@@ -73,7 +74,7 @@ export function readKept(
   maxLength: number,
 ): KeptFile | null {
   const path = below(root, name);
-  // Opening a device may do something to it.
+  // Looks first, because opening a device may do something to it.
   const found = about(path, () => calls.lookUp(path));
   if (found === undefined) return null;
   if (found.kind !== 'file') throw notAFile(path, found);
@@ -99,7 +100,7 @@ export function readKept(
   });
 }
 
-/** The rule: why `file`, a regular file in `folder`, is not believed; null when it is. */
+/** The rule: why `file`, a regular file in `folder`, is not believed; null when it is believed. */
 export function doubtAbout(file: Owned & Pick<FileFacts, 'links'>, folder: Owned, user: FileUser): Doubt | null {
   const strange = ({ owner }: Owned): boolean => owner !== user.id && owner !== ROOT;
   if (strange(file)) return { about: 'owner', why: `is of another user (${file.owner})` };
@@ -119,7 +120,7 @@ function octal({ mode }: Owned): string {
   return mode.toString(8).padStart(4, '0');
 }
 
-/** Less than `length` bytes when somebody has cut the file meanwhile. */
+/** Fewer than `length` bytes when another program has cut the file meanwhile. */
 function readBytes(calls: Calls, descriptor: number, length: number): Buffer {
   const bytes = Buffer.alloc(length);
   let begin = 0;

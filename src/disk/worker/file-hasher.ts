@@ -1,4 +1,4 @@
-/** The hashing worker's part: piece hashes of what lies in files. */
+/** Computes the piece hashes of bytes that lie in files, in a hashing worker. */
 import { createHash, type Hash } from 'node:crypto';
 import { BtgetError } from '../../base/failure.js';
 import { about, encodeFailure } from '../failure.js';
@@ -7,7 +7,7 @@ import { below } from '../system/guard.js';
 import type { FileOperations } from '../system/operations.js';
 import type { FilePool } from './file-pool.js';
 
-// Long enough that a read costs little, short enough that the bytes are still in the core's cache when they are hashed.
+// Long enough that a read costs little. Short enough that the bytes are still in the core's cache when they are hashed.
 const READ_LENGTH = 256 * 1024;
 const HASH_LENGTH = 20;
 
@@ -65,7 +65,7 @@ export class FileHasher {
   }
 }
 
-/** Cuts a run of bytes into pieces and hashes each. */
+/** Cuts a run of bytes into pieces, and hashes each piece. */
 class PieceHashes {
   readonly #pieceLength: number;
   readonly #hashes: Buffer;
@@ -78,7 +78,7 @@ class PieceHashes {
     const length = job.sources.reduce((sum, source) => sum + source.length, 0);
     this.#pieceLength = job.pieceLength;
     this.#left = job.pieceLength;
-    // A buffer of its own memory: it is handed over to another thread.
+    // The buffer needs memory of its own, because it is handed over to another thread.
     this.#hashes = Buffer.allocUnsafeSlow(Math.ceil(length / job.pieceLength) * HASH_LENGTH);
   }
 

@@ -1,11 +1,13 @@
-/** A worker's open files: as few as are in use, so that a torrent of 100,000 files is no different from one of ten. */
+/**
+ * The open files of a worker. Only a few stay open, so that a torrent of 100,000 files costs no more than one of ten.
+ */
 import { about, isOutOfDescriptors } from '../failure.js';
 import { below, foldersExist, inFolderOf, lastOf, notAFile, type PathRoot } from '../system/guard.js';
 import type { FileAccess, FileFacts, FileOperations } from '../system/operations.js';
 
 export interface OpenFile {
   readonly descriptor: number;
-  /** Of this moment. */
+  /** What the file is like at this moment. */
   readonly facts: FileFacts;
 }
 
@@ -15,8 +17,8 @@ interface Entry {
 }
 
 /**
- * Opens files by name and keeps the last used ones open. A name is looked up each time: a descriptor whose file has
- * been deleted or replaced is closed, never used. Descriptors are valid until the next call.
+ * Opens files by name and keeps the last used ones open. Looks up the name each time: a descriptor whose file was
+ * deleted or replaced is closed, never used. A descriptor is valid until the next call.
  */
 export class FilePool {
   readonly #operations: FileOperations;
@@ -38,8 +40,8 @@ export class FilePool {
   }
 
   /**
-   * The regular file at `path`, or undefined when there is none. With a root, `path` lies below it and no link is
-   * followed out of it; without one (null) `path` is absolute and links are followed. Throws failures.
+   * The regular file at `path`, or undefined when there is none. With a root, `path` lies below it, and no link out of
+   * it is followed. Without a root (null) `path` is absolute, and links are followed. Throws failures.
    */
   open(at: PathRoot | null, path: string): OpenFile | undefined {
     const name = at === null ? path : below(at.root, path);
@@ -51,7 +53,8 @@ export class FilePool {
     }
     if (facts.kind !== 'file') throw notAFile(name, facts);
     const entry = this.#entries.get(name);
-    // The name may lead to our own file by a folder that was moved away, and a link in its place.
+    // Another user may have moved a folder away and put a link to it in its place. The name still leads to our file
+    // then.
     if (at !== null && !foldersExist(this.#operations, at.root, path)) return undefined;
     if (entry?.id === facts.id) {
       this.#entries.delete(name);
@@ -62,7 +65,7 @@ export class FilePool {
     return this.#openNew(at, path, this.#access);
   }
 
-  /** Makes the file at `path` below the root, whose folders exist. Fails when the name is taken. */
+  /** Makes the file at `path` below the root. The folders above it must exist. Fails when the name is taken. */
   create(at: PathRoot, path: string): OpenFile {
     const name = below(at.root, path);
     this.forget(name);

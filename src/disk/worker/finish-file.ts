@@ -1,4 +1,4 @@
-/** What becomes of a file as a whole: found, taken back, made whole under its final name. */
+/** What a worker does with a file as a whole: surveys it, takes it back, removes it, or gives it its final name. */
 import { BtgetError } from '../../base/failure.js';
 import { about, encodeFailure, type FailureMessage, fileFailure, LostName } from '../failure.js';
 import type { FileNames } from '../names.js';
@@ -29,8 +29,9 @@ const READERS = 0o444;
 const ABSENT: SurveyedFile = { survey: { found: 'absent', length: 0, identity: null, bothNames: false }, ids: [] };
 
 /**
- * Looks which files are there, through links too. What cannot be looked at, or is no file, has a failure in the place
- * of its survey. Throws when the root is another folder than it was: there, all files would be absent.
+ * Looks which files are there, through links too. When something that is no file has the name, or a file cannot be
+ * looked at, a failure stands in the place of the survey. Throws when the root is another folder than it was: there all
+ * files would seem absent.
  */
 export function surveyFiles(
   operations: FileOperations,
@@ -63,7 +64,7 @@ function surveyFile(operations: FileOperations, place: StoragePlace, part: strin
   const atPart = lookUp(operations, below(place.root, part));
   const finalFacts = lookUp(operations, below(place.root, final));
   const hasFinal = finalFacts?.kind === 'file' || (finalFacts?.kind === 'link' && !place.overwrite);
-  // What is no file is no part: beside the file itself it counts as absent, and without that it is in the way.
+  // Something that is no file is no part. When the final name has the file, it counts as absent. Else it is in the way.
   if (atPart !== undefined && atPart.kind !== 'file' && !hasFinal) throw notAFile(below(place.root, part), atPart);
   const partFacts = atPart?.kind === 'file' ? atPart : undefined;
   const taken = atPart !== undefined && partFacts === undefined ? ({ isPartTaken: true } as const) : {};
@@ -71,7 +72,7 @@ function surveyFile(operations: FileOperations, place: StoragePlace, part: strin
     const { survey, ids } = surveyLink(operations, below(place.root, final));
     return { survey: { ...survey, ...taken }, ids };
   }
-  // What is no file, but may be replaced, counts as absent; a folder is replaced by nothing.
+  // Something that is no file, but may be replaced, counts as absent. A folder is never replaced.
   const inTheWay = finalFacts !== undefined && finalFacts.kind !== 'file';
   if (inTheWay && finalFacts.kind !== 'link' && (!place.overwrite || finalFacts.kind === 'folder')) {
     throw notAFile(below(place.root, final), finalFacts);
@@ -96,13 +97,13 @@ function surveyFile(operations: FileOperations, place: StoragePlace, part: strin
   };
 }
 
-/** Undefined when it has become another file than `facts` were said of. */
+/** Undefined when the name has another file now than `facts` speak of. */
 function identify(operations: FileOperations, name: string, facts: FileFacts): IdentifiedFile | undefined {
   const found = about(name, () => operations.identify(name));
   return found?.id === facts.id ? found : undefined;
 }
 
-/** The link `name` is in the place of a file under its final name. */
+/** Surveys a file whose final name is a link; `name` is its full path. */
 function surveyLink(operations: FileOperations, name: string): SurveyedFile {
   const behind = behindLink(operations, name);
   if (behind === undefined) return linkedTo('file', null, ABSENT.survey);
@@ -118,7 +119,7 @@ function surveyLink(operations: FileOperations, name: string): SurveyedFile {
   return linkedTo('file', { path: behind.name, id: found.id }, survey);
 }
 
-/** `seen` is of a file in a folder that is reached by a link out of the download folder. */
+/** The survey, so far, is of a file in a folder that is reached by a link out of the download folder. */
 function surveyOutside(
   operations: FileOperations,
   { root }: StoragePlace,
@@ -127,7 +128,7 @@ function surveyOutside(
   const [first] = ids;
   if (first === undefined) return linkedTo('folder', null, survey);
   const [name, id] = first;
-  // Where a link has its name, that has been followed.
+  // When the name itself is a link, `surveyLink` has followed it.
   const path = survey.linked === undefined ? behindLink(operations, below(root, name))?.name : name;
   return linkedTo('folder', path === undefined ? null : { path, id }, survey);
 }
@@ -144,8 +145,9 @@ function linkedTo(
 }
 
 /**
- * The file under the final name is ours, and incomplete: it gets its part name back where part names are used. If it
- * has both, it keeps that one. With `keepsFinal` a copy gets the part name, and the file stays as it is.
+ * Takes back the file with the final name, which is ours and incomplete: it gets its part name where part names are
+ * used. A file that has both names keeps the part name. With `keepsFinal` a copy gets the part name, and the file stays
+ * as it is.
  */
 export function demoteFile(operations: FileOperations, files: OwnFiles, names: FileNames, keepsFinal: boolean): void {
   const { root, partNames } = files.place;
@@ -172,7 +174,7 @@ export function demoteFile(operations: FileOperations, files: OwnFiles, names: F
   files.claim(names, names.part, found.facts);
 }
 
-/** A copy that is cut off is what a download is that has only begun. */
+/** Copies the file to its part name. When a crash cuts the copy off, it is like a download that has only begun. */
 function copyToPart(operations: FileOperations, files: OwnFiles, names: FileNames, { id, length }: FileFacts): void {
   const final = below(files.place.root, names.final);
   const { facts } = files.create(names, names.part);
@@ -195,8 +197,8 @@ export function removeFile(operations: FileOperations, files: OwnFiles, names: F
 }
 
 /**
- * Carries out `finish` of the protocol. `answered` may be called within the call; `id` is that of the file which has
- * the final name, null for a link.
+ * Does what `finish` of the protocol asks. `answered` may be called within the call. `id` is that of the file which has
+ * the final name then; null for a link.
  */
 export function finishFile(
   operations: FileOperations,
@@ -227,7 +229,7 @@ export function finishFile(
         return;
       }
       steps(() => {
-        // Flushing may take its time.
+        // A flush may take long, so we look again.
         const { path: stillThere, facts } = findWhole(operations, files, names, request.length);
         if (stillThere !== path || facts.length !== request.length) {
           throw new LostName(names.part, `${below(root, path)}: somebody has changed it meanwhile`);
@@ -252,7 +254,7 @@ function finishLink(operations: FileOperations, files: OwnFiles, names: FileName
   files.entries.makeLink(target, names.final);
 }
 
-/** Gives the bytes their length and mode, and says under which name they are. */
+/** Sets the length and mode of the file, and returns the name that it has. */
 function prepare(operations: FileOperations, files: OwnFiles, request: Work['finish']['request']): string {
   const { names, length, executable } = request;
   const { path, facts, ours } = findWhole(operations, files, names, length);
@@ -266,12 +268,12 @@ function prepare(operations: FileOperations, files: OwnFiles, request: Work['fin
     if (ours) files.claim(names, path, { ...facts, length });
   }
   const mode = facts.mode | ((facts.mode & READERS) >> 2);
-  // A file that came to us whole keeps the mode that its owner gave it, and so does one that has names elsewhere.
+  // A file that we did not write keeps the mode that its owner gave it, and so does one that has other names.
   if (executable && ours && facts.links === 1 && mode !== facts.mode) setMode(operations, files.place, path, mode);
   return path;
 }
 
-/** The owner of a file may change its mode, though it may not write to it. */
+/** Opens the file for reading: its owner may change its mode even without leave to write to it. */
 function setMode(operations: FileOperations, at: PathRoot, path: string, mode: number): void {
   const descriptor = openIn(operations, at, path);
   about(below(at.root, path), () => {
@@ -283,7 +285,7 @@ function setMode(operations: FileOperations, at: PathRoot, path: string, mode: n
   });
 }
 
-/** The file to finish; an empty one is made here. */
+/** Finds the file to finish. Makes it when it is an empty one that is not there. */
 function findWhole(operations: FileOperations, files: OwnFiles, names: FileNames, length: number): FoundFile {
   const { root, partNames, overwrite } = files.place;
   const final = below(root, names.final);
@@ -301,7 +303,7 @@ function findWhole(operations: FileOperations, files: OwnFiles, names: FileNames
   return files.create(names, free && !partNames ? names.final : names.part);
 }
 
-/** Which file has the final name after it; null for a link that leads to the same bytes. */
+/** Gives the part the final name. Returns which file has it then; null for a link to the same bytes. */
 function takeFinalName(
   operations: FileOperations,
   files: OwnFiles,
@@ -330,7 +332,7 @@ interface SeenFile extends PathRoot {
   readonly facts: FileFacts;
 }
 
-/** As `sameFile`, of what the link `final` leads to. */
+/** As `sameFile`, for the file that the link `final` leads to. */
 function sameBehind(operations: FileOperations, part: SeenFile, final: string, length: number): boolean {
   const behind = behindLink(operations, final);
   return behind !== undefined && sameFile(operations, part, { ...fromTop(behind.name), facts: behind.facts }, length);
@@ -353,7 +355,7 @@ function sameFile(operations: FileOperations, part: SeenFile, other: SeenFile, l
   }
 }
 
-/** Null when another file has its name by now. */
+/** Null when another file has the name by now. */
 function openSeen(operations: FileOperations, { path, facts, ...at }: SeenFile): Named | null {
   const name = below(at.root, path);
   const descriptor = openIn(operations, at, path);

@@ -1,10 +1,11 @@
+/** Flushes files and folders for the worker that writes, and knows which of them are not flushed yet. */
 import { dirname } from 'node:path';
 import type { BtgetError } from '../../base/failure.js';
 import { about, fileFailure, isSystemError } from '../failure.js';
 import { foldersUpTo } from '../system/folders.js';
 import type { FileOperations } from '../system/operations.js';
 
-// Enough to keep a disk's queue filled; each holds one thread of Node's pool while the disk takes its time.
+// Enough to keep the queue of a disk filled. Each flush holds a thread of Node's pool for as long as the disk takes.
 const AT_ONCE = 3;
 
 export type Flushed = (failure: BtgetError | null) => void;
@@ -15,11 +16,11 @@ interface Flush {
 }
 
 /**
- * Flushes files and folders by name, a few at a time and in the order of asking, while the worker goes on writing.
- * What is asked for twice before it begins is done once.
+ * Flushes files and folders by name, a few at a time and in the order of the requests, while the worker goes on
+ * writing. A name that is asked for again before its flush begins is flushed once.
  *
- * A flush that failed is not tried again: systems may forget the bytes they could not write, and call the next attempt
- * a success. The name stays failed until `forget`.
+ * A flush that failed is not tried again: the system may forget the bytes that it could not write, and call the next
+ * flush a success. The name stays failed until `forget`.
  */
 export class FileFlusher {
   readonly #operations: FileOperations;
@@ -32,7 +33,7 @@ export class FileFlusher {
     this.#operations = operations;
   }
 
-  /** `path` is absolute. The file may be renamed as soon as the answer is there, not before. */
+  /** `path` is absolute. The file may be renamed after the answer, not before. */
   flush(path: string, answered: Flushed): void {
     const queued = this.#queued.get(path);
     if (queued !== undefined) {
@@ -80,7 +81,10 @@ export class FileFlusher {
     this.#flushOpen(flush, descriptor);
   }
 
-  /** Null when somebody removed it, or put in its place what is nobody's file: nothing of it is left to be flushed. */
+  /**
+   * Null when the file is gone, or when something that is neither a file nor a folder has its name: nothing is left to
+   * flush.
+   */
   #open(path: string): number | null {
     try {
       const { kind } = this.#operations.lookUp(path) ?? { kind: 'other' };
@@ -112,11 +116,11 @@ export class FileFlusher {
   }
 }
 
-/** Names whose bytes, or whose folder's names, have changed since they were last flushed. */
+/** Names whose bytes have changed since they were last flushed. For a folder that means the names in it. */
 export class UnflushedNames {
   readonly #flusher: FileFlusher;
   readonly #names = new Set<string>();
-  /** Who waits for each flush that is under way. */
+  /** The callbacks that wait for each flush that is under way. */
   readonly #underWay = new Set<Flushed[]>();
 
   constructor(flusher: FileFlusher) {
@@ -143,10 +147,10 @@ export class UnflushedNames {
     });
   }
 
-  /** Flushes all that changed, waits for what is under way already, and answers with the first failure if any. */
+  /** Flushes all that changed, waits for flushes that are under way, and answers with the first failure or null. */
   flushAll(answered: Flushed): void {
     let first: BtgetError | null = null;
-    // One more than the flushes, so that none of them can be the last before all have been asked for.
+    // One more than the flushes, so that none of them is the last before all have been asked for.
     let left = 1;
     const one: Flushed = (failure) => {
       first ??= failure;
@@ -166,12 +170,11 @@ export class UnflushedNames {
 }
 
 /**
- * The download folder itself may be new, and lies in a folder that nobody else here flushes.
- *
- * Knows the folders above the download folders in which something was made, until they are flushed.
+ * The folders above the download folders in which a folder was made, until they are flushed. A download folder may
+ * itself be new, and no other class flushes the folder that it lies in.
  */
 export class MadeFolders {
-  /** The given ones, but that what `makeFolder` makes is remembered. */
+  /** The given operations, but `makeFolder` also remembers what it makes. */
   readonly operations: FileOperations;
   readonly #unflushed: UnflushedNames;
 
@@ -182,7 +185,7 @@ export class MadeFolders {
       makeFolder: (path, parents) => {
         const first = operations.makeFolder(path, parents);
         if (first === undefined || !parents || !operations.flushesFolders) return first;
-        // Flushing follows no link, and a folder may be reached by one.
+        // A flush follows no link, and a link may lead to the folder.
         for (const made of foldersUpTo(path, first)) this.#unflushed.add(operations.realPath(dirname(made)));
         return first;
       },

@@ -1,4 +1,4 @@
-/** The entries of folders below a download folder: how names come to be and go, and how that is flushed. */
+/** Changes the entries of folders below a download folder: gives and removes names, makes folders, and flushes them. */
 import { BtgetError } from '../../base/failure.js';
 import { about, isSystemError, NO_LINKS } from '../failure.js';
 import type { RootAnchor } from '../system/anchor.js';
@@ -6,13 +6,15 @@ import { below, folderOf, inFolderOf, lastOf, type PathRoot, rootId, withFolders
 import type { FileOperations } from '../system/operations.js';
 import { type FileFlusher, type Flushed, type MadeFolders, UnflushedNames } from './flusher.js';
 
-/** In a folder with this bit anybody may give a file a second name, and only its owner may take one away. */
+/**
+ * In a folder with this bit any user may give a file a second name, but only the owner of the file may remove a name.
+ */
 const STICKY = 0o1000;
 
 export class FolderEntries {
   readonly #at: PathRoot & { readonly anchor: RootAnchor };
   readonly #operations: FileOperations;
-  /** Folders of which an entry has changed. */
+  /** Folders in which an entry has changed. */
   readonly #unflushed: UnflushedNames;
   readonly #made: MadeFolders;
 
@@ -30,17 +32,17 @@ export class FolderEntries {
   }
 
   /**
-   * An entry of the folder at the absolute path is about to change. Told before it does: what fails in between leaves a
-   * folder to be flushed for nothing, never one that is forgotten.
+   * To be called before an entry of the folder, an absolute path, changes. If the change then fails, a folder is
+   * flushed for nothing, but no changed folder is ever forgotten.
    */
   changes(folder: string): void {
     if (!this.#operations.flushesFolders) return;
-    // Flushing follows no link, and a folder may be reached by one.
+    // A flush follows no link, and a link may lead to the folder.
     this.#unflushed.add(about(folder, () => this.#operations.realPath(folder)));
   }
 
   /**
-   * Gives the file under `from` the name `to`, both in one folder below the root. Fails when `to` is taken, unless
+   * Renames the file `from` to `to`. Both are in one folder below the root. Fails when `to` is taken, unless
    * `replacing`.
    */
   rename(from: string, to: string, replacing: boolean): void {
@@ -71,7 +73,7 @@ export class FolderEntries {
     );
   }
 
-  /** Makes a link of name `path` that holds `target`, with the folders above it. */
+  /** Makes the link `path`, which holds `target`, and the folders above it. */
   makeLink(target: string, path: string): void {
     const { root } = this.#at;
     this.inNewFolders(path, () =>
@@ -83,7 +85,7 @@ export class FolderEntries {
     );
   }
 
-  /** Makes the folders above `path`, and runs `action`, which makes what has that name. */
+  /** Makes the folders above `path`, and runs `action`, which makes the file or link of that name. */
   inNewFolders<T>(path: string, action: () => T): T {
     const { root, anchor } = this.#at;
     const done = withFolders(
@@ -100,7 +102,7 @@ export class FolderEntries {
     return done;
   }
 
-  /** Flushes the names that came and went, that of the download folder too. */
+  /** Flushes all names that came and went, also the name of the download folder. */
   flush(answered: Flushed): void {
     this.#unflushed.flushAll((failure) => {
       if (failure === null) this.#made.flush(answered);
@@ -114,10 +116,10 @@ export function foreignFile(name: string): BtgetError {
 }
 
 /**
- * Renaming would replace a file that came to be a moment ago; a second name never does. After a crash between the two
- * steps the file has both names, which `finish` understands. In a sticky folder a second name may be one that we cannot
- * take away again: the file is renamed there, and the system itself keeps other users' files from being replaced. False
- * when `to` is taken.
+ * Gives the file a second name and removes the first, because renaming would replace a file that came there a moment
+ * ago. After a crash between the two steps the file has both names, which `finish` understands. In a sticky folder we
+ * may be unable to remove one of two names. There the file is renamed, and the system itself keeps us from replacing
+ * the files of other users. False when `to` is taken.
  */
 function renameToFree(operations: FileOperations, from: string, to: string, isSticky: boolean): boolean {
   const second = isSticky ? 'refused' : giveSecondName(operations, from, to);
@@ -140,12 +142,12 @@ function giveSecondName(operations: FileOperations, from: string, to: string): '
   }
 }
 
-/** A file that cannot lose its first name keeps that one alone. */
+/** Removes the first name. A file that cannot lose it keeps that name alone. */
 function takeFirstName(operations: FileOperations, first: string, second: string): void {
   try {
     operations.unlink(first);
   } catch (error) {
-    // Where somebody has taken the first name meanwhile, the second one is all that is left of the file.
+    // When another program has removed the first name, the second one is all that is left of the file.
     if (isSystemError(error) && error.code === 'ENOENT') return;
     operations.unlink(second);
     throw error;

@@ -1,4 +1,4 @@
-/** A journal's file, as a worker reads and writes it. */
+/** The file of a journal, as a worker reads and writes it. */
 import { about, fileFailure, isSystemError } from '../failure.js';
 import type { TargetPlace } from '../protocol.js';
 import type { NameIn } from '../system/anchor.js';
@@ -9,7 +9,7 @@ import { type FileUser, readKept } from '../system/trust.js';
 import type { FoundJournal } from '../target.js';
 import type { Flushed } from './flusher.js';
 
-/** A journal of two million pieces, none of them beside another, is shorter. Bytes. */
+/** A journal of two million pieces, of which no two are adjacent, is shorter than this. Bytes. */
 const MAX_LENGTH = 32 * 1024 * 1024;
 
 export class FileJournal {
@@ -31,7 +31,7 @@ export class FileJournal {
     this.#newPath = `${this.#path}.new`;
   }
 
-  /** Throws a failure when something that is no regular file has the name. */
+  /** Throws a failure when something else than a regular file has the name. */
   read(user: FileUser | null): FoundJournal | null {
     const kept = readKept(this.#operations, user, this.#root, this.#name, MAX_LENGTH);
     return kept === null ? null : { bytes: kept.bytes, changedAt: kept.identity.changedAt, doubt: kept.doubt };
@@ -46,11 +46,11 @@ export class FileJournal {
     }
   }
 
-  /** The old one stays until the new one is flushed; then it takes its name in one step. */
+  /** The old file stays until the new one is flushed. Then the new one takes the name in one step. */
   replace(bytes: Uint8Array, answered: Flushed): void {
     const operations = this.#operations;
     makeRoot(operations, this.#place);
-    // What a crash left, or somebody put there: a link is removed, not followed.
+    // A crash may have left something here, or another user put it here. A link is removed, not followed.
     this.#remove(this.#newName);
     let descriptor: number;
     try {
@@ -59,7 +59,7 @@ export class FileJournal {
       );
       descriptor = this.#write(this.#newPath, made, bytes);
     } catch (error) {
-      // On a full disk every byte counts.
+      // The disk may be full: what is left of the new file would take up room.
       this.#remove(this.#newName);
       throw error;
     }
@@ -77,7 +77,9 @@ export class FileJournal {
     });
   }
 
-  /** Not flushed: a journal that comes back after a power cut says what was true, of files that it knows. */
+  /**
+   * Not flushed. A journal that comes back after a power cut says what was true, and knows the files that it speaks of.
+   */
   remove(): void {
     this.#remove(this.#newName);
     this.#remove(this.#place.name);
@@ -88,12 +90,12 @@ export class FileJournal {
     about(below(this.#root, name), () => unlessAbsent(() => inFolderOf(this.#operations, this.#place, name, action)));
   }
 
-  /** Runs `action` in the download folder that was there at the start. What fails is said of `path`. */
+  /** Runs `action` in the download folder that was there at the start. A failure names `path`. */
   #in<T>(path: string, action: (nameIn: NameIn) => T): T {
     return about(path, () => inFolderOf(this.#operations, this.#place, this.#place.name, action));
   }
 
-  /** Writes at the end of the file, and leaves it open. */
+  /** Writes at the end of the file, and leaves it open unless that fails. */
   #write(path: string, descriptor: number, bytes: Uint8Array): number {
     const operations = this.#operations;
     try {
@@ -113,7 +115,7 @@ export class FileJournal {
       answered(null);
       return;
     }
-    // Opening follows no link, and the folder may be reached by one.
+    // Opening follows no link, and a link may lead to the folder.
     const folder = about(this.#root, () => operations.realPath(this.#root));
     this.#flush(
       about(folder, () => operations.open(folder, 'read', false)),

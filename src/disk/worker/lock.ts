@@ -1,12 +1,12 @@
 /**
- * The lock of a download, as a worker takes it: a file beside the journal that names its process.
+ * The lock of a download, as a worker takes it: a file beside the journal, with a note in it that names the process.
  *
- * Making the file is what decides: of several who try, one succeeds. The difficulty is the lock of a dead process. To
- * look and then remove it would be a race: between the two somebody else may have taken it over, and would lose his. So
- * each note bears a token of chance, and whoever finds a dead one first takes the lock of succession to that very note
- * (its name has the token in it, so that there is one for each note), in the same way as any lock. Who has it looks
- * once more whether the note is still there, and moves his own into its place, in one step that ends the succession
- * too.
+ * A process takes the lock by making the file: of several that try, one succeeds. The difficulty is the lock of a dead
+ * process. To look at it and then remove it would be a race: between the two steps another process may take the lock
+ * over, and would lose it. So each note has a random token. A process that finds a dead note first takes the lock of
+ * succession to that very note, in the same way as any lock. The name of this lock has the token in it, so that each
+ * note has its own. Then the process looks again whether the dead note is still there, and moves its own note into that
+ * place. This one step ends the succession too.
  */
 import { randomBytes } from 'node:crypto';
 import { BtgetError } from '../../base/failure.js';
@@ -22,28 +22,31 @@ import { readKept } from '../system/trust.js';
 import { JOURNAL_LAG, type LockDoubt, type WatchedLock } from '../target.js';
 import { removeIfThere } from './journal.js';
 
-/** A lock that was not refreshed for so long is a dead process's, if nothing better is known. Nanoseconds. */
+/** When nothing better is known, a lock that was not refreshed for this long is a dead process's. Nanoseconds. */
 const STALE_AFTER = 60_000_000_000n;
 const MAX_NOTE_LENGTH = 4096;
 
-// Successions to successions come from processes that were killed within microseconds of one another.
+// A process has a lock of succession for microseconds. A chain of dead ones needs as many processes that were killed
+// within that time. A longer chain than this was planted.
 const MAX_SUCCESSIONS = 8;
 
-/** After the lock's own name and a dot: of notes that are not the lock yet, and of successions. */
+/** What follows the name of the lock and a dot, for notes that are not the lock yet and for successions. */
 const REST_OF_NAME = /^[-0-9a-f]+(\.new)?$/;
 
 interface FoundNote {
-  /** Null when it is torn: it is being written, on a file system without links, or a power cut kept its name alone. */
+  /**
+   * Null when the note is torn: it is being written, on a file system without links, or a power cut left only its name.
+   */
   readonly note: LockNote | null;
-  /** Tells this note from any other that has lain there. */
+  /** Tells this note from any other that was ever there. */
   readonly token: string;
   /** Nanoseconds since 1970, by the clock of the file system. */
   readonly changedAt: bigint;
-  /** Whether another user wrote it, or may: then the process that it names need not be its own. */
+  /** Whether another user wrote it or may have. Then the process that it names need not be the one that wrote it. */
   readonly isStrange: boolean;
 }
 
-/** Nobody can tell yet whether the lock's process lives. */
+/** It cannot be told yet whether the process of the lock lives. */
 export class LockInDoubt extends BtgetError {
   readonly doubt: LockDoubt;
 
@@ -62,14 +65,16 @@ export class FileLock {
   readonly #path: string;
   /** The name of the journal beside the lock. */
   readonly #journal: string;
-  /** For people: what is locked. */
+  /** What is locked, for messages. */
   readonly #target: string;
   readonly #note: LockNote;
   readonly #watched: ReadonlyMap<string, WatchedLock>;
-  /** Folders that were made for it, the innermost one first, with their ids. */
+  /** Folders that were made for the lock, the innermost first, with their ids. */
   #made: readonly { readonly path: string; readonly id: string | undefined }[] = [];
 
-  /** `watched`: what is known of locks of which `take` or `check` was in doubt before. */
+  /**
+   * `watched`: locks that `take` or `check` was in doubt about before, and for how long the caller has watched each.
+   */
   constructor(
     operations: FileOperations,
     processes: ProcessFacts,
@@ -96,9 +101,9 @@ export class FileLock {
   }
 
   /**
-   * Throws 'target-busy' when a living process has it, as a `LockInDoubt` when it may be a dead one, and another
-   * failure when no lock can be made. `held` are those that this worker has: when one of them is what was found, it
-   * serves both, and is returned; else this one is.
+   * Throws 'target-busy' when a living process has the lock; a `LockInDoubt` when that process may be dead; and another
+   * failure when no lock can be made. `held` are the locks that this worker has. When one of them is the lock that was
+   * found, it serves both torrents and is returned. Else this lock is returned.
    */
   take(held: Iterable<FileLock> = []): FileLock {
     const operations = this.#operations;
@@ -113,7 +118,7 @@ export class FileLock {
       this.#writeNote(own);
       const now = about(own, () => operations.identify(own))?.changedAt ?? 0n;
       const holder = this.#claim(this.#path, own, now);
-      const shared = holder === null ? undefined : this.#among(held, holder);
+      const shared = holder === null ? undefined : this.#heldLock(held, holder);
       if (holder !== null && shared === undefined) throw this.#busy(holder, now);
       if (shared === undefined) this.#sweep(now);
       this.#closeJournals(now);
@@ -125,15 +130,15 @@ export class FileLock {
     }
   }
 
-  /** Throws as `take` does when somebody has it. */
+  /** Throws as `take` does when another process has the lock. */
   check(held: Iterable<FileLock> = []): void {
     const found = this.#find(this.#path);
     const now = BigInt(Date.now()) * 1_000_000n;
-    if (found !== null && this.#stateOf(found, now) !== 'dead' && this.#among(held, found) === undefined)
+    if (found !== null && this.#stateOf(found, now) !== 'dead' && this.#heldLock(held, found) === undefined)
       throw this.#busy(found, now);
   }
 
-  /** Those who cannot see our process see when its note was last written. */
+  /** Writes the note again: its date shows that we live to processes that cannot see ours. */
   refresh(): void {
     if (!this.#isOurs()) throw new BtgetError('io', `${this.#path} is gone`);
     const bytes = encodeNote(this.#note);
@@ -145,12 +150,13 @@ export class FileLock {
     }
   }
 
+  /** Harmless when the lock is not ours. */
   release(): void {
     if (this.#isOurs()) removeIfThere(this.#operations, this.#path);
     this.#removeFolders();
   }
 
-  /** A download folder that was made in vain is empty. What somebody has filled, or put in its place, stays. */
+  /** Removes the folders that were made for the lock. A folder that is not empty, or is another one by now, stays. */
   #removeFolders(): void {
     const operations = this.#operations;
     for (const { path, id } of this.#made)
@@ -159,13 +165,18 @@ export class FileLock {
       });
   }
 
-  /** Of one folder under one name alone: who calls it otherwise cannot tell whose the files are. */
-  #among(held: Iterable<FileLock>, { note }: FoundNote): FileLock | undefined {
+  /**
+   * The held lock that has this note. When one folder is known under two paths no lock is shared, because nothing tells
+   * which torrent has which files.
+   */
+  #heldLock(held: Iterable<FileLock>, { note }: FoundNote): FileLock | undefined {
     for (const lock of held) if (lock.#note.token === note?.token && lock.#root === this.#root) return lock;
     return undefined;
   }
 
-  /** Null when the lock at `path` is ours now; else who has it. `own` is a file with our note. */
+  /**
+   * Null when the lock at `path` is ours now; else the note of the process that has it. `own` is a file with our note.
+   */
   #claim(path: string, own: string, now: bigint, depth = 0): FoundNote | null {
     for (;;) {
       if (this.#putNote(own, path)) return null;
@@ -180,12 +191,12 @@ export class FileLock {
         about(path, () => this.#operations.rename(succession, path));
         return null;
       }
-      // Somebody else was faster, and has ended the succession before we came to it.
+      // Another process was faster, and ended the succession before we took it.
       removeIfThere(this.#operations, succession);
     }
   }
 
-  /** False when there is something of that name. */
+  /** False when the name is taken. */
   #putNote(own: string, path: string): boolean {
     return about(path, () => {
       try {
@@ -229,11 +240,11 @@ export class FileLock {
     if (kept === null) return null;
     const { bytes, identity, doubt } = kept;
     const note = decodeNote(bytes);
-    // What is no note is somebody's file, and is not to be replaced.
+    // A file that is no note is the user's, and must not be replaced.
     if (note === null && !isTornNote(bytes)) throw this.#cannotLock(path, 'it is no lock of btget');
     const token = note?.token ?? `${identity.inode}-${identity.bornAt}`;
-    // 'names' is no reason: a process that takes the lock gives it a second name for a moment. Nor is 'folder': the
-    // file is our own there too.
+    // 'names' gives no reason: a process that takes the lock gives it a second name for a moment. Nor does 'folder':
+    // the file is our own there too.
     return {
       note,
       token,
@@ -251,9 +262,10 @@ export class FileLock {
   }
 
   /**
-   * Several torrents of one name have a journal each, and a journal vouches for files that changed up to `JOURNAL_LAG`
-   * after it. Whoever was killed cannot have changed them after this moment, and another torrent may: from here on no
-   * journal vouches for what changes. Those that live write to theirs again as soon as they have something to say.
+   * Dates back the journals beside the lock. Several torrents of one name have a journal each, and a journal vouches
+   * for files that changed up to `JOURNAL_LAG` after it. A torrent that was killed changes no file from now on, but
+   * another torrent may: so no journal may vouch for such changes. A torrent that lives writes its journal again as
+   * soon as it has something to say.
    */
   #closeJournals(now: bigint): void {
     const latest = now - BigInt(JOURNAL_LAG) * 1_000_000n;
@@ -261,9 +273,10 @@ export class FileLock {
       for (const name of this.#operations.list(this.#root)) {
         if (!isJournalBeside(this.#journal, name)) continue;
         const path = below(this.#root, name);
-        // It may be our own, and the only one that says whose the files are: one that refuses stays as it is.
+        // A journal that cannot be dated back stays as it is: it may be our own, and the only one that says whose the
+        // files are.
         orNothing(() => {
-          // A journal with another name is not believed anyway (`doubtAbout`), and that name may be another user's.
+          // A journal with a second name is not believed anyway (`doubtAbout`), and that name may be another user's.
           if (this.#operations.lookUp(path)?.links !== 1) return;
           const changedAt = this.#operations.identify(path)?.changedAt;
           if (changedAt !== undefined && changedAt > latest) this.#operations.setChangedAt(path, latest);
@@ -273,7 +286,8 @@ export class FileLock {
   }
 
   /**
-   * Removes what processes left that were killed while they took the lock, which is ours: nobody succeeds to another.
+   * Removes the notes of processes that were killed while they took the lock. The lock is ours, so no process needs one
+   * of them.
    */
   #sweep(now: bigint): void {
     const begin = `${this.#name}.`;
@@ -299,8 +313,8 @@ export class FileLock {
   }
 
   /**
-   * Of a process that cannot be seen from here, or may be another than the note says: it lives if it shows it, and is
-   * dead if it does not for long enough.
+   * For a process that cannot be seen from here, or that may not be the one that the note names. It lives if it shows
+   * so, and is dead if it does not show so for long enough.
    */
   #stateFromAfar(found: FoundNote, now: bigint): 'lives' | 'dead' | 'doubtful' {
     if (this.#isOfEarlierBoot(found.note, found.changedAt)) return 'dead';
@@ -310,8 +324,9 @@ export class FileLock {
   }
 
   /**
-   * Nanoseconds. A clock that was set, or another machine's, may date a note in the future: its age is negative then,
-   * and it waits no longer than a note of now, since no note was watched for less than no time.
+   * How long until the lock counts as dead, in nanoseconds; 0 or less when it is dead. A clock that was set, or that of
+   * another machine, may date a note in the future. The age of the note is negative then, and the time for which the
+   * lock was watched counts instead, which is never negative.
    */
   #waitFor({ token, changedAt }: FoundNote, now: bigint): bigint {
     const age = now - changedAt;
@@ -320,8 +335,8 @@ export class FileLock {
   }
 
   /**
-   * Two machines may have one name: what was written after this one came up, by a process of another boot, is not of
-   * here.
+   * Whether the process of the note could be seen from here. Two machines may have one name: when a process of another
+   * boot wrote the note after this machine came up, it is a process of another machine.
    */
   #canSee({ changedAt }: FoundNote, note: LockNote): boolean {
     const { host, space } = this.#processes;
@@ -331,8 +346,9 @@ export class FileLock {
   }
 
   /**
-   * Whether this machine wrote it, before it came up the last time. Writing a note takes microseconds, so a torn one of
-   * that age is nobody's; a whole one of that age was not refreshed since, and its process was of a boot that is over.
+   * Whether this machine wrote the note before it last came up. Writing a note takes microseconds, so no process is
+   * still writing a torn note of that age. A whole note of that age was not refreshed since, and its process ended with
+   * that boot.
    */
   #isOfEarlierBoot(note: LockNote | null, changedAt: bigint): boolean {
     const boot = this.#processes.boot();
@@ -355,18 +371,17 @@ export class FileLock {
   }
 }
 
-/** What a lock says of its process: one line of JSON, for people and for the next btget. */
-
+/** What a lock says of its process: one line of JSON, for the user and for the next btget. */
 interface LockNote {
   readonly pid: number;
   readonly host: string;
-  /** Where the process id means something. */
+  /** The space of processes in which the process id counts (`ProcessFacts`). */
   readonly space: string;
-  /** When the process began, or null where that cannot be known. */
+  /** When the process began, as in `ProcessFacts`; null where that cannot be known. */
   readonly start: string | null;
   /** When the lock was taken, ISO 8601. */
   readonly since: string;
-  /** Chance, so that no two notes are equal. */
+  /** Random, so that no two notes are equal. */
   readonly token: string;
 }
 
@@ -374,7 +389,7 @@ export function encodeNote({ pid, host, space, start, since, token }: LockNote):
   return Buffer.from(`${JSON.stringify({ pid, host, space, start, since, token })}\n`);
 }
 
-/** Null when it is none of ours: anybody may have written it, and it is shown to people. */
+/** Null when it is no note of btget. Any user may have written it, and it is shown to the user. */
 export function decodeNote(bytes: Buffer): LockNote | null {
   const value = parse(bytes.toString('utf8'));
   if (typeof value !== 'object' || value === null) return null;
@@ -385,12 +400,12 @@ export function decodeNote(bytes: Buffer): LockNote | null {
   return { pid, host, space, start, since, token };
 }
 
-// A sector of a note is there or is not, and what is not there is zeros or beyond the end of the file.
+// After a power cut each sector of a note is there or not. A missing one is zeros, or is beyond the end of the file.
 const BLANK = /^\0*$/;
 const HEAD_ALONE = /^\{"pid":\d+,"host":"[\x21-\x7e]*\0*$/;
 const TAIL_ALONE = /^\0+[\x21-\x7e]*"token":"[0-9a-f]{8}"\}\n$/;
 
-/** Whether this may be what a power cut left of a note, or a note that is just being written. */
+/** Whether this may be what a power cut left of a note, or a note that is being written now. */
 function isTornNote(bytes: Buffer): boolean {
   const text = bytes.toString('latin1');
   return [BLANK, HEAD_ALONE, TAIL_ALONE].some((form) => form.test(text));

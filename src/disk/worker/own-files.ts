@@ -1,5 +1,6 @@
 /**
- * The files of one torrent as the writing worker sees them: which name is ours, how far it reaches, what is unflushed.
+ * The files of one torrent as the writing worker knows them: which file is ours, how long it is at least, and what is
+ * not flushed yet. The worker writes only to files that it made or adopted.
  */
 import { BtgetError } from '../../base/failure.js';
 import { about, LostName } from '../failure.js';
@@ -16,12 +17,15 @@ import { FolderEntries, foreignFile } from './folder-entries.js';
 
 /** A file that we write to. */
 interface OurFile {
-  /** The name it has at present, below the root. */
+  /** The name that it has now, below the root. */
   readonly path: string;
   readonly id: string;
-  /** It was at least this long when we last looked: shorter means that somebody cut it. */
+  /** It was at least this long when we last looked. A shorter file shows that another program cut it. */
   extent: number;
-  /** Somebody took it from us; what it held is gone. A file that comes to its place may even get its `id`. */
+  /**
+   * Another program took the file from us, and the bytes in it are gone. A file that comes to its place may even get
+   * its `id`.
+   */
   lost: LostName | null;
 }
 
@@ -33,7 +37,7 @@ interface TouchedFile {
 type Identities = ReadonlyMap<number, FileIdentity>;
 
 export interface FoundFile {
-  /** Which of its names it has, below the root. */
+  /** The name under which it was found, below the root. */
   readonly path: string;
   readonly facts: FileFacts;
   /** Whether we may write to it. */
@@ -67,17 +71,17 @@ export class OwnFiles {
     this.#unflushed = new UnflushedNames(flusher);
   }
 
-  /** Which folder the root was when another thread looked; null when there was none. */
+  /** Tells which folder the root was when another thread looked; null when there was none. */
   rootSeen(id: string | null): void {
     this.place.anchor.id ??= id;
   }
 
-  /** Which file of these names is ours, as in `FileFacts`, or null. */
+  /** The file of these names that is ours, as in `FileFacts`; null when none is. */
   idOf(names: FileNames): string | null {
     return this.#ours.get(names.part)?.id ?? null;
   }
 
-  /** Throws a failure as soon as one write fails; earlier ones stay. */
+  /** Throws the failure of the first write that fails. Earlier writes stay. */
   write(writes: readonly FileWrite[], data: Uint8Array): void {
     for (const { file: index, names, begin, from, length } of writes) {
       const { file, open } = this.#openOurs(names);
@@ -93,7 +97,9 @@ export class OwnFiles {
     }
   }
 
-  /** Makes the files that are not there, and says what each is like. Throws the first failure; what was made stays. */
+  /**
+   * Makes the files that are not there, and says what each file is like. Throws the first failure; what was made stays.
+   */
   make(files: readonly NamedFile[]): Identities {
     const identities = new Map<number, FileIdentity>();
     for (const { file, names } of files) {
@@ -103,7 +109,7 @@ export class OwnFiles {
     return identities;
   }
 
-  /** Carries out `adopt` of the protocol. */
+  /** Does what `adopt` of the protocol asks. */
   adopt(files: Work['adopt']['request']['files']): void {
     const { root } = this.place;
     for (const { names, identity, isWritten } of files) {
@@ -129,7 +135,7 @@ export class OwnFiles {
   }
 
   /**
-   * Puts a copy of our own in the place of a file that has other names. The file itself stays as it is under those.
+   * Puts our own copy in the place of a file that has other names. The file itself stays as it is under those names.
    */
   #replaceByCopy(names: FileNames, { path, facts }: Pick<FoundFile, 'path' | 'facts'>): void {
     const name = below(this.place.root, path);
@@ -137,19 +143,19 @@ export class OwnFiles {
     this.entries.changes(folderOf(this.place.root, path));
     this.#pool.forget(name);
     this.claim(names, path, replaceByCopy(this.#operations, this.place, path, facts, 'create'));
-    // Its name is as new as its bytes are.
+    // The bytes of the copy must be flushed, and not only its name.
     this.#unflushed.add(name);
   }
 
-  /** Throws when somebody has meanwhile removed, replaced or cut a file of these that we write to. */
+  /** Throws when another program has removed, replaced or cut one of these files, if it is one that we write to. */
   inspect(names: readonly FileNames[]): void {
     for (const one of names) if (this.#ours.has(one.part)) this.#openOurs(one);
   }
 
   /**
-   * The file as it is under one of its names, its part name first, or undefined when there is none. `ours` is false
-   * for a file that we neither made nor adopted. Throws when a name is taken by what is no file,
-   * and when somebody has meanwhile replaced or cut a file of ours.
+   * The file as it is under one of its names, the part name first; undefined when there is none. `ours` is false for a
+   * file that we neither made nor adopted. Throws when something that is no file has the name, and when another program
+   * has replaced or cut a file of ours.
    */
   lookAt(names: FileNames): FoundFile | undefined {
     const { root, overwrite } = this.place;
@@ -173,7 +179,7 @@ export class OwnFiles {
     return undefined;
   }
 
-  /** Runs `action` on a descriptor for writing to the file under `path`, one of its names. */
+  /** Runs `action` on a descriptor for writing to the file at `path`, which is one of its names. */
   change(path: string, action: (descriptor: number) => void): void {
     const { root } = this.place;
     const name = below(root, path);
@@ -182,19 +188,19 @@ export class OwnFiles {
     about(name, () => action(open.descriptor));
   }
 
-  /** Makes the file under `path`, one of its names, with the folders above it. */
+  /** Makes the file at `path`, one of its names, and the folders above it. */
   create(names: FileNames, path: string): FoundFile {
     const { facts } = this.entries.inNewFolders(path, () => this.#pool.create(this.place, path));
     this.claim(names, path, facts);
     return { path, facts, ours: true };
   }
 
-  /** From here on the file under `path`, one of its names, is ours to write to. */
+  /** From here on the file at `path`, one of its names, is ours to write to. */
   claim(names: FileNames, path: string, facts: FileFacts): void {
     this.#ours.set(names.part, { path, id: facts.id, extent: facts.length, lost: null });
   }
 
-  /** The file has been given another name, or is gone. */
+  /** Forgets the file: it has got another name, or is gone. */
   release(names: FileNames): void {
     this.#ours.delete(names.part);
     for (const path of [names.part, names.final]) {
@@ -204,17 +210,18 @@ export class OwnFiles {
     }
   }
 
-  /** Flushes the file under `path`, written to or not. */
+  /** Flushes the file at `path`, whether we wrote to it or not. */
   flushFile(path: string, answered: Flushed): void {
     this.#unflushed.flush(below(this.place.root, path), answered);
   }
 
   /**
-   * Flushes everything written so far and the files of `also`, waits for what is being flushed, and says what each file
-   * was like when that began: what is written meanwhile makes it younger than what the answer vouches for.
+   * Flushes everything written so far and the files of `also`, and waits for flushes that are under way. Says what each
+   * file was like when this began: bytes that are written meanwhile make a file younger than what the answer vouches
+   * for.
    */
   sync(also: readonly NamedFile[], answered: (failure: BtgetError | null, identities: Identities) => void): void {
-    // What has gone with its disk is not there to be flushed.
+    // When the download folder has gone with its disk, its files are not there to be flushed.
     confirmRoot(this.#operations, this.place);
     const touched = this.#touched;
     const identities = new Map<number, FileIdentity>();
@@ -244,8 +251,8 @@ export class OwnFiles {
   }
 
   /**
-   * Puts down what the file is like, if it is there, and says its name. With an `id` no other file is meant: what
-   * somebody has put in its place is not written down as ours.
+   * Records what the file is like, if it is there, and returns its name. With an `id` no other file counts: a file that
+   * another program has put in its place is not recorded as ours.
    */
   #identify(file: number, names: FileNames, id: string | null, into: Map<number, FileIdentity>): string | null {
     for (const path of [names.part, names.final]) {
@@ -267,7 +274,7 @@ export class OwnFiles {
     return { file: known, open: open as OpenFile };
   }
 
-  /** Throws when what has the name of a file of ours is not the file that we had. */
+  /** Throws when the file that has the name of ours now is not the one that we had. */
   #recognize(names: FileNames, known: OurFile, facts: FileFacts | undefined): FileFacts {
     if (known.lost !== null) throw known.lost;
     if (facts?.id === known.id && facts.length >= known.extent) return facts;
@@ -277,7 +284,10 @@ export class OwnFiles {
     throw known.lost;
   }
 
-  /** A file that we have neither made nor adopted is about to be written to. */
+  /**
+   * Prepares the first write to a file that we have neither made nor adopted. Makes the file, takes over what has its
+   * name, or throws when that is not ours to write to.
+   */
   #takeUp(names: FileNames): OurFile {
     const { root, partNames, overwrite } = this.place;
     const name = below(root, names.part);
@@ -286,9 +296,11 @@ export class OwnFiles {
       : undefined;
     if (part !== undefined && part.kind !== 'file') throw notAFile(name, part);
     const final = partNames || part !== undefined ? undefined : this.#pool.open(this.place, names.final);
+    // The name of a border file says which torrent it belongs to, so whatever file has that name is ours.
     const isBorder = names.part === names.final;
-    // What has its name without being known as ours is not written to: it is compared with our own copy when that is
-    // whole. Nothing is lost with a file that holds nothing, unless that is the same file elsewhere.
+    // A file that has the final name, and is not known as ours, is not written to: our own copy grows beside it, and
+    // the two are compared when ours is whole. But an empty file may be written to, since it holds nothing to lose,
+    // unless it has other names elsewhere.
     const isShared = final !== undefined && this.#isShared(names, { path: names.final, facts: final.facts });
     const foreign = final !== undefined && (final.facts.length > 0 || isShared) && !overwrite;
     if (part !== undefined && this.#isShared(names, { path: names.part, facts: part })) {
@@ -296,7 +308,6 @@ export class OwnFiles {
       else if (overwrite) this.#replaceStrangers(names, names.part);
       else throw sharedFile(name);
     } else if (part !== undefined && (part.length === 0 || isBorder)) this.claim(names, names.part, part);
-    // The name of the border file says whose it is.
     else if (part !== undefined) this.#replaceStrangers(names, names.part);
     else if (final !== undefined && isShared && overwrite) this.#replaceStrangers(names, names.final);
     else if (final !== undefined && !foreign) this.claim(names, names.final, final.facts);
@@ -304,7 +315,10 @@ export class OwnFiles {
     return this.#ours.get(names.part) as OurFile;
   }
 
-  /** Another user has put a file under `path` since we looked. Under its other names it keeps its bytes. */
+  /**
+   * Another program has put a file at `path` since we looked. Replaces it if we may. Under its other names it keeps its
+   * bytes.
+   */
   #replaceStrangers(names: FileNames, path: string): void {
     if (!this.place.overwrite) throw foreignFile(below(this.place.root, path));
     this.entries.unlink(path);
@@ -312,7 +326,7 @@ export class OwnFiles {
   }
 }
 
-/** What is written down of a file. */
+/** The identity alone, as it is written down. */
 export function identityOf({ length, changedAt, inode, bornAt }: IdentifiedFile): FileIdentity {
   return { length, changedAt, inode, bornAt };
 }

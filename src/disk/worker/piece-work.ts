@@ -1,5 +1,4 @@
 /** A worker's side of the protocol: carries out requests in the order in which they come. */
-
 import { dirname } from 'node:path';
 import { sha1 } from '../../base/digest.js';
 import { BtgetError } from '../../base/failure.js';
@@ -21,10 +20,17 @@ import { OwnFiles } from './own-files.js';
 
 /** Files that a worker keeps open for writing. */
 const WRITTEN_FILES = 64;
-/** Files that it keeps open for hashing, which goes through them in order; there are as many workers as cores. */
+/** Files that a worker keeps open for hashing. It goes through files in order, and there is a worker for each core. */
 const HASHED_FILES = 8;
 
-/** The port of the thread that asks; the shape of `MessagePort`. */
+const DONE = { ok: true, value: null } as const;
+
+/** What a worker does for each kind of request. `answered` is called once, within the call or later. */
+type Handlers<Kind extends WorkKind> = {
+  readonly [K in Kind]: (request: Work[K]['request'], answered: (told: Told<Work[K]['answer']>) => void) => void;
+};
+
+/** The port to the thread that asks. It has the shape of `MessagePort`. */
 export interface WorkPort {
   on(event: 'message', listener: (request: WorkRequest) => void): unknown;
   postMessage(answer: WorkAnswer): void;
@@ -32,7 +38,7 @@ export interface WorkPort {
 }
 
 /**
- * Serves `port` until it is asked to end. Failures of the world are answers; anything else that is thrown is a bug, and
+ * Serves `port` until it is asked to end. A failure is sent as an answer. Anything else that is thrown is a bug, and
  * ends the worker loudly.
  */
 export function servePieceWork(port: WorkPort, operations: FileOperations, processes: ProcessFacts): void {
@@ -43,7 +49,7 @@ export function servePieceWork(port: WorkPort, operations: FileOperations, proce
       if (kind === 'end') port.close();
     };
     try {
-      // The kind says which request it is; the compiler cannot follow the two through one variable.
+      // The kind decides which request it is; the compiler cannot follow the two through one variable.
       (handlers[kind] as Handlers<WorkKind>['end'])(request as Work['end']['request'], answered);
     } catch (error) {
       if (!(error instanceof BtgetError)) throw error;
@@ -99,7 +105,7 @@ function createHandlers(given: FileOperations, processes: ProcessFacts): Handler
     },
     demote: ({ place, names, keepsFinal }, answered) => {
       demoteFile(operations, filesOf(place), names, keepsFinal);
-      // What is written to it next must not come to lie under its final name, should the power go.
+      // The file is written to next. After a power cut it must not have its final name.
       filesOf(place).entries.flush(flushed(answered));
     },
     restore: ({ place, names }, answered) => {
@@ -151,13 +157,13 @@ type TargetWork =
   | 'refreshLock'
   | 'releaseLock';
 
-/** What a worker does about journals and locks. */
+/** The handlers for journals and locks. */
 function createTargetHandlers(
   operations: FileOperations,
   processes: ProcessFacts,
   made: MadeFolders,
 ): Handlers<TargetWork> {
-  /** By the place's id: those that were taken, and not released. Torrents of one name have one together. */
+  /** Locks that were taken and not released, by the id of the place. Torrents of one name share a lock. */
   const locks = new Map<number, FileLock>();
   return {
     readJournal: ({ place }, answered) =>
@@ -206,11 +212,7 @@ function doubtOf(action: () => void): LockDoubt | null {
   }
 }
 
-/**
- * How much the disk has given to files, and has to give.
- *
- * Bytes that each file takes up, under either of its names; 0 for one that is not there.
- */
+/** Bytes that each file takes up on the disk, under either of its names; 0 for a file that is not there. */
 function measureFiles(
   operations: FileOperations,
   { root }: StoragePlace,
@@ -225,7 +227,7 @@ function measureFiles(
   });
 }
 
-/** Bytes that are free in the download folder, which need not exist yet; null where the file system does not know. */
+/** Bytes that are free in the download folder, which need not exist yet; null where the file system does not say. */
 function measureFree(operations: FileOperations, { root }: StoragePlace): number | null {
   let folder = root;
   while (about(folder, () => operations.lookUp(folder)) === undefined && dirname(folder) !== folder) {
@@ -234,17 +236,7 @@ function measureFree(operations: FileOperations, { root }: StoragePlace): number
   return about(folder, () => operations.free(folder));
 }
 
-type Handlers<Kind extends WorkKind> = {
-  readonly [K in Kind]: (request: Work[K]['request'], answered: (told: Told<Work[K]['answer']>) => void) => void;
-};
-
-const DONE = { ok: true, value: null } as const;
-
-/**
- * How a worker answers.
- *
- * Tells what became of a flush.
- */
+/** Makes a callback for a flush that answers with its outcome. */
 function flushed(answered: (told: Told<null>) => void): (failure: BtgetError | null) => void {
   return (failure) => answered(failure === null ? DONE : { ok: false, failure: encodeFailure(failure) });
 }

@@ -1,4 +1,4 @@
-/** Where a worker thread begins. */
+/** The module with which a worker thread of the disk begins. */
 import { parentPort } from 'node:worker_threads';
 import { systemFileOperations } from '../system/operations.js';
 import { systemProcesses } from '../system/processes.js';

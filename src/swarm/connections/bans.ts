@@ -1,31 +1,35 @@
+/**
+ * The peers that have lied. Many peers may share an address, so a ban is for one peer. We know a peer that we dialled
+ * by its address and port, and a peer from outside by its host and peer id. We do not know a peer that we dial by its
+ * id, because another peer behind the same address can borrow that id.
+ *
+ * A liar can take new ids and ports for ever, so the third liar of a host on one side has the whole host banned on that
+ * side: from outside, or for dials. A new id costs a liar less than a new port to which others lead us. So liars from
+ * outside do not keep us from dialling an honest peer behind their address: that takes three liars that we dialled.
+ */
 import { hostKey } from '../../net/host-key.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import type { Evidence } from '../../wire/refusal.js';
 import type { PeerConnection } from './peer-connection.js';
 
-/** After so many liars on one side, those from outside or those that we dialled, a host gets no more on that side. */
+/** After this many liars on one side, from outside or dialled, a host is banned on that side. */
 export const LIARS_PER_HOST = 3;
-/** Hosts that are remembered. Each has cost us a wrong piece; the one whose last lie is oldest is forgotten first. */
+/**
+ * We remember this many hosts. Each has cost us a wrong piece. The host whose last lie is oldest is forgotten first.
+ */
 const MAX_HOSTS = 10_000;
 
 /** One peer that has lied, and what proved it. */
 export interface Ban {
   readonly address: PeerAddress;
   readonly peerId: Buffer;
-  /** We dialled it, so that `address` is where it listens. */
+  /** We dialled the peer, so it listens at `address`. */
   readonly locallyInitiated: boolean;
   readonly evidence: Evidence;
 }
 
-/**
- * The peers that have lied. Many peers share an address, so a ban is for one of them: one that we dialled is known by
- * its address and port, one from outside by its host and peer id. A peer that we dial is not known by its id, which
- * another peer behind the same address can borrow. A liar can take new ids and ports for ever, so the third liar of a
- * host has the whole host banned. Ids cost less than ports to which others lead us: liars from outside do not keep us
- * from dialling an honest peer behind their address, which takes three liars that we dialled.
- */
 export class Bans {
-  /** By `hostKey`; the host whose last lie is oldest comes first. */
+  /** The bans of each host, by `hostKey`. The host whose last lie is oldest comes first. */
   readonly #hosts = new Map<string, Ban[]>();
 
   /** Every ban, for a log. */
@@ -43,20 +47,20 @@ export class Bans {
     if (this.#hosts.size > MAX_HOSTS && oldest !== undefined) this.#hosts.delete(oldest);
   }
 
-  /** Why the host is not to be dialled, or is not let in from outside; or undefined. */
+  /** Why we do not dial a host (`locallyInitiated`), or do not let it in from outside. Undefined when we do. */
   againstHost(host: string, locallyInitiated: boolean): Evidence | undefined {
     const liars = this.#hosts.get(host)?.filter((ban) => ban.locallyInitiated === locallyInitiated);
     return liars?.[LIARS_PER_HOST - 1]?.evidence;
   }
 
-  /** Why this address is not to be dialled, or undefined. */
+  /** Why we do not dial this address. Undefined when we do. */
   againstAddress({ host, port }: PeerAddress): Evidence | undefined {
     const key = hostKey(host);
     const isIt = (ban: Ban): boolean => ban.locallyInitiated && ban.address.host === host && ban.address.port === port;
     return this.againstHost(key, true) ?? this.#hosts.get(key)?.find(isIt)?.evidence;
   }
 
-  /** Why this connection is not welcome, whose peer id is known; or undefined. */
+  /** Why this connection, whose peer id is known, must end. Undefined when it may stay. */
   againstPeer({ hostKey: host, peerId, locallyInitiated, address }: PeerConnection): Evidence | undefined {
     if (locallyInitiated) return this.againstAddress(address);
     return this.againstHost(host, false) ?? this.#hosts.get(host)?.find((ban) => ban.peerId.equals(peerId))?.evidence;

@@ -3,23 +3,23 @@ import type { Connection } from './connection.js';
 import { type EncoderOptions, placesForDials } from './encoder-options.js';
 import { addressKey } from './spares.js';
 
-/** One torrent's connections, half-open ones included, found by what they must not share. */
+/** The connections of one torrent, half-open ones included, found by their addresses, hosts and peer ids. */
 export class ConnectionTable {
   readonly #all = new Set<Connection>();
-  /** By host and peer id, in the order in which their handshakes were finished. */
+  /** By host and peer id, the connections whose handshake is finished, in the order in which they finished it. */
   readonly #complete = new Map<string, Set<Connection>>();
   #completeCount = 0;
-  /** Those that we dialled. An external peer's port says nothing of where it listens. */
+  /** The addresses that we dialled. The port of an external peer does not say where it listens. */
   readonly #dialled = new Set<string>();
   /** By `hostKey`. */
   readonly #hosts = new Map<string, HostCount>();
 
-  /** Connections of all kinds. */
+  /** How many connections of all kinds there are. */
   get count(): number {
     return this.#all.size;
   }
 
-  /** Those that we dialled, half-open ones included. */
+  /** How many connections we dialled, half-open ones included. */
   get dialledCount(): number {
     return this.#dialled.size;
   }
@@ -32,13 +32,13 @@ export class ConnectionTable {
     return this.#completeCount;
   }
 
-  /** Whether nobody else is to be dialled. */
+  /** Whether we must not dial another peer. */
   isFullForDials(options: EncoderOptions): boolean {
     if (this.count >= options.maxConnections) return true;
     return this.count >= options.maxInitiate && this.dialledCount >= placesForDials(options);
   }
 
-  /** Whether somebody from outside has a place. */
+  /** Whether there is a place for another peer from outside. */
   hasPlaceForExternal(options: EncoderOptions): boolean {
     const { maxConnections } = options;
     return this.count < maxConnections && this.externalCount < maxConnections - placesForDials(options);
@@ -77,8 +77,8 @@ export class ConnectionTable {
   }
 
   /**
-   * The oldest connection from outside, of `host` unless it is null, that was made at `latest` or before and has not
-   * finished its handshake.
+   * The oldest connection from outside whose handshake is not finished, if it was made at `latest` or before. Unless
+   * `host` is null, only connections of that host count.
    */
   unfinishedExternal(latest: Millis, host: string | null): Connection | undefined {
     for (const connection of this.#all) {
@@ -88,7 +88,9 @@ export class ConnectionTable {
     return undefined;
   }
 
-  /** The oldest connection that we dialled at `latest` or before and whose handshake is not finished. */
+  /**
+   * The oldest connection that we dialled and whose handshake is not finished, if it was made at `latest` or before.
+   */
   unfinishedDial(latest: Millis): Connection | undefined {
     for (const connection of this.#all) {
       if (!connection.locallyInitiated || connection.completeSince !== null) continue;
@@ -101,7 +103,7 @@ export class ConnectionTable {
     return this.#dialled.has(addressKey(address));
   }
 
-  /** Connections with a host, of both directions. */
+  /** How many connections of both directions there are with a host. */
   countOfHost(host: string): number {
     const count = this.#hosts.get(host);
     return count === undefined ? 0 : count.external + count.dialled;
@@ -115,7 +117,7 @@ export class ConnectionTable {
     return this.#hosts.get(host)?.dialled ?? 0;
   }
 
-  /** A copy: connections may end while it is walked. */
+  /** A copy, because connections may end while the caller goes through them. */
   all(): Connection[] {
     return [...this.#all];
   }

@@ -1,16 +1,17 @@
 /**
- * One peer's bytes: a handshake, then frames. It is in turn
+ * A Connection reads and writes the bytes of one peer: a handshake, then frames. Its states, one after the other:
  *
- * - dialling (only if we began): our whole handshake waits in the socket;
- * - shaking hands: at the info-hash an external peer has its answer, at the peer id the owner says whether it may stay;
+ * - dialling, only if we dialled: our whole handshake waits in the socket;
+ * - handshake: an external peer has our answer once we know its info-hash; once we know the peer id, the owner decides
+ *   whether the peer may stay;
  * - complete: frames go to the owner, and messages may be sent;
  * - closed: nothing is delivered and nothing is sent.
  *
- * What a chunk has us do is bounded: what is left of it when the work is enough waits for a task of its own, and so
- * does all of it when the turn of the loop is over. Until it is read nothing more is taken from the socket, so that the
- * kernel's buffer fills and the peer has to wait.
+ * The work that one chunk can make us do is bounded. After enough work the rest of the chunk waits for a task of its
+ * own. When the turn of the loop is over, the whole chunk waits. Until it is read we take nothing more from the socket,
+ * so the kernel's buffer fills and the peer has to wait.
  *
- * Every ending goes through one place, which tells the owner once, whoever ended it and from wherever it was called.
+ * Every ending goes through one place, `#sever`, which tells the owner once, whichever side ended the connection.
  */
 import { readUint32 } from '../../base/bytes.js';
 import type { Millis, Task, Timers } from '../../base/clock.js';
@@ -32,17 +33,17 @@ import type { EncoderOptions } from './encoder-options.js';
 import type { PeerConnection } from './peer-connection.js';
 import type { PeerDialOwner } from './peer-dial.js';
 
-/** Who we are in a swarm. */
+/** What we say of ourselves in a handshake. */
 export interface Identity {
-  /** The torrent that we speak for, 20 bytes. */
+  /** The info-hash of the torrent, 20 bytes. */
   readonly infoHash: Buffer;
-  /** Our name, 20 bytes. */
+  /** Our peer id, 20 bytes. */
   readonly myId: Buffer;
   /** The extensions that we announce, 8 bytes. */
   readonly reserved: Buffer;
 }
 
-/** Who ended a connection, and why. */
+/** Which side ended a connection, and why. */
 export type Ending =
   | { readonly by: 'us'; readonly reason: Refusal }
   | { readonly by: 'peer'; readonly failure: SocketFailure };
@@ -51,11 +52,13 @@ export type Ending =
 export interface ConnectionOwner {
   /** Our dial got through; the handshake begins. */
   dialDone(connection: Connection): void;
-  /** The peer has said who it is. A refusal ends the connection; without one it is complete. */
+  /** The peer has said its peer id. A refusal ends the connection. Without one it is complete. */
   judgePeerId(connection: Connection): Refusal | undefined;
-  /** The handshake is finished: frames may come from here on. */
+  /** The handshake is finished. Frames may come from now on. */
   completed(connection: Connection): void;
+  /** A whole message without its length prefix, at least one byte, valid during the call. */
   gotFrame(connection: Connection, frame: Buffer): void;
+  /** The kernel has taken all that was sent. Called only while the connection is complete. */
   connectionFlushed(connection: Connection): void;
   /** The connection has ended. Called once. */
   severed(connection: Connection, ending: Ending): void;
@@ -64,6 +67,7 @@ export interface ConnectionOwner {
 /** A connection from outside whose handshake has been read as far as the info-hash. */
 export interface Incoming {
   readonly address: PeerAddress;
+  /** The peer's eight reserved bytes. */
   readonly reserved: Buffer;
   /** What came in the same chunk behind the info-hash: a view, valid during the call. */
   readonly rest: Buffer;
@@ -95,12 +99,13 @@ export class Connection implements PeerConnection, PeerDialOwner {
   #state: 'handshake' | 'complete' | 'closed' = 'handshake';
   #peerId = NOT_KNOWN_YET;
   #reserved: Buffer;
-  /** What came and has not been read yet. */
+  /** What has come and is not read yet. */
   #held: Buffer | null = null;
-  /** What the chunk that is being read has had us do, and how much of that for nothing. */
+  /** The work that the chunk being read has made, in the units of `price.ts`. */
   #work = 0;
+  /** How much of that was for nothing. */
   #idleWork = 0;
-  /** Idle work that the peer may make before it counts. */
+  /** How much idle work the peer may make before it counts against its host. */
   #credit: number;
   #deadline: Task;
   #paused = false;
@@ -109,7 +114,7 @@ export class Connection implements PeerConnection, PeerDialOwner {
   #sentLength = 0;
   #lastFrame: Millis;
 
-  /** `open` gives the socket, with this connection as its handler; no event may come before it returns. */
+  /** `open` returns the socket, with this connection as its handler. No event may come before `open` returns. */
   constructor(
     owner: ConnectionOwner,
     timers: Timers,
@@ -141,11 +146,12 @@ export class Connection implements PeerConnection, PeerDialOwner {
           { code: 'handshake-timeout' },
           Math.max(0, beginning.acceptedAt + options.handshakeDeadline - timers.now()),
         );
-    // All 68 bytes at once when we dial: receivers exist that answer nothing before the last of them. An external peer
-    // has its answer before it has said who it is: dialling clients exist that wait for that with their own id.
+    // When we dial, we send all 68 bytes at once, because some clients answer nothing before the last of them. An
+    // external peer gets our answer before it has said its id, because some clients send their id only after the
+    // answer.
     this.#socket.write([encodeHandshake(identity.infoHash, identity.myId, identity.reserved)]);
-    // The rest came in an event of the listener, which serves all torrents. What the messages in it do may hurt this
-    // torrent alone, so they wait for a task of this torrent.
+    // The rest came in an event of the listener, which serves all torrents. A failure of ours over these messages must
+    // end this torrent alone, so they wait for a task of this torrent.
     if (!dialling && beginning.rest.length > 0) this.#hold(beginning.rest);
   }
 
@@ -166,12 +172,12 @@ export class Connection implements PeerConnection, PeerDialOwner {
     return this.#completeSince;
   }
 
-  /** When we said something last. */
+  /** When we last sent a message. */
   get lastSent(): Millis {
     return this.#lastSent;
   }
 
-  /** When the peer's last message or keep-alive was finished, or now while we are not listening. */
+  /** When the peer last finished a message or keep-alive; now, while our owner has paused reading. */
   get lastFrame(): Millis {
     return this.#paused ? this.#timers.now() : this.#lastFrame;
   }
@@ -180,7 +186,10 @@ export class Connection implements PeerConnection, PeerDialOwner {
     return this.#socket.unsentLength;
   }
 
-  /** Bytes that the kernel has taken since the handshake. It takes no more while the peer takes nothing. */
+  /**
+   * How many bytes the kernel has taken since the handshake. When the peer takes nothing, the kernel soon takes no
+   * more.
+   */
   get takenLength(): number {
     return this.#sentLength - this.#socket.unsentLength;
   }
@@ -267,7 +276,7 @@ export class Connection implements PeerConnection, PeerDialOwner {
     return this.#timers.addTask(() => this.refuse(reason), delay);
   }
 
-  /** Says how many bytes were read: fewer when they make enough work for one time. */
+  /** Returns how many bytes of `data` were read: not all of them when they make enough work for one time. */
   #read(data: Buffer): number {
     this.#work = 0;
     const read = this.#framer.dataCameIn(data);
@@ -280,7 +289,7 @@ export class Connection implements PeerConnection, PeerDialOwner {
     return read;
   }
 
-  /** Keeps `rest` for a task, and takes nothing from the socket meanwhile. */
+  /** Keeps a copy of `rest` for a task, and takes nothing from the socket meanwhile. */
   #hold(rest: Buffer): void {
     if (this.#state === 'closed') return;
     this.#held = Buffer.from(rest);
@@ -294,7 +303,7 @@ export class Connection implements PeerConnection, PeerDialOwner {
     const read = this.#read(held);
     if (this.closed) return;
     if (read < held.length) {
-      // The same memory as before.
+      // A view: the bytes are our copy already.
       this.#held = held.subarray(read);
       this.#timers.addTask(this.#readHeld, 0);
       return;
@@ -303,7 +312,7 @@ export class Connection implements PeerConnection, PeerDialOwner {
     if (!this.#paused) this.#socket.resumeReading();
   };
 
-  /** To be called within a frame, when its work is known. */
+  /** Must be called within a frame, when its work is known. */
   #pauseIfEnough(): void {
     if (this.#work >= this.#budget.options.ofOneRead) this.#framer.pause();
   }
@@ -320,7 +329,7 @@ export class Connection implements PeerConnection, PeerDialOwner {
       this.#peerId = peerId;
       const reason = this.#owner.judgePeerId(this);
       if (reason !== undefined) return { kind: 'refuse', reason };
-      // Making room for this connection, the owner may have ended all of them.
+      // When the owner made room for this connection, it may have ended all connections.
       if (this.closed) return this.#readLength;
       this.#deadline.cancel();
       this.#state = 'complete';

@@ -1,10 +1,11 @@
+/** The connections that we dialled, and the teller in whose turn we dialled each of them. */
 import type { Millis } from '../../base/clock.js';
 import type { RefusalCode } from '../../wire/refusal.js';
 import type { Connection, Ending } from './connection.js';
 import type { Standing } from './peer-connection.js';
 import type { Teller, Tellers } from './tellers.js';
 
-/** Ends that say nothing against the teller of the address. */
+/** Endings that say nothing against the teller of the address. */
 const NO_FAULT_OF_THE_TELLER: ReadonlySet<RefusalCode> = new Set([
   'own-peer-id',
   'duplicate-peer',
@@ -22,41 +23,41 @@ interface Dial {
   isProven: boolean;
 }
 
-/** An address that waits for a place. */
+/** An address that waits for a place among the dials. */
 export interface Waiting {
   readonly teller: Teller;
-  /** It has not failed yet. */
+  /** The address has not failed yet. */
   readonly isFresh: boolean;
 }
 
 export interface DialsOptions {
-  /** A dial that is younger gives way to none, nor does a peer whose handshake was finished later. */
+  /** A dial keeps its place for this long in any case. So does a peer, counted from the end of its handshake. */
   readonly patience: Millis;
-  /** The same for a peer that says that it has pieces. */
+  /** A peer that says that it has pieces keeps its place for this long after its handshake. */
   readonly provingTime: Millis;
 }
 
-/** The connections that we dialled, and in whose turn each of them was. */
 export class Dials {
   readonly #tellers: Tellers;
   readonly #options: DialsOptions;
   readonly #standingOf: (connection: Connection) => Standing;
   readonly #all = new Map<Connection, Dial>();
 
-  /** `standingOf`: of a connection whose handshake is finished. */
+  /** `standingOf` is asked only about connections whose handshake is finished. */
   constructor(tellers: Tellers, options: DialsOptions, standingOf: (connection: Connection) => Standing) {
     this.#tellers = tellers;
     this.#options = options;
     this.#standingOf = standingOf;
   }
 
+  /** We have begun to dial, in the turn of `teller`. */
   begun(connection: Connection, teller: Teller): void {
     teller.take('unproven');
     this.#tellers.served(teller);
     this.#all.set(connection, { teller, isHalfOpen: true, isProven: false });
   }
 
-  /** The dial has got through, or has ended. True when that is new. */
+  /** The dial has got through, or has ended. Returns true for the first of the two. */
   gotThrough(connection: Connection): boolean {
     const dial = this.#all.get(connection);
     if (dial?.isHalfOpen !== true) return false;
@@ -73,7 +74,7 @@ export class Dials {
     this.#all.get(connection)?.teller.succeeded();
   }
 
-  /** A peer that is proven by now counts no more in its teller's share. A handshake proves nothing. */
+  /** Peers that are proven by now do not count in the shares of their tellers any more. A handshake proves nothing. */
   settle(): void {
     for (const [connection, dial] of this.#all) {
       if (dial.isProven || connection.completeSince === null || this.#standingOf(connection) !== 'proven') continue;
@@ -82,6 +83,7 @@ export class Dials {
     }
   }
 
+  /** The connection has ended. Its ending may speak against the teller of the address. */
   ended(connection: Connection, ending: Ending): void {
     const dial = this.#all.get(connection);
     this.#all.delete(connection);
@@ -94,9 +96,9 @@ export class Dials {
   }
 
   /**
-   * The dial that is to give its place to `newcomer`, and when: a dial of the teller that is most over its share, or
-   * else one of the newcomer's own teller that has come to nothing. `isHalfOpen`: only a dial that has not got through
-   * will do.
+   * Which dial gives its place to `newcomer`, and when: a dial of the teller that is most over its share. If no teller
+   * is, it is a dial of the newcomer's own teller that has come to nothing so far. `isHalfOpen`: only dials that have
+   * not got through count.
    */
   toGiveWayTo(newcomer: Waiting, isHalfOpen: boolean): { readonly dial: Connection; readonly at: Millis } | undefined {
     const unproven = [...this.#all].filter(([, dial]) => !dial.isProven && (dial.isHalfOpen || !isHalfOpen));
@@ -114,7 +116,7 @@ export class Dials {
     return giving;
   }
 
-  /** The oldest half-open dial that has had its time, of the teller that has most dials. */
+  /** Of the half-open dials that have had their time, the oldest one of the teller with the most unproven dials. */
   toGiveUp(now: Millis): Connection | undefined {
     let most: Connection | undefined;
     let count = 0;

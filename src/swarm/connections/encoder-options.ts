@@ -2,58 +2,64 @@ import type { Millis } from '../../base/clock.js';
 
 /** How one torrent's table of connections behaves. */
 export interface EncoderOptions {
-  /** Connections of all kinds at once; whoever comes from outside beyond that takes a useless one's place, or none. */
+  /**
+   * The most connections of all kinds at once. When there are as many, a peer from outside takes the place of a useless
+   * one, or gets none.
+   */
   readonly maxConnections: number;
-  /** At this many connections of all kinds we dial no more, but for `placesForDials`. */
+  /** With this many connections of all kinds we dial no more, except to fill the `placesForDials`. */
   readonly maxInitiate: number;
   /**
-   * Connections with one host (`hostKey`) at once, of both directions. Households and companies share an address. We
-   * dial up to a quarter of so many there, however many come from there.
+   * The most connections with one host (`hostKey`) at once, of both directions. Households and companies share an
+   * address. We may always dial a quarter of this number there, however many peers come from there.
    */
   readonly maxPerHost: number;
-  /** Addresses kept for later because the table is full or their last attempt failed. */
+  /** The most addresses that we keep for later, because the table is full or because their last attempt failed. */
   readonly maxSpares: number;
-  /** Of them, addresses of one host (`hostKey`) that others than the user name: it has 65,535 ports to be sent to. */
+  /**
+   * The most of these for one host (`hostKey`), except those that the user names. A stranger could name all 65,535
+   * ports of a host.
+   */
   readonly maxSparesPerHost: number;
-  /** A dial that has not got through by then is given up. */
+  /** We give up a dial that has not got through after this time. */
   readonly connectDeadline: Millis;
-  /** A handshake that is not complete by then, counted from the socket's being up, ends the connection. */
+  /** We end a connection whose handshake is not complete this long after its socket was up. */
   readonly handshakeDeadline: Millis;
   /** An encrypted handshake of ours that is not finished by then has failed; another way may be tried. */
   readonly encryptionDeadline: Millis;
   /**
-   * A handshake from outside that has been unfinished for this long gives its place to the next peer from outside. A
-   * dial gives it to an address whose teller has less than its share.
+   * A peer from outside that has not finished its handshake after this time gives its place to the next peer from
+   * outside. A dial gives it to an address whose teller has less than its share.
    */
   readonly slowHandshake: Millis;
   /**
-   * A peer that we dialled says that it has pieces, and has sent none for this long: it gives its place to an address
-   * whose teller has less than its share.
+   * A peer that we dialled and that says that it has pieces, but sends none for this long, gives its place to an
+   * address whose teller has less than its share.
    */
   readonly provingTime: Millis;
-  /** A complete connection says something at least this often, if only a keep-alive. */
+  /** Over a complete connection we send something at least this often, if only a keep-alive. */
   readonly keepAliveInterval: Millis;
   /**
-   * A complete connection on which no message (or keep-alive) was finished for this long is ended, and one that took
+   * We end a complete connection when the peer has finished no message and no keep-alive for this long, or has taken
    * nothing of what waits for it.
    */
   readonly maxSilence: Millis;
-  /** Two attempts at one address are at least this far apart; doubled with every failure. */
+  /** The least time between two attempts at one address. It doubles with every failure. */
   readonly retryInterval: Millis;
   /**
-   * While all places for dials are taken, one who was dialled in vain gives his to one who waits, this often at the
-   * most.
+   * While all places for dials are taken, a peer that we dialled in vain gives its place to an address that waits. That
+   * happens at most once in this time.
    */
   readonly turnoverInterval: Millis;
-  /** An address that has failed this often in a row is dropped, until somebody names it again. */
+  /** We drop an address that has failed this often in a row, until a source names it again. */
   readonly maxFailures: number;
-  /** Messages longer than this many bytes end the connection before they are read. */
+  /** A message that is longer than this many bytes ends the connection before it is read. */
   readonly maxMessageLength: number;
 }
 
 /**
- * Places that whoever comes from outside cannot take: a flood of strangers would keep us from everybody whom trackers
- * name.
+ * How many places peers from outside cannot take. Without such places a flood of strangers would keep us from all the
+ * peers that trackers name.
  */
 export function placesForDials({ maxConnections, maxInitiate }: EncoderOptions): number {
   return Math.min(Math.floor(maxConnections / 4), Math.floor(maxInitiate / 2));

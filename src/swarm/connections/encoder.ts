@@ -1,9 +1,10 @@
 /**
- * The table of one torrent's connections: whom to dial and when, whom to let in, which of two connections with one peer
- * stays, who has been silent for too long. What is said over a connection is the business of `PeerEvents`.
+ * The Encoder holds the table of one torrent's connections. It decides which address to dial and when, which peer to
+ * let in, which of two connections with one peer stays, and which peer has been silent for too long. `PeerEvents` hears
+ * what is said over a connection.
  *
- * Every address that is to be dialled becomes a spare first, and every dial is made in one place, which is asked again
- * whenever a connection ends, whoever ended it, and whenever an address or a place becomes free.
+ * Every address that we want to dial becomes a spare first. Every dial is made in one place, `#refill`. It runs
+ * whenever a connection ends, whichever side ended it, and whenever an address or a place becomes free.
  */
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import { adoptSocket } from '../../net/cipher-socket.js';
@@ -37,7 +38,7 @@ import { type PeerReach, ReachCounter, RefusalLog } from './reach-counter.js';
 import { addressKey, Redialling, Spares, type Turn } from './spares.js';
 import { type Teller, Tellers } from './tellers.js';
 
-/** What an Encoder stands on. */
+/** The objects that are handed to an Encoder. */
 export interface EncoderParts {
   /** The torrent's own part of the loop. */
   readonly rawServer: RawServerContext;
@@ -49,8 +50,12 @@ export interface EncoderParts {
   readonly work: WorkBudget;
   /** Where strangers may not lead us. */
   readonly ownNetworks: OwnNetworks;
+  /** How we dial, in plain or encrypted. All torrents of a session share it. */
   readonly encryption: DialEncryption;
-  /** How well a peer suits us: of equals the higher is dialled first (BEP 40). */
+  /**
+   * How well a peer suits us (BEP 40). Of spares that are equal in all else, we dial the one with the highest rank
+   * first.
+   */
   readonly rank: (address: PeerAddress) => number;
 }
 
@@ -110,22 +115,22 @@ export class Encoder implements ConnectionOwner {
     });
   }
 
-  /** From here on `events` is told what happens, also over the connections that are there already. */
+  /** From now on `events` hears what happens, also over the connections that are there already. */
   handTo(events: PeerEvents): void {
     this.#events = events;
   }
 
-  /** Connections whose handshake is finished. */
+  /** How many connections have finished their handshake. */
   howManyConnections(): number {
     return this.#table.completeCount;
   }
 
-  /** Whether we would dial nobody else, half-open connections counted. */
+  /** Whether we would not dial another peer now. Half-open connections count. */
   get isFull(): boolean {
     return this.#table.isFullForDials(this.#parts.options);
   }
 
-  /** Whether somebody has ever reached us from outside and finished the handshake. */
+  /** Whether a peer has ever reached us from outside and finished the handshake. */
   get everIncoming(): boolean {
     return this.#everIncoming;
   }
@@ -135,19 +140,21 @@ export class Encoder implements ConnectionOwner {
     return this.#reach.reach(this.#spares.count);
   }
 
-  /** How many were refused, by reason, since the beginning. */
+  /** How many connections we have refused since the beginning, by reason. */
   get refusals(): ReadonlyMap<RefusalCode, number> {
     return this.#refusals.counts;
   }
 
   /**
-   * Dials a peer that `source` named: at once if there is a place, later if it is worth it, never if it is pointless or
-   * leads where `source` may not lead us (false). `peerId` is who is said to be there, and only tells us ourselves. BEP
-   * 3 wants a peer with another id severed, but libtorrent takes a new id for each connection, so that none of its
-   * peers would be left.
+   * Dials an address that `source` named: at once if there is a place, later if it is worth it, never if it is
+   * pointless. Returns false when `source` may not lead us to this address.
+   *
+   * `peerId` is the id of the peer that is said to be there. It only tells us whether that is ourselves. BEP 3 wants us
+   * to sever a peer with another id, but libtorrent takes a new id for each connection, so we would lose all such
+   * peers.
    */
   startConnection({ host, port }: PeerAddress, source: AddressSource, peerId: Buffer | null): boolean {
-    // Sockets tell hosts in one spelling. A peer named in another would pass for another peer, or escape a ban.
+    // Sockets use one spelling of each host. In another spelling a peer would pass for another peer, or escape a ban.
     const ip = parseIp(host);
     const teller = this.#tellerOf({ host, port }, source);
     if (ip === undefined || teller === undefined) return false;
@@ -176,8 +183,8 @@ export class Encoder implements ConnectionOwner {
   }
 
   /**
-   * The peer has lied beyond doubt: its connection is ended, and it gets no other. When its whole host is banned, those
-   * of its peers stay that have earned it: they may be honest, behind the same address.
+   * The peer has certainly lied: we end its connection, and it gets no other one. When that bans its whole host, the
+   * peers of the host that have earned it stay: they may be honest peers behind the same address.
    */
   ban(liar: PeerConnection, evidence: Evidence): void {
     this.#bans.add(liar, evidence);
@@ -189,14 +196,15 @@ export class Encoder implements ConnectionOwner {
     }
   }
 
-  /** Who has been banned, and what proved that it lied. */
+  /** The peers that are banned, and what proved that each of them lied. */
   get bans(): readonly Ban[] {
     return this.#bans.all;
   }
 
   /**
-   * If every place for dials is taken and an address waits that could be dialled at once: parts from a peer that was
-   * dialled in vain, or gives up a dial that takes long. That address waits for another attempt. Says whether it did.
+   * Makes a place when every place for dials is taken and an address waits that we could dial at once. We part from a
+   * peer that we dialled in vain, or give up a dial that takes long. The address of that peer waits for another
+   * attempt. Returns whether a place was made.
    */
   makeWay(): boolean {
     if (!this.isFull || this.#nextTurn() === undefined) return false;
@@ -213,7 +221,8 @@ export class Encoder implements ConnectionOwner {
   }
 
   /**
-   * Ends every connection and dials nobody any more. Must also be called when the torrent fails: it gives places back.
+   * Ends every connection and dials no more. The owner must call it also when the torrent fails, because it gives back
+   * places that all torrents share.
    */
   close(): void {
     this.#closed = true;
@@ -223,7 +232,7 @@ export class Encoder implements ConnectionOwner {
     this.#parts.halfOpen.withdraw(this.#dialler);
   }
 
-  /** Ends every connection and forgets every address: whom to dial has to be said anew. */
+  /** Ends every connection and forgets every address. Sources must name again what we shall dial. */
   partFromAll(): void {
     this.#spares.clear();
     for (const connection of this.#table.all()) connection.refuse({ code: 'shutting-down' });
@@ -297,11 +306,11 @@ export class Encoder implements ConnectionOwner {
     halfOpen.withdraw(this.#dialler);
     this.#refillAt(this.#spares.nextReadyAt(this.#now()));
     if (this.#spares.count > 0) this.#turnover.look();
-    // The last thing: the end of the dial that gives way calls for another refill within the call.
+    // This must come last: the end of the dial that gives way runs `#refill` again within this call.
     if (waiting !== undefined) this.#giveWayTo(waiting, false);
   }
 
-  /** What to dial next. What need not be dialled any more is forgotten on the way. */
+  /** What to dial next. On the way we drop addresses that we need not dial any more. */
   #nextTurn(): Turn | undefined {
     for (;;) {
       const turn = this.#spares.next(this.#now(), ({ address }) => this.#hasRoomToDial(hostKey(address.host)));
@@ -310,17 +319,17 @@ export class Encoder implements ConnectionOwner {
     }
   }
 
-  /** All places are taken. A teller that has more than its share of dials gives up one of them in time. */
+  /** All places are taken. A teller with more than its share of dials gives up one that has had its time. */
   #giveWayTo({ teller, spare }: Turn, isHalfOpen: boolean): void {
     const giving = this.#dials.toGiveWayTo({ teller, isFresh: spare.failures === 0 }, isHalfOpen);
-    // Other torrents may have more than their share, and give way when theirs have had their time.
+    // Other torrents may have more than their share. They give way when their dials have had their time.
     if (isHalfOpen) this.#refillAt(this.#now() + this.#parts.options.slowHandshake / 2);
     if (giving === undefined) return;
     if (giving.at > this.#now()) this.#refillAt(giving.at);
     else this.#giveUp(giving.dial);
   }
 
-  /** The address that waits for the place is dialled when the connection is severed. */
+  /** Ends a dial. When its connection is severed, we dial the address that waits for the place. */
   #giveUp(dial: Connection): void {
     if (dial.completeSince === null) {
       dial.refuse({ code: this.#dials.isHalfOpen(dial) ? 'connect-timeout' : 'handshake-timeout' });
@@ -330,7 +339,7 @@ export class Encoder implements ConnectionOwner {
     this.#spares.failed(dial.address, this.#now());
   }
 
-  /** The first of the moments that are named since the last refill counts. */
+  /** Runs `#refill` at the moment `at`. The earliest moment that was named since the last refill counts. */
   #refillAt(at: Millis | undefined): void {
     if (at === undefined || this.#closed || at >= this.#retryAt) return;
     this.#retry?.cancel();
@@ -338,7 +347,7 @@ export class Encoder implements ConnectionOwner {
     this.#retry = this.#parts.rawServer.addTask(() => this.#refill(), at - this.#now());
   }
 
-  /** The teller whose share an address of `source` takes; undefined when `source` may not lead there. */
+  /** The teller in whose share an address of `source` counts. Undefined when `source` may not lead us there. */
   #tellerOf({ host, port }: PeerAddress, source: AddressSource): Teller | undefined {
     const ip = parseIp(host);
     const isAllowed = ip !== undefined && mayLead(source, ip, port, this.#parts.ownNetworks);
@@ -395,7 +404,7 @@ export class Encoder implements ConnectionOwner {
     if (this.#dials.gotThrough(connection)) this.#parts.halfOpen.leave(this.#dialler);
   }
 
-  /** False when a connection would be refused or be one too many with the same peer. */
+  /** False when we would refuse the connection, or when it would be one too many with the same peer. */
   #isWanted(address: PeerAddress, peerId: Buffer | null): boolean {
     if (this.#bans.againstAddress(address) !== undefined || this.#table.hasDialled(address)) return false;
     if (this.#spares.isComplete(address) && this.#events.wantsNothing()) return false;
@@ -403,13 +412,17 @@ export class Encoder implements ConnectionOwner {
     return likelyId === null || this.#namesakes.mayDial(hostKey(address.host), likelyId);
   }
 
+  /** Why we let no peer of `host` in from outside. Undefined when we do. */
   #reasonAgainst(host: string): Refusal | undefined {
     if (this.#closed) return { code: 'shutting-down' };
     const evidence = this.#bans.againstHost(host, false);
     return evidence === undefined ? undefined : { code: 'banned', evidence };
   }
 
-  /** Sees to it that a peer of `host` from outside has a place, if need be that of another one. */
+  /**
+   * Makes sure that a peer of `host` from outside has a place, if need be that of another peer. Returns the refusal
+   * when it gets none.
+   */
   #makeRoom(host: string): Refusal | undefined {
     const { maxPerHost, slowHandshake } = this.#parts.options;
     const isHostFull = this.#table.countOfHost(host) >= maxPerHost;
@@ -426,7 +439,7 @@ export class Encoder implements ConnectionOwner {
     return this.#table.countOfHost(host) < options.maxPerHost && this.#table.hasPlaceForExternal(options);
   }
 
-  /** Peers that come from outside cannot keep us from dialling others behind the same address. */
+  /** Peers from outside cannot keep us from dialling other peers behind the same address. */
   #hasRoomToDial(host: string): boolean {
     const { maxPerHost } = this.#parts.options;
     return (
@@ -442,15 +455,15 @@ export class Encoder implements ConnectionOwner {
 interface TurnoverParts {
   readonly timers: Timers;
   readonly interval: Millis;
-  /** Somebody could be dialled if there were a place. */
+  /** Whether an address waits only because there is no place. */
   readonly isWanted: () => boolean;
-  /** Gives up somebody who was dialled in vain, if there is such a one. */
+  /** Parts from a peer that we dialled in vain, if there is one. */
   readonly giveUpOne: () => void;
 }
 
 /**
- * While every place for dials is taken and others wait for one, whoever was dialled and is of no use goes, one at a
- * time: peers who do nothing but stay would keep us from everybody else for ever.
+ * While every place for dials is taken and addresses wait for one, the peers that we dialled and that are of no use go,
+ * one at a time. Otherwise peers that do nothing but stay would keep us from all others for ever.
  */
 class Turnover {
   readonly #parts: TurnoverParts;
@@ -460,7 +473,7 @@ class Turnover {
     this.#parts = parts;
   }
 
-  /** There may be somebody waiting. Until nobody does, it is looked at again each interval. */
+  /** An address may be waiting. After each interval we look again, until none waits. */
   look(): void {
     this.#task ??= this.#parts.timers.addTask(() => {
       this.#task = null;

@@ -1,23 +1,24 @@
-/** Dials at once that have not got through yet, over all torrents of a process: routers and firewalls mind many. */
+/**
+ * The places for dials that have not got through yet, shared by all torrents of a process. A torrent must give back
+ * each place that it took, once. Of the torrents that wait, the one with the fewest places gets a free place; of
+ * equals, the one that has waited longest.
+ */
+
+/** How many such places there are. Routers and firewalls do not like many half-open dials. */
 export const MAX_HALF_OPEN = 64;
 
-/** A torrent that dials. It is told in an event of another torrent, so it acts in a task of its own. */
+/** A torrent that dials. It is called in an event of another torrent, so it must act in a task of its own. */
 export interface Dialler {
-  /** It asked for a place in vain, and now there may be one. */
+  /** The torrent asked for a place in vain, and now there may be one. */
   placeFree(): void;
-  /** Another torrent that has fewer places asks in vain: a dial that has had its time should give up its place. */
+  /** Another torrent with fewer places asks in vain. A dial of this one that has had its time should give way. */
   giveWay(): void;
 }
 
-/**
- * The places for dials that have not got through yet, shared by all torrents of a process. Every place that is entered
- * is left once. Of the torrents that wait, the one with the fewest places gets a free place, and of equals the one that
- * waits longest.
- */
 export class HalfOpen {
   readonly #limit: number;
   readonly #waiting = new Set<Dialler>();
-  /** Each is told of a place, which is kept until it takes the place or withdraws. */
+  /** The torrents that were told of a free place. It is kept for them until they take it or withdraw. */
   readonly #told = new Set<Dialler>();
   readonly #places = new Map<Dialler, number>();
   #count = 0;
@@ -30,7 +31,10 @@ export class HalfOpen {
     return this.#count;
   }
 
-  /** Takes a place. If there is none, false, and `placeFree` is called once when there is: it may ask again, later. */
+  /**
+   * Takes a place. Returns false when there is none. Then `placeFree` is called once when there is one, and the torrent
+   * may ask again.
+   */
   enter(dialler: Dialler): boolean {
     this.#told.delete(dialler);
     if (this.#hasPlace()) {
@@ -45,6 +49,7 @@ export class HalfOpen {
     return false;
   }
 
+  /** Gives a place back. */
   leave(dialler: Dialler): void {
     const left = this.#placesOf(dialler) - 1;
     if (left > 0) this.#places.set(dialler, left);
@@ -53,7 +58,7 @@ export class HalfOpen {
     this.#wakeNext();
   }
 
-  /** `dialler` wants no place any more. */
+  /** `dialler` does not want a place any more. */
   withdraw(dialler: Dialler): void {
     this.#waiting.delete(dialler);
     if (this.#told.delete(dialler)) this.#wakeNext();

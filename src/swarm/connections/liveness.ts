@@ -1,3 +1,9 @@
+/**
+ * Keeps complete connections alive, and ends those whose peer finishes no message for too long. The scan of the sockets
+ * does not find these, because bytes that dribble in look like life to it. Liveness also ends the connections whose
+ * peer says something now and then but takes nothing of what we send, because that would pile up. One task serves all
+ * connections. Without connections there is no task.
+ */
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import { KEEP_ALIVE } from '../../wire/message.js';
 import type { Connection } from './connection.js';
@@ -5,17 +11,12 @@ import type { EncoderOptions } from './encoder-options.js';
 
 type LivenessOptions = Pick<EncoderOptions, 'keepAliveInterval' | 'maxSilence'>;
 
-/** How much a peer had taken when it was seen to take something last. */
+/** How many bytes a peer had taken when we last saw it take some, and when that was. */
 interface Taking {
   readonly length: number;
   readonly at: Millis;
 }
 
-/**
- * Keeps complete connections alive, and ends those whose peer finishes no message for too long: bytes that dribble in
- * look like life to the scan of the sockets. It also ends those whose peer says something now and then but takes
- * nothing of what we say, which would pile up. One task for all of them, none while there are none.
- */
 export class Liveness {
   readonly #timers: Timers;
   readonly #options: LivenessOptions;
@@ -29,7 +30,7 @@ export class Liveness {
 
   watch(connection: Connection): void {
     this.#watched.set(connection, { length: connection.takenLength, at: this.#timers.now() });
-    // Nobody who is watched already is due later than a newcomer, so a task that waits need not be moved.
+    // No connection that we watch already is due later than a new one, so a task that waits need not be moved.
     this.#task ??= this.#timers.addTask(
       this.#look,
       Math.min(this.#options.keepAliveInterval, this.#options.maxSilence),
@@ -64,7 +65,7 @@ export class Liveness {
     if (this.#watched.size > 0) this.#task = this.#nextLook(next - now);
   };
 
-  /** When the peer was last seen to take something, or to have nothing to take. */
+  /** When we last saw that the peer took something, or had nothing to take. */
   #lastTaking(connection: Connection, taking: Taking, now: Millis): Millis {
     const length = connection.takenLength;
     if (connection.unsentLength > 0 && length === taking.length) return taking.at;

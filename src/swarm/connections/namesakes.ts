@@ -1,9 +1,25 @@
+/**
+ * Namesakes are connections with one host under one peer id. They may be with one peer that is connected twice. Or they
+ * are with an honest peer and with another peer behind the same address that borrows its id: a peer id is no secret and
+ * proves nothing. So no connection keeps another one out because it came first. Under one id, different hosts are
+ * different peers.
+ *
+ * When two peers have dialled each other, one connection must go. One of the two peers knows that for sure: the one
+ * that accepted the later connection and had dialled the earlier one. If its id is the greater one, it ends the later
+ * connection at once, otherwise after ten seconds. The peer that dialled the later connection ends the earlier one only
+ * if that is young, and only if its own id is the greater one. In all other cases it keeps both, because the other peer
+ * ends one of them if it is honest.
+ *
+ * Of two connections that we dialled, the one that has exchanged less goes after a minute. Connections from outside
+ * stand side by side, up to three. Then a silent one gives way to a newcomer.
+ */
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import type { Refusal } from '../../wire/refusal.js';
 import type { Merits, PeerConnection } from './peer-connection.js';
 
-/** A connection whose handshake is finished, or is just being finished. */
+/** A connection whose handshake is finished or about to be. */
 export interface Namesake extends PeerConnection {
+  /** When the handshake was finished; null before that. */
   readonly completeSince: Millis | null;
 }
 
@@ -16,33 +32,20 @@ export interface NamesakesParts {
   readonly withId: (host: string, peerId: Buffer) => readonly Namesake[];
 }
 
-/** Two connections that are made within this time of each other may be two peers dialling each other at once. */
+/** When two connections are made within this time, two peers may have dialled each other at once. */
 const SIMULTANEOUS: Millis = 10_000;
 /** A connection over which no block has passed for this long is silent. */
 const SILENCE: Millis = 60_000;
 /**
- * After so long a silence the same peer is dialled once more: at shorter intervals, idle peers would change
- * connections.
+ * After this long a silence we dial the same peer once more. After a shorter time, idle peers would replace one
+ * connection by another again and again.
  */
 const SILENCE_BEFORE_DIAL: Millis = 300_000;
-/** So many connections from outside may stand under one peer id and host. */
+/** The most connections from outside with one host under one peer id. */
 const MOST_FROM_OUTSIDE = 3;
 
 const DUPLICATE: Refusal = { code: 'duplicate-peer' };
 
-/**
- * Connections with one host under one peer id. They may be one peer, connected twice, or an honest peer and another
- * behind the same address that borrows its id: a peer id is no secret and proves nothing. So no connection keeps
- * another one out by being there first. Under one id, different hosts are different peers.
- *
- * Two that have dialled each other end with one connection. One of them knows that it is one too many: the acceptor of
- * the later connection, which has dialled the earlier one. If its peer id is the greater, it parts at once, otherwise
- * after ten seconds. The dialler of the later one parts only from a young one, and only when its id is the greater. In
- * all other cases it keeps both, because the peer, if it is honest, parts from one.
- *
- * Of two that we have dialled, the one that has exchanged less goes after a minute. Those from outside stand side by
- * side, up to three; then a silent one gives way to a newcomer.
- */
 export class Namesakes {
   readonly #parts: NamesakesParts;
   readonly #tasks = new Map<Namesake, Task>();
@@ -51,7 +54,9 @@ export class Namesakes {
     this.#parts = parts;
   }
 
-  /** `newcomer` has said its peer id. A refusal ends it; without one it stays, and others may have been ended. */
+  /**
+   * `newcomer` has said its peer id. Returns the refusal that ends it. Without one it stays, and others may have ended.
+   */
   judge(newcomer: Namesake): Refusal | undefined {
     const others = this.#othersOf(newcomer);
     const isGreater = Buffer.compare(this.#parts.myId, newcomer.peerId) > 0;
@@ -76,15 +81,17 @@ export class Namesakes {
     return undefined;
   }
 
-  /** Whether the peer of `newcomer`, if it is honest, is about to end it: it has just dialled us too. */
+  /**
+   * Whether the peer of `newcomer`, if it is honest, is about to end this connection, because it has just dialled us.
+   */
   isDoubtful(newcomer: Namesake): boolean {
     if (!newcomer.locallyInitiated || Buffer.compare(this.#parts.myId, newcomer.peerId) > 0) return false;
     return this.#othersOf(newcomer).some((other) => !other.locallyInitiated && this.#isYoung(other));
   }
 
   /**
-   * Whether a peer is worth a dial that is said to have this host and peer id. A silent connection does not speak
-   * against it: its peer may have borrowed the id.
+   * Whether to dial a peer that is said to have this host and peer id. A connection that has long been silent is no
+   * reason against it, because its peer may have borrowed the id.
    */
   mayDial(host: string, peerId: Buffer): boolean {
     return this.#parts.withId(host, peerId).every((other) => this.#silenceOf(other) >= SILENCE_BEFORE_DIAL);
@@ -121,14 +128,14 @@ export class Namesakes {
     return this.#silenceOf(connection) >= SILENCE;
   }
 
-  /** For how long no block has passed over it. */
+  /** For how long no block has passed over the connection. */
   #silenceOf(connection: Namesake): Millis {
     const now = this.#parts.timers.now();
     return now - Math.max(connection.completeSince ?? now, this.#parts.merits(connection).lastBlockAt);
   }
 
   #later(connection: Namesake, delay: Millis, act: () => void): void {
-    // Parting from another, the owner may have ended all of them.
+    // When we ended another connection, the owner may have ended all of them.
     if (connection.closed) return;
     const run = (): void => {
       this.#tasks.delete(connection);

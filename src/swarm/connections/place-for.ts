@@ -2,27 +2,29 @@ import type { Millis } from '../../base/clock.js';
 import { type Judge, leastUseful, type UsefulPeer } from '../least-useful.js';
 import type { Newcomer } from './peer-connection.js';
 
-/** What is looked at of a peer. */
+/** What `placeFor` looks at in a peer. */
 export interface PlacedPeer extends UsefulPeer {
   readonly connection: { readonly locallyInitiated: boolean; readonly hostKey: string };
 }
 
+/** How `placeFor` judges peers. */
 export interface PlaceJudge<P> extends Omit<Judge<P>, 'side'> {
-  /** When a host had its last turn with us; -∞ when it has had none. */
+  /** When a host last had an upload slot of ours; −∞ when it never had one. */
   readonly lastTurnOf: (hostKey: string) => Millis;
 }
 
 /**
- * Which peer from outside gives its place in a full table to a newcomer. Places belong to hosts by share: a host that
- * has more gives to one that has less, and never the other way round. In this order:
+ * Which peer from outside gives its place in a full table to a newcomer. Hosts share the places: a host with more of
+ * them gives to a host with fewer, and never the other way round. The first of these that exists gives its place:
  *
- * - a peer that is useless to everybody;
- * - the least useful of the host with the most places, if it keeps as many as the newcomer's host then has;
+ * - a useless peer: neither of us can want anything of the other;
+ * - the least useful peer of the host with the most places, if this host then still has as many as the newcomer's;
  * - a peer that has been of no use for long;
- * - while we seed, of those that have had a turn and wait for another, the one whose host was served last: it waits the
- *   longest anyway. The newcomer's host must have been served earlier, or not at all.
+ * - while we seed, of the peers that have had a turn and wait for another, the one whose host was served last, because
+ *   it waits longest anyway. The newcomer's host must have been served earlier, or not at all.
  *
- * Where the newcomer's own host has all that one host may have, one of that host gives way, if it is of no use.
+ * When the newcomer's own host has as many places as one host may have, a peer of that host gives way, if it is of no
+ * use.
  */
 export function placeFor<P extends PlacedPeer>(
   peers: Iterable<P>,
@@ -47,7 +49,8 @@ export function placeFor<P extends PlacedPeer>(
 }
 
 /**
- * The peers of the hosts with the most places, if such a host keeps as many as the newcomer's host then has; else none.
+ * The peers of the hosts with the most places, if such a host can give one place and still have as many as the
+ * newcomer's host then has. Otherwise none.
  */
 export function ofGivingHosts<P>(
   external: readonly P[],

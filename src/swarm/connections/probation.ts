@@ -1,11 +1,16 @@
+/**
+ * Connections on probation: an honest peer is about to end them, because they are one too many. The side above hears of
+ * such a connection only when it still stands after two seconds. Otherwise it would ask over it for blocks that are
+ * lost with it. What the peer says meanwhile is kept.
+ */
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import type { Connection } from './connection.js';
 
-/** A peer that is going to end the connection has done so by then. */
+/** A peer that means to end the connection has done so after this time. */
 const PROBATION: Millis = 2_000;
-/** Bytes of frames that are kept of one connection; with more of them it has passed. */
+/** We keep frames of up to this many bytes of one connection. With more of them the connection has passed. */
 const MAX_KEPT = 64 * 1024;
-/** What a frame counts besides its bytes: all that are kept are handed on in one task. */
+/** Each frame counts as this many bytes more, because all frames that are kept are handed on in one task. */
 const FRAME_OVERHEAD = 64;
 
 interface Held {
@@ -14,16 +19,12 @@ interface Held {
   length: number;
 }
 
-/**
- * Connections that an honest peer is about to end, as one too many. Those above hear of one only when it still stands
- * after two seconds: what they ask for over it would be lost. What its peer says meanwhile is kept.
- */
 export class Probation {
   readonly #timers: Timers;
   readonly #passed: (connection: Connection, frames: readonly Buffer[]) => void;
   readonly #held = new Map<Connection, Held>();
 
-  /** `passed`: the connection still stands, and these frames came over it. */
+  /** `passed` is called when a connection still stands, with the frames that came over it. */
   constructor(timers: Timers, passed: (connection: Connection, frames: readonly Buffer[]) => void) {
     this.#timers = timers;
     this.#passed = passed;
@@ -38,7 +39,7 @@ export class Probation {
     this.#held.set(connection, held);
   }
 
-  /** Keeps a frame for later. False when the connection is not on probation. */
+  /** Keeps a copy of a frame for later. Returns false when the connection is not on probation. */
   keeps(connection: Connection, frame: Buffer): boolean {
     const held = this.#held.get(connection);
     if (held === undefined) return false;
@@ -52,7 +53,7 @@ export class Probation {
     return this.#held.has(connection);
   }
 
-  /** The connection has ended. True when those above have not heard of it. */
+  /** The connection has ended. Returns true when the side above has not heard of it. */
   ended(connection: Connection): boolean {
     this.#held.get(connection)?.task.cancel();
     return this.#held.delete(connection);

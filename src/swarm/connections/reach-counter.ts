@@ -1,20 +1,20 @@
 import type { Refusal, RefusalCode } from '../../wire/refusal.js';
 import type { Ending } from './connection.js';
 
-/** How our dials went, since the beginning. An address that was dialled again counts again. */
+/** How our dials have ended since the beginning. An address that we dialled twice counts twice. */
 export interface PeerReach {
-  /** Addresses that wait to be dialled. */
+  /** How many addresses wait to be dialled now. */
   readonly waiting: number;
   readonly dialled: number;
-  /** Dials at whose other end nobody listens. */
+  /** Dials to a port on which no program listens. */
   readonly refused: number;
-  /** Dials that nobody answered, or no way leads to. */
+  /** Dials that got no answer, or to an address that we cannot reach. */
   readonly silent: number;
-  /** Dials that were answered, and ended before the handshake was over. */
+  /** Dials that got an answer, and ended before the handshake was finished. */
   readonly turnedAway: number;
 }
 
-/** Counts what becomes of dials. */
+/** Counts our dials and how they end. */
 export class ReachCounter {
   #dialled = 0;
   #refused = 0;
@@ -25,7 +25,7 @@ export class ReachCounter {
     this.#dialled += 1;
   }
 
-  /** A dial has ended before its handshake did. */
+  /** A dial has ended before its handshake was finished. */
   failed(ending: Ending): void {
     const code = ending.by === 'us' ? ending.reason.code : ending.failure.code;
     if (code === 'shutting-down') return;
@@ -34,17 +34,18 @@ export class ReachCounter {
     else this.#turnedAway += 1;
   }
 
+  /** `waiting`: how many addresses wait to be dialled. */
   reach(waiting: number): PeerReach {
     const [dialled, refused, silent, turnedAway] = [this.#dialled, this.#refused, this.#silent, this.#turnedAway];
     return { waiting, dialled, refused, silent, turnedAway };
   }
 }
 
-/** Counts refusals by their reasons. */
+/** Counts refusals by reason. */
 export class RefusalLog {
   readonly #counts = new Map<RefusalCode, number>();
 
-  /** How many there have been since the beginning, by reason. */
+  /** How many refusals there have been since the beginning, by reason. */
   get counts(): ReadonlyMap<RefusalCode, number> {
     return this.#counts;
   }

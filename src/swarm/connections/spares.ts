@@ -1,3 +1,10 @@
+/**
+ * The addresses that wait to be dialled, and what we know of those that we dialled. An address waits at most once at a
+ * time. After a dial it waits at least the retry interval, and longer with each failure. Both memories are bounded.
+ *
+ * Tellers share the places. When there is none left, the teller that is most over its share gives one up. Few addresses
+ * of one host wait, whichever tellers name them.
+ */
 import type { Millis } from '../../base/clock.js';
 import { hostKey } from '../../net/host-key.js';
 import type { PeerAddress } from '../../net/raw-server.js';
@@ -10,78 +17,75 @@ import type { Teller, Tellers } from './tellers.js';
 export interface Spare {
   readonly address: PeerAddress;
   /**
-   * Who came from outside and said that it listens there, or null. While it is connected there is no point in dialling.
+   * The id of a peer that came from outside and said that it listens there, or null. While it is connected we do not
+   * dial it.
    */
   readonly peerId: Buffer | null;
-  /** Not to be dialled before. */
+  /** We do not dial it before this time. */
   readonly notBefore: Millis;
+  /** Failures in a row. */
   readonly failures: number;
-  /** How well it suits us, as it was when it was named: the higher the better. */
+  /** How well it suits us, the higher the better. It stays as it was when the address was named. */
   readonly rank: number;
-  /** Its tellers, one or several. It may be dialled in the turn of each. */
+  /** Its tellers, at least one. We may dial it in the turn of each of them. */
   readonly tellers: readonly Teller[];
 }
 
-/** A spare whose turn it is, and whose turn that is. */
+/** The spare to dial next, and the teller in whose turn we dial it. */
 export interface Turn {
   readonly spare: Spare;
   readonly teller: Teller;
 }
 
+/** What we know of an address that we dialled, or whose peer we parted from. */
 interface Attempt {
   readonly at: Millis;
-  /** Failures in a row, this one not counted. */
+  /** Failures in a row. */
   readonly failures: number;
-  /** Who answered there the last time. */
+  /** The id of the peer that last answered there, or null. */
   readonly peerId: Buffer | null;
-  /** False once the address has proved to be useless: our own, or somebody else's torrent. */
+  /** False once the address has proved to be useless: it is our own, or it speaks another protocol. */
   readonly worthRetrying: boolean;
-  /** It had everything, as we had: there is nothing to say while we want nothing. */
+  /** The peer had everything, as we had. While we want nothing there is no point in dialling it. */
   readonly isComplete: boolean;
   readonly tellers: readonly Teller[];
 }
 
 type SpareOptions = Pick<EncoderOptions, 'maxSpares' | 'maxSparesPerHost' | 'retryInterval' | 'maxFailures'>;
 
-/** Doubling stops here: an address that is tried for an hour is tried each half hour. */
+/** The doubling ends here: after an hour of failures we try an address each half hour. */
 const MAX_RETRY_INTERVAL: Millis = 30 * 60_000;
-/** So many tellers of one address are remembered: more than there are kinds of sources. */
+/** We remember up to this many tellers of one address. That is more than there are kinds of sources. */
 const MAX_TELLERS = 8;
-/** A flood of addresses that fail at once makes us forget attempts before their time. */
+/** With more attempts than this for each spare, we forget some before their time: a flood of addresses is failing. */
 const MAX_ATTEMPTS_A_SPARE = 10;
 
-export function addressKey(address: PeerAddress): string {
-  return `${address.host} ${address.port}`;
-}
-
-/**
- * The addresses that wait to be dialled, and what is known of those that were. An address waits at most once, waits at
- * least the retry interval after it was dialled, and longer with each failure. Both memories are bounded.
- *
- * Tellers share the places: when none is left, the teller that is most over its share gives one up. Few addresses of
- * one host wait, whichever teller names them.
- */
 export class Spares {
   readonly #options: SpareOptions;
   readonly #rank: (address: PeerAddress) => number;
   readonly #tellers: Tellers;
   readonly #waiting = new Map<string, Spare>();
-  /** How many wait of each host. */
+  /** How many addresses of each host wait, by `hostKey`. */
   readonly #hosts = new Map<string, number>();
-  /** The longest ago comes first: an address that is dialled again goes to the end. */
+  /** The oldest attempt comes first: an address that we dial again goes to the end. */
   readonly #attempts = new Map<string, Attempt>();
 
+  /** `rank` says how well an address suits us, the higher the better. */
   constructor(options: SpareOptions, rank: (address: PeerAddress) => number, tellers: Tellers) {
     this.#options = options;
     this.#rank = rank;
     this.#tellers = tellers;
   }
 
+  /** How many addresses wait. */
   get count(): number {
     return this.#waiting.size;
   }
 
-  /** Keeps an address that `teller` named, unless its share and that of the host are used up. */
+  /**
+   * Keeps an address that `teller` named, unless its share or that of the host is used up. We dial it at `now` at the
+   * earliest. `peerId` is the peer that is said to listen there, if it came from outside.
+   */
   add(address: PeerAddress, teller: Teller, now: Millis, peerId: Buffer | null = null): void {
     const key = addressKey(address);
     const known = this.#waiting.get(key);
@@ -101,14 +105,14 @@ export class Spares {
     });
   }
 
-  /** Who answered at this address when it was dialled last, or null. */
+  /** The id of the peer that last answered at this address, or null. */
   knownPeerId(address: PeerAddress): Buffer | null {
     return this.#attempts.get(addressKey(address))?.peerId ?? null;
   }
 
   /**
-   * What to dial now, among the addresses that `mayDial` allows. Each teller has its turn, with the address of its own
-   * that has the fewest failures, then the highest rank, then the longest wait.
+   * What to dial now, among the addresses that `mayDial` allows. Tellers have turns. In the turn of a teller we dial
+   * that one of its addresses that has the fewest failures, then the highest rank, then the longest wait.
    */
   next(now: Millis, mayDial: (spare: Spare) => boolean): Turn | undefined {
     const bests = new Map<Teller, Spare>();
@@ -126,7 +130,7 @@ export class Spares {
     return teller === undefined || spare === undefined ? undefined : { spare, teller };
   }
 
-  /** When the next address becomes ready that is not ready yet, or undefined. */
+  /** When the next of the addresses that are not ready yet becomes ready. Undefined when there is none. */
   nextReadyAt(now: Millis): Millis | undefined {
     let soonest: Millis | undefined;
     for (const { notBefore } of this.#waiting.values()) {
@@ -139,7 +143,7 @@ export class Spares {
     this.#remove(addressKey(spare.address), spare);
   }
 
-  /** `spare` is being dialled. */
+  /** We dial `spare`, which waits no longer. */
   dialled(spare: Spare, now: Millis): void {
     const key = addressKey(spare.address);
     const peerId = this.#attempts.get(key)?.peerId ?? null;
@@ -150,17 +154,17 @@ export class Spares {
     this.#forgetOldAttempts(now);
   }
 
-  /** A connection that we dialled is up, and this peer answered. */
+  /** A connection that we dialled is up, and this peer has answered. */
   answered(address: PeerAddress, peerId: Buffer): void {
     this.#amend(address, { peerId });
   }
 
-  /** A connection that we dialled was good for a while: what failed before it does not count any more. */
+  /** A connection that we dialled was good for a while. Failures before it do not count any more. */
   proved(address: PeerAddress): void {
     this.#amend(address, { failures: 0 });
   }
 
-  /** A dial failed, or the connection was lost. The address waits for another attempt, unless it failed too often. */
+  /** A dial failed, or its connection was lost. The address waits for another attempt, unless it failed too often. */
   failed(address: PeerAddress, now: Millis): void {
     const key = addressKey(address);
     const attempt = this.#attempts.get(key);
@@ -173,22 +177,23 @@ export class Spares {
     this.#keep(key, { address, peerId: null, notBefore, failures, rank: this.#rank(address), tellers });
   }
 
-  /** Nobody is to dial this address again, whoever names it. */
+  /** We never dial this address again, whichever source names it. */
   condemn(address: PeerAddress): void {
     this.#amend(address, { worthRetrying: false });
   }
 
-  /** A peer that has everything, and may be found there, was parted from because we had everything too. */
+  /** We have parted from a peer that listens at `address`, because it had everything, as we had. */
   partedComplete(address: PeerAddress, peerId: Buffer, now: Millis): void {
     const key = addressKey(address);
     this.#forgetOldAttempts(now);
-    // Whoever comes from outside may come as often as it likes, and name another port each time.
+    // A peer from outside may come as often as it likes, and name another port each time.
     if (this.#attempts.size >= 2 * this.#options.maxSpares && !this.#attempts.has(key)) return;
     const tellers = this.#attempts.get(key)?.tellers ?? [];
     this.#attempts.delete(key);
     this.#attempts.set(key, { at: now, failures: 0, peerId, worthRetrying: true, isComplete: true, tellers });
   }
 
+  /** Whether the peer at `address` had everything when we last parted from it. */
   isComplete(address: PeerAddress): boolean {
     return this.#attempts.get(addressKey(address))?.isComplete ?? false;
   }
@@ -218,13 +223,15 @@ export class Spares {
     else this.#hosts.delete(host);
   }
 
-  /** Another teller names what waits already: it may be dialled in the turn of both, until both give it up. */
+  /**
+   * Another teller names an address that waits already. We may dial it in the turn of either, until both give it up.
+   */
   #nameAgain(key: string, spare: Spare, teller: Teller): void {
     const { tellers } = spare;
     if (tellers.includes(teller)) return;
     if (tellers.length < MAX_TELLERS) this.#replace(key, spare, [...tellers, teller]);
     else {
-      // Many tellers of one kind must not keep out a teller of another kind.
+      // Many tellers of one kind must not keep out a teller of another kind: it takes the place of one of them.
       const twin = tellers.findLast(({ kind }, at) => kind !== teller.kind && tellers.some(isOther(kind, at)));
       if (twin !== undefined) this.#replace(key, spare, [...tellers.filter((each) => each !== twin), teller]);
     }
@@ -236,7 +243,7 @@ export class Spares {
     this.#waiting.set(key, { ...spare, tellers });
   }
 
-  /** Makes a place for one more address of its host. The user may name every port of a host. */
+  /** Makes room for one more address of a host. The user may name every port of a host. */
   #makeRoomAtHost({ address }: Spare, newcomer: Teller): boolean {
     const host = hostKey(address.host);
     if (newcomer.kind === 'user' || (this.#hosts.get(host) ?? 0) < this.#options.maxSparesPerHost) return true;
@@ -246,7 +253,7 @@ export class Spares {
     let most = (counts.get(newcomer) ?? 0) + 1;
     let worst: readonly [string, Spare] | undefined;
     for (const fellow of fellows) {
-      // What two tellers have named is not for one of them to lose.
+      // An address that two tellers have named stays: the share of one of them is no reason to drop it.
       const [teller, other] = fellow[1].tellers;
       if (teller === undefined || other !== undefined || teller.kind === 'user') continue;
       const count = counts.get(teller) ?? 0;
@@ -259,7 +266,7 @@ export class Spares {
     return true;
   }
 
-  /** Makes a place for `spare`: of a teller over its share, or of the newcomer's address that failed more often. */
+  /** Makes a place for a spare: from a teller over its share, or from an address of `newcomer` with more failures. */
   #makeRoom({ failures }: Spare, newcomer: Teller): boolean {
     while (this.#waiting.size >= this.#options.maxSpares) {
       const over = this.#tellers.mostOver(this.#tellersOfAll(), newcomer, 'waiting');
@@ -279,7 +286,7 @@ export class Spares {
     return tellers;
   }
 
-  /** The address of `teller` that failed most, and more often than `failures`; of equals the newest. */
+  /** The address of `teller` with the most failures, and with more than `failures`; of equals, the newest. */
   #worstOf(teller: Teller, failures: number): readonly [string, Spare] | undefined {
     let worst: readonly [string, Spare] | undefined;
     let most = failures;
@@ -302,7 +309,7 @@ export class Spares {
     if (attempt !== undefined) this.#attempts.set(key, { ...attempt, ...change });
   }
 
-  /** Only what is older than the retry interval may be forgotten, but in a flood: the rest keeps attempts apart. */
+  /** Forgets only what is older than the retry interval, except in a flood: the rest keeps attempts apart. */
   #forgetOldAttempts(now: Millis): void {
     const { maxSpares, retryInterval } = this.#options;
     for (const [key, attempt] of this.#attempts) {
@@ -313,28 +320,23 @@ export class Spares {
   }
 }
 
-function isOther(kind: Teller['kind'], at: number): (teller: Teller, other: number) => boolean {
-  return (teller, other) => other !== at && teller.kind === kind;
-}
-
-function comesBefore(a: Spare, b: Spare): boolean {
-  return a.failures === b.failures ? a.rank > b.rank : a.failures < b.failures;
-}
-
-/** What the end of a connection teaches about its peer's address: whether it is worth another dial, and when. */
+/** Learns from the end of a connection whether the peer's address is worth another dial, and when. */
 export class Redialling {
   readonly #spares: Spares;
   readonly #retryInterval: Millis;
-  readonly #saysItListens: (address: PeerAddress) => Teller | undefined;
+  readonly #listenerTeller: (address: PeerAddress) => Teller | undefined;
 
-  /** `saysItListens`: who names the address of a peer that came from outside; undefined where that may not lead. */
-  constructor(spares: Spares, retryInterval: Millis, saysItListens: (address: PeerAddress) => Teller | undefined) {
+  /**
+   * `listenerTeller` returns the teller of the address at which a peer from outside says that it listens. Undefined
+   * when the peer may not lead us there.
+   */
+  constructor(spares: Spares, retryInterval: Millis, listenerTeller: (address: PeerAddress) => Teller | undefined) {
     this.#spares = spares;
     this.#retryInterval = retryInterval;
-    this.#saysItListens = saysItListens;
+    this.#listenerTeller = listenerTeller;
   }
 
-  /** To be called while `events`, the side above, still knows the connection. */
+  /** Must be called while `events`, the side above, still knows the connection. */
   ended(connection: Connection, ending: Ending, now: Millis, events: PeerEvents): void {
     const { address, locallyInitiated, completeSince } = connection;
     const isComplete = completeSince !== null;
@@ -348,25 +350,36 @@ export class Redialling {
       if (isWorthRetrying(ending)) this.#spares.failed(address, now);
       else if (isHopeless(ending)) this.#spares.condemn(address);
     } else if (isComplete && ending.by === 'peer') {
-      // It may have said where it can be found, and may come again by itself before that.
+      // The peer may have said where it listens. We wait for a while, because it may come again by itself.
       const port = events.listeningPort(connection);
-      const teller = port === null ? undefined : this.#saysItListens({ host: address.host, port });
+      const teller = port === null ? undefined : this.#listenerTeller({ host: address.host, port });
       if (port === null || teller === undefined) return;
       this.#spares.add({ host: address.host, port }, teller, now + this.#retryInterval, connection.peerId);
     }
   }
 }
 
-/** Whether the same address may do better later. What a peer did wrong once, it does wrong again. */
+/** The key of an address in a map. */
+export function addressKey(address: PeerAddress): string {
+  return `${address.host} ${address.port}`;
+}
+
+function isOther(kind: Teller['kind'], at: number): (teller: Teller, other: number) => boolean {
+  return (teller, other) => other !== at && teller.kind === kind;
+}
+
+function comesBefore(a: Spare, b: Spare): boolean {
+  return a.failures === b.failures ? a.rank > b.rank : a.failures < b.failures;
+}
+
+/** Whether the same address may do better later. A peer that broke the rules once will break them again. */
 function isWorthRetrying(ending: Ending): boolean {
   if (ending.by === 'peer') return ending.failure.code !== 'forbidden';
   const { code } = ending.reason;
   return code === 'connect-timeout' || code === 'handshake-timeout' || code === 'idle';
 }
 
-/**
- * Whether whoever names the address again is to be ignored: we found ourselves, or somebody who speaks something else.
- */
+/** Whether we never dial the address again: we found ourselves there, or a program that speaks another protocol. */
 function isHopeless(ending: Ending): boolean {
   return ending.by === 'us' && (ending.reason.code === 'own-peer-id' || ending.reason.code === 'not-bittorrent');
 }

@@ -1,19 +1,19 @@
 /**
- * The tellers that have named addresses of peers to us, and how much of what is scarce (places of spares, places of
- * peers that we dialled) the addresses of each teller may take. Kinds of sources share first, then the tellers of one
- * kind: a thousand tellers of one kind take nothing from another kind. No share is kept free: while others want less,
- * one teller may have everything.
+ * The tellers that have named addresses of peers to us. Places for spares and for peers that we dialled are scarce, so
+ * the addresses of each teller have a share of them. Kinds of sources share first, then the tellers of one kind: a
+ * thousand tellers of one kind take nothing from another kind. No share is kept free: while others want less, one
+ * teller may have everything.
  */
 
 import { hostKey } from '../../net/host-key.js';
 import type { AddressSource, AddressSourceKind } from '../../net/reach-rule.js';
 
-/** What is shared: spares that wait, or dials whose peer has not been of use yet. */
+/** What tellers share: the places of spares that wait, or those of dials whose peer has not been of use yet. */
 export type Shared = 'waiting' | 'unproven';
 
-/** The order of turns among kinds that have had as much. */
+/** The order of turns among kinds of sources that are equal in all else. */
 const ORDER: readonly AddressSourceKind[] = ['user', 'tracker', 'link', 'incoming', 'lsd', 'dht', 'pex'];
-/** So many failures halve a teller's share; each success doubles it again. */
+/** This many failures halve a teller's share. Each success doubles it again. */
 const FAILURES_A_HALVING = 4;
 const MAX_HALVINGS = 4;
 
@@ -29,7 +29,7 @@ class Group {
     this.kind = kind;
   }
 
-  /** The weight of its best member that takes part, `teller` included: members do not answer for each other. */
+  /** The highest weight among `teller` and the members that are not idle: members do not answer for each other. */
   weightWith(teller: Teller): number {
     let most = teller.weight;
     for (const member of this.members) if (!member.isIdle) most = Math.max(most, member.weight);
@@ -41,8 +41,11 @@ class Group {
 export class Teller {
   readonly key: string;
   readonly group: Group;
+  /** How many of its addresses wait. */
   waiting = 0;
+  /** How many dials of its addresses have not been of use yet. */
   unproven = 0;
+  /** The number of its last turn; 0 when it has had none. */
   lastTurn = 0;
   #failures = 0;
   #halvings = 0;
@@ -56,7 +59,7 @@ export class Teller {
     return this.group.kind;
   }
 
-  /** Its share beside others of its kind: 1 for a teller that has not failed. */
+  /** Its share relative to others of its kind: 1 for a teller that has not failed, 1/16 at the least. */
   get weight(): number {
     return 2 ** -this.#halvings;
   }
@@ -75,40 +78,43 @@ export class Teller {
     this.group[what] -= 1;
   }
 
-  /** An address that it named came to nothing. */
+  /** A dial of an address that it named has come to nothing. */
   failed(): void {
     this.#failures += 1;
     if (this.#failures % FAILURES_A_HALVING === 0) this.disappointed();
   }
 
-  /** It named a peer that kept a place from others and was of no use. */
+  /** It has named a peer that kept a place from others and was of no use. */
   disappointed(): void {
     this.#halvings = Math.min(this.#halvings + 1, MAX_HALVINGS);
   }
 
-  /** There was a peer of this torrent at an address that it named. */
+  /** At an address that it named there was a peer of this torrent. */
   succeeded(): void {
     this.#failures = 0;
     this.#halvings = Math.max(0, this.#halvings - 1);
   }
 }
 
+/** All tellers of one torrent. */
 export class Tellers {
   readonly #maxIdle: number;
   readonly #groups = new Map<AddressSourceKind, Group>(ORDER.map((kind) => [kind, new Group(kind)]));
-  /** The longest known come first. */
+  /** By key, the teller that we have known longest first. */
   readonly #known = new Map<string, Teller>();
   #turns = 0;
 
-  /** `maxIdle`: so many tellers are remembered of which no address waits. */
+  /** With `maxIdle` tellers or more, each new one makes us forget an idle one. */
   constructor(maxIdle: number) {
     this.#maxIdle = maxIdle;
   }
 
+  /** How many tellers we know. */
   get count(): number {
     return this.#known.size;
   }
 
+  /** The teller of a source: one for each kind and host, and one for a kind whose sources have no host. */
   of(source: AddressSource): Teller {
     const key = 'teller' in source ? `${source.kind} ${hostKey(source.teller)}` : source.kind;
     const known = this.#known.get(key);
@@ -122,7 +128,10 @@ export class Tellers {
     return teller;
   }
 
-  /** The teller whose turn is next: the fewest unproven dials for its share, then the longest since its last turn. */
+  /**
+   * The teller whose turn is next: the one with the fewest unproven dials for its share; of equals, the one whose last
+   * turn is longest ago.
+   */
   next(candidates: Iterable<Teller>): Teller | undefined {
     const firsts = new Map<Group, Teller>();
     for (const teller of candidates) {
@@ -140,8 +149,8 @@ export class Tellers {
   }
 
   /**
-   * The holder that has so much more than `newcomer` that one of its places is the newcomer's by right; undefined when
-   * there is none. The user names addresses once, so these wait as long as they must.
+   * Of `holders`, the teller that is most over its share, if the newcomer has a right to one of its places. Undefined
+   * when there is none. The user names addresses only once, so they wait as long as they must.
    */
   mostOver(holders: Iterable<Teller>, newcomer: Teller, what: Shared): Teller | undefined {
     const most = new Map<Group, Teller>();
@@ -183,9 +192,9 @@ export class Tellers {
   }
 }
 
-/** Whether `a`, of the weight `ofA`, is served before `b`. */
-function isServedBefore(a: Teller | Group, ofA: number, b: Teller | Group, ofB: number): boolean {
-  const [shareOfA, shareOfB] = [(a.unproven + 1) / ofA, (b.unproven + 1) / ofB];
+/** Whether `a` has its turn before `b`. */
+function isServedBefore(a: Teller | Group, weightOfA: number, b: Teller | Group, weightOfB: number): boolean {
+  const [shareOfA, shareOfB] = [(a.unproven + 1) / weightOfA, (b.unproven + 1) / weightOfB];
   if (shareOfA !== shareOfB) return shareOfA < shareOfB;
   if (a.lastTurn !== b.lastTurn) return a.lastTurn < b.lastTurn;
   return ORDER.indexOf(a.kind) < ORDER.indexOf(b.kind);

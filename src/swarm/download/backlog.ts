@@ -1,24 +1,31 @@
 import type { Millis } from '../../base/clock.js';
 import { BLOCK_LENGTH } from '../../metainfo/piece-layout.js';
 
+/** Limits for the requests in flight to one peer. Counts are in requests. */
 export interface BacklogOptions {
-  /** Requests in flight to a peer of whom nothing is known. */
+  /** How many requests are in flight to a peer of which we know nothing. */
   readonly initial: number;
-  /** Requests that a peer is thought to queue, until it says so itself. More might be dropped in silence. */
+  /** How many requests we assume that a peer queues, until it says so itself. The peer may drop more without a word. */
   readonly limit: number;
-  /** The same of a peer that has left requests unanswered: old clients drop what is more than this. */
+  /** The same for a peer that has left requests unanswered: old clients drop what is more than this. */
   readonly cautiousLimit: number;
-  /** More than this is asked of nobody, whatever a peer says or answers: it would only fill its memory and ours. */
+  /**
+   * We never have more requests than this in flight to a peer, whatever it says or answers: more would only fill its
+   * memory and ours.
+   */
   readonly most: number;
-  /** How long a rate is measured before the backlog follows it; twice the time of the first answers on a long way. */
+  /**
+   * How long a rate is measured before the backlog follows it. When the response time is long, it is measured for twice
+   * that time.
+   */
   readonly window: Millis;
-  /** The queue holds what the peer sends in this time at the most, however long it takes to answer. */
+  /** The backlog holds at most what the peer sends in this time, however long the peer takes to answer. */
   readonly maxQueueTime: Millis;
 }
 
 export const DEFAULT_BACKLOG_OPTIONS: BacklogOptions = {
   initial: 8,
-  // What libtorrent asks of a peer that says nothing: who cannot take it has long met it.
+  // libtorrent asks this much of a peer that states no queue, so clients that cannot take it have met it long ago.
   limit: 500,
   cautiousLimit: 250,
   most: 2_000,
@@ -26,22 +33,23 @@ export const DEFAULT_BACKLOG_OPTIONS: BacklogOptions = {
   maxQueueTime: 4_000,
 };
 
-// Below two the peer has nothing to send while the next request is on its way.
+// With fewer than two requests the peer has nothing to send while the next request is on its way.
 const LEAST = 2;
-// The rate has stopped growing when a window brings less than this times the best before it.
+// The rate has stopped growing when a window brings less than this factor times the best rate before it.
 const GROWTH = 1.25;
 
 /**
  * How many requests are kept in flight to one peer: enough that the peer always has one waiting, whatever the delay.
  *
- * At first it grows by one with each block, which doubles it each round trip. Once the rate has stopped growing with
- * it, it follows the rate measured over each window: 2 + rate × queue time ÷ block length. The queue time is never
- * below twice the time that the first answers took, or a long way would shrink the backlog, and that the rate, for
- * ever.
+ * At first the backlog grows by one with each block, so it doubles with each round trip. Once the rate stops growing
+ * with it, it follows the rate measured over each window: 2 + rate × queue time ÷ block length. The queue time is never
+ * below twice the response time. Otherwise a long round trip would shrink the backlog, a small backlog would lower the
+ * rate, and so on without end.
  *
- * A peer that states no queue is tried: once it has answered as many requests as the limit, while the backlog was held
- * by it, the limit grows by one with each block, until the first request is refused (BEP 6) or dropped. It does not
- * grow while the oldest request is overtaken by others, since that may be the first one that was dropped.
+ * A peer that states no queue is asked for more step by step. Once it has answered as many requests as the limit
+ * allows, while the limit held the backlog down, the limit grows by one with each block. It stops growing when the peer
+ * first refuses a request (BEP 6) or drops one. It does not grow while the oldest request is overtaken by others,
+ * because that request may be the first one that the peer dropped.
  */
 export class Backlog {
   readonly #options: BacklogOptions;
@@ -50,11 +58,11 @@ export class Backlog {
   #limit: number;
   #isStated = false;
   #mayGrow = true;
-  /** What the backlog would be without a limit. */
+  /** The size that the backlog would have without a limit. */
   #wanted = 0;
-  /** Answers that came while the limit held the backlog. */
+  /** How many answers came while the limit held the backlog down. */
   #answersAtLimit = 0;
-  /** Requests that the peer may yet refuse because we asked for more than it takes. */
+  /** How many requests the peer may still refuse because we asked for more than it takes. */
   #excess = 0;
   #growing = true;
   #bestRate = 0;
@@ -63,7 +71,10 @@ export class Backlog {
   #askedAt: Millis | null = null;
   #responseTime: Millis = 0;
 
-  /** `queueTime`: how much of its own sending time the peer may be asked for in advance, asked at each window's end. */
+  /**
+   * `queueTime` says how much of its own sending time the peer may be asked for in advance; called at the end of each
+   * window.
+   */
   constructor(options: BacklogOptions, queueTime: () => Millis) {
     this.#options = options;
     this.#queueTime = queueTime;
@@ -71,11 +82,12 @@ export class Backlog {
     this.#size = Math.min(options.initial, this.#limit);
   }
 
+  /** How many requests may be in flight now. */
   get size(): number {
     return this.#size;
   }
 
-  /** The peer says how many requests it queues before it drops any, 1 or more. */
+  /** The peer says how many requests it queues before it drops any; `limit` is 1 or more. */
   setLimit(limit: number): void {
     this.#isStated = true;
     this.#mayGrow = false;
@@ -83,14 +95,14 @@ export class Backlog {
     this.#size = Math.min(this.#size, this.#limit);
   }
 
-  /** Requests leave and none was in flight: the answer will tell how far away the peer is. */
+  /** We send requests while none is in flight, so the time until the answer is the response time of the peer. */
   askedWhileIdle(now: Millis): void {
     this.#askedAt = now;
     this.#windowBegan = now;
     this.#windowLength = 0;
   }
 
-  /** `overtaken`: blocks that were asked for later come before the oldest one. */
+  /** A block came of `length` bytes. `overtaken`: blocks that we asked for later come before the oldest one. */
   blockCameIn(now: Millis, length: number, overtaken: boolean): void {
     if (this.#askedAt !== null) {
       const took = Math.max(1, now - this.#askedAt);
@@ -108,7 +120,8 @@ export class Backlog {
   }
 
   /**
-   * The peer refuses a request, though it does not choke us. True when we may be to blame: it was asked for very much.
+   * The peer refuses a request although it does not choke us. True when we may be the cause, because we asked for very
+   * much.
    */
   refused(): boolean {
     this.#mayGrow = false;
@@ -123,8 +136,8 @@ export class Backlog {
   }
 
   /**
-   * The peer drops requests without a word, the first of them while it had `held` others. It is asked for as many from
-   * here on, or for half of the limit if that is more: other things than a full queue may be to blame.
+   * The peer drops requests without a word; it had `held` others when it dropped the first. From now on the limit is
+   * `held`, or half of the limit if that is more, because a full queue may not be the only cause.
    */
   dropped(held: number): void {
     this.#mayGrow = false;
@@ -132,7 +145,7 @@ export class Backlog {
     this.#size = Math.min(this.#size, this.#limit);
   }
 
-  /** The peer does not answer: a single request is left to tell when it does again. */
+  /** The peer does not answer. The backlog becomes a single request, which shows when the peer answers again. */
   stalled(): void {
     this.#mayGrow = false;
     if (!this.#isStated) this.#limit = Math.min(this.#limit, this.#options.cautiousLimit);

@@ -1,8 +1,12 @@
 import { sha1 } from '../../base/digest.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../../metainfo/piece-layout.js';
 
+/** How much a Blame remembers. */
 export interface BlameOptions {
-  /** Blocks of failed pieces that are remembered with their hashes until the piece passes; the oldest are forgotten. */
+  /**
+   * How many blocks of failed pieces are remembered with their hashes until their piece passes. The oldest piece is
+   * forgotten first.
+   */
   readonly maxSuspects: number;
 }
 
@@ -13,20 +17,20 @@ interface Suspect<Sender> {
   readonly hash: Buffer;
 }
 
-/** By the number of the block in its piece. */
+/** The suspects of one piece, by the number of the block in the piece. */
 type Suspects<Sender> = Map<number, Suspect<Sender>[]>;
 
-// More different versions of one block than this tell nothing new, and a piece that fails for ever must not fill
+// More versions of one block than this tell us nothing new, and a piece that fails again and again must not fill
 // memory.
 const MAX_SUSPECTS_PER_BLOCK = 8;
 
 /**
- * Who sent what of a piece that turns out wrong.
+ * Finds out which peer has sent wrong blocks when a piece fails its hash.
  *
- * - One sender of the whole piece is guilty at once.
- * - Of several, the blocks' hashes are remembered. When the piece passes later, whoever had sent a block that differs
- *   from the right one is guilty, and nobody else.
- * - Blocks whose sender is unknown (they come from an earlier run) blame nobody.
+ * - When one sender sent the whole piece, it is guilty at once.
+ * - When several senders sent it, the hashes of their blocks are remembered. When the piece passes later, each sender
+ *   of a block that differs from the right one is guilty, and no other sender.
+ * - A block whose sender is unknown (it comes from an earlier run) makes no sender guilty.
  */
 export class Blame<Sender extends object> {
   readonly #layout: PieceLayout;
@@ -41,7 +45,7 @@ export class Blame<Sender extends object> {
     this.#options = options;
   }
 
-  /** `begin` is that of a block of ours, a multiple of the block length. */
+  /** `begin` is where the block begins in the piece, a multiple of the block length. */
   blockCameIn(sender: Sender, piece: PieceIndex, begin: number): void {
     let senders = this.#senders.get(piece);
     if (senders === undefined) {
@@ -51,7 +55,10 @@ export class Blame<Sender extends object> {
     senders[begin / BLOCK_LENGTH] = sender;
   }
 
-  /** `data` is the piece as it failed, or null when it is no longer in memory. Returns who is guilty beyond doubt. */
+  /**
+   * `data` is the wrong piece, or null when it is no longer in memory. Returns the senders that are guilty beyond
+   * doubt.
+   */
   pieceFailed(piece: PieceIndex, data: Buffer | null): readonly Sender[] {
     const senders = this.#senders.get(piece);
     this.#senders.delete(piece);
@@ -63,8 +70,8 @@ export class Blame<Sender extends object> {
   }
 
   /**
-   * `data` is the piece as it is right, or null when it is no longer in memory. Returns who had sent wrong blocks of
-   * it.
+   * `data` is the right piece, or null when it is no longer in memory. Returns the senders that had sent wrong blocks
+   * of it.
    */
   pieceVerified(piece: PieceIndex, data: Buffer | null): readonly Sender[] {
     for (const sender of this.#senders.get(piece) ?? []) {
@@ -83,17 +90,17 @@ export class Blame<Sender extends object> {
     return [...guilty];
   }
 
-  /** The blocks are gone, through nobody's fault. */
+  /** The blocks of the piece are gone, and no sender is to blame. */
   pieceDropped(piece: PieceIndex): void {
     this.#senders.delete(piece);
   }
 
-  /** How many blocks of pieces that passed it has sent. */
+  /** How many blocks the sender has sent of pieces that passed. */
   creditOf(sender: Sender): number {
     return this.#credits.get(sender) ?? 0;
   }
 
-  /** Hashed blocks that are remembered, at most `maxSuspects` or those of one piece. */
+  /** How many hashed blocks are remembered: at most `maxSuspects`, or more when one piece alone has more. */
   get suspectCount(): number {
     return this.#suspectCount;
   }

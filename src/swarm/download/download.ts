@@ -11,46 +11,96 @@ import type { RateLimiter, RateWaiter } from '../rate-limiter.js';
 import { Backlog, type BacklogOptions, DEFAULT_BACKLOG_OPTIONS } from './backlog.js';
 import type { FastDownload } from './fast-download.js';
 
-/** What a Download needs of the side that all downloads of a torrent share. */
+/** How blocks are asked for. */
+export interface RequestOptions {
+  /**
+   * A peer that owes us blocks and has sent none for this long counts as snubbed: the Choker gives it no slot in
+   * return.
+   */
+  readonly snubTime: Millis;
+  /** After this long the requests of such a peer are given back, so that others fetch them. */
+  readonly stallTime: Millis;
+  /**
+   * The same, for a peer without the fast extension (BEP 6) that has answered later requests: it does not say which
+   * requests it drops.
+   */
+  readonly dropTime: Millis;
+  /** How many requests are in flight to one peer in endgame, when we ask other peers for most of these blocks too. */
+  readonly endgameBacklog: number;
+  /** How often we review whether we are interested and which requests have stalled. */
+  readonly sweepInterval: Millis;
+  /**
+   * The requests of all peers together should ask for no more bytes than this. It is enough to keep the peers busy, and
+   * keeps the memory for pieces bounded.
+   */
+  readonly maxOutstanding: number;
+  /**
+   * Each peer is asked for as much as it sends in this time, if its response time is short. More would be a risk and no
+   * gain. Blocks that wait in the queue of one peer may meanwhile come to other peers. These then have less that we
+   * want, and want less of what we have.
+   */
+  readonly queueTime: Millis;
+  /** A peer is never asked for less than it sends in this time, however fast all peers are together. */
+  readonly minQueueTime: Millis;
+  readonly backlog: BacklogOptions;
+  /** How rates are measured. */
+  readonly measure: MeasureOptions;
+}
+
+export const DEFAULT_REQUEST_OPTIONS: RequestOptions = {
+  snubTime: 30_000,
+  stallTime: 60_000,
+  dropTime: 10_000,
+  endgameBacklog: 16,
+  sweepInterval: 5_000,
+  maxOutstanding: 16 * 1024 * 1024,
+  queueTime: 500,
+  minQueueTime: 100,
+  backlog: DEFAULT_BACKLOG_OPTIONS,
+  measure: DEFAULT_MEASURE_OPTIONS,
+};
+
+/** What a Download needs of its owner, the Downloader, which all downloads of a torrent share. */
 export interface DownloadOwner {
   readonly options: RequestOptions;
   readonly limiter: RateLimiter;
   now(): Millis;
   isEndgame(): boolean;
-  /** We want something that is in `has`. */
+  /** We want some piece of `has`. */
   isInteresting(has: Bitfield): boolean;
-  /** The next block to ask this peer for; it counts as asked for from then on. */
+  /** The next block to ask this peer for; undefined when there is none. The block counts as asked for from then on. */
   take(download: Download): BlockSpan | undefined;
   howManyAsked(download: Download): number;
   /**
-   * What was asked of this peer will not come; others may have it. Called even when nothing was asked: it may hold
-   * pieces.
+   * The blocks that we asked this peer for will not come; other peers may be asked for them. Called even when nothing
+   * was asked, because the peer may hold pieces.
    */
   giveBackAll(download: Download): void;
-  /** This peer says that a block will not come; the numbers are its own. */
+  /** The peer says that it will not send a block. The numbers come from the peer and are not checked. */
   blockRejected(download: Download, span: Span): BlockSpan | 'late' | 'unasked';
-  /** What this peer has dropped without a word, the oldest first, is given back. */
+  /** Gives back the requests that this peer has dropped without a word, and returns them, the oldest first. */
   giveBackDropped(download: Download): readonly OpenRequest[];
-  /** It has answered many requests that were made after the oldest one that it has not. */
+  /** The peer has answered many requests that we made after the oldest open one. */
   isOvertaken(download: Download): boolean;
-  /** It has answered a request that was made after the oldest one that it has not. */
+  /** The peer has answered a request that we made after the oldest open one. */
   skipsOldest(download: Download): boolean;
-  /** There was nothing to take; the download wants to be woken when that may have changed. */
+  /** There was nothing to take. The owner wakes the download when that may have changed. */
   gotNothing(download: Download): void;
-  /** A block came. Stores it, if it is of use. */
+  /** A block came; the numbers come from the peer. The owner stores it if it is of use. */
   blockCameIn(download: Download, piece: number, begin: number, block: Buffer): 'wanted' | 'duplicate' | 'unasked';
   /** How much of its own sending time a peer may be asked for in advance. */
   queueTime(): Millis;
 }
 
-// Requests are gathered until an eighth of the backlog is free, so that not every block costs a write.
+// Requests are gathered until an eighth of the backlog is free (32 requests at the most), so that not every block costs
+// a write.
 const ROUND_SHARE = 8;
 const MAX_ROUND = 32;
 
 /**
- * Fetches from one peer: says whether we are interested, and keeps as many requests in flight as the way to the peer
- * holds. While we are choked nothing is asked for, but for what the peer allows by the fast extension; a choke gives
- * everything back, unless the peer speaks that extension and will refuse each request by itself.
+ * Fetches from one peer: tells it whether we are interested, and keeps as many requests in flight as its backlog holds.
+ * While the peer chokes us, we ask only for the pieces that it allows by the fast extension. When the peer chokes us,
+ * all requests are given back, unless it speaks the fast extension: then it must answer or refuse each request.
  */
 export class Download implements RateWaiter {
   readonly connection: PeerConnection;
@@ -62,7 +112,8 @@ export class Download implements RateWaiter {
   #has: Bitfield;
   #choked = true;
   #interested = false;
-  // A peer that never sent a block counts as snubbed: otherwise every newcomer would take a slot from one who delivers.
+  // A peer that never sent a block counts as snubbed. Otherwise each new peer would take a slot from a peer that sends
+  // blocks.
   #lastBlockAt: Millis = Number.NEGATIVE_INFINITY;
   #owesSince: Millis = Number.NEGATIVE_INFINITY;
   #total = 0;
@@ -83,13 +134,13 @@ export class Download implements RateWaiter {
     return this.#has;
   }
 
-  /** The pieces that it may be asked for now; null for none. */
+  /** The pieces that we may ask the peer for now; null for none. */
   get askable(): Bitfield | null {
     if (this.fast !== null) return this.fast.askable(this.#has, this.#choked);
     return this.#choked ? null : this.#has;
   }
 
-  /** When a block came last that we had asked for; -∞ when none has. */
+  /** When the last block came that we had asked for; -∞ when none has come. */
   get lastBlockAt(): Millis {
     return this.#lastBlockAt;
   }
@@ -99,7 +150,7 @@ export class Download implements RateWaiter {
     return this.#choked;
   }
 
-  /** We told the peer that we want something. */
+  /** We have told the peer that we are interested. */
   get interested(): boolean {
     return this.#interested;
   }
@@ -109,12 +160,12 @@ export class Download implements RateWaiter {
     return this.#measure.rate(this.#owner.now());
   }
 
-  /** Bytes of useful blocks. */
+  /** Bytes of useful blocks that came. */
   get total(): number {
     return this.#total;
   }
 
-  /** Bytes of blocks that were not asked for, or that somebody else had sent before. */
+  /** Bytes of blocks that we had not asked for, or that another peer had sent before. */
   get wasted(): number {
     return this.#wasted;
   }
@@ -130,8 +181,8 @@ export class Download implements RateWaiter {
   }
 
   /**
-   * It never sent a block, or sends none although it owes us some. One whom we ask for nothing is not to blame for
-   * that.
+   * The peer has never sent a block, or sends none although it owes us some. A peer that we ask for nothing owes us
+   * nothing.
    */
   isSnubbed(): boolean {
     if (this.#lastBlockAt === Number.NEGATIVE_INFINITY) return true;
@@ -160,14 +211,14 @@ export class Download implements RateWaiter {
     this.reviewInterest();
   }
 
-  /** The peer lost a piece that it had; what it was asked for of it was given back. */
+  /** The peer lost a piece that it had. Our requests for that piece were given back already. */
   gotDontHave(piece: PieceIndex): void {
     this.#has.clear(piece);
     this.fast?.changed();
     this.reviewInterest();
   }
 
-  /** A request will not be answered. */
+  /** The peer says that it will not answer a request (BEP 6). */
   gotReject(span: Span): Judgement {
     if (this.fast === null) return JUNK;
     const asked = this.#owner.blockRejected(this, span);
@@ -193,6 +244,7 @@ export class Download implements RateWaiter {
     else this.reviewInterest();
   }
 
+  /** The peer sends a block. The numbers come from the peer and are not checked. */
   gotPiece(piece: number, begin: number, block: Buffer): Judgement {
     const verdict = this.#owner.blockCameIn(this, piece, begin, block);
     const now = this.#owner.now();
@@ -213,7 +265,7 @@ export class Download implements RateWaiter {
     return FINE;
   }
 
-  /** Somebody else has sent a block that we had asked this peer for too. */
+  /** Another peer has sent a block that we had asked this peer for too. */
   blockCameFromElsewhere(span: BlockSpan): void {
     this.connection.send([encodeMessage({ type: 'cancel', ...span })]);
     this.#goOn();
@@ -252,7 +304,7 @@ export class Download implements RateWaiter {
     this.#backlog.setLimit(limit);
   }
 
-  /** Says that we are interested, or not any more, if that has changed. */
+  /** Tells the peer that we are interested, or no longer are, if that has changed. */
   reviewInterest(): void {
     const interested = this.inFlight > 0 || this.#owner.isInteresting(this.#has);
     if (interested === this.#interested) return;
@@ -261,12 +313,15 @@ export class Download implements RateWaiter {
     if (interested) this.requestMore();
   }
 
-  /** Gives requests back that nobody answers. What is left is one request at a time, after everybody else's. */
+  /**
+   * When the peer has not answered for too long, gives its requests back. From then on we ask it for one block at a
+   * time, after the other peers.
+   */
   reviewProgress(): void {
     if (this.fast?.review(this.#owner.now())) this.requestMore();
     if (this.inFlight === 0 || this.#silence() <= this.#patience()) return;
     this.#backlog.stalled();
-    // It waits behind the others for what it gives back.
+    // First the download joins the others that wait, at the end: so others are woken first for what it gives back.
     this.#owner.gotNothing(this);
     this.#withdrawAll();
   }
@@ -277,25 +332,27 @@ export class Download implements RateWaiter {
     this.#withdrawAll();
   }
 
-  /** Something that was asked for has come, or will not. */
+  /** A block that we asked for has come, or will not come. */
   #goOn(): void {
     this.requestMore();
-    // Whoever has nothing to give holds nothing.
+    // A peer that gives us nothing must not hold pieces.
     if (this.#choked && this.inFlight === 0) this.#withdrawAll();
   }
 
-  /** A peer that does not speak the fast extension drops requests without a word. */
+  /**
+   * Gives back the requests that the peer has dropped. Without the fast extension a peer drops requests without a word.
+   */
   #giveBackDropped(): void {
     const dropped = this.#owner.giveBackDropped(this);
     const [oldest] = dropped;
     if (oldest === undefined) return;
     this.#backlog.dropped(oldest.ahead);
     for (const { span } of dropped) this.#owner.limiter.spend(-span.length);
-    // It may be asked for them again. Should it have them yet, each would come twice.
+    // We may ask the peer for these blocks again. If it still has the requests, each block would come twice.
     this.connection.send(dropped.map(({ span }) => encodeMessage({ type: 'cancel', ...span })));
   }
 
-  /** How long it may owe us blocks. What it has passed over for others will hardly come. */
+  /** How long the peer may owe us blocks. A request that it passed over for later ones will hardly be answered. */
   #patience(): Millis {
     const { stallTime, dropTime } = this.#owner.options;
     return this.fast === null && this.#owner.skipsOldest(this) ? dropTime : stallTime;
@@ -327,47 +384,8 @@ export class Download implements RateWaiter {
 
   #withdrawAll(): void {
     this.#owner.limiter.leave(this);
-    // They will not come, so they have cost nothing.
+    // These blocks will not come, so the limiter gets their bytes back.
     this.#owner.limiter.spend(-this.inFlight * BLOCK_LENGTH);
     this.#owner.giveBackAll(this);
   }
 }
-
-/** How blocks are asked for. */
-export interface RequestOptions {
-  /** A peer that owes us blocks and has sent none for this long is snubbed. */
-  readonly snubTime: Millis;
-  /** Its requests are given back after this long, so that others fetch them. */
-  readonly stallTime: Millis;
-  /** So soon when the peer has answered requests that were made later, and does not say which it drops (BEP 6). */
-  readonly dropTime: Millis;
-  /** Requests in flight to one peer in endgame, when most of them are asked of others as well. */
-  readonly endgameBacklog: number;
-  /** How often interest and stalled requests are looked after. */
-  readonly sweepInterval: Millis;
-  /** Bytes asked for of all peers together that suffice to keep them busy; the memory for pieces bounds it. */
-  readonly maxOutstanding: number;
-  /**
-   * Each peer is asked for what it sends in this time, if it is not far away. More is a risk, not a gain: what waits
-   * with one peer may meanwhile come to others, who then have less to give us and we less to give them.
-   */
-  readonly queueTime: Millis;
-  /** And never for less than this, however fast all peers are together. */
-  readonly minQueueTime: Millis;
-  readonly backlog: BacklogOptions;
-  /** How rates are measured. */
-  readonly measure: MeasureOptions;
-}
-
-export const DEFAULT_REQUEST_OPTIONS: RequestOptions = {
-  snubTime: 30_000,
-  stallTime: 60_000,
-  dropTime: 10_000,
-  endgameBacklog: 16,
-  sweepInterval: 5_000,
-  maxOutstanding: 16 * 1024 * 1024,
-  queueTime: 500,
-  minQueueTime: 100,
-  backlog: DEFAULT_BACKLOG_OPTIONS,
-  measure: DEFAULT_MEASURE_OPTIONS,
-};

@@ -25,17 +25,17 @@ export interface DownloaderParts {
   readonly store: StorageWrapper;
   readonly blame: Blame<PeerConnection>;
   readonly limiter: RateLimiter;
-  /** This peer has sent wrong data beyond doubt. Called in a task of its own, where connections may be closed. */
+  /** Bans a peer that has sent wrong data beyond doubt. Called in a task of its own, so it may close connections. */
   readonly ban: (connection: PeerConnection, evidence: Evidence) => void;
 }
 
 /**
- * What all downloads of a torrent share: who is asked for what, who waits for something to ask for, and who is to
- * blame.
+ * What all downloads of a torrent share. It decides which peer is asked for which block, which downloads wait for
+ * blocks to ask for, and which peer is to blame.
  *
- * Downloads that found nothing to ask for are woken, in the order in which they came to wait, when blocks were given
- * back, when there is room for pieces again, when a piece is done, and when endgame begins. Waking happens in a task of
- * its own: whatever freed the blocks may be in the middle of something.
+ * Downloads that found nothing to ask for are woken, in the order of waiting, when blocks are given back, when there is
+ * room for pieces again, when a piece is done, and when endgame begins. They are woken in a task of their own, because
+ * the call that freed the blocks may still be at work.
  */
 export class Downloader implements DownloadOwner {
   readonly options: RequestOptions;
@@ -43,13 +43,16 @@ export class Downloader implements DownloadOwner {
   readonly #parts: DownloaderParts;
   readonly #measure: Measure;
   readonly #downloads = new Map<PeerConnection, Download>();
-  /** A connection is banned once, however many of its blocks turn out wrong, even after its end. */
+  /**
+   * The connections that were banned. Each is banned once, however many of its blocks turn out wrong, even after its
+   * end.
+   */
   readonly #banned = new WeakSet<PeerConnection>();
   #idle = new Set<Download>();
   #wakeTask: Task | null = null;
   #sweepTask: Task | null = null;
   #endgame = false;
-  /** What we have is not known yet. */
+  /** We do not know yet which pieces we have: see `hold`. */
   #held = false;
   #total = 0;
   #wasted = 0;
@@ -75,24 +78,24 @@ export class Downloader implements DownloadOwner {
     return this.#measure.rate(this.now());
   }
 
-  /** Bytes of useful blocks that came in this run; those of pieces that failed later are wasted as well. */
+  /** Bytes of useful blocks that came in this run. When their piece failed later, they count as wasted too. */
   get total(): number {
     return this.#total;
   }
 
-  /** Bytes that were of no use: unasked, duplicate, or of pieces that failed or that the disk lost. */
+  /** Bytes that were of no use: unasked, duplicate, or of pieces that failed their hash or that the disk lost. */
   get wasted(): number {
     return this.#wasted;
   }
 
-  /** What the peer has from here on; before its first message it counts as having nothing. */
+  /** The peer says which pieces it has. Before its first message it counts as having none. */
   gotBitfield(download: Download, has: Bitfield): void {
     this.#parts.picker.peerLeft(download.has);
     this.#parts.picker.peerJoined(has);
     download.gotBitfield(has);
   }
 
-  /** True when that is news. */
+  /** The peer has one more piece. False when we knew that. */
   gotHave(download: Download, piece: PieceIndex): boolean {
     if (download.has.has(piece)) return false;
     this.#parts.picker.gotHave(piece);
@@ -133,7 +136,7 @@ export class Downloader implements DownloadOwner {
     this.#wakeSoon();
   }
 
-  /** The disk lost what had come of the piece: it starts over, and nobody is to blame. */
+  /** The disk lost what had come of the piece. The piece starts again, and no peer is to blame. */
   pieceDropped(piece: PieceIndex): void {
     this.#wasted += this.#parts.layout.lengthOf(piece);
     this.#parts.blame.pieceDropped(piece);
@@ -141,30 +144,36 @@ export class Downloader implements DownloadOwner {
     this.#wakeSoon();
   }
 
-  /** The check has found the piece right on the disk. */
+  /** The check has found the right piece on the disk. */
   found(piece: PieceIndex): void {
     this.#parts.store.markVerified(piece);
     this.#parts.picker.completePiece(piece);
   }
 
-  /** We had the piece, but the disk has lost it. `wantsChanged` is to follow. */
+  /** The disk has lost a piece that we had. The caller must call `wantsChanged` afterwards. */
   lost(piece: PieceIndex): void {
     this.#parts.store.losePiece(piece);
     this.#parts.picker.losePiece(piece);
   }
 
-  /** Unwanted pieces are not asked for. At first all are wanted. `wantsChanged` is to follow. */
+  /**
+   * Says whether we ask peers for the piece. At first all pieces are wanted. The caller must call `wantsChanged`
+   * afterwards.
+   */
   setWanted(piece: PieceIndex, wanted: boolean): void {
     this.#parts.store.setWanted(piece, wanted);
     this.#parts.picker.setWanted(piece, wanted);
   }
 
-  /** These blocks of a piece that we lack are there from an earlier run. */
+  /** These blocks of a piece that we lack are on the disk from an earlier run. */
   resumePiece(piece: PieceIndex, blocks: readonly number[]): void {
     this.#parts.requests.resumePiece(piece, blocks);
   }
 
-  /** They make the piece wrong, or others do: they come again, and only then somebody may be to blame. */
+  /**
+   * A piece with these blocks of an earlier run has failed. They may be the wrong ones, so they are fetched again; only
+   * if the piece fails again is a peer to blame.
+   */
   blocksStale(piece: PieceIndex, blocks: readonly number[]): void {
     this.#parts.requests.loseBlocks(piece, blocks);
     this.#wakeSoon();
@@ -176,8 +185,8 @@ export class Downloader implements DownloadOwner {
   }
 
   /**
-   * While `held` nothing is wanted and nobody is asked for anything: which pieces we lack is not known yet. What peers
-   * say of themselves is kept. `wantsChanged` is to follow when it is over.
+   * While `held`, we do not know yet which pieces we lack. So we are interested in nothing and ask no peer for
+   * anything, but keep what peers say they have. When it ends, the caller must call `wantsChanged`.
    */
   hold(held: boolean): void {
     this.#held = held;
@@ -190,7 +199,7 @@ export class Downloader implements DownloadOwner {
     this.#sweepLater();
   }
 
-  /** Withdraws every task; a new download starts them again. */
+  /** Cancels every task. A new download starts them again. */
   stop(): void {
     this.#wakeTask?.cancel();
     this.#wakeTask = null;
@@ -268,7 +277,7 @@ export class Downloader implements DownloadOwner {
     return 'wanted';
   }
 
-  /** It has sent more right blocks than one wrong piece costs us. */
+  /** The peer has sent more bytes of right blocks than one wrong piece costs us. */
   hasEarned({ connection }: Download): boolean {
     return this.#parts.blame.creditOf(connection) * BLOCK_LENGTH > this.#parts.layout.pieceLength;
   }
@@ -280,8 +289,8 @@ export class Downloader implements DownloadOwner {
   }
 
   /**
-   * One who has nothing to do takes a piece on parole over from whoever has proved less: a liar could hold the piece
-   * for as long as it liked, with a block now and then.
+   * A download that finds no other block takes a piece on parole over from a peer that has sent fewer right blocks.
+   * Otherwise a liar could hold the piece as long as it liked, with a block now and then.
    */
   #takeOver(download: Download, askable: Bitfield): BlockSpan | undefined {
     const { requests, blame } = this.#parts;

@@ -3,21 +3,24 @@ import type { PieceIndex } from '../../metainfo/piece-layout.js';
 import { Bitfield } from '../../wire/bitfield.js';
 import { FINE, JUNK, type Judgement, refuse } from '../judgement.js';
 
+/** Limits for what a peer with the fast extension may say. */
 export interface FastDownloadOptions {
-  /** Pieces that a peer may allow in spite of a choke and that are kept. */
+  /** How many pieces we remember that a peer allows in spite of a choke. */
   readonly maxAllowed: number;
-  /** Suggestions that are kept, the newest ones. */
+  /** How many suggestions are kept; the newest ones are. */
   readonly maxSuggested: number;
   /**
-   * Requests that a peer may refuse while it does not choke us, or that it was never sent, with no block between them.
+   * How many rejects a peer may send without a block between them, while it does not choke us or for requests that we
+   * never made.
    */
   readonly maxRejects: number;
   /**
-   * After so many it is asked for nothing for a while, and then for one block at a time: its disk may be in trouble.
+   * After this many rejects we ask the peer for nothing for a while, and then for one block at a time: its disk may be
+   * in trouble.
    */
   readonly restAfter: number;
   /**
-   * A piece of which a peer refused a block is not asked of it again for so long, unless it chokes and unchokes us
+   * When a peer refuses a block, we do not ask it for that piece again for this long, unless it chokes and unchokes us
    * before.
    */
   readonly rejectPause: Millis;
@@ -32,25 +35,28 @@ export const DEFAULT_FAST_DOWNLOAD_OPTIONS: FastDownloadOptions = {
 };
 
 /**
- * What the fast extension (BEP 6) changes in what is asked of one peer: some pieces in spite of a choke, others not
- * now.
+ * Says which pieces we may ask of a peer with the fast extension (BEP 6). Some may be asked for in spite of a choke.
+ * Others may not be asked for at present, because the peer has refused them.
  */
 export class FastDownload {
   readonly #options: FastDownloadOptions;
-  /** The peer gives these while it chokes us. */
+  /** The pieces that the peer gives even while it chokes us. */
   readonly #allowed = new Set<PieceIndex>();
-  /** It allowed these and refused them all the same: allowed again, they would be asked for without end. */
+  /**
+   * The pieces that the peer allowed and then refused. If we took them as allowed again, we would ask for them without
+   * end.
+   */
   readonly #withheld = new Set<PieceIndex>();
   readonly #rejected = new Set<PieceIndex>();
   #rejectedAt: Millis = Number.NEGATIVE_INFINITY;
   /** The latest first. */
   #suggested: readonly PieceIndex[] = [];
-  /** Rejects for which there was no reason, since the last block. */
+  /** Rejects without a reason since the last block. */
   #rejects = 0;
-  /** How many of them are too many: what was on its way when the first one came does not count. */
+  /** How many of them are allowed. Requests that were on the way when the first reject came are allowed in addition. */
   #maxRejects: number;
   #isResting = false;
-  /** What may be asked for, as long as nothing changes that it follows from. */
+  /** The last result of `askable`; null when it must be made anew. */
   #askable: Bitfield | null = null;
 
   constructor(options: FastDownloadOptions) {
@@ -58,17 +64,17 @@ export class FastDownload {
     this.#maxRejects = options.maxRejects;
   }
 
-  /** The peer refuses so much that it is asked for nothing for now. */
+  /** The peer refuses so much that we ask it for nothing at present. */
   get isResting(): boolean {
     return this.#isResting;
   }
 
-  /** What the peer thinks we might like, the latest first. */
+  /** The pieces that the peer suggests, the latest first. */
   get suggested(): readonly PieceIndex[] {
     return this.#suggested;
   }
 
-  /** Which pieces of those that the peer `has` may be asked of it; null for none. */
+  /** Which pieces of `has` we may ask the peer for; null for none. */
   askable(has: Bitfield, choked: boolean): Bitfield | null {
     if (!choked && this.#rejected.size === 0) return has;
     if (!choked && this.#isResting) return null;
@@ -77,11 +83,12 @@ export class FastDownload {
     return this.#askable.isEmpty ? null : this.#askable;
   }
 
-  /** The peer has other pieces than before, or chokes or unchokes us. */
+  /** What `askable` depends on has changed: the peer has other pieces, or chokes or unchokes us. */
   changed(): void {
     this.#askable = null;
   }
 
+  /** The peer allows us to ask for this piece in spite of a choke. */
   allowed(piece: PieceIndex): Judgement {
     if (this.#allowed.has(piece) || this.#withheld.has(piece)) return JUNK;
     if (this.#allowed.size + this.#withheld.size >= this.#options.maxAllowed) return JUNK;
@@ -94,11 +101,12 @@ export class FastDownload {
     this.#suggested = [piece, ...this.#suggested.filter((one) => one !== piece)].slice(0, this.#options.maxSuggested);
   }
 
-  /** A block of `piece` was asked for and will not come; `inFlight` others were asked for. */
+  /** The peer refuses a block of `piece` that we asked for. `inFlight` other requests are open. */
   rejected(piece: PieceIndex, choked: boolean, inFlight: number, now: Millis): Judgement {
     this.changed();
     if (choked) {
-      // A choke refuses what was on its way. What the peer allowed and refuses all the same, it does not give.
+      // A peer that chokes us refuses the requests that were on the way. But a piece that it allowed and now refuses,
+      // it does not give.
       if (this.#allowed.delete(piece)) this.#withheld.add(piece);
       return FINE;
     }
@@ -109,7 +117,7 @@ export class FastDownload {
     return this.#count(FINE);
   }
 
-  /** A reject came of what this peer was never asked for. BEP 6: "the peer SHOULD close the connection". */
+  /** The peer refuses a block that we never asked it for. BEP 6: "the peer SHOULD close the connection". */
   unaskedRejected(): Judgement {
     return this.#count(JUNK);
   }
@@ -124,7 +132,7 @@ export class FastDownload {
     this.#forgive();
   }
 
-  /** Forgives rejects that are long ago. True when there is more to ask for. */
+  /** Forgives rejects that were long ago. True when there may be more to ask for. */
   review(now: Millis): boolean {
     if (this.#rejected.size === 0 || now - this.#rejectedAt < this.#options.rejectPause) return false;
     this.#forgive();

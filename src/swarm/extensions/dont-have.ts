@@ -1,4 +1,4 @@
-/** Peers that tell each other which pieces they have lost (BEP 54). */
+/** Peers tell each other which pieces they have lost (BEP 54, lt_donthave). */
 import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
 import type { PeerConnection } from '../connections/peer-connection.js';
 import { type Judgement, refuse } from '../judgement.js';
@@ -6,7 +6,7 @@ import type { ExtendedPeer, Extension } from './extensions.js';
 
 export const LT_DONTHAVE = 'lt_donthave';
 
-/** Pieces that somebody is told of; who lost more is better met anew. */
+/** We tell a peer of up to this many lost pieces. When we lose more, it is cheaper to connect again. */
 const MAX_TOLD = 1_000;
 
 export class DontHave implements Extension {
@@ -14,14 +14,14 @@ export class DontHave implements Extension {
   readonly #layout: PieceLayout;
   readonly #pieceLost: (connection: PeerConnection, piece: PieceIndex) => Judgement;
 
-  /** `pieceLost`: a peer says that it has this piece no more. */
+  /** `pieceLost` is called when a peer says that it has lost this piece. It returns what the message is worth. */
   constructor(layout: PieceLayout, pieceLost: (connection: PeerConnection, piece: PieceIndex) => Judgement) {
     this.#layout = layout;
     this.#pieceLost = pieceLost;
   }
 
   gotHandshake(_peer: ExtendedPeer): void {
-    // Nothing is said until something is lost.
+    // We say nothing until we lose a piece.
   }
 
   gotMessage({ connection }: ExtendedPeer, payload: Buffer): Judgement {
@@ -32,11 +32,14 @@ export class DontHave implements Extension {
   }
 
   peerLeft(_peer: ExtendedPeer): void {
-    // Nothing is kept.
+    // We keep nothing of a peer.
   }
 }
 
-/** Tells a peer which pieces we have lost. False when it does not understand, or there are too many. */
+/**
+ * Tells a peer which pieces we have lost. Returns false when the peer does not speak the extension (`peer` is undefined
+ * when it speaks none), or when the pieces are too many: the peer has not heard of them then.
+ */
 export function tellOfLost(peer: ExtendedPeer | undefined, pieces: readonly PieceIndex[]): boolean {
   if (pieces.length === 0) return true;
   if (peer === undefined || pieces.length > MAX_TOLD) return false;

@@ -1,6 +1,7 @@
 /**
- * The extension protocol (BEP 10) with one torrent's peers: says what we speak, learns what they speak, and hands each
- * extension its messages. It knows no torrent, so that it serves before the metadata is there as well as after.
+ * The extension protocol (BEP 10) with the peers of one torrent. `Extensions` tells peers which extensions we speak,
+ * learns which ones they speak, and hands each extension its messages. It knows nothing of the torrent, so that it
+ * works before the metadata is here as well as after.
  */
 import { parseIp } from '../../net/ip-address.js';
 import {
@@ -16,31 +17,31 @@ import { announces } from '../../wire/reserved.js';
 import type { PeerConnection } from '../connections/peer-connection.js';
 import { FINE, JUNK, type Judgement, refuse } from '../judgement.js';
 
-/** What a message carries. Parts are sent one behind the other and not copied: they must stay as they are. */
+/** What a message carries. Parts are sent one behind the other. They are not copied, so they must not change. */
 export type Payload = Buffer | readonly Buffer[];
 
 /** A peer as extensions see it, from its first extension handshake on. */
 export interface ExtendedPeer {
   readonly connection: PeerConnection;
-  /** What it has said of itself so far. */
+  /** What the peer has said of itself so far. */
   readonly handshake: ExtensionHandshake;
-  /** Sends messages of an extension; nothing when the peer does not speak it. Says whether it does. */
+  /** Sends a message for each payload. Returns false, and sends nothing, when the peer does not speak the extension. */
   send(name: string, ...payloads: readonly Payload[]): boolean;
 }
 
-/** One extension, for all peers. */
+/** One extension, for all peers of a torrent. */
 export interface Extension {
-  /** As in the dictionary `m` of BEP 10. */
+  /** Its key in the dictionary `m` of BEP 10. */
   readonly name: string;
-  /** The peer has said what it speaks, for the first time or again. */
+  /** The peer has sent its handshake: the first one, or a later one. The extension may be missing from it. */
   gotHandshake(peer: ExtendedPeer): void;
-  /** `payload` is valid during the call. Told only of peers whose handshake has come. */
+  /** Called only after the handshake of the peer has come. `payload` is valid during the call. */
   gotMessage(peer: ExtendedPeer, payload: Buffer): Judgement;
-  /** The connection has ended. Told only of peers whose handshake had come. */
+  /** The connection has ended. Called only for peers whose handshake had come. */
   peerLeft(peer: ExtendedPeer): void;
 }
 
-/** What we say of ourselves besides the ids and `yourip`. */
+/** What we say of ourselves, without the ids and `yourip`. */
 export type OwnHandshake = Omit<ExtensionHandshake, 'ids' | 'yourIp'>;
 
 export class Extensions {
@@ -50,8 +51,8 @@ export class Extensions {
   readonly #peers = new Map<PeerConnection, KnownPeer>();
 
   /**
-   * `own` is asked each time that a handshake is sent; `gotNews` hears of each that comes. The ids that peers shall use
-   * are the places in the list, from 1.
+   * `own` is called each time that we send a handshake, and `gotNews` for each handshake that comes. The id of an
+   * extension, which peers use to send to it, is its place in the list, from 1.
    */
   constructor(extensions: readonly Extension[], own: () => OwnHandshake, gotNews: (peer: ExtendedPeer) => void) {
     this.#extensions = extensions;
@@ -59,7 +60,7 @@ export class Extensions {
     this.#gotNews = gotNews;
   }
 
-  /** The connection is complete: our handshake is sent if the peer announced that it can read it. */
+  /** The connection is complete. We send our handshake if the peer has announced the extension protocol. */
   connectionMade(connection: PeerConnection): void {
     if (!announces(connection.reserved, 'extended')) return;
     const peer = new KnownPeer(connection);
@@ -80,7 +81,7 @@ export class Extensions {
     return peer === undefined || peer.handshakes === 0 ? undefined : peer;
   }
 
-  /** Something that we say of ourselves may have changed: if so, everybody is told. */
+  /** What we say of ourselves may have changed. Each peer that has heard something else gets a new handshake. */
   ownChanged(): void {
     const news = encodeExtensionHandshake(this.#handshakeFor(null));
     for (const peer of this.#peers.values()) if (peer.heard?.equals(news) !== true) this.#sendHandshake(peer);
@@ -91,7 +92,7 @@ export class Extensions {
     if (peer === undefined) return JUNK;
     if (id === EXTENSION_HANDSHAKE) return this.#gotHandshake(peer, payload);
     const extension = this.#extensions[id - 1];
-    // Before its own handshake a peer cannot be answered, and what it sends under ids of ours cannot be meant yet.
+    // We cannot answer a peer before its own handshake, so what it sends under our ids before that is junk.
     if (extension === undefined || peer.handshakes === 0) return JUNK;
     return extension.gotMessage(peer, payload);
   }
@@ -104,7 +105,7 @@ export class Extensions {
     peer.handshakes += 1;
     this.#gotNews(peer);
     for (const extension of this.#extensions) extension.gotHandshake(peer);
-    // News may come at any time, but each costs us work: the second and all later ones are counted.
+    // A peer may send another handshake at any time. But each costs us work, so all but the first are counted as junk.
     return peer.handshakes === 1 ? FINE : JUNK;
   }
 
@@ -123,9 +124,9 @@ export class Extensions {
 class KnownPeer implements ExtendedPeer {
   readonly connection: PeerConnection;
   handshake = SILENT_HANDSHAKE;
-  /** How many have come. */
+  /** How many handshakes have come. */
   handshakes = 0;
-  /** What the last handshake told it of ourselves. */
+  /** What our last handshake told the peer of ourselves, without its address. */
   heard: Buffer | null = null;
 
   constructor(connection: PeerConnection) {

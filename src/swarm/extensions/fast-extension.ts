@@ -1,6 +1,6 @@
 /**
- * The fast extension (BEP 6) with one torrent's peers. What it changes for one of them is in its Download and its
- * Upload.
+ * The fast extension (BEP 6) with the peers of one torrent: what is the same for all of them. What it changes for one
+ * peer is in the Download and the Upload of that peer.
  */
 import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
 import { parseIp } from '../../net/ip-address.js';
@@ -14,11 +14,11 @@ import type { Peer } from '../peer.js';
 
 export interface FastExtensionOptions {
   // BEP 6: "We currently set k to 10".
-  /** Pieces that a beginner may have in spite of a choke; whoever has as many is none. */
+  /** A beginner may request this many pieces although we choke it. A peer that has as many pieces is no beginner. */
   readonly allowed: number;
-  /** Of a short torrent only this share is given away so: who serves us comes first. */
+  /** Of a torrent with few pieces we allow only this share, 0 to 1: peers that serve us come first. */
   readonly allowedShare: number;
-  /** Bytes of these pieces, at the most. */
+  /** The allowed pieces have at most this many bytes. */
   readonly allowedLength: number;
 }
 
@@ -30,7 +30,7 @@ export const DEFAULT_FAST_EXTENSION_OPTIONS: FastExtensionOptions = {
 
 export type FastMessage = Extract<PeerMessage, { type: 'suggest' | 'reject' | 'allowedFast' }>;
 
-/** Both sides have to announce it, and we always do. */
+/** Both sides must announce the extension. We always do, so a refusal for this is the peer's fault. */
 export const FAST_NOT_ANNOUNCED: Judgement = refuse({ code: 'fast-not-announced' });
 
 export class FastExtension {
@@ -39,7 +39,7 @@ export class FastExtension {
   readonly #have: Bitfield;
   readonly #options: FastExtensionOptions;
 
-  /** `have`: what we have, now and later. */
+  /** `infoHash` has 20 bytes. `have` is what we have, now and later: its owner goes on changing it. */
   constructor(layout: PieceLayout, infoHash: Buffer, have: Bitfield, options: FastExtensionOptions) {
     this.#layout = layout;
     this.#infoHash = infoHash;
@@ -47,7 +47,7 @@ export class FastExtension {
     this.#options = options;
   }
 
-  /** What a peer is told first of our pieces; null for nothing. */
+  /** The first message to a peer, which says what we have; null when we send none. */
   firstMessage(connection: PeerConnection): Buffer | null {
     const speaks = announces(connection.reserved, 'fast');
     // BEP 3: "Downloaders which don't have anything yet may skip the 'bitfield' message."
@@ -56,7 +56,7 @@ export class FastExtension {
     return encodeMessage({ type: 'bitfield', bits: this.#have.toWire() });
   }
 
-  /** The peer has said which pieces it has. */
+  /** The peer has said which pieces it has. A beginner is told which pieces it may request in spite of our choke. */
   gotPieces({ connection, upload, download }: Peer): void {
     const ip = parseIp(connection.address.host);
     // BEP 6: "We currently have no provisions for IPv6."
@@ -72,7 +72,7 @@ export class FastExtension {
     upload.allowFast(pieces, length);
   }
 
-  /** What the peer has when it says all, or nothing; undefined when it may not speak so. */
+  /** The pieces that a `haveAll` or `haveNone` stands for. Undefined when the peer has not announced the extension. */
   allOrNothing({ download }: Peer, type: 'haveAll' | 'haveNone'): Bitfield | undefined {
     if (download.fast === null) return undefined;
     const { pieceCount } = this.#layout;

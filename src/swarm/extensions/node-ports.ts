@@ -1,6 +1,7 @@
 /**
- * Where the nodes of our peers are, and ours (BEP 5, "Peer Protocol"), for all torrents. Private ones do not use it;
- * the first life of a magnet link, which does not know, does, as it asks the DHT itself.
+ * Peers tell each other the ports of their DHT nodes (BEP 5, "Peer Protocol"). One `NodePorts` serves all torrents that
+ * are not private. It also serves the first life of a magnet link, which does not know yet whether the torrent is
+ * private: that life asks the DHT for peers anyway.
  */
 import type { PeerAddress } from '../../net/raw-server.js';
 import { encodeMessage } from '../../wire/message.js';
@@ -10,17 +11,17 @@ import { FINE, JUNK, type Judgement } from '../judgement.js';
 
 /** Our node in the DHT. */
 export interface OwnNode {
-  /** The port at which whoever is at `host` reaches it, or null when he does not. */
+  /** The port at which a peer at `host` reaches our node; null when our node cannot be reached from there. */
   portFor(host: string): number | null;
-  /** A node is said to be at `address`. */
+  /** A peer says that there is a node at `address`. */
   addNode(address: PeerAddress): void;
 }
 
 export class NodePorts {
   readonly #own: OwnNode;
-  /** Peers that were told ours. */
+  /** Peers that we have told our port. */
   readonly #greeted = new WeakSet<PeerConnection>();
-  /** Peers that have told their port. */
+  /** Peers that have told us their port. */
   readonly #told = new WeakSet<PeerConnection>();
 
   constructor(own: OwnNode) {
@@ -28,8 +29,8 @@ export class NodePorts {
   }
 
   /**
-   * BEP 5: "Peer receiving a handshake indicating the remote peer supports the DHT should send a PORT message." Once,
-   * however many lives of a torrent the connection sees.
+   * BEP 5: "Peer receiving a handshake indicating the remote peer supports the DHT should send a PORT message." We send
+   * it once over each connection, even when a second life of the torrent takes the connection over.
    */
   connectionMade(connection: PeerConnection): void {
     if (!announces(connection.reserved, 'dht') || this.#greeted.has(connection)) return;
@@ -39,7 +40,7 @@ export class NodePorts {
     connection.send([encodeMessage({ type: 'port', port })]);
   }
 
-  /** The first one is asked; each makes us send something, so one that has more to tell is heard no more. */
+  /** We believe only the first port of a peer: each port makes us send a question to that node. */
   gotPort(connection: PeerConnection, port: number): Judgement {
     if (port === 0 || this.#told.has(connection)) return JUNK;
     this.#told.add(connection);

@@ -1,4 +1,8 @@
-/** Peers that tell each other of their peers (BEP 11). For private torrents it is not joined at all (BEP 27). */
+/**
+ * Peers tell each other of their peers (BEP 11, ut_pex). `PeerExchange` sends each partner once a minute which peers we
+ * have met and lost since the last message, and hands on the addresses that partners name. A private torrent does not
+ * use it at all (BEP 27).
+ */
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
 import { asDictionary, getBytes } from '../../bencode/access.js';
@@ -16,13 +20,13 @@ import type { ExtendedPeer, Extension } from './extensions.js';
 
 export interface PeerExchangeOptions {
   // BEP 11: "send messages no more frequently than once a minute", "no more than 50 peers".
-  /** Between two messages to one peer. */
+  /** The time between two messages to one peer. */
   readonly interval: Millis;
-  /** A newcomer is told of the others after this long. */
+  /** The time from the peer's handshake to our first message to it. */
   readonly firstDelay: Millis;
-  /** Peers in one message, of each kind. */
+  /** A message names at most this many added peers, and as many dropped ones. */
   readonly maxPeers: number;
-  /** What a peer may send: others count their minute from elsewhere. */
+  /** How many messages we read from one peer. Not exactly one a minute: its minutes may begin at other times. */
   readonly messages: LeakyCounterOptions;
 }
 
@@ -35,18 +39,39 @@ export const DEFAULT_PEER_EXCHANGE_OPTIONS: PeerExchangeOptions = {
 
 export interface PeerExchangeParts {
   readonly timers: Timers;
-  /** Everybody whom we are connected to, and what is known of how they can be reached. */
+  /** All peers that we are connected to, each with the address at which it can be reached. */
   readonly peers: () => Iterable<PexPeer>;
+  /** A partner names a peer. */
   readonly startConnection: (peer: PexPeer, source: AddressSource) => void;
 }
 
+export interface PexPeer {
+  readonly address: PeerAddress;
+  /** The peer downloads nothing, or nothing more. */
+  readonly isSeed: boolean;
+  /** The sender of the message has dialled the peer with success. */
+  readonly isReachable: boolean;
+  /** The peer likes encrypted connections. */
+  readonly prefersEncryption: boolean;
+}
+
+/** What has changed since the sender's last message: the peers that it has met, and the peers that it has lost. */
+export interface PexMessage {
+  readonly added: readonly PexPeer[];
+  readonly dropped: readonly PeerAddress[];
+}
+
+/** A peer that speaks the extension. */
 interface Partner {
   readonly peer: ExtendedPeer;
   readonly messages: LeakyCounter;
-  /** Whom it has been told of. */
+  /** The peers that we have told it of and not withdrawn, by `addressKey`. */
   told: ReadonlyMap<string, PeerAddress>;
   task: Task;
 }
+
+/** The name of the extension in the handshake of BEP 10. */
+export const UT_PEX = 'ut_pex';
 
 export class PeerExchange implements Extension {
   readonly name: string = UT_PEX;
@@ -110,30 +135,13 @@ export class PeerExchange implements Extension {
 }
 
 /**
- * Whether `partner` is told of a peer: only if we would dial that peer when `partner` named it. Otherwise we would tell
- * which peers are in our own network, or send `partner` to a service. `mayLead` is asked as if we had no networks of our
- * own: its answers would tell `partner` which these are.
+ * Whether we tell `partner` of a peer: only if we would dial that peer when `partner` named it. Otherwise we would tell
+ * `partner` which peers are in our own network, or send it to a service. We ask `mayLead` as if we had no networks of
+ * our own. Otherwise its answers would tell `partner` which networks these are.
  */
 function mayBeTold(partner: PeerAddress, { host, port }: PeerAddress): boolean {
   const ip = parseIp(host);
   return ip !== undefined && mayLead({ kind: 'pex', teller: partner.host }, ip, port, NO_OWN_NETWORKS);
-}
-
-export const UT_PEX = 'ut_pex';
-
-export interface PexPeer {
-  readonly address: PeerAddress;
-  /** It fetches nothing (more). */
-  readonly isSeed: boolean;
-  /** The sender has dialled it with success. */
-  readonly isReachable: boolean;
-  /** It likes encrypted connections. */
-  readonly prefersEncryption: boolean;
-}
-
-export interface PexMessage {
-  readonly added: readonly PexPeer[];
-  readonly dropped: readonly PeerAddress[];
 }
 
 // BEP 11: "0x01 prefers encryption", "0x02 seed/upload_only", "0x10 outgoing connection, peer is reachable".
@@ -141,18 +149,14 @@ const PREFERS_ENCRYPTION = 0x01;
 const SEED = 0x02;
 const REACHABLE = 0x10;
 
-/** Bytes of a message that is read: twice a hundred peers of each family are a sixth of it. */
+/** The longest message that we read, in bytes. A hundred peers in each of the four lists need a sixth of it. */
 const MAX_LENGTH = 32 * 1024;
-/** Peers of each kind that are looked at. BEP 11 allows fifty; clients send more the first time. */
+/** We read this many peers of each list. BEP 11 allows fifty, but some clients send more in their first message. */
 const MAX_PEERS = 100;
 
 const RULES: BencodeRules = { ...TOLERANT, maxDepth: 4, maxTokens: 100 };
 
-/**
- * The message of ut_pex (BEP 11): whom a peer has come to know, and whom it has lost sight of, since its last one.
- *
- * Undefined when the payload is no dictionary, too long, not bencoded, or cuts an address in two.
- */
+/** Reads a payload. Undefined when it is too long, not bencoded, no dictionary, or cuts an address in two. */
 export function decodePexMessage(payload: Buffer): PexMessage | undefined {
   if (payload.length > MAX_LENGTH) return undefined;
   const root = decodeDictionary(payload);
@@ -172,8 +176,8 @@ export function decodePexMessage(payload: Buffer): PexMessage | undefined {
 }
 
 export function encodePexMessage({ added, dropped }: PexMessage): Buffer {
-  const of = (family: IpFamily) => (host: string) => parseIp(host)?.family === family;
-  const addedOf = (family: IpFamily) => added.filter(({ address }) => of(family)(address.host));
+  const isOf = (family: IpFamily) => (host: string) => parseIp(host)?.family === family;
+  const addedOf = (family: IpFamily) => added.filter(({ address }) => isOf(family)(address.host));
   const compact = (addresses: readonly PeerAddress[]) =>
     Buffer.concat(addresses.flatMap((at) => encodeCompact(at) ?? []));
   const flags = (peers: readonly PexPeer[]) => Buffer.from(peers.map(flagsOf));
@@ -185,7 +189,7 @@ export function encodePexMessage({ added, dropped }: PexMessage): Buffer {
     const peers = addedOf(family);
     fields.set(`added${suffix}`, compact(peers.map(({ address }) => address)));
     fields.set(`added${suffix}.f`, flags(peers));
-    fields.set(`dropped${suffix}`, compact(dropped.filter(({ host }) => of(family)(host))));
+    fields.set(`dropped${suffix}`, compact(dropped.filter(({ host }) => isOf(family)(host))));
   }
   return encodeBencode(fields);
 }
@@ -194,7 +198,10 @@ function flagsOf({ isSeed, isReachable, prefersEncryption }: PexPeer): number {
   return (prefersEncryption ? PREFERS_ENCRYPTION : 0) | (isSeed ? SEED : 0) | (isReachable ? REACHABLE : 0);
 }
 
-/** Addresses in their places, undefined for port 0; none when the key is absent; undefined when the length is wrong. */
+/**
+ * The addresses of one list, each in its place, because the flags are by place. An address with port 0 is undefined.
+ * The list is empty when the key is absent, and undefined when its length is wrong.
+ */
 function addressesOf(
   root: BencodeDictionary,
   key: string,

@@ -1,3 +1,13 @@
+/**
+ * The metadata of one claimed size, and the peers that claim this size (its sources).
+ *
+ * - At first the peers send one whole together, the mix. We ask one peer for each piece. When that peer keeps the piece
+ *   back or rejects the request, we ask two more peers, and so on: even many such peers in a row cost few round trips.
+ * - When the mix is wrong, each peer sends a whole of its own, its column. What it has sent for the mix counts. An
+ *   honest peer is found by its column, which is right. Liars are found by what differs from it.
+ * - When memory was short, the bytes of the right column may be gone. Its digests are still here: we ask for the pieces
+ *   again, of any peer, and each digest shows at once whether the peer lies.
+ */
 import type { Millis } from '../../base/clock.js';
 import { METADATA_PIECE_LENGTH } from '../../wire/metadata-message.js';
 import type { ExtendedPeer } from '../extensions/extensions.js';
@@ -5,44 +15,36 @@ import { MetadataColumn } from './metadata-column.js';
 import { type MetadataSourceOptions, MetadataSource as Source } from './metadata-source.js';
 import { MetadataVersions, type PieceVersion } from './metadata-versions.js';
 
+/** A peer that claims this size. */
 export type MetadataSource = Source<MetadataClaim>;
 
 /** What became of a piece that came. */
 export type Receipt =
   | 'kept'
-  /** It was not asked of this peer. */
+  /** We had not asked this peer for the piece. */
   | 'unasked'
   | 'wrong-length'
-  /** The right bytes are known by their digest, and these are others. */
+  /** The digest of the right bytes is known, and these are other bytes. */
   | 'false';
 
-/**
- * The metadata of one claimed size, and the peers that claim it.
- *
- * - At first they send one whole together, a mix. A piece is asked of one peer. When that peer keeps it back or rejects
- *   it, two more are asked, and so on: a row of peers that do so costs few round trips.
- * - When the mix is wrong, each sends a whole of its own, a column. What it has sent for the mix counts. A peer that is
- *   right is found by its column, and liars by what differs from it.
- * - When memory was short, a column may prove right whose bytes are gone. Its digests are here: the pieces are asked
- *   for again, and each digest shows at once which peer lies.
- */
 export class MetadataClaim {
   readonly size: number;
   readonly sources = new Set<MetadataSource>();
-  /** What peers send together, or null once that was wrong. */
+  /** What the peers send together; null once it was wrong or was given up. */
   #mix: MetadataColumn | null;
-  /** When the peers began to send a whole each; null before. */
+  /** When the peers began to send a whole each; null before that, and once the metadata is proven. */
   #apartSince: Millis | null = null;
   /** The right pieces, once they are known. */
   #proven: MetadataColumn | null = null;
   readonly #pieceCount: number;
   readonly #versions = new MetadataVersions();
-  /** Pieces that may be asked of one more peer. */
+  /** The pieces for which we may ask one more peer. */
   readonly #wanted: Set<number>;
-  /** Of how many peers a piece is awaited, and how many have kept it back. */
+  /** By piece: how many peers we await it from, and how many have rejected it or kept it back. */
   readonly #awaited: Uint16Array;
   readonly #failures: Uint16Array;
 
+  /** `size` is the length of the metadata in bytes, 1 or more. */
   constructor(size: number) {
     this.size = size;
     this.#pieceCount = Math.ceil(size / METADATA_PIECE_LENGTH);
@@ -52,11 +54,12 @@ export class MetadataClaim {
     this.#failures = new Uint16Array(this.#pieceCount);
   }
 
+  /** Bytes in memory. */
   get heldLength(): number {
     return this.#versions.heldLength;
   }
 
-  /** The whole that all peers send together; null when each sends its own. */
+  /** The whole that all peers send together; null when each sends its own, and once the metadata is proven. */
   get mix(): MetadataColumn | null {
     return this.#mix;
   }
@@ -77,13 +80,14 @@ export class MetadataClaim {
     if (source.column !== this.#proven) source.column.clear();
   }
 
-  /** The next piece to ask `source` for, which it owes from then on; undefined when there is none. */
+  /** The next piece to ask `source` for. From then on `source` owes it. Undefined when there is none. */
   take(source: MetadataSource, now: Millis): number | undefined {
     const piece = this.#apartSince === null ? this.#takeWanted(source) : this.#takeOwn(source);
     if (piece !== undefined) source.asked(piece, now);
     return piece;
   }
 
+  /** A piece has come from `source`. `data` is copied if it is kept. */
   put(source: MetadataSource, piece: number, data: Buffer, now: Millis): Receipt {
     const isAwaited = source.owed.get(piece);
     if (isAwaited === undefined) return 'unasked';
@@ -105,7 +109,7 @@ export class MetadataClaim {
     return 'kept';
   }
 
-  /** A piece that `source` owed will not come. */
+  /** `source` has rejected the request for `piece`. Returns false when it did not owe that piece. */
   rejected(source: MetadataSource, piece: number, now: Millis): boolean {
     const isAwaited = source.owed.get(piece);
     if (isAwaited === undefined) return false;
@@ -115,7 +119,7 @@ export class MetadataClaim {
     return true;
   }
 
-  /** Others may be asked for what `source` owes. */
+  /** From now on we may ask other peers for what `source` owes. It still owes it. */
   release(source: MetadataSource): void {
     for (const [piece, isAwaited] of source.owed) {
       if (!isAwaited) continue;
@@ -124,14 +128,14 @@ export class MetadataClaim {
     }
   }
 
-  /** The mix is wrong, or there is no memory for it. */
+  /** The mix is wrong, or there is no memory for it. From now on each peer sends a whole of its own. */
   goApart(now: Millis): void {
     this.#mix?.clear();
     this.#mix = null;
     this.#apartSince = now;
   }
 
-  /** `column` is right. Nothing else is kept, and what is gone of it is asked for again. */
+  /** `column` is right. Nothing else is kept, and we ask again for those of its pieces whose bytes are gone. */
   prove(column: MetadataColumn, now: Millis): void {
     column.keep();
     this.#proven = column;
@@ -154,7 +158,7 @@ export class MetadataClaim {
     return this.#proven !== null;
   }
 
-  /** The proven metadata, or null while some of it is to come again. */
+  /** The proven metadata; null while there is none, or while some of its bytes must come again. */
   provenBytes(): Buffer | null {
     const parts: Buffer[] = [];
     for (let piece = 0; piece < this.#pieceCount; piece += 1) {
@@ -165,7 +169,7 @@ export class MetadataClaim {
     return Buffer.concat(parts);
   }
 
-  /** Peers that have sent something else than `right` has. */
+  /** The peers that have sent a piece that differs from that of `right`. */
   liars(right: MetadataColumn): MetadataSource[] {
     return [...this.sources].filter(({ column }) => {
       for (let piece = 0; piece < this.#pieceCount; piece += 1) {
@@ -175,7 +179,7 @@ export class MetadataClaim {
     });
   }
 
-  /** Bytes that `source` would have to send if it were alone from here on. */
+  /** How many bytes `source` would have to send if no other peer sent anything from now on. */
   remainingOf(source: MetadataSource): number {
     const missing = this.#proven === null ? (this.#mix ?? source.column).missing : this.#wanted.size;
     return missing * METADATA_PIECE_LENGTH;
@@ -216,7 +220,9 @@ export class MetadataClaim {
     return this.#mix?.has(piece) === false;
   }
 
-  /** Whether it is awaited of fewer peers than it may be. */
+  /**
+   * Whether we may ask one more peer: we await a piece from one peer at first, and from one more after each failure.
+   */
   #isShort(piece: number): boolean {
     return this.#awaitedOf(piece) <= (this.#failures[piece] ?? 0);
   }

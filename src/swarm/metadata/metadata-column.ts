@@ -2,30 +2,32 @@ import { RunningSha1, sha1 } from '../../base/digest.js';
 import type { MetadataVersions, PieceVersion } from './metadata-versions.js';
 
 /**
- * One whole of the metadata as it grows: the pieces of one peer, or a mix of several. It is hashed from the front as
- * the pieces come, so that judging it never takes long, and what is hashed need not stay in memory.
+ * One whole of the metadata as it grows: the pieces of one peer, or a mix of the pieces of several peers. It is hashed
+ * from the front as the pieces come. So it never takes long to judge it, and what is hashed need not stay in memory.
  */
 export class MetadataColumn {
   readonly #versions: MetadataVersions;
   readonly #pieces: (PieceVersion | undefined)[];
   readonly #hash = new RunningSha1();
   #digest: Buffer | null = null;
-  /** Pieces that it has, and how many of these, from the front, are hashed. */
+  /** How many pieces the column has, and how many are hashed, from the front. */
   #count = 0;
   #hashed = 0;
-  /** Its bytes stay in memory. */
+  /** Whether its bytes must stay in memory. */
   #keepsData = true;
 
+  /** `versions` belong to all columns of one size. */
   constructor(versions: MetadataVersions, pieceCount: number) {
     this.#versions = versions;
     this.#pieces = new Array<PieceVersion | undefined>(pieceCount).fill(undefined);
   }
 
+  /** How many pieces it lacks. */
   get missing(): number {
     return this.#pieces.length - this.#count;
   }
 
-  /** The piece that is hashed next. */
+  /** How many pieces are hashed. It is also the index of the piece that is hashed next. */
   get hashed(): number {
     return this.#hashed;
   }
@@ -35,11 +37,12 @@ export class MetadataColumn {
     return this.#count > (this.#keepsData ? 0 : this.#hashed);
   }
 
+  /** Whether the piece that is hashed next is here. */
   get canAdvance(): boolean {
     return this.#pieces[this.#hashed] !== undefined;
   }
 
-  /** The SHA-1 of the whole, or null while it is not all hashed. */
+  /** The SHA-1 of the whole, 20 bytes; null while not all of it is hashed. */
   get digest(): Buffer | null {
     if (this.#hashed === this.#pieces.length) this.#digest ??= this.#hash.digest();
     return this.#digest;
@@ -53,7 +56,7 @@ export class MetadataColumn {
     return this.#pieces[piece];
   }
 
-  /** Adds a piece that it lacks. */
+  /** Adds a piece that the column lacks. `data` is copied. */
   put(piece: number, data: Buffer): PieceVersion {
     const version = this.#versions.hold(piece, data, this.#keepsData);
     this.#pieces[piece] = version;
@@ -61,20 +64,20 @@ export class MetadataColumn {
     return version;
   }
 
-  /** The same, as another column has it. */
+  /** Adds a piece that the column lacks, in the version that another column has. */
   putVersion(piece: number, version: PieceVersion): void {
     this.#versions.share(version, this.#keepsData);
     this.#pieces[piece] = version;
     this.#count += 1;
   }
 
-  /** Hashes up to `most` pieces. Returns how many it was. */
+  /** Hashes up to `most` pieces, and returns how many it has hashed. */
   advance(most: number): number {
     for (let count = 0; count < most; count += 1) {
       const version = this.#pieces[this.#hashed];
       if (version === undefined) return count;
       if (version.data === null) {
-        // The bytes were forgotten before this column was so far. They are asked for again.
+        // These bytes were forgotten before they were hashed here, so we must ask for the piece again.
         this.#drop(this.#hashed);
         return count;
       }
@@ -85,7 +88,7 @@ export class MetadataColumn {
     return most;
   }
 
-  /** Its bytes need not stay in memory from here on. What is not hashed yet is dropped. */
+  /** From now on its bytes need not stay in memory. The pieces that are not hashed yet are dropped. */
   forget(): void {
     for (let piece = this.#hashed; piece < this.#pieces.length; piece += 1) this.#drop(piece);
     if (!this.#keepsData) return;
@@ -93,14 +96,14 @@ export class MetadataColumn {
     for (const version of this.#pieces) if (version !== undefined) this.#versions.unkeep(version);
   }
 
-  /** Its bytes stay in memory again, those that are here and those that come. */
+  /** From now on its bytes must stay in memory: those that are here, and those that come. */
   keep(): void {
     if (this.#keepsData) return;
     this.#keepsData = true;
     for (const version of this.#pieces) if (version !== undefined) this.#versions.keep(version);
   }
 
-  /** The bytes of a piece come again. False when they are others than before. */
+  /** The bytes of a piece have come again. Returns false when they are not the same as before. */
   restore(piece: number, data: Buffer): boolean {
     const version = this.#pieces[piece];
     if (version === undefined || !version.is(data, () => sha1(data))) return false;
@@ -108,7 +111,7 @@ export class MetadataColumn {
     return true;
   }
 
-  /** Lets go of everything. */
+  /** Drops all pieces. */
   clear(): void {
     for (const piece of this.#pieces.keys()) this.#drop(piece);
   }

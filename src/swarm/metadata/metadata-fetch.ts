@@ -1,14 +1,14 @@
 /**
- * Fetches the info dictionary of a magnet link from peers (BEP 9), all of whom may lie: about its size, and about every
+ * Fetches the info dictionary of a magnet link from peers (BEP 9). Each of them may lie about its size, and about every
  * byte of it.
  *
- * Peers that claim one size share a `MetadataClaim`: first they send one whole together, and when that is wrong, each
- * sends its own. A peer that sends nothing new for a short time loses its turn to a peer that was not tried yet. It
- * loses nothing else: what it sends later is welcome. A peer is banned only when it is proved to have sent wrong
- * bytes: its own whole is wrong, or the right whole is here and differs from what it sent.
+ * Peers that claim one size share a `MetadataClaim`. At first they send one whole together. When that is wrong, each
+ * peer sends a whole of its own. A peer that sends nothing new for a short time loses its turn to a peer that was not
+ * tried yet. It loses nothing else: we keep what it sends later. We ban a peer only when it has certainly sent wrong
+ * bytes: its own whole is wrong, or the right whole is here and differs from what the peer sent.
  *
- * Memory never decides who is heard. When it is short, the peer that has sent nothing new for longest is the first
- * whose bytes are not kept, and only their digests are.
+ * A lack of memory never excludes a peer. When memory is short, we keep only the digests of some bytes, and begin with
+ * the bytes of the peer that has sent nothing new for longest.
  */
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import { decodeMetadataMessage, encodeMetadataMessage, UT_METADATA } from '../../wire/metadata-message.js';
@@ -20,19 +20,19 @@ import type { MetadataColumn } from './metadata-column.js';
 import type { MetadataSourceOptions } from './metadata-source.js';
 
 export interface MetadataFetchOptions extends MetadataSourceOptions {
-  /** Bytes of metadata that are believed at all. */
+  /** We ignore a peer that claims more bytes of metadata than this. */
   readonly maxSize: number;
-  /** Bytes that are kept of all that peers have sent. */
+  /** We keep at most this many bytes of what peers have sent. */
   readonly maxMemory: number;
-  /** A peer that owes something and sends nothing new for this long loses its turn. */
+  /** A peer that owes us a piece and sends nothing new for this long loses its turn. */
   readonly patience: Millis;
-  /** … and a peer that has sent something new within this time is not given up for a pause. */
+  /** The outlook of a peer that has stalled or pauses is infinite, unless it sent something new within this time. */
   readonly pauseOfUseful: Millis;
-  /** What a peer owes for this long without sending anything is taken for lost, and it is asked again. */
+  /** When a peer owes us pieces and sends nothing new for this long, these are lost, and we may ask it again. */
   readonly answerTime: Millis;
-  /** Bytes a second at which long metadata is awaited without complaint. */
+  /** Bytes per second. A peer that sends as fast as this is fast enough, however long the metadata is. */
   readonly fairRate: number;
-  /** Peers that send a whole of their own at once, at first; twice as many after each `turnsDouble`. */
+  /** So many peers at once send a whole of their own at first; twice as many after each `turnsDouble`. */
   readonly firstTurns: number;
   readonly turnsDouble: Millis;
 }
@@ -53,16 +53,17 @@ export const DEFAULT_METADATA_FETCH_OPTIONS: MetadataFetchOptions = {
 
 export interface MetadataFetchParts {
   readonly timers: Timers;
-  /** 20 bytes. */
+  /** The SHA-1 of the info dictionary, 20 bytes. */
   readonly infoHash: Buffer;
-  /** The info dictionary: its hash is right. Called once, in a task of its own. */
+  /** The info dictionary is here, and its hash is right. Called once, in a task of its own. */
   readonly gotInfo: (info: Buffer) => void;
-  /** This peer has sent wrong metadata beyond doubt. Called in a task of its own. */
+  /** This peer has certainly sent wrong metadata. Called in a task of its own. */
   readonly ban: (connection: PeerConnection) => void;
 }
 
+/** How often we look for peers that keep us waiting, in milliseconds. */
 const SWEEP_INTERVAL = 100;
-/** Pieces that are hashed at once, of one column. They take a millisecond. */
+/** How many pieces of one column we hash at once. They take a millisecond. */
 const SLICE = 64;
 
 export class MetadataFetch implements Extension {
@@ -82,7 +83,7 @@ export class MetadataFetch implements Extension {
     this.#options = options;
   }
 
-  /** Bytes of metadata that have come and are kept. */
+  /** How many bytes of metadata are in memory. */
   get heldLength(): number {
     let length = 0;
     for (const claim of this.#claims.values()) length += claim.heldLength;
@@ -92,7 +93,7 @@ export class MetadataFetch implements Extension {
   gotHandshake(peer: ExtendedPeer): void {
     const { metadataSize: size, ids } = peer.handshake;
     if (this.#done || size === null || size > this.#options.maxSize || (ids.get(UT_METADATA) ?? 0) === 0) return;
-    // Metadata has one size: a peer that claims another one later is held to the first.
+    // The metadata has one size. When a peer claims another one later, only its first claim counts.
     if (this.#sources.has(peer.connection)) return;
     if (this.#proven !== null && this.#proven.size !== size) return;
     const claim = this.#claims.get(size) ?? new MetadataClaim(size);
@@ -125,8 +126,8 @@ export class MetadataFetch implements Extension {
   }
 
   /**
-   * How much longer than at `fairRate` the peer would take for the whole if it were alone, at its own rate. Infinite
-   * when it offers nothing, or keeps back what it was asked for; null while it cannot be known.
+   * How much longer than at `fairRate` we would wait for the rest of the metadata if this peer sent all of it, at its
+   * own rate. Infinite when the peer offers nothing, or keeps back what we ask for. Null while we cannot know.
    */
   outlook(connection: PeerConnection): Millis | null {
     const source = this.#sources.get(connection);
@@ -140,7 +141,7 @@ export class MetadataFetch implements Extension {
     return Math.max(0, time - (claim.size * 1000) / this.#options.fairRate);
   }
 
-  /** Forgets everything, and tells nothing from here on. */
+  /** Forgets everything. From now on it asks for nothing and reports nothing. */
   stop(): void {
     this.#done = true;
     this.#sweepTask?.cancel();
@@ -175,7 +176,7 @@ export class MetadataFetch implements Extension {
     return FINE;
   }
 
-  /** Hashes what has come, a little at a time, and judges what is complete. */
+  /** Hashes a slice of what has come, and judges a whole that is hashed. */
   #advance(claim: MetadataClaim, column: MetadataColumn): void {
     claim.mix?.advance(SLICE);
     if (claim.mix !== null && claim.mix.digest !== null) this.#judgeMix(claim, claim.mix);
@@ -194,7 +195,7 @@ export class MetadataFetch implements Extension {
         if (!isBehind && claim.mix?.canAdvance !== true) continue;
         if (claim.isProven || !this.#sources.has(peer.connection)) continue;
         this.#advance(claim, column);
-        // The others have their turn in another task.
+        // The other columns are hashed in tasks of their own.
         this.#hashLater();
         return;
       }
@@ -258,7 +259,7 @@ export class MetadataFetch implements Extension {
     this.#hashLater();
   }
 
-  /** Asks peers for what they may be asked for, those first that were never asked. */
+  /** Asks each peer for as much as it may owe. The peers that we have never asked come first. */
   #assign(claim: MetadataClaim): void {
     if (this.#done) return;
     this.#giveTurns(claim);
@@ -268,7 +269,7 @@ export class MetadataFetch implements Extension {
     this.#sweepTask ??= this.#parts.timers.addTask(() => this.#sweep(), SWEEP_INTERVAL);
   }
 
-  /** While each peer sends its own whole: more and more of them at once, those first that had no turn yet. */
+  /** While each peer sends its own whole, more and more peers get a turn. Those that had none yet come first. */
   #giveTurns({ apartSince, sources }: MetadataClaim): void {
     if (apartSince === null) return;
     const { firstTurns, turnsDouble } = this.#options;
@@ -296,21 +297,21 @@ export class MetadataFetch implements Extension {
     }
   }
 
-  /** The peers that have sent nothing new for longest are the first whose bytes are not kept. */
+  /** While too much is in memory, forgets bytes: first those of the peer that has sent nothing new for longest. */
   #boundMemory(): void {
     while (this.heldLength > this.#options.maxMemory) {
       let slowest: MetadataSource | undefined;
       for (const source of this.#sources.values()) {
         if (source.column.canForget && (slowest === undefined || source.newAt < slowest.newAt)) slowest = source;
       }
-      // What is too much came from a peer that is here, so that something can be forgotten.
+      // The bytes that are too many came from a peer that is still here, so there is always something to forget.
       if (slowest === undefined) return;
       if (slowest.claim.mix !== null) this.#goApart(slowest.claim);
       else slowest.column.forget();
     }
   }
 
-  /** Looks for peers that keep us waiting. */
+  /** Looks for peers that keep us waiting. Other peers may be asked for what these owe. */
   #sweep(): void {
     this.#sweepTask = null;
     const now = this.#parts.timers.now();

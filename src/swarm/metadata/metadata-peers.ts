@@ -1,6 +1,6 @@
 /**
- * What peers say while a torrent has no metadata: extensions are spoken, and what they say of themselves is kept for
- * the successor that takes the connections over when the pieces are known.
+ * The peers of a torrent that has no metadata yet. `MetadataPeers` speaks only extensions with them. It keeps what each
+ * peer says of itself, for the successor that takes the connections over when the metadata is here.
  */
 import type { Millis, Timers } from '../../base/clock.js';
 import { EXTENSION_HANDSHAKE } from '../../wire/extended.js';
@@ -22,14 +22,13 @@ import { LeakyCounter, type LeakyCounterOptions } from '../leaky-counter.js';
 import { priceOf } from '../price.js';
 
 export interface MetadataPeersOptions {
-  /** Messages of no use. */
+  /** How many messages of no use we forgive a peer. */
   readonly junk: LeakyCounterOptions;
-  /**
-   * What is kept of one peer's messages: how many, and their bytes. The bitfield of the largest torrent has 256 KiB.
-   */
+  /** We keep at most this many messages of one peer. */
   readonly maxKept: number;
+  /** We keep at most this many bytes of one peer's messages. The bitfield of the largest torrent has 256 KiB. */
   readonly maxKeptLength: number;
-  /** A peer may lose its place to another one when it is connected for this long … */
+  /** A peer may lose its place to another one when it has been connected for at least this long … */
   readonly patience: Millis;
   /** … and its outlook is longer than this. */
   readonly maxOutlook: Millis;
@@ -43,18 +42,18 @@ export const DEFAULT_METADATA_PEERS_OPTIONS: MetadataPeersOptions = {
   maxOutlook: 4_000,
 };
 
-/** The successor takes connections over. */
+/** Takes the connections over when the metadata is here. */
 export interface Successor extends PeerEvents {
-  /** `frames` are what the peer has said of itself, in order. */
+  /** `frames` are the messages in which the peer has said something of itself, in order. */
   takeOver(connection: PeerConnection, frames: readonly Buffer[]): void;
 }
 
 export interface MetadataPeersParts {
   readonly timers: Timers;
   readonly extensions: Extensions;
-  /** Null without a node of our own. */
+  /** Null when we have no DHT node of our own. */
   readonly nodePorts: NodePorts | null;
-  /** How much too long the peer would take for the whole metadata; null while it cannot be known. */
+  /** How much too long the peer would take for the metadata, as in `MetadataFetch.outlook`; null while unknown. */
   readonly outlook: (connection: PeerConnection) => Millis | null;
 }
 
@@ -87,7 +86,7 @@ export class MetadataPeers implements PeerEvents {
 
   connectionMade(connection: PeerConnection): void {
     this.#peers.set(connection, new MetadataPeer(this.#options, this.#timers.now()));
-    // BEP 6: it, or a bitfield, "MUST … be the first message", and we have nothing yet.
+    // We have nothing yet. BEP 6 says of this message or a bitfield that it "MUST … be the first message".
     if (announces(connection.reserved, 'fast')) connection.send([encodeMessage({ type: 'haveNone' })]);
     this.#extensions.connectionMade(connection);
     this.#nodePorts?.connectionMade(connection);
@@ -98,7 +97,7 @@ export class MetadataPeers implements PeerEvents {
     if (peer === undefined) return;
     const decoded = decodeMessage(frame);
     const judgement = decoded.ok ? this.#judge(connection, peer, decoded.message, frame) : refuse(decoded.refusal);
-    // How many pieces there are is not known, and they are not counted yet.
+    // The price without any piece: the number of pieces is not known, and nothing counts them yet.
     if (decoded.ok) connection.charge(priceOf(decoded.message.type, frame.length, 0), judgement.kind === 'junk');
     if (judgement.kind === 'refuse') connection.refuse(judgement.reason);
     else if (judgement.kind === 'junk' && peer.junk.add(this.#timers.now()))
@@ -106,14 +105,14 @@ export class MetadataPeers implements PeerEvents {
   }
 
   connectionFlushed(_connection: PeerConnection): void {
-    // Nothing waits to be sent.
+    // We have nothing that waits to be sent.
   }
 
   connectionLost(connection: PeerConnection): void {
     if (this.#peers.delete(connection)) this.#extensions.connectionLost(connection);
   }
 
-  /** The peer that would take longest to send the metadata; of equals the peer that has been here longest. */
+  /** The peer that would take longest to send the metadata; of equals, the one that has been connected longest. */
   leastUseful(side: Side): PeerConnection | undefined {
     return this.#leastUseful(({ locallyInitiated }) => locallyInitiated === (side === 'dialled'));
   }
@@ -145,13 +144,13 @@ export class MetadataPeers implements PeerEvents {
     if (newcomer.isHostFull)
       return this.#leastUseful(({ locallyInitiated, hostKey }) => !locallyInitiated && hostKey === newcomer.hostKey);
     const external = [...this.#peers.keys()].filter(({ locallyInitiated }) => !locallyInitiated);
-    // The host with the most places gives that of its latest peer: the others may be about to send.
+    // The host with the most places gives up that of its latest peer: its other peers may be about to send.
     const giving = ofGivingHosts(external, ({ hostKey }) => hostKey, newcomer);
     return giving.at(-1) ?? this.leastUseful('external');
   }
 
   merits(): Merits {
-    // Which peer is of no use here is for `leastUseful` to say.
+    // Blocks say nothing here. `leastUseful` decides which peer is of no use.
     return { ...NO_MERITS, standing: 'proven' };
   }
 
@@ -159,7 +158,7 @@ export class MetadataPeers implements PeerEvents {
     return false;
   }
 
-  /** Hands every connection on, with all that its peer has said of itself. */
+  /** Hands all connections to the successor, each with what its peer has said of itself. */
   handPeersTo(successor: Successor): void {
     for (const [connection, peer] of [...this.#peers]) {
       this.connectionLost(connection);
@@ -188,7 +187,7 @@ export class MetadataPeers implements PeerEvents {
         const keeping = peer.keep(message, frame);
         return keeping.kind === 'refuse' ? keeping : judgement;
       }
-      // Nobody was told that we have anything, nor asked for anything.
+      // We have told no peer that we have a piece, and asked no peer for a block.
       case 'request':
       case 'cancel':
       case 'piece':
@@ -199,7 +198,7 @@ export class MetadataPeers implements PeerEvents {
   }
 }
 
-/** Of these only the last one of each group says how things are. */
+/** Of the messages of one group only the last one still holds. */
 const GROUP_OF: Readonly<Partial<Record<PeerMessage['type'], string>>> = {
   choke: 'choking',
   unchoke: 'choking',
@@ -210,9 +209,9 @@ const GROUP_OF: Readonly<Partial<Record<PeerMessage['type'], string>>> = {
   haveNone: 'pieces',
 };
 
-/** Extension handshakes that are kept: the first one, and those that came last. Honest peers say one or two. */
+/** We keep this many extension handshakes: the first, and those that came last. An honest peer sends one or two. */
 const MAX_HANDSHAKES = 8;
-/** Bytes of a bitfield's frame before its bits. */
+/** The bits of a `bitfield` message begin behind its id. */
 const BITS_AT = 1;
 
 /** What one peer has said of itself. */
@@ -220,9 +219,9 @@ class MetadataPeer {
   readonly madeAt: Millis;
   readonly junk: LeakyCounter;
   readonly #options: MetadataPeersOptions;
-  /** In the order of saying. */
+  /** The messages that we keep, by what each is about, in the order in which they came. */
   readonly #frames = new Map<string, Buffer>();
-  /** What the peer has said last of all its pieces. */
+  /** The type of the last message that spoke of all pieces of the peer. */
   #pieces: PeerMessage['type'] | null = null;
   #handshakeCount = 0;
   #length = 0;
@@ -233,6 +232,7 @@ class MetadataPeer {
     this.#options = options;
   }
 
+  /** The messages that we keep, in order. */
   get said(): readonly Buffer[] {
     return [...this.#frames.values()];
   }
@@ -256,7 +256,7 @@ class MetadataPeer {
     return this.#put(GROUP_OF[message.type] ?? message.type, frame);
   }
 
-  /** A bit of the bitfield, if there is one: it is said in one message then. */
+  /** When we keep a bitfield, a have becomes a bit of it, so that one message says both. */
   #keepHave(piece: number, frame: Buffer): Judgement {
     if (this.#pieces === 'haveAll') return JUNK;
     const bitfield = this.#pieces === 'bitfield' ? this.#frames.get('pieces') : undefined;
@@ -284,7 +284,7 @@ class MetadataPeer {
 
   #put(key: string, frame: Buffer): Judgement {
     const before = this.#frames.get(key);
-    // Deleted first, it stands where it was said last: who unchokes may mean what it says of its pieces before that.
+    // Deleted first, the key goes to the end: an unchoke must follow what the peer has said of its pieces before it.
     this.#frames.delete(key);
     this.#frames.set(key, Buffer.from(frame));
     this.#length += frame.length - (before?.length ?? 0);

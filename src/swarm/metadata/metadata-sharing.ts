@@ -1,3 +1,8 @@
+/**
+ * Serves the info dictionary to peers that have only a magnet link (BEP 9). A peer that asks again and again, over one
+ * connection or over many, gets no more than the share of its host. What waits to be sent are views of the dictionary,
+ * which take no memory.
+ */
 import type { Millis } from '../../base/clock.js';
 import {
   decodeMetadataMessage,
@@ -13,17 +18,17 @@ import { LeakyCounter } from '../leaky-counter.js';
 
 export interface MetadataSharingOptions {
   /**
-   * What a host gets at once: so many wholes, and … A peer among liars may ask for three: one for the mix, one as our
-   * own column, and one more after it had to forget our bytes.
+   * A host gets this many wholes at once, and `morePieces` besides. A peer among liars may need three wholes: one for
+   * the mix, one for our own column, and one more when it had to forget our bytes.
    */
   readonly copies: number;
-  /** … so many pieces more. Later requests are rejected. */
+  /** Pieces. We reject the requests that come after these. */
   readonly morePieces: number;
-  /** A host that has got all that gets another whole in this time. The upload limit does not count metadata. */
+  /** A host that has used up its share gets one more whole in this time. The upload limit does not count metadata. */
   readonly copyTime: Millis;
-  /** Hosts that are remembered; of more, the host that asked longest ago is forgotten. */
+  /** We remember this many hosts. When there are more, we forget the host that asked longest ago. */
   readonly maxHosts: number;
-  /** What may wait in the peer's socket, bytes, before its requests are rejected. */
+  /** While more bytes than this wait in the socket of a peer, we reject its requests. */
   readonly maxUnsent: number;
 }
 
@@ -35,20 +40,16 @@ export const DEFAULT_METADATA_SHARING_OPTIONS: MetadataSharingOptions = {
   maxUnsent: 1024 * 1024,
 };
 
-/**
- * Serves the info dictionary to peers that have only a magnet link (BEP 9). A peer that asks again and again, over one
- * connection or over many, is served no more than its host's share. What waits to be sent are views of the dictionary,
- * which take no memory.
- */
 export class MetadataSharing implements Extension {
   readonly name: string = UT_METADATA;
   readonly #info: Buffer;
   readonly #pieceCount: number;
   readonly #now: () => Millis;
   readonly #options: MetadataSharingOptions;
-  /** What each host got. The host that asked longest ago comes first. */
+  /** What each host has got, by `hostKey`. The host that asked longest ago comes first. */
   readonly #hosts = new Map<string, LeakyCounter>();
 
+  /** `info` is the info dictionary. It must not change. */
   constructor(info: Buffer, now: () => Millis, options: MetadataSharingOptions) {
     this.#info = info;
     this.#pieceCount = Math.ceil(info.length / METADATA_PIECE_LENGTH);
@@ -57,7 +58,7 @@ export class MetadataSharing implements Extension {
   }
 
   gotHandshake(_peer: ExtendedPeer): void {
-    // Nothing is said until it is asked for.
+    // We say nothing until a peer asks.
   }
 
   gotMessage(peer: ExtendedPeer, payload: Buffer): Judgement {
@@ -68,7 +69,7 @@ export class MetadataSharing implements Extension {
   }
 
   peerLeft(_peer: ExtendedPeer): void {
-    // Its host is remembered: it may come again.
+    // We remember the host of the peer, because the peer may come again.
   }
 
   #gotRequest(peer: ExtendedPeer, piece: number): Judgement {

@@ -1,39 +1,42 @@
+/** A peer that claims to have the metadata: what we have asked it for, how it answers, and what it has sent. */
 import type { Millis } from '../../base/clock.js';
 import { METADATA_PIECE_LENGTH } from '../../wire/metadata-message.js';
 import type { ExtendedPeer } from '../extensions/extensions.js';
 import type { MetadataColumn } from './metadata-column.js';
 
 export interface MetadataSourceOptions {
-  /** Requests in flight to one peer at first: a round trip for each piece alone would be slow. */
+  /** At first a peer may owe us this many pieces at once: one round trip for each piece would be slow. */
   readonly firstWindow: number;
-  /** One more for each piece that comes, up to this many. Other clients queue no more. */
+  /** It may owe one more for each useful piece that comes, up to this many. Other clients queue no more. */
   readonly maxWindow: number;
-  /** How long a peer is left alone that rejects whatever it is asked for; twice as long each time. */
+  /**
+   * How long we leave a peer alone that rejects all that we ask for. The time doubles with each pause, up to six times.
+   */
   readonly firstPause: Millis;
 }
 
 const MAX_DOUBLINGS = 6;
 
-/** A peer that claims to have the metadata: what it is asked for, how it answers, and what it has sent. */
 export class MetadataSource<Claim> {
   readonly peer: ExtendedPeer;
   readonly claim: Claim;
   readonly column: MetadataColumn;
-  /** Pieces that it owes, the longest ago first. True while no other peer need be asked for the piece. */
+  /** The pieces that it owes, the oldest first. True while we count on this peer and ask no other one for the piece. */
   readonly owed = new Map<number, boolean>();
-  /** It let us wait for too long. What it owes may be asked of others, and it is asked for nothing more. */
+  /** It has kept us waiting for too long. We may ask others for what it owes, and we ask it for nothing more. */
   isStalled = false;
-  /** It may send its own whole. */
+  /** It may send a whole of its own now. */
   hasTurn = false;
-  /** When it was asked for something first; null if never. */
+  /** When we first asked it for a piece; null if never. */
   askedAt: Millis | null = null;
-  /** Since when it has owed something and sent nothing new. */
+  /** Since when it has owed us a piece and sent nothing new. */
   owesSince: Millis = 0;
-  /** When it sent something new last; it begins as the longest ago. */
+  /** When it last sent something new; −∞ if never. */
   newAt: Millis = Number.NEGATIVE_INFINITY;
   readonly #options: MetadataSourceOptions;
-  /** For how long it has owed something in all, up to when it last owed nothing; and since when it owes something. */
+  /** For how long it has owed us something in all, without the present time of owing. */
   #owedFor: Millis = 0;
+  /** Since when it has owed us something without a break; null while it owes nothing. */
   #owesFrom: Millis | null = null;
   #window: number;
   #newLength = 0;
@@ -56,6 +59,7 @@ export class MetadataSource<Claim> {
     return this.#pausedUntil > now;
   }
 
+  /** We ask it for `piece`. */
   asked(piece: number, now: Millis): void {
     this.askedAt ??= now;
     if (this.owed.size === 0) this.owesSince = now;
@@ -67,7 +71,7 @@ export class MetadataSource<Claim> {
     return this.#newLength === 0;
   }
 
-  /** A piece that it owed has come; `isNew` if it was of any use. */
+  /** A piece that it owed has come, `length` bytes. `isNew`: the piece was of use. */
   sent(length: number, isNew: boolean, now: Millis): void {
     if (isNew) {
       this.#newLength += length;
@@ -80,7 +84,7 @@ export class MetadataSource<Claim> {
     if (isNew) this.isStalled = false;
   }
 
-  /** It has rejected a request. Many clients do so only because they have too many of them. */
+  /** It has rejected a request. Many clients reject only because they have too many requests. */
   rejected(now: Millis): void {
     this.#window = Math.max(1, this.#window >> 1);
     if (this.owed.size > 0) return;
@@ -90,20 +94,20 @@ export class MetadataSource<Claim> {
     this.#owesNothing(now);
   }
 
-  /** What it owes will not come. It may be asked again, for little at first. */
+  /** What it owes will not come. We may ask it again, at first for one piece at a time. */
   gaveUp(now: Millis): void {
     this.owed.clear();
     this.#window = 1;
     this.#owesNothing(now);
   }
 
-  /** Bytes of use a second, over the time in which it owed something. */
+  /** Useful bytes per second, over the time in which it owed us something. */
   rate(now: Millis): number {
     const owedFor = this.#owedFor + (this.#owesFrom === null ? 0 : now - this.#owesFrom);
     return (this.#newLength * 1000) / Math.max(1, owedFor);
   }
 
-  /** How long it needs for what it owes, at its rate; 0 while that is not known. */
+  /** How long it needs at its rate for what it owes; 0 while its rate is not known. */
   timeToPay(now: Millis): Millis {
     return this.#newLength === 0 ? 0 : (this.owed.size * METADATA_PIECE_LENGTH * 1000) / this.rate(now);
   }

@@ -1,10 +1,10 @@
 import { sha1 } from '../../base/digest.js';
 
-/** One piece of metadata as one or more peers sent it. When memory is short, only its digest is kept. */
+/** One piece of metadata as one or more peers have sent it. When memory is short, we keep only its digest. */
 export class PieceVersion {
   #data: Buffer | null;
   #digest: Buffer | null = null;
-  /** How many columns it stands in, and how many of these want its bytes kept. */
+  /** How many columns hold this version, and how many of these need its bytes in memory. */
   holders = 0;
   keepers = 0;
 
@@ -12,17 +12,17 @@ export class PieceVersion {
     this.#data = data;
   }
 
-  /** Null when only the digest is kept. */
+  /** Null when we keep only the digest. */
   get data(): Buffer | null {
     return this.#data;
   }
 
-  /** `digestOf` gives the SHA-1 of `data`. */
+  /** Whether these are its bytes. `digestOf` returns the SHA-1 of `data`. */
   is(data: Buffer, digestOf: () => Buffer): boolean {
     return this.#data?.equals(data) ?? this.#digest?.equals(digestOf()) ?? false;
   }
 
-  /** Returns how many bytes that frees. */
+  /** Keeps only the digest. Returns how many bytes that frees. */
   forget(): number {
     const data = this.#data;
     if (data === null) return 0;
@@ -31,13 +31,13 @@ export class PieceVersion {
     return data.length;
   }
 
-  /** The bytes are here again: `is` says that they are the same. */
+  /** The bytes are here again. The caller has asked `is` whether they are the same. */
   restore(data: Buffer): void {
     this.#data = data;
   }
 }
 
-/** Everything that peers have sent of the metadata of one size. The same bytes are kept once, whoever sent them. */
+/** All that peers have sent of the metadata of one size. Equal bytes are kept once, even when many peers sent them. */
 export class MetadataVersions {
   readonly #versions = new Map<number, Set<PieceVersion>>();
   #heldLength = 0;
@@ -47,9 +47,7 @@ export class MetadataVersions {
     return this.#heldLength;
   }
 
-  /**
-   * The version of `piece` that has these bytes, which are copied if they are not here. A column holds it from then on.
-   */
+  /** The version of `piece` with these bytes, for one more column. The bytes are copied if they are not here yet. */
   hold(piece: number, data: Buffer, keeps: boolean): PieceVersion {
     let versions = this.#versions.get(piece);
     if (versions === undefined) {
@@ -68,18 +66,18 @@ export class MetadataVersions {
     return version;
   }
 
-  /** One more column holds it. */
+  /** One more column holds `version`. `keeps`: it needs the bytes in memory. */
   share(version: PieceVersion, keeps: boolean): void {
     version.holders += 1;
     if (keeps) this.keep(version);
   }
 
-  /** One column that holds it needs its bytes. */
+  /** One more of the columns that hold `version` needs its bytes in memory. */
   keep(version: PieceVersion): void {
     version.keepers += 1;
   }
 
-  /** One column holds it no longer. */
+  /** One column does not hold `version` any more. `kept`: it needed the bytes in memory. */
   release(piece: number, version: PieceVersion, kept: boolean): void {
     if (kept) this.unkeep(version);
     version.holders -= 1;
@@ -90,18 +88,18 @@ export class MetadataVersions {
     if (versions?.size === 0) this.#versions.delete(piece);
   }
 
-  /** One column that holds it needs its bytes no longer. */
+  /** One of the columns that hold `version` does not need its bytes in memory any more. */
   unkeep(version: PieceVersion): void {
     version.keepers -= 1;
     this.forgetUnkept(version);
   }
 
-  /** When no column wants the bytes kept, only the digest is. */
+  /** Keeps only the digest, if no column needs the bytes. */
   forgetUnkept(version: PieceVersion): void {
     if (version.keepers === 0) this.#heldLength -= version.forget();
   }
 
-  /** `data` is what was forgotten. */
+  /** The forgotten bytes of `version` are here again. `data` is copied. */
   restore(version: PieceVersion, data: Buffer): void {
     version.restore(Buffer.from(data));
     this.#heldLength += data.length;

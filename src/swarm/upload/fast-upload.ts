@@ -4,14 +4,14 @@ import { encodeMessage, encodeRejects, type Span } from '../../wire/message.js';
 import type { PeerConnection } from '../connections/peer-connection.js';
 
 /**
- * Answers that a peer leaves lying, bytes, together with the blocks that wait for it; one that goes on asking is parted
- * from.
+ * In bytes. When more than this waits in the socket of a peer, blocks included, and the peer still asks, we part from
+ * it.
  */
 const MAX_UNSENT = 2 * 1024 * 1024;
 
 /**
- * What the fast extension (BEP 6) adds to serving one peer: every request has one answer, be it a reject, and a
- * beginner may have a few pieces in spite of our choke, each byte of them once.
+ * What the fast extension (BEP 6) adds when we serve a peer. Every request gets one answer: its block or a reject. And
+ * a peer that has few pieces may have some in spite of our choke, as many bytes as they hold and no more.
  */
 export class FastUpload {
   readonly #connection: PeerConnection;
@@ -19,13 +19,13 @@ export class FastUpload {
   #allowed: ReadonlySet<PieceIndex> = new Set();
   #bytesLeft = 0;
 
-  /** `later` runs a task in an event of its own. */
+  /** `later` runs a function in a task of its own. */
   constructor(connection: PeerConnection, later: (task: () => void) => void) {
     this.#connection = connection;
     this.#later = later;
   }
 
-  /** Tells the peer that it may have `pieces`, of `length` bytes in all. Once: later calls do nothing. */
+  /** Tells the peer that it may have `pieces`, of `length` bytes in all. Only the first call has an effect. */
   allow(pieces: readonly PieceIndex[], length: number): void {
     if (this.#allowed.size > 0 || pieces.length === 0) return;
     this.#allowed = new Set(pieces);
@@ -33,14 +33,14 @@ export class FastUpload {
     this.#connection.send([Buffer.concat(pieces.map((piece) => encodeMessage({ type: 'allowedFast', piece })))]);
   }
 
-  /** Whether this is given in spite of our choke; it is counted if so. */
+  /** Whether the peer may have this block in spite of our choke. If so, its bytes are counted. */
   spend({ piece, length }: BlockSpan): boolean {
     if (!this.#allowed.has(piece) || length > this.#bytesLeft) return false;
     this.#bytesLeft -= length;
     return true;
   }
 
-  /** None of `requests` will be answered otherwise. */
+  /** Rejects `requests`. They must get no other answer. */
   reject(requests: readonly Span[]): void {
     if (requests.length === 0) return;
     if (this.#connection.unsentLength > MAX_UNSENT) {

@@ -1,16 +1,16 @@
 import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
 import { Bitfield } from '../../wire/bitfield.js';
 
-/** Whom a piece goes to, and how much of it has gone. */
+/** The peer that a piece goes to, and how many bytes of it have gone. */
 interface Copy {
   readonly to: object;
   length: number;
 }
 
 /**
- * Which pieces we have given to nobody yet, all uploads of a torrent together. Leeches choose without knowing what we
- * give to others. When our rate is the least of all, each piece that goes to two of them makes all of them wait, since
- * they could have given it to each other.
+ * Tells which pieces we have not given to any peer yet, counting all uploads of a torrent. Leeches choose pieces
+ * without knowing what we give to other peers. When our rate is what limits the swarm, a piece that we send to two of
+ * them makes all of them wait, because one could have given it to the other.
  */
 export class FirstCopies {
   readonly #layout: PieceLayout;
@@ -22,14 +22,14 @@ export class FirstCopies {
     this.#given = new Bitfield(layout.pieceCount);
   }
 
-  /** Whether what goes to this one belongs to a copy that nobody else has of us, or is getting. */
+  /** Whether no other peer than `to` has got this piece from us, or is getting it. */
   isFirst(piece: PieceIndex, to: object): boolean {
     if (this.#given.has(piece)) return false;
     const copy = this.#underWay.get(piece);
     return copy === undefined || copy.to === to;
   }
 
-  /** `length` bytes of the piece go to this one. */
+  /** `length` bytes of the piece go to `to`. */
   goes(piece: PieceIndex, to: object, length: number): void {
     if (!this.isFirst(piece, to)) return;
     const copy = this.#underWay.get(piece) ?? { to, length: 0 };
@@ -42,7 +42,7 @@ export class FirstCopies {
     this.#given.set(piece);
   }
 
-  /** This one gets no more for now: what it has begun to get is free for others. */
+  /** `to` gets no more for now, so the pieces that it has in part count as given to no peer. */
   leave(to: object): void {
     for (const [piece, copy] of this.#underWay) if (copy.to === to) this.#underWay.delete(piece);
   }

@@ -1,14 +1,16 @@
 import type { Millis } from '../../base/clock.js';
 import type { MemoryHolder, SendMemory } from './send-memory.js';
 
-/** What an Outbox needs of the upload that it serves. */
+/** What an Outbox needs of its owner, an Upload. */
 export interface OutboxOwner {
   now(): Millis;
-  /** Bytes written that the kernel has not taken yet. */
+  /** Bytes that were written and that the kernel has not taken yet. */
   unsentLength(): number;
-  /** There is memory, which `take` gives. Called within any event: it may only take note. */
+  /**
+   * There is memory, and `take` gives it. This may be called in an event of another torrent, so it may only take note.
+   */
   memoryCame(): void;
-  /** The peer takes nothing of what waits for it, and others wait for the memory. It may only take note. */
+  /** The peer takes nothing of what waits for it, and others wait for the memory. Called as `memoryCame` is. */
   memoryWanted(): void;
 }
 
@@ -18,20 +20,23 @@ interface Sent {
   readonly length: number;
 }
 
-/** The memory of what is on its way to one peer: one piece of it is being read to, others wait in the socket. */
+/**
+ * Keeps the memory of the blocks that are on the way to one peer: some buffers are being filled by the disk, others
+ * wait in the socket.
+ */
 export class Outbox implements MemoryHolder {
   readonly #memory: SendMemory;
   readonly #owner: OutboxOwner;
-  /** In the socket, the oldest first. */
+  /** The buffers that wait in the socket, the oldest first. */
   readonly #sent: Sent[] = [];
   /** Bytes of `#sent`. */
   #heldLength = 0;
-  /** Bytes that were ever written. */
+  /** Bytes that were written in all. */
   #sentLength = 0;
   readonly #filling = new Set<Buffer>();
-  /** It has come, and was not taken yet. */
+  /** Memory that has come and was not taken yet. */
   #granted: Buffer | null = null;
-  /** The most that the peer was seen to have taken, and when. */
+  /** The most bytes that we saw the peer take, and when we saw that. */
   #taken = Number.NEGATIVE_INFINITY;
   #takenAt: Millis = Number.NEGATIVE_INFINITY;
 
@@ -40,7 +45,10 @@ export class Outbox implements MemoryHolder {
     this.#owner = owner;
   }
 
-  /** Memory to be filled, until `send`. Undefined when there is none: the owner is told when there is. */
+  /**
+   * Gives memory to fill, which `send` must end. Undefined when there is none: the owner's `memoryCame` is called when
+   * there is.
+   */
   take(): Buffer | undefined {
     const memory = this.#granted ?? this.#memory.take(this);
     this.#granted = null;
@@ -48,16 +56,18 @@ export class Outbox implements MemoryHolder {
     return memory;
   }
 
-  /** No memory is waited for any more. Harmless when none is. */
+  /** Waits for memory no longer. Harmless when it does not wait. */
   withdraw(): void {
     this.#memory.withdraw(this);
     if (this.#granted !== null) this.#memory.giveBack(this.#granted);
     this.#granted = null;
   }
 
-  /** `memory` is filled, and `length` bytes of it go to the socket now; 0: none of it does. */
+  /**
+   * `memory` is filled, and the caller writes `length` bytes of it to the socket now. At 0 the memory is given back.
+   */
   send(memory: Buffer, length: number): void {
-    // The connection may have ended in the meantime.
+    // The connection has ended meanwhile, and `end` has dropped the memory.
     if (!this.#filling.delete(memory)) return;
     if (length === 0) {
       this.#memory.giveBack(memory);
@@ -68,7 +78,7 @@ export class Outbox implements MemoryHolder {
     this.#sentLength += length;
   }
 
-  /** Gives back what the kernel has taken. */
+  /** Gives back the memory whose bytes the kernel has taken. */
   recover(): void {
     const unsent = this.#owner.unsentLength();
     for (let oldest = this.#sent[0]; oldest !== undefined; oldest = this.#sent[0]) {
@@ -82,7 +92,7 @@ export class Outbox implements MemoryHolder {
   /** The connection has ended. */
   end(): void {
     this.withdraw();
-    // The socket and the disk may be at it yet, and do not say when they are not.
+    // The socket and the disk may still use this memory, and do not say when they stop.
     for (const { memory } of this.#sent.splice(0)) this.#memory.drop(memory);
     for (const memory of this.#filling) this.#memory.drop(memory);
     this.#filling.clear();
@@ -90,8 +100,7 @@ export class Outbox implements MemoryHolder {
 
   stuckSince(): Millis {
     this.recover();
-    // Other messages wait in the socket too, and count as not taken: what is seen to be taken may shrink, but never
-    // lies.
+    // Other messages wait in the socket too, and count as not taken. So `taken` may be too low, but is never too high.
     const taken = this.#sentLength - this.#owner.unsentLength();
     if (this.#sent.length === 0 || taken > this.#taken) {
       this.#taken = taken;

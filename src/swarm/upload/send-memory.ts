@@ -1,41 +1,48 @@
 import type { Millis, Task, Timers } from '../../base/clock.js';
 
+/** How much memory there is, and how long a holder may keep it. */
 export interface SendMemoryOptions {
-  /** What one piece of memory holds, bytes. */
+  /** How many bytes one buffer holds. */
   readonly length: number;
-  /** Pieces of memory, over all torrents of the process. */
+  /** How many buffers there are for all torrents of the process. */
   readonly count: number;
-  /** Whoever takes nothing for this long of what waits for it, while others wait for memory, is asked for its own. */
+  /**
+   * A holder whose peer takes nothing for this long of what waits for it is asked for its memory, when others wait for
+   * memory.
+   */
   readonly patience: Millis;
-  /** While somebody waits, it is looked this often for who takes nothing. */
+  /** How often we look for peers that take nothing, while a holder waits for memory. */
   readonly lookInterval: Millis;
 }
 
 export const DEFAULT_SEND_MEMORY_OPTIONS: SendMemoryOptions = {
   // 32 blocks with their headers. A read of half as much costs as much processor time for the thread that does it.
   length: 32 * (13 + 16 * 1024),
-  // 32 MiB: three for each of twenty peers that are served at once; the rest is for those who take nothing.
+  // 32 MiB: three buffers for each of twenty peers that are served at once. The rest is for peers that take nothing.
   count: 64,
   patience: 10_000,
   lookInterval: 1_000,
 };
 
-/** Whoever has memory, or waits for some. Each belongs to a torrent, and a call may come in an event of another one. */
+/**
+ * An Outbox that has memory or waits for some. Each belongs to a torrent, and these methods may be called in an event
+ * of another torrent.
+ */
 export interface MemoryHolder {
-  /** Since when its peer has taken nothing of what waits for it; now when nothing waits. */
+  /** Since when the peer has taken nothing of what waits for it; the present time when nothing waits. */
   stuckSince(): Millis;
-  /** What it waited for. It may only take note here. */
+  /** The memory that the holder waited for. It may only take note here. */
   memoryCame(memory: Buffer): void;
-  /** It is asked to give up what it has. It may only take note here. */
+  /** The holder should give up its memory. It may only take note here. */
   memoryWanted(): void;
 }
 
 /**
- * Memory for blocks on their way from the disk to a peer, a bounded amount for all torrents of a process, used again
- * and again: memory that is made for each read costs more than the read.
+ * Memory for blocks on the way from the disk to a peer. All torrents of the process share a bounded number of buffers.
+ * The buffers are used again and again, because to allocate memory for each read costs more than the read.
  *
- * Whoever finds none waits, and is served in the order of waiting. A peer that asks and reads nothing cannot keep what
- * others wait for: after `patience` its holder is asked for it.
+ * A holder that finds no free buffer waits, and is served in the order of waiting. A peer that asks for blocks and
+ * reads nothing cannot keep memory that others wait for: after `patience` its holder is asked to give it up.
  */
 export class SendMemory {
   readonly #timers: Timers;
@@ -50,7 +57,10 @@ export class SendMemory {
     this.#options = options;
   }
 
-  /** If there is none, undefined, and `memoryCame` is called when there is. Harmless when `holder` waits already. */
+  /**
+   * Gives a buffer to `holder`. When none is free, returns undefined, and calls `memoryCame` when there is one.
+   * Harmless when `holder` waits already.
+   */
   take(holder: MemoryHolder): Buffer | undefined {
     const memory = this.#free.pop() ?? this.#make();
     if (memory !== undefined) {
@@ -62,7 +72,7 @@ export class SendMemory {
     return undefined;
   }
 
-  /** It is not used any more. */
+  /** `memory` is not used any more, by the kernel or the disk either. */
   giveBack(memory: Buffer): void {
     this.#leave(memory);
     const next = this.#waiting.values().next();
@@ -70,14 +80,17 @@ export class SendMemory {
     else this.#grant(next.value, memory);
   }
 
-  /** The kernel or the disk may use it yet, and nobody will say when that is over: it is left to the collector. */
+  /**
+   * The holder is gone, but the kernel or the disk may still use `memory`, and does not say when it stops. So the
+   * memory is left to the garbage collector, and new memory takes its place.
+   */
   drop(memory: Buffer): void {
     this.#leave(memory);
     const next = this.#waiting.values().next();
     if (next.done !== true) this.#grant(next.value, Buffer.allocUnsafeSlow(this.#options.length));
   }
 
-  /** `holder` waits no longer. Harmless when it does not. */
+  /** `holder` waits no longer. Harmless when it does not wait. */
   withdraw(holder: MemoryHolder): void {
     this.#waiting.delete(holder);
     this.#stopLooking();

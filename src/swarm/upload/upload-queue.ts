@@ -3,34 +3,39 @@ import type { BlockSpan } from '../../disk/storage.js';
 import { BLOCK_LENGTH, type PieceIndex } from '../../metainfo/piece-layout.js';
 import { takeOut, type UploadBatch } from './upload-reads.js';
 
-/** What an UploadQueue asks of its upload. */
+/** What an UploadQueue needs of its owner, an Upload. */
 export interface UploadQueueOwner {
   now(): Millis;
-  /** How long a request lets others go first, at the most. */
+  /** The longest time that a request lets others go first. */
   readonly patience: Millis;
-  /** There is less to give than peers would take, so that it matters who goes first. */
+  /** There is an upload limit, so we have less to give than peers would take, and the order matters. */
   isShort(): boolean;
-  /** Nobody else has this piece of us, or is getting it. */
+  /** No other peer has got this piece from us, or is getting it. */
   isFirst(piece: PieceIndex): boolean;
 }
 
 interface QueuedRequest extends BlockSpan {
-  /** When it came. */
+  /** When the request came. */
   readonly at: Millis;
 }
 
-/** How long what was found out about all requests holds, but for those that come and those that are given. */
+/**
+ * How long the result of a look at all requests is used before the next look. New requests are added to it, and `fill`
+ * makes it void.
+ */
 const LOOK_INTERVAL: Millis = 100;
 
 /**
- * Requests of one peer that wait for us, in the order of asking. A second one for the same place replaces the first.
+ * The requests of one peer that wait for us, in the order of asking. A second request for the same position replaces
+ * the first.
  *
- * When there is too little for all, what has gone to nobody yet is urgent: it goes before what went to somebody who may
- * give it on, whoever asks. But no request is patient for long.
+ * Under an upload limit, a request is urgent when its piece has gone to no other peer yet. Urgent requests, also those
+ * of other peers, go before requests for pieces that some peer has got and may pass on. After `patience` every request
+ * is urgent.
  */
 export class UploadQueue {
   readonly #owner: UploadQueueOwner;
-  /** By position of their first byte in the torrent. */
+  /** By the position of their first byte in the torrent. */
   readonly #requests = new Map<number, QueuedRequest>();
   #patientUntil: Millis = Number.POSITIVE_INFINITY;
   #lookedAt: Millis = Number.NEGATIVE_INFINITY;
@@ -43,7 +48,7 @@ export class UploadQueue {
     return this.#requests.size;
   }
 
-  /** False when one for this place waits already. */
+  /** False when a request for this position waits already. */
   add(position: number, { piece, begin, length }: BlockSpan): boolean {
     const before = this.#requests.size;
     const request = { piece, begin, length, at: this.#owner.now() };
@@ -53,19 +58,19 @@ export class UploadQueue {
     return this.#requests.size > before;
   }
 
-  /** False when there is no such request. */
+  /** Removes a request. False when no request has this position and length. */
   withdraw(position: number, length: number): boolean {
     return this.#requests.get(position)?.length === length && this.#requests.delete(position);
   }
 
-  /** Withdraws all requests that `goes`, and returns them. */
+  /** Withdraws all requests for which `goes` is true, and returns them. */
   takeOut(goes: (request: BlockSpan) => boolean): BlockSpan[] {
     return takeOut(this.#requests, goes);
   }
 
   /**
-   * Until when all of them let others go first; -∞ when one is urgent. Each message of the peer asks for this, so that
-   * not all of them are looked at each time: one that was urgent and is gone may count for a moment.
+   * Until when all requests let others go first; -∞ when one is urgent. This is called for each message of the peer, so
+   * it does not look at all requests each time: an urgent request that is gone may count for a moment longer.
    */
   patientUntil(): Millis {
     if (!this.#owner.isShort()) return Number.NEGATIVE_INFINITY;
@@ -75,7 +80,8 @@ export class UploadQueue {
   }
 
   /**
-   * Moves requests to `batch`, the urgent ones if there are any: up to `allowance` bytes of blocks, but one at least.
+   * Moves requests to `batch`, up to `allowance` bytes of blocks, but at least one request. Moves only urgent ones if
+   * there are any.
    */
   fill(batch: UploadBatch, allowance: number, moved: (position: number, span: BlockSpan) => void): void {
     const takesAll = !this.#owner.isShort() || this.#look() !== Number.NEGATIVE_INFINITY;
@@ -99,7 +105,7 @@ export class UploadQueue {
     return this.#patientUntil;
   }
 
-  /** Until when it lets others go first; -∞ when it is urgent. */
+  /** Until when the request lets others go first; -∞ when it is urgent. */
   #patienceOf(request: QueuedRequest): Millis {
     return this.#isUrgent(request) ? Number.NEGATIVE_INFINITY : request.at + this.#owner.patience;
   }
@@ -110,15 +116,19 @@ export class UploadQueue {
 }
 
 /**
- * Four mebibytes of blocks: a peer to which these come wrong asks for one piece again, not for the same one for ever.
+ * Blocks of 4 MiB in all. A peer that asks for these again repeats itself; a peer that got wrong bytes asks once more
+ * for one piece.
  */
 const COUNT = 256;
 
-/** Which blocks went to one peer last: the latest of those that share a place. Nothing is made for a block. */
+/**
+ * Remembers which blocks went to one peer last. Of the blocks that share a place in the table, only the latest is
+ * remembered. To remember a block allocates nothing.
+ */
 export class RecentBlocks {
   readonly #positions = new Float64Array(COUNT).fill(-1);
 
-  /** `position`: a number for each byte of the torrent. */
+  /** `position` is the number of the first byte of the block in the torrent. */
   add(position: number): void {
     this.#positions[placeOf(position)] = position;
   }

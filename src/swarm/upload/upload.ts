@@ -15,33 +15,92 @@ import type { SendMemory } from './send-memory.js';
 import { RecentBlocks, UploadQueue } from './upload-queue.js';
 import { FailedReads, UploadBatch, UploadReads } from './upload-reads.js';
 
-/** What an Upload needs of the side that all uploads of a torrent share. */
+/** How an Upload answers the requests of its peer. */
+export interface UploadOptions {
+  /**
+   * The longest block that a peer may ask for, in bytes. BEP 3: "All current implementations use 2^14 (16 kiB), and
+   * close connections which request an amount greater than that." But clients before 2005 asked for more than 16 KiB.
+   */
+  readonly maxRequestLength: number;
+  /**
+   * How many requests of one peer may wait for us. More are dropped, and the peer is made to ask for them again.
+   * Clients that read no `reqq` ask for 512 and more at once, and libtorrent takes 2,000. A request that waits costs
+   * only a few dozen bytes of memory; the blocks that are read have their own bound (SendMemory).
+   */
+  readonly maxQueued: number;
+  /**
+   * How many bytes one read and one send hold, and how many may wait in the socket before the next read: the least …
+   */
+  readonly minBatch: number;
+  /** … and the most. */
+  readonly maxBatch: number;
+  /**
+   * Between those two, a batch holds what the peer takes in this time. It is short, so that a choke or a cancel still
+   * has an effect.
+   */
+  readonly batchTime: Millis;
+  /**
+   * Under an upload limit, a request for a piece that we have given to another peer lets other requests go first for
+   * this long.
+   */
+  readonly patience: Millis;
+  /** Bytes a second. A peer that takes less in its turn, though it could have more, makes little use of the turn. */
+  readonly leastUse: number;
+  /** The most that one peer needs over one connection: this many copies of the torrent, because its disk may fail … */
+  readonly maxCopies: number;
+  /** … and this many bytes more. A request beyond that costs as much as a repeated one. */
+  readonly maxSpare: number;
+  /** How rates are measured. */
+  readonly measure: MeasureOptions;
+}
+
+export const DEFAULT_UPLOAD_OPTIONS: UploadOptions = {
+  maxRequestLength: 128 * 1024,
+  maxQueued: 2_000,
+  minBatch: 64 * 1024,
+  maxBatch: 512 * 1024,
+  batchTime: 500,
+  // It is far below the twenty seconds or more after which clients give up on a request.
+  patience: 5_000,
+  leastUse: 4 * 1024,
+  maxCopies: 3,
+  maxSpare: 64 * 1024 * 1024,
+  measure: DEFAULT_MEASURE_OPTIONS,
+};
+
+/** What an Upload needs of its owner, the Uploader, which all uploads of a torrent share. */
 export interface UploadOwner {
   readonly options: UploadOptions;
   readonly limiter: RateLimiter;
   readonly memory: SendMemory;
   readonly firstCopies: FirstCopies;
-  /** Bytes of blocks beyond which a peer has asked again and again. */
+  /** The most bytes of blocks that one peer needs; a peer that has had more asks again and again. */
   readonly mostNeeded: number;
   now(): Millis;
-  /** Runs `task` in an event of its own, of the torrent's. */
+  /** Runs `task` in a task of the torrent, later. */
   later(task: () => void): void;
-  /** The piece of a run of bytes that lies within the torrent, or undefined. */
+  /**
+   * The index of the piece, if these bytes lie within the piece; undefined otherwise. The numbers come from the peer.
+   */
   pieceOf(piece: number, begin: number, length: number): PieceIndex | undefined;
   have(piece: PieceIndex): boolean;
-  /** A number for each byte of the torrent. */
+  /** The number of a byte in the torrent. */
   position(piece: PieceIndex, begin: number): number;
   readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void;
-  /** So many bytes of blocks have gone to a peer. */
+  /** `length` bytes of blocks have gone to a peer. */
   uploaded(length: number): void;
-  /** The disk did not give what we have. When this returns, `have` says what it may still give. */
+  /**
+   * The disk did not give a block of a piece that we have. When this returns, `have` tells which pieces the disk may
+   * still give.
+   */
   readFailed(outcome: Extract<DoneOutcome, { ok: false }>): void;
 }
 
 /**
- * Serves one peer. Requests wait in a queue; a batch of them is read in one go and leaves in one send, while what is
- * read and what waits in the socket stay below a bound. A choke, and the peer's loss of interest, empty the queue, and
- * what is being read then is not sent. The queue is bounded: what does not fit is asked for again, or rejected (BEP 6).
+ * Serves one peer. Requests wait in a queue. A batch of them is read in one read and leaves in one send; what is read
+ * and what waits in the socket stay below a bound. When we choke the peer, or it is no longer interested, the queue is
+ * emptied, and blocks that are being read are not sent. The queue is bounded too: a request that does not fit is
+ * rejected (BEP 6), or the peer is made to ask for it again.
  */
 export class Upload implements RateWaiter {
   readonly #connection: PeerConnection;
@@ -53,9 +112,9 @@ export class Upload implements RateWaiter {
   readonly #fast: FastUpload | null;
   readonly #failedReads: FailedReads;
   readonly #recent = new RecentBlocks();
-  /** Requests did not fit in the queue or were not read, and the peer does not know yet. */
+  /** Requests did not fit in the queue or could not be read, and the peer does not know yet. */
   #dropped = false;
-  /** It is going to be looked at what can be answered. */
+  /** A task is waiting that calls `#serve`. */
   #servesSoon = false;
   #choked = true;
   #interested = false;
@@ -63,7 +122,8 @@ export class Upload implements RateWaiter {
   #lastSentAt: Millis = Number.NEGATIVE_INFINITY;
   #unchokedAt: Millis = Number.NEGATIVE_INFINITY;
   /**
-   * When it was first both unchoked and interested since our last choke, and the bytes of blocks that it had had then.
+   * When the peer was first both unchoked and interested after our last choke, and how many bytes of blocks it had had
+   * by then; null when it has not been both since.
    */
   #turn: { readonly since: Millis; readonly totalBefore: number } | null = null;
   #wastedTurn = false;
@@ -97,19 +157,19 @@ export class Upload implements RateWaiter {
     });
   }
 
-  /** When a block was sent last; -∞ when none was. */
+  /** When the last block was sent; -∞ when none was. */
   get lastSentAt(): Millis {
     return this.#lastSentAt;
   }
 
-  /** Since when it may have what it is interested in; -∞ when it may not, or wants nothing. */
+  /** Since when the peer has been unchoked, if it is interested; -∞ when it is choked or not interested. */
   get turnBeganAt(): Millis {
     return this.#choked || !this.#interested ? Number.NEGATIVE_INFINITY : this.#unchokedAt;
   }
 
   /**
-   * It has taken next to nothing in its turn, although it could have more: it asks for nothing, or leaves what was sent
-   * in the socket.
+   * The peer has taken next to nothing in its turn, although it could have more: it asks for nothing, or leaves what we
+   * sent in the socket.
    */
   get usesLittle(): boolean {
     if (this.#turn === null || (this.queuedCount > 0 && this.#connection.unsentLength === 0)) return false;
@@ -117,15 +177,17 @@ export class Upload implements RateWaiter {
     return used * 1000 < this.#owner.options.leastUse * (this.#owner.now() - this.#turn.since);
   }
 
-  /** It is interested and choked, and has made use of its last turn. */
+  /** The peer is interested and choked, and has made use of its last turn. */
   get awaitsTurn(): boolean {
     return this.#choked && this.#interested && !this.#wastedTurn;
   }
 
+  /** We choke the peer. */
   get choked(): boolean {
     return this.#choked;
   }
 
+  /** The peer is interested in what we have. */
   get interested(): boolean {
     return this.#interested;
   }
@@ -135,12 +197,12 @@ export class Upload implements RateWaiter {
     return this.#measure.rate(this.#owner.now());
   }
 
-  /** Bytes of blocks. */
+  /** Bytes of blocks that were sent. */
   get total(): number {
     return this.#total;
   }
 
-  /** Requests that wait for us or are being read. */
+  /** How many requests wait for us or are being read. */
   get queuedCount(): number {
     return this.#queue.size + this.#reads.wantedCount;
   }
@@ -164,7 +226,7 @@ export class Upload implements RateWaiter {
     this.#connection.send([encodeMessage({ type: 'unchoke' })]);
   }
 
-  /** True when that is news. */
+  /** The peer is interested. False when we knew that. */
   gotInterested(): boolean {
     if (this.#interested) return false;
     this.#interested = true;
@@ -172,7 +234,7 @@ export class Upload implements RateWaiter {
     return true;
   }
 
-  /** True when that is news. */
+  /** The peer is not interested any longer. False when we knew that. */
   gotNotInterested(): boolean {
     if (!this.#interested) return false;
     this.#interested = false;
@@ -180,20 +242,21 @@ export class Upload implements RateWaiter {
     return true;
   }
 
-  /** The peer may have these pieces, of `length` bytes in all, in spite of a choke, if it speaks the fast extension. */
+  /** If the peer speaks the fast extension, it may have these pieces, of `length` bytes in all, in spite of a choke. */
   allowFast(pieces: readonly PieceIndex[], length: number): void {
     this.#fast?.allow(pieces, length);
   }
 
+  /** The peer asks for a block. The numbers come from the peer and are not checked. */
   gotRequest(piece: number, begin: number, length: number): Judgement {
     if (length > this.#owner.options.maxRequestLength) return refuse({ code: 'request-too-long', length });
     const index = this.#owner.pieceOf(piece, begin, length);
     if (index === undefined) return refuse({ code: 'block-out-of-range', piece, begin, length });
     const request = { piece: index, begin, length };
-    // Requests that were on their way when our choke left are no fault; the count forgives as many.
+    // Requests that were on the way when our choke left are no fault. The count of junk forgives as many.
     if (!this.#mayHave(request)) return this.#reject(request);
     if (this.#queue.size >= this.#owner.options.maxQueued) {
-      // Whoever hears of each that is dropped has no reason to go on.
+      // A peer that hears of each dropped request has no reason to go on, so for this peer it is junk.
       if (this.#fast !== null) return this.#reject(request);
       this.#dropped = true;
       this.#connection.charge(DROPPED_PRICE, true);
@@ -206,18 +269,18 @@ export class Upload implements RateWaiter {
     return FINE;
   }
 
-  /** Harmless when there is no such request: it may have been answered already. */
+  /** Withdraws a request. Harmless when there is none: it may have been answered already. */
   gotCancel(piece: number, begin: number, length: number): Judgement {
     const index = this.#owner.pieceOf(piece, begin, length);
     if (index === undefined) return JUNK;
     const position = this.#owner.position(index, begin);
     const wasQueued = this.#queue.withdraw(position, length);
     const wasInRead = this.#reads.withdraw(position, length);
-    // Others wait for the memory that it would keep for nothing.
+    // With an empty queue the outbox needs no memory, and other peers may wait for it.
     if (this.#queue.size === 0) this.#outbox.withdraw();
     // BEP 6: "Even when a request is cancelled, the peer receiving the cancel should respond".
     if (wasQueued || wasInRead) this.#fast?.reject([{ piece: index, begin, length }]);
-    // What is read for nothing costs us a disk; a peer that makes a habit of it is counted.
+    // A read for nothing costs us work of the disk, so it is junk: a few are forgiven.
     return wasInRead ? JUNK : IDLE;
   }
 
@@ -264,15 +327,16 @@ export class Upload implements RateWaiter {
   }
 
   /**
-   * Clients that know no limit ask for all that they take in ten seconds (Transmission), and would wait minutes for
-   * what did not fit. A choke voids every request that is not answered; after the unchoke the peer asks again.
+   * Makes the peer ask again for what was dropped. A client that knows no limit asks for all that it can take in ten
+   * seconds (Transmission), and would wait minutes for the requests that did not fit. A choke voids every request that
+   * is not answered, and after the unchoke the peer asks again.
    */
   #tellOfDropped(): void {
     this.#dropped = false;
     this.#connection.send([encodeMessage({ type: 'choke' }), encodeMessage({ type: 'unchoke' })]);
   }
 
-  /** Requests come many at a time: those of one event are answered together. */
+  /** Many requests come at a time. Those of one event are answered together. */
   #serveSoon(): void {
     if (this.#servesSoon) return;
     this.#servesSoon = true;
@@ -315,7 +379,7 @@ export class Upload implements RateWaiter {
     this.#reads.begin(batch);
   }
 
-  /** `chunks` are what is sent of a batch that was read to its memory. */
+  /** Sends `chunks`, the part of a batch that was read and is still wanted, with `length` bytes of blocks. */
   #send(batch: UploadBatch, chunks: readonly Buffer[], length: number): void {
     const sentLength = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     this.#outbox.send(batch.memory, sentLength);
@@ -330,49 +394,3 @@ export class Upload implements RateWaiter {
     this.#connection.send(chunks);
   }
 }
-
-/** How requests of peers are answered. */
-export interface UploadOptions {
-  // BEP 3: "All current implementations use 2^14 (16 kiB), and close connections which request an amount greater than
-  // that."
-  /** The longest block that a peer may ask for, bytes; clients before 2005 asked for more than 16 KiB. */
-  readonly maxRequestLength: number;
-  /**
-   * Requests of one peer that wait for us, at the most; more are dropped, and the peer is made to ask for them again.
-   * Clients that read no `reqq` ask for 512 and more at once, and libtorrent takes 2,000. What waits costs a few dozen
-   * bytes each: what is read ahead of it has its own bound (SendMemory).
-   */
-  readonly maxQueued: number;
-  /** What one read and one send hold, bytes, and what may wait in the socket before the next: the least … */
-  readonly minBatch: number;
-  /** … and the most. */
-  readonly maxBatch: number;
-  /** Between those two, a batch is what the peer takes in this time: a choke or a cancel then still has an effect. */
-  readonly batchTime: Millis;
-  /**
-   * Under an upload limit, a request for a piece that we have given to somebody else lets others go first for so long.
-   */
-  readonly patience: Millis;
-  /** Bytes a second: a peer that takes less in its turn, and could have more, makes little use of it. */
-  readonly leastUse: number;
-  /** What one peer needs over one connection at the most: so many copies of the torrent, for disks fail … */
-  readonly maxCopies: number;
-  /** … and so many bytes more. What it is given beyond that is a repetition. */
-  readonly maxSpare: number;
-  /** How rates are measured. */
-  readonly measure: MeasureOptions;
-}
-
-export const DEFAULT_UPLOAD_OPTIONS: UploadOptions = {
-  maxRequestLength: 128 * 1024,
-  maxQueued: 2_000,
-  minBatch: 64 * 1024,
-  maxBatch: 512 * 1024,
-  batchTime: 500,
-  // Clients give up on a request after twenty seconds or more.
-  patience: 5_000,
-  leastUse: 4 * 1024,
-  maxCopies: 3,
-  maxSpare: 64 * 1024 * 1024,
-  measure: DEFAULT_MEASURE_OPTIONS,
-};

@@ -9,7 +9,7 @@ import { FirstCopies } from './first-copies.js';
 import type { SendMemory } from './send-memory.js';
 import { Upload, type UploadOptions, type UploadOwner } from './upload.js';
 
-/** What we have, and its bytes (pieces/storage-wrapper.ts). */
+/** Which pieces we have, and their bytes (pieces/storage-wrapper.ts). */
 export interface BlockSource {
   readonly have: { has(piece: number): boolean };
   readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void;
@@ -22,11 +22,11 @@ export interface UploaderParts {
   readonly source: BlockSource;
   readonly limiter: RateLimiter;
   readonly memory: SendMemory;
-  /** The disk did not give what we have. Nothing else has happened: the requests of that read are dropped. */
+  /** The disk did not give a block of a piece that we have. Only the requests of that read are dropped. */
   readonly gotReadFailure: (failure: BtgetError) => void;
 }
 
-/** What all uploads of a torrent share. */
+/** What all uploads of a torrent share: the options, the rate limit, the memory, and access to the pieces. */
 export class Uploader implements UploadOwner {
   readonly options: UploadOptions;
   readonly limiter: RateLimiter;

@@ -1,4 +1,8 @@
-import type { Task, Timers } from '../../base/clock.js';
+/**
+ * Finds out from verified pieces which files are whole, gives these their names, and finds out when the download is
+ * done and when the seed goal is reached. Each of these is reported once.
+ */
+import type { Millis, Task, Timers } from '../../base/clock.js';
 import type { BtgetError } from '../../base/failure.js';
 import type { Storage } from '../../disk/storage.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
@@ -9,7 +13,7 @@ import { FileFinisher } from './file-finisher.js';
 import { FileProgress } from './file-progress.js';
 import type { WantedContent } from './wanted-content.js';
 
-/** Pieces found on the disk that are gone through in one turn of the loop: each may end as many files as it is long. */
+/** How many found pieces are handled in one turn of the loop: each may complete as many files as it has bytes. */
 const PIECES_A_TURN = 256;
 
 export interface CompletionParts {
@@ -17,28 +21,27 @@ export interface CompletionParts {
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
   readonly storage: Pick<Storage, 'finishFile' | 'finalName'>;
-  /** Whose files are finished and told of. */
+  /** Only its files are finished and reported. */
   readonly content: Pick<WantedContent, 'files'>;
   readonly options: TorrentOptions;
   readonly events: Pick<TorrentEvents, 'fileDone' | 'done' | 'goalReached'>;
-  /** Bytes that are wanted and not verified. */
+  /** Wanted bytes that are not verified. */
   readonly amountLeft: () => number;
-  /** Uploaded ÷ size of what is wanted. */
+  /** Uploaded bytes ÷ bytes of the wanted files. */
   readonly ratio: () => number;
-  /** The disk refused something; `retry` tries it again. */
+  /** The disk refused to finish a file; `retry` tries it again. */
   readonly diskFailed: (failure: BtgetError) => void;
   readonly diskWorked: () => void;
 }
 
-/** From verified pieces to whole files, from whole files to done, and from done to the seed goal. Each is told once. */
 export class Completion {
   readonly #parts: CompletionParts;
   #files: FileProgress;
-  /** Files that were told of. */
+  /** Files that were reported as done. */
   readonly #told = new Set<number>();
   readonly #finisher: FileFinisher;
   #goalWatch: SeedGoalWatch | null = null;
-  /** Everything that was found on the disk has been gone through. */
+  /** All pieces that were found on the disk have been handled. */
   #begun = false;
   #doneTold = false;
   #stopped = false;
@@ -58,7 +61,8 @@ export class Completion {
   }
 
   /**
-   * The check is over. `whole` are the files that have their name already; a torrent that only seeds names no others.
+   * Begins after the check. `whole` are the files that have their final name already. A torrent that only seeds gives
+   * no other file its name.
    */
   begin(verified: readonly PieceIndex[], whole: ReadonlySet<number>): void {
     const toFinish = this.#wanted(this.#files.wholeAtOnce);
@@ -84,8 +88,8 @@ export class Completion {
   }
 
   /**
-   * Some files are no longer what they were: begins again with what is verified now, when nothing is under way. What
-   * was told is not told again.
+   * Begins again with the pieces that are verified now, after some files have changed. The caller must call this only
+   * when `isIdle`. Nothing is reported a second time.
    */
   beginAgain(verified: readonly PieceIndex[], whole: ReadonlySet<number>): void {
     this.#files = new FileProgress(this.#parts.metainfo.files, this.#parts.layout);
@@ -93,22 +97,22 @@ export class Completion {
     this.begin(verified, whole);
   }
 
-  /** The disk is at work on no file. */
+  /** Whether the disk finishes no file at the moment. */
   get isIdle(): boolean {
     return this.#begun && this.#finisher.isIdle;
   }
 
-  /** The disk refuses to finish some file. */
+  /** Whether the disk has refused to finish a file. */
   get isRefused(): boolean {
     return this.#finisher.isRefused;
   }
 
-  /** Whether the file was whole at some time of this run. */
+  /** Whether the file was whole at some time in this run. */
   wasWhole(file: number): boolean {
     return this.#told.has(file);
   }
 
-  /** Tries again what the disk refused. False when it refused nothing. */
+  /** Tries again to finish the files that the disk refused. False when there are none. */
   retry(): boolean {
     return this.#finisher.retry();
   }
@@ -144,17 +148,17 @@ export class Completion {
   }
 }
 
-// How often the ratio is looked at.
-const PERIOD = 500;
+/** How often the ratio is compared with the goal. */
+const PERIOD: Millis = 500;
 
-/** Watches a complete torrent until it has given enough, then says so once. */
+/** Watches a complete torrent until it has reached its seed goal, then says so once. */
 class SeedGoalWatch {
   readonly #timers: Timers;
   readonly #goal: SeedGoal;
-  /** Uploaded ÷ size of the torrent. */
+  /** Uploaded bytes ÷ bytes of the wanted files. */
   readonly #ratio: () => number;
   readonly #reached: () => void;
-  readonly #beganAt: number;
+  readonly #beganAt: Millis;
   #task: Task;
 
   constructor(timers: Timers, goal: SeedGoal, ratio: () => number, reached: () => void) {

@@ -1,26 +1,26 @@
+/** Flushes whole files and gives them their final names. A file that the disk refuses waits for `retry`. */
 import type { BtgetError } from '../../base/failure.js';
 import type { DoneOutcome } from '../../disk/storage.js';
 
-/** How many files are flushed and named at once; the others wait their turn. */
+/** How many files are flushed and named at the same time. */
 const AT_ONCE = 8;
 
 export interface FileFinisherParts {
   /** `Storage.finishFile`. */
   readonly finishFile: (file: number, answered: (outcome: DoneOutcome) => void) => void;
-  /** The file is whole, flushed and has its name. */
+  /** The file is whole and flushed and has its final name. */
   readonly finished: (file: number) => void;
   readonly failed: (failure: BtgetError) => void;
 }
 
-/** Gives files their names when their last piece is verified. What the disk refuses waits for `retry`. */
 export class FileFinisher {
   readonly #parts: FileFinisherParts;
-  /** All files that were ever to be finished, in order: shifting a hundred thousand out of a list takes minutes. */
+  /** The files of all calls of `finish`. No file leaves the list, because shifting 100,000 out of it takes minutes. */
   readonly #files: number[] = [];
-  /** How many of them have been begun. */
+  /** How many of them have begun. */
   #begun = 0;
   #underWay = 0;
-  /** Those that wait for `retry`. */
+  /** Files that wait for `retry`. */
   #waiting: number[] = [];
   /** Files that the disk refused to finish, and has not finished since. */
   readonly #refused = new Set<number>();
@@ -29,17 +29,17 @@ export class FileFinisher {
     this.#parts = parts;
   }
 
-  /** Nothing waits and nothing is under way. */
+  /** Whether no file waits and none is under way. */
   get isDone(): boolean {
     return this.#refused.size === 0 && this.#begun === this.#files.length && this.#underWay === 0;
   }
 
-  /** The disk refuses some file. */
+  /** Whether the disk has refused a file. */
   get isRefused(): boolean {
     return this.#refused.size > 0;
   }
 
-  /** The disk is at work on none. */
+  /** Whether the disk finishes no file at the moment. */
   get isIdle(): boolean {
     return this.#underWay === 0;
   }
@@ -50,7 +50,7 @@ export class FileFinisher {
     this.#next();
   }
 
-  /** Tries again what the disk refused. False when it refused nothing. */
+  /** Tries again the files that the disk refused. False when there are none. */
   retry(): boolean {
     if (this.#waiting.length === 0) return false;
     const waiting = this.#waiting;
@@ -59,7 +59,7 @@ export class FileFinisher {
     return true;
   }
 
-  /** Forgets all that is not under way. */
+  /** Forgets all files that are not under way. */
   forget(): void {
     this.#begun = this.#files.length;
     this.#waiting = [];

@@ -1,21 +1,14 @@
 import type { TorrentFile } from '../../metainfo/metainfo.js';
 import { type PieceIndex, type PieceLayout, type PieceRun, piecesOfFile } from '../../metainfo/piece-layout.js';
 
-/** A file on the disk with pieces of its own. */
-interface TrackedFile extends PieceRun {
-  /** Index in the metainfo. */
-  readonly file: number;
-  missing: number;
-}
-
 /**
- * Which file is whole when a piece is verified. Neighbouring files share the piece at their border. Pad files are
- * nobody's: they are never whole, because they are never on the disk.
+ * Counts which files are whole. Files that are neighbours may share the piece at their border. A pad file never becomes
+ * whole, because it is never on the disk.
  */
 export class FileProgress {
-  /** Files without pieces, which are whole from the start: empty ones and links. Indices in the metainfo. */
+  /** Files without pieces, which are whole from the start: empty files and links. Indices in the metainfo. */
   readonly wholeAtOnce: readonly number[];
-  /** In the order of their bytes, so that both `first` and `end` never decrease. */
+  /** Files with pieces in the order of their bytes, so that neither `first` nor `end` ever decreases. */
   readonly #tracked: readonly TrackedFile[];
   #unfinishedCount: number;
 
@@ -33,12 +26,15 @@ export class FileProgress {
     this.#unfinishedCount = tracked.length;
   }
 
-  /** Files with pieces of their own that are not whole. */
+  /** How many files with pieces are not whole. */
   get unfinishedCount(): number {
     return this.#unfinishedCount;
   }
 
-  /** A piece that was not counted yet is verified: the files that are whole by it, as indices in the metainfo. */
+  /**
+   * Counts a piece that was not counted before. Returns the files that it makes whole, by index in the metainfo. Throws
+   * when the piece is counted twice.
+   */
   pieceVerified(piece: PieceIndex): readonly number[] {
     const whole: number[] = [];
     this.#eachAt(piece, (tracked) => {
@@ -68,4 +64,12 @@ export class FileProgress {
     }
     return low;
   }
+}
+
+/** A file on the disk that has pieces. */
+interface TrackedFile extends PieceRun {
+  /** Index in the metainfo. */
+  readonly file: number;
+  /** How many of its pieces are not verified. */
+  missing: number;
 }

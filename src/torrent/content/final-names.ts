@@ -1,6 +1,6 @@
 /**
- * Files that lie under both of their names: one that is whole, and beside it what was once begun, by us or by a
- * stranger. The one with the final name is what counts when it is right as far as it can be looked at.
+ * Chooses between two files with the two names of one. A file may lie under the final name, and another one, ours or a
+ * stranger's, under the part name. The one under the final name counts when it is right as far as we can check it.
  */
 import type { BtgetError } from '../../base/failure.js';
 import type { FileSurvey, Storage } from '../../disk/storage.js';
@@ -16,22 +16,25 @@ export interface FinalNamesParts {
   readonly storage: Pick<Storage, 'passOverParts' | 'useParts' | 'checkPiece'>;
 }
 
+/** The choice for all files; they are named by index in the metainfo. */
 export interface FinalNames {
   readonly ok: true;
-  /** What each file is like that counts. */
+  /** For each file, what the disk holds of the one that counts. */
   readonly files: readonly FileSurvey[];
-  /** Files that are those under their final names, whole or not; something else lies under their part names. */
+  /** Files of which the one under the final name counts, whole or not. Another file lies under the part name. */
   readonly chosen: ReadonlySet<number>;
   /**
-   * Files whose final names somebody has who is in the way: the download goes on under the part name, and could not
-   * end.
+   * Files of which the one under the part name counts, while a wrong file has the final name. The download could not
+   * end, because this file is in the way.
    */
   readonly inTheWay: ReadonlySet<number>;
 }
 
 export type FinalNamesOutcome = FinalNames | { readonly ok: false; readonly failure: BtgetError };
 
-/** Answers once, perhaps within the call. What has both names is hashed under its final one. */
+/**
+ * Hashes the files under final names that also have another under their part names. Answers once, perhaps in the call.
+ */
 export function chooseFinalNames(
   { metainfo, layout, storage }: FinalNamesParts,
   survey: readonly FileSurvey[],
@@ -68,7 +71,7 @@ export function chooseFinalNames(
       const chosen = new Set<number>();
       const inTheWay = new Set<number>();
       for (const index of both) {
-        // What is no file is never gone on with.
+        // A download cannot go on with a part name that a folder or the like has.
         if (survey[index]?.isPartTaken === true) {
           chosen.add(index);
           continue;
@@ -82,7 +85,7 @@ export function chooseFinalNames(
           else if (lookedAt.has(piece) && !growing.has(piece)) isRight = false;
         }
         if (!isRight) inTheWay.add(index);
-        // Of one that cannot be looked at nobody knows yet: it is compared when the download has its own.
+        // A file that is neither wrong nor proved is compared later, when the download has its own copy.
         else if (isProved) chosen.add(index);
       }
       storage.useParts(both.filter((file) => !chosen.has(file)));

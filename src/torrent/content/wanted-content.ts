@@ -3,10 +3,11 @@ import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
 import { type SelectionRequest, selectFiles } from '../../metainfo/selection.js';
 import { Bitfield } from '../../wire/bitfield.js';
 
-/** What of a torrent is wanted: some of its files, and every piece that holds a byte of them. */
+/** The part of a torrent that the user wants: some of its files, and every piece that holds a byte of them. */
 export class WantedContent {
-  /** By index in the metainfo; empty files and links too, pad files never. */
+  /** The wanted files by index in the metainfo, with empty files and links, but without pad files. */
   readonly files: ReadonlySet<number>;
+  /** Whether all files are wanted. */
   readonly isAll: boolean;
   /** Bytes of the wanted files. */
   readonly length: number;
@@ -33,11 +34,11 @@ export class WantedContent {
   }
 }
 
-/** How many bytes of content are verified. Padding belongs to pieces, but nobody wants it, so it is not counted. */
+/** Counts the verified bytes of content. Padding is part of pieces, but it is not content, so it does not count. */
 export class ContentProgress {
-  /** All bytes of content. */
+  /** Bytes of all files. */
   readonly length: number;
-  /** Those of the wanted files. */
+  /** Bytes of the wanted files. */
   readonly wanted: number;
   readonly #layout: PieceLayout;
   readonly #content: WantedContent;

@@ -1,6 +1,6 @@
 /**
- * What to make of data that lies in the target folder before the download: which pieces are worth hashing, and, once
- * they are hashed, whose each file is. Pure: the torrent asks the disk and carries out the verdicts.
+ * Judges the data that lies in the target folder before a download: which pieces are worth hashing and, once they are
+ * hashed, which files are ours. Pure: the torrent asks the disk and carries out the verdicts.
  */
 import type { FileSurvey } from '../../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
@@ -8,13 +8,12 @@ import { type PieceIndex, type PieceLayout, piecesOfFile } from '../../metainfo/
 import type { SharedPieces } from '../../metainfo/shared-pieces.js';
 import { Bitfield } from '../../wire/bitfield.js';
 
-/** The part of the torrent that decides. */
 type Content = Pick<Metainfo, 'files'>;
 
 /**
- * The pieces that may be whole on the disk: every byte of them lies in a pad file or within the present length of its
- * file, or aside, where only shared pieces lie. All others cannot match their hash, so nobody need read them.
- * `aside` are the shared pieces when there is a border file, or null.
+ * The pieces that may be whole on the disk. Each of their bytes lies in a pad file, within the present length of its
+ * file, or in the border file, which holds bytes of shared pieces only. Other pieces cannot match their hashes, so they
+ * are not read. `aside` has the shared pieces when there is a border file; else it is null.
  */
 export function piecesToCheck(
   content: Content,
@@ -39,24 +38,26 @@ export function piecesToCheck(
 }
 
 /**
- * - `whole`: verified to the last byte under its final name.
- * - `demote`: part of it is verified, or it is known to be ours; it goes on growing under its `.part` name, and loses
- *   its final one.
- * - `foreign`: it was looked at and shares nothing with the torrent, or lies under the part name and nothing says that
- *   we made it. It is left alone.
- * - `unproved`: nothing of it could be looked at alone, because its pieces reach into files that are not there or still
- *   grow: a power cut takes bytes of those after their neighbour in a piece has been flushed and named. It is left
- *   alone, and compared when the download has its own copy.
- * - `ours`: absent, or under its `.part` name already, and verified in part, empty or known to be ours.
+ * What a file on the disk is to the download.
+ *
+ * - `whole`: every byte is verified, and the file has its final name.
+ * - `demote`: the file has its final name and is not whole, but a piece of it is verified or we know that it is ours.
+ *   It gets its part name and grows under it.
+ * - `foreign`: the file was checked and shares nothing with the torrent, or it has the part name and nothing shows that
+ *   we made it. The download leaves it alone.
+ * - `unproved`: the file could not be checked, because its pieces reach into files that are not there or still grow. (A
+ *   power cut may take bytes of those files after this file was flushed and got its name.) The download leaves it
+ *   alone, and compares it with its own copy later.
+ * - `ours`: the file is absent, or it has its part name and is verified in part, empty or known to be ours.
  */
 export type Verdict = 'whole' | 'demote' | 'foreign' | 'unproved' | 'ours';
 
-/** What is known by now of what lies there. */
+/** What we know so far of the data on the disk. */
 export interface Evidence {
-  /** The piece was hashed, or is believed. */
+  /** Whether the piece was hashed or is believed. */
   isLookedAt(piece: number): boolean;
   isVerified(piece: number): boolean;
-  /** It is written down that this file is ours, whatever is in it. */
+  /** Whether the journal says that this file is ours, whatever its bytes are. */
   isOurs(file: number): boolean;
 }
 
@@ -69,7 +70,7 @@ export function judgeFiles(
 ): Verdict[] {
   const growing = new Bitfield(layout.pieceCount);
   for (const [index, file] of content.files.entries()) {
-    // Without part names what is ours grows under its final name.
+    // Without part names, files of ours grow under their final names.
     if (file.padding || (survey[index]?.found === 'final' && !evidence.isOurs(index))) continue;
     const { first, end } = piecesOfFile(file, layout);
     for (let piece = first; piece < end; piece += 1) growing.set(piece);
@@ -84,13 +85,13 @@ function judgeFile(
   layout: PieceLayout,
   found: FileSurvey | undefined,
   { isVerified, isOurs }: Evidence,
-  /** Whether a piece that is not verified speaks against each of its files. */
+  /** Whether a piece that is not verified shows that each of its files is wrong. */
   refutes: (piece: number) => boolean,
 ): Verdict {
   if (found === undefined || found.found === 'absent') return 'ours';
   if (found.found === 'part' && !found.bothNames)
     return judgePart(file, found, layout, isVerified) || isOurs(index) ? 'ours' : 'foreign';
-  // An empty file proves nothing; one of the right length is as good as made by us.
+  // An empty file proves nothing, but when it should be empty, it is as good as one that we made.
   if (file.length === 0) return found.found === 'part' ? 'ours' : found.length === 0 ? 'whole' : 'foreign';
   const first = Math.floor(file.begin / layout.pieceLength);
   const last = Math.floor((file.begin + file.length - 1) / layout.pieceLength);
@@ -107,8 +108,8 @@ function judgeFile(
 }
 
 /**
- * Whether a file under its part name may be written to, though nobody says that we made it. With an empty one nothing
- * is lost.
+ * Whether we may write to a file under its part name when no journal says that it is ours. When the file is empty,
+ * nothing of it can be lost.
  */
 function judgePart(
   file: TorrentFile,
@@ -121,15 +122,15 @@ function judgePart(
   return length === 0;
 }
 
-/** The verdict on a file that is not selected: it is only read, and in nobody's way. */
+/** The verdict on a file that is not selected. The download only reads it, so it is never in the way. */
 export function asUnselected(verdict: Verdict): Verdict {
   if (verdict === 'demote') return 'ours';
   return verdict === 'foreign' ? 'unproved' : verdict;
 }
 
 /**
- * The verdict on a file without a part name, where something lies aside: a piece that it shares with others may be
- * right there, and not in the file, so that it has to come home before the file is whole.
+ * The verdict on a file that grows under its final name, when there is a border file. A piece that the file shares with
+ * others may be right in the border file and not in the file itself, so it has to be moved before the file is whole.
  */
 export function asBegun(
   verdict: Verdict,

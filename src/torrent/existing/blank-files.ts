@@ -1,4 +1,7 @@
-/** Finds files that hold nothing but zeros: somebody took room for what never came, and nothing is lost with them. */
+/**
+ * Finds files that hold only zeros: a program took room for bytes that never came. Nothing is lost when a download
+ * writes to them.
+ */
 import type { FileSurvey, Storage } from '../../disk/storage.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import { BLOCK_LENGTH, type PieceLayout } from '../../metainfo/piece-layout.js';
@@ -9,12 +12,12 @@ export interface BlankFilesParts {
   readonly storage: Pick<Storage, 'readBlocks'>;
 }
 
-/** Bytes that are read at once. */
+/** How many bytes are read at once. */
 const READ_LENGTH = 64 * BLOCK_LENGTH;
 
 /**
- * Which of `files` are all zeros, by index in the metainfo. Each is read up to its first other byte. One that is longer
- * than the torrent says, or cannot be read, is not blank.
+ * Answers with those of `files` that hold only zeros, by index in the metainfo. Each file is read up to its first other
+ * byte. A file that is longer than the torrent says, or that cannot be read, is not blank.
  */
 export function findBlankFiles(
   parts: BlankFilesParts,

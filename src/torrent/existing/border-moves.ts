@@ -1,27 +1,31 @@
-/** Brings home what lies aside of files that are selected now. */
+/**
+ * Moves bytes from the border file to their own files. The border file holds bytes of files that are not selected, from
+ * pieces that these share with selected files. When such a file is selected later, its bytes have to come to it.
+ */
 import type { DoneOutcome, Storage } from '../../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
 import { type PieceIndex, type PieceLayout, piecesOfFile } from '../../metainfo/piece-layout.js';
 import { SharedPieces } from '../../metainfo/shared-pieces.js';
 import type { WantedContent } from '../content/wanted-content.js';
 
+/** How many bytes are copied at once. */
 const MOVE_LENGTH = 1 << 20;
 
-/** A run of bytes of a piece. */
+/** `length` bytes of a piece from `begin` on. */
 interface Run {
   readonly begin: number;
   readonly length: number;
 }
 
-/** What of a verified piece has to be written again, so that all of it lies where its files' selection says. */
+/** The bytes of a verified piece that have to be written again, so that all lie where the selection wants them. */
 export interface BorderMove {
   readonly piece: PieceIndex;
   readonly runs: readonly Run[];
 }
 
 /**
- * The verified pieces with bytes of a selected file that was not `whole`: these may lie aside. A whole file has its
- * bytes, and is not written to.
+ * The moves for all verified pieces with bytes of a selected file that was not `whole`: these bytes may lie in the
+ * border file. A whole file has all its bytes, and nothing is written to it.
  */
 export function findBorderMoves(
   metainfo: Pick<Metainfo, 'files'>,
@@ -52,7 +56,10 @@ export function findBorderMoves(
   return [...moves.values()];
 }
 
-/** Writes each piece to where it belongs, and proves it there. One that is wrong then is told to `lost`. */
+/**
+ * Writes the bytes of each move to where they belong, and hashes the piece there. `lost` hears of a piece that is
+ * wrong.
+ */
 export function moveBorders(
   storage: Pick<Storage, 'readBlocks' | 'writeBlock' | 'checkPiece'>,
   moves: readonly BorderMove[],
@@ -83,7 +90,7 @@ export function moveBorders(
   next(0);
 }
 
-/** Writes runs of a verified piece again, to where they belong. */
+/** Reads runs of a verified piece and writes them to where they belong now. */
 export function copyRuns(
   storage: Pick<Storage, 'readBlocks' | 'writeBlock'>,
   piece: PieceIndex,
@@ -110,7 +117,7 @@ export function copyRuns(
   next(0);
 }
 
-/** Cuts a run, so that little memory is enough for copying it. */
+/** Cuts a run into parts, so that copying it needs little memory. */
 export function inParts({ begin, length }: Run): Run[] {
   return Array.from({ length: Math.ceil(length / MOVE_LENGTH) }, (_, part) => ({
     begin: begin + part * MOVE_LENGTH,

@@ -1,3 +1,7 @@
+/**
+ * Finds out which pieces the disk holds. It believes the journal for some pieces, and hashes others. Pieces that cannot
+ * be whole are neither believed nor hashed.
+ */
 import type { BtgetError } from '../../base/failure.js';
 import type { FileSurvey, Storage, SurveyOutcome } from '../../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
@@ -17,11 +21,11 @@ export interface DataCheckParts {
   readonly content: WantedContent;
   readonly storage: Storage;
   readonly believe: (survey: readonly FileSurvey[], possible: readonly PieceIndex[]) => Belief;
-  /** Bytes that were hashed, of all that are to be hashed. */
+  /** The progress: bytes that were hashed, and bytes to hash in all. */
   readonly checking: (checked: number, length: number) => void;
   /**
-   * The piece is right, whatever the rest of the check brings, and stays where it is. Not told of all that are
-   * `verified`.
+   * The piece is verified, and nothing in the rest of the start can change that. Not called for every verified piece:
+   * some may still have to be moved.
    */
   readonly pieceFound: (piece: PieceIndex) => void;
 }
@@ -29,42 +33,42 @@ export interface DataCheckParts {
 export interface CheckedData {
   readonly ok: true;
   readonly verified: ReadonlySet<PieceIndex>;
-  /** Pieces that were believed or hashed, and lie in files. */
+  /** Pieces that were believed or hashed, and of which every byte lies in a file. */
   readonly lookedAt: Bitfield;
-  /** Verified pieces that nobody is known to have flushed. */
+  /** Verified pieces of which no journal says that they were flushed. */
   readonly unflushed: readonly PieceIndex[];
-  /** Files that are ours by what is written down of them. */
+  /** Files that are ours by what the journal says. */
   readonly known: ReadonlySet<number>;
-  /** Files with pieces that nobody wants and nobody looked at. */
+  /** Files with unwanted pieces that were neither believed nor hashed. */
   readonly skipped: ReadonlySet<number>;
-  /** Blocks that may be there of pieces that are not verified. */
+  /** Blocks that the disk may hold of pieces that are not verified. */
   readonly unfinished: UnfinishedPieces;
 }
 
 export type DataCheckOutcome = CheckedData | { readonly ok: false; readonly failure: BtgetError };
 
-/** Finds out which pieces the disk holds: some are believed, others hashed. Only pieces that may be whole are. */
 export class DataCheck {
   readonly #parts: DataCheckParts;
   readonly #survey: SurveyedFiles;
   readonly #answered: (outcome: DataCheckOutcome) => void;
   readonly #verified = new Set<PieceIndex>();
   readonly #lookedAt: Bitfield;
-  /** Pieces that have to prove themselves, and those that are believed when all of these have. */
+  /** Doubted pieces that have not proved themselves yet. */
   readonly #unproved = new Set<PieceIndex>();
+  /** Pieces that are believed once all doubted ones have proved themselves. */
   #believed: readonly PieceIndex[] = [];
-  /** Pieces that may be moved, or copied from behind a link, when it is known what is right: that may lose them. */
+  /** Pieces that will be moved from the border file or copied from behind a link. They may get lost on the way. */
   readonly #movable: ((piece: PieceIndex) => boolean)[] = [];
   #skipped: ReadonlySet<number> = new Set();
   /**
-   * Pieces of which every byte is in a file; null for all. Where it is not, a wrong piece says nothing of its files.
+   * Pieces of which every byte is in a file; null for all pieces. Other pieces show nothing of their files when wrong.
    */
   #inFiles: ReadonlySet<number> | null = null;
   #length = 0;
   #hashedLength = 0;
   #check: InitialCheck | null = null;
 
-  /** Runs once, then answers once, unless stopped. */
+  /** `answered` is called once after `begin`, unless the check is stopped. */
   constructor(parts: DataCheckParts, survey: SurveyedFiles, answered: (outcome: DataCheckOutcome) => void) {
     this.#parts = parts;
     this.#survey = survey;
@@ -101,7 +105,10 @@ export class DataCheck {
     this.#check?.stop();
   }
 
-  /** Where a shared piece lies, in files or aside, is found out by hashing it. Of others only the wanted are hashed. */
+  /**
+   * Only its hash shows whether a shared piece lies in its files or in the border file, so shared pieces are never
+   * believed. Of the other unknown pieces only the wanted ones are hashed.
+   */
   #narrow(said: Belief, possible: readonly PieceIndex[], shared: SharedPieces): Belief {
     const { metainfo, layout, content } = this.#parts;
     const isSure = (piece: number): boolean => !shared.has(piece);
@@ -110,7 +117,8 @@ export class DataCheck {
       const { first, end } = file.padding ? { first: 0, end: 0 } : piecesOfFile(file, layout);
       for (let piece = first; piece < end; piece += 1) ofFiles.set(piece);
     }
-    // What is skipped is unknown the next time, because its file is; a piece of padding alone has none to be known by.
+    // The next start does not believe a skipped piece, because its file is recorded without its bytes. A piece of
+    // padding alone has no such file, so it is not skipped.
     const isSkipped = (piece: number): boolean => isSure(piece) && !content.hasPiece(piece) && ofFiles.has(piece);
     const skipped = said.unknown.filter(isSkipped);
     if (skipped.length > 0) this.#skipped = new Set(filesOfPieces(metainfo.files, layout, new Set(skipped)));
@@ -124,14 +132,14 @@ export class DataCheck {
     };
   }
 
-  /** What a piece says that turned out to be wrong is said by all that it was to speak for. */
+  /** Some doubted pieces are wrong, so the pieces that they spoke for are no longer believed, and are hashed. */
   #hashFallen(belief: Belief, possible: readonly PieceIndex[], wrong: ReadonlySet<number>): void {
     const { metainfo, layout } = this.#parts;
     const fallen = new Set<number>();
     const known = new Set(belief.known);
     if (belief.doubtedFor === 'all') for (const piece of possible) fallen.add(piece);
     for (const index of filesOfPieces(metainfo.files, layout, wrong)) {
-      // A part is ours by what it is, whatever is in it.
+      // A file under its part name stays ours, whatever its bytes are.
       if (this.#survey.files[index]?.found !== 'part') known.delete(index);
       const file = metainfo.files[index];
       const { first, end } = file === undefined ? { first: 0, end: 0 } : piecesOfFile(file, layout);
@@ -176,7 +184,7 @@ export class DataCheck {
     this.#check.start();
   }
 
-  /** What is believed may have to be hashed yet, as long as a piece that is doubted may be wrong. */
+  /** Reports the believed pieces. While a doubted piece may be wrong, these may still have to be hashed. */
   #tellBelieved(): void {
     if (this.#unproved.size > 0) return;
     for (const piece of this.#believed) this.#tell(piece);
@@ -186,6 +194,7 @@ export class DataCheck {
     if (!this.#movable.some((isMovable) => isMovable(piece))) this.#parts.pieceFound(piece);
   }
 
+  /** A test for pieces that hold bytes of these files. */
   #reachesInto(files: readonly number[]): (piece: PieceIndex) => boolean {
     const { metainfo, layout } = this.#parts;
     const reached = new Bitfield(layout.pieceCount);
@@ -212,8 +221,9 @@ export class DataCheck {
 
 interface InitialCheckOptions {
   /**
-   * How many pieces the storage is given at once: enough that small ones travel to its workers together and all workers
-   * are busy. What no worker has is dropped with the storage, so more takes no longer to stop.
+   * How many pieces are given to the storage at once: so many that small pieces go to its workers in groups and all
+   * workers are busy. When the storage closes, it drops pieces that no worker has, so a large number does not delay the
+   * end.
    */
   readonly atOnce: number;
 }
@@ -221,15 +231,15 @@ interface InitialCheckOptions {
 export const DEFAULT_INITIAL_CHECK_OPTIONS: InitialCheckOptions = { atOnce: 1024 };
 
 interface InitialCheckEvents {
-  /** Pieces come in any order, each once. */
+  /** The piece has been hashed. Pieces come in any order, each once. */
   pieceChecked(piece: PieceIndex, matches: boolean): void;
-  /** The disk could not tell; the check goes on with the others. The piece counts as checked. */
+  /** The disk could not read the piece. The piece counts as checked, and the check goes on with the others. */
   checkFailed(piece: PieceIndex, failure: BtgetError): void;
   /** Every piece has been checked. Not called after `stop`, nor within `start`. */
   checkEnded(): void;
 }
 
-/** Hashes what the disk holds at the start, a bounded number of pieces at once. */
+/** Hashes pieces on the disk, a bounded number of them at once. */
 export class InitialCheck {
   readonly #storage: Pick<Storage, 'checkPiece'>;
   readonly #pieces: readonly PieceIndex[];
@@ -239,7 +249,10 @@ export class InitialCheck {
   #checked = 0;
   #stopped = false;
 
-  /** `pieces` are those worth looking at: at least one, because an empty check has no later moment at which to end. */
+  /**
+   * There must be at least one piece: `checkEnded` is never called within `start`, and without a piece nothing calls
+   * it.
+   */
   constructor(
     storage: Pick<Storage, 'checkPiece'>,
     pieces: readonly PieceIndex[],
@@ -257,7 +270,7 @@ export class InitialCheck {
     for (let asked = 0; asked < this.#options.atOnce; asked += 1) this.#checkNext();
   }
 
-  /** No event follows. What the storage is at work on comes to nothing. */
+  /** No event follows. Answers that the storage still gives are ignored. */
   stop(): void {
     this.#stopped = true;
   }

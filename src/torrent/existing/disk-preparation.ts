@@ -1,4 +1,4 @@
-/** Makes the disk ready for a download, once it is known what lies there. */
+/** Makes the disk ready for a download, after the check. */
 import { BtgetError } from '../../base/failure.js';
 import type { DiskRoom, DoneOutcome, Storage } from '../../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
@@ -16,27 +16,30 @@ export interface DiskPreparationParts {
   readonly storage: Storage;
   readonly content: WantedContent;
   readonly options: Pick<TorrentOptions, 'dir' | 'preallocate'>;
-  /** Bytes that were written, of all that are to be written before the download begins. */
+  /** The progress: bytes that were written, and bytes to write in all before the download begins. */
   readonly checking: (written: number, length: number) => void;
 }
 
-/** What was found. */
+/** What the check has found. */
 export interface PreparedFrom {
   readonly verified: readonly PieceIndex[];
   readonly unfinished: UnfinishedPieces;
-  /** Files that are whole and have their name. */
+  /** Files that are whole and have their final name. */
   readonly whole: ReadonlySet<number>;
 }
 
 export type DiskPreparationOutcome =
-  /** What is verified still. */
+  /** `verified` are the pieces that are still verified. */
   | { readonly ok: true; readonly verified: ReadonlySet<PieceIndex> }
   | { readonly ok: false; readonly failure: BtgetError };
 
 /**
- * In this order: there is room for what is missing; what lies aside of selected files comes home; the room is taken, if
- * that is wanted; one byte is written, because a folder that cannot be written is better known before the first peer is
- * asked for anything. Nothing is answered once the storage is closed.
+ * Does these steps in this order, and answers once. It does not answer once the storage is closed.
+ *
+ * - It measures whether there is room for the missing bytes.
+ * - It moves bytes of selected files from the border file to these files.
+ * - It takes the room on the disk, if the user wants that.
+ * - It writes one byte, so that we know before the first request whether the folder can be written to.
  */
 export function prepareDisk(
   parts: DiskPreparationParts,
@@ -90,7 +93,8 @@ export function prepareDisk(
       ifOk(() => tidy(room)),
     );
   };
-  // With every file selected nothing is aside any more; but until it is flushed, the border file alone is safe.
+  // When every file is selected, the border file is no longer needed. But until the moved bytes are flushed, only the
+  // border file is safe.
   const tidy = (room: DiskRoom): void => {
     if (!survey.hasBorderFile || !content.isAll) {
       takeRoom(room);
@@ -113,7 +117,7 @@ export function prepareDisk(
   const writeFirst = (): void => {
     const span = freeBlock();
     const done = ifOk(() => answered({ ok: true, verified }));
-    // Whatever was there is not what the block holds, so nothing is lost with its first byte.
+    // The block is not verified, so nothing is lost when its first byte is overwritten.
     if (span === undefined) done({ ok: true });
     else storage.writeBlock(span.piece, span.begin, Buffer.alloc(1), done);
   };
@@ -121,11 +125,9 @@ export function prepareDisk(
 }
 
 /**
- * Whether the disk has room for what a download wants, before the first byte is written. Pure.
- *
- * Bytes that the disk has yet to give to the wanted files. What is verified is there, whatever little room a file
- * system that compresses says it takes up; and of the rest, what a file was given before (`allocated`) is not needed
- * again.
+ * How many bytes of room the wanted files still need on the disk. Verified bytes need none, even when a file system
+ * that compresses says that they take up little room. Of the other bytes, the room that a file has already
+ * (`allocated`) is not needed again. Pure.
  */
 export function roomNeeded(
   metainfo: Pick<Metainfo, 'files'>,
@@ -143,12 +145,13 @@ export function roomNeeded(
   return needed;
 }
 
-/** Null when there is room, and when nobody can tell. */
+/** The failure when `dir` has less room than `needed`; null when there is enough, or when the free room is unknown. */
 export function noRoom(needed: number, { free }: Pick<DiskRoom, 'free'>, dir: string): BtgetError | null {
   if (free === null || needed <= free) return null;
   return new BtgetError('disk-full', `no room in ${dir}: ${mebibytes(needed)} are needed, ${mebibytes(free)} are free`);
 }
 
+/** Bytes of the file in pieces that are not verified. */
 function missingBytes(file: TorrentFile, layout: PieceLayout, isVerified: (piece: number) => boolean): number {
   const { first, end } = piecesOfFile(file, layout);
   let missing = 0;

@@ -1,6 +1,7 @@
 /**
- * What lies in the target folder when a torrent starts: surveyed, believed or hashed, judged, and taken over by a
- * download.
+ * Handles the data that lies in the target folder when a torrent starts. It surveys the files, believes or hashes their
+ * pieces, judges which files are ours, and has a download take them over. Pieces that cannot be whole are not hashed. A
+ * foreign file in the way of a download ends it before anything on the disk is changed.
  */
 import { BtgetError } from '../../base/failure.js';
 import type { AdoptedFile } from '../../disk/storage.js';
@@ -19,45 +20,40 @@ import { type CheckedData, DataCheck, type DataCheckParts, type SurveyedFiles } 
 import { judgeLinkedFiles } from './linked-files.js';
 import { Takeover, type TakeoverParts, type TakeoverPlan } from './takeover.js';
 
+/** Looks for the torrent's files one folder too high. Answers once: the options that find them there, or null. */
 export type LookAbove = (answered: (place: string | null) => void) => void;
 
 export interface ExistingDataParts extends TakeoverParts, Omit<DataCheckParts, 'believe'> {
   readonly resume: Pick<Resume, 'open' | 'believe' | 'begin' | 'claim' | 'undone'>;
-  /** A torrent that only seeds touches nothing on the disk, and no file is in its way. */
+  /** A torrent that only seeds changes nothing on the disk, and no file is in its way. */
   readonly options: TorrentOptions;
-  /**
-   * Looks for the torrent's files one folder too high, and answers once: how `-d` and `-o` find them, or null. Null or
-   * absent where the user cannot have meant that.
-   */
+  /** Null or absent when the user has said clearly where the files lie. */
   readonly lookAbove?: LookAbove | null;
-  /** Whether another torrent of this process has made this file whole. */
+  /** Whether another torrent of this process has completed this file. */
   readonly isAnothers: (file: number) => boolean;
-  /** Bytes that were hashed or written, of all that are to be. */
+  /** The progress: bytes that were hashed or written, and such bytes in all. */
   readonly checking: (done: number, length: number) => void;
 }
 
 export interface ExistingDataFound {
   readonly ok: true;
   readonly verified: readonly PieceIndex[];
-  /** Blocks of other pieces that are there as they were written. */
+  /** Blocks of other pieces that the disk holds as they were written. */
   readonly unfinished: UnfinishedPieces;
-  /** Files that are whole and have their name. */
+  /** Files that are whole and have their final name. */
   readonly whole: ReadonlySet<number>;
 }
 
 export type ExistingDataOutcome = ExistingDataFound | { readonly ok: false; readonly failure: BtgetError };
 
-/**
- * Runs once, then answers once, unless stopped. Only pieces that may be whole are hashed. A download renames what is
- * begun to its part name; a foreign file ends it before anything is touched.
- */
+/** Runs once, then answers once, unless it is stopped. */
 export class ExistingData {
   readonly #parts: ExistingDataParts;
   readonly #answered: (outcome: ExistingDataOutcome) => void;
   #dataCheck: DataCheck | null = null;
-  /** Files that lie under their final names though something else has their part names, and whose that is. */
+  /** Files of which the one under the final name counts, and whether the other, under the part name, is ours. */
   readonly #beside = new Map<number, 'ours' | 'strange'>();
-  /** Files that grow under their part names, and whose final names somebody has. */
+  /** Files that grow under their part names, while wrong files have their final names. */
   readonly #inTheWay = new Set<number>();
   #takeover: Takeover | null = null;
   #stopped = false;
@@ -144,7 +140,7 @@ export class ExistingData {
     });
   }
 
-  /** A part of zeros may be what a kill left before anything was written down. */
+  /** A part file of zeros may come from a download of ours that was killed before it wrote its journal. */
   #findBlank(survey: SurveyedFiles, data: CheckedData): void {
     const { content, options } = this.#parts;
     const verdicts = options.mode === 'seed' ? [] : this.#verdictsOf(survey, data);
@@ -163,7 +159,7 @@ export class ExistingData {
     return judgeFiles(metainfo, layout, survey.files, {
       isLookedAt: (piece) => data.lookedAt.has(piece),
       isVerified: (piece) => verified.has(piece),
-      // Without part names an empty file is what we left, or at least nothing is lost with it.
+      // Without part names an empty file may be ours, and if it is not, nothing is lost with it.
       isOurs: (file) => data.known.has(file) || (!options.partNames && survey.files[file]?.length === 0),
     }).map((verdict, file) => {
       if (!content.files.has(file)) return asUnselected(verdict);
@@ -228,11 +224,12 @@ export class ExistingData {
     }
     const copied = new Set(linked.toCopy);
     const incomplete = verdicts.flatMap((verdict, file) => (verdict === 'demote' && !copied.has(file) ? [file] : []));
-    // What was written down before holds for files that nobody has touched since.
+    // The journal records each file as it was before this start. Of a file with skipped pieces it records only that the
+    // file is ours, so that the next start hashes these pieces.
     const files = survey.files.map(({ identity }, file) =>
       !isOurs(verdicts[file]) ? null : identity !== null && data.skipped.has(file) ? claimOf(identity) : identity,
     );
-    // Strangers' files, which the user has said may be replaced, and ours that are not needed.
+    // Foreign files that the user allows us to replace, and files of ours that are no longer needed.
     const partsToRemove = verdicts.flatMap((verdict, file) =>
       (verdict === 'foreign' && survey.files[file]?.found === 'part') ||
       (content.files.has(file) && this.#isStale(file, verdict))
@@ -240,7 +237,8 @@ export class ExistingData {
         : [],
     );
     const strange = new Set(partsToRemove);
-    // The part that a download may make of its own beside what has the final name is ours too.
+    // The download may make its own copy under the part name, beside the file with the final name. That copy is ours
+    // too.
     const makesOwn = (file: number): boolean =>
       verdicts[file] === 'unproved' || copied.has(file) || kept.has(file) || this.#beside.has(file);
     const absent = survey.files.flatMap(({ found }, file) =>
@@ -275,7 +273,7 @@ export class ExistingData {
     this.#takeover.begin();
   }
 
-  /** What stands against the download of the files that have both names, as a sentence, or null. */
+  /** Why a file with both names stops the download, as a sentence; null when none does. */
   #blocked(verdicts: readonly Verdict[]): string | null {
     const { metainfo, content, options } = this.#parts;
     for (const [index, file] of metainfo.files.entries()) {
@@ -288,7 +286,7 @@ export class ExistingData {
     return null;
   }
 
-  /** Whether what has the part name of a file is removed in favour of the one with its final name. */
+  /** Whether the file under the part name is removed, because the one under the final name counts. */
   #isStale(file: number, verdict: Verdict): boolean {
     return this.#beside.get(file) === 'ours' || (this.#beside.has(file) && verdict !== 'whole');
   }
@@ -302,21 +300,22 @@ function isNothingThere({ files, hasBorderFile }: SurveyedFiles): boolean {
   return !hasBorderFile && files.every(({ found }) => found === 'absent');
 }
 
-/** Whether the download may write to a file of this verdict. Of others, nothing is written down either. */
+/** Whether a file with this verdict is ours. Only such files are written to, and only they go into the journal. */
 function isOurs(verdict: Verdict | undefined): boolean {
   return verdict === 'ours' || verdict === 'demote' || verdict === 'whole';
 }
 
+/** Whether all pieces of the file are verified. */
 function isVerified(file: TorrentFile, layout: PieceLayout, verified: ReadonlySet<number>): boolean {
   const { first, end } = piecesOfFile(file, layout);
   for (let piece = first; piece < end; piece += 1) if (!verified.has(piece)) return false;
   return true;
 }
 
-/** The pieces that no other file has a byte of. */
+/** The pieces that hold bytes of this file alone. */
 function piecesWithin({ begin, length }: TorrentFile, layout: PieceLayout): number[] {
   const first = Math.ceil(begin / layout.pieceLength);
-  // The last piece of a torrent ends where its last file does.
+  // The last piece of a torrent ends with its last file.
   const isLast = begin + length > (layout.pieceCount - 1) * layout.pieceLength;
   const reaches = isLast && begin + length === layout.length;
   const end = reaches ? layout.pieceCount : Math.floor((begin + length) / layout.pieceLength);

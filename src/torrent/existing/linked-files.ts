@@ -1,7 +1,8 @@
 /**
- * Files that a download finds behind the user's own links. One that is whole is adopted as it is. Nothing is written
- * through a link: of one that is right as far as it can be looked at, what is verified is copied, and the copy grows
- * like any file. When it is whole and the link's file has the same bytes, the copy goes and the link stays.
+ * Handles files that a download finds behind the user's own links. A file that is whole is used as it is. Nothing is
+ * written through a link. When the file is right as far as we can check it, its verified pieces are copied, and the
+ * copy grows like any file. When the copy is whole and the file behind the link has the same bytes, the copy is removed
+ * and the link stays.
  */
 import { BtgetError } from '../../base/failure.js';
 import type { DoneOutcome, FileSurvey, Storage } from '../../disk/storage.js';
@@ -21,15 +22,15 @@ export interface LinkedFilesParts {
   readonly verdicts: readonly Verdict[];
   readonly isLookedAt: (piece: number) => boolean;
   readonly isVerified: (piece: number) => boolean;
-  /** Nothing is under way, so that files may be copied. */
+  /** Whether files may be copied: only before the torrent exchanges pieces. */
   readonly mayCopy: boolean;
 }
 
 export type LinkedFilesOutcome =
-  /** Indices in the metainfo. */
+  /** The files to copy, by index in the metainfo. */
   { readonly ok: true; readonly toCopy: readonly number[] } | { readonly ok: false; readonly failure: BtgetError };
 
-/** Which linked files are to be copied, or why the download must not begin. */
+/** Decides which linked files are copied, or why the download must not begin. */
 export function judgeLinkedFiles(parts: LinkedFilesParts): LinkedFilesOutcome {
   const { metainfo, content, options, survey, verdicts, mayCopy } = parts;
   const toCopy: number[] = [];
@@ -53,6 +54,7 @@ export function judgeLinkedFiles(parts: LinkedFilesParts): LinkedFilesOutcome {
   return { ok: true, toCopy };
 }
 
+/** Whether the file has the right length and no piece of it is known to be wrong. */
 function mayBeWhole(
   { layout, survey, isLookedAt, isVerified }: LinkedFilesParts,
   index: number,
@@ -66,8 +68,8 @@ function mayBeWhole(
 }
 
 /**
- * Copies what is verified of each of `files` to where the download writes it, and proves it there. A piece that is
- * wrong then is told to `lost`.
+ * Copies the verified pieces of each of `files` to where the download writes them, and hashes them there. `lost` hears
+ * of a piece that is wrong.
  */
 export function copyLinkedFiles(
   storage: Pick<Storage, 'readBlocks' | 'writeBlock' | 'checkPiece' | 'useCopy'>,

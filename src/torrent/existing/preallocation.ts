@@ -1,12 +1,12 @@
-/** Takes the room on the disk before the download needs it, by writing zeros where nothing is that is of use. */
+/** Takes the room on the disk before the download needs it: it writes zeros where the disk holds no useful bytes. */
 import type { DoneOutcome, Storage } from '../../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
 import type { WantedContent } from '../content/wanted-content.js';
 
-/** Written in one go: long enough to be fast, short enough that Ctrl-C is heard. */
+/** Bytes of one write: many enough to be fast, few enough that Ctrl-C is heard soon. */
 const WRITE_LENGTH = 1 << 20;
-/** Writes under way: the next lies ready while the disk is at work on one. */
+/** How many writes are under way, so that the next is ready when the disk ends one. */
 const AT_ONCE = 4;
 
 export interface PreallocationParts {
@@ -14,23 +14,15 @@ export interface PreallocationParts {
   readonly layout: PieceLayout;
   readonly content: Pick<WantedContent, 'files'>;
   readonly storage: Pick<Storage, 'writeBlock'>;
-  /** Whether the disk holds the piece, or some of it. */
+  /** Whether the disk holds the piece, or blocks of it. */
   readonly isUsed: (piece: PieceIndex) => boolean;
-  /** Bytes that each file takes up already, by index. */
+  /** Bytes of room that each file has already, by index in the metainfo. */
   readonly allocated: readonly number[];
-  /** Bytes written, of all that are to be. */
+  /** The progress: bytes that were written, and bytes to write in all. */
   readonly progress: (written: number, length: number) => void;
 }
 
-interface Gap {
-  readonly piece: PieceIndex;
-  readonly begin: number;
-  readonly length: number;
-}
-
-/**
- * Answers once, later than the last write or with the first failure; not at all when the storage is closed meanwhile.
- */
+/** Answers once: after the last write, or with the first failure. It does not answer once the storage is closed. */
 export function preallocate(parts: PreallocationParts, answered: (outcome: DoneOutcome) => void): void {
   const gaps = findGaps(parts);
   const length = gaps.reduce((sum, gap) => sum + gap.length, 0);
@@ -67,7 +59,14 @@ export function preallocate(parts: PreallocationParts, answered: (outcome: DoneO
   next();
 }
 
-/** Where the wanted files have no bytes of use, file by file. A file that has all its room is left out. */
+/** Bytes of one piece to fill with zeros. */
+interface Gap {
+  readonly piece: PieceIndex;
+  readonly begin: number;
+  readonly length: number;
+}
+
+/** The parts of the wanted files without useful bytes, file by file. A file that has all its room is left out. */
 function findGaps({ metainfo, layout, content, isUsed, allocated }: PreallocationParts): Gap[] {
   const gaps: Gap[] = [];
   for (const index of content.files) {

@@ -1,4 +1,7 @@
-/** Makes what was found in the target folder ours, once it is judged, and makes the disk ready for the download. */
+/**
+ * Takes the files in the target folder over for a download, once they are judged, and makes the disk ready for it. A
+ * file that cannot be written to ends the takeover before any file loses its name.
+ */
 import type { BtgetError } from '../../base/failure.js';
 import type { AdoptedFile, FileIdentity, FileSurvey, MakeOutcome, Storage } from '../../disk/storage.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
@@ -13,41 +16,42 @@ import { copyLinkedFiles } from './linked-files.js';
 export interface TakeoverParts extends DiskPreparationParts {
   readonly resume: Pick<Resume, 'begin' | 'claim' | 'undone'>;
   readonly options: TorrentOptions;
-  /** True: the disk is prepared for what is to come, once: that may hurt pieces that are under way. */
+  /** Whether the disk is made ready. False once the torrent runs: it may damage pieces that are being written. */
   readonly prepares: boolean;
   readonly warned: (code: string, message: string) => void;
 }
 
-/** What is to become of the files, by index in the metainfo. */
+/** What the takeover does with the files. They are named by index in the metainfo. */
 export interface TakeoverPlan {
   readonly survey: SurveyedFiles;
   readonly findings: Findings;
-  /** Files that are whole and have their name. */
+  /** Files that are whole and have their final name. */
   readonly whole: ReadonlySet<number>;
+  /** Files that the download goes on with. */
   readonly adopted: readonly AdoptedFile[];
-  /** Files of which what has the part name is removed … */
+  /** Files whose part names are freed: the file under the part name is removed. */
   readonly partsToRemove: readonly number[];
-  /** … and those that lie under their final names beside what has their part names. */
+  /** Files of which the one under the final name counts, while another has the part name. */
   readonly beside: Pick<ReadonlySet<number>, 'has'>;
-  /** Files of which what is right behind a link is copied. */
+  /** Files behind links whose verified pieces are copied. */
   readonly toCopy: readonly number[];
-  /** Files that lose their final names … */
+  /** Files that get their part names instead of their final names. */
   readonly toDemote: readonly number[];
-  /** … but for these, which are another torrent's: a copy gets the part name. */
+  /** Files of another torrent, which keep their final names: when they are demoted, a copy gets the part name. */
   readonly kept: ReadonlySet<number>;
 }
 
 export type TakeoverOutcome =
-  /** What is verified still. */
+  /** `verified` are the pieces that are still verified. */
   | { readonly ok: true; readonly verified: readonly PieceIndex[] }
   | { readonly ok: false; readonly failure: BtgetError };
 
-/** Runs once, then answers once, unless stopped. A file that cannot be written to ends it before any loses its name. */
+/** Runs once, then answers once, unless it is stopped. */
 export class Takeover {
   readonly #parts: TakeoverParts;
   readonly #plan: TakeoverPlan;
   readonly #answered: (outcome: TakeoverOutcome) => void;
-  /** Files that have lost their final names. */
+  /** Files that have lost their final names so far. */
   readonly #demoted: number[] = [];
   #stopped = false;
 
@@ -121,7 +125,7 @@ export class Takeover {
     );
   }
 
-  /** The files of the plan from `next` on, one after another: most downloads have none. */
+  /** Demotes the files of the plan from `next` on, one after another. */
   #demote(next: number, verified: readonly PieceIndex[]): void {
     const { metainfo, storage, options, prepares, warned } = this.#parts;
     const { survey, toDemote, kept } = this.#plan;
@@ -162,7 +166,7 @@ export class Takeover {
     });
   }
 
-  /** Files that lost their names for a download that does not begin get them back. */
+  /** The download does not begin, so the files that lost their final names get them back. */
   #undo(failure: BtgetError): void {
     const { storage, resume } = this.#parts;
     const file = this.#demoted.pop();
@@ -171,7 +175,7 @@ export class Takeover {
       return;
     }
     resume.undone();
-    // What cannot be undone is less to the user than why it had to be.
+    // When this fails too, the user still hears of the first failure, which matters more.
     storage.restoreFile(file, () => {
       if (!this.#stopped) this.#undo(failure);
     });
@@ -192,14 +196,13 @@ export class Takeover {
   }
 }
 
-// Another torrent's pieces need not wait until 100,000 files are made.
+// How many files are made at once: the pieces of another torrent must not wait until 100,000 files are made.
 const MADE_AT_ONCE = 1000;
 
 /**
- * Files that grow under their final names are made before anything is written to them, so that it can be written down
- * that they are ours: a kill must not leave bytes under a name of which nobody can tell whose they are.
- *
- * The selected files that are not there and will have bytes.
+ * The selected files that are not there and will have bytes. When files grow under their final names, they are made
+ * before the journal begins, so that the journal can say that they are ours. Otherwise a kill could leave a file with
+ * bytes of ours that the next start takes for a stranger's.
  */
 function filesToMake(
   { files }: Pick<Metainfo, 'files'>,
@@ -212,7 +215,7 @@ function filesToMake(
   });
 }
 
-/** Answers with what all of them are like, or with the first failure. */
+/** Makes the files. Answers with the identities of all of them, or with the first failure. */
 function makeFiles(
   storage: Pick<Storage, 'makeFiles'>,
   files: readonly number[],

@@ -1,3 +1,6 @@
+/**
+ * Cares for a torrent whose disk refuses something: pauses the torrent, checks files that were lost, and lets it go on.
+ */
 import type { BtgetError } from '../../base/failure.js';
 import { FileLost } from '../../disk/storage.js';
 import type { PieceIndex } from '../../metainfo/piece-layout.js';
@@ -14,11 +17,10 @@ export interface DiskCareParts
   readonly completion: Completion;
   readonly progress: ContentProgress;
   readonly warned: (code: string, message: string) => void;
-  /** The disk will not heal, or nobody can tell what it holds: the torrent ends. */
+  /** The disk will not recover, or we cannot know what it holds: the torrent ends. */
   readonly failed: (failure: BtgetError) => void;
 }
 
-/** What becomes of a torrent when its disk does not do what it was asked: it waits, looks what is left, and goes on. */
 export class DiskCare {
   readonly #parts: DiskCareParts;
   readonly #pause: DiskPause;
@@ -52,18 +54,18 @@ export class DiskCare {
     );
   }
 
-  /** What the disk said last, or null while it works. */
+  /** The last failure of the disk; null while the disk works. */
   get failure(): BtgetError | null {
     return this.#pause.failure;
   }
 
-  /** The disk did not do what it was asked. */
+  /** The disk has refused something. */
   refused(failure: BtgetError): void {
     if (failure instanceof FileLost) this.#lost.add(failure);
     this.#pause.refused(failure);
   }
 
-  /** The disk has done something that it was asked. */
+  /** The disk has done something that the torrent asked for. */
   worked(): void {
     this.#pause.worked();
   }
@@ -76,7 +78,7 @@ export class DiskCare {
   #retry(): boolean {
     if (this.#lost.check()) return true;
     const { swarm, completion } = this.#parts;
-    // What is whole comes first: it gives memory back.
+    // Whole pieces come first, because writing them frees memory.
     const writes = swarm.store.retry();
     return completion.retry() || writes;
   }

@@ -1,11 +1,15 @@
+/**
+ * Pauses a torrent whose disk refuses to write, and lets it go on by itself when the disk writes again. Refused data
+ * stays in memory and is tried again, each time after a longer wait.
+ */
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import type { BtgetError } from '../../base/failure.js';
 import { FileLost } from '../../disk/storage.js';
 
 export interface DiskPauseOptions {
-  /** How long after a refusal the disk is tried again; twice as long each time … */
+  /** How long after the first refusal the disk is tried again. The time doubles with each further refusal. */
   readonly firstRetry: Millis;
-  /** … up to this. */
+  /** The time does not grow beyond this. */
   readonly lastRetry: Millis;
 }
 
@@ -13,30 +17,27 @@ export const DEFAULT_DISK_PAUSE_OPTIONS: DiskPauseOptions = { firstRetry: 1_000,
 
 export interface DiskPauseParts {
   readonly timers: Timers;
-  /** Nothing new is begun while `held`. */
+  /** While `held` is true, no new piece is begun. */
   readonly hold: (held: boolean) => void;
-  /** Nothing that the disk refused is left: whatever else it does, what it refuses goes on being refused. */
+  /** Whether no refused operation is left. A pause does not end before, even when the disk does other things. */
   readonly isClear: () => boolean;
-  /** Has the disk do again what it refused. False when that was nothing which can be done again. */
+  /** Has the disk try again what it refused. False when there is nothing to try again. */
   readonly retry: () => boolean;
-  /** It begins; `failure` says why. */
+  /** The pause begins, because of `failure`. */
   readonly paused: (failure: BtgetError) => void;
+  /** The pause has ended. */
   readonly resumed: () => void;
-  /** The disk will not heal, or nobody can tell what it holds: the torrent ends. */
+  /** The disk will not recover, or we cannot know what it holds: the torrent ends. */
   readonly failed: (failure: BtgetError) => void;
 }
 
-/**
- * Pauses a torrent whose disk refuses to write, and lets it go on by itself when the disk takes something again. What
- * was refused stays in memory and is tried again after a while, each time after a longer one.
- */
 export class DiskPause {
   readonly #parts: DiskPauseParts;
   readonly #options: DiskPauseOptions;
   #failure: BtgetError | null = null;
   #delay: Millis = 0;
   #task: Task | null = null;
-  /** The disk has taken something of this torrent. */
+  /** The disk has done something for this torrent, so it is usable at all. */
   #hasWorked = false;
   #held = false;
   #stopped = false;
@@ -46,22 +47,22 @@ export class DiskPause {
     this.#options = options;
   }
 
-  /** What the disk said last, or null while it works. */
+  /** The last failure of the disk; null while the disk works. */
   get failure(): BtgetError | null {
     return this.#failure;
   }
 
-  /** The disk did not do what it was asked. */
+  /** The disk has refused something. */
   refused(failure: BtgetError): void {
     if (this.#stopped) return;
-    // What is lost was there before.
+    // A file that is lost was there before.
     if (failure instanceof FileLost) this.#hasWorked = true;
     if (this.#isFinal(failure)) {
       this.stop();
       this.#parts.failed(failure);
       return;
     }
-    // Much may be under way when a disk fills up: one answer is enough.
+    // When a disk fills up, many operations fail at the same time. The first failure is enough.
     if (this.#task !== null) return;
     const begins = this.#failure === null;
     this.#failure = failure;
@@ -71,7 +72,7 @@ export class DiskPause {
     if (begins) this.#parts.paused(failure);
   }
 
-  /** The disk has done something that it was asked. */
+  /** The disk has done something that the torrent asked for. */
   worked(): void {
     this.#hasWorked = true;
     if (this.#failure === null || this.#stopped || !this.#parts.isClear()) return;
@@ -91,7 +92,7 @@ export class DiskPause {
 
   #retry(): void {
     this.#task = null;
-    // With nothing to try again, new pieces have to show whether the disk takes them.
+    // With nothing to try again, only new pieces can show whether the disk writes again.
     if (!this.#parts.retry()) this.#hold(false);
   }
 
@@ -101,15 +102,17 @@ export class DiskPause {
     this.#parts.hold(held);
   }
 
+  /** Whether the torrent ends with this failure. */
   #isFinal(failure: BtgetError): boolean {
     if (failure.code === 'foreign-file') return true;
     // After a failed flush the system may count the bytes as written, though the disk never got them.
     if (isFlush(failure)) return true;
-    // Whoever cannot write at all wants to know that at once.
+    // A user who cannot write to the disk at all must know that at once.
     return failure.code === 'cannot-open' && !this.#hasWorked;
   }
 }
 
+/** Whether a flush has failed. */
 function isFlush({ cause }: BtgetError): boolean {
   return cause instanceof Error && 'syscall' in cause && (cause.syscall === 'fdatasync' || cause.syscall === 'fsync');
 }

@@ -1,4 +1,9 @@
-import type { Timers } from '../../base/clock.js';
+/**
+ * Checks files that a user or a program has removed, cut or replaced while we had them. It finds out what is left of
+ * them as at the start, by the same rules for what is ours. The torrent is paused meanwhile, so that nothing is written
+ * to the files.
+ */
+import type { Millis, Timers } from '../../base/clock.js';
 import type { BtgetError } from '../../base/failure.js';
 import type { FileLost, FileSurvey } from '../../disk/storage.js';
 import { type PieceIndex, piecesOfFile } from '../../metainfo/piece-layout.js';
@@ -7,29 +12,25 @@ import type { Belief } from '../../resume/belief.js';
 import type { Resume } from '../../resume/resume.js';
 import { ExistingData, type ExistingDataFound, type ExistingDataParts } from '../existing/existing-data.js';
 
-/** How long to wait for what the disk is at work on. */
-const PATIENCE = 100;
+/** How often we look whether the disk still finishes files. */
+const PATIENCE: Millis = 100;
 
 export interface LostFilesParts extends Omit<ExistingDataParts, 'resume' | 'prepares' | 'checking' | 'pieceFound'> {
   readonly timers: Timers;
   readonly store: Pick<StorageWrapper, 'have' | 'doubt' | 'trust'>;
   readonly resume: Pick<Resume, 'beginAgain' | 'knows'>;
-  /** Whether no file is being finished. */
+  /** Whether the disk finishes no file at the moment. */
   readonly isIdle: () => boolean;
-  /** Whether the file was whole in this run: then it is ours under whatever name. */
+  /** Whether the file was whole in this run. Then it is ours under both of its names. */
   readonly wasWhole: (file: number) => boolean;
-  /** `doubted` was verified; those of it that `found` does not name are gone. */
+  /** The check is over. The pieces of `doubted` were verified before; those that `found` does not name are gone. */
   readonly checked: (found: ExistingDataFound, doubted: ReadonlySet<PieceIndex>) => void;
   readonly failed: (failure: BtgetError) => void;
 }
 
-/**
- * Files that somebody removed, cut or replaced while we had them: what is left of them is found out as at the start, by
- * the same rules for what is ours and what is not. The disk is held meanwhile, so that nothing is written to them.
- */
 export class LostFiles {
   readonly #parts: LostFilesParts;
-  /** Indices in the metainfo; null for the border file. */
+  /** Lost files, by index in the metainfo; null stands for the border file. */
   readonly #lost = new Set<number | null>();
   #check: ExistingData | null = null;
   #isBusy = false;
@@ -43,13 +44,13 @@ export class LostFiles {
     return this.#lost.size === 0;
   }
 
-  /** From here on nothing of the file is served. */
+  /** The file is lost. From now on nothing of it is served. */
   add({ file }: FileLost): void {
     this.#lost.add(file);
     this.#parts.store.doubt(this.#piecesOf([file]));
   }
 
-  /** Looks what is left of them. False when none is lost. */
+  /** Begins to check what is left of the lost files. False when no file is lost. */
   check(): boolean {
     if (this.#lost.size === 0) return false;
     if (!this.#isBusy) {
@@ -114,7 +115,7 @@ export class LostFiles {
     this.#check.begin();
   }
 
-  /** What we have of other files we still have; of these it has to prove itself. */
+  /** The pieces of other files are believed. The pieces of lost files have to prove themselves. */
   #believe(survey: readonly FileSurvey[], possible: readonly PieceIndex[], doubted: ReadonlySet<PieceIndex>): Belief {
     const { have } = this.#parts.store;
     const known = new Set<number>();
@@ -142,7 +143,7 @@ export class LostFiles {
     const { metainfo, layout } = this.#parts;
     const pieces = new Set<PieceIndex>();
     for (const index of files) {
-      // What lies in the border file is bytes of pieces at any file's end.
+      // The border file may hold bytes of pieces at the ends of all files.
       if (index === null) return new Set(layout.pieceIndices());
       const file = metainfo.files[index];
       if (file === undefined) continue;

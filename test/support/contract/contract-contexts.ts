@@ -11,7 +11,7 @@ export function contextContract(name: string, createWorld: () => RawServerWorld)
     });
     afterEach(() => world.close());
 
-    /** A pair whose listening side is a context, with what went wrong in it and outside it. */
+    /** A pair whose listening side is a context, with the exceptions inside and outside of the context. */
     async function pairInContext() {
       const inside: unknown[] = [];
       const outside: unknown[] = [];
@@ -24,7 +24,7 @@ export function contextContract(name: string, createWorld: () => RawServerWorld)
       return { pair, context, inside, outside };
     }
 
-    it('are told of the exceptions of their tasks, and nobody else is', async () => {
+    it('alone hear of the exceptions of their tasks', async () => {
       const { pair, context, inside, outside } = await pairInContext();
       const other = pair.listening.createContext(() => assert.fail('a stranger'));
       const fault = new Error('a bug');
@@ -40,7 +40,7 @@ export function contextContract(name: string, createWorld: () => RawServerWorld)
     });
 
     for (const event of ['connectionMade', 'dataCameIn', 'connectionFlushed', 'connectionLost'] as const) {
-      it(`are told of an exception in ${event}, and the others go on`, async () => {
+      it(`hear of an exception in ${event}, and the others go on`, async () => {
         const pair = new Pair(world);
         await pair.listen();
         const inside: unknown[] = [];
@@ -65,7 +65,7 @@ export function contextContract(name: string, createWorld: () => RawServerWorld)
       });
     }
 
-    it('are told of exceptions while a connection is accepted, and the loop when they cannot be told', async () => {
+    it('hear of exceptions while a connection is accepted, and the loop hears when that fails', async () => {
       const outside: unknown[] = [];
       const pair = new Pair(world, { gotException: (error) => outside.push(error) });
       const fault = new Error('a bug');
@@ -120,7 +120,7 @@ export function contextContract(name: string, createWorld: () => RawServerWorld)
       assert.equal(pair.listening.socketCount, 0);
     });
 
-    it('may end within an event of theirs, and hear nothing more', async () => {
+    it('may end within one of their events, and hear nothing more', async () => {
       const { pair, context } = await pairInContext();
       pair.b.onData = () => context.end();
       pair.a.socket.write([Buffer.alloc(1_000_000)]);
@@ -130,7 +130,7 @@ export function contextContract(name: string, createWorld: () => RawServerWorld)
       assert.equal(pair.log.length, 1);
     });
 
-    it('that end leave the loop and the others alone', async () => {
+    it('do not disturb the loop and other contexts when they end', async () => {
       const pair = new Pair(world);
       const [ending, staying] = [0, 1].map(() => pair.listening.createContext((error) => assert.fail(`${error}`)));
       await pair.listen(pair.b, staying);
@@ -145,7 +145,7 @@ export function contextContract(name: string, createWorld: () => RawServerWorld)
       assert.deepEqual(ran, ['staying', 'loop']);
     });
 
-    it('of a context belong to the loop', async () => {
+    it('belong to the loop, even when a context makes them', async () => {
       const pair = new Pair(world);
       const outer = pair.dialler.createContext(() => assert.fail('not its fault'));
       const inside: unknown[] = [];
@@ -157,7 +157,7 @@ export function contextContract(name: string, createWorld: () => RawServerWorld)
       await world.until(() => inside.length === 1);
     });
 
-    it('adopt a socket with a new handler, and are told of its exceptions from then on', async () => {
+    it('adopt a socket with a new handler, and hear of its exceptions from then on', async () => {
       const outside: unknown[] = [];
       const inside: unknown[] = [];
       const pair = await new Pair(world, { gotException: (error) => outside.push(error) }).connect();
@@ -186,7 +186,7 @@ export function contextContract(name: string, createWorld: () => RawServerWorld)
       assert.deepEqual(pair.log, ['a lost ended']);
     });
 
-    it('are charged for what goes wrong in the event in which they adopted the socket', async () => {
+    it('hear of an exception in the event in which they adopt a socket', async () => {
       const inside: unknown[] = [];
       const pair = await new Pair(world).connect();
       const torrent = pair.listening.createContext((error) => inside.push(error));
@@ -200,7 +200,7 @@ export function contextContract(name: string, createWorld: () => RawServerWorld)
       assert.deepEqual(inside, [fault]);
     });
 
-    it('that have ended close what they are to adopt, and leave alone what is closed', async () => {
+    it('close a socket that they get after their end, and ignore one that is closed already', async () => {
       const pair = await new Pair(world).connect();
       const gone = pair.listening.createContext((error) => assert.fail(`${error}`));
       const alive = pair.listening.createContext((error) => assert.fail(`${error}`));

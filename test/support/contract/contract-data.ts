@@ -16,7 +16,7 @@ export function dataContract(name: string, createWorld: () => RawServerWorld): v
     });
     afterEach(() => world.close());
 
-    it('that is written before the connection is up waits, and arrives', async () => {
+    it('waits when it is written before the connection is up, and arrives', async () => {
       const pair = new Pair(world);
       await pair.listen();
       const socket = pair.dialler.startConnection(pair.address, pair.a);
@@ -54,7 +54,7 @@ export function dataContract(name: string, createWorld: () => RawServerWorld): v
       assert.ok(sha1(Buffer.concat(pair.a.received)).equals(sha1(back)));
     });
 
-    it('is told to be flushed after a small write, later, and again after the next', async () => {
+    it('reports its flush after a small write, later, and again after the next', async () => {
       const pair = await new Pair(world).connect();
       pair.a.socket.write([Buffer.from('x')]);
       assert.equal(pair.a.flushedCount, 0);
@@ -69,7 +69,7 @@ export function dataContract(name: string, createWorld: () => RawServerWorld): v
       assert.equal(pair.b.text, 'xyz');
     });
 
-    it('is told to be flushed once for what is written in one go', async () => {
+    it('reports one flush for writes in one go', async () => {
       const pair = await new Pair(world).connect();
       for (const text of ['one', 'two', 'three']) pair.a.socket.write([Buffer.from(text)]);
       await world.until(() => pair.a.flushedCount > 0);
@@ -78,7 +78,7 @@ export function dataContract(name: string, createWorld: () => RawServerWorld): v
       assert.equal(pair.b.text, 'onetwothree');
     });
 
-    it('of no length is no data', async () => {
+    it('without any bytes is no data', async () => {
       const pair = await new Pair(world).connect();
       pair.a.socket.write([]);
       pair.a.socket.write([Buffer.alloc(0)]);
@@ -105,7 +105,7 @@ export function dataContract(name: string, createWorld: () => RawServerWorld): v
       assert.equal(pair.a.socket.unsentLength, 0);
     });
 
-    it('is not read any more once reading was paused within an event, on either side', async () => {
+    it('is not read any more after reading was paused within an event, on either side', async () => {
       const pair = await new Pair(world).connect();
       for (const [writer, reader] of [
         [pair.a, pair.b],
@@ -161,7 +161,7 @@ export function dataContract(name: string, createWorld: () => RawServerWorld): v
       assert.equal(pair.b.flushedCount, 0);
     });
 
-    it('that comes in, and nothing else, moves lastHit', async () => {
+    it('moves lastHit when it comes in, and at no other time', async () => {
       const pair = await new Pair(world).connect();
       const made = pair.b.socket.lastHit;
       assert.ok(made <= pair.listening.now());

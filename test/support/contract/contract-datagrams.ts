@@ -46,7 +46,7 @@ class Mailbox implements DatagramHandler {
   }
 }
 
-/** Every sentence of the contract of UDP sockets of one family, for whichever implementation `createWorld` gives. */
+/** Tests every sentence of the contract of UDP sockets of one family, with the implementation of `createWorld`. */
 export function datagramContract(name: string, family: 4 | 6, createWorld: () => DatagramWorld): void {
   describe(`UDP sockets of the ${name}`, () => {
     let world: DatagramWorld;
@@ -81,7 +81,7 @@ export function datagramContract(name: string, family: 4 | 6, createWorld: () =>
       return { a, b, servers, left: await open(servers[0], 0, a), right: await open(servers[1], 1, b) };
     }
 
-    it('send whole datagrams, and say from where they came', async () => {
+    it('send whole datagrams, and tell where they came from', async () => {
       const { b, left, right } = await pair();
       assert.ok(left.local.port > 0 && right.local.port > 0);
       const datagrams = [Buffer.from('one'), Buffer.alloc(0), Buffer.alloc(MAX_DATAGRAM, 0xab)];
@@ -93,7 +93,7 @@ export function datagramContract(name: string, family: 4 | 6, createWorld: () =>
       for (const from of b.senders) assert.deepEqual(from, left.local);
     });
 
-    it('answer whoever wrote, within the event', async () => {
+    it('can answer the sender within the event', async () => {
       const { a, b, left, right } = await pair();
       b.onDatagram = (socket, data, from) => socket.send(Buffer.concat([Buffer.from('re: '), data]), from);
       left.send(Buffer.from('hello'), right.local);
@@ -182,7 +182,7 @@ export function datagramContract(name: string, family: 4 | 6, createWorld: () =>
       assert.equal(b.received.join(), 'good');
     });
 
-    it('say nothing of datagrams that arrive nowhere', async () => {
+    it('do not tell that a datagram arrived nowhere', async () => {
       const { left, right } = await pair();
       right.close();
       await world.settle();
@@ -207,7 +207,7 @@ export function datagramContract(name: string, family: 4 | 6, createWorld: () =>
       assert.equal(a.failures.length, 0);
     });
 
-    it('do not count among the sockets whose number is limited', async () => {
+    it('do not count towards the limit on sockets', async () => {
       const { servers } = await pair();
       assert.equal(servers[0].socketCount, 0);
     });

@@ -13,7 +13,7 @@ export function endingContract(name: string, createWorld: () => RawServerWorld):
     afterEach(() => world.close());
 
     for (const side of ['a', 'b'] as const) {
-      it(`close is silent for ${side}, which closes, and the other side is told once`, async () => {
+      it(`when ${side} closes, it hears nothing, and the other side hears of it once`, async () => {
         const pair = await new Pair(world).connect();
         const other = side === 'a' ? 'b' : 'a';
         pair[side].socket.close();
@@ -26,7 +26,7 @@ export function endingContract(name: string, createWorld: () => RawServerWorld):
       });
     }
 
-    it('nothing can be done with a socket that is gone, and nothing happens when it is tried', async () => {
+    it('every call on a socket that is gone does nothing', async () => {
       const pair = await new Pair(world).connect();
       pair.a.socket.close();
       await world.until(() => pair.b.lostCode() !== null);
@@ -44,7 +44,7 @@ export function endingContract(name: string, createWorld: () => RawServerWorld):
       assert.equal(pair.a.flushedCount + pair.b.flushedCount, 0);
     });
 
-    it('a dial that we close ourselves is never heard of again', async () => {
+    it('nothing follows a dial that we close ourselves', async () => {
       const pair = new Pair(world);
       await pair.listen();
       const socket = pair.dialler.startConnection(pair.address, pair.a);
@@ -59,7 +59,7 @@ export function endingContract(name: string, createWorld: () => RawServerWorld):
       assert.equal(pair.listening.socketCount, 0);
     });
 
-    it('no event follows a close within an event, though more has come', async () => {
+    it('no event follows a close within an event, though more data has come', async () => {
       const pair = await new Pair(world).connect();
       pair.b.onData = (socket) => socket.close();
       pair.a.socket.write([Buffer.alloc(MUCH / 8)]);
@@ -69,7 +69,7 @@ export function endingContract(name: string, createWorld: () => RawServerWorld):
       assert.equal(pair.log.length, 1);
     });
 
-    it('whoever leaves with bytes unread resets the connection', async () => {
+    it('a side that closes with bytes unread resets the connection', async () => {
       const pair = await new Pair(world).connect();
       pair.b.socket.pauseReading();
       pair.a.socket.write([Buffer.alloc(MUCH)]);
@@ -112,7 +112,7 @@ export function endingContract(name: string, createWorld: () => RawServerWorld):
       assert.equal(pair.b.text, 'all there is');
     });
 
-    it('when both sides end, what either has queued arrives', async () => {
+    it('when both sides end, the queued data of both arrives', async () => {
       const pair = await new Pair(world).connect();
       for (const handler of [pair.a, pair.b]) {
         handler.socket.write([Buffer.alloc(MUCH / 2)]);

@@ -11,7 +11,7 @@ export function listenContract(name: string, createWorld: () => RawServerWorld):
     });
     afterEach(() => world.close());
 
-    it('tells both sides of a connection, who made it and where the other is', async () => {
+    it('tells both sides of a connection who made it and where the other side is', async () => {
       const pair = new Pair(world);
       await pair.listen();
       const dialled = pair.dialler.startConnection(pair.address, pair.a);
@@ -51,7 +51,7 @@ export function listenContract(name: string, createWorld: () => RawServerWorld):
       assert.equal(outcomes[0]?.ok === false && outcomes[0].code, 'in-use');
     });
 
-    it('asks before the first byte, and closes the connections that are turned down', async () => {
+    it('asks before the first byte, and closes the connections that the handler refuses', async () => {
       const pair = new Pair(world);
       const asked: StreamAddress[] = [];
       const handler: ListenHandler = {
@@ -153,7 +153,7 @@ export function listenContract(name: string, createWorld: () => RawServerWorld):
       await world.until(() => pair.b.sockets.length === 1);
     });
 
-    it('turns a connection down when the question about it fails', async () => {
+    it('closes a connection when acceptsConnection throws', async () => {
       const reported: unknown[] = [];
       const pair = new Pair(world, { gotException: (error) => reported.push(error) });
       await pair.listen({
@@ -167,7 +167,7 @@ export function listenContract(name: string, createWorld: () => RawServerWorld):
       assert.equal(reported.length, 1);
     });
 
-    it('loses a dial to where nobody listens, later and once', async () => {
+    it('loses a dial to a place without a listener, later and once', async () => {
       const pair = new Pair(world);
       const listener = await pair.listen();
       listener.close();
@@ -180,7 +180,7 @@ export function listenContract(name: string, createWorld: () => RawServerWorld):
       assert.equal(pair.dialler.socketCount, 0);
     });
 
-    it('loses a dial to what is no address, later and once', async () => {
+    it('loses a dial to something that is no address, later and once', async () => {
       const pair = new Pair(world);
       for (const address of [
         { host: 'tracker.example', port: 80 },

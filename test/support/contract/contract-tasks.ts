@@ -10,10 +10,10 @@ export function taskContract(name: string, createWorld: () => RawServerWorld): v
     });
     afterEach(() => world.close());
 
-    it('run in the order in which they are due, those due together in the order of asking, never within the call', async () => {
+    it('run in the order in which they are due, or else in the order of asking, never within the call', async () => {
       const server = world.create();
       const log: string[] = [];
-      // The test may be held up between two of these, so that when a task is due is known only within bounds.
+      // The test may be held up between two calls, so we know only bounds for the time at which a task is due.
       const due = new Map<string, { earliest: number; latest: number }>();
       const add = (what: string, delay: number): void => {
         const earliest = server.now() + Math.max(0, delay);
@@ -34,7 +34,7 @@ export function taskContract(name: string, createWorld: () => RawServerWorld): v
       assert.deepEqual([...log].sort(), ['0', '10', '20', 'also 0', 'negative']);
     });
 
-    it('that are due at once run after everything that is due already', async () => {
+    it('without a delay run after all tasks that are due already', async () => {
       const server = world.create();
       const log: string[] = [];
       server.addTask(() => {
@@ -82,7 +82,7 @@ export function taskContract(name: string, createWorld: () => RawServerWorld): v
       assert.deepEqual(log, ['first', 'last']);
     });
 
-    it('that fail are reported, and the others run', async () => {
+    it('do not stop the others when they fail, and their exceptions are reported', async () => {
       const reported: unknown[] = [];
       const server = world.create({ gotException: (error) => reported.push(error) });
       const fault = new Error('a bug');

@@ -1,4 +1,4 @@
-/** Started as a process of its own by a test: does what its argument says, and must leave by itself. */
+/** A test starts this as a process of its own. It does what its argument says, and must end by itself. */
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../../src/net/node-raw-server.js';
 import type { StreamAddress } from '../../../src/net/raw-server.js';
 import { LoggingHandler } from '../fakes/logging-handler.js';
@@ -40,7 +40,7 @@ const scenarios: Record<string, () => void> = {
     connectToItself(() => server.stop());
   },
   sockets: () => {
-    // Nothing is closed by us but the listener: the sockets end, the scan for idle ones ends with them.
+    // We close only the listener. The sockets end, and the scan for idle ones ends with them.
     const accepted = new LoggingHandler('accepted', log);
     accepted.onData = (socket) => socket.close();
     server.listen({ host: '127.0.0.1', port: 0 }, accepted, (outcome) => {

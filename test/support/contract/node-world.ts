@@ -11,7 +11,7 @@ function rethrow(error: unknown): never {
   throw error;
 }
 
-/** How many turns of Node's loop a world is given to settle: on one machine nothing is on its way for longer. */
+/** The turns of Node's loop in which a world settles: on one machine nothing is on its way for longer. */
 const SETTLING_TURNS = 30;
 
 /** Loops over Node's sockets, in real time. */

@@ -5,7 +5,7 @@ import { listenContract } from './contract-listening.js';
 import { taskContract } from './contract-tasks.js';
 import type { RawServerWorld } from './raw-server-world.js';
 
-/** Every sentence of the RawServer contract, for whichever implementation `createWorld` gives. */
+/** Tests every sentence of the RawServer contract, with the implementation of `createWorld`. */
 export function rawServerContract(name: string, createWorld: () => RawServerWorld): void {
   taskContract(name, createWorld);
   listenContract(name, createWorld);

@@ -3,7 +3,7 @@ import type { BindAddresses } from '../../../src/net/fence.js';
 import type { ListenAddress, Listener, ListenHandler, RawServer, StreamAddress } from '../../../src/net/raw-server.js';
 import { LoggingHandler } from '../fakes/logging-handler.js';
 
-/** What every implementation of RawServer can be told when it is made. */
+/** The options of every implementation of RawServer. */
 export interface WorldOptions {
   readonly maxConnections: number;
   readonly timeout: Millis;
@@ -19,7 +19,7 @@ export interface RawServerWorld {
   place(): ListenAddress;
   /** Lets things happen until `condition` holds; throws when it never does. */
   until(condition: () => boolean): Promise<void>;
-  /** Lets everything happen that is on its way, so that what has not happened by then will not. */
+  /** Lets everything happen that is on its way. What has not happened after it will not happen. */
   settle(): Promise<void>;
   /** Ends every RawServer. */
   close(): void;

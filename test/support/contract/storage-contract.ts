@@ -1,4 +1,4 @@
-/** What every storage must do, whatever it keeps its bytes in. */
+/** The contract that every storage keeps, wherever its bytes are. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type {
@@ -18,7 +18,7 @@ export interface StorageHarness {
   readonly storage: Storage;
   /** A slot that holds `bytes`, as the implementation wants it. */
   slotOf(bytes: Buffer): PieceSlot;
-  /** Asks, and lets time go on until the answer has come. */
+  /** Asks, and lets time pass until the answer has come. */
   answer<T>(asking: (answered: (outcome: T) => void) => void): Promise<T>;
   /** Tidies up; the storage may be closed already. */
   end(): Promise<void>;
@@ -64,7 +64,7 @@ export function describeStorage(name: string, create: (torrent: SampleTorrent) =
     };
     const check = (sample: SampleTorrent, harness: StorageHarness, piece: number): Promise<CheckOutcome> =>
       harness.answer((answered) => harness.storage.checkPiece(sample.piece(piece), answered));
-    /** The blocks, or null when the disk did not give them. */
+    /** The blocks, or null when the storage could not read them. */
     const read = async (
       sample: SampleTorrent,
       harness: StorageHarness,
@@ -142,7 +142,7 @@ export function describeStorage(name: string, create: (torrent: SampleTorrent) =
       assert.deepEqual(outcome, { ok: true, matches: true });
     });
 
-    on('says of bytes that are not there that they do not match', async (sample, harness) => {
+    on('says that bytes which are not there do not match', async (sample, harness) => {
       assert.deepEqual(await check(sample, harness, 0), { ok: true, matches: false });
       await commit(sample, harness, 0);
       assert.deepEqual(await check(sample, harness, 1), { ok: true, matches: false });
@@ -238,7 +238,7 @@ export function describeStorage(name: string, create: (torrent: SampleTorrent) =
     });
 
     on(
-      'flushes, and says what the files were like that were written to, or that it was to flush as well',
+      'flushes the files that were written to, and others that it is asked for, and tells the identity of each',
       async (sample, harness) => {
         const sync = async (...also: number[]): Promise<ReadonlyMap<number, FileIdentity>> => {
           const outcome = await harness.answer<SyncOutcome>((answered) => harness.storage.sync(also, answered));
@@ -263,7 +263,7 @@ export function describeStorage(name: string, create: (torrent: SampleTorrent) =
       },
     );
 
-    on('keeps what a file was like when it gets its name', async (sample, harness) => {
+    on('keeps the identity of a file that gets its final name', async (sample, harness) => {
       await commitAll(sample, harness);
       const identity = async (): Promise<FileIdentity | null | undefined> => {
         const outcome = await harness.answer<SurveyOutcome>((answered) => harness.storage.survey(answered));

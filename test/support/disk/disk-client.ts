@@ -17,14 +17,14 @@ const HOST = '10.0.1.1';
 
 export interface DiskClientOptions {
   readonly operations: FileOperations;
-  /** Bytes. The longest piece that gets some of it is as long. */
+  /** Bytes of memory for pieces. The longest piece that gets a slot is as long. */
   readonly memory: number;
   readonly torrent: Partial<TorrentOptions>;
-  /** Within the event. */
+  /** Called within the event. */
   readonly done: () => void;
 }
 
-/** A client in simulated time whose disk is real files. */
+/** A client in simulated time that writes real files. */
 export class DiskClient {
   readonly address = { host: HOST, port: 0 };
   readonly log: string[] = [];
@@ -99,7 +99,7 @@ export class DiskClient {
     return this.log.flatMap((line) => /^([a-z-]+): /.exec(line)?.[1] ?? []);
   }
 
-  /** Until it is done or has failed, or `limit` is over. */
+  /** Runs simulated time until the download is done or has failed, or `limit` is over. */
   runToEnd(limit: number): void {
     for (let at = 0; at < limit && !this.done && this.failure === null; at += 500) this.#swarm.timeline.run(500);
   }

@@ -1,4 +1,7 @@
-/** A download without a network, on a simulated disk: everything that writes, flushes, writes down, believes and hashes. */
+/**
+ * A download without a network, on a simulated disk. It has all the code that writes, flushes, writes down, believes
+ * and hashes.
+ */
 import assert from 'node:assert/strict';
 import type { Worker } from 'node:worker_threads';
 import type { Millis, Timers } from '../../../src/base/clock.js';
@@ -32,25 +35,28 @@ import { PowerDisk, type PowerDiskOptions, type PowerImage } from './power-disk.
 
 export const DOWNLOADS = '/downloads';
 
-/** How long the machine runs when the download begins, nanoseconds: the power was cut before that. */
+/** How long the machine has run when the download begins, in nanoseconds. The power was cut before that. */
 const UPTIME = 5_000_000_000n;
 
 export interface DiskDownloadOptions extends PowerDiskOptions {
-  /** Between one piece and the next. */
+  /** The time between one piece and the next. */
   readonly pace: Millis;
-  /** One piece in so many is written block by block … */
+  /** One piece in so many is written block by block, ... */
   readonly inBlocks: number;
-  /** … with so much time between its blocks. */
+  /** ... with this time between its blocks. */
   readonly blockPace: Millis;
-  /** When it is interrupted; null: it comes to its end. */
+  /** When the download is interrupted; null: it comes to its end. */
   readonly interruptAt: Millis | null;
   readonly partNames: boolean;
-  /** Patterns of the files that are wanted; none: all are. */
+  /** Patterns of the files that are wanted; none: all files are. */
   readonly select: readonly string[];
-  /** Of the journal's keeper. Bytes. */
+  /** Options of the keeper of the journal. Bytes. */
   readonly batch: number;
   readonly minLength: number;
-  /** What the journal's keeper takes for the disk: to see what becomes of it when that does not do as it says. */
+  /**
+   * What the keeper of the journal uses as the disk. A test may hand in one that does not flush, to see what becomes of
+   * the journal.
+   */
   readonly flushed: (storage: Storage) => Pick<Storage, 'sync'>;
 }
 
@@ -68,15 +74,15 @@ export const DEFAULT_DISK_DOWNLOAD_OPTIONS: DiskDownloadOptions = {
   flushed: (storage) => storage,
 };
 
-/** What a download did from its start to its end, all of it in simulated time. */
+/** What a download did from its start to its end, in simulated time. */
 export interface DiskDownload {
   readonly disk: PowerDisk;
   readonly belief: Belief;
-  /** What it found to be there when it began. */
+  /** The pieces that it found on the disk when it began. */
   readonly verified: readonly PieceIndex[];
-  /** Blocks of other pieces that had been written down, and are there. */
+  /** Blocks of other pieces that had been written down, and that it found on the disk. */
   readonly unfinished: UnfinishedPieces;
-  /** How many things had been done to the disk when the torrent heard that this piece is verified and written. */
+  /** How many events the disk had seen when the torrent heard that the piece is verified and written. */
   readonly committed: ReadonlyMap<PieceIndex, number>;
   readonly isDone: boolean;
 }
@@ -88,7 +94,7 @@ export function contentOf(
   return new WantedContent(metainfo, layout, { select: [...select], exclude: [], ranges: null });
 }
 
-/** Runs a download of `sample` on what `image` holds. Throws when it warns of anything, fails, or never ends. */
+/** Runs a download of `sample` on what `image` holds. Throws when it warns, fails, or does not end. */
 export function downloadOnto(
   image: PowerImage,
   sample: SampleTorrent,
@@ -259,7 +265,7 @@ const commit: Write = (storage, sample, piece, got) =>
     got(piece);
   });
 
-/** The last block first. */
+/** Writes the last block first. */
 const writeInBlocks =
   (timers: Timers, pace: Millis, isOpen: () => boolean): Write =>
   (storage, sample, piece, got) => {
@@ -280,7 +286,7 @@ const writeInBlocks =
     write(sample.layout.blockCount(piece) - 1);
   };
 
-/** A thread that is none: it takes a moment for each message. Its process is not the one that ran before. */
+/** Stands for a worker thread: it takes a moment for each message. Its process is not the one that ran before. */
 function simulatedWorker(timers: Timeline, disk: PowerDisk, boot: bigint): Worker {
   const pid = 4321;
   const processes: ProcessFacts = {

@@ -3,7 +3,7 @@ import { type FileOperations, systemFileOperations } from '../../../src/disk/sys
 import { systemProcesses } from '../../../src/disk/system/processes.js';
 import { servePieceWork } from '../../../src/disk/worker/piece-work.js';
 
-/** A worker without a thread: what it does happens within the call, and its system calls may be made to fail. */
+/** A worker without a thread: it does its work within the call, and its system calls may be made to fail. */
 export interface HereWorker {
   ask<K extends WorkKind>(kind: K, request: Work[K]['request']): Promise<Told<Work[K]['answer']>>;
 }

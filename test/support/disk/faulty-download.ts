@@ -1,4 +1,4 @@
-/** Downloads to real files in simulated time, of which system calls fail. */
+/** Downloads to real files in simulated time. Some of their system calls fail. */
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -30,12 +30,12 @@ export interface FaultyRun {
   readonly log: readonly string[];
 }
 
-/** A folder for downloads of many names, tidied up by `end`. */
+/** A folder in which tests make download folders. `end` removes it. */
 export class FaultyFolder {
   readonly #root = mkdtempSync(join(tmpdir(), 'btget-faults-'));
   #runs = 0;
 
-  /** Not there yet. */
+  /** The path of a download folder that is not there yet. */
   fresh(): string {
     this.#runs += 1;
     return join(this.#root, String(this.#runs));
@@ -50,7 +50,7 @@ export class FaultyFolder {
   }
 }
 
-/** One download to `dir`, from a seed, for at most `limit` of simulated time; then it is stopped. */
+/** Downloads to `dir` from a seed, for at most `limit` of simulated time, and then stops. */
 export function download(dir: string, fault: Fault, limit: number, options: Partial<TorrentOptions> = {}): FaultyRun {
   const { client, calls } = begin(dir, fault, options);
   client.runToEnd(limit);
@@ -58,14 +58,14 @@ export function download(dir: string, fault: Fault, limit: number, options: Part
   return { calls, done: client.done, failure: client.failure, log: client.log };
 }
 
-/** A download to `dir` that dies with half of it verified and written down: a journal and a lock are left. */
+/** Runs a download to `dir` that dies when half of it is verified and written down. A journal and a lock are left. */
 export function dieHalfway(dir: string, options: Partial<TorrentOptions> = {}): void {
   const { swarm, client } = begin(dir, NO_FAULT, options, 20 * KiB);
   swarm.timeline.runUntil(() => client.status.have >= SAMPLE.metainfo.length / 2, MINUTE);
   swarm.timeline.runUntil(() => readdirSync(dir).includes('t.btget'), MINUTE);
 }
 
-/** After whatever befell it, a download on a disk that works comes to its end, and leaves nothing behind. */
+/** Asserts that a download goes on from what is in `dir`, ends on a disk that works, and leaves nothing beside it. */
 export function assertRepaired(dir: string): void {
   const { done, log } = download(dir, NO_FAULT, 10 * MINUTE);
   assert.ok(done, log.join('\n'));

@@ -1,18 +1,21 @@
-/** System calls that fail as a test says. */
+/** System calls that fail when a test says so. */
 import { type FileOperations, systemFileOperations } from '../../../src/disk/system/operations.js';
 import { systemError } from './disk-worker.js';
 
 export const DISK_ERRORS = ['ENOSPC', 'EIO', 'EACCES', 'EROFS', 'EMFILE'] as const;
 
 export type Call = Exclude<keyof FileOperations, 'flushesFolders'>;
-/** What the call with this index, of all that are made, fails with; null: nothing. */
+/** Says with which error code a call fails; null: it works. `index` counts all calls that were made before it. */
 export type Fault = (call: Call, index: number, given: readonly unknown[]) => string | null;
 
 export const NO_FAULT: Fault = () => null;
 
 const SYSTEM_CALLS: Partial<Record<Call, string>> = { flush: 'fdatasync', facts: 'fstat', setLength: 'ftruncate' };
 
-/** Operations that fail as `fault` says, and the calls that were made. Nothing is flushed: no power is cut here. */
+/**
+ * Operations that fail as `fault` says, and the list of the calls that were made. Nothing is flushed, because no power
+ * is cut in these tests.
+ */
 export function faulty(fault: Fault): { readonly operations: FileOperations; readonly calls: Call[] } {
   const calls: Call[] = [];
   const failing = (call: Call, given: readonly unknown[]): Error | null => {
@@ -26,14 +29,14 @@ export function faulty(fault: Fault): { readonly operations: FileOperations; rea
     const real = systemFileOperations[call] as (...given: unknown[]) => unknown;
     operations[call] = (...given: unknown[]) => {
       const error = failing(call, given);
-      // A descriptor is gone even when closing it fails.
+      // The descriptor is gone even when closing it fails.
       if (error !== null && call === 'close') real(...given);
       if (error !== null) throw error;
       return real(...given);
     };
   }
-  // Here a process begins within the same tick of the file system's clock in which the one before it wrote its last byte,
-  // so that no date tells the two apart. Starting a real one takes longer.
+  // In these tests a process begins within the same tick of the file system's clock in which the one before it wrote
+  // its last byte, so no date tells the two apart. To start a real process takes longer.
   operations['setChangedAt'] = (...given: unknown[]) => {
     const error = failing('setChangedAt', given);
     if (error !== null) throw error;

@@ -1,4 +1,4 @@
-/** A worker with a bug in every write. */
+/** A worker thread in which every write hits a bug. */
 import { parentPort } from 'node:worker_threads';
 import { systemFileOperations } from '../../../src/disk/system/operations.js';
 import { systemProcesses } from '../../../src/disk/system/processes.js';

@@ -22,7 +22,7 @@ export function slotOf(bytes: Buffer): PieceSlot {
   return slot;
 }
 
-/** One answer as a promise. */
+/** Makes a promise of one answer. */
 export function ask<T>(asking: (answered: (outcome: T) => void) => void): Promise<T> {
   return new Promise((resolve) => asking(resolve));
 }
@@ -34,10 +34,10 @@ export interface OpenOptions {
   readonly selected?: ReadonlySet<number>;
 }
 
-/** A download folder with a disk over it, tidied up by `end`. */
+/** A download folder and a disk of its own. `end` closes the disk and removes the folder. */
 export interface DiskFolder {
   readonly disk: FileDisk;
-  /** The download folder; its parent is ours as well. */
+  /** The download folder. The folder above it is ours as well. */
   readonly dir: string;
   at(path: string): string;
   open(torrent: SampleTorrent, options?: OpenOptions): Storage;

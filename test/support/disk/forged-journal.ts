@@ -5,8 +5,8 @@ import type { Metainfo } from '../../../src/metainfo/metainfo.js';
 import { encodeHead, encodeRecords, lastSeal } from '../../../src/resume/journal-format.js';
 
 /**
- * A journal with a clean end and right checks that says of the files in `dir`, as they are now, that all of the torrent
- * is there. They changed when their owners say.
+ * A journal with right checks and a clean end. It says that the files in `dir`, as they are now, hold the whole
+ * torrent. Of each file it has the date that its owner gave its bytes.
  */
 export function forgedJournal({ infoHash, files, pieceLength }: Metainfo, dir: string): Buffer {
   const pieceCount = Math.ceil(files.reduce((sum, { length }) => sum + length, 0) / pieceLength);

@@ -1,4 +1,4 @@
-/** A process that uses a disk in the folder it is given, does not close it, and has nothing more to do. */
+/** A process that uses a disk in the given folder, does not close it, and then has nothing more to do. */
 import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../../../src/disk/files/file-disk.js';
 import { realTimers } from '../real-timers.js';
 import { sampleTorrent } from '../sample-torrent.js';

@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { BTGET } from '../btget-process.js';
 
 /**
- * `command` as a user whom permissions bind runs it: root is bound by none, and lets another user run it. Null where that
- * user cannot run btget.
+ * `command`, to be run by a user that permissions bind. They do not bind root, so root runs it as another user. Null
+ * when that user cannot run btget.
  */
 export function asPlainUser(...command: readonly string[]): readonly [string, ...string[]] | null {
   const isRoot = process.getuid?.() === 0;

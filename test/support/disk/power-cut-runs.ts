@@ -1,4 +1,4 @@
-/** Downloads of all forms that a power cut befalls, and what must hold when they go on. */
+/** Downloads of all forms that are ended by a power cut, and what must hold when they go on. */
 import assert from 'node:assert/strict';
 import { type Random, shuffle } from '../../../src/base/random.js';
 import type { TorrentFile } from '../../../src/metainfo/metainfo.js';
@@ -18,7 +18,7 @@ import { cutPower, type Loss } from './power-cut.js';
 import { emptyImage, type PowerImage } from './power-disk.js';
 
 const KIB = 1024;
-/** Pieces 3 and 6 are parts of two and of three files. */
+/** Piece 3 is part of two files, and piece 6 of three. */
 const SAMPLE = sampleTorrent(
   [
     { path: 't/a', length: 10 * KIB },
@@ -36,10 +36,10 @@ const FLUSH_TIME = 60;
 const IN_DOWNLOAD = `${DOWNLOADS}/t/`;
 const BORDER = /\/\.t\.[0-9a-f]{8}\.btget-border$/;
 
-/** What the user asked for; the runs of one download have it in common. */
+/** What the user asked for. All runs of one download have the same form. */
 export interface Form {
   readonly partNames: boolean;
-  /** Each run selects some files, and the next one those and perhaps more. */
+  /** Each run selects some files, and the next run selects those and perhaps more. */
   readonly selects: boolean;
 }
 
@@ -50,14 +50,14 @@ export interface Recorded {
   readonly run: DiskDownload;
 }
 
-/** A download from nothing to its end or to an interrupt. */
+/** Runs a download from nothing to its end or to an interrupt. */
 export function record(form: Form, random: Random, options: Partial<DiskDownloadOptions> = {}): Recorded {
   const start = emptyImage(random.below(2) === 0 ? DOWNLOADS : null);
   const all = { ...optionsOf(form, random, null), ...options };
   return { form, start, options: all, run: downloadOnto(start, SAMPLE, random, all) };
 }
 
-/** Cuts the power after `count` of what `recorded` did to the disk, and lets the next run come to its end. */
+/** Cuts the power after the first `count` events of `recorded`, and lets the next run come to its end. */
 export function cutAndGoOn(recorded: Recorded, count: number, loss: Loss, random: Random): Recorded {
   const { form, start, run } = recorded;
   const left = cutPower(start, run.disk.events, count, loss, random);
@@ -69,8 +69,8 @@ export function cutAndGoOn(recorded: Recorded, count: number, loss: Loss, random
 }
 
 /**
- * Whether the piece may be on its way from aside into several files: what is cut off there is fetched again, because some of
- * it may have been right in a file alone and some aside alone.
+ * Whether the piece may be on its way from aside into several files. When that is cut off, the piece is fetched again,
+ * because some bytes of it may be right only in a file and others only aside.
  */
 function comesHome(piece: number, options: DiskDownloadOptions): boolean {
   const { files } = contentOf(SAMPLE, options);
@@ -107,7 +107,7 @@ function selectMore(before: readonly string[], random: Random): string[] {
   return [...before, ...shuffle(random, others).slice(0, Math.max(least, random.below(3)))];
 }
 
-/** Starts on what a power cut left, and asserts all that is promised. `kept` are pieces that must not be lost. */
+/** Starts on what a power cut left, and asserts everything that is promised. The pieces `kept` must not be lost. */
 function goesOn(left: PowerImage, kept: readonly number[], random: Random, options: DiskDownloadOptions): DiskDownload {
   const before = filesOf(left);
   if (options.partNames)
@@ -126,7 +126,10 @@ function goesOn(left: PowerImage, kept: readonly number[], random: Random, optio
   return run;
 }
 
-/** The selected files are whole and no other is there, and nothing is beside the download that is of no use. */
+/**
+ * Asserts that the selected files are whole, that no other file is there, and that nothing useless lies beside the
+ * download.
+ */
 function assertEnd(files: ReadonlyMap<string, Buffer>, options: DiskDownloadOptions): void {
   const content = contentOf(SAMPLE, options);
   for (const index of content.files)
@@ -137,15 +140,17 @@ function assertEnd(files: ReadonlyMap<string, Buffer>, options: DiskDownloadOpti
   assert.equal(files.size - others.length, content.files.size, 'left in the download');
 }
 
-/** Pieces that came so long before the cut that every kind of loss must spare them, where names are kept in order. */
+/** Pieces that came so long before the cut that no loss may take them, where names are kept in order. */
 function oldPieces({ start, run }: Recorded, count: number): number[] {
   const timeOf = (index: number): bigint => (run.disk.events[index] ?? run.disk.events.at(-1))?.at ?? start.at;
   const now = timeOf(count - 1);
-  // A batch that is under way, the wait for the next, and what is flushed for each: five files, four folders, the journal.
+  // The time for a batch that is under way, for the wait until the next one, and for everything that is flushed for
+  // each: five files, four folders, the journal.
   const span = BigInt(DEFAULT_JOURNAL_KEEPER_OPTIONS.interval + 2 * 12 * FLUSH_TIME) * 1_000_000n;
   const { believed, doubted, unknown } = run.belief;
   const said = new Set([...believed, ...doubted, ...unknown]);
-  // A piece at a border is hashed though no journal speaks of it; a run that selects all does not look for it so soon.
+  // A piece at a border is hashed even when no journal speaks of it. A run that selects all files does not look for it
+  // so soon.
   const old: number[] = run.verified.filter((piece) => said.has(piece) || now - start.at > span);
   for (const [piece, index] of run.committed) if (index < count && now - timeOf(index - 1) > span) old.push(piece);
   return old;
@@ -155,7 +160,10 @@ function pathOf(file: number): string {
   return `${DOWNLOADS}/${(metainfo.files[file]?.path ?? []).join('/')}`;
 }
 
-/** Whether the image's files hold the right bytes of a piece, in their places or aside, by its own look at them. */
+/**
+ * Whether the files hold the right bytes of a piece, in their places or aside. Reads the files without the code under
+ * test.
+ */
 function isRight(files: ReadonlyMap<string, Buffer>, piece: number): boolean {
   const begin = piece * metainfo.pieceLength;
   const end = Math.min(begin + metainfo.pieceLength, metainfo.length);
@@ -166,7 +174,7 @@ function isRight(files: ReadonlyMap<string, Buffer>, piece: number): boolean {
     const to = Math.min(end, file.begin + file.length);
     if (from >= to) return true;
     const right = SAMPLE.content.subarray(from, to);
-    // A whole file counts though its part lies beside it still.
+    // A whole file counts even while its part still lies beside it.
     for (const name of [`${pathOf(index)}.part`, pathOf(index)])
       if (
         files

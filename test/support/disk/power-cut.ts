@@ -11,19 +11,24 @@ import {
 } from './power-disk.js';
 
 /**
- * What becomes of all that was not flushed:
+ * What becomes of everything that was not flushed:
  *
  * - `kept`: nothing is lost, as after a kill.
- * - `lost`: all of it.
- * - `journaled`: names go in the order in which they came, of all folders together, as file systems with a journal have
- *   it. Bytes go as they like: each write is kept, lost, torn at sectors, or lost with the length that it gave the file.
- * - `anyhow`: names go as they like as well, within each folder, and a file may be older than its bytes.
+ * - `lost`: all of it is lost.
+ * - `journaled`: names are kept up to some moment, in the order in which they came, over all folders, as file systems
+ *   with a journal keep them. Each write of bytes has its own fate: it is kept, lost, torn at sectors, or lost except
+ *   for the length that it gave the file.
+ * - `anyhow`: each name is kept or lost as well, in any order within its folder, and a file may have an older date than
+ *   its bytes.
  */
 export const LOSSES = ['kept', 'lost', 'journaled', 'anyhow'] as const;
 export type Loss = (typeof LOSSES)[number];
 
 const SECTORS = [512, 4096];
-/** How long until the next start, nanoseconds: less than the minute for which a lock is believed of which nothing is known. */
+/**
+ * How long until the next start, in nanoseconds. It is less than the minute for which a lock is believed when nothing
+ * is known of its process.
+ */
 const REBOOT = 10_000_000_000n;
 
 type Named = Extract<DiskEvent, { kind: 'named' }>;
@@ -85,7 +90,7 @@ function leftOf(
   if (loss === 'kept') for (const change of others) apply(change);
   else if (loss !== 'lost') {
     for (const change of shuffle(random, [...others])) for (const kept of keptOf(change, random)) apply(kept);
-    // fdatasync need not write down when a file changed, and the last change may be written down before the bytes.
+    // fdatasync need not write the date of a change, and the last date may reach the disk before the bytes.
     const ages = [file.changedAt, ...[...flushed, ...others].map(({ at }) => at)];
     if (loss === 'anyhow') changedAt = ages[random.below(ages.length)] as bigint;
   }
@@ -100,7 +105,8 @@ function* keptOf(change: Changed, random: Random): Generator<Changed> {
     return;
   }
   const { begin, bytes } = change;
-  // The length is written down, and the bytes are not: they are zeros, or what lay there. Then the sectors that were.
+  // The length reached the disk without the bytes: they are zeros, or what lay there before. Then come the sectors that
+  // did.
   yield { kind: 'written', key: change.key, at: change.at, begin: begin + bytes.length, bytes: Buffer.alloc(0) };
   if (fate === 2) return;
   const sector = SECTORS[random.below(SECTORS.length)] as number;

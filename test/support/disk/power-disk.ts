@@ -1,12 +1,14 @@
-/** A file system in memory that remembers what was done to it, so that a power cut can take some of it back. */
+/** A file system in memory. It records what was done to it, so that a power cut can take some of it back. */
 import { basename, dirname, join } from 'node:path/posix';
 import type { Millis, Timers } from '../../../src/base/clock.js';
 import type { FileFacts, FileOperations, IdentifiedFile, ReadOperations } from '../../../src/disk/system/operations.js';
 import { systemError } from './disk-worker.js';
 
-/** What a file system holds. Keys are the test's own; inodes are given out again when they are free, as systems do. */
+/**
+ * What a file system holds. The keys are the test's own. Inodes that are free are given out again, as real systems do.
+ */
 export interface PowerImage {
-  /** By the clock of the file system, nanoseconds. */
+  /** The time of the file system's clock, in nanoseconds. */
   readonly at: bigint;
   readonly nodes: ReadonlyMap<number, NodeImage>;
 }
@@ -24,13 +26,13 @@ export interface FileImage {
 export interface FolderImage {
   readonly kind: 'folder';
   readonly inode: bigint;
-  /** Keys by name. */
+  /** The key of each node, by its name. */
   readonly entries: ReadonlyMap<string, number>;
 }
 
-/** One thing that was done, in the order of doing. */
+/** One thing that was done to the disk. Events are in the order in which they happened. */
 export type DiskEvent =
-  /** Not there for anybody before it has a name. */
+  /** A node was made. It can be found only once it has a name. */
   | { readonly kind: 'made'; readonly at: bigint; readonly key: number; readonly node: NodeImage }
   | {
       readonly kind: 'written';
@@ -40,7 +42,7 @@ export type DiskEvent =
       readonly bytes: Buffer;
     }
   | { readonly kind: 'cut'; readonly at: bigint; readonly key: number; readonly length: number }
-  /** In the folder `key`. A name for `node`, or none (null); `from` loses it in the same step. */
+  /** In the folder `key`, `name` was given to `node`; null: it was removed. The name `from` goes in the same step. */
   | {
       readonly kind: 'named';
       readonly at: bigint;
@@ -54,7 +56,7 @@ export type DiskEvent =
 
 export const ROOT = 0;
 
-/** A file system with one empty folder, `dir`, or with nothing. */
+/** A file system with one empty folder, `dir`; null: with nothing in it. */
 export function emptyImage(dir: string | null): PowerImage {
   const nodes = new Map<number, NodeImage>();
   nodes.set(ROOT, { kind: 'folder', inode: 1n, entries: new Map(dir === null ? [] : [[basename(dir), 1]]) });
@@ -82,9 +84,9 @@ interface LiveFolder {
 type LiveNode = LiveFile | LiveFolder;
 
 export interface PowerDiskOptions {
-  /** How long a flush takes. */
+  /** How long each flush takes. */
   readonly flushTime: () => Millis;
-  /** Whether a flush of this name does what it says: what does not is found by who looks for it. */
+  /** Whether a flush of this name does its work. A test must notice a flush that does not. */
   readonly flushes: (name: string) => boolean;
 }
 
@@ -124,7 +126,7 @@ export class PowerDisk {
     this.#root = wake(ROOT) as LiveFolder;
   }
 
-  /** Paths of all files, with their bytes. */
+  /** All files by path, with their bytes. */
   files(): ReadonlyMap<string, Buffer> {
     const found = new Map<string, Buffer>();
     const look = (folder: LiveFolder, path: string): void => {
@@ -236,7 +238,8 @@ export class PowerDisk {
       const node = this.#find(path, 'unlink');
       folder.entries.delete(basename(path));
       this.#named(folder, basename(path), null, null);
-      // Only while no other name holds it: a name that is given a second time would come to another file.
+      // The inode is free only when no name and no descriptor holds the file. If it were given out earlier, another
+      // file could get it.
       if (node.kind === 'file' && node.descriptors === 0 && this.#namesOf(this.#root, node) === 0)
         this.#inodes.delete(node.inode);
     },
@@ -253,7 +256,7 @@ export class PowerDisk {
     flushesFolders: true,
   };
 
-  /** As the main thread reads. */
+  /** The calls of the main thread. */
   readonly readOperations: ReadOperations = {
     open: (path, answered) => this.#later(answered, -1, () => this.operations.open(path, 'read', false)),
     facts: (descriptor, answered) =>
@@ -371,14 +374,14 @@ export class PowerDisk {
   }
 }
 
-/** `into` with `bytes` at `begin`, grown by zeros where it has to be. */
+/** `into` with `bytes` at `begin`, grown by zeros where needed. */
 export function writtenTo(into: Buffer, begin: number, bytes: Buffer): Buffer {
   const grown = into.length < begin + bytes.length ? cutTo(into, begin + bytes.length) : into;
   bytes.copy(grown, begin);
   return grown;
 }
 
-/** `bytes` at that length. */
+/** `bytes` cut or grown by zeros to `length`. */
 export function cutTo(bytes: Buffer, length: number): Buffer {
   const cut = Buffer.alloc(length);
   bytes.copy(cut, 0, 0, Math.min(length, bytes.length));

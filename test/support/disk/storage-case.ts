@@ -5,9 +5,9 @@ import type { CheckOutcome, DoneOutcome, FileSurvey, Storage, SurveyOutcome } fr
 import { type SampleTorrent, sampleTorrent } from '../sample-torrent.js';
 import { ask, type DiskFolder, diskFolder, type OpenOptions, slotOf } from './file-disk.js';
 
-/** A torrent of one file of 5 pieces, the last a short one. */
+/** A torrent of one file with 5 pieces; the last piece is short. */
 export const FILM = sampleTorrent([{ path: 'film', length: 5100 }], 1024);
-/** A torrent with a file that is executable, an empty one and a link. */
+/** A torrent with an executable file, an empty file and a link. */
 export const TREE = sampleTorrent(
   [
     { path: 't/one', length: 1500 },
@@ -22,7 +22,7 @@ type Found =
   | { readonly ok: true; readonly files: readonly Omit<FileSurvey, 'identity'>[] }
   | Extract<SurveyOutcome, { ok: false }>;
 
-/** A storage over files with short words for what tests ask of it. */
+/** A storage in real files, with short words for what tests ask of it. */
 export interface StorageCase extends DiskFolder {
   readonly torrent: SampleTorrent;
   readonly storage: Storage;
@@ -31,17 +31,17 @@ export interface StorageCase extends DiskFolder {
   check(piece: number): Promise<CheckOutcome>;
   finish(file: number): Promise<DoneOutcome>;
   demote(file: number): Promise<DoneOutcome>;
-  /** What lies there is ours, as it is, and is to be written to. */
+  /** Adopts the file as it is on the disk, to be written to. */
   adopt(file: number): Promise<DoneOutcome>;
   read(piece: number): Promise<DoneOutcome>;
-  /** Without the files' identities, which no test can foresee. */
+  /** The survey without the identities of files, which no test can foresee. */
   survey(): Promise<Found>;
-  /** Puts a file of ours there before the torrent is. */
+  /** Puts a file there that the torrent did not write. */
   put(path: string, bytes: Buffer | string): void;
   bytes(path: string): Buffer;
 }
 
-/** Runs `action` on a fresh folder, and tidies up after it. */
+/** Runs `action` in a fresh folder, and removes the folder after it. */
 export async function withStorage(
   torrent: SampleTorrent,
   action: (disk: StorageCase) => Promise<void>,
@@ -96,7 +96,7 @@ export async function withStorage(
 
 export const DONE = { ok: true } as const;
 
-/** Says that `outcome` must be a failure of this code and message. */
+/** Asserts that `outcome` is a failure with this code and message. */
 export function assertFailed(
   outcome: { readonly ok: true } | { readonly ok: false; readonly failure: { code: string; message: string } },
   code: string,

@@ -1,4 +1,4 @@
-/** A certificate for `localhost` and 127.0.0.1 that only tests trust. It certifies itself and its key is no secret. */
+/** A certificate for `localhost` and 127.0.0.1 that only tests trust. It is self-signed, and its key is no secret. */
 export const CERTIFICATE = `-----BEGIN CERTIFICATE-----
 MIIBmzCCAUGgAwIBAgIURe16Y8mrxAvgeNtere7tjiW76dswCgYIKoZIzj0EAwIw
 FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMTAzMDgwMVoYDzIxMjYxMDI4
@@ -19,7 +19,7 @@ NhQ1BSi+hgmy4YRQ90xBx/n8lq4Lha0oxEzSvhs17SLeQTPc+D0NIlPf
 -----END PRIVATE KEY-----
 `;
 
-/** An authority that only tests trust, good until 2125. It issued all that follow; they have one key. */
+/** An authority that only tests trust, valid until 2125. It issued the certificates below, which share one key. */
 export const AUTHORITY = `-----BEGIN CERTIFICATE-----
 MIIBbjCCAROgAwIBAgIBATAKBggqhkjOPQQDAjAdMRswGQYDVQQDDBJBIHRlc3Qn
 cyBhdXRob3JpdHkwIBcNMjAwMTAxMDAwMDAwWhgPMjEyNTEyMzEwMDAwMDBaMB0x
@@ -46,7 +46,7 @@ ZWq2LfJGQZSIUqHPdlO02RhKkZFs2wcbpAXl9PsCIEeGrKHDD/p45y+yyLo9ztUA
 -----END CERTIFICATE-----
 `;
 
-/** Of LEAF and of all others below. */
+/** The key of LEAF and of all certificates below. */
 export const LEAF_KEY = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgnU5DRG//sHHxL8+9
 KFnHh9CUCkdYZGJ+pqmN3+eRwA6hRANCAARKwLS9bWjpHidfUbYVQN6OukR0e0qh
@@ -54,7 +54,7 @@ bMBI0diAfPh6eQneoHLYfSuw5JueJ4XOsLpcl7FJAHIexMNKJaMW1IXc
 -----END PRIVATE KEY-----
 `;
 
-/** As LEAF, good in January 2020. */
+/** As LEAF, but valid in January 2020 only. */
 export const EXPIRED = `-----BEGIN CERTIFICATE-----
 MIIBiDCCAS+gAwIBAgIBAzAKBggqhkjOPQQDAjAdMRswGQYDVQQDDBJBIHRlc3Qn
 cyBhdXRob3JpdHkwHhcNMjAwMTAxMDAwMDAwWhcNMjAwMjAxMDAwMDAwWjAUMRIw
@@ -68,7 +68,7 @@ FoAUQWp0D9icgTjqEfGHEs2g9PgD2bswCgYIKoZIzj0EAwIDRwAwRAIgapbtxUhL
 -----END CERTIFICATE-----
 `;
 
-/** As LEAF, good from 2124 on. */
+/** As LEAF, but valid from 2124 on. */
 export const NOT_YET_VALID = `-----BEGIN CERTIFICATE-----
 MIIBjjCCATOgAwIBAgIBBDAKBggqhkjOPQQDAjAdMRswGQYDVQQDDBJBIHRlc3Qn
 cyBhdXRob3JpdHkwIhgPMjEyNDAxMDEwMDAwMDBaGA8yMTI1MTIzMTAwMDAwMFow
@@ -96,7 +96,7 @@ AiA311GfylmUY64IQZMwgPJ2xzy2XvwAYS99gZoFaL6V2g==
 -----END CERTIFICATE-----
 `;
 
-/** An authority that AUTHORITY vouches for. */
+/** An authority whose certificate AUTHORITY has issued. */
 export const BETWEEN = `-----BEGIN CERTIFICATE-----
 MIIBkDCCATagAwIBAgIBBjAKBggqhkjOPQQDAjAdMRswGQYDVQQDDBJBIHRlc3Qn
 cyBhdXRob3JpdHkwIBcNMjAwMTAxMDAwMDAwWhgPMjEyNTEyMzEwMDAwMDBaMB8x
@@ -110,7 +110,7 @@ IQCLQa74fkenl2SYF9ggMUZM/x1k2mFpmYe3jFeOlmskmgIgGh24xermRbOWmaxg
 -----END CERTIFICATE-----
 `;
 
-/** As LEAF, issued by BETWEEN. */
+/** As LEAF, but issued by BETWEEN. */
 export const BELOW = `-----BEGIN CERTIFICATE-----
 MIIBjjCCATOgAwIBAgIBBzAKBggqhkjOPQQDAjAfMR0wGwYDVQQDDBRBbiBhdXRo
 b3JpdHkgYmV0d2VlbjAgFw0yMDAxMDEwMDAwMDBaGA8yMTI1MTIzMTAwMDAwMFow

@@ -9,16 +9,16 @@ import type {
 } from '../../../src/net/raw-server.js';
 import { type FakeIdentity, type FakeScript, FakeTalk } from './fake-talk.js';
 
-/** A peer driven by hand. It has a conversation for each connection that it dials or that reaches it. */
+/** A peer that a test drives. It has a talk for each connection that it dials or accepts. */
 export class FakePeer implements ListenHandler {
-  /** Conversations in the order in which they began. */
+  /** In the order in which they began. */
   readonly talks: FakeTalk[] = [];
   readonly #rawServer: RawServer;
   readonly #identity: FakeIdentity;
   readonly #script: FakeScript;
-  /** When somebody knocked, let in or not. */
+  /** The times at which others dialled this peer, accepted or not. */
   readonly knocks: Millis[] = [];
-  /** False: whoever dials is turned away before the first byte. */
+  /** When false, the peer refuses each connection before the first byte. */
   letsIn = true;
   #listener: Listener | null = null;
 
@@ -28,14 +28,14 @@ export class FakePeer implements ListenHandler {
     this.#script = script;
   }
 
-  /** The conversation that began last. */
+  /** The talk that began last. */
   get talk(): FakeTalk {
     const talk = this.talks.at(-1);
     if (talk === undefined) throw new Error('nobody has talked to this fake peer');
     return talk;
   }
 
-  /** The port at which it can be reached, once the timeline has run after `listen`. */
+  /** The port on which it listens. It is known once the timeline has run after `listen`. */
   get port(): number {
     const address = this.#listener?.address;
     if (address === undefined || !('port' in address)) throw new Error('this fake peer does not listen');
@@ -48,7 +48,7 @@ export class FakePeer implements ListenHandler {
     return talk;
   }
 
-  /** Takes connections at `port`, or at any that is free when it is 0. */
+  /** Accepts connections at `port`, or at any free port when it is 0. */
   listen(port: number, host?: string): void {
     this.#rawServer.listen(host === undefined ? { port } : { host, port }, this, (outcome) => {
       if (!outcome.ok) throw new Error(`a fake peer cannot listen at ${port}: ${outcome.code}`);
@@ -56,7 +56,7 @@ export class FakePeer implements ListenHandler {
     });
   }
 
-  /** Takes no more connections. */
+  /** Accepts no more connections. */
   stopListening(): void {
     this.#listener?.close();
   }

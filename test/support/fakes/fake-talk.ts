@@ -10,11 +10,11 @@ export interface FakeIdentity {
   readonly peerId: Buffer;
 }
 
-/** What a fake peer does by itself. Everything that is absent, a test does by hand. */
+/** What a fake peer does by itself. The test does everything else. */
 export interface FakeScript {
-  /** The socket is up. */
+  /** Called when the connection is made. */
   readonly connected?: (talk: FakeTalk) => void;
-  /** The other side's handshake is complete. */
+  /** Called when the other side's handshake is complete. */
   readonly gotHandshake?: (talk: FakeTalk) => void;
   readonly gotMessage?: (talk: FakeTalk, message: PeerMessage) => void;
 }
@@ -24,9 +24,9 @@ export interface Heard {
   readonly what: string;
 }
 
-/** One conversation of a fake peer: it says anything, right or wrong, whole or byte by byte, and logs what it hears. */
+/** A fake peer's side of one connection. It sends any bytes, whole or one by one, and logs what it hears. */
 export class FakeTalk implements SocketHandler {
-  /** What came in, in words, with the time at which it came. */
+  /** What came in, in words, with its time. */
   readonly heard: Heard[] = [];
   readonly #rawServer: RawServer;
   readonly #identity: FakeIdentity;
@@ -61,7 +61,7 @@ export class FakeTalk implements SocketHandler {
     return Buffer.concat(this.#chunks);
   }
 
-  /** Whether the other side, or the world, has ended the conversation. */
+  /** True when the connection has ended, by either side or by the network. */
   get lost(): boolean {
     return this.#lost;
   }
@@ -71,25 +71,25 @@ export class FakeTalk implements SocketHandler {
     return this.#socket;
   }
 
-  /** Called by whoever made the socket. */
+  /** Hands in the socket. The fake peer that made the socket calls it. */
   attach(socket: SingleSocket): void {
     this.#socket = socket;
     if (!socket.locallyInitiated) this.#script.connected?.(this);
   }
 
-  /** Writes each part by itself, all at once. */
+  /** Writes each part in a write of its own, without a pause. */
   say(...parts: readonly Buffer[]): void {
     for (const part of parts) this.socket.write([Buffer.from(part)]);
   }
 
-  /** Writes a byte now and one more each `gap`. What is left when the conversation ends is never said. */
+  /** Writes one byte now and one more after each `gap`, until the connection ends. */
   drip(bytes: Buffer, gap: Millis): void {
     if (bytes.length === 0 || this.#lost) return;
     this.say(bytes.subarray(0, 1));
     this.#rawServer.addTask(() => this.drip(bytes.subarray(1), gap), gap);
   }
 
-  /** Our handshake, whole, as it is sent by `sayHandshake`. */
+  /** The whole handshake that `sayHandshake` sends. */
   handshake(reserved: Buffer = encodeReserved([])): Buffer {
     return encodeHandshake(this.#identity.infoHash, this.#identity.peerId, reserved);
   }
@@ -106,7 +106,7 @@ export class FakeTalk implements SocketHandler {
     this.say(KEEP_ALIVE);
   }
 
-  /** Ends the conversation at once. */
+  /** Closes the connection at once. */
   hangUp(): void {
     this.#lost = true;
     this.socket.close();
@@ -122,7 +122,7 @@ export class FakeTalk implements SocketHandler {
   }
 
   connectionFlushed(): void {
-    // A fake peer says what it is told to, whatever waits.
+    // A fake peer writes when the test tells it to, even while earlier bytes wait.
   }
 
   connectionLost(_socket: SingleSocket, failure: SocketFailure): void {

@@ -6,7 +6,7 @@ import type {
 } from '../../../src/discovery/trackers/tracker-client.js';
 import type { Timeline } from '../simulation/timeline.js';
 
-/** An answer of the tracker at `from` in which nothing is said but what `fields` say. */
+/** An answer of the tracker at `from` that tells nothing but `fields` and an interval. */
 export function answer(fields: Partial<AnnounceResponse> = {}, from: string | null = null): AnnounceOutcome {
   return {
     ok: true,
@@ -27,7 +27,7 @@ export function answer(fields: Partial<AnnounceResponse> = {}, from: string | nu
 
 export const DOWN: AnnounceOutcome = { ok: false, code: 'unreachable', message: 'the connection was refused' };
 
-/** Trackers in simulated time: `behave` says what each announce is answered with, or null for never. */
+/** Trackers in simulated time. `behave` returns the answer to an announce, or null for no answer. */
 export class FakeTrackers implements TrackerClient {
   readonly requests: AnnounceRequest[] = [];
   cancelled = 0;

@@ -1,4 +1,4 @@
-/** Nodes of the DHT that lie. */
+/** Hostile nodes of the DHT. */
 import type { Random } from '../../../src/base/random.js';
 import {
   type Contact,
@@ -14,16 +14,16 @@ import type { PeerAddress } from '../../../src/net/raw-server.js';
 import type { DatagramWorld } from '../simulation/datagram-world.js';
 
 /**
- * - 'clique': names none but other liars
- * - 'rubbish': answers with bytes that are none, or half an answer
- * - 'wrong-peers': claims to have peers, thirty that are nobody
- * - 'near': is always the closest to whatever is looked for, and knows others who are
- * - 'invented': names nodes that are not there, whose ids fit their addresses
- * - 'silent': never answers anything but a ping
+ * - 'clique': names only other liars
+ * - 'rubbish': answers with random bytes, or with half an answer
+ * - 'wrong-peers': names thirty peers that do not exist
+ * - 'near': always claims an id close to the target of the lookup, and names others with such ids
+ * - 'invented': names nodes that do not exist, with ids that fit their addresses
+ * - 'silent': answers pings only
  */
 export const LIES = ['clique', 'rubbish', 'wrong-peers', 'near', 'invented', 'silent'] as const;
 
-/** What the liars know together. */
+/** What all liars know. */
 export interface Conspiracy {
   readonly world: DatagramWorld;
   readonly random: Random;
@@ -31,6 +31,7 @@ export interface Conspiracy {
   readonly invented: readonly Contact[];
 }
 
+/** Starts a node at `own` that lies. `meet` makes it ping `node`, which then knows of it. */
 export function hostileNode(
   lie: (typeof LIES)[number],
   own: Contact,
@@ -87,7 +88,7 @@ export function hostileNode(
   };
 }
 
-/** The same node at the same place under an id that shares all but the last bytes with the target. */
+/** The same node at the same address, under an id that shares all but the last three bytes with the target. */
 function near(target: NodeId, contact: Contact): Contact {
   const id = Buffer.from(target);
   encodeCompact(contact)?.copy(id, 17, 1, 4);

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer as createTcpServer, type Server, type So
 import type { TestContext } from 'node:test';
 import { CERTIFICATE, CERTIFICATE_KEY } from './certificate.js';
 
-/** A server on loopback; closed, with its connections, when the test ends. Resolves to its `host:port`. */
+/** Starts a server on loopback. It is closed with its connections when the test ends. Resolves to its `host:port`. */
 async function listen(context: TestContext, server: Server, host: string, at = 0): Promise<string> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
@@ -32,7 +32,7 @@ export function serveHttps(context: TestContext, handle: RequestListener, host =
   return listen(context, server, host);
 }
 
-/** With a certificate, versions and ciphers of the test's own. Answers each request with `content`. */
+/** A server with the test's own certificate, versions and ciphers. It answers each request with the word `content`. */
 export function serveTls(context: TestContext, options: ServerOptions): Promise<string> {
   return listen(
     context,
@@ -41,12 +41,12 @@ export function serveTls(context: TestContext, options: ServerOptions): Promise<
   );
 }
 
-/** For answers that no HTTP server would give. */
+/** A TCP server, for answers that no HTTP server would give. */
 export function serveTcp(context: TestContext, handle: (socket: Socket) => void, host = '127.0.0.1'): Promise<string> {
   return listen(context, createTcpServer(handle), host);
 }
 
-/** As `serveTcp`, at another address of a server's port. */
+/** As `serveTcp`, at a given port. */
 export function serveTcpAt(
   context: TestContext,
   host: string,
@@ -56,7 +56,7 @@ export function serveTcpAt(
   return listen(context, createTcpServer(handle), host, port);
 }
 
-/** A port on which nobody listens any more. */
+/** A port on which no program listens any more. */
 export async function closedPort(host = '127.0.0.1'): Promise<number> {
   const server = createTcpServer().listen(0, host);
   await once(server, 'listening');

@@ -1,15 +1,15 @@
 import type { ListenHandler, SingleSocket, SocketFailure, SocketHandler } from '../../../src/net/raw-server.js';
 
-/** Writes every event into one log, under a name: `a made`, `a data 5`, `a flushed`, `a lost reset`. */
+/** Writes every event with its own name into a log: `a made`, `a data 5`, `a flushed`, `a lost reset`. */
 export class LoggingHandler implements SocketHandler, ListenHandler {
-  /** Everything that came in, copied. */
+  /** Copies of everything that came in. */
   readonly received: Buffer[] = [];
   readonly sockets: SingleSocket[] = [];
   lost: SocketFailure | null = null;
   flushedCount = 0;
-  /** Data and flushes come in as many parts as the system likes: off where a log must not depend on that. */
+  /** The system cuts data and flushes into any number of parts. False when the log must not depend on that. */
   logsTraffic = true;
-  /** What else is done about data. */
+  /** What the test does with data. */
   onData: (socket: SingleSocket, data: Buffer) => void = () => undefined;
   readonly #name: string;
   readonly #log: string[];
@@ -19,14 +19,14 @@ export class LoggingHandler implements SocketHandler, ListenHandler {
     this.#log = log;
   }
 
-  /** The only socket. */
+  /** The only socket. Throws when there is none or more than one. */
   get socket(): SingleSocket {
     const [socket, ...others] = this.sockets;
     if (socket === undefined || others.length > 0) throw new Error(`${this.#name} has ${this.sockets.length} sockets`);
     return socket;
   }
 
-  /** How it ended, or null. */
+  /** How the connection ended, or null. */
   lostCode(): SocketFailure['code'] | null {
     return this.lost?.code ?? null;
   }

@@ -10,22 +10,22 @@ import { JournaledStorage } from '../../../src/resume/journaled-storage.js';
 export interface MemoryJournalOptions {
   /** How long each operation takes. */
   readonly latency: Millis;
-  /** What lies there at the start, or null. */
+  /** The journal that an earlier run has left, or null. */
   readonly found: FoundJournal | null;
-  /** One line for each operation as it begins; null keeps no log. */
+  /** Gets a line for each operation as it begins; null for no log. */
   readonly log: string[] | null;
 }
 
 export const DEFAULT_MEMORY_JOURNAL_OPTIONS: MemoryJournalOptions = { latency: 0, found: null, log: null };
 
-/** A journal in memory, which knows what of it a power cut would leave. */
+/** A journal in memory that knows what a power cut would leave of it. */
 export class MemoryJournal implements JournalFile {
   readonly path = 'd/t.btget';
   readonly #timers: Timers;
   readonly #options: MemoryJournalOptions;
-  /** What a kill leaves. */
+  /** What is left when the process is killed. */
   #found: FoundJournal | null;
-  /** How much of it a power cut leaves at least. */
+  /** How many bytes a power cut leaves at least. */
   #flushedLength: number;
   #isBusy = false;
   #failure: BtgetError | null = null;
@@ -37,7 +37,10 @@ export class MemoryJournal implements JournalFile {
     this.#flushedLength = options.found?.bytes.length ?? 0;
   }
 
-  /** What lies there, as a kill leaves it, or as a power cut would: of what is not flushed, chance keeps some. */
+  /**
+   * What is left when the process is killed now; or, with `powerCut`, after a power cut, which leaves a random part of
+   * the bytes that are not flushed.
+   */
   image(powerCut: Random | null): FoundJournal | null {
     if (powerCut === null || this.#found === null) return this.#found;
     const { bytes } = this.#found;
@@ -45,7 +48,7 @@ export class MemoryJournal implements JournalFile {
     return { ...this.#found, bytes: bytes.subarray(0, kept) };
   }
 
-  /** From here on every operation fails, until it is given null. */
+  /** Makes every operation fail from now on; null ends that. */
   fail(failure: BtgetError | null): void {
     this.#failure = failure;
   }
@@ -94,7 +97,7 @@ export class MemoryJournal implements JournalFile {
   }
 }
 
-/** A storage whose writes `keeper` writes down. */
+/** A storage that tells `keeper` of its writes. */
 export function journaled(storage: Storage, layout: PieceLayout, keeper: JournalKeeper): JournaledStorage {
   return new JournaledStorage(storage, layout, {
     bytesWritten: (length) => keeper.bytesWritten(length),

@@ -4,7 +4,7 @@ import type { DoneOutcome } from '../../../src/disk/storage.js';
 import type { LockDoubt, LockOutcome, Target, TargetLock, WatchedLock } from '../../../src/disk/target.js';
 import { DEFAULT_MEMORY_JOURNAL_OPTIONS, MemoryJournal } from './memory-journal.js';
 
-/** A lock in memory. Two over one `LockedTarget` are two processes at one target. */
+/** A lock in memory. Two locks of one `LockedTarget` stand for two processes at one target. */
 export class MemoryLock implements TargetLock {
   readonly #timers: Timers;
   readonly #target: LockedTarget;
@@ -54,7 +54,7 @@ export class MemoryLock implements TargetLock {
   }
 }
 
-/** A journal and a lock of a target where there is nothing yet. */
+/** The journal and the lock of a target at which nothing exists yet. */
 export function memoryTarget(timers: Timers): Target {
   return {
     journal: new MemoryJournal(timers, DEFAULT_MEMORY_JOURNAL_OPTIONS),
@@ -62,10 +62,11 @@ export function memoryTarget(timers: Timers): Target {
   };
 }
 
+/** A target that locks compete for. */
 export class LockedTarget {
   holder: MemoryLock | null = null;
-  /** What the next who ask are told. */
+  /** The next questions get these doubts for answers, one each. */
   readonly doubts: LockDoubt[] = [];
-  /** Why no lock can be made here, or null. */
+  /** Why the disk can make no lock here, or null. */
   failure: BtgetError | null = null;
 }

@@ -1,6 +1,6 @@
 import type { PieceSlot, SlotPool } from '../../../src/disk/storage.js';
 
-/** A pool of `limit` bytes that knows which slots are out, and throws when one comes back twice or from elsewhere. */
+/** A pool of `limit` bytes. It throws when a slot comes back twice, or was never taken from it. */
 export class MemorySlotPool implements SlotPool {
   readonly maxLength: number;
   readonly #limit: number;
@@ -11,7 +11,7 @@ export class MemorySlotPool implements SlotPool {
     this.maxLength = maxLength;
   }
 
-  /** Slots that are out. */
+  /** How many slots are taken. */
   get taken(): number {
     return this.#out.size;
   }
@@ -27,7 +27,7 @@ export class MemorySlotPool implements SlotPool {
 
   giveBack(slot: PieceSlot): void {
     if (!this.#out.delete(slot)) throw new Error('this slot is not out');
-    // Whoever still reads it finds out.
+    // Code that still reads the slot gets wrong bytes, so that a test fails.
     slot.data.fill(0xdd);
   }
 }

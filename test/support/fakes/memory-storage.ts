@@ -39,21 +39,21 @@ export type StorageOperation =
   | 'removeBorderFile';
 
 export interface MemoryStorageOptions {
-  /** Where answers come but that of `close`, as in `OpenStorageOptions`; null: where the work is done. */
+  /** The timers whose tasks give all answers but that of `close`, as in `OpenStorageOptions`; null: the disk's own. */
   readonly answers: Timers | null;
-  /** How long each operation takes. They run one after another when it is not zero, as on one disk. */
+  /** How long each operation takes. Operations run one after another, as on one disk, when it is not zero. */
   readonly latency: Millis;
-  /** finishFile replaces a foreign file. */
+  /** `finishFile` replaces a foreign file. */
   readonly overwrite: boolean;
-  /** The torrent's bytes when all files are there from the start, or null. They are copied. */
+  /** The torrent's bytes, when all files exist from the start; else null. They are copied. */
   readonly content: Buffer | null;
-  /** What an earlier storage of the torrent left, or null. */
+  /** What an earlier storage of the torrent has left, or null. */
   readonly image: DiskImage | null;
   /** The selected files, or null for all. */
   readonly selected: ReadonlySet<number> | null;
-  /** Bytes that are free, or null where the disk cannot tell. */
+  /** Free bytes, or null when the disk cannot tell. */
   readonly free: number | null;
-  /** One line for each operation as it begins, such as 'commitPiece 3'; null keeps no log. */
+  /** Gets a line for each operation as it begins, such as 'commitPiece 3'; null for no log. */
   readonly log: string[] | null;
 }
 
@@ -79,15 +79,15 @@ interface Body {
   readonly bornAt: bigint;
 }
 
-/** What the disk would not remember if the power failed. */
+/** A write that a power cut may undo. */
 interface UnflushedWrite {
   readonly body: Body;
   readonly begin: number;
-  /** What was there before. */
+  /** The bytes before the write. */
   readonly bytes: Buffer;
 }
 
-/** What lies on a disk at one moment, for a storage that is opened after it. */
+/** What lies on a disk at one moment. A later storage can begin with it. */
 export interface DiskImage {
   readonly files: readonly { readonly part: Body | null; readonly final: Body | null }[];
   readonly border: Body | null;
@@ -95,24 +95,24 @@ export interface DiskImage {
 
 interface MemoryFile {
   readonly file: TorrentFile;
-  /** Under its `.part` name. */
+  /** What lies under its `.part` name. */
   part: Body | null;
-  /** Under its own name. */
+  /** What lies under its own name. */
   final: Body | null;
 }
 
-/** A disk in memory. It keeps the contract, hashes for real, and does what a test tells it to do wrong. */
+/** A disk in memory. It keeps the contract of `Storage` and really hashes. A test can make it fail. */
 export class MemoryStorage implements Storage {
   readonly #layout: PieceLayout;
   readonly #timers: Timers;
   readonly #options: MemoryStorageOptions;
   readonly #files: readonly MemoryFile[];
   readonly #map: ContentMap;
-  /** What lies aside. */
+  /** The border file. */
   #border: Body | null;
   readonly #failures = new Map<StorageOperation, BtgetError[]>();
   #unflushed: UnflushedWrite[] = [];
-  /** Files that were written to since the last sync. */
+  /** Files with writes since the last sync. */
   readonly #touched = new Set<number>();
   #inodes = 0n;
   #busyUntil: Millis = 0;
@@ -126,7 +126,7 @@ export class MemoryStorage implements Storage {
     this.#border = copyOf(options.image?.border ?? null);
     this.#files = metainfo.files.map((file, index) => {
       const { part, final } = options.image?.files[index] ?? { part: null, final: null };
-      // Inodes go on where the older storage stopped.
+      // New inodes must differ from those of the older storage.
       for (const body of [part, final]) if (body !== null && body.inode > this.#inodes) this.#inodes = body.inode;
       return { file, part: copyOf(part), final: copyOf(final) };
     });
@@ -137,12 +137,12 @@ export class MemoryStorage implements Storage {
     }
   }
 
-  /** Bytes lie under the file's own name, whether they are the torrent's or a stranger's. */
+  /** Puts bytes under the file's own name; they need not be the torrent's. */
   putFile(file: number, bytes: Buffer): void {
     this.#file(file).final = this.#createBody(Buffer.from(bytes), bytes.length);
   }
 
-  /** Bytes lie under the file's `.part` name. */
+  /** Puts bytes under the file's `.part` name. */
   putPart(file: number, bytes: Buffer): void {
     const length = Math.max(bytes.length, this.#file(file).file.length);
     const body = this.#createBody(Buffer.alloc(length), bytes.length);
@@ -150,9 +150,7 @@ export class MemoryStorage implements Storage {
     this.#file(file).part = body;
   }
 
-  /**
-   * What lies there now. With `powerCut`, as a power cut would leave it: of what was not flushed, chance keeps some.
-   */
+  /** What lies on the disk now; or, with `powerCut`, after a power cut, which leaves some of the unflushed writes. */
   image(powerCut: Random | null): DiskImage {
     const copies = new Map<Body, Body>();
     const copied = (body: Body | null): Body | null => {
@@ -168,31 +166,31 @@ export class MemoryStorage implements Storage {
     return { files, border };
   }
 
-  /** Whether something lies aside. */
+  /** True when there is a border file. */
   get hasBorderFile(): boolean {
     return this.#border !== null;
   }
 
-  /** Whether there is a file, under one of its names. */
+  /** True when the file exists under one of its names. */
   isThere(file: number): boolean {
     const { part, final } = this.#file(file);
     return part !== null || final !== null;
   }
 
-  /** What lies under the file's own name, or null. */
+  /** The bytes under the file's own name, or null. */
   finalBytes(file: number): Buffer | null {
     const body = this.#file(file).final;
     return body === null ? null : body.bytes.subarray(0, body.length);
   }
 
-  /** All bytes of the torrent as the disk holds them, zeros where there are none. */
+  /** All bytes of the torrent as the disk holds them, with zeros for missing bytes. */
   contents(): Buffer {
     const all = Buffer.alloc(this.#layout.length);
     this.#read(0, all);
     return all;
   }
 
-  /** Turns over the bits of `length` bytes from `begin` in the torrent, as a bad disk does. */
+  /** Flips all bits of `length` bytes from `begin` in the torrent, as a bad disk may. */
   corrupt(begin: number, length: number): void {
     for (const segment of this.#map.segments(begin, length)) {
       const body = segment.kind === 'zeros' ? null : this.#bodyOf(segment);
@@ -202,7 +200,7 @@ export class MemoryStorage implements Storage {
     }
   }
 
-  /** The next `times` operations of this kind fail. */
+  /** Makes the next `times` operations of this kind fail. */
   failNext(operation: StorageOperation, failure: BtgetError, times = 1): void {
     const failures = this.#failures.get(operation) ?? [];
     for (let time = 0; time < times; time += 1) failures.push(failure);
@@ -270,7 +268,7 @@ export class MemoryStorage implements Storage {
       }
       return DONE;
     };
-    // Who reads is another thread than those who hash and write.
+    // The thread that reads is not one of the threads that hash and write.
     this.#run<DoneOutcome>('readBlocks', reads.length, answered, read, 'aside');
   }
 
@@ -302,13 +300,13 @@ export class MemoryStorage implements Storage {
     });
   }
 
-  /** No file has both names here. */
+  /** On this disk no file has both names. */
   passOverParts(_files: readonly number[], _answered: (outcome: PassOverOutcome) => void): void {
     throw new Error('no file has a final name beside its part name');
   }
 
   useParts(): void {
-    // Nothing is passed over.
+    // This disk passes over no file.
   }
 
   useCopy(): void {
@@ -359,7 +357,7 @@ export class MemoryStorage implements Storage {
         'aside',
       );
     };
-    // What was asked for before is done before. Writing goes on while the disk flushes, and what it writes is not flushed.
+    // Earlier operations end before the flush begins. Writes go on during the flush, and are not part of it.
     this.#timers.addTask(() => (this.#closed ? undefined : begin()), Math.max(0, this.#busyUntil - this.#timers.now()));
   }
 
@@ -484,7 +482,7 @@ export class MemoryStorage implements Storage {
     return BigInt(Math.round(this.#timers.now() * 1e6));
   }
 
-  /** False when some of the bytes are not there; they are zero then. */
+  /** False when some of the bytes are missing; they are zero then. */
   #read(begin: number, into: Buffer): boolean {
     return this.#readSegments(this.#map.segments(begin, into.length), into);
   }

@@ -14,24 +14,24 @@ export interface LiarParts {
   readonly timers: Timers;
   /** The right metadata. */
   readonly info: Buffer;
-  /** Which of many it is: those that tell a lie of their own tell it by this number. */
+  /** The liar's number. Liars whose lies differ from each other derive the lie from it. */
   readonly number: number;
 }
 
-/** A liar is asked for `piece`; it is the `nth` request of this talk, counted from 0. */
+/** A request for `piece` to a liar: the `nth` of this talk, counted from 0. */
 interface Asked extends LiarParts {
   readonly talk: FakeTalk;
   readonly piece: number;
   readonly nth: number;
   readonly isLast: boolean;
-  /** Sends `bytes`, or the right ones, as `piece`. */
+  /** Sends `bytes` as `piece`; without `bytes` it sends the right ones. */
   readonly send: (piece: number, bytes?: Buffer, totalSize?: number) => void;
 }
 
 interface Lie {
-  /** What it says of the size; without this it is right. */
+  /** The size that it claims; without this it claims the right one. */
   readonly size?: (parts: LiarParts) => number;
-  /** After what it says nothing more. */
+  /** The step after which it says nothing more. */
   readonly silentAfter?: 'connecting' | 'handshake';
   readonly answer: (asked: Asked) => void;
 }
@@ -39,7 +39,7 @@ interface Lie {
 const HUGE = 32 * 1024 * 1024;
 const silence = (): void => undefined;
 
-/** The nth answer comes after n + 1 times `gap`. */
+/** Answers request n after n + 1 times `gap`. */
 function drip(gap: Millis): Lie['answer'] {
   return ({ talk, piece, nth, send, timers }) => {
     timers.addTask(
@@ -121,7 +121,7 @@ const LIES = {
 export type LiarKind = keyof typeof LIES;
 export const LIAR_KINDS = Object.keys(LIES) as readonly LiarKind[];
 
-/** What a peer does that lies about the metadata; null for an honest one. */
+/** The script of a peer that lies about the metadata; of an honest peer when `kind` is null. */
 export function metadataScript(kind: LiarKind | null, parts: LiarParts): FakeScript {
   const lie: Lie = kind === null ? { answer: ({ piece, send }) => send(piece) } : LIES[kind];
   const { info } = parts;

@@ -5,10 +5,10 @@ import { decodeExtensionHandshake, encodeExtensionHandshake, SILENT_HANDSHAKE } 
 import { encodeReserved } from '../../../src/wire/reserved.js';
 import type { FakeScript } from './fake-talk.js';
 
-/** Sends the other side one message that calls these addresses seeds. */
+/** Sends the other side one message of ut_pex that names these addresses as seeds. */
 export type TellOf = (addresses: readonly PeerAddress[]) => void;
 
-/** A peer that exchanges addresses (ut_pex). `begin` is called when the other side has said that it wants them. */
+/** The script of a peer with ut_pex. It calls `begin` when the other side has said that it wants addresses. */
 export function pexScript(begin: (tellOf: TellOf) => void): FakeScript {
   return {
     gotHandshake: (talk) => {

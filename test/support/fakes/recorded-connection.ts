@@ -6,23 +6,24 @@ import { decodeMessage, type PeerMessage } from '../../../src/wire/message.js';
 import type { Refusal } from '../../../src/wire/refusal.js';
 import { type Extension, encodeReserved } from '../../../src/wire/reserved.js';
 
-/** A complete connection without a network under it: it writes down in words what is said over it. */
+/** A connection without a network, after the handshake. It logs in words what our side sends. */
 export class RecordedConnection implements PeerConnection {
   readonly address: PeerAddress;
   readonly hostKey: string;
   readonly peerId: Buffer;
   readonly locallyInitiated: boolean;
   readonly reserved: Buffer;
-  /** Each send is one line; messages of one send are joined with a comma. */
+  /** A line for each send, with commas between the messages of one send. */
   readonly log: string[] = [];
   unsentLength = 0;
-  /** What the peer was charged with, and how much of it for nothing. */
+  /** The work that the peer was charged with. */
   work = 0;
+  /** The part of `work` that was of no use. */
   idleWork = 0;
-  /** Bytes of blocks that it has been of use with. */
+  /** Bytes of the peer's blocks that were of use. */
   earned = 0;
   refusal: Refusal | null = null;
-  /** Told when the connection is refused, as the table of connections would. */
+  /** Called when our side refuses the connection. It stands for the table of connections. */
   gotRefusal: () => void = () => undefined;
 
   constructor(name = 'peer', extensions: readonly Extension[] = [], host = '10.0.0.1', locallyInitiated = true) {
@@ -59,7 +60,7 @@ export class RecordedConnection implements PeerConnection {
     this.log.push(words.join(', '));
   }
 
-  /** What was said since the last time this was asked. */
+  /** The lines since the last call. */
   said(): string[] {
     return this.log.splice(0);
   }
@@ -94,6 +95,7 @@ export class RecordedConnection implements PeerConnection {
   }
 }
 
+/** `have 3`, `request 0:16384+16384` (piece, begin and length), `piece 0:0+16384`. */
 export function inWords(message: PeerMessage): string {
   switch (message.type) {
     case 'have':

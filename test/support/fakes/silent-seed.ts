@@ -9,17 +9,17 @@ import type { SampleTorrent } from '../sample-torrent.js';
 type Request = Extract<PeerMessage, { type: 'request' }>;
 
 export interface SilentSeedOptions {
-  /** Requests that it queues; it drops what comes on top of them. */
+  /** How many requests it queues. It drops further ones. */
   readonly queueLength: number;
-  /** Takes the requests that it answers next out of its queue; the oldest by default. */
+  /** Takes the requests that it answers next out of the queue. By default this is the oldest one. */
   readonly choose: (queue: Request[]) => Request[];
 }
 
 const HANDSHAKE_LENGTH = 68;
-/** It writes no more while this much waits in its socket. */
+/** Bytes. It writes no more while so many wait in its socket. */
 const MAX_UNSENT = 256 * 1024;
 
-/** A seed of old: it speaks no extension, states no queue, and says nothing when it drops a request. */
+/** A seed like an old client: it speaks no extension, states no queue, and says nothing when it drops a request. */
 export class SilentSeed {
   readonly #rawServer: RawServer;
   readonly #torrent: SampleTorrent;
@@ -41,7 +41,7 @@ export class SilentSeed {
 
   #serve(socket: SingleSocket): SocketHandler {
     const queue: Request[] = [];
-    /** Chosen, and answered in this order. */
+    /** Requests that were chosen, in the order of the answers. */
     let chosen: Request[] = [];
     const serve = () => {
       while (socket.unsentLength < MAX_UNSENT) {

@@ -5,7 +5,7 @@ import { RecordedConnection } from './recorded-connection.js';
 
 const BLOCK = 16 * 1024;
 
-/** A peer without a network, driven by hand, that speaks to the Connecter of a member and hears what it answers. */
+/** A peer that a test drives, without a network. It speaks to the Connecter of a member and hears the answers. */
 export class TalkingPeer {
   readonly connection: RecordedConnection;
   readonly #member: SwarmMember;
@@ -17,7 +17,7 @@ export class TalkingPeer {
     member.connecter.connectionMade(this.connection);
   }
 
-  /** How the connection ended by our side's choice, or null. */
+  /** Why the member has refused the connection, or null. */
   get refusal(): string | null {
     return this.connection.refusal?.code ?? null;
   }
@@ -30,7 +30,7 @@ export class TalkingPeer {
     if (!this.connection.closed) this.#member.connecter.gotFrame(this.connection, frame);
   }
 
-  /** The pieces of a picture: '*' is one that it has. */
+  /** Sends the bitfield of a picture: '*' is a piece that this peer has. */
   has(picture: string): void {
     const bits = Buffer.alloc(Math.ceil(picture.length / 8));
     for (const [index, mark] of [...picture].entries()) {
@@ -39,14 +39,14 @@ export class TalkingPeer {
     this.say({ type: 'bitfield', bits });
   }
 
-  /** Sends this block as the torrent has it. */
+  /** Sends a block with the right bytes. `block`: its number in the piece. */
   deliver(content: Buffer, pieceLength: number, piece: number, block: number): void {
     const begin = piece * pieceLength + block * BLOCK;
     const end = Math.min(begin + BLOCK, (piece + 1) * pieceLength, content.length);
     this.say({ type: 'piece', piece, begin: block * BLOCK, block: content.subarray(begin, end) });
   }
 
-  /** Everything that it was asked for since the last time comes, right. Returns how many blocks that were. */
+  /** Sends all blocks that it was asked for since the last call, with the right bytes. Returns how many. */
   answer(content: Buffer, pieceLength: number): number {
     const requests = this.heard()
       .flatMap((line) => line.split(', '))
@@ -58,7 +58,7 @@ export class TalkingPeer {
     return requests.length;
   }
 
-  /** What it heard since the last time. */
+  /** What it heard since the last call. */
   heard(): string[] {
     return this.connection.said();
   }

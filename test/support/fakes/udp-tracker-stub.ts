@@ -2,15 +2,15 @@ import type { DatagramHandler, DatagramSocket, PeerAddress, RawServer } from '..
 import { encodeUdpAnswer, type UdpTrackerAnswer } from '../../../src/wire/udp-tracker-answer.js';
 import { decodeUdpRequest, type UdpTrackerRequest } from '../../../src/wire/udp-tracker-request.js';
 
-/** An answer, bytes as they are, or silence. */
+/** An answer, raw bytes, or null for silence. */
 export type StubAnswer = UdpTrackerAnswer | Buffer | null;
 
-/** A UDP tracker at port 6969 of a simulated host, which answers what `behave` says. */
+/** A UDP tracker at port 6969 of a simulated host. `behave` returns its answers. */
 export class UdpTrackerStub implements DatagramHandler {
-  /** Everything that came, `behave` or not; the buffers are copies. */
+  /** All requests, answered or not, with copies of their buffers. */
   readonly requests: UdpTrackerRequest[] = [];
   readonly clients: PeerAddress[] = [];
-  /** What was announced and scraped, and when: `connect 10`. */
+  /** The kind of each request, and the second at which it came: `connect 10`. */
   readonly log: string[] = [];
   behave: (request: UdpTrackerRequest) => StubAnswer | readonly StubAnswer[];
   socket: DatagramSocket | null = null;
@@ -44,7 +44,7 @@ export class UdpTrackerStub implements DatagramHandler {
 
 export const CONNECTION_ID: Buffer = Buffer.from('connect!');
 
-/** What a tracker that knows one peer answers. */
+/** The answer of a tracker that knows one peer. */
 export function obliging(request: UdpTrackerRequest): UdpTrackerAnswer {
   const { kind, transactionId } = request;
   switch (kind) {

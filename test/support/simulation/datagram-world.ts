@@ -3,16 +3,17 @@ import type { Random } from '../../../src/base/random.js';
 import type { PeerAddress } from '../../../src/net/raw-server.js';
 
 export interface DatagramWorldOptions {
-  /** Packets of a hundred that are lost. */
+  /** How many of a hundred packets are lost. */
   readonly lossPercent: number;
-  /** Milliseconds that a packet takes, at least and at most. */
+  /** The shortest and the longest time that a packet takes, in milliseconds. */
   readonly latency: readonly [number, number];
 }
 
 export type Receive = (packet: Buffer, from: PeerAddress) => void;
 
-/** Datagrams between thousands of nodes and nothing else: lean, so that a whole DHT lives in it. */
+/** Carries datagrams between nodes and nothing else. It is so light that thousands of nodes can form a DHT in it. */
 export class DatagramWorld {
+  /** How many packets were ever sent. */
   sent = 0;
   readonly #timers: Timers;
   readonly #random: Random;
@@ -25,18 +26,18 @@ export class DatagramWorld {
     this.#options = options;
   }
 
-  /** From now on `receive` gets what is sent to `address`. */
+  /** From now on `receive` gets what is sent to `address`. The answer sends packets from `address`. */
   attach(address: PeerAddress, receive: Receive): { send(packet: Buffer, to: PeerAddress): void } {
     this.#receivers.set(keyOf(address), receive);
     return { send: (packet, to) => this.send(packet, address, to) };
   }
 
-  /** Nobody is at `address` any more. */
+  /** From now on packets to `address` are lost. */
   detach(address: PeerAddress): void {
     this.#receivers.delete(keyOf(address));
   }
 
-  /** `from` may be anybody: sources are forged freely. */
+  /** Sends a packet. A liar may give any address as `from`. */
   send(packet: Buffer, from: PeerAddress, to: PeerAddress): void {
     const { lossPercent, latency } = this.#options;
     this.sent += 1;

@@ -1,6 +1,6 @@
 import type { Random } from '../../../src/base/random.js';
 
-/** Chance that is the same each time for the same seed (mulberry32). */
+/** Random numbers that are the same each time for the same seed (mulberry32). */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0;
   const next = (): number => {

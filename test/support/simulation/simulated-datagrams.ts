@@ -22,23 +22,23 @@ export interface DatagramWay {
   isSilent(): boolean;
 }
 
-/** What a host's datagrams need of the host and of the network. */
-export interface DatagramSurroundings {
+/** What the datagrams of a host need of the host and of the network. */
+export interface SimulatedDatagramsParts {
   readonly timers: Timers;
   readonly random: Random;
   readonly memory: SimulatedMemory;
-  /** Handed to every reader, and overwritten after each call, so that a view that was kept shows. */
+  /** Each reader gets a view of this buffer. It is overwritten after the call, so that a kept view shows in a test. */
   readonly receiveBuffer: Buffer;
   readonly options: SimulatedHostOptions;
   readonly upload: SimulatedLink;
   readonly download: SimulatedLink;
-  /** To itself: no line is used. */
+  /** The link from the host to itself, which does not use the line. */
   readonly inside: SimulatedLink;
   freePort(): number;
   isOwn(host: string): boolean;
-  /** The address of this host that whoever is at `host` sees. */
+  /** The address of this host that the host at `host` sees. */
   ownHostTowards(host: string): string;
-  /** To whoever has the address, or may hear the group; nowhere when nobody does. */
+  /** The ways to all hosts that have the address `host`, or that may belong to the group `host`. There may be none. */
   waysTo(host: string): readonly DatagramWay[];
 }
 
@@ -49,35 +49,33 @@ interface Datagram {
 }
 
 const OVERWRITTEN = 0xdb;
-/** Bytes that a line holds before it drops what comes, as a router does. */
+/** Bytes that may wait before a line. It drops what does not fit, as a router does. */
 const LINE_BUFFER_LENGTH = 256 * 1024;
 
-/** The UDP sockets of one simulated host, and its side of the network. */
+/** The UDP sockets of one simulated host, and the way of its datagrams to and from other hosts. */
 export class SimulatedDatagrams {
-  /** Sockets that were ever opened, and datagrams that were ever sent. */
+  /** How many sockets were ever opened, and how many datagrams were ever sent. */
   readonly totals = { opened: 0, sent: 0 };
-  readonly #surroundings: DatagramSurroundings;
+  readonly #parts: SimulatedDatagramsParts;
   readonly #sockets: Set<SimulatedDatagramSocket> = new Set();
   readonly #incoming: DatagramQueue;
   readonly #outgoing: DatagramQueue;
   readonly #inside: DatagramQueue;
 
-  constructor(surroundings: DatagramSurroundings) {
-    this.#surroundings = surroundings;
-    this.#incoming = new DatagramQueue(surroundings.download, LINE_BUFFER_LENGTH, (datagram) =>
-      this.#deliver(datagram),
-    );
-    this.#outgoing = new DatagramQueue(surroundings.upload, MAX_UNSENT_LENGTH, (datagram) => this.#leave(datagram));
-    this.#inside = new DatagramQueue(surroundings.inside, MAX_UNSENT_LENGTH, (datagram) => this.#leave(datagram));
+  constructor(parts: SimulatedDatagramsParts) {
+    this.#parts = parts;
+    this.#incoming = new DatagramQueue(parts.download, LINE_BUFFER_LENGTH, (datagram) => this.#deliver(datagram));
+    this.#outgoing = new DatagramQueue(parts.upload, MAX_UNSENT_LENGTH, (datagram) => this.#leave(datagram));
+    this.#inside = new DatagramQueue(parts.inside, MAX_UNSENT_LENGTH, (datagram) => this.#leave(datagram));
   }
 
   open(domain: FaultDomain, options: DatagramOptions, handler: DatagramHandler): DatagramOutcome {
-    const asked = datagramPlace(this.#surroundings.options.bindAddresses, options);
+    const asked = datagramPlace(this.#parts.options.bindAddresses, options);
     if (!asked.ok) return asked;
-    if (!isEvery(asked.host) && !this.#surroundings.isOwn(asked.host)) {
+    if (!isEvery(asked.host) && !this.#parts.isOwn(asked.host)) {
       return { ok: false, code: 'failed', cause: 'EADDRNOTAVAIL' };
     }
-    const place = { ...asked, port: asked.port === 0 ? this.#surroundings.freePort() : asked.port };
+    const place = { ...asked, port: asked.port === 0 ? this.#parts.freePort() : asked.port };
     if ([...this.#sockets].some((socket) => collide(socket.place, place))) {
       return { ok: false, code: 'in-use', cause: 'EADDRINUSE' };
     }
@@ -91,31 +89,31 @@ export class SimulatedDatagrams {
   }
 
   #send(socket: SimulatedDatagramSocket, data: Buffer, to: PeerAddress): void {
-    const { options, memory } = this.#surroundings;
+    const { options, memory } = this.#parts;
     const passage = passDatagram(options.bindAddresses, socket.place, data.length, to);
     if (!passage.ok) {
       socket.failLater(to, passage.failure);
       return;
     }
     const { host, port } = socket.place;
-    const ownHost = isEvery(host) ? this.#surroundings.ownHostTowards(passage.host) : host;
+    const ownHost = isEvery(host) ? this.#parts.ownHostTowards(passage.host) : host;
     const bytes = memory.take(data.length);
     data.copy(bytes);
     this.totals.sent += 1;
-    const queue = this.#surroundings.isOwn(passage.host) ? this.#inside : this.#outgoing;
+    const queue = this.#parts.isOwn(passage.host) ? this.#inside : this.#outgoing;
     queue.push({ bytes, from: { host: ownHost, port }, to: { host: passage.host, port: to.port } });
   }
 
   #leave(datagram: Datagram): void {
-    const own = this.#surroundings.options;
-    for (const { target, latency, isSilent } of this.#surroundings.waysTo(datagram.to.host)) {
-      const other = target.#surroundings.options;
+    const own = this.#parts.options;
+    for (const { target, latency, isSilent } of this.#parts.waysTo(datagram.to.host)) {
+      const other = target.#parts.options;
       if (target !== this && (this.#happens(own.datagramLoss) || this.#happens(other.datagramLoss))) continue;
       const isDoubled =
         target !== this && (this.#happens(own.datagramDoubling) || this.#happens(other.datagramDoubling));
       for (let copies = isDoubled ? 2 : 1; copies > 0; copies -= 1) {
         const jitter = target === this ? 0 : this.#upTo(own.datagramJitter) + this.#upTo(other.datagramJitter);
-        this.#surroundings.timers.addTask(() => {
+        this.#parts.timers.addTask(() => {
           if (isSilent()) return;
           if (target === this) this.#deliver(datagram);
           else target.#incoming.push(datagram);
@@ -125,7 +123,7 @@ export class SimulatedDatagrams {
   }
 
   #deliver({ bytes, from, to }: Datagram): void {
-    const { receiveBuffer } = this.#surroundings;
+    const { receiveBuffer } = this.#parts;
     for (const socket of [...this.#sockets]) {
       if (!hears(socket.place, to)) continue;
       bytes.copy(receiveBuffer);
@@ -134,14 +132,22 @@ export class SimulatedDatagrams {
     }
   }
 
-  /** Chance is asked only where it matters: what a seed does elsewhere stays as it is. */
+  /**
+   * Draws no random number when `share` is 0, so that a host without loss does not change what else the seed decides.
+   */
   #happens(share: number): boolean {
-    return share > 0 && this.#surroundings.random.below(1_000_000) < share * 1_000_000;
+    return share > 0 && this.#parts.random.below(1_000_000) < share * 1_000_000;
   }
 
   #upTo(span: Millis): Millis {
-    return span === 0 ? 0 : (span * this.#surroundings.random.below(1_000_000)) / 1_000_000;
+    return span === 0 ? 0 : (span * this.#parts.random.below(1_000_000)) / 1_000_000;
   }
+}
+
+interface SocketOwner {
+  send(data: Buffer, to: PeerAddress): void;
+  /** The socket is closed. */
+  forget(): void;
 }
 
 class SimulatedDatagramSocket implements DatagramSocket {
@@ -149,32 +155,27 @@ class SimulatedDatagramSocket implements DatagramSocket {
   readonly place: DatagramPlace;
   readonly #domain: FaultDomain;
   readonly #handler: DatagramHandler;
-  readonly #host: { send(data: Buffer, to: PeerAddress): void; forget(): void };
+  readonly #owner: SocketOwner;
   #closed = false;
 
-  constructor(
-    domain: FaultDomain,
-    place: DatagramPlace,
-    handler: DatagramHandler,
-    host: { send(data: Buffer, to: PeerAddress): void; forget(): void },
-  ) {
+  constructor(domain: FaultDomain, place: DatagramPlace, handler: DatagramHandler, owner: SocketOwner) {
     this.local = { host: place.host, port: place.port };
     this.place = place;
     this.#domain = domain;
     this.#handler = handler;
-    this.#host = host;
+    this.#owner = owner;
     domain.datagramSockets.add(this);
   }
 
   send(data: Buffer, to: PeerAddress): void {
-    if (!this.#closed) this.#host.send(data, to);
+    if (!this.#closed) this.#owner.send(data, to);
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#domain.datagramSockets.delete(this);
-    this.#host.forget();
+    this.#owner.forget();
   }
 
   cameIn(data: Buffer, from: PeerAddress): void {
@@ -188,7 +189,7 @@ class SimulatedDatagramSocket implements DatagramSocket {
   }
 }
 
-/** Datagrams that wait before a line, whole and in order. What does not fit is dropped. */
+/** The datagrams that wait before a line, whole and in order. One that does not fit is dropped. */
 class DatagramQueue implements LinkSource {
   readonly #link: SimulatedLink;
   readonly #maxLength: number;
@@ -230,7 +231,7 @@ function hears(place: DatagramPlace, to: PeerAddress): boolean {
 
 function collide(one: DatagramPlace, other: DatagramPlace): boolean {
   if (one.port !== other.port || one.family !== other.family) return false;
-  // A group is an address of its own, which sockets share.
+  // Sockets may share the address of a group.
   if (one.group !== null || other.group !== null) return false;
   return one.host === other.host || isEvery(one.host) || isEvery(other.host);
 }

@@ -28,8 +28,8 @@ export interface SimulatedDisk {
 }
 
 /**
- * Real files by the workers' own code, without threads and in simulated time: what is asked is done and answered a
- * millisecond later. What `flush` of `operations` does has to be done when it returns.
+ * A disk of real files in simulated time. The code of the workers runs in this thread: each request is done, and
+ * answered a millisecond later. `flush` of `operations` must be finished when it returns.
  */
 export function simulatedDisk(timers: Timers, operations: FileOperations): SimulatedDisk {
   processes += 1;
@@ -68,7 +68,7 @@ export function simulatedDisk(timers: Timers, operations: FileOperations): Simul
   };
 }
 
-/** Reading for uploads, done at once and answered later. */
+/** The read operations for uploads. Each is done at once and answered later. */
 function readsOf(timers: Timers, operations: FileOperations): ReadOperations {
   const { lookUp, realPath } = operations;
   const answerTo =
@@ -107,14 +107,14 @@ function readsOf(timers: Timers, operations: FileOperations): ReadOperations {
   };
 }
 
-/** A process of its own for each disk: the one before is dead by then. */
+/** Each disk has its own process. The processes of earlier disks count as dead. */
 function processOf(pid: number): ProcessFacts {
   const { user } = systemProcesses;
   const startOf = (other: number): null | undefined => (other === pid ? null : undefined);
   return { pid, host: 'here', space: 'test', user, startOf, boot: () => null };
 }
 
-/** A worker that shares the thread of who asks. */
+/** A worker that runs in the thread of its caller. */
 function serve(timers: Timers, operations: FileOperations, process: ProcessFacts): SharedDisk['writer']['ask'] {
   const due = new Map<number, (told: Told<Work[WorkKind]['answer']>) => void>();
   let listener: ((request: WorkRequest) => void) | undefined;
@@ -147,7 +147,10 @@ function serve(timers: Timers, operations: FileOperations, process: ProcessFacts
   };
 }
 
-/** The system's, but that a flush is over when its call returns: nothing real ends while time is simulated. */
+/**
+ * The operations of the system, except that a flush is finished when its call returns. No real operation can finish
+ * later, because real time does not pass while time is simulated.
+ */
 export const blockingFileOperations: FileOperations = {
   ...systemFileOperations,
   flush: (descriptor, answered) => {

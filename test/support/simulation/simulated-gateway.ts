@@ -5,14 +5,15 @@ import type { SimulatedHost } from './simulated-host.js';
 
 export interface GatewayOptions {
   readonly speaks: readonly ('PCP' | 'NAT-PMP' | 'UPnP')[];
-  /** What it gives, and for how many seconds at the most. */
+  /** The external port that it gives for our port. */
   readonly externalPort: (port: number) => number;
+  /** The longest lifetime that it grants, in seconds. */
   readonly maxLifetime: number;
-  /** It keeps what it is told by UPnP for ever or not at all. */
+  /** By UPnP it makes only permanent mappings. */
   readonly onlyPermanent: boolean;
-  /** Where it takes the orders of UPnP. */
+  /** The path of the control URL of UPnP. */
   readonly controlPath: string;
-  /** Protocols that are not let in. */
+  /** The transports that it does not let in. */
   readonly refuses: readonly ('tcp' | 'udp')[];
 }
 
@@ -22,14 +23,16 @@ const GROUP = '239.255.255.250';
 const EXTERNAL = Buffer.from([203, 0, 113, 5]);
 const TRANSPORTS: Readonly<Record<number, 'tcp' | 'udp'>> = { 6: 'tcp', 17: 'udp' };
 
-/** A home's gateway in the simulated network. Its log says what it was told, by which protocol. */
+/** The gateway of a home in the simulated network. */
 export class SimulatedGateway implements DatagramHandler {
+  /** Each request for a mapping: the second, the protocol, the transport, the port and the lifetime. */
   readonly log: string[] = [];
-  /** `tcp 6881` and the like, while they are let in. */
+  /** What it lets in now, such as `tcp 6881`. */
   readonly letsIn = new Set<string>();
   options: GatewayOptions;
   readonly #host: SimulatedHost;
   readonly #address: string;
+  #ssdp: DatagramSocket | undefined;
 
   constructor(host: SimulatedHost, options: Partial<GatewayOptions> = {}) {
     this.#host = host;
@@ -45,13 +48,11 @@ export class SimulatedGateway implements DatagramHandler {
     };
     host.openDatagram({ family: 4, port: PCP_PORT }, this, () => undefined);
     host.openDatagram({ family: 4, port: SSDP_PORT, group: GROUP }, this, () => undefined);
-    // What answers a search does not come from the group.
+    // The answer to a search comes from the address of the gateway, not from that of the group.
     host.openDatagram({ family: 4, port: SSDP_PORT }, this, (outcome) => {
       if (outcome.ok) this.#ssdp = outcome.socket;
     });
   }
-
-  #ssdp: DatagramSocket | undefined;
 
   datagramCameIn(socket: DatagramSocket, data: Buffer, from: PeerAddress): void {
     const speaks = (name: GatewayOptions['speaks'][number]) => this.options.speaks.includes(name);
@@ -66,7 +67,7 @@ export class SimulatedGateway implements DatagramHandler {
     throw new Error('a gateway that cannot answer');
   }
 
-  /** Its HTTP server, as those in its network ask it. */
+  /** Asks its HTTP server, as a host in its network does. */
   readonly ask: AskGateway = (url, post, answered) => {
     const task = this.#host.addTask(() => answered(this.#http(url, post?.body.toString())), 1);
     return { cancel: () => task.cancel() };

@@ -1,7 +1,7 @@
 import { LoopContext } from '../../../src/net/loop-context.js';
 import type { SimulatedLoop } from './simulated-loop.js';
 
-/** A machine with one process on it: the RawServer of that process, and what may befall the machine. */
+/** A machine with one process. It is the RawServer of that process, and a test can make the machine fail. */
 export class SimulatedHost extends LoopContext {
   readonly #loop: SimulatedLoop;
 
@@ -18,24 +18,24 @@ export class SimulatedHost extends LoopContext {
     return this.#loop.idleScan.sockets.size;
   }
 
-  /** UDP sockets that were ever opened here, and datagrams that ever left them. */
+  /** How many UDP sockets were ever opened here, and how many datagrams they ever sent. */
   get datagramTotals(): { readonly opened: number; readonly sent: number } {
     return this.#loop.datagrams.totals;
   }
 
-  /** Bytes that were written and that no kernel has taken, over all sockets. */
+  /** Bytes that were written to any of its sockets and that the kernel has not taken yet. */
   get unsentLength(): number {
     let length = 0;
     for (const socket of this.#loop.idleScan.sockets) length += socket.unsentLength;
     return length;
   }
 
-  /** The process ends: its sockets are closed, its tasks forgotten. The machine refuses whoever dials it from now on. */
+  /** Ends the process: its sockets are closed and its tasks forgotten. The machine refuses all dials from now on. */
   close(): void {
     this.#loop.domain.end();
   }
 
-  /** Every connection of this host breaks: it is told at once, the other sides with the next packet. */
+  /** Breaks every connection of this host. The host is told at once, the other sides when the reset reaches them. */
   breakConnections(): void {
     for (const socket of [...this.#loop.idleScan.sockets]) socket.lose({ code: 'reset', cause: 'ECONNRESET' });
   }

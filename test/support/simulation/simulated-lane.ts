@@ -1,19 +1,19 @@
 import type { LinkSource, SimulatedLink } from './simulated-link.js';
 
-/** What travels: bytes, or how the stream ends. */
+/** What travels along a stream: bytes, or the way in which the stream ends. */
 export type Segment =
   | { readonly kind: 'data'; readonly bytes: Buffer }
   | { readonly kind: 'ended' }
   | { readonly kind: 'reset' };
 
 /**
- * On a limited line segments are small, so that connections take turns, but have room for a block and what stands before
- * it; elsewhere they are large, so that there are few events.
+ * On a limited line segments are small, so that connections take turns, but they have room for a block and its header.
+ * On an unlimited line segments are large, so that there are few events.
  */
 const LIMITED_SEGMENT_LENGTH = 17 * 1024;
 const SEGMENT_LENGTH = 64 * 1024;
 
-/** The segments of one direction of a connection, in order, before one link. Small ones leave together. */
+/** The segments of one direction of a connection that wait for one link, in order. Small ones leave together. */
 export class SimulatedLane implements LinkSource {
   readonly #link: SimulatedLink;
   readonly #sent: (segment: Segment) => void;
@@ -31,7 +31,7 @@ export class SimulatedLane implements LinkSource {
     this.#link.send(this);
   }
 
-  /** Forgets what has not left yet. */
+  /** Forgets all segments that have not left yet. */
   clear(): void {
     this.#segments.length = 0;
   }
@@ -42,7 +42,7 @@ export class SimulatedLane implements LinkSource {
     if (first.bytes.length >= this.#segmentLength) return this.#segmentLength;
     let length = 0;
     for (const segment of this.#segments) {
-      // Whole ones only: they are handed on without a copy.
+      // Only whole segments are joined. A segment that leaves alone is then handed on without a copy.
       if (segment.kind !== 'data' || length + segment.bytes.length > this.#segmentLength) break;
       length += segment.bytes.length;
     }
@@ -61,13 +61,16 @@ export class SimulatedLane implements LinkSource {
   }
 }
 
-/** Takes the first bytes off `segments`, at most `length`, up to the first that is no data. */
+/** Takes at most `length` bytes off the front of `segments`. It stops at the first segment that is not data. */
 function takeBytes(segments: Segment[], length: number): Buffer {
   const bytes = Buffer.allocUnsafe(length);
   return bytes.subarray(0, moveBytes(segments, bytes));
 }
 
-/** Moves the first bytes of `segments` to `target`, as many as fit, up to the first that is no data. Says how many. */
+/**
+ * Moves bytes from the front of `segments` to `target`, as many as fit, and returns how many. It stops at the first
+ * segment that is not data.
+ */
 export function moveBytes(segments: Segment[], target: Buffer): number {
   let moved = 0;
   let emptied = 0;

@@ -1,22 +1,24 @@
 import type { Timers } from '../../../src/base/clock.js';
 
-/** One connection's segments that wait for a link. */
+/** Segments that wait for a link, for instance those of one connection. */
 export interface LinkSource {
-  /** Length of the next segment, or undefined when nothing waits. */
+  /** The length of the next segment in bytes. Undefined when none waits. */
   nextLength(): number | undefined;
-  /** The next segment, which had `length` when its turn came, is across. More may wait by then, or nothing. */
+  /**
+   * The next segment is across. It had `length` bytes when its turn came. By now more segments may wait, or none.
+   */
   segmentSent(length: number): void;
 }
 
 /**
- * One direction of a host's line: one segment at a time, the sources in turn, so that a connection which has much to
- * say does not hold up the others.
+ * One direction of the line of a host. It carries one segment at a time. The sources take turns, so that a connection
+ * with much data does not hold up the others.
  */
 export class SimulatedLink {
   readonly #timers: Timers;
-  /** Bytes a second, or null for no limit. */
+  /** Bytes per second, or null for no limit. */
   readonly rate: number | null;
-  /** In the order of their turns. */
+  /** The sources in the order of their turns. */
   readonly #waiting: Set<LinkSource> = new Set();
   #busy = false;
 
@@ -25,7 +27,7 @@ export class SimulatedLink {
     this.rate = rate;
   }
 
-  /** `source` has something to send. Harmless when that is known. */
+  /** `source` has something to send. It may say so more than once. */
   send(source: LinkSource): void {
     if (this.rate === null) {
       for (let length = source.nextLength(); length !== undefined; length = source.nextLength()) {

@@ -28,7 +28,7 @@ import { type SimulatedListener, SimulatedPorts } from './simulated-ports.js';
 import { SimulatedSocket } from './simulated-socket.js';
 
 /** What a loop needs of the network around it. */
-export interface Surroundings {
+export interface SimulatedLoopParts {
   readonly timers: Timers;
   readonly random: Random;
   readonly receiveBuffer: Buffer;
@@ -37,42 +37,42 @@ export interface Surroundings {
   all(): Iterable<SimulatedLoop>;
   /** One way. */
   latency(from: SimulatedLoop, to: SimulatedLoop): Millis;
-  /** What to do when nobody has an address: a packet to nowhere takes this long to come back. */
+  /** How long it takes to learn that no host has an address. */
   readonly unreachableAfter: Millis;
   isSilent(from: SimulatedLoop, to: SimulatedLoop): boolean;
 }
 
-/** How long a system tries to reach somebody who does not answer. */
+/** How long a system tries to reach a host that does not answer. */
 const DIAL_TIMEOUT: Millis = 127_000;
 
-/** The loop of the one process on a simulated machine: its sockets, its ports, its line. */
+/** The loop of the one process on a simulated machine, with its sockets, its ports and its line. */
 export class SimulatedLoop implements Loop {
-  /** IP literals. The first of each family is the one from which it dials. */
+  /** IP literals. It dials from the first one of each family. */
   readonly addresses: readonly string[];
   readonly options: SimulatedHostOptions;
   readonly domain: FaultDomain;
   readonly idleScan: IdleScan<SimulatedSocket>;
   readonly datagrams: SimulatedDatagrams;
-  readonly #surroundings: Surroundings;
+  readonly #parts: SimulatedLoopParts;
   readonly #upload: SimulatedLink;
   readonly #download: SimulatedLink;
-  /** To itself: no line is used. */
+  /** The link from the host to itself, which does not use the line. */
   readonly #inside: SimulatedLink;
   readonly #ports: SimulatedPorts;
 
-  constructor(surroundings: Surroundings, addresses: readonly string[], options: SimulatedHostOptions) {
-    const { timers } = surroundings;
+  constructor(parts: SimulatedLoopParts, addresses: readonly string[], options: SimulatedHostOptions) {
+    const { timers } = parts;
     this.addresses = addresses;
     this.options = options;
     this.domain = new FaultDomain(timers, options.gotException);
     this.idleScan = new IdleScan(timers, options);
-    this.#surroundings = surroundings;
+    this.#parts = parts;
     this.#upload = new SimulatedLink(timers, options.upload);
     this.#download = new SimulatedLink(timers, options.download);
     this.#inside = new SimulatedLink(timers, null);
     this.#ports = new SimulatedPorts(addresses);
     this.datagrams = new SimulatedDatagrams({
-      ...surroundings,
+      ...parts,
       options,
       upload: this.#upload,
       download: this.#download,
@@ -85,11 +85,11 @@ export class SimulatedLoop implements Loop {
   }
 
   now(): Millis {
-    return this.#surroundings.timers.now();
+    return this.#parts.timers.now();
   }
 
   addTask(task: () => void, delay: Millis): Task {
-    return this.#surroundings.timers.addTask(task, delay);
+    return this.#parts.timers.addTask(task, delay);
   }
 
   createContext(gotException: (error: unknown) => void): RawServerContext {
@@ -128,10 +128,10 @@ export class SimulatedLoop implements Loop {
       return this.#dialInVain(domain, address, handler, { code }, 0);
     }
     const remote = { host: passage.host, port: address.port };
-    const target = isItself(passage.host) ? this : this.#surroundings.find(passage.host);
+    const target = isItself(passage.host) ? this : this.#parts.find(passage.host);
     if (target !== undefined) return this.#dial(domain, remote, handler, target);
     const failure: SocketFailure = { code: 'unreachable', cause: 'EHOSTUNREACH' };
-    return this.#dialInVain(domain, remote, handler, failure, this.#surroundings.unreachableAfter);
+    return this.#dialInVain(domain, remote, handler, failure, this.#parts.unreachableAfter);
   }
 
   #dialInVain(
@@ -147,13 +147,13 @@ export class SimulatedLoop implements Loop {
   }
 
   #dial(domain: FaultDomain, remote: StreamAddress, handler: SocketHandler, target: SimulatedLoop): SimulatedSocket {
-    const latency = this.#surroundings.latency(this, target);
+    const latency = this.#parts.latency(this, target);
     const socket = this.#createSocket(domain, remote, true, handler, target);
     const caller = this.#addressTowards(remote);
     this.addTask(() => {
       if (socket.closed) return;
       const listener = target.#ports.find(remote);
-      if (this.#surroundings.isSilent(this, target)) {
+      if (this.#parts.isSilent(this, target)) {
         const failure: SocketFailure = { code: 'unreachable', cause: 'ETIMEDOUT' };
         this.addTask(() => socket.lose(failure), DIAL_TIMEOUT - latency);
       } else if (listener === undefined) {
@@ -166,7 +166,7 @@ export class SimulatedLoop implements Loop {
     return socket;
   }
 
-  /** The address under which whoever is at `remote` sees a dial of ours. */
+  /** The address from which our dial comes, as the process at `remote` sees it. */
   #addressTowards(remote: StreamAddress): StreamAddress {
     if ('path' in remote) return { path: '' };
     return { host: this.#ownHostTowards(remote.host), port: this.#ports.freePort() };
@@ -179,14 +179,14 @@ export class SimulatedLoop implements Loop {
   }
 
   #waysTo(host: string): DatagramWay[] {
-    const { all, find, latency, isSilent } = this.#surroundings;
+    const { all, find, latency, isSilent } = this.#parts;
     const hearers = isGroup(host) ? [...all()] : [isItself(host) ? this : find(host)];
     return hearers
       .filter((loop) => loop !== undefined)
       .map((loop) => ({ target: loop.datagrams, latency: latency(this, loop), isSilent: () => isSilent(this, loop) }));
   }
 
-  /** A kernel accepts before the process is asked: a connection that is turned down is made first, then ended. */
+  /** A kernel accepts a connection before it asks the process. So a refused connection is made first, then ended. */
   #accept(listener: SimulatedListener, dialled: SimulatedSocket, from: SimulatedLoop, caller: StreamAddress): void {
     const { domain, handler } = listener;
     const hasRoom = this.idleScan.sockets.size < this.options.maxConnections;
@@ -207,18 +207,18 @@ export class SimulatedLoop implements Loop {
     handler: SocketHandler,
     to: SimulatedLoop,
   ): SimulatedSocket {
-    const { timers, random, receiveBuffer, memory } = this.#surroundings;
+    const { timers, random, receiveBuffer, memory } = this.#parts;
     const path: PipePath = {
       timers,
       random,
       receiveBuffer,
       memory,
-      latency: this.#surroundings.latency(this, to),
+      latency: this.#parts.latency(this, to),
       upload: to === this ? this.#inside : this.#upload,
       download: to === this ? this.#inside : to.#download,
       window: this.options.window,
       chunking: to.options.chunking,
-      isSilent: () => this.#surroundings.isSilent(this, to),
+      isSilent: () => this.#parts.isSilent(this, to),
     };
     return new SimulatedSocket({ remote, locallyInitiated, domain, handler, path, idleScan: this.idleScan });
   }

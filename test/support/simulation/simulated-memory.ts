@@ -1,6 +1,6 @@
 const SLAB_LENGTH = 1024 * 1024;
 
-/** Cuts buffers from slabs: a simulation sends millions of them, none of which lives for long. */
+/** Cuts buffers from slabs, because a simulation sends millions of them, and none lives for long. */
 export class SimulatedMemory {
   #slab: Buffer = Buffer.alloc(0);
 

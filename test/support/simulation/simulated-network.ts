@@ -8,18 +8,18 @@ import { SimulatedMemory } from './simulated-memory.js';
 
 const RECEIVE_BUFFER_LENGTH = 256 * 1024;
 const DEFAULT_LATENCY: Millis = 10;
-/** From a host to itself. Not zero: two ends that answer each other would make time stand still. */
+/** From a host to itself. It is not zero, because two ends that answer each other would make time stand still. */
 const INSIDE_LATENCY: Millis = 0.1;
 
 /**
- * A network in memory and in simulated time. Each host has a RawServer of its own. The same seed gives the same events:
+ * A network in memory and in simulated time. Each host has its own RawServer. The same seed gives the same events:
  *
  *     const network = new SimulatedNetwork(timeline, seededRandom(1));
  *     const seed = network.host('10.0.0.1', { upload: 1_000_000 });
  *     const leech = network.host('10.0.0.2', { latency: 40 });
  *
- * A dial takes a round trip. Dialling an address that nobody has is `unreachable` after a round trip, a port where
- * nobody listens `refused`. A host reaches itself, at 127.0.0.1 and its own addresses, within 0.1 ms.
+ * A dial takes a round trip. It fails as `unreachable` when no host has the address, and as `refused` when the host
+ * does not listen on the port. A host reaches itself, at 127.0.0.1 and its own addresses, within 0.1 ms.
  */
 export class SimulatedNetwork {
   readonly #timers: Timers;
@@ -31,14 +31,17 @@ export class SimulatedNetwork {
   readonly #receiveBuffer: Buffer = Buffer.allocUnsafeSlow(RECEIVE_BUFFER_LENGTH);
   readonly #memory = new SimulatedMemory();
 
-  /** `latency` is what every packet between two hosts takes, one way; hosts may add to it. */
+  /** `latency` is how long every packet takes from one host to another. The options of hosts may add to it. */
   constructor(timers: Timers, random: Random, latency: Millis = DEFAULT_LATENCY) {
     this.#timers = timers;
     this.#random = random;
     this.#latency = latency;
   }
 
-  /** The host at `addresses`, IP literals. It is made when it is asked for the first time, then with `options`. */
+  /**
+   * The host at `addresses`, IP literals. The first call makes the host, with `options`. Later calls for one of its
+   * addresses must give no options.
+   */
   host(addresses: string | readonly string[], options: Partial<SimulatedHostOptions> = {}): SimulatedHost {
     const own = (typeof addresses === 'string' ? [addresses] : addresses).map(literal);
     const known = this.#hosts.get(own[0] ?? '');
@@ -70,14 +73,14 @@ export class SimulatedNetwork {
   }
 
   /**
-   * From now on no packet gets to the host at `address` or away from it, and nobody is told. Whoever dials it waits, for
-   * 127 s if nothing else ends it.
+   * From now on no packet gets to the host at `address` or away from it, and neither side is told. A dial to it fails
+   * after 127 s, unless the dialling host gives up before.
    */
   silence(address: string): void {
     this.#silent.add(this.#loopAt(address));
   }
 
-  /** The host is heard again: what was sent to it and by it in the meantime arrives. */
+  /** Packets to and from the host get through again. What was sent on connections in the meantime arrives. */
   restore(address: string): void {
     this.#silent.delete(this.#loopAt(address));
     for (const loop of new Set(this.#loops.values())) {

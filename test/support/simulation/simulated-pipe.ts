@@ -4,7 +4,7 @@ import { moveBytes, type Segment, SimulatedLane } from './simulated-lane.js';
 import type { SimulatedLink } from './simulated-link.js';
 import type { SimulatedMemory } from './simulated-memory.js';
 
-/** The way between two hosts, one direction of it. */
+/** One direction of the way between two hosts. */
 export interface PipePath {
   readonly timers: Timers;
   readonly random: Random;
@@ -14,18 +14,18 @@ export interface PipePath {
   readonly download: SimulatedLink;
   /** Bytes that the two kernels hold together before a writer has to wait. */
   readonly window: number;
-  /** Data comes as it was sent, or cut and joined at random places. */
+  /** 'whole': data comes as it was sent. 'random': it is cut and joined at random places. */
   readonly chunking: 'whole' | 'random';
   readonly memory: SimulatedMemory;
-  /** Handed to every reader, and overwritten after each call, so that a view that was kept shows. */
+  /** Each reader gets a view of this buffer. It is overwritten after the call, so that a kept view shows in a test. */
   readonly receiveBuffer: Buffer;
-  /** Nothing comes across for now. What was sent waits, as it would be sent again. */
+  /** Whether nothing comes across for now. What was sent waits, because a real kernel would send it again. */
   isSilent(): boolean;
 }
 
 /** The side that writes. */
 export interface PipeWriter {
-  /** The queue has run empty. Called as an event of its own. */
+  /** The queue is empty. It is called from a task of its own. */
   flushed(): void;
 }
 
@@ -36,34 +36,34 @@ export interface PipeReader {
   dataCameIn(data: Buffer): void;
   ended(): void;
   wasReset(): void;
-  /** Bytes came for a socket that is closed. */
+  /** Bytes came after the socket was closed. */
   gotDataTooLate(): void;
 }
 
 const OVERWRITTEN = 0xdb;
 const MAX_COPY_LENGTH = 64 * 1024;
+
 /**
- * One direction of a connection: the writer's queue, the window, the two lines with the latency between them, and what
- * the reader has not read yet. Bytes are copied when the kernel takes them, not before: whoever changes a chunk that is
- * not flushed sends what it has become.
+ * One direction of a connection: the queue of the writer, the window, the two lines with the latency between them, and
+ * the bytes that the reader has not read yet. A chunk is copied only when the kernel takes it. So if the writer changes
+ * a chunk that is not flushed, the changed bytes are sent, as on a real socket.
  */
 export class SimulatedPipe {
-  /** Whoever reads; null until the connection has reached the other host. */
+  /** The side that reads. Null until the connection has reached the other host. */
   reader: PipeReader | null = null;
   readonly #path: PipePath;
   readonly #writer: PipeWriter;
   readonly #upload: SimulatedLane;
   readonly #download: SimulatedLane;
-
   #queue: Buffer[] = [];
   #unsentLength = 0;
-  /** Something was written since the last flush was told. */
+  /** The writer has written since we last told it that the queue is empty. */
   #flushing = false;
   #flushAsked = false;
   #isOpen = false;
   #ending = false;
   #finished = false;
-  /** Bytes that the kernels hold: sent by the writer, not read yet. */
+  /** How many bytes the kernels hold: the writer has sent them, and the reader has not read them yet. */
   #held = 0;
   #flights: { readonly at: Millis; readonly segments: Segment[] }[] = [];
   #received: Segment[] = [];
@@ -83,7 +83,7 @@ export class SimulatedPipe {
     return this.#received.reduce((sum, segment) => sum + (segment.kind === 'data' ? segment.bytes.length : 0), 0);
   }
 
-  /** The connection is up: what was written leaves. */
+  /** The connection is up. What the writer has written leaves now. */
   open(): void {
     this.#isOpen = true;
     this.#pump();
@@ -100,13 +100,13 @@ export class SimulatedPipe {
     this.#pump();
   }
 
-  /** Ends the stream after what is queued. */
+  /** Ends the stream after the bytes in the queue. */
   end(): void {
     this.#ending = true;
     this.#pump();
   }
 
-  /** Ends the stream after what the kernel has taken. */
+  /** Ends the stream after the bytes that the kernel has taken. */
   close(): void {
     this.#forgetQueue();
     this.#finish({ kind: 'ended' });
@@ -120,7 +120,7 @@ export class SimulatedPipe {
     this.#finish({ kind: 'reset' });
   }
 
-  /** The reader goes on, or the line has come back: tells it what has come in the meantime. */
+  /** The reader goes on, or the line is back. Hands the reader what has come in the meantime. */
   proceed(): void {
     this.#land();
     this.#deliver();

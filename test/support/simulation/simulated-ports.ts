@@ -11,7 +11,7 @@ import type {
 
 const FIRST_FREE_PORT = 49_152;
 
-/** Who asked for a listening socket, and who is told what comes in. */
+/** The domain that asked for a listening socket, and the handler of its events. */
 export interface PortOwner {
   readonly domain: FaultDomain;
   readonly handler: ListenHandler;
@@ -23,18 +23,18 @@ export interface SimulatedListener extends Listener, PortOwner {
   readonly hosts: readonly string[] | null;
 }
 
-/** Who listens where on one host. */
+/** The TCP ports and the paths on which the process of one host listens. */
 export class SimulatedPorts {
   readonly #addresses: readonly string[];
   readonly #listeners: Set<SimulatedListener> = new Set();
   #lastPort = FIRST_FREE_PORT;
 
-  /** `addresses` are the host's own. */
+  /** `addresses` are those of the host. */
   constructor(addresses: readonly string[]) {
     this.#addresses = addresses;
   }
 
-  /** A port that nobody has had lately. */
+  /** A port that was not given out lately. */
   freePort(): number {
     this.#lastPort = this.#lastPort === 65_535 ? FIRST_FREE_PORT : this.#lastPort + 1;
     return this.#lastPort;

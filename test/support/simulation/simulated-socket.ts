@@ -29,9 +29,9 @@ export class SimulatedSocket implements SingleSocket, Scannable, PipeReader, Pip
   #silentSince: Millis;
   #closed = false;
   #paused = false;
-  /** We have said that we write no more. */
+  /** We have said that we will write no more. */
   #ending = false;
-  /** The other side has ended, and we still have something to send. */
+  /** The other side has ended while we still have something to send. */
   #otherEnded = false;
 
   constructor(parts: SimulatedSocketParts) {
@@ -97,12 +97,12 @@ export class SimulatedSocket implements SingleSocket, Scannable, PipeReader, Pip
   close(): void {
     if (this.#closed) return;
     this.#leave();
-    // As a kernel does: whoever leaves with bytes unread tells the other side that they are lost.
+    // As in a real kernel, closing a socket with unread bytes resets the connection, so that the other side knows.
     if ((this.input?.unreadLength ?? 0) > 0) this.output.reset();
     else this.output.close();
   }
 
-  /** From now on it belongs to `domain`, and `handler` is told. */
+  /** From now on the socket belongs to `domain`, and its events go to `handler`. */
   moveTo(domain: FaultDomain, handler: SocketHandler): void {
     if (this.#closed) return;
     this.#domain.sockets.delete(this);
@@ -112,7 +112,7 @@ export class SimulatedSocket implements SingleSocket, Scannable, PipeReader, Pip
     if (domain.ended) this.close();
   }
 
-  /** Our dial got through: `input` is what the other end sends. */
+  /** Our dial got through, and `input` is set. */
   made(): void {
     if (this.#closed) return;
     this.output.open();
@@ -140,7 +140,7 @@ export class SimulatedSocket implements SingleSocket, Scannable, PipeReader, Pip
     this.output.open();
   }
 
-  /** Asks who is to be told, before the first event. */
+  /** Asks for the handler before the first event. When that fails, the socket is closed. */
   chooseHandler(choose: (socket: SimulatedSocket) => SocketHandler): void {
     this.#domain.run(() => {
       let isChosen = false;
@@ -184,7 +184,7 @@ export class SimulatedSocket implements SingleSocket, Scannable, PipeReader, Pip
     this.#idleScan.delete(this);
   }
 
-  /** The domain that owns the socket when the call fails is charged: within an event it may have been adopted. */
+  /** Charges a failure to the domain that owns the socket then, because the event may have moved it to another one. */
   #tell(call: (handler: SocketHandler) => void): void {
     try {
       call(this.#handler);

@@ -29,30 +29,32 @@ import { SimulatedTracker } from './simulated-tracker.js';
 import { Timeline } from './timeline.js';
 
 export interface ClientOptions {
-  /** The disk holds everything at the start. */
+  /** The disk has the whole content at the start. */
   readonly seed: boolean;
   readonly session: Partial<SessionOptions>;
   readonly torrent: Partial<TorrentOptions>;
   readonly host: Partial<SimulatedHostOptions>;
-  /** How long each operation of its disk takes, milliseconds. */
+  /** How long each operation of its disk takes, in milliseconds. */
   readonly diskLatency: number;
-  /** What lies under the part name of the first file at the start, or null for nothing. */
+  /** The content of the part file of the first file at the start, or null for no such file. */
   readonly part: Buffer | null;
-  /** What an earlier client left on the disk, and wrote down of it. */
+  /** What an earlier client left on the disk. */
   readonly image: DiskImage | null;
-  /** Bytes that are free on the disk, or null where it cannot tell. */
+  /** Bytes that are free on the disk, or null when the disk cannot tell. */
   readonly free: number | null;
+  /** The resume journal that an earlier client left. */
   readonly journal: FoundJournal | null;
   /** The metadata that an earlier client kept. */
   readonly metadata: FoundJournal | null;
-  /** What finds peers besides the tracker. */
+  /** The sources that find peers besides the tracker. */
   readonly peerSources: readonly CreatePeerSource[];
-  /** Two clients over one are two processes at one target. */
+  /** Two clients with the same target are two processes that download to one place. */
   readonly target: LockedTarget | null;
-  /** Memory for pieces, bytes, and the longest piece that gets some of it. */
+  /** Bytes of memory for pieces. */
   readonly memory: number;
+  /** A longer piece gets no slot of that memory, in bytes. */
   readonly maxSlotLength: number;
-  /** Who carries its announces; null for the swarm's own tracker. */
+  /** Carries its announces. Null for the tracker of the swarm. */
   readonly trackerClient: TrackerClient | null;
   readonly dht: DhtAdapters | null;
   readonly ownNetworks: OwnNetworks;
@@ -78,7 +80,7 @@ const DEFAULT_CLIENT_OPTIONS: ClientOptions = {
   ownNetworks: NO_OWN_NETWORKS,
 };
 
-/** How a client fares. */
+/** How the download of a client ended, once it has ended. */
 interface ClientEnd {
   done: boolean;
   failure: BtgetError | Error | null;
@@ -86,12 +88,12 @@ interface ClientEnd {
 
 interface AnyClient extends ClientEnd {
   readonly name: string;
-  /** Where it listens. */
+  /** The address on which it listens. */
   readonly address: PeerAddress;
   readonly rawServer: SimulatedHost;
   readonly session: Session;
   readonly journal: MemoryJournal;
-  /** Where it keeps its metadata. */
+  /** The file in which it keeps its metadata. */
   readonly metadata: MemoryJournal;
   readonly slots: MemorySlotPool;
 }
@@ -102,15 +104,16 @@ export interface Client extends AnyClient {
   readonly storage: MemoryStorage;
 }
 
-/** One that began with a magnet link. */
+/** A client that began with a magnet link. */
 export interface MagnetClient extends AnyClient {
   readonly torrent: MagnetTorrent;
-  /** Null while its files are not known. */
+  /** Null until the client knows its files. */
   readonly storage: () => MemoryStorage | null;
+  /** When it got the metadata, or null. */
   metadataAt: Millis | null;
 }
 
-/** A tracker and clients of one torrent on one simulated network, with one log of what befalls them. */
+/** A tracker and the clients of one torrent on one simulated network, with one log of all their events. */
 export class SimulatedSwarm {
   readonly timeline = new Timeline();
   readonly network: SimulatedNetwork;
@@ -141,7 +144,7 @@ export class SimulatedSwarm {
     return client;
   }
 
-  /** Starts a client that has a magnet link alone. Its disk's content is as for `start`. */
+  /** Starts a client that has only a magnet link. `options` are as for `start`. */
   startMagnet(link: V1MagnetLink, options: Partial<ClientOptions> = {}): MagnetClient {
     const { client: about, session, events, torrentOptions, storage, joined } = this.#open(options);
     const gotMetadata = ({ name }: Metainfo): void => {
@@ -153,6 +156,24 @@ export class SimulatedSwarm {
     joined(client);
     this.magnetClients.push(client);
     return client;
+  }
+
+  /** Runs until every client is done, or throws after `limit`. */
+  untilAllDone(limit: number): void {
+    this.timeline.runUntil(() => [...this.clients, ...this.magnetClients].every((client) => client.done), limit);
+  }
+
+  /** Stops every client and then the tracker, and runs five minutes more, so that no task should be left. */
+  stop(): void {
+    let stopped = 0;
+    const clients = [...this.clients, ...this.magnetClients];
+    for (const client of clients)
+      client.session.stop(() => {
+        stopped += 1;
+      });
+    this.timeline.runUntil(() => stopped === clients.length, 10_000);
+    this.tracker.stop();
+    this.timeline.run(300_000);
   }
 
   #open(options: Partial<ClientOptions>) {
@@ -257,23 +278,5 @@ export class SimulatedSwarm {
         outcome.client = client;
       },
     };
-  }
-
-  /** Runs until every client is done, or throws after `limit`. */
-  untilAllDone(limit: number): void {
-    this.timeline.runUntil(() => [...this.clients, ...this.magnetClients].every((client) => client.done), limit);
-  }
-
-  /** Stops every client, and lets what follows happen. Nothing may be left to happen then. */
-  stop(): void {
-    let stopped = 0;
-    const clients = [...this.clients, ...this.magnetClients];
-    for (const client of clients)
-      client.session.stop(() => {
-        stopped += 1;
-      });
-    this.timeline.runUntil(() => stopped === clients.length, 10_000);
-    this.tracker.stop();
-    this.timeline.run(300_000);
   }
 }

@@ -12,20 +12,20 @@ import type { Timeline } from './timeline.js';
 
 const URL = 'http://tracker.test/announce';
 const ROUND_TRIP = 50;
-/** Where it stands: in the network of the swarm. */
+/** The address of the tracker, in the network of the swarm. */
 export const NEAR = '10.0.0.254';
 
-/** The outcome of an answer that comes from the swarm's own network. */
+/** The outcome of an announce that the tracker at `NEAR` answered. */
 export function fromNear(decoded: ReturnType<typeof decodeAnnounceResponse>): AnnounceOutcome {
   return decoded.ok ? { ...decoded, from: NEAR } : decoded;
 }
 
-/** btget's own tracker in simulated time. What is said passes through URL and bencode, as over a network. */
+/** The tracker of btget in simulated time. An announce becomes a URL and an answer becomes bencode, as on a network. */
 export class SimulatedTracker {
   readonly url = URL;
-  /** While true, it refuses connections. */
+  /** While true, the tracker refuses connections. */
   down = false;
-  /** While true, nobody hears anything at all. */
+  /** While true, the tracker never answers. */
   silent = false;
   readonly #timeline: Timeline;
   readonly #tracker: Tracker;
@@ -46,7 +46,7 @@ export class SimulatedTracker {
     this.#tracker.begin();
   }
 
-  /** The tracker's face for the client at `host`. */
+  /** A tracker client whose announces come from `host`. */
   client(host: string): TrackerClient {
     return {
       announce: (request, answered) =>

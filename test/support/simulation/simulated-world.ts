@@ -4,7 +4,10 @@ import type { SimulatedHost } from './simulated-host.js';
 import { SimulatedNetwork } from './simulated-network.js';
 import { Timeline } from './timeline.js';
 
-/** RawServers of a simulated network, in simulated time, each at the next of the addresses that `hostOf` names. */
+/**
+ * A world of RawServers on a simulated network in simulated time. The RawServer that is created as number `index`, from
+ * 0, is at the address `hostOf(index)`.
+ */
 export function simulatedWorld(hostOf: (index: number) => string): RawServerWorld {
   const timeline = new Timeline();
   const network = new SimulatedNetwork(timeline, seededRandom(5), 1);

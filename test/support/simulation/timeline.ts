@@ -14,7 +14,7 @@ export class Timeline implements Timers {
     return this.#tasks.add(task, this.#now + Math.max(0, delay));
   }
 
-  /** Runs everything that is due within the next `span`, then stands at its end. */
+  /** Runs all tasks that are due within the next `span`, and ends at the end of that span. */
   run(span: Millis): void {
     const end = this.#now + span;
     for (;;) {
@@ -26,7 +26,7 @@ export class Timeline implements Timers {
     this.#now = end;
   }
 
-  /** Runs until `done()` holds, or throws when `limit` has passed or nothing is left to happen. */
+  /** Runs until `done()` holds. Throws when `limit` has passed or no task is left. */
   runUntil(done: () => boolean, limit: Millis): void {
     const end = this.#now + limit;
     while (!done()) {
@@ -38,7 +38,7 @@ export class Timeline implements Timers {
     }
   }
 
-  /** Tasks that are still waiting: none, when everything was tidied up. */
+  /** How many tasks are still waiting. It is 0 when all owners have cancelled their tasks. */
   get pending(): number {
     return this.#tasks.size;
   }

@@ -1,4 +1,4 @@
-/** A DHT in simulated time: honest nodes that are ours, honest ones that choose any id, and liars. */
+/** A DHT in simulated time. Its nodes are honest ones of ours, honest ones that choose any id, and liars. */
 import type { Millis } from '../../../src/base/clock.js';
 import { type Random, shuffle } from '../../../src/base/random.js';
 import { verifyEd25519 } from '../../../src/base/system-ed25519.js';
@@ -22,9 +22,9 @@ export interface HonestNode {
 
 const ROUTERS = 3;
 const PORT = 6881;
-/** Nodes that are not there, for liars to name. */
+/** How many nodes that do not exist the liars can name. */
 const INVENTED = 500;
-/** What only a query for peers holds. */
+/** Bytes that only a query for peers holds. */
 const GET_PEERS = '1:q9:get_peers';
 
 export class DhtWorld {
@@ -32,9 +32,9 @@ export class DhtWorld {
   readonly random: Random;
   readonly datagrams: DatagramWorld;
   readonly honest: HonestNode[] = [];
-  /** Whether the routers of nodes that join from now on are none but routers. */
+  /** Whether the nodes that join from now on treat their routers as public ones. */
   publicRouters = false;
-  /** When honest nodes have asked others for peers. */
+  /** The times at which honest nodes asked other nodes for peers. */
   readonly peerQueries: Millis[] = [];
   /** How each liar lies, by its host. */
   readonly lies = new Map<string, string>();
@@ -50,7 +50,10 @@ export class DhtWorld {
     this.#conspiracy = { world: this.datagrams, random: this.random, liars: [], invented };
   }
 
-  /** A node that begins now. The first few are the routers of all others. `fits`: its id is one that its address allows. */
+  /**
+   * Adds an honest node. The first three nodes are the routers of all later ones. With `fits`, the address of the node
+   * allows its id (BEP 42).
+   */
   join(fits = true, state: Buffer | null = null, address = this.freeAddress()): HonestNode {
     const routers = this.honest.slice(0, ROUTERS).map((each) => each.address);
     const id = fits ? secureId(placeAt(address).ip, this.random) : this.random.bytes(20);
@@ -69,7 +72,7 @@ export class DhtWorld {
     return member;
   }
 
-  /** A node with an address of each family. */
+  /** Adds a node with an address of each family. It does not count as one of `honest`. */
   joinBoth([ipv4, ipv6]: readonly [string, string], routers: readonly PeerAddress[]): DhtNode {
     const node = this.#node(routers, null);
     for (const [family, host] of [
@@ -82,14 +85,14 @@ export class DhtWorld {
     return node;
   }
 
-  /** The node is gone, without a word. */
+  /** Removes the node. It tells no other node. */
   leave(member: HonestNode): void {
     this.honest.splice(this.honest.indexOf(member), 1);
     this.datagrams.detach(member.address);
     member.node.stop();
   }
 
-  /** Lets `count` liars of every kind take part from now on, who make themselves known again and again. */
+  /** Adds `count` liars, of all kinds in turn. They make themselves known to honest nodes again and again. */
   addLiars(count: number): void {
     for (let number = 0; number < count; number += 1) {
       const { liars } = this.#conspiracy;
@@ -98,19 +101,20 @@ export class DhtWorld {
       liars.push(own);
       this.lies.set(own.host, lie);
       const liar = hostileNode(lie, own, this.#conspiracy);
-      const meetSomebody = (): void => {
-        liar.meet(this.anybody().address);
-        this.timeline.addTask(meetSomebody, 20_000 + this.random.below(20_000));
+      const meetHonestNode = (): void => {
+        liar.meet(this.randomNode().address);
+        this.timeline.addTask(meetHonestNode, 20_000 + this.random.below(20_000));
       };
-      this.timeline.addTask(meetSomebody, this.random.below(20_000));
+      this.timeline.addTask(meetHonestNode, this.random.below(20_000));
     }
   }
 
-  anybody(): HonestNode {
+  /** A random honest node. */
+  randomNode(): HonestNode {
     return this.honest[this.random.below(this.honest.length)] as HonestNode;
   }
 
-  /** `count` nodes that are not `one`. */
+  /** `count` random honest nodes other than `one`. */
   others(one: HonestNode, count: number): HonestNode[] {
     return shuffle(
       this.random,
@@ -118,6 +122,7 @@ export class DhtWorld {
     ).slice(0, count);
   }
 
+  /** A random public IPv4 address that no node has. */
   freeAddress(): PeerAddress {
     for (;;) {
       const ip = ipOfBytes(this.random.bytes(4));
@@ -151,7 +156,10 @@ export class DhtWorld {
   }
 }
 
-/** What a client makes of an answer that knows nothing of BEP 42: it never learns where it is seen, and keeps its id. */
+/**
+ * The answer as a client reads it that does not know BEP 42: without the address at which the client is seen. Such a
+ * client never learns that address, and keeps its id.
+ */
 function withoutAddress(packet: Buffer): Buffer {
   const field = 'd2:ip6:';
   if (packet.toString('latin1', 0, field.length) !== field) return packet;

@@ -6,7 +6,7 @@ import { sha1, sha256 } from '../../../src/base/digest.js';
 import { BtgetError, unreachable } from '../../../src/base/failure.js';
 
 describe('copyBytes', () => {
-  it('puts the source where it belongs and touches nothing else, in shared memory and in memory of our own', () => {
+  it('copies the source to its place and changes no other byte, in shared memory and in ordinary memory', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), fc.nat(20), fc.boolean(), (source, begin, shared) => {
         const target = shared ? Buffer.from(new SharedArrayBuffer(60)) : Buffer.alloc(60);
@@ -19,13 +19,13 @@ describe('copyBytes', () => {
     );
   });
 
-  it('refuses what has no room', () => {
+  it('refuses a source that does not fit', () => {
     assert.throws(() => copyBytes(Buffer.alloc(5), Buffer.alloc(8), 4), RangeError);
   });
 });
 
 describe('readUint32', () => {
-  it('is what was written, and never negative', () => {
+  it('reads the number that was written, and never a negative one', () => {
     fc.assert(
       fc.property(fc.nat(2 ** 31 - 1), fc.boolean(), fc.nat(5), (low, high, begin) => {
         const value = high ? low + 2 ** 31 : low;
@@ -39,7 +39,7 @@ describe('readUint32', () => {
 });
 
 describe('hexadecimal', () => {
-  it('comes back as it went in, also out of the middle of a buffer', () => {
+  it('reads back as the bytes that were written, also for a part of a buffer', () => {
     fc.assert(
       fc.property(fc.uint8Array(), fc.nat(3), (bytes, begin) => {
         const view = bytes.subarray(Math.min(begin, bytes.length));
@@ -58,7 +58,7 @@ describe('digests', () => {
 });
 
 describe('BtgetError', () => {
-  it('carries a code for scripts, a sentence for people, and its cause', () => {
+  it('has a code for scripts, a sentence for people, and its cause', () => {
     const cause = new Error('below');
     const error = new BtgetError('usage', 'no such option: --frob', { cause });
     assert.deepEqual(
@@ -70,7 +70,7 @@ describe('BtgetError', () => {
 });
 
 describe('unreachable', () => {
-  it('is loud, and names what came', () => {
+  it('throws, and names the value that came', () => {
     assert.throws(() => unreachable({ kind: 'odd' } as never), /unreachable: \{"kind":"odd"\}/);
   });
 });

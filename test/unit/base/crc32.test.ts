@@ -7,6 +7,6 @@ test('CRC-32 of the check string is the one that its catalogue gives', () => {
   assert.equal(crc32(Buffer.alloc(0)), 0);
 });
 
-test('CRC-32 goes on from what came before', () => {
+test('the CRC-32 of two parts is that of both together', () => {
   assert.equal(crc32(Buffer.from('456789'), crc32(Buffer.from('123'))), 0xcbf43926);
 });

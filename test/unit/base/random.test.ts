@@ -10,7 +10,7 @@ for (const [name, random] of [
   ['seededRandom', seededRandom(1)],
 ] as const) {
   describe(name, () => {
-    it('gives every whole number below the bound and no other', () => {
+    it('gives every whole number below the bound and no other number', () => {
       for (const bound of [1, 2, 3, 7]) {
         const seen = new Set(Array.from({ length: 400 }, () => random.below(bound)));
         assert.deepEqual(
@@ -20,13 +20,13 @@ for (const [name, random] of [
       }
     });
 
-    it('reaches the upper half below the greatest bound', () => {
+    it('with the greatest bound, also gives numbers in its upper half', () => {
       const values = Array.from({ length: 64 }, () => random.below(2 ** 32));
       assert.ok(values.every((value) => Number.isInteger(value) && value >= 0 && value < 2 ** 32));
       assert.ok(values.some((value) => value >= 2 ** 31));
     });
 
-    it('gives as many bytes as were asked for', () => {
+    it('gives as many bytes as the caller asked for', () => {
       assert.equal(random.bytes(0).length, 0);
       assert.equal(random.bytes(20).length, 20);
       assert.notDeepEqual(random.bytes(20), random.bytes(20));
@@ -35,7 +35,7 @@ for (const [name, random] of [
 }
 
 describe('seededRandom', () => {
-  it('is the same for the same seed and another for another', () => {
+  it('gives the same numbers for the same seed, and others for another seed', () => {
     const draw = (random: Random) => Array.from({ length: 20 }, () => random.below(1000));
     assert.deepEqual(draw(seededRandom(4)), draw(seededRandom(4)));
     assert.notDeepEqual(draw(seededRandom(4)), draw(seededRandom(5)));
@@ -56,7 +56,7 @@ describe('shuffle', () => {
     );
   });
 
-  it('gives each order about as often', () => {
+  it('gives each order about equally often', () => {
     const random = seededRandom(9);
     const counts = new Map<string, number>();
     for (let round = 0; round < 6000; round += 1) {

@@ -21,7 +21,7 @@ test('a name keeps every byte, UTF-8 or not', () => {
   );
 });
 
-test('a name that is UTF-8 is what it looks like, and only others are handed over as bytes', () => {
+test('a name in UTF-8 is its own text, and only other names go to the system as bytes', () => {
   assert.equal(nameText(Buffer.from('héllo \u{1f468}\ufffd')), 'héllo \u{1f468}\ufffd');
   assert.equal(systemPath('/tmp/héllo'), '/tmp/héllo');
   const odd = nameText(Buffer.from('b\xe9b\xff', 'latin1'));

@@ -8,7 +8,7 @@ import { SecretUrl } from '../../../src/base/secret-url.js';
 const HEX = '0f1e2d3c4b5a69788796a5b4c3d2e1f0';
 const BASE32 = 'MZXW6YTBOI2DSNZQKRUGS4ZANFZSAYJA';
 
-/** The shapes of the URLs of private trackers, and what is shown of them. */
+/** URLs in the forms that private trackers use, each with what we show of it. */
 const TRACKERS: readonly (readonly [url: string, shown: string])[] = [
   [`http://t.example:2710/${HEX}/announce`, 'http://t.example:2710/0f1e…/announce'],
   [`http://t.example/announce/${HEX}`, 'http://t.example/announce/0f1e…'],
@@ -93,7 +93,7 @@ test('a URL without secrets is shown as it is spelled', () => {
   for (const url of ORDINARY) assert.equal(redactUrl(url), url);
 });
 
-test('the URLs in a magnet link lose their secrets, and the link stays one', () => {
+test('the URLs in a magnet link lose their secrets, and the link is still a magnet link', () => {
   const link = (tracker: string): string => `magnet:?xt=urn:btih:${HEX}01234567&dn=a&tr=${tracker}&so=1`;
   assert.equal(
     redactUrl(link(encodeURIComponent(`http://u:p@h:1/${HEX}/announce`))),
@@ -119,7 +119,7 @@ test('a text is shown without the secrets of the URLs in it', () => {
   for (const [text, shown] of texts) assert.equal(redactText(text), shown, text);
 });
 
-test('whatever prints a secret URL prints it without its secrets', () => {
+test('every way to print a secret URL leaves out its secrets', () => {
   const url = new SecretUrl(`http://user:hunter22@h/${HEX}/announce`);
   const printed = [
     `${url}`,
@@ -132,7 +132,7 @@ test('whatever prints a secret URL prints it without its secrets', () => {
   assert.equal(url.whole, `http://user:hunter22@h/${HEX}/announce`);
 });
 
-test('what a server says loses the secrets of the URL that it was asked at, in every form it may quote', () => {
+test('the text of a server loses the secrets of the request URL, in every form that it may quote', () => {
   const url = new SecretUrl(`http://alice:hunt%20er@h/${HEX}/announce?authkey=ab12`);
   const basic = Buffer.from('alice:hunt er').toString('base64');
   assert.equal(url.hide(`no ${HEX.toUpperCase()} for alice`), 'no … for …');
@@ -149,7 +149,7 @@ test('what a server says loses the secrets of the URL that it was asked at, in e
   assert.equal(url.hide('100%25 of &#38; is %E2%80%A6 well%2e'), '100%25 of &#38; is %E2%80%A6 well%2e');
 });
 
-test('a URL of many secrets, and a secret of any length, are hidden in a time that does not explode', () => {
+test('many secrets in one URL, and a secret of any length, are hidden in little time', () => {
   const long = new SecretUrl(`http://h/?passkey=${'a'.repeat(1 << 16)}`);
   assert.equal(long.hide(`no b${'%61'.repeat(1 << 10)}`), 'no b…');
   assert.equal(long.hide('url is too long'), 'url is too long');
@@ -174,7 +174,7 @@ test('no password and no key is left, wherever the URL stands in a text', () => 
   );
 });
 
-test('any text at all can be made safe, in a time that does not explode', () => {
+test('any text is made safe in little time', () => {
   fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => assert.equal(typeof redactText(text), 'string')));
   for (const part of ['http://', 'a:', '@', '%3a', 'magnet:?tr=', '&tr=http://a:b@'])
     assert.equal(typeof redactText(part.repeat(20_000)), 'string', part);

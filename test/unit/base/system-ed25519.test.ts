@@ -7,7 +7,7 @@ import { verifyEd25519 } from '../../../src/base/system-ed25519.js';
 const pair = generateKeyPairSync('ed25519');
 const publicKey = pair.publicKey.export({ format: 'der', type: 'spki' }).subarray(-32);
 
-test('a signature holds for its message and its key alone', () => {
+test('a signature is right only for its own message and its own key', () => {
   const message = Buffer.from('3:seqi1e1:v12:Hello World!');
   const signature = sign(null, message, pair.privateKey);
   assert.ok(verifyEd25519(publicKey, signature, message));
@@ -20,7 +20,7 @@ test('a signature holds for its message and its key alone', () => {
   }
 });
 
-test('whatever is called a key or a signature, the answer is no', () => {
+test('bytes that are no key or no signature are refused without an exception', () => {
   const bytes = fc.uint8Array({ maxLength: 80 }).map((array) => Buffer.from(array));
   fc.assert(fc.property(bytes, bytes, bytes, (key, signature, message) => !verifyEd25519(key, signature, message)));
 });

@@ -30,7 +30,7 @@ describe('TaskQueue', () => {
     assert.equal(queue.nextDue(), undefined);
   });
 
-  it('gives nothing before its time', () => {
+  it('gives no task before its time', () => {
     const queue = new TaskQueue();
     queue.add(() => undefined, 10);
     assert.equal(queue.takeDue(9.999), undefined);
@@ -51,7 +51,7 @@ describe('TaskQueue', () => {
     assert.equal(queue.size, 0);
   });
 
-  it('takes no harm when a task is cancelled that has run', () => {
+  it('ignores the cancelling of a task that has run', () => {
     const queue = new TaskQueue();
     const task = queue.add(() => undefined, 1);
     runDue(queue, 1);
@@ -76,11 +76,11 @@ describe('TaskQueue', () => {
     assert.deepEqual(log, ['new']);
   });
 
-  it('refuses a task without a time, which would be a bug', () => {
+  it('refuses a task without a time, because that is a bug', () => {
     assert.throws(() => new TaskQueue().add(() => undefined, Number.NaN), RangeError);
   });
 
-  it('sorts out 200,000 withdrawn tasks without a stack of its own', () => {
+  it('removes 200,000 withdrawn tasks without overflowing the stack', () => {
     const queue = new TaskQueue();
     const log: number[] = [];
     for (let due = 0; due < 200_000; due += 1) queue.add(() => log.push(due), due);

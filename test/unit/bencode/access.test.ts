@@ -12,7 +12,7 @@ const values: Readonly<Record<string, BencodeValue>> = {
 };
 const dictionary = new Map(Object.entries(values));
 
-test('each getter gives its own type and is undefined for every other one', () => {
+test('each getter returns values of its own type, and undefined for all other types', () => {
   const getters = { integer: getInteger, bytes: getBytes, list: getList, dictionary: getDictionary };
   for (const [kind, get] of Object.entries(getters)) {
     for (const key of [...dictionary.keys(), 'absent']) {
@@ -21,7 +21,7 @@ test('each getter gives its own type and is undefined for every other one', () =
   }
 });
 
-test('text is UTF-8, and what is not UTF-8 shows as U+FFFD', () => {
+test('text is decoded as UTF-8, and bytes that are not UTF-8 become U+FFFD', () => {
   assert.equal(getText(dictionary, 'bytes'), 'text');
   assert.equal(getText(dictionary, 'integer'), undefined);
   assert.equal(asText(Buffer.from('a\xffb', 'latin1')), 'a\ufffdb');

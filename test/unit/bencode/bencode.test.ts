@@ -22,7 +22,7 @@ test('every kind of value is decoded', () => {
   );
 });
 
-test('keys that mean something to JavaScript are plain data', () => {
+test('keys that have a meaning in JavaScript objects are plain data', () => {
   const value = decode('d9:__proto__d1:xi1ee11:constructori2e14:hasOwnPropertyi3e8:toStringi4ee');
   assert.deepEqual(
     value,
@@ -36,7 +36,7 @@ test('keys that mean something to JavaScript are plain data', () => {
   assert.equal(({} as Record<string, unknown>)['x'], undefined);
 });
 
-test('keys are bytes: none is lost, altered or taken for another', () => {
+test('keys are bytes: no key is lost, changed or confused with another', () => {
   const keys = [
     '',
     '\0',
@@ -67,12 +67,12 @@ test('an integer beyond 2^53 keeps every digit', () => {
   ]);
 });
 
-test('minus zero is zero and leading zeros count nothing, where they are tolerated', () => {
+test('tolerant rules read minus zero as zero and ignore leading zeros', () => {
   assert.deepEqual(decode('li-0ei007e03:abce'), [0, 7, bytes('abc')]);
   assert.ok(Object.is(decode('i-0e'), 0));
 });
 
-test('the first of two equal keys counts', () => {
+test('when a key stands twice, the first one counts', () => {
   assert.deepEqual(
     decode('d1:ai1e1:ai2e1:bi3e1:ai4ee'),
     new Map([
@@ -82,7 +82,7 @@ test('the first of two equal keys counts', () => {
   );
 });
 
-test('bytes after the end, and the original bytes of one key, can be had', () => {
+test('the result says where the value ends, and has the original bytes of the value of one key', () => {
   const text = 'd1:zi1e4:infod1:bi1e1:ai02eeeTHE REST';
   const { value, end, raw } = decodeBencodeParts(bytes(text), { ...TOLERANT, rawKey: 'info' });
   assert.equal(text.slice(end), 'THE REST');
@@ -102,7 +102,7 @@ test('bytes after the end, and the original bytes of one key, can be had', () =>
   );
 });
 
-test('what is not bencode is an error that says where', () => {
+test('bytes that are not bencode throw an error that names the offset', () => {
   assert.throws(
     () => decode('d1:ai1e1:b'),
     (error: unknown) => {
@@ -114,7 +114,7 @@ test('what is not bencode is an error that says where', () => {
   );
 });
 
-test('the inputs on which the package hangs, fills memory or overflows the stack come back as errors', () => {
+test('input on which the package hangs, fills memory or overflows the stack throws an error', () => {
   for (const text of ['d-3:', 'l-3:', 'l-4:', 'd1:ai1e-5:', 'l'.repeat(100_000), 'd1:a'.repeat(100_000)]) {
     assert.throws(() => decode(text), BtgetError);
   }

@@ -4,7 +4,7 @@ import { type Encodable, encodeBencode } from '../../../src/bencode/encode.js';
 
 const encode = (value: Encodable): string => encodeBencode(value).toString('latin1');
 
-test('every kind of value has its canonical spelling', () => {
+test('every kind of value is encoded in its canonical form', () => {
   assert.equal(
     encode([0, -0, -5, 2n ** 64n, '', 'é', Buffer.from([255]), [], new Map()]),
     'li0ei0ei-5ei18446744073709551616e0:2:\xc3\xa91:\xffledee',
@@ -19,7 +19,7 @@ test('keys are sorted by their bytes', () => {
   );
 });
 
-test('what cannot be written is our bug, and loud', () => {
+test('a value that cannot be encoded throws, because it is a bug of ours', () => {
   for (const number of [1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
     assert.throws(() => encode(number), /not an exact integer/);
   }

@@ -16,7 +16,7 @@ function verdicts(texts: readonly string[], rules: BencodeRules): Record<string,
   );
 }
 
-test('values are accepted in their canonical spelling', () => {
+test('canonical values are accepted', () => {
   for (const text of [
     'i0e',
     'i-1e',
@@ -32,7 +32,7 @@ test('values are accepted in their canonical spelling', () => {
   }
 });
 
-test('each broken text is refused with the offset of the byte that is wrong', () => {
+test('broken bencode is refused with the offset of the wrong byte', () => {
   const broken = {
     '': '0: the bytes end too early',
     e: '0: a value should begin here',
@@ -65,7 +65,7 @@ test('each broken text is refused with the offset of the byte that is wrong', ()
   assert.deepEqual(verdicts(Object.keys(broken), CANONICAL), broken);
 });
 
-test('what is not canonical is refused where it must be canonical, and only there', () => {
+test('bencode that is not canonical is refused by canonical rules, and by no others', () => {
   const loose = {
     i01e: '1: an integer begins with zero',
     'i-0e': '2: an integer begins with zero',
@@ -79,11 +79,11 @@ test('what is not canonical is refused where it must be canonical, and only ther
     assert.equal(verdict, 'ok', text);
 });
 
-test('the end of the root value is told, so that bytes after it can be used', () => {
+test('the scan says where the root value ends, so that bytes after it can be used', () => {
   assert.deepEqual(scan('d1:ai1eeTRAILING', TOLERANT), { ok: true, end: 8, raw: null, oddities: [] });
 });
 
-test('the raw value is that of the root dictionary, wherever else the key stands', () => {
+test('the raw value is that of the key in the root dictionary, also when the key stands elsewhere too', () => {
   const text = 'd1:ad4:infoi1ee4:infod1:xi1ee1:zi1ee';
   const result = scan(text, { ...TOLERANT, rawKey: 'info' });
   assert.ok(result.ok && result.raw !== null);
@@ -96,7 +96,7 @@ test('the raw value is that of the root dictionary, wherever else the key stands
   });
 });
 
-test('keys of the raw value, and its own key, are unique even where nothing else must be', () => {
+test('the raw key and all keys inside its value must be unique, even under tolerant rules', () => {
   const rules = { ...TOLERANT, rawKey: 'info' };
   const texts = {
     'd4:infodee': 'ok',
@@ -112,7 +112,7 @@ test('keys of the raw value, and its own key, are unique even where nothing else
   assert.deepEqual(verdicts(Object.keys(texts), rules), texts);
 });
 
-test('what the package would misread is pointed out', () => {
+test('tokens that the package would misread are listed as oddities', () => {
   const text = 'd1:ai1e1:ai2e9:__proto__i3e1:\xffi9007199254740992e1:zi9007199254740991ee';
   const result = scan(text, TOLERANT);
   assert.ok(result.ok);
@@ -127,14 +127,14 @@ test('what the package would misread is pointed out', () => {
   );
 });
 
-test('nesting and tokens are bounded exactly', () => {
+test('the limits of nesting and tokens are exact', () => {
   const depth = (n: number) => scan('l'.repeat(n) + 'e'.repeat(n), { ...TOLERANT, maxDepth: 3 }).ok;
   assert.deepEqual([depth(3), depth(4)], [true, false]);
   const tokens = (n: number) => scan(`l${'i0e'.repeat(n)}e`, { ...TOLERANT, maxTokens: 3 }).ok;
   assert.deepEqual([tokens(2), tokens(3)], [true, false]);
 });
 
-test('the guard reads no byte more than a few times, whatever comes', () => {
+test('the guard reads each byte only a few times, whatever the input', () => {
   const hostile = {
     'two million lists': Buffer.alloc(2_000_000, 'l'),
     'two million nested dictionaries': Buffer.from('d1:a'.repeat(500_000)),
@@ -167,7 +167,7 @@ if (hasCorpus('the bencode vectors')) {
   }
   const { vectors } = JSON.parse(readCorpus('vectors/bdecode-vectors.json').toString()) as { vectors: Vector[] };
 
-  test('bencode is judged as in the vectors of another client', () => {
+  test('the guard accepts and refuses the test vectors of another client as that client does', () => {
     for (const { test: name, input, hard_error, soft_error, _note } of vectors) {
       if (_note?.includes('skip in JS')) continue;
       const bytes = Buffer.from(input.hex, 'hex');

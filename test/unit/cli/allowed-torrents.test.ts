@@ -11,7 +11,7 @@ import { Timeline } from '../../support/simulation/timeline.js';
 const info = (name: string) => `d6:lengthi1e4:name1:${name}12:piece lengthi16384e6:pieces20:${'h'.repeat(20)}e`;
 const hashOf = (name: string) => createHash('sha1').update(info(name)).digest();
 
-test('a torrent that comes is served, one that breaks is served as before, one that goes is not', async (t) => {
+test('a new .torrent is served, a broken one is served as before, and a removed one is not', async (t) => {
   const dir = await mkdtemp(join(tmpdir(), 'allowed-'));
   t.after(() => rm(dir, { recursive: true }));
   const path = join(dir, 'x.torrent');
@@ -37,7 +37,7 @@ test('a torrent that comes is served, one that breaks is served as before, one t
   );
 });
 
-test('the folder is read again each minute, whatever was wrong with it, until that is cancelled', async (t) => {
+test('the folder is read again each minute until that is cancelled, even after failures', async (t) => {
   const dir = await mkdtemp(join(tmpdir(), 'allowed-'));
   t.after(() => rm(dir, { recursive: true, force: true }));
   const timeline = new Timeline();
@@ -52,7 +52,7 @@ test('the folder is read again each minute, whatever was wrong with it, until th
       return timeline.addTask(task, delay);
     },
   };
-  /** Resolves when the folder was read and the next minute waited for. */
+  /** Lets `span` pass. Resolves when the folder has been read and the next wait has begun. */
   const pass = async (span: number): Promise<void> => {
     const done = new Promise<void>((resolve) => {
       waitsAgain = resolve;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { dhtStatePath } from '../../../src/cli/dht-state-path.js';
 
-test('the state of the DHT lies in the cache, and nowhere when there is no place for one', () => {
+test('the state of the DHT lies in the cache folder, and has no path when the environment names no folder', () => {
   const paths = [
     { XDG_CACHE_HOME: '/cache', HOME: '/home/u' },
     { XDG_CACHE_HOME: 'relative', HOME: '/home/u' },

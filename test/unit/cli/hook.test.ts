@@ -31,7 +31,7 @@ async function run(script: string, more: Partial<typeof result> = {}) {
   return { said, failure };
 }
 
-test('the program gets the result on stdin and in its environment, as it is', async () => {
+test('the program gets the unchanged result on stdin and in its environment', async () => {
   const script = `
     const e = process.env;
     console.log([e.BTGET_NAME, e.BTGET_PATH, e.BTGET_DIR, e.BTGET_INFO_HASH].join('|'));
@@ -56,7 +56,7 @@ test('a result that is too long for the environment is on stdin alone', async ()
   assert.deepEqual(await run(script, { paths }), { said: ['undefined true'], failure: null });
 });
 
-test('a program that fails, is missing, or reads nothing', async () => {
+test('a program that fails or is missing gives a sentence, and one that does not read its stdin is no failure', async () => {
   assert.match((await run('process.exit(3)')).failure ?? '', /ended with exit code 3$/);
   assert.match((await run('process.kill(process.pid)')).failure ?? '', /ended with SIGTERM$/);
   const paths = Array.from({ length: 100_000 }, () => './something/long');

@@ -7,7 +7,7 @@ import { nextStep } from '../../../src/cli/output/sentences.js';
 const withCode = (code: string, message = code, syscall = 'open'): Error =>
   Object.assign(new Error(message), { code, syscall });
 
-test('what the machine lacks is no bug, wherever it is met, and says what to raise', () => {
+test('an error that shows what the machine lacks is no bug, and its message says what to raise', () => {
   const told = [
     withCode('EMFILE'),
     withCode('ENFILE'),
@@ -30,7 +30,7 @@ test('what the machine lacks is no bug, wherever it is met, and says what to rai
   ]);
 });
 
-test('of a torrent that fails because too many files are open, the limit is what to raise', () => {
+test('when a torrent fails because too many files are open, the hint is to raise the limit', () => {
   const failure = (cause: string) => new BtgetError('cannot-open', 'cannot open x', { cause: withCode(cause) });
   assert.deepEqual([failure('EMFILE'), failure('ENFILE'), failure('EACCES'), withCode('EMFILE')].map(nextStep), [
     'raise the limit with ulimit -n',
@@ -40,7 +40,7 @@ test('of a torrent that fails because too many files are open, the limit is what
   ]);
 });
 
-test('any other exception is a bug, and a failure is what it says it is', () => {
+test('any other exception is a bug, and a BtgetError keeps its code', () => {
   for (const error of [new Error('x'), withCode('ENOENT'), new TypeError('EMFILE'), 'EMFILE', null])
     assert.deepEqual([exitCodeOf(error), failureCode(error)], [70, 'bug']);
   assert.equal(exitCodeOf(new BtgetError('io', 'x', { cause: withCode('EMFILE') })), 17);

@@ -24,7 +24,7 @@ const dir = mkdtempSync(join(tmpdir(), 'btget-main-'));
 after(() => rmSync(dir, { recursive: true }));
 const at = (name: string): string => join(dir, name);
 
-/** Makes one byte of a file another. */
+/** Changes one byte of a file. */
 function writeAt(path: string, position: number): void {
   const descriptor = openSync(path, 'r+');
   writeSync(descriptor, Buffer.of(99), 0, 1, position);
@@ -33,7 +33,7 @@ function writeAt(path: string, position: number): void {
 
 const { timers } = nodeIo();
 
-/** Runs a command to its end. Hashing answers on real time. */
+/** Runs a command to its end. Hashing takes real time. */
 async function btget(...argv: readonly string[]) {
   const io = new FakeIo();
   const code = await main(argv, Object.assign(io, { timers }));
@@ -55,7 +55,7 @@ const made = await btget(
   'http://u/a',
 );
 
-test('create makes a torrent that parses, sorted, without a date, and says its info-hash', async () => {
+test('create makes a valid torrent with sorted files and no date, and prints its info-hash', async () => {
   assert.equal(made.code, 0, made.err);
   assert.equal(made.out, '');
   const metainfo = parseMetainfo(readFileSync(at('data.torrent')));
@@ -72,7 +72,7 @@ test('create makes a torrent that parses, sorted, without a date, and says its i
   assert.ok(made.err.includes(metainfo.infoHash.toString('hex')));
 });
 
-test('create gives the same bytes each time, also on stdout, and each option its field', async () => {
+test('create gives the same bytes each time, also on stdout, and each option sets its field', async () => {
   const again = await btget(
     'create',
     at('data'),
@@ -98,7 +98,7 @@ test('create gives the same bytes each time, also on stdout, and each option its
   );
 });
 
-test('create replaces a torrent only with --force, and never takes the torrent into itself', async () => {
+test('create replaces a .torrent only with --force, and never takes it into its own content', async () => {
   const inside = at('data/self.torrent');
   assert.equal((await btget('create', at('data'), '-o', inside)).code, 0);
   const refused = await btget('create', at('data'), '-o', inside);
@@ -109,7 +109,7 @@ test('create replaces a torrent only with --force, and never takes the torrent i
   rmSync(inside);
 });
 
-test('create says what it cannot make a torrent of', async () => {
+test('create says why it cannot make a torrent of some content', async () => {
   mkdirSync(at('bare'));
   writeFileSync(at('zero'), '');
   const rows: readonly [readonly string[], number][] = [
@@ -142,7 +142,7 @@ test('show --json prints an object for each source, and an error for one that ca
   assert.equal(shown.err.trim().split('\n').length, 2);
 });
 
-test('verify tells each file apart: ok, incomplete, missing, of the wrong size, under its part name', async () => {
+test('verify tells for each file whether it is ok, incomplete, missing or of the wrong size, also under its part name', async () => {
   const verify = async () => {
     const { code, out } = await btget('verify', at('data.torrent'), '-d', dir, '--json');
     const { ok, have, length, files, badPieces } = JSON.parse(out);
@@ -154,7 +154,7 @@ test('verify tells each file apart: ok, incomplete, missing, of the wrong size, 
   renameSync(at('data/one'), at('data/one.part'));
   assert.deepEqual(await verify(), { ...whole, states: ['ok 0', 'ok 40000', 'ok 20000'] });
   writeFileSync(at('data/one.part'), Buffer.alloc(40_000, 9), { flag: 'r+' });
-  // The third piece holds the end of the one file and the beginning of the other.
+  // The third piece holds the end of the first file and the beginning of the second.
   const partly = { code: 32, ok: false, have: 10_848, length: 60_000, badPieces: [0, 1, 2] };
   assert.deepEqual(await verify(), { ...partly, states: ['ok 0', 'incomplete 0', 'incomplete 10848'] });
   rmSync(at('data/one.part'));
@@ -168,7 +168,7 @@ test('verify tells each file apart: ok, incomplete, missing, of the wrong size, 
   truncateSync(at('data/sub/.two'), 20_000);
 });
 
-test('verify names the bad bytes of each file, runs of bad pieces as one, in JSON and in words', async () => {
+test('verify names the bad bytes of each file in JSON and in words, with one range for a run of bad pieces', async () => {
   mkdirSync(at('ranges'));
   writeFileSync(at('ranges/a'), Buffer.alloc(200_000, 1));
   writeFileSync(at('ranges/b'), Buffer.alloc(50_000, 2));
@@ -210,7 +210,7 @@ test('verify names the bad bytes of each file, runs of bad pieces as one, in JSO
   });
 });
 
-test('verify tells ten bad ranges of a file in words, and how many more there are', async () => {
+test('verify tells ten bad ranges of a file in words, and the number of the others', async () => {
   writeFileSync(at('ruin'), Buffer.alloc(25 * 16_384));
   await btget('create', at('ruin'), '-o', at('ruin.torrent'), '--piece-length', '16K', '-q');
   for (let piece = 0; piece < 25; piece += 2) writeAt(at('ruin'), piece * 16_384);
@@ -220,7 +220,7 @@ test('verify tells ten bad ranges of a file in words, and how many more there ar
   assert.equal(lines.at(-2)?.trim(), 'and 3 more ranges (see --json)');
 });
 
-test('verify names the files as they are called with --output', async () => {
+test('verify names the files as --output does', async () => {
   const { code, out } = await btget('verify', at('data.torrent'), '-d', dir, '-o', 'renamed', '--json');
   assert.equal(code, 32);
   assert.deepEqual(
@@ -229,7 +229,7 @@ test('verify names the files as they are called with --output', async () => {
   );
 });
 
-test('verify says in words what is wrong, and goes on after a source that cannot be read', async () => {
+test('verify says in words what is wrong, and continues after a source that it cannot read', async () => {
   const { code, out, err } = await btget('verify', at('missing.torrent'), at('data.torrent'), '-d', at('nowhere'));
   assert.equal(code, 3);
   assert.match(err, /^btget: no such file: .*missing\.torrent\n$/);
@@ -241,7 +241,7 @@ test('verify says in words what is wrong, and goes on after a source that cannot
   ]);
 });
 
-test('wrong usage is one line and 28, with a suggestion where there is one', async () => {
+test('wrong usage gives one line and exit code 28, with a suggestion when there is one', async () => {
   const rows: readonly [readonly string[], RegExp][] = [
     [[], /no source given/],
     [['show'], /no source given/],
@@ -267,7 +267,7 @@ test('wrong usage is one line and 28, with a suggestion where there is one', asy
   }
 });
 
-test('of an argument of 100 kB the beginning and the end are shown', async () => {
+test('a message shows the beginning and the end of an argument of 100 kB', async () => {
   const long = `b${'x y'.repeat(33_000)}e`;
   for (const [argv, code] of [
     [[long], 16],
@@ -286,7 +286,7 @@ test('of an argument of 100 kB the beginning and the end are shown', async () =>
   }
 });
 
-test('wrong usage of a download with --json ends with a summary', async () => {
+test('wrong usage of a download with --json ends with a summary on stdout', async () => {
   const { code, out } = await btget('--json', '--bogus');
   assert.equal(code, 28);
   const lines = out
@@ -302,7 +302,7 @@ test('wrong usage of a download with --json ends with a summary', async () => {
   );
 });
 
-test('a download of bad sources says one line for each, and the first gives the exit code', async () => {
+test('a download of bad sources prints a line for each, and the first one gives the exit code', async () => {
   writeFileSync(at('photo.jpg'), Buffer.from('ffd8ffe0', 'hex'));
   const { code, out, err } = await btget(
     '-q',
@@ -335,7 +335,7 @@ test('an address that this machine does not have is wrong usage', async () => {
   assert.match(err, /^btget: [^\n]*192\.0\.2\.1[^\n]*\n$/);
 });
 
-test('a command that is mistyped or misplaced begins no download', async () => {
+test('a mistyped or misplaced command begins no download', async () => {
   const rows: readonly [readonly string[], number, RegExp][] = [
     [['veriy', at('data.torrent')], 3, /no such file, and no such command: veriy/],
     [['surgeon'], 3, /no such command: surgeon/],
@@ -348,7 +348,7 @@ test('a command that is mistyped or misplaced begins no download', async () => {
     assert.match(ended.err, /^btget: [^\n]+\n$/);
     assert.match(ended.err, message);
   }
-  // An info-hash in base32 may be of letters alone.
+  // An info-hash in base32 may consist of letters only.
   assert.equal((await btget('abcdefghabcdefghabcdefghabcdefgh', '--help')).code, 0);
   assert.match((await btget('help', 'verify')).out, /^Usage: btget verify .* a line for each file/s);
 });
@@ -368,7 +368,7 @@ test('the help lists every option of the command, on stdout', async () => {
   for (const option of promised.split(/\s+/)) assert.ok(out.includes(` ${option} `), option);
 });
 
-test('a lack that many meet is told once', async () => {
+test('a lack of the machine at which many things fail is told once', async () => {
   class Starving extends FakeIo {
     override get stdin(): AsyncIterable<Buffer> {
       const lack = Object.assign(new Error('EMFILE'), { code: 'EMFILE' });
@@ -385,7 +385,7 @@ test('a lack that many meet is told once', async () => {
   ]);
 });
 
-test('an exception that nobody caught asks for a report and gives 70', async () => {
+test('an exception that no code caught asks for a report and gives exit code 70', async () => {
   const io = new FakeIo({ terminal: { columns: 80, rows: 24 } });
   await main(['show'], io);
   io.stderr.text = '';
@@ -395,7 +395,7 @@ test('an exception that nobody caught asks for a report and gives 70', async () 
   assert.match(io.stderr.text, /btget: this is a bug in btget, please report it.*\nTypeError: oops\n/);
 });
 
-test('the report of a bug has no password of a URL', async () => {
+test('the report of a bug hides the passwords in URLs', async () => {
   const io = new FakeIo({ terminal: { columns: 80, rows: 24 } });
   await main(['show'], io);
   io.stderr.text = '';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nodeIo } from '../../../src/cli/node-io.js';
 
-test('on a terminal a hang-up interrupts, unless it is the wish to read again', (t) => {
+test('on a terminal a hang-up interrupts the command, unless the command reloads at a hang-up', (t) => {
   const { isTTY } = process.stdout;
   t.after(() => Object.assign(process.stdout, { isTTY }));
   for (const onTerminal of [true, false]) {
@@ -26,7 +26,7 @@ test('on a terminal a hang-up interrupts, unless it is the wish to read again', 
   }
 });
 
-test('Node is given no delay that it cannot count, because it makes one millisecond of it', (t) => {
+test('Node never gets a delay that is too long for it, because it would make one millisecond of it', (t) => {
   const { mock } = t.mock.method(globalThis, 'setTimeout');
   nodeIo()
     .timers.addTask(() => undefined, 30 * 86_400_000)

@@ -32,7 +32,7 @@ const result = {
   message: null,
 };
 
-/** One of each, in the order of a run. */
+/** One event of each type, in the order of a run. */
 const EVENTS: readonly RunEvent[] = [
   { type: 'listening', host: null, port: 6881, onlySeeds: true },
   { type: 'added', about, length: 1024, wanted: 1024, have: 0, files: 2, pieces: 1, dir: '.' },
@@ -79,7 +79,7 @@ async function show(choices: Partial<OutputChoices>, terminal?: Terminal, env: R
   return io;
 }
 
-test('no sentence of an output has a password, and names and paths stay as they are', async () => {
+test('outputs hide passwords in their sentences, and leave names and paths as they are', async () => {
   const secret = 'http://alice:hunter22@t/announce';
   const message = `no answer of ${secret}`;
   const named = { ...about, name: secret };
@@ -104,7 +104,7 @@ test('no sentence of an output has a password, and names and paths stay as they 
   }
 });
 
-test('--json is one object a line with the promised fields, and nothing for people', async () => {
+test('--json prints an object in each line with the promised fields, and nothing for people', async () => {
   const io = await show({ json: true, quiet: true });
   const time = '2024-02-29T00:00:00.000Z';
   const infoHash = about.infoHash;
@@ -193,7 +193,7 @@ test('a log gets one plain line for each event that matters', async () => {
   assert.deepEqual((await show({}, { columns: 80, rows: 24 }, { TERM: 'dumb' })).stderr.lines, NORMAL);
 });
 
-test('-q is errors only, -v is more', async () => {
+test('-q prints errors only, and -v prints more', async () => {
   assert.deepEqual((await show({ quiet: true })).stderr.lines, NORMAL.slice(4, 7));
   assert.deepEqual((await show({ quiet: true }, { columns: 80, rows: 24 })).stderr.lines, NORMAL.slice(4, 7));
   const verbose = (await show({ verbose: true })).stderr.lines.filter((line) => !NORMAL.includes(line));
@@ -208,7 +208,7 @@ test('--print-paths and --print0 print the path of each finished file', async ()
   assert.equal((await show({ print0: true, printPaths: true })).stdout.text, 'out/a\0');
 });
 
-test('--print-paths gives programs the bytes of a name, and a terminal no character that it would obey', async () => {
+test('--print-paths gives programs the bytes of a name, and gives a terminal no control characters', async () => {
   const path = 'out/a\u001b[2J\udce9';
   const file = { type: 'file', about, path, length: 5 } as const;
   for (const [isTTY, bytes] of [
@@ -226,7 +226,7 @@ test('--print-paths gives programs the bytes of a name, and a terminal no charac
   }
 });
 
-test('a log gets a progress line each interval until the torrent is over, and never when the interval is 0', async () => {
+test('a log gets a progress line at each interval until the torrent is over, and none when the interval is 0', async () => {
   const lines = async (summaryInterval: number): Promise<readonly string[]> => {
     const io = new FakeIo();
     const output = await chooseOutput({ ...PLAIN, summaryInterval }, io);
@@ -266,7 +266,7 @@ test('bars never take more rows than the terminal has, and give the cursor back'
   assert.equal(io.stderr.listenerCount('resize'), 0);
 });
 
-test('Ctrl-Z gives the cursor back, and whoever goes on hides it again', async () => {
+test('Ctrl-Z shows the cursor again, and it is hidden when the process goes on', async () => {
   const io = new FakeIo({ terminal: { columns: 80, rows: 24 } });
   const output = await chooseOutput(PLAIN, io);
   const written = (act: () => void): string => {
@@ -295,7 +295,7 @@ test('a bar leaves room for the ^C that a terminal echoes, and has no colour', a
   assert.doesNotMatch(io.stderr.text, /\x1b\[[0-9;]*m/);
 });
 
-test('a run of one torrent says once what failed, and how far it came', () => {
+test('the summary of one torrent tells how far it came, and does not repeat its failure', () => {
   const failed = { ...result, wanted: 1024, message: 'no space left' };
   const lines = (...torrents: Parameters<typeof summary>[0]) => sentencesFor(summary(torrents), 'normal');
   const summary = (torrents: readonly SourceResult[]): RunEvent => ({ type: 'summary', exitCode: 1, torrents });
@@ -307,14 +307,14 @@ test('a run of one torrent says once what failed, and how far it came', () => {
   assert.deepEqual(lines({ ...result, result: 'ok', uploaded: 2048 }), ['OK   1 KiB  512 B/s  sent 2 KiB  out/a']);
 });
 
-test('where it listens is said of what serves, and of a download only with -v', () => {
+test('a seed tells where it listens, and a download tells it only with -v', () => {
   const listening = { type: 'listening', host: '::1', port: 1, onlySeeds: false } as const;
   assert.deepEqual(sentencesFor(listening, 'normal'), []);
   assert.deepEqual(sentencesFor(listening, 'verbose'), ['listening on [::1]:1']);
   assert.deepEqual(sentencesFor({ ...listening, onlySeeds: true }, 'normal'), ['listening on [::1]:1']);
 });
 
-test('before it is known what there is to check, nothing is said to be checked', () => {
+test('a progress sentence names no checked bytes before it is known how much there is to check', () => {
   const status = makeStatus({ state: 'checking', checked: 0, checkLength: 0 });
   assert.equal(progressSentence('x', status), 'x: 0%, checking');
 });
@@ -365,7 +365,7 @@ test('show draws a torrent as a tree, without any control character', () => {
   ]);
 });
 
-test('a path of a hundred thousand folders is drawn without gigabytes of blanks', () => {
+test('show draws a path of a hundred thousand folders without gigabytes of blanks', () => {
   const base = makeMetainfo('x');
   const file = { ...base.files[0]!, path: Array.from({ length: 100_000 }, () => 'd') };
   const text = describeForPeople({ ...base, files: [file] }, 'hidden').join('\n');
@@ -382,7 +382,7 @@ const MAPPED = {
   udp: true,
 } as const;
 
-test('what the gateway does is a line with -v alone, and an object of --json', async () => {
+test('the answer of the gateway is a line with -v only, and an object with --json', async () => {
   const event = (mapping: Extract<RunEvent, { type: 'port-mapping' }>['mapping']): RunEvent => ({
     type: 'port-mapping',
     mapping,

@@ -49,7 +49,7 @@ class Child {
     test.after(() => this.process.kill('SIGKILL'));
   }
 
-  /** Resolves when `pattern` stands on stderr, or the process has ended. */
+  /** Resolves when `pattern` matches stderr, or when the process has ended. */
   async says(pattern: RegExp): Promise<RegExpExecArray> {
     const seen = new Promise<void>((resolve) => {
       this.#seen = () => pattern.test(this.err) && resolve();
@@ -72,14 +72,14 @@ test('the process ends with the exit code, and --version is the package’s', as
   assert.equal(version.out, `${about.version}\n`);
 });
 
-test('a reader that goes away is no failure, and nothing is said about it', async (t) => {
+test('when the reader of stdout goes away, that is no failure, and btget prints nothing about it', async (t) => {
   const child = new Child(t, 'show', ...Array.from({ length: 600 }, () => TORRENT));
   child.process.stdout.once('data', () => child.process.stdout.destroy());
   assert.equal(await child.ended, 0);
   assert.equal(child.err, '');
 });
 
-test('an output that cannot be written is the world’s fault, not a bug', (t) => {
+test('an output that cannot be written is a failure, not a bug', (t) => {
   if (!existsSync('/dev/full')) {
     t.diagnostic('there is no /dev/full here');
     return;
@@ -91,7 +91,7 @@ test('an output that cannot be written is the world’s fault, not a bug', (t) =
   assert.equal(ended.status, 9);
 });
 
-test('Ctrl-C ends a download with 7 and a summary, and leaves nothing that keeps the process', async (t) => {
+test('Ctrl-C ends a download with exit code 7 and a summary, and nothing keeps the process alive', async (t) => {
   const child = new Child(t, TORRENT, ...LOOPBACK, '--json', '-v', '-d', 'out');
   await child.says(/listening on 127\.0\.0\.1:\d+\n/);
   child.process.kill('SIGINT');
@@ -101,7 +101,7 @@ test('Ctrl-C ends a download with 7 and a summary, and leaves nothing that keeps
   assert.ok(!/[^\n\P{Cc}]/u.test(child.out + child.err), 'no control character outside a terminal');
 });
 
-test('a port that is in use gives 6', async (t) => {
+test('a port that is in use gives exit code 6', async (t) => {
   const first = new Child(t, TORRENT, ...LOOPBACK, '-v', '-d', 'out2');
   const [, port = ''] = await first.says(/listening on 127\.0\.0\.1:(\d+)\n/);
   const second = new Child(t, TORRENT, '--bind', '127.0.0.1', '--port', port, '--no-trackers', '-d', 'out3');
@@ -111,7 +111,7 @@ test('a port that is in use gives 6', async (t) => {
   assert.equal(await first.ended, 7);
 });
 
-test('a file of another content is left alone with 13, and a seed without content gives 32', async (t) => {
+test('a file with other content stays and gives exit code 13, and a seed without content gives 32', async (t) => {
   writeFileSync(join(dir, 'hello'), 'other');
   const child = new Child(t, TORRENT, ...LOOPBACK);
   assert.equal(await child.ended, 13);
@@ -121,7 +121,7 @@ test('a file of another content is left alone with 13, and a seed without conten
   assert.equal(await seed.ended, 32);
 });
 
-test('a tracker says where it listens, serves, and keeps its state when told to stop', async (t) => {
+test('a tracker says where it listens, answers, and saves its state when it is interrupted', async (t) => {
   const child = new Child(t, 'tracker', '--bind', '127.0.0.1', '--port', '0', '--state', 'tracker.state');
   const [, url = ''] = await child.says(/(http:\/\/127\.0\.0\.1:\d+)\/announce\n/);
   assert.equal((await fetch(`${url}/stats.json`)).status, 200);
@@ -130,7 +130,7 @@ test('a tracker says where it listens, serves, and keeps its state when told to 
   assert.ok(statSync(join(dir, 'tracker.state')).size > 0);
 });
 
-test('a tracker begins anew when others may have written its state, and ends with 16 when that is a pipe', async (t) => {
+test('a tracker ignores a state that other users may have written, and ends with 16 when the state is a pipe', async (t) => {
   const state = join(dir, 'forged.state');
   const args = ['tracker', '--bind', '127.0.0.1', '--port', '0', '--state', state];
   writeFileSync(state, 'd8:torrentsde7:versioni1ee');
@@ -195,7 +195,7 @@ test('a tracker answers over UDP at the same port', async (t) => {
   assert.equal(await child.ended, 0);
 });
 
-test('a tracker whose port is taken over UDP says so and gives 6', async (t) => {
+test('a tracker whose port is in use over UDP says so and gives exit code 6', async (t) => {
   const taken = createSocket('udp4');
   t.after(() => taken.close());
   taken.bind(0, '127.0.0.1');
@@ -206,8 +206,7 @@ test('a tracker whose port is taken over UDP says so and gives 6', async (t) => 
   assert.equal(child.err, `btget: cannot listen on port ${port} over UDP: it is in use\n`);
 });
 
-// Half a minute is less than the minute after which the folder is read anyway.
-test('a tracker with a folder serves only the torrents in it', { timeout: HANGS_AFTER }, async (t) => {
+test('a tracker with --allowed serves only the torrents in that folder', { timeout: HANGS_AFTER }, async (t) => {
   const child = new Child(t, 'tracker', '--bind', '127.0.0.1', '--port', '0', '--allowed', '.');
   const [, url = ''] = await child.says(/(http:\/\/127\.0\.0\.1:\d+\/announce)\n/);
   const { createHash } = await import('node:crypto');
@@ -226,7 +225,7 @@ test('a tracker with a folder serves only the torrents in it', { timeout: HANGS_
   assert.equal(await child.ended, 0);
 });
 
-test('a tracker that would be announced to all the time is wrong usage', { timeout: HANGS_AFTER }, async (t) => {
+test('a tracker refuses an --interval below one second', { timeout: HANGS_AFTER }, async (t) => {
   for (const interval of ['0', '0.9', '0s']) {
     const child = new Child(t, 'tracker', '--bind', '127.0.0.1', '--port', '0', '--interval', interval);
     assert.equal(await child.ended, 28);
@@ -234,7 +233,7 @@ test('a tracker that would be announced to all the time is wrong usage', { timeo
   }
 });
 
-test('a tracker believes the header of a trusted proxy, and of nobody else', async (t) => {
+test('a tracker believes the header of a trusted proxy only', async (t) => {
   for (const [trusted, expected] of [
     ['127.0.0.0/8', '9.9.9.9'],
     ['192.0.2.0/24', '127.0.0.1'],

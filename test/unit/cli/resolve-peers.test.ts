@@ -5,7 +5,7 @@ import { resolveLinkPeers } from '../../../src/session/node-link-peers.js';
 
 const found = (addresses: readonly string[]) => async () => ({ ok: true, addresses }) as const;
 
-test('a peer that is given by name is dialled at every address of the name, eight at the most', async () => {
+test('a peer that the user gives by name is dialled at every address of the name, eight at the most', async () => {
   const two = ['192.0.2.1', '2001:db8::1'];
   assert.deepEqual(
     await resolvePeers([{ host: 'peer.test', port: 7 }], null, found(two)),
@@ -19,7 +19,7 @@ test('a peer that is given by name is dialled at every address of the name, eigh
   assert.equal((await resolvePeers([{ host: 'peer.test', port: 7 }], null, found(many))).length, 8);
 });
 
-test('localhost is both loopback addresses, and with a fence the one that fits', async () => {
+test('localhost stands for both loopback addresses, and with --bind for the one of the same family', async () => {
   const peers = [{ host: 'localhost', port: 7 }];
   const both = [
     { host: '127.0.0.1', port: 7 },

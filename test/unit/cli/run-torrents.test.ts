@@ -9,7 +9,7 @@ import { DEFAULT_TORRENT_OPTIONS } from '../../../src/torrent/torrent-options.js
 import { FakeIo } from './support/fake-io.js';
 import { FakeSession, makeMetainfo } from './support/fake-session.js';
 
-/** Starts a download over a session that the test plays. The sources are URLs, which are fetched at once. */
+/** Starts a download with a session that the test drives. The sources are URLs, and their fetches answer at once. */
 function start(argv: readonly string[], more: Partial<RunDeps> = {}) {
   const io = new FakeIo();
   const session = new FakeSession();
@@ -27,7 +27,7 @@ function start(argv: readonly string[], more: Partial<RunDeps> = {}) {
   return { io, session, ended: runTorrents('download', line.args, line.values, io, deps) };
 }
 
-/** Resolves when the promises that are under way have gone as far as they can. */
+/** Resolves when all promises that can settle have settled. */
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test('without options everything is at its default', async () => {
@@ -48,7 +48,7 @@ test('without options everything is at its default', async () => {
   assert.equal(io.timers.pending, 0);
 });
 
-test('0 is no limit, and a ratio without one still seeds', async () => {
+test('0 means no limit, and a --seed-ratio of 0 seeds without end', async () => {
   const { io, session, ended } = start(
     'http://x/a --max-download 0 --max-upload 0K --timeout 0 --stop-timeout 0s --seed-ratio 0'.split(' '),
   );
@@ -111,7 +111,7 @@ test('each option reaches the session or the torrent', async () => {
   assert.equal(await ended, 7);
 });
 
-test('Ctrl-C once ends it with a summary as the last line, twice ends the process at once', async () => {
+test('one Ctrl-C ends the run with a summary as the last line, and a second one ends the process at once', async () => {
   const { io, session, ended } = start(['http://x/a', '--json']);
   await settled();
   session.stops = false;
@@ -126,7 +126,7 @@ test('Ctrl-C once ends it with a summary as the last line, twice ends the proces
   assert.deepEqual(last.torrents, [{ name: 'a', result: 'interrupted', have: 0, wanted: 1000 }]);
 });
 
-test('Ctrl-C while a source is still being fetched ends the process with 7', async () => {
+test('Ctrl-C during the fetch of a source ends the process with 7', async () => {
   const { io, ended } = start(['http://x/a', '--json'], { fetch: () => new Promise(() => undefined) });
   await settled();
   io.pressCtrlC();
@@ -138,7 +138,7 @@ test('Ctrl-C while a source is still being fetched ends the process with 7', asy
   );
 });
 
-test('a session that cannot be made is the failure of the command', async () => {
+test('the command fails when the session cannot be made', async () => {
   const failure = new BtgetError('usage', 'no such interface');
   const { ended } = start(['http://x/a'], {
     createSession: () => {
@@ -148,7 +148,7 @@ test('a session that cannot be made is the failure of the command', async () => 
   await assert.rejects(ended, failure);
 });
 
-test('the program that --on-complete names runs before the end, and what it prints goes to stderr', async () => {
+test('the program of --on-complete runs before the end, and its output goes to stderr', async () => {
   const script = 'console.log(process.env.BTGET_NAME, JSON.parse(process.env.BTGET_RESULT).paths[0])';
   const { io, session, ended } = start(['http://x/a', '--on-complete', `'${process.execPath}' -e '${script}'`]);
   await settled();

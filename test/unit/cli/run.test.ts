@@ -24,7 +24,7 @@ const bad = (input: string, code: FailureCode): LoadedSource => ({
   failure: new BtgetError(code, `${input} is bad`),
 });
 
-/** A run over a session that the test plays, with a log of what matters in it. */
+/** A run with a session that the test drives, and a log of what matters. */
 function play(sources: readonly LoadedSource[], more: Partial<RunOptions> = {}, session = new FakeSession()) {
   const time = new Timeline();
   const events: RunEvent[] = [];
@@ -65,7 +65,7 @@ function play(sources: readonly LoadedSource[], more: Partial<RunOptions> = {}, 
 const seeding = { torrent: { ...DEFAULT_TORRENT_OPTIONS, seedGoal: { ratio: null, time: null } } };
 const asSeed = { torrent: { ...seeding.torrent, mode: 'seed' as const } };
 
-test('a download ends with 0 when its torrent is done, after the session has stopped', () => {
+test('a download ends with 0 once its torrent is done and the session has stopped', () => {
   const { session, torrent, types, ends, closed, time } = play([good('a')]);
   torrent(0).completes();
   torrent(0).events.goalReached();
@@ -76,7 +76,7 @@ test('a download ends with 0 when its torrent is done, after the session has sto
   assert.equal(time.pending, 0);
 });
 
-test('the exit code is that of the first source, in the order given, that failed', () => {
+test('the first source that fails, in the order of the command line, gives the exit code', () => {
   const { torrent, ends, results } = play([good('a'), bad('b', 'not-bencoded'), bad('c', 'source-not-found')]);
   torrent(0).completes();
   torrent(0).events.goalReached();
@@ -95,7 +95,7 @@ test('a torrent that fails does not stop the others', () => {
   assert.deepEqual(results(), ['a: disk-full', 'b: ok']);
 });
 
-test('without one good source no session is made', () => {
+test('when no source is good, no session is made', () => {
   const { session, ends, types } = play([bad('a', 'torrent-invalid')]);
   assert.equal(session.options, undefined);
   assert.deepEqual(types(), ['error', 'summary']);
@@ -111,7 +111,7 @@ test('a port that is in use ends the run with 6', () => {
   assert.deepEqual(results(), ['a.torrent: network']);
 });
 
-test('a bug in one torrent ends it with 70', () => {
+test('a bug in one torrent ends that torrent and gives exit code 70', () => {
   const { torrent, ends, events } = play([good('a')]);
   torrent(0).events.failed(new TypeError('oops'));
   assert.deepEqual(ends, [{ exitCode: 70, clean: true }]);
@@ -119,7 +119,7 @@ test('a bug in one torrent ends it with 70', () => {
   assert.match(error?.type === 'error' ? error.message : '', /bug in btget, please report it.*\nTypeError: oops/);
 });
 
-test('a bug in the session ends everything with 70', () => {
+test('a bug in the session ends all torrents with exit code 70', () => {
   const { session, ends, results } = play([good('a'), good('b')]);
   session.gotException(new Error('oops'));
   session.gotException(new Error('again'));
@@ -127,7 +127,7 @@ test('a bug in the session ends everything with 70', () => {
   assert.deepEqual(results(), ['a: failed', 'b: failed']);
 });
 
-test('Ctrl-C before a download is done gives 7', () => {
+test('Ctrl-C before a download is done gives exit code 7', () => {
   const { run, torrent, ends, session, results } = play([good('a'), good('b')], seeding);
   torrent(0).completes();
   assert.equal(run.exitCodeNow(), 7);
@@ -138,7 +138,7 @@ test('Ctrl-C before a download is done gives 7', () => {
   assert.deepEqual(results(), ['a: ok', 'b: interrupted']);
 });
 
-test('Ctrl-C while seeding what is done gives 0', () => {
+test('Ctrl-C gives exit code 0 while a download that is done seeds', () => {
   const { run, torrent, ends, types } = play([good('a')], seeding);
   torrent(0).completes();
   assert.equal(run.exitCodeNow(), 0);
@@ -151,7 +151,7 @@ test('Ctrl-C ends a seed with 0 even when some of its content is missing', () =>
   const { run, torrent, ends, events } = play([good('a')], asSeed);
   torrent(0).is({ have: 400, state: 'seeding' });
   torrent(0).events.started();
-  // It has all that it can have.
+  // A seed downloads nothing, so it cannot have more.
   torrent(0).events.done();
   run.interrupt();
   assert.deepEqual(ends, [{ exitCode: 0, clean: true }]);
@@ -159,13 +159,13 @@ test('Ctrl-C ends a seed with 0 even when some of its content is missing', () =>
   assert.deepEqual(told, [[400, 1000]]);
 });
 
-test('a seed of which nothing is there fails with 32', () => {
+test('a seed without any content on the disk fails with 32', () => {
   const { torrent, ends } = play([good('a')], asSeed);
   torrent(0).events.started();
   assert.deepEqual(ends, [{ exitCode: 32, clean: true }]);
 });
 
-test('a session that does not stop is left behind within 3 seconds', () => {
+test('a run waits no more than 3 seconds for a session that does not stop', () => {
   const session = new FakeSession();
   session.stops = false;
   const { run, time, ends } = play([good('a')], {}, session);
@@ -176,7 +176,7 @@ test('a session that does not stop is left behind within 3 seconds', () => {
   assert.deepEqual(ends, [{ exitCode: 7, clean: false }]);
 });
 
-test('--timeout gives up what is not done with 2', () => {
+test('--timeout gives up torrents that are not done, with exit code 2', () => {
   const { time, ends, results, torrent } = play([good('a'), good('b')], { ...seeding, timeout: 90_000 });
   torrent(1).completes();
   time.run(89_999);
@@ -186,7 +186,7 @@ test('--timeout gives up what is not done with 2', () => {
   assert.deepEqual(results(), ['a: gave-up', 'b: ok']);
 });
 
-test('--stop-timeout gives a torrent up when no new data came for so long, checking not counted', () => {
+test('--stop-timeout gives up a torrent that gets no new data, and the time of its check does not count', () => {
   const { time, ends, torrent } = play([good('a')], { stopTimeout: 10_000 });
   torrent(0).is({ state: 'checking' });
   time.run(60_000);
@@ -199,14 +199,14 @@ test('--stop-timeout gives a torrent up when no new data came for so long, check
   assert.deepEqual(ends, [{ exitCode: 2, clean: true }]);
 });
 
-test('--stop-timeout leaves a torrent alone that seeds', () => {
+test('--stop-timeout does not end a torrent that seeds', () => {
   const { time, ends, torrent } = play([good('a')], { ...seeding, stopTimeout: 10_000 });
   torrent(0).completes();
   time.run(100_000);
   assert.deepEqual(ends, []);
 });
 
-test('the same torrent twice is one torrent, and a warning', () => {
+test('a torrent that is given twice runs once, with a warning', () => {
   const { torrent, ends, session, events } = play([good('a'), { ...good('a'), input: 'copy.torrent' }]);
   assert.equal(session.torrents.length, 1);
   torrent(0).completes();
@@ -216,7 +216,7 @@ test('the same torrent twice is one torrent, and a warning', () => {
   assert.deepEqual(told, ['given-twice: copy.torrent is the same torrent as a.torrent']);
 });
 
-test('of a source of 100 kB that is given twice no more than its beginning and its end is told', () => {
+test('the warning about a source of 100 kB that is given twice shows only its beginning and its end', () => {
   const long = (end: string): string => `${'x'.repeat(100_000)}${end}`;
   const { events, torrent } = play([
     { ...good('a'), input: long('a') },
@@ -238,7 +238,7 @@ test('of a source of 100 kB that is given twice no more than its beginning and i
   assert.ok(name.length < 250, `${name.length}`);
 });
 
-test('the run waits for the program that --on-complete names, and fails when that fails', () => {
+test('the run waits for the program of --on-complete, and fails when the program fails', () => {
   const waiting: ((failure: string | null) => void)[] = [];
   const { torrent, ends, results } = play([good('a')], { onDone: (_job, answered) => waiting.push(answered) });
   torrent(0).completes();
@@ -249,14 +249,14 @@ test('the run waits for the program that --on-complete names, and fails when tha
   assert.deepEqual(results(), ['a: failed']);
 });
 
-test('Ctrl-C does not wait for that program', () => {
+test('Ctrl-C does not wait for the program of --on-complete', () => {
   const { run, torrent, ends } = play([good('a')], { onDone: () => undefined });
   torrent(0).completes();
   run.interrupt();
   assert.deepEqual(ends, [{ exitCode: 0, clean: false }]);
 });
 
-test('why a torrent stands still is told once, and again when the reason changes', () => {
+test('the reason for a stall is told once, and again when it changes', () => {
   const { time, torrent, events } = play([good('a')]);
   const report = {
     url: 'http://t/a',
@@ -279,7 +279,7 @@ test('why a torrent stands still is told once, and again when the reason changes
   assert.deepEqual(reasons, ['trackers-failing,dht-off', 'peers-lack-pieces,trackers-failing']);
 });
 
-test('progress comes each second until the end, and nothing is told after the summary', () => {
+test('progress is told each second until the end, and nothing is told after the summary', () => {
   const { time, torrent, types, events } = play([good('a')]);
   time.run(3000);
   assert.equal(types().filter((type) => type === 'progress').length, 4);
@@ -299,7 +299,7 @@ const linked = (name: string, more: Partial<V1MagnetLink> = {}): LoadedSource =>
   peers: [{ host: '192.0.2.1', port: 1 }],
 });
 
-test('a link is added when its metadata is here, under its own name from then on', () => {
+test('a link is told as added once its metadata has come, and has the name from the metadata from then on', () => {
   const { session, time, events, types } = play([linked('real', { name: 'said' })]);
   const magnet = session.magnets[0]!;
   assert.deepEqual(magnet.options.linkPeers, [{ host: '192.0.2.1', port: 1 }]);
@@ -313,7 +313,7 @@ test('a link is added when its metadata is here, under its own name from then on
   assert.deepEqual(names().slice(1), ['real', 'real', 'real']);
 });
 
-test('a link that gets no metadata tells why: after ten seconds without a peer, after thirty with one', () => {
+test('a link that gets no metadata tells the reason after ten seconds without a peer, or after thirty with one', () => {
   const { session, time, events } = play([linked('x')]);
   const stalls = () =>
     events.flatMap((event) => (event.type === 'stalled' ? event.reasons.map(({ code }) => code) : []));
@@ -329,7 +329,7 @@ test('a link that gets no metadata tells why: after ten seconds without a peer, 
   assert.deepEqual(stalls(), ['no-trackers', 'dht-off', 'no-metadata']);
 });
 
-test('the files that a link selects count where the user selects none', () => {
+test('the files that a link selects are used when the user selects none', () => {
   const selected = [{ first: 1, last: 2 }];
   const { session } = play([linked('x', { selected })]);
   assert.deepEqual(session.magnets[0]?.options.selection.ranges, selected);
@@ -338,7 +338,7 @@ test('the files that a link selects count where the user selects none', () => {
   assert.deepEqual(own.session.magnets[0]?.options.selection, selection);
 });
 
-test('a link and a .torrent of one torrent are one torrent, in either order, with the peers of the link', () => {
+test('a link and a .torrent of the same torrent run once, in either order, with the peers of the link', () => {
   const peers = [{ host: '10.0.0.9', port: 7000 }];
   for (const order of [0, 1]) {
     const link = { ...linked('same'), peers };
@@ -365,14 +365,14 @@ test('two links to one torrent fetch the files of both', () => {
   assert.equal(all.session.magnets[0]?.options.selection.ranges, null);
 });
 
-test('a seed of a link that is interrupted before its metadata is here was interrupted before it was done', () => {
+test('a seed of a link that is interrupted before its metadata has come ends with 7', () => {
   const { run, ends } = play([linked('x')], asSeed);
   assert.equal(run.exitCodeNow(), 7);
   run.interrupt();
   assert.deepEqual(ends, [{ exitCode: 7, clean: true }]);
 });
 
-test('what came of asking the gateway is told once, and again when it changes', () => {
+test('the answer of the gateway is told once, and again when it changes', () => {
   const { session, events, time } = play([good('a')]);
   const told = () => events.flatMap((event) => (event.type === 'port-mapping' ? [event.mapping.state] : []));
   session.portMappings = [{ family: 4, state: 'asking' }];

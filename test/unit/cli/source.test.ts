@@ -64,7 +64,7 @@ async function load(input: string, stdin?: AsyncIterable<Buffer>): Promise<strin
   return source.ok ? source.metainfo.name : `${exitCodeOf(source.failure)} ${source.failure.message}`;
 }
 
-test('a source is known by its form', () => {
+test('the form of a source decides what kind it is', () => {
   const kinds: readonly [string, string][] = [
     ['-', 'stdin'],
     ['https://example.org/a.torrent', 'url'],
@@ -137,7 +137,7 @@ test('each bad source has its exit code and one line that names it', async () =>
   }
 });
 
-test('a link and an info-hash are sources without metainfo, and a file of that name wins', async () => {
+test('a link and an info-hash are loaded without metainfo, and a file of the same name wins over an info-hash', async () => {
   const hash = '89d97c2261a21b040cf11caa661a3ba7233bb7e6';
   assert.equal(await load(`magnet:?xt=urn:btih:${hash.toUpperCase()}&x.pe=192.0.2.1:6881`), `link to ${hash}`);
   assert.equal(await load(hash), `link to ${hash}`);
@@ -148,7 +148,7 @@ test('a link and an info-hash are sources without metainfo, and a file of that n
   assert.equal(await loadHere(hash), 'hello');
 });
 
-test('blanks, quotes and brackets around a source mean nothing', async () => {
+test('blanks, quotes and brackets around a source are ignored', async () => {
   const hash = '89d97c2261a21b040cf11caa661a3ba7233bb7e6';
   put('bare.torrent', TORRENT);
   const links = [`magnet:?xt=urn:btih:${hash}`, `URN:BTIH:${hash}`, hash, `magnet://?xt=urn:btih:${hash}&amp;dn=x`];
@@ -192,7 +192,7 @@ test('a file whose own name has blanks or quotes around it is found first', asyn
   assert.match(await loadHere(far), /^16 |^3 /);
 });
 
-test('a link on stdin is that link, a list of them belongs to -i', async () => {
+test('one link on stdin is a source, and several links are refused with a hint at -i', async () => {
   const link = 'magnet:?xt=urn:btih:89d97c2261a21b040cf11caa661a3ba7233bb7e6';
   const utf16 = Buffer.from(`\ufeff${link}\r\n`, 'utf16le');
   for (const text of [link, `${link}\n`, `\ufeff "${link}"\r\n`, utf16, link.replace('magnet:?xt=', '')])
@@ -201,7 +201,7 @@ test('a link on stdin is that link, a list of them belongs to -i', async () => {
   assert.match(await load('-', streamOf(Buffer.from('magnet:?xt=urn:btih:x\n'))), /^27 /);
 });
 
-test('a URL that redirects to a magnet link is that link, with its exit codes', async () => {
+test('a URL that redirects to a magnet link counts as that link, and a bad link gives the exit code of a bad link', async () => {
   const at = async (location: string): Promise<string> => {
     const source = await loadSource('http://t/dl', { ...readers(), fetch: async () => location });
     if (source.ok) return source.kind === 'magnet' ? source.link.infoHash.toString('hex') : 'torrent';
@@ -215,7 +215,7 @@ test('a URL that redirects to a magnet link is that link, with its exit codes', 
   assert.match(await at(`magnet:?xt=urn:btmh:1220${'ab'.repeat(32)}`), /^26 /);
 });
 
-test('what is no .torrent is called by its name', async () => {
+test('a file that is no .torrent is refused with a sentence that names its kind', async () => {
   const link = `magnet:?xt=urn:btih:${'ab'.repeat(20)}`;
   const kinds: readonly [bytes: Buffer | string, what: RegExp][] = [
     ['<!DOCTYPE html>\n<title>Log in</title>', /a web page \(HTML\)/],
@@ -239,7 +239,7 @@ test('what is no .torrent is called by its name', async () => {
     [' \r\n\t', /nothing but blanks/],
     [Buffer.alloc(9000), /nothing but zero bytes/],
     ['Not Found', /text that begins with 'Not Found'/],
-    // The end of the line is cut off, and with it the sign that a password stands before it.
+    // The sentence cuts the line before the `@` that shows that a password stands before it.
     [`${'x'.repeat(40)} alice:hunter22hunter22@t.example`, /text that begins with 'x{40} t\.example'/],
     [TORRENT.subarray(0, 60), /cut short/],
     [TORRENT.subarray(0, TORRENT.length - 1), /cut short/],
@@ -258,7 +258,7 @@ test('what is no .torrent is called by its name', async () => {
   }
 });
 
-test('whatever the bytes are, what they are called is one line of bounded length', () => {
+test('for any bytes the sentence that names their kind is one line of bounded length', () => {
   fc.assert(
     fc.property(
       fc.oneof(
@@ -274,7 +274,7 @@ test('whatever the bytes are, what they are called is one line of bounded length
   );
 });
 
-test('an empty stdin, and one that never ends, are refused', async () => {
+test('an empty stdin and an endless stdin are refused', async () => {
   assert.match(await load('-'), /^25 -: stdin is empty|^25 stdin is empty/);
   async function* endless(): AsyncIterable<Buffer> {
     for (;;) yield Buffer.alloc(1 << 20, 'd');
@@ -282,7 +282,7 @@ test('an empty stdin, and one that never ends, are refused', async () => {
   assert.match(await load('-', endless()), /^26 .*at most 32 MiB/);
 });
 
-test('sources come from arguments and from a list, and stdin is read once', async () => {
+test('sources come from the arguments and from a list, and stdin cannot be read twice', async () => {
   const list = put('list', '\ufeff# comment\n\n  a.torrent  \r\nhttp://x/b c.torrent\n\u00a0\n');
   assert.deepEqual(await listSources(['x'], list, streamOf()), ['x', 'a.torrent', 'http://x/b c.torrent']);
   assert.deepEqual(await listSources([], '-', streamOf(Buffer.from('a\nb'))), ['a', 'b']);
@@ -299,7 +299,7 @@ test('sources come from arguments and from a list, and stdin is read once', asyn
   await refused([], join(dir, 'missing'), 'source-not-found');
 });
 
-test('peers are dialled by address, and names are not looked up behind a fence', async () => {
+test('with --bind, --peer takes addresses and localhost, and refuses names that need a look-up', async () => {
   const peers = [
     { host: '10.0.0.1', port: 1 },
     { host: 'localhost', port: 2 },

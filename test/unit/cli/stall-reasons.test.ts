@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
-import { dhtNews } from '../../../src/cli/output/sentences.js';
-import { type StallFacts, stallReasons } from '../../../src/cli/output/stall-reasons.js';
+import { dhtNews, type StallFacts, stallReasons } from '../../../src/cli/output/stall-reasons.js';
 import type { TrackerAnswer } from '../../../src/discovery/trackers/rerequester.js';
 import { makeStatus } from './support/fake-session.js';
 
@@ -39,7 +38,7 @@ const trackers = (...reports: TrackerAnswer[]) => ({ some: true, reports });
 const dht = (nodes: number, routersReached = 0) => ({ use: 'on', nodes, routersAsked: 4, routersReached }) as const;
 const reach = { waiting: 1, dialled: 6, refused: 2, silent: 3, turnedAway: 1 };
 
-test('without a peer: who was asked for peers, and what came of it', () => {
+test('without a peer the reasons tell what became of the dials, the trackers and the DHT', () => {
   const rows: readonly [Changes, string][] = [
     [{ trackers: trackers() }, 'trackers-silent,dht-off'],
     [{ trackers: trackers(failing) }, 'trackers-failing,dht-off'],
@@ -55,7 +54,7 @@ test('without a peer: who was asked for peers, and what came of it', () => {
   for (const [changes, expected] of rows) assert.equal(codes(changes), expected);
 });
 
-test('with peers: whether they have what is missing, and whether they serve us', () => {
+test('with peers the reasons tell whether they have missing pieces, and whether they serve us', () => {
   const rows: readonly [Changes, string][] = [
     [{ status: { peers: 2, seeds: 1, useful: 1 } }, 'choked'],
     [{ status: { peers: 2, useful: 2 } }, 'choked,no-seeds'],
@@ -69,7 +68,7 @@ test('with peers: whether they have what is missing, and whether they serve us',
   for (const [changes, expected] of rows) assert.equal(codes(changes), expected);
 });
 
-test('what the user or the disk has set comes first', () => {
+test('a limit of the user or a failure of the disk comes first', () => {
   const limits = (more: object) => ({ ...NO_LIMITS, ...more });
   assert.equal(codes({ limits: limits({ maxDownload: 100 }) }), 'limited,no-peers,dht-off');
   assert.equal(codes({ limits: limits({ maxDownload: 100_000 }) }), 'no-peers,dht-off');
@@ -77,7 +76,7 @@ test('what the user or the disk has set comes first', () => {
   assert.equal(codes({ status: { diskFailure: new BtgetError('disk-full', 'no space left') } }), 'disk-paused');
 });
 
-test('the sentences say how many, and which', () => {
+test('the sentences name the failing trackers and the numbers', () => {
   const said = (changes: Changes): string =>
     reasons(changes)
       .map(({ message }) => message)
@@ -92,7 +91,7 @@ test('the sentences say how many, and which', () => {
   );
 });
 
-test('the DHT is what its families and routers are together', () => {
+test('the news of the DHT sum up its families and routers', () => {
   assert.deepEqual(dhtNews(null), { use: 'off' });
   const family = { externalHost: null, sent: 0, received: 0, stored: { torrents: 0, peers: 0 } };
   const status = {

@@ -6,7 +6,10 @@ import { formatCount, formatDuration, formatPercent, formatRate, formatSize } fr
 import { progressBarLine, progressSentence } from '../../../src/cli/output/progress-line.js';
 import { makeStatus } from './support/fake-session.js';
 
-/** What breaks a line, turns the direction of writing or is not seen; written out, so that no rule is checked by itself. */
+/**
+ * Characters that break a line, change the direction of writing or cannot be seen. The list is written out here, so
+ * that the code is not checked against its own rule.
+ */
 const UNSEEN = [
   ...['\0', '\t', '\n', '\v', '\f', '\r', '\x1b', '\x7f', '\x85', '\x9b', '\u2028', '\u2029'],
   ...[
@@ -42,7 +45,7 @@ const UNSEEN = [
 ];
 const LINE_BREAK_OR_UNSEEN = /[\p{Cc}\p{Cs}\p{Bidi_C}\u2028\u2029\ufeff\u{e0000}-\u{e0fff}]/u;
 
-test('no text can steer a terminal: controls and changes of direction are shown as escapes', () => {
+test('no text can control a terminal: control characters and changes of direction become escapes', () => {
   assert.equal(printable('a\x1b[31mb\nc\x07\x7f\x9b\u202egnp.exe'), 'a\\x1b[31mb\\x0ac\\x07\\x7f\\x9b\\u202egnp.exe');
   assert.equal(printable('a\u2028b\u2029c\u{e0041}d\udc80'), 'a\\u2028b\\u2029c\\u{e0041}d\\udc80');
   assert.equal(printable('ünïcode ☃ 漢字 🎉'), 'ünïcode ☃ 漢字 🎉');
@@ -50,7 +53,7 @@ test('no text can steer a terminal: controls and changes of direction are shown 
   fc.assert(fc.property(unit, (text) => !LINE_BREAK_OR_UNSEEN.test(printable(text))));
 });
 
-test('what breaks a line or cannot be seen is an escape, in a sentence and in JSON', () => {
+test('a character that breaks a line or cannot be seen becomes an escape, in a sentence and in JSON', () => {
   for (const character of UNSEEN) {
     assert.match(
       printable(character),
@@ -77,7 +80,7 @@ test('joiners and variation selectors stay, which Persian, Hindi, Mongolian and 
     assert.equal(printable(text), text);
 });
 
-test('JSON is one line without controls, and means the same', () => {
+test('JSON is one line without control characters, and a parser gets the same value', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => {
       const line = jsonLine({ text });
@@ -87,7 +90,7 @@ test('JSON is one line without controls, and means the same', () => {
   );
 });
 
-test('a long text keeps its beginning and its end, and half of no character', () => {
+test('a long text keeps its beginning and its end, and no character is cut in half', () => {
   assert.equal(abridged('abcdefghi', 9), 'abcdefghi');
   assert.equal(abridged('abcdefghij', 9), 'abcde…hij');
   assert.equal(abridged('abcd🎉fg🎉ij', 9), 'abcd…ij');
@@ -102,7 +105,7 @@ test('a long text keeps its beginning and its end, and half of no character', ()
   );
 });
 
-test('text is cut to columns, wide characters counted as two', () => {
+test('text is cut to columns, and a wide character counts as two', () => {
   assert.equal(columnsOf('漢字a\u0301'), 5);
   assert.equal(fitTo('abcdef', 6), 'abcdef');
   assert.equal(fitTo('abcdef', 4), 'abc…');
@@ -155,7 +158,7 @@ test('sizes, rates, durations and counts read well at every boundary', () => {
 
 const status = makeStatus({ wanted: 3 << 20, have: 1 << 20, downRate: 1 << 20, peers: 3, eta: 125 });
 
-test('a bar fits any width, and the name yields first', () => {
+test('a bar fits any width, and the name is shortened first', () => {
   const name = 'a-rather-long-name-of-some-torrent.iso';
   assert.equal(
     progressBarLine(name, status, 100),
@@ -172,7 +175,7 @@ test('a bar fits any width, and the name yields first', () => {
   );
 });
 
-test('a progress sentence says what the state is about', () => {
+test('a progress sentence tells what matters in each state', () => {
   const states = [
     status,
     { ...status, state: 'stalled' as const, downRate: 0, eta: null },

@@ -22,7 +22,7 @@ import { scratch } from '../../support/disk/scratch.js';
 
 const noWarning = (line: string): void => assert.fail(line);
 
-/** Saves `text` as two parts; resolves to the warnings. */
+/** Saves `text` in two parts. Resolves to the warnings. */
 async function save(path: string, text: string): Promise<string[]> {
   const warnings: string[] = [];
   const file = new TrackerStateFile(path, (line) => warnings.push(line));
@@ -31,7 +31,7 @@ async function save(path: string, text: string): Promise<string[]> {
   return warnings;
 }
 
-test('a state is read as it was written, and is its owner’s alone', async (t) => {
+test('a state is read as it was written, and only its owner may read the file', async (t) => {
   const path = join(scratch(t), 'state');
   assert.equal(readTrackerState(path, noWarning), null);
   assert.deepEqual(await save(path, 'the first'), []);
@@ -41,7 +41,7 @@ test('a state is read as it was written, and is its owner’s alone', async (t) 
   assert.deepEqual(readdirSync(join(path, '..')), ['state']);
 });
 
-test('what stands beside the state is not followed, and no other file is written', async (t) => {
+test('a link beside the state is not followed, and no other file is written', async (t) => {
   const dir = scratch(t);
   const [path, victim] = [join(dir, 'state'), join(dir, 'victim')];
   writeFileSync(victim, 'precious');
@@ -55,7 +55,7 @@ test('what stands beside the state is not followed, and no other file is written
   assert.equal(String(readTrackerState(path, noWarning)), 'a state');
 });
 
-test('a pipe, a link, a folder and a file that is too long are refused at once, each in a sentence', async (t) => {
+test('a pipe, a link, a folder and a too long file are refused at once, each with a sentence', async (t) => {
   const dir = scratch(t);
   const path = (name: string) => join(dir, name);
   assert.equal(spawnSync('mkfifo', [path('pipe')]).status, 0);
@@ -97,7 +97,7 @@ test('a state that another user may have written is not believed, and a warning 
   assert.equal(String(readTrackerState(path, noWarning)), 'a state', 'our own in a folder that others may write to');
 });
 
-/** Calls `act` each time that `name` of node:fs/promises has done its work, until the test ends. */
+/** Calls `act` after each call of the function `name` of node:fs/promises, until the test ends. */
 function actAfter(t: TestContext, name: 'rm' | 'rename', act: () => void): void {
   const real = fs[name] as (...args: unknown[]) => Promise<void>;
   const { mock } = t.mock.method(fs, name, async (...args: unknown[]) => {
@@ -136,7 +136,7 @@ test('a state is flushed before it takes the place of the old one', async (t) =>
   assert.deepEqual(log, ['flushed', 'renamed']);
 });
 
-/** Saves two parts, between which `meanwhile` happens. */
+/** Saves a state of two parts and calls `meanwhile` between them. */
 async function saveWhile(path: string, meanwhile: () => void): Promise<string[]> {
   const warnings: string[] = [];
   const file = new TrackerStateFile(path, (line) => warnings.push(line));

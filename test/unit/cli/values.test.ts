@@ -56,7 +56,7 @@ const READ: readonly [Reader, string, unknown][] = [
   [values.readWhole(1, 9), '9', 9],
 ];
 
-test('values are read as people write them', () => {
+test('option values are read in every form that users write', () => {
   for (const [read, text, value] of READ) assert.deepEqual(read(text, '--x'), value, text);
 });
 
@@ -79,7 +79,7 @@ const WRONG: readonly [Reader, readonly string[]][] = [
   [values.readText, ['']],
 ];
 
-test('what is no such value is a usage failure that names the option', () => {
+test('a wrong value is a usage failure that names the option', () => {
   for (const [read, texts] of WRONG)
     for (const text of texts)
       assert.throws(

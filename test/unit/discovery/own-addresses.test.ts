@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OwnAddresses } from '../../../src/discovery/own-addresses.js';
 
-test('our address is what peers of many networks, and trackers, agree on', () => {
+test('our address is the one that trackers and peers of many networks agree on', () => {
   const own = new OwnAddresses();
   own.vote('tracker.example.org', '203.0.113.7');
   for (let network = 1; network <= 4; network += 1) {
@@ -15,7 +15,7 @@ test('our address is what peers of many networks, and trackers, agree on', () =>
   assert.equal(own.of(6), null);
 });
 
-test('who is near does not say where the world sees us, and nobody says that we are near', () => {
+test('a teller near us has no vote, and a vote for an address that is not public does not count', () => {
   const own = new OwnAddresses();
   for (let peer = 1; peer <= 9; peer += 1) {
     own.vote(`10.${peer}.0.1`, '203.0.113.7');

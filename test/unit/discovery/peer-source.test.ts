@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type PeerSource, PeerSources } from '../../../src/discovery/peer-source.js';
 
-test('several sources are one: all begin, all hear of the end, and the good-bye is said when the last has said it', () => {
+test('several sources act as one: all begin, all hear that the torrent is complete, and all must say good-bye', () => {
   const log: string[] = [];
   const goodByes: (() => void)[] = [];
   const source = (name: string): PeerSource => ({

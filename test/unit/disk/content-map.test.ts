@@ -31,15 +31,15 @@ test('without a selection all bytes lie in their files', () => {
   assert.deepEqual(words(map.segments(100, 100)), ['0 100+50', '1 0+50']);
 });
 
-test('what shared pieces hold of a file that is not selected lies aside, each at the place of its piece', () => {
+test('bytes of a file that is not selected lie aside if a selected file shares their piece, at its place', () => {
   const map = new ContentMap(metainfo, layout, new Set([1]));
   map.surveyed(NOTHING, false);
   assert.deepEqual(words(map.segmentsBy('kept', 100, 200)), ['aside 0+50', '1 0+50', '1 50+80', 'aside 180+20']);
-  // The piece in the middle of a file that nobody selected is nobody's.
+  // No selected file shares the piece in the middle of a file that is not selected.
   assert.deepEqual(words(map.segmentsBy('kept', 300, 200)), ['2 20+100', 'aside 200+50', 'aside 250+50']);
 });
 
-test('what was there at the start is read where it was found, and where it was written after that', () => {
+test('a piece is read where it was found at the start, and after that where it was written', () => {
   const map = new ContentMap(metainfo, layout, new Set([1]));
   map.surveyed(found('part', 'final', 'absent', 'absent'), true);
   assert.deepEqual(words(map.segments(100, 200)), ['0 100+50', '1 0+130', 'aside 180+20']);
@@ -49,12 +49,12 @@ test('what was there at the start is read where it was found, and where it was w
   assert.deepEqual(words(map.segments(100, 100)), ['0 100+50', '1 0+50']);
 });
 
-test('a file that is selected now and was not there is looked for aside', () => {
+test('bytes of a selected file that was not there are looked for aside', () => {
   const map = new ContentMap(metainfo, layout, null);
   map.surveyed(found('absent', 'part', 'final', 'absent'), true);
   assert.deepEqual(words(map.segmentsBy('found', 100, 100)), ['aside 0+50', '1 0+50']);
   assert.deepEqual(words(map.segmentsBy('kept', 100, 100)), ['0 100+50', '1 0+50']);
-  // What was begun of a file may know nothing of the piece; a file that has its name knows better.
+  // A file that an earlier run began may lack the piece. A file with its final name has it.
   assert.deepEqual(words(map.segmentsBy('aside', 100, 200)), ['aside 0+50', 'aside 50+50', 'aside 100+80', '2 0+20']);
 });
 

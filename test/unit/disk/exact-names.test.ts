@@ -9,7 +9,10 @@ import { file, folder } from '../../support/torrent-bytes.js';
 
 type Kinds = Readonly<Record<string, FileFacts['kind'] | 'denied'>>;
 
-/** A disk that holds `there`, below `/d`, and writes down what it is asked. `sameFile` says which names it cannot tell apart. */
+/**
+ * A disk that holds `there`, below `/d`, and records what it is asked. `sameFile` gives names that the disk cannot tell
+ * apart the same text.
+ */
 function diskOf(there: Kinds, sameFile: (name: string) => string = (name) => name) {
   const asked: string[] = [];
   const calls = {
@@ -43,19 +46,19 @@ const below = (kinds: Kinds): Kinds =>
   Object.fromEntries(Object.entries(kinds).map(([name, kind]) => [`${TOP}/${name}`, kind]));
 
 describe('exact names', () => {
-  it('are used where a file has them, or grows under them, and else the clean ones are', () => {
+  it('are used when a file has them or grows under them; else the clean names are used', () => {
     const files = filesOf(['a\\b'], ['c\nd'], ['e\u200bf'], ['plain']);
     const names = namesOn(files, below({ 'a\\b': 'file', 'c\nd.part': 'file' }));
     assert.deepEqual(names, [`${TOP}/a\\b`, `${TOP}/c\nd`, `${TOP}/ef`, `${TOP}/plain`]);
   });
 
-  it('are those of folders too, as far as these exist', () => {
+  it('are used for folders too, if folders of these names exist', () => {
     const files = filesOf(['o\\dd', 'in\\ner', 'fi\\le'], ['o\\dd', 'plain']);
     assert.deepEqual(namesOn(files, below({ 'o\\dd': 'folder' })), [`${TOP}/o\\dd/inner/file`, `${TOP}/o\\dd/plain`]);
     assert.deepEqual(namesOn(files, below({ 'o\\dd': 'file' })), [`${TOP}/odd/inner/file`, `${TOP}/odd/plain`]);
   });
 
-  it('have no part name that is the name of a folder of the torrent', () => {
+  it('give no part name that is the name of a folder of the torrent', () => {
     const files = filesOf(['\n.part', 'a'], ['\n']);
     const names = new StorageNames(files, null);
     const candidates = names.candidates();
@@ -65,7 +68,7 @@ describe('exact names', () => {
     assert.notEqual(names.of(1).part, `${TOP}/\n.part`);
   });
 
-  it('never name a folder, a pipe, or what the system refuses to look at', () => {
+  it('are not used when a folder or a pipe has them, or when the system refuses to look', () => {
     const files = filesOf(['a\\b']);
     for (const kind of ['folder', 'other', 'denied'] as const)
       assert.deepEqual(namesOn(files, below({ 'a\\b': kind })), [`${TOP}/ab`]);
@@ -77,20 +80,20 @@ describe('exact names', () => {
       assert.equal(exactPath, undefined);
   });
 
-  it('are never shared by two files: who keeps its clean name keeps it', () => {
+  it('are never shared by two files: a file keeps a name that is its clean name', () => {
     const files = filesOf(['ab'], ['a\u200bb'], ['a\u200bb']);
     assert.deepEqual(namesOn(files, below({ ab: 'file', 'a\u200bb': 'file' })), [
       `${TOP}/ab`,
       `${TOP}/a\u200bb`,
       `${TOP}/ab.2`,
     ]);
-    // The first is called `ab` when btget writes it: then the second, which the torrent calls so, is called otherwise.
+    // btget calls the first file `ab` when it writes it. Then the second file, `ab` in the torrent, gets another name.
     const turned = filesOf(['a\u200bb'], ['ab']);
     assert.deepEqual(namesOn(turned, below({ ab: 'file', 'ab.1': 'file' })), [`${TOP}/ab`, `${TOP}/ab.1`]);
     assert.deepEqual(namesOn(turned, below({ ab: 'file', 'a\u200bb': 'file' })), [`${TOP}/a\u200bb`, `${TOP}/ab`]);
   });
 
-  it('of twins are told apart where the disk does, and not where it does not', () => {
+  it('that differ in case are told apart on a disk that tells them apart, and not on another', () => {
     const files = filesOf(['README'], ['readme']);
     const there = below({ README: 'file', readme: 'file' });
     assert.deepEqual(namesOn(files, there), [`${TOP}/README`, `${TOP}/readme`]);
@@ -98,7 +101,7 @@ describe('exact names', () => {
     assert.deepEqual(namesOn(files, below({ README: 'file' }), fold), [`${TOP}/README`, `${TOP}/readme.1`]);
   });
 
-  it('cost no system call where the torrent’s names are kept, and stay linear for 100,000 odd files', () => {
+  it('cost no system call for a torrent whose names btget keeps, and linear time for 100,000 odd names', () => {
     const plain = parseMetainfo(
       folder([file(['plain'], 1), file(['sub', 'plain'], 1), file(['می\u200cخواهم'], 1)]),
     ).files;

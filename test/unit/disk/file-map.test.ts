@@ -33,7 +33,7 @@ describe('the file map', () => {
     ]);
   });
 
-  it('makes zeros of padding', () => {
+  it('gives zeros for padding', () => {
     const map = new FileMap(files([[10], [6, 'padding'], [4]]));
     assert.deepEqual(map.segments(9, 9), [
       { kind: 'file', file: 0, begin: 9, length: 1 },

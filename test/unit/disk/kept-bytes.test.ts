@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { FileKept } from '../../../src/disk/kept-bytes.js';
+import { FileKeptBytes } from '../../../src/disk/kept-bytes.js';
 import { systemProcesses } from '../../../src/disk/system/processes.js';
 import { NodeTimers } from '../../../src/net/node-timers.js';
 import { scratch } from '../../support/disk/scratch.js';
@@ -14,13 +14,13 @@ function setUp(t: TestContext, name = 'cache/btget/dht.state') {
   const notes: string[] = [];
   const { user } = systemProcesses;
   const noted = (message: string): unknown => notes.push(message);
-  const kept = () => new FileKept(new NodeTimers(), { path, user, maxLength: 100, noted });
+  const kept = () => new FileKeptBytes(new NodeTimers(), { path, user, maxLength: 100, noted });
   const read = (): Promise<Buffer | null> => new Promise((resolve) => kept().read(resolve));
   const write = (bytes: Buffer): Promise<void> => new Promise((resolve) => kept().write(bytes, resolve));
   return { dir, path, notes, read, write };
 }
 
-test('what is written is read again, and nobody else may look at it', async (t) => {
+test('bytes that were written are read again, and no other user may read them', async (t) => {
   const { path, notes, read, write } = setUp(t);
   assert.equal(await read(), null);
   await write(Buffer.from('one'));
@@ -31,7 +31,7 @@ test('what is written is read again, and nobody else may look at it', async (t) 
   assert.deepEqual(notes, []);
 });
 
-test('of many that write at a time one stays, whole', async (t) => {
+test('of many writes at the same time one stays, whole', async (t) => {
   const { path, notes, read, write } = setUp(t);
   const texts = Array.from({ length: 20 }, (_, index) => String(index).padEnd(100, '.'));
   await Promise.all(texts.map((text) => write(Buffer.from(text))));
@@ -40,7 +40,7 @@ test('of many that write at a time one stays, whole', async (t) => {
   assert.deepEqual(notes, []);
 });
 
-test('a file that is too long, a folder, a pipe and a link are none of ours', async (t) => {
+test('a file that is too long, a folder, a pipe and a link are not taken for ours', async (t) => {
   const { dir, path, notes, read } = setUp(t, 'state');
   writeFileSync(path, Buffer.alloc(101));
   assert.equal(await read(), null);
@@ -80,7 +80,7 @@ test('a file that another user may have written is not believed, and a note says
   ]);
 });
 
-test('a place that cannot be written is worth a note and no more, and nothing is left beside it', async (t) => {
+test('a write that fails gives a note and no failure, and leaves nothing beside the file', async (t) => {
   const { dir, path, notes, write } = setUp(t, 'state');
   mkdirSync(join(path, 'taken'), { recursive: true });
   await write(Buffer.from('x'));

@@ -1,4 +1,7 @@
-/** Every place in the source that reads files, by what they are: whatever a run keeps for the next goes one way. */
+/**
+ * Lists every place in the source that reads files, and what it reads. What a run keeps for the next is read in one
+ * place.
+ */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 const SRC = fileURLToPath(new URL('../../../../src/', import.meta.url));
 
-/** What each file of the source reads that reads bytes of files at all. */
+/** What each file of the source reads, if it reads the bytes of files. */
 const READERS: Readonly<Record<string, 'kept' | 'content' | 'given by the user' | 'of the system' | 'the calls'>> = {
   'cli/ca-certificates.ts': 'given by the user',
   'cli/content/allowed-torrents.ts': 'given by the user',
@@ -26,7 +29,7 @@ const READERS: Readonly<Record<string, 'kept' | 'content' | 'given by the user' 
   'net/node-gateways.ts': 'of the system',
 };
 
-/** Who reads what this program kept, and what that is. */
+/** Which files of the source read what this program kept, and what that is. */
 const KEEPERS: Readonly<Record<string, string>> = {
   'cli/commands/tracker-state-file.ts': 'the state of a tracker',
   'disk/worker/journal.ts': 'the journal of a download, and the metadata of one that began with a link',
@@ -43,7 +46,7 @@ function sourcesWith(pattern: RegExp): string[] {
     .sort();
 }
 
-test('whoever reads files is known, and one alone reads what this program kept', () => {
+test('every reader of files is listed, and one file alone reads what this program kept', () => {
   assert.deepEqual(sourcesWith(READS), Object.keys(READERS).sort());
   assert.deepEqual(
     Object.keys(READERS).filter((name) => READERS[name] === 'kept'),

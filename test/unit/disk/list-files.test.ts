@@ -41,7 +41,7 @@ test('a single file is listed under its name', async () => {
   });
 });
 
-test('links are followed; what is no file is left out and told', async () => {
+test('links are followed; something that is no file is left out, with the reason', async () => {
   const dir = folder('links', ['sub/x']);
   symlinkSync('sub', join(dir, 'twin'));
   symlinkSync('sub/x', join(dir, 'y'));

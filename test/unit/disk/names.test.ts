@@ -23,7 +23,7 @@ describe('the names of files', () => {
     assert.deepEqual(names([{ path: 'a/b/c' }], 'x').of(0), { final: 'x/b/c', part: 'x/b/c.part' });
   });
 
-  it('never make a part name of what the torrent itself holds', () => {
+  it('never have a part name that the torrent itself has as a name', () => {
     assert.deepEqual(parts('t/a', 't/a.part'), ['t/a.1.part', 't/a.part.part']);
     assert.deepEqual(parts('t/a', 't/A.PART'), ['t/a.1.part', 't/A.PART.part']);
     assert.deepEqual(parts('t/ß', 't/SS.part'), ['t/ß.1.part', 't/SS.part.part']);
@@ -32,7 +32,7 @@ describe('the names of files', () => {
     assert.deepEqual(parts('t/a', 't/a.part', 't/a.1.part'), ['t/a.2.part', 't/a.part.part', 't/a.1.part.part']);
   });
 
-  it('have a number in their part name when that is a stranger’s, until it is used after all', () => {
+  it('have a number in the part name while a stranger’s file has the usual one', () => {
     const all = names([{ path: 't/a' }, { path: 't/b' }]);
     all.passOver([0]);
     all.passOver([0, 1]);
@@ -41,7 +41,7 @@ describe('the names of files', () => {
     assert.deepEqual(all.of(0), { final: 't/a', part: 't/a.part' });
   });
 
-  it('fit the file system with a number too, however long the final name is', () => {
+  it('fit the file system even with a number, however long the final name is', () => {
     for (const length of [248, 249, 255]) {
       const final = 'ü'.repeat(60) + 'n'.repeat(length - 120);
       const all = names([{ path: 'film' }, { path: 'other' }], final);
@@ -52,7 +52,7 @@ describe('the names of files', () => {
     }
   });
 
-  it('of links are relative, from where the link lies to where the target lies', () => {
+  it('have relative link targets, from the folder of the link to its target', () => {
     const links = names(
       [
         { path: 't/here', symlink: 't/a' },
@@ -69,7 +69,7 @@ describe('the names of files', () => {
     );
   });
 
-  it('take 100,000 files in a moment', () => {
+  it('are found for 100,000 files in a moment', () => {
     const files = Array.from({ length: 100_000 }, (_, index) => ({ path: `t/${index % 100}/${index}` }));
     assert.equal(names(files).of(99_999).part, 't/99/99999.part');
     assert.equal(names([...files, { path: 't/99/99999.part' }]).of(99_999).part, 't/99/99999.1.part');

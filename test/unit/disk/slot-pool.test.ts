@@ -7,13 +7,13 @@ import type { PieceSlot } from '../../../src/disk/storage.js';
 const KIB = 1024;
 
 describe('the slot pool', () => {
-  it('hands out shared memory, long enough', () => {
+  it('hands out shared memory that is long enough', () => {
     const slot = createSlotPool({ bound: 64 * KIB, maxLength: 64 * KIB }).take(20_000);
     assert.ok(slot !== undefined && slot.data.length >= 20_000);
     assert.ok(slot.data.buffer instanceof SharedArrayBuffer);
   });
 
-  it('has nothing beyond its bound until a slot comes back', () => {
+  it('gives nothing beyond its bound until a slot comes back', () => {
     const pool = createSlotPool({ bound: 96 * KIB, maxLength: 32 * KIB });
     const taken = Array.from({ length: 3 }, () => pool.take(32 * KIB));
     assert.ok(taken.every((slot) => slot !== undefined));

@@ -10,19 +10,19 @@ function steady(measure: Measure, bytes: number, begin: number, end: number): vo
 }
 
 describe('a measure of the current rate', () => {
-  it('is nothing before the first byte', () => {
+  it('is zero before the first byte', () => {
     const measure = new Measure(OPTIONS, 1000);
     assert.deepEqual([measure.rate(1000), measure.rate(9000), measure.total], [0, 0, 0]);
   });
 
-  it('makes no spike of the first bytes', () => {
+  it('does not jump up with the first bytes', () => {
     const measure = new Measure(OPTIONS, 0);
     measure.add(10_000, 0);
     assert.equal(measure.rate(0), 2000);
     assert.equal(measure.rate(5000), 1000);
   });
 
-  it('comes to the rate of a steady stream, and follows its changes', () => {
+  it('reaches the rate of a steady stream, and follows its changes', () => {
     const measure = new Measure(OPTIONS, 0);
     steady(measure, 1000, 0, 60);
     assert.ok(Math.abs(measure.rate(60_000) - 1000) < 100, `${measure.rate(60_000)}`);
@@ -53,7 +53,7 @@ describe('a measure of the current rate', () => {
     assert.ok(Math.abs(measure.rate(60_000) - after) < 1e-6);
   });
 
-  it('survives without a head start', () => {
+  it('works without a head start', () => {
     const measure = new Measure({ period: 20_000, headStart: 0 }, 0);
     measure.add(5, 0);
     assert.ok(Number.isFinite(measure.rate(0)));

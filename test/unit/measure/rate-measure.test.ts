@@ -13,12 +13,12 @@ function timeLeft(measure: RateMeasure, second: number): number | undefined {
 }
 
 describe('the time left', () => {
-  it('is unknown before the first byte, and nothing when nothing is to come', () => {
+  it('is unknown before the first byte, and zero when no byte is left', () => {
     assert.equal(new RateMeasure(1000).timeLeft(5000), undefined);
     assert.equal(new RateMeasure(0).timeLeft(5000), 0);
   });
 
-  it('is what is left at the rate so far', () => {
+  it('is the time for the bytes left at the rate so far', () => {
     const measure = new RateMeasure(100_000);
     steady(measure, 1000, 1, 51);
     assert.equal(measure.left, 50_000);
@@ -28,7 +28,7 @@ describe('the time left', () => {
     assert.equal(timeLeft(measure, 100), 0);
   });
 
-  it('forgets an old rate sooner when less is left', () => {
+  it('forgets an old rate sooner when fewer bytes are left', () => {
     const measure = new RateMeasure(1_000_000);
     steady(measure, 10_000, 0, 90);
     steady(measure, 100, 90, 190);
@@ -37,7 +37,7 @@ describe('the time left', () => {
     assert.ok(left !== undefined && left > 80, `${left}`);
   });
 
-  it('grows when nothing comes for long, until nobody can tell how much', () => {
+  it('grows while nothing comes, until it is unknown', () => {
     const measure = new RateMeasure(100_000);
     steady(measure, 1000, 0, 50);
     const lefts = [50, 60, 80, 200, 2000].map((second) => timeLeft(measure, second) ?? Number.NaN);

@@ -15,14 +15,14 @@ test('a rate shows at once, follows a change within five seconds, and is zero fi
   assert.equal(rate.changedAt, 10_000);
 });
 
-test('asking after a long silence gives the mean of that silence', () => {
+test('after a long time without a call, the rate is the mean of that time', () => {
   const rate = new RecentRate(0);
   rate.rate(1000, 1000);
   assert.equal(rate.rate(61_000, 61_000), 1000);
   assert.equal(rate.rate(61_000, 61_000), 1000);
 });
 
-test('however often somebody asks, the rate is never negative nor more than if all bytes had come in the last five seconds', () => {
+test('for any calls, the rate is never negative nor more than if all bytes had come in the last five seconds', () => {
   const steps = fc.array(fc.tuple(fc.integer({ min: 0, max: 3000 }), fc.integer({ min: 0, max: 1e6 })));
   fc.assert(
     fc.property(steps, (moves) => {

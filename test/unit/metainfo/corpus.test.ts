@@ -5,7 +5,7 @@ import { type Description, describe } from '../../../src/metainfo/describe.js';
 import { parseMetainfo } from '../../../src/metainfo/parse-metainfo.js';
 import { hasCorpus, isInCorpus, readCorpus } from '../../support/corpus.js';
 
-/** What a client's own tests say of a torrent; null and absent are the same. */
+/** What a client's own tests expect of a torrent. Null and absent mean the same. */
 interface Expectation {
   readonly load?: 'ok' | 'fail';
   readonly asserted?: {
@@ -38,7 +38,7 @@ type AssertedFile =
 
 const CLIENTS = ['aria2', 'deluge', 'libtorrent', 'transmission', 'webtorrent'];
 
-/** Torrents that are judged otherwise here, with the reason. Those of v2 alone are not in this list. */
+/** Torrents that we judge differently, with the reason. Those of v2 alone are not in this list. */
 const OTHERWISE: Readonly<Record<string, string>> = {
   'transmission/bad-utf8-path.torrent': 'bytes that are not UTF-8 become an underscore, not U+FFFD',
   'transmission/gimp-2.10.32-1-arm64.dmg.torrent': 'holds a magnet link instead of an info',
@@ -72,7 +72,7 @@ function checkFacts(shown: Description, { asserted = {}, raw }: Expectation, lab
   for (const [actual, expected] of facts) {
     if (expected !== undefined && expected !== null) assert.deepEqual(actual, expected, label);
   }
-  // URLs are compared without regard to case, as they were recorded.
+  // The expected URLs were recorded in lower case, so case does not count.
   const webSeeds = asserted.web_seeds?.map((url) => url.toLowerCase()).sort();
   if (webSeeds) assert.deepEqual(shown.webSeeds.map((url) => url.toLowerCase()).sort(), webSeeds, label);
   if (typeof asserted.num_files === 'number') assert.equal(paths.length, asserted.num_files, label);

@@ -27,7 +27,7 @@ const torrent: NewTorrent = {
   createdAt: 1_700_000_000,
 };
 
-test('a new torrent is canonical and reads back as it was meant', () => {
+test('a new torrent is canonical and reads back with the same values', () => {
   const bytes = createMetainfo(torrent);
   decodeBencode(bytes, CANONICAL);
   const { files, info, ...metainfo } = parseMetainfo(bytes);
@@ -59,7 +59,7 @@ test('a new torrent is canonical and reads back as it was meant', () => {
   });
 });
 
-test('what is not said is not written', () => {
+test('a value that is null or empty is not written', () => {
   const bytes = createMetainfo({
     name: 'one',
     content: { length: 5, executable: false },
@@ -81,16 +81,16 @@ test('the same torrent always has the same bytes', () => {
   assert.deepEqual(createMetainfo(torrent), createMetainfo({ ...torrent }));
 });
 
-test('nothing cannot be shared', () => {
+test('files without any content are refused', () => {
   const content = [{ path: ['empty'], length: 0, executable: false }];
   assert.throws(() => createMetainfo({ ...torrent, content, pieces: Buffer.alloc(0) }), { code: 'torrent-invalid' });
 });
 
-test('hashes that do not fit the files are our bug', () => {
+test('hashes that do not fit the files are a bug, and throw', () => {
   assert.throws(() => createMetainfo({ ...torrent, pieces: Buffer.alloc(20) }), /20 bytes of hashes for 20005 bytes/);
 });
 
-test('files are ordered by the bytes of their elements, not by those of their paths', () => {
+test('files are ordered by the bytes of each path element, not by those of the whole path', () => {
   const paths = ['b', 'a/b', 'a.txt', 'a-b/c', 'a', '\u{1f600}', '\uffee', 'B'].map((path) => ({
     path: path.split('/'),
   }));

@@ -55,7 +55,7 @@ test('a link that does not name one torrent is refused, and the message says why
   refused(`magnet:?xt=urn:btih:${HASH}&dn=${'a'.repeat(MAX_MAGNET_LENGTH)}`, /longer than/);
 });
 
-test('a broken escape spoils the value that it stands in, and no other', () => {
+test('a broken escape makes its own value unusable, and no other', () => {
   const link = parseMagnet(
     `magnet:?xt=urn:btih:${HASH}&dn=100% natural%21 %zz&tr=http://a/%&tr=http://b/&ws=http://w/%2&ws=http://v/&x.pe=h%:1&x.pe=h:2&dht=%:3&xl=1%&so=%1&as=%`,
   );
@@ -66,7 +66,7 @@ test('a broken escape spoils the value that it stands in, and no other', () => {
   assert.equal(parseMagnet(`magnet:?xt=%&xt=urn:btih:${HASH}`).infoHash?.toString('hex'), HASH);
 });
 
-test('links are read in the forms in which people hand them on', () => {
+test('links are read in all the forms in which people pass them on', () => {
   for (const link of [
     `MAGNET:?XT=URN:BTIH:${HASH.toUpperCase()}&DN=x&TR=http://a/`,
     `magnet://?xt=urn:btih:${HASH}&dn=x&tr=http://a/`,
@@ -84,14 +84,14 @@ test('links are read in the forms in which people hand them on', () => {
   }
 });
 
-test('ten thousand trackers and a selection without end stay small', () => {
+test('of thousands of trackers and a very long selection only a bounded part is kept', () => {
   const many = Array.from({ length: 4000 }, (_, index) => `&tr=http://t${index}/`).join('');
   const link = parseMagnet(`magnet:?xt=urn:btih:${HASH}${many}&so=0-2147483647,9`);
   assert.equal(link.trackers.length, 100);
   assert.deepEqual(link.selected, [{ first: 0, last: 2_097_151 }]);
 });
 
-test('what is unusable is left out: URLs of other kinds, line breaks, addresses without a port', () => {
+test('unusable values are left out: URLs of other kinds, line breaks, addresses without a port', () => {
   const link = parseMagnet(
     `magnet:?xt=urn:btih:${HASH}&tr=ftp://1&tr=http://a%0d%0ab/&tr=&ws=udp://x&x.pe=host&x.pe=h:0&x.pe=h:65536&xl=-1&dn=&so=3-,x`,
   );
@@ -99,7 +99,7 @@ test('what is unusable is left out: URLs of other kinds, line breaks, addresses 
   assert.deepEqual(link, { ...empty, infoHash: Buffer.from(HASH, 'hex'), infoHashV2: null });
 });
 
-test('any text is either a link or refused as an invalid one', () => {
+test('any text is either read as a link or refused as invalid', () => {
   const piece = fc.oneof(
     fc.string({ unit: 'grapheme' }),
     fc.constantFrom('xt=', 'urn:btih:', HASH, '&', '%', '%41', '=', 'so=', '1-3', ',', 'tr=http://a', 'x.pe=', 'a:1'),
@@ -115,7 +115,7 @@ test('any text is either a link or refused as an invalid one', () => {
   );
 });
 
-test('a link that is written is read as what it was', () => {
+test('a link that is written reads back as the same link', () => {
   const index = fc.integer({ min: 0, max: 1000 });
   const texts = (prefix: string) =>
     fc.uniqueArray(fc.integer({ min: 1, max: 65535 }).map((port) => `${prefix}${port}`));

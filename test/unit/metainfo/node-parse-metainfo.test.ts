@@ -15,7 +15,7 @@ test('a torrent of few files is parsed at once', () => {
   assert.deepEqual(outcomes, [{ ok: true, metainfo: parseMetainfo(bytes) }]);
 });
 
-test('a torrent of many files is parsed by a thread, and nothing of it is lost on the way', async () => {
+test('a torrent of many files is parsed by a thread, and comes back complete', async () => {
   const bytes = folder(many, { private: 1 }, { comment: 'of many files' });
   let isLater = false;
   const outcome = await new Promise<ParseOutcome>((resolve) => {
@@ -28,7 +28,7 @@ test('a torrent of many files is parsed by a thread, and nothing of it is lost o
   assert.deepEqual(outcome, { ok: true, metainfo: parseMetainfo(bytes) });
 });
 
-test('what the thread refuses is refused with the same code and sentence', async () => {
+test('a torrent that the thread refuses is refused with the same code and sentence', async () => {
   const bytes = folder([...many, file(['odd'], -1)]);
   const refusals: ParseOutcome[] = [];
   parseAtOnce(bytes, (outcome) => refusals.push(outcome));
@@ -37,9 +37,9 @@ test('what the thread refuses is refused with the same code and sentence', async
   assert.deepEqual([outcome], refusals);
 });
 
-test('who is not interested any more is not answered', async () => {
+test('a parse that is cancelled does not answer', async () => {
   const parsing = nodeParseMetainfo(folder(many), () => assert.fail('answered'));
   parsing.cancel();
-  // Another thread that begins later and answers: the first one has had its time.
+  // When a thread that began later has answered, the first one would have answered too.
   await new Promise<ParseOutcome>((resolve) => nodeParseMetainfo(folder(many), resolve));
 });

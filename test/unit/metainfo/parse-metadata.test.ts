@@ -23,7 +23,7 @@ test('a web seed of a folder ends in a slash', () => {
   assert.deepEqual(parseMetadataNow(info, LINK).webSeeds, ['http://w/seed/']);
 });
 
-test('metadata that is no torrent is not valid, bencoded or not', () => {
+test('metadata that is not a torrent is not valid, bencoded or not', () => {
   const { info } = parseMetainfo(singleFile());
   const more = Buffer.concat([info, Buffer.from('3:zooi1e')]);
   for (const bytes of [Buffer.from('d3:fooi1ee'), Buffer.from('i5e'), info.subarray(0, -1), Buffer.alloc(0), more]) {
@@ -35,7 +35,7 @@ test('metadata that is no torrent is not valid, bencoded or not', () => {
   }
 });
 
-test('metadata of any kind is that of a torrent, or is not valid', () => {
+test('any bytes are the metadata of a torrent, or are not valid', () => {
   const { info } = parseMetainfo(folder([file(['a'], 5), file(['b'], 7)]));
   const changed = fc
     .tuple(fc.nat(info.length - 1), fc.nat(info.length), fc.uint8Array({ maxLength: 20 }))
@@ -52,7 +52,7 @@ test('metadata of any kind is that of a torrent, or is not valid', () => {
   );
 });
 
-test('a .torrent made of a metainfo says the same', () => {
+test('a .torrent that is written from a metainfo reads back as the same metainfo', () => {
   for (const root of [
     {},
     { announce: 'http://a/', comment: 'c', 'created by': 'me', 'creation date': 5, 'url-list': ['http://w/'] },

@@ -144,28 +144,28 @@ test('no path leaves the folder of the torrent', () => {
   );
 });
 
-test('a name of which nothing is left becomes the info-hash', () => {
+test('a name without a usable character becomes the info-hash', () => {
   for (const name of ['..', '/', '\u202e']) {
     const { name: actual, infoHash } = parseMetainfo(singleFile({ name }));
     assert.equal(actual, infoHash.toString('hex'));
   }
 });
 
-test('the info-hash is that of the original bytes, in whatever order they are', () => {
+test('the info-hash is that of the original bytes, with keys in any order', () => {
   const info = 'd4:name1:a6:lengthi010e12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaae';
   const { infoHash, length } = parseMetainfo(Buffer.from(`d4:info${info}7:comment1:xe and bytes after it`));
   assert.deepEqual(infoHash, sha1(Buffer.from(info)));
   assert.equal(length, 10);
 });
 
-test('the original bytes are a copy: what becomes of the file does not matter', () => {
+test("the metainfo has a copy of the original bytes, so later changes to the file's bytes do not matter", () => {
   const bytes = singleFile();
   const { info, infoHash } = parseMetainfo(bytes);
   bytes.fill(0);
   assert.deepEqual(sha1(info), infoHash);
 });
 
-test('private is what the info says, and only 1', () => {
+test('a torrent is private only when its info says 1', () => {
   const isPrivate = (info: Fields, root: Fields = {}) => parseMetainfo(singleFile(info, root)).private;
   assert.deepEqual(
     [isPrivate({ private: 1 }), isPrivate({ private: 0 }), isPrivate({ private: '1' }), isPrivate({}, { private: 1 })],
@@ -173,7 +173,7 @@ test('private is what the info says, and only 1', () => {
   );
 });
 
-test('a date in milliseconds is brought to seconds, and nonsense is no date', () => {
+test('a date in milliseconds becomes seconds, and nonsense is no date', () => {
   const createdAt = (date: number | bigint | string) =>
     parseMetainfo(singleFile({}, { 'creation date': date })).createdAt;
   assert.deepEqual(
@@ -235,7 +235,7 @@ test('the message says which field is wrong and why', () => {
   );
 });
 
-test('a key that stands twice in the info is refused, because clients would disagree about it', () => {
+test('a key that occurs twice in the info is refused, because clients would disagree about it', () => {
   const text = singleFile().toString('latin1').replace('4:name', '4:name1:x4:name');
   assert.match(refusal(Buffer.from(text, 'latin1')), /^not-bencoded: .* a key stands twice/);
 });
@@ -307,7 +307,7 @@ function hundredThousandFiles(pathOf: (i: number) => readonly string[], length: 
   ]);
 }
 
-test('the largest torrents are read in a number of steps that grows with them and no faster', () => {
+test('the largest torrents are read in a number of steps that grows linearly with their size', () => {
   const torrents = {
     'a hundred thousand files in 1.3 million pieces': hundredThousandFiles(
       (i) => [`${i % 100}`, `${i}`],

@@ -30,7 +30,7 @@ test('a list of trackers instead of a list of tiers is understood', () => {
   assert.deepEqual(parseTrackers(root({ 'announce-list': [A, B] })), [[A], [B]]);
 });
 
-test('what could not be announced to, or would smuggle something into a request, is no tracker', () => {
+test('a URL that we cannot announce to, or that would add a line to a request, is not a tracker', () => {
   const bad = [
     'unix:/x',
     'file:///etc/passwd',
@@ -60,7 +60,7 @@ test('web seeds of a folder end in a slash', () => {
   assert.deepEqual(parseWebSeeds(root(fields), true), ['http://s/a/', 'http://s/b/']);
 });
 
-test('seeds that stand under httpseeds come after those of the url-list', () => {
+test('web seeds under httpseeds come after those of the url-list', () => {
   const fields = { 'url-list': 'http://s/1', httpseeds: ['http://s/2', 'http://s/1'] };
   assert.deepEqual(parseWebSeeds(root(fields), false), ['http://s/1', 'http://s/2']);
 });

@@ -6,7 +6,7 @@ import { countLookUps } from '../../support/counted-steps.js';
 
 const element = (text: string, encoding: BufferEncoding = 'utf8') => pathElement(Buffer.from(text, encoding));
 
-/** The paths that files get. A path in brackets is that of a pad file. */
+/** The paths that files get. A path in brackets stands for a pad file. */
 function distinct(...paths: string[]): string[] {
   return distinctPaths(
     paths.map((path) => ({ path: path.replace(/[[\]]/g, '').split('/'), padding: path.startsWith('[') })),
@@ -25,7 +25,7 @@ test('an element is never empty, this folder or the one above', () => {
   for (const name of ['...', '.a', '..a', ' ', 'a ', '-rf']) assert.equal(element(name), name);
 });
 
-test('bytes that are not UTF-8 become one underscore a run', () => {
+test('each run of bytes that are not UTF-8 becomes one underscore', () => {
   assert.equal(element('file\x80\x81.foo', 'latin1'), 'file_.foo');
   assert.equal(element('\xff', 'latin1'), '_');
   assert.equal(element('\ufffd.foo'), '\ufffd.foo');
@@ -55,7 +55,7 @@ test('an extension begins at the last dot, and is short', () => {
   assert.deepEqual(split('a.1234567890'), ['a.1234567890', '']);
 });
 
-test('the name of a torrent of which nothing is left is not known', () => {
+test("a torrent's name without a usable character is undefined", () => {
   const name = (text: string) => torrentName(Buffer.from(text));
   assert.deepEqual([name('a'), name(''), name('..'), name('//')], ['a', '_', undefined, undefined]);
 });
@@ -74,7 +74,7 @@ test('names that differ only in Unicode composition are the same', () => {
   assert.deepEqual(distinct('t/\u00e9', 't/e\u0301'), ['t/\u00e9', 't/e\u0301.1']);
 });
 
-test('names that some disk folds into one are the same', () => {
+test('names that some disk takes for one are the same', () => {
   const rows = [
     ['ΟΔΟΣ', 'οδοσ'],
     ['Straße', 'STRASSE'],
@@ -87,7 +87,7 @@ test('names that some disk folds into one are the same', () => {
     assert.deepEqual(distinct(`t/${one}`, `t/${other}`), [`t/${one}`, `t/${other}.1`]);
 });
 
-test('names of what JavaScript objects have are plain names', () => {
+test('names of members of JavaScript objects are ordinary names', () => {
   const paths = ['t/__proto__/constructor', 't/constructor', 't/__proto__', 't/toString', 't/hasOwnProperty/__proto__'];
   assert.deepEqual(distinct(...paths), [
     't/__proto__/constructor',
@@ -102,7 +102,7 @@ test('a file that is named like a folder is renamed, even when it comes first', 
   assert.deepEqual(distinct('t/a', 't/A/b', 't/a/b/c'), ['t/a.1', 't/A/b.1', 't/a/b/c']);
 });
 
-test('a number that another file has already is passed over, and that file keeps its name', () => {
+test('a number that another file has already is skipped, and that file keeps its name', () => {
   assert.deepEqual(distinct('t/a', 't/a', 't/a.1', 't/a.2', 't/a'), ['t/a', 't/a.3', 't/a.1', 't/a.2', 't/a.4']);
 });
 
@@ -118,13 +118,13 @@ test('a pad file takes no name from another file', () => {
   ]);
 });
 
-test('a long name that collides still fits', () => {
+test('a long name that collides still fits into the limit', () => {
   const long = `${'x'.repeat(236)}.txt`;
   const [, second] = distinct(`t/${long}`, `t/${long}`);
   assert.equal(second, `t/${'x'.repeat(228)}.1.txt`);
 });
 
-test('collisions cost linear time, however the names were chosen', () => {
+test('collisions cost linear time, for any choice of names', () => {
   const stem = 'x'.repeat(232);
   const hostile = {
     'the same name': Array.from({ length: 50_000 }, () => 't/same.txt'),
@@ -162,11 +162,11 @@ if (hasCorpus('the path vectors')) {
     }[])[];
   };
 
-  test('path elements come out as in the vectors of another client', () => {
+  test('path elements are as in the test vectors of another client', () => {
     for (const vector of vectors.sanitize) {
       // Elements that may vanish are a matter of torrent names. We remove control characters within a name, and our 240
       // bytes include the extension.
-      // Joiners stay with us.
+      // We keep joiners.
       if (vector.elements.some(({ hex }) => /[\u200c\u200d]/.test(Buffer.from(hex, 'hex').toString()))) continue;
       const vanishes = !vector.force_element && /^sanitize_path(_zeroes)?$/.test(vector.test);
       if (vanishes || /control_chars|truncate/.test(vector.test)) continue;
@@ -175,7 +175,7 @@ if (hasCorpus('the path vectors')) {
     }
   });
 
-  test('collisions are resolved as in the vectors of another client', () => {
+  test('collisions are resolved as in the test vectors of another client', () => {
     for (const files of vectors.resolve_duplicates_case_insensitive) {
       const wanted = files.map(({ path, pad }) => ({ path: path.split('/'), padding: pad }));
       assert.deepEqual(

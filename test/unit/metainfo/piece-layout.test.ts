@@ -7,7 +7,7 @@ const hashes = Buffer.from(Array.from({ length: 60 }, (_, i) => Math.floor(i / 2
 const layout = new PieceLayout({ pieceCount: 3, pieceLength: 40_000, length: 90_000, pieces: hashes });
 const pieces = [0, 1, 2].map((index) => layout.pieceIndex(index)).filter((piece) => piece !== undefined);
 
-test('only the indices of pieces are piece indices', () => {
+test('only numbers from 0 to below the piece count are piece indices', () => {
   assert.deepEqual(pieces, [0, 1, 2]);
   for (const index of [-1, 3, 1.5, Number.NaN, 2 ** 32]) assert.equal(layout.pieceIndex(index), undefined);
 });
@@ -27,7 +27,7 @@ test('each piece has its own hash', () => {
   for (const piece of pieces) assert.deepEqual(layout.hashOf(piece), Buffer.alloc(20, piece));
 });
 
-test('blocks are 16 KiB but the last of a piece', () => {
+test('blocks are 16 KiB, except for the last of a piece', () => {
   assert.equal(BLOCK_LENGTH, 16_384);
   assert.deepEqual(
     pieces.map((piece) =>

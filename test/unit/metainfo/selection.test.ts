@@ -32,16 +32,16 @@ const refusal = (request: Partial<SelectionRequest>) => {
   return assert.fail('not refused');
 };
 
-test('without a wish every file is wanted, and pad files never are', () => {
+test('without a selection every file is wanted, but never a pad file', () => {
   assert.deepEqual(selected({}), [0, 1, 3, 4, 5]);
 });
 
-test('numbers are those of show: from 1, without pad files', () => {
+test('numbers are those that show prints: from 1, without pad files', () => {
   assert.deepEqual(selected({ select: ['1,3-4'] }), [0, 3, 4]);
   assert.deepEqual(selected({ select: ['2'], exclude: ['5'] }), [1]);
 });
 
-test('globs without a slash mean names of files and folders anywhere, those with one mean paths', () => {
+test('globs without a slash match names of files and folders anywhere, those with a slash match paths', () => {
   assert.deepEqual(selected({ select: ['*.mkv'] }), [1, 3, 4]);
   assert.deepEqual(selected({ select: ['video'] }), [1, 3, 4]);
   assert.deepEqual(selected({ select: ['video/*.mkv'] }), [1, 3]);
@@ -52,13 +52,13 @@ test('globs without a slash mean names of files and folders anywhere, those with
   assert.deepEqual(selected({ exclude: ['?ne.mkv', 'readme.*'] }), [3, 4, 5]);
 });
 
-test('the ranges of a magnet link count where nothing else is selected', () => {
+test('the ranges of a magnet link count only when nothing else is selected', () => {
   const ranges = [{ first: 2, last: 3 }];
   assert.deepEqual(selected({ ranges }), [3]);
   assert.deepEqual(selected({ ranges, select: ['1'] }), [0]);
 });
 
-test('a wish that means nothing is refused with the offending value', () => {
+test('a selection that matches nothing is refused, and the message names it', () => {
   assert.equal(refusal({ select: ['6'] }), '--select: there is no file 6: the torrent has 5');
   assert.equal(refusal({ exclude: ['0'] }), '--exclude: there is no file 0: the torrent has 5');
   assert.equal(refusal({ select: ['3-2'] }), '--select: the range 3-2 ends before it begins');
@@ -67,7 +67,7 @@ test('a wish that means nothing is refused with the offending value', () => {
   assert.equal(refusal({ ranges: [{ first: 2, last: 2 }] }), 'no file of T is left to download');
 });
 
-test('a glob means what a regular expression of the same meaning does', () => {
+test('a glob matches the same names as the equivalent regular expression', () => {
   const part = fc.constantFrom('a', 'b', '*', '?', '[ab]', '[!a]');
   const meaning: Record<string, string> = { '*': '.*', '?': '.', '[!a]': '[^a]' };
   fc.assert(
@@ -83,7 +83,7 @@ test('a glob means what a regular expression of the same meaning does', () => {
   );
 });
 
-test('a glob made to be slow costs at most the product of its length and the length of the name', () => {
+test('a hostile glob costs at most the product of its length and the length of the name', () => {
   const stars = 100;
   const name = 'a'.repeat(240);
   const matches = createGlob(`${'*[a]'.repeat(stars)}b`);

@@ -22,7 +22,7 @@ test('a link leads to a file or folder of the torrent, counted from its top', ()
   });
 });
 
-test('a target that is not below the top is looked for below the folder of the link', () => {
+test("a target that is not below the torrent's top is tried below the folder of the link", () => {
   assert.deepEqual(targets('Versions/A/file', 'Versions/Current -> A'), { 'Versions/Current -> A': 't/Versions/A' });
 });
 

@@ -48,7 +48,7 @@ describe('passFence', () => {
     assert.equal(passFence(LOOPBACK, '0.0.0.0').code, 'forbidden');
   });
 
-  it('takes nothing but IP literals', () => {
+  it('takes only IP literals', () => {
     for (const host of [
       'localhost',
       '',
@@ -63,20 +63,20 @@ describe('passFence', () => {
     }
   });
 
-  it('is loud about a bound address that cannot be one', () => {
+  it('throws when a bound address is no address of its family', () => {
     assert.throws(() => passFence({ ipv4: 'eth0' }, '127.0.0.1'), RangeError);
     assert.throws(() => passFence({ ipv6: '::ffff:127.0.0.1' }, '::1'), RangeError);
   });
 });
 
 describe('listenPlace', () => {
-  it('is wherever was asked for without a fence, and every address when nothing was', () => {
+  it('is the address that was asked for when there is no fence, and every address when none was', () => {
     assert.deepEqual(listenPlace(null, undefined), { ok: true, hosts: [undefined] });
     assert.deepEqual(listenPlace(null, '::ffff:127.0.0.1'), { ok: true, hosts: ['127.0.0.1'] });
     assert.deepEqual(listenPlace(null, 'localhost'), { ok: false, code: 'failed' });
   });
 
-  it('is the bound addresses and nothing else behind the fence', () => {
+  it('is only the bound addresses behind the fence', () => {
     assert.deepEqual(listenPlace(BOTH, undefined), { ok: true, hosts: ['192.0.2.2', '2001:db8::2'] });
     assert.deepEqual(listenPlace(LOOPBACK, undefined), { ok: true, hosts: ['127.0.0.1'] });
     assert.deepEqual(listenPlace(BOTH, '0.0.0.0'), { ok: true, hosts: ['192.0.2.2'] });

@@ -26,14 +26,14 @@ test('the default routes of IPv4 that lead to a router are found, the preferred 
   ]);
 });
 
-test('those of IPv6 too, a link-local router with its interface', () => {
+test('the default routes of IPv6 are found too, a link-local router with its interface', () => {
   assert.deepEqual(parseIpv6Routes(V6), [
     { family: 6, interface: 'eth1', gateway: '2001:db8::1', metric: 100 },
     { family: 6, interface: 'eth0', gateway: 'fe80::1%eth0', metric: 1024 },
   ]);
 });
 
-test('a table that is empty, cut anywhere, or nonsense has no routes that are half read', () => {
+test('a table that is empty, cut or nonsense gives no half-read route', () => {
   const gateways = new Set(['192.168.1.1', '192.168.1.254', 'fe80::1%eth0', '2001:db8::1']);
   for (let end = 0; end <= V4.length; end += 1)
     for (const { gateway } of parseIpv4Routes(V4.slice(0, end))) assert.ok(gateways.has(gateway), gateway);

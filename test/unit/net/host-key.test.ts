@@ -22,6 +22,6 @@ test('one host has one key: an address of IPv4, a /64 of IPv6', () => {
   for (const [a, b] of ONE_HOST) assert.equal(hostKey(a), hostKey(b), `${a} and ${b}`);
 });
 
-test('two hosts have two keys, also on one link', () => {
+test('two hosts have two keys, even on one link', () => {
   for (const [a, b] of TWO_HOSTS) assert.notEqual(hostKey(a), hostKey(b), `${a} and ${b}`);
 });

@@ -17,7 +17,7 @@ class StallingClock implements Timers {
     return this.timeline.addTask(task, delay);
   }
 
-  /** `span` passes in which nothing runs; then everything that has become due is late. */
+  /** Lets `span` pass while nothing runs. After it every task that has become due is late. */
   stall(span: Millis): void {
     this.#ahead += span;
   }
@@ -38,7 +38,7 @@ test('a socket is lost by the first scan after its time', () => {
   assert.deepEqual(log, [360]);
 });
 
-test('a scan that comes late by an interval ends nothing, and the next one does', () => {
+test('a scan that is late by an interval ends nothing, but the next one does', () => {
   const { clock, log, socket } = scanned();
   clock.stall(400);
   clock.timeline.run(60);

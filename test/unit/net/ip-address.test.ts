@@ -18,7 +18,7 @@ import {
 
 const KINDS = { isLinkLocal, isLoopback, isMulticast, isPrivate, isUnicast, isUnspecified };
 
-/** Which questions are answered with yes. */
+/** The kinds that an address belongs to. */
 function kindsOf(text: string): string {
   const address = parseIp(text);
   assert.ok(address, text);
@@ -53,7 +53,7 @@ describe('parseIp', () => {
     }
   });
 
-  it('refuses whatever else a system may take for an address', () => {
+  it('refuses other texts that a system may take for an address', () => {
     for (const text of [
       '',
       ' 127.0.0.1',
@@ -96,7 +96,7 @@ describe('parseIp', () => {
     );
   });
 
-  it('never throws, and takes exactly what is an address', () => {
+  it('never throws, and takes a text exactly when it is an address', () => {
     fc.assert(fc.property(fc.oneof(fc.string(), fc.ipV4(), fc.ipV6()), (text) => void parseIp(text)));
     fc.assert(fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (text) => parseIp(text) !== undefined));
   });
@@ -146,7 +146,7 @@ describe('the kinds of addresses', () => {
     ['ff02::1', 'Multicast'],
     ['2001:db8::1', 'Unicast'],
   ] as const) {
-    it(`${text} is ${kinds === '' ? 'none of them' : kinds}`, () => assert.equal(kindsOf(text), kinds));
+    it(`${text} is ${kinds === '' ? 'of no special kind' : kinds}`, () => assert.equal(kindsOf(text), kinds));
   }
 });
 
@@ -173,14 +173,14 @@ describe('compact addresses', () => {
     );
   });
 
-  it('are not made of names, short bytes or port 0', () => {
+  it('are not made of a name, and not read from too few bytes or with port 0', () => {
     assert.equal(encodeCompact({ host: 'a.example', port: 1 }), undefined);
     assert.equal(decodeCompact(Buffer.from('c00002010000', 'hex'), 4), undefined);
     assert.equal(decodeCompact(Buffer.from('c00002011a', 'hex'), 4), undefined);
     assert.equal(decodeCompact(Buffer.alloc(17, 1), 6), undefined);
   });
 
-  it('are read from the beginning of what they are given', () => {
+  it('are read from the first bytes of a longer buffer', () => {
     const two = Buffer.from('c00002011ae1c00002021ae1', 'hex');
     assert.deepEqual(decodeCompact(two.subarray(6), 4), { host: '192.0.2.2', port: 6881 });
     assert.deepEqual(decodeCompact(two, 4), { host: '192.0.2.1', port: 6881 });

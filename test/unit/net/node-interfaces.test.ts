@@ -32,7 +32,7 @@ describe('resolveBind', () => {
   }
 
   for (const text of ['192.0.2.9', '0.0.0.0', '::', '224.0.0.1', 'fe80::2', 'eth9', 'tun0', 'down0', '', 'toString']) {
-    it(`refuses ${text === '' ? 'nothing' : text}, which is not here, as a mistake in the use`, () => {
+    it(`refuses ${text === '' ? 'an empty text' : text}, which this machine does not have, as a usage error`, () => {
       assert.throws(
         () => resolveBind(text, INTERFACES),
         (error) => error instanceof BtgetError && error.code === 'usage' && error.message.includes(text),

@@ -16,7 +16,7 @@ function found(bind: BindAddresses | null): { attached: string[]; named: string[
 }
 
 describe('the networks of this host', () => {
-  it('are those of its interfaces; of one that takes in half of the world the address alone', () => {
+  it('are those of its interfaces; where one claims half of all addresses, only our own address', () => {
     assert.deepEqual(found(null), {
       attached: ['127.0.0.1/8', '::1/128', '192.168.1.5/24', 'fe80::5/64', '2a00::5/64', '9.1.2.3/22', '10.8.0.2/32'],
       named: [],

@@ -26,7 +26,7 @@ describe('NodeRawServer', () => {
     ['stopped', 'ended\n'],
     ['sockets', ''],
   ] as const) {
-    it(`lets the process leave: ${scenario}`, { timeout: HANGS_AFTER }, async () => {
+    it(`lets the process end: ${scenario}`, { timeout: HANGS_AFTER }, async () => {
       const child = spawn(process.execPath, [LEAVING_PROCESS, scenario], { stdio: ['ignore', 'pipe', 'inherit'] });
       let printed = '';
       child.stdout.on('data', (data) => {
@@ -37,7 +37,7 @@ describe('NodeRawServer', () => {
     });
   }
 
-  it('holds the process while it listens for ever, though there is nothing to do', {
+  it('keeps the process alive while it listens for ever, though there is nothing to do', {
     timeout: HANGS_AFTER,
   }, async () => {
     const child = spawn(process.execPath, [LEAVING_PROCESS, 'holding'], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -136,7 +136,7 @@ describe('NodeRawServer', () => {
     assert.deepEqual(pair.log, ['b accepted', 'b lost reset']);
   });
 
-  it('sends what was written before one end although the other side is slow and ends at once', async () => {
+  it('sends what was written before `end`, although the other side is slow and ends at once', async () => {
     const pair = new Pair(world);
     const length = 16 * 1024 * 1024;
     const raw = createServer({ allowHalfOpen: true }, (socket) => socket.end()).listen(0, '127.0.0.1');
@@ -183,7 +183,7 @@ describe('NodeRawServer', () => {
     assert.deepEqual({ ran, warnings }, { ran: 0, warnings: [] });
   });
 
-  it('refuses to listen for ever once it is closed', () => {
+  it('refuses to listen for ever after it is closed', () => {
     const pair = new Pair(world);
     world.close();
     assert.throws(() =>

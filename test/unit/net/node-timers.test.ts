@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NodeTimers } from '../../../src/net/node-timers.js';
 
-test('tasks that take long give way to the rest of the loop between them, and keep their order', async () => {
+test('between tasks that take long the rest of the loop has its turn, and the tasks keep their order', async () => {
   const timers = new NodeTimers();
   const log: string[] = [];
   await new Promise<void>((resolve) => {

@@ -36,7 +36,7 @@ const PLACES = {
     '2a00::5efe:10.0.0.1 6881',
   ],
   broadcast: ['192.168.1.255 6881', '192.168.1.0 6881', '127.255.255.255 6881'],
-  nobody: ['224.0.0.1 6881', 'ff02::1 6881', '0.0.0.0 6881', '0.1.2.3 6881', ':: 6881', '255.255.255.255 6881'],
+  impossible: ['224.0.0.1 6881', 'ff02::1 6881', '0.0.0.0 6881', '0.1.2.3 6881', ':: 6881', '255.255.255.255 6881'],
   nonsense: ['9.0.0.1 0', '9.0.0.1 65536', '9.0.0.1 -1', '9.0.0.1 1.5e9'],
 } as const;
 type Place = keyof typeof PLACES;
@@ -48,13 +48,13 @@ const TELLERS = {
   private: ['192.168.1.9', '10.9.9.9', 'fd00::9'],
   own: ['8.8.4.77', '2606:4700::77'],
   public: ['9.9.9.9', '2a00::99'],
-  // Their reach is not known, or they claim one that a stranger can claim.
+  // We do not know their reach, or they claim one that any stranger can claim.
   unknown: ['tracker.example', 'localhost', '', '64:ff9b::7f00:1', '2002:7f00:1::', '0.0.0.0', '224.0.0.1'],
 } as const;
 type Teller = keyof typeof TELLERS;
 
 const WORLD: readonly Place[] = ['public'];
-/** Nobody leads nearer to us than it is itself. */
+/** A teller may not lead us to a place that is nearer to us than the teller. */
 const BY_TELLER: Readonly<Record<Teller, readonly Place[]>> = {
   loopback: ['loopback', 'link-local', 'private', 'own', 'public'],
   'link-local': ['link-local', 'private', 'own', 'public'],
@@ -94,7 +94,7 @@ const ROWS: Readonly<
   lsd: { source: (teller) => ({ kind: 'lsd', teller }), may: BY_TELLER },
 };
 
-/** The places of which every address may be dialled, and those of which some may be and others not. */
+/** The places where we may dial every address, and those where we may dial only some. */
 function ledTo(source: AddressSource, own: OwnNetworks): { all: Place[]; some: Place[] } {
   const all: Place[] = [];
   const some: Place[] = [];
@@ -122,7 +122,7 @@ describe('the reach rule', () => {
     });
   }
 
-  it('lets everybody lead into the network that the fence names, but to no service', () => {
+  it('lets every source lead into the network that the fence names, but to no service there', () => {
     const behind = (named: string): OwnNetworks => ({ ...OWN, named: [network(named)] });
     for (const [kind, { source }] of Object.entries(ROWS)) {
       if (kind === 'user') continue;
@@ -138,7 +138,7 @@ describe('the reach rule', () => {
     }
   });
 
-  it('knows loopback and private networks where it is not told of our own', () => {
+  it('knows loopback and private networks though it does not know our own networks', () => {
     const far: AddressSource = { kind: 'pex', teller: '9.9.9.9' };
     const verdicts = ['127.0.0.1', '10.0.0.1', '169.254.169.254', '::1', '8.8.4.11'].map((host) =>
       mayLead(far, ip(host), 6881, NO_OWN_NETWORKS),

@@ -46,13 +46,13 @@ const REACHES: Readonly<Record<Reach, readonly string[]>> = {
   ],
 };
 
-test('an address reaches as far as it does, however it is spelled and wrapped', () => {
+test('an address has one reach, however it is spelled or wrapped', () => {
   for (const [reach, hosts] of Object.entries(REACHES)) {
     for (const host of hosts) assert.equal(reachOf(host), reach, host);
   }
 });
 
-test('an address that a gateway turns into another is known as wrapped', () => {
+test('an address that a gateway turns into another one counts as wrapped', () => {
   const wrapped = ['64:ff9b::808:808', '64:ff9b:1::1', '::ffff:0:7f00:1', '2002:7f00:1::', '2001::1', '::808:808'];
   const plain = ['::1', '2606:4700::1', '::ffff:8.8.8.8', 'fe80::1'];
   const isWrappedHost = (host: string): boolean => isWrapped(parseIp(host) ?? assert.fail(host));

@@ -4,7 +4,7 @@ import { type IpNetwork, parseIp, parseNetwork } from '../../../src/net/ip-addre
 import { refusalOfAddress, refusalOfStep, type UrlSource, type UrlStep } from '../../../src/net/url-rule.js';
 import { hasCorpus, readCorpus } from '../../support/corpus.js';
 
-/** Where this host is: 203.0.113.7 and a network of public addresses on each side. */
+/** The networks of this host: it is at 203.0.113.7, and each of them has public addresses. */
 const ATTACHED: readonly IpNetwork[] = ['203.0.113.7/24', '2001:db8:7::7/64', '10.1.2.3/24'].map((text) => {
   return parseNetwork(text) ?? assert.fail(text);
 });
@@ -15,7 +15,7 @@ function stepTo(source: UrlSource, text: string, redirect: UrlStep['redirect'] =
   return { source, port: port === '' ? known : Number(port), path: pathname, query: search, redirect };
 }
 
-/** Whether the URL may lead to `address`, and else why not. */
+/** 'ok' when the URL may lead to `address`, else the reason why it must not. */
 function verdict(step: UrlStep, address: string): string {
   const ip = parseIp(address) ?? assert.fail(address);
   return refusalOfStep(step) ?? refusalOfAddress(step, ip, ATTACHED) ?? 'ok';
@@ -29,7 +29,7 @@ const METADATA = ['169.254.169.254', '169.254.170.2', 'fd00:ec2::254', '100.100.
 const WRAPPED = ['64:ff9b::7f00:1', '2002:7f00:1::', '::ffff:0:7f00:1', '2001::1', '64:ff9b:1::1', '::10.0.0.1'];
 const NOWHERE = ['0.0.0.0', '::', '224.0.0.1', '255.255.255.255', 'ff02::1'];
 
-/** What each entrance may reach. A source that is new does not compile before it has its row. */
+/** What a URL of each source may reach. A new source does not compile before it has its row. */
 const ENTRANCES: Readonly<
   Record<UrlSource, { readonly path: string; readonly query: string; readonly near: string; readonly port: string }>
 > = {
@@ -40,7 +40,7 @@ const ENTRANCES: Readonly<
 };
 const SOURCES = Object.keys(ENTRANCES) as UrlSource[];
 
-test('each entrance reaches into our networks as far as its source has earned', () => {
+test('a URL reaches into our networks as far as the rule for its source allows', () => {
   for (const source of SOURCES) {
     const row = ENTRANCES[source];
     const seen = (url: string, address: string): string =>
@@ -64,7 +64,7 @@ test('each entrance reaches into our networks as far as its source has earned', 
   }
 });
 
-test('an IPv4 host in the clothes of NAT64 is what it is within', () => {
+test('a NAT64 address is judged by the IPv4 address within it', () => {
   for (const source of ['torrent-tracker', 'torrent-web-seed'] as const) {
     const seen = (path: string, address: string): string => verdict(stepTo(source, `http://h:8080${path}`), address);
     assert.equal(seen('/any/path?a=1', '64:ff9b::198.51.100.1'), 'ok', source);
@@ -76,7 +76,7 @@ test('an IPv4 host in the clothes of NAT64 is what it is within', () => {
   }
 });
 
-test('a path near us is /announce and nothing else, however it is spelled', () => {
+test('the path of a tracker near us is /announce and nothing else, however it is spelled', () => {
   const seen = (path: string): string => verdict(stepTo('torrent-tracker', `http://h${path}`), '127.0.0.1');
   assert.equal(seen('/announce'), 'ok');
   assert.equal(seen('/a/../announce#x'), 'ok');
@@ -97,7 +97,7 @@ test('a udp tracker near us needs no path, and has no query', () => {
   assert.notEqual(verdict({ ...step, port: 11211 }, WORLD), 'ok');
 });
 
-test('a redirect leads no nearer to us than it began, by whatever name, wrapping or own address', () => {
+test('a redirect leads no nearer to us than the server that sent it, whatever form the address has', () => {
   const from = (host: string): UrlStep['redirect'] => ({ host, query: '' });
   for (const source of ['user', 'torrent-tracker', 'torrent-web-seed'] as const) {
     for (const address of [...NEAR, ...OWN, ...LINK_LOCAL, ...METADATA, ...WRAPPED, ...NOWHERE]) {
@@ -111,13 +111,13 @@ test('a redirect leads no nearer to us than it began, by whatever name, wrapping
     for (const address of METADATA)
       assert.notEqual(verdict(stepTo(source, 'http://h/announce', from('127.0.0.1')), address), 'ok', address);
   }
-  // A public address of our own is open to the world, and leads to itself.
+  // A server at a public address of ours is open to the world, so a redirect from there leads only to itself.
   assert.equal(verdict(stepTo('user', 'http://h/b?a=1', from('203.0.113.7')), '203.0.113.7'), 'ok');
   for (const address of ['127.0.0.1', '10.1.2.3', '203.0.113.9'])
     assert.notEqual(verdict(stepTo('user', 'http://h/', from('203.0.113.7')), address), 'ok', address);
 });
 
-test('a redirect near us may repeat our own question, and ask no other', () => {
+test('a redirect to a place near us may repeat the query that we sent, and have no other', () => {
   const redirect = { host: '192.168.1.2', query: '?info_hash=x&left=1' };
   const seen = (url: string): string => verdict(stepTo('torrent-tracker', url, redirect), '192.168.1.1');
   assert.equal(seen('https://h/announce?info_hash=x&left=1'), 'ok');
@@ -126,7 +126,7 @@ test('a redirect near us may repeat our own question, and ask no other', () => {
   assert.notEqual(seen('https://h/admin?info_hash=x&left=1'), 'ok');
 });
 
-test('the query of a torrent says nothing that is ours to say, in whatever case and escapes', () => {
+test('a query with a key of our announce is refused when a torrent names it, whatever its case and escapes', () => {
   const seen = (query: string): string => verdict(stepTo('torrent-tracker', `http://h/a?${query}`), WORLD);
   for (const key of ['info_hash', 'peer_id', 'port', 'uploaded', 'downloaded', 'left', 'event', 'compact', 'numwant'])
     assert.match(seen(`${key}=1`), /ours to say/, key);
@@ -136,7 +136,7 @@ test('the query of a torrent says nothing that is ours to say, in whatever case 
   assert.equal(verdict(stepTo('user', 'http://h/a?ip=192.0.2.1'), WORLD), 'ok');
 });
 
-test('a gateway may serve its description where some do, at the port of SSDP', () => {
+test('a gateway may serve its description at the port of SSDP, as some do', () => {
   assert.equal(verdict(stepTo('gateway', 'http://h:1900/igd.xml'), '192.168.1.1'), 'ok');
   assert.notEqual(verdict(stepTo('torrent-tracker', 'http://h:1900/announce'), WORLD), 'ok');
 });
@@ -146,7 +146,7 @@ interface SsrfVectors {
   readonly web_seed: readonly { readonly url?: string; readonly redirect?: readonly string[]; readonly ok: boolean }[];
 }
 
-/** Another client's vectors name addresses by words. */
+/** The other client's cases name addresses by words. */
 const PLACES: Readonly<Record<string, readonly [address: string, query: string]>> = {
   global: [WORLD, ''],
   'global?query': [WORLD, '?query'],
@@ -156,7 +156,7 @@ const PLACES: Readonly<Record<string, readonly [address: string, query: string]>
   '192.168.1.13': ['192.168.1.13', ''],
 };
 
-test('what libtorrent lets through or stops, we do', () => {
+test('we allow the URLs that libtorrent allows, and refuse those that it refuses', () => {
   if (!hasCorpus('vectors of requests into our own network')) return;
   const { ssrf } = JSON.parse(readCorpus('vectors/more-vectors.json').toString()) as { readonly ssrf: SsrfVectors };
   for (const { url, request_sent } of ssrf.tracker) {

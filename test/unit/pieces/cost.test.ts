@@ -1,4 +1,4 @@
-/** What a choice costs, counted in pieces, buckets and words that are looked at. */
+/** The cost of a choice: how many pieces, buckets and words are looked at. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Random } from '../../../src/base/random.js';
@@ -19,7 +19,7 @@ interface Swarm {
 
 const seed = (_: number, pieces: number): Bitfield => fullBitfield(pieces);
 
-/** Each piece with the chance 1 − 2^-doublings. */
+/** Has each piece with the probability 1 − 2^-doublings. */
 function leech(doublings: number, pieces: number, random: Random): Bitfield {
   const words = new Uint32Array(Math.ceil(pieces / 32));
   for (let word = 0; word < words.length; word += 1) {
@@ -30,14 +30,14 @@ function leech(doublings: number, pieces: number, random: Random): Bitfield {
   return new Bitfield(pieces, words);
 }
 
-/** `count` pieces, anywhere. */
+/** Has `count` random pieces. */
 function beginner(count: number, pieces: number, random: Random): Bitfield {
   const has = new Bitfield(pieces);
   while (has.count < count) has.set(random.below(pieces));
   return has;
 }
 
-/** The most and the mean that `next` looks at while the peers take turns in asking for blocks, which arrive at once. */
+/** The greatest and the mean cost of `next`, while the peers take turns to ask for blocks, which arrive at once. */
 function costOfTake({ pieces, peers, bitfield }: Swarm): { mean: number; most: number } {
   const random = seededRandom(7);
   const picker = new PiecePicker(pieces, DEFAULT_PIECE_PICKER_OPTIONS, random);
@@ -77,21 +77,21 @@ describe('the cost of asking for a block', () => {
     { pieces: 100_000, peers: 500 },
   ];
 
-  it('is flat among seeds', () => {
+  it('is constant among seeds', () => {
     for (const size of sizes) {
       const { mean, most } = costOfTake({ ...size, bitfield: seed });
       assert.ok(mean < 5 && most <= 70, `${JSON.stringify(size)}: ${mean}, at most ${most}`);
     }
   });
 
-  it('is flat among peers that have half', () => {
+  it('is constant among peers that have half of the pieces', () => {
     for (const size of sizes) {
       const { mean, most } = costOfTake({ ...size, bitfield: (_, pieces, random) => leech(1, pieces, random) });
       assert.ok(mean < 25 && most <= 200, `${JSON.stringify(size)}: ${mean}, at most ${most}`);
     }
   });
 
-  it('is flat among peers of all kinds', () => {
+  it('is constant among peers of all kinds', () => {
     for (const size of sizes) {
       const { mean, most } = costOfTake({
         ...size,
@@ -102,7 +102,7 @@ describe('the cost of asking for a block', () => {
     }
   });
 
-  it('is a word for 32 pieces, at the worst, with a peer that has next to nothing', () => {
+  it('is at the worst one word for 32 pieces, with a peer that has next to nothing', () => {
     const pieces = 100_000;
     const { mean, most } = costOfTake({
       pieces,

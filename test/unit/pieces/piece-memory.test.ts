@@ -5,7 +5,7 @@ import { MemorySlotPool } from '../../support/fakes/memory-slot-pool.js';
 import { Timeline } from '../../support/simulation/timeline.js';
 
 describe('the memory for pieces', () => {
-  it('gives none while enough whole pieces wait for the disk, and says when there is some again', () => {
+  it('gives no slot while enough whole pieces wait for the disk, and says when there is room again', () => {
     const log: string[] = [];
     const timeline = new Timeline();
     const memory = new PieceMemory(

@@ -20,7 +20,7 @@ function picker({ availability, have = '', seeds = 0, options = {}, seed = 1 }: 
   const made = new PiecePicker(count, { randomFirst: 0, sequential: false, ...options }, seededRandom(seed));
   for (let peer = 1; peer <= 9; peer += 1) {
     const picture = [...availability].map((digit) => (Number(digit) >= peer ? '*' : ' ')).join('');
-    // Peers with nothing are there too, and a complete one of these is counted by its haves.
+    // Peers with no pieces are there too, and one of them became complete by its haves.
     const has = new Bitfield(count);
     made.peerJoined(has);
     for (const [piece, mark] of [...picture].entries()) if (mark === '*') made.gotHave(pieceAt(piece));
@@ -49,7 +49,7 @@ function order(made: PiecePicker, peerHas: Bitfield): number[] {
   }
 }
 
-/** What comes first, over many seeds of chance. */
+/** The pieces that come first, over many seeds of the random generator. */
 function firsts(picture: Picture, peerHas: Bitfield): number[] {
   const seen = new Set<number>();
   for (let seed = 0; seed < 200; seed += 1) {
@@ -64,18 +64,18 @@ describe('the piece picker', () => {
     assert.deepEqual(order(picker({ availability: '5362417' }), fullBitfield(7)), [5, 3, 1, 4, 0, 2, 6]);
   });
 
-  it('takes any of the rarest, each as it comes', () => {
+  it('chooses among equally rare pieces at random', () => {
     assert.deepEqual(firsts({ availability: '2223333', have: '* * *  ' }, fullBitfield(7)), [1]);
     assert.deepEqual(firsts({ availability: '3223233', have: '  *    ' }, fullBitfield(7)), [1, 4]);
     assert.deepEqual(firsts({ availability: '111', have: '' }, fullBitfield(3)), [0, 1, 2]);
   });
 
-  it('takes only what the peer has', () => {
+  it('takes only pieces that the peer has', () => {
     assert.deepEqual(order(picker({ availability: '1234567' }), bitfieldOf('  * * *')), [2, 4, 6]);
     assert.deepEqual(order(picker({ availability: '1234567' }), bitfieldOf('       ')), []);
   });
 
-  it('finds what one peer has among very many pieces that it lacks', () => {
+  it('finds the few pieces of a peer among very many that the peer lacks', () => {
     const count = 5000;
     const made = new PiecePicker(count, { randomFirst: 0, sequential: false }, seededRandom(1));
     const rare = new Bitfield(count);
@@ -104,7 +104,7 @@ describe('the piece picker', () => {
     assert.equal(made.next(fullBitfield(2)), 1);
   });
 
-  it('forgets what was asked of an abandoned piece', () => {
+  it('takes an abandoned piece for untouched again', () => {
     const made = picker({ availability: '321', have: 'of*' });
     made.abandonPiece(pieceAt(0));
     made.abandonPiece(pieceAt(1));
@@ -113,7 +113,7 @@ describe('the piece picker', () => {
     assert.deepEqual(order(made, fullBitfield(3)), [1, 0]);
   });
 
-  it('never takes what is not wanted, and takes it again when it is', () => {
+  it('never takes an unwanted piece, and takes it once it is wanted again', () => {
     const made = picker({ availability: '1234', have: '-  o' });
     made.setWanted(pieceAt(3), false);
     made.check();
@@ -129,7 +129,7 @@ describe('the piece picker', () => {
     assert.deepEqual(order(made, fullBitfield(4)), [3, 0]);
   });
 
-  it('takes a lost piece once more', () => {
+  it('takes a lost piece again', () => {
     const made = picker({ availability: '11', have: '**' });
     assert.equal(made.completeCount, 2);
     made.losePiece(pieceAt(1));
@@ -138,7 +138,7 @@ describe('the piece picker', () => {
     assert.deepEqual(order(made, fullBitfield(2)), [1]);
   });
 
-  it('takes the first pieces anywhere, and then the rarest', () => {
+  it('takes the first pieces at random, and then the rarest', () => {
     const seen = new Set<string>();
     for (let seed = 0; seed < 100; seed += 1) {
       const made = picker({ availability: '99991', options: { randomFirst: 2 }, seed });
@@ -155,7 +155,7 @@ describe('the piece picker', () => {
     assert.deepEqual(order(made, fullBitfield(7)), [6, 2]);
   });
 
-  it('goes back in order when an earlier piece is to be had again', () => {
+  it('in order, goes back when an earlier piece may be asked for again', () => {
     const made = picker({ availability: '1'.repeat(70), options: { sequential: true } });
     assert.equal(order(made, bitfieldOf('*'.repeat(69).padEnd(70))).length, 69);
     made.losePiece(pieceAt(1));
@@ -163,7 +163,7 @@ describe('the piece picker', () => {
     assert.deepEqual(order(made, fullBitfield(70)), [1, 69]);
   });
 
-  it('counts seeds apart, and a peer that became complete like a seed', () => {
+  it('counts seeds apart, and a peer that became complete as it counts a seed', () => {
     const made = new PiecePicker(3, { randomFirst: 0, sequential: false }, seededRandom(1));
     const grown = bitfieldOf('*  ');
     const counts = (): number[] => [0, 1, 2].map((piece) => made.availability(pieceAt(piece)));
@@ -193,13 +193,13 @@ describe('the piece picker', () => {
     ]);
   });
 
-  it('asks a seed for what nobody but seeds has', () => {
+  it('asks a seed for pieces that only seeds have', () => {
     const made = picker({ availability: '1012', seeds: 1 });
     assert.equal(made.next(fullBitfield(4)), 1);
     assert.equal(made.availability(pieceAt(1)), 1);
   });
 
-  it('has nothing to ask for when nobody has what is missing', () => {
+  it('has nothing to ask for when no peer has a missing piece', () => {
     assert.equal(picker({ availability: '100', have: '*  ' }).hasSomethingToAskFor, false);
     assert.equal(picker({ availability: '100', have: '*  ', seeds: 1 }).hasSomethingToAskFor, true);
     assert.equal(picker({ availability: '101', have: '*  ' }).hasSomethingToAskFor, true);
@@ -212,7 +212,7 @@ describe('the piece picker', () => {
     assert.deepEqual(['*  * ', '**   ', '  *  ', '   **', '     '].map(example), [undefined, 1, 2, 4, undefined]);
   });
 
-  it('is loud when it is told what cannot be', () => {
+  it('throws when it is told something impossible', () => {
     const made = picker({ availability: '000', have: '*o ' });
     for (const wrong of [
       () => made.startPiece(pieceAt(0)),
@@ -228,7 +228,7 @@ describe('the piece picker', () => {
     }
   });
 
-  it('copes with a torrent of no pieces', () => {
+  it('accepts a torrent without pieces', () => {
     const made = picker({ availability: '' });
     made.peerJoined(new Bitfield(0));
     assert.equal(made.next(new Bitfield(0)), undefined);

@@ -63,7 +63,7 @@ class Scene {
     return spans.join(' ');
   }
 
-  /** Takes a piece on parole over from one of `worse`: the block to begin with, and how many were given up. */
+  /** Takes a piece on parole over from one of `worse`. Returns its first block, and how many blocks were given up. */
   takeOver(peer: TestPeer, ...worse: TestPeer[]): string {
     const taken = this.book.takeOver(peer, peer.has, (holder) => worse.includes(holder));
     this.book.check();
@@ -77,7 +77,7 @@ class Scene {
     return { piece: pieceAt(piece), begin: block * BLOCK_LENGTH, length };
   }
 
-  /** A block arrives: the verdict, and the names of the others who were asked. */
+  /** A block arrives. Returns the verdict, and the names of the other peers that were asked. */
   arrive(peer: TestPeer, name: string): string {
     const { piece, begin, length } = this.span(name);
     const arrival = this.book.blockCameIn(peer, piece, begin, length);
@@ -108,7 +108,7 @@ class Scene {
 }
 
 describe('the request book', () => {
-  it('asks each block once, the lowest first, and the last one is as long as it is', () => {
+  it('asks for each block once, the lowest first, and knows the length of the last one', () => {
     const scene = new Scene(2, 100);
     const peer = scene.peer('a', '**');
     assert.equal(scene.take(peer, 4), '0.0 0.1 1.0 1.1');
@@ -119,7 +119,7 @@ describe('the request book', () => {
     assert.deepEqual(scene.log, ['open 0', 'open 1']);
   });
 
-  it('gives one peer the rest of what another has begun, and each goes on with its own', () => {
+  it('gives one peer the rest of a piece that another began, and each peer goes on with its own piece', () => {
     const scene = new Scene(3);
     const [a, b] = [scene.peer('a', '***'), scene.peer('b', ' **')];
     assert.equal(scene.take(a), '0.0');
@@ -128,7 +128,7 @@ describe('the request book', () => {
     assert.equal(scene.take(b), '2.0');
   });
 
-  it('knows nobody who was not asked', () => {
+  it('calls a block unasked that its sender was not asked for', () => {
     const scene = new Scene(2, 100);
     const [a, b] = [scene.peer('a', '**'), scene.peer('b', '**')];
     assert.equal(scene.arrive(a, '0.0'), 'unasked');
@@ -161,7 +161,7 @@ describe('the request book', () => {
     assert.equal(scene.arrive(a, '0.0'), 'unasked');
   });
 
-  it('asks somebody else for what is given back, and the piece goes when nothing is left of it', () => {
+  it('asks another peer for blocks that are given back, and releases a piece of which nothing is left', () => {
     const scene = new Scene(2);
     const [a, b] = [scene.peer('a', '**'), scene.peer('b', '**')];
     assert.equal(scene.take(a, 2), '0.0 0.1');
@@ -175,7 +175,7 @@ describe('the request book', () => {
     assert.equal(scene.picker.isUntouched(pieceAt(0)), true);
   });
 
-  it('keeps a piece of which something has arrived', () => {
+  it('keeps a piece of which a block has arrived', () => {
     const scene = new Scene(1);
     const [a, b] = [scene.peer('a', '*'), scene.peer('b', '*')];
     assert.equal(scene.take(a, 2), '0.0 0.1');
@@ -191,7 +191,7 @@ describe('the request book', () => {
     assert.deepEqual(scene.log, ['open 0']);
   });
 
-  it('takes a late answer to a request that was given back, once', () => {
+  it('accepts a late answer to a request that was given back, once', () => {
     const scene = new Scene(2);
     const [a, b] = [scene.peer('a', '**'), scene.peer('b', '* ')];
     assert.equal(scene.take(a, 2), '0.0 0.1');
@@ -207,7 +207,7 @@ describe('the request book', () => {
     assert.equal(scene.arrive(a, '0.1'), 'duplicate');
   });
 
-  it('takes one answer to a request that was made, given back and made again', () => {
+  it('accepts one answer to a request that was made, given back and made again', () => {
     const scene = new Scene(1);
     const a = scene.peer('a', '*');
     scene.take(a);
@@ -233,7 +233,7 @@ describe('the request book', () => {
     assert.equal(other.arrive(b, '0.0'), 'duplicate');
   });
 
-  it('remembers a bounded number of requests that lapsed, the latest', () => {
+  it('remembers a bounded number of lapsed requests, the latest ones', () => {
     const scene = new Scene(1_068);
     const a = scene.peer('a', '*'.repeat(1_068));
     scene.take(a, 2_136);
@@ -243,7 +243,7 @@ describe('the request book', () => {
     assert.equal(scene.arrive(a, '44.0'), 'wanted');
   });
 
-  it('asks for nothing more while there is no room, but for what is open', () => {
+  it('while there is no room, asks only for blocks of open pieces', () => {
     const scene = new Scene(3);
     const [a, b] = [scene.peer('a', '***'), scene.peer('b', '***')];
     scene.roomLeft = 1;
@@ -255,7 +255,7 @@ describe('the request book', () => {
     assert.equal(scene.take(b), '1.0');
   });
 
-  it('asks for nothing that is not wanted any more', () => {
+  it('does not ask for blocks of a piece that is no longer wanted', () => {
     const scene = new Scene(2);
     const a = scene.peer('a', '**');
     assert.equal(scene.take(a), '0.0');
@@ -275,7 +275,7 @@ describe('the request book', () => {
 });
 
 describe('the request book in endgame', () => {
-  it('asks others for what everybody was asked, of the fewest first, and never twice of one', () => {
+  it('asks again for blocks that are asked of the fewest peers, and never the same peer twice', () => {
     const scene = new Scene(2, 100);
     const [a, b, c] = [scene.peer('a', '**'), scene.peer('b', '**'), scene.peer('c', '* ')];
     assert.equal(scene.take(a, 3), '0.0 0.1 1.0');
@@ -309,7 +309,7 @@ describe('the request book in endgame', () => {
     assert.equal(scene.take(a), '0.0');
   });
 
-  it('does not ask for what has arrived', () => {
+  it('does not ask for blocks that have arrived', () => {
     const scene = new Scene(1);
     const [a, b] = [scene.peer('a', '*'), scene.peer('b', '*')];
     scene.take(a, 2);
@@ -319,7 +319,7 @@ describe('the request book in endgame', () => {
     assert.equal(scene.take(b), '-');
   });
 
-  it('does not wait for pieces that nobody has', () => {
+  it('does not wait for pieces that no peer has', () => {
     const scene = new Scene(3);
     const [a, b] = [scene.peer('a', '*  '), scene.peer('b', '*  ')];
     assert.equal(scene.take(a, 2), '0.0 0.1');
@@ -327,7 +327,7 @@ describe('the request book in endgame', () => {
     assert.equal(scene.take(b), '0.0');
   });
 
-  it('keeps a block while one of those who were asked is left', () => {
+  it('keeps a block asked for while one of its askers is left', () => {
     const scene = new Scene(1);
     const [a, b, c] = [scene.peer('a', '*'), scene.peer('b', '*'), scene.peer('c', '*')];
     scene.take(a, 2);
@@ -344,7 +344,7 @@ describe('the request book in endgame', () => {
 });
 
 describe('a piece whose check failed', () => {
-  it('is asked of one peer alone, whoever takes it first', () => {
+  it('is asked of one peer alone, the first that takes it', () => {
     const scene = new Scene(2);
     const [a, b, c] = [scene.peer('a', '**'), scene.peer('b', '**'), scene.peer('c', '* ')];
     scene.fail(a, 0);
@@ -359,7 +359,7 @@ describe('a piece whose check failed', () => {
     assert.equal(scene.picker.completeCount, 1);
   });
 
-  it('goes to nobody while a request to its former holder is left', () => {
+  it('goes to no other peer while a request to its former holder is open', () => {
     const scene = new Scene(1);
     const [a, b] = [scene.peer('a', '*'), scene.peer('b', '*')];
     scene.fail(a, 0);
@@ -395,7 +395,7 @@ describe('a piece whose check failed', () => {
     assert.equal(scene.take(b), '0.1');
   });
 
-  it('can be taken over by a better peer, who begins it anew', () => {
+  it('can be taken over by a better peer, and then begins anew', () => {
     const scene = new Scene(1);
     const [a, b] = [scene.peer('a', '*'), scene.peer('b', '*')];
     scene.fail(a, 0);
@@ -411,7 +411,7 @@ describe('a piece whose check failed', () => {
     assert.equal(scene.log.at(-1), 'empty 0');
   });
 
-  it('is not taken over by somebody who lacks it, nor when nobody wants it any more', () => {
+  it('is not taken over by a peer that lacks it, or when it is no longer wanted', () => {
     const scene = new Scene(2);
     const [a, b, c] = [scene.peer('a', '**'), scene.peer('b', ' *'), scene.peer('c', '**')];
     scene.fail(a, 0);
@@ -421,7 +421,7 @@ describe('a piece whose check failed', () => {
     assert.equal(scene.takeOver(c, a), '-');
   });
 
-  it('is for others once its holder goes on with another piece, or gives it back', () => {
+  it('is free for others once its holder goes on with another piece or gives it back', () => {
     for (const leave of ['takes another over', 'asks for another', 'gives it back'] as const) {
       const scene = new Scene(2);
       const [a, b, c, d] = [scene.peer('a', '**'), scene.peer('b', '**'), scene.peer('c', '**'), scene.peer('d', ' *')];
@@ -455,7 +455,7 @@ describe('a piece whose check failed', () => {
     assert.equal(scene.take(b), '0.1');
   });
 
-  it('takes no late block from anybody but its holder', () => {
+  it('accepts a late block from its holder alone', () => {
     const scene = new Scene(1);
     const [a, b] = [scene.peer('a', '*'), scene.peer('b', '*')];
     scene.take(b);
@@ -468,7 +468,7 @@ describe('a piece whose check failed', () => {
 });
 
 describe('a piece of which the disk lost blocks', () => {
-  it('starts over, with whom it likes, and what is under way may still come', () => {
+  it('starts again with any peer, and blocks on the way may still come', () => {
     const scene = new Scene(1);
     const [a, b] = [scene.peer('a', '*'), scene.peer('b', '*')];
     assert.equal(scene.take(a, 2), '0.0 0.1');
@@ -488,7 +488,7 @@ describe('a piece of which the disk lost blocks', () => {
 class Pipeline {
   readonly scene = new Scene(20_000);
   readonly peer = this.scene.peer('peer', '*'.repeat(20_000));
-  /** What it has been asked for and has not answered. */
+  /** The requests that it has not answered. */
   readonly queue: BlockSpan[] = [];
   answers = 0;
 
@@ -496,7 +496,7 @@ class Pipeline {
     while (this.queue.length < length) this.queue.push(this.scene.book.take(this.peer, this.peer.has) as BlockSpan);
   }
 
-  /** It answers the request at this place of its queue. Returns what counts as dropped from then on. */
+  /** It answers the request at this place of its queue. Returns the requests that now count as dropped. */
   answer(place: number): string[] {
     const [span] = this.queue.splice(place, 1);
     const { piece, begin, length } = span as BlockSpan;
@@ -508,8 +508,8 @@ class Pipeline {
   }
 }
 
-describe('what a peer without the fast extension drops', () => {
-  it('is given back when four answers have come for each open request, and a late answer is taken all the same', () => {
+describe('a request that a peer without the fast extension drops', () => {
+  it('is given back when four answers have come for each open request; a late answer is still accepted', () => {
     const pipeline = new Pipeline();
     const { scene, peer } = pipeline;
     pipeline.fill(200);
@@ -524,11 +524,11 @@ describe('what a peer without the fast extension drops', () => {
     assert.equal(scene.arrive(peer, '75.0'), 'wanted', 'a late answer is as good as any');
   });
 
-  it('is given back together with all that is overtaken, and waits for more answers once one came late', () => {
+  it('is given back with all overtaken requests, and only after more answers once one came late', () => {
     const answersUntilDropped = (late: number): readonly [string[], number] => {
       const pipeline = new Pipeline();
       pipeline.fill(100);
-      // The first answer is left out until so many have come.
+      // The first request is not answered until this many answers have come.
       for (let count = 0; count < late; count += 1) {
         assert.deepEqual(pipeline.answer(1), []);
         pipeline.fill(100);
@@ -549,13 +549,13 @@ describe('what a peer without the fast extension drops', () => {
     assert.ok(soon < 440 && later >= 500, `${soon} ${later}`);
   });
 
-  it('is nothing of what it answers in any other order', () => {
+  it('is none that the peer answers in another order', () => {
     const orders: readonly ((pipeline: Pipeline, random: Random) => readonly number[])[] = [
-      // Any at each turn.
+      // Any request at each turn.
       ({ queue }, random) => [random.below(queue.length)],
-      // Each queue shuffled, the places counted as it shrinks.
+      // Each queue in random order; the places are those in the shrinking queue.
       ({ queue }, random) => queue.map((_, done) => random.below(queue.length - done)),
-      // Each queue from its end.
+      // Each queue from its end to its beginning.
       ({ queue }) => queue.map((_, done) => queue.length - 1 - done),
     ];
     for (const order of orders) {

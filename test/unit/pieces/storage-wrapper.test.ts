@@ -16,7 +16,7 @@ const SAMPLE = sampleTorrent([{ path: 'film', length: 4 * PIECE + BLOCK_LENGTH +
 const FULL = new BtgetError('disk-full', 'no space');
 const BROKEN = new BtgetError('io', 'input/output error');
 
-/** A wrapper over a disk in memory; what it says goes to the log with its time. */
+/** A wrapper over a disk in memory. Its events go to the log with their time. */
 class Scene {
   readonly log: string[] = [];
   readonly timeline = new Timeline();
@@ -114,7 +114,7 @@ describe('the storage wrapper', () => {
     scene.close();
   });
 
-  it('hands over the bytes of a piece whose check failed, and the piece may come again', () => {
+  it('hands over the bytes of a piece that failed its hash, and the piece may come again', () => {
     const scene = new Scene(1);
     scene.open(0);
     scene.store(0, 0, true);
@@ -134,7 +134,7 @@ describe('the storage wrapper', () => {
     scene.close();
   });
 
-  it('takes all blocks of an emptied piece anew, in memory and on the disk', () => {
+  it('takes all blocks of an emptied piece again, in memory and on the disk', () => {
     for (const [maxLength, where] of [
       [PIECE, 'right'],
       [PIECE - 1, 'on disk'],
@@ -192,7 +192,7 @@ describe('the storage wrapper', () => {
     scene.close();
   });
 
-  it('tells those who still wait when another one was served in between', () => {
+  it('tells pieces that still wait when another one got memory in between', () => {
     const scene = new Scene(1);
     scene.open(0);
     assert.equal(scene.open(1), false);
@@ -203,7 +203,7 @@ describe('the storage wrapper', () => {
     scene.close();
   });
 
-  it('spills the piece longest without a block when another wants memory, and finishes it on the disk', () => {
+  it('spills the piece that waited longest for a block when another needs memory, and finishes it on the disk', () => {
     const scene = new Scene(2);
     scene.open(0);
     scene.store(0, 1);
@@ -263,7 +263,7 @@ describe('the storage wrapper', () => {
     scene.close();
   });
 
-  it('does not spill while nobody wants memory', () => {
+  it('does not spill while no piece needs memory', () => {
     const scene = new Scene(1);
     scene.open(0);
     scene.store(0, 0);
@@ -273,7 +273,7 @@ describe('the storage wrapper', () => {
     scene.close();
   });
 
-  it('writes block by block what is too long for a slot', () => {
+  it('writes a piece that is too long for a slot block by block', () => {
     const scene = new Scene(1, PIECE - 1);
     assert.equal(scene.open(0), true);
     scene.store(0, 1);
@@ -283,7 +283,7 @@ describe('the storage wrapper', () => {
     scene.close();
   });
 
-  it('says without data that a piece on the disk failed its check', () => {
+  it('reports without data that a piece on the disk failed its hash', () => {
     const scene = new Scene(0, 0);
     scene.open(0);
     scene.store(0, 0, true);
@@ -294,7 +294,7 @@ describe('the storage wrapper', () => {
     scene.close();
   });
 
-  it('goes to the disk at once when others keep all of the memory', () => {
+  it('writes blocks to the disk at once when other torrents keep all of the memory', () => {
     const scene = new Scene(1);
     const theirs = scene.slots.take(PIECE);
     assert.ok(theirs !== undefined);
@@ -311,7 +311,7 @@ describe('the storage wrapper', () => {
     scene.close();
   });
 
-  it('waits anew for the memory of others when some was had in between', () => {
+  it('waits again for the memory of other torrents when it got some in between', () => {
     const scene = new Scene(1);
     const theirs = scene.slots.take(PIECE);
     assert.ok(theirs !== undefined);
@@ -345,7 +345,7 @@ describe('the storage wrapper', () => {
     scene.close();
   });
 
-  it('stops looking for memory when nobody asks any more', () => {
+  it('stops looking for memory when no piece asks for it any more', () => {
     const scene = new Scene(1);
     scene.open(0);
     assert.equal(scene.open(1), false);
@@ -380,7 +380,7 @@ describe('the storage wrapper', () => {
     scene.close();
   });
 
-  it('opens nothing while it is held, and says so when that is over', () => {
+  it('opens no piece while it is held, and says when the hold is over', () => {
     const scene = new Scene(2);
     scene.wrapper.hold(true);
     assert.equal(scene.open(0), false);
@@ -391,7 +391,7 @@ describe('the storage wrapper', () => {
     scene.close();
   });
 
-  it('checks a piece on the disk again when that failed', () => {
+  it('checks a piece on the disk again when the check could not be made', () => {
     const scene = new Scene(0, 0);
     scene.disk.failNext('checkPiece', BROKEN);
     scene.open(0);
@@ -403,7 +403,7 @@ describe('the storage wrapper', () => {
     scene.close();
   });
 
-  it('drops a piece of which the disk lost a block, when nothing is under way for it any more', () => {
+  it('drops a piece of which the disk lost a block, when no write of it is under way any more', () => {
     const scene = new Scene(0, 0);
     scene.disk.failNext('writeBlock', FULL);
     scene.open(0);
@@ -417,7 +417,7 @@ describe('the storage wrapper', () => {
     scene.close();
   });
 
-  it('drops a piece that could not be spilled, and its memory is free', () => {
+  it('drops a piece that could not be spilled, and frees its memory', () => {
     const scene = new Scene(1);
     scene.disk.failNext('writeBlock', FULL);
     scene.open(0);
@@ -455,7 +455,7 @@ describe('the storage wrapper', () => {
     assert.deepEqual(scene.log, ['commitPiece 0', 'closed']);
   });
 
-  it('takes nothing any more once it is closed', () => {
+  it('accepts nothing once it is closed', () => {
     const scene = new Scene(2);
     scene.open(0);
     scene.wrapper.close(() => scene.log.push('closed'));
@@ -467,7 +467,7 @@ describe('the storage wrapper', () => {
     assert.equal(scene.slots.taken, 0);
   });
 
-  it('reads what is verified, and says later that it cannot read what is not', () => {
+  it('reads verified pieces, and answers later with a failure for others', () => {
     const scene = new Scene(1);
     scene.open(1);
     scene.storeAll(1);
@@ -491,7 +491,7 @@ describe('the storage wrapper', () => {
     scene.close();
   });
 
-  it('counts what is left of what is wanted', () => {
+  it('counts the bytes of wanted pieces that are left', () => {
     const scene = new Scene(1);
     const { wrapper } = scene;
     const last = SAMPLE.layout.lengthOf(SAMPLE.piece(4));
@@ -516,7 +516,7 @@ describe('the storage wrapper', () => {
     assert.deepEqual(left, [all, some, some, less, less, less, less, less, some, some, some, all]);
   });
 
-  it('is loud when a block cannot be what it is said to be', () => {
+  it('throws when a block cannot be what the caller says', () => {
     const scene = new Scene(2);
     scene.open(0);
     scene.store(0, 0);
@@ -527,7 +527,7 @@ describe('the storage wrapper', () => {
     scene.close();
   });
 
-  it('has the disk take what has come of open pieces before it closes', () => {
+  it('has the disk take the blocks of open pieces before it closes', () => {
     const scene = new Scene(3);
     scene.open(0);
     scene.store(0, 1);
@@ -557,7 +557,7 @@ describe('the storage wrapper', () => {
     assert.deepEqual(held.log, ['0: closed']);
   });
 
-  it('waits for no block once nobody would be told of it', () => {
+  it('waits for no block once it is abandoned', () => {
     const before = new Scene(1);
     before.open(0);
     before.store(0, 0);
@@ -581,7 +581,7 @@ describe('the storage wrapper', () => {
     assert.equal(meanwhile.slots.taken, 0);
   });
 
-  it('goes on with blocks of an earlier run, in no memory, and hashes the piece on the disk', () => {
+  it('goes on from blocks of an earlier run without memory, and hashes the piece on the disk', () => {
     const scene = new Scene(1);
     scene.disk.writeBlock(SAMPLE.piece(0), 0, SAMPLE.bytesOf(0).subarray(0, BLOCK_LENGTH), () => undefined);
     scene.run(10);
@@ -595,7 +595,7 @@ describe('the storage wrapper', () => {
     scene.close();
   });
 
-  it('drops the blocks of an earlier run alone when their piece is wrong, and all others when it is wrong again', () => {
+  it('drops only the blocks of an earlier run when their piece fails, and all blocks when it fails again', () => {
     const scene = new Scene(1);
     scene.wrapper.resumePiece(SAMPLE.piece(0), [0]);
     scene.store(0, 1, true);
@@ -613,7 +613,7 @@ describe('the storage wrapper', () => {
     scene.close();
   });
 
-  it('hashes a piece of which an earlier run left every block, and keeps room for nothing when it is wrong', () => {
+  it('hashes a piece of which an earlier run left every block, and drops these when the piece fails', () => {
     const scene = new Scene(1);
     scene.wrapper.resumePiece(SAMPLE.piece(0), [0, 1]);
     scene.run(50);

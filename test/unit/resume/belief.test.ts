@@ -36,12 +36,12 @@ const ALL = { first: 0, end: 30 };
 
 interface Case {
   readonly contents?: Partial<JournalContents>;
-  /** What files are like that are not as the journal says; null for those that are gone. */
+  /** The files that differ from the journal's record, and how; null for a file that is gone. */
   readonly now?: Readonly<Record<number, Partial<FileIdentity> | null>>;
   readonly doubtLength?: number;
   readonly sampleLength?: number;
   readonly samplePieces?: number;
-  /** Files that have their final name, and whether that says anything. */
+  /** Files that have their final name, and whether files grow under part names. */
   readonly final?: readonly number[];
   readonly partNames?: boolean;
   readonly possible?: (piece: number) => boolean;
@@ -89,12 +89,12 @@ function picture(one: Case): string {
   return `${text.slice(0, 10)} ${text.slice(10, 20)} ${text.slice(20)}`;
 }
 
-/** As `picture`, without telling those that have to prove it from others that the journal vouches for. */
+/** As `picture`, but doubted pieces look like believed ones. */
 function vouchedFor(one: Case): string {
   return picture(one).replaceAll('d', 'B');
 }
 
-test('after a clean end everything is believed that the journal says, and nothing else', () => {
+test('after a clean end everything that the journal says is believed, and nothing else', () => {
   assert.equal(vouchedFor({}), 'BBBBBBBBBB BBBBBBBBBB BBBBBBBBBB');
   const runs = [
     { first: 25, end: 27 },
@@ -104,7 +104,7 @@ test('after a clean end everything is believed that the journal says, and nothin
   assert.equal(vouchedFor({ contents: { runs } }), '...BB....B .......... .....BB...');
 });
 
-test('after a clean end one piece of each file by chance has to prove itself, for all of them', () => {
+test('after a clean end one random piece of each file has to prove itself, and speaks for all files', () => {
   const drawn = new Set<number>();
   for (let seed = 0; seed < 200; seed += 1) {
     const { doubted, doubtedFor } = beliefOf({ seed });
@@ -116,19 +116,19 @@ test('after a clean end one piece of each file by chance has to prove itself, fo
         `${file.path} in ${doubted}`,
       );
     }
-    // Two files may have drawn the piece that they share.
+    // Two files may have drawn the same piece, which they share.
     assert.ok(doubted.length <= 3, doubted.join());
     for (const piece of doubted) drawn.add(piece);
   }
   assert.equal(drawn.size, 30, 'any piece');
 });
 
-test('after a clean end no more is hashed than is allowed, but for one piece, and of files by chance', () => {
+test('after a clean end random files are hashed up to the limit, but at least one piece', () => {
   for (const bound of [{ samplePieces: 2 }, { sampleLength: 2 * KIB }, { sampleLength: 3 * KIB - 1 }]) {
     const drawn = new Set<number>();
     for (let seed = 0; seed < 100; seed += 1) {
       const { doubted } = beliefOf({ ...bound, seed });
-      // One is left when two files have drawn the piece that they share and a third one has no room.
+      // One piece is left when two files have drawn the piece that they share and there is no room for a third file.
       assert.ok(doubted.length === 2 || doubted.length === 1, doubted.join());
       for (const piece of doubted) drawn.add(Math.floor(piece / 10));
     }
@@ -138,7 +138,7 @@ test('after a clean end no more is hashed than is allowed, but for one piece, an
   assert.deepEqual(beliefOf({ contents: { runs: [] } }).doubted, []);
 });
 
-test('after an unclean end a piece that has to prove itself speaks for its own files', () => {
+test('after an unclean end a piece that has to prove itself speaks only for its own files', () => {
   assert.equal(beliefOf({ contents: { isClean: false } }).doubtedFor, 'their files');
 });
 
@@ -156,7 +156,7 @@ test('after a clean end a file that is not the same to the nanosecond is hashed,
   }
 });
 
-test('a file that the journal does not know is hashed, the piece that it shares included', () => {
+test('a file that the journal does not name is hashed, with the piece that it shares', () => {
   const files = new Map([...THEN].filter(([file]) => file !== A));
   assert.equal(vouchedFor({ contents: { files } }), '?????????? BBBBBBBBBB BBBBBBBBBB');
 });
@@ -166,13 +166,13 @@ test('a piece that a file is too short for is absent, whatever the journal says'
   assert.equal(vouchedFor({ now: { [B]: null }, possible }), 'BBBBBBBBB. .......... BBBBBBBBBB');
 });
 
-test('after an unclean end a file may be longer and younger than when it was flushed, for it was written to', () => {
+test('after an unclean end a file may be longer and newer than at its flush, because the download wrote on', () => {
   const contents = { isClean: false };
   assert.doesNotMatch(picture({ contents, now: { [A]: { length: 20 * KIB } } }), /[?]/);
   assert.doesNotMatch(picture({ contents, now: { [A]: { changedAt: WRITTEN_AT + 30n * SECOND } } }), /[?]/);
 });
 
-test('after an unclean end a file is hashed that is shorter, older, another, or changed long after the journal', () => {
+test('after an unclean end a file is hashed when it is shorter, older, another one, or changed too late', () => {
   const contents = { isClean: false };
   const changes: readonly Partial<FileIdentity>[] = [
     { length: 9 * KIB },
@@ -199,7 +199,7 @@ test('after an unclean end the newest pieces have to prove themselves, up to the
   assert.equal(newest.match(/d/g)?.length, 4 + 1, 'and one of c, which has none of the newest');
 });
 
-test('after an unclean end one piece of each file has to prove itself, chosen by chance', () => {
+test('after an unclean end one random piece of each file has to prove itself', () => {
   const pictures = Array.from({ length: 60 }, (_, seed) => picture({ contents: { isClean: false }, seed }));
   for (const one of pictures) {
     const doubted = one.replaceAll(' ', '');
@@ -215,13 +215,13 @@ test('a file of which the journal says nothing has nothing to prove', () => {
   assert.match(picture({ contents }), /^[Bd]{5}\.{5} \.{10} \.{10}$/);
 });
 
-test('what was written and not flushed has to be hashed, and only that', () => {
+test('pieces that were written and not flushed are hashed, and no others', () => {
   const runs = [{ first: 0, end: 12 }];
   const written = [{ first: 10, end: 14 }];
   assert.match(picture({ contents: { runs, written, isClean: false } }), /^[Bd]{10} [Bd]{2}\?{2}\.{6} \.{10}$/);
 });
 
-test('what a file holds that has its final name is hashed where nobody has written it down', () => {
+test('the pieces of a file with its final name are hashed when the journal does not name them', () => {
   const contents = { runs: [{ first: 0, end: 5 }], isClean: false };
   const without = picture({ contents });
   const withName = picture({ contents, final: [A] });
@@ -234,7 +234,7 @@ test('what a file holds that has its final name is hashed where nobody has writt
   assert.equal(picture({ contents, final: [A], partNames: false }), without);
 });
 
-test('a file is ours that a power cut left older and shorter; not one that somebody copied into it, nor one of another birth', () => {
+test('a file that a power cut left older and shorter is ours; one with other bytes or another birth is not', () => {
   const isOurs = (isClean: boolean, change: Partial<FileIdentity>, final = [B]): boolean =>
     beliefOf({ contents: { isClean }, now: { [B]: change }, final }).known.has(B);
   assert.ok(isOurs(false, { changedAt: 7n, length: 0 }));
@@ -247,7 +247,7 @@ test('a file is ours that a power cut left older and shorter; not one that someb
     assert.ok(!isOurs(false, change, []), 'nor is a part');
 });
 
-test('a part that we made is ours after a kill, however long after the last word of the journal it was written to', () => {
+test('after a kill a part file of ours is ours, even when it was written to long after the last record', () => {
   const isOurs = (contents: Case['contents'], change: Partial<FileIdentity>): boolean =>
     beliefOf({ contents: { isClean: false, ...contents }, now: { [B]: change } }).known.has(B);
   assert.ok(isOurs({}, { changedAt: WRITTEN_AT + 1000n * SECOND }));
@@ -255,7 +255,7 @@ test('a part that we made is ours after a kill, however long after the last word
   assert.ok(!isOurs({ files: new Map() }, {}), 'nothing is said of it');
 });
 
-test('a part is ours after a kill where the journal says that none was there; one from before it is not', () => {
+test('after a kill a new part file is ours when the journal says that none was there; an older one is not', () => {
   const files = new Map([[B, NOT_THERE]]);
   const isOurs = (isClean: boolean, born: bigint, changed = born): boolean =>
     beliefOf({ contents: { isClean, files }, now: { [B]: { bornAt: born, changedAt: changed } } }).known.has(B);

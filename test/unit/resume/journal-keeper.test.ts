@@ -134,7 +134,7 @@ class World {
   }
 }
 
-test('what came within half a second is flushed once, then written down, never before', () => {
+test('data of half a second is flushed once and only then written down', () => {
   const world = new World({ latency: 10 }).begin();
   world.commit(3, 4, 30);
   world.timeline.run(400);
@@ -151,7 +151,7 @@ test('what came within half a second is flushed once, then written down, never b
   assert.equal(world.log.length, 5, 'nothing more is written while nothing comes');
 });
 
-test('the journal knows the files as they were when they were flushed', () => {
+test('the journal records the files as they were at their flush', () => {
   const world = new World().begin();
   world.commit(0);
   world.timeline.run(2_000);
@@ -162,7 +162,7 @@ test('the journal knows the files as they were when they were flushed', () => {
   assert.deepEqual(world.contents?.files, world.identities());
 });
 
-test('a batch does not wait for its second when it has become long, and one is under way at a time', () => {
+test('a batch that has become long does not wait for its interval, and only one is under way at a time', () => {
   const world = new World({ latency: 50, length: 8 * KIB }).begin();
   world.commit(0, 1);
   world.timeline.run(120);
@@ -173,7 +173,7 @@ test('a batch does not wait for its second when it has become long, and one is u
   assert.deepEqual(world.pieces, [0, 1, 2, 3, 4, 5]);
 });
 
-test('a piece that is still being flushed is named as written, not as there', () => {
+test('a piece that the disk still flushes is named as written, not as flushed', () => {
   const world = new World().begin();
   const held: (() => void)[] = [];
   const sync = world.disk.sync.bind(world.disk);
@@ -204,7 +204,7 @@ test('a piece that is still being flushed is named as written, not as there', ()
   assert.deepEqual(world.pieces, [0, 1, 5]);
 });
 
-test('an end that comes while the disk is flushing names what it would not live to see flushed', () => {
+test('an end during a flush names the pieces that are not flushed yet as written', () => {
   const world = new World().begin();
   world.disk.sync = () => undefined;
   world.commit(0);
@@ -216,7 +216,7 @@ test('an end that comes while the disk is flushing names what it would not live 
   assert.ok(!world.log.includes('ended'));
 });
 
-test('what may not live to be flushed is named as soon as the end is near, and that is no end yet', () => {
+test('closing names the pieces that are not flushed as written, and does not end the journal', () => {
   const world = new World().begin();
   world.commit(0, 1);
   world.timeline.run(10);
@@ -231,7 +231,7 @@ test('what may not live to be flushed is named as soon as the end is near, and t
   assert.equal(world.log.at(-1), 'ended');
 });
 
-test('blocks of a piece without memory are written down when they are flushed, until the piece is whole', () => {
+test('blocks that go to the disk one by one are written down once they are flushed, until their piece is whole', () => {
   const world = new World({ latency: 10 }).begin();
   const piece = SAMPLE.piece(7);
   world.storage.writeBlock(piece, 0, SAMPLE.bytesOf(7), () => undefined);
@@ -250,7 +250,7 @@ test('blocks of a piece without memory are written down when they are flushed, u
   assert.deepEqual(world.pieces, [7]);
 });
 
-test('blocks that do not make their piece are taken back, and may come again', () => {
+test('blocks of a piece with a wrong hash are withdrawn, and may come again', () => {
   const world = new World({ latency: 10 }).begin();
   const piece = SAMPLE.piece(7);
   const wrong = Buffer.alloc(4 * KIB, 1);
@@ -266,7 +266,7 @@ test('blocks that do not make their piece are taken back, and may come again', (
   assert.deepEqual(world.contents?.blocks, new Map([[7, new Map([[0, sumOf(SAMPLE.bytesOf(7))]])]]));
 });
 
-test('blocks of the run before are written down anew, and once more in a journal that has grown', () => {
+test('blocks of the last run are written down again, also when a journal that has grown is written anew', () => {
   const unfinished = new Map([[SAMPLE.piece(3), new Map([[0, 77]])]]);
   const world = new World({ minLength: 1, length: 1 }).begin({ ...NOTHING, rewrites: true, unfinished });
   assert.deepEqual(world.contents?.blocks, unfinished);
@@ -291,7 +291,7 @@ test('a part of a block is not written down as a block', () => {
   assert.deepEqual(world.contents?.blocks, new Map());
 });
 
-test('an end writes down the rest and that the files are as they are', () => {
+test('an end writes down the rest, then the record that the files stay as they are', () => {
   const world = new World({ latency: 5 }).begin();
   world.commit(0, 1);
   world.timeline.run(20);
@@ -302,7 +302,7 @@ test('an end writes down the rest and that the files are as they are', () => {
   assert.equal(world.log.at(-1), 'ended');
 });
 
-test('closing the storage waits for what the disk is at work on, and for the last word of the journal', () => {
+test("closing the storage waits for the disk's work, and for the last record of the journal", () => {
   const world = new World({ latency: 20 }).begin();
   const told: string[] = [];
   for (const piece of [0, 1, 2])
@@ -317,7 +317,7 @@ test('closing the storage waits for what the disk is at work on, and for the las
   assert.equal(world.contents?.isClean, true);
 });
 
-test('an end in the midst of a batch waits for it', () => {
+test('an end during a batch waits for the batch', () => {
   for (let delay = 0; delay < 200; delay += 7) {
     const world = new World({ latency: 20 }).begin();
     world.commit(5);
@@ -331,14 +331,14 @@ test('an end in the midst of a batch waits for it', () => {
   }
 });
 
-test('nothing came: nothing is written, and nothing is waited for', () => {
+test('when no data came, nothing is written, and the end does not wait', () => {
   const world = new World({ latency: 20 }).begin();
   world.end();
   assert.deepEqual(world.log, ['begun', 'ended']);
   assert.equal(world.contents, null);
 });
 
-test('a journal is gone when all is done, and so is what lay there of another', () => {
+test('when all is done, the journal is removed, also one that lay there before', () => {
   const long = new World({ latency: 1 }).begin();
   long.commit(0);
   long.timeline.run(2_000);
@@ -356,7 +356,7 @@ test('a journal is gone when all is done, and so is what lay there of another', 
   assert.deepEqual(short.log, ['begun', 'remove', 'ended']);
 });
 
-test('what was found is written anew before anything is written to the files', () => {
+test('what was found at the start is written down before anything is written to the files', () => {
   const before = new World().begin();
   before.commit(0, 1, 2);
   before.timeline.run(10);
@@ -385,7 +385,7 @@ test('what was found is written anew before anything is written to the files', (
   });
 });
 
-test('what was hashed is flushed before it is written down, for nobody else may have', () => {
+test('pieces that were hashed are flushed before they are written down, because they may not be flushed', () => {
   const world = new World({ latency: 10, content: SAMPLE.content });
   const files = world.identities() as Map<number, FileIdentity>;
   world.begin({ rewrites: true, verified: [SAMPLE.piece(40)], unfinished: new Map(), files, unflushed: [1] });
@@ -399,7 +399,7 @@ test('what was hashed is flushed before it is written down, for nobody else may 
   });
 });
 
-test('an older journal of which nothing was written anew goes as well when all is done', () => {
+test('when all is done, an older journal is removed even if this run has not written it', () => {
   const found = { bytes: Buffer.from('whatever it says'), changedAt: 0n, doubt: null };
   const world = new World({ found });
   world.begin(NOTHING);
@@ -408,7 +408,7 @@ test('an older journal of which nothing was written anew goes as well when all i
   assert.deepEqual(world.log, ['begun', 'remove', 'ended']);
 });
 
-test('a journal that grows is written anew, and says the same', () => {
+test('a journal that has grown is written anew, and says the same', () => {
   const world = new World({ minLength: 400, length: 1 }).begin();
   const order = Array.from({ length: 64 }, (_, index) => (index * 37) % 64);
   for (const piece of order) {
@@ -468,7 +468,7 @@ test('a journal whose folder is gone waits for it, and says everything when it i
   assert.equal(world.contents?.isClean, true);
 });
 
-test('a journal whose folder is gone keeps nobody from the end', () => {
+test('a journal whose folder is gone does not delay the end for ever', () => {
   const world = new World({ latency: 1 }).begin();
   world.disk.sync = (_also, answered) => {
     world.timeline.addTask(() => answered({ ok: false, failure: new FolderGone('is its disk unmounted?') }), 1);
@@ -480,7 +480,7 @@ test('a journal whose folder is gone keeps nobody from the end', () => {
   assert.equal(world.log.at(-1), 'ended');
 });
 
-test('a journal that fails is said to be gone once, is removed, and stops nothing', () => {
+test('a journal that fails is removed with one warning, and the download goes on', () => {
   const world = new World({ latency: 1 }).begin();
   world.commit(0);
   world.timeline.run(2_000);
@@ -498,7 +498,7 @@ test('a journal that fails is said to be gone once, is removed, and stops nothin
   assert.equal(world.log.at(-1), 'ended');
 });
 
-test('where it alone tells whose the files are, a journal that is given up says that, and nothing of what is in them', () => {
+test('a journal that alone tells which files are ours still says so when it is given up, and no more', () => {
   const world = new World({ latency: 1, claimsFiles: true }).begin();
   world.commit(0);
   world.timeline.run(2_000);
@@ -521,7 +521,7 @@ test('where it alone tells whose the files are, a journal that is given up says 
   assert.deepEqual(none.log.slice(-3), ['replace', 'replace', 'remove']);
 });
 
-test('a flush that fails is never spoken of as done', () => {
+test('pieces of a flush that failed are never named as flushed', () => {
   const world = new World({ latency: 1 }).begin();
   world.commit(0);
   world.disk.failNext('sync', new BtgetError('io', 'a bad sector'));
@@ -531,7 +531,7 @@ test('a flush that fails is never spoken of as done', () => {
   assert.equal(world.contents, null);
 });
 
-test('a failure at the start or at the end is no reason to wait for ever', () => {
+test('after a failure at the start or at the end the caller is still answered', () => {
   const start = new World();
   start.file.fail(BAD_SECTOR);
   start.begin({ ...NOTHING, rewrites: true, verified: [SAMPLE.piece(0)] });
@@ -544,7 +544,7 @@ test('a failure at the start or at the end is no reason to wait for ever', () =>
   assert.deepEqual(end.log, ['begun', 'replace', 'sync', 'remove', 'ended']);
 });
 
-test('an abandoned keeper answers its end at once, and leaves what was written', () => {
+test('an abandoned keeper answers its end at once, and leaves the journal as it is', () => {
   const world = new World({ latency: 50 }).begin();
   world.commit(0);
   world.timeline.run(2_000);

@@ -5,7 +5,7 @@ import { DEFAULT_MEMORY_JOURNAL_OPTIONS, MemoryJournal } from '../../support/fak
 import { seededRandom } from '../../support/simulation/seeded-random.js';
 import { Timeline } from '../../support/simulation/timeline.js';
 
-test('what waits is written before the journal is removed, though that is asked for within an answer', () => {
+test('records that wait are written before the journal is removed, even if an answer asks for the removal', () => {
   const timers = new Timeline();
   const log: string[] = [];
   const writer = new JournalWriter(

@@ -7,7 +7,7 @@ import { DEFAULT_MEMORY_JOURNAL_OPTIONS, MemoryJournal } from '../../support/fak
 import { LockedTarget, MemoryLock } from '../../support/fakes/memory-lock.js';
 import { Timeline } from '../../support/simulation/timeline.js';
 
-test('metadata is written, read and removed in turn, and each is answered before what was asked after it', () => {
+test('metadata is written, read and removed in turn, and each call is answered before later ones', () => {
   const timeline = new Timeline();
   const log: string[] = [];
   const journal = new MemoryJournal(timeline, { ...DEFAULT_MEMORY_JOURNAL_OPTIONS, latency: 5, log });

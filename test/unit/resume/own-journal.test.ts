@@ -16,7 +16,7 @@ function journalOf(infoHash: InfoHash): Buffer {
   return Buffer.concat([head, encodeRecords(lastSeal(head), [{ kind: 'pieces', runs: [{ first: 0, end: 2 }] }])]);
 }
 
-/** A folder in which two torrents have one name. */
+/** A folder in which two torrents have the same name. */
 class Folder {
   readonly timeline = new Timeline();
   readonly plain = this.#file();
@@ -43,7 +43,7 @@ class Folder {
     );
   }
 
-  /** Opens them at once, in this order, as one process does. */
+  /** Opens the journals of both torrents at once, in this order, as one process does. */
   start(order: readonly ('a' | 'b')[]): Map<'a' | 'b', { journal: OwnJournal; found: Buffer | null }> {
     const started = new Map<'a' | 'b', { journal: OwnJournal; found: Buffer | null }>();
     for (const which of order) {
@@ -58,7 +58,7 @@ class Folder {
     return started;
   }
 
-  /** What was started writes that it is there, and its process ends. */
+  /** Each torrent that was started writes its journal, and the process ends. */
   runAndEnd(order: readonly ('a' | 'b')[]): string[] {
     const started = this.start(order);
     const found = order.map((which) => {
@@ -75,13 +75,13 @@ class Folder {
   }
 }
 
-test('a torrent alone has the journal of its name', () => {
+test('a single torrent has the journal of its name', () => {
   const folder = new Folder();
   assert.deepEqual(folder.runAndEnd(['a']), ['a found nothing at set.btget']);
   assert.deepEqual(folder.runAndEnd(['a']), ['a found its own at set.btget']);
 });
 
-test('two torrents of one name find their own journals again, alone or together, in either order', () => {
+test('two torrents of one name find their own journals again, alone or together, in both orders', () => {
   const orders: readonly (readonly ('a' | 'b')[])[] = [['a'], ['b'], ['a', 'b'], ['b', 'a']];
   for (const first of orders) {
     for (const second of orders) {
@@ -98,7 +98,7 @@ test('two torrents of one name find their own journals again, alone or together,
   }
 });
 
-test("a damaged head is nobody's, so that the torrent that is here has the name", () => {
+test('a journal with a damaged head belongs to no torrent, so the torrent takes its name', () => {
   const folder = new Folder();
   const damaged = journalOf(B);
   damaged.writeUInt8((damaged[25] ?? 0) ^ 1, 25);
@@ -108,7 +108,7 @@ test("a damaged head is nobody's, so that the torrent that is here has the name"
   assert.equal(journal.path, 'set.btget');
 });
 
-test('a journal with the mark that another user may have written does not hide the own one', () => {
+test("a journal with the info-hash in its name that may be forged does not hide the torrent's own", () => {
   const folder = new Folder();
   const open = (doubt: Doubt | null): OwnJournal => {
     const forged = { bytes: journalOf(A), changedAt: 7n, doubt };
@@ -127,7 +127,7 @@ test('a journal with the mark that another user may have written does not hide t
   assert.deepEqual(read.sort(), ['forged: plain', 'ours: marked']);
 });
 
-test('who has ended before it knew its journal keeps nobody from it', () => {
+test('a torrent that ends before it has chosen its journal keeps no other torrent from it', () => {
   const folder = new Folder();
   const journal = folder.open('a');
   journal.read(() => undefined);

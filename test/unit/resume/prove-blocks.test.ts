@@ -41,7 +41,7 @@ function putAll(disk: MemoryStorage): void {
   for (const file of [0, 1]) disk.putPart(file, SAMPLE.fileBytes(file));
 }
 
-test('blocks that are as they were written are proved, the short last one too, in whatever order they are named', () => {
+test('blocks that are as they were written are proved, also the short last one, in any order', () => {
   const claimed = new Map([
     [LAST, sumsOf(1, [2, 0])],
     [FIRST, sumsOf(0, [149, 3, 70, 71, 0])],
@@ -51,7 +51,7 @@ test('blocks that are as they were written are proved, the short last one too, i
   assert.deepEqual(found?.get(FIRST), claimed.get(FIRST));
 });
 
-test('a changed block is not proved, and one that cannot be read takes its neighbours along, but no others', () => {
+test('a changed block is not proved, and a block that cannot be read spoils only those that are read with it', () => {
   const all = Array.from({ length: BLOCKS }, (_, block) => block);
   const found = proved(new Map([[FIRST, sumsOf(0, all)]]), (disk) => {
     disk.putPart(0, SAMPLE.fileBytes(0).subarray(0, 140 * BLOCK_LENGTH));
@@ -61,7 +61,7 @@ test('a changed block is not proved, and one that cannot be read takes its neigh
   assert.deepEqual([...(found?.get(FIRST)?.keys() ?? [])], expected);
 });
 
-test('where nothing is claimed, or nothing is there, nothing is proved', () => {
+test('when no block is claimed, or none is on the disk, none is proved', () => {
   assert.deepEqual(proved(new Map(), putAll), new Map());
   assert.deepEqual(
     proved(new Map([[FIRST, sumsOf(0, [1])]]), () => undefined),

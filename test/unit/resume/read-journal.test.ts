@@ -15,7 +15,7 @@ import { isJournal, readJournal } from '../../../src/resume/read-journal.js';
 const OWNER = { infoHash: Buffer.alloc(20, 7), pieceCount: 100_000, fileCount: 30_000 };
 const HEAD = encodeHead(OWNER, Buffer.from('chance!!'));
 
-/** A record that no btget writes, under the right seal. */
+/** A record that btget never writes, with the right seal. */
 function forged(kind: number, body: Buffer): Buffer {
   const bytes = Buffer.alloc(9 + body.length);
   bytes.writeUInt32BE(body.length);
@@ -31,7 +31,7 @@ function numbers(...all: number[]): Buffer {
   return bytes;
 }
 
-test('a journal of another version is a journal, and is not believed', () => {
+test('a journal of another version counts as a journal, and is not believed', () => {
   for (const version of [0, 2, 0xffffffff]) {
     const head = Buffer.from(HEAD);
     head.writeUInt32BE(version, 8);
@@ -41,14 +41,14 @@ test('a journal of another version is a journal, and is not believed', () => {
   }
 });
 
-test('what does not begin like a journal is none: nothing, zeros, text', () => {
+test('bytes that do not begin like a journal are not one: no bytes, zeros, text', () => {
   for (const bytes of [Buffer.alloc(0), Buffer.alloc(4096), Buffer.from('btget is a program')]) {
     assert.ok(!isJournal(bytes));
     assert.equal(readJournal(bytes, OWNER), null);
   }
 });
 
-test('an impossible record ends what is believed, whole as it is', () => {
+test('an impossible record ends what is believed, although its seal is right', () => {
   const good = numbers(5, 6);
   const rows: readonly (readonly [string, number, Buffer])[] = [
     ['a run beyond the last piece', 1, Buffer.concat([good, numbers(99_999, 100_001)])],
@@ -74,7 +74,7 @@ test('an impossible record ends what is believed, whole as it is', () => {
   assert.deepEqual(contents?.runs, [{ first: 5, end: 6 }], 'the good run alone');
 });
 
-test('a journal that names every piece again and again is not followed for long', () => {
+test('a journal that names every piece many times is not read to its end', () => {
   const runs: PieceRun[] = Array.from({ length: 9_000 }, () => ({ first: 0, end: OWNER.pieceCount }));
   const bytes = Buffer.concat([HEAD, encodeRecords(lastSeal(HEAD), [{ kind: 'pieces', runs: runs.slice(0, 16) }])]);
   assert.equal(readJournal(bytes, OWNER)?.runs.length, 16);
@@ -82,7 +82,7 @@ test('a journal that names every piece again and again is not followed for long'
   assert.equal(readJournal(endless, OWNER)?.runs.length, 16);
 });
 
-test('blocks that are named again and again are not followed for long', () => {
+test('a journal that names blocks many times is not read to its end', () => {
   const sums = new Map(Array.from({ length: 10_000 }, (_, block) => [block, 2 ** 48 - 1 - block] as const));
   const blocks = { kind: 'blocks', piece: 7, sums } as const;
   const enough = Array.from({ length: 100 }, () => blocks);
@@ -96,7 +96,7 @@ test('blocks that are named again and again are not followed for long', () => {
   assert.deepEqual(readJournal(then([blocks, last]), OWNER)?.runs, []);
 });
 
-test('a list that is too long for one record comes back whole', () => {
+test('a list that is too long for one record reads back complete', () => {
   const runs = Array.from({ length: 25_000 }, (_, index) => ({ first: index * 2, end: index * 2 + 1 }));
   const files = new Map(
     runs.map(({ first }, index) => [index, { length: first, changedAt: 1n, inode: BigInt(index), bornAt: -1n }]),

@@ -34,13 +34,13 @@ function codeOf(outcome: DoneOutcome | undefined): string {
   return outcome.ok ? 'ok' : outcome.failure.code;
 }
 
-test('who writes keeps out whoever would write or read, until the end', () => {
+test('a torrent that writes keeps out writers and readers until its end', () => {
   const world = new World();
   const [one, other, reader] = [world.hold('one'), world.hold('other'), world.hold('reader')];
   assert.equal(codeOf(world.begin(one, true)), 'ok');
   assert.equal(codeOf(world.begin(other, true)), 'target-busy');
   assert.equal(codeOf(world.begin(reader, false)), 'target-busy');
-  // The one that was kept out ends as well, and leaves the lock to its holder.
+  // The torrent that was kept out ends too, and leaves the lock to its holder.
   other.end(() => undefined);
   world.timeline.run(10);
   assert.equal(codeOf(world.begin(world.hold('third'), true)), 'target-busy');
@@ -50,7 +50,7 @@ test('who writes keeps out whoever would write or read, until the end', () => {
   assert.equal(codeOf(world.begin(world.hold('fourth'), true)), 'ok');
 });
 
-test('readers keep out nobody', () => {
+test('torrents that only read keep no other torrent out', () => {
   const world = new World();
   const readers = [world.hold('one'), world.hold('other')];
   for (const reader of readers) assert.equal(codeOf(world.begin(reader, false)), 'ok');
@@ -59,7 +59,7 @@ test('readers keep out nobody', () => {
   assert.deepEqual(world.log, ['one: check', 'other: check', 'writer: take']);
 });
 
-test('a lock is refreshed as long as it is held', () => {
+test('a lock is refreshed while it is held', () => {
   const world = new World();
   const hold = world.hold('one');
   world.begin(hold, true);
@@ -71,7 +71,7 @@ test('a lock is refreshed as long as it is held', () => {
   assert.equal(world.log.at(-1), 'one: release');
 });
 
-test('where no lock can be made a download goes on with a warning, and a seed without a word', () => {
+test('when no lock can be made, a download goes on with a warning, and a seed without one', () => {
   const world = new World();
   world.target.failure = new BtgetError('cannot-open', 'cannot open d: read-only file system');
   const [seed, one] = [world.hold('seed'), world.hold('one')];
@@ -86,7 +86,7 @@ test('where no lock can be made a download goes on with a warning, and a seed wi
   ]);
 });
 
-test('an end before the answer leaves no lock behind', () => {
+test('an end before the answer leaves no lock', () => {
   const world = new World();
   const hold = world.hold('one');
   hold.begin(true, () => undefined);
@@ -98,7 +98,7 @@ test('an end before the answer leaves no lock behind', () => {
 
 const doubtOf = (token: string, wait: number) => ({ token, changedAt: 5n, wait, message: `waiting for ${token}` });
 
-test('a lock whose process cannot be seen is waited for, which is said once, until it is free', () => {
+test('a torrent waits for a lock whose process it cannot see, with one warning, until the lock is free', () => {
   const world = new World();
   world.target.doubts.push(...Array.from({ length: 3 }, () => doubtOf('one', 60_000)));
   const hold = world.hold('one');
@@ -123,7 +123,7 @@ test('a lock whose process cannot be seen is waited for, which is said once, unt
   assert.equal(world.timeline.pending, 0);
 });
 
-test('whoever waits for a lock is kept out when its process shows that it lives', () => {
+test("a torrent that waits for a lock is kept out when the lock's process shows that it lives", () => {
   for (const mayWrite of [true, false]) {
     const world = new World();
     world.begin(world.hold('other'), true);
@@ -139,7 +139,7 @@ test('whoever waits for a lock is kept out when its process shows that it lives'
   }
 });
 
-test('an end while it waits for a lock asks no more', () => {
+test('a torrent that ends while it waits for a lock does not ask for it again', () => {
   const world = new World();
   world.target.doubts.push(...Array.from({ length: 100 }, () => doubtOf('one', 60_000)));
   const hold = world.hold('one');
@@ -150,7 +150,7 @@ test('an end while it waits for a lock asks no more', () => {
   assert.equal(world.timeline.pending, 0);
 });
 
-test('locks that follow one another for ever are somebody who lives', () => {
+test('a long series of locks comes from processes that live', () => {
   const world = new World();
   world.target.doubts.push(...Array.from({ length: 100 }, (_, index) => doubtOf(String(index), 60_000)));
   let told: DoneOutcome | undefined;

@@ -5,7 +5,7 @@ import { Timeline } from '../../support/simulation/timeline.js';
 
 const LIMIT = 3_000;
 
-/** What `ended` is told, and when, where the session answers after `delays`. */
+/** What `ended` is called with, and when, for a session that answers after `delays`. */
 function ends(...delays: readonly number[]): unknown[] {
   const timeline = new Timeline();
   const log: unknown[] = [];
@@ -29,7 +29,7 @@ test('a session that does not stop, or stops too late, ends at the limit, once',
   assert.deepEqual(ends(LIMIT + 1), ['stop', [false, LIMIT]]);
 });
 
-test('a session that stops in time leaves no task that waits', () => {
+test('a session that stops in time leaves no task behind', () => {
   const timeline = new Timeline();
   endWithin(
     LIMIT,

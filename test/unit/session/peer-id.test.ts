@@ -8,7 +8,7 @@ describe('our peer id', () => {
     assert.match(createPeerId(seededRandom(1)).toString('latin1'), /^-GB\d{4}-[0-9A-Za-z]{12}$/);
   });
 
-  it('is another one each time', () => {
+  it('is different each time', () => {
     const random = seededRandom(1);
     const ids = Array.from({ length: 100 }, () => createPeerId(random).toString('latin1'));
     assert.equal(new Set(ids).size, 100);

@@ -20,7 +20,7 @@ const A = '10.0.0.1';
 const B = '10.0.0.2';
 const OTHER_HASH = Buffer.alloc(20, 'o');
 
-/** Takes a connection, and notes what came with it and behind it. */
+/** Takes a connection, and notes the bytes that came with it and after it. */
 class NotingTaker implements Taker {
   readonly #rawServer: RawServer;
   readonly taken: { host: string; at: number; reserved: string }[] = [];
@@ -75,7 +75,7 @@ class World extends EncoderWorld {
 }
 
 describe('the listening socket of all torrents', () => {
-  it('hands a connection over at its info-hash, with every byte that came behind it', () => {
+  it('hands a connection over once its info-hash is known, with every byte that came after it', () => {
     const behind = Buffer.from('peer id, and whatever follows it, up to the last byte');
     const head = encodeHandshake(INFO_HASH, idOf('b'), encodeReserved(['extended'])).subarray(0, 48);
     for (const parts of splits(Buffer.concat([head, behind]), seededRandom(4))) {
@@ -94,7 +94,7 @@ describe('the listening socket of all torrents', () => {
     }
   });
 
-  it('refuses a torrent that it does not know, and what is not BitTorrent', () => {
+  it('refuses an unknown info-hash, and a peer that does not speak BitTorrent', () => {
     for (const [stream, why] of [
       [encodeHandshake(OTHER_HASH, idOf('b'), encodeReserved([])), 'unknown-info-hash'],
       [Buffer.from('GET /announce HTTP/1.1\r\nHost: x\r\n\r\n'), 'not-bittorrent'],
@@ -117,7 +117,7 @@ describe('the listening socket of all torrents', () => {
     }
   });
 
-  it('ends a connection that has not named its torrent after 30 seconds, however it dawdles', () => {
+  it('ends a connection that has not named its torrent after 30 seconds, even when bytes trickle in', () => {
     const world = new World(0);
     const listener = world.listener();
     const silent = world.dialFrom(B);
@@ -134,7 +134,7 @@ describe('the listening socket of all torrents', () => {
     assert.deepEqual(at(400_000), [['handshake-timeout', 2], true, true, 0]);
   });
 
-  it('forgets a connection that is lost before it has said what it is about', () => {
+  it('forgets a connection that is lost before it has named its torrent', () => {
     const world = new World();
     const listener = world.listener();
     const talk = world.dialFrom(B);
@@ -147,7 +147,7 @@ describe('the listening socket of all torrents', () => {
     assert.deepEqual([...listener.refusals], []);
   });
 
-  it('keeps few silent connections, however many come, and still lets an honest peer through', () => {
+  it('keeps a bounded number of silent connections, and still lets an honest peer through', () => {
     const world = new World();
     const listener = world.listener({ maxUnfinished: 50, maxUnfinishedPerHost: 4 });
     let most = 0;
@@ -168,7 +168,7 @@ describe('the listening socket of all torrents', () => {
     assert.equal(listener.unfinishedCount, 0);
   });
 
-  it('lets one host have only so many that say nothing', () => {
+  it('keeps a bounded number of silent connections of one host', () => {
     const world = new World();
     const listener = world.listener({ maxUnfinishedPerHost: 2 });
     const talks = [B, B, B, '10.0.0.3'].map((host) => world.dialFrom(host));
@@ -193,7 +193,7 @@ describe('the listening socket of all torrents', () => {
     assert.deepEqual([listener.unfinishedCount, ...listener.refusals], [17, ['table-full', 1]]);
   });
 
-  it('counts up to the first free port, and says so when there is none', () => {
+  it('listens on the first free port of the range, and reports when there is none', () => {
     const world = new EncoderWorld();
     const outcomes: ListenOutcome[] = [];
     for (let count = 0; count < 4; count += 1) {
@@ -214,7 +214,7 @@ describe('the listening socket of all torrents', () => {
     );
   });
 
-  it('ends what is unfinished when it is closed, and takes nobody any more', () => {
+  it('ends unfinished handshakes when it is closed, and accepts no connection after that', () => {
     const world = new World();
     const listener = world.listener();
     const talk = world.dialFrom(B);
@@ -226,7 +226,7 @@ describe('the listening socket of all torrents', () => {
     assert.deepEqual([...listener.refusals], [['shutting-down', 1]]);
   });
 
-  it('closes the port that it was given after it had been closed', () => {
+  it('when the port opens only after it was closed, closes the port at once', () => {
     const world = new EncoderWorld();
     const listener = new PortListener({
       rawServer: world.host(A),

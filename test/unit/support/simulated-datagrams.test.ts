@@ -33,7 +33,7 @@ function openAt(
   return sockets[0] as DatagramSocket;
 }
 
-/** Sends a thousand numbered datagrams, one a millisecond, and gives the numbers that came, with their times. */
+/** Sends a thousand numbered datagrams, one per millisecond, and returns the numbers that came and their delays. */
 function sendNumbers(seed: number, options: Partial<SimulatedHostOptions>, length = 4) {
   const timeline = new Timeline();
   const network = new SimulatedNetwork(timeline, seededRandom(seed), 10);
@@ -48,7 +48,7 @@ function sendNumbers(seed: number, options: Partial<SimulatedHostOptions>, lengt
       const data = Buffer.alloc(length);
       data.writeUInt32BE(number);
       sender.send(data, receiver.local);
-      // What the socket has taken is on its way as it was.
+      // The socket has copied the bytes, so this does not change the datagram.
       data.fill(0xff);
     }, number);
   }
@@ -56,7 +56,7 @@ function sendNumbers(seed: number, options: Partial<SimulatedHostOptions>, lengt
   return came.map(({ number, at }) => ({ number, delay: at - begin - number }));
 }
 
-test('datagrams take the latency, in order, all of them', () => {
+test('all datagrams come in order, each after the latency', () => {
   const came = sendNumbers(1, { latency: 5 });
   assert.deepEqual(
     came,
@@ -84,7 +84,7 @@ test('jitter lets datagrams overtake each other', () => {
   assert.ok(came.some(({ number }, index) => number < (came[index - 1]?.number ?? 0)));
 });
 
-test('a slow line delays datagrams, and drops what its queue does not hold', () => {
+test('a slow line delays datagrams, and drops those that do not fit into its queue', () => {
   const length = 4000;
   const came = sendNumbers(1, { upload: 1_000_000 }, length);
   const held = MAX_UNSENT_LENGTH / length;
@@ -93,7 +93,7 @@ test('a slow line delays datagrams, and drops what its queue does not hold', () 
   assert.ok(longest > 900 && longest < MAX_UNSENT_LENGTH / 1000 + 20, `${longest}`);
 });
 
-test('a silenced host sends and hears nothing, and what was sent meanwhile is lost', () => {
+test('a datagram to a silent host is lost, even if the host is restored later', () => {
   const timeline = new Timeline();
   const network = new SimulatedNetwork(timeline, seededRandom(1));
   const came: string[] = [];
@@ -110,7 +110,7 @@ test('a silenced host sends and hears nothing, and what was sent meanwhile is lo
   assert.deepEqual(came, ['heard']);
 });
 
-test('a group is heard by every socket that asked for it, the sender among them', () => {
+test('a datagram to a group reaches every socket of the group, that of the sender too', () => {
   const timeline = new Timeline();
   const network = new SimulatedNetwork(timeline, seededRandom(1));
   const log: string[] = [];

@@ -19,7 +19,7 @@ function listens(timeline: Timeline, host: SimulatedHost, handler: LoggingHandle
 }
 
 describe('SimulatedNetwork', () => {
-  it('takes a round trip for a dial, and half of one for what is written on it', () => {
+  it('takes a round trip for a dial, and half of one for bytes that are written', () => {
     const { timeline, network, log } = world();
     const timed: string[] = [];
     const b = new LoggingHandler('b', log);
@@ -37,7 +37,7 @@ describe('SimulatedNetwork', () => {
     assert.deepEqual(timed, ['data at 30']);
   });
 
-  it('says that a port is refused after one round trip, and that a host is unreachable when nobody has its address', () => {
+  it('fails a dial after a round trip, as refused if no process listens and as unreachable if no host is there', () => {
     const { timeline, network, log } = world();
     const a = network.host('10.0.0.1');
     network.host('10.0.0.2');
@@ -49,7 +49,7 @@ describe('SimulatedNetwork', () => {
     assert.equal(a.socketCount, 0);
   });
 
-  it('gives no answer from a silent host until the system gives up, and lets what was sent through afterwards', () => {
+  it('lets a dial to a silent host fail only after 127 s, and delivers what was sent once the host is restored', () => {
     const { timeline, network, log } = world();
     const b = new LoggingHandler('b', log);
     listens(timeline, network.host('10.0.0.2'), b);
@@ -67,7 +67,7 @@ describe('SimulatedNetwork', () => {
     assert.deepEqual(log.slice(3), ['late lost unreachable', 'b data 1']);
   });
 
-  it('carries as many bytes a second as the slower of the two lines', () => {
+  it('carries as many bytes per second as the slower of the two lines', () => {
     const { timeline, network, log } = world();
     const b = new LoggingHandler('b', log);
     listens(timeline, network.host('10.0.0.2', { download: 500_000 }), b);
@@ -80,7 +80,7 @@ describe('SimulatedNetwork', () => {
     assert.equal(Buffer.concat(b.received).length, 1_000_000);
   });
 
-  it('shares a line between connections in turn', () => {
+  it('lets the connections on one line take turns', () => {
     const { timeline, network, log } = world();
     const b = new LoggingHandler('b', log);
     const c = new LoggingHandler('c', log);
@@ -113,7 +113,7 @@ describe('SimulatedNetwork', () => {
     assert.equal(Buffer.concat(b.received).length, 1500);
   });
 
-  it('overwrites what it showed to a handler as soon as the call is over', () => {
+  it('overwrites the bytes that a handler was given as soon as the call is over', () => {
     const { timeline, network, log } = world();
     const b = new LoggingHandler('b', log);
     listens(timeline, network.host('10.0.0.2', { chunking: 'whole' }), b);
@@ -128,7 +128,7 @@ describe('SimulatedNetwork', () => {
     assert.notEqual(kept[0]?.toString(), 'hello');
   });
 
-  it('sends what a chunk has become when it is changed before it is flushed', () => {
+  it('sends the changed bytes of a chunk that is changed before it is flushed', () => {
     const { timeline, network, log } = world();
     const b = new LoggingHandler('b', log);
     listens(timeline, network.host('10.0.0.2'), b);
@@ -142,7 +142,7 @@ describe('SimulatedNetwork', () => {
     assert.equal(b.text, 'after!');
   });
 
-  it('has Unix sockets within a host, and nowhere else', () => {
+  it('has Unix sockets within a host, but not between hosts', () => {
     const { timeline, network, log } = world();
     const host = network.host('10.0.0.1');
     const control = new LoggingHandler('control', log);

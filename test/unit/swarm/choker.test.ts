@@ -10,7 +10,7 @@ interface FakeChokableOptions {
   readonly down?: number;
   readonly up?: number;
   readonly snubbed?: boolean;
-  /** Its own when absent. */
+  /** A host of its own when absent. */
   readonly host?: string;
   readonly idle?: boolean;
 }
@@ -42,7 +42,7 @@ class FakeChokable implements ChokablePeer {
   }
 }
 
-/** Chance that puts every newcomer at the end of the list. */
+/** A random source that puts every new peer at the end of the list. */
 const last: Random = { below: (bound) => bound - 1, bytes: (length) => Buffer.alloc(length) };
 
 /** A choker with these peers, in this order. */
@@ -73,14 +73,14 @@ function makeOne(name: string, options: ConstructorParameters<typeof FakeChokabl
 }
 
 describe('Choker, while we leech', () => {
-  it('serves those who send most, and one more by its turn in the list', () => {
+  it('serves the peers that send most, and one more by its place in the list', () => {
     const peers = ['a1', 'b5', 'c3', 'd9', 'e7'].map((one) => makeOne(one[0]!, { down: Number(one[1]) }));
     const { timeline, unchoked } = choking(3, false, peers);
     timeline.run(10_000);
     assert.equal(unchoked(), 'ade');
   });
 
-  it('moves the optimistic unchoke on every 30 s', () => {
+  it('gives the optimistic unchoke to the next peer every 30 s', () => {
     const peers = [makeOne('x', { down: 100 }), ...peersOf('abc')];
     const { timeline, unchoked } = choking(2, false, peers);
     const seen: string[] = [];
@@ -91,21 +91,21 @@ describe('Choker, while we leech', () => {
     assert.deepEqual(seen, ['xa', 'xa', 'xb', 'xb', 'xb', 'xc', 'xc', 'xc', 'xa', 'xa', 'xa', 'xb']);
   });
 
-  it('prefers nobody who snubs us, however fast it was', () => {
+  it('does not prefer a peer that snubs us, however fast it was', () => {
     const peers = [makeOne('a', { down: 1 }), makeOne('b', { down: 2 }), makeOne('s', { down: 100, snubbed: true })];
     const { timeline, unchoked } = choking(2, false, peers);
     timeline.run(10_000);
     assert.equal(unchoked(), 'ab');
   });
 
-  it('unchokes the uninterested who stand before the last slot, without a slot of theirs', () => {
+  it('unchokes uninterested peers before the last slot in the list, without using a slot for them', () => {
     const peers = [makeOne('u', { interested: false }), ...peersOf('ab'), makeOne('v', { interested: false })];
     const { timeline, unchoked } = choking(2, false, peers);
     timeline.run(10_000);
     assert.equal(unchoked(), 'uab');
   });
 
-  it('has one slot at least, and it goes round', () => {
+  it('has at least one slot, which goes round', () => {
     const { timeline, unchoked } = choking(0, false, peersOf('ab'));
     timeline.run(10_000);
     assert.equal(unchoked(), 'a');
@@ -115,7 +115,7 @@ describe('Choker, while we leech', () => {
 });
 
 describe('Choker, while we seed', () => {
-  it('gives turns of 30 s to those who wait longest', () => {
+  it('gives turns of 30 s to the peers that have waited longest', () => {
     const peers = peersOf('abcde');
     const { timeline, unchoked } = choking(2, true, peers);
     const seen: string[] = [];
@@ -126,7 +126,7 @@ describe('Choker, while we seed', () => {
     assert.deepEqual(seen, ['ab', 'ab', 'ab', 'cd', 'cd', 'cd', 'ae', 'ae', 'ae', 'bc', 'bc', 'bc']);
   });
 
-  it('counts the wait from when a peer began to want something', () => {
+  it('counts the wait of a peer from when it became interested', () => {
     const peers = [makeOne('a', {}), makeOne('b', { interested: false }), makeOne('c', { interested: false })];
     const { timeline, choker, unchoked } = choking(1, true, peers);
     const becomesInterested = (peer: FakeChokable): void => {
@@ -141,7 +141,7 @@ describe('Choker, while we seed', () => {
     assert.equal(unchoked(), 'c');
   });
 
-  it('leaves the slots that nobody waits for to the fastest whose turn is over', () => {
+  it('when no peer waits for a slot, leaves it to the fastest peer whose turn is over', () => {
     const peers = [makeOne('a', { up: 5 }), makeOne('b', { up: 9 }), makeOne('c', { up: 1 })];
     const { timeline, choker, unchoked } = choking(3, true, peers);
     timeline.run(10_000);
@@ -155,7 +155,7 @@ describe('Choker, while we seed', () => {
     assert.ok(!newcomer.upload.choked);
   });
 
-  it('serves nobody who wants nothing while others wait', () => {
+  it('unchokes no uninterested peer while others wait', () => {
     const peers = [makeOne('u', { interested: false }), ...peersOf('abc')];
     const { timeline, unchoked } = choking(2, true, peers);
     timeline.run(10_000);
@@ -167,7 +167,7 @@ describe('Choker, when a host has many connections', () => {
   const squatters = (count: number, options: FakeChokableOptions = {}): FakeChokable[] =>
     peersOf('stuvwxyz'.slice(0, count), { host: 'squatter', ...options });
 
-  it('seeding, gives every host a slot before the second of any, turn over or not', () => {
+  it('seeding, gives every host one slot before any host gets a second, even when turns are not over', () => {
     const { timeline, unchoked } = choking(2, true, [...squatters(8), makeOne('a', {})]);
     const seen = new Set<boolean>();
     for (let period = 0; period < 30; period += 1) {
@@ -188,7 +188,7 @@ describe('Choker, when a host has many connections', () => {
     assert.deepEqual([...seen].map((name) => (name < 'c' ? name : '*')).join(''), '*ab*ab*ab');
   });
 
-  it('seeding, lets a host that has had no turn go first, and does not take one that connects anew for such', () => {
+  it('seeding, lets a host that never had a turn go first; a host that connects anew is not such a host', () => {
     const peers = peersOf('abc');
     const { timeline, choker, unchoked } = choking(1, true, peers);
     timeline.run(75_000);
@@ -206,7 +206,7 @@ describe('Choker, when a host has many connections', () => {
     assert.deepEqual(order, ['n', 'A', 'b', 'C']);
   });
 
-  it('seeding, ends a turn of which little use is made after 5 s when others wait, and only then', () => {
+  it('seeding, ends a turn after 5 s when its peer makes little use of it and others wait, and only then', () => {
     const [idle, busy] = [makeOne('i', { idle: true }), makeOne('b', {})];
     const { timeline, choker, unchoked } = choking(1, true, [idle]);
     timeline.run(50_000);
@@ -222,7 +222,7 @@ describe('Choker, when a host has many connections', () => {
     assert.deepEqual([busy.upload.choked, third.upload.choked], [true, false]);
   });
 
-  it('leeching, gives the optimistic unchoke to one host after the other', () => {
+  it('leeching, gives the optimistic unchoke to one host after another', () => {
     const peers = [makeOne('f', { down: 100 }), ...squatters(6, { snubbed: true }), ...peersOf('ab')];
     const { timeline, unchoked } = choking(2, false, peers);
     let seen = '';
@@ -233,7 +233,7 @@ describe('Choker, when a host has many connections', () => {
     assert.equal(seen, 'abtabuabv');
   });
 
-  it('leeching, fills the slots that nobody has earned with one peer of each host first', () => {
+  it('leeching, gives slots that no peer has earned to one peer of each host first', () => {
     const { timeline, unchoked } = choking(4, false, [
       ...squatters(6, { snubbed: true }),
       ...peersOf('ab', { snubbed: true }),
@@ -242,7 +242,7 @@ describe('Choker, when a host has many connections', () => {
     assert.equal(unchoked(), 'stab');
   });
 
-  it('leeching, gives the optimistic unchoke to a host that has had no turn, wherever it stands in the list', () => {
+  it('leeching, gives the optimistic unchoke to a host that never had a turn, wherever it stands in the list', () => {
     const [s, t] = squatters(2, { snubbed: true }) as [FakeChokable, FakeChokable];
     const [a, b] = peersOf('ab') as [FakeChokable, FakeChokable];
     const { timeline, unchoked } = choking(2, false, [makeOne('f', { down: 100 }), s, a, t, b]);
@@ -254,7 +254,7 @@ describe('Choker, when a host has many connections', () => {
     assert.equal(seen, 'abt');
   });
 
-  it('gives a host that has had a turn, and connects anew, no better place than the last', () => {
+  it('puts a host that has had a turn and connects anew at the end of the list', () => {
     const timeline = new Timeline();
     const foremost: Random = { ...last, below: () => 0 };
     const choker = new Choker<FakeChokable>(
@@ -278,7 +278,7 @@ describe('Choker, when a host has many connections', () => {
     choker.stop();
   });
 
-  it('takes a turn that was cut off within 5 s, before a block went, for none', () => {
+  it('does not count a turn that ended within 5 s before a block was sent', () => {
     const [brief, long] = [makeOne('a', {}), makeOne('b', {})];
     const { timeline, choker } = choking(2, true, []);
     timeline.run(1_000);
@@ -297,7 +297,7 @@ describe('Choker, when a host has many connections', () => {
 
 describe('Choker', () => {
   for (const seeding of [false, true]) {
-    it(`unchokes at once who is interested while slots are free, ${seeding ? 'seeding' : 'leeching'}`, () => {
+    it(`unchokes a peer at once that is interested while slots are free, ${seeding ? 'seeding' : 'leeching'}`, () => {
       const [only] = peersOf('a', { interested: false });
       const { timeline, choker } = choking(4, seeding, [only!]);
       only!.upload.interested = true;
@@ -307,7 +307,7 @@ describe('Choker', () => {
     });
   }
 
-  it('gives the slot of one who leaves, or wants nothing any more, to the next at once', () => {
+  it('gives the slot of a peer that leaves or loses interest to the next peer at once', () => {
     const peers = peersOf('abc');
     const { timeline, choker, unchoked } = choking(1, false, peers);
     timeline.run(10_000);
@@ -330,7 +330,7 @@ describe('Choker', () => {
     assert.equal(timeline.pending, 0);
   });
 
-  it('lets newcomers be next three times as often as anybody else', () => {
+  it('makes a new peer three times as likely to be next as any other peer', () => {
     const timeline = new Timeline();
     let first = 0;
     const random = seededRandom(3);

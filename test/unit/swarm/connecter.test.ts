@@ -28,12 +28,12 @@ const request = (piece: number, begin: number, length: number): Message => ({ ty
 const bitfield = (bytes: number[]): Message => ({ type: 'bitfield', bits: Buffer.from(bytes) });
 
 describe('Connecter', () => {
-  it('says first what we have, and nothing when that is nothing', () => {
+  it('sends first which pieces we have, and sends nothing when we have none', () => {
     assert.deepEqual(new TalkingPeer(seeding().member, 'peer').heard(), ['bitfield ffc0']);
     assert.deepEqual(new TalkingPeer(leeching().member, 'peer').heard(), []);
   });
 
-  it('takes a bitfield as the first message, after others that it does not know too', () => {
+  it('accepts a bitfield as the first message, also after messages of unknown types', () => {
     const { member } = leeching();
     const peer = new TalkingPeer(member, 'peer');
     peer.sayFrame(Buffer.from([20, 0, 1, 2]));
@@ -42,7 +42,7 @@ describe('Connecter', () => {
     assert.deepEqual(peer.heard(), ['interested']);
   });
 
-  it('hears what peers that it takes over have said in a task for each, and what comes meanwhile after that', () => {
+  it('replays the frames of each peer that it takes over in a task of its own, and newer frames after them', () => {
     const { swarm, member } = leeching();
     const { connecter } = member;
     const frame = (message: Message): Buffer => encodeMessage(message).subarray(4);
@@ -64,7 +64,7 @@ describe('Connecter', () => {
     assert.deepEqual([...seen], ['0 0 0', '10 0 0', '10 1 0', '10 1 10']);
   });
 
-  it('forgets what peers that it takes over have said when it is stopped', () => {
+  it('does not replay frames of peers that it took over once it is stopped', () => {
     const { swarm, member } = leeching();
     const connection = new RecordedConnection('a');
     member.connecter.takeOver(connection, [encodeMessage({ type: 'have', piece: 1 }).subarray(4)]);
@@ -76,7 +76,7 @@ describe('Connecter', () => {
     );
   });
 
-  it('takes a later bitfield as what the peer has from then on', () => {
+  it('replaces what a peer has when the peer sends another bitfield', () => {
     const { member } = leeching();
     const peer = new TalkingPeer(member, 'peer');
     peer.has('          ');
@@ -97,22 +97,22 @@ describe('Connecter', () => {
     ['a bitfield that is too short', 'malformed-bitfield', [bitfield([0xff])]],
     ['a bitfield that is too long', 'malformed-bitfield', [bitfield([0xff, 0xc0, 0])]],
     ['a bitfield with a spare bit set', 'malformed-bitfield', [bitfield([0xff, 0xe0])]],
-    ['a have of a piece that there is not', 'piece-out-of-range', [{ type: 'have', piece: 10 }]],
-    ['a block of a piece that there is not', 'piece-out-of-range', [block]],
+    ['a have of a piece that does not exist', 'piece-out-of-range', [{ type: 'have', piece: 10 }]],
+    ['a block of a piece that does not exist', 'piece-out-of-range', [block]],
     ['a request beyond the torrent', 'block-out-of-range', [request(9, BLOCK, 16)]],
     ['a request that is too long', 'request-too-long', [request(0, 0, 2 ** 30)]],
     ['a choke with a payload', 'malformed-message', [Buffer.from([0, 0])]],
     ['a have that is cut off', 'malformed-message', [Buffer.from([4, 0, 0, 0])]],
     ['a piece without a block', 'malformed-message', [Buffer.alloc(9, 7)]],
-    ['messages without end that nobody knows', 'too-much-junk', Array<Buffer>(2_001).fill(Buffer.from([99]))],
+    ['messages of unknown types without end', 'too-much-junk', Array<Buffer>(2_001).fill(Buffer.from([99]))],
     ['haves without end of the same piece', 'too-much-junk', Array<Message>(2_002).fill({ type: 'have', piece: 1 })],
     ['requests without end while it is choked', 'too-much-junk', Array<Message>(2_001).fill(request(0, 0, BLOCK))],
     [
-      'blocks without end that nobody asked for',
+      'blocks without end that we did not ask for',
       'too-much-junk',
       Array<Message>(2_001).fill({ type: 'piece', piece: 1, begin: 0, block: Buffer.alloc(1) }),
     ],
-    ['changes of mind without end', 'too-many-flaps', Array<Message>(201).fill({ type: 'unchoke' })],
+    ['unchokes without end', 'too-many-flaps', Array<Message>(201).fill({ type: 'unchoke' })],
   ];
   for (const [what, code, messages] of rows) {
     it(`refuses ${what}, and not before`, () => {
@@ -128,7 +128,7 @@ describe('Connecter', () => {
     });
   }
 
-  it('forgives changes of mind that come slowly', () => {
+  it('forgives changes of state that come slowly', () => {
     const { swarm, member } = leeching();
     const peer = new TalkingPeer(member, 'peer');
     for (let time = 0; time < 1_000; time += 1) {
@@ -138,7 +138,7 @@ describe('Connecter', () => {
     assert.equal(peer.refusal, null);
   });
 
-  it('counts and drops blocks that do not match a request, whatever their place', () => {
+  it('drops blocks that match no request, and counts them as junk', () => {
     const { member } = leeching();
     const peer = new TalkingPeer(member, 'peer');
     peer.has('**********');
@@ -154,14 +154,14 @@ describe('Connecter', () => {
     member.check();
   });
 
-  it('tells all verified pieces to each peer in one write, but not those that it has', () => {
+  it('tells each peer of all verified pieces that it lacks in one write', () => {
     const { swarm, member } = leeching();
     const giver = new TalkingPeer(member, 'giver');
     const taker = new TalkingPeer(member, 'taker');
     giver.has('**********');
     taker.has('*         ');
     giver.say({ type: 'unchoke' });
-    // The backlog of a newcomer is eight blocks: four pieces.
+    // The backlog of a new peer is eight blocks: four pieces.
     assert.equal(giver.answer(TORRENT.content, 2 * BLOCK), 8);
     taker.heard();
     swarm.timeline.run(100);
@@ -176,7 +176,7 @@ describe('Connecter', () => {
     assert.ok(!giver.heard().some((line) => line.includes('have')));
   });
 
-  it('counts what its peers have, and forgets it when they leave', () => {
+  it('counts the pieces of its peers until they leave', () => {
     const { member } = leeching();
     const first = new TalkingPeer(member, 'first');
     const second = new TalkingPeer(member, 'second');
@@ -191,7 +191,7 @@ describe('Connecter', () => {
     assert.deepEqual(counts(), [0, 0, 0, 0]);
   });
 
-  it('parts from a seed when we have everything, but not while something waits to be sent', () => {
+  it('when we have everything, parts from a seed, but not while bytes wait in its socket', () => {
     const { swarm, member } = seeding();
     const peer = new TalkingPeer(member, 'peer');
     const leech = new TalkingPeer(member, 'leech');
@@ -219,7 +219,7 @@ describe('Connecter', () => {
     assert.equal(swarm.timeline.pending, before);
   });
 
-  it('never throws, whatever frames come, and its books stay right', () => {
+  it('never throws, whatever frames come, and keeps its state consistent', () => {
     const span = (type: 'request' | 'cancel' | 'reject'): fc.Arbitrary<Buffer> =>
       fc.tuple(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 0, max: 1 })).map(([piece, block]) => {
         return encodeMessage({ type, piece, begin: block * BLOCK, length: BLOCK }).subarray(4);

@@ -7,7 +7,7 @@ import { Swarm } from '../../support/worlds/swarm.js';
 const TORRENT = sampleTorrent([{ path: 'file', length: 10 * 16 * 1024 }], 16 * 1024);
 
 describe('HaveNews', () => {
-  it('tells many pieces in several writes, and waits for a peer that does not take them', () => {
+  it('tells of many pieces in several writes, and waits for a peer that does not read them', () => {
     const swarm = new Swarm(TORRENT);
     const member = swarm.member('10.0.0.1', {
       connecter: { haveNews: { delay: 50, maxTold: 4, maxUnsent: 1_000 } },

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { HostTurns } from '../../../src/swarm/choker.js';
+import { HostTurns } from '../../../src/swarm/host-turns.js';
 
-test('of the hosts that had turns the 4,096 whose last turn is latest are remembered', () => {
+test('the 4,096 hosts whose last turns ended latest are remembered', () => {
   const turns = new HostTurns();
   for (let host = 0; host < 4_096; host += 1) turns.ended(`${host}`, host);
   turns.ended('0', 5_000);

@@ -17,7 +17,7 @@ interface Row {
   readonly dialled?: boolean;
 }
 
-/** Who is given up, of peers of whom only what matters is said. */
+/** The name of the peer that is given up. Only the fields that matter are given for each peer. */
 function givenUp(isSeed: boolean, ...rows: Row[]): string | undefined {
   return givenUpOf('external', isSeed, ...rows);
 }
@@ -44,8 +44,8 @@ function givenUpOf(side: Side, isSeed: boolean, ...rows: Row[]): string | undefi
   })?.name;
 }
 
-describe('who loses its place to a newcomer', () => {
-  it('is one that suits us less, though another was of no use for longer, but none that was of use of late', () => {
+describe('the peer that loses its place to a newcomer', () => {
+  it('is the one with the lowest rank, even when another has been idle longer, but never one of recent use', () => {
     const peers = [
       { name: 'neighbour', madeAt: 0 },
       { name: 'stranger', madeAt: 0, lastSentAt: NOW - 70_000 },
@@ -54,7 +54,7 @@ describe('who loses its place to a newcomer', () => {
     assert.equal(givenUp(true, ...peers), 'stranger');
   });
 
-  it('is one who is of no use at all, however new, before anybody else', () => {
+  it('is first of all one that is useless, however new', () => {
     const peers = [
       { name: 'idle', madeAt: 0 },
       { name: 'useless', madeAt: NOW },
@@ -63,7 +63,7 @@ describe('who loses its place to a newcomer', () => {
     assert.equal(givenUp(true, { name: 'useless', madeAt: 0, dialled: true }), undefined);
   });
 
-  it('is of those whom we dialled when it is their places that are wanted', () => {
+  it('is one that we dialled, when a place of that side is needed', () => {
     const [external, dialled] = [
       { name: 'external', madeAt: 0 },
       { name: 'dialled', madeAt: 1, dialled: true },
@@ -72,7 +72,7 @@ describe('who loses its place to a newcomer', () => {
     assert.equal(givenUpOf('dialled', false, external), undefined);
   });
 
-  it('is the one with whom nothing was exchanged for longest', () => {
+  it('is the one with which we have exchanged nothing for the longest time', () => {
     const peers = [
       { name: 'gave', madeAt: 0, lastBlockAt: NOW - 70_000 },
       { name: 'took', madeAt: 0, lastSentAt: NOW - 90_000 },
@@ -81,7 +81,7 @@ describe('who loses its place to a newcomer', () => {
     assert.equal(givenUp(false, ...peers), 'took');
   });
 
-  it('is nobody while everybody is young or was of use of late', () => {
+  it('is none while every peer is new or was of use recently', () => {
     const peers = [
       { name: 'young', madeAt: NOW - 59_000 },
       { name: 'gives', madeAt: 0, lastBlockAt: NOW - 1_000 },
@@ -91,11 +91,11 @@ describe('who loses its place to a newcomer', () => {
     assert.equal(givenUp(false, ...peers), undefined);
   });
 
-  it('is never one whom we dialled', () => {
+  it('is never one that we dialled, when a place of the other side is needed', () => {
     assert.equal(givenUp(false, { name: 'dialled', madeAt: 0, dialled: true }), undefined);
   });
 
-  it('is not one who waits for its turn while we seed, but may be when we leech', () => {
+  it('is not one that waits for a turn while we seed, but may be while we leech', () => {
     const waits = { name: 'waits', madeAt: 0, awaitsTurn: true };
     assert.equal(givenUp(true, waits), undefined);
     assert.equal(givenUp(false, waits), 'waits');

@@ -20,12 +20,12 @@ function priority(a: string, b: string): string {
 }
 
 describe('the priority of two peers for each other', () => {
-  it('is that of the examples in BEP 40', () => {
+  it('matches the examples in BEP 40', () => {
     assert.equal(priority('123.213.32.10', '98.76.54.32'), 'ec2d7224');
     assert.equal(priority('123.213.32.10', '123.213.32.234'), '99568189');
   });
 
-  it('does not tell neighbours of one far network apart by the bits that their owner chooses', () => {
+  it('ignores address bits that the owner of a distant network can choose', () => {
     assert.equal(priority('9.9.0.0', '98.76.0.0'), priority('9.9.0.0', '98.76.2.8'));
     assert.equal(priority('2001:db8::1', '2001:db9::'), priority('2001:db8::1', '2001:db9::8a'));
     assert.notEqual(priority('2001:db8::1', '2001:db8::2'), priority('2001:db8::1', '2001:db8::8'));
@@ -45,7 +45,7 @@ describe('the priority of two peers for each other', () => {
   });
 
   if (hasCorpus('the vectors of peer priorities')) {
-    it('is that of the vectors of others', () => {
+    it('matches the test vectors of other clients', () => {
       const { vectors } = JSON.parse(readCorpus('vectors/protocol-vectors.json').toString()).bep40_peer_priority as {
         vectors: { a: string; b: string; priority: string }[];
       };

@@ -15,14 +15,14 @@ const { limit } = DEFAULT_WORK_OPTIONS.idle;
 
 type Said = Parameters<typeof encodeMessage>[0];
 
-/** As many blocks as a peer may ask for at once, and then some. */
+/** More blocks than a peer may ask for at once. */
 const TORRENT = sampleTorrent([{ path: 'file', length: 2_048 * KIB }], KIB);
 
 function blocks(type: 'request' | 'cancel', count: number): Said[] {
   return Array.from({ length: count }, (_, piece) => ({ type, piece, begin: 0, length: KIB }));
 }
 
-/** Unchoked by a seed, and interested. */
+/** A peer that a seed has unchoked, and that is interested. */
 function guestOfSeed(): TalkingPeer {
   const swarm = new Swarm(TORRENT);
   const peer = new TalkingPeer(swarm.seed('10.0.0.1'), 'peer', 'fast');
@@ -32,15 +32,15 @@ function guestOfSeed(): TalkingPeer {
   return peer;
 }
 
-describe('what an honest peer says in the extreme', () => {
-  it('costs a fraction of what is forgiven: 2,000 requests and a cancel of each, as at the end of a download', () => {
+describe('the most that an honest peer sends', () => {
+  it('costs a fraction of what is forgiven: 2,000 requests and their cancels, as at the end of a download', () => {
     const peer = guestOfSeed();
     peer.say(...blocks('request', 2_000), ...blocks('cancel', 2_000));
     assert.ok(peer.connection.idleWork <= limit / 5, `${peer.connection.idleWork}`);
     assert.equal(peer.refusal, null);
   });
 
-  it('costs nothing: requests, as long as they are served or refused by our choke', () => {
+  it('costs nothing: requests that are served, or refused by our choke', () => {
     const peer = guestOfSeed();
     peer.say(...blocks('request', 2_000));
     assert.equal(peer.connection.idleWork, 0);
@@ -74,7 +74,7 @@ describe('what an honest peer says in the extreme', () => {
 });
 
 describe('the price of a message', () => {
-  it('is never nothing, and grows with its length', () => {
+  it('is above zero, and grows with its length', () => {
     const types: readonly PeerMessage['type'][] = ['have', 'cancel', 'unknown', 'extended', 'piece'];
     for (const type of types) {
       assert.ok(priceOf(type, 1, 0) >= 1);
@@ -82,14 +82,14 @@ describe('the price of a message', () => {
     }
   });
 
-  it('grows with the dictionary of an extended message, whose tokens are bounded', () => {
+  it('grows with the dictionary of an extended message, up to a bound', () => {
     assert.ok(priceOf('extended', 1_024, 0) >= 1_024);
     assert.ok(priceOf('extended', 16 * KIB, 0) <= 2_000, 'metadata is no dictionary');
     const names = new Map(Array.from({ length: 160 }, (_, at) => [`name ${at}`, 1] as const));
     assert.equal(decodeExtensionHandshake(encodeBencode(new Map([['m', names]]))), undefined);
   });
 
-  it('grows with the pieces where all of them are looked at, however short it is', () => {
+  it('grows with the number of pieces for a message that concerns all of them, however short it is', () => {
     const types: readonly PeerMessage['type'][] = ['bitfield', 'haveAll', 'haveNone'];
     for (const type of types) assert.ok(priceOf(type, 1, 2_000_000) >= 100 * priceOf(type, 1, 1_000));
   });

@@ -5,7 +5,7 @@ import { Timeline } from '../../support/simulation/timeline.js';
 
 const BLOCK = 16 * 1024;
 
-/** Somebody who always has more to move, in whole blocks of `block` bytes. */
+/** A user of the limiter that always has more to move, in whole blocks of `block` bytes. */
 class Taker implements RateWaiter {
   moved = 0;
   readonly log: string[];
@@ -42,7 +42,7 @@ function limiterAt(rate: number | null): { timeline: Timeline; limiter: RateLimi
 
 describe('RateLimiter', () => {
   for (const rate of [1e3, 2e4, 1e6, 1e8, 1e9]) {
-    it(`holds ${rate} bytes a second in the long run, and uses them`, () => {
+    it(`holds ${rate} bytes a second in the long run, and uses all of the rate`, () => {
       const { timeline, limiter } = limiterAt(rate);
       const taker = new Taker(limiter);
       taker.rateAllows();
@@ -54,7 +54,7 @@ describe('RateLimiter', () => {
     });
   }
 
-  it('gives turns in the order of waiting, to big takers and small ones', () => {
+  it('gives turns in the order of waiting, whether a waiter takes much or little', () => {
     const { timeline, limiter } = limiterAt(20_000);
     const log: string[] = [];
     for (const name of ['a', 'b', 'c']) new Taker(limiter, name, log).rateAllows();
@@ -71,7 +71,7 @@ describe('RateLimiter', () => {
     assert.ok(Math.max(...moved) < 1.2 * Math.min(...moved), `from ${Math.min(...moved)} to ${Math.max(...moved)}`);
   });
 
-  it('lets the patient wait for all others, but not longer than they said', () => {
+  it('serves patient waiters after all others, but no later than they asked', () => {
     const { timeline, limiter } = limiterAt(BLOCK);
     limiter.spend(BLOCK);
     const log: string[] = [];
@@ -98,7 +98,7 @@ describe('RateLimiter', () => {
     assert.deepEqual(log.slice(6), ['patient 7']);
   });
 
-  it('serves the patient when nobody else waits', () => {
+  it('serves patient waiters when no other waits', () => {
     const { timeline, limiter } = limiterAt(BLOCK);
     limiter.spend(BLOCK);
     let served = 0;
@@ -107,7 +107,7 @@ describe('RateLimiter', () => {
     assert.equal(served, 1);
   });
 
-  it('gives what a round earns to one, not a sip to everybody', () => {
+  it('gives what a round earns to one waiter, not a little to each', () => {
     const { timeline, limiter } = limiterAt(10_000_000);
     const log: string[] = [];
     const allowances: number[] = [];
@@ -131,7 +131,7 @@ describe('RateLimiter', () => {
     );
   });
 
-  it('gives nothing to somebody new while others wait', () => {
+  it('gives nothing to a new user while others wait', () => {
     const { timeline, limiter } = limiterAt(10_000_000);
     const first = new Taker(limiter);
     first.rateAllows();
@@ -141,7 +141,7 @@ describe('RateLimiter', () => {
     assert.ok(limiter.allowance() > 0);
   });
 
-  it('has no timer without a limit, nor when nobody waits', () => {
+  it('has no timer without a limit, or when no user waits', () => {
     const unlimited = limiterAt(null);
     assert.equal(unlimited.limiter.allowance(), Number.POSITIVE_INFINITY);
     unlimited.limiter.spend(1e12);
@@ -157,7 +157,7 @@ describe('RateLimiter', () => {
     assert.equal(limited.timeline.pending, 0);
   });
 
-  it('takes back what was not moved after all', () => {
+  it('takes back bytes that were not moved after all', () => {
     const { limiter } = limiterAt(100_000);
     limiter.spend(BLOCK);
     assert.equal(limiter.allowance(), 0);
@@ -165,7 +165,7 @@ describe('RateLimiter', () => {
     assert.ok(limiter.allowance() > 0);
   });
 
-  it('goes on with the others when one of them fails', () => {
+  it('goes on with the other waiters when one throws', () => {
     const { timeline, limiter } = limiterAt(20_000);
     limiter.spend(BLOCK);
     limiter.wait({

@@ -36,7 +36,7 @@ test('forty torrents of one folder without a common file work at once', () => {
   );
 });
 
-test('torrents that share a path take turns in their order, and others need not wait with them', () => {
+test('torrents that share a path take turns in their order, and others do not wait', () => {
   const world = new World();
   const one = world.add('one', ['set/a', 'set/readme']);
   const two = world.add('two', ['set/b', 'set/readme']);
@@ -56,7 +56,7 @@ test('torrents that share a path take turns in their order, and others need not 
   ]);
 });
 
-test('who waits, and ends, lets nobody in who must wait', () => {
+test('a waiting torrent that ends does not let in another one that must wait', () => {
   const world = new World();
   const one = world.add('one', ['set/a']);
   const two = world.add('two', ['set/a']);
@@ -68,7 +68,7 @@ test('who waits, and ends, lets nobody in who must wait', () => {
   assert.equal(three.waitsFor, null);
 });
 
-test('what would be one path on some disk is one path', () => {
+test('two paths that are the same on some disk count as one', () => {
   const rows: readonly [one: readonly string[], other: readonly string[], shared: boolean][] = [
     [['set/Read me'], ['set/READ ME'], true],
     [['Set/a'], ['set/a'], true],
@@ -77,12 +77,12 @@ test('what would be one path on some disk is one path', () => {
     [['set/a'], ['set/a/b/c'], true],
     [['set/a/b/c'], ['set/a'], true],
     [['set'], ['set/a'], true],
-    // One grows under the other's name.
+    // A file of one grows under the name of a file of the other.
     [['set/a'], ['set/a.part'], true],
     [['set/a', 'set/a.part'], ['set/a.1.part'], true],
     [['a'], ['a.part'], true],
     [['set/a'], ['set/a.part/b'], true],
-    // One is the other's journal.
+    // A file of one has the name of the other's journal.
     [['set'], ['set.btget'], false],
     [['set/a'], ['set/b'], false],
     [['set/a/b'], ['set/a/c'], false],
@@ -95,7 +95,7 @@ test('what would be one path on some disk is one path', () => {
   }
 });
 
-test('seeds keep nobody off, and wait for who writes', () => {
+test('seeds keep no torrent off, and wait for a torrent that writes', () => {
   const world = new World();
   const seed = { mode: 'seed' } as const;
   assert.equal(world.add('one', ['set/a'], seed).state, 'held');
@@ -104,7 +104,7 @@ test('seeds keep nobody off, and wait for who writes', () => {
   assert.equal(world.add('three', ['set/a'], seed).state, 'waiting');
 });
 
-test('what one torrent has made whole is not for another to change, even when that one has ended', () => {
+test('no torrent may change a file that another one has completed, even when that one has ended', () => {
   const world = new World();
   const one = world.add('one', ['set/a', 'set/b']);
   const two = world.add('two', ['set/b', 'set/c']);
@@ -123,7 +123,7 @@ test('what one torrent has made whole is not for another to change, even when th
   assert.equal(one.isAnothers(1), false);
 });
 
-test('what a torrent leaves that fails is for the next', () => {
+test('the next torrent may change the files that a failed one leaves', () => {
   const world = new World();
   const one = world.add('one', ['set/a']);
   const two = world.add('two', ['set/a']);
@@ -131,24 +131,24 @@ test('what a torrent leaves that fails is for the next', () => {
   assert.equal(two.isAnothers(0), false);
 });
 
-/** Which of `held` are still in memory once nothing but what is tested may keep them there. */
+/** Which of `held` are still in memory when only the tested code may keep them there. */
 async function kept(held: readonly WeakRef<object>[]): Promise<boolean[]> {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
-  // What a reference has been made to stays until the turn is over.
+  // An object that a WeakRef was made for stays until the turn of the loop is over.
   await new Promise((resolve) => setImmediate(resolve));
   collect();
   return held.map((one) => one.deref() !== undefined);
 }
 
-test('of a torrent that is done again and again one claim is kept for each place', async () => {
+test('for a torrent that is done many times, one claim is kept for each place', async () => {
   const { metainfo } = sampleTorrent([{ path: 'a', length: 1 }], 16_384);
   const claims = new ContentClaims();
   const runOnce = (dir: string): WeakRef<object> => {
     const claim = claims.claim(metainfo, { ...DEFAULT_TORRENT_OPTIONS, dir });
     claim.begin(
       () => undefined,
-      () => assert.fail('nobody else is there'),
+      () => assert.fail('no other claim is there'),
     );
     claim.done();
     claim.end();
@@ -167,7 +167,7 @@ test('a claim that is done outlives its torrent, and does not keep it in memory'
     const begin = (): void => {
       torrent.began = true;
     };
-    claim.begin(begin, () => assert.fail('nobody else is there'));
+    claim.begin(begin, () => assert.fail('no other claim is there'));
     assert.ok(torrent.began);
     claim.done();
     claim.end();

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { filePath } from '../../../src/torrent/torrent-options.js';
 import { makeMetainfo } from '../cli/support/fake-session.js';
 
-test('a file is named as people would write it', () => {
+test('the path of a file in messages is as people would write it', () => {
   const [file] = makeMetainfo('top').files;
   const named = (dir: string, outputName: string | null): string =>
     filePath({ ...file!, path: ['top', 'sub', 'x'] }, { dir, outputName });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Pace } from '../../../src/torrent/pace.js';
 
-test('without peers a download has stalled after 10 s, with peers after 30 s, and a byte begins it anew', () => {
+test('a download has stalled after 10 s without peers and 30 s with peers, and a byte restarts the time', () => {
   const pace = new Pace(0);
   const totals = { downloaded: 0, uploaded: 0 };
   const seen: string[] = [];

@@ -70,7 +70,7 @@ function begin(outcome: AnnounceOutcome | null, trackerAnswered: () => void = ()
   return { timeline, log, say, session, torrent, trackers, add };
 }
 
-test('a torrent that is saying good-bye is waited for, however often it is told to stop', () => {
+test('each stop of a torrent that says good-bye is answered when it has ended', () => {
   const { timeline, log, say, session, torrent, trackers } = begin(null);
   torrent.stop(() => say('torrent stopped'));
   session.stop(() => say('session stopped'));
@@ -87,7 +87,7 @@ test('a torrent that is saying good-bye is waited for, however often it is told 
   assert.equal(trackers.cancelled, 2, 'nothing is left under way');
 });
 
-test('a bug that a tracker’s answer sets off ends the torrent, not the session, and no tracker is asked again', () => {
+test('a bug that a tracker’s answer triggers ends the torrent, not the session, and no tracker is asked again', () => {
   const { timeline, log, say, session } = begin(answer(), () => {
     throw new Error('a bug');
   });
@@ -97,7 +97,7 @@ test('a bug that a tracker’s answer sets off ends the torrent, not the session
   assert.deepEqual(log, ['0 told started', '0 failed: a bug', '4000100 session stopped']);
 });
 
-test('a torrent that is removed may be added again once it has stopped, and no sooner', () => {
+test('a torrent that is removed may be added again once it has stopped, and not earlier', () => {
   const { timeline, log, say, session, torrent, add } = begin(null);
   session.remove(torrent, () => say('removed'));
   timeline.run(1_000);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { escapeBytes } from '../../../src/discovery/trackers/announce-url.js';
 import { parseQuery, readAnnounce } from '../../../src/tracker/announce-query.js';
 
-test('of a query only what a tracker reads is kept: the first of each field, and 74 info-hashes', () => {
+test('only what a tracker reads is kept of a query: the first value of each field, and 74 info-hashes', () => {
   const fields = parseQuery(`a=1&b=&=&&%70ort=1&port=2&left&left=3${'&info_hash=x'.repeat(500)}&port=4&c%20=5&key=`);
   const kept = [...fields].map(([name, values]) => [name, values.length, String(values[0])]);
   assert.deepEqual(kept, [
@@ -15,7 +15,7 @@ test('of a query only what a tracker reads is kept: the first of each field, and
   assert.deepEqual([...parseQuery(''), ...parseQuery('&'), ...parseQuery('port')], []);
 });
 
-test('whatever else a client says does not change its announce', () => {
+test('other fields of a query do not change its announce', () => {
   const hash = escapeBytes(Buffer.alloc(20, 0xfe));
   const own = `info_hash=${hash}&peer_id=${'p'.repeat(20)}&port=6881&left=0&event=completed&numwant=9&key=AB&compact=1`;
   const plain = readAnnounce(parseQuery(own), '192.0.2.1');

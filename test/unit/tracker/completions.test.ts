@@ -5,7 +5,7 @@ import { Completions } from '../../../src/tracker/completions.js';
 const PEER = Buffer.alloc(20, 'p');
 const torrent = (number: number): Buffer => Buffer.alloc(20, `${number} `);
 
-test('50,000 completions are remembered; then the oldest of the host that has the most is forgotten', () => {
+test('50,000 completions are remembered; beyond that the oldest of the host with the most is forgotten', () => {
   const completions = new Completions();
   const counts = (number: number, source: string): boolean => completions.counts(torrent(number), PEER, source);
   assert.ok(counts(0, 'modest'));

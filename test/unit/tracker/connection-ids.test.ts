@@ -21,13 +21,13 @@ test('an id proves the address that it was given to for two minutes, and not muc
     assert.ok(ids.proves(id, '192.0.2.1'), `from ${start}`);
     timeline.run(10 * SECOND);
     assert.ok(!ids.proves(id, '192.0.2.1'), `from ${start}`);
-    // When eight bits of time have gone round, it looks young again.
+    // When the eight bits of time have wrapped, it looks young again.
     timeline.run(2_430 * SECOND);
     assert.ok(!ids.proves(id, '192.0.2.1'), `from ${start}`);
   }
 });
 
-test('another run of the tracker, and whoever changes a bit, proves nothing', () => {
+test('an id of another run of the tracker, or with a changed bit, proves nothing', () => {
   const timeline = new Timeline();
   const ids = new ConnectionIds(timeline, seededRandom(1));
   const id = ids.issue('192.0.2.1');

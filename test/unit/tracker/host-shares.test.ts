@@ -13,7 +13,7 @@ const action = fc.record({
   number: fc.nat(20),
 });
 
-test('whatever comes and goes, what gives way is the oldest of a host that has the most', () => {
+test('whatever comes and goes, the oldest item of a host with the most items gives way', () => {
   fc.assert(
     fc.property(fc.array(action, { maxLength: 120 }), (actions) => {
       const shares = new HostShares<Item>();

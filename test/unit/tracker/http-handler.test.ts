@@ -38,7 +38,7 @@ function setUp(options: Partial<HttpOptions> = {}, get: HttpGet = echo, proxies:
   const send = (socket: SingleSocket, parts: readonly Buffer[]) => {
     for (const [index, part] of parts.entries()) timeline.addTask(() => socket.write([part]), 50 + index);
   };
-  /** The whole answer to `request`, with the client hanging up when it has it. */
+  /** The whole answer to `request`, from a client that closes the connection when it has it. */
   const answerTo = (request: string | readonly Buffer[]) => {
     const { events, socket } = dial();
     send(socket, typeof request === 'string' ? [Buffer.from(request, 'latin1')] : request);
@@ -82,7 +82,7 @@ test('the length of the answer is told, and HEAD gets no body', () => {
   assert.match(answerTo('HEAD /a HTTP/1.0\n\n'), /^HTTP\/1\.1 200 OK\r\n.*Content-Length: 12\r\n.*\r\n\r\n$/s);
 });
 
-test('what is no request is told so', () => {
+test('a request that is none is refused with its status', () => {
   const { answerTo } = setUp();
   const long = 'x'.repeat(9000);
   const requests: Record<string, string> = {
@@ -125,7 +125,7 @@ test('what is no request is told so', () => {
   });
 });
 
-test('a request that drips is cut off after its time', () => {
+test('a request that comes too slowly is cut off after its time', () => {
   const { timeline, server, log, dial, send } = setUp();
   const { socket } = dial();
   send(socket, [Buffer.from('GET /')]);
@@ -153,18 +153,18 @@ test('a client that takes no answer is cut off after its time', () => {
   assert.equal(server.socketCount, 0);
 });
 
-test('whoever goes on sending after the answer is cut off at once', () => {
+test('a client that goes on sending after the answer is cut off at once', () => {
   const { timeline, server, dial, send } = setUp();
   const { socket } = dial();
   send(socket, [Buffer.from(REQUEST), ...Array.from({ length: 10 }, () => Buffer.alloc(8192))]);
-  // The request comes after 60 ms, 32 KiB more by 65 ms, and what the client does about the answer not before 80 ms.
+  // The request comes after 60 ms and 32 KiB more by 65 ms. The client reacts to the answer not before 80 ms.
   timeline.run(62);
   assert.equal(server.socketCount, 1);
   timeline.run(13);
   assert.equal(server.socketCount, 0);
 });
 
-test('a client that is lost in the middle leaves nothing behind', () => {
+test('a client that is lost within its request leaves nothing behind', () => {
   const { timeline, server, handler, dial, send } = setUp();
   const { socket } = dial();
   send(socket, [Buffer.from('GET /')]);
@@ -179,7 +179,7 @@ test('a client that is lost in the middle leaves nothing behind', () => {
   timeline.run(60 * SECOND);
 });
 
-/** 20 connections of a greedy host that drip, and then one of each of ten others, which ask. Who is answered? */
+/** A greedy host has 20 slow connections. Then ten other hosts ask, each over one. Which hosts get an answer? */
 function crowd(proxies: readonly string[]) {
   const { timeline, network, dial, send } = setUp({ maxConnections: 8 }, echo, proxies);
   const greedy = network.host('10.0.0.3', { chunking: 'whole' });
@@ -203,7 +203,7 @@ test('when there are too many connections, the oldest of the host with the most 
   assert.ok(open <= 8, `${open} connections`);
 });
 
-test('each connection of a trusted proxy counts as that of a client, and the oldest of all gives way', () => {
+test('each connection of a trusted proxy counts as a host of its own, and the oldest of all gives way', () => {
   const { timeline, network, dial } = setUp({ maxConnections: 3 }, echo, ['10.0.0.2']);
   const other = network.host('10.0.0.3', { chunking: 'whole' });
   const proxied = ['p1', 'p2'].map((name) => dial(name));
@@ -217,7 +217,7 @@ test('each connection of a trusted proxy counts as that of a client, and the old
   assert.deepEqual(lost(), [true, false, true, false]);
 });
 
-test('the whole head must be there ten seconds after the connection was opened, however its bytes drip', () => {
+test('the whole head must come within ten seconds of the opening, even if its bytes keep coming', () => {
   const { timeline, dial } = setUp();
   const { events, socket } = dial();
   for (let second = 1; second < 30; second += 1) timeline.addTask(() => socket.write([Buffer.from('G')]), second * 500);

@@ -16,7 +16,7 @@ const MY_ID = Buffer.from('-BG0001-tracker-----');
 const handshake = (infoHash: Buffer, peerId: Buffer) =>
   Buffer.concat([Buffer.from('\u0013BitTorrent protocol\0\0\0\0\0\0\u0010\u0005', 'latin1'), infoHash, peerId]);
 
-/** Calls back a peer that answers the first bytes it gets with `parts`, and says what the tracker made of it. */
+/** Calls back a peer that answers its first bytes with `parts`, and returns the verdict of the check. */
 function callBack(parts: readonly Buffer[], act: (socket: SingleSocket) => void = () => undefined) {
   const timeline = new Timeline();
   const network = new SimulatedNetwork(timeline, seededRandom(1));
@@ -55,7 +55,7 @@ test('a peer that answers the handshake is reachable, however its answer is cut'
   }
 });
 
-test('whoever answers with something else is not reachable', () => {
+test('a peer that answers with something else is not reachable', () => {
   const answers: Record<string, Buffer> = {
     'another torrent': handshake(Buffer.alloc(20), PEER_ID),
     'another peer id': handshake(INFO_HASH, MY_ID),
@@ -76,7 +76,7 @@ test('whoever answers with something else is not reachable', () => {
   }
 });
 
-test('a peer that hangs up, refuses or is not there is not reachable', () => {
+test('a peer that closes, refuses or does not exist is not reachable', () => {
   const { timeline, log, call } = callBack([], (socket) => socket.close());
   call('10.0.0.2', 6881);
   timeline.run(SECOND);
@@ -90,7 +90,7 @@ test('a peer that hangs up, refuses or is not there is not reachable', () => {
   );
 });
 
-test('a silent network is given up after the limit, and of too many calls the oldest of the greediest gives way', () => {
+test('a silent peer is given up after the limit; of too many calls the oldest of the host with the most gives way', () => {
   const { timeline, network, log, call } = callBack([]);
   network.silence('10.0.0.2');
   call('10.0.0.2', 6881, 'greedy');
@@ -107,6 +107,6 @@ test('a silent network is given up after the limit, and of too many calls the ol
   timeline.run(5 * SECOND);
   call('10.0.0.2', 6881, 'modest');
   timeline.run(12 * SECOND);
-  // The newest is not the one that gives way: its time is not over.
+  // The newest call does not give way: its time is not over.
   assert.deepEqual(log, ['25000 null', '35000 false']);
 });

@@ -32,7 +32,7 @@ const action = fc.oneof(
   fc.record({ kind: fc.constant('deal' as const), number: fc.nat(9), count: fc.nat(12) }),
 );
 
-test('whatever comes and goes, the counts are right and only reachable others are dealt, each once', () => {
+test('whatever comes and goes, the counts are right, and a peer hears of reachable others only, each once', () => {
   fc.assert(
     fc.property(fc.array(action, { maxLength: 60 }), (actions) => {
       const random = seededRandom(1);

@@ -12,7 +12,7 @@ function peerAt(host: string, number: number, lastHit: number): TrackedPeer {
 
 const infoHash = (number: number): Buffer => Buffer.alloc(20, number);
 
-test('no more silent peers are forgotten at once than are asked for, and it says whether others are left', () => {
+test('expire forgets no more silent peers than the caller asks for, and says whether others are left', () => {
   const table = new TorrentTable(DEFAULT_TRACKER_OPTIONS);
   for (let number = 0; number < 250; number += 1)
     table.add(infoHash(1), peerAt(`8.0.0.${number}`, number, number < 240 ? 1 : 2));
@@ -24,7 +24,7 @@ test('no more silent peers are forgotten at once than are asked for, and it says
   ]);
 });
 
-test('of the host that has most, the peer that was heard least lately gives way', () => {
+test('the peer that has been silent longest, of the host with the most peers, gives way', () => {
   const table = new TorrentTable({ ...DEFAULT_TRACKER_OPTIONS, maxPeers: 3 });
   const first = peerAt('8.0.0.1', 1, 0);
   table.add(infoHash(1), first);

@@ -18,7 +18,7 @@ import { DEFAULT_HTTP_OPTIONS, DEFAULT_TRACKER_OPTIONS } from '../../../src/trac
 import { answer } from '../../support/fakes/fake-tracker.js';
 import { byUser } from '../../support/sourced-url.js';
 
-/** A tracker on real sockets, as the command line joins it. Resolves to its address. */
+/** A tracker on real sockets, put together as the command does it. Resolves to its address. */
 async function startTracker(context: TestContext): Promise<{ server: NodeRawServer; host: string }> {
   const server = new NodeRawServer({
     ...DEFAULT_NODE_RAW_SERVER_OPTIONS,

@@ -44,19 +44,19 @@ function listing(of: TorrentTable) {
   return list.sort((a, b) => (a.infoHash < b.infoHash ? -1 : 1));
 }
 
-test('what was saved is restored, as if everybody had just announced', () => {
+test('a saved state is restored as if every peer had just announced', () => {
   const restored = new TorrentTable(LIMITS);
   assert.ok(restoreState(restored, encodeState(table()), 70));
   assert.deepEqual(listing(restored), listing(table()));
 });
 
-test('a state that nobody saved is refused', () => {
+test('bytes that are no saved state are refused', () => {
   for (const text of ['', 'd', 'le', 'de', 'd7:versioni1ee', 'd8:torrentsde7:versioni2ee', '{"json":true}']) {
     assert.equal(restoreState(new TorrentTable(LIMITS), Buffer.from(text), 0), false, text);
   }
 });
 
-test('a damaged state never makes the tracker throw, nor takes it over its limits', () => {
+test('a damaged state never makes the tracker throw, nor exceed its limits', () => {
   const valid = encodeState(table());
   const changes = fc.array(fc.tuple(fc.nat(valid.length - 1), fc.nat(255)), { maxLength: 6 });
   fc.assert(
@@ -85,7 +85,7 @@ function crowded(count: number): TorrentTable {
   return crowd;
 }
 
-/** The state of `of` as it is encoded in slices of `peersInTurn` peers. */
+/** The state of `of`, encoded in slices of `peersInTurn` peers. */
 function slicesOf(of: TorrentTable, peersInTurn: number): { turns: number; parts: readonly Buffer[] } {
   const slices = encodeInSlices(of, peersInTurn);
   for (let turns = 1; ; turns += 1) {
@@ -123,7 +123,7 @@ test('slices of any length make the same state', () => {
   }
 });
 
-test('what comes and goes between two slices harms nothing', () => {
+test('peers that come and go between two slices harm nothing', () => {
   const crowd = crowded(600);
   const slices = encodeInSlices(crowd, 50);
   for (let turn = 0; ; turn += 1) {

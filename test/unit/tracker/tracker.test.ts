@@ -16,7 +16,7 @@ const OTHER = Buffer.alloc(20, 0x25);
 type Fields = Record<string, string | number>;
 type Answer = Record<string, unknown>;
 
-/** A bencoded value in a form that reads well: text for bytes, plain objects for dictionaries. */
+/** A bencoded value in a readable form: text for bytes, plain objects for dictionaries. */
 function plain(value: BencodeValue): unknown {
   if (Buffer.isBuffer(value)) return value.toString('latin1');
   if (Array.isArray(value)) return value.map(plain);
@@ -76,7 +76,7 @@ const infoHash = (hash: Buffer | number): Fields => ({
 
 const reason = (answer: Answer): unknown => answer['failure reason'] ?? 'ok';
 
-test('whoever has just come is in the next answer, and nobody is told of himself', () => {
+test('a peer that has just come is in the next answer, and no peer is told of itself', () => {
   const { told } = setUp();
   assert.deepEqual(told('a'), []);
   assert.deepEqual(told('b'), ['a']);
@@ -117,7 +117,7 @@ test('peers as dictionaries come with their ids or without', () => {
   ]);
 });
 
-test('seeds are not told of seeds, leeches are told of both', () => {
+test('seeds are not told of seeds; leeches are told of both', () => {
   const { told } = setUp();
   told('s', { left: 0 });
   told('t', { left: 0 });
@@ -127,7 +127,7 @@ test('seeds are not told of seeds, leeches are told of both', () => {
   assert.deepEqual(told('l', { left: 0, event: 'completed' }), ['m']);
 });
 
-test('no more peers are told than are wanted, and never more than the limit', () => {
+test('an answer has no more peers than the client wants, and never more than the limit', () => {
   const { announce, told } = setUp({ numwant: 5, maxNumwant: 8 });
   for (let index = 0; index < 30; index += 1) announce(`x${index}`);
   const counts = [0, 3, 8, 9, 1e6, -1, 'many'].map((numwant) => told('a', { numwant }).length);
@@ -135,7 +135,7 @@ test('no more peers are told than are wanted, and never more than the limit', ()
   assert.equal(told('a').length, 5);
 });
 
-test('all of a large swarm is told in time, whoever asks', () => {
+test('after many announces a client has heard of nearly all peers of a large swarm', () => {
   const { announce, told } = setUp();
   for (let index = 0; index < 100; index += 1) announce(`x${index}`, { left: index % 2 });
   const seen = new Set<string>();
@@ -143,7 +143,7 @@ test('all of a large swarm is told in time, whoever asks', () => {
   assert.ok(seen.size > 90, `${seen.size}`);
 });
 
-test('stopped removes a peer, and tells it nothing', () => {
+test('stopped removes a peer, and the answer has no peers', () => {
   const { announce, told } = setUp();
   announce('a');
   announce('b');
@@ -195,7 +195,7 @@ test('a known peer id is believed with its key, or without one from its address'
   );
 });
 
-test('a peer that moved is told at its new address', () => {
+test('others hear the new address of a peer that moved', () => {
   const { announce } = setUp();
   announce('a', { key: 'k', port: 7001 }, '8.0.0.1');
   announce('a', { key: 'k', port: 7002 }, '8.0.0.9');
@@ -244,7 +244,7 @@ test('ip is believed of clients in the tracker’s own network only, when it rea
   });
 });
 
-test('an event that nobody knows is a plain announce', () => {
+test('an unknown event is a plain announce', () => {
   const { announce, told, tracker } = setUp();
   announce('a', { event: 'completed' });
   for (const event of ['paused', 'empty', 'update', 'STOPPED', '%00%FF', 'x'.repeat(1000)]) {
@@ -254,7 +254,7 @@ test('an event that nobody knows is a plain announce', () => {
   assert.deepEqual(tracker.countsOf(TORRENT), { seeds: 0, downloaded: 1, leeches: 2 });
 });
 
-test('what is no announce is refused with the reason', () => {
+test('a request that is no announce is refused with the reason', () => {
   const { ask, announce } = setUp();
   const reasons = [
     announce('a', { info_hash: 'short' }),
@@ -276,7 +276,7 @@ test('what is no announce is refused with the reason', () => {
   ]);
 });
 
-test('an info-hash of percent signs, ampersands and pluses survives its escaping, however it is done', () => {
+test('an info-hash of percent signs, ampersands and pluses is read right, however it is escaped', () => {
   const { announce, told } = setUp();
   const hash = Buffer.from('%&+=? \n\0aaaaaaaaaaaÿ', 'latin1');
   announce('a', infoHash(hash));
@@ -291,7 +291,7 @@ test('only allowed torrents are served', () => {
   assert.equal(reason(announce('a', infoHash(OTHER))), 'this tracker does not serve that torrent');
 });
 
-test('torrents and peers are bounded: an idle torrent gives way, then the oldest of the greediest host', () => {
+test('torrents and peers are limited: an idle torrent gives way, then the oldest of the host with the most', () => {
   const torrents = setUp({ maxTorrents: 2 });
   const listed = () => Object.keys(torrents.ask('/scrape', '')['files'] as Answer).map((hash) => hash.charCodeAt(0));
   torrents.announce('a', { ...infoHash(1), left: 0, event: 'completed' });
@@ -334,7 +334,7 @@ test('a peer that announces from another host counts there', () => {
   assert.deepEqual(told('b'), ['x', 'y', 'z']);
 });
 
-test('one host that announces anything leaves room for all others, and takes none of theirs', () => {
+test('a host that announces everything it can leaves room for all others, and pushes out none of theirs', () => {
   const limits = { maxTorrents: 500, maxPeersPerTorrent: 1_000, maxPeers: 2_000, maxPeersOfHost: 256 };
   const { announce, ask, told } = setUp(limits);
   announce('q', infoHash(0x99), '8.0.2.1');
@@ -364,7 +364,7 @@ test('one host that announces anything leaves room for all others, and takes non
   assert.equal(files['\x99'.repeat(20)]?.['incomplete'], 1);
 });
 
-test('a torrent that a flood names first belongs to the honest peer that joins it, and outlives the flood', () => {
+test('a torrent that a flooding host names first goes to the honest peer that joins, and outlives the flood', () => {
   const { announce, ask } = setUp({ maxTorrents: 10 });
   const flood = (hash: number) => announce('f', infoHash(hash), '8.0.9.9');
   for (let hash = 1; hash <= 5; hash += 1) flood(hash);
@@ -374,14 +374,14 @@ test('a torrent that a flood names first belongs to the honest peer that joins i
   assert.deepEqual([files.length, files.includes(2)], [10, true]);
 });
 
-test('a host that only comes and goes, or says again and again that it is done, changes no count', () => {
+test('a host that comes and goes, or says completed again and again, changes no count', () => {
   const { announce, ask } = setUp({ maxPeers: 5 });
   for (let round = 0; round < 100; round += 1) {
     announce('a', { event: 'started' });
     announce('a', { left: 0, event: 'completed' });
     announce('a', { event: 'started' });
     announce('a', { event: 'stopped' });
-    // Under another id each time.
+    // It has another id each time.
     announce(`${round}`, { left: 0, event: 'completed' }, '8.0.1.1');
     announce(`${round}`, { left: 0, event: 'stopped' }, '8.0.1.1');
   }
@@ -389,11 +389,11 @@ test('a host that only comes and goes, or says again and again that it is done, 
   announce('c');
   const { complete, incomplete, downloaded } =
     Object.values(ask('/scrape', '')['files'] as Record<string, Answer>)[0] ?? {};
-  // Eight of a host: as many homes may share its address.
+  // Eight peers of a host count, because several homes may share its address.
   assert.deepEqual([complete, incomplete, downloaded], [1, 1, 1 + 8 + 1]);
 });
 
-test('a peer at the port of another service is counted, and neither called back nor told to others', () => {
+test('a peer at the port of another service is counted, but neither called back nor told to others', () => {
   for (const natCheckTries of [0, 2]) {
     const { announce, told, checks } = setUp({ natCheckTries });
     for (const port of [22, 6379, 11211])
@@ -408,7 +408,7 @@ test('a peer at the port of another service is counted, and neither called back 
   }
 });
 
-test('silent peers are forgotten turn after turn until none is left', () => {
+test('silent peers are forgotten in slices until none is left', () => {
   const { timeline, tracker, announce, ask } = setUp({
     maxPeersOfHost: 10_000,
     peersInTurn: 100,
@@ -420,7 +420,7 @@ test('silent peers are forgotten turn after turn until none is left', () => {
   assert.deepEqual(ask('/scrape', '')['files'], {});
 });
 
-test('a scrape counts what was asked for, or everything', () => {
+test('a scrape counts the torrents that it names, or all of them', () => {
   const { announce, ask } = setUp();
   announce('a', { left: 0, event: 'completed' });
   announce('b');
@@ -466,7 +466,7 @@ test('with the NAT check a peer is told to others when it has been called back',
   assert.equal(checks.length, 2);
 });
 
-test('a peer that cannot be called back is tried so often and not again, unless it moves', () => {
+test('a peer that cannot be called back is called a few times and not again, unless it moves', () => {
   const { announce, told, checks } = setUp({ natCheckTries: 2 });
   for (let round = 0; round < 4; round += 1) {
     announce('a', { key: 'k' });
@@ -480,7 +480,7 @@ test('a peer that cannot be called back is tried so often and not again, unless 
   assert.deepEqual(told('b'), [], 'the answer was about the port before');
 });
 
-test('a check that failed is forgiven after half an hour, and one that gave way to others is made again', () => {
+test('a failed check is forgotten after half an hour, and a check that gave way to others is made again', () => {
   const { timeline, announce, told, checks } = setUp({ natCheckTries: 1 });
   announce('a');
   checks[0]?.answer(null);

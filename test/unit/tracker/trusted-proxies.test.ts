@@ -12,7 +12,7 @@ const OURS = proxies('127.0.0.1', '10.0.0.0/9', 'fd00::/8');
 const byFor = (...forwardedFor: string[]) => OURS.clientOf('10.0.0.1', { forwardedFor, forwarded: [] });
 const byForwarded = (...forwarded: string[]) => OURS.clientOf('10.0.0.1', { forwardedFor: [], forwarded });
 
-test('nobody but a trusted proxy is believed, and one that names nobody is the client itself', () => {
+test('only a trusted proxy is believed, and a proxy that names no client is the client itself', () => {
   const headers = { forwardedFor: ['9.9.9.9'], forwarded: ['for=9.9.9.9'] };
   for (const host of ['8.0.0.1', '10.128.0.1', '127.0.0.2', 'fe80::1%lo', '2001:db8::1']) {
     assert.equal(OURS.clientOf(host, headers), host);
@@ -32,7 +32,7 @@ test('the right-most address of X-Forwarded-For that is no trusted proxy counts'
   assert.equal(byFor('10.0.0.3, 10.0.0.2'), '10.0.0.3');
 });
 
-test('what is no address hides whoever stands left of it', () => {
+test('a hop that is no address hides the hops left of it', () => {
   for (const text of ['unknown', '_hidden', '', '9.9.9', '999.9.9.9', '0.0.0.0', '224.0.0.1', 'fe80::1%eth0', '::']) {
     assert.equal(byFor(`9.9.9.9, ${text}`), '10.0.0.1', text);
     assert.equal(byForwarded(`for=9.9.9.9, for="${text}"`), '10.0.0.1', text);
@@ -48,15 +48,15 @@ test('Forwarded is read with its quotes, ports and other fields, and only withou
   assert.equal(OURS.clientOf('10.0.0.1', { forwardedFor: ['9.9.9.9'], forwarded: ['for=1.1.1.1'] }), '9.9.9.9');
 });
 
-test('a quote that a client leaves open makes nobody believed', () => {
+test('when a client leaves a quote open, no address in the header is believed', () => {
   assert.equal(byForwarded('for="1.1.1.1', 'for=9.9.9.9'), '10.0.0.1');
 });
 
-test('of a header with ten thousand proxies of ours the last 32 are looked at', () => {
+test('in a header with ten thousand trusted proxies only the last 32 count', () => {
   assert.equal(byFor(`9.9.9.9, ${Array.from({ length: 10_000 }, () => '10.0.0.2').join()}`), '10.0.0.2');
 });
 
-test('whatever the headers hold, the client has an address, and what stands left of an honest hop changes nothing', () => {
+test('whatever the headers hold, the client has an address, and hops left of an honest one change nothing', () => {
   fc.assert(
     fc.property(fc.array(fc.string()), fc.array(fc.string()), (forwardedFor, forwarded) => {
       assert.ok(parseIp(OURS.clientOf('10.0.0.1', { forwardedFor, forwarded })) !== undefined);
@@ -66,7 +66,7 @@ test('whatever the headers hold, the client has an address, and what stands left
   );
 });
 
-test('networks of both families are read; what is none is not', () => {
+test('networks of both families are read, and other texts are refused', () => {
   const bits = (text: string) => parseNetwork(text)?.bits;
   assert.deepEqual(
     ['10.0.0.1', '::1', '10.0.0.0/8', '::/0', '0.0.0.0/0', '::ffff:10.0.0.0/104'].map(bits),

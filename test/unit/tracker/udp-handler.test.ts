@@ -98,7 +98,7 @@ function setUp(options: Partial<TrackerOptions> = {}) {
   return { timeline, tracker, client, checks };
 }
 
-test('peers of the same family hear of each other, and the counts are those of all', () => {
+test('peers of the same family hear of each other, and the counts are those of both families', () => {
   const { client } = setUp();
   const answer = (seeds: number, leeches: number, peers = '') => ({
     kind: 'announce',
@@ -118,7 +118,7 @@ test('peers of the same family hear of each other, and the counts are those of a
   assert.deepEqual(seed.announce({ left: 0 }), answer(1, 2));
 });
 
-test('one table serves both protocols: a peer of one is told to the other, and may change over', () => {
+test('UDP and HTTP share one table: peers hear of those of the other protocol, and may change to it', () => {
   const { client, tracker } = setUp();
   const overHttp = (fields: string, host: string) =>
     tracker
@@ -137,7 +137,7 @@ test('one table serves both protocols: a peer of one is told to the other, and m
   assert.match(overHttp(`port=9&peer_id=${'p'.repeat(20)}&key=00000abd`, '8.0.0.3'), /another key/);
 });
 
-test('whoever is wanted is dealt, however few of its family and kind there are', () => {
+test('a client hears of the peers that it wants, however few of their family and kind there are', () => {
   const { client } = setUp();
   for (let peer = 1; peer <= 100; peer += 1) client(`8.0.1.${peer}`).announce();
   const rare = ['2001:db8::1', '2001:db8::2'].map(client) as [Client, Client];
@@ -150,7 +150,7 @@ test('whoever is wanted is dealt, however few of its family and kind there are',
   assert.equal(again?.kind === 'announce' && again.peers.length, 4 * 18);
 });
 
-test('a silent peer is forgotten, though the datagram that named it is gone', () => {
+test('a silent peer is forgotten, though the buffer of its announce has been used again', () => {
   const { client, tracker, timeline } = setUp();
   tracker.begin();
   client('8.0.0.1').announce();
@@ -170,7 +170,7 @@ test('a peer that is called back is told to others when it answers', () => {
   assert.equal(peersOf(client('8.0.0.3').announce()), '080000011ae1');
 });
 
-test('a completed download is counted, and a scrape tells how each torrent stands', () => {
+test('a completed download is counted, and a scrape tells the counts of each torrent', () => {
   const { client } = setUp();
   const asker = client('8.0.0.1');
   asker.announce();
@@ -195,7 +195,7 @@ test('a completed download is counted, and a scrape tells how each torrent stand
   ]);
 });
 
-test('whoever cannot be reached at its address is told nothing, and is nobody', () => {
+test('a host that cannot prove its address gets no answer', () => {
   const { client, timeline } = setUp();
   const [honest, liar] = ['8.0.0.1', '8.0.0.2'].map(client) as [Client, Client];
   const [connected] = honest.ask({ kind: 'connect', transactionId: 1 });
@@ -210,7 +210,7 @@ test('whoever cannot be reached at its address is told nothing, and is nobody', 
   assert.deepEqual(honest.ask({ ...scrape, connectionId }), []);
 });
 
-test('what cannot be served is refused with a sentence', () => {
+test('a request that cannot be served is refused with a sentence', () => {
   const { client } = setUp();
   const asker = client('8.0.0.1');
   const rows: readonly [Partial<UdpAnnounce>, string][] = [
@@ -228,7 +228,7 @@ test('what cannot be served is refused with a sentence', () => {
   assert.equal(asker.announce({ peerId: Buffer.alloc(20, 1), key: 2 })?.kind, 'error');
 });
 
-test('an address that a client claims counts only in the tracker’s own network', () => {
+test('the address that a client claims is believed only in the tracker’s own network', () => {
   const { client } = setUp();
   client('8.0.0.1').announce({ ip: '9.9.9.9', left: 0 });
   client('10.0.0.1').announce({ ip: '9.9.9.8', left: 0 });
@@ -238,7 +238,7 @@ test('an address that a client claims counts only in the tracker’s own network
   assert.deepEqual(peers?.sort(), ['080000011ae1', '090909081ae1']);
 });
 
-test('an answer names no more peers than fit a datagram that no link cuts', () => {
+test('an answer has no more peers than fit a datagram that passes every link uncut', () => {
   const { client } = setUp();
   for (const [prefix, length, most] of [
     ['8.0.1.', 6, 196],
@@ -251,7 +251,7 @@ test('an answer names no more peers than fit a datagram that no link cuts', () =
   }
 });
 
-test('noise is not answered, and harms nothing', () => {
+test('random datagrams get no answer, and harm nothing', () => {
   const { client, timeline } = setUp();
   const noisy = client('8.0.0.1');
   fc.assert(
@@ -265,7 +265,7 @@ test('noise is not answered, and harms nothing', () => {
   assert.equal(noisy.announce()?.kind, 'announce');
 });
 
-test('a host that asks too much in five seconds is not answered for the rest of them, and others are', () => {
+test('a host that asks too much gets no answer for the rest of the five seconds, while others do', () => {
   const { timeline, client } = setUp();
   const [greedy, modest] = [client('8.0.0.1'), client('8.0.0.2')];
   timeline.run(5_000);
@@ -274,7 +274,7 @@ test('a host that asks too much in five seconds is not answered for the rest of 
   for (let number = 0; number < 5_000; number += 1) greedy.send(connect);
   timeline.run(100);
   assert.equal(greedy.answers.length, 2_000);
-  // What is asked in its name does not count against what it asks with its id.
+  // Requests that others forge in its name do not count against those with its own id.
   assert.equal(greedy.announce()?.kind, 'announce');
   assert.equal(modest.announce()?.kind, 'announce');
   timeline.run(5_000);

@@ -17,12 +17,12 @@ describe('the allowed fast set', () => {
     assert.deepEqual(setOf('80.4.4.200', 1313, 9), [1059, 431, 808, 1217, 287, 376, 1188, 353, 508]);
   });
 
-  it('is the same for a whole network', () => {
+  it('is the same for all addresses of a /24', () => {
     assert.deepEqual(setOf('80.4.4.1', 1313, 9), setOf('80.4.4.200', 1313, 9));
     assert.notDeepEqual(setOf('80.4.5.1', 1313, 9), setOf('80.4.4.200', 1313, 9));
   });
 
-  it('has distinct pieces of the torrent, at most all of them, and begins as a smaller one does', () => {
+  it('has different pieces of the torrent, at most all of them, and begins with the smaller set', () => {
     const byte = fc.integer({ min: 0, max: 255 });
     const count = fc.integer({ min: 0, max: 12 });
     fc.assert(
@@ -37,7 +37,7 @@ describe('the allowed fast set', () => {
   });
 
   if (hasCorpus('the vectors of allowed fast sets')) {
-    it('is that of the vectors of others', () => {
+    it('is that of the test vectors of other clients', () => {
       const { vectors } = JSON.parse(readCorpus('vectors/protocol-vectors.json').toString()).bep6_allowed_fast as {
         vectors: { ip: string; pieces: number; info_hash: string; k: number; set: number[] }[];
       };

@@ -28,7 +28,7 @@ describe('Bitfield', () => {
     );
   });
 
-  it('comes back from the wire as it went', () => {
+  it('is read from the wire as it was written', () => {
     fc.assert(
       fc.property(picture, (signs) => {
         const bits = bitfield(signs);
@@ -65,12 +65,12 @@ describe('Bitfield', () => {
     );
   });
 
-  it('gives its bits a word at a time, and clear ones beyond the end', () => {
+  it('gives its bits a word at a time, and clear bits beyond its end', () => {
     const bits = bitfield(`${'*'.repeat(33)}.*`);
     assert.deepEqual([bits.wordCount, bits.word(0), bits.word(1), bits.word(2)], [2, 0xffffffff, 0xa0000000, 0]);
   });
 
-  it('has no bit beyond its end: asking says so, setting is a bug', () => {
+  it('has no bit beyond its end: `has` and `clear` return false, and `set` throws', () => {
     const bits = fullBitfield(5);
     for (const index of [5, 31, 32, 1000, -1]) {
       assert.equal(bits.has(index), false, `${index}`);
@@ -88,7 +88,7 @@ describe('Bitfield', () => {
 });
 
 describe('fullBitfield', () => {
-  it('has every bit and no spare one', () => {
+  it('has the bit of every piece and no spare bit', () => {
     for (let length = 0; length <= 100; length += 1) {
       const bits = fullBitfield(length);
       assert.equal(bits.count, length);
@@ -125,7 +125,7 @@ describe('decodeBitfield', () => {
     assert.ok(decodeBitfield(Buffer.from([0xff]), 8));
   });
 
-  it('keeps nothing of the frame', () => {
+  it('copies the bytes of the frame', () => {
     const frame = Buffer.from([0xff]);
     const bits = decodeBitfield(frame, 8);
     frame.fill(0);

@@ -19,7 +19,7 @@ const bytes = (minLength: number, maxLength: number) =>
   fc.uint8Array({ minLength, maxLength }).map((list) => Buffer.from(list));
 const noNullPrototype = { noNullPrototype: true };
 
-test('an extension handshake says what it said', () => {
+test('an extension handshake is read as it was written', () => {
   fc.assert(
     fc.property(
       fc.record(
@@ -59,7 +59,7 @@ test('an extension handshake of a libtorrent client is read', () => {
   });
 });
 
-test('what makes no sense in an extension handshake says nothing', () => {
+test('a field of an extension handshake that makes no sense is read as null', () => {
   const strange = (fields: Record<string, unknown>) =>
     decodeExtensionHandshake(encodeBencode(new Map(Object.entries(fields)) as ReadonlyMap<string, string>));
   assert.deepEqual(
@@ -82,7 +82,7 @@ test('what makes no sense in an extension handshake says nothing', () => {
   assert.equal(strange({ v: 'x'.repeat(1000) })?.version?.length, 128);
 });
 
-test('a handshake that is no dictionary, too long, or too rich is refused or cut', () => {
+test('a handshake with many names is cut, and one with too many, or that is no dictionary, is refused', () => {
   assert.equal(decodeExtensionHandshake(Buffer.from('le')), undefined);
   assert.equal(decodeExtensionHandshake(Buffer.alloc(0)), undefined);
   const names = (count: number) => new Map(Array.from({ length: count }, (_, at) => [`n${at}`, 1] as const));
@@ -91,7 +91,7 @@ test('a handshake that is no dictionary, too long, or too rich is refused or cut
   assert.equal(decodeExtensionHandshake(encodeBencode(new Map([['m', names(200)]]))), undefined);
 });
 
-test('a later handshake changes what it speaks of, and ids never grow without end', () => {
+test('a later handshake changes only the fields that it has, and the number of ids stays bounded', () => {
   const first = {
     ...SILENT_HANDSHAKE,
     ids: new Map([
@@ -115,7 +115,7 @@ test('a later handshake changes what it speaks of, and ids never grow without en
   assert.equal(mergeHandshakes(rich, second).ids.size, 1);
 });
 
-test('metadata messages come back as they went in', () => {
+test('metadata messages are read as they were written', () => {
   const piece = fc.nat();
   const message: fc.Arbitrary<MetadataMessage> = fc.oneof(
     piece.map((at) => ({ type: 'request' as const, piece: at })),
@@ -143,7 +143,7 @@ test('metadata messages are on the wire as BEP 9 says', () => {
   assert.equal(encodeMetadataMessage({ type: 'reject', piece: 0 }).toString(), 'd8:msg_typei2e5:piecei0ee');
 });
 
-test('a metadata message that is none is told from one of a kind that we do not know', () => {
+test('a payload that is no metadata message is told from a message of an unknown type', () => {
   const decode = (text: string) => decodeMetadataMessage(Buffer.from(text, 'latin1'));
   assert.deepEqual(decode('d8:msg_typei3ee'), { type: 'unknown' });
   assert.equal(decode('d8:msg_typei0ee'), undefined);
@@ -155,7 +155,7 @@ test('a metadata message that is none is told from one of a kind that we do not 
   assert.equal(decode(`d1:a1100:${'x'.repeat(1100)}8:msg_typei0e5:piecei0ee`), undefined);
 });
 
-test('any bytes are a handshake, a metadata message, or nothing', () => {
+test('any bytes are read as a handshake, as a metadata message, or refused', () => {
   const part = fc.oneof(
     fc.string(),
     fc.constantFrom('d', 'e', 'l', '1:m', 'i1e', '8:msg_type', '5:piece', '10:total_size'),

@@ -62,7 +62,7 @@ describe('Framer', () => {
     assert.deepEqual(log, ['0', '2', '1']);
   });
 
-  it('delivers nothing after a refusal, and tells it once', () => {
+  it('delivers nothing after a refusal, and reports the refusal once', () => {
     assertLog(Buffer.concat([prefix('a'), Buffer.from([255]), prefix('b', 'c')]), [
       'frame a',
       'refused message-too-long',
@@ -101,7 +101,7 @@ describe('Framer', () => {
     );
   });
 
-  it('does not tell a refusal once it was stopped', () => {
+  it('does not report a refusal after it was stopped', () => {
     const framer: Framer = new Framer(
       1,
       () => {
@@ -114,7 +114,7 @@ describe('Framer', () => {
     framer.dataCameIn(Buffer.from('c'));
   });
 
-  it('stopped from outside in the middle of a frame, lets go of it', () => {
+  it('forgets the beginning of a frame when it is stopped from outside', () => {
     const log: string[] = [];
     const framer = prefixed(log);
     framer.dataCameIn(Buffer.from([3, 0x61]));
@@ -136,14 +136,14 @@ describe('Framer', () => {
     assert.deepEqual(memory, [true, true, false]);
   });
 
-  it('does not mind an empty chunk, at any place', () => {
+  it('takes an empty chunk at any place', () => {
     const log: string[] = [];
     const framer = prefixed(log);
     for (const part of ['', '\x02', '', 'a', '', 'b', '']) framer.dataCameIn(Buffer.from(part, 'latin1'));
     assert.deepEqual(log, ['frame ab']);
   });
 
-  it('is left usable by an exception in a reader: what came after that frame is lost, nothing is delivered twice', () => {
+  it('works after an exception in a reader: the rest of that chunk is lost, and nothing is delivered twice', () => {
     const log: string[] = [];
     let isBroken = true;
     const read = (frame: Buffer): Step => {
@@ -176,7 +176,7 @@ describe('Framer', () => {
     }
   });
 
-  it('gathers blocks in memory that the block before has left, but never in that of a frame that is being read', () => {
+  it('gathers a block in the buffer of the block before it, but never in that of a frame that is being read', () => {
     const block = seededRandom(2).bytes(16_393);
     const seen: ArrayBufferLike[] = [];
     const other = new Framer(
@@ -202,7 +202,7 @@ describe('Framer', () => {
     assert.equal(fourth, second);
   });
 
-  it('gives little memory to a peer that announces much and sends little', () => {
+  it('takes little memory for a peer that announces much and sends little', () => {
     const read = (): Step => assert.fail('a frame');
     const before = process.memoryUsage().arrayBuffers;
     const framers = Array.from({ length: 200 }, () => new Framer(1 << 20, read, () => assert.fail('refused')));

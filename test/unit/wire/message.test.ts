@@ -50,7 +50,7 @@ const sent: fc.Arbitrary<Sent> = fc.oneof(
 );
 
 describe('messages', () => {
-  it('come back as they went in, with a true length before them', () => {
+  it('are read as they were written, and begin with their true length', () => {
     fc.assert(
       fc.property(sent, (message) => {
         const encoded = encodeMessage(message);
@@ -100,7 +100,7 @@ describe('messages', () => {
     assert.equal(outcome.message.block.toString(), 'y');
   });
 
-  it('that ask for many blocks are the same as many that ask for one', () => {
+  it('that ask for many blocks in one buffer are one request for each block', () => {
     fc.assert(
       fc.property(fc.array(span, { maxLength: 5 }), (numbers) => {
         const spans = numbers.map(([piece, begin, length]) => ({ piece, begin, length }));
@@ -110,7 +110,7 @@ describe('messages', () => {
     );
   });
 
-  it('that cannot be sent are our own bug, and loud', () => {
+  it('with a number that does not fit throw: they are a fault of our own', () => {
     assert.throws(() => encodeMessage({ type: 'have', piece: 2 ** 32 }), RangeError);
     assert.throws(() => encodeMessage({ type: 'request', piece: -1, begin: 0, length: 1 }), RangeError);
   });
@@ -142,7 +142,7 @@ describe('messages', () => {
     });
   }
 
-  it('with a block have at least one byte of it', () => {
+  it('with a block have at least one byte of the block', () => {
     for (let length = 1; length < 20; length += 1) {
       const frame = Buffer.alloc(length);
       frame[0] = 7;
@@ -150,7 +150,7 @@ describe('messages', () => {
     }
   });
 
-  it('of a kind that we do not speak are no fault', () => {
+  it('with an id that we do not know are no fault', () => {
     for (const id of [10, 12, 18, 19, 21, 255]) {
       assert.deepEqual(decodeMessage(Buffer.from([id, 1, 2])), {
         ok: true,
@@ -159,7 +159,7 @@ describe('messages', () => {
     }
   });
 
-  it('are never empty: that is a keep-alive, which is none', () => {
+  it('are never empty: an empty frame would be a keep-alive, which is no message', () => {
     assert.deepEqual(decodeMessage(Buffer.alloc(0)), {
       ok: false,
       refusal: { code: 'malformed-message', id: -1, length: 0 },

@@ -65,7 +65,7 @@ test('answers have the layout of BEP 15', () => {
   }
 });
 
-test('what is too short, or of an unknown action, is nothing; what is longer is read as far as it is known', () => {
+test('a datagram that is too short or of an unknown action is no message; of a long one the known part is read', () => {
   const connect = encodeUdpRequest({ kind: 'connect', transactionId: 1 });
   const announce = encodeUdpRequest({ ...ANNOUNCE, urlData: '' });
   for (const whole of [connect, announce]) {
@@ -87,7 +87,7 @@ test('what is too short, or of an unknown action, is nothing; what is longer is 
   });
 });
 
-test('an event that BEP 15 does not know is none, and a negative number of peers is the default', () => {
+test('an event that BEP 15 does not have is read as none, and a negative number of peers as not stated', () => {
   const data = encodeUdpRequest({ ...ANNOUNCE, event: 'stopped', numwant: 7, ip: '192.0.2.1', urlData: '' });
   const read = () => decodeUdpRequest(data) as UdpAnnounce;
   assert.deepEqual([read().event, read().numwant, read().ip], ['stopped', 7, '192.0.2.1']);
@@ -97,7 +97,7 @@ test('an event that BEP 15 does not know is none, and a negative number of peers
   assert.deepEqual([read().event, read().numwant, read().ip], [null, null, null]);
 });
 
-test('the options after an announce are joined, skipped, or end the reading', () => {
+test('of the options behind an announce the URL parts are joined, unknown ones skipped, and a cut one ends all', () => {
   const plain = encodeUdpRequest({ ...ANNOUNCE, urlData: '' });
   const urlDataOf = (options: string) =>
     (decodeUdpRequest(Buffer.concat([plain, hex(options)])) as UdpAnnounce).urlData;
@@ -152,7 +152,7 @@ test('every request is read as it was written', () => {
   );
 });
 
-test('any bytes at all are read without an exception, within the limits', () => {
+test('any bytes are read without an exception, within the limits', () => {
   const noise = fc.uint8Array({ maxLength: 3000 }).map((array) => Buffer.from(array));
   const framed = fc.tuple(fc.nat({ max: 4 }), noise).map(([action, data]) => {
     if (data.length >= 12) data.writeUInt32BE(action, 8);

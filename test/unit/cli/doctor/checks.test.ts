@@ -19,7 +19,7 @@ import type { SourcedUrl } from '../../../../src/net/url-rule.js';
 import { answer, DOWN } from '../../../support/fakes/fake-tracker.js';
 import { byUser } from '../../../support/sourced-url.js';
 
-test('a machine without one family of addresses is warned of it, and without both it is ill', async () => {
+test('a machine without one family of addresses gets a warning, and without both the checks fail', async () => {
   const rows: readonly [string | null, string | null, string][] = [
     ['203.0.113.5', '2001:db8:1::5', 'ok ok'],
     ['10.0.0.5', null, 'ok warning'],
@@ -35,7 +35,7 @@ test('a machine without one family of addresses is warned of it, and without bot
   assert.doesNotMatch(direct!.message, /router translates/);
 });
 
-test('behind a fence nobody is asked for a way out', async () => {
+test('with --bind the kernel is not asked for a route', async () => {
   const never = () => assert.fail('the kernel was asked');
   const findings = await checkRoutes({ ipv4: '127.0.0.1' }, never);
   assert.deepEqual(
@@ -47,7 +47,7 @@ test('behind a fence nobody is asked for a way out', async () => {
   );
 });
 
-test('a folder that is not there yet is judged by the first one above it, and the room by what the source holds', async () => {
+test('a missing folder is checked by the first existing one above it, and the free room by the length of the content', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'btget-doctor-'));
   try {
     const below = join(dir, 'not', 'yet');
@@ -63,7 +63,7 @@ test('a folder that is not there yet is judged by the first one above it, and th
   }
 });
 
-test('few descriptors are a warning, and a system that does not tell is none', async () => {
+test('a low limit of open files gives a warning, and a system that tells no limit skips the check', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'btget-doctor-'));
   const limits = (soft: string): string => {
     const path = join(dir, 'limits');
@@ -112,14 +112,14 @@ class Trackers implements TrackerClient, TrackerScraper {
 const about = { infoHash: Buffer.alloc(20, 7), peerId: Buffer.alloc(20, 8), port: 6881 };
 const counted = (torrent: ScrapedTorrent | null): ScrapeOutcome => ({ ok: true, torrents: [torrent] });
 
-test('a tracker that counts is believed, and asked no more', async () => {
+test('a tracker that answers a scrape gets no announce', async () => {
   const client = new Trackers(() => counted({ seeds: 3, downloaded: 9, leeches: 1 }), DOWN);
   const [finding] = await checkTrackers([byUser('http://user:secret@t.example/announce')], { client, ...about });
   assert.deepEqual([finding!.state, finding!.message], ['ok', 'http://t.example/announce: 3 seeds, 1 downloading']);
   assert.equal(client.announced.length, 0);
 });
 
-test('a tracker without a scrape is asked by a good-bye, which makes us no peer', async () => {
+test("a tracker without a scrape gets a 'stopped' announce, which makes us no peer", async () => {
   const client = new Trackers(() => ({ ok: false, code: 'forbidden', message: 'no scrape' }), answer());
   const [finding] = await checkTrackers([byUser('http://t.example/a')], { client, ...about });
   assert.equal(finding!.state, 'ok');
@@ -129,7 +129,7 @@ test('a tracker without a scrape is asked by a good-bye, which makes us no peer'
   );
 });
 
-test('a tracker that answers and does not know the torrent is a warning; one that does not answer is a failure', async () => {
+test('a tracker that does not know the torrent gives a warning, and one that does not answer fails', async () => {
   const stranger = new Trackers(() => counted(null), answer());
   assert.equal((await checkTrackers([byUser('udp://t:1/')], { client: stranger, ...about }))[0]!.state, 'warning');
   const down = new Trackers(() => ({ ok: false, code: 'timeout', message: 'no answer' }), DOWN);
@@ -137,7 +137,7 @@ test('a tracker that answers and does not know the torrent is a warning; one tha
   assert.deepEqual([finding!.state, failureOf(finding!)?.code], ['failed', 'network']);
 });
 
-test('of very many trackers fifty are asked, and the others are counted', async () => {
+test('fifty trackers are asked at the most, and the others are counted', async () => {
   const asked: string[] = [];
   const client = new Trackers((url) => {
     asked.push(url);
@@ -149,7 +149,7 @@ test('of very many trackers fifty are asked, and the others are counted', async 
   assert.deepEqual([findings[50]!.state, findings[50]!.message], ['warning', '9,950 more trackers not asked']);
 });
 
-test('findings come in the order of the trackers, however late each is', async () => {
+test('findings come in the order of the trackers, even when their answers do not', async () => {
   const client = new Trackers((url) => counted({ seeds: url.length, downloaded: 0, leeches: 0 }), DOWN);
   const findings = await checkTrackers([byUser('http://c/'), byUser('http://bb/'), byUser('http://a/')], {
     client,
@@ -161,7 +161,7 @@ test('findings come in the order of the trackers, however late each is', async (
   );
 });
 
-test('no control character of a tracker reaches the terminal, and JSON is one line', () => {
+test('control characters from a tracker never reach the terminal, and JSON is one line', () => {
   const finding = {
     check: 'tracker',
     state: 'failed',

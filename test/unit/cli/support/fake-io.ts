@@ -7,6 +7,7 @@ export interface Terminal {
   readonly rows: number;
 }
 
+/** An output that keeps what a command writes. */
 export class Capture extends Writable {
   text = '';
   readonly isTTY: boolean;
@@ -30,16 +31,16 @@ export class Capture extends Writable {
   }
 }
 
-/** A process for a command: output is kept, time is simulated, Ctrl-C is a call. */
+/** A process for a command, without a real one: it keeps the output, simulates time, and a call presses Ctrl-C. */
 export class FakeIo implements CliIo {
   readonly stdout = new Capture(null);
   readonly stderr: Capture;
   readonly env: Record<string, string> = { TERM: 'xterm' };
   readonly timers = new Timeline();
   readonly exits: number[] = [];
-  /** What an uncaught exception would be handed to. */
+  /** The handler that gets uncaught exceptions. */
   bug: (error: unknown) => void = () => undefined;
-  /** What a Ctrl-Z, and going on after it, would be told to. */
+  /** The handlers that hear of Ctrl-Z and of the continuation after it. */
   suspension: { suspended: () => void; resumed: () => void } | null = null;
   readonly #handlers = new Set<() => void>();
   readonly #stdin: Buffer;

@@ -74,7 +74,7 @@ export function makeStatus(more: Partial<TorrentStatus> = {}): TorrentStatus {
   };
 }
 
-/** A torrent that is played by hand. */
+/** A torrent that a test drives. */
 export class FakeTorrent implements CommandTorrent {
   readonly metainfo: Metainfo;
   readonly options: TorrentOptions;
@@ -109,7 +109,7 @@ export class FakeTorrent implements CommandTorrent {
   }
 }
 
-/** A torrent of which only a link is known, played by hand. */
+/** A magnet link's torrent that a test drives. */
 export class FakeMagnet implements CommandTorrent {
   readonly link: V1MagnetLink;
   readonly options: TorrentOptions;
@@ -134,7 +134,7 @@ export class FakeMagnet implements CommandTorrent {
   }
 }
 
-/** A session that does what the test says. */
+/** A session that a test drives. */
 export class FakeSession implements CommandSession {
   readonly log: string[] = [];
   dht: DhtStatus | null = null;
@@ -143,7 +143,7 @@ export class FakeSession implements CommandSession {
   options: SessionOptions | undefined;
   listens: ListenAnswer = { ok: true, port: 6881 };
   portMappings: readonly PortMapping[] = [];
-  /** False: `stop` never answers. */
+  /** When false, `stop` never answers. */
   stops = true;
   gotException: (error: unknown) => void = () => undefined;
 

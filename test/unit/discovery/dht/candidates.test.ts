@@ -7,7 +7,7 @@ import { seededRandom } from '../../../support/simulation/seeded-random.js';
 
 const TARGET = Buffer.alloc(20);
 
-/** A node at a local address, where no id is wrong. The smaller the distance, the closer to the target. */
+/** A node at a local address, which allows any id. The smaller `distance`, the closer it is to the target. */
 function node(distance: number): Contact {
   const id = Buffer.alloc(20);
   id.writeUInt32BE(distance, 16);
@@ -18,7 +18,7 @@ function world() {
   const misled: string[] = [];
   const candidates = new Candidates(TARGET, ({ host }) => misled.push(host));
   const teller = (number: number): Teller => ({ contact: node(number), failures: 0, successes: 0 });
-  /** Asks until there is nothing to ask; `answers` says who does. */
+  /** Asks until no node is left to ask. `answers` decides which nodes answer. The result is the hosts in order. */
   const walk = (answers: (contact: Contact) => boolean): string[] => {
     const asked: string[] = [];
     for (let step = candidates.next(); step.kind === 'ask'; step = candidates.next()) {
@@ -35,7 +35,7 @@ function world() {
 
 const host = (distance: number) => node(distance).host;
 
-test('the closest are asked first, until sixteen have answered', () => {
+test('the closest nodes are asked first, until sixteen have answered', () => {
   const { candidates, teller, walk } = world();
   for (let distance = 40; distance > 0; distance -= 1) candidates.add(node(distance), teller(99));
   const asked = walk(() => true);
@@ -50,7 +50,7 @@ test('the closest are asked first, until sixteen have answered', () => {
   );
 });
 
-test('whom we know ourselves is asked, even when sixteen closer ones have answered', () => {
+test('the nodes of our own table are asked before all others, even if they are far from the target', () => {
   const { candidates, teller, walk } = world();
   candidates.addOwn(node(1000));
   candidates.addOwn(node(1001));
@@ -58,7 +58,7 @@ test('whom we know ourselves is asked, even when sixteen closer ones have answer
   assert.deepEqual(walk(() => true).slice(0, 3), [host(1000), host(1001), host(1)]);
 });
 
-test('while the closest are being asked, the lookup waits; a slow one does not hold it up', () => {
+test('a lookup with sixteen answers waits for a closer node that was asked, but not for a slow one', () => {
   const { candidates, teller } = world();
   const added = Array.from({ length: 17 }, (_, index) => candidates.add(node(index + 1), teller(99)) as Candidate);
   for (const candidate of added) candidates.asked(candidate);
@@ -68,7 +68,7 @@ test('while the closest are being asked, the lookup waits; a slow one does not h
   assert.equal(candidates.next().kind, 'done');
 });
 
-test('with fewer than sixteen answers, slow ones are waited for', () => {
+test('a lookup with fewer than sixteen answers waits for slow nodes too', () => {
   const { candidates, teller } = world();
   const candidate = candidates.add(node(1), teller(99)) as Candidate;
   candidates.asked(candidate);
@@ -78,7 +78,7 @@ test('with fewer than sixteen answers, slow ones are waited for', () => {
   assert.equal(candidates.next().kind, 'done');
 });
 
-test('who names three nodes that are not there is not believed any more, and is told on', () => {
+test('a node that has named three nodes in vain is trusted no more, and is reported', () => {
   const { candidates, misled, teller, walk } = world();
   const liar = teller(500);
   const honest = teller(501);
@@ -90,7 +90,7 @@ test('who names three nodes that are not there is not believed any more, and is 
   assert.deepEqual(misled, [host(500)]);
 });
 
-test('who names again what has failed answers for it as well', () => {
+test('a node that names a node which has already failed is blamed for it too', () => {
   const { candidates, misled, teller, walk } = world();
   for (let distance = 1; distance <= 3; distance += 1) candidates.add(node(distance), teller(500));
   walk(() => false);
@@ -100,7 +100,7 @@ test('who names again what has failed answers for it as well', () => {
   assert.equal(second.failures, 3);
 });
 
-test('a host is tried under two ids at the most, and no more once it has answered', () => {
+test('a host is tried under at most two ids, and not again once it has answered', () => {
   const { candidates, teller, walk } = world();
   for (let distance = 1; distance <= 5; distance += 1) {
     candidates.add({ ...node(9), id: node(distance).id }, teller(distance));
@@ -113,7 +113,7 @@ test('a host is tried under two ids at the most, and no more once it has answere
   assert.equal(other.walk(() => true).length, 1);
 });
 
-test('nodes whose address does not allow their id end no lookup, and are written to only beside others', () => {
+test('nodes whose address does not allow their id end no lookup, and eight other nodes are written to too', () => {
   const { candidates, teller, walk } = world();
   const random = seededRandom(1);
   for (let number = 1; number <= 60; number += 1) {
@@ -129,7 +129,7 @@ test('nodes whose address does not allow their id end no lookup, and are written
   assert.deepEqual([writable.length, writable.filter(({ isSecure }) => isSecure).length], [16, 8]);
 });
 
-test('a network has one voice', () => {
+test('once a node of a network has answered, no other node of that network is asked', () => {
   const { candidates, teller, walk } = world();
   const random = seededRandom(1);
   for (let number = 1; number <= 50; number += 1) {

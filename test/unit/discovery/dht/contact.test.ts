@@ -13,7 +13,7 @@ import {
 const id = fc.uint8Array({ minLength: 20, maxLength: 20 }).map((array) => Buffer.from(array));
 const number = (bytes: Buffer) => BigInt(`0x${bytes.toString('hex')}`);
 
-test('the distance is the exclusive or, as a number', () => {
+test('distances compare as the exclusive or of the ids does, read as a number', () => {
   fc.assert(
     fc.property(id, id, id, (target, a, b) => {
       const difference = (number(target) ^ number(a)) - (number(target) ^ number(b));
@@ -22,7 +22,7 @@ test('the distance is the exclusive or, as a number', () => {
   );
 });
 
-test('an id made for a bucket shares just as many bits as asked for', () => {
+test('an id made with a shared prefix shares exactly that many bits', () => {
   fc.assert(
     fc.property(id, id, fc.nat(160), (own, random, shared) => {
       const made = withSharedPrefix(own, shared, random);
@@ -33,7 +33,7 @@ test('an id made for a bucket shares just as many bits as asked for', () => {
   );
 });
 
-test('nodes come back from their compact form', () => {
+test('encoded nodes decode to the same nodes', () => {
   const ids = [Buffer.alloc(20, 1), Buffer.alloc(20, 2)] as const;
   const v4 = [
     contactAt(ids[0], { host: '192.0.2.1', port: 1 }),
@@ -47,7 +47,7 @@ test('nodes come back from their compact form', () => {
   assert.deepEqual(decodeContacts(encodeContacts(v4), 4, 1), v4.slice(0, 1));
 });
 
-test('nodes of a length that cannot be are left out whole, and one at port 0 alone', () => {
+test('compact nodes of an impossible length are dropped as a whole, and a node at port 0 is dropped alone', () => {
   assert.deepEqual(decodeContacts(Buffer.from('def456...'), 4, 8), []);
   assert.deepEqual(decodeContacts(Buffer.alloc(53, 1), 4, 8), []);
   assert.deepEqual(decodeContacts(Buffer.alloc(52, 1), 6, 8), []);

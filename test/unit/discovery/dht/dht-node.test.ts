@@ -26,7 +26,7 @@ const network = (count: number, options = {}) => {
   return world;
 };
 
-/** A socket of somebody who is no node, and the messages that reach it. */
+/** A socket of a host that is no node, and the kinds of the messages that reach it. */
 function stranger(world: DhtWorld, address = STRANGER) {
   const got: Message['kind'][] = [];
   const socket = world.datagrams.attach(address, (packet) => {
@@ -38,7 +38,7 @@ function stranger(world: DhtWorld, address = STRANGER) {
 
 const good = ({ node }: HonestNode) => node.status().families[0]?.good;
 
-test('two nodes that know nobody else find each other, and peers through each other', () => {
+test('two nodes that know no others find each other, and find peers through each other', () => {
   const world = network(2);
   world.timeline.run(MINUTE);
   const [first, second] = world.honest as [HonestNode, HonestNode];
@@ -58,7 +58,7 @@ test('in an empty DHT a torrent that looks for peers asks no node', () => {
   assert.equal(world.datagrams.sent, 0);
 });
 
-/** A node that has come before its router, has announced a torrent in vain, and tries again 145 s after the beginning. */
+/** A node that began before its router, and has announced a torrent in vain. It tries again after 145 s in all. */
 function lateNode() {
   const world = network(1);
   const router = world.honest[0] as HonestNode;
@@ -75,7 +75,7 @@ function lateNode() {
 
 const states = ({ node }: HonestNode) => node.status().routers.map(({ state }) => state);
 
-test('who comes before its router tries again until it is there, and announces to it', () => {
+test('a node that begins before its router tries again until the router is there, and announces to it', () => {
   const { world, router, late } = lateNode();
   world.timeline.run(20_000);
   assert.equal(good(late), 0);
@@ -84,14 +84,14 @@ test('who comes before its router tries again until it is there, and announces t
   assert.equal(router.node.status().families[0]?.stored.peers, 1);
 });
 
-test('as soon as anybody answers, torrents that nobody has answered are announced', () => {
+test('as soon as a first node answers, torrents that no node has answered are announced', () => {
   const { world, router, late } = lateNode();
   late.node.addNode(router.address, { kind: 'user' });
   world.timeline.run(2_000);
   assert.equal(router.node.status().families[0]?.stored.peers, 1);
 });
 
-test('a torrent whose lookup began just before anybody answered is announced after it, not a long wait later', () => {
+test('a torrent whose lookup began just before a first node answered is announced right after that lookup', () => {
   const { world, router, late } = lateNode();
   let asked = 0;
   world.datagrams.detach(router.address);
@@ -109,7 +109,7 @@ test('a torrent whose lookup began just before anybody answered is announced aft
   assert.equal(router.node.status().families[0]?.stored.peers, 1);
 });
 
-test('a node that knows no other asks its router for peers, as any node', () => {
+test('a node that knows no other node asks its router for peers', () => {
   const { world, router, late } = lateNode();
   const target = Buffer.alloc(20, 8);
   let asked = 0;
@@ -127,7 +127,7 @@ test('a node that knows no other asks its router for peers, as any node', () => 
   assert.deepEqual([asked, router.node.status().families[0]?.stored.peers], [1, 2]);
 });
 
-test('a public router is asked, and not kept as a node', () => {
+test('a public router is asked, but not kept as a node', () => {
   const world = network(1);
   world.publicRouters = true;
   const member = world.join();
@@ -135,7 +135,7 @@ test('a public router is asked, and not kept as a node', () => {
   assert.deepEqual([good(member), states(member)], [0, ['reached']]);
 });
 
-test('the next run begins with the nodes of the last one, without a router', () => {
+test('the next run begins with the nodes of the last run, without a router', () => {
   const world = network(20);
   world.timeline.run(MINUTE);
   const leaving = world.honest[10] as HonestNode;
@@ -152,7 +152,7 @@ test('the next run begins with the nodes of the last one, without a router', () 
   assert.deepEqual(decodeState(back.node.exportState()).ipv4?.id, decodeState(state).ipv4?.id);
 });
 
-test('where all nodes of the last run are gone the router is asked, and a torrent is announced within a minute', () => {
+test('when all nodes of the last run are gone, the router is asked and a torrent is announced within a minute', () => {
   const world = network(1);
   const contacts = Array.from({ length: 60 }, () => {
     const place = placeAt(world.freeAddress());
@@ -165,7 +165,7 @@ test('where all nodes of the last run are gone the router is asked, and a torren
   assert.equal(world.honest[0]?.node.status().families[0]?.stored.peers, 1);
 });
 
-test('a node takes an id that its address allows as soon as enough others say where it is', () => {
+test('a node takes an id that its address allows as soon as enough other nodes have told it its address', () => {
   const world = network(10);
   const idOf = (state: Buffer) => decodeState(state).ipv4?.id as Buffer;
   const wrong = encodeState({ ipv4: { id: Buffer.alloc(20, 9), contacts: [] }, ipv6: null });
@@ -176,7 +176,7 @@ test('a node takes an id that its address allows as soon as enough others say wh
   assert.ok((good(member) ?? 0) >= 8);
 });
 
-test('a stranger who asks is answered, and kept when it is of use; one that only reads is not even probed', () => {
+test('a stranger that asks is answered and then probed, and a read-only stranger is answered only', () => {
   const world = network(1);
   const [{ address, node }] = world.honest as [HonestNode];
   const { got, socket } = stranger(world);
@@ -190,7 +190,7 @@ test('a stranger who asks is answered, and kept when it is of use; one that only
   assert.equal(node.status().families[0]?.good, 0);
 });
 
-test('a node that only reads asks and answers nobody', () => {
+test('a read-only node answers no queries', () => {
   const world = network(5, { readOnly: true });
   assert.equal(world.honest[0]?.node.status().families[0]?.sent, 0);
   const { got, socket } = stranger(world);
@@ -200,7 +200,7 @@ test('a node that only reads asks and answers nobody', () => {
   assert.deepEqual(got, []);
 });
 
-test('a query that we do not know or cannot read is an error, and nothing is said to what is no query', () => {
+test('an unknown or unreadable query is answered with an error, and a packet that is no query with nothing', () => {
   const world = network(1);
   const { address } = world.honest[0] as HonestNode;
   const { got, socket } = stranger(world);
@@ -215,7 +215,7 @@ test('a query that we do not know or cannot read is an error, and nothing is sai
   assert.equal(got.length, 2);
 });
 
-test('whoever floods us in the name of another makes us send that one little', () => {
+test('a flood of queries in forged names makes us send only a limited number of bytes', () => {
   const world = network(1, { answerBytesPerSecond: 1_000, answerBurst: 10_000 });
   const [{ address, node }] = world.honest as [HonestNode];
   const before = node.status().families[0]?.sent ?? 0;
@@ -229,7 +229,7 @@ test('whoever floods us in the name of another makes us send that one little', (
   assert.ok(sent <= 21_000, `${sent} bytes`);
 });
 
-test('nobody far away makes us send packets into our own network', () => {
+test('a node far away cannot make us send packets into our own network', () => {
   const world = network(1);
   const [{ node }] = world.honest as [HonestNode];
   const inside = stranger(world, { host: '192.168.1.1', port: 53 });
@@ -266,7 +266,7 @@ test('nobody far away makes us send packets into our own network', () => {
   assert.deepEqual([found, askedForPeers, inside.got], [[], 1, []]);
 });
 
-test('whoever names ten thousand nodes makes us send no more than ever, and nothing of ours wait', () => {
+test('a link that names ten thousand nodes makes us ask few of them, and does not delay our own lookups', () => {
   const world = network(5);
   world.timeline.run(5 * MINUTE);
   const [, { node }, other] = world.honest as [HonestNode, HonestNode, HonestNode];
@@ -283,7 +283,7 @@ test('whoever names ten thousand nodes makes us send no more than ever, and noth
   assert.ok(asked > 50 && asked <= 101, `${asked} were asked`);
 });
 
-test('a torrent that is stopped during its lookup is told nothing, and no node is asked any more', () => {
+test('when a torrent stops during its lookup, it is told of no peers and no further nodes are asked', () => {
   const world = network(20);
   world.timeline.run(10 * MINUTE);
   const [, , , , searcher] = world.honest as HonestNode[];
@@ -316,7 +316,7 @@ test('a torrent is announced again within half an hour, until it is stopped', ()
   assert.equal(count(), 0);
 });
 
-test('a peer that is announced to us is told at once to the torrent that looks for it, and to no other', () => {
+test('a peer that announces itself to us is handed at once to its own torrent, and to no other', () => {
   const world = network(2);
   const [first, second] = world.honest as [HonestNode, HonestNode];
   const place = { port: 7000, impliedPort: false, isSeed: () => false };
@@ -329,7 +329,7 @@ test('a peer that is announced to us is told at once to the torrent that looks f
   assert.deepEqual(found, [`${second.address.host} 7000`]);
 });
 
-test('with no place it looks again and again, and nobody hears of it', () => {
+test('a torrent without a place to announce looks for peers again and again, and announces nothing', () => {
   const world = network(10);
   const [first, second, third] = world.honest as [HonestNode, HonestNode, HonestNode];
   let found = 0;
@@ -343,7 +343,7 @@ test('with no place it looks again and again, and nobody hears of it', () => {
   assert.ok(found > 0);
 });
 
-test('when the timers of a torrent end, nothing more is begun for it', () => {
+test('when the timers of a torrent end, it is not announced again', () => {
   const world = network(10);
   const [first, second] = world.honest as [HonestNode, HonestNode];
   let ended = false;
@@ -360,7 +360,7 @@ test('when the timers of a torrent end, nothing more is begun for it', () => {
   assert.equal(second.node.status().families[0]?.stored.peers, 0);
 });
 
-test('of 60,000 questions for the same thing a host gets a hundred answers, whatever is forged beside it', () => {
+test('a host that sends 6,000 queries gets at most 100 answers, whatever comes in forged names meanwhile', () => {
   const world = network(1);
   const [{ node }] = world.honest as [HonestNode];
   const find = { method: 'find_node', target: HASH, want: { nodes: true, nodes6: true } } as const;
@@ -371,7 +371,7 @@ test('of 60,000 questions for the same thing a host gets a hundred answers, what
     answers += 1;
   });
   for (let number = 0; number < 60_000; number += 1) {
-    // Every tenth question comes from the one host, all others from a host each.
+    // Every tenth query comes from the one host, each other query from a host of its own.
     const forged = { host: `${20 + (number >> 16)}.${(number >> 8) & 255}.${number & 255}.1`, port: 7001 };
     const from = number % 10 === 0 ? STRANGER : forged;
     node.datagramCameIn(question, from);
@@ -380,11 +380,11 @@ test('of 60,000 questions for the same thing a host gets a hundred answers, what
   world.timeline.run(1_000);
   assert.ok(answers > 0 && answers <= 100, `${answers} answers`);
   const sent = (node.status().families[0]?.sent ?? 0) - before;
-  // What may leave at once, and three seconds of the rest.
+  // This is what may leave at once, and what may leave in the following seconds.
   assert.ok(sent <= 250_000, `${sent} bytes`);
 });
 
-test('questions in forged names do not use up the answers of a host that has proven its address', () => {
+test('queries in forged names do not use up the answers for a host that has proven its address', () => {
   const world = network(2);
   const [first, second] = world.honest as [HonestNode, HonestNode];
   world.timeline.run(MINUTE);
@@ -409,7 +409,7 @@ const LONG_TARGET = targetOf(LONG_ITEM, Buffer.alloc(0));
 const NO_NODES = { nodes: false, nodes6: false };
 const GET_LONG = { method: 'get', target: LONG_TARGET, want: NO_NODES, newerThan: null } as const;
 
-/** `writer`, which only asks, stores the long value at the node. */
+/** Stores the long value at the node. `writer` is a read-only node. */
 function store(world: DhtWorld, writer: PeerAddress, node: PeerAddress): void {
   const id = Buffer.alloc(20, 9);
   const got: string[] = [];
@@ -427,7 +427,7 @@ function store(world: DhtWorld, writer: PeerAddress, node: PeerAddress): void {
   assert.deepEqual(got, ['token', 'stored']);
 }
 
-/** Every question that there is, as short as it can be, and what each is answered with at the most. */
+/** The shortest form of every query, and the forms of each that get the longest answers. */
 const SHORT_QUESTIONS = [
   'd1:t0:1:y1:qe',
   'd1:ade1:q1:x1:t0:1:y1:qe',
@@ -447,7 +447,7 @@ const SHORT_QUESTIONS = [
   ].map(([method = '', fields]) => `d1:ad2:id20:IDENTITY${fields}e1:q${method.length}:${method}1:t0:1:y1:qe`),
 ];
 
-test('an address that has proven nothing gets at most eight bytes for each byte of any question', () => {
+test('an address that has proven nothing gets at most eight bytes for each byte of any query', () => {
   for (const family of [4, 6] as const) {
     const world = new DhtWorld(1, { lossPercent: 0, latency: [10, 50] });
     const hosts = Array.from({ length: 12 }, (_, number): readonly [string, string] => [
@@ -461,7 +461,7 @@ test('an address that has proven nothing gets at most eight bytes for each byte 
       world.timeline.run(1_000);
     }
     world.timeline.run(10 * MINUTE);
-    // Whatever may be stored is stored.
+    // The node stores all that it can, so that its answers are as long as they can be.
     store(world, { host: family === 4 ? '9.1.0.1' : '2601::1', port: 7001 }, router);
     const announcers = Array.from({ length: 100 }, (_, number) =>
       family === 4 ? `9.0.${number}.1` : `2600:${number}::1`,
@@ -513,12 +513,12 @@ test('an address that has proven nothing gets at most eight bytes for each byte 
       factors.push(got / question.length);
       assert.ok(got > 0 && got <= 8 * question.length, `${got} bytes for ${question.length}: ${text}`);
     }
-    // The rule is at work: some would get more.
+    // Some answers come near the limit, so it is the limit that keeps them short.
     assert.ok(Math.max(...factors) > 6, String(factors));
   }
 });
 
-test('a long value comes to an address once it has answered a question of ours, and never to a forged one', () => {
+test('an address gets a long value only once it has answered a query of ours, so a forged one never does', () => {
   const world = network(1);
   const [{ address }] = world.honest as [HonestNode];
   store(world, { host: '203.0.113.8', port: 7001 }, address);
@@ -544,7 +544,7 @@ test('a long value comes to an address once it has answered a question of ours, 
   }
 });
 
-test('both families are one node, and each finds its own peers', () => {
+test('one node is open in both families, and finds the peers of each', () => {
   const world = network(0);
   const hosts = Array.from({ length: 6 }, (_, number) => [`8.${number}.0.1`, `2001:db8:${number + 1}::1`] as const);
   const routers = hosts.slice(0, 1).flatMap((pair) => pair.map((host) => ({ host, port: 6881 })));
@@ -565,7 +565,7 @@ test('both families are one node, and each finds its own peers', () => {
   );
 });
 
-test('after the end no packet leaves and no task waits', () => {
+test('after `stop` no packet leaves and no task waits', () => {
   const world = network(5);
   const member = world.honest[4] as HonestNode;
   member.node.announce(HASH, { port: 7001, impliedPort: false, isSeed: () => false }, () => assert.fail('told'));

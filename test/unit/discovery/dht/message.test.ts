@@ -28,7 +28,7 @@ function answer(fields: Record<string, Encodable>): Answer {
   return message.answer;
 }
 
-test('the packets of the specification are read', () => {
+test('the example packets of the specification decode as it says', () => {
   assert.deepEqual(text('d1:eli201e23:A Generic Error Ocurrede1:t2:aa1:y1:ee'), {
     kind: 'error',
     transaction: T,
@@ -80,7 +80,7 @@ test('the packets of the specification are read', () => {
   assert.deepEqual(answer({ nodes: 'def456...' }).contacts, []);
 });
 
-test('what we ask and answer is spelled as in the specification', () => {
+test('our queries and answers have the bytes of the examples in the specification', () => {
   const spelled = (asked: Query) => encodeQuery(T, ID, asked, false).toString('latin1');
   assert.equal(spelled({ method: 'ping' }), 'd1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe');
   assert.equal(
@@ -109,7 +109,7 @@ test('what we ask and answer is spelled as in the specification', () => {
   );
 });
 
-test('the packets of the corpus are understood', () => {
+test('the example packets of the corpus decode to the right kinds of message', () => {
   if (!hasCorpus('KRPC examples')) return;
   const vectors = JSON.parse(readCorpus('vectors/protocol-vectors.json').toString()) as {
     readonly bep5_krpc_examples: { readonly packets: readonly string[] };
@@ -158,7 +158,7 @@ const anyQuery: fc.Arbitrary<Query> = fc.oneof(
   }),
 );
 
-test('every query comes back from its packet', () => {
+test('every encoded query decodes to the same query', () => {
   fc.assert(
     fc.property(bytes(8), id, anyQuery, fc.boolean(), (transaction, ours, asked, readOnly) => {
       assert.deepEqual(decodeMessage(encodeQuery(transaction, ours, asked, readOnly)), {
@@ -172,7 +172,7 @@ test('every query comes back from its packet', () => {
   );
 });
 
-test('a stored value keeps its spelling, canonical or not', () => {
+test('a stored value keeps its exact bytes, even if they are not canonical bencode', () => {
   for (const value of ['12:Hello World!', 'd1:bi2e1:ai01ee', 'i-0e', 'l1:a0002:bbe', 'le']) {
     const item = { value: Buffer.from(value), signed: null };
     const put = { method: 'put', token: T, item, salt: Buffer.alloc(0), expected: null } as const;
@@ -184,12 +184,12 @@ test('a stored value keeps its spelling, canonical or not', () => {
   }
 });
 
-test('a value whose bytes are ambiguous is none', () => {
+test('a value with a repeated key is refused, because its bytes are ambiguous', () => {
   const twice = new Verbatim(Buffer.from('d1:ai1e1:ai2ee'));
   assert.equal(query('put', { token: 'x', v: twice }).kind, 'bad-query');
 });
 
-test('values of both families are read, and elements of any other length are left out', () => {
+test('peers of both families are read from one list, and elements of any other length are left out', () => {
   const hex = (digits: string) => Buffer.from(digits, 'hex');
   const values = [hex('c00002011ae1'), hex('c000020100'), hex('20010db80000000000000000000000011ae1'), 5, [], 'x', ''];
   assert.deepEqual(answer({ values }).peers, [
@@ -198,14 +198,14 @@ test('values of both families are read, and elements of any other length are lef
   ]);
 });
 
-test('no more nodes are taken than an honest answer holds', () => {
+test('an answer with very many nodes gives no more of them than an honest answer holds', () => {
   const nodes = Buffer.alloc(26 * 50, 1);
   const nodes6 = Buffer.alloc(38 * 20, 1);
   assert.equal(answer({ nodes }).contacts.length, 16);
   assert.equal(answer({ nodes6 }).contacts.length, 16);
 });
 
-test('a query that cannot be is an error for whoever asked', () => {
+test('a query with missing or invalid fields is an error that the asker gets', () => {
   const error = (code: number, why: string) => ({ kind: 'bad-query', transaction: T, error: { code, text: why } });
   assert.deepEqual(text('d1:q4:ping1:t2:aa1:y1:qe'), error(203, 'no method or no arguments'));
   assert.deepEqual(text('d1:ade1:q4:ping1:t2:aa1:y1:qe'), error(203, 'id is not 20 bytes'));
@@ -215,18 +215,18 @@ test('a query that cannot be is an error for whoever asked', () => {
   assert.deepEqual(query('vote', {}), error(204, 'method unknown'));
   const hash = { info_hash: TARGET, token: 'x' };
   for (const port of [0, -1, 65_536, '80']) {
-    assert.deepEqual(query('announce_peer', { ...hash, port }), error(203, 'the port is none'));
+    assert.deepEqual(query('announce_peer', { ...hash, port }), error(203, 'invalid port'));
   }
   assert.deepEqual(query('announce_peer', { info_hash: TARGET, port: 1 }), error(203, 'no info_hash or no token'));
   assert.deepEqual(query('put', { token: 'x' }), error(203, 'no token or no value'));
   const signed = { token: 'x', v: 1, k: Buffer.alloc(32), sig: Buffer.alloc(64), seq: 1 };
   for (const wrong of [{ k: 'x' }, { sig: 'x' }, { seq: -1 }, { seq: 2n ** 63n }, { seq: 'x' }]) {
-    assert.deepEqual(query('put', { ...signed, ...wrong }), error(203, 'k, sig or seq is none'));
+    assert.deepEqual(query('put', { ...signed, ...wrong }), error(203, 'invalid k, sig or seq'));
   }
-  assert.deepEqual(query('put', { ...signed, cas: 'x' }), error(203, 'cas or salt is none'));
+  assert.deepEqual(query('put', { ...signed, cas: 'x' }), error(203, 'invalid cas or salt'));
 });
 
-test('what is no message is rubbish, and asks for no answer', () => {
+test('a packet that is no message is rubbish, which gets no answer', () => {
   const why = (bytes: string) => {
     const message = text(bytes);
     return message.kind === 'rubbish' ? message.why : message.kind;
@@ -243,7 +243,7 @@ test('what is no message is rubbish, and asks for no answer', () => {
   assert.equal(why(`d1:t2:aa1:x2000:${'x'.repeat(2000)}e`), '2017 bytes');
 });
 
-test('an error that is no list is still an error', () => {
+test('an error without a valid list is still an error, with the generic code', () => {
   for (const error of [5, 'x', [], ['x', 5], new Map()] satisfies Encodable[]) {
     assert.deepEqual(decodeMessage(packet({ t: 'aa', y: 'e', e: error })), {
       kind: 'error',
@@ -253,7 +253,7 @@ test('an error that is no list is still an error', () => {
   }
 });
 
-/** Values of every type where a field is expected. */
+/** Values of every type, for any field. */
 const confused: fc.Arbitrary<Encodable> = fc.letrec<{ value: Encodable }>((tie) => ({
   value: fc.oneof(
     { depthSize: 'small' },
@@ -275,7 +275,7 @@ const confused: fc.Arbitrary<Encodable> = fc.letrec<{ value: Encodable }>((tie) 
   ),
 })).value;
 
-test('whatever a packet holds, it is a message, an error for whoever asked, or rubbish', () => {
+test('any packet at all decodes to a message, an error for the asker, or rubbish', () => {
   const kinds = new Set(['query', 'answer', 'error', 'bad-query', 'rubbish']);
   const fields = fc.dictionary(fc.constantFrom('t', 'y', 'q', 'a', 'r', 'e', 'ip', 'ro', 'v'), confused);
   fc.assert(
@@ -296,7 +296,7 @@ test('whatever a packet holds, it is a message, an error for whoever asked, or r
   fc.assert(fc.property(bytes(1600), (noise) => kinds.has(decodeMessage(noise).kind)));
 });
 
-test('a packet that is cut anywhere, or has any byte changed, does no harm', () => {
+test('a packet that is cut anywhere is rubbish, and one with any byte changed never throws', () => {
   fc.assert(
     fc.property(anyQuery, fc.nat(2000), fc.nat(255), (asked, at, byte) => {
       const whole = encodeQuery(T, ID, asked, false);

@@ -74,13 +74,13 @@ function world(family: 4 | 6 = 4) {
   return { clock, proved, respond, packet, ask, answer, error, getPeers, announce, put, get };
 }
 
-test('a ping is answered with our id, and with the address of whoever asked', () => {
+test('a ping is answered with our id and with the address of the asker', () => {
   const message = world().ask({ method: 'ping' });
   assert.deepEqual(getBytes(getDictionary(message, 'r') ?? new Map(), 'id'), OWN);
   assert.deepEqual(getBytes(message, 'ip'), Buffer.from('c00002011ae1', 'hex'));
 });
 
-test('nodes are of the family that asks, or of those that it wants', () => {
+test('an answer names nodes of the family of the asker, or of the families that the asker wants', () => {
   const { answer } = world();
   const lengths = (want: typeof NO_WANT) => {
     const fields = answer({ method: 'find_node', target: HASH, want });
@@ -93,7 +93,7 @@ test('nodes are of the family that asks, or of those that it wants', () => {
   assert.deepEqual([getBytes(fields, 'nodes')?.length, getBytes(fields, 'nodes6')?.length], [undefined, 304]);
 });
 
-test('a peer is stored with a token of its own host alone, under the port that it says or comes from', () => {
+test('a peer is stored only with a token for its host and torrent, at the port that it states or sends from', () => {
   const { getPeers, answer, error } = world();
   const token = getBytes(getPeers(), 'token') as Buffer;
   const announce = {
@@ -115,7 +115,7 @@ test('a peer is stored with a token of its own host alone, under the port that i
   assert.ok(getList(getPeers(), 'values')?.some((value) => (value as Buffer).readUInt16BE(4) === 6881));
 });
 
-test('a token is good for at least five minutes and for ten at the most', () => {
+test('a token is good for at least five and at most ten minutes', () => {
   const { clock, getPeers, error } = world();
   for (const [age, outcome] of [
     [5 * MINUTE, null],
@@ -153,7 +153,7 @@ test('peers are forgotten half an hour after their last announce', () => {
   assert.equal(getList(getPeers(), 'values')?.length, 1);
 });
 
-test('an answer has no more than 1,024 bytes, whatever is stored and wanted', () => {
+test('an answer has at most 1,024 bytes, whatever we store and the asker wants', () => {
   for (const family of [4, 6] as const) {
     const { announce, packet } = world(family);
     for (let number = 0; number < 300; number += 1) {
@@ -170,7 +170,7 @@ test('an answer has no more than 1,024 bytes, whatever is stored and wanted', ()
   }
 });
 
-test('an answer fits the room that an unproven address has, and gives up nodes, peers and values for it', () => {
+test('an answer leaves out nodes, peers and values until it fits the room that an unproven address has', () => {
   for (const family of [4, 6] as const) {
     const { announce, put, respond } = world(family);
     const hosts = Array.from({ length: 200 }, (_, number) =>
@@ -203,7 +203,7 @@ test('an answer fits the room that an unproven address has, and gives up nodes, 
   }
 });
 
-test('a host is proven by a token that it sends back, and by no other', () => {
+test('a host is proven by sending back its token, and not by any other token', () => {
   const { announce, error, put, proved } = world();
   error({ method: 'announce_peer', target: HASH, token: Buffer.alloc(8), port: 1, impliedPort: false, isSeed: false });
   const item = { value: Buffer.from('i1e'), signed: null };
@@ -214,7 +214,7 @@ test('a host is proven by a token that it sends back, and by no other', () => {
   assert.deepEqual(proved, ['192.0.2.7', ASKER.host]);
 });
 
-test('who does not want seeds gets none', () => {
+test('an asker that does not want seeds gets none', () => {
   const { announce, getPeers } = world();
   announce(ASKER, true);
   announce({ host: '192.0.2.2', port: 1 });
@@ -222,7 +222,7 @@ test('who does not want seeds gets none', () => {
   assert.deepEqual(getList(getPeers({ noSeeds: true }), 'values'), [Buffer.from('c00002021b58', 'hex')]);
 });
 
-test('a scrape gets one filter of the seeds and one of the others', () => {
+test('a scrape gets one filter of the seeds and one of the other peers', () => {
   const { announce, getPeers } = world();
   assert.equal(getBytes(getPeers({ scrape: true }), 'BFsd'), undefined);
   announce(ASKER, true);
@@ -234,7 +234,7 @@ test('a scrape gets one filter of the seeds and one of the others', () => {
   assert.equal(getBytes(getPeers(), 'BFsd'), undefined);
 });
 
-test('a sample of info-hashes says how many there are, and stays the same for an hour', () => {
+test('a sample of info-hashes says how many we store and how long the sample stays the same', () => {
   const { clock, answer, announce } = world();
   const sample = () => answer({ method: 'sample_infohashes', target: HASH, want: NO_WANT });
   assert.deepEqual(getBytes(sample(), 'samples'), Buffer.alloc(0));
@@ -247,7 +247,7 @@ test('a sample of info-hashes says how many there are, and stays the same for an
   assert.equal(getBytes(sample(), 'nodes')?.length, 208);
 });
 
-test('an immutable item is stored under its hash', () => {
+test('an immutable item is stored for two hours under its hash', () => {
   const { put, get, clock } = world();
   const item = { value: Buffer.from('12:Hello World!'), signed: null };
   assert.equal(put(item), null);
@@ -260,7 +260,7 @@ test('an immutable item is stored under its hash', () => {
 const pair = generateKeyPairSync('ed25519');
 const publicKey = pair.publicKey.export({ format: 'der', type: 'spki' }).subarray(-32);
 
-/** What the owner of a key signs, as in the examples of BEP 44. */
+/** The bytes that the owner of a key signs, as in the examples of BEP 44. */
 function signedBuffer(value: Buffer, sequence: bigint, salt: Buffer): Buffer {
   const before = salt.length === 0 ? '' : `4:salt${salt.length}:${salt.toString('latin1')}`;
   return Buffer.from(`${before}3:seqi${sequence}e1:v${value.toString('latin1')}`, 'latin1');
@@ -272,7 +272,7 @@ function signedItem(value: string, sequence: bigint, salt = NO_SALT): Item {
   return { value: bytes, signed: { publicKey, signature, sequence } };
 }
 
-test('the signed items of the specification are taken', () => {
+test('the example items of the specification are stored, and with a wrong signature they are refused', () => {
   if (!hasCorpus('signed items')) return;
   const { bep44 } = JSON.parse(readCorpus('vectors/protocol-vectors.json').toString());
   for (const vector of bep44.vectors) {
@@ -291,7 +291,7 @@ test('the signed items of the specification are taken', () => {
   }
 });
 
-test('a signed item goes forward only, and only from the version that is expected', () => {
+test('a signed item is replaced only by a newer version, and only if the stored version is the expected one', () => {
   const { put, get } = world();
   const salt = Buffer.from('foobar');
   const target = createHash('sha1').update(publicKey).update(salt).digest();
@@ -306,7 +306,7 @@ test('a signed item goes forward only, and only from the version that is expecte
   assert.equal(put(signedItem('i7e', 7n, salt), Buffer.from('other')), 206);
 });
 
-test('who knows a version gets nothing but its number', () => {
+test('an asker that has the stored version gets only its sequence number', () => {
   const { put, get } = world();
   put(signedItem('i5e', 5n));
   const target = createHash('sha1').update(publicKey).digest();
@@ -318,7 +318,7 @@ test('who knows a version gets nothing but its number', () => {
   assert.ok(get(target, 4n).has('v'));
 });
 
-test('values of 1,001 bytes and salts of 65 are refused; of 1,000 and 64 they fit a packet', () => {
+test('a value of 1,000 bytes with a salt of 64 fits a packet, and a longer value or salt is refused', () => {
   const { put, packet } = world();
   const text = (length: number) => `${length}:${'x'.repeat(length)}`;
   const salt = Buffer.alloc(64, 's');
@@ -330,7 +330,7 @@ test('values of 1,001 bytes and salts of 65 are refused; of 1,000 and 64 they fi
   assert.ok(bytes.length <= 1280, `${bytes.length} bytes`);
 });
 
-test('nothing is stored with a token for something else', () => {
+test('an item is not stored with a token for another target', () => {
   const { get, error } = world();
   const token = getBytes(get(HASH), 'token') as Buffer;
   const item = { value: Buffer.from('i1e'), signed: null };

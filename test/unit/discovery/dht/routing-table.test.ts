@@ -21,7 +21,7 @@ function world() {
   const probed: Contact[] = [];
   const clock = { now: 0 };
   const table = new RoutingTable(OWN, { random, now: () => clock.now, probe: (contact) => probed.push(contact) });
-  /** A node whose id shares `shared` bits with ours, in a network of its own, at a local address (no id is wrong there). */
+  /** A node whose id shares `shared` bits with ours. Its address is a local one, which allows any id. */
   const node = (number: number, shared: number): Contact => {
     const id = withSharedPrefix(OWN, shared, random.bytes(20));
     return contactAt(id, { host: `10.0.${number >> 8}.${number & 255}`, port: 6881 });
@@ -31,7 +31,7 @@ function world() {
 
 const hosts = (contacts: readonly Contact[]) => contacts.map(({ host }) => host).sort();
 
-test('a bucket far from our id takes eight nodes, our own bucket splits', () => {
+test('a bucket far from our id takes eight nodes, and the bucket of our own id splits', () => {
   const { table, node } = world();
   for (let number = 0; number < 20; number += 1) table.answered(node(number, 0));
   assert.equal(table.size, 8);
@@ -41,7 +41,7 @@ test('a bucket far from our id takes eight nodes, our own bucket splits', () => 
   assert.equal(table.size, 24);
 });
 
-test('the closest nodes are the closest, for any target', () => {
+test('for any target, `closest` gives the nodes of the table with the smallest distance', () => {
   const id = fc.uint8Array({ minLength: 20, maxLength: 20 }).map((array) => Buffer.from(array));
   fc.assert(
     fc.property(
@@ -58,7 +58,7 @@ test('the closest nodes are the closest, for any target', () => {
   );
 });
 
-test('a node is good for 15 minutes after its last word, and then questionable', () => {
+test('a node is good for 15 minutes after its last message, and then questionable', () => {
   const { table, node, clock } = world();
   const one = node(1, 3);
   table.answered(one);
@@ -72,7 +72,7 @@ test('a node is good for 15 minutes after its last word, and then questionable',
   assert.equal(table.count('good'), 1);
 });
 
-test('whoever only asks is probed, and enters when it answers', () => {
+test('a node that has only asked us is probed, and enters the table when it answers', () => {
   const { table, node, probed } = world();
   const one = node(1, 3);
   table.queried(one);
@@ -82,7 +82,7 @@ test('whoever only asks is probed, and enters when it answers', () => {
   assert.equal(table.size, 1);
 });
 
-test('no more than sixteen strangers are probed at a time', () => {
+test('at most sixteen strangers are probed at the same time', () => {
   const { table, node, probed } = world();
   for (let number = 0; number < 50; number += 1) table.heardOf(node(number, 3));
   assert.equal(probed.length, 16);
@@ -91,7 +91,7 @@ test('no more than sixteen strangers are probed at a time', () => {
   assert.equal(probed.length, 17);
 });
 
-test('a bad node keeps its place until another wants it', () => {
+test('a bad node keeps its place until another node needs it', () => {
   const { table, node } = world();
   const nodes = Array.from({ length: 8 }, (_, number) => node(number, 0));
   for (const one of nodes) table.answered(one);
@@ -104,7 +104,7 @@ test('a bad node keeps its place until another wants it', () => {
   assert.deepEqual(hosts(table.contacts()), hosts([...nodes.slice(1), fresh]));
 });
 
-test('before a newcomer gets a place, those in doubt are asked, the longest silent first', () => {
+test('before a newcomer gets a place, questionable nodes are probed, those first that have been silent longest', () => {
   const { table, node, clock, probed } = world();
   const nodes = Array.from({ length: 8 }, (_, number) => node(number, 0));
   table.answered(node(50, 5));
@@ -123,7 +123,7 @@ test('before a newcomer gets a place, those in doubt are asked, the longest sile
   assert.deepEqual(hosts(table.contacts()), hosts([...nodes.filter((one) => one !== nodes[1]), newcomer, node(50, 5)]));
 });
 
-test('a host has one place, whatever ids and ports it claims', () => {
+test('a host has one place, whatever ids and ports it uses', () => {
   const { table, random, probed } = world();
   const at = (port: number) => contactAt(secureId(parseIp('8.8.8.8') as IpAddress, random), { host: '8.8.8.8', port });
   const first = at(1);
@@ -142,7 +142,7 @@ test('a host has one place, whatever ids and ports it claims', () => {
   assert.equal(table.size, 0);
 });
 
-test('a bucket takes one node of a /24 and of a /64, however many answer', () => {
+test('a bucket takes one node of each /24 and /64, however many of them answer', () => {
   const { table, random } = world();
   for (let number = 1; number < 100; number += 1) {
     const host = `8.8.8.${number}`;
@@ -152,7 +152,7 @@ test('a bucket takes one node of a /24 and of a /64, however many answer', () =>
   assert.equal(table.size, 2);
 });
 
-test('a node with an id that its address allows takes the place of one without', () => {
+test('a node whose address allows its id takes the place of a node whose address does not', () => {
   const { table, random } = world();
   const address = (number: number) => ipOfBytes(Buffer.from([8, number, 0, 1]));
   const claimed = (number: number): Contact =>
@@ -169,7 +169,7 @@ test('a node with an id that its address allows takes the place of one without',
   assert.deepEqual(hosts(kept), ['8.50.0.1']);
 });
 
-test('nodes of an earlier run are used, but not named to others before they answer', () => {
+test('nodes of an earlier run are asked, but not named to others before they have answered', () => {
   const { table, node } = world();
   const one = node(1, 3);
   table.restore(one);
@@ -179,7 +179,7 @@ test('nodes of an earlier run are used, but not named to others before they answ
   assert.deepEqual(table.closest(OWN, 8, 'good'), [one]);
 });
 
-test('our own id is nobody else', () => {
+test('a node that claims our own id does not enter the table', () => {
   const { table, probed } = world();
   const self = contactAt(OWN, { host: '10.0.0.1', port: 1 });
   table.answered(self);
@@ -188,7 +188,7 @@ test('our own id is nobody else', () => {
   assert.deepEqual([table.size, probed.length], [0, 0]);
 });
 
-test('a bucket in which nothing happened for 15 minutes is refreshed once, with an id of its own', () => {
+test('a bucket that has not changed for 15 minutes is refreshed once, with a target inside it', () => {
   const { table, node, clock } = world();
   for (let number = 0; number < 24; number += 1) table.answered(node(number, number % 3));
   clock.now = 15 * MINUTE - 1;
@@ -199,7 +199,7 @@ test('a bucket in which nothing happened for 15 minutes is refreshed once, with 
   assert.deepEqual([shared(), shared(), shared()], [[0], [160], []]);
 });
 
-test('whatever happens to a table, it holds each node once and no bucket overflows', () => {
+test('whatever happens to a table, it has each node once, and at most eight nodes in a bucket', () => {
   const action = fc.record({
     kind: fc.constantFrom('answered' as const, 'failed' as const, 'queried' as const, 'restore' as const),
     number: fc.nat(60),

@@ -6,7 +6,7 @@ import { seededRandom } from '../../../support/simulation/seeded-random.js';
 
 const ip = (text: string) => parseIp(text) as IpAddress;
 
-test('the ids of the specification fit their addresses, and no other', () => {
+test('the example ids of the specification are allowed at their addresses, and at no other', () => {
   const examples: [string, string][] = [
     ['124.31.75.21', '5fbfbff10c5d6a4ec8a88e4c6ab4c28b95eee401'],
     ['21.75.31.124', '5a3ce9c14e7a08645677bbd1cfe7d8f956d53256'],
@@ -21,18 +21,18 @@ test('the ids of the specification fit their addresses, and no other', () => {
   }
 });
 
-test('only the first 21 bits and the last byte of an id are bound', () => {
+test('an address decides only over the first 21 and the last 3 bits of an id', () => {
   const id = Buffer.from('5fbfbff10c5d6a4ec8a88e4c6ab4c28b95eee401', 'hex');
   const bound = Array.from({ length: 160 }, (_, bit) => bit).filter((bit) => {
     const flipped = Buffer.from(id);
     flipped.writeUInt8(flipped.readUInt8(bit >> 3) ^ (0x80 >> (bit & 7)), bit >> 3);
     return !isSecureId(flipped, ip('124.31.75.21'));
   });
-  // Of the last byte only the low three bits go into the hash.
+  // Only the low three bits of the last byte go into the hash.
   assert.deepEqual(bound, [...Array.from({ length: 21 }, (_, bit) => bit), 157, 158, 159]);
 });
 
-test('an id that is made for an address fits it, and is another each time', () => {
+test('an id that is made for an address is allowed there, and each such id is different', () => {
   const random = seededRandom(1);
   for (const text of ['203.0.113.7', '2001:db8:1:2:3:4:5:6', '255.255.255.255']) {
     const ids = Array.from({ length: 50 }, () => secureId(ip(text), random));

@@ -11,7 +11,7 @@ import { seededRandom } from '../../../support/simulation/seeded-random.js';
 
 const ip = (text: string) => parseIp(text) as IpAddress;
 
-test('the filter of the specification', () => {
+test('the example of BEP 33 gives the filter that it states', () => {
   const filter = new BloomFilter();
   for (let number = 0; number < 256; number += 1) filter.add(ip(`192.0.2.${number}`).bytes);
   for (let number = 0; number < 1000; number += 1) filter.add(ip(`2001:db8::${number.toString(16)}`).bytes);
@@ -27,7 +27,7 @@ test('the filter of the specification', () => {
   assert.equal(filter.bytes.toString('hex'), expected.replaceAll(' ', '').toLowerCase());
 });
 
-test('whatever is announced, no bound of the store is passed', () => {
+test('whatever is announced, the store stays within its limits', () => {
   const options = { lifetime: 1000, maxTorrents: 5, maxPeers: 10, maxTotal: 25, maxPeersOfHost: 3 };
   const announce = fc.record({
     torrent: fc.nat(9),
@@ -55,7 +55,7 @@ test('whatever is announced, no bound of the store is passed', () => {
   );
 });
 
-test('a sample is drawn by chance, and has each peer once', () => {
+test('a sample is random, and has each peer at most once', () => {
   const store = new PeerStore(seededRandom(1), {
     lifetime: 1000,
     maxTorrents: 5,
@@ -74,7 +74,7 @@ test('a sample is drawn by chance, and has each peer once', () => {
   assert.equal(seen.size, 50);
 });
 
-test('a source that sends a thousand packets a second is blocked for five minutes, and nobody else', () => {
+test('a host that sends a thousand packets a second is blocked for five minutes, and other hosts are not', () => {
   const guard = new SourceGuard();
   let admitted = 0;
   for (let sent = 0; sent < 10_000; sent += 1) if (guard.admits('192.0.2.1', sent)) admitted += 1;
@@ -84,14 +84,14 @@ test('a source that sends a thousand packets a second is blocked for five minute
   assert.ok(guard.admits('192.0.2.1', 320_000));
 });
 
-test('a source that asks twenty times a second is never blocked, and a /64 is one source', () => {
+test('a host that sends twenty packets a second is never blocked, and a /64 counts as one host', () => {
   const guard = new SourceGuard();
   for (let sent = 0; sent < 10_000; sent += 1) assert.ok(guard.admits('192.0.2.1', sent * 50));
   const admitted = Array.from({ length: 200 }, (_, number) => guard.admits(`2001:db8::${number.toString(16)}`, 0));
   assert.equal(admitted.filter(Boolean).length, 100);
 });
 
-test('forged sources fill no memory', () => {
+test('packets from very many forged addresses do not fill the memory', () => {
   const guard = new SourceGuard();
   const before = process.memoryUsage().heapUsed;
   for (let number = 0; number < 300_000; number += 1) {
@@ -100,13 +100,13 @@ test('forged sources fill no memory', () => {
   assert.ok(process.memoryUsage().heapUsed - before < 50_000_000);
 });
 
-test('an allowance gives what has come together, and no more than can be saved up', () => {
+test('an allowance gives what has been saved up, within its limit', () => {
   const allowance = new Allowance(10, 5, 0);
   const taken = (now: number) => Array.from({ length: 20 }, () => allowance.take(1, now)).filter(Boolean).length;
   assert.deepEqual([taken(0), taken(0), taken(200), taken(60_000)], [5, 0, 2, 5]);
 });
 
-test('our address is what more than half of at least five networks say', () => {
+test('our address is the one that at least five networks, and more than half of all, have seen', () => {
   const external = new ExternalAddress();
   const votes = ['8.1.0.1', '8.2.0.1', '8.3.0.1', '8.4.0.1', '8.4.0.2', '8.5.0.1'].map((teller) =>
     external.vote(ip(teller), '203.0.113.7'),
@@ -119,7 +119,7 @@ test('our address is what more than half of at least five networks say', () => {
   assert.equal(external.vote(ip('9.9.0.1'), '0.0.0.0'), false);
 });
 
-test('what we knew is there in the next run', () => {
+test('a saved state reads back the same', () => {
   const state = {
     ipv4: { id: Buffer.alloc(20, 1), contacts: [contactAt(Buffer.alloc(20, 2), { host: '192.0.2.1', port: 1 })] },
     ipv6: { id: Buffer.alloc(20, 3), contacts: [contactAt(Buffer.alloc(20, 4), { host: '2001:db8::1', port: 1 })] },
@@ -128,7 +128,7 @@ test('what we knew is there in the next run', () => {
   assert.deepEqual(decodeState(encodeState({ ...state, ipv4: null })), { ...state, ipv4: null });
 });
 
-test('whatever has become of the file, it is read as far as it can be', () => {
+test('a damaged state never throws, and what cannot be read is null', () => {
   const nothing = { ipv4: null, ipv6: null };
   assert.deepEqual(decodeState(Buffer.alloc(0)), nothing);
   assert.deepEqual(decodeState(Buffer.from('d2:id3:abc5:nodes3:abce')), nothing);

@@ -31,7 +31,7 @@ function world(options: Partial<DhtOptions> = {}) {
   return { timeline, log, sent, transactions, ask, answer };
 }
 
-test('an answer counts once, from where we asked, with our transaction', () => {
+test('an answer counts only once, and only from the address that we asked and with our transaction', () => {
   const { log, sent, ask, answer, timeline } = world();
   ask();
   const transaction = sent[0]?.transaction as Buffer;
@@ -47,7 +47,7 @@ test('an answer counts once, from where we asked, with our transaction', () => {
   assert.equal(timeline.pending, 0);
 });
 
-test('a query that is not answered times out, and a late answer is nothing', () => {
+test('a query without an answer times out, and a late answer is ignored', () => {
   const { log, sent, ask, answer, timeline } = world();
   ask();
   timeline.run(4_999);
@@ -57,7 +57,7 @@ test('a query that is not answered times out, and a late answer is nothing', () 
   assert.deepEqual(log, ['timeout']);
 });
 
-test('an error is an answer too, from where we asked', () => {
+test('an error ends a query as refused, but only from the address that we asked', () => {
   const { log, sent, ask, transactions } = world();
   ask();
   const error = { kind: 'error', transaction: sent[0]?.transaction as Buffer, error: { code: 203, text: '' } } as const;
@@ -67,7 +67,7 @@ test('an error is an answer too, from where we asked', () => {
   assert.deepEqual(log, ['refused']);
 });
 
-test('when nothing gets to a node, all that was asked there has failed, and nothing else', () => {
+test('when packets to an address do not arrive, all queries to it fail and no others', () => {
   const { log, ask, transactions } = world();
   ask();
   ask();
@@ -76,7 +76,7 @@ test('when nothing gets to a node, all that was asked there has failed, and noth
   assert.deepEqual(log, ['unreachable', 'unreachable']);
 });
 
-test('queries beyond the allowance wait and then leave in order', () => {
+test('queries beyond the allowance wait, and leave one by one', () => {
   const { sent, ask, timeline } = world({ queriesPerSecond: 10, queryBurst: 3 });
   for (let number = 0; number < 8; number += 1) ask();
   assert.equal(sent.length, 3);
@@ -87,13 +87,13 @@ test('queries beyond the allowance wait and then leave in order', () => {
   );
 });
 
-test('a node that only reads says so in every query', () => {
+test('a read-only node says so in every query', () => {
   const { sent, ask } = world({ readOnly: true });
   ask();
   assert.equal(sent[0]?.readOnly, true);
 });
 
-test('after the end nothing is told and nothing waits', () => {
+test('after `stop` no callback is called, no query leaves and no task waits', () => {
   const { log, sent, ask, transactions, timeline } = world({ queryBurst: 1 });
   ask();
   ask();

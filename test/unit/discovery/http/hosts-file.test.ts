@@ -11,7 +11,7 @@ nonsense tracker.test
 
 192.0.2.3`;
 
-test('a table of hosts gives every address of a name or an alias, in its order, whatever else it holds', () => {
+test('a table of hosts gives every address of a name or an alias, in its order, whatever other lines it has', () => {
   const names = ['tracker.test', 'tracker', 'tracker.other', 'blocked.test', '192.0.2.3', 'a', ''];
   assert.deepEqual(
     names.map((name) => addressesInHosts(TABLE, name)),

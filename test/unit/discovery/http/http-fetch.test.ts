@@ -123,7 +123,7 @@ test('an answer that is too long, before or after unpacking, is refused', async 
   assert.equal(exact.ok && exact.body.length, 1 << 20);
 });
 
-test('answers that no sane server gives are told apart', async (context) => {
+test('each kind of broken answer has its own failure', async (context) => {
   const answers: Record<string, string> = {
     'not HTTP': 'SSH-2.0-OpenSSH_9.6\r\n',
     'closed without a word': '',
@@ -156,7 +156,7 @@ test('answers that no sane server gives are told apart', async (context) => {
   });
 });
 
-test('odd answers that say what they mean are read, however the bytes come', async (context) => {
+test('odd answers with a clear meaning are read, however the bytes come', async (context) => {
   const answers: Record<string, string> = {
     'longer than its length': 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\ncontent and more',
     'longer, and closed':
@@ -233,10 +233,10 @@ test('redirects are followed five times, and only to where a URL may lead', asyn
   });
 });
 
-test('a redirect to another scheme is refused, and says where it would have led', async (context) => {
+test('a redirect to another scheme is refused, and the failure says where it would have led', async (context) => {
   const link = 'magnet:?xt=urn:btih:abc&dn=ä b';
   const host = await serveHttp(context, ({ url }, response) => {
-    // A header is written as Latin-1; servers mean UTF-8.
+    // Node writes a header as Latin-1, but servers mean UTF-8.
     const to = url === '/magnet' ? Buffer.from(link).toString('latin1') : url === '/ftp' ? 'FTP://x/' : 'http://[';
     response.writeHead(301, { Location: to }).end();
   });
@@ -249,7 +249,7 @@ test('a redirect to another scheme is refused, and says where it would have led'
   assert.deepEqual(told, [link, 'FTP://x/', undefined]);
 });
 
-test('a redirect is judged by the address that was dialled, whatever the name meant before', async (context) => {
+test('a redirect is judged by the address that we dialled, whatever the name meant before', async (context) => {
   const log: unknown[] = [];
   const host = await serveHttp(context, (_, response) => {
     response.writeHead(302, { Location: 'http://rebound.test:81/admin?a=1' });
@@ -417,7 +417,7 @@ test('a cancelled fetch never answers, and its connection is closed', async (con
   timeline.run(100_000);
 });
 
-test('a refused connection says so; another address of the name is tried', async (context) => {
+test('a refused connection is reported as such, and another address of the name is tried before', async (context) => {
   const port = await closedPort();
   assert.deepEqual(await fetchUrl(`http://127.0.0.1:${port}/`), {
     ok: false,
@@ -558,7 +558,7 @@ test('whatever is wrong with a certificate or with TLS is said in our own words,
   });
 });
 
-test('who is trusted comes on top of who was, and may stand between a root and a server', async (context) => {
+test('an authority that the user names is trusted too, even one between a root and a server', async (context) => {
   const host = await serveTls(context, { cert: BELOW, key: LEAF_KEY });
   assert.equal(text(await fetchUrl(`https://${host}/`, { authorities: new Authorities(BETWEEN) })), 'content');
   const all = new Authorities(`some text\n${CERTIFICATE}more\r\n${BETWEEN.replaceAll('\n', '\r\n')}`);
@@ -571,7 +571,7 @@ test('who is trusted comes on top of who was, and may stand between a root and a
     assert.equal(text(await fetchUrl(`https://${trusted}/`, { authorities: besides })), 'content');
 });
 
-test('what holds no certificate, or a broken one, is wrong usage', () => {
+test('a file without a certificate, or with a broken one, is a usage error', () => {
   const broken = CERTIFICATE.replace('MIIB', 'AAAA');
   for (const [pem, why] of [
     ['', /no certificate in PEM form/],
@@ -585,7 +585,7 @@ test('what holds no certificate, or a broken one, is wrong usage', () => {
     );
 });
 
-test('verdicts that no test server brings about are told in our own words too', () => {
+test('verdicts on a certificate that no test server causes are told in our own words too', () => {
   const words = (code: string, message: string): string => explainTls(Object.assign(new Error(message), { code }), 'a');
   assert.match(words('CERT_REVOKED', 'certificate revoked'), /^its certificate was revoked by its authority \(/);
   assert.match(words('UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'x; try running Node.js'), /--ca-certificate FILE/);

@@ -41,7 +41,7 @@ async function serveNames(t: TestContext): Promise<{ server: string; asked: stri
     header.writeUInt16BE(records.length > 0 ? 0x8180 : 0x8183, 2);
     header.writeUInt16BE(records.length, 6);
     header.writeUInt32BE(0, 8);
-    // The name is that of the question, at byte 12; a minute to live.
+    // The name is that of the question, at byte 12. The answer lives for a minute.
     const answers = records.map((bytes) =>
       Buffer.from([0xc0, 12, 0, type, 0, 1, 0, 0, 0, 60, 0, bytes.length, ...bytes]),
     );
@@ -80,7 +80,7 @@ test('the table of hosts comes first, then the name servers, whose families take
   assert.deepEqual(new Set(asked), new Set(['name.test', 'nowhere.test']));
 });
 
-test('behind a fence only its families are asked for, and only through name servers of such a family', async (t) => {
+test('behind a fence we ask only for addresses of its families, and only name servers of these families', async (t) => {
   const { server, asked } = await serveNames(t);
   assert.deepEqual(await find('name.test', options(t, server, { bind: { ipv4: '127.0.0.1' } })), {
     ok: true,
@@ -93,7 +93,7 @@ test('behind a fence only its families are asked for, and only through name serv
   assert.deepEqual(asked, ['name.test']);
 });
 
-test('a lookup that is given up is never answered, and asks nobody else', async (t) => {
+test('a cancelled lookup is never answered, and asks no other server', async (t) => {
   const { server, isAsked } = await serveNames(t);
   const log: NameOutcome[] = [];
   const say = (outcome: NameOutcome): void => {

@@ -7,7 +7,7 @@ import { splits } from '../../../support/splits.js';
 const MAX_LENGTH = 100;
 const random = seededRandom(7);
 
-/** What the reader tells of an answer that comes in `parts`, after which the connection ends. */
+/** What the reader tells of an answer that comes in `parts`, before the connection ends. */
 function told(parts: readonly Buffer[]): string {
   let log = '';
   const body: Buffer[] = [];
@@ -43,7 +43,7 @@ const READ = '200 "OK" "content"';
 const SEVEN = 'Content-Length: 7\r\n\r\ncontent';
 const CHUNKED = `${OK}Transfer-Encoding: chunked\r\n\r\n`;
 
-test('the first line is read as curl reads it, and one that is none is refused', () => {
+test('the first line is read as curl reads it, and refused when it is no status line', () => {
   const line = (first: string) => `${first}\r\n${SEVEN}`;
   tellsAll({
     plain: [line('HTTP/1.1 200 OK'), READ],
@@ -69,7 +69,7 @@ test('the first line is read as curl reads it, and one that is none is refused',
   });
 });
 
-test('headers are read however they are written, and refused where nobody can tell what they say', () => {
+test('headers are read however they are written, and refused when their meaning is in doubt', () => {
   const head = (lines: string) => `${OK}${lines}\r\n${SEVEN}`;
   tellsAll({
     'bare line feeds': ['HTTP/1.1 200 OK\nContent-Length: 7\n\ncontent', READ],
@@ -89,7 +89,7 @@ test('headers are read however they are written, and refused where nobody can te
   });
 });
 
-test('a length may be told more than once, but not two lengths', () => {
+test('a length may come more than once, but two different lengths are refused', () => {
   const lengths = (lines: string) => `${OK}${lines}\r\n\r\ncontent`;
   const none = 'bad: not an HTTP answer: its Content-Length is no number';
   tellsAll({
@@ -148,7 +148,7 @@ test('chunks are put together, whatever their lines end in, and are refused when
   });
 });
 
-test('what has no end is refused at its limit', () => {
+test('an answer that has no end is refused at its limit', () => {
   const tooLong = 'bad: not an HTTP answer: a line, or all of its headers, are too long';
   const tooMany = 'bad: not an HTTP answer: it has more than 1000 headers';
   const endless: Readonly<Record<string, readonly [begin: string, more: string, told: string]>> = {

@@ -17,7 +17,7 @@ function setUp() {
   const timeline = new Timeline();
   const network = new SimulatedNetwork(timeline, seededRandom(1), 1);
   const log: string[] = [];
-  /** What is said in the group, with the minute in which it is. */
+  /** The announces that the group got, and the minute of each. */
   const said: { at: number; hashes: number; port: number }[] = [];
   const ear = network.host('10.0.0.99');
   ear.openDatagram(
@@ -57,7 +57,7 @@ function setUp() {
   return { timeline, network, log, said, client };
 }
 
-/** A host that says whatever it likes in the group. */
+/** A host that can send any bytes to the group. */
 function stranger(network: SimulatedNetwork, address: string, timeline: Timeline) {
   let socket: DatagramSocket | undefined;
   network
@@ -73,7 +73,7 @@ function stranger(network: SimulatedNetwork, address: string, timeline: Timeline
   return (data: Buffer) => socket?.send(data, GROUP);
 }
 
-test('two clients of one torrent hear of each other, and neither of itself nor of other torrents', () => {
+test('two clients of one torrent find each other, and neither finds itself or a peer of another torrent', () => {
   const { timeline, log, client } = setUp();
   const [one, two] = [client('10.0.0.1'), client('10.0.0.2')];
   one.torrent(1).begin();
@@ -83,7 +83,7 @@ test('two clients of one torrent hear of each other, and neither of itself nor o
   assert.deepEqual(log.sort(), ['10.0.0.1 torrent 1: 10.0.0.2:7000', '10.0.0.2 torrent 1: 10.0.0.1:6881']);
 });
 
-test('an announce comes every five minutes, until the torrent stops', () => {
+test('a torrent is announced every five minutes until it stops', () => {
   const { timeline, said, client } = setUp();
   const source = client('10.0.0.1').torrent(1);
   source.begin();
@@ -103,7 +103,7 @@ test('an announce comes every five minutes, until the torrent stops', () => {
   assert.equal(said.length, 3);
 });
 
-test('many torrents share packets, of which one leaves a minute, and each has its turn', () => {
+test('many torrents share announces, at most one announce leaves per minute, and each torrent gets its turn', () => {
   const { timeline, said, client } = setUp();
   const { torrent } = client('10.0.0.1');
   for (let byte = 0; byte < 60; byte += 1) torrent(byte).begin();
@@ -114,7 +114,7 @@ test('many torrents share packets, of which one leaves a minute, and each has it
   );
 });
 
-test('a torrent that begins later waits for its minute', () => {
+test('a torrent that begins later is announced a minute after the last announce', () => {
   const { timeline, said, client } = setUp();
   const { torrent } = client('10.0.0.1');
   torrent(1).begin();
@@ -127,7 +127,7 @@ test('a torrent that begins later waits for its minute', () => {
   );
 });
 
-test('a network that comes up later is used, and one that goes is left', () => {
+test('announces leave on an interface that comes up later, and no more on one that is gone', () => {
   const { timeline, said, client } = setUp();
   const places: string[] = [];
   const { torrent } = client('10.0.0.1', null, places);
@@ -144,7 +144,7 @@ test('a network that comes up later is used, and one that goes is left', () => {
   assert.equal(said.length, heard);
 });
 
-test('bound to loopback nothing is opened', () => {
+test('a client that is bound to loopback opens no socket and announces nothing', () => {
   const { timeline, said, log, client } = setUp();
   client('10.0.0.1', { ipv4: '127.0.0.1' }, ['10.0.0.1', '127.0.0.1']).torrent(1).begin();
   client('10.0.0.2').torrent(1).begin();
@@ -153,7 +153,7 @@ test('bound to loopback nothing is opened', () => {
   assert.ok(said.every(({ hashes }) => hashes === 1));
 });
 
-test('a flood of announces leads to few dials, and its sender is not heard any more', () => {
+test('a flood of announces leads to few dials, and its sender is ignored afterwards', () => {
   const { timeline, network, log, client } = setUp();
   client('10.0.0.1').torrent(1).begin();
   timeline.run(SECOND);
@@ -171,7 +171,7 @@ test('a flood of announces leads to few dials, and its sender is not heard any m
   assert.equal(log.length, before);
 });
 
-test('our own cookie marks our own announce, whoever repeats it', () => {
+test('an announce with our own cookie is ignored, even if another host sends it', () => {
   const { timeline, network, log, client } = setUp();
   const heard: Buffer[] = [];
   network
@@ -189,7 +189,7 @@ test('our own cookie marks our own announce, whoever repeats it', () => {
   assert.deepEqual(log, []);
 });
 
-test('closed, it leaves nothing behind', () => {
+test('after `close` no task waits', () => {
   const { timeline, client } = setUp();
   const { discovery, torrent } = client('10.0.0.1');
   torrent(1).begin();

@@ -16,7 +16,7 @@ test('an announce has the form that BEP 14 gives', () => {
   assert.match(encodeLsdAnnounce(6, announce).toString(), /^Host: \[ff15::efc0:988f\]:6771\r$/m);
 });
 
-test('what is encoded is decoded, whatever it names', () => {
+test('every encoded announce fits a packet and decodes to the same announce', () => {
   const hashes = fc.uniqueArray(fc.uint8Array({ minLength: 20, maxLength: 20 }), {
     minLength: 1,
     maxLength: announceCapacity(6, 'cookie'),
@@ -37,7 +37,7 @@ test('what is encoded is decoded, whatever it names', () => {
   );
 });
 
-test('other spellings are read: case, order, bare line feeds, unknown headers, no cookie', () => {
+test('an announce is read in any case and order, with bare line feeds, unknown headers or no cookie', () => {
   const bytes = `bt-search * http/1.1\nX-Y: z\nINFOHASH:${HASH.toUpperCase()}\nport: 51413\nHost: x\n\n`;
   assert.deepEqual(decodeLsdAnnounce(Buffer.from(bytes)), {
     port: 51_413,
@@ -46,20 +46,20 @@ test('other spellings are read: case, order, bare line feeds, unknown headers, n
   });
 });
 
-test('an info-hash that stands there twice counts once, and what is none is passed over', () => {
+test('an info-hash that is named twice counts once, and an invalid one is ignored', () => {
   const found = decode('BT-SEARCH * HTTP/1.1', 'Port: 1', `Infohash: ${HASH}`, `Infohash: ${HASH}`, 'Infohash: zz');
   assert.equal(found?.infoHashes.length, 1);
 });
 
 for (const [what, lines] of [
-  ['another request', ['M-SEARCH * HTTP/1.1', 'Port: 1', `Infohash: ${HASH}`]],
+  ['another request line', ['M-SEARCH * HTTP/1.1', 'Port: 1', `Infohash: ${HASH}`]],
   ['no port', ['BT-SEARCH * HTTP/1.1', `Infohash: ${HASH}`]],
   ['port 0', ['BT-SEARCH * HTTP/1.1', 'Port: 0', `Infohash: ${HASH}`]],
   ['port 65536', ['BT-SEARCH * HTTP/1.1', 'Port: 65536', `Infohash: ${HASH}`]],
   ['a port that is no number', ['BT-SEARCH * HTTP/1.1', 'Port: 0x50', `Infohash: ${HASH}`]],
   ['no info-hash', ['BT-SEARCH * HTTP/1.1', 'Port: 1', 'Infohash: abc']],
 ] as const) {
-  test(`${what} is no announce`, () => assert.equal(decode(...lines), undefined));
+  test(`a datagram with ${what} is no announce`, () => assert.equal(decode(...lines), undefined));
 }
 
 test('a datagram of ten thousand info-hashes is not read', () => {
@@ -67,7 +67,7 @@ test('a datagram of ten thousand info-hashes is not read', () => {
   assert.equal(decode('BT-SEARCH * HTTP/1.1', 'Port: 1', ...many), undefined);
 });
 
-test('bytes of any kind never throw', () => {
+test('no datagram makes decoding throw', () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 3000 }), (bytes) => void decodeLsdAnnounce(Buffer.from(bytes))));
   const words = fc.constantFrom(
     'BT-SEARCH * HTTP/1.1',

@@ -21,7 +21,7 @@ const description = (services: string, more = ''): Buffer =>
   Buffer.from(`<?xml version="1.0"?><root xmlns="urn:x">${more}<device><deviceList><device>
     <!-- <service> --><serviceList>${services}</serviceList></device></deviceList></device></root>`);
 
-test('the connections of a description are found, wherever its devices nest', () => {
+test('the connections of a description are found in nested devices', () => {
   const body = description(
     service('urn:schemas-upnp-org:service:Layer3Forwarding:1', '/l3') +
       service(IP1, '/ctl?a=1&amp;b=2') +
@@ -33,7 +33,7 @@ test('the connections of a description are found, wherever its devices nest', ()
   ]);
 });
 
-test('a base is followed on the same host, and no order is taken to another', () => {
+test('a base URL is used only at the same host, and a control URL at another host is ignored', () => {
   const own = description(service(IP1, 'ctl'), '<URLBase>http://192.168.1.1:80/x/</URLBase>');
   assert.equal(decodeIgdDescription(own, LOCATION, GATEWAY)[0]?.controlUrl, 'http://192.168.1.1/x/ctl');
   const foreign = description(service(IP1, 'ctl'), '<URLBase>http://10.0.0.1/</URLBase>');
@@ -42,28 +42,28 @@ test('a base is followed on the same host, and no order is taken to another', ()
   assert.deepEqual(decodeIgdDescription(away, LOCATION, GATEWAY), []);
 });
 
-test('of very many connections four are asked', () => {
+test('at most four connections of a description are used', () => {
   assert.equal(decodeIgdDescription(description(service(IP1, '/c').repeat(200)), LOCATION, GATEWAY).length, 4);
 });
 
-test('a document with a type, entities, or without an end, is none', () => {
+test('a document with a document type, or without well-formed elements, is refused', () => {
   const bomb = `<!DOCTYPE r [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><root>&b;</root>`;
   for (const text of [bomb, '<a>', '<a></b>', '</a>', '<a/><b/>', 'text', '', '<a', '<a><!-- ', '<!DOCTYPE a><a/>'])
     assert.equal(parseXml(text), undefined, text);
 });
 
-test('elements beyond the limits, deep or many, are not read, and quickly', () => {
+test('a document with elements too deep or too many is refused', () => {
   assert.equal(parseXml('<a>'.repeat(100_000)), undefined);
   assert.equal(parseXml(`<a>${'<b/>'.repeat(1_001)}</a>`), undefined);
   assert.notEqual(parseXml(`<a>${'<b/>'.repeat(900)}</a>`), undefined);
 });
 
-test('text, entities, comments and CDATA are read as XML means them', () => {
+test('text, entities, comments and CDATA are read as XML defines them', () => {
   const root = parseXml(`<?xml version="1.0"?><!-- a --><s:a x="y"> 1 &lt;&amp;lt; <![CDATA[<b>]]><c/>&a; </s:a>`);
   assert.deepEqual(root, { name: 'a', text: '1 <&lt; <b>&a;', children: [{ name: 'c', text: '', children: [] }] });
 });
 
-test('an action is an envelope that reads back, its values escaped', () => {
+test('an action is an envelope whose values are escaped and read back the same', () => {
   const { headers, body } = encodeAction(
     { type: IP1, controlUrl: 'http://x/' },
     { name: 'AddPortMapping', arguments: { NewInternalClient: `<&>"'` } },
@@ -77,7 +77,7 @@ test('an action is an envelope that reads back, its values escaped', () => {
   );
 });
 
-test('the arguments of an order stand in the order that the standard gives', () => {
+test('the arguments of an action have the order of the standard', () => {
   assert.deepEqual(Object.entries(addPortMapping('udp', 6881, '192.168.1.2', 3600).arguments), [
     ['NewRemoteHost', ''],
     ['NewExternalPort', 6881],
@@ -95,7 +95,7 @@ test('the arguments of an order stand in the order that the standard gives', () 
   ]);
 });
 
-test('the external address and errors are read from their envelopes', () => {
+test('the external address and the error are read from their envelopes', () => {
   const envelope = (inner: string): Buffer => Buffer.from(`<s:Envelope><s:Body>${inner}</s:Body></s:Envelope>`);
   const address = (text: string) =>
     decodeExternalAddress(envelope(`<u:R><NewExternalIPAddress>${text}</NewExternalIPAddress></u:R>`));
@@ -109,7 +109,7 @@ test('the external address and errors are read from their envelopes', () => {
   assert.equal(decodeIgdError(Buffer.from('500 oops')), undefined);
 });
 
-test('bytes of any kind never throw', () => {
+test('no answer of a gateway makes decoding throw', () => {
   const part = fc.constantFrom(
     '<a>',
     '</a>',

@@ -23,7 +23,7 @@ test('a MAP request of PCP has the layout of RFC 6887', () => {
   assert.equal(wide.toString('hex', 44), '0'.repeat(32));
 });
 
-test('an answer of PCP is read, its error too', () => {
+test('an answer of PCP is read, with success or with an error', () => {
   const answer = hex(`02 81 00 00 00000708 00000001 000000000000000000000000
     0102030405060708090a0b0c 06 000000 1ae1 1ae2 00000000000000000000ffffcb007105`);
   const expected = {
@@ -43,7 +43,7 @@ test('an answer of PCP is read, its error too', () => {
   assert.equal(decodePcpAnswer(Buffer.concat([answer, Buffer.alloc(1100)])), undefined);
 });
 
-test('a gateway of NAT-PMP alone says that it does not know PCP', () => {
+test('a gateway that speaks only NAT-PMP answers that it does not know the version of PCP', () => {
   assert.deepEqual(decodePcpAnswer(hex('00 81 0001 00000010 00000000')), { kind: 'unsupported-version' });
 });
 
@@ -53,7 +53,7 @@ test('requests of NAT-PMP have the layout of RFC 6886', () => {
   assert.deepEqual(encodeNatPmpMap('tcp', 6881, 0), hex('00 02 0000 1ae1 0000 00000000'));
 });
 
-test('answers of NAT-PMP are read, short ones when they are errors', () => {
+test('answers of NAT-PMP are read, and a short one only when it is an error', () => {
   assert.deepEqual(decodeNatPmpAnswer(hex('00 80 0000 00000001 cb007105')), {
     kind: 'address',
     result: 0,
@@ -78,7 +78,7 @@ test('answers of NAT-PMP are read, short ones when they are errors', () => {
     assert.equal(decodeNatPmpAnswer(hex(cut)), undefined, cut);
 });
 
-test('a search of SSDP names what is sought', () => {
+test('a search request of SSDP has the lines of the standard', () => {
   assert.equal(
     encodeSearch('urn:x:1', 1).toString(),
     'M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: "ssdp:discover"\r\nMX: 1\r\nST: urn:x:1\r\n\r\n',
@@ -91,7 +91,7 @@ const answerOf = (location: string, more = ''): Buffer =>
     `HTTP/1.1 200 OK\r\nST: urn:schemas-upnp-org:device:InternetGatewayDevice:1\r\nLocation: ${location}\r\n${more}\r\n`,
   );
 
-test('an answer leads to a description at the host that sent it', () => {
+test('an answer to a search gives the URL of a description at the host that sent the answer', () => {
   assert.equal(
     decodeSearchAnswer(answerOf('http://192.168.1.1:5000/d.xml'), GATEWAY)?.href,
     'http://192.168.1.1:5000/d.xml',
@@ -111,12 +111,12 @@ for (const location of [
   'nonsense',
   '',
 ]) {
-  test(`an answer that leads to ${location.slice(0, 50) || 'nowhere'} is distrusted`, () => {
+  test(`an answer with the location '${location.slice(0, 50)}' is not trusted`, () => {
     assert.equal(decodeSearchAnswer(answerOf(location), GATEWAY), undefined);
   });
 }
 
-test('an answer from out in the world, from ourselves, of another device or a failure is none', () => {
+test('an answer from the Internet, from ourselves, of another device, with a failure or too long is ignored', () => {
   assert.equal(decodeSearchAnswer(answerOf('http://203.0.113.9/d.xml'), '203.0.113.9'), undefined);
   assert.equal(decodeSearchAnswer(answerOf('http://127.0.0.1/d.xml'), '127.0.0.1'), undefined);
   const good = answerOf(`http://${GATEWAY}/`).toString();
@@ -128,7 +128,7 @@ test('an answer from out in the world, from ourselves, of another device or a fa
   assert.equal(decodeSearchAnswer(answerOf(`http://${GATEWAY}/`, `X: ${'x'.repeat(2048)}\r\n`), GATEWAY), undefined);
 });
 
-test('whatever the location says, the URL is at the host that sent it', () => {
+test('whatever a location says, its URL is at the host that sent it', () => {
   const part = fc.constantFrom(
     'http:',
     '//',
@@ -159,7 +159,7 @@ test('whatever the location says, the URL is at the host that sent it', () => {
   );
 });
 
-test('bytes of any kind never throw, and what is read keeps to its ranges', () => {
+test('no datagram makes decoding throw, and decoded values are in their ranges', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 1200 }), fc.constantFrom('', '0281', '0082', '0080'), (bytes, head) => {
       const data = Buffer.concat([hex(head), bytes]);

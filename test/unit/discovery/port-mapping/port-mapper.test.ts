@@ -53,7 +53,7 @@ for (const { protocol, within } of [
   { protocol: 'NAT-PMP', within: 100 },
   { protocol: 'UPnP', within: 5 * SECOND },
 ] as const) {
-  test(`a gateway that speaks ${protocol} alone lets TCP and UDP in, until the end`, () => {
+  test(`a gateway that speaks only ${protocol} lets TCP and UDP in until the mapper stops`, () => {
     const { timeline, gateway, mapper, stop } = setUp({ speaks: [protocol] });
     mapper.begin(6881);
     assert.deepEqual(mapper.state(), [{ family: 4, state: 'asking' }]);
@@ -64,7 +64,7 @@ for (const { protocol, within } of [
     assert.deepEqual([...gateway.letsIn], []);
   });
 
-  test(`by ${protocol} it is renewed at half of what was granted`, () => {
+  test(`a mapping by ${protocol} is renewed after half of its lifetime`, () => {
     const { timeline, gateway, mapper } = setUp({ speaks: [protocol], maxLifetime: 1200 });
     mapper.begin(6881);
     timeline.run(35 * MINUTE);
@@ -77,14 +77,14 @@ for (const { protocol, within } of [
   });
 }
 
-test('of a gateway that speaks all three, one is used', () => {
+test('a gateway that speaks all three protocols is asked by one of them', () => {
   const { timeline, gateway, mapper } = setUp();
   mapper.begin(6881);
   timeline.run(10 * SECOND);
   assert.deepEqual(gateway.log, ['0 PCP tcp 6881 3600', '0 PCP udp 6881 3600']);
 });
 
-test('a gateway that is silent or refuses is named in the outcome, and asked again later', () => {
+test('a failed state names the failure of each protocol, and the gateway is asked again later', () => {
   const { timeline, gateway, mapper } = setUp({ speaks: [] });
   mapper.begin(6881);
   timeline.run(10 * SECOND);
@@ -105,14 +105,14 @@ test('a gateway that is silent or refuses is named in the outcome, and asked aga
   assert.deepEqual(mapper.state(), mapped('PCP'));
 });
 
-test('a gateway that lets only TCP in is better than none', () => {
+test('a gateway that lets in TCP but not UDP counts as mapped', () => {
   const { timeline, mapper } = setUp({ refuses: ['udp'] });
   mapper.begin(6881);
   timeline.run(SECOND);
   assert.deepEqual(mapper.state(), [{ ...mapped('PCP')[0], udp: false }]);
 });
 
-test('another port than ours is given back: peers are told ours', () => {
+test('a mapping to another external port is removed and counts as a failure', () => {
   const { timeline, gateway, mapper } = setUp({ speaks: ['PCP'], externalPort: () => 40_000 });
   mapper.begin(6881);
   timeline.run(10 * SECOND);
@@ -121,7 +121,7 @@ test('another port than ours is given back: peers are told ours', () => {
   assert.match(state?.state === 'failed' ? state.message : '', /^PCP: it gives port 40000 instead of 6881; /);
 });
 
-test('what a gateway of UPnP keeps for ever only is asked for so', () => {
+test('a gateway of UPnP that makes only permanent mappings is asked for one', () => {
   const { timeline, gateway, mapper, stop } = setUp({ speaks: ['UPnP'], onlyPermanent: true });
   mapper.begin(6881);
   timeline.run(10 * SECOND);
@@ -137,7 +137,7 @@ test('a gateway that grants no time is not asked more than once a minute', () =>
   assert.ok(gateway.log.length <= 22, `${gateway.log.length}`);
 });
 
-test('a gateway that falls silent is found again by whatever it speaks then', () => {
+test('a gateway that changes its protocol is asked by the new one', () => {
   const { timeline, gateway, mapper } = setUp({ maxLifetime: 600 });
   mapper.begin(6881);
   timeline.run(SECOND);
@@ -146,7 +146,7 @@ test('a gateway that falls silent is found again by whatever it speaks then', ()
   assert.deepEqual(mapper.state(), mapped('UPnP'));
 });
 
-test('in another network, its gateway is asked, and none where there is none', () => {
+test('after a move to another network its gateway is asked, and in a network without a gateway none is', () => {
   const { timeline, network, mapper, places } = setUp();
   const other = new SimulatedGateway(network.host('192.168.2.1'));
   mapper.begin(6881);
@@ -160,7 +160,7 @@ test('in another network, its gateway is asked, and none where there is none', (
   assert.deepEqual([...other.letsIn], []);
 });
 
-test('the end waits for a gateway no longer than a second, whatever was under way', () => {
+test('stopping waits for a gateway at most a second, whatever was under way', () => {
   for (const span of [0, 1, 3, 500, 2000, 4000, 5000, 20_000]) {
     const { timeline, mapper, stop } = setUp({ speaks: [] });
     mapper.begin(6881);
@@ -169,7 +169,7 @@ test('the end waits for a gateway no longer than a second, whatever was under wa
   }
 });
 
-test('behind a loopback fence nothing leaves, though a gateway is named', () => {
+test('a client that is bound to loopback sends nothing to a gateway', () => {
   const { timeline, gateway, mapper } = setUp({}, { ipv4: '127.0.0.1' });
   mapper.begin(6881);
   timeline.run(MINUTE);
@@ -177,7 +177,7 @@ test('behind a loopback fence nothing leaves, though a gateway is named', () => 
   assert.equal(mapper.state()[0]?.state, 'failed');
 });
 
-test('answers of others than the gateway count for nothing', () => {
+test('answers of hosts other than the gateway are ignored', () => {
   const { timeline, network, gateway, mapper } = setUp({ speaks: [] });
   let answers = 0;
   network.host('192.168.1.66').openDatagram({ family: 4, port: 5351 }, gateway, (outcome) => {
@@ -196,7 +196,7 @@ test('answers of others than the gateway count for nothing', () => {
   assert.equal(answers, 3);
 });
 
-test('a gateway of UPnP that takes its orders elsewhere when it has begun anew is found again', () => {
+test('a gateway of UPnP whose control URL changes when it restarts is found again', () => {
   const { timeline, gateway, mapper } = setUp({ speaks: ['UPnP'] });
   mapper.begin(6881);
   timeline.run(10 * SECOND);

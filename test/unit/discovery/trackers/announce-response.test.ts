@@ -10,7 +10,7 @@ function decoded(fields: Record<string, Encodable>) {
   return asIfFromNobody(decodeAnnounceResponse(encodeBencode(new Map(Object.entries(fields)))));
 }
 
-/** Where an answer comes from is not in its bytes. */
+/** `from` is not in the bytes of an answer. */
 function asIfFromNobody(outcome: ReturnType<typeof decodeAnnounceResponse>) {
   return outcome.ok ? { ...outcome, from: null } : outcome;
 }
@@ -96,7 +96,7 @@ test('of a hundred thousand peers two hundred are kept', () => {
   assert.equal(peersOf({ peers: compact }).length, 200);
 });
 
-test('intervals are kept within bounds', () => {
+test('intervals are brought within bounds', () => {
   const intervals = (fields: Record<string, Encodable>) => {
     const outcome = decoded(fields);
     return outcome.ok ? [outcome.response.interval, outcome.response.minInterval] : [];
@@ -110,7 +110,7 @@ test('intervals are kept within bounds', () => {
   assert.deepEqual(intervals({ interval: 100, 'min interval': 400 }), [400, 400]);
 });
 
-test('a failure reason is told in full, without what would harm a terminal, and at most 1 KiB of it', () => {
+test('a failure reason is told without characters that harm a terminal, at most 1 KiB of it', () => {
   assert.deepEqual(decoded({ 'failure reason': '\u001b[31munregistered\r\ntorrent', peers: '' }), {
     ok: false,
     code: 'refused',
@@ -156,7 +156,7 @@ test('a warning is cleaned and cut, counts are numbers, and a tracker id of a me
   );
 });
 
-test('what is no answer is a bad answer', () => {
+test('bytes that are no answer are reported as a bad answer', () => {
   const messages = ['', '<html>', 'i5e', 'le', 'd8:intervali5e', `${'l'.repeat(200)}`].map((body) => {
     const outcome = decodeAnnounceResponse(Buffer.from(body));
     return outcome.ok ? 'ok' : `${outcome.code}: ${outcome.message.replace(/not bencoded: .*/, 'not bencoded')}`;
@@ -171,12 +171,12 @@ test('what is no answer is a bad answer', () => {
   ]);
 });
 
-test('keys out of order and bytes after the answer are what trackers send', () => {
+test('keys out of order and bytes after the answer are accepted, because trackers send them', () => {
   const bytes = Buffer.from('d5:peers0:8:intervali0900ee\r\n');
   assert.deepEqual(asIfFromNobody(decodeAnnounceResponse(bytes)), answer({ interval: 900 }));
 });
 
-test('our address as the tracker sees it is 4 or 16 bytes of an address that a host can have', () => {
+test('our address as the tracker sees it is read from 4 or 16 bytes, if a host can have it', () => {
   const externalIp = (value: Encodable) => {
     const outcome = decoded({ 'external ip': value });
     return outcome.ok ? outcome.response.externalIp : 'refused';
@@ -194,7 +194,7 @@ test('our address as the tracker sees it is 4 or 16 bytes of an address that a h
   for (const [value, text] of rows) assert.equal(externalIp(value), text);
 });
 
-test('the answers that another client is tested with are read alike', { skip: !hasCorpus('tracker answers') }, () => {
+test('the answers in another client’s tests are read as it reads them', { skip: !hasCorpus('tracker answers') }, () => {
   const { http_tracker_responses: section } = JSON.parse(readCorpus('vectors/more-vectors.json').toString());
   let compared = 0;
   for (const vector of section.vectors) {
@@ -203,7 +203,7 @@ test('the answers that another client is tested with are read alike', { skip: !h
     else {
       assert.ok(outcome.ok);
       const { peers, externalIp, warning } = outcome.response;
-      // Names are not looked up, and what is whole of a broken list is kept.
+      // We do not look names up, and we keep the whole peers of a broken list.
       const named = (vector.peers ?? []).filter(([host]: [string]) => /^[0-9a-f.:]+$/.test(host));
       if (!('error' in vector))
         assert.deepEqual(

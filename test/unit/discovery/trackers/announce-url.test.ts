@@ -30,7 +30,7 @@ const QUERY =
   'info_hash=%00Az-._~%2B%2F%20%FF%801234567%0A&peer_id=-BG0001-abcdefghijkl&port=6881&uploaded=1&downloaded=2&left=3' +
   '&key=0123abcd&compact=1&numwant=50';
 
-test('an announce says who, what and how much, its bytes escaped', () => {
+test('an announce has all its fields, with their bytes escaped', () => {
   assert.equal(urlOf({}), `http://tracker.test:8080/announce?${QUERY}`);
   assert.equal(
     urlOf({ event: 'completed', trackerId: 'ÿ &=#\n' }),
@@ -38,7 +38,7 @@ test('an announce says who, what and how much, its bytes escaped', () => {
   );
 });
 
-test('a query that the tracker’s URL has stays in front, and a fragment goes', () => {
+test('our query follows the query of the tracker’s URL, and a fragment is left out', () => {
   assert.equal(urlOf({ url: 'https://t.test/a?passkey=%41&x' }), `https://t.test/a?passkey=%41&x&${QUERY}`);
   assert.equal(urlOf({ url: 'https://t.test/a?' }), `https://t.test/a?${QUERY}`);
   assert.equal(urlOf({ url: 'https://t.test/a?x&&#part' }), `https://t.test/a?x&${QUERY}`);
@@ -79,7 +79,7 @@ test('URLs that are not fetched are refused with the reason', () => {
   );
 });
 
-test('whatever the torrent says, a URL is refused or safe to put in a request line', () => {
+test('every URL of a torrent is either refused or safe to put in a request line', () => {
   const pieces = fc.constantFrom(
     'http://',
     'https://',
@@ -112,14 +112,14 @@ test('whatever the torrent says, a URL is refused or safe to put in a request li
   );
 });
 
-test('what is shown of a URL holds neither password, key nor control characters', () => {
+test('a shown URL has no password, no key and no control characters', () => {
   assert.equal(shownUrl('http://user:secret@t.test/announce?x=1'), 'http://t.test/announce?x=1');
   assert.equal(shownUrl('http://user:secret@bad host/\u001b[31m'), 'http://bad host/ [31m');
 });
 
-test('shown text is cut at a whole character, and holds nothing that moves a cursor or turns the line around', () => {
+test('shown text is cut at a whole character, and has none that moves a cursor or reverses the line', () => {
   assert.equal(printable('\u001b[2Jre\u202ed\r\n\u0085end\u0007', 100), '[2Jre d end');
-  // What the eye does not see makes two names look like one: marks, fillers, tags, halves of pairs.
+  // Invisible characters make two names look like one: marks, fillers, tags, halves of surrogate pairs.
   for (const unseen of ['\u061c', '\u200b', '\u2060', '\ufeff', '\u2800', '\u3164', '\u{e0041}', '\ud800']) {
     assert.equal(printable(`pay${unseen}pal`, 100), 'pay pal', unseen.codePointAt(0)?.toString(16));
   }

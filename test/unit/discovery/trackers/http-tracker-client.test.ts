@@ -36,7 +36,7 @@ function announce(url: string): Promise<AnnounceOutcome> {
   return new Promise((resolve) => client.announce(request(url), resolve));
 }
 
-test('an announce is asked for and its answer read, packed or not', async (context) => {
+test('an announce is sent and its answer is read, packed or not', async (context) => {
   const urls: (string | undefined)[] = [];
   const host = await serveHttp(context, ({ url }, response) => {
     urls.push(url);
@@ -53,7 +53,7 @@ test('an announce is asked for and its answer read, packed or not', async (conte
   ]);
 });
 
-test('a scrape is asked for beside the announce, and fails as an announce does', async (context) => {
+test('a scrape goes to the URL beside that of the announce, and fails as an announce does', async (context) => {
   const torrent = Buffer.alloc(20, 'a');
   const host = await serveHttp(context, ({ url = '' }, response) => {
     const isRight = url === `/scrape?info_hash=${'a'.repeat(20)}`;
@@ -91,7 +91,7 @@ test('every way in which a tracker fails has its code', async (context) => {
   });
 });
 
-test('a refusal with a status keeps its intervals and its never', async (context) => {
+test('a refusal with an HTTP error keeps its intervals, and "never" too', async (context) => {
   const host = await serveHttp(context, ({ url }, response) => {
     response.writeHead(429, { 'Retry-After': '90' });
     const wish = url?.startsWith('/never') ? '8:retry in5:never' : '8:intervali7200e';
@@ -102,7 +102,7 @@ test('a refusal with a status keeps its intervals and its never', async (context
   assert.deepEqual(await announce(`http://${host}/never`), { ...busy, retryAfter: Number.POSITIVE_INFINITY });
 });
 
-test('even what is refused at once is told later, on the timeline, and not after it was cancelled', () => {
+test('a URL that we refuse fails later, on the timeline, and not after the call was cancelled', () => {
   const timeline = new Timeline();
   const log: string[] = [];
   const client = new HttpTrackerClient(timeline, OPTIONS);
@@ -116,7 +116,7 @@ test('even what is refused at once is told later, on the timeline, and not after
   assert.equal(timeline.pending, 0);
 });
 
-test('what is under way when the client is closed is given up, and never answered', async (context) => {
+test('a request that is under way when the client is closed is given up, and never answered', async (context) => {
   let asked: () => void = () => undefined;
   const isAsked = new Promise<void>((resolve) => {
     asked = resolve;

@@ -28,7 +28,7 @@ interface Setting {
   connections?: number;
   everIncoming?: boolean;
   left?: number;
-  /** Told of each answer, for what a torrent might do within the call. */
+  /** Called with each answer, so that a test can act within the call as a torrent might. */
   answered?: (answer: TrackerAnswer) => void;
 }
 
@@ -104,7 +104,7 @@ test('started is said once, then plain announces at the tracker’s interval', (
   );
 });
 
-test('the peers of an answer were named at the address from which it came', () => {
+test('the teller of an answer’s peers is the address that the answer came from', () => {
   const { timeline, rerequester, sources } = setUp({
     behave: () => answer({ peers: [{ host: '10.0.0.1', port: 1, peerId: null }] }, '10.0.0.9'),
   });
@@ -148,7 +148,7 @@ test('the peers of an answer are handed on, and the answer is reported', () => {
   ]);
 });
 
-test('with few connections it asks again each five minutes, but not before the tracker allows', () => {
+test('with few connections it asks again every five minutes, but not before the tracker allows', () => {
   const few = setUp({ connections: 19 });
   few.rerequester.begin();
   few.timeline.run(1000 * SECOND);
@@ -160,7 +160,7 @@ test('with few connections it asks again each five minutes, but not before the t
   assert.deepEqual(limited.log, ['0 a started', '700 a -', '1400 a -']);
 });
 
-test('a third of the peers is enough once somebody has reached us from outside', () => {
+test('a third of the peers is enough after a peer has reached us from outside', () => {
   const setting: Setting = { connections: 7, everIncoming: true };
   const { timeline, rerequester, log } = setUp(setting);
   rerequester.begin();
@@ -180,7 +180,7 @@ test('no tracker is asked more often than once a minute', () => {
   assert.deepEqual(log, ['0 a started', '60 a -', '120 a -', '180 a -']);
 });
 
-test('with a full table it asks for no peers, and with its goodbye neither', () => {
+test('with a full table it asks for no peers, nor does it with `stopped`', () => {
   const { timeline, rerequester, trackers } = setUp({ connections: 40 });
   rerequester.begin();
   timeline.run(SECOND);
@@ -212,7 +212,7 @@ test('the tracker’s id is sent back to it alone', () => {
   );
 });
 
-test('completed is said at once, and only by who was not complete at the beginning', () => {
+test('completed is said at once, and only by a torrent that was not complete at the beginning', () => {
   const setting: Setting = {};
   const leech = setUp(setting);
   leech.rerequester.begin();
@@ -231,7 +231,7 @@ test('completed is said at once, and only by who was not complete at the beginni
   assert.deepEqual(seed.log, ['0 a started', '1800 a -']);
 });
 
-test('completed during an announce follows when that is answered', () => {
+test('completed that is due during an announce follows when that is answered', () => {
   const { timeline, rerequester, log, answers } = setUp({ delay: 5 * SECOND });
   rerequester.begin();
   timeline.run(SECOND);
@@ -244,7 +244,7 @@ test('completed during an announce follows when that is answered', () => {
   );
 });
 
-test('a tracker that could not be told started is told it with nothing left, and no completed', () => {
+test('a tracker that did not hear started hears it later with nothing left, and no completed', () => {
   const { timeline, rerequester, log } = setUp({
     behave: (_, now) => (now < 100 * SECOND ? DOWN : answer()),
     random: NO_JITTER,
@@ -345,7 +345,7 @@ test('each outage begins with a short pause again', () => {
   assert.deepEqual(times, [0, 1000, 1060, 1160, 2160, 2220, 2320, 2520]);
 });
 
-test('an event that could not be told is tried again soon, however long the interval', () => {
+test('an event that did not reach the tracker is announced again soon, however long the interval', () => {
   const { timeline, rerequester, log } = setUp({
     behave: ({ event }, now) => (event === 'completed' && now < 100 * SECOND ? DOWN : answer()),
     random: NO_JITTER,
@@ -357,7 +357,7 @@ test('an event that could not be told is tried again soon, however long the inte
   assert.deepEqual(log, ['0 a started', '10 a completed', '60 a completed', '160 a completed']);
 });
 
-test('completed during a started that fails is not told: started is told with nothing left', () => {
+test('completed that is due during a failing started is not said: started is said again with nothing left', () => {
   const { timeline, rerequester, log } = setUp({
     behave: (_, now) => (now === 0 ? DOWN : answer()),
     delay: 5 * SECOND,
@@ -444,7 +444,7 @@ test('a tracker that never wants to be asked again is not, by no event, and has 
   assert.equal(alone.answers[0]?.next, null);
 });
 
-test('each tracker of a list that fails has a time of its own, and one that asks for peace is left out', () => {
+test('each tracker that fails has a wait of its own, and one that wants no announce is left out', () => {
   const { timeline, rerequester, log, answers } = setUp({
     tiers: [['a'], ['b']],
     behave: ({ url }) => (url.whole === 'a' ? DOWN : refused({ retryAfter: 600 })),
@@ -460,7 +460,7 @@ test('each tracker of a list that fails has a time of its own, and one that asks
   );
 });
 
-test('with few peers the next announce is told as the early one that follows', () => {
+test('with few peers the report names the early announce as the next one', () => {
   const peers = Array.from({ length: 25 }, (_, index) => ({ host: `10.0.0.${index + 1}`, port: 1, peerId: null }));
   const setting: Setting = { connections: 0, behave: (_, now) => answer(now === 0 ? {} : { peers }) };
   const { timeline, rerequester, log, answers } = setUp(setting);
@@ -475,7 +475,7 @@ test('with few peers the next announce is told as the early one that follows', (
   );
 });
 
-test('what is told of the next announce is what happens, whatever the trackers of a list answer', () => {
+test('the next announce comes when the report says, whatever the trackers of a list answer', () => {
   const seconds = fc.integer({ min: 0, max: 5000 });
   const outcome = fc.oneof(
     fc.constant(DOWN),
@@ -510,12 +510,12 @@ test('what is told of the next announce is what happens, whatever the trackers o
         for (const [index, { url, time, next }] of told.entries()) {
           const again = requests.find((request) => request.url === url && request.time > time)?.time;
           if (next === null) {
-            // Another one is asked at once, or this one never is again.
+            // We ask another tracker at once, or never ask this one again.
             assert.ok(told[index + 1]?.time === time || again === undefined);
             continue;
           }
           assert.ok(next >= 50);
-          // One that answers changes what the others were told.
+          // A tracker that answers changes what was reported of the others.
           const until = again ?? 6 * HOUR;
           if (told.some((other, at) => at > index && other.ok && other.url !== url && other.time <= until)) continue;
           const due = time + next * SECOND;
@@ -553,7 +553,7 @@ test('stop tells every tracker that knows us, waits for their answers, and nothi
   assert.equal(timeline.pending, 0);
 });
 
-test('stop says completed first where that is owed, whether it was being said or not, and then stopped', () => {
+test('stop says completed first to a tracker that is owed it, even if it is under way, and then stopped', () => {
   const { timeline, rerequester, log, trackers } = setUp({
     tiers: [['a'], ['b']],
     behave: ({ url, event }, now) => (url.whole === 'a' && event === null && now < 2000 * SECOND ? DOWN : answer()),
@@ -592,7 +592,7 @@ test('stop gives up after its limit when trackers are silent', () => {
   assert.equal(timeline.pending, 0);
 });
 
-test('stop during started withdraws it and says stopped, because the tracker may have heard it', () => {
+test('stop during started cancels it and says stopped, because the tracker may have heard it', () => {
   const { timeline, rerequester, log, trackers } = setUp({ delay: SECOND });
   rerequester.begin();
   rerequester.stop(() => log.push('all answered'));
@@ -612,7 +612,7 @@ test('a download that ends as soon as it is complete is still counted: completed
   assert.equal(timeline.pending, 0);
 });
 
-test('completed is said before stopped also when it became due during started', () => {
+test('completed is said before stopped even when it became due during started', () => {
   const { timeline, rerequester, log } = setUp({ delay: 500 });
   rerequester.begin();
   rerequester.completed();
@@ -621,7 +621,7 @@ test('completed is said before stopped also when it became due during started', 
   assert.deepEqual(log, ['0 a started', '0 a completed', '1 a stopped', '1 all answered']);
 });
 
-test('a completed that is never answered does not hold the end up', () => {
+test('a completed that is never answered does not delay the end', () => {
   const { timeline, rerequester, log, trackers } = setUp({
     behave: ({ event }) => (event === 'completed' ? null : answer()),
   });
@@ -634,7 +634,7 @@ test('a completed that is never answered does not hold the end up', () => {
   assert.equal(trackers.cancelled, 1);
 });
 
-test('stop answers without trackers, and before the beginning', () => {
+test('stop answers when there are no trackers, and before begin', () => {
   for (const tiers of [[], [['a']]]) {
     const { timeline, rerequester, log } = setUp({ tiers });
     if (tiers.length === 0) rerequester.begin();
@@ -645,7 +645,7 @@ test('stop answers without trackers, and before the beginning', () => {
   }
 });
 
-test('stop within the report of an answer withholds the peers of that answer', () => {
+test('when a torrent stops within the report of an answer, it gets no peers of that answer', () => {
   const setting: Setting = { behave: () => answer({ peers: [{ host: '10.0.0.1', port: 1, peerId: null }] }) };
   const { timeline, rerequester, log, peers } = setUp(setting);
   setting.answered = (given) => {

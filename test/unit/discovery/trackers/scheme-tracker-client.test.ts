@@ -21,7 +21,7 @@ class FakeClient extends FakeTrackers implements TrackerScraper {
   }
 }
 
-test('each question goes to whoever speaks the language of its url, and can be cancelled there', () => {
+test('each request goes to the client for the scheme of its URL, and can be cancelled there', () => {
   const timeline = new Timeline();
   const [http, udp] = [0, 1].map(() => new FakeClient(timeline, () => answer())) as [FakeClient, FakeClient];
   const client = new SchemeTrackerClient(http, udp);

@@ -14,7 +14,7 @@ function decoded(fields: Record<string, Encodable>) {
   return decodeScrapeResponse(encodeBencode(dictionary(fields)), [TORRENT, OTHER]);
 }
 
-test('the scrape of a tracker stands beside its announce, with what else is in its url', () => {
+test('the URL of a scrape stands beside that of the announce, and keeps its query', () => {
   const rows: readonly [string, string][] = [
     ['http://t.test/announce', 'http://t.test/scrape?'],
     ['http://t.test/x/announce', 'http://t.test/x/scrape?'],
@@ -33,7 +33,7 @@ test('the scrape of a tracker stands beside its announce, with what else is in i
   assert.equal(scrapeUrl('ftp://t.test/announce', []).ok, false);
 });
 
-test('each torrent is found by its info-hash, and what the tracker does not say is null', () => {
+test('each torrent is found by its info-hash, and a count that the tracker does not tell is null', () => {
   const files = new Map<string, Encodable>([
     [TORRENT.toString('latin1'), dictionary({ complete: 1, downloaded: -2, incomplete: 'x' })],
     ['short', dictionary({ complete: 9 })],
@@ -44,7 +44,7 @@ test('each torrent is found by its info-hash, and what the tracker does not say 
   assert.deepEqual(decoded({ 'failure reason': 'no\nscrape' }), { ok: false, code: 'refused', message: 'no scrape' });
 });
 
-test('the answers that another client is tested with are read alike', { skip: !hasCorpus('scrapes') }, () => {
+test('the answers in another client’s tests are read as it reads them', { skip: !hasCorpus('scrapes') }, () => {
   const { http_tracker_responses: section } = JSON.parse(readCorpus('vectors/more-vectors.json').toString());
   assert.ok(section.scrape.length > 0);
   for (const { hex, info_hash, complete, incomplete, downloaded } of section.scrape) {

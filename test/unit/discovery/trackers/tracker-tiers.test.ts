@@ -28,7 +28,7 @@ test('a tracker that answered moves to the front of its tier', () => {
   assert.equal(urls(tiers).length, 4);
 });
 
-test('a tracker that stands there twice is kept where it comes first, and empty tiers are left out', () => {
+test('a tracker that stands in the list twice keeps its first place, and empty tiers are left out', () => {
   assert.deepEqual(urls(new TrackerTiers(named([['a', 'a'], [], ['a'], ['b']]), seededRandom(1))), ['a', 'b']);
 });
 

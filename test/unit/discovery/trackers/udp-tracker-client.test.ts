@@ -79,7 +79,7 @@ function setUp({
   };
 }
 
-test('an announce asks for a connection id first, says everything, and the answer is read', () => {
+test('an announce asks for a connection id first, tells the tracker everything, and the answer is read', () => {
   const { timeline, tracker, announce, outcomes } = setUp();
   const { requests } = tracker();
   announce();
@@ -119,7 +119,7 @@ test('a connection id serves every announce of the next minute, from the same po
   for (const asked of requests) if (asked.kind !== 'connect') assert.deepEqual(asked.connectionId, CONNECTION_ID);
 });
 
-test('announces that begin together share the question for a connection id', () => {
+test('announces that begin together share the request for a connection id', () => {
   const { timeline, tracker, announce, outcomes } = setUp();
   const { log, requests } = tracker();
   for (let torrent = 0; torrent < 50; torrent += 1) announce({ infoHash: Buffer.alloc(20, torrent) });
@@ -129,7 +129,7 @@ test('announces that begin together share the question for a connection id', () 
   assert.equal(new Set(requests.map(({ transactionId }) => transactionId)).size, 51);
 });
 
-test('a datagram that is lost is sent again after five seconds, whichever it is', () => {
+test('a lost request for a connection id, or a lost announce, is sent again after five seconds', () => {
   for (const [lost, expected] of [
     ['connect', ['connect 0', 'connect 5', 'announce 5']],
     ['announce', ['connect 0', 'announce 0', 'connect 5', 'announce 5']],
@@ -163,7 +163,7 @@ test('a tracker that never answers is given up after fifteen seconds, and nothin
   assert.equal(timeline.pending, 0);
 });
 
-test('whoever joins a question that may be lost has it sent again', () => {
+test('an announce that joins a request which may be lost has it sent again', () => {
   const { timeline, tracker, announce, outcomes } = setUp();
   const stub = tracker();
   let connects = 0;
@@ -206,7 +206,7 @@ test('the addresses of a tracker are asked in turn, and peers have the form of t
   );
 });
 
-test('of all the addresses that a name may have, the last is asked in time', () => {
+test('the last of all the addresses that a name may have is asked in time', () => {
   const hosts = [1, 2, 3, 4, 5, 6, 7].map((last) => `10.0.1.${last}`);
   const { timeline, tracker, announce, outcomes } = setUp({ hosts: [...hosts, V6] });
   const silent = hosts.map((host) => tracker(host));
@@ -225,7 +225,7 @@ test('of all the addresses that a name may have, the last is asked in time', () 
   );
 });
 
-test('an address to which nothing can be sent costs no time', () => {
+test('an address that we cannot send to costs no time', () => {
   const { timeline, tracker, announce, outcomes } = setUp({ hosts: [V6, V4], bind: { ipv4: '10.0.0.1' } });
   tracker(V4);
   announce();
@@ -233,21 +233,21 @@ test('an address to which nothing can be sent costs no time', () => {
   assert.deepEqual(outcomes, [OBLIGING]);
 });
 
-test('without an address to which anything can be sent it is unreachable', () => {
+test('a tracker is unreachable when we can send to none of its addresses', () => {
   const { timeline, announce, outcomes } = setUp({ hosts: [V6], bind: { ipv4: '10.0.0.1' } });
   announce();
   timeline.run(SECOND);
   assert.deepEqual(outcomes, [{ ok: false, code: 'unreachable', message: 'cannot open a UDP socket: forbidden' }]);
 });
 
-test('what the fence forbids to send is unreachable', () => {
+test('a tracker beyond the fence is unreachable', () => {
   const { timeline, announce, outcomes } = setUp({ bind: { ipv4: '127.0.0.1' } });
   announce();
   timeline.run(SECOND);
   assert.deepEqual(outcomes, [{ ok: false, code: 'unreachable', message: 'cannot be sent: forbidden' }]);
 });
 
-test('a refusal is told in full, cleaned, and at most 1 KiB of it', () => {
+test('the reason of a refusal is told without unprintable characters, at most 1 KiB of it', () => {
   for (const [reason, message] of [
     ['unregistered torrent', 'unregistered torrent'],
     ['\u001b[31mno\r\nway\u202e', '[31mno way'],
@@ -266,7 +266,7 @@ test('a refusal is told in full, cleaned, and at most 1 KiB of it', () => {
   }
 });
 
-test('a connection may be refused too', () => {
+test('a tracker may also refuse the request for a connection id', () => {
   const { timeline, tracker, announce, outcomes } = setUp();
   const stub = tracker();
   stub.behave = ({ transactionId }) => ({ kind: 'error', transactionId, message: Buffer.from('go away') });
@@ -276,7 +276,7 @@ test('a connection may be refused too', () => {
   assert.deepEqual(stub.log, ['connect 0']);
 });
 
-test('an error about a connection id that was used before is answered with a new one, once', () => {
+test('after an error about an old connection id the client tries once more with a new one', () => {
   const { timeline, tracker, announce, outcomes } = setUp();
   const stub = tracker();
   announce();
@@ -304,7 +304,7 @@ test('an error about a connection id that was used before is answered with a new
   assert.deepEqual(outcomes[2], { ok: false, code: 'refused', message: 'unregistered' });
 });
 
-test('a connection id that is passed over in silence is asked for anew', () => {
+test('a client asks for a new connection id when the tracker ignores the old one', () => {
   const { timeline, tracker, announce, outcomes } = setUp();
   const stub = tracker();
   announce();
@@ -320,7 +320,7 @@ test('a connection id that is passed over in silence is asked for anew', () => {
   assert.deepEqual(stub.log.slice(2), ['announce 1', 'connect 6', 'announce 6']);
 });
 
-test('what is short, of another transaction, of another kind, or from elsewhere is passed over', () => {
+test('a datagram that is short, of another transaction, of another kind or from another address is ignored', () => {
   const { timeline, tracker, announce, outcomes } = setUp();
   const stub = tracker();
   const stranger = tracker('10.0.0.8');
@@ -358,7 +358,7 @@ test('what is short, of another transaction, of another kind, or from elsewhere 
   assert.deepEqual(outcomes, [OBLIGING]);
 });
 
-test('a scrape uses the connection id of the announces, and what is missing of its answer is null', () => {
+test('a scrape uses the connection id of the announces, and a torrent that its answer lacks is null', () => {
   const { timeline, tracker, announce, client } = setUp();
   const stub = tracker();
   announce();
@@ -402,7 +402,7 @@ test('intervals are kept within sane bounds', () => {
   }
 });
 
-test('whatever bytes stand in the place of peers, few enough of them come out, and none that nobody can have', () => {
+test('whatever bytes stand in the place of peers, only a limited number of possible addresses comes out', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 60_000, size: 'max' }), (bytes) => {
       const { timeline, tracker, announce, outcomes } = setUp();
@@ -423,7 +423,7 @@ test('whatever bytes stand in the place of peers, few enough of them come out, a
   );
 });
 
-test('urls that name no tracker are refused later, on the timeline, and not after they were cancelled', () => {
+test('URLs that name no tracker are refused later, on the timeline, and not after the call was cancelled', () => {
   const { timeline, client } = setUp();
   const urls = ['udp://tracker.test', 'udp://:80', 'udp://a b:80', `udp://${'a'.repeat(5000)}:1`, 'udp://a<b:80'];
   const log: string[] = [];
@@ -439,7 +439,7 @@ test('urls that name no tracker are refused later, on the timeline, and not afte
   );
 });
 
-test('a name that leads nowhere is told as it is, and one of which nobody knows is given up', () => {
+test('a failed name lookup is reported as it is, and a lookup without an answer is given up', () => {
   const refusal = { ok: false, code: 'unreachable', message: 'tracker.test was not found' } as const;
   const unknown = setUp({ lookup: refusal });
   unknown.announce();
@@ -452,7 +452,7 @@ test('a name that leads nowhere is told as it is, and one of which nobody knows 
   assert.deepEqual(silent.outcomes, [TIMED_OUT]);
 });
 
-test('an announce that is cancelled is not answered, whenever that is, and leaves no timer', () => {
+test('an announce that is cancelled at any time is not answered, and leaves no timer', () => {
   for (const at of [-1, 0, 10, 75, 110, 175, 225]) {
     const { timeline, tracker, announce, outcomes, client } = setUp();
     const { log } = tracker();
@@ -469,7 +469,7 @@ test('an announce that is cancelled is not answered, whenever that is, and leave
   }
 });
 
-test('one that is cancelled leaves the others their question', () => {
+test('a cancelled announce does not cancel the request that others share', () => {
   const { timeline, tracker, announce, outcomes } = setUp();
   const { requests } = tracker();
   const call = announce({ port: 1 });

@@ -8,7 +8,7 @@ function spelled(url: string): string {
   return outcome.ok ? `${outcome.host} ${outcome.port} ${outcome.urlData}` : outcome.message;
 }
 
-test('a tracker has a host, a port, and what stands after them', () => {
+test('the URL of a tracker gives a host, a port, and its path with its query', () => {
   const rows: readonly [string, string][] = [
     ['udp://tracker.test:6969/announce', 'tracker.test 6969 /announce'],
     ['UDP://Tracker.Test:80', 'tracker.test 80 '],
@@ -24,7 +24,7 @@ test('a tracker has a host, a port, and what stands after them', () => {
   for (const [url, parts] of rows) assert.equal(spelled(url), parts);
 });
 
-test('what names no tracker is refused with a sentence that hides the password', () => {
+test('a URL that names no tracker is refused with a sentence that hides the password', () => {
   const rows: readonly [string, string][] = [
     ['udp://tracker.test/announce', 'udp://tracker.test/announce has no port'],
     ['udp://user:secret@tracker.test/', 'udp://tracker.test/ has no port'],

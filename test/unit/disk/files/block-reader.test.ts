@@ -33,7 +33,7 @@ class World {
   readonly log: string[] = [];
   readonly #random = seededRandom(5);
   readonly #names = new StorageNames(SAMPLE.metainfo.files, null);
-  /** No byte of any file from this place on is there. */
+  /** From this offset on, no file has any bytes. */
   readonly end: number;
 
   constructor(end = 10_000) {
@@ -104,7 +104,7 @@ class World {
 }
 
 describe('reading blocks', () => {
-  it('goes on where a read ended early, over files and padding, whatever the runs are', () => {
+  it('goes on where a read ended early, across files and padding, for runs of any kind', () => {
     const random = seededRandom(3);
     for (let round = 0; round < 200; round += 1) {
       const spans = Array.from({ length: 1 + random.below(8) }, () => {
@@ -122,14 +122,14 @@ describe('reading blocks', () => {
     }
   });
 
-  it('joins what follows one another', () => {
+  it('joins reads of consecutive bytes', () => {
     const spans = [0, 1, 2].map((piece) => ({ piece: SAMPLE.piece(piece), begin: 0, length: piece === 2 ? 40 : 128 }));
     const world = new World();
     world.read(readsOf(spans));
     assert.equal(world.log[0], '0 0+296');
   });
 
-  it('answers once, when every run has ended, though one failed', () => {
+  it('answers once, after every run has ended, even when one failed', () => {
     const spans = [
       { piece: SAMPLE.piece(0), begin: 0, length: 128 },
       { piece: SAMPLE.piece(9), begin: 0, length: 10 },

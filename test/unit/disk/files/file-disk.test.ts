@@ -119,7 +119,7 @@ describe('hashing files for a new torrent', () => {
       ]);
     }));
 
-  it('stops soon and says nothing more when it is cancelled', () =>
+  it('stops soon and answers nothing more when it is cancelled', () =>
     inFolder(async (dir) => {
       const path = join(dir, 'long');
       writeFileSync(path, '');
@@ -172,7 +172,7 @@ describe('the disk of a process', () => {
     await folder.end();
   });
 
-  it('keeps a journal beside each target, and one lock for all torrents of the process that have its name', async () => {
+  it('keeps a journal beside each target, and one lock for all torrents of the process with its name', async () => {
     const folder = diskFolder();
     const open = (): Target => folder.disk.openTarget({ dir: folder.dir, name: 'film' });
     const [one, other] = [open(), open()];
@@ -259,7 +259,7 @@ describe('the disk of a process', () => {
       await new Promise<void>((resolve) => disk.close(resolve));
     }));
 
-  it('lets the process leave while it idles, though nobody closed it', () =>
+  it('lets the process end while it is idle, though it was not closed', () =>
     inFolder(async (dir) => {
       const module = fileURLToPath(new URL('../../../support/disk/idle-disk.js', import.meta.url));
       const { status, stdout, stderr } = spawnSync(process.execPath, [module, dir], { timeout: HANGS_AFTER });

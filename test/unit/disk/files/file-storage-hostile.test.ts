@@ -22,7 +22,7 @@ import { assertFailed, DONE, FILM, TREE, withStorage } from '../../../support/di
 import { sampleTorrent } from '../../../support/sample-torrent.js';
 
 describe('a planted name', () => {
-  it('that is a link out of the download folder, and was not there when it was looked at, is not followed: folders', () =>
+  it('of a folder that is a link out of the download folder is not followed when it came after the survey', () =>
     withStorage(TREE, async ({ dir, at, commit, check, read, finish }) => {
       const outside = join(dir, '..', 'outside');
       mkdirSync(outside);
@@ -37,7 +37,7 @@ describe('a planted name', () => {
       assert.deepEqual(readdirSync(outside), ['one']);
     }));
 
-  it('that is a link out of the download folder, and was not there when it was looked at, is not followed: files', () =>
+  it('of a file that is a link out of the download folder is not followed when it came after the survey', () =>
     withStorage(FILM, async ({ dir, at, commit, check, read, survey, demote, finish }) => {
       const outside = join(dir, '..', 'outside');
       writeFileSync(outside, FILM.content);
@@ -53,7 +53,7 @@ describe('a planted name', () => {
       assert.deepEqual(readFileSync(outside), FILM.content);
     }));
 
-  it('that is a link within the download folder is the user’s own order of things', () =>
+  it('that is a link within the download folder is followed: it is the user’s own choice', () =>
     withStorage(TREE, async ({ dir, at, commitAll, finish, bytes, torrent }) => {
       mkdirSync(join(dir, 'elsewhere'), { recursive: true });
       symlinkSync('elsewhere', at('t'));
@@ -117,8 +117,8 @@ describe('a planted name', () => {
     }));
 });
 
-describe('a file that changes under our hands', () => {
-  it('is not written to any more when somebody deleted it', () =>
+describe('a file that another program changes', () => {
+  it('is not written to any more after it was deleted', () =>
     withStorage(FILM, async ({ at, commit, finish, torrent }) => {
       await commit(3);
       rmSync(at('film.part'));
@@ -127,7 +127,7 @@ describe('a file that changes under our hands', () => {
       assertFailed(await finish(0), 'io', /film\.part: somebody has removed it/);
     }));
 
-  it('is not finished when somebody replaced it', () =>
+  it('is not finished after it was replaced', () =>
     withStorage(FILM, async ({ at, commit, finish, torrent }) => {
       await commit(3);
       writeFileSync(at('other'), torrent.content);
@@ -135,14 +135,14 @@ describe('a file that changes under our hands', () => {
       assertFailed(await finish(0), 'io', /film\.part: somebody has replaced it/);
     }));
 
-  it('is not finished when somebody cut it', () =>
+  it('is not finished after it was cut', () =>
     withStorage(FILM, async ({ at, commitAll, finish }) => {
       await commitAll();
       truncateSync(at('film.part'), 2000);
       assertFailed(await finish(0), 'io', /film\.part: somebody has cut it short/);
     }));
 
-  it('is read as long as it is long enough, and fails beyond that', () =>
+  it('is read as far as it goes, and a read beyond that fails', () =>
     withStorage(FILM, async ({ at, commitAll, finish, read, check }) => {
       await commitAll();
       await finish(0);
@@ -155,7 +155,7 @@ describe('a file that changes under our hands', () => {
       assert.ok((await read(1)).ok);
     }));
 
-  it('does not match when another took its name, though it was open', () =>
+  it('is not taken for right when another file took its name, though it was open', () =>
     withStorage(FILM, async ({ at, commitAll, finish, check }) => {
       await commitAll();
       await finish(0);
@@ -165,7 +165,7 @@ describe('a file that changes under our hands', () => {
       assert.deepEqual(await check(0), { ok: true, matches: false });
     }));
 
-  it('does not match when it was deleted, though it was open', () =>
+  it('is not taken for right when it was deleted, though it was open', () =>
     withStorage(FILM, async ({ at, commitAll, finish, check }) => {
       await commitAll();
       await finish(0);

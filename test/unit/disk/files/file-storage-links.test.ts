@@ -1,4 +1,4 @@
-/** Files that have other names elsewhere, and a download folder that goes with its disk. */
+/** Files that have other names elsewhere, and a download folder that is moved away with its disk. */
 import assert from 'node:assert/strict';
 import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { ask } from '../../../support/disk/file-disk.js';
 import { assertFailed, DONE, FILM, type StorageCase, TREE, withStorage } from '../../../support/disk/storage-case.js';
 import { sampleTorrent } from '../../../support/sample-torrent.js';
 
-/** A file of somebody else, of which `path` below the download folder is another name. */
+/** Makes a file of another user, for which `path` below the download folder is a second name. */
 function plant({ dir, at }: StorageCase, path: string, bytes: Buffer | string): string {
   const victim = join(dir, '..', 'victim');
   mkdirSync(join(at(path), '..'), { recursive: true });
@@ -20,13 +20,13 @@ function plant({ dir, at }: StorageCase, path: string, bytes: Buffer | string): 
 
 const SHARED = /film(\.part)? has names elsewhere \(hard links\), and nothing is written through them/;
 
-describe('nothing is written to a file that has names elsewhere', () => {
+describe('a file that has other names elsewhere', () => {
   for (const [what, bytes] of [
     ['that holds nothing', Buffer.alloc(0)],
     ['of zeros', Buffer.alloc(5100)],
     ['of which a part is right', Buffer.concat([FILM.content.subarray(0, 2048), Buffer.alloc(3052, 7)])],
   ] as const) {
-    it(`${what}, and was there at the start: the download ends`, () =>
+    it(`${what}, and was there at the start, is not written to: the download ends`, () =>
       withStorage(FILM, async (disk) => {
         const victim = plant(disk, 'film.part', bytes);
         assertFailed(await disk.adopt(0), 'foreign-file', SHARED);
@@ -34,7 +34,7 @@ describe('nothing is written to a file that has names elsewhere', () => {
         assert.equal(statSync(victim).nlink, 2);
       }));
 
-    it(`${what}: a copy takes its place when the user says so`, () =>
+    it(`${what} is replaced by a copy when the user says so`, () =>
       withStorage(
         FILM,
         async (disk) => {
@@ -51,7 +51,7 @@ describe('nothing is written to a file that has names elsewhere', () => {
       ));
   }
 
-  it('but to one that has both of its own names, as a crash leaves it, and no third', async () => {
+  it('is written to when it has only its own two names, as a crash leaves them, and not with a third', async () => {
     for (const hasThird of [false, true])
       await withStorage(FILM, async (disk) => {
         disk.put('film.part', FILM.bytesOf(0));
@@ -63,7 +63,7 @@ describe('nothing is written to a file that has names elsewhere', () => {
       });
   });
 
-  it('and came after the look', () =>
+  it('that came after the survey is not written to', () =>
     withStorage(FILM, async (disk) => {
       await disk.survey();
       const victim = plant(disk, 'film.part', '');
@@ -72,7 +72,7 @@ describe('nothing is written to a file that has names elsewhere', () => {
     }));
 
   for (const bytes of ['', 'theirs'])
-    it(`and came after the look, when the user says so: it is replaced (${bytes.length} bytes)`, async () => {
+    it(`that came after the survey is replaced when the user says so (${bytes.length} bytes)`, async () => {
       for (const partNames of [true, false])
         await withStorage(
           FILM,
@@ -88,7 +88,7 @@ describe('nothing is written to a file that has names elsewhere', () => {
         );
     });
 
-  it('and grows under its own name: our copy grows beside it', () =>
+  it('that came under the final name is not written to without part names: our copy grows beside it', () =>
     withStorage(
       FILM,
       async (disk) => {
@@ -102,7 +102,7 @@ describe('nothing is written to a file that has names elsewhere', () => {
       { partNames: false },
     ));
 
-  it('and whose name says that it is ours: what lies aside', () => {
+  it('that has the name of our border file is replaced by a copy', () => {
     const torrent = sampleTorrent(
       [
         { path: 't/a', length: 1500 },
@@ -125,7 +125,7 @@ describe('nothing is written to a file that has names elsewhere', () => {
     );
   });
 
-  it('nor is its mode changed', () =>
+  it('keeps its mode', () =>
     withStorage(TREE, async (disk) => {
       const victim = plant(disk, 't/sub/two', TREE.fileBytes(1));
       const { mode } = statSync(victim);
@@ -134,7 +134,7 @@ describe('nothing is written to a file that has names elsewhere', () => {
       assert.equal(statSync(victim).mode, mode);
     }));
 
-  it('nor is the mode of one changed that is a whole part of ours', () =>
+  it('keeps its mode when it is a whole part of ours', () =>
     withStorage(TREE, async (disk) => {
       const { storage } = disk;
       const victim = plant(disk, 't/sub/two.part', TREE.fileBytes(1));
@@ -148,7 +148,7 @@ describe('nothing is written to a file that has names elsewhere', () => {
       assert.equal(statSync(victim).mode, mode);
     }));
 
-  it('but it is hashed and read', () =>
+  it('is hashed and read', () =>
     withStorage(FILM, async (disk) => {
       plant(disk, 'film', FILM.content);
       await disk.survey();
@@ -159,10 +159,10 @@ describe('nothing is written to a file that has names elsewhere', () => {
     }));
 });
 
-describe('a download folder that is another than it was', () => {
+describe('a download folder that was moved away', () => {
   const GONE = /downloads is not the folder that it was at the start: is its disk unmounted\?/;
 
-  /** A download with a piece in `t/one`, whose folder has gone elsewhere; `back` brings it back. */
+  /** Runs `action` on a download that has a piece in `t/one` and whose folder was moved away; `back` brings it back. */
   function withLost(action: (disk: StorageCase, back: () => void) => Promise<void>): Promise<void> {
     return withStorage(TREE, async (disk) => {
       mkdirSync(disk.dir);
@@ -177,10 +177,10 @@ describe('a download folder that is another than it was', () => {
   }
 
   for (const what of ['nothing', 'another folder'] as const)
-    it(`has nothing made in its place, and is gone on with when it is back: ${what} has its path`, () =>
+    it(`gets nothing made in its place, and the download goes on when it is back: ${what} has its path`, () =>
       withLost(async (disk, back) => {
         if (what !== 'nothing') mkdirSync(disk.dir);
-        // A file that is open, and one that is to be made with the folder above it.
+        // The first file is open. The second one would have to be made, with the folder above it.
         assertFailed(await disk.commit(0), 'io', GONE);
         assertFailed(await disk.commit(2), 'io', GONE);
         assertFailed(await disk.finish(0), 'io', GONE);
@@ -193,7 +193,7 @@ describe('a download folder that is another than it was', () => {
         assert.deepEqual(disk.bytes('t/one'), TREE.fileBytes(0));
       }));
 
-  it('has no file finished that lies in its place', () =>
+  it('gets no file finished in the folder that has its place', () =>
     withStorage(TREE, async (disk) => {
       disk.put('t/sub/two', TREE.fileBytes(1));
       await disk.survey();
@@ -202,7 +202,7 @@ describe('a download folder that is another than it was', () => {
       assertFailed(await disk.finish(1), 'io', GONE);
     }));
 
-  it('has a file read that is open, and no other', () =>
+  it('lets files be read that are open, and no others', () =>
     withLost(async (disk, back) => {
       back();
       assert.deepEqual(await disk.read(0), DONE);
@@ -215,7 +215,7 @@ describe('a download folder that is another than it was', () => {
       assertFailed(await disk.read(0), 'io', GONE);
     }));
 
-  it('has no journal made in its place', () =>
+  it('gets no journal made in its place', () =>
     withLost(async (disk, back) => {
       const { journal } = disk.disk.openTarget({ dir: disk.dir, name: 't' });
       assertFailed(await ask<DoneOutcome>((answered) => journal.replace(Buffer.from('one'), answered)), 'io', GONE);

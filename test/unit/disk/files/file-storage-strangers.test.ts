@@ -17,7 +17,7 @@ import { assertFailed, DONE, FILM, TREE, withStorage } from '../../../support/di
 import { sampleTorrent } from '../../../support/sample-torrent.js';
 
 describe("a stranger's file under the part name", () => {
-  it('that came after the look is not written to: the download ends', () =>
+  it('that came after the survey is not written to: the download ends', () =>
     withStorage(FILM, async ({ put, survey, commit, bytes }) => {
       assert.deepEqual(await survey(), { ok: true, files: [{ found: 'absent', length: 0, bothNames: false }] });
       put('film.part', 'mine');
@@ -26,7 +26,7 @@ describe("a stranger's file under the part name", () => {
       assert.equal(bytes('film.part').toString(), 'mine');
     }));
 
-  it('that came after the look gives way to ours when the user says so, and keeps its bytes under its other name', () =>
+  it('that came after the survey gives way when the user says so, and keeps its bytes under its other name', () =>
     withStorage(
       FILM,
       async ({ put, at, survey, commitAll, finish, bytes, torrent }) => {
@@ -74,7 +74,7 @@ describe("a stranger's file under the part name", () => {
       assert.deepEqual(bytes('film.part'), theirs);
     }));
 
-  it('that takes the place of a part between look and adoption is not adopted', () =>
+  it('that takes the place of a part between survey and adoption is not adopted', () =>
     withStorage(FILM, async ({ storage, put, at, bytes, torrent }) => {
       put('film.part', torrent.bytesOf(0));
       const survey = await ask<SurveyOutcome>((answered) => storage.survey(answered));
@@ -87,7 +87,7 @@ describe("a stranger's file under the part name", () => {
       assert.deepEqual(bytes('film.part'), Buffer.alloc(5100, 7));
     }));
 
-  it('that has got the inode of a part is not adopted, nor is a part that somebody has cut', () =>
+  it('that has got the inode of a part is not adopted, nor is a part that was cut', () =>
     withStorage(FILM, async ({ storage, put, at, torrent }) => {
       put('film.part', torrent.bytesOf(0));
       const survey = await ask<SurveyOutcome>((answered) => storage.survey(answered));
@@ -123,7 +123,7 @@ describe('a file that lies under both of its names', () => {
       assert.deepEqual(readdirSync(at('')).sort(), ['film', 'film.1.part', 'film.part']);
     }));
 
-  it('loses its part alone when that is removed, and nothing when there is none', () =>
+  it('loses only its part when that is removed, and nothing when there is none', () =>
     withStorage(FILM, async ({ storage, put, at, bytes }) => {
       put('film', 'mine');
       put('film.part', 'ours');
@@ -134,7 +134,7 @@ describe('a file that lies under both of its names', () => {
       assert.equal(bytes('film').toString(), 'mine');
     }));
 
-  it('that lost its final name gets that back, but not in the place of another', () =>
+  it('that lost its final name gets it back, unless another file has that name', () =>
     withStorage(FILM, async ({ storage, put, at, survey, demote, bytes, torrent }) => {
       const restore = (): Promise<DoneOutcome> => ask((answered) => storage.restoreFile(0, answered));
       put('film', torrent.bytesOf(0));
@@ -199,7 +199,7 @@ describe("a stranger's file under the final name", () => {
       assert.equal(statSync(at('t/sub/two')).mode, mode);
     }));
 
-  it('is the part itself after a crash between the two steps of renaming', () =>
+  it('may be the part itself, after a crash between the two steps of renaming', () =>
     withStorage(FILM, async ({ at, commitAll, finish, bytes, torrent }) => {
       await commitAll();
       linkSync(at('film.part'), at('film'));
@@ -308,7 +308,7 @@ describe("a stranger's file under the final name", () => {
       assert.ok(!existsSync(at('film.part')));
     }));
 
-  it('under the part name is in nobody’s way when a whole file is taken back', () =>
+  it('under the part name does not keep a whole file from being taken back', () =>
     withStorage(FILM, async ({ put, demote, bytes }) => {
       put('film', 'one');
       put('film.part', 'two');

@@ -9,7 +9,7 @@ import { realTimers } from '../../../support/real-timers.js';
 import { sampleTorrent } from '../../../support/sample-torrent.js';
 
 describe('files of a torrent', () => {
-  it('grow under their part names and get their own when they are finished', () =>
+  it('grow under their part names, and get their final names when they are finished', () =>
     withStorage(TREE, async ({ dir, commitAll, finish, bytes, torrent }) => {
       await commitAll();
       assert.deepEqual(readdirSync(dir, { recursive: true }).sort(), ['t', 't/one.part', 't/sub', 't/sub/two.part']);
@@ -29,7 +29,7 @@ describe('files of a torrent', () => {
       assert.equal(bytes('t/empty').length, 0);
     }));
 
-  it('get the mode for executing where they may be read, and links that are relative', () =>
+  it('that are executable may be executed by every user that may read them; links are relative', () =>
     withStorage(TREE, async ({ at, commitAll, finish }) => {
       await commitAll();
       for (const file of [0, 1, 3]) await finish(file);
@@ -52,7 +52,7 @@ describe('files of a torrent', () => {
       { output: 'mine' },
     ));
 
-  it('grow under their own names without part names', () =>
+  it('grow under their final names without part names', () =>
     withStorage(
       FILM,
       async ({ dir, commitAll, finish }) => {
@@ -64,7 +64,7 @@ describe('files of a torrent', () => {
       { partNames: false },
     ));
 
-  it('are sparse as long as pieces lack', () =>
+  it('are sparse while pieces are missing', () =>
     withStorage(sampleTorrent([{ path: 'film', length: 3_000_000 }], 16384), async ({ at, commit, torrent }) => {
       await commit(torrent.layout.pieceCount - 1);
       const { size, blocks } = statSync(at('film.part'));
@@ -96,7 +96,7 @@ describe('files of a torrent', () => {
       assert.ok(!existsSync(at('film.part')));
     }));
 
-  it('found incomplete under their own names get the part name back, and keep their bytes', () =>
+  it('found incomplete under their final names get the part name back, and keep their bytes', () =>
     withStorage(FILM, async ({ put, at, survey, check, demote, commit, finish, bytes, torrent }) => {
       put('film', torrent.content.subarray(0, 2048));
       assert.deepEqual(await survey(), { ok: true, files: [{ found: 'final', length: 2048, bothNames: false }] });
@@ -108,7 +108,7 @@ describe('files of a torrent', () => {
       assert.deepEqual(bytes('film'), torrent.content);
     }));
 
-  it('found whole stay as they are, though nobody may write to them', () =>
+  it('found whole stay as they are, even when they are read-only', () =>
     withStorage(FILM, async ({ put, at, finish, torrent, bytes }) => {
       put('film', torrent.content);
       const before = lstatSync(at('film'));
@@ -144,7 +144,7 @@ describe('files of a torrent', () => {
 });
 
 describe('a storage that is closed', () => {
-  it('leaves a survey and a measurement where they are, and answers its close alone', async () => {
+  it('does not go on with a survey or a measurement, and answers only its close', async () => {
     const folder = diskFolder();
     const storage = folder.open(TREE);
     const answers: string[] = [];
@@ -157,7 +157,7 @@ describe('a storage that is closed', () => {
 });
 
 describe('a storage that was given a context', () => {
-  it('answers as a task of that context, and once it has ended answers nothing but its own close', async () => {
+  it('answers in tasks of that context, and only its close after the context has ended', async () => {
     const folder = diskFolder();
     const failures: unknown[] = [];
     const context = new FaultDomain(realTimers, (error) => failures.push(error));

@@ -22,7 +22,7 @@ const VICTIM = Buffer.from('a file of somebody else');
 
 type Action = () => Promise<Told<unknown>>;
 
-/** A download folder that holds the folder `t`, and beside it a folder of somebody else. */
+/** A download folder that holds the folder `t`, and beside it a folder of another user. */
 interface Disk {
   readonly at: (path: string) => string;
   readonly put: (path: string, bytes: Buffer) => void;
@@ -32,7 +32,7 @@ interface Disk {
   readonly finishLink: Action;
 }
 
-/** Puts a link to the other folder in the place of `t`, which goes on under another name. */
+/** Puts a link to the other folder in the place of `t`. The folder `t` itself gets another name. */
 type Swap = () => void;
 
 interface Options {
@@ -156,13 +156,13 @@ const rows: readonly Row[] = [
   },
 ];
 
-/** Calls `sabotage` before each call of that kind, or after the last look at `t` before it, once it is `armed`. */
+/** Once it is `armed`, calls `sabotage` before each call of that kind, or after the last look at `t` before it. */
 function sabotaged(row: Row, moment: 'at the call' | 'after the look', armed: () => boolean, swap: Swap, root: string) {
   if (moment === 'at the call') {
     const real = systemFileOperations[row.call] as (...given: unknown[]) => unknown;
     return {
       [row.call]: (...given: unknown[]) => {
-        // A folder that is made with all above it is the download folder itself.
+        // A folder that is made with all folders above it is the download folder itself.
         if (armed() && !(row.call === 'makeFolder' && given[1] === true)) swap();
         return real(...given);
       },
@@ -176,7 +176,7 @@ function sabotaged(row: Row, moment: 'at the call' | 'after the look', armed: ()
   };
 }
 
-// Other systems give no names to descriptors.
+// Only Linux gives names to descriptors.
 const onLinux = { skip: process.platform !== 'linux' };
 
 describe('nothing outside the download folder is touched when its folders are swapped for links', onLinux, () => {
@@ -198,7 +198,7 @@ describe('nothing outside the download folder is touched when its folders are sw
     }
   }
 
-  it('while a file is flushed that shall get its final name', () => {
+  it('while a file is flushed before it gets its final name', () => {
     let armed = false;
     return withDisk(
       (swap) => ({
@@ -217,7 +217,7 @@ describe('nothing outside the download folder is touched when its folders are sw
     );
   });
 
-  it('while a file is open for writing, and goes with its folder', () =>
+  it('while a file is open for writing that is moved with its folder', () =>
     withDisk(
       () => ({}),
       async ({ at, commit }, swap) => {

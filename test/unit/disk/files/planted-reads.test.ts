@@ -1,4 +1,4 @@
-/** Somebody swaps files and folders while they are looked at, hashed and read, at each system call in turn. */
+/** Another user swaps files and folders while they are surveyed, hashed and read, at each system call in turn. */
 import assert from 'node:assert/strict';
 import {
   copyFileSync,
@@ -33,20 +33,20 @@ const SECRET = Buffer.alloc(1000, 's');
 
 interface World {
   readonly storage: Storage;
-  /** A path below the folder that all is in: `downloads`, and `outside` with the secret. */
+  /** The full path of a name below the scratch folder, which holds `downloads` and `outside` with the secret. */
   readonly at: (path: string) => string;
-  /** How many of our system calls there were so far. */
+  /** How many system calls we have made so far. */
   readonly calls: () => number;
   survey(): void;
   /** Whether the piece is right on the disk. */
   check(piece: number): boolean;
-  /** What was read, or why nothing was. */
+  /** The bytes that were read, or the failure. */
   read(piece: number): Buffer | Error;
-  /** What the storage answers to what is asked of it. */
+  /** The answer to what `asking` asks of the storage. */
   ask<T>(asking: (answered: (outcome: T) => void) => void): T;
 }
 
-/** `before` is called with the number of each system call that is about to be made. */
+/** `before` is called with the number of each system call before it is made. */
 function inWorld(
   action: (world: World) => void,
   before: (call: number, at: World['at']) => void = () => undefined,
@@ -116,9 +116,9 @@ function inWorld(
 type At = World['at'];
 
 interface Swap {
-  /** What is taken away. */
+  /** The path that is moved away. */
   readonly path: string;
-  /** Puts something of somebody else in its place. */
+  /** Puts something of another user in its place. */
   readonly put: (at: At, path: string) => void;
 }
 
@@ -147,14 +147,16 @@ function swap(at: At, { path, put }: Swap): void {
   put(at, at(path));
 }
 
-/** Once more as it was. */
+/** Undoes `swap`. */
 function swapBack(at: At, { path }: Swap): void {
   renameSync(at(path), at('theirs'));
   renameSync(at('away'), at(path));
 }
 
-// Other systems give no names to descriptors.
-describe('of a file that is swapped no other byte is read', { skip: process.platform !== 'linux' }, () => {
+// Only Linux gives names to descriptors.
+describe('when another user swaps a file, no byte of another file is read', {
+  skip: process.platform !== 'linux',
+}, () => {
   for (const [what, one] of Object.entries(SWAPS)) {
     for (const isUndone of [false, true]) {
       it(`${what}, at any moment${isUndone ? ', and back again' : ''}`, () => {
@@ -188,7 +190,7 @@ describe('of a file that is swapped no other byte is read', { skip: process.plat
     }
   }
 
-  it('which is said to be lost: a file, a hard link and a link', () => {
+  it('and the file is reported as lost, whether a file, a hard link or a link has its place', () => {
     for (const what of ['the file for a link', 'the file for another', 'the file for a hard link'] as const)
       inWorld(({ survey, check, read, at }) => {
         survey();
@@ -200,7 +202,7 @@ describe('of a file that is swapped no other byte is read', { skip: process.plat
       });
   });
 
-  it('nor is another hashed in its place, though its bytes are right', () =>
+  it('nor is another file hashed in its place, though its bytes are right', () =>
     inWorld(({ survey, check, at }) => {
       survey();
       renameSync(at('downloads/t/sub/film'), at('away'));
@@ -208,7 +210,7 @@ describe('of a file that is swapped no other byte is read', { skip: process.plat
       assert.ok(!check(0));
     }));
 
-  it('though it is looked at again because another was lost', () =>
+  it('not even after a new survey because another file was lost', () =>
     inWorld(({ storage, survey, check, read, ask, at }) => {
       survey();
       assert.ok(check(0) && check(1));
@@ -220,7 +222,7 @@ describe('of a file that is swapped no other byte is read', { skip: process.plat
       assert.ok(read(0) instanceof FileLost);
     }));
 
-  it('behind a link of the user’s: that is read where it led at the start, and is that file', () =>
+  it('and behind a link of the user only the file is read to which it led at the start', () =>
     inWorld(({ survey, check, read, at }) => {
       renameSync(at('downloads/t/sub/film'), at('outside/mine'));
       symlinkSync(at('outside/mine'), at('downloads/t/sub/film'));
@@ -229,7 +231,7 @@ describe('of a file that is swapped no other byte is read', { skip: process.plat
       unlinkSync(at('downloads/t/sub/film'));
       symlinkSync(at('outside/secret'), at('downloads/t/sub/film'));
       assert.deepEqual(read(0), FILM);
-      // Only one file stays open, so that this one is opened anew.
+      // Only one file stays open, so the next read opens this one again.
       assert.deepEqual(read(1), TORRENT.fileBytes(1));
       renameSync(at('outside/secret'), at('outside/mine'));
       assert.ok(read(0) instanceof FileLost);

@@ -22,13 +22,13 @@ interface World {
   /** Every call that reached the system. */
   readonly log: string[];
   open(path: string): Held[];
-  /** Lets everything happen that can. */
+  /** Runs simulated time until nothing more happens. */
   settle(): void;
 }
 
 type Held = { readonly opened: Opened };
 
-/** A disk of names whose calls take 1 ms each and which has `descriptors` descriptors. */
+/** A disk of names. Each call takes 1 ms, and there are `descriptors` descriptors. */
 function world(bound: number, descriptors: number, paths: readonly string[]): World {
   const timeline = new Timeline();
   const names = new Map<string, FileFacts>([['/d/t', FOLDER], ...paths.map((path) => [`/d/${path}`, FILE] as const)]);
@@ -105,7 +105,7 @@ describe('files that are open for reading', () => {
     assert.deepEqual(log, ['open /d/t/a.part', 'open /d/t/b']);
   });
 
-  it('are closed when too many idle, the longest unused first, never while they are read', () => {
+  it('are closed when too many are idle, the longest unused first, never while they are read', () => {
     const { open, settle, log, pool } = world(2, 9, ['t/a', 't/b', 't/c', 't/d']);
     const [a, b] = [open('t/a'), open('t/b')];
     settle();
@@ -132,7 +132,7 @@ describe('files that are open for reading', () => {
     assert.deepEqual(log.slice(2), ['close /d/t/a', 'open /d/t/c']);
   });
 
-  it('wait for one that is being read when the system has no descriptors left', () => {
+  it('wait for a file that is being read when the system has no descriptors left', () => {
     const { open, settle, pool } = world(64, 1, ['t/a', 't/b']);
     const a = open('t/a');
     settle();
@@ -144,7 +144,7 @@ describe('files that are open for reading', () => {
     assert.equal(fileOf(b).name, '/d/t/b');
   });
 
-  it('wait for one that is just being closed', () => {
+  it('wait for a file that is being closed when the system has no descriptors left', () => {
     const { open, settle, pool } = world(64, 1, ['t/a', 't/b']);
     const a = open('t/a');
     settle();
@@ -156,14 +156,14 @@ describe('files that are open for reading', () => {
     assert.equal(fileOf(b).name, '/d/t/b');
   });
 
-  it('fail when the system has no descriptors and none is ours', () => {
+  it('fail when the system has no descriptors left and no file of ours is open', () => {
     const { open, settle } = world(64, 0, ['t/a']);
     const held = open('t/a');
     settle();
     assert.ok(held[0]?.opened.ok === false && held[0].opened.failure.code === 'cannot-open');
   });
 
-  it('are found under the final name when they are finished in this moment', () => {
+  it('are found under the final name when they are finished while they are opened', () => {
     const { open, settle, names } = world(64, 9, ['t/a.part']);
     const held = open('t/a');
     names.delete('/d/t/a.part');
@@ -172,7 +172,7 @@ describe('files that are open for reading', () => {
     assert.equal(fileOf(held).name, '/d/t/a');
   });
 
-  it('that are forgotten stay good for who reads them, and are opened anew for the next', () => {
+  it('that are forgotten stay open for reads under way, and are opened again for the next read', () => {
     const { open, settle, log, pool } = world(64, 9, ['t/a']);
     const [one, two] = [open('t/a'), open('t/a')];
     settle();
@@ -188,7 +188,7 @@ describe('files that are open for reading', () => {
     assert.equal(pool.size, 0);
   });
 
-  it('fail for all who wait when the name is gone, and are tried again by who asks next', () => {
+  it('fail for every read that waits when the name is gone, and are tried again for the next read', () => {
     const { open, settle, names } = world(64, 9, []);
     const held = [...open('t/a'), ...open('t/a')];
     settle();
@@ -202,7 +202,7 @@ describe('files that are open for reading', () => {
     assert.ok(fileOf(again));
   });
 
-  it('calls a file that was released too often a bug', () => {
+  it('throws when a file is released too often: that is a bug', () => {
     const { open, settle, pool } = world(64, 9, ['t/a']);
     const file = fileOf(
       (() => {

@@ -9,7 +9,7 @@ function folder(t: TestContext): string {
   return realpathSync(scratch(t));
 }
 
-test('folders are made one in the other, and the first new one is told', (t) => {
+test('a folder is made with the folders above it, and the first new one is returned', (t) => {
   const root = folder(t);
   assert.equal(makeFolderAndParents(join(root, 'a/b/c')), join(root, 'a'));
   assert.equal(makeFolderAndParents(join(root, 'a/b/d')), join(root, 'a/b/d'));
@@ -27,7 +27,7 @@ test('a link to a folder is as good as a folder', (t) => {
   assert.deepEqual(readdirSync(join(root, 'real')), ['a']);
 });
 
-test("what is in the way ends it with the system's word", (t) => {
+test("something in the way ends it with the system's error", (t) => {
   const root = folder(t);
   writeFileSync(join(root, 'file'), '');
   symlinkSync('nowhere', join(root, 'dangling'));

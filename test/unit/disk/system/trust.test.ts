@@ -22,14 +22,14 @@ function about(file: Partial<Facts>, folder: Partial<Facts> = {}): Doubt['about'
   return doubtAbout({ ...FILE, ...file }, { ...FOLDER, ...folder }, USER)?.about ?? null;
 }
 
-describe('what a run before wrote down', () => {
-  it('is believed of our own user and of root, in a folder of either', () => {
+describe('what an earlier run wrote down', () => {
+  it('is believed when our own user or root wrote it, in a folder of either', () => {
     for (const owner of [US, ROOT])
       for (const of of [US, ROOT]) assert.equal(about({ owner }, { owner: of }), null, `${owner} ${of}`);
     assert.equal(about({ mode: 0o644 }, { mode: 0o700 }), null);
   });
 
-  it('is not believed of another user, wherever it lies', () => {
+  it('is not believed when another user wrote it, wherever it lies', () => {
     for (const mode of [0o755, 0o777, 0o1777, 0o2775])
       for (const owner of [US, ROOT, BOB]) assert.equal(about({ owner: BOB }, { mode, owner }), 'owner');
   });
@@ -47,7 +47,7 @@ describe('what a run before wrote down', () => {
       assert.equal(about({}, { owner: BOB, mode }), 'folder', mode.toString(8));
   });
 
-  it('is not believed in a folder that others may write to, but in a sticky one, or with a group of our own', () => {
+  it('is not believed in a folder that others may write to, unless it is sticky or they are a group of our own', () => {
     const [shared, open] = [{ group: MEDIA, mode: 0o2775 }, { mode: 0o777 }];
     assert.equal(about({}, shared), 'folder');
     assert.equal(about({}, open), 'folder');
@@ -62,7 +62,7 @@ describe('what a run before wrote down', () => {
     for (const mode of [0o640, 0o604, 0o644]) assert.equal(about({ mode }, { mode: 0o775 }), 'folder');
   });
 
-  it("is another user's for root as well", () => {
+  it('is not believed by root either when another user wrote it or owns its folder', () => {
     const root = { ...USER, id: ROOT };
     assert.equal(doubtAbout(FILE, { ...FOLDER, owner: ROOT }, root)?.about, 'owner');
     assert.equal(doubtAbout({ ...FILE, owner: ROOT }, FOLDER, root)?.about, 'folder');
@@ -79,11 +79,11 @@ describe('what a run before wrote down', () => {
   });
 });
 
-describe('reading what a run before wrote down', () => {
+describe('reading what an earlier run wrote down', () => {
   const us: FileUser = { id: process.geteuid?.() ?? 0, hasGroupAlone: () => false };
   const read = (root: string, length = 100, calls = systemFileOperations) => readKept(calls, us, root, 'state', length);
 
-  it('gives the bytes, at most as many as are asked for, and what the file is like', (t) => {
+  it('gives the bytes, at most as many as were asked for, and the identity of the file', (t) => {
     const dir = scratch(t);
     assert.equal(read(dir), null);
     assert.equal(read(join(dir, 'none')), null);
@@ -94,7 +94,7 @@ describe('reading what a run before wrote down', () => {
     assert.deepEqual(kept?.identity, systemFileOperations.identify(join(dir, 'state')));
   });
 
-  it('fails for a link, a folder and a pipe, and waits for none', (t) => {
+  it('fails for a link, a folder and a pipe, and does not wait for the pipe', (t) => {
     const dir = scratch(t);
     const path = join(dir, 'state');
     symlinkSync('elsewhere', path);
@@ -124,7 +124,7 @@ describe('reading what a run before wrote down', () => {
     assert.equal(read(dir)?.doubt?.about, 'names');
   });
 
-  it('judges the very file that it reads, when another comes to its place after the look at its name', (t) => {
+  it('judges the very file that it reads, when another file takes its place after the look at its name', (t) => {
     const dir = scratch(t);
     const path = join(dir, 'state');
     const swapped = (put: () => void) => {
@@ -158,7 +158,7 @@ describe('a group', () => {
   const PASSWD = 'root:x:0:0:root:/root:/bin/sh\nann:x:1000:1000::/home/ann:\nbob:x:1001:1001::/home/bob:\n';
   const isAlone = (group: number, passwd: string, groups: string): boolean => isGroupAlone(US, group, passwd, groups);
 
-  it("is a user's own when no other user has it first or is a member", () => {
+  it("is a user's own when it is no other user's first group and has no other member", () => {
     assert.equal(isAlone(1000, PASSWD, 'root:x:0:\nann:x:1000:\n'), true);
     assert.equal(isAlone(1000, PASSWD, 'ann:x:1000:ann\n'), true);
     assert.equal(isAlone(1000, PASSWD, 'ann:x:1000:root\n'), true);
@@ -167,7 +167,7 @@ describe('a group', () => {
     assert.equal(isAlone(1000, `${PASSWD}eve:x:1002:1000::/:\n`, 'ann:x:1000:\n'), false);
   });
 
-  it('is shared when the tables do not know it, the user or a member, or are not the whole', () => {
+  it('counts as shared when the tables do not know it, the user or a member, or are not complete', () => {
     assert.equal(isAlone(50, PASSWD, 'media:x:50:ann\n'), false);
     assert.equal(isAlone(1000, PASSWD, ''), false);
     assert.equal(isAlone(1000, '', 'ann:x:1000:\n'), false);

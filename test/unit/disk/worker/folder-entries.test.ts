@@ -72,7 +72,7 @@ describe('an entry of a folder', () => {
     assert.deepEqual(await disk.flush(), []);
   });
 
-  it('whose change failed has its folder flushed all the same', async (t) => {
+  it('that could not be changed has its folder flushed all the same', async (t) => {
     const unlink = (): never => {
       throw systemError('EIO', 'unlink');
     };
@@ -83,7 +83,7 @@ describe('an entry of a folder', () => {
     assert.deepEqual(await disk.flush(), ['/downloads/t']);
   });
 
-  it('is renamed to a free name by way of a second name, and replaces nothing unless it is told to', (t) => {
+  it('gets a free name as a second name before it loses the first, and replaces nothing unless told to', (t) => {
     const disk = here(t);
     for (const name of ['one', 'two', 'three']) put(disk, name);
     disk.entries.rename('one', 'free', false);
@@ -94,7 +94,7 @@ describe('an entry of a folder', () => {
     assert.equal(readFileSync(join(disk.root, 'three'), 'utf8'), 'two');
   });
 
-  it('gets no second name in a sticky folder, where that might stay', (t) => {
+  it('gets no second name in a sticky folder, where we may be unable to remove it', (t) => {
     const disk = here(t);
     for (const name of ['t/one', 't/two']) put(disk, name);
     chmodSync(join(disk.root, 't'), 0o1777);
@@ -104,7 +104,7 @@ describe('an entry of a folder', () => {
     assert.deepEqual(readdirSync(join(disk.root, 't')).sort(), ['free', 'two']);
   });
 
-  it('changes in no other folder than the one that was made at first', (t) => {
+  it('changes only in the folder that was made at first, not in another one at its path', (t) => {
     const disk = here(t);
     put(disk, 'film');
     renameSync(disk.root, join(disk.above, 'away'));

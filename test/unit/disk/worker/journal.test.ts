@@ -46,7 +46,7 @@ function here(t: TestContext, operations: Partial<FileOperations> = {}): Here {
 }
 
 describe('the file of a journal', () => {
-  it('is made, grows, is replaced, and goes', async (t) => {
+  it('is made, grows, is replaced, and is removed', async (t) => {
     const { root, path, journal, append, replace, text } = here(t);
     assert.equal(journal.read(systemProcesses.user), null);
     assert.equal(await replace('one'), null);
@@ -66,7 +66,7 @@ describe('the file of a journal', () => {
     assert.deepEqual(readdirSync(root), []);
   });
 
-  it('has been flushed when it is answered, and its name as well', async (t) => {
+  it('is flushed before the answer, and so is its name', async (t) => {
     const log: string[] = [];
     const opened = new Map<number, string>();
     const named = (name: string): string => name.replace(/^\/proc\/self\/fd\/\d+/, root);
@@ -102,7 +102,7 @@ describe('the file of a journal', () => {
     ]);
   });
 
-  it('is the old one until the new one is whole', async (t) => {
+  it('stays the old one until the new one is whole', async (t) => {
     let broken = false;
     const { replace, text, root } = here(t, {
       flush: (descriptor, answered) => {
@@ -121,7 +121,7 @@ describe('the file of a journal', () => {
     assert.deepEqual(readdirSync(root), ['film.btget']);
   });
 
-  it('follows no link, whoever planted it', async (t) => {
+  it('follows no planted link', async (t) => {
     const { root, path, journal, append, replace, text } = here(t);
     mkdirSync(root);
     const precious = join(root, '..', 'precious');
@@ -135,7 +135,7 @@ describe('the file of a journal', () => {
     assert.equal(readFileSync(precious, 'utf8'), 'precious');
   });
 
-  it('gets an inode of its own before anything is written to it that has other names', async (t) => {
+  it('that has other names is replaced by a copy before anything is written to it', async (t) => {
     const { replace, append, text, root, path } = here(t);
     await replace('one');
     const other = join(root, 'other');
@@ -148,7 +148,7 @@ describe('the file of a journal', () => {
     assert.deepEqual([text(), readFileSync(join(root, 'third'), 'utf8')], ['three', 'one two']);
   });
 
-  it('is not written to when it gets another name in the moment before it is opened', async (t) => {
+  it('is not written to when it gets another name just before it is opened', async (t) => {
     const open: FileOperations['open'] = (name, access, follow) => {
       if (access === 'write') linkSync(name, other);
       return systemFileOperations.open(name, access, follow);
@@ -163,7 +163,7 @@ describe('the file of a journal', () => {
     assert.equal(readFileSync(other, 'utf8'), 'one');
   });
 
-  it('is not copied when another file comes to its place in the moment before that', async (t) => {
+  it('is not copied when another file takes its place just before the copy', async (t) => {
     const open: FileOperations['open'] = (name, access, follow) => {
       if (access === 'read') renameSync(theirs, path);
       return systemFileOperations.open(name, access, follow);
@@ -180,7 +180,7 @@ describe('the file of a journal', () => {
     assert.equal(readFileSync(path, 'utf8'), 'theirs');
   });
 
-  it('is not read from a folder, and not appended to when it has gone', (t) => {
+  it('cannot be read when it is a folder, nor appended to when it is gone', (t) => {
     const { root, path, journal } = here(t);
     mkdirSync(root);
     assert.throws(() => journal.append(Buffer.from('x'), true, () => undefined), { code: 'cannot-open' });
@@ -189,14 +189,14 @@ describe('the file of a journal', () => {
     assert.throws(() => journal.remove(), { code: 'cannot-open' });
   });
 
-  it('is read no further than a journal goes', (t) => {
+  it('is read up to the greatest length of a journal', (t) => {
     const { root, path, journal } = here(t);
     mkdirSync(root);
     writeFileSync(path, Buffer.alloc(33 * 1024 * 1024));
     assert.equal(journal.read(systemProcesses.user)?.bytes.length, 32 * 1024 * 1024);
   });
 
-  it('says that the disk is full', async (t) => {
+  it('fails with a failure that says so when the disk is full', async (t) => {
     const { replace, root } = here(t, {
       write: () => {
         throw systemError('ENOSPC', 'write');
@@ -213,7 +213,7 @@ describe('the name of a journal', () => {
     assert.equal(journalName('x'.repeat(200)), `${'x'.repeat(200)}.btget`);
   });
 
-  it('leaves room for a lock that is being taken over, and is another for each target', () => {
+  it('leaves room for the names of the lock, and is another one for each target', () => {
     const names = ['x'.repeat(201), `${'x'.repeat(200)}y`, 'é'.repeat(120), '文'.repeat(80), '😀'.repeat(60)].map(
       journalName,
     );

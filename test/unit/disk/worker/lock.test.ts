@@ -22,7 +22,7 @@ import { decodeNote, encodeNote, FileLock, LockInDoubt } from '../../../../src/d
 import { systemError } from '../../../support/disk/disk-worker.js';
 import { scratch } from '../../../support/disk/scratch.js';
 
-/** The processes of one machine, by id: when each of them began. */
+/** The processes of one machine: by id, when each of them began. */
 type Machine = Map<number, string | null>;
 
 class Killed extends Error {}
@@ -90,7 +90,7 @@ function watched(operations: FileOperations, before: (call: number) => void): Fi
   return watching as unknown as FileOperations;
 }
 
-/** Whether it got the lock. */
+/** Whether the process got the lock. */
 function takes(lock: FileLock): boolean {
   try {
     lock.take();
@@ -101,7 +101,7 @@ function takes(lock: FileLock): boolean {
   }
 }
 
-/** Why it does not know whether it may have the lock. */
+/** The doubt of a process that may or may not have the lock. */
 function doubtOf(lock: FileLock): LockDoubt {
   try {
     lock.take();
@@ -112,7 +112,7 @@ function doubtOf(lock: FileLock): LockDoubt {
   return assert.fail('it has the lock');
 }
 
-/** Runs `take` of a process that is killed before its system call number `at`. False when it had no more of them. */
+/** Runs `take` of a process that is killed before its system call number `at`. False when it made fewer calls. */
 function takesAndDies(world: World, pid: number, at: number): boolean {
   const lock = world.process(pid, (call) => {
     if (call >= at) throw new Killed();
@@ -129,7 +129,7 @@ function takesAndDies(world: World, pid: number, at: number): boolean {
 }
 
 describe('the lock of a download', () => {
-  it('is had by one, says by whom, and is free when that one releases it', (t) => {
+  it('is held by one process, names it, and is free when that process releases it', (t) => {
     const { root, process, names } = world(t);
     const one = process(100);
     one.take();
@@ -152,7 +152,7 @@ describe('the lock of a download', () => {
     assert.deepEqual(names(), []);
   });
 
-  it('falls to the next when its process is gone, or its process id has gone to another', (t) => {
+  it('falls to the next process when its own is gone, or when another process has got its id', (t) => {
     for (const start of [undefined, 'some-later-start']) {
       const { machine, process, names } = world(t);
       process(100).take();
@@ -168,14 +168,14 @@ describe('the lock of a download', () => {
     }
   });
 
-  it('is not taken from a process of which nobody can say when it began', (t) => {
+  it('is not taken from a process when the system does not tell when it began', (t) => {
     const { machine, process } = world(t);
     process(100).take();
     machine.set(100, null);
     assert.ok(!takes(process(200)));
   });
 
-  it('falls to exactly one of two who find it dead, wherever one overtakes the other', (t) => {
+  it('falls to exactly one of two processes that find it dead, wherever one overtakes the other', (t) => {
     let calls = 0;
     for (let at = 0; at <= calls; at += 1) {
       const { machine, process, names } = world(t);
@@ -193,7 +193,7 @@ describe('the lock of a download', () => {
     assert.ok(calls > 10, `${calls} calls`);
   });
 
-  it('falls to exactly one of three, and stays with it until it is released, wherever they overtake one another', (t) => {
+  it('falls to exactly one of three processes until that releases it, wherever they overtake one another', (t) => {
     for (let first = 0; first < 60; first += 2) {
       for (let second = first % 4; second < 60; second += 5) {
         const { machine, process, names } = world(t);
@@ -217,7 +217,7 @@ describe('the lock of a download', () => {
     }
   });
 
-  it('who overtakes and is already done leaves it to the slow one, or keeps him out while it lasts', (t) => {
+  it('falls to a slow process after a fast one has overtaken it and released the lock', (t) => {
     for (let at = 0; at < 50; at += 1) {
       const { machine, process, names } = world(t);
       process(100).take();
@@ -232,7 +232,7 @@ describe('the lock of a download', () => {
     }
   });
 
-  it('is free for the next, wherever those are killed who take it', (t) => {
+  it('is free for the next process, wherever the processes are killed that take it', (t) => {
     for (let first = 0; ; first += 1) {
       const alone = world(t);
       if (!takesAndDies(alone, 100, first)) break;
@@ -271,7 +271,7 @@ describe('the lock of a download', () => {
     }
   });
 
-  it('that nobody can see into is doubted until it is refreshed, or was not for a minute', (t) => {
+  it('whose process cannot be seen is in doubt until it is refreshed, or has not been for a minute', (t) => {
     for (const date of ['now', 'to come', 'of an hour to come'] as const) {
       const { root, machine, process } = world(t);
       const path = join(root, 'film.btget.lock');
@@ -300,7 +300,7 @@ describe('the lock of a download', () => {
     }
   });
 
-  it('that another user may have written names no process of ours, and holds no longer than one from afar', (t) => {
+  it('that another user may have written names no process of ours, and holds like one of another machine', (t) => {
     const forged: Readonly<Record<string, (path: string) => Partial<FileOperations>>> = {
       'of another user': (path) => ({
         facts: (descriptor) => {
@@ -317,7 +317,7 @@ describe('the lock of a download', () => {
       const operations: { -readonly [K in keyof FileOperations]?: FileOperations[K] } = {};
       const { root, process } = world(t, operations);
       const path = join(root, 'film.btget.lock');
-      // It lives, and goes on to live.
+      // The process lives, and goes on living.
       const holder = process(100);
       holder.take();
       Object.assign(operations, forge(path));
@@ -327,7 +327,7 @@ describe('the lock of a download', () => {
       assert.match(doubt.message, /as another user says: process 100 on here/);
       const later = [{ ...doubt, watched: 60_000 }];
       process(200, undefined, {}, later).check();
-      // Whoever writes it again lives all the same.
+      // A process that writes it again lives all the same.
       holder.refresh();
       assert.throws(
         () => process(200, undefined, {}, later).take(),
@@ -338,7 +338,7 @@ describe('the lock of a download', () => {
     }
   });
 
-  it('of another machine with our name and the space of our processes is no dead process of ours', (t) => {
+  it('of another machine with our host name and process space does not count as one of a dead process of ours', (t) => {
     const { machine, process } = world(t);
     machine.set(100, 'theirs/5');
     const theirs = { boot: (): Boot => ({ id: 'theirs', at: 0n }) };
@@ -348,7 +348,7 @@ describe('the lock of a download', () => {
     doubtOf(process(200, undefined, ours));
   });
 
-  it('is one for all torrents of a process that have its name', (t) => {
+  it('is shared by all torrents of a process that have one name', (t) => {
     const { process, names } = world(t);
     const [one, other, stranger] = [process(100), process(100), process(200)];
     assert.equal(one.take(), one);
@@ -359,7 +359,7 @@ describe('the lock of a download', () => {
     assert.deepEqual(names(), ['film.btget.lock']);
   });
 
-  it('leaves no journal beside it that vouches for what changes from then on', (t) => {
+  it('dates back the journals beside it, so that none vouches for what changes from then on', (t) => {
     const { root, process } = world(t);
     const lag = 60_000;
     const ours = ['film.btget', 'film.0123abcd.btget'];
@@ -379,7 +379,7 @@ describe('the lock of a download', () => {
     assert.equal(statSync(old).mtimeMs, 5000);
   });
 
-  it('is refreshed through no other name that somebody gave it', (t) => {
+  it('is refreshed without changing the file under a second name that it was given', (t) => {
     const { root, process } = world(t);
     const [path, other] = [join(root, 'film.btget.lock'), join(root, 'other')];
     const one = process(100);
@@ -393,7 +393,7 @@ describe('the lock of a download', () => {
     assert.deepEqual([readFileSync(path), readFileSync(other)], [note, note]);
   });
 
-  it('dates back no file of somebody else that has a journal’s name', (t) => {
+  it('dates back no file with another name, though it has a journal’s name too', (t) => {
     const { root, process } = world(t);
     const victim = join(root, 'victim');
     writeFileSync(victim, 'theirs');
@@ -401,11 +401,11 @@ describe('the lock of a download', () => {
     const { mtimeMs } = statSync(victim);
     process(100).take();
     assert.equal(statSync(victim).mtimeMs, mtimeMs);
-    // It keeps both names, and with them is believed by none.
+    // The file keeps both names, so it is never believed as a journal.
     assert.equal(statSync(join(root, 'film.01234567.btget')).nlink, 2);
   });
 
-  it('is refreshed by its holder, and by no other', (t) => {
+  it('is refreshed by its holder, and by no other process', (t) => {
     const { root, process } = world(t);
     const path = join(root, 'film.btget.lock');
     const one = process(100);
@@ -434,7 +434,7 @@ describe('the lock of a download', () => {
     }
   });
 
-  it('that is torn, or a note of an earlier boot of this machine, falls to the next at once', (t) => {
+  it('that is torn and old, or of an earlier boot of this machine, falls to the next process at once', (t) => {
     const bootedAt = Math.floor(Date.now() / 1000) - 20;
     const boot = (): Boot => ({ id: 'now', at: BigInt(bootedAt) * 1_000_000_000n });
     const note = encodeNote({ ...NOTE, space: 'pid:[2]', start: 'before/5' });
@@ -470,7 +470,7 @@ describe('the lock of a download', () => {
     }
   });
 
-  it('takes away with it what those left who were killed while they took it, and nothing else', (t) => {
+  it('removes, when it is taken, the notes of processes that were killed while they took it, and nothing else', (t) => {
     const { root, machine, process, names } = world(t);
     const put = (name: string, bytes: Buffer | string): void => writeFileSync(join(root, name), bytes);
     machine.set(7, null);
@@ -496,7 +496,7 @@ describe('the lock of a download', () => {
     ]);
   });
 
-  it('is taken where nobody may list the folder', (t) => {
+  it('can be taken in a folder that we may not list', (t) => {
     const list = (): never => {
       throw systemError('EACCES', 'scandir');
     };
@@ -505,7 +505,7 @@ describe('the lock of a download', () => {
     assert.deepEqual(names(), ['film.btget.lock']);
   });
 
-  it('is never put in the place of what somebody else has there', (t) => {
+  it('never replaces a file of the user that has its name', (t) => {
     const { root, process, names } = world(t);
     const path = join(root, 'film.btget.lock');
     for (const text of ['my diary', '{}', '[]', 'null', '{"pid":1}', `${encodeNote(NOTE)}x`]) {
@@ -530,7 +530,7 @@ describe('the lock of a download', () => {
     assert.throws(() => process(100).take(), { code: 'cannot-open', message: /follows too many others/ });
   });
 
-  it('is had by one as well where files have no second names', (t) => {
+  it('is held by one process also where the file system has no hard links', (t) => {
     const link = (): never => {
       throw systemError('EPERM', 'link');
     };
@@ -547,7 +547,7 @@ describe('the lock of a download', () => {
     assert.deepEqual(names(), []);
   });
 
-  it('says why when it cannot be made', (t) => {
+  it('says why it cannot be made', (t) => {
     const open: FileOperations['open'] = (path, access, follow) => {
       if (access === 'create privately') throw systemError('EROFS', 'open');
       return systemFileOperations.open(path, access, follow);
@@ -561,12 +561,12 @@ describe('the lock of a download', () => {
 const NOTE = { pid: 1, host: 'here', space: '', start: null, since: '2026-01-01T00:00:00.000Z', token: '0123abcd' };
 
 describe('the note of a lock', () => {
-  it('comes back as it was written', () => {
+  it('is read as it was written', () => {
     assert.deepEqual(decodeNote(encodeNote(NOTE)), NOTE);
     assert.deepEqual(decodeNote(encodeNote({ ...NOTE, start: 'boot/5' })), { ...NOTE, start: 'boot/5' });
   });
 
-  it('is none when a field is missing, of another kind, or unfit for a terminal', () => {
+  it('is refused when a field is missing, of another kind, or unfit for a terminal', () => {
     const wrong: readonly (readonly [keyof typeof NOTE, unknown])[] = [
       ['pid', 0],
       ['pid', -1],
@@ -590,7 +590,7 @@ describe('the note of a lock', () => {
 });
 
 describe('what is known of processes', () => {
-  it('tells our own beginning each time alike, and that of nobody not at all', () => {
+  it('says each time alike when our own process began, and nothing for an id that no process has', () => {
     const { pid, startOf } = systemProcesses;
     assert.equal(pid, process.pid);
     assert.equal(startOf(pid), startOf(pid));
@@ -603,7 +603,7 @@ describe('what is known of processes', () => {
       assert.ok(startOf(pid)?.startsWith(`${id}/`));
       assert.ok(Math.abs(Number(at) / 1e9 - (Date.now() / 1000 - uptime())) < 5, `${at}`);
     }
-    // Beyond the largest id that any system gives.
+    // This is above the largest id that any system gives.
     assert.equal(startOf(2 ** 30), undefined);
   });
 });

@@ -107,7 +107,7 @@ describe('a worker', () => {
     });
   }
 
-  it('writes on when the system takes a write in parts', () =>
+  it('writes the rest when the system writes only a part', () =>
     here(
       {
         write: (descriptor, from, begin, length, position) =>
@@ -133,7 +133,7 @@ describe('a worker', () => {
     });
   });
 
-  it('gives no file its name whose bytes could not be flushed, not even when the next flush succeeds', async () => {
+  it('gives no final name to a file that could not be flushed, not even when the next flush succeeds', async () => {
     let broken = true;
     const flush: FileOperations['flush'] = (descriptor, answered) => {
       const error = broken ? systemError('EIO', 'fdatasync') : null;
@@ -153,7 +153,7 @@ describe('a worker', () => {
     });
   });
 
-  it('syncs only when what another request is flushing is flushed too', async () => {
+  it('answers a sync only when the flushes of other requests have ended too', async () => {
     const held: (() => void)[] = [];
     const flush: FileOperations['flush'] = (_descriptor, answered) => {
       held.push(() => answered(null));
@@ -178,14 +178,14 @@ describe('a worker', () => {
     });
   });
 
-  it('renames where the file system knows no second names', () =>
+  it('renames files where the file system has no hard links', () =>
     here({ link: failing('EPERM', 'link') }, async ({ commit, finish, root }) => {
       await commit();
       assert.ok((await finish()).ok);
       assert.deepEqual(readdirSync(join(root, 't')), ['film']);
     }));
 
-  it('does not replace a file that came to be in the moment of renaming', async () => {
+  it('does not replace a file that appears at the moment of renaming', async () => {
     const link: FileOperations['link'] = (from, to) => {
       writeFileSync(to, 'mine');
       systemFileOperations.link(from, to);
@@ -200,7 +200,7 @@ describe('a worker', () => {
     });
   });
 
-  it('closes files of its own when the system has no descriptors left', async () => {
+  it('closes some of its files when the system has no descriptors left', async () => {
     let open = 0;
     let closed = 0;
     const operations: Partial<FileOperations> = {
@@ -220,7 +220,7 @@ describe('a worker', () => {
     assert.equal(open, closed);
   });
 
-  it('lets a bug through', () => {
+  it('throws a bug, and does not answer it as a failure', () => {
     const worker = hereWorker({
       lookUp: () => {
         throw new TypeError('a bug');

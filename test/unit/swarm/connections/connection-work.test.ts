@@ -105,7 +105,7 @@ function messages(count: number, first = 0): Buffer {
   return Buffer.concat(Array.from({ length: count }, (_, number) => Buffer.of(0, 0, 0, 1, first + number)));
 }
 
-describe('what one chunk makes a connection do', () => {
+describe('the work that one chunk makes', () => {
   it('is bounded: the rest waits for tasks, in order, and the socket is not read meanwhile', () => {
     const world = worldWith({ ofOneRead: 2 * PRICE, ofOneTurn: 1_000 });
     const talk = new Talk(world);
@@ -115,7 +115,7 @@ describe('what one chunk makes a connection do', () => {
     assert.deepEqual(talk.log, ['02', '03', '04', 'resumed']);
   });
 
-  it('is spread over one task for each bound of work, so that others come between', () => {
+  it('is spread over tasks of bounded work, so that other connections have their turns between', () => {
     const world = worldWith({ ofOneRead: 2 * PRICE, ofOneTurn: 1_000 });
     const first = new Talk(world, 'a');
     const second = new Talk(world, 'b');
@@ -128,7 +128,7 @@ describe('what one chunk makes a connection do', () => {
     );
   });
 
-  it('counts keep-alives, which nobody else sees', () => {
+  it('includes keep-alives, although these are not passed on', () => {
     const world = worldWith({ ofOneRead: 10, ofOneTurn: 1_000 });
     const talk = new Talk(world);
     talk.say(Buffer.concat([...Array.from({ length: 10 }, () => KEEP_ALIVE), messages(1)]));
@@ -137,7 +137,7 @@ describe('what one chunk makes a connection do', () => {
     assert.deepEqual(talk.log, ['00', 'resumed']);
   });
 
-  it('leaves the socket alone when its owner has paused it, until the owner resumes', () => {
+  it('does not resume a socket that the owner has paused', () => {
     const world = worldWith({ ofOneRead: PRICE, ofOneTurn: 1_000 });
     const talk = new Talk(world);
     talk.say(messages(2));
@@ -148,7 +148,7 @@ describe('what one chunk makes a connection do', () => {
     assert.deepEqual(talk.log, ['resumed']);
   });
 
-  it('does not resume for its owner what waits for the loop', () => {
+  it('keeps the socket paused when the owner resumes while a rest waits', () => {
     const world = worldWith({ ofOneRead: PRICE, ofOneTurn: 1_000 });
     const talk = new Talk(world);
     talk.say(messages(2));
@@ -158,7 +158,7 @@ describe('what one chunk makes a connection do', () => {
     assert.deepEqual(talk.log, ['01', 'resumed']);
   });
 
-  it('puts a chunk that comes all the same behind what waits', () => {
+  it('keeps the order when another chunk comes while a rest waits', () => {
     const world = worldWith({ ofOneRead: PRICE, ofOneTurn: 1_000 });
     const talk = new Talk(world);
     talk.say(messages(2));
@@ -167,7 +167,7 @@ describe('what one chunk makes a connection do', () => {
     assert.deepEqual(talk.log, ['00', 'paused', '01', '02', '03', 'resumed']);
   });
 
-  it('is read no further once the connection has ended', () => {
+  it('ends with the connection: the rest is not read', () => {
     const world = worldWith({ ofOneRead: 2 * PRICE, ofOneTurn: 1_000 });
     const talk = new Talk(world, '', (connection) => {
       if (talk.frames.length === 3) connection.refuse({ code: 'banned', evidence: { kind: 'wrong-metadata' } });
@@ -177,7 +177,7 @@ describe('what one chunk makes a connection do', () => {
     assert.deepEqual(talk.log, ['00', '01', 'paused', '02', 'severed']);
   });
 
-  it('is the same messages in the same order, however they are cut and whatever the bounds are', () => {
+  it('delivers the same messages in the same order, however they are cut and whatever the bounds are', () => {
     const bounds = fc.integer({ min: 1, max: 40 });
     const lengths = fc.array(fc.integer({ min: 0, max: 30 }), { maxLength: 40 });
     fc.assert(
@@ -212,8 +212,8 @@ describe('what one chunk makes a connection do', () => {
   });
 });
 
-describe('what all connections do in one turn of the loop', () => {
-  it('is bounded, however many there are: those that come last wait', () => {
+describe('the work of all connections in one turn of the loop', () => {
+  it('is bounded, however many connections there are: the last ones wait', () => {
     const OF_ONE_TURN = 10 * PRICE;
     const OF_ONE_READ = 3 * PRICE;
     const world = worldWith({ ofOneRead: OF_ONE_READ, ofOneTurn: OF_ONE_TURN });
@@ -242,7 +242,7 @@ describe('work that a peer makes for nothing', () => {
   const { first, most } = DEFAULT_WORK_OPTIONS.credit;
   const keepAlives = (count: number): Buffer => Buffer.alloc(count * KEEP_ALIVE.length);
 
-  it('has it parted from when it goes on with it', () => {
+  it('ends the connection when the peer goes on with it', () => {
     const world = worldWith({});
     const talk = new Talk(world);
     talk.say(keepAlives(first + limit));
@@ -263,7 +263,7 @@ describe('work that a peer makes for nothing', () => {
     assert.equal(talk.ending, null);
   });
 
-  it('is remembered of its host when it dials again, and with another torrent', () => {
+  it('still counts against the host when the peer dials again, also for another torrent', () => {
     const world = worldWith({});
     new Talk(world).say(keepAlives(first + limit));
     world.timeline.run(0);
@@ -276,7 +276,7 @@ describe('work that a peer makes for nothing', () => {
     assert.equal(later.ending, null);
   });
 
-  it('is forgotten as soon, however long the attack went on', () => {
+  it('is forgotten in the same time, however long the attack went on', () => {
     const { timeline, budget } = worldWith({});
     for (let hour = 0; hour < 100; hour += 1) budget.addIdle(HOST, limit);
     timeline.run((1_000 * limit) / perSecond - 1);
@@ -285,7 +285,7 @@ describe('work that a peer makes for nothing', () => {
     assert.equal(budget.addIdle(HOST, 1), false);
   });
 
-  it('is no fault of another peer behind the same address, which makes no more than a connection may', () => {
+  it('does not harm another peer of the host that makes no more than one connection may', () => {
     const world = worldWith({});
     const neighbour = new Talk(world);
     world.budget.addIdle(HOST, 2 * limit);
@@ -296,7 +296,7 @@ describe('work that a peer makes for nothing', () => {
     assert.deepEqual([before, neighbour.connection.closed], [null, true]);
   });
 
-  it('is paid for by blocks that go over the connection, up to a bound, and is not counted of its host then', () => {
+  it('is paid for by blocks over the connection, up to a bound, and does not count against the host then', () => {
     const world = worldWith({});
     const talk = new Talk(world);
     world.budget.addIdle(HOST, 2 * limit);
@@ -308,11 +308,11 @@ describe('work that a peer makes for nothing', () => {
     assert.equal(talk.ending?.by, 'us');
   });
 
-  it('is not paid for by a block that is asked for again and again, however long', () => {
+  it('is not paid for by a block of any length that the peer requests again and again', () => {
     for (const length of [1, 16_384, 16_385, 131_072]) assert.ok(repeatPrice(length) > earnedBy(length), `${length}`);
   });
 
-  it('is paid for when a client that knows no limit asks for ten seconds of blocks at 100 MB/s each time', () => {
+  it('is paid for when a client without a limit requests ten seconds of blocks at 100 MB/s each time', () => {
     const [block, asked, queued] = [16_384, 64_000, 2_000];
     const world = worldWith({});
     const dropped = (asked - queued) * DROPPED_PRICE;
@@ -325,7 +325,7 @@ describe('work that a peer makes for nothing', () => {
     assert.equal(talk.ending, null);
   });
 
-  it('is forgotten of hosts that have done nothing lately: what is remembered does not grow', () => {
+  it('is forgotten for hosts that have made none lately, so memory stays bounded', () => {
     const { timeline, budget } = worldWith({});
     for (let number = 0; number < 10_000; number += 1) {
       budget.addIdle(`10.${number >> 16}.${(number >> 8) & 255}.${number & 255}`, 200);
@@ -334,7 +334,7 @@ describe('work that a peer makes for nothing', () => {
     assert.ok(budget.hostCount <= 512, `${budget.hostCount} hosts`);
   });
 
-  it('is not what is of use, however much that is', () => {
+  it('does not include useful work, however much that is', () => {
     const world = worldWith({});
     const talk = new Talk(world, '', (connection) => connection.charge(limit, false));
     for (let second = 0; second < 10; second += 1) talk.say(encodeMessage({ type: 'have', piece: second }));

@@ -137,7 +137,7 @@ describe('a connection', () => {
     assert.deepEqual(talk.log, [`handshake ${'a'.repeat(20)}`]);
   });
 
-  it('tells who the peer is, where, and what it announces, and keeps it when buffers are used again', () => {
+  it('keeps the peer id, the address and the reserved bytes when buffers are used again', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a');
     const talk = world.fake(B, 'b').dial(at(A));

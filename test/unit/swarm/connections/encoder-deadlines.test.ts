@@ -30,7 +30,7 @@ describe('deadlines', () => {
     assert.deepEqual(client.refused, [{ at: 30_000, why: 'handshake-timeout' }]);
   });
 
-  it('end an external peer that says nothing, stops anywhere in its handshake, or drips it', () => {
+  it('end an external peer that says nothing, stops within its handshake, or sends it byte by byte', () => {
     for (const length of [0, 1, 19, 20, 28, 47, 48, 49, 67]) {
       const world = new EncoderWorld(0);
       const client = world.client(A, 'a');
@@ -49,7 +49,7 @@ describe('deadlines', () => {
     }
   });
 
-  it('do not end a handshake that is finished in time, and leave nothing behind', () => {
+  it('do not end a handshake that is finished in time, and leave no task behind', () => {
     const world = new EncoderWorld(0);
     const client = world.client(A, 'a');
     const talk = world.fake(B, 'b').dial(at(A));
@@ -62,7 +62,7 @@ describe('deadlines', () => {
     assert.equal(world.timeline.pending, 0);
   });
 
-  it('end a peer that drips bytes for ever but finishes no message, after five minutes', () => {
+  it('end a peer after five minutes when it sends bytes but finishes no message', () => {
     const world = new EncoderWorld(0);
     const client = world.client(A, 'a');
     const talk = world.fake(B, 'b').dial(at(A));
@@ -72,7 +72,7 @@ describe('deadlines', () => {
     assert.deepEqual(client.refused, [{ at: 300_000, why: 'idle' }]);
   });
 
-  it('never end a peer that says a keep-alive every two minutes, or one that we do not listen to', () => {
+  it('do not end a peer that sends a keep-alive every two minutes, or one that we have stopped reading', () => {
     const world = new EncoderWorld(0);
     const client = world.client(A, 'a');
     const talk = world.fake(B, 'b').dial(at(A));
@@ -91,7 +91,7 @@ describe('deadlines', () => {
 });
 
 describe('keep-alives', () => {
-  it('are not missed from a peer that says other things', () => {
+  it('are not needed from a peer that sends other messages', () => {
     const world = new EncoderWorld(0);
     const client = world.client(A, 'a');
     const talk = world.fake(B, 'b').dial(at(A));
@@ -103,7 +103,7 @@ describe('keep-alives', () => {
     assert.deepEqual(client.refused, []);
   });
 
-  it('go on to the others when one connection ends', () => {
+  it('still go to the other peers when one connection ends', () => {
     const world = new EncoderWorld(0);
     world.client(A, 'a');
     const talks = ['b', 'c'].map((letter, index) => world.fake(`10.0.1.${index}`, letter).dial(at(A)));
@@ -124,7 +124,7 @@ describe('keep-alives', () => {
     assert.deepEqual(client.log, ['made b']);
   });
 
-  it('go out two minutes after whatever we said last, for each connection by itself', () => {
+  it('go out two minutes after our last message, for each connection by itself', () => {
     const world = new EncoderWorld(0);
     const client = world.client(A, 'a', { options: { maxSilence: 1e9 } });
     const talks = ['b', 'c'].map((letter, index) => world.fake(`10.0.1.${index}`, letter).dial(at(A)));

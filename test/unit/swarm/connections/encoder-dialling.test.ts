@@ -33,7 +33,7 @@ describe('dialling', () => {
     assert.equal(client.peers, 'b');
   });
 
-  it('knows a host by any spelling of its address, and dials nothing that no single host can have', () => {
+  it('knows a host by any spelling of its address, and dials no address that a single host cannot have', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a');
     const [b, c] = ['b', 'c'].map((letter, index) => world.polite(host(index), letter));
@@ -48,7 +48,7 @@ describe('dialling', () => {
     assert.deepEqual(reach, { waiting: 0, dialled: 1, refused: 0, silent: 0, turnedAway: 0 });
   });
 
-  it('does not dial again an address at which somebody sits who reached us another way', () => {
+  it('does not dial an address again while its peer is connected from outside', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a');
     const fake = world.polite(host(1), 'b');
@@ -62,7 +62,7 @@ describe('dialling', () => {
     assert.equal(fake.knocks.length, 1);
   });
 
-  it('stops where the table is full for dialling, and those from outside may still come', () => {
+  it('stops when the table is full for dials, and peers from outside may still come', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a', { options: { maxInitiate: 2, maxConnections: 3 } });
     for (const [index, letter] of ['b', 'c', 'd'].entries()) {
@@ -81,7 +81,7 @@ describe('dialling', () => {
     assert.deepEqual([...client.encoder.refusals], [['table-full', 1]]);
   });
 
-  it('dials a peer that came from outside and is gone where it said that it listens, a minute later', () => {
+  it('dials a peer from outside that has left, a minute later, where it said that it listens', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a', { listeningPort: () => PORT });
     const fake = world.polite(host(1), 'b');
@@ -94,7 +94,7 @@ describe('dialling', () => {
     assert.deepEqual([client.peers, fake.knocks.length], ['b', 1]);
   });
 
-  it('does not when it is back by then, when we sent it off, and when it has not said where', () => {
+  it('does not dial such a peer when it is back, when we parted from it, or when it has not said where', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a', { listeningPort: ({ address }) => (address.host === host(3) ? null : PORT) });
     const fakes = ['b', 'c', 'd'].map((letter, index) => world.polite(host(index + 1), letter));
@@ -112,7 +112,7 @@ describe('dialling', () => {
     );
   });
 
-  it('does not dial a seed again, however it came and whoever names it, until something is wanted again', () => {
+  it('does not dial a seed again, whichever source names it, until we want something again', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a', { hasNothingToSay: () => true, listeningPort: () => PORT });
     const [dialled, caller] = [world.polite(host(1), 'b'), world.polite(host(2), 'c')];
@@ -183,7 +183,7 @@ describe('dialling', () => {
     assert.equal(halfOpen.count, 0);
   });
 
-  it('gives its places back when it is closed, and to whoever waits', () => {
+  it('gives its places back when it is closed, and a torrent that waits gets them', () => {
     const world = new EncoderWorld();
     const halfOpen = new HalfOpen(1);
     const first = world.client('10.0.0.1', 'a', { halfOpen });
@@ -201,7 +201,7 @@ describe('dialling', () => {
     assert.equal(halfOpen.count, 0);
   });
 
-  it('tries a failed address again a minute, two and four minutes after each attempt, then not until it is named', () => {
+  it('tries a failed address again one, two and four minutes after each attempt, then not until it is named', () => {
     const world = new EncoderWorld(0);
     const client = world.client(A, 'a', { options: { maxFailures: 4 } });
     const fake = world.fake(host(1), 'b');
@@ -265,7 +265,7 @@ describe('dialling', () => {
     assert.deepEqual([second.peers, first.encoder.refusals.get('connect-timeout')], ['d', 1]);
   });
 
-  it('lets a teller that holds every place give way to another one, in the handshake too', () => {
+  it('takes a place from a teller that holds all of them for another teller, in the handshake too', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a', { options: { maxInitiate: 4, maxConnections: 4 } });
     for (let index = 1; index <= 4; index += 1) {
@@ -282,7 +282,7 @@ describe('dialling', () => {
   });
 
   for (const standing of ['silent', 'promising', 'proven'] as const) {
-    it(`has a peer that is ${standing} after its handshake give way as it has earned`, () => {
+    it(`decides by its standing whether a ${standing} peer gives way to an address that waits`, () => {
       const world = new EncoderWorld();
       const client = world.client(A, 'a', {
         options: { maxInitiate: 2, maxConnections: 2 },
@@ -330,7 +330,7 @@ describe('dialling', () => {
     assert.equal(client.peers, 'ce');
   });
 
-  it('takes an address from each source as far as it may lead, and from a peer of its own port too', () => {
+  it('dials an address only where its source may lead us, also the port that a peer says it listens on', () => {
     const world = new EncoderWorld();
     const client = world.client('9.0.0.1', 'a', { listeningPort: () => 6379 });
     const near = world.polite('192.168.1.7', 'b');
@@ -360,7 +360,7 @@ describe('dialling', () => {
     assert.equal(near.knocks.length, 1);
   });
 
-  it('passes a free place on when it has nobody to dial any more', () => {
+  it('passes a free place on when it has no address to dial any more', () => {
     const world = new EncoderWorld();
     const halfOpen = new HalfOpen(1);
     const [first, second, third] = ['a', 'b', 'c'].map((letter, index) =>
@@ -371,13 +371,13 @@ describe('dialling', () => {
     first?.encoder.startConnection(at(host(1)), USER, null);
     second?.encoder.startConnection(at(host(2)), USER, null);
     third?.encoder.startConnection(at(host(2)), USER, null);
-    // The second is told first when the place is free, but somebody has reached it meanwhile and its table is full.
+    // The second torrent hears first that a place is free. But a peer has reached it meanwhile, so its table is full.
     world.fake(host(3), 'e').dial(at('10.0.0.1')).sayHandshake();
     world.run(20_000);
     assert.equal(third?.peers, 'd');
   });
 
-  it('dials no more than so many at one host, and the others when there is room', () => {
+  it('dials a limited number of peers at one host, and the others when there is room', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a', { options: { maxPerHost: 2 } });
     const fakes = ['b', 'c', 'd'].map((letter, index) => world.polite(host(1), letter, 1_000 + index));
@@ -398,7 +398,7 @@ describe('dialling', () => {
     assert.equal(client.encoder.reach.waiting, 1);
   });
 
-  it('has nothing left to do once everything is closed', () => {
+  it('leaves no task behind when it is closed', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a', { options: { maxInitiate: 2 } });
     for (let index = 0; index < 4; index += 1) {
@@ -416,7 +416,7 @@ describe('dialling', () => {
     assert.equal(world.timeline.pending, 0);
   });
 
-  it('forgets its retries when it is closed', () => {
+  it('forgets addresses that wait for a retry when it is closed', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a');
     client.encoder.startConnection(at(host(1)), USER, null);
@@ -426,7 +426,7 @@ describe('dialling', () => {
     assert.equal(world.timeline.pending, 0);
   });
 
-  it('does not start again within the closing, whatever those above do about it', () => {
+  it('does not dial again while it closes, whatever the side above does', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a');
     world.polite(host(1), 'b');

@@ -10,8 +10,8 @@ const C = '10.0.0.3';
 const A6 = '2001:db8:9::1';
 const MINUTE = 60_000;
 
-describe('who a peer is', () => {
-  it('is seen when we have dialled ourselves: refused on both sides, and the address never dialled again', () => {
+describe('the identity of a peer', () => {
+  it('is our own when we have dialled ourselves: both sides refuse, and we do not dial the address again', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a');
     client.encoder.startConnection(at(A), USER, null);
@@ -26,7 +26,7 @@ describe('who a peer is', () => {
     assert.equal(client.encoder.everIncoming, false);
   });
 
-  it('may be somebody else than the tracker said, even when who was said to be there is connected already', () => {
+  it('may differ from what the tracker said, even when the peer that the tracker named is connected', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a');
     world.polite(B, 'b');
@@ -39,7 +39,7 @@ describe('who a peer is', () => {
     assert.deepEqual([...client.encoder.refusals], []);
   });
 
-  it('is known by what the tracker said when that is our own id: nobody is dialled', () => {
+  it('is our own when the tracker says our id, and then we do not dial', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a');
     const fake = world.fake(B, 'b');
@@ -48,7 +48,7 @@ describe('who a peer is', () => {
     assert.equal(fake.talks.length, 0);
   });
 
-  it('may be another when it is dialled than when it came from outside', () => {
+  it('may be another one when we dial the peer than when it came from outside', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a', { listeningPort: () => 6_881 });
     world.polite(B, 'c');
@@ -61,7 +61,7 @@ describe('who a peer is', () => {
     assert.deepEqual([...client.encoder.refusals], []);
   });
 
-  it('is nothing that keeps another out: under one id each host has connections of its own, whoever came first', () => {
+  it('keeps no other peer out: under one id each host has connections of its own, in any order', () => {
     for (const [first, second] of [
       [B, C],
       [C, B],
@@ -87,7 +87,7 @@ describe('who a peer is', () => {
     assert.deepEqual([client.peers, [...client.encoder.refusals]], ['bbbb', [['duplicate-peer', 1]]]);
   });
 
-  it('lets three from one host stand side by side under one id; then one that is silent gives way to a newcomer', () => {
+  it('lets three connections of one host stand side by side; then a silent one gives way to a newcomer', () => {
     const world = new EncoderWorld();
     let isBusy = false;
     const client: Client = world.client(A, 'a', {
@@ -111,7 +111,7 @@ describe('who a peer is', () => {
     assert.deepEqual([...client.encoder.refusals], [['duplicate-peer', 2]]);
   });
 
-  it('cannot be borrowed behind the address of its owner to push it out, if we have dialled the owner', () => {
+  it('cannot be borrowed behind the address of its owner to push out an owner that we dialled', () => {
     for (const myId of ['a', 'c']) {
       const world = new EncoderWorld();
       const client: Client = world.client(A, myId, {
@@ -147,7 +147,7 @@ describe('who a peer is', () => {
     }
   });
 
-  it('is no reason to keep one that was dialled and has been silent for a minute, when another comes', () => {
+  it('is no reason to keep a dialled connection that was silent for a minute when another one comes', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'c');
     world.polite(B, 'b');
@@ -162,7 +162,7 @@ describe('who a peer is', () => {
     );
   });
 
-  it('may be met at two ports of a host: the connection that brought less goes after a minute', () => {
+  it('may be found at two ports of a host: the connection that brought less goes after a minute', () => {
     const world = new EncoderWorld();
     const client: Client = world.client(A, 'a', {
       merits: (connection) => ({ exchanged: connection.address.port === PORT ? 5 : 1 }),
@@ -181,7 +181,7 @@ describe('who a peer is', () => {
     );
   });
 
-  it('keeps no peer from being dialled when the one that bears it has been silent for five minutes', () => {
+  it('does not keep us from dialling a peer when its connection has been silent for five minutes', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a');
     const owner = world.polite(B, 'b');
@@ -201,7 +201,7 @@ describe('who a peer is', () => {
     assert.deepEqual(peers, ['b', 'b', 'bb']);
   });
 
-  it('lets two that wait for each other through: each says 48 bytes and goes on when it has the answer', () => {
+  it('is found out although each side sends 48 bytes and waits for the answer before it goes on', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a');
     const fake = world.fake(B, 'b', {
@@ -216,7 +216,7 @@ describe('who a peer is', () => {
     assert.deepEqual(client.log, ['made b', 'lost b', 'made b']);
   });
 
-  it('counts as reachable from outside only once somebody from outside has finished the handshake', () => {
+  it('shows that we can be reached only once a peer from outside has finished the handshake', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a');
     world.polite(B, 'b');
@@ -230,7 +230,7 @@ describe('who a peer is', () => {
     assert.equal(client.encoder.everIncoming, true);
   });
 
-  it('when two dial each other, leaves one connection: the one that the greater id dialled', () => {
+  it('leaves one connection when two peers dial each other: the one that the greater id dialled', () => {
     const skews = Array.from({ length: 41 }, (_, index) => 3 * index - 60);
     for (const skew of [-61_000, -30_000, -10_010, -9_990, ...skews, 9_990, 10_010, 30_000, 61_000]) {
       const world = new EncoderWorld(10);
@@ -251,8 +251,8 @@ describe('who a peer is', () => {
   });
 });
 
-describe('the part of the loop that is ours', () => {
-  it('closed while one of two connections makes room for the other, ends both', () => {
+describe('the part of the loop that belongs to a torrent', () => {
+  it('ends both connections when it is closed while one makes room for the other', () => {
     const world = new EncoderWorld(10);
     const a = world.client(A, 'a');
     const b = world.client(B, 'b');
@@ -264,7 +264,7 @@ describe('the part of the loop that is ours', () => {
     assert.equal(b.encoder.howManyConnections(), 0);
   });
 
-  it('is the one that a fault of ours stops, even when it is met in the chunk that named the torrent', () => {
+  it('is the only one that a fault of ours stops, even in the chunk that named the torrent', () => {
     const world = new EncoderWorld(10);
     const faults: unknown[] = [];
     const fault = new Error('our own bug');
@@ -327,7 +327,7 @@ describe('banning', () => {
     );
   });
 
-  it('of one that we dialled is for its port, whatever its id; another port with the same id is dialled', () => {
+  it('of a peer that we dialled is for its port, whatever its id; we dial another port with the same id', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a');
     const liar = world.polite(B, 'c', 7_000);
@@ -340,7 +340,7 @@ describe('banning', () => {
     assert.deepEqual([client.peers, liar.knocks.length, owner.knocks.length], ['c', 1, 1]);
   });
 
-  it('after three liars from outside is for all of the host that come so, finished or not; it is still dialled', () => {
+  it('after three liars from outside is for all peers of the host from outside, but we still dial the host', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a');
     const bystander = visit(world, B, 'z');
@@ -370,7 +370,7 @@ describe('banning', () => {
     assert.deepEqual([...client.encoder.refusals], [['banned', 9]]);
   });
 
-  it('after three liars leaves those of the host that have brought right pieces', () => {
+  it('after three liars spares the peers of the host that have sent right pieces', () => {
     const world = new EncoderWorld();
     const client: Client = world.client(A, 'a', {
       merits: (connection) => ({ hasEarned: connection === client.connections[0] }),

@@ -22,7 +22,7 @@ function reasons(client: Client): string[] {
 }
 
 describe('a full table', () => {
-  it('keeps a quarter of its places for those whom we dial', () => {
+  it('keeps a quarter of its places for peers that we dial', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a', { options: { maxConnections: 8, maxInitiate: 4 } });
     arrive(world, 'bcdefgh', 100);
@@ -35,7 +35,7 @@ describe('a full table', () => {
     assert.deepEqual([client.peers, client.encoder.isFull, client.encoder.reach.waiting], ['bcdefgxy', true, 1]);
   });
 
-  it('gives a place that is held by an unfinished handshake to a newcomer, once that has had two seconds', () => {
+  it('gives the place of an unfinished handshake to a newcomer, once the handshake has had two seconds', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a', { options: { maxConnections: 3, maxInitiate: 1 } });
     arrive(world, 'BCd', 500);
@@ -45,7 +45,7 @@ describe('a full table', () => {
     assert.deepEqual([client.peers, reasons(client)], ['df', ['table-full', 'table-full']]);
   });
 
-  it('gives up whom those above name, and turns newcomers away when they name nobody', () => {
+  it('parts from the peer that the side above names, and turns newcomers away when it names none', () => {
     const world = new EncoderWorld();
     let useless: string | undefined;
     const client: Client = world.client(A, 'a', {
@@ -59,7 +59,7 @@ describe('a full table', () => {
     assert.deepEqual([client.peers, reasons(client)], ['ce', ['table-full', 'useless']]);
   });
 
-  it('makes way for addresses that wait: by useless peers and by dials that take long, which wait in their turn', () => {
+  it('makes way for addresses that wait: useless peers and slow dials go, and wait in their turn', () => {
     const world = new EncoderWorld();
     const useless = new Set<string>();
     const client: Client = world.client(A, 'a', {
@@ -94,7 +94,7 @@ describe('a full table', () => {
     assert.equal(client.encoder.makeWay(), true, 'those who made way may be dialled again');
   });
 
-  it('lets a peer in from a host that has all it may have when another of that host is given up', () => {
+  it('lets a peer in from a host that has all its places when another peer of that host goes', () => {
     const world = new EncoderWorld();
     const asked: [string, boolean, number][] = [];
     const client: Client = world.client(A, 'a', {

@@ -7,7 +7,7 @@ function dialler(log: string[], name: string): Dialler {
 }
 
 describe('the places for dials', () => {
-  it('are given until there are none, and whoever found none is told once when one is free', () => {
+  it('are given while there are any, and a torrent that found none hears once when one is free', () => {
     const places = new HalfOpen(2);
     const log: string[] = [];
     const first = dialler(log, 'first');
@@ -21,7 +21,7 @@ describe('the places for dials', () => {
     assert.equal(places.count, 0);
   });
 
-  it('go to the one who has fewest, and whoever has more is asked to give way', () => {
+  it('go to the torrent with the fewest, and the one with the most is asked to give way', () => {
     const places = new HalfOpen(3);
     const log: string[] = [];
     const [most, few, none] = ['most', 'few', 'none'].map((name) => dialler(log, name)) as [Dialler, Dialler, Dialler];
@@ -32,7 +32,7 @@ describe('the places for dials', () => {
     assert.deepEqual(log, ['none told', 'most told', 'few told']);
   });
 
-  it('are offered to the next when one who was told wants none', () => {
+  it('are offered to the next torrent when the one that was told wants none', () => {
     const places = new HalfOpen(1);
     const log: string[] = [];
     const first = dialler(log, 'first');
@@ -45,7 +45,7 @@ describe('the places for dials', () => {
     assert.deepEqual(log, ['first told', 'second told']);
   });
 
-  it('are not offered to one who has withdrawn', () => {
+  it('are not offered to a torrent that has withdrawn', () => {
     const places = new HalfOpen(1);
     const log: string[] = [];
     const waiting = dialler(log, 'waiting');

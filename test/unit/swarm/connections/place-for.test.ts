@@ -52,13 +52,13 @@ function giverTo(host: string, rows: readonly Row[], { isSeed = true, isHostFull
 const busy = (host: string, count: number): Row[] => Array.from({ length: count }, () => ({ host }));
 
 describe('a place in a full table', () => {
-  it('goes from the host that has most to one that has fewer, however busy it is: the least useful first', () => {
+  it('goes from the host with the most places to one with fewer, however busy: the least useful peer first', () => {
     const idle = { host: 'many', name: 'idle', idleFor: 5_000 };
     assert.equal(giverTo('new', [...busy('few', 2), ...busy('many', 2), idle]), 'idle');
     assert.equal(giverTo('few', [...busy('few', 2), ...busy('many', 3), idle]), 'idle');
   });
 
-  it('does not go to a host that would have more than the other one then has', () => {
+  it('does not go to a host that would then have more places than the other one', () => {
     assert.equal(giverTo('few', [...busy('few', 2), ...busy('many', 3)]), undefined);
     assert.equal(giverTo('new', [...busy('a', 1), ...busy('b', 1)]), undefined);
   });
@@ -67,7 +67,7 @@ describe('a place in a full table', () => {
     assert.equal(giverTo('new', [...busy('many', 5), { host: 'a', name: 'useless' }]), 'useless');
   });
 
-  it('goes from a peer that was of no use for long, but not to a host that has as many', () => {
+  it('goes from a peer that was of no use for long, but not to a host with as many places', () => {
     const rows = [{ host: 'a', idleFor: 70_000 }, ...busy('b', 1)];
     assert.equal(giverTo('new', rows), 'a');
     assert.equal(giverTo('b', rows), undefined);
@@ -85,7 +85,7 @@ describe('a place in a full table', () => {
     assert.equal(giverTo('new', [{ host: 'a', idleFor: 70_000, dialled: true }, ...busy('b', 1)]), undefined);
   });
 
-  it('goes from one of no use to another of the same host, where that host has all that one may have', () => {
+  it('goes from a peer of no use to another one of the same host when that host has all its places', () => {
     const rows = [{ host: 'other', idleFor: 90_000 }, { host: 'a', idleFor: 70_000, name: 'idle' }, ...busy('a', 3)];
     assert.equal(giverTo('a', rows, { isHostFull: true }), 'idle');
     assert.equal(giverTo('a', busy('a', 4), { isHostFull: true }), undefined);

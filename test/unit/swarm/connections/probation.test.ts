@@ -4,7 +4,7 @@ import type { Connection } from '../../../../src/swarm/connections/connection.js
 import { Probation } from '../../../../src/swarm/connections/probation.js';
 import { Timeline } from '../../../support/simulation/timeline.js';
 
-/** A connection on probation, and how many frames those above have heard over it. */
+/** A connection on probation, and how many frames the side above has heard over it. */
 function onProbation() {
   const timeline = new Timeline();
   const heard = { frames: 0 };
@@ -17,7 +17,7 @@ function onProbation() {
 }
 
 describe('a connection on probation', () => {
-  it('passes after two seconds, and those above hear what its peer has said', () => {
+  it('passes after two seconds, and the side above hears what its peer has said', () => {
     const { timeline, heard, probation, connection } = onProbation();
     for (let count = 0; count < 100; count += 1) assert.ok(probation.keeps(connection, Buffer.alloc(5)));
     timeline.run(1_900);
@@ -26,7 +26,7 @@ describe('a connection on probation', () => {
     assert.deepEqual([probation.has(connection), heard.frames], [false, 100]);
   });
 
-  it('cannot save up more than a thousand short frames for one task', () => {
+  it('keeps no more than a thousand short frames for one task', () => {
     const { heard, probation, connection } = onProbation();
     let kept = 0;
     while (kept < 100_000 && probation.keeps(connection, Buffer.alloc(1))) kept += 1;

@@ -63,7 +63,7 @@ describe('the spares', () => {
     assert.deepEqual(dialAll(book, 5 * MINUTE), [1_001, 1, 1_003]);
   });
 
-  it('remember a bounded number of seeds that came by themselves, and the newest again after a while', () => {
+  it('remember a bounded number of seeds from outside, and a new one again after a while', () => {
     const book = spares(4);
     const seedsAt = (now: number): number => {
       for (let port = 1; port <= 1_000; port += 1) book.partedComplete(at(port), Buffer.alloc(20), now);
@@ -104,7 +104,7 @@ describe('the spares', () => {
     assert.deepEqual(attempts, [0, 1, 3, 7]);
   });
 
-  it('are all allowed again, the minute apart, when somebody names a dropped one', () => {
+  it('keep their failures when they are dropped, and wait for these when a source names them again', () => {
     const book = spares();
     book.name(at(1), 0);
     let now = 0;
@@ -151,7 +151,7 @@ describe('the spares', () => {
     assert.equal(book.next(0, anybody)?.spare.address.port, 1);
   });
 
-  it('know who answered, and never come back when condemned', () => {
+  it('know which peer answered, and never come back when condemned', () => {
     const book = spares();
     const peerId = Buffer.alloc(20, 'p');
     assert.equal(book.knownPeerId(at(1)), null);
@@ -190,7 +190,7 @@ describe('the spares', () => {
     );
   });
 
-  it('of several who name them are dialled in turn, the user and trackers first', () => {
+  it('of several tellers are dialled in turn, those of the user and of trackers first', () => {
     const book = spares(20);
     const named = [
       [10, { kind: 'pex', teller: '9.0.0.7' }],
@@ -203,7 +203,7 @@ describe('the spares', () => {
     assert.deepEqual(dialAll(book, 0), [51, 41, 21, 11, 52, 42, 22, 31, 53, 43, 23, 12, 32, 13, 33]);
   });
 
-  it('of one who names very many give way to those of others, until each has its share', () => {
+  it('of a teller that names very many give way to those of others, until each has its share', () => {
     const book = spares(12);
     for (let port = 1; port <= 100; port += 1) book.name(at(port), 0, { kind: 'pex', teller: '9.0.0.7' });
     for (let port = 101; port <= 200; port += 1) book.name(at(port), 0, { kind: 'dht', teller: `9.0.1.${port}` });
@@ -228,7 +228,7 @@ describe('the spares', () => {
     assert.ok(book.tellers.count <= 30, `${book.tellers.count} tellers`);
   });
 
-  it('of one who names only what fails give way to those of one whose addresses are good', () => {
+  it('of a teller whose addresses fail give way to those of a teller whose addresses are good', () => {
     const book = spares(10);
     const [liar, honest] = ['9.0.0.7', '9.0.0.8'].map((teller) => book.tellers.of({ kind: 'pex', teller }));
     for (let failure = 0; failure < 12; failure += 1) liar?.failed();
@@ -240,7 +240,7 @@ describe('the spares', () => {
     assert.deepEqual([liar?.waiting, honest?.waiting], [5, 5]);
   });
 
-  it('of a kind of sources are as many as its best teller may have: tellers do not answer for each other', () => {
+  it('of one kind of sources have the share of its best teller: tellers do not answer for each other', () => {
     const book = spares(10);
     const [liar, honest] = ['9.0.0.7', '9.0.0.8'].map((teller) => book.tellers.of({ kind: 'pex', teller }));
     for (let failure = 0; failure < 16; failure += 1) liar?.failed();
@@ -250,7 +250,7 @@ describe('the spares', () => {
     assert.deepEqual([liar?.waiting, honest?.waiting], [1, 4]);
   });
 
-  it('of one host make room for another teller: that which two have named stays', () => {
+  it('of one host make room for another teller, but an address that two tellers have named stays', () => {
     const book = new Book({ maxSpares: 100, maxSparesPerHost: 3 });
     for (const port of [1, 2, 3]) book.name(at(port), 0, { kind: 'pex', teller: '9.0.0.7' });
     book.name(at(3), 0, { kind: 'lsd', teller: '9.0.0.9' });
@@ -259,7 +259,7 @@ describe('the spares', () => {
     assert.deepEqual(dialAll(book, 0).sort(), [2, 3, 9]);
   });
 
-  it('remember eight of their tellers, and of a flood of attempts the latest', () => {
+  it('remember eight tellers of an address, and of a flood of attempts the latest', () => {
     const book = spares();
     for (let each = 0; each < 20; each += 1) book.name(at(1), 0, { kind: 'pex', teller: `9.0.0.${each}` });
     assert.equal(book.next(0, anybody)?.spare.tellers.length, 8);
@@ -271,7 +271,7 @@ describe('the spares', () => {
     assert.deepEqual(dialAll(book, 0), [1]);
   });
 
-  it('of one host are few, whoever names its ports, but for the user', () => {
+  it('of one host are few, unless the user names them', () => {
     const book = new Book({ maxSpares: 100, maxSparesPerHost: 3 });
     const liar = { kind: 'pex', teller: '9.0.0.7' } as const;
     for (let port = 1; port < 60_000; port += 7) book.name(at(port), 0, liar);
@@ -286,7 +286,7 @@ describe('the spares', () => {
     assert.equal(book.count, 15);
   });
 
-  it('that a liar names first are dialled in the turn of those who name them again', () => {
+  it('that a liar names first are dialled in the turn of a teller that names them again', () => {
     const book = spares(20);
     for (let each = 0; each < 40; each += 1) book.name(at(1_000), 0, { kind: 'pex', teller: `9.0.0.${each}` });
     for (let port = 1_001; port < 1_010; port += 1) book.name(at(port), 0, { kind: 'pex', teller: '9.0.0.1' });
@@ -295,7 +295,7 @@ describe('the spares', () => {
     assert.deepEqual([turn?.spare.address.port, turn?.teller.kind], [1_000, 'tracker']);
   });
 
-  it('leave no trace in anybody’s share when they are gone', () => {
+  it('leave no trace in the share of any teller when they are gone', () => {
     const step = fc.record({
       port: fc.integer({ min: 1, max: 12 }),
       teller: fc.integer({ min: 1, max: 6 }),

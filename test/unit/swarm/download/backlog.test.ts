@@ -28,7 +28,7 @@ describe('Backlog', () => {
     assert.deepEqual(sizes, [16, 32, 64, 128]);
   });
 
-  it('goes on growing on a long way, where a round trip is longer than a window', () => {
+  it('goes on growing when a round trip is longer than a window', () => {
     const backlog = createBacklog(500);
     backlog.askedWhileIdle(0);
     const sizes: number[] = [];
@@ -39,7 +39,7 @@ describe('Backlog', () => {
     assert.deepEqual(sizes, [16, 32, 64, 128]);
   });
 
-  it('asks a peer that states no queue for more than others take, as long as its answers keep pace', () => {
+  it('grows beyond the usual limit for a peer that states no queue, as long as its answers keep pace', () => {
     const backlog = createBacklog();
     backlog.askedWhileIdle(0);
     const sizes: number[] = [];
@@ -52,14 +52,14 @@ describe('Backlog', () => {
     assert.equal(sizes.at(-1), DEFAULT_BACKLOG_OPTIONS.most);
   });
 
-  it('asks a slow peer for no more than it sends', () => {
+  it('does not grow beyond what a slow peer sends', () => {
     const backlog = createBacklog(500);
     backlog.askedWhileIdle(0);
     feed(backlog, 0, 500, 20);
     assert.equal(backlog.size, 2 + 250);
   });
 
-  it('goes back for good at the first request that is refused, and further back at one that is not answered', () => {
+  it('returns to the limit for good after a refused request, and falls further after an unanswered one', () => {
     const sizeAfter = (setBack: (backlog: Backlog) => void) => {
       const backlog = createBacklog();
       backlog.askedWhileIdle(0);
@@ -74,7 +74,7 @@ describe('Backlog', () => {
     assert.deepEqual(setBacks.map(sizeAfter), [500, 250]);
   });
 
-  it('takes the blame for as many refused requests as it asked for above the limit', () => {
+  it('excuses as many refused requests as it had asked for above the limit', () => {
     const backlog = createBacklog();
     assert.equal(backlog.refused(), false);
     const tried = createBacklog();
@@ -85,7 +85,7 @@ describe('Backlog', () => {
     assert.equal(blamed, DEFAULT_BACKLOG_OPTIONS.most - DEFAULT_BACKLOG_OPTIONS.limit);
   });
 
-  it('never goes beyond what the peer queues', () => {
+  it('never exceeds the queue that the peer states', () => {
     const backlog = createBacklog();
     backlog.setLimit(500);
     backlog.askedWhileIdle(0);
@@ -102,7 +102,7 @@ describe('Backlog', () => {
     assert.equal(backlog.size, DEFAULT_BACKLOG_OPTIONS.most);
   });
 
-  it('asks a peer that drops requests for as many as it held, and for half of the limit at the least', () => {
+  it('falls, for a peer that drops requests, to what it held, but to half of the limit at the least', () => {
     const sizesAfter = (...held: number[]) => {
       const backlog = createBacklog();
       backlog.askedWhileIdle(0);
@@ -119,7 +119,7 @@ describe('Backlog', () => {
     assert.deepEqual(sizesAfter(0), [1_000]);
   });
 
-  it('asks a peer for less at once that left requests unanswered, unless it has said how many it queues', () => {
+  it('has a lower limit for a peer that left requests unanswered, unless the peer states its queue', () => {
     const sizeAfterStall = (stated: number | null) => {
       const backlog = createBacklog();
       if (stated !== null) backlog.setLimit(stated);
@@ -131,21 +131,21 @@ describe('Backlog', () => {
     assert.deepEqual([null, 700].map(sizeAfterStall), [250, 700]);
   });
 
-  it('follows a slow peer down: two, and the blocks of the queue time', () => {
+  it('falls with the rate of a slow peer to two and the blocks of the queue time', () => {
     const backlog = createBacklog();
     backlog.askedWhileIdle(0);
     feed(backlog, 0, 2, 10);
     assert.equal(backlog.size, 2 + 2 * 4);
   });
 
-  it('holds less of the future when all peers together are fast', () => {
+  it('asks less in advance when all peers together are fast', () => {
     const backlog = createBacklog(500);
     backlog.askedWhileIdle(0);
     feed(backlog, 0, 100, 10);
     assert.equal(backlog.size, 2 + 50);
   });
 
-  it('does not shrink below what is on a long way', () => {
+  it('does not shrink below what is on the way when the round trip is long', () => {
     const backlog = createBacklog(500);
     backlog.askedWhileIdle(0);
     backlog.blockCameIn(1_000, BLOCK, false);
@@ -164,7 +164,7 @@ describe('Backlog', () => {
     assert.ok(backlog.size > 100, `size ${backlog.size}`);
   });
 
-  it('keeps to the queue that the peer states, be it longer or shorter, but not to any length', () => {
+  it('follows the queue that the peer states, longer or shorter, up to a bound', () => {
     const sizeAfter = (stated: number) => {
       const backlog = createBacklog();
       backlog.setLimit(stated);

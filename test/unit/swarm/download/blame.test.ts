@@ -14,7 +14,7 @@ const pieceAt = (index: number) => layout.pieceIndex(index)!;
 const zero = pieceAt(0);
 const right = Buffer.alloc(4 * BLOCK, 'right');
 
-/** A piece in which the named blocks are wrong, each in its own way. */
+/** A piece in which these blocks are wrong, each in a different way. */
 function wrongIn(...blocks: number[]): Buffer {
   const data = Buffer.from(right);
   for (const block of blocks) data[block * BLOCK + 7] = 255 - block;
@@ -32,7 +32,7 @@ const a = new Sender('a');
 const b = new Sender('b');
 const c = new Sender('c');
 
-/** `senders[block]` sent that block of the piece; undefined blocks were there before. */
+/** `senders[block]` sent that block of the piece; blocks with undefined were there before. */
 function deliver(blame: Blame<Sender>, piece: number, senders: readonly (Sender | undefined)[]): void {
   for (const [block, sender] of senders.entries()) {
     if (sender !== undefined) blame.blockCameIn(sender, pieceAt(piece), block * BLOCK);
@@ -46,7 +46,7 @@ describe('Blame', () => {
     assert.deepEqual(blame.pieceFailed(zero, null), [a]);
   });
 
-  it('finds, of several senders, the one whose block was wrong, when the piece passes later', () => {
+  it('finds the one of several senders whose block was wrong, when the piece passes later', () => {
     const blame = new Blame<Sender>(layout, DEFAULT_BLAME_OPTIONS);
     deliver(blame, 0, [a, b, a, c]);
     assert.deepEqual(blame.pieceFailed(zero, wrongIn(1)), []);
@@ -55,7 +55,7 @@ describe('Blame', () => {
     assert.equal(blame.suspectCount, 0);
   });
 
-  it('finds everybody who sent a wrong block in any of several attempts, and nobody twice', () => {
+  it('finds each sender of a wrong block in any of several attempts, and names it once', () => {
     const blame = new Blame<Sender>(layout, DEFAULT_BLAME_OPTIONS);
     deliver(blame, 0, [a, b, a, c]);
     blame.pieceFailed(zero, wrongIn(0, 2));
@@ -64,7 +64,7 @@ describe('Blame', () => {
     assert.deepEqual(blame.pieceVerified(zero, right), [a, c]);
   });
 
-  it('blames nobody for blocks from an earlier run', () => {
+  it('blames no sender for blocks from an earlier run', () => {
     const blame = new Blame<Sender>(layout, DEFAULT_BLAME_OPTIONS);
     deliver(blame, 0, [a, undefined, a, a]);
     assert.deepEqual(blame.pieceFailed(zero, wrongIn(1)), []);
@@ -80,7 +80,7 @@ describe('Blame', () => {
     assert.deepEqual(blame.pieceFailed(zero, wrongIn(0)), [c]);
   });
 
-  it('cannot compare a piece that is no longer in memory, and then blames nobody of several', () => {
+  it('cannot compare a piece that is no longer in memory, and then blames none of several senders', () => {
     const blame = new Blame<Sender>(layout, DEFAULT_BLAME_OPTIONS);
     deliver(blame, 0, [a, b, a, a]);
     blame.pieceFailed(zero, null);
@@ -88,7 +88,7 @@ describe('Blame', () => {
     assert.deepEqual(blame.pieceVerified(zero, null), []);
   });
 
-  it('gives credit for each block of a piece that passed, and for no other', () => {
+  it('gives credit for each block of a piece that passed, and for no other block', () => {
     const blame = new Blame<Sender>(layout, DEFAULT_BLAME_OPTIONS);
     deliver(blame, 0, [a, b, a, a]);
     deliver(blame, 1, [b, b, undefined, a]);
@@ -102,7 +102,7 @@ describe('Blame', () => {
     );
   });
 
-  it('knows the short last block', () => {
+  it('handles the short last block', () => {
     const blame = new Blame<Sender>(layout, DEFAULT_BLAME_OPTIONS);
     const last = pieceAt(9);
     const data = Buffer.alloc(3 * BLOCK + 100, 'last');
@@ -124,7 +124,7 @@ describe('Blame', () => {
     assert.deepEqual(blame.pieceVerified(pieceAt(8), right), [a]);
   });
 
-  it('keeps a bounded number of versions of a piece that fails for ever', () => {
+  it('keeps a bounded number of versions of a piece that fails again and again', () => {
     const blame = new Blame<Sender>(layout, DEFAULT_BLAME_OPTIONS);
     for (let attempt = 0; attempt < 100; attempt += 1) {
       deliver(blame, 0, [a, new Sender(`x${attempt}`), a, a]);

@@ -29,7 +29,7 @@ class Leeching {
     throw new Error('this peer is gone');
   }
 
-  /** Everything that the peer has been asked for comes, right. Returns how many blocks that were. */
+  /** The peer answers all its requests with right blocks. Returns how many blocks these were. */
   answer(peer: TalkingPeer): number {
     return peer.answer(TORRENT.content, 4 * BLOCK);
   }
@@ -41,7 +41,7 @@ function countOf(word: string, lines: readonly string[]): number {
 }
 
 describe('Downloader', () => {
-  it('asks for a backlog in one write as soon as it is unchoked', () => {
+  it('asks for a whole backlog in one write as soon as it is unchoked', () => {
     const leeching = new Leeching();
     const peer = leeching.peer('peer', '****');
     assert.deepEqual(peer.heard(), ['interested']);
@@ -51,7 +51,7 @@ describe('Downloader', () => {
     assert.equal(countOf('request', heard), 8);
   });
 
-  it('asks for more when blocks come, until it has everything, and then wants nothing more', () => {
+  it('asks for more when blocks come, until it has everything, and then loses interest', () => {
     const leeching = new Leeching();
     const peer = leeching.peer('peer', '****');
     peer.say({ type: 'unchoke' });
@@ -64,7 +64,7 @@ describe('Downloader', () => {
     assert.equal(countOf('notInterested', peer.heard()), 1);
   });
 
-  it('is interested only in what it lacks, and says so when that changes', () => {
+  it('is interested only in pieces that it lacks, and tells the peer when that changes', () => {
     const leeching = new Leeching();
     const peer = leeching.peer('peer', '    ');
     assert.deepEqual(peer.heard(), []);
@@ -78,7 +78,7 @@ describe('Downloader', () => {
     assert.equal(countOf('request', peer.heard()), 4);
   });
 
-  it('loses interest in one who chokes it when others have given all that it has', () => {
+  it('loses interest in a peer that chokes it, when others have given all its pieces', () => {
     const leeching = new Leeching();
     const choking = leeching.peer('choking', '*   ');
     const giving = leeching.peer('giving', '*   ');
@@ -89,7 +89,7 @@ describe('Downloader', () => {
     assert.deepEqual(choking.heard(), ['notInterested']);
   });
 
-  it('gives everything back at a choke, and others ask for it at once', () => {
+  it('gives all requests back at a choke, and other peers are asked at once', () => {
     const leeching = new Leeching();
     const first = leeching.peer('first', '*   ');
     const second = leeching.peer('second', '*   ');
@@ -101,7 +101,7 @@ describe('Downloader', () => {
     assert.equal(leeching.download(first).inFlight, 0);
   });
 
-  it('wakes those who found nothing to ask for when a peer leaves', () => {
+  it('wakes downloads that found nothing to ask for when a peer leaves', () => {
     const leeching = new Leeching({ download: { endgameBacklog: 0 } });
     const first = leeching.peer('first', '*   ');
     const second = leeching.peer('second', '*   ');
@@ -114,7 +114,7 @@ describe('Downloader', () => {
     leeching.member.check();
   });
 
-  it('asks several for the same at the end, and cancels with the others when a block comes', () => {
+  it('asks several peers for the same block in endgame, and sends cancels when it comes', () => {
     const leeching = new Leeching();
     const first = leeching.peer('first', '*   ');
     const second = leeching.peer('second', '*   ');
@@ -124,14 +124,14 @@ describe('Downloader', () => {
     assert.equal(countOf('request 0:', second.heard()), 4);
     first.deliver(TORRENT.content, 4 * BLOCK, 0, 1);
     assert.deepEqual(second.heard(), ['cancel 0:16384+16384']);
-    // It was on its way already: no fault, but of no use.
+    // The block was on the way already: no fault, but of no use.
     second.deliver(TORRENT.content, 4 * BLOCK, 0, 1);
     assert.equal(leeching.member.downloader.wasted, BLOCK);
     assert.equal(leeching.download(second).wasted, BLOCK);
     leeching.member.check();
   });
 
-  it('wakes those who found nothing to ask for when endgame begins', () => {
+  it('wakes downloads that found nothing to ask for when endgame begins', () => {
     const leeching = new Leeching();
     const busy = leeching.peer('busy', '*   ');
     const idle = leeching.peer('idle', '*   ');
@@ -146,7 +146,7 @@ describe('Downloader', () => {
     leeching.member.check();
   });
 
-  it('asks no peer for more than a few blocks that others are asked for', () => {
+  it('asks each peer for only a few blocks that other peers are asked for too', () => {
     const leeching = new Leeching({ download: { endgameBacklog: 2 } });
     const first = leeching.peer('first', '****');
     const second = leeching.peer('second', '****');
@@ -174,7 +174,7 @@ describe('Downloader', () => {
     assert.ok(download.isSnubbed());
   });
 
-  it('does not call a peer snubbed from whom it wants nothing', () => {
+  it('does not call a peer snubbed that it asks for nothing', () => {
     const leeching = new Leeching();
     const peer = leeching.peer('peer', '*   ');
     peer.say({ type: 'unchoke' });
@@ -183,7 +183,7 @@ describe('Downloader', () => {
     assert.ok(!leeching.download(peer).isSnubbed());
   });
 
-  it('lets others fetch what a peer does not deliver for a minute, and leaves it one request', () => {
+  it('lets others fetch what a peer does not send for a minute, and leaves it one request', () => {
     const leeching = new Leeching({ download: { endgameBacklog: 0 } });
     const silent = leeching.peer('silent', '****');
     silent.say({ type: 'unchoke' });
@@ -199,7 +199,7 @@ describe('Downloader', () => {
     leeching.member.check();
   });
 
-  it('asks a peer for one block again that delivered nothing for a minute, when no other peer is there', () => {
+  it('asks a peer that sent nothing for a minute for one block again, when there is no other peer', () => {
     const leeching = new Leeching();
     const peer = leeching.peer('peer', '****');
     peer.say({ type: 'unchoke' });
@@ -209,7 +209,7 @@ describe('Downloader', () => {
     leeching.member.check();
   });
 
-  it('takes a block that comes later than that all the same', () => {
+  it('accepts a block that comes even later', () => {
     const leeching = new Leeching();
     const peer = leeching.peer('peer', '*   ');
     peer.say({ type: 'unchoke' });
@@ -220,7 +220,7 @@ describe('Downloader', () => {
     assert.ok(leeching.member.wrapper.have.has(0));
   });
 
-  it('asks again when there is room for pieces', () => {
+  it('asks again when there is room for pieces again', () => {
     const leeching = new Leeching({ memory: 4 * BLOCK });
     const peers = ['a', 'b'].map((name) => leeching.peer(name, '****'));
     for (const peer of peers) peer.say({ type: 'unchoke' });
@@ -233,7 +233,7 @@ describe('Downloader', () => {
     assert.equal(leeching.member.slots.taken, 0);
   });
 
-  it('asks when memory that others held is free again', () => {
+  it('asks when memory that other torrents held is free again', () => {
     const leeching = new Leeching({ memory: 4 * BLOCK });
     const { slots } = leeching.member;
     const slot = slots.take(4 * BLOCK);
@@ -246,7 +246,7 @@ describe('Downloader', () => {
     assert.equal(countOf('request', peer.heard()), 4);
   });
 
-  it('asks for no more than the limit lets in', () => {
+  it('asks for no more than the download limit allows', () => {
     const leeching = new Leeching({ downloadRate: BLOCK });
     const peer = leeching.peer('peer', '****');
     peer.say({ type: 'unchoke' });
@@ -258,7 +258,7 @@ describe('Downloader', () => {
     assert.equal(countOf('request', peer.heard()), 1, 'what was given back is not spent');
   });
 
-  it('counts what failed as wasted and fetches it again', () => {
+  it('counts a failed piece as wasted and fetches it again', () => {
     const leeching = new Leeching();
     const peer = leeching.peer('peer', '*   ');
     peer.say({ type: 'unchoke' });

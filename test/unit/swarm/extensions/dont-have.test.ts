@@ -35,7 +35,7 @@ function requests(peer: TalkingPeer): string[] {
 }
 
 describe('a peer that has lost a piece', () => {
-  it('is not asked for it any more, others are, and it counts no more among those who have it', () => {
+  it('is not asked for it any more, other peers are asked, and it does not count for the availability', () => {
     const member = new Swarm(TORRENT).member('10.0.0.1', { download: { endgameBacklog: 0 } });
     const [peer, other] = [speaker(member, 'peer'), speaker(member, 'other')];
     for (const each of [peer, other]) each.has('*         ');
@@ -51,7 +51,7 @@ describe('a peer that has lost a piece', () => {
     assert.equal(requests(other).length, 2);
   });
 
-  it('of a million is sent off when it makes us count all of them again and again', () => {
+  it('is parted from when it makes us count a million pieces again and again', () => {
     const torrent = zeroTorrent(1_000_000, 1);
     const member = new Swarm(torrent).member('10.0.0.1');
     for (const again of [{ type: 'have', piece: 0 }, { type: 'haveAll' }] as const) {
@@ -67,7 +67,7 @@ describe('a peer that has lost a piece', () => {
     }
   });
 
-  it('is counted right whether it was a seed, or became one by its haves', () => {
+  it('is counted right, whether it was a seed from the start or became one by its haves', () => {
     const member = new Swarm(TORRENT).member('10.0.0.1');
     const counts = () => [0, 1, 9].map((piece) => member.picker.availability(TORRENT.piece(piece)));
     const [seed, grown] = [speaker(member, 'seed'), speaker(member, 'grown')];
@@ -86,7 +86,7 @@ describe('a peer that has lost a piece', () => {
     member.check();
   });
 
-  it('is refused when there is no such piece, when its message is none, and when it changes its mind too often', () => {
+  it('is refused for a piece that does not exist, for a malformed message, and for losing a piece too often', () => {
     const member = new Swarm(TORRENT).member('10.0.0.1');
     const [far, broken, fickle] = [speaker(member, 'far'), speaker(member, 'broken'), speaker(member, 'fickle')];
     dontHave(far, 10);
@@ -105,7 +105,7 @@ describe('a peer that has lost a piece', () => {
 describe('when we have lost a piece', () => {
   const lost = new Set([TORRENT.piece(2)]);
 
-  it('who understands that is told and stays, and the others go unless they have it themselves', () => {
+  it('peers that speak the extension hear it and stay; the others are parted from unless they have the piece', () => {
     const member = new Swarm(TORRENT).seed('10.0.0.1');
     const understands = speaker(member, 'understands');
     const plain = new TalkingPeer(member, 'plain');
@@ -120,7 +120,7 @@ describe('when we have lost a piece', () => {
     );
   });
 
-  it('nobody need go when it was only doubted, if it heard of what was dropped', () => {
+  it('a peer with the fast extension stays when the piece was only in doubt, and the others are parted from', () => {
     const member = new Swarm(TORRENT).seed('10.0.0.1');
     const [fast, plain] = [new TalkingPeer(member, 'fast', 'fast'), new TalkingPeer(member, 'plain')];
     member.connecter.piecesLost([], lost);
@@ -129,7 +129,7 @@ describe('when we have lost a piece', () => {
 });
 
 describe('a seed’s place', () => {
-  it('is not kept for who fetches nothing', () => {
+  it('is not kept by a peer that downloads nothing', () => {
     const member = new Swarm(TORRENT).seed('10.0.0.1');
     const peer = speaker(member, 'peer');
     Object.assign(peer.connection, { locallyInitiated: false });

@@ -39,7 +39,7 @@ function setUp() {
 const hello = (ids: Record<string, number>, version: string | null = 'v') =>
   encodeExtensionHandshake({ ...SILENT_HANDSHAKE, ids: new Map(Object.entries(ids)), version });
 
-test('whoever announces the extension protocol is told what we speak, and its own address', () => {
+test('a peer that announces the extension protocol hears what we speak, and its own address', () => {
   const { extensions, connection } = setUp();
   extensions.connectionMade(connection);
   assert.deepEqual(
@@ -59,7 +59,7 @@ test('whoever announces the extension protocol is told what we speak, and its ow
   });
 });
 
-test('nothing is said to a peer that does not announce it, and what it sends is junk', () => {
+test('a peer that does not announce the extension protocol hears nothing, and what it sends is junk', () => {
   const { extensions, log } = setUp();
   const connection = new RecordedConnection();
   extensions.connectionMade(connection);
@@ -70,7 +70,7 @@ test('nothing is said to a peer that does not announce it, and what it sends is 
   assert.deepEqual(log, []);
 });
 
-test('messages go to the extension under whose id they come, once the handshake is there', () => {
+test('a message goes to the extension of its id, once the handshake has come', () => {
   const { extensions, connection, log } = setUp();
   extensions.connectionMade(connection);
   assert.equal(extensions.gotMessage(connection, 1, Buffer.from('early')), JUNK);
@@ -82,7 +82,7 @@ test('messages go to the extension under whose id they come, once the handshake 
   assert.deepEqual(log, ['news of v', 'x: handshake v', 'y: handshake v', 'y: hi', 'x: left', 'y: left']);
 });
 
-test("what is sent goes under the peer's own id, and not at all when it gave none or took it back", () => {
+test('a message goes out under the id that the peer chose, and not at all when it gave none or withdrew it', () => {
   const { extensions, connection } = setUp();
   extensions.connectionMade(connection);
   extensions.gotMessage(connection, 0, hello({ y: 9 }));
@@ -94,7 +94,7 @@ test("what is sent goes under the peer's own id, and not at all when it gave non
   assert.deepEqual(connection.payloads.slice(1), [[9, Buffer.from('a')]]);
 });
 
-test('later handshakes change what is known, and are counted; broken ones end the connection', () => {
+test('later handshakes change what we know of a peer and are counted; a malformed one ends the connection', () => {
   const { extensions, connection } = setUp();
   extensions.connectionMade(connection);
   extensions.gotMessage(connection, 0, hello({ x: 1 }, 'first'));
@@ -114,7 +114,7 @@ test('later handshakes change what is known, and are counted; broken ones end th
   });
 });
 
-test('when something about us changes, everybody who listens is told again', () => {
+test('when what we say of ourselves changes, each peer that speaks the extension protocol hears it', () => {
   const { extensions, connection, own } = setUp();
   extensions.ownChanged();
   extensions.connectionMade(connection);

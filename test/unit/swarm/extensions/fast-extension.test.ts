@@ -57,7 +57,7 @@ function reject(peer: TalkingPeer, spans: readonly string[]): void {
 }
 
 describe('to a peer with the fast extension', () => {
-  it('we say all, nothing, or which pieces we have', () => {
+  it('we say haveAll, haveNone, or which pieces we have', () => {
     assert.deepEqual(new Scene('seed').peer('peer').heard(), ['haveAll']);
     assert.deepEqual(new Scene('leech').peer('peer').heard(), ['haveNone']);
     const scene = new Scene('leech');
@@ -68,7 +68,7 @@ describe('to a peer with the fast extension', () => {
     assert.match(first, /^bitfield /);
   });
 
-  it('we reject after a choke what it had asked for, whether it waits or is being read', () => {
+  it('we reject after a choke what the peer had asked for, whether that waits or is being read', () => {
     const scene = new Scene('seed');
     const peer = scene.peer('peer', HAVE_ALL, INTERESTED);
     scene.run(0);
@@ -84,7 +84,7 @@ describe('to a peer with the fast extension', () => {
     assert.equal(words(peer.heard()).filter((word) => word.startsWith('piece')).length, 0);
   });
 
-  it('we reject what it cancels, what we lack, and what it does not want any more', () => {
+  it('we reject what the peer cancels, what we lack, and what it does not want any more', () => {
     const scene = new Scene('seed');
     const peer = scene.peer('peer', HAVE_NONE, INTERESTED);
     scene.run(0);
@@ -101,7 +101,7 @@ describe('to a peer with the fast extension', () => {
     assert.deepEqual(peer.heard(), ['reject 0:16384+16384']);
   });
 
-  it('we reject what does not fit in the queue, and do not make it ask for everything anew', () => {
+  it('we reject what does not fit in the queue, and the peer need not ask for everything anew', () => {
     const scene = new Scene('seed', { upload: { maxQueued: 2 } });
     const peer = scene.peer('peer', HAVE_NONE, INTERESTED);
     scene.run(0);
@@ -115,7 +115,7 @@ describe('to a peer with the fast extension', () => {
     assert.deepEqual(peer.heard(), ['piece 0:0+16384, piece 0:16384+16384']);
   });
 
-  it('we allow a beginner four of forty pieces, and give it each of them once in spite of a choke', () => {
+  it('we allow a beginner four of forty pieces, and send it each of them once in spite of a choke', () => {
     const scene = new Scene('seed', { uploadSlots: 1 });
     const other = scene.peer('other', HAVE_NONE, INTERESTED);
     scene.run(0);
@@ -134,7 +134,7 @@ describe('to a peer with the fast extension', () => {
     assert.equal(more.filter((word) => word.startsWith('reject')).length, 2, 'more than the length of all of them');
   });
 
-  it('we allow nothing to who has ten pieces, and nothing twice', () => {
+  it('we allow nothing when it has ten pieces, and nothing twice', () => {
     const allowed = (peer: TalkingPeer) => words(peer.heard()).filter((word) => word.startsWith('allowedFast')).length;
     const scene = new Scene('seed');
     const rich = scene.peer('rich');
@@ -144,7 +144,7 @@ describe('to a peer with the fast extension', () => {
     assert.equal(allowed(poor), 4);
   });
 
-  it('we part from who asks without end and takes no answer', () => {
+  it('we refuse it when it asks without end and takes no answer', () => {
     const scene = new Scene('seed');
     const peer = scene.peer('peer', HAVE_NONE);
     peer.connection.unsentLength = 3 * 1024 * 1024;
@@ -155,7 +155,7 @@ describe('to a peer with the fast extension', () => {
 });
 
 describe('of a peer with the fast extension', () => {
-  it('we take all, or nothing, instead of a bitfield', () => {
+  it('we take haveAll or haveNone instead of a bitfield', () => {
     const scene = new Scene('leech');
     scene.peer('one', HAVE_ALL);
     scene.peer('two', HAVE_NONE);
@@ -164,7 +164,7 @@ describe('of a peer with the fast extension', () => {
     assert.equal(scene.member.picker.availability(TORRENT.piece(3)), 2);
   });
 
-  it('we wait for what it was asked for before a choke, until it refuses that', () => {
+  it('we wait after a choke for what we had asked, until the peer rejects it', () => {
     const scene = new Scene('leech', { download: { endgameBacklog: 0 } });
     const [first, second] = [scene.peer('first'), scene.peer('second')];
     for (const peer of [first, second]) peer.has(`*${' '.repeat(39)}`);
@@ -182,7 +182,7 @@ describe('of a peer with the fast extension', () => {
     assert.deepEqual(asked(first), []);
   });
 
-  it('we do not ask again for a piece that it refuses, until it has choked and unchoked us or time has passed', () => {
+  it('we do not ask again for a piece that it rejects, until it has choked and unchoked us or time has passed', () => {
     const scene = new Scene('leech');
     const peer = scene.peer('peer');
     peer.has(`*${' '.repeat(39)}`);
@@ -199,7 +199,7 @@ describe('of a peer with the fast extension', () => {
     assert.deepEqual(asked(peer), both);
   });
 
-  it('we ask it for less when it refuses everything, and part at last', () => {
+  it('we ask for less when it rejects everything, and part from it at last', () => {
     const scene = new Scene('leech');
     const peer = scene.peer('peer', HAVE_ALL, { type: 'unchoke' });
     let refused = 0;
@@ -221,7 +221,7 @@ describe('of a peer with the fast extension', () => {
     assert.ok(refused <= 60, String(refused));
   });
 
-  it('we ask for as much as before when it has had its trouble', () => {
+  it('we ask for as much as before when it serves us again', () => {
     const scene = new Scene('leech');
     const peer = scene.peer('peer', HAVE_ALL, { type: 'unchoke' });
     for (let spans = asked(peer); spans.length > 0; spans = asked(peer)) reject(peer, spans);
@@ -232,7 +232,7 @@ describe('of a peer with the fast extension', () => {
     assert.ok(scene.member.isDone);
   });
 
-  it('we do not mind that it refuses what we cancelled', () => {
+  it('we allow it to reject what we cancelled', () => {
     const scene = new Scene('leech');
     const [first, second] = [scene.peer('first'), scene.peer('second')];
     for (const peer of [first, second]) peer.has(`*${' '.repeat(39)}`);
@@ -247,7 +247,7 @@ describe('of a peer with the fast extension', () => {
     assert.equal(second.refusal, null);
   });
 
-  it('we ask for what it allows in spite of its choke, if it has it, and not again for what it then refuses', () => {
+  it('we request an allowed piece in spite of the choke, if the peer has it, but not again after a reject', () => {
     const scene = new Scene('leech');
     const peer = scene.peer('peer');
     peer.has(`** *${' '.repeat(36)}`);
@@ -262,7 +262,7 @@ describe('of a peer with the fast extension', () => {
     assert.deepEqual(asked(peer), ['2:0+16384', '2:16384+16384']);
   });
 
-  it('we do not ask again for what it allows, refuses, and allows again, however often', () => {
+  it('we do not ask again for what it allows, rejects, and allows again, however often', () => {
     const scene = new Scene('leech');
     const peer = scene.peer('peer', HAVE_ALL);
     let requests = 0;
@@ -278,7 +278,7 @@ describe('of a peer with the fast extension', () => {
     assert.equal(peer.refusal, 'too-much-junk');
   });
 
-  it('we begin with what it suggests, if it has that and we do not', () => {
+  it('we begin with a piece that it suggests, if it has the piece and we do not', () => {
     const scene = new Scene('leech');
     const peer = scene.peer('peer');
     peer.has(`${' '.repeat(10)}${'*'.repeat(30)}`);
@@ -288,7 +288,7 @@ describe('of a peer with the fast extension', () => {
   });
 
   for (const type of ['suggest', 'allowedFast'] as const) {
-    it(`we refuse ${type} of a piece that there is not, and count too many of them`, () => {
+    it(`we take many ${type} messages, and refuse one for a piece that does not exist`, () => {
       const scene = new Scene('leech');
       const peer = scene.peer('peer', HAVE_ALL);
       for (let time = 0; time < 1_000; time += 1) peer.say({ type, piece: time % 40 });
@@ -298,7 +298,7 @@ describe('of a peer with the fast extension', () => {
     });
   }
 
-  it('we take the whole torrent, whatever it refuses now and then', () => {
+  it('we get the whole torrent, although it rejects requests now and then', () => {
     const scene = new Scene('leech');
     const peer = scene.peer('peer', HAVE_ALL, { type: 'unchoke' });
     for (let round = 0; round < 200 && !scene.member.isDone; round += 1) {

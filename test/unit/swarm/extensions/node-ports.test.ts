@@ -20,7 +20,7 @@ function peerAt(host: string, reserved: Buffer): RecordedConnection {
   return Object.assign(new RecordedConnection(), { address: { host, port: 6881 }, reserved });
 }
 
-test('who announces the DHT is told our port once, where our node can be reached from there', () => {
+test('a peer that announces the DHT hears our port once, if our node can be reached from its host', () => {
   const { ports } = setUp();
   const peers = [
     peerAt('10.0.0.1', WITH_DHT),
@@ -34,7 +34,7 @@ test('who announces the DHT is told our port once, where our node can be reached
   );
 });
 
-test('a peer names the node at its own address, once; port 0 and whatever it says later is junk', () => {
+test('a peer names the node at its own address once; port 0 and each later port are junk', () => {
   const { ports, named } = setUp();
   const [one, other] = [peerAt('10.0.0.1', WITH_DHT), peerAt('10.0.0.2', WITH_DHT)];
   const told = [ports.gotPort(one, 0), ports.gotPort(one, 6881), ports.gotPort(one, 6882), ports.gotPort(other, 6883)];

@@ -65,7 +65,7 @@ function setUp() {
   return { timeline, dialled, exchange, meet };
 }
 
-test('a peer is told whom we know, then once a minute what has changed, and of itself never', () => {
+test('a peer hears which peers we know, then once a minute what has changed, and never of itself', () => {
   const { timeline, exchange, meet } = setUp();
   const partner = new Partner('9.0.0.1');
   meet('9.0.0.1', '9.0.0.2', '9.0.0.3');
@@ -79,7 +79,7 @@ test('a peer is told whom we know, then once a minute what has changed, and of i
   assert.equal(timeline.pending, 0);
 });
 
-test('a message holds fifty peers, and the rest come with the next ones', () => {
+test('a message holds fifty peers, and the next messages bring the others', () => {
   const { timeline, exchange, meet } = setUp();
   const partner = new Partner('9.0.0.1');
   meet(...Array.from({ length: 70 }, (_, index) => `9.1.0.${index}`));
@@ -91,7 +91,7 @@ test('a message holds fifty peers, and the rest come with the next ones', () => 
   );
 });
 
-test('whom a peer names is dialled, but not for a service, nor within a network that the peer is not in', () => {
+test('we dial the peers that a peer names, but no port of a service, and no network that the peer is not in', () => {
   const { dialled, exchange } = setUp();
   const say = (from: string, ...added: PexPeer[]) => {
     const partner = new Partner(from);
@@ -107,7 +107,7 @@ test('whom a peer names is dialled, but not for a service, nor within a network 
   assert.deepEqual(dialled, ['127.0.0.1:7000']);
 });
 
-test('nobody is told of peers in a network that he is not in, nor of services', () => {
+test('a peer does not hear of peers in a network that it is not in, nor of ports of services', () => {
   const { timeline, exchange, meet } = setUp();
   const [far, near] = [new Partner('9.0.0.2'), new Partner('10.0.0.1')];
   meet('127.0.0.1', '10.0.0.7', '192.168.1.1', '169.254.1.1', '::1', 'fe80::7', '9.0.0.3');
@@ -117,7 +117,7 @@ test('nobody is told of peers in a network that he is not in, nor of services', 
   assert.deepEqual(near.heard, ['+10.0.0.7,192.168.1.1,9.0.0.3,9.0.0.1 -']);
 });
 
-test('a peer that talks more than once a minute is not listened to', () => {
+test('the messages of a peer that sends more than one a minute are junk', () => {
   const { timeline, dialled, exchange } = setUp();
   const partner = new Partner('9.0.0.1');
   exchange.gotHandshake(partner);
@@ -130,7 +130,7 @@ test('a peer that talks more than once a minute is not listened to', () => {
   assert.equal(exchange.gotMessage(partner, encodePexMessage({ added: [], dropped: [] })), FINE);
 });
 
-test('a message that cuts an address in two, or is none, ends the connection', () => {
+test('a message that is malformed or cuts an address in two ends the connection', () => {
   const { exchange } = setUp();
   const partner = new Partner('9.0.0.1');
   exchange.gotHandshake(partner);
@@ -143,12 +143,12 @@ test('a message that cuts an address in two, or is none, ends the connection', (
   assert.equal(decodePexMessage(encodeBencode(new Map([['added', Buffer.alloc(40_002)]]))), undefined);
 });
 
-test('a million peers are a hundred', () => {
+test('of a message with thousands of peers a hundred are read', () => {
   const added = encodeBencode(new Map([['added', Buffer.alloc(30_000, 9)]]));
   assert.equal(decodePexMessage(added)?.added.length, 100);
 });
 
-test('messages come back as they went in, and any other bytes are read or refused', () => {
+test('messages are read as they were written, and any other bytes are read or refused', () => {
   const host = fc.oneof(fc.ipV4(), fc.constantFrom('2001:db8::1', 'fe80::7'));
   const address = fc.record({ host, port: fc.integer({ min: 1, max: 65535 }) }, { noNullPrototype: true });
   const peer = fc.record(

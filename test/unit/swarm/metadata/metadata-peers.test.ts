@@ -69,7 +69,7 @@ function inWords(decoded: ReturnType<typeof decodeMessage>): string {
 }
 
 describe('peers of a torrent without metadata', () => {
-  test('are handed on with what they said of themselves, in order, and of each change of mind the last', () => {
+  test('are handed on with what they said of themselves, in order, and only the last word on each matter', () => {
     const { join, say, leave, taken, peers } = makeWorld();
     const peer = join('a');
     say(peer, { type: 'bitfield', bits: Buffer.from([5]) }, { type: 'unchoke' }, { type: 'interested' });
@@ -80,7 +80,7 @@ describe('peers of a torrent without metadata', () => {
     assert.equal(peers.count, 0);
   });
 
-  test('are handed on with what they said of all their pieces last, and the haves after that', () => {
+  test('are handed on with the last message about all their pieces, and the haves after it', () => {
     const { join, say, leave, taken } = makeWorld();
     const all = { type: 'haveAll' } as const;
     const none = { type: 'haveNone' } as const;
@@ -95,7 +95,7 @@ describe('peers of a torrent without metadata', () => {
     assert.deepEqual(taken, ['bitfield 8040, have 16', 'haveAll', 'haveNone, have 2, have 1', 'haveAll']);
   });
 
-  test('are handed on with few of their extension handshakes, the first and the last ones', () => {
+  test('are handed on with few of their extension handshakes: the first, and those that came last', () => {
     const { join, say, leave, taken } = makeWorld();
     const peer = join('a');
     for (let time = 0; time < 1_000; time += 1) {
@@ -106,7 +106,7 @@ describe('peers of a torrent without metadata', () => {
     assert.deepEqual(taken, [[0, ...last].map((number) => `d4:reqqi${number}ee`).join(', ')]);
   });
 
-  test('say at once where their nodes are, and are told of ours', () => {
+  test('tell us at once where their nodes are, and hear of ours', () => {
     const { peers, say, leave, taken, named } = makeWorld();
     const peer = Object.assign(new RecordedConnection('a'), { reserved: encodeReserved(['extended', 'dht']) });
     peers.connectionMade(peer);
@@ -117,7 +117,7 @@ describe('peers of a torrent without metadata', () => {
     assert.deepEqual(taken, ['unchoke']);
   });
 
-  test('are refused when they say more than is kept', () => {
+  test('are refused when they say more than we keep', () => {
     const { join, say } = makeWorld();
     const talker = join('a');
     for (let piece = 0; piece < DEFAULT_METADATA_PEERS_OPTIONS.maxKept; piece += 1)
@@ -156,7 +156,7 @@ describe('peers of a torrent without metadata', () => {
     assert.equal(peers.leastUseful('dialled'), undefined);
   });
 
-  test('of the host with the most places give one to a host with fewer, the last that came first', () => {
+  test('of the host with the most places give one to a host with fewer: the latest peer goes first', () => {
     const { timeline, peers, join, outlooks } = makeWorld();
     for (const name of ['1', '2', '3']) join(name, { host: '10.0.0.1' });
     join('4', { host: '10.0.0.2' });
@@ -178,7 +178,7 @@ describe('peers of a torrent without metadata', () => {
     assert.deepEqual([giving('10.0.0.1'), giving('10.0.0.1', true), giving('10.0.0.2', true)], ['6', '5', '6']);
   });
 
-  test('are refused for a flood of what is of no use, and for what is no message', () => {
+  test('are refused for a flood of useless messages, and for a malformed one', () => {
     const { join, say, peers } = makeWorld();
     const flood = join('a');
     for (let count = 0; count <= DEFAULT_METADATA_PEERS_OPTIONS.junk.limit; count += 1)

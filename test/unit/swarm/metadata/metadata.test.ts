@@ -127,7 +127,7 @@ function slow(totalSize: number): Answer {
 }
 
 describe('the metadata of a magnet link', () => {
-  test('comes from several peers at once, each asked for something else', () => {
+  test('comes from several peers at once, each asked for other pieces', () => {
     const world = new World();
     const peers = ['a', 'b'].map((name) => world.join(name, honest));
     world.timeline.runUntil(() => world.info !== null, 10_000);
@@ -140,7 +140,7 @@ describe('the metadata of a magnet link', () => {
     assert.equal(world.timeline.pending, 0);
   });
 
-  test('is not believed when its hash is wrong, and who sent all of it is banned', () => {
+  test('is not believed when its hash is wrong, and the peer that sent all of it is banned', () => {
     const world = new World();
     world.join('liar', liar);
     world.timeline.run(1_000);
@@ -151,7 +151,7 @@ describe('the metadata of a magnet link', () => {
     assert.deepEqual(world.info, INFO);
   });
 
-  test('is asked of each peer alone when a mix was wrong, so that the liar is found and nobody else is blamed', () => {
+  test('is asked of each peer alone when the mix was wrong, so that only the liar is found and blamed', () => {
     const world = new World();
     const mixed: Answer = (message, own, peer) => {
       if (message.type === 'request' && message.piece === 0) liar(message, own, peer);
@@ -167,7 +167,7 @@ describe('the metadata of a magnet link', () => {
     );
   });
 
-  test('goes on with others when a peer rejects, keeps silent, or leaves', () => {
+  test('comes from other peers when a peer rejects, keeps silent, or leaves', () => {
     const world = new World();
     world.join('rejects', (message, _world, peer) => {
       if (message.type === 'request') peer.say({ type: 'reject', piece: message.piece }, 10);
@@ -197,7 +197,7 @@ describe('the metadata of a magnet link', () => {
     }
   });
 
-  test('that nobody asked for is junk, and so are requests while there is none', () => {
+  test('that we did not ask for is junk, and so is a request while we have none', () => {
     const world = new World();
     const peer = world.join('x', silent);
     const unasked = encodeMetadataMessage({ type: 'data', piece: 99, totalSize: INFO.length, data: Buffer.of(1) });
@@ -206,7 +206,7 @@ describe('the metadata of a magnet link', () => {
     assert.deepEqual(peer.asked.at(-1), { type: 'reject', piece: 0 });
   });
 
-  test('is not fetched when a peer claims more than anybody needs', () => {
+  test('is not fetched from a peer that claims a size beyond the limit', () => {
     const world = new World();
     const peer = world.join('x', silent, DEFAULT_METADATA_FETCH_OPTIONS.maxSize + 1);
     world.timeline.run(60_000);
@@ -228,7 +228,7 @@ describe('the metadata of a magnet link', () => {
     }
   });
 
-  test('of liars who really send it is bounded in memory, and the others go on', () => {
+  test('of liars that really send it is bounded in memory, and other peers are heard', () => {
     const world = new World();
     const { maxSize, maxMemory } = DEFAULT_METADATA_FETCH_OPTIONS;
     let sent = 0;
@@ -253,7 +253,7 @@ describe('the metadata of a magnet link', () => {
     assert.deepEqual(world.info, INFO);
   });
 
-  test('has one size for each peer, the first that it claims', () => {
+  test('has one size for each peer: the first that it claims', () => {
     const world = new World();
     const peer = world.join('x', silent, 100_000);
     for (let at = 0; at < 1_000; at += 1) {
@@ -303,7 +303,7 @@ describe('the metadata of a magnet link', () => {
     assert.deepEqual(world.info, INFO);
   });
 
-  test('shows, once it is right, who had sent wrong pieces of it, and these alone are banned', () => {
+  test('shows, once it is right, which peers sent wrong pieces of it, and only these are banned', () => {
     const world = new World();
     for (const wrong of [3, 5]) {
       world.join(`liar${wrong}`, (message, own, peer) => {
@@ -322,7 +322,7 @@ describe('the metadata of a magnet link', () => {
     assert.deepEqual(world.log.sort(), ['liar3 banned', 'liar5 banned']);
   });
 
-  test('is found right by its digests when memory was short, and is asked for again of anybody', () => {
+  test('is found right by its digests when memory was short, and any peer is asked for it again', () => {
     const maxMemory = 30 * METADATA_PIECE_LENGTH;
     const world = new World({ maxMemory });
     let most = 0;
@@ -345,7 +345,7 @@ describe('the metadata of a magnet link', () => {
     assert.ok(!world.log.includes('honest banned'));
   });
 
-  test('kept in memory is bounded when those who sent it have left', () => {
+  test('in memory is bounded when the peers that sent it have left', () => {
     const maxMemory = 30 * METADATA_PIECE_LENGTH;
     const world = new World({ maxMemory });
     for (let at = 0; at < 10; at += 1) {
@@ -366,7 +366,7 @@ describe('the metadata of a magnet link', () => {
     assert.deepEqual(world.info, INFO);
   });
 
-  test('has an outlook: none from a peer that keeps it back, a time from one that sends, and unknown before', () => {
+  test('has an outlook: infinite for a peer that keeps it back, a time for one that sends, and unknown before', () => {
     const world = new World();
     const quiet = world.join('quiet', silent);
     const sending = world.join('sending', (message, own, peer) => {
@@ -433,7 +433,7 @@ describe('sharing the metadata', () => {
     return { world, sharing, peer, ask };
   };
 
-  test('answers each request with its piece, and rejects what is not there', () => {
+  test('answers each request with its piece, and rejects a piece that does not exist', () => {
     const { peer, ask } = setUp();
     assert.deepEqual([ask(0), ask(19), ask(20), ask(2 ** 40)], [FINE, FINE, JUNK, JUNK]);
     assert.deepEqual(peer.asked, [
@@ -448,7 +448,7 @@ describe('sharing the metadata', () => {
   const share = copies * PIECES + morePieces;
   const servedTo = (peer: FakeMetadataPeer) => peer.asked.filter(({ type }) => type === 'data').length;
 
-  test('a peer gets it a few times, then rejections, and pieces again after a while', () => {
+  test('a peer gets it a few times, then rejects, and pieces again after a while', () => {
     const { world, peer, ask } = setUp();
     for (let count = 0; count < 30_000; count += 1) ask(0);
     assert.equal(servedTo(peer), share);
@@ -467,7 +467,7 @@ describe('sharing the metadata', () => {
     }
   });
 
-  test('a peer that comes again and again gets no more than its host may have', () => {
+  test('a peer that connects again and again gets no more than the share of its host', () => {
     const { world, sharing } = setUp();
     let served = 0;
     for (let at = 0; at < 100; at += 1) {
@@ -482,7 +482,7 @@ describe('sharing the metadata', () => {
     assert.equal(sharing.gotMessage(other, encodeMetadataMessage({ type: 'request', piece: 0 })), FINE);
   });
 
-  test('no more hosts are remembered than the options say', () => {
+  test('the number of hosts that are remembered is bounded by the options', () => {
     const { world, sharing, ask } = setUp();
     for (let count = 0; count < share; count += 1) ask(0);
     const askFrom = (host: string) => {
@@ -512,7 +512,7 @@ describe('sharing the metadata', () => {
     assert.deepEqual(peer.asked, [{ type: 'reject', piece: 0 }]);
   });
 
-  test('what is no metadata message ends the connection', () => {
+  test('a malformed metadata message ends the connection', () => {
     const { sharing, peer } = setUp();
     const judgement = sharing.gotMessage(peer, Buffer.from('x'));
     assert.deepEqual(judgement, {

@@ -7,13 +7,13 @@ const layout = layoutOf(3, 100);
 const [zero, one] = [layout.pieceIndex(0)!, layout.pieceIndex(1)!];
 const [a, b] = [{}, {}];
 
-/** For whom the two pieces would be first copies. */
+/** The peers for which the two pieces would be first copies. */
 function firsts(copies: FirstCopies): string {
   return [zero, one].map((piece) => [a, b].map((to) => (copies.isFirst(piece, to) ? 'y' : 'n')).join('')).join(' ');
 }
 
 describe('first copies', () => {
-  it('go to whoever gets a piece first, and to nobody when it has gone whole', () => {
+  it('belong to the peer that gets a piece first, and to none once the whole piece has gone', () => {
     const copies = new FirstCopies(layout);
     const log = [firsts(copies)];
     copies.goes(zero, a, 60);
@@ -27,7 +27,7 @@ describe('first copies', () => {
     assert.deepEqual(log, ['yy yy', 'yn yy', 'yn yy', 'nn yy', 'nn yy']);
   });
 
-  it('are free for others when whoever had begun one gets no more', () => {
+  it('are free for others when the peer that began one gets no more', () => {
     const copies = new FirstCopies(layout);
     copies.goes(zero, a, 99);
     copies.goes(one, b, 1);

@@ -10,7 +10,7 @@ const OTHER: MemoryHolder = {
   memoryWanted: () => undefined,
 };
 
-/** An outbox over four pieces of memory of 100 bytes, whose socket holds `unsent` bytes. */
+/** An outbox over four buffers of 100 bytes, whose socket holds `unsent` bytes. */
 class World {
   readonly timeline = new Timeline();
   readonly memory = new SendMemory(this.timeline, { length: 100, count: 4, patience: 10_000, lookInterval: 1_000 });
@@ -23,7 +23,7 @@ class World {
     memoryWanted: () => this.log.push('wanted'),
   });
 
-  /** Pieces of memory that nobody else can have. */
+  /** How many buffers no other holder can have. */
   get taken(): number {
     const free: Buffer[] = [];
     for (let memory = this.memory.take(OTHER); memory !== undefined; memory = this.memory.take(OTHER))
@@ -46,7 +46,7 @@ class World {
 }
 
 describe('an outbox', () => {
-  it('gives back what the kernel has taken whole, the oldest first', () => {
+  it('gives back each buffer that the kernel has taken whole, the oldest first', () => {
     const world = new World();
     for (const length of [100, 50, 100]) world.send(length);
     const left = [250, 151, 150, 101, 100, 1, 0].map((unsent) => {
@@ -57,13 +57,13 @@ describe('an outbox', () => {
     assert.deepEqual(left, [3, 3, 2, 2, 1, 1, 0]);
   });
 
-  it('gives back at once what is not sent', () => {
+  it('gives back at once a buffer of which nothing is sent', () => {
     const world = new World();
     world.outbox.send(world.take(), 0);
     assert.equal(world.taken, 0);
   });
 
-  it('leaves everything when its connection ends, and does not mind what was being filled then', () => {
+  it('drops all its memory when its connection ends, and ignores a later send of it', () => {
     const world = new World();
     world.send(100);
     const filling = world.take();
@@ -71,12 +71,12 @@ describe('an outbox', () => {
     assert.equal(world.taken, 0);
     world.outbox.send(filling, 100);
     assert.equal(world.taken, 0);
-    // What the socket may still read is not handed to anybody else.
+    // A buffer that the socket may still read is not given to another holder.
     const next = Array.from({ length: 4 }, () => world.memory.take(OTHER));
     assert.ok(!next.includes(filling));
   });
 
-  it('keeps what has come until it is taken, and gives it back when nothing is wanted any more', () => {
+  it('keeps memory that has come until it is taken, and gives it back when it is no longer needed', () => {
     const world = new World();
     const others = Array.from({ length: 4 }, () => world.memory.take(OTHER) as Buffer);
     assert.equal(world.outbox.take(), undefined);
@@ -89,7 +89,7 @@ describe('an outbox', () => {
     assert.equal(world.taken, 3);
   });
 
-  it('is stuck from when its peer was last seen to take something', () => {
+  it('is stuck since its peer was last seen to take something', () => {
     const world = new World();
     const since: number[] = [];
     const look = (): void => {
@@ -102,7 +102,7 @@ describe('an outbox', () => {
     look();
     world.unsent = 60;
     look();
-    // Somebody else's message waits behind ours.
+    // A message that is not from the outbox waits behind ours.
     world.unsent = 70;
     look();
     world.unsent = 0;

@@ -5,7 +5,7 @@ import { Timeline } from '../../../support/simulation/timeline.js';
 
 const OPTIONS = { length: 100, count: 2, patience: 10_000, lookInterval: 1_000 };
 
-/** Holders who write down what they are told; each says itself since when it is stuck. */
+/** Holders that log the calls that they get. A test sets since when each is stuck. */
 class World {
   readonly timeline = new Timeline();
   readonly memory = new SendMemory(this.timeline, OPTIONS);
@@ -31,7 +31,7 @@ class World {
 }
 
 describe('memory for sending', () => {
-  it('is used again, and there is no more of it than was said', () => {
+  it('is used again, and never exceeds its limit', () => {
     const world = new World();
     const one = world.take(world.holder('a'));
     const two = world.take(world.holder('a'));
@@ -43,7 +43,7 @@ describe('memory for sending', () => {
     assert.ok([one, two].includes(world.take(next)));
   });
 
-  it('goes to those who wait in their order, and passes over who has withdrawn', () => {
+  it('goes to the holders that wait, in the order of waiting, and not to one that has withdrawn', () => {
     const world = new World();
     const [one, two] = [world.take(world.holder('a')), world.take(world.holder('a'))];
     const [b, c, d] = [world.holder('b'), world.holder('c'), world.holder('d')];
@@ -56,7 +56,7 @@ describe('memory for sending', () => {
     assert.equal(world.timeline.pending, 0);
   });
 
-  it('is made anew when somebody had to drop it', () => {
+  it('is made anew when a holder had to drop it', () => {
     const world = new World();
     const [one, two] = [world.take(world.holder('a')), world.take(world.holder('a'))];
     world.memory.take(world.holder('b'));
@@ -68,7 +68,7 @@ describe('memory for sending', () => {
     assert.throws(() => world.memory.giveBack(one), /not taken/);
   });
 
-  it('is asked back of those who are stuck for long, while somebody waits', () => {
+  it('is asked back from holders that are stuck for long, while another waits', () => {
     const world = new World();
     world.take(world.holder('stuck', () => 2_500));
     world.take(world.holder('busy'));
@@ -82,7 +82,7 @@ describe('memory for sending', () => {
     assert.deepEqual(world.log, ['stuck is asked at 61000']);
   });
 
-  it('is left to those who are stuck until their time is over', () => {
+  it('is left to stuck holders until `patience` is over', () => {
     const world = new World();
     world.take(world.holder('stuck', () => 0));
     world.take(world.holder('busy'));

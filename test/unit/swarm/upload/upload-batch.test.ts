@@ -8,7 +8,7 @@ import { layoutOf } from '../../../support/pieces.js';
 const piece = layoutOf(2, 1000).pieceIndex(1)!;
 const REQUESTS: readonly BlockSpan[] = [0, 10, 30, 60].map((begin) => ({ piece, begin, length: 10 + begin }));
 
-/** What the peer should get for these requests. */
+/** The bytes that the peer should get for these requests. */
 function messages(requests: readonly BlockSpan[]): Buffer {
   return Buffer.concat(
     requests.map(({ begin, length }) =>
@@ -25,14 +25,14 @@ function filledBatch(): UploadBatch {
 }
 
 describe('a batch of an upload', () => {
-  it('has blocks read to where they are sent from, in one run', () => {
+  it('has blocks read to the place that they are sent from, in one run of bytes', () => {
     const { chunks, length } = filledBatch().wanted(() => true);
     assert.equal(chunks.length, 1);
     assert.equal(length, 10 + 20 + 40 + 70);
     assert.deepEqual(chunks[0], messages(REQUESTS));
   });
 
-  it('leaves out whatever is not wanted', () => {
+  it('leaves out blocks that are no longer wanted', () => {
     for (let choice = 0; choice < 16; choice += 1) {
       const wanted = REQUESTS.filter((_, index) => (choice >> index) % 2 === 1);
       const { chunks, length } = filledBatch().wanted((request) => wanted.includes(request));
@@ -44,7 +44,7 @@ describe('a batch of an upload', () => {
     }
   });
 
-  it('has room for what fits with its header', () => {
+  it('has room for a block only if its header fits too', () => {
     const batch = new UploadBatch(Buffer.alloc(100));
     batch.add({ piece, begin: 0, length: 50 });
     const fits = [23, 24, 25].map((length) => batch.hasRoomFor({ piece, begin: 50, length }));

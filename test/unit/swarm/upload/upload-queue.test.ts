@@ -23,7 +23,7 @@ class World {
       this.queue.add(piece * 100, { piece: layout.pieceIndex(piece)!, begin: 0, length: 100 });
   }
 
-  /** The pieces that leave for up to so many bytes. */
+  /** The pieces that leave when this many bytes are allowed. */
   fill(allowance: number): string {
     const moved: number[] = [];
     this.queue.fill(new UploadBatch(Buffer.alloc(1_000)), allowance, (position) => moved.push(position / 100));
@@ -32,7 +32,7 @@ class World {
 }
 
 describe('the queue of an upload', () => {
-  it('gives in the order of asking as much as is allowed and fits, but one at least', () => {
+  it('gives requests in the order of asking, as many as are allowed and fit, but at least one', () => {
     const world = new World();
     world.add(...Array.from({ length: 10 }, (_, piece) => piece));
     assert.deepEqual(
@@ -43,7 +43,7 @@ describe('the queue of an upload', () => {
     assert.equal(world.fill(9_999), '0 1 2 3 4 5 6 7');
   });
 
-  it('gives what nobody has before what somebody has, when there is too little for all', () => {
+  it('under a limit, gives pieces that no peer has got before pieces that some peer has got', () => {
     const world = new World();
     world.given.add(1).add(2);
     world.add(1, 2, 3, 4);
@@ -53,7 +53,7 @@ describe('the queue of an upload', () => {
     assert.equal(world.fill(9_999), '1 2');
   });
 
-  it('keeps the order of asking when there is enough for all', () => {
+  it('without a limit, keeps the order of asking', () => {
     const world = new World();
     world.isShort = false;
     world.given.add(1);
@@ -63,7 +63,7 @@ describe('the queue of an upload', () => {
     assert.equal(world.fill(9_999), '1 2');
   });
 
-  it('is not patient for longer than it may, whatever comes later', () => {
+  it('is not patient for longer than allowed, whatever comes later', () => {
     const world = new World();
     world.given.add(1).add(2);
     world.add(1);
@@ -76,7 +76,7 @@ describe('the queue of an upload', () => {
     assert.equal(world.queue.patientUntil(), 2 * PATIENCE - 1);
   });
 
-  it('loses what is withdrawn by place and length', () => {
+  it('removes a request that is withdrawn by its position and length', () => {
     const world = new World();
     world.add(1, 2);
     world.queue.withdraw(100, 99);

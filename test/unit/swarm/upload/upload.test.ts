@@ -16,7 +16,9 @@ import { Timeline } from '../../../support/simulation/timeline.js';
 const BLOCK = 16 * 1024;
 const READ_TIME = 10;
 
-/** One peer that is served; the disk takes 10 ms for each read. Of the four pieces of four blocks the last is missing. */
+/**
+ * Serves one peer. The disk takes 10 ms for each read. There are four pieces of four blocks; we lack the last piece.
+ */
 class Serving {
   readonly timeline = new Timeline();
   readonly connection = new RecordedConnection();
@@ -27,9 +29,9 @@ class Serving {
   readonly upload: Upload;
   readonly have = bitfieldOf('*** ');
   failure: BtgetError | null = null;
-  /** Of which no read succeeds, as `reads` has it. */
+  /** A block that no read gets, written as in `reads`. */
   bad: string | null = null;
-  /** With a failure the first piece is lost. */
+  /** When a read fails, the first piece is lost. */
   loses = false;
 
   constructor(rate: number | null = null, options: Partial<UploadOptions> = {}) {
@@ -51,7 +53,7 @@ class Serving {
     this.upload = this.uploader.createUpload(this.connection);
   }
 
-  /** The peer is interested and unchoked, and that has been said. */
+  /** The peer is interested and unchoked, and the messages about that are gone. */
   open(): this {
     this.upload.gotInterested();
     this.upload.unchoke();
@@ -59,7 +61,7 @@ class Serving {
     return this;
   }
 
-  /** The requests come in one event. */
+  /** All these requests come in one event. */
   ask(piece: number, ...blocks: number[]): void {
     for (const block of blocks) assert.equal(this.upload.gotRequest(piece, block * BLOCK, BLOCK).kind, 'fine');
     this.timeline.run(0);
@@ -78,7 +80,7 @@ class Serving {
 }
 
 describe('Upload', () => {
-  it('reads what is queued in one go, and sends it in one', () => {
+  it('reads all queued blocks in one read, and sends them in one send', () => {
     const serving = new Serving().open();
     serving.ask(0, 0, 1, 2, 3);
     serving.timeline.run(100);
@@ -91,7 +93,7 @@ describe('Upload', () => {
     assert.equal(serving.upload.queuedCount, 0);
   });
 
-  it('waits while enough waits in the socket, and goes on when it is flushed', () => {
+  it('waits while a full batch waits in the socket, and goes on when the socket is flushed', () => {
     const serving = new Serving().open();
     serving.connection.unsentLength = 65 * 1024;
     serving.ask(0, 0, 1);
@@ -101,7 +103,7 @@ describe('Upload', () => {
     assert.deepEqual(serving.reads, ['0:0 0:1']);
   });
 
-  it('reads a batch at a time, and the next one beside it when that is whole', () => {
+  it('reads one batch, and a second one at the same time only when that is full', () => {
     const serving = new Serving().open();
     serving.connection.unsentLength = 65 * 1024;
     serving.ask(0, 0, 1, 2, 3);
@@ -112,7 +114,7 @@ describe('Upload', () => {
     assert.deepEqual(serving.reads, ['0:0 0:1 0:2 0:3', '1:0 1:1 1:2 1:3']);
   });
 
-  it('lets the next batch wait until it is whole while one is being read', () => {
+  it('while a batch is being read, lets the next one wait until it is full', () => {
     const serving = new Serving().open();
     serving.ask(0, 0, 1, 2, 3);
     serving.ask(1, 0, 1, 2);
@@ -121,7 +123,7 @@ describe('Upload', () => {
     assert.deepEqual(serving.reads, ['0:0 0:1 0:2 0:3', '1:0 1:1 1:2']);
   });
 
-  it('does not send what was cancelled, be it queued or being read', () => {
+  it('does not send a block that was cancelled, whether it was queued or being read', () => {
     const serving = new Serving().open();
     serving.ask(0, 0);
     serving.ask(0, 1, 2);
@@ -134,7 +136,7 @@ describe('Upload', () => {
     assert.deepEqual(serving.connection.said(), ['piece 0:32768+16384']);
   });
 
-  it('sends nothing after a choke, even if it was being read, and forgets what was queued', () => {
+  it('sends nothing after a choke, not even blocks that were being read, and forgets queued requests', () => {
     const serving = new Serving().open();
     serving.ask(0, 0, 1);
     serving.upload.choke();
@@ -145,7 +147,7 @@ describe('Upload', () => {
     assert.deepEqual(serving.reads, ['0:0 0:1', '1:0']);
   });
 
-  it('forgets what was queued when the peer wants nothing any more, and when it is gone', () => {
+  it('forgets queued requests when the peer loses interest or is lost', () => {
     for (const end of ['gotNotInterested', 'connectionLost'] as const) {
       const serving = new Serving().open();
       serving.ask(0, 0, 1);
@@ -156,7 +158,7 @@ describe('Upload', () => {
     }
   });
 
-  it('ignores requests while it chokes, of who is not interested, and of pieces that we lack, and counts them', () => {
+  it('counts as junk a request of a choked or uninterested peer, or for a piece that we lack', () => {
     const serving = new Serving();
     const request = () => serving.upload.gotRequest(0, 0, BLOCK).kind;
     serving.upload.gotInterested();
@@ -169,7 +171,7 @@ describe('Upload', () => {
     assert.deepEqual(serving.reads, []);
   });
 
-  it('refuses what lies outside the torrent, is too long, or is too much', () => {
+  it('refuses a request that lies outside the torrent or is too long, and drops what is too much', () => {
     const serving = new Serving().open();
     const codes = [
       [4, 0, BLOCK],
@@ -191,7 +193,7 @@ describe('Upload', () => {
     assert.equal(serving.upload.queuedCount, 2_000);
   });
 
-  it('answers all that a peer asks for ahead that knows no limit of ours, each once and without a choke', () => {
+  it('answers each request of a peer that does not know our limit once, and without a choke', () => {
     for (const ahead of [512, 2_000]) {
       const serving = new Serving().open();
       for (let begin = 0; begin < ahead; begin += 1) serving.upload.gotRequest(0, begin, 1);
@@ -204,7 +206,7 @@ describe('Upload', () => {
     }
   });
 
-  it('makes the peer ask again for what did not fit in the queue, when the queue is empty', () => {
+  it('when the queue is empty, makes the peer ask again for what did not fit', () => {
     const serving = new Serving().open();
     serving.connection.unsentLength = 10 * 1024 * 1024;
     for (let begin = 0; begin < 2_001; begin += 1) serving.upload.gotRequest(0, begin, 1);
@@ -219,7 +221,7 @@ describe('Upload', () => {
     assert.deepEqual(serving.connection.said(), ['piece 1:0+16384']);
   });
 
-  it('neither waits for memory nor keeps it when the peer has cancelled all that it asked for', () => {
+  it('neither waits for memory nor keeps it when the peer has cancelled all its requests', () => {
     const others = { memoryCame: () => undefined, memoryWanted: () => undefined, stuckSince: () => 0 };
     for (const cancelsFirst of [true, false]) {
       const serving = new Serving().open();
@@ -235,12 +237,12 @@ describe('Upload', () => {
     }
   });
 
-  it('takes as many steps for a request and a cancel when 2,000 requests wait as when 20 do', () => {
+  it('takes the same work for a request and a cancel whether 2,000 requests wait or 20', () => {
     const MESSAGES = 200;
-    /** Rounds in which a request comes by itself, and then its cancel. */
+    /** Rounds in each of which a request comes, and then its cancel. */
     const stepsOf = (waiting: number, rate: number | null): number => {
       const serving = new Serving(rate).open();
-      // Another peer has what it asks for, so that its requests let others go first.
+      // Another peer has got the pieces that this one asks for, so its requests let others go first.
       serving.uploader.firstCopies.goes(pieceAt(0), {}, 4 * BLOCK);
       serving.connection.unsentLength = rate === null ? 10 * DEFAULT_UPLOAD_OPTIONS.maxBatch : 0;
       serving.uploader.limiter.spend(1_000_000);
@@ -267,14 +269,14 @@ describe('Upload', () => {
     }
   });
 
-  it('queues a request that is repeated once', () => {
+  it('queues a repeated request only once', () => {
     const serving = new Serving().open();
     serving.connection.unsentLength = 10 * 1024 * 1024;
     for (let time = 0; time < 10_000; time += 1) serving.ask(0, 1);
     assert.equal(serving.upload.queuedCount, 1);
   });
 
-  it('charges a peer for each request of what waits already, and of what it has just been given', () => {
+  it('charges a peer for each request for a block that waits already or was just sent to it', () => {
     const serving = new Serving().open();
     serving.ask(0, 1, 1, 1);
     assert.equal(serving.connection.idleWork, 2 * repeatPrice(16_384));
@@ -287,7 +289,7 @@ describe('Upload', () => {
     assert.equal(serving.connection.idleWork, 3 * repeatPrice(16_384));
   });
 
-  it('has a peer earn with the blocks that go to it', () => {
+  it('gives a peer credit for the blocks that go to it', () => {
     const serving = new Serving().open();
     serving.ask(0, 1, 2);
     assert.equal(serving.connection.earned, 0);
@@ -296,7 +298,7 @@ describe('Upload', () => {
     assert.ok(serving.connection.earned > 0);
   });
 
-  it('takes what is beyond three copies of the torrent, and some more, for a repetition: it earns nothing', () => {
+  it('gives no credit for blocks beyond three copies of the torrent and some more: they are repetitions', () => {
     assert.equal(new Serving().uploader.mostNeeded, 3 * 16 * BLOCK + (64 << 20));
     const serving = new Serving(null, { maxCopies: 0, maxSpare: 2 * BLOCK }).open();
     for (const block of [0, 1, 2]) {
@@ -317,7 +319,7 @@ describe('Upload', () => {
     assert.equal(serving.connection.idleWork, 2 * DROPPED_PRICE);
   });
 
-  it('charges nothing for what is asked for again because a choke dropped it', () => {
+  it('charges nothing for requests made again because a choke dropped them', () => {
     const serving = new Serving().open();
     serving.connection.unsentLength = 10 * 1024 * 1024;
     for (let time = 0; time < 100; time += 1) {
@@ -328,7 +330,7 @@ describe('Upload', () => {
     assert.equal(serving.connection.idleWork, 0);
   });
 
-  it('tells of a failed read, and has the peer ask again for what it dropped', () => {
+  it('reports a failed read, and makes the peer ask again for what was dropped', () => {
     const serving = new Serving().open();
     serving.failure = new BtgetError('io', 'cannot read x');
     serving.ask(0, 0, 1);
@@ -343,7 +345,7 @@ describe('Upload', () => {
     assert.equal(serving.connection.refusal, null);
   });
 
-  it('parts from a peer that asks again and again for what the disk does not give, and serves it what it does', () => {
+  it('parts from a peer that asks again and again for a bad block, but serves it good blocks', () => {
     const serving = new Serving().open();
     serving.bad = '1:2';
     const said: string[] = [];
@@ -358,7 +360,7 @@ describe('Upload', () => {
     assert.deepEqual(serving.connection.refusal, { code: 'cannot-serve' });
   });
 
-  it('lets a peer be when what it asked for is lost: the torrent parts from it', () => {
+  it('does not part from a peer when its piece is lost: the torrent does that', () => {
     const serving = new Serving().open();
     serving.failure = new BtgetError('io', 'x is gone');
     serving.loses = true;
@@ -371,7 +373,7 @@ describe('Upload', () => {
     assert.equal(serving.connection.refusal, null);
   });
 
-  it('holds the limit, a block at a time when it is low', () => {
+  it('holds the upload limit, a block at a time when the limit is low', () => {
     const serving = new Serving(BLOCK).open();
     serving.ask(0, 0, 1, 2, 3);
     serving.timeline.run(2_500);
@@ -383,7 +385,7 @@ describe('Upload', () => {
     assert.equal(serving.reads.length, 3);
   });
 
-  it('has spent nothing of the limit on what it did not send', () => {
+  it('gives back to the limit what it did not send', () => {
     const serving = new Serving(BLOCK).open();
     serving.ask(0, 0);
     serving.upload.gotCancel(0, 0, BLOCK);

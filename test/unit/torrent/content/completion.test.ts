@@ -7,7 +7,7 @@ import { Timeline } from '../../../support/simulation/timeline.js';
 
 const FILES = 1000;
 
-/** A torrent of so many files of one piece each, all found whole on the disk. */
+/** A torrent of `FILES` files of one piece each, all found whole on the disk. */
 function foundWhole() {
   const { metainfo, layout } = sampleTorrent(
     Array.from({ length: FILES }, (_, index) => ({ path: `t/${index}`, length: 1 })),
@@ -36,14 +36,14 @@ function foundWhole() {
   return { timers, log, completion };
 }
 
-test('what was found is told file by file over several turns of the loop, and only then that all is done', () => {
+test('found files are reported one by one over several turns of the loop, and only then the download is done', () => {
   const { timers, log } = foundWhole();
   assert.ok(log.length < FILES / 2, `${log.length} files in the first turn`);
   timers.run(0);
   assert.deepEqual(log, [...Array.from({ length: FILES }, (_, index) => `t/${index}`), 'done', 'goal']);
 });
 
-test('when it is stopped meanwhile, nothing more is told', () => {
+test('when it is stopped meanwhile, nothing more is reported', () => {
   const { timers, log, completion } = foundWhole();
   const told = log.length;
   completion.stop();

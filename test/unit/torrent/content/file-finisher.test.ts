@@ -19,7 +19,7 @@ function finisherAndLog() {
   return { finisher, log, due };
 }
 
-test('eight files are finished at once, the others in order as those end', () => {
+test('eight files are finished at once, and the next one begins when one ends', () => {
   const { finisher, log, due } = finisherAndLog();
   finisher.finish([0, 1, 2, 3, 4, 5, 6, 7, 8]);
   assert.equal(log.at(-1), 'begin 7');
@@ -28,7 +28,7 @@ test('eight files are finished at once, the others in order as those end', () =>
   assert.equal(log.at(-1), 'end 8, done');
 });
 
-test('what the disk refused waits until it is tried again, and nothing is done before', () => {
+test('a file that the disk refused waits until it is tried again, and the finisher is not done before', () => {
   const { finisher, log, due } = finisherAndLog();
   finisher.finish([0, 1]);
   due[0]?.({ ok: false, failure: new BtgetError('io', 'the disk is broken') });
@@ -40,7 +40,7 @@ test('what the disk refused waits until it is tried again, and nothing is done b
   assert.equal(finisher.retry(), false);
 });
 
-test('300,000 files at once are no more than a long list', () => {
+test('300,000 files can be given at once', () => {
   let finished = 0;
   const due: ((outcome: DoneOutcome) => void)[] = [];
   const finisher = new FileFinisher({

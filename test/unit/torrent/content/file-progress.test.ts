@@ -5,7 +5,7 @@ import { piecesOfFile } from '../../../../src/metainfo/piece-layout.js';
 import { FileProgress } from '../../../../src/torrent/content/file-progress.js';
 import { type SampleFile, sampleTorrent } from '../../../support/sample-torrent.js';
 
-/** For each piece in `order`, the paths of the files that are whole by it. */
+/** For each piece in `order`, the paths of the files that it makes whole. */
 function wholeBy(samples: readonly SampleFile[], pieceLength: number, order: readonly number[]): string[] {
   const sample = sampleTorrent(samples, pieceLength);
   const progress = new FileProgress(sample.metainfo.files, sample.layout);
@@ -14,7 +14,7 @@ function wholeBy(samples: readonly SampleFile[], pieceLength: number, order: rea
 }
 
 describe('the progress of files', () => {
-  it('says which files a piece makes whole, border pieces counted for all of their files', () => {
+  it('says which files a piece makes whole, and counts a border piece for all of its files', () => {
     const files = [
       { path: 'a', length: 25 },
       { path: 'b', length: 3 },
@@ -25,7 +25,7 @@ describe('the progress of files', () => {
     assert.deepEqual(wholeBy(files, 10, [4, 3, 2, 1, 0]), ['', 'd', '', 'b c', '', 'a']);
   });
 
-  it('counts empty files and links as whole at once, and never speaks of padding', () => {
+  it('counts empty files and links as whole at once, and never names a pad file', () => {
     const files = [
       { path: 't/empty' },
       { path: 't/a', length: 5 },
@@ -37,7 +37,7 @@ describe('the progress of files', () => {
     assert.deepEqual(wholeBy(files, 10, [1, 0]), ['t/empty t/link t/last', 't/b', 't/a']);
   });
 
-  it('says which files are broken by a lost piece, and whole again', () => {
+  it('counts each piece once, and throws when one is counted twice', () => {
     const sample = sampleTorrent(
       [
         { path: 'a', length: 15 },
@@ -52,7 +52,7 @@ describe('the progress of files', () => {
     assert.throws(() => progress.pieceVerified(sample.piece(2)), /counted twice/);
   });
 
-  it('makes each file whole by the last of its pieces, in whatever order they come', () => {
+  it('makes each file whole with the last of its pieces, in any order', () => {
     const lengths = fc.array(fc.nat(30), { minLength: 1, maxLength: 12 });
     fc.assert(
       fc.property(lengths, fc.integer({ min: 1, max: 20 }), fc.infiniteStream(fc.nat()), (sizes, pieceLength, keys) => {

@@ -19,11 +19,11 @@ const TWO = sampleTorrent(
 interface Chosen {
   readonly chosen: readonly number[];
   readonly inTheWay: readonly number[];
-  /** Where each file lies that counts. */
+  /** For each file, under which name the file that counts lies. */
   readonly found: readonly string[];
 }
 
-/** What is chosen where these files lie. */
+/** The choice when these files lie on the disk. */
 async function choose(files: Readonly<Record<string, Buffer | string>>): Promise<Chosen> {
   let result: Chosen | undefined;
   await withStorage(TWO, async ({ storage, put }) => {
@@ -42,8 +42,8 @@ async function choose(files: Readonly<Record<string, Buffer | string>>): Promise
 const ONE = TWO.fileBytes(0);
 const wrong = (bytes: Buffer): Buffer => Buffer.concat([bytes.subarray(0, 10), Buffer.alloc(bytes.length - 10, 7)]);
 
-describe('files under both of their names', () => {
-  it('are chosen by nothing where there are none', async () => {
+describe('the choice between a file under its final name and one under its part name', () => {
+  it('changes nothing when no file has both', async () => {
     assert.deepEqual(await choose({ 't/one': ONE, 't/two.part': 'begun' }), {
       chosen: [],
       inTheWay: [],
@@ -51,7 +51,7 @@ describe('files under both of their names', () => {
     });
   });
 
-  it('are those under their final names when these are right as far as they can be looked at', async () => {
+  it('is for the final name when that file is right as far as it can be checked', async () => {
     assert.deepEqual(await choose({ 't/one': ONE, 't/one.part': 'theirs' }), {
       chosen: [0],
       inTheWay: [],
@@ -59,7 +59,7 @@ describe('files under both of their names', () => {
     });
   });
 
-  it('are those under their part names when the others are wrong or short', async () => {
+  it('is for the part name when the other file is wrong or short', async () => {
     for (const final of [wrong(ONE), ONE.subarray(0, 2400), Buffer.concat([ONE, ONE])])
       assert.deepEqual(await choose({ 't/one': final, 't/one.part': 'ours' }), {
         chosen: [],
@@ -68,14 +68,14 @@ describe('files under both of their names', () => {
       });
   });
 
-  it('are in the way with a neighbour of which a common piece is wrong, but not with one that still grows', async () => {
+  it('finds a file in the way when a piece shared with a finished file is wrong, not with a growing one', async () => {
     const files = { 't/one': ONE, 't/one.part': 'ours', 't/two': wrong(TWO.fileBytes(1)), 't/two.part': 'ours too' };
     assert.deepEqual(await choose(files), { chosen: [], inTheWay: [0, 1], found: ['part 4', 'part 8', 'absent 0'] });
     const { 't/two': _, ...without } = files;
     assert.deepEqual((await choose(without)).chosen, [0]);
   });
 
-  it('are those under their part names where nothing can be looked at', async () => {
+  it('is for the part name when nothing can be checked', async () => {
     const small = await choose({ 't/small': TWO.fileBytes(2), 't/small.part': 'ours' });
     assert.deepEqual(small, { chosen: [], inTheWay: [], found: ['absent 0', 'absent 0', 'part 4'] });
   });

@@ -26,14 +26,14 @@ test('every piece with a byte of a wanted file is wanted', () => {
   assert.deepEqual(wanted, [1, 2]);
 });
 
-test('all files but the padding are all', () => {
+test('all files are wanted when only pad files are not', () => {
   const content = select('1-4');
   assert.equal(content.isAll, true);
   assert.ok([...layout.pieceIndices()].every((index) => content.hasPiece(index)));
   assert.equal(select('empty').length, 0);
 });
 
-test('what is had counts the wanted bytes alone, what is left counts all', () => {
+test('the bytes that we have count wanted files only, the bytes left count all files', () => {
   const progress = new ContentProgress(metainfo, layout, select('b'));
   assert.deepEqual([progress.length, progress.wanted, progress.have, progress.left], [450, 130, 0, 450]);
   const seen = [1, 2, 0, 3, 4].map((index) => {

@@ -46,12 +46,12 @@ function verdicts(lengths: number[], survey: FileSurvey[], verified: number[], o
   });
 }
 
-test('nothing is hashed when nothing is there', () => {
+test('no piece is hashed when no file is there', () => {
   const { files, layout } = content(250, 50);
   assert.deepEqual(piecesToCheck({ files }, layout, [absent, absent], null), []);
 });
 
-test('only pieces all of whose bytes are there are hashed, pad files counting as there', () => {
+test('only pieces with all their bytes on the disk are hashed, and pad files count as there', () => {
   const { files, layout } = content(250, -50, 150, 100);
   assert.deepEqual(piecesToCheck({ files }, layout, [final(250), absent, part(120), absent], null), [0, 1, 2, 3]);
   assert.deepEqual(piecesToCheck({ files }, layout, [final(249), absent, part(99), absent], null), [0, 1]);
@@ -65,7 +65,7 @@ test('a file longer than it should be is ours, but not whole', () => {
   assert.deepEqual(verdicts([200], [final(260)], [0, 1]), ['demote']);
 });
 
-test('a file of which a part is verified is ours', () => {
+test('a file with a verified piece is ours', () => {
   assert.deepEqual(verdicts([200], [final(200)], [1]), ['demote']);
   assert.deepEqual(verdicts([300], [final(130)], [0]), ['demote']);
 });
@@ -80,24 +80,24 @@ test('a file that is known to be ours needs no verified piece', () => {
   assert.deepEqual(verdicts([200, 100], [final(7), final(100)], [], [0]), ['demote', 'foreign']);
 });
 
-test('a file whose only piece reaches into an absent one is left unproved when its length is right', () => {
+test('a file whose only piece reaches into an absent file is unproved when its length is right', () => {
   assert.deepEqual(verdicts([30, 70], [final(30), absent], []), ['unproved', 'ours']);
   assert.deepEqual(verdicts([30, 70], [final(31), absent], []), ['unproved', 'ours'].with(0, 'foreign'));
 });
 
-test('a file whose only piece reaches into one that still grows is left unproved, though the piece is wrong', () => {
+test('a file whose only piece reaches into a growing file is unproved, although the piece is wrong', () => {
   assert.deepEqual(verdicts([30, 70], [final(30), part(70)], [], [1]), ['unproved', 'ours']);
   assert.deepEqual(verdicts([30, 70], [final(30), final(70)], []), ['foreign', 'foreign']);
   assert.deepEqual(verdicts([130, 70], [final(130), part(70)], [], [1]), ['foreign', 'ours']);
 });
 
-test('a file under its part name is ours when a piece of it is verified, when it is known to be, and when it is empty', () => {
+test('a file under its part name is ours when a piece is verified, when we know it is ours, or when it is empty', () => {
   assert.deepEqual(verdicts([300], [part(120)], [0]), ['ours']);
   assert.deepEqual(verdicts([300], [part(120)], [], [0]), ['ours']);
   assert.deepEqual(verdicts([300], [part(0)], []), ['ours']);
 });
 
-test('a file under its part name is foreign when nothing speaks for it, though none of its pieces can be looked at', () => {
+test('a file under its part name is foreign when nothing shows that it is ours, even if it cannot be checked', () => {
   assert.deepEqual(verdicts([300], [part(120)], []), ['foreign']);
   assert.deepEqual(verdicts([300], [part(99)], []), ['foreign']);
   assert.deepEqual(verdicts([300], [part(300)], []), ['foreign']);
@@ -105,12 +105,12 @@ test('a file under its part name is foreign when nothing speaks for it, though n
   assert.deepEqual(verdicts([30, 70, 100], [part(30), absent, part(100)], [1]), ['foreign', 'ours', 'ours']);
 });
 
-test('an empty file is whole when it is empty', () => {
+test('a file that should be empty is whole when it is', () => {
   assert.deepEqual(verdicts([0, 100], [final(0), part(100)], [0]), ['whole', 'ours']);
   assert.deepEqual(verdicts([0, 100], [final(5), part(100)], [0]), ['foreign', 'ours']);
 });
 
-test('a whole file whose piece may be right aside only is made whole again; one that shares no piece is whole', () => {
+test('only a file that shares no piece stays whole when the border file may hold the right bytes of a piece', () => {
   const { files, layout } = content(200, 150, 0, 50);
   const shared = new SharedPieces(files, layout);
   const all = files.map((file) => asBegun('whole', file, layout, shared));
@@ -118,7 +118,7 @@ test('a whole file whose piece may be right aside only is made whole again; one 
   assert.equal(asBegun('unproved', files[1] as TorrentFile, layout, shared), 'unproved');
 });
 
-test('a piece that is wrong says nothing of a file that shares it with one that is ours and has its final name', () => {
+test('a wrong piece shows nothing of a file that shares it with a file of ours under its final name', () => {
   const survey = [final(150), final(50)];
   assert.deepEqual(verdicts([150, 50], survey, [0], [0]), ['demote', 'unproved']);
   assert.deepEqual(verdicts([150, 50], survey, [], []), ['foreign', 'foreign']);

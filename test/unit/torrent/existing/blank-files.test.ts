@@ -9,7 +9,9 @@ import { findBlankFiles } from '../../../../src/torrent/existing/blank-files.js'
 const PIECE = 3 * 1024 * 1024;
 const LENGTHS = [10, 2 * PIECE, 0, PIECE];
 
-/** What is found blank of files that hold `bytes`, null for one that cannot be read. Every read stays within a piece. */
+/**
+ * Which of the files are found blank. A file whose `bytes` are null cannot be read. Every read stays within a piece.
+ */
 function blankOf(bytes: readonly (Buffer | null)[], files: readonly number[]): { blank: number[]; read: number } {
   let length = 0;
   const contents = LENGTHS.map((own, index): TorrentFile => {
@@ -47,7 +49,7 @@ function blankOf(bytes: readonly (Buffer | null)[], files: readonly number[]): {
   return { blank: found, read };
 }
 
-test('files of zeros are blank over every border of pieces, whatever their length; others are not', () => {
+test('files of zeros of any length are blank, also over borders of pieces, and other files are not', () => {
   const late = Buffer.alloc(2 * PIECE);
   late[late.length - 1] = 1;
   const [zeros, none] = [Buffer.alloc(PIECE), Buffer.alloc(0)];

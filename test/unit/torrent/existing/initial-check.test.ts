@@ -38,7 +38,7 @@ function scene(pieces: readonly number[], atOnce: number, stopAt?: string): Scen
 }
 
 describe('the initial check', () => {
-  it('looks at each piece once, a bounded number at once, and says what it found', () => {
+  it('hashes each piece once, a bounded number at once, and reports the result', () => {
     const { log, timeline, disk, check } = scene([0, 1, 3, 4], 2);
     disk.corrupt(3 * 1024 + 5, 1);
     check.start();
@@ -64,7 +64,7 @@ describe('the initial check', () => {
     assert.deepEqual(log.slice(2), ['10: 0: io', '20: 1 is right', '20: ended']);
   });
 
-  it('says nothing more once it is stopped, and asks for nothing more', () => {
+  it('reports nothing and asks for nothing once it is stopped', () => {
     const { log, timeline, check } = scene([0, 1, 2, 3], 2);
     check.start();
     timeline.run(15);
@@ -73,7 +73,7 @@ describe('the initial check', () => {
     assert.deepEqual(log, ['checkPiece 0', 'checkPiece 1', '10: 0 is right', 'checkPiece 2']);
   });
 
-  it('may be stopped from within an event, even the last one', () => {
+  it('may be stopped within an event, even the last one', () => {
     for (const stopAt of ['0 is right', '1 is right']) {
       const { log, timeline, check } = scene([0, 1], 1, stopAt);
       check.start();
@@ -83,7 +83,7 @@ describe('the initial check', () => {
     }
   });
 
-  it('refuses to check nothing', () => {
+  it('refuses an empty list of pieces', () => {
     assert.throws(() => scene([], 1), /no piece/);
   });
 });

@@ -55,7 +55,7 @@ function run({ files = [0, 1, 2], verified = [], allocated = [], failing = -1 }:
   return { log, ends, most };
 }
 
-test('zeros are written over all of the wanted files that is not verified, a mebibyte at the most', () => {
+test('zeros are written to all parts of the wanted files that are not verified, at most a mebibyte at once', () => {
   const { log, ends, most } = run({ files: [0, 2], verified: [1] });
   assert.deepEqual(log, [
     '0 of 2198',
@@ -72,17 +72,17 @@ test('zeros are written over all of the wanted files that is not verified, a meb
   assert.ok(most <= 4);
 });
 
-test('a file that has its room gets none', () => {
+test('a file that has its room already gets no zeros', () => {
   const { log, ends } = run({ files: [0, 1], allocated: [152 * KIB, 96 * KIB] });
   assert.deepEqual(log, ['0 of 100', '0 150+100', '100 of 100']);
   assert.deepEqual(ends, [{ ok: true }]);
 });
 
-test('where nothing is missing nothing is written', () => {
+test('when nothing is missing, nothing is written', () => {
   assert.deepEqual(run({ verified: [0, 1, 2] }), { log: ['0 of 0'], ends: [{ ok: true }], most: 0 });
 });
 
-test('the first failure ends it', () => {
+test('the first failure ends the preallocation', () => {
   const { log, ends } = run({ failing: 1 });
   assert.deepEqual(ends, [{ ok: false, failure: new BtgetError('disk-full', 'full') }]);
   assert.ok(!log.some((line) => line.startsWith('2 ')), 'and nothing more is begun');

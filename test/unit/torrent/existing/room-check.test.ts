@@ -20,16 +20,16 @@ test('only wanted files need room', () => {
   assert.equal(needed([1], [], []), 130);
 });
 
-test('what is verified is there, however little the file system says it takes', () => {
+test('verified bytes need no room, even when the file system says that they take up little', () => {
   assert.equal(needed([0, 1], [0, 1], [0, 0, 0]), 80);
 });
 
-test('what a file was given before is not needed again, and a longer one is no credit', () => {
+test('room that a file has already is not needed again, and room beyond its length does not count for others', () => {
   assert.equal(needed([0, 1], [], [100, 0, 0]), 50 + 130);
   assert.equal(needed([0, 1], [], [4096, 0, 0]), 130);
 });
 
-test('a disk that has the room or cannot tell is no reason to stop', () => {
+test('a disk that has enough room, or does not tell, stops no download', () => {
   assert.equal(noRoom(100, { free: 100 }, '.'), null);
   assert.equal(noRoom(Number.MAX_SAFE_INTEGER, { free: null }, '.'), null);
   const failure = noRoom(3 << 20, { free: 1 << 19 }, 'out');

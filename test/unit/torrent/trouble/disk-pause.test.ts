@@ -30,7 +30,7 @@ function setUp(waits = true) {
   return { timeline, log, pause };
 }
 
-test('a full disk is tried again after longer and longer pauses, and told of once', () => {
+test('a full disk is tried again after longer and longer pauses, with one warning', () => {
   const { timeline, log, pause } = setUp();
   pause.refused(FULL);
   pause.refused(FULL);
@@ -43,7 +43,7 @@ test('a full disk is tried again after longer and longer pauses, and told of onc
   assert.deepEqual(log, ['0: hold', '0: paused: disk-full', ...retries]);
 });
 
-test('when the disk takes something again everything goes on, and the next pause begins anew', () => {
+test('when the disk writes again everything goes on, and the next pause is a short one again', () => {
   const { timeline, log, pause } = setUp();
   pause.refused(FULL);
   timeline.run(1_000);
@@ -56,7 +56,7 @@ test('when the disk takes something again everything goes on, and the next pause
   assert.deepEqual(log, [...first, '1: hold', '1: paused: disk-full', '2: retry']);
 });
 
-test('with nothing to try again new pieces show whether the disk works', () => {
+test('when there is nothing to try again, new pieces show whether the disk works', () => {
   const { timeline, log, pause } = setUp(false);
   pause.refused(FULL);
   timeline.run(1_000);
@@ -65,7 +65,7 @@ test('with nothing to try again new pieces show whether the disk works', () => {
   assert.deepEqual(log.slice(2), ['1: retry', '1: let go', '1: hold']);
 });
 
-test('whoever cannot write at all hears it at once; later the same only pauses', () => {
+test('a disk that cannot be written to at all ends the torrent at once; later the same failure only pauses it', () => {
   const { log, pause } = setUp();
   pause.refused(NOT_OPEN);
   assert.deepEqual(log, ['0: failed: cannot-open']);
@@ -75,7 +75,7 @@ test('whoever cannot write at all hears it at once; later the same only pauses',
   assert.deepEqual(later.log, ['0: hold', '0: paused: cannot-open']);
 });
 
-test('a failed flush and a stranger in the place of a file end the torrent', () => {
+test('a failed flush and a foreign file in the place of ours end the torrent', () => {
   const cause = Object.assign(new Error('EIO'), { code: 'EIO', syscall: 'fdatasync' });
   for (const failure of [new BtgetError('io', 'lost', { cause }), new BtgetError('foreign-file', 'not ours')]) {
     const { log, pause } = setUp();
@@ -86,7 +86,7 @@ test('a failed flush and a stranger in the place of a file end the torrent', () 
   }
 });
 
-test('nothing is tried after the end', () => {
+test('nothing is tried again after the end', () => {
   const { timeline, log, pause } = setUp();
   pause.refused(FULL);
   pause.stop();
