@@ -34,3 +34,4 @@ export type { MetadataEvents, MetadataTorrent } from './torrent/metadata-torrent
 export type { TorrentEvents, TorrentState, TorrentStatus } from './torrent/status.js';
 export type { Torrent } from './torrent/torrent.js';
 export { DEFAULT_TORRENT_OPTIONS, type SeedGoal, type TorrentOptions } from './torrent/torrent-options.js';
+export type { RefusalCode } from './wire/refusal.js';

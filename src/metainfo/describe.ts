@@ -46,7 +46,7 @@ export type DescribedSecrets =
   | 'whole';
 
 export function describe(metainfo: Metainfo, secrets: DescribedSecrets = 'hidden'): Description {
-  const urls = (texts: readonly string[]) => (secrets === 'hidden' ? texts.map(redactUrl) : texts);
+  const urls = (texts: readonly string[]) => (secrets === 'whole' ? texts : texts.map(redactUrl));
   const text = (value: string | null) => (value === null || secrets === 'whole' ? value : redactText(value));
   return {
     name: metainfo.name,

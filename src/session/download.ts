@@ -12,7 +12,7 @@ import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../torrent/torrent
 import { endWithin } from './end-within.js';
 import type { MagnetEvents } from './magnet-torrent.js';
 import { resolveLinkPeers } from './node-link-peers.js';
-import { createNodeSession, type NodeSession } from './node-session.js';
+import { createNodeSession, isMetainfo, type NodeSession } from './node-session.js';
 import { readSource } from './node-source.js';
 import { SESSION_READERS, TORRENT_READERS, userAgentText } from './option-readers.js';
 import { callback, having, orNull, pickOptions, type Readers, readOptions, wrong } from './read-options.js';
@@ -116,10 +116,6 @@ async function beginSource(source: unknown, options: DownloadOptions): Promise<B
 
 const SOURCES =
   "a path, an http(s) URL, a magnet link, an info-hash, the bytes of a .torrent, or parseMetainfo's result";
-
-function isMetainfo(source: unknown): source is Metainfo {
-  return typeof source === 'object' && source !== null && 'infoHash' in source && 'files' in source && 'info' in source;
-}
 
 function beginMetainfo(metainfo: Metainfo, options: DownloadOptions): Begin {
   // What cannot be selected is refused before anything is begun.

@@ -34,7 +34,7 @@ import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../torrent/torrent
 import type { MagnetEvents, MagnetTorrent } from './magnet-torrent.js';
 import { optionsForLink } from './node-link-peers.js';
 import { SESSION_READERS, TORRENT_READERS, userAgentText } from './option-readers.js';
-import { callback, having, orNull, type Readers, readOptions } from './read-options.js';
+import { callback, having, orNull, type Readers, readOptions, wrong } from './read-options.js';
 import { Session } from './session.js';
 import type { DhtAdapters } from './session-dht.js';
 import { DEFAULT_SESSION_OPTIONS, type SessionOptions } from './session-options.js';
@@ -82,6 +82,7 @@ export class NodeSession extends Session {
    * a wrong option and for a selection that means no file, and 'target-busy' when the session has this torrent already.
    */
   override addTorrent(metainfo: Metainfo, options: Partial<TorrentOptions>, events: TorrentEvents): Torrent {
+    if (!isMetainfo(metainfo)) throw wrong('metainfo', metainfo, 'what parseMetainfo makes of a .torrent');
     return super.addTorrent(metainfo, readTorrentOptions(options), events);
   }
 
@@ -92,6 +93,7 @@ export class NodeSession extends Session {
    * as `addTorrent` does; a selection that means no file is told to `failed`.
    */
   override addMagnet(link: V1MagnetLink, options: Partial<TorrentOptions>, events: MagnetEvents): MagnetTorrent {
+    refuseText(link);
     const all = readTorrentOptions(options);
     return super.addMagnet(link, optionsForLink(link, all.linkPeers, all), events);
   }
@@ -105,8 +107,19 @@ export class NodeSession extends Session {
     options: Partial<TorrentOptions>,
     events: MetadataEvents,
   ): MetadataTorrent {
+    refuseText(link);
     return super.fetchMetadata(link, readTorrentOptions(options), events);
   }
+}
+
+/** Whether it can be what `parseMetainfo` has made. */
+export function isMetainfo(source: unknown): source is Metainfo {
+  return typeof source === 'object' && source !== null && 'infoHash' in source && 'files' in source && 'info' in source;
+}
+
+function refuseText(link: unknown): void {
+  if (typeof link !== 'object' || link === null || !('infoHash' in link) || !('trackers' in link))
+    throw wrong('link', link, 'what parseV1Link makes of a magnet link');
 }
 
 function readTorrentOptions(given: Partial<TorrentOptions>): TorrentOptions {

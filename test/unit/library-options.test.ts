@@ -13,6 +13,7 @@ import {
   DEFAULT_NODE_SESSION_OPTIONS,
   DEFAULT_TORRENT_OPTIONS,
   type DownloadOptions,
+  describe as describeTorrent,
   download,
   type NewTorrent,
   type NodeSessionOptions,
@@ -281,6 +282,32 @@ describe('options of the library', { timeout: HANGS_AFTER }, () => {
       (error) => error,
     );
     assert.equal(code, 'interrupted');
+  });
+
+  it('are not mixed up with a torrent or a link that is no such thing', () => {
+    const cases: readonly (readonly [call: () => unknown, begins: string])[] = [
+      [() => session.addTorrent(bytes as never, {}, events), 'metainfo: bytes is not what parseMetainfo makes'],
+      [() => session.addTorrent(undefined as never, {}, events), 'metainfo: undefined is not'],
+      [
+        () => session.addMagnet('magnet:?xt=x' as never, {}, events),
+        "link: 'magnet:?xt=x' is not what parseV1Link makes",
+      ],
+      [() => session.fetchMetadata(metainfo.infoHash as never, {}, events), 'link: bytes is not'],
+    ];
+    for (const [call, begins] of cases)
+      assert.throws(
+        call,
+        (error: Error & { code?: string }) => error.code === 'usage' && error.message.startsWith(begins),
+      );
+  });
+
+  it('leave secrets out of a description unless they are asked for by the right word', () => {
+    const torrent = { ...metainfo, trackers: [['https://a.example/0123456789abcdef0123456789abcdef/announce']] };
+    const shown = (secrets: string): string => JSON.stringify(describeTorrent(torrent, secrets as never));
+    assert.deepEqual(
+      ['hidden', 'Whole', 'whole'].map((secrets) => shown(secrets).includes('0123456789abcdef')),
+      [false, false, true],
+    );
   });
 
   it('say what others there are', async () => {
