@@ -1,6 +1,7 @@
 /** Each function of the library that takes options refuses each wrong one, and names it with its value. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import {
@@ -235,6 +236,9 @@ const events = {
   goalReached: nothing,
   gotMetadata: nothing,
 };
+// Where a wrong option that is taken would write.
+const dir = mkdtempSync(join(tmpdir(), 'btget-options-'));
+after(() => rmSync(dir, { recursive: true }));
 const NEW_TORRENT: NewTorrent = {
   ...DEFAULT_CREATE_TORRENT_OPTIONS,
   name: 'x',
@@ -245,10 +249,10 @@ const NEW_TORRENT: NewTorrent = {
 
 const FUNCTIONS: readonly (readonly [name: string, Call, Wrong<Record<string, unknown>>, good: object])[] = [
   ['createNodeSession', createNodeSession, NODE_SESSION, DEFAULT_NODE_SESSION_OPTIONS],
-  ['addTorrent', (o) => session.addTorrent(metainfo, o, events), TORRENT, DEFAULT_TORRENT_OPTIONS],
-  ['addMagnet', (o) => session.addMagnet(link, o, events), TORRENT, DEFAULT_TORRENT_OPTIONS],
-  ['fetchMetadata', (o) => session.fetchMetadata(link, o, events), TORRENT, DEFAULT_TORRENT_OPTIONS],
-  ['download', (o) => download(bytes, o), DOWNLOAD, DEFAULT_DOWNLOAD_OPTIONS],
+  ['addTorrent', (o) => session.addTorrent(metainfo, o, events), TORRENT, { ...DEFAULT_TORRENT_OPTIONS, dir }],
+  ['addMagnet', (o) => session.addMagnet(link, o, events), TORRENT, { ...DEFAULT_TORRENT_OPTIONS, dir }],
+  ['fetchMetadata', (o) => session.fetchMetadata(link, o, events), TORRENT, { ...DEFAULT_TORRENT_OPTIONS, dir }],
+  ['download', (o) => download(bytes, o), DOWNLOAD, { ...DEFAULT_DOWNLOAD_OPTIONS, dir }],
   ['createTorrent', (o) => createTorrent(join(FIXTURES, 'one-file.txt'), o), CREATE, DEFAULT_CREATE_TORRENT_OPTIONS],
   ['createMetainfo', createMetainfo, NEW, NEW_TORRENT],
 ];
@@ -277,7 +281,7 @@ describe('options of the library', { timeout: HANGS_AFTER }, () => {
   it('may be left out, and count as left out when they are undefined', async () => {
     const other = createNodeSession({ bind, port, maxDownload: undefined } as never);
     await new Promise<void>((resolve) => other.stop(resolve));
-    const { code } = await download(bytes, { bind, port, useTorrentTrackers, signal: AbortSignal.abort() }).then(
+    const { code } = await download(bytes, { bind, port, dir, useTorrentTrackers, signal: AbortSignal.abort() }).then(
       () => ({ code: 'done' }),
       (error) => error,
     );
