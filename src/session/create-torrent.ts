@@ -66,15 +66,15 @@ const READERS: Readers<CreateTorrentOptions> = {
 
 /** As `nameText` spells it: a torrent may have names that no file here may have. */
 const rawName = text('a name', (value) => !/^\.\.?$|[/\0]/.test(value));
-const readFiles: Reader<readonly NewFile[]> = listOf(
+const contentFiles: Reader<readonly NewFile[]> = listOf(
   fields({ path: listOf(rawName), length: whole(0), executable: truth }),
 );
-const readFile = fields({ length: whole(0), executable: truth });
+const contentFile = fields({ length: whole(0), executable: truth });
 
 const NEW_TORRENT_READERS: Readers<NewTorrent> = {
   ...SHARED_READERS,
   name: rawName,
-  content: (value, name) => (Array.isArray(value) ? readFiles(value, name) : readFile(value, name)),
+  content: (value, name) => (Array.isArray(value) ? contentFiles(value, name) : contentFile(value, name)),
   pieceLength: pieceLengthReader,
   pieces: (value, name) => {
     if (!(value instanceof Uint8Array)) throw wrong(name, value, 'the bytes of SHA-1 hashes');
@@ -84,9 +84,9 @@ const NEW_TORRENT_READERS: Readers<NewTorrent> = {
 
 /**
  * Resolves to the bytes of a .torrent of the file or folder at `path`, the same for the same content. What is left out
- * of `options` is `DEFAULT_CREATE_TORRENT_OPTIONS`. Rejects with a `BtgetError`: 'usage' for an unknown or wrong option,
- * 'source-not-found' or 'cannot-open' for what cannot be read, 'torrent-invalid' when the content is empty, or more than
- * a torrent can hold.
+ * of `options` is `DEFAULT_CREATE_TORRENT_OPTIONS`. Rejects with a `BtgetError`: 'usage' for an unknown or wrong
+ * option, 'source-not-found' or 'cannot-open' for what cannot be read, 'torrent-invalid' when the content is empty, or
+ * more than a torrent can hold.
  */
 export async function createTorrent(path: string, options: Partial<CreateTorrentOptions> = {}): Promise<Buffer> {
   readPath(path, 'path');
@@ -106,8 +106,8 @@ export async function createTorrent(path: string, options: Partial<CreateTorrent
 
 /**
  * The bytes of a .torrent from hashes that the caller has, the same for the same input. Throws a `BtgetError`: 'usage'
- * for a field that is missing, unknown or wrong, and for hashes that are too many or too few; 'torrent-invalid' when the
- * content is empty.
+ * for a field that is missing, unknown or wrong, and for hashes that are too many or too few; 'torrent-invalid' when
+ * the content is empty.
  */
 export function createMetainfo(torrent: NewTorrent): Buffer {
   const read = readOptions(NEW_TORRENT_READERS, {}, torrent, 'torrent');

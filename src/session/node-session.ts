@@ -44,8 +44,8 @@ export interface NodeSessionOptions extends SessionOptions {
   /** What HTTP trackers, gateways and peers are told that we are: printable ASCII, usually `NAME/VERSION`. */
   readonly userAgent: string;
   /**
-   * Told of each bug outside every torrent. A bug inside a torrent ends that torrent, and its `failed` hears of it. What
-   * `gotException` throws is an uncaught exception of the process.
+   * Told of each bug outside every torrent. A bug inside a torrent ends that torrent, and its `failed` hears of it.
+   * What `gotException` throws is an uncaught exception of the process.
    */
   readonly gotException: (error: unknown) => void;
   /** Told in a sentence what goes wrong that no torrent suffers from, such as a state of the DHT that is not kept. */
@@ -87,10 +87,10 @@ export class NodeSession extends Session {
   }
 
   /**
-   * Begins a torrent of which only a link (`parseV1Link`) is there: its metadata is fetched first, unless an earlier run
-   * kept it. Then it goes on as `addTorrent` says. The files that the link selects are wanted, unless `selection` says
-   * which. The peers that the link names are dialled when `linkPeers` has their addresses (`resolveLinkPeers`). Throws
-   * as `addTorrent` does; a selection that means no file is told to `failed`.
+   * Begins a torrent of which only a link (`parseV1Link`) is there: its metadata is fetched first, unless an earlier
+   * run kept it. Then it goes on as `addTorrent` says. The files that the link selects are wanted, unless `selection`
+   * says which. The peers that the link names are dialled when `linkPeers` has their addresses (`resolveLinkPeers`).
+   * Throws as `addTorrent` does; a selection that means no file is told to `failed`.
    */
   override addMagnet(link: V1MagnetLink, options: Partial<TorrentOptions>, events: MagnetEvents): MagnetTorrent {
     refuseText(link);
@@ -129,8 +129,8 @@ function readTorrentOptions(given: Partial<TorrentOptions>): TorrentOptions {
 /**
  * A session over real sockets, the real disk and real trackers. What is left out of `options` is
  * `DEFAULT_NODE_SESSION_OPTIONS`. Nothing is opened until the session is used, and when `stop` has answered, nothing of
- * it keeps the process alive. Throws a 'usage' failure for an unknown or wrong option, also when `bind` names no address
- * of this machine, or `caCertificates` cannot be read.
+ * it keeps the process alive. Throws a 'usage' failure for an unknown or wrong option, also when `bind` names no
+ * address of this machine, or `caCertificates` cannot be read.
  */
 export function createNodeSession(given: Partial<NodeSessionOptions> = {}): NodeSession {
   const options = readOptions(NODE_SESSION_READERS, DEFAULT_NODE_SESSION_OPTIONS, given);

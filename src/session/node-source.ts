@@ -23,9 +23,9 @@ const LINK = /^(?:magnet(?::|%3a)|urn:bt[im]h:)/i;
 const INFO_HASH = /^(?:[0-9a-f]{40}|[0-9a-f]{64}|[a-z2-7]{32})$/i;
 
 /**
- * The bytes of the .torrent that `source` names, or the text of a link: a magnet link, or an info-hash unless a file has
- * that name. Rejects with a `BtgetError`: 'source-not-found', 'cannot-open', 'network', 'torrent-invalid' for what is
- * too long, 'interrupted', and 'usage' for a URL that is not fetched.
+ * The bytes of the .torrent that `source` names, or the text of a link: a magnet link, or an info-hash unless a file
+ * has that name. Rejects with a `BtgetError`: 'source-not-found', 'cannot-open', 'network', 'torrent-invalid' for what
+ * is too long, 'interrupted', and 'usage' for a URL that is not fetched.
  */
 export async function readSource(source: string, options: SourceOptions): Promise<Buffer | string> {
   if (LINK.test(source)) return source;

@@ -5,8 +5,8 @@ export interface SessionOptions {
   /** Listen for peers. Without it the session only dials. */
   readonly listen: boolean;
   /**
-   * The address or interface of this machine that every socket uses, or null for any. What is no such thing is a 'usage'
-   * failure when the session is made.
+   * The address or interface of this machine that every socket uses, or null for any. What is no such thing is a
+   * 'usage' failure when the session is made.
    */
   readonly bind: string | null;
   /** Find peers in our own network, and be found there (BEP 14). Without `listen` we do neither. */
@@ -30,8 +30,8 @@ export interface SessionOptions {
    */
   readonly dhtNodes: readonly { readonly host: string; readonly port: number }[];
   /**
-   * The path of the file in which the nodes that we know in the DHT outlive the process; null for none. Not used behind a
-   * loopback fence.
+   * The path of the file in which the nodes that we know in the DHT outlive the process; null for none. Not used behind
+   * a loopback fence.
    */
   readonly dhtState: string | null;
 }
