@@ -1,27 +1,38 @@
-/** The library's face: what the command line stands on. */
+/** The library's face. docs/library.md describes it. */
 // biome-ignore lint/performance/noBarrelFile: a package has one entry, and this is it; nothing in src imports it.
 export { BtgetError, type FailureCode } from './base/failure.js';
+export type { DhtStatus } from './discovery/dht/dht-node.js';
+export type { PortMapping } from './discovery/port-mapping/port-mapper.js';
 export type { TrackerAnswer } from './discovery/trackers/rerequester.js';
-export {
-  choosePieceLength,
-  createMetainfo,
-  inTorrentOrder,
-  type NewFile,
-  type NewTorrent,
-} from './metainfo/create-metainfo.js';
-export { type DescribedSecrets, type Description, describe } from './metainfo/describe.js';
+export { choosePieceLength, inTorrentOrder, type NewFile, type NewTorrent } from './metainfo/create-metainfo.js';
+export { type DescribedFile, type DescribedSecrets, type Description, describe } from './metainfo/describe.js';
+export { type FileRange, type MagnetLink, parseV1Link, type V1MagnetLink } from './metainfo/magnet.js';
 export type { InfoHash, Metainfo, TorrentFile } from './metainfo/metainfo.js';
 export { parseMetainfo } from './metainfo/parse-metainfo.js';
+export type { SelectionRequest } from './metainfo/selection.js';
 export type { PeerAddress } from './net/raw-server.js';
+export type { Wait } from './resume/resume.js';
 export {
   type CreateTorrentOptions,
+  createMetainfo,
   createTorrent,
   DEFAULT_CREATE_TORRENT_OPTIONS,
 } from './session/create-torrent.js';
 export { DEFAULT_DOWNLOAD_OPTIONS, type DownloadOptions, type DownloadResult, download } from './session/download.js';
-export { createNodeSession } from './session/node-session.js';
-export type { ListenAnswer, Session } from './session/session.js';
+export type { MagnetEvents, MagnetTorrent } from './session/magnet-torrent.js';
+export { resolveLinkPeers } from './session/node-link-peers.js';
+export {
+  createNodeSession,
+  DEFAULT_NODE_SESSION_OPTIONS,
+  type NodeSession,
+  type NodeSessionOptions,
+} from './session/node-session.js';
+export type { ListenAnswer } from './session/session.js';
 export { DEFAULT_SESSION_OPTIONS, type SessionOptions } from './session/session-options.js';
+export type { EncryptionPolicy } from './swarm/connections/dial-ways.js';
+export type { PeerReach } from './swarm/connections/reach-counter.js';
+export type { MetadataEvents, MetadataTorrent } from './torrent/metadata-torrent.js';
 export type { TorrentEvents, TorrentState, TorrentStatus } from './torrent/status.js';
 export type { Torrent } from './torrent/torrent.js';
 export { DEFAULT_TORRENT_OPTIONS, type SeedGoal, type TorrentOptions } from './torrent/torrent-options.js';
+export type { RefusalCode } from './wire/refusal.js';

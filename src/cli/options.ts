@@ -2,8 +2,11 @@
  * Every option of every command, declared once: its flags, its sentence in the help, its default, and how its text is
  * read. A command picks its options and gets typed values.
  */
+
 import type { IpNetwork } from '../net/ip-address.js';
 import type { PeerAddress } from '../net/raw-server.js';
+import { DEFAULT_SESSION_OPTIONS } from '../session/session-options.js';
+import { ENCRYPTION_POLICIES, type EncryptionPolicy } from '../swarm/connections/dial-ways.js';
 import * as values from './values.js';
 
 export interface OptionSpec<T> {
@@ -169,6 +172,13 @@ export const OPTIONS = {
     'enter the DHT here too; repeatable',
     values.readPeer,
   ),
+  encryption: value<EncryptionPolicy>(
+    'Network',
+    '--encryption <policy>',
+    'connections between peers: allow, prefer, require or off (default: allow)',
+    DEFAULT_SESSION_OPTIONS.encryption,
+    values.readWord(ENCRYPTION_POLICIES),
+  ),
   noPex: flag('Network', '--no-pex', 'neither tell peers of other peers nor listen to what they tell'),
   noLsd: flag('Network', '--no-lsd', 'neither find peers in the own network nor be found there'),
   noPortMapping: flag('Network', '--no-port-mapping', 'do not ask the gateway to let peers in'),
@@ -248,6 +258,7 @@ export const PEER_OPTIONS = {
   noTrackers: OPTIONS.noTrackers,
   noDht: OPTIONS.noDht,
   dhtNodes: OPTIONS.dhtNodes,
+  encryption: OPTIONS.encryption,
   noPex: OPTIONS.noPex,
   noLsd: OPTIONS.noLsd,
 } as const;

@@ -72,6 +72,15 @@ export const readName: Reader<string> = (text, option) => {
   return text;
 };
 
+/** One of `words`. */
+export function readWord<T extends string>(words: readonly T[]): Reader<T> {
+  return (text, option) => {
+    const word = words.find((each) => each === text);
+    if (word === undefined) throw wrong(option, text, `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`);
+    return word;
+  };
+}
+
 /** A whole number from `least` to `most`. */
 export function readWhole(least: number, most: number): Reader<number> {
   return (text, option) => {

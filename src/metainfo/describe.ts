@@ -51,7 +51,7 @@ export type DescribedSecrets =
 
 /** Describes `metainfo` for scripts. Only 'whole' keeps the secrets in URLs. */
 export function describe(metainfo: Metainfo, secrets: DescribedSecrets = 'hidden'): Description {
-  const urls = (texts: readonly string[]) => (secrets === 'hidden' ? texts.map(redactUrl) : texts);
+  const urls = (texts: readonly string[]) => (secrets === 'whole' ? texts : texts.map(redactUrl));
   const text = (value: string | null) => (value === null || secrets === 'whole' ? value : redactText(value));
   return {
     name: metainfo.name,

@@ -11,24 +11,30 @@ import type { TorrentStatus } from '../torrent/status.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../torrent/torrent-options.js';
 import { endWithin } from './end-within.js';
 import type { MagnetEvents } from './magnet-torrent.js';
-import { optionsForLink, resolveLinkPeers } from './node-link-peers.js';
-import { createNodeSession } from './node-session.js';
-import type { Session } from './session.js';
+import { resolveLinkPeers } from './node-link-peers.js';
+import { createNodeSession, isMetainfo, type NodeSession } from './node-session.js';
+import { readSource } from './node-source.js';
+import { SESSION_READERS, TORRENT_READERS, userAgentText } from './option-readers.js';
+import { callback, having, orNull, pickOptions, type Readers, readOptions, wrong } from './read-options.js';
 import { DEFAULT_SESSION_OPTIONS, type SessionOptions } from './session-options.js';
 
+/** What `download` takes: the options of a session, those of a torrent but `mode` and `seedGoal`, and its own. */
 export interface DownloadOptions extends Omit<TorrentOptions, 'mode' | 'seedGoal'>, SessionOptions {
   /** Ends the download when it is aborted. What has come stays, and the next download goes on from there. */
   readonly signal: AbortSignal | null;
-  /** Called each second, and once when it is done. */
+  /** Called each second, and once when it is done. What it throws ends the download. */
   readonly onProgress: ((status: TorrentStatus) => void) | null;
-  /** What is not worth ending for: a longer file that is cut, a block that could not be read for a peer. */
+  /**
+   * Told in a sentence what is not worth ending for: a longer file that is cut, a block that could not be read for a
+   * peer. What it throws ends the download.
+   */
   readonly onWarning: ((message: string) => void) | null;
-  /** What trackers are told that we are. */
+  /** What HTTP servers, gateways and peers are told that we are: printable ASCII, usually `NAME/VERSION`. */
   readonly userAgent: string;
 }
 
 export const DEFAULT_DOWNLOAD_OPTIONS: DownloadOptions = {
-  ...DEFAULT_TORRENT_OPTIONS,
+  ...withoutMode(DEFAULT_TORRENT_OPTIONS),
   ...DEFAULT_SESSION_OPTIONS,
   signal: null,
   onProgress: null,
@@ -36,16 +42,37 @@ export const DEFAULT_DOWNLOAD_OPTIONS: DownloadOptions = {
   userAgent: 'btget',
 };
 
+const DOWNLOAD_READERS: Readers<DownloadOptions> = {
+  ...withoutMode(TORRENT_READERS),
+  ...SESSION_READERS,
+  signal: orNull(having('an AbortSignal', 'addEventListener', 'throwIfAborted')),
+  onProgress: orNull(callback()),
+  onWarning: orNull(callback()),
+  userAgent: userAgentText,
+};
+
+/** A download has a mode and a goal of its own. */
+function withoutMode<T extends { readonly mode: unknown; readonly seedGoal: unknown }>({
+  mode: _mode,
+  seedGoal: _seedGoal,
+  ...others
+}: T): Omit<T, 'mode' | 'seedGoal'> {
+  return others;
+}
+
+/** What `download` resolves to. */
 export interface DownloadResult {
+  /** The torrent's own name. */
   readonly name: string;
-  /** Hexadecimal. */
+  /** 40 digits, lower case hexadecimal. */
   readonly infoHash: string;
-  /** The files, each of them whole, verified and flushed. */
+  /** The wanted files where they are, below `dir`; each is whole, verified and flushed. */
   readonly paths: readonly string[];
   /** Bytes of the files that were asked for. */
   readonly length: number;
-  /** Bytes that had to be fetched, and bytes that were given meanwhile. */
+  /** Bytes that came from peers in this call. */
   readonly downloaded: number;
+  /** Bytes that peers were given meanwhile. */
   readonly uploaded: number;
 }
 
@@ -54,39 +81,59 @@ const PROGRESS_EVERY: Millis = 1000;
 const STOP_LIMIT: Millis = 3000;
 
 /**
- * Downloads what `source` (a .torrent's bytes, what `parseMetainfo` made of them, a magnet link, or an info-hash as
- * text) is about, and resolves when every byte is on the disk, verified and flushed. Rejects with a `BtgetError` for
- * whatever the source or the world did wrong: its `code` is 'interrupted' after an abort. Files that are there already
- * are completed, and no stranger's file is touched.
+ * Downloads the torrent that `source` names, and resolves when every byte is on the disk, verified and flushed.
+ * `source` is one of
+ *
+ * - the bytes of a .torrent, or what `parseMetainfo` made of them;
+ * - the path of a .torrent;
+ * - an `http(s)` URL of a .torrent;
+ * - a magnet link, or an info-hash as text (a file of that name comes first).
+ *
+ * What is left out of `options` is `DEFAULT_DOWNLOAD_OPTIONS`. Files that are there already are completed, and no
+ * stranger's file is touched. Rejects with a `BtgetError` when an option is wrong ('usage'), and when the source or the
+ * world does something wrong; the `code` is 'interrupted' after an abort.
  */
 export async function download(
   source: Metainfo | Uint8Array | string,
   options: Partial<DownloadOptions> = {},
 ): Promise<DownloadResult> {
-  const all: DownloadOptions = { ...DEFAULT_DOWNLOAD_OPTIONS, ...options };
-  const begin = typeof source === 'string' ? await beginLink(source, all) : beginMetainfo(source, all);
+  const all = readOptions(DOWNLOAD_READERS, DEFAULT_DOWNLOAD_OPTIONS, options);
+  const begin = await beginSource(source, all);
   if (all.signal?.aborted === true) throw interrupted(all.signal);
   return new Promise((resolve, reject) => run(begin, all, resolve, reject));
 }
 
 /** Adds the torrent to the session. */
-type Begin = (session: Session, events: MagnetEvents) => { status(): TorrentStatus };
+type Begin = (session: NodeSession, events: MagnetEvents) => { status(): TorrentStatus };
 
-function beginMetainfo(source: Metainfo | Uint8Array, options: DownloadOptions): Begin {
-  const metainfo = source instanceof Uint8Array ? parseMetainfo(Buffer.from(source)) : source;
+async function beginSource(source: unknown, options: DownloadOptions): Promise<Begin> {
+  if (source instanceof Uint8Array) return beginMetainfo(parseMetainfo(Buffer.from(source)), options);
+  if (isMetainfo(source)) return beginMetainfo(source, options);
+  if (typeof source !== 'string' || source === '') throw wrong('source', source, SOURCES);
+  const found = await readSource(source, options);
+  return typeof found === 'string' ? beginLink(found, options) : beginMetainfo(parseMetainfo(found), options);
+}
+
+const SOURCES =
+  "a path, an http(s) URL, a magnet link, an info-hash, the bytes of a .torrent, or parseMetainfo's result";
+
+function beginMetainfo(metainfo: Metainfo, options: DownloadOptions): Begin {
   // What cannot be selected is refused before anything is begun.
   selectFiles(metainfo, options.selection);
   return (session, events) => {
     events.gotMetadata(metainfo);
-    return session.addTorrent(metainfo, { ...options, mode: 'download', seedGoal: null }, events);
+    return session.addTorrent(metainfo, torrentOptions(options), events);
   };
 }
 
 async function beginLink(source: string, options: DownloadOptions): Promise<Begin> {
   const link = parseV1Link(source);
-  const peers = await resolveLinkPeers(link.peers, options.bind);
-  const torrentOptions = optionsForLink(link, peers, { ...options, mode: 'download', seedGoal: null });
-  return (session, events) => session.addMagnet(link, torrentOptions, events);
+  const linkPeers = [...options.linkPeers, ...(await resolveLinkPeers(link.peers, options.bind))];
+  return (session, events) => session.addMagnet(link, { ...torrentOptions(options), linkPeers }, events);
+}
+
+function torrentOptions(options: DownloadOptions): TorrentOptions {
+  return pickOptions(TORRENT_READERS, { ...options, mode: 'download', seedGoal: null });
 }
 
 function run(
@@ -128,7 +175,8 @@ function run(
     if (!ended) next = timers.addTask(tick, PROGRESS_EVERY);
   };
 
-  const session = createNodeSession(options, options.userAgent, fail);
+  const sessionOptions = pickOptions(SESSION_READERS, options);
+  const session = createNodeSession({ ...sessionOptions, userAgent: options.userAgent, gotException: fail });
   signal?.addEventListener('abort', aborted);
   const begin = (): void => {
     torrent = beginTorrent(session, {

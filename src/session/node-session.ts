@@ -19,6 +19,8 @@ import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../disk/files/file-di
 import { FileKeptBytes } from '../disk/kept-bytes.js';
 import { createSlotPool, DEFAULT_SLOT_POOL_OPTIONS } from '../disk/slot-pool.js';
 import { systemProcesses } from '../disk/system/processes.js';
+import type { V1MagnetLink } from '../metainfo/magnet.js';
+import type { Metainfo } from '../metainfo/metainfo.js';
 import { nodeParseMetainfo } from '../metainfo/node-parse-metainfo.js';
 import type { BindAddresses } from '../net/fence.js';
 import { findGateways } from '../net/node-gateways.js';
@@ -26,28 +28,119 @@ import { findOwnNetworks, multicastPlaces, resolveBind } from '../net/node-inter
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../net/node-raw-server.js';
 import type { RawServer } from '../net/raw-server.js';
 import type { UrlStep } from '../net/url-rule.js';
+import type { MetadataEvents, MetadataTorrent } from '../torrent/metadata-torrent.js';
+import type { TorrentEvents } from '../torrent/status.js';
+import type { Torrent } from '../torrent/torrent.js';
+import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../torrent/torrent-options.js';
 import { PRIME } from '../wire/mse/key-exchange.js';
+import type { MagnetEvents, MagnetTorrent } from './magnet-torrent.js';
+import { optionsForLink } from './node-link-peers.js';
+import { SESSION_READERS, TORRENT_READERS, userAgentText } from './option-readers.js';
+import { callback, having, orNull, type Readers, readOptions, wrong } from './read-options.js';
 import { Session } from './session.js';
 import type { DhtAdapters } from './session-dht.js';
-import type { SessionOptions } from './session-options.js';
+import { DEFAULT_SESSION_OPTIONS, type SessionOptions } from './session-options.js';
+
+/** What a session over the real world takes. */
+export interface NodeSessionOptions extends SessionOptions {
+  /** What HTTP trackers, gateways and peers are told that we are: printable ASCII, usually `NAME/VERSION`. */
+  readonly userAgent: string;
+  /**
+   * Told of each bug outside every torrent. A bug inside a torrent ends that torrent, and its `failed` hears of it.
+   * What `gotException` throws is an uncaught exception of the process.
+   */
+  readonly gotException: (error: unknown) => void;
+  /** Told in a sentence what goes wrong that no torrent suffers from, such as a state of the DHT that is not kept. */
+  readonly noted: (message: string) => void;
+  /** The thread that hashes and writes, when it runs already; null: the session begins one when it needs it. */
+  readonly writer: Worker | null;
+}
+
+export const DEFAULT_NODE_SESSION_OPTIONS: NodeSessionOptions = {
+  ...DEFAULT_SESSION_OPTIONS,
+  userAgent: 'btget',
+  gotException: (error) => {
+    throw error;
+  },
+  noted: () => undefined,
+  writer: null,
+};
+
+const NODE_SESSION_READERS: Readers<NodeSessionOptions> = {
+  ...SESSION_READERS,
+  userAgent: userAgentText,
+  gotException: callback(),
+  noted: callback(),
+  writer: orNull(having('a worker thread', 'postMessage', 'terminate')),
+};
 
 /**
- * A session over real sockets, the real disk and real trackers. Throws a 'usage' failure when `bind` names no address
- * of this machine, or `caCertificates` cannot be read. `gotException` is told of bugs outside every torrent. Nothing is
- * opened until the session is used, and after `stop` has answered nothing of it keeps the process alive. `writer`: see
- * `FileDiskOptions`. `noted` is told what goes wrong that no torrent suffers from.
+ * A session as the library hands it out. It reads the options of each torrent, and what is left out of them is
+ * `DEFAULT_TORRENT_OPTIONS`. An unknown or wrong option is a 'usage' failure, and nothing has begun then.
  */
-export function createNodeSession(
-  options: SessionOptions,
-  userAgent: string,
-  gotException: (error: unknown) => void,
-  writer: Worker | null = null,
-  noted: (message: string) => void = () => undefined,
-): Session {
-  const bind = options.bind === null ? null : resolveBind(options.bind);
+export class NodeSession extends Session {
+  /**
+   * Begins a torrent: its data is checked first, then it downloads or seeds until `stop`. Throws a 'usage' failure for
+   * a wrong option and for a selection that means no file, and 'target-busy' when the session has this torrent already.
+   */
+  override addTorrent(metainfo: Metainfo, options: Partial<TorrentOptions>, events: TorrentEvents): Torrent {
+    if (!isMetainfo(metainfo)) throw wrong('metainfo', metainfo, 'what parseMetainfo makes of a .torrent');
+    return super.addTorrent(metainfo, readTorrentOptions(options), events);
+  }
+
+  /**
+   * Begins a torrent of which only a link (`parseV1Link`) is there: its metadata is fetched first, unless an earlier
+   * run kept it. Then it goes on as `addTorrent` says. The files that the link selects are wanted, unless `selection`
+   * says which. The peers that the link names are dialled when `linkPeers` has their addresses (`resolveLinkPeers`).
+   * Throws as `addTorrent` does; a selection that means no file is told to `failed`.
+   */
+  override addMagnet(link: V1MagnetLink, options: Partial<TorrentOptions>, events: MagnetEvents): MagnetTorrent {
+    refuseText(link);
+    const all = readTorrentOptions(options);
+    return super.addMagnet(link, optionsForLink(link, all.linkPeers, all), events);
+  }
+
+  /**
+   * Fetches the metadata of a link and gives it to `gotMetadata`. It neither reads nor writes the disk. When the
+   * metadata has come, the torrent waits for its `stop`. Throws as `addTorrent` does.
+   */
+  override fetchMetadata(
+    link: V1MagnetLink,
+    options: Partial<TorrentOptions>,
+    events: MetadataEvents,
+  ): MetadataTorrent {
+    refuseText(link);
+    return super.fetchMetadata(link, readTorrentOptions(options), events);
+  }
+}
+
+/** Whether it can be what `parseMetainfo` has made. */
+export function isMetainfo(source: unknown): source is Metainfo {
+  return typeof source === 'object' && source !== null && 'infoHash' in source && 'files' in source && 'info' in source;
+}
+
+function refuseText(link: unknown): void {
+  if (typeof link !== 'object' || link === null || !('infoHash' in link) || !('trackers' in link))
+    throw wrong('link', link, 'what parseV1Link makes of a magnet link');
+}
+
+function readTorrentOptions(given: Partial<TorrentOptions>): TorrentOptions {
+  return readOptions(TORRENT_READERS, DEFAULT_TORRENT_OPTIONS, given);
+}
+
+/**
+ * A session over real sockets, the real disk and real trackers. What is left out of `options` is
+ * `DEFAULT_NODE_SESSION_OPTIONS`. Nothing is opened until the session is used, and when `stop` has answered, nothing of
+ * it keeps the process alive. Throws a 'usage' failure for an unknown or wrong option, also when `bind` names no
+ * address of this machine, or `caCertificates` cannot be read.
+ */
+export function createNodeSession(given: Partial<NodeSessionOptions> = {}): NodeSession {
+  const options = readOptions(NODE_SESSION_READERS, DEFAULT_NODE_SESSION_OPTIONS, given);
+  const { userAgent, gotException, noted, writer, bind: bindTo, caCertificates } = options;
+  const bind = bindTo === null ? null : resolveBind(bindTo);
+  const authorities = caCertificates === null ? null : new Authorities(caCertificates);
   const rawServer = new NodeRawServer({ ...DEFAULT_NODE_RAW_SERVER_OPTIONS, bindAddresses: bind, gotException });
   const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: rawServer, writer });
-  const authorities = options.caCertificates === null ? null : new Authorities(options.caCertificates);
   const trackers = createNodeTrackers(rawServer, userAgent, bind, authorities);
   const lsd = new LocalDiscovery({
     rawServer,
@@ -68,7 +161,7 @@ export function createNodeSession(
       ),
     options: DEFAULT_PORT_MAPPING_OPTIONS,
   });
-  return new Session(
+  return new NodeSession(
     {
       rawServer,
       random: systemRandom,

@@ -1,36 +1,41 @@
 import type { EncryptionPolicy } from '../swarm/connections/dial-ways.js';
 
-/** What a whole process is to do. */
+/** What a session does: many torrents, one port, one limit for each direction. */
 export interface SessionOptions {
-  /** Ports to try, counting up. */
+  /** Ports to try, counting up, 0 to 65535; 0 lets the system choose. `first` is at most `last`. */
   readonly port: { readonly first: number; readonly last: number };
-  /** Listen for peers at all. */
+  /** Listen for peers. Without it the session only dials. */
   readonly listen: boolean;
-  /** The address or interface that every socket uses, or null for any. */
+  /**
+   * The address or interface of this machine that every socket uses, or null for any. What is no such thing is a
+   * 'usage' failure when the session is made.
+   */
   readonly bind: string | null;
-  /** How much encryption of connections between peers is wanted. */
+  /** How much encryption of connections between peers is wanted; see `EncryptionPolicy`. */
   readonly encryption: EncryptionPolicy;
-  /** Find peers in the own network, and be found there (BEP 14). Only who listens does. */
+  /** Find peers in our own network, and be found there (BEP 14). Without `listen` we do neither. */
   readonly useLsd: boolean;
-  /** Ask the gateway to let peers in. Only who listens does. */
+  /** Ask the gateway to let peers in (PCP, NAT-PMP, UPnP). Without `listen` we ask for nothing. */
   readonly usePortMapping: boolean;
   /**
    * Certificates (PEM) of authorities that are trusted over HTTPS besides the well-known ones, or null. What cannot be
    * read is a 'usage' failure when the session is made.
    */
   readonly caCertificates: string | null;
-  /** Bytes a second for the process; null for no limit. */
+  /** Bytes a second for all torrents together, at least 1; null for no limit. */
   readonly maxDownload: number | null;
+  /** As `maxDownload`, for what we send. */
   readonly maxUpload: number | null;
-  /** Find peers in the DHT, and be found there; never for private torrents. */
+  /** Find peers in the DHT, and be found there (BEP 5); never for private torrents (BEP 27). */
   readonly useDht: boolean;
   /**
-   * Where to enter the DHT besides the public routers, which are not asked behind a loopback fence. Names or IP
-   * literals.
+   * Where to enter the DHT besides the public routers, which are not asked behind a loopback fence. `host` is a name or
+   * an IP address, `port` is 1 to 65535.
    */
   readonly dhtNodes: readonly { readonly host: string; readonly port: number }[];
   /**
-   * The file in which whom we know in the DHT outlives the process; null for none. Not used behind a loopback fence.
+   * The path of the file in which the nodes that we know in the DHT outlive the process; null for none. Not used behind
+   * a loopback fence.
    */
   readonly dhtState: string | null;
 }

@@ -25,7 +25,6 @@ import { nodeIo } from '../../src/cli/node-io.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { createNodeSession } from '../../src/session/node-session.js';
 import type { Session } from '../../src/session/session.js';
-import { DEFAULT_SESSION_OPTIONS } from '../../src/session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS } from '../../src/torrent/torrent-options.js';
 import { FIXTURES, LOOPBACK } from '../support/btget-process.js';
 import { HANGS_AFTER } from '../support/hang.js';
@@ -41,8 +40,8 @@ after(() => rmSync(root, { recursive: true }));
 let seed: Session;
 let peer = '';
 before(async () => {
-  const loopback = { ...DEFAULT_SESSION_OPTIONS, bind: '127.0.0.1', port: { first: 0, last: 0 } };
-  seed = createNodeSession(loopback, 'test', (error) => assert.ifError(error));
+  const loopback = { bind: '127.0.0.1', port: { first: 0, last: 0 } };
+  seed = createNodeSession({ ...loopback, gotException: (error) => assert.ifError(error) });
   peer = await new Promise((resolve) =>
     seed.listen((outcome) => {
       assert.ok(outcome.ok);

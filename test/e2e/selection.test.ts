@@ -10,7 +10,6 @@ import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { createTorrent } from '../../src/session/create-torrent.js';
 import { createNodeSession } from '../../src/session/node-session.js';
 import type { Session } from '../../src/session/session.js';
-import { DEFAULT_SESSION_OPTIONS } from '../../src/session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS } from '../../src/torrent/torrent-options.js';
 import { LOOPBACK } from '../support/btget-process.js';
 import { writeNoise } from '../support/noise.js';
@@ -32,8 +31,8 @@ before(async () => {
   writeNoise(source, Object.fromEntries(names.map((name, index) => [name, 3_000 + index * 2_345])));
   const bytes = await createTorrent(source, { pieceLength: 16_384 });
   writeFileSync(torrent, bytes);
-  const loopback = { ...DEFAULT_SESSION_OPTIONS, bind: '127.0.0.1', port: { first: 0, last: 0 } };
-  seed = createNodeSession(loopback, 'test', (error) => assert.ifError(error));
+  const loopback = { bind: '127.0.0.1', port: { first: 0, last: 0 } };
+  seed = createNodeSession({ ...loopback, gotException: (error) => assert.ifError(error) });
   peer = await new Promise((resolve) =>
     seed.listen((outcome) => {
       assert.ok(outcome.ok);

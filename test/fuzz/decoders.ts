@@ -675,5 +675,7 @@ export const NOT_FUZZED: Readonly<Record<string, string>> = {
   'metainfo/parse-sources.ts parseNodes': 'part of parseMetainfo',
   'metainfo/parse-sources.ts parseTrackers': 'part of parseMetainfo',
   'metainfo/parse-sources.ts parseWebSeeds': 'part of parseMetainfo',
+  'session/node-source.ts readSource': 'reads bytes and decodes nothing',
+  'session/read-options.ts readOptions': "the user's own words",
   'wire/handshake.ts readPeerId': 'part of readHandshakeHead in the list',
 };

@@ -3,6 +3,7 @@
 Prints a JSON line when it listens, then one a second with its progress; ends when its standard input ends.
 Discovery is off: it knows the torrent's trackers and the peers on its command line, nothing else. With --dht it takes
 part in the DHT, and what is on its command line are nodes to enter it. With --lsd it finds peers in its own network.
+With --encryption=preferred, required, rc4, plaintext or none it wants that of message stream encryption.
 With --far-ahead it asks each peer for as many blocks as the peer says it queues, up to 2,000.
 """
 import json
@@ -13,7 +14,12 @@ import libtorrent as lt
 torrent, save_path, host, port, *rest = sys.argv[1:]
 dht = '--dht' in rest
 addresses = [address for address in rest if not address.startswith('--')]
+wish = next((option.split('=')[1] for option in rest if option.startswith('--encryption=')), None)
+# Policies: 0 forced, 1 enabled, 2 disabled. Levels: 1 plaintext, 2 RC4, 3 both.
+policy, level = {None: (1, 3), 'preferred': (1, 3), 'required': (0, 3), 'rc4': (0, 2), 'plaintext': (0, 1),
+                 'none': (2, 3)}[wish]
 session = lt.session({
+    'in_enc_policy': policy, 'out_enc_policy': policy, 'allowed_enc_level': level, 'prefer_rc4': wish == 'preferred',
     'listen_interfaces': f'{host}:{port}',
     'outgoing_interfaces': host,
     'enable_dht': dht, 'dht_bootstrap_nodes': ','.join(addresses) if dht else '',

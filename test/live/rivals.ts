@@ -19,9 +19,34 @@ export interface RivalTask {
   readonly farAhead?: boolean;
   /** It tells its peers of each other, and hears what they tell; libtorrent always does. */
   readonly usesPex?: boolean;
+  /** What it wants of message stream encryption; absent: what it wants when nobody says anything. */
+  readonly encryption?: EncryptionWish;
   /** Nodes, `HOST:PORT`, at which the DHT is entered; absent: without the DHT. */
   readonly dhtNodes?: readonly string[];
 }
+
+/**
+ * 'preferred': encrypted where the other side can. 'required': nothing else, and any stream behind it. 'rc4': RC4 alone.
+ * 'plaintext': an encrypted handshake alone, and a plain stream behind it (libtorrent). 'none': plain alone (libtorrent).
+ */
+export type EncryptionWish = 'preferred' | 'required' | 'rc4' | 'plaintext' | 'none';
+
+const ARIA2_ENCRYPTION: Readonly<Record<EncryptionWish, readonly string[]>> = {
+  preferred: ['--bt-min-crypto-level=arc4'],
+  required: ['--bt-require-crypto=true'],
+  rc4: ['--bt-force-encryption=true'],
+  plaintext: ['--bt-require-crypto=true'],
+  none: [],
+};
+
+/** Transmission 3.00 knows three: tolerated, preferred, required. It always chooses RC4 where it chooses. */
+const TRANSMISSION_ENCRYPTION: Readonly<Record<EncryptionWish, number>> = {
+  preferred: 1,
+  required: 2,
+  rc4: 2,
+  plaintext: 2,
+  none: 0,
+};
 
 /** Another client. It serves what lies in the folder and fetches what does not, until the test ends. */
 export interface Rival {
@@ -43,7 +68,7 @@ const aria2: Rival = {
   package: 'aria2',
   dials: false,
   knowsDht: false,
-  async start(test, { torrent, dir, host, overUdp = false, overLsd = false }) {
+  async start(test, { torrent, dir, host, encryption, overUdp = false, overLsd = false }) {
     const program = new Program(test, 'aria2c', [
       `--dir=${dir}`,
       `--interface=${host}`,
@@ -63,6 +88,7 @@ const aria2: Rival = {
       '--summary-interval=1',
       '--file-allocation=none',
       '--no-conf=true',
+      ...(encryption === undefined ? [] : ARIA2_ENCRYPTION[encryption]),
       '--bt-hash-check-seed=true',
       torrent,
     ]);
@@ -81,9 +107,10 @@ const libtorrent: Rival = {
   package: 'python3-libtorrent',
   dials: true,
   knowsDht: true,
-  async start(test, { torrent, dir, host, peers, dhtNodes, overLsd = false, farAhead = false }) {
+  async start(test, { torrent, dir, host, peers, dhtNodes, encryption, overLsd = false, farAhead = false }) {
     const known = dhtNodes === undefined ? peers : ['--dht', ...dhtNodes];
-    const options = [...(overLsd ? ['--lsd'] : []), ...(farAhead ? ['--far-ahead'] : [])];
+    const wish = encryption === undefined ? [] : [`--encryption=${encryption}`];
+    const options = [...(overLsd ? ['--lsd'] : []), ...(farAhead ? ['--far-ahead'] : []), ...wish];
     const args = [LIBTORRENT_PEER, torrent, dir, host, '22000', ...options, ...known];
     const program = new Program(test, PYTHON, args);
     const port = await program.until((output) => /"port": (\d+)/.exec(output)?.[1]);
@@ -98,7 +125,7 @@ const transmission: Rival = {
   package: 'transmission-daemon',
   dials: false,
   knowsDht: true,
-  async start(test, { torrent, dir, host, dhtNodes, usesPex = false }) {
+  async start(test, { torrent, dir, host, dhtNodes, encryption, usesPex = false }) {
     const config = join(dir, '..', 'transmission');
     mkdirSync(config, { recursive: true });
     writeFileSync(
@@ -109,6 +136,7 @@ const transmission: Rival = {
         'lpd-enabled': false,
         'utp-enabled': false,
         'pex-enabled': usesPex,
+        ...(encryption === undefined ? {} : { encryption: TRANSMISSION_ENCRYPTION[encryption] }),
         'port-forwarding-enabled': false,
         'peer-port': 23000,
         'download-dir': dir,

@@ -8,7 +8,6 @@ import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { NodeTimers } from '../../src/net/node-timers.js';
 import { createNodeSession } from '../../src/session/node-session.js';
-import { DEFAULT_SESSION_OPTIONS } from '../../src/session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS } from '../../src/torrent/torrent-options.js';
 import { contentPath, HONEST_HOSTS, SEED_PORT, type SoakTorrent, SUBJECT, soakTorrents } from './world.js';
 
@@ -55,20 +54,17 @@ NodeTimers.prototype.addTask = function counted(task, delay) {
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 const dir = process.argv[2] as string;
-const session = createNodeSession(
-  {
-    ...DEFAULT_SESSION_OPTIONS,
-    bind: SUBJECT.host,
-    port: { first: SUBJECT.port, last: SUBJECT.port },
-    usePortMapping: false,
-    maxDownload: 6 << 20,
-    maxUpload: 6 << 20,
-  },
-  'btget-soak',
-  (error) => {
+const session = createNodeSession({
+  bind: SUBJECT.host,
+  port: { first: SUBJECT.port, last: SUBJECT.port },
+  usePortMapping: false,
+  maxDownload: 6 << 20,
+  maxUpload: 6 << 20,
+  userAgent: 'btget-soak',
+  gotException: (error) => {
     throw error;
   },
-);
+});
 let downloads = 0;
 let uploaded = 0;
 const seeds: { status(): { readonly uploaded: number } }[] = [];

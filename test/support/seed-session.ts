@@ -1,13 +1,6 @@
 /** A session of the library that seeds fixtures on loopback. It sends nothing to other machines. */
 import assert from 'node:assert/strict';
-import {
-  createNodeSession,
-  DEFAULT_SESSION_OPTIONS,
-  DEFAULT_TORRENT_OPTIONS,
-  type PeerAddress,
-  parseMetainfo,
-  type Session,
-} from '../../src/index.js';
+import { createNodeSession, type NodeSession, type PeerAddress, parseMetainfo } from '../../src/index.js';
 import { FIXTURES } from './btget-process.js';
 
 export const LOOPBACK = { bind: '127.0.0.1', port: { first: 0, last: 0 }, useTorrentTrackers: false } as const;
@@ -15,10 +8,9 @@ export const LOOPBACK = { bind: '127.0.0.1', port: { first: 0, last: 0 }, useTor
 /** Seeds `torrents`. Resolves when the session serves all of them. */
 export async function seedFixtures(
   torrents: readonly Buffer[],
-): Promise<{ readonly session: Session; readonly peer: PeerAddress }> {
-  const session = createNodeSession({ ...DEFAULT_SESSION_OPTIONS, ...LOOPBACK }, 'test', (error) =>
-    assert.ifError(error),
-  );
+): Promise<{ readonly session: NodeSession; readonly peer: PeerAddress }> {
+  const { bind, port, useTorrentTrackers } = LOOPBACK;
+  const session = createNodeSession({ bind, port, gotException: (error) => assert.ifError(error) });
   const peer = await new Promise<PeerAddress>((resolve) =>
     session.listen((outcome) => {
       assert.ok(outcome.ok);
@@ -30,7 +22,7 @@ export async function seedFixtures(
       const nothing = (): void => undefined;
       const events = { started: nothing, fileDone: nothing, trackerAnswered: nothing, warned: nothing, done: resolve };
       const goal = { ratio: null, time: null };
-      const options = { ...DEFAULT_TORRENT_OPTIONS, ...LOOPBACK, dir: FIXTURES, mode: 'seed', seedGoal: goal } as const;
+      const options = { useTorrentTrackers, dir: FIXTURES, mode: 'seed', seedGoal: goal } as const;
       const failed = (failure: unknown): void => assert.ifError(failure);
       session.addTorrent(parseMetainfo(torrent), options, { ...events, goalReached: nothing, failed });
     });

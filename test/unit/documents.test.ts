@@ -14,10 +14,9 @@ import type { TorrentStatus } from '../../src/torrent/status.js';
 import { HANGS_AFTER } from '../support/hang.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const DOCUMENTS = [
-  ...readdirSync(ROOT).filter((name) => name.endsWith('.md')),
-  ...readdirSync(join(ROOT, 'docs')).flatMap((name) => (name.endsWith('.md') ? [join('docs', name)] : [])),
-];
+const DOCUMENTS = ['', 'docs', 'docs/design'].flatMap((folder) =>
+  readdirSync(join(ROOT, folder)).flatMap((name) => (name.endsWith('.md') ? [join(folder, name)] : [])),
+);
 const MANUAL = read('docs/manual.md');
 
 function read(path: string): string {
@@ -56,6 +55,29 @@ function fault(document: string, link: string): string | null {
   if (!existsSync(join(ROOT, target))) return `${document}: ${link} leads to no file`;
   if (anchor === undefined || anchorsOf(read(target)).has(anchor)) return null;
   return `${document}: ${link} leads to no heading`;
+}
+
+/** The files of the source that a document names, as it spells them; `NAME` stands for any. */
+function sourcesIn(text: string): string[] {
+  return [...text.matchAll(/(?<![\w./:-])(?:[\w.-]+\/)+[\w.-]+\.(?:[jt]s|sh)\b/g)].flatMap(([path]) =>
+    path.includes('NAME') ? [] : path,
+  );
+}
+
+/** Where a file is that a document names by its path below src, test, bench or bin; undefined when it is not there. */
+function pathOfSource(name: string): string | undefined {
+  const path = name.startsWith('dist/') ? name.slice('dist/'.length).replace(/\.js$/, '.ts') : name;
+  return ['', 'src', 'test', 'bench', 'bin']
+    .map((folder) => join(folder, path))
+    .find((at) => existsSync(join(ROOT, at)));
+}
+
+/** The rows of tables that name a file and what is in it: the path and the names that stand behind it. */
+function namedPlaces(text: string): { readonly path: string; readonly names: readonly string[] }[] {
+  return [...text.matchAll(/^\|.*?`([\w./-]+\.ts)`(?: `\*`)? \| (`.*)$/gm)].map(([, path = '', rest = '']) => ({
+    path,
+    names: [...(rest.split(' | ')[0] ?? '').matchAll(/`([\w.]+)`/g)].flatMap(([, name = '']) => name.split('.')),
+  }));
 }
 
 /** The rows of the tables between a heading and the next one, without the first two lines: their cells. */
@@ -160,6 +182,35 @@ describe('the documents', { timeout: HANGS_AFTER }, () => {
     assert.ok(faults.length > 20);
   });
 
+  it('name only files of the source that are there', () => {
+    const named = DOCUMENTS.flatMap((document) => sourcesIn(read(document)).map((path) => [document, path] as const));
+    assert.deepEqual(
+      named.filter(([, path]) => pathOfSource(path) === undefined),
+      [],
+    );
+    assert.ok(named.length > 100);
+  });
+
+  it('name only functions that stand in the file beside them', () => {
+    const places = namedPlaces(read('docs/design.md'));
+    const faults = places.flatMap(({ path, names }) => {
+      const text = read(pathOfSource(path) ?? 'package.json');
+      return names.filter((name) => !new RegExp(`\\b${name}\\b`).test(text)).map((name) => [path, name]);
+    });
+    assert.deepEqual(faults, []);
+    assert.ok(places.length > 40);
+  });
+
+  it('count the files of the ways of a block', () => {
+    const design = read('docs/design.md');
+    const rowsOf = (heading: string): number => {
+      const [, section = ''] = design.split(`### ${heading}\n`);
+      return new Set(namedPlaces(section.split(/^##/m)[0] ?? '').map(({ path }) => path)).size;
+    };
+    assert.deepEqual([rowsOf('From the socket to the disk'), rowsOf('From the disk to the socket')], [21, 18]);
+    assert.match(design, /^Twenty-one files, in order\.[\s\S]+^Eighteen files, in order;/m);
+  });
+
   for (const command of ['download', 'seed', 'create', 'show', 'verify', 'tracker', 'doctor'])
     it(`name every option of ${command}, and no other`, async () => {
       const inHelp = await optionsInHelp(command);
@@ -216,6 +267,7 @@ describe('the documents', { timeout: HANGS_AFTER }, () => {
       'disk-paused': true,
       limited: true,
       'no-metadata': true,
+      encryption: true,
       'peers-unreachable': true,
       'peers-lack-pieces': true,
       choked: true,

@@ -18,6 +18,6 @@ test('the library makes and reads torrents, and makes a session that holds nothi
   });
   assert.equal(btget.describe(btget.parseMetainfo(bytes)).name, 'x');
   assert.throws(() => btget.parseMetainfo(Buffer.from('x')), btget.BtgetError);
-  const session = btget.createNodeSession(btget.DEFAULT_SESSION_OPTIONS, 'test', (error) => assert.ifError(error));
+  const session = btget.createNodeSession({ gotException: (error) => assert.ifError(error) });
   return new Promise<void>((resolve) => session.stop(resolve));
 });

@@ -51,6 +51,7 @@ const OUTCOMES: Readonly<Record<string, Outcome>> = {
     prints: [/^content: 2 files, 163783 bytes$/, /^magnet:\?xt=urn:btih:[0-9a-f]{40}&/],
     makes: [],
   },
+  'A link in a session': { prints: [/^one-file.txt: 1 files$/, /^one-file.txt: done$/], makes: ['one-file.txt'] },
   'Many torrents at once': {
     prints: [/^content: seeding 163783 bytes$/, /^one-file.txt: seeding 163783 bytes$/, /^stopped$/],
     makes: [],
@@ -71,10 +72,12 @@ function fenced(code: string, peer: library.PeerAddress): string {
   const { bind, port, useTorrentTrackers } = LOOPBACK;
   const session = `bind: '${bind}', port: ${JSON.stringify(port)},`;
   const torrent = `useTorrentTrackers: ${useTorrentTrackers},`;
+  const download = `${torrent} peers: ${JSON.stringify([peer])},`;
+  const ofSession = code.includes('createNodeSession({') ? '' : session;
   const made = code
-    .replace("dir: 'downloads',", `$& ${session} ${torrent} peers: ${JSON.stringify([peer])},`)
-    .replace('...DEFAULT_SESSION_OPTIONS,', `$& ${session}`)
-    .replace('...DEFAULT_TORRENT_OPTIONS,', `$& ${torrent}`);
+    .replace("dir: 'downloads',", `$& ${ofSession} ${download}`)
+    .replace('createNodeSession({', `$& ${session}`)
+    .replace("dir: '.',", `$& ${torrent}`);
   assert.ok(made !== code || !/\b(?:download|createNodeSession)\(/.test(code), code);
   return made;
 }
@@ -83,7 +86,7 @@ describe('the examples of the library', { timeout: HANGS_AFTER }, () => {
   // Below the package, where its name leads to it.
   const compiled = mkdtempSync(fileURLToPath(new URL('./examples-', import.meta.url)));
   const dir = mkdtempSync(join(tmpdir(), 'btget-examples-'));
-  let seed: library.Session;
+  let seed: library.NodeSession;
   before(async () => {
     const { session, peer } = await seedFixtures([ONE_FILE, MANY_FILES]);
     seed = session;

@@ -1,15 +1,20 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import {
   BtgetError,
+  createNodeSession,
   createTorrent,
   download,
+  type Metainfo,
+  type NodeSession,
   type PeerAddress,
   parseMetainfo,
-  type Session,
+  parseV1Link,
+  resolveLinkPeers,
   type TorrentStatus,
 } from '../../src/index.js';
 import { FIXTURES } from '../support/btget-process.js';
@@ -21,7 +26,7 @@ const dir = mkdtempSync(join(tmpdir(), 'btget-library-'));
 after(() => rmSync(dir, { recursive: true }));
 
 describe('a script', { timeout: HANGS_AFTER }, () => {
-  let seed: Session;
+  let seed: NodeSession;
   let peer: PeerAddress;
   before(async () => {
     ({ session: seed, peer } = await seedFixtures([TORRENT]));
@@ -56,12 +61,86 @@ describe('a script', { timeout: HANGS_AFTER }, () => {
       [readdirSync(join(dir, 'link')), readdirSync(join(dir, 'hash'))],
       [['one-file.txt'], ['one-file.txt']],
     );
-    await assert.rejects(download('data.torrent', LOOPBACK), { code: 'magnet-invalid' });
-    await assert.rejects(download('data', LOOPBACK), {
-      code: 'magnet-invalid',
-      message: 'neither a magnet link nor an info-hash: data',
-    });
     await assert.rejects(download('5'.repeat(64), LOOPBACK), { code: 'torrent-invalid' });
+  });
+
+  it('names the torrent by a path, a URL, a link or an info-hash, and a file comes before an info-hash', async () => {
+    const infoHash = parseMetainfo(TORRENT).infoHash.toString('hex');
+    const server = createServer(({ url }, response) => {
+      if (url === '/to-link') response.writeHead(302, { location: `magnet:?xt=urn:btih:${infoHash}` }).end();
+      else if (url === '/a.torrent') response.end(TORRENT);
+      else response.writeHead(404).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    assert.ok(typeof address === 'object' && address !== null);
+    const origin = `http://127.0.0.1:${address.port}`;
+    const shadow = join(dir, 'a'.repeat(40));
+    writeFileSync(shadow, TORRENT);
+    const path = join(FIXTURES, 'one-file.torrent');
+    const before = process.cwd();
+    process.chdir(dir);
+    try {
+      for (const [index, source] of [path, `${origin}/a.torrent`, `${origin}/to-link`, 'a'.repeat(40)].entries()) {
+        const to = join(dir, `source-${index}`);
+        const { name } = await download(source, { ...LOOPBACK, dir: to, peers: [peer] });
+        assert.deepEqual([name, readdirSync(to)], ['one-file.txt', ['one-file.txt']]);
+      }
+      await assert.rejects(download(`${origin}/none`, LOOPBACK), { code: 'source-not-found' });
+    } finally {
+      process.chdir(before);
+      server.close();
+    }
+  });
+
+  it('hears what a source may be when it gives another thing', async () => {
+    const missing = { code: 'source-not-found', message: 'no such file: data.torrent' };
+    await assert.rejects(download('data.torrent', LOOPBACK), missing);
+    await assert.rejects(download('data.torrent', LOOPBACK), ({ hint }: BtgetError) =>
+      /a magnet link/.test(hint ?? ''),
+    );
+    await assert.rejects(download(dir, LOOPBACK), {
+      code: 'cannot-open',
+      message: `${dir} is a folder, not a .torrent`,
+    });
+    await assert.rejects(download('ftp://example.org/a.torrent', LOOPBACK), {
+      code: 'usage',
+      message: 'only http and https URLs can be fetched: ftp://example.org/a.torrent',
+    });
+    const { signal } = { signal: AbortSignal.abort() };
+    await assert.rejects(download('http://127.0.0.1:1/', { ...LOOPBACK, signal }), { code: 'interrupted' });
+    const others = [Promise.resolve(TORRENT), '', {}, null, undefined, 5, new URL('http://127.0.0.1/')];
+    for (const source of others)
+      await assert.rejects(download(source as never, LOOPBACK), {
+        code: 'usage',
+        message: /^source: .+ is not a path, /,
+      });
+  });
+
+  it('begins a link in a session, and fetches its metadata alone', async () => {
+    const infoHash = parseMetainfo(TORRENT).infoHash.toString('hex');
+    const link = parseV1Link(`magnet:?xt=urn:btih:${infoHash}&x.pe=${peer.host}:${peer.port}&so=0`);
+    const { bind, port } = LOOPBACK;
+    const session = createNodeSession({ bind, port });
+    const linkPeers = await resolveLinkPeers(link.peers, bind);
+    const nothing = (): void => undefined;
+    const to = join(dir, 'session');
+    const metainfo = await new Promise<Metainfo>((resolve, reject) => {
+      const events = { gotMetadata: resolve, trackerAnswered: nothing, warned: nothing, failed: reject };
+      session.fetchMetadata(link, { dir: to, linkPeers }, events);
+      assert.throws(() => session.fetchMetadata(link, {}, events), { code: 'target-busy' });
+    });
+    assert.equal(metainfo.name, 'one-file.txt');
+    await new Promise<void>((resolve) => session.stop(resolve));
+
+    const other = createNodeSession({ bind, port });
+    await new Promise<void>((resolve, reject) => {
+      const events = { started: nothing, fileDone: nothing, trackerAnswered: nothing, warned: nothing, done: nothing };
+      const more = { gotMetadata: nothing, goalReached: resolve, failed: reject };
+      other.addMagnet(link, { dir: to, linkPeers }, { ...events, ...more });
+    });
+    await new Promise<void>((resolve) => other.stop(resolve));
+    assert.deepEqual(readFileSync(join(to, 'one-file.txt')), readFileSync(join(FIXTURES, 'one-file.txt')));
   });
 
   it('gets what it aborts, what is wrong, and what it throws itself as a rejection', async () => {

@@ -9,7 +9,6 @@ import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../net/node-r
 import { namedBy, type SourcedUrl } from '../../net/url-rule.js';
 import { createNodeSession, createNodeTrackers, type NodeTrackers } from '../../session/node-session.js';
 import { createPeerId, type Session } from '../../session/session.js';
-import { DEFAULT_SESSION_OPTIONS } from '../../session/session-options.js';
 import { readCaCertificates } from '../ca-certificates.js';
 import { contentLength } from '../content/verify-content.js';
 import { type Finding, failed, failureOf, findingJson, findingLine, warning } from '../doctor/finding.js';
@@ -92,7 +91,7 @@ class Examination {
     );
     const { port, bind, dhtNodes, noDht, noPortMapping } = values;
     const options = { port, bind, caCertificates, dhtNodes, useDht: !noDht, usePortMapping: !noPortMapping };
-    this.#session = createNodeSession({ ...DEFAULT_SESSION_OPTIONS, ...options }, userAgent(), gotException);
+    this.#session = createNodeSession({ ...options, userAgent: userAgent(), gotException });
     this.#interrupted = new Promise((resolve) => {
       this.interrupt = () => resolve(null);
     });

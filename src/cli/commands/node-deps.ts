@@ -26,7 +26,7 @@ export async function nodeDeps(io: CliIo, values: NetworkValues): Promise<RunDep
   return {
     ...sourceReaders(io, values.bind, caCertificates),
     createSession: (options, gotException, noted) =>
-      createNodeSession({ ...options, caCertificates }, userAgent(), gotException, writer, noted),
+      createNodeSession({ ...options, caCertificates, userAgent: userAgent(), gotException, writer, noted }),
   };
 }
 

@@ -84,6 +84,7 @@ export async function runTorrents(
         ...DEFAULT_SESSION_OPTIONS,
         port: values.port,
         bind: values.bind,
+        encryption: values.encryption,
         useLsd: !values.noLsd,
         usePortMapping: !values.noPortMapping,
         maxDownload: values.maxDownload,

@@ -90,11 +90,12 @@ async function fetchFromPeers(source: LoadedMagnet, values: ShowValues, io: CliI
   const { fetchMetainfo } = await import('../run/fetch-metainfo.js');
   const { resolvePeers } = await import('../source/resolve-peers.js');
   const { createSession } = await nodeDeps(io, values);
-  const { bind, port, trackers, noTrackers, noPex, noDht, dhtNodes, noLsd, timeout } = values;
+  const { bind, port, trackers, noTrackers, encryption, noPex, noDht, dhtNodes, noLsd, timeout } = values;
   const peers = await resolvePeers(values.peers, bind);
   const options = {
     session: {
       ...DEFAULT_SESSION_OPTIONS,
+      encryption,
       bind,
       port,
       useDht: !noDht,

@@ -17,6 +17,7 @@ export interface StallReason {
   readonly code:
     | 'disk-paused'
     | 'limited'
+    | 'encryption'
     | 'peers-unreachable'
     | 'no-trackers'
     | 'trackers-silent'

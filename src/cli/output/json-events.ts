@@ -25,9 +25,9 @@ function fieldsOf(event: RunEvent): Readonly<Record<string, unknown>> | undefine
     case 'checking':
       return { checked: event.checked, length: event.length };
     case 'progress': {
-      const { have, wanted, downloaded, uploaded, peers, seeds, eta, state } = event.status;
+      const { have, wanted, downloaded, uploaded, peers, encrypted, seeds, eta, state } = event.status;
       const [downRate, upRate] = [Math.round(event.status.downRate), Math.round(event.status.upRate)];
-      return { have, wanted, downloaded, uploaded, downRate, upRate, peers, seeds, eta, state };
+      return { have, wanted, downloaded, uploaded, downRate, upRate, peers, encrypted, seeds, eta, state };
     }
     case 'file':
       return { path: event.path, length: event.length };

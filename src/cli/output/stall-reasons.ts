@@ -1,6 +1,7 @@
 /** Says why a download has stalled, with the likeliest reason first. */
 import type { DhtStatus } from '../../discovery/dht/dht-node.js';
 import type { TrackerAnswer } from '../../discovery/trackers/rerequester.js';
+import type { EncryptionPolicy } from '../../swarm/connections/dial-ways.js';
 import type { TorrentStatus } from '../../torrent/status.js';
 import type { StallReason } from './events.js';
 import { formatCount, formatRate } from './format.js';
@@ -23,6 +24,7 @@ export interface UserLimits {
   /** Bytes a second for the process; null for no limit. */
   readonly maxDownload: number | null;
   readonly maxPeers: number;
+  readonly encryption: EncryptionPolicy;
 }
 
 export interface StallFacts {
@@ -45,10 +47,10 @@ export function stallReasons(facts: StallFacts): StallReason[] {
 }
 
 /** The reasons when no peer is connected: we know of no peer, or we cannot reach any. */
-function lonelyReasons({ status, trackers, dht }: StallFacts): StallReason[] {
+function lonelyReasons({ status, trackers, dht, limits }: StallFacts): StallReason[] {
   const failing = trackers.reports.filter((report) => !report.ok);
   const working = trackers.reports.length - failing.length;
-  const reasons: StallReason[] = [];
+  const reasons: StallReason[] = encryptionReasons(status, limits);
   const { dialled, waiting } = status.reach;
   if (dialled > 0) reasons.push({ code: 'peers-unreachable', message: unreachable(status) });
   if (trackers.reports.length === 0)
@@ -104,6 +106,21 @@ function limitReasons({ status, limits }: StallFacts): StallReason[] {
     return [{ code: 'limited', message: `--max-download lets ${formatRate(maxDownload)} through` }];
   if (status.peers >= maxPeers)
     return [{ code: 'limited', message: `--max-peers lets nobody in beyond ${formatCount(maxPeers, 'peer')}` }];
+  return [];
+}
+
+/** Peers hang up before their first byte, and the user lets us dial them in one way alone. */
+function encryptionReasons({ reach: { turnedAway } }: TorrentStatus, { encryption }: UserLimits): StallReason[] {
+  if (turnedAway === 0) return [];
+  const hungUp = `${formatCount(turnedAway, 'dial')} ended by the peer before it answered`;
+  if (encryption === 'off')
+    return [
+      { code: 'encryption', message: `${hungUp}: peers may demand encryption, and --encryption off keeps it off` },
+    ];
+  if (encryption === 'require')
+    return [
+      { code: 'encryption', message: `${hungUp}: peers may take none of the encryption that --encryption requires` },
+    ];
   return [];
 }
 

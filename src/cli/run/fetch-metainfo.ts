@@ -71,7 +71,11 @@ export function fetchMetainfo(
     const session = createSession(options.session, fail, told);
     const trackers = torrentOptions.useTorrentTrackers ? source.link.trackers : [];
     const stall = new StallWatch(trackers.length + torrentOptions.trackers.length > 0, {
-      limits: { maxDownload: options.session.maxDownload, maxPeers: torrentOptions.maxPeers },
+      limits: {
+        maxDownload: options.session.maxDownload,
+        encryption: options.session.encryption,
+        maxPeers: torrentOptions.maxPeers,
+      },
       dht: () => dhtNews(session.dhtStatus()),
     });
     session.listen((outcome) => {

@@ -136,7 +136,8 @@ export class Run implements JobOwner {
   }
 
   get limits(): UserLimits {
-    return { maxDownload: this.#options.session.maxDownload, maxPeers: this.#options.torrent.maxPeers };
+    const { session, torrent } = this.#options;
+    return { maxDownload: session.maxDownload, encryption: session.encryption, maxPeers: torrent.maxPeers };
   }
 
   dht(): DhtNews {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
-import { dhtNews, type StallFacts, stallReasons } from '../../../src/cli/output/stall-reasons.js';
+import { dhtNews, type StallFacts, stallReasons, type UserLimits } from '../../../src/cli/output/stall-reasons.js';
 import type { TrackerAnswer } from '../../../src/discovery/trackers/rerequester.js';
 import { makeStatus } from './support/fake-session.js';
 
@@ -16,7 +16,7 @@ const report: TrackerAnswer = {
   next: 60,
 };
 const failing: TrackerAnswer = { ...report, url: 'http://u/', ok: false, message: 'unregistered' };
-const NO_LIMITS = { maxDownload: null, maxPeers: 80 };
+const NO_LIMITS: UserLimits = { maxDownload: null, maxPeers: 80, encryption: 'allow' };
 
 type Changes = Omit<Partial<StallFacts>, 'status'> & { readonly status?: Parameters<typeof makeStatus>[0] };
 
@@ -74,6 +74,16 @@ test('a limit of the user or a failure of the disk comes first', () => {
   assert.equal(codes({ limits: limits({ maxDownload: 100_000 }) }), 'no-peers,dht-off');
   assert.equal(codes({ limits: limits({ maxPeers: 2 }), status: { peers: 2, useful: 1, seeds: 1 } }), 'limited,choked');
   assert.equal(codes({ status: { diskFailure: new BtgetError('disk-full', 'no space left') } }), 'disk-paused');
+});
+
+test('where peers hang up and the user lets us dial in one way alone, that is the likeliest reason', () => {
+  const said = (encryption: UserLimits['encryption']): string | undefined =>
+    reasons({ limits: { ...NO_LIMITS, encryption }, status: { reach } }).find(({ code }) => code === 'encryption')
+      ?.message;
+  assert.match(said('off') ?? '', /^1 dial ended by the peer before it answered: .*--encryption off/);
+  assert.match(said('require') ?? '', /^1 dial ended by the peer before it answered: .*--encryption requires/);
+  assert.deepEqual([said('allow'), said('prefer')], [undefined, undefined]);
+  assert.equal(codes({ limits: { ...NO_LIMITS, encryption: 'off' }, status: { reach } }).split(',')[0], 'encryption');
 });
 
 test('the sentences name the failing trackers and the numbers', () => {

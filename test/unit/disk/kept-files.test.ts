@@ -27,6 +27,7 @@ const READERS: Readonly<Record<string, 'kept' | 'content' | 'given by the user' 
   'disk/system/trust.ts': 'kept',
   'disk/system/processes.ts': 'of the system',
   'net/node-gateways.ts': 'of the system',
+  'session/node-source.ts': 'given by the user',
 };
 
 /** Which files of the source read what this program kept, and what that is. */

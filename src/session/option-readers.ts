@@ -1,0 +1,92 @@
+/** How each option of a session and of a torrent is read at the face of the library. */
+import { Authorities } from '../discovery/http/http-tls.js';
+import { isTrackerUrl } from '../metainfo/parse-sources.js';
+import { resolveBind } from '../net/node-interfaces.js';
+import { ENCRYPTION_POLICIES } from '../swarm/connections/dial-ways.js';
+import type { TorrentOptions } from '../torrent/torrent-options.js';
+import {
+  amount,
+  fields,
+  fileName,
+  listOf,
+  node,
+  oneOf,
+  orNull,
+  path,
+  peer,
+  type Reader,
+  type Readers,
+  text,
+  truth,
+  usable,
+  whole,
+} from './read-options.js';
+import type { SessionOptions } from './session-options.js';
+
+const rate: Reader<number | null> = orNull(amount(1, 'a number of bytes a second, at least 1 (null is no limit)'));
+
+export const SESSION_READERS: Readers<SessionOptions> = {
+  port: fields(
+    { first: whole(0, 65_535), last: whole(0, 65_535) },
+    'a range of ports such as { first: 6881, last: 6999 }',
+    ({ first, last }) => first <= last,
+  ),
+  listen: truth,
+  bind: orNull(usable('an address or the name of an interface', (bind) => resolveBind(bind))),
+  encryption: oneOf(...ENCRYPTION_POLICIES),
+  useLsd: truth,
+  usePortMapping: truth,
+  caCertificates: orNull(usable('the text of certificates (PEM)', (pem) => new Authorities(pem))),
+  maxDownload: rate,
+  maxUpload: rate,
+  useDht: truth,
+  dhtNodes: listOf(node),
+  dhtState: orNull(path),
+};
+
+/** What the program announces to. Trackers over WebSocket speak to browsers alone. */
+export const trackerUrl: Reader<string> = text(
+  'the URL of a tracker (http, https or udp)',
+  (value) => isTrackerUrl(value) && !/^ws/i.test(value),
+);
+
+const seedRatio = amount(0, 'a ratio of at least 0 (null is no limit)');
+const seedTime = amount(0, 'a time in milliseconds (null is no limit)');
+const index = whole(0, 2_097_151);
+
+export const TORRENT_READERS: Readers<TorrentOptions> = {
+  dir: path,
+  outputName: orNull(fileName),
+  mode: oneOf('download', 'seed'),
+  seedGoal: orNull(
+    fields({ ratio: orNull(seedRatio), time: orNull(seedTime) }, 'a goal such as { ratio: 2, time: null }'),
+  ),
+  sequential: truth,
+  overwrite: truth,
+  partNames: truth,
+  selection: fields({
+    select: listOf(text('a pattern or file numbers')),
+    exclude: listOf(text('a pattern or file numbers')),
+    ranges: orNull(
+      listOf(
+        fields(
+          { first: index, last: index },
+          'a range of files such as { first: 0, last: 2 }',
+          ({ first, last }) => first <= last,
+        ),
+      ),
+    ),
+  }),
+  preallocate: truth,
+  check: truth,
+  maxPeers: whole(1, 10_000),
+  uploadSlots: orNull(whole(1, 10_000)),
+  peers: listOf(peer),
+  linkPeers: listOf(peer),
+  trackers: listOf(trackerUrl),
+  useTorrentTrackers: truth,
+  usePex: truth,
+};
+
+/** It stands in a header of HTTP. */
+export const userAgentText: Reader<string> = text('printable ASCII', (value) => /^[\x20-\x7e]+$/.test(value));
