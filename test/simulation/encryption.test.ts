@@ -85,3 +85,18 @@ test('a peer that refuses a plain dial is dialled once more, encrypted', () => {
   assert.equal(refusedAfter([leech]), 1);
   swarm.stop();
 });
+
+test('a peer of which another one says that it likes encryption is dialled encrypted at once', () => {
+  const swarm = new SimulatedSwarm(SAMPLE, 4);
+  const slow = { host: { upload: 16 * 1024 }, trackerClient: NO_TRACKER };
+  const seed = swarm.start({ ...slow, seed: true, session: { encryption: 'require' } });
+  swarm.timeline.run(1_000);
+  const middle = swarm.start({ ...slow, torrent: { peers: [seed.address] } });
+  swarm.timeline.runUntil(() => middle.torrent.status().encrypted === 1, 30_000);
+  assert.equal(seed.session.refusals.get('not-encrypted'), 1);
+  const last = swarm.start({ ...slow, torrent: { peers: [middle.address] } });
+  swarm.timeline.runUntil(() => seed.torrent.status().peers === 2, 120_000);
+  assert.deepEqual([last.torrent.status().peers, last.torrent.status().encrypted], [2, 1]);
+  assert.equal(seed.session.refusals.get('not-encrypted'), 1, 'no plain try');
+  swarm.stop();
+});

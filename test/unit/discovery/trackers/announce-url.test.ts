@@ -44,6 +44,11 @@ test('our query follows the query of the tracker’s URL, and a fragment is left
   assert.equal(urlOf({ url: 'https://t.test/a?x&&#part' }), `https://t.test/a?x&${QUERY}`);
 });
 
+test('an announce says whether we take encrypted connections, and whether we take nothing else', () => {
+  assert.equal(urlOf({ encryption: 'supported' }), `http://tracker.test:8080/announce?${QUERY}&supportcrypto=1`);
+  assert.equal(urlOf({ encryption: 'required' }), `http://tracker.test:8080/announce?${QUERY}&requirecrypto=1`);
+});
+
 test('URLs that are not fetched are refused with the reason', () => {
   const told: Record<string, string> = {};
   const urls = [

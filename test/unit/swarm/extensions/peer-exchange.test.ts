@@ -148,6 +148,19 @@ test('of a message with thousands of peers a hundred are read', () => {
   assert.equal(decodePexMessage(added)?.added.length, 100);
 });
 
+test('the flags of a peer are the bits of BEP 11', () => {
+  const flags = { isSeed: false, isReachable: false, prefersEncryption: false };
+  const bitsOf = (more: Partial<PexPeer>): number => {
+    const added = [{ address: at('9.0.0.2'), ...flags, ...more }];
+    const message = encodePexMessage({ added, dropped: [] });
+    return message[message.indexOf('7:added.f1:') + '7:added.f1:'.length] as number;
+  };
+  assert.deepEqual(
+    [bitsOf({}), bitsOf({ prefersEncryption: true }), bitsOf({ isSeed: true }), bitsOf({ isReachable: true })],
+    [0, 0x01, 0x02, 0x10],
+  );
+});
+
 test('messages are read as they were written, and any other bytes are read or refused', () => {
   const host = fc.oneof(fc.ipV4(), fc.constantFrom('2001:db8::1', 'fe80::7'));
   const address = fc.record({ host, port: fc.integer({ min: 1, max: 65535 }) }, { noNullPrototype: true });
