@@ -78,12 +78,14 @@ function lastHopsOf(header: string): string[] {
   return begins.map((begin, index) => forOf(header, begin, ends[index] as number));
 }
 
+const BLANK = /\s/;
+
 /** The value of `for` in one element of a Forwarded header; empty when the element has none. */
 function forOf(header: string, begin: number, end: number): string {
   let value = '';
   visitParts(header, begin, end, ';', (from, to) => {
     let at = from;
-    while (at < to && /\s/.test(header[at] as string)) at += 1;
+    while (at < to && BLANK.test(header[at] as string)) at += 1;
     if (header.slice(at, Math.min(to, at + 4)).toLowerCase() !== 'for=') return false;
     value = header.slice(at + 4, to).trim();
     return true;
