@@ -28,8 +28,8 @@ export class TrustedProxies {
   clientOf(remoteHost: string, { forwardedFor, forwarded }: ForwardedHeaders): string {
     let client = parseIp(remoteHost);
     if (client === undefined || !this.#isTrusted(client)) return remoteHost;
-    const hops = forwardedFor.length > 0 ? forwardedFor.join().split(',') : hopsOf(forwarded.join());
-    for (const hop of hops.slice(-MAX_HOPS).reverse()) {
+    const hops = forwardedFor.length > 0 ? lastOfList(forwardedFor.join()) : lastHopsOf(forwarded.join());
+    for (const hop of hops.reverse()) {
       const address = addressOf(hop.trim());
       if (address === undefined) break;
       client = address;
@@ -49,34 +49,74 @@ export class TrustedProxies {
   }
 }
 
-/** The `for` of each element of a Forwarded header, without its quotes. Empty for an element that has none. */
-function hopsOf(header: string): string[] {
-  const parts = splitOutsideQuotes(header, ',');
-  return parts.map((element) => {
-    const pair = splitOutsideQuotes(element, ';').find((each) => /^\s*for=/i.test(each)) ?? '';
-    const value = pair.slice(pair.indexOf('=') + 1).trim();
-    return /^".*"$/.test(value) ? value.slice(1, -1).replace(/\\(.)/g, '$1') : value;
-  });
+/** The last `MAX_HOPS` elements of a list, in their order. No others are copied: a header may have thousands. */
+function lastOfList(header: string): string[] {
+  const elements: string[] = [];
+  for (let end = header.length; end >= 0 && elements.length < MAX_HOPS; ) {
+    const comma = end === 0 ? -1 : header.lastIndexOf(',', end - 1);
+    elements.push(header.slice(comma + 1, end));
+    end = comma;
+  }
+  return elements.reverse();
 }
 
 /**
- * Splits `text` at the separators that are not in quotes. After a quote that is never closed all the rest is one part,
- * which is no address, so we believe nothing in it.
+ * The `for` of each of the last `MAX_HOPS` elements of a Forwarded header, without its quotes. Empty for an element
+ * that has none.
  */
-function splitOutsideQuotes(text: string, separator: ',' | ';'): string[] {
-  const parts: string[] = [];
-  let begin = 0;
+function lastHopsOf(header: string): string[] {
+  const begins: number[] = [];
+  const ends: number[] = [];
+  visitParts(header, 0, header.length, ',', (begin, end) => {
+    begins.push(begin);
+    ends.push(end);
+    if (begins.length <= MAX_HOPS) return false;
+    begins.shift();
+    ends.shift();
+    return false;
+  });
+  return begins.map((begin, index) => forOf(header, begin, ends[index] as number));
+}
+
+const BLANK = /\s/;
+
+/** The value of `for` in one element of a Forwarded header; empty when the element has none. */
+function forOf(header: string, begin: number, end: number): string {
+  let value = '';
+  visitParts(header, begin, end, ';', (from, to) => {
+    let at = from;
+    while (at < to && BLANK.test(header[at] as string)) at += 1;
+    if (header.slice(at, Math.min(to, at + 4)).toLowerCase() !== 'for=') return false;
+    value = header.slice(at + 4, to).trim();
+    return true;
+  });
+  return /^".*"$/.test(value) ? value.slice(1, -1).replace(/\\(.)/g, '$1') : value;
+}
+
+/**
+ * Calls `visit` with the places of the parts of `text` from `begin` to `end`, until it says true. The parts stand
+ * between separators that are not in quotes. After a quote that is never closed all the rest is one part, which is no
+ * address, so we believe nothing in it.
+ */
+function visitParts(
+  text: string,
+  begin: number,
+  end: number,
+  separator: ',' | ';',
+  visit: (begin: number, end: number) => boolean,
+): void {
+  let from = begin;
   let isQuoted = false;
-  for (let index = 0; index < text.length; index += 1) {
+  for (let index = begin; index < end; index += 1) {
     const character = text[index];
     if (character === '"') isQuoted = !isQuoted;
     else if (character === '\\' && isQuoted) index += 1;
     else if (character === separator && !isQuoted) {
-      parts.push(text.slice(begin, index));
-      begin = index + 1;
+      if (visit(from, index)) return;
+      from = index + 1;
     }
   }
-  return [...parts, text.slice(begin)];
+  visit(from, end);
 }
 
 /** The address in `ADDRESS`, `IPV4:PORT`, `[IPV6]` or `[IPV6]:PORT`. Undefined when no client can have it. */
