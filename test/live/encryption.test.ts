@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { scratch } from '../support/disk/scratch.js';
 import { writeNoise } from '../support/noise.js';
-import { type EncryptionWish, RIVALS } from './rivals.js';
+import { ENCRYPTING_RIVALS, type EncryptionWish } from './rivals.js';
 import { btget, btgetEnds, fingerprint, HOSTS, startSeed, startTracker } from './support.js';
 
 const OPTIONS = { timeout: 120_000 };
@@ -16,6 +16,8 @@ const WISHES: Readonly<Record<string, readonly EncryptionWish[]>> = {
   libtorrent: ['required', 'rc4', 'plaintext', 'preferred'],
   aria2: ['required', 'rc4', 'preferred'],
   transmission: ['preferred', 'required'],
+  rtorrent: ['required', 'rc4'],
+  qbittorrent: ['required'],
 };
 
 interface Sample {
@@ -39,7 +41,7 @@ function assertSame(dir: string): void {
   assert.deepEqual(leech, fingerprint(join(dir, 'seed')));
 }
 
-for (const rival of RIVALS.filter(({ installed }) => installed)) {
+for (const rival of ENCRYPTING_RIVALS.filter(({ installed }) => installed)) {
   for (const encryption of WISHES[rival.name] ?? []) {
     test(`btget downloads from ${rival.name} that wants encryption: ${encryption}`, OPTIONS, async (t) => {
       const { dir, torrent } = await makeSample(t);

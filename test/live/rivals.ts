@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { isInstalled, LIBTORRENT_PEER, Program, PYTHON } from './support.js';
@@ -199,4 +199,107 @@ async function untilComplete(rpc: Rpc): Promise<void> {
   }
 }
 
+const RTORRENT_ENCRYPTION: Readonly<Record<EncryptionWish, string>> = {
+  preferred: 'allow_incoming,try_outgoing,enable_retry',
+  required: 'require',
+  rc4: 'require,require_RC4',
+  plaintext: 'require',
+  none: 'none',
+};
+
+const rtorrent: Rival = {
+  name: 'rtorrent',
+  installed: isInstalled('rtorrent', '-h'),
+  package: 'rtorrent',
+  dials: false,
+  knowsDht: false,
+  async start(test, { torrent, dir, host, encryption = 'preferred' }) {
+    const config = join(dir, '..', 'rtorrent');
+    for (const folder of [config, dir]) mkdirSync(folder, { recursive: true });
+    const [checked, finished] = [join(config, 'checked'), join(config, 'finished')];
+    const options = [
+      'system.daemon.set = true',
+      `session.path.set = ${config}`,
+      `directory.default.set = ${dir}`,
+      'network.port_range.set = 26000-26000',
+      `network.bind_address.set = ${host}`,
+      'dht.mode.set = disable',
+      'protocol.pex.set = no',
+      `protocol.encryption.set = ${RTORRENT_ENCRYPTION[encryption]}`,
+      `method.set_key = event.download.hash_done,checked,"execute.nothrow=touch,${checked}"`,
+      `method.set_key = event.download.finished,done,"execute.nothrow=touch,${finished}"`,
+    ];
+    writeFileSync(join(config, 'rc'), `${options.join('\n')}\n`);
+    const program = new Program(test, 'rtorrent', ['-n', '-o', `import=${join(config, 'rc')}`, torrent]);
+    const isSeed = readdirSync(dir).length > 0;
+    return { address: `${host}:26000`, complete: () => untilThere(isSeed ? checked : finished, program) };
+  },
+};
+
+/** 0: encrypted where the other side can. 1: encrypted alone. 2: plain alone. */
+const QBITTORRENT_ENCRYPTION: Readonly<Record<EncryptionWish, number>> = {
+  preferred: 0,
+  required: 1,
+  rc4: 1,
+  plaintext: 1,
+  none: 2,
+};
+
+const qbittorrent: Rival = {
+  name: 'qbittorrent',
+  installed: isInstalled('qbittorrent-nox', '--version'),
+  package: 'qbittorrent-nox',
+  dials: false,
+  knowsDht: false,
+  async start(test, { torrent, dir, host, encryption = 'preferred' }) {
+    const profile = join(dir, '..', 'qbittorrent');
+    const config = join(profile, 'qBittorrent', 'config');
+    mkdirSync(config, { recursive: true });
+    const options = [
+      '[LegalNotice]',
+      'Accepted=true',
+      '[BitTorrent]',
+      `Session\\Encryption=${QBITTORRENT_ENCRYPTION[encryption]}`,
+      'Session\\Port=27000',
+      `Session\\InterfaceAddress=${host}`,
+      'Session\\DHTEnabled=false',
+      'Session\\LSDEnabled=false',
+      'Session\\PeXEnabled=false',
+      'Session\\BTProtocol=TCP',
+      '[Network]',
+      'PortForwardingEnabled=false',
+      '[Preferences]',
+      'WebUI\\Address=127.0.0.1',
+      'WebUI\\Port=27001',
+      'WebUI\\LocalHostAuth=false',
+    ];
+    writeFileSync(join(config, 'qBittorrent.conf'), `${options.join('\n')}\n`);
+    const place = [`--profile=${profile}`, `--save-path=${dir}`, '--add-paused=false', '--skip-dialog=true'];
+    const program = new Program(test, 'qbittorrent-nox', [...place, torrent]);
+    return { address: `${host}:27000`, complete: () => untilUploading('http://127.0.0.1:27001', program) };
+  },
+};
+
+async function untilThere(path: string, program: Program): Promise<void> {
+  while (!existsSync(path)) {
+    if (program.child.exitCode !== null) throw new Error(`it has ended: ${program.stdout}${program.stderr}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+async function untilUploading(url: string, program: Program): Promise<void> {
+  for (;;) {
+    try {
+      const response = await fetch(`${url}/api/v2/torrents/info`);
+      const [first] = (await response.json()) as { progress: number; state: string }[];
+      if (first !== undefined && first.progress === 1 && /^(?:uploading|stalledUP)$/.test(first.state)) return;
+    } catch (error) {
+      if (program.child.exitCode !== null) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
 export const RIVALS: readonly Rival[] = [aria2, libtorrent, transmission];
+/** These only show that they and btget understand each other's encryption. */
+export const ENCRYPTING_RIVALS: readonly Rival[] = [...RIVALS, rtorrent, qbittorrent];
