@@ -193,8 +193,14 @@ describe('a cipher socket', () => {
   });
 });
 
+const NOTHING = (): void => undefined;
+
 /** A socket whose kernel takes what was written when the test says so. */
 class HeldSocket implements SingleSocket {
+  readonly pauseReading = NOTHING;
+  readonly resumeReading = NOTHING;
+  readonly end = NOTHING;
+  readonly close = NOTHING;
   readonly remote = HERE;
   readonly locallyInitiated = true;
   readonly lastHit = 0;
@@ -209,11 +215,6 @@ class HeldSocket implements SingleSocket {
   isFlushed(): boolean {
     return this.queue.length === 0;
   }
-
-  pauseReading(): void {}
-  resumeReading(): void {}
-  end(): void {}
-  close(): void {}
 }
 
 /** Whether any memory of `chunks` is memory of `others`. */
