@@ -67,6 +67,8 @@ class World implements PeerDialOwner {
   readonly log: string[] = [];
   readonly accepted: Accepted[] = [];
   readonly worked: DialWay[] = [];
+  /** Sockets that were opened. */
+  dials = 0;
   /** What came in at the owner. */
   heard = Buffer.alloc(0);
   socket: SingleSocket;
@@ -105,6 +107,11 @@ class World implements PeerDialOwner {
     const context = this.#host.createContext((error) => {
       throw error;
     });
+    const start = context.startConnection.bind(context);
+    context.startConnection = (address, handler) => {
+      this.dials += 1;
+      return start(address, handler);
+    };
     this.dial = new PeerDial(
       {
         rawServer: context,
@@ -124,6 +131,11 @@ class World implements PeerDialOwner {
 
   run(span: number): void {
     this.timeline.run(span);
+  }
+
+  /** Breaks every connection of the dialling side. */
+  breakConnections(): void {
+    this.#host.breakConnections();
   }
 
   /** Nobody listens at the peer any more. */
@@ -277,7 +289,15 @@ describe('a dial by several ways', () => {
   it('tries no other way when nobody listens', () => {
     const world = new World([RC4, 'plain'], []);
     world.run(1_000);
-    assert.deepEqual([world.log, world.left], [['lost refused'], [0, 0]]);
+    assert.deepEqual([world.log, world.dials, world.left], [['lost refused'], 1, [0, 0]]);
+  });
+
+  it('tries no other way when the connection breaks before it is made', () => {
+    const world = new World([RC4, 'plain'], [answersPlain, answersPlain]);
+    world.run(ROUND_TRIP - 1);
+    world.breakConnections();
+    world.run(1_000);
+    assert.deepEqual([world.log, world.dials, world.left], [['lost reset'], 1, [0, 0]]);
   });
 
   it('tells its owner of the loss when the peer is gone before the second try', () => {
