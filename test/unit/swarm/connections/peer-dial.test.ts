@@ -309,13 +309,7 @@ describe('a dial by several ways', () => {
     const world = new World([RC4, 'plain', EITHER], [act]);
     stopped.push(world);
     world.run(1_000);
-    assert.deepEqual(
-      [world.log, world.left],
-      [
-        [MADE, 'lost refused'],
-        [0, 0],
-      ],
-    );
+    assert.deepEqual([world.log, world.dials, world.left], [[MADE, 'lost refused'], 2, [0, 0]]);
   });
 
   it('tells of the last refusal or the last loss, once', () => {
