@@ -8,6 +8,8 @@ import {
   type SocketHandler,
 } from '../../../src/net/raw-server.js';
 import { Rc4 } from '../../../src/wire/mse/rc4.js';
+import { nodeWorld } from '../../support/contract/node-world.js';
+import { Pair as ContractPair } from '../../support/contract/raw-server-world.js';
 import { LoggingHandler } from '../../support/fakes/logging-handler.js';
 import { seededRandom } from '../../support/simulation/seeded-random.js';
 import type { SimulatedHost } from '../../support/simulation/simulated-host.js';
@@ -106,6 +108,41 @@ test('what one end writes arrives at the other, for all lengths and chunks, and 
   const wire = Buffer.concat(pair.wire);
   assert.equal(wire.length, fromDialler?.length);
   assert.ok(wire.equals(keyed('one').copy(fromDialler as Buffer)));
+});
+
+test('over sockets of the system too, while the memory for what is sent is used again and again', async () => {
+  const world = nodeWorld(() => ({ host: '127.0.0.1', port: 0 }));
+  try {
+    const random = seededRandom(3);
+    const { a, b, dialler, listening } = await new ContractPair(world).connect();
+    const log: string[] = [];
+    const [one, other] = [new LoggingHandler('one', log), new LoggingHandler('other', log)];
+    for (const handler of [one, other]) handler.logsTraffic = false;
+    const ends = [around(a.socket, 'dialler', one), around(b.socket, 'acceptor', other)] as const;
+    for (const [end, rawServer] of [dialler, listening].entries()) {
+      const context = rawServer.createContext((error) => assert.fail(`${error}`));
+      context.adopt(end === 0 ? a.socket : b.socket, ends[end as 0 | 1]);
+    }
+    const said: [Buffer[], Buffer[]] = [[], []];
+    const block = random.bytes(300 * KiB);
+    for (let round = 0; round < 120; round += 1) {
+      for (const [end, socket] of ends.entries()) {
+        const begin = random.below(block.length);
+        const chunks = [block.subarray(begin), block.subarray(0, random.below(begin + 1))];
+        socket.write(chunks);
+        said[end as 0 | 1].push(...chunks);
+      }
+      if (random.below(3) === 0) await world.until(() => ends.every((socket) => socket.isFlushed()));
+    }
+    const [fromOne, fromOther] = said.map((chunks) => Buffer.concat(chunks)) as [Buffer, Buffer];
+    const lengthAt = ({ received }: LoggingHandler): number => received.reduce((sum, { length }) => sum + length, 0);
+    await world.until(() => lengthAt(other) >= fromOne.length && lengthAt(one) >= fromOther.length);
+    assert.ok(Buffer.concat(other.received).equals(fromOne));
+    assert.ok(Buffer.concat(one.received).equals(fromOther));
+    assert.ok(block.equals(seededRandom(3).bytes(block.length)), 'shared bytes stay as they are');
+  } finally {
+    world.close();
+  }
 });
 
 describe('a cipher socket', () => {
