@@ -10,8 +10,8 @@ const HOSTS = Array.from({ length: 30 }, nextHost);
 const DIALS = 10_000;
 
 for (const [kind, what] of [
-  ['mixed', 'that stop in turn before, within and behind the public key, and that lie behind it'],
-  ['keys', 'of a whole public key and no more'],
+  ['mixed', 'that stop or lie at every place in turn'],
+  ['keys', 'that stop behind the public key'],
 ] as const) {
   const name = `10,000 encrypted handshakes ${what}, from ${HOSTS.length} hosts over a seed`;
   test(name, { timeout: TIMEOUT }, async (t) => {
