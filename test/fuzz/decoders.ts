@@ -51,6 +51,8 @@ import { decodeMessage, encodeMessage } from '../../src/wire/message.js';
 import { decodeMetadataMessage, encodeMetadataMessage } from '../../src/wire/metadata-message.js';
 import { decodeUdpAnswer, encodeUdpAnswer } from '../../src/wire/udp-tracker-answer.js';
 import { decodeUdpRequest, encodeUdpRequest } from '../../src/wire/udp-tracker-request.js';
+import { seededRandom } from '../support/simulation/seeded-random.js';
+import { accepting, dialling, type MseSide } from '../support/worlds/mse-pair.js';
 
 export interface FuzzedDecoder {
   /** The exported function or class, and its file below src. */
@@ -267,6 +269,31 @@ function readHandshake(bytes: Buffer): boolean {
   const framer = new Framer(first.nextLen, first.nextFunc, () => undefined);
   inParts(bytes, (part) => framer.dataCameIn(part));
   return isWhole;
+}
+
+/** Both sides of an encrypted handshake whose keys and padding are the same each time, so that damage comes alone. */
+function mseSides(): { readonly dialler: MseSide; readonly acceptor: MseSide } {
+  return { dialler: dialling(seededRandom(1)), acceptor: accepting(seededRandom(2)) };
+}
+
+/** What the dialler and the acceptor say in a whole handshake. */
+function mseStreams(): { readonly dialled: Buffer; readonly accepted: Buffer } {
+  const { dialler, acceptor } = mseSides();
+  const key = dialler.take();
+  acceptor.dataCameIn(key);
+  const otherKey = acceptor.take();
+  dialler.dataCameIn(otherKey);
+  const offer = dialler.take();
+  acceptor.dataCameIn(offer);
+  return { dialled: Buffer.concat([key, offer]), accepted: Buffer.concat([otherKey, acceptor.take()]) };
+}
+
+/** Whether `side` agrees with `bytes`. What follows the handshake is for other readers. */
+function agrees(side: MseSide, bytes: Buffer): boolean {
+  inParts(bytes, (part) => {
+    if (side.agreement === null) side.dataCameIn(part);
+  });
+  return side.agreement !== null;
 }
 
 const URLS = texts(
@@ -535,6 +562,18 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
     seeds: () => [encodeHandshake(HASH, OTHER_HASH, Buffer.alloc(8))],
     decode: readHandshake,
   },
+  {
+    file: 'wire/mse/mse-accept.ts',
+    name: 'acceptMse',
+    seeds: () => [mseStreams().dialled],
+    decode: (bytes) => agrees(mseSides().acceptor, bytes),
+  },
+  {
+    file: 'wire/mse/mse-dial.ts',
+    name: 'dialMse',
+    seeds: () => [mseStreams().accepted],
+    decode: (bytes) => agrees(mseSides().dialler, bytes),
+  },
   { file: 'wire/message.ts', name: 'decodeMessage', seeds: wireMessages, decode: decodeMessage },
   {
     file: 'wire/bitfield.ts',
@@ -663,6 +702,7 @@ export const NOT_FUZZED: Readonly<Record<string, string>> = {
   'cli/ca-certificates.ts readCaCertificates': 'reads a file that the user names, for OpenSSL',
   'cli/command-line.ts readCommandLine': "the user's own words",
   'cli/commands/tracker-state-file.ts readTrackerState': 'reads bytes and decodes nothing',
+  'cli/values.ts readWord': "the user's own words",
   'cli/values.ts readWhole': "the user's own words",
   'disk/failure.ts decodeFailure': 'a message of our own thread',
   'disk/system/trust.ts readKept': 'reads bytes and decodes nothing',

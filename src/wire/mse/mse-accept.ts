@@ -11,10 +11,10 @@ import {
   HASH_LENGTH,
   MAX_PADDING,
   type MseAgreement,
-  read,
+  nextBytes,
   req1,
   req3,
-  scanFor,
+  skipTo,
   VC,
   xor,
 } from './mse-keys.js';
@@ -41,28 +41,28 @@ export interface MseAcceptParts {
 
 /** The accepting side of message stream encryption (see `dialMse`), as readers from the first byte that comes. */
 export function acceptMse({ pair, random, torrentOf, select, send, agreed }: MseAcceptParts): Step {
-  return read(PUBLIC_KEY_LENGTH, (other) => {
+  return nextBytes(PUBLIC_KEY_LENGTH, (other) => {
     if (!isPublicKey(other)) return broken('public-key');
     const own = pair();
     const secret = own.secretWith(other);
     send(Buffer.concat([own.publicKey, padding(random)]));
-    return scanFor(req1(secret), MAX_PADDING, () =>
-      read(HASH_LENGTH, (hidden) => {
+    return skipTo(req1(secret), MAX_PADDING, () =>
+      nextBytes(HASH_LENGTH, (hidden) => {
         const skey = torrentOf(xor(hidden, req3(secret)));
         if (skey === undefined) return broken('unknown-torrent');
         const receiving = dialledCipher(secret, skey);
         const sending = acceptedCipher(secret, skey);
-        return read(VC.length + 6, (bytes) => {
+        return nextBytes(VC.length + 6, (bytes) => {
           const offer = receiving.copy(bytes);
           if (!offer.subarray(0, VC.length).equals(VC)) return broken('constant');
           const method = select(offer.readUInt32BE(VC.length));
           if (method === undefined) return broken('method');
           const padLength = offer.readUInt16BE(VC.length + 4);
           if (padLength > MAX_PADDING) return broken('padding');
-          return read(padLength + 2, (tail) => {
+          return nextBytes(padLength + 2, (tail) => {
             const length = receiving.copy(tail).readUInt16BE(padLength);
             if (length > MAX_FIRST) return broken('first-bytes');
-            return read(length, (encrypted) => {
+            return nextBytes(length, (encrypted) => {
               const first = receiving.copy(encrypted);
               send(sending.copy(Buffer.concat([VC, uint32(method), withLength(padding(random))])));
               return agreed({ method, sending, receiving }, first);

@@ -9,11 +9,11 @@ import {
   dialledCipher,
   MAX_PADDING,
   type MseAgreement,
-  read,
+  nextBytes,
   req1,
   req2,
   req3,
-  scanFor,
+  skipTo,
   VC,
   xor,
 } from './mse-keys.js';
@@ -45,7 +45,7 @@ export interface MseDialParts {
  */
 export function dialMse({ pair, random, skey, provide, first, send, agreed }: MseDialParts): Step {
   send(Buffer.concat([pair.publicKey, padding(random)]));
-  return read(PUBLIC_KEY_LENGTH, (other) => {
+  return nextBytes(PUBLIC_KEY_LENGTH, (other) => {
     if (!isPublicKey(other)) return broken('public-key');
     const secret = pair.secretWith(other);
     const sending = dialledCipher(secret, skey);
@@ -53,14 +53,14 @@ export function dialMse({ pair, random, skey, provide, first, send, agreed }: Ms
     const offer = Buffer.concat([VC, uint32(provide), withLength(padding(random)), withLength(first)]);
     send(Buffer.concat([req1(secret), xor(req2(skey), req3(secret)), sending.copy(offer)]));
     // We know how its encrypted constant looks, and find the end of its padding by that.
-    return scanFor(receiving.copy(VC), MAX_PADDING, () =>
-      read(6, (bytes) => {
+    return skipTo(receiving.copy(VC), MAX_PADDING, () =>
+      nextBytes(6, (bytes) => {
         const answer = receiving.copy(bytes);
         const method = answer.readUInt32BE(0);
         if ((method !== CRYPTO.plaintext && method !== CRYPTO.rc4) || (method & provide) === 0) return broken('method');
         const length = answer.readUInt16BE(4);
         if (length > MAX_PADDING) return broken('padding');
-        return read(length, (pad) => {
+        return nextBytes(length, (pad) => {
           receiving.copy(pad);
           return agreed({ method, sending, receiving });
         });

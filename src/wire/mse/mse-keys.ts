@@ -44,7 +44,7 @@ export function xor(one: Buffer, other: Buffer): Buffer {
 }
 
 /** A reader of `nextLen` bytes. */
-export function read(nextLen: number, nextFunc: NextFunc): Step {
+export function nextBytes(nextLen: number, nextFunc: NextFunc): Step {
   return { kind: 'read', nextLen, nextFunc };
 }
 
@@ -57,15 +57,15 @@ export function broken(what: MseFault): Step {
  * A reader that skips up to `most` bytes until `pattern` has come, and then goes on with `found`. The padding before
  * the pattern has no length: it is told by its end.
  */
-export function scanFor(pattern: Buffer, most: number, found: () => Step): Step {
+export function skipTo(pattern: Buffer, most: number, found: () => Step): Step {
   const seen = Buffer.alloc(pattern.length + most);
   let length = 0;
   const look: NextFunc = (bytes) => {
     length += bytes.copy(seen, length);
     if (seen.subarray(length - pattern.length, length).equals(pattern)) return found();
-    return length === seen.length ? broken('no-sync') : read(1, look);
+    return length === seen.length ? broken('no-sync') : nextBytes(1, look);
   };
-  return read(pattern.length, look);
+  return nextBytes(pattern.length, look);
 }
 
 const REQ1 = Buffer.from('req1');

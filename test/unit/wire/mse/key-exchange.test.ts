@@ -26,3 +26,24 @@ test('both sides have one secret, and all keys have 96 bytes, also those that be
     if (one.publicKey[0] === 0 || secret[0] === 0) withZero += 1;
   }
 });
+
+test('every public key that is taken has a secret: what a stranger says throws nothing', () => {
+  const random = seededRandom(4);
+  const toNumber = (bytes: Buffer): bigint => BigInt(`0x${bytes.toString('hex')}`);
+  const power = (base: bigint, exponent: bigint): bigint => {
+    let result = 1n;
+    for (let [square, left] = [base % P, exponent]; left > 0n; left >>= 1n) {
+      if ((left & 1n) === 1n) result = (result * square) % P;
+      square = (square * square) % P;
+    }
+    return result;
+  };
+  const chosen = [2n, 3n, 4n, P >> 1n, (P >> 1n) + 1n, P - 3n, P - 2n, 1n << 700n, 1n << 767n].map(key);
+  const byChance = Array.from({ length: 50 }, () => random.bytes(PUBLIC_KEY_LENGTH)).filter(isPublicKey);
+  for (const privateKey of [Buffer.alloc(20, 0xff), Buffer.alloc(20, 1), random.bytes(20)]) {
+    const pair = makeKeyPair(privateKey);
+    assert.deepEqual(pair.publicKey, key(power(2n, toNumber(privateKey))));
+    for (const other of [...chosen, ...byChance])
+      assert.deepEqual(pair.secretWith(other), key(power(toNumber(other), toNumber(privateKey))));
+  }
+});
