@@ -2,6 +2,8 @@
 const DISCARDED = 1024;
 /** Shorter calls go byte by byte: views of so few bytes cost more than they save. */
 const LONG = 64;
+/** What the bytes that are thrown away are written over, for all streams. What stands there does not matter. */
+const nothing: Buffer = Buffer.allocUnsafeSlow(DISCARDED);
 
 /**
  * One direction of an RC4 stream, as message stream encryption has it: the first 1,024 bytes of the key stream are
@@ -13,7 +15,7 @@ export class Rc4 {
   #i = 0;
   #j = 0;
 
-  /** `key`: 1 to 256 bytes. */
+  /** `key`: 1 to 256 bytes. `discarded`: 0 to 1,024. */
   constructor(key: Uint8Array, discarded = DISCARDED) {
     const state = this.#state;
     for (let index = 0; index < 256; index += 1) state[index] = index;
@@ -23,8 +25,8 @@ export class Rc4 {
       state[i] = state[j] as number;
       state[j] = held;
     }
-    const rest = Buffer.alloc(discarded);
-    this.apply(rest, rest);
+    const thrownAway = nothing.subarray(0, discarded);
+    this.apply(thrownAway, thrownAway);
   }
 
   /**
