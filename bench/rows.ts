@@ -1,9 +1,17 @@
 import type { MakeRow } from './row.js';
 import { greedyPeers, slowDisk } from './rows/back-pressure.js';
 import { create, createManyFiles } from './rows/create.js';
-import { download, downloadFromLibtorrent, manyPeers, roundTrip, roundTripNoReqq } from './rows/download.js';
+import {
+  download,
+  downloadFromLibtorrent,
+  downloadObfuscated,
+  downloadRc4,
+  manyPeers,
+  roundTrip,
+  roundTripNoReqq,
+} from './rows/download.js';
 import { eightLeeches } from './rows/eight-leeches.js';
-import { idleConnections } from './rows/idle-connections.js';
+import { idleConnections, idleEncrypted } from './rows/idle-connections.js';
 import { fiftyThousandFiles, hundredThousandPieces } from './rows/large-torrents.js';
 import { loopDelay } from './rows/loop-delay.js';
 import { magnet } from './rows/magnet.js';
@@ -11,7 +19,7 @@ import { thousandTorrents } from './rows/many-torrents.js';
 import { pickCost } from './rows/pick-cost.js';
 import { journal, restart } from './rows/resume.js';
 import { startup } from './rows/startup.js';
-import { upload, uploadAhead, uploadToLibtorrent } from './rows/upload.js';
+import { upload, uploadAhead, uploadRc4, uploadToLibtorrent } from './rows/upload.js';
 import { verify, verifyManyFiles } from './rows/verify.js';
 
 /** Every row, in the order of running, by the name that `npm run bench -- ROW` takes. */
@@ -20,12 +28,15 @@ export const ROWS: Readonly<Record<string, MakeRow>> = {
   'download-1m': download('1M'),
   'download-4m': download('4M'),
   'download-from-libtorrent': downloadFromLibtorrent,
+  'download-rc4': downloadRc4,
+  'download-obfuscated': downloadObfuscated,
   'many-peers': manyPeers,
   'upload-256k': upload('256K'),
   'upload-1m': upload('1M'),
   'upload-4m': upload('4M'),
   'upload-ahead': uploadAhead,
   'upload-to-libtorrent': uploadToLibtorrent,
+  'upload-rc4': uploadRc4,
   'verify-256k': verify('256K'),
   'verify-1m': verify('1M'),
   'verify-4m': verify('4M'),
@@ -41,6 +52,7 @@ export const ROWS: Readonly<Record<string, MakeRow>> = {
   magnet,
   'thousand-torrents': thousandTorrents,
   'idle-connections': idleConnections,
+  'idle-encrypted': idleEncrypted,
   'hundred-thousand-pieces': hundredThousandPieces,
   'fifty-thousand-files': fiftyThousandFiles,
   'pick-cost': pickCost,

@@ -1,7 +1,8 @@
 /**
  * `npm run bench [-- ROW... | --list] [--markdown FILE]`: btget and other clients do the same work in turn, on this
- * machine, over loopback, without discovery and encryption. docs/benchmarks.md says what each row does and what the
- * figures mean. Exits with 1 when a row cannot be made or a contestant of btget fails. A missed goal is no failure.
+ * machine, over loopback, without discovery, and without encryption unless the row is about it. docs/benchmarks.md says
+ * what each row does and what the figures mean. Exits with 1 when a row cannot be made or a contestant of btget fails.
+ * A missed goal is no failure.
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -30,6 +30,9 @@ export interface VerifyTask {
   readonly dir: string;
 }
 
+/** What a client speaks to its peers: plain BitTorrent, the same after an encrypted handshake, or RC4 alone. */
+export type Encryption = 'none' | 'handshake' | 'rc4';
+
 /** A program, and what it prints when it listens: the first group is its port, or its ports with commas. */
 export interface Listener {
   readonly program: Program;
@@ -60,8 +63,13 @@ export const ALONE = [
   '--no-port-mapping',
 ];
 
-export function btgetClient(bench: Bench): Client {
-  const loopback = ['--bind', '127.0.0.1', '--port', '0', '--no-pex', '--no-dht', '--no-lsd', '--no-port-mapping'];
+/** btget dials a peer in plain at first, unless it requires RC4: what the peer takes decides about the rest. */
+export function btgetClient(bench: Bench, encryption: Encryption = 'none'): Client {
+  const policy = { none: 'off', handshake: 'allow', rc4: 'require' }[encryption];
+  const loopback = [
+    ...['--bind', '127.0.0.1', '--port', '0', '--no-pex', '--no-dht', '--no-lsd', '--no-port-mapping'],
+    ...['--encryption', policy],
+  ];
   return {
     name: 'btget',
     async download({ torrent, dir, peers }) {
@@ -79,26 +87,32 @@ export function btgetClient(bench: Bench): Client {
   };
 }
 
-export function libtorrentClient(): Client {
+export function libtorrentClient(encryption: Encryption = 'none'): Client {
   return {
     name: 'libtorrent',
     async download({ torrent, dir, peers }) {
-      return { command: PYTHON, args: [LIBTORRENT, 'download', torrent, dir, ...peers.map(String)] };
+      return { command: PYTHON, args: [LIBTORRENT, encryption, 'download', torrent, dir, ...peers.map(String)] };
     },
     async seed({ torrent, dir, maxUpload }) {
       const limit = maxUpload === undefined ? [] : [String(maxUpload)];
       return {
-        program: { command: PYTHON, args: [LIBTORRENT, 'seed', torrent, dir, ...limit] },
+        program: { command: PYTHON, args: [LIBTORRENT, encryption, 'seed', torrent, dir, ...limit] },
         listening: /listening on (\d+)\./,
       };
     },
     // A download begins with a check of what is on the disk.
-    verify: async ({ torrent, dir }) => ({ command: PYTHON, args: [LIBTORRENT, 'download', torrent, dir] }),
+    verify: async ({ torrent, dir }) => ({ command: PYTHON, args: [LIBTORRENT, encryption, 'download', torrent, dir] }),
   };
 }
 
 /** No option of aria2 names a peer, so `tracker` returns an announce URL whose answer names the task's peers. */
-export function aria2Client(bench: Bench, tracker: (peers: readonly number[]) => string): Client {
+export function aria2Client(
+  bench: Bench,
+  tracker: (peers: readonly number[]) => string,
+  encryption: Encryption = 'none',
+): Client {
+  const level = encryption === 'rc4' ? 'arc4' : 'plain';
+  const encrypted = encryption === 'none' ? [] : ['--bt-require-crypto=true', `--bt-min-crypto-level=${level}`];
   const options = async (torrent: string, dir: string): Promise<string[]> => [
     '--no-conf=true',
     '--interface=127.0.0.1',
@@ -110,6 +124,7 @@ export function aria2Client(bench: Bench, tracker: (peers: readonly number[]) =>
     '--file-allocation=none',
     '--disk-cache=64M',
     '--bt-max-peers=0',
+    ...encrypted,
     `--listen-port=${await bench.freePort()}`,
     `--dir=${dir}`,
     torrent,

@@ -1,7 +1,9 @@
-"""libtorrent without discovery and encryption.
+"""libtorrent without discovery.
 
-libtorrent-client.py download TORRENT|MAGNET DIR [PEER_PORT ...]   ends when the content is whole
-libtorrent-client.py seed TORRENT DIR [BYTES_A_SECOND]   serves the content without a check until it is ended
+libtorrent-client.py ENCRYPTION download TORRENT|MAGNET DIR [PEER_PORT ...]   ends when the content is whole
+libtorrent-client.py ENCRYPTION seed TORRENT DIR [BYTES_A_SECOND]   serves the content without a check until it is ended
+
+ENCRYPTION is what it speaks, and it takes nothing else: none, handshake (plain after an encrypted handshake), or rc4.
 
 Unlike its defaults it dials all peers at once and has room for many, so that the rival is at its best.
 """
@@ -9,12 +11,15 @@ import sys
 import time
 import libtorrent as lt
 
-role, torrent, save_path, *rest = sys.argv[1:]
+encryption, role, torrent, save_path, *rest = sys.argv[1:]
+FORCED, DISABLED = 0, 2
+policy = DISABLED if encryption == 'none' else FORCED
+level = {'none': 3, 'handshake': 1, 'rc4': 2}[encryption]
 session = lt.session({
     'listen_interfaces': '127.0.0.1:0', 'outgoing_interfaces': '127.0.0.1',
     'enable_dht': False, 'enable_lsd': False, 'enable_upnp': False, 'enable_natpmp': False,
     'enable_incoming_utp': False, 'enable_outgoing_utp': False,
-    'out_enc_policy': 2, 'in_enc_policy': 2,
+    'out_enc_policy': policy, 'in_enc_policy': policy, 'allowed_enc_level': level, 'prefer_rc4': encryption == 'rc4',
     'allow_multiple_connections_per_ip': True, 'connections_limit': 1000,
     'connection_speed': 1000, 'smooth_connects': False,
     # The tracker is on loopback, and its path does not begin with /announce.

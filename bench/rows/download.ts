@@ -1,7 +1,15 @@
 import { type Bench, MIB } from '../harness/bench.js';
-import { type Listener, leanSeeds, libtorrentClient, relay } from '../rivals/clients.js';
+import {
+  btgetClient,
+  type Client,
+  type Encryption,
+  type Listener,
+  leanSeeds,
+  libtorrentClient,
+  relay,
+} from '../rivals/clients.js';
 import { makeField } from '../rivals/field.js';
-import { COST, type Goal, type MakeRow, type Row } from '../row.js';
+import { COST, type Contestant, type Goal, type MakeRow, type Row } from '../row.js';
 
 const GOALS: readonly Goal[] = [
   { contestant: 'btget', metric: 'wall', ratioTo: 'libtorrent', atMost: 0.6 },
@@ -27,13 +35,45 @@ export const manyPeers: MakeRow = async (bench) => {
 };
 
 /** Each client downloads the same file from a seed of libtorrent, which people use. */
-export const downloadFromLibtorrent: MakeRow = async (bench) => {
+export const downloadFromLibtorrent: MakeRow = async (bench) =>
+  makeDownloadRow(
+    bench,
+    await startLibtorrentSeed(bench, 'none'),
+    'Download in pieces of 1M from one libtorrent seed',
+    [],
+  );
+
+/** The same by RC4 alone. */
+export const downloadRc4: MakeRow = async (bench) =>
+  makeDownloadRow(
+    bench,
+    await startLibtorrentSeed(bench, 'rc4'),
+    'Download in pieces of 1M from one libtorrent seed, by RC4 alone',
+    [{ contestant: 'btget', metric: 'wall', ratioTo: 'libtorrent', atMost: 1 }],
+    'rc4',
+  );
+
+/** The same in plain after an encrypted handshake. The seed ends what begins in plain: btget dials it twice. */
+export const downloadObfuscated: MakeRow = async (bench) => {
+  const plain = await startLibtorrentSeed(bench, 'none');
+  const obfuscated = await startLibtorrentSeed(bench, 'handshake');
+  const row = await makeDownloadRow(
+    bench,
+    obfuscated,
+    'Download in pieces of 1M from one libtorrent seed, in plain after an encrypted handshake',
+    [{ contestant: 'btget', metric: 'wall', ratioTo: 'btget, plain', atMost: 1.03 }],
+    'handshake',
+  );
+  const { measure } = downloader(bench, plain, btgetClient(bench));
+  return { ...row, contestants: [...row.contestants, { name: 'btget, plain', measure }] };
+};
+
+async function startLibtorrentSeed(bench: Bench, encryption: Encryption): Promise<Source> {
   if (bench.rivals.libtorrent === undefined) throw new Error('libtorrent is not installed');
   const torrent = await bench.torrent({ length: bench.length, pieceLength: '1M' });
   const { dir } = bench.content(bench.length);
-  const peers = await startPeers(bench, await libtorrentClient().seed({ torrent, dir }));
-  return makeDownloadRow(bench, { torrent, peers }, 'Download in pieces of 1M from one libtorrent seed', []);
-};
+  return { torrent, peers: await startPeers(bench, await libtorrentClient(encryption).seed({ torrent, dir })) };
+}
 
 /**
  * Each client downloads the same file from one lean seed over a slow line. A silent seed does not tell how many
@@ -67,17 +107,27 @@ interface Source {
   readonly peers: readonly number[];
 }
 
-async function makeDownloadRow(bench: Bench, source: Source, title: string, goals: readonly Goal[]): Promise<Row> {
-  const field = await makeField(bench);
+async function makeDownloadRow(
+  bench: Bench,
+  source: Source,
+  title: string,
+  goals: readonly Goal[],
+  encryption: Encryption = 'none',
+): Promise<Row> {
+  const field = await makeField(bench, encryption);
   return {
     title,
     metrics: COST,
-    contestants: field.clients.map((client) => ({
-      name: client.name,
-      measure: () => bench.inEmptyDir(async (dir) => (await bench.run(await client.download({ ...source, dir }))).cost),
-    })),
+    contestants: field.clients.map((client) => downloader(bench, source, client)),
     goals,
     timeLimit: 60,
     end: async () => field.end(),
+  };
+}
+
+function downloader(bench: Bench, source: Source, client: Client): Contestant {
+  return {
+    name: client.name,
+    measure: () => bench.inEmptyDir(async (dir) => (await bench.run(await client.download({ ...source, dir }))).cost),
   };
 }

@@ -5,7 +5,7 @@ import type { Bench } from '../harness/bench.js';
 import type { RunningProgram } from '../harness/processes.js';
 import { ALONE } from '../rivals/clients.js';
 import type { Contestant, MakeRow } from '../row.js';
-import { connectIdle } from '../scale/peers.js';
+import { connectIdle, connectIdleEncrypted } from '../scale/peers.js';
 import { manyPieces } from '../scale/torrents.js';
 
 const CONNECTIONS = 500;
@@ -31,7 +31,38 @@ export const idleConnections: MakeRow = async (bench) => {
   };
 };
 
-function seeder(bench: Bench, name: string, torrent: string): Contestant {
+/** What an encrypted connection on which nothing happens holds beyond a plain one. */
+export const idleEncrypted: MakeRow = async (bench) => {
+  const torrent = manyPieces(bench.emptyDir(), 1000);
+  const plain = seeder(bench, 'btget, plain', torrent);
+  const encrypted = seeder(bench, 'btget, RC4', torrent, connectIdleEncrypted);
+  let plainEach = Number.NaN;
+  return {
+    title: `${CONNECTIONS} connections of peers that finish the handshake and say nothing more, plain and by RC4`,
+    metrics: [{ name: 'each', label: 'memory KiB each', digits: 1 }],
+    contestants: [
+      {
+        name: plain.name,
+        async measure() {
+          const measured = await plain.measure();
+          plainEach = measured['each'] ?? Number.NaN;
+          return measured;
+        },
+      },
+      {
+        name: encrypted.name,
+        async measure() {
+          const measured = await encrypted.measure();
+          return { ...measured, 'beyond plain': (measured['each'] ?? Number.NaN) - plainEach };
+        },
+      },
+    ],
+    goals: [{ contestant: encrypted.name, metric: 'beyond plain', unit: 'KiB', digits: 1, atMost: 4 }],
+    mostRuns: 3,
+  };
+};
+
+function seeder(bench: Bench, name: string, torrent: string, connect = connectIdle): Contestant {
   return {
     name,
     async measure() {
@@ -43,7 +74,7 @@ function seeder(bench: Bench, name: string, torrent: string): Contestant {
       );
       await settled();
       const before = residentKib(running);
-      const crowd = await connectIdle(parseMetainfo(readFileSync(torrent)), Number(found[1]), CONNECTIONS);
+      const crowd = await connect(parseMetainfo(readFileSync(torrent)), Number(found[1]), CONNECTIONS);
       await settled();
       const after = residentKib(running);
       const { lost } = crowd;

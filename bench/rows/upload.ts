@@ -1,6 +1,6 @@
 import type { Bench } from '../harness/bench.js';
 import type { Leeched } from '../lean/lean-leech.js';
-import { type Client, leanLeech, libtorrentClient, stubbornLeech } from '../rivals/clients.js';
+import { type Client, type Encryption, leanLeech, libtorrentClient, stubbornLeech } from '../rivals/clients.js';
 import { makeField } from '../rivals/field.js';
 import { COST, type Goal, type MakeRow, type Row } from '../row.js';
 
@@ -35,16 +35,30 @@ export const uploadAhead: MakeRow = async (bench) => {
 };
 
 /** Each client seeds the same file to libtorrent, which people use, from libtorrent's start to its end. */
-export const uploadToLibtorrent: MakeRow = async (bench) => {
+export const uploadToLibtorrent: MakeRow = (bench) =>
+  uploadToLibtorrentBy(bench, 'none', 'pieces of 1M to one libtorrent leech', []);
+
+/** The same by RC4 alone. */
+export const uploadRc4: MakeRow = (bench) =>
+  uploadToLibtorrentBy(bench, 'rc4', 'pieces of 1M to one libtorrent leech, by RC4 alone', [
+    { contestant: 'btget', metric: 'wall', ratioTo: 'libtorrent', atMost: 1 },
+  ]);
+
+async function uploadToLibtorrentBy(
+  bench: Bench,
+  encryption: Encryption,
+  title: string,
+  goals: readonly Goal[],
+): Promise<Row> {
   if (bench.rivals.libtorrent === undefined) throw new Error('libtorrent is not installed');
   const torrent = await bench.torrent({ length: bench.length, pieceLength: '1M' });
   const leech: Leech = (port) =>
     bench.inEmptyDir(async (dir) => {
-      const { cost } = await bench.run(await libtorrentClient().download({ torrent, dir, peers: [port] }));
+      const { cost } = await bench.run(await libtorrentClient(encryption).download({ torrent, dir, peers: [port] }));
       return cost.wall;
     });
-  return makeUploadRow(bench, torrent, leech, 'pieces of 1M to one libtorrent leech', []);
-};
+  return makeUploadRow(bench, torrent, leech, title, goals, encryption);
+}
 
 /** `cpu`: what the seed spends while the leech downloads. `memory`: the most that the seed holds from its start on. */
 async function makeUploadRow(
@@ -53,9 +67,10 @@ async function makeUploadRow(
   leech: Leech,
   title: string,
   goals: readonly Goal[],
+  encryption: Encryption = 'none',
 ): Promise<Row> {
   const { dir } = bench.content(bench.length);
-  const field = await makeField(bench);
+  const field = await makeField(bench, encryption);
   const measure = async (client: Client): Promise<{ wall: number; cpu: number; memory: number }> => {
     const { program, listening } = await client.seed({ torrent, dir });
     const { running: seed, found } = await bench.start(program, listening);

@@ -1,6 +1,12 @@
 /** Odd peers in the process of the bench: some wait, some are asked once, some ask for everything and read nothing. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, Socket } from 'node:net';
+import { diffieHellmanGroup } from '../../src/base/system-diffie-hellman.js';
+import { systemRandom } from '../../src/base/system-random.js';
+import { Framer, type Step } from '../../src/wire/framer.js';
+import { PRIME, PRIVATE_KEY_LENGTH } from '../../src/wire/mse/key-exchange.js';
+import { dialMse } from '../../src/wire/mse/mse-dial.js';
+import { CRYPTO } from '../../src/wire/mse/mse-keys.js';
 import {
   BLOCK,
   decodeHandshake,
@@ -93,6 +99,39 @@ export async function connectIdle(torrent: LeanTorrent, port: number, count: num
   return crowd;
 }
 
+/** The same by message stream encryption, with RC4 alone. */
+export async function connectIdleEncrypted(torrent: LeanTorrent, port: number, count: number): Promise<Crowd> {
+  const crowd = new Sockets();
+  const makeKeyPair = diffieHellmanGroup(PRIME);
+  for (let peer = 0; peer < count; peer += 1) {
+    const socket = crowd.connect(peer, port);
+    await new Promise<void>((resolve, reject) => {
+      const refused = (why: string): void => reject(new Error(`peer ${peer} of ${count} was not let in: ${why}`));
+      const dial = dialMse({
+        pair: makeKeyPair(systemRandom.bytes(PRIVATE_KEY_LENGTH)),
+        random: systemRandom,
+        skey: torrent.infoHash,
+        provide: CRYPTO.rc4,
+        first: encodeHandshake(torrent.infoHash, peerId(peer), false),
+        send: (bytes) => socket.write(bytes),
+        agreed: () => ({
+          kind: 'read',
+          nextLen: HANDSHAKE_LENGTH,
+          nextFunc: () => {
+            resolve();
+            return WAIT;
+          },
+        }),
+      });
+      if (dial.kind === 'refuse') throw new Error('a handshake that ends before it begins');
+      const framer = new Framer(dial.nextLen, dial.nextFunc, ({ code }) => refused(code));
+      socket.on('data', (chunk) => framer.dataCameIn(chunk));
+      socket.once('close', () => refused('closed'));
+    });
+  }
+  return crowd;
+}
+
 /** `count` peers that ask for the whole torrent again and again, as fast as the seed reads, and read nothing. */
 export function connectGreedy(torrent: LeanTorrent, port: number, count: number): Crowd {
   const requests = everyRequest(torrent);
@@ -111,6 +150,9 @@ export function connectGreedy(torrent: LeanTorrent, port: number, count: number)
   }
   return crowd;
 }
+
+/** Reads on and looks at nothing. */
+const WAIT: Step = { kind: 'read', nextLen: 1, nextFunc: () => WAIT };
 
 class Sockets implements Crowd {
   lost = 0;

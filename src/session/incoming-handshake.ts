@@ -38,8 +38,8 @@ export interface HandshakeOwner {
 /**
  * A connection from outside whose peer has not yet said which torrent it wants.
  *
- * One port serves plain and encrypted handshakes. A plain one begins with twenty bytes that are always the same; at the
- * first byte that differs it is an encrypted one, whose first byte may be any.
+ * One port serves plain and encrypted handshakes. A plain one begins with twenty bytes that are always the same; when
+ * one of them differs it is an encrypted one, whose first bytes may be any.
  */
 export class IncomingHandshake implements SocketHandler {
   readonly address: PeerAddress;
@@ -103,21 +103,15 @@ export class IncomingHandshake implements SocketHandler {
     return new Framer(first.nextLen, first.nextFunc, (reason) => this.refuse(reason));
   }
 
-  /** Reads byte by byte until it is clear which kind of handshake it is. */
+  /** Either kind of handshake is longer than the bytes that tell which one it is. */
   #anyFramer(encryption: AcceptEncryption): Framer {
     const plain = readHandshakeHead((infoHash, reserved) => this.#gotInfoHash(infoHash, reserved));
-    let seen = 0;
-    const look: NextFunc = (byte) => {
-      if (byte[0] !== PROTOCOL_START[seen]) {
-        const start = Buffer.concat([PROTOCOL_START.subarray(0, seen), byte]);
-        return continued(start, this.#accept(encryption));
-      }
-      seen += 1;
-      if (seen < PROTOCOL_START.length) return { kind: 'read', nextLen: 1, nextFunc: look };
+    const tell: NextFunc = (start) => {
+      if (!start.equals(PROTOCOL_START)) return continued(Buffer.from(start), this.#accept(encryption));
       if (encryption.isRequired) return { kind: 'refuse', reason: { code: 'not-encrypted' } };
       return skipped(plain, PROTOCOL_START);
     };
-    return new Framer(1, look, (reason) => this.refuse(reason));
+    return new Framer(PROTOCOL_START.length, tell, (reason) => this.refuse(reason));
   }
 
   #accept({ pair, random, torrentOf, select }: AcceptEncryption): Step {

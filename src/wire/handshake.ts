@@ -40,7 +40,7 @@ export function encodeHandshake(infoHash: Buffer, peerId: Buffer, reserved: Buff
  */
 export function readHandshakeHead(gotInfoHash: (infoHash: Buffer, reserved: Buffer) => Step): ReadStep {
   const readReserved = (view: Buffer): Step => {
-    const reserved = Buffer.from(view);
+    const reserved = ownCopy(view);
     return read(INFO_HASH_LENGTH, (infoHash) => gotInfoHash(infoHash, reserved));
   };
   const readName = (name: Buffer): Step => (name.equals(NAME) ? read(RESERVED_LENGTH, readReserved) : NOT_BITTORRENT);
@@ -49,7 +49,17 @@ export function readHandshakeHead(gotInfoHash: (infoHash: Buffer, reserved: Buff
 
 /** The reader of the peer id. `gotPeerId` gets a copy and returns what comes next. */
 export function readPeerId(gotPeerId: (peerId: Buffer) => Step): ReadStep {
-  return read(PEER_ID_LENGTH, (view) => gotPeerId(Buffer.from(view)));
+  return read(PEER_ID_LENGTH, (view) => gotPeerId(ownCopy(view)));
+}
+
+/**
+ * A connection keeps the copy as long as it lives. `Buffer.from` would take a slice of a pool of 8 KiB, which would live
+ * as long, with the short messages of an encrypted handshake beside it.
+ */
+function ownCopy(view: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(view.length);
+  copy.set(view);
+  return copy;
 }
 
 function read(nextLen: number, nextFunc: ReadStep['nextFunc']): ReadStep {

@@ -111,7 +111,6 @@ export class PeerDial implements SingleSocket, SocketHandler {
   close(): void {
     this.#deadline?.cancel();
     this.#framer?.stop();
-    this.#left.length = 0;
     this.#socket.close();
   }
 

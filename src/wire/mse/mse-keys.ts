@@ -62,10 +62,20 @@ export function skipTo(pattern: Buffer, most: number, found: () => Step): Step {
   let length = 0;
   const look: NextFunc = (bytes) => {
     length += bytes.copy(seen, length);
-    if (seen.subarray(length - pattern.length, length).equals(pattern)) return found();
-    return length === seen.length ? broken('no-sync') : nextBytes(1, look);
+    const missing = pattern.length - begun(pattern, seen, length);
+    if (missing === 0) return found();
+    // The pattern cannot end sooner, so that nothing behind it is read. Byte by byte would cost 60 KiB of garbage.
+    return length + missing > seen.length ? broken('no-sync') : nextBytes(missing, look);
   };
   return nextBytes(pattern.length, look);
+}
+
+/** How many bytes of the beginning of `pattern` are the last of the first `length` bytes of `seen`. */
+function begun(pattern: Buffer, seen: Buffer, length: number): number {
+  for (let count = pattern.length; count > 0; count -= 1) {
+    if (seen.compare(pattern, 0, count, length - count, length) === 0) return count;
+  }
+  return 0;
 }
 
 const REQ1 = Buffer.from('req1');
