@@ -1,8 +1,11 @@
 /** Other clients that demand encryption, as seeds and as leeches; and what a connection looks like from outside. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { createServer, connect as dial, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { formatMagnet, linkOf } from '../../src/metainfo/magnet.js';
+import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { scratch } from '../support/disk/scratch.js';
 import { writeNoise } from '../support/noise.js';
 import { ENCRYPTING_RIVALS, type EncryptionWish } from './rivals.js';
@@ -73,6 +76,23 @@ for (const rival of ENCRYPTING_RIVALS.filter(({ installed }) => installed)) {
     assert.ok(counts.length > 0);
     for (const [peers, encrypted] of counts) assert.equal(encrypted, peers);
   });
+}
+
+for (const rival of ENCRYPTING_RIVALS.filter(({ installed, name }) => installed && name !== 'qbittorrent')) {
+  test(
+    `a magnet link gets metadata and content from ${rival.name} over encrypted connections alone`,
+    OPTIONS,
+    async (t) => {
+      const { dir, torrent } = await makeSample(t, { 'data/one.bin': 3 * MiB });
+      const task = { torrent, dir: join(dir, 'seed'), host: HOSTS.rival, peers: [], encryption: 'required' } as const;
+      const seed = await rival.start(t, task);
+      await seed.complete();
+      const link = formatMagnet(linkOf(parseMetainfo(readFileSync(torrent))));
+      const options = ['--bind', HOSTS.btget, '--encryption', 'require', '--no-trackers', '--peer', seed.address];
+      await btgetEnds(t, 0, link, '-d', join(dir, 'leech'), ...options);
+      assertSame(dir);
+    },
+  );
 }
 
 /** Passes on what both sides say, and keeps it. */
