@@ -38,7 +38,7 @@ export class CipherSocket implements SingleSocket, SocketHandler {
   /** Rooms whose bytes the kernel has not taken yet. */
   #rooms: Buffer[] = [];
 
-  /** Whoever has `inner` makes this socket its handler. `handler` is told of everything that happens from then on. */
+  /** The caller makes this socket the handler of `inner`. From then on `handler` hears what happens on it. */
   constructor(inner: SingleSocket, sending: StreamCipher, receiving: StreamCipher, handler: SocketHandler) {
     this.#inner = inner;
     this.#sending = sending;

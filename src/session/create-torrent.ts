@@ -99,7 +99,7 @@ export async function createTorrent(path: string, options: Partial<CreateTorrent
   const pieces = await hash(files, pieceLength);
   const name = all.name ?? listing.name;
   const bytes = encodeMetainfo({ ...all, name, content: contentOf(listing), pieceLength, pieces });
-  // What we write we must be able to read: a torrent beyond the limits is refused here, not by whoever gets it.
+  // What we write we must be able to read: a torrent beyond the limits is refused here, before anyone gets it.
   parseMetainfo(bytes);
   return bytes;
 }

@@ -46,8 +46,8 @@ export interface PeerDialParts {
  * real socket takes its place, and no layer is left around a plain one.
  *
  * The next way is tried when the peer ends the connection before its first byte, or does not shake hands as message
- * stream encryption wants. It begins with a new socket, new keys, and no byte of the one before. When nobody listens
- * there, no other way helps.
+ * stream encryption wants. It begins with a new socket, new keys, and no byte of the one before. No other way helps
+ * where no program listens.
  */
 export class PeerDial implements SingleSocket, SocketHandler {
   readonly locallyInitiated = true;

@@ -26,7 +26,7 @@ export type MakeKeyPair = (privateKey: Buffer) => KeyPair;
 
 /**
  * Whether `bytes`, 96 of them, are a public key that hides something: with 0, 1, P − 1, P and what is above, the secret
- * is known to everybody who listens.
+ * is known to everyone on the way.
  */
 export function isPublicKey(bytes: Buffer): boolean {
   return bytes.compare(TWO) >= 0 && bytes.compare(PRIME_LESS_TWO) <= 0;

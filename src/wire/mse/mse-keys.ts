@@ -30,7 +30,7 @@ export interface MseAgreement {
 export const req1 = (secret: Buffer): Buffer => sha1(Buffer.concat([REQ1, secret]));
 /** `HASH('req2', SKEY)`: by it the acceptor knows the torrent. `skey`: the info-hash, 20 bytes. */
 export const req2 = (skey: Buffer): Buffer => sha1(Buffer.concat([REQ2, skey]));
-/** `HASH('req3', S)`, which hides `req2` from whoever only listens. */
+/** `HASH('req3', S)`, which hides `req2` from a third side that only listens. */
 export const req3 = (secret: Buffer): Buffer => sha1(Buffer.concat([REQ3, secret]));
 
 /** The cipher of what the dialler sends. */
