@@ -53,8 +53,8 @@ export function readPeerId(gotPeerId: (peerId: Buffer) => Step): ReadStep {
 }
 
 /**
- * A connection keeps the copy as long as it lives. `Buffer.from` would take a slice of a pool of 8 KiB, which would live
- * as long, with the short messages of an encrypted handshake beside it.
+ * A connection keeps the copy as long as it lives. `Buffer.from` would take a slice of a pool of 8 KiB, which would
+ * live as long, with the short messages of an encrypted handshake beside it.
  */
 function ownCopy(view: Buffer): Buffer {
   const copy = Buffer.allocUnsafeSlow(view.length);
