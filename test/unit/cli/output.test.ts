@@ -136,6 +136,7 @@ test('--json prints an object in each line with the promised fields, and nothing
         downRate: 2,
         upRate: 0,
         peers: 0,
+        encrypted: 0,
         seeds: 0,
         eta: null,
         state: 'checking',
