@@ -291,7 +291,7 @@ function mseStreams(): { readonly dialled: Buffer; readonly accepted: Buffer } {
 /** Whether `side` agrees with `bytes`. What follows the handshake is for other readers. */
 function agrees(side: MseSide, bytes: Buffer): boolean {
   inParts(bytes, (part) => {
-    if (side.agreement === null) side.dataCameIn(part);
+    if (side.agreement === null && side.refused === null) side.dataCameIn(part);
   });
   return side.agreement !== null;
 }

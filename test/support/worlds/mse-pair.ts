@@ -34,7 +34,7 @@ export class MseSide {
     if (this.agreement !== null) this.rest = Buffer.concat([this.rest, bytes]);
     else {
       const read = this.#framer.dataCameIn(bytes);
-      this.rest = Buffer.concat([this.rest, bytes.subarray(read)]);
+      if (read < bytes.length) this.rest = Buffer.concat([this.rest, bytes.subarray(read)]);
     }
   }
 
