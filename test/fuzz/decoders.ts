@@ -215,8 +215,8 @@ function sealed(bytes: Buffer): Buffer {
 }
 
 /** Feeds `bytes` in parts whose lengths follow from the bytes themselves, so that a failure comes again. */
-function inParts(bytes: Buffer, feed: (part: Buffer) => void): void {
-  for (let begin = 0; begin < bytes.length; ) {
+function inParts(bytes: Buffer, feed: (part: Buffer) => void, isOver: () => boolean = () => false): void {
+  for (let begin = 0; begin < bytes.length && !isOver(); ) {
     const end = begin + 1 + ((bytes[begin] as number) % 97) * ((bytes.length >> 10) + 1);
     feed(bytes.subarray(begin, end));
     begin = end;
@@ -290,9 +290,8 @@ function mseStreams(): { readonly dialled: Buffer; readonly accepted: Buffer } {
 
 /** Whether `side` agrees with `bytes`. What follows the handshake is for other readers. */
 function agrees(side: MseSide, bytes: Buffer): boolean {
-  inParts(bytes, (part) => {
-    if (side.agreement === null && side.refused === null) side.dataCameIn(part);
-  });
+  const isOver = (): boolean => side.agreement !== null || side.refused !== null;
+  inParts(bytes, (part) => side.dataCameIn(part), isOver);
   return side.agreement !== null;
 }
 
