@@ -166,7 +166,7 @@ const rows: Readonly<Record<string, Row>> = {
   'an address that is not ours': {
     args: ['hello.torrent', '--bind', '192.0.2.1'],
     code: 28,
-    says: 'bind: this machine does not have the address 192.0.2.1',
+    says: 'this machine does not have the address 192.0.2.1',
   },
   'a folder under a file': {
     args: ['hello.torrent', '-d', 'a file'],

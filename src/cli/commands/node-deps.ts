@@ -23,10 +23,14 @@ export async function nodeDeps(io: CliIo, values: NetworkValues): Promise<RunDep
   // The thread takes some 60 ms to start. The modules below take as long to load, on another core.
   const writer = beginThread(PIECE_WORKER);
   const { createNodeSession } = await import('../../session/node-session.js');
+  const { resolveBind } = await import('../../net/node-interfaces.js');
   return {
     ...sourceReaders(io, values.bind, caCertificates),
-    createSession: (options, gotException, noted) =>
-      createNodeSession({ ...options, caCertificates, userAgent: userAgent(), gotException, writer, noted }),
+    createSession: (options, gotException, noted) => {
+      // The library would name its own option in the message, and the user wrote another word.
+      if (options.bind !== null) resolveBind(options.bind);
+      return createNodeSession({ ...options, caCertificates, userAgent: userAgent(), gotException, writer, noted });
+    },
   };
 }
 

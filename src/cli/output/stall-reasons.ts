@@ -114,13 +114,9 @@ function encryptionReasons({ reach: { turnedAway } }: TorrentStatus, { encryptio
   if (turnedAway === 0) return [];
   const hungUp = `${formatCount(turnedAway, 'dial')} ended by the peer before it answered`;
   if (encryption === 'off')
-    return [
-      { code: 'encryption', message: `${hungUp}: peers may demand encryption, and --encryption off keeps it off` },
-    ];
+    return [{ code: 'encryption', message: `${hungUp}: peers may demand encryption, and --encryption off forbids it` }];
   if (encryption === 'require')
-    return [
-      { code: 'encryption', message: `${hungUp}: peers may take none of the encryption that --encryption requires` },
-    ];
+    return [{ code: 'encryption', message: `${hungUp}: peers may not know the encryption that --encryption requires` }];
   return [];
 }
 
