@@ -1,7 +1,11 @@
+import type { Millis } from '../../base/clock.js';
 import type { Random } from '../../base/random.js';
+import type { PeerAddress, RawServerContext, SingleSocket } from '../../net/raw-server.js';
+import { INFO_HASH_LENGTH } from '../../wire/handshake.js';
 import type { MakeKeyPair } from '../../wire/mse/key-exchange.js';
 import { CRYPTO, type CryptoMethod, type CryptoMethods } from '../../wire/mse/mse-keys.js';
-import type { DialWay } from './peer-dial.js';
+import { type DialWay, PeerDial, type PeerDialOwner } from './peer-dial.js';
+import { addressKey } from './spares.js';
 
 /**
  * How much the user wants encryption.
@@ -86,3 +90,34 @@ export function chooseMethod(policy: EncryptionPolicy, provide: CryptoMethods): 
 
 const RC4: DialWay = { provide: CRYPTO.rc4 };
 const EITHER: DialWay = { provide: BOTH };
+
+/** What a dial needs of the torrent's Encoder. */
+interface DialParts {
+  readonly rawServer: RawServerContext;
+  readonly identity: { readonly infoHash: Buffer };
+  readonly encryption: DialEncryption;
+  readonly options: { readonly encryptionDeadline: Millis };
+  readonly address: PeerAddress;
+}
+
+/** Dials a peer by the ways that lead to it. Where only the plain way does, nothing stands around the socket. */
+export function dialByWays(
+  { rawServer, identity, encryption, options, address }: DialParts,
+  owner: PeerDialOwner,
+): SingleSocket {
+  const key = addressKey(address);
+  const ways = encryption.ways.waysTo(key);
+  if (ways.length === 1 && ways[0] === 'plain') return rawServer.startConnection(address, owner);
+  return new PeerDial(
+    {
+      ...encryption,
+      rawServer,
+      infoHash: identity.infoHash.subarray(0, INFO_HASH_LENGTH),
+      address,
+      ways,
+      handshakeDeadline: options.encryptionDeadline,
+      worked: (way) => encryption.ways.worked(key, way),
+    },
+    owner,
+  );
+}

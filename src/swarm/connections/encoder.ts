@@ -6,13 +6,12 @@
  * Every address that we want to dial becomes a spare first. Every dial is made in one place, `#refill`. It runs
  * whenever a connection ends, whichever side ended it, and whenever an address or a place becomes free.
  */
-import type { Millis, Task, Timers } from '../../base/clock.js';
+import type { Millis, Task } from '../../base/clock.js';
 import { adoptSocket } from '../../net/cipher-socket.js';
 import { hostKey } from '../../net/host-key.js';
 import { parseIp } from '../../net/ip-address.js';
 import type { PeerAddress, RawServerContext, SingleSocket } from '../../net/raw-server.js';
 import { type AddressSource, mayLead, type OwnNetworks } from '../../net/reach-rule.js';
-import { INFO_HASH_LENGTH } from '../../wire/handshake.js';
 import type { Evidence, Refusal, RefusalCode } from '../../wire/refusal.js';
 import type { WorkBudget } from '../work-budget.js';
 import { type Ban, Bans } from './bans.js';
@@ -25,18 +24,18 @@ import {
   type Incoming,
 } from './connection.js';
 import { ConnectionTable } from './connection-table.js';
-import type { DialEncryption } from './dial-ways.js';
+import { type DialEncryption, dialByWays } from './dial-ways.js';
 import { Dials } from './dials.js';
 import type { EncoderOptions } from './encoder-options.js';
 import type { Dialler, HalfOpen } from './half-open.js';
 import { Liveness } from './liveness.js';
 import { Namesakes } from './namesakes.js';
 import type { PeerConnection, PeerEvents } from './peer-connection.js';
-import { PeerDial, type PeerDialOwner } from './peer-dial.js';
 import { Probation } from './probation.js';
 import { type PeerReach, ReachCounter, RefusalLog } from './reach-counter.js';
-import { addressKey, Redialling, Spares, type Turn } from './spares.js';
+import { Redialling, Spares, type Turn } from './spares.js';
 import { type Teller, Tellers } from './tellers.js';
+import { Turnover } from './turnover.js';
 
 /** The objects that are handed to an Encoder. */
 export interface EncoderParts {
@@ -370,27 +369,10 @@ export class Encoder implements ConnectionOwner {
     const { address } = spare;
     this.#spares.dialled(spare, this.#now());
     this.#reach.dialled();
-    const connection = this.#begin({ kind: 'dial', address }, (owner) => this.#socketTo(address, owner));
-    this.#dials.begun(connection, teller);
-  }
-
-  #socketTo(address: PeerAddress, owner: PeerDialOwner): SingleSocket {
-    const { rawServer, encryption, identity, options } = this.#parts;
-    const key = addressKey(address);
-    const ways = encryption.ways.waysTo(key);
-    if (ways.length === 1 && ways[0] === 'plain') return rawServer.startConnection(address, owner);
-    return new PeerDial(
-      {
-        ...encryption,
-        rawServer,
-        infoHash: identity.infoHash.subarray(0, INFO_HASH_LENGTH),
-        address,
-        ways,
-        handshakeDeadline: options.encryptionDeadline,
-        worked: (way) => encryption.ways.worked(key, way),
-      },
-      owner,
+    const connection = this.#begin({ kind: 'dial', address }, (owner) =>
+      dialByWays({ ...this.#parts, address }, owner),
     );
+    this.#dials.begun(connection, teller);
   }
 
   #begin(beginning: Beginning, open: ConstructorParameters<typeof Connection>[6]): Connection {
@@ -449,41 +431,5 @@ export class Encoder implements ConnectionOwner {
 
   #now(): Millis {
     return this.#parts.rawServer.now();
-  }
-}
-
-interface TurnoverParts {
-  readonly timers: Timers;
-  readonly interval: Millis;
-  /** Whether an address waits only because there is no place. */
-  readonly isWanted: () => boolean;
-  /** Parts from a peer that we dialled in vain, if there is one. */
-  readonly giveUpOne: () => void;
-}
-
-/**
- * While every place for dials is taken and addresses wait for one, the peers that we dialled and that are of no use go,
- * one at a time. Otherwise peers that do nothing but stay would keep us from all others for ever.
- */
-class Turnover {
-  readonly #parts: TurnoverParts;
-  #task: Task | null = null;
-
-  constructor(parts: TurnoverParts) {
-    this.#parts = parts;
-  }
-
-  /** An address may be waiting. After each interval we look again, until none waits. */
-  look(): void {
-    this.#task ??= this.#parts.timers.addTask(() => {
-      this.#task = null;
-      if (!this.#parts.isWanted()) return;
-      this.look();
-      this.#parts.giveUpOne();
-    }, this.#parts.interval);
-  }
-
-  stop(): void {
-    this.#task?.cancel();
   }
 }
