@@ -59,7 +59,16 @@ export class FolderGone extends BtgetError {
 }
 
 export type CheckOutcome =
-  | { readonly ok: true; readonly matches: boolean }
+  | {
+      readonly ok: true;
+      /** The bytes give every hash that the torrent tells of the piece. */
+      readonly matches: boolean;
+      /**
+       * Of a piece that does not match, where its bytes are there and the torrent tells its hash tree: the SHA-256 of
+       * each block of its content, 32 bytes for each. Compared with the right ones it tells which blocks are wrong.
+       */
+      readonly leaves?: Buffer;
+    }
   | { readonly ok: false; readonly failure: BtgetError };
 
 export type DoneOutcome = { readonly ok: true } | { readonly ok: false; readonly failure: BtgetError };

@@ -1,8 +1,5 @@
-/**
- * The file lists of a torrent: the v1 list (BEP 3, BEP 47), which we use, and the v2 tree (BEP 52) of a hybrid torrent,
- * which must agree with it.
- */
-import { asBytes, asDictionary, asList, getBytes, getDictionary, getInteger } from '../bencode/access.js';
+/** The file list of version 1 (BEP 3, BEP 47), and whether it agrees with the tree of version 2 in a hybrid torrent. */
+import { asBytes, asDictionary, asList, getBytes, getInteger } from '../bencode/access.js';
 import type { BencodeDictionary, BencodeValue } from '../bencode/bencode.js';
 import { invalid } from './metainfo.js';
 
@@ -21,7 +18,7 @@ export interface RawFile {
 
 // Linux refuses paths of 4,096 bytes, so no file that can exist lies much deeper. Bounds what links and folders cost
 // us.
-const MAX_PATH_ELEMENTS = 255;
+export const MAX_PATH_ELEMENTS = 255;
 
 // BitComet gives pad files such names, and no attribute.
 const BITCOMET_PADDING = '_____padding_file_';
@@ -74,7 +71,7 @@ function parseFile(value: BencodeValue, field: string): RawFile {
   };
 }
 
-function attributesOf(dictionary: BencodeDictionary): string {
+export function attributesOf(dictionary: BencodeDictionary): string {
   return getBytes(dictionary, 'attr')?.toString('latin1') ?? '';
 }
 
@@ -85,72 +82,51 @@ function lengthOf(dictionary: BencodeDictionary, field: string): number {
 }
 
 /** The path elements in `value`; undefined unless it is a list of at least one string and nothing else. */
-function elementsOf(value: BencodeValue | undefined): readonly Buffer[] | undefined {
+export function elementsOf(value: BencodeValue | undefined): readonly Buffer[] | undefined {
   const list = asList(value);
   if (list === undefined || list.length === 0) return undefined;
   const elements = list.map(asBytes);
   return elements.every((element) => element !== undefined) ? elements : undefined;
 }
 
-// BEP 52: "It must be a power of two and at least 16KiB."
-const MIN_PIECE_LENGTH = 16 * 1024;
-
 /**
- * Throws 'torrent-invalid' unless both lists name the same files in the same order, and the v1 files are padded so that
- * each begins with a piece, as in v2. If the lists differed, peers that use one info-hash would send data that is wrong
- * for peers that use the other.
+ * Throws 'torrent-invalid' unless both lists of a hybrid name the same files in the same order, and the v1 files are
+ * padded so that each begins with a piece, as in v2. If the lists differed, peers that use one info-hash would send
+ * data that is wrong for peers that use the other. `tree` are the files of version 2, `files` those of version 1.
  */
-export function checkHybrid(info: BencodeDictionary, files: readonly RawFile[], pieceLength: number): void {
-  if (pieceLength < MIN_PIECE_LENGTH || !Number.isInteger(Math.log2(pieceLength))) {
-    throw invalid('piece length', `${pieceLength} is not a power of two from ${MIN_PIECE_LENGTH} on, as v2 wants it`);
-  }
-  const tree = getDictionary(info, 'file tree');
-  if (tree === undefined) throw invalid('file tree', 'is not a dictionary');
-  const expected: TreeFile[] = [];
-  flatten(tree, [], expected);
+export function checkHybrid(tree: readonly RawFile[], files: readonly RawFile[], pieceLength: number): void {
   const actual = files.filter((file) => !file.padding);
-  if (actual.length !== expected.length) {
-    throw invalid('file tree', `has ${expected.length} files, but the v1 list has ${actual.length}`);
-  }
   for (const [index, file] of actual.entries()) {
-    if (!isSame(file, expected[index] as TreeFile))
-      throw invalid('file tree', `and the v1 list differ in file ${index}`);
+    const other = tree[index];
+    if (other === undefined) throw invalid('file tree', `lacks ${nameOf(file)}, which the v1 list has`);
+    if (!isSame(file, other)) throw invalid('file tree', `has ${nameOf(other)} where the v1 list has ${nameOf(file)}`);
   }
+  const extra = tree[actual.length];
+  if (extra !== undefined) throw invalid('file tree', `has ${nameOf(extra)}, which the v1 list lacks`);
   checkAlignment(files, pieceLength);
 }
 
-/** Adds the files below `folder` to `into` in the order of the tree, which is the order of the keys' bytes. */
-function flatten(folder: BencodeDictionary, path: readonly string[], into: TreeFile[]): void {
-  for (const key of [...folder.keys()].sort()) {
-    const entry = asDictionary(folder.get(key));
-    if (entry === undefined) throw invalid('file tree', 'has an entry that is not a dictionary');
-    const properties = getDictionary(entry, '');
-    if (properties === undefined) flatten(entry, [...path, key], into);
-    else into.push({ path: [...path, key], length: getInteger(properties, 'length') ?? 0 });
-  }
+function nameOf({ path, length }: RawFile): string {
+  return `${path.map((element) => element.toString()).join('/')} (${length} bytes)`;
 }
 
-interface TreeFile {
-  /** Raw path elements, as the keys of the tree spell them. */
-  readonly path: readonly string[];
-  readonly length: number;
-}
-
-function isSame(file: RawFile, other: TreeFile): boolean {
+function isSame(file: RawFile, other: RawFile): boolean {
   return (
-    file.length === other.length &&
-    file.path.length === other.path.length &&
-    file.path.every((element, i) => element.toString('latin1') === other.path[i])
+    file.length === other.length && areSame(file.path, other.path) && areSame(file.target ?? [], other.target ?? [])
   );
+}
+
+function areSame(path: readonly Buffer[], other: readonly Buffer[]): boolean {
+  return path.length === other.length && path.every((element, i) => element.equals(other[i] as Buffer));
 }
 
 // BEP 52: "Files are mapped into this piece address space so that each non-empty file is aligned to a piece boundary
 // and occurs in the same order as in the file tree."
 function checkAlignment(files: readonly RawFile[], pieceLength: number): void {
   let begin = 0;
-  for (const [index, file] of files.entries()) {
+  for (const file of files) {
     if (!file.padding && file.length > 0 && begin % pieceLength !== 0) {
-      throw invalid(`files[${index}]`, 'does not begin with a piece, as v2 wants it');
+      throw invalid('files', `are not aligned: ${nameOf(file)} does not begin with a piece, as v2 wants it`);
     }
     begin += file.length;
   }

@@ -1,8 +1,8 @@
 /** What a .torrent says. A `Metainfo` is fully checked, so no code that has one needs to check any of it again. */
 import { BtgetError } from '../base/failure.js';
+import type { InfoHash, InfoHashV1, InfoHashV2 } from './info-hash.js';
 
-/** 20 bytes by which peers and trackers know a torrent. */
-export type InfoHash = Buffer & { readonly __brand?: 'InfoHash' };
+export type { InfoHash } from './info-hash.js';
 
 export interface TorrentFile {
   /**
@@ -17,7 +17,10 @@ export interface TorrentFile {
    * occur. We read a file that already has this path, but make no file with it.
    */
   readonly exactPath?: readonly string[];
-  /** Offset of the file's first byte in the torrent. */
+  /**
+   * Offset of the file's first byte in the torrent. In a torrent of version 2 alone each file with bytes begins a
+   * piece, so that there may be a gap between two files: padding that is nowhere listed.
+   */
   readonly begin: number;
   /** Bytes. */
   readonly length: number;
@@ -27,23 +30,37 @@ export interface TorrentFile {
   readonly hidden: boolean;
   /** For a link, the path elements of the file or folder of this torrent that it points to; null for other files. */
   readonly symlink: readonly string[] | null;
+  /** The root of the file's hash tree, 32 bytes (BEP 52). Absent for a file of version 1, and for one without bytes. */
+  readonly piecesRoot?: Buffer;
 }
 
 export interface Metainfo {
-  readonly version: '1' | 'hybrid';
+  readonly version: '1' | '2' | 'hybrid';
   readonly name: string;
-  /** SHA-1 over the original bytes of `info`. */
+  /** The info-hash by which we name the torrent to ourselves: that of v1 when it has one. */
   readonly infoHash: InfoHash;
-  /** SHA-256 over the original bytes of `info`, 32 bytes; null unless the torrent is a hybrid. */
-  readonly infoHashV2: Buffer | null;
+  /** Null when the torrent is of version 2 alone. */
+  readonly infoHashV1: InfoHashV1 | null;
+  /** Null when the torrent is of version 1 alone. */
+  readonly infoHashV2: InfoHashV2 | null;
   /** The original bytes of `info`. */
   readonly info: Buffer;
   /** Bytes of each piece but the last, which may be shorter. */
   readonly pieceLength: number;
   readonly pieceCount: number;
-  /** The SHA-1 hashes of all pieces in order, 20 bytes for each. */
+  /** The SHA-1 hashes of all pieces in order, 20 bytes for each. Empty when the torrent is of version 2 alone. */
   readonly pieces: Buffer;
-  /** Bytes of all pieces, with padding. */
+  /**
+   * For each piece the root of its part of its file's hash tree, 32 bytes for each; zeros for the pieces of
+   * `missingLayers`. Null for version 1, and for a hybrid of which only version 1 is used.
+   */
+  readonly pieceRoots: Buffer | null;
+  /**
+   * Files whose piece layer the torrent does not tell, by index: it comes from peers then. Empty for version 1. A file
+   * of one piece needs no layer.
+   */
+  readonly missingLayers: readonly number[];
+  /** Bytes of all pieces: with the padding that version 1 lists, without that of version 2. */
   readonly length: number;
   readonly files: readonly TorrentFile[];
   /** True when the torrent is a folder, even a folder of a single file. */

@@ -4,6 +4,7 @@
  */
 import { type MessagePort, Worker } from 'node:worker_threads';
 import { BtgetError, type FailureCode } from '../base/failure.js';
+import { infoHashV1, infoHashV2 } from './info-hash.js';
 import type { Metainfo, TorrentFile } from './metainfo.js';
 import { parseMetainfo } from './parse-metainfo.js';
 import { type ParseOutcome, type ParseTorrent, type Parsing, parseAtOnce } from './parsing.js';
@@ -12,8 +13,8 @@ import { type ParseOutcome, type ParseTorrent, type Parsing, parseAtOnce } from 
 const MANY_FILES = 2000;
 /** How many files the thread sends in one message. */
 const FILES_A_MESSAGE = 2000;
-/** The bencoded key that occurs once in each file of a folder's list. */
-const PATH_KEY = Buffer.from('4:path');
+/** The bencoded keys that occur once in each file of a folder's list, and of a file tree. */
+const FILE_KEYS = [Buffer.from('4:path'), Buffer.from('11:pieces root')];
 
 /** A message from the thread. */
 type Answer =
@@ -49,11 +50,15 @@ function* parse(bytes: Buffer): Generator<Answer> {
   }
 }
 
-/** Counts the key. Hashes may hold it by chance; then a thread starts without need, and does no harm. */
 function hasManyFiles(bytes: Buffer): boolean {
+  return FILE_KEYS.some((key) => hasManyOf(key, bytes));
+}
+
+/** Counts the key. Hashes may hold it by chance; then a thread starts without need, and does no harm. */
+function hasManyOf(key: Buffer, bytes: Buffer): boolean {
   let at = -1;
   for (let count = 0; count <= MANY_FILES; count += 1) {
-    at = bytes.indexOf(PATH_KEY, at + 1);
+    at = bytes.indexOf(key, at + 1);
     if (at === -1) return false;
   }
   return true;
@@ -74,7 +79,7 @@ function parseInThread(bytes: Buffer, answered: (outcome: ParseOutcome) => void)
   };
   const next = (): void => thread.postMessage(null);
   thread.on('message', (part: Answer) => {
-    if (part.kind === 'files') for (const file of part.files) files.push(file);
+    if (part.kind === 'files') for (const file of part.files) files.push(receivedFile(file));
     else if (part.kind === 'parsed') answer({ ok: true, metainfo: received(part.rest, files) });
     else answer({ ok: false, failure: new BtgetError(part.code, part.message) });
     next();
@@ -93,15 +98,21 @@ function parseInThread(bytes: Buffer, answered: (outcome: ParseOutcome) => void)
 
 /** The metainfo from the thread's messages. A Buffer arrives as a plain Uint8Array. */
 function received(rest: Metainfo, files: readonly TorrentFile[]): Metainfo {
-  const { infoHash, infoHashV2, info, pieces } = rest;
+  const { infoHash, infoHashV1: v1, infoHashV2: v2, info, pieces, pieceRoots } = rest;
   return {
     ...rest,
     infoHash: bufferOf(infoHash),
-    infoHashV2: infoHashV2 === null ? null : bufferOf(infoHashV2),
+    infoHashV1: v1 === null ? null : infoHashV1(bufferOf(v1)),
+    infoHashV2: v2 === null ? null : infoHashV2(bufferOf(v2)),
     info: bufferOf(info),
     pieces: bufferOf(pieces),
+    pieceRoots: pieceRoots === null ? null : bufferOf(pieceRoots),
     files,
   };
+}
+
+function receivedFile(file: TorrentFile): TorrentFile {
+  return file.piecesRoot === undefined ? file : { ...file, piecesRoot: bufferOf(file.piecesRoot) };
 }
 
 function bufferOf(bytes: Uint8Array): Buffer {

@@ -4,8 +4,8 @@ import { asDictionary, getBytes, getDictionary, getInteger, getText } from '../b
 import { type BencodeDictionary, decodeBencodeParts } from '../bencode/bencode.js';
 import { type BencodeRules, CANONICAL, scanBencode, TOLERANT } from '../bencode/guard.js';
 import { checkHybrid, parseFiles, type RawFile } from './file-tree.js';
+import { type InfoHashes, infoHashV1, infoHashV2, mainHash } from './info-hash.js';
 import {
-  type InfoHash,
   invalid,
   MAX_PIECE_COUNT,
   MAX_PIECE_LENGTH,
@@ -15,14 +15,16 @@ import {
 } from './metainfo.js';
 import { parseNodes, parseTrackers, parseWebSeeds } from './parse-sources.js';
 import { distinctPaths, exactElement, pathElement, torrentName } from './path-policy.js';
+import { BLOCK_LENGTH } from './piece-layout.js';
 import { resolveSymlinks } from './symlinks.js';
+import { parseFileTree, parseLayers, type TreeFile } from './v2-tree.js';
 
 const HASH_LENGTH = 20;
 const RULES: BencodeRules = { ...TOLERANT, rawKey: 'info' };
 
 /**
  * What the .torrent says. Throws a BtgetError: 'not-bencoded', or 'torrent-invalid' with the field and what is wrong
- * with it. Of a hybrid torrent the v1 side is read, and its v2 side must agree. A torrent of v2 alone is refused.
+ * with it. Of a hybrid torrent both sides are read, and they must agree.
  */
 export function parseMetainfo(bytes: Buffer): Metainfo {
   if (bytes.length > MAX_TORRENT_LENGTH) {
@@ -47,29 +49,39 @@ export function parseMetainfo(bytes: Buffer): Metainfo {
 
 function parseInfo(root: BencodeDictionary, info: BencodeDictionary, raw: Buffer): Metainfo {
   const version = versionOf(info, raw);
-  const infoHash = infoHashV1(raw);
+  const hashes = hashesOf(version, raw);
+  const infoHash = mainHash(hashes);
   const rawName = getBytes(info, 'name.utf-8') ?? getBytes(info, 'name');
   if (rawName === undefined) throw invalid('name', 'is not a string');
   const name = torrentName(rawName) ?? infoHash.toString('hex');
-  const rawFiles = parseFiles(info, rawName);
-  const isFolder = info.has('files');
-  const pieceLength = pieceLengthOf(info);
+  const pieceLength = pieceLengthOf(info, version);
+  const tree = version === '1' ? [] : parseFileTree(info);
+  const rawFiles = version === '2' ? tree : parseFiles(info, rawName);
+  const isFolder = version === '2' ? isFolderTree(tree, rawName) : info.has('files');
   const length = totalLength(rawFiles);
-  const pieces = piecesOf(info, length, pieceLength);
-  if (version === 'hybrid') checkHybrid(info, rawFiles, pieceLength);
+  const begins = beginsOf(rawFiles, version === '2' ? pieceLength : 1);
+  const pieceCount = pieceCountOf(rawFiles, begins, pieceLength);
+  const pieces = version === '2' ? Buffer.alloc(0) : piecesOf(info, pieceCount);
+  if (version === 'hybrid') checkHybrid(tree, rawFiles, pieceLength);
+  const listed = isFolder
+    ? folderFiles(name, rawName, rawFiles, begins)
+    : rawFiles.map((file) => torrentFile(file, [name], [rawName], 0, null));
+  const files = version === '1' ? listed : withRoots(listed, tree);
+  const layers =
+    version === '1' ? { pieceRoots: null, missingLayers: [] } : parseLayers(root, files, pieceLength, pieceCount);
   return {
     version,
     name,
     infoHash,
-    infoHashV2: version === 'hybrid' ? infoHashV2(raw) : null,
+    infoHashV1: hashes.v1,
+    infoHashV2: hashes.v2,
     info: raw,
     pieceLength,
-    pieceCount: pieces.length / HASH_LENGTH,
+    pieceCount,
     pieces,
+    ...layers,
     length,
-    files: isFolder
-      ? folderFiles(name, rawName, rawFiles)
-      : rawFiles.map((file) => torrentFile(file, [name], [rawName], 0, null)),
+    files,
     isFolder,
     trackers: parseTrackers(root),
     webSeeds: parseWebSeeds(root, isFolder),
@@ -82,23 +94,67 @@ function parseInfo(root: BencodeDictionary, info: BencodeDictionary, raw: Buffer
 }
 
 function versionOf(info: BencodeDictionary, raw: Buffer): Metainfo['version'] {
-  if (!info.has('meta version')) return '1';
+  const hasV1 = info.has('pieces') && (info.has('files') || info.has('length'));
+  if (!info.has('meta version')) {
+    if (!info.has('file tree') || hasV1) return '1';
+    throw invalid('meta version', 'is missing, and there is nothing of version 1');
+  }
   const metaVersion = getInteger(info, 'meta version');
   // BEP 52: "Implementations must check this field first and indicate that a torrent is of a newer version than they
   // can handle before performing other validations".
-  if (metaVersion === undefined || metaVersion > 2) throw invalid('meta version', 'is not one that we know');
-  if (metaVersion < 2) return '1';
-  if (!info.has('pieces')) throw invalid('meta version', 'is 2, and torrents of version 2 alone are not supported yet');
+  if (metaVersion !== undefined && metaVersion > 2) {
+    throw invalid('meta version', `is ${metaVersion}: a newer program made the torrent, and we know version 2`);
+  }
+  if (metaVersion === undefined || metaVersion < 1) throw invalid('meta version', 'is not 1 or 2');
+  if (metaVersion === 1) return '1';
   const scan = scanBencode(raw, CANONICAL);
   if (!scan.ok) throw invalid('info', `is not canonical, as v2 wants it: ${scan.why}, at byte ${scan.at} of it`);
-  return 'hybrid';
+  if (info.has('pieces') && !hasV1) throw invalid('files', 'is missing, and so is length: half of a hybrid');
+  return hasV1 ? 'hybrid' : '2';
 }
 
-function pieceLengthOf(info: BencodeDictionary): number {
+// Both hashes are over the original bytes of `info`. A new encoding could differ, and would name another torrent.
+function hashesOf(version: Metainfo['version'], raw: Buffer): InfoHashes {
+  return {
+    v1: version === '2' ? null : infoHashV1(sha1(raw)),
+    v2: version === '1' ? null : infoHashV2(sha256(raw)),
+  };
+}
+
+/** BEP 52: a tree of one file with the torrent's own name is that file. */
+function isFolderTree([first, ...others]: readonly RawFile[], name: Buffer): boolean {
+  return first === undefined || others.length > 0 || first.path.length > 1 || first.path[0]?.equals(name) !== true;
+}
+
+/** Where each file begins in the torrent. A file with bytes begins at a multiple of `alignment`. */
+function beginsOf(files: readonly RawFile[], alignment: number): readonly number[] {
+  let end = 0;
+  return files.map(({ length }) => {
+    const begin = length === 0 ? end : Math.ceil(end / alignment) * alignment;
+    end = begin + length;
+    return begin;
+  });
+}
+
+function withRoots(files: readonly TorrentFile[], tree: readonly TreeFile[]): readonly TorrentFile[] {
+  let next = 0;
+  return files.map((file) => {
+    if (file.padding) return file;
+    const root = tree[next]?.root ?? null;
+    next += 1;
+    return root === null ? file : { ...file, piecesRoot: Buffer.from(root) };
+  });
+}
+
+function pieceLengthOf(info: BencodeDictionary, version: Metainfo['version']): number {
   const pieceLength = getInteger(info, 'piece length');
   if (pieceLength === undefined) throw invalid('piece length', 'is not a number of bytes');
   if (pieceLength < 1 || pieceLength > MAX_PIECE_LENGTH) {
     throw invalid('piece length', `is ${pieceLength}, it must be from 1 to ${MAX_PIECE_LENGTH}`);
+  }
+  // BEP 52: "It must be a power of two and at least 16KiB."
+  if (version !== '1' && (pieceLength < BLOCK_LENGTH || !Number.isInteger(Math.log2(pieceLength)))) {
+    throw invalid('piece length', `${pieceLength} is not a power of two from ${BLOCK_LENGTH} on, as v2 wants it`);
   }
   return pieceLength;
 }
@@ -113,9 +169,14 @@ function totalLength(files: readonly RawFile[]): number {
   return total;
 }
 
-function piecesOf(info: BencodeDictionary, length: number, pieceLength: number): Buffer {
-  const needed = Math.ceil(length / pieceLength);
-  if (needed > MAX_PIECE_COUNT) throw invalid('pieces', `would be ${needed}, ${MAX_PIECE_COUNT} is the most`);
+function pieceCountOf(files: readonly RawFile[], begins: readonly number[], pieceLength: number): number {
+  const end = (begins.at(-1) ?? 0) + (files.at(-1)?.length ?? 0);
+  const count = Math.ceil(end / pieceLength);
+  if (count > MAX_PIECE_COUNT) throw invalid('pieces', `would be ${count}, ${MAX_PIECE_COUNT} is the most`);
+  return count;
+}
+
+function piecesOf(info: BencodeDictionary, needed: number): Buffer {
   const pieces = getBytes(info, 'pieces');
   if (pieces === undefined) throw invalid('pieces', 'is not a string');
   if (pieces.length !== needed * HASH_LENGTH) {
@@ -124,7 +185,12 @@ function piecesOf(info: BencodeDictionary, length: number, pieceLength: number):
   return pieces;
 }
 
-function folderFiles(name: string, rawName: Buffer, rawFiles: readonly RawFile[]): readonly TorrentFile[] {
+function folderFiles(
+  name: string,
+  rawName: Buffer,
+  rawFiles: readonly RawFile[],
+  begins: readonly number[],
+): readonly TorrentFile[] {
   const wanted = rawFiles.map(({ path, padding, length }) => ({
     // A pad file without a path gets the path that creators usually give it.
     path: path.length === 0 ? ['.pad', String(length)] : [name, ...path.map(pathElement)],
@@ -139,12 +205,9 @@ function folderFiles(name: string, rawName: Buffer, rawFiles: readonly RawFile[]
       padding,
     })),
   );
-  let begin = 0;
-  return rawFiles.map((file, i) => {
-    const parsed = torrentFile(file, paths[i] ?? [], [rawName, ...file.path], begin, targets[i] ?? null);
-    begin += file.length;
-    return parsed;
-  });
+  return rawFiles.map((file, i) =>
+    torrentFile(file, paths[i] ?? [], [rawName, ...file.path], begins[i] ?? 0, targets[i] ?? null),
+  );
 }
 
 function torrentFile(
@@ -176,16 +239,4 @@ function createdAtOf(root: BencodeDictionary): number | null {
   if (createdAt === undefined || createdAt < 0) return null;
   const seconds = createdAt > MAX_SECONDS ? Math.floor(createdAt / 1000) : createdAt;
   return seconds > MAX_SECONDS ? null : seconds;
-}
-
-// Both hashes are over the original bytes of `info`. A new encoding could differ, and would name another torrent.
-
-/** BEP 3: the 20 bytes by which trackers and peers know a v1 or hybrid torrent. */
-function infoHashV1(info: Buffer): InfoHash {
-  return sha1(info);
-}
-
-/** BEP 52: the 32 bytes that name a v2 or hybrid torrent. */
-function infoHashV2(info: Buffer): Buffer {
-  return sha256(info);
 }

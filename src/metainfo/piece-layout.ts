@@ -1,4 +1,5 @@
 /** How a torrent is cut into pieces and blocks. Only this file makes a `PieceIndex`. */
+import { NODE_LENGTH, powerOfTwoFrom } from './merkle.js';
 import type { Metainfo, TorrentFile } from './metainfo.js';
 
 /** The index of a piece, known to be below the torrent's piece count. */
@@ -8,21 +9,52 @@ export type PieceIndex = number & { readonly __brand: 'PieceIndex' };
 // that."
 export const BLOCK_LENGTH = 16 * 1024;
 
-/** The pieces and blocks of one torrent. It never changes. */
+/** What the bytes of a piece must give. At least one of `sha1` and `root` is there. */
+export interface PieceProof {
+  /** SHA-1 of the whole piece, 20 bytes; null when the torrent is of version 2 alone. */
+  readonly sha1: Buffer | null;
+  /**
+   * The root of the hash tree of the piece's content (BEP 52), 32 bytes. Null for version 1, and when the torrent's
+   * version 2 is not used because nobody told us its layers.
+   */
+  readonly root: Buffer | null;
+  /** The leaves of that tree, padding included: a power of two. 0 without a root. */
+  readonly width: number;
+}
+
+type LayoutMetainfo = Pick<Metainfo, 'pieceCount' | 'pieceLength' | 'length' | 'pieces'> &
+  Partial<Pick<Metainfo, 'version' | 'files' | 'pieceRoots'>>;
+
+/**
+ * The pieces and blocks of one torrent. It never changes.
+ *
+ * In a torrent of version 2 or of both, each file with bytes begins a piece. A piece of version 2 ends with its file. A
+ * piece of both goes on with the zeros of a pad file: all peers count these bytes, but its hash tree does not.
+ */
 export class PieceLayout {
   readonly pieceCount: number;
   readonly pieceLength: number;
-  /** Bytes of all pieces, with padding. */
+  /** Bytes of all pieces: with the padding that version 1 lists, without that of version 2. */
   readonly length: number;
+  /** Whether the torrent is of version 2 alone. */
+  readonly isV2Alone: boolean;
   readonly #hashes: Buffer;
+  readonly #roots: Buffer | null;
   readonly #blocksPerPiece: number;
+  readonly #files: readonly TorrentFile[];
+  /** By piece: the index of its file. Null for version 1. */
+  readonly #fileOf: Uint32Array | null;
 
-  constructor(metainfo: Pick<Metainfo, 'pieceCount' | 'pieceLength' | 'length' | 'pieces'>) {
+  constructor(metainfo: LayoutMetainfo) {
     this.pieceCount = metainfo.pieceCount;
     this.pieceLength = metainfo.pieceLength;
     this.length = metainfo.length;
+    this.isV2Alone = metainfo.version === '2';
     this.#hashes = metainfo.pieces;
+    this.#roots = metainfo.pieceRoots ?? null;
     this.#blocksPerPiece = Math.ceil(metainfo.pieceLength / BLOCK_LENGTH);
+    this.#files = metainfo.files ?? [];
+    this.#fileOf = (metainfo.version ?? '1') === '1' ? null : filesByPiece(this.#files, metainfo);
   }
 
   /** `index` as the index of a piece; undefined when this torrent has no such piece. */
@@ -40,14 +72,32 @@ export class PieceLayout {
     return piece * this.pieceLength;
   }
 
-  /** `pieceLength`, or less for the last piece. */
+  /** `pieceLength`, or less for the last piece. In a torrent of version 2 alone, less for each file's last piece. */
   lengthOf(piece: PieceIndex): number {
+    if (this.isV2Alone) return this.contentLengthOf(piece);
     return Math.min(this.pieceLength, this.length - piece * this.pieceLength);
   }
 
-  /** The SHA-1 that the piece must have, 20 bytes. */
-  hashOf(piece: PieceIndex): Buffer {
-    return this.#hashes.subarray(piece * 20, piece * 20 + 20);
+  /** Bytes of the piece that its hash tree covers: those of its file. For version 1, `lengthOf`. */
+  contentLengthOf(piece: PieceIndex): number {
+    if (this.#fileOf === null) return this.lengthOf(piece);
+    const { begin, length } = this.#fileOfPiece(piece);
+    return Math.min(this.pieceLength, begin + length - piece * this.pieceLength);
+  }
+
+  /** What the bytes of the piece must give. */
+  proofOf(piece: PieceIndex): PieceProof {
+    const sha1 = this.isV2Alone ? null : this.#hashes.subarray(piece * 20, piece * 20 + 20);
+    if (this.#roots === null) return { sha1, root: null, width: 0 };
+    const root = this.#roots.subarray(piece * NODE_LENGTH, (piece + 1) * NODE_LENGTH);
+    const { length } = this.#fileOfPiece(piece);
+    const width = length > this.pieceLength ? this.#blocksPerPiece : powerOfTwoFrom(Math.ceil(length / BLOCK_LENGTH));
+    return { sha1, root, width };
+  }
+
+  /** The file that the piece is of, by index; undefined for version 1, whose pieces may span files. */
+  fileOf(piece: PieceIndex): number | undefined {
+    return this.#fileOf?.[piece];
   }
 
   blockCount(piece: PieceIndex): number {
@@ -72,6 +122,21 @@ export class PieceLayout {
       return undefined;
     return length === this.blockLength(index, block) ? this.blockKey(index, block) : undefined;
   }
+
+  #fileOfPiece(piece: PieceIndex): TorrentFile {
+    return this.#files[this.#fileOf?.[piece] ?? -1] as TorrentFile;
+  }
+}
+
+/** By piece: the index of the file that the piece is of. Each file with bytes begins a piece. */
+function filesByPiece(files: readonly TorrentFile[], { pieceCount, pieceLength }: LayoutMetainfo): Uint32Array {
+  const owners = new Uint32Array(pieceCount);
+  for (const [index, file] of files.entries()) {
+    if (file.padding || file.length === 0) continue;
+    const first = file.begin / pieceLength;
+    owners.fill(index, first, first + Math.ceil(file.length / pieceLength));
+  }
+  return owners;
 }
 
 /** The pieces from `first` to `end` − 1. */

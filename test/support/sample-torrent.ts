@@ -1,4 +1,5 @@
 import { sha1 } from '../../src/base/digest.js';
+import { infoHashV1 } from '../../src/metainfo/info-hash.js';
 import type { Metainfo, TorrentFile } from '../../src/metainfo/metainfo.js';
 import { type PieceIndex, PieceLayout } from '../../src/metainfo/piece-layout.js';
 import { pieceHashes } from './pieces.js';
@@ -54,11 +55,14 @@ export function sampleTorrent(samples: readonly SampleFile[], pieceLength: numbe
     version: '1',
     name: files[0]?.path[0] ?? 'empty',
     infoHash: sha1(pieces),
+    infoHashV1: infoHashV1(sha1(pieces)),
     infoHashV2: null,
     info: Buffer.alloc(0),
     pieceLength,
     pieceCount,
     pieces,
+    pieceRoots: null,
+    missingLayers: [],
     length,
     files,
     isFolder: (files[0]?.path.length ?? 0) > 1,

@@ -54,7 +54,10 @@ export class Place {
       const begin = this.layout.beginOf(piece);
       const bytes = content.subarray(begin, begin + this.layout.lengthOf(piece));
       const isRight = (found: Buffer): boolean =>
-        createHash('sha1').update(found).digest().equals(this.layout.hashOf(piece));
+        createHash('sha1')
+          .update(found)
+          .digest()
+          .equals(this.layout.proofOf(piece).sha1 as Buffer);
       if (isRight(bytes) || this.#sharedFrom(aside, piece, bytes, selected).some(isRight)) right.add(piece);
     }
     return right;

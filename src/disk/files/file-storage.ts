@@ -122,7 +122,7 @@ export class FileStorage implements Storage {
       writes,
       // Posting a view of unshared memory would copy all of it, not only the view.
       data: shared ? data : new Uint8Array(data),
-      hash: new Uint8Array(this.#layout.hashOf(piece)),
+      hash: new Uint8Array(this.#layout.proofOf(piece).sha1 ?? []),
     };
     this.#ask('commit', request, [], (told) => {
       if (told.ok && told.value) {
@@ -176,7 +176,7 @@ export class FileStorage implements Storage {
           answered({ ok: false, failure: decodeFailure(answer.failure) });
           return;
         }
-        const matches = answer.kind === 'hashed' && this.#layout.hashOf(piece).equals(answer.hashes);
+        const matches = answer.kind === 'hashed' && this.#layout.proofOf(piece).sha1?.equals(answer.hashes) === true;
         if (matches) this.#places.map.settle(piece, rule);
         answered({ ok: true, matches });
       });

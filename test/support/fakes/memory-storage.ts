@@ -218,7 +218,7 @@ export class MemoryStorage implements Storage {
   commitPiece(piece: PieceIndex, slot: PieceSlot, answered: (outcome: CheckOutcome) => void): void {
     this.#run('commitPiece', piece, answered, () => {
       const data = slot.data.subarray(0, this.#layout.lengthOf(piece));
-      const matches = sha1(data).equals(this.#layout.hashOf(piece));
+      const matches = sha1(data).equals(this.#layout.proofOf(piece).sha1 as Buffer);
       if (matches) {
         this.#write(this.#layout.beginOf(piece), data);
         this.#map.settle(piece, 'kept');
@@ -252,7 +252,9 @@ export class MemoryStorage implements Storage {
     this.#run('checkPiece', piece, answered, () => {
       const data = Buffer.alloc(this.#layout.lengthOf(piece));
       const rule = PLACE_RULES.find(
-        (by) => this.#readBy(by, this.#layout.beginOf(piece), data) && sha1(data).equals(this.#layout.hashOf(piece)),
+        (by) =>
+          this.#readBy(by, this.#layout.beginOf(piece), data) &&
+          sha1(data).equals(this.#layout.proofOf(piece).sha1 as Buffer),
       );
       if (rule !== undefined) this.#map.settle(piece, rule);
       return { ok: true, matches: rule !== undefined };

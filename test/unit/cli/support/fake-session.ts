@@ -3,6 +3,7 @@ import type { BtgetError } from '../../../../src/base/failure.js';
 import type { CommandSession, CommandTorrent, CreateSession } from '../../../../src/cli/run/session-face.js';
 import type { DhtStatus } from '../../../../src/discovery/dht/dht-node.js';
 import type { PortMapping } from '../../../../src/discovery/port-mapping/port-mapper.js';
+import { infoHashV1 } from '../../../../src/metainfo/info-hash.js';
 import type { V1MagnetLink } from '../../../../src/metainfo/magnet.js';
 import type { Metainfo, TorrentFile } from '../../../../src/metainfo/metainfo.js';
 import type { MagnetEvents } from '../../../../src/session/magnet-torrent.js';
@@ -29,11 +30,14 @@ export function makeMetainfo(
     version: '1',
     name,
     infoHash: createHash('sha1').update(name).digest(),
+    infoHashV1: infoHashV1(createHash('sha1').update(name).digest()),
     infoHashV2: null,
     info: Buffer.alloc(0),
     pieceLength: 16384,
     pieceCount: Math.ceil(begin / 16384),
     pieces: Buffer.alloc(20 * Math.ceil(begin / 16384)),
+    pieceRoots: null,
+    missingLayers: [],
     length: begin,
     files,
     isFolder,

@@ -1,0 +1,163 @@
+/** The file tree and the piece layers of version 2 (BEP 52). */
+import { asDictionary, getBytes, getDictionary, getInteger } from '../bencode/access.js';
+import type { BencodeDictionary } from '../bencode/bencode.js';
+import { attributesOf, elementsOf, MAX_PATH_ELEMENTS, type RawFile } from './file-tree.js';
+import { merkleRoot, NODE_LENGTH, powerOfTwoFrom } from './merkle.js';
+import { invalid, type TorrentFile } from './metainfo.js';
+import { BLOCK_LENGTH } from './piece-layout.js';
+
+/** A file as the tree names it. */
+export interface TreeFile extends RawFile {
+  /** Null for a file without bytes. */
+  readonly root: Buffer | null;
+}
+
+/**
+ * The files of the tree of `info`, in its order: that of the bytes of each path element. Throws 'torrent-invalid'. The
+ * caller has made sure that the keys are in order and that none comes twice.
+ */
+export function parseFileTree(info: BencodeDictionary): readonly TreeFile[] {
+  const tree = getDictionary(info, 'file tree');
+  if (tree === undefined) throw invalid('file tree', info.has('file tree') ? 'is not a dictionary' : 'is missing');
+  if (tree.has('')) throw invalid('file tree', 'has a file without a name');
+  const files: TreeFile[] = [];
+  addFiles(tree, [], files);
+  if (files.length === 0) throw invalid('file tree', 'has no files');
+  return files;
+}
+
+/** Adds the files below `folder` to `into`. The limit on the depth of all torrents bounds how deep this goes. */
+function addFiles(folder: BencodeDictionary, path: readonly Buffer[], into: TreeFile[]): void {
+  if (path.length >= MAX_PATH_ELEMENTS) {
+    throw invalid('file tree', `has paths of more than ${MAX_PATH_ELEMENTS} elements`);
+  }
+  for (const [key, value] of folder) {
+    const at = [...path, Buffer.from(key, 'latin1')];
+    const entry = asDictionary(value);
+    if (entry === undefined) throw invalid(fieldOf(at), 'is not a dictionary');
+    if (!entry.has('')) addFiles(entry, at, into);
+    else if (entry.size > 1) throw invalid(fieldOf(at), 'is a file and a folder at once');
+    else into.push(parseTreeFile(entry, at));
+  }
+}
+
+function parseTreeFile(entry: BencodeDictionary, path: readonly Buffer[]): TreeFile {
+  const field = fieldOf(path);
+  const properties = getDictionary(entry, '');
+  if (properties === undefined) throw invalid(field, 'does not say what the file is like');
+  const length = getInteger(properties, 'length');
+  const attributes = attributesOf(properties);
+  if (attributes.includes('p')) throw invalid(field, 'is a pad file, which version 2 does not have');
+  const target = attributes.includes('l') ? elementsOf(properties.get('symlink path')) : undefined;
+  // BEP 47 does not name the length of a link. Creators leave it out or write 0.
+  if (length === undefined ? target === undefined : length < 0) throw invalid(`${field}.length`, 'is not a number');
+  const isLink = (length ?? 0) === 0 && target !== undefined && target.length <= MAX_PATH_ELEMENTS;
+  return {
+    path,
+    length: length ?? 0,
+    padding: false,
+    executable: attributes.includes('x'),
+    hidden: attributes.includes('h'),
+    target: isLink ? target : null,
+    root: (length ?? 0) === 0 ? null : rootOf(properties, field),
+  };
+}
+
+function rootOf(properties: BencodeDictionary, field: string): Buffer {
+  const root = getBytes(properties, 'pieces root');
+  if (root === undefined) throw invalid(`${field}.pieces root`, 'is missing');
+  if (root.length !== NODE_LENGTH) throw invalid(`${field}.pieces root`, `has ${root.length} bytes, not 32`);
+  if (root.every((byte) => byte === 0)) throw invalid(`${field}.pieces root`, 'is all zeros');
+  return root;
+}
+
+/** The path of a file of the tree as the name of a field. It may hold any character. */
+export function fieldOf(path: readonly Buffer[]): string {
+  return `file tree[${path.map((element) => element.toString()).join('/')}]`;
+}
+
+/** Whether the file has more than one piece, so that its root alone does not prove each of them. */
+export function hasLayer(file: TorrentFile, pieceLength: number): boolean {
+  return file.piecesRoot !== undefined && file.length > pieceLength;
+}
+
+/** What the layers of a torrent tell, in the fields of `Metainfo`. */
+export interface ParsedLayers {
+  readonly pieceRoots: Buffer;
+  readonly missingLayers: readonly number[];
+}
+
+/**
+ * The roots of all pieces, from the `piece layers` of the .torrent and from the roots of files of one piece. Throws
+ * 'torrent-invalid' for a layer that is not of a file of this torrent, or that does not give the file's root.
+ */
+export function parseLayers(
+  root: BencodeDictionary,
+  files: readonly TorrentFile[],
+  pieceLength: number,
+  pieceCount: number,
+): ParsedLayers {
+  const given = layersOf(root, files, pieceLength);
+  const pieceRoots = Buffer.alloc(pieceCount * NODE_LENGTH);
+  const missingLayers: number[] = [];
+  const proven = new Set<string>();
+  for (const [index, file] of files.entries()) {
+    if (file.piecesRoot === undefined) continue;
+    const at = (file.begin / pieceLength) * NODE_LENGTH;
+    if (!hasLayer(file, pieceLength)) {
+      file.piecesRoot.copy(pieceRoots, at);
+      continue;
+    }
+    const key = file.piecesRoot.toString('latin1');
+    const layer = given.get(key);
+    if (layer === undefined) {
+      missingLayers.push(index);
+      continue;
+    }
+    // Files with the same bytes have the same layer, which is proven once.
+    if (!proven.has(key) && !isLayerOf(file, layer, pieceLength)) {
+      throw invalid('piece layers', `do not give the pieces root of ${file.path.join('/')}`);
+    }
+    proven.add(key);
+    layer.copy(pieceRoots, at);
+  }
+  return { pieceRoots, missingLayers };
+}
+
+/**
+ * Whether `layer` has a hash for each piece of the file, and these hashes give the file's root. `layer` may come from a
+ * stranger.
+ */
+export function isLayerOf(file: TorrentFile, layer: Buffer, pieceLength: number): boolean {
+  const count = Math.ceil(file.length / pieceLength);
+  if (file.piecesRoot === undefined || layer.length !== count * NODE_LENGTH) return false;
+  const level = Math.log2(pieceLength / BLOCK_LENGTH);
+  return merkleRoot(layer, powerOfTwoFrom(count), level).equals(file.piecesRoot);
+}
+
+function layersOf(
+  root: BencodeDictionary,
+  files: readonly TorrentFile[],
+  pieceLength: number,
+): ReadonlyMap<string, Buffer> {
+  const layers = getDictionary(root, 'piece layers');
+  if (layers === undefined) {
+    if (root.has('piece layers')) throw invalid('piece layers', 'is not a dictionary');
+    return new Map();
+  }
+  const roots = new Map<string, TorrentFile>();
+  for (const file of files) if (file.piecesRoot !== undefined) roots.set(file.piecesRoot.toString('latin1'), file);
+  const found = new Map<string, Buffer>();
+  for (const [key] of layers) {
+    const file = roots.get(key);
+    const layer = getBytes(layers, key);
+    if (file === undefined) throw invalid('piece layers', 'has a layer of no file of the torrent');
+    if (layer === undefined) throw invalid('piece layers', 'has a layer that is not a string');
+    const isNeedless = !hasLayer(file, pieceLength) && layer.equals(file.piecesRoot ?? layer);
+    if (!hasLayer(file, pieceLength) && !isNeedless) {
+      throw invalid('piece layers', `has a wrong layer of ${file.path.join('/')}, which has one piece`);
+    }
+    found.set(key, layer);
+  }
+  return found;
+}
