@@ -1,27 +1,45 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHash, createHmac, type Hash, hash } from 'node:crypto';
 
 /** SHA-1 of `bytes`, 20 bytes. */
 export function sha1(bytes: Uint8Array): Buffer {
-  return createHash('sha1').update(bytes).digest();
+  return hash('sha1', bytes, 'buffer');
 }
 
-/** SHA-1 of bytes that arrive in several parts. */
-export class RunningSha1 {
-  readonly #hash = createHash('sha1');
+/** The digest of bytes that arrive in several parts. */
+class RunningDigest {
+  readonly #hash: Hash;
+
+  constructor(algorithm: 'sha1' | 'sha256') {
+    this.#hash = createHash(algorithm);
+  }
 
   update(bytes: Uint8Array): void {
     this.#hash.update(bytes);
   }
 
-  /** SHA-1 of all parts so far, 20 bytes. Call it once, at the end: Node's hash object cannot be used after it. */
+  /** The digest of all parts so far. Call it once, at the end: Node's hash object cannot be used after it. */
   digest(): Buffer {
     return this.#hash.digest();
   }
 }
 
+/** SHA-1 of bytes that arrive in several parts, 20 bytes. */
+export class RunningSha1 extends RunningDigest {
+  constructor() {
+    super('sha1');
+  }
+}
+
+/** SHA-256 of bytes that arrive in several parts, 32 bytes. */
+export class RunningSha256 extends RunningDigest {
+  constructor() {
+    super('sha256');
+  }
+}
+
 /** SHA-256 of `bytes`, 32 bytes. */
 export function sha256(bytes: Uint8Array): Buffer {
-  return createHash('sha256').update(bytes).digest();
+  return hash('sha256', bytes, 'buffer');
 }
 
 /** The HMAC of `bytes` with SHA-256 (RFC 2104), 32 bytes. Only a party that knows `key` can compute it. */

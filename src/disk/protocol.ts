@@ -62,18 +62,69 @@ export type HashSource =
     }
   | { readonly kind: 'zeros'; readonly length: number };
 
-/** The bytes of consecutive pieces. Each piece has `pieceLength` bytes; the last one may be shorter. */
+/**
+ * The bytes of consecutive pieces. Each piece has `pieceLength` bytes; the last one may be shorter. At least one of
+ * `sha1` and `tree` is wanted.
+ */
 export interface HashJob {
   readonly sources: readonly HashSource[];
   readonly pieceLength: number;
+  /** Whether SHA-1 is wanted: of all bytes of each piece, zeros included. */
+  readonly sha1: boolean;
+  /** Null when no hash trees are wanted. */
+  readonly tree: TreeJob | null;
+}
+
+/**
+ * What is wanted of the hash tree of each piece (BEP 52). The job holds bytes of one file, and begins a piece of it.
+ * Zeros may follow them: they are padding, which no tree covers. Each piece has at least one byte of the file, and
+ * `pieceLength` is a multiple of 16 KiB.
+ */
+export interface TreeJob {
+  /**
+   * The leaves of the tree of each piece, padding included: a power of two. Of a file that is longer than a piece, the
+   * blocks of a whole piece; of a shorter file, the blocks of the file, and then as far as the next power of two.
+   */
+  readonly width: number;
+  /** Whether the answer tells the leaves too. */
+  readonly leaves: boolean;
 }
 
 export type HashAnswer =
-  /** SHA-1 of each piece, 20 bytes each. */
-  | { readonly kind: 'hashed'; readonly hashes: Uint8Array }
+  | {
+      readonly kind: 'hashed';
+      /** SHA-1 of each piece, 20 bytes each. Empty when the job does not want it. */
+      readonly hashes: Uint8Array;
+      /**
+       * The root of each piece's tree, 32 bytes each. Empty when the job wants no trees. For a file longer than a piece
+       * they are its piece layer; for a shorter file, its `pieces root`.
+       */
+      readonly roots: Uint8Array;
+      /** SHA-256 of each block of the file's bytes, 32 bytes each, without padding. Empty when the job wants none. */
+      readonly leaves: Uint8Array;
+    }
   /** A file is not there, or shorter than the job wants. */
   | { readonly kind: 'missing'; readonly path: string }
   | { readonly kind: 'failed'; readonly failure: FailureMessage };
+
+/** What the bytes of a piece must give. At least one of `sha1` and `root` is there. */
+export interface CommitProof {
+  /** SHA-1 of the whole piece, 20 bytes; null when the torrent does not tell it. */
+  readonly sha1: Uint8Array | null;
+  /** The root of the hash tree of the piece's content, 32 bytes; null when the torrent does not tell it. */
+  readonly root: Uint8Array | null;
+  /** The leaves of that tree, padding included; 0 without a root. */
+  readonly width: number;
+  /** Bytes at the begin of the piece that the tree covers. */
+  readonly contentLength: number;
+}
+
+export interface Judged {
+  /** 'inconsistent': one of the two hashes is right and the other is wrong, so the torrent contradicts itself. */
+  readonly verdict: 'right' | 'wrong' | 'inconsistent';
+  /** SHA-256 of each block of the content, 32 bytes each, when the piece is wrong and has a root. */
+  readonly leaves: Uint8Array | null;
+}
 
 /** A survey, and which files it speaks of. */
 export interface SurveyedFile {
@@ -104,15 +155,15 @@ export interface Work {
   measureFiles: { request: { place: StoragePlace; names: readonly FileNames[] }; answer: readonly number[] };
   /** Bytes that are free at the place; null where the file system does not say. */
   measureFree: { request: { place: StoragePlace }; answer: number | null };
-  /** Hashes `data`, writes it when the hash is right, and says whether it is. */
+  /** Judges `data`, one piece, and writes it when it is right. */
   commit: {
     request: {
       place: StoragePlace;
       writes: readonly FileWrite[];
       data: Uint8Array;
-      hash: Uint8Array;
+      proof: CommitProof;
     };
-    answer: boolean;
+    answer: Judged;
   };
   write: { request: { place: StoragePlace; writes: readonly FileWrite[]; data: Uint8Array }; answer: null };
   /** Makes the files that are not there, and says what each file is like, by its index. */

@@ -58,6 +58,19 @@ export class FolderGone extends BtgetError {
   }
 }
 
+/**
+ * One of the two hashes that a torrent tells of a piece is right, and the other is wrong. So the torrent contradicts
+ * itself: no bytes can be right, and no peer is to blame.
+ */
+export class InconsistentHashes extends BtgetError {
+  readonly piece: PieceIndex;
+
+  constructor(piece: PieceIndex) {
+    super('torrent-invalid', `torrent is not valid: its two hashes of piece ${piece} contradict each other`);
+    this.piece = piece;
+  }
+}
+
 export type CheckOutcome =
   | {
       readonly ok: true;
@@ -70,6 +83,10 @@ export type CheckOutcome =
       readonly leaves?: Buffer;
     }
   | { readonly ok: false; readonly failure: BtgetError };
+
+export type LeavesOutcome =
+  /** SHA-256 of each block of the piece's content, 32 bytes each: they give the piece's root. */
+  { readonly ok: true; readonly leaves: Buffer } | { readonly ok: false; readonly failure: BtgetError };
 
 export type DoneOutcome = { readonly ok: true } | { readonly ok: false; readonly failure: BtgetError };
 
@@ -189,8 +206,9 @@ export interface Storage {
   survey(answered: (outcome: SurveyOutcome) => void, refused?: SurveyRefused | null): void;
 
   /**
-   * Hashes the first `lengthOf(piece)` bytes of the slot, and writes them when the hash is right. `matches` false:
-   * nothing was written. The caller must not touch the slot until the answer. After it the slot is the caller's again.
+   * Hashes the first `lengthOf(piece)` bytes of the slot, and writes them when every hash is right. `matches` false:
+   * nothing was written. Fails with `InconsistentHashes` when the hashes contradict each other. The caller must not
+   * touch the slot until the answer. After it the slot is the caller's again.
    */
   commitPiece(piece: PieceIndex, slot: PieceSlot, answered: (outcome: CheckOutcome) => void): void;
 
@@ -204,10 +222,17 @@ export interface Storage {
   writeBlock(piece: PieceIndex, begin: number, data: Buffer, answered: (outcome: DoneOutcome) => void): void;
 
   /**
-   * Hashes what the disk holds for the piece. When bytes are not there, `matches` is false; that is no failure. When
-   * the piece is right, later reads use the places where it was found, in the files or aside.
+   * Hashes what the disk holds for the piece. When bytes are not there, `matches` is false, without leaves; that is no
+   * failure. Fails with `InconsistentHashes` when the hashes contradict each other. When the piece is right, later
+   * reads use the places where it was found, in the files or aside.
    */
   checkPiece(piece: PieceIndex, answered: (outcome: CheckOutcome) => void): void;
+
+  /**
+   * Hashes the blocks of a piece that we have, of a torrent with hash trees. Fails with 'io' when its bytes are not
+   * there, or are not right any more.
+   */
+  hashBlocks(piece: PieceIndex, answered: (outcome: LeavesOutcome) => void): void;
 
   /**
    * Reads each run; runs that follow one another are read in one go. The caller must not touch the memory until the

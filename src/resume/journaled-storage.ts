@@ -10,6 +10,7 @@ import type {
   CheckOutcome,
   DiskRoom,
   DoneOutcome,
+  LeavesOutcome,
   MakeOutcome,
   PassOverOutcome,
   PieceSlot,
@@ -89,6 +90,10 @@ export class JournaledStorage implements Storage {
       else if (outcome.ok) this.#journal.pieceWrong(piece);
       told(outcome);
     });
+  }
+
+  hashBlocks(piece: PieceIndex, answered: (outcome: LeavesOutcome) => void): void {
+    this.#storage.hashBlocks(piece, this.#untilClosed(answered));
   }
 
   readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {

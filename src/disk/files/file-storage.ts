@@ -1,11 +1,21 @@
 /** A torrent's bytes in files. Workers write and hash; blocks for uploading are read on this thread. */
 import type { Timers } from '../../base/clock.js';
-import type { BtgetError } from '../../base/failure.js';
+import { BtgetError } from '../../base/failure.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
 import { type ContentSegment, PLACE_RULES, type PlaceRule } from '../content-map.js';
 import { decodeFailure, type FailureMessage, LostName } from '../failure.js';
-import type { FileWrite, ReadPlace, StoragePlace, Told, Work, WorkKind } from '../protocol.js';
+import type {
+  CommitProof,
+  FileWrite,
+  HashJob,
+  Judged,
+  ReadPlace,
+  StoragePlace,
+  Told,
+  Work,
+  WorkKind,
+} from '../protocol.js';
 import {
   type AdoptedFile,
   type BlockRead,
@@ -13,6 +23,8 @@ import {
   type DiskRoom,
   type DoneOutcome,
   FileLost,
+  InconsistentHashes,
+  type LeavesOutcome,
   type MakeOutcome,
   type PassOverOutcome,
   type PieceSlot,
@@ -23,6 +35,7 @@ import {
 } from '../storage.js';
 import type { RootAnchor, RootAnchors } from '../system/anchor.js';
 import type { ReadOperations } from '../system/operations.js';
+import { verdictOf } from '../verdict.js';
 import { type BlockReaderParts, readBlocks } from './block-reader.js';
 import type { HashQueue } from './hash-queue.js';
 import { FilePlaces } from './places.js';
@@ -122,15 +135,26 @@ export class FileStorage implements Storage {
       writes,
       // Posting a view of unshared memory would copy all of it, not only the view.
       data: shared ? data : new Uint8Array(data),
-      hash: new Uint8Array(this.#layout.proofOf(piece).sha1 ?? []),
+      proof: this.#commitProofOf(piece),
     };
     this.#ask('commit', request, [], (told) => {
-      if (told.ok && told.value) {
+      if (told.ok && told.value.verdict === 'right') {
         this.#places.map.settle(piece, 'kept');
         this.#wrote(writes);
       }
-      this.#later(() => answered(told.ok ? { ok: true, matches: told.value } : this.#failed(told)));
+      this.#later(() => answered(told.ok ? outcomeOf(piece, told.value) : this.#failed(told)));
     });
+  }
+
+  #commitProofOf(piece: PieceIndex): CommitProof {
+    const { sha1, root, width } = this.#layout.proofOf(piece);
+    // Posting views of the hashes of all pieces would copy all of them.
+    return {
+      sha1: sha1 === null ? null : new Uint8Array(sha1),
+      root: root === null ? null : new Uint8Array(root),
+      width,
+      contentLength: this.#layout.contentLengthOf(piece),
+    };
   }
 
   makeFiles(files: readonly number[], answered: (outcome: MakeOutcome) => void): void {
@@ -161,7 +185,7 @@ export class FileStorage implements Storage {
       this.#checkBy(rule, piece, (outcome) => {
         const [next, ...rest] = others;
         if (!outcome.ok || outcome.matches) answered(outcome);
-        else if (next === undefined || !mayDiffer) this.#inspect(piece, answered);
+        else if (next === undefined || !mayDiffer) this.#inspect(piece, outcome, answered);
         else check(next, ...rest);
       });
     };
@@ -169,16 +193,26 @@ export class FileStorage implements Storage {
   }
 
   #checkBy(rule: PlaceRule, piece: PieceIndex, answered: (outcome: CheckOutcome) => void): void {
-    const sources = this.#places.sources(rule, piece);
-    this.#disk.hashing.add(this, { sources, pieceLength: this.#layout.pieceLength }, (answer) => {
+    const sources = this.#places.sources(rule, piece, this.#layout.lengthOf(piece));
+    const proof = this.#layout.proofOf(piece);
+    const job: HashJob = {
+      sources,
+      pieceLength: this.#layout.pieceLength,
+      sha1: proof.sha1 !== null,
+      tree: proof.root === null ? null : { width: proof.width, leaves: true },
+    };
+    this.#disk.hashing.add(this, job, (answer) => {
       this.#later(() => {
-        if (answer.kind === 'failed') {
-          answered({ ok: false, failure: decodeFailure(answer.failure) });
-          return;
+        if (answer.kind === 'failed') answered({ ok: false, failure: decodeFailure(answer.failure) });
+        else if (answer.kind === 'missing') answered({ ok: true, matches: false });
+        else {
+          const verdict = verdictOf(
+            proof.sha1?.equals(answer.hashes) ?? null,
+            proof.root?.equals(answer.roots) ?? null,
+          );
+          if (verdict === 'right') this.#places.map.settle(piece, rule);
+          answered(outcomeOf(piece, { verdict, leaves: proof.root === null ? null : answer.leaves }));
         }
-        const matches = answer.kind === 'hashed' && this.#layout.proofOf(piece).sha1?.equals(answer.hashes) === true;
-        if (matches) this.#places.map.settle(piece, rule);
-        answered({ ok: true, matches });
       });
     });
   }
@@ -187,15 +221,37 @@ export class FileStorage implements Storage {
    * A piece that was written is wrong on the disk. The cause may be another program that changed a file, and no peer:
    * the worker can tell.
    */
-  #inspect(piece: PieceIndex, answered: (outcome: CheckOutcome) => void): void {
+  #inspect(piece: PieceIndex, found: CheckOutcome, answered: (outcome: CheckOutcome) => void): void {
     if (!this.#written) {
-      answered({ ok: true, matches: false });
+      answered(found);
       return;
     }
     const writes = this.#places.writes(this.#layout.beginOf(piece), this.#layout.lengthOf(piece));
     this.#ask('inspect', { place: this.#place, names: writes.map(({ names }) => names) }, [], (told) =>
-      this.#later(() => answered(told.ok ? { ok: true, matches: false } : this.#failed(told))),
+      this.#later(() => answered(told.ok ? found : this.#failed(told))),
     );
+  }
+
+  hashBlocks(piece: PieceIndex, answered: (outcome: LeavesOutcome) => void): void {
+    this.#refuseWhenClosed();
+    const { root, width } = this.#layout.proofOf(piece);
+    if (root === null) throw new Error(`piece ${piece} has no hash tree`);
+    // No piece with a hash tree spans files, so it lies in its file, whatever the rule.
+    const sources = this.#places.sources('kept', piece, this.#layout.contentLengthOf(piece));
+    const job: HashJob = {
+      sources,
+      pieceLength: this.#layout.pieceLength,
+      sha1: false,
+      tree: { width, leaves: true },
+    };
+    this.#disk.hashing.add(this, job, (answer) => {
+      this.#later(() => {
+        if (answer.kind === 'failed') answered({ ok: false, failure: decodeFailure(answer.failure) });
+        else if (answer.kind === 'hashed' && root.equals(answer.roots))
+          answered({ ok: true, leaves: bufferOf(answer.leaves) });
+        else answered({ ok: false, failure: new BtgetError('io', `piece ${piece} is not on the disk any more`) });
+      });
+    });
   }
 
   readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {
@@ -396,4 +452,15 @@ export class FileStorage implements Storage {
   #refuseWhenClosed(): void {
     if (this.#closed !== null) throw new Error('something was asked of a storage that is closed');
   }
+}
+
+function outcomeOf(piece: PieceIndex, { verdict, leaves }: Judged): CheckOutcome {
+  if (verdict === 'inconsistent') return { ok: false, failure: new InconsistentHashes(piece) };
+  if (verdict === 'right' || leaves === null) return { ok: true, matches: verdict === 'right' };
+  return { ok: true, matches: false, leaves: bufferOf(leaves) };
+}
+
+/** The same memory as a `Buffer`: a message from another thread makes it a plain array. */
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }

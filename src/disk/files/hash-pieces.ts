@@ -83,7 +83,9 @@ export function hashPieces(
     const job = jobs.next();
     if (job.done === true) return;
     const { begin, sources, bytes } = job.value;
-    parts.hashing.add(owner, { sources, pieceLength }, (answer) => gotAnswer(begin, bytes, answer));
+    parts.hashing.add(owner, { sources, pieceLength, sha1: true, tree: null }, (answer) =>
+      gotAnswer(begin, bytes, answer),
+    );
   };
 
   if (length === 0) end({ ok: true, pieces });

@@ -140,9 +140,9 @@ export class FilePlaces {
     }));
   }
 
-  /** What has to be hashed for a piece that lies as `rule` says. */
-  sources(rule: PlaceRule, piece: PieceIndex): HashSource[] {
-    const segments = this.map.segmentsBy(rule, this.#layout.beginOf(piece), this.#layout.lengthOf(piece));
+  /** What has to be hashed of a piece that lies as `rule` says: its first `length` bytes. */
+  sources(rule: PlaceRule, piece: PieceIndex, length: number): HashSource[] {
+    const segments = this.map.segmentsBy(rule, this.#layout.beginOf(piece), length);
     return segments.map((segment) => {
       if (segment.kind === 'zeros') return segment;
       const file = segment.kind === 'file' ? segment.file : null;

@@ -1,6 +1,5 @@
 /** A worker's side of the protocol: carries out requests in the order in which they come. */
 import { dirname } from 'node:path';
-import { sha1 } from '../../base/digest.js';
 import { BtgetError } from '../../base/failure.js';
 import { findExactNames } from '../exact-names.js';
 import { about, encodeFailure } from '../failure.js';
@@ -15,6 +14,7 @@ import { FilePool } from './file-pool.js';
 import { demoteFile, finishFile, removeFile, surveyFiles } from './finish-file.js';
 import { FileFlusher, MadeFolders } from './flusher.js';
 import { FileJournal } from './journal.js';
+import { judgePiece } from './judge-piece.js';
 import { FileLock, LockInDoubt } from './lock.js';
 import { OwnFiles } from './own-files.js';
 
@@ -85,10 +85,10 @@ function createHandlers(given: FileOperations, processes: ProcessFacts): Handler
     survey: ({ place, names }, answered) => answered({ ok: true, value: surveyFiles(operations, place, names) }),
     measureFiles: ({ place, names }, answered) => answered({ ok: true, value: measureFiles(operations, place, names) }),
     measureFree: ({ place }, answered) => answered({ ok: true, value: measureFree(operations, place) }),
-    commit: ({ place, writes, data, hash }, answered) => {
-      const matches = sha1(data).equals(hash);
-      if (matches) filesOf(place).write(writes, data);
-      answered({ ok: true, value: matches });
+    commit: ({ place, writes, data, proof }, answered) => {
+      const judged = judgePiece(data, proof);
+      if (judged.verdict === 'right') filesOf(place).write(writes, data);
+      answered({ ok: true, value: judged });
     },
     write: ({ place, writes, data }, answered) => {
       filesOf(place).write(writes, data);

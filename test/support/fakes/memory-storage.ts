@@ -1,23 +1,27 @@
 import type { Millis, Timers } from '../../../src/base/clock.js';
-import { sha1 } from '../../../src/base/digest.js';
 import { BtgetError } from '../../../src/base/failure.js';
 import type { Random } from '../../../src/base/random.js';
 import { ContentMap, type ContentSegment, PLACE_RULES, type PlaceRule } from '../../../src/disk/content-map.js';
-import type {
-  AdoptedFile,
-  BlockRead,
-  CheckOutcome,
-  DiskRoom,
-  DoneOutcome,
-  FileIdentity,
-  FileSurvey,
-  MakeOutcome,
-  PassOverOutcome,
-  PieceSlot,
-  Storage,
-  SurveyOutcome,
-  SyncOutcome,
+import {
+  type AdoptedFile,
+  type BlockRead,
+  type CheckOutcome,
+  type DiskRoom,
+  type DoneOutcome,
+  type FileIdentity,
+  type FileSurvey,
+  InconsistentHashes,
+  type LeavesOutcome,
+  type MakeOutcome,
+  type PassOverOutcome,
+  type PieceSlot,
+  type Storage,
+  type SurveyOutcome,
+  type SyncOutcome,
 } from '../../../src/disk/storage.js';
+import { judgePiece } from '../../../src/disk/worker/judge-piece.js';
+import { leavesOf } from '../../../src/metainfo/leaves.js';
+import { merkleRoot } from '../../../src/metainfo/merkle.js';
 import type { Metainfo, TorrentFile } from '../../../src/metainfo/metainfo.js';
 import { type PieceIndex, PieceLayout } from '../../../src/metainfo/piece-layout.js';
 
@@ -27,6 +31,7 @@ export type StorageOperation =
   | 'makeFiles'
   | 'writeBlock'
   | 'checkPiece'
+  | 'hashBlocks'
   | 'readBlocks'
   | 'demoteFile'
   | 'restoreFile'
@@ -216,14 +221,14 @@ export class MemoryStorage implements Storage {
   }
 
   commitPiece(piece: PieceIndex, slot: PieceSlot, answered: (outcome: CheckOutcome) => void): void {
-    this.#run('commitPiece', piece, answered, () => {
+    this.#run<CheckOutcome>('commitPiece', piece, answered, () => {
       const data = slot.data.subarray(0, this.#layout.lengthOf(piece));
-      const matches = sha1(data).equals(this.#layout.proofOf(piece).sha1 as Buffer);
-      if (matches) {
+      const outcome = this.#judge(piece, data);
+      if (outcome.ok && outcome.matches) {
         this.#write(this.#layout.beginOf(piece), data);
         this.#map.settle(piece, 'kept');
       }
-      return { ok: true, matches };
+      return outcome;
     });
   }
 
@@ -249,16 +254,40 @@ export class MemoryStorage implements Storage {
   }
 
   checkPiece(piece: PieceIndex, answered: (outcome: CheckOutcome) => void): void {
-    this.#run('checkPiece', piece, answered, () => {
+    this.#run<CheckOutcome>('checkPiece', piece, answered, () => {
       const data = Buffer.alloc(this.#layout.lengthOf(piece));
-      const rule = PLACE_RULES.find(
-        (by) =>
-          this.#readBy(by, this.#layout.beginOf(piece), data) &&
-          sha1(data).equals(this.#layout.proofOf(piece).sha1 as Buffer),
-      );
-      if (rule !== undefined) this.#map.settle(piece, rule);
-      return { ok: true, matches: rule !== undefined };
+      let outcome: CheckOutcome = { ok: true, matches: false };
+      for (const rule of PLACE_RULES) {
+        if (!this.#readBy(rule, this.#layout.beginOf(piece), data)) continue;
+        outcome = this.#judge(piece, data);
+        if (!outcome.ok) break;
+        if (!outcome.matches) continue;
+        this.#map.settle(piece, rule);
+        break;
+      }
+      return outcome;
     });
+  }
+
+  hashBlocks(piece: PieceIndex, answered: (outcome: LeavesOutcome) => void): void {
+    const { root, width } = this.#layout.proofOf(piece);
+    if (root === null) throw new Error(`piece ${piece} has no hash tree`);
+    this.#run<LeavesOutcome>('hashBlocks', piece, answered, () => {
+      const content = Buffer.alloc(this.#layout.contentLengthOf(piece));
+      const isThere = this.#read(this.#layout.beginOf(piece), content);
+      const leaves = leavesOf(content);
+      return isThere && merkleRoot(leaves, width, 0).equals(root)
+        ? { ok: true, leaves }
+        : { ok: false, failure: new BtgetError('io', `piece ${piece} is not on the disk any more`) };
+    });
+  }
+
+  #judge(piece: PieceIndex, data: Buffer): CheckOutcome {
+    const contentLength = this.#layout.contentLengthOf(piece);
+    const { verdict, leaves } = judgePiece(data, { ...this.#layout.proofOf(piece), contentLength });
+    if (verdict === 'inconsistent') return { ok: false, failure: new InconsistentHashes(piece) };
+    const matches = verdict === 'right';
+    return leaves === null ? { ok: true, matches } : { ok: true, matches, leaves: Buffer.from(leaves) };
   }
 
   readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {

@@ -13,11 +13,12 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { sha1 } from '../../../../src/base/digest.js';
-import type { StoragePlace, Told } from '../../../../src/disk/protocol.js';
+import type { CommitProof, StoragePlace, Told } from '../../../../src/disk/protocol.js';
 import { type FileOperations, systemFileOperations } from '../../../../src/disk/system/operations.js';
 import { hereWorker } from '../../../support/disk/disk-worker.js';
 
 const BYTES = Buffer.from('the bytes of one piece');
+const PROOF: CommitProof = { sha1: sha1(BYTES), root: null, width: 0, contentLength: BYTES.length };
 const VICTIM = Buffer.from('a file of somebody else');
 
 type Action = () => Promise<Told<unknown>>;
@@ -79,7 +80,7 @@ async function withDisk(
           if (identity === undefined) throw new Error('there is nothing to adopt');
           return worker.ask('adopt', { place, files: [{ file: 0, names, identity, isWritten: true }] });
         },
-        commit: () => worker.ask('commit', { place, writes, data: BYTES, hash: sha1(BYTES) }),
+        commit: () => worker.ask('commit', { place, writes, data: BYTES, proof: PROOF }),
         finish: () => finish(null),
         finishLink: () => finish('other'),
       },

@@ -4,18 +4,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { sha1 } from '../../../../src/base/digest.js';
-import type { StoragePlace, Told } from '../../../../src/disk/protocol.js';
+import type { CommitProof, Judged, StoragePlace, Told } from '../../../../src/disk/protocol.js';
 import { type FileOperations, systemFileOperations } from '../../../../src/disk/system/operations.js';
 import { type HereWorker, hereWorker, systemError } from '../../../support/disk/disk-worker.js';
 
 const NAMES = { final: 't/film', part: 't/film.part' };
 const BYTES = Buffer.from('the bytes of one piece');
+const PROOF: CommitProof = { sha1: sha1(BYTES), root: null, width: 0, contentLength: BYTES.length };
+const RIGHT = { ok: true, value: { verdict: 'right', leaves: null } };
 
 interface Here {
   readonly worker: HereWorker;
   readonly place: StoragePlace;
   readonly root: string;
-  commit(file?: string): Promise<Told<boolean>>;
+  commit(file?: string): Promise<Told<Judged>>;
   finish(): Promise<Told<string | null>>;
 }
 
@@ -31,7 +33,7 @@ async function here(operations: Partial<FileOperations>, action: (here: Here) =>
       commit: (file = 'film') => {
         const names = { final: `t/${file}`, part: `t/${file}.part` };
         const writes = [{ file: 0, names, begin: 0, from: 0, length: BYTES.length }];
-        return worker.ask('commit', { place, writes, data: BYTES, hash: sha1(BYTES) });
+        return worker.ask('commit', { place, writes, data: BYTES, proof: PROOF });
       },
       finish: () => worker.ask('finish', { place, names: NAMES, length: BYTES.length, executable: true, link: null }),
     });
@@ -128,7 +130,7 @@ describe('a worker', () => {
     await here({ write }, async ({ commit, finish }) => {
       assert.equal((await commit()).ok, false);
       full = false;
-      assert.deepEqual(await commit(), { ok: true, value: true });
+      assert.deepEqual(await commit(), RIGHT);
       assert.ok((await finish()).ok);
     });
   });
@@ -215,7 +217,7 @@ describe('a worker', () => {
       },
     };
     await here(operations, async ({ commit }) => {
-      for (let file = 0; file < 12; file += 1) assert.deepEqual(await commit(`f${file}`), { ok: true, value: true });
+      for (let file = 0; file < 12; file += 1) assert.deepEqual(await commit(`f${file}`), RIGHT);
     });
     assert.equal(open, closed);
   });
