@@ -46,3 +46,36 @@ function ofLength(bytes: Buffer, length: number): Buffer {
   if (bytes.length !== length) throw new RangeError(`an info-hash of ${bytes.length} bytes`);
   return bytes;
 }
+
+/** The peers that know a torrent by one of its hashes. A hybrid has two such swarms: they are one torrent to us. */
+export type Swarm = 'v1' | 'v2';
+
+/** The hashes of one torrent as peers and trackers say them, 20 bytes each. */
+export interface WireHashes {
+  /** The main one: that of v1 when there is one. */
+  readonly infoHash: InfoHash;
+  /** That of v2: equal to `infoHash` in a torrent of version 2 alone; null when only version 1 is used. */
+  readonly infoHashV2: InfoHash | null;
+}
+
+/** What of a torrent tells its hashes: a part of `Metainfo`. */
+interface KnownByHashes {
+  readonly infoHash: InfoHash;
+  readonly infoHashV2: InfoHashV2 | null;
+  readonly pieceRoots: Buffer | null;
+}
+
+/** A hybrid without `pieceRoots` is used as version 1 alone, so its peers must not come for version 2. */
+export function wireHashes({ infoHash, infoHashV2, pieceRoots }: KnownByHashes): WireHashes {
+  return { infoHash, infoHashV2: infoHashV2 === null || pieceRoots === null ? null : wireForm(infoHashV2) };
+}
+
+/** Each swarm of a torrent with its hash, the main one first: one or two. */
+export function swarmsOf({ infoHash, infoHashV2 }: WireHashes): ReadonlyMap<Swarm, InfoHash> {
+  if (infoHashV2 === null) return new Map([['v1', infoHash]]);
+  if (infoHashV2.equals(infoHash)) return new Map([['v2', infoHash]]);
+  return new Map([
+    ['v1', infoHash],
+    ['v2', infoHashV2],
+  ]);
+}

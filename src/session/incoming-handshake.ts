@@ -35,6 +35,13 @@ export interface HandshakeOwner {
   finished(handshake: IncomingHandshake, reason: Refusal | null): void;
 }
 
+/** The torrent that the peer has named, and by which of its hashes. */
+interface Taken {
+  readonly by: Taker;
+  readonly infoHash: Buffer;
+  readonly reserved: Buffer;
+}
+
 /**
  * A connection from outside whose peer has not yet said which torrent it wants.
  *
@@ -53,7 +60,7 @@ export class IncomingHandshake implements SocketHandler {
   #agreed: { readonly agreement: MseAgreement; readonly first: Buffer } | null = null;
   /** The torrent that the encrypted handshake has named. */
   #skey: Buffer | null = null;
-  #taken: { readonly by: Taker; readonly reserved: Buffer } | null = null;
+  #taken: Taken | null = null;
 
   constructor(
     owner: HandshakeOwner,
@@ -150,17 +157,19 @@ export class IncomingHandshake implements SocketHandler {
 
   #gotInfoHash(infoHash: Buffer, reserved: Buffer): Step {
     const by = this.#owner.takerFor(infoHash);
-    const isOther = this.#skey !== null && !this.#skey.equals(infoHash);
+    // A hybrid has two hashes: the one that hides behind the encryption may be the other one.
+    const isOther = this.#skey !== null && this.#owner.takerFor(this.#skey) !== by;
     if (by === undefined || isOther) return { kind: 'refuse', reason: { code: 'unknown-info-hash' } };
-    this.#taken = { by, reserved };
+    this.#taken = { by, infoHash: Buffer.from(infoHash), reserved };
     this.#framer.pause();
     return NEVER_READ;
   }
 
-  #handOver({ by, reserved }: { by: Taker; reserved: Buffer }, rest: Buffer): void {
+  #handOver({ by, infoHash, reserved }: Taken, rest: Buffer): void {
     this.#finish(null);
     const socket = this.#cipher ?? this.#socket;
-    by.externalConnectionMade(socket, { address: this.address, reserved, rest, acceptedAt: this.#acceptedAt });
+    const { address } = this;
+    by.externalConnectionMade(socket, { address, infoHash, reserved, rest, acceptedAt: this.#acceptedAt });
   }
 
   #finish(reason: Refusal | null): void {

@@ -8,6 +8,7 @@ import type { Random } from '../base/random.js';
 import type { DhtStatus } from '../discovery/dht/dht-node.js';
 import { OwnAddresses } from '../discovery/own-addresses.js';
 import type { PortMapping } from '../discovery/port-mapping/port-mapper.js';
+import { swarmsOf, type WireHashes, wireHashes } from '../metainfo/info-hash.js';
 import type { V1MagnetLink } from '../metainfo/magnet.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { KeptMetadata } from '../resume/kept-metadata.js';
@@ -57,7 +58,9 @@ export type ListenAnswer =
   | { readonly ok: false; readonly failure: BtgetError };
 
 /** What the session must know of a torrent before it makes it. */
-type Subject = Pick<Metainfo, 'infoHash' | 'name' | 'nodes' | 'private'>;
+interface Subject extends Pick<Metainfo, 'name' | 'nodes' | 'private'> {
+  readonly hashes: WireHashes;
+}
 
 /** A torrent, in either of its lives. */
 interface SessionTorrent {
@@ -74,12 +77,13 @@ export class Session {
   readonly #parts: SessionParts;
   readonly #options: SessionOptions;
   readonly #peerId: Buffer;
+  /** By each of its info-hashes, as peers say them. */
   readonly #torrents = new Map<string, SessionTorrent>();
   /** Info-hashes by their `req2`, as encrypted handshakes name torrents. */
   readonly #hiddenNames = new Map<string, Buffer>();
   readonly #portListener: PortListener;
   /** What all torrents share, private ones too. */
-  readonly #shared: Omit<TorrentParts, 'nodePorts' | 'identity' | 'port'>;
+  readonly #shared: Omit<TorrentParts, 'nodePorts' | 'identity' | 'renameTo' | 'port'>;
   readonly #dht: SessionDht | null;
   readonly #nodePorts: NodePorts | null;
   /**
@@ -166,7 +170,7 @@ export class Session {
    * the torrent has none of the selected files, and 'target-busy' when the session has this torrent already.
    */
   addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): Torrent {
-    return this.#begin(metainfo, (parts) => {
+    return this.#begin({ ...metainfo, hashes: wireHashes(metainfo) }, (parts) => {
       const kept = new KeptMetadata(parts.rawServer, parts.openTarget, metainfo.infoHash, options.dir);
       return new Torrent(parts, metainfo, options, events, kept);
     });
@@ -191,7 +195,7 @@ export class Session {
   /** Stops one torrent and forgets it. When `answered` is called, the same torrent may be added again. */
   remove(torrent: SessionTorrent, answered: () => void): void {
     torrent.stop(() => {
-      for (const [key, kept] of this.#torrents) if (kept === torrent) this.#forget(key);
+      this.#forget(torrent);
       answered();
     });
   }
@@ -200,7 +204,8 @@ export class Session {
   stop(answered: () => void): void {
     this.#portListener.close();
     const { portMapper } = this.#parts;
-    let running = this.#torrents.size + 2;
+    const torrents = new Set(this.#torrents.values());
+    let running = torrents.size + 2;
     const oneStopped = (): void => {
       running -= 1;
       if (running === 0) this.#parts.close(answered);
@@ -210,12 +215,32 @@ export class Session {
     if (portMapper === null) oneStopped();
     else portMapper.stop(oneStopped);
     // Each torrent stops in a task of its own: to stop a thousand torrents at once would hold the loop too long.
-    for (const torrent of this.#torrents.values()) this.#parts.rawServer.addTask(() => torrent.stop(oneStopped), 0);
+    for (const torrent of torrents) this.#parts.rawServer.addTask(() => torrent.stop(oneStopped), 0);
   }
 
-  #forget(key: string): void {
-    this.#torrents.delete(key);
-    this.#hiddenNames.delete(toHex(req2(Buffer.from(key, 'hex'))));
+  /** Peers find `torrent` by these hashes, and by no other from now on. */
+  #register(torrent: SessionTorrent, hashes: WireHashes): void {
+    this.#forget(torrent);
+    for (const infoHash of swarmsOf(hashes).values()) {
+      this.#torrents.set(toHex(infoHash), torrent);
+      this.#hiddenNames.set(toHex(req2(infoHash)), infoHash);
+    }
+  }
+
+  #forget(torrent: SessionTorrent): void {
+    for (const [key, kept] of this.#torrents) {
+      if (kept !== torrent) continue;
+      this.#torrents.delete(key);
+      this.#hiddenNames.delete(toHex(req2(Buffer.from(key, 'hex'))));
+    }
+  }
+
+  /** Throws 'target-busy' when a torrent other than `own` has one of the hashes: then both are one torrent. */
+  #refuseTwin(hashes: WireHashes, name: string, own: SessionTorrent | null): void {
+    for (const infoHash of swarmsOf(hashes).values()) {
+      const twin = this.#torrents.get(toHex(infoHash));
+      if (twin !== undefined && twin !== own) throw new BtgetError('target-busy', `${name} is given twice`);
+    }
   }
 
   #acceptEncryption(policy: EncryptionPolicy): AcceptEncryption | null {
@@ -231,21 +256,26 @@ export class Session {
   }
 
   #begin<T extends SessionTorrent>(subject: Subject, create: (parts: TorrentParts) => T): T {
-    const { infoHash, name, nodes } = subject;
-    const key = toHex(infoHash);
-    if (this.#torrents.has(key)) throw new BtgetError('target-busy', `${name} is given twice`);
+    const { hashes, name, nodes } = subject;
+    this.#refuseTwin(hashes, name, null);
     const { peerSources } = this.#parts;
     // BEP 27: a private torrent must not use the DHT or be announced there.
     const dht = subject.private ? null : this.#dht;
+    const ours = { myId: this.#peerId, reserved: dht === null ? RESERVED : RESERVED_WITH_DHT };
     const torrent = create({
       ...this.#shared,
       peerSources: dht === null ? peerSources : [...peerSources, dht.createSource(nodes)],
       nodePorts: dht === null ? null : this.#nodePorts,
-      identity: { infoHash, myId: this.#peerId, reserved: dht === null ? RESERVED : RESERVED_WITH_DHT },
+      identity: { ...hashes, ...ours },
+      renameTo: (changed) => {
+        this.#refuseTwin(changed, name, torrent);
+        // A torrent that is stopped already is found by no hash any more.
+        if ([...this.#torrents.values()].includes(torrent)) this.#register(torrent, changed);
+        return { ...changed, ...ours };
+      },
       port: this.#port,
     });
-    this.#torrents.set(key, torrent);
-    this.#hiddenNames.set(toHex(req2(infoHash)), infoHash);
+    this.#register(torrent, hashes);
     torrent.start();
     return torrent;
   }
@@ -256,7 +286,7 @@ export class Session {
  * from its public sources then.
  */
 function subjectOf({ infoHash, name, nodes }: V1MagnetLink): Subject {
-  return { infoHash, name: name ?? toHex(infoHash), nodes, private: false };
+  return { hashes: { infoHash, infoHashV2: null }, name: name ?? toHex(infoHash), nodes, private: false };
 }
 
 /** BEP 20: a dash, two letters for the client, four characters for its version, a dash, then random characters. */

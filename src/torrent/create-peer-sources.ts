@@ -1,7 +1,9 @@
 import type { Timers } from '../base/clock.js';
-import { type CreatePeerSource, type PeerSource, PeerSources } from '../discovery/peer-source.js';
+import { type CreatePeerSource, type PeerSource, PeerSources, type SeekingTorrent } from '../discovery/peer-source.js';
+import { SwarmSources } from '../discovery/swarm-sources.js';
 import { DEFAULT_REREQUESTER_OPTIONS, Rerequester } from '../discovery/trackers/rerequester.js';
 import type { AnnounceOutcome, AnnounceRequest, TrackerClient } from '../discovery/trackers/tracker-client.js';
+import { type InfoHash, type Swarm, swarmsOf } from '../metainfo/info-hash.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PeerAddress } from '../net/raw-server.js';
 import type { AddressSource } from '../net/reach-rule.js';
@@ -17,16 +19,17 @@ export interface PeerSourcesParts
   readonly options: TorrentOptions;
   readonly timers: Timers;
   readonly encoder: Encoder;
-  /** A tracker has named a peer, and perhaps its peer id. */
-  readonly trackerNamed: (address: PeerAddress, source: AddressSource, peerId: Buffer | null) => void;
+  /** A tracker has named a peer in one swarm, and perhaps its peer id. */
+  readonly trackerNamed: (address: PeerAddress, source: AddressSource, peerId: Buffer | null, found: Swarm) => void;
   /** Makes the sources besides the trackers. */
   readonly others: readonly CreatePeerSource[];
   readonly announceSource: AnnounceSource;
 }
 
+/** Each of them is at work in every swarm of the torrent, and hears of it when the torrent's hashes change. */
 export interface CreatedPeerSources {
-  readonly trackers: PeerSource;
-  readonly others: readonly PeerSource[];
+  readonly trackers: SwarmSources;
+  readonly others: readonly SwarmSources[];
 }
 
 /** Makes everything that finds peers for a torrent with a metainfo. */
@@ -44,7 +47,7 @@ export function createContentSources(
     options,
     timers,
     encoder,
-    trackerNamed: (address, source, peerId) => encoder.startConnection(address, source, peerId),
+    trackerNamed: (address, source, peerId, found) => encoder.startConnection(address, source, peerId, found),
     // BEP 27: "When private=1, the client MUST only announce itself to the private tracker, and MUST only initiate
     // connections to peers returned from the private tracker."
     others: metainfo.private ? [] : parts.peerSources,
@@ -56,19 +59,25 @@ export function createContentSources(
 /** Makes everything that finds peers for one torrent, and joins it with the table of connections. */
 export function createPeerSources(parts: PeerSourcesParts): CreatedPeerSources {
   const { timers, random, port, encoder, announceSource } = parts;
-  const seeking = {
-    infoHash: parts.identity.infoHash,
+  const swarms = swarmsOf(parts.identity);
+  const seekingIn = (found: Swarm, infoHash: InfoHash): SeekingTorrent => ({
+    infoHash,
     port,
     timers,
     random,
     isComplete: () => announceSource.isComplete(),
     hasPeers: () => encoder.howManyConnections() > 0,
-    startConnection: (address: PeerAddress, source: AddressSource) => encoder.startConnection(address, source, null),
+    startConnection: (address, source) => encoder.startConnection(address, source, null, found),
+  });
+  return {
+    trackers: new SwarmSources(swarms, (swarm, infoHash) => createRerequester(parts, swarm, infoHash)),
+    others: parts.others.map(
+      (create) => new SwarmSources(swarms, (swarm, infoHash) => create(seekingIn(swarm, infoHash))),
+    ),
   };
-  return { trackers: createRerequester(parts), others: parts.others.map((create) => create(seeking)) };
 }
 
-function createRerequester(parts: PeerSourcesParts): Rerequester {
+function createRerequester(parts: PeerSourcesParts, swarm: Swarm, infoHash: InfoHash): Rerequester {
   const { trackers, options, identity, encoder, timers, announceSource } = parts;
   const tiers = [
     ...options.trackers.map((url) => namedBy('user', [url])),
@@ -76,7 +85,7 @@ function createRerequester(parts: PeerSourcesParts): Rerequester {
   ];
   return new Rerequester(
     {
-      infoHash: identity.infoHash,
+      infoHash,
       peerId: identity.myId,
       port: parts.port,
       tiers,
@@ -93,10 +102,11 @@ function createRerequester(parts: PeerSourcesParts): Rerequester {
       },
       everIncoming: () => encoder.everIncoming,
       totals: () => announceSource.totals(),
-      startConnection: parts.trackerNamed,
+      startConnection: (address, source, peerId) => parts.trackerNamed(address, source, peerId, swarm),
       trackerAnswered: (report) => {
         if (report.externalIp !== null) parts.ownAddresses.vote(new URL(report.url).hostname, report.externalIp);
-        announceSource.trackerAnswered(report);
+        const isHybrid = swarmsOf(encoder.identity).size > 1;
+        announceSource.trackerAnswered({ ...report, swarm: isHybrid ? swarm : null });
       },
     },
     DEFAULT_REREQUESTER_OPTIONS,

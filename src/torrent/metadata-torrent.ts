@@ -4,8 +4,10 @@
  */
 
 import { BtgetError } from '../base/failure.js';
-import { type PeerSource, PeerSources } from '../discovery/peer-source.js';
+import { PeerSources } from '../discovery/peer-source.js';
+import type { SwarmSources } from '../discovery/swarm-sources.js';
 import type { TrackerAnswer } from '../discovery/trackers/rerequester.js';
+import { type Swarm, swarmsOf, type WireHashes } from '../metainfo/info-hash.js';
 import type { V1MagnetLink } from '../metainfo/magnet.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { parseMetadata } from '../metainfo/parse-metadata.js';
@@ -58,10 +60,10 @@ export class MetadataTorrent {
   readonly #fetch: MetadataFetch;
   readonly #peers: MetadataPeers;
   readonly #encoder: Encoder;
-  readonly #trackers: PeerSource;
-  readonly #others: readonly PeerSource[];
+  readonly #trackers: SwarmSources;
+  readonly #others: readonly SwarmSources[];
   /** The first peers that trackers named, by address. */
-  readonly #named = new Map<string, readonly [PeerAddress, AddressSource, Buffer | null]>();
+  readonly #named = new Map<string, readonly [PeerAddress, AddressSource, Buffer | null, Swarm]>();
   #stage: 'new' | 'running' | 'handed-over' | 'stopping' | 'ended' = 'new';
   /** The second life, once it has taken over. */
   #target: HandoverTarget | null = null;
@@ -100,7 +102,7 @@ export class MetadataTorrent {
       options,
       timers: context,
       encoder: this.#encoder,
-      trackerNamed: (address, source, peerId) => this.#trackerNamed(address, source, peerId),
+      trackerNamed: (address, source, peerId, found) => this.#trackerNamed(address, source, peerId, found),
       // We do not know yet whether the torrent is private.
       others: parts.peerSources,
       announceSource: {
@@ -151,6 +153,18 @@ export class MetadataTorrent {
     this.#encoder.close();
     if (begun) new PeerSources([this.#trackers, ...this.#others]).stop(() => this.#end());
     else this.#context.addTask(() => this.#end(), 0);
+  }
+
+  /**
+   * The torrent has these info-hashes from now on: the metadata has shown a second one, or the torrent goes on as
+   * version 1 alone. Peers may come under each of them, and the sources of peers are at work under each of them. Peers
+   * that could go on as version 2 are dialled again. To be called before `handOver`. Throws 'target-busy', and nothing
+   * changes, when another torrent of the session has one of the hashes.
+   */
+  setHashes(hashes: WireHashes): void {
+    const swarms = swarmsOf(hashes);
+    this.#encoder.setIdentity(this.#parts.renameTo(hashes));
+    for (const source of [this.#trackers, ...this.#others]) source.setSwarms(swarms);
   }
 
   /**
@@ -263,9 +277,9 @@ export class MetadataTorrent {
     this.#events.failed(failure);
   }
 
-  #trackerNamed(address: PeerAddress, source: AddressSource, peerId: Buffer | null): void {
-    if (this.#named.size < MAX_NAMED) this.#named.set(`${address.host} ${address.port}`, [address, source, peerId]);
-    this.#encoder.startConnection(address, source, peerId);
+  #trackerNamed(address: PeerAddress, source: AddressSource, peerId: Buffer | null, found: Swarm): void {
+    if (this.#named.size < MAX_NAMED) this.#named.set(addressKey(address), [address, source, peerId, found]);
+    this.#encoder.startConnection(address, source, peerId, found);
   }
 
   /**
@@ -274,8 +288,7 @@ export class MetadataTorrent {
   #becomePrivate(isSeeking: boolean): void {
     if (isSeeking) for (const source of this.#others) source.stop(() => undefined);
     this.#encoder.partFromAll();
-    for (const [address, source, peerId] of this.#named.values())
-      this.#encoder.startConnection(address, source, peerId);
+    for (const named of this.#named.values()) this.#encoder.startConnection(...named);
   }
 
   /** A bug of ours. No code of this torrent can be trusted to run any more, so it is ended from outside its context. */

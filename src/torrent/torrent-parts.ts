@@ -5,14 +5,15 @@ import type { TrackerAnswer } from '../discovery/trackers/rerequester.js';
 import type { TrackerClient } from '../discovery/trackers/tracker-client.js';
 import type { OpenStorage, SlotPool } from '../disk/storage.js';
 import type { OpenTarget } from '../disk/target.js';
+import type { WireHashes } from '../metainfo/info-hash.js';
 import type { ParseTorrent } from '../metainfo/parsing.js';
 import type { RawServer, RawServerContext } from '../net/raw-server.js';
 import type { OwnNetworks } from '../net/reach-rule.js';
 import type { TakenJournals } from '../resume/own-journal.js';
-import type { Identity } from '../swarm/connections/connection.js';
 import type { DialEncryption } from '../swarm/connections/dial-ways.js';
 import type { Encoder } from '../swarm/connections/encoder.js';
 import type { HalfOpen } from '../swarm/connections/half-open.js';
+import type { Identity } from '../swarm/connections/identity.js';
 import type { NodePorts } from '../swarm/extensions/node-ports.js';
 import type { Successor } from '../swarm/metadata/metadata-peers.js';
 import type { RateLimiter } from '../swarm/rate-limiter.js';
@@ -59,7 +60,13 @@ export interface TorrentParts extends WorldParts {
   readonly sendMemory: SendMemory;
   /** Our public addresses, as trackers and peers report them. */
   readonly ownAddresses: OwnAddresses;
+  /** What we say of the torrent when it begins. */
   readonly identity: Identity;
+  /**
+   * The torrent has these info-hashes from now on, and peers may come under each of them. Returns what we say of it
+   * then. Throws 'target-busy', and nothing changes, when another torrent of the session has one of them.
+   */
+  readonly renameTo: (hashes: WireHashes) => Identity;
   /** The port on which we listen. */
   readonly port: number;
 }

@@ -41,6 +41,8 @@ export type Refusal =
   | { readonly code: 'pieces-lost' }
   /** Our disk does not give what the peer asks for. Other peers may have it. */
   | { readonly code: 'cannot-serve' }
+  /** The torrent has gained or lost an info-hash. A peer that connects again goes on under one that we have now. */
+  | { readonly code: 'info-hash-changed' }
   | { readonly code: 'shutting-down' };
 
 /** What a handshake of message stream encryption can have wrong. */

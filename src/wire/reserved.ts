@@ -10,7 +10,7 @@ const BITS = {
   dht: { byte: 7, mask: 0x01 },
   /** BEP 6. */
   fast: { byte: 7, mask: 0x04 },
-  /** BEP 52: the peer can go on with this torrent as version 2. */
+  /** BEP 52: with the v1 hash of a hybrid, the peer can go on with it as version 2. */
   v2: { byte: 7, mask: 0x10 },
 } as const;
 
@@ -24,6 +24,14 @@ export function encodeReserved(extensions: readonly Extension[]): Buffer {
     reserved[byte] = (reserved[byte] as number) | mask;
   }
   return reserved;
+}
+
+/** `reserved` with the bit for version 2 besides. */
+export function withV2(reserved: Buffer): Buffer {
+  const { byte, mask } = BITS.v2;
+  const changed = Buffer.from(reserved);
+  changed[byte] = (changed[byte] ?? 0) | mask;
+  return changed;
 }
 
 /** Whether the reserved bytes of a peer announce `extension`. */

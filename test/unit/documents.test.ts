@@ -137,6 +137,7 @@ const status: TorrentStatus = {
 const report = {
   url: '',
   ok: true,
+  swarm: null,
   message: null,
   peers: null,
   seeds: null,

@@ -32,8 +32,8 @@ function fieldsOf(event: RunEvent): Readonly<Record<string, unknown>> | undefine
     case 'file':
       return { path: event.path, length: event.length };
     case 'tracker': {
-      const { url, ok, message, peers, seeds, leeches, next, externalIp } = event.report;
-      return { url, ok, message, peers, seeds, leeches, next, externalIp };
+      const { url, ok, message, peers, seeds, leeches, next, externalIp, swarm } = event.report;
+      return { url, ok, message, peers, seeds, leeches, next, externalIp, ...(swarm === null ? {} : { swarm }) };
     }
     case 'stalled':
       return { reasons: event.reasons };

@@ -32,11 +32,12 @@ export function sentencesFor(event: RunEvent, verbosity: Verbosity): readonly st
         ? [`${printable(event.about.name)}: done, it was all here`]
         : [`${printable(event.about.name)}: done, ${formatSize(event.length)} in ${formatDuration(event.seconds)}`];
     case 'tracker': {
-      const { url, ok, message, peers, next } = event.report;
+      const { url, ok, message, peers, next, swarm } = event.report;
       if (ok && message === null && verbosity !== 'verbose') return [];
       const answer = message ?? (ok ? formatCount(peers ?? 0, 'peer') : 'no answer');
+      const of = swarm === null ? '' : ` (${swarm} swarm)`;
       const again = next === null ? '' : `, asked again in ${formatDuration(next)}`;
-      return [printable(`${event.about.name}: tracker ${url}: ${answer}${again}`)];
+      return [printable(`${event.about.name}: tracker ${url}${of}: ${answer}${again}`)];
     }
     case 'file':
       return verbosity === 'verbose' ? [`${printable(event.path)}: ${formatSize(event.length)}, whole`] : [];

@@ -15,7 +15,8 @@ export interface StallWatchParts {
 export class StallWatch {
   readonly #hasTrackers: boolean;
   readonly #parts: StallWatchParts;
-  readonly #reports = new Map<string, TrackerAnswer>();
+  /** The last reports of each tracker, by its URL and then by swarm. */
+  readonly #reports = new Map<string, Map<string | null, TrackerAnswer>>();
   #told = '';
 
   /** `hasTrackers`: the torrent has a tracker to ask. */
@@ -25,12 +26,13 @@ export class StallWatch {
   }
 
   trackerAnswered(report: TrackerAnswer): void {
-    this.#reports.set(report.url, report);
+    const ofTracker = this.#reports.get(report.url) ?? new Map<string | null, TrackerAnswer>();
+    this.#reports.set(report.url, ofTracker.set(report.swarm, report));
   }
 
   /** Why no data comes, as far as we know. The likeliest reason comes first. */
   reasons(status: TorrentStatus): readonly StallReason[] {
-    const trackers = { some: this.#hasTrackers, reports: [...this.#reports.values()] };
+    const trackers = { some: this.#hasTrackers, reports: [...this.#reports.values()].flatMap(reportOf) };
     return stallReasons({ status, trackers, dht: this.#parts.dht(), limits: this.#parts.limits });
   }
 
@@ -46,6 +48,12 @@ export class StallWatch {
     this.#told = codes;
     return reasons;
   }
+}
+
+/** A tracker that answers for one swarm of a hybrid does not fail. */
+function reportOf(ofTracker: ReadonlyMap<string | null, TrackerAnswer>): readonly TrackerAnswer[] {
+  const reports = [...ofTracker.values()];
+  return [reports.find(({ ok }) => ok) ?? reports[0]].filter((report) => report !== undefined);
 }
 
 /** Peers give the metadata within seconds. After this time the user wants to know why it does not come. */

@@ -1,5 +1,6 @@
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import type { Random } from '../../base/random.js';
+import type { Swarm } from '../../metainfo/info-hash.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import type { AddressSource } from '../../net/reach-rule.js';
 import type { SourcedUrl } from '../../net/url-rule.js';
@@ -23,8 +24,8 @@ export interface AnnouncedTorrent {
   readonly encryption: AnnounceRequest['encryption'];
 }
 
-/** One tracker's answer, for displays. */
-export interface TrackerAnswer {
+/** One tracker's answer to one announce. */
+export interface AnnounceReport {
   /** Without user name, password and keys. */
   readonly url: string;
   readonly ok: boolean;
@@ -45,6 +46,12 @@ export interface TrackerAnswer {
   readonly next: number | null;
 }
 
+/** One tracker's answer, for displays. */
+export interface TrackerAnswer extends AnnounceReport {
+  /** The swarm of a hybrid that the answer is about: trackers keep its two swarms apart. Null for other torrents. */
+  readonly swarm: Swarm | null;
+}
+
 /** What the Rerequester needs of the torrent around it. */
 export interface RerequesterParts {
   readonly timers: Timers;
@@ -57,7 +64,7 @@ export interface RerequesterParts {
   /** Bytes that this session has sent and received, and bytes that are left to fetch. */
   totals(): { readonly uploaded: number; readonly downloaded: number; readonly left: number };
   startConnection(address: PeerAddress, source: AddressSource, peerId: Buffer | null): void;
-  trackerAnswered(answer: TrackerAnswer): void;
+  trackerAnswered(answer: AnnounceReport): void;
 }
 
 /** When and how a torrent announces. */

@@ -19,29 +19,14 @@ import { CipherSocket } from '../../net/cipher-socket.js';
 import { hostKey } from '../../net/host-key.js';
 import type { PeerAddress, SingleSocket, SocketFailure } from '../../net/raw-server.js';
 import { Framer, type Step } from '../../wire/framer.js';
-import {
-  encodeHandshake,
-  INFO_HASH_LENGTH,
-  type ReadStep,
-  readHandshakeHead,
-  readPeerId,
-} from '../../wire/handshake.js';
+import { type ReadStep, readHandshakeHead, readPeerId } from '../../wire/handshake.js';
 import type { Refusal } from '../../wire/refusal.js';
 import { earnedBy, KEEP_ALIVE_PRICE } from '../price.js';
 import type { WorkBudget } from '../work-budget.js';
 import type { EncoderOptions } from './encoder-options.js';
+import { answerTo, type Identity, isOurs } from './identity.js';
 import type { PeerConnection } from './peer-connection.js';
 import type { PeerDialOwner } from './peer-dial.js';
-
-/** What we say of ourselves in a handshake. */
-export interface Identity {
-  /** The info-hash of the torrent, 20 bytes. */
-  readonly infoHash: Buffer;
-  /** Our peer id, 20 bytes. */
-  readonly myId: Buffer;
-  /** The extensions that we announce, 8 bytes. */
-  readonly reserved: Buffer;
-}
 
 /** Which side ended a connection, and why. */
 export type Ending =
@@ -50,6 +35,8 @@ export type Ending =
 
 /** What a connection needs of the table that it is in. */
 export interface ConnectionOwner {
+  /** It may change while the connection lasts: then the torrent has gained or lost an info-hash. */
+  readonly identity: Identity;
   /** Our dial got through; the handshake begins. */
   dialDone(connection: Connection): void;
   /** The peer has said its peer id. A refusal ends the connection. Without one it is complete. */
@@ -67,6 +54,8 @@ export interface ConnectionOwner {
 /** A connection from outside whose handshake has been read as far as the info-hash. */
 export interface Incoming {
   readonly address: PeerAddress;
+  /** The info-hash that the peer has said, a copy: one of ours. */
+  readonly infoHash: Buffer;
   /** The peer's eight reserved bytes. */
   readonly reserved: Buffer;
   /** What came in the same chunk behind the info-hash: a view, valid during the call. */
@@ -75,7 +64,7 @@ export interface Incoming {
   readonly acceptedAt: Millis;
 }
 
-/** How a connection begins. */
+/** How a connection begins. Who makes the socket of a dial also says our handshake over it. */
 export type Beginning =
   | { readonly kind: 'dial'; readonly address: PeerAddress }
   | ({ readonly kind: 'external' } & Incoming);
@@ -99,6 +88,8 @@ export class Connection implements PeerConnection, PeerDialOwner {
   #state: 'handshake' | 'complete' | 'closed' = 'handshake';
   #peerId = NOT_KNOWN_YET;
   #reserved: Buffer;
+  /** The hash that both sides have settled on: the last one that was said. */
+  #infoHash: Buffer = NOT_KNOWN_YET;
   /** What has come and is not read yet. */
   #held: Buffer | null = null;
   /** The work that the chunk being read has made, in the units of `price.ts`. */
@@ -119,7 +110,6 @@ export class Connection implements PeerConnection, PeerDialOwner {
     owner: ConnectionOwner,
     timers: Timers,
     budget: WorkBudget,
-    identity: Identity,
     options: ConnectionOptions,
     beginning: Beginning,
     open: (handler: PeerDialOwner) => SingleSocket,
@@ -137,7 +127,7 @@ export class Connection implements PeerConnection, PeerDialOwner {
     this.madeAt = timers.now();
     this.#lastSent = timers.now();
     this.#lastFrame = timers.now();
-    const first = dialling ? readHandshakeHead((hash, bytes) => this.#gotHead(hash, bytes, identity)) : this.#readId();
+    const first = dialling ? readHandshakeHead((hash, bytes) => this.#gotHead(hash, bytes)) : this.#readId();
     this.#framer = new Framer(first.nextLen, first.nextFunc, (reason) => this.refuse(reason));
     this.#socket = open(this);
     this.#deadline = dialling
@@ -146,13 +136,15 @@ export class Connection implements PeerConnection, PeerDialOwner {
           { code: 'handshake-timeout' },
           Math.max(0, beginning.acceptedAt + options.handshakeDeadline - timers.now()),
         );
-    // When we dial, we send all 68 bytes at once, because some clients answer nothing before the last of them. An
-    // external peer gets our answer before it has said its id, because some clients send their id only after the
+    if (dialling) return;
+    // An external peer gets our answer before it has said its id, because some clients send their id only after the
     // answer.
-    this.#socket.write([encodeHandshake(identity.infoHash, identity.myId, identity.reserved)]);
+    const answer = answerTo(beginning.infoHash, beginning.reserved, owner.identity);
+    this.#infoHash = answer.infoHash;
+    this.#socket.write([answer.bytes]);
     // The rest came in an event of the listener, which serves all torrents. A failure of ours over these messages must
     // end this torrent alone, so they wait for a task of this torrent.
-    if (!dialling && beginning.rest.length > 0) this.#hold(beginning.rest);
+    if (beginning.rest.length > 0) this.#hold(beginning.rest);
   }
 
   get peerId(): Buffer {
@@ -161,6 +153,14 @@ export class Connection implements PeerConnection, PeerDialOwner {
 
   get reserved(): Buffer {
     return this.#reserved;
+  }
+
+  get infoHash(): Buffer {
+    return this.#infoHash;
+  }
+
+  get isV2(): boolean {
+    return this.#owner.identity.infoHashV2?.equals(this.#infoHash) === true;
   }
 
   get closed(): boolean {
@@ -317,9 +317,9 @@ export class Connection implements PeerConnection, PeerDialOwner {
     if (this.#work >= this.#budget.options.ofOneRead) this.#framer.pause();
   }
 
-  #gotHead(infoHash: Buffer, reserved: Buffer, identity: Identity): Step {
-    const wanted = identity.infoHash.subarray(0, INFO_HASH_LENGTH);
-    if (!infoHash.equals(wanted)) return { kind: 'refuse', reason: { code: 'unknown-info-hash' } };
+  #gotHead(infoHash: Buffer, reserved: Buffer): Step {
+    if (!isOurs(infoHash, this.#owner.identity)) return { kind: 'refuse', reason: { code: 'unknown-info-hash' } };
+    this.#infoHash = Buffer.from(infoHash);
     this.#reserved = reserved;
     return this.#readId();
   }

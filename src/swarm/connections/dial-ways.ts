@@ -1,10 +1,10 @@
 import type { Millis } from '../../base/clock.js';
 import type { Random } from '../../base/random.js';
 import type { PeerAddress, RawServerContext, SingleSocket } from '../../net/raw-server.js';
-import { INFO_HASH_LENGTH } from '../../wire/handshake.js';
 import type { MakeKeyPair } from '../../wire/mse/key-exchange.js';
 import { CRYPTO, type CryptoMethod, type CryptoMethods } from '../../wire/mse/mse-keys.js';
-import { type DialWay, PeerDial, type PeerDialOwner } from './peer-dial.js';
+import type { Greeting } from './identity.js';
+import { type DialTry, type DialWay, PeerDial, type PeerDialOwner } from './peer-dial.js';
 import { addressKey } from './spares.js';
 
 /**
@@ -94,27 +94,40 @@ const EITHER: DialWay = { provide: BOTH };
 /** What a dial needs of the torrent's Encoder. */
 interface DialParts {
   readonly rawServer: RawServerContext;
-  readonly identity: { readonly infoHash: Buffer };
   readonly encryption: DialEncryption;
   readonly options: { readonly encryptionDeadline: Millis };
   readonly address: PeerAddress;
+  /** What we say: the first of them by all ways, each other one by the likeliest way alone. */
+  readonly greetings: readonly [Greeting, ...Greeting[]];
 }
 
-/** Dials a peer by the ways that lead to it. Where only the plain way does, nothing stands around the socket. */
+/**
+ * Dials a peer by the ways that lead to it, and says our handshake. Where only the plain way does, nothing stands
+ * around the socket.
+ */
 export function dialByWays(
-  { rawServer, identity, encryption, options, address }: DialParts,
+  { rawServer, encryption, options, address, greetings }: DialParts,
   owner: PeerDialOwner,
 ): SingleSocket {
   const key = addressKey(address);
-  const ways = encryption.ways.waysTo(key);
-  if (ways.length === 1 && ways[0] === 'plain') return rawServer.startConnection(address, owner);
+  const [greeting, ...others] = greetings;
+  const [way = 'plain', ...otherWays] = encryption.ways.waysTo(key);
+  if (way === 'plain' && otherWays.length === 0 && others.length === 0) {
+    const socket = rawServer.startConnection(address, owner);
+    socket.write([greeting.bytes]);
+    return socket;
+  }
+  const tries: readonly [DialTry, ...DialTry[]] = [
+    { way, greeting },
+    ...otherWays.map((other) => ({ way: other, greeting })),
+    ...others.map((other) => ({ way, greeting: other })),
+  ];
   return new PeerDial(
     {
       ...encryption,
       rawServer,
-      infoHash: identity.infoHash.subarray(0, INFO_HASH_LENGTH),
       address,
-      ways,
+      tries,
       handshakeDeadline: options.encryptionDeadline,
       worked: (way) => encryption.ways.worked(key, way),
     },

@@ -14,6 +14,7 @@ const NO_FAULT_OF_THE_TELLER: ReadonlySet<RefusalCode> = new Set([
   'both-complete',
   'pieces-lost',
   'cannot-serve',
+  'info-hash-changed',
   'shutting-down',
 ]);
 

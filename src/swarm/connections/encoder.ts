@@ -13,21 +13,16 @@ import { parseIp } from '../../net/ip-address.js';
 import type { PeerAddress, RawServerContext, SingleSocket } from '../../net/raw-server.js';
 import { type AddressSource, mayLead, type OwnNetworks } from '../../net/reach-rule.js';
 import type { Evidence, Refusal, RefusalCode } from '../../wire/refusal.js';
+import { announces } from '../../wire/reserved.js';
 import type { WorkBudget } from '../work-budget.js';
 import { type Ban, Bans } from './bans.js';
-import {
-  type Beginning,
-  Connection,
-  type ConnectionOwner,
-  type Ending,
-  type Identity,
-  type Incoming,
-} from './connection.js';
+import { type Beginning, Connection, type ConnectionOwner, type Ending, type Incoming } from './connection.js';
 import { ConnectionTable } from './connection-table.js';
 import { type DialEncryption, dialByWays } from './dial-ways.js';
 import { Dials } from './dials.js';
 import type { EncoderOptions } from './encoder-options.js';
 import type { Dialler, HalfOpen } from './half-open.js';
+import { type FoundIn, greetingsTo, type Identity, isOurs } from './identity.js';
 import { Liveness } from './liveness.js';
 import { Namesakes } from './namesakes.js';
 import type { PeerConnection, PeerEvents } from './peer-connection.js';
@@ -61,6 +56,7 @@ export interface EncoderParts {
 export class Encoder implements ConnectionOwner {
   readonly #parts: EncoderParts;
   #events: PeerEvents;
+  #identity: Identity;
   readonly #table = new ConnectionTable();
   readonly #tellers: Tellers;
   readonly #dials: Dials;
@@ -82,6 +78,7 @@ export class Encoder implements ConnectionOwner {
   constructor(parts: EncoderParts, events: PeerEvents) {
     this.#parts = parts;
     this.#events = events;
+    this.#identity = parts.identity;
     const { options, rank } = parts;
     this.#tellers = new Tellers(2 * options.maxSpares);
     this.#dials = new Dials(
@@ -119,6 +116,27 @@ export class Encoder implements ConnectionOwner {
     this.#events = events;
   }
 
+  get identity(): Identity {
+    return this.#identity;
+  }
+
+  /**
+   * The torrent has gained or lost an info-hash: its metadata names a second one, or it goes on as version 1 alone. A
+   * connection under a hash that is lost ends. Where a peer that we dialled could go on as version 2, we dial it again.
+   */
+  setIdentity(identity: Identity): void {
+    this.#identity = identity;
+    for (const connection of this.#table.all()) {
+      const { completeSince, infoHash, isV2, locallyInitiated, reserved, address } = connection;
+      if (completeSince === null) continue;
+      const gains = locallyInitiated && !isV2 && identity.infoHashV2 !== null && announces(reserved, 'v2');
+      if (isOurs(infoHash, identity) && !gains) continue;
+      connection.refuse({ code: 'info-hash-changed' });
+      if (locallyInitiated) this.#spares.again(address, this.#now());
+    }
+    this.#refill();
+  }
+
   /** How many connections have finished their handshake. */
   howManyConnections(): number {
     return this.#table.completeCount;
@@ -150,17 +168,22 @@ export class Encoder implements ConnectionOwner {
    *
    * `peerId` is the id of the peer that is said to be there. It only tells us whether that is ourselves. BEP 3 wants us
    * to sever a peer with another id, but libtorrent takes a new id for each connection, so we would lose all such
-   * peers.
+   * peers. `found` is the swarm in which the source has found the address.
    */
-  startConnection({ host, port }: PeerAddress, source: AddressSource, peerId: Buffer | null): boolean {
+  startConnection(
+    { host, port }: PeerAddress,
+    source: AddressSource,
+    peerId: Buffer | null,
+    found: FoundIn = 'either',
+  ): boolean {
     // Sockets use one spelling of each host. In another spelling a peer would pass for another peer, or escape a ban.
     const ip = parseIp(host);
     const teller = this.#tellerOf({ host, port }, source);
     if (ip === undefined || teller === undefined) return false;
     const address = { host: ip.text, port };
-    const isSelf = peerId?.equals(this.#parts.identity.myId) === true;
+    const isSelf = peerId?.equals(this.#identity.myId) === true;
     if (this.#closed || isSelf || !this.#isWanted(address, null)) return true;
-    this.#spares.add(address, teller, this.#now());
+    this.#spares.add(address, teller, found, this.#now());
     this.#refill();
     return true;
   }
@@ -242,9 +265,9 @@ export class Encoder implements ConnectionOwner {
   }
 
   judgePeerId(connection: Connection): Refusal | undefined {
-    const { peerId, address } = connection;
-    const { myId } = this.#parts.identity;
-    if (connection.locallyInitiated) this.#spares.answered(address, peerId);
+    const { peerId, address, isV2 } = connection;
+    const { myId } = this.#identity;
+    if (connection.locallyInitiated) this.#spares.answered(address, peerId, isV2 ? 'v2' : 'v1');
     if (peerId.equals(myId)) return { code: 'own-peer-id' };
     const evidence = this.#bans.againstPeer(connection);
     return evidence === undefined ? this.#namesakes.judge(connection) : { code: 'banned', evidence };
@@ -366,18 +389,19 @@ export class Encoder implements ConnectionOwner {
   };
 
   #dial({ spare, teller }: Turn): void {
-    const { address } = spare;
+    const { address, found } = spare;
+    const greetings = greetingsTo(found, this.#identity);
     this.#spares.dialled(spare, this.#now());
     this.#reach.dialled();
     const connection = this.#begin({ kind: 'dial', address }, (owner) =>
-      dialByWays({ ...this.#parts, address }, owner),
+      dialByWays({ ...this.#parts, address, greetings }, owner),
     );
     this.#dials.begun(connection, teller);
   }
 
-  #begin(beginning: Beginning, open: ConstructorParameters<typeof Connection>[6]): Connection {
-    const { rawServer, work, identity, options } = this.#parts;
-    const connection = new Connection(this, rawServer, work, identity, options, beginning, open);
+  #begin(beginning: Beginning, open: ConstructorParameters<typeof Connection>[5]): Connection {
+    const { rawServer, work, options } = this.#parts;
+    const connection = new Connection(this, rawServer, work, options, beginning, open);
     this.#table.add(connection);
     return connection;
   }

@@ -17,6 +17,11 @@ export interface PeerConnection {
   readonly locallyInitiated: boolean;
   /** What both sides say goes through a cipher. */
   readonly isEncrypted: boolean;
+  /**
+   * Both sides go on as version 2 (BEP 52), so that messages about hashes may go over this connection. It becomes false
+   * when the torrent goes on as version 1 alone, and true when the only hash of the torrent turns out to be that of v2.
+   */
+  readonly isV2: boolean;
   /** The peer's eight reserved bytes. */
   readonly reserved: Buffer;
   /** How many of the bytes that we have sent the kernel has not taken yet. */

@@ -14,9 +14,16 @@ import { type MakeKeyPair, PRIVATE_KEY_LENGTH } from '../../wire/mse/key-exchang
 import { dialMse } from '../../wire/mse/mse-dial.js';
 import { CRYPTO, type CryptoMethods, type MseAgreement } from '../../wire/mse/mse-keys.js';
 import type { Refusal } from '../../wire/refusal.js';
+import type { Greeting } from './identity.js';
 
 /** One way to dial a peer: in plain, or by message stream encryption with what we offer then. */
 export type DialWay = 'plain' | { readonly provide: CryptoMethods };
+
+/** One attempt of a dial: what we say, and by which way. */
+export interface DialTry {
+  readonly way: DialWay;
+  readonly greeting: Greeting;
+}
 
 /** Who dials: it is told what happens, as the handler of the socket. */
 export interface PeerDialOwner extends SocketHandler {
@@ -30,11 +37,9 @@ export interface PeerDialParts {
   readonly rawServer: RawServerContext;
   readonly random: Random;
   readonly makeKeyPair: MakeKeyPair;
-  /** The torrent's info-hash, 20 bytes. */
-  readonly infoHash: Buffer;
   readonly address: PeerAddress;
-  /** What is tried, in this order. At least one. */
-  readonly ways: readonly DialWay[];
+  /** What is tried, in this order. */
+  readonly tries: readonly [DialTry, ...DialTry[]];
   /** An encrypted handshake that is not finished by then has failed. */
   readonly handshakeDeadline: Millis;
   /** `way` has worked: the peer has answered. */
@@ -42,23 +47,21 @@ export interface PeerDialParts {
 }
 
 /**
- * A dial to one peer by one way after the other. It is the socket of a connection until the peer has answered; then the
- * real socket takes its place, and no layer is left around a plain one.
+ * A dial to one peer by one attempt after the other. It is the socket of a connection until the peer has answered; then
+ * the real socket takes its place, and no layer is left around a plain one.
  *
- * The next way is tried when the peer ends the connection before its first byte, or does not shake hands as message
- * stream encryption wants. It begins with a new socket, new keys, and no byte of the one before. No other way helps
+ * The next attempt is made when the peer ends the connection before its first byte, or does not shake hands as message
+ * stream encryption wants. It begins with a new socket, new keys, and no byte of the one before. No other attempt helps
  * where no program listens.
  */
 export class PeerDial implements SingleSocket, SocketHandler {
   readonly locallyInitiated = true;
   readonly #parts: PeerDialParts;
   readonly #owner: PeerDialOwner;
-  /** Ways that have not been tried. */
-  readonly #left: DialWay[];
-  #way: DialWay;
+  /** What has not been tried. */
+  readonly #left: DialTry[];
+  #try: DialTry;
   #socket: SingleSocket;
-  /** What we say first: the whole handshake. */
-  #first: Buffer = Buffer.alloc(0);
   #framer: Framer | null = null;
   #agreement: MseAgreement | null = null;
   #deadline: Task | null = null;
@@ -67,10 +70,10 @@ export class PeerDial implements SingleSocket, SocketHandler {
   constructor(parts: PeerDialParts, owner: PeerDialOwner) {
     this.#parts = parts;
     this.#owner = owner;
-    const [first = 'plain', ...left] = parts.ways;
-    this.#way = first;
+    const [first, ...left] = parts.tries;
+    this.#try = first;
     this.#left = left;
-    this.#socket = parts.rawServer.startConnection(parts.address, this);
+    this.#socket = this.#open();
   }
 
   get remote(): StreamAddress {
@@ -89,11 +92,9 @@ export class PeerDial implements SingleSocket, SocketHandler {
     return this.#socket.isFlushed();
   }
 
-  /** Before the peer has answered, that is the handshake and nothing else. */
-  write(chunks: readonly Buffer[]): void {
-    const said = Buffer.concat(chunks);
-    this.#first = Buffer.concat([this.#first, said]);
-    if (this.#way === 'plain') this.#socket.write([said]);
+  /** We have said our handshake. Before the peer has answered nothing follows. */
+  write(): void {
+    throw new Error('a dial that is written to');
   }
 
   pauseReading(): void {
@@ -115,7 +116,8 @@ export class PeerDial implements SingleSocket, SocketHandler {
   }
 
   connectionMade(_socket: SingleSocket): void {
-    if (this.#way !== 'plain') this.#shakeHands(this.#way.provide);
+    const { way } = this.#try;
+    if (way !== 'plain') this.#shakeHands(way.provide);
     if (this.#isConnected) return;
     this.#isConnected = true;
     this.#owner.connectionMade(this);
@@ -141,13 +143,14 @@ export class PeerDial implements SingleSocket, SocketHandler {
   }
 
   #shakeHands(provide: CryptoMethods): void {
-    const { random, makeKeyPair, infoHash, rawServer, handshakeDeadline } = this.#parts;
+    const { random, makeKeyPair, rawServer, handshakeDeadline } = this.#parts;
+    const { infoHash, bytes: handshake } = this.#try.greeting;
     const first = dialMse({
       pair: makeKeyPair(random.bytes(PRIVATE_KEY_LENGTH)),
       random,
       skey: infoHash,
       provide,
-      first: this.#first,
+      first: handshake,
       send: (bytes) => this.#socket.write([bytes]),
       agreed: (agreement) => this.#agreed(agreement),
     });
@@ -168,7 +171,7 @@ export class PeerDial implements SingleSocket, SocketHandler {
     const { rawServer, worked } = this.#parts;
     const agreement = this.#agreement;
     this.#deadline?.cancel();
-    worked(this.#way);
+    worked(this.#try.way);
     if (agreement === null || agreement.method === CRYPTO.plaintext) {
       rawServer.adopt(socket, this.#owner);
       this.#owner.dialled(socket);
@@ -187,15 +190,21 @@ export class PeerDial implements SingleSocket, SocketHandler {
     if (!this.#tryNext()) this.#owner.refuse(reason);
   }
 
-  /** False when no way is left. */
+  #open(): SingleSocket {
+    const { way, greeting } = this.#try;
+    const socket = this.#parts.rawServer.startConnection(this.#parts.address, this);
+    if (way === 'plain') socket.write([greeting.bytes]);
+    return socket;
+  }
+
+  /** False when nothing is left to try. */
   #tryNext(): boolean {
     const next = this.#left.shift();
     if (next === undefined) return false;
-    this.#way = next;
+    this.#try = next;
     this.#framer?.stop();
     this.#framer = null;
-    this.#socket = this.#parts.rawServer.startConnection(this.#parts.address, this);
-    if (next === 'plain') this.#socket.write([this.#first]);
+    this.#socket = this.#open();
     return true;
   }
 }

@@ -6,16 +6,20 @@
  * of one host wait, whichever tellers name them.
  */
 import type { Millis } from '../../base/clock.js';
+import type { Swarm } from '../../metainfo/info-hash.js';
 import { hostKey } from '../../net/host-key.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import type { Connection, Ending } from './connection.js';
 import type { EncoderOptions } from './encoder-options.js';
+import type { FoundIn } from './identity.js';
 import type { PeerEvents } from './peer-connection.js';
 import type { Teller, Tellers } from './tellers.js';
 
 /** An address that may be dialled. */
 export interface Spare {
   readonly address: PeerAddress;
+  /** In which swarms it was named, or in which its peer has answered. */
+  readonly found: FoundIn;
   /**
    * The id of a peer that came from outside and said that it listens there, or null. While it is connected we do not
    * dial it.
@@ -40,6 +44,8 @@ export interface Turn {
 /** What we know of an address that we dialled, or whose peer we parted from. */
 interface Attempt {
   readonly at: Millis;
+  /** As in `Spare`. */
+  readonly found: FoundIn;
   /** Failures in a row. */
   readonly failures: number;
   /** The id of the peer that last answered there, or null. */
@@ -86,17 +92,19 @@ export class Spares {
    * Keeps an address that `teller` named, unless its share or that of the host is used up. We dial it at `now` at the
    * earliest. `peerId` is the peer that is said to listen there, if it came from outside.
    */
-  add(address: PeerAddress, teller: Teller, now: Millis, peerId: Buffer | null = null): void {
+  add(address: PeerAddress, teller: Teller, found: FoundIn, now: Millis, peerId: Buffer | null = null): void {
     const key = addressKey(address);
     const known = this.#waiting.get(key);
     if (known !== undefined) {
-      this.#nameAgain(key, known, teller);
+      this.#nameAgain(key, known, teller, found);
       return;
     }
     const attempt = this.#attempts.get(key);
     if (attempt !== undefined && !attempt.worthRetrying) return;
     this.#keep(key, {
       address,
+      // How the peer has answered counts for more than what others say of it.
+      found: attempt?.peerId == null ? found : attempt.found,
       peerId,
       notBefore: attempt === undefined ? now : attempt.at + this.#pause(attempt.failures),
       failures: attempt?.failures ?? 0,
@@ -147,16 +155,16 @@ export class Spares {
   dialled(spare: Spare, now: Millis): void {
     const key = addressKey(spare.address);
     const peerId = this.#attempts.get(key)?.peerId ?? null;
-    const { failures, tellers } = spare;
+    const { found, failures, tellers } = spare;
     this.#remove(key, spare);
     this.#attempts.delete(key);
-    this.#attempts.set(key, { at: now, failures, peerId, worthRetrying: true, isComplete: false, tellers });
+    this.#attempts.set(key, { at: now, found, failures, peerId, worthRetrying: true, isComplete: false, tellers });
     this.#forgetOldAttempts(now);
   }
 
-  /** A connection that we dialled is up, and this peer has answered. */
-  answered(address: PeerAddress, peerId: Buffer): void {
-    this.#amend(address, { peerId });
+  /** A connection that we dialled is up, and this peer has answered, in this swarm. */
+  answered(address: PeerAddress, peerId: Buffer, found: Swarm): void {
+    this.#amend(address, { peerId, found });
   }
 
   /** A connection that we dialled was good for a while. Failures before it do not count any more. */
@@ -173,8 +181,18 @@ export class Spares {
     this.#amend(address, { failures });
     if (failures >= this.#options.maxFailures) return;
     const notBefore = Math.max(now, attempt.at + this.#pause(failures));
-    const { tellers } = attempt;
-    this.#keep(key, { address, peerId: null, notBefore, failures, rank: this.#rank(address), tellers });
+    const { found, tellers } = attempt;
+    this.#keep(key, { address, found, peerId: null, notBefore, failures, rank: this.#rank(address), tellers });
+  }
+
+  /** The connection that we dialled has ended for no fault of the peer, and is to be made again at once. */
+  again(address: PeerAddress, now: Millis): void {
+    const key = addressKey(address);
+    const attempt = this.#attempts.get(key);
+    if (attempt === undefined) return;
+    const { failures, tellers } = attempt;
+    const rank = this.#rank(address);
+    this.#keep(key, { address, found: 'either', peerId: null, notBefore: now, failures, rank, tellers });
   }
 
   /** We never dial this address again, whichever source names it. */
@@ -188,9 +206,9 @@ export class Spares {
     this.#forgetOldAttempts(now);
     // A peer from outside may come as often as it likes, and name another port each time.
     if (this.#attempts.size >= 2 * this.#options.maxSpares && !this.#attempts.has(key)) return;
-    const tellers = this.#attempts.get(key)?.tellers ?? [];
+    const { found, tellers } = this.#attempts.get(key) ?? { found: 'either' as const, tellers: [] };
     this.#attempts.delete(key);
-    this.#attempts.set(key, { at: now, failures: 0, peerId, worthRetrying: true, isComplete: true, tellers });
+    this.#attempts.set(key, { at: now, found, failures: 0, peerId, worthRetrying: true, isComplete: true, tellers });
   }
 
   /** Whether the peer at `address` had everything when we last parted from it. */
@@ -226,7 +244,10 @@ export class Spares {
   /**
    * Another teller names an address that waits already. We may dial it in the turn of either, until both give it up.
    */
-  #nameAgain(key: string, spare: Spare, teller: Teller): void {
+  #nameAgain(key: string, waiting: Spare, teller: Teller, found: FoundIn): void {
+    // A stranger may name an address in a swarm that the peer there does not know, so neither naming counts alone.
+    const spare = waiting.found === found ? waiting : { ...waiting, found: 'either' as const };
+    if (spare !== waiting) this.#waiting.set(key, spare);
     const { tellers } = spare;
     if (tellers.includes(teller)) return;
     if (tellers.length < MAX_TELLERS) this.#replace(key, spare, [...tellers, teller]);
@@ -354,7 +375,8 @@ export class Redialling {
       const port = events.listeningPort(connection);
       const teller = port === null ? undefined : this.#listenerTeller({ host: address.host, port });
       if (port === null || teller === undefined) return;
-      this.#spares.add({ host: address.host, port }, teller, now + this.#retryInterval, connection.peerId);
+      const found = connection.isV2 ? 'v2' : 'v1';
+      this.#spares.add({ host: address.host, port }, teller, found, now + this.#retryInterval, connection.peerId);
     }
   }
 }

@@ -13,6 +13,7 @@ export class RecordedConnection implements PeerConnection {
   readonly peerId: Buffer;
   readonly locallyInitiated: boolean;
   readonly reserved: Buffer;
+  isV2 = false;
   /** A line for each send, with commas between the messages of one send. */
   readonly log: string[] = [];
   unsentLength = 0;

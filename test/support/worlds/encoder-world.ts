@@ -1,4 +1,5 @@
 import type { Millis, Timers } from '../../../src/base/clock.js';
+import type { WireHashes } from '../../../src/metainfo/info-hash.js';
 import type { PeerAddress, RawServer } from '../../../src/net/raw-server.js';
 import { type AddressSource, NO_OWN_NETWORKS, type OwnNetworks } from '../../../src/net/reach-rule.js';
 import type { AcceptEncryption } from '../../../src/session/incoming-handshake.js';
@@ -7,6 +8,7 @@ import type { DialEncryption } from '../../../src/swarm/connections/dial-ways.js
 import { Encoder } from '../../../src/swarm/connections/encoder.js';
 import { DEFAULT_ENCODER_OPTIONS, type EncoderOptions } from '../../../src/swarm/connections/encoder-options.js';
 import { HalfOpen, MAX_HALF_OPEN } from '../../../src/swarm/connections/half-open.js';
+import { isOurs } from '../../../src/swarm/connections/identity.js';
 import {
   type Merits,
   type Newcomer,
@@ -34,6 +36,8 @@ export function idOf(letter: string): Buffer {
 }
 
 export interface ClientOptions {
+  /** The info-hashes of the torrent; `INFO_HASH` of version 1 alone when absent. */
+  readonly hashes: WireHashes;
   readonly options: Partial<EncoderOptions>;
   readonly halfOpen: HalfOpen;
   readonly work: WorkBudget;
@@ -83,10 +87,11 @@ export class Client implements PeerEvents {
       if (overrides.gotException === undefined) throw error;
       overrides.gotException(error);
     });
+    const hashes = overrides.hashes ?? { infoHash: INFO_HASH, infoHashV2: null };
     this.encoder = new Encoder(
       {
         rawServer: context,
-        identity: { infoHash: INFO_HASH, myId: idOf(letter), reserved: Buffer.alloc(8) },
+        identity: { ...hashes, myId: idOf(letter), reserved: Buffer.alloc(8) },
         options: { ...DEFAULT_ENCODER_OPTIONS, ...overrides.options },
         ownNetworks: overrides.ownNetworks ?? NO_OWN_NETWORKS,
         halfOpen: overrides.halfOpen ?? new HalfOpen(MAX_HALF_OPEN),
@@ -98,7 +103,7 @@ export class Client implements PeerEvents {
     );
     this.listener = new PortListener({
       rawServer,
-      encoderFor: (infoHash) => (infoHash.equals(INFO_HASH) ? this.encoder : undefined),
+      encoderFor: (infoHash) => (isOurs(infoHash, this.encoder.identity) ? this.encoder : undefined),
       encryption: overrides.acceptEncryption ?? null,
       options: DEFAULT_PORT_LISTENER_OPTIONS,
     });
@@ -223,8 +228,8 @@ export class EncoderWorld {
   }
 
   /** A peer driven by hand whose peer id is `letter`, listening. */
-  fake(host: string, letter: string, script: FakeScript = {}, port: number = PORT): FakePeer {
-    const peer = new FakePeer(this.host(host), { infoHash: INFO_HASH, peerId: idOf(letter) }, script);
+  fake(host: string, letter: string, script: FakeScript = {}, port: number = PORT, infoHash = INFO_HASH): FakePeer {
+    const peer = new FakePeer(this.host(host), { infoHash, peerId: idOf(letter) }, script);
     peer.listen(port);
     this.run(0);
     return peer;

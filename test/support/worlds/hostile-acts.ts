@@ -19,10 +19,13 @@ function lengthPrefix(length: number): Buffer {
   return bytes;
 }
 
-/** One peer for each reason there is to refuse one: whoever adds a reason has to say how it comes about. */
-/** These two are the disk's doing (test/simulation/lost-files.test.ts, disk-faults.test.ts), and no peer's. */
-type DisksDoing = 'pieces-lost' | 'cannot-serve';
-export const HOSTILE_ACTS: Readonly<Record<Exclude<RefusalCode, DisksDoing>, HostileAct>> = {
+/**
+ * These are no peer's doing: the disk's (test/simulation/lost-files.test.ts, disk-faults.test.ts), or that of the
+ * metadata (test/unit/swarm/connections/encoder-hashes.test.ts).
+ */
+type NoPeersDoing = 'pieces-lost' | 'cannot-serve' | 'info-hash-changed';
+/** One peer for each other reason there is to refuse one: whoever adds a reason has to say how it comes about. */
+export const HOSTILE_ACTS: Readonly<Record<Exclude<RefusalCode, NoPeersDoing>, HostileAct>> = {
   'not-bittorrent': {
     // Else it may be the beginning of an encrypted handshake.
     session: { encryption: 'off' },

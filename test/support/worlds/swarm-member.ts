@@ -1,5 +1,6 @@
 import type { BtgetError } from '../../../src/base/failure.js';
 import type { Random } from '../../../src/base/random.js';
+import { wireHashes } from '../../../src/metainfo/info-hash.js';
 import type { RawServerContext } from '../../../src/net/raw-server.js';
 import { NO_OWN_NETWORKS } from '../../../src/net/reach-rule.js';
 import { DEFAULT_PIECE_MEMORY_OPTIONS } from '../../../src/pieces/piece-memory.js';
@@ -12,6 +13,7 @@ import { Connecter, type ConnecterOptions, DEFAULT_CONNECTER_OPTIONS } from '../
 import { Encoder } from '../../../src/swarm/connections/encoder.js';
 import { DEFAULT_ENCODER_OPTIONS } from '../../../src/swarm/connections/encoder-options.js';
 import { HalfOpen, MAX_HALF_OPEN } from '../../../src/swarm/connections/half-open.js';
+import { isOurs } from '../../../src/swarm/connections/identity.js';
 import type { PeerConnection } from '../../../src/swarm/connections/peer-connection.js';
 import { Blame, DEFAULT_BLAME_OPTIONS } from '../../../src/swarm/download/blame.js';
 import { DEFAULT_REQUEST_OPTIONS, type Download, type RequestOptions } from '../../../src/swarm/download/download.js';
@@ -175,7 +177,7 @@ export class SwarmMember {
       {
         rawServer: this.context,
         identity: {
-          infoHash: metainfo.infoHash,
+          ...wireHashes(metainfo),
           myId: Buffer.from(name.padEnd(20, '-')),
           reserved: encodeReserved(all.announced),
         },
@@ -191,7 +193,7 @@ export class SwarmMember {
     if (all.have === 'everything') this.#markAll(torrent);
     this.#listener = new PortListener({
       rawServer: host,
-      encoderFor: (infoHash) => (infoHash.equals(metainfo.infoHash) ? this.encoder : undefined),
+      encoderFor: (infoHash) => (isOurs(infoHash, this.encoder.identity) ? this.encoder : undefined),
       encryption: null,
       options: DEFAULT_PORT_LISTENER_OPTIONS,
     });

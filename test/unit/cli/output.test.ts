@@ -20,6 +20,7 @@ const report: TrackerAnswer = {
   leeches: 1,
   externalIp: '192.0.2.1',
   next: 1800,
+  swarm: null,
 };
 const result = {
   name: 'a',
@@ -39,7 +40,7 @@ const EVENTS: readonly RunEvent[] = [
   { type: 'checking', about, checked: 10, length: 1024 },
   { type: 'progress', about, status: makeStatus({ state: 'checking', downRate: 1.5 }) },
   { type: 'tracker', about, report },
-  { type: 'tracker', about, report: { ...report, ok: false, message: 'no\nsuch torrent' } },
+  { type: 'tracker', about, report: { ...report, ok: false, message: 'no\nsuch torrent', swarm: 'v2' } },
   { type: 'stalled', about, reasons: [{ code: 'no-peers', message: 'nobody there' }] },
   { type: 'warning', about, input: 'a.torrent', code: 'odd', message: 'odd thing' },
   { type: 'error', about: null, input: 'b.torrent', code: 'io', message: 'reading failed' },
@@ -108,6 +109,8 @@ test('--json prints an object in each line with the promised fields, and nothing
   const io = await show({ json: true, quiet: true });
   const time = '2024-02-29T00:00:00.000Z';
   const infoHash = about.infoHash;
+  const { swarm, ...shown } = report;
+  assert.equal(swarm, null);
   assert.deepEqual(
     io.stdout.lines.map((line) => JSON.parse(line)),
     [
@@ -141,8 +144,8 @@ test('--json prints an object in each line with the promised fields, and nothing
         eta: null,
         state: 'checking',
       },
-      { type: 'tracker', time, infoHash, ...report },
-      { type: 'tracker', time, infoHash, ...report, ok: false, message: 'no\nsuch torrent' },
+      { type: 'tracker', time, infoHash, ...shown },
+      { type: 'tracker', time, infoHash, ...shown, ok: false, message: 'no\nsuch torrent', swarm: 'v2' },
       { type: 'stalled', time, infoHash, reasons: [{ code: 'no-peers', message: 'nobody there' }] },
       { type: 'warning', time, infoHash, code: 'odd', message: 'odd thing', input: 'a.torrent' },
       { type: 'error', time, code: 'io', message: 'reading failed', input: 'b.torrent' },
@@ -176,7 +179,7 @@ test('--json prints an object in each line with the promised fields, and nothing
 const EVIL = 'evil\\x1b[2J\\u202ename';
 const NORMAL = [
   'listening on port 6881',
-  `${EVIL}: tracker http://t/announce: no\\x0asuch torrent, asked again in 30m00s`,
+  `${EVIL}: tracker http://t/announce (v2 swarm): no\\x0asuch torrent, asked again in 30m00s`,
   `${EVIL}: stalled: nobody there`,
   `${EVIL}: odd thing`,
   'btget: reading failed',

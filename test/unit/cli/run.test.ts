@@ -267,6 +267,7 @@ test('the reason for a stall is told once, and again when it changes', () => {
     leeches: null,
     externalIp: null,
     next: 60,
+    swarm: null,
   };
   torrent(0).is({ state: 'stalled' });
   torrent(0).events.trackerAnswered(report);

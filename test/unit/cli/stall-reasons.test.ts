@@ -14,6 +14,7 @@ const report: TrackerAnswer = {
   leeches: 0,
   externalIp: null,
   next: 60,
+  swarm: null,
 };
 const failing: TrackerAnswer = { ...report, url: 'http://u/', ok: false, message: 'unregistered' };
 const NO_LIMITS: UserLimits = { maxDownload: null, maxPeers: 80, encryption: 'allow' };

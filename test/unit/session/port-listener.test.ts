@@ -33,13 +33,17 @@ import { makeKeyPair } from '../../support/worlds/mse-pair.js';
 const A = '10.0.0.1';
 const B = '10.0.0.2';
 const OTHER_HASH = Buffer.alloc(20, 'o');
-/** Of a torrent that is here too. */
+/** Of another torrent that is here too. */
 const THIRD_HASH = Buffer.alloc(20, 't');
+/** The second hash of the torrent with `INFO_HASH`. */
+const SECOND_HASH = Buffer.alloc(20, 's');
 
 /** Takes a connection, and notes the bytes that came with it and after it. */
 class NotingTaker implements Taker {
   readonly #rawServer: RawServer;
   readonly taken: { host: string; at: number; reserved: string }[] = [];
+  /** The hashes that peers have named. */
+  readonly hashes: Buffer[] = [];
   received = Buffer.alloc(0);
   /** What it says when it has taken a connection. */
   greeting = Buffer.alloc(0);
@@ -49,6 +53,7 @@ class NotingTaker implements Taker {
   }
 
   externalConnectionMade(socket: SingleSocket, incoming: Incoming): void {
+    this.hashes.push(incoming.infoHash);
     this.taken.push({
       host: incoming.address.host,
       at: incoming.acceptedAt,
@@ -72,12 +77,17 @@ class NotingTaker implements Taker {
 
 class World extends EncoderWorld {
   readonly taker = new NotingTaker(this.host(A));
+  /** That of the torrent with `THIRD_HASH`. */
+  readonly thirdTaker = new NotingTaker(this.host(A));
 
   listener(options: Partial<PortListenerOptions> = {}, encryption: AcceptEncryption | null = null): PortListener {
     const rawServer = this.host(A);
     const listener = new PortListener({
       rawServer,
-      encoderFor: (infoHash) => (infoHash.equals(INFO_HASH) || infoHash.equals(THIRD_HASH) ? this.taker : undefined),
+      encoderFor: (infoHash) => {
+        if (infoHash.equals(THIRD_HASH)) return this.thirdTaker;
+        return infoHash.equals(INFO_HASH) || infoHash.equals(SECOND_HASH) ? this.taker : undefined;
+      },
       encryption,
       options: { ...DEFAULT_PORT_LISTENER_OPTIONS, ...options },
     });
@@ -107,6 +117,7 @@ describe('the listening socket of all torrents', () => {
       }
       world.run(100);
       assert.deepEqual(world.taker.taken, [{ host: B, at: 10, reserved: '0000000000100000' }]);
+      assert.deepEqual(world.taker.hashes, [INFO_HASH]);
       assert.equal(world.taker.received.toString(), behind.toString());
       assert.equal(listener.unfinishedCount, 0);
       assert.deepEqual([...listener.refusals], []);
@@ -278,7 +289,7 @@ class EncryptedWorld extends World {
         return this.acceptor;
       },
       random: seededRandom(3),
-      torrentOf: (hash) => [INFO_HASH, THIRD_HASH].find((infoHash) => hash.equals(req2(infoHash))),
+      torrentOf: (hash) => [INFO_HASH, SECOND_HASH, THIRD_HASH].find((infoHash) => hash.equals(req2(infoHash))),
       select: (provide) => (provide === CRYPTO.plaintext || provide === CRYPTO.rc4 ? provide : undefined),
       isRequired: false,
       ...encryption,

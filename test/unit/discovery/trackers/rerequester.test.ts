@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Random } from '../../../../src/base/random.js';
 import {
+  type AnnounceReport,
   DEFAULT_REREQUESTER_OPTIONS,
   Rerequester,
-  type TrackerAnswer,
 } from '../../../../src/discovery/trackers/rerequester.js';
 import type { AnnounceOutcome, AnnounceRequest } from '../../../../src/discovery/trackers/tracker-client.js';
 import type { AddressSource } from '../../../../src/net/reach-rule.js';
@@ -29,7 +29,7 @@ interface Setting {
   everIncoming?: boolean;
   left?: number;
   /** Called with each answer, so that a test can act within the call as a torrent might. */
-  answered?: (answer: TrackerAnswer) => void;
+  answered?: (answer: AnnounceReport) => void;
 }
 
 function setUp(setting: Setting) {
@@ -37,7 +37,7 @@ function setUp(setting: Setting) {
   const log: string[] = [];
   const peers: string[] = [];
   const sources: AddressSource[] = [];
-  const answers: TrackerAnswer[] = [];
+  const answers: AnnounceReport[] = [];
   const behave = setting.behave ?? (() => answer());
   const trackers = new FakeTrackers(
     timeline,

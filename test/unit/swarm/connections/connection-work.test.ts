@@ -65,6 +65,7 @@ class Talk {
       close: () => undefined,
     };
     const owner: ConnectionOwner = {
+      identity: { infoHash: INFO_HASH, infoHashV2: null, myId: idOf('a'), reserved: Buffer.alloc(8) },
       dialDone: () => undefined,
       judgePeerId: () => undefined,
       completed: () => undefined,
@@ -80,10 +81,9 @@ class Talk {
         log.push(`${name}severed`);
       },
     };
-    const identity = { infoHash: INFO_HASH, myId: idOf('a'), reserved: Buffer.alloc(8) };
     const beginning = { kind: 'dial', address: at(HOST) } as const;
     const options = DEFAULT_ENCODER_OPTIONS;
-    this.connection = new Connection(owner, timeline, budget, identity, options, beginning, () => this.socket);
+    this.connection = new Connection(owner, timeline, budget, options, beginning, () => this.socket);
     this.connection.connectionMade(this.socket);
     this.say(encodeHandshake(INFO_HASH, idOf('b'), encodeReserved([])));
   }

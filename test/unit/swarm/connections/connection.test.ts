@@ -172,6 +172,7 @@ describe('a connection', () => {
     const behind = Buffer.concat([idOf('b'), Buffer.of(0, 0, 0, 3, 20)]);
     const connection = new Connection(
       {
+        identity: { infoHash: INFO_HASH, infoHashV2: null, myId: idOf('a'), reserved: Buffer.alloc(8) },
         dialDone: () => log.push('dialled'),
         judgePeerId: () => undefined,
         completed: ({ peerId }) => log.push(`made ${peerId.toString('latin1', 0, 1)}`),
@@ -181,9 +182,15 @@ describe('a connection', () => {
       },
       world.timeline,
       new WorkBudget(world.timeline, DEFAULT_WORK_OPTIONS),
-      { infoHash: INFO_HASH, myId: idOf('a'), reserved: Buffer.alloc(8) },
       DEFAULT_ENCODER_OPTIONS,
-      { kind: 'external', address: at(B), reserved: encodeReserved([]), rest: behind, acceptedAt: 0 },
+      {
+        kind: 'external',
+        address: at(B),
+        infoHash: INFO_HASH,
+        reserved: encodeReserved([]),
+        rest: behind,
+        acceptedAt: 0,
+      },
       (handler) => world.host(A).startConnection(at(B), handler),
     );
     behind.fill(0);

@@ -10,7 +10,12 @@ import type {
 } from '../../../../src/net/raw-server.js';
 import { DialWays } from '../../../../src/swarm/connections/dial-ways.js';
 import { HalfOpen } from '../../../../src/swarm/connections/half-open.js';
-import { type DialWay, PeerDial, type PeerDialOwner } from '../../../../src/swarm/connections/peer-dial.js';
+import {
+  type DialTry,
+  type DialWay,
+  PeerDial,
+  type PeerDialOwner,
+} from '../../../../src/swarm/connections/peer-dial.js';
 import { encodeHandshake } from '../../../../src/wire/handshake.js';
 import { acceptedCipher, CRYPTO, type CryptoMethod, VC } from '../../../../src/wire/mse/mse-keys.js';
 import type { Refusal } from '../../../../src/wire/refusal.js';
@@ -112,21 +117,20 @@ class World implements PeerDialOwner {
       this.dials += 1;
       return start(address, handler);
     };
+    const greeting = { infoHash: SKEY, bytes: HANDSHAKE };
     this.dial = new PeerDial(
       {
         rawServer: context,
         random: seededRandom(7),
         makeKeyPair,
-        infoHash: SKEY,
         address: PEER,
-        ways,
+        tries: ways.map((way) => ({ way, greeting })) as [DialTry, ...DialTry[]],
         handshakeDeadline: DEADLINE,
         worked: (way) => this.worked.push(way),
       },
       this,
     );
     this.socket = this.dial;
-    this.dial.write([HANDSHAKE.subarray(0, 20), HANDSHAKE.subarray(20)]);
   }
 
   run(span: number): void {

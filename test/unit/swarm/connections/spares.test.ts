@@ -25,7 +25,7 @@ class Book extends Spares {
   }
 
   name(address: { host: string; port: number }, now: number, source = TRACKER): void {
-    this.add(address, this.tellers.of(source), now);
+    this.add(address, this.tellers.of(source), 'v1', now);
   }
 }
 
@@ -157,7 +157,7 @@ describe('the spares', () => {
     assert.equal(book.knownPeerId(at(1)), null);
     book.name(at(1), 0);
     dialAll(book, 0);
-    book.answered(at(1), peerId);
+    book.answered(at(1), peerId, 'v1');
     assert.equal(book.knownPeerId(at(1)), peerId);
     book.condemn(at(1));
     book.name(at(1), 10 * MINUTE);
