@@ -17,6 +17,7 @@ import { tellOfLost } from './extensions/dont-have.js';
 import type { Extensions } from './extensions/extensions.js';
 import { FAST_NOT_ANNOUNCED, type FastExtension } from './extensions/fast-extension.js';
 import type { NodePorts } from './extensions/node-ports.js';
+import { HASHES_NOT_ANNOUNCED, type HashMessages } from './hashes/hash-messages.js';
 import { DEFAULT_HAVE_NEWS_OPTIONS, HaveNews, type HaveNewsOptions } from './have-news.js';
 import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
 import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
@@ -73,6 +74,8 @@ export interface ConnecterParts {
   /** Null when we do not tell this torrent's peers where our node in the DHT is. */
   readonly nodePorts: NodePorts | null;
   readonly fast: FastExtension;
+  /** Null when the torrent is used as version 1 alone. */
+  readonly hashes?: HashMessages | null;
   /**
    * How well a peer suits us (BEP 40), the higher the better. Of peers that are alike in all else, the lowest gives its
    * place to a newcomer.
@@ -158,6 +161,7 @@ export class Connecter implements Successor {
 
   connectionFlushed(connection: PeerConnection): void {
     this.#peers.get(connection)?.upload.connectionFlushed();
+    this.#parts.hashes?.connectionFlushed(connection);
   }
 
   connectionLost(connection: PeerConnection): void {
@@ -166,6 +170,7 @@ export class Connecter implements Successor {
     this.#peers.delete(connection);
     peer.replay?.task.cancel();
     this.#parts.extensions.connectionLost(connection);
+    this.#parts.hashes?.connectionLost(connection);
     peer.upload.connectionLost();
     this.#parts.downloader.connectionLost(peer.download);
     this.#parts.choker.peerLeft(peer);
@@ -320,8 +325,9 @@ export class Connecter implements Successor {
   }
 
   #introduce(peer: Peer): void {
-    const { extensions, nodePorts, choker } = this.#parts;
+    const { extensions, hashes, nodePorts, choker } = this.#parts;
     extensions.connectionMade(peer.connection);
+    hashes?.connectionMade(peer.connection);
     nodePorts?.connectionMade(peer.connection);
     choker.peerJoined(peer);
   }
@@ -377,6 +383,10 @@ export class Connecter implements Successor {
       case 'reject':
       case 'allowedFast':
         return this.#parts.fast.gotMessage(peer, message);
+      case 'hashRequest':
+      case 'hashes':
+      case 'hashReject':
+        return this.#parts.hashes?.gotMessage(peer.connection, message) ?? HASHES_NOT_ANNOUNCED;
       case 'unknown':
         return JUNK;
     }

@@ -25,6 +25,10 @@ const BYTES_A_UNIT = 128;
  * dictionaries are no longer than this; the bytes of metadata follow them.
  */
 const MOST_DICTIONARY = 1_024;
+/** To hash two hashes to one, which proves a hash that came or that we send. */
+export const HASH_PRICE = 12;
+/** Bytes of a hash. */
+const HASH_LENGTH = 32;
 /** To look at this many pieces of a bitfield costs as much as a keep-alive. */
 const PIECES_A_UNIT = 6;
 
@@ -45,6 +49,9 @@ const PRICES: Readonly<Record<PeerMessage['type'], number>> = {
   reject: 10,
   allowedFast: 10,
   extended: 100,
+  hashRequest: 20,
+  hashes: 50,
+  hashReject: 20,
   unknown: 3,
 };
 
@@ -65,6 +72,7 @@ export function earnedBy(length: number): number {
 export function priceOf(type: PeerMessage['type'], length: number, pieceCount: number): number {
   const price = PRICES[type] + Math.floor(length / BYTES_A_UNIT);
   if (type === 'extended') return price + Math.min(length, MOST_DICTIONARY);
+  if (type === 'hashes') return price + HASH_PRICE * Math.floor(length / HASH_LENGTH);
   const isAboutAll = type === 'bitfield' || type === 'haveAll' || type === 'haveNone';
   return isAboutAll ? price + Math.ceil(pieceCount / PIECES_A_UNIT) : price;
 }

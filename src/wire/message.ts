@@ -1,3 +1,11 @@
+import {
+  decodeHashMessage,
+  encodeHashMessage,
+  HASH_REJECT,
+  HASH_REQUEST,
+  HASHES,
+  type HashMessage,
+} from './hash-message.js';
 import type { Refusal } from './refusal.js';
 
 /** A message as it stands on the wire. Indices and lengths are what the peer wrote: they are not checked yet. */
@@ -24,6 +32,8 @@ export type PeerMessage =
   // BEP 10
   /** `id` 0 is the extension handshake. The receiver of the message has chosen all other ids. */
   | { readonly type: 'extended'; readonly id: number; readonly payload: Buffer }
+  // BEP 52
+  | HashMessage
   /** An id that we do not know. It is no fault: some clients send messages that a receiver may ignore. */
   | { readonly type: 'unknown'; readonly id: number; readonly length: number };
 
@@ -104,6 +114,10 @@ function readMessage(frame: Buffer): PeerMessage | undefined {
       return frame.length === 5 ? { type: 'allowedFast', piece: frame.readUInt32BE(1) } : undefined;
     case EXTENDED:
       return frame.length >= 2 ? { type: 'extended', id: frame[1] as number, payload: frame.subarray(2) } : undefined;
+    case HASH_REQUEST:
+    case HASHES:
+    case HASH_REJECT:
+      return decodeHashMessage(frame);
     case undefined:
       return undefined;
     default:
@@ -167,6 +181,10 @@ export function encodeMessage(message: Exclude<PeerMessage, { type: 'unknown' }>
       message.payload.copy(bytes, 6);
       return bytes;
     }
+    case 'hashRequest':
+    case 'hashes':
+    case 'hashReject':
+      return encodeHashMessage(message);
   }
 }
 

@@ -30,6 +30,10 @@ export type Refusal =
   | { readonly code: 'request-too-long'; readonly length: number }
   /** A message of the fast extension, which both sides must have announced first (BEP 6). */
   | { readonly code: 'fast-not-announced' }
+  /** A message about hash trees, on a torrent or a connection of version 1. */
+  | { readonly code: 'hashes-not-announced' }
+  /** Hashes, or a reject of them, that we did not ask for. */
+  | { readonly code: 'unasked-hashes' }
   | { readonly code: 'too-many-rejects'; readonly count: number }
   | { readonly code: 'too-much-junk'; readonly count: number }
   /** The peer has changed its choke, its interest or its pieces too often. */
@@ -49,6 +53,10 @@ export type Refusal =
 export type MseFault = 'public-key' | 'no-sync' | 'unknown-torrent' | 'constant' | 'method' | 'padding' | 'first-bytes';
 
 /** What proves that a peer has lied. */
-export type Evidence = { readonly kind: 'wrong-piece'; readonly piece: number } | { readonly kind: 'wrong-metadata' };
+export type Evidence =
+  | { readonly kind: 'wrong-piece'; readonly piece: number }
+  | { readonly kind: 'wrong-metadata' }
+  /** Hashes that do not give the root of their tree. */
+  | { readonly kind: 'wrong-hashes' };
 
 export type RefusalCode = Refusal['code'];

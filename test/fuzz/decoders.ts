@@ -47,6 +47,7 @@ import { decodeBitfield } from '../../src/wire/bitfield.js';
 import { decodeExtensionHandshake, encodeExtensionHandshake, SILENT_HANDSHAKE } from '../../src/wire/extended.js';
 import { Framer, type Step } from '../../src/wire/framer.js';
 import { encodeHandshake, readHandshakeHead, readPeerId } from '../../src/wire/handshake.js';
+import { decodeHashMessage, encodeHashMessage } from '../../src/wire/hash-message.js';
 import { decodeMessage, encodeMessage } from '../../src/wire/message.js';
 import { decodeMetadataMessage, encodeMetadataMessage } from '../../src/wire/metadata-message.js';
 import { decodeUdpAnswer, encodeUdpAnswer } from '../../src/wire/udp-tracker-answer.js';
@@ -81,6 +82,7 @@ const FIXTURES = fileURLToPath(new URL('../../../fixtures/', import.meta.url));
 const CORPUS = fileURLToPath(new URL('../../../../shared/corpus/', import.meta.url));
 const HASH = Buffer.alloc(20, 0x5a);
 const OTHER_HASH = Buffer.alloc(20, 0xa5);
+const HASH_RANGE = { root: Buffer.alloc(32, 0x5a), base: 1, index: 4, length: 4, proof: 2 };
 const PEERS4 = Buffer.from('c00002011ae1c633640a1ae1', 'hex');
 const PEERS6 = Buffer.from('20010db80000000000000000000000011ae1', 'hex');
 const NEVER: Timers = { now: () => 0, addTask: () => ({ cancel: () => undefined }) };
@@ -135,6 +137,15 @@ function scrapes(): readonly Buffer[] {
   ];
 }
 
+/** Without their length prefix, as a Framer hands them on. */
+function hashMessages(): readonly Buffer[] {
+  return [
+    encodeHashMessage({ type: 'hashRequest', range: HASH_RANGE }),
+    encodeHashMessage({ type: 'hashes', range: HASH_RANGE, hashes: Buffer.alloc(5 * 32, 7) }),
+    encodeHashMessage({ type: 'hashReject', range: HASH_RANGE }),
+  ].map((message) => message.subarray(4));
+}
+
 function wireMessages(): readonly Buffer[] {
   const span = { piece: 3, begin: 16_384, length: 16_384 };
   return [
@@ -148,6 +159,7 @@ function wireMessages(): readonly Buffer[] {
     Buffer.from('0000000505fffefdfc', 'hex'),
     Buffer.from('000000010e0000000d10000000030000400000004000', 'hex'),
     Buffer.from('00000012140064313a6d6465', 'hex'),
+    ...hashMessages(),
   ].map((message) => message.subarray(4));
 }
 
@@ -574,6 +586,7 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
     decode: (bytes) => agrees(mseSides().dialler, bytes),
   },
   { file: 'wire/message.ts', name: 'decodeMessage', seeds: wireMessages, decode: decodeMessage },
+  { file: 'wire/hash-message.ts', name: 'decodeHashMessage', seeds: hashMessages, decode: decodeHashMessage },
   {
     file: 'wire/bitfield.ts',
     name: 'decodeBitfield',

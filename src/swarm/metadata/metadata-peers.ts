@@ -17,6 +17,7 @@ import {
 import { ofGivingHosts } from '../connections/place-for.js';
 import type { Extensions } from '../extensions/extensions.js';
 import type { NodePorts } from '../extensions/node-ports.js';
+import { HASHES_NOT_ANNOUNCED, type HashMessages } from '../hashes/hash-messages.js';
 import { FINE, JUNK, type Judgement, refuse } from '../judgement.js';
 import { LeakyCounter, type LeakyCounterOptions } from '../leaky-counter.js';
 import { priceOf } from '../price.js';
@@ -55,6 +56,8 @@ export interface MetadataPeersParts {
   readonly nodePorts: NodePorts | null;
   /** How much too long the peer would take for the metadata, as in `MetadataFetch.outlook`; null while unknown. */
   readonly outlook: (connection: PeerConnection) => Millis | null;
+  /** Null when we know of no version 2 of the torrent. */
+  readonly hashes?: HashMessages | null;
 }
 
 export class MetadataPeers implements PeerEvents {
@@ -62,14 +65,16 @@ export class MetadataPeers implements PeerEvents {
   readonly #extensions: Extensions;
   readonly #nodePorts: NodePorts | null;
   readonly #outlook: MetadataPeersParts['outlook'];
+  readonly #hashes: HashMessages | null;
   readonly #options: MetadataPeersOptions;
   readonly #peers = new Map<PeerConnection, MetadataPeer>();
 
-  constructor({ timers, extensions, nodePorts, outlook }: MetadataPeersParts, options: MetadataPeersOptions) {
+  constructor({ timers, extensions, nodePorts, outlook, hashes }: MetadataPeersParts, options: MetadataPeersOptions) {
     this.#timers = timers;
     this.#extensions = extensions;
     this.#nodePorts = nodePorts;
     this.#outlook = outlook;
+    this.#hashes = hashes ?? null;
     this.#options = options;
   }
 
@@ -90,6 +95,7 @@ export class MetadataPeers implements PeerEvents {
     if (announces(connection.reserved, 'fast')) connection.send([encodeMessage({ type: 'haveNone' })]);
     this.#extensions.connectionMade(connection);
     this.#nodePorts?.connectionMade(connection);
+    this.#hashes?.connectionMade(connection);
   }
 
   gotFrame(connection: PeerConnection, frame: Buffer): void {
@@ -104,12 +110,14 @@ export class MetadataPeers implements PeerEvents {
       connection.refuse({ code: 'too-much-junk', count: peer.junk.count });
   }
 
-  connectionFlushed(_connection: PeerConnection): void {
-    // We have nothing that waits to be sent.
+  connectionFlushed(connection: PeerConnection): void {
+    this.#hashes?.connectionFlushed(connection);
   }
 
   connectionLost(connection: PeerConnection): void {
-    if (this.#peers.delete(connection)) this.#extensions.connectionLost(connection);
+    if (!this.#peers.delete(connection)) return;
+    this.#extensions.connectionLost(connection);
+    this.#hashes?.connectionLost(connection);
   }
 
   /** The peer that would take longest to send the metadata; of equals, the one that has been connected longest. */
@@ -194,6 +202,10 @@ export class MetadataPeers implements PeerEvents {
       case 'reject':
       case 'unknown':
         return JUNK;
+      case 'hashRequest':
+      case 'hashes':
+      case 'hashReject':
+        return this.#hashes?.gotMessage(connection, message) ?? HASHES_NOT_ANNOUNCED;
     }
   }
 }

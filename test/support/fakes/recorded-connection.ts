@@ -111,6 +111,12 @@ export function inWords(message: PeerMessage): string {
       return `${message.type} ${message.piece}:${message.begin}+${message.length}`;
     case 'piece':
       return `piece ${message.piece}:${message.begin}+${message.block.length}`;
+    case 'hashRequest':
+    case 'hashes':
+    case 'hashReject': {
+      const { base, index, length, proof } = message.range;
+      return `${message.type} ${base}:${index}+${length}^${proof}`;
+    }
     case 'port':
       return `port ${message.port}`;
     case 'unknown':

@@ -24,8 +24,10 @@ function lengthPrefix(length: number): Buffer {
  * metadata (test/unit/swarm/connections/encoder-hashes.test.ts).
  */
 type NoPeersDoing = 'pieces-lost' | 'cannot-serve' | 'info-hash-changed';
+/** Only a torrent of version 2 has this one (test/simulation/hash-liars.test.ts). */
+type OfVersion2 = 'unasked-hashes';
 /** One peer for each other reason there is to refuse one: whoever adds a reason has to say how it comes about. */
-export const HOSTILE_ACTS: Readonly<Record<Exclude<RefusalCode, NoPeersDoing>, HostileAct>> = {
+export const HOSTILE_ACTS: Readonly<Record<Exclude<RefusalCode, NoPeersDoing | OfVersion2>, HostileAct>> = {
   'not-bittorrent': {
     // Else it may be the beginning of an encrypted handshake.
     session: { encryption: 'off' },
@@ -166,6 +168,12 @@ export const HOSTILE_ACTS: Readonly<Record<Exclude<RefusalCode, NoPeersDoing>, H
   'fast-not-announced': {
     provoke: (world) => {
       world.guest().sayMessages({ type: 'haveAll' });
+    },
+  },
+  'hashes-not-announced': {
+    provoke: (world) => {
+      const range = { root: Buffer.alloc(32, 7), base: 0, index: 0, length: 2, proof: 0 };
+      world.guest().sayMessages({ type: 'hashRequest', range });
     },
   },
   'too-many-rejects': {
